@@ -1,0 +1,22 @@
+/* hark.h - everything that libhark offers, in one include. */
+#ifndef HARK_H
+#define HARK_H
+
+#include "hark/address.h"
+#include "hark/base.h"
+#include "hark/buffer.h"
+#include "hark/file.h"
+#include "hark/listener.h"
+#include "hark/loop.h"
+#include "hark/metrics.h"
+#include "hark/net.h"
+#include "hark/op.h"
+#include "hark/os.h"
+#include "hark/poll.h"
+#include "hark/post.h"
+#include "hark/signal.h"
+#include "hark/stream.h"
+#include "hark/timer.h"
+#include "hark/work.h"
+
+#endif

@@ -1,0 +1,40 @@
+/* base.h - what every other header of libhark needs: linkage, versions, error names. */
+#ifndef HARK_BASE_H
+#define HARK_BASE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+#define HARK_BEGIN extern "C" {
+#define HARK_END   }
+#else
+#define HARK_BEGIN
+#define HARK_END
+#endif
+
+#define HARK_API __attribute__((visibility("default")))
+
+#define HARK_VERSION "0.1.0"
+
+/* The struct of type `type` whose member `member` is at `pointer`: from an op back to the
+ * caller's own struct that holds it. */
+#define hark_container_of(pointer, type, member) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
+
+HARK_BEGIN
+
+/* The symbol of an error, "ECONNRESET" for -ECONNRESET or ECONNRESET, "EUNKNOWN" where there is none.
+ * Thread: any. */
+HARK_API const char *hark_error_name(int64_t error);
+
+/* What the error means, in the words of strerror(3), without using its shared buffer.
+ * Thread: any. */
+HARK_API const char *hark_error_text(int64_t error);
+
+/* The version of the library that is linked, as HARK_VERSION. Thread: any. */
+HARK_API const char *hark_version(void);
+
+HARK_END
+
+#endif

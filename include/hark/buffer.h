@@ -1,0 +1,30 @@
+/* buffer.h - the loop's pool of receive buffers, lent by hark_recv_each. */
+#ifndef HARK_BUFFER_H
+#define HARK_BUFFER_H
+
+#include "op.h"
+
+HARK_BEGIN
+
+/* The bytes that a call of hark_recv_each brought: as many as its result says. They go back to the pool when the callback
+ * returns, unless it keeps them. NULL in calls with a result of 0 or less. */
+static inline void *hark_op_buffer(const struct hark_op *op)
+{
+    return op->with.io.buffer ? op->with.io.bytes : NULL;
+}
+
+/* Keeps the lent buffer past the callback: it is the caller's until hark_buffer_return. While the pool is empty no
+ * hark_recv_each on the loop receives: return buffers soon.
+ * Takes: the op of a hark_recv_each, inside its callback, with a result above 0.
+ * Gives: the buffer; NULL where the op has none. */
+HARK_API void *hark_buffer_keep(struct hark_op *op);
+
+/* Gives a kept buffer back. Takes: the pointer from hark_buffer_keep, once; NULL: nothing happens. */
+HARK_API void hark_buffer_return(struct hark_loop *loop, void *buffer);
+
+/* The size of each buffer of the pool, in bytes. */
+HARK_API size_t hark_buffer_size(const struct hark_loop *loop);
+
+HARK_END
+
+#endif

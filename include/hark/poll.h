@@ -1,0 +1,32 @@
+/* poll.h - readiness, for the program that wants it: the three lists of select(2), and hang-up and error, as flags. */
+#ifndef HARK_POLL_H
+#define HARK_POLL_H
+
+#include "op.h"
+
+HARK_BEGIN
+
+/* The values are those of poll(2). */
+enum hark_poll_events {
+    HARK_POLL_READABLE = 0x001,    /* POLLIN */
+    HARK_POLL_EXCEPTIONAL = 0x002, /* POLLPRI: priority data, such as TCP's urgent byte */
+    HARK_POLL_WRITABLE = 0x004,    /* POLLOUT */
+    HARK_POLL_ERROR = 0x008,       /* POLLERR: reported whether asked for or not */
+    HARK_POLL_HANGUP = 0x010,      /* POLLHUP: reported whether asked for or not */
+    HARK_POLL_PEER_HANGUP = 0x2000 /* POLLRDHUP: the peer has shut down its side */
+};
+
+/* Waits for one of the events. A regular file is always readable and writable.
+ * Takes: events: a set of enum hark_poll_events.
+ * Gives: the set that holds, never empty. Fails: -EBADF; -EINVAL an unknown event; -ERANGE on select a descriptor past
+ * FD_SETSIZE. Backends: select cannot tell HANGUP, ERROR and PEER_HANGUP from the lists themselves and asks poll(2) for them once
+ * it has woken. */
+HARK_API void hark_poll(struct hark_loop *loop, struct hark_op *op, int fd, uint32_t events, hark_done *done);
+
+/* The same, again and again: level-triggered, a call in each turn in which one of the events holds, until it is cancelled or
+ * fails. What is reported should be dealt with before the callback returns, else it is reported again. */
+HARK_API void hark_poll_each(struct hark_loop *loop, struct hark_op *op, int fd, uint32_t events, hark_done *done);
+
+HARK_END
+
+#endif
