@@ -1,0 +1,214 @@
+/* log.h - one durable log for all streams of a data directory.
+ *
+ * Events of every stream go into one sequence of segment files, through the loop's ops alone: nothing here blocks the loop's
+ * thread. The id of an event is its place in that sequence: it grows within each stream and is never given twice, whatever was
+ * cut, lost, deleted or made anew. An append is answered once it is as durable as log_options.sync asks; what was not answered
+ * with success is never read. Ids stay far below 2^53, so that a JSON number holds them.
+ *
+ * The log never prints: what a person should know is handed to log_options.report, one line each.
+ *
+ * Thread, for every function here: the loop's.
+ */
+#ifndef HARK_COMMAND_LOG_H
+#define HARK_COMMAND_LOG_H
+
+#include "hark.h"
+
+#define LOG_NAME_MAX        128u           /* bytes of a stream's name */
+#define LOG_EVENT_BYTES_MAX (1024u * 1024) /* bytes of an event */
+#define LOG_READ_BYTES_MIN  (64u * 1024)   /* the smallest buffer that log_read takes */
+
+/* As a cursor's position: from the oldest event that is kept, without a gap before it. No event has this id. */
+#define LOG_START ((uint64_t)0)
+
+struct log;
+
+/* When an append is answered. */
+enum log_sync {
+    LOG_SYNC_ALWAYS,   /* once it is on the disk: one write and one fdatasync for all appends of a turn */
+    LOG_SYNC_INTERVAL, /* once it is written; the disk follows within sync_interval_ns */
+    LOG_SYNC_NEVER,    /* once it is written; the kernel chooses when it goes to the disk */
+};
+
+enum log_severity { LOG_NOTE, LOG_WARNING, LOG_ERROR };
+
+/* Tells a person something about the log's state. Takes: text: one line without its end, the log's: copy it to keep it. Must not
+ * call the log. */
+typedef void log_report(void *context, enum log_severity severity, const char *text);
+
+/* How a log is opened. All zero is the default: sync always, nothing removed, no reports. */
+struct log_options {
+    enum log_sync sync;
+    uint64_t sync_interval_ns;  /* with LOG_SYNC_INTERVAL; 0: one second */
+    uint64_t segment_bytes;     /* a segment ends at about this size; 0: 64 MiB; 4 KiB to 1 TiB */
+    uint64_t retain_bytes;      /* oldest segments go while all together are larger; 0: no bound */
+    uint64_t retain_age_ns;     /* segments go whose newest event is older; 0: no bound */
+    uint32_t open_segments_max; /* sealed segments held open for reading while no read uses them; 0: 16 */
+    uint32_t streams_max;       /* 0: 65536 */
+    log_report *report;
+    void *report_context;
+};
+
+/* The log is open, or is not. Takes: result 0 and the log, or a negative errno and NULL. */
+typedef void log_opened(void *context, int result, struct log *log);
+
+/* Opens the log of a directory, recovers it, and calls back. The directory is made where it is missing (not its parents).
+ * Takes: directory: copied. options: copied; NULL for the defaults.
+ * Gives: 0: `opened` will be called once, from hark_run, with
+ *   0; -EBUSY another process (or log) has the directory open; -EPROTO the segments are of a newer version of hark;
+ *   what the file system answered: -EACCES, -ENOTDIR, -ENOENT (the parent is missing), -ENOSPC, -EIO, ...
+ * Fails: at once, and `opened` is not called: -EINVAL an option is out of range; -ENOMEM; -ENAMETOOLONG. */
+int log_open(struct hark_loop *loop, const char *directory, const struct log_options *options, log_opened *opened, void *context);
+
+/* The log is closed and its memory gone. Takes: result: 0, or the first error of the last flush. */
+typedef void log_closed(void *context, int result);
+
+/* Answers every append that was made, syncs, seals, lets the directory go and calls back. From this call on appends and reads end
+ * with -ESHUTDOWN; reads in flight end first.
+ * Takes: log: NULL is not allowed. */
+void log_close(struct log *log, log_closed *closed, void *context);
+
+/* A stream, as it now is. Fields are the log's: read them only. Valid until the callback of log_delete for it returns with
+ * success, or the log is closed. */
+struct log_stream {
+    char name[LOG_NAME_MAX + 1]; /* ends with NUL */
+    uint32_t name_length;
+    uint64_t number; /* never given twice, unlike the name: the id of its creation, less than every event's id in it */
+    uint64_t count;  /* of the events that are kept */
+    uint64_t bytes;  /* of those events, without what the log adds */
+    uint64_t first;  /* the oldest id kept; 0 none is */
+    uint64_t last;   /* the newest id ever acknowledged in it, kept or not; 0 none */
+    uint64_t lost;   /* ids up to this one are not all kept: retention or damage; 0 none is lost */
+};
+
+/* Finds a stream. Gives: the stream, or NULL. Constant time. */
+const struct log_stream *log_stream_find(const struct log *log, const char *name, size_t name_length);
+
+/* Steps through all streams, in order of creation. Takes: after: the one before, or NULL for the first. Gives: the next; NULL at
+ * the end. */
+const struct log_stream *log_stream_next(const struct log *log, const struct log_stream *after);
+
+struct log_append;
+
+/* An append, or a deletion, has ended. Takes: result: the id, above 0; or a negative errno. */
+typedef void log_appended(struct log_append *request, int64_t result);
+
+/* One append, in the caller's memory, usually inside the caller's own struct. Zero it once, then set the first five. Everything
+ * it points to is the log's until `done` is called. */
+struct log_append {
+    const char *name;
+    uint32_t name_length;
+    uint32_t length;
+    const void *bytes;
+    log_appended *done;
+    /* Set when done is called with success: */
+    uint64_t id;
+    uint64_t time_ns;                /* wall clock; not sure to grow, as clocks are set */
+    const struct log_stream *stream; /* after log_delete: NULL */
+    /* Private: */
+    struct log_append *next;
+    uint32_t kind;
+    uint32_t created;
+};
+
+/* Appends an event; the stream is made where there is none. Appends are answered in the order in which they were made.
+ * Takes: request: the log's until `done`, which is never called from inside this call. name: 1 to LOG_NAME_MAX bytes; the log
+ *   does not mind which. bytes: length of them, 0 to LOG_EVENT_BYTES_MAX.
+ * Gives: the id, to done. Fails: -EINVAL name or length is out of range; -EDQUOT a new stream would pass streams_max;
+ *   -ENOSPC, -EFBIG, -EDQUOT nothing was kept of it: try again when there is space; -EIO the disk failed: the event may or may
+ * not be found after a crash, and is not read before; -ENOMEM; -ESHUTDOWN the log is being closed. */
+void log_append(struct log *log, struct log_append *request);
+
+/* Deletes a stream, in order with the appends. Takes: request: only name, name_length and done matter.
+ * Gives: an id of its own. Fails: -ENOENT there is no such stream; as log_append. Cursors in it end with -ENOENT. A stream
+ * that is made under the same name later is another one: cursors from before find a gap. */
+void log_delete(struct log *log, struct log_append *request);
+
+/* One event, as read. */
+struct log_event {
+    uint64_t id;
+    uint64_t time_ns;
+    const void *bytes; /* inside the buffer given to log_read */
+    size_t length;
+};
+
+/* Something between two events is not kept. */
+struct log_gap {
+    uint64_t after; /* where the cursor was */
+    uint64_t first; /* everything from this id on is kept, as far as is known; 0: there is no gap */
+};
+
+struct log_cursor;
+
+/* A read has ended. Takes: result: how many events wait in the buffer, for log_cursor_next; 0 the cursor stands at the end of
+ * what is acknowledged; or a negative errno. */
+typedef void log_read_done(struct log_cursor *cursor, int64_t result);
+
+/* A place in a stream, and the one read in flight for it, in the caller's memory. */
+struct log_cursor {
+    uint64_t stream;    /* log_stream.number */
+    uint64_t after;     /* the id of the last event taken; moved by log_cursor_next, and past a gap by log_read */
+    struct log_gap gap; /* what the last read found, before its first event */
+    size_t needed;      /* after -EMSGSIZE: the bytes of buffer that the next event takes */
+    /* Private: */
+    struct hark_op op;
+    struct log *log;
+    log_read_done *done;
+    struct log_segment *segment;
+    unsigned char *buffer;
+    size_t capacity;
+    size_t filled;
+    size_t walked;
+    uint64_t place_segment;
+    uint64_t place_offset;
+    uint64_t read_offset;
+    uint64_t read_end;
+    uint64_t found;
+    uint64_t holes;
+    struct log_cursor *waiting;
+    uint32_t state;
+    uint32_t cancelled;
+};
+
+/* Places a cursor. Takes: any cursor without a read in flight. after: an id, or LOG_START. An id that is less than the stream's
+ * number, so from a stream of that name before it, makes the first read tell a gap; an id that is greater than all, none. */
+void log_cursor_init(struct log_cursor *cursor, const struct log_stream *stream, uint64_t after);
+
+/* Reads the next events after cursor->after into a buffer, then calls back; never from inside this call. Only blocks that hold
+ * events of the stream are read.
+ * Takes: buffer: the log's until done, and holds the events until the next read; capacity: at least LOG_READ_BYTES_MIN.
+ * Gives: to done, the count of events; cursor->gap.first is above 0 where something is missing before the first of them
+ *   (also with the result 0). The cursor moves as log_cursor_next takes events: those not taken are read again.
+ * Fails: -ENOENT the stream was deleted; -EMSGSIZE the next event alone is larger than the buffer: try again with one of
+ *   cursor->needed bytes; -EINVAL capacity; -ECANCELED; -ESHUTDOWN; -EMFILE, -ENFILE, -ENOMEM, -EIO: try again later. */
+void log_read(struct log *log, struct log_cursor *cursor, void *buffer, size_t capacity, log_read_done *done);
+
+/* Takes the next event of the last read. Gives: true and *out_event, and cursor->after is its id; false at the end. */
+bool log_cursor_next(struct log_cursor *cursor, struct log_event *out_event);
+
+/* Asks the read in flight to end soon: its one `done` follows, with -ECANCELED or its result. Without one, nothing happens. */
+void log_cursor_cancel(struct log_cursor *cursor);
+
+/* Counters since the log was opened, and sizes as they now are. */
+struct log_statistics {
+    uint64_t segments;       /* files */
+    uint64_t bytes;          /* of the segments, without their indexes */
+    uint64_t streams;        /* that exist */
+    uint64_t appends;        /* answered with success */
+    uint64_t append_bytes;   /* of their events */
+    uint64_t append_errors;  /* answered with an error */
+    uint64_t commits;        /* writes that carried them */
+    uint64_t syncs;          /* fdatasync calls for them */
+    uint64_t sync_errors;    /* of which failed */
+    uint64_t reads;          /* from segments, for cursors */
+    uint64_t read_bytes;     /* of those */
+    uint64_t damaged;        /* places where something unreadable was passed over */
+    uint64_t removed;        /* segments removed by retention */
+    uint64_t open_segments;  /* descriptors held */
+    uint64_t oldest_time_ns; /* wall clock of the oldest segment's creation; 0 none */
+};
+
+/* The counters: valid, and kept up to date, until the log is closed. */
+const struct log_statistics *log_statistics(const struct log *log);
+
+#endif
