@@ -1,0 +1,57 @@
+# A thin front door to Meson: `make` lists what there is.
+
+BUILD ?= build
+PREFIX ?= /usr/local
+ARGS ?=
+
+.PHONY: help run build test check-fast lint format fuzz bench asan tsan install clean
+
+help:
+	@echo 'make run         install what is missing, build, start the server on 127.0.0.1:12345'
+	@echo 'make test        everything: builds, all tests, sanitizers, checks'
+	@echo 'make check-fast  what takes seconds: build, unit and conformance tests, format, layers'
+	@echo 'make build       build into ./$(BUILD), optimised and with debug information'
+	@echo 'make asan        clang with AddressSanitizer and UBSan, all tests, in ./build-asan'
+	@echo 'make tsan        clang with ThreadSanitizer, the tests that cross threads, in ./build-tsan'
+	@echo 'make fuzz        each parser for FUZZ_SECONDS (60)'
+	@echo 'make lint        clang-tidy, cppcheck and the checks of tests/checks'
+	@echo 'make format      clang-format over all sources'
+	@echo 'make bench       the measurements of bench/'
+	@echo 'make install     into PREFIX ($(PREFIX)); DESTDIR is honoured'
+	@echo 'make clean       remove the build directories'
+
+build:
+	@scripts/setup run
+	@scripts/build $(BUILD) -Dtests=false -Dexamples=false -Dprefix=$(PREFIX)
+
+run: build
+	@scripts/run $(BUILD)/cmd/hark/hark $(ARGS)
+
+test:
+	@scripts/setup test
+	@scripts/test all
+
+check-fast:
+	@scripts/setup test
+	@scripts/test fast
+
+asan tsan lint:
+	@scripts/setup test
+	@scripts/test $@
+
+fuzz:
+	@scripts/setup test
+	@FUZZ_SECONDS=$${FUZZ_SECONDS:-60} scripts/test fuzz
+
+format:
+	@scripts/format
+
+bench:
+	@scripts/setup run
+	@if [ -x bench/run ]; then bench/run $(ARGS); else echo 'hark: there is no bench/run yet'; fi
+
+install: build
+	@meson install -C $(BUILD) --no-rebuild
+
+clean:
+	rm -rf build build-gcc build-asan build-tsan
