@@ -28,7 +28,8 @@ HARK_API void hark_read(struct hark_loop *loop, struct hark_op *op, int fd, void
 HARK_API void hark_write(struct hark_loop *loop, struct hark_op *op, int fd, const void *bytes, size_t count, int64_t offset,
                          hark_done *done);
 
-/* The same into or from count vectors, at most IOV_MAX (1024). Fails also: -EINVAL too many vectors. */
+/* Reads into, or writes from, count vectors, at most IOV_MAX (1024); else as hark_read and hark_write. Fails also: -EINVAL too
+ * many vectors. */
 HARK_API void hark_readv(struct hark_loop *loop, struct hark_op *op, int fd, const struct iovec *vector, unsigned count,
                          int64_t offset, hark_done *done);
 HARK_API void hark_writev(struct hark_loop *loop, struct hark_op *op, int fd, const struct iovec *vector, unsigned count,

@@ -23,8 +23,8 @@ enum hark_poll_events {
  * it has woken. */
 HARK_API void hark_poll(struct hark_loop *loop, struct hark_op *op, int fd, uint32_t events, hark_done *done);
 
-/* The same, again and again: level-triggered, a call in each turn in which one of the events holds, until it is cancelled or
- * fails. What is reported should be dealt with before the callback returns, else it is reported again. */
+/* Waits for events again and again: level-triggered, a call in each turn in which one of the events holds, until it is cancelled
+ * or fails. What is reported should be dealt with before the callback returns, else it is reported again. */
 HARK_API void hark_poll_each(struct hark_loop *loop, struct hark_op *op, int fd, uint32_t events, hark_done *done);
 
 HARK_END
