@@ -12,8 +12,10 @@ struct hark_listener;
 /* Called for each connection. fd is the receiver's, to be closed with hark_close (or given to a stream). */
 typedef void hark_listener_accepted(struct hark_listener *listener, int fd);
 
-/* Called with a negative errno when accepting is in trouble: -EMFILE, -ENFILE, -ENOMEM, -ENOBUFS: connections are shed for now,
- * and it goes on by itself; with anything else: the listener has stopped and wants to be closed. May be NULL. */
+/* Called with a negative errno when accepting is in trouble. -EMFILE, -ENFILE, -ENOMEM, -ENOBUFS: connections are shed or kept
+ * waiting for now, and it goes on by itself; told once, until a connection has been accepted in the ordinary way. Anything else:
+ * the listener has stopped and wants to be closed: -ECANCELED after hark_cancel_all, -EINVAL not a listening socket,
+ * -ENOTRECOVERABLE no memory even for a timer to wait with. May be NULL. */
 typedef void hark_listener_failed(struct hark_listener *listener, int error);
 
 /* Called once, last of all, after hark_listener_close: the listener may be freed or opened again. May be NULL. */
@@ -31,6 +33,9 @@ struct hark_listener {
     uint64_t accepted_count; /* connections handed over */
     uint64_t shed_count;     /* connections closed at once for want of a descriptor */
     uint64_t pauses;         /* times that accepting was paused */
+    uint64_t pause_ns;       /* the last pause since accepting went well */
+    uint32_t transient;      /* failed connections in a row */
+    bool reported;
     int fd;
     int reserve;
     int state;
@@ -43,7 +48,7 @@ struct hark_listener {
 HARK_API int hark_listener_open(struct hark_loop *loop, struct hark_listener *listener, const struct hark_address *address,
                                 int backlog, unsigned flags, hark_listener_accepted *accepted, hark_listener_failed *failed);
 
-/* The same on a socket that listens already: inherited, or made with other options. Owns: fd is the listener's from here, also
+/* Accepts on a socket that listens already: inherited, or made with other options. Owns: fd is the listener's from here, also
  * where it fails. Fails: -EMFILE, -ENFILE no reserve descriptor could be opened. */
 HARK_API int hark_listener_adopt(struct hark_loop *loop, struct hark_listener *listener, int fd, hark_listener_accepted *accepted,
                                  hark_listener_failed *failed);
@@ -51,7 +56,8 @@ HARK_API int hark_listener_adopt(struct hark_loop *loop, struct hark_listener *l
 /* The address it listens at: tells the port where port 0 was asked for. Fails: -EBADF closed. */
 HARK_API int hark_listener_address(struct hark_listener *listener, struct hark_address *out_address);
 
-/* Stops accepting and closes the socket; then calls closed. Takes: a listener that is open, from any callback; one that is not:
+/* Stops accepting and closes the socket; then calls closed. The path of a unix socket stays, for the next one that listens there
+ * to replace. Takes: a listener that is open, from any callback; one that is not:
  * nothing happens. closed may be NULL. */
 HARK_API void hark_listener_close(struct hark_listener *listener, hark_listener_closed *closed);
 

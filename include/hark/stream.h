@@ -2,7 +2,11 @@
  *
  * A stream is in the caller's memory. Reading delivers pieces until the end; writing copies into a bounded queue, or sends
  * the caller's own blocks without a copy. A slow reader makes the queue reach its high mark and then its limit: it cannot fill
- * memory. Built on the public ops alone; every callback comes from hark_run, never from inside a call here.
+ * memory. Built on the public ops alone; every callback comes from hark_run, never from inside a call here. In each the stream
+ * may be written to, ended and closed. On a stream that is not open, closing and reading do nothing and writing gives -EPIPE.
+ *
+ * A stream allocates for what hark_stream_write copies, and nothing else: 4 KiB with its first write, kept and used again, and
+ * more while more is queued. A copy between two blocks of the caller costs up to 128 bytes beyond its own.
  */
 #ifndef HARK_STREAM_H
 #define HARK_STREAM_H
@@ -18,25 +22,27 @@ struct hark_stream_block;
 
 /* What a stream tells its owner. Any may be NULL but `closed`. */
 struct hark_stream_events {
-    /* hark_stream_connect has ended: 0 or a negative errno; after an error only closing is left. */
+    /* hark_stream_connect has ended: 0 or a negative errno; after an error only closing is left. NULL: an error goes to
+     * `failed`. */
     void (*connected)(struct hark_stream *stream, int error);
     /* Bytes have come: valid until the callback returns. count 0: the peer has ended its side (half-close); writing is still
      * possible. Negative: -ECONNRESET, -ETIMEDOUT (no data in time), ...; nothing more is read. */
     void (*received)(struct hark_stream *stream, const void *bytes, int64_t count);
-    /* The write queue has fallen to the low mark after it had reached the high one: go on writing. */
+    /* The write queue has fallen to the low mark after it had reached the high one, or after a write was refused because it
+     * would have passed the limit: go on writing. */
     void (*drained)(struct hark_stream *stream);
     /* Writing has failed: -EPIPE, -ECONNRESET, -ETIMEDOUT (the peer took nothing in time). What was queued is dropped. Called
      * once. */
     void (*failed)(struct hark_stream *stream, int error);
-    /* Last of all, after hark_stream_close: the memory is the caller's again. */
+    /* Last of all, after hark_stream_close or hark_stream_close_after_sending: the memory is the caller's again. */
     void (*closed)(struct hark_stream *stream);
 };
 
 /* Limits and deadlines. All zero is the default. */
 struct hark_stream_options {
     size_t queue_bytes_max;      /* writes past it are refused with -ENOBUFS; 0: 1 MiB */
-    size_t high_bytes;           /* hark_stream_write gives 1 from here on: pause; 0: half of the limit */
-    size_t low_bytes;            /* drained is called at this or below; 0: an eighth of the limit */
+    size_t high_bytes;           /* hark_stream_write gives 1 from here on: pause; 0: half of the limit; at most the limit */
+    size_t low_bytes;            /* drained is called at this or below; 0: an eighth of the limit; at most the high mark */
     uint64_t connect_timeout_ns; /* 0: none; likewise below */
     uint64_t read_timeout_ns;    /* the longest silence while reading */
     uint64_t write_timeout_ns;   /* the longest time in which queued bytes may make no progress */
@@ -49,36 +55,47 @@ struct hark_stream_block {
     /* Called when the stream needs the block no more: 0 sent; a negative errno not, or not wholly. */
     void (*released)(struct hark_stream *stream, struct hark_stream_block *block, int error);
     struct hark_stream_block *next; /* private */
-    uint32_t capacity;              /* private */
+    size_t capacity;                /* private */
 };
 
 enum { HARK_STREAM_VECTORS = 16 };
 
-/* In the caller's memory, zeroed before its first use; all private. `context` is the caller's. */
+/* What one sendmsg takes from the queue. Private. */
+struct hark_stream_gather {
+    struct msghdr message;
+    struct iovec vectors[HARK_STREAM_VECTORS];
+};
+
+/* In the caller's memory, zeroed before its first use; all private. `context` is the caller's. Where two members share their
+ * place, the first has ended before the second begins. */
 struct hark_stream {
     void *context;
     struct hark_loop *loop;
     const struct hark_stream_events *events;
     struct hark_stream_options options;
-    struct hark_op receive;
-    struct hark_op send;
+    union {
+        struct hark_op connect;
+        struct hark_op receive;
+    };
+    union {
+        struct hark_op send;
+        struct hark_op shutdown;
+    };
     struct hark_op close;
-    struct hark_op connect;
-    struct hark_op shutdown;
-    struct hark_address peer;
-    struct msghdr message;
-    struct iovec vectors[HARK_STREAM_VECTORS];
+    union {
+        struct hark_address peer;
+        struct hark_stream_gather gather;
+    };
     struct hark_stream_block *first;
     struct hark_stream_block *last;
     struct hark_stream_block *spare; /* one emptied copy block, kept for the next write */
     size_t first_sent;               /* bytes of the first block that are gone */
     size_t queued_bytes;
-    uint64_t progress_ns;
     uint64_t received_bytes;
     uint64_t sent_bytes;
+    uint64_t linger_ns; /* until when the peer's end is waited for */
     int fd;
     uint32_t flags;
-    int error;
 };
 
 /* Takes over a connected socket.
@@ -87,7 +104,8 @@ struct hark_stream {
 HARK_API void hark_stream_open(struct hark_loop *loop, struct hark_stream *stream, int fd,
                                const struct hark_stream_options *options, const struct hark_stream_events *events);
 
-/* Makes a socket and connects it; `connected` is called with the outcome. Writing may begin at once: it is queued.
+/* Makes a socket and connects it; `connected` is called with the outcome. Writing and reading may begin at once: they wait for
+ * it. TCP_NODELAY is set: the queue gathers what is written together.
  * Fails: as hark_os_socket; the stream is then not open and no callback comes. */
 HARK_API int hark_stream_connect(struct hark_loop *loop, struct hark_stream *stream, const struct hark_address *address,
                                  const struct hark_stream_options *options, const struct hark_stream_events *events);
@@ -96,10 +114,10 @@ HARK_API int hark_stream_connect(struct hark_loop *loop, struct hark_stream *str
  * already. */
 HARK_API void hark_stream_read_start(struct hark_stream *stream);
 
-/* Stops reading: the peer is held back by TCP. What had arrived already may still be delivered once. */
+/* Stops reading: the peer is held back by TCP. What the loop had received already may still be delivered. */
 HARK_API void hark_stream_read_stop(struct hark_stream *stream);
 
-/* Queues a copy of the bytes. All or nothing.
+/* Queues a copy of the bytes. All or nothing. What is written inside one callback of the stream leaves together when it returns.
  * Gives: 0 queued; 1 queued, and the queue is at or past its high mark: wait for `drained`.
  * Fails: -ENOBUFS the queue would pass its limit; -ENOMEM; -EPIPE the stream is ended, failed or closed. */
 HARK_API int hark_stream_write(struct hark_stream *stream, const void *bytes, size_t count);
@@ -111,14 +129,18 @@ HARK_API int hark_stream_write_block(struct hark_stream *stream, struct hark_str
 /* The bytes that wait to be sent. */
 HARK_API size_t hark_stream_queued(const struct hark_stream *stream);
 
-/* Ends writing once the queue is sent (half-close); reading goes on. Later writes give -EPIPE. */
+/* Ends writing once the queue is sent (half-close); reading goes on. Later writes give -EPIPE. Where the peer cannot be told,
+ * `failed` is called (-ENOTCONN). */
 HARK_API void hark_stream_end(struct hark_stream *stream);
 
 /* Closes at once: what is queued is dropped, blocks are released with -ECANCELED, then `closed` is called. Called again: nothing
  * happens. */
 HARK_API void hark_stream_close(struct hark_stream *stream);
 
-/* Closes once the queue is sent, or writing fails. With a write deadline it cannot hang. */
+/* Sends the queue, ends writing, and closes once the peer has ended its side too, or after two seconds (the write deadline where
+ * that is shorter); or once writing fails. From here on nothing is received: what still comes is thrown away, since a socket that
+ * is closed with bytes unread resets the connection and takes with it what the peer has not read yet. With a write deadline it
+ * cannot hang. */
 HARK_API void hark_stream_close_after_sending(struct hark_stream *stream);
 
 HARK_END

@@ -1,0 +1,116 @@
+/* sockets.c - starting the ops of net.h and poll.h. */
+#include "core/loop.h"
+#include "hark/net.h"
+#include "hark/poll.h"
+
+enum { ALWAYS = MSG_NOSIGNAL | MSG_DONTWAIT };
+
+void hark_socket(struct hark_loop *loop, struct hark_op *op, int family, int type, int protocol, hark_done *done)
+{
+    op_begin(loop, op, HARK_OP_SOCKET, -1, done);
+    op->with.socket.family = family;
+    op->with.socket.type = type | SOCK_CLOEXEC | SOCK_NONBLOCK;
+    op->with.socket.protocol = protocol;
+    op_start_loose(loop, op);
+}
+
+void hark_accept(struct hark_loop *loop, struct hark_op *op, int fd, struct sockaddr *name, socklen_t *length, hark_done *done)
+{
+    op_begin(loop, op, HARK_OP_ACCEPT, fd, done);
+    op->with.address.name = name;
+    op->with.address.length = length;
+    op_start_on_descriptor(loop, op);
+}
+
+void hark_accept_each(struct hark_loop *loop, struct hark_op *op, int fd, hark_done *done)
+{
+    op_begin(loop, op, HARK_OP_ACCEPT_EACH, fd, done);
+    op->with.address.name = NULL;
+    op->with.address.length = NULL;
+    op_start_on_descriptor(loop, op);
+}
+
+void hark_connect(struct hark_loop *loop, struct hark_op *op, int fd, const struct sockaddr *name, socklen_t length,
+                  hark_done *done)
+{
+    op_begin(loop, op, HARK_OP_CONNECT, fd, done);
+    op->with.address.name = (struct sockaddr *)(uintptr_t)name;
+    op->with.address.count = length;
+    op_start_on_descriptor(loop, op);
+}
+
+static void start_io(struct hark_loop *loop, struct hark_op *op, void *bytes, size_t count, int flags)
+{
+    op->with.io.bytes = bytes;
+    op->with.io.count = count;
+    op->with.io.offset = 0;
+    op->with.io.flags = flags;
+    op->with.io.buffer = 0;
+    op_start_on_descriptor(loop, op);
+}
+
+void hark_recv(struct hark_loop *loop, struct hark_op *op, int fd, void *bytes, size_t count, int flags, hark_done *done)
+{
+    op_begin(loop, op, HARK_OP_RECV, fd, done);
+    start_io(loop, op, bytes, count, flags & ~ALWAYS);
+}
+
+void hark_recv_each(struct hark_loop *loop, struct hark_op *op, int fd, hark_done *done)
+{
+    op_begin(loop, op, HARK_OP_RECV_EACH, fd, done);
+    start_io(loop, op, NULL, 0, 0);
+}
+
+void hark_send(struct hark_loop *loop, struct hark_op *op, int fd, const void *bytes, size_t count, int flags, hark_done *done)
+{
+    op_begin(loop, op, HARK_OP_SEND, fd, done);
+    start_io(loop, op, (void *)(uintptr_t)bytes, count, (flags & ~ALWAYS) | MSG_NOSIGNAL);
+}
+
+static void start_message(struct hark_loop *loop, struct hark_op *op, void *message, int flags)
+{
+    if (flags & MSG_WAITALL)
+        return loop_finish(loop, op, -EINVAL);
+    start_io(loop, op, message, 1, flags);
+}
+
+void hark_recvmsg(struct hark_loop *loop, struct hark_op *op, int fd, struct msghdr *message, int flags, hark_done *done)
+{
+    op_begin(loop, op, HARK_OP_RECVMSG, fd, done);
+    start_message(loop, op, message, (flags & ~ALWAYS) | MSG_CMSG_CLOEXEC);
+}
+
+void hark_sendmsg(struct hark_loop *loop, struct hark_op *op, int fd, const struct msghdr *message, int flags, hark_done *done)
+{
+    op_begin(loop, op, HARK_OP_SENDMSG, fd, done);
+    start_message(loop, op, (void *)(uintptr_t)message, (flags & ~ALWAYS) | MSG_NOSIGNAL);
+}
+
+void hark_shutdown(struct hark_loop *loop, struct hark_op *op, int fd, int how, hark_done *done)
+{
+    op_begin(loop, op, HARK_OP_SHUTDOWN, fd, done);
+    op->with.io.flags = how;
+    op_start_on_descriptor(loop, op);
+}
+
+static void start_poll(struct hark_loop *loop, struct hark_op *op, uint32_t events)
+{
+    const uint32_t known = HARK_POLL_READABLE | HARK_POLL_EXCEPTIONAL | HARK_POLL_WRITABLE | HARK_POLL_ERROR | HARK_POLL_HANGUP |
+                           HARK_POLL_PEER_HANGUP;
+    if (events & ~known)
+        return loop_finish(loop, op, -EINVAL);
+    op->with.poll.events = events | HARK_POLL_ERROR | HARK_POLL_HANGUP;
+    op_start_on_descriptor(loop, op);
+}
+
+void hark_poll(struct hark_loop *loop, struct hark_op *op, int fd, uint32_t events, hark_done *done)
+{
+    op_begin(loop, op, HARK_OP_POLL, fd, done);
+    start_poll(loop, op, events);
+}
+
+void hark_poll_each(struct hark_loop *loop, struct hark_op *op, int fd, uint32_t events, hark_done *done)
+{
+    op_begin(loop, op, HARK_OP_POLL_EACH, fd, done);
+    start_poll(loop, op, events);
+}
