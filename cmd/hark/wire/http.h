@@ -10,10 +10,10 @@
  *         enum http_state state = http_request_feed(&request, bytes, count, &used);
  *         bytes += used, count -= used;
  *         switch (state) {
- *         case HTTP_MORE:     break;              // every byte was taken
- *         case HTTP_HEAD:     ...; break;         // a body follows: answer "100 Continue", or refuse; then feed on
- *         case HTTP_COMPLETE: ...; http_request_next(&request); break;
- *         case HTTP_REFUSED:  answer request.status, close; return;
+ *         case HTTP_MORE:          break;       // every byte was taken
+ *         case HTTP_HEAD_COMPLETE: ...; break;  // a body follows: answer "100 Continue", or refuse; then feed on
+ *         case HTTP_COMPLETE:      ...; http_request_next(&request); break;
+ *         case HTTP_REFUSED:       answer request.status, close; return;
  *         }
  *     }
  */
@@ -34,10 +34,10 @@ enum {
 };
 
 enum http_state {
-    HTTP_MORE,     /* all bytes were taken, and more are needed */
-    HTTP_HEAD,     /* the head is complete and a body follows; told once a request, never where no body follows */
-    HTTP_COMPLETE, /* head and body are complete */
-    HTTP_REFUSED,  /* status and reason tell why; nothing more can be read on this connection */
+    HTTP_MORE,          /* all bytes were taken, and more are needed */
+    HTTP_HEAD_COMPLETE, /* the head is complete and a body follows; told once a request, never where no body follows */
+    HTTP_COMPLETE,      /* head and body are complete */
+    HTTP_REFUSED,       /* status and reason tell why; nothing more can be read on this connection */
 };
 
 /* The methods that are read. Others, known or not, are refused with 501. */
@@ -53,8 +53,9 @@ enum http_method {
 
 struct http_parts; /* private: the parser's own memory */
 
-/* A request that is being read, in the caller's memory. The fields above the line are for reading: the first group from HTTP_HEAD
- * on, the body at HTTP_COMPLETE, status and reason at HTTP_REFUSED. Text is valid until http_request_next or http_request_done.
+/* A request that is being read, in the caller's memory. The fields above the line are for reading: the first group from
+ * HTTP_HEAD_COMPLETE on, the body at HTTP_COMPLETE, status and reason at HTTP_REFUSED. Text is valid until http_request_next or
+ * http_request_done.
  */
 struct http_request {
     enum http_method method;

@@ -38,6 +38,7 @@ struct lines_splitter {
     /* ---- private ---- */
     char *kept;
     size_t kept_count, kept_room;
+    int error;
     bool given; /* the kept line was handed out and goes with the next call */
 };
 

@@ -1,0 +1,62 @@
+/* http_second.c - llhttp, told to be as strict as it can, over bytes that were looked at already.
+ *
+ * It gets a whole head at once, then pieces of a chunked body. Upgrades are none of ours: a request that asks for one is read
+ * as any other, which a server may do (RFC 9110, 7.8).
+ */
+#include "wire/http_second.h"
+
+static struct http_second *of(llhttp_t *parser)
+{
+    return parser->data;
+}
+
+static int headers_complete(llhttp_t *parser)
+{
+    struct http_second *second = of(parser);
+
+    second->head = true;
+    parser->upgrade = 0;
+    return second->no_body ? 1 : 0;
+}
+
+static int body(llhttp_t *parser, const char *bytes, size_t count)
+{
+    struct http_second *second = of(parser);
+
+    return second->body ? second->body(second->context, bytes, count) : 0;
+}
+
+static int message_complete(llhttp_t *parser)
+{
+    of(parser)->complete = true;
+    return HPE_PAUSED;
+}
+
+static const llhttp_settings_t settings = {
+    .on_headers_complete = headers_complete,
+    .on_body = body,
+    .on_message_complete = message_complete,
+};
+
+void http_second_init(struct http_second *second, llhttp_type_t type, bool no_body, http_second_body *give, void *context)
+{
+    *second = (struct http_second){.body = give, .context = context, .no_body = no_body};
+    llhttp_init(&second->parser, type, &settings);
+    second->parser.data = second;
+}
+
+bool http_second_read(struct http_second *second, const char *bytes, size_t count)
+{
+    const llhttp_errno_t error = llhttp_execute(&second->parser, bytes, count);
+
+    if (error == HPE_PAUSED && second->complete)
+        return llhttp_get_error_pos(&second->parser) == bytes + count;
+    return error == HPE_OK;
+}
+
+const char *http_second_reason(const struct http_second *second)
+{
+    const char *reason = llhttp_get_error_reason(&second->parser);
+
+    return second->parser.error != HPE_PAUSED && reason && *reason ? reason : "a message that can be read in two ways";
+}

@@ -1,0 +1,30 @@
+/* http_second.h - llhttp as the second reader of what the strict one has let through. For the parsers of this folder alone. */
+#ifndef WIRE_HTTP_SECOND_H
+#define WIRE_HTTP_SECOND_H
+
+#include <llhttp.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Called with a piece of the decoded body. Gives: 0, or -1 to refuse the message. */
+typedef int http_second_body(void *context, const char *bytes, size_t count);
+
+struct http_second {
+    llhttp_t parser;
+    http_second_body *body;
+    void *context;
+    bool no_body; /* the answer to a HEAD */
+    bool head;    /* the head was complete */
+    bool complete;
+};
+
+/* Begins a message. Takes: type HTTP_REQUEST or HTTP_RESPONSE. */
+void http_second_init(struct http_second *second, llhttp_type_t type, bool no_body, http_second_body *body, void *context);
+
+/* Reads on. Gives: false where llhttp refuses, or finds the message's end before the last of these bytes. */
+bool http_second_read(struct http_second *second, const char *bytes, size_t count);
+
+/* Why it gave false, in llhttp's words. */
+const char *http_second_reason(const struct http_second *second);
+
+#endif
