@@ -1,0 +1,73 @@
+/* fan_out.c - giving subscribers their turn, and the heartbeat.
+ *
+ * All events of a commit are in the rings before the first subscriber gets its turn, so each sends them in one call. A turn of
+ * the loop serves a bounded number of subscribers: others than they are served as well.
+ */
+#include "hub/state.h"
+
+#include <string.h>
+
+#include "wire/sse.h"
+
+enum { TURN_SUBSCRIBERS = 256 };
+
+static void fan_out(struct hark_op *op, int64_t result)
+{
+    struct hub *hub = hark_container_of(op, struct hub, fan_out);
+    (void)result;
+    for (int i = 0; i < TURN_SUBSCRIBERS && !hub_list_empty(&hub->ready); i++) {
+        struct hub_subscriber *subscriber = hark_container_of(hub->ready.next, struct hub_subscriber, place);
+        hub_list_remove(&subscriber->place);
+        hub_subscriber_pump(subscriber);
+    }
+    if (!hub_list_empty(&hub->ready))
+        hub_fan_out(hub);
+    hub_close_check(hub);
+}
+
+void hub_turn(struct hub *hub)
+{
+    if (!hark_op_active(&hub->fan_out))
+        hark_defer(hub->loop, &hub->fan_out, fan_out);
+}
+
+void hub_fan_out(struct hub *hub)
+{
+    if (!hub_list_empty(&hub->ready))
+        hub_turn(hub);
+}
+
+/* ---- the heartbeat ---- */
+
+/* Sends a comment to those that have waited for the whole period. */
+static void beat(struct hark_op *op, int64_t result)
+{
+    struct hub *hub = hark_container_of(op, struct hub, heartbeat);
+    (void)result;
+    if (!hark_op_more(op)) {
+        hub_heartbeat(hub); /* somebody may have come since it was cancelled */
+        hub_close_check(hub);
+        return;
+    }
+    struct hub_list *place = hub->all[HUB_SSE].next;
+    while (place != &hub->all[HUB_SSE]) {
+        struct hub_subscriber *subscriber = hark_container_of(place, struct hub_subscriber, among_all);
+        place = place->next;
+        bool told = subscriber->told;
+        subscriber->told = false;
+        if (told || subscriber->sending || subscriber->reading || subscriber->broken)
+            continue;
+        hub_list_remove(&subscriber->place);
+        hub->statistics.heartbeats++;
+        hub_subscriber_send(subscriber, SSE_HEARTBEAT, strlen(SSE_HEARTBEAT));
+    }
+}
+
+void hub_heartbeat(struct hub *hub)
+{
+    bool wanted = !hub_list_empty(&hub->all[HUB_SSE]) && !hub->closing;
+    if (wanted && !hark_op_active(&hub->heartbeat))
+        hark_every(hub->loop, &hub->heartbeat, hub->options.heartbeat_ns, beat);
+    else if (!wanted)
+        hark_cancel(&hub->heartbeat);
+}

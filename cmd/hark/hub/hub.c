@@ -1,0 +1,101 @@
+/* hub.c - the hub itself: its making and its end, and what it tells of itself. */
+#include "hub/state.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+enum { RING_BYTES_DEFAULT = 4 * 1024 * 1024 };
+static const uint64_t HEARTBEAT_NS_DEFAULT = 15000000000U;
+
+int hub_create(struct hark_loop *loop, struct log *log, const struct hub_options *options, struct hub **out_hub)
+{
+    struct hub *hub = calloc(1, sizeof(*hub));
+    if (hub == NULL)
+        return -ENOMEM;
+    hub->loop = loop;
+    hub->log = log;
+    if (options != NULL)
+        hub->options = *options;
+    if (hub->options.ring_bytes == 0)
+        hub->options.ring_bytes = RING_BYTES_DEFAULT;
+    if (hub->options.heartbeat_ns == 0)
+        hub->options.heartbeat_ns = HEARTBEAT_NS_DEFAULT;
+    for (int i = 0; i < HUB_ENCODINGS; i++)
+        hub_list_init(&hub->all[i]);
+    hub_list_init(&hub->ready);
+    hub_list_init(&hub->wants_buffer);
+    *out_hub = hub;
+    return 0;
+}
+
+void hub_close_check(struct hub *hub)
+{
+    if (!hub->closing || hub->closed == NULL || hark_op_active(&hub->fan_out) || hark_op_active(&hub->heartbeat))
+        return;
+    void (*closed)(void *context) = hub->closed;
+    hub->closed = NULL;
+    closed(hub->closed_context);
+}
+
+void hub_close(struct hub *hub, void (*closed)(void *context), void *context)
+{
+    assert(!hub->closing);
+    hub->closing = true;
+    hub->closed = closed;
+    hub->closed_context = context;
+    hark_cancel(&hub->heartbeat);
+    hub_turn(hub);
+}
+
+void hub_destroy(struct hub *hub)
+{
+    if (hub == NULL)
+        return;
+    hub_catch_up_done(hub);
+    for (size_t i = 0; i < hub->table_size; i++) {
+        while (hub->table[i] != NULL) {
+            struct hub_stream *stream = hub->table[i];
+            assert(stream->handles == 0);
+            hub->table[i] = stream->chained;
+            free(stream);
+        }
+    }
+    free(hub->table);
+    free(hub);
+}
+
+const struct hub_statistics *hub_statistics(const struct hub *hub)
+{
+    return &hub->statistics;
+}
+
+static uint32_t subscribers_of(const struct hub_stream *stream)
+{
+    uint32_t count = 0;
+    for (int i = 0; i < HUB_ENCODINGS; i++)
+        count += stream->subscribers[i];
+    return count;
+}
+
+void hub_streams_each(struct hub *hub, void (*each)(void *context, const struct hub_stream_view *view), void *context)
+{
+    const struct log_stream *log = NULL;
+    while ((log = log_stream_next(hub->log, log)) != NULL) {
+        struct hub_stream *stream = hub_stream_known(hub, log->name, log->name_length);
+        struct hub_stream_view view = {.name = log->name, .log = log};
+        if (stream != NULL) {
+            view.published = stream->published;
+            view.per_second = hub_stream_rate(stream);
+            view.subscribers = subscribers_of(stream);
+        }
+        each(context, &view);
+    }
+    for (size_t i = 0; i < hub->table_size; i++) {
+        for (struct hub_stream *stream = hub->table[i]; stream != NULL; stream = stream->chained) {
+            struct hub_stream_view view = {.name = stream->name, .subscribers = subscribers_of(stream)};
+            if (view.subscribers != 0 && hub_stream_log(stream) == NULL)
+                each(context, &view);
+        }
+    }
+}

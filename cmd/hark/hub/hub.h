@@ -1,0 +1,171 @@
+/* hub.h - streams in memory: publishing into them, and subscribers that follow them.
+ *
+ * The hub stands between the sources and sinks (HTTP, lines, tails) and the log. The log alone decides the order of events;
+ * the hub takes each event from the log's answer, so none is shown before it is as durable as --sync asks.
+ *
+ * Thread, for every function here: the loop's.
+ */
+#ifndef HUB_HUB_H
+#define HUB_HUB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "hark.h"
+#include "hub/encoding.h"
+#include "hub/list.h"
+#include "hub/ring.h"
+#include "log/log.h"
+
+struct hub;
+struct hub_stream;
+struct hub_publish;
+struct hub_subscriber;
+
+/* Limits. All zero is the default. */
+struct hub_options {
+    size_t ring_bytes;     /* memory for the newest events of a stream, for each encoding in use; 0: 4 MiB */
+    uint64_t heartbeat_ns; /* the period of comments to idle SSE subscribers; 0: 15 s */
+};
+
+/* Makes a hub over an open log, which must outlive it.
+ * Gives: 0 and *out_hub. Fails: -ENOMEM. */
+int hub_create(struct hark_loop *loop, struct log *log, const struct hub_options *options, struct hub **out_hub);
+
+/* Releases the hub. Takes: one without publishes, subscribers and open stream handles, and after hub_close's callback; NULL:
+ * nothing happens. */
+void hub_destroy(struct hub *hub);
+
+/* Ends the hub's own ops (the heartbeat, the fan-out), then calls closed from hark_run. */
+void hub_close(struct hub *hub, void (*closed)(void *context), void *context);
+
+/* ---- streams ---- */
+
+/* A handle on a stream by name, whether it exists on disk or not: a stream is made by its first event.
+ * Takes: a name; give the handle back with hub_stream_close.
+ * Gives: 0 and *out_stream. Fails: -EINVAL not a stream's name; -ENOMEM. */
+int hub_stream_open(struct hub *hub, const char *name, size_t name_length, struct hub_stream **out_stream);
+
+/* Gives a handle back. Takes: NULL: nothing happens. */
+void hub_stream_close(struct hub_stream *stream);
+
+const char *hub_stream_name(const struct hub_stream *stream);
+
+/* What the stream has on disk; NULL where it does not exist (yet, or any more). Valid until the loop runs on. */
+const struct log_stream *hub_stream_log(const struct hub_stream *stream);
+
+/* ---- publishing ---- */
+
+/* A publish has ended. Takes: id: above 0: the event is as durable as --sync asks, and subscribers will see it; else a negative
+ * errno as log_append (or log_delete) gives it. */
+typedef void hub_published(struct hub_publish *publish, int64_t id);
+
+/* One publish, in the caller's memory, usually inside the caller's own struct. Zeroed before its first use; all private. */
+struct hub_publish {
+    struct log_append append;
+    struct hub_stream *stream;
+    hub_published *done;
+};
+
+/* Publishes an event. Publishes are answered in the order in which they were made, those of one turn share a commit.
+ * Takes: count 0 to LOG_EVENT_BYTES_MAX.
+ * Owns: publish, bytes and the caller's handle on the stream must stay until `done`, which is never called from inside this
+ *   call. */
+void hub_publish(struct hub_stream *stream, struct hub_publish *publish, const void *bytes, size_t count, hub_published *done);
+
+/* Deletes a stream, in order with the publishes. Owns: as hub_publish. Fails: -ENOENT it does not exist. Its subscribers stay:
+ * once it is made anew they are told of the gap. */
+void hub_delete(struct hub_stream *stream, struct hub_publish *publish, hub_published *done);
+
+/* ---- subscribing ---- */
+
+/* Where a subscriber begins. */
+enum hub_from {
+    HUB_FROM_NOW,
+    HUB_FROM_START, /* the oldest event that is kept */
+    HUB_FROM_AFTER, /* after an id */
+};
+
+/* The subscriber needs its memory no more. */
+typedef void hub_subscriber_closed(struct hub_subscriber *subscriber);
+
+/* A reader of a stream that writes into a connection. It is a cursor: near the end it sends what the ring holds, further back it
+ * reads the log. It has one block on its way at a time, and asks for more when that is sent. So one that stops reading costs:
+ *   - its connection, with what the kernel buffers,
+ *   - one block: a chunk that it shares (64 KiB, or the one event that is longer), or, where it reads from the disk, a block of
+ *     its own: up to 256 KiB, or the one event whose encoding is longer (a MiB of line ends becomes 7 MiB of SSE).
+ * It holds nothing of what comes meanwhile, and nobody waits for it. Zeroed before its first use; all private. */
+struct hub_subscriber {
+    struct hark_stream_block block; /* the one on its way */
+    struct hub_list place;          /* among those that wait for events, for their turn, or for a buffer to read into */
+    struct hub_list among_all;      /* among all of its encoding */
+    struct hub *hub;
+    struct hub_stream *stream;
+    struct hark_stream *output;
+    hub_subscriber_closed *closed;
+    struct hub_chunk *chunk; /* what `block` lies in, or lay in last */
+    char *own;               /* what `block` lies in where it was read from the disk */
+    struct log_cursor cursor;
+    char *buffer;       /* what the cursor reads into */
+    size_t needed;      /* the size of buffer that an event asks for, where it is above the common size */
+    uint64_t position;  /* the id of the last event given to the connection */
+    uint64_t life;      /* the life of the stream that position was compared with; 0: none yet */
+    uint64_t gap_after; /* with gap_waits: told before the next event */
+    uint64_t floor;     /* the ring's when the read began */
+    enum hub_encoding encoding;
+    bool gap_waits;
+    bool sending;
+    bool reading;
+    bool broken; /* the connection takes nothing more */
+    bool closing;
+    bool told; /* something was sent since the last heartbeat */
+    char gap[HUB_GAP_BYTES_MAX];
+};
+
+/* Begins: the connection's output is the subscriber's, but for what the caller writes before the loop runs on (a head, the
+ * position).
+ * Takes: an open connection whose stream stays until `closed`; from and after: see above. after 0 is the start. An id that the
+ *   stream has never given leads to a gap report, and to everything from the oldest.
+ */
+void hub_subscriber_open(struct hub_stream *stream, struct hub_subscriber *subscriber, struct hark_stream *output,
+                         enum hub_encoding encoding, enum hub_from from, uint64_t after, hub_subscriber_closed *closed);
+
+/* Ends it. Its block, if one is on its way, ends with the connection: close that first, or let it be sent. Calls closed once
+ * nothing of it is in use any more, maybe from inside this call. */
+void hub_subscriber_close(struct hub_subscriber *subscriber);
+
+/* The id after which a subscriber that comes back would go on; at first: where it began. */
+uint64_t hub_subscriber_position(const struct hub_subscriber *subscriber);
+
+/* ---- what it counts ---- */
+
+struct hub_statistics {
+    uint64_t published;       /* events, since the start */
+    uint64_t published_bytes; /* of them */
+    uint64_t failed;          /* publishes that ended with an error */
+    uint64_t delivered;       /* events given to connections */
+    uint64_t delivered_bytes; /* as encoded */
+    uint64_t heartbeats;
+    uint64_t gaps;       /* told to subscribers */
+    uint64_t disk_reads; /* of subscribers that were not near the end */
+    uint64_t encoded;    /* events encoded for all subscribers together */
+    uint64_t ring_bytes; /* memory of all rings, now */
+    uint64_t subscribers[HUB_ENCODINGS];
+};
+
+const struct hub_statistics *hub_statistics(const struct hub *hub);
+
+/* One stream as /streams and /stats show it. */
+struct hub_stream_view {
+    const char *name;
+    const struct log_stream *log; /* NULL: it has subscribers, but does not exist */
+    uint64_t published;           /* since the start */
+    double per_second;            /* events, over the last five seconds */
+    uint32_t subscribers;
+};
+
+/* Calls back for every stream that exists or has subscribers. */
+void hub_streams_each(struct hub *hub, void (*each)(void *context, const struct hub_stream_view *view), void *context);
+
+#endif

@@ -1,0 +1,105 @@
+/* state.h - what the files of the hub share and nobody else sees. */
+#ifndef HUB_STATE_H
+#define HUB_STATE_H
+
+#include "hub/hub.h"
+
+enum {
+    HUB_BUFFERS = 16,                      /* reads from the disk at once, for all subscribers together */
+    HUB_BUFFER_BYTES = LOG_READ_BYTES_MIN, /* the common size of what a read fills */
+    HUB_OWN_BYTES_MAX = 256 * 1024,        /* a subscriber's own block, unless one event is longer */
+    HUB_RATE_SECONDS = 8,
+};
+
+struct hub {
+    struct hark_loop *loop;
+    struct log *log;
+    struct hub_options options;
+    struct hub_statistics statistics;
+    struct hub_stream **table; /* by the hash of the name; chains through hub_stream.chained */
+    size_t table_size;         /* a power of two */
+    size_t table_count;
+    struct hub_list all[HUB_ENCODINGS];
+    struct hub_list ready;        /* subscribers that may have something to send */
+    struct hub_list wants_buffer; /* subscribers that want to read the disk */
+    struct hark_op fan_out;       /* gives the ready ones their turn */
+    struct hark_op heartbeat;     /* one timer for all; runs only while somebody needs it */
+    char *buffers[HUB_BUFFERS];   /* the free ones */
+    size_t buffers_free;
+    size_t buffers_made;
+    bool closing;
+    void (*closed)(void *context);
+    void *closed_context;
+};
+
+struct hub_stream {
+    struct hub *hub;
+    struct hub_stream *chained;
+    uint64_t hash;
+    uint64_t life; /* log_stream.number of what stands under the name now; 0: nothing does */
+    uint32_t handles;
+    uint32_t subscribers[HUB_ENCODINGS];
+    struct hub_ring rings[HUB_ENCODINGS]; /* each active while it has subscribers and the stream exists */
+    struct hub_list waiting;              /* subscribers that have all there is */
+    uint64_t published;
+    uint64_t rate_second; /* the newest second that `rate` counts */
+    uint32_t rate[HUB_RATE_SECONDS];
+    uint32_t name_length;
+    char name[];
+};
+
+/* ---- stream.c ---- */
+
+/* Looks whether the stream has come into being, or anew, without the hub's doing. */
+void hub_stream_refresh(struct hub_stream *stream);
+
+/* One more subscriber, one less: rings live only while somebody reads them. */
+void hub_stream_join(struct hub_stream *stream, enum hub_encoding encoding);
+void hub_stream_leave(struct hub_stream *stream, enum hub_encoding encoding);
+
+/* Events in each of the last five whole seconds, on average. */
+double hub_stream_rate(struct hub_stream *stream);
+
+/* The stream of that name, where the hub has one; NULL. */
+struct hub_stream *hub_stream_known(const struct hub *hub, const char *name, size_t name_length);
+
+/* ---- fan_out.c ---- */
+
+/* Sees to it that the ready ones get their turn. */
+void hub_fan_out(struct hub *hub);
+
+/* The same where none is ready: the end of a hub comes from there. */
+void hub_turn(struct hub *hub);
+
+/* Runs the heartbeat while there are SSE subscribers. */
+void hub_heartbeat(struct hub *hub);
+
+/* Calls back once the hub's own ops have ended, if it is closing. */
+void hub_close_check(struct hub *hub);
+
+/* ---- subscriber.c ---- */
+
+/* Sends what there is, or reads, or waits. */
+void hub_subscriber_pump(struct hub_subscriber *subscriber);
+
+/* Sends bytes that stay until the block is released. */
+void hub_subscriber_send(struct hub_subscriber *subscriber, const char *bytes, size_t count);
+
+/* Puts it among those that get their turn soon. */
+void hub_subscriber_ready(struct hub_subscriber *subscriber);
+
+/* Calls `closed` where it is closing and nothing of it is in use. Gives: true: it is gone. */
+bool hub_subscriber_finish(struct hub_subscriber *subscriber);
+
+/* Ends the connection: its owner then closes the subscriber. */
+void hub_subscriber_break(struct hub_subscriber *subscriber);
+
+/* ---- catch_up.c ---- */
+
+/* Reads what follows its position from the disk, and sends it. */
+void hub_catch_up(struct hub_subscriber *subscriber);
+
+/* Frees the buffers. */
+void hub_catch_up_done(struct hub *hub);
+
+#endif
