@@ -127,6 +127,7 @@ union hark_op_arguments {
         uint32_t events;
     } poll;
     struct {
+        struct hark_op *next; /* the loop's next op that asks for signals */
         int32_t number;
     } signal;
 };
@@ -146,8 +147,10 @@ struct hark_op {
     union hark_op_arguments with;
     int64_t result;
     uint64_t deadline_ns;
-    uint32_t timer; /* its place among the timers, plus one; 0 none */
-    uint32_t spare; /* the backend's own */
+    uint32_t timer;       /* its place among the timers, plus one; 0 none */
+    uint32_t timer_order; /* breaks ties between equal times: the order of start */
+    uint32_t spare;       /* the backend's own */
+    uint32_t reserved;
 };
 
 /* Bits of `marks`. Private, but for the inline functions below. */

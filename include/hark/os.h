@@ -25,7 +25,8 @@ HARK_API int hark_os_getsockopt(struct hark_loop *loop, int fd, int level, int o
 HARK_API int hark_os_getsockname(struct hark_loop *loop, int fd, struct hark_address *out_address);
 HARK_API int hark_os_getpeername(struct hark_loop *loop, int fd, struct hark_address *out_address);
 
-/* Closes at once a descriptor that no op was ever started on. For all others: hark_close. */
+/* Closes at once a descriptor with no op in flight. It may block where a file has to be written out first: hark_close does not.
+ * Fails: -EBUSY ops are in flight on it; -EBADF. */
 HARK_API int hark_os_close(struct hark_loop *loop, int fd);
 
 /* How hark_os_listen_at opens a listening socket. */

@@ -1,0 +1,64 @@
+/* backend.h - what a backend must do. The core owns the op's life cycle; a backend brings results.
+ *
+ * The contract:
+ *   - start() gets an op that is in flight, linked to its descriptor, arguments in place. It ends it now or later, always
+ *     through loop_finish, or, while reap runs, through loop_call_final and loop_call_more. It never calls back.
+ *   - An op whose result is marked HARK_MARK_MORE when it is given to loop_finish stays in flight; after the callback
+ *     the core hands it to again().
+ *   - cancel() gets an op in state OP_WAITING, which only the backend puts an op into; it sees to it that the op ends.
+ *   - wait() submits all that was requested and waits at most timeout_ns, in one system call. It must return when
+ *     loop->wake_fd is written. It may call loop_finish, nothing else.
+ *   - reap() calls back up to `budget` results that the backend holds itself. NULL where all go through loop_finish.
+ *   - close() gets a hark_close once no other op is linked to its descriptor. */
+#ifndef CORE_BACKEND_H
+#define CORE_BACKEND_H
+
+#include "hark/loop.h"
+#include "hark/op.h"
+
+#include <sys/socket.h>
+
+struct hark_backend;
+
+/* The calls of os.h, for the kernel that the backend stands on. */
+struct os_calls {
+    int (*socket)(struct hark_loop *loop, int family, int type, int protocol);
+    int (*bind)(struct hark_loop *loop, int fd, const struct sockaddr *name, socklen_t length);
+    int (*listen)(struct hark_loop *loop, int fd, int backlog);
+    int (*setsockopt)(struct hark_loop *loop, int fd, int level, int option, const void *value, socklen_t length);
+    int (*getsockopt)(struct hark_loop *loop, int fd, int level, int option, void *value, socklen_t *length);
+    int (*getsockname)(struct hark_loop *loop, int fd, struct sockaddr *name, socklen_t *length);
+    int (*getpeername)(struct hark_loop *loop, int fd, struct sockaddr *name, socklen_t *length);
+    int (*close)(struct hark_loop *loop, int fd);
+    uint64_t (*clock)(void);
+    uint64_t (*wall_clock)(void);
+    int (*random)(void *bytes, size_t count);
+};
+
+/* The machine's own kernel (os_kernel.c). */
+extern const struct os_calls os_kernel;
+
+struct hark_backend {
+    enum hark_backend_kind kind;
+    const char *name;
+    const struct os_calls *os;
+    /* Fails with a negative errno and says in out_reason, of reason_room bytes, what refused it. Leaves nothing behind then. */
+    int (*create)(struct hark_loop *loop, const struct hark_options *options, char *out_reason, size_t reason_room);
+    void (*destroy)(struct hark_loop *loop);
+    void (*start)(struct hark_loop *loop, struct hark_op *op);
+    void (*again)(struct hark_loop *loop, struct hark_op *op);
+    void (*cancel)(struct hark_loop *loop, struct hark_op *op);
+    int (*wait)(struct hark_loop *loop, uint64_t timeout_ns);
+    uint32_t (*reap)(struct hark_loop *loop, uint32_t budget);
+    void (*close)(struct hark_loop *loop, struct hark_op *op);
+    /* The number is about to mean another file: drop what the backend keeps elsewhere; the core clears the row. May be NULL. */
+    void (*forget)(struct hark_loop *loop, int fd);
+    /* A lent buffer has come back to the pool. */
+    void (*buffer_returned)(struct hark_loop *loop, uint32_t index);
+    int (*descriptor)(const struct hark_loop *loop);
+    size_t (*features)(const struct hark_loop *loop, const struct hark_feature **out_features);
+};
+
+extern const struct hark_backend backend_uring, backend_epoll, backend_poll, backend_select;
+
+#endif

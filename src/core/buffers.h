@@ -1,0 +1,33 @@
+/* buffers.h - the memory of the pool that hark_recv_each lends from, and the ops that wait while it is empty.
+ *
+ * Who picks a buffer differs: on uring the kernel does, from its ring; the ready backends take from the stack here. */
+#ifndef CORE_BUFFERS_H
+#define CORE_BUFFERS_H
+
+#include "base/op_queue.h"
+
+struct buffers {
+    char *memory;
+    uint32_t *stack; /* ready: the free ones, the last returned on top: it is still in the cache */
+    uint32_t free;   /* how many are free; uring: how many the kernel may take */
+    uint32_t count;
+    uint32_t bytes;
+    struct op_queue starved; /* hark_recv_each ops that found the pool empty */
+};
+
+/* Fails: -ENOMEM, and nothing is left behind. Pages are touched only when used. */
+int buffers_init(struct buffers *buffers, uint32_t count, uint32_t bytes);
+void buffers_done(struct buffers *buffers);
+
+static inline void *buffers_at(const struct buffers *buffers, uint32_t index)
+{
+    return buffers->memory + (size_t)index * buffers->bytes;
+}
+
+/* Ops that starved go on once this many are free: half of the pool, so that they do not starve again at once. */
+static inline bool buffers_enough(const struct buffers *buffers)
+{
+    return buffers->free >= (buffers->count + 1) / 2;
+}
+
+#endif

@@ -1,0 +1,67 @@
+/* descriptors.h - the table of descriptors: a row for each number, with the ops in flight on it.
+ *
+ * A row exists from the first op on a number. Close and cancel find a descriptor's ops here, and the ready backends those
+ * that wait. The table is an array over the numbers, which the kernel gives out from the lowest; it doubles. */
+#ifndef CORE_DESCRIPTORS_H
+#define CORE_DESCRIPTORS_H
+
+#include "hark/op.h"
+
+struct descriptor {
+    struct hark_op *ops; /* linked through next and before, the newest first */
+    uint8_t flags;
+    uint8_t kind;      /* ready: what it is, enum ready_kind */
+    uint16_t ready;    /* ready: events that the last call did not disprove */
+    uint16_t interest; /* ready: events that the poller reports */
+    uint16_t seen;     /* ready: events that were reported and that a short read says nothing about */
+};
+
+enum {
+    DESCRIPTOR_CLOSING = 1,  /* hark_close was called: nothing new may start */
+    DESCRIPTOR_KNOWN = 2,    /* ready: what it is was looked up */
+    DESCRIPTOR_BLOCKING = 4, /* ready: its calls block: it is asked with poll(2) before each */
+    DESCRIPTOR_WATCHED = 8,  /* ready: registered with the poller */
+};
+
+struct descriptors {
+    struct descriptor *rows;
+    uint32_t count;
+    struct hark_op *loose; /* ops without a descriptor */
+};
+
+/* Makes sure that fd has a row. Fails: -ENOMEM. */
+int descriptors_grow(struct descriptors *table, int fd);
+
+static inline struct descriptor *descriptors_row(const struct descriptors *table, int fd)
+{
+    return &table->rows[fd];
+}
+
+/* The row where there is one, else NULL. */
+static inline struct descriptor *descriptors_find(const struct descriptors *table, int fd)
+{
+    return fd >= 0 && (uint32_t)fd < table->count ? &table->rows[fd] : NULL;
+}
+
+static inline void descriptors_link(struct hark_op **head, struct hark_op *op)
+{
+    op->before = NULL;
+    op->next = *head;
+    if (op->next)
+        op->next->before = op;
+    *head = op;
+}
+
+static inline void descriptors_unlink(struct hark_op **head, struct hark_op *op)
+{
+    if (op->next)
+        op->next->before = op->before;
+    if (op->before)
+        op->before->next = op->next;
+    else
+        *head = op->next;
+}
+
+void descriptors_done(struct descriptors *table);
+
+#endif

@@ -1,0 +1,115 @@
+/* file_call.c - each file op as the blocking system call of its name, run on a thread of the pool where the kernel offers no
+ * asynchronous one. EINTR is not seen: the pool's threads handle no signals. */
+#include "core/loop.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+static int64_t call_read(const struct hark_op *op)
+{
+    int64_t offset = op->with.io.offset;
+    return offset < 0 ? read(op->fd, op->with.io.bytes, op->with.io.count)
+                      : pread(op->fd, op->with.io.bytes, op->with.io.count, offset);
+}
+
+static int64_t call_write(const struct hark_op *op)
+{
+    int64_t offset = op->with.io.offset;
+    return offset < 0 ? write(op->fd, op->with.io.bytes, op->with.io.count)
+                      : pwrite(op->fd, op->with.io.bytes, op->with.io.count, offset);
+}
+
+static int64_t call_readv(const struct hark_op *op)
+{
+    int64_t offset = op->with.io.offset;
+    int count = (int)op->with.io.count;
+    return offset < 0 ? readv(op->fd, op->with.io.bytes, count) : preadv(op->fd, op->with.io.bytes, count, offset);
+}
+
+static int64_t call_writev(const struct hark_op *op)
+{
+    int64_t offset = op->with.io.offset;
+    int count = (int)op->with.io.count;
+    return offset < 0 ? writev(op->fd, op->with.io.bytes, count) : pwritev(op->fd, op->with.io.bytes, count, offset);
+}
+
+static int64_t call_path(const struct hark_op *op)
+{
+    const char *from = op->with.path.from;
+    int flags = op->with.path.flags;
+    uint32_t mode = op->with.path.mode;
+    if (op->code == HARK_OP_OPENAT)
+        return openat(op->fd, from, flags, mode);
+    if (op->code == HARK_OP_STATX)
+        return statx(op->fd, from, flags, mode, op->with.path.status);
+    if (op->code == HARK_OP_RENAMEAT)
+        return renameat2(op->fd, from, (int)mode, op->with.path.to, (unsigned)flags);
+    if (op->code == HARK_OP_UNLINKAT)
+        return unlinkat(op->fd, from, flags);
+    return mkdirat(op->fd, from, mode);
+}
+
+/* -1 with errno, as the calls themselves; the ops that never come here have no call. */
+static int64_t call(const struct hark_op *op)
+{
+    switch ((enum hark_op_code)op->code) {
+    case HARK_OP_READ:
+        return call_read(op);
+    case HARK_OP_WRITE:
+        return call_write(op);
+    case HARK_OP_READV:
+        return call_readv(op);
+    case HARK_OP_WRITEV:
+        return call_writev(op);
+    case HARK_OP_OPENAT:
+    case HARK_OP_STATX:
+    case HARK_OP_RENAMEAT:
+    case HARK_OP_UNLINKAT:
+    case HARK_OP_MKDIRAT:
+        return call_path(op);
+    case HARK_OP_CLOSE:
+        return close(op->fd);
+    case HARK_OP_FSYNC:
+        return fsync(op->fd);
+    case HARK_OP_FDATASYNC:
+        return fdatasync(op->fd);
+    case HARK_OP_FTRUNCATE:
+        return ftruncate(op->fd, op->with.range.count);
+    case HARK_OP_FALLOCATE:
+        return fallocate(op->fd, op->with.range.mode, op->with.range.offset, op->with.range.count);
+    case HARK_OP_GETDENTS:
+        return syscall(SYS_getdents64, op->fd, op->with.io.bytes, op->with.io.count);
+    case HARK_OP_NOP:
+    case HARK_OP_DEFER:
+    case HARK_OP_SLEEP:
+    case HARK_OP_EVERY:
+    case HARK_OP_POST:
+    case HARK_OP_WORK:
+    case HARK_OP_SIGNAL_EACH:
+    case HARK_OP_ACCEPT:
+    case HARK_OP_ACCEPT_EACH:
+    case HARK_OP_CONNECT:
+    case HARK_OP_RECV:
+    case HARK_OP_RECV_EACH:
+    case HARK_OP_SEND:
+    case HARK_OP_RECVMSG:
+    case HARK_OP_SENDMSG:
+    case HARK_OP_SHUTDOWN:
+    case HARK_OP_SOCKET:
+    case HARK_OP_POLL:
+    case HARK_OP_POLL_EACH:
+        break;
+    }
+    errno = ENOSYS;
+    return -1;
+}
+
+int64_t file_call(struct hark_op *op)
+{
+    int64_t result = call(op);
+    return result < 0 ? -errno : result;
+}

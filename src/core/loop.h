@@ -1,0 +1,190 @@
+/* loop.h - the loop's insides, and the op's life cycle: what core, backends and the starting functions share.
+ *
+ * An op's way:   IDLE -> op_begin -> (WAITING | TIMED | WORKING | LISTENING | POSTED | CLOSING) -> FINISHED -> final call -> IDLE
+ * What must hold: an op in flight is counted in loop->active and, unless it is a timer or a post, linked to its descriptor's row
+ * (or among the loose ones) until its final call begins. Callbacks are called from run.c and a backend's reap alone. */
+#ifndef CORE_LOOP_H
+#define CORE_LOOP_H
+
+#include "base/check.h"
+#include "base/inbox.h"
+#include "base/op_queue.h"
+#include "base/ticks.h"
+#include "base/timers.h"
+#include "core/backend.h"
+#include "core/buffers.h"
+#include "core/descriptors.h"
+#include "hark/loop.h"
+#include "hark/metrics.h"
+#include "hark/op.h"
+
+#include <errno.h>
+#include <signal.h>
+
+enum op_state {
+    OP_IDLE,      /* the caller's */
+    OP_WAITING,   /* with the backend */
+    OP_TIMED,     /* a sleep or an every: among the timers */
+    OP_WORKING,   /* with the work pool */
+    OP_LISTENING, /* waits for a signal */
+    OP_POSTED,    /* in the inbox, put there by another thread */
+    OP_CLOSING,   /* a close that waits for its descriptor's ops */
+    OP_CALLING,   /* in a call that is not the final one, and nowhere else */
+    OP_FINISHED,  /* its result is known and waits to be called */
+};
+
+/* Further bits of hark_op.marks; the first is HARK_MARK_MORE. */
+enum {
+    MARK_CANCELLED = 2,  /* a cancel was asked for */
+    MARK_EXPIRED = 4,    /* its deadline has passed */
+    MARK_LINKED = 8,     /* in a row, or among the loose */
+    MARK_BEGUN = 16,     /* ready: the connect was started */
+    MARK_NO_MEMORY = 32, /* it ends because its deadline could not be kept */
+    MARK_CLOSED = 64,    /* a close that is with the kernel: its number is no longer its own */
+    MARK_BACKEND = 128,  /* and above: the backend's own */
+};
+
+struct work_pool;
+
+struct hark_loop {
+    const struct hark_backend *backend;
+    void *backend_state;
+    uint64_t now_ns;
+    uint64_t active;
+    uint64_t last_id;
+    struct op_queue finished; /* results that wait to be called */
+    struct op_queue deferred; /* hark_defer: finished once this turn is over */
+    struct descriptors descriptors;
+    struct timers timers;
+    struct buffers buffers;
+    uint64_t callback_ticks; /* when the running callback began */
+    uint64_t longest_ticks;
+    uint32_t turn_max;
+    bool running;
+    bool sigpipe_guarded;
+    bool sigpipe_was_blocked;
+
+    /* Touched by other threads. */
+    _Alignas(64) struct inbox inbox;
+    _Atomic(bool) sleeping;
+    _Atomic(bool) stopped;
+    int wake_fd;
+    int signal_slot; /* which of the process's slots for loops that ask for signals, or -1 */
+
+    _Alignas(64) struct hark_metrics metrics;
+    struct work_pool *pool;
+    uint32_t workers_max;
+    struct hark_op *listening; /* hark_signal_each ops, linked through with.signal.next */
+    uint64_t created_ns;
+    uint64_t created_ticks;
+    char refusals[HARK_BACKEND_KINDS][160];
+};
+
+/* --- the life cycle (op.c) --- */
+
+/* An id holds the op's address (aligned to 8, at most 48 bits: bits 0 to 44), two bits that are the backend's own (OP_ID_TAG),
+ * and a count of starts, so that a request that was cancelled too late never names the next use of the same memory. */
+enum { OP_ID_TAG_SHIFT = 45, OP_ID_COUNT_SHIFT = 47 };
+
+static inline uint64_t op_new_id(struct hark_loop *loop, struct hark_op *op)
+{
+    return (uint64_t)((uintptr_t)op >> 3) | ++loop->last_id << OP_ID_COUNT_SHIFT;
+}
+
+static inline struct hark_op *op_of_id(uint64_t id)
+{
+    return (struct hark_op *)(uintptr_t)((id & ((UINT64_C(1) << OP_ID_TAG_SHIFT) - 1)) << 3);
+}
+
+/* Puts an op in flight. The caller fills the arguments in, then hands it on. */
+static inline void op_begin(struct hark_loop *loop, struct hark_op *op, enum hark_op_code code, int fd, hark_done *done)
+{
+    check(op->state == OP_IDLE && done);
+    op->loop = loop;
+    op->done = done;
+    op->fd = fd;
+    op->code = (uint8_t)code;
+    op->state = OP_WAITING;
+    op->marks = 0;
+    op->timer = 0;
+    op->spare = 0;
+    op->deadline_ns = HARK_NEVER;
+    op->id = op_new_id(loop, op);
+    loop->active++;
+    loop->metrics.requested[code]++;
+}
+
+/* Hands an op with its arguments to the backend: checks the descriptor and links the op to its row. */
+void op_start_on_descriptor(struct hark_loop *loop, struct hark_op *op);
+
+/* The same for ops without a descriptor, or with AT_FDCWD. */
+void op_start_loose(struct hark_loop *loop, struct hark_op *op);
+
+/* Links an op that the core itself keeps (work, signals) among the loose ones, so that cancel_all finds it. */
+static inline void op_link_loose(struct hark_loop *loop, struct hark_op *op)
+{
+    op->marks |= MARK_LINKED;
+    op->fd = -1;
+    descriptors_link(&loop->descriptors.loose, op);
+}
+
+/* The result is known: the op is called in its turn. */
+static inline void loop_finish(struct hark_loop *loop, struct hark_op *op, int64_t result)
+{
+    op->result = result;
+    op->state = OP_FINISHED;
+    op_queue_push(&loop->finished, op);
+}
+
+/* Calls back now; for run.c, and for a backend's reap. */
+void loop_call_final(struct hark_loop *loop, struct hark_op *op, int64_t result);
+void loop_call_more(struct hark_loop *loop, struct hark_op *op, int64_t result);
+
+/* After a call that was not final, of an op in state OP_CALLING: ends it where that was asked for, else lets it go on. */
+void op_continue(struct hark_loop *loop, struct hark_op *op);
+
+/* Closes the descriptor where only its hark_close is left. */
+void op_close_if_alone(struct hark_loop *loop, int fd);
+
+/* Ends, one after the other, the timers and deadlines that have passed: at most `budget`. */
+void timers_expire(struct hark_loop *loop, uint32_t budget);
+
+/* --- waking (run.c) --- */
+
+/* Wakes the loop where it sleeps. Thread: any; async-signal-safe. */
+void loop_wake(struct hark_loop *loop);
+
+/* Moves what other threads have put in to where it belongs. */
+void loop_take_inbox(struct hark_loop *loop);
+
+static inline bool loop_should_stop(struct hark_loop *loop)
+{
+    return atomic_load_explicit(&loop->stopped, memory_order_relaxed);
+}
+
+/* --- what else the core offers to those above --- */
+
+/* Drops what the table knew of a number: it is about to be closed, or it is new from the kernel (and was closed behind the
+ * loop's back before). */
+void loop_forget_descriptor(struct hark_loop *loop, int fd);
+
+/* Once a write may raise SIGPIPE: blocks it in this thread until hark_run returns. */
+void loop_guard_sigpipe(struct hark_loop *loop);
+
+/* Signals that have arrived since the last call (signals.c). */
+void signals_deliver(struct hark_loop *loop);
+bool signals_pending(const struct hark_loop *loop);
+void signals_end(struct hark_loop *loop, struct hark_op *op);
+void signals_done(struct hark_loop *loop);
+
+/* The work pool (work_pool.c): runs the op on a thread (its own function, or file_call); it comes back through the inbox with its
+ * result. The op is linked already. */
+void work_pool_submit(struct hark_loop *loop, struct hark_op *op);
+bool work_pool_withdraw(struct hark_loop *loop, struct hark_op *op);
+void work_pool_withdraw_all(struct hark_loop *loop);
+void work_pool_destroy(struct hark_loop *loop);
+
+/* A file op as a blocking system call, for the pool (file_call.c). Gives its result. */
+int64_t file_call(struct hark_op *op);
+
+#endif

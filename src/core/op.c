@@ -1,0 +1,240 @@
+/* op.c - an op's life between its start and its final call: linking, cancelling, deadlines, closing in order. */
+#include "core/loop.h"
+
+static const char *const op_names[HARK_OP_KINDS] = {
+#define NAME(code, name) [HARK_OP_##code] = #name,
+    HARK_OPS(NAME)
+#undef NAME
+};
+
+const char *hark_op_name(int code)
+{
+    return code >= 0 && code < HARK_OP_KINDS ? op_names[code] : "unknown";
+}
+
+/* --- starting --- */
+
+void op_start_loose(struct hark_loop *loop, struct hark_op *op)
+{
+    op->marks |= MARK_LINKED;
+    descriptors_link(&loop->descriptors.loose, op);
+    loop->backend->start(loop, op);
+}
+
+void op_start_on_descriptor(struct hark_loop *loop, struct hark_op *op)
+{
+    struct descriptors *table = &loop->descriptors;
+    if (unlikely(op->fd < 0))
+        return loop_finish(loop, op, -EBADF);
+    if (unlikely((uint32_t)op->fd >= table->count) && descriptors_grow(table, op->fd) < 0)
+        return loop_finish(loop, op, -ENOMEM);
+    struct descriptor *row = descriptors_row(table, op->fd);
+    if (unlikely(row->flags & DESCRIPTOR_CLOSING))
+        return loop_finish(loop, op, -EBADF);
+    op->marks |= MARK_LINKED;
+    descriptors_link(&row->ops, op);
+    loop->backend->start(loop, op);
+}
+
+void loop_forget_descriptor(struct hark_loop *loop, int fd)
+{
+    struct descriptor *row = descriptors_find(&loop->descriptors, fd);
+    if (!row || !row->flags)
+        return;
+    if (loop->backend->forget)
+        loop->backend->forget(loop, fd);
+    *row = (struct descriptor){.ops = row->ops};
+}
+
+/* --- cancelling --- */
+
+/* What is known already is delivered first, unless it says nothing that is lost without it. */
+static void cancel_finished(struct hark_op *op)
+{
+    op->marks |= MARK_CANCELLED;
+    bool repeats_for_nothing = op->code == HARK_OP_EVERY || op->code == HARK_OP_POLL_EACH;
+    if (op->code == HARK_OP_DEFER || op->code == HARK_OP_POST)
+        op->result = -ECANCELED;
+    else if ((op->marks & HARK_MARK_MORE) && repeats_for_nothing) {
+        op->marks &= (uint16_t)~HARK_MARK_MORE;
+        op->result = -ECANCELED;
+    }
+}
+
+void hark_cancel(struct hark_op *op)
+{
+    if (!op || op->state == OP_IDLE)
+        return;
+    struct hark_loop *loop = op->loop;
+    if (op->state == OP_POSTED)
+        loop_take_inbox(loop);
+    switch ((enum op_state)op->state) {
+    case OP_WAITING:
+        if (op->marks & MARK_CANCELLED || op->code == HARK_OP_CLOSE)
+            break;
+        op->marks |= MARK_CANCELLED;
+        loop->backend->cancel(loop, op);
+        break;
+    case OP_TIMED:
+        timers_remove(&loop->timers, op);
+        loop_finish(loop, op, -ECANCELED);
+        break;
+    case OP_WORKING:
+        if (work_pool_withdraw(loop, op))
+            loop_finish(loop, op, -ECANCELED);
+        break;
+    case OP_LISTENING:
+        signals_end(loop, op);
+        loop_finish(loop, op, -ECANCELED);
+        break;
+    case OP_FINISHED:
+        cancel_finished(op);
+        break;
+    case OP_CALLING:
+        op->marks |= MARK_CANCELLED;
+        break;
+    case OP_POSTED:
+    case OP_CLOSING:
+    case OP_IDLE:
+        break;
+    }
+}
+
+static void cancel_list(struct hark_op *op)
+{
+    while (op) {
+        struct hark_op *next = op->next;
+        hark_cancel(op);
+        op = next;
+    }
+}
+
+void hark_cancel_all(struct hark_loop *loop)
+{
+    loop_take_inbox(loop);
+    work_pool_withdraw_all(loop);
+    for (uint32_t fd = 0; fd < loop->descriptors.count; fd++)
+        cancel_list(loop->descriptors.rows[fd].ops);
+    cancel_list(loop->descriptors.loose);
+    for (struct hark_op *op = loop->finished.first; op; op = op->queued)
+        cancel_finished(op);
+    for (struct hark_op *op = loop->deferred.first; op; op = op->queued)
+        cancel_finished(op);
+    /* From the end of the heap, so that nothing moves; deadlines of ops that go on being cancelled stay. */
+    for (uint32_t i = loop->timers.count; i-- > 0;) {
+        struct hark_op *op = loop->timers.entries[TIMERS_ROOT + i].op;
+        if (op->state == OP_TIMED)
+            hark_cancel(op);
+    }
+}
+
+/* --- deadlines and time --- */
+
+void hark_op_deadline(struct hark_op *op, uint64_t deadline_ns)
+{
+    if (op->state == OP_IDLE)
+        return;
+    struct hark_loop *loop = op->loop;
+    op->deadline_ns = deadline_ns;
+    bool timed = op->code == HARK_OP_SLEEP || op->code == HARK_OP_EVERY;
+    if (timed && op->state != OP_TIMED)
+        return; /* its time has come; an every looks at its deadline when it goes on */
+    uint64_t at_ns = timed && op->with.timer.at_ns <= deadline_ns ? op->with.timer.at_ns : deadline_ns;
+    if (at_ns == HARK_NEVER && !timed)
+        return timers_remove(&loop->timers, op);
+    if (timers_set(&loop->timers, op, at_ns) < 0) {
+        /* Without a deadline the op could wait for ever: it ends, and says why. */
+        op->marks |= MARK_NO_MEMORY;
+        hark_cancel(op);
+    }
+}
+
+static void timer_due(struct hark_loop *loop, struct hark_op *op)
+{
+    uint64_t at_ns = op->with.timer.at_ns;
+    if (op->deadline_ns < at_ns)
+        return loop_finish(loop, op, -ETIMEDOUT);
+    if (op->code == HARK_OP_SLEEP)
+        return loop_finish(loop, op, 0);
+    uint64_t periods = (loop->now_ns - at_ns) / op->with.timer.period_ns + 1;
+    op->with.timer.at_ns = at_ns + periods * op->with.timer.period_ns;
+    op->marks |= HARK_MARK_MORE;
+    loop_finish(loop, op, (int64_t)periods);
+}
+
+void timers_expire(struct hark_loop *loop, uint32_t budget)
+{
+    while (budget-- > 0 && timers_next(&loop->timers) <= loop->now_ns) {
+        struct hark_op *op = timers_first(&loop->timers);
+        timers_remove(&loop->timers, op);
+        if (op->state == OP_TIMED) {
+            timer_due(loop, op);
+        } else {
+            if (!(op->marks & MARK_CANCELLED))
+                op->marks |= MARK_EXPIRED;
+            hark_cancel(op);
+        }
+    }
+}
+
+static void every_continue(struct hark_loop *loop, struct hark_op *op)
+{
+    uint64_t at_ns = op->with.timer.at_ns < op->deadline_ns ? op->with.timer.at_ns : op->deadline_ns;
+    op->state = OP_TIMED;
+    int error = timers_set(&loop->timers, op, at_ns);
+    if (error)
+        loop_finish(loop, op, error);
+}
+
+void op_continue(struct hark_loop *loop, struct hark_op *op)
+{
+    check(op->state == OP_CALLING);
+    if (op->marks & (MARK_CANCELLED | MARK_EXPIRED)) {
+        if (op->code == HARK_OP_SIGNAL_EACH)
+            signals_end(loop, op);
+        loop_finish(loop, op, -ECANCELED);
+    } else if (op->code == HARK_OP_EVERY)
+        every_continue(loop, op);
+    else if (op->code == HARK_OP_SIGNAL_EACH)
+        op->state = OP_LISTENING;
+    else {
+        op->state = OP_WAITING;
+        loop->backend->again(loop, op);
+    }
+}
+
+/* --- closing --- */
+
+void op_close_if_alone(struct hark_loop *loop, int fd)
+{
+    struct descriptor *row = descriptors_row(&loop->descriptors, fd);
+    struct hark_op *op = row->ops;
+    if (!op || op->next || op->state != OP_CLOSING)
+        return;
+    descriptors_unlink(&row->ops, op);
+    descriptors_link(&loop->descriptors.loose, op);
+    op->marks |= MARK_CLOSED;
+    op->state = OP_WAITING;
+    loop->backend->close(loop, op);
+    /* The number is the kernel's to give out again: the row is clean before anything else can happen. */
+    loop_forget_descriptor(loop, fd);
+}
+
+void hark_close(struct hark_loop *loop, struct hark_op *op, int fd, hark_done *done)
+{
+    op_begin(loop, op, HARK_OP_CLOSE, fd, done);
+    struct descriptors *table = &loop->descriptors;
+    if (fd < 0)
+        return loop_finish(loop, op, -EBADF);
+    if (descriptors_grow(table, fd) < 0)
+        return loop_finish(loop, op, -ENOMEM);
+    struct descriptor *row = descriptors_row(table, fd);
+    if (row->flags & DESCRIPTOR_CLOSING)
+        return loop_finish(loop, op, -EBADF);
+    cancel_list(row->ops);
+    row->flags |= DESCRIPTOR_CLOSING;
+    op->state = OP_CLOSING;
+    op->marks |= MARK_LINKED;
+    descriptors_link(&row->ops, op);
+    op_close_if_alone(loop, fd);
+}

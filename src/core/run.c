@@ -1,0 +1,249 @@
+/* run.c - the turn of the loop: wait, then call back what has come, in bounded batches.
+ *
+ * A turn: what was deferred becomes due; one wait, which also submits all requests; the clock; timers and deadlines; then the
+ * callbacks, at most turn_max from the queue of finished ops and as many from what the backend holds. What is left over is
+ * handled in the next turn, whose wait does not sleep. */
+#include "core/loop.h"
+#include "hark/buffer.h"
+
+#include <pthread.h>
+#include <unistd.h>
+
+/* --- calling back --- */
+
+static void call(struct hark_loop *loop, struct hark_op *op, int64_t result)
+{
+    op->done(op, result);
+    uint64_t ticks = ticks_now();
+    uint64_t taken = ticks - loop->callback_ticks;
+    loop->callback_ticks = ticks;
+    if (unlikely(taken > loop->longest_ticks))
+        loop->longest_ticks = taken;
+}
+
+void loop_call_final(struct hark_loop *loop, struct hark_op *op, int64_t result)
+{
+    int fd = op->marks & MARK_CLOSED ? -1 : op->fd;
+    bool closing = false;
+    if (op->timer)
+        timers_remove(&loop->timers, op);
+    if (op->marks & MARK_LINKED) {
+        struct descriptor *row = fd >= 0 ? descriptors_row(&loop->descriptors, fd) : NULL;
+        descriptors_unlink(row ? &row->ops : &loop->descriptors.loose, op);
+        closing = row && row->flags & DESCRIPTOR_CLOSING;
+    }
+    if (unlikely(result == -ECANCELED && op->marks & (MARK_EXPIRED | MARK_NO_MEMORY)))
+        result = op->marks & MARK_EXPIRED ? -ETIMEDOUT : -ENOMEM;
+    op->state = OP_IDLE;
+    op->marks = 0;
+    loop->active--;
+    loop->metrics.handled[op->code]++;
+    call(loop, op, result);
+    if (unlikely(closing))
+        op_close_if_alone(loop, fd);
+}
+
+void loop_call_more(struct hark_loop *loop, struct hark_op *op, int64_t result)
+{
+    loop->metrics.repeated[op->code]++;
+    op->marks |= HARK_MARK_MORE;
+    call(loop, op, result);
+    op->marks &= (uint16_t)~HARK_MARK_MORE;
+    if (op->code == HARK_OP_RECV_EACH && op->with.io.buffer)
+        hark_buffer_return(loop, hark_buffer_keep(op));
+}
+
+static void call_finished(struct hark_loop *loop)
+{
+    for (uint32_t budget = loop->turn_max; budget > 0 && !loop_should_stop(loop); budget--) {
+        struct hark_op *op = op_queue_pop(&loop->finished);
+        if (!op)
+            break;
+        if (op->marks & HARK_MARK_MORE) {
+            op->state = OP_CALLING;
+            loop_call_more(loop, op, op->result);
+            op_continue(loop, op);
+        } else {
+            loop_call_final(loop, op, op->result);
+        }
+    }
+}
+
+/* --- waking --- */
+
+void loop_wake(struct hark_loop *loop)
+{
+    if (!atomic_load_explicit(&loop->sleeping, memory_order_seq_cst) || !atomic_exchange(&loop->sleeping, false))
+        return;
+    int saved = errno;
+    uint64_t one = 1;
+    while (write(loop->wake_fd, &one, sizeof one) < 0 && errno == EINTR)
+        ;
+    errno = saved;
+}
+
+void hark_stop(struct hark_loop *loop)
+{
+    atomic_store(&loop->stopped, true);
+    loop_wake(loop);
+}
+
+void loop_take_inbox(struct hark_loop *loop)
+{
+    struct hark_op *op = inbox_take_all(&loop->inbox);
+    while (op) {
+        struct hark_op *next = op->queued;
+        if (op->state == OP_POSTED) {
+            loop->active++;
+            loop->metrics.requested[HARK_OP_POST]++;
+            loop_finish(loop, op, 0);
+        } else {
+            if (op->code == HARK_OP_OPENAT && op->result >= 0)
+                loop_forget_descriptor(loop, (int)op->result);
+            loop_finish(loop, op, op->result);
+        }
+        op = next;
+    }
+}
+
+/* --- the turn --- */
+
+/* How long the wait may sleep. Says beforehand that it will, so that whoever puts something in afterwards wakes it. */
+static uint64_t time_to_sleep(struct hark_loop *loop, bool may_wait)
+{
+    uint64_t next_ns = timers_next(&loop->timers);
+    if (!may_wait || loop->finished.first || next_ns <= loop->now_ns)
+        return 0;
+    atomic_store(&loop->sleeping, true);
+    if (!inbox_is_empty(&loop->inbox) || atomic_load(&loop->stopped) || signals_pending(loop))
+        return 0;
+    return next_ns == HARK_NEVER ? HARK_NEVER : next_ns - loop->now_ns;
+}
+
+static void count_lag(struct hark_loop *loop, uint64_t woke_ns)
+{
+    loop->now_ns = loop->backend->os->clock();
+    uint64_t lag_ns = loop->now_ns - woke_ns;
+    unsigned bucket = lag_ns ? 63u - (unsigned)__builtin_clzll(lag_ns) : 0;
+    loop->metrics.lag[bucket < HARK_LAG_BUCKETS ? bucket : HARK_LAG_BUCKETS - 1]++;
+    loop->metrics.lag_total_ns += lag_ns;
+}
+
+static int turn(struct hark_loop *loop, bool may_wait)
+{
+    op_queue_append(&loop->finished, &loop->deferred);
+    uint64_t timeout_ns = time_to_sleep(loop, may_wait);
+    loop->metrics.turns++;
+    loop->metrics.sleeps += timeout_ns != 0;
+    int error = loop->backend->wait(loop, timeout_ns);
+    atomic_store_explicit(&loop->sleeping, false, memory_order_relaxed);
+    if (error)
+        return error;
+    uint64_t woke_ns = loop->backend->os->clock();
+    loop->now_ns = woke_ns;
+    loop->callback_ticks = ticks_now();
+    if (!inbox_is_empty(&loop->inbox))
+        loop_take_inbox(loop);
+    if (unlikely(signals_pending(loop)))
+        signals_deliver(loop);
+    timers_expire(loop, loop->turn_max);
+    call_finished(loop);
+    if (loop->backend->reap && !loop_should_stop(loop))
+        loop->backend->reap(loop, loop->turn_max);
+    count_lag(loop, woke_ns);
+    return 0;
+}
+
+/* --- SIGPIPE --- */
+
+void loop_guard_sigpipe(struct hark_loop *loop)
+{
+    sigset_t pipe_only, before;
+    sigemptyset(&pipe_only);
+    sigaddset(&pipe_only, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &pipe_only, &before);
+    loop->sigpipe_was_blocked = sigismember(&before, SIGPIPE) == 1;
+    loop->sigpipe_guarded = true;
+    loop->metrics.system_calls++;
+}
+
+static void release_sigpipe(struct hark_loop *loop)
+{
+    loop->sigpipe_guarded = false;
+    if (loop->sigpipe_was_blocked)
+        return;
+    sigset_t pipe_only;
+    sigemptyset(&pipe_only);
+    sigaddset(&pipe_only, SIGPIPE);
+    const struct timespec now = {0, 0};
+    while (sigtimedwait(&pipe_only, NULL, &now) < 0 && errno == EINTR)
+        ;
+    pthread_sigmask(SIG_UNBLOCK, &pipe_only, NULL);
+    loop->metrics.system_calls += 2;
+}
+
+/* --- running --- */
+
+static int enter(struct hark_loop *loop)
+{
+    if (loop->running)
+        return -EBUSY;
+    loop->running = true;
+    loop->now_ns = loop->backend->os->clock();
+    return 0;
+}
+
+static void leave(struct hark_loop *loop)
+{
+    if (loop->sigpipe_guarded)
+        release_sigpipe(loop);
+    loop->running = false;
+}
+
+/* Whether ops are left, posts that nobody has looked at yet included. */
+static bool has_work(struct hark_loop *loop)
+{
+    if (loop->active == 0 && !inbox_is_empty(&loop->inbox))
+        loop_take_inbox(loop);
+    return loop->active > 0;
+}
+
+int hark_run(struct hark_loop *loop)
+{
+    int result = enter(loop);
+    if (result)
+        return result;
+    while (!loop_should_stop(loop) && has_work(loop)) {
+        result = turn(loop, true);
+        if (result)
+            break;
+    }
+    if (!result)
+        result = atomic_exchange(&loop->stopped, false);
+    leave(loop);
+    return result;
+}
+
+static int run_turn(struct hark_loop *loop, bool may_wait)
+{
+    int result = enter(loop);
+    if (result)
+        return result;
+    if (has_work(loop))
+        result = turn(loop, may_wait);
+    atomic_store(&loop->stopped, false);
+    if (!result)
+        result = has_work(loop);
+    leave(loop);
+    return result;
+}
+
+int hark_run_once(struct hark_loop *loop)
+{
+    return run_turn(loop, true);
+}
+
+int hark_run_ready(struct hark_loop *loop)
+{
+    return run_turn(loop, false);
+}

@@ -1,0 +1,151 @@
+/* signals.c - signals as events: one handler for the process, a slot for each loop that asks.
+ *
+ * The handler marks the signal in every slot that asks for it and wakes that loop; all is async-signal-safe. Slots are static, so
+ * the handler never meets freed memory; a loop leaves its slot only when no handler is running. What must hold: a signal's former
+ * disposition comes back when the last op that asks for it has ended. */
+#include "core/loop.h"
+#include "hark/signal.h"
+
+#include <pthread.h>
+#include <sched.h>
+
+enum { SLOTS = 64, SIGNALS = 64 };
+
+struct slot {
+    _Atomic(struct hark_loop *) loop;
+    _Atomic(uint64_t) wanted; /* bit n - 1: signal n */
+    _Atomic(uint64_t) arrived;
+};
+
+static struct slot slots[SLOTS];
+static _Atomic(unsigned) handlers_running;
+
+/* Only changed under the lock, never by the handler. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct sigaction former[SIGNALS + 1];
+static unsigned asking[SIGNALS + 1];
+
+static uint64_t bit_of(int number)
+{
+    return UINT64_C(1) << (number - 1);
+}
+
+static void handle(int number)
+{
+    atomic_fetch_add(&handlers_running, 1);
+    for (int i = 0; i < SLOTS; i++) {
+        struct hark_loop *loop = atomic_load(&slots[i].loop);
+        if (!loop || !(atomic_load(&slots[i].wanted) & bit_of(number)))
+            continue;
+        atomic_fetch_or(&slots[i].arrived, bit_of(number));
+        loop_wake(loop);
+    }
+    atomic_fetch_sub(&handlers_running, 1);
+}
+
+static int install(int number)
+{
+    if (asking[number] > 0)
+        return 0;
+    struct sigaction action = {.sa_handler = handle, .sa_flags = SA_RESTART};
+    sigfillset(&action.sa_mask);
+    return sigaction(number, &action, &former[number]) < 0 ? -errno : 0;
+}
+
+static int take_slot(struct hark_loop *loop)
+{
+    for (int i = 0; i < SLOTS && loop->signal_slot < 0; i++) {
+        if (atomic_load(&slots[i].loop))
+            continue;
+        atomic_store(&slots[i].wanted, 0);
+        atomic_store(&slots[i].arrived, 0);
+        atomic_store(&slots[i].loop, loop);
+        loop->signal_slot = i;
+    }
+    return loop->signal_slot < 0 ? -EMFILE : 0;
+}
+
+static int ask(struct hark_loop *loop, int number)
+{
+    pthread_mutex_lock(&lock);
+    int error = take_slot(loop);
+    if (!error)
+        error = install(number);
+    if (!error) {
+        asking[number]++;
+        atomic_fetch_or(&slots[loop->signal_slot].wanted, bit_of(number));
+    }
+    pthread_mutex_unlock(&lock);
+    return error;
+}
+
+void hark_signal_each(struct hark_loop *loop, struct hark_op *op, int number, hark_done *done)
+{
+    op_begin(loop, op, HARK_OP_SIGNAL_EACH, -1, done);
+    if (number < 1 || number > SIGNALS)
+        return loop_finish(loop, op, -EINVAL);
+    int error = ask(loop, number);
+    if (error)
+        return loop_finish(loop, op, error);
+    op->with.signal.number = number;
+    op->state = OP_LISTENING;
+    op_link_loose(loop, op);
+    op->with.signal.next = loop->listening;
+    loop->listening = op;
+}
+
+static void remove_listener(struct hark_loop *loop, struct hark_op *op)
+{
+    struct hark_op **at = &loop->listening;
+    while (*at != op)
+        at = &(*at)->with.signal.next;
+    *at = op->with.signal.next;
+}
+
+static bool loop_listens_to(const struct hark_loop *loop, int number)
+{
+    for (const struct hark_op *op = loop->listening; op; op = op->with.signal.next)
+        if (op->with.signal.number == number)
+            return true;
+    return false;
+}
+
+void signals_end(struct hark_loop *loop, struct hark_op *op)
+{
+    int number = op->with.signal.number;
+    remove_listener(loop, op);
+    pthread_mutex_lock(&lock);
+    if (!loop_listens_to(loop, number))
+        atomic_fetch_and(&slots[loop->signal_slot].wanted, ~bit_of(number));
+    if (--asking[number] == 0)
+        sigaction(number, &former[number], NULL);
+    pthread_mutex_unlock(&lock);
+}
+
+bool signals_pending(const struct hark_loop *loop)
+{
+    return loop->signal_slot >= 0 && atomic_load(&slots[loop->signal_slot].arrived) != 0;
+}
+
+void signals_deliver(struct hark_loop *loop)
+{
+    uint64_t arrived = atomic_exchange(&slots[loop->signal_slot].arrived, 0);
+    for (struct hark_op *op = loop->listening; op; op = op->with.signal.next) {
+        if (!(arrived & bit_of(op->with.signal.number)))
+            continue;
+        if (op->state != OP_LISTENING)
+            continue; /* one arrival waits to be called already: merged */
+        op->marks |= HARK_MARK_MORE;
+        loop_finish(loop, op, op->with.signal.number);
+    }
+}
+
+void signals_done(struct hark_loop *loop)
+{
+    if (loop->signal_slot < 0)
+        return;
+    atomic_store(&slots[loop->signal_slot].loop, NULL);
+    while (atomic_load(&handlers_running) > 0)
+        sched_yield();
+    loop->signal_slot = -1;
+}

@@ -1,0 +1,80 @@
+/* start.c - starting the ops that the core itself fulfils: defer, timers, posts, work. And nop, which goes to the kernel. */
+#include "core/loop.h"
+#include "hark/post.h"
+#include "hark/timer.h"
+#include "hark/work.h"
+
+void hark_nop(struct hark_loop *loop, struct hark_op *op, hark_done *done)
+{
+    op_begin(loop, op, HARK_OP_NOP, -1, done);
+    op_start_loose(loop, op);
+}
+
+void hark_defer(struct hark_loop *loop, struct hark_op *op, hark_done *done)
+{
+    op_begin(loop, op, HARK_OP_DEFER, -1, done);
+    op->result = 0;
+    op->state = OP_FINISHED;
+    op_queue_push(&loop->deferred, op);
+}
+
+static void start_timer(struct hark_loop *loop, struct hark_op *op, uint64_t at_ns)
+{
+    op->with.timer.at_ns = at_ns;
+    op->state = OP_TIMED;
+    int error = timers_set(&loop->timers, op, at_ns);
+    if (error)
+        loop_finish(loop, op, error);
+}
+
+static uint64_t from_now(struct hark_loop *loop, uint64_t duration_ns)
+{
+    uint64_t now_ns = loop->backend->os->clock();
+    return duration_ns > HARK_NEVER - now_ns ? HARK_NEVER : now_ns + duration_ns;
+}
+
+void hark_sleep(struct hark_loop *loop, struct hark_op *op, uint64_t duration_ns, hark_done *done)
+{
+    op_begin(loop, op, HARK_OP_SLEEP, -1, done);
+    start_timer(loop, op, from_now(loop, duration_ns));
+}
+
+void hark_sleep_until(struct hark_loop *loop, struct hark_op *op, uint64_t at_ns, hark_done *done)
+{
+    op_begin(loop, op, HARK_OP_SLEEP, -1, done);
+    start_timer(loop, op, at_ns);
+}
+
+void hark_every(struct hark_loop *loop, struct hark_op *op, uint64_t period_ns, hark_done *done)
+{
+    op_begin(loop, op, HARK_OP_EVERY, -1, done);
+    if (period_ns == 0)
+        return loop_finish(loop, op, -EINVAL);
+    op->with.timer.period_ns = period_ns;
+    start_timer(loop, op, from_now(loop, period_ns));
+}
+
+void hark_work(struct hark_loop *loop, struct hark_op *op, hark_work_function *function, hark_done *done)
+{
+    op_begin(loop, op, HARK_OP_WORK, -1, done);
+    op_link_loose(loop, op);
+    op->with.work.function = function;
+    work_pool_submit(loop, op);
+}
+
+void hark_post(struct hark_loop *loop, struct hark_op *op, hark_done *done)
+{
+    /* On another thread: nothing of the loop but its inbox may be touched. It is counted when the loop takes it out. */
+    check(op->state == OP_IDLE && done);
+    op->loop = loop;
+    op->done = done;
+    op->id = (uint64_t)((uintptr_t)op >> 3);
+    op->fd = -1;
+    op->code = HARK_OP_POST;
+    op->state = OP_POSTED;
+    op->marks = 0;
+    op->timer = 0;
+    op->deadline_ns = HARK_NEVER;
+    inbox_put(&loop->inbox, op);
+    loop_wake(loop);
+}

@@ -1,0 +1,132 @@
+/* work_pool.c - threads for what would block or keep the CPU. One pool a loop, so that loops cannot starve each other.
+ *
+ * Threads start when work waits and none is idle, up to workers_max, and sleep on a condition while there is none. An op that
+ * is done comes back through the loop's inbox. What must hold: an op is in the queue, or with exactly one thread, or back. */
+#include "core/loop.h"
+
+#include <pthread.h>
+
+struct work_pool {
+    pthread_mutex_t lock;
+    pthread_cond_t more;
+    struct op_queue queue;
+    uint32_t waiting; /* ops in the queue */
+    uint32_t idle;
+    uint32_t count;
+    bool ending;
+    pthread_t threads[];
+};
+
+static struct hark_op *take(struct work_pool *pool)
+{
+    pthread_mutex_lock(&pool->lock);
+    pool->idle++;
+    while (!pool->queue.first && !pool->ending)
+        pthread_cond_wait(&pool->more, &pool->lock);
+    pool->idle--;
+    struct hark_op *op = op_queue_pop(&pool->queue);
+    pool->waiting -= op != NULL;
+    pthread_mutex_unlock(&pool->lock);
+    return op;
+}
+
+static void *worker(void *argument)
+{
+    struct work_pool *pool = argument;
+    struct hark_op *op;
+    while ((op = take(pool)) != NULL) {
+        struct hark_loop *loop = op->loop;
+        op->result = op->code == HARK_OP_WORK ? op->with.work.function(op) : file_call(op);
+        inbox_put(&loop->inbox, op);
+        loop_wake(loop);
+    }
+    return NULL;
+}
+
+static struct work_pool *create(struct hark_loop *loop)
+{
+    struct work_pool *pool = calloc(1, sizeof *pool + loop->workers_max * sizeof pool->threads[0]);
+    if (!pool)
+        return NULL;
+    pthread_mutex_init(&pool->lock, NULL);
+    pthread_cond_init(&pool->more, NULL);
+    loop->pool = pool;
+    return pool;
+}
+
+/* A worker handles no signals: they belong to the program's own threads. */
+static int start_thread(struct work_pool *pool)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int error = pthread_create(&pool->threads[pool->count], NULL, worker, pool);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (error)
+        return -EAGAIN;
+    pthread_setname_np(pool->threads[pool->count], "hark-worker");
+    pool->count++;
+    return 0;
+}
+
+void work_pool_submit(struct hark_loop *loop, struct hark_op *op)
+{
+    struct work_pool *pool = loop->pool ? loop->pool : create(loop);
+    if (!pool)
+        return loop_finish(loop, op, -ENOMEM);
+    op->state = OP_WORKING;
+    pthread_mutex_lock(&pool->lock);
+    bool wants_thread = pool->waiting >= pool->idle && pool->count < loop->workers_max;
+    if (wants_thread && start_thread(pool) < 0 && pool->count == 0) {
+        pthread_mutex_unlock(&pool->lock);
+        return loop_finish(loop, op, -EAGAIN);
+    }
+    op_queue_push(&pool->queue, op);
+    pool->waiting++;
+    pthread_mutex_unlock(&pool->lock);
+    pthread_cond_signal(&pool->more);
+}
+
+bool work_pool_withdraw(struct hark_loop *loop, struct hark_op *op)
+{
+    struct work_pool *pool = loop->pool;
+    pthread_mutex_lock(&pool->lock);
+    bool found = op_queue_remove(&pool->queue, op);
+    pool->waiting -= found;
+    pthread_mutex_unlock(&pool->lock);
+    return found;
+}
+
+void work_pool_withdraw_all(struct hark_loop *loop)
+{
+    struct work_pool *pool = loop->pool;
+    if (!pool)
+        return;
+    pthread_mutex_lock(&pool->lock);
+    struct hark_op *op = pool->queue.first;
+    pool->queue.first = NULL;
+    pool->waiting = 0;
+    pthread_mutex_unlock(&pool->lock);
+    while (op) {
+        struct hark_op *next = op->queued;
+        loop_finish(loop, op, -ECANCELED);
+        op = next;
+    }
+}
+
+void work_pool_destroy(struct hark_loop *loop)
+{
+    struct work_pool *pool = loop->pool;
+    if (!pool)
+        return;
+    pthread_mutex_lock(&pool->lock);
+    pool->ending = true;
+    pthread_mutex_unlock(&pool->lock);
+    pthread_cond_broadcast(&pool->more);
+    for (uint32_t i = 0; i < pool->count; i++)
+        pthread_join(pool->threads[i], NULL);
+    pthread_cond_destroy(&pool->more);
+    pthread_mutex_destroy(&pool->lock);
+    free(pool);
+    loop->pool = NULL;
+}

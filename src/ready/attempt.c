@@ -1,0 +1,241 @@
+/* attempt.c - each op that may wait for readiness, tried once without blocking.
+ *
+ * What must hold: WOULD_BLOCK clears the event in row->ready, so that nothing is tried again before the poller reports. */
+#include "ready/ready.h"
+
+#include <limits.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+uint32_t ready_events_of(const struct hark_op *op)
+{
+    switch ((enum hark_op_code)op->code) {
+    case HARK_OP_ACCEPT:
+    case HARK_OP_ACCEPT_EACH:
+    case HARK_OP_RECV_EACH:
+    case HARK_OP_READ:
+    case HARK_OP_READV:
+        return READY_IN;
+    case HARK_OP_RECV:
+    case HARK_OP_RECVMSG:
+        return op->with.io.flags & MSG_OOB ? READY_PRI : op->with.io.flags & MSG_ERRQUEUE ? READY_ERR : READY_IN;
+    case HARK_OP_CONNECT:
+    case HARK_OP_SEND:
+    case HARK_OP_SENDMSG:
+    case HARK_OP_WRITE:
+    case HARK_OP_WRITEV:
+        return READY_OUT;
+    case HARK_OP_POLL:
+    case HARK_OP_POLL_EACH:
+        return op->with.poll.events;
+    case HARK_OP_NOP:
+    case HARK_OP_DEFER:
+    case HARK_OP_SLEEP:
+    case HARK_OP_EVERY:
+    case HARK_OP_POST:
+    case HARK_OP_WORK:
+    case HARK_OP_SIGNAL_EACH:
+    case HARK_OP_SHUTDOWN:
+    case HARK_OP_SOCKET:
+    case HARK_OP_OPENAT:
+    case HARK_OP_CLOSE:
+    case HARK_OP_FSYNC:
+    case HARK_OP_FDATASYNC:
+    case HARK_OP_FTRUNCATE:
+    case HARK_OP_FALLOCATE:
+    case HARK_OP_STATX:
+    case HARK_OP_RENAMEAT:
+    case HARK_OP_UNLINKAT:
+    case HARK_OP_MKDIRAT:
+    case HARK_OP_GETDENTS:
+        break;
+    }
+    return 0;
+}
+
+/* Runs the call until it is not interrupted; gives its result or -errno. */
+#define CALL(loop, call)                                                                                                         \
+    __extension__({                                                                                                              \
+        int64_t call_result;                                                                                                     \
+        do {                                                                                                                     \
+            (loop)->metrics.system_calls++;                                                                                      \
+            call_result = (call);                                                                                                \
+        } while (call_result < 0 && errno == EINTR);                                                                             \
+        call_result < 0 ? -errno : call_result;                                                                                  \
+    })
+
+static int64_t try_accept(struct hark_loop *loop, struct hark_op *op, struct descriptor *row)
+{
+    int64_t fd;
+    do
+        fd = CALL(loop, accept4(op->fd, op->with.address.name, op->with.address.length, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    while (fd == -ECONNABORTED);
+    if (fd >= 0) {
+        uint8_t kind = row->kind;
+        ready_note_socket(loop, (int)fd, kind); /* may move the rows */
+    }
+    return fd;
+}
+
+/* Called again, connect(2) says how it stands: EALREADY, the error, or 0. */
+static int64_t try_connect(struct hark_loop *loop, struct hark_op *op)
+{
+    int64_t result = CALL(loop, connect(op->fd, op->with.address.name, op->with.address.count));
+    if (result == -EINPROGRESS || result == -EALREADY) {
+        if (result == -EALREADY && !(op->marks & MARK_BEGUN))
+            return result;
+        op->marks |= MARK_BEGUN;
+        return WOULD_BLOCK;
+    }
+    return result;
+}
+
+/* After a short read from a stream nothing is left, unless it ended at urgent data or at the end, which bring no new edge. */
+static void note_short_read(struct descriptor *row, int64_t result, size_t asked)
+{
+    if (row->kind == KIND_STREAM && result > 0 && (size_t)result < asked && !row->seen)
+        row->ready &= (uint16_t)~READY_IN;
+}
+
+/* send or recv; with MSG_WAITALL as often as it takes, what has been moved kept in offset. */
+static int64_t try_transfer(struct hark_loop *loop, struct hark_op *op, struct descriptor *row)
+{
+    int flags = (op->with.io.flags & ~MSG_WAITALL) | MSG_DONTWAIT;
+    for (;;) {
+        size_t moved = (size_t)op->with.io.offset;
+        char *bytes = (char *)op->with.io.bytes + moved;
+        size_t count = op->with.io.count - moved;
+        bool receives = op->code == HARK_OP_RECV;
+        int64_t result = receives ? CALL(loop, recv(op->fd, bytes, count, flags)) : CALL(loop, send(op->fd, bytes, count, flags));
+        if (receives)
+            note_short_read(row, result, count);
+        if (!(op->with.io.flags & MSG_WAITALL) || result == -EAGAIN)
+            return result;
+        if (result <= 0)
+            return moved > 0 ? (int64_t)moved : result;
+        op->with.io.offset += result;
+        if ((size_t)op->with.io.offset == op->with.io.count)
+            return op->with.io.offset;
+    }
+}
+
+static int64_t try_recv_each(struct hark_loop *loop, struct hark_op *op, struct descriptor *row)
+{
+    struct buffers *buffers = &loop->buffers;
+    if (buffers->free == 0) {
+        loop->metrics.buffers_exhausted++;
+        op->marks |= MARK_STARVED;
+        op_queue_push(&buffers->starved, op);
+        return WOULD_BLOCK;
+    }
+    uint32_t index = buffers->stack[buffers->free - 1];
+    void *bytes = buffers_at(buffers, index);
+    int64_t result = CALL(loop, recv(op->fd, bytes, buffers->bytes, MSG_DONTWAIT));
+    note_short_read(row, result, buffers->bytes);
+    if (result > 0) {
+        buffers->free--;
+        op->with.io.bytes = bytes;
+        op->with.io.buffer = index + 1;
+    }
+    return result;
+}
+
+static int64_t ask(struct hark_loop *loop, int fd, uint32_t events)
+{
+    struct pollfd query = {.fd = fd, .events = (short)events};
+    int64_t result = CALL(loop, poll(&query, 1, 0));
+    if (result <= 0)
+        return result < 0 ? result : WOULD_BLOCK;
+    return query.revents & POLLNVAL ? -EBADF : query.revents;
+}
+
+/* read and write on what is no regular file. Offsets mean nothing there. */
+static int64_t try_file_io(struct hark_loop *loop, struct hark_op *op, const struct descriptor *row)
+{
+    bool blocking = (row->flags & DESCRIPTOR_BLOCKING) != 0;
+    if (blocking && ask(loop, op->fd, ready_events_of(op)) == WOULD_BLOCK)
+        return WOULD_BLOCK;
+    void *bytes = op->with.io.bytes;
+    size_t count = op->with.io.count;
+    if (op->code == HARK_OP_READ)
+        return CALL(loop, read(op->fd, bytes, count));
+    if (op->code == HARK_OP_READV)
+        return CALL(loop, readv(op->fd, bytes, (int)count));
+    if (!blocking)
+        return op->code == HARK_OP_WRITE ? CALL(loop, write(op->fd, bytes, count))
+                                         : CALL(loop, writev(op->fd, bytes, (int)count));
+    /* A writable pipe takes PIPE_BUF bytes without blocking, and promises no more (pipe(7)). */
+    const struct iovec *vector = bytes;
+    if (op->code == HARK_OP_WRITEV) {
+        while (count > 1 && vector->iov_len == 0)
+            vector++, count--;
+        bytes = count > 0 ? vector->iov_base : NULL;
+        count = count > 0 ? vector->iov_len : 0;
+    }
+    return CALL(loop, write(op->fd, bytes, count < PIPE_BUF ? count : PIPE_BUF));
+}
+
+static int64_t attempt(struct hark_loop *loop, struct hark_op *op, struct descriptor *row)
+{
+    switch ((enum hark_op_code)op->code) {
+    case HARK_OP_ACCEPT:
+    case HARK_OP_ACCEPT_EACH:
+        return try_accept(loop, op, row);
+    case HARK_OP_CONNECT:
+        return try_connect(loop, op);
+    case HARK_OP_RECV:
+    case HARK_OP_SEND:
+        return try_transfer(loop, op, row);
+    case HARK_OP_RECV_EACH:
+        return try_recv_each(loop, op, row);
+    case HARK_OP_RECVMSG:
+        return CALL(loop, recvmsg(op->fd, op->with.io.bytes, op->with.io.flags | MSG_DONTWAIT));
+    case HARK_OP_SENDMSG:
+        return CALL(loop, sendmsg(op->fd, op->with.io.bytes, op->with.io.flags | MSG_DONTWAIT));
+    case HARK_OP_READ:
+    case HARK_OP_WRITE:
+    case HARK_OP_READV:
+    case HARK_OP_WRITEV:
+        return try_file_io(loop, op, row);
+    case HARK_OP_POLL:
+    case HARK_OP_POLL_EACH:
+        return ask(loop, op->fd, op->with.poll.events);
+    case HARK_OP_NOP:
+    case HARK_OP_DEFER:
+    case HARK_OP_SLEEP:
+    case HARK_OP_EVERY:
+    case HARK_OP_POST:
+    case HARK_OP_WORK:
+    case HARK_OP_SIGNAL_EACH:
+    case HARK_OP_SHUTDOWN:
+    case HARK_OP_SOCKET:
+    case HARK_OP_OPENAT:
+    case HARK_OP_CLOSE:
+    case HARK_OP_FSYNC:
+    case HARK_OP_FDATASYNC:
+    case HARK_OP_FTRUNCATE:
+    case HARK_OP_FALLOCATE:
+    case HARK_OP_STATX:
+    case HARK_OP_RENAMEAT:
+    case HARK_OP_UNLINKAT:
+    case HARK_OP_MKDIRAT:
+    case HARK_OP_GETDENTS:
+        break;
+    }
+    return -ENOSYS;
+}
+
+int64_t ready_attempt(struct hark_loop *loop, struct hark_op *op, struct descriptor *row)
+{
+    int64_t result = attempt(loop, op, row);
+    if (result == -EAGAIN && op->code != HARK_OP_CONNECT)
+        result = WOULD_BLOCK;
+    uint32_t events = ready_events_of(op);
+    if (result == WOULD_BLOCK && !(op->marks & MARK_STARVED))
+        row->ready &= (uint16_t)~events;
+    else if (result > 0 && events & READY_IN && op->code != HARK_OP_ACCEPT_EACH && op->code != HARK_OP_ACCEPT)
+        row->seen &= (uint16_t)~READY_IN; /* data was read: hang-ups can be told from it again (ready.c, watchable) */
+    return result;
+}

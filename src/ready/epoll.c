@@ -1,0 +1,109 @@
+/* epoll.c - the poller over epoll(7): edge-triggered, one registration a descriptor for its whole life. */
+#include "ready/ready.h"
+
+#include <limits.h>
+#include <sys/epoll.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { BATCH = 256 };
+
+struct epoll {
+    int fd;
+    bool only_milliseconds; /* before Linux 5.11 there is no epoll_pwait2 */
+    struct epoll_event events[BATCH];
+};
+
+static int epoll_set(struct ready *ready, int operation, int fd, uint32_t events)
+{
+    struct epoll *epoll = ready->state;
+    struct epoll_event event = {.events = events | EPOLLET, .data.fd = fd};
+    ready->loop->metrics.registrations++;
+    ready->loop->metrics.system_calls++;
+    return epoll_ctl(epoll->fd, operation, fd, &event) < 0 ? -errno : 0;
+}
+
+static int epoll_create_state(struct ready *ready, int wake_fd)
+{
+    struct epoll *epoll = calloc(1, sizeof *epoll);
+    if (!epoll)
+        return -ENOMEM;
+    epoll->fd = epoll_create1(EPOLL_CLOEXEC);
+    ready->state = epoll;
+    int error = epoll->fd < 0 ? -errno : epoll_set(ready, EPOLL_CTL_ADD, wake_fd, EPOLLIN);
+    if (error) {
+        if (epoll->fd >= 0)
+            close(epoll->fd);
+        free(epoll);
+    }
+    return error;
+}
+
+static void epoll_destroy(struct ready *ready)
+{
+    struct epoll *epoll = ready->state;
+    close(epoll->fd);
+    free(epoll);
+}
+
+static int epoll_watch(struct ready *ready, int fd, uint32_t before, uint32_t events)
+{
+    if (events == 0)
+        return epoll_set(ready, EPOLL_CTL_DEL, fd, 0);
+    int error = epoll_set(ready, before ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, events);
+    /* Left over from a number that was closed behind the loop's back while a copy of it lives on. */
+    return error == -EEXIST ? epoll_set(ready, EPOLL_CTL_MOD, fd, events) : error;
+}
+
+static int wait_for_events(struct epoll *epoll, uint64_t timeout_ns)
+{
+    struct timespec timeout = {(time_t)(timeout_ns / 1000000000u), (long)(timeout_ns % 1000000000u)};
+    if (!epoll->only_milliseconds) {
+        int count = epoll_pwait2(epoll->fd, epoll->events, BATCH, timeout_ns == HARK_NEVER ? NULL : &timeout, NULL);
+        if (count >= 0 || errno != ENOSYS)
+            return count;
+        epoll->only_milliseconds = true;
+    }
+    uint64_t rounded_ms = timeout_ns / 1000000u + (timeout_ns % 1000000u != 0);
+    int timeout_ms = timeout_ns == HARK_NEVER ? -1 : rounded_ms > INT_MAX ? INT_MAX : (int)rounded_ms;
+    return epoll_wait(epoll->fd, epoll->events, BATCH, timeout_ms);
+}
+
+static int epoll_wait_and_report(struct ready *ready, uint64_t timeout_ns)
+{
+    struct epoll *epoll = ready->state;
+    int count = wait_for_events(epoll, timeout_ns);
+    if (count < 0)
+        return errno == EINTR ? 0 : -errno;
+    for (int i = 0; i < count; i++) {
+        int fd = epoll->events[i].data.fd;
+        if (fd == ready->loop->wake_fd)
+            ready->loop->metrics.wakes++; /* edge-triggered: it need not be read */
+        else
+            ready_report(ready, fd, epoll->events[i].events);
+    }
+    return 0;
+}
+
+static const struct ready_poller poller = {
+    .edge = true,
+    .hangups = true,
+    .limit = INT_MAX,
+    .create = epoll_create_state,
+    .destroy = epoll_destroy,
+    .watch = epoll_watch,
+    .wait = epoll_wait_and_report,
+};
+
+static int create(struct hark_loop *loop, const struct hark_options *options, char *out_reason, size_t reason_room)
+{
+    (void)options;
+    return ready_create(loop, &poller, out_reason, reason_room);
+}
+
+static int descriptor(const struct hark_loop *loop)
+{
+    return ((struct epoll *)ready_of(loop)->state)->fd;
+}
+
+const struct hark_backend backend_epoll = READY_BACKEND(HARK_BACKEND_EPOLL, "epoll", create, descriptor);

@@ -1,0 +1,54 @@
+/* kind.c - what a descriptor is, looked up once for those that the library did not make itself. */
+#include "ready/ready.h"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+static enum ready_kind kind_of_socket(int fd)
+{
+    int type = 0;
+    socklen_t length = sizeof type;
+    return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0 && type == SOCK_STREAM ? KIND_STREAM : KIND_SOCKET;
+}
+
+/* Sockets are made non-blocking; a terminal or pipe may be shared with other processes, whose reads would then fail: it stays
+ * as it is, and is asked with poll(2) before each call. */
+static void look_up_mode(int fd, struct descriptor *row)
+{
+    int flags = fcntl(fd, F_GETFL);
+    if (flags < 0 || flags & O_NONBLOCK)
+        return;
+    bool is_socket = row->kind == KIND_STREAM || row->kind == KIND_SOCKET;
+    if (!is_socket || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
+        row->flags = (uint8_t)(row->flags | DESCRIPTOR_BLOCKING);
+}
+
+int ready_look_up(struct hark_loop *loop, int fd, struct descriptor *row)
+{
+    struct stat status;
+    loop->metrics.system_calls++;
+    if (fstat(fd, &status) < 0)
+        return -errno;
+    if (S_ISREG(status.st_mode) || S_ISDIR(status.st_mode) || S_ISBLK(status.st_mode)) {
+        row->kind = KIND_FILE;
+    } else {
+        row->kind = (uint8_t)(S_ISSOCK(status.st_mode) ? kind_of_socket(fd) : KIND_PIPE);
+        look_up_mode(fd, row);
+        loop->metrics.system_calls += 2;
+    }
+    row->flags |= DESCRIPTOR_KNOWN;
+    row->ready = READY_ALL;
+    return 0;
+}
+
+void ready_note_socket(struct hark_loop *loop, int fd, enum ready_kind kind)
+{
+    loop_forget_descriptor(loop, fd);
+    if (descriptors_grow(&loop->descriptors, fd) < 0)
+        return; /* it is looked up when first used */
+    struct descriptor *row = descriptors_row(&loop->descriptors, fd);
+    row->kind = (uint8_t)kind;
+    row->flags |= DESCRIPTOR_KNOWN;
+    row->ready = READY_ALL;
+}

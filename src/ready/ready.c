@@ -1,0 +1,291 @@
+/* ready.c - the completion engine: ops are tried, wait in their rows, and are tried again when the poller reports.
+ *
+ * What must hold: an op in state OP_WAITING stands in its row and, under a level-triggered poller, is watched for; or it is
+ * starved of buffers, or among those that are looked at again in the next turn. No callback is ever called from here. */
+#include "ready/ready.h"
+
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* --- watching --- */
+
+static bool waits_for_events(const struct hark_op *op)
+{
+    return op->state == OP_WAITING && !(op->marks & (MARK_STARVED | MARK_RECHECK));
+}
+
+/* A poller that cannot report hang-ups sees them as readability. Unless data lies unread: then that would be reported for
+ * ever, and hang-ups have to wait until it is read. */
+static uint32_t watchable(const struct ready *ready, const struct descriptor *row, uint32_t events)
+{
+    if (ready->poller->hangups || events & READY_IN)
+        return events;
+    bool only_hangups = events && !(events & (READY_OUT | READY_PRI));
+    return (only_hangups || events & READY_RDHUP) && !(row->seen & READY_IN) ? events | READY_IN : events;
+}
+
+/* Brings what the poller reports of a descriptor in line with what its ops wait for. */
+static int update_watch(struct ready *ready, int fd, struct descriptor *row)
+{
+    uint32_t wanted = 0;
+    for (const struct hark_op *op = row->ops; op; op = op->next)
+        if (waits_for_events(op))
+            wanted |= watchable(ready, row, ready_events_of(op));
+    if (ready->poller->edge)
+        wanted = wanted || row->flags & DESCRIPTOR_WATCHED ? READY_ALL : 0;
+    if (wanted == row->interest)
+        return 0;
+    int error = ready->poller->watch(ready, fd, row->interest, wanted);
+    if (error)
+        return error;
+    row->interest = (uint16_t)wanted;
+    row->flags = (uint8_t)(wanted ? row->flags | DESCRIPTOR_WATCHED : row->flags & ~DESCRIPTOR_WATCHED);
+    return 0;
+}
+
+/* --- trying --- */
+
+static bool has_more(const struct hark_op *op, int64_t result)
+{
+    return (op->code == HARK_OP_ACCEPT_EACH && result >= 0) || (op->code == HARK_OP_RECV_EACH && result > 0) ||
+           (op->code == HARK_OP_POLL_EACH && result > 0);
+}
+
+static void finish(struct hark_loop *loop, struct hark_op *op, int64_t result)
+{
+    if (has_more(op, result))
+        op->marks |= HARK_MARK_MORE;
+    loop_finish(loop, op, result);
+}
+
+static void try_or_wait(struct hark_loop *loop, struct hark_op *op, struct descriptor *row)
+{
+    struct ready *ready = ready_of(loop);
+    int fd = op->fd;
+    bool asks = op->code == HARK_OP_POLL || op->code == HARK_OP_POLL_EACH;
+    if (asks || row->ready & ready_events_of(op) || (op->code == HARK_OP_CONNECT && !(op->marks & MARK_BEGUN))) {
+        int64_t result = ready_attempt(loop, op, row);
+        if (result != WOULD_BLOCK)
+            return finish(loop, op, result);
+    }
+    row = descriptors_row(&loop->descriptors, fd);
+    int error = update_watch(ready, fd, row);
+    if (error)
+        finish(loop, op, error);
+}
+
+static void start_on_descriptor(struct hark_loop *loop, struct hark_op *op, bool may_be_file)
+{
+    struct descriptor *row = descriptors_row(&loop->descriptors, op->fd);
+    if (unlikely(!(row->flags & DESCRIPTOR_KNOWN))) {
+        int error = ready_look_up(loop, op->fd, row);
+        if (error)
+            return loop_finish(loop, op, error);
+    }
+    if (may_be_file && row->kind == KIND_FILE)
+        return work_pool_submit(loop, op);
+    if (unlikely(op->fd >= ready_of(loop)->poller->limit))
+        return loop_finish(loop, op, -ERANGE);
+    try_or_wait(loop, op, row);
+}
+
+static void make_socket(struct hark_loop *loop, struct hark_op *op)
+{
+    int type = op->with.socket.type;
+    int fd = socket(op->with.socket.family, type, op->with.socket.protocol);
+    loop->metrics.system_calls++;
+    if (fd >= 0)
+        ready_note_socket(loop, fd, (type & ~(SOCK_CLOEXEC | SOCK_NONBLOCK)) == SOCK_STREAM ? KIND_STREAM : KIND_SOCKET);
+    loop_finish(loop, op, fd < 0 ? -errno : fd);
+}
+
+static void shut_down(struct hark_loop *loop, struct hark_op *op)
+{
+    loop->metrics.system_calls++;
+    loop_finish(loop, op, shutdown(op->fd, op->with.io.flags) < 0 ? -errno : 0);
+}
+
+void ready_start(struct hark_loop *loop, struct hark_op *op)
+{
+    switch ((enum hark_op_code)op->code) {
+    case HARK_OP_NOP:
+        return loop_finish(loop, op, 0);
+    case HARK_OP_SOCKET:
+        return make_socket(loop, op);
+    case HARK_OP_SHUTDOWN:
+        return shut_down(loop, op);
+    case HARK_OP_ACCEPT:
+    case HARK_OP_ACCEPT_EACH:
+    case HARK_OP_CONNECT:
+    case HARK_OP_RECV:
+    case HARK_OP_RECV_EACH:
+    case HARK_OP_SEND:
+    case HARK_OP_RECVMSG:
+    case HARK_OP_SENDMSG:
+    case HARK_OP_POLL:
+    case HARK_OP_POLL_EACH:
+        return start_on_descriptor(loop, op, false);
+    case HARK_OP_READ:
+    case HARK_OP_WRITE:
+    case HARK_OP_READV:
+    case HARK_OP_WRITEV:
+        return start_on_descriptor(loop, op, true);
+    case HARK_OP_OPENAT:
+    case HARK_OP_FSYNC:
+    case HARK_OP_FDATASYNC:
+    case HARK_OP_FTRUNCATE:
+    case HARK_OP_FALLOCATE:
+    case HARK_OP_STATX:
+    case HARK_OP_RENAMEAT:
+    case HARK_OP_UNLINKAT:
+    case HARK_OP_MKDIRAT:
+    case HARK_OP_GETDENTS:
+        return work_pool_submit(loop, op);
+    case HARK_OP_DEFER:
+    case HARK_OP_SLEEP:
+    case HARK_OP_EVERY:
+    case HARK_OP_POST:
+    case HARK_OP_WORK:
+    case HARK_OP_SIGNAL_EACH:
+    case HARK_OP_CLOSE:
+        break;
+    }
+    check(!"an op that the core keeps for itself");
+}
+
+void ready_again(struct hark_loop *loop, struct hark_op *op)
+{
+    if (op->code == HARK_OP_POLL_EACH) {
+        op->marks |= MARK_RECHECK;
+        return op_queue_push(&ready_of(loop)->recheck, op);
+    }
+    try_or_wait(loop, op, descriptors_row(&loop->descriptors, op->fd));
+}
+
+/* --- what comes from elsewhere --- */
+
+static uint16_t ready_from(uint32_t events)
+{
+    if (events & (READY_ERR | READY_HUP))
+        events |= READY_ALL;
+    else if (events & READY_RDHUP)
+        events |= READY_IN;
+    return (uint16_t)events;
+}
+
+void ready_report(struct ready *ready, int fd, uint32_t events)
+{
+    struct hark_loop *loop = ready->loop;
+    struct descriptor *row = descriptors_find(&loop->descriptors, fd);
+    if (!row)
+        return;
+    row->ready |= ready_from(events);
+    row->seen |= (uint16_t)(events & (READY_PRI | READY_RDHUP | READY_HUP | READY_ERR));
+    uint32_t matching = ready_from(events);
+    if (!ready->poller->hangups && events & READY_IN)
+        matching |= READY_RDHUP | READY_HUP | READY_ERR;
+    for (struct hark_op *op = row->ops; op; op = op->next) {
+        if (!waits_for_events(op) || !(matching & ready_events_of(op)))
+            continue;
+        int64_t result = ready_attempt(loop, op, row);
+        row = descriptors_row(&loop->descriptors, fd);
+        if (result != WOULD_BLOCK)
+            finish(loop, op, result);
+        else if (!ready->poller->hangups && !(ready_events_of(op) & READY_IN))
+            row->seen |= READY_IN; /* see watchable() */
+    }
+    if (!ready->poller->edge)
+        (void)update_watch(ready, fd, row); /* to less: cannot fail */
+}
+
+void ready_cancel(struct hark_loop *loop, struct hark_op *op)
+{
+    struct ready *ready = ready_of(loop);
+    if (op->marks & MARK_STARVED)
+        op_queue_remove(&loop->buffers.starved, op);
+    if (op->marks & MARK_RECHECK)
+        op_queue_remove(&ready->recheck, op);
+    op->marks &= (uint16_t) ~(MARK_STARVED | MARK_RECHECK);
+    bool in_part = (op->code == HARK_OP_RECV || op->code == HARK_OP_SEND) && op->with.io.offset > 0;
+    loop_finish(loop, op, in_part ? op->with.io.offset : -ECANCELED);
+    (void)update_watch(ready, op->fd, descriptors_row(&loop->descriptors, op->fd));
+}
+
+void ready_buffer_returned(struct hark_loop *loop, uint32_t index)
+{
+    struct buffers *buffers = &loop->buffers;
+    check(buffers->free < buffers->count);
+    buffers->stack[buffers->free++] = index;
+    if (likely(!buffers->starved.first) || !buffers_enough(buffers))
+        return;
+    struct op_queue starved = buffers->starved;
+    buffers->starved.first = NULL;
+    struct hark_op *op;
+    while ((op = op_queue_pop(&starved)) != NULL) {
+        op->marks &= (uint16_t)~MARK_STARVED;
+        try_or_wait(loop, op, descriptors_row(&loop->descriptors, op->fd));
+    }
+}
+
+int ready_wait(struct hark_loop *loop, uint64_t timeout_ns)
+{
+    struct ready *ready = ready_of(loop);
+    struct op_queue recheck = ready->recheck;
+    ready->recheck.first = NULL;
+    struct hark_op *op;
+    while ((op = op_queue_pop(&recheck)) != NULL) {
+        op->marks &= (uint16_t)~MARK_RECHECK;
+        try_or_wait(loop, op, descriptors_row(&loop->descriptors, op->fd));
+    }
+    loop->metrics.waits++;
+    loop->metrics.system_calls++;
+    return ready->poller->wait(ready, loop->finished.first ? 0 : timeout_ns);
+}
+
+void ready_close(struct hark_loop *loop, struct hark_op *op)
+{
+    struct descriptor *row = descriptors_row(&loop->descriptors, op->fd);
+    if (!(row->flags & DESCRIPTOR_KNOWN)) {
+        int error = ready_look_up(loop, op->fd, row);
+        if (error)
+            return loop_finish(loop, op, error);
+    }
+    if (row->kind == KIND_FILE)
+        return work_pool_submit(loop, op);
+    loop->metrics.system_calls++;
+    loop_finish(loop, op, os_kernel.close(loop, op->fd));
+}
+
+void ready_forget(struct hark_loop *loop, int fd)
+{
+    struct ready *ready = ready_of(loop);
+    struct descriptor *row = descriptors_row(&loop->descriptors, fd);
+    if (row->flags & DESCRIPTOR_WATCHED)
+        (void)ready->poller->watch(ready, fd, row->interest, 0);
+}
+
+/* --- making --- */
+
+int ready_create(struct hark_loop *loop, const struct ready_poller *poller, char *out_reason, size_t reason_room)
+{
+    struct ready *ready = calloc(1, sizeof *ready);
+    if (!ready)
+        return -ENOMEM;
+    *ready = (struct ready){.loop = loop, .poller = poller};
+    int error = poller->create(ready, loop->wake_fd);
+    if (error) {
+        snprintf(out_reason, reason_room, "%s: %s", loop->backend->name, hark_error_name(error));
+        free(ready);
+        return error;
+    }
+    loop->backend_state = ready;
+    return 0;
+}
+
+void ready_destroy(struct hark_loop *loop)
+{
+    struct ready *ready = ready_of(loop);
+    ready->poller->destroy(ready);
+    free(ready);
+}

@@ -1,0 +1,101 @@
+/* ready.h - the completion engine over a readiness poller, and what a poller is.
+ *
+ * An op is tried at once; where it would block it waits in its descriptor's row until the poller reports. What the last call
+ * did not disprove is kept in the row (descriptor.ready), so that no call is made that can only say "would block".
+ * An edge-triggered poller watches a descriptor for everything from its first wait to its close; a level-triggered one watches
+ * what the waiting ops want, at each moment. */
+#ifndef READY_READY_H
+#define READY_READY_H
+
+#include "core/loop.h"
+#include "hark/poll.h"
+
+/* What a descriptor is: it decides how its ops are tried. */
+enum ready_kind {
+    KIND_UNKNOWN,
+    KIND_STREAM, /* a socket on which a short read means that nothing is left */
+    KIND_SOCKET, /* any other socket */
+    KIND_PIPE,   /* pipes, terminals, and all else that can be polled */
+    KIND_FILE,   /* regular files, directories, disks: never ready or not; the work pool's */
+};
+
+enum {
+    READY_IN = HARK_POLL_READABLE,
+    READY_PRI = HARK_POLL_EXCEPTIONAL,
+    READY_OUT = HARK_POLL_WRITABLE,
+    READY_ERR = HARK_POLL_ERROR,
+    READY_HUP = HARK_POLL_HANGUP,
+    READY_RDHUP = HARK_POLL_PEER_HANGUP,
+    READY_ALL = READY_IN | READY_PRI | READY_OUT | READY_RDHUP,
+};
+
+/* Further marks of an op. */
+enum {
+    MARK_STARVED = MARK_BACKEND,     /* among the ops that wait for a buffer */
+    MARK_RECHECK = MARK_BACKEND * 2, /* looked at again in the next turn */
+};
+
+struct ready;
+
+/* A poller: one page each (epoll.c, poll.c, select.c). */
+struct ready_poller {
+    bool edge;
+    bool hangups; /* it can report hang-ups apart from readability */
+    int limit;    /* descriptors from here on cannot be watched; INT_MAX: none */
+    int (*create)(struct ready *ready, int wake_fd);
+    void (*destroy)(struct ready *ready);
+    /* Sets what is reported of fd: from `before` to `events`; 0: not watched. Fails: a negative errno. */
+    int (*watch)(struct ready *ready, int fd, uint32_t before, uint32_t events);
+    /* Waits and calls ready_report for each descriptor. Gives 0 or a negative errno; EINTR is 0. */
+    int (*wait)(struct ready *ready, uint64_t timeout_ns);
+};
+
+struct ready {
+    struct hark_loop *loop;
+    const struct ready_poller *poller;
+    struct op_queue recheck; /* hark_poll_each ops: level-triggered, also over an edge-triggered poller */
+    void *state;             /* the poller's own */
+};
+
+static inline struct ready *ready_of(const struct hark_loop *loop)
+{
+    return loop->backend_state;
+}
+
+/* A poller says that these events hold. */
+void ready_report(struct ready *ready, int fd, uint32_t events);
+
+/* What attempts give besides results. */
+#define WOULD_BLOCK INT64_MIN
+
+/* Tries an op's call without blocking (attempt.c). Gives its result, or WOULD_BLOCK. The row is known. */
+int64_t ready_attempt(struct hark_loop *loop, struct hark_op *op, struct descriptor *row);
+
+/* The events that an op waits for. */
+uint32_t ready_events_of(const struct hark_op *op);
+
+/* Looks up what a descriptor is, once (kind.c). Fails: -EBADF. */
+int ready_look_up(struct hark_loop *loop, int fd, struct descriptor *row);
+
+/* Notes a socket that the library itself made: nothing needs to be looked up. */
+void ready_note_socket(struct hark_loop *loop, int fd, enum ready_kind kind);
+
+/* The backends' functions, shared by all pollers (ready.c); each poller's create calls the first. */
+int ready_create(struct hark_loop *loop, const struct ready_poller *poller, char *out_reason, size_t reason_room);
+void ready_destroy(struct hark_loop *loop);
+void ready_start(struct hark_loop *loop, struct hark_op *op);
+void ready_again(struct hark_loop *loop, struct hark_op *op);
+void ready_cancel(struct hark_loop *loop, struct hark_op *op);
+int ready_wait(struct hark_loop *loop, uint64_t timeout_ns);
+void ready_close(struct hark_loop *loop, struct hark_op *op);
+void ready_forget(struct hark_loop *loop, int fd);
+void ready_buffer_returned(struct hark_loop *loop, uint32_t index);
+
+#define READY_BACKEND(kind_, name_, create_, descriptor_)                                                                        \
+    {                                                                                                                            \
+        .kind = (kind_), .name = (name_), .os = &os_kernel, .create = (create_), .destroy = ready_destroy, .start = ready_start, \
+        .again = ready_again, .cancel = ready_cancel, .wait = ready_wait, .close = ready_close, .forget = ready_forget,          \
+        .buffer_returned = ready_buffer_returned, .descriptor = (descriptor_),                                                   \
+    }
+
+#endif
