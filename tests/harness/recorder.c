@@ -90,7 +90,7 @@ void harness_turns(struct hark_loop *loop, int count)
 void harness_settle(struct hark_loop *loop)
 {
     const struct hark_metrics *metrics = hark_loop_metrics(loop);
-    for (int turn = 0, quiet = 0; turn < 1000 && quiet < 3; turn++) {
+    for (int turn = 0, quiet = 0; turn < 100 && quiet < 3; turn++) {
         uint64_t before = 0;
         uint64_t after = 0;
         for (int kind = 0; kind < HARK_OP_KINDS; kind++)

@@ -1,0 +1,280 @@
+/* test_run.c - making, running, stopping and destroying a loop, and living inside another loop. */
+#include "harness/harness.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
+
+BACKEND_TEST(run_with_nothing_gives_zero_at_once)
+{
+    assert_result(hark_run(loop), 0);
+    assert_result(hark_run_once(loop), 0);
+    assert_result(hark_run_ready(loop), 0);
+}
+
+BACKEND_TEST(run_once_gives_one_while_ops_are_left)
+{
+    struct harness_op forever = {0};
+    struct harness_op nop = {0};
+    hark_sleep_until(loop, &forever.op, HARK_NEVER, harness_done);
+    hark_nop(loop, &nop.op, harness_done);
+    while (!nop.ended)
+        assert_result(hark_run_once(loop), 1);
+    hark_cancel(&forever.op);
+    harness_run(loop);
+}
+
+BACKEND_TEST(run_ready_does_not_wait)
+{
+    struct harness_op forever = {0};
+    hark_sleep_until(loop, &forever.op, HARK_NEVER, harness_done);
+    for (int turn = 0; turn < 10; turn++)
+        assert_result(hark_run_ready(loop), 1);
+    assert_int_equal(forever.calls, 0);
+    hark_cancel(&forever.op);
+    harness_run(loop);
+}
+
+static void stop_here(struct harness_op *self, int64_t result)
+{
+    (void)result;
+    hark_stop(self->op.loop);
+}
+
+BACKEND_TEST(stop_in_a_callback_returns_after_it_and_the_rest_comes_later)
+{
+    struct harness_op first = {.then = stop_here};
+    struct harness_op second = {0};
+    hark_defer(loop, &first.op, harness_done);
+    hark_defer(loop, &second.op, harness_done);
+    assert_result(hark_run(loop), 1);
+    assert_int_equal(first.calls, 1);
+    assert_int_equal(second.calls, 0);
+    harness_run(loop);
+    assert_int_equal(second.calls, 1);
+}
+
+BACKEND_TEST(stop_before_run_makes_it_return_at_once)
+{
+    struct harness_op forever = {0};
+    hark_sleep_until(loop, &forever.op, HARK_NEVER, harness_done);
+    hark_stop(loop);
+    assert_result(hark_run(loop), 1);
+    assert_int_equal(forever.calls, 0);
+    hark_cancel(&forever.op);
+    harness_run(loop); /* the stop is used up */
+}
+
+static void *stop_from_thread(void *loop)
+{
+    hark_stop(loop);
+    return NULL;
+}
+
+BACKEND_TEST(promise_13_stop_from_a_thread_wakes_a_sleeping_loop)
+{
+    for (int round = 0; round < 50; round++) {
+        struct harness_op forever = {0};
+        pthread_t thread;
+        hark_sleep_until(loop, &forever.op, HARK_NEVER, harness_done);
+        assert_int_equal(pthread_create(&thread, NULL, stop_from_thread, loop), 0);
+        assert_result(hark_run(loop), 1);
+        pthread_join(thread, NULL);
+        hark_cancel(&forever.op);
+        harness_run(loop);
+    }
+}
+
+static struct hark_loop *signalled;
+
+static void stop_from_signal(int number)
+{
+    (void)number;
+    hark_stop(signalled);
+}
+
+BACKEND_TEST(promise_13_stop_from_a_signal_handler_wakes_a_sleeping_loop)
+{
+    struct harness_op forever = {0};
+    signalled = loop;
+    signal(SIGALRM, stop_from_signal);
+    hark_sleep_until(loop, &forever.op, HARK_NEVER, harness_done);
+    ualarm(20000, 0);
+    assert_result(hark_run(loop), 1);
+    assert_int_equal(forever.calls, 0);
+    signal(SIGALRM, SIG_DFL);
+    hark_cancel(&forever.op);
+    harness_run(loop);
+}
+
+static void count_only(int number)
+{
+    (void)number;
+}
+
+static void restart_timer(struct harness_op *self, int64_t result)
+{
+    (void)result;
+    if (self->calls == 4)
+        hark_cancel(&self->op);
+}
+
+BACKEND_TEST(promise_14_interrupted_waits_are_hidden)
+{
+    struct harness_op ticks = {.then = restart_timer};
+    struct sigaction handler = {.sa_handler = count_only}; /* without SA_RESTART: waits end with EINTR */
+    sigaction(SIGALRM, &handler, NULL);
+    hark_every(loop, &ticks.op, 20000000, harness_done);
+    ualarm(1000, 1000);
+    harness_run(loop);
+    ualarm(0, 0);
+    signal(SIGALRM, SIG_DFL);
+    assert_result(ticks.result, -ECANCELED);
+    assert_int_equal(ticks.calls, 5);
+}
+
+BACKEND_TEST(destroy_with_an_op_in_flight_gives_ebusy)
+{
+    struct harness_op forever = {0};
+    hark_sleep_until(loop, &forever.op, HARK_NEVER, harness_done);
+    assert_result(hark_loop_destroy(loop), -EBUSY);
+    hark_cancel_all(loop);
+    assert_result(hark_loop_destroy(loop), -EBUSY); /* cancelled, but its final call has not come */
+    harness_run(loop);
+    assert_result(forever.result, -ECANCELED);
+}
+
+TEST(destroy_takes_null)
+{
+    assert_result(hark_loop_destroy(NULL), 0);
+}
+
+static void start_another(struct harness_op *self, int64_t result)
+{
+    (void)result;
+    if (self->calls < 5) {
+        self->ended = false;
+        hark_sleep(self->op.loop, &self->op, 3600000000000u, harness_done);
+        hark_cancel_all(self->op.loop);
+    }
+}
+
+BACKEND_TEST(cancel_all_inside_callbacks_reaches_what_they_started)
+{
+    struct harness_op ops[5] = {0};
+    for (int index = 0; index < 5; index++) {
+        ops[index].then = start_another;
+        hark_sleep_until(loop, &ops[index].op, HARK_NEVER, harness_done);
+    }
+    hark_cancel_all(loop);
+    harness_run(loop);
+    for (int index = 0; index < 5; index++)
+        assert_result(ops[index].result, -ECANCELED);
+}
+
+BACKEND_TEST(loop_descriptor_becomes_readable_when_there_is_something_to_do)
+{
+    int fd = hark_loop_descriptor(loop);
+    if (harness_backend() == HARK_BACKEND_POLL || harness_backend() == HARK_BACKEND_SELECT) {
+        assert_result(fd, -ENOTSUP);
+        return;
+    }
+    assert_true(fd >= 0);
+    int pair[2];
+    char byte[1];
+    struct harness_op receive = {0};
+    struct pollfd outside = {.fd = fd, .events = POLLIN};
+    harness_socket_pair(loop, pair);
+    hark_recv(loop, &receive.op, pair[0], byte, 1, 0, harness_done);
+    harness_settle(loop);
+    assert_int_equal(poll(&outside, 1, 0), 0);
+    assert_int_equal(write(pair[1], "x", 1), 1);
+    for (int turn = 0; !receive.ended && turn < 100; turn++) {
+        assert_int_equal(poll(&outside, 1, 10000), 1);
+        assert_true(hark_run_ready(loop) >= 0);
+    }
+    assert_result(receive.result, 1);
+    harness_close(loop, pair[0]);
+    harness_close(loop, pair[1]);
+}
+
+static void *post_to(void *context)
+{
+    struct harness_op *post = context;
+    hark_post(post->context, &post->op, harness_done);
+    return NULL;
+}
+
+BACKEND_TEST(loop_descriptor_becomes_readable_for_a_post)
+{
+    int fd = hark_loop_descriptor(loop);
+    if (fd < 0)
+        return;
+    struct harness_op post = {.context = loop};
+    struct harness_op forever = {0};
+    struct pollfd outside = {.fd = fd, .events = POLLIN};
+    pthread_t thread;
+    hark_sleep_until(loop, &forever.op, HARK_NEVER, harness_done);
+    harness_settle(loop);
+    assert_int_equal(pthread_create(&thread, NULL, post_to, &post), 0);
+    pthread_join(thread, NULL);
+    for (int turn = 0; !post.ended && turn < 100; turn++) {
+        assert_int_equal(poll(&outside, 1, 10000), 1);
+        assert_true(hark_run_ready(loop) >= 0);
+    }
+    assert_int_equal(post.calls, 1);
+    hark_cancel(&forever.op);
+    harness_run(loop);
+}
+
+BACKEND_TEST(next_deadline_is_that_of_the_earliest_timer)
+{
+    struct harness_op timer = {0};
+    struct harness_op nop = {0};
+    uint64_t at = hark_os_clock(loop) + 3600000000000u;
+    assert_true(hark_loop_next_deadline(loop) == HARK_NEVER);
+    hark_sleep_until(loop, &timer.op, at, harness_done);
+    assert_true(hark_loop_next_deadline(loop) == at);
+    hark_op_deadline(&timer.op, at - 5);
+    assert_true(hark_loop_next_deadline(loop) == at - 5);
+    hark_cancel(&timer.op);
+    harness_run(loop);
+    assert_true(hark_loop_next_deadline(loop) == HARK_NEVER);
+    hark_defer(loop, &nop.op, harness_done);
+    assert_true(hark_loop_next_deadline(loop) <= hark_os_clock(loop));
+    harness_run(loop);
+}
+
+BACKEND_TEST(two_loops_in_one_thread_take_turns)
+{
+    struct hark_loop *other = harness_loop_create(NULL);
+    int pair[2];
+    char byte[1];
+    struct harness_op receive = {0};
+    struct harness_op send = {0};
+    harness_socket_pair(loop, pair);
+    hark_recv(loop, &receive.op, pair[0], byte, 1, 0, harness_done);
+    harness_settle(loop);
+    hark_send(other, &send.op, pair[1], "x", 1, 0, harness_done);
+    harness_run(other);
+    harness_run(loop);
+    assert_result(receive.result, 1);
+    harness_close(loop, pair[0]);
+    harness_close(other, pair[1]);
+    harness_loop_destroy(other);
+}
+
+BACKEND_TEST(hundred_loops_made_and_destroyed_leave_nothing)
+{
+    for (int round = 0; round < 100; round++) {
+        struct hark_loop *other = harness_loop_create(NULL);
+        struct harness_op nop = {0};
+        if (round % 2) {
+            hark_nop(other, &nop.op, harness_done);
+            harness_run(other);
+        }
+        harness_loop_destroy(other);
+    }
+}
