@@ -1,0 +1,14 @@
+/* client.h - `hark pub` and `hark sub`: clients of a server's lines port (wire/lines.h says how it is spoken). */
+#ifndef CLIENT_CLIENT_H
+#define CLIENT_CLIENT_H
+
+#include "options.h"
+
+extern const struct options_command client_pub_options;
+extern const struct options_command client_sub_options;
+
+/* Run `hark pub` and `hark sub`. Take: argv[0] the command's name. Give: the exit code. */
+int client_pub_run(int argc, char **argv);
+int client_sub_run(int argc, char **argv);
+
+#endif

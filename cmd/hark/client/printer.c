@@ -1,0 +1,113 @@
+/* printer.c - two blocks take turns: one is filled with what comes, the other is being written. When a write has ended
+ * they change places, so that everything that came meanwhile goes out in the next write. Of an event that is not whole
+ * yet nothing is written: it may have to be dropped when the connection breaks.
+ */
+#include "client/printer.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void write_on(struct printer *printer);
+
+void printer_init(struct printer *printer, struct hark_loop *loop, void (*drained)(struct printer *printer),
+                  void (*failed)(struct printer *printer, int error))
+{
+    memset(printer, 0, sizeof *printer);
+    printer->loop = loop;
+    printer->drained = drained;
+    printer->failed = failed;
+}
+
+int printer_add(struct printer *printer, const void *bytes, size_t count)
+{
+    struct printer_block *block = &printer->filling;
+    if (block->room - block->count < count) {
+        size_t room = block->room ? block->room : 64 * 1024;
+        while (room - block->count < count)
+            room *= 2;
+        char *larger = realloc(block->bytes, room);
+        if (!larger)
+            return -ENOMEM;
+        block->bytes = larger;
+        block->room = room;
+    }
+    if (count)
+        memcpy(block->bytes + block->count, bytes, count);
+    block->count += count;
+    return 0;
+}
+
+void printer_end_event(struct printer *printer)
+{
+    printer->whole = printer->filling.count;
+}
+
+void printer_drop_event(struct printer *printer)
+{
+    printer->filling.count = printer->whole;
+}
+
+static void written(struct hark_op *op, int64_t count)
+{
+    struct printer *printer = hark_container_of(op, struct printer, write);
+    if (count <= 0) {
+        printer->error = count ? (int)count : -EIO;
+        printer->failed(printer, printer->error);
+        return;
+    }
+    printer->written += (size_t)count;
+    if (printer->written < printer->writing.count)
+        return write_on(printer);
+    printer->writing.count = 0;
+    printer_flush(printer);
+    if (!printer_full(printer))
+        printer->drained(printer);
+}
+
+static void write_on(struct printer *printer)
+{
+    hark_write(printer->loop, &printer->write, STDOUT_FILENO, printer->writing.bytes + printer->written,
+               printer->writing.count - printer->written, HARK_AT_POSITION, written);
+}
+
+void printer_flush(struct printer *printer)
+{
+    if (printer->error || printer->whole == 0 || hark_op_active(&printer->write))
+        return;
+    /* The beginning of an event that is not whole moves over to the block that is filled next. */
+    struct printer_block full = printer->filling;
+    size_t whole = printer->whole;
+    printer->filling = printer->writing;
+    printer->filling.count = 0;
+    printer->whole = 0;
+    if (printer_add(printer, full.bytes + whole, full.count - whole)) {
+        printer->writing = full;
+        printer->writing.count = 0;
+        printer->error = -ENOMEM;
+        printer->failed(printer, -ENOMEM);
+        return;
+    }
+    full.count = whole;
+    printer->writing = full;
+    printer->written = 0;
+    write_on(printer);
+}
+
+bool printer_full(const struct printer *printer)
+{
+    return printer->whole >= PRINTER_HIGH_BYTES;
+}
+
+bool printer_idle(const struct printer *printer)
+{
+    return printer->whole == 0 && !hark_op_active(&printer->write);
+}
+
+void printer_done(struct printer *printer)
+{
+    free(printer->filling.bytes);
+    free(printer->writing.bytes);
+    memset(printer, 0, sizeof *printer);
+}

@@ -1,0 +1,56 @@
+/* printer.h - standard output through the loop: events are gathered whole and written without blocking the loop. */
+#ifndef CLIENT_PRINTER_H
+#define CLIENT_PRINTER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "hark.h"
+
+enum { PRINTER_HIGH_BYTES = 256 * 1024 };
+
+/* A growing block of bytes. */
+struct printer_block {
+    char *bytes;
+    size_t count, room;
+};
+
+/* In the caller's memory, zeroed before its first use. */
+struct printer {
+    struct hark_loop *loop;
+    struct hark_op write;
+    struct printer_block filling;             /* what is added to */
+    struct printer_block writing;             /* what is being written */
+    size_t whole;                             /* bytes of `filling` that belong to whole events: only these are written */
+    size_t written;                           /* bytes of `writing` that are out */
+    void (*drained)(struct printer *printer); /* all is out, or at least little is left: go on */
+    void (*failed)(struct printer *printer, int error); /* nothing more can be written */
+    int error;
+};
+
+/* Makes ready to print on standard output. */
+void printer_init(struct printer *printer, struct hark_loop *loop, void (*drained)(struct printer *printer),
+                  void (*failed)(struct printer *printer, int error));
+
+/* Adds bytes of an event. Gives: 0; -ENOMEM. */
+int printer_add(struct printer *printer, const void *bytes, size_t count);
+
+/* The event that was added to is whole: it will be printed. */
+void printer_end_event(struct printer *printer);
+
+/* The event that was added to will never be whole: it is dropped. */
+void printer_drop_event(struct printer *printer);
+
+/* Starts printing what is whole, unless it is being done. */
+void printer_flush(struct printer *printer);
+
+/* Whether so much waits that no more should be added for now. */
+bool printer_full(const struct printer *printer);
+
+/* Whether all that is whole is out. */
+bool printer_idle(const struct printer *printer);
+
+/* Frees the memory. Takes: one that is idle or has failed. */
+void printer_done(struct printer *printer);
+
+#endif

@@ -1,0 +1,343 @@
+/* pub.c - `hark pub`: standard input to a stream, an event a line.
+ *
+ * The lines are sent ahead of their acknowledgements, up to a window, so that the server can sync many at once; they are
+ * passed on in the pieces in which they were read, without looking further than for their ends. What counts as published is
+ * what was acknowledged, and nothing is sent twice: after a broken connection nobody could tell a repeated line from a
+ * new one, so it is reported instead.
+ */
+#include "client/client.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "client/connection.h"
+#include "hark.h"
+#include "options_value.h"
+#include "say.h"
+
+enum {
+    INPUT_BYTES = 64 * 1024,
+    WINDOW_LINES = 16 * 1024, /* sent and not acknowledged; what was read last may go past it */
+};
+
+struct publisher {
+    struct connection connection;
+    struct hark_loop *loop;
+    struct hark_op read;
+    struct hark_op progress;
+    struct hark_op interrupt;
+    struct hark_op terminate;
+    struct hark_address address;
+
+    const char *stream;
+    const char *server;
+    enum hark_backend_kind backend;
+    bool print_ids;
+    bool quiet;
+
+    uint64_t lines;        /* ended by LF and handed to the connection */
+    uint64_t acknowledged; /* answered with an id */
+    uint64_t started_ns;
+    size_t line_bytes; /* of the line that has not ended yet */
+    bool writable;
+    bool input_ended;
+    bool open;
+    int code;
+    char input[INPUT_BYTES];
+};
+
+static void read_on(struct publisher *publisher);
+
+/* Ends everything; hark_run then returns. */
+static void finish(struct publisher *publisher)
+{
+    publisher->input_ended = true;
+    hark_cancel(&publisher->read);
+    hark_cancel(&publisher->progress);
+    hark_cancel(&publisher->interrupt);
+    hark_cancel(&publisher->terminate);
+    connection_close(&publisher->connection);
+}
+
+static void fail(struct publisher *publisher)
+{
+    publisher->code = EXIT_REFUSED;
+    finish(publisher);
+}
+
+static void finish_when_all_acknowledged(struct publisher *publisher)
+{
+    if (publisher->input_ended && publisher->acknowledged == publisher->lines)
+        finish(publisher);
+}
+
+/* Counts the lines that end in a piece. Gives: how much of the piece may be sent; less than count where a line is too long. */
+static size_t count_lines(struct publisher *publisher, const char *bytes, size_t count)
+{
+    size_t at = 0;
+    while (at < count) {
+        const char *lf = memchr(bytes + at, '\n', count - at);
+        size_t end = lf ? (size_t)(lf - bytes) : count;
+        publisher->line_bytes += end - at;
+        if (publisher->line_bytes > LINES_EVENT_BYTES_MAX)
+            return at;
+        if (!lf)
+            break;
+        publisher->lines++;
+        publisher->line_bytes = 0;
+        at = end + 1;
+    }
+    return count;
+}
+
+static void send_piece(struct publisher *publisher, const char *bytes, size_t count)
+{
+    if (!connection_write(&publisher->connection, bytes, count))
+        publisher->writable = false;
+}
+
+/* The last line needs no LF in the input, but it does on the wire. */
+static void end_input(struct publisher *publisher)
+{
+    publisher->input_ended = true;
+    if (publisher->line_bytes) {
+        publisher->lines++;
+        publisher->line_bytes = 0;
+        send_piece(publisher, "\n", 1);
+    }
+    finish_when_all_acknowledged(publisher);
+}
+
+static void input_read(struct hark_op *op, int64_t count)
+{
+    struct publisher *publisher = hark_container_of(op, struct publisher, read);
+    if (count == -ECANCELED) {
+        /* Interrupted: the line that has only begun is left away, so the server must not see its end. */
+        return finish_when_all_acknowledged(publisher);
+    }
+    if (count < 0) {
+        say("cannot read standard input: %s", hark_error_text(count));
+        publisher->code = EXIT_REFUSED;
+        publisher->input_ended = true;
+        return finish_when_all_acknowledged(publisher);
+    }
+    if (publisher->input_ended)
+        return;
+    if (count == 0)
+        return end_input(publisher);
+    size_t sendable = count_lines(publisher, publisher->input, (size_t)count);
+    send_piece(publisher, publisher->input, sendable);
+    if (sendable < (size_t)count) {
+        say("line %" PRIu64 " is longer than %d bytes, the limit of an event: it and all after it were not published",
+            publisher->lines + 1, LINES_EVENT_BYTES_MAX);
+        publisher->code = EXIT_REFUSED;
+        publisher->input_ended = true;
+        return finish_when_all_acknowledged(publisher);
+    }
+    read_on(publisher);
+}
+
+/* Reads the next piece, where connection and window have room for it. */
+static void read_on(struct publisher *publisher)
+{
+    bool room = publisher->writable && publisher->lines - publisher->acknowledged < WINDOW_LINES;
+    if (room && !publisher->input_ended && !hark_op_active(&publisher->read))
+        hark_read(publisher->loop, &publisher->read, STDIN_FILENO, publisher->input, sizeof publisher->input, HARK_AT_POSITION,
+                  input_read);
+}
+
+static void opened(struct connection *connection)
+{
+    struct publisher *publisher = hark_container_of(connection, struct publisher, connection);
+    char command[NAME_BYTES_MAX + 16];
+    int length = snprintf(command, sizeof command, "PUB %s ack\n", publisher->stream);
+    publisher->writable = true;
+    publisher->started_ns = hark_now(publisher->loop);
+    send_piece(publisher, command, (size_t)length);
+    read_on(publisher);
+}
+
+static void answered(struct connection *connection, const struct lines_output *output)
+{
+    struct publisher *publisher = hark_container_of(connection, struct publisher, connection);
+    if (output->kind != LINES_ID || publisher->acknowledged == publisher->lines) {
+        say("%s: an answer that was not asked for (is it the lines port of hark serve?)", publisher->server);
+        return fail(publisher);
+    }
+    publisher->acknowledged++;
+    if (publisher->print_ids)
+        printf("%" PRIu64 "\n", output->id);
+    if (publisher->input_ended)
+        finish_when_all_acknowledged(publisher);
+    else
+        read_on(publisher);
+}
+
+static void drained(struct connection *connection)
+{
+    struct publisher *publisher = hark_container_of(connection, struct publisher, connection);
+    publisher->writable = true;
+    read_on(publisher);
+}
+
+static void ended(struct connection *connection)
+{
+    struct publisher *publisher = hark_container_of(connection, struct publisher, connection);
+    bool all = publisher->input_ended && publisher->acknowledged == publisher->lines;
+    if (!publisher->open)
+        return;
+    publisher->open = false;
+    if (connection->error || *connection->reason || !all) {
+        if (publisher->code == EXIT_DONE)
+            connection_say_ended(connection, "");
+        publisher->code = EXIT_REFUSED;
+    }
+    finish(publisher);
+}
+
+static const struct connection_events events = {
+    .opened = opened,
+    .line = answered,
+    .drained = drained,
+    .ended = ended,
+};
+
+/* The first signal stops reading and waits for what is on its way; the second gives that up. */
+static void interrupted(struct hark_op *op, int64_t number)
+{
+    if (!hark_op_more(op))
+        return;
+    struct publisher *publisher = number == SIGTERM ? hark_container_of(op, struct publisher, terminate)
+                                                    : hark_container_of(op, struct publisher, interrupt);
+    if (publisher->input_ended || !publisher->writable)
+        return fail(publisher);
+    publisher->code = EXIT_REFUSED;
+    publisher->input_ended = true;
+    if (hark_op_active(&publisher->read))
+        hark_cancel(&publisher->read);
+    else
+        finish_when_all_acknowledged(publisher);
+}
+
+static void show_progress(struct hark_op *op, int64_t periods)
+{
+    struct publisher *publisher = hark_container_of(op, struct publisher, progress);
+    if (periods < 0)
+        return;
+    double seconds = (double)(hark_now(publisher->loop) - publisher->started_ns) / 1e9;
+    double rate = seconds > 0 ? (double)publisher->acknowledged / seconds : 0;
+    fprintf(stderr, "\r\033[K%" PRIu64 " acknowledged, %.0f/s", publisher->acknowledged, rate);
+}
+
+/* Runs the loop until all is done. */
+static int publish(struct publisher *publisher)
+{
+    bool progress = !publisher->quiet && isatty(STDERR_FILENO);
+    publisher->open = true;
+    connection_open(publisher->loop, &publisher->connection, &publisher->address, &events);
+    hark_signal_each(publisher->loop, &publisher->interrupt, SIGINT, interrupted);
+    hark_signal_each(publisher->loop, &publisher->terminate, SIGTERM, interrupted);
+    if (progress)
+        hark_every(publisher->loop, &publisher->progress, 200ULL * 1000 * 1000, show_progress);
+    int error = hark_run(publisher->loop);
+    if (progress)
+        fprintf(stderr, "\r\033[K");
+    if (error < 0)
+        say("the loop cannot go on: %s", hark_error_text(error));
+    return error < 0 ? EXIT_REFUSED : publisher->code;
+}
+
+static const char *set_server(void *target, const char *value)
+{
+    ((struct publisher *)target)->server = value;
+    return value_address(value);
+}
+
+static const char *set_backend(void *target, const char *value)
+{
+    return value_backend(value, &((struct publisher *)target)->backend);
+}
+
+static const char *set_id(void *target, const char *value)
+{
+    ((struct publisher *)target)->print_ids = strcmp(value, "yes") == 0;
+    return NULL;
+}
+
+static const char *set_quiet(void *target, const char *value)
+{
+    ((struct publisher *)target)->quiet = strcmp(value, "yes") == 0;
+    return NULL;
+}
+
+static const struct option_row rows[] = {
+    {"server", 's', "ADDR:PORT", "the server's lines port [127.0.0.1:12346]", set_server},
+    {"id", 'i', NULL, "print the id of each acknowledged event; the count then goes\nto standard error", set_id},
+    {"quiet", 'q', NULL, "no progress on the terminal, and no count at the end", set_quiet},
+    {"backend", 'b', "NAME", "the loop's backend: auto, uring, epoll, poll, select [auto]", set_backend},
+};
+
+const struct options_command client_pub_options = {
+    .name = "pub",
+    .usage = "STREAM [OPTION]...",
+    .about = "Publishes each line of standard input as an event of STREAM, and says at the end how many\n"
+             "the server has acknowledged: those are on its disk.\n",
+    .after = "Ctrl-C stops reading and waits for the answers to what was sent; a second one gives up.\n"
+             "\n"
+             "Examples:\n"
+             "  echo 'it rains' | hark pub weather\n"
+             "  tail -F /var/log/syslog | hark pub syslog --server 192.0.2.7:12346\n"
+             "  seq 100000 | hark pub numbers\n"
+             "\n"
+             "Exit code: 0 every line was acknowledged; 1 not every line; 2 wrong usage.\n",
+    .rows = rows,
+    .count = sizeof rows / sizeof *rows,
+    .operands_min = 1,
+    .operands_max = 1,
+    .operands = "the STREAM to publish to",
+};
+
+static void report(const struct publisher *publisher)
+{
+    uint64_t open = publisher->lines - publisher->acknowledged;
+    if (open)
+        say("%" PRIu64 " lines were sent and not acknowledged: they may be in the stream or not", open);
+    if (!publisher->quiet)
+        fprintf(publisher->print_ids ? stderr : stdout, "%" PRIu64 " acknowledged\n", publisher->acknowledged);
+}
+
+int client_pub_run(int argc, char **argv)
+{
+    static struct publisher publisher = {.server = "127.0.0.1:12346"};
+    struct options_memory memory = {NULL};
+    struct options_found found;
+    switch (options_parse(&client_pub_options, &memory, argc, argv, &publisher, &found)) {
+    case OPTIONS_HELP:
+        return EXIT_DONE;
+    case OPTIONS_WRONG:
+        return EXIT_USAGE;
+    case OPTIONS_GO:
+        break;
+    }
+    publisher.stream = found.operands[0];
+    const char *wrong = value_stream(publisher.stream);
+    if (wrong) {
+        say("pub: '%s' %s", publisher.stream, wrong);
+        return EXIT_USAGE;
+    }
+    hark_address_parse(publisher.server, &publisher.address);
+    struct hark_options options = {.backend = publisher.backend};
+    int error = hark_loop_create(&options, &publisher.loop);
+    if (error) {
+        say("cannot make a loop: %s (try: hark doctor)", hark_error_text(error));
+        return EXIT_REFUSED;
+    }
+    int code = publish(&publisher);
+    hark_loop_destroy(publisher.loop);
+    report(&publisher);
+    return code;
+}
