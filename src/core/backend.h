@@ -30,6 +30,7 @@ struct os_calls {
     int (*getsockname)(struct hark_loop *loop, int fd, struct sockaddr *name, socklen_t *length);
     int (*getpeername)(struct hark_loop *loop, int fd, struct sockaddr *name, socklen_t *length);
     int (*close)(struct hark_loop *loop, int fd);
+    bool (*is_open)(int fd);
     uint64_t (*clock)(void);
     uint64_t (*wall_clock)(void);
     int (*random)(void *bytes, size_t count);

@@ -1,5 +1,6 @@
 /* op.c - an op's life between its start and its final call: linking, cancelling, deadlines, closing in order. */
 #include "core/loop.h"
+#include "hark/file.h"
 
 static const char *const op_names[HARK_OP_KINDS] = {
 #define NAME(code, name) [HARK_OP_##code] = #name,
@@ -21,13 +22,22 @@ void op_start_loose(struct hark_loop *loop, struct hark_op *op)
     loop->backend->start(loop, op);
 }
 
+/* The table grows for numbers that are open alone: a wrong one must not cost memory. */
+static int make_row(struct hark_loop *loop, int fd)
+{
+    if (fd < 0 || !loop->backend->os->is_open(fd))
+        return -EBADF;
+    return descriptors_grow(&loop->descriptors, fd);
+}
+
 void op_start_on_descriptor(struct hark_loop *loop, struct hark_op *op)
 {
     struct descriptors *table = &loop->descriptors;
-    if (unlikely(op->fd < 0))
-        return loop_finish(loop, op, -EBADF);
-    if (unlikely((uint32_t)op->fd >= table->count) && descriptors_grow(table, op->fd) < 0)
-        return loop_finish(loop, op, -ENOMEM);
+    int error = 0;
+    if (unlikely(op->fd < 0 || (uint32_t)op->fd >= table->count))
+        error = make_row(loop, op->fd);
+    if (unlikely(error))
+        return loop_finish(loop, op, error);
     struct descriptor *row = descriptors_row(table, op->fd);
     if (unlikely(row->flags & DESCRIPTOR_CLOSING))
         return loop_finish(loop, op, -EBADF);
@@ -224,10 +234,9 @@ void hark_close(struct hark_loop *loop, struct hark_op *op, int fd, hark_done *d
 {
     op_begin(loop, op, HARK_OP_CLOSE, fd, done);
     struct descriptors *table = &loop->descriptors;
-    if (fd < 0)
-        return loop_finish(loop, op, -EBADF);
-    if (descriptors_grow(table, fd) < 0)
-        return loop_finish(loop, op, -ENOMEM);
+    int error = descriptors_find(table, fd) ? 0 : make_row(loop, fd);
+    if (error)
+        return loop_finish(loop, op, error);
     struct descriptor *row = descriptors_row(table, fd);
     if (row->flags & DESCRIPTOR_CLOSING)
         return loop_finish(loop, op, -EBADF);

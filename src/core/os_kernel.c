@@ -2,6 +2,7 @@
 #include "core/backend.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
@@ -61,6 +62,11 @@ static int kernel_close(struct hark_loop *loop, int fd)
     return result == -EINTR ? 0 : result;
 }
 
+static bool kernel_is_open(int fd)
+{
+    return fcntl(fd, F_GETFD) >= 0;
+}
+
 static uint64_t read_clock(clockid_t clock)
 {
     struct timespec time;
@@ -102,6 +108,7 @@ const struct os_calls os_kernel = {
     .getsockname = kernel_getsockname,
     .getpeername = kernel_getpeername,
     .close = kernel_close,
+    .is_open = kernel_is_open,
     .clock = kernel_clock,
     .wall_clock = kernel_wall_clock,
     .random = kernel_random,

@@ -224,17 +224,27 @@ int hark_run(struct hark_loop *loop)
     return result;
 }
 
+/* Another loop sleeps in this one's stead: from here on, whoever puts something in makes the loop's descriptor readable. */
+static void expect_wake(struct hark_loop *loop)
+{
+    atomic_store(&loop->sleeping, true);
+    if (!inbox_is_empty(&loop->inbox) || signals_pending(loop))
+        loop_wake(loop);
+}
+
 static int run_turn(struct hark_loop *loop, bool may_wait)
 {
     int result = enter(loop);
     if (result)
         return result;
-    if (has_work(loop))
+    if (has_work(loop) || !may_wait)
         result = turn(loop, may_wait);
     atomic_store(&loop->stopped, false);
     if (!result)
         result = has_work(loop);
     leave(loop);
+    if (!may_wait)
+        expect_wake(loop);
     return result;
 }
 

@@ -246,7 +246,6 @@ int hark_listener_adopt(struct hark_loop *loop, struct hark_listener *listener, 
 {
     prepare(loop, listener, accepted, failed);
     if (!reserve_open(listener)) {
-        hark_os_forget(loop, fd); /* ops may have been started on it before */
         hark_os_close(loop, fd);
         return listener->reserve;
     }

@@ -151,7 +151,7 @@ void ready_start(struct hark_loop *loop, struct hark_op *op)
     case HARK_OP_CLOSE:
         break;
     }
-    check(!"an op that the core keeps for itself");
+    check(false); /* these the core keeps for itself */
 }
 
 void ready_again(struct hark_loop *loop, struct hark_op *op)

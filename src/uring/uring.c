@@ -1,12 +1,179 @@
-/* uring.c - being written. */
-#include "core/loop.h"
-#include <stdio.h>
+/* uring.c - the completion backend on io_uring: requests out, one enter a turn.
+ *
+ * What must hold: an op in state OP_WAITING is with the kernel, or in the backlog, or starved of buffers. After a cancel was sent
+ * for it, it ends only when both its own completion and the cancel's have come, so no completion ever names memory that the
+ * caller has again. A full submission queue is flushed; where the kernel takes nothing, ops wait in the backlog. */
+#include "uring/uring.h"
 
-static int create(struct hark_loop *loop, const struct hark_options *options, char *out_reason, size_t reason_room)
+/* --- entries --- */
+
+static struct io_uring_sqe *next_entry(struct hark_loop *loop, struct uring *uring)
 {
-    (void)loop;
-    (void)options;
-    snprintf(out_reason, reason_room, "not built in yet");
-    return -EOPNOTSUPP;
+    struct io_uring_sqe *sqe = ring_next_sqe(&uring->ring);
+    if (likely(sqe != NULL))
+        return sqe;
+    loop->metrics.ring_full++;
+    loop->metrics.system_calls++;
+    (void)ring_enter(&uring->ring, false, false, 0); /* where it fails there is still no room */
+    return ring_next_sqe(&uring->ring);
 }
-const struct hark_backend backend_uring = {.kind = HARK_BACKEND_URING, .name = "uring", .os = &os_kernel, .create = create};
+
+static void put_in_backlog(struct uring *uring, struct hark_op *op)
+{
+    op->spare |= OP_BACKLOGGED;
+    op_queue_push(&uring->backlog, op);
+}
+
+void uring_submit(struct hark_loop *loop, struct hark_op *op)
+{
+    struct uring *uring = uring_of(loop);
+    struct io_uring_sqe *sqe = unlikely(uring->backlog.first != NULL) ? NULL : next_entry(loop, uring);
+    if (unlikely(!sqe))
+        return put_in_backlog(uring, op);
+    uring_prepare(uring, sqe, op);
+}
+
+static void prepare_cancel(struct io_uring_sqe *sqe, struct hark_op *op)
+{
+    sqe->opcode = IORING_OP_ASYNC_CANCEL;
+    sqe->fd = -1;
+    sqe->addr = op->spare & OP_POLLING ? tagged(op->id, TAG_POLL) : op->id;
+    sqe->user_data = tagged(op->id, TAG_CANCEL);
+    op->spare |= OP_CANCEL_SENT;
+}
+
+void uring_send_cancel(struct hark_loop *loop, struct hark_op *op)
+{
+    struct uring *uring = uring_of(loop);
+    struct io_uring_sqe *sqe = uring->backlog.first ? NULL : next_entry(loop, uring);
+    if (!sqe) {
+        op->spare |= OP_CANCEL_WANTED;
+        return put_in_backlog(uring, op);
+    }
+    prepare_cancel(sqe, op);
+}
+
+static void drain_backlog(struct hark_loop *loop, struct uring *uring)
+{
+    struct hark_op *op;
+    while ((op = uring->backlog.first) != NULL) {
+        struct io_uring_sqe *sqe = next_entry(loop, uring);
+        if (!sqe)
+            return;
+        op_queue_pop(&uring->backlog);
+        bool cancel = (op->spare & OP_CANCEL_WANTED) != 0;
+        op->spare &= ~(uint32_t)(OP_BACKLOGGED | OP_CANCEL_WANTED);
+        if (cancel)
+            prepare_cancel(sqe, op);
+        else
+            uring_prepare(uring, sqe, op);
+    }
+}
+
+void uring_arm_wake(struct hark_loop *loop)
+{
+    struct uring *uring = uring_of(loop);
+    struct io_uring_sqe *sqe = next_entry(loop, uring);
+    uring->wake_armed = sqe != NULL;
+    if (!sqe)
+        return;
+    sqe->opcode = IORING_OP_POLL_ADD;
+    sqe->fd = loop->wake_fd;
+    sqe->len = IORING_POLL_ADD_MULTI; /* woken by each write: the counter need not be read */
+    sqe->poll32_events = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? 1u << 16 : 1u;
+    sqe->user_data = tagged(0, TAG_WAKE);
+}
+
+/* --- the backend's functions --- */
+
+static void start(struct hark_loop *loop, struct hark_op *op)
+{
+    /* The op's address has to fit into its id. No Linux gives out more than 48 bits unless it is asked to. */
+    if (unlikely((uintptr_t)op >> 48))
+        return loop_finish(loop, op, -EFAULT);
+    bool pool = op->code == HARK_OP_GETDENTS || (op->code == HARK_OP_FTRUNCATE && !uring_uses(uring_of(loop), URING_FTRUNCATE));
+    if (unlikely(pool))
+        work_pool_submit(loop, op);
+    else
+        uring_submit(loop, op);
+}
+
+static void cancel(struct hark_loop *loop, struct hark_op *op)
+{
+    struct uring *uring = uring_of(loop);
+    if (op->spare & OP_STARVED) {
+        op_queue_remove(&loop->buffers.starved, op);
+        op->spare = 0;
+        loop_finish(loop, op, -ECANCELED);
+    } else if (op->spare & OP_BACKLOGGED) {
+        op_queue_remove(&uring->backlog, op);
+        op->spare = 0;
+        loop_finish(loop, op, -ECANCELED);
+    } else {
+        uring_send_cancel(loop, op);
+    }
+}
+
+static void note_overflow(struct hark_loop *loop, struct uring *uring)
+{
+    /* The kernel keeps what did not fit and brings it with a later enter; it only has to be asked. */
+    if (unlikely(atomic_load_explicit(uring->ring.sq_flags, memory_order_relaxed) & IORING_SQ_CQ_OVERFLOW))
+        loop->metrics.overflows++;
+}
+
+static int wait(struct hark_loop *loop, uint64_t timeout_ns)
+{
+    struct uring *uring = uring_of(loop);
+    if (unlikely(uring->backlog.first != NULL))
+        drain_backlog(loop, uring);
+    if (unlikely(!uring->wake_armed))
+        uring_arm_wake(loop);
+    loop->metrics.waits++;
+    loop->metrics.system_calls++;
+    int error = ring_enter(&uring->ring, true, timeout_ns > 0, timeout_ns);
+    note_overflow(loop, uring);
+    /* EBUSY and EAGAIN: nothing more was taken for now. Completions are handled first, then it is tried again. */
+    bool goes_on = error == 0 || error == -ETIME || error == -EINTR || error == -EBUSY || error == -EAGAIN;
+    return goes_on ? 0 : error;
+}
+
+static void buffer_returned(struct hark_loop *loop, uint32_t index)
+{
+    struct buffers *buffers = &loop->buffers;
+    uring_offer_buffer(loop, uring_of(loop), index);
+    if (likely(!buffers->starved.first) || !buffers_enough(buffers))
+        return;
+    struct hark_op *op;
+    while ((op = op_queue_pop(&buffers->starved)) != NULL) {
+        op->spare = 0;
+        uring_submit(loop, op);
+    }
+}
+
+static int descriptor(const struct hark_loop *loop)
+{
+    return uring_of(loop)->ring.fd;
+}
+
+static size_t features(const struct hark_loop *loop, const struct hark_feature **out_features)
+{
+    *out_features = uring_of(loop)->features;
+    return URING_FEATURE_COUNT;
+}
+
+const struct hark_backend backend_uring = {
+    .kind = HARK_BACKEND_URING,
+    .name = "uring",
+    .os = &os_kernel,
+    .create = uring_create,
+    .destroy = uring_destroy,
+    .start = start,
+    .again = uring_submit,
+    .cancel = cancel,
+    .wait = wait,
+    .reap = uring_reap,
+    .close = uring_submit,
+    .buffer_returned = buffer_returned,
+    .descriptor = descriptor,
+    .features = features,
+};

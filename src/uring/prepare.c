@@ -1,0 +1,191 @@
+/* prepare.c - an op as a submission entry: one case for each, as io_uring_enter(2) describes its fields. */
+#include "uring/uring.h"
+
+#include "hark/poll.h"
+#include <sys/socket.h>
+
+static void prepare_io(struct io_uring_sqe *sqe, const struct hark_op *op, uint8_t opcode)
+{
+    /* The kernel moves at most this much in one call, whatever is asked (read(2)). */
+    const size_t most = 0x7ffff000;
+    size_t count = op->with.io.count;
+    sqe->opcode = opcode;
+    sqe->addr = (uint64_t)(uintptr_t)op->with.io.bytes;
+    sqe->len = (uint32_t)(count < most ? count : most);
+    sqe->off = (uint64_t)op->with.io.offset;
+}
+
+static void prepare_socket_io(struct io_uring_sqe *sqe, const struct hark_op *op, uint8_t opcode)
+{
+    prepare_io(sqe, op, opcode);
+    sqe->off = 0;
+    sqe->msg_flags = (uint32_t)op->with.io.flags;
+}
+
+static void prepare_accept(const struct uring *uring, struct io_uring_sqe *sqe, const struct hark_op *op)
+{
+    sqe->opcode = IORING_OP_ACCEPT;
+    sqe->addr = (uint64_t)(uintptr_t)op->with.address.name;
+    sqe->addr2 = (uint64_t)(uintptr_t)op->with.address.length;
+    sqe->accept_flags = SOCK_CLOEXEC | SOCK_NONBLOCK;
+    if (op->code == HARK_OP_ACCEPT_EACH && uring_uses(uring, URING_ACCEPT_MULTISHOT))
+        sqe->ioprio = IORING_ACCEPT_MULTISHOT;
+}
+
+static void prepare_recv_each(const struct uring *uring, struct io_uring_sqe *sqe)
+{
+    sqe->opcode = IORING_OP_RECV;
+    sqe->flags = IOSQE_BUFFER_SELECT;
+    sqe->buf_group = 0;
+    if (uring_uses(uring, URING_RECV_MULTISHOT))
+        sqe->ioprio = IORING_RECV_MULTISHOT;
+}
+
+static void prepare_path(struct io_uring_sqe *sqe, const struct hark_op *op, uint8_t opcode)
+{
+    sqe->opcode = opcode;
+    sqe->addr = (uint64_t)(uintptr_t)op->with.path.from;
+    sqe->len = op->with.path.mode;
+    sqe->open_flags = (uint32_t)op->with.path.flags; /* the same place for every op's flags */
+}
+
+static void prepare_range(struct io_uring_sqe *sqe, const struct hark_op *op)
+{
+    if (op->code == HARK_OP_FTRUNCATE) {
+        sqe->opcode = RING_OPCODE_FTRUNCATE;
+        sqe->off = (uint64_t)op->with.range.count;
+        return;
+    }
+    sqe->opcode = IORING_OP_FALLOCATE;
+    sqe->off = (uint64_t)op->with.range.offset;
+    sqe->addr = (uint64_t)op->with.range.count;
+    sqe->len = (uint32_t)op->with.range.mode;
+}
+
+static void prepare_poll(struct io_uring_sqe *sqe, uint32_t events)
+{
+    sqe->opcode = IORING_OP_POLL_ADD;
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    events = events << 16 | events >> 16;
+#endif
+    sqe->poll32_events = events;
+}
+
+uint32_t uring_poll_events(const struct hark_op *op)
+{
+    bool writes =
+        op->code == HARK_OP_WRITE || op->code == HARK_OP_WRITEV || op->code == HARK_OP_SEND || op->code == HARK_OP_SENDMSG;
+    return writes ? HARK_POLL_WRITABLE : HARK_POLL_READABLE;
+}
+
+static void prepare(const struct uring *uring, struct io_uring_sqe *sqe, const struct hark_op *op)
+{
+    switch ((enum hark_op_code)op->code) {
+    case HARK_OP_NOP:
+        sqe->opcode = IORING_OP_NOP;
+        break;
+    case HARK_OP_ACCEPT:
+    case HARK_OP_ACCEPT_EACH:
+        prepare_accept(uring, sqe, op);
+        break;
+    case HARK_OP_CONNECT:
+        sqe->opcode = IORING_OP_CONNECT;
+        sqe->addr = (uint64_t)(uintptr_t)op->with.address.name;
+        sqe->off = op->with.address.count;
+        break;
+    case HARK_OP_RECV:
+        prepare_socket_io(sqe, op, IORING_OP_RECV);
+        break;
+    case HARK_OP_RECV_EACH:
+        prepare_recv_each(uring, sqe);
+        break;
+    case HARK_OP_SEND:
+        prepare_socket_io(sqe, op, IORING_OP_SEND);
+        break;
+    case HARK_OP_RECVMSG:
+        prepare_socket_io(sqe, op, IORING_OP_RECVMSG);
+        break;
+    case HARK_OP_SENDMSG:
+        prepare_socket_io(sqe, op, IORING_OP_SENDMSG);
+        break;
+    case HARK_OP_SHUTDOWN:
+        sqe->opcode = IORING_OP_SHUTDOWN;
+        sqe->len = (uint32_t)op->with.io.flags;
+        break;
+    case HARK_OP_SOCKET:
+        sqe->opcode = IORING_OP_SOCKET;
+        sqe->fd = op->with.socket.family;
+        sqe->off = (uint32_t)op->with.socket.type;
+        sqe->len = (uint32_t)op->with.socket.protocol;
+        break;
+    case HARK_OP_READ:
+        prepare_io(sqe, op, IORING_OP_READ);
+        break;
+    case HARK_OP_WRITE:
+        prepare_io(sqe, op, IORING_OP_WRITE);
+        break;
+    case HARK_OP_READV:
+        prepare_io(sqe, op, IORING_OP_READV);
+        break;
+    case HARK_OP_WRITEV:
+        prepare_io(sqe, op, IORING_OP_WRITEV);
+        break;
+    case HARK_OP_OPENAT:
+        prepare_path(sqe, op, IORING_OP_OPENAT);
+        break;
+    case HARK_OP_CLOSE:
+        sqe->opcode = IORING_OP_CLOSE;
+        break;
+    case HARK_OP_FSYNC:
+        sqe->opcode = IORING_OP_FSYNC;
+        break;
+    case HARK_OP_FDATASYNC:
+        sqe->opcode = IORING_OP_FSYNC;
+        sqe->fsync_flags = IORING_FSYNC_DATASYNC;
+        break;
+    case HARK_OP_FTRUNCATE:
+    case HARK_OP_FALLOCATE:
+        prepare_range(sqe, op);
+        break;
+    case HARK_OP_STATX:
+        prepare_path(sqe, op, IORING_OP_STATX);
+        sqe->off = (uint64_t)(uintptr_t)op->with.path.status;
+        break;
+    case HARK_OP_RENAMEAT:
+        prepare_path(sqe, op, IORING_OP_RENAMEAT);
+        sqe->addr2 = (uint64_t)(uintptr_t)op->with.path.to;
+        break;
+    case HARK_OP_UNLINKAT:
+        prepare_path(sqe, op, IORING_OP_UNLINKAT);
+        sqe->len = 0;
+        break;
+    case HARK_OP_MKDIRAT:
+        prepare_path(sqe, op, IORING_OP_MKDIRAT);
+        sqe->open_flags = 0;
+        break;
+    case HARK_OP_POLL:
+    case HARK_OP_POLL_EACH:
+        prepare_poll(sqe, op->with.poll.events);
+        break;
+    case HARK_OP_DEFER:
+    case HARK_OP_SLEEP:
+    case HARK_OP_EVERY:
+    case HARK_OP_POST:
+    case HARK_OP_WORK:
+    case HARK_OP_SIGNAL_EACH:
+    case HARK_OP_GETDENTS:
+        check(false); /* these never reach the ring */
+    }
+}
+
+void uring_prepare(const struct uring *uring, struct io_uring_sqe *sqe, const struct hark_op *op)
+{
+    sqe->fd = op->fd;
+    if (op->spare & OP_POLLING) {
+        prepare_poll(sqe, uring_poll_events(op));
+        sqe->user_data = tagged(op->id, TAG_POLL);
+        return;
+    }
+    prepare(uring, sqe, op);
+    sqe->user_data = op->id;
+}

@@ -1,0 +1,110 @@
+/* ring.c - the ring's memory and its three system calls. */
+#include "uring/ring.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static int map(struct ring *ring, const struct io_uring_params *params)
+{
+    size_t sq_bytes = params->sq_off.array + params->sq_entries * sizeof(unsigned);
+    size_t cq_bytes = params->cq_off.cqes + params->cq_entries * sizeof(struct io_uring_cqe);
+    ring->queues_bytes = sq_bytes > cq_bytes ? sq_bytes : cq_bytes;
+    ring->sqes_bytes = params->sq_entries * sizeof(struct io_uring_sqe);
+    const int protection = PROT_READ | PROT_WRITE;
+    const int flags = MAP_SHARED | MAP_POPULATE;
+    char *queues = mmap(NULL, ring->queues_bytes, protection, flags, ring->fd, IORING_OFF_SQ_RING);
+    if (queues == MAP_FAILED)
+        return -errno;
+    void *sqes = mmap(NULL, ring->sqes_bytes, protection, flags, ring->fd, IORING_OFF_SQES);
+    if (sqes == MAP_FAILED) {
+        int error = -errno;
+        munmap(queues, ring->queues_bytes);
+        return error;
+    }
+    ring->queues = queues;
+    ring->sqes = sqes;
+    ring->sq_head = (void *)(queues + params->sq_off.head);
+    ring->sq_tail = (void *)(queues + params->sq_off.tail);
+    ring->sq_flags = (void *)(queues + params->sq_off.flags);
+    ring->cq_head = (void *)(queues + params->cq_off.head);
+    ring->cq_tail = (void *)(queues + params->cq_off.tail);
+    ring->cq_overflow = (void *)(queues + params->cq_off.overflow);
+    ring->cqes = (void *)(queues + params->cq_off.cqes);
+    ring->sq_entries = params->sq_entries;
+    ring->cq_mask = params->cq_entries - 1;
+    if (!(params->flags & RING_SETUP_NO_SQARRAY)) {
+        /* The index array between the tail and the entries: filled once, each place with its own number. */
+        unsigned *array = (void *)(queues + params->sq_off.array);
+        for (unsigned i = 0; i < params->sq_entries; i++)
+            array[i] = i;
+    }
+    return 0;
+}
+
+int ring_open(struct ring *ring, unsigned sq_entries, unsigned cq_entries, unsigned setup_flags)
+{
+    struct io_uring_params params = {.flags = setup_flags | IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP, .cq_entries = cq_entries};
+    int fd = (int)syscall(SYS_io_uring_setup, sq_entries, &params);
+    if (fd < 0)
+        return -errno;
+    *ring = (struct ring){.fd = fd, .enter_fd = fd, .setup_flags = params.flags, .kernel_features = params.features};
+    int error = map(ring, &params);
+    if (error)
+        close(fd);
+    return error;
+}
+
+void ring_close(struct ring *ring)
+{
+    if (ring->enter_flags & IORING_ENTER_REGISTERED_RING) {
+        /* The registration holds the ring by itself. */
+        struct io_uring_rsrc_update update = {.offset = (unsigned)ring->enter_fd};
+        ring_register(ring, IORING_UNREGISTER_RING_FDS, &update, 1);
+    }
+    munmap(ring->sqes, ring->sqes_bytes);
+    munmap(ring->queues, ring->queues_bytes);
+    close(ring->fd);
+}
+
+int ring_register(const struct ring *ring, unsigned operation, void *argument, unsigned count)
+{
+    return syscall(SYS_io_uring_register, ring->fd, operation, argument, count) < 0 ? -errno : 0;
+}
+
+int ring_register_self(struct ring *ring)
+{
+    struct io_uring_rsrc_update update = {.offset = UINT32_MAX, .data = (unsigned)ring->fd};
+    int error = ring_register(ring, IORING_REGISTER_RING_FDS, &update, 1);
+    if (!error) {
+        ring->enter_fd = (int)update.offset;
+        ring->enter_flags |= IORING_ENTER_REGISTERED_RING;
+    }
+    return error;
+}
+
+struct io_uring_sqe *ring_next_sqe(struct ring *ring)
+{
+    if (ring_unsubmitted(ring) == ring->sq_entries)
+        return NULL;
+    struct io_uring_sqe *sqe = &ring->sqes[ring->tail++ & (ring->sq_entries - 1)];
+    memset(sqe, 0, sizeof *sqe);
+    return sqe;
+}
+
+int ring_enter(struct ring *ring, bool collect, bool wait, uint64_t timeout_ns)
+{
+    struct __kernel_timespec timeout = {
+        .tv_sec = (int64_t)(timeout_ns / 1000000000u),
+        .tv_nsec = (int64_t)(timeout_ns % 1000000000u),
+    };
+    struct io_uring_getevents_arg argument = {.ts = (uint64_t)(uintptr_t)&timeout};
+    bool timed = wait && timeout_ns != UINT64_MAX;
+    unsigned flags = ring->enter_flags | (collect ? IORING_ENTER_GETEVENTS : 0u) | (timed ? IORING_ENTER_EXT_ARG : 0u);
+    atomic_store_explicit(ring->sq_tail, ring->tail, memory_order_release);
+    long result = syscall(SYS_io_uring_enter, ring->enter_fd, ring_unsubmitted(ring), wait ? 1u : 0u, flags,
+                          timed ? (void *)&argument : NULL, timed ? sizeof argument : 0u);
+    return result < 0 ? -errno : 0;
+}

@@ -1,0 +1,247 @@
+/* setup.c - opening the ring: the ladder of features, each probed, each with a rung below it, and what refuses io_uring as a
+ * whole. */
+#include "uring/uring.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+enum { COMPLETIONS_PER_ENTRY = 16 };
+
+/* --- switches --- */
+
+/* HARK_URING_WITHOUT: names of features with commas, or "all". */
+static bool is_switched_off(const char *name)
+{
+    const char *list = getenv("HARK_URING_WITHOUT");
+    size_t length = strlen(name);
+    while (list && *list) {
+        size_t item = strcspn(list, ",");
+        if ((item == length && strncmp(list, name, length) == 0) || (item == 3 && strncmp(list, "all", 3) == 0))
+            return true;
+        list += item + (list[item] == ',');
+    }
+    return false;
+}
+
+static void name_features(struct uring *uring)
+{
+    static const struct hark_feature known[URING_FEATURE_COUNT] = {
+#define FEATURE_ROW(code, name_, kernel_, instead_) [URING_##code] = {.name = #name_, .kernel = kernel_, .instead = instead_},
+        URING_FEATURES(FEATURE_ROW)
+#undef FEATURE_ROW
+    };
+    memcpy(uring->features, known, sizeof known);
+}
+
+static void use(struct uring *uring, enum uring_feature feature, bool available)
+{
+    uring->features[feature].used = available && !is_switched_off(uring->features[feature].name);
+}
+
+/* --- the ring --- */
+
+static int try_open(struct uring *uring, unsigned entries, unsigned flags)
+{
+    const unsigned always = IORING_SETUP_SUBMIT_ALL;
+    return ring_open(&uring->ring, entries, entries * COMPLETIONS_PER_ENTRY, flags | always);
+}
+
+/* From the best set of flags downwards. A kernel that does not know a flag answers EINVAL; anything else is a refusal. */
+static int open_ring(struct uring *uring, unsigned entries)
+{
+    use(uring, URING_NO_SQARRAY, true);
+    use(uring, URING_DEFER_TASKRUN, true);
+    use(uring, URING_COOP_TASKRUN, true);
+    for (;;) {
+        unsigned flags = 0;
+        if (uring_uses(uring, URING_NO_SQARRAY))
+            flags |= RING_SETUP_NO_SQARRAY;
+        if (uring_uses(uring, URING_DEFER_TASKRUN))
+            flags |= IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN;
+        else if (uring_uses(uring, URING_COOP_TASKRUN))
+            flags |= IORING_SETUP_COOP_TASKRUN;
+        int error = try_open(uring, entries, flags);
+        if (error != -EINVAL)
+            return error;
+        if (uring_uses(uring, URING_NO_SQARRAY))
+            use(uring, URING_NO_SQARRAY, false);
+        else if (uring_uses(uring, URING_DEFER_TASKRUN))
+            use(uring, URING_DEFER_TASKRUN, false);
+        else if (uring_uses(uring, URING_COOP_TASKRUN))
+            use(uring, URING_COOP_TASKRUN, false);
+        else
+            return error;
+    }
+}
+
+/* Set-up and enter can be refused apart from each other: one nop shows that requests come back. */
+static int run_nop(struct ring *ring)
+{
+    struct io_uring_sqe *sqe = ring_next_sqe(ring);
+    sqe->opcode = IORING_OP_NOP;
+    int error;
+    do
+        error = ring_enter(ring, true, true, UINT64_MAX);
+    while (error == -EINTR);
+    struct io_uring_cqe cqe;
+    if (!error && !ring_take_cqe(ring, &cqe))
+        error = -EOPNOTSUPP;
+    return error;
+}
+
+/* --- what the kernel can do --- */
+
+static int probe(struct uring *uring, bool supported[RING_OPCODES])
+{
+    struct {
+        struct io_uring_probe head;
+        struct io_uring_probe_op ops[RING_OPCODES];
+    } answer;
+    memset(&answer, 0, sizeof answer);
+    int error = ring_register(&uring->ring, IORING_REGISTER_PROBE, &answer, RING_OPCODES);
+    if (error)
+        return error;
+    const struct io_uring_probe_op *ops = answer.ops;
+    for (unsigned i = 0; i < RING_OPCODES; i++)
+        supported[i] = i < answer.head.ops_len && ops[i].flags & IO_URING_OP_SUPPORTED;
+    return 0;
+}
+
+/* IORING_OP_SOCKET came with Linux 5.19, as did buffer rings and repeating accepts: nothing older is used. */
+static int require_opcodes(const bool supported[RING_OPCODES])
+{
+    static const uint8_t needed[] = {
+        IORING_OP_NOP,     IORING_OP_ACCEPT,   IORING_OP_CONNECT,      IORING_OP_RECV,     IORING_OP_SEND,
+        IORING_OP_RECVMSG, IORING_OP_SENDMSG,  IORING_OP_SHUTDOWN,     IORING_OP_SOCKET,   IORING_OP_READ,
+        IORING_OP_WRITE,   IORING_OP_READV,    IORING_OP_WRITEV,       IORING_OP_OPENAT,   IORING_OP_CLOSE,
+        IORING_OP_FSYNC,   IORING_OP_STATX,    IORING_OP_FALLOCATE,    IORING_OP_RENAMEAT, IORING_OP_UNLINKAT,
+        IORING_OP_MKDIRAT, IORING_OP_POLL_ADD, IORING_OP_ASYNC_CANCEL,
+    };
+    for (size_t i = 0; i < sizeof needed; i++)
+        if (!supported[needed[i]])
+            return -EOPNOTSUPP;
+    return 0;
+}
+
+/* A kernel of which nothing tells whether it has repeating receives has them where it takes SINGLE_ISSUER: both came with 6.0. */
+static bool has_recv_multishot(void)
+{
+    struct ring ring;
+    if (ring_open(&ring, 1, 2, IORING_SETUP_SINGLE_ISSUER) < 0)
+        return false;
+    ring_close(&ring);
+    return true;
+}
+
+static int find_features(struct uring *uring)
+{
+    bool supported[RING_OPCODES];
+    int error = probe(uring, supported);
+    if (!error)
+        error = require_opcodes(supported);
+    if (error)
+        return error;
+    use(uring, URING_ACCEPT_MULTISHOT, true);
+    use(uring, URING_RECV_MULTISHOT, uring_uses(uring, URING_DEFER_TASKRUN) || has_recv_multishot());
+    use(uring, URING_FTRUNCATE, supported[RING_OPCODE_FTRUNCATE]);
+    use(uring, URING_NO_IOWAIT, (uring->ring.kernel_features & RING_FEATURE_NO_IOWAIT) != 0);
+    if (uring_uses(uring, URING_NO_IOWAIT))
+        uring->ring.enter_flags |= RING_ENTER_NO_IOWAIT;
+    use(uring, URING_REGISTERED_RING, true);
+    if (uring_uses(uring, URING_REGISTERED_RING) && ring_register_self(&uring->ring) < 0)
+        use(uring, URING_REGISTERED_RING, false);
+    return 0;
+}
+
+/* --- buffers --- */
+
+void uring_offer_buffer(struct hark_loop *loop, struct uring *uring, uint32_t index)
+{
+    struct buffers *buffers = &loop->buffers;
+    check(buffers->free < buffers->count);
+    struct io_uring_buf *slot = &uring->buffer_ring->bufs[uring->buffer_tail & (buffers->count - 1)];
+    slot->addr = (uint64_t)(uintptr_t)buffers_at(buffers, index);
+    slot->len = buffers->bytes;
+    slot->bid = (uint16_t)index;
+    uring->buffer_tail++;
+    buffers->free++;
+    atomic_store_explicit((_Atomic(uint16_t) *)&uring->buffer_ring->tail, uring->buffer_tail, memory_order_release);
+}
+
+static int register_buffers(struct hark_loop *loop, struct uring *uring)
+{
+    struct buffers *buffers = &loop->buffers;
+    uring->buffer_ring_bytes = buffers->count * sizeof(struct io_uring_buf);
+    void *memory = mmap(NULL, uring->buffer_ring_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED)
+        return -ENOMEM;
+    struct io_uring_buf_reg registration = {.ring_addr = (uint64_t)(uintptr_t)memory, .ring_entries = buffers->count};
+    int error = ring_register(&uring->ring, IORING_REGISTER_PBUF_RING, &registration, 1);
+    if (error) {
+        munmap(memory, uring->buffer_ring_bytes);
+        return error;
+    }
+    uring->buffer_ring = memory;
+    buffers->free = 0;
+    for (uint32_t i = 0; i < buffers->count; i++)
+        uring_offer_buffer(loop, uring, i);
+    return 0;
+}
+
+/* --- all of it --- */
+
+static void explain(char *out_reason, size_t room, const char *step, int error)
+{
+    const char *hint = error == -EPERM                            ? " (kernel.io_uring_disabled, or a seccomp filter)"
+                       : error == -ENOSYS                         ? " (a kernel without io_uring, or a seccomp filter)"
+                       : error == -ENOMEM                         ? " (the limit of locked memory, ulimit -l)"
+                       : error == -EINVAL || error == -EOPNOTSUPP ? " (Linux 5.19 or newer is needed)"
+                                                                  : "";
+    snprintf(out_reason, room, "%s: %s%s", step, hark_error_name(error), hint);
+}
+
+static int set_up(struct hark_loop *loop, struct uring *uring, const char **out_step)
+{
+    *out_step = "io_uring_enter";
+    int error = run_nop(&uring->ring);
+    if (error)
+        return error;
+    *out_step = "io_uring_register of a probe";
+    error = find_features(uring);
+    if (error)
+        return error;
+    *out_step = "io_uring_register of a buffer ring";
+    return register_buffers(loop, uring);
+}
+
+int uring_create(struct hark_loop *loop, const struct hark_options *options, char *out_reason, size_t reason_room)
+{
+    const char *step = "io_uring_setup";
+    struct uring *uring = calloc(1, sizeof *uring);
+    if (!uring)
+        return -ENOMEM;
+    name_features(uring);
+    int error = open_ring(uring, options->entries);
+    if (!error) {
+        error = set_up(loop, uring, &step);
+        if (error)
+            ring_close(&uring->ring);
+    }
+    if (error) {
+        explain(out_reason, reason_room, step, error);
+        free(uring);
+        return error;
+    }
+    loop->backend_state = uring;
+    return 0;
+}
+
+void uring_destroy(struct hark_loop *loop)
+{
+    struct uring *uring = uring_of(loop);
+    ring_close(&uring->ring);
+    munmap(uring->buffer_ring, uring->buffer_ring_bytes);
+    free(uring);
+}

@@ -1,0 +1,96 @@
+/* uring.h - the completion backend's state, shared by its files. */
+#ifndef URING_URING_H
+#define URING_URING_H
+
+#include "core/loop.h"
+#include "uring/ring.h"
+
+/* The optional features, a row each: name, first Linux, what is done without it. */
+#define URING_FEATURES(X)                                                                                                        \
+    X(DEFER_TASKRUN, defer_taskrun, "6.1", "task work whenever the thread enters the kernel")                                    \
+    X(COOP_TASKRUN, coop_taskrun, "5.19", "task work by interrupting the thread")                                                \
+    X(NO_SQARRAY, no_sqarray, "6.6", "an index array, filled once")                                                              \
+    X(REGISTERED_RING, registered_ring, "5.18", "the ring by its descriptor")                                                    \
+    X(ACCEPT_MULTISHOT, accept_multishot, "5.19", "one request for each accept")                                                 \
+    X(RECV_MULTISHOT, recv_multishot, "6.0", "one request for each receive")                                                     \
+    X(FTRUNCATE, ftruncate, "6.9", "the work pool")                                                                              \
+    X(NO_IOWAIT, no_iowait, "6.15", "idle waiting is shown as iowait")
+
+enum uring_feature {
+#define FEATURE_ENUM(code, name, kernel, instead) URING_##code,
+    URING_FEATURES(FEATURE_ENUM)
+#undef FEATURE_ENUM
+        URING_FEATURE_COUNT
+};
+
+struct uring {
+    struct ring ring;
+    struct op_queue backlog; /* ops whose entry, or whose cancel's entry, found no room */
+    struct io_uring_buf_ring *buffer_ring;
+    size_t buffer_ring_bytes;
+    uint16_t buffer_tail;
+    bool wake_armed;
+    unsigned overflow_seen;
+    struct hark_feature features[URING_FEATURE_COUNT];
+};
+
+/* Bits of hark_op.spare. */
+enum {
+    OP_BACKLOGGED = 1,    /* in the backlog: waits for an entry */
+    OP_CANCEL_WANTED = 2, /* with OP_BACKLOGGED: the entry is for its cancel */
+    OP_CANCEL_SENT = 4,   /* the cancel's completion is still to come: the op cannot end before */
+    OP_ENDED = 8,         /* its own completion has come, the result is in op->result */
+    OP_POLLING = 16,      /* the kernel would not wait by itself: waits for readiness, then starts anew */
+    OP_STARVED = 32,      /* among the ops that wait for buffers */
+};
+
+/* The two bits of an id that say what a completion belongs to. */
+enum uring_tag {
+    TAG_OP,
+    TAG_CANCEL,
+    TAG_POLL,
+    TAG_WAKE,
+};
+
+static inline uint64_t tagged(uint64_t id, enum uring_tag tag)
+{
+    return id | (uint64_t)tag << OP_ID_TAG_SHIFT;
+}
+
+static inline enum uring_tag tag_of(uint64_t user_data)
+{
+    return (enum uring_tag)(user_data >> OP_ID_TAG_SHIFT & 3);
+}
+
+static inline struct uring *uring_of(const struct hark_loop *loop)
+{
+    return loop->backend_state;
+}
+
+static inline bool uring_uses(const struct uring *uring, enum uring_feature feature)
+{
+    return uring->features[feature].used;
+}
+
+/* Fills in the entry for an op (prepare.c). */
+void uring_prepare(const struct uring *uring, struct io_uring_sqe *sqe, const struct hark_op *op);
+
+/* The events for which an op waits that the kernel would not wait for (prepare.c). */
+uint32_t uring_poll_events(const struct hark_op *op);
+
+/* Opens the ring with the best features that the kernel takes (setup.c). */
+int uring_create(struct hark_loop *loop, const struct hark_options *options, char *out_reason, size_t reason_room);
+void uring_destroy(struct hark_loop *loop);
+
+/* Puts buffer `index` back into the kernel's ring. */
+void uring_offer_buffer(struct hark_loop *loop, struct uring *uring, uint32_t index);
+
+/* Handles up to `budget` completions (complete.c). Gives how many. */
+uint32_t uring_reap(struct hark_loop *loop, uint32_t budget);
+
+/* Gives the op's request to the kernel, now or as soon as there is room (uring.c). */
+void uring_submit(struct hark_loop *loop, struct hark_op *op);
+void uring_send_cancel(struct hark_loop *loop, struct hark_op *op);
+void uring_arm_wake(struct hark_loop *loop);
+
+#endif
