@@ -1,0 +1,261 @@
+/* test_threads.c - work on the pool and posts from other threads. Promise 13. */
+#include "harness/harness.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+struct task {
+    struct harness_op recorder;
+    pthread_t ran_on;
+    int64_t answer;
+    int gate[2]; /* a pipe that the function reads before it returns */
+    atomic_bool begun;
+};
+
+static int64_t answer(struct hark_op *op)
+{
+    struct task *task = hark_container_of(op, struct task, recorder.op);
+    task->ran_on = pthread_self();
+    atomic_store(&task->begun, true);
+    return task->answer;
+}
+
+static int64_t wait_at_gate(struct hark_op *op)
+{
+    struct task *task = hark_container_of(op, struct task, recorder.op);
+    char byte[1];
+    atomic_store(&task->begun, true);
+    return read(task->gate[0], byte, 1) == 1 ? task->answer : -1;
+}
+
+BACKEND_TEST(work_runs_on_another_thread_and_gives_what_it_returned)
+{
+    struct task tasks[50] = {0};
+    for (int index = 0; index < 50; index++) {
+        tasks[index].answer = index % 2 ? index : -index;
+        hark_work(loop, &tasks[index].recorder.op, answer, harness_done);
+    }
+    harness_run(loop);
+    for (int index = 0; index < 50; index++) {
+        assert_int_equal(tasks[index].recorder.calls, 1);
+        assert_result(tasks[index].recorder.result, index % 2 ? index : -index);
+        assert_false(pthread_equal(tasks[index].ran_on, pthread_self()));
+    }
+}
+
+BACKEND_TEST_WITH(work_that_has_not_begun_is_cancelled_and_work_that_has_is_not, 0, .workers_max = 1)
+{
+    struct task running = {.answer = 7};
+    struct task waiting = {.answer = 8};
+    harness_pipe(running.gate, 0);
+    hark_work(loop, &running.recorder.op, wait_at_gate, harness_done);
+    hark_work(loop, &waiting.recorder.op, answer, harness_done);
+    while (!atomic_load(&running.begun))
+        harness_turns(loop, 1);
+    hark_cancel(&running.recorder.op);
+    hark_cancel(&waiting.recorder.op);
+    assert_result(harness_wait(loop, &waiting.recorder), -ECANCELED);
+    assert_false(atomic_load(&waiting.begun));
+    assert_int_equal(running.recorder.calls, 0);
+    assert_int_equal(write(running.gate[1], "x", 1), 1);
+    harness_run(loop);
+    assert_result(running.recorder.result, 7);
+    close(running.gate[0]);
+    close(running.gate[1]);
+}
+
+BACKEND_TEST_WITH(work_past_its_deadline_before_it_begins_gives_etimedout, 0, .workers_max = 1)
+{
+    struct task running = {.answer = 7};
+    struct task waiting = {.answer = 8};
+    harness_pipe(running.gate, 0);
+    hark_work(loop, &running.recorder.op, wait_at_gate, harness_done);
+    hark_work(loop, &waiting.recorder.op, answer, harness_done);
+    while (!atomic_load(&running.begun))
+        harness_turns(loop, 1);
+    hark_op_deadline(&waiting.recorder.op, 0);
+    assert_result(harness_wait(loop, &waiting.recorder), -ETIMEDOUT);
+    assert_int_equal(write(running.gate[1], "x", 1), 1);
+    harness_run(loop);
+    close(running.gate[0]);
+    close(running.gate[1]);
+}
+
+BACKEND_TEST(works_cancelled_at_once_each_give_one_final_call)
+{
+    enum { TASKS = 500 };
+    struct task *tasks = calloc(TASKS, sizeof *tasks);
+    assert_non_null(tasks);
+    for (int index = 0; index < TASKS; index++) {
+        tasks[index].answer = index;
+        hark_work(loop, &tasks[index].recorder.op, answer, harness_done);
+        if (index % 3 == 0)
+            hark_cancel(&tasks[index / 2].recorder.op);
+        if (index % 50 == 0)
+            harness_turns(loop, 1);
+    }
+    hark_cancel_all(loop);
+    harness_run(loop);
+    for (int index = 0; index < TASKS; index++) {
+        assert_int_equal(tasks[index].recorder.calls, 1);
+        assert_true(tasks[index].recorder.result == index || tasks[index].recorder.result == -ECANCELED);
+        if (tasks[index].recorder.result == -ECANCELED)
+            assert_false(atomic_load(&tasks[index].begun));
+    }
+    free(tasks);
+}
+
+static void start_work_again(struct harness_op *self, int64_t result)
+{
+    assert_result(result, 3);
+    if (self->calls < 100) {
+        self->ended = false;
+        hark_work(self->op.loop, &self->op, answer, harness_done);
+    }
+}
+
+BACKEND_TEST(work_restarted_in_its_callback)
+{
+    struct task task = {.answer = 3, .recorder = {.then = start_work_again}};
+    hark_work(loop, &task.recorder.op, answer, harness_done);
+    harness_run(loop);
+    assert_int_equal(task.recorder.calls, 100);
+}
+
+static int64_t stop_the_loop(struct hark_op *op)
+{
+    hark_stop(op->loop);
+    return 0;
+}
+
+BACKEND_TEST(work_may_stop_its_loop)
+{
+    struct harness_op forever = {0};
+    struct harness_op work = {0};
+    hark_sleep_until(loop, &forever.op, HARK_NEVER, harness_done);
+    hark_work(loop, &work.op, stop_the_loop, harness_done);
+    assert_result(hark_run(loop), 1);
+    hark_cancel_all(loop);
+    harness_run(loop);
+}
+
+/* ---- posts ---- */
+
+enum { POSTERS = 4, POSTS = 2000 };
+
+struct poster {
+    struct hark_loop *loop;
+    pthread_t thread;
+    struct hark_op posts[POSTS];
+    int next;
+};
+
+static struct poster *posters;
+static int posts_left;
+static struct hark_op keep_running;
+
+static void posted(struct hark_op *op, int64_t result)
+{
+    assert_result(result, 0);
+    struct poster *poster = NULL;
+    for (int index = 0; index < POSTERS && !poster; index++)
+        if (op >= posters[index].posts && op < posters[index].posts + POSTS)
+            poster = &posters[index];
+    assert_non_null(poster);
+    assert_int_equal(op - poster->posts, poster->next); /* in the order of its thread */
+    poster->next++;
+    if (--posts_left == 0)
+        hark_cancel(&keep_running);
+}
+
+static void *post_all(void *context)
+{
+    struct poster *poster = context;
+    for (int index = 0; index < POSTS; index++)
+        hark_post(poster->loop, &poster->posts[index], posted);
+    return NULL;
+}
+
+static void ignored(struct hark_op *op, int64_t result)
+{
+    (void)op;
+    (void)result;
+}
+
+BACKEND_TEST(promise_13_posts_of_each_thread_arrive_once_and_in_order)
+{
+    posters = calloc(POSTERS, sizeof *posters);
+    assert_non_null(posters);
+    posts_left = POSTERS * POSTS;
+    hark_sleep_until(loop, &keep_running, HARK_NEVER, ignored);
+    for (int index = 0; index < POSTERS; index++) {
+        posters[index].loop = loop;
+        assert_int_equal(pthread_create(&posters[index].thread, NULL, post_all, &posters[index]), 0);
+    }
+    harness_run(loop);
+    assert_int_equal(posts_left, 0);
+    for (int index = 0; index < POSTERS; index++)
+        pthread_join(posters[index].thread, NULL);
+    free(posters);
+}
+
+BACKEND_TEST(post_from_the_loops_own_thread_arrives)
+{
+    struct harness_op post = {0};
+    struct harness_op forever = {0};
+    hark_sleep_until(loop, &forever.op, HARK_NEVER, harness_done);
+    hark_post(loop, &post.op, harness_done);
+    assert_int_equal(post.calls, 0);
+    assert_result(harness_wait(loop, &post), 0);
+    hark_cancel(&forever.op);
+    harness_run(loop);
+}
+
+/* Two loops that throw one op to each other. */
+struct game {
+    struct hark_op ball;
+    struct hark_op keep[2];
+    struct hark_loop *loops[2];
+    int throws;
+    sem_t ready; /* the other loop is made: a loop belongs to the thread that makes it */
+};
+
+static void thrown(struct hark_op *op, int64_t result)
+{
+    struct game *game = hark_container_of(op, struct game, ball);
+    assert_result(result, 0);
+    game->throws++;
+    hark_cancel(&game->keep[op->loop == game->loops[1]]);
+}
+
+static void *other_side(void *context)
+{
+    struct game *game = context;
+    game->loops[1] = harness_loop_create(NULL);
+    hark_sleep_until(game->loops[1], &game->keep[1], HARK_NEVER, ignored);
+    sem_post(&game->ready);
+    assert_int_equal(hark_run(game->loops[1]), 0);
+    hark_post(game->loops[0], &game->ball, thrown);
+    harness_loop_destroy(game->loops[1]);
+    return NULL;
+}
+
+BACKEND_TEST(op_posted_between_loops_is_seen_by_each)
+{
+    struct game game = {.loops = {loop, NULL}};
+    pthread_t thread;
+    hark_sleep_until(loop, &game.keep[0], HARK_NEVER, ignored);
+    assert_int_equal(sem_init(&game.ready, 0, 0), 0);
+    assert_int_equal(pthread_create(&thread, NULL, other_side, &game), 0);
+    while (sem_wait(&game.ready) != 0)
+        ;
+    hark_post(game.loops[1], &game.ball, thrown);
+    harness_run(loop);
+    pthread_join(thread, NULL);
+    assert_int_equal(game.throws, 2);
+    sem_destroy(&game.ready);
+}
