@@ -177,6 +177,18 @@ static int64_t try_file_io(struct hark_loop *loop, struct hark_op *op, const str
     return CALL(loop, write(op->fd, bytes, count < PIPE_BUF ? count : PIPE_BUF));
 }
 
+int64_t ready_read_cached(struct hark_loop *loop, struct hark_op *op)
+{
+    /* At the file's own position a part would move it; and much at once would keep the loop. */
+    const size_t bytes_max = 64 * 1024;
+    if (op->code != HARK_OP_READ || op->with.io.offset < 0 || op->with.io.count > bytes_max)
+        return WOULD_BLOCK;
+    const struct iovec vector = {op->with.io.bytes, op->with.io.count};
+    loop->metrics.system_calls++;
+    ssize_t count = preadv2(op->fd, &vector, 1, op->with.io.offset, RWF_NOWAIT);
+    return count == (ssize_t)op->with.io.count ? count : WOULD_BLOCK;
+}
+
 static int64_t attempt(struct hark_loop *loop, struct hark_op *op, struct descriptor *row)
 {
     switch ((enum hark_op_code)op->code) {

@@ -75,6 +75,16 @@ static void try_or_wait(struct hark_loop *loop, struct hark_op *op, struct descr
         finish(loop, op, error);
 }
 
+/* What lies in the page cache is read at once: it cannot block. All else is the pool's. */
+static void start_on_file(struct hark_loop *loop, struct hark_op *op)
+{
+    int64_t result = ready_read_cached(loop, op);
+    if (result != WOULD_BLOCK)
+        loop_finish(loop, op, result);
+    else
+        work_pool_submit(loop, op);
+}
+
 static void start_on_descriptor(struct hark_loop *loop, struct hark_op *op, bool may_be_file)
 {
     struct descriptor *row = descriptors_row(&loop->descriptors, op->fd);
@@ -84,7 +94,7 @@ static void start_on_descriptor(struct hark_loop *loop, struct hark_op *op, bool
             return loop_finish(loop, op, error);
     }
     if (may_be_file && row->kind == KIND_FILE)
-        return work_pool_submit(loop, op);
+        return start_on_file(loop, op);
     if (unlikely(op->fd >= ready_of(loop)->poller->limit))
         return loop_finish(loop, op, -ERANGE);
     try_or_wait(loop, op, row);

@@ -71,6 +71,9 @@ void ready_report(struct ready *ready, int fd, uint32_t events);
 /* Tries an op's call without blocking (attempt.c). Gives its result, or WOULD_BLOCK. The row is known. */
 int64_t ready_attempt(struct hark_loop *loop, struct hark_op *op, struct descriptor *row);
 
+/* Reads from a regular file what is in the page cache, all of it or nothing. Gives the count, or WOULD_BLOCK. */
+int64_t ready_read_cached(struct hark_loop *loop, struct hark_op *op);
+
 /* The events that an op waits for. */
 uint32_t ready_events_of(const struct hark_op *op);
 

@@ -64,6 +64,11 @@ static void prepare_range(struct io_uring_sqe *sqe, const struct hark_op *op)
 
 static void prepare_poll(struct io_uring_sqe *sqe, uint32_t events)
 {
+    /* io_uring's poll passes over wake-ups that bring nothing but POLLPRI (io_poll_wake, up to Linux 6.18 at least). Those of
+     * sockets bring POLLRDBAND as well: asking for it lets them through; the completion masks it out again. */
+    const uint32_t read_band = 0x80;
+    if (events & HARK_POLL_EXCEPTIONAL)
+        events |= read_band;
     sqe->opcode = IORING_OP_POLL_ADD;
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
     events = events << 16 | events >> 16;

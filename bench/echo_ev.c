@@ -1,0 +1,60 @@
+/* echo_ev.c - the echo server on libev: one watcher a connection, read and answered in its callback.
+ *
+ *   echo_ev PORT */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <ev.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static void readable(struct ev_loop *loop, ev_io *watcher, int events)
+{
+    static char bytes[65536];
+    (void)events;
+    ssize_t count = recv(watcher->fd, bytes, sizeof bytes, 0);
+    if (count < 0 && errno == EAGAIN)
+        return;
+    ssize_t done = 0;
+    while (done < count) {
+        ssize_t sent = send(watcher->fd, bytes + done, (size_t)(count - done), MSG_NOSIGNAL);
+        if (sent < 0 && errno != EAGAIN)
+            break;
+        done += sent > 0 ? sent : 0;
+    }
+    if (count <= 0) {
+        ev_io_stop(loop, watcher);
+        close(watcher->fd);
+        free(watcher);
+    }
+}
+
+static void acceptable(struct ev_loop *loop, ev_io *listener, int events)
+{
+    (void)events;
+    int fd;
+    while ((fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
+        ev_io *watcher = malloc(sizeof *watcher);
+        ev_io_init(watcher, readable, fd, EV_READ);
+        ev_io_start(loop, watcher);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    struct ev_loop *loop = ev_default_loop(EVFLAG_AUTO);
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)(argc > 1 ? atoi(argv[1]) : 0))};
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), one = 1;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    if (bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || listen(fd, 4096) < 0)
+        return 1;
+    ev_io listener;
+    ev_io_init(&listener, acceptable, fd, EV_READ);
+    ev_io_start(loop, &listener);
+    ev_run(loop, 0);
+    return 0;
+}
