@@ -65,10 +65,16 @@ static const char *read_status_line(struct http_response *response, struct http_
     return NULL;
 }
 
+/* Whether no body follows, whatever the fields say: they tell of the one that a GET would have got. */
+static bool bodyless(const struct http_response *response)
+{
+    return response->to_head || response->status == 204 || response->status == 304;
+}
+
 /* Where the body ends (RFC 9112, 6.3). */
 static enum step frame(struct http_response *response, const struct http_framing *framing)
 {
-    if (response->to_head || response->status == 204 || response->status == 304)
+    if (bodyless(response))
         return COMPLETE;
     if (framing->chunked)
         return CHUNKS;
@@ -86,7 +92,7 @@ static enum http_state end_head(struct http_response *response)
     if (!http_framing_read(&parts->fields, parts->version_minor, &framing, &refusal))
         return refused(response, refusal.reason);
     response->step = frame(response, &framing);
-    http_second_init(&parts->second, HTTP_RESPONSE, response->to_head, give_body, response);
+    http_second_init(&parts->second, HTTP_RESPONSE, bodyless(response), give_body, response);
     if (!http_second_read(&parts->second, parts->fields.bytes, parts->fields.count) || !parts->second.head ||
         parts->second.complete != (response->step == COMPLETE))
         return refused(response, http_second_reason(&parts->second));
