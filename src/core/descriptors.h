@@ -19,7 +19,7 @@ struct descriptor {
 enum {
     DESCRIPTOR_CLOSING = 1,  /* hark_close was called: nothing new may start */
     DESCRIPTOR_KNOWN = 2,    /* ready: what it is was looked up */
-    DESCRIPTOR_BLOCKING = 4, /* ready: its calls block: it is asked with poll(2) before each */
+    DESCRIPTOR_BLOCKING = 4, /* ready: its calls block: pipes are asked with poll(2) before each, files go to the pool */
     DESCRIPTOR_WATCHED = 8,  /* ready: registered with the poller */
 };
 

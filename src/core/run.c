@@ -239,6 +239,8 @@ static int run_turn(struct hark_loop *loop, bool may_wait)
         return result;
     if (has_work(loop) || !may_wait)
         result = turn(loop, may_wait);
+    if (!result && !may_wait)
+        result = loop->backend->wait(loop, 0); /* what the callbacks requested must be under way when the other loop sleeps */
     atomic_store(&loop->stopped, false);
     if (!result)
         result = has_work(loop);

@@ -17,6 +17,12 @@ static enum ready_kind kind_of_socket(int fd)
 static void look_up_mode(int fd, struct descriptor *row)
 {
     int flags = fcntl(fd, F_GETFL);
+    if (row->kind == KIND_FILE) {
+        /* Direct reads wait for the disk, whatever they are asked (RWF_NOWAIT does not change it). */
+        if (flags < 0 || flags & O_DIRECT)
+            row->flags = (uint8_t)(row->flags | DESCRIPTOR_BLOCKING);
+        return;
+    }
     if (flags < 0 || flags & O_NONBLOCK)
         return;
     bool is_socket = row->kind == KIND_STREAM || row->kind == KIND_SOCKET;
@@ -32,6 +38,7 @@ int ready_look_up(struct hark_loop *loop, int fd, struct descriptor *row)
         return -errno;
     if (S_ISREG(status.st_mode) || S_ISDIR(status.st_mode) || S_ISBLK(status.st_mode)) {
         row->kind = KIND_FILE;
+        look_up_mode(fd, row);
     } else {
         row->kind = (uint8_t)(S_ISSOCK(status.st_mode) ? kind_of_socket(fd) : KIND_PIPE);
         look_up_mode(fd, row);

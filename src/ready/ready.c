@@ -78,7 +78,8 @@ static void try_or_wait(struct hark_loop *loop, struct hark_op *op, struct descr
 /* What lies in the page cache is read at once: it cannot block. All else is the pool's. */
 static void start_on_file(struct hark_loop *loop, struct hark_op *op)
 {
-    int64_t result = ready_read_cached(loop, op);
+    bool waits_for_disk = descriptors_row(&loop->descriptors, op->fd)->flags & DESCRIPTOR_BLOCKING;
+    int64_t result = waits_for_disk ? WOULD_BLOCK : ready_read_cached(loop, op);
     if (result != WOULD_BLOCK)
         loop_finish(loop, op, result);
     else
