@@ -40,7 +40,7 @@ typedef void log_report(void *context, enum log_severity severity, const char *t
 struct log_options {
     enum log_sync sync;
     uint64_t sync_interval_ns;  /* with LOG_SYNC_INTERVAL; 0: one second */
-    uint64_t segment_bytes;     /* a segment ends at about this size; 0: 64 MiB; 4 KiB to 1 TiB */
+    uint64_t segment_bytes;     /* a segment ends at about this size; 0: 64 MiB; 4 KiB to 4 GiB */
     uint64_t retain_bytes;      /* oldest segments go while all together are larger; 0: no bound */
     uint64_t retain_age_ns;     /* segments go whose newest event is older; 0: no bound */
     uint32_t open_segments_max; /* sealed segments held open for reading while no read uses them; 0: 16 */
@@ -107,8 +107,9 @@ struct log_append {
     const struct log_stream *stream; /* after log_delete: NULL */
     /* Private: */
     struct log_append *next;
-    uint32_t kind;
-    uint32_t created;
+    int32_t error;
+    bool deletes;
+    bool creates;
 };
 
 /* Appends an event; the stream is made where there is none. Appends are answered in the order in which they were made.
@@ -154,20 +155,19 @@ struct log_cursor {
     struct hark_op op;
     struct log *log;
     log_read_done *done;
-    struct log_segment *segment;
+    struct log_segment *segment; /* held, or waited for */
+    struct log_cursor *waiting;  /* the next that waits */
     unsigned char *buffer;
     size_t capacity;
     size_t filled;
-    size_t walked;
-    uint64_t place_segment;
+    size_t walked;          /* by log_cursor_next */
+    uint64_t place_segment; /* where to go on, if that segment still has it */
     uint64_t place_offset;
-    uint64_t read_offset;
-    uint64_t read_end;
-    uint64_t found;
-    uint64_t holes;
-    struct log_cursor *waiting;
-    uint32_t state;
-    uint32_t cancelled;
+    uint64_t read_offset; /* where in the segment the buffer begins */
+    uint64_t read_end;    /* where the neighbouring blocks end */
+    bool reading;
+    bool cancelled;
+    bool searching; /* past something unreadable */
 };
 
 /* Places a cursor. Takes: any cursor without a read in flight. after: an id, or LOG_START. An id that is less than the stream's

@@ -1,0 +1,502 @@
+/* commit.c - group commit: what was appended in one turn goes out in one write, is synced once, and is then answered in order.
+ *
+ * While a commit is in flight the next one collects. Small events are copied into one buffer, behind their headers: a copy of
+ * some hundred bytes costs less than a vector of its own; large ones are written from where they are.
+ *
+ * What must hold: sequences are given in the order of the requests, and never again, also when the write fails; nothing is
+ * counted, answered with success or readable before it is as durable as it should be, and what is needed to count it was reserved
+ * before the write; after a failed write the segment ends where it ended before; after a failed sync it takes no more, ever.
+ */
+#include "log/commit.h"
+
+#include "log/record.h"
+#include "log/roll.h"
+#include "log/segment.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#define BUFFER_BYTES     (1024u * 1024)
+#define COPIED_BYTES_MAX 4096u /* larger events have their own vector */
+
+static void turn_ended(struct hark_op *op, int64_t result);
+static void collect(struct log *log);
+static void write_on(struct log *log);
+
+int commit_init(struct log *log)
+{
+    struct commit *commit = &log->commit;
+    commit->queue_end = &commit->queue;
+    commit->batch_end = &commit->batch;
+    commit->buffer = malloc(BUFFER_BYTES);
+    return commit->buffer == NULL ? -ENOMEM : 0;
+}
+
+void commit_done(struct log *log)
+{
+    free(log->commit.buffer);
+}
+
+static void ask(struct log *log, struct log_append *request, bool deletes)
+{
+    struct commit *commit = &log->commit;
+    request->next = NULL;
+    request->stream = NULL;
+    request->id = 0;
+    request->deletes = deletes;
+    request->creates = false;
+    request->error = log->closing ? -ESHUTDOWN : 0;
+    *commit->queue_end = request;
+    commit->queue_end = &request->next;
+    if (commit->running)
+        return;
+    commit->running = true;
+    log_begin(log);
+    hark_defer(log->loop, &commit->turn, turn_ended);
+}
+
+void log_append(struct log *log, struct log_append *request)
+{
+    ask(log, request, false);
+}
+
+void log_delete(struct log *log, struct log_append *request)
+{
+    ask(log, request, true);
+}
+
+/* --- answering --- */
+
+/* A stream is told of as long as its deletion's callback runs. */
+static void answer_one(struct log *log, struct log_append *request)
+{
+    struct stream *gone = NULL;
+    if (request->error != 0) {
+        log->statistics.append_errors++;
+    } else if (request->deletes) {
+        gone = (struct stream *)request->stream;
+        request->stream = NULL;
+        table_take(&log->table, gone);
+    } else {
+        log->statistics.appends++;
+        log->statistics.append_bytes += request->length;
+    }
+    log->statistics.streams = log->table.count;
+    request->done(request, request->error != 0 ? request->error : (int64_t)request->id);
+    if (gone != NULL)
+        stream_free(gone);
+}
+
+static void answer(struct log *log)
+{
+    struct commit *commit = &log->commit;
+    struct log_append *request = commit->batch;
+    commit->batch = NULL;
+    commit->batch_end = &commit->batch;
+    while (request != NULL) {
+        struct log_append *next = request->next;
+        answer_one(log, request);
+        request = next;
+    }
+    commit->running = commit->queue != NULL;
+    if (commit->running)
+        hark_defer(log->loop, &commit->turn, turn_ended);
+    else
+        log_end(log);
+}
+
+/* Gives what failed back its state from before, and says why; those with errors of their own keep them. */
+static void answer_failure(struct log *log, int error)
+{
+    struct commit *commit = &log->commit;
+    for (struct log_append *request = commit->batch; request != NULL; request = request->next) {
+        if (request->creates)
+            table_remove(&log->table, (struct stream *)request->stream);
+        request->stream = NULL;
+        if (request->error == 0)
+            request->error = error;
+    }
+    builder_forget(&log->builder);
+    answer(log);
+}
+
+static void tell_failure(struct log *log, const char *what, int error)
+{
+    if (log->commit.reported == error)
+        return;
+    log->commit.reported = error;
+    log_tell(log, LOG_ERROR, "cannot %s in %s: %s: events are refused until that is over", what, log->path,
+             hark_error_text(error));
+}
+
+/* --- counting what is written --- */
+
+static void count_record(struct log *log, uint64_t *offset, uint64_t sequence, uint64_t length)
+{
+    builder_note(&log->builder, *offset, sequence, log->commit.time_ns);
+    *offset += record_size(length);
+}
+
+static void count_request(struct log *log, struct log_append *request, uint64_t *offset)
+{
+    struct stream *stream = (struct stream *)request->stream;
+    if (request->creates) {
+        stream->pending = false;
+        count_record(log, offset, stream->facts.number, stream->facts.name_length);
+    }
+    uint64_t place = *offset;
+    count_record(log, offset, request->id, request->deletes ? 0 : request->length);
+    if (request->deletes)
+        builder_note_deleted(&log->builder, stream->facts.number);
+    else
+        stream_note(stream, log->active->first, builder_block(&log->builder, place), request->id, request->length);
+}
+
+static void succeed(struct log *log)
+{
+    struct commit *commit = &log->commit;
+    uint64_t offset = log->active->end;
+    for (struct log_append *request = commit->batch; request != NULL; request = request->next)
+        if (request->error == 0)
+            count_request(log, request, &offset);
+    assert(offset == log->active->end + commit->bytes);
+    log->active->end = offset;
+    log->active->last_sequence = log->builder.last_sequence;
+    log->active->newest_ns = log->builder.newest_ns;
+    log->statistics.bytes += commit->bytes;
+    log->statistics.commits++;
+    if (commit->reported != 0)
+        log_tell(log, LOG_NOTE, "events are taken again in %s", log->path);
+    commit->reported = 0;
+    answer(log);
+}
+
+/* --- syncing --- */
+
+static void sync_failed(struct log *log, struct log_segment *segment, int error)
+{
+    segment->failed = true;
+    log->statistics.sync_errors++;
+    tell_failure(log, "sync", error);
+}
+
+static void synced(struct hark_op *op, int64_t result)
+{
+    struct log *log = hark_container_of(op, struct log, commit.op);
+    log->statistics.syncs++;
+    if (result < 0) {
+        sync_failed(log, log->active, (int)result);
+        answer_failure(log, -EIO);
+    } else {
+        succeed(log);
+    }
+}
+
+static void interval_ended(struct hark_op *op, int64_t result);
+
+static void arm_interval(struct log *log)
+{
+    log_begin(log);
+    hark_sleep(log->loop, &log->commit.timer, log->options.sync_interval_ns, interval_ended);
+}
+
+static void interval_synced(struct hark_op *op, int64_t result)
+{
+    struct log *log = hark_container_of(op, struct log, commit.sync);
+    struct log_segment *segment = log->commit.syncing;
+    log->statistics.syncs++;
+    if (result < 0) {
+        sync_failed(log, segment, (int)result);
+        log_tell(log, LOG_ERROR, "events from id %llu on were answered and may not be on the disk",
+                 (unsigned long long)log->commit.syncing_id);
+    }
+    segment_release(segment);
+    log_end(log);
+}
+
+static void interval_ended(struct hark_op *op, int64_t result)
+{
+    struct log *log = hark_container_of(op, struct log, commit.timer);
+    struct commit *commit = &log->commit;
+    if (result == 0 && commit->dirty && !log->closing) {
+        if (hark_op_active(&commit->sync)) {
+            arm_interval(log); /* a slow disk */
+        } else {
+            commit->dirty = false;
+            commit->syncing = log->active;
+            commit->syncing_id = commit->dirty_id;
+            segment_hold(commit->syncing);
+            log_begin(log);
+            hark_fdatasync(log->loop, &commit->sync, commit->syncing->fd, interval_synced);
+        }
+    }
+    log_end(log);
+}
+
+static void become_dirty(struct log *log)
+{
+    struct commit *commit = &log->commit;
+    if (log->options.sync != LOG_SYNC_INTERVAL || commit->dirty)
+        return;
+    commit->dirty = true;
+    commit->dirty_id = log->builder.last_sequence + 1;
+    if (!hark_op_active(&commit->timer) && !log->closing)
+        arm_interval(log);
+}
+
+void commit_stop(struct log *log)
+{
+    hark_cancel(&log->commit.timer);
+}
+
+/* --- writing --- */
+
+static void cut_synced(struct hark_op *op, int64_t result)
+{
+    struct log *log = hark_container_of(op, struct log, commit.op);
+    if (result < 0)
+        sync_failed(log, log->active, (int)result);
+    answer_failure(log, log->commit.error);
+}
+
+static void cut(struct hark_op *op, int64_t result)
+{
+    struct log *log = hark_container_of(op, struct log, commit.op);
+    if (result < 0) {
+        log->active->failed = true; /* what stands past its end cannot be taken away: the next segment says so */
+        answer_failure(log, log->commit.error);
+    } else {
+        hark_fdatasync(log->loop, op, log->active->fd, cut_synced);
+    }
+}
+
+/* The file gets its length from before again; synced, so that what was refused does not come back after a crash. */
+static void write_failed(struct log *log, int error)
+{
+    log->commit.error = error;
+    tell_failure(log, "write", error);
+    hark_ftruncate(log->loop, &log->commit.op, log->active->fd, (int64_t)log->active->end, cut);
+}
+
+static void written(struct hark_op *op, int64_t result)
+{
+    struct log *log = hark_container_of(op, struct log, commit.op);
+    struct commit *commit = &log->commit;
+    if (result <= 0) {
+        write_failed(log, result < 0 ? (int)result : -EIO);
+        return;
+    }
+    commit->written += (uint64_t)result;
+    if (commit->written < commit->bytes) {
+        size_t moved = (size_t)result;
+        while (moved >= commit->vector[commit->first_vector].iov_len)
+            moved -= commit->vector[commit->first_vector++].iov_len;
+        struct iovec *part = &commit->vector[commit->first_vector];
+        part->iov_base = (char *)part->iov_base + moved;
+        part->iov_len -= moved;
+        write_on(log);
+    } else if (log->options.sync == LOG_SYNC_ALWAYS) {
+        hark_fdatasync(log->loop, op, log->active->fd, synced);
+    } else {
+        become_dirty(log);
+        succeed(log);
+    }
+}
+
+static void write_on(struct log *log)
+{
+    struct commit *commit = &log->commit;
+    hark_writev(log->loop, &commit->op, log->active->fd, commit->vector + commit->first_vector,
+                commit->vectors - commit->first_vector, (int64_t)(log->active->end + commit->written), written);
+}
+
+/* --- making the batch --- */
+
+static void add_vector(struct commit *commit, const void *bytes, size_t count)
+{
+    struct iovec *last = commit->vectors == 0 ? NULL : &commit->vector[commit->vectors - 1];
+    if (last != NULL && (char *)last->iov_base + last->iov_len == bytes)
+        last->iov_len += count;
+    else
+        commit->vector[commit->vectors++] = (struct iovec){(void *)bytes, count};
+}
+
+static void add_buffered(struct commit *commit, const void *bytes, size_t count)
+{
+    if (count == 0)
+        return;
+    memcpy(commit->buffer + commit->used, bytes, count);
+    add_vector(commit, commit->buffer + commit->used, count);
+    commit->used += count;
+}
+
+static void add_record(struct log *log, struct record *record)
+{
+    static const unsigned char zeros[RECORD_ALIGNMENT];
+    struct commit *commit = &log->commit;
+    unsigned char header[RECORD_HEADER_BYTES];
+    record->time_ns = commit->time_ns;
+    record->flags = commit->bytes == 0 ? RECORD_OPENS_COMMIT : 0;
+    record_encode(header, record, log->active->first, log->active->end + commit->bytes);
+    add_buffered(commit, header, sizeof header);
+    if (record->length > COPIED_BYTES_MAX)
+        add_vector(commit, record->payload, record->length);
+    else
+        add_buffered(commit, record->payload, record->length);
+    add_buffered(commit, zeros, record_padding(record->length));
+    commit->bytes += record_size(record->length);
+}
+
+static uint64_t bytes_of(const struct log_append *request, bool creates)
+{
+    return record_size(request->deletes ? 0 : request->length) + (creates ? record_size(request->name_length) : 0);
+}
+
+/* Whether the segment cannot take the request, and the next one should. A segment without any record takes everything. */
+static bool must_roll(const struct log *log, uint64_t bytes)
+{
+    const struct log_segment *active = log->active;
+    if (active == NULL || active->failed || log->must_roll || log->next + 2 >= active->first + SEGMENT_SPAN)
+        return true;
+    return log->builder.planned > 0 && active->end + log->commit.bytes + bytes > log->options.segment_bytes;
+}
+
+static bool is_full(const struct log *log, const struct log_append *request)
+{
+    const struct commit *commit = &log->commit;
+    size_t copied = request->deletes || request->length > COPIED_BYTES_MAX ? 0 : request->length;
+    size_t overhead = 2 * (size_t)RECORD_HEADER_BYTES + LOG_NAME_MAX + 2 * (size_t)RECORD_ALIGNMENT;
+    return commit->closes || commit->used + copied + overhead > BUFFER_BYTES || commit->vectors + 4 > COMMIT_VECTORS;
+}
+
+/* What a person's request can be refused for. Gives: 0 and the stream, NULL where it has to be made; a negative errno. */
+static int check(const struct log *log, const struct log_append *request, struct stream **out_stream)
+{
+    if (request->error != 0)
+        return request->error;
+    if (request->name_length < 1 || request->name_length > LOG_NAME_MAX)
+        return -EINVAL;
+    if (!request->deletes && request->length > LOG_EVENT_BYTES_MAX)
+        return -EINVAL;
+    struct stream *stream = table_by_name(&log->table, request->name, request->name_length);
+    if (stream == NULL && request->deletes)
+        return -ENOENT;
+    if (stream == NULL && log->table.count >= log->options.streams_max)
+        return -EDQUOT;
+    *out_stream = stream;
+    return 0;
+}
+
+/* Memory for counting it, before anything is changed. Gives: 0, or -ENOMEM. */
+static int reserve(struct log *log, struct stream *stream, const struct log_append *request, bool creates)
+{
+    uint64_t offset = log->active->end + log->commit.bytes;
+    if (creates && builder_plan(&log->builder, offset, log->next) == UINT32_MAX)
+        return -ENOMEM;
+    if (creates)
+        offset += record_size(request->name_length);
+    uint32_t block = builder_plan(&log->builder, offset, log->next + creates);
+    if (block == UINT32_MAX)
+        return -ENOMEM;
+    return request->deletes ? builder_reserve_deleted(&log->builder) : stream_reserve(stream, log->active->first, block);
+}
+
+static int add_request(struct log *log, struct log_append *request, struct stream *stream)
+{
+    bool creates = stream == NULL;
+    if (creates)
+        stream = table_add(&log->table, log->next, request->name, request->name_length);
+    if (stream == NULL)
+        return -ENOMEM;
+    if (creates)
+        stream->pending = true;
+    if (reserve(log, stream, request, creates) != 0) {
+        if (creates)
+            table_remove(&log->table, stream);
+        return -ENOMEM;
+    }
+    if (creates) {
+        struct record record = {.kind = RECORD_CREATE, .stream = log->next, .sequence = log->next};
+        record.length = request->name_length;
+        record.payload = (const unsigned char *)request->name;
+        add_record(log, &record);
+        log->next++;
+    }
+    struct record record = {.kind = RECORD_EVENT, .stream = stream->facts.number, .sequence = log->next};
+    record.length = request->length;
+    record.payload = request->bytes;
+    if (request->deletes) {
+        record.kind = RECORD_DELETE;
+        record.length = 0;
+        log->commit.closes = true; /* what comes after it must not find the stream */
+    }
+    add_record(log, &record);
+    request->creates = creates;
+    request->stream = &stream->facts;
+    request->id = log->next++;
+    request->time_ns = log->commit.time_ns;
+    return 0;
+}
+
+static void rolled(struct log *log, int error)
+{
+    struct commit *commit = &log->commit;
+    if (error == 0) {
+        collect(log);
+        return;
+    }
+    /* Each of those that wait would fail for the same reason. */
+    tell_failure(log, "make a segment", error);
+    *commit->batch_end = commit->queue;
+    commit->batch_end = commit->queue_end;
+    commit->queue = NULL;
+    commit->queue_end = &commit->queue;
+    answer_failure(log, error);
+}
+
+static void collect(struct log *log)
+{
+    struct commit *commit = &log->commit;
+    while (commit->queue != NULL) {
+        struct log_append *request = commit->queue;
+        struct stream *stream = NULL;
+        int error = check(log, request, &stream);
+        if (error == 0) {
+            if (must_roll(log, bytes_of(request, stream == NULL))) {
+                if (commit->bytes > 0)
+                    break;
+                roll_begin(log, rolled);
+                return;
+            }
+            if (is_full(log, request))
+                break;
+            error = add_request(log, request, stream);
+        }
+        request->error = error;
+        commit->queue = request->next;
+        if (commit->queue == NULL)
+            commit->queue_end = &commit->queue;
+        request->next = NULL;
+        *commit->batch_end = request;
+        commit->batch_end = &request->next;
+    }
+    if (commit->bytes > 0)
+        write_on(log);
+    else
+        answer(log);
+}
+
+static void turn_ended(struct hark_op *op, int64_t result)
+{
+    struct log *log = hark_container_of(op, struct log, commit.turn);
+    struct commit *commit = &log->commit;
+    commit->used = commit->vectors = commit->first_vector = 0;
+    commit->bytes = commit->written = 0;
+    commit->closes = false;
+    commit->time_ns = hark_os_wall_clock(log->loop);
+    if (result < 0)
+        rolled(log, (int)result); /* the program cancels everything */
+    else
+        collect(log);
+}

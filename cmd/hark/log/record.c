@@ -1,0 +1,149 @@
+/* record.c - records and segment headers, to and from bytes. No I/O, no memory.
+ *
+ * What must hold: nothing that decode calls good was not encoded for that very place in that very segment. Whether the sequences
+ * grow is for the reader to see: it alone knows what stood before.
+ */
+#include "log/record.h"
+
+#include "log/bytes.h"
+#include "log/log.h"
+
+#include <xxhash.h>
+
+#define SEGMENT_MAGIC UINT64_C(0x0a676f6c6b726168) /* "harklog\n" */
+#define RECORD_MARK   0x4b48u
+
+uint64_t log_checksum(const void *bytes, size_t count, uint64_t seed)
+{
+    return XXH3_64bits_withSeed(bytes, count, seed);
+}
+
+uint32_t record_padding(uint64_t length)
+{
+    return (uint32_t)(-length & (RECORD_ALIGNMENT - 1));
+}
+
+uint64_t record_size(uint64_t length)
+{
+    return RECORD_HEADER_BYTES + length + record_padding(length);
+}
+
+/* The payload's hash seeds the header's: both are covered without being side by side in memory. */
+static uint64_t checksum(const unsigned char *header, const unsigned char *payload, uint32_t length, uint64_t segment_first,
+                         uint64_t offset)
+{
+    uint64_t seed = segment_first * UINT64_C(0x9e3779b97f4a7c15) ^ offset;
+    return log_checksum(header, 32, log_checksum(payload, length, seed));
+}
+
+void record_encode(unsigned char *to, const struct record *record, uint64_t segment_first, uint64_t offset)
+{
+    put32(to, record->length);
+    to[4] = (unsigned char)record->kind;
+    to[5] = (unsigned char)record->flags;
+    put16(to + 6, RECORD_MARK);
+    put64(to + 8, record->sequence);
+    put64(to + 16, record->time_ns);
+    put64(to + 24, record->stream);
+    put64(to + 32, checksum(to, record->payload, record->length, segment_first, offset));
+}
+
+static bool length_fits(const struct record *record)
+{
+    switch (record->kind) {
+    case RECORD_EVENT:
+        return record->length <= LOG_EVENT_BYTES_MAX;
+    case RECORD_CREATE:
+        return record->length >= 1 && record->length <= LOG_NAME_MAX;
+    case RECORD_DELETE:
+        return record->length == 0;
+    case RECORD_DECLARE:
+        return record->length > RECORD_DECLARE_BYTES && record->length <= RECORD_DECLARE_BYTES + LOG_NAME_MAX;
+    }
+    return false;
+}
+
+/* What can be said of the header without its checksum. It keeps the search cheap, and lengths within bounds. */
+static bool plausible(const struct record *record, uint64_t segment_first)
+{
+    if (!length_fits(record) || (record->flags & ~(uint32_t)RECORD_OPENS_COMMIT) != 0 || record->stream == 0)
+        return false;
+    if (record->kind == RECORD_DECLARE)
+        return record->sequence == segment_first;
+    return record->sequence > segment_first && record->sequence - segment_first < SEGMENT_SPAN &&
+           record->stream <= record->sequence;
+}
+
+enum record_answer record_decode(const unsigned char *bytes, uint64_t available, uint64_t segment_first, uint64_t offset,
+                                 bool verify, struct record *out_record)
+{
+    if (available < RECORD_HEADER_BYTES) {
+        out_record->size = RECORD_HEADER_BYTES;
+        return RECORD_SHORT;
+    }
+    out_record->length = get32(bytes);
+    out_record->kind = (enum record_kind)bytes[4];
+    out_record->flags = bytes[5];
+    out_record->sequence = get64(bytes + 8);
+    out_record->time_ns = get64(bytes + 16);
+    out_record->stream = get64(bytes + 24);
+    out_record->payload = bytes + RECORD_HEADER_BYTES;
+    out_record->size = record_size(out_record->length);
+    if (get16(bytes + 6) != RECORD_MARK || !plausible(out_record, segment_first))
+        return RECORD_BAD;
+    if (available < out_record->size)
+        return RECORD_SHORT;
+    if (verify && get64(bytes + 32) != checksum(bytes, out_record->payload, out_record->length, segment_first, offset))
+        return RECORD_BAD;
+    return RECORD_GOOD;
+}
+
+bool record_follows(const struct record *record, uint64_t last)
+{
+    return record->kind == RECORD_DECLARE ? record->sequence >= last : record->sequence > last;
+}
+
+enum record_answer record_search(const unsigned char *bytes, uint64_t filled, uint64_t position, uint64_t segment_first,
+                                 uint64_t offset, uint64_t last, uint64_t *out_position, struct record *out_record)
+{
+    for (; position < filled; position += RECORD_ALIGNMENT) {
+        enum record_answer answer =
+            record_decode(bytes + position, filled - position, segment_first, offset + position, true, out_record);
+        if (answer == RECORD_BAD)
+            continue;
+        if (filled - position < RECORD_HEADER_BYTES || record_follows(out_record, last)) {
+            *out_position = position;
+            return answer;
+        }
+    }
+    *out_position = position;
+    out_record->size = RECORD_HEADER_BYTES;
+    return RECORD_SHORT;
+}
+
+void segment_header_encode(unsigned char *to, const struct segment_header *header)
+{
+    put64(to, SEGMENT_MAGIC);
+    put32(to + 8, header->version);
+    put32(to + 12, header->declared);
+    put64(to + 16, header->first);
+    put64(to + 24, header->created_ns);
+    put64(to + 32, header->previous_first);
+    put64(to + 40, header->previous_end);
+    put64(to + 48, header->declared_end);
+    put64(to + 56, log_checksum(to, 56, 0));
+}
+
+bool segment_header_decode(const unsigned char *bytes, struct segment_header *out_header)
+{
+    if (get64(bytes) != SEGMENT_MAGIC || get64(bytes + 56) != log_checksum(bytes, 56, 0))
+        return false;
+    out_header->version = get32(bytes + 8);
+    out_header->declared = get32(bytes + 12);
+    out_header->first = get64(bytes + 16);
+    out_header->created_ns = get64(bytes + 24);
+    out_header->previous_first = get64(bytes + 32);
+    out_header->previous_end = get64(bytes + 40);
+    out_header->declared_end = get64(bytes + 48);
+    return true;
+}

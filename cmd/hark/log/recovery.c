@@ -1,0 +1,387 @@
+/* recovery.c - opens a directory: makes it, locks it, lists it, and has each segment loaded, oldest first.
+ *
+ * What must hold: nothing in the directory is touched before the lock is held; a crash at any step leaves what the next start
+ * recovers just as well; the log is handed over only when all that can be read from it is on the disk. What a segment holds is
+ * load.c's.
+ */
+#include "log/recovery.h"
+
+#include "log/commit.h"
+#include "log/replay.h"
+#include "log/retention.h"
+#include "log/segment.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#define DIRECTORY_BYTES (64u * 1024) /* of entries, read at once */
+
+static void recovery_free(struct recovery *recovery)
+{
+    free(recovery->buffer);
+    free(recovery->found);
+    free(recovery->strays);
+    free(recovery->unfinished);
+    free(recovery);
+}
+
+/* --- the end --- */
+
+static void closed_after_failure(void *context, int result)
+{
+    struct recovery *recovery = context;
+    (void)result;
+    log_opened *opened = recovery->opened;
+    void *to = recovery->context;
+    int error = recovery->error;
+    recovery_free(recovery);
+    opened(to, error, NULL);
+}
+
+static void fail(struct recovery *recovery, int64_t error)
+{
+    recovery->error = (int)error;
+    segment_destroy(recovery->segment);
+    recovery->segment = NULL;
+    recovery->log->recovery = NULL;
+    recovery->log->settled = NULL;
+    log_close(recovery->log, closed_after_failure, recovery);
+}
+
+/* The ids that may have been given before a crash are below `high`; a segment that was ended in order says exactly. */
+static void hand_over(struct log *log)
+{
+    struct recovery *recovery = log->recovery;
+    replay_end(log);
+    log->recovery = NULL;
+    log->settled = NULL;
+    log->statistics.streams = log->table.count;
+    retention_check(log);
+    log_opened *opened = recovery->opened;
+    void *context = recovery->context;
+    recovery_free(recovery);
+    opened(context, 0, log);
+}
+
+/* --- the segments --- */
+
+static void next_segment(struct log *log)
+{
+    struct recovery *recovery = log->recovery;
+    log->settled = NULL;
+    if (recovery->at < recovery->count)
+        load_begin(recovery);
+    else
+        hand_over(log);
+}
+
+void recovery_loaded(struct recovery *recovery, int error)
+{
+    struct log *log = recovery->log;
+    if (error != 0) {
+        fail(recovery, error);
+        return;
+    }
+    recovery->at++;
+    recovery->previous_damaged = recovery->damaged;
+    if (log->busy > 0)
+        log->settled = next_segment; /* an index is being written */
+    else
+        next_segment(log);
+}
+
+/* --- a first look at each --- */
+
+static void survey(struct recovery *recovery);
+
+static void surveyed(struct hark_op *op, int64_t result)
+{
+    struct recovery *recovery = hark_container_of(op, struct recovery, op);
+    (void)result;
+    recovery->fd = -1;
+    recovery->at++;
+    survey(recovery);
+}
+
+static void header_read(struct transfer *transfer, int64_t result)
+{
+    struct recovery *recovery = hark_container_of(transfer, struct recovery, transfer);
+    struct found *found = &recovery->found[recovery->at];
+    if (result == SEGMENT_HEADER_BYTES)
+        found->whole_header = segment_header_decode(recovery->buffer, &found->header) && found->header.first == found->first;
+    if (result < 0)
+        recovery->error = (int)result;
+    if (found->whole_header && found->header.version > SEGMENT_VERSION)
+        recovery->error = -EPROTO;
+    hark_close(recovery->log->loop, &recovery->op, recovery->fd, surveyed);
+}
+
+static void sized(struct hark_op *op, int64_t result)
+{
+    struct recovery *recovery = hark_container_of(op, struct recovery, op);
+    const struct statx *status = (const struct statx *)(void *)recovery->buffer;
+    if (result < 0) {
+        recovery->error = (int)result;
+        hark_close(op->loop, op, recovery->fd, surveyed);
+        return;
+    }
+    recovery->found[recovery->at].size = status->stx_size;
+    transfer_read(op->loop, &recovery->transfer, recovery->fd, recovery->buffer, SEGMENT_HEADER_BYTES, 0, header_read);
+}
+
+static void survey_opened(struct hark_op *op, int64_t result)
+{
+    struct recovery *recovery = hark_container_of(op, struct recovery, op);
+    if (result < 0) {
+        fail(recovery, result);
+        return;
+    }
+    recovery->fd = (int)result;
+    hark_statx(op->loop, op, recovery->fd, "", AT_EMPTY_PATH, STATX_SIZE, (struct statx *)(void *)recovery->buffer, sized);
+}
+
+static void survey(struct recovery *recovery)
+{
+    struct log *log = recovery->log;
+    if (recovery->error != 0) {
+        fail(recovery, recovery->error);
+        return;
+    }
+    if (recovery->at == recovery->count) {
+        if (recovery->count > 0)
+            recovery->high = recovery->found[recovery->count - 1].first + SEGMENT_SPAN;
+        log->next = recovery->count > 0 ? recovery->high : 1;
+        recovery->at = 0;
+        next_segment(log);
+        return;
+    }
+    segment_name(recovery->name, recovery->found[recovery->at].first, SUFFIX_LOG);
+    hark_openat(log->loop, &recovery->op, log->directory, recovery->name, O_RDONLY, 0, survey_opened);
+}
+
+/* --- what does not belong there --- */
+
+static void tidy(struct recovery *recovery);
+
+static void tidied(struct hark_op *op, int64_t result)
+{
+    (void)result; /* it is tried again at the next start */
+    tidy(hark_container_of(op, struct recovery, op));
+}
+
+static void tidy(struct recovery *recovery)
+{
+    struct log *log = recovery->log;
+    if (recovery->unfinished_count > 0) {
+        segment_name(recovery->name, recovery->unfinished[--recovery->unfinished_count], SUFFIX_UNFINISHED);
+    } else if (recovery->stray_count > 0) {
+        segment_name(recovery->name, recovery->strays[--recovery->stray_count], SUFFIX_INDEX);
+    } else {
+        recovery->at = 0;
+        survey(recovery);
+        return;
+    }
+    hark_unlinkat(log->loop, &recovery->op, log->directory, recovery->name, 0, tidied);
+}
+
+static int by_first(const void *left, const void *right)
+{
+    uint64_t a = ((const struct found *)left)->first, b = ((const struct found *)right)->first;
+    return (a > b) - (a < b);
+}
+
+/* An index belongs to the segment of its number; without one it is a stray. */
+static void match_indexes(struct recovery *recovery)
+{
+    if (recovery->count > 0)
+        qsort(recovery->found, recovery->count, sizeof *recovery->found, by_first);
+    size_t strays = 0;
+    for (size_t i = 0; i < recovery->stray_count; i++) {
+        struct found key = {.first = recovery->strays[i]};
+        struct found *found = recovery->count == 0 ? NULL : bsearch(&key, recovery->found, recovery->count, sizeof key, by_first);
+        if (found != NULL)
+            found->has_index = true;
+        else
+            recovery->strays[strays++] = recovery->strays[i];
+    }
+    recovery->stray_count = strays;
+}
+
+/* --- the list --- */
+
+static void *grown(void *array, size_t count, size_t *capacity, size_t size)
+{
+    if (count < *capacity)
+        return array;
+    size_t larger = *capacity == 0 ? 64 : *capacity * 2;
+    void *moved = realloc(array, larger * size);
+    if (moved != NULL)
+        *capacity = larger;
+    return moved;
+}
+
+static int add_number(uint64_t **numbers, size_t *count, size_t *capacity, uint64_t number)
+{
+    uint64_t *larger = grown(*numbers, *count, capacity, sizeof number);
+    if (larger == NULL)
+        return -ENOMEM;
+    *numbers = larger;
+    larger[(*count)++] = number;
+    return 0;
+}
+
+static int add_entry(struct recovery *recovery, const char *name)
+{
+    uint64_t first;
+    if (segment_name_parse(name, SUFFIX_INDEX, &first))
+        return add_number(&recovery->strays, &recovery->stray_count, &recovery->stray_capacity, first);
+    if (segment_name_parse(name, SUFFIX_UNFINISHED, &first))
+        return add_number(&recovery->unfinished, &recovery->unfinished_count, &recovery->unfinished_capacity, first);
+    if (!segment_name_parse(name, SUFFIX_LOG, &first))
+        return 0; /* not ours */
+    struct found *found = grown(recovery->found, recovery->count, &recovery->capacity, sizeof *found);
+    if (found == NULL)
+        return -ENOMEM;
+    recovery->found = found;
+    found[recovery->count++] = (struct found){.first = first};
+    return 0;
+}
+
+static void listed(struct hark_op *op, int64_t result)
+{
+    struct recovery *recovery = hark_container_of(op, struct recovery, op);
+    struct hark_dirent entry;
+    size_t position = 0;
+    int error = 0;
+    while (result > 0 && error == 0 && hark_dirent_next(recovery->buffer, (size_t)result, &position, &entry))
+        error = add_entry(recovery, entry.name);
+    if (result < 0 || error != 0) {
+        fail(recovery, result < 0 ? result : error);
+    } else if (result > 0) {
+        hark_getdents(op->loop, op, recovery->log->directory, recovery->buffer, DIRECTORY_BYTES, listed);
+    } else {
+        match_indexes(recovery);
+        tidy(recovery);
+    }
+}
+
+/* --- the directory and its lock --- */
+
+static int64_t take_lock(struct hark_op *op)
+{
+    const struct recovery *recovery = hark_container_of(op, struct recovery, op);
+    return flock(recovery->log->lock, LOCK_EX | LOCK_NB) == 0 ? 0 : -errno;
+}
+
+static void locked(struct hark_op *op, int64_t result)
+{
+    struct recovery *recovery = hark_container_of(op, struct recovery, op);
+    if (result < 0)
+        fail(recovery, result == -EWOULDBLOCK ? -EBUSY : result);
+    else
+        hark_getdents(op->loop, op, recovery->log->directory, recovery->buffer, DIRECTORY_BYTES, listed);
+}
+
+static void lock_opened(struct hark_op *op, int64_t result)
+{
+    struct recovery *recovery = hark_container_of(op, struct recovery, op);
+    if (result < 0) {
+        fail(recovery, result);
+        return;
+    }
+    recovery->log->lock = (int)result;
+    hark_work(op->loop, op, take_lock, locked);
+}
+
+static void directory_opened(struct hark_op *op, int64_t result)
+{
+    struct recovery *recovery = hark_container_of(op, struct recovery, op);
+    if (result < 0) {
+        fail(recovery, result);
+        return;
+    }
+    recovery->log->directory = (int)result;
+    hark_openat(op->loop, op, recovery->log->directory, "lock", O_RDWR | O_CREAT, 0640, lock_opened);
+}
+
+static void open_directory(struct recovery *recovery)
+{
+    struct log *log = recovery->log;
+    hark_openat(log->loop, &recovery->op, AT_FDCWD, log->path, O_RDONLY | O_DIRECTORY, 0, directory_opened);
+}
+
+/* A directory that was made just now is itself an entry of another one, which has to be on the disk as well. */
+static void parent_closed(struct hark_op *op, int64_t result)
+{
+    struct recovery *recovery = hark_container_of(op, struct recovery, op);
+    (void)result;
+    if (recovery->error != 0)
+        fail(recovery, recovery->error);
+    else
+        open_directory(recovery);
+}
+
+static void parent_synced(struct hark_op *op, int64_t result)
+{
+    struct recovery *recovery = hark_container_of(op, struct recovery, op);
+    recovery->error = result == -EINVAL ? 0 : (int)result; /* some file systems cannot sync a directory */
+    hark_close(op->loop, op, recovery->fd, parent_closed);
+}
+
+static void parent_opened(struct hark_op *op, int64_t result)
+{
+    struct recovery *recovery = hark_container_of(op, struct recovery, op);
+    if (result == -EACCES) {
+        open_directory(recovery); /* it may be written to, but not be opened: there is nothing to sync it with */
+    } else if (result < 0) {
+        fail(recovery, result);
+    } else {
+        recovery->fd = (int)result;
+        hark_fsync(op->loop, op, recovery->fd, parent_synced);
+    }
+}
+
+/* Writes the path of the directory that holds this one. Its trailing slashes do not count. */
+static void parent_of(const char *path, char *to)
+{
+    size_t length = strlen(path);
+    while (length > 1 && path[length - 1] == '/')
+        length--;
+    while (length > 0 && path[length - 1] != '/')
+        length--;
+    memcpy(to, length == 0 ? "." : path, length == 0 ? 1 : length);
+    to[length == 0 ? 1 : length] = '\0';
+}
+
+static void directory_made(struct hark_op *op, int64_t result)
+{
+    struct recovery *recovery = hark_container_of(op, struct recovery, op);
+    if (result == 0) {
+        parent_of(recovery->log->path, (char *)recovery->buffer);
+        hark_openat(op->loop, op, AT_FDCWD, (const char *)recovery->buffer, O_RDONLY | O_DIRECTORY, 0, parent_opened);
+    } else {
+        open_directory(recovery); /* which says best what is wrong, unless it was there before */
+    }
+}
+
+int recovery_begin(struct log *log, log_opened *opened, void *context)
+{
+    struct recovery *recovery = calloc(1, sizeof *recovery);
+    if (recovery == NULL)
+        return -ENOMEM;
+    recovery->buffer = malloc(SCAN_BUFFER_BYTES);
+    if (recovery->buffer == NULL) {
+        recovery_free(recovery);
+        return -ENOMEM;
+    }
+    recovery->log = log;
+    recovery->opened = opened;
+    recovery->context = context;
+    recovery->fd = -1;
+    log->recovery = recovery;
+    hark_mkdirat(log->loop, &recovery->op, AT_FDCWD, log->path, 0750, directory_made);
+    return 0;
+}

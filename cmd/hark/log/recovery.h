@@ -1,0 +1,55 @@
+/* recovery.h - from a directory to an open log. */
+#ifndef HARK_COMMAND_LOG_RECOVERY_H
+#define HARK_COMMAND_LOG_RECOVERY_H
+
+#include "log/record.h"
+#include "log/scan.h"
+#include "log/state.h"
+
+/* A segment file as it was found. */
+struct found {
+    uint64_t first;
+    uint64_t size;
+    struct segment_header header;
+    bool whole_header; /* the header was read and is sound */
+    bool has_index;    /* there is a file of that name */
+};
+
+/* The opening of a log. It frees itself. */
+struct recovery {
+    struct log *log;
+    log_opened *opened;
+    void *context;
+    int error;
+    bool made_directory;
+    struct hark_op op;
+    struct transfer transfer;
+    struct scan scan;
+    unsigned char *buffer; /* SCAN_BUFFER_BYTES */
+    struct found *found;   /* in order, once all are known */
+    size_t count, capacity;
+    uint64_t *strays; /* files to remove: indexes without a segment */
+    size_t stray_count, stray_capacity;
+    uint64_t *unfinished; /* files to remove: indexes that were being written */
+    size_t unfinished_count, unfinished_capacity;
+    size_t at; /* which of a list is being looked at */
+    struct log_segment *segment;
+    uint64_t declared; /* declarations found in the segment */
+    uint64_t events;   /* other records found in it */
+    bool damaged;      /* something in the segment is missing: the next one's declarations tell what */
+    bool previous_damaged;
+    uint64_t high; /* the next sequence, if the last segment was not ended in order */
+    int fd;
+    char name[SEGMENT_NAME_BYTES];
+};
+
+/* Begins. Takes: a log with path, options and commit ready. Gives: 0, and log->recovery ends with `opened`; -ENOMEM. */
+int recovery_begin(struct log *log, log_opened *opened, void *context);
+
+/* load.c: takes segment number recovery->at into the log, then calls recovery_loaded. */
+void load_begin(struct recovery *recovery);
+
+/* The segment has been taken, was dropped, or cannot be. */
+void recovery_loaded(struct recovery *recovery, int error);
+
+#endif

@@ -1,0 +1,125 @@
+/* replay.c - what each kind of record means for the streams, as the log is opened.
+ *
+ * Segments come in order, but some may be missing or damaged, so: events may come before their stream's name is known, a
+ * declaration may tell of a stream never heard of, or of later events than were found, which then are lost; and a deletion may
+ * have been lost, so that a name comes again.
+ */
+#include "log/replay.h"
+
+#include "log/bytes.h"
+
+#include <errno.h>
+#include <inttypes.h>
+
+/* The stream of that number, without a name where it is not known yet. */
+static struct stream *stream_by_number(struct log *log, uint64_t number)
+{
+    struct stream *stream = table_by_number(&log->table, number);
+    return stream != NULL ? stream : table_add(&log->table, number, NULL, 0);
+}
+
+/* The stream of that number, which has this name. */
+static struct stream *stream_named(struct log *log, uint64_t number, const char *name, size_t length)
+{
+    struct stream *stream = table_by_number(&log->table, number);
+    if (stream != NULL && !stream->nameless)
+        return stream;
+    struct stream *other = table_by_name(&log->table, name, length);
+    if (other != NULL)
+        table_remove(&log->table, other); /* its deletion was lost */
+    if (stream == NULL)
+        return table_add(&log->table, number, name, length);
+    table_name(&log->table, stream, name, length);
+    return stream;
+}
+
+static int replay_event(struct log *log, const struct record *record, uint64_t offset, uint32_t block)
+{
+    struct stream *stream = stream_by_number(log, record->stream);
+    if (stream == NULL || stream_reserve(stream, log->builder.segment, block) != 0)
+        return -ENOMEM;
+    builder_note(&log->builder, offset, record->sequence, record->time_ns);
+    stream_note(stream, log->builder.segment, block, record->sequence, record->length);
+    return 0;
+}
+
+static int replay_delete(struct log *log, const struct record *record)
+{
+    if (builder_reserve_deleted(&log->builder) != 0)
+        return -ENOMEM;
+    builder_note_deleted(&log->builder, record->stream);
+    struct stream *stream = table_by_number(&log->table, record->stream);
+    if (stream != NULL)
+        table_remove(&log->table, stream);
+    return 0;
+}
+
+static int replay_declare(struct log *log, const struct record *record)
+{
+    uint64_t last = get64(record->payload), lost = get64(record->payload + 8);
+    bool known = table_by_number(&log->table, record->stream) != NULL;
+    struct stream *stream = stream_named(log, record->stream, (const char *)record->payload + RECORD_DECLARE_BYTES,
+                                         record->length - RECORD_DECLARE_BYTES);
+    if (stream == NULL)
+        return -ENOMEM;
+    stream->declared = record->sequence;
+    if (!known)
+        stream_lose(stream, lost);
+    if (stream->facts.last < last)
+        stream_lose(stream, last); /* it had events that are not there any more */
+    return 0;
+}
+
+int replay_record(struct log *log, const struct record *record, uint64_t offset)
+{
+    if (record->kind == RECORD_DECLARE)
+        return replay_declare(log, record);
+    uint32_t block = builder_plan(&log->builder, offset, record->sequence);
+    if (block == UINT32_MAX)
+        return -ENOMEM;
+    if (record->kind == RECORD_EVENT)
+        return replay_event(log, record, offset, block);
+    builder_note(&log->builder, offset, record->sequence, record->time_ns);
+    if (record->kind == RECORD_DELETE)
+        return replay_delete(log, record);
+    return stream_named(log, record->stream, (const char *)record->payload, record->length) == NULL ? -ENOMEM : 0;
+}
+
+void replay_declared(struct log *log, uint64_t first)
+{
+    for (struct stream *stream = log->table.oldest, *after; stream != NULL; stream = after) {
+        after = stream->after;
+        if (stream->facts.number < first && stream->declared != first)
+            table_remove(&log->table, stream);
+    }
+}
+
+int replay_index(struct log *log, const struct index *index)
+{
+    for (uint32_t i = 0; i < index->deleted; i++) {
+        struct stream *stream = table_by_number(&log->table, index_deleted(index, i));
+        if (stream != NULL)
+            table_remove(&log->table, stream);
+    }
+    for (uint32_t i = 0; i < index->entries; i++) {
+        struct index_entry entry = index_entry(index, i);
+        struct stream *stream = entry.name == NULL ? stream_by_number(log, entry.number)
+                                                   : stream_named(log, entry.number, entry.name, entry.name_length);
+        if (stream == NULL || (entry.span.count > 0 && stream_add_span(stream, &entry.span) != 0))
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+void replay_end(struct log *log)
+{
+    for (struct stream *stream = log->table.oldest, *after; stream != NULL; stream = after) {
+        after = stream->after;
+        if (!stream->nameless)
+            continue;
+        log_tell(log, LOG_ERROR,
+                 "a stream's name is lost: %" PRIu64 " events from id %" PRIu64 " to %" PRIu64 " cannot be reached",
+                 stream->facts.count, stream->facts.first, stream->facts.last);
+        table_remove(&log->table, stream);
+    }
+}

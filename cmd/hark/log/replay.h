@@ -1,0 +1,20 @@
+/* replay.h - what records and indexes say, taken into the streams, as the log is opened. */
+#ifndef HARK_COMMAND_LOG_REPLAY_H
+#define HARK_COMMAND_LOG_REPLAY_H
+
+#include "log/record.h"
+#include "log/state.h"
+
+/* Takes a record at that offset of the segment that log->builder is for. Gives: 0, or -ENOMEM. */
+int replay_record(struct log *log, const struct record *record, uint64_t offset);
+
+/* All declarations of that segment have been taken: streams of which it does not speak were deleted before it. */
+void replay_declared(struct log *log, uint64_t first);
+
+/* Takes the index of a segment. Gives: 0, or -ENOMEM. */
+int replay_index(struct log *log, const struct index *index);
+
+/* All segments have been taken: streams whose names are lost go. */
+void replay_end(struct log *log);
+
+#endif

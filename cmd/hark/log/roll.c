@@ -1,0 +1,206 @@
+/* roll.c - makes segments.
+ *
+ * What must hold: before an event in a segment is answered or shown, the segment's header and its name in the directory are on
+ * the disk: the ids that a crashed log may have given are bounded by it (see SEGMENT_SPAN). Its header says where the one before
+ * it ends, so that what a failed write or sync left there never comes back: from the first try on, that one does not grow. A
+ * sequence that named a file is never used again, also when the making failed.
+ */
+#include "log/roll.h"
+
+#include "log/bytes.h"
+#include "log/record.h"
+#include "log/retention.h"
+#include "log/seal.h"
+#include "log/segment.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+
+static void roll_end(struct log *log, int error)
+{
+    struct roll *roll = &log->roll;
+    free(roll->bytes);
+    roll->bytes = NULL;
+    log->must_roll = error != 0;
+    if (error != 0)
+        segment_destroy(roll->segment);
+    roll->segment = NULL;
+    roll->done(log, error);
+    log_end(log);
+}
+
+/* --- what stands in it --- */
+
+static uint64_t declare_length(const struct stream *stream)
+{
+    return RECORD_DECLARE_BYTES + stream->facts.name_length;
+}
+
+static uint64_t put_declaration(unsigned char *to, const struct stream *stream, const struct log_segment *segment,
+                                uint64_t offset)
+{
+    unsigned char *payload = to + RECORD_HEADER_BYTES;
+    put64(payload, stream->facts.last);
+    put64(payload + 8, stream->facts.lost);
+    memcpy(payload + RECORD_DECLARE_BYTES, stream->facts.name, stream->facts.name_length);
+    struct record record = {
+        .kind = RECORD_DECLARE,
+        .length = (uint32_t)declare_length(stream),
+        .sequence = segment->first,
+        .time_ns = segment->created_ns,
+        .stream = stream->facts.number,
+        .payload = payload,
+    };
+    record_encode(to, &record, segment->first, offset);
+    return record_size(record.length);
+}
+
+static int make_bytes(struct log *log)
+{
+    struct roll *roll = &log->roll;
+    const struct log_segment *before = log->segment_count == 0 ? NULL : log->segments[log->segment_count - 1];
+    struct segment_header header = {
+        .version = SEGMENT_VERSION,
+        .first = roll->segment->first,
+        .created_ns = roll->segment->created_ns,
+        .previous_first = before == NULL ? 0 : before->first,
+        .previous_end = before == NULL ? 0 : before->end,
+    };
+    uint64_t count = SEGMENT_HEADER_BYTES;
+    for (const struct stream *stream = log->table.oldest; stream != NULL; stream = stream->after)
+        count += record_size(declare_length(stream));
+    roll->bytes = calloc(1, count);
+    if (roll->bytes == NULL)
+        return -ENOMEM;
+    uint64_t offset = SEGMENT_HEADER_BYTES;
+    for (const struct stream *stream = log->table.oldest; stream != NULL; stream = stream->after) {
+        assert(!stream->pending);
+        offset += put_declaration(roll->bytes + offset, stream, roll->segment, offset);
+        header.declared++;
+    }
+    header.declared_end = offset;
+    segment_header_encode(roll->bytes, &header);
+    roll->count = count;
+    roll->segment->end = count;
+    return 0;
+}
+
+/* --- it failed --- */
+
+static void unlinked(struct hark_op *op, int64_t result)
+{
+    struct roll *roll = hark_container_of(op, struct roll, op);
+    (void)result; /* what is left has no event in it, and recovery removes it */
+    roll_end(roll->segment->log, roll->error);
+}
+
+static void unfinished_closed(struct hark_op *op, int64_t result)
+{
+    struct roll *roll = hark_container_of(op, struct roll, op);
+    (void)result;
+    hark_unlinkat(op->loop, op, roll->segment->log->directory, roll->segment->name, 0, unlinked);
+}
+
+static void give_up(struct roll *roll, int64_t error)
+{
+    struct log *log = roll->segment->log;
+    roll->error = (int)error;
+    hark_close(log->loop, &roll->op, roll->segment->fd, unfinished_closed);
+}
+
+/* --- step by step --- */
+
+int roll_seal_active(struct log *log)
+{
+    struct log_segment *segment = log->active;
+    if (index_make(&log->builder, &log->table, segment->end, log->next, &segment->index) != 0)
+        return -ENOMEM;
+    segment->pinned = true;
+    segment->last_sequence = log->builder.last_sequence;
+    segment->newest_ns = log->builder.newest_ns;
+    builder_done(&log->builder);
+    log->active = NULL;
+    segment_hold(segment);
+    segment_sealed(segment);
+    seal_begin(segment);
+    segment_release(segment);
+    return 0;
+}
+
+static void name_synced(struct hark_op *op, int64_t result)
+{
+    struct roll *roll = hark_container_of(op, struct roll, op);
+    struct log *log = roll->segment->log;
+    if (result == -EINVAL)
+        result = 0; /* some file systems cannot sync a directory */
+    if (result == 0 && log->active != NULL)
+        result = roll_seal_active(log);
+    if (result < 0) {
+        give_up(roll, result);
+        return;
+    }
+    struct log_segment *segment = roll->segment;
+    segment->state = SEGMENT_OPEN;
+    log->active = segment;
+    log->builder = (struct builder){.segment = segment->first, .last_sequence = segment->first};
+    int listed = segment_list(segment);
+    assert(listed == 0);
+    log->commit.dirty = false; /* what was dirty is the seal's to sync now */
+    retention_check(log);
+    roll_end(log, 0);
+}
+
+static void synced(struct hark_op *op, int64_t result)
+{
+    struct roll *roll = hark_container_of(op, struct roll, op);
+    if (result < 0)
+        give_up(roll, result);
+    else
+        hark_fsync(op->loop, op, roll->segment->log->directory, name_synced);
+}
+
+static void written(struct transfer *transfer, int64_t result)
+{
+    struct roll *roll = hark_container_of(transfer, struct roll, transfer);
+    if (result < 0)
+        give_up(roll, result);
+    else
+        hark_fdatasync(roll->segment->log->loop, &roll->op, roll->segment->fd, synced);
+}
+
+static void opened(struct hark_op *op, int64_t result)
+{
+    struct roll *roll = hark_container_of(op, struct roll, op);
+    if (result < 0) {
+        roll_end(roll->segment->log, (int)result);
+        return;
+    }
+    roll->segment->fd = (int)result;
+    transfer_write(op->loop, &roll->transfer, roll->segment->fd, roll->bytes, roll->count, 0, written);
+}
+
+static void memory_missing(struct hark_op *op, int64_t result)
+{
+    (void)result;
+    struct log *log = hark_container_of(op, struct log, roll.op);
+    roll_end(log, -ENOMEM);
+}
+
+void roll_begin(struct log *log, void (*done)(struct log *log, int error))
+{
+    struct roll *roll = &log->roll;
+    log_begin(log);
+    roll->done = done;
+    roll->segment = segment_create(log, log->next);
+    if (roll->segment != NULL)
+        roll->segment->created_ns = hark_os_wall_clock(log->loop);
+    if (roll->segment == NULL || segment_reserve(log) != 0 || make_bytes(log) != 0) {
+        hark_defer(log->loop, &roll->op, memory_missing);
+        return;
+    }
+    log->next++;
+    segment_name(roll->segment->name, roll->segment->first, SUFFIX_LOG);
+    hark_openat(log->loop, &roll->op, log->directory, roll->segment->name, O_RDWR | O_CREAT | O_EXCL, 0640, opened);
+}

@@ -1,0 +1,154 @@
+/* scan.c - walks a segment that no index speaks for.
+ *
+ * Something unreadable is either damage, which is passed over and told, or the end of a write that a crash has interrupted,
+ * which is cut off. A record that opens a commit tells them apart: it was written after all before it was synced, so what stands
+ * before it is damage; where none follows, nothing that was answered under LOG_SYNC_ALWAYS can stand there.
+ * What must hold: memory is one buffer, whatever the file holds; a record counts only if its sequence may follow the one before.
+ */
+#include "log/scan.h"
+
+static void examine(struct hark_loop *loop, struct scan *scan);
+
+static uint64_t wanted(const struct scan *scan)
+{
+    uint64_t left = scan->limit - scan->offset;
+    return left < SCAN_BUFFER_BYTES ? left : SCAN_BUFFER_BYTES;
+}
+
+static void read_some(struct hark_op *op, int64_t result)
+{
+    struct scan *scan = hark_container_of(op, struct scan, op);
+    if (result < 0) {
+        scan->done(scan, (int)result);
+        return;
+    }
+    scan->filled += (uint64_t)result;
+    uint64_t left = wanted(scan) - scan->filled;
+    if (result > 0 && left > 0) {
+        hark_read(op->loop, op, scan->fd, scan->buffer + scan->filled, left, (int64_t)(scan->offset + scan->filled), read_some);
+        return;
+    }
+    if (left > 0) /* the file is shorter than was thought */
+        scan->limit = scan->offset + scan->filled;
+    examine(op->loop, scan);
+}
+
+static void read_from(struct hark_loop *loop, struct scan *scan, uint64_t offset)
+{
+    scan->offset = offset;
+    scan->position = 0;
+    scan->filled = 0;
+    hark_read(loop, &scan->op, scan->fd, scan->buffer, wanted(scan), (int64_t)offset, read_some);
+}
+
+static void finish(struct scan *scan, uint64_t end)
+{
+    scan->end = end;
+    scan->torn = scan->limit - end;
+    scan->done(scan, 0);
+}
+
+static void begin_search(struct scan *scan, uint64_t place)
+{
+    scan->searching = true;
+    scan->hole_from = place;
+    scan->looking_ahead = scan->torn_allowed && place >= scan->sound_until;
+    scan->position += RECORD_ALIGNMENT;
+}
+
+static void end_search(struct scan *scan)
+{
+    if (scan->looking_ahead) {
+        finish(scan, scan->hole_from);
+        return;
+    }
+    scan->hole(scan, scan->hole_from, scan->limit);
+    finish(scan, scan->limit);
+}
+
+/* A good record ahead: does it say that what is unreadable was once synced? Then the search is done again, for the first record.
+ */
+static bool look_at(struct hark_loop *loop, struct scan *scan, const struct record *record, uint64_t place)
+{
+    if ((record->flags & RECORD_OPENS_COMMIT) == 0) {
+        scan->position += record->size;
+        return true;
+    }
+    scan->sound_until = place;
+    scan->looking_ahead = false;
+    read_from(loop, scan, scan->hole_from + RECORD_ALIGNMENT);
+    return false;
+}
+
+/* Gives: whether the scan goes on with what is in the buffer. */
+static bool take(struct hark_loop *loop, struct scan *scan, const struct record *record, uint64_t place)
+{
+    if (scan->searching && scan->looking_ahead)
+        return look_at(loop, scan, record, place);
+    if (scan->searching)
+        scan->hole(scan, scan->hole_from, place);
+    scan->searching = false;
+    scan->last = record->sequence;
+    scan->position += record->size;
+    int error = scan->record(scan, record, place);
+    if (error != 0)
+        scan->done(scan, error);
+    return error == 0;
+}
+
+static enum record_answer look(struct scan *scan, struct record *record)
+{
+    if (scan->searching)
+        return record_search(scan->buffer, scan->filled, scan->position, scan->first, scan->offset, scan->last, &scan->position,
+                             record);
+    enum record_answer answer = record_decode(scan->buffer + scan->position, scan->filled - scan->position, scan->first,
+                                              scan->offset + scan->position, true, record);
+    return answer == RECORD_GOOD && !record_follows(record, scan->last) ? RECORD_BAD : answer;
+}
+
+static void examine(struct hark_loop *loop, struct scan *scan)
+{
+    for (;;) {
+        uint64_t place = scan->offset + scan->position;
+        if (place >= scan->limit) {
+            if (scan->searching)
+                end_search(scan);
+            else
+                finish(scan, scan->limit);
+            return;
+        }
+        struct record record = {0};
+        enum record_answer answer = look(scan, &record);
+        place = scan->offset + scan->position;
+        if (answer == RECORD_GOOD) {
+            if (!take(loop, scan, &record, place))
+                return;
+        } else if (answer == RECORD_SHORT && place + record.size <= scan->limit) {
+            read_from(loop, scan, place);
+            return;
+        } else if (scan->searching) {
+            scan->position += RECORD_ALIGNMENT;
+        } else {
+            begin_search(scan, place);
+        }
+    }
+}
+
+static void begun(struct hark_op *op, int64_t result)
+{
+    struct scan *scan = hark_container_of(op, struct scan, op);
+    if (result < 0)
+        scan->done(scan, (int)result);
+    else if (scan->limit <= SEGMENT_HEADER_BYTES)
+        finish(scan, scan->limit);
+    else
+        read_from(op->loop, scan, SEGMENT_HEADER_BYTES);
+}
+
+void scan_begin(struct hark_loop *loop, struct scan *scan)
+{
+    scan->last = scan->first;
+    scan->searching = scan->looking_ahead = false;
+    scan->sound_until = 0;
+    hark_defer(loop, &scan->op, begun);
+}

@@ -1,0 +1,415 @@
+/* segment.c - the list of segments, and their open descriptors.
+ *
+ * What must hold: at most options.open_segments_max sealed segments hold a descriptor and an index in memory (an index whose file
+ * could not be written stays); a reader holds a reference from acquire to release, and nothing of a segment goes while there is
+ * one. What is read from a segment is cursor.c's to know; which segments go, retention.c's.
+ */
+#include "log/segment.h"
+
+#include "log/cursor.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+void segment_name(char *to, uint64_t first, const char *suffix)
+{
+    snprintf(to, SEGMENT_NAME_BYTES, "%020" PRIu64 "%s", first, suffix);
+}
+
+bool segment_name_parse(const char *name, const char *suffix, uint64_t *out_first)
+{
+    uint64_t first = 0;
+    for (int i = 0; i < 20; i++) {
+        if (name[i] < '0' || name[i] > '9')
+            return false;
+        first = first * 10 + (uint64_t)(name[i] - '0');
+    }
+    char whole[SEGMENT_NAME_BYTES];
+    segment_name(whole, first, suffix);
+    if (first == 0 || strcmp(name, whole) != 0)
+        return false;
+    *out_first = first;
+    return true;
+}
+
+struct log_segment *segment_create(struct log *log, uint64_t first)
+{
+    struct log_segment *segment = calloc(1, sizeof *segment);
+    if (segment == NULL)
+        return NULL;
+    segment->log = log;
+    segment->first = first;
+    segment->last_sequence = first;
+    segment->fd = -1;
+    segment->index_fd = -1;
+    return segment;
+}
+
+void segment_destroy(struct log_segment *segment)
+{
+    if (segment == NULL)
+        return;
+    index_free(&segment->index);
+    free(segment->loading);
+    free(segment);
+}
+
+int segment_reserve(struct log *log)
+{
+    if (log->segment_count < log->segment_capacity)
+        return 0;
+    size_t capacity = log->segment_capacity == 0 ? 16 : log->segment_capacity * 2;
+    struct log_segment **segments = realloc(log->segments, capacity * sizeof(struct log_segment *));
+    if (segments == NULL)
+        return -ENOMEM;
+    log->segments = segments;
+    log->segment_capacity = capacity;
+    return 0;
+}
+
+int segment_list(struct log_segment *segment)
+{
+    struct log *log = segment->log;
+    if (segment_reserve(log) != 0)
+        return -ENOMEM;
+    log->segments[log->segment_count++] = segment;
+    log->statistics.segments = log->segment_count;
+    log->statistics.bytes += segment->end;
+    log->statistics.oldest_time_ns = log->segments[0]->created_ns;
+    return 0;
+}
+
+struct log_segment *segment_by_first(const struct log *log, uint64_t first)
+{
+    size_t low = 0, high = log->segment_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (log->segments[middle]->first < first)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < log->segment_count && log->segments[low]->first == first ? log->segments[low] : NULL;
+}
+
+/* --- which sealed segments are open --- */
+
+static void idle_add(struct log_segment *segment)
+{
+    struct log *log = segment->log;
+    segment->idle = true;
+    segment->idle_before = log->idle_newest;
+    segment->idle_after = NULL;
+    *(log->idle_newest == NULL ? &log->idle_oldest : &log->idle_newest->idle_after) = segment;
+    log->idle_newest = segment;
+}
+
+static void idle_remove(struct log_segment *segment)
+{
+    struct log *log = segment->log;
+    segment->idle = false;
+    *(segment->idle_before == NULL ? &log->idle_oldest : &segment->idle_before->idle_after) = segment->idle_after;
+    *(segment->idle_after == NULL ? &log->idle_newest : &segment->idle_after->idle_before) = segment->idle_before;
+}
+
+static void count_open(struct log *log, int change)
+{
+    log->open = (uint32_t)((int)log->open + change);
+    log->statistics.open_segments = log->open + (log->active != NULL);
+}
+
+static void open_begin(struct log_segment *segment);
+static void dispose(struct log_segment *segment);
+
+/* Those that waited get a reference each, or the error. */
+static void wake_waiting(struct log_segment *segment, int error)
+{
+    struct log_cursor *cursor = segment->waiting;
+    segment->waiting = NULL;
+    if (error == 0)
+        for (struct log_cursor *each = cursor; each != NULL; each = each->waiting)
+            segment->references++;
+    while (cursor != NULL) {
+        struct log_cursor *next = cursor->waiting;
+        cursor->waiting = NULL;
+        cursor_resume(cursor, error);
+        cursor = next;
+    }
+}
+
+static void closed(struct hark_op *op, int64_t result)
+{
+    struct log_segment *segment = hark_container_of(op, struct log_segment, op);
+    struct log *log = segment->log;
+    (void)result; /* it was open for reading: there is nothing to lose */
+    segment->state = SEGMENT_CLOSED;
+    if (segment->removed) {
+        wake_waiting(segment, -ESTALE);
+        dispose(segment);
+    } else if (segment->waiting != NULL) {
+        open_begin(segment);
+    }
+    log_end(log);
+}
+
+static void close_begin(struct log_segment *segment)
+{
+    struct log *log = segment->log;
+    if (segment->idle)
+        idle_remove(segment);
+    if (!segment->pinned)
+        index_free(&segment->index);
+    int fd = segment->fd;
+    segment->fd = -1;
+    segment->state = SEGMENT_CLOSING;
+    count_open(log, -1);
+    log_begin(log);
+    hark_close(log->loop, &segment->op, fd, closed);
+}
+
+/* Those who waited for any descriptor to be let go may try again, as far as there is room. */
+static void feed_starved(struct log *log)
+{
+    while (log->starved.head != NULL && (log->open < log->options.open_segments_max || log->idle_oldest != NULL)) {
+        struct log_cursor *cursor = log->starved.head;
+        log->starved.head = cursor->waiting;
+        if (log->starved.head == NULL)
+            log->starved.end = &log->starved.head;
+        cursor->waiting = NULL;
+        cursor_retry(cursor);
+    }
+}
+
+static void opened(struct log_segment *segment, int error)
+{
+    struct log *log = segment->log;
+    free(segment->loading);
+    segment->loading = NULL;
+    segment->state = error == 0 ? SEGMENT_OPEN : SEGMENT_CLOSED;
+    if (error != 0)
+        count_open(log, -1);
+    segment->references++; /* so that it stays while those who waited are woken */
+    wake_waiting(segment, error);
+    segment_release(segment);
+    log_end(log);
+}
+
+static void index_missing(struct log_segment *segment, const char *why)
+{
+    log_tell(segment->log, LOG_WARNING, "the index of segment %s cannot be used (%s): the whole segment is read instead",
+             segment->name, why);
+}
+
+static void index_closed(struct hark_op *op, int64_t result)
+{
+    (void)result;
+    opened(hark_container_of(op, struct log_segment, op), 0);
+}
+
+static void index_end(struct log_segment *segment, const char *problem)
+{
+    if (problem != NULL)
+        index_missing(segment, problem);
+    hark_close(segment->log->loop, &segment->op, segment->index_fd, index_closed);
+}
+
+static void index_read(struct transfer *transfer, int64_t result)
+{
+    struct log_segment *segment = hark_container_of(transfer, struct log_segment, transfer);
+    int error = result < 0 ? (int)result : index_parse(segment->loading, (size_t)result, segment->first, &segment->index);
+    if (error == 0)
+        segment->loading = NULL; /* it is the index's now */
+    index_end(segment, error == 0 ? NULL : error == -EBADMSG ? "damaged" : hark_error_text(error));
+}
+
+static void index_header_read(struct transfer *transfer, int64_t result)
+{
+    struct log_segment *segment = hark_container_of(transfer, struct log_segment, transfer);
+    size_t total = result == INDEX_HEADER_BYTES ? index_total(segment->loading) : 0;
+    unsigned char *larger = total == 0 ? NULL : realloc(segment->loading, total);
+    if (larger == NULL) {
+        index_end(segment, result < 0 ? hark_error_text(result) : total == 0 ? "damaged" : "out of memory");
+        return;
+    }
+    segment->loading = larger;
+    transfer_read(segment->log->loop, transfer, segment->index_fd, larger, total, 0, index_read);
+}
+
+static void index_opened(struct hark_op *op, int64_t result)
+{
+    struct log_segment *segment = hark_container_of(op, struct log_segment, op);
+    segment->loading = malloc(INDEX_HEADER_BYTES);
+    segment->index_fd = (int)result;
+    if (result < 0) {
+        index_missing(segment, hark_error_text(result));
+        opened(segment, 0);
+    } else if (segment->loading == NULL) {
+        index_end(segment, "out of memory");
+    } else {
+        transfer_read(segment->log->loop, &segment->transfer, segment->index_fd, segment->loading, INDEX_HEADER_BYTES, 0,
+                      index_header_read);
+    }
+}
+
+static void file_opened(struct hark_op *op, int64_t result)
+{
+    struct log_segment *segment = hark_container_of(op, struct log_segment, op);
+    if (result < 0) {
+        opened(segment, (int)result);
+        return;
+    }
+    segment->fd = (int)result;
+    if (segment->pinned) {
+        opened(segment, 0);
+        return;
+    }
+    segment_name(segment->name, segment->first, SUFFIX_INDEX);
+    hark_openat(segment->log->loop, &segment->op, segment->log->directory, segment->name, O_RDONLY, 0, index_opened);
+}
+
+static void open_begin(struct log_segment *segment)
+{
+    struct log *log = segment->log;
+    segment->state = SEGMENT_OPENING;
+    count_open(log, 1);
+    log_begin(log);
+    segment_name(segment->name, segment->first, SUFFIX_LOG);
+    hark_openat(log->loop, &segment->op, log->directory, segment->name, O_RDONLY, 0, file_opened);
+}
+
+/* A descriptor more may be opened, if need be by closing the one that was unused for longest. */
+static bool room_for_one(struct log *log)
+{
+    if (log->open < log->options.open_segments_max)
+        return true;
+    if (log->idle_oldest == NULL)
+        return false;
+    close_begin(log->idle_oldest);
+    return true;
+}
+
+bool segment_acquire(struct log_segment *segment, struct log_cursor *cursor)
+{
+    struct log *log = segment->log;
+    if (segment->state == SEGMENT_OPEN) {
+        segment_hold(segment);
+        return true;
+    }
+    if (segment->state == SEGMENT_CLOSED && !room_for_one(log)) {
+        cursor->waiting = NULL;
+        *log->starved.end = cursor;
+        log->starved.end = &cursor->waiting;
+        return false;
+    }
+    cursor->waiting = segment->waiting;
+    segment->waiting = cursor;
+    if (segment->state == SEGMENT_CLOSED)
+        open_begin(segment);
+    return false;
+}
+
+void segment_hold(struct log_segment *segment)
+{
+    segment->references++;
+    if (segment->idle)
+        idle_remove(segment);
+}
+
+void segment_release(struct log_segment *segment)
+{
+    struct log *log = segment->log;
+    assert(segment->references > 0);
+    if (--segment->references == 0) {
+        if (segment->removed)
+            dispose(segment);
+        else if (segment->sealed && segment->state == SEGMENT_OPEN)
+            idle_add(segment);
+    }
+    feed_starved(log);
+}
+
+void segment_sealed(struct log_segment *segment)
+{
+    struct log *log = segment->log;
+    segment->sealed = true;
+    count_open(log, 1);
+    if (segment->references == 0)
+        idle_add(segment);
+    if (log->open > log->options.open_segments_max && log->idle_oldest != NULL)
+        close_begin(log->idle_oldest);
+}
+
+void segment_close_idle(struct log *log)
+{
+    while (log->idle_oldest != NULL)
+        close_begin(log->idle_oldest);
+}
+
+/* --- removal --- */
+
+static void removed(struct log_segment *segment)
+{
+    struct log *log = segment->log;
+    if (segment->state == SEGMENT_OPEN)
+        close_begin(segment); /* comes back to dispose, which then finds it closed */
+    else
+        segment_destroy(segment);
+    log_end(log);
+}
+
+static void index_unlinked(struct hark_op *op, int64_t result)
+{
+    struct log_segment *segment = hark_container_of(op, struct log_segment, op);
+    (void)result; /* an index without a segment is removed at the next start */
+    removed(segment);
+}
+
+static void file_unlinked(struct hark_op *op, int64_t result)
+{
+    struct log_segment *segment = hark_container_of(op, struct log_segment, op);
+    struct log *log = segment->log;
+    if (result < 0 && result != -ENOENT)
+        log_tell(log, LOG_ERROR, "cannot remove segment %s: %s (it is tried again at the next start)", segment->name,
+                 hark_error_text(result));
+    segment_name(segment->name, segment->first, SUFFIX_INDEX);
+    hark_unlinkat(log->loop, op, log->directory, segment->name, 0, index_unlinked);
+}
+
+/* Nobody holds it: first the segment goes, then its index: the other way round, a crash would make the next start read all of it.
+ */
+static void dispose(struct log_segment *segment)
+{
+    struct log *log = segment->log;
+    if (segment->unlinked) {
+        segment_destroy(segment);
+        return;
+    }
+    if (segment->idle)
+        idle_remove(segment);
+    log_begin(log);
+    segment->unlinked = true;
+    segment_name(segment->name, segment->first, SUFFIX_LOG);
+    hark_unlinkat(log->loop, &segment->op, log->directory, segment->name, 0, file_unlinked);
+}
+
+void segment_remove_oldest(struct log *log)
+{
+    struct log_segment *segment = log->segments[0];
+    assert(segment->sealed);
+    log->segment_count--;
+    memmove(log->segments, log->segments + 1, log->segment_count * sizeof(struct log_segment *));
+    for (struct stream *stream = log->table.oldest; stream != NULL; stream = stream->after)
+        if (stream->span_count > 0 && stream->spans[0].segment == segment->first)
+            stream_drop_span(stream);
+    log->statistics.bytes -= segment->end;
+    log->statistics.segments = log->segment_count;
+    log->statistics.oldest_time_ns = log->segment_count == 0 ? 0 : log->segments[0]->created_ns;
+    log->statistics.removed++;
+    segment->removed = true;
+    if (segment->references == 0 && (segment->state == SEGMENT_OPEN || segment->state == SEGMENT_CLOSED))
+        dispose(segment);
+}

@@ -1,0 +1,139 @@
+/* state.h - the log as its own files see it: what it holds, and who of them looks after which part. */
+#ifndef HARK_COMMAND_LOG_STATE_H
+#define HARK_COMMAND_LOG_STATE_H
+
+#include "log/index.h"
+#include "log/log.h"
+#include "log/stream.h"
+#include "log/transfer.h"
+
+#include <sys/uio.h>
+
+/* The name of a file of a segment: 20 digits and a suffix. */
+#define SEGMENT_NAME_BYTES 32u
+#define SUFFIX_LOG         ".log"
+#define SUFFIX_INDEX       ".idx"
+#define SUFFIX_UNFINISHED  ".new"
+
+enum segment_state { SEGMENT_CLOSED, SEGMENT_OPENING, SEGMENT_OPEN, SEGMENT_CLOSING };
+
+/* One segment file. segment.c looks after its life. */
+struct log_segment {
+    struct log *log;
+    uint64_t first;
+    uint64_t end; /* where its records end that may be read; the next write goes there */
+    uint64_t created_ns;
+    uint64_t newest_ns;
+    uint64_t last_sequence;
+    struct index index; /* once sealed, while it is open or pinned */
+    int fd;             /* -1 none */
+    enum segment_state state;
+    uint32_t references; /* reads, the seal: what keeps it from going */
+    bool sealed;         /* nothing is written to it any more */
+    bool failed;         /* a sync or a cut of it failed: it takes no more appends */
+    bool pinned;         /* its index is in memory alone */
+    bool removed;        /* it is in no list any more, and goes with its last reference */
+    bool unlinked;       /* removed, and its files are being dealt with */
+    bool damage_told;    /* that something in it is unreadable */
+    bool idle;           /* it stands in the list of those that may be closed */
+    struct log_segment *idle_before, *idle_after;
+    struct log_cursor *waiting; /* for it to be open */
+    struct hark_op op;
+    struct transfer transfer;
+    unsigned char *loading;
+    int index_fd;
+    char name[SEGMENT_NAME_BYTES];
+};
+
+enum { COMMIT_VECTORS = 128 };
+
+/* The appends: commit.c. */
+struct commit {
+    struct log_append *queue, **queue_end; /* those that wait */
+    struct log_append *batch, **batch_end; /* those in the write in flight, in order */
+    unsigned char *buffer;                 /* headers, small events, zeros */
+    size_t used;
+    struct iovec vector[COMMIT_VECTORS];
+    unsigned vectors;
+    unsigned first_vector; /* those before it are written */
+    uint64_t bytes;        /* of the batch in the file */
+    uint64_t written;      /* of those */
+    uint64_t time_ns;
+    int reported;                /* the error that was told to a person, and still lasts */
+    int error;                   /* why the batch fails, while it is being cut off */
+    bool running;                /* from the turn's end to the answers */
+    bool closes;                 /* the batch takes no more: its last request deletes a stream */
+    bool dirty;                  /* answered, not yet synced: LOG_SYNC_INTERVAL */
+    uint64_t dirty_id;           /* the first of those */
+    uint64_t syncing_id;         /* the first that the sync in flight is for */
+    struct log_segment *syncing; /* held */
+    struct hark_op turn;
+    struct hark_op op;
+    struct hark_op timer;
+    struct hark_op sync;
+};
+
+/* The making of the next segment: roll.c. */
+struct roll {
+    struct log_segment *segment;
+    unsigned char *bytes;
+    size_t count;
+    int error;
+    struct hark_op op;
+    struct transfer transfer;
+    void (*done)(struct log *log, int error);
+};
+
+/* Cursors in order of their asking. */
+struct cursor_list {
+    struct log_cursor *head, **end;
+};
+
+struct log {
+    struct hark_loop *loop;
+    struct log_options options;
+    char *path;
+    int directory;
+    int lock;
+    struct table table;
+    uint64_t next; /* the next sequence */
+
+    struct log_segment **segments; /* in order; the one being written, where there is one, is the last */
+    size_t segment_count;
+    size_t segment_capacity;
+    struct log_segment *active; /* NULL: the next append makes one */
+    bool must_roll;             /* the active one must not grow: a header that says where it ends may be on the disk already */
+    struct builder builder;     /* of the active segment */
+
+    struct log_segment *idle_oldest, *idle_newest; /* open, sealed, unused */
+    uint32_t open;                                 /* sealed segments that hold a descriptor, or soon will */
+    struct cursor_list starved;                    /* reads that wait for one of those to be let go */
+
+    struct commit commit;
+    struct roll roll;
+    struct hark_op age; /* the timer of retention */
+
+    struct log_statistics statistics;
+
+    uint64_t busy;                    /* what is under way: ops, reads, seals */
+    void (*settled)(struct log *log); /* called when that falls to 0: recovery and close wait so; NULL nobody waits */
+    struct recovery *recovery;
+    bool closing;
+    unsigned close_step;
+    int close_error;
+    struct hark_op close_op;
+    log_closed *closed;
+    void *closed_context;
+};
+
+/* log.c: tells the report of something. */
+__attribute__((format(printf, 3, 4))) void log_tell(struct log *log, enum log_severity severity, const char *format, ...);
+
+/* log.c: something begins that must end before the log is gone; it has ended. The log may be gone after the end. */
+void log_begin(struct log *log);
+void log_end(struct log *log);
+
+/* log.c: frees all memory of a log that has nothing under way and no descriptor. */
+void log_free(struct log *log);
+
+#endif

@@ -1,0 +1,291 @@
+/* stream.c - the table of streams.
+ *
+ * What must hold: the facts of a stream are the sum of its spans; spans are in order of their segments; taking note of a written
+ * event cannot fail, as its memory was reserved before the write. Which records there are and when they count is the commit's and
+ * the recovery's to know.
+ */
+#include "log/stream.h"
+
+#include "log/record.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static uint32_t bucket_of_name(const struct table *table, const char *name, size_t length)
+{
+    return (uint32_t)log_checksum(name, length, 0) & (table->buckets - 1);
+}
+
+static uint32_t bucket_of_number(const struct table *table, uint64_t number)
+{
+    return (uint32_t)((number * UINT64_C(0x9e3779b97f4a7c15)) >> 32) & (table->buckets - 1);
+}
+
+struct stream *table_by_name(const struct table *table, const char *name, size_t length)
+{
+    if (table->buckets == 0)
+        return NULL;
+    struct stream *stream = table->by_name[bucket_of_name(table, name, length)];
+    while (stream != NULL && (stream->facts.name_length != length || memcmp(stream->facts.name, name, length) != 0))
+        stream = stream->next_by_name;
+    return stream;
+}
+
+struct stream *table_by_number(const struct table *table, uint64_t number)
+{
+    if (table->buckets == 0)
+        return NULL;
+    struct stream *stream = table->by_number[bucket_of_number(table, number)];
+    while (stream != NULL && stream->facts.number != number)
+        stream = stream->next_by_number;
+    return stream;
+}
+
+static void link_name(struct table *table, struct stream *stream)
+{
+    struct stream **bucket = &table->by_name[bucket_of_name(table, stream->facts.name, stream->facts.name_length)];
+    stream->next_by_name = *bucket;
+    *bucket = stream;
+}
+
+static void link_number(struct table *table, struct stream *stream)
+{
+    struct stream **bucket = &table->by_number[bucket_of_number(table, stream->facts.number)];
+    stream->next_by_number = *bucket;
+    *bucket = stream;
+}
+
+static int grow(struct table *table)
+{
+    uint32_t buckets = table->buckets == 0 ? 64 : table->buckets * 2;
+    struct stream **by_name = calloc(buckets, sizeof *by_name);
+    struct stream **by_number = calloc(buckets, sizeof *by_number);
+    if (by_name == NULL || by_number == NULL) {
+        free(by_name);
+        free(by_number);
+        return -ENOMEM;
+    }
+    free(table->by_name);
+    free(table->by_number);
+    table->by_name = by_name;
+    table->by_number = by_number;
+    table->buckets = buckets;
+    for (struct stream *stream = table->oldest; stream != NULL; stream = stream->after) {
+        link_number(table, stream);
+        if (!stream->nameless)
+            link_name(table, stream);
+    }
+    return 0;
+}
+
+static void set_name(struct stream *stream, const char *name, size_t length)
+{
+    memcpy(stream->facts.name, name, length);
+    stream->facts.name[length] = '\0';
+    stream->facts.name_length = (uint32_t)length;
+}
+
+/* Streams come in order of creation, but for those that recovery learns of late. */
+static void link_in_order(struct table *table, struct stream *stream)
+{
+    struct stream *before = table->newest;
+    while (before != NULL && before->facts.number > stream->facts.number)
+        before = before->before;
+    stream->before = before;
+    stream->after = before == NULL ? table->oldest : before->after;
+    *(stream->after == NULL ? &table->newest : &stream->after->before) = stream;
+    *(before == NULL ? &table->oldest : &before->after) = stream;
+}
+
+struct stream *table_add(struct table *table, uint64_t number, const char *name, size_t length)
+{
+    if (table->count == table->buckets && grow(table) != 0)
+        return NULL;
+    struct stream *stream = calloc(1, sizeof *stream);
+    if (stream == NULL)
+        return NULL;
+    stream->facts.number = number;
+    stream->nameless = name == NULL;
+    link_number(table, stream);
+    if (name != NULL) {
+        set_name(stream, name, length);
+        link_name(table, stream);
+    }
+    link_in_order(table, stream);
+    table->count++;
+    return stream;
+}
+
+void table_name(struct table *table, struct stream *stream, const char *name, size_t length)
+{
+    assert(stream->nameless);
+    stream->nameless = false;
+    set_name(stream, name, length);
+    link_name(table, stream);
+}
+
+void stream_free(struct stream *stream)
+{
+    free(stream->spans);
+    free(stream->presence.bits);
+    free(stream);
+}
+
+void table_take(struct table *table, struct stream *stream)
+{
+    struct stream **link = &table->by_number[bucket_of_number(table, stream->facts.number)];
+    while (*link != stream)
+        link = &(*link)->next_by_number;
+    *link = stream->next_by_number;
+    if (!stream->nameless) {
+        link = &table->by_name[bucket_of_name(table, stream->facts.name, stream->facts.name_length)];
+        while (*link != stream)
+            link = &(*link)->next_by_name;
+        *link = stream->next_by_name;
+    }
+    *(stream->after == NULL ? &table->newest : &stream->after->before) = stream->before;
+    *(stream->before == NULL ? &table->oldest : &stream->before->after) = stream->after;
+    table->count--;
+}
+
+void table_remove(struct table *table, struct stream *stream)
+{
+    table_take(table, stream);
+    stream_free(stream);
+}
+
+void table_done(struct table *table)
+{
+    for (struct stream *stream = table->oldest, *after; stream != NULL; stream = after) {
+        after = stream->after;
+        stream_free(stream);
+    }
+    free(table->by_name);
+    free(table->by_number);
+    *table = (struct table){0};
+}
+
+static int reserve_span(struct stream *stream)
+{
+    if (stream->span_count < stream->span_capacity)
+        return 0;
+    uint32_t capacity = stream->span_capacity == 0 ? 2 : stream->span_capacity * 2;
+    struct span *spans = realloc(stream->spans, capacity * sizeof *spans);
+    if (spans == NULL)
+        return -ENOMEM;
+    stream->spans = spans;
+    stream->span_capacity = capacity;
+    return 0;
+}
+
+int stream_reserve(struct stream *stream, uint64_t segment, uint32_t block)
+{
+    struct presence *presence = &stream->presence;
+    if (presence->segment != segment) {
+        presence->segment = segment;
+        presence->first_block = block;
+        presence->words = 0;
+    }
+    /* A failed commit may have left a window that begins later than the block that is now planned anew. */
+    if (presence->words == 0 && block < presence->first_block)
+        presence->first_block = block;
+    assert(block >= presence->first_block);
+    uint32_t words = (block - presence->first_block) / 64 + 1;
+    if (words > presence->capacity) {
+        uint32_t capacity = words < 2 ? 2 : words * 2;
+        uint64_t *bits = realloc(presence->bits, capacity * sizeof *bits);
+        if (bits == NULL)
+            return -ENOMEM;
+        presence->bits = bits;
+        presence->capacity = capacity;
+    }
+    return reserve_span(stream);
+}
+
+static void add_to_facts(struct stream *stream, const struct span *span)
+{
+    struct log_stream *facts = &stream->facts;
+    facts->count += span->count;
+    facts->bytes += span->bytes;
+    if (facts->first == 0)
+        facts->first = span->first;
+    if (facts->last < span->last)
+        facts->last = span->last;
+}
+
+static void note_block(struct presence *presence, uint32_t block)
+{
+    uint32_t bit = block - presence->first_block;
+    while (presence->words <= bit / 64)
+        presence->bits[presence->words++] = 0;
+    presence->bits[bit / 64] |= UINT64_C(1) << (bit % 64);
+}
+
+void stream_note(struct stream *stream, uint64_t segment, uint32_t block, uint64_t id, uint64_t bytes)
+{
+    struct span event = {segment, 1, bytes, id, id, stream->facts.lost};
+    struct span *newest = stream->span_count == 0 ? NULL : &stream->spans[stream->span_count - 1];
+    if (newest != NULL && newest->segment == segment) {
+        newest->count++;
+        newest->bytes += bytes;
+        newest->last = id;
+    } else {
+        assert(stream->span_count < stream->span_capacity);
+        stream->spans[stream->span_count++] = event;
+    }
+    add_to_facts(stream, &event);
+    note_block(&stream->presence, block);
+}
+
+int stream_add_span(struct stream *stream, const struct span *span)
+{
+    if (reserve_span(stream) != 0)
+        return -ENOMEM;
+    stream->spans[stream->span_count] = *span;
+    stream->spans[stream->span_count++].lost = stream->facts.lost;
+    add_to_facts(stream, span);
+    return 0;
+}
+
+const struct span *stream_span_after(const struct stream *stream, uint64_t after)
+{
+    uint32_t low = 0, high = stream->span_count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (stream->spans[middle].last > after)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return low == stream->span_count ? NULL : &stream->spans[low];
+}
+
+const struct span *stream_span_of(const struct stream *stream, uint64_t segment)
+{
+    if (stream->span_count == 0 || stream->spans[stream->span_count - 1].segment != segment)
+        return NULL;
+    return &stream->spans[stream->span_count - 1];
+}
+
+void stream_drop_span(struct stream *stream)
+{
+    struct span gone = stream->spans[0];
+    stream->span_count--;
+    memmove(stream->spans, stream->spans + 1, stream->span_count * sizeof gone);
+    stream->facts.count -= gone.count;
+    stream->facts.bytes -= gone.bytes;
+    stream->facts.first = stream->span_count == 0 ? 0 : stream->spans[0].first;
+    stream_lose(stream, gone.last);
+    if (stream->span_count > 0 && stream->spans[0].lost < gone.last)
+        stream->spans[0].lost = gone.last;
+}
+
+void stream_lose(struct stream *stream, uint64_t through)
+{
+    if (stream->facts.lost < through)
+        stream->facts.lost = through;
+    if (stream->facts.last < through)
+        stream->facts.last = through;
+}

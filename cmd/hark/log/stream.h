@@ -1,0 +1,89 @@
+/* stream.h - the streams that exist, by name and by number, and where in the log each has events. */
+#ifndef HARK_COMMAND_LOG_STREAM_H
+#define HARK_COMMAND_LOG_STREAM_H
+
+#include "log/log.h"
+
+/* What one segment holds of a stream. */
+struct span {
+    uint64_t segment; /* the first of that segment */
+    uint64_t count;
+    uint64_t bytes;
+    uint64_t first;
+    uint64_t last;
+    uint64_t lost; /* when the span began: what was lost before it, as log_stream.lost */
+};
+
+/* The blocks of the segment being written that hold events of a stream: a bit each, from first_block on. */
+struct presence {
+    uint64_t segment;
+    uint32_t first_block;
+    uint32_t words;
+    uint32_t capacity;
+    uint64_t *bits;
+};
+
+struct stream {
+    struct log_stream facts; /* first: a log_stream that is handed out is one of these */
+    struct span *spans;      /* in order; some 48 bytes for each segment that holds events of the stream */
+    uint32_t span_count;
+    uint32_t span_capacity;
+    struct presence presence;
+    uint64_t declared; /* recovery: the segment that last told of it */
+    bool pending;      /* its creation is being written */
+    bool nameless;     /* recovery: its events were found, its name was not, yet */
+    struct stream *next_by_name;
+    struct stream *next_by_number;
+    struct stream *before, *after; /* in order of creation */
+};
+
+struct table {
+    struct stream **by_name;
+    struct stream **by_number;
+    uint32_t buckets; /* of each map, a power of two; 0 at first */
+    uint32_t count;
+    struct stream *oldest, *newest;
+};
+
+/* Finds a stream; pending ones are found. Gives: the stream, or NULL. */
+struct stream *table_by_name(const struct table *table, const char *name, size_t length);
+struct stream *table_by_number(const struct table *table, uint64_t number);
+
+/* Adds a stream that is in neither map. Takes: name: copied; NULL for a nameless one. Gives: the stream; NULL: out of memory. */
+struct stream *table_add(struct table *table, uint64_t number, const char *name, size_t length);
+
+/* Gives a nameless stream its name. */
+void table_name(struct table *table, struct stream *stream, const char *name, size_t length);
+
+/* Takes a stream out of the table. It is the caller's then, to be freed by stream_free. */
+void table_take(struct table *table, struct stream *stream);
+void stream_free(struct stream *stream);
+
+/* Both in one. */
+void table_remove(struct table *table, struct stream *stream);
+
+/* Frees all of it. */
+void table_done(struct table *table);
+
+/* Makes sure that stream_note for that segment and block will not need memory. Gives: 0, or -ENOMEM. */
+int stream_reserve(struct stream *stream, uint64_t segment, uint32_t block);
+
+/* Takes one more event into the facts, the span of the segment, and the blocks of the segment. */
+void stream_note(struct stream *stream, uint64_t segment, uint32_t block, uint64_t id, uint64_t bytes);
+
+/* Adds what a sealed segment holds, later than all other spans. Gives: 0, or -ENOMEM. */
+int stream_add_span(struct stream *stream, const struct span *span);
+
+/* The first span with an event after that id, or NULL. */
+const struct span *stream_span_after(const struct stream *stream, uint64_t after);
+
+/* The newest span, if it is of that segment; or NULL. */
+const struct span *stream_span_of(const struct stream *stream, uint64_t segment);
+
+/* The oldest span is gone. */
+void stream_drop_span(struct stream *stream);
+
+/* Ids up to that one are not all there. */
+void stream_lose(struct stream *stream, uint64_t through);
+
+#endif
