@@ -78,23 +78,33 @@ static uint32_t subscribers_of(const struct hub_stream *stream)
     return count;
 }
 
+struct hub_stream_view hub_stream_look(struct hub_stream *stream)
+{
+    return (struct hub_stream_view){
+        .name = stream->name,
+        .log = hub_stream_log(stream),
+        .published = stream->published,
+        .per_second = hub_stream_rate(stream),
+        .subscribers = subscribers_of(stream),
+    };
+}
+
 void hub_streams_each(struct hub *hub, void (*each)(void *context, const struct hub_stream_view *view), void *context)
 {
     const struct log_stream *log = NULL;
     while ((log = log_stream_next(hub->log, log)) != NULL) {
+        if (log->name[0] == '.')
+            continue; /* private: a source's own notes */
         struct hub_stream *stream = hub_stream_known(hub, log->name, log->name_length);
         struct hub_stream_view view = {.name = log->name, .log = log};
-        if (stream != NULL) {
-            view.published = stream->published;
-            view.per_second = hub_stream_rate(stream);
-            view.subscribers = subscribers_of(stream);
-        }
+        if (stream != NULL)
+            view = hub_stream_look(stream);
         each(context, &view);
     }
     for (size_t i = 0; i < hub->table_size; i++) {
         for (struct hub_stream *stream = hub->table[i]; stream != NULL; stream = stream->chained) {
-            struct hub_stream_view view = {.name = stream->name, .subscribers = subscribers_of(stream)};
-            if (view.subscribers != 0 && hub_stream_log(stream) == NULL)
+            struct hub_stream_view view = hub_stream_look(stream);
+            if (view.subscribers != 0 && view.log == NULL)
                 each(context, &view);
         }
     }

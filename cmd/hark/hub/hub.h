@@ -165,6 +165,9 @@ struct hub_stream_view {
     uint32_t subscribers;
 };
 
+/* What one stream is like now. */
+struct hub_stream_view hub_stream_look(struct hub_stream *stream);
+
 /* Calls back for every stream that exists or has subscribers. */
 void hub_streams_each(struct hub *hub, void (*each)(void *context, const struct hub_stream_view *view), void *context);
 

@@ -47,6 +47,7 @@ struct serve_options {
     uint64_t stall_timeout_ns;    /* the longest time in which a reader may take nothing; 0: 60 s */
     uint64_t shutdown_timeout_ns; /* the longest time that an orderly end may take; 0: 5 s */
     const char *allow_origin;     /* the value of Access-Control-Allow-Origin; NULL: none is sent */
+    int ready_descriptor;         /* a line end is written to it, once everything is listened on; 0: none */
     const char *config;           /* the file that the options came from, for messages; NULL: none */
     bool quiet;                   /* no lines on standard error but errors */
 };

@@ -1,0 +1,187 @@
+/* ports.c - listening, and how many connections there may be.
+ *
+ * Each connection takes one descriptor. Some are kept back for the log, the files that are followed and the ports themselves; a
+ * connection past that is closed at once, so that the log never lacks a descriptor. Dead peers are found by TCP's keep-alive,
+ * which accepted sockets inherit, without a timer of ours.
+ */
+#include "serve/agent.h"
+#include "serve/session.h"
+
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "say.h"
+
+enum {
+    RESERVED = 64, /* the log's segments, standard streams, the loop's own */
+    KEEP_ALIVE_IDLE_SECONDS = 60,
+    KEEP_ALIVE_INTERVAL_SECONDS = 15,
+    KEEP_ALIVE_COUNT = 4,
+    SELECT_DESCRIPTORS = 1024,
+};
+
+static const char *const option_names[PROTOCOLS] = {[PROTOCOL_HTTP] = "--http", [PROTOCOL_LINES] = "--lines"};
+static const char *const port_names[PROTOCOLS] = {[PROTOCOL_HTTP] = "http", [PROTOCOL_LINES] = "lines"};
+
+uint64_t ports_connections_max(struct agent *agent)
+{
+    struct rlimit limit;
+    uint64_t descriptors = SELECT_DESCRIPTORS;
+    uint64_t wanted = agent->options->connections_max;
+    uint64_t reserved = RESERVED + 2 * agent->options->tails_count + 2 * agent->ports_count;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+            getrlimit(RLIMIT_NOFILE, &limit);
+        descriptors = limit.rlim_cur;
+    }
+    if (strcmp(hark_loop_backend(agent->loop), "select") == 0 && descriptors > SELECT_DESCRIPTORS)
+        descriptors = SELECT_DESCRIPTORS;
+    uint64_t most = descriptors > 2 * reserved ? descriptors - reserved : descriptors / 2;
+    return wanted != 0 && wanted < most ? wanted : most;
+}
+
+/* ---- accepting ---- */
+
+static void accepted(struct hark_listener *listener, int fd)
+{
+    struct port *port = hark_container_of(listener, struct port, listener);
+    struct agent *agent = port->agent;
+    uint64_t connections = agent->counters.connections[PROTOCOL_HTTP] + agent->counters.connections[PROTOCOL_LINES];
+    bool taken = false;
+    if (connections < agent->connections_max && agent->ending == ENDING_NOT)
+        taken = port->protocol == PROTOCOL_HTTP ? session_http_open(agent, fd) : session_lines_open(agent, fd);
+    if (taken)
+        return;
+    agent->counters.shed++;
+    hark_os_close(agent->loop, fd);
+}
+
+static void failed(struct hark_listener *listener, int error)
+{
+    struct port *port = hark_container_of(listener, struct port, listener);
+    switch (-error) {
+    case EMFILE:
+    case ENFILE:
+        say("no descriptor is left for connections to the %s port: they are closed until there is (raise the limit: ulimit -n)",
+            port_names[port->protocol]);
+        break;
+    case ENOMEM:
+    case ENOBUFS:
+        say("no memory is left for connections to the %s port: they wait until there is", port_names[port->protocol]);
+        break;
+    default:
+        say("cannot accept connections to the %s port: %s", port_names[port->protocol], hark_error_text(error));
+        shutdown_begin(port->agent, EXIT_REFUSED);
+        break;
+    }
+}
+
+/* ---- opening ---- */
+
+static const char *advice(enum protocol protocol, int error)
+{
+    switch (-error) {
+    case EADDRINUSE:
+        return protocol == PROTOCOL_HTTP ? "try --http 127.0.0.1:0" : "try --lines 127.0.0.1:0";
+    case EACCES:
+    case EPERM:
+        return protocol == PROTOCOL_HTTP ? "ports below 1024 need a privilege: try --http 127.0.0.1:12345"
+                                         : "ports below 1024 need a privilege: try --lines 127.0.0.1:12346";
+    case EADDRNOTAVAIL:
+        return "this machine has no such address: try 127.0.0.1";
+    case EMFILE:
+    case ENFILE:
+        return "raise the limit of descriptors: ulimit -n";
+    default:
+        return "try another address";
+    }
+}
+
+static void keep_alive(struct hark_loop *loop, int fd)
+{
+    const int on = 1;
+    const int idle = KEEP_ALIVE_IDLE_SECONDS;
+    const int interval = KEEP_ALIVE_INTERVAL_SECONDS;
+    const int count = KEEP_ALIVE_COUNT;
+    /* Without them a dead peer stays longer: no reason to end. */
+    hark_os_setsockopt(loop, fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+    hark_os_setsockopt(loop, fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle));
+    hark_os_setsockopt(loop, fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof(interval));
+    hark_os_setsockopt(loop, fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof(count));
+}
+
+static int port_open(struct agent *agent, struct port *port, enum protocol protocol, const char *text)
+{
+    struct hark_address address;
+    char actual[HARK_ADDRESS_TEXT_MAX];
+    port->agent = agent;
+    port->protocol = protocol;
+    int error = hark_address_parse(text, &address);
+    if (error == 0) {
+        int fd = hark_os_listen_at(agent->loop, &address, 0, HARK_LISTEN_NO_DELAY);
+        if (fd >= 0 && address.name.any.sa_family != AF_UNIX)
+            keep_alive(agent->loop, fd);
+        error = fd < 0 ? fd : hark_listener_adopt(agent->loop, &port->listener, fd, accepted, failed);
+    }
+    if (error < 0) {
+        say("cannot listen on %s: %s (%s)", text, hark_error_text(error), advice(protocol, error));
+        return EXIT_REFUSED;
+    }
+    port->open = true;
+    agent->ports_open++;
+    if (!agent->options->quiet && hark_listener_address(&port->listener, &address) == 0)
+        say("%s on %s", port_names[protocol], hark_address_format(&address, actual, sizeof(actual)));
+    return EXIT_DONE;
+}
+
+int ports_open(struct agent *agent)
+{
+    const struct serve_options *options = agent->options;
+    int code = EXIT_DONE;
+    for (size_t i = 0; i < options->http_count && code == EXIT_DONE; i++)
+        code = port_open(agent, &agent->ports[i], PROTOCOL_HTTP, options->http[i]);
+    for (size_t i = 0; i < options->lines_count && code == EXIT_DONE; i++)
+        code = port_open(agent, &agent->ports[options->http_count + i], PROTOCOL_LINES, options->lines[i]);
+    return code;
+}
+
+static int check(enum protocol protocol, const char *const *texts, size_t count)
+{
+    struct hark_address address;
+    for (size_t i = 0; i < count; i++) {
+        if (hark_address_parse(texts[i], &address) < 0) {
+            say("%s %s is no address (try %s 127.0.0.1:%s)", option_names[protocol], texts[i], option_names[protocol],
+                protocol == PROTOCOL_HTTP ? "12345" : "12346");
+            return EXIT_USAGE;
+        }
+    }
+    return EXIT_DONE;
+}
+
+int ports_check(const struct serve_options *options)
+{
+    int code = check(PROTOCOL_HTTP, options->http, options->http_count);
+    return code != EXIT_DONE ? code : check(PROTOCOL_LINES, options->lines, options->lines_count);
+}
+
+/* ---- closing ---- */
+
+static void closed(struct hark_listener *listener)
+{
+    struct port *port = hark_container_of(listener, struct port, listener);
+    port->open = false;
+    port->agent->ports_open--;
+    shutdown_advance(port->agent);
+}
+
+void ports_close(struct agent *agent)
+{
+    for (size_t i = 0; i < agent->ports_count; i++) {
+        if (agent->ports[i].open)
+            hark_listener_close(&agent->ports[i].listener, closed);
+    }
+}

@@ -1,0 +1,185 @@
+/* publish_http.c - POST and DELETE on a stream: answered when the log has answered.
+ *
+ * The log answers in the order in which it was asked, so the answers of one connection stand in the order of its requests without
+ * a queue of ours. A post is one block, body behind it; blocks for small bodies are kept for the next.
+ */
+#include "serve/http_session.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SMALL_BODY_BYTES = 2048, KEPT_MAX = 256 };
+
+/* One request that waits for the log. */
+struct post {
+    struct hub_publish publish;
+    struct http_session *http;
+    struct exchange exchange;
+    struct post *next; /* among those kept */
+    size_t count;
+    size_t room;
+    char body[];
+};
+
+static struct post *kept_posts;
+static size_t kept_count;
+
+static struct post *post_take(size_t count)
+{
+    struct post *post = kept_posts;
+    if (count <= SMALL_BODY_BYTES && post != NULL) {
+        kept_posts = post->next;
+        kept_count--;
+    } else {
+        size_t room = count < SMALL_BODY_BYTES ? SMALL_BODY_BYTES : count;
+        post = malloc(sizeof(*post) + room);
+        if (post == NULL)
+            return NULL;
+        post->room = room;
+    }
+    memset(&post->publish, 0, sizeof(post->publish));
+    return post;
+}
+
+static void post_give(struct post *post)
+{
+    if (post->room != SMALL_BODY_BYTES || kept_count == KEPT_MAX) {
+        free(post);
+        return;
+    }
+    post->next = kept_posts;
+    kept_posts = post;
+    kept_count++;
+}
+
+void publish_http_done(void)
+{
+    while (kept_posts != NULL) {
+        struct post *next = kept_posts->next;
+        free(kept_posts);
+        kept_posts = next;
+    }
+    kept_count = 0;
+}
+
+/* ---- answers ---- */
+
+static void answer_refusal(struct http_session *http, const struct exchange *exchange, int64_t error)
+{
+    switch (-error) {
+    case ENOENT:
+        answer_error(http, exchange, 404, NULL, "there is no such stream");
+        break;
+    case ENOSPC:
+    case EFBIG:
+        answer_error(http, exchange, 507, NULL, "nothing was kept: there is no space left on the disk");
+        break;
+    case EDQUOT:
+        answer_error(http, exchange, 507, NULL, "nothing was kept: the quota of the disk, or of streams, is used up");
+        break;
+    case ENOMEM:
+        answer_error(http, exchange, 503, "Retry-After: 1\r\n", "out of memory: try again later");
+        break;
+    case ESHUTDOWN:
+        answer_error(http, exchange, 503, "Retry-After: 1\r\n", "the server is ending");
+        break;
+    default:
+        answer_error(http, exchange, 500, NULL, "the disk failed: whether the event is kept is not known");
+        break;
+    }
+}
+
+static void answer_published(struct http_session *http, struct post *post, int64_t id)
+{
+    char body[256];
+    int count = snprintf(body, sizeof(body), "{\"stream\":\"%s\",\"id\":%llu}\n", hub_stream_name(post->publish.stream),
+                         (unsigned long long)id);
+    assert(count > 0 && count < (int)sizeof(body));
+    answer_bytes(http, &post->exchange, 201, "application/json", NULL, body, (size_t)count);
+}
+
+/* What published and deleted have in common: the request is no longer pending. */
+static void post_end(struct post *post)
+{
+    struct http_session *http = post->http;
+    struct agent *agent = http->session.agent;
+    hub_stream_close(post->publish.stream);
+    http->pending--;
+    http->pending_bytes -= post->count;
+    agent->publishing--;
+    post_give(post);
+    http_advance(http);
+    session_release(&http->session);
+    shutdown_advance(agent);
+}
+
+static void published(struct hub_publish *publish, int64_t id)
+{
+    struct post *post = hark_container_of(publish, struct post, publish);
+    struct http_session *http = post->http;
+    if (!http->session.closing && id < 0)
+        answer_refusal(http, &post->exchange, id);
+    else if (!http->session.closing)
+        answer_published(http, post, id);
+    post_end(post);
+}
+
+static void deleted(struct hub_publish *publish, int64_t id)
+{
+    struct post *post = hark_container_of(publish, struct post, publish);
+    struct http_session *http = post->http;
+    if (!http->session.closing && id < 0) {
+        answer_refusal(http, &post->exchange, id);
+    } else if (!http->session.closing) {
+        answer_head(http, &post->exchange, 204, HTTP_LENGTH_NONE, NULL, NULL);
+        answer_done(http, &post->exchange);
+    }
+    post_end(post);
+}
+
+/* ---- requests ---- */
+
+/* Makes the request pending. Gives: NULL: no memory, and answered. */
+static struct post *post_begin(struct http_session *http, const struct exchange *exchange, struct hub_stream *stream,
+                               size_t count)
+{
+    struct post *post = post_take(count);
+    struct hub_stream *own = NULL;
+    const char *name = hub_stream_name(stream);
+    if (post == NULL || hub_stream_open(http->session.agent->hub, name, strlen(name), &own) < 0) {
+        free(post);
+        if (http->pending == 0)
+            answer_error(http, exchange, 503, "Retry-After: 1\r\n", "out of memory: try again later");
+        else
+            session_close(&http->session); /* an answer here would come before those that are pending */
+        return NULL;
+    }
+    post->http = http;
+    post->exchange = *exchange;
+    post->count = count;
+    http->pending++;
+    http->pending_bytes += count;
+    http->session.agent->publishing++;
+    session_hold(&http->session);
+    return post;
+}
+
+void publish_event(struct http_session *http, const struct exchange *exchange, struct hub_stream *stream)
+{
+    size_t count = http->request.body_count;
+    struct post *post = post_begin(http, exchange, stream, count);
+    if (post == NULL)
+        return;
+    memcpy(post->body, http->request.body, count);
+    hub_publish(stream, &post->publish, post->body, count, published);
+}
+
+void publish_deletion(struct http_session *http, const struct exchange *exchange, struct hub_stream *stream)
+{
+    struct post *post = post_begin(http, exchange, stream, 0);
+    if (post != NULL)
+        hub_delete(stream, &post->publish, deleted);
+}

@@ -1,0 +1,261 @@
+/* serve.c - the agent's beginning: options, loop, log, hub, ports, tails, in this order; then it runs until it is told to end.
+ *
+ * Whatever refuses says one line, and the parts that were opened by then are closed as in any other end.
+ */
+#include "serve/serve.h"
+#include "serve/agent.h"
+#include "serve/http_session.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "say.h"
+
+static const char *const http_default[] = {"127.0.0.1:12345"};
+static const char *const lines_default[] = {"127.0.0.1:12346"};
+
+void serve_options_init(struct serve_options *out_options)
+{
+    *out_options = (struct serve_options){
+        .http = http_default,
+        .http_count = 1,
+        .lines = lines_default,
+        .lines_count = 1,
+        .data = "./hark-data",
+        .sync = SERVE_SYNC_ALWAYS,
+        .backend = HARK_BACKEND_AUTO,
+    };
+}
+
+const char *agent_date(struct agent *agent)
+{
+    const uint64_t second_ns = 1000000000U;
+    uint64_t now_ns = hark_now(agent->loop);
+    if (now_ns >= agent->date_until_ns) {
+        uint64_t wall_ns = hark_os_wall_clock(agent->loop);
+        http_date((int64_t)(wall_ns / second_ns), agent->date);
+        agent->date_until_ns = now_ns + second_ns - wall_ns % second_ns;
+    }
+    return agent->date;
+}
+
+static void report(void *context, enum log_severity severity, const char *text)
+{
+    const struct agent *agent = context;
+    if (severity != LOG_NOTE || !agent->options->quiet)
+        say("%s", text);
+}
+
+/* ---- what has to be open before there is anything to serve ---- */
+
+static int tails_open(struct agent *agent)
+{
+    const struct serve_options *options = agent->options;
+    if (options->tails_count == 0)
+        return EXIT_DONE;
+    struct tail_file *files = calloc(options->tails_count, sizeof(*files));
+    int error = files == NULL ? -ENOMEM : 0;
+    if (files != NULL) {
+        for (size_t i = 0; i < options->tails_count; i++)
+            files[i] = (struct tail_file){.path = options->tails[i].file, .stream = options->tails[i].stream};
+        struct tail_options tail = {
+            .files = files,
+            .count = options->tails_count,
+            .directory = options->data,
+            .report = report,
+            .report_context = agent,
+        };
+        error = tail_open(agent->loop, agent->hub, agent->log, &tail, &agent->tail);
+    }
+    free(files);
+    if (error == -EINVAL) {
+        say("cannot follow files: a stream's name is wrong, or a FILE=STREAM is there twice (look at --tail)");
+        return EXIT_USAGE;
+    }
+    if (error < 0) {
+        say("cannot follow files: %s (look at fs.inotify.max_user_instances and ulimit -n)", hark_error_text(error));
+        return EXIT_REFUSED;
+    }
+    return EXIT_DONE;
+}
+
+static int parts_open(struct agent *agent)
+{
+    struct hub_options options = {
+        .ring_bytes = (size_t)agent->options->ring_bytes,
+        .heartbeat_ns = agent->options->heartbeat_ns,
+    };
+    int error = hub_create(agent->loop, agent->log, &options, &agent->hub);
+    if (error < 0) {
+        say("cannot begin: %s", hark_error_text(error));
+        return EXIT_REFUSED;
+    }
+    int code = ports_open(agent);
+    return code == EXIT_DONE ? tails_open(agent) : code;
+}
+
+static const char *data_advice(int error)
+{
+    switch (-error) {
+    case EBUSY:
+        return "another hark serve uses it: end that, or try --data OTHER";
+    case EPROTO:
+        return "it was written by a newer hark: use that, or try --data OTHER";
+    case EACCES:
+    case EPERM:
+    case EROFS:
+        return "try --data DIR with one that you may write";
+    case ENOENT:
+        return "make the directory that it is to be in, or try another --data";
+    case ENOTDIR:
+    case EEXIST:
+        return "it is no directory: try another --data";
+    case ENOSPC:
+    case EDQUOT:
+        return "make space, or try --data DIR on another disk";
+    default:
+        return "try another --data";
+    }
+}
+
+static void say_no_data(const struct agent *agent, int error)
+{
+    say("cannot open the data directory %s: %s (%s)", agent->options->data,
+        error == -EBUSY ? "it is in use" : hark_error_text(error), data_advice(error));
+}
+
+/* Tells the person and the supervisor that everything is listened on. */
+static void tell_ready(const struct agent *agent)
+{
+    const struct serve_options *options = agent->options;
+    if (!options->quiet)
+        say("ready: events in %s, backend %s, up to %llu connections", options->data, hark_loop_backend(agent->loop),
+            (unsigned long long)agent->connections_max);
+    if (options->ready_descriptor > 0 && write(options->ready_descriptor, "\n", 1) < 0)
+        say("cannot tell that it is ready: %s", hark_error_text(errno));
+}
+
+static void log_is_open(void *context, int result, struct log *log)
+{
+    struct agent *agent = context;
+    agent->log_opening = false;
+    agent->log = log;
+    if (result < 0) {
+        say_no_data(agent, result);
+        shutdown_begin(agent, EXIT_REFUSED);
+    } else if (agent->ending == ENDING_NOT) {
+        int code = parts_open(agent);
+        if (code != EXIT_DONE)
+            shutdown_begin(agent, code);
+        else
+            tell_ready(agent);
+    }
+    shutdown_advance(agent);
+}
+
+static int begin(struct agent *agent)
+{
+    const struct serve_options *options = agent->options;
+    static const enum log_sync syncs[] = {
+        [SERVE_SYNC_ALWAYS] = LOG_SYNC_ALWAYS,
+        [SERVE_SYNC_INTERVAL] = LOG_SYNC_INTERVAL,
+        [SERVE_SYNC_NEVER] = LOG_SYNC_NEVER,
+    };
+    struct log_options log = {
+        .sync = syncs[options->sync],
+        .sync_interval_ns = options->sync_interval_ns,
+        .segment_bytes = options->segment_bytes,
+        .retain_bytes = options->retention_bytes,
+        .retain_age_ns = options->retention_age_ns,
+        .report = report,
+        .report_context = agent,
+    };
+    int error = log_open(agent->loop, options->data, &log, log_is_open, agent);
+    if (error == -EINVAL) {
+        say("the log cannot be kept so: a size or time is out of range (look at --segment-bytes and --retention-bytes)");
+        return EXIT_USAGE;
+    }
+    if (error < 0) {
+        say_no_data(agent, error);
+        return EXIT_REFUSED;
+    }
+    agent->log_opening = true;
+    shutdown_watch(agent);
+    return EXIT_DONE;
+}
+
+/* ---- the run ---- */
+
+static int loop_make(const struct serve_options *options, struct hark_loop **out_loop)
+{
+    struct hark_options wanted = {.backend = options->backend};
+    int error = hark_loop_create(&wanted, out_loop);
+    if (error == 0)
+        return EXIT_DONE;
+    if (error == -EINVAL)
+        say("cannot make the event loop: no such backend (HARK_BACKEND is auto, uring, epoll, poll or select)");
+    else if (options->backend != HARK_BACKEND_AUTO || getenv("HARK_BACKEND") != NULL)
+        say("cannot make the event loop: this backend is refused here: %s (try --backend auto; hark doctor tells more)",
+            hark_error_text(error));
+    else
+        say("cannot make the event loop: %s (hark doctor tells more)", hark_error_text(error));
+    return error == -EINVAL ? EXIT_USAGE : EXIT_REFUSED;
+}
+
+static int run(struct agent *agent)
+{
+    int code = begin(agent);
+    if (code != EXIT_DONE)
+        return code;
+    int result = hark_run(agent->loop);
+    if (result < 0) {
+        say("the event loop cannot go on: %s", hark_error_text(result));
+        return EXIT_REFUSED;
+    }
+    return agent->exit_code;
+}
+
+/* Makes the agent's memory. Gives: NULL: none. */
+static struct agent *agent_create(const struct serve_options *options, struct hark_loop *loop)
+{
+    struct agent *agent = calloc(1, sizeof(*agent));
+    if (agent == NULL)
+        return NULL;
+    agent->options = options;
+    agent->loop = loop;
+    agent->ports_count = options->http_count + options->lines_count;
+    agent->ports = calloc(agent->ports_count + 1, sizeof(*agent->ports));
+    if (agent->ports == NULL) {
+        free(agent);
+        return NULL;
+    }
+    hub_list_init(&agent->sessions);
+    agent->connections_max = ports_connections_max(agent);
+    agent->started_ns = hark_os_clock(loop);
+    return agent;
+}
+
+int serve_run(const struct serve_options *options)
+{
+    struct hark_loop *loop = NULL;
+    int code = ports_check(options);
+    if (code == EXIT_DONE)
+        code = loop_make(options, &loop);
+    if (code != EXIT_DONE)
+        return code;
+    struct agent *agent = agent_create(options, loop);
+    if (agent == NULL) {
+        say("cannot begin: %s", hark_error_text(ENOMEM));
+        code = EXIT_REFUSED;
+    } else {
+        code = run(agent);
+    }
+    publish_http_done();
+    /* Where the loop had to be left, what is in flight still points at the agent: both stay, and the process ends. */
+    if (hark_loop_destroy(loop) == 0 && agent != NULL) {
+        free(agent->ports);
+        free(agent);
+    }
+    return code;
+}

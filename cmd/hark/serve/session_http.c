@@ -1,0 +1,319 @@
+/* session_http.c - reading requests of one connection, in order, and no faster than they are answered.
+ *
+ * `http_advance` is the one place that moves on. It takes bytes while it may, and leaves the rest in `input` while it may not:
+ * while answers that have to come first are pending, or the client does not read what it was sent. Then reading stops, and TCP
+ * holds the client back. Publishing requests are started while others are pending, so that many share a commit; all others wait
+ * for their turn. What must hold: answers are written in the order of their requests.
+ */
+#include "serve/http_session.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    PENDING_MAX = 128,               /* publishing requests of one connection at once */
+    PENDING_BYTES_MAX = 1024 * 1024, /* and their bodies; one is always let in */
+    QUEUED_BYTES_MAX = 256 * 1024,   /* answers that the client has not taken */
+};
+
+static const uint64_t HEAD_NS_DEFAULT = 10000000000U;
+static const uint64_t BODY_NS_DEFAULT = 60000000000U;
+static const uint64_t IDLE_NS_DEFAULT = 75000000000U;
+
+static uint64_t or_default(uint64_t value, uint64_t value_default)
+{
+    return value != 0 ? value : value_default;
+}
+
+struct exchange http_exchange(const struct http_session *http)
+{
+    return (struct exchange){
+        .head_only = http->request.method == HTTP_METHOD_HEAD,
+        .keep_alive = http->request.keep_alive && http->session.agent->ending == ENDING_NOT,
+    };
+}
+
+/* ---- deadlines ---- */
+
+static void phase_set(struct http_session *http, enum http_phase phase)
+{
+    const struct serve_options *options = http->session.agent->options;
+    if (http->phase == phase && http->session.deadline.at_ns != HARK_NEVER)
+        return;
+    http->phase = phase;
+    switch (phase) {
+    case HTTP_PHASE_IDLE:
+        deadline_set(&http->session.deadline, or_default(options->idle_timeout_ns, IDLE_NS_DEFAULT));
+        break;
+    case HTTP_PHASE_HEAD:
+        deadline_set(&http->session.deadline, or_default(options->head_timeout_ns, HEAD_NS_DEFAULT));
+        break;
+    case HTTP_PHASE_BODY:
+        deadline_set(&http->session.deadline, or_default(options->body_timeout_ns, BODY_NS_DEFAULT));
+        break;
+    }
+}
+
+static void http_timed_out(struct session *session)
+{
+    struct http_session *http = http_session_of(session);
+    struct exchange exchange = {.keep_alive = false};
+    if (http->phase == HTTP_PHASE_IDLE || http->pending != 0)
+        session_close(session);
+    else if (http->phase == HTTP_PHASE_HEAD)
+        answer_error(http, &exchange, 408, NULL, "the head of the request did not come in time");
+    else
+        answer_error(http, &exchange, 408, NULL, "the body of the request did not come in time");
+}
+
+/* ---- input ---- */
+
+/* Copies what was not looked at: the caller's bytes are gone when it returns. */
+static void input_keep(struct http_session *http)
+{
+    char *kept = malloc(http->input_count);
+    if (kept == NULL) {
+        session_close(&http->session);
+        return;
+    }
+    memcpy(kept, http->input, http->input_count);
+    free(http->kept);
+    http->kept = kept;
+    http->input = kept;
+}
+
+static void input_drop(struct http_session *http)
+{
+    free(http->kept);
+    http->kept = NULL;
+    http->input = NULL;
+    http->input_count = 0;
+}
+
+/* Adds a piece that came after all to what is kept. */
+static void input_append(struct http_session *http, const void *bytes, size_t count)
+{
+    char *kept = malloc(http->input_count + count);
+    if (kept == NULL) {
+        session_close(&http->session);
+        return;
+    }
+    if (http->input_count != 0)
+        memcpy(kept, http->input, http->input_count);
+    memcpy(kept + http->input_count, bytes, count);
+    free(http->kept);
+    http->kept = kept;
+    http->input = kept;
+    http->input_count += count;
+}
+
+/* ---- steps ---- */
+
+/* Whether the step may be taken now. */
+static bool may_go(const struct http_session *http)
+{
+    if (hark_stream_queued(&http->session.stream) >= QUEUED_BYTES_MAX)
+        return false;
+    if (http->pending == 0 || http->step == HTTP_STEP_READ)
+        return true;
+    if (http->step != HTTP_STEP_REQUEST || !route_is_ordered(http))
+        return false;
+    return http->pending < PENDING_MAX && http->pending_bytes < PENDING_BYTES_MAX;
+}
+
+static void read_on(struct http_session *http)
+{
+    size_t used = 0;
+    enum http_state state = http_request_feed(&http->request, http->input, http->input_count, &used);
+    http->input += used;
+    http->input_count -= used;
+    switch (state) {
+    case HTTP_MORE:
+        assert(http->input_count == 0);
+        break;
+    case HTTP_HEAD_COMPLETE:
+        phase_set(http, HTTP_PHASE_BODY);
+        if (http->request.expects_continue)
+            http->step = HTTP_STEP_HEAD;
+        break;
+    case HTTP_COMPLETE:
+        http->step = HTTP_STEP_REQUEST;
+        break;
+    case HTTP_REFUSED:
+        http->step = HTTP_STEP_REFUSED;
+        break;
+    }
+}
+
+static void take_request(struct http_session *http)
+{
+    struct session *session = &http->session;
+    http->step = HTTP_STEP_READ;
+    http->phase = HTTP_PHASE_IDLE;
+    deadline_off(&session->deadline);
+    session->agent->counters.requests[http->request.method]++;
+    http->last = !http->request.keep_alive;
+    route(http);
+    if (!session->closing && http->step == HTTP_STEP_READ)
+        http_request_next(&http->request);
+}
+
+static void take_step(struct http_session *http)
+{
+    struct exchange refusal = {.keep_alive = false};
+    switch (http->step) {
+    case HTTP_STEP_READ:
+        read_on(http);
+        break;
+    case HTTP_STEP_HEAD:
+        http->step = HTTP_STEP_READ;
+        if (route_wants_body(http) && hark_stream_write(&http->session.stream, HTTP_CONTINUE, strlen(HTTP_CONTINUE)) < 0)
+            session_close(&http->session);
+        break;
+    case HTTP_STEP_REQUEST:
+        take_request(http);
+        break;
+    case HTTP_STEP_REFUSED:
+        answer_error(http, &refusal, http->request.status, NULL, http->request.reason);
+        break;
+    case HTTP_STEP_STREAM:
+        break;
+    }
+}
+
+/* Nothing more can be done with what is here: waits for more, or for its turn. */
+static void rest(struct http_session *http, bool may_read)
+{
+    struct session *session = &http->session;
+    if (session->closing || http->step == HTTP_STEP_STREAM)
+        return;
+    if ((http->peer_ended || http->last) && may_read && http->pending == 0) {
+        session_close_after_sending(session);
+    } else if (!may_read || http->last) {
+        hark_stream_read_stop(&session->stream);
+        deadline_off(&session->deadline);
+    } else {
+        hark_stream_read_start(&session->stream);
+        if (http_request_begun(&http->request))
+            phase_set(http, http->phase == HTTP_PHASE_IDLE ? HTTP_PHASE_HEAD : http->phase);
+        else if (http->pending == 0)
+            phase_set(http, HTTP_PHASE_IDLE);
+    }
+}
+
+void http_advance(struct http_session *http)
+{
+    struct session *session = &http->session;
+    bool may_read = true;
+    if (http->advancing || session->closing)
+        return;
+    http->advancing = true;
+    session_hold(session);
+    while (!session->closing && http->step != HTTP_STEP_STREAM && !(http->last && http->step == HTTP_STEP_READ)) {
+        may_read = may_go(http);
+        if (!may_read || (http->step == HTTP_STEP_READ && http->input_count == 0))
+            break;
+        take_step(http);
+    }
+    rest(http, may_read);
+    if (session->closing || http->step == HTTP_STEP_STREAM)
+        http->input_count = 0;
+    if (http->input_count == 0)
+        input_drop(http);
+    http->advancing = false;
+    session_release(session);
+}
+
+/* ---- the stream's events ---- */
+
+static void http_received(struct hark_stream *stream, const void *bytes, int64_t count)
+{
+    struct session *session = session_of(stream);
+    struct http_session *http = http_session_of(session);
+    if (session->closing || (count > 0 && (http->step == HTTP_STEP_STREAM || http->last)))
+        return;
+    if (count < 0 || (count == 0 && http->step == HTTP_STEP_STREAM)) {
+        session_close(session);
+        return;
+    }
+    session_hold(session);
+    bool lent = false;
+    if (count == 0) {
+        http->peer_ended = true;
+    } else if (http->input_count != 0) {
+        input_append(http, bytes, (size_t)count);
+    } else {
+        lent = true;
+        http->input = bytes;
+        http->input_count = (size_t)count;
+    }
+    http_advance(http);
+    if (lent && http->input_count != 0)
+        input_keep(http);
+    session_release(session);
+}
+
+static void http_drained(struct hark_stream *stream)
+{
+    http_advance(http_session_of(session_of(stream)));
+}
+
+/* ---- its life ---- */
+
+static void http_finish(struct session *session)
+{
+    struct http_session *http = http_session_of(session);
+    if (session->closing)
+        return;
+    if (http->step == HTTP_STEP_STREAM) {
+        if (session->agent->ending >= ENDING_SUBSCRIBERS)
+            event_stream_finish(http);
+        return;
+    }
+    http->last = true;
+    http_advance(http);
+    if (!session->closing && http->pending == 0)
+        session_close_after_sending(session);
+}
+
+static void http_ended(struct session *session)
+{
+    event_stream_close(http_session_of(session));
+}
+
+static void http_free(struct session *session)
+{
+    struct http_session *http = http_session_of(session);
+    http_request_done(&http->request);
+    free(http->kept);
+    free(http);
+}
+
+static const struct hark_stream_events http_events = {
+    .received = http_received,
+    .drained = http_drained,
+    .failed = session_stream_failed,
+    .closed = session_stream_closed,
+};
+
+static const struct session_kind http_kind = {
+    .protocol = PROTOCOL_HTTP,
+    .events = &http_events,
+    .timed_out = http_timed_out,
+    .finish = http_finish,
+    .ended = http_ended,
+    .free = http_free,
+};
+
+bool session_http_open(struct agent *agent, int fd)
+{
+    struct http_session *http = calloc(1, sizeof(*http));
+    if (http == NULL)
+        return false;
+    http_request_init(&http->request);
+    session_open(agent, &http->session, &http_kind, fd);
+    phase_set(http, HTTP_PHASE_IDLE);
+    return true;
+}

@@ -1,0 +1,263 @@
+/* session_lines.c - reading one connection to the lines port: its first line, then events, or nothing more.
+ *
+ * `lines_advance` is the one place that moves on, as in session_http.c: it takes lines while it may, and keeps the rest. Of a
+ * subscriber, what it sends is passed over, and its half-close is no end: `printf 'SUB a\n' | nc` goes on printing.
+ */
+#include "serve/lines_session.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { QUEUED_BYTES_MAX = 256 * 1024 };
+
+static const uint64_t FIRST_LINE_NS_DEFAULT = 10000000000U;
+
+static struct lines_session *lines_of(struct session *session)
+{
+    return hark_container_of(session, struct lines_session, session);
+}
+
+void lines_refuse(struct lines_session *lines, const char *reason)
+{
+    char text[LINES_COMMAND_BYTES_MAX + 16];
+    int count = snprintf(text, sizeof(text), "ERR %s\n", reason);
+    if (count < 0 || count >= (int)sizeof(text) || hark_stream_write(&lines->session.stream, text, (size_t)count) < 0)
+        session_close(&lines->session);
+    else
+        session_close_after_sending(&lines->session);
+}
+
+/* ---- subscribing ---- */
+
+static void subscriber_closed(struct hub_subscriber *subscriber)
+{
+    struct lines_session *lines = hark_container_of(subscriber, struct lines_session, subscriber);
+    session_release(&lines->session);
+}
+
+static void subscribe(struct lines_session *lines, const struct lines_command *command)
+{
+    static const enum hub_from from[] = {
+        [LINES_FROM_NOW] = HUB_FROM_NOW,
+        [LINES_FROM_START] = HUB_FROM_START,
+        [LINES_FROM_AFTER] = HUB_FROM_AFTER,
+    };
+    struct session *session = &lines->session;
+    lines->mode = LINES_MODE_SUBSCRIBE;
+    lines->subscribed = true;
+    session_hold(session);
+    hub_subscriber_open(lines->stream, &lines->subscriber, &session->stream, HUB_LINES, from[command->from], command->after,
+                        subscriber_closed);
+}
+
+/* ---- lines ---- */
+
+static void take_command(struct lines_session *lines, const char *line, size_t count)
+{
+    struct lines_command command;
+    struct session *session = &lines->session;
+    const char *reason = lines_command_parse(line, count, &command);
+    if (reason == NULL && hub_stream_open(session->agent->hub, command.name, strlen(command.name), &lines->stream) < 0)
+        reason = "out of memory: try again later";
+    if (reason != NULL) {
+        lines_refuse(lines, reason);
+        return;
+    }
+    deadline_cancel(&session->deadline);
+    if (command.verb == LINES_SUB) {
+        subscribe(lines, &command);
+        return;
+    }
+    lines->mode = LINES_MODE_PUBLISH;
+    lines->ack = command.ack;
+    lines->splitter.limit = LINES_EVENT_BYTES_MAX;
+}
+
+/* Whether the next line may be taken now. */
+static bool may_go(const struct lines_session *lines)
+{
+    if (lines->refusal != NULL)
+        return false;
+    if (lines->mode != LINES_MODE_PUBLISH)
+        return true;
+    return publish_lines_may(lines) && hark_stream_queued(&lines->session.stream) < QUEUED_BYTES_MAX;
+}
+
+/* Takes the next line of the input. Gives: false: there is none. */
+static bool take_line(struct lines_session *lines)
+{
+    const char *line = NULL;
+    size_t count = 0;
+    int result = lines_splitter_next(&lines->splitter, &lines->input, &lines->input_count, &line, &count);
+    if (result == 0)
+        return false;
+    if (result > 0 && lines->mode == LINES_MODE_COMMAND)
+        take_command(lines, line, count);
+    else if (result > 0)
+        result = publish_lines_add(lines, line, count);
+    if (result < 0)
+        lines->refusal = result == -EMSGSIZE ? LINES_TOO_LONG : "out of memory: try again later";
+    return true;
+}
+
+/* ---- input ---- */
+
+static void input_drop(struct lines_session *lines)
+{
+    free(lines->kept);
+    lines->kept = NULL;
+    lines->input = NULL;
+    lines->input_count = 0;
+}
+
+/* Keeps what was not looked at, and a further piece behind it. */
+static void input_keep(struct lines_session *lines, const void *bytes, size_t count)
+{
+    char *kept = malloc(lines->input_count + count);
+    if (kept == NULL) {
+        session_close(&lines->session);
+        return;
+    }
+    if (lines->input_count != 0)
+        memcpy(kept, lines->input, lines->input_count);
+    if (count != 0)
+        memcpy(kept + lines->input_count, bytes, count);
+    free(lines->kept);
+    lines->kept = kept;
+    lines->input = kept;
+    lines->input_count += count;
+}
+
+void lines_advance(struct lines_session *lines)
+{
+    struct session *session = &lines->session;
+    bool may = true;
+    if (lines->advancing || session->closing)
+        return;
+    lines->advancing = true;
+    session_hold(session);
+    while (!session->closing && lines->mode != LINES_MODE_SUBSCRIBE && lines->input_count != 0) {
+        may = may_go(lines);
+        if (!may || !take_line(lines))
+            break;
+    }
+    if (!session->closing && lines->mode == LINES_MODE_PUBLISH)
+        publish_lines_flush(lines);
+    if (session->closing || lines->mode == LINES_MODE_SUBSCRIBE || lines->refusal != NULL || lines->input_count == 0)
+        input_drop(lines);
+    if (session->closing)
+        may = false;
+    else if (lines->refusal != NULL && lines->pending == 0)
+        lines_refuse(lines, lines->refusal); /* after the answers to what came before it */
+    else if (lines->mode != LINES_MODE_SUBSCRIBE && lines->peer_ended && lines->input_count == 0 && lines->pending == 0)
+        session_close_after_sending(session);
+    else if (may && lines->refusal == NULL)
+        hark_stream_read_start(&session->stream);
+    else
+        hark_stream_read_stop(&session->stream);
+    lines->advancing = false;
+    session_release(session);
+}
+
+/* ---- the stream's events ---- */
+
+static void lines_received(struct hark_stream *stream, const void *bytes, int64_t count)
+{
+    struct session *session = session_of(stream);
+    struct lines_session *lines = lines_of(session);
+    bool lent = false;
+    if (session->closing || (count > 0 && lines->mode == LINES_MODE_SUBSCRIBE))
+        return;
+    if (count < 0) {
+        session_close(session);
+        return;
+    }
+    session_hold(session);
+    if (count == 0) {
+        lines->peer_ended = true;
+    } else if (lines->input_count != 0) {
+        input_keep(lines, bytes, (size_t)count);
+    } else {
+        lent = true;
+        lines->input = bytes;
+        lines->input_count = (size_t)count;
+    }
+    lines_advance(lines);
+    if (lent && lines->input_count != 0)
+        input_keep(lines, NULL, 0);
+    session_release(session);
+}
+
+static void lines_drained(struct hark_stream *stream)
+{
+    lines_advance(lines_of(session_of(stream)));
+}
+
+/* ---- its life ---- */
+
+static void lines_timed_out(struct session *session)
+{
+    lines_refuse(lines_of(session), "the first line did not come in time");
+}
+
+static void lines_finish(struct session *session)
+{
+    struct lines_session *lines = lines_of(session);
+    if (session->closing)
+        return;
+    if (lines->mode == LINES_MODE_SUBSCRIBE && session->agent->ending < ENDING_SUBSCRIBERS)
+        return;
+    lines->peer_ended = true; /* no more of it is taken */
+    input_drop(lines);
+    if (lines->mode == LINES_MODE_SUBSCRIBE || lines->pending == 0)
+        session_close_after_sending(session);
+    else
+        hark_stream_read_stop(&session->stream);
+}
+
+static void lines_ended(struct session *session)
+{
+    struct lines_session *lines = lines_of(session);
+    if (lines->subscribed)
+        hub_subscriber_close(&lines->subscriber);
+}
+
+static void lines_free(struct session *session)
+{
+    struct lines_session *lines = lines_of(session);
+    publish_lines_done(lines);
+    lines_splitter_done(&lines->splitter);
+    hub_stream_close(lines->stream);
+    free(lines->kept);
+    free(lines);
+}
+
+static const struct hark_stream_events lines_events = {
+    .received = lines_received,
+    .drained = lines_drained,
+    .failed = session_stream_failed,
+    .closed = session_stream_closed,
+};
+
+static const struct session_kind lines_kind = {
+    .protocol = PROTOCOL_LINES,
+    .events = &lines_events,
+    .timed_out = lines_timed_out,
+    .finish = lines_finish,
+    .ended = lines_ended,
+    .free = lines_free,
+};
+
+bool session_lines_open(struct agent *agent, int fd)
+{
+    struct lines_session *lines = calloc(1, sizeof(*lines));
+    if (lines == NULL)
+        return false;
+    uint64_t first_ns = agent->options->head_timeout_ns;
+    lines_splitter_init(&lines->splitter, LINES_COMMAND_BYTES_MAX);
+    session_open(agent, &lines->session, &lines_kind, fd);
+    deadline_set(&lines->session.deadline, first_ns != 0 ? first_ns : FIRST_LINE_NS_DEFAULT);
+    return true;
+}

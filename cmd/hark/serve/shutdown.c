@@ -1,0 +1,182 @@
+/* shutdown.c - the end of the agent, in order.
+ *
+ * At SIGTERM or SIGINT it stops accepting connections and reading files and requests; what it has accepted is published
+ * and answered; then subscribers are told; then the hub and the log are closed, and nothing is left in flight, so that hark_run
+ * returns. Who has finished something calls shutdown_advance, and the next step is taken in a turn of its own.
+ *
+ * The first signal gives both signals back to what they did before: a second one ends the process at once, whatever it is doing.
+ * When the deadline passes, connections are closed as they are; when it passes again (a disk that does not answer), the loop is
+ * left.
+ */
+#include "serve/session.h"
+
+#include <errno.h>
+#include <signal.h>
+
+#include "say.h"
+
+static const uint64_t SHUTDOWN_NS_DEFAULT = 5000000000U;
+
+/* ---- signals ---- */
+
+static void signalled(struct hark_op *op, int64_t number)
+{
+    struct signal_watch *watch = hark_container_of(op, struct signal_watch, op);
+    if (hark_op_more(op))
+        shutdown_begin(watch->agent, EXIT_DONE);
+    else if (number != -ECANCELED)
+        say("cannot follow signals: %s", hark_error_text(number));
+}
+
+void shutdown_watch(struct agent *agent)
+{
+    static const int numbers[AGENT_SIGNALS] = {SIGTERM, SIGINT};
+    for (size_t i = 0; i < AGENT_SIGNALS; i++) {
+        agent->signals[i].agent = agent;
+        hark_signal_each(agent->loop, &agent->signals[i].op, numbers[i], signalled);
+    }
+}
+
+/* ---- steps ---- */
+
+static void sessions_finish(struct agent *agent)
+{
+    struct hub_list *place = agent->sessions.next;
+    while (place != &agent->sessions) {
+        struct session *session = hark_container_of(place, struct session, place);
+        place = place->next;
+        session->kind->finish(session);
+    }
+}
+
+static void sessions_close(struct agent *agent)
+{
+    struct hub_list *place = agent->sessions.next;
+    while (place != &agent->sessions) {
+        struct session *session = hark_container_of(place, struct session, place);
+        place = place->next;
+        session_close(session);
+    }
+}
+
+static void tail_closed(void *context)
+{
+    struct agent *agent = context;
+    agent->tail = NULL;
+    shutdown_advance(agent);
+}
+
+static void hub_closed(void *context)
+{
+    struct agent *agent = context;
+    hub_destroy(agent->hub);
+    agent->hub = NULL;
+    shutdown_advance(agent);
+}
+
+static void log_is_closed(void *context, int result)
+{
+    struct agent *agent = context;
+    agent->log = NULL;
+    if (result < 0) {
+        say("the last events may not be on the disk: %s (look at %s)", hark_error_text(result), agent->options->data);
+        agent->exit_code = EXIT_REFUSED;
+    }
+    shutdown_advance(agent);
+}
+
+static void deadline_ended(struct deadline *deadline)
+{
+    (void)deadline;
+}
+
+/* Takes the next step. Gives: false: something has to finish first. */
+static bool step(struct agent *agent)
+{
+    switch (agent->ending) {
+    case ENDING_NOT:
+    case ENDING_DONE:
+        return false;
+    case ENDING_ACCEPTED:
+        if (agent->log_opening || agent->ports_open != 0 || agent->tail != NULL || agent->publishing != 0)
+            return false;
+        agent->ending = ENDING_SUBSCRIBERS;
+        sessions_finish(agent);
+        return true;
+    case ENDING_SUBSCRIBERS:
+        if (!hub_list_empty(&agent->sessions))
+            return false;
+        agent->ending = ENDING_HUB;
+        if (agent->hub != NULL)
+            hub_close(agent->hub, hub_closed, agent);
+        return true;
+    case ENDING_HUB:
+        if (agent->hub != NULL)
+            return false;
+        agent->ending = ENDING_LOG;
+        if (agent->log != NULL)
+            log_close(agent->log, log_is_closed, agent);
+        return true;
+    case ENDING_LOG:
+        if (agent->log != NULL)
+            return false;
+        agent->ending = ENDING_DONE;
+        deadline_end(&agent->shutdown, deadline_ended);
+        return true;
+    }
+    return false;
+}
+
+static void step_turn(struct hark_op *op, int64_t result)
+{
+    struct agent *agent = hark_container_of(op, struct agent, step);
+    (void)result;
+    while (step(agent))
+        ;
+}
+
+void shutdown_advance(struct agent *agent)
+{
+    if (agent->ending != ENDING_NOT && !hark_op_active(&agent->step))
+        hark_defer(agent->loop, &agent->step, step_turn);
+}
+
+/* ---- begin ---- */
+
+static void deadline_passed(struct deadline *deadline)
+{
+    struct agent *agent = hark_container_of(deadline, struct agent, shutdown);
+    uint64_t timeout_ns = agent->options->shutdown_timeout_ns;
+    if (agent->shutdown_late) {
+        say("the end takes too long: leaving as it is (look at the disk of %s)", agent->options->data);
+        agent->exit_code = EXIT_REFUSED;
+        hark_stop(agent->loop);
+        return;
+    }
+    agent->shutdown_late = true;
+    sessions_close(agent);
+    deadline_set(deadline, timeout_ns != 0 ? timeout_ns : SHUTDOWN_NS_DEFAULT);
+}
+
+void shutdown_begin(struct agent *agent, int exit_code)
+{
+    uint64_t timeout_ns = agent->options->shutdown_timeout_ns;
+    if (agent->exit_code == EXIT_DONE)
+        agent->exit_code = exit_code;
+    if (agent->ending != ENDING_NOT)
+        return;
+    agent->ending = ENDING_ACCEPTED;
+    if (!agent->options->quiet && exit_code == EXIT_DONE)
+        say("ending: what was accepted is finished first (a second signal ends at once)");
+    for (size_t i = 0; i < AGENT_SIGNALS; i++)
+        hark_cancel(&agent->signals[i].op);
+    deadline_init(&agent->shutdown, agent->loop, deadline_passed);
+    deadline_set(&agent->shutdown, timeout_ns != 0 ? timeout_ns : SHUTDOWN_NS_DEFAULT);
+    ports_close(agent);
+    if (agent->tail != NULL && !agent->tail_closing) {
+        agent->tail_closing = true;
+        tail_close(agent->tail, tail_closed, agent);
+    }
+    sessions_finish(agent);
+    shutdown_advance(agent);
+}

@@ -1,0 +1,22 @@
+/* text.h - text that grows while it is written: bodies of answers. */
+#ifndef SERVE_TEXT_H
+#define SERVE_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* In the caller's memory, zeroed before its first use. Where memory is lacking it remembers that, and stays empty. */
+struct text {
+    char *bytes;
+    size_t count;
+    size_t room;
+    bool failed;
+};
+
+/* Adds as printf(3) does. */
+void text_add(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Frees it; the text is then empty. */
+void text_done(struct text *text);
+
+#endif
