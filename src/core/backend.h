@@ -39,6 +39,9 @@ struct os_calls {
 /* The machine's own kernel (os_kernel.c). */
 extern const struct os_calls os_kernel;
 
+/* Which of the events hold at this moment: poll(2) without waiting. Gives the set, 0 where none does; -EBADF. */
+int64_t os_kernel_poll(struct hark_loop *loop, int fd, uint32_t events);
+
 struct hark_backend {
     enum hark_backend_kind kind;
     const char *name;

@@ -1,8 +1,9 @@
 /* os_kernel.c - the calls of os.h on the machine's own kernel. */
-#include "core/backend.h"
+#include "core/loop.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
@@ -97,6 +98,19 @@ static int kernel_random(void *bytes, size_t count)
         count -= (size_t)got;
     }
     return 0;
+}
+
+int64_t os_kernel_poll(struct hark_loop *loop, int fd, uint32_t events)
+{
+    struct pollfd query = {.fd = fd, .events = (short)events};
+    int count;
+    do {
+        loop->metrics.system_calls++;
+        count = poll(&query, 1, 0);
+    } while (count < 0 && errno == EINTR);
+    if (count < 0)
+        return -errno;
+    return query.revents & POLLNVAL ? -EBADF : query.revents;
 }
 
 const struct os_calls os_kernel = {

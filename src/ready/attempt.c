@@ -4,7 +4,6 @@
 #include "ready/ready.h"
 
 #include <limits.h>
-#include <poll.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -144,11 +143,8 @@ static int64_t try_recv_each(struct hark_loop *loop, struct hark_op *op, struct 
 
 static int64_t ask(struct hark_loop *loop, int fd, uint32_t events)
 {
-    struct pollfd query = {.fd = fd, .events = (short)events};
-    int64_t result = CALL(loop, poll(&query, 1, 0));
-    if (result <= 0)
-        return result < 0 ? result : WOULD_BLOCK;
-    return query.revents & POLLNVAL ? -EBADF : query.revents;
+    int64_t result = os_kernel_poll(loop, fd, events);
+    return result ? result : WOULD_BLOCK;
 }
 
 /* read and write on what is no regular file. Offsets mean nothing there. */

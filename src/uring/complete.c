@@ -96,8 +96,10 @@ static void complete_accept(struct hark_loop *loop, struct hark_op *op, int32_t 
 
 static void complete_poll(struct hark_loop *loop, struct hark_op *op, int32_t result)
 {
-    if (result >= 0)
-        result &= (int32_t)op->with.poll.events;
+    /* What the completion says are the events that the wake-up could have meant, not those that hold: plain data wakes with
+     * POLLPRI too, an urgent byte with POLLIN. */
+    if (result >= 0 && !(op->marks & MARK_CANCELLED))
+        result = (int32_t)os_kernel_poll(loop, op->fd, op->with.poll.events);
     if (result == 0 || result == -EINTR)
         request_again(loop, op);
     else if (result > 0 && op->code == HARK_OP_POLL_EACH)
