@@ -295,15 +295,10 @@ static enum http_state feed_chunks(struct http_request *request, const char *byt
 {
     struct http_parts *parts = request->parts;
     struct http_refusal refusal = {0};
-    const int result = http_chunks_scan(&parts->chunks, bytes, count, used, &refusal);
+    const int result = http_second_read_chunks(&parts->second, &parts->chunks, bytes, count, used, &refusal);
 
     if (result < 0)
-        return refused(request, refusal);
-    if (!http_second_read(&parts->second, bytes, *used))
-        return refused(request, parts->no_memory ? (struct http_refusal){503, "out of memory"}
-                                                 : (struct http_refusal){400, http_second_reason(&parts->second)});
-    if (parts->second.complete != (result == 1))
-        return refused(request, (struct http_refusal){400, "a body that can be read in two ways"});
+        return refused(request, parts->no_memory ? (struct http_refusal){503, "out of memory"} : refusal);
     return result == 1 ? end_body(request) : HTTP_MORE;
 }
 

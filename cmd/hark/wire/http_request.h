@@ -2,7 +2,6 @@
 #ifndef WIRE_HTTP_REQUEST_H
 #define WIRE_HTTP_REQUEST_H
 
-#include "wire/http_chunks.h"
 #include "wire/http_second.h"
 #include "wire/http_target.h"
 

@@ -5,6 +5,8 @@
  */
 #include "wire/http_second.h"
 
+#include <errno.h>
+
 static struct http_second *of(llhttp_t *parser)
 {
     return parser->data;
@@ -59,4 +61,21 @@ const char *http_second_reason(const struct http_second *second)
     const char *reason = llhttp_get_error_reason(&second->parser);
 
     return second->parser.error != HPE_PAUSED && reason && *reason ? reason : "a message that can be read in two ways";
+}
+
+int http_second_read_chunks(struct http_second *second, struct http_chunks *chunks, const char *bytes, size_t count,
+                            size_t *out_used, struct http_refusal *out_refusal)
+{
+    struct http_refusal refusal = {0};
+    const int result = http_chunks_scan(chunks, bytes, count, out_used, &refusal);
+    /* The byte that refuses is the last one taken. What stands before it counts first, as it would in smaller pieces. */
+    const size_t good = *out_used - (result < 0);
+
+    if (!http_second_read(second, bytes, good) || second->complete != (result == 1)) {
+        *out_refusal = (struct http_refusal){400, http_second_reason(second)};
+        return -EBADMSG;
+    }
+    if (result < 0)
+        *out_refusal = refusal;
+    return result;
 }

@@ -2,9 +2,9 @@
 #ifndef WIRE_HTTP_SECOND_H
 #define WIRE_HTTP_SECOND_H
 
+#include "wire/http_chunks.h"
+
 #include <llhttp.h>
-#include <stdbool.h>
-#include <stddef.h>
 
 /* Called with a piece of the decoded body. Gives: 0, or -1 to refuse the message. */
 typedef int http_second_body(void *context, const char *bytes, size_t count);
@@ -23,6 +23,11 @@ void http_second_init(struct http_second *second, llhttp_type_t type, bool no_bo
 
 /* Reads on. Gives: false where llhttp refuses, or finds the message's end before the last of these bytes. */
 bool http_second_read(struct http_second *second, const char *bytes, size_t count);
+
+/* Reads on in a chunked body: the strict reader first, then llhttp, as far as the strict one found nothing.
+ * Gives: 1 both see the end of the body; 0 more is needed; *out_used: the bytes taken. Fails: -EBADMSG and *out_refusal. */
+int http_second_read_chunks(struct http_second *second, struct http_chunks *chunks, const char *bytes, size_t count,
+                            size_t *out_used, struct http_refusal *out_refusal);
 
 /* Why it gave false, in llhttp's words. */
 const char *http_second_reason(const struct http_second *second);

@@ -5,7 +5,6 @@
 #include "wire/response.h"
 
 #include "wire/block.h"
-#include "wire/http_chunks.h"
 #include "wire/http_second.h"
 
 #include <stdlib.h>
@@ -153,12 +152,10 @@ static enum http_state feed_chunks(struct http_response *response, const char *b
 {
     struct http_response_parts *parts = response->parts;
     struct http_refusal refusal = {0};
-    const int result = http_chunks_scan(&parts->chunks, bytes, count, used, &refusal);
+    const int result = http_second_read_chunks(&parts->second, &parts->chunks, bytes, count, used, &refusal);
 
     if (result < 0)
         return refused(response, refusal.reason);
-    if (!http_second_read(&parts->second, bytes, *used) || parts->second.complete != (result == 1))
-        return refused(response, http_second_reason(&parts->second));
     return result == 1 ? completed(response) : HTTP_MORE;
 }
 
