@@ -77,7 +77,7 @@ static void report_locked_memory(struct report *report)
 /* A number of /proc/sys that should not be below `good`. */
 static void report_sysctl(struct report *report, const char *what, const char *path, int64_t good, const char *advice)
 {
-    int64_t number;
+    int64_t number = 0;
     char found[64];
     int error = limits_read_number(path, &number);
     if (error) {

@@ -35,6 +35,7 @@ struct tail_options {
     const struct tail_file *files;
     size_t count;
     const char *directory; /* the data directory, which exists: small files named tail-*.position are kept in it */
+    uint64_t let_go_ns;    /* a file that was renamed or removed is let go once it has not grown for so long; 0: 60 s */
     log_report *report;    /* what a person should know: a line each; NULL: nobody */
     void *report_context;
 };

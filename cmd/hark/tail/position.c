@@ -1,0 +1,95 @@
+/* position.c - the text of positions: a line for the batch, a line for each file. Text, so that a person can look at it. */
+#include "tail/position.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <xxhash.h>
+
+#define HEADING "hark-tail 1"
+
+uint64_t position_hash(const void *bytes, size_t count)
+{
+    return XXH64(bytes, count, 0);
+}
+
+size_t position_write(const struct position *position, char *text)
+{
+    size_t at =
+        (size_t)snprintf(text, POSITION_TEXT_BYTES, HEADING " lines %" PRIu32 " source %" PRId32 " last %d files %" PRIu32 "\n",
+                         position->lines, position->source, position->last, position->count);
+    for (uint32_t i = 0; i < position->count; i++) {
+        const struct position_place *place = &position->places[i];
+        at += (size_t)snprintf(text + at, POSITION_TEXT_BYTES - at,
+                               "inode %" PRIu64 " offset %" PRIu64 " part %" PRIu32 " first %" PRIu32 " %016" PRIx64 "\n",
+                               place->inode, place->offset, place->part, place->first_count, place->first_hash);
+    }
+    return at;
+}
+
+/* The text after the next LF; NULL where there is none. */
+static const char *next_line(const char *text)
+{
+    const char *lf = strchr(text, '\n');
+    return lf ? lf + 1 : NULL;
+}
+
+int position_read(const char *text, size_t count, struct position *out_position)
+{
+    char copy[POSITION_TEXT_BYTES];
+    struct position position = {0};
+    int last;
+    if (count >= sizeof copy)
+        return -EINVAL;
+    memcpy(copy, text, count);
+    copy[count] = '\0';
+    const char *line = copy;
+    if (sscanf(line, HEADING " lines %" SCNu32 " source %" SCNd32 " last %d files %" SCNu32, &position.lines, &position.source,
+               &last, &position.count) != 4 ||
+        position.count > POSITION_PLACES_MAX || position.source >= (int32_t)position.count || position.source < -1)
+        return -EINVAL;
+    position.last = last != 0;
+    for (uint32_t i = 0; i < position.count; i++) {
+        struct position_place *place = &position.places[i];
+        line = next_line(line);
+        if (!line ||
+            sscanf(line, "inode %" SCNu64 " offset %" SCNu64 " part %" SCNu32 " first %" SCNu32 " %" SCNx64, &place->inode,
+                   &place->offset, &place->part, &place->first_count, &place->first_hash) != 5 ||
+            place->first_count > POSITION_FIRST_BYTES)
+            return -EINVAL;
+    }
+    if (!next_line(line))
+        return -EINVAL;
+    *out_position = position;
+    return 0;
+}
+
+void position_slot_write(uint64_t id, const struct position *position, char *slot)
+{
+    char text[POSITION_TEXT_BYTES];
+    size_t count = position_write(position, text);
+    memset(slot, 0, POSITION_SLOT_BYTES);
+    snprintf(slot, POSITION_SLOT_BYTES, "record %" PRIu64 " sum %016" PRIx64 " bytes %zu\n%s", id, XXH64(text, count, id), count,
+             text);
+}
+
+int position_slot_read(const char *slot, size_t count, uint64_t *out_id, struct position *out_position)
+{
+    char copy[POSITION_SLOT_BYTES + 1] = {0};
+    uint64_t id, sum;
+    size_t bytes;
+    if (count > POSITION_SLOT_BYTES)
+        count = POSITION_SLOT_BYTES;
+    memcpy(copy, slot, count);
+    if (sscanf(copy, "record %" SCNu64 " sum %" SCNx64 " bytes %zu", &id, &sum, &bytes) != 3)
+        return -EINVAL;
+    const char *text = next_line(copy);
+    if (!text || bytes > POSITION_TEXT_BYTES || (size_t)(text - copy) + bytes > count || XXH64(text, bytes, id) != sum)
+        return -EINVAL;
+    if (position_read(text, bytes, out_position))
+        return -EINVAL;
+    *out_id = id;
+    return 0;
+}

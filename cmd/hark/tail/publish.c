@@ -1,0 +1,312 @@
+/* publish.c - batches of lines into the stream, each behind the record of where it begins (position.h says why).
+ *
+ * One batch of a follower is on its way at a time: that bounds what waits, and the log still syncs a whole batch at once. What
+ * must hold: a record and its lines are appended in one go, nothing between them; the offset moves only past lines that were
+ * acknowledged; lines that failed are tried again, those that did not are not.
+ */
+#include "tail/state.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const uint64_t retry_first_ns = 1000ULL * 1000 * 1000;
+static const uint64_t retry_max_ns = 30ULL * 1000 * 1000 * 1000;
+
+static void batch_ended(struct tail_follower *follower);
+static void send_batch(struct tail_follower *follower);
+
+static void answered(struct tail_follower *follower)
+{
+    struct tail *tail = follower->tail;
+    if (--follower->batch->waiting == 0)
+        batch_ended(follower);
+    tail_end(tail);
+}
+
+static void record_appended(struct log_append *append, int64_t result)
+{
+    struct tail_batch *batch = hark_container_of(append, struct tail_batch, record);
+    batch->record_result = result;
+    answered(batch->follower);
+}
+
+static void line_published(struct hub_publish *publish, int64_t id)
+{
+    struct tail_line *line = hark_container_of(publish, struct tail_line, publish);
+    line->result = id;
+    answered(line->follower);
+}
+
+/* ---- the position beside the log ---- */
+
+static void slot_written(struct hark_op *op, int64_t count)
+{
+    struct tail_follower *follower = hark_container_of(op, struct tail_follower, slot_op);
+    struct tail *tail = follower->tail;
+    follower->slot_writing = false;
+    (void)count; /* a full disk, say: the record in the log is what counts */
+    if (follower->slot_wanted)
+        tail_publish_slot(follower, follower->slot_id);
+    tail_end(tail);
+}
+
+void tail_publish_slot(struct tail_follower *follower, uint64_t id)
+{
+    struct position position;
+    follower->slot_id = id;
+    follower->slot_wanted = follower->slot_writing;
+    if (follower->slot_fd < 0 || follower->slot_writing)
+        return;
+    tail_source_positions(follower, &position);
+    position_slot_write(id, &position, follower->slot);
+    follower->slot_writing = true;
+    follower->slot_next = (follower->slot_next + 1) % POSITION_SLOTS;
+    tail_begin(follower->tail);
+    hark_write(follower->tail->loop, &follower->slot_op, follower->slot_fd, follower->slot, sizeof follower->slot,
+               (int64_t)follower->slot_next * POSITION_SLOT_BYTES, slot_written);
+}
+
+/* ---- after a batch ---- */
+
+/* The source's place moves past a unit that was published. */
+static void pass_unit(struct tail_follower *follower, struct tail_source *source, const struct split_unit *unit)
+{
+    struct tail_buffer *buffer = &follower->buffer;
+    buffer->at += unit->consumed;
+    source->offset = buffer->start + buffer->at;
+    source->part = unit->part && !unit->last ? unit->part : 0;
+}
+
+static void count_line(struct tail_follower *follower, const struct tail_line *line)
+{
+    follower->bytes += line->unit.length;
+    follower->lines += line->unit.part == 0 || line->unit.last;
+    follower->split += line->unit.part == 1;
+}
+
+/* What is left of a batch after an error is tried again later, unless the log says that this is the end. */
+static void try_again(struct tail_follower *follower, int64_t error);
+
+/* Drops those lines from the front that were acknowledged. Gives: how many of the rest were, too: answers out of order, because
+ * the disk was full for a moment. */
+static uint32_t take_acknowledged(struct tail_follower *follower)
+{
+    struct tail_batch *batch = follower->batch;
+    uint32_t done = 0, later = 0;
+    while (done < batch->count && batch->lines[done].result > 0) {
+        count_line(follower, &batch->lines[done]);
+        pass_unit(follower, follower->reading, &batch->lines[done].unit);
+        done++;
+    }
+    for (uint32_t i = done; i < batch->count; i++)
+        later += batch->lines[i].result > 0;
+    batch->count -= done;
+    memmove(batch->lines, batch->lines + done, batch->count * sizeof *batch->lines);
+    return later;
+}
+
+static int64_t first_error(const struct tail_batch *batch)
+{
+    for (uint32_t i = 0; i < batch->count; i++)
+        if (batch->lines[i].result < 0)
+            return batch->lines[i].result;
+    return batch->record_result < 0 ? batch->record_result : 0;
+}
+
+static void batch_ended(struct tail_follower *follower)
+{
+    struct tail_batch *batch = follower->batch;
+    int64_t error = first_error(batch);
+    uint32_t later = take_acknowledged(follower);
+    if (error) {
+        /* Without a record of theirs, published lines would be published once more after a restart. */
+        batch->again = later > 0 || batch->count == 0;
+        if (!batch->again)
+            batch->count = 0; /* what is left is cut out of the buffer anew */
+        return try_again(follower, error);
+    }
+    batch->retry_ns = 0;
+    bool done = batch->final;
+    if (done)
+        tail_source_close(follower->reading);
+    tail_publish_slot(follower, (uint64_t)batch->record_result);
+    if (follower->tail->closing || follower->stopped)
+        return;
+    if (!done)
+        return tail_read_step(follower);
+    follower->busy = false;
+    follower->reading = NULL;
+    tail_read_pump(follower);
+}
+
+static void retry_now(struct hark_op *op, int64_t result)
+{
+    struct tail_follower *follower = hark_container_of(op, struct tail_follower, retry);
+    struct tail *tail = follower->tail;
+    if (result == 0 && !tail->closing && !follower->stopped) {
+        follower->state = "reading";
+        if (follower->batch->again)
+            send_batch(follower);
+        else
+            tail_read_step(follower);
+    }
+    tail_end(tail);
+}
+
+static void try_again(struct tail_follower *follower, int64_t error)
+{
+    struct tail_batch *batch = follower->batch;
+    if (error == -ESHUTDOWN || follower->tail->closing)
+        return;
+    if (error == -EIO || error == -EINVAL) {
+        /* After a failed disk nobody knows which lines will be there: the next start finds out. */
+        tail_tell(follower, LOG_ERROR, "its lines cannot be published: %s: it is not followed any more until the next start",
+                  hark_error_text(error));
+        return tail_stop(follower, "stopped: its lines cannot be published");
+    }
+    if (batch->retry_ns == 0)
+        tail_tell(follower, LOG_WARNING, "its lines cannot be published for now: %s: trying again", hark_error_text(error));
+    batch->retry_ns = batch->retry_ns ? 2 * batch->retry_ns : retry_first_ns;
+    if (batch->retry_ns > retry_max_ns)
+        batch->retry_ns = retry_max_ns;
+    follower->state = "waiting to try again";
+    tail_begin(follower->tail);
+    hark_sleep(follower->tail->loop, &follower->retry, batch->retry_ns, retry_now);
+}
+
+/* ---- a batch ---- */
+
+/* The index of a source among the places of a position. */
+static int32_t index_of(const struct tail_follower *follower, const struct tail_source *wanted)
+{
+    int32_t index = 0;
+    for (const struct tail_source *source = follower->oldest; source != wanted; source = source->newer)
+        index++;
+    return index;
+}
+
+/* Writes the record of the batch. Where some of its lines are published already, the others cannot be counted from the log
+ * alone: the record then stands for the whole batch. */
+static void write_record(struct tail_follower *follower)
+{
+    struct tail_batch *batch = follower->batch;
+    struct position position;
+    tail_source_positions(follower, &position);
+    position.lines = batch->count;
+    position.source = index_of(follower, follower->reading);
+    position.last = batch->final;
+    if (batch->again) {
+        struct position_place *place = &position.places[position.source];
+        for (uint32_t i = 0; i < batch->count; i++) {
+            place->offset += batch->lines[i].unit.consumed;
+            place->part = batch->lines[i].unit.last ? 0 : batch->lines[i].unit.part;
+        }
+        position.lines = 0;
+        position.source = -1;
+    }
+    batch->record_count = position_write(&position, batch->record_text);
+}
+
+/* Appends the record and the lines, nothing between them. */
+static void send_batch(struct tail_follower *follower)
+{
+    struct tail_batch *batch = follower->batch;
+    struct tail *tail = follower->tail;
+    write_record(follower);
+    batch->waiting = 1;
+    batch->record = (struct log_append){
+        .name = follower->private_name,
+        .name_length = (uint32_t)strlen(follower->private_name),
+        .bytes = batch->record_text,
+        .length = (uint32_t)batch->record_count,
+        .done = record_appended,
+    };
+    for (uint32_t i = 0; i < batch->count; i++)
+        batch->waiting += batch->lines[i].result <= 0;
+    for (uint32_t i = 0; i < batch->waiting; i++)
+        tail_begin(tail);
+    log_append(tail->log, &batch->record);
+    for (uint32_t i = 0; i < batch->count; i++)
+        if (batch->lines[i].result <= 0)
+            hub_publish(follower->stream, &batch->lines[i].publish, batch->lines[i].bytes, batch->lines[i].count, line_published);
+}
+
+static bool has_batch(struct tail_follower *follower)
+{
+    if (!follower->batch) {
+        follower->batch = calloc(1, sizeof *follower->batch);
+        if (follower->batch)
+            follower->batch->follower = follower;
+    }
+    return follower->batch != NULL;
+}
+
+/* Puts a unit into the batch. A part gets its mark, in the room before it. */
+static void add_line(struct tail_follower *follower, char *bytes, const struct split_unit *unit)
+{
+    struct tail_batch *batch = follower->batch;
+    struct tail_line *line = &batch->lines[batch->count++];
+    memset(line, 0, sizeof *line);
+    line->follower = follower;
+    line->unit = *unit;
+    line->bytes = bytes;
+    line->count = unit->length;
+    if (unit->part) {
+        char mark[SPLIT_MARK_BYTES_MAX];
+        size_t count = split_mark(unit, mark);
+        memcpy(bytes - count, mark, count);
+        line->bytes = bytes - count;
+        line->count += count;
+    }
+}
+
+/* Cuts units out of the buffer, past those that the last process has published. A part is a batch of its own: its mark takes the
+ * place of what stands before it, which must be published by then. */
+static void fill_batch(struct tail_follower *follower, bool final)
+{
+    struct tail_buffer *buffer = &follower->buffer;
+    struct tail_source *source = follower->reading;
+    struct tail_batch *batch = follower->batch;
+    char *bytes = buffer->block + SPLIT_MARK_BYTES_MAX;
+    struct split_unit unit;
+    size_t at = buffer->at;
+    uint32_t part = source->part;
+    batch->count = 0;
+    batch->final = false;
+    batch->again = false;
+    while (batch->count < TAIL_BATCH_LINES && split_next(bytes + at, buffer->count - at, part, final, &unit)) {
+        if (source->skip > 0) {
+            source->skip--;
+            pass_unit(follower, source, &unit);
+            at = buffer->at;
+            part = source->part;
+            continue;
+        }
+        if (unit.part && batch->count > 0)
+            break;
+        add_line(follower, bytes + at, &unit);
+        at += unit.consumed;
+        batch->final = final && at == buffer->count;
+        if (unit.part)
+            break;
+    }
+}
+
+bool tail_publish(struct tail_follower *follower)
+{
+    struct tail_source *source = follower->reading;
+    bool final = source->leaving && !source->dirty;
+    if (follower->buffer.source != source)
+        return false;
+    if (!has_batch(follower)) {
+        tail_tell(follower, LOG_ERROR, "out of memory: it is not followed any more until the next start");
+        tail_stop(follower, "stopped: out of memory");
+        return false;
+    }
+    fill_batch(follower, final);
+    if (follower->batch->count == 0)
+        return false;
+    send_batch(follower);
+    return true;
+}

@@ -1,0 +1,216 @@
+/* read.c - from files into the buffer: the oldest file first, each to its end.
+ *
+ * Before bytes are taken, the file's beginning is compared with what it was: a file that was cut and has grown again past the
+ * place that was reached looks, by its length, as if it had only grown. What is read short of what was asked for is the end for
+ * now: whatever is appended later is told by inotify.
+ */
+#include "tail/state.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void read_bytes(struct tail_follower *follower);
+
+/* The file was cut, or written anew from its beginning. */
+static void begin_anew(struct tail_follower *follower, struct tail_source *source)
+{
+    tail_tell(follower, LOG_NOTE, "the file was truncated: reading it from its beginning");
+    follower->truncations++;
+    source->offset = 0;
+    source->part = 0;
+    source->skip = 0;
+    source->first_count = 0;
+    follower->buffer.source = NULL;
+}
+
+static void cannot_read(struct tail_follower *follower, int64_t error)
+{
+    tail_tell(follower, LOG_ERROR, "cannot read it: %s: it is not followed any more", hark_error_text(error));
+    tail_stop(follower, "stopped: the file cannot be read");
+}
+
+/* This source has nothing more for now; maybe another has. */
+static void at_end(struct tail_follower *follower)
+{
+    follower->busy = false;
+    follower->reading = NULL;
+    tail_read_pump(follower);
+}
+
+/* Nothing was read at the place that was reached: is that the end, or was the file cut to less? */
+static void length_known(struct hark_op *op, int64_t result)
+{
+    struct tail_follower *follower = hark_container_of(op, struct tail_follower, read);
+    struct tail_source *source = follower->reading;
+    if (!follower->tail->closing && !follower->stopped) {
+        if (result == 0 && follower->status.stx_size < follower->buffer.start + follower->buffer.count) {
+            begin_anew(follower, source);
+            source->dirty = true;
+        }
+        if (source->dirty)
+            tail_read_more(follower);
+        else
+            tail_read_step(follower);
+    }
+    tail_end(follower->tail);
+}
+
+/* Keeps the file's first bytes as they come by. */
+static void note_first(struct tail_source *source, const char *bytes, size_t count, uint64_t offset)
+{
+    if (offset > source->first_count || source->first_count == POSITION_FIRST_BYTES || offset + count <= source->first_count)
+        return;
+    size_t skipped = (size_t)(source->first_count - offset);
+    size_t taken = count - skipped;
+    if (taken > POSITION_FIRST_BYTES - source->first_count)
+        taken = POSITION_FIRST_BYTES - source->first_count;
+    memcpy(source->first + source->first_count, bytes + skipped, taken);
+    source->first_count += (uint32_t)taken;
+}
+
+static void bytes_read(struct hark_op *op, int64_t count)
+{
+    struct tail_follower *follower = hark_container_of(op, struct tail_follower, read);
+    struct tail_buffer *buffer = &follower->buffer;
+    struct tail *tail = follower->tail;
+    if (tail->closing || follower->stopped) {
+        /* it ends here */
+    } else if (count < 0) {
+        cannot_read(follower, count);
+    } else if (count == 0 && buffer->start + buffer->count > 0) {
+        tail_begin(tail);
+        hark_statx(tail->loop, &follower->read, follower->reading->fd, "", AT_EMPTY_PATH, STATX_SIZE, &follower->status,
+                   length_known);
+    } else {
+        size_t asked = buffer->room - buffer->count;
+        note_first(follower->reading, buffer->block + SPLIT_MARK_BYTES_MAX + buffer->count, (size_t)count,
+                   buffer->start + buffer->count);
+        buffer->count += (size_t)count;
+        if ((size_t)count == asked)
+            follower->reading->dirty = true; /* there may be more */
+        tail_read_step(follower);
+    }
+    tail_end(tail);
+}
+
+/* Moves what is left to the front, and gives it more room where it fills the block. Fails: -ENOMEM. */
+static int make_room(struct tail_buffer *buffer)
+{
+    char *bytes = buffer->block ? buffer->block + SPLIT_MARK_BYTES_MAX : NULL;
+    if (buffer->at > 0) {
+        memmove(bytes, bytes + buffer->at, buffer->count - buffer->at);
+        buffer->start += buffer->at;
+        buffer->count -= buffer->at;
+        buffer->at = 0;
+    }
+    size_t room = buffer->room ? buffer->room : TAIL_BUFFER_FIRST;
+    if (buffer->room && buffer->count > buffer->room / 2)
+        room = 2 * buffer->room;
+    if (room > TAIL_BUFFER_MAX)
+        room = TAIL_BUFFER_MAX;
+    if (room == buffer->room)
+        return 0;
+    char *larger = realloc(buffer->block, room + SPLIT_MARK_BYTES_MAX);
+    if (!larger)
+        return buffer->room > buffer->count ? 0 : -ENOMEM;
+    buffer->block = larger;
+    buffer->room = room;
+    return 0;
+}
+
+static void read_bytes(struct tail_follower *follower)
+{
+    struct tail_buffer *buffer = &follower->buffer;
+    struct tail_source *source = follower->reading;
+    if (buffer->source != source) {
+        buffer->source = source;
+        buffer->start = source->offset;
+        buffer->at = buffer->count = 0;
+    }
+    if (make_room(buffer)) {
+        cannot_read(follower, -ENOMEM);
+        return;
+    }
+    tail_begin(follower->tail);
+    hark_read(follower->tail->loop, &follower->read, source->fd, buffer->block + SPLIT_MARK_BYTES_MAX + buffer->count,
+              buffer->room - buffer->count, (int64_t)(buffer->start + buffer->count), bytes_read);
+}
+
+static void first_read(struct hark_op *op, int64_t count)
+{
+    struct tail_follower *follower = hark_container_of(op, struct tail_follower, read);
+    struct tail_source *source = follower->reading;
+    if (follower->tail->closing || follower->stopped) {
+        /* it ends here */
+    } else if (count < 0) {
+        cannot_read(follower, count);
+    } else {
+        if (count < source->first_count || memcmp(follower->check, source->first, source->first_count) != 0)
+            begin_anew(follower, source);
+        read_bytes(follower);
+    }
+    tail_end(follower->tail);
+}
+
+void tail_read_more(struct tail_follower *follower)
+{
+    struct tail_source *source = follower->reading;
+    source->dirty = false;
+    if (source->first_count == 0)
+        return read_bytes(follower);
+    tail_begin(follower->tail);
+    hark_read(follower->tail->loop, &follower->read, source->fd, follower->check, source->first_count, 0, first_read);
+}
+
+void tail_read_step(struct tail_follower *follower)
+{
+    struct tail_source *source = follower->reading;
+    if (tail_publish(follower))
+        return;
+    if (follower->stopped || follower->tail->closing)
+        return;
+    if (source->dirty)
+        return tail_read_more(follower);
+    if (source->leaving) {
+        tail_source_close(source);
+        return at_end(follower);
+    }
+    at_end(follower);
+}
+
+/* The oldest file that may have something. */
+static struct tail_source *choose(struct tail_follower *follower)
+{
+    for (struct tail_source *source = follower->oldest; source; source = source->newer)
+        if (source->dirty || source->leaving)
+            return source;
+    return NULL;
+}
+
+/* Gives back what only a burst needed. */
+static void shrink(struct tail_buffer *buffer)
+{
+    if (buffer->room <= TAIL_BUFFER_FIRST || buffer->count > buffer->at)
+        return;
+    free(buffer->block);
+    *buffer = (struct tail_buffer){.source = NULL};
+}
+
+void tail_read_pump(struct tail_follower *follower)
+{
+    if (follower->busy || !follower->ready || follower->stopped || follower->tail->closing)
+        return;
+    struct tail_source *source = choose(follower);
+    if (!source) {
+        shrink(&follower->buffer);
+        follower->state = follower->current ? "following" : "waiting for the file";
+        return;
+    }
+    follower->state = "reading";
+    follower->busy = true;
+    follower->reading = source;
+    tail_read_more(follower);
+}

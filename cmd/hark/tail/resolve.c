@@ -1,0 +1,251 @@
+/* resolve.c - walks a path as the kernel would, one name after the other, because each step wants a watch.
+ *
+ * A directory is watched for the fate of one name in it only where that name is expected to change: other directories, such
+ * as a busy /tmp on the way, are watched for their own moving and removal alone, which costs nothing while they stay.
+ */
+#include "tail/resolve.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+    LINKS_MAX = 40,
+    SELF_EVENTS = IN_MOVE_SELF | IN_DELETE_SELF,
+    NAME_EVENTS = IN_CREATE | IN_MOVED_TO | IN_DELETE | IN_MOVED_FROM,
+    FILE_EVENTS = IN_MODIFY | IN_MOVE_SELF,
+};
+
+struct walk {
+    int inotify;
+    struct resolution *found;
+    char at[PATH_MAX];   /* the directory that was reached; "" is the root */
+    char rest[PATH_MAX]; /* the names that are left */
+    char name[NAME_MAX + 1];
+    unsigned links;
+};
+
+/* Notes a watch, or the first trouble in setting one. */
+static void add_watch(struct walk *walk, uint32_t events, const char *name)
+{
+    struct resolution *found = walk->found;
+    int watch = inotify_add_watch(walk->inotify, *walk->at ? walk->at : "/", events | IN_ONLYDIR | IN_MASK_ADD);
+    if (watch < 0 || found->count == RESOLVE_WATCHES_MAX) {
+        /* A directory that may be passed but not read (EACCES) cannot be watched; then its fate is not noticed. */
+        if (!found->trouble && !(errno == EACCES && *name == '\0'))
+            found->trouble = watch < 0 ? -errno : -ENAMETOOLONG;
+        return;
+    }
+    struct resolve_watch *entry = &found->watches[found->count++];
+    entry->watch = watch;
+    snprintf(entry->name, sizeof entry->name, "%s", name);
+}
+
+/* Takes the next name off the rest. Gives: 1 a name; 0 there is none. Fails: -ENAMETOOLONG. */
+static int take_name(struct walk *walk)
+{
+    char *begin = walk->rest + strspn(walk->rest, "/");
+    size_t count = strcspn(begin, "/");
+    if (count == 0)
+        return 0;
+    if (count > NAME_MAX)
+        return -ENAMETOOLONG;
+    memcpy(walk->name, begin, count);
+    walk->name[count] = '\0';
+    memmove(walk->rest, begin + count, strlen(begin + count) + 1);
+    return 1;
+}
+
+static bool is_last(const struct walk *walk)
+{
+    return walk->rest[strspn(walk->rest, "/")] == '\0';
+}
+
+/* Puts directory and name together. Fails: -ENAMETOOLONG. */
+static int join(const struct walk *walk, char *path)
+{
+    int length = snprintf(path, PATH_MAX, "%s/%s", walk->at, walk->name);
+    return length < PATH_MAX ? 0 : -ENAMETOOLONG;
+}
+
+/* Puts what a symbolic link holds in front of the rest. */
+static int follow_link(struct walk *walk, const char *path)
+{
+    char target[PATH_MAX];
+    char rest[PATH_MAX];
+    if (++walk->links > LINKS_MAX)
+        return -ELOOP;
+    ssize_t count = readlink(path, target, sizeof target - 1);
+    if (count < 0)
+        return -errno;
+    target[count] = '\0';
+    if (*target == '/')
+        walk->at[0] = '\0';
+    if (snprintf(rest, sizeof rest, "%s/%s", target, walk->rest) >= (int)sizeof rest)
+        return -ENAMETOOLONG;
+    memcpy(walk->rest, rest, sizeof rest);
+    return 0;
+}
+
+/* Watches an open file: by its descriptor, so that it is that very file. Gives: the watch. Fails: a negative errno. */
+static int watch_file(int inotify, int fd, const char *path)
+{
+    char name[32];
+    snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
+    int watch = inotify_add_watch(inotify, name, FILE_EVENTS | IN_MASK_ADD);
+    if (watch < 0 && errno == ENOENT) /* no /proc here */
+        watch = inotify_add_watch(inotify, path, FILE_EVENTS | IN_MASK_ADD);
+    return watch < 0 ? -errno : watch;
+}
+
+/* Opens what stands at the end of the way. Gives: the descriptor. Fails: a negative errno. */
+static int open_file(struct walk *walk, const char *path)
+{
+    struct resolution *found = walk->found;
+    struct stat status;
+    /* Non-blocking, so that a pipe without a writer does not hold up the thread; regular files do not mind. */
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    int error = fstat(fd, &status) ? -errno : S_ISREG(status.st_mode) ? 0 : S_ISDIR(status.st_mode) ? -EISDIR : -EINVAL;
+    if (error) {
+        close(fd);
+        return error;
+    }
+    found->device = status.st_dev;
+    found->inode = status.st_ino;
+    found->watch = watch_file(walk->inotify, fd, path);
+    return fd;
+}
+
+/* Goes into a directory that is not expected to change. Gives: false where there is none, or it went meanwhile. */
+static bool enter_directory(struct walk *walk, const char *path)
+{
+    char before[PATH_MAX];
+    struct stat status;
+    if (lstat(path, &status) || !S_ISDIR(status.st_mode))
+        return false;
+    memcpy(before, walk->at, sizeof before);
+    memcpy(walk->at, path, strlen(path) + 1);
+    add_watch(walk, SELF_EVENTS, "");
+    if (lstat(path, &status) == 0 && S_ISDIR(status.st_mode))
+        return true;
+    memcpy(walk->at, before, sizeof before);
+    return false;
+}
+
+/* One name further. Gives: 0 go on; above 0 the file's descriptor, plus one. Fails: a negative errno: the way ends here. */
+static int step(struct walk *walk)
+{
+    char path[PATH_MAX];
+    struct stat status;
+    int taken = take_name(walk);
+    if (taken <= 0)
+        return taken < 0 ? taken : -EISDIR;
+    if (strcmp(walk->name, ".") == 0)
+        return 0;
+    if (strcmp(walk->name, "..") == 0) {
+        char *slash = strrchr(walk->at, '/');
+        if (slash)
+            *slash = '\0';
+        return 0;
+    }
+    int error = join(walk, path);
+    if (error)
+        return error;
+    if (!is_last(walk) && enter_directory(walk, path))
+        return 0;
+    add_watch(walk, NAME_EVENTS, walk->name);
+    if (lstat(path, &status))
+        return -errno;
+    if (S_ISLNK(status.st_mode))
+        return follow_link(walk, path);
+    if (!is_last(walk)) {
+        if (!S_ISDIR(status.st_mode))
+            return -ENOTDIR;
+        memcpy(walk->at, path, strlen(path) + 1); /* it came between the two looks */
+        return 0;
+    }
+    int fd = open_file(walk, path);
+    if (fd == -EACCES)
+        add_watch(walk, IN_ATTRIB, walk->name); /* to be told of a chmod */
+    return fd < 0 ? fd : fd + 1;
+}
+
+void resolve_path(int inotify, const char *path, struct resolution *out_resolution)
+{
+    struct walk walk = {.inotify = inotify, .found = out_resolution};
+    int found = 0;
+    memset(out_resolution, 0, sizeof *out_resolution);
+    snprintf(walk.rest, sizeof walk.rest, "%s", path);
+    while (found == 0)
+        found = step(&walk);
+    out_resolution->fd = found > 0 ? found - 1 : found;
+}
+
+/* Whether an open file is the one of a place: its number, its length and its beginning. */
+static bool is_place(int fd, const struct position_place *place, struct resolve_file *file)
+{
+    struct stat status;
+    if (fstat(fd, &status) || !S_ISREG(status.st_mode) || status.st_ino != place->inode ||
+        (uint64_t)status.st_size < place->offset)
+        return false;
+    file->device = status.st_dev;
+    return pread(fd, file->first, place->first_count, 0) == (ssize_t)place->first_count &&
+           position_hash(file->first, place->first_count) == place->first_hash;
+}
+
+/* Opens one name in a directory, where it is the file of the place. Gives: true and *file. */
+static bool open_place(int inotify, int directory, const char *name, const struct position_place *place,
+                       struct resolve_file *file)
+{
+    int fd = openat(directory, name, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    if (!is_place(fd, place, file)) {
+        close(fd);
+        return false;
+    }
+    file->fd = fd;
+    file->watch = watch_file(inotify, fd, name);
+    return true;
+}
+
+/* Looks through the directory of a path for the place's number. */
+static bool search_directory(int inotify, const char *path, const struct position_place *place, struct resolve_file *file)
+{
+    char directory_path[PATH_MAX];
+    bool found = false;
+    snprintf(directory_path, sizeof directory_path, "%s", path);
+    char *slash = strrchr(directory_path, '/');
+    if (!slash)
+        return false;
+    slash[slash == directory_path ? 1 : 0] = '\0';
+    DIR *directory = opendir(directory_path);
+    if (!directory)
+        return false;
+    for (struct dirent *entry = readdir(directory); entry && !found; entry = readdir(directory))
+        if (entry->d_ino == place->inode && (entry->d_type == DT_REG || entry->d_type == DT_UNKNOWN))
+            found = open_place(inotify, dirfd(directory), entry->d_name, place, file);
+    closedir(directory);
+    return found;
+}
+
+void resolve_place(int inotify, const char *path, const struct position_place *place, struct resolve_file *out_file)
+{
+    char real[PATH_MAX];
+    bool found = open_place(inotify, AT_FDCWD, path, place, out_file) || search_directory(inotify, path, place, out_file);
+    /* Behind a symbolic link, the file's own directory is another one. */
+    if (!found && realpath(path, real))
+        found = search_directory(inotify, real, place, out_file);
+    if (!found)
+        out_file->fd = -ENOENT;
+}

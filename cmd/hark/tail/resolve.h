@@ -1,0 +1,50 @@
+/* resolve.h - from a path to the file that stands there now, and the watches that tell when that may have changed.
+ *
+ * Every function here blocks: they run on the work pool.
+ */
+#ifndef TAIL_RESOLVE_H
+#define TAIL_RESOLVE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "tail/position.h"
+
+enum { RESOLVE_WATCHES_MAX = 64, RESOLVE_NAME_BYTES = 256 };
+
+/* A watch on a directory on the way to the file. */
+struct resolve_watch {
+    int watch;
+    char name[RESOLVE_NAME_BYTES]; /* of the entry that matters; "": the directory itself, whether it stays where it is */
+};
+
+/* What a path leads to. */
+struct resolution {
+    int fd;      /* the file, open for reading; or a negative errno */
+    int watch;   /* of the file; or a negative errno */
+    int trouble; /* the first errno of a watch on the way that could not be had; 0: none */
+    uint64_t device, inode;
+    unsigned count;
+    struct resolve_watch watches[RESOLVE_WATCHES_MAX];
+};
+
+/* Walks a path, watching on the way: each directory whether it is moved or removed; each one in which the next name is a symbolic
+ * link, the file, or missing, whether that name changes. What is missing is so waited for in its nearest existing directory.
+ * Each watch is set before what it guards is looked at: so nothing can change unseen.
+ * Takes: an absolute path; the descriptor of inotify. Gives: *out_resolution; its fd is the caller's to close. */
+void resolve_path(int inotify, const char *path, struct resolution *out_resolution);
+
+/* A file that was found again. */
+struct resolve_file {
+    int fd; /* open for reading; or a negative errno */
+    int watch;
+    uint64_t device;
+    char first[POSITION_FIRST_BYTES]; /* as many of its first bytes as the place knows */
+};
+
+/* Opens the file of a place again: at the path, or where rotation has put it: in the same directory under another name.
+ * Takes: as resolve_path. Gives: *out_file; its fd is the caller's to close; -ENOENT it is gone, or another file has its number.
+ */
+void resolve_place(int inotify, const char *path, const struct position_place *place, struct resolve_file *out_file);
+
+#endif

@@ -1,0 +1,267 @@
+/* source.c - which files of a follower are open.
+ *
+ * One stands at the path, or none. A file that no longer does is kept, read, and let go once it has not grown for a while:
+ * whoever wrote to it goes on doing so until told of the rotation, and may be one of many. The list is in the order
+ * in which the files stood at the path.
+ */
+#include "tail/state.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+int tail_source_add(struct tail_follower *follower, int fd, int watch, uint64_t device, uint64_t inode,
+                    struct tail_source **out_source)
+{
+    struct tail_source **link = &follower->oldest;
+    if (follower->source_count == POSITION_PLACES_MAX)
+        return -ENOSPC;
+    struct tail_source *source = calloc(1, sizeof *source);
+    if (!source)
+        return -ENOMEM;
+    *source =
+        (struct tail_source){.follower = follower, .fd = fd, .watch = watch, .device = device, .inode = inode, .dirty = true};
+    while (*link)
+        link = &(*link)->newer;
+    *link = source;
+    follower->source_count++;
+    *out_source = source;
+    return 0;
+}
+
+static void unlink_source(struct tail_source *source)
+{
+    struct tail_source **link = &source->follower->oldest;
+    while (*link != source)
+        link = &(*link)->newer;
+    *link = source->newer;
+    source->newer = NULL;
+}
+
+static void source_closed(struct hark_op *op, int64_t result)
+{
+    struct tail_source *source = hark_container_of(op, struct tail_source, close);
+    struct tail *tail = source->follower->tail;
+    (void)result;
+    struct tail_follower *follower = source->follower;
+    tail_drop_watch(tail, source->watch);
+    free(source);
+    if (follower->resolve_wanted && !hark_op_active(&follower->resolve)) {
+        follower->resolve_wanted = false;
+        tail_source_resolve(follower);
+    }
+    tail_trim_watches(tail);
+    tail_end(tail);
+}
+
+void tail_source_close(struct tail_source *source)
+{
+    struct tail_follower *follower = source->follower;
+    if (follower->current && !source->newer)
+        follower->current = false;
+    if (follower->buffer.source == source)
+        follower->buffer.source = NULL;
+    if (follower->reading == source)
+        follower->reading = NULL;
+    unlink_source(source);
+    follower->source_count--;
+    tail_begin(follower->tail);
+    hark_close(follower->tail->loop, &source->close, source->fd, source_closed);
+}
+
+void tail_source_positions(const struct tail_follower *follower, struct position *out_position)
+{
+    struct position position = {.source = -1};
+    for (const struct tail_source *source = follower->oldest; source; source = source->newer)
+        position.places[position.count++] = (struct position_place){
+            .inode = source->inode,
+            .offset = source->offset,
+            .part = source->part,
+            .first_count = source->first_count,
+            .first_hash = position_hash(source->first, source->first_count),
+        };
+    *out_position = position;
+}
+
+/* ---- letting go ---- */
+
+/* Whether it stands at the path. */
+static bool is_current(const struct tail_source *source)
+{
+    return source->follower->current && !source->newer;
+}
+
+static void let_go(struct hark_op *op, int64_t result)
+{
+    struct tail_follower *follower = hark_container_of(op, struct tail_follower, let_go);
+    struct tail *tail = follower->tail;
+    if (result == 0 && !tail->closing && !follower->stopped) {
+        for (struct tail_source *source = follower->oldest; source; source = source->newer)
+            if (!is_current(source) && hark_now(tail->loop) - source->left_ns >= tail->let_go_ns)
+                source->leaving = true;
+        tail_source_arm(follower);
+        tail_read_pump(follower);
+    }
+    tail_end(tail);
+}
+
+void tail_source_arm(struct tail_follower *follower)
+{
+    struct tail *tail = follower->tail;
+    uint64_t earliest = HARK_NEVER;
+    for (const struct tail_source *source = follower->oldest; source; source = source->newer)
+        if (!is_current(source) && !source->leaving && source->left_ns < earliest)
+            earliest = source->left_ns;
+    if (earliest == HARK_NEVER || hark_op_active(&follower->let_go) || tail->closing)
+        return;
+    tail_begin(tail);
+    hark_sleep_until(tail->loop, &follower->let_go, earliest + tail->let_go_ns, let_go);
+}
+
+/* ---- what stands at the path ---- */
+
+/* The newest is no longer at the path. */
+static void retire_current(struct tail_follower *follower)
+{
+    for (struct tail_source *source = follower->oldest; source; source = source->newer)
+        if (is_current(source))
+            source->left_ns = hark_now(follower->tail->loop);
+    follower->current = false;
+}
+
+static struct tail_source *find_source(const struct tail_follower *follower, uint64_t device, uint64_t inode)
+{
+    struct tail_source *source = follower->oldest;
+    while (source && (source->device != device || source->inode != inode))
+        source = source->newer;
+    return source;
+}
+
+/* Puts a source that is open already to the end of the list: it stands at the path again. */
+static void make_newest(struct tail_follower *follower, struct tail_source *source)
+{
+    struct tail_source **link = &follower->oldest;
+    unlink_source(source);
+    while (*link)
+        link = &(*link)->newer;
+    *link = source;
+    source->leaving = false;
+    source->dirty = true;
+    follower->current = true;
+}
+
+/* Another file stands at the path. Gives: 0. Fails: as tail_source_add. */
+static int take_new(struct tail_follower *follower, struct resolution *found)
+{
+    struct tail_source *source;
+    bool rotated = follower->oldest != NULL || follower->rotations > 0;
+    retire_current(follower);
+    int error = tail_source_add(follower, found->fd, found->watch, found->device, found->inode, &source);
+    if (error)
+        return error;
+    found->fd = -1;
+    follower->current = true;
+    if (rotated) {
+        follower->rotations++;
+        tail_tell(follower, LOG_NOTE, "another file stands there now: finishing the old one, then reading it");
+    }
+    return 0;
+}
+
+/* Says what is wrong with the way to the file, once. */
+static void tell_trouble(struct tail_follower *follower, const struct resolution *found)
+{
+    int trouble = found->trouble ? found->trouble : found->fd >= 0 && found->watch < 0 ? found->watch : found->fd;
+    if (trouble >= 0)
+        trouble = 0;
+    if (trouble == follower->told)
+        return;
+    follower->told = trouble;
+    if (trouble == -ENOSPC)
+        tail_tell(follower, LOG_WARNING,
+                  "cannot watch it: no inotify watch is left (sysctl -w fs.inotify.max_user_watches=65536)");
+    else if (trouble == -EINVAL)
+        tail_tell(follower, LOG_WARNING, "is no regular file: waiting for one");
+    else if (trouble == -ENOENT)
+        tail_tell(follower, LOG_NOTE, "is not there: waiting for it");
+    else if (trouble)
+        tail_tell(follower, LOG_WARNING, "cannot follow it: %s: waiting for a change", hark_error_text(trouble));
+}
+
+/* A walk has ended. Its watches replace the last walk's. */
+static void adopt(struct tail_follower *follower)
+{
+    struct resolution *found = follower->resolving;
+    follower->resolving = follower->resolution;
+    follower->resolution = found;
+    for (unsigned i = 0; i < follower->resolving->count; i++)
+        tail_drop_watch(follower->tail, follower->resolving->watches[i].watch);
+    follower->resolving->count = 0;
+    tell_trouble(follower, found);
+    if (found->fd < 0) {
+        retire_current(follower);
+    } else {
+        struct tail_source *known = find_source(follower, found->device, found->inode);
+        int error = 0;
+        if (!known)
+            error = take_new(follower, found);
+        else if (!is_current(known)) {
+            retire_current(follower);
+            make_newest(follower, known);
+        }
+        if (error == -ENOSPC && follower->oldest)
+            follower->oldest->leaving = true; /* make place; the path is walked again when it is gone */
+        follower->resolve_wanted |= error != 0;
+    }
+    tail_source_arm(follower);
+    tail_read_pump(follower);
+}
+
+static void resolved(struct hark_op *op, int64_t result)
+{
+    struct tail_follower *follower = hark_container_of(op, struct tail_follower, resolve);
+    struct tail *tail = follower->tail;
+    tail->resolving--;
+    if (result < 0) { /* no thread, or cancelled before it began */
+        if (!tail->closing)
+            tail_tell(follower, LOG_WARNING, "cannot look at its path: %s", hark_error_text(result));
+    } else {
+        bool wanted = follower->resolve_wanted;
+        follower->resolve_wanted = false;
+        if (tail->closing || follower->stopped) {
+            if (follower->resolving->fd >= 0)
+                close(follower->resolving->fd);
+        } else {
+            adopt(follower);
+            if (follower->resolution->fd >= 0) /* it is known already, or there was no place for it */
+                close(follower->resolution->fd);
+            follower->resolution->fd = -1;
+            if (wanted)
+                tail_source_resolve(follower);
+        }
+    }
+    tail_trim_watches(tail);
+    tail_end(tail);
+}
+
+static int64_t walk_path(struct hark_op *op)
+{
+    struct tail_follower *follower = hark_container_of(op, struct tail_follower, resolve);
+    resolve_path(follower->tail->inotify, follower->path, follower->resolving);
+    return 0;
+}
+
+void tail_source_resolve(struct tail_follower *follower)
+{
+    struct tail *tail = follower->tail;
+    if (tail->closing || follower->stopped || !follower->ready)
+        return;
+    if (hark_op_active(&follower->resolve)) {
+        follower->resolve_wanted = true;
+        return;
+    }
+    tail->resolving++;
+    tail_begin(tail);
+    hark_work(tail->loop, &follower->resolve, walk_path, resolved);
+}

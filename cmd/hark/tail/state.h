@@ -1,0 +1,198 @@
+/* state.h - the tail as its own files see it, and who of them looks after which part.
+ *
+ *     tail.c     opening and closing, inotify
+ *     start.c    where publishing stood when the process ended
+ *     source.c   which files are open: the one at the path, and older ones that are being finished
+ *     read.c     from a file into the buffer
+ *     publish.c  from the buffer into the stream
+ *
+ * Everything that is under way is counted (tail_begin, tail_end): a tail that is closing is gone when the count is 0.
+ */
+#ifndef TAIL_STATE_H
+#define TAIL_STATE_H
+
+#include "tail/position.h"
+#include "tail/resolve.h"
+#include "tail/split.h"
+#include "tail/tail.h"
+
+#include <stdbool.h>
+#include <sys/stat.h>
+
+enum {
+    TAIL_BATCH_LINES = 512,
+    TAIL_BUFFER_FIRST = 64 * 1024,     /* kept for each file that has ever had a line */
+    TAIL_BUFFER_MAX = 2 * 1024 * 1024, /* holds the longest line; given back after */
+    TAIL_INOTIFY_BYTES = 16 * 1024,
+};
+
+/* An open file. The last in a follower's list stands at the path, where `current` says so; the others are older. */
+struct tail_source {
+    struct tail_source *newer;
+    struct tail_follower *follower;
+    struct hark_op close;
+    int fd;
+    int watch;
+    uint64_t device, inode;
+    uint64_t offset;  /* of the first byte that is not published */
+    uint64_t skip;    /* units that the last process has published */
+    uint64_t left_ns; /* when it was no longer at the path, or has grown after that */
+    uint32_t part;    /* parts of the line at the offset that are published */
+    uint32_t first_count;
+    bool dirty;   /* it may have grown */
+    bool leaving; /* to be let go once it is read to its end */
+    char first[POSITION_FIRST_BYTES];
+};
+
+/* What was read and is not published. Before `bytes + at` there is always room for a part's mark. */
+struct tail_buffer {
+    struct tail_source *source; /* whose bytes they are */
+    char *block;
+    size_t room;    /* of the block behind the mark's room */
+    size_t at;      /* what is published ends here */
+    size_t count;   /* what was read ends here */
+    uint64_t start; /* the offset in the file of the first */
+};
+
+/* A line on its way. */
+struct tail_line {
+    struct hub_publish publish;
+    struct tail_follower *follower;
+    const char *bytes;
+    size_t count;
+    struct split_unit unit;
+    int64_t result;
+};
+
+/* The lines that are being published, and the record before them. */
+struct tail_batch {
+    struct tail_follower *follower;
+    struct log_append record;
+    int64_t record_result;
+    size_t record_count;
+    char record_text[POSITION_TEXT_BYTES];
+    uint32_t count;
+    uint32_t waiting; /* answers still to come, the record's too */
+    bool final;       /* its source is done with it */
+    bool again;       /* it is sent a second time: lines of it, or all, are published, but not its record or others */
+    uint64_t retry_ns;
+    struct tail_line lines[TAIL_BATCH_LINES];
+};
+
+/* One path that is followed. */
+struct tail_follower {
+    struct tail *tail;
+    char *path; /* absolute */
+    char *stream_name;
+    char private_name[32];
+    struct hub_stream *stream;
+
+    struct hark_op resolve;
+    struct resolution *resolution; /* the last one; its fd is handed over to a source */
+    struct resolution *resolving;
+    bool resolve_wanted;
+    int told; /* the last trouble with the path that was reported */
+
+    struct tail_source *oldest;
+    unsigned source_count;
+    bool current; /* the newest source stands at the path */
+
+    bool busy; /* a source is being read, or a batch published */
+    struct tail_source *reading;
+    struct hark_op read;
+    struct statx status;
+    char check[POSITION_FIRST_BYTES];
+    struct tail_buffer buffer;
+    struct tail_batch *batch;
+    struct hark_op retry;
+    struct hark_op let_go;
+
+    int slot_fd;
+    unsigned slot_next;
+    bool slot_writing, slot_wanted;
+    uint64_t slot_id;
+    struct hark_op slot_op;
+    char slot[POSITION_SLOT_BYTES];
+
+    struct tail_start *start; /* while it is being found out where to begin */
+    bool ready;
+    bool stopped; /* for good, after an error */
+    const char *state;
+    uint64_t lines, bytes, split, rotations, truncations;
+};
+
+struct tail {
+    struct hark_loop *loop;
+    struct hub *hub;
+    struct log *log;
+    log_report *report;
+    void *report_context;
+    char *directory;
+    uint64_t let_go_ns;
+    struct tail_follower *followers;
+    size_t count;
+    int inotify;
+    struct hark_op watch;
+    struct hark_op close;
+    struct hark_op settle;
+    unsigned resolving; /* walks on the pool, which may be adding watches */
+    int *stale;         /* watches that may be used by nothing any more */
+    size_t stale_count, stale_room;
+    uint64_t under_way;
+    bool closing;
+    bool emptied; /* nothing is read or published any more */
+    void (*closed)(void *context);
+    void *closed_context;
+    char events[TAIL_INOTIFY_BYTES] __attribute__((aligned(8)));
+};
+
+/* tail.c: something begins that calls back, something has; after the end the tail may be gone. */
+void tail_begin(struct tail *tail);
+void tail_end(struct tail *tail);
+
+/* tail.c: tells a person about a follower. */
+__attribute__((format(printf, 3, 4))) void tail_tell(const struct tail_follower *follower, enum log_severity severity,
+                                                     const char *format, ...);
+
+/* tail.c: gives up a follower for good; reported by the caller. */
+void tail_stop(struct tail_follower *follower, const char *state);
+
+/* tail.c: removes a watch, once it is sure that nothing uses it any more. */
+void tail_drop_watch(struct tail *tail, int watch);
+void tail_trim_watches(struct tail *tail);
+
+/* start.c: finds out where to begin, then lets the follower be ready and resolves its path. */
+void tail_start_begin(struct tail_follower *follower);
+
+/* source.c: walks the path again, soon. */
+void tail_source_resolve(struct tail_follower *follower);
+
+/* source.c: adds an open file as the newest. Fails: -ENOMEM, -ENOSPC too many; fd is then still the caller's. */
+int tail_source_add(struct tail_follower *follower, int fd, int watch, uint64_t device, uint64_t inode,
+                    struct tail_source **out_source);
+
+/* source.c: closes a file that is done. */
+void tail_source_close(struct tail_source *source);
+
+/* source.c: the position before or after what is at hand. */
+void tail_source_positions(const struct tail_follower *follower, struct position *out_position);
+
+/* source.c: sees to it that old files are let go in time. */
+void tail_source_arm(struct tail_follower *follower);
+
+/* read.c: goes on with whatever there is to read. */
+void tail_read_pump(struct tail_follower *follower);
+
+/* read.c: the buffer is used up as far as it goes: reads on, or ends this turn of the source. */
+void tail_read_more(struct tail_follower *follower);
+
+/* read.c: publishes what the buffer holds, or reads on. */
+void tail_read_step(struct tail_follower *follower);
+
+/* publish.c: publishes units from the buffer. Gives: false where the buffer holds none. */
+bool tail_publish(struct tail_follower *follower);
+
+/* publish.c: writes the position beside the log, after the batch of record `id`. */
+void tail_publish_slot(struct tail_follower *follower, uint64_t id);
+
+#endif

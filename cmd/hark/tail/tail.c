@@ -1,0 +1,354 @@
+/* tail.c - the tail as a whole: opening and closing it, and what inotify tells.
+ *
+ * One inotify descriptor serves all files. Its watches are by inode, so files in one directory share one: an event is offered to
+ * every follower. What an event means is not read out of it, but only where to look: at a file, or at the way to it.
+ */
+#include "tail/state.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include "wire/name.h"
+
+static const uint64_t let_go_default_ns = 60ULL * 1000 * 1000 * 1000;
+
+/* ---- for all files of the tail ---- */
+
+void tail_tell(const struct tail_follower *follower, enum log_severity severity, const char *format, ...)
+{
+    char text[768];
+    va_list arguments;
+    if (!follower->tail->report)
+        return;
+    int length = snprintf(text, sizeof text, "--tail %s: ", follower->path);
+    if (length < 0 || (size_t)length >= sizeof text)
+        length = 0;
+    va_start(arguments, format);
+    vsnprintf(text + length, sizeof text - (size_t)length, format, arguments);
+    va_end(arguments);
+    follower->tail->report(follower->tail->report_context, severity, text);
+}
+
+void tail_stop(struct tail_follower *follower, const char *state)
+{
+    follower->stopped = true;
+    follower->state = state;
+}
+
+/* ---- watches ---- */
+
+static bool watch_used(const struct tail *tail, int watch)
+{
+    for (size_t i = 0; i < tail->count; i++) {
+        const struct tail_follower *follower = &tail->followers[i];
+        for (const struct tail_source *source = follower->oldest; source; source = source->newer)
+            if (source->watch == watch)
+                return true;
+        for (unsigned w = 0; w < follower->resolution->count; w++)
+            if (follower->resolution->watches[w].watch == watch)
+                return true;
+    }
+    return false;
+}
+
+void tail_drop_watch(struct tail *tail, int watch)
+{
+    if (watch < 0)
+        return;
+    if (tail->stale_count == tail->stale_room) {
+        size_t room = tail->stale_room ? 2 * tail->stale_room : 16;
+        int *larger = reallocarray(tail->stale, room, sizeof *larger);
+        if (!larger)
+            return; /* the watch stays until the inode goes: it only costs a wake-up now and then */
+        tail->stale = larger;
+        tail->stale_room = room;
+    }
+    tail->stale[tail->stale_count++] = watch;
+}
+
+void tail_trim_watches(struct tail *tail)
+{
+    if (tail->resolving || tail->closing)
+        return; /* a walk may just have been given the same watch again */
+    for (size_t i = 0; i < tail->stale_count; i++)
+        if (!watch_used(tail, tail->stale[i]))
+            inotify_rm_watch(tail->inotify, tail->stale[i]);
+    tail->stale_count = 0;
+}
+
+/* ---- what inotify tells ---- */
+
+/* Offers an event to the files of a follower. */
+static void event_for_sources(struct tail_follower *follower, const struct inotify_event *event, bool *out_pump)
+{
+    for (struct tail_source *source = follower->oldest; source; source = source->newer) {
+        if (source->watch != event->wd)
+            continue;
+        if (event->mask & IN_MODIFY) {
+            source->left_ns = hark_now(follower->tail->loop);
+            *out_pump = source->dirty = true;
+        }
+    }
+}
+
+/* Whether the way to the file may have changed. While it is being walked, any change of names may concern it: the watches of
+ * that walk are not known yet. */
+static bool event_for_path(const struct tail_follower *follower, const struct inotify_event *event)
+{
+    const struct resolution *way = follower->resolution;
+    if (event->mask & IN_MOVE_SELF || (hark_op_active(&follower->resolve) && !(event->mask & (IN_MODIFY | IN_IGNORED))))
+        return true;
+    for (unsigned i = 0; i < way->count; i++) {
+        if (way->watches[i].watch != event->wd)
+            continue;
+        if (event->mask & (IN_DELETE_SELF | IN_UNMOUNT | IN_IGNORED))
+            return true;
+        if (event->len && strcmp(event->name, way->watches[i].name) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void handle_event(struct tail *tail, const struct inotify_event *event)
+{
+    bool overflow = (event->mask & IN_Q_OVERFLOW) != 0;
+    for (size_t i = 0; i < tail->count; i++) {
+        struct tail_follower *follower = &tail->followers[i];
+        bool pump = overflow;
+        for (struct tail_source *source = follower->oldest; overflow && source; source = source->newer)
+            source->dirty = true;
+        event_for_sources(follower, event, &pump);
+        if (overflow || event_for_path(follower, event))
+            tail_source_resolve(follower);
+        if (pump)
+            tail_read_pump(follower);
+    }
+}
+
+static void watch(struct tail *tail);
+
+static void events_read(struct hark_op *op, int64_t count)
+{
+    struct tail *tail = hark_container_of(op, struct tail, watch);
+    if (!tail->closing && count > 0) {
+        for (int64_t at = 0; at < count;) {
+            const struct inotify_event *event = (const void *)(tail->events + at);
+            handle_event(tail, event);
+            at += (int64_t)(sizeof *event + event->len);
+        }
+        watch(tail);
+    } else if (!tail->closing) {
+        for (size_t i = 0; i < tail->count; i++)
+            tail_tell(&tail->followers[i], LOG_ERROR, "inotify has failed: %s: it is not followed any more",
+                      hark_error_text(count));
+    }
+    tail_end(tail);
+}
+
+static void watch(struct tail *tail)
+{
+    tail_begin(tail);
+    hark_read(tail->loop, &tail->watch, tail->inotify, tail->events, sizeof tail->events, HARK_AT_POSITION, events_read);
+}
+
+/* ---- opening ---- */
+
+static void tail_free(struct tail *tail)
+{
+    for (size_t i = 0; i < tail->count; i++) {
+        struct tail_follower *follower = &tail->followers[i];
+        hub_stream_close(follower->stream);
+        free(follower->path);
+        free(follower->stream_name);
+        free(follower->resolution);
+        free(follower->resolving);
+        free(follower->batch);
+        free(follower->buffer.block);
+    }
+    free(tail->followers);
+    free(tail->directory);
+    free(tail->stale);
+    free(tail);
+}
+
+/* The path from the root on. Gives: memory of its own; NULL none is left. */
+static char *absolute_path(const char *path)
+{
+    char directory[PATH_MAX];
+    char *absolute;
+    if (*path == '/')
+        return strdup(path);
+    if (!getcwd(directory, sizeof directory) || asprintf(&absolute, "%s/%s", directory, path) < 0)
+        return NULL;
+    return absolute;
+}
+
+/* The stream of records, by path and stream: the same after a restart. */
+static void name_records(struct tail_follower *follower)
+{
+    char key[PATH_MAX + NAME_BYTES_MAX + 2];
+    int length = snprintf(key, sizeof key, "%s=%s", follower->path, follower->stream_name);
+    snprintf(follower->private_name, sizeof follower->private_name, ".tail-%016" PRIx64,
+             position_hash(key, length < (int)sizeof key ? (size_t)length : sizeof key - 1));
+}
+
+static int follower_init(struct tail *tail, struct tail_follower *follower, const struct tail_file *file)
+{
+    follower->tail = tail;
+    follower->slot_fd = -1;
+    follower->path = absolute_path(file->path);
+    follower->stream_name = strdup(file->stream);
+    follower->resolution = calloc(1, sizeof *follower->resolution);
+    follower->resolving = calloc(1, sizeof *follower->resolving);
+    if (!follower->path || !follower->stream_name || !follower->resolution || !follower->resolving)
+        return -ENOMEM;
+    name_records(follower);
+    for (const struct tail_follower *other = tail->followers; other < follower; other++)
+        if (strcmp(other->private_name, follower->private_name) == 0)
+            return -EINVAL;
+    return hub_stream_open(tail->hub, file->stream, strlen(file->stream), &follower->stream);
+}
+
+int tail_open(struct hark_loop *loop, struct hub *hub, struct log *log, const struct tail_options *options,
+              struct tail **out_tail)
+{
+    struct tail *tail = calloc(1, sizeof *tail);
+    if (!tail)
+        return -ENOMEM;
+    tail->loop = loop;
+    tail->hub = hub;
+    tail->log = log;
+    tail->report = options->report;
+    tail->report_context = options->report_context;
+    tail->let_go_ns = options->let_go_ns ? options->let_go_ns : let_go_default_ns;
+    tail->inotify = -1;
+    tail->directory = strdup(options->directory ? options->directory : ".");
+    tail->followers = calloc(options->count ? options->count : 1, sizeof *tail->followers);
+    int error = tail->directory && tail->followers ? 0 : -ENOMEM;
+    for (size_t i = 0; i < options->count && !error; i++) {
+        tail->count++;
+        error = follower_init(tail, &tail->followers[i], &options->files[i]);
+    }
+    if (!error && tail->count) {
+        tail->inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+        error = tail->inotify < 0 ? -errno : 0;
+    }
+    if (error) {
+        tail_free(tail);
+        return error;
+    }
+    if (tail->count)
+        watch(tail);
+    for (size_t i = 0; i < tail->count; i++)
+        tail_start_begin(&tail->followers[i]);
+    *out_tail = tail;
+    return 0;
+}
+
+/* ---- closing ---- */
+
+void tail_begin(struct tail *tail)
+{
+    tail->under_way++;
+}
+
+static void nothing_left(struct tail *tail)
+{
+    void (*closed)(void *context) = tail->closed;
+    void *context = tail->closed_context;
+    tail_free(tail);
+    closed(context);
+}
+
+static void slot_closed(struct hark_op *op, int64_t result)
+{
+    (void)result;
+    tail_end(hark_container_of(op, struct tail_follower, slot_op)->tail);
+}
+
+static void inotify_closed(struct hark_op *op, int64_t result)
+{
+    (void)result;
+    tail_end(hark_container_of(op, struct tail, close));
+}
+
+/* Nothing is read or published any more: the descriptors go. */
+static void close_all(struct tail *tail)
+{
+    tail_begin(tail);
+    for (size_t i = 0; i < tail->count; i++) {
+        struct tail_follower *follower = &tail->followers[i];
+        while (follower->oldest)
+            tail_source_close(follower->oldest);
+        if (follower->slot_fd >= 0) {
+            tail_begin(tail);
+            hark_close(tail->loop, &follower->slot_op, follower->slot_fd, slot_closed);
+        }
+    }
+    if (tail->inotify >= 0) {
+        tail_begin(tail);
+        hark_close(tail->loop, &tail->close, tail->inotify, inotify_closed);
+    }
+    tail_end(tail);
+}
+
+void tail_end(struct tail *tail)
+{
+    if (--tail->under_way > 0 || !tail->closing)
+        return;
+    if (tail->emptied)
+        return nothing_left(tail);
+    tail->emptied = true;
+    close_all(tail);
+}
+
+static void settle(struct hark_op *op, int64_t result)
+{
+    (void)result;
+    tail_end(hark_container_of(op, struct tail, settle));
+}
+
+void tail_close(struct tail *tail, void (*closed)(void *context), void *context)
+{
+    tail->closing = true;
+    tail->closed = closed;
+    tail->closed_context = context;
+    hark_cancel(&tail->watch);
+    for (size_t i = 0; i < tail->count; i++) {
+        hark_cancel(&tail->followers[i].read);
+        hark_cancel(&tail->followers[i].retry);
+        hark_cancel(&tail->followers[i].let_go);
+        hark_cancel(&tail->followers[i].resolve);
+    }
+    tail_begin(tail);
+    hark_defer(tail->loop, &tail->settle, settle);
+}
+
+void tail_each(const struct tail *tail, void (*each)(void *context, const struct tail_view *view), void *context)
+{
+    for (size_t i = 0; tail && i < tail->count; i++) {
+        const struct tail_follower *follower = &tail->followers[i];
+        const struct tail_source *newest = follower->oldest;
+        while (newest && newest->newer)
+            newest = newest->newer;
+        const struct tail_view view = {
+            .path = follower->path,
+            .stream = follower->stream_name,
+            .state = follower->state,
+            .offset = newest ? newest->offset : 0,
+            .lines = follower->lines,
+            .bytes = follower->bytes,
+            .split = follower->split,
+            .rotations = follower->rotations,
+            .truncations = follower->truncations,
+        };
+        each(context, &view);
+    }
+}

@@ -1,0 +1,10 @@
+/* web.h - the dashboard: one page, which needs nothing else. index.html is made into C when the program is built (embed.py). */
+#ifndef WEB_WEB_H
+#define WEB_WEB_H
+
+#include <stddef.h>
+
+extern const char web_page[];      /* UTF-8 HTML */
+extern const size_t web_page_size; /* its bytes, without the final NUL */
+
+#endif
