@@ -142,8 +142,7 @@ BACKEND_TEST(listen_at_every_address_takes_ip4_and_ip6)
     assert_true(fd >= 0); /* also where IPv6 is missing */
     assert_result(hark_os_getsockname(loop, fd, &address), 0);
     struct hark_address ip4 = address_of("127.0.0.1:0");
-    ip4.name.ip4.sin_port =
-        address.name.any.sa_family == AF_INET ? address.name.ip4.sin_port : address.name.ip6.sin6_port;
+    ip4.name.ip4.sin_port = address.name.any.sa_family == AF_INET ? address.name.ip4.sin_port : address.name.ip6.sin6_port;
     assert_result(try_connect(&ip4), 0);
     if (has_ip6()) {
         struct hark_address ip6 = address_of("[::1]:0");

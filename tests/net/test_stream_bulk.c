@@ -77,8 +77,8 @@ static uint64_t bulk_bytes(void)
 
 static void exchange(struct hark_loop *loop, const int pair[2])
 {
-    struct hark_stream_options options = {.queue_bytes_max = 300000, .read_timeout_ns = 3600000000000ull,
-                                          .write_timeout_ns = 3600000000000ull};
+    struct hark_stream_options options = {
+        .queue_bytes_max = 300000, .read_timeout_ns = 3600000000000ull, .write_timeout_ns = 3600000000000ull};
     struct side *sides = calloc(2, sizeof(*sides));
     uint64_t total = bulk_bytes();
     for (int i = 0; i < 2; i++) {

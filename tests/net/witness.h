@@ -224,7 +224,8 @@ static inline void witness_pair(struct hark_loop *loop, struct witness *one, str
     witness_open(loop, other, pair[1], options);
 }
 
-/* Reads what lies in a descriptor, without waiting. Gives: the bytes; 0 at the end; -EAGAIN nothing is there; a negative errno. */
+/* Reads what lies in a descriptor, without waiting. Gives: the bytes; 0 at the end; -EAGAIN nothing is there; a negative errno.
+ */
 static inline ssize_t peer_read(int fd, void *bytes, size_t room)
 {
     ssize_t count = recv(fd, bytes, room, MSG_DONTWAIT);
