@@ -18,9 +18,10 @@ struct descriptor {
 
 enum {
     DESCRIPTOR_CLOSING = 1,  /* hark_close was called: nothing new may start */
-    DESCRIPTOR_KNOWN = 2,    /* ready: what it is was looked up */
-    DESCRIPTOR_BLOCKING = 4, /* ready: its calls block: pipes are asked with poll(2) before each, files go to the pool */
-    DESCRIPTOR_WATCHED = 8,  /* ready: registered with the poller */
+    DESCRIPTOR_RELEASED = 2, /* its close is with the kernel: the number means nothing, or another file already */
+    DESCRIPTOR_KNOWN = 4,    /* ready: what it is was looked up */
+    DESCRIPTOR_BLOCKING = 8, /* ready: its calls block: pipes are asked with poll(2) before each, files go to the pool */
+    DESCRIPTOR_WATCHED = 16, /* ready: registered with the poller */
 };
 
 struct descriptors {

@@ -29,6 +29,7 @@ enum op_state {
     OP_LISTENING, /* waits for a signal */
     OP_POSTED,    /* in the inbox, put there by another thread */
     OP_CLOSING,   /* a close that waits for its descriptor's ops */
+    OP_PARKED,    /* started on a number whose close is with the kernel: goes on once that has ended */
     OP_CALLING,   /* in a call that is not the final one, and nowhere else */
     OP_FINISHED,  /* its result is known and waits to be called */
 };
@@ -145,6 +146,9 @@ void op_continue(struct hark_loop *loop, struct hark_op *op);
 
 /* Closes the descriptor where only its hark_close is left. */
 void op_close_if_alone(struct hark_loop *loop, int fd);
+
+/* The close of a number has ended: what was started on it meanwhile goes on. */
+void op_close_ended(struct hark_loop *loop, int fd);
 
 /* Ends, one after the other, the timers and deadlines that have passed: at most `budget`. */
 void timers_expire(struct hark_loop *loop, uint32_t budget);

@@ -43,7 +43,10 @@ void op_start_on_descriptor(struct hark_loop *loop, struct hark_op *op)
         return loop_finish(loop, op, -EBADF);
     op->marks |= MARK_LINKED;
     descriptors_link(&row->ops, op);
-    loop->backend->start(loop, op);
+    if (unlikely(row->flags & DESCRIPTOR_RELEASED))
+        op->state = OP_PARKED;
+    else
+        loop->backend->start(loop, op);
 }
 
 void loop_forget_descriptor(struct hark_loop *loop, int fd)
@@ -95,6 +98,9 @@ void hark_cancel(struct hark_op *op)
         break;
     case OP_LISTENING:
         signals_end(loop, op);
+        loop_finish(loop, op, -ECANCELED);
+        break;
+    case OP_PARKED:
         loop_finish(loop, op, -ECANCELED);
         break;
     case OP_FINISHED:
@@ -226,8 +232,33 @@ void op_close_if_alone(struct hark_loop *loop, int fd)
     op->marks |= MARK_CLOSED;
     op->state = OP_WAITING;
     loop->backend->close(loop, op);
-    /* The number is the kernel's to give out again: the row is clean before anything else can happen. */
     loop_forget_descriptor(loop, fd);
+    row->flags = DESCRIPTOR_RELEASED;
+}
+
+static void begin_close(struct hark_loop *loop, struct hark_op *op)
+{
+    struct descriptor *row = descriptors_row(&loop->descriptors, op->fd);
+    row->flags |= DESCRIPTOR_CLOSING;
+    op->state = OP_CLOSING;
+    cancel_list(row->ops);
+    op_close_if_alone(loop, op->fd);
+}
+
+void op_close_ended(struct hark_loop *loop, int fd)
+{
+    struct descriptor *row = descriptors_row(&loop->descriptors, fd);
+    row->flags = (uint8_t)(row->flags & ~DESCRIPTOR_RELEASED);
+    for (struct hark_op *op = row->ops, *next; op; op = next) {
+        next = op->next;
+        if (op->state != OP_PARKED)
+            continue;
+        op->state = OP_WAITING;
+        if (op->code == HARK_OP_CLOSE)
+            begin_close(loop, op);
+        else
+            loop->backend->start(loop, op);
+    }
 }
 
 void hark_close(struct hark_loop *loop, struct hark_op *op, int fd, hark_done *done)
@@ -240,10 +271,10 @@ void hark_close(struct hark_loop *loop, struct hark_op *op, int fd, hark_done *d
     struct descriptor *row = descriptors_row(table, fd);
     if (row->flags & DESCRIPTOR_CLOSING)
         return loop_finish(loop, op, -EBADF);
-    cancel_list(row->ops);
-    row->flags |= DESCRIPTOR_CLOSING;
-    op->state = OP_CLOSING;
     op->marks |= MARK_LINKED;
     descriptors_link(&row->ops, op);
-    op_close_if_alone(loop, fd);
+    if (row->flags & DESCRIPTOR_RELEASED)
+        op->state = OP_PARKED;
+    else
+        begin_close(loop, op);
 }

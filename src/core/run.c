@@ -23,7 +23,8 @@ static void call(struct hark_loop *loop, struct hark_op *op, int64_t result)
 
 void loop_call_final(struct hark_loop *loop, struct hark_op *op, int64_t result)
 {
-    int fd = op->marks & MARK_CLOSED ? -1 : op->fd;
+    bool closed = (op->marks & MARK_CLOSED) != 0;
+    int fd = closed ? -1 : op->fd;
     bool closing = false;
     if (op->timer)
         timers_remove(&loop->timers, op);
@@ -38,6 +39,8 @@ void loop_call_final(struct hark_loop *loop, struct hark_op *op, int64_t result)
     op->marks = 0;
     loop->active--;
     loop->metrics.handled[op->code]++;
+    if (unlikely(closed))
+        op_close_ended(loop, op->fd);
     call(loop, op, result);
     if (unlikely(closing))
         op_close_if_alone(loop, fd);
