@@ -254,6 +254,17 @@ int ready_wait(struct hark_loop *loop, uint64_t timeout_ns)
     return ready->poller->wait(ready, loop->finished.first ? 0 : timeout_ns);
 }
 
+void ready_forget(struct hark_loop *loop, int fd)
+{
+    struct ready *ready = ready_of(loop);
+    struct descriptor *row = descriptors_row(&loop->descriptors, fd);
+    if (!(row->flags & DESCRIPTOR_WATCHED))
+        return;
+    (void)ready->poller->watch(ready, fd, row->interest, 0);
+    row->interest = 0;
+    row->flags = (uint8_t)(row->flags & ~DESCRIPTOR_WATCHED);
+}
+
 void ready_close(struct hark_loop *loop, struct hark_op *op)
 {
     struct descriptor *row = descriptors_row(&loop->descriptors, op->fd);
@@ -264,16 +275,10 @@ void ready_close(struct hark_loop *loop, struct hark_op *op)
     }
     if (row->kind == KIND_FILE)
         return work_pool_submit(loop, op);
+    /* Before the close: where a copy of the descriptor lives on, a registration would too. */
+    ready_forget(loop, op->fd);
     loop->metrics.system_calls++;
     loop_finish(loop, op, os_kernel.close(loop, op->fd));
-}
-
-void ready_forget(struct hark_loop *loop, int fd)
-{
-    struct ready *ready = ready_of(loop);
-    struct descriptor *row = descriptors_row(&loop->descriptors, fd);
-    if (row->flags & DESCRIPTOR_WATCHED)
-        (void)ready->poller->watch(ready, fd, row->interest, 0);
 }
 
 /* --- making --- */
