@@ -128,14 +128,12 @@ void cursor_retry(struct log_cursor *cursor)
 
 void cursor_resume(struct log_cursor *cursor, int error)
 {
-    if (error != 0)
-        cursor->segment = NULL;
-    if (error == -ESTALE)
-        advance(cursor);
-    else if (error != 0)
-        finish(cursor, error);
-    else
+    if (error == 0) {
         locate(cursor);
+        return;
+    }
+    cursor->segment = NULL; /* it is not held */
+    finish(cursor, error);
 }
 
 /* --- which blocks --- */

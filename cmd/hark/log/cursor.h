@@ -4,8 +4,7 @@
 
 #include "log/state.h"
 
-/* The segment that the cursor waited for is open, and a reference is held for it; or it could not be opened; -ESTALE: it
- * is gone, and the next place has to be looked for. */
+/* The segment that the cursor waited for is open, and a reference is held for it; or it could not be opened. */
 void cursor_resume(struct log_cursor *cursor, int error);
 
 /* There may be room for one more open segment: ask again. */

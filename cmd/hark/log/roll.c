@@ -144,6 +144,7 @@ static void name_synced(struct hark_op *op, int64_t result)
     struct log_segment *segment = roll->segment;
     segment->state = SEGMENT_OPEN;
     log->active = segment;
+    log->statistics.open_segments = log->open + 1;
     log->builder = (struct builder){.segment = segment->first, .last_sequence = segment->first};
     int listed = segment_list(segment);
     assert(listed == 0);

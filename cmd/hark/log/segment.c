@@ -122,7 +122,7 @@ static void count_open(struct log *log, int change)
     log->statistics.open_segments = log->open + (log->active != NULL);
 }
 
-static void open_begin(struct log_segment *segment);
+static void feed_starved(struct log *log);
 static void dispose(struct log_segment *segment);
 
 /* Those that waited get a reference each, or the error. */
@@ -147,12 +147,9 @@ static void closed(struct hark_op *op, int64_t result)
     struct log *log = segment->log;
     (void)result; /* it was open for reading: there is nothing to lose */
     segment->state = SEGMENT_CLOSED;
-    if (segment->removed) {
-        wake_waiting(segment, -ESTALE);
+    if (segment->removed)
         dispose(segment);
-    } else if (segment->waiting != NULL) {
-        open_begin(segment);
-    }
+    feed_starved(log);
     log_end(log);
 }
 
@@ -171,14 +168,38 @@ static void close_begin(struct log_segment *segment)
     hark_close(log->loop, &segment->op, fd, closed);
 }
 
-/* Those who waited for any descriptor to be let go may try again, as far as there is room. */
+/* A segment that is sealed brings its descriptor along: there may be one too many for a while. */
+static void close_surplus(struct log *log)
+{
+    while (log->open > log->options.open_segments_max && log->idle_oldest != NULL)
+        close_begin(log->idle_oldest);
+}
+
+/* A descriptor more may be opened, if need be by closing the one that was unused for longest. */
+static bool room_for_one(struct log *log)
+{
+    if (log->open == log->options.open_segments_max && log->idle_oldest != NULL)
+        close_begin(log->idle_oldest);
+    return log->open < log->options.open_segments_max;
+}
+
+static void starve(struct log *log, struct log_cursor *cursor)
+{
+    cursor->waiting = NULL;
+    *log->starved.end = cursor;
+    log->starved.end = &cursor->waiting;
+    log->starved.count++;
+}
+
+/* Those who waited for a descriptor to be let go may try again, each once, as far as there is room. */
 static void feed_starved(struct log *log)
 {
-    while (log->starved.head != NULL && (log->open < log->options.open_segments_max || log->idle_oldest != NULL)) {
+    for (size_t left = log->starved.count; left > 0 && room_for_one(log); left--) {
         struct log_cursor *cursor = log->starved.head;
         log->starved.head = cursor->waiting;
         if (log->starved.head == NULL)
             log->starved.end = &log->starved.head;
+        log->starved.count--;
         cursor->waiting = NULL;
         cursor_retry(cursor);
     }
@@ -281,17 +302,6 @@ static void open_begin(struct log_segment *segment)
     hark_openat(log->loop, &segment->op, log->directory, segment->name, O_RDONLY, 0, file_opened);
 }
 
-/* A descriptor more may be opened, if need be by closing the one that was unused for longest. */
-static bool room_for_one(struct log *log)
-{
-    if (log->open < log->options.open_segments_max)
-        return true;
-    if (log->idle_oldest == NULL)
-        return false;
-    close_begin(log->idle_oldest);
-    return true;
-}
-
 bool segment_acquire(struct log_segment *segment, struct log_cursor *cursor)
 {
     struct log *log = segment->log;
@@ -299,10 +309,8 @@ bool segment_acquire(struct log_segment *segment, struct log_cursor *cursor)
         segment_hold(segment);
         return true;
     }
-    if (segment->state == SEGMENT_CLOSED && !room_for_one(log)) {
-        cursor->waiting = NULL;
-        *log->starved.end = cursor;
-        log->starved.end = &cursor->waiting;
+    if (segment->state == SEGMENT_CLOSING || (segment->state == SEGMENT_CLOSED && !room_for_one(log))) {
+        starve(log, cursor);
         return false;
     }
     cursor->waiting = segment->waiting;
@@ -329,6 +337,7 @@ void segment_release(struct log_segment *segment)
         else if (segment->sealed && segment->state == SEGMENT_OPEN)
             idle_add(segment);
     }
+    close_surplus(log);
     feed_starved(log);
 }
 
@@ -339,8 +348,7 @@ void segment_sealed(struct log_segment *segment)
     count_open(log, 1);
     if (segment->references == 0)
         idle_add(segment);
-    if (log->open > log->options.open_segments_max && log->idle_oldest != NULL)
-        close_begin(log->idle_oldest);
+    close_surplus(log);
 }
 
 void segment_close_idle(struct log *log)

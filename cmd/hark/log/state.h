@@ -87,6 +87,7 @@ struct roll {
 /* Cursors in order of their asking. */
 struct cursor_list {
     struct log_cursor *head, **end;
+    size_t count;
 };
 
 struct log {
