@@ -27,6 +27,15 @@ static const struct reading plain[] = {
     READING("an_upgrade_is_passed_over",
             "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\nGET /b HTTP/1.1\r\nHost: a\r\n\r\n",
             "GET /? 1.1 a\nGET /b? 1.1 a\n"),
+    READING("an_upgrade_with_length",
+            "POST / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: 1\r\n\r\nx"
+            "GET /b HTTP/1.1\r\nHost: a\r\n\r\n",
+            "POST /? 1.1 a follows |POST /? 1.1 a body=x\nGET /b? 1.1 a\n"),
+    READING("an_upgrade_with_chunks",
+            "POST / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: h2c\r\nTransfer-Encoding: "
+            "chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n"
+            "GET /b HTTP/1.1\r\nHost: a\r\n\r\n",
+            "POST /? 1.1 a chunked follows |POST /? 1.1 a chunked body=x\nGET /b? 1.1 a\n"),
     READING("body_of_get", "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc",
             "GET /? 1.1 a follows |GET /? 1.1 a body=abc\n"),
     READING("nothing", "", ""),

@@ -95,6 +95,7 @@ TEST(accept_tells_named_from_wildcard_from_refused)
         {"Accept: text/event-stream;a=b;q=0., */*;q=1\r\n", HTTP_ACCEPT_NO},
         {"Accept: */*;q=0\r\n", HTTP_ACCEPT_NO},
         {"Accept: text/*;q=0, */*\r\n", HTTP_ACCEPT_NO},
+        {"Accept: text/event-stream, text/event-stream;q=0\r\n", HTTP_ACCEPT_NAMED},
         {"Accept:\r\n", HTTP_ACCEPT_NO},
     };
 

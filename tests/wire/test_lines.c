@@ -4,7 +4,7 @@
 
 #include <errno.h>
 
-#define USAGE  "say PUB NAME, PUB NAME ack, SUB NAME, SUB NAME start or SUB NAME after ID"
+#define USAGE  "say PUB NAME, PUB NAME ack, SUB NAME, SUB NAME now, SUB NAME start or SUB NAME after ID"
 #define NAME   "a name is 1 to 128 letters, digits, dots, dashes and underscores, and begins with no dot"
 #define NUMBER "an id is a decimal number, as it was given with an event"
 
@@ -28,6 +28,7 @@ TEST(command_is_understood)
         {"SUB a after start", LINES_SUB, false, LINES_FROM_START, 0, "a"},
         {"SUB a after 0", LINES_SUB, false, LINES_FROM_AFTER, 0, "a"},
         {"SUB a after 42\r", LINES_SUB, false, LINES_FROM_AFTER, 42, "a"},
+        {"SUB now now", LINES_SUB, false, LINES_FROM_NOW, 0, "now"},
         {"SUB start start", LINES_SUB, false, LINES_FROM_START, 0, "start"},
         {"SUB a after 18446744073709551615", LINES_SUB, false, LINES_FROM_AFTER, UINT64_MAX, "a"},
     };
@@ -43,6 +44,19 @@ TEST(command_is_understood)
         assert_int_equal(command.from, rows[at].from);
         assert_int_equal(command.after, rows[at].after);
         assert_string_equal(command.name, rows[at].name);
+    }
+}
+
+TEST(command_now_alone_asks_for_the_position)
+{
+    static const char *const rows[] = {"SUB a", "SUB a start", "SUB a after 5", "SUB now", "PUB now"};
+    struct lines_command command;
+
+    assert_null(lines_command_parse("SUB a now\r", 10, &command));
+    assert_true(command.position);
+    for (size_t at = 0; at < sizeof(rows) / sizeof(rows[0]); at++) {
+        assert_null(lines_command_parse(rows[at], strlen(rows[at]), &command));
+        assert_false(command.position);
     }
 }
 
@@ -71,6 +85,8 @@ TEST(command_that_is_wrong_gets_its_reason)
         {"PUB a/b", 7, NAME},
         {"PUB a\0b", 7, NAME},
         {"SUB a b", 7, USAGE},
+        {"SUB a now 5", 11, USAGE},
+        {"SUB a after now", 15, NUMBER},
         {"SUB a after", 11, USAGE},
         {"SUB a from 5", 12, USAGE},
         {"SUB a after 5 6", 15, USAGE},

@@ -1,7 +1,8 @@
 /* http_second.c - llhttp, told to be as strict as it can, over bytes that were looked at already.
  *
- * It gets a whole head at once, then pieces of a chunked body. Upgrades are none of ours: a request that asks for one is read
- * as any other, which a server may do (RFC 9110, 7.8).
+ * It gets a whole head at once, then pieces of a chunked body, and is stopped at the message's end: there it would go on with the
+ * next one, or with what it takes for another protocol after an upgrade. Upgrades are none of ours: a message that asks for one
+ * is read as any other (RFC 9110, 7.8).
  */
 #include "wire/http_second.h"
 
@@ -17,7 +18,6 @@ static int headers_complete(llhttp_t *parser)
     struct http_second *second = of(parser);
 
     second->head = true;
-    parser->upgrade = 0;
     return second->no_body ? 1 : 0;
 }
 

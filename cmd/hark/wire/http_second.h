@@ -19,7 +19,7 @@ struct http_second {
 };
 
 /* Begins a message. Takes: type HTTP_REQUEST or HTTP_RESPONSE. */
-void http_second_init(struct http_second *second, llhttp_type_t type, bool no_body, http_second_body *body, void *context);
+void http_second_init(struct http_second *second, llhttp_type_t type, bool no_body, http_second_body *give, void *context);
 
 /* Reads on. Gives: false where llhttp refuses, or finds the message's end before the last of these bytes. */
 bool http_second_read(struct http_second *second, const char *bytes, size_t count);

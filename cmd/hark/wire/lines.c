@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define USAGE "say PUB NAME, PUB NAME ack, SUB NAME, SUB NAME start or SUB NAME after ID"
+#define USAGE "say PUB NAME, PUB NAME ack, SUB NAME, SUB NAME now, SUB NAME start or SUB NAME after ID"
 
 struct word {
     const char *bytes;
@@ -41,10 +41,11 @@ static bool is(struct word word, const char *text)
     return strlen(text) == word.count && memcmp(word.bytes, text, word.count) == 0;
 }
 
-/* What follows "SUB NAME": nothing, "start", "after start", "after ID". */
+/* What follows "SUB NAME": nothing, "now", "start", "after start", "after ID". */
 static const char *parse_from(const struct word *words, unsigned count, struct lines_command *command)
 {
-    if (count == 0)
+    command->position = count == 1 && is(words[0], "now");
+    if (count == 0 || command->position)
         return NULL;
     if (count == 1 ? is(words[0], "start") : is(words[0], "after") && is(words[1], "start")) {
         command->from = LINES_FROM_START;

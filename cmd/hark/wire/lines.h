@@ -5,8 +5,9 @@
  *     PUB NAME              each further line is one event
  *     PUB NAME ack          the same, and each is answered with its id and LF once it is durable
  *     SUB NAME              events from now on
- *     SUB NAME start        events from the oldest that is kept ("SUB NAME after start" is the same)
- *     SUB NAME after ID     events after ID
+ *     SUB NAME now          the same, after one line that names where "now" is: ID. A client that has to come back before its
+ * first event asks for what follows it SUB NAME start        events from the oldest that is kept ("SUB NAME after start" is the
+ * same) SUB NAME after ID     events after ID
  *
  * Of a published line every byte before the LF belongs to the event, a CR too. Bytes after the last LF are no event: a
  * client that dies in the middle of a line publishes no half of it.
@@ -75,6 +76,7 @@ struct lines_command {
     enum lines_verb verb;
     enum lines_from from; /* SUB */
     uint64_t after;       /* SUB */
+    bool position;        /* SUB NAME now: begin with lines_id_encode of the position */
     bool ack;             /* PUB */
     char name[NAME_BYTES_MAX + 1];
 };
@@ -94,7 +96,8 @@ int64_t lines_event_encode(uint64_t id, const void *event, size_t count, char *b
 /* Encodes the report that events are missing. Takes: room of LINES_GAP_BYTES_MAX. Gives: the bytes written. */
 size_t lines_gap_encode(uint64_t after, uint64_t first, char *bytes);
 
-/* Encodes the answer to a published line, its id. Takes: room of LINES_ID_BYTES_MAX. Gives: the bytes written. */
+/* Encodes the answer to a published line, its id; or the position to "SUB NAME now". Takes: room of LINES_ID_BYTES_MAX. Gives:
+ * the bytes written. */
 size_t lines_id_encode(uint64_t id, char *bytes);
 
 /* What a client finds in a line from the server. */
@@ -102,7 +105,7 @@ enum lines_kind {
     LINES_EVENT, /* the last or only part of an event: id and bytes */
     LINES_PART,  /* a part of an event, which an LF and further parts follow: bytes */
     LINES_GAP,   /* after, and id: the next event */
-    LINES_ID,    /* the answer to a published line: id */
+    LINES_ID,    /* the answer to a published line, or to "SUB NAME now": id */
     LINES_ERROR, /* bytes: the reason */
 };
 
