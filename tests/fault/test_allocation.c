@@ -1,0 +1,163 @@
+/* test_allocation.c - the nth allocation fails, n = 1, 2, ... until a run in which none did; once each, and then for ever.
+ *
+ * The program's own malloc and its relatives stand before libc's (or the sanitizer's), so that every allocation of the library,
+ * of libc for it, and of its threads is counted, and can be refused. mmap counts as well: rings and pools come from it. */
+#include "harness/scenario.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* The real ones: a sanitizer's where there is one, else libc's. */
+void *__interceptor_malloc(size_t size) __attribute__((weak));
+void *__interceptor_calloc(size_t count, size_t size) __attribute__((weak));
+void *__interceptor_realloc(void *memory, size_t size) __attribute__((weak));
+void *__interceptor_aligned_alloc(size_t alignment, size_t size) __attribute__((weak));
+int __interceptor_posix_memalign(void **out_memory, size_t alignment, size_t size) __attribute__((weak));
+void __interceptor_free(void *memory) __attribute__((weak));
+void *__libc_malloc(size_t size);
+void *__libc_calloc(size_t count, size_t size);
+void *__libc_realloc(void *memory, size_t size);
+void *__libc_memalign(size_t alignment, size_t size);
+void __libc_free(void *memory);
+
+static atomic_bool armed;
+static atomic_bool for_ever;
+static atomic_ulong fail_at; /* this one, counted from 1; 0: none */
+static atomic_ulong seen;
+static atomic_ulong refused;
+static atomic_long alive; /* allocations that were not freed */
+
+static bool refuse(void)
+{
+    if (!atomic_load(&armed))
+        return false;
+    unsigned long number = atomic_fetch_add(&seen, 1) + 1;
+    unsigned long at = atomic_load(&fail_at);
+    if (at == 0 || (atomic_load(&for_ever) ? number < at : number != at))
+        return false;
+    atomic_fetch_add(&refused, 1);
+    errno = ENOMEM;
+    return true;
+}
+
+static void *count_alive(void *memory)
+{
+    if (memory)
+        atomic_fetch_add(&alive, 1);
+    return memory;
+}
+
+void *malloc(size_t size)
+{
+    if (refuse())
+        return NULL;
+    return count_alive(__interceptor_malloc ? __interceptor_malloc(size) : __libc_malloc(size));
+}
+
+void *calloc(size_t count, size_t size)
+{
+    if (refuse())
+        return NULL;
+    return count_alive(__interceptor_calloc ? __interceptor_calloc(count, size) : __libc_calloc(count, size));
+}
+
+void *realloc(void *memory, size_t size)
+{
+    if (refuse())
+        return NULL;
+    void *moved = __interceptor_realloc ? __interceptor_realloc(memory, size) : __libc_realloc(memory, size);
+    return memory ? moved : count_alive(moved);
+}
+
+void *aligned_alloc(size_t alignment, size_t size)
+{
+    if (refuse())
+        return NULL;
+    return count_alive(__interceptor_aligned_alloc ? __interceptor_aligned_alloc(alignment, size)
+                                                   : __libc_memalign(alignment, size));
+}
+
+int posix_memalign(void **out_memory, size_t alignment, size_t size)
+{
+    if (refuse())
+        return ENOMEM;
+    if (__interceptor_posix_memalign)
+        return __interceptor_posix_memalign(out_memory, alignment, size);
+    void *memory = count_alive(__libc_memalign(alignment, size));
+    if (!memory)
+        return ENOMEM;
+    *out_memory = memory;
+    return 0;
+}
+
+void free(void *memory)
+{
+    if (memory)
+        atomic_fetch_sub(&alive, 1);
+    if (__interceptor_free)
+        __interceptor_free(memory);
+    else
+        __libc_free(memory);
+}
+
+void *mmap(void *address, size_t length, int protection, int flags, int fd, off_t offset)
+{
+    if (refuse())
+        return MAP_FAILED;
+    long result = syscall(SYS_mmap, address, length, protection, flags, fd, offset);
+    return (void *)(uintptr_t)result;
+}
+
+static void arm(void)
+{
+    atomic_store(&seen, 0);
+    atomic_store(&refused, 0);
+    atomic_store(&armed, true);
+}
+
+static void disarm(void)
+{
+    atomic_store(&armed, false);
+}
+
+static const struct scenario_faults faults = {.arm = arm, .disarm = disarm};
+
+/* Runs the scenario with each allocation failing in turn. */
+static void fail_each(bool ever)
+{
+    enum { ENOUGH = 5000 };
+    int good = scenario_undisturbed();
+    assert_true(good > 200);
+    atomic_store(&fail_at, 0);
+    assert_int_equal(scenario_run(&faults), good);
+    assert_true(atomic_load(&seen) > 10); /* it does see the library's */
+    long alive_before = atomic_load(&alive);
+    atomic_store(&for_ever, ever);
+    unsigned long number = 1;
+    for (; number < ENOUGH; number++) {
+        atomic_store(&fail_at, number);
+        int now = scenario_run(&faults);
+        if (atomic_load(&refused) == 0) {
+            assert_int_equal(now, good);
+            break;
+        }
+        long left = atomic_load(&alive) - alive_before;
+        if (left > 0)
+            fail_msg("%ld allocations are left after the failure of number %lu", left, number);
+    }
+    assert_true(number > 10 && number < ENOUGH);
+}
+
+BACKEND_TEST_TIMEOUT(each_allocation_fails_once_and_nothing_is_lost, 120)
+{
+    fail_each(false);
+}
+
+BACKEND_TEST_TIMEOUT(each_allocation_fails_for_ever_and_nothing_is_lost, 120)
+{
+    fail_each(true);
+}

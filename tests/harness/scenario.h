@@ -1,0 +1,24 @@
+/* scenario.h - one run that uses everything a loop offers, for the tests in which something fails at each place of it in turn.
+ *
+ * Whatever fails, these must hold, and are asserted: each op that was started gets one final call; the loop can be brought to its
+ * end and destroyed; no descriptor and no memory is left. */
+#ifndef HARNESS_SCENARIO_H
+#define HARNESS_SCENARIO_H
+
+#include "harness/harness.h"
+
+/* What makes things fail. It is asked only while `armed`, so the scenario's own set-up and clean-up stay whole. */
+struct scenario_faults {
+    void (*arm)(void);
+    void (*disarm)(void);
+};
+
+/* Runs it on the test's backend. Asserts what the title of this file says.
+ * Gives: how many ops ended with success; 0 where no loop could be made. */
+enum { SCENARIO_OPS = 340 };
+int scenario_run(const struct scenario_faults *faults);
+
+/* What scenario_run gives when nothing fails. Runs it once so. */
+int scenario_undisturbed(void);
+
+#endif
