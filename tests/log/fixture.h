@@ -320,7 +320,7 @@ static inline int count_files(const char *path, const char *suffix)
 /* The path of a file inside a directory. The text lives until the second call after it. */
 static inline const char *inside(const char *directory, const char *name)
 {
-    static char paths[2][4096];
+    static char paths[2][8192];
     static int turn;
     turn = !turn;
     snprintf(paths[turn], sizeof paths[turn], "%s/%s", directory, name);

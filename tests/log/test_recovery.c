@@ -1,0 +1,411 @@
+/* test_recovery.c - opening what a crash, a disk or a person has left: every truncation, every flipped byte, missing files. */
+#include "fixture.h"
+#include "log/record.h"
+
+#include <inttypes.h>
+
+enum { EVENTS = 12 };
+
+static uint64_t ids[EVENTS];
+static char texts[EVENTS][32];
+
+/* Appends EVENTS events to two streams in turn. */
+static void fill(struct hark_loop *loop, struct log *log)
+{
+    for (int i = 0; i < EVENTS; i++) {
+        snprintf(texts[i], sizeof texts[i], "event %d%.*s", i, i, "............");
+        ids[i] = append_text(loop, log, i % 3 == 0 ? "third" : "others", texts[i]);
+    }
+}
+
+/* A directory with that one segment, and no index. */
+static void place(const char *path, const char *name, const unsigned char *bytes, size_t length)
+{
+    mkdir(path, 0700);
+    remove_files(path, ".log");
+    remove_files(path, ".idx");
+    store_file(inside(path, name), bytes, length);
+}
+
+/* Reads a stream, if it is there, and checks that every event is one of those appended, in order. Gives: a bit for each. */
+static unsigned present(struct hark_loop *loop, struct log *log, const char *name, bool *out_gap)
+{
+    unsigned bits = 0;
+    if (find(log, name) == NULL)
+        return 0;
+    struct history history = read_from(loop, log, name, LOG_START);
+    uint64_t before = 0;
+    for (size_t i = 0; i < history.count; i++) {
+        const struct seen *seen = &history.seen[i];
+        if (seen->id == 0) {
+            *out_gap = true;
+            continue;
+        }
+        int number = 0;
+        while (number < EVENTS && ids[number] != seen->id)
+            number++;
+        assert_true(number < EVENTS && seen->id > before);
+        assert_text(seen, texts[number]);
+        assert_int_equal(strcmp(name, "third") == 0, number % 3 == 0);
+        before = seen->id;
+        bits |= 1u << number;
+    }
+    history_free(&history);
+    return bits;
+}
+
+static unsigned present_in_all(struct hark_loop *loop, struct log *log, bool *out_gap)
+{
+    return present(loop, log, "third", out_gap) | present(loop, log, "others", out_gap);
+}
+
+/* The bytes of the only segment, as a crash right after the last append would leave them. */
+static unsigned char *one_segment(struct hark_loop *loop, char *name, size_t *out_length)
+{
+    const char *path = harness_path("source");
+    char names[1][64];
+    struct log *log = open_log(loop, path, NULL);
+    fill(loop, log);
+    assert_int_equal(list_files(path, ".log", names, 1), 1);
+    unsigned char *bytes = load_file(inside(path, names[0]), out_length);
+    close_log(loop, log);
+    memcpy(name, names[0], sizeof names[0]);
+    return bytes;
+}
+
+/* On one backend: what is tried is the log's, and there are many of them. */
+TEST_TIMEOUT(every_truncation_opens_to_a_prefix, 120)
+{
+    struct hark_loop *loop = harness_loop_create(NULL);
+    char name[64];
+    size_t length;
+    unsigned char *bytes = one_segment(loop, name, &length);
+    const char *path = harness_path("cut");
+    unsigned before = 0;
+    for (size_t cut = 0; cut <= length; cut++) {
+        place(path, name, bytes, cut);
+        bool gap = false;
+        struct log *log = open_log(loop, path, NULL);
+        unsigned now = present_in_all(loop, log, &gap);
+        assert_false(gap);
+        assert_int_equal(now & (now + 1), 0); /* the first few, and no others */
+        assert_true(now >= before);
+        before = now;
+        uint64_t next = append_text(loop, log, "after", "the crash");
+        assert_true(next > ids[EVENTS - 1]);
+        close_log(loop, log);
+
+        log = open_log(loop, path, NULL);
+        assert_int_equal(present_in_all(loop, log, &gap), now);
+        assert_false(gap);
+        assert_int_equal(find(log, "after")->last, next);
+        close_log(loop, log);
+    }
+    assert_int_equal(before, (1u << EVENTS) - 1);
+    free(bytes);
+    harness_loop_destroy(loop);
+}
+
+/* One flipped byte in a segment that was ended in order, or that was not, costs at most one record, and is told. */
+static void flip_each_byte(bool ended)
+{
+    struct hark_loop *loop = harness_loop_create(NULL);
+    char name[64];
+    size_t length, index_length = 0;
+    unsigned char *bytes = one_segment(loop, name, &length), *index = NULL;
+    char index_name[64];
+    if (ended) {
+        char names[1][64];
+        list_files(harness_path("source"), ".idx", names, 1);
+        memcpy(index_name, names[0], sizeof index_name);
+        index = load_file(inside(harness_path("source"), index_name), &index_length);
+    }
+    const char *path = harness_path("flipped");
+    for (size_t i = 0; i < length; i++) {
+        bytes[i] ^= (unsigned char)(1u << (i % 8));
+        place(path, name, bytes, length);
+        bytes[i] ^= (unsigned char)(1u << (i % 8));
+        if (ended)
+            store_file(inside(path, index_name), index, index_length);
+        memset(&reports, 0, sizeof reports);
+        bool gap = false;
+        struct log *log = open_log(loop, path, NULL);
+        unsigned now = present_in_all(loop, log, &gap), all = (1u << EVENTS) - 1;
+        unsigned lost = all & ~now;
+        /* A record of creation names a stream: without it, and without an index, its events cannot be reached. */
+        bool nameless = find(log, "third") == NULL || find(log, "others") == NULL;
+        assert_true(nameless || (lost & (lost - 1)) == 0);
+        if (lost != 0 || nameless)
+            assert_true(reports.count > 0 || gap);
+        if (ended) {
+            assert_false(nameless);
+            assert_true((lost != 0) == gap || gap);
+        }
+        assert_true(append_text(loop, log, "after", "the damage") > ids[EVENTS - 1]);
+        close_log(loop, log);
+    }
+    free(bytes);
+    free(index);
+    harness_loop_destroy(loop);
+}
+
+TEST_TIMEOUT(every_flipped_byte_of_an_ended_segment_costs_one_event_and_tells_a_gap, 120)
+{
+    flip_each_byte(true);
+}
+
+TEST_TIMEOUT(every_flipped_byte_of_a_crashed_segment_costs_one_event_and_is_told, 120)
+{
+    flip_each_byte(false);
+}
+
+TEST_TIMEOUT(every_flipped_byte_of_an_index_costs_nothing, 120)
+{
+    struct hark_loop *loop = harness_loop_create(NULL);
+    char name[64], names[1][64];
+    size_t length, index_length;
+    unsigned char *bytes = one_segment(loop, name, &length);
+    list_files(harness_path("source"), ".idx", names, 1);
+    unsigned char *index = load_file(inside(harness_path("source"), names[0]), &index_length);
+    const char *path = harness_path("flipped");
+    for (size_t i = 0; i < index_length; i++) {
+        index[i] ^= (unsigned char)(1u << (i % 8));
+        place(path, name, bytes, length);
+        store_file(inside(path, names[0]), index, index_length);
+        index[i] ^= (unsigned char)(1u << (i % 8));
+        memset(&reports, 0, sizeof reports);
+        bool gap = false;
+        struct log *log = open_log(loop, path, NULL);
+        assert_int_equal(present_in_all(loop, log, &gap), (1u << EVENTS) - 1);
+        assert_false(gap);
+        assert_true(reported("made anew"));
+        assert_true(append_text(loop, log, "after", "the damage") > ids[EVENTS - 1]);
+        close_log(loop, log);
+    }
+    free(bytes);
+    free(index);
+    harness_loop_destroy(loop);
+}
+
+/* Rubbish after the last record: zeros, as of a file that was lengthened before its content came; noise; and a record of this
+ * very segment from another place. */
+BACKEND_TEST(rubbish_after_the_last_record_is_cut_off)
+{
+    char name[64];
+    size_t length;
+    unsigned char *bytes = one_segment(loop, name, &length);
+    const char *path = harness_path("rubbish");
+    for (int kind = 0; kind < 3; kind++) {
+        size_t more = kind == 2 ? length - SEGMENT_HEADER_BYTES : 5000;
+        unsigned char *longer = calloc(1, length + more);
+        memcpy(longer, bytes, length);
+        if (kind == 1)
+            harness_fill(longer + length, more, 3);
+        if (kind == 2)
+            memcpy(longer + length, bytes + SEGMENT_HEADER_BYTES, more);
+        place(path, name, longer, length + more);
+        free(longer);
+        memset(&reports, 0, sizeof reports);
+        bool gap = false;
+        struct log *log = open_log(loop, path, NULL);
+        assert_true(reported("cut off"));
+        assert_int_equal(present_in_all(loop, log, &gap), (1u << EVENTS) - 1);
+        assert_false(gap);
+        struct stat status;
+        assert_int_equal(stat(inside(path, name), &status), 0);
+        assert_int_equal(status.st_size, length);
+        close_log(loop, log);
+    }
+    free(bytes);
+}
+
+/* --- several segments --- */
+
+enum { SEGMENT_BYTES = 4096, MANY = 120 };
+
+static uint64_t many_ids[MANY];
+
+static void fill_many(struct hark_loop *loop, const char *path)
+{
+    static const struct log_options options = {.segment_bytes = SEGMENT_BYTES};
+    struct log *log = open_log(loop, path, &options);
+    for (int i = 0; i < MANY; i++) {
+        char text[128];
+        snprintf(text, sizeof text, "number %0100d", i);
+        many_ids[i] = append_text(loop, log, "s", text);
+    }
+    append_text(loop, log, "gone", "1");
+    assert_true(delete_stream(loop, log, "gone") > 0);
+    append_text(loop, log, "late", "1");
+    close_log(loop, log);
+}
+
+/* Checks that what is read and the gaps between make up all that was appended. Gives: the events that are there. */
+static int check_many(struct hark_loop *loop, struct log *log, uint64_t after)
+{
+    struct history history = read_from(loop, log, "s", after);
+    int next = 0, events = 0;
+    uint64_t gap_until = 0;
+    while (next < MANY && many_ids[next] <= after)
+        next++;
+    for (size_t i = 0; i < history.count; i++) {
+        if (history.seen[i].id == 0) {
+            gap_until = history.seen[i].gap.first;
+            continue;
+        }
+        while (next < MANY && many_ids[next] < history.seen[i].id) {
+            assert_true(many_ids[next] < gap_until); /* what is missing was told */
+            next++;
+        }
+        assert_true(next < MANY && many_ids[next] == history.seen[i].id);
+        next++;
+        events++;
+    }
+    while (next < MANY) {
+        assert_true(many_ids[next] < gap_until);
+        next++;
+    }
+    history_free(&history);
+    return events;
+}
+
+BACKEND_TEST(a_missing_segment_is_a_gap_wherever_it_was)
+{
+    char names[64][64];
+    fill_many(loop, harness_path("data"));
+    int count = list_files(harness_path("data"), ".log", names, 64);
+    assert_in_range(count, 4, 64);
+    for (int gone = 0; gone < count - 1; gone += 2) {
+        char path[4096], command[9000];
+        snprintf(path, sizeof path, "%s", harness_path("copy"));
+        snprintf(command, sizeof command, "rm -rf '%s' && cp -r '%s' '%s'", path, harness_path("data"), path);
+        assert_int_equal(system(command), 0);
+        assert_int_equal(unlink(inside(path, names[gone])), 0);
+        for (int restart = 0; restart < 2; restart++) {
+            struct log *log = open_log(loop, path, NULL);
+            int events = check_many(loop, log, 1);
+            assert_in_range(events, 1, MANY - 1);
+            check_many(loop, log, many_ids[MANY / 2]);
+            assert_null(find(log, "gone"));
+            assert_int_equal(find(log, "late")->count, 1);
+            assert_true(append_text(loop, log, "new", "1") > many_ids[MANY - 1]);
+            close_log(loop, log);
+        }
+    }
+}
+
+BACKEND_TEST(damage_in_the_middle_of_an_ended_segment_is_a_gap_and_the_rest_is_read)
+{
+    char names[64][64];
+    const char *path = harness_path("data");
+    fill_many(loop, path);
+    int count = list_files(path, ".log", names, 64);
+    int fd = open(inside(path, names[count / 2]), O_WRONLY | O_CLOEXEC);
+    assert_int_equal(pwrite(fd, "damage", 6, SEGMENT_BYTES / 2), 6);
+    close(fd);
+    for (int with_index = 1; with_index >= 0; with_index--) {
+        struct log *log = open_log(loop, path, NULL);
+        assert_int_equal(check_many(loop, log, 1), MANY - 1);
+        assert_true(log_statistics(log)->damaged > 0);
+        assert_true(reported("gap"));
+        close_log(loop, log);
+        remove_files(path, ".idx");
+        memset(&reports, 0, sizeof reports);
+    }
+}
+
+BACKEND_TEST(a_segment_cut_short_by_others_is_a_gap_to_its_end)
+{
+    char names[64][64];
+    const char *path = harness_path("data");
+    fill_many(loop, path);
+    int count = list_files(path, ".log", names, 64);
+    assert_int_equal(truncate(inside(path, names[count / 2]), SEGMENT_BYTES / 2), 0);
+    for (int restart = 0; restart < 3; restart++) {
+        struct log *log = open_log(loop, path, NULL);
+        int events = check_many(loop, log, 1);
+        assert_in_range(events, MANY / 2, MANY - 5);
+        close_log(loop, log);
+    }
+    assert_true(reported("has lost its last"));
+}
+
+BACKEND_TEST(a_segment_of_a_newer_version_is_left_alone)
+{
+    char names[64][64];
+    const char *path = harness_path("data");
+    fill_many(loop, path);
+    assert_true(list_files(path, ".log", names, 64) > 0);
+    unsigned char header[SEGMENT_HEADER_BYTES];
+    struct segment_header decoded;
+    int fd = open(inside(path, names[0]), O_RDWR | O_CLOEXEC);
+    assert_int_equal(pread(fd, header, sizeof header, 0), sizeof header);
+    assert_true(segment_header_decode(header, &decoded));
+    decoded.version++;
+    segment_header_encode(header, &decoded);
+    assert_int_equal(pwrite(fd, header, sizeof header, 0), sizeof header);
+    close(fd);
+    int before = count_files(path, "");
+    struct log *log = NULL;
+    assert_result(try_open(loop, path, NULL, &log), -EPROTO);
+    assert_int_equal(count_files(path, ""), before);
+}
+
+BACKEND_TEST(files_of_others_and_leftovers_do_not_disturb)
+{
+    const char *path = harness_path("data");
+    fill_many(loop, path);
+    int before = count_files(path, "");
+    store_file(inside(path, "notes.txt"), "mine", 4);
+    store_file(inside(path, "00000000000000000000.log"), "zero is no sequence", 19);
+    store_file(inside(path, "123.log"), "too short a name", 16);
+    store_file(inside(path, "00000000000000000007.idx"), "an index of nothing", 19);
+    store_file(inside(path, "00000000000000000007.new"), "an unfinished index", 19);
+    struct log *log = open_log(loop, path, NULL);
+    assert_int_equal(check_many(loop, log, LOG_START), MANY);
+    close_log(loop, log);
+    assert_int_equal(count_files(path, ""), before + 3); /* the first three stay */
+}
+
+/* A crash while a segment is made leaves an empty or half-written file, whose number was never given to an event. */
+BACKEND_TEST(a_segment_whose_making_crashed_is_removed)
+{
+    const char *path = harness_path("data");
+    char next[64];
+    fill_many(loop, path);
+    int before = count_files(path, ".log");
+    for (size_t length = 0; length < 80; length += 13) {
+        unsigned char bytes[80] = {0};
+        struct segment_header header = {.version = SEGMENT_VERSION, .declared = 9, .first = 99999, .declared_end = 900};
+        if (length > 40)
+            segment_header_encode(bytes, &header);
+        snprintf(next, sizeof next, "%020d.log", 99999);
+        store_file(inside(path, next), bytes, length);
+        struct log *log = open_log(loop, path, NULL);
+        assert_int_equal(count_files(path, ".log"), before);
+        assert_int_equal(check_many(loop, log, LOG_START), MANY);
+        close_log(loop, log);
+    }
+}
+
+BACKEND_TEST(ids_are_not_given_again_after_a_crash_that_lost_the_tail)
+{
+    const char *path = harness_path("data");
+    struct log_options never = {.sync = LOG_SYNC_NEVER};
+    char names[2][64];
+    size_t length;
+    struct log *log = open_log(loop, path, &never);
+    fill(loop, log);
+    list_files(path, ".log", names, 2);
+    unsigned char *bytes = load_file(inside(path, names[0]), &length);
+    close_log(loop, log);
+    place(path, names[0], bytes, SEGMENT_HEADER_BYTES); /* the power went: of what was not synced nothing is left */
+    free(bytes);
+    log = open_log(loop, path, &never);
+    assert_null(find(log, "third"));
+    assert_true(append_text(loop, log, "third", "again") > ids[EVENTS - 1]);
+    struct history history = read_from(loop, log, "third", ids[0]);
+    assert_int_equal(history.gaps, 1);
+    history_free(&history);
+    close_log(loop, log);
+}
