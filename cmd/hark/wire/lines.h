@@ -5,9 +5,9 @@
  *     PUB NAME              each further line is one event
  *     PUB NAME ack          the same, and each is answered with its id and LF once it is durable
  *     SUB NAME              events from now on
- *     SUB NAME now          the same, after one line that names where "now" is: ID. A client that has to come back before its
- * first event asks for what follows it SUB NAME start        events from the oldest that is kept ("SUB NAME after start" is the
- * same) SUB NAME after ID     events after ID
+ *     SUB NAME now          the same, and the first line is the position at which they begin: ID
+ *     SUB NAME start        events from the oldest that is kept ("SUB NAME after start" is the same)
+ *     SUB NAME after ID     events after ID
  *
  * Of a published line every byte before the LF belongs to the event, a CR too. Bytes after the last LF are no event: a
  * client that dies in the middle of a line publishes no half of it.
