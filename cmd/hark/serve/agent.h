@@ -59,6 +59,10 @@ struct agent {
     struct port *ports;
     size_t ports_count;
     size_t ports_open;
+    size_t ports_next;         /* the one to be opened next */
+    uint64_t ports_patient_ns; /* until when an address may be in use */
+    struct hark_op ports_again;
+    void (*ports_opened)(struct agent *agent, int code);
     struct hub_list sessions;
     uint64_t connections_max;
     uint64_t started_ns;
@@ -82,8 +86,8 @@ const char *agent_date(struct agent *agent);
 
 /* ---- ports.c ---- */
 
-/* Opens every port. Gives: 0, or an exit code; it has then said why. */
-int ports_open(struct agent *agent);
+/* Opens every port, then calls opened, maybe from inside this call. Takes: code: 0, or an exit code: it has then said why. */
+void ports_open(struct agent *agent, void (*opened)(struct agent *agent, int code));
 
 /* Checks the addresses. Gives: 0, or an exit code; it has then said why. */
 int ports_check(const struct serve_options *options);

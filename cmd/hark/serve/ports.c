@@ -14,6 +14,7 @@
 #include <sys/resource.h>
 
 #include "say.h"
+#include "serve/why.h"
 
 enum {
     RESERVED = 64, /* the log's segments, standard streams, the loop's own */
@@ -22,6 +23,9 @@ enum {
     KEEP_ALIVE_COUNT = 4,
     SELECT_DESCRIPTORS = 1024,
 };
+
+static const uint64_t PATIENT_NS = 1000000000U;
+static const uint64_t AGAIN_NS = 20000000U;
 
 static const char *const option_names[PROTOCOLS] = {[PROTOCOL_HTTP] = "--http", [PROTOCOL_LINES] = "--lines"};
 static const char *const port_names[PROTOCOLS] = {[PROTOCOL_HTTP] = "http", [PROTOCOL_LINES] = "lines"};
@@ -74,7 +78,7 @@ static void failed(struct hark_listener *listener, int error)
         say("no memory is left for connections to the %s port: they wait until there is", port_names[port->protocol]);
         break;
     default:
-        say("cannot accept connections to the %s port: %s", port_names[port->protocol], hark_error_text(error));
+        say("cannot accept connections to the %s port: %s", port_names[port->protocol], why(error));
         shutdown_begin(port->agent, EXIT_REFUSED);
         break;
     }
@@ -114,39 +118,73 @@ static void keep_alive(struct hark_loop *loop, int fd)
     hark_os_setsockopt(loop, fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof(count));
 }
 
-static int port_open(struct agent *agent, struct port *port, enum protocol protocol, const char *text)
+/* Opens one port. Gives: 0, or a negative errno. */
+static int port_open(struct agent *agent, struct port *port, const char *text)
 {
     struct hark_address address;
     char actual[HARK_ADDRESS_TEXT_MAX];
-    port->agent = agent;
-    port->protocol = protocol;
     int error = hark_address_parse(text, &address);
-    if (error == 0) {
-        int fd = hark_os_listen_at(agent->loop, &address, 0, HARK_LISTEN_NO_DELAY);
-        if (fd >= 0 && address.name.any.sa_family != AF_UNIX)
-            keep_alive(agent->loop, fd);
-        error = fd < 0 ? fd : hark_listener_adopt(agent->loop, &port->listener, fd, accepted, failed);
-    }
-    if (error < 0) {
-        say("cannot listen on %s: %s (%s)", text, hark_error_text(error), advice(protocol, error));
-        return EXIT_REFUSED;
-    }
+    if (error < 0)
+        return error;
+    int fd = hark_os_listen_at(agent->loop, &address, 0, HARK_LISTEN_NO_DELAY);
+    if (fd < 0)
+        return fd;
+    if (address.name.any.sa_family != AF_UNIX)
+        keep_alive(agent->loop, fd);
+    error = hark_listener_adopt(agent->loop, &port->listener, fd, accepted, failed);
+    if (error < 0)
+        return error;
     port->open = true;
     agent->ports_open++;
     if (!agent->options->quiet && hark_listener_address(&port->listener, &address) == 0)
-        say("%s on %s", port_names[protocol], hark_address_format(&address, actual, sizeof(actual)));
-    return EXIT_DONE;
+        say("%s on %s", port_names[port->protocol], hark_address_format(&address, actual, sizeof(actual)));
+    return 0;
 }
 
-int ports_open(struct agent *agent)
+static void open_rest(struct agent *agent);
+
+static void again(struct hark_op *op, int64_t result)
+{
+    struct agent *agent = hark_container_of(op, struct agent, ports_again);
+    (void)result;
+    if (agent->ending == ENDING_NOT)
+        open_rest(agent);
+    else
+        shutdown_advance(agent);
+}
+
+/* Opens those that are not open yet. A process that was killed may hold its listening sockets a moment longer than it lives: the
+ * kernel (6.18) takes an io_uring apart in the background. So an address in use is tried again for a while, and a supervisor may
+ * start the next at once. */
+static void open_rest(struct agent *agent)
 {
     const struct serve_options *options = agent->options;
-    int code = EXIT_DONE;
-    for (size_t i = 0; i < options->http_count && code == EXIT_DONE; i++)
-        code = port_open(agent, &agent->ports[i], PROTOCOL_HTTP, options->http[i]);
-    for (size_t i = 0; i < options->lines_count && code == EXIT_DONE; i++)
-        code = port_open(agent, &agent->ports[options->http_count + i], PROTOCOL_LINES, options->lines[i]);
-    return code;
+    while (agent->ports_next < agent->ports_count) {
+        bool http = agent->ports_next < options->http_count;
+        const char *text = http ? options->http[agent->ports_next] : options->lines[agent->ports_next - options->http_count];
+        struct port *port = &agent->ports[agent->ports_next];
+        port->agent = agent;
+        port->protocol = http ? PROTOCOL_HTTP : PROTOCOL_LINES;
+        int error = port_open(agent, port, text);
+        if (error == -EADDRINUSE && hark_os_clock(agent->loop) < agent->ports_patient_ns) {
+            hark_sleep(agent->loop, &agent->ports_again, AGAIN_NS, again);
+            return;
+        }
+        if (error < 0) {
+            say("cannot listen on %s: %s (%s)", text, why(error), advice(port->protocol, error));
+            agent->ports_opened(agent, EXIT_REFUSED);
+            return;
+        }
+        agent->ports_next++;
+    }
+    agent->ports_opened(agent, EXIT_DONE);
+}
+
+void ports_open(struct agent *agent, void (*opened)(struct agent *agent, int code))
+{
+    agent->ports_opened = opened;
+    agent->ports_patient_ns = hark_os_clock(agent->loop) + PATIENT_NS;
+    open_rest(agent);
 }
 
 static int check(enum protocol protocol, const char *const *texts, size_t count)
@@ -180,6 +218,7 @@ static void closed(struct hark_listener *listener)
 
 void ports_close(struct agent *agent)
 {
+    hark_cancel(&agent->ports_again);
     for (size_t i = 0; i < agent->ports_count; i++) {
         if (agent->ports[i].open)
             hark_listener_close(&agent->ports[i].listener, closed);

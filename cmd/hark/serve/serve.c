@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "say.h"
+#include "serve/why.h"
 
 static const char *const http_default[] = {"127.0.0.1:12345"};
 static const char *const lines_default[] = {"127.0.0.1:12346"};
@@ -74,25 +75,10 @@ static int tails_open(struct agent *agent)
         return EXIT_USAGE;
     }
     if (error < 0) {
-        say("cannot follow files: %s (look at fs.inotify.max_user_instances and ulimit -n)", hark_error_text(error));
+        say("cannot follow files: %s (look at fs.inotify.max_user_instances and ulimit -n)", why(error));
         return EXIT_REFUSED;
     }
     return EXIT_DONE;
-}
-
-static int parts_open(struct agent *agent)
-{
-    struct hub_options options = {
-        .ring_bytes = (size_t)agent->options->ring_bytes,
-        .heartbeat_ns = agent->options->heartbeat_ns,
-    };
-    int error = hub_create(agent->loop, agent->log, &options, &agent->hub);
-    if (error < 0) {
-        say("cannot begin: %s", hark_error_text(error));
-        return EXIT_REFUSED;
-    }
-    int code = ports_open(agent);
-    return code == EXIT_DONE ? tails_open(agent) : code;
 }
 
 static const char *data_advice(int error)
@@ -121,8 +107,8 @@ static const char *data_advice(int error)
 
 static void say_no_data(const struct agent *agent, int error)
 {
-    say("cannot open the data directory %s: %s (%s)", agent->options->data,
-        error == -EBUSY ? "it is in use" : hark_error_text(error), data_advice(error));
+    say("cannot open the data directory %s: %s (%s)", agent->options->data, error == -EBUSY ? "it is in use" : why(error),
+        data_advice(error));
 }
 
 /* Tells the person and the supervisor that everything is listened on. */
@@ -133,7 +119,32 @@ static void tell_ready(const struct agent *agent)
         say("ready: events in %s, backend %s, up to %llu connections", options->data, hark_loop_backend(agent->loop),
             (unsigned long long)agent->connections_max);
     if (options->ready_descriptor > 0 && write(options->ready_descriptor, "\n", 1) < 0)
-        say("cannot tell that it is ready: %s", hark_error_text(errno));
+        say("cannot tell that it is ready: %s", why(errno));
+}
+
+static void ports_are_open(struct agent *agent, int code)
+{
+    if (code == EXIT_DONE)
+        code = tails_open(agent);
+    if (code != EXIT_DONE)
+        shutdown_begin(agent, code);
+    else
+        tell_ready(agent);
+}
+
+static void parts_open(struct agent *agent)
+{
+    struct hub_options options = {
+        .ring_bytes = (size_t)agent->options->ring_bytes,
+        .heartbeat_ns = agent->options->heartbeat_ns,
+    };
+    int error = hub_create(agent->loop, agent->log, &options, &agent->hub);
+    if (error == 0) {
+        ports_open(agent, ports_are_open);
+    } else {
+        say("cannot begin: %s", why(error));
+        shutdown_begin(agent, EXIT_REFUSED);
+    }
 }
 
 static void log_is_open(void *context, int result, struct log *log)
@@ -145,11 +156,7 @@ static void log_is_open(void *context, int result, struct log *log)
         say_no_data(agent, result);
         shutdown_begin(agent, EXIT_REFUSED);
     } else if (agent->ending == ENDING_NOT) {
-        int code = parts_open(agent);
-        if (code != EXIT_DONE)
-            shutdown_begin(agent, code);
-        else
-            tell_ready(agent);
+        parts_open(agent);
     }
     shutdown_advance(agent);
 }
@@ -197,9 +204,9 @@ static int loop_make(const struct serve_options *options, struct hark_loop **out
         say("cannot make the event loop: no such backend (HARK_BACKEND is auto, uring, epoll, poll or select)");
     else if (options->backend != HARK_BACKEND_AUTO || getenv("HARK_BACKEND") != NULL)
         say("cannot make the event loop: this backend is refused here: %s (try --backend auto; hark doctor tells more)",
-            hark_error_text(error));
+            why(error));
     else
-        say("cannot make the event loop: %s (hark doctor tells more)", hark_error_text(error));
+        say("cannot make the event loop: %s (hark doctor tells more)", why(error));
     return error == -EINVAL ? EXIT_USAGE : EXIT_REFUSED;
 }
 
@@ -210,7 +217,7 @@ static int run(struct agent *agent)
         return code;
     int result = hark_run(agent->loop);
     if (result < 0) {
-        say("the event loop cannot go on: %s", hark_error_text(result));
+        say("the event loop cannot go on: %s", why(result));
         return EXIT_REFUSED;
     }
     return agent->exit_code;
@@ -246,7 +253,7 @@ int serve_run(const struct serve_options *options)
         return code;
     struct agent *agent = agent_create(options, loop);
     if (agent == NULL) {
-        say("cannot begin: %s", hark_error_text(ENOMEM));
+        say("cannot begin: %s", why(ENOMEM));
         code = EXIT_REFUSED;
     } else {
         code = run(agent);

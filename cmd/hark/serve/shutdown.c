@@ -14,6 +14,7 @@
 #include <signal.h>
 
 #include "say.h"
+#include "serve/why.h"
 
 static const uint64_t SHUTDOWN_NS_DEFAULT = 5000000000U;
 
@@ -25,7 +26,7 @@ static void signalled(struct hark_op *op, int64_t number)
     if (hark_op_more(op))
         shutdown_begin(watch->agent, EXIT_DONE);
     else if (number != -ECANCELED)
-        say("cannot follow signals: %s", hark_error_text(number));
+        say("cannot follow signals: %s", why(number));
 }
 
 void shutdown_watch(struct agent *agent)
@@ -79,7 +80,7 @@ static void log_is_closed(void *context, int result)
     struct agent *agent = context;
     agent->log = NULL;
     if (result < 0) {
-        say("the last events may not be on the disk: %s (look at %s)", hark_error_text(result), agent->options->data);
+        say("the last events may not be on the disk: %s (look at %s)", why(result), agent->options->data);
         agent->exit_code = EXIT_REFUSED;
     }
     shutdown_advance(agent);
@@ -98,7 +99,8 @@ static bool step(struct agent *agent)
     case ENDING_DONE:
         return false;
     case ENDING_ACCEPTED:
-        if (agent->log_opening || agent->ports_open != 0 || agent->tail != NULL || agent->publishing != 0)
+        if (agent->log_opening || hark_op_active(&agent->ports_again) || agent->ports_open != 0 || agent->tail != NULL ||
+            agent->publishing != 0)
             return false;
         agent->ending = ENDING_SUBSCRIBERS;
         sessions_finish(agent);

@@ -1,0 +1,10 @@
+/* why.h - what an error means, for the middle of a sentence. */
+#ifndef SERVE_WHY_H
+#define SERVE_WHY_H
+
+#include <stdint.h>
+
+/* "address already in use" for -EADDRINUSE. Gives: text that the next call uses again. */
+const char *why(int64_t error);
+
+#endif

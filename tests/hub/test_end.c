@@ -1,0 +1,147 @@
+/* test_end.c - the agent's beginning and end: what it says and gives when it may not begin, and what it finishes when it ends. */
+#include "server.h"
+
+BACKEND_TEST(sigterm_with_nothing_going_on_ends_with_0)
+{
+    struct server server;
+    server_init(&server, "a");
+    server_start(&server);
+    assert_int_equal(server_end(&server, SIGTERM), 0);
+    server_start(&server);
+    assert_int_equal(server_end(&server, SIGINT), 0);
+}
+
+BACKEND_TEST(subscribers_are_told_of_the_end)
+{
+    struct server server;
+    struct client client, reader, lines, publisher, idle;
+    server_init(&server, "a");
+    server_start(&server);
+    client_open(&client, server.http);
+    client_post(&client, "s", "x", 1);
+    client_subscribe(&reader, server.http, "/streams/s?after=start", "");
+    client_open(&lines, server.lines);
+    client_send(&lines, "SUB s start\n");
+    client_line(&lines);
+    client_open(&publisher, server.lines);
+    client_send(&publisher, "PUB s ack\ny\n");
+    client_line(&publisher);
+    client_await(&reader, "\ndata: y\n\n");
+    client_open(&idle, server.http);
+    kill(server.pid, SIGTERM);
+    client_await(&reader, "\n\n: the server is ending\n\n");
+    client_await_end(&reader);
+    client_await_end(&lines);
+    client_await_end(&publisher);
+    client_await_end(&idle);
+    client_await_end(&client);
+    client_close(&reader);
+    client_close(&lines);
+    client_close(&publisher);
+    client_close(&idle);
+    client_close(&client);
+    assert_int_equal(server_wait(&server), 0);
+}
+
+BACKEND_TEST(what_was_accepted_before_the_end_is_answered_and_kept)
+{
+    struct server server;
+    struct client client, other;
+    int answered = 0;
+    server_init(&server, "a");
+    server_start(&server);
+    client_open(&client, server.http);
+    client_post(&client, "s", "x", 1);
+    /* A burst, and the end in the middle of it: every answer is of an event that is there afterwards. */
+    for (int i = 0; i < 100; i++)
+        client_send(&client, "POST /streams/s HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\ny");
+    kill(server.pid, SIGTERM);
+    client_await_end(&client);
+    for (char *at = client.bytes; at != NULL && (at = strstr(at, "201 Created")) != NULL; at++)
+        answered++;
+    assert_int_equal(server_wait(&server), 0);
+    server_start(&server);
+    client_open(&other, server.http);
+    char *body = client_get(&other, "/streams");
+    unsigned long long events = 0;
+    assert_int_equal(sscanf(body, "{\"streams\":[{\"name\":\"s\",\"events\":%llu,", &events), 1);
+    assert_int_equal(events, 1 + answered);
+    free(body);
+    client_close(&other);
+    client_close(&client);
+    server_stop(&server);
+}
+
+BACKEND_TEST(reader_that_takes_nothing_cannot_hold_up_the_end)
+{
+    struct server server;
+    struct client client, slow;
+    char *event = calloc(1, 1024 * 1024);
+    server_init(&server, "a");
+    server.options.shutdown_timeout_ns = 100000000;
+    server_start(&server);
+    client_open(&client, server.http);
+    client_subscribe(&slow, server.http, "/streams/s", "");
+    for (int i = 0; i < 8; i++)
+        client_post(&client, "s", event, 1024 * 1024);
+    server_stop(&server);
+    client_close(&slow);
+    client_close(&client);
+    free(event);
+}
+
+/* ---- what refuses ---- */
+
+static void expect_refusal(struct server *server, int code, const char *said)
+{
+    assert_false(server_try(server));
+    assert_int_equal(server_wait(server), code);
+    const char *text = server_said(server);
+    if (strncmp(text, "hark: cannot ", 13) != 0 && code != 2)
+        fail_msg("it said: %s", text);
+    if (strstr(text, said) == NULL || strchr(text, '\n') == NULL || strchr(text, '\n')[1] != '\0')
+        fail_msg("it said: %s", text);
+}
+
+BACKEND_TEST(second_instance_on_the_same_data_is_refused)
+{
+    struct server server, second;
+    server_init(&server, "a");
+    server_init(&second, "b");
+    server.options.quiet = second.options.quiet = true;
+    second.options.data = server.data;
+    server_start(&server);
+    expect_refusal(&second, 1, "is in use (another hark serve uses it");
+    server_stop(&server);
+}
+
+BACKEND_TEST(used_port_is_refused)
+{
+    struct server server, second;
+    server_init(&server, "a");
+    server_init(&second, "b");
+    server.options.quiet = second.options.quiet = true;
+    memcpy(second.lines, server.lines, sizeof(second.lines));
+    server_start(&server);
+    expect_refusal(&second, 1, "address already in use (try --lines 127.0.0.1:0)");
+    server_stop(&server);
+}
+
+BACKEND_TEST(address_that_is_none_is_refused_as_usage)
+{
+    struct server server;
+    server_init(&server, "a");
+    snprintf(server.http, sizeof(server.http), "localhost");
+    expect_refusal(&server, 2, "--http localhost is no address (try --http 127.0.0.1:12345)");
+}
+
+BACKEND_TEST(data_directory_that_cannot_be_is_refused)
+{
+    struct server server;
+    server_init(&server, "a");
+    close(harness_file("file", "x", 1));
+    snprintf(server.data, sizeof(server.data), "%s", harness_path("file"));
+    expect_refusal(&server, 1, "cannot open the data directory");
+    snprintf(server.data, sizeof(server.data), "%s", harness_path("missing/data"));
+    expect_refusal(&server, 1, "(make the directory that it is to be in, or try another --data)");
+}

@@ -1,0 +1,426 @@
+/* test_http.c - the HTTP port: what is answered, in which order, and when it is refused. */
+#include "server.h"
+
+BACKEND_TEST(post_gives_201_with_the_stream_and_a_growing_id)
+{
+    struct server server;
+    struct client client;
+    struct response response;
+    server_init(&server, "a");
+    server_start(&server);
+    client_open(&client, server.http);
+    uint64_t first = client_post(&client, "weather", "it rains", 8);
+    uint64_t second = client_post(&client, "weather", "", 0);
+    assert_true(first > 0 && second > first);
+    client_send(&client, "POST /streams/weather HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+                         "3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n");
+    client_response(&client, true, &response);
+    char expected[128];
+    snprintf(expected, sizeof(expected), "{\"stream\":\"weather\",\"id\":%llu}\n", (unsigned long long)second + 1);
+    assert_int_equal(response.status, 201);
+    assert_string_equal(response.body, expected);
+    assert_non_null(strstr(response.head, "Content-Type: application/json\r\n"));
+    response_done(&response);
+    client_close(&client);
+    server_stop(&server);
+}
+
+BACKEND_TEST(pipelined_posts_are_answered_in_order_and_share_commits)
+{
+    enum { POSTS = 500 };
+    struct server server;
+    struct client client, other;
+    uint64_t last = 0;
+    server_init(&server, "a");
+    server_start(&server);
+    client_open(&client, server.http);
+    char *requests = malloc(POSTS * 128);
+    size_t count = 0;
+    for (int i = 0; i < POSTS; i++)
+        count += (size_t)sprintf(requests + count, "POST /streams/s HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n%04d", i);
+    client_send_bytes(&client, requests, count);
+    free(requests);
+    for (int i = 0; i < POSTS; i++) {
+        struct response response;
+        client_response(&client, true, &response);
+        assert_int_equal(response.status, 201);
+        uint64_t id = strtoull(strstr(response.body, "\"id\":") + 5, NULL, 10);
+        assert_true(id > last);
+        last = id;
+        response_done(&response);
+    }
+    client_open(&other, server.http);
+    assert_int_equal(client_stat(&other, "log", "appends"), POSTS);
+    assert_true(client_stat(&other, "log", "commits") <= POSTS / 10);
+    client_close(&other);
+    client_subscribe(&other, server.http, "/streams/s?after=start", "");
+    client_position(&other);
+    for (int i = 0; i < POSTS; i++) {
+        char *block = client_block(&other);
+        char data[32];
+        snprintf(data, sizeof(data), "\ndata: %04d", i);
+        assert_non_null(strstr(block, data));
+        free(block);
+    }
+    client_close(&other);
+    client_close(&client);
+    server_stop(&server);
+}
+
+BACKEND_TEST(pipelined_requests_of_every_kind_are_answered_in_order)
+{
+    struct server server;
+    struct client client;
+    static const int expected[] = {200, 201, 200, 201, 204, 404, 404, 201, 200};
+    server_init(&server, "a");
+    server_start(&server);
+    client_open(&client, server.http);
+    client_send(&client, "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"
+                         "POST /streams/s HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx"
+                         "GET /streams HTTP/1.1\r\nHost: a\r\n\r\n"
+                         "POST /streams/s HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\ny"
+                         "DELETE /streams/s HTTP/1.1\r\nHost: a\r\n\r\n"
+                         "DELETE /streams/s HTTP/1.1\r\nHost: a\r\n\r\n"
+                         "GET /streams/s HTTP/1.1\r\nHost: a\r\nAccept: application/json\r\n\r\n"
+                         "POST /streams/s HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nz"
+                         "GET /streams/s HTTP/1.1\r\nHost: a\r\nAccept: application/json\r\nConnection: close\r\n\r\n");
+    for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {
+        struct response response;
+        client_response(&client, true, &response);
+        assert_int_equal(response.status, expected[i]);
+        if (i == 2)
+            assert_non_null(strstr(response.body, "{\"name\":\"s\",\"events\":1,"));
+        if (i == 8)
+            assert_non_null(strstr(response.head, "Connection: close\r\n"));
+        response_done(&response);
+    }
+    client_await_end(&client);
+    assert_int_equal(client.count, 0);
+    client_close(&client);
+    server_stop(&server);
+}
+
+BACKEND_TEST(many_pipelined_gets_to_a_reader_that_waits_are_all_answered)
+{
+    enum { GETS = 2000 };
+    struct server server;
+    struct client client;
+    server_init(&server, "a");
+    server_start(&server);
+    client_open(&client, server.http);
+    pid_t sender = fork(); /* the answers are larger than what sockets hold: sending and receiving must not wait for each other */
+    if (sender == 0) {
+        for (int i = 0; i < GETS; i++)
+            client_send(&client, "GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n");
+        _exit(0);
+    }
+    for (int i = 0; i < GETS; i++) {
+        struct response response;
+        client_response(&client, true, &response);
+        assert_int_equal(response.status, 200);
+        response_done(&response);
+    }
+    assert_int_equal(waitpid(sender, NULL, 0), sender);
+    client_close(&client);
+    server_stop(&server);
+}
+
+BACKEND_TEST(request_in_single_bytes_is_understood)
+{
+    static const char request[] = "POST /streams/s HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc";
+    struct server server;
+    struct client client;
+    struct response response;
+    server_init(&server, "a");
+    server_start(&server);
+    client_open(&client, server.http);
+    for (size_t i = 0; i < sizeof(request) - 1; i++)
+        client_send_bytes(&client, request + i, 1);
+    client_response(&client, true, &response);
+    assert_int_equal(response.status, 201);
+    response_done(&response);
+    client_close(&client);
+    server_stop(&server);
+}
+
+/* ---- statuses ---- */
+
+struct case_of {
+    const char *request;
+    int status;
+    const char *has;   /* in the head; NULL: nothing in particular */
+    bool ends;         /* the connection is closed after the answer */
+    bool without_body; /* HEAD */
+};
+
+static const struct case_of cases[] = {
+    {"GET / HTTP/1.1\r\nHost: a\r\n\r\n", 200, "Content-Type: text/html", false, false},
+    {"HEAD / HTTP/1.1\r\nHost: a\r\n\r\n", 200, "Content-Length: ", false, true},
+    {"GET /healthz HTTP/1.0\r\n\r\n", 200, "Connection: close", true, false},
+    {"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n", 200, "version=0.0.4", false, false},
+    {"HEAD /metrics HTTP/1.1\r\nHost: a\r\n\r\n", 200, "Content-Length: ", false, true},
+    {"GET /stats HTTP/1.1\r\nHost: a\r\n\r\n", 200, "application/json", false, false},
+    {"GET /streams HTTP/1.1\r\nHost: a\r\n\r\n", 200, "application/json", false, false},
+    {"HEAD /streams/s HTTP/1.1\r\nHost: a\r\n\r\n", 200, "text/event-stream", true, true},
+    {"OPTIONS /streams/s HTTP/1.1\r\nHost: a\r\n\r\n", 204, "Allow: GET, HEAD, POST, DELETE, OPTIONS\r\n", false, false},
+    {"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", 204, "Allow: ", false, false},
+    {"GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n", 404, NULL, false, false},
+    {"GET /streams/ HTTP/1.1\r\nHost: a\r\n\r\n", 400, NULL, false, false},
+    {"POST /streams/.hidden HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx", 400, NULL, false, false},
+    {"POST /streams/a%20b HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx", 400, NULL, false, false},
+    {"GET /streams/s HTTP/1.1\r\nHost: a\r\nAccept: application/json\r\n\r\n", 404, NULL, false, false},
+    {"DELETE /streams/s HTTP/1.1\r\nHost: a\r\n\r\n", 404, NULL, false, false},
+    {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx", 405, "Allow: GET, HEAD, OPTIONS\r\n", false, false},
+    {"DELETE /metrics HTTP/1.1\r\nHost: a\r\n\r\n", 405, "Allow: GET, HEAD, OPTIONS\r\n", false, false},
+    {"PUT /streams/s HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx", 405, "Allow: GET, HEAD, POST, DELETE, OPTIONS\r\n",
+     false, false},
+    {"GET /streams/s HTTP/1.1\r\nHost: a\r\nAccept: image/png\r\n\r\n", 406, NULL, false, false},
+    {"GET /streams/s?after=x HTTP/1.1\r\nHost: a\r\n\r\n", 400, NULL, false, false},
+    {"GET /streams/s?after=1&after=2 HTTP/1.1\r\nHost: a\r\n\r\n", 400, NULL, false, false},
+    {"GET /streams/s HTTP/1.1\r\nHost: a\r\nLast-Event-ID: x\r\n\r\n", 400, NULL, false, false},
+    {"POST /streams/s HTTP/1.1\r\nHost: a\r\nContent-Length: 1048577\r\n\r\n", 413, "Connection: close", true, false},
+    {"POST /streams/s HTTP/1.1\r\nHost: a\r\nExpect: magic\r\nContent-Length: 1\r\n\r\nx", 417, NULL, true, false},
+    {"BREW /streams/s HTTP/1.1\r\nHost: a\r\n\r\n", 501, NULL, true, false},
+    {"GET / HTTP/2.0\r\nHost: a\r\n\r\n", 505, NULL, true, false},
+    {"GET / HTTP/1.1\r\n\r\n", 400, NULL, true, false},
+    {"GET / HTTP/1.1\nHost: a\n\n", 400, NULL, true, false},
+};
+
+BACKEND_TEST(each_request_gets_its_status)
+{
+    struct server server;
+    server_init(&server, "a");
+    server_start(&server);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct client client;
+        struct response response;
+        client_open(&client, server.http);
+        client_send(&client, cases[i].request);
+        client_response(&client, !cases[i].without_body, &response);
+        if (response.status != cases[i].status || (cases[i].has != NULL && strstr(response.head, cases[i].has) == NULL))
+            fail_msg("%s gave %s", cases[i].request, response.head);
+        response_done(&response);
+        if (cases[i].ends) {
+            client_await_end(&client);
+        } else { /* it lives on */
+            client_send(&client, "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n");
+            client_response(&client, true, &response);
+            assert_string_equal(response.body, "ok\n");
+            response_done(&response);
+        }
+        assert_int_equal(client.count, 0);
+        client_close(&client);
+    }
+    server_stop(&server);
+}
+
+BACKEND_TEST(limits_of_line_and_head_are_told)
+{
+    static const int expected[] = {414, 431};
+    struct server server;
+    server_init(&server, "a");
+    server_start(&server);
+    for (int i = 0; i < 2; i++) {
+        struct client client;
+        struct response response;
+        char *filler = malloc(20001);
+        memset(filler, 'a', 20000);
+        filler[20000] = '\0';
+        client_open(&client, server.http);
+        client_send(&client, i == 0 ? "GET /" : "GET / HTTP/1.1\r\nHost: a\r\nX: ");
+        send(client.fd, filler, 20000, MSG_NOSIGNAL); /* maybe refused before all is sent */
+        client_response(&client, true, &response);
+        assert_int_equal(response.status, expected[i]);
+        response_done(&response);
+        client_close(&client);
+        free(filler);
+    }
+    server_stop(&server);
+}
+
+BACKEND_TEST(expect_continue_is_told_before_the_body)
+{
+    struct server server;
+    struct client client;
+    struct response response;
+    server_init(&server, "a");
+    server_start(&server);
+    client_open(&client, server.http);
+    client_send(&client, "POST /streams/s HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n");
+    client_response(&client, false, &response);
+    assert_int_equal(response.status, 100);
+    response_done(&response);
+    client_send(&client, "ab");
+    client_response(&client, true, &response);
+    assert_int_equal(response.status, 201);
+    response_done(&response);
+    /* Where the body is not wanted it is refused instead. */
+    client_send(&client, "POST /nothing HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n");
+    client_response(&client, true, &response);
+    assert_int_equal(response.status, 404);
+    assert_non_null(strstr(response.head, "Connection: close\r\n"));
+    response_done(&response);
+    client_await_end(&client);
+    client_close(&client);
+    server_stop(&server);
+}
+
+BACKEND_TEST(event_of_the_largest_size_passes_and_one_byte_more_is_refused)
+{
+    enum { LARGEST = 1024 * 1024 };
+    struct server server;
+    struct client client, reader;
+    char *event = malloc(LARGEST + 1);
+    server_init(&server, "a");
+    server_start(&server);
+    client_open(&client, server.http);
+    memset(event, '\n', LARGEST); /* as SSE seven times as long */
+    client_post(&client, "s", event, LARGEST);
+    client_post(&client, "s", "after", 5);
+    client_subscribe(&reader, server.http, "/streams/s?after=start", ""); /* from the disk */
+    client_await(&reader, "\ndata: after\n\n");
+    assert_true(reader.count > 7 * LARGEST);
+    client_drop(&reader, reader.count);
+    memset(event, 'x', LARGEST);
+    client_post(&client, "s", event, LARGEST); /* from memory */
+    client_post(&client, "s", "again", 5);
+    client_await(&reader, "\ndata: again\n\n");
+    assert_true(reader.count > LARGEST);
+    client_close(&reader);
+    client_close(&client);
+    free(event);
+    server_stop(&server);
+}
+
+/* ---- deadlines and limits ---- */
+
+BACKEND_TEST(head_that_does_not_end_in_time_gets_408)
+{
+    struct server server;
+    struct client client;
+    struct response response;
+    server_init(&server, "a");
+    server.options.head_timeout_ns = 20000000;
+    server_start(&server);
+    client_open(&client, server.http);
+    client_send(&client, "GET / HTTP/1.1\r\nHost: ");
+    client_response(&client, true, &response);
+    assert_int_equal(response.status, 408);
+    response_done(&response);
+    client_await_end(&client);
+    client_close(&client);
+    server_stop(&server);
+}
+
+BACKEND_TEST(body_that_does_not_end_in_time_gets_408_and_is_not_published)
+{
+    struct server server;
+    struct client client;
+    struct response response;
+    server_init(&server, "a");
+    server.options.body_timeout_ns = 20000000;
+    server_start(&server);
+    client_open(&client, server.http);
+    client_send(&client, "POST /streams/s HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab");
+    client_response(&client, true, &response);
+    assert_int_equal(response.status, 408);
+    response_done(&response);
+    client_await_end(&client);
+    client_close(&client);
+    client_open(&client, server.http);
+    assert_int_equal(client_stat(&client, "events", "published"), 0);
+    client_close(&client);
+    server_stop(&server);
+}
+
+BACKEND_TEST(idle_connection_is_closed_in_the_end)
+{
+    struct server server;
+    struct client client;
+    server_init(&server, "a");
+    server.options.idle_timeout_ns = 20000000;
+    server_start(&server);
+    client_open(&client, server.http);
+    client_await_end(&client);
+    assert_int_equal(client.count, 0);
+    client_close(&client);
+    client_open(&client, server.http);
+    client_post(&client, "s", "x", 1);
+    client_await_end(&client);
+    assert_int_equal(client.count, 0);
+    client_close(&client);
+    server_stop(&server);
+}
+
+BACKEND_TEST(connection_past_the_limit_is_closed_and_others_live_on)
+{
+    struct server server;
+    struct client first, second, third;
+    server_init(&server, "a");
+    server.options.connections_max = 2;
+    server_start(&server);
+    client_open(&first, server.http);
+    client_post(&first, "s", "x", 1);
+    client_open(&second, server.lines);
+    client_send(&second, "SUB s start\n");
+    client_line(&second);
+    client_open(&third, server.http);
+    client_await_end(&third);
+    assert_int_equal(third.count, 0);
+    client_close(&third);
+    client_post(&first, "s", "y", 1);
+    assert_int_equal(client_stat(&first, "connections", "shed"), 1);
+    client_close(&second);
+    client_close(&first);
+    server_stop(&server);
+}
+
+BACKEND_TEST(origin_is_allowed_only_where_it_was_asked_for)
+{
+    for (int asked = 0; asked < 2; asked++) {
+        struct server server;
+        struct client client;
+        struct response response;
+        server_init(&server, asked != 0 ? "a" : "b");
+        server.options.allow_origin = asked != 0 ? "*" : NULL;
+        server_start(&server);
+        client_open(&client, server.http);
+        client_send(&client, "OPTIONS /streams/s HTTP/1.1\r\nHost: a\r\n\r\n");
+        client_response(&client, true, &response);
+        assert_int_equal(strstr(response.head, "Access-Control-Allow-Methods: GET, HEAD, POST, DELETE\r\n") != NULL, asked);
+        assert_int_equal(strstr(response.head, "Access-Control-Allow-Origin: *\r\n") != NULL, asked);
+        response_done(&response);
+        client_close(&client);
+        server_stop(&server);
+    }
+}
+
+BACKEND_TEST(metrics_are_lines_of_the_text_format)
+{
+    struct server server;
+    struct client client;
+    server_init(&server, "a");
+    server_start(&server);
+    client_open(&client, server.http);
+    client_post(&client, "s", "x", 1);
+    char *text = client_get(&client, "/metrics");
+    assert_non_null(strstr(text, "\nhark_stream_events{stream=\"s\"} 1\n"));
+    assert_non_null(strstr(text, "\nhark_events_published_total 1\n"));
+    char kind[128] = "";
+    size_t count = strlen(text);
+    assert_int_equal(text[count - 1], '\n');
+    for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n")) {
+        char name[128];
+        double value;
+        if (sscanf(line, "# TYPE %127s", kind) == 1 || strncmp(line, "# HELP ", 7) == 0)
+            continue;
+        assert_int_equal(sscanf(line, "%127[a-z_0-9]", name), 1);
+        if (strncmp(name, kind, strlen(kind)) != 0) /* samples stand together, under their TYPE */
+            fail_msg("%s stands under %s", line, kind);
+        assert_int_equal(sscanf(strrchr(line, ' '), " %lf", &value), 1);
+        assert_true(value >= 0);
+    }
+    free(text);
+    client_close(&client);
+    server_stop(&server);
+}

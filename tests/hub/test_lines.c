@@ -1,0 +1,195 @@
+/* test_lines.c - the lines port: publishing, acknowledgements, subscribing, and what is refused. */
+#include "server.h"
+
+/* The id and the event of a line. */
+static uint64_t expect_line(struct client *client, const char *event)
+{
+    const char *line = client_line(client);
+    char *tab = NULL;
+    unsigned long long id = strtoull(line, &tab, 10);
+    if (*tab != '\t' || strcmp(tab + 1, event) != 0)
+        fail_msg("instead of %s: %s", event, line);
+    return id;
+}
+
+BACKEND_TEST(published_lines_reach_a_subscriber_in_order)
+{
+    struct server server;
+    struct client publisher, reader;
+    server_init(&server, "a");
+    server_start(&server);
+    client_open(&reader, server.lines);
+    client_send(&reader, "SUB s start\n");
+    client_open(&publisher, server.lines);
+    client_send(&publisher, "PUB s\none\n\ntwo\r\nhalf a li");
+    uint64_t first = expect_line(&reader, "one");
+    uint64_t second = expect_line(&reader, "");
+    uint64_t third = expect_line(&reader, "two\r");
+    assert_true(first < second && second < third);
+    client_close(&publisher); /* the half is no event */
+    client_open(&publisher, server.lines);
+    client_send(&publisher, "PUB s\r\nwhole\n");
+    expect_line(&reader, "whole");
+    client_close(&publisher);
+    client_close(&reader);
+    server_stop(&server);
+}
+
+BACKEND_TEST_TIMEOUT(acknowledged_lines_are_answered_each_with_its_id, 120)
+{
+    enum { LINES = 50000 };
+    struct server server;
+    struct client publisher, reader;
+    server_init(&server, "a");
+    server_start(&server);
+    client_open(&publisher, server.lines);
+    pid_t sender = fork(); /* sending and receiving must not wait for each other */
+    if (sender == 0) {
+        char *lines = malloc(LINES * 16);
+        size_t count = (size_t)sprintf(lines, "PUB s ack\n");
+        for (int i = 0; i < LINES; i++)
+            count += (size_t)sprintf(lines + count, "%d\n", i);
+        client_send_bytes(&publisher, lines, count);
+        shutdown(publisher.fd, SHUT_WR);
+        _exit(0);
+    }
+    uint64_t *ids = malloc(LINES * sizeof(*ids));
+    for (int i = 0; i < LINES; i++) {
+        ids[i] = strtoull(client_line(&publisher), NULL, 10);
+        assert_true(ids[i] > (i > 0 ? ids[i - 1] : 0));
+    }
+    client_await_end(&publisher);
+    assert_int_equal(publisher.count, 0);
+    assert_int_equal(waitpid(sender, NULL, 0), sender);
+    client_open(&reader, server.lines);
+    client_send(&reader, "SUB s after 0\n");
+    for (int i = 0; i < LINES; i++) {
+        char event[16];
+        snprintf(event, sizeof(event), "%d", i);
+        assert_int_equal(expect_line(&reader, event), ids[i]);
+    }
+    client_close(&reader);
+    client_close(&publisher);
+    free(ids);
+    server_stop(&server);
+}
+
+BACKEND_TEST(subscriber_that_ends_its_side_goes_on_reading)
+{
+    struct server server;
+    struct client publisher, reader;
+    server_init(&server, "a");
+    server_start(&server);
+    client_open(&publisher, server.lines);
+    client_send(&publisher, "PUB s ack\n1\n");
+    client_line(&publisher);
+    client_open(&reader, server.lines);
+    client_send(&reader, "SUB s start\n");
+    shutdown(reader.fd, SHUT_WR);
+    expect_line(&reader, "1");
+    client_send(&publisher, "2\n");
+    expect_line(&reader, "2");
+    client_close(&reader);
+    client_close(&publisher);
+    server_stop(&server);
+}
+
+BACKEND_TEST(event_with_line_ends_comes_in_parts)
+{
+    struct server server;
+    struct client client, reader;
+    server_init(&server, "a");
+    server_start(&server);
+    client_open(&client, server.http);
+    uint64_t id = client_post(&client, "s", "one\ntwo", 7);
+    client_open(&reader, server.lines);
+    client_send(&reader, "SUB s start\n");
+    assert_string_equal(client_line(&reader), "+\tone");
+    assert_int_equal(expect_line(&reader, "two"), id);
+    client_close(&reader);
+    client_close(&client);
+    server_stop(&server);
+}
+
+BACKEND_TEST(wrong_first_lines_are_refused_with_a_reason)
+{
+    static const char *const wrong[] = {"HELLO\n", "PUB\n", "PUB .a\n", "PUB a maybe\n", "SUB a after x\n", "GET / HTTP/1.1\r\n",
+                                        "\n"};
+    struct server server;
+    server_init(&server, "a");
+    server_start(&server);
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        struct client client;
+        client_open(&client, server.lines);
+        client_send(&client, wrong[i]);
+        assert_memory_equal(client_line(&client), "ERR ", 4);
+        client_await_end(&client);
+        assert_int_equal(client.count, 0);
+        client_close(&client);
+    }
+    server_stop(&server);
+}
+
+BACKEND_TEST(first_line_that_does_not_come_in_time_is_refused)
+{
+    struct server server;
+    struct client client;
+    server_init(&server, "a");
+    server.options.head_timeout_ns = 20000000;
+    server_start(&server);
+    client_open(&client, server.lines);
+    client_send(&client, "PUB ");
+    assert_memory_equal(client_line(&client), "ERR ", 4);
+    client_await_end(&client);
+    client_close(&client);
+    server_stop(&server);
+}
+
+BACKEND_TEST(line_over_the_limit_is_refused_after_the_answers_before_it)
+{
+    enum { LONGEST = 1024 * 1024 };
+    struct server server;
+    struct client client;
+    char *line = malloc(LONGEST + 2);
+    server_init(&server, "a");
+    server_start(&server);
+    client_open(&client, server.lines);
+    memset(line, 'x', LONGEST + 1);
+    client_send(&client, "PUB s ack\n");
+    client_send_bytes(&client, line, LONGEST);
+    client_send(&client, "\nshort\n");
+    client_send_bytes(&client, line, LONGEST + 1);
+    assert_true(strtoull(client_line(&client), NULL, 10) > 0);
+    assert_true(strtoull(client_line(&client), NULL, 10) > 0);
+    assert_string_equal(client_line(&client), "ERR the line is too long");
+    client_await_end(&client);
+    client_close(&client);
+    free(line);
+    server_stop(&server);
+}
+
+BACKEND_TEST(subscriber_after_a_stream_made_anew_is_told_of_the_gap)
+{
+    struct server server;
+    struct client client, reader;
+    struct response response;
+    server_init(&server, "a");
+    server_start(&server);
+    client_open(&client, server.http);
+    uint64_t old = client_post(&client, "s", "old", 3);
+    client_send(&client, "DELETE /streams/s HTTP/1.1\r\nHost: a\r\n\r\n");
+    client_response(&client, true, &response);
+    response_done(&response);
+    uint64_t id = client_post(&client, "s", "new", 3);
+    char command[64];
+    snprintf(command, sizeof(command), "SUB s after %llu\n", (unsigned long long)old);
+    client_open(&reader, server.lines);
+    client_send(&reader, command);
+    char expected[32];
+    snprintf(expected, sizeof(expected), "GAP\t%llu\t", (unsigned long long)old);
+    assert_memory_equal(client_line(&reader), expected, strlen(expected));
+    assert_int_equal(expect_line(&reader, "new"), id);
+    client_close(&reader);
+    client_close(&client);
+    server_stop(&server);
+}

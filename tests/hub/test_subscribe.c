@@ -1,0 +1,410 @@
+/* test_subscribe.c - subscribers over SSE: what they are given, whoever else reads, stops reading, or comes back. */
+#include "server.h"
+
+static void publish_numbers(struct client *client, const char *stream, int from, int to)
+{
+    for (int i = from; i < to; i++) {
+        char event[16];
+        client_post(client, stream, event, (size_t)snprintf(event, sizeof(event), "%d", i));
+    }
+}
+
+/* Takes the next event: asserts its data, and that its id grows. */
+static void expect_event(struct client *client, uint64_t *last, const char *data)
+{
+    unsigned long long id = 0;
+    char *block = client_block(client);
+    char *line = strstr(block, "\ndata: ");
+    if (sscanf(block, "id: %llu\n", &id) != 1 || line == NULL || strcmp(line + 7, data) != 0 || id <= *last)
+        fail_msg("after %llu, instead of %s: %s", (unsigned long long)*last, data, block);
+    *last = id;
+    free(block);
+}
+
+static void expect_numbers(struct client *client, uint64_t *last, int from, int to)
+{
+    for (int i = from; i < to; i++) {
+        char data[16];
+        snprintf(data, sizeof(data), "%d", i);
+        expect_event(client, last, data);
+    }
+}
+
+BACKEND_TEST(subscriber_from_now_sees_what_comes_and_knows_its_position)
+{
+    struct server server;
+    struct client client, reader;
+    server_init(&server, "a");
+    server_start(&server);
+    client_open(&client, server.http);
+    uint64_t old = client_post(&client, "s", "old", 3);
+    client_subscribe(&reader, server.http, "/streams/s", "");
+    uint64_t last = client_position(&reader);
+    assert_int_equal(last, old);
+    publish_numbers(&client, "s", 0, 20);
+    expect_numbers(&reader, &last, 0, 20);
+    client_close(&reader);
+    client_close(&client);
+    server_stop(&server);
+}
+
+BACKEND_TEST(subscriber_of_a_stream_that_is_not_there_yet_sees_its_first_event)
+{
+    struct server server;
+    struct client client, reader, replayer;
+    server_init(&server, "a");
+    server_start(&server);
+    client_open(&client, server.http);
+    client_subscribe(&reader, server.http, "/streams/s", "");
+    uint64_t last = client_position(&reader);
+    assert_int_equal(last, 0);
+    client_subscribe(&replayer, server.http, "/streams/s?after=start", "");
+    uint64_t replayed = client_position(&replayer);
+    publish_numbers(&client, "s", 0, 3);
+    expect_numbers(&reader, &last, 0, 3);
+    expect_numbers(&replayer, &replayed, 0, 3);
+    client_close(&replayer);
+    client_close(&reader);
+    client_close(&client);
+    server_stop(&server);
+}
+
+BACKEND_TEST(replay_begins_after_the_id_and_goes_over_into_live)
+{
+    struct server server;
+    struct client client, reader;
+    char fields[64];
+    server_init(&server, "a");
+    server_start(&server);
+    client_open(&client, server.http);
+    publish_numbers(&client, "s", 0, 10);
+    uint64_t middle = client_post(&client, "s", "10", 2);
+    publish_numbers(&client, "s", 11, 20);
+    /* The header goes before the query that a client began with. */
+    snprintf(fields, sizeof(fields), "Last-Event-ID: %llu\r\n", (unsigned long long)middle);
+    client_subscribe(&reader, server.http, "/streams/s?after=start", fields);
+    uint64_t last = client_position(&reader);
+    assert_int_equal(last, middle);
+    expect_numbers(&reader, &last, 11, 20);
+    publish_numbers(&client, "s", 20, 30);
+    expect_numbers(&reader, &last, 20, 30);
+    client_close(&reader);
+    char path[64];
+    snprintf(path, sizeof(path), "/streams/s?after=%llu", (unsigned long long)middle);
+    client_subscribe(&reader, server.http, path, "");
+    last = client_position(&reader);
+    expect_numbers(&reader, &last, 11, 30);
+    client_close(&reader);
+    client_close(&client);
+    server_stop(&server);
+}
+
+BACKEND_TEST(events_keep_their_lines)
+{
+    struct server server;
+    struct client client, reader;
+    server_init(&server, "a");
+    server_start(&server);
+    client_open(&client, server.http);
+    client_subscribe(&reader, server.http, "/streams/s", "");
+    client_position(&reader);
+    client_post(&client, "s", "one\ntwo\r\nthree\rfour\n", 20);
+    char *block = client_block(&reader);
+    assert_non_null(strstr(block, "\ndata: one\ndata: two\ndata: three\ndata: four\ndata: "));
+    free(block);
+    client_close(&reader);
+    client_close(&client);
+    server_stop(&server);
+}
+
+BACKEND_TEST(stream_made_anew_tells_those_who_know_the_old_one_of_a_gap)
+{
+    struct server server;
+    struct client client, reader;
+    struct response response;
+    char fields[64];
+    server_init(&server, "a");
+    server_start(&server);
+    client_open(&client, server.http);
+    uint64_t old = client_post(&client, "s", "old", 3);
+    client_subscribe(&reader, server.http, "/streams/s", "");
+    uint64_t last = client_position(&reader);
+    client_send(&client, "DELETE /streams/s HTTP/1.1\r\nHost: a\r\n\r\n");
+    client_response(&client, true, &response);
+    assert_int_equal(response.status, 204);
+    response_done(&response);
+    uint64_t first = client_post(&client, "s", "0", 1);
+    assert_true(first > old);
+    for (int i = 0; i < 2; i++) { /* the one that stayed, then one that comes back */
+        unsigned long long after = 0;
+        char *block = client_block(&reader);
+        assert_int_equal(sscanf(block, "event: gap\ndata: {\"after\":\"%llu\"", &after), 1);
+        assert_int_equal(after, old);
+        free(block);
+        last = old;
+        expect_event(&reader, &last, "0");
+        assert_int_equal(last, first);
+        client_close(&reader);
+        snprintf(fields, sizeof(fields), "Last-Event-ID: %llu\r\n", (unsigned long long)old);
+        client_subscribe(&reader, server.http, "/streams/s", fields);
+        client_position(&reader);
+    }
+    client_close(&reader);
+    client_close(&client);
+    server_stop(&server);
+}
+
+BACKEND_TEST(id_that_was_never_given_leads_to_a_gap_and_all_events)
+{
+    struct server server;
+    struct client client, reader;
+    server_init(&server, "a");
+    server_start(&server);
+    client_open(&client, server.http);
+    publish_numbers(&client, "s", 0, 3);
+    client_subscribe(&reader, server.http, "/streams/s?after=99999999", "");
+    client_position(&reader);
+    char *block = client_block(&reader);
+    assert_non_null(strstr(block, "event: gap\ndata: {\"after\":\"99999999\""));
+    free(block);
+    uint64_t last = 0;
+    expect_numbers(&reader, &last, 0, 3);
+    client_close(&reader);
+    client_close(&client);
+    server_stop(&server);
+}
+
+BACKEND_TEST(retention_tells_those_who_were_before_it_of_a_gap)
+{
+    struct server server;
+    struct client client, reader;
+    char event[2048];
+    server_init(&server, "a");
+    server.options.segment_bytes = 16384;
+    server.options.retention_bytes = 65536;
+    server_start(&server);
+    client_open(&client, server.http);
+    memset(event, 'x', sizeof(event));
+    uint64_t first = client_post(&client, "s", "first", 5);
+    uint64_t newest = 0;
+    while (client_stat(&client, "log", "removed") == 0) {
+        for (int i = 0; i < 16; i++)
+            newest = client_post(&client, "s", event, sizeof(event));
+    }
+    char path[64];
+    snprintf(path, sizeof(path), "/streams/s?after=%llu", (unsigned long long)first);
+    client_subscribe(&reader, server.http, path, "");
+    client_position(&reader);
+    unsigned long long after = 0, kept = 0, id = 0;
+    char *block = client_block(&reader);
+    assert_int_equal(sscanf(block, "event: gap\ndata: {\"after\":\"%llu\",\"first\":\"%llu\"}", &after, &kept), 2);
+    assert_int_equal(after, first);
+    free(block);
+    block = client_block(&reader);
+    assert_int_equal(sscanf(block, "id: %llu\n", &id), 1);
+    assert_true(id >= kept && kept > first && id <= newest);
+    free(block);
+    client_close(&reader);
+    client_close(&client);
+    server_stop(&server);
+}
+
+BACKEND_TEST(heartbeat_comes_to_idle_subscribers_alone)
+{
+    struct server server;
+    struct client client, reader;
+    server_init(&server, "a");
+    server.options.heartbeat_ns = 5000000;
+    server_start(&server);
+    client_open(&client, server.http);
+    client_subscribe(&reader, server.http, "/streams/s", "");
+    client_position(&reader);
+    client_expect(&reader, ":");
+    client_expect(&reader, ":");
+    client_close(&reader);
+    while (client_stat(&client, "subscribers", "sse") != 0)
+        ;
+    client_close(&client);
+    server_stop(&server);
+}
+
+/* ---- many, and slow ones ---- */
+
+enum { MANY = 1000, MANY_EVENTS = 60 };
+
+BACKEND_TEST_TIMEOUT(thousand_subscribers_each_get_each_event_once_from_one_encoding, 120)
+{
+    struct server server;
+    struct client client;
+    struct client *readers = calloc(MANY, sizeof(*readers));
+    struct rlimit limit;
+    getrlimit(RLIMIT_NOFILE, &limit);
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+    if (limit.rlim_cur < MANY + 100)
+        harness_skip("the limit of descriptors is %llu", (unsigned long long)limit.rlim_cur);
+    int many = harness_backend() == HARK_BACKEND_SELECT ? 700 : MANY; /* select ends at 1024 descriptors */
+    server_init(&server, "a");
+    server_start(&server);
+    client_open(&client, server.http);
+    client_post(&client, "s", "before", 6);
+    for (int i = 0; i < many; i++)
+        client_subscribe(&readers[i], server.http, "/streams/s", "");
+    assert_int_equal(client_stat(&client, "subscribers", "sse"), many);
+    publish_numbers(&client, "s", 0, MANY_EVENTS);
+    for (int i = 0; i < many; i++) {
+        uint64_t last = client_position(&readers[i]);
+        expect_numbers(&readers[i], &last, 0, MANY_EVENTS);
+        assert_int_equal(readers[i].count, 0);
+    }
+    assert_int_equal(client_stat(&client, "events", "encoded"), MANY_EVENTS);
+    assert_int_equal(client_stat(&client, "events", "delivered"), (uint64_t)many * MANY_EVENTS);
+    assert_int_equal(client_stat(&client, "events", "disk_reads"), 0);
+    for (int i = 0; i < many; i++)
+        client_close(&readers[i]);
+    while (client_stat(&client, "subscribers", "sse") != 0)
+        ;
+    assert_int_equal(client_stat(&client, "events", "ring_bytes"), 0);
+    client_close(&client);
+    free(readers);
+    server_stop(&server);
+}
+
+/* The resident memory of a process, in bytes. */
+static uint64_t resident(pid_t pid)
+{
+    char path[64];
+    unsigned long pages = 0;
+    snprintf(path, sizeof(path), "/proc/%d/statm", (int)pid);
+    FILE *file = fopen(path, "re");
+    assert_non_null(file);
+    assert_int_equal(fscanf(file, "%*u %lu", &pages), 1);
+    fclose(file);
+    return pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+BACKEND_TEST_TIMEOUT(reader_that_stops_costs_little_delays_nobody_and_misses_nothing, 120)
+{
+    enum { SLOW = 8, EVENTS = 600, EVENT_BYTES = 65536 }; /* 40 MB, ten times what the ring holds */
+    struct server server;
+    struct client client, quick, slow[SLOW];
+    char *event = malloc(EVENT_BYTES + 1);
+    server_init(&server, "a");
+    server_start(&server);
+    client_open(&client, server.http);
+    client_post(&client, "s", "before", 6);
+    for (int i = 0; i < SLOW; i++)
+        client_subscribe(&slow[i], server.http, "/streams/s", "");
+    client_subscribe(&quick, server.http, "/streams/s", "");
+    uint64_t last = client_position(&quick);
+    uint64_t before = resident(server.pid);
+    for (int i = 0; i < EVENTS; i++) {
+        int digits = snprintf(event, 32, "%d ", i);
+        memset(event + digits, 'x', EVENT_BYTES - (size_t)digits);
+        event[EVENT_BYTES] = '\0';
+        client_post(&client, "s", event, EVENT_BYTES);
+        expect_event(&quick, &last, event);
+    }
+    uint64_t grown = resident(server.pid) - before;
+    /* The ring, a chunk for each slow one, the log's and the process's own. */
+    if (grown > 24 * 1024 * 1024 && getenv("ASAN_OPTIONS") == NULL)
+        fail_msg("the server grew by %llu bytes", (unsigned long long)grown);
+    assert_true(client_stat(&client, "events", "ring_bytes") <= 4 * 1024 * 1024 + 2 * EVENT_BYTES);
+    for (int i = 0; i < SLOW; i++) { /* and now they read */
+        last = client_position(&slow[i]);
+        for (int j = 0; j < EVENTS; j++) {
+            int digits = snprintf(event, 32, "%d ", j);
+            memset(event + digits, 'x', EVENT_BYTES - (size_t)digits);
+            expect_event(&slow[i], &last, event);
+        }
+        client_close(&slow[i]);
+    }
+    assert_true(client_stat(&client, "events", "disk_reads") > 0);
+    client_close(&quick);
+    client_close(&client);
+    free(event);
+    server_stop(&server);
+}
+
+BACKEND_TEST(reader_that_takes_nothing_for_too_long_is_dropped)
+{
+    struct server server;
+    struct client client, slow;
+    char *event = calloc(1, 1024 * 1024);
+    server_init(&server, "a");
+    server.options.stall_timeout_ns = 20000000;
+    server_start(&server);
+    client_open(&client, server.http);
+    client_subscribe(&slow, server.http, "/streams/s", "");
+    while (client_stat(&client, "subscribers", "sse") != 0)
+        client_post(&client, "s", event, 1024 * 1024);
+    client_close(&slow);
+    client_close(&client);
+    free(event);
+    server_stop(&server);
+}
+
+/* ---- the server's death ---- */
+
+BACKEND_TEST(killed_and_started_again_it_gives_a_client_that_comes_back_each_event_once)
+{
+    enum { ROUNDS = 5, EACH = 50 };
+    struct server server;
+    struct client client, reader;
+    uint64_t last = 0;
+    server_init(&server, "a");
+    for (int round = 0; round < ROUNDS; round++) {
+        char fields[64];
+        server_start(&server);
+        client_open(&client, server.http);
+        snprintf(fields, sizeof(fields), "Last-Event-ID: %llu\r\n", (unsigned long long)last);
+        client_subscribe(&reader, server.http, "/streams/s", fields);
+        assert_int_equal(client_position(&reader), last);
+        publish_numbers(&client, "s", round * EACH, (round + 1) * EACH);
+        /* It has seen only some of them when the server dies. */
+        int seen_from = round == 0 ? 0 : round * EACH - EACH / 2;
+        int seen_to = (round + 1) * EACH - EACH / 2;
+        expect_numbers(&reader, &last, seen_from, seen_to);
+        assert_int_equal(server_end(&server, SIGKILL), 128 + SIGKILL);
+        client_close(&reader);
+        client_close(&client);
+    }
+    server_start(&server);
+    client_subscribe(&reader, server.http, "/streams/s?after=start", "");
+    client_position(&reader);
+    last = 0;
+    expect_numbers(&reader, &last, 0, ROUNDS * EACH);
+    client_close(&reader);
+    server_stop(&server);
+}
+
+BACKEND_TEST_TIMEOUT(thousand_that_come_back_at_once_are_all_served_from_the_disk, 120)
+{
+    enum { EACH = 200 };
+    struct server server;
+    struct client client;
+    int many = harness_backend() == HARK_BACKEND_SELECT ? 300 : MANY;
+    struct client *readers = calloc((size_t)many, sizeof(*readers));
+    struct rlimit limit;
+    getrlimit(RLIMIT_NOFILE, &limit);
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+    if (limit.rlim_cur < MANY + 100)
+        harness_skip("the limit of descriptors is %llu", (unsigned long long)limit.rlim_cur);
+    server_init(&server, "a");
+    server_start(&server);
+    client_open(&client, server.http);
+    publish_numbers(&client, "s", 0, EACH);
+    client_close(&client);
+    assert_int_equal(server_end(&server, SIGKILL), 128 + SIGKILL);
+    server_start(&server);
+    for (int i = 0; i < many; i++)
+        client_subscribe(&readers[i], server.http, "/streams/s?after=start", "");
+    for (int i = 0; i < many; i++) {
+        uint64_t last = client_position(&readers[i]);
+        expect_numbers(&readers[i], &last, 0, EACH);
+        client_close(&readers[i]);
+    }
+    free(readers);
+    server_stop(&server);
+}
