@@ -193,3 +193,26 @@ BACKEND_TEST(subscriber_after_a_stream_made_anew_is_told_of_the_gap)
     client_close(&client);
     server_stop(&server);
 }
+
+BACKEND_TEST(subscriber_from_now_is_told_its_position_where_it_asks)
+{
+    struct server server;
+    struct client client, reader;
+    server_init(&server, "a");
+    server_start(&server);
+    client_open(&client, server.http);
+    client_open(&reader, server.lines);
+    client_send(&reader, "SUB s now\n");
+    assert_string_equal(client_line(&reader), "0");
+    uint64_t id = client_post(&client, "s", "x", 1);
+    assert_int_equal(expect_line(&reader, "x"), id);
+    client_close(&reader);
+    client_open(&reader, server.lines);
+    client_send(&reader, "SUB s now\n");
+    assert_int_equal(strtoull(client_line(&reader), NULL, 10), id);
+    uint64_t next = client_post(&client, "s", "y", 1);
+    assert_int_equal(expect_line(&reader, "y"), next);
+    client_close(&reader);
+    client_close(&client);
+    server_stop(&server);
+}

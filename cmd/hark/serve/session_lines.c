@@ -45,11 +45,15 @@ static void subscribe(struct lines_session *lines, const struct lines_command *c
         [LINES_FROM_AFTER] = HUB_FROM_AFTER,
     };
     struct session *session = &lines->session;
+    char text[LINES_ID_BYTES_MAX];
     lines->mode = LINES_MODE_SUBSCRIBE;
     lines->subscribed = true;
     session_hold(session);
     hub_subscriber_open(lines->stream, &lines->subscriber, &session->stream, HUB_LINES, from[command->from], command->after,
                         subscriber_closed);
+    if (command->position &&
+        hark_stream_write(&session->stream, text, lines_id_encode(hub_subscriber_position(&lines->subscriber), text)) < 0)
+        session_close(session);
 }
 
 /* ---- lines ---- */
