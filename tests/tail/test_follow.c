@@ -1,0 +1,294 @@
+/* test_follow.c - a file that grows, is rotated, cut, removed and made anew, while it is followed. */
+#include "fixture.h"
+
+static const uint64_t soon_ns = 1000 * 1000;
+
+BACKEND_TEST(line_appended_becomes_an_event)
+{
+    append_file("f", "one\ntwo\n");
+    struct server server = server_open(loop, "f", NULL, 0);
+    wait_for_count(&server, 2);
+    append_file("f", "three\n\nfive\r\n");
+    wait_for_count(&server, 5);
+    ASSERT_LINES(&server, "one", "two", "three", "", "five\r");
+    server_close(&server);
+}
+
+BACKEND_TEST(line_is_published_once_it_is_complete)
+{
+    struct server server = server_open(loop, "f", NULL, 0);
+    append_file("f", "one\ntw");
+    wait_for_count(&server, 1);
+    wait_for_state(&server, "following");
+    append_file("f", "o");
+    append_file("f", "\nthr");
+    wait_for_count(&server, 2);
+    append_file("f", "ee\n");
+    wait_for_count(&server, 3);
+    ASSERT_LINES(&server, "one", "two", "three");
+    server_close(&server);
+}
+
+BACKEND_TEST(many_lines_keep_their_order)
+{
+    append_numbers("f", 0, 3000);
+    struct server server = server_open(loop, "f", NULL, 0);
+    wait_for_count(&server, 1);
+    append_numbers("f", 3000, 6000);
+    wait_for_count(&server, 6000);
+    assert_numbers(&server, 6000);
+    server_close(&server);
+}
+
+BACKEND_TEST(file_that_comes_later_is_read_from_its_beginning)
+{
+    struct server server = server_open(loop, "f", NULL, 0);
+    wait_for_state(&server, "waiting for the file");
+    append_file("f", "one\n");
+    wait_for_count(&server, 1);
+    append_file("f", "two\n");
+    wait_for_count(&server, 2);
+    ASSERT_LINES(&server, "one", "two");
+    server_close(&server);
+}
+
+BACKEND_TEST(directory_that_comes_later_is_waited_for)
+{
+    struct server server = server_open(loop, "a/b/f", NULL, 0);
+    wait_for_state(&server, "waiting for the file");
+    make_directory("a");
+    make_directory("a/b");
+    append_file("a/b/f", "one\n");
+    wait_for_count(&server, 1);
+    /* The directory goes away with the file, and others come in its place. */
+    rename_file("a", "gone");
+    wait_for_state(&server, "waiting for the file");
+    make_directory("a");
+    make_directory("a/b");
+    append_file("a/b/f", "two\n");
+    wait_for_count(&server, 2);
+    ASSERT_LINES(&server, "one", "two");
+    server_close(&server);
+}
+
+BACKEND_TEST(renamed_file_is_finished_before_the_new_one)
+{
+    append_file("f", "one\n");
+    struct server server = server_open(loop, "f", NULL, 0);
+    wait_for_count(&server, 1);
+    append_file("f", "two\n");
+    rename_file("f", "f.1");
+    append_file("f.1", "three\n");
+    append_file("f", "four\n");
+    wait_for_count(&server, 4);
+    ASSERT_LINES(&server, "one", "two", "three", "four");
+    server_close(&server);
+}
+
+BACKEND_TEST(renamed_file_is_followed_while_it_is_still_written)
+{
+    append_file("f", "one\n");
+    struct server server = server_open(loop, "f", NULL, 0);
+    wait_for_count(&server, 1);
+    rename_file("f", "f.1");
+    append_file("f", "two\n");
+    wait_for_count(&server, 2);
+    append_file("f.1", "late\n");
+    wait_for_count(&server, 3);
+    append_file("f", "three\n");
+    wait_for_count(&server, 4);
+    ASSERT_LINES(&server, "one", "two", "late", "three");
+    server_close(&server);
+}
+
+BACKEND_TEST(many_rotations_lose_nothing)
+{
+    struct server server = server_open(loop, "f", NULL, soon_ns);
+    for (size_t turn = 0; turn < 30; turn++) {
+        char old[24];
+        append_numbers("f", turn * 10, turn * 10 + 10);
+        wait_for_count(&server, turn * 10 + 1);
+        snprintf(old, sizeof old, "f.%zu", turn);
+        rename_file("f", old);
+    }
+    wait_for_count(&server, 300);
+    assert_numbers(&server, 300);
+    server_close(&server);
+}
+
+BACKEND_TEST(rest_of_a_renamed_file_is_published_when_it_is_let_go)
+{
+    append_file("f", "one\nno end");
+    struct server server = server_open(loop, "f", NULL, soon_ns);
+    wait_for_count(&server, 1);
+    rename_file("f", "f.1");
+    append_file("f", "two\n");
+    wait_for_count(&server, 3);
+    struct history history = read_from(loop, server.log, stream_name, LOG_START);
+    assert_int_equal(history.count, 3);
+    assert_text(&history.seen[0], "one");
+    history_free(&history);
+    server_close(&server);
+    /* It is published for good: not once more after a restart. */
+    server = server_open(loop, "f", NULL, soon_ns);
+    append_file("f", "three\n");
+    wait_for_count(&server, 4);
+    history = read_from(loop, server.log, stream_name, LOG_START);
+    assert_int_equal(history.count, 4);
+    assert_text(&history.seen[3], "three");
+    history_free(&history);
+    server_close(&server);
+}
+
+BACKEND_TEST(truncated_file_is_read_from_its_beginning)
+{
+    append_file("f", "one\ntwo\n");
+    struct server server = server_open(loop, "f", NULL, 0);
+    wait_for_count(&server, 2);
+    assert_int_equal(truncate(harness_path("f"), 0), 0);
+    append_file("f", "3\n");
+    wait_for_count(&server, 3);
+    /* Cut again, and grown at once past the place that was reached: only the beginning tells. */
+    assert_int_equal(truncate(harness_path("f"), 0), 0);
+    append_file("f", "four, longer than before\n");
+    wait_for_count(&server, 4);
+    ASSERT_LINES(&server, "one", "two", "3", "four, longer than before");
+    server_close(&server);
+}
+
+BACKEND_TEST(removed_file_is_waited_for_and_read_anew)
+{
+    append_file("f", "one\n");
+    struct server server = server_open(loop, "f", NULL, 0);
+    wait_for_count(&server, 1);
+    append_file("f", "two\n");
+    assert_int_equal(unlink(harness_path("f")), 0);
+    wait_for_state(&server, "waiting for the file");
+    append_file("f", "three\n");
+    wait_for_count(&server, 3);
+    ASSERT_LINES(&server, "one", "two", "three");
+    server_close(&server);
+}
+
+BACKEND_TEST(symbolic_link_that_is_switched_leads_to_the_other_file)
+{
+    make_directory("monday");
+    make_directory("tuesday");
+    append_file("monday/f", "one\n");
+    append_file("tuesday/f", "two\n");
+    assert_int_equal(symlink("monday", harness_path("today")), 0);
+    assert_int_equal(symlink("today/f", harness_path("link")), 0);
+    struct server server = server_open(loop, "link", NULL, 0);
+    wait_for_count(&server, 1);
+    /* A directory's link, changed in one step as `ln -sfn` does. */
+    assert_int_equal(symlink("tuesday", harness_path("new")), 0);
+    rename_file("new", "today");
+    wait_for_count(&server, 2);
+    /* The file's own link. */
+    append_file("three", "three\n");
+    assert_int_equal(unlink(harness_path("link")), 0);
+    assert_int_equal(symlink("three", harness_path("link")), 0);
+    wait_for_count(&server, 3);
+    ASSERT_LINES(&server, "one", "two", "three");
+    server_close(&server);
+}
+
+BACKEND_TEST(long_line_comes_in_marked_parts)
+{
+    size_t length = 2 * (size_t)LOG_EVENT_BYTES_MAX + 12345;
+    char *text = malloc(length + 2);
+    assert_non_null(text);
+    harness_fill(text, length, 5);
+    for (size_t i = 0; i < length; i++)
+        text[i] = (char)('a' + (unsigned char)text[i] % 26);
+    memcpy(text + length, "\n", 2);
+    struct server server = server_open(loop, "f", NULL, 0);
+    append_file("f", "before\n");
+    append_file("f", text);
+    append_file("f", "after\n");
+    wait_for_count(&server, 5);
+
+    struct history history = read_from(loop, server.log, stream_name, LOG_START);
+    size_t at = 0;
+    assert_int_equal(history.count, 5);
+    assert_text(&history.seen[0], "before");
+    for (int part = 1; part <= 3; part++) {
+        char mark[64];
+        const struct seen *seen = &history.seen[part];
+        int mark_length = snprintf(mark, sizeof mark, "{\"part\":%d,\"last\":%s}\n", part, part == 3 ? "true" : "false");
+        assert_memory_equal(seen->bytes, mark, (size_t)mark_length);
+        size_t bytes = seen->length - (size_t)mark_length;
+        assert_true(at + bytes <= length);
+        assert_memory_equal(seen->bytes + mark_length, text + at, bytes);
+        at += bytes;
+    }
+    assert_int_equal(at, length);
+    assert_text(&history.seen[4], "after");
+    history_free(&history);
+    server_close(&server);
+    free(text);
+}
+
+BACKEND_TEST(files_in_one_directory_are_told_apart)
+{
+    append_file("a", "a1\n");
+    append_file("b", "b1\n");
+    struct log *log = open_log(loop, harness_path("data"), NULL);
+    struct hub *hub;
+    struct tail *tail;
+    assert_int_equal(hub_create(loop, log, NULL, &hub), 0);
+    char path_a[4096], path_b[4096];
+    snprintf(path_a, sizeof path_a, "%s", harness_path("a"));
+    snprintf(path_b, sizeof path_b, "%s", harness_path("b"));
+    const struct tail_file files[] = {{path_a, stream_name}, {path_b, "other"}, {path_a, "other"}};
+    const struct tail_options options = {.files = files, .count = 3, .directory = harness_path("data")};
+    assert_int_equal(tail_open(loop, hub, log, &options, &tail), 0);
+    struct server server = {loop, log, hub, tail};
+    wait_for_count(&server, 1);
+    while (!find(log, "other") || find(log, "other")->count < 2)
+        assert_int_equal(hark_run_once(loop), 1);
+    append_file("a", "a2\n");
+    append_file("b", "b2\n");
+    rename_file("a", "a.old");
+    append_file("a", "a3\n");
+    wait_for_count(&server, 3);
+    while (!find(log, "other") || find(log, "other")->count < 5)
+        assert_int_equal(hark_run_once(loop), 1);
+    ASSERT_LINES(&server, "a1", "a2", "a3");
+    server_close(&server);
+}
+
+BACKEND_TEST(same_file_and_stream_twice_is_refused)
+{
+    struct log *log = open_log(loop, harness_path("data"), NULL);
+    struct hub *hub;
+    struct tail *tail;
+    assert_int_equal(hub_create(loop, log, NULL, &hub), 0);
+    const struct tail_file files[] = {{"/x", "s"}, {"/x", "s"}};
+    const struct tail_options options = {.files = files, .count = 2, .directory = harness_path("data")};
+    assert_result(tail_open(loop, hub, log, &options, &tail), -EINVAL);
+    bool closed = false;
+    hub_close(hub, set_flag, &closed);
+    harness_run_until(loop, &closed);
+    hub_destroy(hub);
+    close_log(loop, log);
+}
+
+BACKEND_TEST(idle_tail_makes_no_wake_up)
+{
+    append_file("f", "one\n");
+    struct server server = server_open(loop, "f", NULL, 0);
+    wait_for_count(&server, 1);
+    wait_for_state(&server, "following");
+    harness_settle(loop);
+    /* Somebody else's business in the directories on the way wakes nobody; only this one's own directory does. */
+    uint64_t before = hark_loop_metrics(loop)->handled[HARK_OP_READ];
+    make_directory("elsewhere");
+    harness_settle(loop);
+    uint64_t woken = hark_loop_metrics(loop)->handled[HARK_OP_READ];
+    append_file("elsewhere/g", "x\n");
+    harness_settle(loop);
+    assert_true(woken - before <= 1);
+    assert_int_equal(hark_loop_metrics(loop)->handled[HARK_OP_READ], woken);
+    server_close(&server);
+}

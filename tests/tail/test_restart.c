@@ -1,0 +1,219 @@
+/* test_restart.c - no line lost and none twice, whatever ended the last process. */
+#include "fixture.h"
+
+static const uint64_t soon_ns = 1000 * 1000;
+
+BACKEND_TEST(restart_goes_on_where_it_was)
+{
+    append_numbers("f", 0, 700);
+    struct server server = server_open(loop, "f", NULL, 0);
+    wait_for_count(&server, 700);
+    server_close(&server);
+    append_numbers("f", 700, 1400);
+    server = server_open(loop, "f", NULL, 0);
+    wait_for_count(&server, 1400);
+    server_close(&server);
+    append_numbers("f", 1400, 1401);
+    server = server_open(loop, "f", NULL, 0);
+    wait_for_count(&server, 1401);
+    assert_numbers(&server, 1401);
+    server_close(&server);
+}
+
+BACKEND_TEST(close_in_the_middle_of_much_loses_and_repeats_nothing)
+{
+    append_numbers("f", 0, 5000);
+    for (int turns = 0;; turns += 3) {
+        struct server server = server_open(loop, "f", NULL, 0);
+        harness_turns(loop, turns);
+        const struct log_stream *stream = find(server.log, stream_name);
+        bool all = stream && stream->count >= 5000;
+        if (all)
+            assert_numbers(&server, 5000);
+        server_close(&server);
+        if (all)
+            return;
+    }
+}
+
+BACKEND_TEST(file_renamed_while_stopped_is_found_and_finished)
+{
+    append_file("f", "one\n");
+    struct server server = server_open(loop, "f", NULL, 0);
+    wait_for_count(&server, 1);
+    server_close(&server);
+    append_file("f", "two\n");
+    rename_file("f", "f.1");
+    append_file("f", "three\n");
+    server = server_open(loop, "f", NULL, 0);
+    wait_for_count(&server, 3);
+    ASSERT_LINES(&server, "one", "two", "three");
+    server_close(&server);
+}
+
+BACKEND_TEST(two_files_that_are_open_are_both_found_again)
+{
+    append_file("f", "one\n");
+    struct server server = server_open(loop, "f", NULL, 0);
+    wait_for_count(&server, 1);
+    rename_file("f", "f.1");
+    append_file("f", "two\n");
+    wait_for_count(&server, 2);
+    server_close(&server);
+    append_file("f.1", "late\n");
+    append_file("f", "three\n");
+    server = server_open(loop, "f", NULL, 0);
+    wait_for_count(&server, 4);
+    ASSERT_LINES(&server, "one", "two", "late", "three");
+    server_close(&server);
+}
+
+BACKEND_TEST(file_replaced_while_stopped_is_read_from_its_beginning)
+{
+    append_file("f", "one\ntwo\n");
+    struct server server = server_open(loop, "f", NULL, 0);
+    wait_for_count(&server, 2);
+    server_close(&server);
+    /* The same length and maybe the same inode: only the bytes tell. */
+    assert_int_equal(unlink(harness_path("f")), 0);
+    append_file("f", "333\n444\n");
+    server = server_open(loop, "f", NULL, 0);
+    wait_for_count(&server, 4);
+    ASSERT_LINES(&server, "one", "two", "333", "444");
+    server_close(&server);
+}
+
+BACKEND_TEST(file_cut_while_stopped_is_read_from_its_beginning)
+{
+    append_file("f", "one\ntwo\n");
+    struct server server = server_open(loop, "f", NULL, 0);
+    wait_for_count(&server, 2);
+    server_close(&server);
+    assert_int_equal(truncate(harness_path("f"), 0), 0);
+    append_file("f", "3\n");
+    server = server_open(loop, "f", NULL, 0);
+    wait_for_count(&server, 3);
+    ASSERT_LINES(&server, "one", "two", "3");
+    server_close(&server);
+}
+
+BACKEND_TEST(half_line_is_completed_after_a_restart)
+{
+    append_file("f", "one\ntw");
+    struct server server = server_open(loop, "f", NULL, 0);
+    wait_for_count(&server, 1);
+    server_close(&server);
+    append_file("f", "o\n");
+    server = server_open(loop, "f", NULL, 0);
+    wait_for_count(&server, 2);
+    ASSERT_LINES(&server, "one", "two");
+    server_close(&server);
+}
+
+BACKEND_TEST(deleted_stream_is_not_filled_with_old_lines)
+{
+    append_file("f", "one\ntwo\n");
+    struct server server = server_open(loop, "f", NULL, 0);
+    wait_for_count(&server, 2);
+    wait_for_state(&server, "following");
+    assert_true(delete_stream(loop, server.log, stream_name) > 0);
+    server_close(&server);
+    server = server_open(loop, "f", NULL, 0);
+    append_file("f", "three\n");
+    wait_for_count(&server, 1);
+    ASSERT_LINES(&server, "three");
+    server_close(&server);
+}
+
+BACKEND_TEST(record_that_retention_removed_is_not_needed)
+{
+    const struct log_options options = {.segment_bytes = 4096, .retain_bytes = 8192};
+    append_file("f", "one\ntwo\n");
+    struct server server = server_open(loop, "f", &options, 0);
+    wait_for_count(&server, 2);
+    wait_for_state(&server, "following");
+    char text[512];
+    memset(text, 'x', sizeof text);
+    for (int i = 0; i < 64; i++)
+        append_bytes(loop, server.log, "other", text, sizeof text);
+    server_close(&server);
+    server = server_open(loop, "f", &options, 0);
+    append_file("f", "three\n");
+    wait_for_count(&server, 1);
+    struct history history = read_from(loop, server.log, stream_name, LOG_START);
+    assert_text(&history.seen[history.count - 1], "three");
+    assert_int_equal(history.events, 1);
+    history_free(&history);
+    server_close(&server);
+}
+
+/* ---- what a crash leaves: every beginning of the log ---- */
+
+enum { CRASH_LINES = 40 };
+
+/* Lines long enough that the cuts fall between and inside of them. */
+static void write_crash_lines(void)
+{
+    for (int i = 0; i < CRASH_LINES; i++) {
+        char line[64];
+        snprintf(line, sizeof line, "line %d %.*s\n", i, i % 20, "....................");
+        append_file("f", line);
+    }
+}
+
+static void assert_crash_lines(struct server *server, size_t cut)
+{
+    struct history history = read_from(server->loop, server->log, stream_name, LOG_START);
+    if (history.events != CRASH_LINES)
+        fail_msg("cut at %zu: %zu lines instead of %d", cut, history.events, CRASH_LINES);
+    for (int i = 0; i < CRASH_LINES; i++) {
+        char line[64];
+        snprintf(line, sizeof line, "line %d %.*s", i, i % 20, "....................");
+        assert_text(&history.seen[i], line);
+    }
+    history_free(&history);
+}
+
+/* Cuts the only segment at a length, as if the machine had stopped there, starts again, and expects each line once. */
+static void start_from_cut(struct hark_loop *loop, const unsigned char *bytes, size_t cut, bool with_slots)
+{
+    char names[8][64];
+    remove_files(harness_path("data"), ".log");
+    remove_files(harness_path("data"), ".idx");
+    if (!with_slots)
+        remove_files(harness_path("data"), ".position");
+    snprintf(names[0], sizeof names[0], "data/%020d.log", 1);
+    store_file(harness_path(names[0]), bytes, cut);
+    struct server server = server_open(loop, "f", NULL, soon_ns);
+    wait_for_count(&server, CRASH_LINES);
+    wait_for_state(&server, "following");
+    assert_crash_lines(&server, cut);
+    server_close(&server);
+}
+
+static void crash_at_every_cut(struct hark_loop *loop, bool with_slots, size_t step)
+{
+    char names[8][64];
+    size_t length;
+    /* A log that is whole up to the tail's start, then the tail's batches. Another publisher's events stand between. */
+    struct server server = server_open(loop, "f", NULL, soon_ns);
+    write_crash_lines();
+    wait_for_count(&server, CRASH_LINES);
+    wait_for_state(&server, "following");
+    server_close(&server);
+    assert_int_equal(list_files(harness_path("data"), ".log", names, 8), 1);
+    unsigned char *bytes = load_file(inside(harness_path("data"), names[0]), &length);
+    for (size_t cut = 128; cut <= length; cut += step)
+        start_from_cut(loop, bytes, cut, with_slots);
+    free(bytes);
+}
+
+BACKEND_TEST_TIMEOUT(log_cut_anywhere_gives_each_line_once, 200)
+{
+    crash_at_every_cut(loop, false, 97);
+}
+
+BACKEND_TEST_TIMEOUT(log_cut_anywhere_beside_a_newer_slot_gives_each_line_once, 200)
+{
+    crash_at_every_cut(loop, true, 211);
+}
