@@ -385,7 +385,7 @@ void hark_stream_close(struct hark_stream *stream)
 {
     if (!has(stream, OPEN) || has(stream, CLOSING))
         return;
-    stream->flags |= CLOSING | ENDED;
+    stream->flags |= CLOSING;
     advance(stream);
 }
 

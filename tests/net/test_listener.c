@@ -488,6 +488,15 @@ BACKEND_TEST(listener_without_a_place_to_shed_pauses_and_recovers)
     assert_int_equal(door.error_count, 1);
     assert_int_equal(door.listener.shed_count, 1);
     assert_sleeps(loop);
+
+    close(first); /* the reserve is there again: it sheds, and does not pause */
+    first = client_make();
+    table_fill(&table);
+    uint64_t pauses = door.listener.pauses;
+    client_go(first, &door.address);
+    while (door.listener.shed_count < 2)
+        assert_true(hark_run_once(loop) >= 0);
+    assert_int_equal(door.listener.pauses, pauses);
     table_done(&table);
     close(first);
     close(second);

@@ -79,6 +79,8 @@ BACKEND_TEST(stream_silence_past_the_read_deadline_is_told_once)
     /* and the peer, which may still be sending, is heard out before the close */
     assert_int_equal(send(pair[1], "late", 4, 0), 4);
     witness_close_after_sending(&stream);
+    harness_settle(loop);
+    assert_false(stream.closed);
     assert_int_equal(peer_read_end(loop, pair[1]), 0);
     close(pair[1]);
     harness_run(loop);
@@ -107,8 +109,15 @@ BACKEND_TEST(stream_read_deadline_moves_with_each_piece)
     }
     witness_read_stop(&stream);
     assert_true(next_deadline(loop) == HARK_NEVER); /* silence that was asked for */
+    tick(loop);
     witness_read_start(&stream);
-    assert_true(next_deadline(loop) > before);
+    uint64_t again = next_deadline(loop);
+    assert_true(again > before && again != HARK_NEVER);
+    tick(loop);
+    assert_int_equal(send(pair[1], "x", 1, 0), 1);
+    while (stream.total < 6)
+        assert_true(hark_run_once(loop) >= 0);
+    assert_true(next_deadline(loop) > again);
     witness_close(loop, &stream);
     close(pair[1]);
 }
@@ -177,6 +186,26 @@ BACKEND_TEST(stream_close_after_sending_to_a_stalled_peer_does_not_hang)
     harness_run(loop);
     assert_result(stream.failed_error, -ETIMEDOUT);
     assert_true(stream.closed);
+    close(pair[1]);
+}
+
+BACKEND_TEST(stream_close_after_sending_takes_the_read_deadline_away)
+{
+    struct witness stream = {0};
+    struct hark_stream_options options = {.read_timeout_ns = LONG_NS};
+    int pair[2];
+    harness_socket_pair(loop, pair);
+    harness_stuff(pair[0]);
+    witness_open(loop, &stream, pair[0], &options);
+    witness_read_start(&stream);
+    assert_result(witness_write(&stream, "x", 1), 0);
+    assert_true(next_deadline(loop) != HARK_NEVER);
+    witness_close_after_sending(&stream);
+    assert_true(next_deadline(loop) == HARK_NEVER);
+    assert_int_equal(send(pair[1], "thrown away", 11, 0), 11);
+    assert_true(next_deadline(loop) == HARK_NEVER);
+    assert_int_equal(stream.pieces, 0);
+    witness_close(loop, &stream);
     close(pair[1]);
 }
 

@@ -103,6 +103,66 @@ BACKEND_TEST(stream_writes_outside_of_callbacks_leave_in_two_sends)
     close(peer);
 }
 
+struct burst {
+    struct witness_block blocks[40];
+    int count;
+    size_t queued_when_drained;
+};
+
+static void answer_in_blocks(struct witness *witness, enum witness_event event, const void *bytes, int64_t count)
+{
+    (void)bytes;
+    (void)count;
+    struct burst *burst = witness->context;
+    for (int i = 0; event == RECEIVED && i < burst->count; i++)
+        assert_true(witness_write_block(witness, &burst->blocks[i], "b", 1) >= 0);
+    if (event == DRAINED)
+        burst->queued_when_drained = hark_stream_queued(&witness->stream);
+}
+
+/* Sends count blocks of a byte in one callback. Gives: how many sends that took. */
+static uint64_t send_burst(struct hark_loop *loop, const struct hark_stream_options *options, struct burst *burst)
+{
+    struct witness stream = {.then = answer_in_blocks, .context = burst};
+    uint64_t before = sends(loop);
+    char got[40];
+    int peer = opened(loop, &stream, options);
+    witness_read_start(&stream);
+    assert_int_equal(send(peer, "?", 1, 0), 1);
+    peer_read_all(loop, peer, got, (size_t)burst->count);
+    harness_settle(loop);
+    for (int i = 0; i < burst->count; i++)
+        assert_result(burst->blocks[i].error, 0);
+    witness_close(loop, &stream);
+    close(peer);
+    return sends(loop) - before;
+}
+
+BACKEND_TEST(stream_sixteen_blocks_leave_in_one_send)
+{
+    struct burst burst = {.count = 16};
+    assert_int_equal(send_burst(loop, NULL, &burst), 1);
+    burst.count = 17;
+    assert_int_equal(send_burst(loop, NULL, &burst), 2);
+    burst.count = 40;
+    assert_int_equal(send_burst(loop, NULL, &burst), 3);
+}
+
+/* Sixteen blocks leave at a time: it is known where the queue stands after each send. */
+BACKEND_TEST(stream_drained_comes_at_the_low_mark_itself)
+{
+    struct burst burst = {.count = 40, .queued_when_drained = 99};
+    struct hark_stream_options options = {.queue_bytes_max = 40, .high_bytes = 40, .low_bytes = 24};
+    send_burst(loop, &options, &burst);
+    assert_int_equal(burst.queued_when_drained, 24);
+    options.low_bytes = 23;
+    send_burst(loop, &options, &burst);
+    assert_int_equal(burst.queued_when_drained, 8);
+    options = (struct hark_stream_options){.queue_bytes_max = 40, .high_bytes = 10, .low_bytes = 30}; /* above the high mark */
+    send_burst(loop, &options, &burst);
+    assert_int_equal(burst.queued_when_drained, 8);
+}
+
 BACKEND_TEST(stream_copies_and_blocks_leave_in_order)
 {
     enum { ROUNDS = 60 };
@@ -137,6 +197,28 @@ BACKEND_TEST(stream_copies_and_blocks_leave_in_order)
     close(peer);
     free(expected);
     free(got);
+}
+
+BACKEND_TEST(stream_writes_around_the_size_of_a_copy_block_arrive_whole)
+{
+    struct witness stream = {0};
+    char sent[5000];
+    char got[5000];
+    int peer = opened(loop, &stream, NULL);
+    harness_fill(sent, sizeof(sent), 9);
+    for (size_t count = 4094; count <= 4099; count++) { /* the spare is there from the second on */
+        assert_result(witness_write(&stream, sent, count), 0);
+        peer_read_all(loop, peer, got, count);
+        assert_memory_equal(got, sent, count);
+        harness_settle(loop);
+        assert_result(witness_write(&stream, sent, 1), 0);
+        assert_result(witness_write(&stream, sent + 1, count - 1), 0);
+        peer_read_all(loop, peer, got, count);
+        assert_memory_equal(got, sent, count);
+        harness_settle(loop);
+    }
+    witness_close(loop, &stream);
+    close(peer);
 }
 
 BACKEND_TEST(stream_block_of_no_bytes_is_released)
@@ -360,6 +442,21 @@ BACKEND_TEST(stream_block_is_queued_again_in_its_released)
         while (peer_read(peer, got, sizeof(got)) > 0)
             ;
     }
+    witness_close(loop, &stream);
+    close(peer);
+}
+
+/* Blocks of no bytes could keep the loop inside of one callback for ever. */
+BACKEND_TEST(stream_empty_block_queued_again_does_not_keep_the_loop)
+{
+    int left = 200;
+    struct witness stream = {.then = queue_again, .context = &left};
+    struct witness_block block;
+    int peer = opened(loop, &stream, NULL);
+    assert_result(witness_write_block(&stream, &block, NULL, 0), 0);
+    harness_run(loop);
+    assert_int_equal(left, 0);
+    assert_int_equal(sends(loop), 200);
     witness_close(loop, &stream);
     close(peer);
 }

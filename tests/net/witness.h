@@ -168,7 +168,9 @@ static inline int witness_write(struct witness *witness, const void *bytes, size
 
 static inline int witness_write_block(struct witness *witness, struct witness_block *own, const void *bytes, size_t count)
 {
-    *own = (struct witness_block){.block = {.bytes = bytes, .count = count, .released = witness_released_block}};
+    /* The private members are the stream's to set. */
+    *own = (struct witness_block){
+        .block = {.bytes = bytes, .count = count, .released = witness_released_block, .next = &own->block, .capacity = 77}};
     return CALL(hark_stream_write_block(&witness->stream, &own->block));
 }
 
