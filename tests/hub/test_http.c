@@ -182,6 +182,9 @@ static const struct case_of cases[] = {
     {"POST /streams/s HTTP/1.1\r\nHost: a\r\nExpect: magic\r\nContent-Length: 1\r\n\r\nx", 417, NULL, true, false},
     {"BREW /streams/s HTTP/1.1\r\nHost: a\r\n\r\n", 501, NULL, true, false},
     {"GET / HTTP/2.0\r\nHost: a\r\n\r\n", 505, NULL, true, false},
+    {"POST /streams/t HTTP/1.1\r\nHost: a:1\r\nOrigin: http://a:1\r\nContent-Length: 1\r\n\r\nx", 201, NULL, false, false},
+    {"POST /streams/t HTTP/1.1\r\nHost: a:1\r\nOrigin: http://evil\r\nContent-Length: 1\r\n\r\nx", 403, NULL, false, false},
+    {"POST /streams/t HTTP/1.1\r\nHost: a:1\r\nOrigin: null\r\nContent-Length: 1\r\n\r\nx", 403, NULL, false, false},
     {"GET / HTTP/1.1\r\n\r\n", 400, NULL, true, false},
     {"GET / HTTP/1.1\nHost: a\n\n", 400, NULL, true, false},
 };

@@ -216,3 +216,23 @@ BACKEND_TEST(subscriber_from_now_is_told_its_position_where_it_asks)
     client_close(&client);
     server_stop(&server);
 }
+
+BACKEND_TEST(subscriber_that_is_gone_after_it_ended_its_side_is_noticed)
+{
+    struct server server;
+    struct client client, reader;
+    if (harness_backend() == HARK_BACKEND_SELECT)
+        harness_skip("select tells a hang-up only as readable, which the end of the other side is already");
+    server_init(&server, "a");
+    server_start(&server);
+    client_open(&client, server.http);
+    client_open(&reader, server.lines);
+    client_send(&reader, "SUB s now\n");
+    shutdown(reader.fd, SHUT_WR);
+    client_line(&reader);
+    client_close(&reader);
+    while (client_stat(&client, "subscribers", "lines") != 0)
+        ;
+    client_close(&client);
+    server_stop(&server);
+}

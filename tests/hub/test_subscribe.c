@@ -400,7 +400,9 @@ BACKEND_TEST_TIMEOUT(thousand_that_come_back_at_once_are_all_served_from_the_dis
     server_start(&server);
     for (int i = 0; i < many; i++)
         client_subscribe(&readers[i], server.http, "/streams/s?after=start", "");
-    for (int i = 0; i < many; i++) {
+    for (int i = 0; i < many; i += 2) /* half of them leave, some with a buffer kept for them */
+        client_close(&readers[i]);
+    for (int i = 1; i < many; i += 2) {
         uint64_t last = client_position(&readers[i]);
         expect_numbers(&readers[i], &last, 0, EACH);
         client_close(&readers[i]);

@@ -27,19 +27,25 @@ static char *buffer_take(struct hub *hub)
     return buffer;
 }
 
-/* Gives the subscriber's buffer back; whoever waits for one gets its turn. */
+/* Those that wait for a buffer get their turn, as many as there are buffers. Called whenever one is free and whoever it was
+ * offered to may have gone without it. */
+void hub_buffers_offer(struct hub *hub)
+{
+    for (size_t i = 0; i < hub->buffers_free && !hub_list_empty(&hub->wants_buffer); i++)
+        hub_subscriber_ready(hark_container_of(hub->wants_buffer.next, struct hub_subscriber, place));
+}
+
+/* Gives the subscriber's buffer back. */
 static void buffer_give(struct hub_subscriber *subscriber)
 {
     struct hub *hub = subscriber->hub;
-    if (subscriber->needed != 0) {
+    if (subscriber->needed != 0)
         free(subscriber->buffer);
-    } else {
+    else
         hub->buffers[hub->buffers_free++] = subscriber->buffer;
-        if (!hub_list_empty(&hub->wants_buffer))
-            hub_subscriber_ready(hark_container_of(hub->wants_buffer.next, struct hub_subscriber, place));
-    }
     subscriber->buffer = NULL;
     subscriber->needed = 0;
+    hub_buffers_offer(hub);
 }
 
 void hub_catch_up_done(struct hub *hub)

@@ -20,8 +20,8 @@ static void fan_out(struct hark_op *op, int64_t result)
         hub_list_remove(&subscriber->place);
         hub_subscriber_pump(subscriber);
     }
-    if (!hub_list_empty(&hub->ready))
-        hub_fan_out(hub);
+    hub_buffers_offer(hub);
+    hub_fan_out(hub);
     hub_close_check(hub);
 }
 

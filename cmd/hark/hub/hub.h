@@ -25,7 +25,8 @@ struct hub_subscriber;
 
 /* Limits. All zero is the default. */
 struct hub_options {
-    size_t ring_bytes;     /* memory for the newest events of a stream, for each encoding in use; 0: 4 MiB */
+    size_t ring_bytes;     /* memory for the newest events of a stream, for each encoding in use; 0: 4 MiB. All together have 64
+                              times that; past it the newest 64 KiB of a stream are kept */
     uint64_t heartbeat_ns; /* the period of comments to idle SSE subscribers; 0: 15 s */
 };
 

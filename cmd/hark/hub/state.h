@@ -99,6 +99,9 @@ void hub_subscriber_break(struct hub_subscriber *subscriber);
 /* Reads what follows its position from the disk, and sends it. */
 void hub_catch_up(struct hub_subscriber *subscriber);
 
+/* Gives those a turn that wait for a buffer, where there are some. */
+void hub_buffers_offer(struct hub *hub);
+
 /* Frees the buffers. */
 void hub_catch_up_done(struct hub *hub);
 

@@ -13,7 +13,7 @@
 
 #include "wire/name.h"
 
-enum { TABLE_FIRST = 64, RATE_WINDOW = 5 };
+enum { TABLE_FIRST = 64, RATE_WINDOW = 5, RINGS_WHOLE = 64 };
 
 static uint64_t hash_of(const char *name, size_t count)
 {
@@ -209,6 +209,8 @@ static void spread(struct hub_stream *stream, uint64_t id, const void *bytes, si
         if (!ring->active || id <= ring->top)
             continue; /* not above the top: it began after this event was acknowledged */
         size_t before = ring->bytes;
+        bool crowded = hub->statistics.ring_bytes / RINGS_WHOLE >= hub->options.ring_bytes;
+        ring->bytes_max = crowded ? HUB_CHUNK_BYTES : hub->options.ring_bytes;
         if (hub_ring_append(ring, id, bytes, count) != 0)
             hub->statistics.encoded++;
         hub->statistics.ring_bytes += ring->bytes - before;

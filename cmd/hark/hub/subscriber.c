@@ -174,5 +174,6 @@ void hub_subscriber_close(struct hub_subscriber *subscriber)
     hub_heartbeat(hub);
     if (subscriber->reading)
         log_cursor_cancel(&subscriber->cursor);
+    hub_buffers_offer(hub); /* one may have been kept for it */
     hub_subscriber_finish(subscriber);
 }

@@ -35,6 +35,7 @@ struct lines_session {
 
     struct hub_subscriber subscriber;
     bool subscribed;
+    struct hark_op gone; /* once a subscriber has ended its side: waits for the end of the other */
 };
 
 /* Says "ERR reason" and closes. */

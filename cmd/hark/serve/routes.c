@@ -15,6 +15,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <strings.h>
 
 #include "web/web.h"
 #include "wire/name.h"
@@ -130,12 +131,29 @@ static void get_stream(struct http_session *http, const struct exchange *exchang
         event_stream_open(http, exchange, stream, from, after);
 }
 
+/* Whether a page of another origin asks, in somebody's browser, for what it was not allowed. A browser lets any page post; that
+ * the page may not read the answer does not help. Clients that are no browsers send no Origin. */
+static bool is_foreign(const struct http_session *http)
+{
+    const char *origin = http_request_header(&http->request, "Origin");
+    const char *allowed = http->session.agent->options->allow_origin;
+    if (origin == NULL || (allowed != NULL && (strcmp(allowed, "*") == 0 || strcmp(allowed, origin) == 0)))
+        return false;
+    const char *host = strstr(origin, "://");
+    return host == NULL || strcasecmp(host + 3, http->request.host) != 0;
+}
+
 static void route_stream(struct http_session *http, const struct exchange *exchange)
 {
     static const char allow[] = "Allow: GET, HEAD, POST, DELETE, OPTIONS\r\n";
     struct hub_stream *stream = stream_named(http, exchange);
     if (stream == NULL)
         return;
+    if (is_foreign(http) && (http->request.method == HTTP_METHOD_POST || http->request.method == HTTP_METHOD_DELETE)) {
+        answer_error(http, exchange, 403, NULL, "pages of another origin may not do this (hark serve --allow-origin lets them)");
+        hub_stream_close(stream);
+        return;
+    }
     switch (http->request.method) {
     case HTTP_METHOD_GET:
     case HTTP_METHOD_HEAD:
@@ -213,7 +231,7 @@ void route(struct http_session *http)
 bool route_is_ordered(const struct http_session *http)
 {
     const struct http_request *request = &http->request;
-    return request->method == HTTP_METHOD_POST && is_stream(http) &&
+    return request->method == HTTP_METHOD_POST && is_stream(http) && !is_foreign(http) &&
            name_valid(request->path + strlen(streams_prefix), request->path_count - strlen(streams_prefix));
 }
 

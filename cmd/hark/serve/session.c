@@ -46,6 +46,7 @@ void session_open(struct agent *agent, struct session *session, const struct ses
     };
     session->agent = agent;
     session->kind = kind;
+    session->fd = fd;
     session->uses = 2; /* the stream and the deadline */
     hub_list_append(&agent->sessions, &session->place);
     agent->counters.connections[kind->protocol]++;

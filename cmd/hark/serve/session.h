@@ -26,6 +26,7 @@ struct session {
     struct hub_list place;
     struct hark_stream stream;
     struct deadline deadline;
+    int fd; /* the stream's */
     unsigned uses;
     bool closing; /* nothing more is read or written */
     bool ended;

@@ -56,6 +56,23 @@ static void subscribe(struct lines_session *lines, const struct lines_command *c
         session_close(session);
 }
 
+/* The peer has closed all of it, not its side alone. */
+static void gone(struct hark_op *op, int64_t result)
+{
+    struct lines_session *lines = hark_container_of(op, struct lines_session, gone);
+    (void)result;
+    session_close(&lines->session);
+    session_release(&lines->session);
+}
+
+/* A subscriber that has ended its side is sent to, and may never be heard of again: TCP's keep-alive finds out, or the next
+ * event. */
+static void watch_for_end(struct lines_session *lines)
+{
+    session_hold(&lines->session);
+    hark_poll(lines->session.agent->loop, &lines->gone, lines->session.fd, HARK_POLL_HANGUP | HARK_POLL_ERROR, gone);
+}
+
 /* ---- lines ---- */
 
 static void take_command(struct lines_session *lines, const char *line, size_t count)
@@ -189,6 +206,8 @@ static void lines_received(struct hark_stream *stream, const void *bytes, int64_
         lines->input_count = (size_t)count;
     }
     lines_advance(lines);
+    if (count == 0 && lines->mode == LINES_MODE_SUBSCRIBE && !session->closing)
+        watch_for_end(lines);
     if (lent && lines->input_count != 0)
         input_keep(lines, NULL, 0);
     session_release(session);
