@@ -51,6 +51,8 @@ struct hark_backend {
     void (*destroy)(struct hark_loop *loop);
     void (*start)(struct hark_loop *loop, struct hark_op *op);
     void (*again)(struct hark_loop *loop, struct hark_op *op);
+    /* An op given to loop_finish_late: calls back, or puts it into OP_WAITING again. NULL where none is given. */
+    void (*fulfil)(struct hark_loop *loop, struct hark_op *op);
     void (*cancel)(struct hark_loop *loop, struct hark_op *op);
     int (*wait)(struct hark_loop *loop, uint64_t timeout_ns);
     uint32_t (*reap)(struct hark_loop *loop, uint32_t budget);

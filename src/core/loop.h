@@ -31,6 +31,7 @@ enum op_state {
     OP_CLOSING,   /* a close that waits for its descriptor's ops */
     OP_PARKED,    /* started on a number whose close is with the kernel: goes on once that has ended */
     OP_CALLING,   /* in a call that is not the final one, and nowhere else */
+    OP_READY,     /* in the queue of late ops: the backend fulfils it when its turn comes */
     OP_FINISHED,  /* its result is known and waits to be called */
 };
 
@@ -54,6 +55,7 @@ struct hark_loop {
     uint64_t active;
     uint64_t last_id;
     struct op_queue finished; /* results that wait to be called */
+    struct op_queue late;     /* ops in OP_READY: after the finished ones, which may give back what these need */
     struct op_queue deferred; /* hark_defer: finished once this turn is over */
     struct descriptors descriptors;
     struct timers timers;
@@ -135,6 +137,14 @@ static inline void loop_finish(struct hark_loop *loop, struct hark_op *op, int64
     op->result = result;
     op->state = OP_FINISHED;
     op_queue_push(&loop->finished, op);
+}
+
+/* The result can be had at once, but is better had late: an op that takes a buffer takes it only when it is called. The backend's
+ * fulfil() is called in its turn. */
+static inline void loop_finish_late(struct hark_loop *loop, struct hark_op *op)
+{
+    op->state = OP_READY;
+    op_queue_push(&loop->late, op);
 }
 
 /* Calls back now; for run.c, and for a backend's reap. */

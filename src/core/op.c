@@ -101,7 +101,13 @@ void hark_cancel(struct hark_op *op)
         loop_finish(loop, op, -ECANCELED);
         break;
     case OP_PARKED:
-        loop_finish(loop, op, -ECANCELED);
+        if (op->code != HARK_OP_CLOSE)
+            loop_finish(loop, op, -ECANCELED);
+        break;
+    case OP_READY:
+        /* It stands in a queue already. */
+        op->result = -ECANCELED;
+        op->state = OP_FINISHED;
         break;
     case OP_FINISHED:
         cancel_finished(op);
@@ -241,13 +247,20 @@ static void begin_close(struct hark_loop *loop, struct hark_op *op)
     struct descriptor *row = descriptors_row(&loop->descriptors, op->fd);
     row->flags |= DESCRIPTOR_CLOSING;
     op->state = OP_CLOSING;
-    cancel_list(row->ops);
+    for (struct hark_op *other = row->ops; other; other = other->next) {
+        if (other->code == HARK_OP_CLOSE && other->state == OP_PARKED)
+            loop_finish(loop, other, -EBADF);
+        else
+            hark_cancel(other);
+    }
     op_close_if_alone(loop, op->fd);
 }
 
 void op_close_ended(struct hark_loop *loop, int fd)
 {
-    struct descriptor *row = descriptors_row(&loop->descriptors, fd);
+    struct descriptor *row = descriptors_find(&loop->descriptors, fd);
+    if (!row)
+        return;
     row->flags = (uint8_t)(row->flags & ~DESCRIPTOR_RELEASED);
     for (struct hark_op *op = row->ops, *next; op; op = next) {
         next = op->next;
@@ -261,11 +274,21 @@ void op_close_ended(struct hark_loop *loop, int fd)
     }
 }
 
+/* No row: no op is in flight on it, and nothing is known of it. It is closed even where there is no memory for a row. */
+static void close_without_row(struct hark_loop *loop, struct hark_op *op)
+{
+    op->marks |= MARK_LINKED | MARK_CLOSED;
+    descriptors_link(&loop->descriptors.loose, op);
+    loop->backend->close(loop, op);
+}
+
 void hark_close(struct hark_loop *loop, struct hark_op *op, int fd, hark_done *done)
 {
     op_begin(loop, op, HARK_OP_CLOSE, fd, done);
     struct descriptors *table = &loop->descriptors;
     int error = descriptors_find(table, fd) ? 0 : make_row(loop, fd);
+    if (error == -ENOMEM)
+        return close_without_row(loop, op);
     if (error)
         return loop_finish(loop, op, error);
     struct descriptor *row = descriptors_row(table, fd);

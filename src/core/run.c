@@ -72,6 +72,19 @@ static void call_finished(struct hark_loop *loop)
     }
 }
 
+static void call_late(struct hark_loop *loop)
+{
+    for (uint32_t budget = loop->turn_max; budget > 0 && !loop_should_stop(loop); budget--) {
+        struct hark_op *op = op_queue_pop(&loop->late);
+        if (!op)
+            break;
+        if (likely(op->state == OP_READY))
+            loop->backend->fulfil(loop, op);
+        else
+            loop_call_final(loop, op, op->result); /* cancelled meanwhile */
+    }
+}
+
 /* --- waking --- */
 
 void loop_wake(struct hark_loop *loop)
@@ -115,7 +128,7 @@ void loop_take_inbox(struct hark_loop *loop)
 static uint64_t time_to_sleep(struct hark_loop *loop, bool may_wait)
 {
     uint64_t next_ns = timers_next(&loop->timers);
-    if (!may_wait || loop->finished.first || next_ns <= loop->now_ns)
+    if (!may_wait || loop->finished.first || loop->late.first || next_ns <= loop->now_ns)
         return 0;
     atomic_store(&loop->sleeping, true);
     if (!inbox_is_empty(&loop->inbox) || atomic_load(&loop->stopped) || signals_pending(loop))
@@ -151,6 +164,7 @@ static int turn(struct hark_loop *loop, bool may_wait)
         signals_deliver(loop);
     timers_expire(loop, loop->turn_max);
     call_finished(loop);
+    call_late(loop);
     if (loop->backend->reap && !loop_should_stop(loop))
         loop->backend->reap(loop, loop->turn_max);
     count_lag(loop, woke_ns);

@@ -48,8 +48,7 @@ static int update_watch(struct ready *ready, int fd, struct descriptor *row)
 
 static bool has_more(const struct hark_op *op, int64_t result)
 {
-    return (op->code == HARK_OP_ACCEPT_EACH && result >= 0) || (op->code == HARK_OP_RECV_EACH && result > 0) ||
-           (op->code == HARK_OP_POLL_EACH && result > 0);
+    return (op->code == HARK_OP_ACCEPT_EACH && result >= 0) || (op->code == HARK_OP_POLL_EACH && result > 0);
 }
 
 static void finish(struct hark_loop *loop, struct hark_op *op, int64_t result)
@@ -59,10 +58,32 @@ static void finish(struct hark_loop *loop, struct hark_op *op, int64_t result)
     loop_finish(loop, op, result);
 }
 
+/* hark_recv_each takes a buffer, so it receives only when it is called: one buffer then goes from hand to hand, still in the
+ * cache. */
+void ready_fulfil(struct hark_loop *loop, struct hark_op *op)
+{
+    struct descriptor *row = descriptors_row(&loop->descriptors, op->fd);
+    op->state = OP_WAITING;
+    int64_t result = ready_attempt(loop, op, row);
+    if (result == WOULD_BLOCK) {
+        int error = update_watch(ready_of(loop), op->fd, row);
+        if (error)
+            loop_call_final(loop, op, error);
+    } else if (result > 0) {
+        op->state = OP_CALLING;
+        loop_call_more(loop, op, result);
+        op_continue(loop, op);
+    } else {
+        loop_call_final(loop, op, result);
+    }
+}
+
 static void try_or_wait(struct hark_loop *loop, struct hark_op *op, struct descriptor *row)
 {
     struct ready *ready = ready_of(loop);
     int fd = op->fd;
+    if (op->code == HARK_OP_RECV_EACH && row->ready & READY_IN)
+        return loop_finish_late(loop, op);
     bool asks = op->code == HARK_OP_POLL || op->code == HARK_OP_POLL_EACH;
     if (asks || row->ready & ready_events_of(op) || (op->code == HARK_OP_CONNECT && !(op->marks & MARK_BEGUN))) {
         int64_t result = ready_attempt(loop, op, row);
@@ -199,6 +220,10 @@ void ready_report(struct ready *ready, int fd, uint32_t events)
     for (struct hark_op *op = row->ops; op; op = op->next) {
         if (!waits_for_events(op) || !(matching & ready_events_of(op)))
             continue;
+        if (op->code == HARK_OP_RECV_EACH) {
+            loop_finish_late(loop, op);
+            continue;
+        }
         int64_t result = ready_attempt(loop, op, row);
         row = descriptors_row(&loop->descriptors, fd);
         if (result != WOULD_BLOCK)
@@ -251,14 +276,14 @@ int ready_wait(struct hark_loop *loop, uint64_t timeout_ns)
     }
     loop->metrics.waits++;
     loop->metrics.system_calls++;
-    return ready->poller->wait(ready, loop->finished.first ? 0 : timeout_ns);
+    return ready->poller->wait(ready, loop->finished.first || loop->late.first ? 0 : timeout_ns);
 }
 
 void ready_forget(struct hark_loop *loop, int fd)
 {
     struct ready *ready = ready_of(loop);
-    struct descriptor *row = descriptors_row(&loop->descriptors, fd);
-    if (!(row->flags & DESCRIPTOR_WATCHED))
+    struct descriptor *row = descriptors_find(&loop->descriptors, fd);
+    if (!row || !(row->flags & DESCRIPTOR_WATCHED))
         return;
     (void)ready->poller->watch(ready, fd, row->interest, 0);
     row->interest = 0;
@@ -267,7 +292,10 @@ void ready_forget(struct hark_loop *loop, int fd)
 
 void ready_close(struct hark_loop *loop, struct hark_op *op)
 {
-    struct descriptor *row = descriptors_row(&loop->descriptors, op->fd);
+    struct descriptor unknown = {0};
+    struct descriptor *row = descriptors_find(&loop->descriptors, op->fd);
+    if (!row)
+        row = &unknown;
     if (!(row->flags & DESCRIPTOR_KNOWN)) {
         int error = ready_look_up(loop, op->fd, row);
         if (error)

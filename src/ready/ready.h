@@ -87,6 +87,7 @@ void ready_note_socket(struct hark_loop *loop, int fd, enum ready_kind kind);
 int ready_create(struct hark_loop *loop, const struct ready_poller *poller, char *out_reason, size_t reason_room);
 void ready_destroy(struct hark_loop *loop);
 void ready_start(struct hark_loop *loop, struct hark_op *op);
+void ready_fulfil(struct hark_loop *loop, struct hark_op *op);
 void ready_again(struct hark_loop *loop, struct hark_op *op);
 void ready_cancel(struct hark_loop *loop, struct hark_op *op);
 int ready_wait(struct hark_loop *loop, uint64_t timeout_ns);
@@ -97,8 +98,8 @@ void ready_buffer_returned(struct hark_loop *loop, uint32_t index);
 #define READY_BACKEND(kind_, name_, create_, descriptor_)                                                                        \
     {                                                                                                                            \
         .kind = (kind_), .name = (name_), .os = &os_kernel, .create = (create_), .destroy = ready_destroy, .start = ready_start, \
-        .again = ready_again, .cancel = ready_cancel, .wait = ready_wait, .close = ready_close, .forget = ready_forget,          \
-        .buffer_returned = ready_buffer_returned, .descriptor = (descriptor_),                                                   \
+        .again = ready_again, .fulfil = ready_fulfil, .cancel = ready_cancel, .wait = ready_wait, .close = ready_close,          \
+        .forget = ready_forget, .buffer_returned = ready_buffer_returned, .descriptor = (descriptor_),                           \
     }
 
 #endif
