@@ -322,7 +322,8 @@ BACKEND_TEST(listener_cancel_all_stops_it)
 
 enum { FULL_AT = 100 };
 
-/* The process's table of descriptors, filled to the last place. */
+/* The process's table of descriptors, filled to the last place. It is made small before the listener is opened: io_uring takes
+ * the limit that an accept is to keep when it is started. */
 struct table {
     int fds[FULL_AT];
     int count;
@@ -389,13 +390,13 @@ BACKEND_TEST(listener_without_descriptors_sheds_tells_once_and_recovers)
     struct door door = {0};
     struct table table;
     int clients[WAITING];
+    table_limit(&table);
     assert_result(door_open(loop, &door, "127.0.0.1:0"), 0);
     harness_settle(loop);
     for (int i = 0; i < WAITING; i++)
         clients[i] = client_make();
     int late = client_make();
     int next = client_make();
-    table_limit(&table);
     table_fill(&table);
     for (int i = 0; i < WAITING; i++)
         client_go(clients[i], &door.address);
@@ -441,9 +442,9 @@ BACKEND_TEST(listener_closed_while_shedding_is_closed)
 {
     struct door door = {0};
     struct table table;
+    table_limit(&table);
     assert_result(door_open(loop, &door, "127.0.0.1:0"), 0);
     int client = client_make();
-    table_limit(&table);
     table_fill(&table);
     client_go(client, &door.address);
     harness_run_until(loop, &door.failed);
@@ -456,7 +457,6 @@ BACKEND_TEST(listener_closed_while_shedding_is_closed)
 /* Its one place is taken by others before a connection comes. */
 static void run_into_pause(struct hark_loop *loop, struct door *door, struct table *table, int first, int second)
 {
-    table_limit(table);
     table_fill(table);
     client_go(first, &door->address);
     while (door->listener.shed_count < 1)
@@ -472,6 +472,7 @@ BACKEND_TEST(listener_without_a_place_to_shed_pauses_and_recovers)
 {
     struct door door = {0};
     struct table table;
+    table_limit(&table);
     assert_result(door_open(loop, &door, "127.0.0.1:0"), 0);
     int first = client_make();
     int second = client_make();
@@ -507,6 +508,7 @@ BACKEND_TEST(listener_closed_while_pausing_is_closed)
 {
     struct door door = {0};
     struct table table;
+    table_limit(&table);
     assert_result(door_open(loop, &door, "127.0.0.1:0"), 0);
     int first = client_make();
     int second = client_make();
@@ -524,6 +526,7 @@ BACKEND_TEST(listener_cancel_all_while_pausing_stops_it)
 {
     struct door door = {0};
     struct table table;
+    table_limit(&table);
     assert_result(door_open(loop, &door, "127.0.0.1:0"), 0);
     int first = client_make();
     int second = client_make();
@@ -548,9 +551,9 @@ BACKEND_TEST(listener_closed_when_told_of_emfile_is_closed)
 {
     struct door door = {.on_failed = close_when_told};
     struct table table;
+    table_limit(&table);
     assert_result(door_open(loop, &door, "127.0.0.1:0"), 0);
     int client = client_make();
-    table_limit(&table);
     table_fill(&table);
     client_go(client, &door.address);
     harness_run(loop);
@@ -564,8 +567,8 @@ BACKEND_TEST(listener_open_and_adopt_without_descriptors_fail)
     struct door door = {0};
     struct hark_address address;
     struct table table;
-    int fd = harness_listen(loop, &address);
     table_limit(&table);
+    int fd = harness_listen(loop, &address);
     table_fill(&table);
     assert_result(door_open(loop, &door, "127.0.0.1:0"), -EMFILE);
     assert_result(hark_listener_adopt(loop, &door.listener, fd, accepted, failed), -EMFILE);
