@@ -2,7 +2,7 @@
 #include "fixture.h"
 #include "log/record.h"
 
-#include <inttypes.h>
+FILES_IN_MEMORY
 
 enum { EVENTS = 12 };
 

@@ -260,15 +260,17 @@ static void cut_synced(struct hark_op *op, int64_t result)
     answer_failure(log, log->commit.error);
 }
 
+/* When there is space again, the segment can go on. After anything else, another file may do better. */
 static void cut(struct hark_op *op, int64_t result)
 {
     struct log *log = hark_container_of(op, struct log, commit.op);
-    if (result < 0) {
-        log->active->failed = true; /* what stands past its end cannot be taken away: the next segment says so */
-        answer_failure(log, log->commit.error);
-    } else {
+    int error = log->commit.error;
+    if (result < 0 || (error != -ENOSPC && error != -EDQUOT))
+        log->active->failed = true;
+    if (result < 0)
+        answer_failure(log, error); /* what stands past its end cannot be taken away: the next segment says so */
+    else
         hark_fdatasync(log->loop, op, log->active->fd, cut_synced);
-    }
 }
 
 /* The file gets its length from before again; synced, so that what was refused does not come back after a crash. */
