@@ -93,7 +93,7 @@ void hark_cancel(struct hark_op *op)
         loop_finish(loop, op, -ECANCELED);
         break;
     case OP_WORKING:
-        if (work_pool_withdraw(loop, op))
+        if (op->code != HARK_OP_CLOSE && work_pool_withdraw(loop, op))
             loop_finish(loop, op, -ECANCELED);
         break;
     case OP_LISTENING:

@@ -102,16 +102,19 @@ void work_pool_withdraw_all(struct hark_loop *loop)
     struct work_pool *pool = loop->pool;
     if (!pool)
         return;
+    struct op_queue withdrawn = {0};
+    struct op_queue kept = {0}; /* a close cannot be cancelled */
+    struct hark_op *op;
     pthread_mutex_lock(&pool->lock);
-    struct hark_op *op = pool->queue.first;
-    pool->queue.first = NULL;
     pool->waiting = 0;
-    pthread_mutex_unlock(&pool->lock);
-    while (op) {
-        struct hark_op *next = op->queued;
-        loop_finish(loop, op, -ECANCELED);
-        op = next;
+    while ((op = op_queue_pop(&pool->queue)) != NULL) {
+        op_queue_push(op->code == HARK_OP_CLOSE ? &kept : &withdrawn, op);
+        pool->waiting += op->code == HARK_OP_CLOSE;
     }
+    pool->queue = kept;
+    pthread_mutex_unlock(&pool->lock);
+    while ((op = op_queue_pop(&withdrawn)) != NULL)
+        loop_finish(loop, op, -ECANCELED);
 }
 
 void work_pool_destroy(struct hark_loop *loop)
