@@ -332,15 +332,15 @@ static inline const char *inside(const char *directory, const char *name)
     static char paths[2][8192];
     static int turn;
     turn = !turn;
-    snprintf(paths[turn], sizeof paths[turn], "%s/%s", directory, name);
+    snprintf(paths[turn], sizeof paths[turn], "%.4095s/%.255s", directory, name);
     return paths[turn];
 }
 
 static inline void remove_files(const char *path, const char *suffix)
 {
-    char names[64][64];
-    int count = list_files(path, suffix, names, 64);
-    assert_in_range(count, 0, 64);
+    static char names[2048][64];
+    int count = list_files(path, suffix, names, 2048);
+    assert_in_range(count, 0, 2048);
     for (int i = 0; i < count; i++)
         assert_int_equal(unlink(inside(path, names[i])), 0);
 }

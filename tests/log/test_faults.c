@@ -1,0 +1,390 @@
+/* test_faults.c - a disk that is full, a file that may grow no more, no descriptors left, writes and syncs that fail: done for
+ * real.
+ *
+ * The kernel refuses by resource limits, by a file system of its own of a quarter of a megabyte, and by a filter of system calls.
+ * The filter does not see what io_uring does, so its tests are for the other backends.
+ */
+#include "fixture.h"
+
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+
+enum { KEPT_MAX = 4096, BYTES = 1000 };
+
+/* The events that were acknowledged, in order. */
+static uint64_t kept[KEPT_MAX];
+static int kept_count;
+
+static int64_t append_one(struct hark_loop *loop, struct log *log)
+{
+    unsigned char bytes[BYTES];
+    harness_fill(bytes, sizeof bytes, (uint64_t)kept_count);
+    int64_t id = try_append(loop, log, "s", bytes, sizeof bytes);
+    if (id > 0) {
+        assert_true(kept_count < KEPT_MAX);
+        assert_true(kept_count == 0 || (uint64_t)id > kept[kept_count - 1]);
+        kept[kept_count++] = (uint64_t)id;
+    }
+    return id;
+}
+
+/* All that was acknowledged is there, and nothing else. */
+static void check_kept(struct hark_loop *loop, struct log *log)
+{
+    struct history history = {0};
+    if (kept_count > 0 || find(log, "s") != NULL)
+        history = read_from(loop, log, "s", LOG_START);
+    assert_int_equal(history.gaps, 0);
+    assert_int_equal(history.count, kept_count);
+    for (int i = 0; i < kept_count; i++) {
+        assert_int_equal(history.seen[i].id, kept[i]);
+        assert_true(harness_filled(history.seen[i].bytes, BYTES, (uint64_t)i));
+    }
+    history_free(&history);
+}
+
+/* What a crash right now would leave, without its indexes or with them. */
+static void check_copy(struct hark_loop *loop, const char *path, bool indexes)
+{
+    char copy[4096], command[9000];
+    snprintf(copy, sizeof copy, "%s", harness_path("copy"));
+    snprintf(command, sizeof command, "rm -rf '%s' && cp -r '%s' '%s'", copy, path, copy);
+    assert_int_equal(system(command), 0);
+    if (!indexes)
+        remove_files(copy, ".idx");
+    struct log *log = open_log(loop, copy, NULL);
+    check_kept(loop, log);
+    close_log(loop, log);
+}
+
+/* --- limits --- */
+
+BACKEND_TEST(append_past_the_limit_of_a_file_fails_with_efbig_and_goes_on_in_another)
+{
+    const char *path = harness_path("data");
+    struct rlimit limit = {20000, RLIM_INFINITY};
+    signal(SIGXFSZ, SIG_IGN);
+    struct log *log = open_log(loop, path, NULL);
+    append_one(loop, log);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    int failed = 0;
+    for (int i = 0; i < 50; i++) {
+        int64_t id = append_one(loop, log);
+        if (id < 0) {
+            assert_result(id, -EFBIG);
+            failed++;
+        }
+    }
+    assert_in_range(failed, 1, 5);
+    check_kept(loop, log);
+    limit.rlim_cur = RLIM_INFINITY;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    assert_true(append_one(loop, log) > 0);
+    check_copy(loop, path, true);
+    close_log(loop, log);
+    log = open_log(loop, path, NULL);
+    check_kept(loop, log);
+    close_log(loop, log);
+}
+
+BACKEND_TEST(append_without_a_descriptor_left_fails_and_succeeds_when_there_is_one)
+{
+    const char *path = harness_path("data");
+    struct log_options options = {.segment_bytes = 4096};
+    struct rlimit limit, none;
+    struct log *log = open_log(loop, path, &options);
+    for (int i = 0; i < 3; i++)
+        append_one(loop, log); /* the next one needs a new segment */
+    harness_run(loop);
+    int lowest = dup(0);
+    close(lowest);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    none = limit;
+    none.rlim_cur = (rlim_t)lowest;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    int64_t id = 1;
+    for (int i = 0; i < 5 && id > 0; i++)
+        id = append_one(loop, log);
+    assert_result(id, -EMFILE);
+    assert_true(reported("cannot make a segment"));
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    assert_true(append_one(loop, log) > 0);
+    assert_true(reported("taken again"));
+    check_kept(loop, log);
+    close_log(loop, log);
+    log = open_log(loop, path, &options);
+    check_kept(loop, log);
+    close_log(loop, log);
+}
+
+/* --- a full disk --- */
+
+/* A file system of its own for this process. Gives: its path. */
+static const char *small_disk(void)
+{
+    const char *path = harness_path("disk");
+    int user = (int)geteuid();
+    if (unshare(user == 0 ? CLONE_NEWNS : CLONE_NEWNS | CLONE_NEWUSER) != 0)
+        harness_skip("no mount namespace: %s", strerror(errno));
+    assert_int_equal(mkdir(path, 0700), 0);
+    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 || mount("none", path, "tmpfs", 0, "size=256k,mode=0700") != 0)
+        harness_skip("no file system can be mounted: %s", strerror(errno));
+    return path;
+}
+
+static int fill_disk(const char *path)
+{
+    static char zeros[4096];
+    int fd = open(inside(path, "ballast"), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    assert_true(fd >= 0);
+    while (write(fd, zeros, sizeof zeros) > 0)
+        ;
+    close(fd);
+    return 0;
+}
+
+static void full_disk(struct hark_loop *loop, const struct log_options *options)
+{
+    char disk[4096], path[4200];
+    snprintf(disk, sizeof disk, "%s", small_disk());
+    snprintf(path, sizeof path, "%s/data", disk);
+    struct log *log = open_log(loop, path, options);
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < 10; i++)
+            assert_true(append_one(loop, log) > 0);
+        fill_disk(disk);
+        int failed = 0;
+        for (int i = 0; i < 40; i++) {
+            int64_t id = append_one(loop, log);
+            if (id < 0) {
+                assert_result(id, -ENOSPC);
+                failed++;
+            }
+        }
+        assert_true(failed >= 30);
+        check_kept(loop, log);
+        assert_int_equal(unlink(inside(disk, "ballast")), 0);
+        assert_true(append_one(loop, log) > 0);
+        check_kept(loop, log);
+        if (round == 1) {
+            close_log(loop, log);
+            log = open_log(loop, path, options);
+            check_kept(loop, log);
+        }
+    }
+    check_copy(loop, path, true);
+    close_log(loop, log);
+    log = open_log(loop, path, options);
+    check_kept(loop, log);
+    close_log(loop, log);
+    assert_true(reported("cannot"));
+    assert_true(reported("taken again"));
+    assert_int_equal(umount(disk), 0);
+}
+
+BACKEND_TEST(append_on_a_full_disk_fails_with_enospc_and_succeeds_when_there_is_space)
+{
+    full_disk(loop, NULL);
+}
+
+BACKEND_TEST(a_segment_that_a_full_disk_refuses_is_made_when_there_is_space)
+{
+    struct log_options options = {.segment_bytes = 4096};
+    full_disk(loop, &options);
+}
+
+BACKEND_TEST(open_and_close_on_a_full_disk_lose_nothing)
+{
+    char disk[4096], path[4200];
+    snprintf(disk, sizeof disk, "%s", small_disk());
+    snprintf(path, sizeof path, "%s/data", disk);
+    struct log *log = open_log(loop, path, NULL);
+    for (int i = 0; i < 10; i++)
+        append_one(loop, log);
+    fill_disk(disk);
+    close_log(loop, log); /* its index finds no space */
+    assert_true(reported("cannot write index"));
+    for (int i = 0; i < 2; i++) {
+        log = open_log(loop, path, NULL);
+        check_kept(loop, log);
+        assert_result(append_one(loop, log), -ENOSPC);
+        close_log(loop, log);
+    }
+    assert_int_equal(unlink(inside(disk, "ballast")), 0);
+    log = open_log(loop, path, NULL);
+    assert_true(append_one(loop, log) > 0);
+    check_kept(loop, log);
+    close_log(loop, log);
+    assert_int_equal(umount(disk), 0);
+}
+
+/* --- calls that fail --- */
+
+/* From now on a system call fails with EIO on that descriptor, in every thread of the process. */
+static void fail_call(long number, int fd)
+{
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)number, 0, 3),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[0])),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)fd, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EIO),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = {sizeof code / sizeof *code, code};
+    assert_int_equal(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+    if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program) != 0)
+        harness_skip("no filter of system calls: %s", strerror(errno));
+}
+
+static void fail_write(int fd)
+{
+    fail_call(SYS_pwritev2, fd);
+    fail_call(SYS_pwritev, fd);
+    fail_call(SYS_pwrite64, fd);
+    fail_call(SYS_writev, fd);
+}
+
+/* The descriptor of the newest file in a directory that ends so. */
+static int descriptor_of(const char *path, const char *suffix)
+{
+    char names[64][64], link[64], target[4096];
+    int count = list_files(path, suffix, names, 64);
+    assert_in_range(count, 1, 64);
+    for (int fd = 0; fd < 256; fd++) {
+        snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+        ssize_t length = readlink(link, target, sizeof target - 1);
+        target[length < 0 ? 0 : length] = '\0';
+        if (strcmp(target, inside(path, names[count - 1])) == 0)
+            return fd;
+    }
+    fail_msg("no descriptor of %s", names[count - 1]);
+    return -1;
+}
+
+static void not_on_uring(void)
+{
+    if (harness_backend() == HARK_BACKEND_URING)
+        harness_skip("a filter does not see what io_uring does");
+}
+
+BACKEND_TEST(a_failed_sync_fails_its_batch_and_is_final_for_its_segment)
+{
+    const char *path = harness_path("data");
+    struct append appends[4];
+    not_on_uring();
+    struct log *log = open_log(loop, path, NULL);
+    for (int i = 0; i < 5; i++)
+        assert_true(append_one(loop, log) > 0);
+    fail_call(SYS_fdatasync, descriptor_of(path, ".log"));
+    for (int i = 0; i < 4; i++)
+        append_start(log, &appends[i], i == 3 ? "new" : "s", "not kept", 8);
+    harness_run_until(loop, &appends[3].ended);
+    for (int i = 0; i < 4; i++)
+        assert_result(appends[i].result, -EIO);
+    assert_null(find(log, "new"));
+    check_kept(loop, log);
+    assert_int_equal(log_statistics(log)->sync_errors, 1);
+    assert_true(reported("cannot sync"));
+
+    /* The file system works again, for another file: the old one is not asked any more. */
+    for (int i = 0; i < 5; i++)
+        assert_true(append_one(loop, log) > 0);
+    assert_int_equal(count_files(path, ".log"), 2);
+    check_kept(loop, log);
+    check_copy(loop, path, true);
+    check_copy(loop, path, false); /* what the next segment's header says has to do */
+    close_log(loop, log);
+    log = open_log(loop, path, NULL);
+    check_kept(loop, log);
+    assert_null(find(log, "new"));
+    close_log(loop, log);
+}
+
+BACKEND_TEST(a_failed_write_fails_its_batch_and_another_segment_goes_on)
+{
+    const char *path = harness_path("data");
+    not_on_uring();
+    struct log *log = open_log(loop, path, NULL);
+    for (int i = 0; i < 5; i++)
+        assert_true(append_one(loop, log) > 0);
+    fail_write(descriptor_of(path, ".log"));
+    assert_result(append_one(loop, log), -EIO);
+    check_kept(loop, log);
+    for (int i = 0; i < 5; i++)
+        assert_true(append_one(loop, log) > 0);
+    check_kept(loop, log);
+    check_copy(loop, path, true);
+    close_log(loop, log);
+    log = open_log(loop, path, NULL);
+    check_kept(loop, log);
+    close_log(loop, log);
+}
+
+BACKEND_TEST(a_sync_that_fails_later_is_told_and_what_was_answered_stays)
+{
+    const char *path = harness_path("data");
+    struct log_options options = {.sync = LOG_SYNC_INTERVAL, .sync_interval_ns = 1000000};
+    not_on_uring();
+    struct log *log = open_log(loop, path, &options);
+    assert_true(append_one(loop, log) > 0);
+    harness_run(loop);
+    fail_call(SYS_fdatasync, descriptor_of(path, ".log"));
+    assert_true(append_one(loop, log) > 0);
+    harness_run(loop);
+    assert_true(reported("may not be on the disk"));
+    assert_true(append_one(loop, log) > 0);
+    assert_int_equal(count_files(path, ".log"), 2);
+    check_kept(loop, log);
+    close_log(loop, log);
+}
+
+BACKEND_TEST(a_directory_that_cannot_be_synced_makes_no_segment)
+{
+    const char *path = harness_path("data");
+    not_on_uring();
+    struct log *log = open_log(loop, path, NULL);
+    char names[4][64];
+    assert_int_equal(list_files(path, "lock", names, 4), 1);
+    int directory = -1;
+    for (int fd = 0; fd < 256 && directory < 0; fd++) {
+        struct stat is, want;
+        if (fstat(fd, &is) == 0 && stat(path, &want) == 0 && is.st_ino == want.st_ino && is.st_dev == want.st_dev)
+            directory = fd;
+    }
+    assert_true(directory >= 0);
+    fail_call(SYS_fsync, directory);
+    assert_result(append_one(loop, log), -EIO);
+    assert_result(append_one(loop, log), -EIO);
+    assert_int_equal(count_files(path, ".log"), 0);
+    close_log(loop, log);
+}
+
+BACKEND_TEST(a_segment_that_cannot_be_read_gives_its_error_and_can_be_read_later)
+{
+    static unsigned char buffer[LOG_READ_BYTES_MIN];
+    struct log_options options = {.segment_bytes = 4096, .open_segments_max = 1};
+    struct rlimit limit, none;
+    struct reading reading = {0};
+    struct log *log = open_log(loop, harness_path("data"), &options);
+    for (int i = 0; i < 20; i++)
+        append_one(loop, log);
+    harness_run(loop);
+    int lowest = dup(0);
+    close(lowest);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    none = limit;
+    none.rlim_cur = 3;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    log_cursor_init(&reading.cursor, find(log, "s"), LOG_START);
+    assert_result(read_once(loop, log, &reading, buffer, sizeof buffer), -EMFILE);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    check_kept(loop, log);
+    close_log(loop, log);
+}

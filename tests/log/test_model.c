@@ -1,0 +1,193 @@
+/* test_model.c - long random sequences of everything that can be asked of a log, held against a simple model in memory.
+ *
+ * A failing run prints its seed; HARK_TEST_SEED repeats it alone.
+ */
+#include "fixture.h"
+
+FILES_IN_MEMORY
+
+enum { STREAMS = 6, EVENTS_MAX = 20000, STEPS = 700, LENGTH_MAX = 9000 };
+
+struct event {
+    uint64_t id;
+    uint32_t length;
+    uint64_t seed;
+};
+
+struct stream {
+    bool exists;
+    char name[16];
+    uint64_t number;
+    struct event events[EVENTS_MAX];
+    int count;
+};
+
+static struct stream streams[STREAMS];
+static unsigned long long state, seed;
+static uint64_t highest;
+
+static unsigned roll(unsigned sides)
+{
+    state = state * 6364136223846793005ull + 1442695040888963407ull;
+    return (unsigned)(state >> 33) % sides;
+}
+
+#define CHECK(condition)                                                                                                         \
+    do {                                                                                                                         \
+        if (!(condition)) {                                                                                                      \
+            fprintf(stderr, "seed %llu: run again with HARK_TEST_SEED=%llu\n", seed, seed);                                      \
+            assert_true(condition);                                                                                              \
+        }                                                                                                                        \
+    } while (0)
+
+static struct log_options random_options(void)
+{
+    static const uint64_t segment_bytes[] = {4096, 10000, 70000, 300000};
+    struct log_options options = {.sync = (enum log_sync)roll(3), .sync_interval_ns = 1000};
+    options.segment_bytes = segment_bytes[roll(4)];
+    options.retain_bytes = roll(2) == 0 ? 0 : options.segment_bytes * (1 + roll(6));
+    options.open_segments_max = 1 + roll(4);
+    return options;
+}
+
+static uint32_t random_length(void)
+{
+    switch (roll(5)) {
+    case 0:
+        return 0;
+    case 1:
+        return roll(LENGTH_MAX);
+    default:
+        return roll(200);
+    }
+}
+
+/* Some appends in one turn. */
+static void do_append(struct hark_loop *loop, struct log *log)
+{
+    static struct append appends[40];
+    static unsigned char bytes[40][LENGTH_MAX];
+    static int target[40];
+    int count = 1 + (int)roll(40);
+    for (int i = 0; i < count; i++) {
+        struct stream *stream = &streams[target[i] = (int)roll(STREAMS)];
+        uint32_t length = random_length();
+        harness_fill(bytes[i], length, highest + (uint64_t)i);
+        append_start(log, &appends[i], stream->name, bytes[i], length);
+    }
+    harness_run_until(loop, &appends[count - 1].ended);
+    uint64_t base = highest;
+    for (int i = 0; i < count; i++) {
+        struct stream *stream = &streams[target[i]];
+        CHECK(appends[i].ended && appends[i].result > (int64_t)highest);
+        highest = (uint64_t)appends[i].result;
+        if (!stream->exists) {
+            stream->exists = true;
+            stream->number = find(log, stream->name)->number;
+            stream->count = 0;
+        }
+        CHECK(stream->count < EVENTS_MAX && appends[i].request.stream->number == stream->number);
+        stream->events[stream->count++] = (struct event){highest, appends[i].request.length, base + (uint64_t)i};
+    }
+}
+
+static void do_delete(struct hark_loop *loop, struct log *log)
+{
+    struct stream *stream = &streams[roll(STREAMS)];
+    int64_t result = delete_stream(loop, log, stream->name);
+    CHECK(stream->exists ? result > (int64_t)highest : result == -ENOENT);
+    if (result > 0)
+        highest = (uint64_t)result;
+    stream->exists = false;
+}
+
+/* How many of the oldest events retention has taken: the model cannot know, but what is left has to be a suffix. */
+static int kept_from(const struct stream *stream, const struct log_stream *facts)
+{
+    int from = stream->count - (int)facts->count;
+    uint64_t bytes = 0;
+    CHECK(from >= 0);
+    for (int i = from; i < stream->count; i++)
+        bytes += stream->events[i].length;
+    CHECK(facts->bytes == bytes);
+    CHECK(facts->last == (stream->count == 0 ? 0 : stream->events[stream->count - 1].id));
+    CHECK(facts->first == (facts->count == 0 ? 0 : stream->events[from].id));
+    CHECK(facts->lost == (from == 0 ? 0 : stream->events[from - 1].id));
+    return from;
+}
+
+static void check_from(struct hark_loop *loop, struct log *log, const struct stream *stream, int from, int start)
+{
+    uint64_t after = start == 0 ? stream->number : stream->events[start - 1].id;
+    struct history history = read_from(loop, log, stream->name, after);
+    int next = start < from ? from : start;
+    CHECK(history.gaps == (start < from ? 1u : 0u));
+    if (start < from)
+        CHECK(history.seen[0].gap.after == after && history.seen[0].gap.first == stream->events[from - 1].id + 1);
+    CHECK((int)history.events == stream->count - next);
+    for (size_t i = history.gaps; i < history.count; i++, next++) {
+        const struct event *event = &stream->events[next];
+        CHECK(history.seen[i].id == event->id && history.seen[i].length == event->length);
+        CHECK(harness_filled(history.seen[i].bytes, event->length, event->seed));
+    }
+    history_free(&history);
+}
+
+static void do_check(struct hark_loop *loop, struct log *log)
+{
+    const struct stream *stream = &streams[roll(STREAMS)];
+    const struct log_stream *facts = find(log, stream->name);
+    CHECK((facts != NULL) == stream->exists);
+    if (facts == NULL)
+        return;
+    CHECK(facts->number == stream->number);
+    int from = kept_from(stream, facts);
+    check_from(loop, log, stream, from, (int)roll((unsigned)stream->count + 1));
+    check_from(loop, log, stream, from, from);
+}
+
+static struct log *do_restart(struct hark_loop *loop, struct log *log, const char *path)
+{
+    struct log_options options = random_options();
+    close_log(loop, log);
+    if (roll(4) == 0)
+        remove_files(path, ".idx");
+    return open_log(loop, path, &options);
+}
+
+static void run_model(struct hark_loop *loop, const char *path)
+{
+    struct log_options options = random_options();
+    memset(streams, 0, sizeof streams);
+    highest = 0;
+    for (int i = 0; i < STREAMS; i++)
+        snprintf(streams[i].name, sizeof streams[i].name, "stream-%d", i);
+    struct log *log = open_log(loop, path, &options);
+    for (int step = 0; step < STEPS; step++) {
+        unsigned dice = roll(100);
+        if (dice < 50)
+            do_append(loop, log);
+        else if (dice < 53)
+            do_delete(loop, log);
+        else if (dice < 95)
+            do_check(loop, log);
+        else if (dice < 97)
+            log = do_restart(loop, log, path);
+        else
+            harness_settle(loop);
+    }
+    close_log(loop, log);
+    CHECK(count_files(path, ".idx") == count_files(path, ".log"));
+    CHECK(count_files(path, ".new") == 0);
+}
+
+BACKEND_TEST_TIMEOUT(random_sequences_do_what_the_model_does, 120)
+{
+    const char *chosen = getenv("HARK_TEST_SEED");
+    for (int run = 0; run < (chosen != NULL ? 1 : 6); run++) {
+        char name[32];
+        seed = state = chosen != NULL ? strtoull(chosen, NULL, 10) : (unsigned long long)run + 1;
+        snprintf(name, sizeof name, "data-%d", run);
+        run_model(loop, harness_path(name));
+    }
+}
