@@ -10,7 +10,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <strings.h>
 
 static int refuse(struct http_refusal *refusal, int status, const char *reason)
 {

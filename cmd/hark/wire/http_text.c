@@ -2,38 +2,25 @@
 #include "wire/http_text.h"
 
 #include <string.h>
-#include <strings.h>
 
-enum {
-    TOKEN = 1,
-    TEXT = 2,
+const uint8_t http_byte_kinds[256] = {
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, /* 0x00: the tab */
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, /* 0x10 */
+    2, 3, 2, 3, 3, 3, 3, 3, 2, 2, 3, 3, 2, 3, 3, 2, /* 0x20:  !"#$%&'()*+,-. and the slash */
+    3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, /* 0x30: 0123456789:;<=>? */
+    2, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, /* 0x40: @ABCDEFGHIJKLMNO */
+    3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 3, 3, /* 0x50: PQRSTUVWXYZ[\]^_ */
+    3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, /* 0x60: `abcdefghijklmno */
+    3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 2, 3, 2, 3, 0, /* 0x70: pqrstuvwxyz{|}~ */
+    2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, /* 0x80 */
+    2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, /* 0x90 */
+    2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, /* 0xa0 */
+    2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, /* 0xb0 */
+    2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, /* 0xc0 */
+    2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, /* 0xd0 */
+    2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, /* 0xe0 */
+    2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, /* 0xf0 */
 };
-
-/* One row of 16 bytes each, 0x00 to 0x7f; above it every byte is text. */
-static const uint8_t kinds[128] = {
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, /* tab */
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, /* */
-    2, 3, 2, 3, 3, 3, 3, 3, 2, 2, 3, 3, 2, 3, 3, 2, /*  !"#$%&'()*+,-./ */
-    3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, /* 0123456789:;<=>? */
-    2, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, /* @ABCDEFGHIJKLMNO */
-    3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 3, 3, /* PQRSTUVWXYZ[\]^_ */
-    3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, /* `abcdefghijklmno */
-    3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 2, 3, 2, 3, 0, /* pqrstuvwxyz{|}~ */
-};
-
-bool http_token_byte(char byte)
-{
-    const unsigned char value = (unsigned char)byte;
-
-    return value < sizeof(kinds) && (kinds[value] & TOKEN);
-}
-
-bool http_text_byte(char byte)
-{
-    const unsigned char value = (unsigned char)byte;
-
-    return value >= sizeof(kinds) || (kinds[value] & TEXT);
-}
 
 int http_hex_digit(char byte)
 {
@@ -46,9 +33,18 @@ int http_hex_digit(char byte)
     return -1;
 }
 
+static char small_letter(char byte)
+{
+    return byte >= 'A' && byte <= 'Z' ? (char)(byte | 0x20) : byte;
+}
+
 bool http_span_is(struct http_span span, const char *word)
 {
-    return strlen(word) == span.count && strncasecmp(span.bytes, word, span.count) == 0;
+    for (size_t at = 0; at < span.count; at++) {
+        if (word[at] == '\0' || small_letter(span.bytes[at]) != small_letter(word[at]))
+            return false;
+    }
+    return word[span.count] == '\0';
 }
 
 static bool blank(char byte)

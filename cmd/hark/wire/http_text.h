@@ -12,11 +12,25 @@ struct http_span {
     size_t count;
 };
 
+enum {
+    HTTP_TOKEN_BYTE = 1,
+    HTTP_TEXT_BYTE = 2,
+};
+
+/* What each byte may be. */
+extern const uint8_t http_byte_kinds[256];
+
 /* A byte of a token: methods, names of headers, codings. */
-bool http_token_byte(char byte);
+static inline bool http_token_byte(char byte)
+{
+    return http_byte_kinds[(unsigned char)byte] & HTTP_TOKEN_BYTE;
+}
 
 /* A byte that may stand in a header's value, a reason or a chunk extension: visible, blank, tab, or above ASCII. */
-bool http_text_byte(char byte);
+static inline bool http_text_byte(char byte)
+{
+    return http_byte_kinds[(unsigned char)byte] & HTTP_TEXT_BYTE;
+}
 
 /* The value of a hexadecimal digit, or -1. */
 int http_hex_digit(char byte);
