@@ -1,0 +1,323 @@
+/* test_hub.c - the hub in this process, over a real log and real sockets: what only shows when turns of the loop are counted. */
+#include "harness/harness.h"
+
+#include "hub/hub.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+struct bench {
+    struct hark_loop *loop;
+    struct log *log;
+    struct hub *hub;
+    bool done;
+    int result;
+};
+
+static void log_is_open(void *context, int result, struct log *log)
+{
+    struct bench *bench = context;
+    bench->log = log;
+    bench->result = result;
+    bench->done = true;
+}
+
+static void log_is_closed(void *context, int result)
+{
+    struct bench *bench = context;
+    bench->result = result;
+    bench->done = true;
+}
+
+static void hub_is_closed(void *context)
+{
+    struct bench *bench = context;
+    bench->done = true;
+}
+
+static void bench_open(struct bench *bench, struct hark_loop *loop, const struct hub_options *options)
+{
+    *bench = (struct bench){.loop = loop};
+    assert_int_equal(log_open(loop, harness_path("data"), NULL, log_is_open, bench), 0);
+    harness_run_until(loop, &bench->done);
+    assert_int_equal(bench->result, 0);
+    assert_int_equal(hub_create(loop, bench->log, options, &bench->hub), 0);
+}
+
+static void bench_close(struct bench *bench)
+{
+    bench->done = false;
+    hub_close(bench->hub, hub_is_closed, bench);
+    harness_run_until(bench->loop, &bench->done);
+    hub_destroy(bench->hub);
+    bench->done = false;
+    log_close(bench->log, log_is_closed, bench);
+    harness_run_until(bench->loop, &bench->done);
+    assert_int_equal(bench->result, 0);
+}
+
+/* ---- publishing ---- */
+
+struct burst {
+    struct hub_publish publish;
+    char event[16];
+    size_t *left;
+    bool *done;
+    uint64_t id;
+};
+
+static void burst_published(struct hub_publish *publish, int64_t id)
+{
+    struct burst *burst = hark_container_of(publish, struct burst, publish);
+    assert_true(id > 0);
+    burst->id = (uint64_t)id;
+    *burst->done = --*burst->left == 0;
+}
+
+/* Publishes numbers, all in one turn, and waits for the answers: asserts that ids grow. */
+static void publish_numbers(struct bench *bench, const char *name, size_t from, size_t to)
+{
+    struct hub_stream *stream = NULL;
+    struct burst *bursts = calloc(to - from, sizeof(*bursts));
+    size_t left = to - from;
+    bool done = false;
+    assert_int_equal(hub_stream_open(bench->hub, name, strlen(name), &stream), 0);
+    for (size_t i = 0; i < to - from; i++) {
+        int count = snprintf(bursts[i].event, sizeof(bursts[i].event), "%zu", from + i);
+        bursts[i].left = &left;
+        bursts[i].done = &done;
+        hub_publish(stream, &bursts[i].publish, bursts[i].event, (size_t)count, burst_published);
+    }
+    harness_run_until(bench->loop, &done);
+    for (size_t i = 1; i < to - from; i++)
+        assert_true(bursts[i].id > bursts[i - 1].id);
+    hub_stream_close(stream);
+    free(bursts);
+}
+
+/* ---- reading ---- */
+
+/* A subscriber, and the other end of its connection. */
+struct reader {
+    struct hark_stream output;
+    struct hub_subscriber subscriber;
+    int peer;
+    bool closing;
+    bool stream_closed;
+    bool subscriber_closed;
+    bool closed;
+    size_t next; /* the number that the next event should have */
+    uint64_t last;
+    char line[64];
+    size_t count;
+};
+
+static void reader_end(struct reader *reader)
+{
+    reader->closed = reader->stream_closed && reader->subscriber_closed;
+}
+
+static void output_closed(struct hark_stream *output)
+{
+    struct reader *reader = hark_container_of(output, struct reader, output);
+    reader->stream_closed = true;
+    reader_end(reader);
+}
+
+static void subscriber_closed(struct hub_subscriber *subscriber)
+{
+    struct reader *reader = hark_container_of(subscriber, struct reader, subscriber);
+    reader->subscriber_closed = true;
+    reader_end(reader);
+}
+
+static const struct hark_stream_events output_events = {.closed = output_closed};
+
+static void reader_open(struct bench *bench, struct reader *reader, const char *name, enum hub_from from, uint64_t after)
+{
+    struct hub_stream *stream = NULL;
+    int pair[2];
+    *reader = (struct reader){.last = after};
+    harness_socket_pair(bench->loop, pair);
+    reader->peer = pair[1];
+    hark_stream_open(bench->loop, &reader->output, pair[0], NULL, &output_events);
+    assert_int_equal(hub_stream_open(bench->hub, name, strlen(name), &stream), 0);
+    hub_subscriber_open(stream, &reader->subscriber, &reader->output, HUB_LINES, from, after, subscriber_closed);
+    hub_stream_close(stream);
+}
+
+static void reader_close(struct reader *reader)
+{
+    reader->closing = true;
+    hark_stream_close(&reader->output);
+    hub_subscriber_close(&reader->subscriber);
+}
+
+static void reader_done(struct bench *bench, struct reader *reader)
+{
+    if (!reader->closing)
+        reader_close(reader);
+    harness_run_until(bench->loop, &reader->closed);
+    close(reader->peer);
+}
+
+static void reader_line(struct reader *reader)
+{
+    char expected[32];
+    char *tab = NULL;
+    reader->line[reader->count] = '\0';
+    unsigned long long id = strtoull(reader->line, &tab, 10);
+    snprintf(expected, sizeof(expected), "\t%zu", reader->next);
+    if (strcmp(tab, expected) != 0 || id <= reader->last)
+        fail_msg("after %llu, instead of %s: %s", (unsigned long long)reader->last, expected, reader->line);
+    reader->last = id;
+    reader->next++;
+    reader->count = 0;
+}
+
+/* Takes what has come: asserts that it is the next numbers, each once. Takes: most: at most so many bytes. */
+static void reader_take(struct reader *reader, size_t most)
+{
+    char bytes[4096];
+    ssize_t count;
+    while (most > 0 && (count = recv(reader->peer, bytes, most < sizeof(bytes) ? most : sizeof(bytes), MSG_DONTWAIT)) > 0) {
+        for (ssize_t i = 0; i < count; i++) {
+            if (bytes[i] == '\n')
+                reader_line(reader);
+            else
+                reader->line[reader->count++] = bytes[i];
+            assert_true(reader->count < sizeof(reader->line));
+        }
+        most -= (size_t)count;
+    }
+}
+
+static uint32_t drawn(uint32_t *seed)
+{
+    *seed = *seed * 1664525U + 1013904223U;
+    return *seed >> 8;
+}
+
+/* ---- tests ---- */
+
+BACKEND_TEST(burst_of_one_commit_reaches_each_live_subscriber_once)
+{
+    enum { READERS = 20, EVENTS = 5000 };
+    static struct reader readers[READERS];
+    struct bench bench;
+    bench_open(&bench, loop, NULL);
+    for (size_t i = 0; i < READERS; i++)
+        reader_open(&bench, &readers[i], "s", HUB_FROM_NOW, 0);
+    publish_numbers(&bench, "s", 0, EVENTS);
+    for (size_t i = 0; i < READERS; i++) {
+        while (readers[i].next < EVENTS) {
+            hark_run_once(loop);
+            for (size_t j = 0; j < READERS; j++)
+                reader_take(&readers[j], SIZE_MAX);
+        }
+    }
+    /* Encoded once for all of them, and sent many together. */
+    assert_int_equal(hub_statistics(bench.hub)->encoded, EVENTS);
+    assert_int_equal(hub_statistics(bench.hub)->delivered, READERS * EVENTS);
+    for (size_t i = 0; i < READERS; i++)
+        reader_done(&bench, &readers[i]);
+    bench_close(&bench);
+}
+
+BACKEND_TEST(readers_of_the_disk_that_leave_at_any_time_hold_up_no_other)
+{
+    enum { READERS = 64, EVENTS = 3000, ROUNDS = 20 };
+    static struct reader readers[READERS];
+    struct bench bench;
+    uint32_t seed = 1;
+    bench_open(&bench, loop, NULL);
+    publish_numbers(&bench, "s", 0, EVENTS);
+    for (int round = 0; round < ROUNDS; round++) {
+        size_t left = READERS;
+        for (size_t i = 0; i < READERS; i++)
+            reader_open(&bench, &readers[i], "s", HUB_FROM_START, 0);
+        while (left > 0) {
+            hark_run_once(loop);
+            for (int i = 0; i < 6; i++) { /* some leave in each turn: in every state that there is */
+                struct reader *reader = &readers[drawn(&seed) % READERS];
+                if (!reader->closing && reader->next < EVENTS && left > 4) {
+                    reader_close(reader);
+                    left--;
+                }
+            }
+            for (size_t i = 0; i < READERS; i++) {
+                bool before = readers[i].next < EVENTS;
+                if (!readers[i].closing)
+                    reader_take(&readers[i], SIZE_MAX);
+                if (before && !readers[i].closing && readers[i].next == EVENTS)
+                    left--;
+            }
+        }
+        for (size_t i = 0; i < READERS; i++)
+            reader_done(&bench, &readers[i]);
+    }
+    bench_close(&bench);
+}
+
+BACKEND_TEST(readers_of_any_speed_get_each_event_once_while_events_come)
+{
+    enum { READERS = 24, BURST = 200, BURSTS = 60 };
+    static struct reader readers[READERS];
+    struct hub_options options = {.ring_bytes = 8192}; /* many fall out of it, and come back */
+    struct bench bench;
+    uint32_t seed = 2;
+    bench_open(&bench, loop, &options);
+    for (size_t i = 0; i < READERS; i++)
+        reader_open(&bench, &readers[i], "s", i % 2 == 0 ? HUB_FROM_START : HUB_FROM_NOW, 0);
+    for (size_t burst = 0; burst < BURSTS; burst++) {
+        publish_numbers(&bench, "s", burst * BURST, (burst + 1) * BURST);
+        harness_turns(loop, (int)(drawn(&seed) % 4));
+        for (size_t i = 0; i < READERS; i++)
+            reader_take(&readers[i], i < 4 ? SIZE_MAX : drawn(&seed) % (2000 * (i / 4)));
+    }
+    for (size_t i = 0; i < READERS; i++) {
+        while (readers[i].next < BURST * BURSTS) {
+            hark_run_once(loop);
+            for (size_t j = 0; j < READERS; j++)
+                reader_take(&readers[j], SIZE_MAX);
+        }
+    }
+    for (size_t i = 0; i < READERS; i++)
+        reader_done(&bench, &readers[i]);
+    assert_int_equal(hub_statistics(bench.hub)->ring_bytes, 0);
+    bench_close(&bench);
+}
+
+BACKEND_TEST(stream_name_that_is_none_is_refused)
+{
+    struct bench bench;
+    struct hub_stream *stream = NULL;
+    bench_open(&bench, loop, NULL);
+    assert_int_equal(hub_stream_open(bench.hub, ".s", 2, &stream), -EINVAL);
+    assert_int_equal(hub_stream_open(bench.hub, "", 0, &stream), -EINVAL);
+    assert_int_equal(hub_stream_open(bench.hub, "a/b", 3, &stream), -EINVAL);
+    assert_null(stream);
+    bench_close(&bench);
+}
+
+BACKEND_TEST(nothing_is_in_flight_while_nobody_needs_it)
+{
+    struct bench bench;
+    struct reader reader;
+    bench_open(&bench, loop, NULL);
+    harness_settle(loop);
+    uint64_t before = hark_loop_active(loop);
+    publish_numbers(&bench, "s", 0, 1);
+    reader_open(&bench, &reader, "s", HUB_FROM_START, 0);
+    while (reader.next < 1) {
+        hark_run_once(loop);
+        reader_take(&reader, SIZE_MAX);
+    }
+    harness_settle(loop);
+    assert_int_equal(hark_loop_active(loop), before); /* a waiting subscriber has no op of the hub's, lines have no heartbeat */
+    reader_done(&bench, &reader);
+    bench_close(&bench);
+}
