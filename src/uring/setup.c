@@ -60,7 +60,7 @@ static int open_ring(struct uring *uring, unsigned entries)
             flags |= RING_SETUP_NO_SQARRAY;
         if (uring_uses(uring, URING_DEFER_TASKRUN))
             flags |= IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN;
-        else if (uring_uses(uring, URING_COOP_TASKRUN))
+        if (uring_uses(uring, URING_COOP_TASKRUN))
             flags |= IORING_SETUP_COOP_TASKRUN;
         int error = try_open(uring, entries, flags);
         if (error != -EINVAL)
