@@ -335,7 +335,7 @@ BACKEND_TEST(many_streams_are_told_apart_across_segments_and_restarts)
     const char *path = harness_path("data");
     struct log *log = open_log(loop, path, &small_segments);
     static struct append appends[STREAMS];
-    static char names[STREAMS][16], texts[STREAMS][32];
+    static char names[STREAMS][32], texts[STREAMS][64];
     for (int round = 0; round < ROUNDS; round++) {
         for (int i = 0; i < STREAMS; i++) {
             snprintf(names[i], sizeof names[i], "stream-%d", i);
