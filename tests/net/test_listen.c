@@ -7,7 +7,20 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+
+static bool listen_fails;
+
+/* Stands before the C library's, which has its own way to the kernel. */
+int listen(int fd, int backlog)
+{
+    if (listen_fails) {
+        errno = EADDRINUSE;
+        return -1;
+    }
+    return (int)syscall(SYS_listen, fd, backlog);
+}
 
 static struct hark_address address_of(const char *text)
 {
@@ -253,4 +266,16 @@ BACKEND_TEST(listen_at_missing_directory_gives_enoent)
 {
     struct hark_address address = unix_address("missing/socket");
     assert_result(listen_at(loop, &address, 0), -ENOENT);
+}
+
+BACKEND_TEST(listen_at_unix_path_that_fails_after_bind_removes_it)
+{
+    struct hark_address address = unix_address("socket");
+    listen_fails = true;
+    assert_result(listen_at(loop, &address, 0), -EADDRINUSE);
+    listen_fails = false;
+    assert_int_equal(access(harness_path("socket"), F_OK), -1);
+    int fd = listen_at(loop, &address, 0);
+    assert_true(fd >= 0);
+    harness_close(loop, fd);
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 enum { DOORS_MAX = 64 };
@@ -114,6 +115,22 @@ static ssize_t client_look(int fd)
     char byte;
     ssize_t count = recv(fd, &byte, 1, MSG_DONTWAIT);
     return count < 0 ? -errno : count;
+}
+
+/* ---- accept(2) of the readiness backends, made to fail as the network can make it ---- */
+
+static int accept_error; /* an errno that accept4 gives; 0: the kernel is asked */
+static int accept_errors_left;
+
+/* Stands before the C library's, which has its own way to the kernel. */
+int accept4(int fd, struct sockaddr *__restrict name, socklen_t *__restrict length, int flags)
+{
+    if (accept_error && accept_errors_left > 0) {
+        accept_errors_left--;
+        errno = accept_error;
+        return -1;
+    }
+    return (int)syscall(SYS_accept4, fd, name, length, flags);
 }
 
 /* ---- accepting ---- */
@@ -316,6 +333,114 @@ BACKEND_TEST(listener_cancel_all_stops_it)
     assert_int_equal(door.error_count, 1);
     assert_result(door.errors[0], -ECANCELED);
     door_close(loop, &door);
+}
+
+BACKEND_TEST(listener_closed_before_it_could_hand_over_closes_the_connection)
+{
+    struct door door = {0};
+    struct hark_address address;
+    int fd = harness_listen(loop, &address);
+    int client = client_connect(&address);
+    assert_result(hark_listener_adopt(loop, &door.listener, fd, accepted, failed), 0);
+    door_close_start(&door);
+    harness_run(loop);
+    assert_true(door.closed);
+    assert_int_equal(door.count, 0);
+    assert_int_not_equal(client_look(client), -EAGAIN);
+    close(client);
+}
+
+/* ---- failures that are the connection's own ---- */
+
+static void skip_uring(void)
+{
+    if (harness_backend() == HARK_BACKEND_URING)
+        harness_skip("io_uring does not accept through the C library");
+}
+
+BACKEND_TEST(listener_goes_on_after_a_failed_connection)
+{
+    static const int errors[] = {EPROTO, ENETDOWN, EHOSTUNREACH, EPERM, ENOPROTOOPT, ETIMEDOUT};
+    skip_uring();
+    for (size_t i = 0; i < sizeof(errors) / sizeof(*errors); i++) {
+        struct door door = {0};
+        accept_error = errors[i];
+        accept_errors_left = 10;
+        assert_result(door_open(loop, &door, "127.0.0.1:0"), 0);
+        int client = client_connect(&door.address);
+        wait_accepted(loop, &door, 1);
+        assert_int_equal(accept_errors_left, 0);
+        assert_int_equal(door.error_count, 0);
+        assert_int_equal(door.listener.pauses, 0);
+        close(client);
+        door_close(loop, &door);
+    }
+}
+
+BACKEND_TEST(listener_pauses_where_every_connection_fails)
+{
+    struct door door = {0};
+    skip_uring();
+    accept_error = ENETDOWN;
+    accept_errors_left = 1000000;
+    assert_result(door_open(loop, &door, "127.0.0.1:0"), 0);
+    while (door.listener.pauses < 3)
+        assert_true(hark_run_once(loop) >= 0);
+    assert_true(1000000 - accept_errors_left < 40); /* it does not spin */
+    assert_int_equal(door.error_count, 0);
+    accept_errors_left = 0;
+    int client = client_connect(&door.address);
+    wait_accepted(loop, &door, 1);
+    close(client);
+    door_close(loop, &door);
+}
+
+BACKEND_TEST(listener_short_of_memory_tells_once_pauses_and_recovers)
+{
+    static const int errors[] = {ENOMEM, ENOBUFS};
+    skip_uring();
+    for (size_t i = 0; i < sizeof(errors) / sizeof(*errors); i++) {
+        struct door door = {0};
+        accept_error = errors[i];
+        accept_errors_left = 3;
+        assert_result(door_open(loop, &door, "127.0.0.1:0"), 0);
+        int client = client_connect(&door.address);
+        wait_accepted(loop, &door, 1);
+        assert_int_equal(door.error_count, 1);
+        assert_result(door.errors[0], -errors[i]);
+        assert_int_equal(door.listener.pauses, 3);
+        assert_int_equal(door.listener.shed_count, 0);
+        close(client);
+        door_close(loop, &door);
+    }
+}
+
+/* A timer is never early: pauses that double are told by when they end. */
+BACKEND_TEST(listener_pauses_double_up_to_a_second)
+{
+    struct door door = {0};
+    skip_uring();
+    accept_error = ENOBUFS;
+    accept_errors_left = 1000000;
+    assert_result(door_open(loop, &door, "127.0.0.1:0"), 0);
+    uint64_t pause_ns = 10000000;
+    uint64_t before_ns = hark_os_clock(loop);
+    for (uint64_t pause = 1; pause <= 4; pause++, pause_ns *= 2) {
+        while (door.listener.pauses < pause)
+            assert_true(hark_run_once(loop) >= 0);
+        uint64_t until_ns = hark_loop_next_deadline(loop);
+        assert_true(until_ns != HARK_NEVER && until_ns >= before_ns + pause_ns);
+        before_ns = until_ns;
+    }
+    door.listener.pause_ns = 900000000; /* not to wait that long */
+    while (door.listener.pauses < 5)
+        assert_true(hark_run_once(loop) >= 0);
+    assert_true(hark_loop_next_deadline(loop) <= hark_os_clock(loop) + 1000000000);
+    door_close_start(&door);
+    harness_settle(loop);
+    assert_true(hark_loop_next_deadline(loop) == HARK_NEVER); /* closing does not wait for it */
+    harness_run(loop);
+    assert_true(door.closed);
 }
 
 /* ---- out of descriptors ---- */
@@ -558,6 +683,39 @@ BACKEND_TEST(listener_closed_when_told_of_emfile_is_closed)
     client_go(client, &door.address);
     harness_run(loop);
     assert_true(door.closed);
+    table_done(&table);
+    close(client);
+}
+
+static struct hark_op later;
+static struct door *later_door;
+
+static void close_later_done(struct hark_op *op, int64_t result)
+{
+    (void)op;
+    assert_result(result, 0);
+    door_close_start(later_door);
+}
+
+static void close_later(struct door *door)
+{
+    later_door = door;
+    hark_defer(door->listener.loop, &later, close_later_done);
+}
+
+/* The connection that is to be shed may be accepted already when the close comes. */
+BACKEND_TEST(listener_closed_just_after_emfile_leaves_no_connection)
+{
+    struct door door = {.on_failed = close_later};
+    struct table table;
+    table_limit(&table);
+    assert_result(door_open(loop, &door, "127.0.0.1:0"), 0);
+    int client = client_make();
+    table_fill(&table);
+    client_go(client, &door.address);
+    harness_run(loop);
+    assert_true(door.closed);
+    assert_int_equal(door.count, 0);
     table_done(&table);
     close(client);
 }
