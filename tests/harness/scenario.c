@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { TIMERS = 200, BYTES = 5000, STREAM_BYTES = 60000, HIGH_DESCRIPTOR = 700, NAPS = 400, DESCRIPTORS = 32 };
+enum { TIMERS = 200, BYTES = 5000, STREAM_BYTES = 20000, HIGH_DESCRIPTOR = 700, DESCRIPTORS = 32 };
 
 struct scenario {
     struct hark_loop *loop;
@@ -76,6 +76,12 @@ static void cancel_after_two(struct harness_op *self, int64_t result)
         hark_cancel(&self->op);
 }
 
+static void cancel_after_one(struct harness_op *self, int64_t result)
+{
+    if (result > 0)
+        hark_cancel(&self->op);
+}
+
 static void start_timers_and_threads(void)
 {
     struct hark_loop *loop = scenario.loop;
@@ -90,11 +96,17 @@ static void start_timers_and_threads(void)
         hark_work(loop, next_op(), work, harness_done);
     for (int index = 0; index < 3; index++)
         hark_post(loop, next_op(), harness_done);
-    scenario.ops[scenario.started].then = cancel_after_two;
+    scenario.ops[scenario.started].then = cancel_after_one;
     hark_signal_each(loop, next_op(), SIGUSR2, harness_done);
 }
 
 /* ---- sockets ---- */
+
+static void cancel_after_all(struct harness_op *self, int64_t result)
+{
+    if (result > 0 && self->total == BYTES)
+        hark_cancel(&self->op);
+}
 
 static void start_sockets(int (*pairs)[2], int listener, int connecting, int high)
 {
@@ -103,6 +115,7 @@ static void start_sockets(int (*pairs)[2], int listener, int connecting, int hig
     scenario.vectors[1] = (struct iovec){.iov_base = scenario.out, .iov_len = BYTES};
     scenario.messages[0] = (struct msghdr){.msg_iov = &scenario.vectors[0], .msg_iovlen = 1};
     scenario.messages[1] = (struct msghdr){.msg_iov = &scenario.vectors[1], .msg_iovlen = 1};
+    scenario.ops[scenario.started].then = cancel_after_all;
     hark_recv_each(loop, next_op(), pairs[0][0], harness_done);
     hark_send(loop, next_op(), pairs[0][1], scenario.out, BYTES, MSG_WAITALL, harness_done);
     hark_recv(loop, next_op(), pairs[1][0], scenario.in[1], BYTES, MSG_WAITALL, harness_done);
@@ -228,6 +241,15 @@ static void start_streams(void)
 
 /* ---- the run ---- */
 
+/* A number that grows with every call of a callback. */
+static uint64_t progress(void)
+{
+    uint64_t calls = scenario.echoed;
+    for (int index = 0; index < scenario.started; index++)
+        calls += (uint64_t)scenario.ops[index].calls;
+    return calls;
+}
+
 static bool all_ended(void)
 {
     for (int index = 0; index < scenario.started; index++)
@@ -255,18 +277,23 @@ static void run_to_the_end(void)
     assert_result(result, 0);
 }
 
-static void run(void)
+static void run(const struct scenario_faults *faults)
 {
     static const struct timespec nap = {.tv_nsec = 100000};
     raise(SIGUSR2);
-    for (int count = 0; count < NAPS && !all_ended(); count++) {
-        for (int turn = 0; turn < 5; turn++)
-            (void)hark_run_ready(scenario.loop);
-        if (scenario.loop && count > 3)
+    uint64_t last = 0;
+    for (int waited = 0; waited < faults->patience && !all_ended(); waited++) {
+        (void)hark_run_ready(scenario.loop);
+        if (progress() != last)
+            waited = 0;
+        if (waited > 0)
             nanosleep(&nap, NULL);
+        last = progress();
     }
     close_all();
     hark_cancel_all(scenario.loop);
+    if (faults->recover)
+        faults->recover();
     run_to_the_end();
     for (int index = 0; index < scenario.descriptor_count; index++)
         hark_close(scenario.loop, next_op(), scenario.descriptors[index], harness_done);
@@ -328,7 +355,7 @@ int scenario_run(const struct scenario_faults *faults)
     size_t before_count = harness_descriptors(before, 1024);
     prepare(pairs, &listener, &connecting, &high, &fd, &directory);
     struct hark_options options = {
-        .backend = harness_backend(), .entries = 16, .buffer_count = 4, .buffer_bytes = 256, .workers_max = 1};
+        .backend = harness_backend(), .entries = 16, .buffer_count = 4, .buffer_bytes = 4096, .workers_max = 1};
     int good = 0;
     faults->arm();
     int made = hark_loop_create(&options, &scenario.loop);
@@ -337,7 +364,7 @@ int scenario_run(const struct scenario_faults *faults)
         start_sockets(pairs, listener, connecting, high);
         start_files(fd, directory);
         start_streams();
-        run();
+        run(faults);
         int error = hark_loop_destroy(scenario.loop);
         faults->disarm();
         assert_result(error, 0);
@@ -359,6 +386,6 @@ static void nothing(void)
 
 int scenario_undisturbed(void)
 {
-    static const struct scenario_faults none = {.arm = nothing, .disarm = nothing};
+    static const struct scenario_faults none = {.arm = nothing, .disarm = nothing, .patience = 10000};
     return scenario_run(&none);
 }

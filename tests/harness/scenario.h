@@ -11,6 +11,8 @@
 struct scenario_faults {
     void (*arm)(void);
     void (*disarm)(void);
+    int patience;          /* naps of 0.1 ms without any call after which the run is not waited for any longer */
+    void (*recover)(void); /* called when all that is left is to bring the loop to its end; NULL: it fails until then */
 };
 
 /* Runs it on the test's backend. Asserts what the title of this file says.
