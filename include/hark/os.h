@@ -35,11 +35,11 @@ enum hark_listen_flags {
     HARK_LISTEN_NO_DELAY = 2,   /* TCP_NODELAY, which accepted connections inherit */
 };
 
-/* socket, SO_REUSEADDR (TCP), bind and listen in one: for TCP over IPv4 and IPv6 (the address "::" takes both) and unix streams.
- * A stale unix path, one that nobody listens on, is removed first.
- * Takes: backlog 1 to SOMAXCONN; 0: SOMAXCONN. flags: enum hark_listen_flags.
- * Gives: the listening descriptor, to be closed with hark_close. Fails: -EADDRINUSE, -EACCES, -EADDRNOTAVAIL, -EAFNOSUPPORT,
- * -EMFILE, ... */
+/* socket, SO_REUSEADDR (TCP), bind and listen in one: for TCP over IPv4 and IPv6 (the address "::" takes both, and IPv4 alone on
+ * a machine without IPv6) and unix streams. A stale unix path, a socket that nobody listens on, is removed first; no other file
+ * is. Takes: backlog 1 to SOMAXCONN; 0: SOMAXCONN. flags: enum hark_listen_flags. Gives: the listening descriptor, to be closed
+ * with hark_close. Fails: -EADDRINUSE, -EACCES, -EADDRNOTAVAIL, -EAFNOSUPPORT, -EMFILE, ...; -EINVAL backlog or flags;
+ * -EOPNOTSUPP HARK_LISTEN_REUSE_PORT on a unix address. */
 HARK_API int hark_os_listen_at(struct hark_loop *loop, const struct hark_address *address, int backlog, unsigned flags);
 
 /* CLOCK_MONOTONIC and CLOCK_REALTIME in nanoseconds, read now. */

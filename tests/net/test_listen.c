@@ -10,9 +10,18 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static bool listen_fails;
+static bool listen_fails, ip6_missing;
 
-/* Stands before the C library's, which has its own way to the kernel. */
+/* These stand before the C library's, which has its own way to the kernel. */
+int socket(int family, int type, int protocol)
+{
+    if (ip6_missing && family == AF_INET6) {
+        errno = EAFNOSUPPORT;
+        return -1;
+    }
+    return (int)syscall(SYS_socket, family, type, protocol);
+}
+
 int listen(int fd, int backlog)
 {
     if (listen_fails) {
@@ -277,5 +286,21 @@ BACKEND_TEST(listen_at_unix_path_that_fails_after_bind_removes_it)
     assert_int_equal(access(harness_path("socket"), F_OK), -1);
     int fd = listen_at(loop, &address, 0);
     assert_true(fd >= 0);
+    harness_close(loop, fd);
+}
+
+BACKEND_TEST(listen_at_every_address_without_ip6_takes_ip4)
+{
+    struct hark_address address = address_of(":0");
+    struct hark_address ip6 = address_of("[::1]:0");
+    ip6_missing = true;
+    int fd = listen_at(loop, &address, 0);
+    assert_true(fd >= 0);
+    assert_result(listen_at(loop, &ip6, 0), -EAFNOSUPPORT);
+    assert_result(hark_os_getsockname(loop, fd, &address), 0);
+    assert_int_equal(address.name.any.sa_family, AF_INET);
+    struct hark_address ip4 = address_of("127.0.0.1:0");
+    ip4.name.ip4.sin_port = address.name.ip4.sin_port;
+    assert_result(try_connect(&ip4), 0);
     harness_close(loop, fd);
 }
