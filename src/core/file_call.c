@@ -1,5 +1,5 @@
 /* file_call.c - each file op as the blocking system call of its name, run on a thread of the pool where the kernel offers no
- * asynchronous one. EINTR is not seen: the pool's threads handle no signals. */
+ * asynchronous one. EINTR, which the pool's threads can meet on network file systems, is not passed on. */
 #include "core/loop.h"
 
 #include <fcntl.h>
@@ -110,6 +110,11 @@ static int64_t call(const struct hark_op *op)
 
 int64_t file_call(struct hark_op *op)
 {
-    int64_t result = call(op);
+    int64_t result;
+    do
+        result = call(op);
+    while (result < 0 && errno == EINTR && op->code != HARK_OP_CLOSE);
+    if (result < 0 && errno == EINTR)
+        return 0; /* the descriptor is gone all the same (close(2), Linux) */
     return result < 0 ? -errno : result;
 }

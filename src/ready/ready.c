@@ -296,11 +296,8 @@ void ready_close(struct hark_loop *loop, struct hark_op *op)
     struct descriptor *row = descriptors_find(&loop->descriptors, op->fd);
     if (!row)
         row = &unknown;
-    if (!(row->flags & DESCRIPTOR_KNOWN)) {
-        int error = ready_look_up(loop, op->fd, row);
-        if (error)
-            return loop_finish(loop, op, error);
-    }
+    if (!(row->flags & DESCRIPTOR_KNOWN))
+        (void)ready_look_up(loop, op->fd, row); /* where it fails: closed all the same, and the close says why */
     if (row->kind == KIND_FILE)
         return work_pool_submit(loop, op);
     /* Before the close: where a copy of the descriptor lives on, a registration would too. */
