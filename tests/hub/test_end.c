@@ -90,6 +90,38 @@ BACKEND_TEST(reader_that_takes_nothing_cannot_hold_up_the_end)
     free(event);
 }
 
+BACKEND_TEST(posts_that_wait_at_the_end_are_each_answered_or_not_kept)
+{
+    enum { POSTS = 400 };
+    struct server server;
+    struct client client, other;
+    int answered = 0;
+    server_init(&server, "a");
+    server_start(&server);
+    client_open(&client, server.http);
+    char *requests = malloc(POSTS * 128);
+    size_t count = 0;
+    for (int i = 0; i < POSTS; i++)
+        count += (size_t)sprintf(requests + count, "POST /streams/s HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\ny");
+    client_send_bytes(&client, requests, count); /* more than are taken at once */
+    kill(server.pid, SIGTERM);
+    client_await_end(&client);
+    for (char *at = client.bytes; at != NULL && (at = strstr(at, "201 Created")) != NULL; at++)
+        answered++;
+    assert_int_equal(server_wait(&server), 0);
+    server_start(&server);
+    client_open(&other, server.http);
+    char *body = client_get(&other, "/streams");
+    unsigned long long events = 0;
+    assert_int_equal(sscanf(body, "{\"streams\":[{\"name\":\"s\",\"events\":%llu,", &events) == 1, answered > 0);
+    assert_int_equal(events, answered);
+    free(body);
+    free(requests);
+    client_close(&other);
+    client_close(&client);
+    server_stop(&server);
+}
+
 /* ---- what refuses ---- */
 
 static void expect_refusal(struct server *server, int code, const char *said)

@@ -315,6 +315,27 @@ BACKEND_TEST(head_that_does_not_end_in_time_gets_408)
     server_stop(&server);
 }
 
+BACKEND_TEST(slow_head_gets_408_after_the_answers_before_it)
+{
+    struct server server;
+    struct client client;
+    struct response response;
+    server_init(&server, "a");
+    server.options.head_timeout_ns = 20000000;
+    server_start(&server);
+    client_open(&client, server.http);
+    client_send(&client, "POST /streams/s HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nxPOST /str");
+    client_response(&client, true, &response);
+    assert_int_equal(response.status, 201);
+    response_done(&response);
+    client_response(&client, true, &response);
+    assert_int_equal(response.status, 408);
+    response_done(&response);
+    client_await_end(&client);
+    client_close(&client);
+    server_stop(&server);
+}
+
 BACKEND_TEST(body_that_does_not_end_in_time_gets_408_and_is_not_published)
 {
     struct server server;

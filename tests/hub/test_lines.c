@@ -145,6 +145,25 @@ BACKEND_TEST(first_line_that_does_not_come_in_time_is_refused)
     server_stop(&server);
 }
 
+BACKEND_TEST(line_that_does_not_end_in_time_is_refused_and_not_published)
+{
+    struct server server;
+    struct client client;
+    server_init(&server, "a");
+    server.options.body_timeout_ns = 20000000;
+    server_start(&server);
+    client_open(&client, server.lines);
+    client_send(&client, "PUB s ack\nwhole\nha");
+    assert_true(strtoull(client_line(&client), NULL, 10) > 0);
+    assert_string_equal(client_line(&client), "ERR the line did not end in time");
+    client_await_end(&client);
+    client_close(&client);
+    client_open(&client, server.http);
+    assert_int_equal(client_stat(&client, "events", "published"), 1);
+    client_close(&client);
+    server_stop(&server);
+}
+
 BACKEND_TEST(line_over_the_limit_is_refused_after_the_answers_before_it)
 {
     enum { LONGEST = 1024 * 1024 };

@@ -66,7 +66,8 @@ struct agent {
     struct hub_list sessions;
     uint64_t connections_max;
     uint64_t started_ns;
-    uint64_t publishing; /* of sessions, in flight */
+    uint64_t publishing;   /* of sessions, in flight */
+    uint64_t bodies_bytes; /* of answers made in memory that clients have not taken yet */
     struct agent_counters counters;
     uint64_t date_until_ns; /* the text below is right until then */
     char date[HTTP_DATE_BYTES];

@@ -5,12 +5,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HEAD_ROOM = 2048, SMALL_BYTES = 4096 };
+enum {
+    HEAD_ROOM = 2048,
+    SMALL_BYTES = 4096,
+    BODY_BYTES_MAX = 12 * 1024 * 1024,   /* of a text: below what a connection may queue */
+    BODIES_BYTES_MAX = 64 * 1024 * 1024, /* of all texts that clients have not taken yet */
+};
 
 /* A body that is sent without a copy, and freed where it was made for this. */
 struct body {
     struct hark_stream_block block;
     char *owned;
+    struct agent *agent;
 };
 
 /* Writes the head into `to`. Gives: its bytes; 0 where it has no room. */
@@ -106,6 +112,8 @@ static void body_released(struct hark_stream *stream, struct hark_stream_block *
     struct body *body = hark_container_of(block, struct body, block);
     (void)stream;
     (void)error;
+    if (body->owned != NULL)
+        body->agent->bodies_bytes -= block->count;
     free(body->owned);
     free(body);
 }
@@ -119,7 +127,10 @@ static void answer_large(struct http_session *http, const struct exchange *excha
         session_close(&http->session);
         return;
     }
-    *body = (struct body){.block = {.bytes = bytes, .count = count, .released = body_released}, .owned = owned};
+    *body = (struct body){
+        .block = {.bytes = bytes, .count = count, .released = body_released}, .owned = owned, .agent = http->session.agent};
+    if (owned != NULL)
+        body->agent->bodies_bytes += count;
     bool written = answer_head(http, exchange, 200, (int64_t)count, type, "Cache-Control: no-cache\r\n");
     if (!written || exchange->head_only || count == 0) {
         body_released(NULL, &body->block, 0);
@@ -132,6 +143,16 @@ static void answer_large(struct http_session *http, const struct exchange *excha
 
 void answer_text(struct http_session *http, const struct exchange *exchange, const char *type, struct text *text)
 {
+    struct agent *agent = http->session.agent;
+    if (text->count > BODY_BYTES_MAX) {
+        text_done(text);
+        answer_error(http, exchange, 507, NULL, "there are too many streams for one answer: ask for one of them");
+        return;
+    }
+    if (text->count > BODIES_BYTES_MAX - agent->bodies_bytes) {
+        text_done(text);
+        text->failed = true;
+    }
     if (text->failed) {
         answer_error(http, exchange, 503, "Retry-After: 1\r\n", "out of memory: try again later");
         return;

@@ -34,6 +34,8 @@ struct http_session {
     size_t pending;       /* requests whose answer is on its way; answered in their order */
     size_t pending_bytes; /* of their bodies */
     bool last;            /* no request is read after those pending */
+    bool large;           /* the last request took much memory */
+    const char *late;     /* what did not come in time; NULL: nothing */
     bool peer_ended;
     bool advancing;
     struct event_stream *events; /* HTTP_STEP_STREAM */

@@ -15,7 +15,8 @@
 enum {
     PENDING_MAX = 128,               /* publishing requests of one connection at once */
     PENDING_BYTES_MAX = 1024 * 1024, /* and their bodies; one is always let in */
-    QUEUED_BYTES_MAX = 256 * 1024,   /* answers that the client has not taken */
+    KEPT_BODY_BYTES = 4096,
+    QUEUED_BYTES_MAX = 256 * 1024, /* answers that the client has not taken */
 };
 
 static const uint64_t HEAD_NS_DEFAULT = 10000000000U;
@@ -59,13 +60,14 @@ static void phase_set(struct http_session *http, enum http_phase phase)
 static void http_timed_out(struct session *session)
 {
     struct http_session *http = http_session_of(session);
-    struct exchange exchange = {.keep_alive = false};
-    if (http->phase == HTTP_PHASE_IDLE || http->pending != 0)
+    if (http->phase == HTTP_PHASE_IDLE) {
         session_close(session);
-    else if (http->phase == HTTP_PHASE_HEAD)
-        answer_error(http, &exchange, 408, NULL, "the head of the request did not come in time");
-    else
-        answer_error(http, &exchange, 408, NULL, "the body of the request did not come in time");
+        return;
+    }
+    http->late = http->phase == HTTP_PHASE_HEAD ? "the head of the request did not come in time"
+                                                : "the body of the request did not come in time";
+    http->step = HTTP_STEP_REFUSED; /* after the answers that are pending */
+    http_advance(http);
 }
 
 /* ---- input ---- */
@@ -154,7 +156,8 @@ static void take_request(struct http_session *http)
     http->phase = HTTP_PHASE_IDLE;
     deadline_off(&session->deadline);
     session->agent->counters.requests[http->request.method]++;
-    http->last = !http->request.keep_alive;
+    http->last = http->last || !http->request.keep_alive;
+    http->large = http->request.body_count > KEPT_BODY_BYTES;
     route(http);
     if (!session->closing && http->step == HTTP_STEP_READ)
         http_request_next(&http->request);
@@ -169,18 +172,32 @@ static void take_step(struct http_session *http)
         break;
     case HTTP_STEP_HEAD:
         http->step = HTTP_STEP_READ;
-        if (route_wants_body(http) && hark_stream_write(&http->session.stream, HTTP_CONTINUE, strlen(HTTP_CONTINUE)) < 0)
+        if (!route_wants_body(http))
+            http->session.agent->counters.requests[http->request.method]++;
+        else if (http->input_count == 0 && hark_stream_write(&http->session.stream, HTTP_CONTINUE, strlen(HTTP_CONTINUE)) < 0)
             session_close(&http->session);
         break;
     case HTTP_STEP_REQUEST:
         take_request(http);
         break;
     case HTTP_STEP_REFUSED:
-        answer_error(http, &refusal, http->request.status, NULL, http->request.reason);
+        if (http->late != NULL)
+            answer_error(http, &refusal, 408, NULL, http->late);
+        else
+            answer_error(http, &refusal, http->request.status, NULL, http->request.reason);
         break;
     case HTTP_STEP_STREAM:
         break;
     }
+}
+
+/* Between two requests. What a large one took is not held meanwhile; small ones leave theirs for the next. */
+static void idle(struct http_session *http)
+{
+    phase_set(http, HTTP_PHASE_IDLE);
+    if (http->large)
+        http_request_done(&http->request);
+    http->large = false;
 }
 
 /* Nothing more can be done with what is here: waits for more, or for its turn. */
@@ -199,7 +216,7 @@ static void rest(struct http_session *http, bool may_read)
         if (http_request_begun(&http->request))
             phase_set(http, http->phase == HTTP_PHASE_IDLE ? HTTP_PHASE_HEAD : http->phase);
         else if (http->pending == 0)
-            phase_set(http, HTTP_PHASE_IDLE);
+            idle(http);
     }
 }
 

@@ -13,6 +13,7 @@
 enum { QUEUED_BYTES_MAX = 256 * 1024 };
 
 static const uint64_t FIRST_LINE_NS_DEFAULT = 10000000000U;
+static const uint64_t LINE_NS_DEFAULT = 60000000000U;
 
 static struct lines_session *lines_of(struct session *session)
 {
@@ -151,6 +152,19 @@ static void input_keep(struct lines_session *lines, const void *bytes, size_t co
     lines->input_count += count;
 }
 
+/* A half line may take so long to end, and no longer, however many bytes of it come. */
+static void limit_half_line(struct lines_session *lines, bool reading)
+{
+    struct deadline *deadline = &lines->session.deadline;
+    uint64_t line_ns = lines->session.agent->options->body_timeout_ns;
+    if (lines->mode != LINES_MODE_PUBLISH)
+        return;
+    if (!reading || lines_splitter_kept(&lines->splitter) == 0)
+        deadline_off(deadline);
+    else if (deadline->at_ns == HARK_NEVER)
+        deadline_set(deadline, line_ns != 0 ? line_ns : LINE_NS_DEFAULT);
+}
+
 void lines_advance(struct lines_session *lines)
 {
     struct session *session = &lines->session;
@@ -168,6 +182,7 @@ void lines_advance(struct lines_session *lines)
         publish_lines_flush(lines);
     if (session->closing || lines->mode == LINES_MODE_SUBSCRIBE || lines->refusal != NULL || lines->input_count == 0)
         input_drop(lines);
+    limit_half_line(lines, may && !session->closing);
     if (session->closing)
         may = false;
     else if (lines->refusal != NULL && lines->pending == 0)
@@ -222,7 +237,9 @@ static void lines_drained(struct hark_stream *stream)
 
 static void lines_timed_out(struct session *session)
 {
-    lines_refuse(lines_of(session), "the first line did not come in time");
+    struct lines_session *lines = lines_of(session);
+    lines->refusal = lines->mode == LINES_MODE_COMMAND ? "the first line did not come in time" : "the line did not end in time";
+    lines_advance(lines);
 }
 
 static void lines_finish(struct session *session)
@@ -234,7 +251,9 @@ static void lines_finish(struct session *session)
         return;
     lines->peer_ended = true; /* no more of it is taken */
     input_drop(lines);
-    if (lines->mode == LINES_MODE_SUBSCRIBE || lines->pending == 0)
+    if (lines->subscribed)
+        hub_subscriber_close(&lines->subscriber);
+    if (lines->subscribed || lines->pending == 0)
         session_close_after_sending(session);
     else
         hark_stream_read_stop(&session->stream);
