@@ -47,7 +47,7 @@ format:
 	@scripts/format
 
 bench:
-	@scripts/setup run
+	@scripts/setup bench
 	@if [ -x bench/run ]; then bench/run $(ARGS); else echo 'hark: there is no bench/run yet'; fi
 
 install: build
