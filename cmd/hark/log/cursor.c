@@ -12,9 +12,9 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
 
 static void advance(struct log_cursor *cursor);
-static void locate(struct log_cursor *cursor);
 static void read_begin(struct log_cursor *cursor);
 
 void log_cursor_init(struct log_cursor *cursor, const struct log_stream *stream, uint64_t after)
@@ -97,27 +97,80 @@ static struct stream *stream_of(const struct log_cursor *cursor)
     return stream == NULL || stream->pending ? NULL : stream;
 }
 
+/* Ends a read that has nothing more to look for. */
+static bool ends(struct log_cursor *cursor, const struct stream *stream)
+{
+    if (stream != NULL && !cursor->cancelled)
+        return false;
+    finish(cursor, stream == NULL ? -ENOENT : -ECANCELED);
+    return true;
+}
+
 /* --- which segment --- */
 
-static void advance(struct log_cursor *cursor)
+/* Gives: true: the segment with the next event is held and open; false: it is waited for, or the read has ended. */
+static bool enter_segment(struct log_cursor *cursor)
 {
     const struct stream *stream = stream_of(cursor);
-    if (stream == NULL || cursor->cancelled) {
-        finish(cursor, stream == NULL ? -ENOENT : -ECANCELED);
-        return;
-    }
+    if (ends(cursor, stream))
+        return false;
     bool from_start = cursor->after == LOG_START;
     if (!from_start && cursor->after < stream->facts.number)
         note_gap(cursor, stream->facts.number);
     const struct span *span = stream_span_after(stream, cursor->after);
-    uint64_t lost = span != NULL ? span->lost : stream->facts.lost;
     if (!from_start)
-        note_gap(cursor, lost);
+        note_gap(cursor, span != NULL ? span->lost : stream->facts.lost);
     cursor->segment = span == NULL ? NULL : segment_by_first(cursor->log, span->segment);
-    if (cursor->segment == NULL)
-        finish(cursor, 0);
-    else if (segment_acquire(cursor->segment, cursor))
-        locate(cursor);
+    if (cursor->segment != NULL)
+        return segment_acquire(cursor->segment, cursor);
+    finish(cursor, 0);
+    return false;
+}
+
+/* --- which blocks --- */
+
+static bool find_run(const struct log_cursor *cursor, const struct stream *stream, struct run *out_run)
+{
+    const struct log_segment *segment = cursor->segment;
+    uint64_t place = cursor->place_segment == segment->first ? cursor->place_offset : 0;
+    if (segment->sealed)
+        return index_find(&segment->index, cursor->stream, cursor->after, place, segment->end, out_run);
+    return builder_find(&cursor->log->builder, &stream->presence, cursor->after, place, segment->end, out_run);
+}
+
+/* Gives: true: the next blocks of the segment are being read, or the read has ended; false: it has no more, and was let go. */
+static bool enter_blocks(struct log_cursor *cursor)
+{
+    const struct stream *stream = stream_of(cursor);
+    struct run run;
+    if (ends(cursor, stream))
+        return true;
+    if (find_run(cursor, stream, &run)) {
+        cursor->read_offset = run.offset;
+        cursor->read_end = run.end;
+        cursor->searching = false;
+        read_begin(cursor);
+        return true;
+    }
+    /* Where the spans say that it should have more, that was unreadable. */
+    const struct span *span = stream_span_after(stream, cursor->after);
+    if (span != NULL && span->segment == cursor->segment->first)
+        note_gap(cursor, span->last);
+    let_go(cursor);
+    return false;
+}
+
+/* From segment to segment, until there is something to read, to wait for, or to answer. */
+static void advance(struct log_cursor *cursor)
+{
+    while (enter_segment(cursor) && !enter_blocks(cursor))
+        ;
+}
+
+static void locate(struct log_cursor *cursor)
+{
+    if (!enter_blocks(cursor))
+        advance(cursor);
 }
 
 void cursor_retry(struct log_cursor *cursor)
@@ -134,40 +187,6 @@ void cursor_resume(struct log_cursor *cursor, int error)
     }
     cursor->segment = NULL; /* it is not held */
     finish(cursor, error);
-}
-
-/* --- which blocks --- */
-
-static bool find_run(const struct log_cursor *cursor, const struct stream *stream, struct run *out_run)
-{
-    const struct log_segment *segment = cursor->segment;
-    uint64_t place = cursor->place_segment == segment->first ? cursor->place_offset : 0;
-    if (segment->sealed)
-        return index_find(&segment->index, cursor->stream, cursor->after, place, segment->end, out_run);
-    return builder_find(&cursor->log->builder, &stream->presence, cursor->after, place, segment->end, out_run);
-}
-
-static void locate(struct log_cursor *cursor)
-{
-    const struct stream *stream = stream_of(cursor);
-    if (stream == NULL || cursor->cancelled) {
-        finish(cursor, stream == NULL ? -ENOENT : -ECANCELED);
-        return;
-    }
-    struct run run;
-    if (find_run(cursor, stream, &run)) {
-        cursor->read_offset = run.offset;
-        cursor->read_end = run.end;
-        cursor->searching = false;
-        read_begin(cursor);
-        return;
-    }
-    /* The segment has no more of it. Where the spans say that it should have, that was unreadable. */
-    const struct span *span = stream_span_after(stream, cursor->after);
-    if (span != NULL && span->segment == cursor->segment->first)
-        note_gap(cursor, span->last);
-    let_go(cursor);
-    advance(cursor);
 }
 
 /* --- reading them --- */
@@ -239,8 +258,8 @@ static void tell_damage(struct log_cursor *cursor, uint64_t position)
     cursor->segment->damage_told = true;
     char name[SEGMENT_NAME_BYTES];
     segment_name(name, cursor->segment->first, SUFFIX_LOG);
-    log_tell(log, LOG_ERROR, "segment %s cannot be read at byte %llu: readers are told of a gap", name,
-             (unsigned long long)(cursor->read_offset + position));
+    log_tell(log, LOG_ERROR, "segment %s cannot be read at byte %" PRIu64 ": readers are told of a gap", name,
+             cursor->read_offset + position);
 }
 
 /* The run ends in something unreadable. What stands after it tells how far the gap goes. */
@@ -282,20 +301,20 @@ static void search(struct log_cursor *cursor, uint64_t position)
         go_on(cursor, cursor->filled);
 }
 
+static bool is_wanted(const struct log_cursor *cursor, const struct record *record)
+{
+    return record->kind == RECORD_EVENT && record->stream == cursor->stream && record->sequence > cursor->after;
+}
+
 /* A record that does not fit into the buffer stands at its beginning. */
 static void pass_large(struct log_cursor *cursor, const struct record *record)
 {
-    if (record->kind == RECORD_EVENT && record->stream == cursor->stream && record->sequence > cursor->after) {
+    if (is_wanted(cursor, record)) {
         cursor->needed = (size_t)record->size;
         finish(cursor, -EMSGSIZE);
     } else {
         go_on(cursor, record->size); /* if its length was wrong, what stands there will not be a record */
     }
-}
-
-static bool is_wanted(const struct log_cursor *cursor, const struct record *record)
-{
-    return record->kind == RECORD_EVENT && record->stream == cursor->stream && record->sequence > cursor->after;
 }
 
 /* The record at that position is good. */
@@ -321,17 +340,15 @@ static void walk(struct log_cursor *cursor)
         found += take(cursor, &record);
         position += record.size;
     }
+    bool file_ended = cursor->filled < wanted(cursor);
+    bool past_end = cursor->read_offset + position + record.size > cursor->read_end;
+    bool unreadable = position < wanted(cursor) && (file_ended || past_end || answer == RECORD_BAD);
     if (found > 0)
         give(cursor, position, found);
-    else if (position == wanted(cursor))
-        go_on(cursor, position);
-    else if (cursor->filled < wanted(cursor) || answer == RECORD_BAD ||
-             cursor->read_offset + position + record.size > cursor->read_end)
+    else if (unreadable || (position == 0 && cursor->searching))
         search(cursor, position);
     else if (position > 0)
         go_on(cursor, position);
-    else if (cursor->searching)
-        search(cursor, position);
     else
         pass_large(cursor, &record);
 }

@@ -313,6 +313,7 @@ static struct block view_block(const struct view *view, uint32_t i)
 {
     if (view->blocks != NULL)
         return view->blocks[i];
+    assert(view->bytes != NULL);
     const unsigned char *from = view->bytes + (size_t)i * BLOCK_BYTES;
     return (struct block){get64(from), get64(from + 8)};
 }
@@ -321,6 +322,7 @@ static bool view_present(const struct view *view, uint32_t block)
 {
     if (block < view->first_block || (block - view->first_block) / 64 >= view->words)
         return false;
+    assert(view->bits != NULL || view->bit_bytes != NULL);
     uint32_t bit = block - view->first_block;
     uint64_t word = view->bits != NULL ? view->bits[bit / 64] : get64(view->bit_bytes + 8 * (size_t)(bit / 64));
     return (word >> (bit % 64) & 1) != 0;

@@ -192,9 +192,10 @@ static void starve(struct log *log, struct log_cursor *cursor)
 }
 
 /* Those who waited for a descriptor to be let go may try again, each once, as far as there is room. */
-static void feed_starved(struct log *log)
+static void feed_once(struct log *log)
 {
-    for (size_t left = log->starved.count; left > 0 && room_for_one(log); left--) {
+    size_t left = log->starved.count;
+    while (left-- > 0 && log->starved.head != NULL && room_for_one(log)) {
         struct log_cursor *cursor = log->starved.head;
         log->starved.head = cursor->waiting;
         if (log->starved.head == NULL)
@@ -203,6 +204,20 @@ static void feed_starved(struct log *log)
         cursor->waiting = NULL;
         cursor_retry(cursor);
     }
+}
+
+/* One that tries again may let go itself: then there is another round, not another call inside this one. */
+static void feed_starved(struct log *log)
+{
+    log->starved.again = true;
+    if (log->starved.feeding)
+        return;
+    log->starved.feeding = true;
+    while (log->starved.again) {
+        log->starved.again = false;
+        feed_once(log);
+    }
+    log->starved.feeding = false;
 }
 
 static void opened(struct log_segment *segment, int error)

@@ -88,6 +88,8 @@ struct roll {
 struct cursor_list {
     struct log_cursor *head, **end;
     size_t count;
+    bool feeding; /* they are being asked to try again */
+    bool again;
 };
 
 struct log {

@@ -232,7 +232,7 @@ void stream_note(struct stream *stream, uint64_t segment, uint32_t block, uint64
         newest->bytes += bytes;
         newest->last = id;
     } else {
-        assert(stream->span_count < stream->span_capacity);
+        assert(stream->spans != NULL && stream->span_count < stream->span_capacity);
         stream->spans[stream->span_count++] = event;
     }
     add_to_facts(stream, &event);
@@ -271,6 +271,7 @@ const struct span *stream_span_of(const struct stream *stream, uint64_t segment)
 
 void stream_drop_span(struct stream *stream)
 {
+    assert(stream->spans != NULL && stream->span_count > 0);
     struct span gone = stream->spans[0];
     stream->span_count--;
     memmove(stream->spans, stream->spans + 1, stream->span_count * sizeof gone);
