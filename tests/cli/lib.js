@@ -1,0 +1,245 @@
+// lib.js - what the end-to-end tests share: the command as a process, clients that are not ours, and waiting for what happens.
+//
+// Nothing here sleeps for time: every wait is for an event, and is bounded.
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import net from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { spawnSync } from 'node:child_process';
+
+export const bin = process.env.HARK_BIN;
+const require = createRequire(join(process.env.HARK_NODE_MODULES, 'here.js'));
+export const packages = name => require(name);
+
+const WAIT_MS = 60000;
+
+/** Fails unless the promise settles in time. */
+export function within(promise, what, ms = WAIT_MS) {
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`waited ${ms} ms in vain for ${what}`)), ms);
+  });
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}
+
+/** The backends to test: those named, else all that the doctor finds usable. */
+export const backends = (() => {
+  if (process.env.HARK_TEST_BACKENDS) return process.env.HARK_TEST_BACKENDS.split(',');
+  const { stdout } = spawnSync(bin, ['doctor'], { encoding: 'utf8' });
+  return ['uring', 'epoll', 'poll', 'select'].filter(name => new RegExp(`^ +ok +${name} +usable`, 'm').test(stdout));
+})();
+
+/** A directory of its own, removed after the test. */
+export function directory(t) {
+  const path = mkdtempSync(join(tmpdir(), 'hark-cli-'));
+  t.after(() => rmSync(path, { recursive: true, force: true }));
+  return path;
+}
+
+/** A process whose output is gathered and can be waited for. */
+export class Process {
+  constructor(t, file, args, options = {}) {
+    this.name = `${file.split('/').pop()} ${args.join(' ')}`;
+    this.child = spawn(file, args, { stdio: ['pipe', 'pipe', 'pipe'], ...options });
+    this.stdout = '';
+    this.stderr = '';
+    this.waiters = new Set();
+    for (const stream of ['stdout', 'stderr']) {
+      this.child[stream].setEncoding('utf8');
+      this.child[stream].on('data', text => { this[stream] += text; this.look(); });
+    }
+    this.child.stdin.on('error', () => {});
+    this.ended = new Promise((resolve, reject) => {
+      this.child.on('error', reject);
+      this.child.on('close', (code, signal) => {
+        this.exit = { code, signal, stdout: this.stdout, stderr: this.stderr };
+        this.look();
+        resolve(this.exit);
+      });
+    });
+    this.ended.catch(() => {});
+    t?.after(() => this.kill());
+  }
+
+  look() {
+    for (const waiter of [...this.waiters]) waiter();
+  }
+
+  /** Waits until the output matches. */
+  until(pattern, stream = 'stdout') {
+    const found = new Promise((resolve, reject) => {
+      const look = () => {
+        const match = typeof pattern === 'function' ? pattern(this[stream]) : this[stream].match(pattern);
+        if (match) resolve(match);
+        else if (this.exit) reject(new Error(`${this.name} ended (${this.exit.code}) without ${pattern}: ${this.stdout}${this.stderr}`));
+        else return;
+        this.waiters.delete(look);
+      };
+      this.waiters.add(look);
+      look();
+    });
+    return within(found, `${pattern} from ${this.name}`);
+  }
+
+  write(text) {
+    this.child.stdin.write(text);
+    return this;
+  }
+
+  end(text = '') {
+    this.child.stdin.end(text);
+    return this;
+  }
+
+  /** Waits for its end. */
+  done() {
+    return within(this.ended, `the end of ${this.name}`);
+  }
+
+  async kill(signal = 'SIGKILL') {
+    if (!this.exit) this.child.kill(signal);
+    return this.done();
+  }
+}
+
+/** Runs a program to its end. */
+export async function run(t, file, args, input = '', options = {}) {
+  return new Process(t, file, args, options).end(input).done();
+}
+
+/** Runs hark to its end. */
+export const hark = (t, ...args) => run(t, bin, args);
+
+/** A server in a directory of its own; it may be ended and started again on the same ports. */
+export class Server {
+  constructor(t, { backend = 'auto', data = directory(t), args = [], options = {} } = {}) {
+    Object.assign(this, { t, backend, data, args, options, http: '127.0.0.1:0', lines: '127.0.0.1:0' });
+  }
+
+  async start() {
+    const args = ['serve', '--http', this.http, '--lines', this.lines, '--data', this.data, '--backend', this.backend, ...this.args];
+    this.process = new Process(this.t, bin, args, this.options);
+    await this.process.until(/ready: /, 'stderr');
+    this.http = this.process.stderr.match(/http on (\S+)/)[1];
+    this.lines = this.process.stderr.match(/lines on (\S+)/)[1];
+    return this;
+  }
+
+  get url() {
+    return `http://${this.http}`;
+  }
+
+  get linesPort() {
+    return Number(this.lines.split(':').pop());
+  }
+
+  get httpPort() {
+    return Number(this.http.split(':').pop());
+  }
+
+  kill(signal) {
+    return this.process.kill(signal);
+  }
+
+  /** Ends it as a supervisor would. */
+  async stop() {
+    const exit = await this.kill('SIGTERM');
+    if (exit.code !== 0) throw new Error(`the server ended with ${exit.code}: ${exit.stderr}`);
+    return exit;
+  }
+
+  async stats() {
+    return (await fetch(`${this.url}/stats`)).json();
+  }
+
+  curl(...args) {
+    return run(this.t, 'curl', ['-sS', '--max-time', '60', ...args]);
+  }
+
+  async publish(stream, body) {
+    const response = await fetch(`${this.url}/streams/${stream}`, { method: 'POST', body });
+    if (response.status !== 201) throw new Error(`publish: ${response.status} ${await response.text()}`);
+    return (await response.json()).id;
+  }
+
+  /** All events of a stream, by the hark command: [{ id, text }]. */
+  async read(stream, count) {
+    const { code, stdout, stderr } = await run(this.t, bin, ['sub', stream, '--server', this.lines, '--after', 'start', '--id', '--once',
+      '--count', String(count)]);
+    if (code !== 0) throw new Error(`hark sub: ${code} ${stderr}`);
+    return stdout.split('\n').slice(0, -1).map(line => {
+      const tab = line.indexOf('\t');
+      return { id: Number(line.slice(0, tab)), text: line.slice(tab + 1) };
+    });
+  }
+
+  /** How many events a stream has. */
+  async count(stream) {
+    const { streams } = await (await fetch(`${this.url}/streams`)).json();
+    return streams.find(entry => entry.name === stream)?.events ?? 0;
+  }
+}
+
+/** A server that is started. */
+export const serve = (t, options) => new Server(t, options).start();
+
+/** A plain socket: what is sent is up to the test, what comes back is gathered. */
+export class Socket {
+  constructor(t, port) {
+    this.text = '';
+    this.socket = net.connect({ port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true });
+    this.socket.setEncoding('latin1');
+    this.ended = new Promise(resolve => this.socket.on('close', resolve));
+    this.waiters = new Set();
+    this.socket.on('data', text => { this.text += text; for (const look of [...this.waiters]) look(); });
+    this.socket.on('error', error => { this.error = error; });
+    this.socket.on('end', () => this.socket.end());
+    t.after(() => this.socket.destroy());
+  }
+
+  send(text) {
+    this.socket.write(text);
+    return this;
+  }
+
+  until(test) {
+    return within(new Promise(resolve => {
+      const look = () => {
+        const result = test(this.text);
+        if (!result) return;
+        this.waiters.delete(look);
+        resolve(result);
+      };
+      this.waiters.add(look);
+      look();
+    }), `an answer (so far: ${this.text.slice(0, 200)})`);
+  }
+
+  /** Waits until the peer has closed. Gives: all that came. */
+  async closed() {
+    await within(this.ended, 'the close');
+    return this.text;
+  }
+}
+
+/** Random numbers that can be had again. */
+export function random(seed) {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/** A test for each backend. */
+export function eachBackend(test, name, body) {
+  for (const backend of backends) test(`${name} (${backend})`, t => body(t, backend));
+}
+
+export { once };
