@@ -1,0 +1,170 @@
+/* test_memory.c - the nth allocation fails, n = 1, 2, ... until a run in which none does; once each, and then from there on for
+ * ever.
+ *
+ * The program's own malloc stands before libc's. What is asked of the log may fail with -ENOMEM; what was answered with success
+ * is there afterwards, every request is answered, and the log closes.
+ */
+#include "fixture.h"
+
+#include <pthread.h>
+
+FILES_IN_MEMORY
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+
+#ifdef SANITIZED
+
+TEST(each_allocation_fails_and_what_was_answered_is_there)
+{
+    harness_skip("a sanitizer has the allocator to itself");
+}
+
+#else
+
+void *__libc_malloc(size_t size);
+void *__libc_calloc(size_t count, size_t size);
+void *__libc_realloc(void *memory, size_t size);
+
+static long fail_at; /* 0: none */
+static bool for_ever;
+static long seen;
+static long refused;
+static pthread_t refused_thread; /* the loop's: its pool takes care of itself */
+
+static bool refuse(void)
+{
+    if (fail_at == 0 || !pthread_equal(pthread_self(), refused_thread))
+        return false;
+    seen++;
+    if (seen != fail_at && !(for_ever && seen > fail_at))
+        return false;
+    refused++;
+    errno = ENOMEM;
+    return true;
+}
+
+void *malloc(size_t size)
+{
+    return refuse() ? NULL : __libc_malloc(size);
+}
+
+void *calloc(size_t count, size_t size)
+{
+    return refuse() ? NULL : __libc_calloc(count, size);
+}
+
+void *realloc(void *memory, size_t size)
+{
+    return refuse() ? NULL : __libc_realloc(memory, size);
+}
+
+enum { ROUNDS = 8, BATCH = 6, EVENT_BYTES = 300 };
+
+/* What was answered: the id, or 0, of each event by its number. */
+static uint64_t answered[ROUNDS * BATCH];
+
+static bool is_first_half(int number)
+{
+    return number % BATCH < BATCH / 2;
+}
+
+/* Everything that needs memory: new streams, rolls, reads from sealed segments, a deletion. Nothing here may allocate itself. */
+static void work(struct hark_loop *loop, struct log *log)
+{
+    static struct append appends[BATCH];
+    static unsigned char event[BATCH][EVENT_BYTES], buffer[LOG_READ_BYTES_MIN];
+    static char names[BATCH][16];
+    for (int round = 0; round < ROUNDS; round++) {
+        for (int i = 0; i < BATCH; i++) {
+            int number = round * BATCH + i;
+            harness_fill(event[i], EVENT_BYTES, (uint64_t)number);
+            snprintf(names[i], sizeof names[i], is_first_half(number) ? "kept" : "other-%d", number % 10);
+            append_start(log, &appends[i], names[i], event[i], EVENT_BYTES);
+        }
+        harness_run_until(loop, &appends[BATCH - 1].ended);
+        for (int i = 0; i < BATCH; i++) {
+            assert_true(appends[i].ended);
+            if (appends[i].result < 0)
+                assert_result(appends[i].result, -ENOMEM);
+            answered[round * BATCH + i] = appends[i].result < 0 ? 0 : (uint64_t)appends[i].result;
+        }
+        const struct log_stream *stream = find(log, "kept");
+        struct reading reading = {0};
+        if (stream != NULL) {
+            log_cursor_init(&reading.cursor, stream, LOG_START);
+            int64_t result = read_once(loop, log, &reading, buffer, sizeof buffer);
+            assert_true(result >= 0 || result == -ENOMEM);
+        }
+        if (round == ROUNDS / 2)
+            (void)delete_stream(loop, log, names[BATCH - 1]);
+    }
+}
+
+static void check_answered(struct hark_loop *loop, struct log *log)
+{
+    struct history history = {0};
+    size_t next = 0;
+    if (find(log, "kept") != NULL)
+        history = read_from(loop, log, "kept", LOG_START);
+    assert_int_equal(history.gaps, 0);
+    for (int number = 0; number < ROUNDS * BATCH; number++) {
+        if (answered[number] == 0 || !is_first_half(number))
+            continue;
+        assert_true(next < history.count && history.seen[next].id == answered[number]);
+        assert_true(harness_filled(history.seen[next++].bytes, EVENT_BYTES, (uint64_t)number));
+    }
+    assert_int_equal(next, history.count);
+    history_free(&history);
+}
+
+/* Gives: whether an allocation was refused. */
+static bool try_run(struct hark_loop *loop, const char *path, long number)
+{
+    struct log_options options = {
+        .segment_bytes = 4096, .open_segments_max = 2, .report = record_report, .report_context = &reports};
+    struct log *log = NULL;
+    struct opening opening = {0};
+    memset(answered, 0, sizeof answered);
+    seen = refused = 0;
+    refused_thread = pthread_self();
+    fail_at = number;
+    int error = log_open(loop, path, &options, opening_ended, &opening);
+    if (error == 0) {
+        harness_run_until(loop, &opening.ended);
+        error = opening.result;
+        log = opening.log;
+    }
+    assert_true(error == 0 || error == -ENOMEM);
+    if (log != NULL) {
+        work(loop, log);
+        assert_true(try_close(loop, log) == 0 || refused > 0);
+    }
+    bool hit = refused > 0;
+    fail_at = 0;
+    log = open_log(loop, path, NULL);
+    check_answered(loop, log);
+    close_log(loop, log);
+    return hit;
+}
+
+BACKEND_TEST_TIMEOUT(each_allocation_fails_and_what_was_answered_is_there, 120)
+{
+    for (int ever = 0; ever < 2; ever++) {
+        bool hit = true;
+        for_ever = ever == 1;
+        for (long number = 1; hit; number++) {
+            char name[48];
+            assert_true(number < 2000);
+            snprintf(name, sizeof name, "data-%d-%ld", ever, number);
+            hit = try_run(loop, harness_path(name), number);
+        }
+    }
+}
+
+#endif
