@@ -89,7 +89,10 @@ struct hark_stream {
     struct hark_stream_block *first;
     struct hark_stream_block *last;
     struct hark_stream_block *spare; /* one emptied copy block, kept for the next write */
-    size_t first_sent;               /* bytes of the first block that are gone */
+    void *into;                      /* the caller's buffer for the next piece, and its size; NULL: the pool's */
+    size_t into_count;
+    void *filling;     /* the caller's buffer that the receive in flight fills */
+    size_t first_sent; /* bytes of the first block that are gone */
     size_t queued_bytes;
     uint64_t received_bytes;
     uint64_t sent_bytes;
@@ -113,6 +116,11 @@ HARK_API int hark_stream_connect(struct hark_loop *loop, struct hark_stream *str
 /* Begins to read, or goes on: `received` is called for each piece, in a buffer of the loop's pool. Nothing happens where it reads
  * already. */
 HARK_API void hark_stream_read_start(struct hark_stream *stream);
+
+/* Reads one piece, of at most count bytes, into the caller's own buffer: `received` is called with it, and reading rests until it
+ * is asked for again. Nothing happens where the stream reads already. Owns: the bytes are the loop's until `received`, or
+ * `closed`. */
+HARK_API void hark_stream_read_into(struct hark_stream *stream, void *bytes, size_t count);
 
 /* Stops reading: the peer is held back by TCP. What the loop had received already may still be delivered. */
 HARK_API void hark_stream_read_stop(struct hark_stream *stream);

@@ -172,11 +172,13 @@ static void receive_done(struct hark_op *op, int64_t result)
 {
     struct hark_stream *stream = hark_container_of(op, struct hark_stream, receive);
     bool more = hark_op_more(op);
+    const void *bytes = stream->filling ? stream->filling : hark_op_buffer(op);
+    stream->filling = NULL;
     enter(stream);
     if (result > 0) {
         stream->received_bytes += (uint64_t)result;
         if (delivers(stream))
-            stream->events->received(stream, hark_op_buffer(op), result);
+            stream->events->received(stream, bytes, result);
     } else {
         receive_ended(stream, result);
     }
@@ -191,7 +193,14 @@ static void advance_reading(struct hark_stream *stream)
 {
     if (!has(stream, READING | LINGERING) || has(stream, READ_ENDED | PEER_ENDED | CLOSING) || hark_op_active(&stream->receive))
         return;
-    hark_recv_each(stream->loop, &stream->receive, stream->fd, receive_done);
+    if (stream->into) {
+        stream->filling = stream->into;
+        stream->into = NULL;
+        stream->flags &= ~(uint32_t)READING;
+        hark_recv(stream->loop, &stream->receive, stream->fd, stream->filling, stream->into_count, 0, receive_done);
+    } else {
+        hark_recv_each(stream->loop, &stream->receive, stream->fd, receive_done);
+    }
     if (has(stream, LINGERING))
         hark_op_deadline(&stream->receive, stream->linger_ns);
     else if (!has(stream, CLOSE_AFTER))
@@ -278,6 +287,7 @@ static void prepare(struct hark_loop *loop, struct hark_stream *stream, int fd, 
     if (own->low_bytes > own->high_bytes)
         own->low_bytes = own->high_bytes;
     stream->first = stream->last = stream->spare = NULL;
+    stream->into = stream->filling = NULL;
     stream->first_sent = stream->queued_bytes = 0;
     stream->received_bytes = stream->sent_bytes = 0;
     stream->linger_ns = 0;
@@ -309,19 +319,34 @@ int hark_stream_connect(struct hark_loop *loop, struct hark_stream *stream, cons
     return 0;
 }
 
+static bool reads_already(const struct hark_stream *stream)
+{
+    return has(stream, READING) || (stream->filling && !has(stream, READ_CANCELLED));
+}
+
 void hark_stream_read_start(struct hark_stream *stream)
 {
-    if (!has(stream, OPEN) || has(stream, CLOSE_AFTER))
+    if (!has(stream, OPEN) || has(stream, CLOSE_AFTER) || reads_already(stream))
         return;
     stream->flags |= READING;
     advance(stream);
 }
 
+void hark_stream_read_into(struct hark_stream *stream, void *bytes, size_t count)
+{
+    if (!has(stream, OPEN) || has(stream, CLOSE_AFTER) || reads_already(stream))
+        return;
+    stream->into = bytes;
+    stream->into_count = count;
+    hark_stream_read_start(stream);
+}
+
 void hark_stream_read_stop(struct hark_stream *stream)
 {
-    if (!has(stream, READING) || has(stream, CLOSE_AFTER))
+    if (!(has(stream, READING) || stream->filling) || has(stream, CLOSE_AFTER))
         return;
     stream->flags &= ~(uint32_t)READING;
+    stream->into = NULL;
     if (!has(stream, CONNECTING) && hark_op_active(&stream->receive)) {
         stream->flags |= READ_CANCELLED;
         hark_cancel(&stream->receive);
