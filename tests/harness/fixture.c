@@ -108,8 +108,8 @@ void harness_directory_remove(pid_t pid)
 
 const char *harness_path(const char *name)
 {
-    static char paths[4][400];
-    static unsigned turn;
+    static _Thread_local char paths[4][400];
+    static _Thread_local unsigned turn;
     char *path = paths[turn++ % 4];
     snprintf(path, sizeof paths[0], "%s/%s", harness_directory(), name);
     return path;

@@ -133,10 +133,11 @@ int harness_listen(struct hark_loop *loop, struct hark_address *out_address);
 /* hark_close, run until it has called back: asserts that it gives 0. Takes: a negative fd: nothing happens. */
 void harness_close(struct hark_loop *loop, int fd);
 
-/* The test's own directory, made on the first call and removed with all that is in it after the test. */
+/* The test's own directory, made on the first call and removed with all that is in it after the test. A test with threads makes
+ * the first call before them. */
 const char *harness_directory(void);
 
-/* A path in that directory. The text lives until the fourth call after it. */
+/* A path in that directory. The text lives until the fourth call after it in this thread. */
 const char *harness_path(const char *name);
 
 /* A file in that directory with these bytes. Gives: an open descriptor, O_RDWR. */

@@ -1,10 +1,10 @@
 /* recorder.c - ops that write down what they are told, and the running of loops until something holds. */
 #include "harness/harness.h"
 
-#include <errno.h>
+#include <stdatomic.h>
 #include <string.h>
 
-static unsigned final_calls;
+static atomic_uint final_calls; /* of all loops of the test, which may be in several threads */
 
 void harness_assert_result(int64_t actual, int64_t expected, const char *file, int line)
 {
@@ -46,7 +46,7 @@ void harness_done(struct hark_op *op, int64_t result)
         recorder->total += (uint64_t)result;
     if (!more) {
         recorder->ended = true;
-        recorder->order = ++final_calls;
+        recorder->order = atomic_fetch_add(&final_calls, 1) + 1;
     }
     if (recorder->then)
         recorder->then(recorder, result);
