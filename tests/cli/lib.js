@@ -6,6 +6,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import http from 'node:http';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -32,6 +33,22 @@ export const backends = (() => {
   const { stdout } = spawnSync(bin, ['doctor'], { encoding: 'utf8' });
   return ['uring', 'epoll', 'poll', 'select'].filter(name => new RegExp(`^ +ok +${name} +usable`, 'm').test(stdout));
 })();
+
+/** One request on a connection of its own: none that a server left behind when it was killed. Gives: { status, text }. */
+export function request(method, url, body) {
+  return within(new Promise((resolve, reject) => {
+    const sent = http.request(url, { method, agent: false, headers: body === undefined ? {} : { 'Content-Length': Buffer.byteLength(body) } });
+    sent.on('error', reject);
+    sent.on('response', response => {
+      let text = '';
+      response.setEncoding('utf8');
+      response.on('data', part => { text += part; });
+      response.on('end', () => resolve({ status: response.statusCode, text }));
+      response.on('error', reject);
+    });
+    sent.end(body);
+  }), `${method} ${url}`);
+}
 
 /** A directory of its own, removed after the test. */
 export function directory(t) {
@@ -153,7 +170,7 @@ export class Server {
   }
 
   async stats() {
-    return (await fetch(`${this.url}/stats`)).json();
+    return JSON.parse((await request('GET', `${this.url}/stats`)).text);
   }
 
   curl(...args) {
@@ -161,9 +178,9 @@ export class Server {
   }
 
   async publish(stream, body) {
-    const response = await fetch(`${this.url}/streams/${stream}`, { method: 'POST', body });
-    if (response.status !== 201) throw new Error(`publish: ${response.status} ${await response.text()}`);
-    return (await response.json()).id;
+    const { status, text } = await request('POST', `${this.url}/streams/${stream}`, body);
+    if (status !== 201) throw new Error(`publish: ${status} ${text}`);
+    return JSON.parse(text).id;
   }
 
   /** All events of a stream, by the hark command: [{ id, text }]. */
@@ -179,7 +196,7 @@ export class Server {
 
   /** How many events a stream has. */
   async count(stream) {
-    const { streams } = await (await fetch(`${this.url}/streams`)).json();
+    const { streams } = JSON.parse((await request('GET', `${this.url}/streams`)).text);
     return streams.find(entry => entry.name === stream)?.events ?? 0;
   }
 }

@@ -51,6 +51,58 @@ BACKEND_TEST(file_renamed_while_stopped_is_found_and_finished)
     server_close(&server);
 }
 
+/* The birth of a file that is made now. */
+static int64_t birth_of_new_file(void)
+{
+    struct statx status;
+    append_file("tick", "");
+    assert_int_equal(statx(AT_FDCWD, harness_path("tick"), 0, STATX_BTIME, &status), 0);
+    assert_int_equal(unlink(harness_path("tick")), 0);
+    if (!(status.stx_mask & STATX_BTIME))
+        harness_skip("the file system keeps no birth of files");
+    return status.stx_btime.tv_sec * 1000000000 + status.stx_btime.tv_nsec;
+}
+
+/* Goes on until a new file is younger than all before: the kernel stamps files by its tick. */
+static void pass_tick(void)
+{
+    int64_t before = birth_of_new_file();
+    while (birth_of_new_file() == before)
+        ;
+}
+
+BACKEND_TEST(files_rotated_one_after_the_other_while_stopped_are_all_read)
+{
+    append_file("f", "one\n");
+    append_file("f.not", "another log\n");
+    struct server server = server_open(loop, "f", NULL, 0);
+    wait_for_count(&server, 1);
+    server_close(&server);
+    append_file("f", "two\n");
+    rename_file("f", "f.1");
+    pass_tick();
+    append_file("f", "three\n");
+    rename_file("f.1", "f.2");
+    rename_file("f", "f.1");
+    pass_tick();
+    append_file("f", "four\n");
+    rename_file("f.2", "f.3");
+    rename_file("f.1", "f.2");
+    rename_file("f", "f.1");
+    append_file("f", "five\n");
+    append_file("f.also-not", "another log\n");
+    server = server_open(loop, "f", NULL, 0);
+    wait_for_count(&server, 5);
+    ASSERT_LINES(&server, "one", "two", "three", "four", "five");
+    server_close(&server);
+    /* Once is enough. */
+    server = server_open(loop, "f", NULL, 0);
+    append_file("f", "six\n");
+    wait_for_count(&server, 6);
+    ASSERT_LINES(&server, "one", "two", "three", "four", "five", "six");
+    server_close(&server);
+}
+
 BACKEND_TEST(two_files_that_are_open_are_both_found_again)
 {
     append_file("f", "one\n");

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 enum {
@@ -199,6 +200,7 @@ static bool is_place(int fd, const struct position_place *place, struct resolve_
         (uint64_t)status.st_size < place->offset)
         return false;
     file->device = status.st_dev;
+    file->inode = status.st_ino;
     return pread(fd, file->first, place->first_count, 0) == (ssize_t)place->first_count &&
            position_hash(file->first, place->first_count) == place->first_hash;
 }
@@ -219,17 +221,23 @@ static bool open_place(int inotify, int directory, const char *name, const struc
     return true;
 }
 
+/* Opens the directory of a path. Gives: NULL where it cannot be read. */
+static DIR *open_directory_of(const char *path)
+{
+    char directory[PATH_MAX];
+    snprintf(directory, sizeof directory, "%s", path);
+    char *slash = strrchr(directory, '/');
+    if (!slash)
+        return NULL;
+    slash[slash == directory ? 1 : 0] = '\0';
+    return opendir(directory);
+}
+
 /* Looks through the directory of a path for the place's number. */
 static bool search_directory(int inotify, const char *path, const struct position_place *place, struct resolve_file *file)
 {
-    char directory_path[PATH_MAX];
     bool found = false;
-    snprintf(directory_path, sizeof directory_path, "%s", path);
-    char *slash = strrchr(directory_path, '/');
-    if (!slash)
-        return false;
-    slash[slash == directory_path ? 1 : 0] = '\0';
-    DIR *directory = opendir(directory_path);
+    DIR *directory = open_directory_of(path);
     if (!directory)
         return false;
     for (struct dirent *entry = readdir(directory); entry && !found; entry = readdir(directory))
@@ -248,4 +256,69 @@ void resolve_place(int inotify, const char *path, const struct position_place *p
         found = search_directory(inotify, real, place, out_file);
     if (!found)
         out_file->fd = -ENOENT;
+}
+
+/* Looks at an open file. Gives: true where it is a regular one whose birth is known. */
+static bool look_at(int fd, struct resolve_file *file)
+{
+    struct statx status;
+    if (statx(fd, "", AT_EMPTY_PATH, STATX_TYPE | STATX_INO | STATX_BTIME, &status) || !S_ISREG(status.stx_mode) ||
+        !(status.stx_mask & STATX_BTIME))
+        return false;
+    file->device = makedev(status.stx_dev_major, status.stx_dev_minor);
+    file->inode = status.stx_ino;
+    file->born_ns = status.stx_btime.tv_sec * 1000000000 + status.stx_btime.tv_nsec;
+    return true;
+}
+
+/* Whether rotation gives such names: "app.log.1", "app.log-20261122"; not those of files that are packed, or other logs. */
+static bool is_rotated_name(const char *name, const char *base)
+{
+    size_t length = strlen(base);
+    if (strncmp(name, base, length) != 0 || !strchr(".-_", name[length]) || !name[length])
+        return false;
+    const char *rest = name + length + 1;
+    return *rest && strspn(rest, "0123456789.-_:T") == strlen(rest);
+}
+
+/* Puts a file into the list, by its birth. Takes: a list with room for one more. */
+static void insert(struct resolve_file *files, unsigned count, const struct resolve_file *file)
+{
+    while (count > 0 && files[count - 1].born_ns > file->born_ns) {
+        files[count] = files[count - 1];
+        count--;
+    }
+    files[count] = *file;
+}
+
+unsigned resolve_between(int inotify, const char *path, int known, struct resolve_file *out_files, unsigned room,
+                         unsigned *out_lost)
+{
+    const char *base = strrchr(path, '/') + 1;
+    struct resolve_file old = {.fd = -1}, file = {.fd = -1};
+    struct stat now;
+    unsigned count = 0;
+    bool here = stat(path, &now) == 0;
+    if (!look_at(known, &old) || (here && now.st_ino == old.inode && now.st_dev == old.device))
+        return 0;
+    DIR *directory = open_directory_of(path);
+    if (!directory)
+        return 0;
+    for (struct dirent *entry = readdir(directory); entry; entry = readdir(directory)) {
+        if (!is_rotated_name(entry->d_name, base))
+            continue;
+        file.fd = openat(dirfd(directory), entry->d_name, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+        if (file.fd < 0)
+            continue;
+        bool between = look_at(file.fd, &file) && file.born_ns > old.born_ns && !(here && file.inode == now.st_ino);
+        if (!between || count == room) {
+            *out_lost += between;
+            close(file.fd);
+            continue;
+        }
+        file.watch = watch_file(inotify, file.fd, entry->d_name);
+        insert(out_files, count++, &file);
+    }
+    closedir(directory);
+    return count;
 }

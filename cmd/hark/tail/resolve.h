@@ -38,7 +38,8 @@ void resolve_path(int inotify, const char *path, struct resolution *out_resoluti
 struct resolve_file {
     int fd; /* open for reading; or a negative errno */
     int watch;
-    uint64_t device;
+    uint64_t device, inode;
+    int64_t born_ns;
     char first[POSITION_FIRST_BYTES]; /* as many of its first bytes as the place knows */
 };
 
@@ -46,5 +47,12 @@ struct resolve_file {
  * Takes: as resolve_path. Gives: *out_file; its fd is the caller's to close; -ENOENT it is gone, or another file has its number.
  */
 void resolve_place(int inotify, const char *path, const struct position_place *place, struct resolve_file *out_file);
+
+/* Finds the files that stood at the path after one that was known and before the one that stands there now: nobody looked while
+ * they were rotated. They are told by their names, which are the path's and a number or date behind it, and by their birth.
+ * Takes: known: the last that was known, open. Gives: how many are in out_files, at most room, the oldest first; *out_lost
+ * grows by those for which there was no room. */
+unsigned resolve_between(int inotify, const char *path, int known, struct resolve_file *out_files, unsigned room,
+                         unsigned *out_lost);
 
 #endif

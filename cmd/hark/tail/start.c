@@ -28,7 +28,10 @@ struct tail_start {
     uint64_t last;            /* no line of the batch has an id above this */
     uint64_t published;       /* how many of its lines are there */
     struct resolve_file opened[POSITION_PLACES_MAX];
-    char path[512]; /* of the file beside the log */
+    struct resolve_file between[POSITION_PLACES_MAX]; /* that came after those, and went again unseen */
+    unsigned between_count;
+    unsigned between_lost; /* for which there was no room */
+    char path[512];        /* of the file beside the log */
 };
 
 static void start_done(struct tail_start *start)
@@ -62,6 +65,11 @@ static int64_t open_places(struct hark_op *op)
     struct tail_follower *follower = start->follower;
     for (uint32_t i = 0; i < start->position.count; i++)
         resolve_place(follower->tail->inotify, follower->path, &start->position.places[i], &start->opened[i]);
+    uint32_t count = start->position.count;
+    unsigned room = count + 1 < POSITION_PLACES_MAX ? POSITION_PLACES_MAX - 1 - count : 0; /* one is for the path's own */
+    if (count && start->opened[count - 1].fd >= 0)
+        start->between_count = resolve_between(follower->tail->inotify, follower->path, start->opened[count - 1].fd,
+                                               start->between, room, &start->between_lost);
     return 0;
 }
 
@@ -74,8 +82,10 @@ static int restore_source(struct tail_start *start, uint32_t index)
     const struct resolve_file *file = &start->opened[index];
     struct tail_source *source;
     int error = tail_source_add(follower, file->fd, file->watch, file->device, place->inode, &source);
-    if (error)
+    if (error) {
+        close(file->fd);
         return error;
+    }
     source->offset = place->offset;
     source->part = place->part;
     source->left_ns = hark_now(follower->tail->loop);
@@ -84,6 +94,19 @@ static int restore_source(struct tail_start *start, uint32_t index)
     source->first_count = place->first_count;
     memcpy(source->first, file->first, place->first_count);
     return 0;
+}
+
+/* A file that nobody has looked at yet. */
+static int add_between(struct tail_start *start, const struct resolve_file *file)
+{
+    struct tail_follower *follower = start->follower;
+    struct tail_source *source;
+    int error = tail_source_add(follower, file->fd, file->watch, file->device, file->inode, &source);
+    if (error)
+        close(file->fd);
+    else
+        source->left_ns = hark_now(follower->tail->loop);
+    return error;
 }
 
 static void places_opened(struct hark_op *op, int64_t result)
@@ -99,7 +122,16 @@ static void places_opened(struct hark_op *op, int64_t result)
         if (error || finished)
             close(start->opened[i].fd);
         else
-            error = restore_source(start, i);
+            error = restore_source(start, i); /* which closes it where it fails */
+    }
+    if (start->between_lost)
+        tail_tell(start->follower, LOG_WARNING, "it was rotated more often than can be followed: %u of its files are not read",
+                  start->between_lost);
+    for (unsigned i = 0; result == 0 && i < start->between_count; i++) {
+        if (error)
+            close(start->between[i].fd);
+        else
+            error = add_between(start, &start->between[i]);
     }
     if (error)
         start_failed(start, error);
