@@ -83,6 +83,24 @@ BACKEND_TEST(reads_of_a_rare_stream_pass_over_the_blocks_of_others)
     close_log(loop, log);
 }
 
+BACKEND_TEST(reads_of_the_newest_events_do_not_begin_at_the_oldest)
+{
+    enum { COUNT = 300, BYTES = 8000 };
+    static uint64_t ids[COUNT];
+    const char *path = harness_path("data");
+    struct log *log = open_log(loop, path, NULL);
+    fill(loop, log, "s", 0, COUNT, BYTES, ids);
+    for (int restart = 0; restart < 2; restart++) {
+        struct history history = read_from(loop, log, "s", ids[COUNT - 2]);
+        assert_events(&history, COUNT - 1, 1, BYTES, ids);
+        history_free(&history);
+        assert_in_range(log_statistics(log)->read_bytes, BYTES, 64 * 1024 + 2 * BYTES);
+        close_log(loop, log);
+        log = open_log(loop, path, NULL);
+    }
+    close_log(loop, log);
+}
+
 BACKEND_TEST(a_missing_or_damaged_index_is_made_anew)
 {
     enum { COUNT = 60, BYTES = 3000 };
