@@ -164,6 +164,25 @@ BACKEND_TEST(line_that_does_not_end_in_time_is_refused_and_not_published)
     server_stop(&server);
 }
 
+BACKEND_TEST(publisher_whose_pieces_end_within_lines_may_go_on_for_ever)
+{
+    const uint64_t second_ns = 1000000000U;
+    struct server server;
+    struct client client;
+    server_init(&server, "a");
+    server.options.body_timeout_ns = second_ns;
+    server_start(&server);
+    client_open(&client, server.lines);
+    client_send(&client, "PUB s ack\nha");
+    uint64_t until_ns = hark_os_clock(loop) + 2 * second_ns;
+    while (hark_os_clock(loop) < until_ns) { /* longer than a line may take, and never between two lines */
+        client_send(&client, "lf\nha");
+        assert_true(strtoull(client_line(&client), NULL, 10) > 0);
+    }
+    client_close(&client);
+    server_stop(&server);
+}
+
 BACKEND_TEST(line_over_the_limit_is_refused_after_the_answers_before_it)
 {
     enum { LONGEST = 1024 * 1024 };

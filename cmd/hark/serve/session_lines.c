@@ -115,6 +115,7 @@ static bool take_line(struct lines_session *lines)
     int result = lines_splitter_next(&lines->splitter, &lines->input, &lines->input_count, &line, &count);
     if (result == 0)
         return false;
+    deadline_off(&lines->session.deadline); /* it was for this line */
     if (result > 0 && lines->mode == LINES_MODE_COMMAND)
         take_command(lines, line, count);
     else if (result > 0)
@@ -165,6 +166,21 @@ static void limit_half_line(struct lines_session *lines, bool reading)
         deadline_set(deadline, line_ns != 0 ? line_ns : LINE_NS_DEFAULT);
 }
 
+/* Nothing more can be done with what is here: waits for more, for its turn, or ends. */
+static void rest(struct lines_session *lines, bool may_read)
+{
+    struct session *session = &lines->session;
+    bool over = lines->peer_ended && lines->mode != LINES_MODE_SUBSCRIBE && lines->input_count == 0;
+    if (lines->refusal != NULL && lines->pending == 0)
+        lines_refuse(lines, lines->refusal); /* after the answers to what came before it */
+    else if (over && lines->pending == 0)
+        session_close_after_sending(session);
+    else if (may_read && lines->refusal == NULL)
+        hark_stream_read_start(&session->stream);
+    else
+        hark_stream_read_stop(&session->stream);
+}
+
 void lines_advance(struct lines_session *lines)
 {
     struct session *session = &lines->session;
@@ -183,16 +199,8 @@ void lines_advance(struct lines_session *lines)
     if (session->closing || lines->mode == LINES_MODE_SUBSCRIBE || lines->refusal != NULL || lines->input_count == 0)
         input_drop(lines);
     limit_half_line(lines, may && !session->closing);
-    if (session->closing)
-        may = false;
-    else if (lines->refusal != NULL && lines->pending == 0)
-        lines_refuse(lines, lines->refusal); /* after the answers to what came before it */
-    else if (lines->mode != LINES_MODE_SUBSCRIBE && lines->peer_ended && lines->input_count == 0 && lines->pending == 0)
-        session_close_after_sending(session);
-    else if (may && lines->refusal == NULL)
-        hark_stream_read_start(&session->stream);
-    else
-        hark_stream_read_stop(&session->stream);
+    if (!session->closing)
+        rest(lines, may);
     lines->advancing = false;
     session_release(session);
 }
