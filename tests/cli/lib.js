@@ -188,10 +188,15 @@ export class Server {
     const { code, stdout, stderr } = await run(this.t, bin, ['sub', stream, '--server', this.lines, '--after', 'start', '--id', '--once',
       '--count', String(count)]);
     if (code !== 0) throw new Error(`hark sub: ${code} ${stderr}`);
-    return stdout.split('\n').slice(0, -1).map(line => {
+    const events = [];
+    let before = '';
+    for (const line of stdout.split('\n').slice(0, -1)) {
       const tab = line.indexOf('\t');
-      return { id: Number(line.slice(0, tab)), text: line.slice(tab + 1) };
-    });
+      const text = before + line.slice(tab + 1);
+      before = line.startsWith('+') ? `${text}\n` : '';
+      if (!before) events.push({ id: Number(line.slice(0, tab)), text });
+    }
+    return events;
   }
 
   /** How many events a stream has. */
