@@ -15,6 +15,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 
 #define BUFFER_BYTES     (1024u * 1024)
@@ -174,11 +175,10 @@ static void succeed(struct log *log)
 
 /* --- syncing --- */
 
-static void sync_failed(struct log *log, struct log_segment *segment, int error)
+static void sync_failed(struct log *log, struct log_segment *segment)
 {
     segment->failed = true;
     log->statistics.sync_errors++;
-    tell_failure(log, "sync", error);
 }
 
 static void synced(struct hark_op *op, int64_t result)
@@ -186,7 +186,8 @@ static void synced(struct hark_op *op, int64_t result)
     struct log *log = hark_container_of(op, struct log, commit.op);
     log->statistics.syncs++;
     if (result < 0) {
-        sync_failed(log, log->active, (int)result);
+        sync_failed(log, log->active);
+        tell_failure(log, "sync", (int)result);
         answer_failure(log, -EIO);
     } else {
         succeed(log);
@@ -207,9 +208,9 @@ static void interval_synced(struct hark_op *op, int64_t result)
     struct log_segment *segment = log->commit.syncing;
     log->statistics.syncs++;
     if (result < 0) {
-        sync_failed(log, segment, (int)result);
-        log_tell(log, LOG_ERROR, "events from id %llu on were answered and may not be on the disk",
-                 (unsigned long long)log->commit.syncing_id);
+        sync_failed(log, segment);
+        log_tell(log, LOG_ERROR, "cannot sync in %s: %s: events from id %" PRIu64 " on were answered and may not be on the disk",
+                 log->path, hark_error_text(result), log->commit.syncing_id);
     }
     segment_release(segment);
     log_end(log);
@@ -256,7 +257,7 @@ static void cut_synced(struct hark_op *op, int64_t result)
 {
     struct log *log = hark_container_of(op, struct log, commit.op);
     if (result < 0)
-        sync_failed(log, log->active, (int)result);
+        sync_failed(log, log->active);
     answer_failure(log, log->commit.error);
 }
 
