@@ -329,7 +329,7 @@ __attribute__((unused)) static uint64_t client_position(struct client *client)
     unsigned long long id = 0;
     client_expect(client, "retry: 2000");
     char *block = client_block(client);
-    assert_int_equal(sscanf(block, "id: %llu", &id), 1);
+    assert_int_equal(sscanf(block, "event: position\nid: %llu\ndata:", &id), 1);
     free(block);
     return id;
 }

@@ -12,7 +12,13 @@
 #include "wire/name.h"
 #include "wire/sse.h"
 
-enum { RETRY_MILLISECONDS = 2000 };
+#define POSITION_HEAD "event: position\nid: "
+#define POSITION_TAIL "\ndata:\n\n"
+
+enum {
+    RETRY_MILLISECONDS = 2000,
+    FIRST_BYTES_MAX = SSE_RETRY_BYTES_MAX + ID_BYTES_MAX + sizeof(POSITION_HEAD) + sizeof(POSITION_TAIL),
+};
 
 static const char farewell[] = ": the server is ending\n\n";
 
@@ -29,15 +35,16 @@ static void subscriber_closed(struct hub_subscriber *subscriber)
     session_release(session);
 }
 
-/* "retry: 2000", and "id: 57" without data: an EventSource remembers it and shows nothing. */
+/* "retry: 2000", and the position as an event of its own kind with empty data: every client remembers its id (some forget one
+ * that comes without data), and nobody sees the event who does not ask for events named "position". */
 static size_t first_block(const struct event_stream *events, char *to)
 {
     size_t count = sse_retry_encode(RETRY_MILLISECONDS, to);
-    memcpy(to + count, "id: ", 4);
-    count += 4;
+    memcpy(to + count, POSITION_HEAD, strlen(POSITION_HEAD));
+    count += strlen(POSITION_HEAD);
     count += id_format(hub_subscriber_position(&events->subscriber), to + count);
-    memcpy(to + count, "\n\n", 2);
-    return count + 2;
+    memcpy(to + count, POSITION_TAIL, strlen(POSITION_TAIL));
+    return count + strlen(POSITION_TAIL);
 }
 
 void event_stream_open(struct http_session *http, const struct exchange *exchange, struct hub_stream *stream, enum hub_from from,
@@ -46,7 +53,7 @@ void event_stream_open(struct http_session *http, const struct exchange *exchang
     static const char fields[] = "Cache-Control: no-store\r\nX-Accel-Buffering: no\r\n";
     struct session *session = &http->session;
     struct exchange last = *exchange;
-    char first[SSE_RETRY_BYTES_MAX + ID_BYTES_MAX + 8];
+    char first[FIRST_BYTES_MAX];
     last.keep_alive = false;
     http->last = true;
     if (!answer_head(http, &last, 200, HTTP_LENGTH_UNTIL_CLOSE, SSE_TYPE, fields))

@@ -5,7 +5,7 @@
  * returns. Who has finished something calls shutdown_advance, and the next step is taken in a turn of its own.
  *
  * The first signal gives both signals back to what they did before: a second one ends the process at once, whatever it is doing.
- * When the deadline passes, connections are closed as they are; when it passes again (a disk that does not answer), the loop is
+ * When the deadline passes, connections are closed as they are; when the disk does not answer for as long again, the loop is
  * left.
  */
 #include "serve/session.h"
@@ -17,6 +17,7 @@
 #include "serve/why.h"
 
 static const uint64_t SHUTDOWN_NS_DEFAULT = 5000000000U;
+static const uint64_t DISK_NS = 5000000000U; /* what the disk is given beyond it, once nobody else is waited for */
 
 /* ---- signals ---- */
 
@@ -148,7 +149,6 @@ void shutdown_advance(struct agent *agent)
 static void deadline_passed(struct deadline *deadline)
 {
     struct agent *agent = hark_container_of(deadline, struct agent, shutdown);
-    uint64_t timeout_ns = agent->options->shutdown_timeout_ns;
     if (agent->shutdown_late) {
         say("the end takes too long: leaving as it is (look at the disk of %s)", agent->options->data);
         agent->exit_code = EXIT_REFUSED;
@@ -157,7 +157,7 @@ static void deadline_passed(struct deadline *deadline)
     }
     agent->shutdown_late = true;
     sessions_close(agent);
-    deadline_set(deadline, timeout_ns != 0 ? timeout_ns : SHUTDOWN_NS_DEFAULT);
+    deadline_set(deadline, DISK_NS);
 }
 
 void shutdown_begin(struct agent *agent, int exit_code)
