@@ -282,7 +282,6 @@ static void inotify_closed(struct hark_op *op, int64_t result)
 /* Nothing is read or published any more: the descriptors go. */
 static void close_all(struct tail *tail)
 {
-    tail_begin(tail);
     for (size_t i = 0; i < tail->count; i++) {
         struct tail_follower *follower = &tail->followers[i];
         while (follower->oldest)
@@ -296,17 +295,20 @@ static void close_all(struct tail *tail)
         tail_begin(tail);
         hark_close(tail->loop, &tail->close, tail->inotify, inotify_closed);
     }
-    tail_end(tail);
 }
 
 void tail_end(struct tail *tail)
 {
     if (--tail->under_way > 0 || !tail->closing)
         return;
-    if (tail->emptied)
-        return nothing_left(tail);
-    tail->emptied = true;
-    close_all(tail);
+    if (!tail->emptied) {
+        tail->emptied = true;
+        tail_begin(tail); /* held while closing, so that what ends meanwhile is not taken for the last */
+        close_all(tail);
+        if (--tail->under_way > 0)
+            return;
+    }
+    nothing_left(tail);
 }
 
 static void settle(struct hark_op *op, int64_t result)
