@@ -36,7 +36,7 @@ static const uint64_t hour_ns = 3600u * 1000000000ull;
 
 const char *pending_name(enum pending_kind kind)
 {
-    return names[kind];
+    return kind < PENDING_KINDS ? names[kind] : "no kind";
 }
 
 bool pending_on_descriptor(enum pending_kind kind)
