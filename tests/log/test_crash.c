@@ -126,6 +126,29 @@ static void check(struct hark_loop *loop, const char *path, const struct shared 
     close_log(loop, log);
 }
 
+static struct hark_loop *loop_of_child(void)
+{
+    struct hark_options options = {.backend = harness_backend()};
+    struct hark_loop *loop = NULL;
+    if (hark_loop_create(&options, &loop) != 0)
+        _exit(4);
+    return loop;
+}
+
+/* In a process of its own: this one stays without threads, since it forks again. */
+static void check_in_child(const char *path, const struct shared *shared)
+{
+    int status = 0;
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        check(loop_of_child(), path, shared);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
 /* --- killed at every turn --- */
 
 static const struct log_options tiny_segments = {.segment_bytes = 4096};
@@ -182,12 +205,8 @@ static void live_in_child(const char *path, struct shared *shared, int turns)
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
-        struct hark_options options = {.backend = harness_backend()};
-        struct hark_loop *loop = NULL;
-        if (hark_loop_create(&options, &loop) != 0)
-            _exit(4);
         turns_left = turns;
-        live(loop, path, shared);
+        live(loop_of_child(), path, shared);
         _exit(0);
     }
     int status = 0;
@@ -213,7 +232,7 @@ BACKEND_TEST_TIMEOUT(killed_at_every_turn_what_was_answered_is_there, 120)
         const char *path = harness_path(name);
         forget_lives(shared);
         live_in_child(path, shared, turns);
-        check(loop, path, shared);
+        check_in_child(path, shared);
     }
     assert_true(shared->answered > 50);
     munmap(shared, sizeof *shared);
@@ -233,7 +252,7 @@ BACKEND_TEST_TIMEOUT(killed_at_every_turn_of_recovery_what_was_answered_is_there
         assert_true(shared->answered > 10);
         shared->opened = false;
         live_in_child(path, shared, turns);
-        check(loop, path, shared);
+        check_in_child(path, shared);
     }
     munmap(shared, sizeof *shared);
 }
@@ -262,13 +281,10 @@ static void write_on(struct log_append *request, int64_t result)
 
 static void write_for_ever(const char *path, struct shared *shared)
 {
-    struct hark_options options = {.backend = harness_backend()};
-    struct log_options log_options = {.segment_bytes = 32768};
-    struct hark_loop *loop = NULL;
+    struct log_options options = {.segment_bytes = 32768};
+    struct hark_loop *loop = loop_of_child();
     struct opening opening = {0};
-    if (hark_loop_create(&options, &loop) != 0)
-        _exit(4);
-    log_open(loop, path, &log_options, opening_ended, &opening);
+    log_open(loop, path, &options, opening_ended, &opening);
     while (!opening.ended)
         hark_run_once(loop);
     if (opening.result != 0)
@@ -300,7 +316,7 @@ BACKEND_TEST_TIMEOUT(killed_at_any_moment_what_was_answered_is_there, 120)
             sched_yield();
         kill(child, SIGKILL);
         assert_true(waitpid(child, &status, 0) == child && WIFSIGNALED(status));
-        check(loop, path, shared);
+        check_in_child(path, shared);
     }
     munmap(shared, sizeof *shared);
 }
