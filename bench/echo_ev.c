@@ -1,14 +1,12 @@
 /* echo_ev.c - the echo server on libev: one watcher a connection, read and answered in its callback.
+ * An answer that the socket has no room for is tried again at once: with what the load generator keeps under way there is always
+ * room.
  *
  *   echo_ev PORT */
-#include <arpa/inet.h>
+#include "bench.h"
+
 #include <errno.h>
 #include <ev.h>
-#include <fcntl.h>
-#include <netinet/tcp.h>
-#include <stdlib.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 static void readable(struct ev_loop *loop, ev_io *watcher, int events)
 {
@@ -45,13 +43,7 @@ static void acceptable(struct ev_loop *loop, ev_io *listener, int events)
 int main(int argc, char **argv)
 {
     struct ev_loop *loop = ev_default_loop(EVFLAG_AUTO);
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)(argc > 1 ? atoi(argv[1]) : 0))};
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), one = 1;
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    if (bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || listen(fd, 4096) < 0)
-        return 1;
+    int fd = listen_at(argc > 1 ? argv[1] : NULL);
     ev_io listener;
     ev_io_init(&listener, acceptable, fd, EV_READ);
     ev_io_start(loop, &listener);

@@ -4,7 +4,6 @@
 #include <hark.h>
 
 #include <errno.h>
-
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -70,6 +69,8 @@ static void received(struct hark_op *op, int64_t count)
         return; /* paused, or closing */
     if (count <= 0)
         return session_close(op->loop, session);
+    if (session->waiting == PIECES)
+        return session_close(op->loop, session); /* more was under way when it was paused than there is room for */
     session->pieces[(session->first + session->waiting) % PIECES] = (struct piece){hark_buffer_keep(op), (size_t)count};
     if (session->waiting++ == 0)
         send_first(op->loop, session);

@@ -1,5 +1,5 @@
-/* echo_uv.c - the echo server as libuv's guide writes it: a read callback, a write request for each piece. uv_try_write is used first,
- * which is libuv's best setting for small answers.
+/* echo_uv.c - the echo server as libuv's guide writes it: a read callback, a write request for each piece. uv_try_write is used
+ * first, which is libuv's best setting for small answers.
  *
  *   echo_uv PORT */
 #include <stdlib.h>

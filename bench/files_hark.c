@@ -1,13 +1,11 @@
 /* files_hark.c - random 4 KiB reads of one file, `depth` in flight.
  *
  *   files_hark FILE DEPTH READS [direct] */
-#include <hark.h>
+#include "bench.h"
 
 #include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include <hark.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { BLOCK = 4096 };
 
@@ -16,15 +14,12 @@ struct request {
     char *bytes;
 };
 
-static uint64_t blocks, left, state = 88172645463325252u;
+static uint64_t blocks, left, state = RANDOM_SEED;
 static int fd;
 
 static int64_t random_offset(void)
 {
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return (int64_t)(state % blocks * BLOCK);
+    return (int64_t)(random_next(&state) % blocks * BLOCK);
 }
 
 static void done(struct hark_op *op, int64_t count)
@@ -51,13 +46,17 @@ int main(int argc, char **argv)
     blocks = (uint64_t)lseek(fd, 0, SEEK_END) / BLOCK;
     left = strtoull(argv[3], NULL, 10);
     int depth = atoi(argv[2]);
-    uint64_t reads = left, began_ns = hark_os_clock(loop);
+    uint64_t reads = left;
+    uint64_t began_ns = now_ns();
+    uint64_t began_cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
     struct request *requests = calloc((size_t)depth, sizeof *requests);
     for (int i = 0; i < depth && left > 0; i++, left--) {
         requests[i].bytes = aligned_alloc(BLOCK, BLOCK);
         hark_read(loop, &requests[i].op, fd, requests[i].bytes, BLOCK, random_offset(), done);
     }
     hark_run(loop);
-    printf("reads %llu seconds %.4f\n", (unsigned long long)reads, (double)(hark_os_clock(loop) - began_ns) / 1e9);
+    uint64_t cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - began_cpu_ns;
+    printf("operations %llu seconds %.6f cpu %.6f\n", (unsigned long long)reads, (double)(now_ns() - began_ns) / 1e9,
+           (double)cpu_ns / 1e9);
     return 0;
 }

@@ -1,12 +1,10 @@
 /* files_uv.c - random 4 KiB reads of one file on libuv's thread pool, `depth` in flight.
  *
  *   files_uv FILE DEPTH READS [direct]     (UV_THREADPOOL_SIZE sets the pool) */
+#include "bench.h"
+
 #include <fcntl.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include <uv.h>
 
 enum { BLOCK = 4096 };
@@ -16,15 +14,12 @@ struct request {
     uv_buf_t buffer;
 };
 
-static uint64_t blocks, left, state = 88172645463325252u;
+static uint64_t blocks, left, state = RANDOM_SEED;
 static int fd;
 
 static int64_t random_offset(void)
 {
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return (int64_t)(state % blocks * BLOCK);
+    return (int64_t)(random_next(&state) % blocks * BLOCK);
 }
 
 static void done(uv_fs_t *fs)
@@ -49,13 +44,17 @@ int main(int argc, char **argv)
     blocks = (uint64_t)lseek(fd, 0, SEEK_END) / BLOCK;
     left = strtoull(argv[3], NULL, 10);
     int depth = atoi(argv[2]);
-    uint64_t reads = left, began_ns = uv_hrtime();
+    uint64_t reads = left;
+    uint64_t began_ns = now_ns();
+    uint64_t began_cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
     struct request *requests = calloc((size_t)depth, sizeof *requests);
     for (int i = 0; i < depth && left > 0; i++, left--) {
         requests[i].buffer = uv_buf_init(aligned_alloc(BLOCK, BLOCK), BLOCK);
         uv_fs_read(uv_default_loop(), &requests[i].fs, fd, &requests[i].buffer, 1, random_offset(), done);
     }
     uv_run(uv_default_loop(), UV_RUN_DEFAULT);
-    printf("reads %llu seconds %.4f\n", (unsigned long long)reads, (double)(uv_hrtime() - began_ns) / 1e9);
+    uint64_t cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - began_cpu_ns;
+    printf("operations %llu seconds %.6f cpu %.6f\n", (unsigned long long)reads, (double)(now_ns() - began_ns) / 1e9,
+           (double)cpu_ns / 1e9);
     return 0;
 }

@@ -1,18 +1,15 @@
 /* load_echo.c - the load generator of the echo benches: connections that each keep `depth` messages of `size` bytes under way.
  *
- *   load_echo PORT CONNECTIONS SIZE DEPTH MESSAGES [IDLE]
+ *   load_echo PORT CONNECTIONS SIZE DEPTH MESSAGES [IDLE [hold]]
  *
- * Written by hand on epoll, so that it is the same, and cheap, whatever it measures. It connects to 127.0.0.1 alone, sends MESSAGES in all,
- * checks that each byte comes back, and prints one line: messages, seconds, and the latency of a message at p50, p99 and p99.9. */
-#include <arpa/inet.h>
+ * Written by hand on epoll, so that it is the same, and cheap, whatever it measures. It connects to 127.0.0.1 alone, sends
+ * MESSAGES in all, checks that each byte comes back, and prints one line: messages, seconds, and the latency of a message at p50,
+ * p99 and p99.9. IDLE more connections are opened that stay silent. With `hold` all stay open until standard input ends. */
+#include "bench.h"
+
 #include <errno.h>
-#include <netinet/tcp.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <time.h>
-#include <unistd.h>
 
 enum { BATCH = 256, BYTES_MAX = 1 << 20 };
 
@@ -25,13 +22,6 @@ struct connection {
 static char message[BYTES_MAX];
 static char answer[BYTES_MAX];
 static uint32_t *latencies_ns;
-
-static uint64_t now_ns(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
-}
 
 static void fail(const char *what)
 {
@@ -62,21 +52,10 @@ static void send_all(int fd, const char *bytes, size_t count)
     }
 }
 
-static int by_value(const void *a, const void *b)
-{
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    return (x > y) - (x < y);
-}
-
-static double microseconds_at(uint64_t count, double part)
-{
-    return latencies_ns[(uint64_t)((double)(count - 1) * part)] / 1e3;
-}
-
 int main(int argc, char **argv)
 {
     if (argc < 6) {
-        fprintf(stderr, "usage: load_echo PORT CONNECTIONS SIZE DEPTH MESSAGES [IDLE]\n");
+        fprintf(stderr, "usage: load_echo PORT CONNECTIONS SIZE DEPTH MESSAGES [IDLE [hold]]\n");
         return 2;
     }
     int port = atoi(argv[1]), count = atoi(argv[2]), depth = atoi(argv[4]), idle = argc > 6 ? atoi(argv[6]) : 0;
@@ -96,6 +75,11 @@ int main(int argc, char **argv)
         struct epoll_event event = {.events = EPOLLIN, .data.ptr = &connections[i]};
         epoll_ctl(epoll, EPOLL_CTL_ADD, connections[i].fd, &event);
     }
+    /* Whoever measures looks at the server now, and says so with a line, or with the end of the input. */
+    printf("connected\n");
+    fflush(stdout);
+    if (read(STDIN_FILENO, answer, 1) < 0)
+        fail("cannot read the input");
     uint64_t began_ns = now_ns();
     for (int i = 0; i < count && started < total; i++) {
         connections[i].sent_ns = now_ns();
@@ -113,9 +97,9 @@ int main(int argc, char **argv)
             ssize_t got = recv(connection->fd, answer, sizeof answer, MSG_DONTWAIT);
             if (got <= 0)
                 fail("the connection ended");
-            if (memcmp(answer, message + connection->received, (size_t)got < sizeof message - connection->received
-                                                                    ? (size_t)got
-                                                                    : sizeof message - connection->received) != 0) {
+            if (memcmp(answer, message + connection->received,
+                       (size_t)got < sizeof message - connection->received ? (size_t)got
+                                                                           : sizeof message - connection->received) != 0) {
                 fprintf(stderr, "load_echo: a byte came back changed\n");
                 return 1;
             }
@@ -136,8 +120,12 @@ int main(int argc, char **argv)
         }
     }
     double seconds = (double)(now_ns() - began_ns) / 1e9;
-    qsort(latencies_ns, done, sizeof *latencies_ns, by_value);
-    printf("messages %llu seconds %.4f p50 %.1f p99 %.1f p999 %.1f\n", (unsigned long long)done, seconds,
-           microseconds_at(done, 0.5), microseconds_at(done, 0.99), microseconds_at(done, 0.999));
+    printf("operations %llu seconds %.4f", (unsigned long long)done, seconds);
+    print_percentiles(latencies_ns, done);
+    printf("\n");
+    fflush(stdout);
+    if (argc > 7 && strcmp(argv[7], "hold") == 0)
+        while (read(STDIN_FILENO, answer, sizeof answer) > 0)
+            continue;
     return 0;
 }
