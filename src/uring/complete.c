@@ -3,6 +3,8 @@
  * The kernel may end a repeating request at any time; it is then requested anew, and the program does not see it. */
 #include "uring/uring.h"
 
+#include "hark/poll.h"
+
 /* The op's own request is over, for good. */
 static void end(struct hark_loop *loop, struct hark_op *op, int64_t result)
 {
@@ -94,14 +96,28 @@ static void complete_accept(struct hark_loop *loop, struct hark_op *op, int32_t 
         end(loop, op, result);
 }
 
+/* Waits on for events that do not hold yet. `reported` are those that a completion told of. */
+static void wait_again(struct hark_loop *loop, struct hark_op *op, uint32_t events, int32_t reported)
+{
+    int error = 0;
+    if (reported > 0 && reported & HARK_POLL_PEER_HANGUP && !(events & HARK_POLL_PEER_HANGUP) && !(op->marks & MARK_CANCELLED))
+        error = uring_quieten(loop, op, events);
+    if (error)
+        end(loop, op, error);
+    else
+        request_again(loop, op);
+}
+
 static void complete_poll(struct hark_loop *loop, struct hark_op *op, int32_t result)
 {
+    int32_t reported = result;
+    uring_unquieten(op);
     /* What the completion says are the events that the wake-up could have meant, not those that hold: plain data wakes with
      * POLLPRI too, an urgent byte with POLLIN. */
-    if (result >= 0 && !(op->marks & MARK_CANCELLED))
-        result = (int32_t)os_kernel_poll(loop, op->fd, op->with.poll.events);
+    if (result >= 0)
+        result = op->marks & MARK_CANCELLED ? 0 : (int32_t)os_kernel_poll(loop, op->fd, op->with.poll.events);
     if (result == 0 || result == -EINTR)
-        request_again(loop, op);
+        wait_again(loop, op, op->with.poll.events, reported);
     else if (result > 0 && op->code == HARK_OP_POLL_EACH)
         call_more(loop, op, result, false);
     else
@@ -145,6 +161,11 @@ static void complete(struct hark_loop *loop, struct hark_op *op, int32_t result,
 
 static void complete_polling(struct hark_loop *loop, struct hark_op *op, int32_t result)
 {
+    uint32_t events = uring_poll_events(op);
+    bool holds = result > 0 && (op->spare & OP_BEHIND_EPOLL || (uint32_t)result & (events | HARK_POLL_ERROR | HARK_POLL_HANGUP));
+    uring_unquieten(op);
+    if (result > 0 && !holds && !(op->marks & MARK_CANCELLED))
+        return wait_again(loop, op, events, result);
     op->spare &= ~(uint32_t)OP_POLLING;
     if (result < 0 && result != -EINTR)
         end(loop, op, result);

@@ -76,6 +76,15 @@ static void prepare_poll(struct io_uring_sqe *sqe, uint32_t events)
     sqe->poll32_events = events;
 }
 
+/* The op waits for events: of its own descriptor, or of the epoll descriptor that stands in for it. */
+static void prepare_wait(struct io_uring_sqe *sqe, const struct hark_op *op, uint32_t events)
+{
+    bool behind = (op->spare & OP_BEHIND_EPOLL) != 0;
+    prepare_poll(sqe, behind ? HARK_POLL_READABLE : events);
+    if (behind)
+        sqe->fd = (int)(op->spare >> OP_EPOLL_SHIFT);
+}
+
 uint32_t uring_poll_events(const struct hark_op *op)
 {
     bool writes =
@@ -170,7 +179,7 @@ static void prepare(const struct uring *uring, struct io_uring_sqe *sqe, const s
         break;
     case HARK_OP_POLL:
     case HARK_OP_POLL_EACH:
-        prepare_poll(sqe, op->with.poll.events);
+        prepare_wait(sqe, op, op->with.poll.events);
         break;
     case HARK_OP_DEFER:
     case HARK_OP_SLEEP:
@@ -187,7 +196,7 @@ void uring_prepare(const struct uring *uring, struct io_uring_sqe *sqe, const st
 {
     sqe->fd = op->fd;
     if (op->spare & OP_POLLING) {
-        prepare_poll(sqe, uring_poll_events(op));
+        prepare_wait(sqe, op, uring_poll_events(op));
         sqe->user_data = tagged(op->id, TAG_POLL);
         return;
     }

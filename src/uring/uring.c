@@ -107,6 +107,7 @@ static void cancel(struct hark_loop *loop, struct hark_op *op)
         loop_finish(loop, op, -ECANCELED);
     } else if (op->spare & OP_BACKLOGGED) {
         op_queue_remove(&uring->backlog, op);
+        uring_unquieten(op);
         op->spare = 0;
         loop_finish(loop, op, -ECANCELED);
     } else {

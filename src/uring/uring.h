@@ -42,7 +42,9 @@ enum {
     OP_ENDED = 8,         /* its own completion has come, the result is in op->result */
     OP_POLLING = 16,      /* the kernel would not wait by itself: waits for readiness, then starts anew */
     OP_STARVED = 32,      /* among the ops that wait for buffers */
+    OP_BEHIND_EPOLL = 64, /* it polls an epoll descriptor of its own, which is in the bits from OP_EPOLL_SHIFT on */
 };
+enum { OP_EPOLL_SHIFT = 8 };
 
 /* The two bits of an id that say what a completion belongs to. */
 enum uring_tag {
@@ -77,6 +79,12 @@ void uring_prepare(const struct uring *uring, struct io_uring_sqe *sqe, const st
 
 /* The events for which an op waits that the kernel would not wait for (prepare.c). */
 uint32_t uring_poll_events(const struct hark_op *op);
+
+/* io_uring reports that the peer has shut down its side (POLLRDHUP) whether asked for or not, again at once each time that it is
+ * asked: a wait for anything else would spin. Such an op waits through an epoll descriptor, which reports only what was asked
+ * for (quiet.c). Fails: -EMFILE, -ENFILE, -ENOMEM, and as epoll_ctl(2). */
+int uring_quieten(struct hark_loop *loop, struct hark_op *op, uint32_t events);
+void uring_unquieten(struct hark_op *op);
 
 /* Opens the ring with the best features that the kernel takes (setup.c). */
 int uring_create(struct hark_loop *loop, const struct hark_options *options, char *out_reason, size_t reason_room);

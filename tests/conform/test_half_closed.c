@@ -1,0 +1,76 @@
+/* test_half_closed.c - waiting on a connection whose peer has shut down its side, and only that: nothing is to be done, and
+ * nothing is done. */
+#include "harness/harness.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* Lets the loop wait for a while. Gives: the turns that it took. */
+static uint64_t turns_while_waiting(struct hark_loop *loop)
+{
+    struct harness_op sleep = {0};
+    uint64_t before = hark_loop_metrics(loop)->turns;
+    hark_sleep(loop, &sleep.op, 50000000, harness_done);
+    harness_wait(loop, &sleep);
+    return hark_loop_metrics(loop)->turns - before;
+}
+
+static char much[1 << 20];
+static struct iovec vector = {.iov_base = much, .iov_len = sizeof much};
+static const struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1};
+
+/* Sends on and on, a part at a time, until nothing goes in any more. */
+static void sent(struct hark_op *op, int64_t result)
+{
+    if (result >= 0)
+        hark_sendmsg(op->loop, op, op->fd, &message, 0, sent);
+}
+
+BACKEND_TEST(promise_09_half_closed_peer_leaves_a_full_sender_asleep)
+{
+    int ends[2];
+    struct hark_op op = {0};
+    harness_tcp_pair(loop, ends);
+    assert_int_equal(shutdown(ends[1], SHUT_WR), 0);
+    hark_sendmsg(loop, &op, ends[0], &message, 0, sent);
+    turns_while_waiting(loop); /* until TCP is full */
+    assert_true(turns_while_waiting(loop) < 20);
+    assert_true(hark_op_active(&op));
+    close(ends[1]); /* with bytes unread: a reset */
+    harness_run(loop);
+    harness_close(loop, ends[0]);
+}
+
+BACKEND_TEST(promise_09_half_closed_peer_leaves_a_wait_for_its_end_asleep)
+{
+    int ends[2];
+    struct harness_op op = {0};
+    harness_tcp_pair(loop, ends);
+    assert_int_equal(shutdown(ends[1], SHUT_WR), 0);
+    hark_poll(loop, &op.op, ends[0], HARK_POLL_HANGUP | HARK_POLL_ERROR, harness_done);
+    assert_true(turns_while_waiting(loop) < 20);
+    assert_int_equal(op.calls, 0);
+    if (harness_backend() == HARK_BACKEND_SELECT) /* which cannot tell a hang-up from the end that lies unread */
+        hark_cancel(&op.op);
+    else
+        assert_int_equal(shutdown(ends[0], SHUT_WR), 0); /* now both sides are down */
+    int64_t result = harness_wait(loop, &op);
+    assert_true(result == -ECANCELED || (result > 0 && (result & HARK_POLL_HANGUP)));
+    harness_close(loop, ends[0]);
+    harness_close(loop, ends[1]);
+}
+
+BACKEND_TEST(poll_cancelled_behind_a_half_closed_peer_gives_ecanceled)
+{
+    int ends[2];
+    struct harness_op op = {0};
+    harness_tcp_pair(loop, ends);
+    assert_int_equal(shutdown(ends[1], SHUT_WR), 0);
+    hark_poll(loop, &op.op, ends[0], HARK_POLL_HANGUP, harness_done);
+    turns_while_waiting(loop);
+    hark_cancel(&op.op);
+    assert_int_equal(harness_wait(loop, &op), -ECANCELED);
+    harness_close(loop, ends[0]);
+    harness_close(loop, ends[1]);
+}
