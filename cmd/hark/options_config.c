@@ -7,6 +7,7 @@
 #include "options_config.h"
 
 #include "say.h"
+#include "serve/why.h"
 
 #include <errno.h>
 #include <ini.h>
@@ -113,7 +114,7 @@ enum options_outcome options_config_read(const struct options_command *command, 
         .file = fopen(path, "re"),
     };
     if (!reading.file) {
-        say("cannot read the configuration %s: %s", path, hark_error_text(errno));
+        say("cannot read the configuration %s: %s", path, why(errno));
         return OPTIONS_WRONG;
     }
     int line = ini_parse_stream(read_line, &reading, take_pair, &reading);
@@ -122,7 +123,7 @@ enum options_outcome options_config_read(const struct options_command *command, 
         refuse(&reading, "configuration", NULL, "is not NAME = VALUE");
     }
     if (ferror(reading.file) && !reading.wrong) {
-        say("cannot read the configuration %s: %s", path, hark_error_text(errno));
+        say("cannot read the configuration %s: %s", path, why(errno));
         reading.wrong = true;
     }
     fclose(reading.file);

@@ -95,6 +95,23 @@ test('the page comes back after the server was killed, and misses nothing', { sk
   await server.stop();
 });
 
+test("a browser's EventSource that has seen no event yet comes back to the right place", { skip }, async t => {
+  const server = await serve(t);
+  const page = await open(t, server);
+  await page.evaluate(() => new Promise(resolve => {
+    window.seen = [];
+    const source = new EventSource('/streams/quiet');
+    source.onmessage = event => window.seen.push(event.data);
+    source.onopen = resolve;
+  }));
+  await server.kill();
+  await server.start();
+  for (const text of ['one', 'two']) await server.publish('quiet', text);
+  await page.waitForFunction(() => window.seen.length >= 2);
+  assert.deepEqual(await page.evaluate(() => window.seen), ['one', 'two']);
+  await server.stop();
+});
+
 test('a page needs two connections, and a hidden one none', { skip }, async t => {
   const server = await serve(t);
   await server.publish('a', 'x');

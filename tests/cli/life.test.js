@@ -22,7 +22,7 @@ const wrong = [
   [['serve', '--tail', 'file'], 'hark: serve: --tail file: is not FILE=STREAM'],
   [['serve', '--tail', 'file=.x'], 'hark: serve: --tail file=.x: '],
   [['serve', '--retention-bytes', '10Q'], 'hark: serve: --retention-bytes 10Q: is not a size'],
-  [['serve', '--config', '/nonexistent/hark.ini'], 'hark: cannot read the configuration /nonexistent/hark.ini: No such file or directory'],
+  [['serve', '--config', '/nonexistent/hark.ini'], 'hark: cannot read the configuration /nonexistent/hark.ini: no such file or directory'],
   [['pub'], 'hark: pub: needs the STREAM to publish to (try: hark pub --help)'],
   [['pub', '.x'], "hark: pub: '.x' is not a stream's name"],
   [['pub', 'a', 'b'], "hark: pub: 'b' is one argument too many"],

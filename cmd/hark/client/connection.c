@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "say.h"
+#include "serve/why.h"
 
 static const uint64_t connect_timeout_ns = 10ULL * 1000 * 1000 * 1000;
 
@@ -185,9 +186,9 @@ void connection_say_ended(const struct connection *connection, const char *rest)
     else if (!connection->streaming && connection->error == -ECONNREFUSED)
         say("cannot connect to %s: connection refused (is hark serve running there?)%s", address, rest);
     else if (!connection->streaming)
-        say("cannot connect to %s: %s%s", address, hark_error_text(connection->error), rest);
+        say("cannot connect to %s: %s%s", address, why(connection->error), rest);
     else if (connection->error)
-        say("%s: the connection broke: %s%s", address, hark_error_text(connection->error), rest);
+        say("%s: the connection broke: %s%s", address, why(connection->error), rest);
     else
         say("%s: the server ended the connection%s", address, rest);
 }

@@ -18,6 +18,7 @@
 #include "hark.h"
 #include "options_value.h"
 #include "say.h"
+#include "serve/why.h"
 
 enum {
     INPUT_BYTES = 64 * 1024,
@@ -120,7 +121,7 @@ static void input_read(struct hark_op *op, int64_t count)
         return finish_when_all_acknowledged(publisher);
     }
     if (count < 0) {
-        say("cannot read standard input: %s", hark_error_text(count));
+        say("cannot read standard input: %s", why(count));
         publisher->code = EXIT_REFUSED;
         publisher->input_ended = true;
         return finish_when_all_acknowledged(publisher);
@@ -247,7 +248,7 @@ static int publish(struct publisher *publisher)
     if (progress)
         fprintf(stderr, "\r\033[K");
     if (error < 0)
-        say("the loop cannot go on: %s", hark_error_text(error));
+        say("the loop cannot go on: %s", why(error));
     return error < 0 ? EXIT_REFUSED : publisher->code;
 }
 
@@ -333,7 +334,7 @@ int client_pub_run(int argc, char **argv)
     struct hark_options options = {.backend = publisher.backend};
     int error = hark_loop_create(&options, &publisher.loop);
     if (error) {
-        say("cannot make a loop: %s (try: hark doctor)", hark_error_text(error));
+        say("cannot make a loop: %s (try: hark doctor)", why(error));
         return EXIT_REFUSED;
     }
     int code = publish(&publisher);

@@ -17,6 +17,7 @@
 #include "hark.h"
 #include "options_value.h"
 #include "say.h"
+#include "serve/why.h"
 
 static const uint64_t back_off_first_ns = 100ULL * 1000 * 1000;
 static const uint64_t back_off_max_ns = 5ULL * 1000 * 1000 * 1000;
@@ -75,7 +76,7 @@ static void printer_failed(struct printer *printer, int error)
 {
     struct subscriber *subscriber = hark_container_of(printer, struct subscriber, printer);
     if (error != -EPIPE) /* a reader that has seen enough, such as head, is no trouble */
-        say("cannot write to standard output: %s", hark_error_text(error));
+        say("cannot write to standard output: %s", why(error));
     finish(subscriber, error == -EPIPE ? EXIT_DONE : EXIT_REFUSED);
 }
 
@@ -216,7 +217,7 @@ static int subscribe(struct subscriber *subscriber)
     hark_defer(subscriber->loop, &subscriber->back_off, connect_again);
     int error = hark_run(subscriber->loop);
     if (error < 0)
-        say("the loop cannot go on: %s", hark_error_text(error));
+        say("the loop cannot go on: %s", why(error));
     printer_done(&subscriber->printer);
     return error < 0 ? EXIT_REFUSED : subscriber->code;
 }
@@ -319,7 +320,7 @@ int client_sub_run(int argc, char **argv)
     struct hark_options options = {.backend = subscriber.backend};
     int error = hark_loop_create(&options, &subscriber.loop);
     if (error) {
-        say("cannot make a loop: %s (try: hark doctor)", hark_error_text(error));
+        say("cannot make a loop: %s (try: hark doctor)", why(error));
         return EXIT_REFUSED;
     }
     int code = subscribe(&subscriber);

@@ -6,6 +6,8 @@
  */
 #include "tail/state.h"
 
+#include "serve/why.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -162,11 +164,11 @@ static void try_again(struct tail_follower *follower, int64_t error)
     if (error == -EIO || error == -EINVAL) {
         /* After a failed disk nobody knows which lines will be there: the next start finds out. */
         tail_tell(follower, LOG_ERROR, "its lines cannot be published: %s: it is not followed any more until the next start",
-                  hark_error_text(error));
+                  why(error));
         return tail_stop(follower, "stopped: its lines cannot be published");
     }
     if (batch->retry_ns == 0)
-        tail_tell(follower, LOG_WARNING, "its lines cannot be published for now: %s: trying again", hark_error_text(error));
+        tail_tell(follower, LOG_WARNING, "its lines cannot be published for now: %s: trying again", why(error));
     batch->retry_ns = batch->retry_ns ? 2 * batch->retry_ns : retry_first_ns;
     if (batch->retry_ns > retry_max_ns)
         batch->retry_ns = retry_max_ns;

@@ -6,6 +6,8 @@
  */
 #include "tail/state.h"
 
+#include "serve/why.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -28,7 +30,7 @@ static void begin_anew(struct tail_follower *follower, struct tail_source *sourc
 
 static void cannot_read(struct tail_follower *follower, int64_t error)
 {
-    tail_tell(follower, LOG_ERROR, "cannot read it: %s: it is not followed any more", hark_error_text(error));
+    tail_tell(follower, LOG_ERROR, "cannot read it: %s: it is not followed any more", why(error));
     tail_stop(follower, "stopped: the file cannot be read");
 }
 
@@ -99,8 +101,8 @@ static void bytes_read(struct hark_op *op, int64_t count)
 /* Moves what is left to the front, and gives it more room where it fills the block. Fails: -ENOMEM. */
 static int make_room(struct tail_buffer *buffer)
 {
-    char *bytes = buffer->block ? buffer->block + SPLIT_MARK_BYTES_MAX : NULL;
-    if (buffer->at > 0) {
+    if (buffer->block && buffer->at > 0) {
+        char *bytes = buffer->block + SPLIT_MARK_BYTES_MAX;
         memmove(bytes, bytes + buffer->at, buffer->count - buffer->at);
         buffer->start += buffer->at;
         buffer->count -= buffer->at;

@@ -6,6 +6,8 @@
  */
 #include "tail/state.h"
 
+#include "serve/why.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -186,7 +188,7 @@ static void tell_trouble(struct tail_follower *follower, const struct resolution
     else if (trouble == -ENOENT)
         tail_tell(follower, LOG_NOTE, "is not there: waiting for it");
     else if (trouble)
-        tail_tell(follower, LOG_WARNING, "cannot follow it: %s: waiting for a change", hark_error_text(trouble));
+        tail_tell(follower, LOG_WARNING, "cannot follow it: %s: waiting for a change", why(trouble));
 }
 
 /* A walk has ended. Its watches replace the last walk's. */
@@ -225,7 +227,7 @@ static void resolved(struct hark_op *op, int64_t result)
     tail->resolving--;
     if (result < 0) { /* no thread, or cancelled before it began */
         if (!tail->closing)
-            tail_tell(follower, LOG_WARNING, "cannot look at its path: %s", hark_error_text(result));
+            tail_tell(follower, LOG_WARNING, "cannot look at its path: %s", why(result));
     } else {
         bool wanted = follower->resolve_wanted;
         follower->resolve_wanted = false;

@@ -5,6 +5,8 @@
  */
 #include "tail/state.h"
 
+#include "serve/why.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -50,7 +52,7 @@ static void start_failed(struct tail_start *start, int64_t error)
     struct tail_follower *follower = start->follower;
     if (!follower->tail->closing)
         tail_tell(follower, LOG_ERROR, "cannot find out how far it is published: %s: it is not followed until the next start",
-                  hark_error_text(error));
+                  why(error));
     follower->start = NULL;
     free(start->buffer);
     free(start);
@@ -302,7 +304,7 @@ static void slots_read(struct hark_op *op, int64_t result)
         start_failed(start, -ECANCELED);
     } else {
         if (result < 0)
-            tail_tell(start->follower, LOG_WARNING, "cannot keep its position in %s: %s", start->path, hark_error_text(result));
+            tail_tell(start->follower, LOG_WARNING, "cannot keep its position in %s: %s", start->path, why(result));
         find_record(start);
     }
     tail_end(tail);

@@ -5,6 +5,8 @@
  */
 #include "tail/state.h"
 
+#include "serve/why.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -146,8 +148,7 @@ static void events_read(struct hark_op *op, int64_t count)
         watch(tail);
     } else if (!tail->closing) {
         for (size_t i = 0; i < tail->count; i++)
-            tail_tell(&tail->followers[i], LOG_ERROR, "inotify has failed: %s: it is not followed any more",
-                      hark_error_text(count));
+            tail_tell(&tail->followers[i], LOG_ERROR, "inotify has failed: %s: it is not followed any more", why(count));
     }
     tail_end(tail);
 }
