@@ -1,7 +1,6 @@
 /* commit.c - group commit: what was appended in one turn goes out in one write, is synced once, and is then answered in order.
  *
- * While a commit is in flight the next one collects. Small events are copied into one buffer, behind their headers: a copy of
- * some hundred bytes costs less than a vector of its own; large ones are written from where they are.
+ * While a commit is in flight the next one collects. How requests become bytes is batch.c's.
  *
  * What must hold: sequences are given in the order of the requests, and never again, also when the write fails; nothing is
  * counted, answered with success or readable before it is as durable as it should be, and what is needed to count it was reserved
@@ -9,6 +8,7 @@
  */
 #include "log/commit.h"
 
+#include "log/batch.h"
 #include "log/record.h"
 #include "log/roll.h"
 #include "log/segment.h"
@@ -17,9 +17,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
-
-#define BUFFER_BYTES     (1024u * 1024)
-#define COPIED_BYTES_MAX 4096u /* larger events have their own vector */
 
 static void turn_ended(struct hark_op *op, int64_t result);
 static void collect(struct log *log);
@@ -30,7 +27,7 @@ int commit_init(struct log *log)
     struct commit *commit = &log->commit;
     commit->queue_end = &commit->queue;
     commit->batch_end = &commit->batch;
-    commit->buffer = malloc(BUFFER_BYTES);
+    commit->buffer = malloc(BATCH_BUFFER_BYTES);
     return commit->buffer == NULL ? -ENOMEM : 0;
 }
 
@@ -316,132 +313,6 @@ static void write_on(struct log *log)
 
 /* --- making the batch --- */
 
-static void add_vector(struct commit *commit, const void *bytes, size_t count)
-{
-    struct iovec *last = commit->vectors == 0 ? NULL : &commit->vector[commit->vectors - 1];
-    if (last != NULL && (char *)last->iov_base + last->iov_len == bytes)
-        last->iov_len += count;
-    else
-        commit->vector[commit->vectors++] = (struct iovec){(void *)bytes, count};
-}
-
-static void add_buffered(struct commit *commit, const void *bytes, size_t count)
-{
-    if (count == 0)
-        return;
-    memcpy(commit->buffer + commit->used, bytes, count);
-    add_vector(commit, commit->buffer + commit->used, count);
-    commit->used += count;
-}
-
-static void add_record(struct log *log, struct record *record)
-{
-    static const unsigned char zeros[RECORD_ALIGNMENT];
-    struct commit *commit = &log->commit;
-    unsigned char header[RECORD_HEADER_BYTES];
-    record->time_ns = commit->time_ns;
-    record->flags = commit->bytes == 0 ? RECORD_OPENS_COMMIT : 0;
-    record_encode(header, record, log->active->first, log->active->end + commit->bytes);
-    add_buffered(commit, header, sizeof header);
-    if (record->length > COPIED_BYTES_MAX)
-        add_vector(commit, record->payload, record->length);
-    else
-        add_buffered(commit, record->payload, record->length);
-    add_buffered(commit, zeros, record_padding(record->length));
-    commit->bytes += record_size(record->length);
-}
-
-static uint64_t bytes_of(const struct log_append *request, bool creates)
-{
-    return record_size(request->deletes ? 0 : request->length) + (creates ? record_size(request->name_length) : 0);
-}
-
-/* Whether the segment cannot take the request, and the next one should. A segment without any record takes everything. */
-static bool must_roll(const struct log *log, uint64_t bytes)
-{
-    const struct log_segment *active = log->active;
-    if (active == NULL || active->failed || log->must_roll || log->next + 2 >= active->first + SEGMENT_SPAN)
-        return true;
-    return log->builder.planned > 0 && active->end + log->commit.bytes + bytes > log->options.segment_bytes;
-}
-
-static bool is_full(const struct log *log, const struct log_append *request)
-{
-    const struct commit *commit = &log->commit;
-    size_t copied = request->deletes || request->length > COPIED_BYTES_MAX ? 0 : request->length;
-    size_t overhead = 2 * (size_t)RECORD_HEADER_BYTES + LOG_NAME_MAX + 2 * (size_t)RECORD_ALIGNMENT;
-    return commit->closes || commit->used + copied + overhead > BUFFER_BYTES || commit->vectors + 4 > COMMIT_VECTORS;
-}
-
-/* What a person's request can be refused for. Gives: 0 and the stream, NULL where it has to be made; a negative errno. */
-static int check(const struct log *log, const struct log_append *request, struct stream **out_stream)
-{
-    if (request->error != 0)
-        return request->error;
-    if (request->name_length < 1 || request->name_length > LOG_NAME_MAX)
-        return -EINVAL;
-    if (!request->deletes && request->length > LOG_EVENT_BYTES_MAX)
-        return -EINVAL;
-    struct stream *stream = table_by_name(&log->table, request->name, request->name_length);
-    if (stream == NULL && request->deletes)
-        return -ENOENT;
-    if (stream == NULL && log->table.count >= log->options.streams_max)
-        return -EDQUOT;
-    *out_stream = stream;
-    return 0;
-}
-
-/* Memory for counting it, before anything is changed. Gives: 0, or -ENOMEM. */
-static int reserve(struct log *log, struct stream *stream, const struct log_append *request, bool creates)
-{
-    uint64_t offset = log->active->end + log->commit.bytes;
-    if (creates && builder_plan(&log->builder, offset, log->next) == UINT32_MAX)
-        return -ENOMEM;
-    if (creates)
-        offset += record_size(request->name_length);
-    uint32_t block = builder_plan(&log->builder, offset, log->next + creates);
-    if (block == UINT32_MAX)
-        return -ENOMEM;
-    return request->deletes ? builder_reserve_deleted(&log->builder) : stream_reserve(stream, log->active->first, block);
-}
-
-static int add_request(struct log *log, struct log_append *request, struct stream *stream)
-{
-    bool creates = stream == NULL;
-    if (creates)
-        stream = table_add(&log->table, log->next, request->name, request->name_length);
-    if (stream == NULL)
-        return -ENOMEM;
-    if (creates)
-        stream->pending = true;
-    if (reserve(log, stream, request, creates) != 0) {
-        if (creates)
-            table_remove(&log->table, stream);
-        return -ENOMEM;
-    }
-    if (creates) {
-        struct record record = {.kind = RECORD_CREATE, .stream = log->next, .sequence = log->next};
-        record.length = request->name_length;
-        record.payload = (const unsigned char *)request->name;
-        add_record(log, &record);
-        log->next++;
-    }
-    struct record record = {.kind = RECORD_EVENT, .stream = stream->facts.number, .sequence = log->next};
-    record.length = request->length;
-    record.payload = request->bytes;
-    if (request->deletes) {
-        record.kind = RECORD_DELETE;
-        record.length = 0;
-        log->commit.closes = true; /* what comes after it must not find the stream */
-    }
-    add_record(log, &record);
-    request->creates = creates;
-    request->stream = &stream->facts;
-    request->id = log->next++;
-    request->time_ns = log->commit.time_ns;
-    return 0;
-}
-
 static void rolled(struct log *log, int error)
 {
     struct commit *commit = &log->commit;
@@ -464,17 +335,17 @@ static void collect(struct log *log)
     while (commit->queue != NULL) {
         struct log_append *request = commit->queue;
         struct stream *stream = NULL;
-        int error = check(log, request, &stream);
+        int error = batch_check(log, request, &stream);
         if (error == 0) {
-            if (must_roll(log, bytes_of(request, stream == NULL))) {
+            if (batch_must_roll(log, request, stream == NULL)) {
                 if (commit->bytes > 0)
                     break;
                 roll_begin(log, rolled);
                 return;
             }
-            if (is_full(log, request))
+            if (batch_is_full(log, request))
                 break;
-            error = add_request(log, request, stream);
+            error = batch_add(log, request, stream);
         }
         request->error = error;
         commit->queue = request->next;

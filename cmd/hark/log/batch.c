@@ -1,0 +1,139 @@
+/* batch.c - the bytes of a commit: requests become records, in one list of vectors.
+ *
+ * Small events are copied into one buffer, behind their headers: a copy of some hundred bytes costs less than a vector of its
+ * own; large ones are written from where they are.
+ *
+ * What must hold: nothing is changed for a request that is refused; what is needed to count a request later is reserved here;
+ * sequences are given in order and never taken back.
+ */
+#include "log/batch.h"
+
+#include "log/record.h"
+
+#include <errno.h>
+
+#define COPIED_BYTES_MAX 4096u /* larger events have their own vector */
+
+static void add_vector(struct commit *commit, const void *bytes, size_t count)
+{
+    struct iovec *last = commit->vectors == 0 ? NULL : &commit->vector[commit->vectors - 1];
+    if (last != NULL && (char *)last->iov_base + last->iov_len == bytes)
+        last->iov_len += count;
+    else
+        commit->vector[commit->vectors++] = (struct iovec){(void *)bytes, count};
+}
+
+static void add_buffered(struct commit *commit, const void *bytes, size_t count)
+{
+    if (count == 0)
+        return;
+    memcpy(commit->buffer + commit->used, bytes, count);
+    add_vector(commit, commit->buffer + commit->used, count);
+    commit->used += count;
+}
+
+static void add_record(struct log *log, struct record *record)
+{
+    static const unsigned char zeros[RECORD_ALIGNMENT];
+    struct commit *commit = &log->commit;
+    unsigned char header[RECORD_HEADER_BYTES];
+    record->time_ns = commit->time_ns;
+    record->flags = commit->bytes == 0 ? RECORD_OPENS_COMMIT : 0;
+    record_encode(header, record, log->active->first, log->active->end + commit->bytes);
+    add_buffered(commit, header, sizeof header);
+    if (record->length > COPIED_BYTES_MAX)
+        add_vector(commit, record->payload, record->length);
+    else
+        add_buffered(commit, record->payload, record->length);
+    add_buffered(commit, zeros, record_padding(record->length));
+    commit->bytes += record_size(record->length);
+}
+
+static uint64_t bytes_of(const struct log_append *request, bool creates)
+{
+    return record_size(request->deletes ? 0 : request->length) + (creates ? record_size(request->name_length) : 0);
+}
+
+bool batch_must_roll(const struct log *log, const struct log_append *request, bool creates)
+{
+    const struct log_segment *active = log->active;
+    if (active == NULL || active->failed || log->must_roll || log->next + 2 >= active->first + SEGMENT_SPAN)
+        return true;
+    return log->builder.planned > 0 && active->end + log->commit.bytes + bytes_of(request, creates) > log->options.segment_bytes;
+}
+
+bool batch_is_full(const struct log *log, const struct log_append *request)
+{
+    const struct commit *commit = &log->commit;
+    size_t copied = request->deletes || request->length > COPIED_BYTES_MAX ? 0 : request->length;
+    size_t overhead = 2 * (size_t)RECORD_HEADER_BYTES + LOG_NAME_MAX + 2 * (size_t)RECORD_ALIGNMENT;
+    return commit->closes || commit->used + copied + overhead > BATCH_BUFFER_BYTES || commit->vectors + 4 > COMMIT_VECTORS;
+}
+
+int batch_check(const struct log *log, const struct log_append *request, struct stream **out_stream)
+{
+    if (request->error != 0)
+        return request->error;
+    if (request->name_length < 1 || request->name_length > LOG_NAME_MAX)
+        return -EINVAL;
+    if (!request->deletes && request->length > LOG_EVENT_BYTES_MAX)
+        return -EINVAL;
+    struct stream *stream = table_by_name(&log->table, request->name, request->name_length);
+    if (stream == NULL && request->deletes)
+        return -ENOENT;
+    if (stream == NULL && log->table.count >= log->options.streams_max)
+        return -EDQUOT;
+    *out_stream = stream;
+    return 0;
+}
+
+/* Memory for counting it, before anything is changed. Gives: 0, or -ENOMEM. */
+static int reserve(struct log *log, struct stream *stream, const struct log_append *request, bool creates)
+{
+    uint64_t offset = log->active->end + log->commit.bytes;
+    if (creates && builder_plan(&log->builder, offset, log->next) == UINT32_MAX)
+        return -ENOMEM;
+    if (creates)
+        offset += record_size(request->name_length);
+    uint32_t block = builder_plan(&log->builder, offset, log->next + creates);
+    if (block == UINT32_MAX)
+        return -ENOMEM;
+    return request->deletes ? builder_reserve_deleted(&log->builder) : stream_reserve(stream, log->active->first, block);
+}
+
+int batch_add(struct log *log, struct log_append *request, struct stream *stream)
+{
+    bool creates = stream == NULL;
+    if (creates)
+        stream = table_add(&log->table, log->next, request->name, request->name_length);
+    if (stream == NULL)
+        return -ENOMEM;
+    if (creates)
+        stream->pending = true;
+    if (reserve(log, stream, request, creates) != 0) {
+        if (creates)
+            table_remove(&log->table, stream);
+        return -ENOMEM;
+    }
+    if (creates) {
+        struct record record = {.kind = RECORD_CREATE, .stream = log->next, .sequence = log->next};
+        record.length = request->name_length;
+        record.payload = (const unsigned char *)request->name;
+        add_record(log, &record);
+        log->next++;
+    }
+    struct record record = {.kind = RECORD_EVENT, .stream = stream->facts.number, .sequence = log->next};
+    record.length = request->length;
+    record.payload = request->bytes;
+    if (request->deletes) {
+        record.kind = RECORD_DELETE;
+        record.length = 0;
+        log->commit.closes = true; /* what comes after it must not find the stream */
+    }
+    add_record(log, &record);
+    request->creates = creates;
+    request->stream = &stream->facts;
+    request->id = log->next++;
+    request->time_ns = log->commit.time_ns;
+    return 0;
+}
