@@ -5,11 +5,11 @@
  */
 #include "serve/http_session.h"
 
-#include <assert.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "wire/name.h"
 
 enum { SMALL_BODY_BYTES = 2048, KEPT_MAX = 256 };
 
@@ -94,11 +94,13 @@ static void answer_refusal(struct http_session *http, const struct exchange *exc
 
 static void answer_published(struct http_session *http, struct post *post, int64_t id)
 {
-    char body[256];
-    int count = snprintf(body, sizeof(body), "{\"stream\":\"%s\",\"id\":%llu}\n", hub_stream_name(post->publish.stream),
-                         (unsigned long long)id);
-    assert(count > 0 && count < (int)sizeof(body));
-    answer_bytes(http, &post->exchange, 201, "application/json", NULL, body, (size_t)count);
+    char body[NAME_BYTES_MAX + ID_BYTES_MAX + 32];
+    char *end = stpcpy(body, "{\"stream\":\"");
+    end = stpcpy(end, hub_stream_name(post->publish.stream));
+    end = stpcpy(end, "\",\"id\":");
+    end += id_format((uint64_t)id, end);
+    end = stpcpy(end, "}\n");
+    answer_bytes(http, &post->exchange, 201, "application/json", NULL, body, (size_t)(end - body));
 }
 
 /* What published and deleted have in common: the request is no longer pending. */
