@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { Process, Socket, bin, eachBackend, hark, packages, run, serve, within } from './lib.js';
+import { Process, Socket, bin, eachBackend, hark, packages, run, sanitized, serve, within } from './lib.js';
 
 const { EventSource } = packages('eventsource');
 const undici = packages('undici');
@@ -218,7 +218,7 @@ test('a subscriber that stops reading holds nobody up', async t => {
   const quick = await server.read('flood', 400);
   assert.equal(quick.length, 400);
   const grown = (await server.stats()).process.max_resident_bytes - before;
-  assert.ok(grown < 16 * 1024 * 1024, `grew by ${grown} bytes`);
+  assert.ok(sanitized || grown < 16 * 1024 * 1024, `grew by ${grown} bytes`);
   lazy.socket.resume();
   await lazy.until(text => text.split('\n').length > 400);
   await server.stop();

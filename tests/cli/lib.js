@@ -2,19 +2,21 @@
 //
 // Nothing here sleeps for time: every wait is for an event, and is bounded.
 
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import http from 'node:http';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { spawnSync } from 'node:child_process';
 
 export const bin = process.env.HARK_BIN;
 const require = createRequire(join(process.env.HARK_NODE_MODULES, 'here.js'));
 export const packages = name => require(name);
+
+/** Whether the command was built with AddressSanitizer, which keeps freed memory. */
+export const sanitized = readFileSync(bin).includes('__asan_init');
 
 const WAIT_MS = 60000;
 
