@@ -256,6 +256,18 @@ BACKEND_TEST(file_past_select_is_read_on_every_backend)
     harness_close(loop, low);
 }
 
+/* ThreadSanitizer does not see io_uring close a descriptor: where the kernel gives its number anew, to another thread, it finds a
+ * race of the two calls. */
+static bool thread_sanitizer_is_misled(void)
+{
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+    return harness_backend() == HARK_BACKEND_URING;
+#endif
+#endif
+    return false;
+}
+
 static void *loop_in_thread(void *context)
 {
     (void)context;
@@ -268,6 +280,8 @@ static void *loop_in_thread(void *context)
 BACKEND_TEST(promise_13_loops_in_threads_do_not_meet)
 {
     pthread_t threads[3];
+    if (thread_sanitizer_is_misled())
+        harness_skip("ThreadSanitizer takes descriptors that io_uring closes for open ones");
     harness_directory();
     for (int index = 0; index < 3; index++)
         assert_int_equal(pthread_create(&threads[index], NULL, loop_in_thread, NULL), 0);
