@@ -23,7 +23,7 @@ HARK_API void hark_read(struct hark_loop *loop, struct hark_op *op, int fd, void
                         hark_done *done);
 
 /* Writes up to count bytes at an offset. Never raises SIGPIPE: once a write was started, the signal is blocked in the loop's
- * thread until hark_run returns.
+ * thread until hark_run returns with no write in flight.
  * Gives: the bytes written, which may be fewer. Fails: -EPIPE, -ENOSPC, -EFBIG, -EDQUOT, -EINVAL. */
 HARK_API void hark_write(struct hark_loop *loop, struct hark_op *op, int fd, const void *bytes, size_t count, int64_t offset,
                          hark_done *done);
@@ -64,7 +64,8 @@ HARK_API void hark_fallocate(struct hark_loop *loop, struct hark_op *op, int fd,
 HARK_API void hark_statx(struct hark_loop *loop, struct hark_op *op, int directory, const char *path, int flags, unsigned mask,
                          struct statx *status, hark_done *done);
 
-/* renameat2(2). Takes: flags: 0, RENAME_NOREPLACE, RENAME_EXCHANGE. Gives: 0. Fails: as renameat2(2). */
+/* renameat2(2). Takes: flags: 0, RENAME_NOREPLACE, RENAME_EXCHANGE; to_directory, where it is a descriptor, stays open until the
+ * final call. Gives: 0. Fails: as renameat2(2). */
 HARK_API void hark_renameat(struct hark_loop *loop, struct hark_op *op, int from_directory, const char *from, int to_directory,
                             const char *to, int flags, hark_done *done);
 

@@ -127,6 +127,9 @@ union hark_op_arguments {
         uint32_t events;
     } poll;
     struct {
+        uint64_t waits; /* how often the kernel had been entered when the close was handed over */
+    } close;
+    struct {
         struct hark_op *next; /* the loop's next op that asks for signals */
         int32_t number;
     } signal;

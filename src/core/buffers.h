@@ -24,7 +24,8 @@ static inline void *buffers_at(const struct buffers *buffers, uint32_t index)
     return buffers->memory + (size_t)index * buffers->bytes;
 }
 
-/* Ops that starved go on once this many are free: half of the pool, so that they do not starve again at once. */
+/* Ops that starved go on one for each buffer that comes back, and all of them once half of the pool is free: then they do not
+ * starve again at once. */
 static inline bool buffers_enough(const struct buffers *buffers)
 {
     return buffers->free >= (buffers->count + 1) / 2;

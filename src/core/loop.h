@@ -182,7 +182,7 @@ static inline bool loop_should_stop(struct hark_loop *loop)
  * loop's back before). */
 void loop_forget_descriptor(struct hark_loop *loop, int fd);
 
-/* Once a write may raise SIGPIPE: blocks it in this thread until hark_run returns. */
+/* Once a write may raise SIGPIPE: blocks it in this thread until hark_run returns with no write in flight. */
 void loop_guard_sigpipe(struct hark_loop *loop);
 
 /* Signals that have arrived since the last call (signals.c). */
@@ -194,6 +194,9 @@ void signals_done(struct hark_loop *loop);
 /* The work pool (work_pool.c): runs the op on a thread (its own function, or file_call); it comes back through the inbox with its
  * result. The op is linked already. */
 void work_pool_submit(struct hark_loop *loop, struct hark_op *op);
+
+/* The same, but where the pool cannot take the op it is left as it was. Fails: -ENOMEM, -EAGAIN. */
+int work_pool_try(struct hark_loop *loop, struct hark_op *op);
 bool work_pool_withdraw(struct hark_loop *loop, struct hark_op *op);
 void work_pool_withdraw_all(struct hark_loop *loop);
 void work_pool_destroy(struct hark_loop *loop);

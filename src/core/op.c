@@ -22,6 +22,21 @@ void op_start_loose(struct hark_loop *loop, struct hark_op *op)
     loop->backend->start(loop, op);
 }
 
+/* Entries into the kernel that can have submitted a request. */
+static uint64_t waits_so_far(const struct hark_loop *loop)
+{
+    return loop->metrics.waits + loop->metrics.ring_full;
+}
+
+/* Whether the close of a released number has not left this thread yet: then the number cannot mean another file. */
+static bool close_is_still_here(const struct hark_loop *loop, int fd)
+{
+    for (const struct hark_op *op = loop->descriptors.loose; op; op = op->next)
+        if (op->code == HARK_OP_CLOSE && op->fd == fd && op->state == OP_WAITING)
+            return op->with.close.waits == waits_so_far(loop);
+    return false;
+}
+
 /* The table grows for numbers that are open alone: a wrong one must not cost memory. */
 static int make_row(struct hark_loop *loop, int fd)
 {
@@ -43,10 +58,12 @@ void op_start_on_descriptor(struct hark_loop *loop, struct hark_op *op)
         return loop_finish(loop, op, -EBADF);
     op->marks |= MARK_LINKED;
     descriptors_link(&row->ops, op);
-    if (unlikely(row->flags & DESCRIPTOR_RELEASED))
-        op->state = OP_PARKED;
-    else
+    if (likely(!(row->flags & DESCRIPTOR_RELEASED)))
         loop->backend->start(loop, op);
+    else if (close_is_still_here(loop, op->fd))
+        loop_finish(loop, op, -EBADF);
+    else
+        op->state = OP_PARKED;
 }
 
 void loop_forget_descriptor(struct hark_loop *loop, int fd)
@@ -131,6 +148,22 @@ static void cancel_list(struct hark_op *op)
     }
 }
 
+/* Gives whether there were any. Taking one out can move another to a place that was passed already: called until none is left. */
+static bool cancel_timers(struct hark_loop *loop)
+{
+    bool any = false;
+    for (uint32_t i = loop->timers.count; i-- > 0;) {
+        if (i >= loop->timers.count)
+            continue;
+        struct hark_op *op = loop->timers.entries[TIMERS_ROOT + i].op;
+        if (op->state != OP_TIMED)
+            continue; /* the deadline of an op that is being cancelled */
+        any = true;
+        hark_cancel(op);
+    }
+    return any;
+}
+
 void hark_cancel_all(struct hark_loop *loop)
 {
     loop_take_inbox(loop);
@@ -142,12 +175,8 @@ void hark_cancel_all(struct hark_loop *loop)
         cancel_finished(op);
     for (struct hark_op *op = loop->deferred.first; op; op = op->queued)
         cancel_finished(op);
-    /* From the end of the heap, so that nothing moves; deadlines of ops that go on being cancelled stay. */
-    for (uint32_t i = loop->timers.count; i-- > 0;) {
-        struct hark_op *op = loop->timers.entries[TIMERS_ROOT + i].op;
-        if (op->state == OP_TIMED)
-            hark_cancel(op);
-    }
+    while (cancel_timers(loop))
+        ;
 }
 
 /* --- deadlines and time --- */
@@ -239,6 +268,9 @@ void op_close_if_alone(struct hark_loop *loop, int fd)
     op->state = OP_WAITING;
     loop->backend->close(loop, op);
     loop_forget_descriptor(loop, fd);
+    if (op->state == OP_FINISHED)
+        return; /* closed already: from here on the number means nothing, or another file */
+    op->with.close.waits = waits_so_far(loop);
     row->flags = DESCRIPTOR_RELEASED;
 }
 

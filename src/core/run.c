@@ -210,9 +210,15 @@ static int enter(struct hark_loop *loop)
     return 0;
 }
 
+static bool writes_in_flight(const struct hark_metrics *metrics)
+{
+    return metrics->requested[HARK_OP_WRITE] + metrics->requested[HARK_OP_WRITEV] !=
+           metrics->handled[HARK_OP_WRITE] + metrics->handled[HARK_OP_WRITEV];
+}
+
 static void leave(struct hark_loop *loop)
 {
-    if (loop->sigpipe_guarded)
+    if (loop->sigpipe_guarded && !writes_in_flight(&loop->metrics))
         release_sigpipe(loop);
     loop->running = false;
 }

@@ -65,15 +65,25 @@ static int take_slot(struct hark_loop *loop)
     return loop->signal_slot < 0 ? -EMFILE : 0;
 }
 
+static bool loop_listens_to(const struct hark_loop *loop, int number)
+{
+    for (const struct hark_op *op = loop->listening; op; op = op->with.signal.next)
+        if (op->with.signal.number == number)
+            return true;
+    return false;
+}
+
 static int ask(struct hark_loop *loop, int number)
 {
     pthread_mutex_lock(&lock);
     int error = take_slot(loop);
-    if (!error)
-        error = install(number);
     if (!error) {
-        asking[number]++;
+        /* Wanted before it is caught: what arrives in between is not lost. */
         atomic_fetch_or(&slots[loop->signal_slot].wanted, bit_of(number));
+        error = install(number);
+        asking[number] += !error;
+        if (error && !loop_listens_to(loop, number))
+            atomic_fetch_and(&slots[loop->signal_slot].wanted, ~bit_of(number));
     }
     pthread_mutex_unlock(&lock);
     return error;
@@ -102,23 +112,15 @@ static void remove_listener(struct hark_loop *loop, struct hark_op *op)
     *at = op->with.signal.next;
 }
 
-static bool loop_listens_to(const struct hark_loop *loop, int number)
-{
-    for (const struct hark_op *op = loop->listening; op; op = op->with.signal.next)
-        if (op->with.signal.number == number)
-            return true;
-    return false;
-}
-
 void signals_end(struct hark_loop *loop, struct hark_op *op)
 {
     int number = op->with.signal.number;
     remove_listener(loop, op);
     pthread_mutex_lock(&lock);
-    if (!loop_listens_to(loop, number))
-        atomic_fetch_and(&slots[loop->signal_slot].wanted, ~bit_of(number));
     if (--asking[number] == 0)
         sigaction(number, &former[number], NULL);
+    if (!loop_listens_to(loop, number))
+        atomic_fetch_and(&slots[loop->signal_slot].wanted, ~bit_of(number));
     pthread_mutex_unlock(&lock);
 }
 

@@ -71,20 +71,28 @@ static int start_thread(struct work_pool *pool)
 
 void work_pool_submit(struct hark_loop *loop, struct hark_op *op)
 {
+    int error = work_pool_try(loop, op);
+    if (error)
+        loop_finish(loop, op, error);
+}
+
+int work_pool_try(struct hark_loop *loop, struct hark_op *op)
+{
     struct work_pool *pool = loop->pool ? loop->pool : create(loop);
     if (!pool)
-        return loop_finish(loop, op, -ENOMEM);
-    op->state = OP_WORKING;
+        return -ENOMEM;
     pthread_mutex_lock(&pool->lock);
     bool wants_thread = pool->waiting >= pool->idle && pool->count < loop->workers_max;
     if (wants_thread && start_thread(pool) < 0 && pool->count == 0) {
         pthread_mutex_unlock(&pool->lock);
-        return loop_finish(loop, op, -EAGAIN);
+        return -EAGAIN;
     }
+    op->state = OP_WORKING;
     op_queue_push(&pool->queue, op);
     pool->waiting++;
     pthread_mutex_unlock(&pool->lock);
     pthread_cond_signal(&pool->more);
+    return 0;
 }
 
 bool work_pool_withdraw(struct hark_loop *loop, struct hark_op *op)

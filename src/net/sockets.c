@@ -44,7 +44,7 @@ static void start_io(struct hark_loop *loop, struct hark_op *op, void *bytes, si
     op->with.io.bytes = bytes;
     op->with.io.count = count;
     op->with.io.offset = 0;
-    op->with.io.flags = flags;
+    op->with.io.flags = flags & MSG_ERRQUEUE ? flags | MSG_DONTWAIT : flags; /* no event tells that it has filled */
     op->with.io.buffer = 0;
     op_start_on_descriptor(loop, op);
 }

@@ -91,10 +91,10 @@ static int64_t try_connect(struct hark_loop *loop, struct hark_op *op)
     return result;
 }
 
-/* After a short read from a stream nothing is left, unless it ended at urgent data or at the end, which bring no new edge. */
+/* After a short read from TCP nothing is left, unless it ended at urgent data or at the end, which bring no new edge. */
 static void note_short_read(struct descriptor *row, int64_t result, size_t asked)
 {
-    if (row->kind == KIND_STREAM && result > 0 && (size_t)result < asked && !row->seen)
+    if (row->kind == KIND_TCP && result > 0 && (size_t)result < asked && !row->seen)
         row->ready &= (uint16_t)~READY_IN;
 }
 
@@ -102,15 +102,17 @@ static void note_short_read(struct descriptor *row, int64_t result, size_t asked
 static int64_t try_transfer(struct hark_loop *loop, struct hark_op *op, struct descriptor *row)
 {
     int flags = (op->with.io.flags & ~MSG_WAITALL) | MSG_DONTWAIT;
+    bool is_stream = row->kind == KIND_TCP || row->kind == KIND_STREAM;
+    bool goes_on = op->with.io.flags & MSG_WAITALL && is_stream && !(flags & MSG_PEEK);
     for (;;) {
         size_t moved = (size_t)op->with.io.offset;
         char *bytes = (char *)op->with.io.bytes + moved;
         size_t count = op->with.io.count - moved;
         bool receives = op->code == HARK_OP_RECV;
         int64_t result = receives ? CALL(loop, recv(op->fd, bytes, count, flags)) : CALL(loop, send(op->fd, bytes, count, flags));
-        if (receives)
+        if (receives && !(flags & (MSG_PEEK | MSG_OOB | MSG_ERRQUEUE)))
             note_short_read(row, result, count);
-        if (!(op->with.io.flags & MSG_WAITALL) || result == -EAGAIN)
+        if (!goes_on || result == -EAGAIN)
             return result;
         if (result <= 0)
             return moved > 0 ? (int64_t)moved : result;
@@ -235,10 +237,22 @@ static int64_t attempt(struct hark_loop *loop, struct hark_op *op, struct descri
     return -ENOSYS;
 }
 
+/* EAGAIN that no event will end: a unix socket's full queue of connections, an empty error queue, and a full receiver of
+ * datagrams on a socket that is not connected to it, which says that it is writable. */
+static bool is_final(struct hark_loop *loop, const struct hark_op *op)
+{
+    if (op->code == HARK_OP_CONNECT)
+        return true;
+    if (op->code == HARK_OP_RECV || op->code == HARK_OP_RECVMSG)
+        return (op->with.io.flags & MSG_ERRQUEUE) != 0;
+    const struct msghdr *message = op->with.io.bytes;
+    return op->code == HARK_OP_SENDMSG && message->msg_name && os_kernel_poll(loop, op->fd, READY_OUT) > 0;
+}
+
 int64_t ready_attempt(struct hark_loop *loop, struct hark_op *op, struct descriptor *row)
 {
     int64_t result = attempt(loop, op, row);
-    if (result == -EAGAIN && op->code != HARK_OP_CONNECT)
+    if (result == -EAGAIN && !is_final(loop, op))
         result = WOULD_BLOCK;
     uint32_t events = ready_events_of(op);
     if (result == WOULD_BLOCK && !(op->marks & MARK_STARVED))

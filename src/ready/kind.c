@@ -2,14 +2,30 @@
 #include "ready/ready.h"
 
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
-static enum ready_kind kind_of_socket(int fd)
+enum ready_kind ready_kind_of_socket(int family, int type, int protocol)
 {
-    int type = 0;
-    socklen_t length = sizeof type;
-    return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0 && type == SOCK_STREAM ? KIND_STREAM : KIND_SOCKET;
+    if (type != SOCK_STREAM)
+        return type == SOCK_SEQPACKET ? KIND_STREAM : KIND_SOCKET;
+    /* A unix stream ends a read where descriptors or credentials were passed: more may be left. */
+    bool tcp = (family == AF_INET || family == AF_INET6) && (protocol == 0 || protocol == IPPROTO_TCP);
+    return tcp ? KIND_TCP : KIND_STREAM;
+}
+
+static int option_of(int fd, int option)
+{
+    int value = -1;
+    socklen_t length = sizeof value;
+    return getsockopt(fd, SOL_SOCKET, option, &value, &length) == 0 ? value : -1;
+}
+
+static enum ready_kind look_up_socket(struct hark_loop *loop, int fd)
+{
+    loop->metrics.system_calls += 3;
+    return ready_kind_of_socket(option_of(fd, SO_DOMAIN), option_of(fd, SO_TYPE), option_of(fd, SO_PROTOCOL));
 }
 
 /* Sockets are made non-blocking; a terminal or pipe may be shared with other processes, whose reads would then fail: it stays
@@ -25,7 +41,7 @@ static void look_up_mode(int fd, struct descriptor *row)
     }
     if (flags < 0 || flags & O_NONBLOCK)
         return;
-    bool is_socket = row->kind == KIND_STREAM || row->kind == KIND_SOCKET;
+    bool is_socket = row->kind == KIND_TCP || row->kind == KIND_STREAM || row->kind == KIND_SOCKET;
     if (!is_socket || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
         row->flags = (uint8_t)(row->flags | DESCRIPTOR_BLOCKING);
 }
@@ -40,7 +56,7 @@ int ready_look_up(struct hark_loop *loop, int fd, struct descriptor *row)
         row->kind = KIND_FILE;
         look_up_mode(fd, row);
     } else {
-        row->kind = (uint8_t)(S_ISSOCK(status.st_mode) ? kind_of_socket(fd) : KIND_PIPE);
+        row->kind = (uint8_t)(S_ISSOCK(status.st_mode) ? look_up_socket(loop, fd) : KIND_PIPE);
         look_up_mode(fd, row);
         loop->metrics.system_calls += 2;
     }

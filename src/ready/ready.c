@@ -44,6 +44,13 @@ static int update_watch(struct ready *ready, int fd, struct descriptor *row)
     return 0;
 }
 
+/* Data was read: hang-ups can be told from it again, by a poller that sees both as readability. */
+static void watch_hangups_again(struct ready *ready, int fd)
+{
+    if (!ready->poller->hangups)
+        (void)update_watch(ready, fd, descriptors_row(&ready->loop->descriptors, fd)); /* no allocation there: cannot fail */
+}
+
 /* --- trying --- */
 
 static bool has_more(const struct hark_op *op, int64_t result)
@@ -71,6 +78,7 @@ void ready_fulfil(struct hark_loop *loop, struct hark_op *op)
             loop_call_final(loop, op, error);
     } else if (result > 0) {
         op->state = OP_CALLING;
+        watch_hangups_again(ready_of(loop), op->fd);
         loop_call_more(loop, op, result);
         op_continue(loop, op);
     } else {
@@ -87,8 +95,10 @@ static void try_or_wait(struct hark_loop *loop, struct hark_op *op, struct descr
     bool asks = op->code == HARK_OP_POLL || op->code == HARK_OP_POLL_EACH;
     if (asks || row->ready & ready_events_of(op) || (op->code == HARK_OP_CONNECT && !(op->marks & MARK_BEGUN))) {
         int64_t result = ready_attempt(loop, op, row);
-        if (result != WOULD_BLOCK)
-            return finish(loop, op, result);
+        if (result != WOULD_BLOCK) {
+            finish(loop, op, result);
+            return watch_hangups_again(ready, fd);
+        }
     }
     row = descriptors_row(&loop->descriptors, fd);
     int error = update_watch(ready, fd, row);
@@ -127,8 +137,9 @@ static void make_socket(struct hark_loop *loop, struct hark_op *op)
     int type = op->with.socket.type;
     int fd = socket(op->with.socket.family, type, op->with.socket.protocol);
     loop->metrics.system_calls++;
+    type &= ~(SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (fd >= 0)
-        ready_note_socket(loop, fd, (type & ~(SOCK_CLOEXEC | SOCK_NONBLOCK)) == SOCK_STREAM ? KIND_STREAM : KIND_SOCKET);
+        ready_note_socket(loop, fd, ready_kind_of_socket(op->with.socket.family, type, op->with.socket.protocol));
     loop_finish(loop, op, fd < 0 ? -errno : fd);
 }
 
@@ -253,14 +264,12 @@ void ready_buffer_returned(struct hark_loop *loop, uint32_t index)
     struct buffers *buffers = &loop->buffers;
     check(buffers->free < buffers->count);
     buffers->stack[buffers->free++] = index;
-    if (likely(!buffers->starved.first) || !buffers_enough(buffers))
-        return;
-    struct op_queue starved = buffers->starved;
-    buffers->starved.first = NULL;
-    struct hark_op *op;
-    while ((op = op_queue_pop(&starved)) != NULL) {
+    while (unlikely(buffers->starved.first != NULL)) {
+        struct hark_op *op = op_queue_pop(&buffers->starved);
         op->marks &= (uint16_t)~MARK_STARVED;
         try_or_wait(loop, op, descriptors_row(&loop->descriptors, op->fd));
+        if (!buffers_enough(buffers))
+            break;
     }
 }
 
@@ -298,8 +307,8 @@ void ready_close(struct hark_loop *loop, struct hark_op *op)
         row = &unknown;
     if (!(row->flags & DESCRIPTOR_KNOWN))
         (void)ready_look_up(loop, op->fd, row); /* where it fails: closed all the same, and the close says why */
-    if (row->kind == KIND_FILE)
-        return work_pool_submit(loop, op);
+    if (row->kind == KIND_FILE && work_pool_try(loop, op) == 0)
+        return; /* without a thread it is closed here: better late than never */
     /* Before the close: where a copy of the descriptor lives on, a registration would too. */
     ready_forget(loop, op->fd);
     loop->metrics.system_calls++;

@@ -13,8 +13,9 @@
 /* What a descriptor is: it decides how its ops are tried. */
 enum ready_kind {
     KIND_UNKNOWN,
-    KIND_STREAM, /* a socket on which a short read means that nothing is left */
-    KIND_SOCKET, /* any other socket */
+    KIND_TCP,    /* a short read means that nothing is left */
+    KIND_STREAM, /* any other socket without message borders */
+    KIND_SOCKET, /* datagrams, and all else */
     KIND_PIPE,   /* pipes, terminals, and all else that can be polled */
     KIND_FILE,   /* regular files, directories, disks: never ready or not; the work pool's */
 };
@@ -79,6 +80,8 @@ uint32_t ready_events_of(const struct hark_op *op);
 
 /* Looks up what a descriptor is, once (kind.c). Fails: -EBADF. */
 int ready_look_up(struct hark_loop *loop, int fd, struct descriptor *row);
+
+enum ready_kind ready_kind_of_socket(int family, int type, int protocol);
 
 /* Notes a socket that the library itself made: nothing needs to be looked up. */
 void ready_note_socket(struct hark_loop *loop, int fd, enum ready_kind kind);

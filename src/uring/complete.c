@@ -5,6 +5,8 @@
 
 #include "hark/poll.h"
 
+#include <sys/socket.h>
+
 /* The op's own request is over, for good. */
 static void end(struct hark_loop *loop, struct hark_op *op, int64_t result)
 {
@@ -130,7 +132,15 @@ static bool wants_polling(const struct hark_op *op, int32_t result)
     bool reads_or_writes = op->code == HARK_OP_READ || op->code == HARK_OP_WRITE || op->code == HARK_OP_READV ||
                            op->code == HARK_OP_WRITEV || op->code == HARK_OP_RECV || op->code == HARK_OP_SEND ||
                            op->code == HARK_OP_RECVMSG || op->code == HARK_OP_SENDMSG;
-    return result == -EAGAIN && reads_or_writes && !(op->marks & MARK_CANCELLED);
+    return result == -EAGAIN && reads_or_writes && !(op->marks & MARK_CANCELLED) && !(op->with.io.flags & MSG_DONTWAIT);
+}
+
+/* A datagram to a unix socket that takes no more: the sender, not connected to it, is writable all the same. Nothing can be
+ * waited for. */
+static bool is_full_receiver(struct hark_loop *loop, const struct hark_op *op)
+{
+    const struct msghdr *message = op->with.io.bytes;
+    return op->code == HARK_OP_SENDMSG && message->msg_name && os_kernel_poll(loop, op->fd, HARK_POLL_WRITABLE) > 0;
 }
 
 static void complete(struct hark_loop *loop, struct hark_op *op, int32_t result, uint32_t flags)
@@ -150,7 +160,7 @@ static void complete(struct hark_loop *loop, struct hark_op *op, int32_t result,
     default:
         break;
     }
-    if (unlikely(wants_polling(op, result))) {
+    if (unlikely(wants_polling(op, result)) && !is_full_receiver(loop, op)) {
         op->spare |= OP_POLLING;
         return uring_submit(loop, op);
     }

@@ -129,6 +129,8 @@ static int wait(struct hark_loop *loop, uint64_t timeout_ns)
         drain_backlog(loop, uring);
     if (unlikely(!uring->wake_armed))
         uring_arm_wake(loop);
+    if (unlikely(uring->backlog.first != NULL || !uring->wake_armed))
+        timeout_ns = 0; /* this enter makes room for what is left; only then may it sleep */
     loop->metrics.waits++;
     loop->metrics.system_calls++;
     int error = ring_enter(&uring->ring, true, timeout_ns > 0, timeout_ns);
@@ -142,12 +144,12 @@ static void buffer_returned(struct hark_loop *loop, uint32_t index)
 {
     struct buffers *buffers = &loop->buffers;
     uring_offer_buffer(loop, uring_of(loop), index);
-    if (likely(!buffers->starved.first) || !buffers_enough(buffers))
-        return;
-    struct hark_op *op;
-    while ((op = op_queue_pop(&buffers->starved)) != NULL) {
+    while (unlikely(buffers->starved.first != NULL)) {
+        struct hark_op *op = op_queue_pop(&buffers->starved);
         op->spare = 0;
         uring_submit(loop, op);
+        if (!buffers_enough(buffers))
+            break;
     }
 }
 
