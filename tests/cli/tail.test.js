@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { appendFileSync, copyFileSync, existsSync, mkdirSync, renameSync, truncateSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
-import { directory, eachBackend, random, serve, within } from './lib.js';
+import { directory, eachBackend, random, request, run, serve, within } from './lib.js';
 
 /** Waits until a stream has so many events. */
 async function counted(server, stream, count) {
@@ -79,5 +79,36 @@ eachBackend(test, 'kill -9 while the file grows loses and repeats no line', asyn
   const lines = await counted(server, 'app', LINES);
   assert.equal(await server.count('app'), LINES);
   lines.forEach((line, i) => assert.equal(line, String(i)));
+  await server.stop();
+});
+
+// Needs a file system of a few MiB: a tmpfs, which only root may mount.
+eachBackend(test, 'a full disk refuses events, and goes on once there is space', async (t, backend) => {
+  const here = directory(t);
+  const small = join(here, 'small');
+  mkdirSync(small);
+  const mounted = process.getuid() === 0 && (await run(t, 'mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', small])).code === 0;
+  if (!mounted) return t.skip('no file system can be mounted here');
+  t.after(() => run(null, 'umount', ['--lazy', small]));
+  const file = join(here, 'app.log');
+  const LINES = 30000;
+  appendFileSync(file, Array.from({ length: LINES }, (_, i) => `${i} ${'x'.repeat(100)}\n`).join(''));
+  const server = await serve(t, { backend, data: join(small, 'data'), args: ['--tail', `${file}=app`] });
+  await server.process.until(/cannot be published for now: no space left on device: trying again/, 'stderr');
+  const refused = await request('POST', `${server.url}/streams/other`, 'x'.repeat(4096));
+  assert.ok(refused.status >= 500, String(refused.status));
+  const before = await server.count('app');
+  assert.ok(before > 0 && before < LINES);
+  assert.equal((await run(t, 'mount', ['-o', 'remount,size=64m', small])).code, 0);
+  const lines = await counted(server, 'app', LINES);
+  lines.forEach((line, i) => assert.equal(line.split(' ')[0], String(i)));
+  assert.equal(await server.count('other'), 0);
+  await server.publish('other', 'again');
+  // Killed, it goes on after the last line.
+  await server.kill();
+  appendFileSync(file, 'last\n');
+  await server.start();
+  assert.equal((await counted(server, 'app', LINES + 1)).at(-1), 'last');
+  assert.equal(await server.count('app'), LINES + 1);
   await server.stop();
 });

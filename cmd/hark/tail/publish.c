@@ -129,7 +129,10 @@ static void batch_ended(struct tail_follower *follower)
         return try_again(follower, error);
     }
     batch->retry_ns = 0;
-    bool done = batch->final;
+    /* A file that grows in the last moment is not let go. */
+    if (follower->reading->dirty)
+        follower->reading->leaving = false;
+    bool done = batch->final && follower->reading->leaving;
     if (done)
         tail_source_close(follower->reading);
     tail_publish_slot(follower, (uint64_t)batch->record_result);
