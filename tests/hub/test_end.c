@@ -59,6 +59,7 @@ BACKEND_TEST(what_was_accepted_before_the_end_is_answered_and_kept)
     client_await_end(&client);
     for (char *at = client.bytes; at != NULL && (at = strstr(at, "201 Created")) != NULL; at++)
         answered++;
+    shutdown(client.fd, SHUT_WR); /* the server waits a little for the client's end */
     assert_int_equal(server_wait(&server), 0);
     server_start(&server);
     client_open(&other, server.http);
@@ -117,6 +118,7 @@ BACKEND_TEST(posts_that_wait_at_the_end_are_each_answered_or_not_kept)
     for (char *at = client.bytes; at != NULL && (at = strstr(at, "201 Created")) != NULL; at++)
         answered++;
     assert_int_equal(waitpid(sender, NULL, 0), sender);
+    shutdown(client.fd, SHUT_WR);
     assert_int_equal(server_wait(&server), 0);
     server_start(&server);
     client_open(&other, server.http);
