@@ -102,6 +102,9 @@ static void signals_restore(void)
 
 static unsigned timeout_of(const struct run *run)
 {
+    const char *wanted = getenv("HARK_TEST_TIMEOUT");
+    if (wanted && atoi(wanted) > 0)
+        return (unsigned)atoi(wanted);
     return run->test->timeout_seconds ? run->test->timeout_seconds : HARNESS_TIMEOUT_SECONDS;
 }
 
