@@ -109,7 +109,7 @@ void stream_queue_gather(struct hark_stream *stream)
     size_t sent = stream->first_sent;
     size_t vectors = 0;
     for (struct hark_stream_block *block = stream->first; block && vectors < HARK_STREAM_VECTORS; block = block->next) {
-        gather->vectors[vectors].iov_base = (char *)block->bytes + sent;
+        gather->vectors[vectors].iov_base = sent > 0 ? (char *)block->bytes + sent : (char *)block->bytes;
         gather->vectors[vectors].iov_len = block->count - sent;
         vectors++;
         sent = 0;

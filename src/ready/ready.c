@@ -25,15 +25,8 @@ static uint32_t watchable(const struct ready *ready, const struct descriptor *ro
     return (only_hangups || events & READY_RDHUP) && !(row->seen & READY_IN) ? events | READY_IN : events;
 }
 
-/* Brings what the poller reports of a descriptor in line with what its ops wait for. */
-static int update_watch(struct ready *ready, int fd, struct descriptor *row)
+static int watch(struct ready *ready, int fd, struct descriptor *row, uint32_t wanted)
 {
-    uint32_t wanted = 0;
-    for (const struct hark_op *op = row->ops; op; op = op->next)
-        if (waits_for_events(op))
-            wanted |= watchable(ready, row, ready_events_of(op));
-    if (ready->poller->edge)
-        wanted = wanted || row->flags & DESCRIPTOR_WATCHED ? READY_ALL : 0;
     if (wanted == row->interest)
         return 0;
     int error = ready->poller->watch(ready, fd, row->interest, wanted);
@@ -44,11 +37,30 @@ static int update_watch(struct ready *ready, int fd, struct descriptor *row)
     return 0;
 }
 
+/* An op begins to wait. */
+static int watch_for(struct ready *ready, struct descriptor *row, const struct hark_op *op)
+{
+    uint32_t wanted = row->interest | watchable(ready, row, ready_events_of(op));
+    return watch(ready, op->fd, row, ready->poller->edge ? READY_ALL : wanted);
+}
+
+/* Ops have ceased to wait: a level-triggered poller would go on reporting what nobody waits for. To less: cannot fail. */
+static void unwatch_rest(struct ready *ready, int fd, struct descriptor *row)
+{
+    if (ready->poller->edge)
+        return;
+    uint32_t wanted = 0;
+    for (const struct hark_op *op = row->ops; op; op = op->next)
+        if (waits_for_events(op))
+            wanted |= watchable(ready, row, ready_events_of(op));
+    (void)watch(ready, fd, row, wanted);
+}
+
 /* Data was read: hang-ups can be told from it again, by a poller that sees both as readability. */
 static void watch_hangups_again(struct ready *ready, int fd)
 {
     if (!ready->poller->hangups)
-        (void)update_watch(ready, fd, descriptors_row(&ready->loop->descriptors, fd)); /* no allocation there: cannot fail */
+        unwatch_rest(ready, fd, descriptors_row(&ready->loop->descriptors, fd));
 }
 
 /* --- trying --- */
@@ -73,7 +85,7 @@ void ready_fulfil(struct hark_loop *loop, struct hark_op *op)
     op->state = OP_WAITING;
     int64_t result = ready_attempt(loop, op, row);
     if (result == WOULD_BLOCK) {
-        int error = update_watch(ready_of(loop), op->fd, row);
+        int error = op->marks & MARK_STARVED ? 0 : watch_for(ready_of(loop), row, op);
         if (error)
             loop_call_final(loop, op, error);
     } else if (result > 0) {
@@ -101,7 +113,7 @@ static void try_or_wait(struct hark_loop *loop, struct hark_op *op, struct descr
         }
     }
     row = descriptors_row(&loop->descriptors, fd);
-    int error = update_watch(ready, fd, row);
+    int error = watch_for(ready, row, op);
     if (error)
         finish(loop, op, error);
 }
@@ -242,8 +254,7 @@ void ready_report(struct ready *ready, int fd, uint32_t events)
         else if (!ready->poller->hangups && !(ready_events_of(op) & READY_IN))
             row->seen |= READY_IN; /* see watchable() */
     }
-    if (!ready->poller->edge)
-        (void)update_watch(ready, fd, row); /* to less: cannot fail */
+    unwatch_rest(ready, fd, row);
 }
 
 void ready_cancel(struct hark_loop *loop, struct hark_op *op)
@@ -256,7 +267,7 @@ void ready_cancel(struct hark_loop *loop, struct hark_op *op)
     op->marks &= (uint16_t) ~(MARK_STARVED | MARK_RECHECK);
     bool in_part = (op->code == HARK_OP_RECV || op->code == HARK_OP_SEND) && op->with.io.offset > 0;
     loop_finish(loop, op, in_part ? op->with.io.offset : -ECANCELED);
-    (void)update_watch(ready, op->fd, descriptors_row(&loop->descriptors, op->fd));
+    unwatch_rest(ready, op->fd, descriptors_row(&loop->descriptors, op->fd));
 }
 
 void ready_buffer_returned(struct hark_loop *loop, uint32_t index)
