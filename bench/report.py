@@ -28,6 +28,10 @@ SHOWN = {
         ("per_second", "connections per second, thousands", 1),
         ("p99_us", "from connecting to the end, p99, us", 0),
     ],
+    "bulk": [
+        ("per_second", "MiB per second, thousands, client to server (up) and back (down)", 2),
+        ("cpu_us", "server CPU per MiB, us", 0),
+    ],
     "files": [("per_second", "reads per second, thousands", 1), ("cpu_us", "CPU per read, us, all threads", 2)],
     "stat": [("per_second", "stats per second, thousands, by the number in flight", 1), ("cpu_us", "CPU per stat, us, all threads", 2)],
     "timers": [
@@ -44,6 +48,13 @@ SHOWN = {
         ("cpu_us", "CPU of the loop's thread per item, us", 3),
         ("p50_us", "there and back, p50, us", 1),
         ("p99_us", "there and back, p99, us", 1),
+    ],
+    "serve": [
+        ("per_second", "durable events answered, or deliveries, per second, thousands", 2),
+        ("cpu_us", "server CPU per event or delivery, us", 2),
+        ("p50_us", "p50, us: from sending an event to its answer, or to its arrival at a subscriber", 0),
+        ("p99_us", "p99, us", 0),
+        ("resident_kib", "resident memory, KiB", 0),
     ],
     "idle": [
         ("bytes_each", "resident bytes per connection, the program's own struct counted in", 0),
