@@ -110,3 +110,18 @@ eachBackend(test, 'a stream that is deleted and made anew is told as a gap', asy
   assert.equal((await fetch(`${server.url}/streams/nothing`, { method: 'DELETE' })).status, 404);
   await server.stop();
 });
+
+eachBackend(test, 'pages of other origins may not publish', async (t, backend) => {
+  const server = await serve(t, { backend });
+  const post = origin => server.curl('-o', '/dev/null', '-w', '%{http_code}', '-H', `Origin: ${origin}`, '-d', 'x', `${server.url}/streams/a`);
+  assert.equal((await post('http://example.org')).stdout, '403');
+  assert.equal((await post('null')).stdout, '403');
+  assert.equal((await post(server.url)).stdout, '201');
+  assert.equal(await server.count('a'), 1);
+  await server.stop();
+  const open = await serve(t, { backend, args: ['--allow-origin', 'http://example.org'] });
+  const allowed = await open.curl('-i', '-H', 'Origin: http://example.org', '-d', 'x', `${open.url}/streams/a`);
+  assert.match(allowed.stdout, /^HTTP\/1\.1 201 /);
+  assert.match(allowed.stdout, /^Access-Control-Allow-Origin: http:\/\/example\.org\r$/im);
+  await open.stop();
+});

@@ -1,7 +1,8 @@
 // tail.test.js - `hark serve --tail` while files are rotated, cut and removed, and the server is ended in every way.
 
 import assert from 'node:assert/strict';
-import { appendFileSync, copyFileSync, existsSync, mkdirSync, renameSync, truncateSync, unlinkSync } from 'node:fs';
+import { appendFileSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, truncateSync, unlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
 import { directory, eachBackend, random, request, run, serve, within } from './lib.js';
@@ -84,18 +85,19 @@ eachBackend(test, 'kill -9 while the file grows loses and repeats no line', asyn
 
 // Needs a file system of a few MiB: a tmpfs, which only root may mount.
 eachBackend(test, 'a full disk refuses events, and goes on once there is space', async (t, backend) => {
-  const here = directory(t);
-  const small = join(here, 'small');
-  mkdirSync(small);
+  const small = mkdtempSync(join(tmpdir(), 'hark-cli-'));
+  t.after(async () => {
+    await run(null, 'umount', ['--lazy', small]);
+    rmSync(small, { recursive: true, force: true });
+  });
   const mounted = process.getuid() === 0 && (await run(t, 'mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', small])).code === 0;
   if (!mounted) return t.skip('no file system can be mounted here');
-  t.after(() => run(null, 'umount', ['--lazy', small]));
-  const file = join(here, 'app.log');
+  const file = join(directory(t), 'app.log');
   const LINES = 30000;
   appendFileSync(file, Array.from({ length: LINES }, (_, i) => `${i} ${'x'.repeat(100)}\n`).join(''));
   const server = await serve(t, { backend, data: join(small, 'data'), args: ['--tail', `${file}=app`] });
   await server.process.until(/cannot be published for now: no space left on device: trying again/, 'stderr');
-  const refused = await request('POST', `${server.url}/streams/other`, 'x'.repeat(4096));
+  const refused = await request('POST', `${server.url}/streams/other`, 'x'.repeat(1024 * 1024));
   assert.ok(refused.status >= 500, String(refused.status));
   const before = await server.count('app');
   assert.ok(before > 0 && before < LINES);
