@@ -2,8 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import test from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { Process, Server, Socket, backends, bin, directory, eachBackend, hark, run, serve } from './lib.js';
 
 const wrong = [
@@ -208,4 +209,35 @@ test('the server tells which backend it runs on', async t => {
     assert.ok(server.process.stderr.includes(`backend ${backend}`));
     await server.stop();
   }
+});
+
+const filter = join(dirname(fileURLToPath(import.meta.url)), 'without_uring.py');
+
+for (const [answer, words] of [['EPERM', /EPERM/], ['ENOSYS', /ENOSYS/]]) {
+  test(`where io_uring is refused with ${answer} it works on epoll, and says why`, async t => {
+    const doctor = await run(t, 'python3', [filter, answer, bin, 'doctor']);
+    assert.equal(doctor.code, 0);
+    assert.match(doctor.stdout, /^ {2}ok +backend +epoll\n +-> .*io_uring_setup/m);
+    assert.match(doctor.stdout, new RegExp(`^ {2}note +uring +refused: ${answer}: .*\n +-> `, 'm'));
+    const here = directory(t);
+    const server = new Process(t, 'python3', [filter, answer, bin, 'serve', '--http', `unix:${here}/http`, '--lines', 'off', '--data', join(here, 'd')]);
+    await server.until(/ready: .*backend epoll/, 'stderr');
+    const stats = JSON.parse((await run(t, 'curl', ['-sS', '--unix-socket', `${here}/http`, 'http://h/stats'])).stdout);
+    assert.equal(stats.backend, 'epoll');
+    assert.match(stats.refusals.uring, words);
+    const named = await run(t, 'python3', [filter, answer, bin, 'serve', '--backend', 'uring', '--http', `unix:${here}/2`, '--lines', 'off', '--data', join(here, '2')]);
+    assert.equal(named.code, 1);
+    assert.match(named.stderr, /^hark: cannot make the event loop: .*\n$/);
+    assert.equal((await server.kill('SIGTERM')).code, 0);
+  });
+}
+
+test('where io_uring kills, HARK_BACKEND=epoll does not touch it', async t => {
+  const here = directory(t);
+  const args = [filter, 'kill', bin, 'serve', '--http', `unix:${here}/http`, '--lines', 'off', '--data', join(here, 'd')];
+  const killed = await run(t, 'python3', args);
+  assert.equal(killed.signal, 'SIGSYS');
+  const server = new Process(t, 'python3', args, { env: { ...process.env, HARK_BACKEND: 'epoll' } });
+  await server.until(/ready: .*backend epoll/, 'stderr');
+  assert.equal((await server.kill('SIGTERM')).code, 0);
 });
