@@ -1,9 +1,12 @@
 /* echo_uv.c - the echo server as libuv's guide writes it: a read callback, a write request for each piece. uv_try_write is used
  * first, which is libuv's best setting for small answers.
  *
- *   echo_uv PORT */
+ *   echo_uv PORT     (with ECHO_UV_QUEUED set uv_write alone is used, as the guide's echo server does) */
+#include <stdbool.h>
 #include <stdlib.h>
 #include <uv.h>
+
+static bool queued;
 
 struct request {
     uv_write_t write;
@@ -38,7 +41,7 @@ static void received(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)
         return;
     }
     uv_buf_t piece = uv_buf_init(buffer->base, (unsigned)count);
-    int sent = uv_try_write(stream, &piece, 1);
+    int sent = queued ? 0 : uv_try_write(stream, &piece, 1);
     if (sent == count)
         return;
     size_t done = sent > 0 ? (size_t)sent : 0;
@@ -68,6 +71,7 @@ int main(int argc, char **argv)
 {
     uv_tcp_t listener;
     struct sockaddr_in address;
+    queued = getenv("ECHO_UV_QUEUED") != NULL;
     uv_tcp_init(uv_default_loop(), &listener);
     uv_ip4_addr("127.0.0.1", argc > 1 ? atoi(argv[1]) : 0, &address);
     uv_tcp_bind(&listener, (const struct sockaddr *)&address, 0);
