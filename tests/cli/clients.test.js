@@ -200,6 +200,19 @@ test('hark pub tells what was not acknowledged', async t => {
   assert.match(nobody.stderr, /connection refused \(is hark serve running there\?\)/);
 });
 
+test('hark pub keeps a half line until it is whole', async t => {
+  const server = await serve(t, { args: ['--body-timeout', '100ms'] });
+  const longest = 'x'.repeat(1024 * 1024);
+  const publisher = new Process(t, bin, ['pub', 'x', '--server', server.lines]).write(`one\ntw`);
+  await within((async () => { while ((await server.count('x')) < 1); })(), 'the first line');
+  // Another half line, begun later, meets the server's deadline: so the publisher's would have, too.
+  await new Socket(t, server.linesPort).send('PUB y\nhalf a line').closed();
+  const { code, stdout } = await publisher.end(`o\n${longest}\n${longest}\nlast`).done();
+  assert.deepEqual([code, stdout], [0, '5 acknowledged\n']);
+  assert.deepEqual((await server.read('x', 5)).map(event => event.text), ['one', 'two', longest, longest, 'last']);
+  await server.stop();
+});
+
 test('hark pub finishes what was sent when it is interrupted', async t => {
   const server = await serve(t);
   const publisher = new Process(t, bin, ['pub', 'x', '--server', server.lines]).write('one\ntwo\nhalf a li');

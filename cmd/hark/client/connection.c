@@ -16,6 +16,13 @@
 
 static const uint64_t connect_timeout_ns = 10ULL * 1000 * 1000 * 1000;
 
+/* Past the high mark the owner waits; there is always room for one more piece with a line of the longest kind. */
+static const struct hark_stream_options stream_options = {
+    .queue_bytes_max = 4 * 1024 * 1024,
+    .high_bytes = 512 * 1024,
+    .low_bytes = 128 * 1024,
+};
+
 static void told_ended(struct connection *connection)
 {
     lines_splitter_done(&connection->splitter);
@@ -129,7 +136,7 @@ static void connected(struct hark_op *op, int64_t result)
     if (result < 0)
         return end(connection, (int)result);
     connection->streaming = true;
-    hark_stream_open(connection->loop, &connection->stream, connection->fd, NULL, &stream_events);
+    hark_stream_open(connection->loop, &connection->stream, connection->fd, &stream_options, &stream_events);
     hark_stream_read_start(&connection->stream);
     connection->events->opened(connection);
 }

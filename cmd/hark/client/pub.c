@@ -1,7 +1,8 @@
 /* pub.c - `hark pub`: standard input to a stream, an event a line.
  *
- * The lines are sent ahead of their acknowledgements, up to a window, so that the server can sync many at once; they are
- * passed on in the pieces in which they were read, without looking further than for their ends. What counts as published is
+ * The lines are sent ahead of their acknowledgements, up to a window, so that the server can sync many at once. They are passed
+ * on as they were read, without looking further than for their ends; a half line waits here, for however long its writer
+ * takes: the server gives it a minute only. What counts as published is
  * what was acknowledged, and nothing is sent twice: after a broken connection nobody could tell a repeated line from a
  * new one, so it is reported instead.
  */
@@ -43,12 +44,12 @@ struct publisher {
     uint64_t lines;        /* ended by LF and handed to the connection */
     uint64_t acknowledged; /* answered with an id */
     uint64_t started_ns;
-    size_t line_bytes; /* of the line that has not ended yet */
+    size_t kept; /* bytes of the line that has not ended yet, at the beginning of `input` */
     bool writable;
     bool input_ended;
     bool open;
     int code;
-    char input[INPUT_BYTES];
+    char input[LINES_EVENT_BYTES_MAX + INPUT_BYTES];
 };
 
 static void read_on(struct publisher *publisher);
@@ -76,68 +77,73 @@ static void finish_when_all_acknowledged(struct publisher *publisher)
         finish(publisher);
 }
 
-/* Counts the lines that end in a piece. Gives: how much of the piece may be sent; less than count where a line is too long. */
-static size_t count_lines(struct publisher *publisher, const char *bytes, size_t count)
-{
-    size_t at = 0;
-    while (at < count) {
-        const char *lf = memchr(bytes + at, '\n', count - at);
-        size_t end = lf ? (size_t)(lf - bytes) : count;
-        publisher->line_bytes += end - at;
-        if (publisher->line_bytes > LINES_EVENT_BYTES_MAX)
-            return at;
-        if (!lf)
-            break;
-        publisher->lines++;
-        publisher->line_bytes = 0;
-        at = end + 1;
-    }
-    return count;
-}
-
 static void send_piece(struct publisher *publisher, const char *bytes, size_t count)
 {
     if (!connection_write(&publisher->connection, bytes, count))
         publisher->writable = false;
 }
 
+/* Sends the lines that are whole, and keeps the beginning of the next. Takes: fresh: bytes that were read behind those kept.
+ * Gives: false where a line is too long. */
+static bool send_lines(struct publisher *publisher, size_t fresh)
+{
+    size_t end = publisher->kept + fresh;
+    size_t line = 0; /* where the line at hand begins */
+    size_t at = publisher->kept;
+    bool fits = true;
+    while (fits) {
+        const char *lf = memchr(publisher->input + at, '\n', end - at);
+        if (!lf)
+            break;
+        at = (size_t)(lf - publisher->input) + 1;
+        fits = at - line <= LINES_EVENT_BYTES_MAX + 1;
+        if (fits) {
+            publisher->lines++;
+            line = at;
+        }
+    }
+    if (line)
+        send_piece(publisher, publisher->input, line);
+    publisher->kept = end - line;
+    memmove(publisher->input, publisher->input + line, publisher->kept);
+    return fits && publisher->kept <= LINES_EVENT_BYTES_MAX;
+}
+
 /* The last line needs no LF in the input, but it does on the wire. */
 static void end_input(struct publisher *publisher)
 {
     publisher->input_ended = true;
-    if (publisher->line_bytes) {
+    if (publisher->kept) {
         publisher->lines++;
-        publisher->line_bytes = 0;
-        send_piece(publisher, "\n", 1);
+        publisher->input[publisher->kept++] = '\n';
+        send_piece(publisher, publisher->input, publisher->kept);
     }
+    finish_when_all_acknowledged(publisher);
+}
+
+/* Nothing more is read; what was sent is waited for. */
+static void stop_reading(struct publisher *publisher)
+{
+    publisher->code = EXIT_REFUSED;
+    publisher->input_ended = true;
     finish_when_all_acknowledged(publisher);
 }
 
 static void input_read(struct hark_op *op, int64_t count)
 {
     struct publisher *publisher = hark_container_of(op, struct publisher, read);
-    if (count == -ECANCELED) {
-        /* Interrupted: the line that has only begun is left away, so the server must not see its end. */
-        return finish_when_all_acknowledged(publisher);
-    }
+    if (count == -ECANCELED || publisher->input_ended)
+        return finish_when_all_acknowledged(publisher); /* interrupted: a line that has only begun is left away */
     if (count < 0) {
         say("cannot read standard input: %s", why(count));
-        publisher->code = EXIT_REFUSED;
-        publisher->input_ended = true;
-        return finish_when_all_acknowledged(publisher);
+        return stop_reading(publisher);
     }
-    if (publisher->input_ended)
-        return;
     if (count == 0)
         return end_input(publisher);
-    size_t sendable = count_lines(publisher, publisher->input, (size_t)count);
-    send_piece(publisher, publisher->input, sendable);
-    if (sendable < (size_t)count) {
+    if (!send_lines(publisher, (size_t)count)) {
         say("line %" PRIu64 " is longer than %d bytes, the limit of an event: it and all after it were not published",
             publisher->lines + 1, LINES_EVENT_BYTES_MAX);
-        publisher->code = EXIT_REFUSED;
-        publisher->input_ended = true;
-        return finish_when_all_acknowledged(publisher);
+        return stop_reading(publisher);
     }
     read_on(publisher);
 }
@@ -147,8 +153,8 @@ static void read_on(struct publisher *publisher)
 {
     bool room = publisher->writable && publisher->lines - publisher->acknowledged < WINDOW_LINES;
     if (room && !publisher->input_ended && !hark_op_active(&publisher->read))
-        hark_read(publisher->loop, &publisher->read, STDIN_FILENO, publisher->input, sizeof publisher->input, HARK_AT_POSITION,
-                  input_read);
+        hark_read(publisher->loop, &publisher->read, STDIN_FILENO, publisher->input + publisher->kept, INPUT_BYTES,
+                  HARK_AT_POSITION, input_read);
 }
 
 static void opened(struct connection *connection)
