@@ -168,6 +168,47 @@ BACKEND_TEST_WITH(receiving_goes_on_with_one_buffer_returned, 0, .buffer_count =
     harness_close(loop, ends[1]);
 }
 
+BACKEND_TEST_WITH(returned_buffer_reaches_the_one_that_has_bytes, 0, .buffer_count = 1, .buffer_bytes = 64)
+{
+    enum { IDLE = 3 };
+    int ends[2];
+    int other[2];
+    int idle[IDLE][2];
+    void *kept[16] = {NULL};
+    struct harness_op holder = {.then = keep_it, .context = kept};
+    struct harness_op waiting[IDLE] = {0};
+    struct harness_op receiving = {0};
+    harness_socket_pair(loop, ends);
+    harness_socket_pair(loop, other);
+    hark_recv_each(loop, &holder.op, ends[0], harness_done);
+    assert_int_equal(write(ends[1], "x", 1), 1);
+    while (holder.calls == 0)
+        assert_result(hark_run_once(loop), 1);
+    for (int index = 0; index < IDLE; index++) { /* these find the pool empty and have nothing to receive */
+        harness_socket_pair(loop, idle[index]);
+        hark_recv_each(loop, &waiting[index].op, idle[index][0], harness_done);
+    }
+    harness_settle(loop);
+    hark_recv_each(loop, &receiving.op, other[0], harness_done);
+    assert_int_equal(write(other[1], "y", 1), 1);
+    harness_settle(loop);
+    assert_int_equal(receiving.calls, 0);
+    hark_buffer_return(loop, kept[0]);
+    while (receiving.calls == 0)
+        assert_result(hark_run_once(loop), 1);
+    assert_result(receiving.result, 1);
+    hark_cancel_all(loop);
+    harness_run(loop);
+    for (int index = 0; index < IDLE; index++) {
+        harness_close(loop, idle[index][0]);
+        harness_close(loop, idle[index][1]);
+    }
+    harness_close(loop, ends[0]);
+    harness_close(loop, ends[1]);
+    harness_close(loop, other[0]);
+    harness_close(loop, other[1]);
+}
+
 BACKEND_TEST(poll_for_the_peers_end_is_told_after_bytes_were_read)
 {
     int ends[2];

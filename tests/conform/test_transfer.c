@@ -130,6 +130,28 @@ BACKEND_TEST(recv_all_gives_fewer_at_the_end_on_cancel_and_past_the_deadline)
     }
 }
 
+BACKEND_TEST(bytes_received_in_small_pieces_are_all_received)
+{
+    static const size_t pieces[] = {1, 7, 100, 250};
+    for (size_t index = 0; index < sizeof pieces / sizeof pieces[0]; index++) {
+        struct pair pair;
+        open_pair(loop, &pair);
+        assert_int_equal(write(pair.end[0], pair.out, 1000), 1000);
+        size_t received = 0;
+        while (received < 1000) { /* each piece is full, and more is there */
+            size_t left = 1000 - received;
+            harness_op_again(&pair.receive);
+            hark_recv(loop, &pair.receive.op, pair.end[1], pair.in + received, pieces[index] < left ? pieces[index] : left, 0,
+                      harness_done);
+            int64_t count = harness_wait(loop, &pair.receive);
+            assert_true(count > 0);
+            received += (size_t)count;
+        }
+        assert_true(harness_filled(pair.in, 1000, 3));
+        close_pair(loop, &pair);
+    }
+}
+
 BACKEND_TEST(recv_and_send_after_a_reset_give_econnreset_and_epipe)
 {
     struct pair pair;

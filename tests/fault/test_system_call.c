@@ -26,6 +26,7 @@
 static atomic_bool armed;
 static atomic_bool for_ever;
 static atomic_int error_to_give;
+static const char *_Atomic only; /* calls of this name; NULL: all */
 static atomic_ulong fail_at;
 static atomic_ulong seen;
 static atomic_ulong waits;
@@ -49,7 +50,8 @@ static bool refuse(const char *name, bool interruptible)
 {
     if (!atomic_load(&armed) || (atomic_load(&error_to_give) == EINTR && !interruptible))
         return false;
-    if (is_late_wait(name))
+    const char *wanted = atomic_load(&only);
+    if (is_late_wait(name) || (wanted && strcmp(wanted, name) != 0))
         return false;
     unsigned long number = atomic_fetch_add(&seen, 1) + 1;
     unsigned long at = atomic_load(&fail_at);
@@ -253,4 +255,34 @@ BACKEND_TEST_TIMEOUT(each_system_call_fails_for_ever_and_nothing_is_lost, 120)
 BACKEND_TEST_TIMEOUT(promise_14_each_system_call_interrupted_once_is_not_noticed, 120)
 {
     fail_each(EINTR, false);
+}
+
+BACKEND_TEST(connection_that_was_gone_before_it_was_accepted_is_passed_over)
+{
+    if (harness_backend() == HARK_BACKEND_URING)
+        return; /* the kernel makes the call itself */
+    for (int each = 0; each < 2; each++) {
+        struct hark_address address;
+        struct harness_op accepting = {0};
+        int listener = harness_listen(loop, &address);
+        int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        assert_true(connect(client, &address.name.any, address.length) == 0 || errno == EINPROGRESS);
+        atomic_store(&error_to_give, ECONNABORTED);
+        atomic_store(&only, "accept4");
+        atomic_store(&fail_at, 1);
+        arm();
+        if (each)
+            hark_accept_each(loop, &accepting.op, listener, harness_done);
+        else
+            hark_accept(loop, &accepting.op, listener, NULL, NULL, harness_done);
+        while (accepting.calls == 0)
+            assert_true(hark_run_once(loop) >= 0);
+        disarm();
+        assert_int_equal(atomic_load(&refused), 1);
+        assert_true(accepting.results[0] >= 0);
+        harness_close(loop, (int)accepting.results[0]);
+        harness_close(loop, client);
+        harness_close(loop, listener);
+        harness_run(loop);
+    }
 }

@@ -1,0 +1,104 @@
+/* test_busy_ring.c - io_uring takes nothing for a moment (EAGAIN, EBUSY) while requests, or the loop's own wake-up, wait for room
+ * in its queue: it must not go to sleep with them in hand. On the other backends there is no such queue, and nothing is refused.
+ */
+#include "harness/harness.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { ENTER = 426, REQUESTS = 100 };
+
+static atomic_int refusals; /* of the next enters */
+static atomic_int error_to_give;
+
+/* The program's own stands before libc's. A call may have fewer arguments than are looked at here; what is read past them is
+ * passed on and read by nobody. */
+__attribute__((no_sanitize("address"))) long syscall(long number, ...)
+{
+    static long (*_Atomic real)(long, ...);
+    long arguments[6];
+    va_list rest;
+    va_start(rest, number);
+    for (int index = 0; index < 6; index++)
+        arguments[index] = va_arg(rest, long);
+    va_end(rest);
+    if (!real)
+        real = (long (*)(long, ...))dlsym(RTLD_NEXT, "syscall");
+    if (number == ENTER && atomic_load(&refusals) > 0 && atomic_fetch_sub(&refusals, 1) > 0) {
+        errno = atomic_load(&error_to_give);
+        return -1;
+    }
+    return real(number, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4], arguments[5]);
+}
+
+static void refuse(int error, int count)
+{
+    atomic_store(&error_to_give, error);
+    atomic_store(&refusals, count);
+}
+
+/* More requests than the queue holds, and no room made for any number of tries. */
+BACKEND_TEST_WITH(requests_that_found_no_room_are_handed_over_before_it_sleeps, 0, .entries = 1)
+{
+    static struct harness_op ops[REQUESTS];
+    static const int errors[] = {EAGAIN, EBUSY};
+    char byte[1];
+    int ends[2];
+    harness_socket_pair(loop, ends);
+    for (int count = 0; count < 12; count++) {
+        for (int index = 0; index < REQUESTS; index++)
+            ops[index] = (struct harness_op){0};
+        refuse(errors[count % 2], count);
+        hark_recv(loop, &ops[0].op, ends[0], byte, 1, 0, harness_done); /* so that it would sleep */
+        for (int index = 1; index < REQUESTS; index++)
+            hark_nop(loop, &ops[index].op, harness_done);
+        for (int index = 1; index < REQUESTS; index++)
+            assert_result(harness_wait(loop, &ops[index]), 0);
+        refuse(0, 0);
+        hark_cancel(&ops[0].op);
+        harness_run(loop);
+    }
+    harness_close(loop, ends[0]);
+    harness_close(loop, ends[1]);
+}
+
+struct posting {
+    struct hark_loop *loop;
+    struct harness_op op;
+};
+
+static void *post_it(void *argument)
+{
+    struct posting *posting = argument;
+    hark_post(posting->loop, &posting->op.op, harness_done);
+    return NULL;
+}
+
+/* The wake-up of a new loop is one request of its first turn. */
+BACKEND_TEST(wake_up_that_found_no_room_is_armed_before_it_sleeps)
+{
+    const struct hark_options options = {.entries = 1};
+    for (int count = 0; count < 12; count++) {
+        static struct harness_op ops[REQUESTS];
+        struct harness_op waiting = {0};
+        struct posting posting = {.loop = harness_loop_create(&options)};
+        pthread_t thread;
+        refuse(EAGAIN, count);
+        for (int index = 0; index < REQUESTS; index++) {
+            ops[index] = (struct harness_op){0};
+            hark_nop(posting.loop, &ops[index].op, harness_done);
+        }
+        hark_sleep_until(posting.loop, &waiting.op, HARK_NEVER, harness_done);
+        assert_int_equal(pthread_create(&thread, NULL, post_it, &posting), 0);
+        harness_wait(posting.loop, &posting.op);
+        pthread_join(thread, NULL);
+        refuse(0, 0);
+        hark_cancel_all(posting.loop);
+        harness_run(posting.loop);
+        harness_loop_destroy(posting.loop);
+    }
+}
