@@ -1,0 +1,110 @@
+/* test_options_serve.c - the command line of `hark serve` into its options. */
+#include "harness/harness.h"
+#include "options_serve.h"
+#include "say.h"
+#include "serve/serve.h"
+
+#include <string.h>
+#include <unistd.h>
+
+enum { ARGUMENTS_MAX = 64 };
+
+/* What the last parse came to; lists and texts are checked inside, where they live. */
+static void (*check)(const struct serve_options *options);
+static int checked;
+
+static int take(const struct serve_options *options)
+{
+    checked++;
+    check(options);
+    return EXIT_DONE;
+}
+
+/* Parses words; the list ends with NULL. Gives: the exit code. */
+static int parse(void (*look)(const struct serve_options *options), const char *const *words)
+{
+    static char copies[ARGUMENTS_MAX][256];
+    char *argv[ARGUMENTS_MAX + 2] = {strcpy(copies[0], "serve")};
+    int argc = 1;
+    for (; words[argc - 1]; argc++)
+        argv[argc] = strcpy(copies[argc], words[argc - 1]);
+    check = look;
+    checked = 0;
+    return options_serve_parse(argc, argv, take);
+}
+
+#define PARSE(look, ...) parse((look), (const char *const[]){__VA_ARGS__, NULL})
+
+static void expect_defaults(const struct serve_options *options)
+{
+    assert_int_equal(options->http_count, 1);
+    assert_string_equal(options->http[0], "127.0.0.1:12345");
+    assert_int_equal(options->lines_count, 1);
+    assert_string_equal(options->lines[0], "127.0.0.1:12346");
+    assert_string_equal(options->data, "./hark-data");
+    assert_int_equal(options->sync, SERVE_SYNC_ALWAYS);
+    assert_int_equal(options->tails_count, 0);
+    assert_int_equal(options->backend, HARK_BACKEND_AUTO);
+    assert_null(options->config);
+}
+
+TEST(nothing_said_gives_the_defaults)
+{
+    assert_int_equal(parse(expect_defaults, (const char *const[]){NULL}), EXIT_DONE);
+    assert_int_equal(checked, 1);
+}
+
+static void expect_lists(const struct serve_options *options)
+{
+    assert_int_equal(options->http_count, 3);
+    assert_string_equal(options->http[0], ":1");
+    assert_string_equal(options->http[2], ":3");
+    assert_int_equal(options->lines_count, 0);
+    assert_int_equal(options->tails_count, 3);
+    assert_string_equal(options->tails[0].file, "/a=b");
+    assert_string_equal(options->tails[0].stream, "c");
+    assert_string_equal(options->tails[2].file, "/e");
+}
+
+TEST(repeated_options_make_lists)
+{
+    assert_int_equal(PARSE(expect_lists, "--http", ":1", "--http=:2", "--http", ":3", "--lines", "off", "-t", "/a=b=c", "--tail",
+                           "/d=d", "--tail", "/e=d"),
+                     EXIT_DONE);
+    assert_int_equal(checked, 1);
+}
+
+static void expect_values(const struct serve_options *options)
+{
+    assert_int_equal(options->sync, SERVE_SYNC_INTERVAL);
+    assert_int_equal(options->sync_interval_ns, 250000000);
+    assert_int_equal(options->retention_bytes, 1 << 30);
+    assert_true(options->retention_age_ns == UINT64_C(7) * 86400 * 1000000000);
+    assert_int_equal(options->segment_bytes, 1 << 20);
+    assert_int_equal(options->connections_max, 100);
+    assert_true(options->heartbeat_ns == 3000000000);
+    assert_int_equal(options->backend, HARK_BACKEND_POLL);
+    assert_string_equal(options->allow_origin, "*");
+    assert_true(options->quiet);
+}
+
+TEST(values_land_in_their_fields)
+{
+    assert_int_equal(PARSE(expect_values, "--sync", "250ms", "--retention-bytes", "1G", "--retention-age", "7d",
+                           "--segment-bytes", "1M", "--connections-max", "100", "--heartbeat", "3s", "-b", "poll",
+                           "--allow-origin", "*", "-q"),
+                     EXIT_DONE);
+    assert_int_equal(checked, 1);
+}
+
+TEST(command_line_goes_before_the_file)
+{
+    static const char text[] =
+        "http = :1\nhttp = :2\ntail = /f=f\nsync = 250ms\nretention-bytes = 1G\nretention-age = 7d\n"
+        "segment-bytes = 9M\nconnections-max = 100\nheartbeat = 3s\nbackend = poll\nallow-origin = *\nquiet = on\n";
+    int fd = harness_file("hark.ini", text, sizeof text - 1);
+    assert_true(fd >= 0);
+    close(fd);
+    assert_int_equal(PARSE(expect_values, "--segment-bytes", "1M", "--config", harness_path("hark.ini")), EXIT_DONE);
+    assert_int_equal(checked, 1);
+}
