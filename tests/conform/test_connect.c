@@ -172,6 +172,36 @@ BACKEND_TEST(connect_with_a_wrong_address_gives_its_error)
     harness_close(loop, fd);
 }
 
+BACKEND_TEST(connect_to_a_broadcast_address_gives_enetunreach)
+{
+    struct hark_address address;
+    int fd = new_socket(loop, AF_INET);
+    assert_int_equal(hark_address_parse("127.255.255.255:1", &address), 0);
+    assert_result(connect_to(loop, fd, &address), -ENETUNREACH);
+    harness_close(loop, fd);
+}
+
+BACKEND_TEST(connect_from_an_address_in_use_gives_eaddrnotavail)
+{
+    struct hark_address address;
+    struct hark_address local;
+    int listener = harness_listen(loop, &address);
+    int fds[2];
+    int on = 1;
+    assert_int_equal(hark_address_parse("127.0.0.1:0", &local), 0);
+    for (int index = 0; index < 2; index++) {
+        fds[index] = new_socket(loop, AF_INET);
+        assert_int_equal(hark_os_setsockopt(loop, fds[index], SOL_SOCKET, SO_REUSEADDR, &on, sizeof on), 0);
+        assert_int_equal(hark_os_bind(loop, fds[index], &local), 0);
+        assert_int_equal(hark_os_getsockname(loop, fds[index], &local), 0);
+    }
+    assert_result(connect_to(loop, fds[0], &address), 0);
+    assert_result(connect_to(loop, fds[1], &address), -EADDRNOTAVAIL);
+    harness_close(loop, fds[0]);
+    harness_close(loop, fds[1]);
+    harness_close(loop, listener);
+}
+
 BACKEND_TEST(accept_on_a_socket_that_does_not_listen_gives_einval)
 {
     int stream = new_socket(loop, AF_INET);

@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/select.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -26,13 +27,26 @@ static uint64_t switches(int thread)
     return harness_thread_status(thread, "voluntary_ctxt_switches") + harness_thread_status(thread, "nonvoluntary_ctxt_switches");
 }
 
+static bool is_asleep(int thread)
+{
+    char path[64];
+    char line[512] = "";
+    snprintf(path, sizeof path, "/proc/self/task/%d/stat", thread);
+    FILE *file = fopen(path, "re");
+    assert_non_null(file);
+    const char *name_end = fgets(line, sizeof line, file) ? strrchr(line, ')') : NULL;
+    fclose(file);
+    assert_non_null(name_end);
+    return name_end[2] == 'S';
+}
+
 static void *watch_it_sleep(void *context)
 {
     struct watch *watch = context;
-    uint64_t last = UINT64_MAX;
-    for (uint64_t now = switches(watch->thread); now != last; now = switches(watch->thread)) { /* until it has gone to sleep */
-        last = now;
-        usleep(200000);
+    for (int quiet = 0; quiet < 3;) { /* until it has gone to sleep */
+        uint64_t before = switches(watch->thread);
+        usleep(100000);
+        quiet = is_asleep(watch->thread) && switches(watch->thread) == before ? quiet + 1 : 0;
     }
     watch->before = switches(watch->thread);
     sleep(WATCH_SECONDS);

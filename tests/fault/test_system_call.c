@@ -207,6 +207,19 @@ void *mmap(void *address, size_t length, int protection, int flags, int fd, off_
     return real(address, length, protection, flags, fd, offset);
 }
 
+typedef int create_function(pthread_t *thread, const pthread_attr_t *attributes, void *(*function)(void *), void *context);
+create_function __interceptor_pthread_create __attribute__((weak)); /* a sanitizer's */
+
+int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*function)(void *), void *context)
+{
+    if (refuse("pthread_create", false))
+        return EAGAIN;
+    create_function *real = __interceptor_pthread_create;
+    if (!real)
+        real = (create_function *)dlsym(RTLD_NEXT, "pthread_create");
+    return real(thread, attributes, function, context);
+}
+
 static void arm(void)
 {
     atomic_store(&seen, 0);
@@ -285,4 +298,34 @@ BACKEND_TEST(connection_that_was_gone_before_it_was_accepted_is_passed_over)
         harness_close(loop, listener);
         harness_run(loop);
     }
+}
+
+static int64_t some_work(struct hark_op *op)
+{
+    (void)op;
+    return 5;
+}
+
+BACKEND_TEST(work_without_any_thread_gives_eagain_and_closing_needs_none)
+{
+    char bytes[4];
+    struct statx status;
+    struct harness_op ops[3] = {0};
+    int fd = harness_file("file", "text", 4);
+    atomic_store(&only, "pthread_create");
+    atomic_store(&for_ever, true);
+    atomic_store(&fail_at, 1);
+    arm();
+    hark_work(loop, &ops[0].op, some_work, harness_done);
+    hark_getdents(loop, &ops[1].op, fd, bytes, sizeof bytes, harness_done);
+    hark_statx(loop, &ops[2].op, fd, "", AT_EMPTY_PATH, STATX_SIZE, &status, harness_done);
+    harness_run(loop);
+    assert_result(ops[0].result, -EAGAIN);
+    assert_result(ops[1].result, -EAGAIN);
+    assert_result(ops[2].result, harness_backend() == HARK_BACKEND_URING ? 0 : -EAGAIN);
+    harness_close(loop, fd);
+    disarm();
+    harness_op_again(&ops[0]);
+    hark_work(loop, &ops[0].op, some_work, harness_done); /* and later there is one again */
+    assert_result(harness_wait(loop, &ops[0]), 5);
 }
