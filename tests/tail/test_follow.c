@@ -116,6 +116,46 @@ BACKEND_TEST(many_rotations_lose_nothing)
     server_close(&server);
 }
 
+/* All of it happens before the loop runs again: no file but the last is at the path when it looks. */
+BACKEND_TEST(files_that_come_and_go_between_two_looks_are_read)
+{
+    struct server server = server_open(loop, "f", NULL, soon_ns);
+    wait_for_state(&server, "waiting for the file");
+    for (size_t turn = 0; turn < 40; turn++) {
+        char old[24];
+        append_numbers("f", turn * 10, turn * 10 + 10);
+        snprintf(old, sizeof old, "f.%zu", turn);
+        rename_file("f", old);
+    }
+    append_numbers("f", 400, 410);
+    wait_for_count(&server, 410);
+    assert_numbers(&server, 410);
+    server_close(&server);
+}
+
+/* The same where each old file is renamed again and again, as logrotate does. */
+BACKEND_TEST(files_whose_numbers_are_shifted_are_read)
+{
+    struct server server = server_open(loop, "f", NULL, soon_ns);
+    wait_for_state(&server, "waiting for the file");
+    for (size_t turn = 0; turn < 12; turn++) {
+        append_numbers("f", turn * 10, turn * 10 + 10);
+        for (size_t number = turn; number-- > 0;) {
+            char from[24], to[24];
+            snprintf(from, sizeof from, "f.%zu", number);
+            snprintf(to, sizeof to, "f.%zu", number + 1);
+            rename_file(from, to);
+        }
+        rename_file("f", "f.0");
+        if (turn % 3 == 0)
+            harness_turns(loop, 1);
+    }
+    append_numbers("f", 120, 130);
+    wait_for_count(&server, 130);
+    assert_numbers(&server, 130);
+    server_close(&server);
+}
+
 BACKEND_TEST(rest_of_a_renamed_file_is_published_when_it_is_let_go)
 {
     append_file("f", "one\nno end");

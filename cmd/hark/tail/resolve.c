@@ -48,6 +48,10 @@ static void add_watch(struct walk *walk, uint32_t events, const char *name)
     struct resolve_watch *entry = &found->watches[found->count++];
     entry->watch = watch;
     snprintf(entry->name, sizeof entry->name, "%s", name);
+    if (*name) {
+        found->directory_watch = watch;
+        memcpy(found->directory, walk->at, sizeof found->directory);
+    }
 }
 
 /* Takes the next name off the rest. Gives: 1 a name; 0 there is none. Fails: -ENAMETOOLONG. */
@@ -186,6 +190,7 @@ void resolve_path(int inotify, const char *path, struct resolution *out_resoluti
     struct walk walk = {.inotify = inotify, .found = out_resolution};
     int found = 0;
     memset(out_resolution, 0, sizeof *out_resolution);
+    out_resolution->directory_watch = -1;
     snprintf(walk.rest, sizeof walk.rest, "%s", path);
     while (found == 0)
         found = step(&walk);
@@ -256,6 +261,25 @@ void resolve_place(int inotify, const char *path, const struct position_place *p
         found = search_directory(inotify, real, place, out_file);
     if (!found)
         out_file->fd = -ENOENT;
+}
+
+void resolve_name(int inotify, const char *directory, const char *name, struct resolve_file *out_file)
+{
+    char path[PATH_MAX + RESOLVE_NAME_BYTES];
+    struct stat status;
+    snprintf(path, sizeof path, "%s/%s", directory, name);
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW | O_CLOEXEC);
+    out_file->fd = fd < 0 ? -errno : fd;
+    if (fd < 0)
+        return;
+    if (fstat(fd, &status) || !S_ISREG(status.st_mode)) {
+        close(fd);
+        out_file->fd = -EINVAL;
+        return;
+    }
+    out_file->device = status.st_dev;
+    out_file->inode = status.st_ino;
+    out_file->watch = watch_file(inotify, fd, path);
 }
 
 /* Looks at an open file. Gives: true where it is a regular one whose birth is known. */

@@ -5,6 +5,7 @@
 #ifndef TAIL_RESOLVE_H
 #define TAIL_RESOLVE_H
 
+#include <limits.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,6 +25,8 @@ struct resolution {
     int watch;   /* of the file; or a negative errno */
     int trouble; /* the first errno of a watch on the way that could not be had; 0: none */
     uint64_t device, inode;
+    int directory_watch;      /* of the directory in which the way ends */
+    char directory[PATH_MAX]; /* its path; "" the root */
     unsigned count;
     struct resolve_watch watches[RESOLVE_WATCHES_MAX];
 };
@@ -47,6 +50,10 @@ struct resolve_file {
  * Takes: as resolve_path. Gives: *out_file; its fd is the caller's to close; -ENOENT it is gone, or another file has its number.
  */
 void resolve_place(int inotify, const char *path, const struct position_place *place, struct resolve_file *out_file);
+
+/* Opens a file by its name in a directory: one that stood at the path and was renamed. Gives: *out_file, its fd a negative errno
+ * where it cannot be had or is no regular file. */
+void resolve_name(int inotify, const char *directory, const char *name, struct resolve_file *out_file);
 
 /* Finds the files that stood at the path after one that was known and before the one that stands there now: nobody looked while
  * they were rotated. They are told by their names, which are the path's and a number or date behind it, and by their birth.

@@ -9,6 +9,7 @@
 #include "serve/why.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -164,10 +165,7 @@ static int take_new(struct tail_follower *follower, struct resolution *found)
         return error;
     found->fd = -1;
     follower->current = true;
-    if (rotated) {
-        follower->rotations++;
-        tail_tell(follower, LOG_NOTE, "another file stands there now: finishing the old one, then reading it");
-    }
+    follower->rotations += rotated;
     return 0;
 }
 
@@ -177,7 +175,8 @@ static void tell_trouble(struct tail_follower *follower, const struct resolution
     int trouble = found->trouble ? found->trouble : found->fd >= 0 && found->watch < 0 ? found->watch : found->fd;
     if (trouble >= 0)
         trouble = 0;
-    if (trouble == follower->told)
+    /* Between two files of a rotation there is none for a moment: that is no trouble. */
+    if (trouble == follower->told || (trouble == -ENOENT && follower->oldest))
         return;
     follower->told = trouble;
     if (trouble == -ENOSPC)
@@ -191,57 +190,162 @@ static void tell_trouble(struct tail_follower *follower, const struct resolution
         tail_tell(follower, LOG_WARNING, "cannot follow it: %s: waiting for a change", why(trouble));
 }
 
-/* A walk has ended. Its watches replace the last walk's. */
-static void adopt(struct tail_follower *follower)
+/* ---- files that were renamed before they were opened ---- */
+
+void tail_source_moved(struct tail_follower *follower, const char *from, const char *to)
+{
+    const struct resolution *way = follower->resolution;
+    for (unsigned i = 0; i < follower->moved_count; i++) {
+        if (strcmp(follower->moved[i].name, from) == 0) {
+            snprintf(follower->moved[i].name, sizeof follower->moved[i].name, "%s", to);
+            follower->moved[i].again = true;
+            return;
+        }
+    }
+    /* The last name on the way is the file's own. */
+    if (way->count == 0 || strcmp(way->watches[way->count - 1].name, from) != 0)
+        return;
+    if (!follower->moved)
+        follower->moved = calloc(TAIL_MOVED_MAX, sizeof *follower->moved);
+    if (!follower->moved || follower->moved_count == TAIL_MOVED_MAX) {
+        if (!follower->moved_lost)
+            tail_tell(follower, LOG_WARNING, "it is rotated faster than it can be followed: lines are lost");
+        follower->moved_lost = true;
+        return;
+    }
+    struct tail_moved *moved = &follower->moved[follower->moved_count++];
+    snprintf(moved->name, sizeof moved->name, "%s", to);
+    moved->again = false;
+}
+
+/* Copies the names that the next walk opens: the list itself may change meanwhile. */
+static void choose_moved(struct tail_follower *follower)
+{
+    unsigned count = follower->moved_count < TAIL_MOVED_WALK ? follower->moved_count : TAIL_MOVED_WALK;
+    if (count && !follower->opening)
+        follower->opening = calloc(TAIL_MOVED_WALK, sizeof *follower->opening);
+    follower->opening_count = follower->opening ? count : 0;
+    for (unsigned i = 0; i < follower->opening_count; i++) {
+        memcpy(follower->opening[i].name, follower->moved[i].name, sizeof follower->opening[i].name);
+        follower->moved[i].again = false;
+        follower->opening[i].file.fd = -1;
+    }
+}
+
+/* Takes one over as a file that is no longer at the path. Gives: false: it has to wait until there is room. */
+static bool take_moved(struct tail_follower *follower, struct tail_moved_file *moved)
+{
+    struct resolve_file *file = &moved->file;
+    struct tail_source *source;
+    if (file->fd < 0) {
+        tail_tell(follower, LOG_WARNING, "the file that was renamed to %s cannot be read: %s: lines may be lost", moved->name,
+                  why(file->fd));
+        return true;
+    }
+    if (find_source(follower, file->device, file->inode))
+        return true;
+    if (follower->source_count >= POSITION_PLACES_MAX - 1) { /* one is for the path's own */
+        follower->oldest->leaving = true;
+        return false;
+    }
+    retire_current(follower);
+    if (tail_source_add(follower, file->fd, file->watch, file->device, file->inode, &source))
+        return false;
+    file->fd = -1;
+    source->left_ns = hark_now(follower->tail->loop);
+    follower->rotations++;
+    return true;
+}
+
+/* Takes over what the walk has opened, in order. Gives: true: none is left, the path's own file may follow. */
+static bool adopt_moved(struct tail_follower *follower, bool *out_wait)
+{
+    unsigned taken = 0;
+    *out_wait = false;
+    while (taken < follower->opening_count && !follower->moved[taken].again && !*out_wait) {
+        *out_wait = !take_moved(follower, &follower->opening[taken]);
+        taken += !*out_wait;
+    }
+    follower->moved_count -= taken;
+    if (taken)
+        memmove(follower->moved, follower->moved + taken, follower->moved_count * sizeof *follower->moved);
+    return follower->moved_count == 0;
+}
+
+/* ---- walking ---- */
+
+/* Sees to what stands at the path now. Gives: true where it has to wait until another file is closed. */
+static bool adopt_current(struct tail_follower *follower, struct resolution *found)
+{
+    if (found->fd < 0) {
+        retire_current(follower);
+        return false;
+    }
+    struct tail_source *known = find_source(follower, found->device, found->inode);
+    if (!known) {
+        if (take_new(follower, found) == 0)
+            return false;
+        if (follower->oldest)
+            follower->oldest->leaving = true;
+        return true;
+    }
+    if (!is_current(known)) {
+        retire_current(follower);
+        make_newest(follower, known);
+    }
+    return false;
+}
+
+/* A walk has ended. Its watches replace the last walk's. Gives: true where another walk is needed at once. */
+static bool adopt(struct tail_follower *follower)
 {
     struct resolution *found = follower->resolving;
+    bool wait;
     follower->resolving = follower->resolution;
     follower->resolution = found;
+    memcpy(follower->directory, found->directory, sizeof follower->directory);
     for (unsigned i = 0; i < follower->resolving->count; i++)
         tail_drop_watch(follower->tail, follower->resolving->watches[i].watch);
     follower->resolving->count = 0;
     tell_trouble(follower, found);
-    if (found->fd < 0) {
-        retire_current(follower);
-    } else {
-        struct tail_source *known = find_source(follower, found->device, found->inode);
-        int error = 0;
-        if (!known)
-            error = take_new(follower, found);
-        else if (!is_current(known)) {
-            retire_current(follower);
-            make_newest(follower, known);
-        }
-        if (error == -ENOSPC && follower->oldest)
-            follower->oldest->leaving = true; /* make place; the path is walked again when it is gone */
-        follower->resolve_wanted |= error != 0;
-    }
+    bool all = adopt_moved(follower, &wait);
+    if (all)
+        wait = adopt_current(follower, found);
+    follower->resolve_wanted = wait; /* until a file is closed */
     tail_source_arm(follower);
     tail_read_pump(follower);
+    return !all && !wait;
+}
+
+/* Closes what a walk has opened and nobody took. */
+static void close_untaken(struct tail_follower *follower, struct resolution *walked)
+{
+    if (walked->fd >= 0)
+        close(walked->fd);
+    walked->fd = -1;
+    for (unsigned i = 0; i < follower->opening_count; i++)
+        if (follower->opening[i].file.fd >= 0)
+            close(follower->opening[i].file.fd);
+    follower->opening_count = 0;
 }
 
 static void resolved(struct hark_op *op, int64_t result)
 {
     struct tail_follower *follower = hark_container_of(op, struct tail_follower, resolve);
     struct tail *tail = follower->tail;
+    bool again = follower->resolve_wanted;
+    follower->resolve_wanted = false;
     tail->resolving--;
     if (result < 0) { /* no thread, or cancelled before it began */
         if (!tail->closing)
             tail_tell(follower, LOG_WARNING, "cannot look at its path: %s", why(result));
+    } else if (tail->closing || follower->stopped) {
+        close_untaken(follower, follower->resolving);
     } else {
-        bool wanted = follower->resolve_wanted;
-        follower->resolve_wanted = false;
-        if (tail->closing || follower->stopped) {
-            if (follower->resolving->fd >= 0)
-                close(follower->resolving->fd);
-        } else {
-            adopt(follower);
-            if (follower->resolution->fd >= 0) /* it is known already, or there was no place for it */
-                close(follower->resolution->fd);
-            follower->resolution->fd = -1;
-            if (wanted)
-                tail_source_resolve(follower);
-        }
+        again |= adopt(follower);
+        close_untaken(follower, follower->resolution);
+        if (again)
+            tail_source_resolve(follower);
     }
     tail_trim_watches(tail);
     tail_end(tail);
@@ -250,6 +354,8 @@ static void resolved(struct hark_op *op, int64_t result)
 static int64_t walk_path(struct hark_op *op)
 {
     struct tail_follower *follower = hark_container_of(op, struct tail_follower, resolve);
+    for (unsigned i = 0; i < follower->opening_count; i++)
+        resolve_name(follower->tail->inotify, follower->directory, follower->opening[i].name, &follower->opening[i].file);
     resolve_path(follower->tail->inotify, follower->path, follower->resolving);
     return 0;
 }
@@ -263,6 +369,7 @@ void tail_source_resolve(struct tail_follower *follower)
         follower->resolve_wanted = true;
         return;
     }
+    choose_moved(follower);
     tail->resolving++;
     tail_begin(tail);
     hark_work(tail->loop, &follower->resolve, walk_path, resolved);

@@ -24,6 +24,20 @@ enum {
     TAIL_BUFFER_FIRST = 64 * 1024,     /* kept for each file that has ever had a line */
     TAIL_BUFFER_MAX = 2 * 1024 * 1024, /* holds the longest line; given back after */
     TAIL_INOTIFY_BYTES = 16 * 1024,
+    TAIL_MOVED_MAX = 256, /* names kept of files that were renamed and are not open yet */
+    TAIL_MOVED_WALK = 16, /* of which so many are opened at a time */
+};
+
+/* A file that stood at the path and was renamed, maybe before it could be opened: inotify told its new name. */
+struct tail_moved {
+    char name[RESOLVE_NAME_BYTES];
+    bool again; /* it was renamed once more while it was being opened */
+};
+
+/* One of those, while it is being opened on the pool. */
+struct tail_moved_file {
+    char name[RESOLVE_NAME_BYTES];
+    struct resolve_file file;
 };
 
 /* An open file. The last in a follower's list stands at the path, where `current` says so; the others are older. */
@@ -91,7 +105,12 @@ struct tail_follower {
     struct resolution *resolution; /* the last one; its fd is handed over to a source */
     struct resolution *resolving;
     bool resolve_wanted;
-    int told; /* the last trouble with the path that was reported */
+    char directory[PATH_MAX];        /* in which the path ended at the last walk */
+    struct tail_moved *moved;        /* the oldest first; made when first needed */
+    struct tail_moved_file *opening; /* the first of those, in the walk that is under way */
+    unsigned moved_count, opening_count;
+    bool moved_lost; /* it was reported that there were too many */
+    int told;        /* the last trouble with the path that was reported */
 
     struct tail_source *oldest;
     unsigned source_count;
@@ -135,8 +154,11 @@ struct tail {
     struct hark_op watch;
     struct hark_op close;
     struct hark_op settle;
-    unsigned resolving; /* walks on the pool, which may be adding watches */
-    int *stale;         /* watches that may be used by nothing any more */
+    int move_watch; /* the last renaming that was half told: the directory, */
+    uint32_t move_cookie;
+    char move_name[RESOLVE_NAME_BYTES]; /* and the old name */
+    unsigned resolving;                 /* walks on the pool, which may be adding watches */
+    int *stale;                         /* watches that may be used by nothing any more */
     size_t stale_count, stale_room;
     uint64_t under_way;
     bool closing;
@@ -163,6 +185,9 @@ void tail_trim_watches(struct tail *tail);
 
 /* start.c: finds out where to begin, then lets the follower be ready and resolves its path. */
 void tail_start_begin(struct tail_follower *follower);
+
+/* source.c: a file in the directory where the path ends was renamed. */
+void tail_source_moved(struct tail_follower *follower, const char *from, const char *to);
 
 /* source.c: walks the path again, soon. */
 void tail_source_resolve(struct tail_follower *follower);

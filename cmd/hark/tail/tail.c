@@ -118,8 +118,25 @@ static bool event_for_path(const struct tail_follower *follower, const struct in
     return false;
 }
 
+/* A renaming inside one directory comes as two events with the same cookie. */
+static void note_move(struct tail *tail, const struct inotify_event *event)
+{
+    if (event->len == 0)
+        return;
+    if (event->mask & IN_MOVED_FROM) {
+        tail->move_watch = event->wd;
+        tail->move_cookie = event->cookie;
+        snprintf(tail->move_name, sizeof tail->move_name, "%s", event->name);
+    } else if (event->mask & IN_MOVED_TO && event->cookie == tail->move_cookie && event->wd == tail->move_watch) {
+        for (size_t i = 0; i < tail->count; i++)
+            if (tail->followers[i].resolution->directory_watch == event->wd)
+                tail_source_moved(&tail->followers[i], tail->move_name, event->name);
+    }
+}
+
 static void handle_event(struct tail *tail, const struct inotify_event *event)
 {
+    note_move(tail, event);
     bool overflow = (event->mask & IN_Q_OVERFLOW) != 0;
     for (size_t i = 0; i < tail->count; i++) {
         struct tail_follower *follower = &tail->followers[i];
@@ -170,6 +187,8 @@ static void tail_free(struct tail *tail)
         free(follower->stream_name);
         free(follower->resolution);
         free(follower->resolving);
+        free(follower->moved);
+        free(follower->opening);
         free(follower->batch);
         free(follower->buffer.block);
     }
@@ -210,6 +229,7 @@ static int follower_init(struct tail *tail, struct tail_follower *follower, cons
     follower->resolving = calloc(1, sizeof *follower->resolving);
     if (!follower->path || !follower->stream_name || !follower->resolution || !follower->resolving)
         return -ENOMEM;
+    follower->resolution->directory_watch = -1;
     name_records(follower);
     for (const struct tail_follower *other = tail->followers; other < follower; other++)
         if (strcmp(other->private_name, follower->private_name) == 0)
