@@ -131,7 +131,7 @@ def text_of(data):
 
 # --- plots ---
 
-HEAD = """set terminal svg size 900,420 dynamic font 'sans,12' background rgb 'white'
+HEAD = """set terminal svg size 900,420 dynamic noenhanced font 'sans,12' background rgb 'white'
 set output '{output}'
 set title '{title}'
 set key outside right top
@@ -139,7 +139,20 @@ set grid ytics lc rgb '#dddddd'
 set border 3
 set tics nomirror
 """
-COLOURS = ["#1b6ca8", "#7fb3d9", "#444444", "#999999", "#d08c2a", "#a05195", "#c0392b", "#e08e86", "#2f8f5b"]
+COLOURS = {
+    "hark": "#1b6ca8",
+    "hark, epoll": "#7fb3d9",
+    "hark, poll": "#5b7f95",
+    "hark, select": "#a7bcc8",
+    "io_uring by hand": "#333333",
+    "epoll by hand": "#999999",
+    "libev": "#d08c2a",
+    "libevent": "#a05195",
+    "libuv": "#c0392b",
+    "libuv, uv_write": "#e08e86",
+    "libuv, 32 threads": "#e08e86",
+    "pread": "#2f8f5b",
+}
 
 
 def median_of(forms, form, contestant, metric, scale):
@@ -166,7 +179,7 @@ def bars(out, data, name, workload, metric, title, scale=1.0, relative=False, lo
     script += "set logscale y\n" if logarithmic else "set yrange [0:*]\n"
     script += "$data <<EOD\n" + "\n".join(lines) + "\nEOD\n"
     script += "plot " + ", ".join(
-        f"$data using {i + 2}:xtic(1) title '{c}' lc rgb '{COLOURS[i % len(COLOURS)]}'" for i, c in enumerate(contestants)
+        f"$data using {i + 2}:xtic(1) title '{c}' lc rgb '{COLOURS[c]}'" for i, c in enumerate(contestants)
     )
     script += ", 1 with lines lc rgb '#1b6ca8' dt 2 notitle\n" if relative else "\n"
     subprocess.run(["gnuplot"], input=script, text=True, check=True)
@@ -185,7 +198,7 @@ def lines(out, data, name, workload, metric, title):
         points = [(form.replace(",", ""), median_of(forms, form, contestant, metric, 1.0)) for form in forms]
         script += f"$data{i} <<EOD\n" + "\n".join(f"{x} {y:.4f}" for x, y in points if y) + "\nEOD\n"
     script += "plot " + ", ".join(
-        f"$data{i} using 1:2 with linespoints pt 7 lw 2 lc rgb '{COLOURS[i % len(COLOURS)]}' title '{c}'" for i, c in enumerate(contestants)
+        f"$data{i} using 1:2 with linespoints pt 7 lw 2 lc rgb '{COLOURS[c]}' title '{c}'" for i, c in enumerate(contestants)
     )
     subprocess.run(["gnuplot"], input=script + "\n", text=True, check=True)
 
