@@ -254,3 +254,58 @@ BACKEND_TEST(listener_closed_with_connections_in_its_queue_leaks_none)
         close(client);
     }
 }
+
+static int receive_and_find(struct hark_loop *loop, const int next[2], int number, struct harness_op *own, char byte[1])
+{
+    int fresh = next[1] == number ? 1 : 0;
+    hark_recv(loop, &own->op, next[fresh], byte, 1, 0, harness_done);
+    return next[1 - fresh];
+}
+
+/* A program that starts on a descriptor it has closed has a bug; its bytes must not come from somebody else's connection. */
+BACKEND_TEST(promise_08_start_after_close_does_not_meet_the_next_owner_of_the_number)
+{
+    int ends[2];
+    int next[2];
+    char byte[1] = {0};
+    char stolen[1] = {0};
+    struct harness_op closing = {0};
+    struct harness_op stale = {0};
+    struct harness_op own = {0};
+    harness_socket_pair(loop, ends);
+    hark_close(loop, &closing.op, ends[0], harness_done);
+    hark_recv(loop, &stale.op, ends[0], stolen, 1, 0, harness_done);
+    harness_socket_pair(loop, next); /* gets the number at once where the close has run at once */
+    int far = receive_and_find(loop, next, ends[0], &own, byte);
+    assert_int_equal(write(far, "x", 1), 1);
+    harness_run(loop);
+    assert_result(closing.result, 0);
+    assert_result(stale.result, -EBADF);
+    assert_result(own.result, 1);
+    assert_int_equal(byte[0], 'x');
+    assert_int_equal(stolen[0], 0);
+    harness_close(loop, next[0]);
+    harness_close(loop, next[1]);
+    harness_close(loop, ends[1]);
+}
+
+BACKEND_TEST(number_of_a_closed_socket_may_be_used_again_before_the_close_has_called_back)
+{
+    int ends[2];
+    int next[2];
+    char byte[1] = {0};
+    struct harness_op closing = {0};
+    struct harness_op own = {0};
+    harness_socket_pair(loop, ends);
+    hark_close(loop, &closing.op, ends[0], harness_done);
+    harness_turns(loop, 1);
+    harness_socket_pair(loop, next);
+    int far = receive_and_find(loop, next, ends[0], &own, byte);
+    assert_int_equal(write(far, "x", 1), 1);
+    harness_run(loop);
+    assert_result(closing.result, 0);
+    assert_result(own.result, 1);
+    harness_close(loop, next[0]);
+    harness_close(loop, next[1]);
+    harness_close(loop, ends[1]);
+}

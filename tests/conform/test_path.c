@@ -119,6 +119,23 @@ BACKEND_TEST(renameat_moves_refuses_and_exchanges)
     assert_result(rename_path(loop, harness_path("two"), harness_path("four"), 0x4000), -EINVAL);
 }
 
+BACKEND_TEST(renameat_moves_from_directory_to_directory_and_says_which_is_none)
+{
+    struct harness_op op = {0};
+    close(harness_file("one", "1", 1));
+    assert_int_equal(mkdir(harness_path("to"), 0700), 0);
+    int from = open(harness_directory(), O_DIRECTORY | O_CLOEXEC);
+    int to = open(harness_path("to"), O_DIRECTORY | O_CLOEXEC);
+    hark_renameat(loop, &op.op, from, "one", to, "two", 0, harness_done);
+    assert_result(harness_wait(loop, &op), 0);
+    assert_int_equal(access(harness_path("to/two"), F_OK), 0);
+    harness_close(loop, to);
+    harness_op_again(&op);
+    hark_renameat(loop, &op.op, AT_FDCWD, harness_path("to/two"), to, "three", 0, harness_done);
+    assert_result(harness_wait(loop, &op), -EBADF);
+    harness_close(loop, from);
+}
+
 static int64_t unlink_path(struct hark_loop *loop, const char *path, int flags)
 {
     struct harness_op op = {0};

@@ -207,6 +207,65 @@ BACKEND_TEST(poll_and_recv_share_a_descriptor)
     harness_close(loop, ends[1]);
 }
 
+BACKEND_TEST(poll_for_the_peers_end_is_told_after_bytes_were_received_at_once)
+{
+    for (int each = 0; each < 2; each++) {
+        int ends[2];
+        char bytes[10];
+        struct harness_op polling = {0};
+        struct harness_op receiving = {0};
+        harness_tcp_pair(loop, ends);
+        hark_poll(loop, &polling.op, ends[0], HARK_POLL_PEER_HANGUP, harness_done);
+        harness_settle(loop);
+        assert_int_equal(write(ends[1], "hello", 5), 5);
+        harness_settle(loop);
+        if (each)
+            hark_recv_each(loop, &receiving.op, ends[0], harness_done);
+        else
+            hark_recv(loop, &receiving.op, ends[0], bytes, sizeof bytes, 0, harness_done);
+        while (receiving.total < 5)
+            assert_result(hark_run_once(loop), 1);
+        hark_cancel(&receiving.op);
+        harness_settle(loop);
+        assert_int_equal(polling.calls, 0);
+        assert_int_equal(shutdown(ends[1], SHUT_WR), 0);
+        assert_result(harness_wait(loop, &polling), HARK_POLL_PEER_HANGUP);
+        harness_run(loop);
+        harness_close(loop, ends[0]);
+        harness_close(loop, ends[1]);
+    }
+}
+
+static void cancel_other(struct harness_op *self, int64_t result)
+{
+    (void)result;
+    hark_cancel(self->context);
+}
+
+/* Plain bytes wake whoever waits for urgent ones. Cancelled between the wake-up and its call, it has no event to tell of. */
+BACKEND_TEST(promise_06_cancelled_poll_gives_no_event_that_does_not_hold)
+{
+    int first[2];
+    int second[2];
+    char byte[1];
+    struct harness_op polling = {0};
+    struct harness_op receiving = {.then = cancel_other, .context = &polling.op};
+    harness_tcp_pair(loop, first);
+    harness_tcp_pair(loop, second);
+    hark_recv(loop, &receiving.op, first[0], byte, 1, 0, harness_done);
+    hark_poll(loop, &polling.op, second[0], HARK_POLL_EXCEPTIONAL, harness_done);
+    harness_settle(loop);
+    assert_int_equal(write(first[1], "a", 1), 1); /* both wake-ups come in one batch, this one first */
+    assert_int_equal(write(second[1], "b", 1), 1);
+    harness_run(loop);
+    assert_result(receiving.result, 1);
+    assert_result(polling.result, -ECANCELED);
+    harness_close(loop, first[0]);
+    harness_close(loop, first[1]);
+    harness_close(loop, second[0]);
+    harness_close(loop, second[1]);
+}
+
 BACKEND_TEST(forget_lets_go_of_a_descriptor_or_says_that_it_is_busy)
 {
     int ends[2];
