@@ -369,6 +369,45 @@ BACKEND_TEST(files_of_others_and_leftovers_do_not_disturb)
     assert_int_equal(count_files(path, ""), before + 3); /* the first three stay */
 }
 
+/* Whatever stands under a segment's name and is no file: a pipe would hold up who opens it. */
+BACKEND_TEST(pipes_and_directories_with_names_of_segments_do_not_disturb)
+{
+    const char *path = harness_path("data");
+    fill_many(loop, path);
+    assert_int_equal(mkfifo(inside(path, "00000000000000000007.log"), 0600), 0);
+    assert_int_equal(mkdir(inside(path, "00000000000000099999.log"), 0700), 0);
+    assert_int_equal(mkfifo(inside(path, "00000000000000000001.new"), 0600), 0);
+    struct log *log = open_log(loop, path, NULL);
+    assert_int_equal(check_many(loop, log, LOG_START), MANY);
+    close_log(loop, log);
+    assert_int_equal(access(inside(path, "00000000000000000007.log"), F_OK), 0);
+}
+
+BACKEND_TEST(an_index_that_cannot_be_opened_is_made_anew)
+{
+    const char *path = harness_path("data");
+    char names[1][64];
+    fill_many(loop, path);
+    list_files(path, ".idx", names, 1);
+    const char *index = inside(path, names[0]);
+    assert_int_equal(unlink(index), 0);
+    assert_int_equal(symlink("nowhere", index), 0);
+    struct log *log = open_log(loop, path, NULL);
+    assert_true(reported(names[0]));
+    assert_int_equal(check_many(loop, log, LOG_START), MANY);
+    close_log(loop, log);
+}
+
+BACKEND_TEST(a_segment_that_cannot_be_opened_is_named)
+{
+    const char *path = harness_path("data");
+    fill_many(loop, path);
+    assert_int_equal(symlink("nowhere", inside(path, "00000000000000000007.log")), 0);
+    struct log *log = NULL;
+    assert_result(try_open(loop, path, NULL, &log), -ENOENT);
+    assert_true(reported("cannot open segment 00000000000000000007.log"));
+}
+
 /* A crash while a segment is made leaves an empty or half-written file, whose number was never given to an event. */
 BACKEND_TEST(a_segment_whose_making_crashed_is_removed)
 {

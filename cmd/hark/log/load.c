@@ -125,6 +125,7 @@ static void declarations_opened(struct hark_op *op, int64_t result)
     struct recovery *recovery = hark_container_of(op, struct recovery, op);
     const struct found *found = found_now(recovery);
     if (result < 0) {
+        recovery_tell_unopened(recovery, result);
         recovery_loaded(recovery, (int)result);
         return;
     }
@@ -163,19 +164,24 @@ static bool index_fits(const struct recovery *recovery)
     return index->end <= found_now(recovery)->size && (!told_end(recovery, &end) || end == index->end);
 }
 
-static void index_closed(struct hark_op *op, int64_t result)
+/* All that it tells stands in the segment as well. */
+static void do_without_index(struct recovery *recovery)
 {
-    struct recovery *recovery = hark_container_of(op, struct recovery, op);
     struct log_segment *segment = recovery->segment;
-    (void)result;
-    if (segment->index.bytes != NULL && index_fits(recovery)) {
-        use_index(recovery);
-        return;
-    }
     index_free(&segment->index);
     segment_name(recovery->name, segment->first, SUFFIX_INDEX);
     log_tell(recovery->log, LOG_WARNING, "index %s cannot be used: it is made anew", recovery->name);
     read_all(recovery);
+}
+
+static void index_closed(struct hark_op *op, int64_t result)
+{
+    struct recovery *recovery = hark_container_of(op, struct recovery, op);
+    (void)result;
+    if (recovery->segment->index.bytes != NULL && index_fits(recovery))
+        use_index(recovery);
+    else
+        do_without_index(recovery);
 }
 
 static void index_read(struct transfer *transfer, int64_t result)
@@ -200,11 +206,19 @@ static void index_header_read(struct transfer *transfer, int64_t result)
         transfer_read(recovery->log->loop, transfer, recovery->fd, recovery->segment->loading, total, 0, index_read);
 }
 
+static bool is_shortage(int64_t error)
+{
+    return error == -EMFILE || error == -ENFILE || error == -ENOMEM || error == -ECANCELED;
+}
+
 static void index_opened(struct hark_op *op, int64_t result)
 {
     struct recovery *recovery = hark_container_of(op, struct recovery, op);
     if (result < 0) {
-        recovery_loaded(recovery, (int)result);
+        if (is_shortage(result))
+            recovery_loaded(recovery, (int)result);
+        else
+            do_without_index(recovery);
         return;
     }
     recovery->fd = (int)result;
@@ -345,6 +359,7 @@ static void all_opened(struct hark_op *op, int64_t result)
     const struct found *found = found_now(recovery);
     uint64_t end;
     if (result < 0) {
+        recovery_tell_unopened(recovery, result);
         recovery_loaded(recovery, (int)result);
         return;
     }

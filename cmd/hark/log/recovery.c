@@ -11,6 +11,7 @@
 #include "log/retention.h"
 #include "log/segment.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -64,6 +65,11 @@ static void hand_over(struct log *log)
     void *context = recovery->context;
     recovery_free(recovery);
     opened(context, 0, log);
+}
+
+void recovery_tell_unopened(const struct recovery *recovery, int64_t error)
+{
+    log_tell(recovery->log, LOG_ERROR, "cannot open segment %s: %s", recovery->name, hark_error_text((int)error));
 }
 
 /* --- the segments --- */
@@ -136,6 +142,7 @@ static void survey_opened(struct hark_op *op, int64_t result)
 {
     struct recovery *recovery = hark_container_of(op, struct recovery, op);
     if (result < 0) {
+        recovery_tell_unopened(recovery, result);
         fail(recovery, result);
         return;
     }
@@ -233,9 +240,18 @@ static int add_number(uint64_t **numbers, size_t *count, size_t *capacity, uint6
     return 0;
 }
 
-static int add_entry(struct recovery *recovery, const char *name)
+/* A link may lead to a file on another disk. */
+static bool may_be_file(const struct hark_dirent *entry)
 {
+    return entry->type == DT_REG || entry->type == DT_LNK || entry->type == DT_UNKNOWN;
+}
+
+static int add_entry(struct recovery *recovery, const struct hark_dirent *entry)
+{
+    const char *name = entry->name;
     uint64_t first;
+    if (!may_be_file(entry))
+        return 0; /* not ours: opening a pipe, say, would wait for its writer */
     if (segment_name_parse(name, SUFFIX_INDEX, &first))
         return add_number(&recovery->strays, &recovery->stray_count, &recovery->stray_capacity, first);
     if (segment_name_parse(name, SUFFIX_UNFINISHED, &first))
@@ -257,7 +273,7 @@ static void listed(struct hark_op *op, int64_t result)
     size_t position = 0;
     int error = 0;
     while (result > 0 && error == 0 && hark_dirent_next(recovery->buffer, (size_t)result, &position, &entry))
-        error = add_entry(recovery, entry.name);
+        error = add_entry(recovery, &entry);
     if (result < 0 || error != 0) {
         fail(recovery, result < 0 ? result : error);
     } else if (result > 0) {

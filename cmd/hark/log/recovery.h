@@ -52,4 +52,7 @@ void load_begin(struct recovery *recovery);
 /* The segment has been taken, was dropped, or cannot be. */
 void recovery_loaded(struct recovery *recovery, int error);
 
+/* Tells a person that the segment recovery->name cannot be opened, which the directory's error alone would not. */
+void recovery_tell_unopened(const struct recovery *recovery, int64_t error);
+
 #endif
