@@ -46,9 +46,9 @@ HARK_API void hark_recv(struct hark_loop *loop, struct hark_op *op, int fd, void
  * Gives: the bytes in hark_op_buffer(op), with hark_op_more; finally 0 at the stream's end. Fails: as hark_recv. */
 HARK_API void hark_recv_each(struct hark_loop *loop, struct hark_op *op, int fd, hark_done *done);
 
-/* Sends up to count bytes. Takes: flags of send(2); with MSG_WAITALL it ends once all are sent, or with fewer on failure, cancel
- * or past the deadline.
- * Gives: the bytes taken by the kernel, which may be fewer. Fails: -EPIPE, -ECONNRESET, -ENOTCONN, -EMSGSIZE, -EFAULT. */
+/* Sends up to count bytes. Takes: flags of send(2); with MSG_WAITALL, for streams alone, it ends once all are sent, or with fewer
+ * on failure, cancel or past the deadline. Gives: the bytes taken by the kernel, which may be fewer. Fails: -EPIPE, -ECONNRESET,
+ * -ENOTCONN, -EMSGSIZE, -EFAULT. */
 HARK_API void hark_send(struct hark_loop *loop, struct hark_op *op, int fd, const void *bytes, size_t count, int flags,
                         hark_done *done);
 
@@ -59,7 +59,8 @@ HARK_API void hark_recvmsg(struct hark_loop *loop, struct hark_op *op, int fd, s
                            hark_done *done);
 
 /* sendmsg(2). Takes: message, and all that it points to, the loop's until the final call. MSG_WAITALL is refused with -EINVAL.
- * Gives and fails: as hark_send. */
+ * Gives and fails: as hark_send; also -EAGAIN a unix datagram whose receiver's queue is full, from a socket that is not connected
+ * to it: no event tells when there is room. Connected, it waits. */
 HARK_API void hark_sendmsg(struct hark_loop *loop, struct hark_op *op, int fd, const struct msghdr *message, int flags,
                            hark_done *done);
 
