@@ -24,11 +24,20 @@ static inline void *buffers_at(const struct buffers *buffers, uint32_t index)
     return buffers->memory + (size_t)index * buffers->bytes;
 }
 
-/* Ops that starved go on one for each buffer that comes back, and all of them once half of the pool is free: then they do not
- * starve again at once. */
-static inline bool buffers_enough(const struct buffers *buffers)
+/* Ops that starved are let go on by the turn after buffers came back, as many as there are buffers; some may find nothing to
+ * receive and need none: then the next turn lets others go on. */
+static inline bool buffers_can_feed(const struct buffers *buffers)
 {
-    return buffers->free >= (buffers->count + 1) / 2;
+    return buffers->starved.first != NULL && buffers->free > 0;
+}
+
+/* The next op to go on; *left is at first the number of free buffers. NULL: no more in this turn. */
+static inline struct hark_op *buffers_next_starved(struct buffers *buffers, uint32_t *left)
+{
+    if (!buffers->starved.first || *left == 0)
+        return NULL;
+    --*left;
+    return op_queue_pop(&buffers->starved);
 }
 
 #endif

@@ -131,6 +131,9 @@ static inline void op_link_loose(struct hark_loop *loop, struct hark_op *op)
     descriptors_link(&loop->descriptors.loose, op);
 }
 
+/* A sendmsg that names a unix socket: where that takes no more, the sender is told EAGAIN and that it is writable. */
+bool op_sends_to_unix_name(const struct hark_op *op);
+
 /* The result is known: the op is called in its turn. */
 static inline void loop_finish(struct hark_loop *loop, struct hark_op *op, int64_t result)
 {

@@ -66,6 +66,15 @@ void op_start_on_descriptor(struct hark_loop *loop, struct hark_op *op)
         op->state = OP_PARKED;
 }
 
+bool op_sends_to_unix_name(const struct hark_op *op)
+{
+    if (op->code != HARK_OP_SENDMSG)
+        return false;
+    const struct msghdr *message = op->with.io.bytes;
+    const struct sockaddr *name = message->msg_name;
+    return name && message->msg_namelen >= sizeof name->sa_family && name->sa_family == AF_UNIX;
+}
+
 void loop_forget_descriptor(struct hark_loop *loop, int fd)
 {
     struct descriptor *row = descriptors_find(&loop->descriptors, fd);
@@ -324,11 +333,12 @@ void hark_close(struct hark_loop *loop, struct hark_op *op, int fd, hark_done *d
     if (error)
         return loop_finish(loop, op, error);
     struct descriptor *row = descriptors_row(table, fd);
-    if (row->flags & DESCRIPTOR_CLOSING)
+    bool released = (row->flags & DESCRIPTOR_RELEASED) != 0;
+    if (row->flags & DESCRIPTOR_CLOSING || (released && close_is_still_here(loop, fd)))
         return loop_finish(loop, op, -EBADF);
     op->marks |= MARK_LINKED;
     descriptors_link(&row->ops, op);
-    if (row->flags & DESCRIPTOR_RELEASED)
+    if (released)
         op->state = OP_PARKED;
     else
         begin_close(loop, op);

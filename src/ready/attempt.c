@@ -245,8 +245,7 @@ static bool is_final(struct hark_loop *loop, const struct hark_op *op)
         return true;
     if (op->code == HARK_OP_RECV || op->code == HARK_OP_RECVMSG)
         return (op->with.io.flags & MSG_ERRQUEUE) != 0;
-    const struct msghdr *message = op->with.io.bytes;
-    return op->code == HARK_OP_SENDMSG && message->msg_name && os_kernel_poll(loop, op->fd, READY_OUT) > 0;
+    return op_sends_to_unix_name(op) && os_kernel_poll(loop, op->fd, READY_OUT) > 0;
 }
 
 int64_t ready_attempt(struct hark_loop *loop, struct hark_op *op, struct descriptor *row)

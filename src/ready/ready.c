@@ -104,7 +104,8 @@ static void try_or_wait(struct hark_loop *loop, struct hark_op *op, struct descr
     int fd = op->fd;
     if (op->code == HARK_OP_RECV_EACH && row->ready & READY_IN)
         return loop_finish_late(loop, op);
-    bool asks = op->code == HARK_OP_POLL || op->code == HARK_OP_POLL_EACH;
+    /* These always ask the kernel: it knows at once, and no event need ever come. */
+    bool asks = op->code == HARK_OP_POLL || op->code == HARK_OP_POLL_EACH || ready_events_of(op) == READY_ERR;
     if (asks || row->ready & ready_events_of(op) || (op->code == HARK_OP_CONNECT && !(op->marks & MARK_BEGUN))) {
         int64_t result = ready_attempt(loop, op, row);
         if (result != WOULD_BLOCK) {
@@ -275,18 +276,23 @@ void ready_buffer_returned(struct hark_loop *loop, uint32_t index)
     struct buffers *buffers = &loop->buffers;
     check(buffers->free < buffers->count);
     buffers->stack[buffers->free++] = index;
-    while (unlikely(buffers->starved.first != NULL)) {
-        struct hark_op *op = op_queue_pop(&buffers->starved);
+}
+
+static void try_starved(struct hark_loop *loop)
+{
+    struct hark_op *op;
+    uint32_t left = loop->buffers.free;
+    while ((op = buffers_next_starved(&loop->buffers, &left)) != NULL) {
         op->marks &= (uint16_t)~MARK_STARVED;
         try_or_wait(loop, op, descriptors_row(&loop->descriptors, op->fd));
-        if (!buffers_enough(buffers))
-            break;
     }
 }
 
 int ready_wait(struct hark_loop *loop, uint64_t timeout_ns)
 {
     struct ready *ready = ready_of(loop);
+    if (unlikely(loop->buffers.starved.first != NULL))
+        try_starved(loop);
     struct op_queue recheck = ready->recheck;
     ready->recheck.first = NULL;
     struct hark_op *op;
@@ -296,7 +302,8 @@ int ready_wait(struct hark_loop *loop, uint64_t timeout_ns)
     }
     loop->metrics.waits++;
     loop->metrics.system_calls++;
-    return ready->poller->wait(ready, loop->finished.first || loop->late.first ? 0 : timeout_ns);
+    bool goes_on = loop->finished.first || loop->late.first || buffers_can_feed(&loop->buffers);
+    return ready->poller->wait(ready, goes_on ? 0 : timeout_ns);
 }
 
 void ready_forget(struct hark_loop *loop, int fd)

@@ -10,7 +10,7 @@
 /* The op's own request is over, for good. */
 static void end(struct hark_loop *loop, struct hark_op *op, int64_t result)
 {
-    if (unlikely(result == -EINTR && op->marks & MARK_CANCELLED))
+    if (unlikely((result == -EINTR || result == -EAGAIN) && op->marks & MARK_CANCELLED))
         result = -ECANCELED;
     if (unlikely(op->spare & OP_BACKLOGGED)) /* its cancel had no entry yet, and needs none any more */
         op_queue_remove(&uring_of(loop)->backlog, op);
@@ -60,7 +60,7 @@ static void take_buffer(struct hark_loop *loop, struct hark_op *op, uint32_t fla
 static void starve(struct hark_loop *loop, struct hark_op *op)
 {
     loop->metrics.buffers_exhausted++;
-    if (op->marks & MARK_CANCELLED || buffers_enough(&loop->buffers))
+    if (op->marks & MARK_CANCELLED)
         return request_again(loop, op);
     op->spare |= OP_STARVED;
     op_queue_push(&loop->buffers.starved, op);
@@ -139,8 +139,7 @@ static bool wants_polling(const struct hark_op *op, int32_t result)
  * waited for. */
 static bool is_full_receiver(struct hark_loop *loop, const struct hark_op *op)
 {
-    const struct msghdr *message = op->with.io.bytes;
-    return op->code == HARK_OP_SENDMSG && message->msg_name && os_kernel_poll(loop, op->fd, HARK_POLL_WRITABLE) > 0;
+    return op_sends_to_unix_name(op) && os_kernel_poll(loop, op->fd, HARK_POLL_WRITABLE) > 0;
 }
 
 static void complete(struct hark_loop *loop, struct hark_op *op, int32_t result, uint32_t flags)

@@ -22,6 +22,16 @@ static void prepare_socket_io(struct io_uring_sqe *sqe, const struct hark_op *op
     sqe->msg_flags = (uint32_t)op->with.io.flags;
 }
 
+/* Left to itself the kernel waits for room and tries again; after a unix socket's full receiver it would
+ * then send an empty datagram (Linux 6.18: the bytes' iterator has moved on). With EAGAIN the op polls, and is requested anew.
+ * With MSG_WAITALL, which is for streams, the kernel does go on by itself. */
+static void prepare_send(struct io_uring_sqe *sqe, const struct hark_op *op, uint8_t opcode)
+{
+    prepare_socket_io(sqe, op, opcode);
+    if (!(op->with.io.flags & MSG_WAITALL))
+        sqe->msg_flags |= MSG_DONTWAIT;
+}
+
 static void prepare_accept(const struct uring *uring, struct io_uring_sqe *sqe, const struct hark_op *op)
 {
     sqe->opcode = IORING_OP_ACCEPT;
@@ -114,13 +124,13 @@ static void prepare(const struct uring *uring, struct io_uring_sqe *sqe, const s
         prepare_recv_each(uring, sqe);
         break;
     case HARK_OP_SEND:
-        prepare_socket_io(sqe, op, IORING_OP_SEND);
+        prepare_send(sqe, op, IORING_OP_SEND);
         break;
     case HARK_OP_RECVMSG:
         prepare_socket_io(sqe, op, IORING_OP_RECVMSG);
         break;
     case HARK_OP_SENDMSG:
-        prepare_socket_io(sqe, op, IORING_OP_SENDMSG);
+        prepare_send(sqe, op, IORING_OP_SENDMSG);
         break;
     case HARK_OP_SHUTDOWN:
         sqe->opcode = IORING_OP_SHUTDOWN;

@@ -125,12 +125,19 @@ static void note_overflow(struct hark_loop *loop, struct uring *uring)
 static int wait(struct hark_loop *loop, uint64_t timeout_ns)
 {
     struct uring *uring = uring_of(loop);
+    struct hark_op *op;
+    uint32_t left = loop->buffers.free;
+    while (unlikely((op = buffers_next_starved(&loop->buffers, &left)) != NULL)) {
+        op->spare = 0;
+        uring_submit(loop, op);
+    }
     if (unlikely(uring->backlog.first != NULL))
         drain_backlog(loop, uring);
     if (unlikely(!uring->wake_armed))
         uring_arm_wake(loop);
-    if (unlikely(uring->backlog.first != NULL || !uring->wake_armed))
-        timeout_ns = 0; /* this enter makes room for what is left; only then may it sleep */
+    /* What is left for want of room, or of a look at it, goes with the next turn: only then may it sleep. */
+    if (unlikely(uring->backlog.first != NULL || !uring->wake_armed || buffers_can_feed(&loop->buffers)))
+        timeout_ns = 0;
     loop->metrics.waits++;
     loop->metrics.system_calls++;
     int error = ring_enter(&uring->ring, true, timeout_ns > 0, timeout_ns);
@@ -142,15 +149,7 @@ static int wait(struct hark_loop *loop, uint64_t timeout_ns)
 
 static void buffer_returned(struct hark_loop *loop, uint32_t index)
 {
-    struct buffers *buffers = &loop->buffers;
     uring_offer_buffer(loop, uring_of(loop), index);
-    while (unlikely(buffers->starved.first != NULL)) {
-        struct hark_op *op = op_queue_pop(&buffers->starved);
-        op->spare = 0;
-        uring_submit(loop, op);
-        if (!buffers_enough(buffers))
-            break;
-    }
 }
 
 static int descriptor(const struct hark_loop *loop)
