@@ -309,3 +309,34 @@ BACKEND_TEST(number_of_a_closed_socket_may_be_used_again_before_the_close_has_ca
     harness_close(loop, next[1]);
     harness_close(loop, ends[1]);
 }
+
+struct reopening {
+    struct hark_loop *loop;
+    int next[2];
+};
+
+static void open_pair(struct harness_op *self, int64_t result)
+{
+    struct reopening *reopening = self->context;
+    assert_result(result, 0);
+    harness_socket_pair(reopening->loop, reopening->next);
+}
+
+BACKEND_TEST(promise_08_second_close_does_not_close_the_next_owner_of_the_number)
+{
+    int ends[2];
+    struct reopening reopening = {.loop = loop};
+    struct harness_op first = {.then = open_pair, .context = &reopening};
+    struct harness_op second = {0};
+    harness_socket_pair(loop, ends);
+    hark_close(loop, &first.op, ends[0], harness_done);
+    hark_close(loop, &second.op, ends[0], harness_done);
+    harness_run(loop);
+    assert_result(first.result, 0);
+    assert_result(second.result, -EBADF);
+    for (int index = 0; index < 2; index++)
+        assert_true(fcntl(reopening.next[index], F_GETFD) >= 0);
+    harness_close(loop, reopening.next[0]);
+    harness_close(loop, reopening.next[1]);
+    harness_close(loop, ends[1]);
+}

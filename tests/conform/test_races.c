@@ -223,3 +223,57 @@ BACKEND_TEST(promise_06_two_callbacks_cancel_each_other)
         free(duel);
     }
 }
+
+enum ending { BY_CANCEL, BY_DEADLINE, BY_CLOSE, ENDINGS };
+
+struct refusal {
+    struct harness_op writing;
+    struct harness_op closing;
+    int fd;
+    enum ending ending;
+};
+
+/* The room that the write was woken for is taken, and the write is ended. */
+static void fill_and_end(struct harness_op *self, int64_t result)
+{
+    struct refusal *refusal = self->context;
+    assert_result(result, 1);
+    harness_stuff(refusal->fd);
+    if (refusal->ending == BY_CANCEL)
+        hark_cancel(&refusal->writing.op);
+    else if (refusal->ending == BY_DEADLINE)
+        hark_op_deadline(&refusal->writing.op, 0);
+    else
+        hark_close(self->op.loop, &refusal->closing.op, refusal->fd, harness_done);
+}
+
+BACKEND_TEST(promise_06_send_ended_between_its_wake_up_and_its_next_try_says_so)
+{
+    static const int64_t wanted[ENDINGS] = {-ECANCELED, -ETIMEDOUT, -ECANCELED};
+    static char sink[1 << 16];
+    for (int ending = 0; ending < ENDINGS; ending++) {
+        int ends[2];
+        int trigger[2];
+        char byte[1];
+        struct refusal refusal = {.ending = (enum ending)ending};
+        struct harness_op receiving = {.then = fill_and_end, .context = &refusal};
+        harness_socket_pair(loop, ends);
+        harness_socket_pair(loop, trigger);
+        refusal.fd = ends[1];
+        harness_stuff(ends[1]);
+        hark_send(loop, &refusal.writing.op, ends[1], "x", 1, 0, harness_done);
+        hark_recv(loop, &receiving.op, trigger[0], byte, 1, 0, harness_done);
+        harness_settle(loop);
+        while (read(ends[0], sink, sizeof sink) > 0)
+            ;
+        assert_int_equal(write(trigger[1], "!", 1), 1); /* both are woken together */
+        harness_run(loop);
+        if (refusal.writing.result != 1) /* it had been written already */
+            assert_result(refusal.writing.result, wanted[ending]);
+        harness_close(loop, ends[0]);
+        if (ending != BY_CLOSE)
+            harness_close(loop, ends[1]);
+        harness_close(loop, trigger[0]);
+        harness_close(loop, trigger[1]);
+    }
+}
