@@ -1,7 +1,7 @@
 /* retention.c - by size and by age, the oldest segments go, whole.
  *
  * What must hold: the newest segment stays, whatever its size and age: it is the one in use, or the one that says which ids were
- * given. There is no tick: the timer is set for the moment at which the oldest sealed segment comes of age.
+ * given. There is no tick: the timer is set for the moment at which the next sealed segment comes of age.
  */
 #include "log/retention.h"
 
@@ -22,9 +22,24 @@ static void timer_rang(struct hark_op *op, int64_t result)
     log_end(log);
 }
 
-static bool is_old(const struct log *log, uint64_t now)
+/* How many of the oldest segments are old enough to go. A clock that was wrong for a while may have stamped a segment with a
+ * time that is far ahead: what was written after it and is old says that it is older still.
+ * Gives: *out_next: when the next comes of age. */
+static size_t count_old(const struct log *log, uint64_t now, uint64_t *out_next)
 {
-    return log->options.retain_age_ns != 0 && comes_of_age(log, log->segments[0]) <= now;
+    size_t old = 0;
+    uint64_t next = UINT64_MAX;
+    for (size_t i = 0; i + 1 < log->segment_count; i++) {
+        uint64_t at = comes_of_age(log, log->segments[i]);
+        if (at <= now) {
+            old = i + 1;
+            next = UINT64_MAX;
+        } else if (at < next) {
+            next = at;
+        }
+    }
+    *out_next = next;
+    return old;
 }
 
 static bool is_too_much(const struct log *log)
@@ -32,15 +47,26 @@ static bool is_too_much(const struct log *log)
     return log->options.retain_bytes != 0 && log->statistics.bytes > log->options.retain_bytes;
 }
 
-void retention_check(struct log *log)
+/* The clock may be set while the timer runs, so it never runs for longer than a segment lives. */
+static void set_timer(struct log *log, uint64_t now, uint64_t next)
 {
-    uint64_t now = hark_os_wall_clock(log->loop);
-    while (log->segment_count > 1 && (is_too_much(log) || is_old(log, now)))
-        segment_remove_oldest(log);
-    if (log->options.retain_age_ns == 0 || log->segment_count <= 1 || hark_op_active(&log->age))
+    uint64_t wait = next - now < log->options.retain_age_ns ? next - now : log->options.retain_age_ns;
+    if (log->segment_count <= 1 || hark_op_active(&log->age))
         return;
     log_begin(log);
-    hark_sleep(log->loop, &log->age, comes_of_age(log, log->segments[0]) - now, timer_rang);
+    hark_sleep(log->loop, &log->age, wait, timer_rang);
+}
+
+void retention_check(struct log *log)
+{
+    while (log->segment_count > 1 && is_too_much(log))
+        segment_remove_oldest(log);
+    if (log->options.retain_age_ns == 0)
+        return;
+    uint64_t now = hark_os_wall_clock(log->loop), next;
+    for (size_t old = count_old(log, now, &next); old > 0; old--)
+        segment_remove_oldest(log);
+    set_timer(log, now, next);
 }
 
 void retention_stop(struct log *log)
