@@ -133,6 +133,22 @@ BACKEND_TEST(files_that_come_and_go_between_two_looks_are_read)
     server_close(&server);
 }
 
+/* Nor is anything missed that happens between the opening and the first look. */
+BACKEND_TEST(files_that_come_and_go_before_the_first_look_are_read)
+{
+    struct server server = server_open(loop, "f", NULL, soon_ns);
+    for (size_t turn = 0; turn < 40; turn++) {
+        char old[24];
+        append_numbers("f", turn * 10, turn * 10 + 10);
+        snprintf(old, sizeof old, "f.%zu", turn);
+        rename_file("f", old);
+    }
+    append_numbers("f", 400, 410);
+    wait_for_count(&server, 410);
+    assert_numbers(&server, 410);
+    server_close(&server);
+}
+
 /* The same where each old file is renamed again and again, as logrotate does. */
 BACKEND_TEST(files_whose_numbers_are_shifted_are_read)
 {

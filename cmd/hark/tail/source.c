@@ -192,7 +192,14 @@ static void tell_trouble(struct tail_follower *follower, const struct resolution
 
 /* ---- files that were renamed before they were opened ---- */
 
-void tail_source_moved(struct tail_follower *follower, const char *from, const char *to)
+static void too_many(struct tail_follower *follower)
+{
+    if (!follower->moved_lost)
+        tail_tell(follower, LOG_WARNING, "it is rotated faster than it can be followed: lines are lost");
+    follower->moved_lost = true;
+}
+
+static void note_moved(struct tail_follower *follower, const char *from, const char *to)
 {
     const struct resolution *way = follower->resolution;
     for (unsigned i = 0; i < follower->moved_count; i++) {
@@ -207,15 +214,36 @@ void tail_source_moved(struct tail_follower *follower, const char *from, const c
         return;
     if (!follower->moved)
         follower->moved = calloc(TAIL_MOVED_MAX, sizeof *follower->moved);
-    if (!follower->moved || follower->moved_count == TAIL_MOVED_MAX) {
-        if (!follower->moved_lost)
-            tail_tell(follower, LOG_WARNING, "it is rotated faster than it can be followed: lines are lost");
-        follower->moved_lost = true;
-        return;
-    }
+    if (!follower->moved || follower->moved_count == TAIL_MOVED_MAX)
+        return too_many(follower);
     struct tail_moved *moved = &follower->moved[follower->moved_count++];
     snprintf(moved->name, sizeof moved->name, "%s", to);
     moved->again = false;
+}
+
+void tail_source_moved(struct tail_follower *follower, int watch, const char *from, const char *to)
+{
+    if (watch == follower->resolution->directory_watch)
+        return note_moved(follower, from, to);
+    if (follower->ready && !hark_op_active(&follower->resolve))
+        return;
+    if (!follower->early)
+        follower->early = calloc(TAIL_EARLY_MAX, sizeof *follower->early);
+    if (!follower->early || follower->early_count == TAIL_EARLY_MAX)
+        return too_many(follower);
+    struct tail_early *early = &follower->early[follower->early_count++];
+    early->watch = watch;
+    snprintf(early->from, sizeof early->from, "%s", from);
+    snprintf(early->to, sizeof early->to, "%s", to);
+}
+
+/* The walk has told which directory matters: what was renamed in it meanwhile does, too. */
+static void take_early(struct tail_follower *follower)
+{
+    for (unsigned i = 0; i < follower->early_count; i++)
+        if (follower->early[i].watch == follower->resolution->directory_watch)
+            note_moved(follower, follower->early[i].from, follower->early[i].to);
+    follower->early_count = 0;
 }
 
 /* Copies the names that the next walk opens: the list itself may change meanwhile. */
@@ -308,6 +336,7 @@ static bool adopt(struct tail_follower *follower)
         tail_drop_watch(follower->tail, follower->resolving->watches[i].watch);
     follower->resolving->count = 0;
     tell_trouble(follower, found);
+    take_early(follower);
     bool all = adopt_moved(follower, &wait);
     if (all)
         wait = adopt_current(follower, found);

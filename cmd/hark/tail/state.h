@@ -26,12 +26,20 @@ enum {
     TAIL_INOTIFY_BYTES = 16 * 1024,
     TAIL_MOVED_MAX = 256, /* names kept of files that were renamed and are not open yet */
     TAIL_MOVED_WALK = 16, /* of which so many are opened at a time */
+    TAIL_EARLY_MAX = 64,  /* renamings kept during a walk */
 };
 
 /* A file that stood at the path and was renamed, maybe before it could be opened: inotify told its new name. */
 struct tail_moved {
     char name[RESOLVE_NAME_BYTES];
     bool again; /* it was renamed once more while it was being opened */
+};
+
+/* A renaming in a directory that is not known to matter: a walk that is under way may tell that it does. */
+struct tail_early {
+    int watch;
+    char from[RESOLVE_NAME_BYTES];
+    char to[RESOLVE_NAME_BYTES];
 };
 
 /* One of those, while it is being opened on the pool. */
@@ -109,6 +117,8 @@ struct tail_follower {
     struct tail_moved *moved;        /* the oldest first; made when first needed */
     struct tail_moved_file *opening; /* the first of those, in the walk that is under way */
     unsigned moved_count, opening_count;
+    struct tail_early *early; /* made when first needed */
+    unsigned early_count;
     bool moved_lost; /* it was reported that there were too many */
     int told;        /* the last trouble with the path that was reported */
 
@@ -186,8 +196,8 @@ void tail_trim_watches(struct tail *tail);
 /* start.c: finds out where to begin, then lets the follower be ready and resolves its path. */
 void tail_start_begin(struct tail_follower *follower);
 
-/* source.c: a file in the directory where the path ends was renamed. */
-void tail_source_moved(struct tail_follower *follower, const char *from, const char *to);
+/* source.c: a file in a watched directory was renamed. */
+void tail_source_moved(struct tail_follower *follower, int watch, const char *from, const char *to);
 
 /* source.c: walks the path again, soon. */
 void tail_source_resolve(struct tail_follower *follower);

@@ -77,8 +77,11 @@ void tail_drop_watch(struct tail *tail, int watch)
 
 void tail_trim_watches(struct tail *tail)
 {
-    if (tail->resolving || tail->closing)
-        return; /* a walk may just have been given the same watch again */
+    bool walking = tail->resolving > 0;
+    for (size_t i = 0; i < tail->count; i++)
+        walking |= !tail->followers[i].ready && !tail->followers[i].stopped;
+    if (walking || tail->closing)
+        return; /* a walk may just have been given the same watch again, or soon will */
     for (size_t i = 0; i < tail->stale_count; i++)
         if (!watch_used(tail, tail->stale[i]))
             inotify_rm_watch(tail->inotify, tail->stale[i]);
@@ -129,8 +132,7 @@ static void note_move(struct tail *tail, const struct inotify_event *event)
         snprintf(tail->move_name, sizeof tail->move_name, "%s", event->name);
     } else if (event->mask & IN_MOVED_TO && event->cookie == tail->move_cookie && event->wd == tail->move_watch) {
         for (size_t i = 0; i < tail->count; i++)
-            if (tail->followers[i].resolution->directory_watch == event->wd)
-                tail_source_moved(&tail->followers[i], tail->move_name, event->name);
+            tail_source_moved(&tail->followers[i], event->wd, tail->move_name, event->name);
     }
 }
 
@@ -189,6 +191,7 @@ static void tail_free(struct tail *tail)
         free(follower->resolving);
         free(follower->moved);
         free(follower->opening);
+        free(follower->early);
         free(follower->batch);
         free(follower->buffer.block);
     }
@@ -237,6 +240,17 @@ static int follower_init(struct tail *tail, struct tail_follower *follower, cons
     return hub_stream_open(tail->hub, file->stream, strlen(file->stream), &follower->stream);
 }
 
+/* Watches the file's directory from now on, before the first walk: so nothing that happens once the tail is open is missed. */
+static void watch_early(struct tail_follower *follower)
+{
+    char directory[PATH_MAX];
+    snprintf(directory, sizeof directory, "%s", follower->path);
+    char *slash = strrchr(directory, '/');
+    slash[slash == directory ? 1 : 0] = '\0';
+    uint32_t events = IN_CREATE | IN_MOVED_TO | IN_DELETE | IN_MOVED_FROM | IN_ONLYDIR | IN_MASK_ADD;
+    tail_drop_watch(follower->tail, inotify_add_watch(follower->tail->inotify, directory, events));
+}
+
 int tail_open(struct hark_loop *loop, struct hub *hub, struct log *log, const struct tail_options *options,
               struct tail **out_tail)
 {
@@ -267,8 +281,10 @@ int tail_open(struct hark_loop *loop, struct hub *hub, struct log *log, const st
     }
     if (tail->count)
         watch(tail);
-    for (size_t i = 0; i < tail->count; i++)
+    for (size_t i = 0; i < tail->count; i++) {
+        watch_early(&tail->followers[i]);
         tail_start_begin(&tail->followers[i]);
+    }
     *out_tail = tail;
     return 0;
 }
