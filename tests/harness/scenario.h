@@ -7,7 +7,9 @@
 
 #include "harness/harness.h"
 
-/* What makes things fail. It is asked only while `armed`, so the scenario's own set-up and clean-up stay whole. */
+enum { SCENARIO_OPS = 340 }; /* room for the ops of one run */
+
+/* What makes things fail. It is asked only between `arm` and `disarm`, so the scenario's own set-up and clean-up stay whole. */
 struct scenario_faults {
     void (*arm)(void);
     void (*disarm)(void);
@@ -17,7 +19,6 @@ struct scenario_faults {
 
 /* Runs it on the test's backend. Asserts what the title of this file says.
  * Gives: how many ops ended with success; 0 where no loop could be made. */
-enum { SCENARIO_OPS = 340 };
 int scenario_run(const struct scenario_faults *faults);
 
 /* What scenario_run gives when nothing fails. Runs it once so. */
