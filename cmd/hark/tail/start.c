@@ -15,6 +15,8 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { KEPT_PLACES = 2 }; /* of older files that are at their end */
+
 struct tail_start {
     struct tail_follower *follower;
     struct hark_op work;
@@ -61,6 +63,33 @@ static void start_failed(struct tail_start *start, int64_t error)
 
 /* ---- the files ---- */
 
+/* Whether all of an older file was published when the process ended. */
+static bool is_at_its_end(const struct tail_start *start, uint32_t index)
+{
+    struct stat status;
+    bool unsure = start->position.source == (int32_t)index; /* lines of it were under way */
+    return !unsure && fstat(start->opened[index].fd, &status) == 0 &&
+           (uint64_t)status.st_size == start->position.places[index].offset;
+}
+
+/* Older files are kept for a while in case somebody still writes to them; those that were rotated while nobody looked come first.
+ * Lets go of the oldest that are at their end until there is room for these. Gives the room. */
+static unsigned make_room(struct tail_start *start)
+{
+    uint32_t count = start->position.count;
+    unsigned kept = 0;
+    for (uint32_t i = 0; i < count; i++)
+        kept += start->opened[i].fd >= 0;
+    for (uint32_t i = 0; i + 1 < count && kept > KEPT_PLACES; i++) {
+        if (start->opened[i].fd < 0 || !is_at_its_end(start, i))
+            continue;
+        close(start->opened[i].fd);
+        start->opened[i].fd = -1;
+        kept--;
+    }
+    return kept + 1 < POSITION_PLACES_MAX ? POSITION_PLACES_MAX - 1 - kept : 0; /* one is for the path's own */
+}
+
 static int64_t open_places(struct hark_op *op)
 {
     struct tail_start *start = hark_container_of(op, struct tail_start, work);
@@ -68,7 +97,7 @@ static int64_t open_places(struct hark_op *op)
     for (uint32_t i = 0; i < start->position.count; i++)
         resolve_place(follower->tail->inotify, follower->path, &start->position.places[i], &start->opened[i]);
     uint32_t count = start->position.count;
-    unsigned room = count + 1 < POSITION_PLACES_MAX ? POSITION_PLACES_MAX - 1 - count : 0; /* one is for the path's own */
+    unsigned room = make_room(start);
     if (count && start->opened[count - 1].fd >= 0)
         start->between_count = resolve_between(follower->tail->inotify, follower->path, start->opened[count - 1].fd,
                                                start->between, room, &start->between_lost);
