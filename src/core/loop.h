@@ -64,6 +64,7 @@ struct hark_loop {
     uint64_t longest_ticks;
     uint32_t turn_max;
     bool running;
+    bool looks_again; /* the backend has something to try in the next turn */
     bool sigpipe_guarded;
     bool sigpipe_was_blocked;
 

@@ -202,6 +202,8 @@ void hark_op_deadline(struct hark_op *op, uint64_t deadline_ns)
     uint64_t at_ns = timed && op->with.timer.at_ns <= deadline_ns ? op->with.timer.at_ns : deadline_ns;
     if (at_ns == HARK_NEVER && !timed)
         return timers_remove(&loop->timers, op);
+    if (timed && timers_time_of(&loop->timers, op) == at_ns)
+        return; /* moving it would cost it its place among equals */
     if (timers_set(&loop->timers, op, at_ns) < 0) {
         /* Without a deadline the op could wait for ever: it ends, and says why. */
         op->marks |= MARK_NO_MEMORY;

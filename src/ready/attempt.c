@@ -98,13 +98,15 @@ static void note_short_read(struct descriptor *row, int64_t result, size_t asked
         row->ready &= (uint16_t)~READY_IN;
 }
 
+enum { FAIR_BYTES = 1 << 20 }; /* one transfer moves so much before the others have their turn */
+
 /* send or recv; with MSG_WAITALL as often as it takes, what has been moved kept in offset. */
 static int64_t try_transfer(struct hark_loop *loop, struct hark_op *op, struct descriptor *row)
 {
     int flags = (op->with.io.flags & ~MSG_WAITALL) | MSG_DONTWAIT;
     bool is_stream = row->kind == KIND_TCP || row->kind == KIND_STREAM;
     bool goes_on = op->with.io.flags & MSG_WAITALL && is_stream && !(flags & MSG_PEEK);
-    for (;;) {
+    for (int64_t moved_now = 0;;) {
         size_t moved = (size_t)op->with.io.offset;
         char *bytes = (char *)op->with.io.bytes + moved;
         size_t count = op->with.io.count - moved;
@@ -119,6 +121,11 @@ static int64_t try_transfer(struct hark_loop *loop, struct hark_op *op, struct d
         op->with.io.offset += result;
         if ((size_t)op->with.io.offset == op->with.io.count)
             return op->with.io.offset;
+        moved_now += result;
+        if (moved_now >= FAIR_BYTES) {
+            ready_recheck(loop, op);
+            return WOULD_BLOCK;
+        }
     }
 }
 
@@ -254,7 +261,7 @@ int64_t ready_attempt(struct hark_loop *loop, struct hark_op *op, struct descrip
     if (result == -EAGAIN && !is_final(loop, op))
         result = WOULD_BLOCK;
     uint32_t events = ready_events_of(op);
-    if (result == WOULD_BLOCK && !(op->marks & MARK_STARVED))
+    if (result == WOULD_BLOCK && !(op->marks & (MARK_STARVED | MARK_RECHECK)))
         row->ready &= (uint16_t)~events;
     else if (result > 0 && events & READY_IN && op->code != HARK_OP_ACCEPT_EACH && op->code != HARK_OP_ACCEPT)
         row->seen &= (uint16_t)~READY_IN; /* data was read: hang-ups can be told from it again (ready.c, watchable) */

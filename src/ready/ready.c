@@ -113,6 +113,8 @@ static void try_or_wait(struct hark_loop *loop, struct hark_op *op, struct descr
             return watch_hangups_again(ready, fd);
         }
     }
+    if (op->marks & MARK_RECHECK)
+        return;
     row = descriptors_row(&loop->descriptors, fd);
     int error = watch_for(ready, row, op);
     if (error)
@@ -210,12 +212,16 @@ void ready_start(struct hark_loop *loop, struct hark_op *op)
     check(false); /* these the core keeps for itself */
 }
 
+void ready_recheck(struct hark_loop *loop, struct hark_op *op)
+{
+    op->marks |= MARK_RECHECK;
+    op_queue_push(&ready_of(loop)->recheck, op);
+}
+
 void ready_again(struct hark_loop *loop, struct hark_op *op)
 {
-    if (op->code == HARK_OP_POLL_EACH) {
-        op->marks |= MARK_RECHECK;
-        return op_queue_push(&ready_of(loop)->recheck, op);
-    }
+    if (op->code == HARK_OP_POLL_EACH)
+        return ready_recheck(loop, op);
     try_or_wait(loop, op, descriptors_row(&loop->descriptors, op->fd));
 }
 
@@ -302,7 +308,8 @@ int ready_wait(struct hark_loop *loop, uint64_t timeout_ns)
     }
     loop->metrics.waits++;
     loop->metrics.system_calls++;
-    bool goes_on = loop->finished.first || loop->late.first || buffers_can_feed(&loop->buffers);
+    loop->looks_again = ready->recheck.first != NULL;
+    bool goes_on = loop->finished.first || loop->late.first || loop->looks_again || buffers_can_feed(&loop->buffers);
     return ready->poller->wait(ready, goes_on ? 0 : timeout_ns);
 }
 

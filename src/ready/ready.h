@@ -54,7 +54,7 @@ struct ready_poller {
 struct ready {
     struct hark_loop *loop;
     const struct ready_poller *poller;
-    struct op_queue recheck; /* hark_poll_each ops: level-triggered, also over an edge-triggered poller */
+    struct op_queue recheck; /* tried again in the next turn: hark_poll_each, and transfers that have had their share */
     void *state;             /* the poller's own */
 };
 
@@ -68,6 +68,9 @@ void ready_report(struct ready *ready, int fd, uint32_t events);
 
 /* What attempts give besides results. */
 #define WOULD_BLOCK INT64_MIN
+
+/* Has an op in OP_WAITING tried again in the next turn. */
+void ready_recheck(struct hark_loop *loop, struct hark_op *op);
 
 /* Tries an op's call without blocking (attempt.c). Gives its result, or WOULD_BLOCK. The row is known. */
 int64_t ready_attempt(struct hark_loop *loop, struct hark_op *op, struct descriptor *row);
