@@ -11,14 +11,17 @@
 
 static atomic_bool refused;
 
-/* The program's own stands before libc's (or the sanitizer's). */
+typedef int create_function(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+create_function __interceptor_pthread_create __attribute__((weak)); /* a sanitizer's, which must know its threads */
+
+/* The program's own stands before libc's. */
 int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*function)(void *), void *argument)
 {
-    static int (*_Atomic real)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
     if (atomic_load(&refused))
         return EAGAIN;
+    create_function *real = __interceptor_pthread_create;
     if (!real)
-        real = (int (*)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *))dlsym(RTLD_NEXT, "pthread_create");
+        real = (create_function *)dlsym(RTLD_NEXT, "pthread_create");
     return real(thread, attributes, function, argument);
 }
 
