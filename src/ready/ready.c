@@ -44,8 +44,9 @@ static int watch_for(struct ready *ready, struct descriptor *row, const struct h
     return watch(ready, op->fd, row, ready->poller->edge ? READY_ALL : wanted);
 }
 
-/* Ops have ceased to wait: a level-triggered poller would go on reporting what nobody waits for. To less: cannot fail. */
-static void unwatch_rest(struct ready *ready, int fd, struct descriptor *row)
+/* Watches for what the ops that still wait want: a level-triggered poller would go on reporting what nobody waits for. It never adds
+ * a descriptor to a poller that needs memory for it, so it cannot fail. */
+static void watch_rest(struct ready *ready, int fd, struct descriptor *row)
 {
     if (ready->poller->edge)
         return;
@@ -60,7 +61,7 @@ static void unwatch_rest(struct ready *ready, int fd, struct descriptor *row)
 static void watch_hangups_again(struct ready *ready, int fd)
 {
     if (!ready->poller->hangups)
-        unwatch_rest(ready, fd, descriptors_row(&ready->loop->descriptors, fd));
+        watch_rest(ready, fd, descriptors_row(&ready->loop->descriptors, fd));
 }
 
 /* --- trying --- */
@@ -261,7 +262,7 @@ void ready_report(struct ready *ready, int fd, uint32_t events)
         else if (!ready->poller->hangups && !(ready_events_of(op) & READY_IN))
             row->seen |= READY_IN; /* see watchable() */
     }
-    unwatch_rest(ready, fd, row);
+    watch_rest(ready, fd, row);
 }
 
 void ready_cancel(struct hark_loop *loop, struct hark_op *op)
@@ -274,7 +275,7 @@ void ready_cancel(struct hark_loop *loop, struct hark_op *op)
     op->marks &= (uint16_t) ~(MARK_STARVED | MARK_RECHECK);
     bool in_part = (op->code == HARK_OP_RECV || op->code == HARK_OP_SEND) && op->with.io.offset > 0;
     loop_finish(loop, op, in_part ? op->with.io.offset : -ECANCELED);
-    unwatch_rest(ready, op->fd, descriptors_row(&loop->descriptors, op->fd));
+    watch_rest(ready, op->fd, descriptors_row(&loop->descriptors, op->fd));
 }
 
 void ready_buffer_returned(struct hark_loop *loop, uint32_t index)
