@@ -44,8 +44,8 @@ static int watch_for(struct ready *ready, struct descriptor *row, const struct h
     return watch(ready, op->fd, row, ready->poller->edge ? READY_ALL : wanted);
 }
 
-/* Watches for what the ops that still wait want: a level-triggered poller would go on reporting what nobody waits for. It never adds
- * a descriptor to a poller that needs memory for it, so it cannot fail. */
+/* Watches for what the ops that still wait want: a level-triggered poller would go on reporting what nobody waits for. It never
+ * adds a descriptor to a poller that needs memory for it, so it cannot fail. */
 static void watch_rest(struct ready *ready, int fd, struct descriptor *row)
 {
     if (ready->poller->edge)
