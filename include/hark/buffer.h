@@ -7,7 +7,8 @@
 HARK_BEGIN
 
 /* The bytes that a call of hark_recv_each brought: as many as its result says. They go back to the pool when the callback
- * returns, unless it keeps them. NULL in calls with a result of 0 or less. */
+ * returns, unless it keeps them. NULL in calls with a result of 0 or less.
+ * Takes: the op of a hark_recv_each, inside its callback. */
 static inline void *hark_op_buffer(const struct hark_op *op)
 {
     return op->with.io.buffer ? op->with.io.bytes : NULL;
@@ -17,7 +18,12 @@ static inline void *hark_op_buffer(const struct hark_op *op)
  * hark_recv_each on the loop receives: return buffers soon.
  * Takes: the op of a hark_recv_each, inside its callback, with a result above 0.
  * Gives: the buffer; NULL where the op has none. */
-HARK_API void *hark_buffer_keep(struct hark_op *op);
+static inline void *hark_buffer_keep(struct hark_op *op)
+{
+    void *buffer = hark_op_buffer(op);
+    op->with.io.buffer = 0;
+    return buffer;
+}
 
 /* Gives a kept buffer back. Takes: the pointer from hark_buffer_keep, once; NULL: nothing happens. */
 HARK_API void hark_buffer_return(struct hark_loop *loop, void *buffer);

@@ -116,6 +116,7 @@ union hark_op_arguments {
     struct {
         uint64_t at_ns;
         uint64_t period_ns;
+        uint64_t deadline_ns;
     } timer;
     struct {
         hark_work_function *function;
@@ -135,25 +136,24 @@ union hark_op_arguments {
     } signal;
 };
 
-/* One request. Zeroed by the caller before its first start; every field is the loop's while it is in flight. */
+/* One request. Zeroed by the caller before its first start; every field is the loop's while it is in flight. What each request
+ * touches stands together, in the order of its use: two cache lines. */
 struct hark_op {
-    struct hark_loop *loop; /* the loop that it was last started on */
     hark_done *done;
-    uint64_t id;            /* of this start; see hark_op_id */
-    struct hark_op *queued; /* next in whichever queue it stands */
-    struct hark_op *next;   /* neighbours among the ops of its descriptor */
-    struct hark_op *before;
+    struct hark_loop *loop; /* the loop that it was last started on */
     int32_t fd;
     uint8_t code; /* enum hark_op_code */
     uint8_t state;
     uint16_t marks;
+    uint32_t timer;        /* its place among the timers, plus one; 0 none */
+    uint32_t timer_order;  /* breaks ties between equal times: the order of start */
+    struct hark_op *next;  /* among the ops of its descriptor */
+    struct hark_op **link; /* what points at it there */
     union hark_op_arguments with;
+    uint32_t spare;         /* the backend's own */
+    uint32_t serial;        /* which start this is; see hark_op_id */
+    struct hark_op *queued; /* next in whichever queue it stands */
     int64_t result;
-    uint64_t deadline_ns;
-    uint32_t timer;       /* its place among the timers, plus one; 0 none */
-    uint32_t timer_order; /* breaks ties between equal times: the order of start */
-    uint32_t spare;       /* the backend's own */
-    uint32_t reserved;
 };
 
 /* Bits of `marks`. Private, but for the inline functions below. */
@@ -172,11 +172,11 @@ static inline bool hark_op_active(const struct hark_op *op)
     return op->state != 0;
 }
 
-/* A number that names this start of the op and no other that is in flight: io_uring carries it as
- * user_data, so that the kernel's own traces can be joined with the program's. */
+/* A number that names this start of the op and no other that is in flight: its address, and above that a count of starts.
+ * io_uring carries it as user_data, so that the kernel's own traces can be joined with the program's. */
 static inline uint64_t hark_op_id(const struct hark_op *op)
 {
-    return op->id;
+    return (uint64_t)(uintptr_t)op | (uint64_t)op->serial << 48;
 }
 
 /* The name of a kind of op, "recv"; "unknown" where there is none. Thread: any. */

@@ -59,8 +59,6 @@ struct hark_backend {
     void (*close)(struct hark_loop *loop, struct hark_op *op);
     /* The number is about to mean another file: drop what the backend keeps elsewhere; the core clears the row. May be NULL. */
     void (*forget)(struct hark_loop *loop, int fd);
-    /* A lent buffer has come back to the pool. */
-    void (*buffer_returned)(struct hark_loop *loop, uint32_t index);
     int (*descriptor)(const struct hark_loop *loop);
     size_t (*features)(const struct hark_loop *loop, const struct hark_feature **out_features);
 };

@@ -1,4 +1,4 @@
-/* buffers.c - the pool of receive buffers: its memory, and hark_buffer_keep and _return. */
+/* buffers.c - the pool of receive buffers: its memory, and hark_buffer_return. */
 #include "core/buffers.h"
 #include "core/loop.h"
 #include "hark/buffer.h"
@@ -6,9 +6,12 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+enum { CACHE_LINE = 64 };
+
 int buffers_init(struct buffers *buffers, uint32_t count, uint32_t bytes)
 {
-    size_t size = (size_t)count * bytes;
+    size_t stride = ((size_t)bytes + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE + CACHE_LINE;
+    size_t size = count * stride;
     uint32_t *stack = malloc(count * sizeof *stack);
     if (!stack)
         return -ENOMEM;
@@ -17,7 +20,8 @@ int buffers_init(struct buffers *buffers, uint32_t count, uint32_t bytes)
         free(stack);
         return -ENOMEM;
     }
-    *buffers = (struct buffers){.memory = memory, .stack = stack, .free = count, .count = count, .bytes = bytes};
+    *buffers =
+        (struct buffers){.memory = memory, .stride = stride, .stack = stack, .free = count, .count = count, .bytes = bytes};
     for (uint32_t i = 0; i < count; i++)
         stack[i] = count - 1 - i;
     return 0;
@@ -26,27 +30,19 @@ int buffers_init(struct buffers *buffers, uint32_t count, uint32_t bytes)
 void buffers_done(struct buffers *buffers)
 {
     if (buffers->memory)
-        munmap(buffers->memory, (size_t)buffers->count * buffers->bytes);
+        munmap(buffers->memory, buffers->count * buffers->stride);
     free(buffers->stack);
     *buffers = (struct buffers){0};
-}
-
-void *hark_buffer_keep(struct hark_op *op)
-{
-    if (op->code != HARK_OP_RECV_EACH || !op->with.io.buffer)
-        return NULL;
-    op->with.io.buffer = 0;
-    return op->with.io.bytes;
 }
 
 void hark_buffer_return(struct hark_loop *loop, void *buffer)
 {
     if (!buffer)
         return;
-    const struct buffers *buffers = &loop->buffers;
-    size_t offset = (size_t)((char *)buffer - buffers->memory);
-    check(offset < (size_t)buffers->count * buffers->bytes);
-    loop->backend->buffer_returned(loop, (uint32_t)(offset / buffers->bytes));
+    struct buffers *buffers = &loop->buffers;
+    size_t index = (size_t)((char *)buffer - buffers->memory) / buffers->stride;
+    check(index < buffers->count && buffers->free < buffers->count);
+    buffers->stack[buffers->free++] = (uint32_t)index;
 }
 
 size_t hark_buffer_size(const struct hark_loop *loop)

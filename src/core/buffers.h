@@ -1,6 +1,7 @@
 /* buffers.h - the memory of the pool that hark_recv_each lends from, and the ops that wait while it is empty.
  *
- * Who picks a buffer differs: on uring the kernel does, from its ring; the ready backends take from the stack here. */
+ * The free ones stand on a stack, so that the one that came back last, which is still in the cache, goes out first. The ready
+ * backends take from it; on uring the kernel picks, from a ring that is filled from the stack before each wait. */
 #ifndef CORE_BUFFERS_H
 #define CORE_BUFFERS_H
 
@@ -8,8 +9,10 @@
 
 struct buffers {
     char *memory;
-    uint32_t *stack; /* ready: the free ones, the last returned on top: it is still in the cache */
-    uint32_t free;   /* how many are free; uring: how many the kernel may take */
+    size_t stride;    /* from one to the next: a cache line more than bytes, else all would begin in the same set of the cache */
+    uint32_t *stack;  /* numbers of the free ones */
+    uint32_t free;    /* how many are on the stack */
+    uint32_t offered; /* uring: how many are with the kernel, free as well */
     uint32_t count;
     uint32_t bytes;
     struct op_queue starved; /* hark_recv_each ops that found the pool empty */
@@ -21,14 +24,14 @@ void buffers_done(struct buffers *buffers);
 
 static inline void *buffers_at(const struct buffers *buffers, uint32_t index)
 {
-    return buffers->memory + (size_t)index * buffers->bytes;
+    return buffers->memory + index * buffers->stride;
 }
 
 /* Ops that starved are let go on by the turn after buffers came back, as many as there are buffers; some may find nothing to
  * receive and need none: then the next turn lets others go on. */
 static inline bool buffers_can_feed(const struct buffers *buffers)
 {
-    return buffers->starved.first != NULL && buffers->free > 0;
+    return buffers->starved.first != NULL && buffers->free + buffers->offered > 0;
 }
 
 /* The next op to go on; *left is at first the number of free buffers. NULL: no more in this turn. */

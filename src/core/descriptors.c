@@ -18,6 +18,9 @@ int descriptors_grow(struct descriptors *table, int fd)
     if (!rows)
         return -ENOMEM;
     memset(rows + table->count, 0, (count - table->count) * sizeof *rows);
+    for (uint32_t i = 0; rows != table->rows && i < table->count; i++)
+        if (rows[i].ops)
+            rows[i].ops->link = &rows[i].ops;
     table->rows = rows;
     table->count = (uint32_t)count;
     return 0;

@@ -8,7 +8,7 @@
 #include "hark/op.h"
 
 struct descriptor {
-    struct hark_op *ops; /* linked through next and before, the newest first */
+    struct hark_op *ops; /* linked through next, the newest first */
     uint8_t flags;
     uint8_t kind;      /* ready: what it is, enum ready_kind */
     uint16_t ready;    /* ready: events that the last call did not disprove */
@@ -41,26 +41,23 @@ static inline struct descriptor *descriptors_row(const struct descriptors *table
 /* The row where there is one, else NULL. */
 static inline struct descriptor *descriptors_find(const struct descriptors *table, int fd)
 {
-    return fd >= 0 && (uint32_t)fd < table->count ? &table->rows[fd] : NULL;
+    return (uint32_t)fd < table->count ? &table->rows[fd] : NULL; /* a negative one is past every table */
 }
 
 static inline void descriptors_link(struct hark_op **head, struct hark_op *op)
 {
-    op->before = NULL;
+    op->link = head;
     op->next = *head;
     if (op->next)
-        op->next->before = op;
+        op->next->link = &op->next;
     *head = op;
 }
 
-static inline void descriptors_unlink(struct hark_op **head, struct hark_op *op)
+static inline void descriptors_unlink(struct hark_op *op)
 {
+    *op->link = op->next;
     if (op->next)
-        op->next->before = op->before;
-    if (op->before)
-        op->before->next = op->next;
-    else
-        *head = op->next;
+        op->next->link = op->link;
 }
 
 void descriptors_done(struct descriptors *table);

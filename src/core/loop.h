@@ -43,7 +43,10 @@ enum {
     MARK_BEGUN = 16,     /* ready: the connect was started */
     MARK_NO_MEMORY = 32, /* it ends because its deadline could not be kept */
     MARK_CLOSED = 64,    /* a close that is with the kernel: its number is no longer its own */
-    MARK_BACKEND = 128,  /* and above: the backend's own */
+    MARK_EVICTED = 128,  /* a close waits for it to end */
+    MARK_BACKEND = 256,  /* and above: the backend's own */
+
+    MARKS_RARE = MARK_EXPIRED | MARK_NO_MEMORY | MARK_CLOSED | MARK_EVICTED, /* a final call that needs more than the call */
 };
 
 struct work_pool;
@@ -53,7 +56,6 @@ struct hark_loop {
     void *backend_state;
     uint64_t now_ns;
     uint64_t active;
-    uint64_t last_id;
     struct op_queue finished; /* results that wait to be called */
     struct op_queue late;     /* ops in OP_READY: after the finished ones, which may give back what these need */
     struct op_queue deferred; /* hark_defer: finished once this turn is over */
@@ -63,6 +65,7 @@ struct hark_loop {
     uint64_t callback_ticks; /* when the running callback began */
     uint64_t longest_ticks;
     uint32_t turn_max;
+    uint32_t last_serial;
     bool running;
     bool looks_again; /* the backend has something to try in the next turn */
     bool sigpipe_guarded;
@@ -86,18 +89,14 @@ struct hark_loop {
 
 /* --- the life cycle (op.c) --- */
 
-/* An id holds the op's address (aligned to 8, at most 48 bits: bits 0 to 44), two bits that are the backend's own (OP_ID_TAG),
- * and a count of starts, so that a request that was cancelled too late never names the next use of the same memory. */
-enum { OP_ID_TAG_SHIFT = 45, OP_ID_COUNT_SHIFT = 47 };
-
-static inline uint64_t op_new_id(struct hark_loop *loop, struct hark_op *op)
-{
-    return (uint64_t)((uintptr_t)op >> 3) | ++loop->last_id << OP_ID_COUNT_SHIFT;
-}
+/* An id (hark_op_id) holds the op's address in its lower 48 bits, and above them a count of starts. As ops are aligned, the
+ * lowest two bits are free: there a backend says what its request belongs to. */
+enum { OP_ID_TAG_MASK = 3 };
+_Static_assert(_Alignof(struct hark_op) > OP_ID_TAG_MASK, "an id has room for its tag");
 
 static inline struct hark_op *op_of_id(uint64_t id)
 {
-    return (struct hark_op *)(uintptr_t)((id & ((UINT64_C(1) << OP_ID_TAG_SHIFT) - 1)) << 3);
+    return (struct hark_op *)(uintptr_t)(id & (((UINT64_C(1) << 48) - 1) ^ OP_ID_TAG_MASK));
 }
 
 /* Puts an op in flight. The caller fills the arguments in, then hands it on. */
@@ -112,14 +111,24 @@ static inline void op_begin(struct hark_loop *loop, struct hark_op *op, enum har
     op->marks = 0;
     op->timer = 0;
     op->spare = 0;
-    op->deadline_ns = HARK_NEVER;
-    op->id = op_new_id(loop, op);
+    op->serial = ++loop->last_serial;
     loop->active++;
     loop->metrics.requested[code]++;
 }
 
+/* The start of an op whose descriptor has no row yet, or is being closed (op.c). */
+void op_start_on_rare_descriptor(struct hark_loop *loop, struct hark_op *op);
+
 /* Hands an op with its arguments to the backend: checks the descriptor and links the op to its row. */
-void op_start_on_descriptor(struct hark_loop *loop, struct hark_op *op);
+static inline void op_start_on_descriptor(struct hark_loop *loop, struct hark_op *op)
+{
+    struct descriptor *row = descriptors_find(&loop->descriptors, op->fd);
+    if (unlikely(!row || row->flags & (DESCRIPTOR_CLOSING | DESCRIPTOR_RELEASED)))
+        return op_start_on_rare_descriptor(loop, op);
+    op->marks = MARK_LINKED;
+    descriptors_link(&row->ops, op);
+    loop->backend->start(loop, op);
+}
 
 /* The same for ops without a descriptor, or with AT_FDCWD. */
 void op_start_loose(struct hark_loop *loop, struct hark_op *op);
@@ -150,10 +159,6 @@ static inline void loop_finish_late(struct hark_loop *loop, struct hark_op *op)
     op->state = OP_READY;
     op_queue_push(&loop->late, op);
 }
-
-/* Calls back now; for run.c, and for a backend's reap. */
-void loop_call_final(struct hark_loop *loop, struct hark_op *op, int64_t result);
-void loop_call_more(struct hark_loop *loop, struct hark_op *op, int64_t result);
 
 /* After a call that was not final, of an op in state OP_CALLING: ends it where that was asked for, else lets it go on. */
 void op_continue(struct hark_loop *loop, struct hark_op *op);

@@ -45,20 +45,18 @@ static int make_row(struct hark_loop *loop, int fd)
     return descriptors_grow(&loop->descriptors, fd);
 }
 
-void op_start_on_descriptor(struct hark_loop *loop, struct hark_op *op)
+void op_start_on_rare_descriptor(struct hark_loop *loop, struct hark_op *op)
 {
     struct descriptors *table = &loop->descriptors;
-    int error = 0;
-    if (unlikely(op->fd < 0 || (uint32_t)op->fd >= table->count))
-        error = make_row(loop, op->fd);
-    if (unlikely(error))
+    int error = descriptors_find(table, op->fd) ? 0 : make_row(loop, op->fd);
+    if (error)
         return loop_finish(loop, op, error);
     struct descriptor *row = descriptors_row(table, op->fd);
-    if (unlikely(row->flags & DESCRIPTOR_CLOSING))
+    if (row->flags & DESCRIPTOR_CLOSING)
         return loop_finish(loop, op, -EBADF);
     op->marks |= MARK_LINKED;
     descriptors_link(&row->ops, op);
-    if (likely(!(row->flags & DESCRIPTOR_RELEASED)))
+    if (!(row->flags & DESCRIPTOR_RELEASED))
         loop->backend->start(loop, op);
     else if (close_is_still_here(loop, op->fd))
         loop_finish(loop, op, -EBADF);
@@ -195,8 +193,9 @@ void hark_op_deadline(struct hark_op *op, uint64_t deadline_ns)
     if (op->state == OP_IDLE)
         return;
     struct hark_loop *loop = op->loop;
-    op->deadline_ns = deadline_ns;
     bool timed = op->code == HARK_OP_SLEEP || op->code == HARK_OP_EVERY;
+    if (timed)
+        op->with.timer.deadline_ns = deadline_ns;
     if (timed && op->state != OP_TIMED)
         return; /* its time has come; an every looks at its deadline when it goes on */
     uint64_t at_ns = timed && op->with.timer.at_ns <= deadline_ns ? op->with.timer.at_ns : deadline_ns;
@@ -214,7 +213,7 @@ void hark_op_deadline(struct hark_op *op, uint64_t deadline_ns)
 static void timer_due(struct hark_loop *loop, struct hark_op *op)
 {
     uint64_t at_ns = op->with.timer.at_ns;
-    if (op->deadline_ns < at_ns)
+    if (op->with.timer.deadline_ns < at_ns)
         return loop_finish(loop, op, -ETIMEDOUT);
     if (op->code == HARK_OP_SLEEP)
         return loop_finish(loop, op, 0);
@@ -241,7 +240,8 @@ void timers_expire(struct hark_loop *loop, uint32_t budget)
 
 static void every_continue(struct hark_loop *loop, struct hark_op *op)
 {
-    uint64_t at_ns = op->with.timer.at_ns < op->deadline_ns ? op->with.timer.at_ns : op->deadline_ns;
+    uint64_t deadline_ns = op->with.timer.deadline_ns;
+    uint64_t at_ns = op->with.timer.at_ns < deadline_ns ? op->with.timer.at_ns : deadline_ns;
     op->state = OP_TIMED;
     int error = timers_set(&loop->timers, op, at_ns);
     if (error)
@@ -273,7 +273,7 @@ void op_close_if_alone(struct hark_loop *loop, int fd)
     struct hark_op *op = row->ops;
     if (!op || op->next || op->state != OP_CLOSING)
         return;
-    descriptors_unlink(&row->ops, op);
+    descriptors_unlink(op);
     descriptors_link(&loop->descriptors.loose, op);
     op->marks |= MARK_CLOSED;
     op->state = OP_WAITING;
@@ -291,6 +291,8 @@ static void begin_close(struct hark_loop *loop, struct hark_op *op)
     row->flags |= DESCRIPTOR_CLOSING;
     op->state = OP_CLOSING;
     for (struct hark_op *other = row->ops; other; other = other->next) {
+        if (other != op)
+            other->marks |= MARK_EVICTED;
         if (other->code == HARK_OP_CLOSE && other->state == OP_PARKED)
             loop_finish(loop, other, -EBADF);
         else

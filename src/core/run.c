@@ -3,57 +3,25 @@
  * A turn: what was deferred becomes due; one wait, which also submits all requests; the clock; timers and deadlines; then the
  * callbacks, at most turn_max from the queue of finished ops and as many from what the backend holds. What is left over is
  * handled in the next turn, whose wait does not sleep. */
-#include "core/loop.h"
-#include "hark/buffer.h"
+#include "core/call.h"
 
 #include <pthread.h>
 #include <unistd.h>
 
 /* --- calling back --- */
 
-static void call(struct hark_loop *loop, struct hark_op *op, int64_t result)
+void loop_call_rare(struct hark_loop *loop, struct hark_op *op, int64_t result)
 {
-    op->done(op, result);
-    uint64_t ticks = ticks_now();
-    uint64_t taken = ticks - loop->callback_ticks;
-    loop->callback_ticks = ticks;
-    if (unlikely(taken > loop->longest_ticks))
-        loop->longest_ticks = taken;
-}
-
-void loop_call_final(struct hark_loop *loop, struct hark_op *op, int64_t result)
-{
-    bool closed = (op->marks & MARK_CLOSED) != 0;
-    int fd = closed ? -1 : op->fd;
-    bool closing = false;
-    if (op->timer)
-        timers_remove(&loop->timers, op);
-    if (op->marks & MARK_LINKED) {
-        struct descriptor *row = fd >= 0 ? descriptors_row(&loop->descriptors, fd) : NULL;
-        descriptors_unlink(row ? &row->ops : &loop->descriptors.loose, op);
-        closing = row && row->flags & DESCRIPTOR_CLOSING;
-    }
-    if (unlikely(result == -ECANCELED && op->marks & (MARK_EXPIRED | MARK_NO_MEMORY)))
-        result = op->marks & MARK_EXPIRED ? -ETIMEDOUT : -ENOMEM;
-    op->state = OP_IDLE;
+    unsigned marks = op->marks;
+    int fd = op->fd;
+    if (result == -ECANCELED && marks & (MARK_EXPIRED | MARK_NO_MEMORY))
+        result = marks & MARK_EXPIRED ? -ETIMEDOUT : -ENOMEM;
     op->marks = 0;
-    loop->active--;
-    loop->metrics.handled[op->code]++;
-    if (unlikely(closed))
-        op_close_ended(loop, op->fd);
-    call(loop, op, result);
-    if (unlikely(closing))
+    if (marks & MARK_CLOSED)
+        op_close_ended(loop, fd);
+    loop_call(loop, op, result);
+    if (marks & MARK_EVICTED)
         op_close_if_alone(loop, fd);
-}
-
-void loop_call_more(struct hark_loop *loop, struct hark_op *op, int64_t result)
-{
-    loop->metrics.repeated[op->code]++;
-    op->marks |= HARK_MARK_MORE;
-    call(loop, op, result);
-    op->marks &= (uint16_t)~HARK_MARK_MORE;
-    if (op->code == HARK_OP_RECV_EACH && op->with.io.buffer)
-        hark_buffer_return(loop, hark_buffer_keep(op));
 }
 
 static void call_finished(struct hark_loop *loop)

@@ -21,6 +21,7 @@ void hark_defer(struct hark_loop *loop, struct hark_op *op, hark_done *done)
 static void start_timer(struct hark_loop *loop, struct hark_op *op, uint64_t at_ns)
 {
     op->with.timer.at_ns = at_ns;
+    op->with.timer.deadline_ns = HARK_NEVER;
     op->state = OP_TIMED;
     int error = timers_set(&loop->timers, op, at_ns);
     if (error)
@@ -68,13 +69,12 @@ void hark_post(struct hark_loop *loop, struct hark_op *op, hark_done *done)
     check(op->state == OP_IDLE && done);
     op->loop = loop;
     op->done = done;
-    op->id = (uint64_t)((uintptr_t)op >> 3);
     op->fd = -1;
     op->code = HARK_OP_POST;
     op->state = OP_POSTED;
     op->marks = 0;
     op->timer = 0;
-    op->deadline_ns = HARK_NEVER;
+    op->serial = 0;
     inbox_put(&loop->inbox, op);
     loop_wake(loop);
 }

@@ -39,20 +39,26 @@ void hark_connect(struct hark_loop *loop, struct hark_op *op, int fd, const stru
     op_start_on_descriptor(loop, op);
 }
 
-static void start_io(struct hark_loop *loop, struct hark_op *op, void *bytes, size_t count, int flags)
+static inline void start_io(struct hark_loop *loop, struct hark_op *op, void *bytes, size_t count, int flags)
 {
     op->with.io.bytes = bytes;
     op->with.io.count = count;
     op->with.io.offset = 0;
-    op->with.io.flags = flags & MSG_ERRQUEUE ? flags | MSG_DONTWAIT : flags; /* no event tells that it has filled */
+    op->with.io.flags = flags;
     op->with.io.buffer = 0;
     op_start_on_descriptor(loop, op);
+}
+
+/* Nothing waits for the error queue: no event tells that it has filled. */
+static int receive_flags(int flags)
+{
+    return (flags & ~ALWAYS) | (flags & MSG_ERRQUEUE ? MSG_DONTWAIT : 0);
 }
 
 void hark_recv(struct hark_loop *loop, struct hark_op *op, int fd, void *bytes, size_t count, int flags, hark_done *done)
 {
     op_begin(loop, op, HARK_OP_RECV, fd, done);
-    start_io(loop, op, bytes, count, flags & ~ALWAYS);
+    start_io(loop, op, bytes, count, receive_flags(flags));
 }
 
 void hark_recv_each(struct hark_loop *loop, struct hark_op *op, int fd, hark_done *done)
@@ -77,7 +83,7 @@ static void start_message(struct hark_loop *loop, struct hark_op *op, void *mess
 void hark_recvmsg(struct hark_loop *loop, struct hark_op *op, int fd, struct msghdr *message, int flags, hark_done *done)
 {
     op_begin(loop, op, HARK_OP_RECVMSG, fd, done);
-    start_message(loop, op, message, (flags & ~ALWAYS) | MSG_CMSG_CLOEXEC);
+    start_message(loop, op, message, receive_flags(flags) | MSG_CMSG_CLOEXEC);
 }
 
 void hark_sendmsg(struct hark_loop *loop, struct hark_op *op, int fd, const struct msghdr *message, int flags, hark_done *done)

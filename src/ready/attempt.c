@@ -143,7 +143,7 @@ static int64_t try_recv_each(struct hark_loop *loop, struct hark_op *op, struct 
     int64_t result = CALL(loop, recv(op->fd, bytes, buffers->bytes, MSG_DONTWAIT));
     note_short_read(row, result, buffers->bytes);
     if (result > 0) {
-        buffers->free--;
+        buffers->free--; /* taken only now: most often it would come back at once */
         op->with.io.bytes = bytes;
         op->with.io.buffer = index + 1;
     }

@@ -3,6 +3,7 @@
  * What must hold: an op in state OP_WAITING stands in its row and, under a level-triggered poller, is watched for; or it is
  * starved of buffers, or among those that are looked at again in the next turn. No callback is ever called from here. */
 #include "ready/ready.h"
+#include "core/call.h"
 
 #include <stdio.h>
 #include <sys/socket.h>
@@ -92,7 +93,7 @@ void ready_fulfil(struct hark_loop *loop, struct hark_op *op)
     } else if (result > 0) {
         op->state = OP_CALLING;
         watch_hangups_again(ready_of(loop), op->fd);
-        loop_call_more(loop, op, result);
+        loop_call_lent(loop, op, result);
         op_continue(loop, op);
     } else {
         loop_call_final(loop, op, result);
@@ -276,13 +277,6 @@ void ready_cancel(struct hark_loop *loop, struct hark_op *op)
     bool in_part = (op->code == HARK_OP_RECV || op->code == HARK_OP_SEND) && op->with.io.offset > 0;
     loop_finish(loop, op, in_part ? op->with.io.offset : -ECANCELED);
     watch_rest(ready, op->fd, descriptors_row(&loop->descriptors, op->fd));
-}
-
-void ready_buffer_returned(struct hark_loop *loop, uint32_t index)
-{
-    struct buffers *buffers = &loop->buffers;
-    check(buffers->free < buffers->count);
-    buffers->stack[buffers->free++] = index;
 }
 
 static void try_starved(struct hark_loop *loop)

@@ -99,13 +99,12 @@ void ready_cancel(struct hark_loop *loop, struct hark_op *op);
 int ready_wait(struct hark_loop *loop, uint64_t timeout_ns);
 void ready_close(struct hark_loop *loop, struct hark_op *op);
 void ready_forget(struct hark_loop *loop, int fd);
-void ready_buffer_returned(struct hark_loop *loop, uint32_t index);
 
 #define READY_BACKEND(kind_, name_, create_, descriptor_)                                                                        \
     {                                                                                                                            \
         .kind = (kind_), .name = (name_), .os = &os_kernel, .create = (create_), .destroy = ready_destroy, .start = ready_start, \
         .again = ready_again, .fulfil = ready_fulfil, .cancel = ready_cancel, .wait = ready_wait, .close = ready_close,          \
-        .forget = ready_forget, .buffer_returned = ready_buffer_returned, .descriptor = (descriptor_),                           \
+        .forget = ready_forget, .descriptor = (descriptor_),                                                                     \
     }
 
 #endif

@@ -1,25 +1,32 @@
 /* complete.c - completions in: what each means for its op.
  *
  * The kernel may end a repeating request at any time; it is then requested anew, and the program does not see it. */
+#include "core/call.h"
 #include "uring/uring.h"
 
 #include "hark/poll.h"
 
 #include <sys/socket.h>
 
-/* The op's own request is over, for good. */
-static void end(struct hark_loop *loop, struct hark_op *op, int64_t result)
+/* --- what most completions need --- */
+
+static void end_with_cancel(struct hark_loop *loop, struct hark_op *op, int64_t result)
 {
-    if (unlikely((result == -EINTR || result == -EAGAIN) && op->marks & MARK_CANCELLED))
-        result = -ECANCELED;
-    if (unlikely(op->spare & OP_BACKLOGGED)) /* its cancel had no entry yet, and needs none any more */
+    if (op->spare & OP_BACKLOGGED) /* its cancel had no entry yet, and needs none any more */
         op_queue_remove(&uring_of(loop)->backlog, op);
-    if (unlikely(op->spare & OP_CANCEL_SENT)) {
-        op->spare |= OP_ENDED;
-        op->result = result;
-        return;
-    }
-    loop_call_final(loop, op, result);
+    if (!(op->spare & OP_CANCEL_SENT))
+        return loop_call_final(loop, op, result);
+    op->spare |= OP_ENDED;
+    op->result = result;
+}
+
+/* The op's own request is over, for good. */
+static inline void end(struct hark_loop *loop, struct hark_op *op, int64_t result)
+{
+    if (likely(!(op->spare & (OP_BACKLOGGED | OP_CANCEL_SENT))))
+        loop_call_final(loop, op, result);
+    else
+        end_with_cancel(loop, op, result);
 }
 
 /* The request is over, the op is not, unless it was cancelled meanwhile. */
@@ -31,50 +38,61 @@ static void request_again(struct hark_loop *loop, struct hark_op *op)
         uring_submit(loop, op);
 }
 
+/* Around a call that is not the final one, but the last that the kernel's request brings. An op that was cancelled before it
+ * keeps its state: its cancel is under way. Gives whether it was. */
+static bool before_last_call(struct hark_op *op)
+{
+    bool cancelled = (op->marks & MARK_CANCELLED) != 0;
+    if (!cancelled)
+        op->state = OP_CALLING;
+    return cancelled;
+}
+
+static void after_last_call(struct hark_loop *loop, struct hark_op *op, bool cancelled)
+{
+    if (cancelled)
+        end(loop, op, -ECANCELED);
+    else
+        op_continue(loop, op);
+}
+
 /* Calls with more to come; where the kernel will bring no more by itself, the op is requested again. */
 static void call_more(struct hark_loop *loop, struct hark_op *op, int64_t result, bool kernel_goes_on)
 {
-    if (likely(kernel_goes_on)) {
-        loop_call_more(loop, op, result);
-    } else if (op->marks & MARK_CANCELLED) {
-        loop_call_more(loop, op, result);
-        end(loop, op, -ECANCELED);
-    } else {
-        op->state = OP_CALLING;
-        loop_call_more(loop, op, result);
-        op_continue(loop, op);
-    }
+    if (likely(kernel_goes_on))
+        return loop_call_more(loop, op, result);
+    bool cancelled = before_last_call(op);
+    loop_call_more(loop, op, result);
+    after_last_call(loop, op, cancelled);
 }
 
-static void take_buffer(struct hark_loop *loop, struct hark_op *op, uint32_t flags)
+/* --- hark_recv_each --- */
+
+static inline void take_buffer(struct hark_loop *loop, struct hark_op *op, uint32_t flags)
 {
-    op->with.io.buffer = 0;
-    if (!(flags & IORING_CQE_F_BUFFER))
-        return;
+    struct buffers *buffers = &loop->buffers;
     uint32_t index = flags >> IORING_CQE_BUFFER_SHIFT;
-    loop->buffers.free--;
-    op->with.io.bytes = buffers_at(&loop->buffers, index);
+    buffers->offered--;
+    op->with.io.bytes = buffers_at(buffers, index);
     op->with.io.buffer = index + 1;
 }
 
 static void starve(struct hark_loop *loop, struct hark_op *op)
 {
-    loop->metrics.buffers_exhausted++;
+    struct buffers *buffers = &loop->buffers;
+    uring_of(loop)->buffers_ran_out = true;
+    loop->metrics.buffers_exhausted += buffers->free + buffers->offered == 0;
     if (op->marks & MARK_CANCELLED)
         return request_again(loop, op);
     op->spare |= OP_STARVED;
-    op_queue_push(&loop->buffers.starved, op);
+    op_queue_push(&buffers->starved, op);
 }
 
-static void complete_recv_each(struct hark_loop *loop, struct hark_op *op, int32_t result, uint32_t flags)
+static void recv_each_ended(struct hark_loop *loop, struct hark_op *op, int32_t result, uint32_t flags)
 {
-    take_buffer(loop, op, flags);
-    if (likely(result > 0))
-        return call_more(loop, op, result, (flags & IORING_CQE_F_MORE) != 0);
-    if (op->with.io.buffer) {
-        uint32_t index = op->with.io.buffer - 1;
-        op->with.io.buffer = 0;
-        loop->backend->buffer_returned(loop, index);
+    if (flags & IORING_CQE_F_BUFFER) {
+        take_buffer(loop, op, flags);
+        hark_buffer_return(loop, hark_buffer_keep(op));
     }
     if (result == -ENOBUFS)
         starve(loop, op);
@@ -83,6 +101,20 @@ static void complete_recv_each(struct hark_loop *loop, struct hark_op *op, int32
     else
         end(loop, op, result);
 }
+
+static inline void complete_recv_each(struct hark_loop *loop, struct hark_op *op, int32_t result, uint32_t flags)
+{
+    if (unlikely(result <= 0))
+        return recv_each_ended(loop, op, result, flags);
+    take_buffer(loop, op, flags);
+    if (likely(flags & IORING_CQE_F_MORE))
+        return loop_call_lent(loop, op, result);
+    bool cancelled = before_last_call(op);
+    loop_call_lent(loop, op, result);
+    after_last_call(loop, op, cancelled);
+}
+
+/* --- the other kinds that need more than their result --- */
 
 static void complete_accept(struct hark_loop *loop, struct hark_op *op, int32_t result, uint32_t flags)
 {
@@ -126,13 +158,15 @@ static void complete_poll(struct hark_loop *loop, struct hark_op *op, int32_t re
         end(loop, op, result);
 }
 
+/* --- failures --- */
+
 /* The kernel does not wait for readiness where the descriptor is non-blocking and no socket: then it is asked to poll first. */
-static bool wants_polling(const struct hark_op *op, int32_t result)
+static bool wants_polling(const struct hark_op *op, int32_t error)
 {
     bool reads_or_writes = op->code == HARK_OP_READ || op->code == HARK_OP_WRITE || op->code == HARK_OP_READV ||
                            op->code == HARK_OP_WRITEV || op->code == HARK_OP_RECV || op->code == HARK_OP_SEND ||
                            op->code == HARK_OP_RECVMSG || op->code == HARK_OP_SENDMSG;
-    return result == -EAGAIN && reads_or_writes && !(op->marks & MARK_CANCELLED) && !(op->with.io.flags & MSG_DONTWAIT);
+    return error == -EAGAIN && reads_or_writes && !(op->marks & MARK_CANCELLED) && !(op->with.io.flags & MSG_DONTWAIT);
 }
 
 /* A datagram to a unix socket that takes no more: the sender, not connected to it, is writable all the same. Nothing can be
@@ -142,11 +176,24 @@ static bool is_full_receiver(struct hark_loop *loop, const struct hark_op *op)
     return op_sends_to_unix_name(op) && os_kernel_poll(loop, op->fd, HARK_POLL_WRITABLE) > 0;
 }
 
-static void complete(struct hark_loop *loop, struct hark_op *op, int32_t result, uint32_t flags)
+static void complete_failed(struct hark_loop *loop, struct hark_op *op, int32_t error)
+{
+    if (wants_polling(op, error) && !is_full_receiver(loop, op)) {
+        op->spare |= OP_POLLING;
+        uring_submit(loop, op);
+    } else if (error == -EINTR) {
+        request_again(loop, op);
+    } else {
+        end(loop, op, error == -EAGAIN && op->marks & MARK_CANCELLED ? -ECANCELED : error);
+    }
+}
+
+/* --- by kind --- */
+
+/* The kinds whose completions mean more than their result. */
+static void complete_special(struct hark_loop *loop, struct hark_op *op, int32_t result, uint32_t flags)
 {
     switch (op->code) {
-    case HARK_OP_RECV_EACH:
-        return complete_recv_each(loop, op, result, flags);
     case HARK_OP_ACCEPT:
     case HARK_OP_ACCEPT_EACH:
         return complete_accept(loop, op, result, flags);
@@ -157,15 +204,22 @@ static void complete(struct hark_loop *loop, struct hark_op *op, int32_t result,
         /* After EINTR the descriptor is gone all the same (close(2), Linux). */
         return end(loop, op, result == -EINTR ? 0 : result);
     default:
-        break;
+        check(false);
     }
-    if (unlikely(wants_polling(op, result)) && !is_full_receiver(loop, op)) {
-        op->spare |= OP_POLLING;
-        return uring_submit(loop, op);
-    }
-    if (unlikely(result == -EINTR))
-        return request_again(loop, op);
-    end(loop, op, result);
+}
+
+static inline void complete(struct hark_loop *loop, struct hark_op *op, int32_t result, uint32_t flags)
+{
+    const uint64_t special = UINT64_C(1) << HARK_OP_ACCEPT | UINT64_C(1) << HARK_OP_ACCEPT_EACH | UINT64_C(1) << HARK_OP_POLL |
+                             UINT64_C(1) << HARK_OP_POLL_EACH | UINT64_C(1) << HARK_OP_CLOSE;
+    if (op->code == HARK_OP_RECV_EACH)
+        complete_recv_each(loop, op, result, flags);
+    else if (unlikely(special >> op->code & 1))
+        complete_special(loop, op, result, flags);
+    else if (likely(result >= 0))
+        end(loop, op, result);
+    else
+        complete_failed(loop, op, result);
 }
 
 static void complete_polling(struct hark_loop *loop, struct hark_op *op, int32_t result)
@@ -198,28 +252,37 @@ static void complete_wake(struct hark_loop *loop, uint32_t flags)
         uring_of(loop)->wake_armed = false;
 }
 
+static void complete_other(struct hark_loop *loop, struct hark_op *op, enum uring_tag tag, int32_t result, uint32_t flags)
+{
+    switch (tag) {
+    case TAG_CANCEL:
+        return complete_cancel(loop, op, result);
+    case TAG_POLL:
+        return complete_polling(loop, op, result);
+    case TAG_WAKE:
+        return complete_wake(loop, flags);
+    case TAG_OP:
+        break;
+    }
+}
+
 uint32_t uring_reap(struct hark_loop *loop, uint32_t budget)
 {
     struct ring *ring = &uring_of(loop)->ring;
-    struct io_uring_cqe cqe;
-    uint32_t count = 0;
-    while (count < budget && !loop_should_stop(loop) && ring_take_cqe(ring, &cqe)) {
-        struct hark_op *op = op_of_id(cqe.user_data);
-        count++;
-        switch (tag_of(cqe.user_data)) {
-        case TAG_OP:
-            complete(loop, op, cqe.res, cqe.flags);
-            break;
-        case TAG_CANCEL:
-            complete_cancel(loop, op, cqe.res);
-            break;
-        case TAG_POLL:
-            complete_polling(loop, op, cqe.res);
-            break;
-        case TAG_WAKE:
-            complete_wake(loop, cqe.flags);
-            break;
-        }
+    uint32_t count = ring_cqes(ring);
+    if (count > budget)
+        count = budget;
+    for (uint32_t left = count; left > 0 && !loop_should_stop(loop); left--) {
+        /* Copied before the call: a callback may lead to an enter, and the slot is the kernel's again. */
+        const struct io_uring_cqe *cqe = ring_take_cqe(ring);
+        uint64_t id = cqe->user_data;
+        int32_t result = cqe->res;
+        uint32_t flags = cqe->flags;
+        if (likely(tag_of(id) == TAG_OP))
+            complete(loop, op_of_id(id), result, flags);
+        else
+            complete_other(loop, op_of_id(id), tag_of(id), result, flags);
     }
+    ring_release_cqes(ring);
     return count;
 }

@@ -4,21 +4,26 @@
 #include "hark/poll.h"
 #include <sys/socket.h>
 
+/* The kernel moves at most this much in one call, whatever is asked (read(2)). */
+static uint32_t length(size_t count)
+{
+    const size_t most = 0x7ffff000;
+    return (uint32_t)(count < most ? count : most);
+}
+
 static void prepare_io(struct io_uring_sqe *sqe, const struct hark_op *op, uint8_t opcode)
 {
-    /* The kernel moves at most this much in one call, whatever is asked (read(2)). */
-    const size_t most = 0x7ffff000;
-    size_t count = op->with.io.count;
     sqe->opcode = opcode;
     sqe->addr = (uint64_t)(uintptr_t)op->with.io.bytes;
-    sqe->len = (uint32_t)(count < most ? count : most);
+    sqe->len = length(op->with.io.count);
     sqe->off = (uint64_t)op->with.io.offset;
 }
 
 static void prepare_socket_io(struct io_uring_sqe *sqe, const struct hark_op *op, uint8_t opcode)
 {
-    prepare_io(sqe, op, opcode);
-    sqe->off = 0;
+    sqe->opcode = opcode;
+    sqe->addr = (uint64_t)(uintptr_t)op->with.io.bytes;
+    sqe->len = length(op->with.io.count);
     sqe->msg_flags = (uint32_t)op->with.io.flags;
 }
 
@@ -204,12 +209,11 @@ static void prepare(const struct uring *uring, struct io_uring_sqe *sqe, const s
 
 void uring_prepare(const struct uring *uring, struct io_uring_sqe *sqe, const struct hark_op *op)
 {
-    sqe->fd = op->fd;
-    if (op->spare & OP_POLLING) {
+    *sqe = (struct io_uring_sqe){.fd = op->fd, .user_data = hark_op_id(op)};
+    if (unlikely(op->spare & OP_POLLING)) {
         prepare_wait(sqe, op, uring_poll_events(op));
-        sqe->user_data = tagged(op->id, TAG_POLL);
+        sqe->user_data = tagged(op, TAG_POLL);
         return;
     }
     prepare(uring, sqe, op);
-    sqe->user_data = op->id;
 }

@@ -33,7 +33,7 @@ static int map(struct ring *ring, const struct io_uring_params *params)
     ring->cq_tail = (void *)(queues + params->cq_off.tail);
     ring->cq_overflow = (void *)(queues + params->cq_off.overflow);
     ring->cqes = (void *)(queues + params->cq_off.cqes);
-    ring->sq_entries = params->sq_entries;
+    ring->sq_entries = ring->limit = params->sq_entries;
     ring->cq_mask = params->cq_entries - 1;
     if (!(params->flags & RING_SETUP_NO_SQARRAY)) {
         /* The index array between the tail and the entries: filled once, each place with its own number. */
@@ -85,13 +85,10 @@ int ring_register_self(struct ring *ring)
     return error;
 }
 
-struct io_uring_sqe *ring_next_sqe(struct ring *ring)
+bool ring_look_for_room(struct ring *ring)
 {
-    if (ring_unsubmitted(ring) == ring->sq_entries)
-        return NULL;
-    struct io_uring_sqe *sqe = &ring->sqes[ring->tail++ & (ring->sq_entries - 1)];
-    memset(sqe, 0, sizeof *sqe);
-    return sqe;
+    ring->limit = atomic_load_explicit(ring->sq_head, memory_order_acquire) + ring->sq_entries;
+    return ring->tail != ring->limit;
 }
 
 int ring_enter(struct ring *ring, bool collect, bool wait, uint64_t timeout_ns)
@@ -104,6 +101,7 @@ int ring_enter(struct ring *ring, bool collect, bool wait, uint64_t timeout_ns)
     bool timed = wait && timeout_ns != UINT64_MAX;
     unsigned flags = ring->enter_flags | (collect ? IORING_ENTER_GETEVENTS : 0u) | (timed ? IORING_ENTER_EXT_ARG : 0u);
     atomic_store_explicit(ring->sq_tail, ring->tail, memory_order_release);
+    ring_release_cqes(ring);
     long result = syscall(SYS_io_uring_enter, ring->enter_fd, ring_unsubmitted(ring), wait ? 1u : 0u, flags,
                           timed ? (void *)&argument : NULL, timed ? sizeof argument : 0u);
     return result < 0 ? -errno : 0;

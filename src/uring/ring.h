@@ -29,14 +29,15 @@ struct ring {
     _Atomic(unsigned) *sq_flags;
     struct io_uring_sqe *sqes;
     unsigned sq_entries;
-    unsigned tail; /* entries filled so far; published by ring_enter */
+    unsigned tail;  /* entries filled so far; published by ring_enter */
+    unsigned limit; /* the tail up to which there is room, as far as is known */
 
     _Atomic(unsigned) *cq_head;
     _Atomic(unsigned) *cq_tail;
     _Atomic(unsigned) *cq_overflow;
     struct io_uring_cqe *cqes;
     unsigned cq_mask;
-    unsigned head; /* completions taken so far */
+    unsigned head; /* completions taken so far; published by ring_enter and ring_release_cqes */
 
     void *queues;
     size_t queues_bytes;
@@ -52,30 +53,49 @@ int ring_register_self(struct ring *ring);
 
 int ring_register(const struct ring *ring, unsigned operation, void *argument, unsigned count);
 
-/* An entry to fill in, zeroed; NULL while the queue is full. */
-struct io_uring_sqe *ring_next_sqe(struct ring *ring);
-
 /* The entries that are filled in and not yet with the kernel. */
 static inline unsigned ring_unsubmitted(const struct ring *ring)
 {
     return ring->tail - atomic_load_explicit(ring->sq_head, memory_order_acquire);
 }
 
+/* Looks how far the kernel has taken entries. Gives whether there is room. */
+bool ring_look_for_room(struct ring *ring);
+
+/* The next entry, for the caller to fill in, every field of it; it goes out with the next ring_enter after ring_push. NULL while
+ * the queue is full. */
+static inline struct io_uring_sqe *ring_next_sqe(struct ring *ring)
+{
+    if (__builtin_expect(ring->tail == ring->limit, 0) && !ring_look_for_room(ring))
+        return NULL;
+    return &ring->sqes[ring->tail & (ring->sq_entries - 1)];
+}
+
+static inline void ring_push(struct ring *ring)
+{
+    ring->tail++;
+}
+
 /* Submits all entries; waits for at least one completion where `wait`, at most timeout_ns (UINT64_MAX: for ever), or
  * only collects what is there. Gives 0, or a negative errno: -EINTR, -ETIME, -EBUSY, -EAGAIN among them. */
 int ring_enter(struct ring *ring, bool collect, bool wait, uint64_t timeout_ns);
 
-/* The next completion, copied to *out_cqe; its slot is the kernel's again at once. Gives whether there was one. */
-static inline bool ring_take_cqe(struct ring *ring, struct io_uring_cqe *out_cqe)
+/* The completions that are there. */
+static inline unsigned ring_cqes(const struct ring *ring)
 {
-    if (ring->head == atomic_load_explicit(ring->cq_tail, memory_order_acquire))
-        return false;
-    const struct io_uring_cqe *cqe = &ring->cqes[ring->head & ring->cq_mask];
-    out_cqe->user_data = cqe->user_data;
-    out_cqe->res = cqe->res;
-    out_cqe->flags = cqe->flags;
-    atomic_store_explicit(ring->cq_head, ++ring->head, memory_order_release);
-    return true;
+    return atomic_load_explicit(ring->cq_tail, memory_order_acquire) - ring->head;
+}
+
+/* The next completion. Takes: a ring that has one. It stays the caller's until ring_enter or ring_release_cqes. */
+static inline const struct io_uring_cqe *ring_take_cqe(struct ring *ring)
+{
+    return &ring->cqes[ring->head++ & ring->cq_mask];
+}
+
+/* Gives the slots of all completions taken so far back to the kernel. */
+static inline void ring_release_cqes(struct ring *ring)
+{
+    atomic_store_explicit(ring->cq_head, ring->head, memory_order_release);
 }
 
 #endif

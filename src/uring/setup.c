@@ -79,15 +79,16 @@ static int open_ring(struct uring *uring, unsigned entries)
 /* Set-up and enter can be refused apart from each other: one nop shows that requests come back. */
 static int run_nop(struct ring *ring)
 {
-    struct io_uring_sqe *sqe = ring_next_sqe(ring);
-    sqe->opcode = IORING_OP_NOP;
+    *ring_next_sqe(ring) = (struct io_uring_sqe){.opcode = IORING_OP_NOP};
+    ring_push(ring);
     int error;
     do
         error = ring_enter(ring, true, true, UINT64_MAX);
     while (error == -EINTR);
-    struct io_uring_cqe cqe;
-    if (!error && !ring_take_cqe(ring, &cqe))
+    if (!error && ring_cqes(ring) == 0)
         error = -EOPNOTSUPP;
+    if (!error)
+        ring_take_cqe(ring);
     return error;
 }
 
@@ -146,47 +147,15 @@ static int find_features(struct uring *uring)
     use(uring, URING_ACCEPT_MULTISHOT, true);
     use(uring, URING_RECV_MULTISHOT, uring_uses(uring, URING_DEFER_TASKRUN) || has_recv_multishot());
     use(uring, URING_FTRUNCATE, supported[RING_OPCODE_FTRUNCATE]);
+    uring->for_pool = UINT64_C(1) << HARK_OP_GETDENTS;
+    if (!uring_uses(uring, URING_FTRUNCATE))
+        uring->for_pool |= UINT64_C(1) << HARK_OP_FTRUNCATE;
     use(uring, URING_NO_IOWAIT, (uring->ring.kernel_features & RING_FEATURE_NO_IOWAIT) != 0);
     if (uring_uses(uring, URING_NO_IOWAIT))
         uring->ring.enter_flags |= RING_ENTER_NO_IOWAIT;
     use(uring, URING_REGISTERED_RING, true);
     if (uring_uses(uring, URING_REGISTERED_RING) && ring_register_self(&uring->ring) < 0)
         use(uring, URING_REGISTERED_RING, false);
-    return 0;
-}
-
-/* --- buffers --- */
-
-void uring_offer_buffer(struct hark_loop *loop, struct uring *uring, uint32_t index)
-{
-    struct buffers *buffers = &loop->buffers;
-    check(buffers->free < buffers->count);
-    struct io_uring_buf *slot = &uring->buffer_ring->bufs[uring->buffer_tail & (buffers->count - 1)];
-    slot->addr = (uint64_t)(uintptr_t)buffers_at(buffers, index);
-    slot->len = buffers->bytes;
-    slot->bid = (uint16_t)index;
-    uring->buffer_tail++;
-    buffers->free++;
-    atomic_store_explicit((_Atomic(uint16_t) *)&uring->buffer_ring->tail, uring->buffer_tail, memory_order_release);
-}
-
-static int register_buffers(struct hark_loop *loop, struct uring *uring)
-{
-    struct buffers *buffers = &loop->buffers;
-    uring->buffer_ring_bytes = buffers->count * sizeof(struct io_uring_buf);
-    void *memory = mmap(NULL, uring->buffer_ring_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED)
-        return -ENOMEM;
-    struct io_uring_buf_reg registration = {.ring_addr = (uint64_t)(uintptr_t)memory, .ring_entries = buffers->count};
-    int error = ring_register(&uring->ring, IORING_REGISTER_PBUF_RING, &registration, 1);
-    if (error) {
-        munmap(memory, uring->buffer_ring_bytes);
-        return error;
-    }
-    uring->buffer_ring = memory;
-    buffers->free = 0;
-    for (uint32_t i = 0; i < buffers->count; i++)
-        uring_offer_buffer(loop, uring, i);
     return 0;
 }
 
@@ -213,7 +182,7 @@ static int set_up(struct hark_loop *loop, struct uring *uring, const char **out_
     if (error)
         return error;
     *out_step = "io_uring_register of a buffer ring";
-    return register_buffers(loop, uring);
+    return uring_register_buffers(loop, uring);
 }
 
 int uring_create(struct hark_loop *loop, const struct hark_options *options, char *out_reason, size_t reason_room)

@@ -7,15 +7,19 @@
 
 /* --- entries --- */
 
-static struct io_uring_sqe *next_entry(struct hark_loop *loop, struct uring *uring)
+static struct io_uring_sqe *flush_for_entry(struct hark_loop *loop, struct uring *uring)
 {
-    struct io_uring_sqe *sqe = ring_next_sqe(&uring->ring);
-    if (likely(sqe != NULL))
-        return sqe;
     loop->metrics.ring_full++;
     loop->metrics.system_calls++;
     (void)ring_enter(&uring->ring, false, false, 0); /* where it fails there is still no room */
     return ring_next_sqe(&uring->ring);
+}
+
+/* Room for an entry, and what fills it in calls ring_push afterwards. NULL: the kernel takes nothing for now. */
+static inline struct io_uring_sqe *next_entry(struct hark_loop *loop, struct uring *uring)
+{
+    struct io_uring_sqe *sqe = ring_next_sqe(&uring->ring);
+    return likely(sqe != NULL) ? sqe : flush_for_entry(loop, uring);
 }
 
 static void put_in_backlog(struct uring *uring, struct hark_op *op)
@@ -24,21 +28,28 @@ static void put_in_backlog(struct uring *uring, struct hark_op *op)
     op_queue_push(&uring->backlog, op);
 }
 
-void uring_submit(struct hark_loop *loop, struct hark_op *op)
+static inline void submit(struct hark_loop *loop, struct uring *uring, struct hark_op *op)
 {
-    struct uring *uring = uring_of(loop);
     struct io_uring_sqe *sqe = unlikely(uring->backlog.first != NULL) ? NULL : next_entry(loop, uring);
     if (unlikely(!sqe))
         return put_in_backlog(uring, op);
     uring_prepare(uring, sqe, op);
+    ring_push(&uring->ring);
+}
+
+void uring_submit(struct hark_loop *loop, struct hark_op *op)
+{
+    submit(loop, uring_of(loop), op);
 }
 
 static void prepare_cancel(struct io_uring_sqe *sqe, struct hark_op *op)
 {
-    sqe->opcode = IORING_OP_ASYNC_CANCEL;
-    sqe->fd = -1;
-    sqe->addr = op->spare & OP_POLLING ? tagged(op->id, TAG_POLL) : op->id;
-    sqe->user_data = tagged(op->id, TAG_CANCEL);
+    *sqe = (struct io_uring_sqe){
+        .opcode = IORING_OP_ASYNC_CANCEL,
+        .fd = -1,
+        .addr = tagged(op, op->spare & OP_POLLING ? TAG_POLL : TAG_OP),
+        .user_data = tagged(op, TAG_CANCEL),
+    };
     op->spare |= OP_CANCEL_SENT;
 }
 
@@ -51,6 +62,7 @@ void uring_send_cancel(struct hark_loop *loop, struct hark_op *op)
         return put_in_backlog(uring, op);
     }
     prepare_cancel(sqe, op);
+    ring_push(&uring->ring);
 }
 
 static void drain_backlog(struct hark_loop *loop, struct uring *uring)
@@ -67,6 +79,7 @@ static void drain_backlog(struct hark_loop *loop, struct uring *uring)
             prepare_cancel(sqe, op);
         else
             uring_prepare(uring, sqe, op);
+        ring_push(&uring->ring);
     }
 }
 
@@ -77,11 +90,14 @@ void uring_arm_wake(struct hark_loop *loop)
     uring->wake_armed = sqe != NULL;
     if (!sqe)
         return;
-    sqe->opcode = IORING_OP_POLL_ADD;
-    sqe->fd = loop->wake_fd;
-    sqe->len = IORING_POLL_ADD_MULTI; /* woken by each write: the counter need not be read */
-    sqe->poll32_events = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? 1u << 16 : 1u;
-    sqe->user_data = tagged(0, TAG_WAKE);
+    *sqe = (struct io_uring_sqe){
+        .opcode = IORING_OP_POLL_ADD,
+        .fd = loop->wake_fd,
+        .len = IORING_POLL_ADD_MULTI, /* woken by each write: the counter need not be read */
+        .poll32_events = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? 1u << 16 : 1u,
+        .user_data = TAG_WAKE,
+    };
+    ring_push(&uring->ring);
 }
 
 /* --- the backend's functions --- */
@@ -91,11 +107,11 @@ static void start(struct hark_loop *loop, struct hark_op *op)
     /* The op's address has to fit into its id. No Linux gives out more than 48 bits unless it is asked to. */
     if (unlikely((uintptr_t)op >> 48))
         return loop_finish(loop, op, -EFAULT);
-    bool pool = op->code == HARK_OP_GETDENTS || (op->code == HARK_OP_FTRUNCATE && !uring_uses(uring_of(loop), URING_FTRUNCATE));
-    if (unlikely(pool))
+    struct uring *uring = uring_of(loop);
+    if (unlikely(uring->for_pool >> op->code & 1))
         work_pool_submit(loop, op);
     else
-        uring_submit(loop, op);
+        submit(loop, uring, op);
 }
 
 static void cancel(struct hark_loop *loop, struct hark_op *op)
@@ -126,7 +142,8 @@ static int wait(struct hark_loop *loop, uint64_t timeout_ns)
 {
     struct uring *uring = uring_of(loop);
     struct hark_op *op;
-    uint32_t left = loop->buffers.free;
+    uring_fill_buffers(loop, uring);
+    uint32_t left = loop->buffers.offered;
     while (unlikely((op = buffers_next_starved(&loop->buffers, &left)) != NULL)) {
         op->spare = 0;
         uring_submit(loop, op);
@@ -145,11 +162,6 @@ static int wait(struct hark_loop *loop, uint64_t timeout_ns)
     /* EBUSY and EAGAIN: nothing more was taken for now. Completions are handled first, then it is tried again. */
     bool goes_on = error == 0 || error == -ETIME || error == -EINTR || error == -EBUSY || error == -EAGAIN;
     return goes_on ? 0 : error;
-}
-
-static void buffer_returned(struct hark_loop *loop, uint32_t index)
-{
-    uring_offer_buffer(loop, uring_of(loop), index);
 }
 
 static int descriptor(const struct hark_loop *loop)
@@ -175,7 +187,6 @@ const struct hark_backend backend_uring = {
     .wait = wait,
     .reap = uring_reap,
     .close = uring_submit,
-    .buffer_returned = buffer_returned,
     .descriptor = descriptor,
     .features = features,
 };

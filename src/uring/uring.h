@@ -29,8 +29,11 @@ struct uring {
     struct io_uring_buf_ring *buffer_ring;
     size_t buffer_ring_bytes;
     uint16_t buffer_tail;
+    uint16_t calm_waits;     /* waits in a row that found most buffers still in the ring */
+    uint32_t buffers_wanted; /* how many the ring shall hold */
+    bool buffers_ran_out;    /* since the last wait */
     bool wake_armed;
-    unsigned overflow_seen;
+    uint64_t for_pool; /* the kinds of op, a bit each, that have no request here: the work pool's */
     struct hark_feature features[URING_FEATURE_COUNT];
 };
 
@@ -46,7 +49,7 @@ enum {
 };
 enum { OP_EPOLL_SHIFT = 8 };
 
-/* The two bits of an id that say what a completion belongs to. */
+/* The bits of an id that say what a completion belongs to. */
 enum uring_tag {
     TAG_OP,
     TAG_CANCEL,
@@ -54,14 +57,14 @@ enum uring_tag {
     TAG_WAKE,
 };
 
-static inline uint64_t tagged(uint64_t id, enum uring_tag tag)
+static inline uint64_t tagged(const struct hark_op *op, enum uring_tag tag)
 {
-    return id | (uint64_t)tag << OP_ID_TAG_SHIFT;
+    return hark_op_id(op) | tag;
 }
 
 static inline enum uring_tag tag_of(uint64_t user_data)
 {
-    return (enum uring_tag)(user_data >> OP_ID_TAG_SHIFT & 3);
+    return (enum uring_tag)(user_data & OP_ID_TAG_MASK);
 }
 
 static inline struct uring *uring_of(const struct hark_loop *loop)
@@ -90,8 +93,9 @@ void uring_unquieten(struct hark_op *op);
 int uring_create(struct hark_loop *loop, const struct hark_options *options, char *out_reason, size_t reason_room);
 void uring_destroy(struct hark_loop *loop);
 
-/* Puts buffer `index` back into the kernel's ring. */
-void uring_offer_buffer(struct hark_loop *loop, struct uring *uring, uint32_t index);
+/* The ring of buffers that the kernel lends from (buffer_ring.c): registers it, and fills it before each wait. */
+int uring_register_buffers(struct hark_loop *loop, struct uring *uring);
+void uring_fill_buffers(struct hark_loop *loop, struct uring *uring);
 
 /* Handles up to `budget` completions (complete.c). Gives how many. */
 uint32_t uring_reap(struct hark_loop *loop, uint32_t budget);

@@ -1,0 +1,55 @@
+/* call.h - calling back: stage 7. For run.c, and for what a backend's reap and fulfil do.
+ *
+ * Before its final call an op is taken out of all that the loop keeps: from there on its memory is the caller's. */
+#ifndef CORE_CALL_H
+#define CORE_CALL_H
+
+#include "core/loop.h"
+#include "hark/buffer.h"
+
+/* The call itself, and how long it took. */
+static inline void loop_call(struct hark_loop *loop, struct hark_op *op, int64_t result)
+{
+    op->done(op, result);
+    uint64_t ticks = ticks_now();
+    uint64_t taken = ticks - loop->callback_ticks;
+    loop->callback_ticks = ticks;
+    if (unlikely(taken > loop->longest_ticks))
+        loop->longest_ticks = taken;
+}
+
+/* The final call of an op with one of MARKS_RARE (run.c). */
+void loop_call_rare(struct hark_loop *loop, struct hark_op *op, int64_t result);
+
+static inline void loop_call_final(struct hark_loop *loop, struct hark_op *op, int64_t result)
+{
+    if (unlikely(op->timer != 0))
+        timers_remove(&loop->timers, op);
+    if (likely(op->marks & MARK_LINKED))
+        descriptors_unlink(op);
+    op->state = OP_IDLE;
+    loop->active--;
+    loop->metrics.handled[op->code]++;
+    if (unlikely(op->marks & MARKS_RARE))
+        return loop_call_rare(loop, op, result);
+    op->marks = 0;
+    loop_call(loop, op, result);
+}
+
+static inline void loop_call_more(struct hark_loop *loop, struct hark_op *op, int64_t result)
+{
+    loop->metrics.repeated[op->code]++;
+    op->marks |= HARK_MARK_MORE;
+    loop_call(loop, op, result);
+    op->marks &= (uint16_t)~HARK_MARK_MORE;
+}
+
+/* The same with the buffer that a hark_recv_each has been lent; it goes back unless the callback has kept it. */
+static inline void loop_call_lent(struct hark_loop *loop, struct hark_op *op, int64_t result)
+{
+    loop_call_more(loop, op, result);
+    if (op->with.io.buffer)
+        hark_buffer_return(loop, hark_buffer_keep(op));
+}
+
+#endif

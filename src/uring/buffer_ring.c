@@ -1,0 +1,63 @@
+/* buffer_ring.c - the ring of buffers that the kernel picks from for hark_recv_each (io_uring_register(2), PBUF_RING).
+ *
+ * The kernel uses the ring's buffers in turn, so all that are in it pass through the cache. Therefore it gets few at first, and
+ * twice as many each time that it finds none, up to the whole pool; after a calm time half of them again. The rest stays on the
+ * pool's stack. What must hold: a buffer is on the stack, or with the kernel, or lent. */
+#include "uring/uring.h"
+
+#include <sys/mman.h>
+
+enum { OFFERED_MIN = 64, CALM_WAITS = 1024 };
+
+static void offer(struct buffers *buffers, struct uring *uring)
+{
+    uint32_t index = buffers->stack[--buffers->free];
+    struct io_uring_buf *slot = &uring->buffer_ring->bufs[uring->buffer_tail++ & (buffers->count - 1)];
+    slot->addr = (uint64_t)(uintptr_t)buffers_at(buffers, index);
+    slot->len = buffers->bytes;
+    slot->bid = (uint16_t)index;
+    buffers->offered++;
+}
+
+/* How many the kernel shall have from now on. */
+static void adapt(const struct buffers *buffers, struct uring *uring)
+{
+    if (unlikely(uring->buffers_ran_out)) {
+        uring->buffers_ran_out = false;
+        if (uring->buffers_wanted < buffers->count)
+            uring->buffers_wanted *= 2;
+    }
+    if (buffers->offered <= uring->buffers_wanted / 2)
+        uring->calm_waits = 0;
+    else if (++uring->calm_waits == CALM_WAITS && uring->buffers_wanted > OFFERED_MIN)
+        uring->buffers_wanted /= 2;
+}
+
+void uring_fill_buffers(struct hark_loop *loop, struct uring *uring)
+{
+    struct buffers *buffers = &loop->buffers;
+    adapt(buffers, uring);
+    if (buffers->offered >= uring->buffers_wanted || buffers->free == 0)
+        return;
+    while (buffers->offered < uring->buffers_wanted && buffers->free > 0)
+        offer(buffers, uring);
+    atomic_store_explicit((_Atomic(uint16_t) *)&uring->buffer_ring->tail, uring->buffer_tail, memory_order_release);
+}
+
+int uring_register_buffers(struct hark_loop *loop, struct uring *uring)
+{
+    struct buffers *buffers = &loop->buffers;
+    uring->buffer_ring_bytes = buffers->count * sizeof(struct io_uring_buf);
+    void *memory = mmap(NULL, uring->buffer_ring_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED)
+        return -ENOMEM;
+    struct io_uring_buf_reg registration = {.ring_addr = (uint64_t)(uintptr_t)memory, .ring_entries = buffers->count};
+    int error = ring_register(&uring->ring, IORING_REGISTER_PBUF_RING, &registration, 1);
+    if (error) {
+        munmap(memory, uring->buffer_ring_bytes);
+        return error;
+    }
+    uring->buffer_ring = memory;
+    uring->buffers_wanted = buffers->count < OFFERED_MIN ? buffers->count : OFFERED_MIN;
+    return 0;
+}
