@@ -136,8 +136,8 @@ union hark_op_arguments {
     } signal;
 };
 
-/* One request. Zeroed by the caller before its first start; every field is the loop's while it is in flight. What each request
- * touches stands together, in the order of its use: two cache lines. */
+/* One request. Zeroed by the caller before its first start; every field is the loop's while it is in flight. What every event
+ * touches stands in the first 64 bytes. */
 struct hark_op {
     hark_done *done;
     struct hark_loop *loop; /* the loop that it was last started on */
@@ -145,14 +145,14 @@ struct hark_op {
     uint8_t code; /* enum hark_op_code */
     uint8_t state;
     uint16_t marks;
-    uint32_t timer;        /* its place among the timers, plus one; 0 none */
-    uint32_t timer_order;  /* breaks ties between equal times: the order of start */
-    struct hark_op *next;  /* among the ops of its descriptor */
-    struct hark_op **link; /* what points at it there */
-    union hark_op_arguments with;
+    struct hark_op *next;   /* among the ops of its descriptor */
+    struct hark_op **link;  /* what points at it there */
+    struct hark_op *queued; /* next in whichever queue it stands */
     uint32_t spare;         /* the backend's own */
     uint32_t serial;        /* which start this is; see hark_op_id */
-    struct hark_op *queued; /* next in whichever queue it stands */
+    uint32_t timer;         /* its place among the timers, plus one; 0 none */
+    uint32_t timer_order;   /* breaks ties between equal times: the order of start */
+    union hark_op_arguments with;
     int64_t result;
 };
 

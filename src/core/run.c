@@ -24,12 +24,11 @@ void loop_call_rare(struct hark_loop *loop, struct hark_op *op, int64_t result)
         op_close_if_alone(loop, fd);
 }
 
-static void call_finished(struct hark_loop *loop)
+static void call_finished(struct hark_loop *loop, uint32_t *budget)
 {
-    for (uint32_t budget = loop->turn_max; budget > 0 && !loop_should_stop(loop); budget--) {
-        struct hark_op *op = op_queue_pop(&loop->finished);
-        if (!op)
-            break;
+    struct hark_op *op;
+    while (*budget > 0 && !loop_should_stop(loop) && (op = op_queue_pop(&loop->finished)) != NULL) {
+        --*budget;
         if (op->marks & HARK_MARK_MORE) {
             op->state = OP_CALLING;
             loop_call_more(loop, op, op->result);
@@ -40,17 +39,27 @@ static void call_finished(struct hark_loop *loop)
     }
 }
 
-static void call_late(struct hark_loop *loop)
+static void call_late(struct hark_loop *loop, uint32_t *budget)
 {
-    for (uint32_t budget = loop->turn_max; budget > 0 && !loop_should_stop(loop); budget--) {
-        struct hark_op *op = op_queue_pop(&loop->late);
-        if (!op)
-            break;
+    struct hark_op *op;
+    while (*budget > 0 && !loop_should_stop(loop) && (op = op_queue_pop(&loop->late)) != NULL) {
+        --*budget;
         if (likely(op->state == OP_READY))
             loop->backend->fulfil(loop, op);
         else
             loop_call_final(loop, op, op->result); /* cancelled meanwhile */
     }
+}
+
+/* Calls back what is known, up to turn_max from each queue. What a late op's callback requested may be known at once, as the
+ * answer to a message is: it is handled here too, so that no wait stands between them. */
+static void call_back(struct hark_loop *loop)
+{
+    uint32_t finished_left = loop->turn_max, late_left = loop->turn_max;
+    do {
+        call_finished(loop, &finished_left);
+        call_late(loop, &late_left);
+    } while (loop->finished.first && finished_left > 0 && !loop_should_stop(loop));
 }
 
 /* --- waking --- */
@@ -131,8 +140,7 @@ static int turn(struct hark_loop *loop, bool may_wait)
     if (unlikely(signals_pending(loop)))
         signals_deliver(loop);
     timers_expire(loop, loop->turn_max);
-    call_finished(loop);
-    call_late(loop);
+    call_back(loop);
     if (loop->backend->reap && !loop_should_stop(loop))
         loop->backend->reap(loop, loop->turn_max);
     count_lag(loop, woke_ns);

@@ -8,27 +8,34 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-uint32_t ready_events_of(const struct hark_op *op)
+uint32_t ready_spare_of(const struct hark_op *op)
 {
     switch ((enum hark_op_code)op->code) {
-    case HARK_OP_ACCEPT:
-    case HARK_OP_ACCEPT_EACH:
     case HARK_OP_RECV_EACH:
-    case HARK_OP_READ:
-    case HARK_OP_READV:
+    case HARK_OP_ACCEPT:
         return READY_IN;
+    case HARK_OP_ACCEPT_EACH:
+        return READY_IN | TRY_REPEATS;
     case HARK_OP_RECV:
     case HARK_OP_RECVMSG:
-        return op->with.io.flags & MSG_OOB ? READY_PRI : op->with.io.flags & MSG_ERRQUEUE ? READY_ERR : READY_IN;
-    case HARK_OP_CONNECT:
+        return op->with.io.flags & MSG_OOB        ? (uint32_t)READY_PRI
+               : op->with.io.flags & MSG_ERRQUEUE ? (uint32_t)(READY_ERR | TRY_ALWAYS)
+                                                  : (uint32_t)READY_IN;
     case HARK_OP_SEND:
     case HARK_OP_SENDMSG:
+        return READY_OUT;
+    case HARK_OP_READ:
+    case HARK_OP_READV:
+        return READY_IN | TRY_FILE;
     case HARK_OP_WRITE:
     case HARK_OP_WRITEV:
-        return READY_OUT;
+        return READY_OUT | TRY_FILE;
+    case HARK_OP_CONNECT:
+        return READY_OUT | TRY_ALWAYS; /* until it has begun */
     case HARK_OP_POLL:
+        return op->with.poll.events | TRY_ALWAYS;
     case HARK_OP_POLL_EACH:
-        return op->with.poll.events;
+        return op->with.poll.events | TRY_ALWAYS | TRY_REPEATS;
     case HARK_OP_NOP:
     case HARK_OP_DEFER:
     case HARK_OP_SLEEP:
@@ -86,6 +93,7 @@ static int64_t try_connect(struct hark_loop *loop, struct hark_op *op)
         if (result == -EALREADY && !(op->marks & MARK_BEGUN))
             return result;
         op->marks |= MARK_BEGUN;
+        op->spare &= ~(uint32_t)TRY_ALWAYS;
         return WOULD_BLOCK;
     }
     return result;
@@ -94,7 +102,7 @@ static int64_t try_connect(struct hark_loop *loop, struct hark_op *op)
 /* After a short read from TCP nothing is left, unless it ended at urgent data or at the end, which bring no new edge. */
 static void note_short_read(struct descriptor *row, int64_t result, size_t asked)
 {
-    if (row->kind == KIND_TCP && result > 0 && (size_t)result < asked && !row->seen)
+    if (result > 0 && (size_t)result < asked && row->kind == KIND_TCP && !row->seen)
         row->ready &= (uint16_t)~READY_IN;
 }
 
@@ -194,7 +202,7 @@ int64_t ready_read_cached(struct hark_loop *loop, struct hark_op *op)
     return count == (ssize_t)op->with.io.count ? count : WOULD_BLOCK;
 }
 
-static int64_t attempt(struct hark_loop *loop, struct hark_op *op, struct descriptor *row)
+static int64_t attempt_other(struct hark_loop *loop, struct hark_op *op, struct descriptor *row)
 {
     switch ((enum hark_op_code)op->code) {
     case HARK_OP_ACCEPT:
@@ -202,11 +210,6 @@ static int64_t attempt(struct hark_loop *loop, struct hark_op *op, struct descri
         return try_accept(loop, op, row);
     case HARK_OP_CONNECT:
         return try_connect(loop, op);
-    case HARK_OP_RECV:
-    case HARK_OP_SEND:
-        return try_transfer(loop, op, row);
-    case HARK_OP_RECV_EACH:
-        return try_recv_each(loop, op, row);
     case HARK_OP_RECVMSG:
         return CALL(loop, recvmsg(op->fd, op->with.io.bytes, op->with.io.flags | MSG_DONTWAIT));
     case HARK_OP_SENDMSG:
@@ -219,6 +222,9 @@ static int64_t attempt(struct hark_loop *loop, struct hark_op *op, struct descri
     case HARK_OP_POLL:
     case HARK_OP_POLL_EACH:
         return ask(loop, op->fd, op->with.poll.events);
+    case HARK_OP_RECV:
+    case HARK_OP_SEND:
+    case HARK_OP_RECV_EACH: /* see ready_attempt */
     case HARK_OP_NOP:
     case HARK_OP_DEFER:
     case HARK_OP_SLEEP:
@@ -255,15 +261,31 @@ static bool is_final(struct hark_loop *loop, const struct hark_op *op)
     return op_sends_to_unix_name(op) && os_kernel_poll(loop, op->fd, READY_OUT) > 0;
 }
 
-int64_t ready_attempt(struct hark_loop *loop, struct hark_op *op, struct descriptor *row)
+/* What an attempt that gave no plain result says of its descriptor. */
+static int64_t settle(struct hark_loop *loop, struct hark_op *op, struct descriptor *row, int64_t result)
 {
-    int64_t result = attempt(loop, op, row);
     if (result == -EAGAIN && !is_final(loop, op))
         result = WOULD_BLOCK;
-    uint32_t events = ready_events_of(op);
-    if (result == WOULD_BLOCK && !(op->marks & (MARK_STARVED | MARK_RECHECK)))
-        row->ready &= (uint16_t)~events;
-    else if (result > 0 && events & READY_IN && op->code != HARK_OP_ACCEPT_EACH && op->code != HARK_OP_ACCEPT)
+    if (result == WOULD_BLOCK) {
+        if (!(op->marks & (MARK_STARVED | MARK_RECHECK)))
+            row->ready &= (uint16_t)~ready_events_of(op);
+    } else if (result > 0 && op->spare & READY_IN) {
         row->seen &= (uint16_t)~READY_IN; /* data was read: hang-ups can be told from it again (ready.c, watchable) */
+    }
     return result;
+}
+
+int64_t ready_attempt(struct hark_loop *loop, struct hark_op *op, struct descriptor *row)
+{
+    int64_t result;
+    if (op->code == HARK_OP_RECV_EACH)
+        result = try_recv_each(loop, op, row);
+    else if (op->code == HARK_OP_SEND || op->code == HARK_OP_RECV)
+        result = try_transfer(loop, op, row);
+    else
+        result = attempt_other(loop, op, row);
+    bool accepted = result >= 0 && (op->code == HARK_OP_ACCEPT || op->code == HARK_OP_ACCEPT_EACH);
+    if (accepted)
+        return result; /* the rows may have moved */
+    return likely(result >= 0 && !(row->seen & READY_IN)) ? result : settle(loop, op, row, result);
 }

@@ -39,10 +39,11 @@ static int watch(struct ready *ready, int fd, struct descriptor *row, uint32_t w
 }
 
 /* An op begins to wait. */
-static int watch_for(struct ready *ready, struct descriptor *row, const struct hark_op *op)
+static inline int watch_for(struct ready *ready, struct descriptor *row, const struct hark_op *op)
 {
-    uint32_t wanted = row->interest | watchable(ready, row, ready_events_of(op));
-    return watch(ready, op->fd, row, ready->poller->edge ? READY_ALL : wanted);
+    if (ready->poller->edge)
+        return likely(row->interest == READY_ALL) ? 0 : watch(ready, op->fd, row, READY_ALL);
+    return watch(ready, op->fd, row, row->interest | watchable(ready, row, ready_events_of(op)));
 }
 
 /* Watches for what the ops that still wait want: a level-triggered poller would go on reporting what nobody waits for. It never
@@ -59,24 +60,40 @@ static void watch_rest(struct ready *ready, int fd, struct descriptor *row)
 }
 
 /* Data was read: hang-ups can be told from it again, by a poller that sees both as readability. */
-static void watch_hangups_again(struct ready *ready, int fd)
+static inline void watch_hangups_again(struct ready *ready, int fd)
 {
-    if (!ready->poller->hangups)
+    if (unlikely(!ready->poller->hangups))
         watch_rest(ready, fd, descriptors_row(&ready->loop->descriptors, fd));
 }
 
 /* --- trying --- */
 
-static bool has_more(const struct hark_op *op, int64_t result)
-{
-    return (op->code == HARK_OP_ACCEPT_EACH && result >= 0) || (op->code == HARK_OP_POLL_EACH && result > 0);
-}
-
 static void finish(struct hark_loop *loop, struct hark_op *op, int64_t result)
 {
-    if (has_more(op, result))
+    if (unlikely(op->spare & TRY_REPEATS) && result >= 0)
         op->marks |= HARK_MARK_MORE;
     loop_finish(loop, op, result);
+}
+
+static void try_or_wait(struct hark_loop *loop, struct hark_op *op, struct descriptor *row)
+{
+    struct ready *ready = ready_of(loop);
+    int fd = op->fd;
+    if (op->spare & (row->ready | TRY_ALWAYS)) {
+        if (op->code == HARK_OP_RECV_EACH)
+            return loop_finish_late(loop, op);
+        int64_t result = ready_attempt(loop, op, row);
+        if (likely(result != WOULD_BLOCK)) {
+            finish(loop, op, result);
+            return watch_hangups_again(ready, fd);
+        }
+        if (op->marks & MARK_RECHECK)
+            return;
+        row = descriptors_row(&loop->descriptors, fd); /* the attempt may have moved it */
+    }
+    int error = watch_for(ready, row, op);
+    if (error)
+        finish(loop, op, error);
 }
 
 /* hark_recv_each takes a buffer, so it receives only when it is called: one buffer then goes from hand to hand, still in the
@@ -94,33 +111,13 @@ void ready_fulfil(struct hark_loop *loop, struct hark_op *op)
         op->state = OP_CALLING;
         watch_hangups_again(ready_of(loop), op->fd);
         loop_call_lent(loop, op, result);
-        op_continue(loop, op);
+        if (unlikely(op->marks & (MARK_CANCELLED | MARK_EXPIRED)))
+            return op_continue(loop, op);
+        op->state = OP_WAITING;
+        try_or_wait(loop, op, descriptors_row(&loop->descriptors, op->fd));
     } else {
         loop_call_final(loop, op, result);
     }
-}
-
-static void try_or_wait(struct hark_loop *loop, struct hark_op *op, struct descriptor *row)
-{
-    struct ready *ready = ready_of(loop);
-    int fd = op->fd;
-    if (op->code == HARK_OP_RECV_EACH && row->ready & READY_IN)
-        return loop_finish_late(loop, op);
-    /* These always ask the kernel: it knows at once, and no event need ever come. */
-    bool asks = op->code == HARK_OP_POLL || op->code == HARK_OP_POLL_EACH || ready_events_of(op) == READY_ERR;
-    if (asks || row->ready & ready_events_of(op) || (op->code == HARK_OP_CONNECT && !(op->marks & MARK_BEGUN))) {
-        int64_t result = ready_attempt(loop, op, row);
-        if (result != WOULD_BLOCK) {
-            finish(loop, op, result);
-            return watch_hangups_again(ready, fd);
-        }
-    }
-    if (op->marks & MARK_RECHECK)
-        return;
-    row = descriptors_row(&loop->descriptors, fd);
-    int error = watch_for(ready, row, op);
-    if (error)
-        finish(loop, op, error);
 }
 
 /* What lies in the page cache is read at once: it cannot block. All else is the pool's. */
@@ -134,7 +131,7 @@ static void start_on_file(struct hark_loop *loop, struct hark_op *op)
         work_pool_submit(loop, op);
 }
 
-static void start_on_descriptor(struct hark_loop *loop, struct hark_op *op, bool may_be_file)
+static void start_on_descriptor(struct hark_loop *loop, struct hark_op *op)
 {
     struct descriptor *row = descriptors_row(&loop->descriptors, op->fd);
     if (unlikely(!(row->flags & DESCRIPTOR_KNOWN))) {
@@ -142,7 +139,8 @@ static void start_on_descriptor(struct hark_loop *loop, struct hark_op *op, bool
         if (error)
             return loop_finish(loop, op, error);
     }
-    if (may_be_file && row->kind == KIND_FILE)
+    op->spare = ready_spare_of(op);
+    if (op->spare & TRY_FILE && row->kind == KIND_FILE)
         return start_on_file(loop, op);
     if (unlikely(op->fd >= ready_of(loop)->poller->limit))
         return loop_finish(loop, op, -ERANGE);
@@ -185,12 +183,11 @@ void ready_start(struct hark_loop *loop, struct hark_op *op)
     case HARK_OP_SENDMSG:
     case HARK_OP_POLL:
     case HARK_OP_POLL_EACH:
-        return start_on_descriptor(loop, op, false);
     case HARK_OP_READ:
     case HARK_OP_WRITE:
     case HARK_OP_READV:
     case HARK_OP_WRITEV:
-        return start_on_descriptor(loop, op, true);
+        return start_on_descriptor(loop, op);
     case HARK_OP_OPENAT:
     case HARK_OP_FSYNC:
     case HARK_OP_FDATASYNC:

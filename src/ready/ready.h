@@ -28,6 +28,14 @@ enum {
     READY_HUP = HARK_POLL_HANGUP,
     READY_RDHUP = HARK_POLL_PEER_HANGUP,
     READY_ALL = READY_IN | READY_PRI | READY_OUT | READY_RDHUP,
+    READY_EVENTS = 0xffff,
+};
+
+/* hark_op.spare: the events that the op waits for (READY_), and how it is tried. */
+enum {
+    TRY_ALWAYS = 1 << 16,  /* it is tried whatever is known of its descriptor: no event need ever come */
+    TRY_REPEATS = 1 << 17, /* a result that is no error is not its last */
+    TRY_FILE = 1 << 18,    /* its descriptor may be a regular file */
 };
 
 /* Further marks of an op. */
@@ -78,8 +86,14 @@ int64_t ready_attempt(struct hark_loop *loop, struct hark_op *op, struct descrip
 /* Reads from a regular file what is in the page cache, all of it or nothing. Gives the count, or WOULD_BLOCK. */
 int64_t ready_read_cached(struct hark_loop *loop, struct hark_op *op);
 
-/* The events that an op waits for. */
-uint32_t ready_events_of(const struct hark_op *op);
+/* What stands in hark_op.spare while the op is in flight. */
+uint32_t ready_spare_of(const struct hark_op *op);
+
+/* The events that an op in flight waits for. */
+static inline uint32_t ready_events_of(const struct hark_op *op)
+{
+    return op->spare & READY_EVENTS;
+}
 
 /* Looks up what a descriptor is, once (kind.c). Fails: -EBADF. */
 int ready_look_up(struct hark_loop *loop, int fd, struct descriptor *row);
