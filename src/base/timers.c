@@ -5,9 +5,8 @@
 #include "base/check.h"
 
 #include <errno.h>
-#include <string.h>
 
-enum { FIRST_ROOM = 64, LINE = 64 };
+enum { FIRST_ROOM = 64 };
 
 static uint32_t parent_of(uint32_t place)
 {
@@ -77,12 +76,10 @@ static int grow(struct timers *timers)
     uint32_t room = timers->room ? timers->room * 2 : FIRST_ROOM;
     if (room > UINT32_MAX / 2)
         return -ENOMEM;
-    struct timer_entry *entries = aligned_alloc(LINE, (size_t)room * sizeof *entries);
+    /* A large one grows in place, by its pages: nothing is copied. */
+    struct timer_entry *entries = realloc(timers->entries, (size_t)room * sizeof *entries);
     if (!entries)
         return -ENOMEM;
-    if (timers->entries)
-        memcpy(entries + TIMERS_ROOT, timers->entries + TIMERS_ROOT, (size_t)timers->count * sizeof *entries);
-    free(timers->entries);
     timers->entries = entries;
     timers->room = room;
     return 0;

@@ -13,13 +13,14 @@ struct timer_entry {
 };
 
 struct timers {
-    struct timer_entry *entries; /* the root is entries[TIMERS_ROOT], so that families start on cache lines */
+    struct timer_entry *entries;
     uint32_t count;
     uint32_t room;
     uint32_t next_order;
 };
 
-enum { TIMERS_ROOT = 3 };
+/* Where the root stands: families of four then start on cache lines, as large blocks of malloc begin 16 bytes after a page. */
+enum { TIMERS_ROOT = 2 };
 
 /* Puts an op in, or moves it where it is in already. Fails: -ENOMEM; a move cannot. */
 int timers_set(struct timers *timers, struct hark_op *op, uint64_t at_ns);

@@ -90,7 +90,7 @@ static void cancel_finished(struct hark_op *op)
 {
     op->marks |= MARK_CANCELLED;
     bool repeats_for_nothing = op->code == HARK_OP_EVERY || op->code == HARK_OP_POLL_EACH;
-    if (op->code == HARK_OP_DEFER || op->code == HARK_OP_POST)
+    if (op->code == HARK_OP_DEFER)
         op->result = -ECANCELED;
     else if ((op->marks & HARK_MARK_MORE) && repeats_for_nothing) {
         op->marks &= (uint16_t)~HARK_MARK_MORE;

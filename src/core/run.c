@@ -29,7 +29,9 @@ static void call_finished(struct hark_loop *loop, uint32_t *budget)
     struct hark_op *op;
     while (*budget > 0 && !loop_should_stop(loop) && (op = op_queue_pop(&loop->finished)) != NULL) {
         --*budget;
-        if (op->marks & HARK_MARK_MORE) {
+        if (op->code == HARK_OP_POST) {
+            loop_call_final(loop, op, op->marks & MARK_CANCELLED ? -ECANCELED : 0);
+        } else if (op->marks & HARK_MARK_MORE) {
             op->state = OP_CALLING;
             loop_call_more(loop, op, op->result);
             op_continue(loop, op);
@@ -81,22 +83,27 @@ void hark_stop(struct hark_loop *loop)
     loop_wake(loop);
 }
 
+static void take(struct hark_loop *loop, struct hark_op *op)
+{
+    if (op->state == OP_POSTED) {
+        op->state = OP_FINISHED;
+        loop->active++;
+        loop->metrics.requested[HARK_OP_POST]++;
+        op_queue_push(&loop->finished, op);
+        return;
+    }
+    if (op->code == HARK_OP_OPENAT && op->result >= 0)
+        loop_forget_descriptor(loop, (int)op->result);
+    loop_finish(loop, op, op->result);
+}
+
 void loop_take_inbox(struct hark_loop *loop)
 {
-    struct hark_op *op = inbox_take_all(&loop->inbox);
-    while (op) {
-        struct hark_op *next = op->queued;
-        if (op->state == OP_POSTED) {
-            loop->active++;
-            loop->metrics.requested[HARK_OP_POST]++;
-            loop_finish(loop, op, 0);
-        } else {
-            if (op->code == HARK_OP_OPENAT && op->result >= 0)
-                loop_forget_descriptor(loop, (int)op->result);
-            loop_finish(loop, op, op->result);
-        }
-        op = next;
-    }
+    struct inbox *inbox = &loop->inbox;
+    struct hark_op *op;
+    for (uint32_t end = inbox_end(inbox); inbox->next != end && (op = inbox_take(inbox)) != NULL;)
+        take(loop, op);
+    inbox_taken(inbox);
 }
 
 /* --- the turn --- */
