@@ -23,6 +23,8 @@ enum hark_backend_kind {
 struct hark_options {
     enum hark_backend_kind backend;
     uint32_t entries;      /* uring: submission entries, rounded up to a power of two; 0: 256; 1 to 32768 */
+    uint32_t completions;  /* uring: completion entries, rounded up to a power of two, at least `entries`; 0: 16 for each
+                              entry; 1 to 1048576. What finds no room the kernel keeps until there is some: slower, not lost */
     uint32_t buffer_count; /* buffers that hark_recv_each lends, rounded up to a power of two; 0: 256; 1 to 32768 */
     uint32_t buffer_bytes; /* the size of each; 0: 16384; 64 to 16 MiB */
     uint32_t workers_max;  /* threads of the work pool, started when first needed; 0: 4; 1 to 1024 */

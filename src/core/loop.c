@@ -11,6 +11,8 @@
 enum {
     ENTRIES_DEFAULT = 256,
     ENTRIES_MAX = 32768,
+    COMPLETIONS_PER_ENTRY = 16,
+    COMPLETIONS_MAX = 1 << 20,
     BUFFERS_DEFAULT = 256,
     BUFFERS_MAX = 32768,
     BUFFER_BYTES_DEFAULT = 16384,
@@ -52,6 +54,11 @@ static int complete_options(struct hark_options *options)
         !in_range_or_default(&options->turn_max, TURN_DEFAULT, 1, UINT32_MAX))
         return -EINVAL;
     options->entries = power_of_two_from(options->entries);
+    if (!in_range_or_default(&options->completions, options->entries * COMPLETIONS_PER_ENTRY, 1, COMPLETIONS_MAX))
+        return -EINVAL;
+    options->completions = power_of_two_from(options->completions);
+    if (options->completions < options->entries)
+        options->completions = options->entries;
     options->buffer_count = power_of_two_from(options->buffer_count);
     return 0;
 }

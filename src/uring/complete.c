@@ -85,7 +85,7 @@ static void starve(struct hark_loop *loop, struct hark_op *op)
     if (op->marks & MARK_CANCELLED)
         return request_again(loop, op);
     op->spare |= OP_STARVED;
-    op_queue_push(&buffers->starved, op);
+    op_queue_push_front(&buffers->starved, op);
 }
 
 static void recv_each_ended(struct hark_loop *loop, struct hark_op *op, int32_t result, uint32_t flags)

@@ -7,8 +7,6 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { COMPLETIONS_PER_ENTRY = 16 };
-
 /* --- switches --- */
 
 /* HARK_URING_WITHOUT: names of features with commas, or "all". */
@@ -42,14 +40,14 @@ static void use(struct uring *uring, enum uring_feature feature, bool available)
 
 /* --- the ring --- */
 
-static int try_open(struct uring *uring, unsigned entries, unsigned flags)
+static int try_open(struct uring *uring, const struct hark_options *options, unsigned flags)
 {
     const unsigned always = IORING_SETUP_SUBMIT_ALL;
-    return ring_open(&uring->ring, entries, entries * COMPLETIONS_PER_ENTRY, flags | always);
+    return ring_open(&uring->ring, options->entries, options->completions, flags | always);
 }
 
 /* From the best set of flags downwards. A kernel that does not know a flag answers EINVAL; anything else is a refusal. */
-static int open_ring(struct uring *uring, unsigned entries)
+static int open_ring(struct uring *uring, const struct hark_options *options)
 {
     use(uring, URING_NO_SQARRAY, true);
     use(uring, URING_DEFER_TASKRUN, true);
@@ -62,7 +60,7 @@ static int open_ring(struct uring *uring, unsigned entries)
             flags |= IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN;
         if (uring_uses(uring, URING_COOP_TASKRUN))
             flags |= IORING_SETUP_COOP_TASKRUN;
-        int error = try_open(uring, entries, flags);
+        int error = try_open(uring, options, flags);
         if (error != -EINVAL)
             return error;
         if (uring_uses(uring, URING_NO_SQARRAY))
@@ -192,7 +190,7 @@ int uring_create(struct hark_loop *loop, const struct hark_options *options, cha
     if (!uring)
         return -ENOMEM;
     name_features(uring);
-    int error = open_ring(uring, options->entries);
+    int error = open_ring(uring, options);
     if (!error) {
         error = set_up(loop, uring, &step);
         if (error)

@@ -114,6 +114,18 @@ static void start(struct hark_loop *loop, struct hark_op *op)
         submit(loop, uring, op);
 }
 
+/* Where each receive is a request of its own, they take turns with those that found no buffer, which go first. */
+static void again(struct hark_loop *loop, struct hark_op *op)
+{
+    bool takes_turns = op->code == HARK_OP_RECV_EACH && !uring_uses(uring_of(loop), URING_RECV_MULTISHOT);
+    if (!takes_turns)
+        return uring_submit(loop, op);
+    struct buffers *buffers = &loop->buffers;
+    loop->metrics.buffers_exhausted += buffers->free + buffers->offered == 0;
+    op->spare |= OP_STARVED;
+    op_queue_push(&buffers->starved, op);
+}
+
 static void cancel(struct hark_loop *loop, struct hark_op *op)
 {
     struct uring *uring = uring_of(loop);
@@ -182,7 +194,7 @@ const struct hark_backend backend_uring = {
     .create = uring_create,
     .destroy = uring_destroy,
     .start = start,
-    .again = uring_submit,
+    .again = again,
     .cancel = cancel,
     .wait = wait,
     .reap = uring_reap,

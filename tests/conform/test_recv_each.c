@@ -154,7 +154,7 @@ BACKEND_TEST_WITH(recv_each_of_many_share_a_small_pool, 0, .buffer_count = 2, .b
     }
 }
 
-BACKEND_TEST(kept_buffer_is_not_written_until_it_is_returned)
+BACKEND_TEST_WITH(kept_buffer_is_not_written_until_it_is_returned, 0, .buffer_count = 8)
 {
     int ends[2];
     void *kept[8] = {NULL};

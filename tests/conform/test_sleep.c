@@ -97,6 +97,7 @@ BACKEND_TEST(promise_09_thousand_idle_connections_make_no_wake_up)
             hark_read(loop, &ops[index][1].op, ends[index][1], byte, 1, HARK_AT_POSITION, harness_done);
         hark_op_deadline(&ops[index][1].op, hark_os_clock(loop) + 3600000000000u);
     }
+    harness_turns(loop, CONNECTIONS); /* until all has reached the kernel, however small the queues */
     assert_sleeps(loop);
     hark_cancel_all(loop);
     harness_run(loop);

@@ -12,6 +12,7 @@
  * Environment: HARK_TEST_BACKENDS=epoll,poll  these backends alone, and none of them may be refused
  *              HARK_TEST_ONLY=text            tests whose full name contains the text, as the program's arguments do
  *              HARK_TEST_TIMEOUT=seconds      in place of every test's own
+ *              HARK_TEST_TINY=1               loops with queues of 4 entries and pools of 2 buffers
  *              HARK_TEST_FORK=0               everything in one process, for a debugger
  */
 #ifndef HARNESS_H
