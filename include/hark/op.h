@@ -150,8 +150,7 @@ struct hark_op {
     struct hark_op *queued; /* next in whichever queue it stands */
     uint32_t spare;         /* the backend's own */
     uint32_t serial;        /* which start this is; see hark_op_id */
-    uint32_t timer;         /* its place among the timers, plus one; 0 none */
-    uint32_t timer_order;   /* breaks ties between equal times: the order of start */
+    uint32_t timer;         /* its number among the timers, plus one; 0 none */
     union hark_op_arguments with;
     int64_t result;
 };

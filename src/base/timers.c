@@ -1,6 +1,7 @@
 /* timers.c - the heap of timers. See timers.h for its shape.
  *
- * What must hold: entries[op->timer - 1].op == op for each op that is in; an entry is never before its parent. */
+ * What must hold: for each op that is in, with number n = op->timer - 1: ops[n] == op and entries[places[n]].number == n; an
+ * entry is never before its parent. */
 #include "base/timers.h"
 #include "base/check.h"
 
@@ -18,17 +19,17 @@ static uint32_t first_child_of(uint32_t place)
     return 4 * (place - TIMERS_ROOT) + TIMERS_ROOT + 1;
 }
 
-static bool is_before(const struct timer_entry *a, const struct timer_entry *b)
+static inline bool is_before(const struct timer_entry *a, const struct timer_entry *b)
 {
-    if (a->at_ns != b->at_ns)
-        return a->at_ns < b->at_ns;
-    return (int32_t)(a->op->timer_order - b->op->timer_order) < 0;
+    if (unlikely(a->at_ns == b->at_ns))
+        return (int32_t)(a->order - b->order) < 0;
+    return a->at_ns < b->at_ns;
 }
 
-static void put(struct timers *timers, uint32_t place, struct timer_entry entry)
+static inline void put(struct timers *timers, uint32_t place, struct timer_entry entry)
 {
     timers->entries[place] = entry;
-    entry.op->timer = place + 1;
+    timers->places[entry.number] = place;
 }
 
 static void rise(struct timers *timers, uint32_t place, struct timer_entry entry)
@@ -41,6 +42,13 @@ static void rise(struct timers *timers, uint32_t place, struct timer_entry entry
         place = parent;
     }
     put(timers, place, entry);
+}
+
+/* An entry comes near the root: its op will be called soon, and has not been touched since it was started. */
+static inline void fetch_soon_due(const struct timers *timers, uint32_t place, struct timer_entry entry)
+{
+    if (place <= TIMERS_ROOT + 4)
+        __builtin_prefetch(timers->ops[entry.number], 1);
 }
 
 static void sink(struct timers *timers, uint32_t place, struct timer_entry entry)
@@ -58,6 +66,7 @@ static void sink(struct timers *timers, uint32_t place, struct timer_entry entry
         if (!is_before(&timers->entries[least], &entry))
             break;
         put(timers, place, timers->entries[least]);
+        fetch_soon_due(timers, place, timers->entries[least]);
         place = least;
     }
     put(timers, place, entry);
@@ -71,26 +80,50 @@ static void settle(struct timers *timers, uint32_t place, struct timer_entry ent
         sink(timers, place, entry);
 }
 
+/* --- memory --- */
+
+/* Large arrays grow in place, by their pages: nothing is copied. */
 static int grow(struct timers *timers)
 {
-    uint32_t room = timers->room ? timers->room * 2 : FIRST_ROOM;
+    size_t room = timers->room ? timers->room * (size_t)2 : FIRST_ROOM;
     if (room > UINT32_MAX / 2)
         return -ENOMEM;
-    /* A large one grows in place, by its pages: nothing is copied. */
-    struct timer_entry *entries = realloc(timers->entries, (size_t)room * sizeof *entries);
-    if (!entries)
+    struct timer_entry *entries = realloc(timers->entries, room * sizeof *entries);
+    timers->entries = entries ? entries : timers->entries;
+    uint32_t *places = realloc(timers->places, room * sizeof *places);
+    timers->places = places ? places : timers->places;
+    struct hark_op **ops = realloc(timers->ops, room * sizeof *ops);
+    timers->ops = ops ? ops : timers->ops;
+    if (!entries || !places || !ops)
         return -ENOMEM;
-    timers->entries = entries;
-    timers->room = room;
+    timers->room = (uint32_t)room;
     return 0;
 }
 
+static uint32_t take_number(struct timers *timers)
+{
+    if (!timers->free)
+        return timers->numbers++;
+    uint32_t number = timers->free - 1;
+    timers->free = timers->places[number];
+    return number;
+}
+
+static void free_number(struct timers *timers, uint32_t number)
+{
+    timers->places[number] = timers->free;
+    timers->free = number + 1;
+}
+
+/* --- what others call --- */
+
 int timers_set(struct timers *timers, struct hark_op *op, uint64_t at_ns)
 {
-    struct timer_entry entry = {at_ns, op};
+    struct timer_entry entry = {.at_ns = at_ns};
     if (op->timer) {
-        op->timer_order = timers->next_order++;
-        settle(timers, op->timer - 1, entry);
+        entry.number = op->timer - 1;
+        entry.order = timers->next_order++;
+        settle(timers, timers->places[entry.number], entry);
         return 0;
     }
     if (unlikely(TIMERS_ROOT + timers->count >= timers->room)) {
@@ -98,7 +131,10 @@ int timers_set(struct timers *timers, struct hark_op *op, uint64_t at_ns)
         if (error)
             return error;
     }
-    op->timer_order = timers->next_order++;
+    entry.number = take_number(timers);
+    entry.order = timers->next_order++;
+    timers->ops[entry.number] = op;
+    op->timer = entry.number + 1;
     timers->count++;
     rise(timers, TIMERS_ROOT + timers->count - 1, entry);
     return 0;
@@ -108,9 +144,11 @@ void timers_remove(struct timers *timers, struct hark_op *op)
 {
     if (!op->timer)
         return;
-    uint32_t place = op->timer - 1;
-    check(timers->entries[place].op == op);
+    uint32_t number = op->timer - 1;
+    uint32_t place = timers->places[number];
+    check(timers->ops[number] == op);
     op->timer = 0;
+    free_number(timers, number);
     timers->count--;
     uint32_t last = TIMERS_ROOT + timers->count;
     if (place != last)
@@ -120,5 +158,7 @@ void timers_remove(struct timers *timers, struct hark_op *op)
 void timers_done(struct timers *timers)
 {
     free(timers->entries);
+    free(timers->places);
+    free(timers->ops);
     *timers = (struct timers){0};
 }

@@ -162,7 +162,7 @@ static bool cancel_timers(struct hark_loop *loop)
     for (uint32_t i = loop->timers.count; i-- > 0;) {
         if (i >= loop->timers.count)
             continue;
-        struct hark_op *op = loop->timers.entries[TIMERS_ROOT + i].op;
+        struct hark_op *op = timers_op(&loop->timers, i);
         if (op->state != OP_TIMED)
             continue; /* the deadline of an op that is being cancelled */
         any = true;
@@ -226,7 +226,7 @@ static void timer_due(struct hark_loop *loop, struct hark_op *op)
 void timers_expire(struct hark_loop *loop, uint32_t budget)
 {
     while (budget-- > 0 && timers_next(&loop->timers) <= loop->now_ns) {
-        struct hark_op *op = timers_first(&loop->timers);
+        struct hark_op *op = timers_op(&loop->timers, 0);
         timers_remove(&loop->timers, op);
         if (op->state == OP_TIMED) {
             timer_due(loop, op);
