@@ -4,8 +4,8 @@
 #include <hark.h>
 
 struct item {
+    _Alignas(64) atomic_bool free; /* in one cache line with what a post touches of its op */
     struct hark_op op;
-    atomic_bool free;
 };
 
 struct poster {
@@ -53,7 +53,8 @@ static void throughput(struct hark_loop *loop, struct arguments arguments)
     pin(first_cpu);
     uint64_t began_ns = now_ns(), began_cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
     for (unsigned i = 0; i < arguments.posters; i++) {
-        struct poster *poster = calloc(1, sizeof *poster);
+        struct poster *poster = aligned_alloc(64, sizeof *poster);
+        memset(poster, 0, sizeof *poster);
         poster->loop = loop;
         poster->count = arguments.count;
         for (unsigned k = 0; k < WINDOW; k++)

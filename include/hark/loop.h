@@ -98,8 +98,7 @@ HARK_API const char *hark_loop_refusal(const struct hark_loop *loop, enum hark_b
  * The environment variable HARK_URING_WITHOUT, names with commas, switches features off: a help for tests. */
 HARK_API size_t hark_loop_features(const struct hark_loop *loop, const struct hark_feature **out_features);
 
-/* The loop's counters; see metrics.h. The struct stays, and counts on, until the loop is destroyed; longest_callback_ns is worked
- * out by this call. */
+/* The loop's counters; see metrics.h. The struct stays, and counts on, until the loop is destroyed. */
 HARK_API const struct hark_metrics *hark_loop_metrics(struct hark_loop *loop);
 
 HARK_END

@@ -13,16 +13,16 @@ enum { HARK_LAG_BUCKETS = 40 };
 
 struct hark_metrics {
     uint64_t turns;
-    uint64_t sleeps;              /* waits that could block */
-    uint64_t wakes;               /* posts, stops and signals that had to wake the loop */
-    uint64_t system_calls;        /* on the loop's thread */
-    uint64_t waits;               /* io_uring_enter, epoll_pwait2, ppoll, pselect */
-    uint64_t registrations;       /* epoll_ctl */
-    uint64_t ring_full;           /* uring: starts that had to wait for a free submission entry */
-    uint64_t overflows;           /* uring: times that the completion queue overflowed */
-    uint64_t buffers_exhausted;   /* times that a hark_recv_each found the pool empty */
-    uint64_t lag_total_ns;        /* time spent handling, over all turns */
-    uint64_t longest_callback_ns; /* the longest time that one callback kept the loop */
+    uint64_t sleeps;            /* waits that could block */
+    uint64_t wakes;             /* posts, stops and signals that had to wake the loop */
+    uint64_t system_calls;      /* on the loop's thread */
+    uint64_t waits;             /* io_uring_enter, epoll_pwait2, ppoll, pselect */
+    uint64_t registrations;     /* epoll_ctl */
+    uint64_t ring_full;         /* uring: starts that had to wait for a free submission entry */
+    uint64_t overflows;         /* uring: times that the completion queue overflowed */
+    uint64_t buffers_exhausted; /* times that a hark_recv_each found the pool empty */
+    uint64_t lag_total_ns;      /* time spent handling, over all turns */
+    uint64_t longest_turn_ns;   /* the longest of these times: what kept the loop most */
     uint64_t lag[HARK_LAG_BUCKETS];
     uint64_t requested[HARK_OP_KINDS]; /* starts, by enum hark_op_code */
     uint64_t handled[HARK_OP_KINDS];   /* final calls */

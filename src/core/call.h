@@ -7,17 +7,6 @@
 #include "core/loop.h"
 #include "hark/buffer.h"
 
-/* The call itself, and how long it took. */
-static inline void loop_call(struct hark_loop *loop, struct hark_op *op, int64_t result)
-{
-    op->done(op, result);
-    uint64_t ticks = ticks_now();
-    uint64_t taken = ticks - loop->callback_ticks;
-    loop->callback_ticks = ticks;
-    if (unlikely(taken > loop->longest_ticks))
-        loop->longest_ticks = taken;
-}
-
 /* The final call of an op with one of MARKS_RARE (run.c). */
 void loop_call_rare(struct hark_loop *loop, struct hark_op *op, int64_t result);
 
@@ -33,14 +22,14 @@ static inline void loop_call_final(struct hark_loop *loop, struct hark_op *op, i
     if (unlikely(op->marks & MARKS_RARE))
         return loop_call_rare(loop, op, result);
     op->marks = 0;
-    loop_call(loop, op, result);
+    op->done(op, result);
 }
 
 static inline void loop_call_more(struct hark_loop *loop, struct hark_op *op, int64_t result)
 {
     loop->metrics.repeated[op->code]++;
     op->marks |= HARK_MARK_MORE;
-    loop_call(loop, op, result);
+    op->done(op, result);
     op->marks &= (uint16_t)~HARK_MARK_MORE;
 }
 

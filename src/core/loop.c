@@ -134,8 +134,7 @@ int hark_loop_create(const struct hark_options *given, struct hark_loop **out_lo
         release(loop);
         return error;
     }
-    loop->created_ns = loop->now_ns = loop->backend->os->clock();
-    loop->created_ticks = ticks_now();
+    loop->now_ns = loop->backend->os->clock();
     *out_loop = loop;
     return 0;
 }
@@ -195,10 +194,5 @@ size_t hark_loop_features(const struct hark_loop *loop, const struct hark_featur
 
 const struct hark_metrics *hark_loop_metrics(struct hark_loop *loop)
 {
-    /* Ticks become nanoseconds here, by what the clock and the counter have both gone on since the loop was made. */
-    uint64_t ns = loop->backend->os->clock() - loop->created_ns;
-    uint64_t ticks = ticks_now() - loop->created_ticks;
-    if (ticks > 0)
-        loop->metrics.longest_callback_ns = (uint64_t)((double)loop->longest_ticks * ((double)ns / (double)ticks));
     return &loop->metrics;
 }

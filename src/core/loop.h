@@ -9,7 +9,6 @@
 #include "base/check.h"
 #include "base/inbox.h"
 #include "base/op_queue.h"
-#include "base/ticks.h"
 #include "base/timers.h"
 #include "core/backend.h"
 #include "core/buffers.h"
@@ -62,12 +61,11 @@ struct hark_loop {
     struct descriptors descriptors;
     struct timers timers;
     struct buffers buffers;
-    uint64_t callback_ticks; /* when the running callback began */
-    uint64_t longest_ticks;
     uint32_t turn_max;
     uint32_t last_serial;
     bool running;
     bool looks_again; /* the backend has something to try in the next turn */
+    bool lingers;     /* several posts came in the last turn: it looks once more before it sleeps, as more may be on their way */
     bool sigpipe_guarded;
     bool sigpipe_was_blocked;
 
@@ -82,8 +80,6 @@ struct hark_loop {
     struct work_pool *pool;
     uint32_t workers_max;
     struct hark_op *listening; /* hark_signal_each ops, linked through with.signal.next */
-    uint64_t created_ns;
-    uint64_t created_ticks;
     char refusals[HARK_BACKEND_KINDS][160];
 };
 
@@ -177,8 +173,8 @@ void timers_expire(struct hark_loop *loop, uint32_t budget);
 /* Wakes the loop where it sleeps. Thread: any; async-signal-safe. */
 void loop_wake(struct hark_loop *loop);
 
-/* Moves what other threads have put in to where it belongs. */
-void loop_take_inbox(struct hark_loop *loop);
+/* Moves what other threads have put in to where it belongs. Gives: how many. */
+uint32_t loop_take_inbox(struct hark_loop *loop);
 
 static inline bool loop_should_stop(struct hark_loop *loop)
 {

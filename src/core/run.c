@@ -19,7 +19,7 @@ void loop_call_rare(struct hark_loop *loop, struct hark_op *op, int64_t result)
     op->marks = 0;
     if (marks & MARK_CLOSED)
         op_close_ended(loop, fd);
-    loop_call(loop, op, result);
+    op->done(op, result);
     if (marks & MARK_EVICTED)
         op_close_if_alone(loop, fd);
 }
@@ -97,13 +97,15 @@ static void take(struct hark_loop *loop, struct hark_op *op)
     loop_finish(loop, op, op->result);
 }
 
-void loop_take_inbox(struct hark_loop *loop)
+uint32_t loop_take_inbox(struct hark_loop *loop)
 {
     struct inbox *inbox = &loop->inbox;
     struct hark_op *op;
-    for (uint32_t end = inbox_end(inbox); inbox->next != end && (op = inbox_take(inbox)) != NULL;)
+    uint32_t count = 0;
+    for (uint32_t end = inbox_end(inbox); inbox->next != end && (op = inbox_take(inbox)) != NULL; count++)
         take(loop, op);
     inbox_taken(inbox);
+    return count;
 }
 
 /* --- the turn --- */
@@ -112,7 +114,7 @@ void loop_take_inbox(struct hark_loop *loop)
 static uint64_t time_to_sleep(struct hark_loop *loop, bool may_wait)
 {
     uint64_t next_ns = timers_next(&loop->timers);
-    if (!may_wait || loop->finished.first || loop->late.first || next_ns <= loop->now_ns)
+    if (!may_wait || loop->lingers || loop->finished.first || loop->late.first || next_ns <= loop->now_ns)
         return 0;
     atomic_store(&loop->sleeping, true);
     if (!inbox_is_empty(&loop->inbox) || atomic_load(&loop->stopped) || signals_pending(loop))
@@ -127,6 +129,8 @@ static void count_lag(struct hark_loop *loop, uint64_t woke_ns)
     unsigned bucket = lag_ns ? 63u - (unsigned)__builtin_clzll(lag_ns) : 0;
     loop->metrics.lag[bucket < HARK_LAG_BUCKETS ? bucket : HARK_LAG_BUCKETS - 1]++;
     loop->metrics.lag_total_ns += lag_ns;
+    if (lag_ns > loop->metrics.longest_turn_ns)
+        loop->metrics.longest_turn_ns = lag_ns;
 }
 
 static int turn(struct hark_loop *loop, bool may_wait)
@@ -141,9 +145,7 @@ static int turn(struct hark_loop *loop, bool may_wait)
         return error;
     uint64_t woke_ns = loop->backend->os->clock();
     loop->now_ns = woke_ns;
-    loop->callback_ticks = ticks_now();
-    if (!inbox_is_empty(&loop->inbox))
-        loop_take_inbox(loop);
+    loop->lingers = !inbox_is_empty(&loop->inbox) && loop_take_inbox(loop) > 1;
     if (unlikely(signals_pending(loop)))
         signals_deliver(loop);
     timers_expire(loop, loop->turn_max);

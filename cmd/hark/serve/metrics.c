@@ -77,8 +77,8 @@ static void add_loop(struct text *text, struct hark_loop *loop)
     add_counter(text, "hark_loop_ring_full_total", "Starts that waited for a submission entry.", metrics->ring_full);
     add_counter(text, "hark_loop_overflows_total", "Overflows of the completion queue.", metrics->overflows);
     add_counter(text, "hark_loop_buffers_exhausted_total", "Receives that found no buffer.", metrics->buffers_exhausted);
-    add_kind(text, "hark_loop_longest_callback_seconds", "gauge", "The longest time that one callback kept the loop.");
-    text_add(text, "hark_loop_longest_callback_seconds %.9f\n", (double)metrics->longest_callback_ns / 1e9);
+    add_kind(text, "hark_loop_longest_turn_seconds", "gauge", "The longest time that the callbacks of one turn took.");
+    text_add(text, "hark_loop_longest_turn_seconds %.9f\n", (double)metrics->longest_turn_ns / 1e9);
     add_lag(text, metrics);
     add_ops(text, "hark_loop_ops_requested_total", "Operations started, by kind.", "counter", metrics->requested, NULL,
             metrics->requested);

@@ -45,8 +45,8 @@ static void add_refusals(struct text *text, struct hark_loop *loop)
 static void add_lag(struct text *text, const struct hark_metrics *metrics)
 {
     const char *comma = "";
-    text_add(text, "\"lag\":{\"total_seconds\":%.9f,\"longest_callback_seconds\":%.9f", (double)metrics->lag_total_ns / 1e9,
-             (double)metrics->longest_callback_ns / 1e9);
+    text_add(text, "\"lag\":{\"total_seconds\":%.9f,\"longest_turn_seconds\":%.9f", (double)metrics->lag_total_ns / 1e9,
+             (double)metrics->longest_turn_ns / 1e9);
     text_add(text, ",\"p50_seconds\":%.9f,\"p90_seconds\":%.9f,\"p99_seconds\":%.9f,\"max_seconds\":%.9f,\"buckets\":[",
              measures_lag(metrics, 0.5), measures_lag(metrics, 0.9), measures_lag(metrics, 0.99), measures_lag(metrics, 1));
     for (int i = 0; i < HARK_LAG_BUCKETS; i++) {
