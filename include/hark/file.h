@@ -82,6 +82,14 @@ HARK_API void hark_mkdirat(struct hark_loop *loop, struct hark_op *op, int direc
  * small. */
 HARK_API void hark_getdents(struct hark_loop *loop, struct hark_op *op, int fd, void *bytes, size_t count, hark_done *done);
 
+/* Copies up to count bytes from one file to another inside the kernel, on the work pool of every backend: copy_file_range(2).
+ * File systems that can share the blocks copy nothing at all. Takes: offsets, or HARK_AT_POSITION; `to`, which stays open until
+ * the final call, as the op belongs to `from`. A copy at work cannot be stopped: ask for pieces of some megabytes. Gives: the
+ * bytes copied, which may be fewer; 0 the end of `from`. Fails: -EINVAL not regular files, or the stretches overlap; -EXDEV two
+ * file systems that cannot; -EOPNOTSUPP, -EISDIR, -ENOSPC, -EFBIG, -EDQUOT. */
+HARK_API void hark_copy_file_range(struct hark_loop *loop, struct hark_op *op, int from, int64_t from_offset, int to,
+                                   int64_t to_offset, size_t count, hark_done *done);
+
 /* One entry of a directory. */
 struct hark_dirent {
     uint64_t inode;

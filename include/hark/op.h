@@ -67,6 +67,7 @@ struct statx;
     X(UNLINKAT, unlinkat)                                                                                                        \
     X(MKDIRAT, mkdirat)                                                                                                          \
     X(GETDENTS, getdents)                                                                                                        \
+    X(COPY_FILE_RANGE, copy_file_range)                                                                                          \
     X(POLL, poll)                                                                                                                \
     X(POLL_EACH, poll_each)
 
@@ -113,6 +114,12 @@ union hark_op_arguments {
         int64_t count;
         int32_t mode;
     } range;
+    struct {
+        int64_t from_offset;
+        int64_t to_offset;
+        size_t count;
+        int32_t to; /* the second descriptor */
+    } copy;
     struct {
         uint64_t at_ns;
         uint64_t period_ns;

@@ -37,6 +37,14 @@ static int64_t call_writev(const struct hark_op *op)
     return offset < 0 ? writev(op->fd, op->with.io.bytes, count) : pwritev(op->fd, op->with.io.bytes, count, offset);
 }
 
+static int64_t call_copy(const struct hark_op *op)
+{
+    off64_t from_offset = op->with.copy.from_offset;
+    off64_t to_offset = op->with.copy.to_offset;
+    return copy_file_range(op->fd, from_offset < 0 ? NULL : &from_offset, op->with.copy.to, to_offset < 0 ? NULL : &to_offset,
+                           op->with.copy.count, 0);
+}
+
 static int64_t call_path(const struct hark_op *op)
 {
     const char *from = op->with.path.from;
@@ -83,6 +91,8 @@ static int64_t call(const struct hark_op *op)
         return fallocate(op->fd, op->with.range.mode, op->with.range.offset, op->with.range.count);
     case HARK_OP_GETDENTS:
         return syscall(SYS_getdents64, op->fd, op->with.io.bytes, op->with.io.count);
+    case HARK_OP_COPY_FILE_RANGE:
+        return call_copy(op);
     case HARK_OP_NOP:
     case HARK_OP_DEFER:
     case HARK_OP_SLEEP:

@@ -71,6 +71,19 @@ void hark_fdatasync(struct hark_loop *loop, struct hark_op *op, int fd, hark_don
     start_plain(loop, op, HARK_OP_FDATASYNC, fd, done);
 }
 
+void hark_copy_file_range(struct hark_loop *loop, struct hark_op *op, int from, int64_t from_offset, int to, int64_t to_offset,
+                          size_t count, hark_done *done)
+{
+    op_begin(loop, op, HARK_OP_COPY_FILE_RANGE, from, done);
+    op->with.copy.from_offset = from_offset;
+    op->with.copy.to_offset = to_offset;
+    op->with.copy.count = count;
+    op->with.copy.to = to;
+    if (from_offset < HARK_AT_POSITION || to_offset < HARK_AT_POSITION)
+        return loop_finish(loop, op, -EINVAL);
+    op_start_on_descriptor(loop, op);
+}
+
 static void start_range(struct hark_loop *loop, struct hark_op *op, int mode, int64_t offset, int64_t count)
 {
     op->with.range.mode = mode;

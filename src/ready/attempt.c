@@ -56,6 +56,7 @@ uint32_t ready_spare_of(const struct hark_op *op)
     case HARK_OP_UNLINKAT:
     case HARK_OP_MKDIRAT:
     case HARK_OP_GETDENTS:
+    case HARK_OP_COPY_FILE_RANGE:
         break;
     }
     return 0;
@@ -245,6 +246,7 @@ static int64_t attempt_other(struct hark_loop *loop, struct hark_op *op, struct 
     case HARK_OP_UNLINKAT:
     case HARK_OP_MKDIRAT:
     case HARK_OP_GETDENTS:
+    case HARK_OP_COPY_FILE_RANGE:
         break;
     }
     return -ENOSYS;

@@ -198,6 +198,7 @@ void ready_start(struct hark_loop *loop, struct hark_op *op)
     case HARK_OP_UNLINKAT:
     case HARK_OP_MKDIRAT:
     case HARK_OP_GETDENTS:
+    case HARK_OP_COPY_FILE_RANGE:
         return work_pool_submit(loop, op);
     case HARK_OP_DEFER:
     case HARK_OP_SLEEP:

@@ -145,7 +145,7 @@ static int find_features(struct uring *uring)
     use(uring, URING_ACCEPT_MULTISHOT, true);
     use(uring, URING_RECV_MULTISHOT, uring_uses(uring, URING_DEFER_TASKRUN) || has_recv_multishot());
     use(uring, URING_FTRUNCATE, supported[RING_OPCODE_FTRUNCATE]);
-    uring->for_pool = UINT64_C(1) << HARK_OP_GETDENTS;
+    uring->for_pool = UINT64_C(1) << HARK_OP_GETDENTS | UINT64_C(1) << HARK_OP_COPY_FILE_RANGE;
     if (!uring_uses(uring, URING_FTRUNCATE))
         uring->for_pool |= UINT64_C(1) << HARK_OP_FTRUNCATE;
     use(uring, URING_NO_IOWAIT, (uring->ring.kernel_features & RING_FEATURE_NO_IOWAIT) != 0);

@@ -51,6 +51,11 @@ STARTER(statx, "x", 0, STATX_SIZE, &status, harness_done)
 STARTER(unlinkat, "x", 0, harness_done)
 STARTER(mkdirat, "x", 0700, harness_done)
 
+static void start_copy_from(struct hark_loop *loop, struct hark_op *op, int fd)
+{
+    hark_copy_file_range(loop, op, fd, 0, STDIN_FILENO, 0, 1, harness_done);
+}
+
 static void start_renameat_from(struct hark_loop *loop, struct hark_op *op, int fd)
 {
     hark_renameat(loop, op, fd, "x", AT_FDCWD, "/y", 0, harness_done);
@@ -86,6 +91,7 @@ static const struct {
     {"ftruncate", start_ftruncate, false, false},
     {"fallocate", start_fallocate, false, false},
     {"getdents", start_getdents, false, false},
+    {"copy_file_range", start_copy_from, false, false},
     {"poll", start_poll, false, false},
     {"poll_each", start_poll_each, false, false},
     {"openat", start_openat, false, true},

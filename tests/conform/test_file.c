@@ -1,4 +1,4 @@
-/* test_file.c - read, write, readv, writev, fsync, fdatasync, ftruncate, fallocate on files and pipes. */
+/* test_file.c - read, write, readv, writev, fsync, fdatasync, ftruncate, fallocate, copy_file_range on files and pipes. */
 #include "harness/harness.h"
 
 #include <errno.h>
@@ -350,4 +350,49 @@ BACKEND_TEST(descriptor_closed_while_files_are_read_does_not_show_the_next_file)
         assert_true(reading.result == -ECANCELED || (reading.result == 4 && memcmp(in, "old!", 4) == 0));
         harness_close(loop, other);
     }
+}
+
+static int64_t copy(struct hark_loop *loop, int from, int64_t from_offset, int to, int64_t to_offset, size_t count)
+{
+    struct harness_op copying = {0};
+    hark_copy_file_range(loop, &copying.op, from, from_offset, to, to_offset, count, harness_done);
+    assert_int_equal(copying.calls, 0);
+    return harness_wait(loop, &copying);
+}
+
+BACKEND_TEST(copy_file_range_copies_between_offsets_and_at_positions)
+{
+    char bytes[1000];
+    char in[2000];
+    harness_fill(bytes, sizeof bytes, 3);
+    int from = harness_file("from", bytes, sizeof bytes);
+    int to = harness_file("to", "", 0);
+    assert_result(copy(loop, from, 100, to, 50, 500), 500);
+    assert_result(read_at(loop, to, in, sizeof in, 0), 550);
+    assert_memory_equal(in + 50, bytes + 100, 500);
+    assert_result(copy(loop, from, HARK_AT_POSITION, to, HARK_AT_POSITION, 300), 300);
+    assert_result(copy(loop, from, HARK_AT_POSITION, to, HARK_AT_POSITION, 300), 300);
+    assert_result(read_at(loop, to, in, sizeof in, 0), 600);
+    assert_memory_equal(in, bytes, 600);
+    assert_result(copy(loop, from, 900, to, 0, 500), 100); /* as far as there is something */
+    assert_result(copy(loop, from, 1000, to, 0, 500), 0);
+    harness_close(loop, from);
+    harness_close(loop, to);
+}
+
+BACKEND_TEST(copy_file_range_that_cannot_gives_its_error)
+{
+    int ends[2];
+    int from = harness_file("from", "0123456789", 10);
+    int to = harness_file("to", "", 0);
+    harness_pipe(ends, 0);
+    assert_result(copy(loop, from, 0, -1, 0, 5), -EBADF);
+    assert_result(copy(loop, from, -2, to, 0, 5), -EINVAL);
+    assert_result(copy(loop, from, 0, to, -2, 5), -EINVAL);
+    assert_result(copy(loop, from, 0, from, 3, 5), -EINVAL); /* onto itself */
+    assert_result(copy(loop, from, 0, ends[1], 0, 5), -EINVAL);
+    harness_close(loop, from);
+    harness_close(loop, to);
+    harness_close(loop, ends[0]);
+    harness_close(loop, ends[1]);
 }
