@@ -7,7 +7,7 @@
 
 #include <sys/mman.h>
 
-enum { OFFERED_MIN = 64, CALM_WAITS = 1024 };
+enum { OFFERED_MIN = 64, CALM_FILLS = 1024 };
 
 static void offer(struct buffers *buffers, struct uring *uring)
 {
@@ -28,8 +28,8 @@ static void adapt(const struct buffers *buffers, struct uring *uring)
             uring->buffers_wanted *= 2;
     }
     if (buffers->offered <= uring->buffers_wanted / 2)
-        uring->calm_waits = 0;
-    else if (++uring->calm_waits == CALM_WAITS && uring->buffers_wanted > OFFERED_MIN)
+        uring->calm_fills = 0;
+    else if (++uring->calm_fills == CALM_FILLS && uring->buffers_wanted > OFFERED_MIN)
         uring->buffers_wanted /= 2;
 }
 
@@ -37,8 +37,6 @@ void uring_fill_buffers(struct hark_loop *loop, struct uring *uring)
 {
     struct buffers *buffers = &loop->buffers;
     adapt(buffers, uring);
-    if (buffers->offered >= uring->buffers_wanted || buffers->free == 0)
-        return;
     while (buffers->offered < uring->buffers_wanted && buffers->free > 0)
         offer(buffers, uring);
     atomic_store_explicit((_Atomic(uint16_t) *)&uring->buffer_ring->tail, uring->buffer_tail, memory_order_release);

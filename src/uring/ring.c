@@ -91,18 +91,28 @@ bool ring_look_for_room(struct ring *ring)
     return ring->tail != ring->limit;
 }
 
-int ring_enter(struct ring *ring, bool collect, bool wait, uint64_t timeout_ns)
+static int enter(struct ring *ring, unsigned wait, unsigned flags, const struct io_uring_getevents_arg *argument)
 {
+    atomic_store_explicit(ring->sq_tail, ring->tail, memory_order_release);
+    ring_release_cqes(ring);
+    long result = syscall(SYS_io_uring_enter, ring->enter_fd, ring_unsubmitted(ring), wait, ring->enter_flags | flags, argument,
+                          argument ? sizeof *argument : 0u);
+    return result < 0 ? -errno : 0;
+}
+
+int ring_submit(struct ring *ring)
+{
+    return enter(ring, 0, 0, NULL);
+}
+
+int ring_enter(struct ring *ring, uint64_t timeout_ns)
+{
+    if (timeout_ns == 0 || timeout_ns == UINT64_MAX)
+        return enter(ring, timeout_ns != 0, IORING_ENTER_GETEVENTS, NULL);
     struct __kernel_timespec timeout = {
         .tv_sec = (int64_t)(timeout_ns / 1000000000u),
         .tv_nsec = (int64_t)(timeout_ns % 1000000000u),
     };
     struct io_uring_getevents_arg argument = {.ts = (uint64_t)(uintptr_t)&timeout};
-    bool timed = wait && timeout_ns != UINT64_MAX;
-    unsigned flags = ring->enter_flags | (collect ? IORING_ENTER_GETEVENTS : 0u) | (timed ? IORING_ENTER_EXT_ARG : 0u);
-    atomic_store_explicit(ring->sq_tail, ring->tail, memory_order_release);
-    ring_release_cqes(ring);
-    long result = syscall(SYS_io_uring_enter, ring->enter_fd, ring_unsubmitted(ring), wait ? 1u : 0u, flags,
-                          timed ? (void *)&argument : NULL, timed ? sizeof argument : 0u);
-    return result < 0 ? -errno : 0;
+    return enter(ring, 1, IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG, &argument);
 }

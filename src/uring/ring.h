@@ -76,9 +76,12 @@ static inline void ring_push(struct ring *ring)
     ring->tail++;
 }
 
-/* Submits all entries; waits for at least one completion where `wait`, at most timeout_ns (UINT64_MAX: for ever), or
- * only collects what is there. Gives 0, or a negative errno: -EINTR, -ETIME, -EBUSY, -EAGAIN among them. */
-int ring_enter(struct ring *ring, bool collect, bool wait, uint64_t timeout_ns);
+/* Submits all entries. Gives 0, or a negative errno: -EBUSY, -EAGAIN among them. */
+int ring_submit(struct ring *ring);
+
+/* Submits all entries, and waits for at least one completion, at most timeout_ns (UINT64_MAX: for ever; 0: only collects what is
+ * there). Gives 0, or a negative errno: -EINTR, -ETIME, -EBUSY, -EAGAIN among them. */
+int ring_enter(struct ring *ring, uint64_t timeout_ns);
 
 /* The completions that are there. */
 static inline unsigned ring_cqes(const struct ring *ring)

@@ -81,7 +81,7 @@ static int run_nop(struct ring *ring)
     ring_push(ring);
     int error;
     do
-        error = ring_enter(ring, true, true, UINT64_MAX);
+        error = ring_enter(ring, UINT64_MAX);
     while (error == -EINTR);
     if (!error && ring_cqes(ring) == 0)
         error = -EOPNOTSUPP;

@@ -11,7 +11,7 @@ static struct io_uring_sqe *flush_for_entry(struct hark_loop *loop, struct uring
 {
     loop->metrics.ring_full++;
     loop->metrics.system_calls++;
-    (void)ring_enter(&uring->ring, false, false, 0); /* where it fails there is still no room */
+    (void)ring_submit(&uring->ring); /* where it fails there is still no room */
     return ring_next_sqe(&uring->ring);
 }
 
@@ -154,7 +154,8 @@ static int wait(struct hark_loop *loop, uint64_t timeout_ns)
 {
     struct uring *uring = uring_of(loop);
     struct hark_op *op;
-    uring_fill_buffers(loop, uring);
+    if (loop->buffers.offered < uring->buffers_wanted || unlikely(uring->buffers_ran_out))
+        uring_fill_buffers(loop, uring);
     uint32_t left = loop->buffers.offered;
     while (unlikely((op = buffers_next_starved(&loop->buffers, &left)) != NULL)) {
         op->spare = 0;
@@ -169,7 +170,7 @@ static int wait(struct hark_loop *loop, uint64_t timeout_ns)
         timeout_ns = 0;
     loop->metrics.waits++;
     loop->metrics.system_calls++;
-    int error = ring_enter(&uring->ring, true, timeout_ns > 0, timeout_ns);
+    int error = ring_enter(&uring->ring, timeout_ns);
     note_overflow(loop, uring);
     /* EBUSY and EAGAIN: nothing more was taken for now. Completions are handled first, then it is tried again. */
     bool goes_on = error == 0 || error == -ETIME || error == -EINTR || error == -EBUSY || error == -EAGAIN;

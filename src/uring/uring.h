@@ -29,7 +29,7 @@ struct uring {
     struct io_uring_buf_ring *buffer_ring;
     size_t buffer_ring_bytes;
     uint16_t buffer_tail;
-    uint16_t calm_waits;     /* waits in a row that found most buffers still in the ring */
+    uint16_t calm_fills;     /* fills in a row that found most buffers still in the ring */
     uint32_t buffers_wanted; /* how many the ring shall hold */
     bool buffers_ran_out;    /* since the last wait */
     bool wake_armed;
@@ -93,7 +93,7 @@ void uring_unquieten(struct hark_op *op);
 int uring_create(struct hark_loop *loop, const struct hark_options *options, char *out_reason, size_t reason_room);
 void uring_destroy(struct hark_loop *loop);
 
-/* The ring of buffers that the kernel lends from (buffer_ring.c): registers it, and fills it before each wait. */
+/* The ring of buffers that the kernel lends from (buffer_ring.c): registers it, and fills it before a wait. */
 int uring_register_buffers(struct hark_loop *loop, struct uring *uring);
 void uring_fill_buffers(struct hark_loop *loop, struct uring *uring);
 
