@@ -47,6 +47,13 @@ HARK_API void hark_openat(struct hark_loop *loop, struct hark_op *op, int direct
  * so. */
 HARK_API void hark_close(struct hark_loop *loop, struct hark_op *op, int fd, hark_done *done);
 
+/* Ends every op in flight on the descriptor as hark_close does, has the loop forget it without closing it, then calls back last:
+ * the descriptor is the caller's again, to be used with another loop, with this one anew, or with close(2). What the kernel had
+ * handed to an op before is delivered in that op's calls; what had not been received stays in the descriptor for whoever reads
+ * next. From this call until its callback, starting an op on the descriptor, a hark_close too, gives -EBADF. A detach cannot be
+ * cancelled. Sockets stay non-blocking. Gives: 0. Fails: -EBADF not open, or being closed or detached already. */
+HARK_API void hark_detach(struct hark_loop *loop, struct hark_op *op, int fd, hark_done *done);
+
 /* fsync(2), fdatasync(2). Gives: 0. Fails: -EIO, -ENOSPC: what was not written is lost, and a second call may not say so again;
  * -EINVAL a descriptor that cannot be synced. */
 HARK_API void hark_fsync(struct hark_loop *loop, struct hark_op *op, int fd, hark_done *done);

@@ -2,8 +2,8 @@
  *
  * The rules of op.h hold. MSG_ERRQUEUE never waits: it gives -EAGAIN where the queue is empty (hark_poll for HARK_POLL_ERROR
  * first). MSG_NOSIGNAL and MSG_DONTWAIT are always in force: nothing raises SIGPIPE, nothing blocks. A descriptor that the loop
- * has seen is closed with hark_close, never with close(2). Fails, for every op here: -EBADF not open; -ENOTSOCK not a socket;
- * -ENOMEM; on select -ERANGE a descriptor of FD_SETSIZE or above.
+ * has seen is closed with hark_close, or taken back with hark_detach, never closed with close(2). Fails, for every op here:
+ * -EBADF not open; -ENOTSOCK not a socket; -ENOMEM; on select -ERANGE a descriptor of FD_SETSIZE or above.
  */
 #ifndef HARK_NET_H
 #define HARK_NET_H

@@ -12,9 +12,9 @@
  *             hark_run alone: a count, a descriptor or 0; a negative errno where it failed.
  *             Each started op gets exactly one final call. Repeating ops (`*_each`, hark_every) get more
  *             calls before it; in those hark_op_more(op) is true.
- *   Ends      -ECANCELED after hark_cancel, hark_cancel_all or hark_close, -ETIMEDOUT after its
- *             deadline: or the real result, where that came first.
- *             -EBADF for a descriptor that is negative, not open, or being closed by hark_close.
+ *   Ends      -ECANCELED after hark_cancel, hark_cancel_all, hark_close or hark_detach, -ETIMEDOUT after
+ *             its deadline: or the real result, where that came first.
+ *             -EBADF for a descriptor that is negative, not open, or being closed or detached.
  *   Order     Two ops in flight on one descriptor in the same direction end in no promised order.
  *   Thread    The loop's own, unless a function says otherwise.
  */
@@ -58,6 +58,7 @@ struct statx;
     X(WRITEV, writev)                                                                                                            \
     X(OPENAT, openat)                                                                                                            \
     X(CLOSE, close)                                                                                                              \
+    X(DETACH, detach)                                                                                                            \
     X(FSYNC, fsync)                                                                                                              \
     X(FDATASYNC, fdatasync)                                                                                                      \
     X(FTRUNCATE, ftruncate)                                                                                                      \

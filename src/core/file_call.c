@@ -100,6 +100,7 @@ static int64_t call(const struct hark_op *op)
     case HARK_OP_POST:
     case HARK_OP_WORK:
     case HARK_OP_SIGNAL_EACH:
+    case HARK_OP_DETACH:
     case HARK_OP_ACCEPT:
     case HARK_OP_ACCEPT_EACH:
     case HARK_OP_CONNECT:

@@ -1,4 +1,4 @@
-/* op.c - an op's life between its start and its final call: linking, cancelling, deadlines, closing in order. */
+/* op.c - an op's life between its start and its final call: linking, cancelling, deadlines, closing and detaching in order. */
 #include "core/loop.h"
 #include "hark/file.h"
 
@@ -83,6 +83,12 @@ void loop_forget_descriptor(struct hark_loop *loop, int fd)
     *row = (struct descriptor){.ops = row->ops};
 }
 
+/* A close or a detach: ends all others on its descriptor, and cannot be ended itself. */
+static bool is_closing(const struct hark_op *op)
+{
+    return op->code == HARK_OP_CLOSE || op->code == HARK_OP_DETACH;
+}
+
 /* --- cancelling --- */
 
 /* What is known already is delivered first, unless it says nothing that is lost without it. */
@@ -125,7 +131,7 @@ void hark_cancel(struct hark_op *op)
         loop_finish(loop, op, -ECANCELED);
         break;
     case OP_PARKED:
-        if (op->code != HARK_OP_CLOSE)
+        if (!is_closing(op))
             loop_finish(loop, op, -ECANCELED);
         break;
     case OP_READY:
@@ -273,6 +279,10 @@ void op_close_if_alone(struct hark_loop *loop, int fd)
     struct hark_op *op = row->ops;
     if (!op || op->next || op->state != OP_CLOSING)
         return;
+    if (op->code == HARK_OP_DETACH) {
+        op->marks |= MARK_CLOSED; /* the row stays as it is until the call: nothing new starts on the number */
+        return loop_finish(loop, op, loop->backend->os->is_open(fd) ? 0 : -EBADF);
+    }
     descriptors_unlink(op);
     descriptors_link(&loop->descriptors.loose, op);
     op->marks |= MARK_CLOSED;
@@ -293,7 +303,7 @@ static void begin_close(struct hark_loop *loop, struct hark_op *op)
     for (struct hark_op *other = row->ops; other; other = other->next) {
         if (other != op)
             other->marks |= MARK_EVICTED;
-        if (other->code == HARK_OP_CLOSE && other->state == OP_PARKED)
+        if (is_closing(other) && other->state == OP_PARKED)
             loop_finish(loop, other, -EBADF);
         else
             hark_cancel(other);
@@ -312,7 +322,7 @@ void op_close_ended(struct hark_loop *loop, int fd)
         if (op->state != OP_PARKED)
             continue;
         op->state = OP_WAITING;
-        if (op->code == HARK_OP_CLOSE)
+        if (is_closing(op))
             begin_close(loop, op);
         else
             loop->backend->start(loop, op);
@@ -322,23 +332,24 @@ void op_close_ended(struct hark_loop *loop, int fd)
 /* No row: no op is in flight on it, and nothing is known of it. It is closed even where there is no memory for a row. */
 static void close_without_row(struct hark_loop *loop, struct hark_op *op)
 {
+    if (op->code == HARK_OP_DETACH)
+        return loop_finish(loop, op, 0);
     op->marks |= MARK_LINKED | MARK_CLOSED;
     descriptors_link(&loop->descriptors.loose, op);
     loop->backend->close(loop, op);
 }
 
-void hark_close(struct hark_loop *loop, struct hark_op *op, int fd, hark_done *done)
+static void start_close(struct hark_loop *loop, struct hark_op *op)
 {
-    op_begin(loop, op, HARK_OP_CLOSE, fd, done);
     struct descriptors *table = &loop->descriptors;
-    int error = descriptors_find(table, fd) ? 0 : make_row(loop, fd);
+    int error = descriptors_find(table, op->fd) ? 0 : make_row(loop, op->fd);
     if (error == -ENOMEM)
         return close_without_row(loop, op);
     if (error)
         return loop_finish(loop, op, error);
-    struct descriptor *row = descriptors_row(table, fd);
+    struct descriptor *row = descriptors_row(table, op->fd);
     bool released = (row->flags & DESCRIPTOR_RELEASED) != 0;
-    if (row->flags & DESCRIPTOR_CLOSING || (released && close_is_still_here(loop, fd)))
+    if (row->flags & DESCRIPTOR_CLOSING || (released && close_is_still_here(loop, op->fd)))
         return loop_finish(loop, op, -EBADF);
     op->marks |= MARK_LINKED;
     descriptors_link(&row->ops, op);
@@ -346,4 +357,16 @@ void hark_close(struct hark_loop *loop, struct hark_op *op, int fd, hark_done *d
         op->state = OP_PARKED;
     else
         begin_close(loop, op);
+}
+
+void hark_close(struct hark_loop *loop, struct hark_op *op, int fd, hark_done *done)
+{
+    op_begin(loop, op, HARK_OP_CLOSE, fd, done);
+    start_close(loop, op);
+}
+
+void hark_detach(struct hark_loop *loop, struct hark_op *op, int fd, hark_done *done)
+{
+    op_begin(loop, op, HARK_OP_DETACH, fd, done);
+    start_close(loop, op);
 }

@@ -17,7 +17,9 @@ void loop_call_rare(struct hark_loop *loop, struct hark_op *op, int64_t result)
     if (result == -ECANCELED && marks & (MARK_EXPIRED | MARK_NO_MEMORY))
         result = marks & MARK_EXPIRED ? -ETIMEDOUT : -ENOMEM;
     op->marks = 0;
-    if (marks & MARK_CLOSED)
+    if (marks & MARK_CLOSED && op->code == HARK_OP_DETACH)
+        loop_forget_descriptor(loop, fd); /* from here on it is the caller's */
+    else if (marks & MARK_CLOSED)
         op_close_ended(loop, fd);
     op->done(op, result);
     if (marks & MARK_EVICTED)

@@ -47,6 +47,7 @@ uint32_t ready_spare_of(const struct hark_op *op)
     case HARK_OP_SOCKET:
     case HARK_OP_OPENAT:
     case HARK_OP_CLOSE:
+    case HARK_OP_DETACH:
     case HARK_OP_FSYNC:
     case HARK_OP_FDATASYNC:
     case HARK_OP_FTRUNCATE:
@@ -237,6 +238,7 @@ static int64_t attempt_other(struct hark_loop *loop, struct hark_op *op, struct 
     case HARK_OP_SOCKET:
     case HARK_OP_OPENAT:
     case HARK_OP_CLOSE:
+    case HARK_OP_DETACH:
     case HARK_OP_FSYNC:
     case HARK_OP_FDATASYNC:
     case HARK_OP_FTRUNCATE:

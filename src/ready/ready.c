@@ -207,6 +207,7 @@ void ready_start(struct hark_loop *loop, struct hark_op *op)
     case HARK_OP_WORK:
     case HARK_OP_SIGNAL_EACH:
     case HARK_OP_CLOSE:
+    case HARK_OP_DETACH:
         break;
     }
     check(false); /* these the core keeps for itself */

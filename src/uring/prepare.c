@@ -202,6 +202,7 @@ static void prepare(const struct uring *uring, struct io_uring_sqe *sqe, const s
     case HARK_OP_POST:
     case HARK_OP_WORK:
     case HARK_OP_SIGNAL_EACH:
+    case HARK_OP_DETACH:
     case HARK_OP_GETDENTS:
     case HARK_OP_COPY_FILE_RANGE:
         check(false); /* these never reach the ring */

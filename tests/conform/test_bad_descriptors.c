@@ -39,6 +39,7 @@ STARTER(write, bytes, 1, HARK_AT_POSITION, harness_done)
 STARTER(readv, &vector, 1, HARK_AT_POSITION, harness_done)
 STARTER(writev, &vector, 1, HARK_AT_POSITION, harness_done)
 STARTER(close, harness_done)
+STARTER(detach, harness_done)
 STARTER(fsync, harness_done)
 STARTER(fdatasync, harness_done)
 STARTER(ftruncate, 0, harness_done)
@@ -86,6 +87,7 @@ static const struct {
     {"readv", start_readv, false, false},
     {"writev", start_writev, false, false},
     {"close", start_close, false, false},
+    {"detach", start_detach, false, false},
     {"fsync", start_fsync, false, false},
     {"fdatasync", start_fdatasync, false, false},
     {"ftruncate", start_ftruncate, false, false},

@@ -1,5 +1,6 @@
-/* test_random.c - random programs: starts, cancels, deadlines and closes of many kinds over many connections at once, in an order
- * that a seed decides. Each op ends once; no byte is lost, repeated or changed, whatever was cancelled. Promises 3, 6, 8, 12.
+/* test_random.c - random programs: starts, cancels, deadlines, detaches and closes of many kinds over many connections at once,
+ * in an order that a seed decides. Each op ends once; no byte is lost, repeated or changed, whatever was cancelled. Promises 3,
+ * 6, 8, 12.
  *
  * A failing run prints its seed; HARK_TEST_SEED=number runs that one again. */
 #include "harness/harness.h"
@@ -31,6 +32,7 @@ struct line {
     struct way ways[2]; /* 0: from end 0 to end 1 */
     struct hark_op polls[2];
     struct hark_op closing[2];
+    struct hark_op detaching[2];
     int ends[2];
     bool closed[2];
     uint64_t seed;
@@ -175,9 +177,18 @@ static void start_poll(struct hark_loop *loop, struct line *line, int side)
               next_random(2) ? HARK_POLL_READABLE : HARK_POLL_WRITABLE | HARK_POLL_READABLE, ignored);
 }
 
+/* Everything on it ends, and it goes on as if it were new. */
+static void start_detach(struct hark_loop *loop, struct line *line, int side)
+{
+    if (hark_op_active(&line->detaching[side]) || line->closed[side])
+        return;
+    started++;
+    hark_detach(loop, &line->detaching[side], line->ends[side], ignored);
+}
+
 static void start_close(struct hark_loop *loop, struct line *line, int side)
 {
-    if (line->closed[side])
+    if (line->closed[side] || hark_op_active(&line->detaching[side]))
         return;
     line->closed[side] = true;
     started++;
@@ -188,7 +199,7 @@ static bool line_is_idle(const struct line *line)
 {
     for (int side = 0; side < 2; side++)
         if (hark_op_active(&line->ways[side].send) || hark_op_active(&line->ways[side].receive) ||
-            hark_op_active(&line->polls[side]) || hark_op_active(&line->closing[side]))
+            hark_op_active(&line->polls[side]) || hark_op_active(&line->closing[side]) || hark_op_active(&line->detaching[side]))
             return false;
     return true;
 }
@@ -253,7 +264,9 @@ static void step(struct hark_loop *loop)
         hark_op_deadline(any_op(), next_random(2) ? 0 : hark_now(loop) + next_random(100000));
     else if (choice < 78)
         start_close(loop, line, side);
-    else if (choice < 80 && line->closed[0] && line->closed[1] && line_is_idle(line))
+    else if (choice < 82)
+        start_detach(loop, line, side);
+    else if (choice < 84 && line->closed[0] && line->closed[1] && line_is_idle(line))
         open_line(loop, line);
     else
         assert_true(hark_run_ready(loop) >= 0);
