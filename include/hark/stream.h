@@ -36,6 +36,8 @@ struct hark_stream_events {
     void (*failed)(struct hark_stream *stream, int error);
     /* Last of all, after hark_stream_close or hark_stream_close_after_sending: the memory is the caller's again. */
     void (*closed)(struct hark_stream *stream);
+    /* Last of all in the place of `closed`, after hark_stream_detach: the memory and the descriptor are the caller's again. */
+    void (*detached)(struct hark_stream *stream, int fd);
 };
 
 /* Limits and deadlines. All zero is the default. */
@@ -103,7 +105,8 @@ struct hark_stream {
 
 /* Takes over a connected socket.
  * Takes: options NULL: the defaults; events must outlive the stream.
- * Owns: fd and the stream's memory are the library's until `closed`. Nothing is read before hark_stream_read_start. */
+ * Owns: fd and the stream's memory are the library's until `closed` or `detached`. Nothing is read before hark_stream_read_start.
+ */
 HARK_API void hark_stream_open(struct hark_loop *loop, struct hark_stream *stream, int fd,
                                const struct hark_stream_options *options, const struct hark_stream_events *events);
 
@@ -118,8 +121,8 @@ HARK_API int hark_stream_connect(struct hark_loop *loop, struct hark_stream *str
 HARK_API void hark_stream_read_start(struct hark_stream *stream);
 
 /* Reads one piece, of at most count bytes, into the caller's own buffer: `received` is called with it, and reading rests until it
- * is asked for again. Nothing happens where the stream reads already. Owns: the bytes are the loop's until `received`, or
- * `closed`. */
+ * is asked for again. Nothing happens where the stream reads already. Owns: the bytes are the loop's until `received`,
+ * `closed` or `detached`. */
 HARK_API void hark_stream_read_into(struct hark_stream *stream, void *bytes, size_t count);
 
 /* Stops reading: the peer is held back by TCP. What the loop had received already may still be delivered. */
@@ -144,6 +147,14 @@ HARK_API void hark_stream_end(struct hark_stream *stream);
 /* Closes at once: what is queued is dropped, blocks are released with -ECANCELED, then `closed` is called. Called again: nothing
  * happens. */
 HARK_API void hark_stream_close(struct hark_stream *stream);
+
+/* Gives the connection up, for another stream to go on with it, on this loop or another: sends the queue, stops reading, then
+ * calls `detached`. What was received by then is delivered through `received` before; the rest is still in the descriptor. From
+ * here on nothing may be written (-EPIPE), and of the other calls only hark_stream_close has an effect: `closed` then comes in
+ * the place of `detached`. Where sending fails, `failed` tells so, and the descriptor is given up all the same: the next op on it
+ * finds out. With a write deadline it cannot hang.
+ * Takes: a stream with a `detached` event; one that is not open, or is being closed or detached: nothing happens. */
+HARK_API void hark_stream_detach(struct hark_stream *stream);
 
 /* Sends the queue, ends writing, and closes once the peer has ended its side too, or after two seconds (the write deadline where
  * that is shorter); or once writing fails. From here on nothing is received: what still comes is thrown away, since a socket that

@@ -39,6 +39,9 @@ enum {
     LINGERING = 4096,   /* all is sent: the peer's end is waited for */
     CLOSING = 8192,     /* hark_stream_close */
     CLOSED = 16384,     /* hark_close was called */
+
+    DETACHING = 32768, /* hark_stream_detach */
+    LEAVING = 65536,   /* hark_detach was called, and has not called back */
 };
 
 #define QUEUE_BYTES_DEFAULT ((size_t)1 << 20)
@@ -207,7 +210,7 @@ static void advance_reading(struct hark_stream *stream)
         limit(stream, &stream->receive, stream->options.read_timeout_ns);
 }
 
-/* ---- connecting and closing ---- */
+/* ---- connecting, detaching, closing ---- */
 
 static void connect_done(struct hark_op *op, int64_t result)
 {
@@ -227,6 +230,31 @@ static void connect_done(struct hark_op *op, int64_t result)
     leave(stream);
 }
 
+static void detach_done(struct hark_op *op, int64_t result)
+{
+    struct hark_stream *stream = hark_container_of(op, struct hark_stream, close);
+    int fd = stream->fd;
+    (void)result; /* it is open, and nobody else's */
+    stream->flags &= ~(uint32_t)LEAVING;
+    if (has(stream, CLOSING)) {
+        advance(stream);
+        return;
+    }
+    stream_queue_done(stream);
+    stream->flags = 0;
+    stream->fd = -1;
+    stream->events->detached(stream, fd); /* may free the stream, or open it again */
+}
+
+/* All is sent, or cannot be: everything else on the descriptor ends with the detach. */
+static void advance_detaching(struct hark_stream *stream)
+{
+    if (hark_op_active(&stream->send) || stream->first || has(stream, LEAVING))
+        return;
+    stream->flags |= LEAVING;
+    hark_detach(stream->loop, &stream->close, stream->fd, detach_done);
+}
+
 static void close_done(struct hark_op *op, int64_t result)
 {
     struct hark_stream *stream = hark_container_of(op, struct hark_stream, close);
@@ -236,6 +264,8 @@ static void close_done(struct hark_op *op, int64_t result)
 
 static void advance_closing(struct hark_stream *stream)
 {
+    if (has(stream, LEAVING))
+        return;
     if (!has(stream, CLOSED)) {
         stream->flags |= CLOSED;
         hark_close(stream->loop, &stream->close, stream->fd, close_done);
@@ -259,6 +289,8 @@ static void advance(struct hark_stream *stream)
         advance_writing(stream);
         advance_reading(stream);
     }
+    if (has(stream, DETACHING) && !has(stream, CONNECTING | CLOSING))
+        advance_detaching(stream);
     if (has(stream, CLOSING))
         advance_closing(stream);
 }
@@ -326,7 +358,7 @@ static bool reads_already(const struct hark_stream *stream)
 
 void hark_stream_read_start(struct hark_stream *stream)
 {
-    if (!has(stream, OPEN) || has(stream, CLOSE_AFTER) || reads_already(stream))
+    if (!has(stream, OPEN) || has(stream, CLOSE_AFTER | DETACHING) || reads_already(stream))
         return;
     stream->flags |= READING;
     advance(stream);
@@ -334,7 +366,7 @@ void hark_stream_read_start(struct hark_stream *stream)
 
 void hark_stream_read_into(struct hark_stream *stream, void *bytes, size_t count)
 {
-    if (!has(stream, OPEN) || has(stream, CLOSE_AFTER) || reads_already(stream))
+    if (!has(stream, OPEN) || has(stream, CLOSE_AFTER | DETACHING) || reads_already(stream))
         return;
     stream->into = bytes;
     stream->into_count = count;
@@ -356,7 +388,7 @@ void hark_stream_read_stop(struct hark_stream *stream)
 /* Whether count more bytes may be queued. */
 static int admit(struct hark_stream *stream, size_t count)
 {
-    if (!has(stream, OPEN) || has(stream, ENDED | CLOSING))
+    if (!has(stream, OPEN) || has(stream, ENDED | CLOSING | DETACHING))
         return -EPIPE;
     if (count > stream->options.queue_bytes_max - stream->queued_bytes) {
         if (stream->queued_bytes > 0)
@@ -400,7 +432,7 @@ size_t hark_stream_queued(const struct hark_stream *stream)
 
 void hark_stream_end(struct hark_stream *stream)
 {
-    if (!has(stream, OPEN) || has(stream, ENDED))
+    if (!has(stream, OPEN) || has(stream, ENDED | DETACHING))
         return;
     stream->flags |= ENDED;
     advance(stream);
@@ -414,9 +446,19 @@ void hark_stream_close(struct hark_stream *stream)
     advance(stream);
 }
 
+void hark_stream_detach(struct hark_stream *stream)
+{
+    if (!has(stream, OPEN) || has(stream, CLOSE_AFTER | CLOSING | DETACHING))
+        return;
+    check(stream->events->detached);
+    hark_stream_read_stop(stream);
+    stream->flags |= DETACHING;
+    advance(stream);
+}
+
 void hark_stream_close_after_sending(struct hark_stream *stream)
 {
-    if (!has(stream, OPEN) || has(stream, CLOSE_AFTER | CLOSING))
+    if (!has(stream, OPEN) || has(stream, CLOSE_AFTER | CLOSING | DETACHING))
         return;
     stream->flags |= CLOSE_AFTER | ENDED;
     if (!has(stream, CONNECTING))

@@ -13,12 +13,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum witness_event { CONNECTED = 1, RECEIVED, RECEIVED_END, DRAINED, FAILED, RELEASED, CLOSED };
+enum witness_event { CONNECTED = 1, RECEIVED, RECEIVED_END, DRAINED, FAILED, RELEASED, CLOSED, DETACHED };
 
 struct witness {
     struct hark_stream stream;
-    bool connected, ended, failed, closed; /* what harness_run_until waits for */
-    bool silent;                           /* hark_stream_close was called */
+    bool connected, ended, failed, closed, detached; /* what harness_run_until waits for */
+    bool silent;                                     /* hark_stream_close was called */
+    int fd;                                          /* what `detached` gave back */
     int connected_error, failed_error;
     int64_t end;
     int pieces, drained;
@@ -62,6 +63,7 @@ static inline struct witness *witness_of(struct hark_stream *stream)
     struct witness *witness = hark_container_of(stream, struct witness, stream);
     assert_int_equal(witness_inside, 0);
     assert_false(witness->closed);
+    assert_false(witness->detached);
     return witness;
 }
 
@@ -141,12 +143,23 @@ static inline void witness_closed(struct hark_stream *stream)
     witness_then(witness, CLOSED, NULL, 0); /* may free the witness */
 }
 
+static inline void witness_detached(struct hark_stream *stream, int fd)
+{
+    struct witness *witness = witness_of(stream);
+    assert_false(witness->silent);
+    assert_int_equal(hark_stream_queued(stream), 0);
+    witness->detached = true;
+    witness->fd = fd;
+    witness_then(witness, DETACHED, NULL, 0); /* may free the witness */
+}
+
 static const struct hark_stream_events witness_events = {
     .connected = witness_connected,
     .received = witness_received,
     .drained = witness_drained,
     .failed = witness_failed,
     .closed = witness_closed,
+    .detached = witness_detached,
 };
 
 static inline void witness_open(struct hark_loop *loop, struct witness *witness, int fd,
@@ -206,6 +219,20 @@ static inline void witness_close(struct hark_loop *loop, struct witness *witness
 static inline void witness_close_after_sending(struct witness *witness)
 {
     CALL_VOID(hark_stream_close_after_sending(&witness->stream));
+}
+
+/* Asks for the descriptor, from a callback too. */
+static inline void witness_detach_start(struct witness *witness)
+{
+    CALL_VOID(hark_stream_detach(&witness->stream));
+}
+
+/* Detaches, and turns the loop until that is done. Gives: the descriptor. */
+static inline int witness_detach(struct hark_loop *loop, struct witness *witness)
+{
+    witness_detach_start(witness);
+    harness_run_until(loop, &witness->detached);
+    return witness->fd;
 }
 
 /* Room for what it receives; freed by the test. */
