@@ -6,6 +6,7 @@
 #include "hark/base.h"
 #include "hark/buffer.h"
 #include "hark/file.h"
+#include "hark/group.h"
 #include "hark/listener.h"
 #include "hark/loop.h"
 #include "hark/metrics.h"

@@ -63,6 +63,12 @@ void hark_work(struct hark_loop *loop, struct hark_op *op, hark_work_function *f
     work_pool_submit(loop, op);
 }
 
+void hark_message(struct hark_loop *from, struct hark_op *op, struct hark_loop *to, hark_done *done)
+{
+    (void)from;
+    hark_post(to, op, done);
+}
+
 void hark_post(struct hark_loop *loop, struct hark_op *op, hark_done *done)
 {
     /* On another thread: nothing of the loop but its inbox may be touched. It is counted when the loop takes it out. */

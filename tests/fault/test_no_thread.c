@@ -68,3 +68,20 @@ BACKEND_TEST(work_without_a_thread_gives_eagain_and_works_once_there_is_one)
     hark_work(loop, &working.op, do_work, harness_done);
     assert_result(harness_wait(loop, &working), 7);
 }
+
+BACKEND_TEST(group_without_a_thread_gives_eagain_and_one_of_a_single_loop_needs_none)
+{
+    struct hark_group_options options = {.loop.backend = harness_backend(), .loops = 3};
+    struct hark_group *group = NULL;
+    atomic_store(&refused, true);
+    assert_result(hark_group_create(&options, &group), -EAGAIN);
+    assert_null(group);
+    options.loops = 1;
+    assert_result(hark_group_create(&options, &group), 0);
+    assert_result(hark_group_run(group, NULL, NULL), 0);
+    assert_result(hark_group_destroy(group), 0);
+    atomic_store(&refused, false);
+    options.loops = 3;
+    assert_result(hark_group_create(&options, &group), 0);
+    assert_result(hark_group_destroy(group), 0);
+}
