@@ -4,10 +4,13 @@
 
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -23,6 +26,40 @@ static inline uint64_t now_ns(void)
     return clock_ns(CLOCK_MONOTONIC);
 }
 
+/* What a program that measures itself looks at: the time, and the CPU time of all its threads. */
+struct stopwatch {
+    uint64_t began_ns;
+    uint64_t began_cpu_ns;
+};
+
+static inline struct stopwatch stopwatch_start(void)
+{
+    return (struct stopwatch){.began_ns = now_ns(), .began_cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID)};
+}
+
+/* Prints "operations _ seconds _ cpu _". Percentiles may follow, and a newline must. */
+static inline void stopwatch_print(const struct stopwatch *watch, double operations)
+{
+    uint64_t cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - watch->began_cpu_ns;
+    uint64_t time_ns = now_ns() - watch->began_ns;
+    printf("operations %.3f seconds %.6f cpu %.6f", operations, (double)time_ns / 1e9, (double)cpu_ns / 1e9);
+}
+
+static inline void print_operations(const struct stopwatch *watch, uint64_t operations)
+{
+    stopwatch_print(watch, (double)operations);
+    printf("\n");
+}
+
+/* Asked with --struct, a server tells the size of what it keeps for a connection itself, and ends. */
+static inline void answer_struct(int argc, char **argv, size_t bytes)
+{
+    if (argc < 2 || strcmp(argv[1], "--struct") != 0)
+        return;
+    printf("struct %zu\n", bytes);
+    exit(0);
+}
+
 /* xorshift: the same numbers for every contestant. */
 static inline uint64_t random_next(uint64_t *state)
 {
@@ -33,6 +70,22 @@ static inline uint64_t random_next(uint64_t *state)
 }
 
 enum { RANDOM_SEED = 88172645 };
+
+/* Calls on this socket fail after ten seconds, connect(2) among them: a load generator never hangs. */
+static inline void bound_waiting(int fd)
+{
+    const struct timeval ten_seconds = {.tv_sec = 10};
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &ten_seconds, sizeof ten_seconds);
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &ten_seconds, sizeof ten_seconds);
+}
+
+/* Room for so many times in nanoseconds, the memory there already. */
+static inline uint32_t *times_make(uint64_t count)
+{
+    uint32_t *times_ns = malloc((count + 1) * sizeof *times_ns);
+    memset(times_ns, 1, (count + 1) * sizeof *times_ns);
+    return times_ns;
+}
 
 /* Listens on 127.0.0.1, non-blocking; accepted sockets inherit TCP_NODELAY. Ends the program where that fails. */
 static inline int listen_at(const char *port)

@@ -6,26 +6,26 @@
 #include "ring.h"
 
 #include <errno.h>
-#include <stdbool.h>
 
 enum { DESCRIPTORS = 32768 };
 enum { ACCEPT, RECEIVE, SEND, CLOSE };
 
+/* What came in a buffer, by the buffer's number plus one. Pieces of one connection wait in their order. */
 struct piece {
-    uint16_t buffer;
-    uint16_t pieces_next; /* pieces of one connection wait in their order; 0 none */
     uint32_t count;
+    uint16_t next; /* 0 none */
 };
 
 struct session {
-    uint16_t first, last; /* buffer numbers plus one */
-    bool waits_for_buffer;
+    uint16_t first, last; /* pieces that are being sent, or wait for it; 0 none */
+    uint16_t starved;     /* the next connection that found no buffer; 0 none */
 };
 
 static struct ring ring;
-static struct piece pieces[RING_BUFFERS + 1]; /* by buffer number plus one: a buffer is in one queue at most */
+static struct piece pieces[RING_BUFFERS + 1];
 static struct session sessions[DESCRIPTORS];
-static bool starved;
+static unsigned buffers_free = RING_BUFFERS;
+static uint16_t starved;
 
 static uint64_t tag(unsigned what, int fd)
 {
@@ -34,17 +34,16 @@ static uint64_t tag(unsigned what, int fd)
 
 static void receive(int fd)
 {
-    struct io_uring_sqe *sqe = ring_request(&ring, IORING_OP_RECV, fd, tag(RECEIVE, fd));
+    struct io_uring_sqe *sqe = ring_request(&ring, IORING_OP_RECV, fd, NULL, 0, tag(RECEIVE, fd));
     sqe->ioprio = IORING_RECV_MULTISHOT;
     sqe->flags = IOSQE_BUFFER_SELECT;
 }
 
 static void send_first(int fd)
 {
-    struct piece *piece = &pieces[sessions[fd].first];
-    struct io_uring_sqe *sqe = ring_request(&ring, IORING_OP_SEND, fd, tag(SEND, fd));
-    sqe->addr = (uint64_t)(uintptr_t)(ring.bytes + (size_t)piece->buffer * RING_BUFFER_BYTES);
-    sqe->len = piece->count;
+    unsigned number = sessions[fd].first;
+    struct io_uring_sqe *sqe =
+        ring_request(&ring, IORING_OP_SEND, fd, ring_buffer(&ring, number - 1), pieces[number].count, tag(SEND, fd));
     sqe->msg_flags = MSG_WAITALL | MSG_NOSIGNAL;
 }
 
@@ -52,17 +51,19 @@ static void received(int fd, const struct io_uring_cqe *cqe)
 {
     struct session *session = &sessions[fd];
     if (cqe->res == -ENOBUFS) {
-        session->waits_for_buffer = starved = true;
+        session->starved = starved;
+        starved = (uint16_t)fd;
         return;
     }
     if (cqe->res <= 0) {
-        ring_request(&ring, IORING_OP_CLOSE, fd, tag(CLOSE, fd));
+        ring_request(&ring, IORING_OP_CLOSE, fd, NULL, 0, tag(CLOSE, fd));
         return;
     }
     uint16_t number = (uint16_t)((cqe->flags >> IORING_CQE_BUFFER_SHIFT) + 1);
-    pieces[number] = (struct piece){.buffer = (uint16_t)(number - 1), .count = (uint32_t)cqe->res};
+    pieces[number] = (struct piece){.count = (uint32_t)cqe->res};
+    buffers_free--;
     if (session->first) {
-        pieces[session->last].pieces_next = number;
+        pieces[session->last].next = number;
     } else {
         session->first = number;
         send_first(fd);
@@ -75,21 +76,11 @@ static void received(int fd, const struct io_uring_cqe *cqe)
 static void sent(int fd)
 {
     struct session *session = &sessions[fd];
-    ring_buffer_return(&ring, pieces[session->first].buffer);
-    session->first = pieces[session->first].pieces_next;
+    ring_buffer_return(&ring, session->first - 1u);
+    buffers_free++;
+    session->first = pieces[session->first].next;
     if (session->first)
         send_first(fd);
-}
-
-static void feed_the_starved(void)
-{
-    starved = false;
-    for (int fd = 0; fd < DESCRIPTORS; fd++) {
-        if (sessions[fd].waits_for_buffer) {
-            sessions[fd].waits_for_buffer = false;
-            receive(fd);
-        }
-    }
 }
 
 static void handle(const struct io_uring_cqe *cqe)
@@ -113,22 +104,28 @@ static void handle(const struct io_uring_cqe *cqe)
     }
 }
 
+/* As many of those that found no buffer as there are buffers now. */
+static void feed_the_starved(void)
+{
+    for (unsigned i = 0; starved && i < buffers_free; i++) {
+        int fd = starved;
+        starved = sessions[fd].starved;
+        receive(fd);
+    }
+}
+
 int main(int argc, char **argv)
 {
+    answer_struct(argc, argv, sizeof(struct session));
     int fd = listen_at(argc > 1 ? argv[1] : NULL);
     ring_open(&ring);
     ring_buffers(&ring);
-    struct io_uring_sqe *sqe = ring_request(&ring, IORING_OP_ACCEPT, fd, tag(ACCEPT, fd));
+    struct io_uring_sqe *sqe = ring_request(&ring, IORING_OP_ACCEPT, fd, NULL, 0, tag(ACCEPT, fd));
     sqe->ioprio = IORING_ACCEPT_MULTISHOT;
     sqe->accept_flags = SOCK_CLOEXEC;
     for (;;) {
-        struct io_uring_cqe *cqe;
         ring_enter(&ring, 1);
-        while ((cqe = ring_next(&ring)) != NULL) {
-            handle(cqe);
-            ring_seen(&ring);
-        }
-        if (starved)
-            feed_the_starved();
+        ring_handle(&ring, handle);
+        feed_the_starved();
     }
 }

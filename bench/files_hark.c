@@ -47,16 +47,13 @@ int main(int argc, char **argv)
     left = strtoull(argv[3], NULL, 10);
     int depth = atoi(argv[2]);
     uint64_t reads = left;
-    uint64_t began_ns = now_ns();
-    uint64_t began_cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+    struct stopwatch watch = stopwatch_start();
     struct request *requests = calloc((size_t)depth, sizeof *requests);
     for (int i = 0; i < depth && left > 0; i++, left--) {
         requests[i].bytes = aligned_alloc(BLOCK, BLOCK);
         hark_read(loop, &requests[i].op, fd, requests[i].bytes, BLOCK, random_offset(), done);
     }
     hark_run(loop);
-    uint64_t cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - began_cpu_ns;
-    printf("operations %llu seconds %.6f cpu %.6f\n", (unsigned long long)reads, (double)(now_ns() - began_ns) / 1e9,
-           (double)cpu_ns / 1e9);
+    print_operations(&watch, reads);
     return 0;
 }

@@ -9,17 +9,23 @@
 enum { BLOCK = 4096 };
 
 static struct ring ring;
-static uint64_t blocks, left, state = RANDOM_SEED;
+static uint64_t blocks, left, done, state = RANDOM_SEED;
 static char *bytes;
 static int fd;
 
 static void request(uint64_t slot)
 {
-    struct io_uring_sqe *sqe = ring_request(&ring, IORING_OP_READ, fd, slot);
-    sqe->addr = (uint64_t)(uintptr_t)(bytes + slot * BLOCK);
-    sqe->len = BLOCK;
-    sqe->off = random_next(&state) % blocks * BLOCK;
+    ring_request(&ring, IORING_OP_READ, fd, bytes + slot * BLOCK, BLOCK, slot)->off = random_next(&state) % blocks * BLOCK;
     left--;
+}
+
+static void handle(const struct io_uring_cqe *cqe)
+{
+    if (cqe->res != BLOCK)
+        exit(1);
+    done++;
+    if (left > 0)
+        request(cqe->user_data);
 }
 
 int main(int argc, char **argv)
@@ -31,25 +37,15 @@ int main(int argc, char **argv)
     ring_open(&ring);
     blocks = (uint64_t)lseek(fd, 0, SEEK_END) / BLOCK;
     left = strtoull(argv[3], NULL, 10);
-    uint64_t depth = strtoull(argv[2], NULL, 10), reads = left, done = 0;
+    uint64_t depth = strtoull(argv[2], NULL, 10), reads = left;
     bytes = aligned_alloc(BLOCK, depth * BLOCK);
-    uint64_t began_ns = now_ns(), began_cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+    struct stopwatch watch = stopwatch_start();
     for (uint64_t slot = 0; slot < depth && left > 0; slot++)
         request(slot);
     while (done < reads) {
-        struct io_uring_cqe *cqe;
         ring_enter(&ring, 1);
-        while ((cqe = ring_next(&ring)) != NULL) {
-            if (cqe->res != BLOCK)
-                return 1;
-            done++;
-            if (left > 0)
-                request(cqe->user_data);
-            ring_seen(&ring);
-        }
+        ring_handle(&ring, handle);
     }
-    uint64_t cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - began_cpu_ns;
-    printf("operations %llu seconds %.6f cpu %.6f\n", (unsigned long long)reads, (double)(now_ns() - began_ns) / 1e9,
-           (double)cpu_ns / 1e9);
+    print_operations(&watch, reads);
     return 0;
 }

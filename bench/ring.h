@@ -20,19 +20,19 @@ enum { RING_ENTRIES = 512, RING_COMPLETIONS = 16384, RING_BUFFERS = 256, RING_BU
 
 struct ring {
     int fd;
-    int entered; /* the ring's index among the registered ones */
+    int entered;     /* the ring's index among the registered ones */
+    unsigned queued; /* entries that wait for the next system call, which takes them all */
     unsigned tail;
-    unsigned buffers_tail;
-    _Atomic unsigned *sq_head;
+    unsigned cq_mask;
+    unsigned head; /* of the completions */
+    struct io_uring_sqe *sqes;
+    struct io_uring_cqe *cqes;
     _Atomic unsigned *sq_tail;
     _Atomic unsigned *cq_head;
     _Atomic unsigned *cq_tail;
-    unsigned sq_mask;
-    unsigned cq_mask;
-    struct io_uring_sqe *sqes;
-    struct io_uring_cqe *cqes;
     struct io_uring_buf_ring *buffers;
     char *bytes;
+    uint16_t buffers_tail;
 };
 
 static inline void ring_check(long result, const char *what)
@@ -60,14 +60,12 @@ static inline void ring_open(struct ring *ring)
     ring_check(queues == MAP_FAILED || sqes == MAP_FAILED ? -1 : 0, "mmap");
     *ring = (struct ring){
         .fd = (int)fd,
-        .sq_head = (void *)(queues + params.sq_off.head),
-        .sq_tail = (void *)(queues + params.sq_off.tail),
-        .cq_head = (void *)(queues + params.cq_off.head),
-        .cq_tail = (void *)(queues + params.cq_off.tail),
-        .sq_mask = params.sq_entries - 1,
         .cq_mask = params.cq_entries - 1,
         .sqes = sqes,
         .cqes = (void *)(queues + params.cq_off.cqes),
+        .sq_tail = (void *)(queues + params.sq_off.tail),
+        .cq_head = (void *)(queues + params.cq_off.head),
+        .cq_tail = (void *)(queues + params.cq_off.tail),
     };
     unsigned *array = (void *)(queues + params.sq_off.array);
     for (unsigned i = 0; i < params.sq_entries; i++)
@@ -77,47 +75,71 @@ static inline void ring_open(struct ring *ring)
     ring->entered = (int)update.offset;
 }
 
-/* Submits what stands in the ring, and waits for `wait` completions. */
+/* Hands over the requests and the buffers that came back, and waits for `wait` completions. */
 static inline void ring_enter(struct ring *ring, unsigned wait)
 {
-    unsigned count = ring->tail - atomic_load_explicit(ring->sq_head, memory_order_acquire);
+    unsigned count = ring->queued;
+    ring->queued = 0;
     atomic_store_explicit(ring->sq_tail, ring->tail, memory_order_release);
+    if (ring->buffers)
+        atomic_store_explicit((_Atomic uint16_t *)&ring->buffers->tail, ring->buffers_tail, memory_order_release);
     ring_check(
         syscall(SYS_io_uring_enter, ring->entered, count, wait, IORING_ENTER_GETEVENTS | IORING_ENTER_REGISTERED_RING, NULL, 0),
         "io_uring_enter");
 }
 
-static inline struct io_uring_sqe *ring_request(struct ring *ring, uint8_t opcode, int fd, uint64_t user_data)
+/* Makes room for so many requests in one submission: links hold within one only. */
+static inline void ring_room(struct ring *ring, unsigned count)
 {
-    if (ring->tail - atomic_load_explicit(ring->sq_head, memory_order_acquire) > ring->sq_mask)
+    if (ring->queued + count > RING_ENTRIES)
         ring_enter(ring, 0);
-    struct io_uring_sqe *sqe = &ring->sqes[ring->tail++ & ring->sq_mask];
-    memset(sqe, 0, sizeof *sqe);
+}
+
+/* The next entry, filled in but for what few operations need: flags, ioprio, off, and the flags of the operation are 0. */
+static inline struct io_uring_sqe *ring_request(struct ring *ring, uint8_t opcode, int fd, const void *bytes, uint32_t count,
+                                                uint64_t user_data)
+{
+    ring_room(ring, 1);
+    ring->queued++;
+    struct io_uring_sqe *sqe = &ring->sqes[ring->tail++ & (RING_ENTRIES - 1)];
     sqe->opcode = opcode;
+    sqe->flags = 0;
+    sqe->ioprio = 0;
     sqe->fd = fd;
+    sqe->off = 0;
+    sqe->addr = (uint64_t)(uintptr_t)bytes;
+    sqe->len = count;
+    sqe->rw_flags = 0;
     sqe->user_data = user_data;
+    sqe->buf_index = 0;
+    sqe->personality = 0;
+    sqe->file_index = 0;
+    sqe->addr3 = 0;
+    sqe->__pad2[0] = 0;
     return sqe;
 }
 
-/* The next completion, or NULL. It is given back by ring_seen. */
-static inline struct io_uring_cqe *ring_next(struct ring *ring)
+/* Calls `handle` for each completion that is there, then gives them back. */
+static inline void ring_handle(struct ring *ring, void (*handle)(const struct io_uring_cqe *cqe))
 {
-    unsigned head = atomic_load_explicit(ring->cq_head, memory_order_relaxed);
-    return head == atomic_load_explicit(ring->cq_tail, memory_order_acquire) ? NULL : &ring->cqes[head & ring->cq_mask];
+    unsigned tail = atomic_load_explicit(ring->cq_tail, memory_order_acquire);
+    while (ring->head != tail)
+        handle(&ring->cqes[ring->head++ & ring->cq_mask]);
+    atomic_store_explicit(ring->cq_head, tail, memory_order_release);
 }
 
-static inline void ring_seen(struct ring *ring)
+static inline char *ring_buffer(struct ring *ring, unsigned number)
 {
-    atomic_store_explicit(ring->cq_head, atomic_load_explicit(ring->cq_head, memory_order_relaxed) + 1, memory_order_release);
+    return ring->bytes + (size_t)number * RING_BUFFER_BYTES;
 }
 
+/* The kernel sees it with the next system call. */
 static inline void ring_buffer_return(struct ring *ring, unsigned number)
 {
     struct io_uring_buf *buffer = &ring->buffers->bufs[ring->buffers_tail++ & (RING_BUFFERS - 1)];
-    buffer->addr = (uint64_t)(uintptr_t)(ring->bytes + (size_t)number * RING_BUFFER_BYTES);
+    buffer->addr = (uint64_t)(uintptr_t)ring_buffer(ring, number);
     buffer->len = RING_BUFFER_BYTES;
     buffer->bid = (uint16_t)number;
-    atomic_store_explicit((_Atomic uint16_t *)&ring->buffers->tail, (uint16_t)ring->buffers_tail, memory_order_release);
 }
 
 /* Buffers of group 0, for receives with IOSQE_BUFFER_SELECT. */

@@ -34,12 +34,10 @@ int main(int argc, char **argv)
     operations = strtoull(argv[4], NULL, 10);
     int depth = atoi(argv[3]);
     uv_fs_t *requests = calloc((size_t)depth, sizeof *requests);
-    uint64_t began_ns = now_ns(), began_cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+    struct stopwatch watch = stopwatch_start();
     for (int i = 0; i < depth && started < operations; i++)
         start(&requests[i]);
     uv_run(uv_default_loop(), UV_RUN_DEFAULT);
-    uint64_t cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - began_cpu_ns;
-    printf("operations %llu seconds %.6f cpu %.6f\n", (unsigned long long)operations, (double)(now_ns() - began_ns) / 1e9,
-           (double)cpu_ns / 1e9);
+    print_operations(&watch, operations);
     return 0;
 }

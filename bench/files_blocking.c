@@ -1,6 +1,6 @@
-/* files_pread.c - random 4 KiB reads of one file with pread(2), one after the other: what blocking costs.
+/* files_blocking.c - random 4 KiB reads of one file with pread(2), one after the other: what blocking costs.
  *
- *   files_pread FILE 1 READS [direct] */
+ *   files_blocking FILE 1 READS [direct] */
 #include "bench.h"
 
 #include <fcntl.h>
@@ -15,12 +15,10 @@ int main(int argc, char **argv)
     int fd = open(argv[1], O_RDONLY | O_CLOEXEC | (argc > 4 && strcmp(argv[4], "direct") == 0 ? O_DIRECT : 0));
     uint64_t blocks = (uint64_t)lseek(fd, 0, SEEK_END) / BLOCK, reads = strtoull(argv[3], NULL, 10), state = RANDOM_SEED;
     char *bytes = aligned_alloc(BLOCK, BLOCK);
-    uint64_t began_ns = now_ns(), began_cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+    struct stopwatch watch = stopwatch_start();
     for (uint64_t i = 0; i < reads; i++)
         if (pread(fd, bytes, BLOCK, (off_t)(random_next(&state) % blocks * BLOCK)) != BLOCK)
             return 1;
-    uint64_t cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - began_cpu_ns;
-    printf("operations %llu seconds %.6f cpu %.6f\n", (unsigned long long)reads, (double)(now_ns() - began_ns) / 1e9,
-           (double)cpu_ns / 1e9);
+    print_operations(&watch, reads);
     return 0;
 }
