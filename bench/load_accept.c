@@ -36,6 +36,7 @@ static void dial(struct place *place)
     if (started++ >= total)
         return;
     *place = (struct place){.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), .began_ns = now_ns()};
+    bound_waiting(place->fd);
     if (place->fd < 0 || connect(place->fd, (struct sockaddr *)&address, sizeof address) < 0)
         fail("cannot connect");
     if (send(place->fd, request, SIZE, MSG_NOSIGNAL) != SIZE)
@@ -70,7 +71,7 @@ int main(int argc, char **argv)
     port = atoi(argv[1]);
     int count = atoi(argv[2]);
     total = strtoull(argv[3], NULL, 10);
-    times_ns = calloc(total, sizeof *times_ns);
+    times_ns = times_make(total);
     epoll = epoll_create1(EPOLL_CLOEXEC);
     struct place *places = calloc((size_t)count, sizeof *places);
     printf("connected\n");

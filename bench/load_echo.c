@@ -21,6 +21,8 @@ struct connection {
 
 static char message[BYTES_MAX];
 static char answer[BYTES_MAX];
+static size_t size;
+static uint64_t total, started, done;
 static uint32_t *latencies_ns;
 
 static void fail(const char *what)
@@ -35,6 +37,7 @@ static int dial(int port)
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     int one = 1;
+    bound_waiting(fd);
     if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) < 0)
         fail("cannot connect");
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
@@ -52,6 +55,36 @@ static void send_all(int fd, const char *bytes, size_t count)
     }
 }
 
+static void send_messages(struct connection *connection, uint64_t count, uint64_t time_ns)
+{
+    connection->sent_ns = time_ns;
+    started += count;
+    send_all(connection->fd, message, size * count);
+}
+
+/* Takes what came back; as many messages leave as are whole. */
+static void receive(struct connection *connection)
+{
+    ssize_t got = recv(connection->fd, answer, sizeof answer, MSG_DONTWAIT);
+    if (got <= 0)
+        fail("the connection ended");
+    size_t known = sizeof message - connection->received;
+    if (memcmp(answer, message + connection->received, (size_t)got < known ? (size_t)got : known) != 0) {
+        fprintf(stderr, "load_echo: a byte came back changed\n");
+        exit(1);
+    }
+    size_t whole = (connection->received + (size_t)got) / size;
+    connection->received = (connection->received + (size_t)got) % size;
+    if (whole == 0)
+        return;
+    uint64_t time_ns = now_ns();
+    for (size_t i = 0; i < whole && done < total; i++)
+        latencies_ns[done++] = (uint32_t)(time_ns - connection->sent_ns);
+    uint64_t left = total - started;
+    if (left > 0)
+        send_messages(connection, whole < left ? whole : left, time_ns);
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 6) {
@@ -59,13 +92,13 @@ int main(int argc, char **argv)
         return 2;
     }
     int port = atoi(argv[1]), count = atoi(argv[2]), depth = atoi(argv[4]), idle = argc > 6 ? atoi(argv[6]) : 0;
-    size_t size = (size_t)atol(argv[3]);
-    uint64_t total = (uint64_t)atoll(argv[5]), started = 0, done = 0;
+    size = (size_t)atol(argv[3]);
+    total = (uint64_t)atoll(argv[5]);
     if (size == 0 || size * (size_t)depth > BYTES_MAX)
         return 2;
     for (size_t i = 0; i < sizeof message; i++)
         message[i] = (char)('a' + i % size % 26);
-    latencies_ns = malloc(total * sizeof *latencies_ns);
+    latencies_ns = times_make(total + (uint64_t)count * (uint64_t)depth);
     struct connection *connections = calloc((size_t)count, sizeof *connections);
     int epoll = epoll_create1(EPOLL_CLOEXEC);
     for (int i = 0; i < idle; i++)
@@ -81,43 +114,16 @@ int main(int argc, char **argv)
     if (read(STDIN_FILENO, answer, 1) < 0)
         fail("cannot read the input");
     uint64_t began_ns = now_ns();
-    for (int i = 0; i < count && started < total; i++) {
-        connections[i].sent_ns = now_ns();
-        send_all(connections[i].fd, message, size * (size_t)depth);
-        started += (uint64_t)depth;
-    }
+    for (int i = 0; i < count && started < total; i++)
+        send_messages(&connections[i], (uint64_t)depth, now_ns());
     total = total > started ? total : started;
     while (done < total) {
         struct epoll_event events[BATCH];
         int ready = epoll_wait(epoll, events, BATCH, 10000);
         if (ready <= 0)
             fail("no answer within ten seconds");
-        for (int i = 0; i < ready; i++) {
-            struct connection *connection = events[i].data.ptr;
-            ssize_t got = recv(connection->fd, answer, sizeof answer, MSG_DONTWAIT);
-            if (got <= 0)
-                fail("the connection ended");
-            if (memcmp(answer, message + connection->received,
-                       (size_t)got < sizeof message - connection->received ? (size_t)got
-                                                                           : sizeof message - connection->received) != 0) {
-                fprintf(stderr, "load_echo: a byte came back changed\n");
-                return 1;
-            }
-            size_t all = connection->received + (size_t)got;
-            size_t whole = all / size;
-            connection->received = all % size;
-            if (whole == 0)
-                continue;
-            uint64_t time_ns = now_ns();
-            for (size_t k = 0; k < whole && done < total; k++)
-                latencies_ns[done++] = (uint32_t)(time_ns - connection->sent_ns);
-            connection->sent_ns = time_ns;
-            uint64_t left = total - started;
-            size_t more = whole < left ? whole : (size_t)left;
-            started += more;
-            if (more > 0)
-                send_all(connection->fd, message, more * size);
-        }
+        for (int i = 0; i < ready; i++)
+            receive(events[i].data.ptr);
     }
     double seconds = (double)(now_ns() - began_ns) / 1e9;
     printf("operations %llu seconds %.4f", (unsigned long long)done, seconds);

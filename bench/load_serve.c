@@ -47,6 +47,7 @@ static int dial(const char *port, const char *first)
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     int one = 1;
+    bound_waiting(fd);
     if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) < 0)
         fail("cannot connect");
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
@@ -180,7 +181,7 @@ int main(int argc, char **argv)
     unsigned count = (unsigned)atoi(argv[4]);
     total = strtoull(argv[5], NULL, 10);
     operations = fanout ? total * count : total;
-    times_ns = calloc(operations, sizeof *times_ns);
+    times_ns = times_make(operations);
     uint64_t began_ns = fanout ? run_fanout(argv[2], argv[3], count) : run_publishers(argv[3], count);
     printf("operations %llu seconds %.6f", (unsigned long long)done, (double)(now_ns() - began_ns) / 1e9);
     print_percentiles(times_ns, done);
