@@ -29,6 +29,7 @@ static void answer(int fd)
 
 int main(int argc, char **argv)
 {
+    answer_struct(argc, argv, 0); /* the descriptor is all that it needs to know */
     int listener = listen_at(argc > 1 ? argv[1] : NULL);
     int epoll = epoll_create1(EPOLL_CLOEXEC);
     struct epoll_event event = {.events = EPOLLIN, .data.fd = listener};

@@ -42,6 +42,7 @@ static void acceptable(struct ev_loop *loop, ev_io *listener, int events)
 
 int main(int argc, char **argv)
 {
+    answer_struct(argc, argv, sizeof(ev_io));
     struct ev_loop *loop = ev_default_loop(EVFLAG_AUTO);
     int fd = listen_at(argc > 1 ? argv[1] : NULL);
     ev_io listener;

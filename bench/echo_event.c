@@ -1,15 +1,13 @@
 /* echo_event.c - the echo server as libevent's book writes it: a bufferevent a connection, its input moved to its output.
  *
  *   echo_event PORT */
+#include "bench.h"
+
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <event2/listener.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <signal.h>
-#include <stdlib.h>
-#include <sys/socket.h>
 
 static void received(struct bufferevent *connection, void *context)
 {
@@ -38,6 +36,7 @@ static void accepted(struct evconnlistener *listener, evutil_socket_t fd, struct
 
 int main(int argc, char **argv)
 {
+    answer_struct(argc, argv, 0); /* a bufferevent is the library's own */
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)(argc > 1 ? atoi(argv[1]) : 0))};
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     signal(SIGPIPE, SIG_IGN);

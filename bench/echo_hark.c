@@ -1,11 +1,10 @@
 /* echo_hark.c - the echo server on libhark: a repeating receive lends buffers, each is sent back from where it lies.
  *
  *   echo_hark PORT     (HARK_BACKEND chooses the backend) */
-#include <hark.h>
+#include "bench.h"
 
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include <hark.h>
 
 enum { PIECES = 16 };
 
@@ -89,6 +88,7 @@ static void accepted(struct hark_op *op, int64_t fd)
 
 int main(int argc, char **argv)
 {
+    answer_struct(argc, argv, sizeof(struct session));
     struct hark_loop *loop;
     struct hark_address address;
     struct hark_op accept = {0};

@@ -2,8 +2,8 @@
  * first, which is libuv's best setting for small answers.
  *
  *   echo_uv PORT     (with ECHO_UV_QUEUED set uv_write alone is used, as the guide's echo server does) */
-#include <stdbool.h>
-#include <stdlib.h>
+#include "bench.h"
+
 #include <uv.h>
 
 static bool queued;
@@ -48,7 +48,7 @@ static void received(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)
     struct request *request = malloc(sizeof *request);
     size_t left = (size_t)count - done;
     request->bytes = malloc(left);
-    __builtin_memcpy(request->bytes, buffer->base + done, left);
+    memcpy(request->bytes, buffer->base + done, left);
     piece = uv_buf_init(request->bytes, (unsigned)left);
     uv_write(&request->write, stream, &piece, 1, written);
 }
@@ -69,6 +69,7 @@ static void connected(uv_stream_t *listener, int status)
 
 int main(int argc, char **argv)
 {
+    answer_struct(argc, argv, sizeof(uv_tcp_t));
     uv_tcp_t listener;
     struct sockaddr_in address;
     queued = getenv("ECHO_UV_QUEUED") != NULL;
