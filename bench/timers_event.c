@@ -1,19 +1,15 @@
-/* timers_event.c - timers on libevent: added, added again, deleted, and expired.
- *
- *   timers_event COUNT */
-#include "bench.h"
+/* timers_event.c - timers on libevent: added, added again, deleted, and expired. See timers.h. */
+#include "timers.h"
 
 #include <event2/event.h>
 #include <event2/event_struct.h>
-
-static uint64_t ended;
 
 static void done(evutil_socket_t fd, short events, void *context)
 {
     (void)fd;
     (void)events;
     (void)context;
-    ended++;
+    timers_ended++;
 }
 
 static void add(struct event *timer, time_t seconds, uint64_t over_us, uint64_t *state)
@@ -23,41 +19,39 @@ static void add(struct event *timer, time_t seconds, uint64_t over_us, uint64_t 
     event_add(timer, &after);
 }
 
-static double each_ns(uint64_t from_ns, uint64_t count)
-{
-    return (double)(now_ns() - from_ns) / (double)count;
-}
-
 int main(int argc, char **argv)
 {
     struct event_base *base = event_base_new();
-    uint64_t count = argc > 1 ? strtoull(argv[1], NULL, 10) : 1000, state = RANDOM_SEED;
+    uint64_t count = timers_count(argc, argv), state = RANDOM_SEED, began_ns;
+    struct passes start = {0}, restart = {0}, stop = {0}, expiry = {0};
     struct event *timers = calloc(count, sizeof *timers);
     for (uint64_t i = 0; i < count; i++)
         evtimer_assign(&timers[i], base, done, NULL);
 
-    uint64_t began_ns = now_ns();
-    for (uint64_t i = 0; i < count; i++)
-        add(&timers[i], 3600, 10000000, &state);
-    double start = each_ns(began_ns, count);
-    began_ns = now_ns();
-    for (uint64_t i = 0; i < count; i++)
-        add(&timers[i], 3600, 10000000, &state);
-    double restart = each_ns(began_ns, count);
-    began_ns = now_ns();
-    for (uint64_t i = 0; i < count; i++)
-        event_del(&timers[i]);
-    double stop = each_ns(began_ns, count);
-
-    for (uint64_t i = 0; i < count; i++)
-        add(&timers[i], 0, 100000, &state);
-    struct timespec window = {.tv_nsec = 101000000};
-    clock_nanosleep(CLOCK_MONOTONIC, 0, &window, NULL);
-    began_ns = now_ns();
-    event_base_dispatch(base);
-    if (ended != count)
-        return 1;
-    printf("start %.1f restart %.1f stop %.1f expiry %.1f bytes %zu\n", start, restart, stop, each_ns(began_ns, count),
-           sizeof *timers);
+    for (unsigned pass = 0; pass < PASSES; pass++) {
+        began_ns = now_ns();
+        for (uint64_t i = 0; i < count; i++)
+            add(&timers[i], 3600, 10000000, &state);
+        pass_add(&start, began_ns, count);
+        began_ns = now_ns();
+        for (uint64_t i = 0; i < count; i++)
+            add(&timers[i], 3600, 10000000, &state);
+        pass_add(&restart, began_ns, count);
+        began_ns = now_ns();
+        for (uint64_t i = 0; i < count; i++)
+            event_del(&timers[i]);
+        pass_add(&stop, began_ns, count);
+    }
+    for (unsigned pass = 0; pass < EXPIRIES; pass++) {
+        for (uint64_t i = 0; i < count; i++)
+            add(&timers[i], 0, 100000, &state);
+        sleep_until(now_ns() + 101000000u);
+        began_ns = now_ns();
+        event_base_dispatch(base);
+        pass_add(&expiry, began_ns, count);
+        timers_all_ended(count);
+    }
+    timers_print(&start, &restart, &stop, &expiry, sizeof *timers);
+    printf("\n");
     return 0;
 }
