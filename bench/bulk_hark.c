@@ -1,4 +1,5 @@
-/* bulk_hark.c - bulk transfer on libhark: receives into a large buffer of its own, sends with MSG_WAITALL.
+/* bulk_hark.c - bulk transfer on libhark: whole blocks, by MSG_WAITALL, so that a call comes for each block and not for each
+ * piece.
  *
  *   bulk_hark PORT */
 #include "bulk.h"
@@ -45,7 +46,7 @@ static void received(struct hark_op *op, int64_t count)
         if (session->left > 0)
             return hark_send(op->loop, op, session->fd, block, next_block(session->left), MSG_WAITALL, sent);
     }
-    hark_recv(op->loop, op, session->fd, session->bytes, BLOCK_BYTES, 0, received);
+    hark_recv(op->loop, op, session->fd, session->bytes, BLOCK_BYTES, MSG_WAITALL, received);
 }
 
 static void accepted(struct hark_op *op, int64_t fd)
