@@ -1,16 +1,18 @@
-"""Tables and plots from results.json.
+"""Tables from results.json: results.txt, with the plots and the targets.
 
 usage: python3 bench/report.py DIRECTORY     (writes results.txt and, where gnuplot is there, the plots again)
 """
 
 import json
 import pathlib
-import shutil
 import statistics
-import subprocess
 import sys
 
-# What is shown of a workload: metric, its heading, digits, and whether less is better.
+sys.dont_write_bytecode = True
+import plots
+import targets
+
+# What is shown of a workload: figure, its heading, digits.
 SHOWN = {
     "echo": [
         ("cpu_us", "server CPU per message, us", 2),
@@ -19,12 +21,12 @@ SHOWN = {
         ("p99_us", "latency p99, us", 0),
         ("p999_us", "latency p99.9, us", 0),
         ("resident_kib", "resident memory of the server, KiB", 0),
-        ("system_calls", "system calls per message (strace)", 3),
-        ("instructions", "user-space instructions per message (callgrind)", 0),
+        ("system_calls", "system calls per message (strace; the server is behind: see README.md)", 3),
+        ("instructions", "user-space instructions per message (callgrind; the server is behind: see README.md)", 1),
     ],
     "mostly idle": [("cpu_us", "server CPU per message, us: 10 active among so many connections", 2)],
     "connections": [
-        ("cpu_us", "server CPU per connection, us", 2),
+        ("cpu_us", "server CPU per connection that is accepted, answered and closed, us", 2),
         ("per_second", "connections per second, thousands", 1),
         ("p99_us", "from connecting to the end, p99, us", 0),
     ],
@@ -32,15 +34,32 @@ SHOWN = {
         ("per_second", "MiB per second, thousands, client to server (up) and back (down)", 2),
         ("cpu_us", "server CPU per MiB, us", 0),
     ],
-    "files": [("per_second", "reads per second, thousands", 1), ("cpu_us", "CPU per read, us, all threads", 2)],
-    "stat": [("per_second", "stats per second, thousands, by the number in flight", 1), ("cpu_us", "CPU per stat, us, all threads", 2)],
+    "files": [
+        ("per_second", "random reads of 4 KiB per second, thousands, by the number under way", 1),
+        ("cpu_us", "CPU per read, us, all threads", 2),
+    ],
+    "stat": [
+        ("per_second", "stats per second, thousands, by the number under way", 1),
+        ("cpu_us", "CPU per stat, us, all threads", 2),
+    ],
+    "append": [
+        ("per_second", "appends of 256 bytes per second, thousands, each on the disk when it is answered", 2),
+        ("cpu_us", "CPU per append, us, all threads", 2),
+        ("p50_us", "from an append to its answer, p50, us", 0),
+        ("p99_us", "p99, us", 0),
+    ],
+    "copy": [
+        ("per_second", "MiB per second, thousands: 1 GiB from cache to cache, by the blocks of 256 KiB under way", 2),
+        ("cpu_us", "CPU per MiB, us, all threads", 0),
+    ],
     "timers": [
-        ("start_ns", "start, ns", 0),
-        ("restart_ns", "restart, ns", 0),
-        ("stop_ns", "stop, ns", 0),
+        ("start_ns", "start, ns", 1),
+        ("restart_ns", "restart, ns", 1),
+        ("stop_ns", "stop, ns", 1),
         ("expiry_ns", "expiry, ns", 0),
-        ("sleep_start_ns", "start of a sleep, ns", 0),
-        ("sleep_stop_ns", "stop of a sleep, its final call counted in, ns", 0),
+        ("first_start_ns", "the first start in a new process, ns: tables grow, and memory is new", 1),
+        ("sleep_start_ns", "start of a sleep, ns", 1),
+        ("sleep_stop_ns", "stop of a sleep, its final call counted in, ns", 1),
         ("bytes", "bytes each", 0),
     ],
     "posts": [
@@ -56,14 +75,21 @@ SHOWN = {
         ("p99_us", "p99, us", 0),
         ("resident_kib", "resident memory, KiB", 0),
     ],
+    "features": [
+        ("cpu_us", "hark on io_uring, server CPU per message, connection or MiB, us, with one feature switched off", 2),
+        ("per_second", "messages, connections or MiB per second, thousands", 2),
+    ],
     "idle": [
-        ("bytes_each", "resident bytes per connection, the program's own struct counted in", 0),
+        ("bytes_each", "resident bytes that each further connection adds", 0),
+        ("bytes_struct", "the program's own struct for a connection, bytes", 0),
+        ("bytes_beyond", "resident bytes that each further connection adds beyond that struct", 0),
         ("wake_ups", "wake-ups in ten seconds", 0),
-        ("cpu_us", "CPU in ten seconds, us", 0),
+        ("idle_cpu_us", "CPU in ten seconds, us", 0),
     ],
 }
 THOUSANDS = {"per_second"}
-COUNTED = {"system_calls", "instructions", "bytes", "wake_ups"}
+ABSOLUTE = {"wake_ups", "bytes_struct", "bytes_beyond", "idle_cpu_us"}  # no ratio
+BASES = {"features": "all on"}
 
 
 def number(value, digits):
@@ -71,7 +97,7 @@ def number(value, digits):
 
 
 def cell(values, digits, scale, base):
-    """ "6.21 (6.05-6.50) 1.00x": median, the lowest and highest, the ratio to hark."""
+    """ "6.21 (6.05-6.50) 1.00x": median, the lowest and highest, the ratio to the first row."""
     middle = statistics.median(values) / scale
     text = number(middle, digits)
     if len(values) > 1 and min(values) != max(values):
@@ -81,156 +107,68 @@ def cell(values, digits, scale, base):
     return text
 
 
-def table(forms, metric, digits):
+def aligned(rows):
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return "\n".join("  ".join(text.ljust(width) for text, width in zip(row, widths)).rstrip() for row in rows)
+
+
+def table(forms, figure, digits, base_name):
     contestants = []
     for form in forms.values():
         contestants += [name for name in form if name not in contestants]
-    columns = [form for form, found in forms.items() if any(found[name].get(metric) for name in found)]
-    scale = 1000 if metric in THOUSANDS else 1
+    columns = [form for form, found in forms.items() if any(found[name].get(figure) for name in found)]
+    scale = 1000 if figure in THOUSANDS else 1
     rows = [[""] + columns]
     for contestant in contestants:
         row = [contestant]
         for form in columns:
-            values = forms[form].get(contestant, {}).get(metric)
-            hark = forms[form].get("hark", {}).get(metric)
-            base = statistics.median(hark) / scale if hark and metric not in ("wake_ups",) else 0
+            values = forms[form].get(contestant, {}).get(figure)
+            based = forms[form].get(base_name, {}).get(figure)
+            base = statistics.median(based) / scale if based and figure not in ABSOLUTE else 0
             row.append(cell(values, digits, scale, base) if values else "-")
         if any(text != "-" for text in row[1:]):
             rows.append(row)
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return "\n".join("  ".join(text.ljust(width) for text, width in zip(row, widths)).rstrip() for row in rows) if columns else ""
+    return aligned(rows) if columns else ""
 
 
-def text_of(data):
-    about = data["about"]
+def head(about):
     before, after = (", ".join(f"{value:.1f}" for value in about[f"load_average_{when}"]) for when in ("before", "after"))
-    lines = [
+    return [
         f"made by      {about['command']}, {about['began']}, {about['seconds']} s, commit {about['commit']}",
         *([f"counts       of system calls and instructions by {about['counts_from']}"] if "counts_from" in about else []),
         f"kernel       {about['kernel']}",
         f"CPU          {about['cpu']}, {about['cpus']} of them; server on {about['server_cpu']}, load generator on {about['load_cpu']}",
+        *([f"memory, disk {about['memory_gib']} GiB, {about['disk']}"] if "disk" in about else []),
         f"compiler     {about['compiler']}",
         "libraries    " + ", ".join(f"{name} {version}" for name, version in about["libraries"].items() if version),
         f"load average {before} before; {after} after",
         "",
-        "Each figure: the median of the rounds (the lowest - the highest) and its ratio to hark on io_uring, the first row.",
+        "Each figure: the median of the rounds (the lowest - the highest) and its ratio to the first row.",
     ]
-    for workload, metrics in SHOWN.items():
+
+
+def text_of(data):
+    lines = head(data["about"])
+    for workload, figures in SHOWN.items():
         forms = data["results"].get(workload)
         if not forms:
             continue
         lines += ["", f"== {workload}"]
-        for metric, heading, digits in metrics:
-            text = table(forms, metric, digits)
+        for figure, heading, digits in figures:
+            text = table(forms, figure, digits, BASES.get(workload, "hark"))
             if text:
-                rounds = max(len(found[name].get(metric, [])) for found in forms.values() for name in found)
-                lines += ["", f"-- {heading}" + (f"; rounds: {rounds}" if metric not in COUNTED and workload != "idle" else ""), text]
-    if data["failures"]:
-        lines += ["", "== not measured", *data["failures"]]
-    return "\n".join(lines) + "\n"
-
-
-# --- plots ---
-
-HEAD = """set terminal svg size 900,420 dynamic noenhanced font 'sans,12' background rgb 'white'
-set output '{output}'
-set title '{title}'
-set key outside right top
-set grid ytics lc rgb '#dddddd'
-set border 3
-set tics nomirror
-"""
-COLOURS = {
-    "hark": "#1b6ca8",
-    "hark, epoll": "#7fb3d9",
-    "hark, poll": "#5b7f95",
-    "hark, select": "#a7bcc8",
-    "io_uring by hand": "#333333",
-    "epoll by hand": "#999999",
-    "libev": "#d08c2a",
-    "libevent": "#a05195",
-    "libuv": "#c0392b",
-    "libuv, uv_write": "#e08e86",
-    "libuv, 32 threads": "#e08e86",
-    "pread": "#2f8f5b",
-}
-
-
-def median_of(forms, form, contestant, metric, scale):
-    values = forms[form].get(contestant, {}).get(metric)
-    return statistics.median(values) * scale if values else None
-
-
-def bars(out, data, name, workload, metric, title, scale=1.0, relative=False, logarithmic=False, skip=()):
-    """A group of bars for each form, a bar for each contestant."""
-    forms = data["results"].get(workload, {})
-    forms = {form: found for form, found in forms.items() if any(found[c].get(metric) for c in found)}
-    contestants = []
-    for found in forms.values():
-        contestants += [c for c in found if c not in contestants and c not in skip and found[c].get(metric)]
-    if not forms or not contestants:
-        return
-    lines = []
-    for form in forms:
-        base = median_of(forms, form, "hark", metric, scale) if relative else 1
-        values = [median_of(forms, form, c, metric, scale) for c in contestants]
-        lines.append(f'"{form}" ' + " ".join("NaN" if v is None or not base else f"{v / base:.4f}" for v in values))
-    script = HEAD.format(output=out / f"{name}.svg", title=title)
-    script += "set style data histogram\nset style histogram clustered gap 1.5\nset style fill solid 0.9 noborder\nset boxwidth 0.95\n"
-    script += "set logscale y\n" if logarithmic else "set yrange [0:*]\n"
-    script += "$data <<EOD\n" + "\n".join(lines) + "\nEOD\n"
-    script += "plot " + ", ".join(
-        f"$data using {i + 2}:xtic(1) title '{c}' lc rgb '{COLOURS[c]}'" for i, c in enumerate(contestants)
-    )
-    script += ", 1 with lines lc rgb '#1b6ca8' dt 2 notitle\n" if relative else "\n"
-    subprocess.run(["gnuplot"], input=script, text=True, check=True)
-
-
-def lines(out, data, name, workload, metric, title):
-    """A line for each contestant over the number of connections, both axes logarithmic."""
-    forms = data["results"].get(workload, {})
-    contestants = []
-    for found in forms.values():
-        contestants += [c for c in found if c not in contestants]
-    if not contestants:
-        return
-    script = HEAD.format(output=out / f"{name}.svg", title=title) + "set logscale xy\nset xlabel 'connections'\n"
-    for i, contestant in enumerate(contestants):
-        points = [(form.replace(",", ""), median_of(forms, form, contestant, metric, 1.0)) for form in forms]
-        script += f"$data{i} <<EOD\n" + "\n".join(f"{x} {y:.4f}" for x, y in points if y) + "\nEOD\n"
-    script += "plot " + ", ".join(
-        f"$data{i} using 1:2 with linespoints pt 7 lw 2 lc rgb '{COLOURS[c]}' title '{c}'" for i, c in enumerate(contestants)
-    )
-    subprocess.run(["gnuplot"], input=script + "\n", text=True, check=True)
-
-
-def plots(out, data):
-    if not shutil.which("gnuplot"):
-        print("no gnuplot: no plots")
-        return
-    bars(out, data, "echo_cpu", "echo", "cpu_us", "echo: server CPU time per message, hark = 1 (less is better)", relative=True)
-    bars(out, data, "echo_instructions", "echo", "instructions", "echo: user-space instructions per message (less is better)")
-    lines(out, data, "mostly_idle", "mostly idle", "cpu_us", "10 active connections among many: server CPU per message, us (less is better)")
-    bars(out, data, "connections", "connections", "cpu_us", "a connection accepted, answered and closed: server CPU, us (less is better)")
-    bars(out, data, "files", "files", "per_second", "random 4 KiB reads per second, thousands (more is better)", 1e-3, logarithmic=True)
-    bars(out, data, "stat", "stat", "per_second", "stats per second, thousands, by the number in flight (more is better)", 1e-3)
-    million(out, data)
-    bars(out, data, "idle", "idle", "bytes_each", "resident bytes per idle connection (less is better)")
-
-
-def million(out, data):
-    """The timers' metrics as groups of one plot."""
-    found = data["results"].get("timers", {}).get("a million", {})
-    names = {"start_ns": "start", "restart_ns": "restart", "stop_ns": "stop", "expiry_ns": "expiry"}
-    forms = {heading: {c: {"ns": found[c].get(metric)} for c in found} for metric, heading in names.items()}
-    if found:
-        bars(out, {"results": {"timers": forms}}, "timers", "timers", "ns", "a million timers: ns each (less is better)", logarithmic=True)
+                rounds = max(len(found[name].get(figure, [])) for found in forms.values() for name in found)
+                lines += ["", f"-- {heading}" + (f"; rounds: {rounds}" if rounds > 1 else ""), text]
+    missing = data["failures"] + data.get("skipped", [])
+    if missing:
+        lines += ["", "== not measured", *missing]
+    return "\n".join(lines + ["", *targets.lines(data["results"], aligned)]) + "\n"
 
 
 def write(out):
     data = json.loads((out / "results.json").read_text())
     (out / "results.txt").write_text(text_of(data))
-    plots(out, data)
+    plots.write(out, data["results"])
 
 
 if __name__ == "__main__":

@@ -1,0 +1,73 @@
+"""Who is measured: the contestants by the names that tables and plots use, and who takes part in what.
+
+A contestant is a program, bench/WORKLOAD_LIBRARY.c, and what its environment holds. The first one named for a workload is what the
+others are put in a ratio to.
+"""
+
+import functools
+import os
+import pathlib
+import subprocess
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+BUILD = ROOT / "build-bench"
+
+# name: (library in the program's name, environment)
+CONTESTANTS = {
+    "hark": ("hark", {"HARK_BACKEND": "uring"}),
+    "hark, epoll": ("hark", {"HARK_BACKEND": "epoll"}),
+    "hark, poll": ("hark", {"HARK_BACKEND": "poll"}),
+    "hark, select": ("hark", {"HARK_BACKEND": "select"}),
+    "io_uring by hand": ("uring", {}),
+    "epoll by hand": ("epoll", {}),
+    "libev": ("ev", {}),
+    "libevent": ("event", {}),
+    "libevent, plain events": ("event_plain", {}),
+    "libuv": ("uv", {}),
+    "libuv, uv_write": ("uv", {"ECHO_UV_QUEUED": "1"}),
+    "libuv, 32 threads": ("uv", {"UV_THREADPOOL_SIZE": "32"}),
+    "libuv, copyfile": ("uv_copyfile", {}),
+    "libuv, an async each": ("uv_each", {}),
+    "blocking calls": ("blocking", {}),
+}
+
+SERVERS = ["hark", "hark, epoll", "io_uring by hand", "epoll by hand", "libev", "libevent", "libuv"]
+ECHO = [*SERVERS[:-1], "libevent, plain events", "libuv", "libuv, uv_write"]
+MOSTLY_IDLE = ["hark", "hark, epoll", "hark, poll", "hark, select", "io_uring by hand", "epoll by hand", "libev", "libuv"]
+IDLE = ["hark", "hark, epoll", "hark, poll", "hark, select", *ECHO[2:-1]]
+FILES = ["hark", "hark, epoll", "io_uring by hand", "libuv", "libuv, 32 threads", "blocking calls"]
+APPEND = ["hark", "hark, epoll", "io_uring by hand", "libuv", "blocking calls"]
+COPY = [*FILES, "libuv, copyfile"]
+TIMERS = ["hark", "libev", "libevent", "libuv"]
+POSTS = [*SERVERS, "libuv, an async each"]
+
+# glibc gives the end of its heap back to the kernel, and takes it again, whenever the last block is freed. What allocates for each
+# message, as libevent and uv_write do, may then spend most of its time on that. Here it is switched off, for everyone.
+TRIMMING_OFF = {"MALLOC_TRIM_THRESHOLD_": str(256 << 20)}
+
+
+def program(workload, contestant):
+    """The path of a contestant's program; None where it cannot be measured: no such file in bench/, no library, no io_uring."""
+    library, variables = CONTESTANTS[contestant]
+    if (library == "uring" or variables.get("HARK_BACKEND") == "uring") and features() is None:
+        return None
+    path = BUILD / "bench" / f"{workload}_{library}"
+    return path if path.exists() else None
+
+
+def environment(contestant):
+    return {**TRIMMING_OFF, **CONTESTANTS[contestant][1]}
+
+
+@functools.cache
+def features():
+    """The names of the features of io_uring that hark uses here; None where there is no io_uring."""
+    done = subprocess.run([BUILD / "bench" / "features_hark"], capture_output=True, text=True, timeout=20)
+    return done.stdout.split() if done.returncode == 0 else None
+
+
+def missing():
+    """Why contestants are missing, a line each."""
+    built = {path.name.split("_", 1)[1] for path in (BUILD / "bench").glob("*_*") if path.is_file() and os.access(path, os.X_OK)}
+    lines = [f"{name}: its library is not installed" for name, (library, _) in CONTESTANTS.items() if library not in built]
+    return lines + ([] if features() is not None else ["hark on io_uring, io_uring by hand: there is no io_uring here"])
