@@ -9,7 +9,8 @@
 enum { SIZE = 64 };
 
 struct session {
-    struct hark_op op; /* one request after the other: receive, send, close */
+    struct hark_op op; /* receive, then send */
+    struct hark_op close;
     int fd;
     char bytes[SIZE];
 };
@@ -17,22 +18,22 @@ struct session {
 static void closed(struct hark_op *op, int64_t result)
 {
     (void)result;
-    free(hark_container_of(op, struct session, op));
+    free(hark_container_of(op, struct session, close));
 }
 
+/* The close follows by itself. */
 static void sent(struct hark_op *op, int64_t count)
 {
+    (void)op;
     (void)count;
-    hark_close(op->loop, op, hark_container_of(op, struct session, op)->fd, closed);
 }
 
 static void received(struct hark_op *op, int64_t count)
 {
     struct session *session = hark_container_of(op, struct session, op);
     if (count > 0)
-        hark_send(op->loop, op, session->fd, session->bytes, (size_t)count, 0, sent);
-    else
-        hark_close(op->loop, op, session->fd, closed);
+        hark_send(op->loop, op, session->fd, session->bytes, (size_t)count, MSG_WAITALL, sent);
+    hark_close_after_sending(op->loop, &session->close, session->fd, closed);
 }
 
 static void accepted(struct hark_op *op, int64_t fd)

@@ -47,6 +47,14 @@ HARK_API void hark_openat(struct hark_loop *loop, struct hark_op *op, int direct
  * so. */
 HARK_API void hark_close(struct hark_loop *loop, struct hark_op *op, int fd, hark_done *done);
 
+/* Closes a connection once all that is being sent has been: the ops in flight on it that send or write go on, all others are
+ * ended, and nothing new may be started, as with hark_close; then it is closed, and called back last. Give the sends a deadline,
+ * else a peer that takes nothing keeps the connection: a send that ends by its deadline or by hark_cancel lets the close go on.
+ * What the peer has sent and nobody has received makes TCP reset the connection (RFC 1122, 4.2.2.13). Gives and fails: as
+ * hark_close. Backends: on uring a close that follows a single send with MSG_WAITALL, in the same callback, goes to the kernel
+ * together with it. */
+HARK_API void hark_close_after_sending(struct hark_loop *loop, struct hark_op *op, int fd, hark_done *done);
+
 /* Ends every op in flight on the descriptor as hark_close does, has the loop forget it without closing it, then calls back last:
  * the descriptor is the caller's again, to be used with another loop, with this one anew, or with close(2). What the kernel had
  * handed to an op before is delivered in that op's calls; what had not been received stays in the descriptor for whoever reads

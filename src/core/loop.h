@@ -43,7 +43,8 @@ enum {
     MARK_NO_MEMORY = 32, /* it ends because its deadline could not be kept */
     MARK_CLOSED = 64,    /* a close that is with the kernel: its number is no longer its own */
     MARK_EVICTED = 128,  /* a close waits for it to end */
-    MARK_BACKEND = 256,  /* and above: the backend's own */
+    MARK_PATIENT = 256,  /* a close that lets what is being sent go on */
+    MARK_BACKEND = 512,  /* and above: the backend's own */
 
     MARKS_RARE = MARK_EXPIRED | MARK_NO_MEMORY | MARK_CLOSED | MARK_EVICTED, /* a final call that needs more than the call */
 };

@@ -178,7 +178,9 @@ static bool is_full_receiver(struct hark_loop *loop, const struct hark_op *op)
 
 static void complete_failed(struct hark_loop *loop, struct hark_op *op, int32_t error)
 {
-    if (wants_polling(op, error) && !is_full_receiver(loop, op)) {
+    if (op->marks & MARK_EVICTED && descriptors_row(&loop->descriptors, op->fd)->flags & DESCRIPTOR_RELEASED) {
+        end(loop, op, error); /* the close behind it has come: nothing can be requested again */
+    } else if (wants_polling(op, error) && !is_full_receiver(loop, op)) {
         op->spare |= OP_POLLING;
         uring_submit(loop, op);
     } else if (error == -EINTR) {

@@ -5,6 +5,8 @@
  * caller has again. A full submission queue is flushed; where the kernel takes nothing, ops wait in the backlog. */
 #include "uring/uring.h"
 
+#include <sys/socket.h>
+
 /* --- entries --- */
 
 static struct io_uring_sqe *flush_for_entry(struct hark_loop *loop, struct uring *uring)
@@ -150,6 +152,22 @@ static void note_overflow(struct hark_loop *loop, struct uring *uring)
         loop->metrics.overflows++;
 }
 
+/* Links the close to a send that stands right before it and has not gone out yet: the kernel closes once that has ended, however
+ * it did. Only with MSG_WAITALL does it bring the send to its end by itself. */
+static bool close_behind(struct hark_loop *loop, struct hark_op *op, const struct hark_op *sending)
+{
+    struct uring *uring = uring_of(loop);
+    struct ring *ring = &uring->ring;
+    if (uring->backlog.first || ring_unsubmitted(ring) == 0 || ring_unsubmitted(ring) == ring->sq_entries)
+        return false;
+    struct io_uring_sqe *last = &ring->sqes[(ring->tail - 1) & (ring->sq_entries - 1)];
+    if (last->user_data != hark_op_id(sending) || last->opcode != IORING_OP_SEND || !(last->msg_flags & MSG_WAITALL))
+        return false;
+    last->flags |= IOSQE_IO_HARDLINK;
+    uring_submit(loop, op);
+    return true;
+}
+
 static int wait(struct hark_loop *loop, uint64_t timeout_ns)
 {
     struct uring *uring = uring_of(loop);
@@ -200,6 +218,7 @@ const struct hark_backend backend_uring = {
     .wait = wait,
     .reap = uring_reap,
     .close = uring_submit,
+    .close_behind = close_behind,
     .descriptor = descriptor,
     .features = features,
 };
