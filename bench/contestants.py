@@ -18,6 +18,7 @@ CONTESTANTS = {
     "hark, epoll": ("hark", {"HARK_BACKEND": "epoll"}),
     "hark, poll": ("hark", {"HARK_BACKEND": "poll"}),
     "hark, select": ("hark", {"HARK_BACKEND": "select"}),
+    "hark, copy_file_range": ("hark_range", {}),
     "io_uring by hand": ("uring", {}),
     "epoll by hand": ("epoll", {}),
     "libev": ("ev", {}),
@@ -37,7 +38,7 @@ MOSTLY_IDLE = ["hark", "hark, epoll", "hark, poll", "hark, select", "io_uring by
 IDLE = ["hark", "hark, epoll", "hark, poll", "hark, select", *ECHO[2:-1]]
 FILES = ["hark", "hark, epoll", "io_uring by hand", "libuv", "libuv, 32 threads", "blocking calls"]
 APPEND = ["hark", "hark, epoll", "io_uring by hand", "libuv", "blocking calls"]
-COPY = [*FILES, "libuv, copyfile"]
+COPY = [*FILES, "hark, copy_file_range", "libuv, copyfile"]
 TIMERS = ["hark", "libev", "libevent", "libuv"]
 POSTS = [*SERVERS, "libuv, an async each"]
 

@@ -18,6 +18,7 @@ COLOURS = {
     "hark, epoll": "#7fb3d9",
     "hark, poll": "#5b7f95",
     "hark, select": "#a7bcc8",
+    "hark, copy_file_range": "#2a4d69",
     "io_uring by hand": "#333333",
     "epoll by hand": "#999999",
     "libev": "#d08c2a",

@@ -41,6 +41,7 @@ COMPARED = [
     ("files", "direct, 32", "per_second", "hark", {"libuv, 32 threads": None}, "-"),
     ("files", "cached, 1", "per_second", "hark", {"libuv, 32 threads": None}, "-"),
     ("copy", "1 under way", "per_second", "hark", {"libuv, copyfile": None, "blocking calls": None}, "-"),
+    ("copy", "1 under way", "per_second", "hark, copy_file_range", {"libuv, copyfile": None}, "-"),
 ]
 # Plain numbers: workload, figure, contestant, the most it may be.
 NUMBERS = [
