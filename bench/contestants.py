@@ -20,6 +20,8 @@ CONTESTANTS = {
     "hark, select": ("hark", {"HARK_BACKEND": "select"}),
     "hark, copy_file_range": ("hark_range", {}),
     "io_uring by hand": ("uring", {}),
+    "by hand, direct descriptors": ("uring", {"ECHO_URING": "direct"}),
+    "by hand, min_wait 50 us": ("uring", {"ECHO_URING": "min_wait"}),
     "epoll by hand": ("epoll", {}),
     "libev": ("ev", {}),
     "libevent": ("event", {}),
@@ -34,6 +36,7 @@ CONTESTANTS = {
 
 SERVERS = ["hark", "hark, epoll", "io_uring by hand", "epoll by hand", "libev", "libevent", "libuv"]
 ECHO = [*SERVERS[:-1], "libevent, plain events", "libuv", "libuv, uv_write"]
+TRIED = ["io_uring by hand", "by hand, direct descriptors", "by hand, min_wait 50 us", "hark"]
 MOSTLY_IDLE = ["hark", "hark, epoll", "hark, poll", "hark, select", "io_uring by hand", "epoll by hand", "libev", "libuv"]
 IDLE = ["hark", "hark, epoll", "hark, poll", "hark, select", *ECHO[2:-1]]
 FILES = ["hark", "hark, epoll", "io_uring by hand", "libuv", "libuv, 32 threads", "blocking calls"]

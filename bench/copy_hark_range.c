@@ -1,5 +1,5 @@
-/* copy_hark_range.c - a file copied by hark_copy_file_range: the kernel copies, piece by piece, so that no byte passes through the
- * program and a cancel has to wait for one piece at the most. BLOCKS pieces are under way. See copy.h. */
+/* copy_hark_range.c - a file copied by hark_copy_file_range: the kernel copies, piece by piece, so that no byte passes through
+ * the program and a cancel has to wait for one piece at the most. BLOCKS pieces are under way. See copy.h. */
 #include "copy.h"
 
 #include <hark.h>

@@ -1,13 +1,17 @@
 /* echo_uring.c - the echo server by hand on io_uring: repeating accept and receives, a ring of buffers, sends that leave with the
  * wait. A buffer goes back to the ring when its send has ended.
  *
- *   echo_uring PORT */
+ *   echo_uring PORT
+ *
+ * ECHO_URING names what is tried besides: "direct", connections among the ring's own descriptors, none among the process's;
+ * "min_wait", which lets several completions gather for up to 50 microseconds (Linux 6.12). */
 #include "bench.h"
 #include "ring.h"
 
 #include <errno.h>
+#include <stdbool.h>
 
-enum { DESCRIPTORS = 32768 };
+enum { DESCRIPTORS = 32768, DIRECT_DESCRIPTORS = 16384, GATHERED = 16, GATHER_US = 50 };
 enum { ACCEPT, RECEIVE, SEND, CLOSE };
 
 /* What came in a buffer, by the buffer's number plus one. Pieces of one connection wait in their order. */
@@ -25,6 +29,7 @@ static struct ring ring;
 static struct piece pieces[RING_BUFFERS + 1];
 static struct session sessions[DESCRIPTORS];
 static unsigned buffers_free = RING_BUFFERS;
+static uint8_t descriptor_flags; /* of each request on a connection */
 static uint16_t starved;
 
 static uint64_t tag(unsigned what, int fd)
@@ -36,7 +41,7 @@ static void receive(int fd)
 {
     struct io_uring_sqe *sqe = ring_request(&ring, IORING_OP_RECV, fd, NULL, 0, tag(RECEIVE, fd));
     sqe->ioprio = IORING_RECV_MULTISHOT;
-    sqe->flags = IOSQE_BUFFER_SELECT;
+    sqe->flags = IOSQE_BUFFER_SELECT | descriptor_flags;
 }
 
 static void send_first(int fd)
@@ -45,6 +50,13 @@ static void send_first(int fd)
     struct io_uring_sqe *sqe =
         ring_request(&ring, IORING_OP_SEND, fd, ring_buffer(&ring, number - 1), pieces[number].count, tag(SEND, fd));
     sqe->msg_flags = MSG_WAITALL | MSG_NOSIGNAL;
+    sqe->flags = descriptor_flags;
+}
+
+static void shut(int fd)
+{
+    struct io_uring_sqe *sqe = ring_request(&ring, IORING_OP_CLOSE, descriptor_flags ? 0 : fd, NULL, 0, tag(CLOSE, fd));
+    sqe->file_index = descriptor_flags ? (uint32_t)fd + 1 : 0;
 }
 
 static void received(int fd, const struct io_uring_cqe *cqe)
@@ -56,7 +68,7 @@ static void received(int fd, const struct io_uring_cqe *cqe)
         return;
     }
     if (cqe->res <= 0) {
-        ring_request(&ring, IORING_OP_CLOSE, fd, NULL, 0, tag(CLOSE, fd));
+        shut(fd);
         return;
     }
     uint16_t number = (uint16_t)((cqe->flags >> IORING_CQE_BUFFER_SHIFT) + 1);
@@ -120,11 +132,21 @@ int main(int argc, char **argv)
     int fd = listen_at(argc > 1 ? argv[1] : NULL);
     ring_open(&ring);
     ring_buffers(&ring);
+    const char *tried = getenv("ECHO_URING") ? getenv("ECHO_URING") : "";
+    bool gather = strcmp(tried, "min_wait") == 0;
+    if (strcmp(tried, "direct") == 0) {
+        ring_descriptors(&ring, DIRECT_DESCRIPTORS);
+        descriptor_flags = IOSQE_FIXED_FILE;
+    }
     struct io_uring_sqe *sqe = ring_request(&ring, IORING_OP_ACCEPT, fd, NULL, 0, tag(ACCEPT, fd));
     sqe->ioprio = IORING_ACCEPT_MULTISHOT;
-    sqe->accept_flags = SOCK_CLOEXEC;
+    sqe->accept_flags = descriptor_flags ? 0 : SOCK_CLOEXEC;
+    sqe->file_index = descriptor_flags ? IORING_FILE_INDEX_ALLOC : 0;
     for (;;) {
-        ring_enter(&ring, 1);
+        if (gather)
+            ring_gather(&ring, GATHERED, GATHER_US);
+        else
+            ring_enter(&ring, 1);
         ring_handle(&ring, handle);
         feed_the_starved();
     }

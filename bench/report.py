@@ -79,6 +79,10 @@ SHOWN = {
         ("cpu_us", "hark on io_uring, server CPU per message, connection or MiB, us, with one feature switched off", 2),
         ("per_second", "messages, connections or MiB per second, thousands", 2),
     ],
+    "tried": [
+        ("cpu_us", "what hark does not use of io_uring, by hand: server CPU per message, us", 2),
+        ("p50_us", "latency p50, us", 0),
+    ],
     "idle": [
         ("bytes_each", "resident bytes that each further connection adds", 0),
         ("bytes_struct", "the program's own struct for a connection, bytes", 0),
@@ -89,7 +93,7 @@ SHOWN = {
 }
 THOUSANDS = {"per_second"}
 ABSOLUTE = {"wake_ups", "bytes_struct", "bytes_beyond", "idle_cpu_us"}  # no ratio
-BASES = {"features": "all on"}
+BASES = {"features": "all on", "tried": "io_uring by hand"}
 
 
 def number(value, digits):

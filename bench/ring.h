@@ -88,6 +88,22 @@ static inline void ring_enter(struct ring *ring, unsigned wait)
         "io_uring_enter");
 }
 
+/* The same, but waits for `wait` completions for up to gather_us, and from then on for one. */
+static inline void ring_gather(struct ring *ring, unsigned wait, uint32_t gather_us)
+{
+    struct __kernel_timespec hour = {.tv_sec = 3600};
+    /* pad is min_wait_usec from Linux 6.12 on, and needs a time-out besides. */
+    struct io_uring_getevents_arg argument = {.pad = gather_us, .ts = (uint64_t)(uintptr_t)&hour};
+    unsigned count = ring->queued;
+    ring->queued = 0;
+    atomic_store_explicit(ring->sq_tail, ring->tail, memory_order_release);
+    if (ring->buffers)
+        atomic_store_explicit((_Atomic uint16_t *)&ring->buffers->tail, ring->buffers_tail, memory_order_release);
+    ring_check(syscall(SYS_io_uring_enter, ring->entered, count, wait,
+                       IORING_ENTER_GETEVENTS | IORING_ENTER_REGISTERED_RING | IORING_ENTER_EXT_ARG, &argument, sizeof argument),
+               "io_uring_enter");
+}
+
 /* Makes room for so many requests in one submission: links hold within one only. */
 static inline void ring_room(struct ring *ring, unsigned count)
 {
@@ -126,6 +142,14 @@ static inline void ring_handle(struct ring *ring, void (*handle)(const struct io
     while (ring->head != tail)
         handle(&ring->cqes[ring->head++ & ring->cq_mask]);
     atomic_store_explicit(ring->cq_head, tail, memory_order_release);
+}
+
+/* A table of descriptors of the ring's own, empty. */
+static inline void ring_descriptors(struct ring *ring, unsigned count)
+{
+    struct io_uring_rsrc_register table = {.nr = count, .flags = IORING_RSRC_REGISTER_SPARSE};
+    ring_check(syscall(SYS_io_uring_register, ring->fd, IORING_REGISTER_FILES2, &table, sizeof table),
+               "register the descriptors");
 }
 
 static inline char *ring_buffer(struct ring *ring, unsigned number)

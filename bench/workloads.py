@@ -9,7 +9,7 @@ import shutil
 import time
 
 import counts
-from contestants import APPEND, BUILD, COPY, ECHO, FILES, IDLE, MOSTLY_IDLE, POSTS, SERVERS, TIMERS
+from contestants import APPEND, BUILD, COPY, ECHO, FILES, IDLE, MOSTLY_IDLE, POSTS, SERVERS, TIMERS, TRIED
 from contestants import environment, features, program
 from measure import (
     DATA,
@@ -123,6 +123,16 @@ def echo(results):
 
     forms = quick_of(results, ECHO_FORMS, "50", "50, pipelined 16")
     results.turns("echo", {form: ECHO for form in forms if enough_descriptors(results, "echo", form, forms[form][0])}, once)
+
+
+def tried(results):
+    """What hark does not use of io_uring, by hand: what it would bring."""
+
+    def once(form, contestant, path):
+        return server_once(results, "echo", form, path, environment(contestant), 2)
+
+    forms = quick_of(results, dict.fromkeys(("1", "50", "1,000")), "50")
+    results.turns("tried", {form: TRIED for form in forms}, once, "echo")
 
 
 def mostly_idle(results):
@@ -358,6 +368,7 @@ WORKLOADS = {
     "posts": (posts, 22, False),
     "serve": (serve, 6, False),
     "features": (feature_switches, 38, False),
+    "tried": (tried, 12, False),
     "idle": (idle, 21, True),
     "system_calls": (counts.system_calls, 34, True),
     "instructions": (counts.instructions, 46, True),
