@@ -89,13 +89,17 @@ static int grow(struct timers *timers)
     if (room > UINT32_MAX / 2)
         return -ENOMEM;
     struct timer_entry *entries = realloc(timers->entries, room * sizeof *entries);
-    timers->entries = entries ? entries : timers->entries;
-    uint32_t *places = realloc(timers->places, room * sizeof *places);
-    timers->places = places ? places : timers->places;
-    struct hark_op **ops = realloc(timers->ops, room * sizeof *ops);
-    timers->ops = ops ? ops : timers->ops;
-    if (!entries || !places || !ops)
+    if (!entries)
         return -ENOMEM;
+    timers->entries = entries;
+    uint32_t *places = realloc(timers->places, room * sizeof *places);
+    if (!places)
+        return -ENOMEM;
+    timers->places = places;
+    struct hark_op **ops = realloc(timers->ops, room * sizeof *ops);
+    if (!ops)
+        return -ENOMEM;
+    timers->ops = ops;
     timers->room = (uint32_t)room;
     return 0;
 }

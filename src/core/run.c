@@ -59,7 +59,8 @@ static void call_late(struct hark_loop *loop, uint32_t *budget)
  * answer to a message is: it is handled here too, so that no wait stands between them. */
 static void call_back(struct hark_loop *loop)
 {
-    uint32_t finished_left = loop->turn_max, late_left = loop->turn_max;
+    uint32_t finished_left = loop->turn_max;
+    uint32_t late_left = finished_left;
     do {
         call_finished(loop, &finished_left);
         call_late(loop, &late_left);

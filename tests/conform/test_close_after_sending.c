@@ -110,7 +110,7 @@ BACKEND_TEST(close_after_sending_waits_for_each_of_several_sends)
     struct harness_op closing = {0};
     harness_tcp_pair(loop, ends);
     for (int index = 0; index < 3; index++)
-        hark_send(loop, &sends[index].op, ends[0], "abc" + index, 1, 0, harness_done);
+        hark_send(loop, &sends[index].op, ends[0], &"abc"[index], 1, 0, harness_done);
     hark_close_after_sending(loop, &closing.op, ends[0], harness_done);
     assert_result(harness_wait(loop, &closing), 0);
     for (int index = 0; index < 3; index++)
