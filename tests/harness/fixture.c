@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -155,18 +156,38 @@ bool harness_filled(const void *bytes, size_t count, uint64_t seed)
     return true;
 }
 
-size_t harness_stuff(int fd)
+static size_t write_until_full(int fd)
 {
     static const char block[65536];
     size_t total = 0;
-    int flags = fcntl(fd, F_GETFL);
-    assert_int_equal(fcntl(fd, F_SETFL, flags | O_NONBLOCK), 0);
     for (size_t piece = sizeof block; piece > 0;) {
         ssize_t step = write(fd, block, piece);
         if (step > 0)
             total += (size_t)step;
         else
             piece /= 2;
+    }
+    return total;
+}
+
+/* Whether TCP waits for the peer's kernel to take what is on its way: that may make room once more. */
+static bool is_under_way(int fd)
+{
+    struct tcp_info info;
+    socklen_t length = sizeof info;
+    return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) == 0 && info.tcpi_unacked != 0;
+}
+
+size_t harness_stuff(int fd)
+{
+    int flags = fcntl(fd, F_GETFL);
+    assert_int_equal(fcntl(fd, F_SETFL, flags | O_NONBLOCK), 0);
+    size_t total = write_until_full(fd);
+    /* Bounded, as a segment that the peer has no room for is sent again and again. */
+    for (int round = 0; round < 100 && is_under_way(fd); round++) {
+        struct pollfd room = {.fd = fd, .events = POLLOUT};
+        poll(&room, 1, 1);
+        total += write_until_full(fd);
     }
     assert_int_equal(fcntl(fd, F_SETFL, flags), 0);
     return total;

@@ -100,10 +100,14 @@ static void start_socket(struct hark_loop *loop, struct pending *pending)
 {
     struct hark_op *op = &pending->recorder.op;
     int pair[2];
-    harness_tcp_pair(loop, pair);
+    bool sends = pending->kind == PENDING_SEND || pending->kind == PENDING_SENDMSG;
+    if (sends)
+        harness_socket_pair(loop, pair); /* full is full: TCP may make room once more when its segments have arrived */
+    else
+        harness_tcp_pair(loop, pair);
     pending->fd = pair[0];
     pending->peer = pair[1];
-    if (pending->kind == PENDING_SEND || pending->kind == PENDING_SENDMSG)
+    if (sends)
         harness_stuff(pending->fd);
     if (pending->kind == PENDING_RECV)
         hark_recv(loop, op, pending->fd, pending->bytes, PENDING_BYTES, 0, harness_done);
