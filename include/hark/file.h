@@ -51,8 +51,7 @@ HARK_API void hark_close(struct hark_loop *loop, struct hark_op *op, int fd, har
  * ended, and nothing new may be started, as with hark_close; then it is closed, and called back last. Give the sends a deadline,
  * else a peer that takes nothing keeps the connection: a send that ends by its deadline or by hark_cancel lets the close go on.
  * What the peer has sent and nobody has received makes TCP reset the connection (RFC 1122, 4.2.2.13). Gives and fails: as
- * hark_close. Backends: on uring a close that follows a single send with MSG_WAITALL, in the same callback, goes to the kernel
- * together with it. */
+ * hark_close. */
 HARK_API void hark_close_after_sending(struct hark_loop *loop, struct hark_op *op, int fd, hark_done *done);
 
 /* Ends every op in flight on the descriptor as hark_close does, has the loop forget it without closing it, then calls back last:

@@ -19,14 +19,6 @@ static inline void op_queue_push(struct op_queue *queue, struct hark_op *op)
     queue->last = op;
 }
 
-static inline void op_queue_push_front(struct op_queue *queue, struct hark_op *op)
-{
-    op->queued = queue->first;
-    if (!queue->first)
-        queue->last = op;
-    queue->first = op;
-}
-
 static inline struct hark_op *op_queue_pop(struct op_queue *queue)
 {
     struct hark_op *op = queue->first;

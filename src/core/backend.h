@@ -9,9 +9,7 @@
  *   - wait() submits all that was requested and waits at most timeout_ns, in one system call. It must return when
  *     loop->wake_fd is written. It may call loop_finish, nothing else.
  *   - reap() calls back up to `budget` results that the backend holds itself. NULL where all go through loop_finish.
- *   - close() gets a hark_close once no other op is linked to its descriptor.
- *   - close_behind() gets one that may follow the only other op, which sends: where both can go to the kernel together, in order,
- *     it takes the close and gives true. */
+ *   - close() gets a hark_close once no other op is linked to its descriptor. */
 #ifndef CORE_BACKEND_H
 #define CORE_BACKEND_H
 
@@ -59,7 +57,6 @@ struct hark_backend {
     int (*wait)(struct hark_loop *loop, uint64_t timeout_ns);
     uint32_t (*reap)(struct hark_loop *loop, uint32_t budget);
     void (*close)(struct hark_loop *loop, struct hark_op *op);
-    bool (*close_behind)(struct hark_loop *loop, struct hark_op *op, const struct hark_op *sending); /* may be NULL */
     /* The number is about to mean another file: drop what the backend keeps elsewhere; the core clears the row. May be NULL. */
     void (*forget)(struct hark_loop *loop, int fd);
     int (*descriptor)(const struct hark_loop *loop);

@@ -273,25 +273,6 @@ void op_continue(struct hark_loop *loop, struct hark_op *op)
 
 /* --- closing --- */
 
-/* A close goes to the backend: it leaves the row of its number. */
-static void leave_row(struct hark_loop *loop, struct hark_op *op)
-{
-    descriptors_unlink(op);
-    descriptors_link(&loop->descriptors.loose, op);
-    op->marks |= MARK_CLOSED;
-    op->state = OP_WAITING;
-}
-
-/* It is there: from here on the number is no longer its own. */
-static void release_row(struct hark_loop *loop, struct hark_op *op)
-{
-    loop_forget_descriptor(loop, op->fd);
-    if (op->state == OP_FINISHED)
-        return; /* closed already: the number means nothing, or another file */
-    op->with.close.waits = waits_so_far(loop);
-    descriptors_row(&loop->descriptors, op->fd)->flags = DESCRIPTOR_RELEASED;
-}
-
 void op_close_if_alone(struct hark_loop *loop, int fd)
 {
     struct descriptor *row = descriptors_row(&loop->descriptors, fd);
@@ -302,9 +283,16 @@ void op_close_if_alone(struct hark_loop *loop, int fd)
         op->marks |= MARK_CLOSED; /* the row stays as it is until the call: nothing new starts on the number */
         return loop_finish(loop, op, loop->backend->os->is_open(fd) ? 0 : -EBADF);
     }
-    leave_row(loop, op);
+    descriptors_unlink(op);
+    descriptors_link(&loop->descriptors.loose, op);
+    op->marks |= MARK_CLOSED;
+    op->state = OP_WAITING;
     loop->backend->close(loop, op);
-    release_row(loop, op);
+    loop_forget_descriptor(loop, fd);
+    if (op->state == OP_FINISHED)
+        return; /* closed already: from here on the number means nothing, or another file */
+    op->with.close.waits = waits_so_far(loop);
+    row->flags = DESCRIPTOR_RELEASED;
 }
 
 /* The ops of the row that go on until they end by themselves. */
@@ -313,19 +301,6 @@ static bool is_waited_for(const struct hark_op *closing, const struct hark_op *o
     bool sends = other->code == HARK_OP_SEND || other->code == HARK_OP_SENDMSG || other->code == HARK_OP_WRITE ||
                  other->code == HARK_OP_WRITEV;
     return closing->marks & MARK_PATIENT && sends;
-}
-
-/* A close right behind a single send need not wait until the loop sees its end. */
-static bool close_behind(struct hark_loop *loop, struct hark_op *op)
-{
-    const struct hark_op *sending = op->next;
-    bool single = op == descriptors_row(&loop->descriptors, op->fd)->ops && sending && !sending->next;
-    if (!single || sending->state != OP_WAITING || !is_waited_for(op, sending) || !loop->backend->close_behind ||
-        !loop->backend->close_behind(loop, op, sending))
-        return false;
-    leave_row(loop, op);
-    release_row(loop, op);
-    return true;
 }
 
 static void begin_close(struct hark_loop *loop, struct hark_op *op)
@@ -341,8 +316,7 @@ static void begin_close(struct hark_loop *loop, struct hark_op *op)
         else if (!is_waited_for(op, other))
             hark_cancel(other);
     }
-    if (!close_behind(loop, op))
-        op_close_if_alone(loop, op->fd);
+    op_close_if_alone(loop, op->fd);
 }
 
 void op_close_ended(struct hark_loop *loop, int fd)

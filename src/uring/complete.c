@@ -4,6 +4,7 @@
 #include "core/call.h"
 #include "uring/uring.h"
 
+#include "hark/buffer.h"
 #include "hark/poll.h"
 
 #include <sys/socket.h>
@@ -85,7 +86,26 @@ static void starve(struct hark_loop *loop, struct hark_op *op)
     if (op->marks & MARK_CANCELLED)
         return request_again(loop, op);
     op->spare |= OP_STARVED;
-    op_queue_push_front(&buffers->starved, op);
+    op_queue_push(&buffers->starved, op);
+}
+
+static void call_last_lent(struct hark_loop *loop, struct hark_op *op, int64_t result)
+{
+    bool cancelled = before_last_call(op);
+    loop_call_lent(loop, op, result);
+    after_last_call(loop, op, cancelled);
+}
+
+static void complete_fed(struct hark_loop *loop, struct hark_op *op, int32_t result)
+{
+    op->spare &= ~(uint32_t)OP_FED;
+    if (result > 0)
+        return call_last_lent(loop, op, result);
+    hark_buffer_return(loop, hark_buffer_keep(op));
+    if (result == -EINTR || result == -EAGAIN)
+        request_again(loop, op);
+    else
+        end(loop, op, result);
 }
 
 static void recv_each_ended(struct hark_loop *loop, struct hark_op *op, int32_t result, uint32_t flags)
@@ -104,14 +124,15 @@ static void recv_each_ended(struct hark_loop *loop, struct hark_op *op, int32_t 
 
 static inline void complete_recv_each(struct hark_loop *loop, struct hark_op *op, int32_t result, uint32_t flags)
 {
+    if (unlikely(op->spare & OP_FED))
+        return complete_fed(loop, op, result);
     if (unlikely(result <= 0))
         return recv_each_ended(loop, op, result, flags);
     take_buffer(loop, op, flags);
     if (likely(flags & IORING_CQE_F_MORE))
-        return loop_call_lent(loop, op, result);
-    bool cancelled = before_last_call(op);
-    loop_call_lent(loop, op, result);
-    after_last_call(loop, op, cancelled);
+        loop_call_lent(loop, op, result);
+    else
+        call_last_lent(loop, op, result);
 }
 
 /* --- the other kinds that need more than their result --- */
@@ -178,9 +199,7 @@ static bool is_full_receiver(struct hark_loop *loop, const struct hark_op *op)
 
 static void complete_failed(struct hark_loop *loop, struct hark_op *op, int32_t error)
 {
-    if (op->marks & MARK_EVICTED && descriptors_row(&loop->descriptors, op->fd)->flags & DESCRIPTOR_RELEASED) {
-        end(loop, op, error); /* the close behind it has come: nothing can be requested again */
-    } else if (wants_polling(op, error) && !is_full_receiver(loop, op)) {
+    if (wants_polling(op, error) && !is_full_receiver(loop, op)) {
         op->spare |= OP_POLLING;
         uring_submit(loop, op);
     } else if (error == -EINTR) {

@@ -47,9 +47,15 @@ static void prepare_accept(const struct uring *uring, struct io_uring_sqe *sqe, 
         sqe->ioprio = IORING_ACCEPT_MULTISHOT;
 }
 
-static void prepare_recv_each(const struct uring *uring, struct io_uring_sqe *sqe)
+static void prepare_recv_each(const struct uring *uring, struct io_uring_sqe *sqe, const struct hark_op *op)
 {
     sqe->opcode = IORING_OP_RECV;
+    if (unlikely(op->spare & OP_FED)) {
+        sqe->addr = (uint64_t)(uintptr_t)op->with.io.bytes;
+        sqe->len = op->loop->buffers.bytes;
+        sqe->msg_flags = MSG_DONTWAIT;
+        return;
+    }
     sqe->flags = IOSQE_BUFFER_SELECT;
     sqe->buf_group = 0;
     if (uring_uses(uring, URING_RECV_MULTISHOT))
@@ -126,7 +132,7 @@ static void prepare(const struct uring *uring, struct io_uring_sqe *sqe, const s
         prepare_socket_io(sqe, op, IORING_OP_RECV);
         break;
     case HARK_OP_RECV_EACH:
-        prepare_recv_each(uring, sqe);
+        prepare_recv_each(uring, sqe, op);
         break;
     case HARK_OP_SEND:
         prepare_send(sqe, op, IORING_OP_SEND);

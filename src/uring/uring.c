@@ -5,7 +5,7 @@
  * caller has again. A full submission queue is flushed; where the kernel takes nothing, ops wait in the backlog. */
 #include "uring/uring.h"
 
-#include <sys/socket.h>
+#include "hark/buffer.h"
 
 /* --- entries --- */
 
@@ -104,10 +104,15 @@ void uring_arm_wake(struct hark_loop *loop)
 
 /* --- the backend's functions --- */
 
+/* The op's address has to fit into its id. No Linux gives out more than 48 bits unless it is asked to. */
+static bool has_id(const struct hark_op *op)
+{
+    return (uintptr_t)op >> 48 == 0;
+}
+
 static void start(struct hark_loop *loop, struct hark_op *op)
 {
-    /* The op's address has to fit into its id. No Linux gives out more than 48 bits unless it is asked to. */
-    if (unlikely((uintptr_t)op >> 48))
+    if (unlikely(!has_id(op)))
         return loop_finish(loop, op, -EFAULT);
     struct uring *uring = uring_of(loop);
     if (unlikely(uring->for_pool >> op->code & 1))
@@ -116,13 +121,12 @@ static void start(struct hark_loop *loop, struct hark_op *op)
         submit(loop, uring, op);
 }
 
-/* Where each receive is a request of its own, they take turns with those that found no buffer, which go first. */
+/* A receiver that had a buffer stands behind those that wait for one. */
 static void again(struct hark_loop *loop, struct hark_op *op)
 {
-    bool takes_turns = op->code == HARK_OP_RECV_EACH && !uring_uses(uring_of(loop), URING_RECV_MULTISHOT);
-    if (!takes_turns)
-        return uring_submit(loop, op);
     struct buffers *buffers = &loop->buffers;
+    if (likely(op->code != HARK_OP_RECV_EACH || !buffers->starved.first))
+        return uring_submit(loop, op);
     loop->metrics.buffers_exhausted += buffers->free + buffers->offered == 0;
     op->spare |= OP_STARVED;
     op_queue_push(&buffers->starved, op);
@@ -138,6 +142,8 @@ static void cancel(struct hark_loop *loop, struct hark_op *op)
     } else if (op->spare & OP_BACKLOGGED) {
         op_queue_remove(&uring->backlog, op);
         uring_unquieten(op);
+        if (op->spare & OP_FED)
+            hark_buffer_return(loop, hark_buffer_keep(op));
         op->spare = 0;
         loop_finish(loop, op, -ECANCELED);
     } else {
@@ -145,40 +151,49 @@ static void cancel(struct hark_loop *loop, struct hark_op *op)
     }
 }
 
-static void note_overflow(struct hark_loop *loop, struct uring *uring)
+static void close_descriptor(struct hark_loop *loop, struct hark_op *op)
 {
-    /* The kernel keeps what did not fit and brings it with a later enter; it only has to be asked. */
-    if (unlikely(atomic_load_explicit(uring->ring.sq_flags, memory_order_relaxed) & IORING_SQ_CQ_OVERFLOW))
-        loop->metrics.overflows++;
+    if (unlikely(!has_id(op)))
+        loop_finish(loop, op, os_kernel.close(loop, op->fd)); /* it must not be refused */
+    else
+        uring_submit(loop, op);
 }
 
-/* Links the close to a send that stands right before it and has not gone out yet: the kernel closes once that has ended, however
- * it did. Only with MSG_WAITALL does it bring the send to its end by itself. */
-static bool close_behind(struct hark_loop *loop, struct hark_op *op, const struct hark_op *sending)
+/* The kernel keeps what did not fit and brings it with a later enter; it only has to be asked. */
+static bool is_overflown(const struct ring *ring)
 {
-    struct uring *uring = uring_of(loop);
-    struct ring *ring = &uring->ring;
-    if (uring->backlog.first || ring_unsubmitted(ring) == 0 || ring_unsubmitted(ring) == ring->sq_entries)
-        return false;
-    struct io_uring_sqe *last = &ring->sqes[(ring->tail - 1) & (ring->sq_entries - 1)];
-    if (last->user_data != hark_op_id(sending) || last->opcode != IORING_OP_SEND || !(last->msg_flags & MSG_WAITALL))
-        return false;
-    last->flags |= IOSQE_IO_HARDLINK;
-    uring_submit(loop, op);
-    return true;
+    return atomic_load_explicit(ring->sq_flags, memory_order_relaxed) & IORING_SQ_CQ_OVERFLOW;
+}
+
+/* Each gets a buffer of its own, as those that never starved would take them all out of the ring: the kernel serves them first.
+ * It holds none while there is nothing to receive. What is left in the ring goes to whoever comes. */
+static void feed_starved(struct hark_loop *loop, struct ring *ring)
+{
+    struct buffers *buffers = &loop->buffers;
+    struct hark_op *op;
+    uint32_t left = buffers->free;
+    while ((op = buffers_next_starved(buffers, &left)) != NULL) {
+        uint32_t index = buffers->stack[--buffers->free];
+        op->with.io.bytes = buffers_at(buffers, index);
+        op->with.io.buffer = index + 1;
+        op->spare = OP_FED;
+        uring_submit(loop, op);
+    }
+    bool known = ring_cqes(ring) == 0 && !is_overflown(ring); /* else some are taken that still count as in the ring */
+    left = known ? buffers->offered : 0;
+    while ((op = buffers_next_starved(buffers, &left)) != NULL) {
+        op->spare = 0;
+        uring_submit(loop, op);
+    }
 }
 
 static int wait(struct hark_loop *loop, uint64_t timeout_ns)
 {
     struct uring *uring = uring_of(loop);
-    struct hark_op *op;
+    if (unlikely(loop->buffers.starved.first != NULL))
+        feed_starved(loop, &uring->ring);
     if (loop->buffers.offered < uring->buffers_wanted || unlikely(uring->buffers_ran_out))
         uring_fill_buffers(loop, uring);
-    uint32_t left = loop->buffers.offered;
-    while (unlikely((op = buffers_next_starved(&loop->buffers, &left)) != NULL)) {
-        op->spare = 0;
-        uring_submit(loop, op);
-    }
     if (unlikely(uring->backlog.first != NULL))
         drain_backlog(loop, uring);
     if (unlikely(!uring->wake_armed))
@@ -189,7 +204,7 @@ static int wait(struct hark_loop *loop, uint64_t timeout_ns)
     loop->metrics.waits++;
     loop->metrics.system_calls++;
     int error = ring_enter(&uring->ring, timeout_ns);
-    note_overflow(loop, uring);
+    loop->metrics.overflows += is_overflown(&uring->ring);
     /* EBUSY and EAGAIN: nothing more was taken for now. Completions are handled first, then it is tried again. */
     bool goes_on = error == 0 || error == -ETIME || error == -EINTR || error == -EBUSY || error == -EAGAIN;
     return goes_on ? 0 : error;
@@ -217,8 +232,7 @@ const struct hark_backend backend_uring = {
     .cancel = cancel,
     .wait = wait,
     .reap = uring_reap,
-    .close = uring_submit,
-    .close_behind = close_behind,
+    .close = close_descriptor,
     .descriptor = descriptor,
     .features = features,
 };

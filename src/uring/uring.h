@@ -46,6 +46,7 @@ enum {
     OP_POLLING = 16,      /* the kernel would not wait by itself: waits for readiness, then starts anew */
     OP_STARVED = 32,      /* among the ops that wait for buffers */
     OP_BEHIND_EPOLL = 64, /* it polls an epoll descriptor of its own, which is in the bits from OP_EPOLL_SHIFT on */
+    OP_FED = 128,         /* it receives once, into a buffer that is kept for it */
 };
 enum { OP_EPOLL_SHIFT = 8 };
 

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -130,8 +131,8 @@ BACKEND_TEST(close_after_sending_allows_no_further_start)
     struct harness_op closing = {0};
     harness_tcp_pair(loop, ends);
     hark_send(loop, &sending.op, ends[0], bytes, LONG, MSG_WAITALL, harness_done);
-    harness_turns(loop, 3); /* the socket is full: the close has to wait */
     hark_close_after_sending(loop, &closing.op, ends[0], harness_done);
+    harness_turns(loop, 3); /* the socket is full: the close has to wait */
     hark_send(loop, &late.op, ends[0], "x", 1, 0, harness_done);
     hark_close(loop, &again.op, ends[0], harness_done);
     assert_result(harness_wait(loop, &late), -EBADF);
@@ -182,6 +183,69 @@ BACKEND_TEST(close_after_a_send_that_is_ended_goes_on)
         end_the_send(loop, how, false);
         end_the_send(loop, how, true);
     }
+}
+
+/* What is done to a send that may have ended already, but was not called back yet. */
+static void cancel_one(struct harness_op *self, int64_t result)
+{
+    (void)result;
+    hark_cancel(self->context);
+}
+
+static void cancel_each(struct harness_op *self, int64_t result)
+{
+    (void)result;
+    hark_cancel_all(self->op.loop);
+}
+
+static void start_all(struct harness_op *self, int64_t result)
+{
+    struct harness_op *ops = self->context; /* a send, a close, what ends the send */
+    int fd = ops[0].op.fd;
+    (void)result;
+    hark_send(self->op.loop, &ops[0].op, fd, "x", 1, MSG_WAITALL, harness_done);
+    hark_close_after_sending(self->op.loop, &ops[1].op, fd, harness_done);
+    if (ops[2].then)
+        hark_defer(self->op.loop, &ops[2].op, harness_done);
+    else
+        hark_op_deadline(&ops[0].op, 1);
+}
+
+BACKEND_TEST(close_comes_last_where_the_send_is_ended_as_it_ends)
+{
+    for (int how = 0; how < 3; how++) {
+        int ends[2];
+        struct harness_op ops[3] = {0};
+        struct harness_op begin = {.then = start_all, .context = ops};
+        harness_socket_pair(loop, ends);
+        ops[0].op.fd = ends[0];
+        ops[2].then = how == 0 ? cancel_one : how == 1 ? cancel_each : NULL;
+        ops[2].context = &ops[0].op;
+        hark_defer(loop, &begin.op, harness_done);
+        harness_run(loop);
+        assert_true(ops[0].result == 1 || ops[0].result == -ECANCELED || ops[0].result == -ETIMEDOUT);
+        assert_result(ops[1].result, 0);
+        assert_true(ops[1].order > ops[0].order);
+        assert_int_equal(fcntl(ends[0], F_GETFD), -1);
+        harness_close(loop, ends[1]);
+    }
+}
+
+BACKEND_TEST(close_after_a_send_that_is_refused_closes)
+{
+    int ends[2];
+    struct harness_op sending = {0};
+    struct harness_op closing = {0};
+    char *nowhere = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_true(nowhere != MAP_FAILED);
+    harness_socket_pair(loop, ends);
+    hark_send(loop, &sending.op, ends[0], nowhere, 1, MSG_WAITALL, harness_done);
+    hark_close_after_sending(loop, &closing.op, ends[0], harness_done);
+    assert_result(harness_wait(loop, &closing), 0);
+    assert_result(sending.result, -EFAULT);
+    assert_int_equal(fcntl(ends[0], F_GETFD), -1);
+    harness_close(loop, ends[1]);
+    munmap(nowhere, 4096);
 }
 
 BACKEND_TEST(close_after_sending_on_a_closed_descriptor_gives_ebadf)

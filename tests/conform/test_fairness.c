@@ -199,3 +199,66 @@ BACKEND_TEST_WITH(promise_11_one_descriptor_full_of_data_does_not_keep_the_other
         harness_close(loop, ends[index][1]);
     }
 }
+
+/* A receiver whose socket never runs out: what it takes its peer sends anew. */
+struct glutton {
+    struct harness_op receive;
+    int ends[2];
+};
+
+static void take_and_refill(struct harness_op *self, int64_t result)
+{
+    static const char bytes[1024];
+    const struct glutton *glutton = self->context;
+    while (result > 0) {
+        size_t piece = (size_t)result < sizeof bytes ? (size_t)result : sizeof bytes;
+        if (send(glutton->ends[1], bytes, piece, MSG_DONTWAIT) < 0)
+            break; /* fuller than full: other wake-ups have made up for it */
+        result -= (int64_t)piece;
+    }
+}
+
+/* Every receiver gets at least half of what it would get if all got the same. */
+static void share_buffers(struct hark_loop *loop, int receivers, int buffers)
+{
+    enum { ROUNDS = 40, MOST = 300 };
+    static struct glutton gluttons[MOST];
+    memset(gluttons, 0, sizeof gluttons);
+    for (int index = 0; index < receivers; index++) {
+        struct glutton *glutton = &gluttons[index];
+        glutton->receive.then = take_and_refill;
+        glutton->receive.context = glutton;
+        harness_socket_pair(loop, glutton->ends);
+        harness_stuff(glutton->ends[1]);
+        hark_recv_each(loop, &glutton->receive.op, glutton->ends[0], harness_done);
+    }
+    const struct hark_metrics *metrics = hark_loop_metrics(loop);
+    uint64_t all = (uint64_t)receivers * ROUNDS;
+    while (metrics->repeated[HARK_OP_RECV_EACH] < all)
+        assert_result(hark_run_once(loop), 1);
+    for (int index = 0; index < receivers; index++)
+        if (gluttons[index].receive.calls < ROUNDS / 2)
+            fail_msg("receiver %d of %d, with %d buffers: called %d times", index, receivers, buffers,
+                     gluttons[index].receive.calls);
+    hark_cancel_all(loop);
+    harness_run(loop);
+    for (int index = 0; index < receivers; index++) {
+        harness_close(loop, gluttons[index].ends[0]);
+        harness_close(loop, gluttons[index].ends[1]);
+    }
+}
+
+BACKEND_TEST_WITH(promise_11_receivers_share_a_single_buffer, 0, .buffer_count = 1, .buffer_bytes = 64)
+{
+    share_buffers(loop, 5, 1);
+}
+
+BACKEND_TEST_WITH(promise_11_receivers_share_a_few_buffers, 0, .buffer_count = 4, .buffer_bytes = 64)
+{
+    share_buffers(loop, 12, 4);
+}
+
+BACKEND_TEST(promise_11_receivers_share_the_buffers_of_the_defaults)
+{
+    share_buffers(loop, 100, 256);
+}
