@@ -59,11 +59,12 @@ HARK_API uint32_t hark_group_size(const struct hark_group *group);
 HARK_API struct hark_loop *hark_group_loop(const struct hark_group *group, uint32_t index);
 
 /* Opens one listening socket for each loop, all at one address: the kernel spreads the connections over them. Each loop adopts
- * its own with hark_listener_adopt. The address is first taken alone and then shared: where anybody has it, another
- * group too, it is in use. Port 0 takes a free port, the same for all (hark_os_getsockname tells which). A unix socket has one
- * queue: all get a copy of its descriptor, and whichever loop comes first accepts.
- * Takes: backlog and flags as hark_os_listen_at; with HARK_LISTEN_REUSE_PORT other processes of the user may listen there as
- *   well. out_fds: room for hark_group_size descriptors.
+ * its own with hark_listener_adopt. The address is first taken alone and then shared: where anybody has it, another group too,
+ * it is in use. Once it is shared, a process of the same user that sets SO_REUSEPORT of its own accord can join. Port 0 takes a
+ * free port, the same for all (hark_os_getsockname tells which). A unix socket has one queue: all get a copy of its descriptor,
+ * and whichever loop comes first accepts.
+ * Takes: backlog and flags as hark_os_listen_at; with HARK_LISTEN_REUSE_PORT it joins an address that processes of the user
+ *   share already. out_fds: room for hark_group_size descriptors.
  * Gives: 0 and *out_fds, the caller's. Fails: as hark_os_listen_at; -ENOMEM: nothing is left open.
  * Thread: the first loop's. Backends: SO_REUSEPORT of socket(7). */
 HARK_API int hark_group_listen(struct hark_group *group, const struct hark_address *address, int backlog, unsigned flags,

@@ -194,6 +194,7 @@ static int enter(struct hark_loop *loop)
     if (loop->running)
         return -EBUSY;
     loop->running = true;
+    loop->lingers = false;
     loop->now_ns = loop->backend->os->clock();
     return 0;
 }

@@ -1,9 +1,9 @@
 /* group_listen.c - one address for all loops of a group.
  *
- * SO_REUSEPORT lets every process of a user join in, so a second server would take half of the first one's connections without a
- * word. Here the first socket takes the address without it, which nobody else may then have, and is given the option once it
- * listens; the kernel looks at it when the others join (inet_csk_get_port, reuseport_add_sock). What must hold: where it fails,
- * nothing is left open. */
+ * SO_REUSEPORT lets every process of a user that sets it join in, so of two servers started by mistake each would take half of
+ * the connections without a word. Here the first socket takes the address without it, which nobody else may then have, and is
+ * given the option once it listens; the kernel looks at it when the others join (inet_csk_get_port, reuseport_add_sock). What
+ * must hold: where it fails, nothing is left open. */
 #include "hark/group.h"
 #include "hark/os.h"
 

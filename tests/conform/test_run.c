@@ -26,6 +26,20 @@ BACKEND_TEST(run_once_gives_one_while_ops_are_left)
     harness_run(loop);
 }
 
+BACKEND_TEST(run_once_waits_for_an_event_after_a_turn_full_of_posts)
+{
+    struct harness_op posts[3] = {0};
+    struct harness_op sleep = {0};
+    hark_sleep(loop, &sleep.op, 3000000, harness_done);
+    for (int index = 0; index < 3; index++)
+        hark_post(loop, &posts[index].op, harness_done);
+    while (!posts[2].ended)
+        assert_result(hark_run_once(loop), 1);
+    if (!sleep.ended)
+        assert_result(hark_run_once(loop), 0);
+    assert_true(sleep.ended);
+}
+
 BACKEND_TEST(run_ready_does_not_wait)
 {
     struct harness_op forever = {0};
