@@ -1,13 +1,8 @@
 /* test_hub.c - the hub in this process, over a real log and real sockets: what only shows when turns of the loop are counted. */
-#include "harness/harness.h"
-
-#include "hub/hub.h"
+#include "reader.h"
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 struct bench {
     struct hark_loop *loop;
@@ -98,101 +93,16 @@ static void publish_numbers(struct bench *bench, const char *name, size_t from, 
     free(bursts);
 }
 
-/* ---- reading ---- */
-
-/* A subscriber, and the other end of its connection. */
-struct reader {
-    struct hark_stream output;
-    struct hub_subscriber subscriber;
-    int peer;
-    bool closing;
-    bool stream_closed;
-    bool subscriber_closed;
-    bool closed;
-    size_t next; /* the number that the next event should have */
-    uint64_t last;
-    char line[64];
-    size_t count;
-};
-
-static void reader_end(struct reader *reader)
+static void open_reader(struct bench *bench, struct reader *reader, const char *name, enum hub_from from, uint64_t after)
 {
-    reader->closed = reader->stream_closed && reader->subscriber_closed;
-}
-
-static void output_closed(struct hark_stream *output)
-{
-    struct reader *reader = hark_container_of(output, struct reader, output);
-    reader->stream_closed = true;
-    reader_end(reader);
-}
-
-static void subscriber_closed(struct hub_subscriber *subscriber)
-{
-    struct reader *reader = hark_container_of(subscriber, struct reader, subscriber);
-    reader->subscriber_closed = true;
-    reader_end(reader);
-}
-
-static const struct hark_stream_events output_events = {.closed = output_closed};
-
-static void reader_open(struct bench *bench, struct reader *reader, const char *name, enum hub_from from, uint64_t after)
-{
-    struct hub_stream *stream = NULL;
-    int pair[2];
-    *reader = (struct reader){.last = after};
-    harness_socket_pair(bench->loop, pair);
-    reader->peer = pair[1];
-    hark_stream_open(bench->loop, &reader->output, pair[0], NULL, &output_events);
-    assert_int_equal(hub_stream_open(bench->hub, name, strlen(name), &stream), 0);
-    hub_subscriber_open(stream, &reader->subscriber, &reader->output, HUB_LINES, from, after, subscriber_closed);
-    hub_stream_close(stream);
-}
-
-static void reader_close(struct reader *reader)
-{
-    reader->closing = true;
-    hark_stream_close(&reader->output);
-    hub_subscriber_close(&reader->subscriber);
+    reader_open(bench->loop, bench->hub, reader, name, from, after);
 }
 
 static void reader_done(struct bench *bench, struct reader *reader)
 {
-    if (!reader->closing)
-        reader_close(reader);
+    reader_close(reader);
     harness_run_until(bench->loop, &reader->closed);
     close(reader->peer);
-}
-
-static void reader_line(struct reader *reader)
-{
-    char expected[32];
-    char *tab = NULL;
-    reader->line[reader->count] = '\0';
-    unsigned long long id = strtoull(reader->line, &tab, 10);
-    snprintf(expected, sizeof(expected), "\t%zu", reader->next);
-    if (strcmp(tab, expected) != 0 || id <= reader->last)
-        fail_msg("after %llu, instead of %s: %s", (unsigned long long)reader->last, expected, reader->line);
-    reader->last = id;
-    reader->next++;
-    reader->count = 0;
-}
-
-/* Takes what has come: asserts that it is the next numbers, each once. Takes: most: at most so many bytes. */
-static void reader_take(struct reader *reader, size_t most)
-{
-    char bytes[4096];
-    ssize_t count;
-    while (most > 0 && (count = recv(reader->peer, bytes, most < sizeof(bytes) ? most : sizeof(bytes), MSG_DONTWAIT)) > 0) {
-        for (ssize_t i = 0; i < count; i++) {
-            if (bytes[i] == '\n')
-                reader_line(reader);
-            else
-                reader->line[reader->count++] = bytes[i];
-            assert_true(reader->count < sizeof(reader->line));
-        }
-        most -= (size_t)count;
-    }
 }
 
 static uint32_t drawn(uint32_t *seed)
@@ -210,7 +120,7 @@ BACKEND_TEST(burst_of_one_commit_reaches_each_live_subscriber_once)
     struct bench bench;
     bench_open(&bench, loop, NULL);
     for (size_t i = 0; i < READERS; i++)
-        reader_open(&bench, &readers[i], "s", HUB_FROM_NOW, 0);
+        open_reader(&bench, &readers[i], "s", HUB_FROM_NOW, 0);
     publish_numbers(&bench, "s", 0, EVENTS);
     for (size_t i = 0; i < READERS; i++) {
         while (readers[i].next < EVENTS) {
@@ -238,7 +148,7 @@ BACKEND_TEST(readers_of_the_disk_that_leave_at_any_time_hold_up_no_other)
     for (int round = 0; round < ROUNDS; round++) {
         size_t left = READERS;
         for (size_t i = 0; i < READERS; i++)
-            reader_open(&bench, &readers[i], "s", HUB_FROM_START, 0);
+            open_reader(&bench, &readers[i], "s", HUB_FROM_START, 0);
         while (left > 0) {
             hark_run_once(loop);
             for (int i = 0; i < 6; i++) { /* some leave in each turn: in every state that there is */
@@ -271,7 +181,7 @@ BACKEND_TEST(readers_of_any_speed_get_each_event_once_while_events_come)
     uint32_t seed = 2;
     bench_open(&bench, loop, &options);
     for (size_t i = 0; i < READERS; i++)
-        reader_open(&bench, &readers[i], "s", i % 2 == 0 ? HUB_FROM_START : HUB_FROM_NOW, 0);
+        open_reader(&bench, &readers[i], "s", i % 2 == 0 ? HUB_FROM_START : HUB_FROM_NOW, 0);
     for (size_t burst = 0; burst < BURSTS; burst++) {
         publish_numbers(&bench, "s", burst * BURST, (burst + 1) * BURST);
         harness_turns(loop, (int)(drawn(&seed) % 4));
@@ -311,7 +221,7 @@ BACKEND_TEST(nothing_is_in_flight_while_nobody_needs_it)
     harness_settle(loop);
     uint64_t before = hark_loop_active(loop);
     publish_numbers(&bench, "s", 0, 1);
-    reader_open(&bench, &reader, "s", HUB_FROM_START, 0);
+    open_reader(&bench, &reader, "s", HUB_FROM_START, 0);
     while (reader.next < 1) {
         hark_run_once(loop);
         reader_take(&reader, SIZE_MAX);

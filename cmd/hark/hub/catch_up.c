@@ -57,12 +57,20 @@ void hub_catch_up_done(struct hub *hub)
 
 /* ---- reading ---- */
 
+/* Whether the stream that the subscriber reads is still the one under the name, as far as is known here. */
+static bool life_goes_on(const struct hub_subscriber *subscriber)
+{
+    if (subscriber->hub->home != NULL)
+        return subscriber->life == subscriber->stream->life;
+    const struct log_stream *log = hub_stream_log(subscriber->stream);
+    return log != NULL && log->number == subscriber->life;
+}
+
 void hub_catch_up(struct hub_subscriber *subscriber)
 {
     struct hub *hub = subscriber->hub;
-    const struct log_stream *log = hub_stream_log(subscriber->stream);
     hub_list_remove(&subscriber->place);
-    if (log == NULL || log->number != subscriber->life) {
+    if (!life_goes_on(subscriber)) {
         hub_list_append(&subscriber->stream->waiting, &subscriber->place); /* the answer that tells of it is on its way */
         return;
     }
@@ -77,12 +85,16 @@ void hub_catch_up(struct hub_subscriber *subscriber)
         hub_subscriber_break(subscriber);
         return;
     }
-    if (subscriber->cursor.stream != log->number || subscriber->cursor.after != subscriber->position)
-        log_cursor_init(&subscriber->cursor, log, subscriber->position);
+    if (subscriber->cursor.stream != subscriber->life || subscriber->cursor.after != subscriber->position)
+        log_cursor_place(&subscriber->cursor, subscriber->life, subscriber->position);
     subscriber->floor = subscriber->stream->rings[subscriber->encoding].floor;
     subscriber->reading = true;
     hub->statistics.disk_reads++;
-    log_read(hub->log, &subscriber->cursor, subscriber->buffer, capacity, read_done);
+    subscriber->capacity = capacity;
+    if (hub->home != NULL)
+        hub_away_read_begin(subscriber);
+    else
+        log_read(hub->log, &subscriber->cursor, subscriber->buffer, capacity, read_done);
 }
 
 /* ---- encoding ---- */
@@ -180,13 +192,17 @@ static void take(struct hub_subscriber *subscriber, int64_t events)
 
 static void read_done(struct log_cursor *cursor, int64_t result)
 {
-    struct hub_subscriber *subscriber = hark_container_of(cursor, struct hub_subscriber, cursor);
+    hub_catch_up_read(hark_container_of(cursor, struct hub_subscriber, cursor), result);
+}
+
+void hub_catch_up_read(struct hub_subscriber *subscriber, int64_t result)
+{
     subscriber->reading = false;
     if (!subscriber->closing && result >= 0) {
         take(subscriber, result);
         return;
     }
-    size_t needed = result == -EMSGSIZE ? cursor->needed : 0;
+    size_t needed = result == -EMSGSIZE ? subscriber->cursor.needed : 0;
     buffer_give(subscriber);
     if (hub_subscriber_finish(subscriber))
         return;
@@ -194,7 +210,7 @@ static void read_done(struct log_cursor *cursor, int64_t result)
         subscriber->needed = needed;
         hub_subscriber_ready(subscriber);
     } else if (result == -ENOENT) {
-        hub_subscriber_ready(subscriber); /* deleted under it */
+        hub_subscriber_ready(subscriber); /* deleted under it, which is known here by now */
     } else {
         hub_subscriber_break(subscriber); /* it comes back by its id, when the disk may be better */
     }

@@ -1,4 +1,5 @@
 /* hub.c - the hub itself: its making and its end, and what it tells of itself. */
+#include "hub/feed.h"
 #include "hub/state.h"
 
 #include <assert.h>
@@ -25,6 +26,9 @@ int hub_create(struct hark_loop *loop, struct log *log, const struct hub_options
         hub_list_init(&hub->all[i]);
     hub_list_init(&hub->ready);
     hub_list_init(&hub->wants_buffer);
+    hub_list_init(&hub->feeds);
+    hub->mailbox = hub->options.mailbox;
+    hub->sharing = hub->options.hubs != 0 ? hub->options.hubs : 1;
     *out_hub = hub;
     return 0;
 }
@@ -33,6 +37,12 @@ void hub_close_check(struct hub *hub)
 {
     if (!hub->closing || hub->closed == NULL || hark_op_active(&hub->fan_out) || hark_op_active(&hub->heartbeat))
         return;
+    if (hub->interests != 0 || !hub_list_empty(&hub->feeds))
+        return;
+    if (hub->home != NULL && !hub->left) {
+        hub_away_leave(hub);
+        return;
+    }
     void (*closed)(void *context) = hub->closed;
     hub->closed = NULL;
     closed(hub->closed_context);
@@ -70,11 +80,14 @@ const struct hub_statistics *hub_statistics(const struct hub *hub)
     return &hub->statistics;
 }
 
+/* Those on other threads as well. */
 static uint32_t subscribers_of(const struct hub_stream *stream)
 {
     uint32_t count = 0;
     for (int i = 0; i < HUB_ENCODINGS; i++)
         count += stream->subscribers[i];
+    for (const struct hub_interest *interest = stream->interests; interest != NULL; interest = interest->next)
+        count += atomic_load_explicit(&interest->subscribers, memory_order_relaxed);
     return count;
 }
 

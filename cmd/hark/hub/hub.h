@@ -3,6 +3,9 @@
  * The hub stands between the sources and sinks (HTTP, lines, tails) and the log. The log alone decides the order of events;
  * the hub takes each event from the log's answer, so none is shown before it is as durable as --sync asks.
  *
+ * A server of several threads has a hub on each. One, the home, has the log; the others ask it, and are told of the streams that
+ * they follow. A stream may so have subscribers on all threads. Where there is one thread, nothing is asked and nothing is told.
+ *
  * Thread, for every function here: the loop's.
  */
 #ifndef HUB_HUB_H
@@ -17,22 +20,41 @@
 #include "hub/list.h"
 #include "hub/ring.h"
 #include "log/log.h"
+#include "mail/mail.h"
 
 struct hub;
+struct hub_feed;
+struct hub_follow;
 struct hub_stream;
 struct hub_publish;
 struct hub_subscriber;
 
 /* Limits. All zero is the default. */
 struct hub_options {
-    size_t ring_bytes;     /* memory for the newest events of a stream, for each encoding in use; 0: 4 MiB. All together have 64
-                              times that; past it the newest 64 KiB of a stream are kept */
-    uint64_t heartbeat_ns; /* the period of comments to idle SSE subscribers; 0: 15 s */
+    size_t ring_bytes;       /* memory for the newest events of a stream, for each encoding in use; 0: 4 MiB. All together have 64
+                                times that; past it the newest 64 KiB of a stream are kept */
+    uint64_t heartbeat_ns;   /* the period of comments to idle SSE subscribers; 0: 15 s */
+    uint32_t hubs;           /* that share the bound of all rings; 0: this one alone */
+    struct mailbox *mailbox; /* where hubs of other threads reach this one; NULL: there are none */
 };
 
 /* Makes a hub over an open log, which must outlive it.
  * Gives: 0 and *out_hub. Fails: -ENOMEM. */
 int hub_create(struct hark_loop *loop, struct log *log, const struct hub_options *options, struct hub **out_hub);
+
+/* For a hub on another thread, which the mailbox is of: what is to bring events there. Takes: a home with a mailbox.
+ * Gives: 0 and *out_feed, for hub_create_away on that thread. Fails: -ENOMEM. */
+int hub_lend(struct hub *home, struct mailbox *to, struct hub_feed **out_feed);
+
+/* That hub was not made after all. Thread: the home's. */
+void hub_lend_not(struct hub_feed *feed);
+
+/* Makes a hub without a log, on its own thread. The home must outlive it: hub_close on the home waits for all that it has lent
+ * to. Gives: 0 and *out_hub. Fails: -ENOMEM. */
+int hub_create_away(struct hark_loop *loop, struct hub_feed *feed, const struct hub_options *options, struct hub **out_hub);
+
+/* Sends what this turn has for other hubs now: before a mail of the caller's that must not overtake it. */
+void hub_flush(struct hub *home);
 
 /* Releases the hub. Takes: one without publishes, subscribers and open stream handles, and after hub_close's callback; NULL:
  * nothing happens. */
@@ -53,7 +75,8 @@ void hub_stream_close(struct hub_stream *stream);
 
 const char *hub_stream_name(const struct hub_stream *stream);
 
-/* What the stream has on disk; NULL where it does not exist (yet, or any more). Valid until the loop runs on. */
+/* What the stream has on disk; NULL where it does not exist (yet, or any more). Valid until the loop runs on. Takes: a stream of
+ * the hub that has the log. */
 const struct log_stream *hub_stream_log(const struct hub_stream *stream);
 
 /* ---- publishing ---- */
@@ -67,6 +90,9 @@ struct hub_publish {
     struct log_append append;
     struct hub_stream *stream;
     hub_published *done;
+    struct mail mail; /* these three where the log is on another thread */
+    struct hub_stream *home_stream;
+    int64_t result;
 };
 
 /* Publishes an event. Publishes are answered in the order in which they were made, those of one turn share a commit.
@@ -80,6 +106,20 @@ void hub_publish(struct hub_stream *stream, struct hub_publish *publish, const v
 void hub_delete(struct hub_stream *stream, struct hub_publish *publish, hub_published *done);
 
 /* ---- subscribing ---- */
+
+/* The stream is followed, or error tells why not: -ENOMEM. Open the subscriber now, inside of this call, or not at all. */
+typedef void hub_followed(struct hub_follow *follow, int error);
+
+/* In the caller's memory; all private. */
+struct hub_follow {
+    struct hub_follow *next;
+    hub_followed *done;
+};
+
+/* Before hub_subscriber_open: sees to it that the stream's events come to this thread, all that are acknowledged from now on.
+ * Gives: 1: they do; 0: `done` will be called, from hark_run. Fails: -ENOMEM.
+ * Owns: follow and the caller's handle on the stream must stay until `done`. */
+int hub_follow(struct hub_stream *stream, struct hub_follow *follow, hub_followed *done);
 
 /* Where a subscriber begins. */
 enum hub_from {
@@ -122,12 +162,15 @@ struct hub_subscriber {
     bool closing;
     bool told; /* something was sent since the last heartbeat */
     char gap[HUB_GAP_BYTES_MAX];
+    struct mail mail; /* these three where the log is on another thread: the read in flight */
+    size_t capacity;
+    int64_t read_result;
 };
 
 /* Begins: the connection's output is the subscriber's, but for what the caller writes before the loop runs on (a head, the
  * position).
- * Takes: an open connection whose stream stays until `closed`; from and after: see above. after 0 is the start. An id that the
- *   stream has never given leads to a gap report, and to everything from the oldest.
+ * Takes: a stream that is followed; an open connection whose stream stays until `closed`; from and after: see above. after 0 is
+ *   the start. An id that the stream has never given leads to a gap report, and to everything from the oldest.
  */
 void hub_subscriber_open(struct hub_stream *stream, struct hub_subscriber *subscriber, struct hark_stream *output,
                          enum hub_encoding encoding, enum hub_from from, uint64_t after, hub_subscriber_closed *closed);
@@ -151,6 +194,7 @@ struct hub_statistics {
     uint64_t gaps;       /* told to subscribers */
     uint64_t disk_reads; /* of subscribers that were not near the end */
     uint64_t encoded;    /* events encoded for all subscribers together */
+    uint64_t left_out;   /* events that a thread which lags was not told of: its readers read the disk */
     uint64_t ring_bytes; /* memory of all rings, now */
     uint64_t subscribers[HUB_ENCODINGS];
 };
@@ -166,10 +210,10 @@ struct hub_stream_view {
     uint32_t subscribers;
 };
 
-/* What one stream is like now. */
+/* What one stream is like now, the subscribers on all threads together. Takes: a stream of the hub that has the log. */
 struct hub_stream_view hub_stream_look(struct hub_stream *stream);
 
-/* Calls back for every stream that exists or has subscribers. */
+/* Calls back for every stream that exists or has subscribers, on whatever thread. Takes: the hub that has the log. */
 void hub_streams_each(struct hub *hub, void (*each)(void *context, const struct hub_stream_view *view), void *context);
 
 #endif

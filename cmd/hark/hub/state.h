@@ -11,9 +11,20 @@ enum {
     HUB_RATE_SECONDS = 8,
 };
 
+struct feed_entry;
+struct hub_interest;
+
 struct hub {
     struct hark_loop *loop;
-    struct log *log;
+    struct log *log; /* NULL: the home has it */
+    struct mailbox *mailbox;
+    struct hub *home;      /* NULL: this is it */
+    struct hub_feed *feed; /* away: brings what the home has for this one; the home's thread alone looks inside */
+    struct hub_list feeds; /* home: to the other hubs */
+    size_t interests;      /* away: streams that are followed, or asked for */
+    struct mail leave;     /* away: the goodbye */
+    bool leaving, left;
+    uint64_t sharing; /* how many hubs share the bound of all rings */
     struct hub_options options;
     struct hub_statistics statistics;
     struct hub_stream **table; /* by the hash of the name; chains through hub_stream.chained */
@@ -41,6 +52,9 @@ struct hub_stream {
     uint32_t subscribers[HUB_ENCODINGS];
     struct hub_ring rings[HUB_ENCODINGS]; /* each active while it has subscribers and the stream exists */
     struct hub_list waiting;              /* subscribers that have all there is */
+    struct hub_interest *interests;       /* home: of the other hubs that follow it */
+    struct hub_interest *interest;        /* away: its own; NULL: it is not followed */
+    uint64_t newest;                      /* away: the newest id that the home has told of */
     uint64_t published;
     uint64_t rate_second; /* the newest second that `rate` counts */
     uint32_t rate[HUB_RATE_SECONDS];
@@ -62,6 +76,49 @@ double hub_stream_rate(struct hub_stream *stream);
 
 /* The stream of that name, where the hub has one; NULL. */
 struct hub_stream *hub_stream_known(const struct hub *hub, const char *name, size_t name_length);
+
+/* The newest id that was acknowledged in a stream; what comes later is above it. */
+uint64_t hub_stream_newest(const struct log_stream *log);
+
+/* An append to the stream, or its deletion, has ended: tells everybody, and counts. */
+void hub_stream_appended(struct hub_stream *stream, const struct log_append *append, int64_t result);
+void hub_stream_deleted(struct hub_stream *stream, int64_t result);
+
+/* An event of that life of the stream: into the rings. */
+void hub_stream_take(struct hub_stream *stream, uint64_t life, uint64_t id, const void *bytes, size_t count);
+
+/* Another stream stands under the name, or none (life 0): the rings hold its events after `floor`. */
+void hub_stream_begin_life(struct hub_stream *stream, uint64_t life, uint64_t floor);
+
+/* Events up to that id did not come: the rings hold those after it, and subscribers find the others on the disk. */
+void hub_stream_skip(struct hub_stream *stream, uint64_t newest);
+
+/* ---- home.c: mail from other hubs, on the home's thread ---- */
+
+void hub_home_publish(struct mail *mail);
+void hub_home_delete(struct mail *mail);
+void hub_home_follow(struct mail *mail);
+void hub_home_unfollow(struct mail *mail);
+void hub_home_read(struct mail *mail);
+void hub_home_leave(struct mail *mail);
+
+/* ---- away.c: what goes to the home, and its answers ---- */
+
+void hub_away_publish(struct hub_publish *publish, bool deletes);
+void hub_away_published(struct mail *mail);
+void hub_away_read_begin(struct hub_subscriber *subscriber);
+void hub_away_read(struct mail *mail);
+void hub_away_unfollowed(struct mail *mail);
+
+/* The stream has one subscriber more, or less. */
+void hub_away_subscribers(struct hub_stream *stream);
+
+/* An entry of the feed. */
+void hub_away_take(const struct feed_entry *entry, const void *bytes);
+
+/* Says goodbye, and is told that nothing is on its way any more: then hub->left. */
+void hub_away_leave(struct hub *hub);
+void hub_away_left(struct mail *mail);
 
 /* ---- fan_out.c ---- */
 
@@ -98,6 +155,9 @@ void hub_subscriber_break(struct hub_subscriber *subscriber);
 
 /* Reads what follows its position from the disk, and sends it. */
 void hub_catch_up(struct hub_subscriber *subscriber);
+
+/* Its read has ended. */
+void hub_catch_up_read(struct hub_subscriber *subscriber, int64_t result);
 
 /* Gives those a turn that wait for a buffer, where there are some. */
 void hub_buffers_offer(struct hub *hub);

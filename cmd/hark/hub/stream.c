@@ -1,9 +1,10 @@
 /* stream.c - the hub's table of streams, and publishing.
  *
- * A stream in memory is made when somebody first asks for its name and stays while it has handles or exists on disk. What must
- * hold: `life` is the number of the log's stream under this name, as far as the log's answers have told; an active ring holds
- * every event of this life after its floor; events enter rings in the order of the log's answers and nowhere else.
+ * A stream in memory is made when somebody first asks for its name and stays while it has handles or, at home, exists on disk.
+ * What must hold: `life` is the number of the log's stream under this name, as far as the log's answers have told; an active ring
+ * holds every event of this life after its floor; events enter rings in the order of the log's answers and nowhere else.
  */
+#include "hub/feed.h"
 #include "hub/state.h"
 
 #include <assert.h>
@@ -110,7 +111,7 @@ void hub_stream_close(struct hub_stream *stream)
     if (stream == NULL)
         return;
     assert(stream->handles > 0);
-    if (--stream->handles == 0 && hub_stream_log(stream) == NULL)
+    if (--stream->handles == 0 && (stream->hub->home != NULL || hub_stream_log(stream) == NULL))
         stream_remove(stream);
 }
 
@@ -132,9 +133,8 @@ static void ring_stop(struct hub_stream *stream, struct hub_ring *ring)
     hub_ring_stop(ring);
 }
 
-/* Another stream stands under the name, or none (life 0): the rings hold its events after `floor`. Those that wait are looked at
- * anew: their positions are of another life. */
-static void life_begin(struct hub_stream *stream, uint64_t life, uint64_t floor)
+/* Those that wait are looked at anew: their positions are of another life. */
+void hub_stream_begin_life(struct hub_stream *stream, uint64_t life, uint64_t floor)
 {
     stream->life = life;
     for (int i = 0; i < HUB_ENCODINGS; i++) {
@@ -147,25 +147,46 @@ static void life_begin(struct hub_stream *stream, uint64_t life, uint64_t floor)
     hub_fan_out(stream->hub);
 }
 
-/* The newest id that was acknowledged in a stream; what comes later is above it. */
-static uint64_t newest(const struct log_stream *log)
+void hub_stream_skip(struct hub_stream *stream, uint64_t newest)
+{
+    for (int i = 0; i < HUB_ENCODINGS; i++) {
+        if (!stream->rings[i].active)
+            continue;
+        ring_stop(stream, &stream->rings[i]);
+        hub_ring_start(&stream->rings[i], newest);
+    }
+    hub_list_move(&stream->hub->ready, &stream->waiting);
+    hub_fan_out(stream->hub);
+}
+
+uint64_t hub_stream_newest(const struct log_stream *log)
 {
     return log->last > log->number ? log->last : log->number;
 }
 
 void hub_stream_refresh(struct hub_stream *stream)
 {
-    const struct log_stream *log = hub_stream_log(stream);
+    const struct log_stream *log = stream->hub->home != NULL ? NULL : hub_stream_log(stream);
     if (log != NULL && log->number != stream->life)
-        life_begin(stream, log->number, newest(log));
+        hub_stream_begin_life(stream, log->number, hub_stream_newest(log));
+}
+
+/* The newest id of this life that may have gone by. */
+static uint64_t newest_known(const struct hub_stream *stream)
+{
+    if (stream->hub->home != NULL)
+        return stream->newest;
+    const struct log_stream *log = hub_stream_log(stream);
+    return log != NULL ? hub_stream_newest(log) : stream->life;
 }
 
 void hub_stream_join(struct hub_stream *stream, enum hub_encoding encoding)
 {
-    const struct log_stream *log = hub_stream_log(stream);
     if (stream->subscribers[encoding]++ == 0 && stream->life != 0)
-        hub_ring_start(&stream->rings[encoding], log != NULL ? newest(log) : stream->life);
+        hub_ring_start(&stream->rings[encoding], newest_known(stream));
     stream->hub->statistics.subscribers[encoding]++;
+    if (stream->hub->home != NULL)
+        hub_away_subscribers(stream);
 }
 
 void hub_stream_leave(struct hub_stream *stream, enum hub_encoding encoding)
@@ -174,6 +195,8 @@ void hub_stream_leave(struct hub_stream *stream, enum hub_encoding encoding)
     if (--stream->subscribers[encoding] == 0 && stream->rings[encoding].active)
         ring_stop(stream, &stream->rings[encoding]);
     stream->hub->statistics.subscribers[encoding]--;
+    if (stream->hub->home != NULL)
+        hub_away_subscribers(stream);
 }
 
 /* ---- rates ---- */
@@ -209,7 +232,7 @@ static void spread(struct hub_stream *stream, uint64_t id, const void *bytes, si
         if (!ring->active || id <= ring->top)
             continue; /* not above the top: it began after this event was acknowledged */
         size_t before = ring->bytes;
-        bool crowded = hub->statistics.ring_bytes / RINGS_WHOLE >= hub->options.ring_bytes;
+        bool crowded = hub->statistics.ring_bytes * hub->sharing / RINGS_WHOLE >= hub->options.ring_bytes;
         ring->bytes_max = crowded ? HUB_CHUNK_BYTES : hub->options.ring_bytes;
         if (hub_ring_append(ring, id, bytes, count) != 0)
             hub->statistics.encoded++;
@@ -221,34 +244,53 @@ static void spread(struct hub_stream *stream, uint64_t id, const void *bytes, si
     }
 }
 
-static void appended(struct log_append *append, int64_t result)
+void hub_stream_take(struct hub_stream *stream, uint64_t life, uint64_t id, const void *bytes, size_t count)
 {
-    struct hub_publish *publish = hark_container_of(append, struct hub_publish, append);
-    struct hub_stream *stream = publish->stream;
+    if (life != stream->life)
+        hub_stream_begin_life(stream, life, life);
+    spread(stream, id, bytes, count);
+    for (struct hub_interest *interest = stream->interests, *next; interest != NULL; interest = next) {
+        next = interest->next;
+        feed_event(interest, life, id, bytes, count);
+    }
+}
+
+void hub_stream_appended(struct hub_stream *stream, const struct log_append *append, int64_t result)
+{
     struct hub *hub = stream->hub;
     if (result < 0) {
         hub->statistics.failed++;
-        publish->done(publish, result);
         return;
     }
-    if (append->stream->number != stream->life)
-        life_begin(stream, append->stream->number, append->stream->number);
-    spread(stream, append->id, append->bytes, append->length);
+    hub_stream_take(stream, append->stream->number, append->id, append->bytes, append->length);
     hub->statistics.published++;
     hub->statistics.published_bytes += append->length;
     stream->published++;
     rate_advance(stream);
     stream->rate[stream->rate_second % HUB_RATE_SECONDS]++;
+}
+
+void hub_stream_deleted(struct hub_stream *stream, int64_t result)
+{
+    if (result <= 0)
+        return;
+    hub_stream_begin_life(stream, 0, 0);
+    stream->published = 0;
+    for (struct hub_interest *interest = stream->interests; interest != NULL; interest = interest->next)
+        feed_state(interest);
+}
+
+static void appended(struct log_append *append, int64_t result)
+{
+    struct hub_publish *publish = hark_container_of(append, struct hub_publish, append);
+    hub_stream_appended(publish->stream, append, result);
     publish->done(publish, result);
 }
 
 static void deleted(struct log_append *append, int64_t result)
 {
     struct hub_publish *publish = hark_container_of(append, struct hub_publish, append);
-    if (result > 0) {
-        life_begin(publish->stream, 0, 0);
-        publish->stream->published = 0;
-    }
+    hub_stream_deleted(publish->stream, result);
     publish->done(publish, result);
 }
 
@@ -267,6 +309,10 @@ static void prepare(struct hub_stream *stream, struct hub_publish *publish, cons
 void hub_publish(struct hub_stream *stream, struct hub_publish *publish, const void *bytes, size_t count, hub_published *done)
 {
     prepare(stream, publish, bytes, count, done);
+    if (stream->hub->home != NULL) {
+        hub_away_publish(publish, false);
+        return;
+    }
     publish->append.done = appended;
     log_append(stream->hub->log, &publish->append);
 }
@@ -274,6 +320,10 @@ void hub_publish(struct hub_stream *stream, struct hub_publish *publish, const v
 void hub_delete(struct hub_stream *stream, struct hub_publish *publish, hub_published *done)
 {
     prepare(stream, publish, NULL, 0, done);
+    if (stream->hub->home != NULL) {
+        hub_away_publish(publish, true);
+        return;
+    }
     publish->append.done = deleted;
     log_delete(stream->hub->log, &publish->append);
 }

@@ -172,7 +172,7 @@ void hub_subscriber_close(struct hub_subscriber *subscriber)
     hub_list_remove(&subscriber->among_all);
     hub_stream_leave(subscriber->stream, subscriber->encoding);
     hub_heartbeat(hub);
-    if (subscriber->reading)
+    if (subscriber->reading && hub->home == NULL) /* else the home has the cursor */
         log_cursor_cancel(&subscriber->cursor);
     hub_buffers_offer(hub); /* one may have been kept for it */
     hub_subscriber_finish(subscriber);

@@ -17,9 +17,14 @@
 static void advance(struct log_cursor *cursor);
 static void read_begin(struct log_cursor *cursor);
 
+void log_cursor_place(struct log_cursor *cursor, uint64_t stream, uint64_t after)
+{
+    *cursor = (struct log_cursor){.stream = stream, .after = after};
+}
+
 void log_cursor_init(struct log_cursor *cursor, const struct log_stream *stream, uint64_t after)
 {
-    *cursor = (struct log_cursor){.stream = stream->number, .after = after};
+    log_cursor_place(cursor, stream->number, after);
 }
 
 static void let_go(struct log_cursor *cursor)

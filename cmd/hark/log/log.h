@@ -174,6 +174,9 @@ struct log_cursor {
  * number, so from a stream of that name before it, makes the first read tell a gap; an id that is greater than all, none. */
 void log_cursor_init(struct log_cursor *cursor, const struct log_stream *stream, uint64_t after);
 
+/* The same, by log_stream.number. Thread: any that has the cursor. */
+void log_cursor_place(struct log_cursor *cursor, uint64_t stream, uint64_t after);
+
 /* Reads the next events after cursor->after into a buffer, then calls back; never from inside this call. Only blocks that hold
  * events of the stream are read.
  * Takes: buffer: the log's until done, and holds the events until the next read; capacity: at least LOG_READ_BYTES_MIN.
@@ -183,7 +186,8 @@ void log_cursor_init(struct log_cursor *cursor, const struct log_stream *stream,
  *   cursor->needed bytes; -EINVAL capacity; -ECANCELED; -ESHUTDOWN; -EMFILE, -ENFILE, -ENOMEM, -EIO: try again later. */
 void log_read(struct log *log, struct log_cursor *cursor, void *buffer, size_t capacity, log_read_done *done);
 
-/* Takes the next event of the last read. Gives: true and *out_event, and cursor->after is its id; false at the end. */
+/* Takes the next event of the last read. Gives: true and *out_event, and cursor->after is its id; false at the end. Thread: any
+ * that has the cursor and its buffer. */
 bool log_cursor_next(struct log_cursor *cursor, struct log_event *out_event);
 
 /* Asks the read in flight to end soon: its one `done` follows, with -ECANCELED or its result. Without one, nothing happens. */

@@ -1,0 +1,139 @@
+/* reader.h - a subscriber of a hub in this process, and the other end of its connection, which holds what it gets against the
+ * numbers that were published. */
+#ifndef HUB_READER_H
+#define HUB_READER_H
+
+#include "harness/harness.h"
+
+#include "hub/hub.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+struct reader {
+    struct hark_stream output;
+    struct hub_subscriber subscriber;
+    struct hub_follow follow;
+    struct hub_stream *stream;
+    enum hub_from from;
+    int peer;
+    bool begun;   /* it subscribes */
+    bool closing; /* it is to end */
+    bool stream_closed;
+    bool subscriber_closed;
+    bool closed;
+    bool any;    /* it may begin with any number, and `next` follows from the first */
+    size_t next; /* the number that the next event should have */
+    uint64_t last;
+    char line[64];
+    size_t count;
+    size_t events;
+};
+
+static inline void reader_end(struct reader *reader)
+{
+    reader->closed = reader->stream_closed && reader->subscriber_closed;
+}
+
+static inline void reader_output_closed(struct hark_stream *output)
+{
+    struct reader *reader = hark_container_of(output, struct reader, output);
+    reader->stream_closed = true;
+    reader_end(reader);
+}
+
+static inline void reader_subscriber_closed(struct hub_subscriber *subscriber)
+{
+    struct reader *reader = hark_container_of(subscriber, struct reader, subscriber);
+    reader->subscriber_closed = true;
+    reader_end(reader);
+}
+
+static inline void reader_begin(struct reader *reader)
+{
+    reader->begun = true;
+    hub_subscriber_open(reader->stream, &reader->subscriber, &reader->output, HUB_LINES, reader->from, reader->last,
+                        reader_subscriber_closed);
+    if (reader->from == HUB_FROM_NOW)
+        reader->last = hub_subscriber_position(&reader->subscriber);
+    hub_stream_close(reader->stream);
+}
+
+static inline void reader_followed(struct hub_follow *follow, int error)
+{
+    struct reader *reader = hark_container_of(follow, struct reader, follow);
+    assert_int_equal(error, 0);
+    if (!reader->closing) {
+        reader_begin(reader);
+        return;
+    }
+    hub_stream_close(reader->stream);
+    reader->subscriber_closed = true;
+    reader_end(reader);
+}
+
+static inline void reader_open(struct hark_loop *loop, struct hub *hub, struct reader *reader, const char *name,
+                               enum hub_from from, uint64_t after)
+{
+    static const struct hark_stream_events events = {.closed = reader_output_closed};
+    static const struct hark_stream_options options = {.queue_bytes_max = 4 * 1024 * 1024};
+    int pair[2];
+    *reader = (struct reader){.from = from, .last = after};
+    harness_socket_pair(loop, pair);
+    reader->peer = pair[1];
+    hark_stream_open(loop, &reader->output, pair[0], &options, &events);
+    assert_int_equal(hub_stream_open(hub, name, strlen(name), &reader->stream), 0);
+    int known = hub_follow(reader->stream, &reader->follow, reader_followed);
+    assert_true(known >= 0);
+    if (known > 0)
+        reader_begin(reader);
+}
+
+/* Ends it; called again: nothing happens. It is over when `closed` is true. */
+static inline void reader_close(struct reader *reader)
+{
+    if (reader->closing)
+        return;
+    reader->closing = true;
+    hark_stream_close(&reader->output);
+    if (reader->begun)
+        hub_subscriber_close(&reader->subscriber);
+}
+
+static inline void reader_line(struct reader *reader)
+{
+    char *tab = NULL;
+    char *end = NULL;
+    reader->line[reader->count] = '\0';
+    unsigned long long id = strtoull(reader->line, &tab, 10);
+    size_t number = *tab == '\t' ? strtoull(tab + 1, &end, 10) : SIZE_MAX;
+    if (reader->any && reader->events == 0)
+        reader->next = number;
+    if (number != reader->next || end == tab + 1 || (*end != '\0' && *end != ' ') || id <= reader->last)
+        fail_msg("after %llu, instead of %zu: %s", (unsigned long long)reader->last, reader->next, reader->line);
+    reader->last = id;
+    reader->next++;
+    reader->events++;
+    reader->count = 0;
+}
+
+/* Takes what has come: asserts that it is the next numbers, each once; a blank and anything may follow a number. Takes: most: at
+ * most so many bytes. */
+static inline void reader_take(struct reader *reader, size_t most)
+{
+    char bytes[4096];
+    ssize_t count;
+    while (most > 0 && (count = recv(reader->peer, bytes, most < sizeof(bytes) ? most : sizeof(bytes), MSG_DONTWAIT)) > 0) {
+        for (ssize_t i = 0; i < count; i++) {
+            if (bytes[i] == '\n')
+                reader_line(reader);
+            else if (reader->count < sizeof(reader->line) - 1) /* what fills a long event up is not kept */
+                reader->line[reader->count++] = bytes[i];
+        }
+        most -= (size_t)count;
+    }
+}
+
+#endif

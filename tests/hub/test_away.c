@@ -1,0 +1,511 @@
+/* test_away.c - a hub without a log, and the one that has it. Both loops run in this thread, so which of them is how far behind
+ * the other is the test's to choose. */
+#include "reader.h"
+
+#include <errno.h>
+
+enum { HOME, AWAY, SIDES };
+
+struct bench {
+    struct hark_loop *loops[SIDES];
+    struct mailbox boxes[SIDES];
+    struct hub *hubs[SIDES];
+    struct log *log;
+    bool done;
+    int result;
+};
+
+static void log_is_open(void *context, int result, struct log *log)
+{
+    struct bench *bench = context;
+    bench->log = log;
+    bench->result = result;
+    bench->done = true;
+}
+
+static void log_is_closed(void *context, int result)
+{
+    struct bench *bench = context;
+    bench->result = result;
+    bench->done = true;
+}
+
+static void hub_is_closed(void *context)
+{
+    struct bench *bench = context;
+    bench->done = true;
+}
+
+static void turn(struct bench *bench)
+{
+    for (int side = 0; side < SIDES; side++)
+        assert_true(hark_run_ready(bench->loops[side]) >= 0);
+}
+
+static void turn_until(struct bench *bench, const bool *flag)
+{
+    while (!*(const volatile bool *)flag)
+        turn(bench);
+}
+
+static void bench_open(struct bench *bench, struct hark_loop *loop, size_t ring_bytes)
+{
+    struct hub_feed *feed = NULL;
+    *bench = (struct bench){.loops = {loop, harness_loop_create(NULL)}};
+    for (int side = 0; side < SIDES; side++)
+        mailbox_init(&bench->boxes[side], bench->loops[side]);
+    assert_int_equal(log_open(loop, harness_path("data"), &(struct log_options){.sync = LOG_SYNC_NEVER}, log_is_open, bench), 0);
+    turn_until(bench, &bench->done);
+    assert_int_equal(bench->result, 0);
+    struct hub_options options = {.ring_bytes = ring_bytes, .hubs = SIDES, .mailbox = &bench->boxes[HOME]};
+    assert_int_equal(hub_create(loop, bench->log, &options, &bench->hubs[HOME]), 0);
+    assert_int_equal(hub_lend(bench->hubs[HOME], &bench->boxes[AWAY], &feed), 0);
+    options.mailbox = &bench->boxes[AWAY];
+    assert_int_equal(hub_create_away(bench->loops[AWAY], feed, &options, &bench->hubs[AWAY]), 0);
+}
+
+static void bench_close(struct bench *bench)
+{
+    for (int side = AWAY; side >= HOME; side--) {
+        bench->done = false;
+        hub_close(bench->hubs[side], hub_is_closed, bench);
+        turn_until(bench, &bench->done);
+        hub_destroy(bench->hubs[side]); /* asserts that no stream is held any more */
+    }
+    bench->done = false;
+    log_close(bench->log, log_is_closed, bench);
+    turn_until(bench, &bench->done);
+    assert_int_equal(bench->result, 0);
+    turn(bench);
+    harness_loop_destroy(bench->loops[AWAY]);
+}
+
+/* ---- publishing ---- */
+
+/* One who publishes numbers into a stream, several at a time. */
+struct source {
+    struct bench *bench;
+    struct hub_stream *stream;
+    size_t asked;    /* numbers below this were given to the hub */
+    size_t answered; /* numbers below this are acknowledged */
+    uint64_t last;
+    bool deleting;
+    int64_t deleted;
+};
+
+struct number {
+    struct hub_publish publish;
+    struct source *source;
+    size_t value;
+    char text[];
+};
+
+static struct number *number_make(struct source *source, size_t room)
+{
+    struct number *number = calloc(1, sizeof(*number) + room);
+    assert_non_null(number);
+    number->source = source;
+    return number;
+}
+
+static void source_open(struct bench *bench, struct source *source, int side, const char *name)
+{
+    *source = (struct source){.bench = bench};
+    assert_int_equal(hub_stream_open(bench->hubs[side], name, strlen(name), &source->stream), 0);
+}
+
+static void published(struct hub_publish *publish, int64_t id)
+{
+    struct number *number = hark_container_of(publish, struct number, publish);
+    struct source *source = number->source;
+    assert_int_equal(number->value, source->answered); /* in the order of asking */
+    assert_true(id > (int64_t)source->last);
+    source->last = (uint64_t)id;
+    source->answered++;
+    free(number);
+}
+
+/* The next number, filled up with blanks to so many bytes. */
+static void source_publish_long(struct source *source, size_t bytes)
+{
+    struct number *number = number_make(source, bytes + 24);
+    number->value = source->asked++;
+    size_t length = (size_t)snprintf(number->text, bytes + 24, "%zu", number->value);
+    if (length < bytes)
+        memset(number->text + length, ' ', bytes - length);
+    hub_publish(source->stream, &number->publish, number->text, length < bytes ? bytes : length, published);
+}
+
+static void source_publish(struct source *source, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        source_publish_long(source, 0);
+}
+
+static void source_wait(struct source *source)
+{
+    while (source->answered < source->asked)
+        turn(source->bench);
+}
+
+static void source_close(struct source *source)
+{
+    source_wait(source);
+    hub_stream_close(source->stream);
+}
+
+/* ---- reading ---- */
+
+static void read_all(struct bench *bench, struct reader *readers, size_t count, size_t numbers)
+{
+    for (size_t i = 0; i < count; i++) {
+        while (readers[i].next < numbers) {
+            turn(bench);
+            for (size_t j = 0; j < count; j++)
+                reader_take(&readers[j], SIZE_MAX);
+        }
+    }
+}
+
+static void reader_done(struct bench *bench, struct reader *reader)
+{
+    reader_close(reader);
+    turn_until(bench, &reader->closed);
+    close(reader->peer);
+}
+
+static uint32_t drawn(uint32_t *seed)
+{
+    *seed = *seed * 1664525U + 1013904223U;
+    return *seed >> 8;
+}
+
+/* ---- tests ---- */
+
+BACKEND_TEST(events_of_either_side_reach_readers_on_both_once)
+{
+    enum { EVENTS = 4000, READERS = 8 };
+    static struct reader readers[2][READERS];
+    static const char *const names[] = {"home", "away"};
+    struct bench bench;
+    struct source sources[2];
+    uint32_t seed = 1;
+    bench_open(&bench, loop, 0);
+    for (int s = 0; s < 2; s++) {
+        source_open(&bench, &sources[s], s, names[s]);
+        for (int i = 0; i < READERS; i++)
+            reader_open(bench.loops[i % 2], bench.hubs[i % 2], &readers[s][i], names[s], HUB_FROM_START, 0);
+    }
+    while (sources[0].asked < EVENTS || sources[1].asked < EVENTS) {
+        for (int s = 0; s < 2; s++) {
+            size_t left = EVENTS - sources[s].asked;
+            size_t count = drawn(&seed) % 100;
+            source_publish(&sources[s], count < left ? count : left);
+        }
+        for (uint32_t turns = drawn(&seed) % 4; turns > 0; turns--) /* one of them falls behind */
+            assert_true(hark_run_ready(bench.loops[drawn(&seed) % 2]) >= 0);
+        for (int s = 0; s < 2; s++)
+            for (int i = 0; i < READERS; i++)
+                reader_take(&readers[s][i], drawn(&seed) % 3000);
+    }
+    for (int s = 0; s < 2; s++) {
+        read_all(&bench, readers[s], READERS, EVENTS);
+        for (int i = 0; i < READERS; i++)
+            reader_done(&bench, &readers[s][i]);
+        source_close(&sources[s]);
+    }
+    assert_int_equal(hub_statistics(bench.hubs[HOME])->published, 2 * EVENTS);
+    bench_close(&bench);
+}
+
+/* Publishes from home while the other side does not turn. */
+static void publish_alone(struct source *source, size_t count, uint32_t *seed)
+{
+    for (size_t i = 0; i < count; i++)
+        source_publish_long(source, drawn(seed) % 50 == 0 ? drawn(seed) % 300000 : 0);
+    while (source->answered < source->asked)
+        assert_true(hark_run_ready(source->bench->loops[HOME]) >= 0);
+}
+
+BACKEND_TEST_TIMEOUT(thread_that_lags_is_told_where_the_stream_stands_and_its_readers_read_the_disk, 120)
+{
+    enum { READERS = 3, ROUNDS = 4 };
+    static struct reader readers[READERS];
+    struct bench bench;
+    struct source source;
+    uint32_t seed = 5;
+    uint64_t left_out = 0;
+    bench_open(&bench, loop, 0);
+    source_open(&bench, &source, HOME, "s");
+    for (int i = 0; i < READERS; i++)
+        reader_open(bench.loops[AWAY], bench.hubs[AWAY], &readers[i], "s", HUB_FROM_NOW, 0);
+    for (int i = 0; i < READERS; i++)
+        turn_until(&bench, &readers[i].begun);
+    for (int round = 0; round < ROUNDS; round++) {
+        uint64_t reads = hub_statistics(bench.hubs[AWAY])->disk_reads;
+        for (int i = 0; i < 12; i++) /* more than may be on its way */
+            publish_alone(&source, 1000, &seed);
+        for (int i = 0; i < 300; i++) { /* what came is read to its end before the home hears of it */
+            assert_true(hark_run_ready(bench.loops[AWAY]) >= 0);
+            for (int r = 0; r < READERS; r++)
+                reader_take(&readers[r], SIZE_MAX);
+        }
+        read_all(&bench, readers, READERS, source.asked);
+        assert_true(hub_statistics(bench.hubs[AWAY])->disk_reads > reads);
+        assert_true(hub_statistics(bench.hubs[HOME])->left_out > left_out);
+        left_out = hub_statistics(bench.hubs[HOME])->left_out;
+        reads = hub_statistics(bench.hubs[AWAY])->disk_reads;
+        source_publish(&source, 10); /* and from here on they are live again */
+        read_all(&bench, readers, READERS, source.asked);
+        assert_int_equal(hub_statistics(bench.hubs[AWAY])->disk_reads, reads);
+        assert_int_equal(hub_statistics(bench.hubs[HOME])->left_out, left_out);
+    }
+    for (int i = 0; i < READERS; i++)
+        reader_done(&bench, &readers[i]);
+    source_close(&source);
+    bench_close(&bench);
+}
+
+/* A reader that begins "now" sees what is acknowledged after it came, all of it, and nothing else, however the threads lag. */
+static void come_and_go(struct hark_loop *loop, size_t count, uint32_t seed)
+{
+    enum { READERS = 12, STEPS = 6000 };
+    static struct reader readers[READERS];
+    static size_t acknowledged[READERS], asked[READERS];
+    static bool seen_begun[READERS];
+    struct bench bench;
+    struct source sources[2];
+    bench_open(&bench, loop, 4096); /* many fall out of the ring */
+    source_open(&bench, &sources[HOME], HOME, "s");
+    source_open(&bench, &sources[AWAY], AWAY, "s");
+    struct source *source = &sources[HOME];
+    for (size_t i = 0; i < count; i++)
+        readers[i] = (struct reader){.closed = true, .peer = -1};
+    for (int step = 0; step < STEPS; step++) {
+        struct reader *reader = &readers[drawn(&seed) % count];
+        size_t index = (size_t)(reader - readers);
+        uint32_t choice = drawn(&seed) % 100;
+        if (choice < 8 && reader->closed) {
+            if (reader->peer >= 0)
+                close(reader->peer);
+            reader_open(bench.loops[AWAY], bench.hubs[AWAY], reader, "s", HUB_FROM_NOW, 0);
+            reader->any = true;
+            acknowledged[index] = source->answered;
+            seen_begun[index] = false;
+        } else if (choice < 12 && !reader->closed) {
+            reader_close(reader);
+        } else if (choice < 30 && source->answered == source->asked) {
+            /* One after the other, on either side: so the numbers have one order. */
+            struct source *other = &sources[drawn(&seed) % 2];
+            other->asked = other->answered = source->asked;
+            other->last = source->last;
+            source = other;
+            source_publish(source, 1 + drawn(&seed) % 20);
+        } else if (choice < 75) {
+            assert_true(hark_run_ready(bench.loops[drawn(&seed) % 4 ? HOME : AWAY]) >= 0);
+        } else if (!reader->closed) {
+            reader_take(reader, drawn(&seed) % 4000);
+        }
+        for (size_t i = 0; i < count; i++) {
+            if (readers[i].begun && !seen_begun[i])
+                asked[i] = source->asked;
+            seen_begun[i] |= readers[i].begun;
+            if (readers[i].events == 0)
+                continue;
+            size_t first = readers[i].next - readers[i].events;
+            if (first < acknowledged[i] || first > asked[i])
+                fail_msg("it began with %zu: %zu were acknowledged when it came, %zu were asked for when it began", first,
+                         acknowledged[i], asked[i]);
+        }
+    }
+    source_wait(source);
+    source_publish(source, 1); /* so that each has something to end with */
+    source_wait(source);
+    for (size_t i = 0; i < count; i++) {
+        while (readers[i].begun && !readers[i].closing && readers[i].next < source->asked) {
+            turn(&bench);
+            reader_take(&readers[i], SIZE_MAX);
+        }
+        reader_close(&readers[i]);
+        if (!readers[i].closed)
+            turn_until(&bench, &readers[i].closed);
+        close(readers[i].peer);
+    }
+    hub_stream_close(sources[HOME].stream);
+    hub_stream_close(sources[AWAY].stream);
+    bench_close(&bench);
+}
+
+BACKEND_TEST(readers_that_come_and_go_miss_nothing_and_see_nothing_from_before)
+{
+    for (uint32_t seed = 1; seed <= 3; seed++) {
+        come_and_go(loop, 12, seed);
+        come_and_go(loop, 2, seed); /* often none is left, and the stream is let go */
+    }
+}
+
+static void deleted(struct hub_publish *publish, int64_t id)
+{
+    struct number *number = hark_container_of(publish, struct number, publish);
+    number->source->deleted = id;
+    number->source->deleting = false;
+    free(number);
+}
+
+static int64_t delete_stream(struct source *source)
+{
+    struct number *number = number_make(source, 0);
+    source->deleting = true;
+    hub_delete(source->stream, &number->publish, deleted);
+    while (source->deleting)
+        turn(source->bench);
+    return source->deleted;
+}
+
+/* Takes lines until the one that ends so. Gives: how many gaps were told before. */
+static int gaps_until(struct bench *bench, struct reader *reader, const char *ending)
+{
+    char text[8192];
+    size_t count = 0;
+    int gaps = 0;
+    text[0] = '\0';
+    while (!strstr(text, ending)) {
+        turn(bench);
+        ssize_t got = recv(reader->peer, text + count, sizeof(text) - 1 - count, MSG_DONTWAIT);
+        count += got > 0 ? (size_t)got : 0;
+        text[count] = '\0';
+    }
+    for (const char *at = text; (at = strstr(at, "GAP\t")) != NULL; at++)
+        gaps++;
+    return gaps;
+}
+
+BACKEND_TEST(stream_deleted_and_made_anew_on_either_side_is_a_gap_on_both)
+{
+    struct bench bench;
+    struct source sources[2];
+    struct reader readers[2];
+    bench_open(&bench, loop, 0);
+    for (int side = 0; side < SIDES; side++)
+        source_open(&bench, &sources[side], side, "s");
+    assert_int_equal(delete_stream(&sources[AWAY]), -ENOENT);
+    source_publish(&sources[HOME], 1);
+    source_wait(&sources[HOME]);
+    for (int side = 0; side < SIDES; side++) {
+        reader_open(bench.loops[side], bench.hubs[side], &readers[side], "s", HUB_FROM_START, 0);
+        turn_until(&bench, &readers[side].begun);
+        assert_int_equal(gaps_until(&bench, &readers[side], "\t0\n"), 0);
+    }
+    for (int round = 0; round < 10; round++) {
+        struct source *source = &sources[round % 2];
+        char ending[16];
+        assert_true(delete_stream(&sources[(round + round / 2) % 2]) > 0);
+        source_publish(source, 1);
+        source_wait(source);
+        snprintf(ending, sizeof(ending), "\t%zu\n", source->asked - 1);
+        for (int side = 0; side < SIDES; side++)
+            assert_int_equal(gaps_until(&bench, &readers[side], ending), 1);
+    }
+    for (int side = 0; side < SIDES; side++) {
+        reader_done(&bench, &readers[side]);
+        source_close(&sources[side]);
+    }
+    bench_close(&bench);
+}
+
+BACKEND_TEST(reader_of_the_disk_whose_stream_is_deleted_waits)
+{
+    struct bench bench;
+    struct source source;
+    struct reader reader;
+    bench_open(&bench, loop, 4096);
+    source_open(&bench, &source, HOME, "s");
+    source_publish(&source, 100000); /* more than its connection takes */
+    source_wait(&source);
+    reader_open(bench.loops[AWAY], bench.hubs[AWAY], &reader, "s", HUB_FROM_START, 0);
+    turn_until(&bench, &reader.begun);
+    for (int i = 0; i < 200; i++)
+        turn(&bench);
+    assert_true(delete_stream(&source) > 0);
+    for (int i = 0; i < 1000; i++) {
+        turn(&bench);
+        reader_take(&reader, SIZE_MAX);
+    }
+    assert_true(reader.next > 0 && reader.next < 100000);
+    uint64_t reads = hub_statistics(bench.hubs[AWAY])->disk_reads;
+    for (int i = 0; i < 200; i++)
+        turn(&bench);
+    assert_int_equal(hub_statistics(bench.hubs[AWAY])->disk_reads, reads);
+    reader_done(&bench, &reader);
+    source_close(&source);
+    bench_close(&bench);
+}
+
+BACKEND_TEST(event_of_the_largest_size_crosses_and_is_read_back)
+{
+    struct bench bench;
+    struct hub_stream *stream = NULL;
+    char *event = malloc(LOG_EVENT_BYTES_MAX);
+    char *got = malloc(LOG_EVENT_BYTES_MAX + 64);
+    bench_open(&bench, loop, 0);
+    harness_fill(event, LOG_EVENT_BYTES_MAX, 7);
+    for (size_t i = 0; i < LOG_EVENT_BYTES_MAX; i++)
+        event[i] = (char)(event[i] == '\n' ? ' ' : event[i]); /* so that it is one line */
+    for (int from = HUB_FROM_NOW; from <= HUB_FROM_START; from++) {
+        struct reader reader;
+        struct source source;
+        if (from == HUB_FROM_NOW) {
+            reader_open(bench.loops[AWAY], bench.hubs[AWAY], &reader, "s", HUB_FROM_NOW, 0);
+            turn_until(&bench, &reader.begun);
+            assert_int_equal(hub_stream_open(bench.hubs[AWAY], "s", 1, &stream), 0);
+            source = (struct source){.bench = &bench, .stream = stream, .asked = 1};
+            struct number *number = number_make(&source, 0);
+            hub_publish(stream, &number->publish, event, LOG_EVENT_BYTES_MAX, published);
+            source_wait(&source);
+            hub_stream_close(stream);
+        } else {
+            reader_open(bench.loops[AWAY], bench.hubs[AWAY], &reader, "s", HUB_FROM_START, 0);
+        }
+        size_t count = 0;
+        while (count == 0 || got[count - 1] != '\n') {
+            turn(&bench);
+            ssize_t more = recv(reader.peer, got + count, LOG_EVENT_BYTES_MAX + 64 - count, MSG_DONTWAIT);
+            count += more > 0 ? (size_t)more : 0;
+        }
+        const char *tab = memchr(got, '\t', count);
+        assert_non_null(tab);
+        assert_int_equal(got + count - tab, LOG_EVENT_BYTES_MAX + 2);
+        assert_memory_equal(tab + 1, event, LOG_EVENT_BYTES_MAX);
+        reader_done(&bench, &reader);
+    }
+    free(event);
+    free(got);
+    bench_close(&bench);
+}
+
+BACKEND_TEST(stream_without_readers_there_costs_the_other_thread_nothing)
+{
+    struct bench bench;
+    struct source source;
+    struct reader reader;
+    bench_open(&bench, loop, 0);
+    source_open(&bench, &source, HOME, "s");
+    source_publish(&source, 10);
+    source_wait(&source);
+    reader_open(bench.loops[AWAY], bench.hubs[AWAY], &reader, "s", HUB_FROM_START, 0);
+    turn_until(&bench, &reader.begun);
+    read_all(&bench, &reader, 1, 10);
+    reader_done(&bench, &reader);
+    for (int i = 0; i < 100; i++)
+        turn(&bench);
+    const struct hark_metrics *metrics = hark_loop_metrics(bench.loops[AWAY]);
+    uint64_t before = metrics->handled[HARK_OP_POST];
+    source_publish(&source, 100);
+    source_wait(&source);
+    for (int i = 0; i < 100; i++)
+        turn(&bench);
+    assert_int_equal(metrics->handled[HARK_OP_POST], before);
+    assert_int_equal(hark_loop_active(bench.loops[AWAY]), 0);
+    source_close(&source);
+    bench_close(&bench);
+}
