@@ -18,48 +18,46 @@ static void answer(struct hub_publish *publish, int64_t result)
     feed_mail(publish->stream->hub->feed, &publish->mail, hub_away_published);
 }
 
+/* The home's own stream of that name. It is not opened before the log is asked: an error here would be an answer that overtakes
+ * those before it. Gives: NULL: no memory. Then there was none, so nobody reads it or follows it, and nobody has to be told. */
+static struct hub_stream *own_stream(const struct hub_publish *publish)
+{
+    const struct hub_stream *stream = publish->stream;
+    struct hub_stream *own = NULL;
+    hub_stream_open(stream->hub->home, stream->name, stream->name_length, &own);
+    return own;
+}
+
 static void appended(struct log_append *append, int64_t result)
 {
     struct hub_publish *publish = hark_container_of(append, struct hub_publish, append);
-    struct hub_stream *stream = publish->home_stream;
-    hub_stream_appended(stream, append, result);
+    struct hub_stream *own = own_stream(publish);
+    hub_stream_appended(publish->stream->hub->home, own, append, result);
     answer(publish, result);
-    hub_stream_close(stream);
+    hub_stream_close(own);
 }
 
 static void deleted(struct log_append *append, int64_t result)
 {
     struct hub_publish *publish = hark_container_of(append, struct hub_publish, append);
-    struct hub_stream *stream = publish->home_stream;
-    hub_stream_deleted(stream, result);
+    struct hub_stream *own = own_stream(publish);
+    hub_stream_deleted(own, result);
     answer(publish, result);
-    hub_stream_close(stream);
-}
-
-/* The home's own stream of that name. Gives: false: no memory, and answered. */
-static bool open_own(struct hub_publish *publish)
-{
-    const struct hub_stream *stream = publish->stream;
-    int error = hub_stream_open(stream->hub->home, stream->name, stream->name_length, &publish->home_stream);
-    if (error < 0)
-        answer(publish, error);
-    return error == 0;
+    hub_stream_close(own);
 }
 
 void hub_home_publish(struct mail *mail)
 {
     struct hub_publish *publish = hark_container_of(mail, struct hub_publish, mail);
     publish->append.done = appended;
-    if (open_own(publish))
-        log_append(publish->stream->hub->home->log, &publish->append);
+    log_append(publish->stream->hub->home->log, &publish->append);
 }
 
 void hub_home_delete(struct mail *mail)
 {
     struct hub_publish *publish = hark_container_of(mail, struct hub_publish, mail);
     publish->append.done = deleted;
-    if (open_own(publish))
-        log_delete(publish->stream->hub->home->log, &publish->append);
+    log_delete(publish->stream->hub->home->log, &publish->append);
 }
 
 /* ---- following ---- */

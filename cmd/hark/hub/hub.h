@@ -90,8 +90,7 @@ struct hub_publish {
     struct log_append append;
     struct hub_stream *stream;
     hub_published *done;
-    struct mail mail; /* these three where the log is on another thread */
-    struct hub_stream *home_stream;
+    struct mail mail; /* these two where the log is on another thread */
     int64_t result;
 };
 

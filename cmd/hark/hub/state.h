@@ -80,8 +80,9 @@ struct hub_stream *hub_stream_known(const struct hub *hub, const char *name, siz
 /* The newest id that was acknowledged in a stream; what comes later is above it. */
 uint64_t hub_stream_newest(const struct log_stream *log);
 
-/* An append to the stream, or its deletion, has ended: tells everybody, and counts. */
-void hub_stream_appended(struct hub_stream *stream, const struct log_append *append, int64_t result);
+/* An append to the stream, or its deletion, has ended: tells everybody, and counts. Takes: the hub that has the log; a stream of
+ * its, or NULL: nobody has to be told. */
+void hub_stream_appended(struct hub *hub, struct hub_stream *stream, const struct log_append *append, int64_t result);
 void hub_stream_deleted(struct hub_stream *stream, int64_t result);
 
 /* An event of that life of the stream: into the rings. */

@@ -255,16 +255,17 @@ void hub_stream_take(struct hub_stream *stream, uint64_t life, uint64_t id, cons
     }
 }
 
-void hub_stream_appended(struct hub_stream *stream, const struct log_append *append, int64_t result)
+void hub_stream_appended(struct hub *hub, struct hub_stream *stream, const struct log_append *append, int64_t result)
 {
-    struct hub *hub = stream->hub;
     if (result < 0) {
         hub->statistics.failed++;
         return;
     }
-    hub_stream_take(stream, append->stream->number, append->id, append->bytes, append->length);
     hub->statistics.published++;
     hub->statistics.published_bytes += append->length;
+    if (stream == NULL)
+        return;
+    hub_stream_take(stream, append->stream->number, append->id, append->bytes, append->length);
     stream->published++;
     rate_advance(stream);
     stream->rate[stream->rate_second % HUB_RATE_SECONDS]++;
@@ -272,7 +273,7 @@ void hub_stream_appended(struct hub_stream *stream, const struct log_append *app
 
 void hub_stream_deleted(struct hub_stream *stream, int64_t result)
 {
-    if (result <= 0)
+    if (result <= 0 || stream == NULL)
         return;
     hub_stream_begin_life(stream, 0, 0);
     stream->published = 0;
@@ -283,7 +284,7 @@ void hub_stream_deleted(struct hub_stream *stream, int64_t result)
 static void appended(struct log_append *append, int64_t result)
 {
     struct hub_publish *publish = hark_container_of(append, struct hub_publish, append);
-    hub_stream_appended(publish->stream, append, result);
+    hub_stream_appended(publish->stream->hub, publish->stream, append, result);
     publish->done(publish, result);
 }
 

@@ -1,0 +1,124 @@
+/* test_memory.c - hubs on two threads when memory is lacking: the nth allocation fails, n = 1, 2, ... until a run in which none
+ * did. An answer is an error then, and still comes in its order. */
+#include "sides.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#if defined(__SANITIZE_THREAD__)
+#define THREAD_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define THREAD_SANITIZED 1
+#endif
+#endif
+
+#ifdef THREAD_SANITIZED
+
+BACKEND_TEST(each_allocation_fails_and_answers_keep_their_order)
+{
+    harness_skip("the thread sanitizer has the allocator to itself");
+}
+
+#else
+
+/* The real ones: a sanitizer's where there is one, else libc's. */
+void *__interceptor_malloc(size_t size) __attribute__((weak));
+void *__interceptor_calloc(size_t count, size_t size) __attribute__((weak));
+void *__libc_malloc(size_t size);
+void *__libc_calloc(size_t count, size_t size);
+
+/* Of the test's thread: those of the work pool have theirs. */
+static _Thread_local unsigned long fail_at; /* this one, counted from 1; 0: none */
+static _Thread_local unsigned long seen;
+
+static bool refuse(void)
+{
+    if (fail_at == 0 || ++seen != fail_at)
+        return false;
+    errno = ENOMEM;
+    return true;
+}
+
+void *malloc(size_t size)
+{
+    if (refuse())
+        return NULL;
+    return __interceptor_malloc ? __interceptor_malloc(size) : __libc_malloc(size);
+}
+
+void *calloc(size_t count, size_t size)
+{
+    if (refuse())
+        return NULL;
+    return __interceptor_calloc ? __interceptor_calloc(count, size) : __libc_calloc(count, size);
+}
+
+enum { STREAMS = 3, EACH = 4, EVENTS = STREAMS * EACH };
+
+static size_t answered;
+static size_t kept;
+static uint64_t last;
+
+struct event {
+    struct hub_publish publish;
+    size_t number;
+};
+
+static void published(struct hub_publish *publish, int64_t id)
+{
+    const struct event *event = hark_container_of(publish, struct event, publish);
+    assert_int_equal(event->number, answered);
+    answered++;
+    if (id < 0) {
+        assert_int_equal(id, -ENOMEM);
+        return;
+    }
+    assert_true((uint64_t)id > last);
+    last = (uint64_t)id;
+    kept++;
+}
+
+/* Publishes from the side without the log into streams that are new. Gives: whether an allocation was refused. */
+static bool publish_with_one_refused(struct bench *bench, unsigned long number)
+{
+    static struct event events[EVENTS];
+    struct hub_stream *streams[STREAMS];
+    char name[STREAMS][32];
+    memset(events, 0, sizeof(events));
+    answered = kept = 0;
+    for (size_t s = 0; s < STREAMS; s++) {
+        snprintf(name[s], sizeof(name[s]), "s%zu.%lu", s, number);
+        assert_int_equal(hub_stream_open(bench->hubs[AWAY], name[s], strlen(name[s]), &streams[s]), 0);
+    }
+    uint64_t before = hub_statistics(bench->hubs[HOME])->published;
+    for (size_t i = 0; i < EVENTS; i++) {
+        events[i].number = i;
+        hub_publish(streams[i / EACH], &events[i].publish, "x", 1, published);
+    }
+    seen = 0;
+    fail_at = number;
+    while (answered < EVENTS)
+        turn(bench);
+    fail_at = 0;
+    assert_int_equal(hub_statistics(bench->hubs[HOME])->published, before + kept);
+    for (size_t s = 0; s < STREAMS; s++)
+        hub_stream_close(streams[s]);
+    return seen >= number;
+}
+
+BACKEND_TEST(each_allocation_fails_and_answers_keep_their_order)
+{
+    struct bench bench;
+    unsigned long number = 0;
+    bench_open(&bench, loop, 0);
+    do
+        number++;
+    while (publish_with_one_refused(&bench, number));
+    assert_true(number > STREAMS); /* some were refused */
+    assert_int_equal(kept, EVENTS);
+    bench_close(&bench);
+}
+
+#endif
