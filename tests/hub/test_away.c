@@ -411,6 +411,45 @@ BACKEND_TEST(event_of_the_largest_size_crosses_and_is_read_back)
     bench_close(&bench);
 }
 
+/* What a flush of the home's has sent, and a mail behind it. */
+struct last_word {
+    struct mail mail;
+    struct hub *hub;
+    uint64_t delivered;
+    bool arrived;
+};
+
+static void last_word_arrived(struct mail *mail)
+{
+    struct last_word *word = hark_container_of(mail, struct last_word, mail);
+    hub_flush(word->hub);
+    word->delivered = hub_statistics(word->hub)->delivered;
+    word->arrived = true;
+}
+
+BACKEND_TEST(flush_gives_readers_all_that_was_published_before_the_mail_that_follows)
+{
+    struct bench bench;
+    struct source source;
+    struct reader reader;
+    bench_open(&bench, loop, 0);
+    reader_open(bench.loops[AWAY], bench.hubs[AWAY], &reader, "s", HUB_FROM_NOW, 0);
+    turn_until(&bench, &reader.begun);
+    source_open(&bench, &source, HOME, "s");
+    struct last_word word = {.hub = bench.hubs[AWAY]};
+    source_publish(&source, 5);
+    while (source.answered < 5) /* its last answer comes in the turn that has the events for the other side */
+        assert_true(hark_run_once(bench.loops[HOME]) >= 0);
+    hub_flush(bench.hubs[HOME]);
+    mail_send(bench.loops[HOME], &bench.boxes[AWAY], &word.mail, last_word_arrived);
+    turn_until(&bench, &word.arrived);
+    assert_int_equal(word.delivered, 5);
+    read_all(&bench, &reader, 1, 5);
+    reader_done(&bench, &reader);
+    source_close(&source);
+    bench_close(&bench);
+}
+
 BACKEND_TEST(stream_without_readers_there_costs_the_other_thread_nothing)
 {
     struct bench bench;

@@ -3,6 +3,7 @@
  * All events of a commit are in the rings before the first subscriber gets its turn, so each sends them in one call. A turn of
  * the loop serves a bounded number of subscribers: others than they are served as well.
  */
+#include "hub/feed.h"
 #include "hub/state.h"
 
 #include <string.h>
@@ -11,15 +12,26 @@
 
 enum { TURN_SUBSCRIBERS = 256 };
 
+static void pump_first(struct hub *hub)
+{
+    struct hub_subscriber *subscriber = hark_container_of(hub->ready.next, struct hub_subscriber, place);
+    hub_list_remove(&subscriber->place);
+    hub_subscriber_pump(subscriber);
+}
+
+void hub_flush(struct hub *hub)
+{
+    feeds_flush(hub);
+    while (!hub_list_empty(&hub->ready))
+        pump_first(hub);
+}
+
 static void fan_out(struct hark_op *op, int64_t result)
 {
     struct hub *hub = hark_container_of(op, struct hub, fan_out);
     (void)result;
-    for (int i = 0; i < TURN_SUBSCRIBERS && !hub_list_empty(&hub->ready); i++) {
-        struct hub_subscriber *subscriber = hark_container_of(hub->ready.next, struct hub_subscriber, place);
-        hub_list_remove(&subscriber->place);
-        hub_subscriber_pump(subscriber);
-    }
+    for (int i = 0; i < TURN_SUBSCRIBERS && !hub_list_empty(&hub->ready); i++)
+        pump_first(hub);
     hub_buffers_offer(hub);
     hub_fan_out(hub);
     hub_close_check(hub);

@@ -130,7 +130,7 @@ static void feed_flush(struct hub_feed *feed)
     }
 }
 
-void hub_flush(struct hub *home)
+void feeds_flush(struct hub *home)
 {
     for (struct hub_list *place = home->feeds.next; place != &home->feeds; place = place->next)
         feed_flush(hark_container_of(place, struct hub_feed, place));

@@ -64,6 +64,9 @@ void feed_mail(struct hub_feed *feed, struct mail *mail, mail_arrived *arrived);
 /* Sends an event, or leaves it out. */
 void feed_event(struct hub_interest *interest, uint64_t number, uint64_t id, const void *bytes, size_t count);
 
+/* Sends what this turn has for all other hubs now. */
+void feeds_flush(struct hub *home);
+
 /* Has the state of the stream told, as it then is. */
 void feed_state(struct hub_interest *interest);
 

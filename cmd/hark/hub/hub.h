@@ -53,8 +53,9 @@ void hub_lend_not(struct hub_feed *feed);
  * to. Gives: 0 and *out_hub. Fails: -ENOMEM. */
 int hub_create_away(struct hark_loop *loop, struct hub_feed *feed, const struct hub_options *options, struct hub **out_hub);
 
-/* Sends what this turn has for other hubs now: before a mail of the caller's that must not overtake it. */
-void hub_flush(struct hub *home);
+/* Sends what this turn has for other hubs, and for subscribers, now: before what the caller sends them that must not overtake it.
+ */
+void hub_flush(struct hub *hub);
 
 /* Releases the hub. Takes: one without publishes, subscribers and open stream handles, and after hub_close's callback; NULL:
  * nothing happens. */
