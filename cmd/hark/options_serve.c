@@ -12,6 +12,8 @@
 #include "say.h"
 #include "serve/serve.h"
 
+enum { THREADS_MAX = 1024 };
+
 /* What the rows fill in. The lists take the place of the defaults once they are set. */
 struct serving {
     struct serve_options options;
@@ -116,6 +118,18 @@ static const char *set_backend(void *target, const char *value)
     return value_backend(value, &((struct serving *)target)->options.backend);
 }
 
+static const char *set_threads(void *target, const char *value)
+{
+    uint64_t count = 0;
+    const char *wrong = value_count(value, &count);
+    if (wrong)
+        return wrong;
+    if (count > THREADS_MAX)
+        return "is more than 1024";
+    ((struct serving *)target)->options.threads = (uint32_t)count;
+    return NULL;
+}
+
 static const char *set_allow_origin(void *target, const char *value)
 {
     if (!*value || strpbrk(value, "\r\n"))
@@ -194,6 +208,10 @@ static const struct option_row rows[] = {
      "once it is written, synced that often [always]",
      set_sync},
     {"backend", 'b', "NAME", "the loop's backend: auto, uring, epoll, poll, select [auto]", set_backend},
+    {"threads", 0, "COUNT",
+     "serve connections on COUNT threads, each with a loop; 0: one for\n"
+     "each CPU [1]",
+     set_threads},
     {"segment-bytes", 0, "SIZE", "begin a new segment of the log at SIZE [64M]", set_segment},
     {"retention-bytes", 0, "SIZE", "drop the oldest segments while the log is larger; 0: keep [0]", set_retention},
     {"retention-age", 0, "TIME", "drop segments whose newest event is older; 0: keep [0]", set_retention_age},

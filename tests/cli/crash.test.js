@@ -56,11 +56,11 @@ class Publisher {
   }
 }
 
-eachBackend(test, `${EVENTS} events and ${KILLS} times kill -9`, async (t, backend) => {
+for (const threads of [1, 3]) eachBackend(test, `${EVENTS} events, ${KILLS} times kill -9, threads: ${threads}`, async (t, backend) => {
   const seed = Number(process.env.HARK_TEST_SEED ?? Date.now() % 1e9);
   t.diagnostic(`HARK_TEST_SEED=${seed}`);
   const next = random(seed);
-  const server = await serve(t, { backend });
+  const server = await serve(t, { backend, threads });
   const moments = Array.from({ length: KILLS }, () => Math.floor(next() * EVENTS)).sort((a, b) => a - b);
 
   const subscriber = new Process(t, bin, ['sub', 'crash', '--server', server.lines, '--backend', backend, '--after', 'start', '--id']);

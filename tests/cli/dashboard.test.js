@@ -41,9 +41,9 @@ async function open(t, server, options = {}) {
 
 const event = (page, text) => page.locator('#events li p', { hasText: text }).first();
 
-for (const backend of backends) {
-  test(`an event that curl publishes appears in the page (${backend})`, { skip }, async t => {
-    const server = await serve(t, { backend });
+for (const [backend, threads] of [...backends.map(name => [name, 1]), [backends[0], 3]]) {
+  test(`an event that curl publishes appears in the page (${backend}, threads: ${threads})`, { skip }, async t => {
+    const server = await serve(t, { backend, threads });
     const page = await open(t, server);
     await page.getByText('No stream yet').waitFor();
     await server.curl('-d', 'it rains', `${server.url}/streams/weather`);
@@ -53,6 +53,7 @@ for (const backend of backends) {
     assert.deepEqual(await page.locator('#events li p').allTextContents(), ['it rains', 'it snows']);
     await page.locator('#streams td.name', { hasText: 'weather' }).waitFor();
     assert.equal(await page.locator('#backend').textContent(), backend);
+    assert.equal(/, 3 threads, /.test(await page.locator('#facts').textContent()), threads === 3);
     assert.ok((await page.locator('#ops tr').count()) > 0);
     assert.match(await page.locator('#asleep').textContent(), /^\d+\.\d %$/);
     await server.stop();

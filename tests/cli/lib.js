@@ -20,6 +20,9 @@ export const sanitized = readFileSync(bin).includes('__asan_init');
 
 const WAIT_MS = 60000;
 
+/** How many threads servers have that are not asked for another number. */
+const THREADS = Number(process.env.HARK_TEST_THREADS ?? 1);
+
 /** Fails unless the promise settles in time. */
 export function within(promise, what, ms = WAIT_MS) {
   let timer;
@@ -135,12 +138,12 @@ export const hark = (t, ...args) => run(t, bin, args);
 
 /** A server in a directory of its own; it may be ended and started again on the same ports. */
 export class Server {
-  constructor(t, { backend = 'auto', data = directory(t), args = [], options = {} } = {}) {
-    Object.assign(this, { t, backend, data, args, options, http: '127.0.0.1:0', lines: '127.0.0.1:0' });
+  constructor(t, { backend = 'auto', data = directory(t), threads = THREADS, args = [], options = {} } = {}) {
+    Object.assign(this, { t, backend, data, threads, args, options, http: '127.0.0.1:0', lines: '127.0.0.1:0' });
   }
 
   async start() {
-    const args = ['serve', '--http', this.http, '--lines', this.lines, '--data', this.data, '--backend', this.backend, ...this.args];
+    const args = ['serve', '--http', this.http, '--lines', this.lines, '--data', this.data, '--backend', this.backend, '--threads', String(this.threads), ...this.args];
     this.process = new Process(this.t, bin, args, this.options);
     await this.process.until(/ready: /, 'stderr');
     this.http = this.process.stderr.match(/http on (\S+)/)[1];

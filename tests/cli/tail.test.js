@@ -48,12 +48,12 @@ eachBackend(test, 'lines, rotation, removal and a restart', async (t, backend) =
 });
 
 // Killed at random while the file grows and is rotated: each line is there once, in order.
-eachBackend(test, 'kill -9 while the file grows loses and repeats no line', async (t, backend) => {
+for (const threads of [1, 3]) eachBackend(test, `kill -9 while the file grows loses and repeats no line, threads: ${threads}`, async (t, backend) => {
   const seed = Number(process.env.HARK_TEST_SEED ?? Date.now() % 1e9);
   t.diagnostic(`HARK_TEST_SEED=${seed}`);
   const next = random(seed);
   const file = join(directory(t), 'app.log');
-  const server = await serve(t, { backend, args: ['--tail', `${file}=app`] });
+  const server = await serve(t, { backend, threads, args: ['--tail', `${file}=app`] });
   const LINES = 20000, KILLS = 12;
   let written = 0;
   for (let kill = 0; kill <= KILLS; kill++) {

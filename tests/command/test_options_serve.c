@@ -45,6 +45,7 @@ static void expect_defaults(const struct serve_options *options)
     assert_int_equal(options->sync, SERVE_SYNC_ALWAYS);
     assert_int_equal(options->tails_count, 0);
     assert_int_equal(options->backend, HARK_BACKEND_AUTO);
+    assert_int_equal(options->threads, 1);
     assert_null(options->config);
 }
 
@@ -82,6 +83,7 @@ static void expect_values(const struct serve_options *options)
     assert_true(options->retention_age_ns == UINT64_C(7) * 86400 * 1000000000);
     assert_int_equal(options->segment_bytes, 1 << 20);
     assert_int_equal(options->connections_max, 100);
+    assert_int_equal(options->threads, 5);
     assert_true(options->heartbeat_ns == 3000000000);
     assert_int_equal(options->backend, HARK_BACKEND_POLL);
     assert_string_equal(options->allow_origin, "*");
@@ -91,8 +93,8 @@ static void expect_values(const struct serve_options *options)
 TEST(values_land_in_their_fields)
 {
     assert_int_equal(PARSE(expect_values, "--sync", "250ms", "--retention-bytes", "1G", "--retention-age", "7d",
-                           "--segment-bytes", "1M", "--connections-max", "100", "--heartbeat", "3s", "-b", "poll",
-                           "--allow-origin", "*", "-q"),
+                           "--segment-bytes", "1M", "--connections-max", "100", "--threads", "5", "--heartbeat", "3s", "-b",
+                           "poll", "--allow-origin", "*", "-q"),
                      EXIT_DONE);
     assert_int_equal(checked, 1);
 }
@@ -101,7 +103,7 @@ TEST(command_line_goes_before_the_file)
 {
     static const char text[] =
         "http = :1\nhttp = :2\ntail = /f=f\nsync = 250ms\nretention-bytes = 1G\nretention-age = 7d\n"
-        "segment-bytes = 9M\nconnections-max = 100\nheartbeat = 3s\nbackend = poll\nallow-origin = *\nquiet = on\n";
+        "segment-bytes = 9M\nconnections-max = 100\nthreads = 5\nheartbeat = 3s\nbackend = poll\nallow-origin = *\nquiet = on\n";
     int fd = harness_file("hark.ini", text, sizeof text - 1);
     assert_true(fd >= 0);
     close(fd);

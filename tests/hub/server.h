@@ -22,7 +22,25 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { SERVER_WAIT_SECONDS = 50 };
+enum { SERVER_WAIT_SECONDS = 50, SERVER_THREADS = 3 };
+
+/* Of the servers that are made next. */
+static uint32_t server_threads = 1;
+
+/* A test of a server on each backend: once with one thread, once with several. */
+#define SERVER_TEST(test_name) SERVER_TEST_TIMEOUT(test_name, 0)
+#define SERVER_TEST_TIMEOUT(test_name, seconds)                                                                                  \
+    static void test_name##_body(struct hark_loop *loop);                                                                        \
+    BACKEND_TEST_TIMEOUT(test_name, seconds)                                                                                     \
+    {                                                                                                                            \
+        test_name##_body(loop);                                                                                                  \
+    }                                                                                                                            \
+    BACKEND_TEST_TIMEOUT(test_name##_on_several_threads, seconds)                                                                \
+    {                                                                                                                            \
+        server_threads = SERVER_THREADS;                                                                                         \
+        test_name##_body(loop);                                                                                                  \
+    }                                                                                                                            \
+    static void test_name##_body(struct hark_loop *loop __attribute__((unused)))
 
 struct server {
     struct serve_options options; /* may be changed before server_start */
@@ -43,6 +61,7 @@ __attribute__((unused)) static void server_init(struct server *server, const cha
     snprintf(server->data, sizeof(server->data), "%s/%s.data", directory, name);
     snprintf(server->said, sizeof(server->said), "%s/%s.said", directory, name);
     server->options.backend = harness_backend();
+    server->options.threads = server_threads;
     server->options.data = server->data;
 }
 

@@ -1,7 +1,7 @@
 /* test_end.c - the agent's beginning and end: what it says and gives when it may not begin, and what it finishes when it ends. */
 #include "server.h"
 
-BACKEND_TEST(sigterm_with_nothing_going_on_ends_with_0)
+SERVER_TEST(sigterm_with_nothing_going_on_ends_with_0)
 {
     struct server server;
     server_init(&server, "a");
@@ -11,7 +11,7 @@ BACKEND_TEST(sigterm_with_nothing_going_on_ends_with_0)
     assert_int_equal(server_end(&server, SIGINT), 0);
 }
 
-BACKEND_TEST(subscribers_are_told_of_the_end)
+SERVER_TEST(subscribers_are_told_of_the_end)
 {
     struct server server;
     struct client client, reader, lines, publisher, idle;
@@ -43,7 +43,7 @@ BACKEND_TEST(subscribers_are_told_of_the_end)
     assert_int_equal(server_wait(&server), 0);
 }
 
-BACKEND_TEST(what_was_accepted_before_the_end_is_answered_and_kept)
+SERVER_TEST(what_was_accepted_before_the_end_is_answered_and_kept)
 {
     struct server server;
     struct client client, other;
@@ -73,7 +73,7 @@ BACKEND_TEST(what_was_accepted_before_the_end_is_answered_and_kept)
     server_stop(&server);
 }
 
-BACKEND_TEST(reader_that_takes_nothing_cannot_hold_up_the_end)
+SERVER_TEST(reader_that_takes_nothing_cannot_hold_up_the_end)
 {
     struct server server;
     struct client client, slow;
@@ -91,7 +91,7 @@ BACKEND_TEST(reader_that_takes_nothing_cannot_hold_up_the_end)
     free(event);
 }
 
-BACKEND_TEST(posts_that_wait_at_the_end_are_each_answered_or_not_kept)
+SERVER_TEST(posts_that_wait_at_the_end_are_each_answered_or_not_kept)
 {
     enum { POSTS = 20000 };
     struct server server;
@@ -146,7 +146,7 @@ static void expect_refusal(struct server *server, int code, const char *said)
         fail_msg("it said: %s", text);
 }
 
-BACKEND_TEST(second_instance_on_the_same_data_is_refused)
+SERVER_TEST(second_instance_on_the_same_data_is_refused)
 {
     struct server server, second;
     server_init(&server, "a");
@@ -158,7 +158,7 @@ BACKEND_TEST(second_instance_on_the_same_data_is_refused)
     server_stop(&server);
 }
 
-BACKEND_TEST(used_port_is_refused)
+SERVER_TEST(used_port_is_refused)
 {
     struct server server, second;
     server_init(&server, "a");
@@ -170,7 +170,7 @@ BACKEND_TEST(used_port_is_refused)
     server_stop(&server);
 }
 
-BACKEND_TEST(address_that_is_none_is_refused_as_usage)
+SERVER_TEST(address_that_is_none_is_refused_as_usage)
 {
     struct server server;
     server_init(&server, "a");
@@ -178,7 +178,7 @@ BACKEND_TEST(address_that_is_none_is_refused_as_usage)
     expect_refusal(&server, 2, "--http localhost is no address (try --http 127.0.0.1:12345)");
 }
 
-BACKEND_TEST(data_directory_that_cannot_be_is_refused)
+SERVER_TEST(data_directory_that_cannot_be_is_refused)
 {
     struct server server;
     server_init(&server, "a");

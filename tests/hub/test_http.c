@@ -1,7 +1,7 @@
 /* test_http.c - the HTTP port: what is answered, in which order, and when it is refused. */
 #include "server.h"
 
-BACKEND_TEST(post_gives_201_with_the_stream_and_a_growing_id)
+SERVER_TEST(post_gives_201_with_the_stream_and_a_growing_id)
 {
     struct server server;
     struct client client;
@@ -25,7 +25,7 @@ BACKEND_TEST(post_gives_201_with_the_stream_and_a_growing_id)
     server_stop(&server);
 }
 
-BACKEND_TEST(pipelined_posts_are_answered_in_order_and_share_commits)
+SERVER_TEST(pipelined_posts_are_answered_in_order_and_share_commits)
 {
     enum { POSTS = 500 };
     struct server server;
@@ -67,7 +67,7 @@ BACKEND_TEST(pipelined_posts_are_answered_in_order_and_share_commits)
     server_stop(&server);
 }
 
-BACKEND_TEST(pipelined_requests_of_every_kind_are_answered_in_order)
+SERVER_TEST(pipelined_requests_of_every_kind_are_answered_in_order)
 {
     struct server server;
     struct client client;
@@ -100,7 +100,32 @@ BACKEND_TEST(pipelined_requests_of_every_kind_are_answered_in_order)
     server_stop(&server);
 }
 
-BACKEND_TEST(many_pipelined_gets_to_a_reader_that_waits_are_all_answered)
+SERVER_TEST(pipelined_questions_about_all_threads_are_each_answered)
+{
+    enum { CLIENTS = 3 * SERVER_THREADS, GETS = 40 };
+    struct server server;
+    struct client clients[CLIENTS];
+    server_init(&server, "a");
+    server_start(&server);
+    for (int i = 0; i < CLIENTS; i++)
+        client_open(&clients[i], server.http);
+    for (int i = 0; i < CLIENTS; i++)
+        for (int j = 0; j < GETS; j++)
+            client_send(&clients[i],
+                        j % 2 ? "GET /stats HTTP/1.1\r\nHost: a\r\n\r\n" : "GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n");
+    for (int i = 0; i < CLIENTS; i++) {
+        for (int j = 0; j < GETS; j++) {
+            struct response response;
+            client_response(&clients[i], true, &response);
+            assert_int_equal(response.status, 200);
+            response_done(&response);
+        }
+        client_close(&clients[i]);
+    }
+    server_stop(&server);
+}
+
+SERVER_TEST(many_pipelined_gets_to_a_reader_that_waits_are_all_answered)
 {
     enum { GETS = 2000 };
     struct server server;
@@ -125,7 +150,7 @@ BACKEND_TEST(many_pipelined_gets_to_a_reader_that_waits_are_all_answered)
     server_stop(&server);
 }
 
-BACKEND_TEST(request_in_single_bytes_is_understood)
+SERVER_TEST(request_in_single_bytes_is_understood)
 {
     static const char request[] = "POST /streams/s HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc";
     struct server server;
@@ -189,7 +214,7 @@ static const struct case_of cases[] = {
     {"GET / HTTP/1.1\nHost: a\n\n", 400, NULL, true, false},
 };
 
-BACKEND_TEST(each_request_gets_its_status)
+SERVER_TEST(each_request_gets_its_status)
 {
     struct server server;
     server_init(&server, "a");
@@ -217,7 +242,7 @@ BACKEND_TEST(each_request_gets_its_status)
     server_stop(&server);
 }
 
-BACKEND_TEST(limits_of_line_and_head_are_told)
+SERVER_TEST(limits_of_line_and_head_are_told)
 {
     static const int expected[] = {414, 431};
     struct server server;
@@ -241,7 +266,7 @@ BACKEND_TEST(limits_of_line_and_head_are_told)
     server_stop(&server);
 }
 
-BACKEND_TEST(expect_continue_is_told_before_the_body)
+SERVER_TEST(expect_continue_is_told_before_the_body)
 {
     struct server server;
     struct client client;
@@ -268,7 +293,7 @@ BACKEND_TEST(expect_continue_is_told_before_the_body)
     server_stop(&server);
 }
 
-BACKEND_TEST(event_of_the_largest_size_passes_and_one_byte_more_is_refused)
+SERVER_TEST(event_of_the_largest_size_passes_and_one_byte_more_is_refused)
 {
     enum { LARGEST = 1024 * 1024 };
     struct server server;
@@ -297,7 +322,7 @@ BACKEND_TEST(event_of_the_largest_size_passes_and_one_byte_more_is_refused)
 
 /* ---- deadlines and limits ---- */
 
-BACKEND_TEST(head_that_does_not_end_in_time_gets_408)
+SERVER_TEST(head_that_does_not_end_in_time_gets_408)
 {
     struct server server;
     struct client client;
@@ -315,7 +340,7 @@ BACKEND_TEST(head_that_does_not_end_in_time_gets_408)
     server_stop(&server);
 }
 
-BACKEND_TEST(slow_head_gets_408_after_the_answers_before_it)
+SERVER_TEST(slow_head_gets_408_after_the_answers_before_it)
 {
     struct server server;
     struct client client;
@@ -336,7 +361,7 @@ BACKEND_TEST(slow_head_gets_408_after_the_answers_before_it)
     server_stop(&server);
 }
 
-BACKEND_TEST(body_that_does_not_end_in_time_gets_408_and_is_not_published)
+SERVER_TEST(body_that_does_not_end_in_time_gets_408_and_is_not_published)
 {
     struct server server;
     struct client client;
@@ -357,7 +382,7 @@ BACKEND_TEST(body_that_does_not_end_in_time_gets_408_and_is_not_published)
     server_stop(&server);
 }
 
-BACKEND_TEST(idle_connection_is_closed_in_the_end)
+SERVER_TEST(idle_connection_is_closed_in_the_end)
 {
     struct server server;
     struct client client;
@@ -376,7 +401,7 @@ BACKEND_TEST(idle_connection_is_closed_in_the_end)
     server_stop(&server);
 }
 
-BACKEND_TEST(connection_past_the_limit_is_closed_and_others_live_on)
+SERVER_TEST(connection_past_the_limit_is_closed_and_others_live_on)
 {
     struct server server;
     struct client first, second, third;
@@ -399,7 +424,7 @@ BACKEND_TEST(connection_past_the_limit_is_closed_and_others_live_on)
     server_stop(&server);
 }
 
-BACKEND_TEST(origin_is_allowed_only_where_it_was_asked_for)
+SERVER_TEST(origin_is_allowed_only_where_it_was_asked_for)
 {
     for (int asked = 0; asked < 2; asked++) {
         struct server server;
@@ -419,7 +444,7 @@ BACKEND_TEST(origin_is_allowed_only_where_it_was_asked_for)
     }
 }
 
-BACKEND_TEST(metrics_are_lines_of_the_text_format)
+SERVER_TEST(metrics_are_lines_of_the_text_format)
 {
     struct server server;
     struct client client;

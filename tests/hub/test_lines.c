@@ -12,7 +12,7 @@ static uint64_t expect_line(struct client *client, const char *event)
     return id;
 }
 
-BACKEND_TEST(published_lines_reach_a_subscriber_in_order)
+SERVER_TEST(published_lines_reach_a_subscriber_in_order)
 {
     struct server server;
     struct client publisher, reader;
@@ -35,7 +35,7 @@ BACKEND_TEST(published_lines_reach_a_subscriber_in_order)
     server_stop(&server);
 }
 
-BACKEND_TEST_TIMEOUT(acknowledged_lines_are_answered_each_with_its_id, 120)
+SERVER_TEST_TIMEOUT(acknowledged_lines_are_answered_each_with_its_id, 120)
 {
     enum { LINES = 50000 };
     struct server server;
@@ -74,7 +74,7 @@ BACKEND_TEST_TIMEOUT(acknowledged_lines_are_answered_each_with_its_id, 120)
     server_stop(&server);
 }
 
-BACKEND_TEST(subscriber_that_ends_its_side_goes_on_reading)
+SERVER_TEST(subscriber_that_ends_its_side_goes_on_reading)
 {
     struct server server;
     struct client publisher, reader;
@@ -94,7 +94,7 @@ BACKEND_TEST(subscriber_that_ends_its_side_goes_on_reading)
     server_stop(&server);
 }
 
-BACKEND_TEST(event_with_line_ends_comes_in_parts)
+SERVER_TEST(event_with_line_ends_comes_in_parts)
 {
     struct server server;
     struct client client, reader;
@@ -111,7 +111,7 @@ BACKEND_TEST(event_with_line_ends_comes_in_parts)
     server_stop(&server);
 }
 
-BACKEND_TEST(wrong_first_lines_are_refused_with_a_reason)
+SERVER_TEST(wrong_first_lines_are_refused_with_a_reason)
 {
     static const char *const wrong[] = {"HELLO\n", "PUB\n", "PUB .a\n", "PUB a maybe\n", "SUB a after x\n", "GET / HTTP/1.1\r\n",
                                         "\n"};
@@ -130,7 +130,7 @@ BACKEND_TEST(wrong_first_lines_are_refused_with_a_reason)
     server_stop(&server);
 }
 
-BACKEND_TEST(first_line_that_does_not_come_in_time_is_refused)
+SERVER_TEST(first_line_that_does_not_come_in_time_is_refused)
 {
     struct server server;
     struct client client;
@@ -145,7 +145,7 @@ BACKEND_TEST(first_line_that_does_not_come_in_time_is_refused)
     server_stop(&server);
 }
 
-BACKEND_TEST(line_that_does_not_end_in_time_is_refused_and_not_published)
+SERVER_TEST(line_that_does_not_end_in_time_is_refused_and_not_published)
 {
     struct server server;
     struct client client;
@@ -164,7 +164,7 @@ BACKEND_TEST(line_that_does_not_end_in_time_is_refused_and_not_published)
     server_stop(&server);
 }
 
-BACKEND_TEST(publisher_whose_pieces_end_within_lines_may_go_on_for_ever)
+SERVER_TEST(publisher_whose_pieces_end_within_lines_may_go_on_for_ever)
 {
     const uint64_t second_ns = 1000000000U;
     struct server server;
@@ -183,7 +183,7 @@ BACKEND_TEST(publisher_whose_pieces_end_within_lines_may_go_on_for_ever)
     server_stop(&server);
 }
 
-BACKEND_TEST(line_over_the_limit_is_refused_after_the_answers_before_it)
+SERVER_TEST(line_over_the_limit_is_refused_after_the_answers_before_it)
 {
     enum { LONGEST = 1024 * 1024 };
     struct server server;
@@ -206,7 +206,7 @@ BACKEND_TEST(line_over_the_limit_is_refused_after_the_answers_before_it)
     server_stop(&server);
 }
 
-BACKEND_TEST(subscriber_after_a_stream_made_anew_is_told_of_the_gap)
+SERVER_TEST(subscriber_after_a_stream_made_anew_is_told_of_the_gap)
 {
     struct server server;
     struct client client, reader;
@@ -232,7 +232,7 @@ BACKEND_TEST(subscriber_after_a_stream_made_anew_is_told_of_the_gap)
     server_stop(&server);
 }
 
-BACKEND_TEST(subscriber_from_now_is_told_its_position_where_it_asks)
+SERVER_TEST(subscriber_from_now_is_told_its_position_where_it_asks)
 {
     struct server server;
     struct client client, reader;
@@ -255,7 +255,7 @@ BACKEND_TEST(subscriber_from_now_is_told_its_position_where_it_asks)
     server_stop(&server);
 }
 
-BACKEND_TEST(subscriber_that_is_gone_after_it_ended_its_side_is_noticed)
+SERVER_TEST(subscriber_that_is_gone_after_it_ended_its_side_is_noticed)
 {
     struct server server;
     struct client client, reader;

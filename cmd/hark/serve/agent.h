@@ -1,10 +1,17 @@
-/* agent.h - what the files of the agent share: its parts, its counters, its sessions. */
+/* agent.h - what the files of the agent share: its parts, its counters, its sessions.
+ *
+ * A server of several threads has an agent on each: the crew. Each has a loop, a hub and sessions of its own, and nothing of
+ * another's is touched but by mail. The first, the home, also has the log, the ports, the files that are followed and the
+ * signals: it accepts connections and deals them out, and whatever concerns all of them is asked of it. A server of one thread is
+ * a home without others.
+ */
 #ifndef SERVE_AGENT_H
 #define SERVE_AGENT_H
 
 #include "hark.h"
 #include "hub/hub.h"
 #include "log/log.h"
+#include "mail/mail.h"
 #include "serve/deadline.h"
 #include "serve/serve.h"
 #include "tail/tail.h"
@@ -50,9 +57,58 @@ struct agent_counters {
     uint64_t timeouts;   /* connections ended by a deadline of ours */
 };
 
+struct ask;
+struct post;
+
+/* What an agent tells of itself when it is asked. */
+struct sheet {
+    struct mail mail;
+    struct agent *agent;
+    struct agent_counters counters;
+    struct hub_statistics hub;
+    struct hark_metrics loop;
+    uint64_t active; /* ops in flight */
+};
+
+/* All threads. */
+struct crew {
+    const struct serve_options *options;
+    struct hark_group *group;
+    struct agent *agents; /* the first is the home */
+    uint32_t count;
+
+    /* The home's. */
+    uint32_t turn;        /* who was dealt the last connection */
+    uint32_t begun;       /* others that are ready to serve */
+    uint32_t idle;        /* others that have finished what they had accepted */
+    uint32_t gone;        /* others that have ended */
+    int begin_error;      /* the first of theirs */
+    struct sheet *sheets; /* one for each agent */
+    uint32_t sheets_out;  /* that are being filled in */
+    struct ask *asked;    /* wait for them */
+    bool telling;         /* they are all here, and being answered from */
+    struct ask *asking;   /* wait for the next round of them */
+};
+
 struct agent {
     const struct serve_options *options;
+    struct crew *crew;
+    uint32_t index;
     struct hark_loop *loop;
+    struct mailbox mailbox;
+    struct hark_op hold;   /* keeps a loop that waits for mail; not the home's */
+    struct mail begin;     /* from the home and back: there is a hub */
+    struct mail finish;    /* the end begins; back: all that was accepted is answered */
+    struct mail farewell;  /* subscribers are to be told; back: the agent has ended; and again: its loop may end too */
+    struct mail cut;       /* it takes too long */
+    struct hub_feed *feed; /* with `begin` */
+    int begin_error;       /* back with it */
+    bool told_idle;
+    bool is_gone;            /* it has ended: the home's */
+    uint64_t dealt;          /* connections given to it: the home's */
+    _Atomic(uint64_t) over;  /* connections that have ended: its own, read by the home */
+    struct post *kept_posts; /* memory for the next */
+    size_t kept_posts_count;
     struct log *log;
     struct hub *hub;
     struct tail *tail;
@@ -66,7 +122,7 @@ struct agent {
     struct hub_list sessions;
     uint64_t connections_max;
     uint64_t started_ns;
-    uint64_t publishing;   /* of sessions, in flight */
+    uint64_t answering;    /* what sessions wait for: publishes, questions to other threads */
     uint64_t bodies_bytes; /* of answers made in memory that clients have not taken yet */
     struct agent_counters counters;
     uint64_t date_until_ns; /* the text below is right until then */
@@ -82,8 +138,48 @@ struct agent {
     bool shutdown_late; /* its deadline has passed once */
 };
 
+static inline bool agent_is_home(const struct agent *agent)
+{
+    return agent->index == 0;
+}
+
+static inline struct agent *agent_home(const struct agent *agent)
+{
+    return &agent->crew->agents[0];
+}
+
+/* How the agent's hub is to be. */
+struct hub_options agent_hub_options(struct agent *agent);
+
 /* The text of the Date header, read from the clock once a second at most. */
 const char *agent_date(struct agent *agent);
+
+/* ---- crew.c ---- */
+
+/* Has each of the others make its hub; then crew_is_ready is called. Takes: the home, with its hub. */
+void crew_begin(struct agent *home);
+
+/* In serve.c. Takes: 0, or the error of one that could not. */
+void crew_is_ready(struct agent *home, int error);
+
+/* To all others: the end begins; subscribers are to be told; it takes too long. */
+void crew_finish(struct agent *home);
+void crew_farewell(struct agent *home);
+void crew_cut(struct agent *home);
+
+/* From one of the others: it has answered what it had accepted; it has ended, and its loop does when the home has heard so. */
+void crew_tell_idle(struct agent *agent);
+void crew_tell_gone(struct agent *agent);
+
+/* All others have. */
+bool crew_is_idle(const struct agent *home);
+bool crew_is_gone(const struct agent *home);
+
+/* Chooses who gets the next connection. Gives: NULL: there are as many as there may be. */
+struct agent *crew_deal(struct agent *home);
+
+/* Hands a connection over. Owns: fd. Gives: false: no memory, fd is still the caller's. */
+bool crew_hand_over(struct agent *home, struct agent *to, enum protocol protocol, int fd);
 
 /* ---- ports.c ---- */
 
@@ -97,7 +193,7 @@ int ports_check(const struct serve_options *options);
 void ports_close(struct agent *agent);
 
 /* What the limit of descriptors leaves for connections. It is raised as far as it may be. */
-uint64_t ports_connections_max(struct agent *agent);
+uint64_t ports_connections_max(struct agent *home);
 
 /* ---- shutdown.c ---- */
 
@@ -109,5 +205,11 @@ void shutdown_begin(struct agent *agent, int exit_code);
 
 /* Looks whether the next step of the end can be taken. In other times nothing happens. */
 void shutdown_advance(struct agent *agent);
+
+/* For one of the others, told by the home. */
+void shutdown_follow(struct agent *agent, enum ending ending);
+
+/* Closes all connections as they are. */
+void shutdown_cut(struct agent *agent);
 
 #endif

@@ -141,6 +141,13 @@ static void answer_large(struct http_session *http, const struct exchange *excha
     answer_done(http, exchange);
 }
 
+/* The share of a thread, which has to hold one of them. */
+static uint64_t bodies_bytes_max(const struct agent *agent)
+{
+    uint64_t share = BODIES_BYTES_MAX / agent->crew->count;
+    return share > BODY_BYTES_MAX ? share : BODY_BYTES_MAX;
+}
+
 void answer_text(struct http_session *http, const struct exchange *exchange, const char *type, struct text *text)
 {
     struct agent *agent = http->session.agent;
@@ -149,7 +156,7 @@ void answer_text(struct http_session *http, const struct exchange *exchange, con
         answer_error(http, exchange, 507, NULL, "there are too many streams for one answer: ask for one of them");
         return;
     }
-    if (text->count > BODIES_BYTES_MAX - agent->bodies_bytes) {
+    if (text->count > bodies_bytes_max(agent) - agent->bodies_bytes) {
         text_done(text);
         text->failed = true;
     }

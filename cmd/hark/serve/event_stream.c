@@ -25,6 +25,11 @@ static const char farewell[] = ": the server is ending\n\n";
 struct event_stream {
     struct hub_subscriber subscriber;
     struct http_session *http;
+    struct hub_follow follow; /* these until the stream is followed */
+    struct hub_stream *stream;
+    struct exchange exchange;
+    enum hub_from from;
+    uint64_t after;
 };
 
 static void subscriber_closed(struct hub_subscriber *subscriber)
@@ -47,36 +52,92 @@ static size_t first_block(const struct event_stream *events, char *to)
     return count + strlen(POSITION_TAIL);
 }
 
-void event_stream_open(struct http_session *http, const struct exchange *exchange, struct hub_stream *stream, enum hub_from from,
-                       uint64_t after)
+/* The head of the answer. Gives: false: it cannot be sent. */
+static bool begin(struct http_session *http, const struct exchange *exchange)
 {
     static const char fields[] = "Cache-Control: no-store\r\nX-Accel-Buffering: no\r\n";
-    struct session *session = &http->session;
     struct exchange last = *exchange;
-    char first[FIRST_BYTES_MAX];
     last.keep_alive = false;
     http->last = true;
     if (!answer_head(http, &last, 200, HTTP_LENGTH_UNTIL_CLOSE, SSE_TYPE, fields))
-        return;
-    if (exchange->head_only) {
+        return false;
+    if (exchange->head_only)
         answer_done(http, &last);
-        return;
-    }
-    struct event_stream *events = calloc(1, sizeof(*events));
-    if (events == NULL) {
-        session_close(session);
-        return;
-    }
-    events->http = http;
+    return true;
+}
+
+/* The stream is followed: the subscriber begins. */
+static void subscribe(struct event_stream *events, struct hub_stream *stream)
+{
+    struct http_session *http = events->http;
+    struct session *session = &http->session;
+    char first[FIRST_BYTES_MAX];
     http->events = events;
     http->step = HTTP_STEP_STREAM;
     session_hold(session);
     deadline_cancel(&session->deadline);
-    hub_subscriber_open(stream, &events->subscriber, &session->stream, HUB_SSE, from, after, subscriber_closed);
+    hub_subscriber_open(stream, &events->subscriber, &session->stream, HUB_SSE, events->from, events->after, subscriber_closed);
     http_request_done(&http->request);
     hark_stream_read_start(&session->stream); /* nothing is expected: the client's end is seen so */
     if (hark_stream_write(&session->stream, first, first_block(events, first)) < 0)
         session_close(session);
+}
+
+static void followed(struct hub_follow *follow, int error)
+{
+    struct event_stream *events = hark_container_of(follow, struct event_stream, follow);
+    struct http_session *http = events->http;
+    struct hub_stream *stream = events->stream;
+    struct exchange exchange = events->exchange;
+    exchange.keep_alive = false;
+    if (http->session.closing || error < 0 || !begin(http, &exchange)) {
+        if (!http->session.closing)
+            answer_error(http, &exchange, 503, "Retry-After: 1\r\n", "out of memory: try again later");
+        free(events);
+    } else {
+        subscribe(events, stream);
+    }
+    hub_stream_close(stream);
+    http_answered(http);
+}
+
+/* As hub_follow, with a handle on the stream that stays until `followed`. */
+static int follow(struct event_stream *events, const struct hub_stream *stream)
+{
+    const char *name = hub_stream_name(stream);
+    int known = hub_stream_open(events->http->session.agent->hub, name, strlen(name), &events->stream);
+    if (known < 0)
+        return known;
+    known = hub_follow(events->stream, &events->follow, followed);
+    if (known != 0)
+        hub_stream_close(events->stream);
+    return known;
+}
+
+void event_stream_open(struct http_session *http, const struct exchange *exchange, struct hub_stream *stream, enum hub_from from,
+                       uint64_t after)
+{
+    if (exchange->head_only) {
+        begin(http, exchange);
+        return;
+    }
+    struct event_stream *events = calloc(1, sizeof(*events));
+    if (events == NULL) {
+        session_close(&http->session);
+        return;
+    }
+    *events = (struct event_stream){.http = http, .exchange = *exchange, .from = from, .after = after};
+    int known = follow(events, stream);
+    if (known == 0) {
+        http->last = true; /* it ends in a stream, or not at all */
+        http_await(http);
+    } else if (known > 0 && begin(http, exchange)) {
+        subscribe(events, stream);
+    } else {
+        if (known < 0)
+            answer_error(http, exchange, 503, "Retry-After: 1\r\n", "out of memory: try again later");
+        free(events);
+    }
 }
 
 void event_stream_close(struct http_session *http)

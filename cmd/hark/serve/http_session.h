@@ -33,6 +33,7 @@ struct http_session {
     char *kept;           /* the same, where they had to be copied */
     size_t pending;       /* requests whose answer is on its way; answered in their order */
     size_t pending_bytes; /* of their bodies */
+    bool awaits;          /* the one that is pending has an order of its own: no other beside it */
     bool last;            /* no request is read after those pending */
     bool large;           /* the last request took much memory */
     const char *late;     /* what did not come in time; NULL: nothing */
@@ -51,6 +52,12 @@ struct exchange http_exchange(const struct http_session *http);
 
 /* Goes on with what waits: after an answer, or when the queue has drained. */
 void http_advance(struct http_session *http);
+
+/* An answer will come later, and nothing is answered before. The session stays until http_answered. */
+void http_await(struct http_session *http);
+
+/* It has come, or nobody needs it any more. The session may be gone afterwards. */
+void http_answered(struct http_session *http);
 
 /* ---- answer.c ---- */
 
@@ -94,7 +101,7 @@ void publish_event(struct http_session *http, const struct exchange *exchange, s
 void publish_deletion(struct http_session *http, const struct exchange *exchange, struct hub_stream *stream);
 
 /* Frees what is kept for the next. */
-void publish_http_done(void);
+void publish_http_done(struct agent *agent);
 
 /* ---- event_stream.c ---- */
 
@@ -107,11 +114,19 @@ void event_stream_finish(struct http_session *http);
 /* The connection is gone. */
 void event_stream_close(struct http_session *http);
 
-/* ---- metrics.c, stats.c ---- */
+/* ---- ask.c ---- */
 
-void metrics_write(struct agent *agent, struct text *text);
-void stats_write(struct agent *agent, struct text *text);
-void stats_streams_write(struct agent *agent, struct text *text);
+/* What the home knows. */
+enum ask_what { ASK_METRICS, ASK_STATS, ASK_STREAMS, ASK_STREAM };
+
+/* Answers, now or later. Takes: name: of the stream, for ASK_STREAM; copied. */
+void ask(struct http_session *http, const struct exchange *exchange, enum ask_what what, const char *name);
+
+/* ---- metrics.c, stats.c: of all threads; on the home's ---- */
+
+void metrics_write(struct agent *home, struct text *text);
+void stats_write(struct agent *home, struct text *text);
+void stats_streams_write(struct agent *home, struct text *text);
 void stats_stream_write(struct text *text, const struct hub_stream_view *view);
 
 #endif

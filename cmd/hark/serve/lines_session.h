@@ -34,6 +34,8 @@ struct lines_session {
     size_t pending_bytes; /* of batches in flight */
 
     struct hub_subscriber subscriber;
+    struct hub_follow follow;
+    struct lines_command *command; /* of a subscriber, until its stream is followed */
     bool subscribed;
     struct hark_op gone; /* once a subscriber has ended its side: waits for the end of the other */
 };

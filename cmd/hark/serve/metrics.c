@@ -2,6 +2,7 @@
  * and the last line ends with LF. Streams past a number are left out, so that an answer stays small; how many is told. */
 #include "serve/http_session.h"
 #include "serve/measures.h"
+#include "serve/totals.h"
 
 typedef unsigned long long number;
 
@@ -29,6 +30,7 @@ static void add_process(struct text *text, struct agent *agent)
     struct measures measures = measures_read(agent);
     add_kind(text, "hark_build_info", "gauge", "1, with the version and the backend that the loop runs on.");
     text_add(text, "hark_build_info{version=\"%s\",backend=\"%s\"} 1\n", hark_version(), hark_loop_backend(agent->loop));
+    add_gauge(text, "hark_threads", "Threads that serve connections.", agent->crew->count);
     add_kind(text, "hark_uptime_seconds", "gauge", "Time since the start.");
     text_add(text, "hark_uptime_seconds %.3f\n", measures.uptime_seconds);
     add_kind(text, "process_cpu_seconds_total", "counter", "User and system CPU time.");
@@ -65,9 +67,8 @@ static void add_ops(struct text *text, const char *name, const char *help, const
     }
 }
 
-static void add_loop(struct text *text, struct hark_loop *loop)
+static void add_loop(struct text *text, const struct hark_metrics *metrics)
 {
-    const struct hark_metrics *metrics = hark_loop_metrics(loop);
     add_counter(text, "hark_loop_turns_total", "Turns of the loop.", metrics->turns);
     add_counter(text, "hark_loop_sleeps_total", "Waits that could block.", metrics->sleeps);
     add_counter(text, "hark_loop_wakes_total", "Posts, stops and signals that had to wake the loop.", metrics->wakes);
@@ -88,24 +89,23 @@ static void add_loop(struct text *text, struct hark_loop *loop)
             metrics->requested);
 }
 
-static void add_connections(struct text *text, const struct agent *agent)
+static void add_connections(struct text *text, const struct agent *home, const struct agent_counters *counters)
 {
     static const char *const methods[] = {
         [HTTP_METHOD_GET] = "GET",     [HTTP_METHOD_HEAD] = "HEAD",     [HTTP_METHOD_POST] = "POST",
         [HTTP_METHOD_PUT] = "PUT",     [HTTP_METHOD_DELETE] = "DELETE", [HTTP_METHOD_OPTIONS] = "OPTIONS",
         [HTTP_METHOD_PATCH] = "PATCH",
     };
-    const struct agent_counters *counters = &agent->counters;
     uint64_t paused = 0;
     uint64_t shed = counters->shed;
-    for (size_t i = 0; i < agent->ports_count; i++) {
-        paused += agent->ports[i].listener.pauses;
-        shed += agent->ports[i].listener.shed_count;
+    for (size_t i = 0; i < home->ports_count; i++) {
+        paused += home->ports[i].listener.pauses;
+        shed += home->ports[i].listener.shed_count;
     }
     add_kind(text, "hark_connections", "gauge", "Open connections.");
     text_add(text, "hark_connections{protocol=\"http\"} %llu\nhark_connections{protocol=\"lines\"} %llu\n",
              (number)counters->connections[PROTOCOL_HTTP], (number)counters->connections[PROTOCOL_LINES]);
-    add_gauge(text, "hark_connections_max", "How many there may be.", agent->connections_max);
+    add_gauge(text, "hark_connections_max", "How many there may be.", home->connections_max);
     add_kind(text, "hark_connections_accepted_total", "counter", "Connections accepted.");
     text_add(
         text,
@@ -122,9 +122,8 @@ static void add_connections(struct text *text, const struct agent *agent)
         text_add(text, "hark_http_answers_total{status=\"%dxx\"} %llu\n", i, (number)counters->answers[i]);
 }
 
-static void add_hub(struct text *text, const struct hub *hub)
+static void add_hub(struct text *text, const struct hub_statistics *statistics)
 {
-    const struct hub_statistics *statistics = hub_statistics(hub);
     add_counter(text, "hark_events_published_total", "Events published.", statistics->published);
     add_counter(text, "hark_events_published_bytes_total", "Bytes of events published.", statistics->published_bytes);
     add_counter(text, "hark_events_failed_total", "Publishes that ended with an error.", statistics->failed);
@@ -134,6 +133,7 @@ static void add_hub(struct text *text, const struct hub *hub)
     add_counter(text, "hark_gaps_total", "Gaps told to subscribers.", statistics->gaps);
     add_counter(text, "hark_heartbeats_total", "Comments sent to idle subscribers.", statistics->heartbeats);
     add_counter(text, "hark_catch_up_reads_total", "Reads of the log for subscribers that lag.", statistics->disk_reads);
+    add_counter(text, "hark_events_left_out_total", "Events that a thread which lags was not told of.", statistics->left_out);
     add_gauge(text, "hark_ring_bytes", "Memory that holds the newest events.", statistics->ring_bytes);
     add_kind(text, "hark_subscribers", "gauge", "Subscribers, by protocol.");
     for (int i = 0; i < HUB_ENCODINGS; i++)
@@ -210,12 +210,32 @@ static void add_streams(struct text *text, struct hub *hub)
               count > STREAMS_MAX ? count - STREAMS_MAX : 0);
 }
 
-void metrics_write(struct agent *agent, struct text *text)
+/* Where there are several threads: how they share the load. */
+static void add_threads(struct text *text, const struct crew *crew)
 {
-    add_process(text, agent);
-    add_loop(text, agent->loop);
-    add_connections(text, agent);
-    add_hub(text, agent->hub);
-    add_log(text, agent->log);
-    add_streams(text, agent->hub);
+    if (crew->count == 1)
+        return;
+    add_kind(text, "hark_thread_connections", "gauge", "Open connections, by thread.");
+    for (uint32_t i = 0; i < crew->count; i++) {
+        const struct agent_counters *counters = &crew->sheets[i].counters;
+        text_add(text, "hark_thread_connections{thread=\"%u\"} %llu\n", (unsigned)i,
+                 (number)(counters->connections[PROTOCOL_HTTP] + counters->connections[PROTOCOL_LINES]));
+    }
+    add_kind(text, "hark_thread_busy_seconds_total", "counter", "Time that a thread's loop spent handling.");
+    for (uint32_t i = 0; i < crew->count; i++)
+        text_add(text, "hark_thread_busy_seconds_total{thread=\"%u\"} %.9f\n", (unsigned)i,
+                 (double)crew->sheets[i].loop.lag_total_ns / 1e9);
+}
+
+void metrics_write(struct agent *home, struct text *text)
+{
+    struct sheet totals;
+    totals_read(home, &totals);
+    add_process(text, home);
+    add_loop(text, &totals.loop);
+    add_threads(text, home->crew);
+    add_connections(text, home, &totals.counters);
+    add_hub(text, &totals.hub);
+    add_log(text, home->log);
+    add_streams(text, home->hub);
 }

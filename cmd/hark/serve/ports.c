@@ -1,4 +1,4 @@
-/* ports.c - listening, and how many connections there may be.
+/* ports.c - listening, and how many connections there may be. All of it is the home's.
  *
  * Each connection takes one descriptor. Some are kept back for the log, the files that are followed and the ports themselves; a
  * connection past that is closed at once, so that the log never lacks a descriptor. Dead peers are found by TCP's keep-alive,
@@ -17,7 +17,8 @@
 #include "serve/why.h"
 
 enum {
-    RESERVED = 64, /* the log's segments, standard streams, the loop's own */
+    RESERVED = 64,         /* the log's segments, standard streams, the loop's own */
+    RESERVED_FOR_LOOP = 4, /* of each further thread */
     KEEP_ALIVE_IDLE_SECONDS = 60,
     KEEP_ALIVE_INTERVAL_SECONDS = 15,
     KEEP_ALIVE_COUNT = 4,
@@ -30,19 +31,20 @@ static const uint64_t AGAIN_NS = 20000000U;
 static const char *const option_names[PROTOCOLS] = {[PROTOCOL_HTTP] = "--http", [PROTOCOL_LINES] = "--lines"};
 static const char *const port_names[PROTOCOLS] = {[PROTOCOL_HTTP] = "http", [PROTOCOL_LINES] = "lines"};
 
-uint64_t ports_connections_max(struct agent *agent)
+uint64_t ports_connections_max(struct agent *home)
 {
     struct rlimit limit;
     uint64_t descriptors = SELECT_DESCRIPTORS;
-    uint64_t wanted = agent->options->connections_max;
-    uint64_t reserved = RESERVED + 2 * agent->options->tails_count + 2 * agent->ports_count;
+    uint64_t wanted = home->options->connections_max;
+    uint64_t reserved = RESERVED + 2 * home->options->tails_count + 2 * home->ports_count;
+    reserved += (uint64_t)(home->crew->count - 1) * RESERVED_FOR_LOOP;
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
         limit.rlim_cur = limit.rlim_max;
         if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
             getrlimit(RLIMIT_NOFILE, &limit);
         descriptors = limit.rlim_cur;
     }
-    if (strcmp(hark_loop_backend(agent->loop), "select") == 0 && descriptors > SELECT_DESCRIPTORS)
+    if (strcmp(hark_loop_backend(home->loop), "select") == 0 && descriptors > SELECT_DESCRIPTORS)
         descriptors = SELECT_DESCRIPTORS;
     uint64_t most = descriptors > 2 * reserved ? descriptors - reserved : descriptors / 2;
     return wanted != 0 && wanted < most ? wanted : most;
@@ -53,15 +55,15 @@ uint64_t ports_connections_max(struct agent *agent)
 static void accepted(struct hark_listener *listener, int fd)
 {
     struct port *port = hark_container_of(listener, struct port, listener);
-    struct agent *agent = port->agent;
-    uint64_t connections = agent->counters.connections[PROTOCOL_HTTP] + agent->counters.connections[PROTOCOL_LINES];
-    bool taken = false;
-    if (connections < agent->connections_max && agent->ending == ENDING_NOT)
-        taken = port->protocol == PROTOCOL_HTTP ? session_http_open(agent, fd) : session_lines_open(agent, fd);
-    if (taken)
-        return;
-    agent->counters.shed++;
-    hark_os_close(agent->loop, fd);
+    struct agent *home = port->agent;
+    struct agent *agent = crew_deal(home);
+    if (agent == NULL) {
+        home->counters.shed++;
+        hark_os_close(home->loop, fd);
+    } else if (agent == home || !crew_hand_over(home, agent, port->protocol, fd)) {
+        home->dealt++;
+        session_open_or_shed(home, port->protocol, fd);
+    }
 }
 
 static void failed(struct hark_listener *listener, int error)

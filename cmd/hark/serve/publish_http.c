@@ -24,15 +24,12 @@ struct post {
     char body[];
 };
 
-static struct post *kept_posts;
-static size_t kept_count;
-
-static struct post *post_take(size_t count)
+static struct post *post_take(struct agent *agent, size_t count)
 {
-    struct post *post = kept_posts;
+    struct post *post = agent->kept_posts;
     if (count <= SMALL_BODY_BYTES && post != NULL) {
-        kept_posts = post->next;
-        kept_count--;
+        agent->kept_posts = post->next;
+        agent->kept_posts_count--;
     } else {
         size_t room = count < SMALL_BODY_BYTES ? SMALL_BODY_BYTES : count;
         post = malloc(sizeof(*post) + room);
@@ -44,25 +41,25 @@ static struct post *post_take(size_t count)
     return post;
 }
 
-static void post_give(struct post *post)
+static void post_give(struct agent *agent, struct post *post)
 {
-    if (post->room != SMALL_BODY_BYTES || kept_count == KEPT_MAX) {
+    if (post->room != SMALL_BODY_BYTES || agent->kept_posts_count == KEPT_MAX) {
         free(post);
         return;
     }
-    post->next = kept_posts;
-    kept_posts = post;
-    kept_count++;
+    post->next = agent->kept_posts;
+    agent->kept_posts = post;
+    agent->kept_posts_count++;
 }
 
-void publish_http_done(void)
+void publish_http_done(struct agent *agent)
 {
-    while (kept_posts != NULL) {
-        struct post *next = kept_posts->next;
-        free(kept_posts);
-        kept_posts = next;
+    while (agent->kept_posts != NULL) {
+        struct post *next = agent->kept_posts->next;
+        free(agent->kept_posts);
+        agent->kept_posts = next;
     }
-    kept_count = 0;
+    agent->kept_posts_count = 0;
 }
 
 /* ---- answers ---- */
@@ -111,8 +108,8 @@ static void post_end(struct post *post)
     hub_stream_close(post->publish.stream);
     http->pending--;
     http->pending_bytes -= post->count;
-    agent->publishing--;
-    post_give(post);
+    agent->answering--;
+    post_give(agent, post);
     http_advance(http);
     session_release(&http->session);
     shutdown_advance(agent);
@@ -148,7 +145,7 @@ static void deleted(struct hub_publish *publish, int64_t id)
 static struct post *post_begin(struct http_session *http, const struct exchange *exchange, struct hub_stream *stream,
                                size_t count)
 {
-    struct post *post = post_take(count);
+    struct post *post = post_take(http->session.agent, count);
     struct hub_stream *own = NULL;
     const char *name = hub_stream_name(stream);
     if (post == NULL || hub_stream_open(http->session.agent->hub, name, strlen(name), &own) < 0) {
@@ -164,7 +161,7 @@ static struct post *post_begin(struct http_session *http, const struct exchange 
     post->count = count;
     http->pending++;
     http->pending_bytes += count;
-    http->session.agent->publishing++;
+    http->session.agent->answering++;
     session_hold(&http->session);
     return post;
 }

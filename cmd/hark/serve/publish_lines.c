@@ -118,7 +118,7 @@ static void published(struct hub_publish *publish, int64_t id)
     struct agent *agent = lines->session.agent;
     answer(lines, id);
     lines->pending--;
-    agent->publishing--;
+    agent->answering--;
     if (++batch->answered == batch->events) {
         lines->pending_bytes -= batch->count;
         batch_give(batch);
@@ -164,7 +164,7 @@ void publish_lines_flush(struct lines_session *lines)
     lines->filling = NULL;
     lines->pending += batch->events;
     lines->pending_bytes += batch->count;
-    lines->session.agent->publishing += batch->events;
+    lines->session.agent->answering += batch->events;
     session_hold(&lines->session);
     for (unsigned i = 0; i < batch->events; i++) {
         struct line *line = &batch->line[i];

@@ -35,23 +35,17 @@ static void get_health(struct http_session *http, const struct exchange *exchang
 
 static void get_metrics(struct http_session *http, const struct exchange *exchange)
 {
-    struct text text = {0};
-    metrics_write(http->session.agent, &text);
-    answer_text(http, exchange, "text/plain; version=0.0.4; charset=utf-8", &text);
+    ask(http, exchange, ASK_METRICS, NULL);
 }
 
 static void get_stats(struct http_session *http, const struct exchange *exchange)
 {
-    struct text text = {0};
-    stats_write(http->session.agent, &text);
-    answer_text(http, exchange, "application/json", &text);
+    ask(http, exchange, ASK_STATS, NULL);
 }
 
 static void get_streams(struct http_session *http, const struct exchange *exchange)
 {
-    struct text text = {0};
-    stats_streams_write(http->session.agent, &text);
-    answer_text(http, exchange, "application/json", &text);
+    ask(http, exchange, ASK_STREAMS, NULL);
 }
 
 /* ---- one stream ---- */
@@ -101,19 +95,6 @@ static const char *begin_of(const struct http_session *http, enum hub_from *out_
     return NULL;
 }
 
-static void get_stream_json(struct http_session *http, const struct exchange *exchange, struct hub_stream *stream)
-{
-    struct text text = {0};
-    struct hub_stream_view view = hub_stream_look(stream);
-    if (view.log == NULL) {
-        answer_error(http, exchange, 404, NULL, "there is no such stream");
-        return;
-    }
-    stats_stream_write(&text, &view);
-    text_add(&text, "\n");
-    answer_text(http, exchange, "application/json", &text);
-}
-
 static void get_stream(struct http_session *http, const struct exchange *exchange, struct hub_stream *stream)
 {
     enum hub_from from = HUB_FROM_NOW;
@@ -122,7 +103,7 @@ static void get_stream(struct http_session *http, const struct exchange *exchang
     enum http_accept json = http_request_accepts(&http->request, "application/json");
     const char *wrong = begin_of(http, &from, &after);
     if (json == HTTP_ACCEPT_NAMED && events != HTTP_ACCEPT_NAMED)
-        get_stream_json(http, exchange, stream);
+        ask(http, exchange, ASK_STREAM, hub_stream_name(stream));
     else if (events == HTTP_ACCEPT_NO)
         answer_error(http, exchange, 406, NULL, "a stream is given as text/event-stream, or told of as application/json");
     else if (wrong != NULL)

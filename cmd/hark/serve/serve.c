@@ -1,4 +1,4 @@
-/* serve.c - the agent's beginning: options, loop, log, hub, ports, tails, in this order; then it runs until it is told to end.
+/* serve.c - the agent's beginning: options, loops, log, hubs, ports, tails, in this order; then it runs until it is told to end.
  *
  * Whatever refuses says one line, and the parts that were opened by then are closed as in any other end.
  */
@@ -7,7 +7,9 @@
 #include "serve/http_session.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "say.h"
@@ -26,6 +28,7 @@ void serve_options_init(struct serve_options *out_options)
         .data = "./hark-data",
         .sync = SERVE_SYNC_ALWAYS,
         .backend = HARK_BACKEND_AUTO,
+        .threads = 1,
     };
 }
 
@@ -115,8 +118,11 @@ static void say_no_data(const struct agent *agent, int error)
 static void tell_ready(const struct agent *agent)
 {
     const struct serve_options *options = agent->options;
+    char threads[32] = "";
+    if (agent->crew->count > 1)
+        snprintf(threads, sizeof(threads), ", %u threads", (unsigned)agent->crew->count);
     if (!options->quiet)
-        say("ready: events in %s, backend %s, up to %llu connections", options->data, hark_loop_backend(agent->loop),
+        say("ready: events in %s, backend %s%s, up to %llu connections", options->data, hark_loop_backend(agent->loop), threads,
             (unsigned long long)agent->connections_max);
     if (options->ready_descriptor > 0 && write(options->ready_descriptor, "\n", 1) < 0)
         say("cannot tell that it is ready: %s", why(errno));
@@ -132,19 +138,36 @@ static void ports_are_open(struct agent *agent, int code)
         tell_ready(agent);
 }
 
-static void parts_open(struct agent *agent)
+struct hub_options agent_hub_options(struct agent *agent)
 {
-    struct hub_options options = {
+    return (struct hub_options){
         .ring_bytes = (size_t)agent->options->ring_bytes,
         .heartbeat_ns = agent->options->heartbeat_ns,
+        .hubs = agent->crew->count,
+        .mailbox = &agent->mailbox,
     };
-    int error = hub_create(agent->loop, agent->log, &options, &agent->hub);
+}
+
+void crew_is_ready(struct agent *home, int error)
+{
+    if (home->ending != ENDING_NOT)
+        return;
     if (error == 0) {
-        ports_open(agent, ports_are_open);
+        ports_open(home, ports_are_open);
     } else {
         say("cannot begin: %s", why(error));
-        shutdown_begin(agent, EXIT_REFUSED);
+        shutdown_begin(home, EXIT_REFUSED);
     }
+}
+
+static void parts_open(struct agent *agent)
+{
+    struct hub_options options = agent_hub_options(agent);
+    int error = hub_create(agent->loop, agent->log, &options, &agent->hub);
+    if (error == 0)
+        crew_begin(agent);
+    else
+        crew_is_ready(agent, error);
 }
 
 static void log_is_open(void *context, int result, struct log *log)
@@ -194,14 +217,16 @@ static int begin(struct agent *agent)
 
 /* ---- the run ---- */
 
-static int loop_make(const struct serve_options *options, struct hark_loop **out_loop)
+static int group_make(const struct serve_options *options, struct hark_group **out_group)
 {
-    struct hark_options wanted = {.backend = options->backend};
-    int error = hark_loop_create(&wanted, out_loop);
+    struct hark_group_options wanted = {.loop.backend = options->backend, .loops = options->threads};
+    int error = hark_group_create(&wanted, out_group);
     if (error == 0)
         return EXIT_DONE;
     if (error == -EINVAL)
         say("cannot make the event loop: no such backend (HARK_BACKEND is auto, uring, epoll, poll or select)");
+    else if (options->threads != 1)
+        say("cannot make the event loops: %s (try --threads 1; hark doctor tells more)", why(error));
     else if (options->backend != HARK_BACKEND_AUTO || getenv("HARK_BACKEND") != NULL)
         say("cannot make the event loop: this backend is refused here: %s (try --backend auto; hark doctor tells more)",
             why(error));
@@ -210,59 +235,105 @@ static int loop_make(const struct serve_options *options, struct hark_loop **out
     return error == -EINVAL ? EXIT_USAGE : EXIT_REFUSED;
 }
 
-static int run(struct agent *agent)
+static void held(struct hark_op *op, int64_t result)
 {
-    int code = begin(agent);
+    (void)op;
+    (void)result;
+}
+
+/* The others have nothing to do but what comes by mail. */
+static int begin_loop(struct hark_loop *loop, uint32_t index, void *context)
+{
+    struct crew *crew = context;
+    if (index != 0)
+        hark_sleep_until(loop, &crew->agents[index].hold, HARK_NEVER, held);
+    return 0;
+}
+
+static int run(struct crew *crew)
+{
+    struct agent *home = &crew->agents[0];
+    int code = begin(home);
     if (code != EXIT_DONE)
         return code;
-    int result = hark_run(agent->loop);
+    int result = hark_group_run(crew->group, begin_loop, crew);
     if (result < 0) {
         say("the event loop cannot go on: %s", why(result));
         return EXIT_REFUSED;
     }
-    return agent->exit_code;
+    return home->exit_code;
 }
 
-/* Makes the agent's memory. Gives: NULL: none. */
-static struct agent *agent_create(const struct serve_options *options, struct hark_loop *loop)
+static int agent_init(struct crew *crew, uint32_t index)
 {
-    struct agent *agent = calloc(1, sizeof(*agent));
-    if (agent == NULL)
-        return NULL;
-    agent->options = options;
-    agent->loop = loop;
-    agent->ports_count = options->http_count + options->lines_count;
-    agent->ports = calloc(agent->ports_count + 1, sizeof(*agent->ports));
-    if (agent->ports == NULL) {
-        free(agent);
-        return NULL;
-    }
+    struct agent *agent = &crew->agents[index];
+    agent->options = crew->options;
+    agent->crew = crew;
+    agent->index = index;
+    agent->loop = hark_group_loop(crew->group, index);
+    mailbox_init(&agent->mailbox, agent->loop);
     hub_list_init(&agent->sessions);
+    crew->sheets[index].agent = agent;
+    if (index != 0)
+        return 0;
+    agent->ports_count = crew->options->http_count + crew->options->lines_count;
+    agent->ports = calloc(agent->ports_count + 1, sizeof(*agent->ports));
     agent->connections_max = ports_connections_max(agent);
-    agent->started_ns = hark_os_clock(loop);
-    return agent;
+    agent->started_ns = hark_os_clock(agent->loop);
+    return agent->ports != NULL ? 0 : -ENOMEM;
+}
+
+static void crew_free(struct crew *crew)
+{
+    if (crew->agents != NULL)
+        free(crew->agents[0].ports);
+    free(crew->agents);
+    free(crew->sheets);
+    free(crew);
+}
+
+/* Makes the agents' memory. Gives: NULL: none. */
+static struct crew *crew_create(const struct serve_options *options, struct hark_group *group)
+{
+    struct crew *crew = calloc(1, sizeof(*crew));
+    if (crew == NULL)
+        return NULL;
+    crew->options = options;
+    crew->group = group;
+    crew->count = hark_group_size(group);
+    size_t bytes = crew->count * sizeof(*crew->agents);
+    crew->agents = aligned_alloc(_Alignof(struct agent), bytes);
+    crew->sheets = calloc(crew->count, sizeof(*crew->sheets));
+    int error = crew->agents != NULL && crew->sheets != NULL ? 0 : -ENOMEM;
+    if (crew->agents != NULL)
+        memset(crew->agents, 0, bytes);
+    for (uint32_t i = 0; i < crew->count && error == 0; i++)
+        error = agent_init(crew, i);
+    if (error == 0)
+        return crew;
+    crew_free(crew);
+    return NULL;
 }
 
 int serve_run(const struct serve_options *options)
 {
-    struct hark_loop *loop = NULL;
+    struct hark_group *group = NULL;
     int code = ports_check(options);
     if (code == EXIT_DONE)
-        code = loop_make(options, &loop);
+        code = group_make(options, &group);
     if (code != EXIT_DONE)
         return code;
-    struct agent *agent = agent_create(options, loop);
-    if (agent == NULL) {
+    struct crew *crew = crew_create(options, group);
+    if (crew == NULL) {
         say("cannot begin: %s", why(ENOMEM));
         code = EXIT_REFUSED;
     } else {
-        code = run(agent);
+        code = run(crew);
+        for (uint32_t i = 0; i < crew->count; i++)
+            publish_http_done(&crew->agents[i]);
     }
-    publish_http_done();
-    /* Where the loop had to be left, what is in flight still points at the agent: both stay, and the process ends. */
-    if (hark_loop_destroy(loop) == 0 && agent != NULL) {
-        free(agent->ports);
-        free(agent);
-    }
+    /* Where the loops had to be left, what is in flight still points at the agents: all stay, and the process ends. */
+    if (hark_group_destroy(group) == 0 && crew != NULL)
+        crew_free(crew);
     return code;
 }

@@ -35,6 +35,7 @@ struct serve_options {
     enum serve_sync sync;
     uint64_t sync_interval_ns; /* for SERVE_SYNC_INTERVAL */
     enum hark_backend_kind backend;
+    uint32_t threads;             /* loops that serve connections, each on a thread; 0: one for each CPU */
     uint64_t segment_bytes;       /* the log's segments roll at this size; 0: the log's default */
     uint64_t retention_bytes;     /* the oldest segments go when a log is larger; 0: kept */
     uint64_t retention_age_ns;    /* segments go when their newest event is older; 0: kept */

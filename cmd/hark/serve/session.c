@@ -16,6 +16,25 @@ void session_hold(struct session *session)
     session->uses++;
 }
 
+/* The agent writes this number alone, and the home reads it. */
+static void connection_over(struct agent *agent)
+{
+    uint64_t over = atomic_load_explicit(&agent->over, memory_order_relaxed);
+    atomic_store_explicit(&agent->over, over + 1, memory_order_relaxed);
+}
+
+void session_open_or_shed(struct agent *agent, enum protocol protocol, int fd)
+{
+    bool taken = false;
+    if (agent->ending == ENDING_NOT)
+        taken = protocol == PROTOCOL_HTTP ? session_http_open(agent, fd) : session_lines_open(agent, fd);
+    if (taken)
+        return;
+    agent->counters.shed++;
+    connection_over(agent);
+    hark_os_close(agent->loop, fd);
+}
+
 void session_release(struct session *session)
 {
     struct agent *agent = session->agent;
@@ -24,6 +43,7 @@ void session_release(struct session *session)
         return;
     hub_list_remove(&session->place);
     agent->counters.connections[session->kind->protocol]--;
+    connection_over(agent);
     session->kind->free(session);
     shutdown_advance(agent);
 }

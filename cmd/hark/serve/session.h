@@ -59,4 +59,7 @@ static inline struct session *session_of(struct hark_stream *stream)
 bool session_http_open(struct agent *agent, int fd);
 bool session_lines_open(struct agent *agent, int fd);
 
+/* Takes over a connection that was dealt to the agent, or closes it at once: the agent ends, or memory is lacking. Owns: fd. */
+void session_open_or_shed(struct agent *agent, enum protocol protocol, int fd);
+
 #endif

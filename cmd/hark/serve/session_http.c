@@ -120,7 +120,7 @@ static bool may_go(const struct http_session *http)
         return false;
     if (http->pending == 0 || http->step == HTTP_STEP_READ)
         return true;
-    if (http->step != HTTP_STEP_REQUEST || !route_is_ordered(http))
+    if (http->awaits || http->step != HTTP_STEP_REQUEST || !route_is_ordered(http))
         return false;
     return http->pending < PENDING_MAX && http->pending_bytes < PENDING_BYTES_MAX;
 }
@@ -241,6 +241,27 @@ void http_advance(struct http_session *http)
         input_drop(http);
     http->advancing = false;
     session_release(session);
+}
+
+/* ---- answers that come later ---- */
+
+void http_await(struct http_session *http)
+{
+    http->pending++;
+    http->awaits = true;
+    http->session.agent->answering++;
+    session_hold(&http->session);
+}
+
+void http_answered(struct http_session *http)
+{
+    struct agent *agent = http->session.agent;
+    http->pending--;
+    http->awaits = false;
+    agent->answering--;
+    http_advance(http);
+    session_release(&http->session);
+    shutdown_advance(agent);
 }
 
 /* ---- the stream's events ---- */

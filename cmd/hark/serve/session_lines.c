@@ -38,7 +38,7 @@ static void subscriber_closed(struct hub_subscriber *subscriber)
     session_release(&lines->session);
 }
 
-static void subscribe(struct lines_session *lines, const struct lines_command *command)
+static void subscriber_begin(struct lines_session *lines, const struct lines_command *command)
 {
     static const enum hub_from from[] = {
         [LINES_FROM_NOW] = HUB_FROM_NOW,
@@ -47,7 +47,6 @@ static void subscribe(struct lines_session *lines, const struct lines_command *c
     };
     struct session *session = &lines->session;
     char text[LINES_ID_BYTES_MAX];
-    lines->mode = LINES_MODE_SUBSCRIBE;
     lines->subscribed = true;
     session_hold(session);
     hub_subscriber_open(lines->stream, &lines->subscriber, &session->stream, HUB_LINES, from[command->from], command->after,
@@ -55,6 +54,41 @@ static void subscribe(struct lines_session *lines, const struct lines_command *c
     if (command->position &&
         hark_stream_write(&session->stream, text, lines_id_encode(hub_subscriber_position(&lines->subscriber), text)) < 0)
         session_close(session);
+}
+
+static void followed(struct hub_follow *follow, int error)
+{
+    struct lines_session *lines = hark_container_of(follow, struct lines_session, follow);
+    struct session *session = &lines->session;
+    struct agent *agent = session->agent;
+    struct lines_command *command = lines->command;
+    lines->command = NULL;
+    if (error < 0 && !session->closing)
+        lines_refuse(lines, "out of memory: try again later");
+    else if (!session->closing)
+        subscriber_begin(lines, command);
+    free(command);
+    agent->answering--;
+    session_release(session);
+    shutdown_advance(agent);
+}
+
+static void subscribe(struct lines_session *lines, const struct lines_command *command)
+{
+    struct session *session = &lines->session;
+    bool waits = !agent_is_home(session->agent);
+    lines->mode = LINES_MODE_SUBSCRIBE;
+    lines->command = waits ? malloc(sizeof(*lines->command)) : NULL;
+    int known = waits && lines->command == NULL ? -ENOMEM : hub_follow(lines->stream, &lines->follow, followed);
+    if (known > 0) {
+        subscriber_begin(lines, command);
+    } else if (known < 0) {
+        lines_refuse(lines, "out of memory: try again later");
+    } else {
+        *lines->command = *command;
+        session->agent->answering++;
+        session_hold(session);
+    }
 }
 
 /* The peer has closed all of it, not its side alone. */
@@ -280,6 +314,7 @@ static void lines_free(struct session *session)
     publish_lines_done(lines);
     lines_splitter_done(&lines->splitter);
     hub_stream_close(lines->stream);
+    free(lines->command);
     free(lines->kept);
     free(lines);
 }

@@ -4,6 +4,9 @@
  * and answered; then subscribers are told; then the hub and the log are closed, and nothing is left in flight, so that hark_run
  * returns. Who has finished something calls shutdown_advance, and the next step is taken in a turn of its own.
  *
+ * Where there are several threads the home leads: subscribers are told when all threads have answered what they had accepted, and
+ * the home closes its hub and the log when all others have ended.
+ *
  * The first signal gives both signals back to what they did before: a second one ends the process at once, whatever it is doing.
  * When the deadline passes, connections are closed as they are; when the disk does not answer for as long again, the loop is
  * left.
@@ -92,6 +95,38 @@ static void deadline_ended(struct deadline *deadline)
     (void)deadline;
 }
 
+/* Subscribers may be told: all that was accepted, on every thread, is answered. */
+static bool accepted_is_done(struct agent *agent)
+{
+    if (agent->answering != 0)
+        return false;
+    if (!agent_is_home(agent)) {
+        crew_tell_idle(agent);
+        return false; /* the home says when */
+    }
+    return !agent->log_opening && !hark_op_active(&agent->ports_again) && agent->ports_open == 0 && agent->tail == NULL &&
+           crew_is_idle(agent);
+}
+
+static void tell_subscribers(struct agent *agent)
+{
+    agent->ending = ENDING_SUBSCRIBERS;
+    if (agent->hub != NULL)
+        hub_flush(agent->hub); /* the last events come before the farewell */
+    if (agent_is_home(agent))
+        crew_farewell(agent);
+    sessions_finish(agent);
+}
+
+static void end(struct agent *agent)
+{
+    agent->ending = ENDING_DONE;
+    if (agent_is_home(agent))
+        deadline_end(&agent->shutdown, deadline_ended);
+    else
+        crew_tell_gone(agent);
+}
+
 /* Takes the next step. Gives: false: something has to finish first. */
 static bool step(struct agent *agent)
 {
@@ -100,14 +135,12 @@ static bool step(struct agent *agent)
     case ENDING_DONE:
         return false;
     case ENDING_ACCEPTED:
-        if (agent->log_opening || hark_op_active(&agent->ports_again) || agent->ports_open != 0 || agent->tail != NULL ||
-            agent->publishing != 0)
+        if (!accepted_is_done(agent))
             return false;
-        agent->ending = ENDING_SUBSCRIBERS;
-        sessions_finish(agent);
+        tell_subscribers(agent);
         return true;
     case ENDING_SUBSCRIBERS:
-        if (!hub_list_empty(&agent->sessions))
+        if (!hub_list_empty(&agent->sessions) || (agent_is_home(agent) && !crew_is_gone(agent)))
             return false;
         agent->ending = ENDING_HUB;
         if (agent->hub != NULL)
@@ -123,8 +156,7 @@ static bool step(struct agent *agent)
     case ENDING_LOG:
         if (agent->log != NULL)
             return false;
-        agent->ending = ENDING_DONE;
-        deadline_end(&agent->shutdown, deadline_ended);
+        end(agent);
         return true;
     }
     return false;
@@ -146,17 +178,23 @@ void shutdown_advance(struct agent *agent)
 
 /* ---- begin ---- */
 
+void shutdown_cut(struct agent *agent)
+{
+    sessions_close(agent);
+}
+
 static void deadline_passed(struct deadline *deadline)
 {
     struct agent *agent = hark_container_of(deadline, struct agent, shutdown);
     if (agent->shutdown_late) {
         say("the end takes too long: leaving as it is (look at the disk of %s)", agent->options->data);
         agent->exit_code = EXIT_REFUSED;
-        hark_stop(agent->loop);
+        hark_group_stop(agent->crew->group);
         return;
     }
     agent->shutdown_late = true;
     sessions_close(agent);
+    crew_cut(agent);
     deadline_set(deadline, DISK_NS);
 }
 
@@ -179,6 +217,18 @@ void shutdown_begin(struct agent *agent, int exit_code)
         agent->tail_closing = true;
         tail_close(agent->tail, tail_closed, agent);
     }
+    crew_finish(agent);
     sessions_finish(agent);
+    shutdown_advance(agent);
+}
+
+void shutdown_follow(struct agent *agent, enum ending ending)
+{
+    if (ending == ENDING_SUBSCRIBERS) {
+        tell_subscribers(agent);
+    } else {
+        agent->ending = ending;
+        sessions_finish(agent);
+    }
     shutdown_advance(agent);
 }

@@ -2,6 +2,7 @@
  * JSON would need escaped, but for paths and refusals, which are escaped. */
 #include "serve/http_session.h"
 #include "serve/measures.h"
+#include "serve/totals.h"
 
 #include <unistd.h>
 
@@ -73,38 +74,54 @@ static void add_ops(struct text *text, const struct hark_metrics *metrics)
     text_add(text, "]");
 }
 
-static void add_loop(struct text *text, struct hark_loop *loop)
+static void add_loop(struct text *text, const struct hark_metrics *metrics, uint64_t active)
 {
-    const struct hark_metrics *metrics = hark_loop_metrics(loop);
     text_add(text, "\"loop\":{\"turns\":%llu,\"sleeps\":%llu,\"wakes\":%llu,\"system_calls\":%llu,\"waits\":%llu",
              (number)metrics->turns, (number)metrics->sleeps, (number)metrics->wakes, (number)metrics->system_calls,
              (number)metrics->waits);
     text_add(text, ",\"registrations\":%llu,\"ring_full\":%llu,\"overflows\":%llu,\"buffers_exhausted\":%llu,\"active\":%llu,",
              (number)metrics->registrations, (number)metrics->ring_full, (number)metrics->overflows,
-             (number)metrics->buffers_exhausted, (number)hark_loop_active(loop));
+             (number)metrics->buffers_exhausted, (number)active);
     add_lag(text, metrics);
     text_add(text, ",");
     add_ops(text, metrics);
     text_add(text, "}");
 }
 
-static void add_traffic(struct text *text, const struct agent *agent)
+/* How the threads share the load. */
+static void add_threads(struct text *text, const struct crew *crew)
 {
-    const struct agent_counters *counters = &agent->counters;
-    const struct hub_statistics *hub = hub_statistics(agent->hub);
+    const char *comma = "";
+    text_add(text, ",\"threads\":[");
+    for (uint32_t i = 0; i < crew->count; i++) {
+        const struct sheet *sheet = &crew->sheets[i];
+        text_add(text, "%s{\"connections\":%llu,\"turns\":%llu,\"sleeps\":%llu,\"busy_seconds\":%.9f}", comma,
+                 (number)(sheet->counters.connections[PROTOCOL_HTTP] + sheet->counters.connections[PROTOCOL_LINES]),
+                 (number)sheet->loop.turns, (number)sheet->loop.sleeps, (double)sheet->loop.lag_total_ns / 1e9);
+        comma = ",";
+    }
+    text_add(text, "]");
+}
+
+static void add_traffic(struct text *text, const struct agent *home, const struct sheet *totals)
+{
+    const struct agent_counters *counters = &totals->counters;
+    const struct hub_statistics *hub = &totals->hub;
     text_add(text,
              ",\"connections\":{\"http\":%llu,\"lines\":%llu,\"max\":%llu,\"accepted_http\":%llu,\"accepted_lines\":%llu,"
              "\"shed\":%llu,\"timeouts\":%llu}",
              (number)counters->connections[PROTOCOL_HTTP], (number)counters->connections[PROTOCOL_LINES],
-             (number)agent->connections_max, (number)counters->accepted[PROTOCOL_HTTP],
-             (number)counters->accepted[PROTOCOL_LINES], (number)counters->shed, (number)counters->timeouts);
+             (number)home->connections_max, (number)counters->accepted[PROTOCOL_HTTP], (number)counters->accepted[PROTOCOL_LINES],
+             (number)counters->shed, (number)counters->timeouts);
     text_add(
         text,
         ",\"events\":{\"published\":%llu,\"published_bytes\":%llu,\"failed\":%llu,\"delivered\":%llu,\"delivered_bytes\":%llu",
         (number)hub->published, (number)hub->published_bytes, (number)hub->failed, (number)hub->delivered,
         (number)hub->delivered_bytes);
-    text_add(text, ",\"gaps\":%llu,\"heartbeats\":%llu,\"disk_reads\":%llu,\"encoded\":%llu,\"ring_bytes\":%llu}",
-             (number)hub->gaps, (number)hub->heartbeats, (number)hub->disk_reads, (number)hub->encoded, (number)hub->ring_bytes);
+    text_add(text,
+             ",\"gaps\":%llu,\"heartbeats\":%llu,\"disk_reads\":%llu,\"encoded\":%llu,\"left_out\":%llu,\"ring_bytes\":%llu}",
+             (number)hub->gaps, (number)hub->heartbeats, (number)hub->disk_reads, (number)hub->encoded, (number)hub->left_out,
+             (number)hub->ring_bytes);
     text_add(text, ",\"subscribers\":{\"sse\":%llu,\"lines\":%llu}", (number)hub->subscribers[HUB_SSE],
              (number)hub->subscribers[HUB_LINES]);
 }
@@ -161,40 +178,43 @@ static void add_stream(void *context, const struct hub_stream_view *view)
     listing->comma = ",";
 }
 
-static void add_streams(struct text *text, struct agent *agent)
+static void add_streams(struct text *text, struct agent *home)
 {
     struct listing listing = {.text = text, .comma = ""};
     text_add(text, "\"streams\":[");
-    hub_streams_each(agent->hub, add_stream, &listing);
+    hub_streams_each(home->hub, add_stream, &listing);
     text_add(text, "]");
 }
 
-void stats_streams_write(struct agent *agent, struct text *text)
+void stats_streams_write(struct agent *home, struct text *text)
 {
     text_add(text, "{");
-    add_streams(text, agent);
+    add_streams(text, home);
     text_add(text, "}\n");
 }
 
-void stats_write(struct agent *agent, struct text *text)
+void stats_write(struct agent *home, struct text *text)
 {
-    struct measures measures = measures_read(agent);
+    struct measures measures = measures_read(home);
+    struct sheet totals;
     struct listing tails = {.text = text, .comma = ""};
     text_add(text, "{\"version\":\"%s\",\"backend\":\"%s\",\"pid\":%ld,\"uptime_seconds\":%.3f,", hark_version(),
-             hark_loop_backend(agent->loop), (long)getpid(), measures.uptime_seconds);
-    add_refusals(text, agent->loop);
+             hark_loop_backend(home->loop), (long)getpid(), measures.uptime_seconds);
+    add_refusals(text, home->loop);
     text_add(text, ",");
-    add_loop(text, agent->loop);
+    totals_read(home, &totals);
+    add_loop(text, &totals.loop, totals.active);
+    add_threads(text, home->crew);
     text_add(text,
              ",\"process\":{\"cpu_seconds\":%.6f,\"user_seconds\":%.6f,\"system_seconds\":%.6f,\"max_resident_bytes\":%llu,"
              "\"voluntary_switches\":%llu,\"involuntary_switches\":%llu}",
              measures.user_seconds + measures.system_seconds, measures.user_seconds, measures.system_seconds,
              (number)measures.max_resident_bytes, (number)measures.voluntary_switches, (number)measures.involuntary_switches);
-    add_traffic(text, agent);
-    add_log(text, agent->log);
+    add_traffic(text, home, &totals);
+    add_log(text, home->log);
     text_add(text, ",\"tails\":[");
-    tail_each(agent->tail, add_tail, &tails);
+    tail_each(home->tail, add_tail, &tails);
     text_add(text, "],");
-    add_streams(text, agent);
+    add_streams(text, home);
     text_add(text, "}\n");
 }

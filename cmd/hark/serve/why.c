@@ -9,7 +9,7 @@
 
 const char *why(int64_t error)
 {
-    static char text[128];
+    static _Thread_local char text[128];
     snprintf(text, sizeof(text), "%s", hark_error_text(error));
     if (islower((unsigned char)text[1]))
         text[0] = (char)tolower((unsigned char)text[0]);

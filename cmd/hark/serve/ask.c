@@ -1,0 +1,196 @@
+/* ask.c - answers that tell of all streams, or of all threads: the home makes them, for whoever asks.
+ *
+ * What the home knows itself (the streams) it tells at once. For what the others count it has each of them fill in a sheet; a
+ * round of sheets serves all who asked before it began, and the next begins when all of them are answered. What must hold: while
+ * a session waits for such an answer none of its other requests is answered, as this one keeps no order with the log's.
+ */
+#include "serve/http_session.h"
+#include "serve/totals.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "wire/name.h"
+
+/* One question on its way. */
+struct ask {
+    struct mail mail;
+    struct ask *next;
+    struct http_session *http;
+    struct exchange exchange;
+    enum ask_what what;
+    bool unknown; /* there is no such stream */
+    struct text text;
+    char name[NAME_BYTES_MAX + 1];
+};
+
+/* ---- answers ---- */
+
+/* Gives: false: there is no such stream. */
+static bool write_stream(struct agent *home, const char *name, struct text *text)
+{
+    struct hub_stream *stream = NULL;
+    if (hub_stream_open(home->hub, name, strlen(name), &stream) < 0) {
+        text->failed = true;
+        return true;
+    }
+    struct hub_stream_view view = hub_stream_look(stream);
+    if (view.log != NULL) {
+        stats_stream_write(text, &view);
+        text_add(text, "\n");
+    }
+    hub_stream_close(stream);
+    return view.log != NULL;
+}
+
+/* On the home's thread. Gives: false: there is no such stream. */
+static bool write_answer(struct agent *home, enum ask_what what, const char *name, struct text *text)
+{
+    switch (what) {
+    case ASK_METRICS:
+        metrics_write(home, text);
+        break;
+    case ASK_STATS:
+        stats_write(home, text);
+        break;
+    case ASK_STREAMS:
+        stats_streams_write(home, text);
+        break;
+    case ASK_STREAM:
+        return write_stream(home, name, text);
+    }
+    return true;
+}
+
+static void give_answer(struct http_session *http, const struct exchange *exchange, enum ask_what what, bool known,
+                        struct text *text)
+{
+    const char *type = what == ASK_METRICS ? "text/plain; version=0.0.4; charset=utf-8" : "application/json";
+    if (known)
+        answer_text(http, exchange, type, text);
+    else
+        answer_error(http, exchange, 404, NULL, "there is no such stream");
+}
+
+/* Back with the session. */
+static void answered(struct ask *ask)
+{
+    struct http_session *http = ask->http;
+    if (!http->session.closing)
+        give_answer(http, &ask->exchange, ask->what, !ask->unknown, &ask->text);
+    text_done(&ask->text);
+    free(ask);
+    http_answered(http);
+}
+
+static void returned(struct mail *mail)
+{
+    answered(hark_container_of(mail, struct ask, mail));
+}
+
+/* On the home's thread. */
+static void answer(struct agent *home, struct ask *ask)
+{
+    struct agent *asker = ask->http->session.agent;
+    ask->unknown = !write_answer(home, ask->what, ask->name, &ask->text);
+    if (asker == home)
+        answered(ask);
+    else
+        mail_send(home->loop, &asker->mailbox, &ask->mail, returned);
+}
+
+/* ---- sheets ---- */
+
+static void round_begin(struct agent *home);
+
+static void sheet_filled(struct mail *mail)
+{
+    struct sheet *sheet = hark_container_of(mail, struct sheet, mail);
+    struct agent *home = agent_home(sheet->agent);
+    struct crew *crew = home->crew;
+    if (--crew->sheets_out != 0)
+        return;
+    struct ask *ask = crew->asked;
+    crew->asked = NULL;
+    crew->telling = true;
+    while (ask != NULL) {
+        struct ask *next = ask->next;
+        answer(home, ask); /* whoever it is for may ask again at once */
+        ask = next;
+    }
+    crew->telling = false;
+    if (crew->asking != NULL)
+        round_begin(home);
+}
+
+static void sheet_fill(struct mail *mail)
+{
+    struct sheet *sheet = hark_container_of(mail, struct sheet, mail);
+    struct agent *agent = sheet->agent;
+    sheet_read(agent, sheet);
+    mail_send(agent->loop, &agent_home(agent)->mailbox, mail, sheet_filled);
+}
+
+static bool needs_sheets(const struct agent *home, enum ask_what what)
+{
+    /* The others may be gone: then what they said last has to do. */
+    return (what == ASK_METRICS || what == ASK_STATS) && home->crew->count > 1 && home->ending < ENDING_SUBSCRIBERS;
+}
+
+static void round_begin(struct agent *home)
+{
+    struct crew *crew = home->crew;
+    crew->asked = crew->asking;
+    crew->asking = NULL;
+    crew->sheets_out = crew->count - 1;
+    for (uint32_t i = 1; i < crew->count; i++)
+        mail_send(home->loop, &crew->agents[i].mailbox, &crew->sheets[i].mail, sheet_fill);
+}
+
+/* On the home's thread. */
+static void take_up(struct agent *home, struct ask *ask)
+{
+    struct crew *crew = home->crew;
+    if (!needs_sheets(home, ask->what)) {
+        answer(home, ask);
+        return;
+    }
+    ask->next = crew->asking;
+    crew->asking = ask;
+    if (crew->sheets_out == 0 && !crew->telling)
+        round_begin(home);
+}
+
+static void asked(struct mail *mail)
+{
+    struct ask *ask = hark_container_of(mail, struct ask, mail);
+    take_up(agent_home(ask->http->session.agent), ask);
+}
+
+/* ---- questions ---- */
+
+void ask(struct http_session *http, const struct exchange *exchange, enum ask_what what, const char *name)
+{
+    struct agent *agent = http->session.agent;
+    if (agent_is_home(agent) && !needs_sheets(agent, what)) {
+        struct text text = {0};
+        bool known = write_answer(agent, what, name, &text);
+        give_answer(http, exchange, what, known, &text);
+        return;
+    }
+    struct ask *ask = calloc(1, sizeof(*ask));
+    if (ask == NULL) {
+        answer_error(http, exchange, 503, "Retry-After: 1\r\n", "out of memory: try again later");
+        return;
+    }
+    ask->http = http;
+    ask->exchange = *exchange;
+    ask->what = what;
+    if (name != NULL)
+        memcpy(ask->name, name, strlen(name));
+    http_await(http);
+    if (agent_is_home(agent))
+        take_up(agent, ask);
+    else
+        mail_send(agent->loop, &agent_home(agent)->mailbox, &ask->mail, asked);
+}
