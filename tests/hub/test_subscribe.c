@@ -218,6 +218,30 @@ SERVER_TEST(retention_tells_those_who_were_before_it_of_a_gap)
     server_stop(&server);
 }
 
+SERVER_TEST(reader_that_had_ended_its_side_before_it_began_is_let_go_after_its_answers)
+{
+    struct server server;
+    struct client client;
+    server_init(&server, "a");
+    server_start(&server);
+    for (int posts = 0; posts < 2 * SERVER_THREADS; posts++) {
+        client_open(&client, server.http);
+        for (int i = 0; i < posts; i++)
+            client_send(&client, "POST /streams/s HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx");
+        client_send(&client, "GET /streams/s HTTP/1.1\r\nHost: a\r\nAccept: text/event-stream\r\n\r\n");
+        shutdown(client.fd, SHUT_WR);
+        client_await_end(&client);
+        for (int i = 0; i < posts; i++) {
+            struct response response;
+            client_response(&client, true, &response);
+            assert_int_equal(response.status, 201);
+            response_done(&response);
+        }
+        client_close(&client);
+    }
+    server_stop(&server);
+}
+
 SERVER_TEST(heartbeat_comes_to_idle_subscribers_alone)
 {
     struct server server;

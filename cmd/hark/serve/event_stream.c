@@ -79,8 +79,12 @@ static void subscribe(struct event_stream *events, struct hub_stream *stream)
     hub_subscriber_open(stream, &events->subscriber, &session->stream, HUB_SSE, events->from, events->after, subscriber_closed);
     http_request_done(&http->request);
     hark_stream_read_start(&session->stream); /* nothing is expected: the client's end is seen so */
-    if (hark_stream_write(&session->stream, first, first_block(events, first)) < 0)
+    if (hark_stream_write(&session->stream, first, first_block(events, first)) < 0) {
         session_close(session);
+    } else if (http->peer_ended) { /* it ended its side before: nothing more tells that it is gone */
+        event_stream_close(http);
+        session_close_after_sending(session);
+    }
 }
 
 static void followed(struct hub_follow *follow, int error)
