@@ -208,6 +208,17 @@ eachBackend(test, 'the end reaches everybody, and what was acknowledged is kept'
   await server.stop();
 });
 
+test('a second signal ends all threads at once', async t => {
+  const server = await threaded(t, { args: ['--shutdown-timeout', '50s'] });
+  const events = await listen(t, server, 'x', 2 * THREADS);
+  events.forEach(socket => socket.socket.pause()); // they keep the first signal's end waiting
+  for (let i = 0; i < 12; i++) await server.publish('x', 'x'.repeat(1024 * 1024)); // more than the kernel's buffers hold
+  server.process.child.kill('SIGTERM');
+  await server.process.until(/ending: /, 'stderr');
+  server.process.child.kill('SIGTERM');
+  assert.equal((await server.process.done()).signal, 'SIGTERM');
+});
+
 test('readers that take nothing are cut, on every thread, when the time for the end is over', async t => {
   const server = await threaded(t, { args: ['--shutdown-timeout', '300ms'] });
   const events = await listen(t, server, 'x', 2 * THREADS);

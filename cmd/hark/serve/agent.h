@@ -133,6 +133,7 @@ struct agent {
     bool log_opening;
     bool tail_closing;
     struct signal_watch signals[AGENT_SIGNALS];
+    bool signalled; /* one of them began the end */
     struct hark_op step;
     struct deadline shutdown;
     bool shutdown_late; /* its deadline has passed once */

@@ -24,13 +24,27 @@ static const uint64_t DISK_NS = 5000000000U; /* what the disk is given beyond it
 
 /* ---- signals ---- */
 
+/* Both signals are given back: now a second one does what is said. */
+static void signal_ended(const struct agent *agent)
+{
+    for (size_t i = 0; i < AGENT_SIGNALS; i++)
+        if (hark_op_active(&agent->signals[i].op))
+            return;
+    if (agent->signalled && !agent->options->quiet)
+        say("ending: what was accepted is finished first (a second signal ends at once)");
+}
+
 static void signalled(struct hark_op *op, int64_t number)
 {
-    struct signal_watch *watch = hark_container_of(op, struct signal_watch, op);
-    if (hark_op_more(op))
-        shutdown_begin(watch->agent, EXIT_DONE);
-    else if (number != -ECANCELED)
+    struct agent *agent = hark_container_of(op, struct signal_watch, op)->agent;
+    if (hark_op_more(op)) {
+        agent->signalled = agent->ending == ENDING_NOT || agent->signalled;
+        shutdown_begin(agent, EXIT_DONE);
+        return;
+    }
+    if (number != -ECANCELED)
         say("cannot follow signals: %s", why(number));
+    signal_ended(agent);
 }
 
 void shutdown_watch(struct agent *agent)
@@ -206,8 +220,6 @@ void shutdown_begin(struct agent *agent, int exit_code)
     if (agent->ending != ENDING_NOT)
         return;
     agent->ending = ENDING_ACCEPTED;
-    if (!agent->options->quiet && exit_code == EXIT_DONE)
-        say("ending: what was accepted is finished first (a second signal ends at once)");
     for (size_t i = 0; i < AGENT_SIGNALS; i++)
         hark_cancel(&agent->signals[i].op);
     deadline_init(&agent->shutdown, agent->loop, deadline_passed);
