@@ -126,11 +126,16 @@ static inline void reader_take(struct reader *reader, size_t most)
     char bytes[4096];
     ssize_t count;
     while (most > 0 && (count = recv(reader->peer, bytes, most < sizeof(bytes) ? most : sizeof(bytes), MSG_DONTWAIT)) > 0) {
-        for (ssize_t i = 0; i < count; i++) {
-            if (bytes[i] == '\n')
-                reader_line(reader);
-            else if (reader->count < sizeof(reader->line) - 1) /* what fills a long event up is not kept */
-                reader->line[reader->count++] = bytes[i];
+        for (const char *at = bytes, *end; at < bytes + count; at = end + 1) {
+            size_t left = (size_t)(bytes + count - at);
+            size_t room = sizeof(reader->line) - 1 - reader->count; /* what fills a long event up is not kept */
+            end = memchr(at, '\n', left);
+            size_t part = end != NULL ? (size_t)(end - at) : left;
+            memcpy(reader->line + reader->count, at, part < room ? part : room);
+            reader->count += part < room ? part : room;
+            if (end == NULL)
+                break;
+            reader_line(reader);
         }
         most -= (size_t)count;
     }
