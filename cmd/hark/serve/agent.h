@@ -57,7 +57,6 @@ struct agent_counters {
     uint64_t timeouts;   /* connections ended by a deadline of ours */
 };
 
-struct ask;
 struct post;
 
 /* What an agent tells of itself when it is asked. */
@@ -78,16 +77,17 @@ struct crew {
     uint32_t count;
 
     /* The home's. */
-    uint32_t turn;        /* who was dealt the last connection */
-    uint32_t begun;       /* others that are ready to serve */
-    uint32_t idle;        /* others that have finished what they had accepted */
-    uint32_t gone;        /* others that have ended */
-    int begin_error;      /* the first of theirs */
-    struct sheet *sheets; /* one for each agent */
-    uint32_t sheets_out;  /* that are being filled in */
-    struct ask *asked;    /* wait for them */
-    bool telling;         /* they are all here, and being answered from */
-    struct ask *asking;   /* wait for the next round of them */
+    uint32_t turn;           /* who was dealt the last connection */
+    uint32_t begun;          /* others that are ready to serve */
+    uint32_t idle;           /* others that have finished what they had accepted */
+    uint32_t gone;           /* others that have ended */
+    int begin_error;         /* the first of theirs */
+    struct sheet *sheets;    /* one for each agent */
+    uint32_t sheets_out;     /* that are being filled in */
+    struct mail_list asking; /* wait for the next round of them */
+    struct mail_list asked;  /* wait for this one */
+    struct mail_list due;    /* can be answered */
+    struct hark_op tell;
 };
 
 struct agent {
@@ -193,7 +193,10 @@ int ports_check(const struct serve_options *options);
 /* Stops accepting; shutdown_advance is called when all are closed. */
 void ports_close(struct agent *agent);
 
-/* What the limit of descriptors leaves for connections. It is raised as far as it may be. */
+/* Raises the limit of descriptors as far as it may be. */
+void ports_raise_limit(void);
+
+/* What that limit leaves for connections. */
 uint64_t ports_connections_max(struct agent *home);
 
 /* ---- shutdown.c ---- */

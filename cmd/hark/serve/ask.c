@@ -1,8 +1,9 @@
 /* ask.c - answers that tell of all streams, or of all threads: the home makes them, for whoever asks.
  *
- * What the home knows itself (the streams) it tells at once. For what the others count it has each of them fill in a sheet; a
- * round of sheets serves all who asked before it began, and the next begins when all of them are answered. What must hold: while
- * a session waits for such an answer none of its other requests is answered, as this one keeps no order with the log's.
+ * What the home knows itself (the streams) it tells at once, what others ask a few at a time. For what the others count it has
+ * each of them fill in a sheet; a round of sheets serves all who asked before it began, and the next begins when all of them are
+ * answered. What must hold: while a session waits for such an answer none of its other requests is answered, as this one keeps no
+ * order with the log's.
  */
 #include "serve/http_session.h"
 #include "serve/totals.h"
@@ -12,10 +13,11 @@
 
 #include "wire/name.h"
 
+enum { TURN_ANSWERS = 4 };
+
 /* One question on its way. */
 struct ask {
     struct mail mail;
-    struct ask *next;
     struct http_session *http;
     struct exchange exchange;
     enum ask_what what;
@@ -99,9 +101,38 @@ static void answer(struct agent *home, struct ask *ask)
         mail_send(home->loop, &asker->mailbox, &ask->mail, returned);
 }
 
+/* ---- those that wait ---- */
+
+static void move_all(struct mail_list *to, struct mail_list *from)
+{
+    struct mail *mail;
+    while ((mail = from->first) != NULL) {
+        from->first = mail->next;
+        mail_list_append(to, mail);
+    }
+}
+
+static void go_on(struct agent *home);
+
+/* An answer may take milliseconds where there are many streams: a few, then others get their turn. */
+static void tell(struct hark_op *op, int64_t result)
+{
+    struct crew *crew = hark_container_of(op, struct crew, tell);
+    struct mail *mail;
+    (void)result;
+    for (int left = TURN_ANSWERS; left > 0 && (mail = crew->due.first) != NULL; left--) {
+        crew->due.first = mail->next;
+        answer(&crew->agents[0], hark_container_of(mail, struct ask, mail)); /* whoever it is for may ask again at once */
+    }
+    go_on(&crew->agents[0]);
+}
+
 /* ---- sheets ---- */
 
-static void round_begin(struct agent *home);
+static bool needs_sheets(const struct agent *home, enum ask_what what)
+{
+    return (what == ASK_METRICS || what == ASK_STATS) && home->crew->count > 1;
+}
 
 static void sheet_filled(struct mail *mail)
 {
@@ -110,17 +141,8 @@ static void sheet_filled(struct mail *mail)
     struct crew *crew = home->crew;
     if (--crew->sheets_out != 0)
         return;
-    struct ask *ask = crew->asked;
-    crew->asked = NULL;
-    crew->telling = true;
-    while (ask != NULL) {
-        struct ask *next = ask->next;
-        answer(home, ask); /* whoever it is for may ask again at once */
-        ask = next;
-    }
-    crew->telling = false;
-    if (crew->asking != NULL)
-        round_begin(home);
+    move_all(&crew->due, &crew->asked);
+    go_on(home);
 }
 
 static void sheet_fill(struct mail *mail)
@@ -131,34 +153,35 @@ static void sheet_fill(struct mail *mail)
     mail_send(agent->loop, &agent_home(agent)->mailbox, mail, sheet_filled);
 }
 
-static bool needs_sheets(const struct agent *home, enum ask_what what)
-{
-    /* The others may be gone: then what they said last has to do. */
-    return (what == ASK_METRICS || what == ASK_STATS) && home->crew->count > 1 && home->ending < ENDING_SUBSCRIBERS;
-}
-
 static void round_begin(struct agent *home)
 {
     struct crew *crew = home->crew;
-    crew->asked = crew->asking;
-    crew->asking = NULL;
+    move_all(&crew->asked, &crew->asking);
     crew->sheets_out = crew->count - 1;
     for (uint32_t i = 1; i < crew->count; i++)
         mail_send(home->loop, &crew->agents[i].mailbox, &crew->sheets[i].mail, sheet_fill);
 }
 
+/* Answers what can be, and begins the next round when all are answered from the last one: until then its sheets stay as they are.
+ */
+static void go_on(struct agent *home)
+{
+    struct crew *crew = home->crew;
+    if (home->ending >= ENDING_SUBSCRIBERS && crew->sheets_out == 0)
+        move_all(&crew->due, &crew->asking); /* the others may be gone: what they said last has to do */
+    if (crew->due.first != NULL) {
+        if (!hark_op_active(&crew->tell))
+            hark_defer(home->loop, &crew->tell, tell);
+    } else if (crew->asking.first != NULL && crew->sheets_out == 0) {
+        round_begin(home);
+    }
+}
+
 /* On the home's thread. */
 static void take_up(struct agent *home, struct ask *ask)
 {
-    struct crew *crew = home->crew;
-    if (!needs_sheets(home, ask->what)) {
-        answer(home, ask);
-        return;
-    }
-    ask->next = crew->asking;
-    crew->asking = ask;
-    if (crew->sheets_out == 0 && !crew->telling)
-        round_begin(home);
+    mail_list_append(needs_sheets(home, ask->what) ? &home->crew->asking : &home->crew->due, &ask->mail);
+    go_on(home);
 }
 
 static void asked(struct mail *mail)

@@ -31,6 +31,15 @@ static const uint64_t AGAIN_NS = 20000000U;
 static const char *const option_names[PROTOCOLS] = {[PROTOCOL_HTTP] = "--http", [PROTOCOL_LINES] = "--lines"};
 static const char *const port_names[PROTOCOLS] = {[PROTOCOL_HTTP] = "http", [PROTOCOL_LINES] = "lines"};
 
+void ports_raise_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit); /* where it is refused, the limit stays what it is */
+}
+
 uint64_t ports_connections_max(struct agent *home)
 {
     struct rlimit limit;
@@ -38,12 +47,8 @@ uint64_t ports_connections_max(struct agent *home)
     uint64_t wanted = home->options->connections_max;
     uint64_t reserved = RESERVED + 2 * home->options->tails_count + 2 * home->ports_count;
     reserved += (uint64_t)(home->crew->count - 1) * RESERVED_FOR_LOOP;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-        limit.rlim_cur = limit.rlim_max;
-        if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
-            getrlimit(RLIMIT_NOFILE, &limit);
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0)
         descriptors = limit.rlim_cur;
-    }
     if (strcmp(hark_loop_backend(home->loop), "select") == 0 && descriptors > SELECT_DESCRIPTORS)
         descriptors = SELECT_DESCRIPTORS;
     uint64_t most = descriptors > 2 * reserved ? descriptors - reserved : descriptors / 2;

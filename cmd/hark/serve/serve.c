@@ -225,8 +225,10 @@ static int group_make(const struct serve_options *options, struct hark_group **o
         return EXIT_DONE;
     if (error == -EINVAL)
         say("cannot make the event loop: no such backend (HARK_BACKEND is auto, uring, epoll, poll or select)");
-    else if (options->threads != 1)
-        say("cannot make the event loops: %s (try --threads 1; hark doctor tells more)", why(error));
+    else if (error == -EMFILE || error == -ENFILE)
+        say("cannot make the event loops: %s (raise ulimit -n, or try --threads 1)", why(error));
+    else if (options->threads != 1 && (error == -EAGAIN || error == -ENOMEM))
+        say("cannot make the event loops: %s (try --threads 1)", why(error));
     else if (options->backend != HARK_BACKEND_AUTO || getenv("HARK_BACKEND") != NULL)
         say("cannot make the event loop: this backend is refused here: %s (try --backend auto; hark doctor tells more)",
             why(error));
@@ -319,6 +321,7 @@ int serve_run(const struct serve_options *options)
 {
     struct hark_group *group = NULL;
     int code = ports_check(options);
+    ports_raise_limit();
     if (code == EXIT_DONE)
         code = group_make(options, &group);
     if (code != EXIT_DONE)
