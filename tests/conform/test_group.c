@@ -11,14 +11,6 @@
 
 enum { LOOPS = 4 };
 
-static struct hark_group *make(uint32_t loops)
-{
-    struct hark_group_options options = {.loop.backend = harness_backend(), .loops = loops};
-    struct hark_group *group = NULL;
-    assert_result(hark_group_create(&options, &group), 0);
-    return group;
-}
-
 static int cancel_everything(struct hark_loop *loop, uint32_t index, void *context)
 {
     (void)index;
@@ -79,7 +71,7 @@ BACKEND_TEST(each_loop_begins_and_runs_on_a_thread_of_its_own)
 {
     for (uint32_t count = 1; count <= LOOPS; count++) {
         struct place places[LOOPS] = {0};
-        struct hark_group *group = make(count);
+        struct hark_group *group = harness_group_create(count);
         assert_int_equal(hark_group_size(group), count);
         assert_result(hark_group_run(group, begin_place, places), 0);
         assert_true(pthread_equal(places[0].thread, pthread_self()));
@@ -100,7 +92,7 @@ BACKEND_TEST(group_runs_again_on_the_same_threads)
 {
     struct place places[LOOPS] = {0};
     pthread_t threads[LOOPS];
-    struct hark_group *group = make(LOOPS);
+    struct hark_group *group = harness_group_create(LOOPS);
     for (int run = 1; run <= 20; run++) {
         assert_result(hark_group_run(group, begin_place, places), 0);
         for (int i = 0; i < LOOPS; i++) {
@@ -117,7 +109,7 @@ BACKEND_TEST(group_of_no_number_has_a_loop_for_each_cpu_that_may_be_used)
 {
     cpu_set_t cpus, one;
     assert_int_equal(sched_getaffinity(0, sizeof cpus, &cpus), 0);
-    struct hark_group *group = make(0);
+    struct hark_group *group = harness_group_create(0);
     assert_int_equal(hark_group_size(group), CPU_COUNT(&cpus));
     assert_result(hark_group_destroy(group), 0);
 
@@ -127,7 +119,7 @@ BACKEND_TEST(group_of_no_number_has_a_loop_for_each_cpu_that_may_be_used)
     CPU_ZERO(&one);
     CPU_SET(cpu, &one);
     assert_int_equal(sched_setaffinity(0, sizeof one, &one), 0);
-    group = make(0);
+    group = harness_group_create(0);
     assert_int_equal(hark_group_size(group), 1);
     assert_result(hark_group_destroy(group), 0);
 }
@@ -194,7 +186,7 @@ BACKEND_TEST(group_that_cannot_be_made_leaves_nothing_behind)
 BACKEND_TEST(loops_that_end_early_do_not_end_the_others)
 {
     struct place places[LOOPS] = {0};
-    struct hark_group *group = make(LOOPS);
+    struct hark_group *group = harness_group_create(LOOPS);
     struct harness_op long_one = {0};
     hark_sleep(hark_group_loop(group, 0), &long_one.op, 20000000, harness_done); /* before the run: it is our thread's */
     assert_result(hark_group_run(group, begin_place, places), 0);
@@ -206,7 +198,7 @@ BACKEND_TEST(begin_that_fails_is_told_and_stops_the_others)
 {
     for (int failing = 0; failing < LOOPS; failing++) {
         struct place places[LOOPS] = {0};
-        struct hark_group *group = make(LOOPS);
+        struct hark_group *group = harness_group_create(LOOPS);
         struct hark_op forever = {0};
         hark_sleep_until(hark_group_loop(group, 0), &forever, HARK_NEVER, ignored);
         places[failing].fails = -EXDEV;
@@ -219,7 +211,7 @@ BACKEND_TEST(begin_that_fails_is_told_and_stops_the_others)
 
 BACKEND_TEST(group_with_an_op_in_flight_or_a_post_unseen_is_not_destroyed)
 {
-    struct hark_group *group = make(2);
+    struct hark_group *group = harness_group_create(2);
     struct harness_op post = {0};
     hark_post(hark_group_loop(group, 1), &post.op, harness_done);
     assert_result(hark_group_destroy(group), -EBUSY);
@@ -246,7 +238,7 @@ static int wait_for_messages(struct hark_loop *loop, uint32_t index, void *conte
 
 BACKEND_TEST(group_is_neither_run_nor_destroyed_from_inside)
 {
-    struct hark_group *group = make(2);
+    struct hark_group *group = harness_group_create(2);
     struct harness_op inside = {.then = run_inside, .context = group};
     hark_defer(hark_group_loop(group, 0), &inside.op, harness_done);
     assert_result(hark_group_run(group, NULL, NULL), 0);
@@ -259,7 +251,7 @@ BACKEND_TEST(stop_from_any_loop_stops_all_and_they_go_on_where_they_were)
     for (int stopping = 0; stopping < LOOPS; stopping++) {
         struct place places[LOOPS] = {0};
         struct hark_op forever = {0};
-        struct hark_group *group = make(LOOPS);
+        struct hark_group *group = harness_group_create(LOOPS);
         places[stopping].stops = true;
         places[stopping].group = group;
         hark_sleep_until(hark_group_loop(group, 0), &forever, HARK_NEVER, ignored);
@@ -276,7 +268,7 @@ BACKEND_TEST(stop_before_the_run_ends_the_next_run_alone)
 {
     struct hark_op forever[LOOPS] = {0};
     struct place places[LOOPS] = {0};
-    struct hark_group *group = make(LOOPS);
+    struct hark_group *group = harness_group_create(LOOPS);
     hark_group_stop(group);
     assert_result(hark_group_run(group, wait_for_messages, forever), 1);
     assert_result(hark_group_run(group, cancel_everything, NULL), 0);
@@ -287,7 +279,7 @@ BACKEND_TEST(stop_before_the_run_ends_the_next_run_alone)
 /* A stop that comes when some loops have ended must not be left over in them. */
 BACKEND_TEST(stop_does_not_reach_into_the_run_after)
 {
-    struct hark_group *group = make(2);
+    struct hark_group *group = harness_group_create(2);
     for (int round = 0; round < 50; round++) {
         struct place places[2] = {{.stops = true, .group = group}, {.stops = true, .group = group}};
         assert_result(hark_group_run(group, begin_place, places), 1);
@@ -319,7 +311,7 @@ BACKEND_TEST(stop_from_a_signal_handler)
 {
     struct hark_op forever[LOOPS] = {0};
     struct hark_op alarm_op = {0};
-    struct hark_group *group = make(LOOPS);
+    struct hark_group *group = harness_group_create(LOOPS);
     stopped_by_signal = group;
     signal(SIGALRM, stop_on_signal);
     hark_sleep(hark_group_loop(group, 0), &alarm_op, 1000000, raise_alarm);
@@ -335,7 +327,7 @@ static void *stop_from_outside(void *context)
 
 BACKEND_TEST(stop_from_a_thread_that_is_none_of_the_groups)
 {
-    struct hark_group *group = make(LOOPS);
+    struct hark_group *group = harness_group_create(LOOPS);
     for (int round = 0; round < 20; round++) {
         struct hark_op forever[LOOPS] = {0};
         pthread_t thread;
@@ -401,7 +393,7 @@ BACKEND_TEST(promise_13_messages_of_each_loop_to_each_arrive_once_in_order_on_it
 {
     talk = calloc(1, sizeof *talk);
     assert_non_null(talk);
-    talk->group = make(LOOPS);
+    talk->group = harness_group_create(LOOPS);
     assert_result(hark_group_run(talk->group, begin_talk, NULL), 0);
     for (int to = 0; to < LOOPS; to++)
         for (int from = 0; from < LOOPS; from++)
@@ -451,7 +443,7 @@ static int begin_ring(struct hark_loop *loop, uint32_t index, void *context)
 
 BACKEND_TEST(message_goes_round_all_loops_and_wakes_each)
 {
-    struct ring ring = {.group = make(LOOPS)};
+    struct ring ring = {.group = harness_group_create(LOOPS)};
     assert_result(hark_group_run(ring.group, begin_ring, &ring), 0);
     assert_int_equal(ring.rounds, 300);
     assert_result(hark_group_destroy(ring.group), 0);
@@ -467,7 +459,7 @@ static int send_to_the_other(struct hark_loop *loop, uint32_t index, void *conte
 
 BACKEND_TEST(message_to_a_loop_that_has_ended_waits_for_the_next_run)
 {
-    struct hark_group *group = make(2);
+    struct hark_group *group = harness_group_create(2);
     struct harness_op message = {.context = hark_group_loop(group, 0)};
     /* Loop 0 has nothing to do: it may have ended before the message comes, or see it just in time. */
     assert_result(hark_group_run(group, send_to_the_other, &message), 0);
@@ -495,7 +487,7 @@ static int sleep_a_while(struct hark_loop *loop, uint32_t index, void *context)
 BACKEND_TEST(promise_09_idle_loops_of_a_group_sleep)
 {
     struct hark_op sleeps[LOOPS] = {0};
-    struct hark_group *group = make(LOOPS);
+    struct hark_group *group = harness_group_create(LOOPS);
     assert_result(hark_group_run(group, sleep_a_while, sleeps), 0);
     assert_result(hark_group_destroy(group), 0);
 }

@@ -12,14 +12,6 @@
 
 enum { LOOPS = 4 };
 
-static struct hark_group *make(uint32_t loops)
-{
-    struct hark_group_options options = {.loop.backend = harness_backend(), .loops = loops};
-    struct hark_group *group = NULL;
-    assert_result(hark_group_create(&options, &group), 0);
-    return group;
-}
-
 static void ignored(struct hark_op *op, int64_t result)
 {
     (void)op;
@@ -93,7 +85,7 @@ static void serve(const struct hark_address *address)
     struct hark_address actual[LOOPS];
     pthread_t client;
     memset(&shop, 0, sizeof shop);
-    shop.group = make(LOOPS);
+    shop.group = harness_group_create(LOOPS);
     struct hark_loop *first = hark_group_loop(shop.group, 0);
     assert_result(hark_group_listen(shop.group, address, 0, HARK_LISTEN_NO_DELAY, fds), 0);
     for (int i = 0; i < LOOPS; i++) {
@@ -139,8 +131,8 @@ BACKEND_TEST(address_of_a_group_is_in_use_for_everybody_else)
 {
     struct hark_address address, actual;
     int fds[2], others[2] = {-7, -7};
-    struct hark_group *group = make(2);
-    struct hark_group *other = make(2);
+    struct hark_group *group = harness_group_create(2);
+    struct hark_group *other = harness_group_create(2);
     assert_int_equal(hark_address_parse("127.0.0.1:0", &address), 0);
     assert_result(hark_group_listen(group, &address, 0, 0, fds), 0);
     assert_int_equal(hark_os_getsockname(loop, fds[0], &actual), 0);
@@ -164,7 +156,7 @@ BACKEND_TEST(address_that_is_to_be_shared_with_other_processes_is)
 {
     struct hark_address address, actual;
     int fds[2], others[2];
-    struct hark_group *group = make(2);
+    struct hark_group *group = harness_group_create(2);
     assert_int_equal(hark_address_parse("127.0.0.1:0", &address), 0);
     assert_result(hark_group_listen(group, &address, 0, HARK_LISTEN_REUSE_PORT, fds), 0);
     assert_int_equal(hark_os_getsockname(loop, fds[0], &actual), 0);
@@ -178,7 +170,7 @@ BACKEND_TEST(listening_that_fails_leaves_no_socket_open)
 {
     struct hark_address address;
     int fds[LOOPS] = {-7, -7, -7, -7};
-    struct hark_group *group = make(LOOPS);
+    struct hark_group *group = harness_group_create(LOOPS);
     assert_int_equal(hark_address_parse("192.0.2.1:0", &address), 0); /* nobody's */
     assert_result(hark_group_listen(group, &address, 0, 0, fds), -EADDRNOTAVAIL);
     assert_int_equal(hark_address_parse("127.0.0.1:0", &address), 0);
@@ -290,7 +282,7 @@ BACKEND_TEST(connection_goes_from_loop_to_loop_with_each_piece)
 {
     int pair[2];
     pthread_t client;
-    struct traveller traveller = {.group = make(LOOPS)};
+    struct traveller traveller = {.group = harness_group_create(LOOPS)};
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
     traveller.fd = pair[0];
     assert_int_equal(pthread_create(&client, NULL, talk_to_traveller, &pair[1]), 0);

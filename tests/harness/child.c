@@ -63,6 +63,14 @@ struct hark_loop *harness_loop_create(const struct hark_options *options)
     return loop;
 }
 
+struct hark_group *harness_group_create(uint32_t loops)
+{
+    struct hark_group_options options = {.loop.backend = harness_backend(), .loops = loops};
+    struct hark_group *group = NULL;
+    assert_result(hark_group_create(&options, &group), 0);
+    return group;
+}
+
 void harness_loop_destroy(struct hark_loop *loop)
 {
     if (hark_loop_active(loop) != 0)

@@ -78,6 +78,9 @@ void harness_skip(const char *format, ...) __attribute__((format(printf, 1, 2), 
 /* One more loop on the running test's backend. Takes: options NULL: the defaults. The test destroys it. */
 struct hark_loop *harness_loop_create(const struct hark_options *options);
 
+/* A group of loops on the running test's backend. The test destroys it. */
+struct hark_group *harness_group_create(uint32_t loops);
+
 /* The end of a loop: asserts that it has nothing in flight and destroys with 0. */
 void harness_loop_destroy(struct hark_loop *loop);
 
