@@ -49,8 +49,9 @@ int main(int argc, char **argv)
     uint64_t reads = left;
     struct stopwatch watch = stopwatch_start();
     struct request *requests = calloc((size_t)depth, sizeof *requests);
+    char *bytes = aligned_alloc(BLOCK, (size_t)depth * BLOCK);
     for (int i = 0; i < depth && left > 0; i++, left--) {
-        requests[i].bytes = aligned_alloc(BLOCK, BLOCK);
+        requests[i].bytes = bytes + (size_t)i * BLOCK;
         hark_read(loop, &requests[i].op, fd, requests[i].bytes, BLOCK, random_offset(), done);
     }
     hark_run(loop);

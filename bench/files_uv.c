@@ -47,8 +47,9 @@ int main(int argc, char **argv)
     uint64_t reads = left;
     struct stopwatch watch = stopwatch_start();
     struct request *requests = calloc((size_t)depth, sizeof *requests);
+    char *bytes = aligned_alloc(BLOCK, (size_t)depth * BLOCK);
     for (int i = 0; i < depth && left > 0; i++, left--) {
-        requests[i].buffer = uv_buf_init(aligned_alloc(BLOCK, BLOCK), BLOCK);
+        requests[i].buffer = uv_buf_init(bytes + (size_t)i * BLOCK, BLOCK);
         uv_fs_read(uv_default_loop(), &requests[i].fs, fd, &requests[i].buffer, 1, random_offset(), done);
     }
     uv_run(uv_default_loop(), UV_RUN_DEFAULT);

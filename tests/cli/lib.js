@@ -39,10 +39,11 @@ export const backends = (() => {
   return ['uring', 'epoll', 'poll', 'select'].filter(name => new RegExp(`^ +ok +${name} +usable`, 'm').test(stdout));
 })();
 
-/** One request on a connection of its own: none that a server left behind when it was killed. Gives: { status, text }. */
-export function request(method, url, body) {
+/** One request: on a connection of its own, none that a server left behind when it was killed, or on the agent's. Gives: { status, text }. */
+export function request(method, url, body, { agent = false, headers = {} } = {}) {
   return within(new Promise((resolve, reject) => {
-    const sent = http.request(url, { method, agent: false, headers: body === undefined ? {} : { 'Content-Length': Buffer.byteLength(body) } });
+    const length = body === undefined ? {} : { 'Content-Length': Buffer.byteLength(body) };
+    const sent = http.request(url, { method, agent, headers: { ...length, ...headers } });
     sent.on('error', reject);
     sent.on('response', response => {
       let text = '';
@@ -53,6 +54,13 @@ export function request(method, url, body) {
     });
     sent.end(body);
   }), `${method} ${url}`);
+}
+
+/** A connection that stays, for one request after the other. */
+export function connection(t) {
+  const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+  t.after(() => agent.destroy());
+  return agent;
 }
 
 /** A directory of its own, removed after the test. */

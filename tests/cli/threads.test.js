@@ -3,10 +3,9 @@
 
 import assert from 'node:assert/strict';
 import { appendFileSync } from 'node:fs';
-import http from 'node:http';
 import { join } from 'node:path';
 import test from 'node:test';
-import { Process, Server, Socket, bin, directory, eachBackend, hark, random, request, run, sanitized, serve, within } from './lib.js';
+import { Process, Server, Socket, bin, connection, directory, eachBackend, hark, random, request, run, sanitized, serve, within } from './lib.js';
 
 const THREADS = 3;
 const threaded = (t, options) => serve(t, { threads: THREADS, ...options });
@@ -28,21 +27,11 @@ eachBackend(test, 'many streams over one connection, each with readers on all th
   const STREAMS = 12, ROUNDS = 20;
   const readers = [];
   for (let s = 0; s < STREAMS; s++) readers.push(await listen(t, server, `s${s}`, THREADS));
-  const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
-  t.after(() => agent.destroy());
+  const agent = connection(t);
   const ids = new Map();
   for (let round = 0; round < ROUNDS; round++) {
     for (let s = 0; s < STREAMS; s++) {
-      const answer = await within(new Promise((resolve, reject) => {
-        const sent = http.request(`${server.url}/streams/s${s}`, { method: 'POST', agent });
-        sent.on('error', reject);
-        sent.on('response', response => {
-          let text = '';
-          response.on('data', part => { text += part; });
-          response.on('end', () => resolve({ status: response.statusCode, text }));
-        });
-        sent.end(`${s}.${round}`);
-      }), 'an answer');
+      const answer = await request('POST', `${server.url}/streams/s${s}`, `${s}.${round}`, { agent });
       assert.equal(answer.status, 201);
       const { stream, id } = JSON.parse(answer.text);
       assert.equal(stream, `s${s}`);
@@ -86,30 +75,33 @@ eachBackend(test, 'what is told of the server is told of all threads, on each', 
   const readers = await listen(t, server, 'a', 2 * THREADS);
   const lines = Array.from({ length: THREADS }, () => new Socket(t, server.linesPort).send('SUB nothing now\n'));
   await Promise.all(lines.map(socket => socket.until(text => text.includes('\n'))));
-  for (let asked = 0; asked < THREADS; asked++) { // each request is a connection of its own, on the next thread
-    const stats = await server.stats();
+  for (let i = 0; i < THREADS; i++) {
+    const agent = connection(t); // on the next thread
+    const ask = async (path, headers) => (await request('GET', server.url + path, undefined, { agent, headers })).text;
+    const http = 2 * THREADS + i + 1;
+    await within((async () => { while (JSON.parse(await ask('/stats')).connections.http !== http); })(), 'the publishers to be gone');
+    const stats = JSON.parse(await ask('/stats'));
     assert.equal(stats.threads.length, THREADS);
     assert.deepEqual(stats.subscribers, { sse: 2 * THREADS, lines: THREADS });
-    assert.equal(stats.connections.http, 2 * THREADS + 1);
+    assert.equal(stats.connections.http, http);
     assert.equal(stats.connections.lines, THREADS);
-    assert.equal(stats.threads.reduce((sum, thread) => sum + thread.connections, 0), 3 * THREADS + 1);
+    assert.equal(stats.threads.reduce((sum, thread) => sum + thread.connections, 0), http + THREADS);
     stats.threads.forEach(thread => assert.ok(thread.connections >= THREADS, 'connections are dealt out evenly'));
     assert.equal(stats.events.published, 10);
     assert.equal(stats.log.appends, 10);
     const streams = Object.fromEntries(stats.streams.map(entry => [entry.name, entry]));
     assert.deepEqual([streams.a.events, streams.a.bytes, streams.a.published, streams.a.subscribers], [10, 45, 10, 2 * THREADS]);
     assert.deepEqual([streams.nothing.events, streams.nothing.subscribers], [0, THREADS]);
-    const listed = JSON.parse((await request('GET', `${server.url}/streams`)).text).streams;
+    const listed = JSON.parse(await ask('/streams')).streams;
     assert.deepEqual(listed.map(entry => [entry.name, entry.subscribers]).sort(), [['a', 2 * THREADS], ['nothing', THREADS]]);
-    const { stdout: metrics } = await server.curl(`${server.url}/metrics`);
+    const metrics = await ask('/metrics');
     assert.match(metrics, new RegExp(`^hark_threads ${THREADS}$`, 'm'));
     assert.match(metrics, /^hark_events_published_total 10$/m);
     assert.match(metrics, new RegExp(`^hark_subscribers\\{protocol="sse"\\} ${2 * THREADS}$`, 'm'));
     assert.match(metrics, new RegExp(`^hark_stream_subscribers\\{stream="a"\\} ${2 * THREADS}$`, 'm'));
     assert.equal(metrics.match(/^hark_thread_connections\{/gm).length, THREADS);
-    const one = await server.curl('-H', 'Accept: application/json', `${server.url}/streams/a`);
-    assert.equal(JSON.parse(one.stdout).subscribers, 2 * THREADS);
-    assert.equal((await server.curl(`${server.url}/healthz`)).stdout, 'ok\n');
+    assert.equal(JSON.parse(await ask('/streams/a', { Accept: 'application/json' })).subscribers, 2 * THREADS);
+    assert.equal(await ask('/healthz'), 'ok\n');
   }
   await server.publish('a', 'and one');
   await Promise.all(readers.map(reader => reader.until(text => text.includes('data: and one\n'))));
