@@ -80,6 +80,15 @@ static inline void bound_waiting(int fd)
 }
 
 /* Room for so many times in nanoseconds, the memory there already. */
+/* What this socket sends, and those that it accepts, is held back by lost packets alone, of which the loopback interface has none.
+ * Where the system prefers BBR, that algorithm's guess at the bandwidth decides, and halves the rate of one connection and not of
+ * the next. */
+static inline void plain_tcp(int fd)
+{
+    const char algorithm[] = "reno"; /* every kernel has it, and anybody may choose it (tcp(7)) */
+    setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, algorithm, sizeof algorithm - 1);
+}
+
 static inline uint32_t *times_make(uint64_t count)
 {
     uint32_t *times_ns = malloc((count + 1) * sizeof *times_ns);

@@ -2,6 +2,7 @@
  * piece.
  *
  *   bulk_hark PORT */
+#include "bench.h"
 #include "bulk.h"
 
 #include <hark.h>
@@ -70,6 +71,7 @@ int main(int argc, char **argv)
     int fd = hark_os_listen_at(loop, &address, 0, HARK_LISTEN_NO_DELAY);
     if (fd < 0)
         return 1;
+    plain_tcp(fd);
     hark_accept_each(loop, &accept, fd, accepted);
     return hark_run(loop) < 0;
 }

@@ -52,6 +52,7 @@ int main(int argc, char **argv)
     uint64_t total = strtoull(argv[3], NULL, 10), wanted = up ? 0 : total;
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     bound_waiting(fd);
+    plain_tcp(fd);
     if (connect(fd, (struct sockaddr *)&address, sizeof address) < 0)
         fail("cannot connect");
     printf("connected\n");

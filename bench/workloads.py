@@ -74,7 +74,7 @@ FEATURES_FORMS = {
     "bulk, down": ("bulk", "down"),
 }
 SELECT_MAX = 1000  # descriptors; select(2) ends at 1,024
-CONNECTIONS_ACCEPTED, BULK_BYTES = 16000, 2 * GIB
+CONNECTIONS_ACCEPTED, BULK_BYTES = 16000, 6 * GIB
 
 
 def quick_of(results, forms, *few):
