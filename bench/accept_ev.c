@@ -1,20 +1,16 @@
 /* accept_ev.c - connections answered once and closed, on libev.
  *
  *   accept_ev PORT */
+#include "accept.h"
 #include "bench.h"
 
-#include <errno.h>
 #include <ev.h>
 
 static void readable(struct ev_loop *loop, ev_io *watcher, int events)
 {
-    char bytes[4096];
     (void)events;
-    ssize_t count = recv(watcher->fd, bytes, sizeof bytes, 0);
-    if (count < 0 && errno == EAGAIN)
+    if (!answer(watcher->fd))
         return;
-    if (count > 0)
-        send(watcher->fd, bytes, (size_t)count, MSG_NOSIGNAL);
     ev_io_stop(loop, watcher);
     close(watcher->fd);
     free(watcher);
@@ -25,6 +21,10 @@ static void acceptable(struct ev_loop *loop, ev_io *listener, int events)
     int fd;
     (void)events;
     while ((fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
+        if (answer(fd)) {
+            close(fd);
+            continue;
+        }
         ev_io *watcher = malloc(sizeof *watcher);
         ev_io_init(watcher, readable, fd, EV_READ);
         ev_io_start(loop, watcher);

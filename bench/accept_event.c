@@ -2,9 +2,9 @@
  * than a bufferevent and enough here.
  *
  *   accept_event PORT */
+#include "accept.h"
 #include "bench.h"
 
-#include <errno.h>
 #include <event2/event.h>
 #include <event2/event_struct.h>
 #include <event2/listener.h>
@@ -12,13 +12,9 @@
 static void readable(evutil_socket_t fd, short events, void *context)
 {
     struct event *event = context;
-    char bytes[4096];
     (void)events;
-    ssize_t count = recv(fd, bytes, sizeof bytes, 0);
-    if (count < 0 && errno == EAGAIN)
+    if (!answer(fd))
         return;
-    if (count > 0)
-        send(fd, bytes, (size_t)count, MSG_NOSIGNAL);
     event_del(event);
     close(fd);
     free(event);
@@ -29,6 +25,10 @@ static void accepted(struct evconnlistener *listener, evutil_socket_t fd, struct
     (void)address;
     (void)length;
     (void)context;
+    if (answer(fd)) {
+        close(fd);
+        return;
+    }
     struct event *event = malloc(sizeof *event);
     event_assign(event, evconnlistener_get_base(listener), fd, EV_READ | EV_PERSIST, readable, event);
     event_add(event, NULL);

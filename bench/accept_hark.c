@@ -1,6 +1,8 @@
 /* accept_hark.c - connections answered once and closed, on libhark.
  *
  *   accept_hark PORT */
+#include "bench.h"
+
 #include <hark.h>
 
 #include <stdio.h>
@@ -57,6 +59,7 @@ int main(int argc, char **argv)
     int fd = hark_os_listen_at(loop, &address, 0, HARK_LISTEN_NO_DELAY);
     if (fd < 0)
         return 1;
+    plain_tcp(fd);
     hark_accept_each(loop, &accept, fd, accepted);
     return hark_run(loop) < 0;
 }

@@ -1,7 +1,8 @@
 /* accept_uv.c - connections answered once and closed, on libuv; uv_try_write, its best setting for small answers.
  *
  *   accept_uv PORT */
-#include <stdlib.h>
+#include "bench.h"
+
 #include <uv.h>
 
 static void allocate(uv_handle_t *handle, size_t suggested, uv_buf_t *out)
@@ -47,6 +48,9 @@ int main(int argc, char **argv)
     uv_tcp_init(uv_default_loop(), &listener);
     uv_ip4_addr("127.0.0.1", argc > 1 ? atoi(argv[1]) : 0, &address);
     uv_tcp_bind(&listener, (const struct sockaddr *)&address, 0);
+    uv_os_fd_t fd;
+    if (uv_fileno((uv_handle_t *)&listener, &fd) == 0)
+        plain_tcp(fd);
     if (uv_listen((uv_stream_t *)&listener, 4096, connected) < 0)
         return 1;
     return uv_run(uv_default_loop(), UV_RUN_DEFAULT);

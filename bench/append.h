@@ -22,6 +22,7 @@ struct group {
 };
 
 static int file;
+static bool synced_by_write; /* APPEND_DSYNC: the file is open with O_DSYNC, a write is on the disk when it has ended */
 static struct group groups[2];
 static struct group *filling = &groups[0], *syncing = &groups[1];
 static int64_t offset; /* where the group that is on its way begins */
@@ -86,7 +87,8 @@ static inline void append_open(int argc, char **argv)
     }
     appends = strtoull(argv[3], NULL, 10);
     times_ns = times_make(appends);
-    file = open(argv[1], O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    synced_by_write = getenv("APPEND_DSYNC") != NULL;
+    file = open(argv[1], O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | (synced_by_write ? O_DSYNC : 0), 0600);
     append_check(file >= 0, "open the file");
     watch = stopwatch_start();
     for (unsigned writer = 0; writer < writers && appended < appends; writer++)

@@ -1,24 +1,32 @@
-/* append_uv.c - appends that share an fdatasync, on libuv's thread pool: a write, then the sync, then the answers. See append.h.
- */
+/* append_uv.c - appends that share an fdatasync, on libuv's thread pool: a write, then the sync, then the answers; with
+ * APPEND_DSYNC one trip to the pool for both. See append.h. */
 #include "append.h"
 
 #include <uv.h>
 
 static void commit(uv_fs_t *fs);
 
+static void answer(uv_fs_t *fs)
+{
+    group_end();
+    commit(fs);
+}
+
 static void synced(uv_fs_t *fs)
 {
     append_check(fs->result == 0, "sync");
     uv_fs_req_cleanup(fs);
-    group_end();
-    commit(fs);
+    answer(fs);
 }
 
 static void written(uv_fs_t *fs)
 {
     append_check(fs->result == (ssize_t)group_bytes(), "write");
     uv_fs_req_cleanup(fs);
-    uv_fs_fdatasync(uv_default_loop(), fs, file, synced);
+    if (synced_by_write)
+        answer(fs);
+    else
+        uv_fs_fdatasync(uv_default_loop(), fs, file, synced);
 }
 
 static void commit(uv_fs_t *fs)

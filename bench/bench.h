@@ -80,9 +80,9 @@ static inline void bound_waiting(int fd)
 }
 
 /* Room for so many times in nanoseconds, the memory there already. */
-/* What this socket sends, and those that it accepts, is held back by lost packets alone, of which the loopback interface has none.
- * Where the system prefers BBR, that algorithm's guess at the bandwidth decides, and halves the rate of one connection and not of
- * the next. */
+/* What this socket sends, and those that it accepts, is held back by lost packets alone, of which the loopback interface has
+ * none. Where the system prefers BBR, that algorithm's guess at the bandwidth decides, and halves the rate of one connection and
+ * not of the next. */
 static inline void plain_tcp(int fd)
 {
     const char algorithm[] = "reno"; /* every kernel has it, and anybody may choose it (tcp(7)) */
@@ -105,6 +105,7 @@ static inline int listen_at(const char *port)
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    plain_tcp(fd);
     if (bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || listen(fd, SOMAXCONN) < 0) {
         perror("cannot listen");
         exit(1);

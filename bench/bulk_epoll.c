@@ -57,7 +57,6 @@ static void receive_on(int fd)
 int main(int argc, char **argv)
 {
     int listener = listen_at(argc > 1 ? argv[1] : NULL);
-    plain_tcp(listener);
     epoll = epoll_create1(EPOLL_CLOEXEC);
     struct epoll_event event = {.events = EPOLLIN, .data.fd = listener};
     epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &event);

@@ -75,9 +75,7 @@ int main(int argc, char **argv)
 {
     struct ev_loop *loop = ev_default_loop(EVFLAG_AUTO);
     ev_io listener;
-    int fd = listen_at(argc > 1 ? argv[1] : NULL);
-    plain_tcp(fd);
-    ev_io_init(&listener, acceptable, fd, EV_READ);
+    ev_io_init(&listener, acceptable, listen_at(argc > 1 ? argv[1] : NULL), EV_READ);
     ev_io_start(loop, &listener);
     ev_run(loop, 0);
     return 0;

@@ -75,8 +75,7 @@ static void accepted(struct evconnlistener *listener, evutil_socket_t fd, struct
 int main(int argc, char **argv)
 {
     struct event_base *base = event_base_new();
-    int fd = listen_at(argc > 1 ? argv[1] : NULL);
-    plain_tcp(fd);
-    struct evconnlistener *listener = evconnlistener_new(base, accepted, NULL, LEV_OPT_CLOSE_ON_EXEC, 0, fd);
+    struct evconnlistener *listener =
+        evconnlistener_new(base, accepted, NULL, LEV_OPT_CLOSE_ON_EXEC, 0, listen_at(argc > 1 ? argv[1] : NULL));
     return listener == NULL || event_base_dispatch(base) < 0;
 }

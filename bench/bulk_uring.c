@@ -82,7 +82,6 @@ static void handle(const struct io_uring_cqe *cqe)
 int main(int argc, char **argv)
 {
     int listener = listen_at(argc > 1 ? argv[1] : NULL);
-    plain_tcp(listener);
     ring_open(&ring);
     struct io_uring_sqe *sqe = ring_request(&ring, IORING_OP_ACCEPT, listener, NULL, 0, tag(ACCEPT, listener));
     sqe->ioprio = IORING_ACCEPT_MULTISHOT;

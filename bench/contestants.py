@@ -15,6 +15,7 @@ BUILD = ROOT / "build-bench"
 # name: (library in the program's name, environment)
 CONTESTANTS = {
     "hark": ("hark", {"HARK_BACKEND": "uring"}),
+    "hark, again": ("hark", {"HARK_BACKEND": "uring"}),
     "hark, epoll": ("hark", {"HARK_BACKEND": "epoll"}),
     "hark, poll": ("hark", {"HARK_BACKEND": "poll"}),
     "hark, select": ("hark", {"HARK_BACKEND": "select"}),
@@ -24,24 +25,29 @@ CONTESTANTS = {
     "by hand, min_wait 50 us": ("uring", {"ECHO_URING": "min_wait"}),
     "epoll by hand": ("epoll", {}),
     "libev": ("ev", {}),
+    "libev, io_uring": ("ev", {"LIBEV_FLAGS": "128"}),
     "libevent": ("event", {}),
     "libevent, plain events": ("event_plain", {}),
+    "libevent, changelist": ("event_plain", {"EVENT_EPOLL_USE_CHANGELIST": "1"}),
     "libuv": ("uv", {}),
     "libuv, uv_write": ("uv", {"ECHO_UV_QUEUED": "1"}),
     "libuv, 32 threads": ("uv", {"UV_THREADPOOL_SIZE": "32"}),
+    "libuv, O_DSYNC": ("uv", {"APPEND_DSYNC": "1"}),
+    "libuv, uv_queue_work": ("uv_work", {}),
     "libuv, copyfile": ("uv_copyfile", {}),
     "libuv, an async each": ("uv_each", {}),
     "blocking calls": ("blocking", {}),
 }
 
 SERVERS = ["hark", "hark, epoll", "io_uring by hand", "epoll by hand", "libev", "libevent", "libuv"]
-ECHO = [*SERVERS[:-1], "libevent, plain events", "libuv", "libuv, uv_write"]
-TRIED = ["io_uring by hand", "by hand, direct descriptors", "by hand, min_wait 50 us", "hark"]
+ECHO = ["hark", "hark, again", *SERVERS[1:-1], "libevent, plain events", "libuv", "libuv, uv_write"]
+TRIED = ["io_uring by hand", "by hand, direct descriptors", "by hand, min_wait 50 us", "hark", "libev", "libev, io_uring"]
+TRIED += ["libevent, plain events", "libevent, changelist"]
 MOSTLY_IDLE = ["hark", "hark, epoll", "hark, poll", "hark, select", "io_uring by hand", "epoll by hand", "libev", "libuv"]
-IDLE = ["hark", "hark, epoll", "hark, poll", "hark, select", *ECHO[2:-1]]
+IDLE = ["hark", "hark, epoll", "hark, poll", "hark, select", *ECHO[3:-1]]
 FILES = ["hark", "hark, epoll", "io_uring by hand", "libuv", "libuv, 32 threads", "blocking calls"]
-APPEND = ["hark", "hark, epoll", "io_uring by hand", "libuv", "blocking calls"]
-COPY = [*FILES, "hark, copy_file_range", "libuv, copyfile"]
+APPEND = ["hark", "hark, epoll", "io_uring by hand", "libuv", "libuv, O_DSYNC", "blocking calls"]
+COPY = [*FILES, "libuv, uv_queue_work", "hark, copy_file_range", "libuv, copyfile"]
 TIMERS = ["hark", "libev", "libevent", "libuv"]
 POSTS = [*SERVERS, "libuv, an async each"]
 

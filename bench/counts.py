@@ -1,6 +1,7 @@
 """What is counted rather than timed: the system calls and the user-space instructions of an echoed message.
 
-Each count is the difference of two runs of different length, which takes out all that is done once. The server runs on the load
+What is done once is left out: instructions are counted from when all are connected to when all is answered; of system calls, which strace counts from the
+beginning, two runs of different length are taken, and their difference. The server runs on the load
 generator's CPU, at a lower priority: so it finds, at each look, all that can be under way, and how much that is does not depend on
 what else the machine does."""
 
@@ -29,8 +30,13 @@ class Strace:
     """Counts system calls, and writes the sums once the server has ended."""
 
     name, figure, program, end = "strace", "system_calls", "strace", signal.SIGTERM
+    from_the_beginning = True
     command = ["strace", "-D", "-f", "-c", "-o", OUTPUT]
     forms = ["1", "50", "1,000", "200, 4 KiB"]
+
+    @staticmethod
+    def forget(_):
+        pass
 
     @staticmethod
     def ask(_):
@@ -48,12 +54,21 @@ class Callgrind:
     sees no other signal while a program waits in io_uring_enter."""
 
     name, figure, program, end = "callgrind", "instructions", "callgrind_control", signal.SIGKILL
+    from_the_beginning = False
     command = ["valgrind", "-q", "--tool=callgrind", f"--callgrind-out-file={OUTPUT}"]
     forms = ["1,000", "50, pipelined 16", "200, 4 KiB"]
 
     @staticmethod
+    def control(pid, order):
+        subprocess.run(["callgrind_control", order, str(pid)], capture_output=True, stdin=subprocess.DEVNULL, timeout=TIMEOUT)
+
+    @staticmethod
+    def forget(pid):
+        Callgrind.control(pid, "-z")
+
+    @staticmethod
     def ask(pid):
-        subprocess.run(["callgrind_control", "-d", str(pid)], capture_output=True, stdin=subprocess.DEVNULL, timeout=TIMEOUT)
+        Callgrind.control(pid, "-d")
         sums(Callgrind)
 
     @staticmethod
@@ -80,12 +95,13 @@ def count(tool, path, variables, connections, size, depth, messages):
         old.unlink()
     port = free_port()
     with Server([*tool.command, path, port], variables, port, SERVER_CPU, NICE, tool.end) as server:
-        load = Load("load_echo", port, connections, size, depth, messages, cpu=SERVER_CPU)
+        load = Load("load_echo", port, connections, size, depth, messages, 0, "hold", cpu=SERVER_CPU)
         settled(server.pid)
+        tool.forget(server.pid)
         load.start()
-        load.end()
         settled(server.pid)
         tool.ask(server.pid)
+        load.end()
     return sums(tool)
 
 
@@ -97,8 +113,10 @@ def counted(results, tool):
         connections, size, depth, few, many = FORMS[form]
         if results.quick:
             connections, few, many = min(connections, 10), 200, 400
-        found = [count(tool, path, environment(contestant), connections, size, depth, messages) for messages in (few, many)]
-        return {tool.figure: (found[1] - found[0]) / (many - few)}
+        counted_of = lambda messages: count(tool, path, environment(contestant), connections, size, depth, messages)
+        if tool.from_the_beginning:
+            return {tool.figure: (counted_of(many) - counted_of(few)) / (many - few)}
+        return {tool.figure: counted_of(many) / many}
 
     forms = ["50"] if results.quick and "50" in tool.forms else tool.forms[: 1 if results.quick else None]
     results.turns("echo", {form: ECHO[:1] if results.quick else ECHO for form in forms}, once)

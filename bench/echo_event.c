@@ -43,5 +43,7 @@ int main(int argc, char **argv)
     struct event_base *base = event_base_new();
     struct evconnlistener *listener = evconnlistener_new_bind(base, accepted, NULL, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_REUSEABLE,
                                                               SOMAXCONN, (struct sockaddr *)&address, (int)sizeof address);
+    if (listener != NULL)
+        plain_tcp(evconnlistener_get_fd(listener));
     return listener == NULL || event_base_dispatch(base) < 0;
 }

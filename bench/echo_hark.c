@@ -101,6 +101,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "echo_hark: cannot listen on %s: %s\n", text, hark_error_text(fd));
         return 1;
     }
+    plain_tcp(fd);
     hark_accept_each(loop, &accept, fd, accepted);
     fprintf(stderr, "%s\n", hark_loop_backend(loop));
     return hark_run(loop) < 0;

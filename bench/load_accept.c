@@ -36,6 +36,7 @@ static void dial(struct place *place)
     if (started++ >= total)
         return;
     *place = (struct place){.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), .began_ns = now_ns()};
+    plain_tcp(place->fd);
     bound_waiting(place->fd);
     if (place->fd < 0 || connect(place->fd, (struct sockaddr *)&address, sizeof address) < 0)
         fail("cannot connect");

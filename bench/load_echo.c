@@ -15,13 +15,14 @@ enum { BATCH = 256, BYTES_MAX = 1 << 20 };
 
 struct connection {
     int fd;
-    size_t received; /* of the message that is coming back */
-    uint64_t sent_ns;
+    size_t received;      /* of the message that is coming back */
+    uint64_t first, next; /* messages under way, by their number on this connection */
+    uint64_t *sent_ns;    /* when each of them left, at its number modulo depth */
 };
 
 static char message[BYTES_MAX];
 static char answer[BYTES_MAX];
-static size_t size;
+static size_t size, depth;
 static uint64_t total, started, done;
 static uint32_t *latencies_ns;
 
@@ -38,6 +39,7 @@ static int dial(int port)
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     int one = 1;
     bound_waiting(fd);
+    plain_tcp(fd);
     if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) < 0)
         fail("cannot connect");
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
@@ -57,7 +59,8 @@ static void send_all(int fd, const char *bytes, size_t count)
 
 static void send_messages(struct connection *connection, uint64_t count, uint64_t time_ns)
 {
-    connection->sent_ns = time_ns;
+    for (uint64_t i = 0; i < count; i++)
+        connection->sent_ns[connection->next++ % depth] = time_ns;
     started += count;
     send_all(connection->fd, message, size * count);
 }
@@ -79,7 +82,7 @@ static void receive(struct connection *connection)
         return;
     uint64_t time_ns = now_ns();
     for (size_t i = 0; i < whole && done < total; i++)
-        latencies_ns[done++] = (uint32_t)(time_ns - connection->sent_ns);
+        latencies_ns[done++] = (uint32_t)(time_ns - connection->sent_ns[connection->first++ % depth]);
     uint64_t left = total - started;
     if (left > 0)
         send_messages(connection, whole < left ? whole : left, time_ns);
@@ -91,20 +94,23 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: load_echo PORT CONNECTIONS SIZE DEPTH MESSAGES [IDLE [hold]]\n");
         return 2;
     }
-    int port = atoi(argv[1]), count = atoi(argv[2]), depth = atoi(argv[4]), idle = argc > 6 ? atoi(argv[6]) : 0;
+    int port = atoi(argv[1]), count = atoi(argv[2]), idle = argc > 6 ? atoi(argv[6]) : 0;
     size = (size_t)atol(argv[3]);
+    depth = (size_t)atol(argv[4]);
     total = (uint64_t)atoll(argv[5]);
-    if (size == 0 || size * (size_t)depth > BYTES_MAX)
+    if (size == 0 || depth == 0 || size * depth > BYTES_MAX)
         return 2;
     for (size_t i = 0; i < sizeof message; i++)
         message[i] = (char)('a' + i % size % 26);
-    latencies_ns = times_make(total + (uint64_t)count * (uint64_t)depth);
+    latencies_ns = times_make(total + (uint64_t)count * depth);
     struct connection *connections = calloc((size_t)count, sizeof *connections);
+    uint64_t *times_ns = calloc((size_t)count * depth, sizeof *times_ns);
     int epoll = epoll_create1(EPOLL_CLOEXEC);
     for (int i = 0; i < idle; i++)
         dial(port);
     for (int i = 0; i < count; i++) {
         connections[i].fd = dial(port);
+        connections[i].sent_ns = times_ns + (size_t)i * depth;
         struct epoll_event event = {.events = EPOLLIN, .data.ptr = &connections[i]};
         epoll_ctl(epoll, EPOLL_CTL_ADD, connections[i].fd, &event);
     }
@@ -115,7 +121,7 @@ int main(int argc, char **argv)
         fail("cannot read the input");
     uint64_t began_ns = now_ns();
     for (int i = 0; i < count && started < total; i++)
-        send_messages(&connections[i], (uint64_t)depth, now_ns());
+        send_messages(&connections[i], depth, now_ns());
     total = total > started ? total : started;
     while (done < total) {
         struct epoll_event events[BATCH];

@@ -12,8 +12,9 @@ struct item {
     atomic_bool free;
 };
 
+/* In a cache line of its own. */
 struct mailbox {
-    pthread_mutex_t mutex;
+    _Alignas(64) pthread_mutex_t mutex;
     struct item *first, *last;
 };
 

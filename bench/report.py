@@ -21,6 +21,9 @@ SHOWN = {
         ("p99_us", "latency p99, us", 0),
         ("p999_us", "latency p99.9, us", 0),
         ("resident_kib", "resident memory of the server, KiB", 0),
+        ("user_us", "of the server's CPU per message, us (perf): in user space, the loop, the program and the C library", 2),
+        ("interface_us", "of the server's CPU per message, us (perf): in the kernel's io_uring, epoll and system calls", 2),
+        ("rest_us", "of the server's CPU per message, us (perf): in the rest of the kernel: TCP, copies, scheduling", 2),
         ("system_calls", "system calls per message (strace; the server is behind: see README.md)", 3),
         ("instructions", "user-space instructions per message (callgrind; the server is behind: see README.md)", 1),
     ],
@@ -101,13 +104,12 @@ def number(value, digits):
 
 
 def cell(values, digits, scale, base):
-    """ "6.21 (6.05-6.50) 1.00x": median, the lowest and highest, the ratio to the first row."""
-    middle = statistics.median(values) / scale
-    text = number(middle, digits)
+    """ "6.21 (6.05-6.50) 1.00x": median, the lowest and highest, the ratio to the first row, round by round."""
+    text = number(statistics.median(values) / scale, digits)
     if len(values) > 1 and min(values) != max(values):
         text += f" ({number(min(values) / scale, digits)}-{number(max(values) / scale, digits)})"
-    if base:
-        text += f" {middle / base:.2f}x"
+    if base and all(base):
+        text += f" {statistics.median(targets.ratios(values, base)):.2f}x"
     return text
 
 
@@ -127,8 +129,7 @@ def table(forms, figure, digits, base_name):
         row = [contestant]
         for form in columns:
             values = forms[form].get(contestant, {}).get(figure)
-            based = forms[form].get(base_name, {}).get(figure)
-            base = statistics.median(based) / scale if based and figure not in ABSOLUTE else 0
+            base = forms[form].get(base_name, {}).get(figure) if figure not in ABSOLUTE else None
             row.append(cell(values, digits, scale, base) if values else "-")
         if any(text != "-" for text in row[1:]):
             rows.append(row)
@@ -147,7 +148,7 @@ def head(about):
         "libraries    " + ", ".join(f"{name} {version}" for name, version in about["libraries"].items() if version),
         f"load average {before} before; {after} after",
         "",
-        "Each figure: the median of the rounds (the lowest - the highest) and its ratio to the first row.",
+        "Each figure: the median of the rounds (the lowest - the highest) and the median of its ratios to the first row, round by round.",
     ]
 
 

@@ -10,6 +10,13 @@ from measure import Failure
 EXPECTED = (Failure, OSError, subprocess.SubprocessError, KeyError, ValueError, IndexError, ZeroDivisionError)
 
 
+def turned(items, number):
+    """The items in the order of this round: begun elsewhere, and every other time backwards."""
+    first = int(number * 0.618 * len(items)) % max(1, len(items))
+    order = items[first:] + items[:first]
+    return order[::-1] if number % 2 else order
+
+
 class Results:
     def __init__(self, quick):
         self.quick = quick
@@ -41,10 +48,10 @@ class Results:
             print(f"skipped: {text}", flush=True)
 
     def turns(self, workload, who, once, program_of=None):
-        """Measures each form of a workload with each contestant; who begins changes with the round. `who` has the contestants of each
-        form, `once(form, contestant, program)` measures one of them."""
+        """Measures each form of a workload with each contestant; who begins changes with the round, and so does the direction: nobody
+        is always early, or always after the same one. `who` has the contestants of each form, `once(form, contestant, program)`
+        measures one of them."""
         for form, names in who.items():
             present = [(name, path) for name in names if (path := program(program_of or workload, name))]
-            first = self.round_number % max(1, len(present))
-            for name, path in present[first:] + present[:first]:
+            for name, path in turned(present, self.round_number):
                 self.attempt(workload, form, name, lambda: once(form, name, path))

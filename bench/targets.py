@@ -1,6 +1,6 @@
 """What hark sets out to reach beside its peers, and how far this run's figures are from it.
 
-A target is a ratio of medians of one run, except for those that are plain numbers. Each has a row for each form of its workload that
+A target is a ratio within one run, the median of those of its rounds, except for those that are plain numbers. Each has a row for each form of its workload that
 was measured, and for each peer."""
 
 import statistics
@@ -63,6 +63,13 @@ def median(results, workload, form, contestant, figure):
     return statistics.median(values) if values else None
 
 
+def ratios(ours, theirs):
+    """Round by round: what disturbs a round disturbs both. Where a round is missing, that of the medians."""
+    if len(ours) == len(theirs):
+        return [our / their for our, their in zip(ours, theirs)]
+    return [statistics.median(ours) / statistics.median(theirs)]
+
+
 def verdict(value, target, sense):
     """ "holds", or by how much of the target it does not."""
     if target is None:
@@ -73,13 +80,17 @@ def verdict(value, target, sense):
 
 
 def ratio_row(results, workload, form, figure, contestant, peer, target, sense, named=None):
-    ours, theirs = (median(results, workload, form, name, figure) for name in (contestant, peer))
-    if not ours or not theirs:
+    found = results.get(workload, {}).get(form, {})
+    ours, theirs = (found.get(name, {}).get(figure) for name in (contestant, peer))
+    if not ours or not theirs or not all(theirs):
         return None
+    each = ratios(ours, theirs)
+    ratio = statistics.median(each)
+    spread = f" ({min(each):.2f}-{max(each):.2f})" if len(each) > 1 else ""
     what = MEANS.get(figure, figure.removesuffix("_ns"))
     wanted = "-" if target is None else f"{sense} {target:.2f}"
-    words = [f"{workload}, {form}", f"{what}, {contestant} to {named or peer}", f"{ours / theirs:.2f}", wanted]
-    return [*words, verdict(ours / theirs, target, sense)]
+    words = [f"{workload}, {form}", f"{what}, {contestant} to {named or peer}", f"{ratio:.2f}{spread}", wanted]
+    return [*words, verdict(ratio, target, sense)]
 
 
 def best_of(results, workload, form, figure, names, sense):

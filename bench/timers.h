@@ -4,8 +4,8 @@
  *
  * COUNT timers are started, restarted and stopped, PASSES times in one process. The first start grows the library's tables and
  * pays for memory that is new, so it has a figure of its own; the rest are medians of the later passes. Then all are started over
- * a tenth of a second, and run once all are due: the figure is the later one of two such passes. One line at the end, in
- * nanoseconds each. */
+ * a tenth of a second, and run once all are due: the figure is the later one of two such passes. What each is started with is
+ * there before, in the library's own unit. One line at the end, in nanoseconds each. */
 #ifndef TIMERS_H
 #define TIMERS_H
 

@@ -1,5 +1,5 @@
-/* timers_ev.c - timers on libev: started, restarted, stopped, and expired. They are restarted with ev_timer_again, which its
- * manual recommends for time-outs. See timers.h. */
+/* timers_ev.c - timers on libev: started, restarted, stopped, and expired. They are restarted with ev_timer_again, which
+ * stands in its manual for time-outs that move on. See timers.h. */
 #include "timers.h"
 
 #include <ev.h>
@@ -12,30 +12,37 @@ static void done(struct ev_loop *loop, ev_timer *timer, int events)
     timers_ended++;
 }
 
-static double spread(double from, double over, uint64_t *state)
+static double *delays;
+static uint64_t state = RANDOM_SEED;
+
+static void draw(uint64_t count, double from, double over)
 {
-    return from + (double)(random_next(state) % 1000000000u) / 1e9 * over;
+    for (uint64_t i = 0; i < count; i++)
+        delays[i] = from + (double)(random_next(&state) % 1000000000u) / 1e9 * over;
 }
 
 int main(int argc, char **argv)
 {
     struct ev_loop *loop = ev_default_loop(EVFLAG_AUTO);
-    uint64_t count = timers_count(argc, argv), state = RANDOM_SEED, began_ns;
+    uint64_t count = timers_count(argc, argv), began_ns;
     struct passes start = {0}, restart = {0}, stop = {0}, expiry = {0};
     ev_timer *timers = calloc(count, sizeof *timers);
+    delays = calloc(count, sizeof *delays);
     for (uint64_t i = 0; i < count; i++)
         ev_timer_init(&timers[i], done, 0., 0.);
 
     for (unsigned pass = 0; pass < PASSES; pass++) {
+        draw(count, 3600, 10);
         began_ns = now_ns();
         for (uint64_t i = 0; i < count; i++) {
-            ev_timer_set(&timers[i], spread(3600, 10, &state), 0.);
+            ev_timer_set(&timers[i], delays[i], 0.);
             ev_timer_start(loop, &timers[i]);
         }
         pass_add(&start, began_ns, count);
+        draw(count, 3600, 10);
         began_ns = now_ns();
         for (uint64_t i = 0; i < count; i++) {
-            timers[i].repeat = spread(3600, 10, &state);
+            timers[i].repeat = delays[i];
             ev_timer_again(loop, &timers[i]);
         }
         pass_add(&restart, began_ns, count);
@@ -45,10 +52,11 @@ int main(int argc, char **argv)
         pass_add(&stop, began_ns, count);
     }
     for (unsigned pass = 0; pass < EXPIRIES; pass++) {
+        draw(count, 0, 0.1);
         ev_now_update(loop);
         uint64_t due_ns = now_ns() + 101000000u;
         for (uint64_t i = 0; i < count; i++) {
-            ev_timer_set(&timers[i], spread(0, 0.1, &state), 0.);
+            ev_timer_set(&timers[i], delays[i], 0.);
             ev_timer_start(loop, &timers[i]);
         }
         sleep_until(due_ns);

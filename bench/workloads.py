@@ -1,4 +1,4 @@
-"""The workloads: what is asked of whom, and how often. Counts are such that a measurement takes about a second on a quiet machine
+"""The workloads: what is asked of whom, and how often. Counts are such that a measurement takes about half a second on a quiet machine
 of this decade; --quick does a two-hundredth."""
 
 import contextlib
@@ -9,6 +9,7 @@ import shutil
 import time
 
 import counts
+import shares
 from contestants import APPEND, BUILD, COPY, ECHO, FILES, IDLE, MOSTLY_IDLE, POSTS, SERVERS, TIMERS, TRIED
 from contestants import environment, features, program
 from measure import (
@@ -26,43 +27,44 @@ from measure import (
     switches,
     under_load,
 )
+from results import turned
 
 GIB = 1 << 30
 
 # form: connections, size, pipelined, messages
 ECHO_FORMS = {
-    "1": (1, 64, 1, 25000),
-    "50": (50, 64, 1, 100000),
-    "1,000": (1000, 64, 1, 100000),
-    "10,000": (10000, 64, 1, 80000),
-    "50, pipelined 16": (50, 64, 16, 1600000),
-    "200, 4 KiB": (200, 4096, 1, 100000),
+    "1": (1, 64, 1, 15000),
+    "50": (50, 64, 1, 60000),
+    "1,000": (1000, 64, 1, 60000),
+    "10,000": (10000, 64, 1, 60000),
+    "50, pipelined 16": (50, 64, 16, 1000000),
+    "200, 4 KiB": (200, 4096, 1, 60000),
 }
 MOSTLY_IDLE_FORMS = {"10": 10, "100": 100, "1,000": 1000, "10,000": 10000}
 # form: blocks under way, reads, how the file is opened
 FILES_FORMS = {
-    "direct, 1": (1, 5000, "direct"),
-    "direct, 32": (32, 40000, "direct"),
-    "direct, 128": (128, 60000, "direct"),
-    "cached, 1": (1, 200000, "cached"),
-    "cached, 32": (32, 400000, "cached"),
-    "cached, 128": (128, 400000, "cached"),
+    "direct, 1": (1, 3000, "direct"),
+    "direct, 32": (32, 25000, "direct"),
+    "direct, 128": (128, 40000, "direct"),
+    "cached, 1": (1, 120000, "cached"),
+    "cached, 32": (32, 250000, "cached"),
+    "cached, 128": (128, 250000, "cached"),
 }
-STAT_FORMS = {"1": (1, 100000), "32": (32, 200000), "128": (128, 200000)}
-APPEND_FORMS = {"1 writer": (1, 1000), "16 writers": (16, 16000), "256 writers": (256, 192000)}
+STAT_FORMS = {"1": (1, 60000), "32": (32, 120000), "128": (128, 120000)}
+APPEND_FORMS = {"1 writer": (1, 600), "16 writers": (16, 10000), "256 writers": (256, 120000)}
 COPY_FORMS = {"1 under way": 1, "8 under way": 8, "32 under way": 32}
 POST_FORMS = {
-    "1 poster": ("throughput", 1, 16000000),
-    "4 posters": ("throughput", 4, 4000000),
-    "ping-pong": ("pingpong", 1, 30000),
+    "1 poster": ("throughput", 1, 10000000),
+    "4 posters": ("throughput", 4, 2500000),
+    "ping-pong": ("pingpong", 1, 20000),
 }
 SERVE_FORMS = {
-    "1 publisher": ("publish", 1, 1000),
-    "16 publishers": ("publish", 16, 12000),
-    "256 publishers": ("publish", 256, 40000),
-    "1 subscriber": ("fanout", 1, 4000),
-    "100 subscribers": ("fanout", 100, 1000),
-    "1,000 subscribers": ("fanout", 1000, 100),
+    "1 publisher": ("publish", 1, 600),
+    "16 publishers": ("publish", 16, 8000),
+    "256 publishers": ("publish", 256, 25000),
+    "1 subscriber": ("fanout", 1, 2500),
+    "100 subscribers": ("fanout", 100, 600),
+    "1,000 subscribers": ("fanout", 1000, 60),
 }
 # What features of io_uring are measured by. form: workload, and of that its form
 FEATURES_FORMS = {
@@ -74,7 +76,7 @@ FEATURES_FORMS = {
     "bulk, down": ("bulk", "down"),
 }
 SELECT_MAX = 1000  # descriptors; select(2) ends at 1,024
-CONNECTIONS_ACCEPTED, BULK_BYTES = 16000, 6 * GIB
+CONNECTIONS_ACCEPTED, BULK_BYTES = 10000, 4 * GIB
 
 
 def quick_of(results, forms, *few):
@@ -141,7 +143,7 @@ def mostly_idle(results):
         port = free_port()
         with Server([path, port], environment(contestant), port) as server:
             # poll and select look at every descriptor each time.
-            messages = 4000 if contestant in ("hark, poll", "hark, select") and connections > 100 else 50000
+            messages = 4000 if contestant in ("hark, poll", "hark, select") and connections > 100 else 30000
             return under_load(server, "load_echo", port, 10, 64, 1, results.count(messages), connections - 10)
 
     who = {}
@@ -173,9 +175,8 @@ def feature_switches(results):
     if results.quick:
         switched = dict(list(switched.items())[:2])
     names = list(switched)
-    first = results.round_number % len(names)
     for form, (workload, its_form) in quick_of(results, FEATURES_FORMS, "echo, 50").items():
-        for name in names[first:] + names[:first]:
+        for name in turned(names, results.round_number):
             variables = {**environment("hark"), "HARK_URING_WITHOUT": switched[name]}
             path = program(workload, "hark")
             results.attempt("features", form, name, lambda: server_once(results, workload, its_form, path, variables, 2))
@@ -356,20 +357,21 @@ def posts(results):
 
 # name: function, seconds that a round takes on a quiet machine, and whether one round says all
 WORKLOADS = {
-    "echo": (echo, 60, False),
-    "mostly_idle": (mostly_idle, 24, False),
-    "accept": (accept, 8, False),
-    "bulk": (bulk, 12, False),
-    "files": (files, 30, False),
-    "stat": (stat, 14, False),
-    "append": (append, 16, False),
-    "copy": (copy, 28, False),
+    "echo": (echo, 48, False),
+    "mostly_idle": (mostly_idle, 17, False),
+    "accept": (accept, 6, False),
+    "bulk": (bulk, 14, False),
+    "files": (files, 22, False),
+    "stat": (stat, 10, False),
+    "append": (append, 11, False),
+    "copy": (copy, 30, False),
     "timers": (timers, 24, False),
-    "posts": (posts, 22, False),
-    "serve": (serve, 6, False),
-    "features": (feature_switches, 38, False),
-    "tried": (tried, 12, False),
+    "posts": (posts, 14, False),
+    "serve": (serve, 5, False),
+    "features": (feature_switches, 28, False),
+    "tried": (tried, 14, False),
     "idle": (idle, 21, True),
+    "shares": (shares.shares, 32, True),
     "system_calls": (counts.system_calls, 34, True),
-    "instructions": (counts.instructions, 46, True),
+    "instructions": (counts.instructions, 24, True),
 }
