@@ -16,7 +16,7 @@ help:
 	@echo 'make fuzz        each parser for FUZZ_SECONDS (60)'
 	@echo 'make lint        clang-tidy, cppcheck and the checks of tests/checks'
 	@echo 'make format      clang-format over all sources'
-	@echo 'make bench       hark beside its peers, about twenty minutes; tables and plots in docs/bench'
+	@echo 'make bench       hark beside its peers, about half an hour; tables and plots in docs/bench'
 	@echo 'make install     into PREFIX ($(PREFIX)); DESTDIR is honoured'
 	@echo 'make clean       remove the build directories'
 
