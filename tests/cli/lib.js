@@ -18,7 +18,7 @@ export const packages = name => require(name);
 /** Whether the command was built with AddressSanitizer, which keeps freed memory. */
 export const sanitized = readFileSync(bin).includes('__asan_init');
 
-const WAIT_MS = 60000;
+const WAIT_MS = 300000;
 
 /** How many threads servers have that are not asked for another number. */
 const THREADS = Number(process.env.HARK_TEST_THREADS ?? 1);
@@ -152,6 +152,9 @@ export class Server {
 
   async start() {
     const args = ['serve', '--http', this.http, '--lines', this.lines, '--data', this.data, '--backend', this.backend, '--threads', String(this.threads), ...this.args];
+    // No time-out comes by itself, however slow the machine is.
+    for (const [name, value] of [['--shutdown-timeout', '50s'], ['--heartbeat', '1h'], ['--stall-timeout', '1h']])
+      if (!this.args.includes(name)) args.push(name, value);
     this.process = new Process(this.t, bin, args, this.options);
     await this.process.until(/ready: /, 'stderr');
     this.http = this.process.stderr.match(/http on (\S+)/)[1];

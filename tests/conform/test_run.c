@@ -33,8 +33,10 @@ BACKEND_TEST(run_once_waits_for_an_event_after_a_turn_full_of_posts)
     hark_sleep(loop, &sleep.op, 3000000, harness_done);
     for (int index = 0; index < 3; index++)
         hark_post(loop, &posts[index].op, harness_done);
-    while (!posts[2].ended)
-        assert_result(hark_run_once(loop), 1);
+    while (!posts[2].ended) {
+        int64_t left = hark_run_once(loop);
+        assert_true(left == 1 || (left == 0 && sleep.ended));
+    }
     if (!sleep.ended)
         assert_result(hark_run_once(loop), 0);
     assert_true(sleep.ended);

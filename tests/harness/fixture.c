@@ -32,6 +32,14 @@ int harness_listen(struct hark_loop *loop, struct hark_address *out_address)
     return fd;
 }
 
+static bool are_connected(int client, int server)
+{
+    struct sockaddr_in here, there;
+    socklen_t length = sizeof here;
+    return getsockname(client, (struct sockaddr *)&here, &length) == 0 &&
+           getpeername(server, (struct sockaddr *)&there, &length) == 0 && here.sin_port == there.sin_port;
+}
+
 void harness_tcp_pair(struct hark_loop *loop, int out[2])
 {
     struct hark_address address;
@@ -41,9 +49,14 @@ void harness_tcp_pair(struct hark_loop *loop, int out[2])
     int connected = connect(client, &address.name.any, address.length);
     assert_true(connected == 0 || errno == EINPROGRESS);
     struct pollfd wait = {.fd = listener, .events = POLLIN};
-    assert_int_equal(poll(&wait, 1, -1), 1);
-    int server = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    assert_true(server >= 0);
+    int server = -1;
+    while (server < 0 || !are_connected(client, server)) { /* a program that looks for another server may come in between */
+        if (server >= 0)
+            close(server);
+        assert_int_equal(poll(&wait, 1, -1), 1);
+        server = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        assert_true(server >= 0);
+    }
     wait = (struct pollfd){.fd = client, .events = POLLOUT};
     assert_int_equal(poll(&wait, 1, -1), 1);
     close(listener);

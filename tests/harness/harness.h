@@ -28,7 +28,7 @@
 #include "hark.h"
 #include <stdio.h>
 
-enum { HARNESS_TIMEOUT_SECONDS = 60, HARNESS_RESULTS = 64 };
+enum { HARNESS_TIMEOUT_SECONDS = 300, HARNESS_RESULTS = 64 };
 
 /* A test as it registers itself. */
 struct harness_test {

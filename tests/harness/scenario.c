@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -386,6 +387,6 @@ static void nothing(void)
 
 int scenario_undisturbed(void)
 {
-    static const struct scenario_faults none = {.arm = nothing, .disarm = nothing, .patience = 10000};
+    static const struct scenario_faults none = {.arm = nothing, .disarm = nothing, .patience = INT_MAX};
     return scenario_run(&none);
 }

@@ -22,7 +22,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { SERVER_WAIT_SECONDS = 50, SERVER_THREADS = 3 };
+enum { SERVER_WAIT_SECONDS = 250, SERVER_THREADS = 3 };
 
 /* Of the servers that are made next. */
 static uint32_t server_threads = 1;
@@ -54,6 +54,7 @@ struct server {
 __attribute__((unused)) static void server_init(struct server *server, const char *name)
 {
     const char *directory = harness_directory();
+    const uint64_t hour_ns = UINT64_C(3600000000000);
     memset(server, 0, sizeof(*server));
     serve_options_init(&server->options);
     snprintf(server->http, sizeof(server->http), "unix:%s/%s.http", directory, name);
@@ -63,6 +64,13 @@ __attribute__((unused)) static void server_init(struct server *server, const cha
     server->options.backend = harness_backend();
     server->options.threads = server_threads;
     server->options.data = server->data;
+    /* No time-out comes by itself, however slow the machine: a test of one sets it. */
+    server->options.heartbeat_ns = hour_ns;
+    server->options.head_timeout_ns = hour_ns;
+    server->options.body_timeout_ns = hour_ns;
+    server->options.idle_timeout_ns = hour_ns;
+    server->options.stall_timeout_ns = hour_ns;
+    server->options.shutdown_timeout_ns = (uint64_t)SERVER_WAIT_SECONDS * 1000000000U;
 }
 
 /* Starts it and waits until it listens, or has ended. Gives: true: it listens. */
@@ -172,6 +180,13 @@ __attribute__((unused)) static void client_send_bytes(struct client *client, con
 __attribute__((unused)) static void client_send(struct client *client, const char *text)
 {
     client_send_bytes(client, text, strlen(text));
+}
+
+/* The same where the server may have ended the connection. */
+__attribute__((unused)) static void client_try_send(struct client *client, const char *text)
+{
+    ssize_t sent = send(client->fd, text, strlen(text), MSG_NOSIGNAL);
+    assert_true(sent == (ssize_t)strlen(text) || errno == EPIPE || errno == ECONNRESET);
 }
 
 /* Receives once. Gives: false at the end of the connection. */

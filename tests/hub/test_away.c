@@ -352,8 +352,7 @@ BACKEND_TEST(reader_of_the_disk_whose_stream_is_deleted_waits)
     source_wait(&source);
     reader_open(bench.loops[AWAY], bench.hubs[AWAY], &reader, "s", HUB_FROM_START, 0);
     turn_until(&bench, &reader.begun);
-    for (int i = 0; i < 200; i++)
-        turn(&bench);
+    turn_until(&bench, &reader.subscriber.sending);
     assert_true(delete_stream(&source) > 0);
     for (int i = 0; i < 1000; i++) {
         turn(&bench);

@@ -23,7 +23,7 @@ BACKEND_TEST(restart_goes_on_where_it_was)
 BACKEND_TEST(close_in_the_middle_of_much_loses_and_repeats_nothing)
 {
     append_numbers("f", 0, 5000);
-    for (int turns = 0;; turns += 3) {
+    for (int turns = 0;; turns += 3 + turns / 4) {
         struct server server = server_open(loop, "f", NULL, 0);
         harness_turns(loop, turns);
         const struct log_stream *stream = find(server.log, stream_name);
