@@ -47,7 +47,7 @@ BACKEND_TEST(poll_waits_until_it_holds)
     while (!writing.ended) {
         while (read(ends[1], sink, sizeof sink) > 0)
             ;
-        assert_true(hark_run_once(loop) >= 0);
+        harness_turns(loop, 1); /* not asleep: more may come after it has been read */
     }
     assert_result(writing.result, HARK_POLL_WRITABLE);
     harness_close(loop, ends[0]);

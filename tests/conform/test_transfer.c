@@ -342,7 +342,7 @@ BACKEND_TEST(both_directions_of_one_descriptor_wait_at_once)
     while (!pair.send.ended) {
         while (read(pair.end[1], sink, sizeof sink) > 0)
             ;
-        assert_true(hark_run_once(loop) >= 0);
+        harness_turns(loop, 1); /* not asleep: more may come after it has been read */
     }
     assert_result(pair.send.result, 1);
     close_pair(loop, &pair);

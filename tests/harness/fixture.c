@@ -34,10 +34,24 @@ int harness_listen(struct hark_loop *loop, struct hark_address *out_address)
 
 static bool are_connected(int client, int server)
 {
-    struct sockaddr_in here, there;
+    struct sockaddr_in here = {0}, there = {0};
     socklen_t length = sizeof here;
     return getsockname(client, (struct sockaddr *)&here, &length) == 0 &&
            getpeername(server, (struct sockaddr *)&there, &length) == 0 && here.sin_port == there.sin_port;
+}
+
+/* The client's connection: a program that looks for another server may come in between. */
+static int accept_from(int listener, int client)
+{
+    for (;;) {
+        struct pollfd wait = {.fd = listener, .events = POLLIN};
+        assert_int_equal(poll(&wait, 1, -1), 1);
+        int server = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        assert_true(server >= 0);
+        if (are_connected(client, server))
+            return server;
+        close(server);
+    }
 }
 
 void harness_tcp_pair(struct hark_loop *loop, int out[2])
@@ -48,16 +62,8 @@ void harness_tcp_pair(struct hark_loop *loop, int out[2])
     assert_true(client >= 0);
     int connected = connect(client, &address.name.any, address.length);
     assert_true(connected == 0 || errno == EINPROGRESS);
-    struct pollfd wait = {.fd = listener, .events = POLLIN};
-    int server = -1;
-    while (server < 0 || !are_connected(client, server)) { /* a program that looks for another server may come in between */
-        if (server >= 0)
-            close(server);
-        assert_int_equal(poll(&wait, 1, -1), 1);
-        server = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-        assert_true(server >= 0);
-    }
-    wait = (struct pollfd){.fd = client, .events = POLLOUT};
+    int server = accept_from(listener, client);
+    struct pollfd wait = {.fd = client, .events = POLLOUT};
     assert_int_equal(poll(&wait, 1, -1), 1);
     close(listener);
     out[0] = client;
