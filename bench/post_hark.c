@@ -1,5 +1,5 @@
-/* post_hark.c - hark_post from other threads. An item is a request and a flag; the flag stands in the first of the request's
- * cache lines, which both threads write anyway. See post.h. */
+/* post_hark.c - hark_post from other threads, and hark_message to and fro between two loops. An item is a request and a flag; the
+ * flag stands in the first of the request's cache lines, which both threads write anyway. See post.h. */
 #include <hark.h>
 
 #include <stdalign.h>
@@ -51,14 +51,14 @@ static void came_back(struct hark_op *op, int64_t result);
 static void came_over(struct hark_op *op, int64_t result)
 {
     (void)result;
-    hark_post(loop, op, came_back);
+    hark_message(op->loop, op, loop, came_back);
 }
 
 static void came_back(struct hark_op *op, int64_t result)
 {
     (void)result;
     if (!trip_over())
-        return hark_post(there, op, came_over);
+        return hark_message(loop, op, there, came_over);
     hark_stop(there);
     hark_stop(loop);
 }

@@ -9,6 +9,8 @@
  *   - wait() submits all that was requested and waits at most timeout_ns, in one system call. It must return when
  *     loop->wake_fd is written. It may call loop_finish, nothing else.
  *   - reap() calls back up to `budget` results that the backend holds itself. NULL where all go through loop_finish.
+ *   - wake() has another loop woken by the next wait(), which costs no system call of its own. It says whether it will; else the
+ *     caller wakes it. settle() is called when the loop is left: no wait() may follow, so what wake() said is done now.
  *   - close() gets a hark_close once no other op is linked to its descriptor. */
 #ifndef CORE_BACKEND_H
 #define CORE_BACKEND_H
@@ -56,6 +58,9 @@ struct hark_backend {
     void (*cancel)(struct hark_loop *loop, struct hark_op *op);
     int (*wait)(struct hark_loop *loop, uint64_t timeout_ns);
     uint32_t (*reap)(struct hark_loop *loop, uint32_t budget);
+    /* Both NULL where there is no such way. */
+    bool (*wake)(struct hark_loop *loop, const struct hark_loop *other);
+    void (*settle)(struct hark_loop *loop);
     void (*close)(struct hark_loop *loop, struct hark_op *op);
     /* The number is about to mean another file: drop what the backend keeps elsewhere; the core clears the row. May be NULL. */
     void (*forget)(struct hark_loop *loop, int fd);

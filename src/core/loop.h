@@ -174,6 +174,12 @@ void timers_expire(struct hark_loop *loop, uint32_t budget);
 /* Wakes the loop where it sleeps. Thread: any; async-signal-safe. */
 void loop_wake(struct hark_loop *loop);
 
+/* Makes the loop whose wake_fd this is return from its wait. */
+void loop_write_wake(int wake_fd);
+
+/* The same as loop_wake from the thread of another loop. */
+void loop_wake_other(struct hark_loop *loop, struct hark_loop *other);
+
 /* Moves what other threads have put in to where it belongs. Gives: how many. */
 uint32_t loop_take_inbox(struct hark_loop *loop);
 

@@ -73,11 +73,26 @@ void loop_wake(struct hark_loop *loop)
 {
     if (!atomic_load_explicit(&loop->sleeping, memory_order_seq_cst) || !atomic_exchange(&loop->sleeping, false))
         return;
+    loop_write_wake(loop->wake_fd);
+}
+
+void loop_write_wake(int wake_fd)
+{
     int saved = errno;
     uint64_t one = 1;
-    while (write(loop->wake_fd, &one, sizeof one) < 0 && errno == EINTR)
+    while (write(wake_fd, &one, sizeof one) < 0 && errno == EINTR)
         ;
     errno = saved;
+}
+
+/* Where the backend will wake it, the other loop goes on saying that it sleeps: whoever else puts something in before that wakes
+ * it at once, and is not held up by this loop's turn. */
+void loop_wake_other(struct hark_loop *loop, struct hark_loop *other)
+{
+    if (!atomic_load_explicit(&other->sleeping, memory_order_seq_cst))
+        return;
+    if (!loop->running || !loop->backend->wake || !loop->backend->wake(loop, other))
+        loop_wake(other);
 }
 
 void hark_stop(struct hark_loop *loop)
@@ -207,6 +222,8 @@ static bool writes_in_flight(const struct hark_metrics *metrics)
 
 static void leave(struct hark_loop *loop)
 {
+    if (loop->backend->settle)
+        loop->backend->settle(loop);
     if (loop->sigpipe_guarded && !writes_in_flight(&loop->metrics))
         release_sigpipe(loop);
     loop->running = false;

@@ -63,15 +63,9 @@ void hark_work(struct hark_loop *loop, struct hark_op *op, hark_work_function *f
     work_pool_submit(loop, op);
 }
 
-void hark_message(struct hark_loop *from, struct hark_op *op, struct hark_loop *to, hark_done *done)
+/* On another thread: nothing of the loop but its inbox may be touched. It is counted when the loop takes it out. */
+static void put_in_inbox(struct hark_loop *loop, struct hark_op *op, hark_done *done)
 {
-    (void)from;
-    hark_post(to, op, done);
-}
-
-void hark_post(struct hark_loop *loop, struct hark_op *op, hark_done *done)
-{
-    /* On another thread: nothing of the loop but its inbox may be touched. It is counted when the loop takes it out. */
     check(op->state == OP_IDLE && done);
     op->loop = loop;
     op->done = done;
@@ -82,5 +76,16 @@ void hark_post(struct hark_loop *loop, struct hark_op *op, hark_done *done)
     op->timer = 0;
     op->serial = 0;
     inbox_put(&loop->inbox, op);
+}
+
+void hark_post(struct hark_loop *loop, struct hark_op *op, hark_done *done)
+{
+    put_in_inbox(loop, op, done);
     loop_wake(loop);
+}
+
+void hark_message(struct hark_loop *from, struct hark_op *op, struct hark_loop *to, hark_done *done)
+{
+    put_in_inbox(to, op, done);
+    loop_wake_other(from, to);
 }

@@ -266,22 +266,24 @@ static void complete_cancel(struct hark_loop *loop, struct hark_op *op, int32_t 
         uring_send_cancel(loop, op); /* between two stages inside the kernel: it is found there the next time */
 }
 
-static void complete_wake(struct hark_loop *loop, uint32_t flags)
+static void complete_wake(struct hark_loop *loop, uint64_t id, uint32_t flags)
 {
+    if ((id & WAKE_MASK) == WAKE_REFUSED)
+        return loop_write_wake((int)(id >> WAKE_FD_SHIFT));
     loop->metrics.wakes++;
-    if (!(flags & IORING_CQE_F_MORE))
+    if (id == WAKE_WRITTEN && !(flags & IORING_CQE_F_MORE))
         uring_of(loop)->wake_armed = false;
 }
 
-static void complete_other(struct hark_loop *loop, struct hark_op *op, enum uring_tag tag, int32_t result, uint32_t flags)
+static void complete_other(struct hark_loop *loop, uint64_t id, int32_t result, uint32_t flags)
 {
-    switch (tag) {
+    switch (tag_of(id)) {
     case TAG_CANCEL:
-        return complete_cancel(loop, op, result);
+        return complete_cancel(loop, op_of_id(id), result);
     case TAG_POLL:
-        return complete_polling(loop, op, result);
+        return complete_polling(loop, op_of_id(id), result);
     case TAG_WAKE:
-        return complete_wake(loop, flags);
+        return complete_wake(loop, id, flags);
     case TAG_OP:
         break;
     }
@@ -302,7 +304,7 @@ uint32_t uring_reap(struct hark_loop *loop, uint32_t budget)
         if (likely(tag_of(id) == TAG_OP))
             complete(loop, op_of_id(id), result, flags);
         else
-            complete_other(loop, op_of_id(id), tag_of(id), result, flags);
+            complete_other(loop, id, result, flags);
     }
     ring_release_cqes(ring);
     return count;

@@ -144,6 +144,8 @@ static int find_features(struct uring *uring)
         return error;
     use(uring, URING_ACCEPT_MULTISHOT, true);
     use(uring, URING_RECV_MULTISHOT, uring_uses(uring, URING_DEFER_TASKRUN) || has_recv_multishot());
+    /* Messages are older. To a ring with deferred task work, from another thread, they are safe where this opcode is there. */
+    use(uring, URING_MSG_RING, supported[IORING_OP_MSG_RING] && supported[RING_OPCODE_FTRUNCATE]);
     use(uring, URING_FTRUNCATE, supported[RING_OPCODE_FTRUNCATE]);
     uring->for_pool = UINT64_C(1) << HARK_OP_GETDENTS | UINT64_C(1) << HARK_OP_COPY_FILE_RANGE;
     if (!uring_uses(uring, URING_FTRUNCATE))

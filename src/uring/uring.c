@@ -9,11 +9,31 @@
 
 /* --- entries --- */
 
+/* The messages do not go out, or are not known to: each becomes a nop, and its loop is woken by a system call. */
+static void wake_by_hand(struct uring *uring)
+{
+    while (uring->wake_count > 0) {
+        struct uring_wake_entry *entry = &uring->wakes[--uring->wake_count];
+        *entry->sqe = (struct io_uring_sqe){.opcode = IORING_OP_NOP, .flags = IOSQE_CQE_SKIP_SUCCESS, .user_data = WAKE_MESSAGE};
+        loop_write_wake(entry->wake_fd);
+    }
+}
+
+/* After each submission. Which entries the kernel did not take is not looked at: the others' places are free, and may be written.
+ */
+static inline void wakes_submitted(struct uring *uring)
+{
+    if (unlikely(uring->wake_count != 0 && ring_unsubmitted(&uring->ring) != 0))
+        wake_by_hand(uring);
+    uring->wake_count = 0;
+}
+
 static struct io_uring_sqe *flush_for_entry(struct hark_loop *loop, struct uring *uring)
 {
     loop->metrics.ring_full++;
     loop->metrics.system_calls++;
     (void)ring_submit(&uring->ring); /* where it fails there is still no room */
+    wakes_submitted(uring);
     return ring_next_sqe(&uring->ring);
 }
 
@@ -97,7 +117,7 @@ void uring_arm_wake(struct hark_loop *loop)
         .fd = loop->wake_fd,
         .len = IORING_POLL_ADD_MULTI, /* woken by each write: the counter need not be read */
         .poll32_events = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? 1u << 16 : 1u,
-        .user_data = TAG_WAKE,
+        .user_data = WAKE_WRITTEN,
     };
     ring_push(&uring->ring);
 }
@@ -204,10 +224,51 @@ static int wait(struct hark_loop *loop, uint64_t timeout_ns)
     loop->metrics.waits++;
     loop->metrics.system_calls++;
     int error = ring_enter(&uring->ring, timeout_ns);
+    wakes_submitted(uring);
     loop->metrics.overflows += is_overflown(&uring->ring);
     /* EBUSY and EAGAIN: nothing more was taken for now. Completions are handled first, then it is tried again. */
     bool goes_on = error == 0 || error == -ETIME || error == -EINTR || error == -EBUSY || error == -EAGAIN;
     return goes_on ? 0 : error;
+}
+
+/* --- waking other loops --- */
+
+static bool will_wake(const struct uring *uring, int wake_fd)
+{
+    for (uint32_t i = 0; i < uring->wake_count; i++)
+        if (uring->wakes[i].wake_fd == wake_fd)
+            return true;
+    return false;
+}
+
+/* Of the other loop it touches what never changes. Not where a system call would be needed to make room: then the caller's own is
+ * as good. */
+static bool wake(struct hark_loop *loop, const struct hark_loop *other)
+{
+    struct uring *uring = uring_of(loop);
+    if (!uring_uses(uring, URING_MSG_RING) || other->backend != &backend_uring)
+        return false;
+    if (will_wake(uring, other->wake_fd))
+        return true;
+    struct io_uring_sqe *sqe = uring->wake_count < WAKES_MAX ? ring_next_sqe(&uring->ring) : NULL;
+    if (!sqe)
+        return false;
+    *sqe = (struct io_uring_sqe){
+        .opcode = IORING_OP_MSG_RING,
+        .flags = IOSQE_CQE_SKIP_SUCCESS,
+        .fd = uring_of(other)->ring.fd,
+        .off = WAKE_MESSAGE,
+        .user_data = (uint64_t)other->wake_fd << WAKE_FD_SHIFT | WAKE_REFUSED,
+    };
+    ring_push(&uring->ring);
+    uring->wakes[uring->wake_count++] = (struct uring_wake_entry){.sqe = sqe, .wake_fd = other->wake_fd};
+    return true;
+}
+
+/* What is left in the queue goes out when the loop is run again, which may be never. */
+static void settle(struct hark_loop *loop)
+{
+    wake_by_hand(uring_of(loop));
 }
 
 static int descriptor(const struct hark_loop *loop)
@@ -232,6 +293,8 @@ const struct hark_backend backend_uring = {
     .cancel = cancel,
     .wait = wait,
     .reap = uring_reap,
+    .wake = wake,
+    .settle = settle,
     .close = close_descriptor,
     .descriptor = descriptor,
     .features = features,

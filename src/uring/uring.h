@@ -13,6 +13,7 @@
     X(REGISTERED_RING, registered_ring, "5.18", "the ring by its descriptor")                                                    \
     X(ACCEPT_MULTISHOT, accept_multishot, "5.19", "one request for each accept")                                                 \
     X(RECV_MULTISHOT, recv_multishot, "6.0", "one request for each receive")                                                     \
+    X(MSG_RING, msg_ring, "6.9", "messages to other loops wake them by a system call each")                                      \
     X(FTRUNCATE, ftruncate, "6.9", "the work pool")                                                                              \
     X(NO_IOWAIT, no_iowait, "6.15", "idle waiting is shown as iowait")
 
@@ -22,6 +23,8 @@ enum uring_feature {
 #undef FEATURE_ENUM
         URING_FEATURE_COUNT
 };
+
+enum { WAKES_MAX = 8 };
 
 struct uring {
     struct ring ring;
@@ -33,6 +36,11 @@ struct uring {
     uint32_t buffers_wanted; /* how many the ring shall hold */
     bool buffers_ran_out;    /* since the last wait */
     bool wake_armed;
+    uint32_t wake_count; /* messages that go out with the next submission */
+    struct uring_wake_entry {
+        struct io_uring_sqe *sqe;
+        int wake_fd; /* of the loop that it wakes */
+    } wakes[WAKES_MAX];
     uint64_t for_pool; /* the kinds of op, a bit each, that have no request here: the work pool's */
     struct hark_feature features[URING_FEATURE_COUNT];
 };
@@ -57,6 +65,14 @@ enum uring_tag {
     TAG_POLL,
     TAG_WAKE,
 };
+
+/* Ids that belong to no op. */
+enum uring_wake {
+    WAKE_WRITTEN = TAG_WAKE,     /* wake_fd was written */
+    WAKE_MESSAGE = TAG_WAKE + 4, /* another loop has sent a message */
+    WAKE_REFUSED = TAG_WAKE + 8, /* a message to another loop, whose wake_fd stands above WAKE_FD_SHIFT, was refused */
+};
+enum { WAKE_FD_SHIFT = 8, WAKE_MASK = (1 << WAKE_FD_SHIFT) - 1 };
 
 static inline uint64_t tagged(const struct hark_op *op, enum uring_tag tag)
 {
