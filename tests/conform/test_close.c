@@ -39,7 +39,7 @@ BACKEND_TEST(promise_08_close_ends_many_ops_of_every_direction_first)
     char bytes[OPS];
     struct harness_op ops[OPS] = {0};
     struct harness_op closing = {0};
-    harness_tcp_pair(loop, pair);
+    harness_socket_pair(loop, pair);
     harness_stuff(pair[0]);
     for (int index = 0; index < OPS; index++) {
         struct hark_op *op = &ops[index].op;

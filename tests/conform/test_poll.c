@@ -35,7 +35,7 @@ BACKEND_TEST(poll_waits_until_it_holds)
     struct harness_op reading = {0};
     struct harness_op writing = {0};
     static char sink[1 << 20];
-    harness_tcp_pair(loop, ends);
+    harness_socket_pair(loop, ends);
     harness_stuff(ends[0]);
     hark_poll(loop, &reading.op, ends[0], HARK_POLL_READABLE, harness_done);
     hark_poll(loop, &writing.op, ends[0], HARK_POLL_WRITABLE, harness_done);

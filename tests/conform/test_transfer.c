@@ -329,7 +329,8 @@ BACKEND_TEST(both_directions_of_one_descriptor_wait_at_once)
 {
     struct pair pair;
     char byte[1];
-    open_pair(loop, &pair);
+    memset(&pair, 0, sizeof pair);
+    harness_socket_pair(loop, pair.end);
     harness_stuff(pair.end[0]);
     hark_send(loop, &pair.send.op, pair.end[0], pair.out, 1, 0, harness_done);
     hark_recv(loop, &pair.receive.op, pair.end[0], byte, 1, 0, harness_done);

@@ -152,7 +152,8 @@ int harness_file(const char *name, const void *bytes, size_t count);
 void harness_fill(void *bytes, size_t count, uint64_t seed);
 bool harness_filled(const void *bytes, size_t count, uint64_t seed);
 
-/* Lets no byte be written into a socket or pipe any more without blocking. Gives: the bytes that went in. */
+/* Lets no byte be written into a socket or pipe any more without blocking. Over TCP that may not last: the kernels of both sides
+ * may find room for a few more bytes by themselves, as with a window probe. Gives: the bytes that went in. */
 size_t harness_stuff(int fd);
 
 /* The open descriptors of the process, as a sorted list. Gives: how many. */

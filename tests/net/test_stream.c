@@ -225,7 +225,7 @@ BACKEND_TEST(stream_cancel_all_is_told_and_nothing_is_started_again)
     struct witness stream = {0};
     struct witness_block block;
     int pair[2];
-    harness_tcp_pair(loop, pair);
+    harness_socket_pair(loop, pair);
     harness_stuff(pair[0]);
     witness_open(loop, &stream, pair[0], NULL);
     witness_read_start(&stream);

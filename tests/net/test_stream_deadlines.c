@@ -128,7 +128,7 @@ BACKEND_TEST(stream_stalled_peer_past_the_write_deadline_fails_writing)
     struct witness_block block;
     struct hark_stream_options options = {.write_timeout_ns = SHORT_NS};
     int pair[2];
-    harness_tcp_pair(loop, pair);
+    harness_socket_pair(loop, pair);
     harness_stuff(pair[0]);
     witness_open(loop, &stream, pair[0], &options);
     assert_result(witness_write(&stream, "copy", 4), 0);
@@ -177,7 +177,7 @@ BACKEND_TEST(stream_close_after_sending_to_a_stalled_peer_does_not_hang)
     struct witness stream = {0};
     struct hark_stream_options options = {.write_timeout_ns = SHORT_NS};
     int pair[2];
-    harness_tcp_pair(loop, pair);
+    harness_socket_pair(loop, pair);
     harness_stuff(pair[0]);
     witness_open(loop, &stream, pair[0], &options);
     witness_read_start(&stream);
@@ -214,7 +214,7 @@ BACKEND_TEST(stream_deadlines_without_end_never_come)
     struct witness stream = {0};
     struct hark_stream_options options = {.read_timeout_ns = UINT64_MAX, .write_timeout_ns = UINT64_MAX - 1};
     int pair[2];
-    harness_tcp_pair(loop, pair);
+    harness_socket_pair(loop, pair);
     harness_stuff(pair[0]);
     witness_open(loop, &stream, pair[0], &options);
     witness_read_start(&stream);

@@ -61,7 +61,7 @@ BACKEND_TEST(calls_after_a_detach_have_no_effect)
     struct witness stream = {0};
     char byte[1];
     int pair[2];
-    harness_tcp_pair(loop, pair);
+    harness_socket_pair(loop, pair);
     harness_stuff(pair[0]);
     witness_open(loop, &stream, pair[0], NULL);
     assert_result(witness_write(&stream, "x", 1), 0);
@@ -111,7 +111,7 @@ BACKEND_TEST(close_during_a_detach_closes)
         for (int queued = 0; queued < 2; queued++) {
             struct witness stream = {0};
             int pair[2];
-            harness_tcp_pair(loop, pair);
+            harness_socket_pair(loop, pair);
             if (queued)
                 harness_stuff(pair[0]);
             witness_open(loop, &stream, pair[0], NULL);
@@ -193,7 +193,7 @@ BACKEND_TEST(stream_that_cannot_send_says_so_and_is_given_back)
     struct witness stream = {.then = detach_in, .context = &in};
     struct witness_block block;
     int pair[2];
-    harness_tcp_pair(loop, pair);
+    harness_socket_pair(loop, pair);
     harness_stuff(pair[0]);
     witness_open(loop, &stream, pair[0], &options);
     assert_result(witness_write_block(&stream, &block, "x", 1), 0);
