@@ -264,7 +264,8 @@ struct game {
     struct hark_op keep[2];
     struct hark_loop *loops[2];
     int throws;
-    sem_t ready; /* the other loop is made: a loop belongs to the thread that makes it */
+    sem_t ready;  /* the other loop is made: a loop belongs to the thread that makes it */
+    sem_t posted; /* hark_post to it has returned: until then it has to live */
 };
 
 static void thrown(struct hark_op *op, int64_t result)
@@ -283,6 +284,8 @@ static void *other_side(void *context)
     sem_post(&game->ready);
     assert_int_equal(hark_run(game->loops[1]), 0);
     hark_post(game->loops[0], &game->ball, thrown);
+    while (sem_wait(&game->posted) != 0)
+        ;
     harness_loop_destroy(game->loops[1]);
     return NULL;
 }
@@ -293,12 +296,15 @@ BACKEND_TEST(op_posted_between_loops_is_seen_by_each)
     pthread_t thread;
     hark_sleep_until(loop, &game.keep[0], HARK_NEVER, ignored);
     assert_int_equal(sem_init(&game.ready, 0, 0), 0);
+    assert_int_equal(sem_init(&game.posted, 0, 0), 0);
     assert_int_equal(pthread_create(&thread, NULL, other_side, &game), 0);
     while (sem_wait(&game.ready) != 0)
         ;
     hark_post(game.loops[1], &game.ball, thrown);
+    sem_post(&game.posted);
     harness_run(loop);
     pthread_join(thread, NULL);
     assert_int_equal(game.throws, 2);
     sem_destroy(&game.ready);
+    sem_destroy(&game.posted);
 }
