@@ -140,7 +140,7 @@ def head(about):
     before, after = (", ".join(f"{value:.1f}" for value in about[f"load_average_{when}"]) for when in ("before", "after"))
     return [
         f"made by      {about['command']}, {about['began']}, {about['seconds']} s, commit {about['commit']}",
-        *([f"counts       of system calls and instructions by {about['counts_from']}"] if "counts_from" in about else []),
+        *([f"posts        by {about['posts_from']}"] if "posts_from" in about else []),
         f"kernel       {about['kernel']}",
         f"CPU          {about['cpu']}, {about['cpus']} of them; server on {about['server_cpu']}, load generator on {about['load_cpu']}",
         *([f"memory, disk {about['memory_gib']} GiB, {about['disk']}"] if "disk" in about else []),
