@@ -41,10 +41,13 @@ static inline void inbox_place(struct inbox *inbox, struct hark_op *op, uint32_t
     while (!atomic_compare_exchange_weak_explicit(&inbox->overflow, &newest, op, memory_order_seq_cst, memory_order_relaxed));
 }
 
-/* Thread: any. */
-static inline void inbox_put(struct inbox *inbox, struct hark_op *op)
+/* Gives: whether nobody has put one in behind it. Who has may have woken the taker in vain, before this op was in its place.
+ * Thread: any. */
+static inline bool inbox_put(struct inbox *inbox, struct hark_op *op)
 {
-    inbox_place(inbox, op, inbox_draw(inbox));
+    uint32_t ticket = inbox_draw(inbox);
+    inbox_place(inbox, op, ticket);
+    return atomic_load_explicit(&inbox->tickets, memory_order_seq_cst) == ticket + 1;
 }
 
 /* Whether there is nothing to take now. Thread: the taker's, as all that follow. */

@@ -289,6 +289,19 @@ static void complete_other(struct hark_loop *loop, uint64_t id, int32_t result, 
     }
 }
 
+void uring_find_refused(struct uring *uring)
+{
+    struct ring *ring = &uring->ring;
+    uring->messages_out = false;
+    for (unsigned at = ring->head, left = ring_cqes(ring); left > 0; at++, left--) {
+        struct io_uring_cqe *cqe = &ring->cqes[at & ring->cq_mask];
+        if ((cqe->user_data & WAKE_MASK) != WAKE_REFUSED)
+            continue;
+        loop_write_wake((int)(cqe->user_data >> WAKE_FD_SHIFT));
+        cqe->user_data = WAKE_MESSAGE;
+    }
+}
+
 uint32_t uring_reap(struct hark_loop *loop, uint32_t budget)
 {
     struct ring *ring = &uring_of(loop)->ring;
@@ -306,6 +319,8 @@ uint32_t uring_reap(struct hark_loop *loop, uint32_t budget)
         else
             complete_other(loop, id, result, flags);
     }
+    if (unlikely(uring_of(loop)->messages_out))
+        uring_find_refused(uring_of(loop));
     ring_release_cqes(ring);
     return count;
 }

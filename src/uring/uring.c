@@ -23,7 +23,10 @@ static void wake_by_hand(struct uring *uring)
  */
 static inline void wakes_submitted(struct uring *uring)
 {
-    if (unlikely(uring->wake_count != 0 && ring_unsubmitted(&uring->ring) != 0))
+    if (likely(uring->wake_count == 0))
+        return;
+    uring->messages_out = true;
+    if (ring_unsubmitted(&uring->ring) != 0)
         wake_by_hand(uring);
     uring->wake_count = 0;
 }
@@ -268,7 +271,10 @@ static bool wake(struct hark_loop *loop, const struct hark_loop *other)
 /* What is left in the queue goes out when the loop is run again, which may be never. */
 static void settle(struct hark_loop *loop)
 {
-    wake_by_hand(uring_of(loop));
+    struct uring *uring = uring_of(loop);
+    wake_by_hand(uring);
+    if (unlikely(uring->messages_out))
+        uring_find_refused(uring);
 }
 
 static int descriptor(const struct hark_loop *loop)

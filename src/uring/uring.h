@@ -36,6 +36,7 @@ struct uring {
     uint32_t buffers_wanted; /* how many the ring shall hold */
     bool buffers_ran_out;    /* since the last wait */
     bool wake_armed;
+    bool messages_out;   /* some have gone out, and completions were not looked through for refusals since */
     uint32_t wake_count; /* messages that go out with the next submission */
     struct uring_wake_entry {
         struct io_uring_sqe *sqe;
@@ -113,6 +114,9 @@ void uring_destroy(struct hark_loop *loop);
 /* The ring of buffers that the kernel lends from (buffer_ring.c): registers it, and fills it before a wait. */
 int uring_register_buffers(struct hark_loop *loop, struct uring *uring);
 void uring_fill_buffers(struct hark_loop *loop, struct uring *uring);
+
+/* Messages that the kernel has refused, among the completions that are left for later: their loops are woken now (complete.c). */
+void uring_find_refused(struct uring *uring);
 
 /* Handles up to `budget` completions (complete.c). Gives how many. */
 uint32_t uring_reap(struct hark_loop *loop, uint32_t budget);

@@ -207,30 +207,71 @@ static bool uses(const struct hark_loop *loop, const char *name)
     return false;
 }
 
+static void stop_here(struct harness_op *self, int64_t result)
+{
+    (void)result;
+    hark_stop(self->op.loop);
+}
+
 static void send_one(struct harness_op *self, int64_t result)
 {
     (void)result;
     send_first(self->op.loop, &sleepers[0]);
 }
 
+/* The number of the sleeper's ring means another file for a while: the loop itself goes by its registration. Gives: what puts it
+ * back, or -1. */
+static int ring_is_hidden(const struct hark_loop *loop)
+{
+    int ring = hark_loop_descriptor(atomic_load(&sleepers[0].loop));
+    if (!uses(loop, "registered_ring"))
+        return -1;
+    int other = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    int saved = dup(ring);
+    assert_true(dup2(other, ring) == ring);
+    close(other);
+    return saved;
+}
+
+static void ring_is_shown(int saved)
+{
+    int ring = hark_loop_descriptor(atomic_load(&sleepers[0].loop));
+    if (saved < 0)
+        return;
+    assert_true(dup2(saved, ring) == ring);
+    close(saved);
+}
+
 BACKEND_TEST(message_that_the_kernel_refuses_wakes_all_the_same)
 {
     open_sleepers(1);
-    int ring = hark_loop_descriptor(atomic_load(&sleepers[0].loop));
-    int saved = -1;
-    if (uses(loop, "registered_ring")) { /* the number means another file for a while: the loop itself goes by its registration */
-        int other = open("/dev/null", O_RDONLY | O_CLOEXEC);
-        saved = dup(ring);
-        assert_true(dup2(other, ring) == ring);
-        close(other);
-    }
+    int saved = ring_is_hidden(loop);
     struct harness_op send = {.then = send_one};
     hark_defer(loop, &send.op, harness_done);
     while (atomic_load(&sleepers[0].heard) == 0) /* that it was refused is seen in a later turn */
         harness_turns(loop, 1);
-    if (saved >= 0) {
-        assert_true(dup2(saved, ring) == ring);
-        close(saved);
-    }
+    ring_is_shown(saved);
+    close_sleepers(1);
+}
+
+static void send_and_stop_next(struct harness_op *self, int64_t result)
+{
+    struct harness_op *stop = self->context;
+    send_one(self, result);
+    hark_defer(self->op.loop, &stop->op, harness_done);
+}
+
+/* It stops in the turn in which the message was refused, before it looks at its completions. */
+BACKEND_TEST(message_that_is_refused_while_its_sender_stops_wakes_all_the_same)
+{
+    open_sleepers(1);
+    int saved = ring_is_hidden(loop);
+    struct harness_op stop = {.then = stop_here};
+    struct harness_op send = {.then = send_and_stop_next, .context = &stop};
+    hark_defer(loop, &send.op, harness_done);
+    assert_result(hark_run(loop), 1);
+    assert_true(stop.ended);
+    wait_heard(&sleepers[0], 1);
+    ring_is_shown(saved);
     close_sleepers(1);
 }
