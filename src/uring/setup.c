@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 /* --- switches --- */
 
@@ -191,6 +192,7 @@ int uring_create(struct hark_loop *loop, const struct hark_options *options, cha
     struct uring *uring = calloc(1, sizeof *uring);
     if (!uring)
         return -ENOMEM;
+    uring->event_fd = -1;
     name_features(uring);
     int error = open_ring(uring, options);
     if (!error) {
@@ -211,6 +213,8 @@ void uring_destroy(struct hark_loop *loop)
 {
     struct uring *uring = uring_of(loop);
     ring_close(&uring->ring);
+    if (uring->event_fd >= 0)
+        close(uring->event_fd);
     munmap(uring->buffer_ring, uring->buffer_ring_bytes);
     free(uring);
 }

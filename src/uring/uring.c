@@ -7,6 +7,10 @@
 
 #include "hark/buffer.h"
 
+#include <errno.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
 /* --- entries --- */
 
 /* The messages do not go out, or are not known to: each becomes a nop, and its loop is woken by a system call. */
@@ -210,6 +214,15 @@ static void feed_starved(struct hark_loop *loop, struct ring *ring)
     }
 }
 
+/* Before each enter: what comes afterwards makes it readable again. */
+static void drain_event_fd(struct hark_loop *loop, int event_fd)
+{
+    uint64_t count;
+    loop->metrics.system_calls++;
+    while (read(event_fd, &count, sizeof count) < 0 && errno == EINTR)
+        ;
+}
+
 static int wait(struct hark_loop *loop, uint64_t timeout_ns)
 {
     struct uring *uring = uring_of(loop);
@@ -224,6 +237,8 @@ static int wait(struct hark_loop *loop, uint64_t timeout_ns)
     /* What is left for want of room, or of a look at it, goes with the next turn: only then may it sleep. */
     if (unlikely(uring->backlog.first != NULL || !uring->wake_armed || buffers_can_feed(&loop->buffers)))
         timeout_ns = 0;
+    if (unlikely(uring->event_fd >= 0))
+        drain_event_fd(loop, uring->event_fd);
     loop->metrics.waits++;
     loop->metrics.system_calls++;
     int error = ring_enter(&uring->ring, timeout_ns);
@@ -277,9 +292,23 @@ static void settle(struct hark_loop *loop)
         uring_find_refused(uring);
 }
 
+/* With deferred task work nobody who polls the ring's own descriptor is woken: what has come counts only at the next enter. An
+ * eventfd that is registered is written at once. It begins readable, for what has come before. */
 static int descriptor(const struct hark_loop *loop)
 {
-    return uring_of(loop)->ring.fd;
+    struct uring *uring = uring_of(loop);
+    if (uring->event_fd >= 0)
+        return uring->event_fd;
+    int fd = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (fd < 0)
+        return -errno;
+    int error = ring_register(&uring->ring, IORING_REGISTER_EVENTFD, &fd, 1);
+    if (error) {
+        close(fd);
+        return error;
+    }
+    uring->event_fd = fd;
+    return fd;
 }
 
 static size_t features(const struct hark_loop *loop, const struct hark_feature **out_features)

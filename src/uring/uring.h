@@ -36,6 +36,7 @@ struct uring {
     uint32_t buffers_wanted; /* how many the ring shall hold */
     bool buffers_ran_out;    /* since the last wait */
     bool wake_armed;
+    int event_fd;        /* stands for the ring in other loops; -1: nobody has asked for it */
     bool messages_out;   /* some have gone out, and completions were not looked through for refusals since */
     uint32_t wake_count; /* messages that go out with the next submission */
     struct uring_wake_entry {

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -243,6 +244,74 @@ BACKEND_TEST(loop_descriptor_becomes_readable_for_a_post)
     assert_int_equal(post.calls, 1);
     hark_cancel(&forever.op);
     harness_run(loop);
+}
+
+/* Comes once the outer loop sleeps: a post, or a byte. */
+struct visitor {
+    pid_t sleeper;
+    struct harness_op *post;
+    int fd;
+};
+
+static bool sleeps(pid_t thread)
+{
+    char path[64];
+    char state = '?';
+    snprintf(path, sizeof path, "/proc/self/task/%d/stat", thread);
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    assert_int_equal(fscanf(file, "%*d (%*[^)]) %c", &state), 1);
+    fclose(file);
+    return state == 'S';
+}
+
+static void *come_when_it_sleeps(void *context)
+{
+    const struct visitor *visitor = context;
+    while (!sleeps(visitor->sleeper))
+        sched_yield();
+    if (visitor->post)
+        hark_post(visitor->post->context, &visitor->post->op, harness_done);
+    else
+        assert_int_equal(write(visitor->fd, "x", 1), 1);
+    return NULL;
+}
+
+static void live_inside_another(struct hark_loop *loop, struct visitor visitor, const struct harness_op *awaited)
+{
+    struct pollfd outside = {.fd = hark_loop_descriptor(loop), .events = POLLIN};
+    pthread_t thread;
+    visitor.sleeper = gettid();
+    harness_settle(loop);
+    while (poll(&outside, 1, 0) == 1)
+        assert_true(hark_run_ready(loop) >= 0);
+    assert_int_equal(pthread_create(&thread, NULL, come_when_it_sleeps, &visitor), 0);
+    while (!awaited->ended) {
+        assert_int_equal(poll(&outside, 1, -1), 1);
+        assert_true(hark_run_ready(loop) >= 0);
+    }
+    pthread_join(thread, NULL);
+}
+
+BACKEND_TEST(loop_descriptor_wakes_another_loop_that_sleeps)
+{
+    struct harness_op post = {.context = loop};
+    struct harness_op receive = {0};
+    struct harness_op forever = {0};
+    int pair[2];
+    char byte[1];
+    if (hark_loop_descriptor(loop) < 0)
+        return;
+    harness_socket_pair(loop, pair);
+    hark_sleep_until(loop, &forever.op, HARK_NEVER, harness_done);
+    hark_recv(loop, &receive.op, pair[0], byte, 1, 0, harness_done);
+    live_inside_another(loop, (struct visitor){.post = &post}, &post);
+    live_inside_another(loop, (struct visitor){.fd = pair[1]}, &receive);
+    assert_result(receive.result, 1);
+    hark_cancel(&forever.op);
+    harness_run(loop);
+    harness_close(loop, pair[0]);
+    harness_close(loop, pair[1]);
 }
 
 BACKEND_TEST(next_deadline_is_that_of_the_earliest_timer)

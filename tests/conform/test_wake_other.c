@@ -6,6 +6,7 @@
 #include "harness/harness.h"
 
 #include "core/loop.h"
+#include "uring/uring.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -219,13 +220,18 @@ static void send_one(struct harness_op *self, int64_t result)
     send_first(self->op.loop, &sleepers[0]);
 }
 
+static int ring_of(struct sleeper *sleeper)
+{
+    return ((const struct uring *)atomic_load(&sleeper->loop)->backend_state)->ring.fd;
+}
+
 /* The number of the sleeper's ring means another file for a while: the loop itself goes by its registration. Gives: what puts it
  * back, or -1. */
 static int ring_is_hidden(const struct hark_loop *loop)
 {
-    int ring = hark_loop_descriptor(atomic_load(&sleepers[0].loop));
     if (!uses(loop, "registered_ring"))
         return -1;
+    int ring = ring_of(&sleepers[0]);
     int other = open("/dev/null", O_RDONLY | O_CLOEXEC);
     int saved = dup(ring);
     assert_true(dup2(other, ring) == ring);
@@ -235,9 +241,9 @@ static int ring_is_hidden(const struct hark_loop *loop)
 
 static void ring_is_shown(int saved)
 {
-    int ring = hark_loop_descriptor(atomic_load(&sleepers[0].loop));
     if (saved < 0)
         return;
+    int ring = ring_of(&sleepers[0]);
     assert_true(dup2(saved, ring) == ring);
     close(saved);
 }
