@@ -8,6 +8,7 @@
 #include "hark/buffer.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -293,13 +294,13 @@ static void settle(struct hark_loop *loop)
 }
 
 /* With deferred task work nobody who polls the ring's own descriptor is woken: what has come counts only at the next enter. An
- * eventfd that is registered is written at once. It begins readable, for what has come before. */
+ * eventfd that is registered is written at once. What has come before is looked for once. */
 static int descriptor(const struct hark_loop *loop)
 {
     struct uring *uring = uring_of(loop);
     if (uring->event_fd >= 0)
         return uring->event_fd;
-    int fd = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
+    int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (fd < 0)
         return -errno;
     int error = ring_register(&uring->ring, IORING_REGISTER_EVENTFD, &fd, 1);
@@ -307,6 +308,9 @@ static int descriptor(const struct hark_loop *loop)
         close(fd);
         return error;
     }
+    struct pollfd before = {.fd = uring->ring.fd, .events = POLLIN};
+    if (poll(&before, 1, 0) == 1)
+        loop_write_wake(fd);
     uring->event_fd = fd;
     return fd;
 }
