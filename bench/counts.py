@@ -1,7 +1,7 @@
 """What is counted rather than timed: the system calls and the user-space instructions of an echoed message.
 
-What is done once is left out: instructions are counted from when all are connected to when all is answered; of system calls, which strace counts from the
-beginning, two runs of different length are taken, and their difference. The server runs on the load
+What is done once is left out: instructions are counted from when all are connected to when all is answered; of system calls, which
+strace counts from the beginning, two runs of different length are taken, and their difference. The server runs on the load
 generator's CPU, at a lower priority: so it finds, at each look, all that can be under way, and how much that is does not depend on
 what else the machine does."""
 

@@ -16,11 +16,7 @@
 #include <sched.h>
 #include <stdatomic.h>
 
-#ifndef WINDOW
-#define WINDOW 2048 /* items of each poster */
-#endif
-
-enum { POSTERS_MAX = 16, LINE_BYTES = 64 };
+enum { WINDOW = 2048, POSTERS_MAX = 16, LINE_BYTES = 64 };
 
 static void post(struct item *item);
 

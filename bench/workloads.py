@@ -1,5 +1,5 @@
-"""The workloads: what is asked of whom, and how often. Counts are such that a measurement takes about half a second on a quiet machine
-of this decade; --quick does a two-hundredth."""
+"""The workloads: what is asked of whom, and how often. Counts are such that a measurement takes about half a second on a quiet
+machine of this decade; --quick does a two-hundredth."""
 
 import contextlib
 import filecmp

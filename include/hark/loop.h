@@ -80,9 +80,8 @@ HARK_API uint64_t hark_loop_active(const struct hark_loop *loop);
 
 /* A descriptor that becomes readable when the loop has something to do: to run this loop inside another.
  * After each start from outside, call hark_run_ready once, so that what was requested is submitted.
- * Gives: the loop's descriptor; it stays the loop's. On io_uring the first call makes it (an eventfd of the ring's), and from
- * then on each turn costs a system call more. Fails: -ENOTSUP on the poll and select backends, which have none; on io_uring
- * -EMFILE, -ENFILE, -ENOMEM as eventfd(2). */
+ * Gives: the loop's descriptor; it stays the loop's. io_uring makes it when first asked; each turn then costs one call more.
+ * Fails: -ENOTSUP on the poll and select backends, which have none; on io_uring -EMFILE, -ENFILE, -ENOMEM as eventfd(2). */
 HARK_API int hark_loop_descriptor(const struct hark_loop *loop);
 
 /* When hark_run_ready is needed at the latest: now where callbacks wait, HARK_NEVER where no timer or deadline runs. */

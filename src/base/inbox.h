@@ -41,12 +41,18 @@ static inline void inbox_place(struct inbox *inbox, struct hark_op *op, uint32_t
     while (!atomic_compare_exchange_weak_explicit(&inbox->overflow, &newest, op, memory_order_seq_cst, memory_order_relaxed));
 }
 
-/* Gives: whether nobody has put one in behind it. Who has may have woken the taker in vain, before this op was in its place.
- * Thread: any. */
-static inline bool inbox_put(struct inbox *inbox, struct hark_op *op)
+/* Gives: its ticket. Thread: any. */
+static inline uint32_t inbox_put(struct inbox *inbox, struct hark_op *op)
 {
     uint32_t ticket = inbox_draw(inbox);
     inbox_place(inbox, op, ticket);
+    return ticket;
+}
+
+/* Whether nobody has put an op in behind that ticket's. Who has may have woken the taker in vain, before that op was in its
+ * place. Thread: any. */
+static inline bool inbox_is_newest(const struct inbox *inbox, uint32_t ticket)
+{
     return atomic_load_explicit(&inbox->tickets, memory_order_seq_cst) == ticket + 1;
 }
 

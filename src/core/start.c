@@ -64,7 +64,7 @@ void hark_work(struct hark_loop *loop, struct hark_op *op, hark_work_function *f
 }
 
 /* On another thread: nothing of the loop but its inbox may be touched. It is counted when the loop takes it out. */
-static bool put_in_inbox(struct hark_loop *loop, struct hark_op *op, hark_done *done)
+static uint32_t put_in_inbox(struct hark_loop *loop, struct hark_op *op, hark_done *done)
 {
     check(op->state == OP_IDLE && done);
     op->loop = loop;
@@ -80,13 +80,14 @@ static bool put_in_inbox(struct hark_loop *loop, struct hark_op *op, hark_done *
 
 void hark_post(struct hark_loop *loop, struct hark_op *op, hark_done *done)
 {
-    (void)put_in_inbox(loop, op, done);
+    put_in_inbox(loop, op, done);
     loop_wake(loop);
 }
 
 void hark_message(struct hark_loop *from, struct hark_op *op, struct hark_loop *to, hark_done *done)
 {
-    if (put_in_inbox(to, op, done))
+    uint32_t ticket = put_in_inbox(to, op, done);
+    if (inbox_is_newest(&to->inbox, ticket))
         loop_wake_other(from, to);
     else
         loop_wake(to); /* what lies behind it must not wait for this turn */

@@ -37,7 +37,7 @@ static void *worker(void *argument)
     while ((op = take(pool)) != NULL) {
         struct hark_loop *loop = op->loop;
         op->result = op->code == HARK_OP_WORK ? op->with.work.function(op) : file_call(op);
-        (void)inbox_put(&loop->inbox, op);
+        inbox_put(&loop->inbox, op);
         loop_wake(loop);
     }
     return NULL;

@@ -47,7 +47,7 @@ static void *sleep_until_the_end(void *argument)
     return NULL;
 }
 
-/* Every thread gives way until it sleeps: it has said so, and looks at its inbox once more before it does. */
+/* Until it has said that it sleeps: from there on it looks at its inbox once more, and no further. */
 static void wait_asleep(struct sleeper *sleeper)
 {
     struct hark_loop *loop;
