@@ -2,8 +2,8 @@
  *
  * A mailbox belongs to a loop. Whoever sends takes no memory: the mail stands inside of what is sent, which is the receiver's
  * from there on. Sending costs an atomic exchange; a receiver that is told already is not told again, so many pieces of mail in
- * one turn are one message of the loops. On
- * io_uring it leaves with the turn of whoever sent first. A server of one thread sends none.
+ * one turn are one message of the loops. On io_uring it leaves with the turn of whoever sent first. A server of one thread sends
+ * none.
  */
 #ifndef MAIL_MAIL_H
 #define MAIL_MAIL_H
