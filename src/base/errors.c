@@ -6,8 +6,9 @@
 
 static int error_number(int64_t error)
 {
-    int64_t number = error < 0 ? -error : error;
-    return number > INT_MAX || number < 0 ? -1 : (int)number;
+    if (error < -INT_MAX || error > INT_MAX)
+        return -1;
+    return (int)(error < 0 ? -error : error);
 }
 
 const char *hark_error_name(int64_t error)

@@ -9,32 +9,34 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-static int64_t call_read(const struct hark_op *op)
+static int64_t call_at(const struct hark_op *op)
 {
+    void *bytes = op->with.io.bytes;
+    size_t count = op->with.io.count;
     int64_t offset = op->with.io.offset;
-    return offset < 0 ? read(op->fd, op->with.io.bytes, op->with.io.count)
-                      : pread(op->fd, op->with.io.bytes, op->with.io.count, offset);
+    if (op->code == HARK_OP_READ)
+        return pread(op->fd, bytes, count, offset);
+    if (op->code == HARK_OP_WRITE)
+        return pwrite(op->fd, bytes, count, offset);
+    return op->code == HARK_OP_READV ? preadv(op->fd, bytes, (int)count, offset) : pwritev(op->fd, bytes, (int)count, offset);
 }
 
-static int64_t call_write(const struct hark_op *op)
+static int64_t call_at_position(const struct hark_op *op)
 {
-    int64_t offset = op->with.io.offset;
-    return offset < 0 ? write(op->fd, op->with.io.bytes, op->with.io.count)
-                      : pwrite(op->fd, op->with.io.bytes, op->with.io.count, offset);
+    void *bytes = op->with.io.bytes;
+    size_t count = op->with.io.count;
+    if (op->code == HARK_OP_READ)
+        return read(op->fd, bytes, count);
+    if (op->code == HARK_OP_WRITE)
+        return write(op->fd, bytes, count);
+    return op->code == HARK_OP_READV ? readv(op->fd, bytes, (int)count) : writev(op->fd, bytes, (int)count);
 }
 
-static int64_t call_readv(const struct hark_op *op)
+/* What cannot seek passes over the offset; that may be a file, of /proc for one, as well. */
+static int64_t call_io(const struct hark_op *op)
 {
-    int64_t offset = op->with.io.offset;
-    int count = (int)op->with.io.count;
-    return offset < 0 ? readv(op->fd, op->with.io.bytes, count) : preadv(op->fd, op->with.io.bytes, count, offset);
-}
-
-static int64_t call_writev(const struct hark_op *op)
-{
-    int64_t offset = op->with.io.offset;
-    int count = (int)op->with.io.count;
-    return offset < 0 ? writev(op->fd, op->with.io.bytes, count) : pwritev(op->fd, op->with.io.bytes, count, offset);
+    int64_t result = op->with.io.offset < 0 ? -1 : call_at(op);
+    return op->with.io.offset < 0 || (result < 0 && errno == ESPIPE) ? call_at_position(op) : result;
 }
 
 static int64_t call_copy(const struct hark_op *op)
@@ -66,13 +68,10 @@ static int64_t call(const struct hark_op *op)
 {
     switch ((enum hark_op_code)op->code) {
     case HARK_OP_READ:
-        return call_read(op);
     case HARK_OP_WRITE:
-        return call_write(op);
     case HARK_OP_READV:
-        return call_readv(op);
     case HARK_OP_WRITEV:
-        return call_writev(op);
+        return call_io(op);
     case HARK_OP_OPENAT:
     case HARK_OP_STATX:
     case HARK_OP_RENAMEAT:

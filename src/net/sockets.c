@@ -55,10 +55,16 @@ static int receive_flags(int flags)
     return (flags & ~ALWAYS) | (flags & MSG_ERRQUEUE ? MSG_DONTWAIT : 0);
 }
 
+/* A peek takes nothing away, so none can wait for more: io_uring would look at the same bytes again and count them twice. */
+static int without_waiting_for_all(int flags)
+{
+    return flags & MSG_PEEK ? flags & ~MSG_WAITALL : flags;
+}
+
 void hark_recv(struct hark_loop *loop, struct hark_op *op, int fd, void *bytes, size_t count, int flags, hark_done *done)
 {
     op_begin(loop, op, HARK_OP_RECV, fd, done);
-    start_io(loop, op, bytes, count, receive_flags(flags));
+    start_io(loop, op, bytes, count, without_waiting_for_all(receive_flags(flags)));
 }
 
 void hark_recv_each(struct hark_loop *loop, struct hark_op *op, int fd, hark_done *done)

@@ -115,7 +115,7 @@ static int64_t try_transfer(struct hark_loop *loop, struct hark_op *op, struct d
 {
     int flags = (op->with.io.flags & ~MSG_WAITALL) | MSG_DONTWAIT;
     bool is_stream = row->kind == KIND_TCP || row->kind == KIND_STREAM;
-    bool goes_on = op->with.io.flags & MSG_WAITALL && is_stream && !(flags & MSG_PEEK);
+    bool goes_on = op->with.io.flags & MSG_WAITALL && is_stream;
     for (int64_t moved_now = 0;;) {
         size_t moved = (size_t)op->with.io.offset;
         char *bytes = (char *)op->with.io.bytes + moved;

@@ -10,7 +10,7 @@ enum { BATCH = 256 };
 
 struct epoll {
     int fd;
-    bool only_milliseconds; /* before Linux 5.11 there is no epoll_pwait2 */
+    bool only_milliseconds; /* before Linux 5.11, and behind filters that are older, there is no epoll_pwait2 */
     struct epoll_event events[BATCH];
 };
 
@@ -55,12 +55,18 @@ static int epoll_watch(struct ready *ready, int fd, uint32_t before, uint32_t ev
     return error == -EEXIST ? epoll_set(ready, EPOLL_CTL_MOD, fd, events) : error;
 }
 
+/* What a kernel or a seccomp filter answers where the call is not there; epoll_pwait2(2) knows none of them. */
+static bool is_missing(int error)
+{
+    return error == ENOSYS || error == EPERM || error == EACCES;
+}
+
 static int wait_for_events(struct epoll *epoll, uint64_t timeout_ns)
 {
     struct timespec timeout = {(time_t)(timeout_ns / 1000000000u), (long)(timeout_ns % 1000000000u)};
     if (!epoll->only_milliseconds) {
         int count = epoll_pwait2(epoll->fd, epoll->events, BATCH, timeout_ns == HARK_NEVER ? NULL : &timeout, NULL);
-        if (count >= 0 || errno != ENOSYS)
+        if (count >= 0 || !is_missing(errno))
             return count;
         epoll->only_milliseconds = true;
     }

@@ -153,6 +153,19 @@ BACKEND_TEST(write_to_a_full_device_gives_enospc)
     harness_close(loop, fd);
 }
 
+BACKEND_TEST(promise_12_file_that_cannot_seek_passes_over_offsets)
+{
+    int fd = open("/proc/self/comm", O_RDWR | O_CLOEXEC);
+    struct iovec vector = {.iov_base = (char[]){"other"}, .iov_len = 5};
+    struct harness_op writing = {0};
+    if (fd < 0)
+        harness_skip("/proc/self/comm: %s", strerror(errno));
+    assert_result(write_at(loop, fd, "hark", 4, 0), 4);
+    hark_writev(loop, &writing.op, fd, &vector, 1, 0, harness_done);
+    assert_result(harness_wait(loop, &writing), 5);
+    harness_close(loop, fd);
+}
+
 BACKEND_TEST(pipe_passes_bytes_and_ends)
 {
     for (int flags = 0; flags <= O_NONBLOCK; flags += O_NONBLOCK) {

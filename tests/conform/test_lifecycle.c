@@ -270,6 +270,8 @@ TEST(error_names_and_texts_are_the_systems)
     assert_string_equal(hark_error_name(-ECONNRESET), "ECONNRESET");
     assert_string_equal(hark_error_name(ECONNRESET), "ECONNRESET");
     assert_string_equal(hark_error_name(-123456), "EUNKNOWN");
+    assert_string_equal(hark_error_name(INT64_MIN), "EUNKNOWN");
+    assert_string_equal(hark_error_text(INT64_MIN), "unknown error");
     for (int error = 1; error < 134; error++) {
         if (error == 41 || error == 58) /* the numbers that Linux has left out */
             continue;

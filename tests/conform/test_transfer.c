@@ -92,6 +92,17 @@ BACKEND_TEST(recv_peeks_where_asked)
     close_pair(loop, &pair);
 }
 
+BACKEND_TEST(promise_12_recv_that_peeks_does_not_wait_for_all)
+{
+    struct pair pair;
+    open_pair(loop, &pair);
+    assert_int_equal(write(pair.end[0], "abc", 3), 3);
+    hark_recv(loop, &pair.receive.op, pair.end[1], pair.in, 9, MSG_PEEK | MSG_WAITALL, harness_done);
+    harness_run(loop);
+    assert_result(pair.receive.result, 3);
+    close_pair(loop, &pair);
+}
+
 BACKEND_TEST(recv_all_waits_for_all)
 {
     struct pair pair;

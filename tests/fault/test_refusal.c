@@ -107,6 +107,32 @@ REFUSAL_TESTS(EINVAL)
 REFUSAL_TESTS(ENOMEM)
 REFUSAL_TESTS(EACCES)
 
+/* A profile that is older than a call may answer it with EPERM in place of ENOSYS. */
+static void epoll_without_its_precise_wait(int error)
+{
+    struct hark_options epoll = {.backend = HARK_BACKEND_EPOLL};
+    struct hark_loop *loop = NULL;
+    filter(SYS_epoll_pwait2, SECCOMP_RET_ERRNO | (uint32_t)error);
+    assert_result(hark_loop_create(&epoll, &loop), 0);
+    exercise(loop);
+    harness_loop_destroy(loop);
+}
+
+TEST(epoll_pwait2_refused_with_eperm_is_done_without)
+{
+    epoll_without_its_precise_wait(EPERM);
+}
+
+TEST(epoll_pwait2_refused_with_eacces_is_done_without)
+{
+    epoll_without_its_precise_wait(EACCES);
+}
+
+TEST(epoll_pwait2_refused_with_enosys_is_done_without)
+{
+    epoll_without_its_precise_wait(ENOSYS);
+}
+
 /* Registering is what the rungs of features need: without it the loop either works or falls back. */
 static void register_refused(int error)
 {
