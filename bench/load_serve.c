@@ -157,7 +157,7 @@ static uint64_t run_publishers(const char *port, unsigned count)
 
 static uint64_t run_fanout(const char *http_port, const char *lines_port, unsigned count)
 {
-    connect_all(http_port, "GET /streams/bench HTTP/1.1\r\nHost: bench\r\nAccept: text/event-stream\r\n\r\n", count);
+    connect_all(http_port, "GET /streams/bench HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n", count);
     for (unsigned i = 0; i < count; i++)
         while (!clients[i].subscribed)
             turn(subscribed_line);

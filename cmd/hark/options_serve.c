@@ -20,6 +20,7 @@ struct serving {
     struct options_memory memory;
     const char **http;
     const char **lines;
+    const char **hosts;
     struct serve_tail *tails;
     size_t tails_count;
 };
@@ -65,6 +66,19 @@ static const char *set_lines(void *target, const char *value)
 {
     struct serving *serving = target;
     return add_address(&serving->lines, &serving->options.lines, &serving->options.lines_count, value);
+}
+
+static const char *set_host(void *target, const char *value)
+{
+    struct serving *serving = target;
+    const char *wrong = value_host(value);
+    const char **larger = wrong ? NULL : grown(serving->hosts, serving->options.hosts_count, sizeof *larger);
+    if (wrong || !larger)
+        return wrong ? wrong : hark_error_text(ENOMEM);
+    larger[serving->options.hosts_count++] = value;
+    serving->hosts = larger;
+    serving->options.hosts = larger;
+    return NULL;
 }
 
 static const char *set_data(void *target, const char *value)
@@ -197,6 +211,11 @@ static const struct option_row rows[] = {
      "listen for plain lines, as nc, hark pub and hark sub speak them\n"
      "[127.0.0.1:12346]; may be repeated; off: none",
      set_lines},
+    {"host", 0, "NAME",
+     "a name that requests may be for; may be repeated. Where HTTP listens on\n"
+     "loopback, or names are given: others than these, localhost and\n"
+     "addresses are refused, so that no web page can get in by a name",
+     set_host},
     {"data", 'd', "DIR", "keep the events in DIR, made where it is missing [./hark-data]", set_data},
     {"tail", 't', "FILE=STREAM",
      "make each line appended to FILE an event of STREAM, across\n"
@@ -283,6 +302,7 @@ int options_serve_parse(int argc, char **argv, int (*run)(const struct serve_opt
     }
     free(serving.http);
     free(serving.lines);
+    free(serving.hosts);
     free(serving.tails);
     options_memory_done(&serving.memory);
     return code;

@@ -97,6 +97,15 @@ const char *value_address(const char *text)
     return NULL;
 }
 
+const char *value_host(const char *text)
+{
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+    size_t length = strlen(text);
+    if (length < 1 || length > 253 || text[0] == '.' || text[length - 1] == '.' || strspn(text, letters) != length)
+        return "is not a host's name such as hark.example.org, without scheme and port";
+    return NULL;
+}
+
 const char *value_stream(const char *text)
 {
     static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { Socket, eachBackend, serve } from './lib.js';
 
-const head = (method, path, more = '') => `${method} ${path} HTTP/1.1\r\nHost: h\r\n${more}\r\n`;
+const head = (method, path, more = '') => `${method} ${path} HTTP/1.1\r\nHost: localhost\r\n${more}\r\n`;
 
 eachBackend(test, 'HEAD, wrong methods and paths', async (t, backend) => {
   const server = await serve(t, { backend });
@@ -23,6 +23,26 @@ eachBackend(test, 'HEAD, wrong methods and paths', async (t, backend) => {
   assert.match((await server.curl('-i', `${server.url}/nowhere`)).stdout, /^HTTP\/1\.1 404 /);
   assert.match((await server.curl('-i', '-d', 'x', `${server.url}/streams/.hidden`)).stdout, /^HTTP\/1\.1 400 /);
   assert.match((await server.curl('-i', '-d', 'x', `${server.url}/streams/${'n'.repeat(129)}`)).stdout, /^HTTP\/1\.1 400 /);
+  await server.stop();
+});
+
+eachBackend(test, 'a page whose name was made to resolve to loopback gets nothing', async (t, backend) => {
+  const server = await serve(t, { backend, threads: 2, args: ['--host', 'hark.example.org'] });
+  await server.publish('a', 'secret');
+  const get = (host, path = '/streams/a?after=start') => head('GET', path).replace('localhost', host);
+  const post = (host, more = '') => head('POST', '/streams/a', `Content-Length: 1\r\n${more}`).replace('localhost', host);
+  const evil = `evil.example:${server.httpPort}`;
+  for (const request of [get(evil), get(evil, '/'), get(evil, '/streams'), get(evil, '/healthz'), post(evil) + 'x', post(evil, `Origin: http://${evil}\r\n`) + 'x',
+    post(evil, 'Expect: 100-continue\r\n'), head('DELETE', '/streams/a').replace('localhost', evil)]) {
+    const answer = await new Socket(t, server.httpPort).send(request).closed();
+    assert.match(answer, /^HTTP\/1\.1 421 Misdirected Request\r\n/, request);
+    assert.ok(!answer.includes('secret'), answer);
+  }
+  for (const host of ['localhost', `localhost:${server.httpPort}`, '127.0.0.1', '[::1]:80', '192.0.2.1', 'hark.example.org', 'Hark.Example.Org:443']) {
+    const socket = new Socket(t, server.httpPort).send(post(host) + 'x' + get(host, '/healthz'));
+    await socket.until(text => /^HTTP\/1\.1 201 [^]*HTTP\/1\.1 200 /.test(text));
+  }
+  assert.equal(await server.count('a'), 8);
   await server.stop();
 });
 
@@ -60,17 +80,17 @@ eachBackend(test, 'a hundred requests at once are answered in order', async (t, 
 
 const ambiguous = {
   'a blank before a colon': 'GET / HTTP/1.1\r\nHost : h\r\n\r\n',
-  'a line that is folded': 'GET / HTTP/1.1\r\nHost: h\r\nX: a\r\n b\r\n\r\n',
+  'a line that is folded': 'GET / HTTP/1.1\r\nHost: localhost\r\nX: a\r\n b\r\n\r\n',
   'no host': 'GET / HTTP/1.1\r\n\r\n',
   'two hosts': 'GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n',
-  'a bare LF': 'GET / HTTP/1.1\nHost: h\n\n',
-  'a bare CR': 'GET / HTTP/1.1\r\nHost: h\r\nX: a\rb\r\n\r\n',
-  'a NUL': 'GET / HTTP/1.1\r\nHost: h\r\nX: a\0b\r\n\r\n',
-  'two lengths': 'POST /streams/a HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab',
-  'a signed length': 'POST /streams/a HTTP/1.1\r\nHost: h\r\nContent-Length: +1\r\n\r\na',
-  'a length and chunks': 'POST /streams/a HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
-  'chunks that do not come last': 'POST /streams/a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked, gzip\r\n\r\n',
-  'a size that is no number': 'POST /streams/a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0x1\r\na\r\n0\r\n\r\n',
+  'a bare LF': 'GET / HTTP/1.1\nHost: localhost\n\n',
+  'a bare CR': 'GET / HTTP/1.1\r\nHost: localhost\r\nX: a\rb\r\n\r\n',
+  'a NUL': 'GET / HTTP/1.1\r\nHost: localhost\r\nX: a\0b\r\n\r\n',
+  'two lengths': 'POST /streams/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab',
+  'a signed length': 'POST /streams/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: +1\r\n\r\na',
+  'a length and chunks': 'POST /streams/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+  'chunks that do not come last': 'POST /streams/a HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked, gzip\r\n\r\n',
+  'a size that is no number': 'POST /streams/a HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n0x1\r\na\r\n0\r\n\r\n',
 };
 
 eachBackend(test, 'what can be read in two ways is refused and the connection closed', async (t, backend) => {
@@ -86,7 +106,7 @@ eachBackend(test, 'what can be read in two ways is refused and the connection cl
 
 eachBackend(test, 'a head that never ends meets its deadline', async (t, backend) => {
   const server = await serve(t, { backend, args: ['--head-timeout', '200ms'] });
-  const slow = new Socket(t, server.httpPort).send('GET / HTTP/1.1\r\nHost: h\r\nX: ');
+  const slow = new Socket(t, server.httpPort).send('GET / HTTP/1.1\r\nHost: localhost\r\nX: ');
   // A byte now and then does not move the deadline: it is one for the whole head.
   const drip = setInterval(() => slow.socket.write('a'), 20);
   t.after(() => clearInterval(drip));

@@ -148,9 +148,9 @@ for (const signal of ['SIGTERM', 'SIGINT']) {
   eachBackend(test, `${signal} ends it in order`, async (t, backend) => {
     const server = await serve(t, { backend });
     const id = await server.publish('a', 'kept');
-    const events = new Socket(t, server.httpPort).send('GET /streams/a HTTP/1.1\r\nHost: h\r\nAccept: text/event-stream\r\n\r\n');
+    const events = new Socket(t, server.httpPort).send('GET /streams/a HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n');
     const lines = new Socket(t, server.linesPort).send('SUB a start\n');
-    const idle = new Socket(t, server.httpPort).send('GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n');
+    const idle = new Socket(t, server.httpPort).send('GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n');
     await events.until(text => text.includes('\r\n\r\n'));
     await lines.until(text => text.includes('kept'));
     await idle.until(text => text.includes('ok'));

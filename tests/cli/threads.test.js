@@ -10,7 +10,7 @@ import { Process, Server, Socket, bin, connection, directory, eachBackend, hark,
 const THREADS = 3;
 const threaded = (t, options) => serve(t, { threads: THREADS, ...options });
 
-const head = (method, path, more = '') => `${method} ${path} HTTP/1.1\r\nHost: h\r\n${more}\r\n`;
+const head = (method, path, more = '') => `${method} ${path} HTTP/1.1\r\nHost: localhost\r\n${more}\r\n`;
 const post = (stream, body) => head('POST', `/streams/${stream}`, `Content-Length: ${Buffer.byteLength(body)}\r\n`) + body;
 
 /** So many subscribers of a stream, as plain sockets. Gives them once their streams have begun. */

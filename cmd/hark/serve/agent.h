@@ -28,6 +28,7 @@ struct port {
     struct hark_listener listener;
     struct agent *agent;
     enum protocol protocol;
+    bool guarded; /* requests for hosts that nobody named are refused */
     bool open;
 };
 
@@ -180,7 +181,7 @@ bool crew_is_gone(const struct agent *home);
 struct agent *crew_deal(struct agent *home);
 
 /* Hands a connection over. Owns: fd. Gives: false: no memory, fd is still the caller's. */
-bool crew_hand_over(struct agent *home, struct agent *to, enum protocol protocol, int fd);
+bool crew_hand_over(struct agent *home, struct agent *to, const struct port *port, int fd);
 
 /* ---- ports.c ---- */
 

@@ -153,7 +153,7 @@ bool crew_is_gone(const struct agent *home)
 struct arrival {
     struct mail mail;
     struct agent *agent;
-    enum protocol protocol;
+    const struct port *port;
     int fd;
 };
 
@@ -162,7 +162,7 @@ static void arrived(struct mail *mail)
     struct arrival arrival = *hark_container_of(mail, struct arrival, mail);
     struct agent *agent = arrival.agent;
     free(hark_container_of(mail, struct arrival, mail));
-    session_open_or_shed(agent, arrival.protocol, arrival.fd);
+    session_open_or_shed(agent, arrival.port, arrival.fd);
 }
 
 static uint64_t connections_of(const struct agent *agent)
@@ -191,12 +191,12 @@ struct agent *crew_deal(struct agent *home)
     return least;
 }
 
-bool crew_hand_over(struct agent *home, struct agent *to, enum protocol protocol, int fd)
+bool crew_hand_over(struct agent *home, struct agent *to, const struct port *port, int fd)
 {
     struct arrival *arrival = malloc(sizeof(*arrival));
     if (arrival == NULL)
         return false;
-    *arrival = (struct arrival){.agent = to, .protocol = protocol, .fd = fd};
+    *arrival = (struct arrival){.agent = to, .port = port, .fd = fd};
     to->dealt++;
     hark_os_forget(home->loop, fd); /* nothing was started on it here */
     mail_send(home->loop, &to->mailbox, &arrival->mail, arrived);

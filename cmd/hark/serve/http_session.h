@@ -37,6 +37,7 @@ struct http_session {
     bool last;            /* no request is read after those pending */
     bool large;           /* the last request took much memory */
     const char *late;     /* what did not come in time; NULL: nothing */
+    bool guarded;         /* requests for other hosts are refused */
     bool peer_ended;
     bool advancing;
     struct event_stream *events; /* HTTP_STEP_STREAM */

@@ -5,6 +5,7 @@
  * which accepted sockets inherit, without a timer of ours.
  */
 #include "serve/agent.h"
+#include "serve/host.h"
 #include "serve/session.h"
 
 #include <errno.h>
@@ -65,9 +66,9 @@ static void accepted(struct hark_listener *listener, int fd)
     if (agent == NULL) {
         home->counters.shed++;
         hark_os_close(home->loop, fd);
-    } else if (agent == home || !crew_hand_over(home, agent, port->protocol, fd)) {
+    } else if (agent == home || !crew_hand_over(home, agent, port, fd)) {
         home->dealt++;
-        session_open_or_shed(home, port->protocol, fd);
+        session_open_or_shed(home, port, fd);
     }
 }
 
@@ -141,6 +142,7 @@ static int port_open(struct agent *agent, struct port *port, const char *text)
     error = hark_listener_adopt(agent->loop, &port->listener, fd, accepted, failed);
     if (error < 0)
         return error;
+    port->guarded = host_is_loopback(&address) || (agent->options->hosts_count != 0 && address.name.any.sa_family != AF_UNIX);
     port->open = true;
     agent->ports_open++;
     if (!agent->options->quiet && hark_listener_address(&port->listener, &address) == 0)

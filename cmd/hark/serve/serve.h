@@ -29,6 +29,8 @@ struct serve_options {
     size_t http_count;
     const char *const *lines; /* likewise; none: no lines port */
     size_t lines_count;
+    const char *const *hosts; /* names that requests may be for, besides addresses and localhost */
+    size_t hosts_count;
     const char *data; /* the directory of the log; made where it is missing */
     const struct serve_tail *tails;
     size_t tails_count;

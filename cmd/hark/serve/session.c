@@ -23,11 +23,11 @@ static void connection_over(struct agent *agent)
     atomic_store_explicit(&agent->over, over + 1, memory_order_relaxed);
 }
 
-void session_open_or_shed(struct agent *agent, enum protocol protocol, int fd)
+void session_open_or_shed(struct agent *agent, const struct port *port, int fd)
 {
     bool taken = false;
     if (agent->ending == ENDING_NOT)
-        taken = protocol == PROTOCOL_HTTP ? session_http_open(agent, fd) : session_lines_open(agent, fd);
+        taken = port->protocol == PROTOCOL_HTTP ? session_http_open(agent, port, fd) : session_lines_open(agent, port, fd);
     if (taken)
         return;
     agent->counters.shed++;

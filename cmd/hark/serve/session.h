@@ -55,11 +55,12 @@ static inline struct session *session_of(struct hark_stream *stream)
     return hark_container_of(stream, struct session, stream);
 }
 
-/* Take over a connection of their protocol. Owns: fd. Give: false: no memory, fd is still the caller's. */
-bool session_http_open(struct agent *agent, int fd);
-bool session_lines_open(struct agent *agent, int fd);
+/* Take over a connection of their protocol. Take: port: where it came. Owns: fd. Give: false: no memory, fd is still the
+ * caller's. */
+bool session_http_open(struct agent *agent, const struct port *port, int fd);
+bool session_lines_open(struct agent *agent, const struct port *port, int fd);
 
 /* Takes over a connection that was dealt to the agent, or closes it at once: the agent ends, or memory is lacking. Owns: fd. */
-void session_open_or_shed(struct agent *agent, enum protocol protocol, int fd);
+void session_open_or_shed(struct agent *agent, const struct port *port, int fd);
 
 #endif

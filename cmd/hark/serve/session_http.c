@@ -5,6 +5,7 @@
  * holds the client back. Publishing requests are started while others are pending, so that many share a commit; all others wait
  * for their turn. What must hold: answers are written in the order of their requests.
  */
+#include "serve/host.h"
 #include "serve/http_session.h"
 
 #include <assert.h>
@@ -125,6 +126,16 @@ static bool may_go(const struct http_session *http)
     return http->pending < PENDING_MAX && http->pending_bytes < PENDING_BYTES_MAX;
 }
 
+/* A head has come: looks whether the request is for us. The rest of it is not read where it is not. */
+static enum http_step step_for_host(struct http_session *http, enum http_step step)
+{
+    if (!http->guarded || host_allowed(http->session.agent->options, http->request.host))
+        return step;
+    http->request.status = 421;
+    http->request.reason = "the host that was asked for is not one of this server (hark serve --host NAME adds it)";
+    return HTTP_STEP_REFUSED;
+}
+
 static void read_on(struct http_session *http)
 {
     size_t used = 0;
@@ -137,11 +148,10 @@ static void read_on(struct http_session *http)
         break;
     case HTTP_HEAD_COMPLETE:
         phase_set(http, HTTP_PHASE_BODY);
-        if (http->request.expects_continue)
-            http->step = HTTP_STEP_HEAD;
+        http->step = step_for_host(http, http->request.expects_continue ? HTTP_STEP_HEAD : HTTP_STEP_READ);
         break;
     case HTTP_COMPLETE:
-        http->step = HTTP_STEP_REQUEST;
+        http->step = http->phase == HTTP_PHASE_BODY ? HTTP_STEP_REQUEST : step_for_host(http, HTTP_STEP_REQUEST);
         break;
     case HTTP_REFUSED:
         http->step = HTTP_STEP_REFUSED;
@@ -165,7 +175,7 @@ static void take_request(struct http_session *http)
 
 static void take_step(struct http_session *http)
 {
-    struct exchange refusal = {.keep_alive = false};
+    struct exchange refusal = {.head_only = http->request.method == HTTP_METHOD_HEAD, .keep_alive = false};
     switch (http->step) {
     case HTTP_STEP_READ:
         read_on(http);
@@ -345,11 +355,12 @@ static const struct session_kind http_kind = {
     .free = http_free,
 };
 
-bool session_http_open(struct agent *agent, int fd)
+bool session_http_open(struct agent *agent, const struct port *port, int fd)
 {
     struct http_session *http = calloc(1, sizeof(*http));
     if (http == NULL)
         return false;
+    http->guarded = port->guarded;
     http_request_init(&http->request);
     session_open(agent, &http->session, &http_kind, fd);
     phase_set(http, HTTP_PHASE_IDLE);

@@ -335,8 +335,9 @@ static const struct session_kind lines_kind = {
     .free = lines_free,
 };
 
-bool session_lines_open(struct agent *agent, int fd)
+bool session_lines_open(struct agent *agent, const struct port *port, int fd)
 {
+    (void)port;
     struct lines_session *lines = calloc(1, sizeof(*lines));
     if (lines == NULL)
         return false;
