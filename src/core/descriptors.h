@@ -19,9 +19,10 @@ struct descriptor {
 enum {
     DESCRIPTOR_CLOSING = 1,  /* hark_close was called: nothing new may start */
     DESCRIPTOR_RELEASED = 2, /* its close is with the kernel: the number means nothing, or another file already */
-    DESCRIPTOR_KNOWN = 4,    /* ready: what it is was looked up */
-    DESCRIPTOR_BLOCKING = 8, /* ready: its calls block: pipes are asked with poll(2) before each, files go to the pool */
+    DESCRIPTOR_KNOWN = 4,    /* what it is was looked up; uring: its reads and writes never block in the loop's thread */
+    DESCRIPTOR_BLOCKING = 8, /* ready: its calls block; files go to the pool, for all else see unblocked.h */
     DESCRIPTOR_WATCHED = 16, /* ready: registered with the poller */
+    DESCRIPTOR_BY_HAND = 32, /* ready: with DESCRIPTOR_BLOCKING: the kernel takes no call that is told not to wait */
 };
 
 struct descriptors {

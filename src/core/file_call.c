@@ -21,22 +21,22 @@ static int64_t call_at(const struct hark_op *op)
     return op->code == HARK_OP_READV ? preadv(op->fd, bytes, (int)count, offset) : pwritev(op->fd, bytes, (int)count, offset);
 }
 
-static int64_t call_at_position(const struct hark_op *op)
+static int64_t call_at_position(const struct hark_op *op, int fd)
 {
     void *bytes = op->with.io.bytes;
     size_t count = op->with.io.count;
     if (op->code == HARK_OP_READ)
-        return read(op->fd, bytes, count);
+        return read(fd, bytes, count);
     if (op->code == HARK_OP_WRITE)
-        return write(op->fd, bytes, count);
-    return op->code == HARK_OP_READV ? readv(op->fd, bytes, (int)count) : writev(op->fd, bytes, (int)count);
+        return write(fd, bytes, count);
+    return op->code == HARK_OP_READV ? readv(fd, bytes, (int)count) : writev(fd, bytes, (int)count);
 }
 
 /* What cannot seek passes over the offset; that may be a file, of /proc for one, as well. */
 static int64_t call_io(const struct hark_op *op)
 {
     int64_t result = op->with.io.offset < 0 ? -1 : call_at(op);
-    return op->with.io.offset < 0 || (result < 0 && errno == ESPIPE) ? call_at_position(op) : result;
+    return op->with.io.offset < 0 || (result < 0 && errno == ESPIPE) ? call_at_position(op, op->fd) : result;
 }
 
 static int64_t call_copy(const struct hark_op *op)
@@ -116,6 +116,15 @@ static int64_t call(const struct hark_op *op)
     }
     errno = ENOSYS;
     return -1;
+}
+
+int64_t file_io(const struct hark_op *op, int fd)
+{
+    int64_t result;
+    do
+        result = call_at_position(op, fd);
+    while (result < 0 && errno == EINTR);
+    return result < 0 ? -errno : result;
 }
 
 int64_t file_call(struct hark_op *op)

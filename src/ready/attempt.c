@@ -1,9 +1,9 @@
 /* attempt.c - each op that may wait for readiness, tried once without blocking.
  *
  * What must hold: WOULD_BLOCK clears the event in row->ready, so that nothing is tried again before the poller reports. */
+#include "core/unblocked.h"
 #include "ready/ready.h"
 
-#include <limits.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -25,6 +25,7 @@ uint32_t ready_spare_of(const struct hark_op *op)
     case HARK_OP_SENDMSG:
         return READY_OUT;
     case HARK_OP_READ:
+        return op->with.io.count > 0 ? (uint32_t)(READY_IN | TRY_FILE) : (uint32_t)(READY_IN | TRY_FILE | TRY_ALWAYS);
     case HARK_OP_READV:
         return READY_IN | TRY_FILE;
     case HARK_OP_WRITE:
@@ -167,29 +168,17 @@ static int64_t ask(struct hark_loop *loop, int fd, uint32_t events)
 }
 
 /* read and write on what is no regular file. Offsets mean nothing there. */
-static int64_t try_file_io(struct hark_loop *loop, struct hark_op *op, const struct descriptor *row)
+static int64_t try_file_io(struct hark_loop *loop, struct hark_op *op, struct descriptor *row)
 {
-    bool blocking = (row->flags & DESCRIPTOR_BLOCKING) != 0;
-    if (blocking && ask(loop, op->fd, ready_events_of(op)) == WOULD_BLOCK)
-        return WOULD_BLOCK;
-    void *bytes = op->with.io.bytes;
-    size_t count = op->with.io.count;
-    if (op->code == HARK_OP_READ)
-        return CALL(loop, read(op->fd, bytes, count));
-    if (op->code == HARK_OP_READV)
-        return CALL(loop, readv(op->fd, bytes, (int)count));
-    if (!blocking)
-        return op->code == HARK_OP_WRITE ? CALL(loop, write(op->fd, bytes, count))
-                                         : CALL(loop, writev(op->fd, bytes, (int)count));
-    /* A writable pipe takes PIPE_BUF bytes without blocking, and promises no more (pipe(7)). */
-    const struct iovec *vector = bytes;
-    if (op->code == HARK_OP_WRITEV) {
-        while (count > 1 && vector->iov_len == 0)
-            vector++, count--;
-        bytes = count > 0 ? vector->iov_base : NULL;
-        count = count > 0 ? vector->iov_len : 0;
+    if (!(row->flags & DESCRIPTOR_BLOCKING)) {
+        loop->metrics.system_calls++;
+        return file_io(op, op->fd);
     }
-    return CALL(loop, write(op->fd, bytes, count < PIPE_BUF ? count : PIPE_BUF));
+    int64_t result;
+    if (!(row->flags & DESCRIPTOR_BY_HAND) && unblocked_by_kernel(loop, op, &result))
+        return result;
+    row->flags |= DESCRIPTOR_BY_HAND;
+    return unblocked_by_hand(loop, op);
 }
 
 int64_t ready_read_cached(struct hark_loop *loop, struct hark_op *op)

@@ -1,10 +1,12 @@
 /* kind.c - what a descriptor is, looked up once for those that the library did not make itself. */
+#include "core/unblocked.h"
 #include "ready/ready.h"
 
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 enum ready_kind ready_kind_of_socket(int family, int type, int protocol)
 {
@@ -29,7 +31,7 @@ static enum ready_kind look_up_socket(struct hark_loop *loop, int fd)
 }
 
 /* Sockets are made non-blocking; a terminal or pipe may be shared with other processes, whose reads would then fail: it stays
- * as it is, and is asked with poll(2) before each call. */
+ * as it is (unblocked.h). */
 static void look_up_mode(int fd, struct descriptor *row)
 {
     int flags = fcntl(fd, F_GETFL);
@@ -46,13 +48,22 @@ static void look_up_mode(int fd, struct descriptor *row)
         row->flags = (uint8_t)(row->flags | DESCRIPTOR_BLOCKING);
 }
 
+/* A device that is always ready and may keep its caller waiting even so, such as a tape. /dev/null and its like never do. */
+static bool is_like_a_file(struct hark_loop *loop, int fd, const struct stat *status)
+{
+    const unsigned memory = 1, terminals = 136; /* Linux's numbers of devices: Documentation/admin-guide/devices.txt */
+    if (!S_ISCHR(status->st_mode) || major(status->st_rdev) == memory || major(status->st_rdev) == terminals)
+        return false;
+    return !unblocked_can_poll(loop, fd);
+}
+
 int ready_look_up(struct hark_loop *loop, int fd, struct descriptor *row)
 {
     struct stat status;
     loop->metrics.system_calls++;
     if (fstat(fd, &status) < 0)
         return -errno;
-    if (S_ISREG(status.st_mode) || S_ISDIR(status.st_mode) || S_ISBLK(status.st_mode)) {
+    if (S_ISREG(status.st_mode) || S_ISDIR(status.st_mode) || S_ISBLK(status.st_mode) || is_like_a_file(loop, fd, &status)) {
         row->kind = KIND_FILE;
         look_up_mode(fd, row);
     } else {

@@ -34,7 +34,10 @@ static inline void end(struct hark_loop *loop, struct hark_op *op, int64_t resul
 static void request_again(struct hark_loop *loop, struct hark_op *op)
 {
     if (op->marks & MARK_CANCELLED)
-        end(loop, op, -ECANCELED);
+        return end(loop, op, -ECANCELED);
+    int64_t result = unlikely(op->marks & MARK_BY_HAND) ? uring_io_by_hand(loop, op) : -EAGAIN;
+    if (result != -EAGAIN)
+        end(loop, op, result);
     else
         uring_submit(loop, op);
 }
@@ -209,12 +212,25 @@ static void complete_failed(struct hark_loop *loop, struct hark_op *op, int32_t 
     }
 }
 
+/* The number may have been another file's, and been closed behind the loop's back. */
+static void complete_open(struct hark_loop *loop, struct hark_op *op, int32_t result)
+{
+    struct descriptor *row = descriptors_find(&loop->descriptors, result);
+    if (result < 0)
+        return complete_failed(loop, op, result);
+    if (row)
+        row->flags = (uint8_t)(row->flags & ~DESCRIPTOR_KNOWN);
+    end(loop, op, result);
+}
+
 /* --- by kind --- */
 
 /* The kinds whose completions mean more than their result. */
 static void complete_special(struct hark_loop *loop, struct hark_op *op, int32_t result, uint32_t flags)
 {
     switch (op->code) {
+    case HARK_OP_OPENAT:
+        return complete_open(loop, op, result);
     case HARK_OP_ACCEPT:
     case HARK_OP_ACCEPT_EACH:
         return complete_accept(loop, op, result, flags);
@@ -232,7 +248,7 @@ static void complete_special(struct hark_loop *loop, struct hark_op *op, int32_t
 static inline void complete(struct hark_loop *loop, struct hark_op *op, int32_t result, uint32_t flags)
 {
     const uint64_t special = UINT64_C(1) << HARK_OP_ACCEPT | UINT64_C(1) << HARK_OP_ACCEPT_EACH | UINT64_C(1) << HARK_OP_POLL |
-                             UINT64_C(1) << HARK_OP_POLL_EACH | UINT64_C(1) << HARK_OP_CLOSE;
+                             UINT64_C(1) << HARK_OP_POLL_EACH | UINT64_C(1) << HARK_OP_CLOSE | UINT64_C(1) << HARK_OP_OPENAT;
     if (op->code == HARK_OP_RECV_EACH)
         complete_recv_each(loop, op, result, flags);
     else if (unlikely(special >> op->code & 1))

@@ -143,10 +143,12 @@ static void start(struct hark_loop *loop, struct hark_op *op)
     if (unlikely(!has_id(op)))
         return loop_finish(loop, op, -EFAULT);
     struct uring *uring = uring_of(loop);
-    if (unlikely(uring->for_pool >> op->code & 1))
+    if (likely(!(uring->apart >> op->code & 1)))
+        submit(loop, uring, op);
+    else if (uring->for_pool >> op->code & 1)
         work_pool_submit(loop, op);
     else
-        submit(loop, uring, op);
+        uring_start_io(loop, op);
 }
 
 /* A receiver that had a buffer stands behind those that wait for one. */

@@ -44,6 +44,7 @@ struct uring {
         int wake_fd; /* of the loop that it wakes */
     } wakes[WAKES_MAX];
     uint64_t for_pool; /* the kinds of op, a bit each, that have no request here: the work pool's */
+    uint64_t apart;    /* those, and the kinds that are not simply submitted */
     struct hark_feature features[URING_FEATURE_COUNT];
 };
 
@@ -59,6 +60,9 @@ enum {
     OP_FED = 128,         /* it receives once, into a buffer that is kept for it */
 };
 enum { OP_EPOLL_SHIFT = 8 };
+
+/* A further mark of an op: it polls through the ring, and its read or write is done by the loop (blocking.c). */
+enum { MARK_BY_HAND = MARK_BACKEND };
 
 /* The bits of an id that say what a completion belongs to. */
 enum uring_tag {
@@ -107,6 +111,12 @@ uint32_t uring_poll_events(const struct hark_op *op);
  * for (quiet.c). Fails: -EMFILE, -ENFILE, -ENOMEM, and as epoll_ctl(2). */
 int uring_quieten(struct hark_loop *loop, struct hark_op *op, uint32_t events);
 void uring_unquieten(struct hark_op *op);
+
+/* Starts a read or a write (blocking.c). */
+void uring_start_io(struct hark_loop *loop, struct hark_op *op);
+
+/* Tries an op that the kernel might block on. Gives: its result; or -EAGAIN, and what is submitted next is its poll. */
+int64_t uring_io_by_hand(struct hark_loop *loop, struct hark_op *op);
 
 /* Opens the ring with the best features that the kernel takes (setup.c). */
 int uring_create(struct hark_loop *loop, const struct hark_options *options, char *out_reason, size_t reason_room);

@@ -1,0 +1,131 @@
+/* unblocked.c - reading and writing where read(2) and write(2) may block, from the loop's thread.
+ *
+ * Three ways, the next where one is not to be had:
+ *   - RWF_NOWAIT: pipes since Linux 6.4, but not those that were opened by a name.
+ *   - The file opened anew without blocking, for the one call: terminals, and pipes that have a name or that /proc names. It is
+ *     closed again at once: so it keeps no terminal and no end of a pipe open, and nothing is left to be forgotten.
+ *   - O_NONBLOCK set for the one call: masters of pseudo-terminals, which cannot be opened anew, other devices, and where there
+ *     is no /proc or no permission. Another process that reads or writes there in that moment may meet EAGAIN.
+ * What must hold: when a call returns, the descriptor's flags are as they were. */
+#include "core/unblocked.h"
+
+#include "hark/poll.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+static bool reads(const struct hark_op *op)
+{
+    return op->code == HARK_OP_READ || op->code == HARK_OP_READV;
+}
+
+bool unblocked_by_kernel(struct hark_loop *loop, const struct hark_op *op, int64_t *out_result)
+{
+    const size_t most = 0x7ffff000; /* the kernel moves no more at once (read(2)); a vector that says more is refused */
+    bool is_vector = op->code == HARK_OP_READV || op->code == HARK_OP_WRITEV;
+    size_t count = op->with.io.count;
+    const struct iovec one = {op->with.io.bytes, count < most ? count : most};
+    const struct iovec *vector = is_vector ? op->with.io.bytes : &one;
+    int vectors = is_vector ? (int)count : 1;
+    ssize_t result;
+    do {
+        loop->metrics.system_calls++;
+        result = reads(op) ? preadv2(op->fd, vector, vectors, -1, RWF_NOWAIT) : pwritev2(op->fd, vector, vectors, -1, RWF_NOWAIT);
+    } while (result < 0 && errno == EINTR);
+    /* A filter that is older than the call may answer in any of the latter three ways. */
+    if (result < 0 && (errno == EOPNOTSUPP || errno == ENOSYS || errno == EPERM || errno == EACCES))
+        return false;
+    *out_result = result < 0 ? -errno : result;
+    return true;
+}
+
+/* Not the master of a pseudo-terminal: opening that anew makes another pair. */
+static bool is_terminal(int fd, unsigned *out_device)
+{
+    int number;
+    return ioctl(fd, TIOCGDEV, out_device) == 0 && ioctl(fd, TIOCGPTN, &number) < 0;
+}
+
+/* /dev/tty opened anew may be another terminal than it was for whoever opened it first. */
+static bool is_same(int fd, const struct stat *before, unsigned device_before)
+{
+    struct stat status;
+    unsigned device = 0;
+    if (fstat(fd, &status) < 0 || status.st_dev != before->st_dev || status.st_ino != before->st_ino)
+        return false;
+    return S_ISFIFO(status.st_mode) || (is_terminal(fd, &device) && device == device_before);
+}
+
+/* A description of its own for the same pipe or terminal, that does not block; -1 where none can be had. */
+static int open_anew(struct hark_loop *loop, int fd, int flags)
+{
+    struct stat status;
+    unsigned device = 0;
+    loop->metrics.system_calls += 6;
+    if (fstat(fd, &status) < 0)
+        return -1;
+    if (!S_ISFIFO(status.st_mode) && !(S_ISCHR(status.st_mode) && is_terminal(fd, &device)))
+        return -1;
+    char path[40];
+    snprintf(path, sizeof path, "/proc/thread-self/fd/%d", fd);
+    int other = open(path, (flags & O_ACCMODE) | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (other >= 0 && !is_same(other, &status, device)) {
+        close(other);
+        return -1;
+    }
+    return other;
+}
+
+static int64_t call_anew(const struct hark_op *op, int other)
+{
+    int64_t result = file_io(op, other);
+    close(other);
+    return result;
+}
+
+static int64_t call_between(struct hark_loop *loop, const struct hark_op *op, int flags)
+{
+    loop->metrics.system_calls += 3;
+    if (fcntl(op->fd, F_SETFL, flags | O_NONBLOCK) < 0)
+        return -errno;
+    int64_t result = file_io(op, op->fd);
+    (void)fcntl(op->fd, F_SETFL, flags);
+    return result;
+}
+
+int64_t unblocked_by_hand(struct hark_loop *loop, const struct hark_op *op)
+{
+    int flags = fcntl(op->fd, F_GETFL);
+    loop->metrics.system_calls++;
+    if (flags < 0)
+        return -errno;
+    if (flags & O_PATH || (flags & O_ACCMODE) == (reads(op) ? O_WRONLY : O_RDONLY))
+        return -EBADF;
+    if (flags & O_NONBLOCK)
+        return file_io(op, op->fd);
+    if (op->code == HARK_OP_READ && op->with.io.count == 0)
+        return 0;
+    int64_t events = os_kernel_poll(loop, op->fd, reads(op) ? HARK_POLL_READABLE : HARK_POLL_WRITABLE);
+    if (events <= 0)
+        return events < 0 ? events : -EAGAIN;
+    /* What has hung up stays so for those that had it open: opened anew it would be another session's. */
+    int other = events & HARK_POLL_HANGUP ? -1 : open_anew(loop, op->fd, flags);
+    return other >= 0 ? call_anew(op, other) : call_between(loop, op, flags);
+}
+
+bool unblocked_can_poll(struct hark_loop *loop, int fd)
+{
+    struct epoll_event event = {0};
+    int epoll = epoll_create1(EPOLL_CLOEXEC);
+    loop->metrics.system_calls += 3;
+    if (epoll < 0)
+        return true;
+    bool can = epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) == 0 || errno != EPERM;
+    close(epoll);
+    return can;
+}
