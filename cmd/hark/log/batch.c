@@ -32,13 +32,22 @@ static void add_buffered(struct commit *commit, const void *bytes, size_t count)
     commit->used += count;
 }
 
+/* Whether all that the segment holds so far is on the disk. */
+static bool is_synced(const struct log *log)
+{
+    const struct commit *commit = &log->commit;
+    if (log->options.sync == LOG_SYNC_ALWAYS || log->active->last_sequence == log->active->first)
+        return true;
+    return log->options.sync == LOG_SYNC_INTERVAL && !commit->dirty && !hark_op_active(&commit->sync);
+}
+
 static void add_record(struct log *log, struct record *record)
 {
     static const unsigned char zeros[RECORD_ALIGNMENT];
     struct commit *commit = &log->commit;
     unsigned char header[RECORD_HEADER_BYTES];
     record->time_ns = commit->time_ns;
-    record->flags = commit->bytes == 0 ? RECORD_OPENS_COMMIT : 0;
+    record->flags = commit->bytes == 0 && is_synced(log) ? RECORD_OPENS_COMMIT : 0;
     record_encode(header, record, log->active->first, log->active->end + commit->bytes);
     add_buffered(commit, header, sizeof header);
     if (record->length > COPIED_BYTES_MAX)

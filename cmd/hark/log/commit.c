@@ -44,7 +44,7 @@ static void ask(struct log *log, struct log_append *request, bool deletes)
     request->id = 0;
     request->deletes = deletes;
     request->creates = false;
-    request->error = log->closing ? -ESHUTDOWN : 0;
+    request->error = log->closing ? -ESHUTDOWN : log->options.inspect ? -EROFS : 0;
     *commit->queue_end = request;
     commit->queue_end = &request->next;
     if (commit->running)

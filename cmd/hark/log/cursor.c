@@ -150,6 +150,9 @@ static bool enter_blocks(struct log_cursor *cursor)
     struct run run;
     if (ends(cursor, stream))
         return true;
+    const struct span *span = stream_span_after(stream, cursor->after);
+    if (span != NULL && span->segment == cursor->segment->first && cursor->after != LOG_START)
+        note_gap(cursor, span->lost);
     if (find_run(cursor, stream, &run)) {
         cursor->read_offset = run.offset;
         cursor->read_end = run.end;
@@ -158,7 +161,7 @@ static bool enter_blocks(struct log_cursor *cursor)
         return true;
     }
     /* Where the spans say that it should have more, that was unreadable. */
-    const struct span *span = stream_span_after(stream, cursor->after);
+    span = stream_span_after(stream, cursor->after);
     if (span != NULL && span->segment == cursor->segment->first)
         note_gap(cursor, span->last);
     let_go(cursor);
@@ -257,6 +260,8 @@ static void tell_damage(struct log_cursor *cursor, uint64_t position)
 {
     struct log *log = cursor->log;
     cursor->searching = true;
+    if (cursor->segment->damaged)
+        return; /* the start has counted and told it */
     log->statistics.damaged++;
     if (cursor->segment->damage_told)
         return;

@@ -1,11 +1,14 @@
 /* load.c - takes one segment into a log that is being opened: by its index, or by reading all of it.
  *
  * What must hold: an index is believed only if it ends where the next segment's header says that this one ends, and inside the
- * file; what was read without an index is synced before anyone sees it, then gets its index; only the last segment may be cut,
- * and only what a crash has interrupted. A last segment in whose making the log crashed goes; it cannot hold an event.
+ * file; what was read without an index is made durable before anyone sees it (prove.c), then gets its index; only the last
+ * segment may be cut, and only what a crash has interrupted. A last segment in whose making the log crashed goes; it cannot hold
+ * an event. What is lost is told once, and no stream is silent of it. A damaged segment gets no index, which would hide the
+ * damage from the next start, and keeps the one that it has, which may know of more than can be read.
  */
 #include "log/recovery.h"
 
+#include "log/prove.h"
 #include "log/replay.h"
 #include "log/seal.h"
 #include "log/segment.h"
@@ -39,38 +42,80 @@ static bool told_end(const struct recovery *recovery, uint64_t *out_end)
 static bool was_last(const struct recovery *recovery)
 {
     for (size_t i = recovery->at + 1; i < recovery->count; i++)
-        if (recovery->found[i].whole_header)
+        if (recovery->found[i].whole_header || recovery->found[i].foreign || recovery->found[i].missing)
             return false;
-    return true;
+    return recovery->mark <= found_now(recovery)->first;
+}
+
+/* Whether its end may be what a crash has left of a write. */
+static bool may_be_torn(const struct recovery *recovery)
+{
+    uint64_t end;
+    return !told_end(recovery, &end) && was_last(recovery) && recovery->sealed.bytes == NULL && !found_now(recovery)->foreign;
+}
+
+/* Ids that may have been given in the segment end before this one. */
+static uint64_t ids_end(const struct recovery *recovery)
+{
+    return recovery->at + 1 < recovery->count ? found_now(recovery)[1].first : recovery->high;
 }
 
 /* --- the declarations --- */
-
-static void declarations_end(struct recovery *recovery)
-{
-    const struct found *found = found_now(recovery);
-    if (found->whole_header && recovery->declared == found->header.declared)
-        replay_declared(recovery->log, found->first);
-}
 
 /* Without a gap before it, a segment's declarations say nothing new. */
 static bool needs_declarations(const struct recovery *recovery)
 {
     const struct found *found = found_now(recovery);
     if (!found->whole_header)
-        return false;
+        return recovery->previous_damaged;
     return recovery->at == 0 || recovery->previous_damaged || found->header.previous_first != found[-1].first;
 }
 
-static void hole(struct scan *scan, uint64_t from, uint64_t end)
+/* What is missing before the segment is known where all declarations are there; else any stream may have had events in it. */
+static void declarations_end(struct recovery *recovery)
 {
-    struct recovery *recovery = hark_container_of(scan, struct recovery, scan);
+    const struct found *found = found_now(recovery);
+    if (found->whole_header && recovery->declared == found->header.declared)
+        replay_declared(recovery->log, found->first);
+    else if (recovery->at > 0 && needs_declarations(recovery))
+        recovery_lose(recovery, found->first - 1);
+}
+
+static void count_damage(struct recovery *recovery)
+{
     recovery->damaged = true;
     recovery->log->statistics.damaged++;
-    segment_name(recovery->name, scan->first, SUFFIX_LOG);
+    segment_name(recovery->name, found_now(recovery)->first, SUFFIX_LOG);
+}
+
+static void hole_in_declarations(struct scan *scan, uint64_t from, uint64_t end, uint64_t next)
+{
+    struct recovery *recovery = hark_container_of(scan, struct recovery, scan);
+    (void)next;
+    count_damage(recovery);
     log_tell(recovery->log, LOG_ERROR,
-             "segment %s is damaged: bytes %" PRIu64 " to %" PRIu64 " are passed over, readers are told of a gap", recovery->name,
-             from, end);
+             "segment %s is damaged: bytes %" PRIu64 " to %" PRIu64 " of its declarations are passed over", recovery->name, from,
+             end);
+}
+
+/* Which streams had events there nobody knows, so all are told; unless nothing was there, or the next segment declares which. */
+static void hole(struct scan *scan, uint64_t from, uint64_t end, uint64_t next)
+{
+    struct recovery *recovery = hark_container_of(scan, struct recovery, scan);
+    uint64_t told, through = (next == 0 ? ids_end(recovery) : next) - 1;
+    count_damage(recovery);
+    if (through <= scan->last) {
+        log_tell(recovery->log, LOG_ERROR,
+                 "segment %s is damaged: bytes %" PRIu64 " to %" PRIu64 " are passed over, no event was there", recovery->name,
+                 from, end);
+        return;
+    }
+    log_tell(recovery->log, LOG_ERROR,
+             "segment %s is damaged: bytes %" PRIu64 " to %" PRIu64 " are passed over: events between ids %" PRIu64
+             " and %" PRIu64 " are lost, readers are told of a gap",
+             recovery->name, from, end, scan->last, through + 1);
+    if (next != 0 || !told_end(recovery, &told))
+        recovery_lose(recovery, through);
 }
 
 static int declaration(struct scan *scan, const struct record *record, uint64_t offset)
@@ -92,7 +137,8 @@ static void index_used(struct recovery *recovery)
     if (error == 0)
         error = segment_list(segment);
     if (error == 0) {
-        if (recovery->at + 1 == recovery->count && segment->index.next > segment->first)
+        bool newest = recovery->at + 1 == recovery->count && recovery->mark <= segment->first;
+        if (newest && segment->index.next > segment->first)
             log->next = segment->index.next;
         index_free(&segment->index);
         segment->sealed = true;
@@ -124,6 +170,7 @@ static void declarations_opened(struct hark_op *op, int64_t result)
 {
     struct recovery *recovery = hark_container_of(op, struct recovery, op);
     const struct found *found = found_now(recovery);
+    const struct log *log = recovery->log;
     if (result < 0) {
         recovery_tell_unopened(recovery, result);
         recovery_loaded(recovery, (int)result);
@@ -134,9 +181,9 @@ static void declarations_opened(struct hark_op *op, int64_t result)
         .fd = recovery->fd,
         .buffer = recovery->buffer,
         .first = found->first,
-        .limit = found->header.declared_end < found->size ? found->header.declared_end : found->size,
+        .limit = log->options.inspect ? recovery->segment->index.end : found->header.declared_end,
         .record = declaration,
-        .hole = hole,
+        .hole = hole_in_declarations,
         .done = declarations_read,
     };
     scan_begin(op->loop, &recovery->scan);
@@ -149,36 +196,84 @@ static void use_index(struct recovery *recovery)
     segment->end = segment->index.end;
     segment->newest_ns = segment->index.newest_ns;
     segment->last_sequence = segment->index.last_sequence;
-    if (!needs_declarations(recovery)) {
+    if (!needs_declarations(recovery) && !log->options.inspect) {
         index_used(recovery);
         return;
     }
     segment_name(recovery->name, segment->first, SUFFIX_LOG);
-    hark_openat(log->loop, &recovery->op, log->directory, recovery->name, O_RDONLY, 0, declarations_opened);
+    hark_openat(log->loop, &recovery->op, log->directory, recovery->name, O_RDONLY | O_NOFOLLOW, 0, declarations_opened);
 }
 
+/* Without its header, the segment's declarations have to be read one by one. */
 static bool index_fits(const struct recovery *recovery)
 {
     const struct index *index = &recovery->segment->index;
+    const struct found *found = found_now(recovery);
     uint64_t end;
-    return index->end <= found_now(recovery)->size && (!told_end(recovery, &end) || end == index->end);
+    return found->whole_header && index->end <= found->size && (!told_end(recovery, &end) || end == index->end);
 }
 
-/* All that it tells stands in the segment as well. */
+/* All that it tells stands in the segment as well, unless something of that is missing. */
 static void do_without_index(struct recovery *recovery)
 {
     struct log_segment *segment = recovery->segment;
-    index_free(&segment->index);
-    segment_name(recovery->name, segment->first, SUFFIX_INDEX);
-    log_tell(recovery->log, LOG_WARNING, "index %s cannot be used: it is made anew", recovery->name);
+    const struct found *found = found_now(recovery);
+    if (segment->index.bytes != NULL && (segment->index.end > found->size || !found->whole_header)) {
+        recovery->sealed = segment->index;
+        segment->index = (struct index){0};
+    } else {
+        index_free(&segment->index);
+        segment_name(recovery->name, segment->first, SUFFIX_INDEX);
+        log_tell(recovery->log, LOG_WARNING, "index %s cannot be used: it is made anew", recovery->name);
+    }
     read_all(recovery);
+}
+
+/* --- where only the index is there --- */
+
+static void trace_removed(struct hark_op *op, int64_t result)
+{
+    (void)result; /* it is tried again at the next start */
+    recovery_loaded(hark_container_of(op, struct recovery, op), 0);
+}
+
+/* What was lost with the segment is known for as long as the index is there, and then from the declarations of the next. */
+static void trace_used(struct recovery *recovery)
+{
+    struct log *log = recovery->log;
+    struct index *index = &recovery->segment->index;
+    bool whole = index->bytes != NULL, newest = was_last(recovery);
+    uint64_t first = found_now(recovery)->first, events = 0;
+    int error = whole ? replay_lost(log, index, &events) : 0;
+    if (whole || newest) {
+        count_damage(recovery);
+        log->must_declare = true;
+        if (whole)
+            log_tell(log, LOG_ERROR, "segment %s is missing: its %" PRIu64 " events are lost, readers are told of a gap",
+                     recovery->name, events);
+        else
+            log_tell(log, LOG_ERROR, "segment %s is missing: what it held is lost, readers are told of a gap", recovery->name);
+    }
+    if (!whole && newest)
+        recovery_lose(recovery, ids_end(recovery) - 1);
+    index_free(index);
+    segment_destroy(recovery->segment);
+    recovery->segment = NULL;
+    if (error != 0 || newest || log->options.inspect) {
+        recovery_loaded(recovery, error);
+        return;
+    }
+    segment_name(recovery->name, first, SUFFIX_INDEX);
+    hark_unlinkat(log->loop, &recovery->op, log->directory, recovery->name, 0, trace_removed);
 }
 
 static void index_closed(struct hark_op *op, int64_t result)
 {
     struct recovery *recovery = hark_container_of(op, struct recovery, op);
     (void)result;
-    if (recovery->segment->index.bytes != NULL && index_fits(recovery))
+    if (found_now(recovery)->missing)
+        trace_used(recovery);
+    else if (recovery->segment->index.bytes != NULL && index_fits(recovery))
         use_index(recovery);
     else
         do_without_index(recovery);
@@ -217,6 +312,8 @@ static void index_opened(struct hark_op *op, int64_t result)
     if (result < 0) {
         if (is_shortage(result))
             recovery_loaded(recovery, (int)result);
+        else if (found_now(recovery)->missing)
+            trace_used(recovery);
         else
             do_without_index(recovery);
         return;
@@ -263,9 +360,11 @@ static void synced(struct hark_op *op, int64_t result)
     segment->fd = recovery->fd;
     segment->state = SEGMENT_OPEN;
     segment->pinned = true;
+    segment->damaged = recovery->damaged;
     segment_hold(segment);
     segment_sealed(segment);
-    seal_begin(segment);
+    if (!segment->damaged && !log->options.inspect)
+        seal_begin(segment);
     segment_release(segment);
     recovery_loaded(recovery, 0);
 }
@@ -293,6 +392,10 @@ static void dropped_closed(struct hark_op *op, int64_t result)
 {
     struct recovery *recovery = hark_container_of(op, struct recovery, op);
     (void)result;
+    if (recovery->log->options.inspect) {
+        dropped(op, 0);
+        return;
+    }
     segment_name(recovery->name, recovery->segment->first, SUFFIX_LOG);
     hark_unlinkat(op->loop, op, recovery->log->directory, recovery->name, 0, dropped);
 }
@@ -302,7 +405,31 @@ static bool is_unfinished(const struct recovery *recovery)
 {
     const struct found *found = found_now(recovery);
     bool whole = found->whole_header && recovery->declared == found->header.declared;
-    return recovery->at > 0 && was_last(recovery) && recovery->events == 0 && !whole;
+    return recovery->at > 0 && may_be_torn(recovery) && recovery->events == 0 && !whole && recovery->mark != found->first;
+}
+
+/* Not even its declarations are all there, and yet it was whole once: the lock file, or a later segment, says so. */
+static bool is_emptied(const struct recovery *recovery)
+{
+    const struct found *found = found_now(recovery);
+    bool whole = found->whole_header && recovery->declared == found->header.declared;
+    return recovery->events == 0 && !whole && (recovery->mark == found->first || !was_last(recovery));
+}
+
+/* What the segment's index knows of and is not there. */
+static int lose_end(struct recovery *recovery)
+{
+    struct log *log = recovery->log;
+    uint64_t events, end = recovery->sealed.end;
+    int error = replay_lost(log, &recovery->sealed, &events);
+    if (error != 0 || end <= found_now(recovery)->size)
+        return error;
+    count_damage(recovery);
+    log->must_declare = true;
+    log_tell(log, LOG_ERROR,
+             "segment %s has lost its last %" PRIu64 " bytes: %" PRIu64 " events are lost, readers are told of a gap",
+             recovery->name, end - found_now(recovery)->size, events);
+    return 0;
 }
 
 static void tell_end(struct recovery *recovery)
@@ -311,14 +438,32 @@ static void tell_end(struct recovery *recovery)
     const struct found *found = found_now(recovery);
     uint64_t end;
     segment_name(recovery->name, found->first, SUFFIX_LOG);
-    if (!found->whole_header && recovery->events > 0)
+    if (found->foreign) {
+        count_damage(recovery);
+        log_tell(log, LOG_ERROR, "segment %s holds another one, %020" PRIu64 SUFFIX_LOG ": was it renamed or copied?",
+                 recovery->name, found->header.first);
+    } else if (!found->whole_header && found->size >= SEGMENT_HEADER_BYTES &&
+               (recovery->events > 0 || recovery->sealed.bytes != NULL)) {
+        count_damage(recovery);
         log_tell(log, LOG_ERROR, "segment %s has a damaged header", recovery->name);
-    if (recovery->scan.torn > 0)
+    }
+    if (recovery->scan.torn > 0) {
+        log->statistics.cut_bytes += recovery->scan.torn;
         log_tell(log, LOG_WARNING, "segment %s ended in an unfinished write: %" PRIu64 " bytes are cut off", recovery->name,
                  recovery->scan.torn);
+    }
+    if (recovery->sealed.bytes != NULL || recovery->damaged)
+        return;
     if (told_end(recovery, &end) && recovery->scan.end < end) {
-        recovery->damaged = true;
-        log_tell(log, LOG_ERROR, "segment %s has lost its last %" PRIu64 " bytes", recovery->name, end - recovery->scan.end);
+        count_damage(recovery);
+        log->must_declare = true;
+        log_tell(log, LOG_ERROR, "segment %s has lost its last %" PRIu64 " bytes: readers are told of a gap", recovery->name,
+                 end - recovery->scan.end);
+    } else if (is_emptied(recovery)) {
+        count_damage(recovery);
+        log_tell(log, LOG_ERROR, "segment %s has lost all that it held: readers are told of a gap", recovery->name);
+        if (was_last(recovery))
+            recovery_lose(recovery, ids_end(recovery) - 1);
     }
 }
 
@@ -337,7 +482,14 @@ static void all_read(struct scan *scan, int error)
         return;
     }
     tell_end(recovery);
-    if (scan->torn > 0)
+    if (recovery->sealed.bytes != NULL)
+        error = lose_end(recovery);
+    index_free(&recovery->sealed);
+    if (error != 0)
+        give_up(recovery, error);
+    else if (recovery->log->options.inspect)
+        synced(&recovery->op, 0);
+    else if (scan->torn > 0)
         hark_ftruncate(loop, &recovery->op, recovery->fd, (int64_t)scan->end, cut);
     else
         hark_fdatasync(loop, &recovery->op, recovery->fd, synced);
@@ -353,37 +505,58 @@ static int any_record(struct scan *scan, const struct record *record, uint64_t o
     return replay_record(recovery->log, record, offset);
 }
 
+static void replay(struct recovery *recovery, int error)
+{
+    if (error != 0) {
+        give_up(recovery, error);
+        return;
+    }
+    recovery->scan.record = any_record;
+    recovery->scan.hole = hole;
+    recovery->scan.done = all_read;
+    scan_begin(recovery->log->loop, &recovery->scan);
+}
+
+static uint64_t limit(const struct recovery *recovery)
+{
+    uint64_t end, size = found_now(recovery)->size;
+    if (told_end(recovery, &end) && end < size)
+        return end;
+    if (recovery->sealed.bytes != NULL && recovery->sealed.end < size)
+        return recovery->sealed.end;
+    return size;
+}
+
 static void all_opened(struct hark_op *op, int64_t result)
 {
     struct recovery *recovery = hark_container_of(op, struct recovery, op);
     const struct found *found = found_now(recovery);
-    uint64_t end;
     if (result < 0) {
         recovery_tell_unopened(recovery, result);
         recovery_loaded(recovery, (int)result);
         return;
     }
-    bool told = told_end(recovery, &end);
     recovery->fd = (int)result;
     recovery->log->builder = (struct builder){.segment = found->first, .last_sequence = found->first};
     recovery->scan = (struct scan){
         .fd = recovery->fd,
         .buffer = recovery->buffer,
         .first = found->first,
-        .limit = told && end < found->size ? end : found->size,
-        .torn_allowed = !told && was_last(recovery),
-        .record = any_record,
-        .hole = hole,
-        .done = all_read,
+        .limit = limit(recovery),
+        .torn_allowed = may_be_torn(recovery),
     };
-    scan_begin(op->loop, &recovery->scan);
+    if (recovery->log->options.inspect)
+        replay(recovery, 0);
+    else
+        prove_begin(recovery, replay);
 }
 
 static void read_all(struct recovery *recovery)
 {
     struct log *log = recovery->log;
+    int how = log->options.inspect ? O_RDONLY : O_RDWR;
     segment_name(recovery->name, found_now(recovery)->first, SUFFIX_LOG);
-    hark_openat(log->loop, &recovery->op, log->directory, recovery->name, O_RDWR, 0, all_opened);
+    hark_openat(log->loop, &recovery->op, log->directory, recovery->name, how | O_NOFOLLOW, 0, all_opened);
 }
 
 void load_begin(struct recovery *recovery)
@@ -403,5 +576,5 @@ void load_begin(struct recovery *recovery)
         return;
     }
     segment_name(recovery->name, found->first, SUFFIX_INDEX);
-    hark_openat(log->loop, &recovery->op, log->directory, recovery->name, O_RDONLY, 0, index_opened);
+    hark_openat(log->loop, &recovery->op, log->directory, recovery->name, O_RDONLY | O_NOFOLLOW, 0, index_opened);
 }

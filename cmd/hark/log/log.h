@@ -45,6 +45,8 @@ struct log_options {
     uint64_t retain_age_ns;     /* segments go whose newest event is older; 0: no bound */
     uint32_t open_segments_max; /* sealed segments held open for reading while no read uses them; 0: 16 */
     uint32_t streams_max;       /* 0: 65536 */
+    bool inspect;               /* only to look: each segment is read whole, nothing in the directory is changed, appends give
+                                   -EROFS; others may look as well */
     log_report *report;
     void *report_context;
 };
@@ -206,8 +208,10 @@ struct log_statistics {
     uint64_t sync_errors;    /* of which failed */
     uint64_t reads;          /* from segments, for cursors */
     uint64_t read_bytes;     /* of those */
-    uint64_t damaged;        /* places where something unreadable was passed over */
-    uint64_t removed;        /* segments removed by retention */
+    uint64_t damaged;        /* places where something is unreadable or missing, as the start or readers found */
+    uint64_t cut_bytes;      /* cut off by the start: the ends of writes that a crash has interrupted */
+    uint64_t dead_bytes;     /* of the segments: events of streams that were deleted since */
+    uint64_t removed;        /* segments removed by retention, or since all in them was deleted */
     uint64_t open_segments;  /* descriptors held */
     uint64_t oldest_time_ns; /* wall clock of the oldest segment's creation; 0 none */
 };

@@ -121,6 +121,69 @@ enum record_answer record_search(const unsigned char *bytes, uint64_t filled, ui
     return RECORD_SHORT;
 }
 
+/* --- damaged, or never finished? --- */
+
+#define DISK_PIECE_BYTES 512u /* what a disk writes whole or not at all */
+
+/* Whether a piece of the disk, as far as it belongs to these bytes, is all zero. */
+static bool lacks_piece(const unsigned char *bytes, uint64_t count, uint64_t offset)
+{
+    uint64_t at = 0;
+    while (at < count) {
+        uint64_t end = at + DISK_PIECE_BYTES - (offset + at) % DISK_PIECE_BYTES;
+        bool zero = true;
+        for (end = end < count ? end : count; at < end; at++)
+            zero = zero && bytes[at] == 0;
+        if (zero)
+            return true;
+    }
+    return false;
+}
+
+static bool holds_with(const unsigned char *bytes, uint32_t length, uint64_t sequence, uint64_t segment_first, uint64_t offset)
+{
+    unsigned char header[RECORD_HEADER_BYTES];
+    memcpy(header, bytes, sizeof header);
+    put32(header, length);
+    put64(header + 8, sequence);
+    return get64(header + 32) == checksum(header, bytes + RECORD_HEADER_BYTES, length, segment_first, offset);
+}
+
+/* The record takes all that is left, and its checksum is right for a length of that size: only its length is wrong. With the
+ * length that it has, nothing but zeros after it are missing: that is a write cut short. */
+static bool length_is_damaged(const unsigned char *bytes, uint64_t left, uint64_t segment_first, uint64_t offset)
+{
+    if (left > record_size(LOG_EVENT_BYTES_MAX))
+        return false;
+    uint64_t longest = left - RECORD_HEADER_BYTES;
+    for (uint64_t length = longest; length + RECORD_ALIGNMENT > longest; length--) {
+        if (length != get32(bytes) && holds_with(bytes, (uint32_t)length, get64(bytes + 8), segment_first, offset))
+            return true;
+        if (length == 0)
+            break;
+    }
+    return false;
+}
+
+bool record_is_damaged(const unsigned char *bytes, uint64_t available, uint64_t left, uint64_t segment_first, uint64_t offset,
+                       uint64_t last)
+{
+    if (available < RECORD_HEADER_BYTES)
+        return false;
+    uint32_t length = get32(bytes);
+    uint64_t sequence = get64(bytes + 8), stream = get64(bytes + 24), size = record_size(length);
+    bool mark = get16(bytes + 6) == RECORD_MARK;
+    bool kind = bytes[4] >= RECORD_EVENT && bytes[4] <= RECORD_DECLARE && bytes[5] <= RECORD_OPENS_COMMIT;
+    bool fits = length <= LOG_EVENT_BYTES_MAX && size <= left;
+    bool named = stream != 0 && stream < segment_first + SEGMENT_SPAN;
+    bool follows = sequence > last && sequence - segment_first < SEGMENT_SPAN;
+    if (lacks_piece(bytes, fits && size < available ? size : available, offset) || mark + kind + fits + named + follows < 4)
+        return false;
+    if (!fits)
+        return available == left && length_is_damaged(bytes, left, segment_first, offset);
+    return follows || (size <= available && holds_with(bytes, length, last + 1, segment_first, offset));
+}
+
 void segment_header_encode(unsigned char *to, const struct segment_header *header)
 {
     put64(to, SEGMENT_MAGIC);

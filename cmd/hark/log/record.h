@@ -38,7 +38,8 @@ enum record_kind {
     RECORD_DECLARE = 4, /* payload: last u64, lost u64, the name */
 };
 
-/* Flags: the first record of a commit. All that stands before it was synced, under LOG_SYNC_ALWAYS, before it was written. */
+/* Flags: the first record of a commit before which all of the segment was synced. What stands from the last of these on is not
+ * proven to be on the disk. Under LOG_SYNC_ALWAYS every commit opens with it. */
 enum { RECORD_OPENS_COMMIT = 1 };
 
 struct record {
@@ -57,7 +58,7 @@ struct segment_header {
     uint32_t declared;
     uint64_t first;
     uint64_t created_ns;
-    uint64_t previous_first; /* the segment before it, 0 none */
+    uint64_t previous_first; /* the segment before it; 0 none; first: losses were found before it, so its declarations count */
     uint64_t previous_end;   /* where that one ends: what may stand there after it never counted */
     uint64_t declared_end;   /* the place after the last DECLARE */
 };
@@ -94,6 +95,12 @@ bool record_follows(const struct record *record, uint64_t last);
  *   out_record->size bytes. Never RECORD_BAD. */
 enum record_answer record_search(const unsigned char *bytes, uint64_t filled, uint64_t position, uint64_t segment_first,
                                  uint64_t offset, uint64_t last, uint64_t *out_position, struct record *out_record);
+
+/* Whether what stands at bytes, and is no good record, is one that was written whole and damaged since; false: it may as well be
+ * the remains of a write that a crash has cut off: too short, or with pieces of the disk's that never came, all zero.
+ * Takes: available: how many bytes there are; left: how many the file has from there on, at least that many. last: as above. */
+bool record_is_damaged(const unsigned char *bytes, uint64_t available, uint64_t left, uint64_t segment_first, uint64_t offset,
+                       uint64_t last);
 
 /* The header of a segment, to and from 64 bytes. Fails: false: it is no such header, or is damaged. */
 void segment_header_encode(unsigned char *to, const struct segment_header *header);

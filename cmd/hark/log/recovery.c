@@ -7,6 +7,7 @@
 #include "log/recovery.h"
 
 #include "log/commit.h"
+#include "log/mark.h"
 #include "log/replay.h"
 #include "log/retention.h"
 #include "log/segment.h"
@@ -14,6 +15,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -24,8 +26,9 @@ static void recovery_free(struct recovery *recovery)
 {
     free(recovery->buffer);
     free(recovery->found);
-    free(recovery->strays);
+    free(recovery->indexes);
     free(recovery->unfinished);
+    index_free(&recovery->sealed);
     free(recovery);
 }
 
@@ -52,10 +55,30 @@ static void fail(struct recovery *recovery, int64_t error)
     log_close(recovery->log, closed_after_failure, recovery);
 }
 
+void recovery_lose(struct recovery *recovery, uint64_t through)
+{
+    table_lose(&recovery->log->table, through);
+    recovery->log->must_declare = true;
+}
+
+/* The newest segment is gone, and its index too: any stream may have had events in it. */
+static void lose_newest(struct recovery *recovery)
+{
+    struct log *log = recovery->log;
+    segment_name(recovery->name, recovery->mark, SUFFIX_LOG);
+    log->statistics.damaged++;
+    log_tell(log, LOG_ERROR,
+             "segment %s, the newest, is missing: what it held is lost, readers are told of a gap, ids go on from %" PRIu64,
+             recovery->name, log->next);
+    recovery_lose(recovery, log->next - 1);
+}
+
 /* The ids that may have been given before a crash are below `high`; a segment that was ended in order says exactly. */
 static void hand_over(struct log *log)
 {
     struct recovery *recovery = log->recovery;
+    if (recovery->mark > (recovery->count == 0 ? 0 : recovery->found[recovery->count - 1].first))
+        lose_newest(recovery);
     replay_end(log);
     log->recovery = NULL;
     log->settled = NULL;
@@ -69,7 +92,13 @@ static void hand_over(struct log *log)
 
 void recovery_tell_unopened(const struct recovery *recovery, int64_t error)
 {
-    log_tell(recovery->log, LOG_ERROR, "cannot open segment %s: %s", recovery->name, hark_error_text((int)error));
+    if (error == -ELOOP)
+        log_tell(
+            recovery->log, LOG_ERROR,
+            "cannot open segment %s: it is a symbolic link, and none is followed: put the file itself there, or remove the link",
+            recovery->name);
+    else
+        log_tell(recovery->log, LOG_ERROR, "cannot open segment %s: %s", recovery->name, hark_error_text((int)error));
 }
 
 /* --- the segments --- */
@@ -116,8 +145,10 @@ static void header_read(struct transfer *transfer, int64_t result)
 {
     struct recovery *recovery = hark_container_of(transfer, struct recovery, transfer);
     struct found *found = &recovery->found[recovery->at];
-    if (result == SEGMENT_HEADER_BYTES)
-        found->whole_header = segment_header_decode(recovery->buffer, &found->header) && found->header.first == found->first;
+    if (result == SEGMENT_HEADER_BYTES && segment_header_decode(recovery->buffer, &found->header)) {
+        found->whole_header = found->header.first == found->first;
+        found->foreign = !found->whole_header;
+    }
     if (result < 0)
         recovery->error = (int)result;
     if (found->whole_header && found->header.version > SEGMENT_VERSION)
@@ -157,16 +188,20 @@ static void survey(struct recovery *recovery)
         fail(recovery, recovery->error);
         return;
     }
+    while (recovery->at < recovery->count && recovery->found[recovery->at].missing)
+        recovery->at++;
     if (recovery->at == recovery->count) {
-        if (recovery->count > 0)
-            recovery->high = recovery->found[recovery->count - 1].first + SEGMENT_SPAN;
-        log->next = recovery->count > 0 ? recovery->high : 1;
+        uint64_t newest = recovery->count > 0 ? recovery->found[recovery->count - 1].first : 0;
+        if (newest < recovery->mark)
+            newest = recovery->mark;
+        recovery->high = newest > 0 ? newest + SEGMENT_SPAN : 1;
+        log->next = recovery->high;
         recovery->at = 0;
         next_segment(log);
         return;
     }
     segment_name(recovery->name, recovery->found[recovery->at].first, SUFFIX_LOG);
-    hark_openat(log->loop, &recovery->op, log->directory, recovery->name, O_RDONLY, 0, survey_opened);
+    hark_openat(log->loop, &recovery->op, log->directory, recovery->name, O_RDONLY | O_NOFOLLOW, 0, survey_opened);
 }
 
 /* --- what does not belong there --- */
@@ -182,15 +217,12 @@ static void tidied(struct hark_op *op, int64_t result)
 static void tidy(struct recovery *recovery)
 {
     struct log *log = recovery->log;
-    if (recovery->unfinished_count > 0) {
-        segment_name(recovery->name, recovery->unfinished[--recovery->unfinished_count], SUFFIX_UNFINISHED);
-    } else if (recovery->stray_count > 0) {
-        segment_name(recovery->name, recovery->strays[--recovery->stray_count], SUFFIX_INDEX);
-    } else {
+    if (recovery->unfinished_count == 0 || log->options.inspect) {
         recovery->at = 0;
         survey(recovery);
         return;
     }
+    segment_name(recovery->name, recovery->unfinished[--recovery->unfinished_count], SUFFIX_UNFINISHED);
     hark_unlinkat(log->loop, &recovery->op, log->directory, recovery->name, 0, tidied);
 }
 
@@ -198,23 +230,6 @@ static int by_first(const void *left, const void *right)
 {
     uint64_t a = ((const struct found *)left)->first, b = ((const struct found *)right)->first;
     return (a > b) - (a < b);
-}
-
-/* An index belongs to the segment of its number; without one it is a stray. */
-static void match_indexes(struct recovery *recovery)
-{
-    if (recovery->count > 0)
-        qsort(recovery->found, recovery->count, sizeof *recovery->found, by_first);
-    size_t strays = 0;
-    for (size_t i = 0; i < recovery->stray_count; i++) {
-        struct found key = {.first = recovery->strays[i]};
-        struct found *found = recovery->count == 0 ? NULL : bsearch(&key, recovery->found, recovery->count, sizeof key, by_first);
-        if (found != NULL)
-            found->has_index = true;
-        else
-            recovery->strays[strays++] = recovery->strays[i];
-    }
-    recovery->stray_count = strays;
 }
 
 /* --- the list --- */
@@ -240,10 +255,39 @@ static int add_number(uint64_t **numbers, size_t *count, size_t *capacity, uint6
     return 0;
 }
 
-/* A link may lead to a file on another disk. */
+/* A link is opened like a file, and then refused by its name. */
 static bool may_be_file(const struct hark_dirent *entry)
 {
     return entry->type == DT_REG || entry->type == DT_LNK || entry->type == DT_UNKNOWN;
+}
+
+static int add_found(struct recovery *recovery, const struct found *one)
+{
+    struct found *found = grown(recovery->found, recovery->count, &recovery->capacity, sizeof *found);
+    if (found == NULL)
+        return -ENOMEM;
+    recovery->found = found;
+    found[recovery->count++] = *one;
+    return 0;
+}
+
+/* An index belongs to the segment of its number; without that it says that there was one. */
+static int match_indexes(struct recovery *recovery)
+{
+    size_t segments = recovery->count;
+    if (segments > 0)
+        qsort(recovery->found, segments, sizeof *recovery->found, by_first);
+    for (size_t i = 0; i < recovery->index_count; i++) {
+        struct found one = {.first = recovery->indexes[i], .has_index = true, .missing = true};
+        struct found *found = segments == 0 ? NULL : bsearch(&one, recovery->found, segments, sizeof one, by_first);
+        if (found != NULL)
+            found->has_index = true;
+        else if (add_found(recovery, &one) != 0)
+            return -ENOMEM;
+    }
+    if (recovery->count > segments)
+        qsort(recovery->found, recovery->count, sizeof *recovery->found, by_first);
+    return 0;
 }
 
 static int add_entry(struct recovery *recovery, const struct hark_dirent *entry)
@@ -253,17 +297,12 @@ static int add_entry(struct recovery *recovery, const struct hark_dirent *entry)
     if (!may_be_file(entry))
         return 0; /* not ours: opening a pipe, say, would wait for its writer */
     if (segment_name_parse(name, SUFFIX_INDEX, &first))
-        return add_number(&recovery->strays, &recovery->stray_count, &recovery->stray_capacity, first);
+        return add_number(&recovery->indexes, &recovery->index_count, &recovery->index_capacity, first);
     if (segment_name_parse(name, SUFFIX_UNFINISHED, &first))
         return add_number(&recovery->unfinished, &recovery->unfinished_count, &recovery->unfinished_capacity, first);
     if (!segment_name_parse(name, SUFFIX_LOG, &first))
         return 0; /* not ours */
-    struct found *found = grown(recovery->found, recovery->count, &recovery->capacity, sizeof *found);
-    if (found == NULL)
-        return -ENOMEM;
-    recovery->found = found;
-    found[recovery->count++] = (struct found){.first = first};
-    return 0;
+    return add_found(recovery, &(struct found){.first = first});
 }
 
 static void listed(struct hark_op *op, int64_t result)
@@ -274,14 +313,14 @@ static void listed(struct hark_op *op, int64_t result)
     int error = 0;
     while (result > 0 && error == 0 && hark_dirent_next(recovery->buffer, (size_t)result, &position, &entry))
         error = add_entry(recovery, &entry);
-    if (result < 0 || error != 0) {
+    if (result == 0 && error == 0)
+        error = match_indexes(recovery);
+    if (result < 0 || error != 0)
         fail(recovery, result < 0 ? result : error);
-    } else if (result > 0) {
+    else if (result > 0)
         hark_getdents(op->loop, op, recovery->log->directory, recovery->buffer, DIRECTORY_BYTES, listed);
-    } else {
-        match_indexes(recovery);
+    else
         tidy(recovery);
-    }
 }
 
 /* --- the directory and its lock --- */
@@ -289,7 +328,21 @@ static void listed(struct hark_op *op, int64_t result)
 static int64_t take_lock(struct hark_op *op)
 {
     const struct recovery *recovery = hark_container_of(op, struct recovery, op);
-    return flock(recovery->log->lock, LOCK_EX | LOCK_NB) == 0 ? 0 : -errno;
+    int how = recovery->log->options.inspect ? LOCK_SH : LOCK_EX;
+    return flock(recovery->log->lock, how | LOCK_NB) == 0 ? 0 : -errno;
+}
+
+static void list(struct recovery *recovery)
+{
+    hark_getdents(recovery->log->loop, &recovery->op, recovery->log->directory, recovery->buffer, DIRECTORY_BYTES, listed);
+}
+
+static void mark_read(struct transfer *transfer, int64_t result)
+{
+    struct recovery *recovery = hark_container_of(transfer, struct recovery, transfer);
+    if (result > 0)
+        recovery->mark = mark_decode((const char *)recovery->buffer, (size_t)result);
+    list(recovery);
 }
 
 static void locked(struct hark_op *op, int64_t result)
@@ -298,18 +351,37 @@ static void locked(struct hark_op *op, int64_t result)
     if (result < 0)
         fail(recovery, result == -EWOULDBLOCK ? -EBUSY : result);
     else
-        hark_getdents(op->loop, op, recovery->log->directory, recovery->buffer, DIRECTORY_BYTES, listed);
+        transfer_read(op->loop, &recovery->transfer, recovery->log->lock, recovery->buffer, MARK_BYTES - 1, 0, mark_read);
 }
 
 static void lock_opened(struct hark_op *op, int64_t result)
 {
     struct recovery *recovery = hark_container_of(op, struct recovery, op);
+    if (result == -ENOENT && recovery->log->options.inspect) {
+        list(recovery); /* nobody has used it yet */
+        return;
+    }
+    if (result == -ELOOP)
+        log_tell(recovery->log, LOG_ERROR, "%s/lock is a symbolic link, and none is followed: remove it", recovery->log->path);
     if (result < 0) {
         fail(recovery, result);
         return;
     }
     recovery->log->lock = (int)result;
     hark_work(op->loop, op, take_lock, locked);
+}
+
+/* Who may write to the directory may take events away, and give others. */
+static void directory_known(struct hark_op *op, int64_t result)
+{
+    struct recovery *recovery = hark_container_of(op, struct recovery, op);
+    struct log *log = recovery->log;
+    const struct statx *status = (const struct statx *)(void *)recovery->buffer;
+    if (result == 0 && (status->stx_mode & (S_IWGRP | S_IWOTH)) != 0)
+        log_tell(log, LOG_WARNING, "others may write to the directory %s (its mode is %04o): chmod go-w it", log->path,
+                 (unsigned)status->stx_mode & 07777u);
+    int how = log->options.inspect ? O_RDONLY : O_RDWR | O_CREAT;
+    hark_openat(op->loop, op, log->directory, "lock", how | O_NOFOLLOW, 0640, lock_opened);
 }
 
 static void directory_opened(struct hark_op *op, int64_t result)
@@ -320,7 +392,8 @@ static void directory_opened(struct hark_op *op, int64_t result)
         return;
     }
     recovery->log->directory = (int)result;
-    hark_openat(op->loop, op, recovery->log->directory, "lock", O_RDWR | O_CREAT, 0640, lock_opened);
+    hark_statx(op->loop, op, recovery->log->directory, "", AT_EMPTY_PATH, STATX_MODE, (struct statx *)(void *)recovery->buffer,
+               directory_known);
 }
 
 static void open_directory(struct recovery *recovery)
@@ -398,6 +471,9 @@ int recovery_begin(struct log *log, log_opened *opened, void *context)
     recovery->context = context;
     recovery->fd = -1;
     log->recovery = recovery;
-    hark_mkdirat(log->loop, &recovery->op, AT_FDCWD, log->path, 0750, directory_made);
+    if (log->options.inspect)
+        open_directory(recovery);
+    else
+        hark_mkdirat(log->loop, &recovery->op, AT_FDCWD, log->path, 0750, directory_made);
     return 0;
 }

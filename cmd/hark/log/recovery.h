@@ -12,7 +12,9 @@ struct found {
     uint64_t size;
     struct segment_header header;
     bool whole_header; /* the header was read and is sound */
+    bool foreign;      /* it is sound, and another segment's */
     bool has_index;    /* there is a file of that name */
+    bool missing;      /* only its index is there */
 };
 
 /* The opening of a log. It frees itself. */
@@ -28,16 +30,20 @@ struct recovery {
     unsigned char *buffer; /* SCAN_BUFFER_BYTES */
     struct found *found;   /* in order, once all are known */
     size_t count, capacity;
-    uint64_t *strays; /* files to remove: indexes without a segment */
-    size_t stray_count, stray_capacity;
+    uint64_t *indexes; /* the indexes that there are */
+    size_t index_count, index_capacity;
     uint64_t *unfinished; /* files to remove: indexes that were being written */
     size_t unfinished_count, unfinished_capacity;
     size_t at; /* which of a list is being looked at */
     struct log_segment *segment;
+    struct index sealed; /* the segment's index, which tells of more than can be found */
+    uint64_t proven;     /* in the segment: what stands before it is on the disk */
+    void (*prove_done)(struct recovery *recovery, int error);
     uint64_t declared; /* declarations found in the segment */
     uint64_t events;   /* other records found in it */
     bool damaged;      /* something in the segment is missing: the next one's declarations tell what */
     bool previous_damaged;
+    uint64_t mark; /* the newest segment, as the lock file says; 0: it does not */
     uint64_t high; /* the next sequence, if the last segment was not ended in order */
     int fd;
     char name[SEGMENT_NAME_BYTES];
@@ -51,6 +57,9 @@ void load_begin(struct recovery *recovery);
 
 /* The segment has been taken, was dropped, or cannot be. */
 void recovery_loaded(struct recovery *recovery, int error);
+
+/* Ids up to that one may be lost, of every stream known so far; what a person is told is the caller's. */
+void recovery_lose(struct recovery *recovery, uint64_t through);
 
 /* Tells a person that the segment recovery->name cannot be opened, which the directory's error alone would not. */
 void recovery_tell_unopened(const struct recovery *recovery, int64_t error);

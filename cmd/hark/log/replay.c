@@ -7,6 +7,7 @@
 #include "log/replay.h"
 
 #include "log/bytes.h"
+#include "log/recovery.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -35,9 +36,12 @@ static struct stream *stream_named(struct log *log, uint64_t number, const char 
 
 static int replay_event(struct log *log, const struct record *record, uint64_t offset, uint32_t block)
 {
+    bool known = table_by_number(&log->table, record->stream) != NULL;
     struct stream *stream = stream_by_number(log, record->stream);
     if (stream == NULL || stream_reserve(stream, log->builder.segment, block) != 0)
         return -ENOMEM;
+    if (!known)
+        stream_lose(stream, record->sequence - 1); /* its creation is not there: neither may be events before this one */
     builder_note(&log->builder, offset, record->sequence, record->time_ns);
     stream_note(stream, log->builder.segment, block, record->sequence, record->length);
     return 0;
@@ -65,6 +69,9 @@ static int replay_declare(struct log *log, const struct record *record)
     stream->declared = record->sequence;
     if (!known)
         stream_lose(stream, lost);
+    const struct recovery *recovery = log->recovery;
+    if (stream->facts.last < last && (known || recovery->at > 0) && !recovery->previous_damaged)
+        stream->missed = true; /* what is damaged was told already */
     if (stream->facts.last < last)
         stream_lose(stream, last); /* it had events that are not there any more */
     return 0;
@@ -94,6 +101,30 @@ void replay_declared(struct log *log, uint64_t first)
     }
 }
 
+int replay_lost(struct log *log, const struct index *index, uint64_t *out_events)
+{
+    uint64_t events = 0;
+    for (uint32_t i = 0; i < index->deleted; i++) {
+        struct stream *stream = table_by_number(&log->table, index_deleted(index, i));
+        if (stream != NULL)
+            table_remove(&log->table, stream);
+    }
+    for (uint32_t i = 0; i < index->entries; i++) {
+        struct index_entry entry = index_entry(index, i);
+        struct stream *stream = entry.name == NULL ? stream_by_number(log, entry.number)
+                                                   : stream_named(log, entry.number, entry.name, entry.name_length);
+        if (stream == NULL)
+            return -ENOMEM;
+        events += entry.span.count;
+        for (uint32_t k = stream->span_count; k > 0 && stream->spans[k - 1].segment == index->first; k--)
+            events -= stream->spans[k - 1].count;
+        if (stream->facts.last < entry.span.last)
+            stream_lose(stream, entry.span.last);
+    }
+    *out_events = events;
+    return 0;
+}
+
 int replay_index(struct log *log, const struct index *index)
 {
     for (uint32_t i = 0; i < index->deleted; i++) {
@@ -111,12 +142,35 @@ int replay_index(struct log *log, const struct index *index)
     return 0;
 }
 
+/* Streams whose later declarations tell of events that were not found, where nothing damaged has been told of. */
+static void tell_missed(struct log *log)
+{
+    uint64_t count = 0;
+    const struct stream *example = NULL;
+    for (const struct stream *stream = log->table.oldest; stream != NULL; stream = stream->after) {
+        if (!stream->missed || stream->nameless)
+            continue;
+        example = example == NULL ? stream : example;
+        count++;
+    }
+    if (example == NULL)
+        return;
+    log->statistics.damaged++;
+    log->must_declare = true;
+    log_tell(log, LOG_ERROR,
+             "events of %" PRIu64 " streams are missing, with the segment that held them: '%s' is one, up to id %" PRIu64
+             ": readers are told of a gap",
+             count, example->facts.name, example->facts.lost);
+}
+
 void replay_end(struct log *log)
 {
+    tell_missed(log);
     for (struct stream *stream = log->table.oldest, *after; stream != NULL; stream = after) {
         after = stream->after;
         if (!stream->nameless)
             continue;
+        log->statistics.damaged++;
         log_tell(log, LOG_ERROR,
                  "a stream's name is lost: %" PRIu64 " events from id %" PRIu64 " to %" PRIu64 " cannot be reached",
                  stream->facts.count, stream->facts.first, stream->facts.last);

@@ -14,6 +14,10 @@ void replay_declared(struct log *log, uint64_t first);
 /* Takes the index of a segment. Gives: 0, or -ENOMEM. */
 int replay_index(struct log *log, const struct index *index);
 
+/* Takes the index of a segment whose end, or all of it, is not there: what it tells of and was not found is lost.
+ * Gives: 0 and *out_events, how many; -ENOMEM. */
+int replay_lost(struct log *log, const struct index *index, uint64_t *out_events);
+
 /* All segments have been taken: streams whose names are lost go. */
 void replay_end(struct log *log);
 

@@ -59,6 +59,8 @@ static void set_timer(struct log *log, uint64_t now, uint64_t next)
 
 void retention_check(struct log *log)
 {
+    if (log->options.inspect)
+        return;
     while (log->segment_count > 1 && is_too_much(log))
         segment_remove_oldest(log);
     if (log->options.retain_age_ns == 0)

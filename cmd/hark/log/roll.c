@@ -65,7 +65,9 @@ static int make_bytes(struct log *log)
         .version = SEGMENT_VERSION,
         .first = roll->segment->first,
         .created_ns = roll->segment->created_ns,
-        .previous_first = before == NULL ? 0 : before->first,
+        .previous_first = log->must_declare ? roll->segment->first
+                          : before == NULL  ? 0
+                                            : before->first,
         .previous_end = before == NULL ? 0 : before->end,
     };
     uint64_t count = SEGMENT_HEADER_BYTES;
@@ -129,6 +131,15 @@ int roll_seal_active(struct log *log)
     return 0;
 }
 
+static void marked(struct transfer *transfer, int64_t result)
+{
+    struct roll *roll = hark_container_of(transfer, struct roll, transfer);
+    struct log *log = roll->segment->log;
+    (void)result; /* a trace less, should the segment's file be lost */
+    log->must_declare = false;
+    roll_end(log, 0);
+}
+
 static void name_synced(struct hark_op *op, int64_t result)
 {
     struct roll *roll = hark_container_of(op, struct roll, op);
@@ -150,7 +161,7 @@ static void name_synced(struct hark_op *op, int64_t result)
     assert(listed == 0);
     log->commit.dirty = false; /* what was dirty is the seal's to sync now */
     retention_check(log);
-    roll_end(log, 0);
+    transfer_write(log->loop, &roll->transfer, log->lock, roll->mark, mark_encode(roll->mark, segment->first), 0, marked);
 }
 
 static void synced(struct hark_op *op, int64_t result)

@@ -1,8 +1,9 @@
 /* scan.c - walks a segment that no index speaks for.
  *
  * Something unreadable is either damage, which is passed over and told, or the end of a write that a crash has interrupted,
- * which is cut off. A record that opens a commit tells them apart: it was written after all before it was synced, so what stands
- * before it is damage; where none follows, nothing that was answered under LOG_SYNC_ALWAYS can stand there.
+ * which is cut off. Where any good record follows, it is passed over: whether it was answered or not, what follows is whole, and
+ * may have been answered. Only what nothing follows is looked at more closely: it is cut off unless it was once whole
+ * (record_is_damaged).
  * What must hold: memory is one buffer, whatever the file holds; a record counts only if its sequence may follow the one before.
  */
 #include "log/scan.h"
@@ -52,41 +53,32 @@ static void begin_search(struct scan *scan, uint64_t place)
 {
     scan->searching = true;
     scan->hole_from = place;
-    scan->looking_ahead = scan->torn_allowed && place >= scan->sound_until;
+    scan->damaged = record_is_damaged(scan->buffer + scan->position, scan->filled - scan->position, scan->limit - place,
+                                      scan->first, place, scan->last);
     scan->position += RECORD_ALIGNMENT;
+}
+
+static void tell_hole(struct scan *scan, uint64_t end, uint64_t next)
+{
+    if (scan->hole != NULL)
+        scan->hole(scan, scan->hole_from, end, next);
 }
 
 static void end_search(struct scan *scan)
 {
-    if (scan->looking_ahead) {
+    if (scan->torn_allowed && !scan->damaged) {
         finish(scan, scan->hole_from);
         return;
     }
-    scan->hole(scan, scan->hole_from, scan->limit);
+    tell_hole(scan, scan->limit, 0);
     finish(scan, scan->limit);
 }
 
-/* A good record ahead: does it say that what is unreadable was once synced? Then the search is done again, for the first record.
- */
-static bool look_at(struct hark_loop *loop, struct scan *scan, const struct record *record, uint64_t place)
-{
-    if ((record->flags & RECORD_OPENS_COMMIT) == 0) {
-        scan->position += record->size;
-        return true;
-    }
-    scan->sound_until = place;
-    scan->looking_ahead = false;
-    read_from(loop, scan, scan->hole_from + RECORD_ALIGNMENT);
-    return false;
-}
-
 /* Gives: whether the scan goes on with what is in the buffer. */
-static bool take(struct hark_loop *loop, struct scan *scan, const struct record *record, uint64_t place)
+static bool take(struct scan *scan, const struct record *record, uint64_t place)
 {
-    if (scan->searching && scan->looking_ahead)
-        return look_at(loop, scan, record, place);
     if (scan->searching)
-        scan->hole(scan, scan->hole_from, place);
+        tell_hole(scan, place, record->sequence);
     scan->searching = false;
     scan->last = record->sequence;
     scan->position += record->size;
@@ -121,13 +113,16 @@ static void examine(struct hark_loop *loop, struct scan *scan)
         enum record_answer answer = look(scan, &record);
         place = scan->offset + scan->position;
         if (answer == RECORD_GOOD) {
-            if (!take(loop, scan, &record, place))
+            if (!take(scan, &record, place))
                 return;
         } else if (answer == RECORD_SHORT && place + record.size <= scan->limit) {
             read_from(loop, scan, place);
             return;
         } else if (scan->searching) {
             scan->position += RECORD_ALIGNMENT;
+        } else if (scan->position > 0 && scan->offset + scan->filled < scan->limit) {
+            read_from(loop, scan, place); /* to see all of it */
+            return;
         } else {
             begin_search(scan, place);
         }
@@ -148,7 +143,6 @@ static void begun(struct hark_op *op, int64_t result)
 void scan_begin(struct hark_loop *loop, struct scan *scan)
 {
     scan->last = scan->first;
-    scan->searching = scan->looking_ahead = false;
-    scan->sound_until = 0;
+    scan->searching = false;
     hark_defer(loop, &scan->op, begun);
 }

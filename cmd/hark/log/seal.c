@@ -107,7 +107,7 @@ static void opened(struct hark_op *op, int64_t result)
 static void write_index(struct seal *seal)
 {
     struct log *log = seal->segment->log;
-    hark_openat(log->loop, &seal->op, log->directory, seal->unfinished, O_WRONLY | O_CREAT | O_TRUNC, 0640, opened);
+    hark_openat(log->loop, &seal->op, log->directory, seal->unfinished, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0640, opened);
 }
 
 static void events_synced(struct hark_op *op, int64_t result)

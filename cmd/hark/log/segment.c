@@ -304,7 +304,7 @@ static void file_opened(struct hark_op *op, int64_t result)
         return;
     }
     segment_name(segment->name, segment->first, SUFFIX_INDEX);
-    hark_openat(segment->log->loop, &segment->op, segment->log->directory, segment->name, O_RDONLY, 0, index_opened);
+    hark_openat(segment->log->loop, &segment->op, segment->log->directory, segment->name, O_RDONLY | O_NOFOLLOW, 0, index_opened);
 }
 
 static void open_begin(struct log_segment *segment)
@@ -314,7 +314,7 @@ static void open_begin(struct log_segment *segment)
     count_open(log, 1);
     log_begin(log);
     segment_name(segment->name, segment->first, SUFFIX_LOG);
-    hark_openat(log->loop, &segment->op, log->directory, segment->name, O_RDONLY, 0, file_opened);
+    hark_openat(log->loop, &segment->op, log->directory, segment->name, O_RDONLY | O_NOFOLLOW, 0, file_opened);
 }
 
 bool segment_acquire(struct log_segment *segment, struct log_cursor *cursor)
@@ -426,7 +426,7 @@ void segment_remove_oldest(struct log *log)
     log->segment_count--;
     memmove(log->segments, log->segments + 1, log->segment_count * sizeof(struct log_segment *));
     for (struct stream *stream = log->table.oldest; stream != NULL; stream = stream->after)
-        if (stream->span_count > 0 && stream->spans[0].segment == segment->first)
+        while (stream->span_count > 0 && stream->spans[0].segment == segment->first)
             stream_drop_span(stream);
     log->statistics.bytes -= segment->end;
     log->statistics.segments = log->segment_count;

@@ -4,6 +4,7 @@
 
 #include "log/index.h"
 #include "log/log.h"
+#include "log/mark.h"
 #include "log/stream.h"
 #include "log/transfer.h"
 
@@ -35,6 +36,7 @@ struct log_segment {
     bool removed;        /* it is in no list any more, and goes with its last reference */
     bool unlinked;       /* removed, and its files are being dealt with */
     bool damage_told;    /* that something in it is unreadable */
+    bool damaged;        /* the start has passed something over: no index is kept of it, so that each start looks again */
     bool idle;           /* it stands in the list of those that may be closed */
     struct log_segment *idle_before, *idle_after;
     struct log_cursor *waiting; /* for it to be open */
@@ -79,6 +81,7 @@ struct roll {
     unsigned char *bytes;
     size_t count;
     int error;
+    char mark[MARK_BYTES];
     struct hark_op op;
     struct transfer transfer;
     void (*done)(struct log *log, int error);
@@ -106,6 +109,7 @@ struct log {
     size_t segment_capacity;
     struct log_segment *active; /* NULL: the next append makes one */
     bool must_roll;             /* the active one must not grow: a header that says where it ends may be on the disk already */
+    bool must_declare;          /* the start has found losses: the next segment's declarations are to be read at each start */
     struct builder builder;     /* of the active segment */
 
     struct log_segment *idle_oldest, *idle_newest; /* open, sealed, unused */

@@ -227,7 +227,7 @@ void stream_note(struct stream *stream, uint64_t segment, uint32_t block, uint64
 {
     struct span event = {segment, 1, bytes, id, id, stream->facts.lost};
     struct span *newest = stream->span_count == 0 ? NULL : &stream->spans[stream->span_count - 1];
-    if (newest != NULL && newest->segment == segment) {
+    if (newest != NULL && newest->segment == segment && newest->last >= stream->facts.lost) {
         newest->count++;
         newest->bytes += bytes;
         newest->last = id;
@@ -289,4 +289,10 @@ void stream_lose(struct stream *stream, uint64_t through)
         stream->facts.lost = through;
     if (stream->facts.last < through)
         stream->facts.last = through;
+}
+
+void table_lose(struct table *table, uint64_t through)
+{
+    for (struct stream *stream = table->oldest; stream != NULL; stream = stream->after)
+        stream_lose(stream, through);
 }

@@ -11,7 +11,8 @@ struct span {
     uint64_t bytes;
     uint64_t first;
     uint64_t last;
-    uint64_t lost; /* when the span began: what was lost before it, as log_stream.lost */
+    uint64_t lost; /* when the span began: what was lost before it, as log_stream.lost; where something was lost in the middle of
+                      a segment, another span of it begins */
 };
 
 /* The blocks of the segment being written that hold events of a stream: a bit each, from first_block on. */
@@ -32,6 +33,7 @@ struct stream {
     uint64_t declared; /* recovery: the segment that last told of it */
     bool pending;      /* its creation is being written */
     bool nameless;     /* recovery: its events were found, its name was not, yet */
+    bool missed;       /* recovery: a declaration tells of later events than were found */
     struct stream *next_by_name;
     struct stream *next_by_number;
     struct stream *before, *after; /* in order of creation */
@@ -82,6 +84,9 @@ const struct span *stream_span_of(const struct stream *stream, uint64_t segment)
 
 /* The oldest span is gone. */
 void stream_drop_span(struct stream *stream);
+
+/* Ids up to that one are not all there, of every stream that there is. */
+void table_lose(struct table *table, uint64_t through);
 
 /* Ids up to that one are not all there. */
 void stream_lose(struct stream *stream, uint64_t through);

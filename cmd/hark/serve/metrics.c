@@ -153,8 +153,12 @@ static void add_log(struct text *text, const struct log *log)
     add_counter(text, "hark_log_sync_errors_total", "Calls of fdatasync that failed.", statistics->sync_errors);
     add_counter(text, "hark_log_reads_total", "Reads from segments.", statistics->reads);
     add_counter(text, "hark_log_read_bytes_total", "Bytes of those reads.", statistics->read_bytes);
-    add_counter(text, "hark_log_damaged_total", "Places where something unreadable was passed over.", statistics->damaged);
-    add_counter(text, "hark_log_removed_total", "Segments removed by retention.", statistics->removed);
+    add_counter(text, "hark_log_damaged_total", "Places where something is unreadable or missing.", statistics->damaged);
+    add_counter(text, "hark_log_cut_bytes_total", "Bytes cut off at the start, of writes that a crash had interrupted.",
+                statistics->cut_bytes);
+    add_gauge(text, "hark_log_dead_bytes", "Bytes of the segments that hold events of deleted streams.", statistics->dead_bytes);
+    add_counter(text, "hark_log_removed_total", "Segments removed by retention, or since all in them was deleted.",
+                statistics->removed);
 }
 
 /* ---- streams ---- */
