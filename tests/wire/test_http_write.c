@@ -17,7 +17,7 @@ TEST(head_with_everything_is_written)
     };
     const char expected[] =
         "HTTP/1.1 405 Method Not Allowed\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Type: text/plain\r\n"
-        "Content-Length: 3\r\nConnection: keep-alive\r\nAllow: GET, HEAD\r\n\r\n";
+        "Content-Length: 3\r\nX-Content-Type-Options: nosniff\r\nConnection: keep-alive\r\nAllow: GET, HEAD\r\n\r\n";
 
     assert_result(http_head_write(&head, bytes, sizeof(bytes)), sizeof(expected) - 1);
     assert_memory_equal(bytes, expected, sizeof(expected) - 1);
@@ -26,8 +26,8 @@ TEST(head_with_everything_is_written)
 TEST(head_in_each_room_is_written_whole_or_refused)
 {
     const struct http_head head = {.status = 200, .length = HTTP_LENGTH_CHUNKED, .content_type = "text/event-stream"};
-    const char expected[] =
-        "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n";
+    const char expected[] = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: "
+                            "chunked\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n";
     const size_t size = sizeof(expected) - 1;
 
     for (size_t room = 0; room <= size + 1; room++) {
@@ -50,12 +50,14 @@ TEST(head_lengths_are_written_as_asked)
         int64_t length;
         const char *expected;
     } rows[] = {
-        {200, 0, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"},
-        {200, INT64_MAX, "HTTP/1.1 200 OK\r\nContent-Length: 9223372036854775807\r\nConnection: close\r\n\r\n"},
-        {200, HTTP_LENGTH_UNTIL_CLOSE, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"},
-        {204, HTTP_LENGTH_NONE, "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n"},
+        {200, 0, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n"},
+        {200, INT64_MAX,
+         "HTTP/1.1 200 OK\r\nContent-Length: 9223372036854775807\r\nX-Content-Type-Options: nosniff\r\nConnection: "
+         "close\r\n\r\n"},
+        {200, HTTP_LENGTH_UNTIL_CLOSE, "HTTP/1.1 200 OK\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n"},
+        {204, HTTP_LENGTH_NONE, "HTTP/1.1 204 No Content\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n"},
         {100, HTTP_LENGTH_NONE, HTTP_CONTINUE},
-        {599, HTTP_LENGTH_NONE, "HTTP/1.1 599 Status\r\nConnection: close\r\n\r\n"},
+        {599, HTTP_LENGTH_NONE, "HTTP/1.1 599 Status\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n"},
     };
 
     for (size_t at = 0; at < sizeof(rows) / sizeof(rows[0]); at++) {

@@ -63,7 +63,7 @@ struct http_request {
     const char *path;  /* decoded; begins with "/", or is "*" with OPTIONS; no control bytes, and no "/" that was an escape */
     size_t path_count;
     const char *query;     /* what follows the "?", not decoded; "" where there is none */
-    const char *host;      /* "" in HTTP/1.0 without one */
+    const char *host;      /* the target's, where it has one, else the Host field's; "" in HTTP/1.0 without one */
     bool keep_alive;       /* the client lets the connection live on after the answer */
     bool expects_continue; /* send "HTTP/1.1 100 Continue" before the body, where it is wanted */
     bool has_body;         /* the request is framed as one with a body, be it of 0 bytes */
@@ -139,8 +139,9 @@ struct http_head {
     const char *fields;       /* further whole lines, each with CRLF: "Allow: GET, HEAD\r\n"; NULL: none */
 };
 
-/* Writes a head with its empty line. Gives: the bytes written. Fails: -ENOSPC room is too small (512 is enough without fields),
- * -EINVAL status outside of 100 to 599, or a CR, LF or NUL in content_type or date. */
+/* Writes a head with its empty line. Every answer forbids browsers to guess at its type. Gives: the bytes written. Fails: -ENOSPC
+ * room is too small (512 is enough without fields), -EINVAL status outside of 100 to 599, or a CR, LF or NUL in content_type or
+ * date. */
 int64_t http_head_write(const struct http_head *head, char *bytes, size_t room);
 
 /* Writes the line before a chunk's bytes; HTTP_CHUNK_END follows them. Takes: count above 0; room of HTTP_CHUNK_HEAD_MAX.

@@ -71,10 +71,22 @@ int http_fields_gather(struct http_fields *fields, const char *bytes, size_t cou
     return 1;
 }
 
+/* Tabs around a value become blanks, which mean the same (RFC 9110, 5.6.3): llhttp 8.1 refuses a tab beside a length or a coding.
+ */
+static void blank_out(struct http_fields *fields, struct http_span around, struct http_span value)
+{
+    char *bytes = fields->bytes + (around.bytes - fields->bytes);
+    const size_t start = (size_t)(value.bytes - around.bytes);
+
+    memset(bytes, ' ', start);
+    memset(bytes + start + value.count, ' ', around.count - start - value.count);
+}
+
 bool http_fields_add(struct http_fields *fields, struct http_span line, struct http_refusal *out_refusal)
 {
     const size_t start = (size_t)(line.bytes - fields->bytes);
     struct http_field *field = &fields->field[fields->fields];
+    struct http_span around;
     struct http_span value;
     size_t name = 0;
 
@@ -97,7 +109,9 @@ bool http_fields_add(struct http_fields *fields, struct http_span line, struct h
         refuse(out_refusal, 431, "too many headers");
         return false;
     }
-    value = http_span_trim((struct http_span){line.bytes + name + 1, line.count - name - 1});
+    around = (struct http_span){line.bytes + name + 1, line.count - name - 1};
+    value = http_span_trim(around);
+    blank_out(fields, around, value);
     field->name = (uint16_t)start;
     field->name_count = (uint16_t)name;
     field->value = (uint16_t)(value.bytes - fields->bytes);

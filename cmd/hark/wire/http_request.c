@@ -12,7 +12,6 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 enum step {
     QUIET, /* no byte yet */
@@ -127,7 +126,7 @@ static bool check_single(const struct http_fields *fields, struct http_refusal *
     return true;
 }
 
-static bool check_host(const struct http_request *request, const struct http_target *target, struct http_refusal *refusal)
+static bool check_host(const struct http_request *request, struct http_refusal *refusal)
 {
     struct http_span host = {"", 0};
     const unsigned hosts = http_fields_find(&request->parts->fields, "host", &host);
@@ -136,12 +135,7 @@ static bool check_host(const struct http_request *request, const struct http_tar
         return refuse(refusal, 400, "Host twice");
     if (hosts == 0)
         return request->version_minor == 0 || refuse(refusal, 400, "no Host");
-    if (!http_host_valid(host))
-        return refuse(refusal, 400, "a bad Host");
-    if (target->authority.bytes &&
-        (target->authority.count != host.count || strncasecmp(target->authority.bytes, host.bytes, host.count) != 0))
-        return refuse(refusal, 400, "a Host that is not the target's");
-    return true;
+    return http_host_valid(host) || refuse(refusal, 400, "a bad Host");
 }
 
 static bool read_expect(struct http_request *request, struct http_refusal *refusal)
@@ -186,6 +180,17 @@ static bool read_again(struct http_request *request, struct http_refusal *refusa
     return true;
 }
 
+/* The host of an absolute target goes before Host (RFC 9112, 3.2.2). It is moved over the slash before it, so that there is room
+ * to end it: the path begins right behind. */
+static const char *target_host(struct http_fields *fields, struct http_span authority)
+{
+    char *host = fields->bytes + (authority.bytes - fields->bytes) - 1;
+
+    memmove(host, host + 1, authority.count);
+    host[authority.count] = '\0';
+    return host;
+}
+
 /* Makes text of the head: from here on it is for the server to read. */
 static void give_texts(struct http_request *request, struct http_target target)
 {
@@ -207,7 +212,7 @@ static void give_texts(struct http_request *request, struct http_target target)
         request->path = path;
     }
     http_fields_terminate(&parts->fields);
-    host = http_fields_text(&parts->fields, "host");
+    host = target.authority.bytes ? target_host(&parts->fields, target.authority) : http_fields_text(&parts->fields, "host");
     request->host = host ? host : "";
 }
 
@@ -219,9 +224,9 @@ static enum http_state end_head(struct http_request *request)
     struct http_target target;
     const struct http_span bytes = {parts->fields.bytes + parts->target, parts->target_count};
 
-    if (!http_target_read(bytes, request->method == HTTP_METHOD_OPTIONS, &target, &refusal) ||
-        !check_host(request, &target, &refusal) || !check_single(&parts->fields, &refusal) || !read_framing(request, &refusal) ||
-        !read_expect(request, &refusal) || !read_again(request, &refusal))
+    if (!http_target_read(bytes, request->method == HTTP_METHOD_OPTIONS, &target, &refusal) || !check_host(request, &refusal) ||
+        !check_single(&parts->fields, &refusal) || !read_framing(request, &refusal) || !read_expect(request, &refusal) ||
+        !read_again(request, &refusal))
         return refused(request, refusal);
     request->keep_alive = http_keep_alive_read(&parts->fields, request->version_minor);
     give_texts(request, target);

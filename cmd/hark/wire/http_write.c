@@ -123,8 +123,10 @@ int64_t http_head_write(const struct http_head *head, char *bytes, size_t room)
     if (head->content_type)
         put_field(&writer, "Content-Type", head->content_type);
     put_length(&writer, head->length);
-    if (head->status >= 200)
+    if (head->status >= 200) {
+        put(&writer, "X-Content-Type-Options: nosniff\r\n");
         put_field(&writer, "Connection", head->keep_alive ? "keep-alive" : "close");
+    }
     if (head->fields)
         put(&writer, head->fields);
     put(&writer, "\r\n");
