@@ -5,8 +5,9 @@
  * memory. Built on the public ops alone; every callback comes from hark_run, never from inside a call here. In each the stream
  * may be written to, ended and closed. On a stream that is not open, closing and reading do nothing and writing gives -EPIPE.
  *
- * A stream allocates for what hark_stream_write copies, and nothing else: 4 KiB with its first write, kept and used again, and
- * more while more is queued. A copy between two blocks of the caller costs up to 128 bytes beyond its own.
+ * A stream allocates for what hark_stream_write copies: 4 KiB with its first write, kept and used again, and more while more is
+ * queued. A copy between two blocks of the caller costs up to 128 bytes beyond its own. And on io_uring for what had been
+ * received when reading was stopped. Nothing else.
  */
 #ifndef HARK_STREAM_H
 #define HARK_STREAM_H
@@ -19,6 +20,7 @@ HARK_BEGIN
 
 struct hark_stream;
 struct hark_stream_block;
+struct hark_stream_piece;
 
 /* What a stream tells its owner. Any may be NULL but `closed`. */
 struct hark_stream_events {
@@ -93,7 +95,10 @@ struct hark_stream {
     struct hark_stream_block *spare; /* one emptied copy block, kept for the next write */
     void *into;                      /* the caller's buffer for the next piece, and its size; NULL: the pool's */
     size_t into_count;
-    void *filling;     /* the caller's buffer that the receive in flight fills */
+    void *filling;                  /* the caller's buffer that the receive in flight fills */
+    struct hark_stream_piece *held; /* what came after reading had been stopped, the oldest first */
+    struct hark_stream_piece *held_last;
+    int64_t held_end;  /* the end of reading that came behind it */
     size_t first_sent; /* bytes of the first block that are gone */
     size_t queued_bytes;
     uint64_t received_bytes;
@@ -125,7 +130,10 @@ HARK_API void hark_stream_read_start(struct hark_stream *stream);
  * `closed` or `detached`. */
 HARK_API void hark_stream_read_into(struct hark_stream *stream, void *bytes, size_t count);
 
-/* Stops reading: the peer is held back by TCP. What the loop had received already may still be delivered. */
+/* Stops reading: the peer is held back by TCP. From here on nothing is delivered, the end neither, until reading is started
+ * again; but for the one piece that may be in the buffer of hark_stream_read_into already. Backends: uring may have taken more
+ * from the socket, at most the pool's buffers; it is copied and delivered, in order and before all else, when reading is started
+ * again. Where there is no memory for that, reading ends with -ENOMEM behind what was kept. */
 HARK_API void hark_stream_read_stop(struct hark_stream *stream);
 
 /* Queues a copy of the bytes. All or nothing. What is written inside one callback of the stream leaves together when it returns.

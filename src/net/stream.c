@@ -6,8 +6,11 @@
  *
  * What must hold: starting an op never calls back (op.h), so no call here does; after hark_stream_close nothing is called but
  * `released` and `closed`; `closed` comes once every op is idle, and after it the stream is not touched; one send is in flight at
- * most, and what it points at stays (stream_queue.c). Deadlines belong to the ops: the one in flight is moved, no timer is kept.
- * They are counted from a clock read at that moment: the turn's own time could be a long callback old, and a deadline early. */
+ * most, and what it points at stays (stream_queue.c); after hark_stream_read_stop nothing is delivered from the pool until the
+ * owner reads again: what was taken from the socket meanwhile is held (stream_held.c). Deadlines belong to the ops: the one in
+ * flight is moved, no timer is kept. They are counted from a clock read at that moment: the turn's own time could be a long
+ * callback old, and a deadline early. */
+#include "net/stream_held.h"
 #include "net/stream_queue.h"
 
 #include "base/check.h"
@@ -19,6 +22,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdlib.h>
 
 enum {
     OPEN = 1,
@@ -42,6 +46,8 @@ enum {
 
     DETACHING = 32768, /* hark_stream_detach */
     LEAVING = 65536,   /* hark_detach was called, and has not called back */
+
+    HELD_END = 131072, /* the end of reading came while the owner did not read: held_end, behind the pieces that are held */
 };
 
 #define QUEUE_BYTES_DEFAULT ((size_t)1 << 20)
@@ -162,8 +168,6 @@ static bool delivers(const struct hark_stream *stream)
 
 static void receive_ended(struct hark_stream *stream, int64_t result)
 {
-    if (result == -ECANCELED && has(stream, READ_CANCELLED))
-        return;
     stream->flags |= READ_ENDED;
     if (result != -ECANCELED && result != -ETIMEDOUT)
         stream->flags |= PEER_ENDED;
@@ -171,20 +175,60 @@ static void receive_ended(struct hark_stream *stream, int64_t result)
         stream->events->received(stream, NULL, result);
 }
 
+/* The owner has stopped reading, or has not yet had what came after it had stopped. What fills his own buffer is his at once. */
+static bool holds(const struct hark_stream *stream)
+{
+    return !has(stream, CLOSING | CLOSE_AFTER) && (stream->held || !has(stream, READING | DETACHING));
+}
+
+static void hold_end(struct hark_stream *stream, int64_t result)
+{
+    if (has(stream, HELD_END))
+        return;
+    stream->flags |= HELD_END;
+    stream->held_end = result;
+}
+
+/* Without memory for a piece nothing behind it may be delivered either. */
+static void hold(struct hark_stream *stream, const void *bytes, size_t count)
+{
+    int error = has(stream, HELD_END) ? 0 : stream_held_put(stream, bytes, count);
+    if (error)
+        hold_end(stream, error);
+}
+
+static void piece_received(struct hark_stream *stream, const void *bytes, size_t count, bool own_buffer)
+{
+    stream->received_bytes += count;
+    if (!own_buffer && holds(stream))
+        hold(stream, bytes, count);
+    else if (delivers(stream))
+        stream->events->received(stream, bytes, (int64_t)count);
+}
+
+static void end_received(struct hark_stream *stream, int64_t result, bool own_buffer)
+{
+    bool stopped = has(stream, READ_CANCELLED);
+    if (stopped && (result == -ECANCELED || result == -ETIMEDOUT))
+        return;
+    if ((stopped || !own_buffer) && holds(stream))
+        hold_end(stream, result);
+    else
+        receive_ended(stream, result);
+}
+
 static void receive_done(struct hark_op *op, int64_t result)
 {
     struct hark_stream *stream = hark_container_of(op, struct hark_stream, receive);
     bool more = hark_op_more(op);
-    const void *bytes = stream->filling ? stream->filling : hark_op_buffer(op);
+    bool own_buffer = stream->filling != NULL;
+    const void *bytes = own_buffer ? stream->filling : hark_op_buffer(op);
     stream->filling = NULL;
     enter(stream);
-    if (result > 0) {
-        stream->received_bytes += (uint64_t)result;
-        if (delivers(stream))
-            stream->events->received(stream, bytes, result);
-    } else {
-        receive_ended(stream, result);
-    }
+    if (result > 0)
+        piece_received(stream, bytes, (size_t)result, own_buffer);
+    else
+        end_received(stream, result, own_buffer);
     if (!more)
         stream->flags &= ~(uint32_t)READ_CANCELLED;
     else if (!has(stream, READ_CANCELLED | CLOSE_AFTER | CLOSING))
@@ -192,10 +236,61 @@ static void receive_done(struct hark_op *op, int64_t result)
     leave(stream);
 }
 
-static void advance_reading(struct hark_stream *stream)
+static void deliver_held_end(struct hark_stream *stream)
 {
-    if (!has(stream, READING | LINGERING) || has(stream, READ_ENDED | PEER_ENDED | CLOSING) || hark_op_active(&stream->receive))
-        return;
+    stream->flags &= ~(uint32_t)HELD_END;
+    receive_ended(stream, stream->held_end);
+}
+
+static void deliver_held_piece(struct hark_stream *stream)
+{
+    struct hark_stream_piece *piece = stream_held_take(stream);
+    if (delivers(stream))
+        stream->events->received(stream, piece->bytes + piece->begin, (int64_t)(piece->count - piece->begin));
+    free(piece);
+}
+
+/* The same into the buffer that the owner gave for one piece. */
+static void fill_from_held(struct hark_stream *stream)
+{
+    void *bytes = stream->into;
+    size_t count = stream_held_fill(stream, bytes, stream->into_count);
+    stream->into = NULL;
+    stream->flags &= ~(uint32_t)READING;
+    if (delivers(stream))
+        stream->events->received(stream, bytes, (int64_t)count);
+}
+
+/* One piece a call: the owner may stop after each. */
+static void held_due(struct hark_op *op, int64_t result)
+{
+    struct hark_stream *stream = hark_container_of(op, struct hark_stream, receive);
+    bool stopped = has(stream, READ_CANCELLED);
+    stream->flags &= ~(uint32_t)READ_CANCELLED;
+    enter(stream);
+    if (stopped || has(stream, CLOSING | CLOSE_AFTER | DETACHING))
+        ; /* it is kept, dropped, or delivered before the descriptor is given up */
+    else if (result < 0)
+        receive_ended(stream, result);
+    else if (!stream->held)
+        deliver_held_end(stream);
+    else if (stream->into)
+        fill_from_held(stream);
+    else
+        deliver_held_piece(stream);
+    leave(stream);
+}
+
+static void drop_held(struct hark_stream *stream)
+{
+    if (has(stream, HELD_END))
+        stream->flags |= READ_ENDED | PEER_ENDED;
+    stream->flags &= ~(uint32_t)HELD_END;
+    stream_held_drop(stream);
+}
+
+static void start_receiving(struct hark_stream *stream)
+{
     if (stream->into) {
         stream->filling = stream->into;
         stream->into = NULL;
@@ -208,6 +303,16 @@ static void advance_reading(struct hark_stream *stream)
         hark_op_deadline(&stream->receive, stream->linger_ns);
     else if (!has(stream, CLOSE_AFTER))
         limit(stream, &stream->receive, stream->options.read_timeout_ns);
+}
+
+static void advance_reading(struct hark_stream *stream)
+{
+    if (!has(stream, READING | LINGERING) || has(stream, READ_ENDED | PEER_ENDED | CLOSING) || hark_op_active(&stream->receive))
+        return;
+    if (!stream->held && !has(stream, HELD_END))
+        start_receiving(stream);
+    else if (!has(stream, DETACHING))
+        hark_defer(stream->loop, &stream->receive, held_due);
 }
 
 /* ---- connecting, detaching, closing ---- */
@@ -236,8 +341,13 @@ static void detach_done(struct hark_op *op, int64_t result)
     int fd = stream->fd;
     (void)result; /* it is open, and nobody else's */
     stream->flags &= ~(uint32_t)LEAVING;
+    enter(stream);
+    while (stream->held && !has(stream, CLOSING))
+        deliver_held_piece(stream);
+    if (has(stream, HELD_END) && !has(stream, CLOSING))
+        deliver_held_end(stream);
     if (has(stream, CLOSING)) {
-        advance(stream);
+        leave(stream);
         return;
     }
     stream_queue_done(stream);
@@ -249,7 +359,8 @@ static void detach_done(struct hark_op *op, int64_t result)
 /* All is sent, or cannot be: everything else on the descriptor ends with the detach. */
 static void advance_detaching(struct hark_stream *stream)
 {
-    if (hark_op_active(&stream->send) || stream->first || has(stream, LEAVING))
+    bool held_is_due = stream->receive.code == HARK_OP_DEFER && hark_op_active(&stream->receive);
+    if (hark_op_active(&stream->send) || stream->first || has(stream, LEAVING) || held_is_due)
         return;
     stream->flags |= LEAVING;
     hark_detach(stream->loop, &stream->close, stream->fd, detach_done);
@@ -276,6 +387,7 @@ static void advance_closing(struct hark_stream *stream)
     stream->flags |= CORKED; /* a `released` that closes again finds nothing to do */
     stream_queue_drop(stream, -ECANCELED);
     stream_queue_done(stream);
+    stream_held_drop(stream);
     stream->flags = 0;
     stream->fd = -1;
     stream->events->closed(stream); /* may free the stream, or open it again */
@@ -320,6 +432,7 @@ static void prepare(struct hark_loop *loop, struct hark_stream *stream, int fd, 
         own->low_bytes = own->high_bytes;
     stream->first = stream->last = stream->spare = NULL;
     stream->into = stream->filling = NULL;
+    stream->held = NULL;
     stream->first_sent = stream->queued_bytes = 0;
     stream->received_bytes = stream->sent_bytes = 0;
     stream->linger_ns = 0;
@@ -461,6 +574,7 @@ void hark_stream_close_after_sending(struct hark_stream *stream)
     if (!has(stream, OPEN) || has(stream, CLOSE_AFTER | CLOSING | DETACHING))
         return;
     stream->flags |= CLOSE_AFTER | ENDED;
+    drop_held(stream);
     if (!has(stream, CONNECTING))
         hark_op_deadline(&stream->receive, HARK_NEVER); /* the silence of a peer that has had its answer is no error */
     advance(stream);
