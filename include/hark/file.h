@@ -1,7 +1,8 @@
 /* file.h - files, directories, and everything with read and write.
  *
  * The rules of op.h hold. On uring the kernel does the work; on epoll, poll and select regular files and paths go to the
- * work pool (work.h), while pipes, sockets and terminals wait for readiness. The loop's thread never blocks on a file.
+ * work pool (work.h), while pipes, sockets and terminals wait for readiness. The loop's thread never blocks on a file, and on no
+ * terminal, pipe or device either, whether it is non-blocking or not.
  * Paths, buffers and vectors are the loop's until the final call.
  * Fails, for every op here: -EBADF, -ENOMEM, -EFAULT, -EIO; for paths also -ENOENT, -ENOTDIR, -EACCES, -ELOOP, -ENAMETOOLONG,
  * -EROFS. Without io_uring: -EAGAIN no thread of the pool could be started.
@@ -24,6 +25,7 @@ HARK_API void hark_read(struct hark_loop *loop, struct hark_op *op, int fd, void
 
 /* Writes up to count bytes at an offset. Never raises SIGPIPE: once a write was started, the signal is blocked in the loop's
  * thread until hark_run returns with no write in flight.
+ * Up to PIPE_BUF bytes into a pipe are written whole, as pipe(7) has it.
  * Gives: the bytes written, which may be fewer. Fails: -EPIPE, -ENOSPC, -EFBIG, -EDQUOT, -EINVAL. */
 HARK_API void hark_write(struct hark_loop *loop, struct hark_op *op, int fd, const void *bytes, size_t count, int64_t offset,
                          hark_done *done);

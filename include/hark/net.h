@@ -37,7 +37,8 @@ HARK_API void hark_connect(struct hark_loop *loop, struct hark_op *op, int fd, c
 
 /* Receives up to count bytes. Takes: flags of recv(2); with MSG_WAITALL it ends once all have come, or with fewer at the stream's
  * end, on cancel, or past the deadline; with MSG_PEEK as well MSG_WAITALL means nothing.
- * Gives: the bytes received; 0 the peer has shut down its side, or count is 0. Fails: -ECONNRESET, -ENOTCONN, -EFAULT. */
+ * Gives: the bytes received; 0 the peer has shut down its side, or, once there is something to receive, count is 0.
+ * Fails: -ECONNRESET, -ENOTCONN, -EFAULT. */
 HARK_API void hark_recv(struct hark_loop *loop, struct hark_op *op, int fd, void *bytes, size_t count, int flags,
                         hark_done *done);
 

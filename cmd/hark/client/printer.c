@@ -18,6 +18,7 @@ void printer_init(struct printer *printer, struct hark_loop *loop, void (*draine
     printer->loop = loop;
     printer->drained = drained;
     printer->failed = failed;
+    printer->deadline_ns = HARK_NEVER;
 }
 
 int printer_add(struct printer *printer, const void *bytes, size_t count)
@@ -70,6 +71,13 @@ static void write_on(struct printer *printer)
 {
     hark_write(printer->loop, &printer->write, STDOUT_FILENO, printer->writing.bytes + printer->written,
                printer->writing.count - printer->written, HARK_AT_POSITION, written);
+    hark_op_deadline(&printer->write, printer->deadline_ns);
+}
+
+void printer_give_up_at(struct printer *printer, uint64_t deadline_ns)
+{
+    printer->deadline_ns = deadline_ns;
+    hark_op_deadline(&printer->write, deadline_ns);
 }
 
 void printer_flush(struct printer *printer)

@@ -25,6 +25,7 @@ struct printer {
     size_t written;                           /* bytes of `writing` that are out */
     void (*drained)(struct printer *printer); /* all is out, or at least little is left: go on */
     void (*failed)(struct printer *printer, int error); /* nothing more can be written */
+    uint64_t deadline_ns;                               /* what is not out by then fails */
     int error;
 };
 
@@ -43,6 +44,9 @@ void printer_drop_event(struct printer *printer);
 
 /* Starts printing what is whole, unless it is being done. */
 void printer_flush(struct printer *printer);
+
+/* What is still to be printed is given up at that time, with -ETIMEDOUT: whoever stopped reading must not keep the program. */
+void printer_give_up_at(struct printer *printer, uint64_t deadline_ns);
 
 /* Whether so much waits that no more should be added for now. */
 bool printer_full(const struct printer *printer);

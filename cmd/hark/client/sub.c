@@ -21,6 +21,7 @@
 
 static const uint64_t back_off_first_ns = 100ULL * 1000 * 1000;
 static const uint64_t back_off_max_ns = 5ULL * 1000 * 1000 * 1000;
+static const uint64_t last_words_ns = 1000 * 1000 * 1000; /* for what is to be printed still, after an interrupt */
 
 struct subscriber {
     struct connection connection;
@@ -75,7 +76,8 @@ static void printer_drained(struct printer *printer)
 static void printer_failed(struct printer *printer, int error)
 {
     struct subscriber *subscriber = hark_container_of(printer, struct subscriber, printer);
-    if (error != -EPIPE) /* a reader that has seen enough, such as head, is no trouble */
+    /* A terminal that has stopped takes no message either: after an interrupt nothing is said. */
+    if (error != -EPIPE && error != -ETIMEDOUT) /* a reader that has seen enough, such as head, is no trouble */
         say("cannot write to standard output: %s", why(error));
     finish(subscriber, error == -EPIPE ? EXIT_DONE : EXIT_REFUSED);
 }
@@ -199,14 +201,15 @@ static void connect_again(struct hark_op *op, int64_t result)
     connection_open(subscriber->loop, &subscriber->connection, &subscriber->address, &events);
 }
 
-/* Ctrl-C is the usual way to end. */
+/* Ctrl-C is the usual way to end, also where the terminal has stopped taking what is printed. */
 static void interrupted(struct hark_op *op, int64_t number)
 {
+    struct subscriber *subscriber = number == SIGTERM ? hark_container_of(op, struct subscriber, terminate)
+                                                      : hark_container_of(op, struct subscriber, interrupt);
     if (!hark_op_more(op))
         return;
-    finish(number == SIGTERM ? hark_container_of(op, struct subscriber, terminate)
-                             : hark_container_of(op, struct subscriber, interrupt),
-           EXIT_DONE);
+    printer_give_up_at(&subscriber->printer, hark_now(subscriber->loop) + last_words_ns);
+    finish(subscriber, EXIT_DONE);
 }
 
 static int subscribe(struct subscriber *subscriber)
