@@ -1,5 +1,6 @@
 /* test_recovery.c - opening what a crash, a disk or a person has left: every truncation, every flipped byte, missing files. */
 #include "fixture.h"
+#include "log/batch.h"
 #include "log/record.h"
 
 FILES_IN_MEMORY
@@ -95,6 +96,9 @@ TEST_TIMEOUT(every_truncation_opens_to_a_prefix, 120)
         uint64_t next = append_text(loop, log, "after", "the crash");
         assert_true(next > ids[EVENTS - 1]);
         close_log(loop, log);
+        char names[2][64];
+        list_files(path, ".log", names, 2); /* any id of that many may have been given */
+        assert_true(strtoull(names[1], NULL, 10) >= strtoull(names[0], NULL, 10) + SEGMENT_SPAN);
 
         log = open_log(loop, path, NULL);
         assert_int_equal(present_in_all(loop, log, &gap), now);
@@ -105,6 +109,21 @@ TEST_TIMEOUT(every_truncation_opens_to_a_prefix, 120)
     assert_int_equal(before, (1u << EVENTS) - 1);
     free(bytes);
     harness_loop_destroy(loop);
+}
+
+/* What the next start reserves is all that a segment may give. */
+TEST(a_segment_gives_no_id_past_its_span)
+{
+    static struct log log;
+    struct log_segment active = {.first = 1000};
+    struct log_append request = {.name = "s", .name_length = 1};
+    log.active = &active;
+    log.options.segment_bytes = 1 << 20;
+    log.next = active.first + 1;
+    assert_false(batch_must_roll(&log, &request, true));
+    for (log.next = active.first + SEGMENT_SPAN - 9; log.next < active.first + SEGMENT_SPAN + 9; log.next++)
+        if (log.next + 1 >= active.first + SEGMENT_SPAN) /* one for the stream, one for the event */
+            assert_true(batch_must_roll(&log, &request, true));
 }
 
 /* One flipped byte in a segment that was ended in order, or that was not, costs at most one record, and is told. */
@@ -314,6 +333,113 @@ BACKEND_TEST(damage_in_the_middle_of_an_ended_segment_is_a_gap_and_the_rest_is_r
         close_log(loop, log);
         remove_files(path, ".idx");
         memset(&reports, 0, sizeof reports);
+    }
+}
+
+/* Reads a stream: all is there but that one event, and the gap that is told is that event. */
+static void assert_only_lost(struct hark_loop *loop, struct log *log, const char *name, const uint64_t *all, int count, int lost)
+{
+    struct history history = read_from(loop, log, name, find(log, name)->number);
+    int next = 0;
+    assert_int_equal(history.count, count);
+    for (int i = 0; i < count; i++, next++) {
+        const struct seen *seen = &history.seen[i];
+        assert_int_equal(seen->id, i == lost ? 0 : all[i]);
+        if (i == lost)
+            assert_int_equal(seen->gap.first, all[i] + 1);
+    }
+    history_free(&history);
+}
+
+BACKEND_TEST_TIMEOUT(a_damaged_event_is_a_gap_of_just_that_one_wherever_in_a_block_it_stands, 60)
+{
+    enum { COUNT = 24, BYTES = 8000 };
+    static unsigned char bytes[BYTES];
+    uint64_t all[COUNT];
+    char names[1][64];
+    const char *path = harness_path("data");
+    struct log *log = open_log(loop, path, NULL);
+    memset(bytes, 'x', sizeof bytes);
+    for (int i = 0; i < COUNT; i++)
+        all[i] = append_bytes(loop, log, "s", bytes, sizeof bytes);
+    for (int sealed = 0; sealed < 2; sealed++) { /* while it is written, and with its index */
+        list_files(path, ".log", names, 1);
+        int fd = open(inside(path, names[0]), O_WRONLY | O_CLOEXEC);
+        for (int lost = 0; lost < COUNT; lost++) {
+            off_t at = SEGMENT_HEADER_BYTES + (off_t)record_size(1) + lost * (off_t)record_size(BYTES) + 4000;
+            assert_int_equal(pwrite(fd, "X", 1, at), 1);
+            assert_only_lost(loop, log, "s", all, COUNT, lost);
+            assert_int_equal(pwrite(fd, "x", 1, at), 1);
+        }
+        close(fd);
+        close_log(loop, log);
+        log = open_log(loop, path, NULL);
+    }
+    close_log(loop, log);
+}
+
+/* Shorter than its index says, while it is in use, and at the next start. */
+BACKEND_TEST_TIMEOUT(a_segment_that_has_lost_its_last_event_is_a_gap_that_ends, 60)
+{
+    const char *path = harness_path("data");
+    char names[1][64];
+    struct log *log = open_log(loop, path, NULL);
+    fill(loop, log);
+    close_log(loop, log);
+    for (int open_before = 1; open_before >= 0; open_before--) {
+        if (open_before)
+            log = open_log(loop, path, NULL);
+        size_t length;
+        list_files(path, ".log", names, 1);
+        unsigned char *bytes = load_file(inside(path, names[0]), &length);
+        assert_int_equal(truncate(inside(path, names[0]), (off_t)length - 8), 0);
+        if (!open_before)
+            log = open_log(loop, path, NULL);
+        struct history history = read_from(loop, log, "others", 1);
+        const struct seen *last = &history.seen[history.count - 1];
+        assert_int_equal(last->id, 0);
+        assert_int_equal(last->gap.after, ids[EVENTS - 2]);
+        assert_int_equal(last->gap.first, ids[EVENTS - 1] + 1);
+        history_free(&history);
+        history = read_from(loop, log, "third", find(log, "third")->number); /* which had nothing there */
+        assert_int_equal(history.gaps, 0);
+        history_free(&history);
+        assert_int_equal(log_statistics(log)->damaged, 1);
+        close_log(loop, log);
+        store_file(inside(path, names[0]), bytes, length);
+        free(bytes);
+    }
+    assert_true(reported("1 events are lost"));
+}
+
+/* The newest segment's file is gone: its index, or the lock file, keeps its ids from being given again. */
+BACKEND_TEST(a_newest_segment_that_is_gone_or_empty_is_told_and_its_ids_are_not_given_again)
+{
+    char names[64][64], index[64], name[16];
+    for (int kind = 0; kind < 6; kind++) {
+        snprintf(name, sizeof name, "data-%d", kind);
+        const char *path = harness_path(name);
+        memset(&reports, 0, sizeof reports);
+        fill_many(loop, path);
+        int count = list_files(path, ".log", names, 64);
+        snprintf(index, sizeof index, "%.20s.idx", names[count - 1]);
+        if (kind % 2 == 1)
+            assert_int_equal(unlink(inside(path, index)), 0);
+        if (kind < 2)
+            assert_int_equal(unlink(inside(path, names[count - 1])), 0);
+        else
+            assert_int_equal(truncate(inside(path, names[count - 1]), kind < 4 ? 0 : 70), 0);
+        for (int restart = 0; restart < 3; restart++) {
+            struct log *log = open_log(loop, path, NULL);
+            assert_in_range(check_many(loop, log, 1), MANY / 2, MANY - 1);
+            if (restart == 0) {
+                assert_true(reported(names[count - 1]));
+                assert_int_equal(log_statistics(log)->damaged, 1);
+            }
+            if (restart != 1)
+                assert_true(append_text(loop, log, "new", "1") > many_ids[MANY - 1] + 1);
+            close_log(loop, log);
+        }
     }
 }
 

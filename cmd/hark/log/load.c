@@ -98,11 +98,14 @@ static void hole_in_declarations(struct scan *scan, uint64_t from, uint64_t end,
              end);
 }
 
-/* Which streams had events there nobody knows, so all are told; unless nothing was there, or the next segment declares which. */
+/* Which streams had events there nobody knows, so all are told; unless nothing was there, or, of the end, the next segment or the
+ * index tells which. */
 static void hole(struct scan *scan, uint64_t from, uint64_t end, uint64_t next)
 {
     struct recovery *recovery = hark_container_of(scan, struct recovery, scan);
     uint64_t told, through = (next == 0 ? ids_end(recovery) : next) - 1;
+    if (next == 0 && recovery->sealed.end > found_now(recovery)->size)
+        return; /* it is where the file was cut short: lose_end tells */
     count_damage(recovery);
     if (through <= scan->last) {
         log_tell(recovery->log, LOG_ERROR,
@@ -114,7 +117,7 @@ static void hole(struct scan *scan, uint64_t from, uint64_t end, uint64_t next)
              "segment %s is damaged: bytes %" PRIu64 " to %" PRIu64 " are passed over: events between ids %" PRIu64
              " and %" PRIu64 " are lost, readers are told of a gap",
              recovery->name, from, end, scan->last, through + 1);
-    if (next != 0 || !told_end(recovery, &told))
+    if (next != 0 || (!told_end(recovery, &told) && recovery->sealed.bytes == NULL))
         recovery_lose(recovery, through);
 }
 

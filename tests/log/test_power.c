@@ -1,0 +1,304 @@
+/* test_power.c - the power goes. A disk stands in for the real one: what was written is on it once a sync of it has succeeded, or
+ * when the kernel liked to write it; after a sync that failed the kernel keeps the bytes in its memory, takes them for written,
+ * and says of the next sync that all is well, as Linux does. What readers were shown is there when the power is back.
+ *
+ * The stand-ins are for the C library's calls, which io_uring does without: its tests are for the other backends.
+ */
+#include "fixture.h"
+
+#include <pthread.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+
+FILES_IN_MEMORY
+
+enum { FILES_MAX = 8, FILE_BYTES_MAX = 256 * 1024, EVENTS_MAX = 64 };
+
+/* A file as the disk has it, and which of its bytes only the kernel's memory has. */
+struct shadow {
+    ino_t inode; /* 0: none */
+    size_t length;
+    unsigned char bytes[FILE_BYTES_MAX];
+    bool dirty[FILE_BYTES_MAX];
+};
+
+/* In memory that all processes of a test share. */
+static struct disk {
+    pthread_mutex_t mutex;
+    struct shadow files[FILES_MAX];
+    bool watching;
+    bool fail_sync;      /* the next one */
+    long room;           /* bytes that may be written before the disk is full; -1: enough */
+    bool writes_at_once; /* the kernel does not wait for a sync */
+    int count;
+    uint64_t ids[EVENTS_MAX];
+} * disk;
+
+static void make_disk(void)
+{
+    if (harness_backend() == HARK_BACKEND_URING)
+        harness_skip("its calls are not the C library's");
+    pthread_mutexattr_t shared;
+    disk = mmap(NULL, sizeof *disk, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_true(disk != MAP_FAILED);
+    pthread_mutexattr_init(&shared);
+    pthread_mutexattr_setpshared(&shared, PTHREAD_PROCESS_SHARED);
+    pthread_mutex_init(&disk->mutex, &shared);
+    disk->room = -1;
+    disk->watching = true;
+}
+
+/* The shadow of a segment's file; NULL: it is another one. */
+static struct shadow *shadow_of(int fd)
+{
+    char link[64], target[4096];
+    struct stat status;
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t length = readlink(link, target, sizeof target - 1);
+    if (disk == NULL || !disk->watching || length < 4 || memcmp(target + length - 4, ".log", 4) != 0 || fstat(fd, &status) != 0)
+        return NULL;
+    for (int i = 0; i < FILES_MAX; i++) {
+        if (disk->files[i].inode == 0)
+            disk->files[i].inode = status.st_ino;
+        if (disk->files[i].inode == status.st_ino)
+            return &disk->files[i];
+    }
+    abort();
+}
+
+static void write_back(struct shadow *shadow, int fd)
+{
+    struct stat status;
+    if (fstat(fd, &status) != 0 || status.st_size > FILE_BYTES_MAX)
+        abort();
+    shadow->length = (size_t)status.st_size;
+    for (size_t i = 0; i < shadow->length; i++)
+        if (shadow->dirty[i] && syscall(SYS_pread64, fd, shadow->bytes + i, 1, i) != 1)
+            abort();
+    memset(shadow->dirty, 0, sizeof shadow->dirty);
+    memset(shadow->bytes + shadow->length, 0, FILE_BYTES_MAX - shadow->length);
+}
+
+static void wrote(int fd, off_t offset, ssize_t count)
+{
+    struct shadow *shadow = count > 0 ? shadow_of(fd) : NULL;
+    if (shadow == NULL)
+        return;
+    if (offset + count > FILE_BYTES_MAX)
+        abort();
+    pthread_mutex_lock(&disk->mutex);
+    memset(shadow->dirty + offset, 1, (size_t)count);
+    if (disk->writes_at_once)
+        write_back(shadow, fd);
+    pthread_mutex_unlock(&disk->mutex);
+}
+
+ssize_t pwrite(int fd, const void *bytes, size_t count, off_t offset)
+{
+    ssize_t result = syscall(SYS_pwrite64, fd, bytes, count, offset);
+    wrote(fd, offset, result);
+    return result;
+}
+
+ssize_t pwritev(int fd, const struct iovec *vector, int count, off_t offset)
+{
+    size_t all = 0;
+    for (int i = 0; i < count; i++)
+        all += vector[i].iov_len;
+    if (disk != NULL && disk->room >= 0 && shadow_of(fd) != NULL) {
+        if (disk->room == 0) {
+            errno = ENOSPC;
+            return -1;
+        }
+        all = all < (size_t)disk->room ? all : (size_t)disk->room;
+        disk->room -= (long)all;
+    }
+    unsigned char *bytes = malloc(all), *to = bytes;
+    for (int i = 0; i < count && to < bytes + all; i++) {
+        size_t left = (size_t)(bytes + all - to), part = vector[i].iov_len < left ? vector[i].iov_len : left;
+        memcpy(to, vector[i].iov_base, part);
+        to += part;
+    }
+    ssize_t result = syscall(SYS_pwrite64, fd, bytes, all, offset);
+    free(bytes);
+    wrote(fd, offset, result);
+    return result;
+}
+
+int fdatasync(int fd)
+{
+    struct shadow *shadow = shadow_of(fd);
+    if (shadow == NULL)
+        return (int)syscall(SYS_fdatasync, fd);
+    pthread_mutex_lock(&disk->mutex);
+    bool fails = disk->fail_sync;
+    disk->fail_sync = false;
+    if (fails)
+        memset(shadow->dirty, 0, sizeof shadow->dirty);
+    else
+        write_back(shadow, fd);
+    pthread_mutex_unlock(&disk->mutex);
+    errno = EIO;
+    return fails ? -1 : 0;
+}
+
+/* The power goes, and comes back: the files are what the disk has. */
+static void lose_power(const char *path)
+{
+    char names[FILES_MAX][64];
+    int count = list_files(path, ".log", names, FILES_MAX);
+    disk->watching = false;
+    for (int i = 0; i < count; i++) {
+        struct stat status;
+        assert_int_equal(stat(inside(path, names[i]), &status), 0);
+        for (int k = 0; k < FILES_MAX; k++)
+            if (disk->files[k].inode == status.st_ino)
+                store_file(inside(path, names[i]), disk->files[k].bytes, disk->files[k].length);
+    }
+    disk->watching = true;
+}
+
+/* --- lives --- */
+
+/* Runs one life of a process, which ends without an end: as killed. */
+static void live(void (*life)(struct hark_loop *loop, const char *path), const char *path)
+{
+    int status = 0;
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        struct hark_options options = {.backend = harness_backend()};
+        struct hark_loop *loop = NULL;
+        if (hark_loop_create(&options, &loop) != 0)
+            _exit(4);
+        life(loop, path);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+/* What readers are shown: the ids, into the disk's memory. */
+static void show(struct hark_loop *loop, const char *path)
+{
+    struct log *log = open_log(loop, path, NULL);
+    disk->count = 0;
+    if (find(log, "s") == NULL)
+        return;
+    struct history history = read_from(loop, log, "s", LOG_START);
+    for (size_t i = 0; i < history.count; i++)
+        if (history.seen[i].id != 0)
+            disk->ids[disk->count++] = history.seen[i].id;
+}
+
+/* A start shows something; then the power goes: the next start shows the same. */
+static void assert_shown_stays(const char *path, int count)
+{
+    uint64_t shown[EVENTS_MAX];
+    live(show, path);
+    assert_int_equal(disk->count, count);
+    memcpy(shown, disk->ids, sizeof shown);
+    lose_power(path);
+    live(show, path);
+    assert_int_equal(disk->count, count);
+    assert_memory_equal(disk->ids, shown, (size_t)count * sizeof *shown);
+}
+
+static void append_and_fail_a_sync(struct hark_loop *loop, const char *path)
+{
+    struct log *log = open_log(loop, path, NULL);
+    append_text(loop, log, "s", "one");
+    append_text(loop, log, "s", "two");
+    disk->fail_sync = true;
+    assert_result(try_append(loop, log, "s", "three", 5), -EIO);
+}
+
+BACKEND_TEST(what_a_failed_sync_left_in_memory_is_on_the_disk_before_it_is_shown)
+{
+    const char *path = harness_path("data");
+    make_disk();
+    live(append_and_fail_a_sync, path);
+    assert_shown_stays(path, 3);
+}
+
+static void append_without_sync(struct hark_loop *loop, const char *path)
+{
+    struct log_options options = {.sync = LOG_SYNC_NEVER};
+    struct log *log = open_log(loop, path, &options);
+    for (int i = 0; i < 20; i++)
+        append_text(loop, log, "s", "written");
+}
+
+BACKEND_TEST(what_was_written_and_not_synced_is_on_the_disk_before_it_is_shown)
+{
+    const char *path = harness_path("data");
+    make_disk();
+    live(append_without_sync, path);
+    assert_shown_stays(path, 20);
+}
+
+/* With an interval, a commit that begins while another is not synced proves nothing of what stands before it. */
+static void append_and_fail_a_sync_of_an_interval(struct hark_loop *loop, const char *path)
+{
+    struct log_options options = {.sync = LOG_SYNC_INTERVAL, .sync_interval_ns = 1000000};
+    struct log *log = open_log(loop, path, &options);
+    append_text(loop, log, "s", "synced");
+    while (log_statistics(log)->syncs == 0)
+        assert_true(hark_run_once(loop) >= 0);
+    append_text(loop, log, "s", "one");
+    append_text(loop, log, "s", "two");
+    disk->fail_sync = true;
+    while (log_statistics(log)->sync_errors == 0)
+        assert_true(hark_run_once(loop) >= 0);
+}
+
+BACKEND_TEST(what_a_failed_sync_of_an_interval_left_in_memory_is_on_the_disk_before_it_is_shown)
+{
+    const char *path = harness_path("data");
+    make_disk();
+    live(append_and_fail_a_sync_of_an_interval, path);
+    assert_shown_stays(path, 3);
+}
+
+BACKEND_TEST(what_stands_before_a_cut_is_on_the_disk_before_it_is_shown)
+{
+    const char *path = harness_path("data");
+    char names[1][64];
+    make_disk();
+    live(append_without_sync, path);
+    assert_int_equal(list_files(path, ".log", names, 1), 1);
+    int fd = open(inside(path, names[0]), O_WRONLY | O_APPEND | O_CLOEXEC);
+    assert_int_equal(write(fd, "\7\0\0\0\1\0HK unfinished", 18), 18);
+    close(fd);
+    assert_shown_stays(path, 20);
+}
+
+/* Two events in one write, of which the disk takes one and a half; the kernel writes that at once. Neither was kept, and the cut
+ * that takes them away is on the disk before that is said. */
+static void append_until_full(struct hark_loop *loop, const char *path)
+{
+    struct append appends[2];
+    struct log *log = open_log(loop, path, NULL);
+    append_text(loop, log, "s", "kept");
+    disk->room = 100;
+    disk->writes_at_once = true;
+    append_start(log, &appends[0], "s", "not kept, as the disk is full", 29);
+    append_start(log, &appends[1], "s", "not kept, as the disk is full", 29);
+    harness_run_until(loop, &appends[1].ended);
+    assert_result(appends[0].result, -ENOSPC);
+    assert_result(appends[1].result, -ENOSPC);
+    disk->room = -1;
+    disk->writes_at_once = false;
+}
+
+BACKEND_TEST(what_a_full_disk_refused_does_not_come_back_with_the_power)
+{
+    const char *path = harness_path("data");
+    make_disk();
+    live(append_until_full, path);
+    lose_power(path);
+    live(show, path);
+    assert_int_equal(disk->count, 1);
+}
