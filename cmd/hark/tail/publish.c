@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const uint64_t retry_first_ns = 1000ULL * 1000 * 1000;
 static const uint64_t retry_max_ns = 30ULL * 1000 * 1000 * 1000;
 
 static void batch_ended(struct tail_follower *follower);
@@ -164,15 +163,17 @@ static void try_again(struct tail_follower *follower, int64_t error)
     struct tail_batch *batch = follower->batch;
     if (error == -ESHUTDOWN || follower->tail->closing)
         return;
-    if (error == -EIO || error == -EINVAL) {
-        /* After a failed disk nobody knows which lines will be there: the next start finds out. */
+    if (error == -EINVAL) {
         tail_tell(follower, LOG_ERROR, "its lines cannot be published: %s: it is not followed any more until the next start",
                   why(error));
         return tail_stop(follower, "stopped: its lines cannot be published");
     }
+    /* After a failed disk (EIO) nobody knows whether the batch is there. Whoever comes to a segment after it is told where that
+     * one ends without it; a crash before the log has begun another may show it, and then its lines come twice. */
     if (batch->retry_ns == 0)
-        tail_tell(follower, LOG_WARNING, "its lines cannot be published for now: %s: trying again", why(error));
-    batch->retry_ns = batch->retry_ns ? 2 * batch->retry_ns : retry_first_ns;
+        tail_tell(follower, LOG_WARNING, "its lines cannot be published for now: %s: trying again%s", why(error),
+                  error == -EIO ? " (after a crash in the meantime some may be there twice)" : "");
+    batch->retry_ns = batch->retry_ns ? 2 * batch->retry_ns : follower->tail->retry_ns;
     if (batch->retry_ns > retry_max_ns)
         batch->retry_ns = retry_max_ns;
     follower->state = "waiting to try again";

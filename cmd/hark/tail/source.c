@@ -25,8 +25,11 @@ int tail_source_add(struct tail_follower *follower, int fd, int watch, uint64_t 
         return -ENOMEM;
     *source =
         (struct tail_source){.follower = follower, .fd = fd, .watch = watch, .device = device, .inode = inode, .dirty = true};
-    while (*link)
+    /* What was written to older files before this one came, maybe a moment ago and not told by inotify yet, goes first. */
+    while (*link) {
+        (*link)->dirty = true;
         link = &(*link)->newer;
+    }
     *link = source;
     follower->source_count++;
     *out_source = source;
@@ -146,8 +149,10 @@ static void make_newest(struct tail_follower *follower, struct tail_source *sour
 {
     struct tail_source **link = &follower->oldest;
     unlink_source(source);
-    while (*link)
+    while (*link) {
+        (*link)->dirty = true; /* as in tail_source_add */
         link = &(*link)->newer;
+    }
     *link = source;
     source->leaving = false;
     source->dirty = true;
@@ -182,6 +187,9 @@ static void tell_trouble(struct tail_follower *follower, const struct resolution
     if (trouble == -ENOSPC)
         tail_tell(follower, LOG_WARNING,
                   "cannot watch it: no inotify watch is left (sysctl -w fs.inotify.max_user_watches=65536)");
+    else if (trouble == -EISDIR)
+        tail_tell(follower, LOG_WARNING, "is a directory: name a file in it, or a pattern such as %s/*.log: waiting for a file",
+                  follower->path);
     else if (trouble == -EINVAL)
         tail_tell(follower, LOG_WARNING, "is no regular file: waiting for one");
     else if (trouble == -ENOENT)

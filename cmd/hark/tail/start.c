@@ -303,9 +303,15 @@ static void find_record(struct tail_start *start)
 static int64_t read_slots(struct hark_op *op)
 {
     struct tail_start *start = hark_container_of(op, struct tail_start, work);
-    int fd = open(start->path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+    struct stat status;
+    /* A link that somebody put there would have another file written over; so would a second name of one. */
+    int fd = open(start->path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0640);
     if (fd < 0)
         return -errno;
+    if (fstat(fd, &status) || !S_ISREG(status.st_mode) || status.st_nlink > 1) {
+        close(fd);
+        return -EPERM;
+    }
     for (int i = 0; i < POSITION_SLOTS; i++) {
         char slot[POSITION_SLOT_BYTES];
         struct position position;
@@ -333,7 +339,11 @@ static void slots_read(struct hark_op *op, int64_t result)
         start_failed(start, -ECANCELED);
     } else {
         if (result < 0)
-            tail_tell(start->follower, LOG_WARNING, "cannot keep its position in %s: %s", start->path, why(result));
+            tail_tell(start->follower, LOG_WARNING, "cannot keep its position in %s: %s (the log's own copy goes on)",
+                      start->path,
+                      result == -ELOOP   ? "it is a symbolic link, which is not followed: remove it"
+                      : result == -EPERM ? "it is no file of this server alone: remove it"
+                                         : why(result));
         find_record(start);
     }
     tail_end(tail);

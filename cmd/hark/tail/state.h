@@ -158,6 +158,7 @@ struct tail {
     void *report_context;
     char *directory;
     uint64_t let_go_ns;
+    uint64_t retry_ns;
     struct tail_follower *followers;
     size_t count;
     int inotify;

@@ -20,6 +20,7 @@
 #include "wire/name.h"
 
 static const uint64_t let_go_default_ns = 60ULL * 1000 * 1000 * 1000;
+static const uint64_t retry_default_ns = 1000ULL * 1000 * 1000;
 
 /* ---- for all files of the tail ---- */
 
@@ -263,6 +264,7 @@ int tail_open(struct hark_loop *loop, struct hub *hub, struct log *log, const st
     tail->report = options->report;
     tail->report_context = options->report_context;
     tail->let_go_ns = options->let_go_ns ? options->let_go_ns : let_go_default_ns;
+    tail->retry_ns = options->retry_ns ? options->retry_ns : retry_default_ns;
     tail->inotify = -1;
     tail->directory = strdup(options->directory ? options->directory : ".");
     tail->followers = calloc(options->count ? options->count : 1, sizeof *tail->followers);
