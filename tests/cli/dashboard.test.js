@@ -7,7 +7,7 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { after } from 'node:test';
-import { Process, backends, bin, packages, run, serve, within } from './lib.js';
+import { Process, Socket, backends, bin, connection, packages, request, run, serve, within } from './lib.js';
 
 const { chromium } = packages('playwright-core');
 const executablePath = process.env.HARK_CHROMIUM ?? ['/usr/bin/chromium', '/usr/bin/chromium-browser'].find(path => existsSync(path));
@@ -148,6 +148,195 @@ test('a flood of events leaves the page alive', { skip }, async t => {
   await server.stop();
 });
 
+/* ---- a page that is used while it changes ---- */
+
+/** Gives each of so many streams an event between any two answers of /stats that the page gets. Gives: how to end it. */
+async function keepBusy(t, server, page, streams) {
+  const publishers = Array.from({ length: streams }, (_, i) => new Socket(t, server.linesPort).send(`PUB busy-${i}\n`));
+  const publish = () => publishers.forEach((publisher, i) => publisher.send(`event of ${i}\n`));
+  page.on('requestfinished', request => request.url().endsWith('/stats') && publish());
+  publish();
+  await page.waitForFunction(count => document.querySelectorAll('#streams tbody tr').length === count, streams);
+  return () => {
+    page.removeAllListeners('requestfinished');
+    for (const publisher of publishers) publisher.socket.destroy();
+  };
+}
+
+/** Waits until the page has shown so many more answers of /stats. */
+async function refreshes(page, count) {
+  await page.evaluate(count => new Promise(resolve => {
+    let left = count;
+    const observer = new MutationObserver(() => {
+      if (--left > 0) return;
+      observer.disconnect();
+      setTimeout(resolve, 0);
+    });
+    observer.observe(document.getElementById('total'), { characterData: true, childList: true, subtree: true });
+  }), count);
+}
+
+const isIn = (inner, outer) => inner.top >= outer.top - 1 && inner.bottom <= outer.bottom + 1;
+const box = (page, selector) => page.locator(selector).evaluate(element => {
+  const { top, bottom } = element.getBoundingClientRect();
+  return { top, bottom };
+});
+const STREAMS = 500;
+
+test('on a phone, 500 busy streams move nothing that a person reads, selects or types', { skip }, async t => {
+  const server = await serve(t, { args: ['--sync', 'never'] });
+  const page = await open(t, server, { viewport: { width: 390, height: 700 }, hasTouch: true, isMobile: true });
+  const rest = await keepBusy(t, server, page, STREAMS);
+  await page.evaluate(() => { window.rows = [...document.querySelectorAll('#streams tbody tr')]; });
+  const sameRows = () => page.evaluate(() => {
+    const now = [...document.querySelectorAll('#streams tbody tr')];
+    return now.length === window.rows.length && now.every((row, i) => row === window.rows[i]);
+  });
+  const places = () => page.evaluate(() => [scrollY, document.getElementById('streams-box').scrollTop]);
+
+  // A tap on a stream far down, then on to Publish: neither the page nor the list jumps back.
+  const chosen = page.locator('tr.pick[data-stream="busy-250"]');
+  await chosen.scrollIntoViewIfNeeded();
+  await chosen.tap();
+  await page.locator('#live-state[data-state="live"]', { hasText: 'busy-250' }).waitFor();
+  assert.equal(await page.evaluate(() => document.activeElement.dataset.stream), 'busy-250');
+  await page.locator('#publish button').scrollIntoViewIfNeeded();
+  const before = await places();
+  assert.ok(before[0] > 0 && before[1] > 0);
+  await refreshes(page, 3);
+  assert.deepEqual(await places(), before);
+  assert.ok(isIn(await box(page, '#publish button'), { top: 0, bottom: 700 }));
+
+  // Typing goes on where it was.
+  await page.locator('#what').fill('');
+  await page.locator('#what').tap();
+  for (const letter of 'typed') {
+    await page.keyboard.type(letter);
+    await refreshes(page, 1);
+  }
+  assert.deepEqual(await page.evaluate(() => [document.activeElement.id, document.activeElement.value, document.activeElement.selectionStart]),
+    ['what', 'typed', 5]);
+
+  // The list scrolled to either end: the followed stream stays in sight.
+  for (const end of [0, 1e6]) {
+    await page.evaluate(top => { document.getElementById('streams-box').scrollTop = top; }, end);
+    assert.ok(isIn(await box(page, 'tr.pick[aria-selected="true"] td.name'), await box(page, '#streams-box')), `scrolled to ${end}`);
+  }
+
+  // A selection over several rows, from a number that changes to a name.
+  const selected = await page.evaluate(() => {
+    getSelection().setBaseAndExtent(window.rows[10].cells[2].firstChild, 1, window.rows[12].cells[0].firstChild, 4);
+    window.ends = [getSelection().anchorNode, getSelection().focusNode];
+    return [getSelection().anchorOffset, getSelection().focusOffset];
+  });
+  await refreshes(page, 3);
+  assert.ok(await page.evaluate(() => getSelection().anchorNode === window.ends[0] && getSelection().focusNode === window.ends[1]));
+  assert.deepEqual(await page.evaluate(() => [getSelection().anchorOffset, getSelection().focusOffset]), selected);
+
+  // A selection among the live events: they wait for it.
+  await server.publish('busy-250', 'to be selected');
+  await event(page, 'to be selected').waitFor();
+  await page.evaluate(() => {
+    const text = [...document.querySelectorAll('#events p')].find(p => p.textContent === 'to be selected');
+    getSelection().selectAllChildren(text);
+  });
+  await server.publish('busy-250', 'comes meanwhile');
+  await page.getByText('the newest wait').waitFor();
+  assert.equal(await page.evaluate(() => String(getSelection())), 'to be selected');
+  await page.evaluate(() => getSelection().removeAllRanges());
+  await event(page, 'comes meanwhile').waitFor();
+
+  assert.ok(await sameRows());
+  rest();
+  await server.stop();
+});
+
+test('the keyboard keeps its place in the list, which is one stop of the Tab key', { skip }, async t => {
+  const server = await serve(t, { args: ['--sync', 'never'] });
+  const page = await open(t, server);
+  const rest = await keepBusy(t, server, page, 30);
+  const at = () => page.evaluate(() => document.activeElement.dataset.stream ?? document.activeElement.id);
+  assert.equal(await page.locator('#streams tr[tabindex="0"]').count(), 1);
+  await page.locator('#filter').focus();
+  await page.keyboard.press('ArrowDown');
+  assert.equal(await at(), 'busy-0');
+  for (const [key, there] of [['ArrowDown', 'busy-1'], ['End', 'busy-29'], ['ArrowUp', 'busy-28'], ['PageUp', 'busy-21']]) {
+    await page.keyboard.press(key);
+    await refreshes(page, 1);
+    assert.equal(await at(), there);
+  }
+  assert.ok(isIn(await box(page, 'tr[data-stream="busy-21"]'), await box(page, '#streams-box')));
+  await page.keyboard.press('Enter');
+  await page.locator('#live-state[data-state="live"]', { hasText: 'busy-21' }).waitFor();
+  assert.equal(await page.locator('#to').inputValue(), 'busy-21');
+  await page.keyboard.press('Tab');
+  assert.equal(await page.locator('tr.pick:focus').count(), 0);
+  await page.keyboard.press('Shift+Tab');
+  assert.equal(await at(), 'busy-21');
+  rest();
+  await server.curl('-X', 'DELETE', `${server.url}/streams/busy-20`);
+  await page.locator('tr[data-stream="busy-20"]').waitFor({ state: 'detached' });
+  assert.equal(await at(), 'busy-21');
+  await server.stop();
+});
+
+test('what is left out is said, and found by its name', { skip }, async t => {
+  const server = await serve(t, { args: ['--sync', 'never'] });
+  const agent = connection(t);
+  for (let i = 0; i < 520; i++) await request('POST', `${server.url}/streams/some-${i}`, 'x', { agent });
+  const page = await open(t, server);
+  await page.getByText('20 more are left out').waitFor();
+  assert.equal(await page.locator('#stream-count').textContent(), '500 of 520');
+  const hidden = await page.evaluate(() => {
+    const shown = new Set([...document.querySelectorAll('tr.pick')].map(row => row.dataset.stream));
+    return Array.from({ length: 520 }, (_, i) => `some-${i}`).find(name => !shown.has(name));
+  });
+  await page.fill('#filter', hidden.toUpperCase());
+  await page.locator(`tr[data-stream="${hidden}"]`).waitFor();
+  await page.locator('#filter').press('Enter');
+  await page.locator('#live-state', { hasText: hidden }).waitFor();
+  await page.fill('#filter', 'nothing like it');
+  await page.getByText('No stream has “nothing like it” in its name.').waitFor();
+  assert.deepEqual(await page.locator('tr.pick').evaluateAll(rows => rows.map(row => row.dataset.stream)), [hidden]);
+  await page.fill('#filter', '');
+  await page.locator('#stream-count', { hasText: '500 of 520' }).waitFor();
+  assert.equal(await page.locator(`tr[data-stream="${hidden}"][aria-selected="true"]`).count(), 1);
+  await server.stop();
+});
+
+test('an empty page says what to do first, with a line that does it', { skip }, async t => {
+  const server = await serve(t);
+  const page = await open(t, server);
+  await page.getByText('The first event makes one').waitFor();
+  const line = await page.locator('#try').textContent();
+  await page.click('#copy');
+  assert.equal(await page.evaluate(() => String(getSelection())), line);
+  assert.equal((await run(t, 'sh', ['-c', line])).code, 0);
+  await event(page, 'it works').waitFor();
+  await page.locator('#no-streams').waitFor({ state: 'hidden' });
+  await server.stop();
+});
+
+test('no share of the turns is shown as slower than the longest, and events that are refused are told of', { skip }, async t => {
+  const server = await serve(t);
+  const page = await open(t, server);
+  const shown = async stats => {
+    await page.route(/\/stats/, route => route.fulfill({ json: stats }));
+    await page.locator('#longest', { hasText: 'longest turn 5.0 ms' }).waitFor();
+    return page.locator('#lag').textContent();
+  };
+  const stats = await server.stats();
+  assert.ok(stats.loop.lag.p99_seconds <= stats.loop.lag.longest_turn_seconds);
+  assert.ok(stats.loop.lag.max_seconds <= stats.loop.lag.longest_turn_seconds);
+  stats.loop.lag = { ...stats.loop.lag, longest_turn_seconds: 0.005, buckets: [[0.008388608, 1e9]] };
+  stats.refusing = 'the disk is full';
+  assert.equal(await shown(stats), '5.0 ms');
+  await page.getByRole('alert').getByText('Events are refused: the disk is full').waitFor();
+  await page.unroute(/\/stats/);
+  await page.getByRole('alert').waitFor({ state: 'hidden' });
+  await server.stop();
+});
+
 test('a picture of the page', { skip }, async t => {
   const server = await serve(t);
   const page = await open(t, server, { colorScheme: 'dark' });
@@ -159,10 +348,17 @@ test('a picture of the page', { skip }, async t => {
   await weather.end().done();
   await page.locator('tr.pick', { hasText: 'weather' }).click();
   await event(page, 'Utrecht').waitFor();
-  for (const [name, colorScheme] of [['light', 'light'], ['dark', 'dark']]) {
-    await page.emulateMedia({ colorScheme });
-    const picture = await page.screenshot({ path: join(process.env.HARK_BUILD, `dashboard-${name}.png`) });
-    assert.ok(picture.length > 10000);
+  for (const [width, size] of [[1280, 'wide'], [390, 'phone']]) {
+    await page.setViewportSize({ width, height: 1100 });
+    await page.waitForFunction(() => {
+      const { bottom } = document.getElementById('events').getBoundingClientRect();
+      return document.querySelector('#events li:last-child').getBoundingClientRect().bottom <= bottom;
+    });
+    for (const colorScheme of ['light', 'dark']) {
+      await page.emulateMedia({ colorScheme });
+      const picture = await page.screenshot({ path: join(process.env.HARK_BUILD, `dashboard-${size}-${colorScheme}.png`), fullPage: true });
+      assert.ok(picture.length > 10000);
+    }
   }
   await server.stop();
 });

@@ -28,8 +28,14 @@ double measures_lag_upper(int bucket)
     return (double)(2ULL << bucket) / 1e9;
 }
 
+static double least(double a, double b)
+{
+    return a < b ? a : b;
+}
+
 double measures_lag(const struct hark_metrics *metrics, double share)
 {
+    double longest = (double)metrics->longest_turn_ns / 1e9; /* a bucket's upper end may be above all that is in it */
     uint64_t turns = 0;
     uint64_t below = 0;
     for (int i = 0; i < HARK_LAG_BUCKETS; i++)
@@ -39,7 +45,7 @@ double measures_lag(const struct hark_metrics *metrics, double share)
     for (int i = 0; i < HARK_LAG_BUCKETS; i++) {
         below += metrics->lag[i];
         if ((double)below >= share * (double)turns)
-            return measures_lag_upper(i);
+            return least(measures_lag_upper(i), longest);
     }
-    return measures_lag_upper(HARK_LAG_BUCKETS - 1);
+    return longest;
 }
