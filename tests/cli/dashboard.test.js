@@ -1,44 +1,12 @@
-// dashboard.test.js - the page at / in a real browser: headless Chromium, steered by playwright-core.
-//
-// HARK_CHROMIUM names the browser; else Debian's is looked for. Without one these tests are skipped. A picture of the page is left
-// in the build directory.
+// dashboard.test.js - the page at / in a real browser (browser.js). Pictures of the page are left in the build directory.
 
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import test, { after } from 'node:test';
-import { Process, Socket, backends, bin, connection, packages, request, run, serve, within } from './lib.js';
+import test from 'node:test';
+import { open as openUrl, skip } from './browser.js';
+import { Process, Socket, backends, bin, connection, request, run, serve, within } from './lib.js';
 
-const { chromium } = packages('playwright-core');
-const executablePath = process.env.HARK_CHROMIUM ?? ['/usr/bin/chromium', '/usr/bin/chromium-browser'].find(path => existsSync(path));
-const skip = executablePath ? false : 'no Chromium here (apt-get install chromium, or set HARK_CHROMIUM)';
-
-let starting;
-/** One browser for all tests of this file. */
-const browser = () => (starting ??= chromium.launch({
-  executablePath,
-  args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-    '--disable-component-update', '--disable-sync'],
-}));
-after(async () => (await starting)?.close());
-
-/** Opens the page, and fails the test on any error in it. */
-async function open(t, server, options = {}) {
-  const context = await (await browser()).newContext({ viewport: { width: 1280, height: 1100 }, ...options });
-  const page = await context.newPage();
-  const errors = [];
-  page.setDefaultTimeout(30000);
-  page.on('pageerror', error => errors.push(error.message));
-  page.on('console', message => message.type() === 'error' && !/ERR_|Failed to load resource/.test(message.text()) && errors.push(message.text()));
-  t.after(async () => {
-    await context.close();
-    assert.deepEqual(errors, []);
-  });
-  await page.goto(server.url);
-  await page.locator('#state[data-state="live"]').waitFor();
-  return page;
-}
-
+const open = (t, server, options) => openUrl(t, server.url, options);
 const event = (page, text) => page.locator('#events li p', { hasText: text }).first();
 
 for (const [backend, threads] of [...backends.map(name => [name, 1]), [backends[0], 3]]) {
