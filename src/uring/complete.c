@@ -105,6 +105,8 @@ static void complete_fed(struct hark_loop *loop, struct hark_op *op, int32_t res
     if (result > 0)
         return call_last_lent(loop, op, result);
     hark_buffer_return(loop, hark_buffer_keep(op));
+    if (result == -EAGAIN)
+        op->spare |= OP_POLLING; /* a request wants a buffer even to wait: from an empty ring it gets none, and starves again */
     if (result == -EINTR || result == -EAGAIN)
         request_again(loop, op);
     else
@@ -155,29 +157,35 @@ static void complete_accept(struct hark_loop *loop, struct hark_op *op, int32_t 
 }
 
 /* Waits on for events that do not hold yet. `reported` are those that a completion told of. */
-static void wait_again(struct hark_loop *loop, struct hark_op *op, uint32_t events, int32_t reported)
+static void wait_again(struct hark_loop *loop, struct hark_op *op, int32_t reported)
 {
-    int error = 0;
-    if (reported > 0 && reported & HARK_POLL_PEER_HANGUP && !(events & HARK_POLL_PEER_HANGUP) && !(op->marks & MARK_CANCELLED))
-        error = uring_quieten(loop, op, events);
+    bool spins = reported > 0 && reported & HARK_POLL_PEER_HANGUP && !(uring_poll_events(op) & HARK_POLL_PEER_HANGUP);
+    if (!spins || op->marks & MARK_CANCELLED)
+        return request_again(loop, op);
+    int error = uring_quieten(loop, op);
     if (error)
         end(loop, op, error);
+}
+
+static void poll_holds(struct hark_loop *loop, struct hark_op *op, int64_t events)
+{
+    if (op->code == HARK_OP_POLL_EACH)
+        call_more(loop, op, events, false);
     else
-        request_again(loop, op);
+        end(loop, op, events);
 }
 
 static void complete_poll(struct hark_loop *loop, struct hark_op *op, int32_t result)
 {
     int32_t reported = result;
-    uring_unquieten(op);
     /* What the completion says are the events that the wake-up could have meant, not those that hold: plain data wakes with
      * POLLPRI too, an urgent byte with POLLIN. */
     if (result >= 0)
         result = op->marks & MARK_CANCELLED ? 0 : (int32_t)os_kernel_poll(loop, op->fd, op->with.poll.events);
     if (result == 0 || result == -EINTR)
-        wait_again(loop, op, op->with.poll.events, reported);
-    else if (result > 0 && op->code == HARK_OP_POLL_EACH)
-        call_more(loop, op, result, false);
+        wait_again(loop, op, reported);
+    else if (result > 0)
+        poll_holds(loop, op, result);
     else
         end(loop, op, result);
 }
@@ -261,16 +269,23 @@ static inline void complete(struct hark_loop *loop, struct hark_op *op, int32_t 
 
 static void complete_polling(struct hark_loop *loop, struct hark_op *op, int32_t result)
 {
-    uint32_t events = uring_poll_events(op);
-    bool holds = result > 0 && (op->spare & OP_BEHIND_EPOLL || (uint32_t)result & (events | HARK_POLL_ERROR | HARK_POLL_HANGUP));
-    uring_unquieten(op);
+    bool holds = result > 0 && (uint32_t)result & (uring_poll_events(op) | HARK_POLL_ERROR | HARK_POLL_HANGUP);
     if (result > 0 && !holds && !(op->marks & MARK_CANCELLED))
-        return wait_again(loop, op, events, result);
+        return wait_again(loop, op, result);
     op->spare &= ~(uint32_t)OP_POLLING;
     if (result < 0 && result != -EINTR)
         end(loop, op, result);
     else
         request_again(loop, op);
+}
+
+/* The events that an op waited for behind quiet_fd hold. */
+static void quiet_holds(struct hark_loop *loop, struct hark_op *op, uint32_t events)
+{
+    if (op->spare & OP_POLLING)
+        complete_polling(loop, op, (int32_t)events);
+    else
+        poll_holds(loop, op, events);
 }
 
 static void complete_cancel(struct hark_loop *loop, struct hark_op *op, int32_t result)
@@ -286,6 +301,10 @@ static void complete_wake(struct hark_loop *loop, uint64_t id, uint32_t flags)
 {
     if ((id & WAKE_MASK) == WAKE_REFUSED)
         return loop_write_wake((int)(id >> WAKE_FD_SHIFT));
+    if (id == WAKE_QUIET) {
+        uring_of(loop)->quiet_armed = false;
+        return uring_look_behind_quiet(loop, quiet_holds);
+    }
     loop->metrics.wakes++;
     if (id == WAKE_WRITTEN && !(flags & IORING_CQE_F_MORE))
         uring_of(loop)->wake_armed = false;

@@ -97,17 +97,10 @@ static void prepare_poll(struct io_uring_sqe *sqe, uint32_t events)
     sqe->poll32_events = events;
 }
 
-/* The op waits for events: of its own descriptor, or of the epoll descriptor that stands in for it. */
-static void prepare_wait(struct io_uring_sqe *sqe, const struct hark_op *op, uint32_t events)
-{
-    bool behind = (op->spare & OP_BEHIND_EPOLL) != 0;
-    prepare_poll(sqe, behind ? HARK_POLL_READABLE : events);
-    if (behind)
-        sqe->fd = (int)(op->spare >> OP_EPOLL_SHIFT);
-}
-
 uint32_t uring_poll_events(const struct hark_op *op)
 {
+    if (op->code == HARK_OP_POLL || op->code == HARK_OP_POLL_EACH)
+        return op->with.poll.events;
     bool writes =
         op->code == HARK_OP_WRITE || op->code == HARK_OP_WRITEV || op->code == HARK_OP_SEND || op->code == HARK_OP_SENDMSG;
     return writes ? HARK_POLL_WRITABLE : HARK_POLL_READABLE;
@@ -200,7 +193,7 @@ static void prepare(const struct uring *uring, struct io_uring_sqe *sqe, const s
         break;
     case HARK_OP_POLL:
     case HARK_OP_POLL_EACH:
-        prepare_wait(sqe, op, op->with.poll.events);
+        prepare_poll(sqe, op->with.poll.events);
         break;
     case HARK_OP_DEFER:
     case HARK_OP_SLEEP:
@@ -219,7 +212,7 @@ void uring_prepare(const struct uring *uring, struct io_uring_sqe *sqe, const st
 {
     *sqe = (struct io_uring_sqe){.fd = op->fd, .user_data = hark_op_id(op)};
     if (unlikely(op->spare & OP_POLLING)) {
-        prepare_wait(sqe, op, uring_poll_events(op));
+        prepare_poll(sqe, uring_poll_events(op));
         sqe->user_data = tagged(op, TAG_POLL);
         return;
     }

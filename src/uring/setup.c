@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -174,6 +175,14 @@ static void explain(char *out_reason, size_t room, const char *step, int error)
     snprintf(out_reason, room, "%s: %s%s", step, hark_error_name(error), hint);
 }
 
+static void tear_down(struct uring *uring)
+{
+    ring_close(&uring->ring);
+    if (uring->buffer_ring)
+        munmap(uring->buffer_ring, uring->buffer_ring_bytes);
+}
+
+/* What it has made where it fails is the caller's to tear down. */
 static int set_up(struct hark_loop *loop, struct uring *uring, const char **out_step)
 {
     *out_step = "io_uring_enter";
@@ -185,7 +194,12 @@ static int set_up(struct hark_loop *loop, struct uring *uring, const char **out_
     if (error)
         return error;
     *out_step = "io_uring_register of a buffer ring";
-    return uring_register_buffers(loop, uring);
+    error = uring_register_buffers(loop, uring);
+    if (error)
+        return error;
+    *out_step = "epoll_create1";
+    uring->quiet_fd = epoll_create1(EPOLL_CLOEXEC);
+    return uring->quiet_fd < 0 ? -errno : 0;
 }
 
 int uring_create(struct hark_loop *loop, const struct hark_options *options, char *out_reason, size_t reason_room)
@@ -200,7 +214,7 @@ int uring_create(struct hark_loop *loop, const struct hark_options *options, cha
     if (!error) {
         error = set_up(loop, uring, &step);
         if (error)
-            ring_close(&uring->ring);
+            tear_down(uring);
     }
     if (error) {
         explain(out_reason, reason_room, step, error);
@@ -214,9 +228,9 @@ int uring_create(struct hark_loop *loop, const struct hark_options *options, cha
 void uring_destroy(struct hark_loop *loop)
 {
     struct uring *uring = uring_of(loop);
-    ring_close(&uring->ring);
+    tear_down(uring);
+    close(uring->quiet_fd);
     if (uring->event_fd >= 0)
         close(uring->event_fd);
-    munmap(uring->buffer_ring, uring->buffer_ring_bytes);
     free(uring);
 }

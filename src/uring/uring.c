@@ -113,21 +113,38 @@ static void drain_backlog(struct hark_loop *loop, struct uring *uring)
     }
 }
 
-void uring_arm_wake(struct hark_loop *loop)
+/* Polls one of the loop's own descriptors. Gives whether there was room for it. */
+static bool arm(struct hark_loop *loop, int fd, uint32_t flags, enum uring_wake id)
 {
     struct uring *uring = uring_of(loop);
     struct io_uring_sqe *sqe = next_entry(loop, uring);
-    uring->wake_armed = sqe != NULL;
     if (!sqe)
-        return;
+        return false;
     *sqe = (struct io_uring_sqe){
         .opcode = IORING_OP_POLL_ADD,
-        .fd = loop->wake_fd,
-        .len = IORING_POLL_ADD_MULTI, /* woken by each write: the counter need not be read */
+        .fd = fd,
+        .len = flags,
         .poll32_events = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? 1u << 16 : 1u,
-        .user_data = WAKE_WRITTEN,
+        .user_data = id,
     };
     ring_push(&uring->ring);
+    return true;
+}
+
+/* Woken by each write: the counter need not be read. */
+static void arm_wake(struct hark_loop *loop, struct uring *uring)
+{
+    uring->wake_armed = arm(loop, loop->wake_fd, IORING_POLL_ADD_MULTI, WAKE_WRITTEN);
+}
+
+static inline bool is_quiet_unwatched(const struct uring *uring)
+{
+    return uring->quiet_count > 0 && !uring->quiet_armed;
+}
+
+static void arm_quiet(struct hark_loop *loop, struct uring *uring)
+{
+    uring->quiet_armed = arm(loop, uring->quiet_fd, 0, WAKE_QUIET);
 }
 
 /* --- the backend's functions --- */
@@ -169,9 +186,12 @@ static void cancel(struct hark_loop *loop, struct hark_op *op)
         op_queue_remove(&loop->buffers.starved, op);
         op->spare = 0;
         loop_finish(loop, op, -ECANCELED);
+    } else if (op->spare & OP_QUIET) {
+        uring_unquieten(loop, op);
+        op->spare = 0;
+        loop_finish(loop, op, -ECANCELED);
     } else if (op->spare & OP_BACKLOGGED) {
         op_queue_remove(&uring->backlog, op);
-        uring_unquieten(op);
         if (op->spare & OP_FED)
             hark_buffer_return(loop, hark_buffer_keep(op));
         op->spare = 0;
@@ -236,9 +256,12 @@ static int wait(struct hark_loop *loop, uint64_t timeout_ns)
     if (unlikely(uring->backlog.first != NULL))
         drain_backlog(loop, uring);
     if (unlikely(!uring->wake_armed))
-        uring_arm_wake(loop);
+        arm_wake(loop, uring);
+    if (unlikely(is_quiet_unwatched(uring)))
+        arm_quiet(loop, uring);
     /* What is left for want of room, or of a look at it, goes with the next turn: only then may it sleep. */
-    if (unlikely(uring->backlog.first != NULL || !uring->wake_armed || buffers_can_feed(&loop->buffers)))
+    if (unlikely(uring->backlog.first != NULL || !uring->wake_armed || is_quiet_unwatched(uring) ||
+                 buffers_can_feed(&loop->buffers)))
         timeout_ns = 0;
     if (unlikely(uring->event_fd >= 0))
         drain_event_fd(loop, uring->event_fd);

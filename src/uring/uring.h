@@ -36,9 +36,12 @@ struct uring {
     uint32_t buffers_wanted; /* how many the ring shall hold */
     bool buffers_ran_out;    /* since the last wait */
     bool wake_armed;
-    int event_fd;        /* stands for the ring in other loops; -1: nobody has asked for it */
-    bool messages_out;   /* some have gone out, and completions were not looked through for refusals since */
-    uint32_t wake_count; /* messages that go out with the next submission */
+    bool quiet_armed;
+    uint32_t quiet_count; /* ops that wait behind quiet_fd */
+    int quiet_fd;         /* an epoll descriptor; see quiet.c */
+    int event_fd;         /* stands for the ring in other loops; -1: nobody has asked for it */
+    bool messages_out;    /* some have gone out, and completions were not looked through for refusals since */
+    uint32_t wake_count;  /* messages that go out with the next submission */
     struct uring_wake_entry {
         struct io_uring_sqe *sqe;
         int wake_fd; /* of the loop that it wakes */
@@ -56,10 +59,9 @@ enum {
     OP_ENDED = 8,         /* its own completion has come, the result is in op->result */
     OP_POLLING = 16,      /* the kernel would not wait by itself: waits for readiness, then starts anew */
     OP_STARVED = 32,      /* among the ops that wait for buffers */
-    OP_BEHIND_EPOLL = 64, /* it polls an epoll descriptor of its own, which is in the bits from OP_EPOLL_SHIFT on */
+    OP_QUIET = 64,        /* waits behind quiet_fd: the kernel has no request of it */
     OP_FED = 128,         /* it receives once, into a buffer that is kept for it */
 };
-enum { OP_EPOLL_SHIFT = 8 };
 
 /* A further mark of an op: it polls through the ring, and its read or write is done by the loop (blocking.c). */
 enum { MARK_BY_HAND = MARK_BACKEND };
@@ -77,6 +79,7 @@ enum uring_wake {
     WAKE_WRITTEN = TAG_WAKE,     /* wake_fd was written */
     WAKE_MESSAGE = TAG_WAKE + 4, /* another loop has sent a message */
     WAKE_REFUSED = TAG_WAKE + 8, /* a message to another loop, whose wake_fd stands above WAKE_FD_SHIFT, was refused */
+    WAKE_QUIET = TAG_WAKE + 12,  /* quiet_fd has something to report */
 };
 enum { WAKE_FD_SHIFT = 8, WAKE_MASK = (1 << WAKE_FD_SHIFT) - 1 };
 
@@ -103,14 +106,19 @@ static inline bool uring_uses(const struct uring *uring, enum uring_feature feat
 /* Fills in the entry for an op (prepare.c). */
 void uring_prepare(const struct uring *uring, struct io_uring_sqe *sqe, const struct hark_op *op);
 
-/* The events for which an op waits that the kernel would not wait for (prepare.c). */
+/* The events for which an op polls: its own, or what it lacks to be done (prepare.c). */
 uint32_t uring_poll_events(const struct hark_op *op);
 
 /* io_uring reports that the peer has shut down its side (POLLRDHUP) whether asked for or not, again at once each time that it is
- * asked: a wait for anything else would spin. Such an op waits through an epoll descriptor, which reports only what was asked
- * for (quiet.c). Fails: -EMFILE, -ENFILE, -ENOMEM, and as epoll_ctl(2). */
-int uring_quieten(struct hark_loop *loop, struct hark_op *op, uint32_t events);
-void uring_unquieten(struct hark_op *op);
+ * asked: a wait for anything else would spin. Such an op waits behind the loop's epoll descriptor, which reports only what was
+ * asked for (quiet.c). uring_quieten fails with -ENOMEM, -ENOSPC as epoll_ctl(2). */
+int uring_quieten(struct hark_loop *loop, struct hark_op *op);
+void uring_unquieten(struct hark_loop *loop, struct hark_op *op);
+
+/* Calls `report` for each op that waits behind quiet_fd and has got one of its events: after uring_unquieten, with those events.
+ */
+typedef void uring_quiet_report(struct hark_loop *loop, struct hark_op *op, uint32_t events);
+void uring_look_behind_quiet(struct hark_loop *loop, uring_quiet_report *report);
 
 /* Starts a read or a write (blocking.c). */
 void uring_start_io(struct hark_loop *loop, struct hark_op *op);
@@ -135,6 +143,5 @@ uint32_t uring_reap(struct hark_loop *loop, uint32_t budget);
 /* Gives the op's request to the kernel, now or as soon as there is room (uring.c). */
 void uring_submit(struct hark_loop *loop, struct hark_op *op);
 void uring_send_cancel(struct hark_loop *loop, struct hark_op *op);
-void uring_arm_wake(struct hark_loop *loop);
 
 #endif

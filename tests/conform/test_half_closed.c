@@ -74,3 +74,79 @@ BACKEND_TEST(poll_cancelled_behind_a_half_closed_peer_gives_ecanceled)
     harness_close(loop, ends[0]);
     harness_close(loop, ends[1]);
 }
+
+BACKEND_TEST(waiting_behind_half_closed_peers_costs_no_descriptor)
+{
+    enum { PEERS = 8 };
+    static int before[HARNESS_DESCRIPTORS_MAX];
+    static int after[HARNESS_DESCRIPTORS_MAX];
+    int ends[PEERS][2];
+    struct harness_op ops[PEERS] = {0};
+    for (int index = 0; index < PEERS; index++) {
+        harness_tcp_pair(loop, ends[index]);
+        assert_int_equal(shutdown(ends[index][1], SHUT_WR), 0);
+    }
+    turns_while_waiting(loop);
+    size_t count = harness_descriptors(before, HARNESS_DESCRIPTORS_MAX);
+    for (int index = 0; index < PEERS; index++)
+        hark_poll(loop, &ops[index].op, ends[index][0], HARK_POLL_HANGUP, harness_done);
+    turns_while_waiting(loop);
+    assert_int_equal(harness_descriptors(after, HARNESS_DESCRIPTORS_MAX), count);
+    hark_cancel_all(loop);
+    harness_run(loop);
+    for (int index = 0; index < PEERS; index++) {
+        assert_result(ops[index].result, -ECANCELED);
+        harness_close(loop, ends[index][0]);
+        harness_close(loop, ends[index][1]);
+    }
+}
+
+/* Polls of one descriptor that wait together behind a half-closed peer: each for its own, and no cancel takes another along. */
+BACKEND_TEST(polls_of_one_half_closed_peer_wait_each_for_its_own_events)
+{
+    int ends[2];
+    char bytes[4096];
+    struct harness_op hangup = {0};
+    struct harness_op writable = {0};
+    struct harness_op other = {0};
+    harness_socket_pair(loop, ends);
+    harness_stuff(ends[0]);
+    assert_int_equal(shutdown(ends[1], SHUT_WR), 0);
+    hark_poll(loop, &hangup.op, ends[0], HARK_POLL_HANGUP, harness_done);
+    hark_poll(loop, &writable.op, ends[0], HARK_POLL_WRITABLE, harness_done);
+    hark_poll(loop, &other.op, ends[0], HARK_POLL_HANGUP | HARK_POLL_WRITABLE, harness_done);
+    turns_while_waiting(loop);
+    hark_cancel(&other.op);
+    assert_result(harness_wait(loop, &other), -ECANCELED);
+    while (recv(ends[1], bytes, sizeof bytes, MSG_DONTWAIT) > 0)
+        ;
+    assert_result(harness_wait(loop, &writable), HARK_POLL_WRITABLE);
+    assert_true(turns_while_waiting(loop) <= 12);
+    assert_false(hangup.ended);
+    if (harness_backend() == HARK_BACKEND_SELECT) /* which cannot tell a hang-up while the end of the stream lies unread */
+        hark_cancel(&hangup.op);
+    else
+        assert_int_equal(shutdown(ends[0], SHUT_WR), 0);
+    int64_t result = harness_wait(loop, &hangup);
+    assert_true(result == -ECANCELED || result & HARK_POLL_HANGUP);
+    harness_close(loop, ends[0]);
+    harness_close(loop, ends[1]);
+}
+
+/* The number of a descriptor that waited so, closed and given out anew, waits like any other. */
+BACKEND_TEST(number_that_waited_behind_a_half_closed_peer_serves_again_after_its_close)
+{
+    int ends[2];
+    for (int round = 0; round < 3; round++) {
+        struct harness_op op = {0};
+        struct harness_op close = {0};
+        harness_tcp_pair(loop, ends);
+        assert_int_equal(shutdown(ends[1], SHUT_WR), 0);
+        hark_poll(loop, &op.op, ends[0], HARK_POLL_HANGUP, harness_done);
+        turns_while_waiting(loop);
+        hark_close(loop, &close.op, ends[0], harness_done);
+        assert_result(harness_wait(loop, &close), 0);
+        assert_result(op.result, -ECANCELED);
+        harness_close(loop, ends[1]);
+    }
+}

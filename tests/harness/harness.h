@@ -123,6 +123,16 @@ void harness_turns(struct hark_loop *loop, int count);
 /* Turns without waiting until the loop has nothing to do at once: what was started has reached the kernel or waits in the loop.*/
 void harness_settle(struct hark_loop *loop);
 
+/* ---- rest ---- */
+
+/* While a timer of 20 ms runs and nothing else can happen, a loop that sleeps needs a few turns; one that spins, thousands. What
+ * is still on its way to the kernel may take some time before. */
+void harness_assert_idle(struct hark_loop *loop);
+
+/* Runs the loop, to which nothing happens, for some seconds once it sleeps: no thread of the process, the kernel's workers for
+ * the ring included, has run for a nanosecond. */
+void harness_assert_sleeps(struct hark_loop *loop, unsigned seconds);
+
 /* ---- descriptors, files, bytes ---- */
 
 /* Two ends that are connected, non-blocking and close-on-exec: TCP over loopback, or a unix stream. */
