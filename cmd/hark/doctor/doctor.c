@@ -157,6 +157,8 @@ static int examine(void)
     if (uring) {
         report_heading(&report, "Features of io_uring");
         report_features(&report, uring);
+        report_row(&report, REPORT_GOOD, "at rest",
+                   "no CPU; once files were worked on, a kernel thread (iou-wrk) wakes every 5 s", NULL);
         hark_loop_destroy(uring);
     }
     report_heading(&report, "Limits");
