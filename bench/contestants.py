@@ -19,6 +19,8 @@ CONTESTANTS = {
     "hark, epoll": ("hark", {"HARK_BACKEND": "epoll"}),
     "hark, poll": ("hark", {"HARK_BACKEND": "poll"}),
     "hark, select": ("hark", {"HARK_BACKEND": "select"}),
+    "hark, polls": ("hark_polls", {"HARK_BACKEND": "uring"}),
+    "hark, polls on epoll": ("hark_polls", {"HARK_BACKEND": "epoll"}),
     "hark, copy_file_range": ("hark_range", {}),
     "io_uring by hand": ("uring", {}),
     "by hand, direct descriptors": ("uring", {"ECHO_URING": "direct"}),
@@ -43,6 +45,7 @@ SERVERS = ["hark", "hark, epoll", "io_uring by hand", "epoll by hand", "libev", 
 ECHO = ["hark", "hark, again", *SERVERS[1:-1], "libevent, plain events", "libuv", "libuv, uv_write"]
 TRIED = ["io_uring by hand", "by hand, direct descriptors", "by hand, min_wait 50 us", "hark", "libev", "libev, io_uring"]
 TRIED += ["libevent, plain events", "libevent, changelist"]
+READINESS = ["hark, polls", "hark, polls on epoll", "epoll by hand", "libev", "libevent, plain events"]
 MOSTLY_IDLE = ["hark", "hark, epoll", "hark, poll", "hark, select", "io_uring by hand", "epoll by hand", "libev", "libuv"]
 IDLE = ["hark", "hark, epoll", "hark, poll", "hark, select", *ECHO[3:-1]]
 FILES = ["hark", "hark, epoll", "io_uring by hand", "libuv", "libuv, 32 threads", "blocking calls"]

@@ -82,6 +82,10 @@ SHOWN = {
         ("cpu_us", "hark on io_uring, server CPU per message, connection or MiB, us, with one feature switched off", 2),
         ("per_second", "messages, connections or MiB per second, thousands", 2),
     ],
+    "readiness": [
+        ("cpu_us", "the loop says when, the program reads and writes: server CPU per message, us", 2),
+        ("per_second", "messages per second, thousands", 1),
+    ],
     "tried": [
         ("cpu_us", "what hark does not use of io_uring, by hand: server CPU per message, us", 2),
         ("p50_us", "latency p50, us", 0),

@@ -13,6 +13,8 @@ RATIOS = [
     ("echo", "cpu_us", "hark", ON_URING, "at most"),
     ("echo", "cpu_us", "hark, epoll", ON_EPOLL, "at most"),
     ("echo", "cpu_us", "hark, again", {"hark": None}, "-"),  # the same program twice: what a ratio may be by chance
+    ("readiness", "cpu_us", "hark, polls", {"epoll by hand": 1 / 0.95, "libev": 1 / 0.95}, "at most"),
+    ("readiness", "cpu_us", "hark, polls on epoll", {"epoll by hand": 1 / 0.95, "libev": 1 / 0.95}, "at most"),
     ("mostly idle", "cpu_us", "hark", ON_URING, "at most"),
     ("mostly idle", "cpu_us", "hark, epoll", ON_EPOLL, "at most"),
     ("files", "per_second", "hark", {"io_uring by hand": 0.95}, "at least"),

@@ -10,7 +10,7 @@ import time
 
 import counts
 import shares
-from contestants import APPEND, BUILD, COPY, ECHO, FILES, IDLE, MOSTLY_IDLE, POSTS, SERVERS, TIMERS, TRIED
+from contestants import APPEND, BUILD, COPY, ECHO, FILES, IDLE, MOSTLY_IDLE, POSTS, READINESS, SERVERS, TIMERS, TRIED
 from contestants import environment, features, program
 from measure import (
     DATA,
@@ -135,6 +135,16 @@ def tried(results):
 
     forms = quick_of(results, dict.fromkeys(("1", "50", "1,000")), "50")
     results.turns("tried", {form: TRIED for form in forms}, once, "echo")
+
+
+def readiness(results):
+    """The loop only says when; the program reads and writes by itself."""
+
+    def once(form, contestant, path):
+        return server_once(results, "echo", form, path, environment(contestant))
+
+    forms = quick_of(results, dict.fromkeys(("1", "50", "1,000", "50, pipelined 16")), "50")
+    results.turns("readiness", {form: READINESS for form in forms}, once, "echo")
 
 
 def mostly_idle(results):
@@ -358,6 +368,7 @@ def posts(results):
 # name: function, seconds that a round takes on a quiet machine, and whether one round says all
 WORKLOADS = {
     "echo": (echo, 48, False),
+    "readiness": (readiness, 18, False),
     "mostly_idle": (mostly_idle, 17, False),
     "accept": (accept, 6, False),
     "bulk": (bulk, 14, False),
