@@ -4,7 +4,7 @@ BUILD ?= build
 PREFIX ?= /usr/local
 ARGS ?=
 
-.PHONY: help run build test check-fast lint format fuzz bench asan tsan install clean
+.PHONY: help run build test check-fast lint format fuzz mutate bench asan tsan install clean
 
 help:
 	@echo 'make run         install what is missing, build, start the server on 127.0.0.1:12345'
@@ -14,6 +14,7 @@ help:
 	@echo 'make asan        clang with AddressSanitizer and UBSan, all tests, in ./build-asan'
 	@echo 'make tsan        clang with ThreadSanitizer, the tests that cross threads, in ./build-tsan'
 	@echo 'make fuzz        each parser for FUZZ_SECONDS (60)'
+	@echo 'make mutate      breaks the sources, one way at a time, and lists what no test sees: hours; it goes on where it was'
 	@echo 'make lint        clang-tidy, cppcheck and the checks of tests/checks'
 	@echo 'make format      clang-format over all sources'
 	@echo 'make bench       hark beside its peers, about half an hour; tables and plots in docs/bench'
@@ -43,6 +44,10 @@ fuzz:
 	@scripts/setup test
 	@FUZZ_SECONDS=$${FUZZ_SECONDS:-60} scripts/test fuzz
 
+mutate:
+	@scripts/setup test
+	@scripts/mutate $(ARGS)
+
 format:
 	@scripts/format
 
@@ -54,4 +59,4 @@ install: build
 	@meson install -C $(BUILD) --no-rebuild
 
 clean:
-	rm -rf build build-gcc build-asan build-tsan build-bench
+	rm -rf build build-gcc build-asan build-tsan build-bench build-mutate
