@@ -18,11 +18,15 @@ static uint32_t random_below(uint32_t limit)
     return (uint32_t)(state >> 11) % limit;
 }
 
-static struct inbox *inbox_create(void)
+/* Takes: the first ticket that it gives. */
+static struct inbox *inbox_create(uint32_t first)
 {
     struct inbox *inbox = aligned_alloc(_Alignof(struct inbox), sizeof *inbox);
     assert_non_null(inbox);
     memset(inbox, 0, sizeof *inbox);
+    atomic_store(&inbox->tickets, first);
+    atomic_store(&inbox->taken, first);
+    inbox->next = first;
     assert_true(inbox_is_empty(inbox));
     return inbox;
 }
@@ -46,22 +50,22 @@ static uint32_t take_some(struct inbox *inbox, const struct hark_op *ops, uint32
 
 /* OPS ops, of which up to `late` have drawn a ticket and have not come to their places yet; every `pause` steps some are taken.
  */
-static void run(uint64_t seed, uint32_t late, uint32_t pause)
+static void run(uint64_t seed, uint32_t first, uint32_t late, uint32_t pause)
 {
-    struct inbox *inbox = inbox_create();
+    struct inbox *inbox = inbox_create(first);
     struct hark_op *ops = calloc(OPS, sizeof *ops);
     uint32_t *waiting = calloc(late, sizeof *waiting);
     uint32_t count = 0, drawn = 0, taken = 0;
     state = seed * 0x9e3779b97f4a7c15u + 1;
     for (uint32_t step = 0; taken < OPS; step++) {
         while (count < late && drawn < OPS) {
-            assert_int_equal(inbox_draw(inbox), drawn);
+            assert_int_equal(inbox_draw(inbox), first + drawn);
             waiting[count++] = drawn++;
         }
         if (count > 0) {
             swap(&waiting[random_below(count)], &waiting[count - 1]);
             count--;
-            inbox_place(inbox, &ops[waiting[count]], waiting[count]);
+            inbox_place(inbox, &ops[waiting[count]], first + waiting[count]);
         }
         if (step % pause == 0 || count == 0)
             taken = take_some(inbox, ops, taken, 1 + random_below(2 * INBOX_SLOTS));
@@ -73,20 +77,30 @@ static void run(uint64_t seed, uint32_t late, uint32_t pause)
     free(inbox);
 }
 
-TEST(inbox_gives_ops_in_the_order_of_their_tickets)
+static void run_all(uint32_t first)
 {
     for (uint64_t seed = 1; seed <= 20; seed++) {
-        run(seed, 1, 1);
-        run(seed, 4, 3);
-        run(seed, 64, INBOX_SLOTS);
-        run(seed, INBOX_SLOTS + 100, 5000);
-        run(seed, 3, 100000); /* nearly all of them overflow */
+        run(seed, first, 1, 1);
+        run(seed, first, 4, 3);
+        run(seed, first, 64, INBOX_SLOTS);
+        run(seed, first, INBOX_SLOTS + 100, 5000);
+        run(seed, first, 3, 100000); /* nearly all of them overflow */
     }
+}
+
+TEST(inbox_gives_ops_in_the_order_of_their_tickets)
+{
+    run_all(0);
+}
+
+TEST(inbox_keeps_the_order_when_tickets_turn_over)
+{
+    run_all(UINT32_MAX - OPS / 2);
 }
 
 TEST(inbox_op_waits_for_the_one_before_it)
 {
-    struct inbox *inbox = inbox_create();
+    struct inbox *inbox = inbox_create(0);
     struct hark_op ops[2] = {0};
     uint32_t first = inbox_draw(inbox);
     uint32_t second = inbox_draw(inbox);
