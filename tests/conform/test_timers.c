@@ -55,6 +55,19 @@ BACKEND_TEST(promise_07_timers_come_by_deadline_then_by_start)
             assert_true((timers[one].order < timers[other].order) == (at[one] <= at[other]));
 }
 
+BACKEND_TEST(promise_07_deadline_that_changes_nothing_keeps_the_place_among_equals)
+{
+    struct harness_op timers[3] = {0};
+    uint64_t at_ns = hark_os_clock(loop) + 1000000;
+    for (int index = 0; index < 3; index++)
+        hark_sleep_until(loop, &timers[index].op, at_ns, harness_done);
+    hark_op_deadline(&timers[0].op, at_ns + 1);
+    hark_op_deadline(&timers[1].op, HARK_NEVER);
+    harness_run(loop);
+    for (unsigned index = 0; index < 3; index++)
+        assert_int_equal(timers[index].order, index + 1);
+}
+
 BACKEND_TEST(sleep_until_in_the_past_comes_in_the_next_turn)
 {
     struct harness_op timer = {0};

@@ -17,6 +17,7 @@
 #endif
 
 static size_t allocations;
+static size_t allocated_bytes;
 static bool allocation_fails;
 
 #if COUNTS_ALLOCATIONS
@@ -25,6 +26,7 @@ void *__libc_malloc(size_t count);
 void *malloc(size_t count)
 {
     allocations++;
+    allocated_bytes += count;
     if (allocation_fails)
         return NULL;
     return __libc_malloc(count);
@@ -495,6 +497,27 @@ BACKEND_TEST(stream_that_echoes_allocates_nothing_once_it_runs)
     }
     assert_int_equal(allocations - before, 0);
     assert_true(before > 0);
+    witness_close(loop, &stream);
+    close(peer);
+}
+
+/* A queue's limit speaks of its bytes: what it takes in memory must not be many times as much. */
+BACKEND_TEST(stream_short_copies_between_blocks_take_little_memory)
+{
+    enum { ROUNDS = 200 };
+    if (!COUNTS_ALLOCATIONS)
+        harness_skip("allocations are the sanitizer's here");
+    struct witness stream = {0};
+    struct witness_block blocks[ROUNDS];
+    size_t stuff;
+    int peer = stuffed(loop, &stream, NULL, &stuff);
+    size_t before = allocated_bytes;
+    for (int i = 0; i < ROUNDS; i++) {
+        assert_true(witness_write(&stream, "c", 1) >= 0);
+        assert_true(witness_write_block(&stream, &blocks[i], "b", 1) >= 0);
+    }
+    assert_true(allocated_bytes > before);
+    assert_true(allocated_bytes - before < (size_t)ROUNDS * 512);
     witness_close(loop, &stream);
     close(peer);
 }

@@ -41,9 +41,14 @@ static void swap(uint32_t *one, uint32_t *other)
 /* Takes what there is, some of it at the most, and looks that it is in order. */
 static uint32_t take_some(struct inbox *inbox, const struct hark_op *ops, uint32_t taken, uint32_t most)
 {
-    struct hark_op *op;
-    for (; most > 0 && (op = inbox_take(inbox)) != NULL; most--)
+    for (; most > 0; most--) {
+        bool empty = inbox_is_empty(inbox);
+        const struct hark_op *op = inbox_take(inbox);
+        if (!op)
+            break;
         assert_int_equal(op - ops, taken++);
+        assert_false(empty); /* else the taker would sleep */
+    }
     inbox_taken(inbox);
     return taken;
 }
