@@ -114,11 +114,4 @@ void hub_streams_each(struct hub *hub, void (*each)(void *context, const struct 
             view = hub_stream_look(stream);
         each(context, &view);
     }
-    for (size_t i = 0; i < hub->table_size; i++) {
-        for (struct hub_stream *stream = hub->table[i]; stream != NULL; stream = stream->chained) {
-            struct hub_stream_view view = hub_stream_look(stream);
-            if (view.subscribers != 0 && view.log == NULL)
-                each(context, &view);
-        }
-    }
 }

@@ -11,6 +11,7 @@
 #ifndef HUB_HUB_H
 #define HUB_HUB_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -35,6 +36,7 @@ struct hub_options {
                                 times that; past it the newest 64 KiB of a stream are kept */
     uint64_t heartbeat_ns;   /* the period of comments to idle SSE subscribers; 0: 15 s */
     uint32_t hubs;           /* that share the bound of all rings; 0: this one alone */
+    _Atomic(int) *trouble;   /* of a home: is kept at log_trouble's answer; NULL: nowhere */
     struct mailbox *mailbox; /* where hubs of other threads reach this one; NULL: there are none */
 };
 
@@ -56,6 +58,10 @@ int hub_create_away(struct hark_loop *loop, struct hub_feed *feed, const struct 
 /* Sends what this turn has for other hubs, and for subscribers, now: before what the caller sends them that must not overtake it.
  */
 void hub_flush(struct hub *hub);
+
+/* Looks whether the log takes events, and writes it to hub_options.trouble. Every answer of the log to a publish does. Takes: the
+ * hub that has the log. */
+void hub_trouble_look(struct hub *hub);
 
 /* Releases the hub. Takes: one without publishes, subscribers and open stream handles, and after hub_close's callback; NULL:
  * nothing happens. */
@@ -204,7 +210,7 @@ const struct hub_statistics *hub_statistics(const struct hub *hub);
 /* One stream as /streams and /stats show it. */
 struct hub_stream_view {
     const char *name;
-    const struct log_stream *log; /* NULL: it has subscribers, but does not exist */
+    const struct log_stream *log; /* NULL: it does not exist */
     uint64_t published;           /* since the start */
     double per_second;            /* events, over the last five seconds */
     uint32_t subscribers;
@@ -213,7 +219,8 @@ struct hub_stream_view {
 /* What one stream is like now, the subscribers on all threads together. Takes: a stream of the hub that has the log. */
 struct hub_stream_view hub_stream_look(struct hub_stream *stream);
 
-/* Calls back for every stream that exists or has subscribers, on whatever thread. Takes: the hub that has the log. */
+/* Calls back for every stream that exists: one that only has subscribers is a name that somebody chose. Takes: the hub that has
+ * the log. */
 void hub_streams_each(struct hub *hub, void (*each)(void *context, const struct hub_stream_view *view), void *context);
 
 #endif

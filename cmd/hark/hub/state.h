@@ -38,6 +38,7 @@ struct hub {
     char *buffers[HUB_BUFFERS];   /* the free ones */
     size_t buffers_free;
     size_t buffers_made;
+    bool troubled; /* events were refused, last time */
     bool closing;
     void (*closed)(void *context);
     void *closed_context;

@@ -255,8 +255,18 @@ void hub_stream_take(struct hub_stream *stream, uint64_t life, uint64_t id, cons
     }
 }
 
+void hub_trouble_look(struct hub *hub)
+{
+    int error = log_trouble(hub->log);
+    hub->troubled = error != 0;
+    if (hub->options.trouble != NULL)
+        atomic_store_explicit(hub->options.trouble, error, memory_order_relaxed);
+}
+
 void hub_stream_appended(struct hub *hub, struct hub_stream *stream, const struct log_append *append, int64_t result)
 {
+    if (result < 0 || hub->troubled)
+        hub_trouble_look(hub);
     if (result < 0) {
         hub->statistics.failed++;
         return;

@@ -196,6 +196,11 @@ const struct log_stream *log_stream_next(const struct log *log, const struct log
     return stream == NULL ? NULL : &stream->facts;
 }
 
+int log_trouble(const struct log *log)
+{
+    return log->commit.reported;
+}
+
 const struct log_statistics *log_statistics(const struct log *log)
 {
     return &log->statistics;

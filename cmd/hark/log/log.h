@@ -195,6 +195,9 @@ bool log_cursor_next(struct log_cursor *cursor, struct log_event *out_event);
 /* Asks the read in flight to end soon: its one `done` follows, with -ECANCELED or its result. Without one, nothing happens. */
 void log_cursor_cancel(struct log_cursor *cursor);
 
+/* Why events are refused: the error of the last commit, where it failed. Gives: 0: they are taken, as far as is known. */
+int log_trouble(const struct log *log);
+
 /* Counters since the log was opened, and sizes as they now are. */
 struct log_statistics {
     uint64_t segments;       /* files */

@@ -13,6 +13,7 @@
 #include "log/log.h"
 #include "mail/mail.h"
 #include "serve/deadline.h"
+#include "serve/health.h"
 #include "serve/serve.h"
 #include "tail/tail.h"
 
@@ -76,6 +77,7 @@ struct crew {
     struct hark_group *group;
     struct agent *agents; /* the first is the home */
     uint32_t count;
+    _Atomic(int) trouble; /* why events are refused now: an error of the log; the home's hub writes it */
 
     /* The home's. */
     uint32_t turn;           /* who was dealt the last connection */
@@ -113,6 +115,7 @@ struct agent {
     struct log *log;
     struct hub *hub;
     struct tail *tail;
+    struct health health;
     struct port *ports;
     size_t ports_count;
     size_t ports_open;

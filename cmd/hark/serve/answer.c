@@ -93,6 +93,13 @@ void answer_error(struct http_session *http, const struct exchange *exchange, in
     answer_bytes(http, exchange, status, "application/json", fields, body, (size_t)count);
 }
 
+void answer_line(struct http_session *http, const struct exchange *exchange, int status, const char *line)
+{
+    char body[256];
+    int count = snprintf(body, sizeof(body), "%s\n", line);
+    answer_bytes(http, exchange, status, "text/plain; charset=utf-8", "Cache-Control: no-cache\r\n", body, (size_t)count);
+}
+
 void answer_options(struct http_session *http, const struct exchange *exchange, const char *allow, const char *methods)
 {
     char fields[512];

@@ -45,6 +45,15 @@ static bool write_stream(struct agent *home, const char *name, struct text *text
     return view.log != NULL;
 }
 
+/* Writes nothing where events are taken. */
+static void write_health(struct agent *home, struct text *text)
+{
+    const char *trouble = health_trouble(home);
+    health_probe(home);
+    if (trouble != NULL)
+        text_add(text, "%s", trouble);
+}
+
 /* On the home's thread. Gives: false: there is no such stream. */
 static bool write_answer(struct agent *home, enum ask_what what, const char *name, struct text *text)
 {
@@ -60,6 +69,9 @@ static bool write_answer(struct agent *home, enum ask_what what, const char *nam
         break;
     case ASK_STREAM:
         return write_stream(home, name, text);
+    case ASK_HEALTH:
+        write_health(home, text);
+        break;
     }
     return true;
 }
@@ -68,7 +80,9 @@ static void give_answer(struct http_session *http, const struct exchange *exchan
                         struct text *text)
 {
     const char *type = what == ASK_METRICS ? "text/plain; version=0.0.4; charset=utf-8" : "application/json";
-    if (known)
+    if (what == ASK_HEALTH)
+        answer_line(http, exchange, text->count != 0 || text->failed ? 503 : 200, text->count != 0 ? text->bytes : "ok");
+    else if (known)
         answer_text(http, exchange, type, text);
     else
         answer_error(http, exchange, 404, NULL, "there is no such stream");
@@ -199,6 +213,7 @@ void ask(struct http_session *http, const struct exchange *exchange, enum ask_wh
         struct text text = {0};
         bool known = write_answer(agent, what, name, &text);
         give_answer(http, exchange, what, known, &text);
+        text_done(&text);
         return;
     }
     struct ask *ask = calloc(1, sizeof(*ask));

@@ -69,6 +69,9 @@ void answer_bytes(struct http_session *http, const struct exchange *exchange, in
 /* Answers with one line of JSON that says what is wrong. */
 void answer_error(struct http_session *http, const struct exchange *exchange, int status, const char *fields, const char *reason);
 
+/* Answers with one line of plain text. */
+void answer_line(struct http_session *http, const struct exchange *exchange, int status, const char *line);
+
 /* Answers with a text that was made for it. Owns: the text's bytes; it is empty afterwards. */
 void answer_text(struct http_session *http, const struct exchange *exchange, const char *type, struct text *text);
 
@@ -118,7 +121,7 @@ void event_stream_close(struct http_session *http);
 /* ---- ask.c ---- */
 
 /* What the home knows. */
-enum ask_what { ASK_METRICS, ASK_STATS, ASK_STREAMS, ASK_STREAM };
+enum ask_what { ASK_METRICS, ASK_STATS, ASK_STREAMS, ASK_STREAM, ASK_HEALTH };
 
 /* Answers, now or later. Takes: name: of the stream, for ASK_STREAM; copied. */
 void ask(struct http_session *http, const struct exchange *exchange, enum ask_what what, const char *name);

@@ -30,6 +30,7 @@ static void add_process(struct text *text, struct agent *agent)
     struct measures measures = measures_read(agent);
     add_kind(text, "hark_build_info", "gauge", "1, with the version and the backend that the loop runs on.");
     text_add(text, "hark_build_info{version=\"%s\",backend=\"%s\"} 1\n", hark_version(), hark_loop_backend(agent->loop));
+    add_gauge(text, "hark_refusing", "1 while events are refused; /healthz says why.", health_trouble(agent) != NULL);
     add_gauge(text, "hark_threads", "Threads that serve connections.", agent->crew->count);
     add_kind(text, "hark_uptime_seconds", "gauge", "Time since the start.");
     text_add(text, "hark_uptime_seconds %.3f\n", measures.uptime_seconds);

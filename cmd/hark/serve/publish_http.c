@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "serve/refusal.h"
 #include "wire/name.h"
 
 enum { SMALL_BODY_BYTES = 2048, KEPT_MAX = 256 };
@@ -66,27 +67,8 @@ void publish_http_done(struct agent *agent)
 
 static void answer_refusal(struct http_session *http, const struct exchange *exchange, int64_t error)
 {
-    switch (-error) {
-    case ENOENT:
-        answer_error(http, exchange, 404, NULL, "there is no such stream");
-        break;
-    case ENOSPC:
-    case EFBIG:
-        answer_error(http, exchange, 507, NULL, "nothing was kept: there is no space left on the disk");
-        break;
-    case EDQUOT:
-        answer_error(http, exchange, 507, NULL, "nothing was kept: the quota of the disk, or of streams, is used up");
-        break;
-    case ENOMEM:
-        answer_error(http, exchange, 503, "Retry-After: 1\r\n", "out of memory: try again later");
-        break;
-    case ESHUTDOWN:
-        answer_error(http, exchange, 503, "Retry-After: 1\r\n", "the server is ending");
-        break;
-    default:
-        answer_error(http, exchange, 500, NULL, "the disk failed: whether the event is kept is not known");
-        break;
-    }
+    struct refusal refusal = refusal_of(error);
+    answer_error(http, exchange, refusal.status, refusal.status == 503 ? "Retry-After: 1\r\n" : NULL, refusal.reason);
 }
 
 static void answer_published(struct http_session *http, struct post *post, int64_t id)
@@ -130,7 +112,9 @@ static void deleted(struct hub_publish *publish, int64_t id)
 {
     struct post *post = hark_container_of(publish, struct post, publish);
     struct http_session *http = post->http;
-    if (!http->session.closing && id < 0) {
+    if (!http->session.closing && id == -ENOENT) {
+        answer_error(http, &post->exchange, 404, NULL, "there is no such stream");
+    } else if (!http->session.closing && id < 0) {
         answer_refusal(http, &post->exchange, id);
     } else if (!http->session.closing) {
         answer_head(http, &post->exchange, 204, HTTP_LENGTH_NONE, NULL, NULL);

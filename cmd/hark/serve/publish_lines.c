@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "serve/refusal.h"
+
 enum {
     BATCH_EVENTS = 64,
     BATCH_BYTES = 32 * 1024, /* unless one line is longer */
@@ -83,30 +85,13 @@ static bool batch_room(struct lines_batch *batch, size_t count)
 
 /* ---- answers ---- */
 
-static const char *reason_of(int64_t error)
-{
-    switch (-error) {
-    case ENOSPC:
-    case EFBIG:
-        return "nothing was kept: there is no space left on the disk";
-    case EDQUOT:
-        return "nothing was kept: the quota of the disk, or of streams, is used up";
-    case ENOMEM:
-        return "out of memory: try again later";
-    case ESHUTDOWN:
-        return "the server is ending";
-    default:
-        return "the disk failed: whether the event is kept is not known";
-    }
-}
-
 static void answer(struct lines_session *lines, int64_t id)
 {
     char text[LINES_ID_BYTES_MAX];
     if (lines->session.closing)
         return;
     if (id < 0)
-        lines_refuse(lines, reason_of(id));
+        lines_refuse(lines, refusal_of(id).reason);
     else if (lines->ack && hark_stream_write(&lines->session.stream, text, lines_id_encode((uint64_t)id, text)) < 0)
         session_close(&lines->session);
 }

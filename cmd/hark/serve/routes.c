@@ -1,7 +1,8 @@
 /* routes.c - which answer a request gets, by its path and method.
  *
  *     GET    /                the dashboard
- *     GET    /healthz         ok
+ *     GET    /healthz         ok, or why events are refused
+ *     GET    /livez           ok
  *     GET    /metrics         for Prometheus
  *     GET    /stats           the same and more as JSON, for the dashboard
  *     GET    /streams         the streams, as JSON
@@ -28,9 +29,18 @@ static void get_page(struct http_session *http, const struct exchange *exchange)
     answer_static(http, exchange, "text/html; charset=utf-8", web_page, web_page_size);
 }
 
+static void get_life(struct http_session *http, const struct exchange *exchange)
+{
+    answer_line(http, exchange, 200, "ok");
+}
+
+/* Trouble is the home's to tell of: it looks whether it is over. */
 static void get_health(struct http_session *http, const struct exchange *exchange)
 {
-    answer_bytes(http, exchange, 200, "text/plain; charset=utf-8", "Cache-Control: no-cache\r\n", "ok\n", 3);
+    if (health_trouble(http->session.agent) == NULL)
+        answer_line(http, exchange, 200, "ok");
+    else
+        ask(http, exchange, ASK_HEALTH, NULL);
 }
 
 static void get_metrics(struct http_session *http, const struct exchange *exchange)
@@ -163,7 +173,8 @@ static const struct place {
     const char *path;
     void (*get)(struct http_session *http, const struct exchange *exchange);
 } places[] = {
-    {"/", get_page}, {"/healthz", get_health}, {"/metrics", get_metrics}, {"/stats", get_stats}, {"/streams", get_streams},
+    {"/", get_page},           {"/healthz", get_health}, {"/livez", get_life},
+    {"/metrics", get_metrics}, {"/stats", get_stats},    {"/streams", get_streams},
 };
 
 static void route_place(struct http_session *http, const struct exchange *exchange, const struct place *place)

@@ -7,6 +7,7 @@
 #include "serve/http_session.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -144,6 +145,7 @@ struct hub_options agent_hub_options(struct agent *agent)
         .ring_bytes = (size_t)agent->options->ring_bytes,
         .heartbeat_ns = agent->options->heartbeat_ns,
         .hubs = agent->crew->count,
+        .trouble = &agent->crew->trouble,
         .mailbox = &agent->mailbox,
     };
 }
@@ -322,6 +324,7 @@ int serve_run(const struct serve_options *options)
     struct hark_group *group = NULL;
     int code = ports_check(options);
     ports_raise_limit();
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow refuses events, and ends nothing */
     if (code == EXIT_DONE)
         code = group_make(options, &group);
     if (code != EXIT_DONE)

@@ -103,6 +103,15 @@ static void add_threads(struct text *text, const struct crew *crew)
     text_add(text, "]");
 }
 
+/* Whether events are taken. */
+static void add_health(struct text *text, const struct agent *home)
+{
+    const char *trouble = health_trouble(home);
+    text_add(text, ",\"health\":{\"ok\":%s,\"reason\":", trouble == NULL ? "true" : "false");
+    add_string(text, trouble == NULL ? "" : trouble);
+    text_add(text, "}");
+}
+
 static void add_traffic(struct text *text, const struct agent *home, const struct sheet *totals)
 {
     const struct agent_counters *counters = &totals->counters;
@@ -210,6 +219,7 @@ void stats_write(struct agent *home, struct text *text)
              "\"voluntary_switches\":%llu,\"involuntary_switches\":%llu}",
              measures.user_seconds + measures.system_seconds, measures.user_seconds, measures.system_seconds,
              (number)measures.max_resident_bytes, (number)measures.voluntary_switches, (number)measures.involuntary_switches);
+    add_health(text, home);
     add_traffic(text, home, &totals);
     add_log(text, home->log);
     text_add(text, ",\"tails\":[");
