@@ -282,8 +282,13 @@ static void http_received(struct hark_stream *stream, const void *bytes, int64_t
     struct http_session *http = http_session_of(session);
     if (session->closing || (count > 0 && (http->step == HTTP_STEP_STREAM || http->last)))
         return;
-    if (count < 0 || (count == 0 && http->step == HTTP_STEP_STREAM)) {
+    if (count < 0) {
         session_close(session);
+        return;
+    }
+    if (count == 0 && http->step == HTTP_STEP_STREAM) { /* answers from before the events may still be on their way */
+        event_stream_close(http);
+        session_close_after_sending(session);
         return;
     }
     session_hold(session);
