@@ -185,7 +185,7 @@ static const struct case_of cases[] = {
     {"HEAD / HTTP/1.1\r\nHost: a\r\n\r\n", 200, "Content-Length: ", false, true},
     {"GET /healthz HTTP/1.0\r\n\r\n", 200, "Connection: close", true, false},
     {"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n", 200, "version=0.0.4", false, false},
-    {"HEAD /metrics HTTP/1.1\r\nHost: a\r\n\r\n", 200, "Content-Length: ", false, true},
+    {"HEAD /metrics HTTP/1.1\r\nHost: a\r\n\r\n", 200, "Content-Type: text/plain; version=0.0.4", false, true},
     {"GET /stats HTTP/1.1\r\nHost: a\r\n\r\n", 200, "application/json", false, false},
     {"GET /streams HTTP/1.1\r\nHost: a\r\n\r\n", 200, "application/json", false, false},
     {"HEAD /streams/s HTTP/1.1\r\nHost: a\r\n\r\n", 200, "text/event-stream", true, true},

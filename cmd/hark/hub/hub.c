@@ -102,16 +102,18 @@ struct hub_stream_view hub_stream_look(struct hub_stream *stream)
     };
 }
 
-void hub_streams_each(struct hub *hub, void (*each)(void *context, const struct hub_stream_view *view), void *context)
+uint64_t hub_streams_walk(struct hub *hub, uint64_t after, size_t count, hub_stream_seen *each, void *context)
 {
-    const struct log_stream *log = NULL;
-    while ((log = log_stream_next(hub->log, log)) != NULL) {
-        if (log->name[0] == '.')
-            continue; /* private: a source's own notes */
+    const struct log_stream *log = log_stream_above(hub->log, after);
+    for (; log != NULL && count > 0; count--) {
         struct hub_stream *stream = hub_stream_known(hub, log->name, log->name_length);
         struct hub_stream_view view = {.name = log->name, .log = log};
         if (stream != NULL)
             view = hub_stream_look(stream);
-        each(context, &view);
+        if (log->name[0] != '.') /* else private: a source's own notes */
+            each(context, &view);
+        after = log->number;
+        log = log_stream_next(hub->log, log);
     }
+    return log != NULL ? after : 0;
 }

@@ -219,8 +219,11 @@ struct hub_stream_view {
 /* What one stream is like now, the subscribers on all threads together. Takes: a stream of the hub that has the log. */
 struct hub_stream_view hub_stream_look(struct hub_stream *stream);
 
-/* Calls back for every stream that exists: one that only has subscribers is a name that somebody chose. Takes: the hub that has
- * the log. */
-void hub_streams_each(struct hub *hub, void (*each)(void *context, const struct hub_stream_view *view), void *context);
+typedef void hub_stream_seen(void *context, const struct hub_stream_view *view);
+
+/* Calls back for streams that exist, in order of their creation; one that only has subscribers is a name that somebody chose, and
+ * is not told of. Takes: the hub that has the log; after: 0, or what the call before gave; count: of the streams to look at.
+ * Gives: where to go on; 0: there is no more. */
+uint64_t hub_streams_walk(struct hub *hub, uint64_t after, size_t count, hub_stream_seen *each, void *context);
 
 #endif

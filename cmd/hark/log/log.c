@@ -196,6 +196,17 @@ const struct log_stream *log_stream_next(const struct log *log, const struct log
     return stream == NULL ? NULL : &stream->facts;
 }
 
+const struct log_stream *log_stream_above(const struct log *log, uint64_t number)
+{
+    const struct stream *stream = number == 0 ? NULL : table_by_number(&log->table, number);
+    if (stream != NULL)
+        return log_stream_next(log, &stream->facts);
+    const struct log_stream *next = log_stream_next(log, NULL);
+    while (next != NULL && next->number <= number) /* that one is gone */
+        next = log_stream_next(log, next);
+    return next;
+}
+
 int log_trouble(const struct log *log)
 {
     return log->commit.reported;

@@ -90,6 +90,9 @@ const struct log_stream *log_stream_find(const struct log *log, const char *name
  * the end. */
 const struct log_stream *log_stream_next(const struct log *log, const struct log_stream *after);
 
+/* The same for who comes back later: the oldest stream with a number above that. Takes: 0: the first of all. */
+const struct log_stream *log_stream_above(const struct log *log, uint64_t number);
+
 struct log_append;
 
 /* An append, or a deletion, has ended. Takes: result: the id, above 0; or a negative errno. */

@@ -13,8 +13,10 @@
 #include "log/log.h"
 #include "mail/mail.h"
 #include "serve/deadline.h"
+#include "serve/document.h"
 #include "serve/health.h"
 #include "serve/serve.h"
+#include "serve/turns.h"
 #include "tail/tail.h"
 
 #include "wire/http.h"
@@ -57,6 +59,7 @@ struct agent_counters {
     uint64_t requests[HTTP_METHOD_PATCH + 1];
     uint64_t answers[6]; /* by the first digit of their status */
     uint64_t timeouts;   /* connections ended by a deadline of ours */
+    uint64_t documents;  /* made: /metrics, /stats, /streams */
 };
 
 struct post;
@@ -77,19 +80,22 @@ struct crew {
     struct hark_group *group;
     struct agent *agents; /* the first is the home */
     uint32_t count;
-    _Atomic(int) trouble; /* why events are refused now: an error of the log; the home's hub writes it */
+    _Atomic(uint64_t) documents_bytes; /* of documents that somebody still needs */
+    _Atomic(int) trouble;              /* why events are refused now: an error of the log; the home's hub writes it */
 
     /* The home's. */
-    uint32_t turn;           /* who was dealt the last connection */
-    uint32_t begun;          /* others that are ready to serve */
-    uint32_t idle;           /* others that have finished what they had accepted */
-    uint32_t gone;           /* others that have ended */
-    int begin_error;         /* the first of theirs */
-    struct sheet *sheets;    /* one for each agent */
-    uint32_t sheets_out;     /* that are being filled in */
-    struct mail_list asking; /* wait for the next round of them */
-    struct mail_list asked;  /* wait for this one */
-    struct mail_list due;    /* can be answered */
+    uint32_t turn;                      /* who was dealt the last connection */
+    uint32_t begun;                     /* others that are ready to serve */
+    uint32_t idle;                      /* others that have finished what they had accepted */
+    uint32_t gone;                      /* others that have ended */
+    int begin_error;                    /* the first of theirs */
+    struct sheet *sheets;               /* one for each agent */
+    uint32_t sheets_out;                /* that are being filled in */
+    struct mail_list asking[DOCUMENTS]; /* wait for the next of their kind */
+    struct mail_list asked;             /* wait for the one that is being written */
+    struct mail_list due;               /* can be answered */
+    struct edition edition;             /* the one that is being written */
+    bool writing;
     struct hark_op tell;
 };
 
@@ -124,10 +130,10 @@ struct agent {
     struct hark_op ports_again;
     void (*ports_opened)(struct agent *agent, int code);
     struct hub_list sessions;
+    struct turns turns;
     uint64_t connections_max;
     uint64_t started_ns;
-    uint64_t answering;    /* what sessions wait for: publishes, questions to other threads */
-    uint64_t bodies_bytes; /* of answers made in memory that clients have not taken yet */
+    uint64_t answering; /* what sessions wait for: publishes, questions to other threads */
     struct agent_counters counters;
     uint64_t date_until_ns; /* the text below is right until then */
     char date[HTTP_DATE_BYTES];

@@ -8,15 +8,7 @@
 enum {
     HEAD_ROOM = 2048,
     SMALL_BYTES = 4096,
-    BODY_BYTES_MAX = 12 * 1024 * 1024,   /* of a text: below what a connection may queue */
-    BODIES_BYTES_MAX = 64 * 1024 * 1024, /* of all texts that clients have not taken yet */
-};
-
-/* A body that is sent without a copy, and freed where it was made for this. */
-struct body {
-    struct hark_stream_block block;
-    char *owned;
-    struct agent *agent;
+    PIECE_BYTES = 128 * 1024, /* of a document */
 };
 
 /* Writes the head into `to`. Gives: its bytes; 0 where it has no room. */
@@ -112,72 +104,89 @@ void answer_options(struct http_session *http, const struct exchange *exchange, 
     answer_done(http, exchange);
 }
 
-/* ---- large bodies ---- */
+/* ---- what stays where it is ---- */
 
-static void body_released(struct hark_stream *stream, struct hark_stream_block *block, int error)
+static void page_released(struct hark_stream *stream, struct hark_stream_block *block, int error)
 {
-    struct body *body = hark_container_of(block, struct body, block);
     (void)stream;
     (void)error;
-    if (body->owned != NULL)
-        body->agent->bodies_bytes -= block->count;
-    free(body->owned);
-    free(body);
-}
-
-static void answer_large(struct http_session *http, const struct exchange *exchange, const char *type, const char *bytes,
-                         size_t count, char *owned)
-{
-    struct body *body = malloc(sizeof(*body));
-    if (body == NULL) {
-        free(owned);
-        session_close(&http->session);
-        return;
-    }
-    *body = (struct body){
-        .block = {.bytes = bytes, .count = count, .released = body_released}, .owned = owned, .agent = http->session.agent};
-    if (owned != NULL)
-        body->agent->bodies_bytes += count;
-    bool written = answer_head(http, exchange, 200, (int64_t)count, type, "Cache-Control: no-cache\r\n");
-    if (!written || exchange->head_only || count == 0) {
-        body_released(NULL, &body->block, 0);
-    } else if (hark_stream_write_block(&http->session.stream, &body->block) < 0) {
-        body_released(NULL, &body->block, 0);
-        session_close(&http->session);
-    }
-    answer_done(http, exchange);
-}
-
-/* The share of a thread, which has to hold one of them. */
-static uint64_t bodies_bytes_max(const struct agent *agent)
-{
-    uint64_t share = BODIES_BYTES_MAX / agent->crew->count;
-    return share > BODY_BYTES_MAX ? share : BODY_BYTES_MAX;
-}
-
-void answer_text(struct http_session *http, const struct exchange *exchange, const char *type, struct text *text)
-{
-    struct agent *agent = http->session.agent;
-    if (text->count > BODY_BYTES_MAX) {
-        text_done(text);
-        answer_error(http, exchange, 507, NULL, "there are too many streams for one answer: ask for one of them");
-        return;
-    }
-    if (text->count > bodies_bytes_max(agent) - agent->bodies_bytes) {
-        text_done(text);
-        text->failed = true;
-    }
-    if (text->failed) {
-        answer_error(http, exchange, 503, "Retry-After: 1\r\n", "out of memory: try again later");
-        return;
-    }
-    char *bytes = text->bytes;
-    size_t count = text->count;
-    *text = (struct text){0};
-    answer_large(http, exchange, type, bytes, count, bytes);
+    free(block);
 }
 
 void answer_static(struct http_session *http, const struct exchange *exchange, const char *type, const char *bytes, size_t count)
 {
-    answer_large(http, exchange, type, bytes, count, NULL);
+    bool written = answer_head(http, exchange, 200, (int64_t)count, type, "Cache-Control: no-cache\r\n");
+    if (written && !exchange->head_only && count != 0) {
+        struct hark_stream_block *block = malloc(sizeof(*block));
+        if (block != NULL)
+            *block = (struct hark_stream_block){.bytes = bytes, .count = count, .released = page_released};
+        if (block == NULL || hark_stream_write_block(&http->session.stream, block) < 0) {
+            free(block);
+            session_close(&http->session);
+        }
+    }
+    answer_done(http, exchange);
+}
+
+/* ---- documents ---- */
+
+/* One that is on its way to a client: a piece at a time, since what a socket takes at once may be megabytes, which are copied in
+ * one turn of the loop. */
+struct body {
+    struct hark_stream_block block;
+    struct http_session *http;
+    struct exchange exchange;
+    struct document *document;
+    size_t given;
+};
+
+static void body_end(struct body *body)
+{
+    struct http_session *http = body->http;
+    struct exchange exchange = body->exchange;
+    document_release(body->document);
+    free(body);
+    answer_done(http, &exchange);
+    http_go(http);
+}
+
+static void body_next(struct body *body);
+
+static void piece_released(struct hark_stream *stream, struct hark_stream_block *block, int error)
+{
+    struct body *body = hark_container_of(block, struct body, block);
+    (void)stream;
+    if (error < 0 || body->http->session.closing || body->given == body->document->count)
+        body_end(body);
+    else
+        body_next(body);
+}
+
+static void body_next(struct body *body)
+{
+    size_t left = body->document->count - body->given;
+    body->block = (struct hark_stream_block){
+        .bytes = body->document->bytes + body->given,
+        .count = left < PIECE_BYTES ? left : PIECE_BYTES,
+        .released = piece_released,
+    };
+    body->given += body->block.count;
+    if (hark_stream_write_block(&body->http->session.stream, &body->block) >= 0)
+        return;
+    session_close(&body->http->session);
+    body_end(body);
+}
+
+void answer_document(struct http_session *http, const struct exchange *exchange, const char *type, struct document *document)
+{
+    struct body *body = malloc(sizeof(*body));
+    if (body == NULL || !answer_head(http, exchange, 200, (int64_t)document->count, type, "Cache-Control: no-cache\r\n")) {
+        free(body);
+        document_release(document);
+        session_close(&http->session);
+        return;
+    }
+    *body = (struct body){.http = http, .exchange = *exchange, .document = document};
+    http_hold(http);
+    body_next(body);
 }

@@ -1,9 +1,9 @@
 /* ask.c - answers that tell of all streams, or of all threads: the home makes them, for whoever asks.
  *
- * What the home knows itself (the streams) it tells at once, what others ask a few at a time. For what the others count it has
- * each of them fill in a sheet; a round of sheets serves all who asked before it began, and the next begins when all of them are
- * answered. What must hold: while a session waits for such an answer none of its other requests is answered, as this one keeps no
- * order with the log's.
+ * A document (/metrics, /stats, /streams) is written for all who asked for it before it was begun, one document at a time, a part
+ * a turn: however many ask however often, the others wait for one part. For what other threads count the home has each of them
+ * fill in a sheet before it begins. What is asked of one stream is told at once. What must hold: while a session waits for such
+ * an answer none of its other requests is answered, as this one keeps no order with the log's.
  */
 #include "serve/http_session.h"
 #include "serve/totals.h"
@@ -13,7 +13,7 @@
 
 #include "wire/name.h"
 
-enum { TURN_ANSWERS = 4 };
+enum { TURN_ANSWERS = 64 };
 
 /* One question on its way. */
 struct ask {
@@ -21,9 +21,18 @@ struct ask {
     struct http_session *http;
     struct exchange exchange;
     enum ask_what what;
+    enum document_kind kind;   /* ASK_DOCUMENT */
+    struct document *document; /* its answer; NULL: refused */
+    int refused;
     bool unknown; /* there is no such stream */
     struct text text;
     char name[NAME_BYTES_MAX + 1];
+};
+
+static const char *const document_types[DOCUMENTS] = {
+    [DOCUMENT_METRICS] = "text/plain; version=0.0.4; charset=utf-8",
+    [DOCUMENT_STATS] = "application/json",
+    [DOCUMENT_STREAMS] = "application/json",
 };
 
 /* ---- answers ---- */
@@ -58,14 +67,7 @@ static void write_health(struct agent *home, struct text *text)
 static bool write_answer(struct agent *home, enum ask_what what, const char *name, struct text *text)
 {
     switch (what) {
-    case ASK_METRICS:
-        metrics_write(home, text);
-        break;
-    case ASK_STATS:
-        stats_write(home, text);
-        break;
-    case ASK_STREAMS:
-        stats_streams_write(home, text);
+    case ASK_DOCUMENT:
         break;
     case ASK_STREAM:
         return write_stream(home, name, text);
@@ -77,22 +79,38 @@ static bool write_answer(struct agent *home, enum ask_what what, const char *nam
 }
 
 static void give_answer(struct http_session *http, const struct exchange *exchange, enum ask_what what, bool known,
-                        struct text *text)
+                        const struct text *text)
 {
-    const char *type = what == ASK_METRICS ? "text/plain; version=0.0.4; charset=utf-8" : "application/json";
     if (what == ASK_HEALTH)
         answer_line(http, exchange, text->count != 0 || text->failed ? 503 : 200, text->count != 0 ? text->bytes : "ok");
-    else if (known)
-        answer_text(http, exchange, type, text);
-    else
+    else if (!known)
         answer_error(http, exchange, 404, NULL, "there is no such stream");
+    else if (text->failed)
+        answer_error(http, exchange, 503, "Retry-After: 1\r\n", "out of memory: try again later");
+    else
+        answer_bytes(http, exchange, 200, "application/json", "Cache-Control: no-cache\r\n", text->bytes, text->count);
+}
+
+static void give_document(struct http_session *http, struct ask *ask)
+{
+    if (ask->document != NULL)
+        answer_document(http, &ask->exchange, document_types[ask->kind], ask->document);
+    else if (ask->refused == 507)
+        answer_error(http, &ask->exchange, 507, NULL, "there are too many streams for one answer: ask for one of them");
+    else
+        answer_error(http, &ask->exchange, 503, "Retry-After: 1\r\n",
+                     "there is no memory for the answer, as others have not taken theirs: try again later");
 }
 
 /* Back with the session. */
 static void answered(struct ask *ask)
 {
     struct http_session *http = ask->http;
-    if (!http->session.closing)
+    if (http->session.closing)
+        document_release(ask->document);
+    else if (ask->what == ASK_DOCUMENT)
+        give_document(http, ask);
+    else
         give_answer(http, &ask->exchange, ask->what, !ask->unknown, &ask->text);
     text_done(&ask->text);
     free(ask);
@@ -128,35 +146,60 @@ static void move_all(struct mail_list *to, struct mail_list *from)
 
 static void go_on(struct agent *home);
 
-/* An answer may take milliseconds where there are many streams: a few, then others get their turn. */
-static void tell(struct hark_op *op, int64_t result)
+/* Answers some of those that can be. */
+static void tell_due(struct crew *crew)
 {
-    struct crew *crew = hark_container_of(op, struct crew, tell);
     struct mail *mail;
-    (void)result;
     for (int left = TURN_ANSWERS; left > 0 && (mail = crew->due.first) != NULL; left--) {
         crew->due.first = mail->next;
         answer(&crew->agents[0], hark_container_of(mail, struct ask, mail)); /* whoever it is for may ask again at once */
     }
-    go_on(&crew->agents[0]);
+}
+
+/* The document is written: each that asked for it gets a use of it. */
+static void publish(struct agent *home)
+{
+    struct crew *crew = home->crew;
+    struct document *document = edition_end(home, &crew->edition);
+    for (struct mail *mail = crew->asked.first; mail != NULL; mail = mail->next) {
+        struct ask *ask = hark_container_of(mail, struct ask, mail);
+        ask->refused = crew->edition.refused;
+        ask->document = document;
+        if (document != NULL)
+            document_hold(document);
+    }
+    document_release(document);
+    crew->writing = false;
+    move_all(&crew->due, &crew->asked);
+}
+
+/* A turn's work: answers, or else a part of a document. */
+static void tell(struct hark_op *op, int64_t result)
+{
+    struct crew *crew = hark_container_of(op, struct crew, tell);
+    struct agent *home = &crew->agents[0];
+    (void)result;
+    if (crew->due.first != NULL)
+        tell_due(crew);
+    if (crew->writing && crew->sheets_out == 0 && !edition_write(home, &crew->edition))
+        publish(home);
+    go_on(home);
 }
 
 /* ---- sheets ---- */
 
-static bool needs_sheets(const struct agent *home, enum ask_what what)
+/* Once the end has come so far the others may be gone: what they said last has to do. */
+static bool needs_sheets(const struct agent *home, enum document_kind kind)
 {
-    return (what == ASK_METRICS || what == ASK_STATS) && home->crew->count > 1;
+    return kind != DOCUMENT_STREAMS && home->crew->count > 1 && home->ending < ENDING_SUBSCRIBERS;
 }
 
 static void sheet_filled(struct mail *mail)
 {
     struct sheet *sheet = hark_container_of(mail, struct sheet, mail);
     struct agent *home = agent_home(sheet->agent);
-    struct crew *crew = home->crew;
-    if (--crew->sheets_out != 0)
-        return;
-    move_all(&crew->due, &crew->asked);
-    go_on(home);
+    if (--home->crew->sheets_out == 0)
+        go_on(home);
 }
 
 static void sheet_fill(struct mail *mail)
@@ -167,34 +210,45 @@ static void sheet_fill(struct mail *mail)
     mail_send(agent->loop, &agent_home(agent)->mailbox, mail, sheet_filled);
 }
 
-static void round_begin(struct agent *home)
+static void send_sheets(struct agent *home)
 {
     struct crew *crew = home->crew;
-    move_all(&crew->asked, &crew->asking);
     crew->sheets_out = crew->count - 1;
     for (uint32_t i = 1; i < crew->count; i++)
         mail_send(home->loop, &crew->agents[i].mailbox, &crew->sheets[i].mail, sheet_fill);
 }
 
-/* Answers what can be, and begins the next round when all are answered from the last one: until then its sheets stay as they are.
- */
+/* Begins the next document that is asked for; the kinds take turns. */
+static void write_next(struct agent *home)
+{
+    struct crew *crew = home->crew;
+    for (int i = 1; i <= DOCUMENTS && !crew->writing; i++) {
+        enum document_kind kind = (enum document_kind)(((int)crew->edition.kind + i) % DOCUMENTS);
+        if (crew->asking[kind].first == NULL)
+            continue;
+        move_all(&crew->asked, &crew->asking[kind]);
+        edition_begin(home, &crew->edition, kind);
+        crew->writing = true;
+        if (crew->edition.refused == 0 && needs_sheets(home, kind))
+            send_sheets(home);
+    }
+}
+
 static void go_on(struct agent *home)
 {
     struct crew *crew = home->crew;
-    if (home->ending >= ENDING_SUBSCRIBERS && crew->sheets_out == 0)
-        move_all(&crew->due, &crew->asking); /* the others may be gone: what they said last has to do */
-    if (crew->due.first != NULL) {
-        if (!hark_op_active(&crew->tell))
-            hark_defer(home->loop, &crew->tell, tell);
-    } else if (crew->asking.first != NULL && crew->sheets_out == 0) {
-        round_begin(home);
-    }
+    if (!crew->writing)
+        write_next(home);
+    bool something = crew->due.first != NULL || (crew->writing && crew->sheets_out == 0);
+    if (something && !hark_op_active(&crew->tell))
+        hark_defer(home->loop, &crew->tell, tell);
 }
 
 /* On the home's thread. */
 static void take_up(struct agent *home, struct ask *ask)
 {
-    mail_list_append(needs_sheets(home, ask->what) ? &home->crew->asking : &home->crew->due, &ask->mail);
+    struct crew *crew = home->crew;
+    mail_list_append(ask->what == ASK_DOCUMENT ? &crew->asking[ask->kind] : &crew->due, &ask->mail);
     go_on(home);
 }
 
@@ -206,10 +260,43 @@ static void asked(struct mail *mail)
 
 /* ---- questions ---- */
 
+/* Owns: the question; NULL: memory is lacking. */
+static void send_ask(struct http_session *http, const struct exchange *exchange, struct ask *ask)
+{
+    struct agent *agent = http->session.agent;
+    if (ask == NULL) {
+        answer_error(http, exchange, 503, "Retry-After: 1\r\n", "out of memory: try again later");
+        return;
+    }
+    ask->http = http;
+    ask->exchange = *exchange;
+    http_await(http);
+    if (agent_is_home(agent))
+        take_up(agent, ask);
+    else
+        mail_send(agent->loop, &agent_home(agent)->mailbox, &ask->mail, asked);
+}
+
+/* HEAD is told what is known without writing it. */
+void ask_document(struct http_session *http, const struct exchange *exchange, enum document_kind kind)
+{
+    if (exchange->head_only) {
+        answer_head(http, exchange, 200, HTTP_LENGTH_NONE, document_types[kind], "Cache-Control: no-cache\r\n");
+        answer_done(http, exchange);
+        return;
+    }
+    struct ask *ask = calloc(1, sizeof(*ask));
+    if (ask != NULL) {
+        ask->what = ASK_DOCUMENT;
+        ask->kind = kind;
+    }
+    send_ask(http, exchange, ask);
+}
+
 void ask(struct http_session *http, const struct exchange *exchange, enum ask_what what, const char *name)
 {
     struct agent *agent = http->session.agent;
-    if (agent_is_home(agent) && !needs_sheets(agent, what)) {
+    if (agent_is_home(agent)) {
         struct text text = {0};
         bool known = write_answer(agent, what, name, &text);
         give_answer(http, exchange, what, known, &text);
@@ -217,18 +304,10 @@ void ask(struct http_session *http, const struct exchange *exchange, enum ask_wh
         return;
     }
     struct ask *ask = calloc(1, sizeof(*ask));
-    if (ask == NULL) {
-        answer_error(http, exchange, 503, "Retry-After: 1\r\n", "out of memory: try again later");
-        return;
+    if (ask != NULL) {
+        ask->what = what;
+        if (name != NULL)
+            memcpy(ask->name, name, strlen(name));
     }
-    ask->http = http;
-    ask->exchange = *exchange;
-    ask->what = what;
-    if (name != NULL)
-        memcpy(ask->name, name, strlen(name));
-    http_await(http);
-    if (agent_is_home(agent))
-        take_up(agent, ask);
-    else
-        mail_send(agent->loop, &agent_home(agent)->mailbox, &ask->mail, asked);
+    send_ask(http, exchange, ask);
 }

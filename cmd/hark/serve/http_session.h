@@ -33,7 +33,7 @@ struct http_session {
     char *kept;           /* the same, where they had to be copied */
     size_t pending;       /* requests whose answer is on its way; answered in their order */
     size_t pending_bytes; /* of their bodies */
-    bool awaits;          /* the one that is pending has an order of its own: no other beside it */
+    unsigned awaits;      /* what is pending has an order of its own: no other beside it */
     bool last;            /* no request is read after those pending */
     bool large;           /* the last request took much memory */
     const char *late;     /* what did not come in time; NULL: nothing */
@@ -60,6 +60,10 @@ void http_await(struct http_session *http);
 /* It has come, or nobody needs it any more. The session may be gone afterwards. */
 void http_answered(struct http_session *http);
 
+/* The same for an answer that is given in pieces: the agent's end does not wait for who takes them. */
+void http_hold(struct http_session *http);
+void http_go(struct http_session *http);
+
 /* ---- answer.c ---- */
 
 /* Answers with a body that is copied. Takes: fields: further header lines with CRLF each, or NULL. */
@@ -72,8 +76,8 @@ void answer_error(struct http_session *http, const struct exchange *exchange, in
 /* Answers with one line of plain text. */
 void answer_line(struct http_session *http, const struct exchange *exchange, int status, const char *line);
 
-/* Answers with a text that was made for it. Owns: the text's bytes; it is empty afterwards. */
-void answer_text(struct http_session *http, const struct exchange *exchange, const char *type, struct text *text);
+/* Answers with a document, in pieces. Takes: one use of it, which is the answer's. */
+void answer_document(struct http_session *http, const struct exchange *exchange, const char *type, struct document *document);
 
 /* Answers with bytes that stay for ever. */
 void answer_static(struct http_session *http, const struct exchange *exchange, const char *type, const char *bytes, size_t count);
@@ -120,17 +124,17 @@ void event_stream_close(struct http_session *http);
 
 /* ---- ask.c ---- */
 
-/* What the home knows. */
-enum ask_what { ASK_METRICS, ASK_STATS, ASK_STREAMS, ASK_STREAM, ASK_HEALTH };
+/* What the home knows, besides documents. */
+enum ask_what { ASK_DOCUMENT, ASK_STREAM, ASK_HEALTH };
+
+/* Answers with a document, once it is made. */
+void ask_document(struct http_session *http, const struct exchange *exchange, enum document_kind kind);
 
 /* Answers, now or later. Takes: name: of the stream, for ASK_STREAM; copied. */
 void ask(struct http_session *http, const struct exchange *exchange, enum ask_what what, const char *name);
 
-/* ---- metrics.c, stats.c: of all threads; on the home's ---- */
+/* ---- stats.c ---- */
 
-void metrics_write(struct agent *home, struct text *text);
-void stats_write(struct agent *home, struct text *text);
-void stats_streams_write(struct agent *home, struct text *text);
 void stats_stream_write(struct text *text, const struct hub_stream_view *view);
 
 #endif

@@ -115,6 +115,8 @@ static void add_connections(struct text *text, const struct agent *home, const s
     add_counter(text, "hark_connections_shed_total", "Connections closed at once, for want of a place.", shed);
     add_counter(text, "hark_accept_pauses_total", "Times that accepting paused for want of descriptors or memory.", paused);
     add_counter(text, "hark_timeouts_total", "Connections ended by a deadline.", counters->timeouts);
+    add_counter(text, "hark_documents_total", "Times that /metrics, /stats or /streams was made, each for all who waited.",
+                counters->documents);
     add_kind(text, "hark_http_requests_total", "counter", "Requests, by method.");
     for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
         text_add(text, "hark_http_requests_total{method=\"%s\"} %llu\n", methods[i], (number)counters->requests[i]);
@@ -164,51 +166,40 @@ static void add_log(struct text *text, const struct log *log)
 
 /* ---- streams ---- */
 
-enum stream_metric { STREAM_EVENTS, STREAM_BYTES, STREAM_PUBLISHED, STREAM_SUBSCRIBERS, STREAM_METRICS };
-
-struct listing {
-    struct text *text;
-    enum stream_metric metric;
-    uint64_t count;
+static const struct {
+    const char *name;
+    const char *type;
+    const char *help;
+} kinds[] = {
+    {"hark_stream_events", "gauge", "Events that are kept."},
+    {"hark_stream_bytes", "gauge", "Bytes of those events."},
+    {"hark_stream_published_total", "counter", "Events published since the start."},
+    {"hark_stream_subscribers", "gauge", "Subscribers of the stream."},
 };
 
-static void add_stream(void *context, const struct hub_stream_view *view)
+_Static_assert(sizeof(kinds) / sizeof(kinds[0]) <= EDITION_LISTS, "each has its list");
+
+void metrics_stream(struct edition *edition, const struct hub_stream_view *view)
 {
-    static const char *const names[STREAM_METRICS] = {
-        [STREAM_EVENTS] = "hark_stream_events",
-        [STREAM_BYTES] = "hark_stream_bytes",
-        [STREAM_PUBLISHED] = "hark_stream_published_total",
-        [STREAM_SUBSCRIBERS] = "hark_stream_subscribers",
+    const uint64_t values[] = {
+        view->log != NULL ? view->log->count : 0,
+        view->log != NULL ? view->log->bytes : 0,
+        view->published,
+        view->subscribers,
     };
-    struct listing *listing = context;
-    const uint64_t values[STREAM_METRICS] = {
-        [STREAM_EVENTS] = view->log != NULL ? view->log->count : 0,
-        [STREAM_BYTES] = view->log != NULL ? view->log->bytes : 0,
-        [STREAM_PUBLISHED] = view->published,
-        [STREAM_SUBSCRIBERS] = view->subscribers,
-    };
-    if (++listing->count <= STREAMS_MAX)
-        text_add(listing->text, "%s{stream=\"%s\"} %llu\n", names[listing->metric], view->name, (number)values[listing->metric]);
+    if (edition->streams > STREAMS_MAX)
+        return;
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+        text_add(&edition->lists[i], "%s{stream=\"%s\"} %llu\n", kinds[i].name, view->name, (number)values[i]);
 }
 
-static void add_streams(struct text *text, struct hub *hub)
+void metrics_end(struct edition *edition)
 {
-    static const struct {
-        const char *name;
-        const char *type;
-        const char *help;
-    } kinds[STREAM_METRICS] = {
-        [STREAM_EVENTS] = {"hark_stream_events", "gauge", "Events that are kept."},
-        [STREAM_BYTES] = {"hark_stream_bytes", "gauge", "Bytes of those events."},
-        [STREAM_PUBLISHED] = {"hark_stream_published_total", "counter", "Events published since the start."},
-        [STREAM_SUBSCRIBERS] = {"hark_stream_subscribers", "gauge", "Subscribers of the stream."},
-    };
-    uint64_t count = 0;
-    for (int i = 0; i < STREAM_METRICS; i++) {
-        struct listing listing = {.text = text, .metric = (enum stream_metric)i};
+    struct text *text = &edition->text;
+    uint64_t count = edition->streams;
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
         add_kind(text, kinds[i].name, kinds[i].type, kinds[i].help);
-        hub_streams_each(hub, add_stream, &listing);
-        count = listing.count;
+        text_join(text, &edition->lists[i]);
     }
     add_gauge(text, "hark_streams", "Streams.", count);
     add_gauge(text, "hark_streams_left_out", "Streams without metrics of their own here, for they are too many.",
@@ -232,8 +223,9 @@ static void add_threads(struct text *text, const struct crew *crew)
                  (double)crew->sheets[i].loop.lag_total_ns / 1e9);
 }
 
-void metrics_write(struct agent *home, struct text *text)
+void metrics_begin(struct agent *home, struct edition *edition)
 {
+    struct text *text = &edition->text;
     struct sheet totals;
     totals_read(home, &totals);
     add_process(text, home);
@@ -242,5 +234,4 @@ void metrics_write(struct agent *home, struct text *text)
     add_connections(text, home, &totals.counters);
     add_hub(text, &totals.hub);
     add_log(text, home->log);
-    add_streams(text, home->hub);
 }

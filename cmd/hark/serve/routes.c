@@ -45,17 +45,17 @@ static void get_health(struct http_session *http, const struct exchange *exchang
 
 static void get_metrics(struct http_session *http, const struct exchange *exchange)
 {
-    ask(http, exchange, ASK_METRICS, NULL);
+    ask_document(http, exchange, DOCUMENT_METRICS);
 }
 
 static void get_stats(struct http_session *http, const struct exchange *exchange)
 {
-    ask(http, exchange, ASK_STATS, NULL);
+    ask_document(http, exchange, DOCUMENT_STATS);
 }
 
 static void get_streams(struct http_session *http, const struct exchange *exchange)
 {
-    ask(http, exchange, ASK_STREAMS, NULL);
+    ask_document(http, exchange, DOCUMENT_STREAMS);
 }
 
 /* ---- one stream ---- */

@@ -277,6 +277,7 @@ static int agent_init(struct crew *crew, uint32_t index)
     agent->loop = hark_group_loop(crew->group, index);
     mailbox_init(&agent->mailbox, agent->loop);
     hub_list_init(&agent->sessions);
+    turns_init(&agent->turns);
     crew->sheets[index].agent = agent;
     if (index != 0)
         return 0;

@@ -68,6 +68,7 @@ void session_open(struct agent *agent, struct session *session, const struct ses
     session->kind = kind;
     session->fd = fd;
     session->uses = 2; /* the stream and the deadline */
+    hub_list_init(&session->turns.place);
     hub_list_append(&agent->sessions, &session->place);
     agent->counters.connections[kind->protocol]++;
     agent->counters.accepted[kind->protocol]++;
@@ -87,6 +88,7 @@ static void end(struct session *session)
         return;
     session->ended = true;
     session->closing = true;
+    hub_list_remove(&session->turns.place);
     session->kind->ended(session);
     deadline_end(&session->deadline, deadline_ended); /* may free the session, if the stream is closed */
 }

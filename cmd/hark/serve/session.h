@@ -12,6 +12,7 @@ struct session_kind {
     enum protocol protocol;
     const struct hark_stream_events *events; /* closed is session_stream_closed */
     void (*timed_out)(struct session *session);
+    void (*go_on)(struct session *session); /* its turn has come; see turns.h */
     /* The agent is ending: no more requests; what is accepted is finished. */
     void (*finish)(struct session *session);
     /* The connection is closed, or is going to be: end what still uses it. Called once. */
@@ -26,6 +27,7 @@ struct session {
     struct hub_list place;
     struct hark_stream stream;
     struct deadline deadline;
+    struct turns_place turns;
     int fd; /* the stream's */
     unsigned uses;
     bool closing; /* nothing more is read or written */

@@ -121,7 +121,7 @@ static bool may_go(const struct http_session *http)
         return false;
     if (http->pending == 0 || http->step == HTTP_STEP_READ)
         return true;
-    if (http->awaits || http->step != HTTP_STEP_REQUEST || !route_is_ordered(http))
+    if (http->awaits != 0 || http->step != HTTP_STEP_REQUEST || !route_is_ordered(http))
         return false;
     return http->pending < PENDING_MAX && http->pending_bytes < PENDING_BYTES_MAX;
 }
@@ -230,21 +230,48 @@ static void rest(struct http_session *http, bool may_read)
     }
 }
 
+/* What the next step will have cost. */
+static int64_t cost_of(const struct http_session *http)
+{
+    return http->step == HTTP_STEP_READ ? 1 + (int64_t)(http->input_count / TURNS_BYTES) : TURNS_REQUEST;
+}
+
+/* It has had its share: others are next. */
+static void await_turn(struct http_session *http)
+{
+    if (http->session.closing)
+        return;
+    if (http->input_count >= TURNS_INPUT)
+        hark_stream_read_stop(&http->session.stream);
+    turns_wait(&http->session);
+}
+
 void http_advance(struct http_session *http)
 {
     struct session *session = &http->session;
     bool may_read = true;
+    bool waits = false;
     if (http->advancing || session->closing)
         return;
+    int64_t left = turns_left(session);
+    int64_t budget = left;
     http->advancing = true;
     session_hold(session);
     while (!session->closing && http->step != HTTP_STEP_STREAM && !(http->last && http->step == HTTP_STEP_READ)) {
         may_read = may_go(http);
         if (!may_read || (http->step == HTTP_STEP_READ && http->input_count == 0))
             break;
+        waits = left <= 0;
+        if (waits)
+            break;
+        left -= cost_of(http);
         take_step(http);
     }
-    rest(http, may_read);
+    turns_spend(session, budget - left);
+    if (waits)
+        await_turn(http);
+    else
+        rest(http, may_read);
     if (session->closing || http->step == HTTP_STEP_STREAM)
         http->input_count = 0;
     if (http->input_count == 0)
@@ -255,22 +282,32 @@ void http_advance(struct http_session *http)
 
 /* ---- answers that come later ---- */
 
-void http_await(struct http_session *http)
+void http_hold(struct http_session *http)
 {
     http->pending++;
-    http->awaits = true;
-    http->session.agent->answering++;
+    http->awaits++;
     session_hold(&http->session);
+}
+
+void http_go(struct http_session *http)
+{
+    http->pending--;
+    http->awaits--;
+    http_advance(http);
+    session_release(&http->session);
+}
+
+void http_await(struct http_session *http)
+{
+    http->session.agent->answering++;
+    http_hold(http);
 }
 
 void http_answered(struct http_session *http)
 {
     struct agent *agent = http->session.agent;
-    http->pending--;
-    http->awaits = false;
     agent->answering--;
-    http_advance(http);
-    session_release(&http->session);
+    http_go(http);
     shutdown_advance(agent);
 }
 
@@ -306,6 +343,11 @@ static void http_received(struct hark_stream *stream, const void *bytes, int64_t
     if (lent && http->input_count != 0)
         input_keep(http);
     session_release(session);
+}
+
+static void http_go_on(struct session *session)
+{
+    http_advance(http_session_of(session));
 }
 
 static void http_drained(struct hark_stream *stream)
@@ -355,6 +397,7 @@ static const struct session_kind http_kind = {
     .protocol = PROTOCOL_HTTP,
     .events = &http_events,
     .timed_out = http_timed_out,
+    .go_on = http_go_on,
     .finish = http_finish,
     .ended = http_ended,
     .free = http_free,

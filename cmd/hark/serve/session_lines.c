@@ -215,25 +215,44 @@ static void rest(struct lines_session *lines, bool may_read)
         hark_stream_read_stop(&session->stream);
 }
 
+/* It has had its share: others are next. */
+static void await_turn(struct lines_session *lines)
+{
+    if (lines->session.closing)
+        return;
+    if (lines->input_count >= TURNS_INPUT)
+        hark_stream_read_stop(&lines->session.stream);
+    turns_wait(&lines->session);
+}
+
 void lines_advance(struct lines_session *lines)
 {
     struct session *session = &lines->session;
     bool may = true;
+    bool waits = false;
     if (lines->advancing || session->closing)
         return;
+    int64_t left = turns_left(session);
+    int64_t budget = left;
     lines->advancing = true;
     session_hold(session);
     while (!session->closing && lines->mode != LINES_MODE_SUBSCRIBE && lines->input_count != 0) {
+        size_t before = lines->input_count;
         may = may_go(lines);
-        if (!may || !take_line(lines))
+        waits = may && left <= 0;
+        if (!may || waits || !take_line(lines))
             break;
+        left -= TURNS_LINE + (int64_t)((before - lines->input_count) / TURNS_BYTES);
     }
+    turns_spend(session, budget - left);
     if (!session->closing && lines->mode == LINES_MODE_PUBLISH)
         publish_lines_flush(lines);
     if (session->closing || lines->mode == LINES_MODE_SUBSCRIBE || lines->refusal != NULL || lines->input_count == 0)
         input_drop(lines);
-    limit_half_line(lines, may && !session->closing);
-    if (!session->closing)
+    limit_half_line(lines, may && !waits && !session->closing);
+    if (waits)
+        await_turn(lines);
+    else if (!session->closing)
         rest(lines, may);
     lines->advancing = false;
     session_release(session);
@@ -268,6 +287,11 @@ static void lines_received(struct hark_stream *stream, const void *bytes, int64_
     if (lent && lines->input_count != 0)
         input_keep(lines, NULL, 0);
     session_release(session);
+}
+
+static void lines_go_on(struct session *session)
+{
+    lines_advance(lines_of(session));
 }
 
 static void lines_drained(struct hark_stream *stream)
@@ -330,6 +354,7 @@ static const struct session_kind lines_kind = {
     .protocol = PROTOCOL_LINES,
     .events = &lines_events,
     .timed_out = lines_timed_out,
+    .go_on = lines_go_on,
     .finish = lines_finish,
     .ended = lines_ended,
     .free = lines_free,

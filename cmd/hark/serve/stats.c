@@ -118,10 +118,10 @@ static void add_traffic(struct text *text, const struct agent *home, const struc
     const struct hub_statistics *hub = &totals->hub;
     text_add(text,
              ",\"connections\":{\"http\":%llu,\"lines\":%llu,\"max\":%llu,\"accepted_http\":%llu,\"accepted_lines\":%llu,"
-             "\"shed\":%llu,\"timeouts\":%llu}",
+             "\"shed\":%llu,\"timeouts\":%llu,\"documents\":%llu}",
              (number)counters->connections[PROTOCOL_HTTP], (number)counters->connections[PROTOCOL_LINES],
              (number)home->connections_max, (number)counters->accepted[PROTOCOL_HTTP], (number)counters->accepted[PROTOCOL_LINES],
-             (number)counters->shed, (number)counters->timeouts);
+             (number)counters->shed, (number)counters->timeouts, (number)counters->documents);
     text_add(
         text,
         ",\"events\":{\"published\":%llu,\"published_bytes\":%llu,\"failed\":%llu,\"delivered\":%llu,\"delivered_bytes\":%llu",
@@ -179,31 +179,27 @@ void stats_stream_write(struct text *text, const struct hub_stream_view *view)
              view->subscribers);
 }
 
-static void add_stream(void *context, const struct hub_stream_view *view)
+void streams_stream(struct edition *edition, const struct hub_stream_view *view)
 {
-    struct listing *listing = context;
-    text_add(listing->text, "%s", listing->comma);
-    stats_stream_write(listing->text, view);
-    listing->comma = ",";
+    text_add(&edition->text, "%s", edition->comma);
+    stats_stream_write(&edition->text, view);
+    edition->comma = ",";
 }
 
-static void add_streams(struct text *text, struct agent *home)
+void streams_end(struct edition *edition)
 {
-    struct listing listing = {.text = text, .comma = ""};
-    text_add(text, "\"streams\":[");
-    hub_streams_each(home->hub, add_stream, &listing);
-    text_add(text, "]");
+    text_add(&edition->text, "]}\n");
 }
 
-void stats_streams_write(struct agent *home, struct text *text)
+void streams_begin(struct agent *home, struct edition *edition)
 {
-    text_add(text, "{");
-    add_streams(text, home);
-    text_add(text, "}\n");
+    (void)home;
+    text_add(&edition->text, "{\"streams\":[");
 }
 
-void stats_write(struct agent *home, struct text *text)
+void stats_begin(struct agent *home, struct edition *edition)
 {
+    struct text *text = &edition->text;
     struct measures measures = measures_read(home);
     struct sheet totals;
     struct listing tails = {.text = text, .comma = ""};
@@ -224,7 +220,5 @@ void stats_write(struct agent *home, struct text *text)
     add_log(text, home->log);
     text_add(text, ",\"tails\":[");
     tail_each(home->tail, add_tail, &tails);
-    text_add(text, "],");
-    add_streams(text, home);
-    text_add(text, "}\n");
+    text_add(text, "],\"streams\":[");
 }

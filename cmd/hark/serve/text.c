@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static void fail(struct text *text)
 {
@@ -28,22 +29,37 @@ static bool room_for(struct text *text, size_t count)
 
 void text_add(struct text *text, const char *format, ...)
 {
-    char line[512];
     va_list arguments;
     va_list again;
     if (text->failed)
         return;
     va_start(arguments, format);
     va_copy(again, arguments);
-    int count = vsnprintf(line, sizeof(line), format, arguments);
+    size_t left = text->room - text->count;
+    int count = vsnprintf(left != 0 ? text->bytes + text->count : NULL, left, format, arguments);
     va_end(arguments);
-    if (count < 0 || !room_for(text, (size_t)count)) {
-        fail(text);
-    } else {
+    if (count >= 0 && (size_t)count >= left && room_for(text, (size_t)count))
         vsnprintf(text->bytes + text->count, (size_t)count + 1, format, again);
-        text->count += (size_t)count;
-    }
     va_end(again);
+    if (count < 0 || text->room - text->count <= (size_t)count)
+        fail(text);
+    else
+        text->count += (size_t)count;
+}
+
+void text_join(struct text *text, const struct text *other)
+{
+    if (text->failed || other->count == 0) {
+        if (other->failed && !text->failed)
+            fail(text);
+        return;
+    }
+    if (!room_for(text, other->count)) {
+        fail(text);
+        return;
+    }
+    memcpy(text->bytes + text->count, other->bytes, other->count + 1);
+    text->count += other->count;
 }
 
 void text_done(struct text *text)

@@ -16,6 +16,9 @@ struct text {
 /* Adds as printf(3) does. */
 void text_add(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* Adds another text. Takes: one that may have failed: then this one has, too. */
+void text_join(struct text *text, const struct text *other);
+
 /* Frees it; the text is then empty. */
 void text_done(struct text *text);
 
