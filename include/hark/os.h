@@ -50,7 +50,8 @@ HARK_API uint64_t hark_os_wall_clock(struct hark_loop *loop);
 HARK_API int hark_os_random(struct hark_loop *loop, void *bytes, size_t count);
 
 /* Lets go of a descriptor without closing it: the loop forgets what it knew of it, and it may be closed or used elsewhere.
- * hark_detach does the same where ops are in flight. Gives: 0. Fails: -EBUSY ops are in flight on it. */
+ * hark_detach does the same where ops are in flight. A poll that has been cancelled, its final call still to come, is none; with
+ * the last of them on a descriptor hark_cancel does this by itself. Gives: 0. Fails: -EBUSY ops are in flight on it. */
 HARK_API int hark_os_forget(struct hark_loop *loop, int fd);
 
 HARK_END

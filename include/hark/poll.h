@@ -17,6 +17,10 @@ enum hark_poll_events {
 };
 
 /* Waits for one of the events. A regular file is always readable and writable.
+ *
+ * A descriptor that somebody else owns, such as a library that says what to wait for, may be closed as soon as no poll is in
+ * flight on it: after hark_cancel of the last one, before its final call, and from inside its callback. The number may come again
+ * at once. Where the last poll was not cancelled but has ended by itself, hark_os_forget says so to the loop before the close.
  * Takes: events: a set of enum hark_poll_events.
  * Gives: the set that holds, never empty. Fails: -EBADF; -EINVAL an unknown event; -ERANGE on select a descriptor past
  * FD_SETSIZE. Backends: select cannot tell HANGUP, ERROR and PEER_HANGUP from the lists themselves and asks poll(2) for them once

@@ -104,11 +104,40 @@ static void cancel_finished(struct hark_op *op)
     }
 }
 
-void hark_cancel(struct hark_op *op)
+static bool is_poll(const struct hark_op *op)
 {
-    if (!op || op->state == OP_IDLE)
-        return;
-    struct hark_loop *loop = op->loop;
+    return op->code == HARK_OP_POLL || op->code == HARK_OP_POLL_EACH;
+}
+
+/* Whether nothing but final calls of polls is still to come on the descriptor. Looks at so many ops at most. */
+static bool only_ended_polls(const struct descriptor *row, uint32_t walk_max)
+{
+    for (const struct hark_op *op = row->ops; op; op = op->next) {
+        bool over = op->marks & MARK_CANCELLED || (op->state == OP_FINISHED && !(op->marks & HARK_MARK_MORE));
+        if (!is_poll(op) || !over || walk_max-- == 0)
+            return false;
+    }
+    return true;
+}
+
+/* A poll was cancelled. Who asks for readiness owns the descriptor, and may close it right after his last poll on it is
+ * cancelled: the number then comes again, and means another file. */
+static void forget_if_polled_no_more(struct hark_loop *loop, int fd)
+{
+    enum { WALK_MAX = 256 };
+    struct descriptor *row = descriptors_find(&loop->descriptors, fd);
+    if (row && row->flags && !(row->flags & (DESCRIPTOR_CLOSING | DESCRIPTOR_RELEASED)) && only_ended_polls(row, WALK_MAX))
+        loop_forget_descriptor(loop, fd);
+}
+
+bool op_row_is_free(const struct hark_loop *loop, int fd)
+{
+    struct descriptor *row = descriptors_find(&loop->descriptors, fd);
+    return !row || (!(row->flags & DESCRIPTOR_CLOSING) && only_ended_polls(row, UINT32_MAX));
+}
+
+static void cancel(struct hark_loop *loop, struct hark_op *op)
+{
     if (op->state == OP_POSTED)
         loop_take_inbox(loop);
     switch ((enum op_state)op->state) {
@@ -150,6 +179,15 @@ void hark_cancel(struct hark_op *op)
     case OP_IDLE:
         break;
     }
+}
+
+void hark_cancel(struct hark_op *op)
+{
+    if (!op || op->state == OP_IDLE)
+        return;
+    cancel(op->loop, op);
+    if (is_poll(op))
+        forget_if_polled_no_more(op->loop, op->fd);
 }
 
 static void cancel_list(struct hark_op *op)

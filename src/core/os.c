@@ -66,8 +66,7 @@ int hark_os_close(struct hark_loop *loop, int fd)
 
 int hark_os_forget(struct hark_loop *loop, int fd)
 {
-    struct descriptor *row = descriptors_find(&loop->descriptors, fd);
-    if (row && row->ops)
+    if (!op_row_is_free(loop, fd))
         return -EBUSY;
     loop_forget_descriptor(loop, fd);
     return 0;

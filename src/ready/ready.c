@@ -46,16 +46,22 @@ static inline int watch_for(struct ready *ready, struct descriptor *row, const s
     return watch(ready, op->fd, row, row->interest | watchable(ready, row, ready_events_of(op)));
 }
 
+enum { WALK_MAX = 256 };
+
 /* Watches for what the ops that still wait want: a level-triggered poller would go on reporting what nobody waits for. It never
- * adds a descriptor to a poller that needs memory for it, so it cannot fail. */
-static void watch_rest(struct ready *ready, int fd, struct descriptor *row)
+ * adds a descriptor to a poller that needs memory for it, so it cannot fail. After so many ops on one descriptor it lets it be:
+ * ending them one by one must not take time with the square of their number, and a report that nobody waits for looks again. */
+static void watch_rest(struct ready *ready, int fd, struct descriptor *row, uint32_t walk_max)
 {
     if (ready->poller->edge)
         return;
     uint32_t wanted = 0;
-    for (const struct hark_op *op = row->ops; op; op = op->next)
+    for (const struct hark_op *op = row->ops; op && wanted != row->interest; op = op->next) {
+        if (walk_max-- == 0)
+            return;
         if (waits_for_events(op))
             wanted |= watchable(ready, row, ready_events_of(op));
+    }
     (void)watch(ready, fd, row, wanted);
 }
 
@@ -63,7 +69,7 @@ static void watch_rest(struct ready *ready, int fd, struct descriptor *row)
 static inline void watch_hangups_again(struct ready *ready, int fd)
 {
     if (unlikely(!ready->poller->hangups))
-        watch_rest(ready, fd, descriptors_row(&ready->loop->descriptors, fd));
+        watch_rest(ready, fd, descriptors_row(&ready->loop->descriptors, fd), UINT32_MAX);
 }
 
 /* --- trying --- */
@@ -262,7 +268,7 @@ void ready_report(struct ready *ready, int fd, uint32_t events)
         else if (!ready->poller->hangups && !(ready_events_of(op) & READY_IN))
             row->seen |= READY_IN; /* see watchable() */
     }
-    watch_rest(ready, fd, row);
+    watch_rest(ready, fd, row, UINT32_MAX);
 }
 
 void ready_cancel(struct hark_loop *loop, struct hark_op *op)
@@ -275,7 +281,7 @@ void ready_cancel(struct hark_loop *loop, struct hark_op *op)
     op->marks &= (uint16_t) ~(MARK_STARVED | MARK_RECHECK);
     bool in_part = (op->code == HARK_OP_RECV || op->code == HARK_OP_SEND) && op->with.io.offset > 0;
     loop_finish(loop, op, in_part ? op->with.io.offset : -ECANCELED);
-    watch_rest(ready, op->fd, descriptors_row(&loop->descriptors, op->fd));
+    watch_rest(ready, op->fd, descriptors_row(&loop->descriptors, op->fd), WALK_MAX);
 }
 
 static void try_starved(struct hark_loop *loop)

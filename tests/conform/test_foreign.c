@@ -1,0 +1,213 @@
+/* test_foreign.c - descriptors that somebody else owns, such as a library that says what to wait for: with the last poll on one
+ * cancelled the loop has forgotten it, so that its owner may close it at once and the number may come again. */
+#include "harness/harness.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* The owner's socket, made anew: it must get the number that has just been closed. */
+static void reconnect(int ends[2], int number)
+{
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends), 0);
+    assert_int_equal(ends[0], number);
+}
+
+static void assert_reported(struct hark_loop *loop, int ends[2])
+{
+    struct harness_op poll = {0};
+    hark_poll(loop, &poll.op, ends[0], HARK_POLL_READABLE, harness_done);
+    harness_settle(loop);
+    assert_false(poll.ended);
+    assert_int_equal(write(ends[1], "x", 1), 1);
+    assert_result(harness_wait(loop, &poll), HARK_POLL_READABLE);
+}
+
+static void close_both(int ends[2])
+{
+    close(ends[0]);
+    close(ends[1]);
+}
+
+BACKEND_TEST(poll_cancelled_lets_the_owner_close_at_once)
+{
+    struct harness_op poll = {0};
+    int ends[2];
+    harness_socket_pair(loop, ends);
+    hark_poll(loop, &poll.op, ends[0], HARK_POLL_READABLE, harness_done);
+    harness_settle(loop);
+    hark_cancel(&poll.op);
+    int number = ends[0];
+    close_both(ends);
+    reconnect(ends, number);
+    assert_reported(loop, ends);
+    assert_result(poll.result, -ECANCELED);
+    close_both(ends);
+}
+
+/* A child, say, has a copy of the descriptor: the file lives on, and must not be reported under a number that is another's. */
+BACKEND_TEST(poll_cancelled_on_a_file_that_lives_on_reports_it_no_more)
+{
+    struct harness_op poll = {0}, next = {0};
+    int ends[2], again[2];
+    harness_socket_pair(loop, ends);
+    hark_poll(loop, &poll.op, ends[0], HARK_POLL_READABLE, harness_done);
+    harness_settle(loop);
+    hark_cancel(&poll.op);
+    int copy = fcntl(ends[0], F_DUPFD_CLOEXEC, 100);
+    int number = ends[0];
+    close(ends[0]);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, again), 0);
+    assert_int_equal(again[0], number);
+    hark_poll(loop, &next.op, number, HARK_POLL_READABLE, harness_done);
+    harness_settle(loop);
+    assert_int_equal(write(ends[1], "x", 1), 1);
+    uint64_t sleeps = hark_loop_metrics(loop)->sleeps;
+    hark_op_deadline(&next.op, hark_os_clock(loop) + 20000000u);
+    assert_result(harness_wait(loop, &next), -ETIMEDOUT);
+    assert_true(hark_loop_metrics(loop)->sleeps - sleeps <= 2); /* the one that the deadline ends, and one for its cancel */
+    close(copy);
+    close(ends[1]);
+    close_both(again);
+}
+
+/* The library is told that its socket is readable, finds the end, and closes it before it returns. */
+struct owner {
+    int ends[2];
+    int reported;
+};
+
+static void close_own(struct hark_op *op, int64_t result)
+{
+    struct harness_op *poll = hark_container_of(op, struct harness_op, op);
+    struct owner *owner = poll->context;
+    harness_done(op, result);
+    if (!hark_op_more(op))
+        return;
+    owner->reported++;
+    hark_cancel(op);
+    int number = owner->ends[0];
+    close_both(owner->ends);
+    reconnect(owner->ends, number);
+}
+
+BACKEND_TEST(poll_each_cancelled_in_its_callback_lets_the_owner_close_at_once)
+{
+    struct owner owner = {0};
+    struct harness_op poll = {.context = &owner};
+    harness_socket_pair(loop, owner.ends);
+    assert_int_equal(write(owner.ends[1], "x", 1), 1);
+    hark_poll_each(loop, &poll.op, owner.ends[0], HARK_POLL_READABLE, close_own);
+    while (owner.reported == 0)
+        assert_true(hark_run_once(loop) >= 0);
+    assert_reported(loop, owner.ends);
+    assert_int_equal(owner.reported, 1);
+    assert_result(poll.result, -ECANCELED);
+    close_both(owner.ends);
+}
+
+BACKEND_TEST(polls_cancelled_one_by_one_forget_the_descriptor_with_the_last)
+{
+    enum { POLLS = 8 };
+    struct harness_op polls[POLLS] = {0};
+    int ends[2];
+    harness_socket_pair(loop, ends);
+    for (int i = 0; i < POLLS; i++)
+        hark_poll_each(loop, &polls[i].op, ends[0], HARK_POLL_READABLE, harness_done);
+    harness_settle(loop);
+    for (int i = 0; i < POLLS; i++) {
+        assert_result(hark_os_forget(loop, ends[0]), -EBUSY);
+        hark_cancel(&polls[(i * 3) % POLLS].op);
+    }
+    assert_result(hark_os_forget(loop, ends[0]), 0);
+    int number = ends[0];
+    close_both(ends);
+    reconnect(ends, number);
+    assert_reported(loop, ends);
+    for (int i = 0; i < POLLS; i++)
+        assert_result(polls[i].result, -ECANCELED);
+    close_both(ends);
+}
+
+BACKEND_TEST(poll_cancelled_beside_a_receive_leaves_the_descriptor_the_loops)
+{
+    struct harness_op poll = {0}, receive = {0};
+    char byte;
+    int ends[2];
+    harness_socket_pair(loop, ends);
+    hark_recv(loop, &receive.op, ends[0], &byte, 1, 0, harness_done);
+    hark_poll(loop, &poll.op, ends[0], HARK_POLL_READABLE, harness_done);
+    harness_settle(loop);
+    hark_cancel(&poll.op);
+    assert_result(hark_os_forget(loop, ends[0]), -EBUSY);
+    harness_settle(loop);
+    assert_int_equal(write(ends[1], "x", 1), 1);
+    assert_result(harness_wait(loop, &receive), 1);
+    harness_close(loop, ends[0]);
+    close(ends[1]);
+}
+
+BACKEND_TEST(poll_cancelled_and_started_anew_on_the_same_file_is_reported)
+{
+    struct harness_op poll = {0};
+    int ends[2];
+    harness_socket_pair(loop, ends);
+    hark_poll(loop, &poll.op, ends[0], HARK_POLL_READABLE, harness_done);
+    harness_settle(loop);
+    hark_cancel(&poll.op);
+    assert_reported(loop, ends);
+    harness_close(loop, ends[0]);
+    close(ends[1]);
+}
+
+BACKEND_TEST(poll_cancelled_by_a_close_keeps_the_order_of_the_close)
+{
+    struct harness_op poll = {0}, closing = {0};
+    int ends[2];
+    harness_socket_pair(loop, ends);
+    hark_poll(loop, &poll.op, ends[0], HARK_POLL_READABLE, harness_done);
+    harness_settle(loop);
+    hark_cancel(&poll.op);
+    hark_close(loop, &closing.op, ends[0], harness_done);
+    hark_cancel(&poll.op);
+    harness_run(loop);
+    assert_result(poll.result, -ECANCELED);
+    assert_result(closing.result, 0);
+    assert_true(poll.order < closing.order);
+    close(ends[1]);
+}
+
+static void ignore(struct hark_op *op, int64_t result)
+{
+    (void)op;
+    (void)result;
+}
+
+/* With the square of their number this takes longer than the test may. In the kernel of io_uring it does: fewer there. */
+BACKEND_TEST_TIMEOUT(many_ops_on_one_descriptor_are_cancelled_in_linear_time, 60)
+{
+    size_t count = harness_backend() == HARK_BACKEND_URING ? 10000 : 250000;
+    struct hark_op *ops = calloc(count, sizeof *ops);
+    struct harness_op one = {0};
+    char byte;
+    int ends[2];
+    assert_non_null(ops);
+    harness_socket_pair(loop, ends);
+    for (int round = 0; round < 2; round++) {
+        for (size_t i = 0; i < count; i++)
+            hark_recv(loop, &ops[i], ends[0], &byte, 1, 0, ignore);
+        if (round == 0)
+            hark_cancel_all(loop);
+        for (size_t i = 0; round == 1 && i < count; i++)
+            hark_cancel(&ops[i]);
+        harness_run(loop);
+    }
+    hark_recv(loop, &one.op, ends[0], &byte, 1, 0, harness_done);
+    assert_int_equal(write(ends[1], "x", 1), 1);
+    assert_result(harness_wait(loop, &one), 1);
+    free(ops);
+    harness_close(loop, ends[0]);
+    close(ends[1]);
+}
