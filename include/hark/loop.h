@@ -39,7 +39,8 @@ struct hark_feature {
     bool used;
 };
 
-/* Makes a loop. It belongs to the calling thread: all further calls come from it, but for hark_post and hark_stop.
+/* Makes a loop. It belongs to the thread that runs it: all further calls come from there, but for hark_post and hark_stop. Until
+ * it is first run, another thread may make it, start ops on it and hand it over; and after the last run, destroy it.
  * Takes: options, or NULL for the defaults. Under HARK_BACKEND_AUTO the environment variable HARK_BACKEND
  *   (auto, uring, epoll, poll, select) chooses; where that is unset or auto, io_uring is tried, then epoll. A backend that was
  *   named, by option or environment, is used or refused, never replaced. With any name but auto and uring no io_uring call is
@@ -56,8 +57,9 @@ HARK_API int hark_loop_destroy(struct hark_loop *loop);
 /* Runs: requests are submitted, callbacks called, and in between the process sleeps in one system call, until no op
  * is left in flight or hark_stop is called. A loop kept for posts alone holds one op, such as hark_sleep_until(HARK_NEVER).
  * Gives: 0 no op is left; 1 stopped.
- * Fails: -EBUSY called from inside a callback; what the kernel's wait answered where the loop cannot go on (-EBADF, -ENOMEM);
- *   the loop may be run again. */
+ * Fails: -EBUSY called from inside a callback; -EPERM on uring (of Linux 6.1 and newer) another thread has run the loop before:
+ * the kernel binds it to the first; what the kernel's wait answered where the loop cannot go on (-EBADF, -ENOMEM); the loop may
+ * be run again. */
 HARK_API int hark_run(struct hark_loop *loop);
 
 /* One turn: waits for at least one event, unless some are there, and handles a bounded batch of them.

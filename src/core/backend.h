@@ -51,6 +51,8 @@ struct hark_backend {
     /* Fails with a negative errno and says in out_reason, of reason_room bytes, what refused it. Leaves nothing behind then. */
     int (*create)(struct hark_loop *loop, const struct hark_options *options, char *out_reason, size_t reason_room);
     void (*destroy)(struct hark_loop *loop);
+    /* The calling thread is about to run the loop, and has not run it before. Fails: it cannot. NULL: any thread may. */
+    int (*adopt)(struct hark_loop *loop);
     void (*start)(struct hark_loop *loop, struct hark_op *op);
     void (*again)(struct hark_loop *loop, struct hark_op *op);
     /* An op given to loop_finish_late: calls back, or puts it into OP_WAITING again. NULL where none is given. */

@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "base/inbox.h"
 #include "base/op_queue.h"
+#include "base/thread_number.h"
 #include "base/timers.h"
 #include "core/backend.h"
 #include "core/buffers.h"
@@ -64,6 +65,7 @@ struct hark_loop {
     struct buffers buffers;
     uint32_t turn_max;
     uint32_t last_serial;
+    uint64_t thread; /* the number of the one that runs it, or ran it last; 0: none has */
     bool running;
     bool looks_again; /* the backend has something to try in the next turn */
     bool lingers;     /* several posts came in the last turn: it looks once more before it sleeps, as more may be on their way */

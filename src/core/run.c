@@ -204,10 +204,22 @@ static void release_sigpipe(struct hark_loop *loop)
 
 /* --- running --- */
 
+static int adopt(struct hark_loop *loop, uint64_t thread)
+{
+    int error = loop->backend->adopt ? loop->backend->adopt(loop) : 0;
+    if (!error)
+        loop->thread = thread;
+    return error;
+}
+
 static int enter(struct hark_loop *loop)
 {
     if (loop->running)
         return -EBUSY;
+    uint64_t thread = thread_number();
+    int error = likely(loop->thread == thread) ? 0 : adopt(loop, thread);
+    if (error)
+        return error;
     loop->running = true;
     loop->lingers = false;
     loop->now_ns = loop->backend->os->clock();

@@ -85,6 +85,20 @@ int ring_register_self(struct ring *ring)
     return error;
 }
 
+void ring_forget_registration(struct ring *ring)
+{
+    ring->enter_fd = ring->fd;
+    ring->enter_flags &= ~(unsigned)IORING_ENTER_REGISTERED_RING;
+}
+
+int ring_enable(struct ring *ring)
+{
+    int error = ring_register(ring, IORING_REGISTER_ENABLE_RINGS, NULL, 0);
+    if (!error)
+        ring->setup_flags &= ~(unsigned)IORING_SETUP_R_DISABLED;
+    return error;
+}
+
 bool ring_look_for_room(struct ring *ring)
 {
     ring->limit = atomic_load_explicit(ring->sq_head, memory_order_acquire) + ring->sq_entries;

@@ -51,6 +51,13 @@ void ring_close(struct ring *ring);
 /* Registers the ring's own descriptor, which makes each enter cheaper. For the thread that will enter. */
 int ring_register_self(struct ring *ring);
 
+/* The ring by its descriptor again: in another thread than the one that registered it, where its number means another ring or
+ * none. The registration lasts as long as that thread. */
+void ring_forget_registration(struct ring *ring);
+
+/* Enables a ring that was opened with IORING_SETUP_R_DISABLED; one of a single issuer is the calling thread's from here on. */
+int ring_enable(struct ring *ring);
+
 int ring_register(const struct ring *ring, unsigned operation, void *argument, unsigned count);
 
 /* The entries that are filled in and not yet with the kernel. */

@@ -44,7 +44,7 @@ static void use(struct uring *uring, enum uring_feature feature, bool available)
 
 static int try_open(struct uring *uring, const struct hark_options *options, unsigned flags)
 {
-    const unsigned always = IORING_SETUP_SUBMIT_ALL;
+    const unsigned always = IORING_SETUP_SUBMIT_ALL | IORING_SETUP_R_DISABLED;
     return ring_open(&uring->ring, options->entries, options->completions, flags | always);
 }
 
@@ -76,20 +76,12 @@ static int open_ring(struct uring *uring, const struct hark_options *options)
     }
 }
 
-/* Set-up and enter can be refused apart from each other: one nop shows that requests come back. */
-static int run_nop(struct ring *ring)
+/* Set-up and enter can be refused apart from each other. A ring that is not enabled yet answers that it is in a bad state: so the
+ * call reaches it. */
+static int try_enter(struct ring *ring)
 {
-    *ring_next_sqe(ring) = (struct io_uring_sqe){.opcode = IORING_OP_NOP};
-    ring_push(ring);
-    int error;
-    do
-        error = ring_enter(ring, UINT64_MAX);
-    while (error == -EINTR);
-    if (!error && ring_cqes(ring) == 0)
-        error = -EOPNOTSUPP;
-    if (!error)
-        ring_take_cqe(ring);
-    return error;
+    int error = ring_enter(ring, 0);
+    return error == -EBADFD ? 0 : error ? error : -EOPNOTSUPP;
 }
 
 /* --- what the kernel can do --- */
@@ -158,8 +150,6 @@ static int find_features(struct uring *uring)
     if (uring_uses(uring, URING_NO_IOWAIT))
         uring->ring.enter_flags |= RING_ENTER_NO_IOWAIT;
     use(uring, URING_REGISTERED_RING, true);
-    if (uring_uses(uring, URING_REGISTERED_RING) && ring_register_self(&uring->ring) < 0)
-        use(uring, URING_REGISTERED_RING, false);
     return 0;
 }
 
@@ -186,7 +176,7 @@ static void tear_down(struct uring *uring)
 static int set_up(struct hark_loop *loop, struct uring *uring, const char **out_step)
 {
     *out_step = "io_uring_enter";
-    int error = run_nop(&uring->ring);
+    int error = try_enter(&uring->ring);
     if (error)
         return error;
     *out_step = "io_uring_register of a probe";
@@ -225,9 +215,28 @@ int uring_create(struct hark_loop *loop, const struct hark_options *options, cha
     return 0;
 }
 
+int uring_adopt(struct hark_loop *loop)
+{
+    struct uring *uring = uring_of(loop);
+    struct ring *ring = &uring->ring;
+    bool enabled = !(ring->setup_flags & IORING_SETUP_R_DISABLED);
+    if (enabled && ring->setup_flags & IORING_SETUP_SINGLE_ISSUER)
+        return -EPERM;
+    if (enabled)
+        ring_forget_registration(ring); /* it is the other thread's */
+    int error = enabled ? 0 : ring_enable(ring);
+    if (error)
+        return error;
+    if (!enabled && uring_uses(uring, URING_REGISTERED_RING) && ring_register_self(ring) < 0)
+        use(uring, URING_REGISTERED_RING, false);
+    return 0;
+}
+
 void uring_destroy(struct hark_loop *loop)
 {
     struct uring *uring = uring_of(loop);
+    if (loop->thread != thread_number())
+        ring_forget_registration(&uring->ring);
     tear_down(uring);
     close(uring->quiet_fd);
     if (uring->event_fd >= 0)

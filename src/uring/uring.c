@@ -352,6 +352,7 @@ const struct hark_backend backend_uring = {
     .os = &os_kernel,
     .create = uring_create,
     .destroy = uring_destroy,
+    .adopt = uring_adopt,
     .start = start,
     .again = again,
     .cancel = cancel,

@@ -130,6 +130,10 @@ int64_t uring_io_by_hand(struct hark_loop *loop, struct hark_op *op);
 int uring_create(struct hark_loop *loop, const struct hark_options *options, char *out_reason, size_t reason_room);
 void uring_destroy(struct hark_loop *loop);
 
+/* The calling thread is about to run the loop, for the first time or after another: the first has the ring for good, where that
+ * has deferred task work. Fails: -EPERM. */
+int uring_adopt(struct hark_loop *loop);
+
 /* The ring of buffers that the kernel lends from (buffer_ring.c): registers it, and fills it before a wait. */
 int uring_register_buffers(struct hark_loop *loop, struct uring *uring);
 void uring_fill_buffers(struct hark_loop *loop, struct uring *uring);
