@@ -301,6 +301,10 @@ static void complete_wake(struct hark_loop *loop, uint64_t id, uint32_t flags)
 {
     if ((id & WAKE_MASK) == WAKE_REFUSED)
         return loop_write_wake((int)(id >> WAKE_FD_SHIFT));
+    if (id == WAKE_ACCEPT) {
+        uring_of(loop)->accept_armed = false;
+        return uring_accept_waiting(loop);
+    }
     if (id == WAKE_QUIET) {
         uring_of(loop)->quiet_armed = false;
         return uring_look_behind_quiet(loop, quiet_holds);

@@ -145,7 +145,7 @@ static int find_features(struct uring *uring)
     if (!uring_uses(uring, URING_FTRUNCATE))
         uring->for_pool |= UINT64_C(1) << HARK_OP_FTRUNCATE;
     uring->apart = uring->for_pool | UINT64_C(1) << HARK_OP_READ | UINT64_C(1) << HARK_OP_WRITE | UINT64_C(1) << HARK_OP_READV |
-                   UINT64_C(1) << HARK_OP_WRITEV;
+                   UINT64_C(1) << HARK_OP_WRITEV | UINT64_C(1) << HARK_OP_ACCEPT_EACH;
     use(uring, URING_NO_IOWAIT, (uring->ring.kernel_features & RING_FEATURE_NO_IOWAIT) != 0);
     if (uring_uses(uring, URING_NO_IOWAIT))
         uring->ring.enter_flags |= RING_ENTER_NO_IOWAIT;
@@ -198,7 +198,7 @@ int uring_create(struct hark_loop *loop, const struct hark_options *options, cha
     struct uring *uring = calloc(1, sizeof *uring);
     if (!uring)
         return -ENOMEM;
-    uring->event_fd = -1;
+    uring->event_fd = uring->accept_fd = -1;
     name_features(uring);
     int error = open_ring(uring, options);
     if (!error) {
@@ -239,6 +239,8 @@ void uring_destroy(struct hark_loop *loop)
         ring_forget_registration(&uring->ring);
     tear_down(uring);
     close(uring->quiet_fd);
+    if (uring->accept_fd >= 0)
+        close(uring->accept_fd);
     if (uring->event_fd >= 0)
         close(uring->event_fd);
     free(uring);

@@ -137,6 +137,16 @@ static void arm_wake(struct hark_loop *loop, struct uring *uring)
     uring->wake_armed = arm(loop, loop->wake_fd, IORING_POLL_ADD_MULTI, WAKE_WRITTEN);
 }
 
+static inline bool is_accept_unwatched(const struct uring *uring)
+{
+    return uring->accept_fd >= 0 && !uring->accept_armed;
+}
+
+static void arm_accept(struct hark_loop *loop, struct uring *uring)
+{
+    uring->accept_armed = arm(loop, uring->accept_fd, 0, WAKE_ACCEPT);
+}
+
 static inline bool is_quiet_unwatched(const struct uring *uring)
 {
     return uring->quiet_count > 0 && !uring->quiet_armed;
@@ -164,6 +174,8 @@ static void start(struct hark_loop *loop, struct hark_op *op)
         submit(loop, uring, op);
     else if (uring->for_pool >> op->code & 1)
         work_pool_submit(loop, op);
+    else if (op->code == HARK_OP_ACCEPT_EACH)
+        uring_start_accept(loop, op);
     else
         uring_start_io(loop, op);
 }
@@ -186,6 +198,8 @@ static void cancel(struct hark_loop *loop, struct hark_op *op)
         op_queue_remove(&loop->buffers.starved, op);
         op->spare = 0;
         loop_finish(loop, op, -ECANCELED);
+    } else if (op->spare & OP_WATCHED) {
+        uring_cancel_accept(loop, op);
     } else if (op->spare & OP_QUIET) {
         uring_unquieten(loop, op);
         op->spare = 0;
@@ -259,8 +273,10 @@ static int wait(struct hark_loop *loop, uint64_t timeout_ns)
         arm_wake(loop, uring);
     if (unlikely(is_quiet_unwatched(uring)))
         arm_quiet(loop, uring);
+    if (unlikely(is_accept_unwatched(uring)))
+        arm_accept(loop, uring);
     /* What is left for want of room, or of a look at it, goes with the next turn: only then may it sleep. */
-    if (unlikely(uring->backlog.first != NULL || !uring->wake_armed || is_quiet_unwatched(uring) ||
+    if (unlikely(uring->backlog.first != NULL || !uring->wake_armed || is_quiet_unwatched(uring) || is_accept_unwatched(uring) ||
                  buffers_can_feed(&loop->buffers)))
         timeout_ns = 0;
     if (unlikely(uring->event_fd >= 0))

@@ -39,9 +39,11 @@ struct uring {
     bool quiet_armed;
     uint32_t quiet_count; /* ops that wait behind quiet_fd */
     int quiet_fd;         /* an epoll descriptor; see quiet.c */
-    int event_fd;         /* stands for the ring in other loops; -1: nobody has asked for it */
-    bool messages_out;    /* some have gone out, and completions were not looked through for refusals since */
-    uint32_t wake_count;  /* messages that go out with the next submission */
+    bool accept_armed;
+    int accept_fd;       /* an epoll descriptor with the loop's listening sockets; -1: there was none yet; see accept.c */
+    int event_fd;        /* stands for the ring in other loops; -1: nobody has asked for it */
+    bool messages_out;   /* some have gone out, and completions were not looked through for refusals since */
+    uint32_t wake_count; /* messages that go out with the next submission */
     struct uring_wake_entry {
         struct io_uring_sqe *sqe;
         int wake_fd; /* of the loop that it wakes */
@@ -60,6 +62,7 @@ enum {
     OP_POLLING = 16,      /* the kernel would not wait by itself: waits for readiness, then starts anew */
     OP_STARVED = 32,      /* among the ops that wait for buffers */
     OP_QUIET = 64,        /* waits behind quiet_fd: the kernel has no request of it */
+    OP_WATCHED = 256,     /* accept_each: no request is in the kernel, accept_fd watches for it */
     OP_FED = 128,         /* it receives once, into a buffer that is kept for it */
 };
 
@@ -79,6 +82,7 @@ enum uring_wake {
     WAKE_WRITTEN = TAG_WAKE,     /* wake_fd was written */
     WAKE_MESSAGE = TAG_WAKE + 4, /* another loop has sent a message */
     WAKE_REFUSED = TAG_WAKE + 8, /* a message to another loop, whose wake_fd stands above WAKE_FD_SHIFT, was refused */
+    WAKE_ACCEPT = TAG_WAKE + 16, /* a listening socket has connections */
     WAKE_QUIET = TAG_WAKE + 12,  /* quiet_fd has something to report */
 };
 enum { WAKE_FD_SHIFT = 8, WAKE_MASK = (1 << WAKE_FD_SHIFT) - 1 };
@@ -147,5 +151,10 @@ uint32_t uring_reap(struct hark_loop *loop, uint32_t budget);
 /* Gives the op's request to the kernel, now or as soon as there is room (uring.c). */
 void uring_submit(struct hark_loop *loop, struct hark_op *op);
 void uring_send_cancel(struct hark_loop *loop, struct hark_op *op);
+
+/* A hark_accept_each (accept.c): its start, its cancel where it is OP_WATCHED, and what accept_fd has reported. */
+void uring_start_accept(struct hark_loop *loop, struct hark_op *op);
+void uring_cancel_accept(struct hark_loop *loop, struct hark_op *op);
+void uring_accept_waiting(struct hark_loop *loop);
 
 #endif
