@@ -41,7 +41,9 @@ void hark_buffer_return(struct hark_loop *loop, void *buffer)
         return;
     struct buffers *buffers = &loop->buffers;
     size_t index = (size_t)((char *)buffer - buffers->memory) / buffers->stride;
-    check(index < buffers->count && buffers->free < buffers->count);
+    bool lent = index < buffers->count && buffers_at(buffers, (uint32_t)index) == buffer;
+    check_rule(lent, "a buffer was returned that is none of this loop's pool", NULL, -1);
+    check_rule(buffers->free + buffers->offered < buffers->count, "a buffer was returned twice", NULL, -1);
     buffers->stack[buffers->free++] = (uint32_t)index;
 }
 

@@ -101,7 +101,9 @@ static inline struct hark_op *op_of_id(uint64_t id)
 /* Puts an op in flight. The caller fills the arguments in, then hands it on. */
 static inline void op_begin(struct hark_loop *loop, struct hark_op *op, enum hark_op_code code, int fd, hark_done *done)
 {
-    check(op->state == OP_IDLE && done);
+    check_rule(op->state == OP_IDLE, "an op was started that is in flight, or that was not zeroed before its first start", op,
+               op->fd);
+    check_rule(done != NULL, "an op was started without a callback", NULL, fd);
     op->loop = loop;
     op->done = done;
     op->fd = fd;

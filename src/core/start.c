@@ -66,7 +66,9 @@ void hark_work(struct hark_loop *loop, struct hark_op *op, hark_work_function *f
 /* On another thread: nothing of the loop but its inbox may be touched. It is counted when the loop takes it out. */
 static uint32_t put_in_inbox(struct hark_loop *loop, struct hark_op *op, hark_done *done)
 {
-    check(op->state == OP_IDLE && done);
+    check_rule(op->state == OP_IDLE, "an op was posted that is in flight, or that was not zeroed before its first start", op,
+               op->fd);
+    check_rule(done != NULL, "an op was posted without a callback", NULL, -1);
     op->loop = loop;
     op->done = done;
     op->fd = -1;

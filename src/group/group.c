@@ -270,6 +270,6 @@ uint32_t hark_group_size(const struct hark_group *group)
 
 struct hark_loop *hark_group_loop(const struct hark_group *group, uint32_t index)
 {
-    check(index < group->count);
+    check_rule(index < group->count, "hark_group_loop of a loop that the group has not", NULL, -1);
     return group->members[index].loop;
 }

@@ -212,7 +212,7 @@ static void shed_one(struct hark_listener *listener)
 static void prepare(struct hark_loop *loop, struct hark_listener *listener, hark_listener_accepted *accepted,
                     hark_listener_failed *failed)
 {
-    check(listener->state == CLOSED);
+    check_rule(listener->state == CLOSED, "a listener was opened that is open, or that was not zeroed", NULL, listener->fd);
     listener->loop = loop;
     listener->accepted = accepted;
     listener->failed = failed;

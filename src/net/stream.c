@@ -413,7 +413,7 @@ static void advance(struct hark_stream *stream)
 static void prepare(struct hark_loop *loop, struct hark_stream *stream, int fd, const struct hark_stream_options *options,
                     const struct hark_stream_events *events)
 {
-    check(stream->flags == 0);
+    check_rule(stream->flags == 0, "a stream was opened that is open, or that was not zeroed", NULL, stream->fd);
     stream->loop = loop;
     stream->events = events;
     stream->options = options ? *options : (struct hark_stream_options){0};
@@ -563,7 +563,7 @@ void hark_stream_detach(struct hark_stream *stream)
 {
     if (!has(stream, OPEN) || has(stream, CLOSE_AFTER | CLOSING | DETACHING))
         return;
-    check(stream->events->detached);
+    check_rule(stream->events->detached != NULL, "hark_stream_detach of a stream without a detached event", NULL, stream->fd);
     hark_stream_read_stop(stream);
     stream->flags |= DETACHING;
     advance(stream);

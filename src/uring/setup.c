@@ -80,7 +80,10 @@ static int open_ring(struct uring *uring, const struct hark_options *options)
  * call reaches it. */
 static int try_enter(struct ring *ring)
 {
-    int error = ring_enter(ring, 0);
+    int error;
+    do
+        error = ring_enter(ring, 0);
+    while (error == -EINTR);
     return error == -EBADFD ? 0 : error ? error : -EOPNOTSUPP;
 }
 
