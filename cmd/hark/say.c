@@ -1,16 +1,226 @@
-/* say.c - one line on standard error. The line is put together first and written at once, so that lines of processes which
- * share a terminal or a journal do not mix. */
+/* say.c - lines on standard error, which may be a pipe or terminal that nobody drains.
+ *
+ * What must hold: in a log it never waits, and nowhere for long; and it never changes the flags of descriptor 2, whose
+ * description belongs to the shell and to other processes as well. A line is put together first and written at once, so that
+ * lines of processes which share a terminal or a journal do not mix. How it is written without waiting depends on what standard
+ * error is:
+ *
+ *     a file               write: it takes what it is given
+ *     a socket             send with MSG_DONTWAIT: the journal's is one
+ *     a pipe, a terminal   a description of our own that does not block, opened through /proc
+ *     where that is not allowed, as with the terminal of another user: poll, then a line that is below what a pipe takes whole
+ *
+ * Only the last can still wait, if another process fills a pipe in between.
+ */
 #include "say.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
 #include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { LINE_BYTES = 1200, TEXT_BYTES = 1024, PATIENT_MS = 200 };
+
+static struct {
+    pthread_mutex_t lock;
+    bool is_log;
+    bool is_journal;
+    bool cut;        /* the last line was taken in part */
+    int own;         /* the log's description; -1: none */
+    uint64_t unsaid; /* lines that were left out, and nobody knows */
+    _Atomic(uint64_t) left_out;
+} state = {.lock = PTHREAD_MUTEX_INITIALIZER, .own = -1};
+
+/* ---- writing without waiting ---- */
+
+static int open_own(void)
+{
+    return open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+}
+
+static ssize_t write_if_ready(const char *bytes, size_t count)
+{
+    struct pollfd ready = {.fd = STDERR_FILENO, .events = POLLOUT};
+    if (poll(&ready, 1, 0) <= 0 || !(ready.revents & POLLOUT))
+        return -1;
+    return write(STDERR_FILENO, bytes, count);
+}
+
+static ssize_t write_own(const char *bytes, size_t count)
+{
+    int fd = state.is_log ? state.own : open_own();
+    if (fd < 0)
+        return write_if_ready(bytes, count);
+    ssize_t written = write(fd, bytes, count);
+    if (!state.is_log)
+        close(fd);
+    return written;
+}
+
+/* A command that a person waits for is worth a moment; what it says at its end would else be lost in a pipe that is full just
+ * now. */
+static void wait_a_moment(void)
+{
+    struct pollfd ready = {.fd = STDERR_FILENO, .events = POLLOUT};
+    if (!state.is_log)
+        poll(&ready, 1, PATIENT_MS);
+}
+
+static ssize_t write_now(const char *bytes, size_t count)
+{
+    struct stat is;
+    if (fstat(STDERR_FILENO, &is) < 0)
+        return -1;
+    if (S_ISSOCK(is.st_mode))
+        return send(STDERR_FILENO, bytes, count, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (S_ISFIFO(is.st_mode) || S_ISCHR(is.st_mode))
+        return write_own(bytes, count);
+    return write(STDERR_FILENO, bytes, count);
+}
+
+/* Gives: true: all of it is out. A line that is taken in part is ended before the next. */
+static bool put(const char *bytes, size_t count)
+{
+    char whole[LINE_BYTES + 1];
+    size_t before = state.cut;
+    whole[0] = '\n';
+    memcpy(whole + before, bytes, count);
+    ssize_t written = write_now(whole, count + before);
+    if (written > 0)
+        state.cut = (size_t)written < count + before;
+    return written == (ssize_t)(count + before);
+}
+
+/* ---- lines ---- */
+
+static size_t put_time(char *text, size_t room)
+{
+    struct timespec now;
+    struct tm parts;
+    char seconds[32];
+    clock_gettime(CLOCK_REALTIME, &now);
+    gmtime_r(&now.tv_sec, &parts);
+    strftime(seconds, sizeof seconds, "%Y-%m-%dT%H:%M:%S", &parts);
+    return (size_t)snprintf(text, room, "%s.%03dZ ", seconds, (int)(now.tv_nsec / 1000000));
+}
+
+static size_t line_format(enum say_level level, const char *text, char *line)
+{
+    static const char *const names[] = {[SAY_ERROR] = "error: ", [SAY_WARNING] = "warning: ", [SAY_NOTE] = "note: "};
+    static const char *const priorities[] = {[SAY_ERROR] = "<3>", [SAY_WARNING] = "<4>", [SAY_NOTE] = "<6>"};
+    size_t time = 0;
+    if (state.is_journal)
+        return (size_t)snprintf(line, LINE_BYTES, "%s%s\n", priorities[level], text);
+    if (state.is_log)
+        time = put_time(line, LINE_BYTES);
+    return time + (size_t)snprintf(line + time, LINE_BYTES - time, "hark: %s%s\n", state.is_log ? names[level] : "", text);
+}
+
+static bool put_line(enum say_level level, const char *text)
+{
+    char line[LINE_BYTES];
+    return put(line, line_format(level, text, line));
+}
+
+/* Gives: false: what was left out before cannot be said yet. */
+static bool put_left_out(void)
+{
+    char text[128];
+    if (state.unsaid == 0)
+        return true;
+    snprintf(text, sizeof text, "lines left out here: %llu (standard error did not take them)", (unsigned long long)state.unsaid);
+    if (!put_line(SAY_WARNING, text))
+        return false;
+    state.unsaid = 0;
+    return true;
+}
+
+static void say_text(enum say_level level, const char *format, va_list arguments)
+{
+    char text[TEXT_BYTES];
+    int error = errno;
+    vsnprintf(text, sizeof text, format, arguments);
+    pthread_mutex_lock(&state.lock);
+    wait_a_moment();
+    if (!put_left_out() || !put_line(level, text)) {
+        state.unsaid++;
+        atomic_fetch_add_explicit(&state.left_out, 1, memory_order_relaxed);
+    }
+    pthread_mutex_unlock(&state.lock);
+    errno = error;
+}
 
 void say(const char *format, ...)
 {
-    char line[1024];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(line, sizeof line, format, arguments);
+    say_text(SAY_ERROR, format, arguments);
     va_end(arguments);
-    fprintf(stderr, "hark: %s\n", line);
+}
+
+void say_at(enum say_level level, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    say_text(level, format, arguments);
+    va_end(arguments);
+}
+
+void say_progress(const char *text)
+{
+    pthread_mutex_lock(&state.lock);
+    (void)!write_now(text, strlen(text));
+    pthread_mutex_unlock(&state.lock);
+}
+
+/* ---- the log ---- */
+
+/* systemd tells which socket is the journal's: whoever redirects standard error elsewhere does not talk to it. */
+static bool is_journal(void)
+{
+    const char *stream = getenv("JOURNAL_STREAM");
+    char own[64];
+    struct stat is;
+    if (stream == NULL || fstat(STDERR_FILENO, &is) < 0)
+        return false;
+    snprintf(own, sizeof own, "%llu:%llu", (unsigned long long)is.st_dev, (unsigned long long)is.st_ino);
+    return strcmp(stream, own) == 0;
+}
+
+void say_begin_log(void)
+{
+    pthread_mutex_lock(&state.lock);
+    struct stat is;
+    state.is_log = true;
+    state.is_journal = is_journal();
+    if (state.own < 0 && fstat(STDERR_FILENO, &is) == 0 && (S_ISFIFO(is.st_mode) || S_ISCHR(is.st_mode)))
+        state.own = open_own();
+    pthread_mutex_unlock(&state.lock);
+}
+
+void say_end_log(void)
+{
+    pthread_mutex_lock(&state.lock);
+    put_left_out();
+    if (state.own >= 0)
+        close(state.own);
+    state.own = -1;
+    state.is_log = false;
+    state.is_journal = false;
+    pthread_mutex_unlock(&state.lock);
+}
+
+uint64_t say_left_out(void)
+{
+    return atomic_load_explicit(&state.left_out, memory_order_relaxed);
 }

@@ -124,20 +124,20 @@ async function refused(t, args, code, message) {
 eachBackend(test, 'a second instance, a used port, a directory that cannot be', async (t, backend) => {
   const server = await serve(t, { backend });
   const spare = directory(t);
-  await refused(t, ['--backend', backend, '--data', server.data], 1, /^hark: cannot open the data directory .*: it is in use \(.*another hark serve/);
-  await refused(t, ['--backend', backend, '--data', spare, '--http', server.http], 1, /^hark: cannot listen on 127\.0\.0\.1:\d+: .*in use \(try .*\)$/i);
-  await refused(t, ['--backend', backend, '--data', spare, '--lines', server.lines], 1, /^hark: cannot listen on 127\.0\.0\.1:\d+: .*in use \(try .*\)$/i);
+  await refused(t, ['--backend', backend, '--data', server.data], 1, / hark: error: cannot open the data directory .*: it is in use \(.*another hark serve/);
+  await refused(t, ['--backend', backend, '--data', spare, '--http', server.http], 1, / hark: error: cannot listen on 127\.0\.0\.1:\d+: .*in use \(try .*\)$/i);
+  await refused(t, ['--backend', backend, '--data', spare, '--lines', server.lines], 1, / hark: error: cannot listen on 127\.0\.0\.1:\d+: .*in use \(try .*\)$/i);
   const file = join(spare, 'file');
   writeFileSync(file, '');
-  await refused(t, ['--backend', backend, '--data', file], 1, /^hark: cannot open the data directory .*file/);
-  await refused(t, ['--backend', backend, '--data', join(spare, 'a/b/c')], 1, /^hark: cannot open the data directory .*no such file/i);
+  await refused(t, ['--backend', backend, '--data', file], 1, / hark: error: cannot open the data directory .*file/);
+  await refused(t, ['--backend', backend, '--data', join(spare, 'a/b/c')], 1, / hark: error: cannot open the data directory .*no such file/i);
   if (process.getuid() !== 0) {
     const closed = join(spare, 'closed');
     mkdirSync(closed);
     chmodSync(closed, 0o500);
-    await refused(t, ['--backend', backend, '--data', closed], 1, /^hark: cannot open the data directory .*Permission denied/);
+    await refused(t, ['--backend', backend, '--data', closed], 1, / hark: error: cannot open the data directory .*Permission denied/);
   } else {
-    await refused(t, ['--backend', backend, '--data', '/proc/self/nothing'], 1, /^hark: cannot open the data directory /);
+    await refused(t, ['--backend', backend, '--data', '/proc/self/nothing'], 1, / hark: error: cannot open the data directory /);
   }
   // The first one was not disturbed.
   await server.publish('a', 'x');
@@ -227,7 +227,7 @@ for (const [answer, words] of [['EPERM', /EPERM/], ['ENOSYS', /ENOSYS/]]) {
     assert.match(stats.refusals.uring, words);
     const named = await run(t, 'python3', [filter, answer, bin, 'serve', '--backend', 'uring', '--http', `unix:${here}/2`, '--lines', 'off', '--data', join(here, '2')]);
     assert.equal(named.code, 1);
-    assert.match(named.stderr, /^hark: cannot make the event loop: .*\n$/);
+    assert.match(named.stderr, / hark: error: cannot make the event loop: .*\n$/);
     assert.equal((await server.kill('SIGTERM')).code, 0);
   });
 }

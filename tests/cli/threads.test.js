@@ -226,9 +226,9 @@ test('a second server is refused: by the directory, and by each port', async t =
     assert.equal(exit.code, 1, exit.stderr);
     return exit.stderr.trimEnd().split('\n').at(-1);
   };
-  assert.match(await attempt('--http', '127.0.0.1:0', '--lines', '127.0.0.1:0', '--data', server.data), /^hark: cannot open the data directory .*: it is in use/);
-  assert.match(await attempt('--http', server.http, '--lines', '127.0.0.1:0', '--data', spare), /^hark: cannot listen on .*address already in use/);
-  assert.match(await attempt('--http', '127.0.0.1:0', '--lines', server.lines, '--data', spare), /^hark: cannot listen on .*address already in use/);
+  assert.match(await attempt('--http', '127.0.0.1:0', '--lines', '127.0.0.1:0', '--data', server.data), / hark: error: cannot open the data directory .*: it is in use/);
+  assert.match(await attempt('--http', server.http, '--lines', '127.0.0.1:0', '--data', spare), / hark: error: cannot listen on .*address already in use/);
+  assert.match(await attempt('--http', '127.0.0.1:0', '--lines', server.lines, '--data', spare), / hark: error: cannot listen on .*address already in use/);
   await server.publish('a', 'x');
   await server.stop();
 });
@@ -342,7 +342,7 @@ test('a thread that cannot start is told, and none is left', { skip: sanitized &
   const here = directory(t);
   const exit = await run(t, 'sh', ['-c', 'ulimit -v 200000; exec "$0" "$@"', bin, 'serve', '--threads', '64', '--http', '127.0.0.1:0', '--lines', '127.0.0.1:0', '--data', join(here, 'd')]);
   assert.equal(exit.code, 1, exit.stderr);
-  assert.match(exit.stderr, /^hark: cannot make the event loops: [^\n]+ \(try --threads 1\)\n$/);
+  assert.match(exit.stderr, / hark: error: cannot make the event loops: [^\n]+ \(try --threads 1\)\n$/);
 });
 
 test('0 threads is one for each CPU, and the configuration may say so', async t => {

@@ -50,6 +50,7 @@ struct server {
     char http[256];
     char lines[256];
     char data[256];
+    int says_to;    /* standard error, in place of the file; 0: the file */
     char said[256]; /* the file with what it says on standard error */
 };
 
@@ -87,7 +88,7 @@ __attribute__((unused)) static bool server_try(struct server *server)
         const char *http = server->http;
         const char *lines = server->lines;
         int said = open(server->said, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-        dup2(said, STDERR_FILENO);
+        dup2(server->says_to ? server->says_to : said, STDERR_FILENO);
         close(ready[0]);
         server->options.http = &http;
         server->options.http_count = 1;

@@ -43,6 +43,33 @@ SERVER_TEST(subscribers_are_told_of_the_end)
     assert_int_equal(server_wait(&server), 0);
 }
 
+/* As when the collector of its log has stalled: the pipe is full before the server says its first word. */
+SERVER_TEST(standard_error_that_nobody_drains_stops_nothing)
+{
+    struct server server;
+    struct client client;
+    struct response response;
+    int ends[2];
+    char *left_out;
+    harness_pipe(ends, 0);
+    harness_stuff(ends[1]);
+    server_init(&server, "a");
+    server.says_to = ends[1];
+    server_start(&server);
+    client_open(&client, server.http);
+    client_post(&client, "s", "x", 1);
+    client_send(&client, "GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n");
+    client_response(&client, true, &response);
+    left_out = strstr(response.body, "\nhark_messages_left_out_total ");
+    assert_non_null(left_out);
+    assert_true(atoi(strchr(left_out + 1, ' ')) >= 3); /* two ports and that it is ready */
+    response_done(&response);
+    client_close(&client);
+    server_stop(&server);
+    close(ends[0]);
+    close(ends[1]);
+}
+
 SERVER_TEST(what_was_accepted_before_the_end_is_answered_and_kept)
 {
     struct server server;

@@ -237,7 +237,9 @@ static void show_progress(struct hark_op *op, int64_t periods)
         return;
     double seconds = (double)(hark_now(publisher->loop) - publisher->started_ns) / 1e9;
     double rate = seconds > 0 ? (double)publisher->acknowledged / seconds : 0;
-    fprintf(stderr, "\r\033[K%" PRIu64 " acknowledged, %.0f/s", publisher->acknowledged, rate);
+    char text[80];
+    snprintf(text, sizeof text, "\r\033[K%" PRIu64 " acknowledged, %.0f/s", publisher->acknowledged, rate);
+    say_progress(text);
 }
 
 /* Runs the loop until all is done. */
@@ -252,7 +254,7 @@ static int publish(struct publisher *publisher)
         hark_every(publisher->loop, &publisher->progress, 200ULL * 1000 * 1000, show_progress);
     int error = hark_run(publisher->loop);
     if (progress)
-        fprintf(stderr, "\r\033[K");
+        say_progress("\r\033[K");
     if (error < 0)
         say("the loop cannot go on: %s", why(error));
     return error < 0 ? EXIT_REFUSED : publisher->code;

@@ -1,5 +1,6 @@
 /* metrics.c - GET /metrics: the text format 0.0.4 of Prometheus. Each metric has its HELP and TYPE once, its samples together,
  * and the last line ends with LF. Streams past a number are left out, so that an answer stays small; how many is told. */
+#include "say.h"
 #include "serve/http_session.h"
 #include "serve/measures.h"
 #include "serve/totals.h"
@@ -41,6 +42,7 @@ static void add_process(struct text *text, struct agent *agent)
     text_add(text,
              "hark_process_switches_total{kind=\"voluntary\"} %llu\nhark_process_switches_total{kind=\"involuntary\"} %llu\n",
              (number)measures.voluntary_switches, (number)measures.involuntary_switches);
+    add_counter(text, "hark_messages_left_out_total", "Lines that standard error did not take.", say_left_out());
 }
 
 static void add_lag(struct text *text, const struct hark_metrics *metrics)

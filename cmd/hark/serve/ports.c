@@ -78,12 +78,15 @@ static void failed(struct hark_listener *listener, int error)
     switch (-error) {
     case EMFILE:
     case ENFILE:
-        say("no descriptor is left for connections to the %s port: they are closed until there is (raise the limit: ulimit -n)",
+        say_at(
+            SAY_WARNING,
+            "no descriptor is left for connections to the %s port: they are closed until there is (raise the limit: ulimit -n)",
             port_names[port->protocol]);
         break;
     case ENOMEM:
     case ENOBUFS:
-        say("no memory is left for connections to the %s port: they wait until there is", port_names[port->protocol]);
+        say_at(SAY_WARNING, "no memory is left for connections to the %s port: they wait until there is",
+               port_names[port->protocol]);
         break;
     default:
         say("cannot accept connections to the %s port: %s", port_names[port->protocol], why(error));
@@ -146,7 +149,7 @@ static int port_open(struct agent *agent, struct port *port, const char *text)
     port->open = true;
     agent->ports_open++;
     if (!agent->options->quiet && hark_listener_address(&port->listener, &address) == 0)
-        say("%s on %s", port_names[port->protocol], hark_address_format(&address, actual, sizeof(actual)));
+        say_at(SAY_NOTE, "%s on %s", port_names[port->protocol], hark_address_format(&address, actual, sizeof(actual)));
     return 0;
 }
 

@@ -48,8 +48,9 @@ const char *agent_date(struct agent *agent)
 static void report(void *context, enum log_severity severity, const char *text)
 {
     const struct agent *agent = context;
+    static const enum say_level levels[] = {[LOG_NOTE] = SAY_NOTE, [LOG_WARNING] = SAY_WARNING, [LOG_ERROR] = SAY_ERROR};
     if (severity != LOG_NOTE || !agent->options->quiet)
-        say("%s", text);
+        say_at(levels[severity], "%s", text);
 }
 
 /* ---- what has to be open before there is anything to serve ---- */
@@ -123,8 +124,8 @@ static void tell_ready(const struct agent *agent)
     if (agent->crew->count > 1)
         snprintf(threads, sizeof(threads), ", %u threads", (unsigned)agent->crew->count);
     if (!options->quiet)
-        say("ready: events in %s, backend %s%s, up to %llu connections", options->data, hark_loop_backend(agent->loop), threads,
-            (unsigned long long)agent->connections_max);
+        say_at(SAY_NOTE, "ready: events in %s, backend %s%s, up to %llu connections", options->data,
+               hark_loop_backend(agent->loop), threads, (unsigned long long)agent->connections_max);
     if (options->ready_descriptor > 0 && write(options->ready_descriptor, "\n", 1) < 0)
         say("cannot tell that it is ready: %s", why(errno));
 }
@@ -320,7 +321,7 @@ static struct crew *crew_create(const struct serve_options *options, struct hark
     return NULL;
 }
 
-int serve_run(const struct serve_options *options)
+static int run_all(const struct serve_options *options)
 {
     struct hark_group *group = NULL;
     int code = ports_check(options);
@@ -342,5 +343,14 @@ int serve_run(const struct serve_options *options)
     /* Where the loops had to be left, what is in flight still points at the agents: all stay, and the process ends. */
     if (hark_group_destroy(group) == 0 && crew != NULL)
         crew_free(crew);
+    return code;
+}
+
+int serve_run(const struct serve_options *options)
+{
+    signal(SIGPIPE, SIG_IGN); /* standard error may be a pipe whose reader is gone: no reason to end */
+    say_begin_log();
+    int code = run_all(options);
+    say_end_log();
     return code;
 }

@@ -31,7 +31,7 @@ static void signal_ended(const struct agent *agent)
         if (hark_op_active(&agent->signals[i].op))
             return;
     if (agent->signalled && !agent->options->quiet)
-        say("ending: what was accepted is finished first (a second signal ends at once)");
+        say_at(SAY_NOTE, "ending: what was accepted is finished first (a second signal ends at once)");
 }
 
 static void signalled(struct hark_op *op, int64_t number)
