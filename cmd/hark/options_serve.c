@@ -251,7 +251,7 @@ const struct options_command options_serve = {
     .usage = "[OPTION]...",
     .about = "The event-stream server. It takes events over HTTP, over plain lines and from files that\n"
              "grow, keeps them in a log on disk, and gives them to any number of subscribers, from any\n"
-             "event on. While nothing happens it sleeps. SIGTERM or SIGINT ends it in order.\n",
+             "event on. While nothing happens it sleeps. SIGTERM, SIGINT or SIGHUP ends it in order.\n",
     .after = "Sizes: 64K, 16M, 1G. Times: 200ms, 5s, 10m, 12h, 7d.\n"
              "\n"
              "Examples:\n"

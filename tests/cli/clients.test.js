@@ -200,6 +200,48 @@ test('hark pub tells what was not acknowledged', async t => {
   assert.match(nobody.stderr, /connection refused \(is hark serve running there\?\)/);
 });
 
+eachBackend(test, 'standard output that cannot be written ends hark sub and hark pub with 1', async (t, backend) => {
+  const server = await serve(t, { backend });
+  for (const text of ['1', 'seven b', '3']) await server.publish('a', text);
+  const sh = (script, input = '') => run(t, 'sh', ['-c', script, bin, server.lines, backend], input);
+  const sub = '"$0" sub a --after start --server "$1" --backend "$2"';
+  for (const [script, why] of [
+    [`${sub} --count 3 >/dev/full`, 'no space left on device'],
+    [`${sub} >/dev/full`, 'no space left on device'],
+    [`${sub} --count 3 >&-`, 'bad file descriptor'],
+    [`${sub} >&-`, 'bad file descriptor'],
+    ['"$0" pub b --id --server "$1" --backend "$2" >/dev/full', 'no space left on device'],
+    ['"$0" pub b --server "$1" --backend "$2" >/dev/full', 'no space left on device'],
+  ]) {
+    const { code, stderr } = await sh(script, 'x\ny\n');
+    assert.equal(code, 1, script);
+    assert.ok(stderr.includes(`hark: cannot write to standard output: ${why}`), stderr);
+  }
+  const closed = await sh('"$0" pub b --server "$1" --backend "$2" <&-');
+  assert.equal(closed.code, 1);
+  assert.match(closed.stderr, /^hark: cannot read standard input: bad file descriptor/);
+  assert.equal(await server.count('b'), 4);
+  await server.stop();
+});
+
+eachBackend(test, 'hark sub ends when nobody is left to read what it prints', async (t, backend) => {
+  const server = await serve(t, { backend });
+  await server.publish('a', 'x');
+  const { code, stdout } = await run(t, 'sh', ['-c', '{ "$0" sub a --after start --server "$1" --backend "$2"; echo "code $?" >&2; } | head -n 1', bin, server.lines, backend]);
+  assert.equal(code, 0);
+  assert.equal(stdout, 'x\n');
+  await server.stop();
+});
+
+test('hark pub --id gives every id to a slow reader', async t => {
+  const server = await serve(t);
+  const lines = Array.from({ length: 50000 }, (_, i) => `${i}\n`).join('');
+  const { stdout, stderr } = await run(t, 'sh', ['-c', '"$0" pub a --id --server "$1" | { read -r first; echo "$first"; cat; }', bin, server.lines], lines);
+  assert.equal(stdout.split('\n').length, 50001);
+  assert.match(stderr, /^50000 acknowledged$/m);
+  await server.stop();
+});
+
 test('hark pub keeps a half line until it is whole', async t => {
   const server = await serve(t, { args: ['--body-timeout', '100ms'] });
   const publisher = new Process(t, bin, ['pub', 'x', '--server', server.lines]).write('one\ntw');

@@ -64,7 +64,9 @@ test('the help of serve names every default that it has', async t => {
 test('output that cannot be written is told', async t => {
   const { code, stderr } = await run(t, 'sh', ['-c', `"${bin}" help >/dev/full`]);
   assert.equal(code, 1);
-  assert.equal(stderr, 'hark: cannot write to standard output\n');
+  assert.equal(stderr, 'hark: cannot write to standard output: no space left on device\n');
+  assert.equal((await run(t, 'sh', ['-c', `"${bin}" --version >&-`])).code, 1);
+  assert.equal((await run(t, 'sh', ['-c', `"${bin}" serve --help >/dev/full`])).code, 1);
 });
 
 test('a configuration file, and the command line before it', async t => {

@@ -7,9 +7,33 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static void write_on(struct printer *printer);
+
+static void fail(struct printer *printer, int error)
+{
+    if (printer->error)
+        return;
+    printer->error = error;
+    printer->failed(printer, error);
+}
+
+static void reader_gone(struct hark_op *op, int64_t events)
+{
+    struct printer *printer = hark_container_of(op, struct printer, watch);
+    if (events > 0 && !hark_op_active(&printer->write)) /* a write finds it out by itself */
+        fail(printer, -EPIPE);
+}
+
+/* Whoever reads a pipe or a socket may end while there is nothing to write: then there would never be. */
+static void watch_reader(struct printer *printer)
+{
+    struct stat is;
+    if (fstat(STDOUT_FILENO, &is) == 0 && (S_ISFIFO(is.st_mode) || S_ISSOCK(is.st_mode)))
+        hark_poll(printer->loop, &printer->watch, STDOUT_FILENO, HARK_POLL_ERROR | HARK_POLL_HANGUP, reader_gone);
+}
 
 void printer_init(struct printer *printer, struct hark_loop *loop, void (*drained)(struct printer *printer),
                   void (*failed)(struct printer *printer, int error))
@@ -19,6 +43,7 @@ void printer_init(struct printer *printer, struct hark_loop *loop, void (*draine
     printer->drained = drained;
     printer->failed = failed;
     printer->deadline_ns = HARK_NEVER;
+    watch_reader(printer);
 }
 
 int printer_add(struct printer *printer, const void *bytes, size_t count)
@@ -54,8 +79,7 @@ static void written(struct hark_op *op, int64_t count)
 {
     struct printer *printer = hark_container_of(op, struct printer, write);
     if (count <= 0) {
-        printer->error = count ? (int)count : -EIO;
-        printer->failed(printer, printer->error);
+        fail(printer, count ? (int)count : -EIO);
         return;
     }
     printer->written += (size_t)count;
@@ -93,8 +117,7 @@ void printer_flush(struct printer *printer)
     if (printer_add(printer, full.bytes + whole, full.count - whole)) {
         printer->writing = full;
         printer->writing.count = 0;
-        printer->error = -ENOMEM;
-        printer->failed(printer, -ENOMEM);
+        fail(printer, -ENOMEM);
         return;
     }
     full.count = whole;
@@ -111,6 +134,11 @@ bool printer_full(const struct printer *printer)
 bool printer_idle(const struct printer *printer)
 {
     return printer->whole == 0 && !hark_op_active(&printer->write);
+}
+
+void printer_unwatch(struct printer *printer)
+{
+    hark_cancel(&printer->watch);
 }
 
 void printer_done(struct printer *printer)

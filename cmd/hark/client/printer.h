@@ -19,6 +19,7 @@ struct printer_block {
 struct printer {
     struct hark_loop *loop;
     struct hark_op write;
+    struct hark_op watch;                     /* for the end of whoever reads a pipe or a socket */
     struct printer_block filling;             /* what is added to */
     struct printer_block writing;             /* what is being written */
     size_t whole;                             /* bytes of `filling` that belong to whole events: only these are written */
@@ -29,7 +30,8 @@ struct printer {
     int error;
 };
 
-/* Makes ready to print on standard output. */
+/* Makes ready to print on standard output. `failed` comes with -EPIPE, too, when nobody is left to read it, while nothing is
+ * written. */
 void printer_init(struct printer *printer, struct hark_loop *loop, void (*drained)(struct printer *printer),
                   void (*failed)(struct printer *printer, int error));
 
@@ -53,6 +55,9 @@ bool printer_full(const struct printer *printer);
 
 /* Whether all that is whole is out. */
 bool printer_idle(const struct printer *printer);
+
+/* Looks no longer for the reader's end: hark_run may return. */
+void printer_unwatch(struct printer *printer);
 
 /* Frees the memory. Takes: one that is idle or has failed. */
 void printer_done(struct printer *printer);

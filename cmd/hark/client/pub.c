@@ -10,16 +10,19 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "client/connection.h"
+#include "client/printer.h"
+#include "client/signals.h"
 #include "hark.h"
 #include "options_value.h"
 #include "say.h"
 #include "serve/why.h"
+
+static const uint64_t last_words_ns = 1000 * 1000 * 1000; /* for the ids that are to be printed still, after an interrupt */
 
 enum {
     INPUT_BYTES = 64 * 1024,
@@ -28,11 +31,11 @@ enum {
 
 struct publisher {
     struct connection connection;
+    struct printer printer; /* of ids */
     struct hark_loop *loop;
     struct hark_op read;
     struct hark_op progress;
-    struct hark_op interrupt;
-    struct hark_op terminate;
+    struct client_signals signals;
     struct hark_address address;
 
     const char *stream;
@@ -60,8 +63,8 @@ static void finish(struct publisher *publisher)
     publisher->input_ended = true;
     hark_cancel(&publisher->read);
     hark_cancel(&publisher->progress);
-    hark_cancel(&publisher->interrupt);
-    hark_cancel(&publisher->terminate);
+    client_signals_done(&publisher->signals);
+    printer_unwatch(&publisher->printer);
     connection_close(&publisher->connection);
 }
 
@@ -168,6 +171,42 @@ static void opened(struct connection *connection)
     read_on(publisher);
 }
 
+/* Gives: false: no memory. Answers are held back while standard output takes nothing. */
+static bool print_id(struct publisher *publisher, uint64_t id)
+{
+    struct printer *printer = &publisher->printer;
+    char text[ID_BYTES_MAX + 1];
+    size_t length = id_format(id, text);
+    text[length++] = '\n';
+    if (printer->error)
+        return true; /* it was said */
+    if (printer_add(printer, text, length)) {
+        say("an id does not fit into memory");
+        return false;
+    }
+    printer_end_event(printer);
+    printer_flush(printer);
+    if (printer_full(printer))
+        connection_pause(&publisher->connection);
+    return true;
+}
+
+static void printer_drained(struct printer *printer)
+{
+    connection_resume(&hark_container_of(printer, struct publisher, printer)->connection);
+}
+
+/* What was sent is waited for all the same. */
+static void printer_failed(struct printer *printer, int error)
+{
+    struct publisher *publisher = hark_container_of(printer, struct publisher, printer);
+    if (error != -EPIPE && error != -ETIMEDOUT)
+        say("cannot write to standard output: %s", why(error));
+    connection_resume(&publisher->connection);
+    hark_cancel(&publisher->read);
+    stop_reading(publisher);
+}
+
 static void answered(struct connection *connection, const struct lines_output *output)
 {
     struct publisher *publisher = hark_container_of(connection, struct publisher, connection);
@@ -176,8 +215,8 @@ static void answered(struct connection *connection, const struct lines_output *o
         return fail(publisher);
     }
     publisher->acknowledged++;
-    if (publisher->print_ids)
-        printf("%" PRIu64 "\n", output->id);
+    if (publisher->print_ids && !print_id(publisher, output->id))
+        return fail(publisher);
     if (publisher->input_ended)
         finish_when_all_acknowledged(publisher);
     else
@@ -214,14 +253,14 @@ static const struct connection_events events = {
 };
 
 /* The first signal stops reading and waits for what is on its way; the second gives that up. */
-static void interrupted(struct hark_op *op, int64_t number)
+static void interrupted(struct client_signals *signals)
 {
-    if (!hark_op_more(op))
-        return;
-    struct publisher *publisher = number == SIGTERM ? hark_container_of(op, struct publisher, terminate)
-                                                    : hark_container_of(op, struct publisher, interrupt);
-    if (publisher->input_ended || !publisher->writable)
+    struct publisher *publisher = hark_container_of(signals, struct publisher, signals);
+    if (publisher->input_ended || !publisher->writable) {
+        if (publisher->print_ids)
+            printer_give_up_at(&publisher->printer, hark_now(publisher->loop) + last_words_ns);
         return fail(publisher);
+    }
     publisher->code = EXIT_REFUSED;
     publisher->input_ended = true;
     if (hark_op_active(&publisher->read))
@@ -248,13 +287,15 @@ static int publish(struct publisher *publisher)
     bool progress = !publisher->quiet && isatty(STDERR_FILENO);
     publisher->open = true;
     connection_open(publisher->loop, &publisher->connection, &publisher->address, &events);
-    hark_signal_each(publisher->loop, &publisher->interrupt, SIGINT, interrupted);
-    hark_signal_each(publisher->loop, &publisher->terminate, SIGTERM, interrupted);
+    client_signals_watch(publisher->loop, &publisher->signals, interrupted);
+    if (publisher->print_ids)
+        printer_init(&publisher->printer, publisher->loop, printer_drained, printer_failed);
     if (progress)
         hark_every(publisher->loop, &publisher->progress, 200ULL * 1000 * 1000, show_progress);
     int error = hark_run(publisher->loop);
     if (progress)
         say_progress("\r\033[K");
+    printer_done(&publisher->printer);
     if (error < 0)
         say("the loop cannot go on: %s", why(error));
     return error < 0 ? EXIT_REFUSED : publisher->code;
@@ -315,8 +356,12 @@ static void report(const struct publisher *publisher)
     uint64_t open = publisher->lines - publisher->acknowledged;
     if (open)
         say("%" PRIu64 " lines were sent and not acknowledged: they may be in the stream or not", open);
-    if (!publisher->quiet)
-        fprintf(publisher->print_ids ? stderr : stdout, "%" PRIu64 " acknowledged\n", publisher->acknowledged);
+    char text[64];
+    snprintf(text, sizeof text, "%" PRIu64 " acknowledged\n", publisher->acknowledged);
+    if (!publisher->quiet && publisher->print_ids)
+        say_progress(text);
+    else if (!publisher->quiet)
+        fputs(text, stdout);
 }
 
 int client_pub_run(int argc, char **argv)

@@ -8,12 +8,12 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "client/connection.h"
 #include "client/printer.h"
+#include "client/signals.h"
 #include "hark.h"
 #include "options_value.h"
 #include "say.h"
@@ -28,8 +28,7 @@ struct subscriber {
     struct printer printer;
     struct hark_loop *loop;
     struct hark_op back_off;
-    struct hark_op interrupt;
-    struct hark_op terminate;
+    struct client_signals signals;
     struct hark_address address;
 
     const char *stream;
@@ -60,8 +59,8 @@ static void finish(struct subscriber *subscriber, int code)
     subscriber->ending = true;
     subscriber->code = code;
     hark_cancel(&subscriber->back_off);
-    hark_cancel(&subscriber->interrupt);
-    hark_cancel(&subscriber->terminate);
+    client_signals_done(&subscriber->signals);
+    printer_unwatch(&subscriber->printer);
     if (subscriber->connected)
         connection_close(&subscriber->connection);
 }
@@ -76,10 +75,13 @@ static void printer_drained(struct printer *printer)
 static void printer_failed(struct printer *printer, int error)
 {
     struct subscriber *subscriber = hark_container_of(printer, struct subscriber, printer);
-    /* A terminal that has stopped takes no message either: after an interrupt nothing is said. */
-    if (error != -EPIPE && error != -ETIMEDOUT) /* a reader that has seen enough, such as head, is no trouble */
-        say("cannot write to standard output: %s", why(error));
-    finish(subscriber, error == -EPIPE ? EXIT_DONE : EXIT_REFUSED);
+    if (error == -EPIPE) /* a reader that has seen enough, such as head, is no trouble */
+        return finish(subscriber, EXIT_DONE);
+    if (error == -ETIMEDOUT) /* a terminal that has stopped takes no message either */
+        return finish(subscriber, EXIT_REFUSED);
+    say("cannot write to standard output: %s", why(error));
+    finish(subscriber, EXIT_REFUSED);
+    subscriber->code = EXIT_REFUSED; /* it may be ending already: what it has counted is not out */
 }
 
 static void opened(struct connection *connection)
@@ -202,21 +204,17 @@ static void connect_again(struct hark_op *op, int64_t result)
 }
 
 /* Ctrl-C is the usual way to end, also where the terminal has stopped taking what is printed. */
-static void interrupted(struct hark_op *op, int64_t number)
+static void interrupted(struct client_signals *signals)
 {
-    struct subscriber *subscriber = number == SIGTERM ? hark_container_of(op, struct subscriber, terminate)
-                                                      : hark_container_of(op, struct subscriber, interrupt);
-    if (!hark_op_more(op))
-        return;
+    struct subscriber *subscriber = hark_container_of(signals, struct subscriber, signals);
     printer_give_up_at(&subscriber->printer, hark_now(subscriber->loop) + last_words_ns);
     finish(subscriber, EXIT_DONE);
 }
 
 static int subscribe(struct subscriber *subscriber)
 {
+    client_signals_watch(subscriber->loop, &subscriber->signals, interrupted);
     printer_init(&subscriber->printer, subscriber->loop, printer_drained, printer_failed);
-    hark_signal_each(subscriber->loop, &subscriber->interrupt, SIGINT, interrupted);
-    hark_signal_each(subscriber->loop, &subscriber->terminate, SIGTERM, interrupted);
     hark_defer(subscriber->loop, &subscriber->back_off, connect_again);
     int error = hark_run(subscriber->loop);
     if (error < 0)

@@ -45,7 +45,7 @@ enum ending {
     ENDING_DONE,
 };
 
-enum { AGENT_SIGNALS = 2 };
+enum { AGENT_SIGNALS = 6 };
 
 struct signal_watch {
     struct hark_op op;
@@ -211,7 +211,7 @@ uint64_t ports_connections_max(struct agent *home);
 
 /* ---- shutdown.c ---- */
 
-/* Follows SIGTERM and SIGINT. */
+/* Follows the signals that end it. */
 void shutdown_watch(struct agent *agent);
 
 /* Begins the end. Takes: the exit code that the agent shall have. */

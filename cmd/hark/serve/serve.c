@@ -348,7 +348,11 @@ static int run_all(const struct serve_options *options)
 
 int serve_run(const struct serve_options *options)
 {
-    signal(SIGPIPE, SIG_IGN); /* standard error may be a pipe whose reader is gone: no reason to end */
+    /* Standard error may be a pipe whose reader is gone, a file at its limit gives an error as well, and the other two mean
+     * nothing here: no reasons to end. */
+    static const int ignored[] = {SIGPIPE, SIGXFSZ, SIGUSR1, SIGUSR2};
+    for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
+        signal(ignored[i], SIG_IGN);
     say_begin_log();
     int code = run_all(options);
     say_end_log();

@@ -1,15 +1,16 @@
 /* shutdown.c - the end of the agent, in order.
  *
- * At SIGTERM or SIGINT it stops accepting connections and reading files and requests; what it has accepted is published
- * and answered; then subscribers are told; then the hub and the log are closed, and nothing is left in flight, so that hark_run
- * returns. Who has finished something calls shutdown_advance, and the next step is taken in a turn of its own.
+ * At SIGTERM, and at what else a person or a supervisor may send to end it, it stops accepting connections and reading files and
+ * requests; what it has accepted is published and answered; then subscribers are told; then the hub and the log are closed, and
+ * nothing is left in flight, so that hark_run returns. Who has finished something calls shutdown_advance, and the next step is
+ * taken in a turn of its own.
  *
  * Where there are several threads the home leads: subscribers are told when all threads have answered what they had accepted, and
  * the home closes its hub and the log when all others have ended.
  *
- * The first signal gives both signals back to what they did before: a second one ends the process at once, whatever it is doing.
- * When the deadline passes, connections are closed as they are; when the disk does not answer for as long again, the loop is
- * left.
+ * The first signal gives all of them back to what they did before: a second one ends the process at once, whatever it is doing;
+ * but not SIGHUP, which a terminal that goes may send twice. When the deadline passes, connections are closed as they are; when
+ * the disk does not answer for as long again, the loop is left.
  */
 #include "serve/session.h"
 
@@ -24,12 +25,14 @@ static const uint64_t DISK_NS = 5000000000U; /* what the disk is given beyond it
 
 /* ---- signals ---- */
 
-/* Both signals are given back: now a second one does what is said. */
+/* All signals are given back: now a second one does what is said. */
 static void signal_ended(const struct agent *agent)
 {
     for (size_t i = 0; i < AGENT_SIGNALS; i++)
         if (hark_op_active(&agent->signals[i].op))
             return;
+    if (agent->ending != ENDING_NOT)
+        signal(SIGHUP, SIG_IGN);
     if (agent->signalled && !agent->options->quiet)
         say_at(SAY_NOTE, "ending: what was accepted is finished first (a second signal ends at once)");
 }
@@ -49,10 +52,13 @@ static void signalled(struct hark_op *op, int64_t number)
 
 void shutdown_watch(struct agent *agent)
 {
-    static const int numbers[AGENT_SIGNALS] = {SIGTERM, SIGINT};
+    static const int numbers[AGENT_SIGNALS] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGALRM, SIGXCPU};
     for (size_t i = 0; i < AGENT_SIGNALS; i++) {
+        struct sigaction now;
         agent->signals[i].agent = agent;
-        hark_signal_each(agent->loop, &agent->signals[i].op, numbers[i], signalled);
+        /* What was ignored when it was started stays so: nohup, the background of a script. */
+        if (numbers[i] == SIGTERM || sigaction(numbers[i], NULL, &now) < 0 || now.sa_handler != SIG_IGN)
+            hark_signal_each(agent->loop, &agent->signals[i].op, numbers[i], signalled);
     }
 }
 
