@@ -97,6 +97,8 @@ static const char *set_tail(void *target, const char *value)
     const char *equals = strrchr(value, '=');
     if (!equals || equals == value)
         return "is not FILE=STREAM";
+    if (memchr(value, '*', (size_t)(equals - value)) || memchr(value, '?', (size_t)(equals - value)))
+        return "is a pattern, which is not taken: name each file with a --tail of its own";
     const char *wrong = value_stream(equals + 1);
     if (wrong)
         return "the part after the = is not a stream's name: 1 to 128 of A-Z a-z 0-9 . _ -, no dot in front";

@@ -7,10 +7,25 @@
 
 static struct position example(void)
 {
-    struct position position = {.lines = 512, .source = 1, .last = true, .count = POSITION_PLACES_MAX};
-    for (uint32_t i = 0; i < position.count; i++)
-        position.places[i] =
-            (struct position_place){UINT64_MAX - i, UINT64_MAX - 7 * i, UINT32_MAX, POSITION_FIRST_BYTES, UINT64_MAX - 9 * i};
+    struct position position;
+    memset(&position, 0, sizeof position); /* the bytes between the fields, too */
+    position.lines = 512;
+    position.source = 1;
+    position.last = true;
+    position.count = POSITION_PLACES_MAX;
+    position.looked_ns = INT64_MAX;
+    for (uint32_t i = 0; i <= POSITION_PLACES_MAX; i++) {
+        struct position_place *place = i < POSITION_PLACES_MAX ? &position.places[i] : &position.cut;
+        place->inode = UINT64_MAX - i;
+        place->born_ns = INT64_MAX - i;
+        place->offset = UINT64_MAX - 7 * i;
+        place->part = UINT32_MAX;
+        place->first_count = POSITION_FIRST_BYTES;
+        place->first_hash = UINT64_MAX - 9 * i;
+        place->last_count = POSITION_LAST_BYTES;
+        place->last_hash = UINT64_MAX - 11 * i;
+        place->skip = UINT32_MAX - i;
+    }
     return position;
 }
 
@@ -26,7 +41,23 @@ TEST(position_is_read_as_it_was_written)
     assert_int_equal(read.source, position.source);
     assert_int_equal(read.last, position.last);
     assert_int_equal(read.count, position.count);
+    assert_int_equal(read.looked_ns, position.looked_ns);
     assert_memory_equal(read.places, position.places, sizeof read.places);
+    assert_memory_equal(&read.cut, &position.cut, sizeof read.cut);
+}
+
+TEST(position_of_an_older_version_is_read)
+{
+    static const char text[] = "hark-tail 1 lines 3 source 0 last 0 files 1\n"
+                               "inode 77 offset 1000 part 2 first 512 00000000000000ff\n";
+    struct position read;
+    assert_int_equal(position_read(text, sizeof text - 1, &read), 0);
+    assert_int_equal(read.looked_ns, 0);
+    assert_int_equal(read.places[0].offset, 1000);
+    assert_int_equal(read.places[0].first_hash, 255);
+    assert_int_equal(read.places[0].last_count, 0);
+    assert_int_equal(read.places[0].born_ns, 0);
+    assert_int_equal(read.cut.inode, 0);
 }
 
 TEST(position_that_is_cut_is_refused)

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "say.h"
@@ -55,11 +56,24 @@ static void report(void *context, enum log_severity severity, const char *text)
 
 /* ---- what has to be open before there is anything to serve ---- */
 
+/* Whether a directory is to be followed, which can only be meant otherwise. */
+static bool is_directory(const char *path)
+{
+    struct stat status;
+    return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
+}
+
 static int tails_open(struct agent *agent)
 {
     const struct serve_options *options = agent->options;
     if (options->tails_count == 0)
         return EXIT_DONE;
+    for (size_t i = 0; i < options->tails_count; i++) {
+        if (is_directory(options->tails[i].file)) {
+            say("cannot follow %s: it is a directory: name a file in it (look at --tail)", options->tails[i].file);
+            return EXIT_USAGE;
+        }
+    }
     struct tail_file *files = calloc(options->tails_count, sizeof(*files));
     int error = files == NULL ? -ENOMEM : 0;
     if (files != NULL) {

@@ -15,17 +15,26 @@ uint64_t position_hash(const void *bytes, size_t count)
     return XXH64(bytes, count, 0);
 }
 
+/* Adds a line. */
+static size_t write_place(const char *word, const struct position_place *place, char *text, size_t room)
+{
+    return (size_t)snprintf(text, room,
+                            "%s %" PRIu64 " offset %" PRIu64 " part %" PRIu32 " first %" PRIu32 " %016" PRIx64 " last %" PRIu32
+                            " %016" PRIx64 " born %" PRId64 " skip %" PRIu32 "\n",
+                            word, place->inode, place->offset, place->part, place->first_count, place->first_hash,
+                            place->last_count, place->last_hash, place->born_ns, place->skip);
+}
+
 size_t position_write(const struct position *position, char *text)
 {
-    size_t at =
-        (size_t)snprintf(text, POSITION_TEXT_BYTES, HEADING " lines %" PRIu32 " source %" PRId32 " last %d files %" PRIu32 "\n",
-                         position->lines, position->source, position->last, position->count);
-    for (uint32_t i = 0; i < position->count; i++) {
-        const struct position_place *place = &position->places[i];
-        at += (size_t)snprintf(text + at, POSITION_TEXT_BYTES - at,
-                               "inode %" PRIu64 " offset %" PRIu64 " part %" PRIu32 " first %" PRIu32 " %016" PRIx64 "\n",
-                               place->inode, place->offset, place->part, place->first_count, place->first_hash);
-    }
+    size_t at = (size_t)snprintf(
+        text, POSITION_TEXT_BYTES,
+        HEADING " lines %" PRIu32 " source %" PRId32 " last %d files %" PRIu32 " looked %" PRId64 " cut %d\n", position->lines,
+        position->source, position->last, position->count, position->looked_ns, position->cut.inode != 0);
+    for (uint32_t i = 0; i < position->count; i++)
+        at += write_place("inode", &position->places[i], text + at, POSITION_TEXT_BYTES - at);
+    if (position->cut.inode)
+        at += write_place("cut", &position->cut, text + at, POSITION_TEXT_BYTES - at);
     return at;
 }
 
@@ -36,31 +45,43 @@ static const char *next_line(const char *text)
     return lf ? lf + 1 : NULL;
 }
 
+/* Reads a line. What older versions did not write is left 0. */
+static bool read_place(const char *word, const char *line, struct position_place *place)
+{
+    size_t length = strlen(word);
+    if (!line || strncmp(line, word, length) != 0)
+        return false;
+    int count = sscanf(line + length,
+                       " %" SCNu64 " offset %" SCNu64 " part %" SCNu32 " first %" SCNu32 " %" SCNx64 " last %" SCNu32 " %" SCNx64
+                       " born %" SCNd64 " skip %" SCNu32,
+                       &place->inode, &place->offset, &place->part, &place->first_count, &place->first_hash, &place->last_count,
+                       &place->last_hash, &place->born_ns, &place->skip);
+    return (count == 5 || count == 9) && place->first_count <= POSITION_FIRST_BYTES && place->last_count <= POSITION_LAST_BYTES &&
+           place->last_count <= place->offset;
+}
+
 int position_read(const char *text, size_t count, struct position *out_position)
 {
     char copy[POSITION_TEXT_BYTES];
     struct position position = {0};
-    int last;
+    int last, cut = 0;
     if (count >= sizeof copy)
         return -EINVAL;
     memcpy(copy, text, count);
     copy[count] = '\0';
     const char *line = copy;
-    if (sscanf(line, HEADING " lines %" SCNu32 " source %" SCNd32 " last %d files %" SCNu32, &position.lines, &position.source,
-               &last, &position.count) != 4 ||
+    if (sscanf(line, HEADING " lines %" SCNu32 " source %" SCNd32 " last %d files %" SCNu32 " looked %" SCNd64 " cut %d",
+               &position.lines, &position.source, &last, &position.count, &position.looked_ns, &cut) < 4 ||
         position.count > POSITION_PLACES_MAX || position.source >= (int32_t)position.count || position.source < -1)
         return -EINVAL;
     position.last = last != 0;
     for (uint32_t i = 0; i < position.count; i++) {
-        struct position_place *place = &position.places[i];
         line = next_line(line);
-        if (!line ||
-            sscanf(line, "inode %" SCNu64 " offset %" SCNu64 " part %" SCNu32 " first %" SCNu32 " %" SCNx64, &place->inode,
-                   &place->offset, &place->part, &place->first_count, &place->first_hash) != 5 ||
-            place->first_count > POSITION_FIRST_BYTES)
+        if (!read_place("inode", line, &position.places[i]))
             return -EINVAL;
     }
-    if (!next_line(line))
+    line = next_line(line);
+    if (!line || (cut && (!read_place("cut", line, &position.cut) || !next_line(line))))
         return -EINVAL;
     *out_position = position;
     return 0;

@@ -18,24 +18,34 @@
 
 enum {
     POSITION_PLACES_MAX = 8,
-    POSITION_TEXT_BYTES = 1024, /* of the text with its final NUL */
-    POSITION_FIRST_BYTES = 512, /* of a file's beginning that tell it from another */
+    POSITION_TEXT_BYTES = 1920, /* of the text with its final NUL */
+    POSITION_FIRST_BYTES = 512, /* of a file's beginning that tell it from another, */
+    POSITION_LAST_BYTES = 512,  /* and of what stands before the place */
 };
 
-/* How far one file is published. */
+/* How far one file is published, and what tells the file from others. After a restart it is that file if its inode's number, its
+ * birth (where the file system keeps it), its first bytes and those before the place are the same. The device is not looked at:
+ * its number changes when the machine starts. One birth and other bytes: the file was cut, or written anew. The same bytes in
+ * another inode: a copy, such as logrotate's copytruncate leaves. */
 struct position_place {
     uint64_t inode;
+    int64_t born_ns;      /* 0: not known */
     uint64_t offset;      /* of the first byte that is not */
     uint32_t part;        /* how many parts of the line at the offset are */
     uint32_t first_count; /* bytes of its beginning that were looked at, */
     uint64_t first_hash;  /* and their hash */
+    uint32_t last_count;  /* bytes directly before the offset, */
+    uint64_t last_hash;   /* and their hash; 0 bytes: not known */
+    uint32_t skip;        /* units behind the offset that are published: the last start counted them and has not read them yet */
 };
 
 struct position {
-    uint32_t lines;                                    /* of the batch that follows the record */
-    int32_t source;                                    /* from which place they are; -1: from none that can be read again */
-    bool last;                                         /* that file is done with it */
-    uint32_t count;                                    /* of the places */
+    uint32_t lines;            /* of the batch that follows the record */
+    int32_t source;            /* from which place they are; -1: from none that can be read again */
+    bool last;                 /* that file is done with it */
+    int64_t looked_ns;         /* wall clock: files born before are known, or no matter; 0: not known */
+    struct position_place cut; /* where a file stood when it was cut: a copy may be there; inode 0: none */
+    uint32_t count;            /* of the places */
     struct position_place places[POSITION_PLACES_MAX]; /* the oldest file first */
 };
 

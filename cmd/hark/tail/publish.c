@@ -68,6 +68,42 @@ void tail_publish_slot(struct tail_follower *follower, uint64_t id)
                (int64_t)follower->slot_next * POSITION_SLOT_BYTES, slot_written);
 }
 
+/* ---- a record without a batch: where the files stand, as soon as they are known ---- */
+
+static void places_appended(struct log_append *append, int64_t result)
+{
+    struct tail_follower *follower = hark_container_of(append, struct tail_follower, placing);
+    struct tail *tail = follower->tail;
+    follower->placing_active = false;
+    if (result > 0 && !follower->slot_id)
+        tail_publish_slot(follower, (uint64_t)result);
+    if (result > 0 && follower->place_wanted)
+        tail_publish_places(follower);
+    tail_end(tail);
+}
+
+/* Between a batch and its answers a record of the places would stand for what is under way as if it was not: the next batch
+ * brings it along, or its end. */
+void tail_publish_places(struct tail_follower *follower)
+{
+    struct position position;
+    follower->place_wanted = true;
+    if (follower->placing_active || follower->tail->closing || (follower->batch && follower->batch->count > 0))
+        return;
+    follower->place_wanted = false;
+    follower->placing_active = true;
+    tail_source_positions(follower, &position);
+    follower->placing = (struct log_append){
+        .name = follower->private_name,
+        .name_length = (uint32_t)strlen(follower->private_name),
+        .bytes = follower->placing_text,
+        .length = (uint32_t)position_write(&position, follower->placing_text),
+        .done = places_appended,
+    };
+    tail_begin(follower->tail);
+    log_append(follower->tail->log, &follower->placing);
+}
+
 /* ---- after a batch ---- */
 
 /* The source's place moves past a unit that was published. */
@@ -94,12 +130,15 @@ static void try_again(struct tail_follower *follower, int64_t error);
 static uint32_t take_acknowledged(struct tail_follower *follower)
 {
     struct tail_batch *batch = follower->batch;
+    struct tail_buffer *buffer = &follower->buffer;
+    size_t at = buffer->at;
     uint32_t done = 0, later = 0;
     while (done < batch->count && batch->lines[done].result > 0) {
         count_line(follower, &batch->lines[done]);
         pass_unit(follower, follower->reading, &batch->lines[done].unit);
         done++;
     }
+    tail_source_passed(follower->reading, buffer->block + SPLIT_MARK_BYTES_MAX + at, buffer->at - at);
     for (uint32_t i = done; i < batch->count; i++)
         later += batch->lines[i].result > 0;
     batch->count -= done;
@@ -137,6 +176,8 @@ static void batch_ended(struct tail_follower *follower)
     tail_publish_slot(follower, (uint64_t)batch->record_result);
     if (follower->tail->closing || follower->stopped)
         return;
+    if (follower->place_wanted)
+        tail_publish_places(follower);
     if (!done)
         return tail_read_step(follower);
     follower->busy = false;
@@ -208,6 +249,7 @@ static void write_record(struct tail_follower *follower)
             place->offset += batch->lines[i].unit.consumed;
             place->part = batch->lines[i].unit.last ? 0 : batch->lines[i].unit.part;
         }
+        place->last_count = 0; /* told by its beginning alone, until the next batch */
         position.lines = 0;
         position.source = -1;
     }
@@ -281,6 +323,7 @@ static void fill_batch(struct tail_follower *follower, bool final)
     batch->count = 0;
     batch->final = false;
     batch->again = false;
+    size_t begin = at;
     while (batch->count < TAIL_BATCH_LINES && split_next(bytes + at, buffer->count - at, part, final, &unit)) {
         if (source->skip > 0) {
             source->skip--;
@@ -297,6 +340,7 @@ static void fill_batch(struct tail_follower *follower, bool final)
         if (unit.part)
             break;
     }
+    tail_source_passed(source, bytes + begin, buffer->at - begin);
 }
 
 bool tail_publish(struct tail_follower *follower)

@@ -1,7 +1,8 @@
 /* read.c - from files into the buffer: the oldest file first, each to its end.
  *
- * Before bytes are taken, the file's beginning is compared with what it was: a file that was cut and has grown again past the
- * place that was reached looks, by its length, as if it had only grown. What is read short of what was asked for is the end for
+ * Before bytes are taken, the file's beginning and what stands before them are compared with what they were: a file that was cut
+ * and has grown again past the place that was reached looks, by its length, as if it had only grown; and many logs begin with the
+ * same lines each time. What is read short of what was asked for is the end for
  * now: whatever is appended later is told by inotify.
  */
 #include "tail/state.h"
@@ -16,16 +17,26 @@
 
 static void read_bytes(struct tail_follower *follower);
 
-/* The file was cut, or written anew from its beginning. */
+/* The file was cut, or written anew from its beginning. Whoever cuts a file has often copied it before: what was not read yet is
+ * looked for there, and goes first. */
 static void begin_anew(struct tail_follower *follower, struct tail_source *source)
 {
+    tail_source_place(source, &follower->cut.place);
+    follower->cut.told = false;
     tail_tell(follower, LOG_NOTE, "the file was truncated: reading it from its beginning");
     follower->truncations++;
     source->offset = 0;
     source->part = 0;
     source->skip = 0;
     source->first_count = 0;
+    source->last_count = 0;
+    source->dirty = true;
+    source->held = true;
     follower->buffer.source = NULL;
+    follower->busy = false;
+    follower->reading = NULL;
+    follower->survey_wanted = true;
+    tail_source_resolve(follower);
 }
 
 static void cannot_read(struct tail_follower *follower, int64_t error)
@@ -48,11 +59,9 @@ static void length_known(struct hark_op *op, int64_t result)
     struct tail_follower *follower = hark_container_of(op, struct tail_follower, read);
     struct tail_source *source = follower->reading;
     if (!follower->tail->closing && !follower->stopped) {
-        if (result == 0 && follower->status.stx_size < follower->buffer.start + follower->buffer.count) {
+        if (result == 0 && follower->status.stx_size < follower->buffer.start + follower->buffer.count)
             begin_anew(follower, source);
-            source->dirty = true;
-        }
-        if (source->dirty)
+        else if (source->dirty)
             tail_read_more(follower);
         else
             tail_read_step(follower);
@@ -73,27 +82,57 @@ static void note_first(struct tail_source *source, const char *bytes, size_t cou
     source->first_count += (uint32_t)taken;
 }
 
+/* What stands directly before the place where reading goes on: published, or still in the buffer. Gives: how many bytes. */
+static size_t bytes_before(const struct tail_follower *follower, char *out)
+{
+    const struct tail_buffer *buffer = &follower->buffer;
+    const struct tail_source *source = follower->reading;
+    const char *bytes = buffer->block + SPLIT_MARK_BYTES_MAX;
+    size_t waiting = buffer->count - buffer->at;
+    if (waiting > POSITION_LAST_BYTES)
+        waiting = POSITION_LAST_BYTES;
+    size_t published = POSITION_LAST_BYTES - waiting;
+    if (published > source->last_count)
+        published = source->last_count;
+    memcpy(out, source->last + source->last_count - published, published);
+    memcpy(out + published, bytes + buffer->count - waiting, waiting);
+    return published + waiting;
+}
+
+/* Takes what was read behind the bytes that were read once more. */
+static void take_bytes(struct tail_follower *follower, size_t count)
+{
+    struct tail_buffer *buffer = &follower->buffer;
+    size_t asked = buffer->room - buffer->count;
+    note_first(follower->reading, buffer->block + SPLIT_MARK_BYTES_MAX + buffer->count, count, buffer->start + buffer->count);
+    buffer->count += count;
+    if (count == asked)
+        follower->reading->dirty = true; /* there may be more */
+    tail_read_step(follower);
+}
+
 static void bytes_read(struct hark_op *op, int64_t count)
 {
     struct tail_follower *follower = hark_container_of(op, struct tail_follower, read);
     struct tail_buffer *buffer = &follower->buffer;
     struct tail *tail = follower->tail;
+    char expected[POSITION_LAST_BYTES];
     if (tail->closing || follower->stopped) {
         /* it ends here */
     } else if (count < 0) {
         cannot_read(follower, count);
+    } else if (follower->before_count) {
+        size_t before = bytes_before(follower, expected);
+        if ((size_t)count < before || memcmp(expected, follower->before, before) != 0)
+            begin_anew(follower, follower->reading);
+        else
+            take_bytes(follower, (size_t)count - before);
     } else if (count == 0 && buffer->start + buffer->count > 0) {
         tail_begin(tail);
         hark_statx(tail->loop, &follower->read, follower->reading->fd, "", AT_EMPTY_PATH, STATX_SIZE, &follower->status,
                    length_known);
     } else {
-        size_t asked = buffer->room - buffer->count;
-        note_first(follower->reading, buffer->block + SPLIT_MARK_BYTES_MAX + buffer->count, (size_t)count,
-                   buffer->start + buffer->count);
-        buffer->count += (size_t)count;
-        if ((size_t)count == asked)
-            follower->reading->dirty = true; /* there may be more */
-        tail_read_step(follower);
+        take_bytes(follower, (size_t)count);
     }
     tail_end(tail);
 }
@@ -136,9 +175,13 @@ static void read_bytes(struct tail_follower *follower)
         cannot_read(follower, -ENOMEM);
         return;
     }
+    follower->before_count = bytes_before(follower, follower->before);
+    follower->vector[0] = (struct iovec){follower->before, follower->before_count};
+    follower->vector[1] = (struct iovec){buffer->block + SPLIT_MARK_BYTES_MAX + buffer->count, buffer->room - buffer->count};
+    unsigned skipped = follower->before_count == 0;
     tail_begin(follower->tail);
-    hark_read(follower->tail->loop, &follower->read, source->fd, buffer->block + SPLIT_MARK_BYTES_MAX + buffer->count,
-              buffer->room - buffer->count, (int64_t)(buffer->start + buffer->count), bytes_read);
+    hark_readv(follower->tail->loop, &follower->read, source->fd, follower->vector + skipped, 2 - skipped,
+               (int64_t)(buffer->start + buffer->count - follower->before_count), bytes_read);
 }
 
 static void first_read(struct hark_op *op, int64_t count)
@@ -152,7 +195,8 @@ static void first_read(struct hark_op *op, int64_t count)
     } else {
         if (count < source->first_count || memcmp(follower->check, source->first, source->first_count) != 0)
             begin_anew(follower, source);
-        read_bytes(follower);
+        else
+            read_bytes(follower);
     }
     tail_end(follower->tail);
 }
@@ -187,7 +231,7 @@ void tail_read_step(struct tail_follower *follower)
 static struct tail_source *choose(struct tail_follower *follower)
 {
     for (struct tail_source *source = follower->oldest; source; source = source->newer)
-        if (source->dirty || source->leaving)
+        if ((source->dirty || source->leaving) && !source->held)
             return source;
     return NULL;
 }
@@ -203,7 +247,7 @@ static void shrink(struct tail_buffer *buffer)
 
 void tail_read_pump(struct tail_follower *follower)
 {
-    if (follower->busy || !follower->ready || follower->stopped || follower->tail->closing)
+    if (follower->busy || !follower->walked || follower->stopped || follower->tail->closing)
         return;
     struct tail_source *source = choose(follower);
     if (!source) {

@@ -5,6 +5,8 @@
  */
 #include "tail/resolve.h"
 
+#include "tail/survey.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +17,6 @@
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 enum {
@@ -127,6 +128,7 @@ static int open_file(struct walk *walk, const char *path)
     }
     found->device = status.st_dev;
     found->inode = status.st_ino;
+    found->born_ns = survey_birth(fd);
     found->watch = watch_file(walk->inotify, fd, path);
     return fd;
 }
@@ -197,17 +199,18 @@ void resolve_path(int inotify, const char *path, struct resolution *out_resoluti
     out_resolution->fd = found > 0 ? found - 1 : found;
 }
 
-/* Whether an open file is the one of a place: its number, its length and its beginning. */
+/* Whether an open file is the one of a place: its number, its birth, its length and its bytes. */
 static bool is_place(int fd, const struct position_place *place, struct resolve_file *file)
 {
     struct stat status;
-    if (fstat(fd, &status) || !S_ISREG(status.st_mode) || status.st_ino != place->inode ||
-        (uint64_t)status.st_size < place->offset)
+    if (fstat(fd, &status) || !S_ISREG(status.st_mode) || status.st_ino != place->inode)
         return false;
     file->device = status.st_dev;
     file->inode = status.st_ino;
-    return pread(fd, file->first, place->first_count, 0) == (ssize_t)place->first_count &&
-           position_hash(file->first, place->first_count) == place->first_hash;
+    file->born_ns = survey_birth(fd);
+    if (place->born_ns && file->born_ns && place->born_ns != file->born_ns)
+        return false;
+    return survey_begins_as(fd, place, file->first, file->last);
 }
 
 /* Opens one name in a directory, where it is the file of the place. Gives: true and *file. */
@@ -263,7 +266,8 @@ void resolve_place(int inotify, const char *path, const struct position_place *p
         out_file->fd = -ENOENT;
 }
 
-void resolve_name(int inotify, const char *directory, const char *name, struct resolve_file *out_file)
+void resolve_name(int inotify, const char *directory, const char *name, const struct position_place *place,
+                  struct resolve_file *out_file)
 {
     char path[PATH_MAX + RESOLVE_NAME_BYTES];
     struct stat status;
@@ -279,70 +283,7 @@ void resolve_name(int inotify, const char *directory, const char *name, struct r
     }
     out_file->device = status.st_dev;
     out_file->inode = status.st_ino;
+    out_file->born_ns = survey_birth(fd);
+    out_file->begins = place && survey_begins_as(fd, place, out_file->first, out_file->last);
     out_file->watch = watch_file(inotify, fd, path);
-}
-
-/* Looks at an open file. Gives: true where it is a regular one whose birth is known. */
-static bool look_at(int fd, struct resolve_file *file)
-{
-    struct statx status;
-    if (statx(fd, "", AT_EMPTY_PATH, STATX_TYPE | STATX_INO | STATX_BTIME, &status) || !S_ISREG(status.stx_mode) ||
-        !(status.stx_mask & STATX_BTIME))
-        return false;
-    file->device = makedev(status.stx_dev_major, status.stx_dev_minor);
-    file->inode = status.stx_ino;
-    file->born_ns = status.stx_btime.tv_sec * 1000000000 + status.stx_btime.tv_nsec;
-    return true;
-}
-
-/* Whether rotation gives such names: "app.log.1", "app.log-20261122"; not those of files that are packed, or other logs. */
-static bool is_rotated_name(const char *name, const char *base)
-{
-    size_t length = strlen(base);
-    if (strncmp(name, base, length) != 0 || !strchr(".-_", name[length]) || !name[length])
-        return false;
-    const char *rest = name + length + 1;
-    return *rest && strspn(rest, "0123456789.-_:T") == strlen(rest);
-}
-
-/* Puts a file into the list, by its birth. Takes: a list with room for one more. */
-static void insert(struct resolve_file *files, unsigned count, const struct resolve_file *file)
-{
-    while (count > 0 && files[count - 1].born_ns > file->born_ns) {
-        files[count] = files[count - 1];
-        count--;
-    }
-    files[count] = *file;
-}
-
-unsigned resolve_between(int inotify, const char *path, int known, struct resolve_file *out_files, unsigned room,
-                         unsigned *out_lost)
-{
-    const char *base = strrchr(path, '/') + 1;
-    struct resolve_file old = {.fd = -1}, file = {.fd = -1};
-    struct stat now;
-    unsigned count = 0;
-    bool here = stat(path, &now) == 0;
-    if (!look_at(known, &old) || (here && now.st_ino == old.inode && now.st_dev == old.device))
-        return 0;
-    DIR *directory = open_directory_of(path);
-    if (!directory)
-        return 0;
-    for (struct dirent *entry = readdir(directory); entry; entry = readdir(directory)) {
-        if (!is_rotated_name(entry->d_name, base))
-            continue;
-        file.fd = openat(dirfd(directory), entry->d_name, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-        if (file.fd < 0)
-            continue;
-        bool between = look_at(file.fd, &file) && file.born_ns > old.born_ns && !(here && file.inode == now.st_ino);
-        if (!between || count == room) {
-            *out_lost += between;
-            close(file.fd);
-            continue;
-        }
-        file.watch = watch_file(inotify, file.fd, entry->d_name);
-        insert(out_files, count++, &file);
-    }
-    closedir(directory);
-    return count;
 }

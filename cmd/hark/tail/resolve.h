@@ -6,6 +6,7 @@
 #define TAIL_RESOLVE_H
 
 #include <limits.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,6 +26,7 @@ struct resolution {
     int watch;   /* of the file; or a negative errno */
     int trouble; /* the first errno of a watch on the way that could not be had; 0: none */
     uint64_t device, inode;
+    int64_t born_ns;          /* 0: not known */
     int directory_watch;      /* of the directory in which the way ends */
     char directory[PATH_MAX]; /* its path; "" the root */
     unsigned count;
@@ -42,8 +44,10 @@ struct resolve_file {
     int fd; /* open for reading; or a negative errno */
     int watch;
     uint64_t device, inode;
-    int64_t born_ns;
-    char first[POSITION_FIRST_BYTES]; /* as many of its first bytes as the place knows */
+    int64_t born_ns;                  /* 0: not known */
+    bool begins;                      /* with what the place tells of */
+    char first[POSITION_FIRST_BYTES]; /* as many of its first bytes as the place knows, */
+    char last[POSITION_LAST_BYTES];   /* and of those before it */
 };
 
 /* Opens the file of a place again: at the path, or where rotation has put it: in the same directory under another name.
@@ -51,15 +55,9 @@ struct resolve_file {
  */
 void resolve_place(int inotify, const char *path, const struct position_place *place, struct resolve_file *out_file);
 
-/* Opens a file by its name in a directory: one that stood at the path and was renamed. Gives: *out_file, its fd a negative errno
- * where it cannot be had or is no regular file. */
-void resolve_name(int inotify, const char *directory, const char *name, struct resolve_file *out_file);
-
-/* Finds the files that stood at the path after one that was known and before the one that stands there now: nobody looked while
- * they were rotated. They are told by their names, which are the path's and a number or date behind it, and by their birth.
- * Takes: known: the last that was known, open. Gives: how many are in out_files, at most room, the oldest first; *out_lost
- * grows by those for which there was no room. */
-unsigned resolve_between(int inotify, const char *path, int known, struct resolve_file *out_files, unsigned room,
-                         unsigned *out_lost);
+/* Opens a file by its name in a directory: one that stood at the path and was renamed. Takes: place: to be gone on from, or NULL.
+ * Gives: *out_file, its fd a negative errno where it cannot be had or is no regular file. */
+void resolve_name(int inotify, const char *directory, const char *name, const struct position_place *place,
+                  struct resolve_file *out_file);
 
 #endif

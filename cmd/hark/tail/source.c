@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-int tail_source_add(struct tail_follower *follower, int fd, int watch, uint64_t device, uint64_t inode,
+int tail_source_add(struct tail_follower *follower, int fd, int watch, uint64_t device, uint64_t inode, int64_t born_ns,
                     struct tail_source **out_source)
 {
     struct tail_source **link = &follower->oldest;
@@ -23,8 +23,15 @@ int tail_source_add(struct tail_follower *follower, int fd, int watch, uint64_t 
     struct tail_source *source = calloc(1, sizeof *source);
     if (!source)
         return -ENOMEM;
-    *source =
-        (struct tail_source){.follower = follower, .fd = fd, .watch = watch, .device = device, .inode = inode, .dirty = true};
+    *source = (struct tail_source){
+        .follower = follower,
+        .fd = fd,
+        .watch = watch,
+        .device = device,
+        .inode = inode,
+        .born_ns = born_ns,
+        .dirty = true,
+    };
     /* What was written to older files before this one came, maybe a moment ago and not told by inotify yet, goes first. */
     while (*link) {
         (*link)->dirty = true;
@@ -34,6 +41,17 @@ int tail_source_add(struct tail_follower *follower, int fd, int watch, uint64_t 
     follower->source_count++;
     *out_source = source;
     return 0;
+}
+
+void tail_source_go_on(struct tail_source *source, const struct position_place *place, const char *first, const char *last)
+{
+    source->offset = place->offset;
+    source->part = place->part;
+    source->skip = place->skip;
+    source->first_count = place->first_count;
+    memcpy(source->first, first, place->first_count);
+    source->last_count = place->last_count;
+    memcpy(source->last, last, place->last_count);
 }
 
 static void unlink_source(struct tail_source *source)
@@ -70,23 +88,50 @@ void tail_source_close(struct tail_source *source)
         follower->buffer.source = NULL;
     if (follower->reading == source)
         follower->reading = NULL;
+    if (source->born_ns > follower->looked_ns)
+        follower->looked_ns = source->born_ns; /* those before it are read, or open */
+    if (source->copy)
+        tail_source_place(source, &follower->cut.place); /* that it is read is all that tells it from a new file */
     unlink_source(source);
     follower->source_count--;
     tail_begin(follower->tail);
     hark_close(follower->tail->loop, &source->close, source->fd, source_closed);
 }
 
+void tail_source_passed(struct tail_source *source, const char *bytes, size_t count)
+{
+    if (count > sizeof source->last) {
+        bytes += count - sizeof source->last;
+        count = sizeof source->last;
+    }
+    size_t kept = source->last_count;
+    if (kept > sizeof source->last - count)
+        kept = sizeof source->last - count;
+    memmove(source->last, source->last + source->last_count - kept, kept);
+    memcpy(source->last + kept, bytes, count);
+    source->last_count = (uint32_t)(kept + count);
+}
+
+void tail_source_place(const struct tail_source *source, struct position_place *out_place)
+{
+    *out_place = (struct position_place){
+        .inode = source->inode,
+        .born_ns = source->born_ns,
+        .offset = source->offset,
+        .part = source->part,
+        .first_count = source->first_count,
+        .first_hash = position_hash(source->first, source->first_count),
+        .last_count = source->last_count,
+        .last_hash = position_hash(source->last, source->last_count),
+        .skip = source->skip,
+    };
+}
+
 void tail_source_positions(const struct tail_follower *follower, struct position *out_position)
 {
-    struct position position = {.source = -1};
+    struct position position = {.source = -1, .looked_ns = follower->looked_ns, .cut = follower->cut.place};
     for (const struct tail_source *source = follower->oldest; source; source = source->newer)
-        position.places[position.count++] = (struct position_place){
-            .inode = source->inode,
-            .offset = source->offset,
-            .part = source->part,
-            .first_count = source->first_count,
-            .first_hash = position_hash(source->first, source->first_count),
-        };
+        tail_source_place(source, &position.places[position.count++]);
     *out_position = position;
 }
 
@@ -165,11 +210,12 @@ static int take_new(struct tail_follower *follower, struct resolution *found)
     struct tail_source *source;
     bool rotated = follower->oldest != NULL || follower->rotations > 0;
     retire_current(follower);
-    int error = tail_source_add(follower, found->fd, found->watch, found->device, found->inode, &source);
+    int error = tail_source_add(follower, found->fd, found->watch, found->device, found->inode, found->born_ns, &source);
     if (error)
         return error;
     found->fd = -1;
     follower->current = true;
+    follower->place_wanted = true;
     follower->rotations += rotated;
     return 0;
 }
@@ -188,8 +234,7 @@ static void tell_trouble(struct tail_follower *follower, const struct resolution
         tail_tell(follower, LOG_WARNING,
                   "cannot watch it: no inotify watch is left (sysctl -w fs.inotify.max_user_watches=65536)");
     else if (trouble == -EISDIR)
-        tail_tell(follower, LOG_WARNING, "is a directory: name a file in it, or a pattern such as %s/*.log: waiting for a file",
-                  follower->path);
+        tail_tell(follower, LOG_WARNING, "is a directory: name a file in it: waiting for one");
     else if (trouble == -EINVAL)
         tail_tell(follower, LOG_WARNING, "is no regular file: waiting for one");
     else if (trouble == -ENOENT)
@@ -199,13 +244,6 @@ static void tell_trouble(struct tail_follower *follower, const struct resolution
 }
 
 /* ---- files that were renamed before they were opened ---- */
-
-static void too_many(struct tail_follower *follower)
-{
-    if (!follower->moved_lost)
-        tail_tell(follower, LOG_WARNING, "it is rotated faster than it can be followed: lines are lost");
-    follower->moved_lost = true;
-}
 
 static void note_moved(struct tail_follower *follower, const char *from, const char *to)
 {
@@ -223,10 +261,10 @@ static void note_moved(struct tail_follower *follower, const char *from, const c
     if (!follower->moved)
         follower->moved = calloc(TAIL_MOVED_MAX, sizeof *follower->moved);
     if (!follower->moved || follower->moved_count == TAIL_MOVED_MAX)
-        return too_many(follower);
+        return tail_missed_look(follower);
     struct tail_moved *moved = &follower->moved[follower->moved_count++];
+    *moved = (struct tail_moved){.again = false};
     snprintf(moved->name, sizeof moved->name, "%s", to);
-    moved->again = false;
 }
 
 void tail_source_moved(struct tail_follower *follower, int watch, const char *from, const char *to)
@@ -238,7 +276,7 @@ void tail_source_moved(struct tail_follower *follower, int watch, const char *fr
     if (!follower->early)
         follower->early = calloc(TAIL_EARLY_MAX, sizeof *follower->early);
     if (!follower->early || follower->early_count == TAIL_EARLY_MAX)
-        return too_many(follower);
+        return tail_missed_look(follower);
     struct tail_early *early = &follower->early[follower->early_count++];
     early->watch = watch;
     snprintf(early->from, sizeof early->from, "%s", from);
@@ -262,17 +300,23 @@ static void choose_moved(struct tail_follower *follower)
         follower->opening = calloc(TAIL_MOVED_WALK, sizeof *follower->opening);
     follower->opening_count = follower->opening ? count : 0;
     for (unsigned i = 0; i < follower->opening_count; i++) {
-        memcpy(follower->opening[i].name, follower->moved[i].name, sizeof follower->opening[i].name);
         follower->moved[i].again = false;
+        follower->opening[i].moved = follower->moved[i];
         follower->opening[i].file.fd = -1;
     }
 }
 
 /* Takes one over as a file that is no longer at the path. Gives: false: it has to wait until there is room. */
-static bool take_moved(struct tail_follower *follower, struct tail_moved_file *moved)
+static bool take_moved(struct tail_follower *follower, struct tail_moved_file *opened)
 {
-    struct resolve_file *file = &moved->file;
+    struct resolve_file *file = &opened->file;
+    const struct tail_moved *moved = &opened->moved;
     struct tail_source *source;
+    bool other = moved->inode && (file->fd == -ENOENT || (file->fd >= 0 && file->inode != moved->inode));
+    if (other || (file->fd >= 0 && moved->goes_on && !file->begins)) {
+        follower->survey_wanted = true; /* it was renamed since, or is not what it was */
+        return true;
+    }
     if (file->fd < 0) {
         tail_tell(follower, LOG_WARNING, "the file that was renamed to %s cannot be read: %s: lines may be lost", moved->name,
                   why(file->fd));
@@ -285,10 +329,14 @@ static bool take_moved(struct tail_follower *follower, struct tail_moved_file *m
         return false;
     }
     retire_current(follower);
-    if (tail_source_add(follower, file->fd, file->watch, file->device, file->inode, &source))
+    if (tail_source_add(follower, file->fd, file->watch, file->device, file->inode, file->born_ns, &source))
         return false;
     file->fd = -1;
+    if (moved->goes_on)
+        tail_source_go_on(source, &moved->place, file->first, file->last);
+    source->copy = moved->goes_on;
     source->left_ns = hark_now(follower->tail->loop);
+    follower->place_wanted = true;
     follower->rotations++;
     return true;
 }
@@ -298,14 +346,14 @@ static bool adopt_moved(struct tail_follower *follower, bool *out_wait)
 {
     unsigned taken = 0;
     *out_wait = false;
-    while (taken < follower->opening_count && !follower->moved[taken].again && !*out_wait) {
+    while (!follower->survey_wanted && taken < follower->opening_count && !follower->moved[taken].again && !*out_wait) {
         *out_wait = !take_moved(follower, &follower->opening[taken]);
         taken += !*out_wait;
     }
     follower->moved_count -= taken;
     if (taken)
         memmove(follower->moved, follower->moved + taken, follower->moved_count * sizeof *follower->moved);
-    return follower->moved_count == 0;
+    return follower->moved_count == 0 && !follower->survey_wanted;
 }
 
 /* ---- walking ---- */
@@ -332,6 +380,17 @@ static bool adopt_current(struct tail_follower *follower, struct resolution *fou
     return false;
 }
 
+/* All files that came so far are open, in order. */
+static void nothing_missed(struct tail_follower *follower)
+{
+    follower->looked_ns = follower->walk_ns;
+    follower->lost_count = 0;
+    for (struct tail_source *source = follower->oldest; source; source = source->newer)
+        source->held = false;
+    if (follower->place_wanted)
+        tail_publish_places(follower);
+}
+
 /* A walk has ended. Its watches replace the last walk's. Gives: true where another walk is needed at once. */
 static bool adopt(struct tail_follower *follower)
 {
@@ -344,10 +403,15 @@ static bool adopt(struct tail_follower *follower)
         tail_drop_watch(follower->tail, follower->resolving->watches[i].watch);
     follower->resolving->count = 0;
     tell_trouble(follower, found);
+    follower->place_wanted |= !follower->walked; /* that no file is there is worth knowing, too */
+    follower->walked = true;
+    tail_missed_take(follower);
     take_early(follower);
     bool all = adopt_moved(follower, &wait);
     if (all)
         wait = adopt_current(follower, found);
+    if (all && !wait)
+        nothing_missed(follower);
     follower->resolve_wanted = wait; /* until a file is closed */
     tail_source_arm(follower);
     tail_read_pump(follower);
@@ -376,8 +440,11 @@ static void resolved(struct hark_op *op, int64_t result)
     if (result < 0) { /* no thread, or cancelled before it began */
         if (!tail->closing)
             tail_tell(follower, LOG_WARNING, "cannot look at its path: %s", why(result));
+        tail_missed_drop(follower);
     } else if (tail->closing || follower->stopped) {
         close_untaken(follower, follower->resolving);
+        free(follower->survey);
+        follower->survey = NULL;
     } else {
         again |= adopt(follower);
         close_untaken(follower, follower->resolution);
@@ -391,9 +458,16 @@ static void resolved(struct hark_op *op, int64_t result)
 static int64_t walk_path(struct hark_op *op)
 {
     struct tail_follower *follower = hark_container_of(op, struct tail_follower, resolve);
-    for (unsigned i = 0; i < follower->opening_count; i++)
-        resolve_name(follower->tail->inotify, follower->directory, follower->opening[i].name, &follower->opening[i].file);
-    resolve_path(follower->tail->inotify, follower->path, follower->resolving);
+    struct resolution *found = follower->resolving;
+    follower->walk_ns = survey_now();
+    for (unsigned i = 0; i < follower->opening_count; i++) {
+        struct tail_moved_file *opening = &follower->opening[i];
+        resolve_name(follower->tail->inotify, follower->directory, opening->moved.name,
+                     opening->moved.goes_on ? &opening->moved.place : NULL, &opening->file);
+    }
+    resolve_path(follower->tail->inotify, follower->path, found);
+    if (follower->survey)
+        survey_directory(found->directory, found->count ? found->watches[found->count - 1].name : "", follower->survey);
     return 0;
 }
 
@@ -407,6 +481,11 @@ void tail_source_resolve(struct tail_follower *follower)
         return;
     }
     choose_moved(follower);
+    if (follower->survey_wanted) {
+        follower->survey = tail_missed_begin(follower);
+        follower->survey_wanted = false;
+        follower->opening_count = 0; /* after what it finds */
+    }
     tail->resolving++;
     tail_begin(tail);
     hark_work(tail->loop, &follower->resolve, walk_path, resolved);

@@ -15,8 +15,6 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { KEPT_PLACES = 2 }; /* of older files that are at their end */
-
 struct tail_start {
     struct tail_follower *follower;
     struct hark_op work;
@@ -32,10 +30,8 @@ struct tail_start {
     uint64_t last;            /* no line of the batch has an id above this */
     uint64_t published;       /* how many of its lines are there */
     struct resolve_file opened[POSITION_PLACES_MAX];
-    struct resolve_file between[POSITION_PLACES_MAX]; /* that came after those, and went again unseen */
-    unsigned between_count;
-    unsigned between_lost; /* for which there was no room */
-    char path[512];        /* of the file beside the log */
+    int64_t now_ns; /* the clock of births */
+    char path[512]; /* of the file beside the log */
 };
 
 static void start_done(struct tail_start *start)
@@ -63,44 +59,15 @@ static void start_failed(struct tail_start *start, int64_t error)
 
 /* ---- the files ---- */
 
-/* Whether all of an older file was published when the process ended. */
-static bool is_at_its_end(const struct tail_start *start, uint32_t index)
-{
-    struct stat status;
-    bool unsure = start->position.source == (int32_t)index; /* lines of it were under way */
-    return !unsure && fstat(start->opened[index].fd, &status) == 0 &&
-           (uint64_t)status.st_size == start->position.places[index].offset;
-}
-
-/* Older files are kept for a while in case somebody still writes to them; those that were rotated while nobody looked come first.
- * Lets go of the oldest that are at their end until there is room for these. Gives the room. */
-static unsigned make_room(struct tail_start *start)
-{
-    uint32_t count = start->position.count;
-    unsigned kept = 0;
-    for (uint32_t i = 0; i < count; i++)
-        kept += start->opened[i].fd >= 0;
-    for (uint32_t i = 0; i + 1 < count && kept > KEPT_PLACES; i++) {
-        if (start->opened[i].fd < 0 || !is_at_its_end(start, i))
-            continue;
-        close(start->opened[i].fd);
-        start->opened[i].fd = -1;
-        kept--;
-    }
-    return kept + 1 < POSITION_PLACES_MAX ? POSITION_PLACES_MAX - 1 - kept : 0; /* one is for the path's own */
-}
-
 static int64_t open_places(struct hark_op *op)
 {
     struct tail_start *start = hark_container_of(op, struct tail_start, work);
     struct tail_follower *follower = start->follower;
+    start->now_ns = survey_now();
+    if (start->position.source >= 0)
+        start->position.places[start->position.source].skip += (uint32_t)start->published;
     for (uint32_t i = 0; i < start->position.count; i++)
         resolve_place(follower->tail->inotify, follower->path, &start->position.places[i], &start->opened[i]);
-    uint32_t count = start->position.count;
-    unsigned room = make_room(start);
-    if (count && start->opened[count - 1].fd >= 0)
-        start->between_count = resolve_between(follower->tail->inotify, follower->path, start->opened[count - 1].fd,
-                                               start->between, room, &start->between_lost);
     return 0;
 }
 
@@ -108,36 +75,45 @@ static int64_t open_places(struct hark_op *op)
 static int restore_source(struct tail_start *start, uint32_t index)
 {
     struct tail_follower *follower = start->follower;
-    const struct position *position = &start->position;
-    const struct position_place *place = &position->places[index];
+    const struct position_place *place = &start->position.places[index];
     const struct resolve_file *file = &start->opened[index];
     struct tail_source *source;
-    int error = tail_source_add(follower, file->fd, file->watch, file->device, place->inode, &source);
+    int error = tail_source_add(follower, file->fd, file->watch, file->device, place->inode, file->born_ns, &source);
     if (error) {
         close(file->fd);
         return error;
     }
-    source->offset = place->offset;
-    source->part = place->part;
     source->left_ns = hark_now(follower->tail->loop);
-    if (position->source == (int32_t)index)
-        source->skip = start->published;
-    source->first_count = place->first_count;
-    memcpy(source->first, file->first, place->first_count);
+    tail_source_go_on(source, place, file->first, file->last);
     return 0;
 }
 
-/* A file that nobody has looked at yet. */
-static int add_between(struct tail_start *start, const struct resolve_file *file)
+/* The file of a place is not there, or was done with. */
+static void lose_place(struct tail_start *start, uint32_t index, bool read)
 {
     struct tail_follower *follower = start->follower;
-    struct tail_source *source;
-    int error = tail_source_add(follower, file->fd, file->watch, file->device, file->inode, &source);
-    if (error)
-        close(file->fd);
-    else
-        source->left_ns = hark_now(follower->tail->loop);
-    return error;
+    follower->lost[follower->lost_count++] = (struct tail_lost){
+        .place = start->position.places[index],
+        .read = read,
+    };
+}
+
+/* Since when files are looked for that came and went unseen. */
+static void choose_since(struct tail_start *start)
+{
+    struct tail_follower *follower = start->follower;
+    const struct position *position = &start->position;
+    const struct tail_source *newest = follower->oldest;
+    while (newest && newest->newer)
+        newest = newest->newer;
+    follower->looked_ns = position->looked_ns;
+    if (position->looked_ns > start->now_ns)
+        tail_tell(follower, LOG_WARNING, "the clock was set back: files that were rotated since may be read twice");
+    /* An older version has not said when it looked: what is younger than the newest file came after it. */
+    if ((position->looked_ns == 0 || position->looked_ns > start->now_ns) && newest && newest->born_ns)
+        follower->looked_ns = newest->born_ns + 1;
+    follower->cut = (struct tail_lost){.place = position->cut, .told = true};
+    follower->survey_wanted = position->count > 0 || position->looked_ns;
 }
 
 static void places_opened(struct hark_op *op, int64_t result)
@@ -148,6 +124,8 @@ static void places_opened(struct hark_op *op, int64_t result)
     int64_t error = tail->closing ? -ECANCELED : result;
     for (uint32_t i = 0; result == 0 && i < start->position.count; i++) {
         bool finished = start->position.last && start->position.source == (int32_t)i && start->published > 0;
+        if (start->opened[i].fd < 0 || finished)
+            lose_place(start, i, finished);
         if (start->opened[i].fd < 0)
             continue;
         if (error || finished)
@@ -155,15 +133,7 @@ static void places_opened(struct hark_op *op, int64_t result)
         else
             error = restore_source(start, i); /* which closes it where it fails */
     }
-    if (start->between_lost)
-        tail_tell(start->follower, LOG_WARNING, "it was rotated more often than can be followed: %u of its files are not read",
-                  start->between_lost);
-    for (unsigned i = 0; result == 0 && i < start->between_count; i++) {
-        if (error)
-            close(start->between[i].fd);
-        else
-            error = add_between(start, &start->between[i]);
-    }
+    choose_since(start);
     if (error)
         start_failed(start, error);
     else
@@ -174,6 +144,14 @@ static void places_opened(struct hark_op *op, int64_t result)
 static void find_places(struct tail_start *start)
 {
     struct tail *tail = start->follower->tail;
+    /* Where all of the batch is there, its slot tells the same and more: what stands before the place that was reached. */
+    if (start->slot_found && start->slot_id == start->record_id && start->position.lines > 0 &&
+        start->published == start->position.lines) {
+        start->position = start->slot;
+        start->position.lines = 0;
+        start->position.source = -1;
+        start->published = 0;
+    }
     tail->resolving++;
     tail_begin(tail);
     hark_work(tail->loop, &start->work, open_places, places_opened);

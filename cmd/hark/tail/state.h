@@ -3,6 +3,7 @@
  *     tail.c     opening and closing, inotify
  *     start.c    where publishing stood when the process ended
  *     source.c   which files are open: the one at the path, and older ones that are being finished
+ *     missed.c   files that nobody saw come and go: what is looked for, and what became of it
  *     read.c     from a file into the buffer
  *     publish.c  from the buffer into the stream
  *
@@ -14,10 +15,12 @@
 #include "tail/position.h"
 #include "tail/resolve.h"
 #include "tail/split.h"
+#include "tail/survey.h"
 #include "tail/tail.h"
 
 #include <stdbool.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 
 enum {
     TAIL_BATCH_LINES = 512,
@@ -29,10 +32,21 @@ enum {
     TAIL_EARLY_MAX = 64,  /* renamings kept during a walk */
 };
 
-/* A file that stood at the path and was renamed, maybe before it could be opened: inotify told its new name. */
+/* A file that stood at the path and was renamed, maybe before it could be opened: inotify told its new name, or a look at all
+ * names did. */
 struct tail_moved {
     char name[RESOLVE_NAME_BYTES];
-    bool again; /* it was renamed once more while it was being opened */
+    bool again;     /* it was renamed once more while it was being opened */
+    bool goes_on;   /* at the place */
+    uint64_t inode; /* of the file that a survey saw; 0: whatever has the name */
+    struct position_place place;
+};
+
+/* A place whose file is not there any more, or was cut. */
+struct tail_lost {
+    struct position_place place;
+    bool read; /* its file was done with */
+    bool told;
 };
 
 /* A renaming in a directory that is not known to matter: a walk that is under way may tell that it does. */
@@ -44,7 +58,7 @@ struct tail_early {
 
 /* One of those, while it is being opened on the pool. */
 struct tail_moved_file {
-    char name[RESOLVE_NAME_BYTES];
+    struct tail_moved moved;
     struct resolve_file file;
 };
 
@@ -56,14 +70,19 @@ struct tail_source {
     int fd;
     int watch;
     uint64_t device, inode;
+    int64_t born_ns;
     uint64_t offset;  /* of the first byte that is not published */
-    uint64_t skip;    /* units that the last process has published */
+    uint32_t skip;    /* units that the last process has published */
     uint64_t left_ns; /* when it was no longer at the path, or has grown after that */
     uint32_t part;    /* parts of the line at the offset that are published */
     uint32_t first_count;
+    uint32_t last_count;
     bool dirty;   /* it may have grown */
     bool leaving; /* to be let go once it is read to its end */
+    bool held;    /* it was cut: what its copy still has goes first */
+    bool copy;    /* of a file that was cut or is gone */
     char first[POSITION_FIRST_BYTES];
+    char last[POSITION_LAST_BYTES]; /* what stands before the offset */
 };
 
 /* What was read and is not published. Before `bytes + at` there is always room for a part's mark. */
@@ -119,8 +138,15 @@ struct tail_follower {
     unsigned moved_count, opening_count;
     struct tail_early *early; /* made when first needed */
     unsigned early_count;
-    bool moved_lost; /* it was reported that there were too many */
-    int told;        /* the last trouble with the path that was reported */
+    bool survey_wanted;                         /* the next walk looks at all names */
+    struct survey *survey;                      /* while it does */
+    int64_t walk_ns;                            /* the clock of births when the last walk began */
+    int64_t looked_ns;                          /* files born before are known, or no matter */
+    struct tail_lost lost[POSITION_PLACES_MAX]; /* at the start */
+    unsigned lost_count;
+    struct tail_lost cut; /* the last file that was cut, as it was; inode 0: none */
+    bool walked;          /* once */
+    int told;             /* the last trouble with the path that was reported */
 
     struct tail_source *oldest;
     unsigned source_count;
@@ -131,10 +157,16 @@ struct tail_follower {
     struct hark_op read;
     struct statx status;
     char check[POSITION_FIRST_BYTES];
+    char before[POSITION_LAST_BYTES]; /* what is read once more before the new bytes: the same, or the file was cut */
+    size_t before_count;
+    struct iovec vector[2];
     struct tail_buffer buffer;
     struct tail_batch *batch;
     struct hark_op retry;
     struct hark_op let_go;
+    struct log_append placing; /* a record of the places alone */
+    bool placing_active, place_wanted;
+    char placing_text[POSITION_TEXT_BYTES];
 
     int slot_fd;
     unsigned slot_next;
@@ -200,15 +232,36 @@ void tail_start_begin(struct tail_follower *follower);
 /* source.c: a file in a watched directory was renamed. */
 void tail_source_moved(struct tail_follower *follower, int watch, const char *from, const char *to);
 
+/* missed.c: something may have come and gone unseen: the next walk looks at all names. */
+void tail_missed_look(struct tail_follower *follower);
+
+/* missed.c: what a survey has to know. Gives: a survey that was made ready; NULL: no memory is left. */
+struct survey *tail_missed_begin(struct tail_follower *follower);
+
+/* missed.c: puts what a survey has found in front of the names to open, and tells what could not be found. */
+void tail_missed_take(struct tail_follower *follower);
+
+/* missed.c: a survey that was not made. */
+void tail_missed_drop(struct tail_follower *follower);
+
 /* source.c: walks the path again, soon. */
 void tail_source_resolve(struct tail_follower *follower);
 
 /* source.c: adds an open file as the newest. Fails: -ENOMEM, -ENOSPC too many; fd is then still the caller's. */
-int tail_source_add(struct tail_follower *follower, int fd, int watch, uint64_t device, uint64_t inode,
+int tail_source_add(struct tail_follower *follower, int fd, int watch, uint64_t device, uint64_t inode, int64_t born_ns,
                     struct tail_source **out_source);
+
+/* source.c: the place of a file that was found again; its bytes stand in first and last. */
+void tail_source_go_on(struct tail_source *source, const struct position_place *place, const char *first, const char *last);
 
 /* source.c: closes a file that is done. */
 void tail_source_close(struct tail_source *source);
+
+/* source.c: the place has moved past these bytes, which follow those it keeps. */
+void tail_source_passed(struct tail_source *source, const char *bytes, size_t count);
+
+/* source.c: the place as it is written. */
+void tail_source_place(const struct tail_source *source, struct position_place *out_place);
 
 /* source.c: the position before or after what is at hand. */
 void tail_source_positions(const struct tail_follower *follower, struct position *out_position);
@@ -227,6 +280,9 @@ void tail_read_step(struct tail_follower *follower);
 
 /* publish.c: publishes units from the buffer. Gives: false where the buffer holds none. */
 bool tail_publish(struct tail_follower *follower);
+
+/* publish.c: appends a record of the places, once no batch is under way. */
+void tail_publish_places(struct tail_follower *follower);
 
 /* publish.c: writes the position beside the log, after the batch of record `id`. */
 void tail_publish_slot(struct tail_follower *follower, uint64_t id);

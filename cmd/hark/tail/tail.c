@@ -141,12 +141,17 @@ static void handle_event(struct tail *tail, const struct inotify_event *event)
 {
     note_move(tail, event);
     bool overflow = (event->mask & IN_Q_OVERFLOW) != 0;
+    if (overflow)
+        tail_tell(&tail->followers[0], LOG_WARNING,
+                  "inotify's queue has overflowed (fs.inotify.max_queued_events): looking at all files again");
     for (size_t i = 0; i < tail->count; i++) {
         struct tail_follower *follower = &tail->followers[i];
         bool pump = overflow;
         for (struct tail_source *source = follower->oldest; overflow && source; source = source->newer)
             source->dirty = true;
         event_for_sources(follower, event, &pump);
+        if (overflow)
+            tail_missed_look(follower);
         if (overflow || event_for_path(follower, event))
             tail_source_resolve(follower);
         if (pump)

@@ -1,0 +1,284 @@
+/* test_missed.c - files that were rotated, copied, cut and removed while nobody could see it, and files that are cut and grow
+ * again so that only their bytes tell. */
+#include "fixture.h"
+
+static void copy_file(const char *from, const char *to)
+{
+    size_t length;
+    unsigned char *bytes = load_file(harness_path(from), &length);
+    store_file(harness_path(to), bytes, length);
+    free(bytes);
+}
+
+static void cut_file(const char *name)
+{
+    assert_int_equal(truncate(harness_path(name), 0), 0);
+}
+
+static void remove_file(const char *name)
+{
+    assert_int_equal(unlink(harness_path(name)), 0);
+}
+
+/* Opens a server on a file and waits until so many lines are there. */
+static struct server open_at(struct hark_loop *loop, const char *file, uint64_t count, uint64_t let_go_ns)
+{
+    struct server server = server_open(loop, file, NULL, let_go_ns);
+    if (count)
+        wait_for_count(&server, count);
+    wait_for_state(&server, "following");
+    harness_settle(loop);
+    return server;
+}
+
+/* As many starts as one likes change nothing. */
+static void assert_for_good(struct hark_loop *loop, const char *file, const char *const *lines, size_t count)
+{
+    for (int i = 0; i < 2; i++) {
+        struct server server = open_at(loop, file, count, 0);
+        assert_lines(&server, lines);
+        server_close(&server);
+    }
+}
+
+#define ASSERT_FOR_GOOD(file, count, ...) assert_for_good(loop, (file), (const char *const[]){__VA_ARGS__, NULL}, (count))
+
+BACKEND_TEST(file_without_a_line_is_known_after_a_restart)
+{
+    append_file("f", "");
+    struct server server = open_at(loop, "f", 0, 0);
+    server_close(&server);
+    append_file("f", "one\n");
+    rename_file("f", "f.1");
+    append_file("f", "two\n");
+    ASSERT_FOR_GOOD("f", 2, "one", "two");
+}
+
+/* A file that is read, one that nobody saw, and the one that is there now. */
+static void rotate_under_names(struct hark_loop *loop, const char *older, const char *newer)
+{
+    append_file("app.log", "one\n");
+    struct server server = open_at(loop, "app.log", 1, 0);
+    server_close(&server);
+    rename_file("app.log", older);
+    append_file("app.log", "two\n");
+    rename_file("app.log", newer);
+    append_file("app.log", "three\n");
+    ASSERT_FOR_GOOD("app.log", 3, "one", "two", "three");
+}
+
+BACKEND_TEST(file_is_found_under_a_number)
+{
+    rotate_under_names(loop, "app.log.2", "app.log.1");
+}
+
+BACKEND_TEST(file_is_found_under_a_word)
+{
+    rotate_under_names(loop, "app.log.old2", "app.log.old");
+}
+
+BACKEND_TEST(file_is_found_under_a_number_before_its_ending)
+{
+    rotate_under_names(loop, "app-2.log", "app-1.log");
+}
+
+BACKEND_TEST(file_is_found_under_a_date)
+{
+    rotate_under_names(loop, "app.log-20261125", "app.log-20261126");
+}
+
+BACKEND_TEST(file_is_found_under_a_time)
+{
+    rotate_under_names(loop, "app-2026-11-26T09-00-00.000.log", "app-2026-11-26T10-00-00.000.log");
+}
+
+BACKEND_TEST(file_after_one_that_was_removed_is_read)
+{
+    append_file("f", "one\n");
+    struct server server = open_at(loop, "f", 1, 0);
+    server_close(&server);
+    remove_file("f");
+    append_file("f", "two\n");
+    rename_file("f", "f.1");
+    append_file("f", "three\n");
+    server = open_at(loop, "f", 3, 0);
+    assert_true(reported("gone"));
+    server_close(&server);
+    ASSERT_FOR_GOOD("f", 3, "one", "two", "three");
+}
+
+BACKEND_TEST(copy_is_not_read_beside_the_renamed_file)
+{
+    append_file("f", "one\n");
+    struct server server = open_at(loop, "f", 1, 0);
+    server_close(&server);
+    append_file("f", "two\n");
+    copy_file("f", "f.1");
+    rename_file("f", "f.2");
+    append_file("f", "three\n");
+    ASSERT_FOR_GOOD("f", 3, "one", "two", "three");
+}
+
+BACKEND_TEST(copy_is_not_read_beside_the_file_itself)
+{
+    append_file("f", "one\n");
+    struct server server = open_at(loop, "f", 1, 0);
+    server_close(&server);
+    append_file("f", "two\n");
+    copy_file("f", "f.1");
+    append_file("f", "three\n");
+    ASSERT_FOR_GOOD("f", 3, "one", "two", "three");
+}
+
+BACKEND_TEST(file_cut_while_stopped_goes_on_in_its_copy)
+{
+    append_file("f", "one\n");
+    struct server server = open_at(loop, "f", 1, 0);
+    server_close(&server);
+    append_file("f", "two\n");
+    copy_file("f", "f.1");
+    cut_file("f");
+    append_file("f", "three, which is longer than both\n");
+    server = open_at(loop, "f", 3, 0);
+    assert_true(reported("by its bytes is a copy"));
+    server_close(&server);
+    ASSERT_FOR_GOOD("f", 3, "one", "two", "three, which is longer than both");
+}
+
+BACKEND_TEST(file_cut_while_followed_goes_on_in_its_copy)
+{
+    append_file("f", "one\n");
+    struct server server = open_at(loop, "f", 1, 0);
+    /* Before the loop turns again: what was not read yet is in the copy alone. */
+    append_file("f", "two\n");
+    copy_file("f", "f.1");
+    cut_file("f");
+    append_file("f", "three\n");
+    wait_for_count(&server, 3);
+    /* Once more, with names shifted. */
+    append_file("f", "four\n");
+    rename_file("f.1", "f.2");
+    copy_file("f", "f.1");
+    cut_file("f");
+    append_file("f", "5\n");
+    wait_for_count(&server, 5);
+    wait_for_state(&server, "following");
+    ASSERT_LINES(&server, "one", "two", "three", "four", "5");
+    server_close(&server);
+    ASSERT_FOR_GOOD("f", 5, "one", "two", "three", "four", "5");
+}
+
+/* A head of more than the first bytes that are compared, then a line. */
+static void append_with_head(const char *name, const char *line)
+{
+    char head[602];
+    memset(head, '#', 600);
+    memcpy(head + 600, "\n", 2);
+    append_file(name, head);
+    append_file(name, line);
+}
+
+static void assert_events(struct server *server, const char *const *lines, size_t count)
+{
+    struct history history = read_from(server->loop, server->log, stream_name, LOG_START);
+    assert_int_equal(history.count, count);
+    for (size_t i = 0; i < count; i++)
+        if (lines[i])
+            assert_text(&history.seen[i], lines[i]);
+    history_free(&history);
+}
+
+BACKEND_TEST(file_cut_and_begun_with_the_same_head_is_read_anew)
+{
+    append_with_head("f", "one\n");
+    struct server server = open_at(loop, "f", 2, 0);
+    cut_file("f");
+    append_with_head("f", "two\n"); /* as long as before */
+    wait_for_count(&server, 4);
+    wait_for_state(&server, "following");
+    cut_file("f");
+    append_with_head("f", "three, which is longer\n");
+    wait_for_count(&server, 6);
+    server_close(&server);
+    cut_file("f");
+    append_with_head("f", "four, which is as long\n");
+    server = open_at(loop, "f", 8, 0);
+    server_close(&server);
+    remove_file("f");
+    append_with_head("f", "five, which is as long, or longer\n");
+    server = open_at(loop, "f", 10, 0);
+    assert_events(&server,
+                  (const char *const[]){NULL, "one", NULL, "two", NULL, "three, which is longer", NULL, "four, which is as long",
+                                        NULL, "five, which is as long, or longer"},
+                  10);
+    server_close(&server);
+}
+
+BACKEND_TEST(file_cut_in_the_middle_of_a_line_is_read_anew)
+{
+    append_with_head("f", "one, without an e");
+    struct server server = open_at(loop, "f", 1, 0);
+    cut_file("f");
+    append_with_head("f", "two, with more and an end\n");
+    wait_for_count(&server, 3);
+    assert_events(&server, (const char *const[]){NULL, NULL, "two, with more and an end"}, 3);
+    server_close(&server);
+}
+
+BACKEND_TEST(packed_file_is_told_of)
+{
+    append_file("f", "one\n");
+    struct server server = open_at(loop, "f", 1, 0);
+    server_close(&server);
+    append_file("f.2.gz", "packed");
+    append_file("f", "two\n");
+    server = open_at(loop, "f", 2, 0);
+    assert_true(reported("f.2.gz"));
+    server_close(&server);
+    ASSERT_FOR_GOOD("f", 2, "one", "two");
+}
+
+BACKEND_TEST(other_files_beside_it_are_left_alone)
+{
+    static const char *const others[] = {"app.log.lock", "app-error.log", "app.log1", "application.log", "xapp.log.1", "app.txt"};
+    append_file("app.log", "one\n");
+    struct server server = open_at(loop, "app.log", 1, 0);
+    server_close(&server);
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        append_file(others[i], "another\n");
+    append_file("app.log", "two\n");
+    ASSERT_FOR_GOOD("app.log", 2, "one", "two");
+}
+
+/* More events than inotify keeps. */
+static void overflow(void)
+{
+    char text[32] = "";
+    FILE *file = fopen("/proc/sys/fs/inotify/max_queued_events", "re");
+    if (!file || !fgets(text, sizeof text, file) || atol(text) > 100000)
+        harness_skip("the length of inotify's queue is not known, or too great");
+    fclose(file);
+    for (long i = 0; i < atol(text) / 2 + 16; i++) {
+        append_file("noise", "");
+        remove_file("noise");
+    }
+}
+
+BACKEND_TEST(files_rotated_behind_an_overflow_are_read)
+{
+    append_file("f", "one\n");
+    struct server server = open_at(loop, "f", 1, 0);
+    overflow();
+    append_file("f", "two\n");
+    rename_file("f", "f.1");
+    append_file("f", "three\n");
+    rename_file("f.1", "f.2");
+    rename_file("f", "f.1");
+    append_file("f", "four\n");
+    wait_for_count(&server, 4);
+    wait_for_state(&server, "following");
+    ASSERT_LINES(&server, "one", "two", "three", "four");
+    assert_true(reported("overflowed"));
+    server_close(&server);
+    ASSERT_FOR_GOOD("f", 4, "one", "two", "three", "four");
+}
