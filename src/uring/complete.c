@@ -162,17 +162,9 @@ static void wait_again(struct hark_loop *loop, struct hark_op *op, int32_t repor
     bool spins = reported > 0 && reported & HARK_POLL_PEER_HANGUP && !(uring_poll_events(op) & HARK_POLL_PEER_HANGUP);
     if (!spins || op->marks & MARK_CANCELLED)
         return request_again(loop, op);
-    int error = uring_quieten(loop, op);
+    int error = uring_watch(loop, op);
     if (error)
         end(loop, op, error);
-}
-
-static void poll_holds(struct hark_loop *loop, struct hark_op *op, int64_t events)
-{
-    if (op->code == HARK_OP_POLL_EACH)
-        call_more(loop, op, events, false);
-    else
-        end(loop, op, events);
 }
 
 static void complete_poll(struct hark_loop *loop, struct hark_op *op, int32_t result)
@@ -184,8 +176,8 @@ static void complete_poll(struct hark_loop *loop, struct hark_op *op, int32_t re
         result = op->marks & MARK_CANCELLED ? 0 : (int32_t)os_kernel_poll(loop, op->fd, op->with.poll.events);
     if (result == 0 || result == -EINTR)
         wait_again(loop, op, reported);
-    else if (result > 0)
-        poll_holds(loop, op, result);
+    else if (result > 0 && op->code == HARK_OP_POLL_EACH)
+        call_more(loop, op, result, false);
     else
         end(loop, op, result);
 }
@@ -279,13 +271,18 @@ static void complete_polling(struct hark_loop *loop, struct hark_op *op, int32_t
         request_again(loop, op);
 }
 
-/* The events that an op waited for behind quiet_fd hold. */
-static void quiet_holds(struct hark_loop *loop, struct hark_op *op, uint32_t events)
+/* The events that an op waits for behind watch_fd hold. What repeats is watched on, the others have what they waited for. */
+static void watch_reports(struct hark_loop *loop, struct hark_op *op, uint32_t events)
 {
+    if (op->code == HARK_OP_POLL_EACH)
+        return loop_call_more(loop, op, events);
+    if (op->code == HARK_OP_ACCEPT_EACH)
+        return uring_accept_waiting(loop, op);
+    uring_unwatch(loop, op);
     if (op->spare & OP_POLLING)
         complete_polling(loop, op, (int32_t)events);
     else
-        poll_holds(loop, op, events);
+        end(loop, op, events);
 }
 
 static void complete_cancel(struct hark_loop *loop, struct hark_op *op, int32_t result)
@@ -301,14 +298,8 @@ static void complete_wake(struct hark_loop *loop, uint64_t id, uint32_t flags)
 {
     if ((id & WAKE_MASK) == WAKE_REFUSED)
         return loop_write_wake((int)(id >> WAKE_FD_SHIFT));
-    if (id == WAKE_ACCEPT) {
-        uring_of(loop)->accept_armed = false;
-        return uring_accept_waiting(loop);
-    }
-    if (id == WAKE_QUIET) {
-        uring_of(loop)->quiet_armed = false;
-        return uring_look_behind_quiet(loop, quiet_holds);
-    }
+    if (id == WAKE_WATCH)
+        return uring_look(loop, watch_reports);
     loop->metrics.wakes++;
     if (id == WAKE_WRITTEN && !(flags & IORING_CQE_F_MORE))
         uring_of(loop)->wake_armed = false;

@@ -148,7 +148,8 @@ static int find_features(struct uring *uring)
     if (!uring_uses(uring, URING_FTRUNCATE))
         uring->for_pool |= UINT64_C(1) << HARK_OP_FTRUNCATE;
     uring->apart = uring->for_pool | UINT64_C(1) << HARK_OP_READ | UINT64_C(1) << HARK_OP_WRITE | UINT64_C(1) << HARK_OP_READV |
-                   UINT64_C(1) << HARK_OP_WRITEV | UINT64_C(1) << HARK_OP_ACCEPT_EACH;
+                   UINT64_C(1) << HARK_OP_WRITEV | UINT64_C(1) << HARK_OP_POLL | UINT64_C(1) << HARK_OP_POLL_EACH |
+                   UINT64_C(1) << HARK_OP_ACCEPT_EACH;
     use(uring, URING_NO_IOWAIT, (uring->ring.kernel_features & RING_FEATURE_NO_IOWAIT) != 0);
     if (uring_uses(uring, URING_NO_IOWAIT))
         uring->ring.enter_flags |= RING_ENTER_NO_IOWAIT;
@@ -191,8 +192,8 @@ static int set_up(struct hark_loop *loop, struct uring *uring, const char **out_
     if (error)
         return error;
     *out_step = "epoll_create1";
-    uring->quiet_fd = epoll_create1(EPOLL_CLOEXEC);
-    return uring->quiet_fd < 0 ? -errno : 0;
+    uring->watch_fd = epoll_create1(EPOLL_CLOEXEC);
+    return uring->watch_fd < 0 ? -errno : 0;
 }
 
 int uring_create(struct hark_loop *loop, const struct hark_options *options, char *out_reason, size_t reason_room)
@@ -201,7 +202,7 @@ int uring_create(struct hark_loop *loop, const struct hark_options *options, cha
     struct uring *uring = calloc(1, sizeof *uring);
     if (!uring)
         return -ENOMEM;
-    uring->event_fd = uring->accept_fd = -1;
+    uring->event_fd = -1;
     name_features(uring);
     int error = open_ring(uring, options);
     if (!error) {
@@ -241,9 +242,7 @@ void uring_destroy(struct hark_loop *loop)
     if (loop->thread != thread_number())
         ring_forget_registration(&uring->ring);
     tear_down(uring);
-    close(uring->quiet_fd);
-    if (uring->accept_fd >= 0)
-        close(uring->accept_fd);
+    close(uring->watch_fd);
     if (uring->event_fd >= 0)
         close(uring->event_fd);
     free(uring);

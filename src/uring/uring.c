@@ -137,24 +137,14 @@ static void arm_wake(struct hark_loop *loop, struct uring *uring)
     uring->wake_armed = arm(loop, loop->wake_fd, IORING_POLL_ADD_MULTI, WAKE_WRITTEN);
 }
 
-static inline bool is_accept_unwatched(const struct uring *uring)
+static inline bool is_unarmed(const struct uring *uring)
 {
-    return uring->accept_fd >= 0 && !uring->accept_armed;
+    return uring->watch_count > 0 && !uring->watch_armed;
 }
 
-static void arm_accept(struct hark_loop *loop, struct uring *uring)
+static void arm_watch(struct hark_loop *loop, struct uring *uring)
 {
-    uring->accept_armed = arm(loop, uring->accept_fd, 0, WAKE_ACCEPT);
-}
-
-static inline bool is_quiet_unwatched(const struct uring *uring)
-{
-    return uring->quiet_count > 0 && !uring->quiet_armed;
-}
-
-static void arm_quiet(struct hark_loop *loop, struct uring *uring)
-{
-    uring->quiet_armed = arm(loop, uring->quiet_fd, 0, WAKE_QUIET);
+    uring->watch_armed = arm(loop, uring->watch_fd, 0, WAKE_WATCH);
 }
 
 /* --- the backend's functions --- */
@@ -163,6 +153,16 @@ static void arm_quiet(struct hark_loop *loop, struct uring *uring)
 static bool has_id(const struct hark_op *op)
 {
     return (uintptr_t)op >> 48 == 0;
+}
+
+/* What epoll cannot watch, files and other loops for example, the ring polls. */
+static void watch(struct hark_loop *loop, struct hark_op *op)
+{
+    int error = uring_watch(loop, op);
+    if (error == -EBADF)
+        loop_finish(loop, op, error);
+    else if (error)
+        uring_submit(loop, op);
 }
 
 static void start(struct hark_loop *loop, struct hark_op *op)
@@ -174,8 +174,10 @@ static void start(struct hark_loop *loop, struct hark_op *op)
         submit(loop, uring, op);
     else if (uring->for_pool >> op->code & 1)
         work_pool_submit(loop, op);
+    else if (op->code == HARK_OP_POLL || op->code == HARK_OP_POLL_EACH || uring_can_watch_accept(loop, op))
+        watch(loop, op);
     else if (op->code == HARK_OP_ACCEPT_EACH)
-        uring_start_accept(loop, op);
+        submit(loop, uring, op);
     else
         uring_start_io(loop, op);
 }
@@ -199,9 +201,7 @@ static void cancel(struct hark_loop *loop, struct hark_op *op)
         op->spare = 0;
         loop_finish(loop, op, -ECANCELED);
     } else if (op->spare & OP_WATCHED) {
-        uring_cancel_accept(loop, op);
-    } else if (op->spare & OP_QUIET) {
-        uring_unquieten(loop, op);
+        uring_unwatch(loop, op);
         op->spare = 0;
         loop_finish(loop, op, -ECANCELED);
     } else if (op->spare & OP_BACKLOGGED) {
@@ -271,13 +271,10 @@ static int wait(struct hark_loop *loop, uint64_t timeout_ns)
         drain_backlog(loop, uring);
     if (unlikely(!uring->wake_armed))
         arm_wake(loop, uring);
-    if (unlikely(is_quiet_unwatched(uring)))
-        arm_quiet(loop, uring);
-    if (unlikely(is_accept_unwatched(uring)))
-        arm_accept(loop, uring);
+    if (unlikely(is_unarmed(uring)))
+        arm_watch(loop, uring);
     /* What is left for want of room, or of a look at it, goes with the next turn: only then may it sleep. */
-    if (unlikely(uring->backlog.first != NULL || !uring->wake_armed || is_quiet_unwatched(uring) || is_accept_unwatched(uring) ||
-                 buffers_can_feed(&loop->buffers)))
+    if (unlikely(uring->backlog.first != NULL || !uring->wake_armed || is_unarmed(uring) || buffers_can_feed(&loop->buffers)))
         timeout_ns = 0;
     if (unlikely(uring->event_fd >= 0))
         drain_event_fd(loop, uring->event_fd);
@@ -377,6 +374,7 @@ const struct hark_backend backend_uring = {
     .wake = wake,
     .settle = settle,
     .close = close_descriptor,
+    .forget = uring_forget,
     .descriptor = descriptor,
     .features = features,
 };

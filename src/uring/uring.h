@@ -36,14 +36,13 @@ struct uring {
     uint32_t buffers_wanted; /* how many the ring shall hold */
     bool buffers_ran_out;    /* since the last wait */
     bool wake_armed;
-    bool quiet_armed;
-    uint32_t quiet_count; /* ops that wait behind quiet_fd */
-    int quiet_fd;         /* an epoll descriptor; see quiet.c */
-    bool accept_armed;
-    int accept_fd;       /* an epoll descriptor with the loop's listening sockets; -1: there was none yet; see accept.c */
-    int event_fd;        /* stands for the ring in other loops; -1: nobody has asked for it */
-    bool messages_out;   /* some have gone out, and completions were not looked through for refusals since */
-    uint32_t wake_count; /* messages that go out with the next submission */
+    bool watch_armed;
+    uint32_t watch_count; /* ops that wait behind watch_fd */
+    int watch_fd;         /* an epoll descriptor; see watch.c */
+    uint64_t looks;       /* how often what it reports was looked at */
+    int event_fd;         /* stands for the ring in other loops; -1: nobody has asked for it */
+    bool messages_out;    /* some have gone out, and completions were not looked through for refusals since */
+    uint32_t wake_count;  /* messages that go out with the next submission */
     struct uring_wake_entry {
         struct io_uring_sqe *sqe;
         int wake_fd; /* of the loop that it wakes */
@@ -61,8 +60,7 @@ enum {
     OP_ENDED = 8,         /* its own completion has come, the result is in op->result */
     OP_POLLING = 16,      /* the kernel would not wait by itself: waits for readiness, then starts anew */
     OP_STARVED = 32,      /* among the ops that wait for buffers */
-    OP_QUIET = 64,        /* waits behind quiet_fd: the kernel has no request of it */
-    OP_WATCHED = 256,     /* accept_each: no request is in the kernel, accept_fd watches for it */
+    OP_WATCHED = 64,      /* waits behind watch_fd: the kernel has no request of it */
     OP_FED = 128,         /* it receives once, into a buffer that is kept for it */
 };
 
@@ -82,8 +80,7 @@ enum uring_wake {
     WAKE_WRITTEN = TAG_WAKE,     /* wake_fd was written */
     WAKE_MESSAGE = TAG_WAKE + 4, /* another loop has sent a message */
     WAKE_REFUSED = TAG_WAKE + 8, /* a message to another loop, whose wake_fd stands above WAKE_FD_SHIFT, was refused */
-    WAKE_ACCEPT = TAG_WAKE + 16, /* a listening socket has connections */
-    WAKE_QUIET = TAG_WAKE + 12,  /* quiet_fd has something to report */
+    WAKE_WATCH = TAG_WAKE + 12,  /* watch_fd has something to report */
 };
 enum { WAKE_FD_SHIFT = 8, WAKE_MASK = (1 << WAKE_FD_SHIFT) - 1 };
 
@@ -113,22 +110,25 @@ void uring_prepare(const struct uring *uring, struct io_uring_sqe *sqe, const st
 /* The events for which an op polls: its own, or what it lacks to be done (prepare.c). */
 uint32_t uring_poll_events(const struct hark_op *op);
 
-/* io_uring reports that the peer has shut down its side (POLLRDHUP) whether asked for or not, again at once each time that it is
- * asked: a wait for anything else would spin. Such an op waits behind the loop's epoll descriptor, which reports only what was
- * asked for (quiet.c). uring_quieten fails with -ENOMEM, -ENOSPC as epoll_ctl(2). */
-int uring_quieten(struct hark_loop *loop, struct hark_op *op);
-void uring_unquieten(struct hark_loop *loop, struct hark_op *op);
+/* Has an op wait for the events of uring_poll_events behind watch_fd (watch.c). Fails: -EBADF; -EPERM for what cannot be polled,
+ * such as files; -ENOMEM, -ENOSPC and the others of epoll_ctl(2). */
+int uring_watch(struct hark_loop *loop, struct hark_op *op);
 
-/* Calls `report` for each op that waits behind quiet_fd and has got one of its events: after uring_unquieten, with those events.
- */
-typedef void uring_quiet_report(struct hark_loop *loop, struct hark_op *op, uint32_t events);
-void uring_look_behind_quiet(struct hark_loop *loop, uring_quiet_report *report);
+/* It does so no longer. */
+void uring_unwatch(struct hark_loop *loop, struct hark_op *op);
 
 /* Starts a read or a write (blocking.c). */
 void uring_start_io(struct hark_loop *loop, struct hark_op *op);
 
 /* Tries an op that the kernel might block on. Gives: its result; or -EAGAIN, and what is submitted next is its poll. */
 int64_t uring_io_by_hand(struct hark_loop *loop, struct hark_op *op);
+
+/* The number is about to mean another file (watch.c). */
+void uring_forget(struct hark_loop *loop, int fd);
+
+/* Calls `report` for each watched op that has got one of its events, with these; the op is watched on. */
+typedef void uring_report(struct hark_loop *loop, struct hark_op *op, uint32_t events);
+void uring_look(struct hark_loop *loop, uring_report *report);
 
 /* Opens the ring with the best features that the kernel takes (setup.c). */
 int uring_create(struct hark_loop *loop, const struct hark_options *options, char *out_reason, size_t reason_room);
@@ -152,9 +152,8 @@ uint32_t uring_reap(struct hark_loop *loop, uint32_t budget);
 void uring_submit(struct hark_loop *loop, struct hark_op *op);
 void uring_send_cancel(struct hark_loop *loop, struct hark_op *op);
 
-/* A hark_accept_each (accept.c): its start, its cancel where it is OP_WATCHED, and what accept_fd has reported. */
-void uring_start_accept(struct hark_loop *loop, struct hark_op *op);
-void uring_cancel_accept(struct hark_loop *loop, struct hark_op *op);
-void uring_accept_waiting(struct hark_loop *loop);
+/* Whether an op is a hark_accept_each that can wait behind watch_fd; and what it does once that has reported it (accept.c). */
+bool uring_can_watch_accept(struct hark_loop *loop, const struct hark_op *op);
+void uring_accept_waiting(struct hark_loop *loop, struct hark_op *op);
 
 #endif

@@ -1,0 +1,129 @@
+/* watch.c - readiness: what only polls waits behind one epoll descriptor of the loop, which the ring polls.
+ *
+ * io_uring's own poll says which events a wake-up could have meant, not which hold: each would have to be asked for by another
+ * system call, and a repeating one be requested anew. It passes over wake-ups that bring only POLLPRI; and it adds POLLRDHUP to
+ * whatever is asked (all this up to Linux 6.18 at least), so once the peer has shut down its side, a wait for anything else
+ * completes at once, for ever. epoll, level-triggered, reports what holds, many descriptors with one call, as long as it holds.
+ *
+ * What must hold: while an op with OP_WATCHED stands in a row, the number is registered for its events (row->interest). What is
+ * registered beyond that is taken back when it is reported: ops that come and go beside others then cost no system call. */
+#include "uring/uring.h"
+
+#include <errno.h>
+#include <sys/epoll.h>
+
+enum { REPORTS_MAX = 256 };
+
+static int control(struct hark_loop *loop, int operation, int fd, uint32_t events)
+{
+    struct epoll_event event = {.events = events, .data.fd = fd};
+    loop->metrics.system_calls++;
+    loop->metrics.registrations++;
+    return epoll_ctl(uring_of(loop)->watch_fd, operation, fd, &event) < 0 ? -errno : 0;
+}
+
+/* Registers the number for these events, none taking it out. A number that came again, after its file was closed behind the
+ * loop's back, is registered no more, or by a copy that lives on. */
+static int set_interest(struct hark_loop *loop, int fd, uint32_t events)
+{
+    struct descriptor *row = descriptors_row(&loop->descriptors, fd);
+    bool watched = (row->flags & DESCRIPTOR_WATCHED) != 0;
+    int error = control(loop, !events ? EPOLL_CTL_DEL : watched ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, events);
+    if (error == -ENOENT && events)
+        error = control(loop, EPOLL_CTL_ADD, fd, events);
+    else if (error == -EEXIST)
+        error = control(loop, EPOLL_CTL_MOD, fd, events);
+    if (error && events)
+        return error;
+    row->interest = (uint16_t)events;
+    row->flags = (uint8_t)(events ? row->flags | DESCRIPTOR_WATCHED : row->flags & ~DESCRIPTOR_WATCHED);
+    return 0;
+}
+
+/* Whether another op is watched on the descriptor: then it is still the file that was registered. Looks at the newest few. */
+static bool has_watched(const struct descriptor *row, const struct hark_op *but)
+{
+    int left = 4;
+    for (const struct hark_op *op = row->ops; op && left-- > 0; op = op->next)
+        if (op != but && op->spare & OP_WATCHED)
+            return true;
+    return false;
+}
+
+int uring_watch(struct hark_loop *loop, struct hark_op *op)
+{
+    struct uring *uring = uring_of(loop);
+    struct descriptor *row = descriptors_row(&loop->descriptors, op->fd);
+    /* EPOLLERR stands for "registered, for no more than what is always reported". */
+    uint32_t wanted = row->interest | uring_poll_events(op) | EPOLLERR;
+    bool registered = wanted == row->interest && has_watched(row, op);
+    int error = registered ? 0 : set_interest(loop, op->fd, wanted);
+    if (error)
+        return error;
+    op->spare |= OP_WATCHED;
+    op->result = (int64_t)uring->looks; /* what is being reported now was for others */
+    uring->watch_count++;
+    return 0;
+}
+
+void uring_unwatch(struct hark_loop *loop, struct hark_op *op)
+{
+    op->spare &= ~(uint32_t)OP_WATCHED;
+    uring_of(loop)->watch_count--;
+}
+
+void uring_forget(struct hark_loop *loop, int fd)
+{
+    if (descriptors_row(&loop->descriptors, fd)->flags & DESCRIPTOR_WATCHED)
+        (void)set_interest(loop, fd, 0);
+}
+
+static uint32_t wanted_by(const struct hark_op *op)
+{
+    return uring_poll_events(op) | EPOLLERR | EPOLLHUP;
+}
+
+/* An op that these events are for, and that has not had them yet. */
+static struct hark_op *find_waiting(const struct hark_loop *loop, int fd, uint32_t events)
+{
+    int64_t looks = (int64_t)uring_of(loop)->looks;
+    for (struct hark_op *op = descriptors_row(&loop->descriptors, fd)->ops; op; op = op->next)
+        if (op->spare & OP_WATCHED && op->result != looks && events & wanted_by(op))
+            return op;
+    return NULL;
+}
+
+/* Nobody waits for what was reported: what nobody waits for is taken back. */
+static void take_back(struct hark_loop *loop, int fd)
+{
+    uint32_t events = 0;
+    for (const struct hark_op *op = descriptors_row(&loop->descriptors, fd)->ops; op; op = op->next)
+        if (op->spare & OP_WATCHED)
+            events |= uring_poll_events(op) | EPOLLERR;
+    (void)set_interest(loop, fd, events);
+}
+
+/* The ops are looked for anew after each call: a callback may end others, and move the table. */
+static void report_all(struct hark_loop *loop, int fd, uint32_t events, uring_report *report)
+{
+    struct hark_op *op = find_waiting(loop, fd, events);
+    if (!op)
+        return take_back(loop, fd);
+    for (; op && !loop_should_stop(loop); op = find_waiting(loop, fd, events)) {
+        op->result = (int64_t)uring_of(loop)->looks;
+        report(loop, op, events & wanted_by(op));
+    }
+}
+
+void uring_look(struct hark_loop *loop, uring_report *report)
+{
+    struct uring *uring = uring_of(loop);
+    struct epoll_event events[REPORTS_MAX];
+    int room = loop->turn_max < REPORTS_MAX ? (int)loop->turn_max : REPORTS_MAX;
+    int count = epoll_wait(uring->watch_fd, events, room, 0);
+    loop->metrics.system_calls++;
+    uring->watch_armed = false;
+    uring->looks++;
+    for (int i = 0; i < count && !loop_should_stop(loop); i++)
+        report_all(loop, events[i].data.fd, events[i].events, report);
+}
