@@ -63,6 +63,7 @@ static void run(uint64_t seed, uint32_t first, uint32_t late, uint32_t pause)
     uint32_t count = 0, drawn = 0, taken = 0;
     state = seed * 0x9e3779b97f4a7c15u + 1;
     for (uint32_t step = 0; taken < OPS; step++) {
+        assert_true(step < 3 * OPS); /* else something is never taken */
         while (count < late && drawn < OPS) {
             assert_int_equal(inbox_draw(inbox), first + drawn);
             waiting[count++] = drawn++;
