@@ -102,3 +102,52 @@ BACKEND_TEST(wake_up_that_found_no_room_is_armed_before_it_sleeps)
         harness_loop_destroy(posting.loop);
     }
 }
+
+static void keep_it(struct harness_op *self, int64_t result)
+{
+    if (result > 0)
+        self->context = hark_buffer_keep(&self->op);
+}
+
+/* The pool has a single buffer. It comes back, and goes to a receive that is cancelled before the kernel has taken its request.
+ */
+BACKEND_TEST_WITH(buffer_of_a_receive_that_is_cancelled_before_it_found_room_comes_back, 0, .entries = 1, .buffer_count = 1,
+                  .buffer_bytes = 64)
+{
+    static struct harness_op ops[REQUESTS];
+    struct harness_op holder = {.then = keep_it};
+    struct harness_op starved = {0};
+    int ends[2];
+    int other[2];
+    harness_socket_pair(loop, ends);
+    harness_socket_pair(loop, other);
+    hark_recv_each(loop, &holder.op, ends[0], harness_done);
+    assert_int_equal(write(ends[1], "x", 1), 1);
+    while (holder.calls == 0)
+        assert_result(hark_run_once(loop), 1);
+    assert_int_equal(write(other[1], "y", 1), 1);
+    hark_recv_each(loop, &starved.op, other[0], harness_done);
+    harness_settle(loop);
+    assert_int_equal(starved.calls, 0);
+
+    refuse(EAGAIN, 1000000);
+    for (int index = 0; index < REQUESTS; index++)
+        hark_nop(loop, &ops[index].op, harness_done);
+    hark_buffer_return(loop, holder.context);
+    assert_result(hark_run_ready(loop), 1);
+    hark_cancel(&starved.op);
+    refuse(0, 0);
+    assert_result(harness_wait(loop, &starved), -ECANCELED);
+
+    assert_int_equal(write(ends[1], "z", 1), 1);
+    for (int turn = 0; turn < 1000 && holder.calls < 2; turn++)
+        assert_result(hark_run_ready(loop), 1);
+    assert_int_equal(holder.calls, 2);
+    hark_buffer_return(loop, holder.context);
+    hark_cancel(&holder.op);
+    harness_run(loop);
+    harness_close(loop, ends[0]);
+    harness_close(loop, ends[1]);
+    harness_close(loop, other[0]);
+    harness_close(loop, other[1]);
+}

@@ -1,6 +1,8 @@
 /* hark_stream's write queue: order, gathering, marks and limits, blocks of the caller, memory. */
 #include "witness.h"
 
+#include <malloc.h>
+
 /* ---- allocations of the whole program, counted where the C library's own are not a sanitizer's ---- */
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -520,6 +522,25 @@ BACKEND_TEST(stream_short_copies_between_blocks_take_little_memory)
     assert_true(allocated_bytes - before < (size_t)ROUNDS * 512);
     witness_close(loop, &stream);
     close(peer);
+}
+
+BACKEND_TEST(stream_that_has_closed_holds_no_memory)
+{
+    if (!COUNTS_ALLOCATIONS)
+        harness_skip("allocations are the sanitizer's here");
+    size_t held = 0;
+    for (int round = 0; round < 3; round++) {
+        struct witness stream = {0};
+        char got[10];
+        int peer = opened(loop, &stream, NULL);
+        assert_result(witness_write(&stream, "0123456789", 10), 0);
+        peer_read_all(loop, peer, got, sizeof(got));
+        witness_close(loop, &stream);
+        close(peer);
+        if (round == 1) /* by then the loop has what it needs */
+            held = mallinfo2().uordblks;
+    }
+    assert_int_equal(mallinfo2().uordblks, held);
 }
 
 BACKEND_TEST(stream_write_out_of_memory_gives_enomem_and_changes_nothing)
