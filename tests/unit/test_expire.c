@@ -1,0 +1,62 @@
+/* test_expire.c - timers_expire (core/loop.h) against a clock that stands still: to the nanosecond, and within its budget. */
+#include "core/loop.h"
+#include "harness/harness.h"
+
+static struct hark_loop loop;
+
+static void start(struct hark_op *op, enum hark_op_code code, uint64_t at_ns, uint64_t period_ns)
+{
+    *op = (struct hark_op){.loop = &loop, .code = (uint8_t)code, .state = OP_TIMED};
+    op->with.timer.at_ns = at_ns;
+    op->with.timer.period_ns = period_ns;
+    op->with.timer.deadline_ns = HARK_NEVER;
+    assert_int_equal(timers_set(&loop.timers, op, at_ns), 0);
+}
+
+/* What expires at that time. */
+static struct hark_op *expire_at(uint64_t now_ns, uint32_t budget)
+{
+    loop.now_ns = now_ns;
+    timers_expire(&loop, budget);
+    return op_queue_pop(&loop.finished);
+}
+
+TEST(promise_07_timer_expires_at_its_nanosecond)
+{
+    struct hark_op op;
+    start(&op, HARK_OP_SLEEP, 1000, 0);
+    assert_null(expire_at(999, 10));
+    assert_ptr_equal(expire_at(1000, 10), &op);
+    assert_result(op.result, 0);
+    assert_null(expire_at(1001, 10));
+    timers_done(&loop.timers);
+}
+
+TEST(every_counts_the_periods_to_the_nanosecond)
+{
+    static const struct {
+        uint64_t now_ns;
+        int64_t periods;
+        uint64_t next_ns;
+    } cases[] = {{1000, 1, 1100}, {1099, 1, 1100}, {1100, 2, 1200}, {1950, 10, 2000}};
+    for (size_t index = 0; index < sizeof cases / sizeof cases[0]; index++) {
+        struct hark_op op;
+        start(&op, HARK_OP_EVERY, 1000, 100);
+        assert_ptr_equal(expire_at(cases[index].now_ns, 10), &op);
+        assert_result(op.result, cases[index].periods);
+        assert_int_equal(op.with.timer.at_ns, cases[index].next_ns);
+    }
+    timers_done(&loop.timers);
+}
+
+TEST(promise_11_timers_expire_within_a_budget)
+{
+    struct hark_op ops[3];
+    for (int index = 0; index < 3; index++)
+        start(&ops[index], HARK_OP_SLEEP, 1000, 0);
+    assert_ptr_equal(expire_at(2000, 2), &ops[0]);
+    assert_ptr_equal(op_queue_pop(&loop.finished), &ops[1]);
+    assert_null(op_queue_pop(&loop.finished));
+    assert_ptr_equal(expire_at(2000, 2), &ops[2]);
+    timers_done(&loop.timers);
+}
