@@ -143,6 +143,8 @@ void tail_missed_take(struct tail_follower *follower)
         return;
     tell_survey(follower, survey);
     take_files(follower, survey);
+    if (survey->passed_ns > follower->passed_ns)
+        follower->passed_ns = survey->passed_ns;
     free(survey);
     follower->survey = NULL;
 }

@@ -36,6 +36,7 @@ static void begin_anew(struct tail_follower *follower, struct tail_source *sourc
     follower->busy = false;
     follower->reading = NULL;
     follower->survey_wanted = true;
+    follower->place_wanted = true;
     tail_source_resolve(follower);
 }
 

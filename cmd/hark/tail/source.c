@@ -88,8 +88,10 @@ void tail_source_close(struct tail_source *source)
         follower->buffer.source = NULL;
     if (follower->reading == source)
         follower->reading = NULL;
-    if (source->born_ns > follower->looked_ns)
-        follower->looked_ns = source->born_ns; /* those before it are read, or open */
+    /* Those before it are read, or open; of the same tick some may still wait. */
+    int64_t read_ns = source->born_ns + (follower->moved_count == 0);
+    if (read_ns > follower->looked_ns)
+        follower->looked_ns = read_ns;
     if (source->copy)
         tail_source_place(source, &follower->cut.place); /* that it is read is all that tells it from a new file */
     unlink_source(source);
@@ -383,7 +385,7 @@ static bool adopt_current(struct tail_follower *follower, struct resolution *fou
 /* All files that came so far are open, in order. */
 static void nothing_missed(struct tail_follower *follower)
 {
-    follower->looked_ns = follower->walk_ns;
+    follower->looked_ns = follower->walk_ns > follower->passed_ns ? follower->walk_ns : follower->passed_ns + 1;
     follower->lost_count = 0;
     for (struct tail_source *source = follower->oldest; source; source = source->newer)
         source->held = false;

@@ -138,10 +138,11 @@ struct tail_follower {
     unsigned moved_count, opening_count;
     struct tail_early *early; /* made when first needed */
     unsigned early_count;
-    bool survey_wanted;                         /* the next walk looks at all names */
-    struct survey *survey;                      /* while it does */
-    int64_t walk_ns;                            /* the clock of births when the last walk began */
-    int64_t looked_ns;                          /* files born before are known, or no matter */
+    bool survey_wanted;    /* the next walk looks at all names */
+    struct survey *survey; /* while it does */
+    int64_t walk_ns;       /* the clock of births when the last walk began */
+    int64_t looked_ns;     /* files born before are known, or no matter */
+    int64_t passed_ns;     /* no copy that was passed over is younger: it may be of the tick of the look itself */
     struct tail_lost lost[POSITION_PLACES_MAX]; /* at the start */
     unsigned lost_count;
     struct tail_lost cut; /* the last file that was cut, as it was; inode 0: none */

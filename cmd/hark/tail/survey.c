@@ -233,6 +233,8 @@ static void look_at(struct survey *survey, int fd, const char *name, bool packed
         known->matched = true;
         if (more)
             insert(survey, &file);
+        else if (file.since_ns > survey->passed_ns)
+            survey->passed_ns = file.since_ns;
         return;
     }
     if (cut) /* it holds what was written since, and was renamed after that */
@@ -242,6 +244,8 @@ static void look_at(struct survey *survey, int fd, const char *name, bool packed
     for (unsigned i = 0; i < survey->known_count; i++) {
         if (survey->known[i].fd < 0 || !is_copy(fd, &status, survey->known[i].fd))
             continue;
+        if (file.since_ns > survey->passed_ns)
+            survey->passed_ns = file.since_ns;
         if (survey->copies++ == 0)
             memcpy(survey->copy_name, file.name, sizeof file.name);
         return;

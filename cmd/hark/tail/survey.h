@@ -44,8 +44,9 @@ struct survey {
     /* Out: */
     int error; /* the directory cannot be read: a negative errno */
     struct survey_file files[SURVEY_FILES_MAX];
-    unsigned count; /* in the order in which they are to be read */
-    unsigned lost;  /* for which there was no room */
+    unsigned count;    /* in the order in which they are to be read */
+    unsigned lost;     /* for which there was no room */
+    int64_t passed_ns; /* when the youngest copy came that is not read */
     unsigned packed, unreadable;
     unsigned copies; /* of what is open, passed over */
     char packed_name[SURVEY_NAME_BYTES], unreadable_name[SURVEY_NAME_BYTES], copy_name[SURVEY_NAME_BYTES];
