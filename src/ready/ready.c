@@ -243,6 +243,16 @@ static uint16_t ready_from(uint32_t events)
     return (uint16_t)events;
 }
 
+/* What a report says to an op that only polls: it need not be asked for again, unless other ops of the row have been tried since,
+ * or the poller cannot tell hang-ups apart. 0: ask. */
+static int64_t told_by_report(const struct ready *ready, const struct hark_op *op, uint32_t events, bool tried)
+{
+    bool polls = op->code == HARK_OP_POLL || op->code == HARK_OP_POLL_EACH;
+    if (!polls || tried || !ready->poller->hangups)
+        return 0;
+    return events & (op->with.poll.events | READY_ERR | READY_HUP);
+}
+
 void ready_report(struct ready *ready, int fd, uint32_t events)
 {
     struct hark_loop *loop = ready->loop;
@@ -254,6 +264,7 @@ void ready_report(struct ready *ready, int fd, uint32_t events)
     uint32_t matching = ready_from(events);
     if (!ready->poller->hangups && events & READY_IN)
         matching |= READY_RDHUP | READY_HUP | READY_ERR;
+    bool tried = false;
     for (struct hark_op *op = row->ops; op; op = op->next) {
         if (!waits_for_events(op) || !(matching & ready_events_of(op)))
             continue;
@@ -261,7 +272,11 @@ void ready_report(struct ready *ready, int fd, uint32_t events)
             loop_finish_late(loop, op);
             continue;
         }
-        int64_t result = ready_attempt(loop, op, row);
+        int64_t result = told_by_report(ready, op, events, tried);
+        if (result == 0) {
+            result = ready_attempt(loop, op, row);
+            tried = true;
+        }
         row = descriptors_row(&loop->descriptors, fd);
         if (result != WOULD_BLOCK)
             finish(loop, op, result);
