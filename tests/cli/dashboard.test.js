@@ -296,8 +296,9 @@ test('no share of the turns is shown as slower than the longest, and events that
   const stats = await server.stats();
   assert.ok(stats.loop.lag.p99_seconds <= stats.loop.lag.longest_turn_seconds);
   assert.ok(stats.loop.lag.max_seconds <= stats.loop.lag.longest_turn_seconds);
+  assert.deepEqual(stats.health, { ok: true, reason: '' });
   stats.loop.lag = { ...stats.loop.lag, longest_turn_seconds: 0.005, buckets: [[0.008388608, 1e9]] };
-  stats.refusing = 'the disk is full';
+  stats.health = { ok: false, reason: 'the disk is full' };
   assert.equal(await shown(stats), '5.0 ms');
   await page.getByRole('alert').getByText('Events are refused: the disk is full').waitFor();
   await page.unroute(/\/stats/);
