@@ -481,3 +481,32 @@ SERVER_TEST(metrics_are_lines_of_the_text_format)
     client_close(&client);
     server_stop(&server);
 }
+
+SERVER_TEST(post_whose_segment_cannot_be_made_is_answered_as_not_kept)
+{
+    struct server server;
+    struct client client;
+    struct response response;
+    struct rlimit none, limit;
+    if (harness_backend() == HARK_BACKEND_POLL)
+        harness_skip("poll itself takes no more descriptors than the limit");
+    server_init(&server, "a");
+    server_start(&server);
+    client_open(&client, server.http);
+    client_send(&client, "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n");
+    client_response(&client, true, &response);
+    response_done(&response);
+    assert_int_equal(prlimit(server.pid, RLIMIT_NOFILE, NULL, &limit), 0);
+    none = limit;
+    none.rlim_cur = 3; /* the first event needs a segment, and that a descriptor */
+    assert_int_equal(prlimit(server.pid, RLIMIT_NOFILE, &none, NULL), 0);
+    client_send(&client, "POST /streams/s HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx");
+    client_response(&client, true, &response);
+    assert_int_equal(response.status, 503);
+    assert_non_null(strstr(response.body, "nothing was kept"));
+    response_done(&response);
+    assert_int_equal(prlimit(server.pid, RLIMIT_NOFILE, &limit, NULL), 0);
+    assert_true(client_post(&client, "s", "x", 1) > 0);
+    client_close(&client);
+    server_stop(&server);
+}

@@ -96,9 +96,9 @@ TEST_TIMEOUT(every_truncation_opens_to_a_prefix, 120)
         uint64_t next = append_text(loop, log, "after", "the crash");
         assert_true(next > ids[EVENTS - 1]);
         close_log(loop, log);
-        char names[2][64];
-        list_files(path, ".log", names, 2); /* any id of that many may have been given */
-        assert_true(strtoull(names[1], NULL, 10) >= strtoull(names[0], NULL, 10) + SEGMENT_SPAN);
+        char names[2][64]; /* the new segment's, and the old one's, unless nothing is left in it */
+        int count = list_files(path, ".log", names, 2);
+        assert_true(strtoull(names[count - 1], NULL, 10) >= strtoull(name, NULL, 10) + SEGMENT_SPAN); /* so many may be given */
 
         log = open_log(loop, path, NULL);
         assert_int_equal(present_in_all(loop, log, &gap), now);
@@ -378,6 +378,34 @@ BACKEND_TEST_TIMEOUT(a_damaged_event_is_a_gap_of_just_that_one_wherever_in_a_blo
     close_log(loop, log);
 }
 
+/* The last of a block of the stream's, behind which blocks of others stand. */
+BACKEND_TEST_TIMEOUT(a_damaged_event_before_blocks_of_others_is_a_gap_of_just_that_one, 60)
+{
+    enum { COUNT = 18, BYTES = 8000, BLOCK = 9 }; /* so many events of that size fill a block */
+    static unsigned char bytes[BYTES];
+    uint64_t all[COUNT];
+    char names[1][64];
+    const char *path = harness_path("data");
+    struct log *log = open_log(loop, path, NULL);
+    memset(bytes, 'x', sizeof bytes);
+    for (int i = 0; i < COUNT + 3 * BLOCK; i++) {
+        bool other = i >= BLOCK && i < 4 * BLOCK;
+        uint64_t id = append_bytes(loop, log, other ? "other" : "s", bytes, sizeof bytes);
+        if (!other)
+            all[i < BLOCK ? i : i - 3 * BLOCK] = id;
+    }
+    list_files(path, ".log", names, 1);
+    int fd = open(inside(path, names[0]), O_WRONLY | O_CLOEXEC);
+    for (int lost = 0; lost < BLOCK; lost++) {
+        off_t at = SEGMENT_HEADER_BYTES + (off_t)record_size(1) + lost * (off_t)record_size(BYTES) + 4000;
+        assert_int_equal(pwrite(fd, "X", 1, at), 1);
+        assert_only_lost(loop, log, "s", all, COUNT, lost);
+        assert_int_equal(pwrite(fd, "x", 1, at), 1);
+    }
+    close(fd);
+    close_log(loop, log);
+}
+
 /* Shorter than its index says, while it is in use, and at the next start. */
 BACKEND_TEST_TIMEOUT(a_segment_that_has_lost_its_last_event_is_a_gap_that_ends, 60)
 {
@@ -576,4 +604,28 @@ BACKEND_TEST(ids_are_not_given_again_after_a_crash_that_lost_the_tail)
     assert_int_equal(history.gaps, 1);
     history_free(&history);
     close_log(loop, log);
+}
+
+BACKEND_TEST(a_lock_that_is_a_link_is_refused_and_its_target_left_alone)
+{
+    const char *path = harness_path("data");
+    struct log *log = NULL;
+    assert_int_equal(mkdir(path, 0700), 0);
+    assert_int_equal(symlink("../made", inside(path, "lock")), 0);
+    assert_result(try_open(loop, path, NULL, &log), -ELOOP);
+    assert_true(reported("lock is a symbolic link"));
+    assert_int_not_equal(access(harness_path("made"), F_OK), 0);
+}
+
+BACKEND_TEST(a_directory_that_others_may_write_to_is_warned_of)
+{
+    const char *path = harness_path("data");
+    for (int open_to_all = 1; open_to_all >= 0; open_to_all--) {
+        memset(&reports, 0, sizeof reports);
+        mkdir(path, 0700);
+        assert_int_equal(chmod(path, open_to_all ? 0777 : 0755), 0);
+        struct log *log = open_log(loop, path, NULL);
+        assert_int_equal(reported("others may write"), open_to_all);
+        close_log(loop, log);
+    }
 }

@@ -239,6 +239,63 @@ BACKEND_TEST(retention_by_bytes_removes_whole_segments_and_tells_a_gap)
     close_log(loop, log);
 }
 
+BACKEND_TEST(segments_in_which_all_was_deleted_go_at_once)
+{
+    enum { COUNT = 60, BYTES = 4000 };
+    static uint64_t ids[2 * COUNT];
+    const char *path = harness_path("data");
+    struct log *log = open_log(loop, path, &small_segments);
+    fill(loop, log, "kept", 0, 20, BYTES, ids);
+    fill(loop, log, "gone", 0, COUNT, BYTES, NULL);
+    fill(loop, log, "kept", 20, 3, BYTES, ids);
+    uint64_t before = log_statistics(log)->segments;
+    assert_int_equal(log_statistics(log)->dead_bytes, 0);
+    assert_true(delete_stream(loop, log, "gone") > 0);
+    harness_run(loop); /* the removal goes on in the background */
+    assert_in_range(log_statistics(log)->segments, 3, before - 2);
+    assert_int_equal(log_statistics(log)->removed, before - log_statistics(log)->segments);
+    assert_in_range(log_statistics(log)->dead_bytes, BYTES, 2 * SEGMENT_BYTES); /* what shares its segment with others */
+    for (int restart = 0; restart < 3; restart++) {
+        assert_int_equal(count_files(path, ".log"), log_statistics(log)->segments);
+        assert_null(find(log, "gone"));
+        struct history history = read_from(loop, log, "kept", find(log, "kept")->number);
+        assert_int_equal(history.gaps, 0);
+        assert_events(&history, 0, 23 + restart, BYTES, ids);
+        history_free(&history);
+        close_log(loop, log);
+        if (restart == 1)
+            remove_files(path, ".idx");
+        log = open_log(loop, path, &small_segments);
+        assert_in_range(log_statistics(log)->dead_bytes, BYTES, 2 * SEGMENT_BYTES);
+        fill(loop, log, "kept", 23 + restart, 1, BYTES, ids);
+    }
+    assert_int_equal(log_statistics(log)->damaged, 0);
+    assert_true(delete_stream(loop, log, "kept") > 0);
+    harness_run(loop);
+    assert_int_equal(log_statistics(log)->segments, 1);
+    close_log(loop, log);
+    assert_int_equal(reports.count, 0);
+}
+
+BACKEND_TEST(a_segment_that_is_dropped_under_a_reader_goes_after_the_read)
+{
+    static unsigned char buffer[LOG_READ_BYTES_MIN];
+    const char *path = harness_path("data");
+    struct log *log = open_log(loop, path, &small_segments);
+    fill(loop, log, "gone", 0, 40, 4000, NULL);
+    struct reading reading = {0};
+    struct append gone = {.request = {.name = "gone", .name_length = 4, .done = append_ended}};
+    log_cursor_init(&reading.cursor, find(log, "gone"), LOG_START);
+    log_delete(log, &gone.request);
+    log_read(log, &reading.cursor, buffer, sizeof buffer, reading_ended);
+    harness_run_until(loop, &gone.ended);
+    harness_run_until(loop, &reading.ended);
+    assert_true(gone.result > 0 && (reading.result > 0 || reading.result == -ENOENT));
+    harness_run(loop);
+    assert_int_equal(count_files(path, ".log"), 1);
+    close_log(loop, log);
+}
+
 BACKEND_TEST(retention_never_removes_the_segment_in_use)
 {
     struct log_options options = {.segment_bytes = SEGMENT_BYTES, .retain_bytes = 1, .retain_age_ns = 1};

@@ -10,6 +10,7 @@
 
 #include "log/batch.h"
 #include "log/record.h"
+#include "log/retention.h"
 #include "log/roll.h"
 #include "log/segment.h"
 
@@ -82,8 +83,11 @@ static void answer_one(struct log *log, struct log_append *request)
     }
     log->statistics.streams = log->table.count;
     request->done(request, request->error != 0 ? request->error : (int64_t)request->id);
-    if (gone != NULL)
-        stream_free(gone);
+    if (gone == NULL)
+        return;
+    if (segment_bury(log, gone) && log->options.sync == LOG_SYNC_ALWAYS)
+        retention_drop_dead(log); /* else the next segment has to be there first: it proves the deletion */
+    stream_free(gone);
 }
 
 static void answer(struct log *log)
@@ -147,8 +151,8 @@ static void count_request(struct log *log, struct log_append *request, uint64_t 
     count_record(log, offset, request->id, request->deletes ? 0 : request->length);
     if (request->deletes)
         builder_note_deleted(&log->builder, stream->facts.number);
-    else
-        stream_note(stream, log->active->first, builder_block(&log->builder, place), request->id, request->length);
+    else if (stream_note(stream, log->active->first, builder_block(&log->builder, place), request->id, request->length))
+        log->active->live++;
 }
 
 static void succeed(struct log *log)
@@ -255,7 +259,7 @@ static void cut_synced(struct hark_op *op, int64_t result)
     struct log *log = hark_container_of(op, struct log, commit.op);
     if (result < 0)
         sync_failed(log, log->active);
-    answer_failure(log, log->commit.error);
+    answer_failure(log, result < 0 && log->commit.written > 0 ? -EIO : log->commit.error);
 }
 
 /* When there is space again, the segment can go on. After anything else, another file may do better. */
@@ -266,7 +270,7 @@ static void cut(struct hark_op *op, int64_t result)
     if (result < 0 || (error != -ENOSPC && error != -EDQUOT))
         log->active->failed = true;
     if (result < 0)
-        answer_failure(log, error); /* what stands past its end cannot be taken away: the next segment says so */
+        answer_failure(log, log->commit.written > 0 ? -EIO : error); /* the next segment says where this one ended */
     else
         hark_fdatasync(log->loop, op, log->active->fd, cut_synced);
 }

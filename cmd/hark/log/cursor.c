@@ -57,6 +57,13 @@ static void note_gap(struct log_cursor *cursor, uint64_t through)
     cursor->after = through;
 }
 
+/* Something up to that id is unreadable: no event of a stream that was made later. */
+static void note_damage(struct log_cursor *cursor, uint64_t through)
+{
+    if (through > cursor->stream)
+        note_gap(cursor, through);
+}
+
 static void begin(struct hark_op *op, int64_t result)
 {
     struct log_cursor *cursor = hark_container_of(op, struct log_cursor, op);
@@ -281,7 +288,7 @@ static void lose_rest(struct log_cursor *cursor)
         (void)index_next_block(&segment->index, cursor->read_end - 1, segment->end, &sequence);
     else
         (void)builder_next_block(&cursor->log->builder, cursor->read_end - 1, segment->end, &sequence);
-    note_gap(cursor, sequence == UINT64_MAX ? segment->last_sequence : sequence - 1);
+    note_damage(cursor, sequence == UINT64_MAX ? segment->last_sequence : sequence - 1);
     cursor->searching = false;
     go_on(cursor, cursor->read_end - cursor->read_offset);
 }
@@ -331,7 +338,7 @@ static void pass_large(struct log_cursor *cursor, const struct record *record)
 static int64_t take(struct log_cursor *cursor, const struct record *record)
 {
     if (cursor->searching && record->sequence > 0)
-        note_gap(cursor, record->sequence - 1);
+        note_damage(cursor, record->sequence - 1);
     cursor->searching = false;
     return is_wanted(cursor, record);
 }

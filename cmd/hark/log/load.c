@@ -93,9 +93,8 @@ static void hole_in_declarations(struct scan *scan, uint64_t from, uint64_t end,
     struct recovery *recovery = hark_container_of(scan, struct recovery, scan);
     (void)next;
     count_damage(recovery);
-    log_tell(recovery->log, LOG_ERROR,
-             "segment %s is damaged: bytes %" PRIu64 " to %" PRIu64 " of its declarations are passed over", recovery->name, from,
-             end);
+    log_tell(recovery->log, LOG_ERROR, "segment %s is damaged: bytes %" PRIu64 " to %" PRIu64 " are passed over", recovery->name,
+             from, end);
 }
 
 /* Which streams had events there nobody knows, so all are told; unless nothing was there, or, of the end, the next segment or the
@@ -145,6 +144,7 @@ static void index_used(struct recovery *recovery)
             log->next = segment->index.next;
         index_free(&segment->index);
         segment->sealed = true;
+        segment->damaged = recovery->damaged && log->options.inspect; /* all of it was looked at, and told */
         recovery->segment = NULL;
     }
     recovery_loaded(recovery, error);
@@ -227,7 +227,8 @@ static void do_without_index(struct recovery *recovery)
     } else {
         index_free(&segment->index);
         segment_name(recovery->name, segment->first, SUFFIX_INDEX);
-        log_tell(recovery->log, LOG_WARNING, "index %s cannot be used: it is made anew", recovery->name);
+        log_tell(recovery->log, LOG_WARNING, "index %s cannot be used: it %s made anew", recovery->name,
+                 recovery->log->options.inspect ? "would be" : "is");
     }
     read_all(recovery);
 }
@@ -452,8 +453,8 @@ static void tell_end(struct recovery *recovery)
     }
     if (recovery->scan.torn > 0) {
         log->statistics.cut_bytes += recovery->scan.torn;
-        log_tell(log, LOG_WARNING, "segment %s ended in an unfinished write: %" PRIu64 " bytes are cut off", recovery->name,
-                 recovery->scan.torn);
+        log_tell(log, LOG_WARNING, "segment %s ended in an unfinished write: %" PRIu64 " bytes %s cut off", recovery->name,
+                 recovery->scan.torn, log->options.inspect ? "would be" : "are");
     }
     if (recovery->sealed.bytes != NULL || recovery->damaged)
         return;

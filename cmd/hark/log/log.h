@@ -121,8 +121,9 @@ struct log_append {
  * Takes: request: the log's until `done`, which is never called from inside this call. name: 1 to LOG_NAME_MAX bytes; the log
  *   does not mind which. bytes: length of them, 0 to LOG_EVENT_BYTES_MAX.
  * Gives: the id, to done. Fails: -EINVAL name or length is out of range; -EDQUOT a new stream would pass streams_max;
- *   -ENOSPC, -EFBIG, -EDQUOT nothing was kept of it: try again when there is space; -EIO the disk failed: the event may or may
- * not be found after a crash, and is not read before; -ENOMEM; -ESHUTDOWN the log is being closed. */
+ *   -ENOSPC, -EFBIG, -EDQUOT nothing was kept of it: try again when there is space; -EMFILE, -ENFILE, -EACCES, -EPERM, -EROFS
+ *   nothing was kept of it: no segment could be made; -EIO the disk failed: the event may or may not be found after a crash, and
+ *   is not read before; -ENOMEM; -ESHUTDOWN the log is being closed. */
 void log_append(struct log *log, struct log_append *request);
 
 /* Deletes a stream, in order with the appends. Takes: request: only name, name_length and done matter.

@@ -79,6 +79,7 @@ static void hand_over(struct log *log)
     struct recovery *recovery = log->recovery;
     if (recovery->mark > (recovery->count == 0 ? 0 : recovery->found[recovery->count - 1].first))
         lose_newest(recovery);
+    segment_count_live(log); /* before what cannot be reached goes: it keeps its segments */
     replay_end(log);
     log->recovery = NULL;
     log->settled = NULL;

@@ -8,6 +8,7 @@
 
 #include "log/bytes.h"
 #include "log/recovery.h"
+#include "log/segment.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -19,6 +20,12 @@ static struct stream *stream_by_number(struct log *log, uint64_t number)
     return stream != NULL ? stream : table_add(&log->table, number, NULL, 0);
 }
 
+static void bury(struct log *log, struct stream *stream)
+{
+    (void)segment_bury(log, stream);
+    table_remove(&log->table, stream);
+}
+
 /* The stream of that number, which has this name. */
 static struct stream *stream_named(struct log *log, uint64_t number, const char *name, size_t length)
 {
@@ -27,7 +34,7 @@ static struct stream *stream_named(struct log *log, uint64_t number, const char 
         return stream;
     struct stream *other = table_by_name(&log->table, name, length);
     if (other != NULL)
-        table_remove(&log->table, other); /* its deletion was lost */
+        bury(log, other); /* its deletion was lost */
     if (stream == NULL)
         return table_add(&log->table, number, name, length);
     table_name(&log->table, stream, name, length);
@@ -43,7 +50,7 @@ static int replay_event(struct log *log, const struct record *record, uint64_t o
     if (!known)
         stream_lose(stream, record->sequence - 1); /* its creation is not there: neither may be events before this one */
     builder_note(&log->builder, offset, record->sequence, record->time_ns);
-    stream_note(stream, log->builder.segment, block, record->sequence, record->length);
+    (void)stream_note(stream, log->builder.segment, block, record->sequence, record->length);
     return 0;
 }
 
@@ -54,7 +61,7 @@ static int replay_delete(struct log *log, const struct record *record)
     builder_note_deleted(&log->builder, record->stream);
     struct stream *stream = table_by_number(&log->table, record->stream);
     if (stream != NULL)
-        table_remove(&log->table, stream);
+        bury(log, stream);
     return 0;
 }
 
@@ -97,7 +104,7 @@ void replay_declared(struct log *log, uint64_t first)
     for (struct stream *stream = log->table.oldest, *after; stream != NULL; stream = after) {
         after = stream->after;
         if (stream->facts.number < first && stream->declared != first)
-            table_remove(&log->table, stream);
+            bury(log, stream);
     }
 }
 
@@ -107,7 +114,7 @@ int replay_lost(struct log *log, const struct index *index, uint64_t *out_events
     for (uint32_t i = 0; i < index->deleted; i++) {
         struct stream *stream = table_by_number(&log->table, index_deleted(index, i));
         if (stream != NULL)
-            table_remove(&log->table, stream);
+            bury(log, stream);
     }
     for (uint32_t i = 0; i < index->entries; i++) {
         struct index_entry entry = index_entry(index, i);
@@ -130,7 +137,7 @@ int replay_index(struct log *log, const struct index *index)
     for (uint32_t i = 0; i < index->deleted; i++) {
         struct stream *stream = table_by_number(&log->table, index_deleted(index, i));
         if (stream != NULL)
-            table_remove(&log->table, stream);
+            bury(log, stream);
     }
     for (uint32_t i = 0; i < index->entries; i++) {
         struct index_entry entry = index_entry(index, i);

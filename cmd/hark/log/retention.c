@@ -1,5 +1,6 @@
 /* retention.c - by size and by age, the oldest segments go, whole.
  *
+ * Those in which all was deleted go at once.
  * What must hold: the newest segment stays, whatever its size and age: it is the one in use, or the one that says which ids were
  * given. There is no tick: the timer is set for the moment at which the next sealed segment comes of age.
  */
@@ -57,17 +58,29 @@ static void set_timer(struct log *log, uint64_t now, uint64_t next)
     hark_sleep(log->loop, &log->age, wait, timer_rang);
 }
 
+/* What they said of streams that are still there, the declarations of a later one say as well; so the newest stays. A damaged one
+ * may have held more than can be read. */
+void retention_drop_dead(struct log *log)
+{
+    for (size_t i = log->segment_count; i-- > 1;) {
+        const struct log_segment *segment = log->segments[i - 1];
+        if (segment->live == 0 && segment->sealed && !segment->damaged)
+            segment_remove(log, i - 1);
+    }
+}
+
 void retention_check(struct log *log)
 {
     if (log->options.inspect)
         return;
+    retention_drop_dead(log);
     while (log->segment_count > 1 && is_too_much(log))
-        segment_remove_oldest(log);
+        segment_remove(log, 0);
     if (log->options.retain_age_ns == 0)
         return;
     uint64_t now = hark_os_wall_clock(log->loop), next;
     for (size_t old = count_old(log, now, &next); old > 0; old--)
-        segment_remove_oldest(log);
+        segment_remove(log, 0);
     set_timer(log, now, next);
 }
 

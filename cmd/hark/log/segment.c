@@ -7,6 +7,7 @@
 #include "log/segment.h"
 
 #include "log/cursor.h"
+#include "log/record.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -384,26 +385,25 @@ static void removed(struct log_segment *segment)
     log_end(log);
 }
 
-static void index_unlinked(struct hark_op *op, int64_t result)
-{
-    struct log_segment *segment = hark_container_of(op, struct log_segment, op);
-    (void)result; /* an index without a segment is removed at the next start */
-    removed(segment);
-}
-
 static void file_unlinked(struct hark_op *op, int64_t result)
 {
     struct log_segment *segment = hark_container_of(op, struct log_segment, op);
-    struct log *log = segment->log;
     if (result < 0 && result != -ENOENT)
-        log_tell(log, LOG_ERROR, "cannot remove segment %s: %s (it is tried again at the next start)", segment->name,
+        log_tell(segment->log, LOG_ERROR, "cannot remove segment %s: %s (it is tried again at the next start)", segment->name,
                  hark_error_text(result));
-    segment_name(segment->name, segment->first, SUFFIX_INDEX);
-    hark_unlinkat(log->loop, op, log->directory, segment->name, 0, index_unlinked);
+    removed(segment);
 }
 
-/* Nobody holds it: first the segment goes, then its index: the other way round, a crash would make the next start read all of it.
- */
+static void index_unlinked(struct hark_op *op, int64_t result)
+{
+    struct log_segment *segment = hark_container_of(op, struct log_segment, op);
+    struct log *log = segment->log;
+    (void)result; /* if it stays, so does the segment, most likely; else the next start says that one is missing */
+    segment_name(segment->name, segment->first, SUFFIX_LOG);
+    hark_unlinkat(log->loop, op, log->directory, segment->name, 0, file_unlinked);
+}
+
+/* Nobody holds it: first its index goes, then the segment: an index alone is the trace of a segment that was lost. */
 static void dispose(struct log_segment *segment)
 {
     struct log *log = segment->log;
@@ -415,22 +415,50 @@ static void dispose(struct log_segment *segment)
         idle_remove(segment);
     log_begin(log);
     segment->unlinked = true;
-    segment_name(segment->name, segment->first, SUFFIX_LOG);
-    hark_unlinkat(log->loop, &segment->op, log->directory, segment->name, 0, file_unlinked);
+    segment_name(segment->name, segment->first, SUFFIX_INDEX);
+    hark_unlinkat(log->loop, &segment->op, log->directory, segment->name, 0, index_unlinked);
 }
 
-void segment_remove_oldest(struct log *log)
+bool segment_bury(struct log *log, const struct stream *stream)
 {
-    struct log_segment *segment = log->segments[0];
+    bool empty = false;
+    for (uint32_t i = 0; i < stream->span_count; i++) {
+        const struct span *span = &stream->spans[i];
+        struct log_segment *segment = segment_by_first(log, span->segment);
+        uint64_t bytes = span->bytes + span->count * RECORD_HEADER_BYTES;
+        if (segment == NULL)
+            continue; /* recovery: it is being read */
+        segment->dead += bytes;
+        log->statistics.dead_bytes += bytes;
+        if (segment->live > 0 && --segment->live == 0)
+            empty = true;
+    }
+    return empty;
+}
+
+void segment_count_live(struct log *log)
+{
+    for (const struct stream *stream = log->table.oldest; stream != NULL; stream = stream->after)
+        for (uint32_t i = 0; i < stream->span_count; i++) {
+            struct log_segment *segment = segment_by_first(log, stream->spans[i].segment);
+            assert(segment != NULL);
+            segment->live++;
+        }
+}
+
+void segment_remove(struct log *log, size_t at)
+{
+    struct log_segment *segment = log->segments[at];
     assert(segment->sealed);
     log->segment_count--;
-    memmove(log->segments, log->segments + 1, log->segment_count * sizeof(struct log_segment *));
-    for (struct stream *stream = log->table.oldest; stream != NULL; stream = stream->after)
+    memmove(log->segments + at, log->segments + at + 1, (log->segment_count - at) * sizeof(struct log_segment *));
+    for (struct stream *stream = log->table.oldest; stream != NULL && segment->live > 0; stream = stream->after)
         while (stream->span_count > 0 && stream->spans[0].segment == segment->first)
             stream_drop_span(stream);
     log->statistics.bytes -= segment->end;
     log->statistics.segments = log->segment_count;
     log->statistics.oldest_time_ns = log->segment_count == 0 ? 0 : log->segments[0]->created_ns;
+    log->statistics.dead_bytes -= segment->dead;
     log->statistics.removed++;
     segment->removed = true;
     if (segment->references == 0 && (segment->state == SEGMENT_OPEN || segment->state == SEGMENT_CLOSED))

@@ -37,8 +37,14 @@ void segment_release(struct log_segment *segment);
 /* The active segment is written no more: its descriptor now counts among those for reading. */
 void segment_sealed(struct log_segment *segment);
 
-/* Takes the oldest out of the list and removes its files, once nobody reads it. */
-void segment_remove_oldest(struct log *log);
+/* The events of a stream that is deleted are dead. Gives: whether there is a segment in which nothing is left. */
+bool segment_bury(struct log *log, const struct stream *stream);
+
+/* Counts what is in each: once, when all are there. */
+void segment_count_live(struct log *log);
+
+/* Takes one, by its place in the list, out of it and removes its files, once nobody reads it. Takes: it is sealed. */
+void segment_remove(struct log *log, size_t at);
 
 /* Lets all descriptors of unused segments go. */
 void segment_close_idle(struct log *log);

@@ -30,6 +30,8 @@ struct log_segment {
     int fd;             /* -1 none */
     enum segment_state state;
     uint32_t references; /* reads, the seal: what keeps it from going */
+    uint32_t live;       /* spans of streams that are in it; counted once the log is open */
+    uint64_t dead;       /* bytes in it of streams that were deleted since */
     bool sealed;         /* nothing is written to it any more */
     bool failed;         /* a sync or a cut of it failed: it takes no more appends */
     bool pinned;         /* its index is in memory alone */

@@ -223,11 +223,12 @@ static void note_block(struct presence *presence, uint32_t block)
     presence->bits[bit / 64] |= UINT64_C(1) << (bit % 64);
 }
 
-void stream_note(struct stream *stream, uint64_t segment, uint32_t block, uint64_t id, uint64_t bytes)
+bool stream_note(struct stream *stream, uint64_t segment, uint32_t block, uint64_t id, uint64_t bytes)
 {
     struct span event = {segment, 1, bytes, id, id, stream->facts.lost};
     struct span *newest = stream->span_count == 0 ? NULL : &stream->spans[stream->span_count - 1];
-    if (newest != NULL && newest->segment == segment && newest->last >= stream->facts.lost) {
+    bool begins = newest == NULL || newest->segment != segment || newest->last < stream->facts.lost;
+    if (!begins) {
         newest->count++;
         newest->bytes += bytes;
         newest->last = id;
@@ -237,6 +238,7 @@ void stream_note(struct stream *stream, uint64_t segment, uint32_t block, uint64
     }
     add_to_facts(stream, &event);
     note_block(&stream->presence, block);
+    return begins;
 }
 
 int stream_add_span(struct stream *stream, const struct span *span)

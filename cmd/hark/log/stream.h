@@ -70,8 +70,8 @@ void table_done(struct table *table);
 /* Makes sure that stream_note for that segment and block will not need memory. Gives: 0, or -ENOMEM. */
 int stream_reserve(struct stream *stream, uint64_t segment, uint32_t block);
 
-/* Takes one more event into the facts, the span of the segment, and the blocks of the segment. */
-void stream_note(struct stream *stream, uint64_t segment, uint32_t block, uint64_t id, uint64_t bytes);
+/* Takes one more event into the facts, the span of the segment, and the blocks of the segment. Gives: whether a span began. */
+bool stream_note(struct stream *stream, uint64_t segment, uint32_t block, uint64_t id, uint64_t bytes);
 
 /* Adds what a sealed segment holds, later than all other spans. Gives: 0, or -ENOMEM. */
 int stream_add_span(struct stream *stream, const struct span *span);

@@ -113,6 +113,8 @@ static const char *data_advice(int error)
         return "try --data DIR with one that you may write";
     case ENOENT:
         return "make the directory that it is to be in, or try another --data";
+    case ELOOP:
+        return "no link is followed inside it: put the file itself there, or remove the link";
     case ENOTDIR:
     case EEXIST:
         return "it is no directory: try another --data";
