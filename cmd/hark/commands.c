@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "check/check.h"
 #include "client/client.h"
 #include "doctor/doctor.h"
 #include "hark.h"
@@ -34,6 +35,7 @@ static const struct command commands[] = {
     {"pub", "publish standard input, an event a line", &client_pub_options, client_pub_run},
     {"sub", "print the events of a stream, and go on when the connection breaks", &client_sub_options, client_sub_run},
     {"doctor", "tell what this machine offers, and what to change", &doctor_options, doctor_run},
+    {"log", "check what a data directory holds", &check_options, check_run},
     {"version", "print the version", &version_options, run_version},
     {"help", "explain a command", &help_options, run_help},
 };
