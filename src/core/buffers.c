@@ -39,6 +39,7 @@ void hark_buffer_return(struct hark_loop *loop, void *buffer)
 {
     if (!buffer)
         return;
+    check_thread(loop, NULL, -1);
     struct buffers *buffers = &loop->buffers;
     size_t index = (size_t)((char *)buffer - buffers->memory) / buffers->stride;
     bool lent = index < buffers->count && buffers_at(buffers, (uint32_t)index) == buffer;

@@ -98,6 +98,22 @@ static inline struct hark_op *op_of_id(uint64_t id)
     return (struct hark_op *)(uintptr_t)(id & (((UINT64_C(1) << 48) - 1) ^ OP_ID_TAG_MASK));
 }
 
+#ifdef HARK_CHECKING
+/* A call that belongs to the thread that runs the loop. Before it is first run, and between runs, any thread may make it. */
+static inline void check_thread(const struct hark_loop *loop, const struct hark_op *op, int fd)
+{
+    bool own = !loop->running || loop->thread == thread_number();
+    check_rule(own, "a call from another thread than the one that runs the loop", op, fd);
+}
+#else
+static inline void check_thread(const struct hark_loop *loop, const struct hark_op *op, int fd)
+{
+    (void)loop;
+    (void)op;
+    (void)fd;
+}
+#endif
+
 /* Puts an op in flight. The caller fills the arguments in, then hands it on. */
 static inline void op_begin(struct hark_loop *loop, struct hark_op *op, enum hark_op_code code, int fd, hark_done *done)
 {
@@ -108,6 +124,7 @@ static inline void op_begin(struct hark_loop *loop, struct hark_op *op, enum har
     op->done = done;
     op->fd = fd;
     op->code = (uint8_t)code;
+    check_thread(loop, op, fd);
     op->state = OP_WAITING;
     op->marks = 0;
     op->timer = 0;

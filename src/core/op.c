@@ -185,6 +185,7 @@ void hark_cancel(struct hark_op *op)
 {
     if (!op || op->state == OP_IDLE)
         return;
+    check_thread(op->loop, op, op->fd);
     cancel(op->loop, op);
     if (is_poll(op))
         forget_if_polled_no_more(op->loop, op->fd);
@@ -237,6 +238,7 @@ void hark_op_deadline(struct hark_op *op, uint64_t deadline_ns)
     if (op->state == OP_IDLE)
         return;
     struct hark_loop *loop = op->loop;
+    check_thread(loop, op, op->fd);
     bool timed = op->code == HARK_OP_SLEEP || op->code == HARK_OP_EVERY;
     if (timed)
         op->with.timer.deadline_ns = deadline_ns;

@@ -1,6 +1,7 @@
 /* test_misuse.c - a program that breaks a rule is told which, in one line, and aborts. Promise 14. */
 #include "harness/harness.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -144,4 +145,35 @@ static void opens_a_stream_twice(struct hark_loop *loop, int fd)
 BACKEND_TEST(promise_14_open_of_an_open_stream_is_told)
 {
     assert_told(opens_a_stream_twice, "a stream was opened that is open, or that was not zeroed: descriptor", true);
+}
+
+static void *start_elsewhere(void *context)
+{
+    static struct hark_op op;
+    hark_sleep(context, &op, 1, ignore);
+    return NULL;
+}
+
+static void start_from_another_thread(struct hark_op *op, int64_t result)
+{
+    pthread_t thread;
+    (void)result;
+    if (pthread_create(&thread, NULL, start_elsewhere, op->loop) == 0)
+        pthread_join(thread, NULL);
+}
+
+static void calls_from_another_thread(struct hark_loop *loop, int fd)
+{
+    static struct hark_op op;
+    (void)fd;
+    hark_defer(loop, &op, start_from_another_thread);
+    hark_run(loop);
+}
+
+BACKEND_TEST(promise_13_call_from_another_thread_is_told_by_a_checking_build)
+{
+#ifndef HARK_CHECKING
+    harness_skip("for a build with -Dchecking=true");
+#endif
+    assert_told(calls_from_another_thread, "a call from another thread than the one that runs the loop: hark_sleep", false);
 }
