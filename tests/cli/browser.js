@@ -13,7 +13,7 @@ export const skip = executablePath ? false : 'no Chromium here (apt-get install 
 
 let starting;
 /** One browser for all tests of a file. Names under example.org are this machine. */
-const browser = () => (starting ??= chromium.launch({
+export const browser = () => (starting ??= chromium.launch({
   executablePath,
   args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
     '--disable-component-update', '--disable-sync', '--host-resolver-rules=MAP *.example.org 127.0.0.1'],

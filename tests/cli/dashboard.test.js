@@ -3,11 +3,39 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import test from 'node:test';
-import { open as openUrl, skip } from './browser.js';
+import { browser, open as openUrl, skip } from './browser.js';
 import { Process, Socket, backends, bin, connection, request, run, serve, within } from './lib.js';
 
 const open = (t, server, options) => openUrl(t, server.url, options);
 const event = (page, text) => page.locator('#events li p', { hasText: text }).first();
+
+test('the page works under a policy that lets nothing else run, and no page may frame it', { skip }, async t => {
+  const server = await serve(t);
+  const { headers } = await fetch(server.url);
+  const policy = headers.get('content-security-policy');
+  for (const part of [/default-src 'none'/, /script-src 'sha256-[^']+';/, /style-src 'sha256-[^']+';/, /frame-ancestors 'none'/]) assert.match(policy, part);
+  assert.doesNotMatch(policy, /unsafe/);
+  assert.equal(headers.get('x-content-type-options'), 'nosniff');
+  assert.equal(headers.get('x-frame-options'), 'DENY');
+  // open() fails the test on what the browser reports, violations of the policy included: they are errors on its console.
+  const page = await open(t, server);
+  await server.publish('weather', 'it rains');
+  await event(page, 'it rains').waitFor();
+  assert.notEqual(await page.evaluate(() => getComputedStyle(document.body).margin), '8px', 'the styles are there');
+  // What gets in after all does not run: seen from outside of the console, which would fail the test.
+  const stranger = await (await browser()).newPage();
+  t.after(() => stranger.close());
+  await stranger.goto(server.url);
+  const ran = await stranger.evaluate(() => new Promise(resolve => {
+    document.addEventListener('securitypolicyviolation', violation => resolve(violation.effectiveDirective));
+    const script = document.createElement('script');
+    script.textContent = 'document.title = "taken over"';
+    document.head.append(script);
+  }));
+  assert.match(ran, /^script-src/);
+  assert.notEqual(await stranger.title(), 'taken over');
+  await server.stop();
+});
 
 for (const [backend, threads] of [...backends.map(name => [name, 1]), [backends[0], 3]]) {
   test(`an event that curl publishes appears in the page (${backend}, threads: ${threads})`, { skip }, async t => {

@@ -113,9 +113,10 @@ static void page_released(struct hark_stream *stream, struct hark_stream_block *
     free(block);
 }
 
-void answer_static(struct http_session *http, const struct exchange *exchange, const char *type, const char *bytes, size_t count)
+void answer_static(struct http_session *http, const struct exchange *exchange, const char *type, const char *fields,
+                   const char *bytes, size_t count)
 {
-    bool written = answer_head(http, exchange, 200, (int64_t)count, type, "Cache-Control: no-cache\r\n");
+    bool written = answer_head(http, exchange, 200, (int64_t)count, type, fields);
     if (written && !exchange->head_only && count != 0) {
         struct hark_stream_block *block = malloc(sizeof(*block));
         if (block != NULL)

@@ -79,8 +79,9 @@ void answer_line(struct http_session *http, const struct exchange *exchange, int
 /* Answers with a document, in pieces. Takes: one use of it, which is the answer's. */
 void answer_document(struct http_session *http, const struct exchange *exchange, const char *type, struct document *document);
 
-/* Answers with bytes that stay for ever. */
-void answer_static(struct http_session *http, const struct exchange *exchange, const char *type, const char *bytes, size_t count);
+/* Answers with bytes that stay for ever. Takes: fields as above. */
+void answer_static(struct http_session *http, const struct exchange *exchange, const char *type, const char *fields,
+                   const char *bytes, size_t count);
 
 /* Answers OPTIONS. Takes: allow: the whole Allow line; methods: the same for pages of another origin, where they may ask. */
 void answer_options(struct http_session *http, const struct exchange *exchange, const char *allow, const char *methods);

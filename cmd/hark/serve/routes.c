@@ -15,6 +15,7 @@
 #include "serve/http_session.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -26,7 +27,12 @@
 
 static void get_page(struct http_session *http, const struct exchange *exchange)
 {
-    answer_static(http, exchange, "text/html; charset=utf-8", web_page, web_page_size);
+    char fields[1024]; /* the policy is some 400 bytes */
+    snprintf(
+        fields, sizeof(fields),
+        "Cache-Control: no-cache\r\nContent-Security-Policy: %s\r\nX-Frame-Options: DENY\r\nReferrer-Policy: no-referrer\r\n",
+        web_page_policy);
+    answer_static(http, exchange, "text/html; charset=utf-8", fields, web_page, web_page_size);
 }
 
 static void get_life(struct http_session *http, const struct exchange *exchange)

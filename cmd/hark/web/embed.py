@@ -1,12 +1,31 @@
 #!/usr/bin/env python3
-"""Makes a file into C: an array of its bytes and its size.
+"""Makes the page into C: an array of its bytes, its size, and the policy that lets a browser run what is in it and nothing else.
 
 Usage: embed.py FILE OUTPUT.c HEADER NAME
 """
 
+import base64
+import hashlib
+import re
 import sys
 
 BYTES_A_LINE = 20
+
+
+def policy(page: str) -> str:
+    """A Content-Security-Policy: inline scripts and styles by their hashes; all that is fetched comes from this server."""
+    sources = {"script": [], "style": []}
+    for kind, text in re.findall(r"<(script|style)>(.*?)</\1>", page, re.DOTALL):
+        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        sources[kind].append(f"'sha256-{digest}'")
+    rest = re.sub(r"<(script|style)>.*?</\1>", "", page, flags=re.DOTALL)
+    forbidden = re.search(r"<(script|style)\b|<[^>]*\s(style|on[a-z]+)=", rest)
+    if forbidden:
+        sys.exit(f"the page's policy would not let this work: {forbidden[0]}")
+    return "; ".join([
+        "default-src 'none'", "script-src " + " ".join(sources["script"]), "style-src " + " ".join(sources["style"]),
+        "img-src data:", "connect-src 'self'", "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'",
+    ])
 
 
 def main() -> None:
@@ -22,6 +41,7 @@ def main() -> None:
             # As characters of C, so that bytes above 127 keep the type char wherever char is signed.
             file.write("    " + ", ".join(f"'\\x{byte:02x}'" for byte in line) + ",\n")
         file.write("    '\\0',\n};\n")
+        file.write(f"const char {name}_policy[] = \"{policy(content.decode())}\";\n")
         file.write(f"const size_t {name}_size = sizeof {name} - 1;\n")
 
 

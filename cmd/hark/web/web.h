@@ -4,7 +4,8 @@
 
 #include <stddef.h>
 
-extern const char web_page[];      /* UTF-8 HTML */
-extern const size_t web_page_size; /* its bytes, without the final NUL */
+extern const char web_page[];        /* UTF-8 HTML */
+extern const size_t web_page_size;   /* its bytes, without the final NUL */
+extern const char web_page_policy[]; /* its Content-Security-Policy */
 
 #endif
