@@ -26,7 +26,7 @@ enum { ANSWER_HELP = 256, ANSWER_CONFIG, ROW_FIRST };
 struct walk {
     const struct options_command *command;
     struct option longs[OPTIONS_ROWS_MAX + 3];
-    char letters[2 * OPTIONS_ROWS_MAX + 4];
+    char letters[2 * OPTIONS_ROWS_MAX + 6];
 };
 
 char *options_memory_copy(struct options_memory *memory, const char *text, size_t count)
@@ -59,6 +59,10 @@ static void walk_init(struct walk *walk, const struct options_command *command)
     char *letter = walk->letters;
     *letter++ = ':'; /* tell a missing value from an unknown option */
     *letter++ = 'h';
+    if (command->with_config) {
+        *letter++ = 'c';
+        *letter++ = ':';
+    }
     *next++ = (struct option){.name = "help", .val = ANSWER_HELP};
     if (command->with_config)
         *next++ = (struct option){.name = "config", .has_arg = required_argument, .val = ANSWER_CONFIG};
@@ -108,6 +112,8 @@ static bool walk_next(struct walk *walk, int argc, char **argv, int *out_answer,
         return false;
     if (*out_answer == 'h')
         *out_answer = ANSWER_HELP;
+    if (*out_answer == 'c' && walk->command->with_config)
+        *out_answer = ANSWER_CONFIG;
     if (*out_answer >= ROW_FIRST)
         *out_row = &walk->command->rows[*out_answer - ROW_FIRST];
     else if (*out_answer < ANSWER_HELP && *out_answer != '?' && *out_answer != ':')
@@ -223,7 +229,7 @@ void options_help(const struct options_command *command)
     for (size_t row = 0; row < command->count; row++)
         help_row(command->rows[row].letter, command->rows[row].name, command->rows[row].value, command->rows[row].text);
     if (command->with_config)
-        help_row(0, "config", "FILE",
+        help_row('c', "config", "FILE",
                  "read options from FILE: lines of NAME = VALUE with the names above;\n"
                  "# or ; begins a comment; an option given here goes before the file");
     help_row('h', "help", NULL, "print this");

@@ -2,7 +2,9 @@
  *
  * inih goes on after an error and cuts lines at a length that was chosen when it was built. Both would be silent here: so the
  * first error is kept and later lines are passed over, and the lines are read by this file, which refuses one that is too
- * long for inih. The line's number is counted here as well: inih's handler is told it only in some builds.
+ * long for inih. inih also takes a line that begins with a blank for more of the value before it, and quotes for a part of a
+ * value; neither is what anybody means, and both are refused. The line's number is counted here as well: inih's handler is told
+ * it only in some builds.
  */
 #include "options_config.h"
 
@@ -36,7 +38,32 @@ static void refuse(struct reading *reading, const char *name, const char *value,
     reading->wrong = true;
 }
 
-/* As fgets, for inih. A line that does not fit ends the reading. */
+/* Whether nothing stands behind the blanks but a comment. */
+static bool says_nothing(const char *text)
+{
+    return *text == '\0' || *text == '#' || *text == ';';
+}
+
+/* Looks at a line before inih does. Gives: NULL, or what is wrong with it. */
+static const char *look_at(const struct reading *reading, const char *line, size_t length)
+{
+    static const char blanks[] = " \t\r\n\f\v";
+    const char *text = line + strspn(line, blanks);
+    char section[64];
+    if (length == 0)
+        return "has a NUL in it: this is no text";
+    if (says_nothing(text))
+        return NULL;
+    if (text != line)
+        return "begins with a blank: every option stands at the beginning of a line of its own";
+    snprintf(section, sizeof section, "[%s]", reading->command->name);
+    if (*line == '[' && (strncmp(line, section, strlen(section)) != 0 ||
+                         !says_nothing(line + strlen(section) + strspn(line + strlen(section), blanks))))
+        return "is a section for another command, or not only a section";
+    return NULL;
+}
+
+/* As fgets, for inih. A line that does not fit, or cannot be meant, ends the reading. */
 static char *read_line(char *line, int room, void *context)
 {
     struct reading *reading = context;
@@ -44,6 +71,11 @@ static char *read_line(char *line, int room, void *context)
         return NULL;
     reading->line++;
     size_t length = strlen(line);
+    const char *wrong = look_at(reading, line, length);
+    if (wrong) {
+        refuse(reading, "the line", NULL, wrong);
+        return NULL;
+    }
     if ((int)length < room - 1 || line[length - 1] == '\n' || feof(reading->file))
         return line;
     char limit[64];
@@ -69,6 +101,10 @@ static const char *flag_value(const char *word)
 static void set_row(struct reading *reading, const struct option_row *row, const char *value)
 {
     const char *kept;
+    if (*value == '"' || *value == '\'')
+        return refuse(reading, row->name, value, "quotes are not taken off: write the value without");
+    if (strstr(value, " #") || strstr(value, "\t#"))
+        return refuse(reading, row->name, value, "a comment behind a value begins with ; after a blank");
     if (row->value)
         kept = options_memory_copy(reading->memory, value, strlen(value));
     else

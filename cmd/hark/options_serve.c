@@ -291,6 +291,11 @@ int options_serve_parse(int argc, char **argv, int (*run)(const struct serve_opt
     serve_options_init(&serving.options);
     switch (options_parse(&options_serve, &serving.memory, argc, argv, &serving, &found)) {
     case OPTIONS_GO:
+        if (serving.options.http_count == 0 && serving.options.lines_count == 0 && serving.tails_count == 0) {
+            say("serve: there is nothing to do: --http and --lines are off, and no --tail is given (try: hark serve --help)");
+            code = EXIT_USAGE;
+            break;
+        }
         serving.options.tails = serving.tails;
         serving.options.tails_count = serving.tails_count;
         serving.options.config = found.config;

@@ -96,9 +96,15 @@ test('a configuration file, and the command line before it', async t => {
 const wrongLines = {
   'nonsense = 1': 'nonsense: is no option',
   'no equals sign': 'is not NAME = VALUE',
+  'data = d\n  retention-age = 7d': 'begins with a blank',
+  ' quiet = yes': 'begins with a blank',
+  'data = "d"': 'quotes are not taken off',
+  'data = d # here': 'a comment behind a value begins with ;',
+  '[serve] quiet = yes': 'not only a section',
+  'quiet = yes\n[pub]': 'is a section for another command',
   'sync = soon': 'sync = soon: is not always',
   'quiet = maybe': 'quiet = maybe: is not yes or no',
-  '[pub]\nhttp = :1': 'pub: is a section for another command',
+  '[pub]\nhttp = :1': 'is a section for another command',
   [`data = ${'x'.repeat(300)}`]: 'the line is longer than',
 };
 

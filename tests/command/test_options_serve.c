@@ -90,6 +90,27 @@ static void expect_values(const struct serve_options *options)
     assert_true(options->quiet);
 }
 
+static void expect_config(const struct serve_options *options)
+{
+    assert_true(options->quiet);
+    assert_non_null(options->config);
+}
+
+TEST(config_has_a_short_form)
+{
+    int fd = harness_file("short.ini", "[serve] ; here\n\n  # nothing\nquiet = yes ; not a word\n", 49);
+    assert_true(fd >= 0);
+    close(fd);
+    assert_int_equal(PARSE(expect_config, "-c", harness_path("short.ini")), EXIT_DONE);
+    assert_int_equal(checked, 1);
+}
+
+TEST(server_without_ports_and_files_is_refused)
+{
+    assert_int_equal(PARSE(expect_defaults, "--http", "off", "--lines", "off"), EXIT_USAGE);
+    assert_int_equal(checked, 0);
+}
+
 TEST(values_land_in_their_fields)
 {
     assert_int_equal(PARSE(expect_values, "--sync", "250ms", "--retention-bytes", "1G", "--retention-age", "7d",
