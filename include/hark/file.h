@@ -5,7 +5,7 @@
  * terminal, pipe or device either, whether it is non-blocking or not.
  * Paths, buffers and vectors are the loop's until the final call.
  * Fails, for every op here: -EBADF, -ENOMEM, -EFAULT, -EIO; for paths also -ENOENT, -ENOTDIR, -EACCES, -ELOOP, -ENAMETOOLONG,
- * -EROFS. Without io_uring: -EAGAIN no thread of the pool could be started.
+ * -EROFS. -EAGAIN no thread could be started for it; with io_uring most need none.
  */
 #ifndef HARK_FILE_H
 #define HARK_FILE_H
@@ -37,9 +37,12 @@ HARK_API void hark_readv(struct hark_loop *loop, struct hark_op *op, int fd, con
 HARK_API void hark_writev(struct hark_loop *loop, struct hark_op *op, int fd, const struct iovec *vector, unsigned count,
                           int64_t offset, hark_done *done);
 
-/* openat(2). O_CLOEXEC is always set. Takes: directory: a descriptor or AT_FDCWD.
+/* openat(2). O_CLOEXEC is always set. A named pipe is opened without waiting for its other side, as with O_NONBLOCK, since the
+ * kernel tells nobody when that comes: for reading at once (hark_poll then waits for the first that is written), for writing only
+ * while somebody reads it; its reads and writes are as if it had been opened without O_NONBLOCK.
+ * Takes: directory: a descriptor or AT_FDCWD.
  * Gives: the descriptor, the caller's to close with hark_close; a cancel that comes too late gives it as well. Fails: as
- * openat(2). */
+ * openat(2); -ENXIO nobody reads the named pipe. */
 HARK_API void hark_openat(struct hark_loop *loop, struct hark_op *op, int directory, const char *path, int flags, mode_t mode,
                           hark_done *done);
 

@@ -108,8 +108,12 @@ union hark_op_arguments {
         const char *to;
         struct statx *status;
         int32_t flags;
-        uint32_t mode; /* openat, mkdirat: mode; statx: mask; renameat: the second directory */
+        uint32_t mode; /* mkdirat: mode; statx: mask; renameat: the second directory */
     } path;
+    struct {
+        const char *path;
+        uint64_t flags, mode, resolve; /* the kernel's struct open_how */
+    } open;
     struct {
         int64_t offset;
         int64_t count;

@@ -22,6 +22,7 @@ enum {
     DESCRIPTOR_KNOWN = 4,    /* what it is was looked up; uring: its reads and writes never block in the loop's thread */
     DESCRIPTOR_BLOCKING = 8, /* ready: its calls block; files go to the pool, for all else see unblocked.h */
     DESCRIPTOR_WATCHED = 16, /* ready: registered with the poller */
+    DESCRIPTOR_CHANGES = 64, /* ready: it has a poll of its own */
     DESCRIPTOR_BY_HAND = 32, /* ready: with DESCRIPTOR_BLOCKING: the kernel takes no call that is told not to wait */
 };
 

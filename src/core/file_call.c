@@ -47,13 +47,38 @@ static int64_t call_copy(const struct hark_op *op)
                            op->with.copy.count, 0);
 }
 
+bool file_open_may_wait(const struct hark_op *op)
+{
+    uint64_t flags = op->with.open.flags;
+    bool made = (flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL);
+    return (flags & O_ACCMODE) != O_RDWR && !(flags & (O_NONBLOCK | O_DIRECTORY | O_PATH)) && !made;
+}
+
+static bool is_named_pipe(const struct hark_op *op)
+{
+    struct stat status;
+    int follow = op->with.open.flags & O_NOFOLLOW ? AT_SYMLINK_NOFOLLOW : 0;
+    return fstatat(op->fd, op->with.open.path, &status, follow) == 0 && S_ISFIFO(status.st_mode);
+}
+
+/* Nobody knows when a named pipe's other side comes, if it ever does: no thread waits for it. */
+static int64_t call_open(const struct hark_op *op)
+{
+    int flags = (int)op->with.open.flags;
+    mode_t mode = (mode_t)op->with.open.mode;
+    if (!file_open_may_wait(op) || !is_named_pipe(op))
+        return openat(op->fd, op->with.open.path, flags, mode);
+    int fd = openat(op->fd, op->with.open.path, flags | O_NONBLOCK, mode);
+    if (fd >= 0)
+        (void)fcntl(fd, F_SETFL, flags);
+    return fd;
+}
+
 static int64_t call_path(const struct hark_op *op)
 {
     const char *from = op->with.path.from;
     int flags = op->with.path.flags;
     uint32_t mode = op->with.path.mode;
-    if (op->code == HARK_OP_OPENAT)
-        return openat(op->fd, from, flags, mode);
     if (op->code == HARK_OP_STATX)
         return statx(op->fd, from, flags, mode, op->with.path.status);
     if (op->code == HARK_OP_RENAMEAT)
@@ -73,6 +98,7 @@ static int64_t call(const struct hark_op *op)
     case HARK_OP_WRITEV:
         return call_io(op);
     case HARK_OP_OPENAT:
+        return call_open(op);
     case HARK_OP_STATX:
     case HARK_OP_RENAMEAT:
     case HARK_OP_UNLINKAT:

@@ -240,6 +240,9 @@ void work_pool_destroy(struct hark_loop *loop);
 /* A file op as a blocking system call, for the pool (file_call.c). Gives its result. */
 int64_t file_call(struct hark_op *op);
 
+/* Whether opening would wait for the other side, were it a named pipe. Takes: a HARK_OP_OPENAT. */
+bool file_open_may_wait(const struct hark_op *op);
+
 /* The call of a HARK_OP_READ, WRITE, READV or WRITEV at the position of fd, which may be another than the op's. */
 int64_t file_io(const struct hark_op *op, int fd);
 

@@ -20,8 +20,9 @@ void hark_openat(struct hark_loop *loop, struct hark_op *op, int directory, cons
                  hark_done *done)
 {
     op_begin(loop, op, HARK_OP_OPENAT, directory, done);
-    op->with.path.flags = flags | O_CLOEXEC;
-    op->with.path.mode = mode;
+    op->with.open.flags = (uint32_t)flags | O_CLOEXEC;
+    op->with.open.mode = mode;
+    op->with.open.resolve = 0;
     start(loop, op, path);
 }
 

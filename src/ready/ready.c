@@ -4,6 +4,7 @@
  * starved of buffers, or among those that are looked at again in the next turn. No callback is ever called from here. */
 #include "ready/ready.h"
 #include "core/call.h"
+#include "core/unblocked.h"
 
 #include <stdio.h>
 #include <sys/socket.h>
@@ -38,11 +39,25 @@ static int watch(struct ready *ready, int fd, struct descriptor *row, uint32_t w
     return 0;
 }
 
+/* What has no poll of its own would be polled for ever. epoll says so itself. */
+static bool never_changes(struct hark_loop *loop, struct descriptor *row, const struct hark_op *op)
+{
+    bool polls = op->code == HARK_OP_POLL || op->code == HARK_OP_POLL_EACH;
+    if (!polls || row->kind < KIND_PIPE || row->flags & DESCRIPTOR_CHANGES)
+        return false;
+    if (!unblocked_can_poll(loop, op->fd))
+        return true;
+    row->flags |= DESCRIPTOR_CHANGES;
+    return false;
+}
+
 /* An op begins to wait. */
 static inline int watch_for(struct ready *ready, struct descriptor *row, const struct hark_op *op)
 {
     if (ready->poller->edge)
         return likely(row->interest == READY_ALL) ? 0 : watch(ready, op->fd, row, READY_ALL);
+    if (unlikely(never_changes(ready->loop, row, op)))
+        return -EPERM;
     return watch(ready, op->fd, row, row->interest | watchable(ready, row, ready_events_of(op)));
 }
 

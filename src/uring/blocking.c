@@ -1,12 +1,20 @@
-/* blocking.c - reads and writes that io_uring would do in the thread that submits them, blocking it.
+/* blocking.c - what io_uring would do in the thread that submits, blocking it, or in a thread of its own, for ever or not at all.
  *
- * It asks poll, and where that says ready it calls the file's own read or write: a terminal then waits for the rest of its room,
- * and a pipe with a name for whoever was quicker (up to Linux 6.18 at least; what knows IOCB_NOWAIT, such as sockets, regular
- * files and pipes without a name, is not concerned). Such an op polls through the ring, and its call is made here. */
+ * Reading and writing: it asks poll, and where that says ready it calls the file's own read or write: a terminal then waits for
+ * the rest of its room, and a pipe with a name for whoever was quicker (up to Linux 6.18 at least; what knows IOCB_NOWAIT, such
+ * as sockets, regular files and pipes without a name, is not concerned). Such an op polls through the ring, and its call is made
+ * here.
+ *
+ * Opening: what the kernel's cache of names answers is opened at once, without waiting for a named pipe's other side
+ * (io_openat2). With any other name a thread of the kernel would wait for it: that is the pool's, which does not (file_call.c).
+ *
+ * Where the kernel can start no thread (RLIMIT_NPROC, a container's limit) it answers as after a cancel. */
 #include "core/unblocked.h"
 #include "uring/uring.h"
 
 #include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 static bool is_plain(unsigned mode)
@@ -55,4 +63,39 @@ int64_t uring_io_by_hand(struct hark_loop *loop, struct hark_op *op)
     if (result == -EAGAIN)
         op->spare |= OP_POLLING;
     return result;
+}
+
+void uring_start_open(struct hark_loop *loop, struct hark_op *op)
+{
+    const uint64_t changes = O_CREAT | O_TRUNC | O_TMPFILE; /* the cache alone never suffices */
+    const uint64_t known = O_ACCMODE | O_NOCTTY | O_APPEND | O_DSYNC | O_SYNC | O_ASYNC | O_DIRECT | O_NOFOLLOW | O_NOATIME |
+                           O_CLOEXEC; /* openat2(2) refuses what it does not know */
+    if (!file_open_may_wait(op))
+        return uring_submit(loop, op);
+    if (op->with.open.flags & changes)
+        return work_pool_submit(loop, op);
+    op->with.open.flags &= known;
+    op->with.open.mode = 0; /* it means nothing here, and openat2(2) minds */
+    op->with.open.resolve = RESOLVE_CACHED;
+    uring_submit(loop, op);
+}
+
+void uring_do_without_thread(struct hark_loop *loop, struct hark_op *op)
+{
+    const uint64_t calls = UINT64_C(1) << HARK_OP_READ | UINT64_C(1) << HARK_OP_WRITE | UINT64_C(1) << HARK_OP_READV |
+                           UINT64_C(1) << HARK_OP_WRITEV | UINT64_C(1) << HARK_OP_OPENAT | UINT64_C(1) << HARK_OP_FSYNC |
+                           UINT64_C(1) << HARK_OP_FDATASYNC | UINT64_C(1) << HARK_OP_FTRUNCATE |
+                           UINT64_C(1) << HARK_OP_FALLOCATE | UINT64_C(1) << HARK_OP_STATX | UINT64_C(1) << HARK_OP_RENAMEAT |
+                           UINT64_C(1) << HARK_OP_UNLINKAT | UINT64_C(1) << HARK_OP_MKDIRAT;
+    if (op->code == HARK_OP_SHUTDOWN) {
+        loop->metrics.system_calls++;
+        loop_finish(loop, op, shutdown(op->fd, op->with.io.flags) < 0 ? -errno : 0);
+    } else if (op->code == HARK_OP_CLOSE) {
+        if (work_pool_try(loop, op) < 0)
+            loop_finish(loop, op, os_kernel.close(loop, op->fd)); /* better late than never */
+    } else if (calls >> op->code & 1) {
+        work_pool_submit(loop, op);
+    } else {
+        loop_finish(loop, op, -EAGAIN);
+    }
 }

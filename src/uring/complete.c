@@ -179,7 +179,7 @@ static void complete_poll(struct hark_loop *loop, struct hark_op *op, int32_t re
     else if (result > 0 && op->code == HARK_OP_POLL_EACH)
         call_more(loop, op, result, false);
     else
-        end(loop, op, result);
+        end(loop, op, result == -EINVAL ? -EPERM : result); /* no poll of its own: as epoll has it */
 }
 
 /* --- failures --- */
@@ -207,6 +207,8 @@ static void complete_failed(struct hark_loop *loop, struct hark_op *op, int32_t 
         uring_submit(loop, op);
     } else if (error == -EINTR) {
         request_again(loop, op);
+    } else if (error == -ECANCELED && !(op->marks & MARK_CANCELLED)) {
+        uring_do_without_thread(loop, op);
     } else {
         end(loop, op, error == -EAGAIN && op->marks & MARK_CANCELLED ? -ECANCELED : error);
     }
@@ -216,6 +218,9 @@ static void complete_failed(struct hark_loop *loop, struct hark_op *op, int32_t 
 static void complete_open(struct hark_loop *loop, struct hark_op *op, int32_t result)
 {
     struct descriptor *row = descriptors_find(&loop->descriptors, result);
+    bool unknown = result == -EAGAIN && op->with.open.resolve && !(op->marks & MARK_CANCELLED);
+    if (unknown)
+        return work_pool_submit(loop, op);
     if (result < 0)
         return complete_failed(loop, op, result);
     if (row)
@@ -238,6 +243,8 @@ static void complete_special(struct hark_loop *loop, struct hark_op *op, int32_t
     case HARK_OP_POLL_EACH:
         return complete_poll(loop, op, result);
     case HARK_OP_CLOSE:
+        if (result == -ECANCELED)
+            return uring_do_without_thread(loop, op);
         /* After EINTR the descriptor is gone all the same (close(2), Linux). */
         return end(loop, op, result == -EINTR ? 0 : result);
     default:

@@ -2,6 +2,7 @@
 #include "uring/uring.h"
 
 #include "hark/poll.h"
+#include <linux/openat2.h>
 #include <sys/socket.h>
 
 /* The kernel moves at most this much in one call, whatever is asked (read(2)). */
@@ -68,6 +69,22 @@ static void prepare_path(struct io_uring_sqe *sqe, const struct hark_op *op, uin
     sqe->addr = (uint64_t)(uintptr_t)op->with.path.from;
     sqe->len = op->with.path.mode;
     sqe->open_flags = (uint32_t)op->with.path.flags; /* the same place for every op's flags */
+}
+
+_Static_assert(sizeof(struct open_how) == sizeof(((union hark_op_arguments *)0)->open) - sizeof(const char *), "an op holds it");
+
+static void prepare_open(struct io_uring_sqe *sqe, const struct hark_op *op)
+{
+    sqe->opcode = IORING_OP_OPENAT;
+    sqe->addr = (uint64_t)(uintptr_t)op->with.open.path;
+    if (op->with.open.resolve) {
+        sqe->opcode = IORING_OP_OPENAT2;
+        sqe->len = sizeof(struct open_how);
+        sqe->off = (uint64_t)(uintptr_t)&op->with.open.flags;
+        return;
+    }
+    sqe->len = (uint32_t)op->with.open.mode;
+    sqe->open_flags = (uint32_t)op->with.open.flags;
 }
 
 static void prepare_range(struct io_uring_sqe *sqe, const struct hark_op *op)
@@ -159,7 +176,7 @@ static void prepare(const struct uring *uring, struct io_uring_sqe *sqe, const s
         prepare_io(sqe, op, IORING_OP_WRITEV);
         break;
     case HARK_OP_OPENAT:
-        prepare_path(sqe, op, IORING_OP_OPENAT);
+        prepare_open(sqe, op);
         break;
     case HARK_OP_CLOSE:
         sqe->opcode = IORING_OP_CLOSE;

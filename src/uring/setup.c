@@ -113,7 +113,7 @@ static int require_opcodes(const bool supported[RING_OPCODES])
         IORING_OP_RECVMSG, IORING_OP_SENDMSG,  IORING_OP_SHUTDOWN,     IORING_OP_SOCKET,   IORING_OP_READ,
         IORING_OP_WRITE,   IORING_OP_READV,    IORING_OP_WRITEV,       IORING_OP_OPENAT,   IORING_OP_CLOSE,
         IORING_OP_FSYNC,   IORING_OP_STATX,    IORING_OP_FALLOCATE,    IORING_OP_RENAMEAT, IORING_OP_UNLINKAT,
-        IORING_OP_MKDIRAT, IORING_OP_POLL_ADD, IORING_OP_ASYNC_CANCEL,
+        IORING_OP_MKDIRAT, IORING_OP_POLL_ADD, IORING_OP_ASYNC_CANCEL, IORING_OP_OPENAT2,
     };
     for (size_t i = 0; i < sizeof needed; i++)
         if (!supported[needed[i]])
@@ -147,9 +147,9 @@ static int find_features(struct uring *uring)
     uring->for_pool = UINT64_C(1) << HARK_OP_GETDENTS | UINT64_C(1) << HARK_OP_COPY_FILE_RANGE;
     if (!uring_uses(uring, URING_FTRUNCATE))
         uring->for_pool |= UINT64_C(1) << HARK_OP_FTRUNCATE;
-    uring->apart = uring->for_pool | UINT64_C(1) << HARK_OP_READ | UINT64_C(1) << HARK_OP_WRITE | UINT64_C(1) << HARK_OP_READV |
-                   UINT64_C(1) << HARK_OP_WRITEV | UINT64_C(1) << HARK_OP_POLL | UINT64_C(1) << HARK_OP_POLL_EACH |
-                   UINT64_C(1) << HARK_OP_ACCEPT_EACH;
+    uring->apart = uring->for_pool | UINT64_C(1) << HARK_OP_OPENAT | UINT64_C(1) << HARK_OP_READ | UINT64_C(1) << HARK_OP_WRITE |
+                   UINT64_C(1) << HARK_OP_READV | UINT64_C(1) << HARK_OP_WRITEV | UINT64_C(1) << HARK_OP_POLL |
+                   UINT64_C(1) << HARK_OP_POLL_EACH | UINT64_C(1) << HARK_OP_ACCEPT_EACH;
     use(uring, URING_NO_IOWAIT, (uring->ring.kernel_features & RING_FEATURE_NO_IOWAIT) != 0);
     if (uring_uses(uring, URING_NO_IOWAIT))
         uring->ring.enter_flags |= RING_ENTER_NO_IOWAIT;

@@ -178,6 +178,8 @@ static void start(struct hark_loop *loop, struct hark_op *op)
         watch(loop, op);
     else if (op->code == HARK_OP_ACCEPT_EACH)
         submit(loop, uring, op);
+    else if (op->code == HARK_OP_OPENAT)
+        uring_start_open(loop, op);
     else
         uring_start_io(loop, op);
 }

@@ -117,8 +117,12 @@ int uring_watch(struct hark_loop *loop, struct hark_op *op);
 /* It does so no longer. */
 void uring_unwatch(struct hark_loop *loop, struct hark_op *op);
 
-/* Starts a read or a write (blocking.c). */
+/* Start a read or a write, an open (blocking.c). */
 void uring_start_io(struct hark_loop *loop, struct hark_op *op);
+void uring_start_open(struct hark_loop *loop, struct hark_op *op);
+
+/* Does what the kernel would have put to a thread of its own: on the pool, where that can. Ends with -EAGAIN where it cannot. */
+void uring_do_without_thread(struct hark_loop *loop, struct hark_op *op);
 
 /* Tries an op that the kernel might block on. Gives: its result; or -EAGAIN, and what is submitted next is its poll. */
 int64_t uring_io_by_hand(struct hark_loop *loop, struct hark_op *op);

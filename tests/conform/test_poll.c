@@ -116,6 +116,26 @@ BACKEND_TEST(poll_on_a_pipe_reports_the_end_of_the_other_side)
     harness_close(loop, other[1]);
 }
 
+BACKEND_TEST(promise_12_what_has_no_poll_of_its_own_cannot_be_waited_for)
+{
+    int fds[3] = {harness_file("file", "text", 4), open(harness_directory(), O_RDONLY | O_DIRECTORY | O_CLOEXEC),
+                  open("/dev/null", O_RDWR | O_CLOEXEC)};
+    for (int i = 0; i < 3; i++) {
+        struct harness_op waiting = {0};
+        struct harness_op each = {0};
+        hark_poll(loop, &waiting.op, fds[i], HARK_POLL_EXCEPTIONAL, harness_done);
+        hark_poll_each(loop, &each.op, fds[i], HARK_POLL_PEER_HANGUP, harness_done);
+        harness_run(loop);
+        assert_result(waiting.result, -EPERM);
+        assert_result(each.result, -EPERM);
+        assert_int_equal(each.calls, 1);
+        harness_op_again(&waiting);
+        hark_poll(loop, &waiting.op, fds[i], HARK_POLL_READABLE, harness_done);
+        assert_result(harness_wait(loop, &waiting), HARK_POLL_READABLE);
+        harness_close(loop, fds[i]);
+    }
+}
+
 BACKEND_TEST(regular_file_is_always_readable_and_writable)
 {
     int fd = harness_file("file", "text", 4);

@@ -7,6 +7,11 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static atomic_bool refused;
@@ -67,6 +72,60 @@ BACKEND_TEST(work_without_a_thread_gives_eagain_and_works_once_there_is_one)
     harness_op_again(&working);
     hark_work(loop, &working.op, do_work, harness_done);
     assert_result(harness_wait(loop, &working), 7);
+}
+
+/* From here on the process may start no thread, and io_uring none for it either. Gives: the limit that there was. */
+static struct rlimit refuse_threads(void)
+{
+    enum { NOBODY = 65534 };
+    struct rlimit before;
+    assert_int_equal(getrlimit(RLIMIT_NPROC, &before), 0);
+    const struct rlimit none = {.rlim_cur = 0, .rlim_max = before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NPROC, &none), 0);
+    if (geteuid() == 0 && setuid(NOBODY) != 0)
+        harness_skip("root is not limited: %s", strerror(errno));
+    prctl(PR_SET_DUMPABLE, 1);
+    return before;
+}
+
+/* What the kernel would have done on a thread of its own is done on the pool, where that has one. */
+BACKEND_TEST(promise_06_want_of_a_thread_is_no_cancel)
+{
+    struct harness_op working = {0};
+    struct harness_op asking = {0};
+    struct harness_op shutting = {0};
+    struct harness_op reading = {0};
+    struct statx status;
+    char byte;
+    int ends[2];
+    int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+    harness_socket_pair(loop, ends);
+    hark_work(loop, &working.op, do_work, harness_done);
+    assert_result(harness_wait(loop, &working), 7);
+    struct rlimit before = refuse_threads();
+    hark_statx(loop, &asking.op, fd, "", AT_EMPTY_PATH, STATX_SIZE, &status, harness_done);
+    hark_read(loop, &reading.op, fd, &byte, 1, HARK_AT_POSITION, harness_done);
+    hark_shutdown(loop, &shutting.op, ends[0], SHUT_WR, harness_done);
+    harness_run(loop);
+    assert_result(asking.result, 0);
+    assert_result(reading.result, 1);
+    assert_result(shutting.result, 0);
+    assert_int_equal(read(ends[1], &byte, 1), 0);
+    assert_int_equal(setrlimit(RLIMIT_NPROC, &before), 0);
+    harness_close(loop, fd);
+    harness_close(loop, ends[0]);
+    harness_close(loop, ends[1]);
+}
+
+BACKEND_TEST(promise_06_want_of_every_thread_is_told_as_such)
+{
+    struct harness_op asking = {0};
+    struct statx status;
+    struct rlimit before = refuse_threads();
+    atomic_store(&refused, true);
+    hark_statx(loop, &asking.op, AT_FDCWD, "/", 0, STATX_SIZE, &status, harness_done);
+    assert_result(harness_wait(loop, &asking), -EAGAIN);
+    assert_int_equal(setrlimit(RLIMIT_NPROC, &before), 0);
 }
 
 BACKEND_TEST(group_without_a_thread_gives_eagain_and_one_of_a_single_loop_needs_none)
