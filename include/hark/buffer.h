@@ -14,6 +14,13 @@ static inline void *hark_op_buffer(const struct hark_op *op)
     return op->with.io.buffer ? op->with.io.bytes : NULL;
 }
 
+/* Whether the call brought the beginning of a datagram that was longer than the buffer; the rest is lost.
+ * Takes: the op of a hark_recv_each, inside its callback. */
+static inline bool hark_op_cut(const struct hark_op *op)
+{
+    return (op->marks & HARK_MARK_CUT) != 0;
+}
+
 /* Keeps the lent buffer past the callback: it is the caller's until hark_buffer_return. While the pool is empty no
  * hark_recv_each on the loop receives: return buffers soon.
  * Takes: the op of a hark_recv_each, inside its callback, with a result above 0.

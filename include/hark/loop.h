@@ -11,7 +11,7 @@ struct hark_metrics;
 
 /* The backends, from the best to the last resort. */
 enum hark_backend_kind {
-    HARK_BACKEND_AUTO, /* the environment's HARK_BACKEND, else uring, else epoll */
+    HARK_BACKEND_AUTO, /* the environment's HARK_BACKEND, else uring, else epoll, else poll, else select */
     HARK_BACKEND_URING,
     HARK_BACKEND_EPOLL,
     HARK_BACKEND_POLL,
@@ -42,11 +42,11 @@ struct hark_feature {
 /* Makes a loop. It belongs to the thread that runs it: all further calls come from there, but for hark_post and hark_stop. Until
  * it is first run, another thread may make it, start ops on it and hand it over; and after the last run, destroy it.
  * Takes: options, or NULL for the defaults. Under HARK_BACKEND_AUTO the environment variable HARK_BACKEND
- *   (auto, uring, epoll, poll, select) chooses; where that is unset or auto, io_uring is tried, then epoll. A backend that was
- *   named, by option or environment, is used or refused, never replaced. With any name but auto and uring no io_uring call is
- * made. Gives: 0 and *out_loop; release it with hark_loop_destroy. Fails: -EINVAL an option is out of range, or HARK_BACKEND is
- * no known name; -ENOMEM, -EMFILE, -ENFILE the machine's limits; for a named backend what refused it: -EPERM (io_uring_disabled,
- * seccomp), -ENOSYS, -EOPNOTSUPP, -EINVAL an old kernel. */
+ *   (auto, uring, epoll, poll, select) chooses; where that is unset or auto, io_uring is tried, then epoll, poll and select. A
+ * backend that was named, by option or environment, is used or refused, never replaced. With any name but auto and uring no
+ * io_uring call is made. Gives: 0 and *out_loop; release it with hark_loop_destroy. Fails: -EINVAL an option is out of range, or
+ * HARK_BACKEND is no known name; -ENOMEM, -EMFILE, -ENFILE the machine's limits; for a named backend what refused it: -EPERM
+ * (io_uring_disabled, seccomp), -ENOSYS, -EOPNOTSUPP, -EINVAL an old kernel. */
 HARK_API int hark_loop_create(const struct hark_options *options, struct hark_loop **out_loop);
 
 /* Releases a loop that has no op in flight.

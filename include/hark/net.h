@@ -46,7 +46,9 @@ HARK_API void hark_recv(struct hark_loop *loop, struct hark_op *op, int fd, void
  * so an idle connection holds none. While the pool is empty it waits.
  * To hold a peer back, cancel it, and start it again when there is room; hark_stream_read_stop does so. Before the final call it
  * may bring what had already been taken from the socket, on uring as much as the pool has buffers: hark_buffer_keep keeps it.
- * Gives: the bytes in hark_op_buffer(op), with hark_op_more; finally 0 at the stream's end. Fails: as hark_recv. */
+ * Gives: the bytes in hark_op_buffer(op), with hark_op_more; finally 0 at the stream's end. Of a socket for datagrams: each, one
+ * of no bytes as 0 with hark_op_more, one that is longer than a buffer cut to it (hark_op_cut); hark_recvmsg tells from whom.
+ * Fails: as hark_recv. */
 HARK_API void hark_recv_each(struct hark_loop *loop, struct hark_op *op, int fd, hark_done *done);
 
 /* Sends up to count bytes. Takes: flags of send(2); with MSG_WAITALL, for streams alone, it ends once all are sent, or with fewer

@@ -168,7 +168,7 @@ struct hark_op {
 };
 
 /* Bits of `marks`. Private, but for the inline functions below. */
-enum { HARK_MARK_MORE = 1 };
+enum { HARK_MARK_MORE = 1, HARK_MARK_CUT = 0x8000 };
 
 /* Whether more calls follow this one: true in every call of a repeating op but its final one.
  * Takes: the op, inside its callback. */

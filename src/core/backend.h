@@ -44,6 +44,9 @@ extern const struct os_calls os_kernel;
 /* Which of the events hold at this moment: poll(2) without waiting. Gives the set, 0 where none does; -EBADF. */
 int64_t os_kernel_poll(struct hark_loop *loop, int fd, uint32_t events);
 
+/* Whether a socket has been shut down for reading: what it gives then is the end, also where it has borders. */
+bool os_kernel_is_shut(struct hark_loop *loop, int fd);
+
 struct hark_backend {
     enum hark_backend_kind kind;
     const char *name;

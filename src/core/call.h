@@ -30,7 +30,7 @@ static inline void loop_call_more(struct hark_loop *loop, struct hark_op *op, in
     loop->metrics.repeated[op->code]++;
     op->marks |= HARK_MARK_MORE;
     op->done(op, result);
-    op->marks &= (uint16_t)~HARK_MARK_MORE;
+    op->marks &= (uint16_t) ~(HARK_MARK_MORE | HARK_MARK_CUT);
 }
 
 /* The same with the buffer that a hark_recv_each has been lent; it goes back unless the callback has kept it. */

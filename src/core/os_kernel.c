@@ -113,6 +113,12 @@ int64_t os_kernel_poll(struct hark_loop *loop, int fd, uint32_t events)
     return query.revents & POLLNVAL ? -EBADF : query.revents;
 }
 
+bool os_kernel_is_shut(struct hark_loop *loop, int fd)
+{
+    int64_t events = os_kernel_poll(loop, fd, POLLRDHUP);
+    return events < 0 || events & POLLRDHUP;
+}
+
 const struct os_calls os_kernel = {
     .socket = kernel_socket,
     .bind = kernel_bind,

@@ -151,8 +151,13 @@ static int64_t try_recv_each(struct hark_loop *loop, struct hark_op *op, struct 
     }
     uint32_t index = buffers->stack[buffers->free - 1];
     void *bytes = buffers_at(buffers, index);
-    int64_t result = CALL(loop, recv(op->fd, bytes, buffers->bytes, MSG_DONTWAIT));
+    int flags = unlikely(row->kind == KIND_SOCKET) ? MSG_DONTWAIT | MSG_TRUNC : MSG_DONTWAIT; /* TCP means another thing by it */
+    int64_t result = CALL(loop, recv(op->fd, bytes, buffers->bytes, flags));
     note_short_read(row, result, buffers->bytes);
+    if (unlikely(result > (int64_t)buffers->bytes)) {
+        op->marks |= HARK_MARK_CUT;
+        result = buffers->bytes;
+    }
     if (result > 0) {
         buffers->free--; /* taken only now: most often it would come back at once */
         op->with.io.bytes = bytes;

@@ -117,6 +117,12 @@ static void try_or_wait(struct hark_loop *loop, struct hark_op *op, struct descr
         finish(loop, op, error);
 }
 
+/* A datagram of no bytes, which is no end. */
+static bool is_empty_datagram(struct hark_loop *loop, const struct hark_op *op)
+{
+    return descriptors_row(&loop->descriptors, op->fd)->kind == KIND_SOCKET && !os_kernel_is_shut(loop, op->fd);
+}
+
 /* hark_recv_each takes a buffer, so it receives only when it is called: one buffer then goes from hand to hand, still in the
  * cache. */
 void ready_fulfil(struct hark_loop *loop, struct hark_op *op)
@@ -128,7 +134,7 @@ void ready_fulfil(struct hark_loop *loop, struct hark_op *op)
         int error = op->marks & MARK_STARVED ? 0 : watch_for(ready_of(loop), row, op);
         if (error)
             loop_call_final(loop, op, error);
-    } else if (result > 0) {
+    } else if (result > 0 || (result == 0 && is_empty_datagram(loop, op))) {
         op->state = OP_CALLING;
         watch_hangups_again(ready_of(loop), op->fd);
         loop_call_lent(loop, op, result);

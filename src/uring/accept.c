@@ -50,6 +50,7 @@ void uring_accept_waiting(struct hark_loop *loop, struct hark_op *op)
             return loop_call_final(loop, op, fd);
         }
         loop_forget_descriptor(loop, fd);
+        uring_note_socket(loop, fd, SOCK_STREAM);
         loop_call_more(loop, op, fd);
     }
     if (op->marks & (MARK_CANCELLED | MARK_EXPIRED)) {

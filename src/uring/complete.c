@@ -127,10 +127,31 @@ static void recv_each_ended(struct hark_loop *loop, struct hark_op *op, int32_t 
         end(loop, op, result);
 }
 
+/* Also where it is of no bytes, or longer than its buffer. A socket that was shut down may give 0 for ever. */
+static void complete_datagram(struct hark_loop *loop, struct hark_op *op, int32_t result, uint32_t flags)
+{
+    bool fed = (op->spare & OP_FED) != 0;
+    int64_t room = loop->buffers.bytes;
+    if (result < 0 || (result == 0 && os_kernel_is_shut(loop, op->fd)))
+        return fed ? complete_fed(loop, op, result) : recv_each_ended(loop, op, result, flags);
+    op->spare &= ~(uint32_t)OP_FED;
+    if (flags & IORING_CQE_F_BUFFER)
+        take_buffer(loop, op, flags);
+    if (result == 0)
+        hark_buffer_return(loop, hark_buffer_keep(op));
+    else if (result > room)
+        op->marks |= HARK_MARK_CUT;
+    int64_t count = result > room ? room : result;
+    if (flags & IORING_CQE_F_MORE)
+        loop_call_lent(loop, op, count);
+    else
+        call_last_lent(loop, op, count);
+}
+
 static inline void complete_recv_each(struct hark_loop *loop, struct hark_op *op, int32_t result, uint32_t flags)
 {
-    if (unlikely(op->spare & OP_FED))
-        return complete_fed(loop, op, result);
+    if (unlikely(op->spare & (OP_FED | OP_DATAGRAMS)))
+        return op->spare & OP_DATAGRAMS ? complete_datagram(loop, op, result, flags) : complete_fed(loop, op, result);
     if (unlikely(result <= 0))
         return recv_each_ended(loop, op, result, flags);
     take_buffer(loop, op, flags);
@@ -150,6 +171,8 @@ static void complete_accept(struct hark_loop *loop, struct hark_op *op, int32_t 
             request_again(loop, op);
         return;
     }
+    if (result >= 0)
+        uring_note_socket(loop, result, SOCK_STREAM);
     if (result >= 0 && op->code == HARK_OP_ACCEPT_EACH)
         call_more(loop, op, result, kernel_goes_on);
     else
@@ -236,6 +259,10 @@ static void complete_special(struct hark_loop *loop, struct hark_op *op, int32_t
     switch (op->code) {
     case HARK_OP_OPENAT:
         return complete_open(loop, op, result);
+    case HARK_OP_SOCKET:
+        if (result >= 0)
+            uring_note_socket(loop, result, op->with.socket.type);
+        return result >= 0 ? end(loop, op, result) : complete_failed(loop, op, result);
     case HARK_OP_ACCEPT:
     case HARK_OP_ACCEPT_EACH:
         return complete_accept(loop, op, result, flags);
@@ -255,7 +282,8 @@ static void complete_special(struct hark_loop *loop, struct hark_op *op, int32_t
 static inline void complete(struct hark_loop *loop, struct hark_op *op, int32_t result, uint32_t flags)
 {
     const uint64_t special = UINT64_C(1) << HARK_OP_ACCEPT | UINT64_C(1) << HARK_OP_ACCEPT_EACH | UINT64_C(1) << HARK_OP_POLL |
-                             UINT64_C(1) << HARK_OP_POLL_EACH | UINT64_C(1) << HARK_OP_CLOSE | UINT64_C(1) << HARK_OP_OPENAT;
+                             UINT64_C(1) << HARK_OP_POLL_EACH | UINT64_C(1) << HARK_OP_CLOSE | UINT64_C(1) << HARK_OP_OPENAT |
+                             UINT64_C(1) << HARK_OP_SOCKET;
     if (op->code == HARK_OP_RECV_EACH)
         complete_recv_each(loop, op, result, flags);
     else if (unlikely(special >> op->code & 1))

@@ -48,16 +48,23 @@ static void prepare_accept(const struct uring *uring, struct io_uring_sqe *sqe, 
         sqe->ioprio = IORING_ACCEPT_MULTISHOT;
 }
 
+/* The whole length of a datagram is told, also where the buffer is shorter. */
+static uint32_t datagram_flags(const struct hark_op *op)
+{
+    return unlikely(op->spare & OP_DATAGRAMS) ? MSG_TRUNC : 0;
+}
+
 static void prepare_recv_each(const struct uring *uring, struct io_uring_sqe *sqe, const struct hark_op *op)
 {
     sqe->opcode = IORING_OP_RECV;
     if (unlikely(op->spare & OP_FED)) {
         sqe->addr = (uint64_t)(uintptr_t)op->with.io.bytes;
         sqe->len = op->loop->buffers.bytes;
-        sqe->msg_flags = MSG_DONTWAIT;
+        sqe->msg_flags = MSG_DONTWAIT | datagram_flags(op);
         return;
     }
     sqe->flags = IOSQE_BUFFER_SELECT;
+    sqe->msg_flags = datagram_flags(op);
     sqe->buf_group = 0;
     if (uring_uses(uring, URING_RECV_MULTISHOT))
         sqe->ioprio = IORING_RECV_MULTISHOT;

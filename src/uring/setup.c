@@ -147,9 +147,10 @@ static int find_features(struct uring *uring)
     uring->for_pool = UINT64_C(1) << HARK_OP_GETDENTS | UINT64_C(1) << HARK_OP_COPY_FILE_RANGE;
     if (!uring_uses(uring, URING_FTRUNCATE))
         uring->for_pool |= UINT64_C(1) << HARK_OP_FTRUNCATE;
-    uring->apart = uring->for_pool | UINT64_C(1) << HARK_OP_OPENAT | UINT64_C(1) << HARK_OP_READ | UINT64_C(1) << HARK_OP_WRITE |
-                   UINT64_C(1) << HARK_OP_READV | UINT64_C(1) << HARK_OP_WRITEV | UINT64_C(1) << HARK_OP_POLL |
-                   UINT64_C(1) << HARK_OP_POLL_EACH | UINT64_C(1) << HARK_OP_ACCEPT_EACH;
+    uring->apart = uring->for_pool | UINT64_C(1) << HARK_OP_OPENAT | UINT64_C(1) << HARK_OP_RECV_EACH |
+                   UINT64_C(1) << HARK_OP_READ | UINT64_C(1) << HARK_OP_WRITE | UINT64_C(1) << HARK_OP_READV |
+                   UINT64_C(1) << HARK_OP_WRITEV | UINT64_C(1) << HARK_OP_POLL | UINT64_C(1) << HARK_OP_POLL_EACH |
+                   UINT64_C(1) << HARK_OP_ACCEPT_EACH;
     use(uring, URING_NO_IOWAIT, (uring->ring.kernel_features & RING_FEATURE_NO_IOWAIT) != 0);
     if (uring_uses(uring, URING_NO_IOWAIT))
         uring->ring.enter_flags |= RING_ENTER_NO_IOWAIT;

@@ -178,6 +178,8 @@ static void start(struct hark_loop *loop, struct hark_op *op)
         watch(loop, op);
     else if (op->code == HARK_OP_ACCEPT_EACH)
         submit(loop, uring, op);
+    else if (op->code == HARK_OP_RECV_EACH)
+        uring_start_recv_each(loop, op);
     else if (op->code == HARK_OP_OPENAT)
         uring_start_open(loop, op);
     else
@@ -242,13 +244,13 @@ static void feed_starved(struct hark_loop *loop, struct ring *ring)
         uint32_t index = buffers->stack[--buffers->free];
         op->with.io.bytes = buffers_at(buffers, index);
         op->with.io.buffer = index + 1;
-        op->spare = OP_FED;
+        op->spare = (op->spare & OP_DATAGRAMS) | OP_FED;
         uring_submit(loop, op);
     }
     bool known = ring_cqes(ring) == 0 && !is_overflown(ring); /* else some are taken that still count as in the ring */
     left = known ? buffers->offered : 0;
     while ((op = buffers_next_starved(buffers, &left)) != NULL) {
-        op->spare = 0;
+        op->spare &= OP_DATAGRAMS;
         uring_submit(loop, op);
     }
 }

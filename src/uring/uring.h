@@ -62,6 +62,7 @@ enum {
     OP_STARVED = 32,      /* among the ops that wait for buffers */
     OP_WATCHED = 64,      /* waits behind watch_fd: the kernel has no request of it */
     OP_FED = 128,         /* it receives once, into a buffer that is kept for it */
+    OP_DATAGRAMS = 256,   /* what it receives has borders */
 };
 
 /* A further mark of an op: it polls through the ring, and its read or write is done by the loop (blocking.c). */
@@ -120,6 +121,10 @@ void uring_unwatch(struct hark_loop *loop, struct hark_op *op);
 /* Start a read or a write, an open (blocking.c). */
 void uring_start_io(struct hark_loop *loop, struct hark_op *op);
 void uring_start_open(struct hark_loop *loop, struct hark_op *op);
+
+/* Starts a hark_recv_each; notes what kind of socket the kernel has just made (datagrams.c). */
+void uring_start_recv_each(struct hark_loop *loop, struct hark_op *op);
+void uring_note_socket(struct hark_loop *loop, int fd, int type);
 
 /* Does what the kernel would have put to a thread of its own: on the pool, where that can. Ends with -EAGAIN where it cannot. */
 void uring_do_without_thread(struct hark_loop *loop, struct hark_op *op);

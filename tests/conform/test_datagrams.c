@@ -76,6 +76,86 @@ BACKEND_TEST(datagram_of_no_bytes_is_received_as_such)
     close_both(loop, ends);
 }
 
+/* --- received again and again --- */
+
+static void expect_cut(struct harness_op *self, int64_t result)
+{
+    const int *wanted = self->context;
+    assert_int_equal(hark_op_cut(&self->op), self->calls == *wanted);
+    assert_true(result <= 0 || hark_op_buffer(&self->op) != NULL);
+}
+
+static void receive_each(struct hark_loop *loop, const int ends[2])
+{
+    static char bytes[30000];
+    int cut = 2;
+    size_t room = hark_buffer_size(loop);
+    const size_t sizes[] = {100, room + 1, 0, 7, 0, 0, room};
+    enum { COUNT = sizeof sizes / sizeof sizes[0] };
+    struct harness_op receive = {.then = expect_cut, .context = &cut};
+    hark_recv_each(loop, &receive.op, ends[0], harness_done);
+    for (int i = 0; i < COUNT; i++) {
+        assert_true(sizes[i] <= sizeof bytes);
+        assert_int_equal(send(ends[1], bytes, sizes[i], 0), sizes[i]);
+        while (receive.calls <= i)
+            assert_result(hark_run_once(loop), 1);
+        assert_int_equal(receive.results[i], sizes[i] < room ? sizes[i] : room);
+        assert_true(receive.more[i]);
+    }
+    assert_int_equal(receive.calls, COUNT);
+    hark_cancel(&receive.op);
+    assert_result(harness_wait(loop, &receive), -ECANCELED);
+    assert_int_equal(receive.calls, COUNT + 1);
+}
+
+static void udp_pair(struct hark_loop *loop, int out[2])
+{
+    struct hark_address address[2];
+    for (int i = 0; i < 2; i++) {
+        assert_result(hark_address_parse("127.0.0.1:0", &address[i]), 0);
+        out[i] = hark_os_socket(loop, AF_INET, SOCK_DGRAM, 0);
+        assert_result(hark_os_bind(loop, out[i], &address[i]), 0);
+        assert_result(hark_os_getsockname(loop, out[i], &address[i]), 0);
+    }
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(connect(out[i], &address[!i].name.any, address[!i].length), 0);
+}
+
+BACKEND_TEST(promise_12_recv_each_goes_on_after_a_datagram_of_no_bytes_and_tells_one_that_is_cut)
+{
+    int ends[2];
+    datagram_pair(ends);
+    receive_each(loop, ends);
+    close_both(loop, ends);
+    udp_pair(loop, ends);
+    receive_each(loop, ends);
+    close_both(loop, ends);
+}
+
+BACKEND_TEST_WITH(recv_each_of_datagrams_that_starve_loses_none, 0, .buffer_count = 2)
+{
+    enum { SOCKETS = 8 };
+    int ends[SOCKETS][2];
+    int cut = 0;
+    struct harness_op receive[SOCKETS] = {0};
+    for (int i = 0; i < SOCKETS; i++) {
+        datagram_pair(ends[i]);
+        receive[i] = (struct harness_op){.then = expect_cut, .context = &cut};
+        hark_recv_each(loop, &receive[i].op, ends[i][0], harness_done);
+        for (int piece = 0; piece < 4; piece++)
+            assert_int_equal(send(ends[i][1], "abc", piece % 2 ? 3 : 0, 0), piece % 2 ? 3 : 0);
+    }
+    for (int i = 0; i < SOCKETS; i++) {
+        while (receive[i].calls < 4)
+            assert_result(hark_run_once(loop), 1);
+        for (int piece = 0; piece < 4; piece++)
+            assert_int_equal(receive[i].results[piece], piece % 2 ? 3 : 0);
+        hark_cancel(&receive[i].op);
+        assert_result(harness_wait(loop, &receive[i]), -ECANCELED);
+        close_both(loop, ends[i]);
+    }
+}
+
 /* --- a full receiver --- */
 
 struct full {

@@ -1,0 +1,40 @@
+/* datagrams.c - what hark_recv_each has to know of a socket: whether what it receives has borders.
+ *
+ * A datagram of no bytes is not the end, and of one that is longer than the buffer the rest is lost, which the kernel tells where
+ * it is asked (MSG_TRUNC). TCP throws bytes away for the same flag: so it must be known before. The row keeps it, as its kind. */
+#include "uring/uring.h"
+
+#include <sys/socket.h>
+
+enum { KIND_UNKNOWN, KIND_STREAM, KIND_DATAGRAMS };
+
+static uint8_t kind_of(int type)
+{
+    return type == SOCK_STREAM || type == SOCK_SEQPACKET ? KIND_STREAM : KIND_DATAGRAMS;
+}
+
+void uring_note_socket(struct hark_loop *loop, int fd, int type)
+{
+    if (unlikely(descriptors_grow(&loop->descriptors, fd) < 0))
+        return; /* it is asked when it first receives */
+    descriptors_row(&loop->descriptors, fd)->kind = kind_of(type & ~(SOCK_CLOEXEC | SOCK_NONBLOCK));
+}
+
+static uint8_t look_up(struct hark_loop *loop, int fd)
+{
+    int type = SOCK_STREAM; /* where it is no socket the kernel says so itself */
+    socklen_t length = sizeof type;
+    loop->metrics.system_calls++;
+    (void)getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length);
+    return kind_of(type);
+}
+
+void uring_start_recv_each(struct hark_loop *loop, struct hark_op *op)
+{
+    struct descriptor *row = descriptors_row(&loop->descriptors, op->fd);
+    if (unlikely(row->kind == KIND_UNKNOWN))
+        row->kind = look_up(loop, op->fd);
+    if (unlikely(row->kind == KIND_DATAGRAMS))
+        op->spare |= OP_DATAGRAMS;
+    uring_submit(loop, op);
+}
