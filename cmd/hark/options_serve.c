@@ -196,12 +196,18 @@ SET_DURATION(shutdown_timeout, above_zero)
 SET_BYTES(segment, above_zero)
 SET_BYTES(retention, ANY)
 SET_BYTES(ring, above_zero)
+SET_BYTES(incoming, above_zero)
 
 static const char *set_connections_max(void *target, const char *value)
 {
     uint64_t *out = &((struct serving *)target)->options.connections_max;
     const char *wrong = value_count(value, out);
     return above_zero(wrong, *out);
+}
+
+static const char *set_connections_each(void *target, const char *value)
+{
+    return value_count(value, &((struct serving *)target)->options.connections_each);
 }
 
 static const struct option_row rows[] = {
@@ -237,6 +243,9 @@ static const struct option_row rows[] = {
     {"retention-bytes", 0, "SIZE", "drop the oldest segments while the log is larger; 0: keep [0]", set_retention},
     {"retention-age", 0, "TIME", "drop segments whose newest event is older; 0: keep [0]", set_retention_age},
     {"connections-max", 0, "COUNT", "the most connections at once [as many as descriptors]", set_connections_max},
+    {"incoming-bytes", 0, "SIZE", "memory for bodies and lines that are on their way in, of all\nconnections together [64M]",
+     set_incoming},
+    {"connections-per-address", 0, "COUNT", "the most connections of one address; 0: no limit [0]", set_connections_each},
     {"ring-bytes", 0, "SIZE", "memory for the newest events of a stream, shared by all its\nsubscribers [4M]", set_ring},
     {"heartbeat", 0, "TIME", "send a comment to event-stream clients this often [15s]", set_heartbeat},
     {"head-timeout", 0, "TIME", "the longest time for a request's whole head [10s]", set_head_timeout},

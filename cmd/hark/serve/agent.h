@@ -15,6 +15,8 @@
 #include "serve/deadline.h"
 #include "serve/document.h"
 #include "serve/health.h"
+#include "serve/incoming.h"
+#include "serve/peers.h"
 #include "serve/serve.h"
 #include "serve/turns.h"
 #include "tail/tail.h"
@@ -44,6 +46,8 @@ enum ending {
     ENDING_LOG,
     ENDING_DONE,
 };
+
+enum { CREW_PEERS = 1024 };
 
 enum { AGENT_SIGNALS = 6 };
 
@@ -80,10 +84,12 @@ struct crew {
     struct hark_group *group;
     struct agent *agents; /* the first is the home */
     uint32_t count;
+    _Atomic(uint64_t) open[PROTOCOLS]; /* connections, on all threads */
     _Atomic(uint64_t) documents_bytes; /* of documents that somebody still needs */
     _Atomic(int) trouble;              /* why events are refused now: an error of the log; the home's hub writes it */
 
     /* The home's. */
+    struct peer *peers[CREW_PEERS];     /* in buckets */
     uint32_t turn;                      /* who was dealt the last connection */
     uint32_t begun;                     /* others that are ready to serve */
     uint32_t idle;                      /* others that have finished what they had accepted */
@@ -131,6 +137,7 @@ struct agent {
     void (*ports_opened)(struct agent *agent, int code);
     struct hub_list sessions;
     struct turns turns;
+    struct incoming incoming;
     uint64_t connections_max;
     uint64_t started_ns;
     uint64_t answering; /* what sessions wait for: publishes, questions to other threads */
@@ -187,10 +194,10 @@ bool crew_is_idle(const struct agent *home);
 bool crew_is_gone(const struct agent *home);
 
 /* Chooses who gets the next connection. Gives: NULL: there are as many as there may be. */
-struct agent *crew_deal(struct agent *home);
+struct agent *crew_deal(struct agent *home, enum protocol protocol);
 
 /* Hands a connection over. Owns: fd. Gives: false: no memory, fd is still the caller's. */
-bool crew_hand_over(struct agent *home, struct agent *to, const struct port *port, int fd);
+bool crew_hand_over(struct agent *home, struct agent *to, const struct port *port, int fd, struct peer *peer);
 
 /* ---- ports.c ---- */
 

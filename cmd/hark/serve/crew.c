@@ -9,6 +9,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+enum { PLACES_KEPT_MAX = 32 };
+
 /* Takes: mail_at: where the mail stands in each agent. */
 static void send_others(struct agent *home, size_t mail_at, mail_arrived *arrived)
 {
@@ -155,6 +157,7 @@ struct arrival {
     struct agent *agent;
     const struct port *port;
     int fd;
+    struct peer *peer;
 };
 
 static void arrived(struct mail *mail)
@@ -162,7 +165,7 @@ static void arrived(struct mail *mail)
     struct arrival arrival = *hark_container_of(mail, struct arrival, mail);
     struct agent *agent = arrival.agent;
     free(hark_container_of(mail, struct arrival, mail));
-    session_open_or_shed(agent, arrival.port, arrival.fd);
+    session_open_or_shed(agent, arrival.port, arrival.fd, arrival.peer);
 }
 
 static uint64_t connections_of(const struct agent *agent)
@@ -170,7 +173,19 @@ static uint64_t connections_of(const struct agent *agent)
     return agent->dealt - atomic_load_explicit(&agent->over, memory_order_relaxed);
 }
 
-struct agent *crew_deal(struct agent *home)
+/* Each protocol leaves a few places to the other: whoever fills the lines port with connections that say nothing does not lock
+ * out who looks after the server. */
+static bool has_place(const struct agent *home, enum protocol protocol)
+{
+    uint64_t kept = home->connections_max / 8;
+    bool both = home->options->http_count != 0 && home->options->lines_count != 0;
+    if (kept > PLACES_KEPT_MAX)
+        kept = PLACES_KEPT_MAX;
+    uint64_t open = atomic_load_explicit(&home->crew->open[protocol], memory_order_relaxed);
+    return !both || open < home->connections_max - kept;
+}
+
+struct agent *crew_deal(struct agent *home, enum protocol protocol)
 {
     struct crew *crew = home->crew;
     struct agent *least = home;
@@ -185,18 +200,18 @@ struct agent *crew_deal(struct agent *home)
             fewest = own;
         }
     }
-    if (connections >= home->connections_max)
+    if (connections >= home->connections_max || !has_place(home, protocol))
         return NULL;
     crew->turn = least->index;
     return least;
 }
 
-bool crew_hand_over(struct agent *home, struct agent *to, const struct port *port, int fd)
+bool crew_hand_over(struct agent *home, struct agent *to, const struct port *port, int fd, struct peer *peer)
 {
     struct arrival *arrival = malloc(sizeof(*arrival));
     if (arrival == NULL)
         return false;
-    *arrival = (struct arrival){.agent = to, .port = port, .fd = fd};
+    *arrival = (struct arrival){.agent = to, .port = port, .fd = fd, .peer = peer};
     to->dealt++;
     hark_os_forget(home->loop, fd); /* nothing was started on it here */
     mail_send(home->loop, &to->mailbox, &arrival->mail, arrived);

@@ -38,6 +38,7 @@ struct http_session {
     bool large;           /* the last request took much memory */
     const char *late;     /* what did not come in time; NULL: nothing */
     bool guarded;         /* requests for other hosts are refused */
+    bool crowded;         /* all connections together hold too much, and this one more than a little */
     bool peer_ended;
     bool advancing;
     struct event_stream *events; /* HTTP_STEP_STREAM */

@@ -62,13 +62,17 @@ static void accepted(struct hark_listener *listener, int fd)
 {
     struct port *port = hark_container_of(listener, struct port, listener);
     struct agent *home = port->agent;
-    struct agent *agent = crew_deal(home);
-    if (agent == NULL) {
+    struct agent *agent = crew_deal(home, port->protocol);
+    struct peer *peer = NULL;
+    if (agent == NULL || !peer_enter(home, fd, &peer)) {
         home->counters.shed++;
         hark_os_close(home->loop, fd);
-    } else if (agent == home || !crew_hand_over(home, agent, port, fd)) {
+        return;
+    }
+    atomic_fetch_add_explicit(&home->crew->open[port->protocol], 1, memory_order_relaxed);
+    if (agent == home || !crew_hand_over(home, agent, port, fd, peer)) {
         home->dealt++;
-        session_open_or_shed(home, port, fd);
+        session_open_or_shed(home, port, fd, peer);
     }
 }
 

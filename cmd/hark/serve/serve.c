@@ -295,6 +295,7 @@ static int agent_init(struct crew *crew, uint32_t index)
     mailbox_init(&agent->mailbox, agent->loop);
     hub_list_init(&agent->sessions);
     turns_init(&agent->turns);
+    incoming_init(agent);
     crew->sheets[index].agent = agent;
     if (index != 0)
         return 0;
@@ -311,6 +312,7 @@ static void crew_free(struct crew *crew)
         free(crew->agents[0].ports);
     free(crew->agents);
     free(crew->sheets);
+    peers_done(crew);
     free(crew);
 }
 

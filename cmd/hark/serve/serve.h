@@ -42,6 +42,8 @@ struct serve_options {
     uint64_t retention_bytes;     /* the oldest segments go when a log is larger; 0: kept */
     uint64_t retention_age_ns;    /* segments go when their newest event is older; 0: kept */
     uint64_t connections_max;     /* 0: what RLIMIT_NOFILE leaves */
+    uint64_t connections_each;    /* of one address; 0: no limit */
+    uint64_t incoming_bytes;      /* memory for what is on its way in, of all connections; 0: 64 MiB */
     uint64_t ring_bytes;          /* memory for the newest events of a stream, shared by its subscribers; 0: 4 MiB */
     uint64_t heartbeat_ns;        /* the period of SSE comments; 0: 15 s */
     uint64_t head_timeout_ns;     /* the longest time for a request's whole head; 0: 10 s */

@@ -17,21 +17,24 @@ void session_hold(struct session *session)
 }
 
 /* The agent writes this number alone, and the home reads it. */
-static void connection_over(struct agent *agent)
+static void connection_over(struct agent *agent, enum protocol protocol, struct peer *peer)
 {
+    peer_leave(peer);
+    atomic_fetch_sub_explicit(&agent->crew->open[protocol], 1, memory_order_relaxed);
     uint64_t over = atomic_load_explicit(&agent->over, memory_order_relaxed);
     atomic_store_explicit(&agent->over, over + 1, memory_order_relaxed);
 }
 
-void session_open_or_shed(struct agent *agent, const struct port *port, int fd)
+void session_open_or_shed(struct agent *agent, const struct port *port, int fd, struct peer *peer)
 {
     bool taken = false;
     if (agent->ending == ENDING_NOT)
-        taken = port->protocol == PROTOCOL_HTTP ? session_http_open(agent, port, fd) : session_lines_open(agent, port, fd);
+        taken = port->protocol == PROTOCOL_HTTP ? session_http_open(agent, port, fd, peer)
+                                                : session_lines_open(agent, port, fd, peer);
     if (taken)
         return;
     agent->counters.shed++;
-    connection_over(agent);
+    connection_over(agent, port->protocol, peer);
     hark_os_close(agent->loop, fd);
 }
 
@@ -42,8 +45,9 @@ void session_release(struct session *session)
     if (--session->uses != 0)
         return;
     hub_list_remove(&session->place);
+    incoming_set(session, 0);
     agent->counters.connections[session->kind->protocol]--;
-    connection_over(agent);
+    connection_over(agent, session->kind->protocol, session->peer);
     session->kind->free(session);
     shutdown_advance(agent);
 }
@@ -55,7 +59,7 @@ static void deadline_passed(struct deadline *deadline)
     session->kind->timed_out(session);
 }
 
-void session_open(struct agent *agent, struct session *session, const struct session_kind *kind, int fd)
+void session_open(struct agent *agent, struct session *session, const struct session_kind *kind, int fd, struct peer *peer)
 {
     uint64_t stall_ns = agent->options->stall_timeout_ns;
     struct hark_stream_options options = {
@@ -67,6 +71,7 @@ void session_open(struct agent *agent, struct session *session, const struct ses
     session->agent = agent;
     session->kind = kind;
     session->fd = fd;
+    session->peer = peer;
     session->uses = 2; /* the stream and the deadline */
     hub_list_init(&session->turns.place);
     hub_list_append(&agent->sessions, &session->place);

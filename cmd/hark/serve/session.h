@@ -28,14 +28,16 @@ struct session {
     struct hark_stream stream;
     struct deadline deadline;
     struct turns_place turns;
-    int fd; /* the stream's */
+    int fd;            /* the stream's */
+    struct peer *peer; /* where it is from; NULL: nobody counts */
     unsigned uses;
-    bool closing; /* nothing more is read or written */
+    size_t incoming; /* bytes of bodies and lines that it holds */
+    bool closing;    /* nothing more is read or written */
     bool ended;
 };
 
 /* Takes over a connection. Takes: a zeroed session. Owns: fd. */
-void session_open(struct agent *agent, struct session *session, const struct session_kind *kind, int fd);
+void session_open(struct agent *agent, struct session *session, const struct session_kind *kind, int fd, struct peer *peer);
 
 /* One use more, one less. */
 void session_hold(struct session *session);
@@ -59,10 +61,10 @@ static inline struct session *session_of(struct hark_stream *stream)
 
 /* Take over a connection of their protocol. Take: port: where it came. Owns: fd. Give: false: no memory, fd is still the
  * caller's. */
-bool session_http_open(struct agent *agent, const struct port *port, int fd);
-bool session_lines_open(struct agent *agent, const struct port *port, int fd);
+bool session_http_open(struct agent *agent, const struct port *port, int fd, struct peer *peer);
+bool session_lines_open(struct agent *agent, const struct port *port, int fd, struct peer *peer);
 
 /* Takes over a connection that was dealt to the agent, or closes it at once: the agent ends, or memory is lacking. Owns: fd. */
-void session_open_or_shed(struct agent *agent, const struct port *port, int fd);
+void session_open_or_shed(struct agent *agent, const struct port *port, int fd, struct peer *peer);
 
 #endif

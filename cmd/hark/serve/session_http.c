@@ -123,7 +123,8 @@ static bool may_go(const struct http_session *http)
         return true;
     if (http->awaits != 0 || http->step != HTTP_STEP_REQUEST || !route_is_ordered(http))
         return false;
-    return http->pending < PENDING_MAX && http->pending_bytes < PENDING_BYTES_MAX;
+    const struct incoming *incoming = &http->session.agent->incoming;
+    return http->pending < PENDING_MAX && http->pending_bytes < PENDING_BYTES_MAX && incoming->bytes <= incoming->bytes_max;
 }
 
 /* A head has come: looks whether the request is for us. The rest of it is not read where it is not. */
@@ -145,6 +146,10 @@ static void read_on(struct http_session *http)
     switch (state) {
     case HTTP_MORE:
         assert(http->input_count == 0);
+        if (!incoming_set(&http->session, http->request.body_count + http->pending_bytes)) {
+            http->crowded = true;
+            http->step = HTTP_STEP_REFUSED;
+        }
         break;
     case HTTP_HEAD_COMPLETE:
         phase_set(http, HTTP_PHASE_BODY);
@@ -193,6 +198,8 @@ static void take_step(struct http_session *http)
     case HTTP_STEP_REFUSED:
         if (http->late != NULL)
             answer_error(http, &refusal, 408, NULL, http->late);
+        else if (http->crowded)
+            answer_error(http, &refusal, 503, "Retry-After: 1\r\n", INCOMING_BUSY);
         else
             answer_error(http, &refusal, http->request.status, NULL, http->request.reason);
         break;
@@ -228,6 +235,12 @@ static void rest(struct http_session *http, bool may_read)
         else if (http->pending == 0)
             idle(http);
     }
+}
+
+/* Of what came in, and is not done with. */
+static size_t held_bytes(const struct http_session *http)
+{
+    return http->request.body_count + http->pending_bytes + (http->kept != NULL ? http->input_count : 0);
 }
 
 /* What the next step will have cost. */
@@ -276,6 +289,7 @@ void http_advance(struct http_session *http)
         http->input_count = 0;
     if (http->input_count == 0)
         input_drop(http);
+    incoming_set(session, held_bytes(http));
     http->advancing = false;
     session_release(session);
 }
@@ -342,6 +356,8 @@ static void http_received(struct hark_stream *stream, const void *bytes, int64_t
     http_advance(http);
     if (lent && http->input_count != 0)
         input_keep(http);
+    if (!session->closing)
+        incoming_set(session, held_bytes(http));
     session_release(session);
 }
 
@@ -403,14 +419,14 @@ static const struct session_kind http_kind = {
     .free = http_free,
 };
 
-bool session_http_open(struct agent *agent, const struct port *port, int fd)
+bool session_http_open(struct agent *agent, const struct port *port, int fd, struct peer *peer)
 {
     struct http_session *http = calloc(1, sizeof(*http));
     if (http == NULL)
         return false;
     http->guarded = port->guarded;
     http_request_init(&http->request);
-    session_open(agent, &http->session, &http_kind, fd);
+    session_open(agent, &http->session, &http_kind, fd, peer);
     phase_set(http, HTTP_PHASE_IDLE);
     return true;
 }

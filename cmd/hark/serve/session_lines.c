@@ -138,6 +138,9 @@ static bool may_go(const struct lines_session *lines)
         return false;
     if (lines->mode != LINES_MODE_PUBLISH)
         return true;
+    const struct incoming *incoming = &lines->session.agent->incoming;
+    if (lines->pending != 0 && incoming->bytes > incoming->bytes_max)
+        return false; /* an answer of its own comes first */
     return publish_lines_may(lines) && hark_stream_queued(&lines->session.stream) < QUEUED_BYTES_MAX;
 }
 
@@ -215,6 +218,18 @@ static void rest(struct lines_session *lines, bool may_read)
         hark_stream_read_stop(&session->stream);
 }
 
+/* Of what came in, and is not done with. Where all together hold too much, a half line that is more than a little goes. */
+static void account(struct lines_session *lines)
+{
+    size_t half = lines_splitter_kept(&lines->splitter);
+    size_t bytes = half + lines->pending_bytes + (lines->kept != NULL ? lines->input_count : 0);
+    if (!incoming_set(&lines->session, bytes) && half > bytes / 2 && lines->refusal == NULL) {
+        lines->refusal = INCOMING_BUSY;
+        lines_splitter_done(&lines->splitter);
+        input_drop(lines);
+    }
+}
+
 /* It has had its share: others are next. */
 static void await_turn(struct lines_session *lines)
 {
@@ -249,6 +264,7 @@ void lines_advance(struct lines_session *lines)
         publish_lines_flush(lines);
     if (session->closing || lines->mode == LINES_MODE_SUBSCRIBE || lines->refusal != NULL || lines->input_count == 0)
         input_drop(lines);
+    account(lines);
     limit_half_line(lines, may && !waits && !session->closing);
     if (waits)
         await_turn(lines);
@@ -360,7 +376,7 @@ static const struct session_kind lines_kind = {
     .free = lines_free,
 };
 
-bool session_lines_open(struct agent *agent, const struct port *port, int fd)
+bool session_lines_open(struct agent *agent, const struct port *port, int fd, struct peer *peer)
 {
     (void)port;
     struct lines_session *lines = calloc(1, sizeof(*lines));
@@ -368,7 +384,7 @@ bool session_lines_open(struct agent *agent, const struct port *port, int fd)
         return false;
     uint64_t first_ns = agent->options->head_timeout_ns;
     lines_splitter_init(&lines->splitter, LINES_COMMAND_BYTES_MAX);
-    session_open(agent, &lines->session, &lines_kind, fd);
+    session_open(agent, &lines->session, &lines_kind, fd, peer);
     deadline_set(&lines->session.deadline, first_ns != 0 ? first_ns : FIRST_LINE_NS_DEFAULT);
     return true;
 }

@@ -1,0 +1,198 @@
+/* test_limits.c - what clients may take: memory for what is on its way in, and places. */
+#include "server.h"
+
+#include <netinet/in.h>
+
+enum { CLIENTS = 40, PART = 200 * 1024 };
+
+/* Begins a body of a MiB, and sends a part of it. */
+static void begin_body(struct client *client, const char *address, size_t count)
+{
+    char *bytes = calloc(1, count);
+    client_open(client, address);
+    client_send(client, "POST /streams/s HTTP/1.1\r\nHost: a\r\nContent-Length: 1048576\r\n\r\n");
+    while (count > 0) {
+        ssize_t sent = send(client->fd, bytes, count, MSG_NOSIGNAL);
+        if (sent <= 0)
+            break; /* it is refused meanwhile */
+        count -= (size_t)sent;
+    }
+    free(bytes);
+}
+
+/* Waits until something can be read. */
+static bool is_answered(const struct client *client, int wait_ms)
+{
+    struct pollfd ready = {.fd = client->fd, .events = POLLIN};
+    return poll(&ready, 1, wait_ms) == 1;
+}
+
+SERVER_TEST(bodies_that_do_not_end_have_one_bound)
+{
+    struct server server;
+    struct client clients[CLIENTS];
+    struct client client;
+    int refused = 0;
+    server_init(&server, "a");
+    server.options.incoming_bytes = 6 * 1024 * 1024; /* 2 MiB for each of three threads */
+    server_start(&server);
+    for (int i = 0; i < CLIENTS; i++)
+        begin_body(&clients[i], server.http, PART);
+    /* More than 6 MiB of the 8 cannot stay: some are refused, and say so. */
+    while (refused == 0) {
+        for (int i = 0; i < CLIENTS; i++)
+            refused += is_answered(&clients[i], 1);
+    }
+    for (int i = 0; i < CLIENTS; i++) {
+        if (is_answered(&clients[i], 0)) {
+            struct response response;
+            client_response(&clients[i], true, &response);
+            assert_int_equal(response.status, 503);
+            assert_non_null(strstr(response.body, "too much is on its way"));
+            assert_non_null(strstr(response.head, "Retry-After: "));
+            response_done(&response);
+        }
+    }
+    /* Ordinary events do not notice; and once the others are gone large ones are taken again. */
+    client_open(&client, server.http);
+    client_post(&client, "s", "x", 1);
+    for (int i = 0; i < CLIENTS; i++)
+        client_close(&clients[i]);
+    char *large = calloc(1, 1024 * 1024);
+    bool taken = false;
+    while (!taken) {
+        char head[128];
+        struct response response;
+        client_close(&client);
+        client_open(&client, server.http);
+        sprintf(head, "POST /streams/s HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n", 1024 * 1024);
+        client_send(&client, head);
+        for (size_t sent = 0; sent < 1024 * 1024;) {
+            ssize_t now = send(client.fd, large + sent, 1024 * 1024 - sent, MSG_NOSIGNAL);
+            if (now <= 0)
+                break;
+            sent += (size_t)now;
+        }
+        client_response(&client, true, &response);
+        taken = response.status == 201;
+        response_done(&response);
+    }
+    free(large);
+    client_close(&client);
+    server_stop(&server);
+}
+
+SERVER_TEST(half_lines_have_the_same_bound)
+{
+    struct server server;
+    struct client clients[CLIENTS];
+    struct client client;
+    int refused = 0;
+    char *bytes = malloc(PART);
+    memset(bytes, 'x', PART);
+    server_init(&server, "a");
+    server.options.incoming_bytes = 6 * 1024 * 1024;
+    server_start(&server);
+    for (int i = 0; i < CLIENTS; i++) {
+        client_open(&clients[i], server.lines);
+        client_send(&clients[i], "PUB s ack\n");
+        for (size_t sent = 0; sent < PART;) {
+            ssize_t now = send(clients[i].fd, bytes + sent, PART - sent, MSG_NOSIGNAL);
+            if (now <= 0)
+                break;
+            sent += (size_t)now;
+        }
+    }
+    while (refused == 0) {
+        for (int i = 0; i < CLIENTS; i++)
+            refused += is_answered(&clients[i], 1);
+    }
+    for (int i = 0; i < CLIENTS; i++) {
+        if (is_answered(&clients[i], 0))
+            assert_memory_equal(client_line(&clients[i]), "ERR too much is on its way", 26);
+    }
+    client_open(&client, server.lines);
+    client_send(&client, "PUB s ack\nsmall\n");
+    assert_true(strtoull(client_line(&client), NULL, 10) > 0);
+    client_close(&client);
+    for (int i = 0; i < CLIENTS; i++)
+        client_close(&clients[i]);
+    free(bytes);
+    server_stop(&server);
+}
+
+SERVER_TEST(lines_leave_places_to_http)
+{
+    enum { PLACES = 16, KEPT = 2 };
+    struct server server;
+    struct client clients[PLACES];
+    struct client client;
+    server_init(&server, "a");
+    server.options.connections_max = PLACES;
+    server_start(&server);
+    for (int i = 0; i < PLACES; i++) {
+        client_open(&clients[i], server.lines);
+        client_try_send(&clients[i], "PUB s ack\nx\n");
+        if (i < PLACES - KEPT)
+            client_line(&clients[i]);
+        else
+            client_await_end(&clients[i]);
+    }
+    client_open(&client, server.http);
+    free(client_get(&client, "/healthz"));
+    client_close(&client);
+    for (int i = 0; i < PLACES; i++)
+        client_close(&clients[i]);
+    server_stop(&server);
+}
+
+/* A connection over TCP to the port that the server has said it listens on. */
+static void open_tcp(struct client *client, const struct server *server)
+{
+    struct timeval limit = {.tv_sec = SERVER_WAIT_SECONDS};
+    const char *said = strstr(server_said(server), "http on 127.0.0.1:");
+    assert_non_null(said);
+    struct sockaddr_in name = {
+        .sin_family = AF_INET,
+        .sin_port = htons((uint16_t)strtoul(said + strlen("http on 127.0.0.1:"), NULL, 10)),
+        .sin_addr = {htonl(INADDR_LOOPBACK)},
+    };
+    *client = (struct client){.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    setsockopt(client->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+    assert_int_equal(connect(client->fd, (const struct sockaddr *)&name, sizeof(name)), 0);
+}
+
+SERVER_TEST(address_has_no_more_connections_than_it_may)
+{
+    enum { EACH = 3 };
+    static const char *const hosts[] = {"a"};
+    struct server server;
+    struct client clients[EACH];
+    struct client client;
+    server_init(&server, "a");
+    strcpy(server.http, "127.0.0.1:0");
+    server.options.connections_each = EACH;
+    server.options.hosts = hosts;
+    server.options.hosts_count = 1;
+    server_start(&server);
+    for (int i = 0; i < EACH; i++) {
+        open_tcp(&clients[i], &server);
+        free(client_get(&clients[i], "/livez"));
+    }
+    open_tcp(&client, &server);
+    client_await_end(&client);
+    client_close(&client);
+    /* One that ends makes room for the next, once the server has seen it. */
+    client_close(&clients[0]);
+    for (bool taken = false; !taken;) {
+        open_tcp(&client, &server);
+        client_try_send(&client, "GET /livez HTTP/1.1\r\nHost: a\r\n\r\n");
+        taken = client_receive(&client);
+        if (!taken)
+            client_close(&client);
+    }
+    client_close(&client);
+    for (int i = 1; i < EACH; i++)
+        client_close(&clients[i]);
+    server_stop(&server);
+}
