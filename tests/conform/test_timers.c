@@ -55,6 +55,19 @@ BACKEND_TEST(promise_07_timers_come_by_deadline_then_by_start)
             assert_true((timers[one].order < timers[other].order) == (at[one] <= at[other]));
 }
 
+/* A wait that is rounded down would be tried again and again. */
+BACKEND_TEST(promise_09_parts_of_a_millisecond_are_slept_through)
+{
+    const struct hark_metrics *metrics = hark_loop_metrics(loop);
+    uint64_t turns = metrics->turns;
+    for (int round = 0; round < 10; round++) {
+        struct harness_op timer = {0};
+        hark_sleep(loop, &timer.op, 1900000, harness_done);
+        harness_run(loop);
+    }
+    assert_true(metrics->turns - turns <= 100);
+}
+
 BACKEND_TEST(promise_07_deadline_that_changes_nothing_keeps_the_place_among_equals)
 {
     struct harness_op timers[3] = {0};
