@@ -11,6 +11,7 @@
 #include "options_value.h"
 #include "say.h"
 #include "serve/serve.h"
+#include "tail/tail.h"
 
 enum { THREADS_MAX = 1024 };
 
@@ -97,16 +98,18 @@ static const char *set_tail(void *target, const char *value)
     const char *equals = strrchr(value, '=');
     if (!equals || equals == value)
         return "is not FILE=STREAM";
-    if (memchr(value, '*', (size_t)(equals - value)) || memchr(value, '?', (size_t)(equals - value)))
-        return "is a pattern, which is not taken: name each file with a --tail of its own";
-    const char *wrong = value_stream(equals + 1);
-    if (wrong)
-        return "the part after the = is not a stream's name: 1 to 128 of A-Z a-z 0-9 . _ -, no dot in front";
     char *file = options_memory_copy(&serving->memory, value, (size_t)(equals - value));
+    if (!file)
+        return hark_error_text(ENOMEM);
+    char *slash = strrchr(file, '/');
+    if (slash && strcspn(file, "*?") < (size_t)(slash - file))
+        return "is a pattern in the name of a directory, which is not taken: only the last name may be one";
+    if (tail_is_pattern(file) ? !tail_pattern_stream_valid(equals + 1) : value_stream(equals + 1) != NULL)
+        return "the part after the = is not a stream's name: 1 to 128 of A-Z a-z 0-9 . _ -, no dot in front";
     struct serve_tail *tails = grown(serving->tails, serving->tails_count, sizeof *tails);
     if (tails)
         serving->tails = tails;
-    if (!file || !tails)
+    if (!tails)
         return hark_error_text(ENOMEM);
     tails[serving->tails_count++] = (struct serve_tail){.file = file, .stream = equals + 1};
     return NULL;
@@ -227,7 +230,9 @@ static const struct option_row rows[] = {
     {"data", 'd', "DIR", "keep the events in DIR, made where it is missing [./hark-data]", set_data},
     {"tail", 't', "FILE=STREAM",
      "make each line appended to FILE an event of STREAM, across\n"
-     "rotation, truncation and restarts; may be repeated",
+     "rotation, truncation and restarts; may be repeated. The last name\n"
+     "of FILE may be a pattern, in quotes: '/var/log/*.log={name}'; {name}\n"
+     "stands for the file's name",
      set_tail},
     {"sync", 0, "WHEN",
      "when an event is acknowledged: always: once it is synced to\n"

@@ -131,3 +131,19 @@ TEST(command_line_goes_before_the_file)
     assert_int_equal(PARSE(expect_values, "--segment-bytes", "1M", "--config", harness_path("hark.ini")), EXIT_DONE);
     assert_int_equal(checked, 1);
 }
+
+static void expect_pattern(const struct serve_options *options)
+{
+    assert_int_equal(options->tails_count, 1);
+    assert_string_equal(options->tails[0].file, "/a/*.log");
+    assert_string_equal(options->tails[0].stream, "x-{name}");
+}
+
+TEST(tail_takes_a_pattern_as_the_last_name)
+{
+    assert_int_equal(PARSE(expect_pattern, "-t", "/a/*.log=x-{name}"), EXIT_DONE);
+    assert_int_equal(checked, 1);
+    assert_int_equal(PARSE(expect_pattern, "-t", "/*/a.log=x"), EXIT_USAGE);
+    assert_int_equal(PARSE(expect_pattern, "-t", "/a/*.log={nam}"), EXIT_USAGE);
+    assert_int_equal(PARSE(expect_pattern, "-t", "/a/a.log={name}"), EXIT_USAGE);
+}

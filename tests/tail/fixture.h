@@ -18,13 +18,13 @@ struct server {
     struct tail *tail;
 };
 
-/* Opens all of it, on a file of the test's directory. */
-static inline struct server server_open(struct hark_loop *loop, const char *file, const struct log_options *log_options,
-                                        uint64_t let_go_ns)
+/* Opens all of it, on a file of the test's directory, or a pattern, into a stream. */
+static inline struct server server_open_into(struct hark_loop *loop, const char *file, const char *stream,
+                                             const struct log_options *log_options, uint64_t let_go_ns)
 {
     struct server server = {.loop = loop, .log = open_log(loop, harness_path("data"), log_options)};
     assert_int_equal(hub_create(loop, server.log, NULL, &server.hub), 0);
-    const struct tail_file files[] = {{harness_path(file), stream_name}};
+    const struct tail_file files[] = {{harness_path(file), stream}};
     const struct tail_options options = {
         .files = files,
         .count = 1,
@@ -35,6 +35,12 @@ static inline struct server server_open(struct hark_loop *loop, const char *file
     };
     assert_int_equal(tail_open(loop, server.hub, server.log, &options, &server.tail), 0);
     return server;
+}
+
+static inline struct server server_open(struct hark_loop *loop, const char *file, const struct log_options *log_options,
+                                        uint64_t let_go_ns)
+{
+    return server_open_into(loop, file, stream_name, log_options, let_go_ns);
 }
 
 static inline void set_flag(void *context)
@@ -53,17 +59,22 @@ static inline void server_close(struct server *server)
     close_log(server->loop, server->log);
 }
 
-/* Turns the loop until the stream has so many events. */
-static inline void wait_for_count(struct server *server, uint64_t count)
+/* Turns the loop until a stream has so many events. */
+static inline void wait_for_count_in(struct server *server, const char *name, uint64_t count)
 {
     for (;;) {
-        const struct log_stream *stream = find(server->log, stream_name);
+        const struct log_stream *stream = find(server->log, name);
         if (stream && stream->count >= count)
             return;
         int result = hark_run_once(server->loop);
         if (result != 1)
             assert_result(result, 1);
     }
+}
+
+static inline void wait_for_count(struct server *server, uint64_t count)
+{
+    wait_for_count_in(server, stream_name, count);
 }
 
 struct wanted_state {
@@ -85,10 +96,10 @@ static inline void wait_for_state(struct server *server, const char *state)
         assert_int_equal(hark_run_once(server->loop), 1);
 }
 
-/* Asserts that the stream holds these lines and no other, in this order. The list ends with NULL. */
-static inline void assert_lines(struct server *server, const char *const *lines)
+/* Asserts that a stream holds these lines and no other, in this order. The list ends with NULL. */
+static inline void assert_lines_in(struct server *server, const char *stream, const char *const *lines)
 {
-    struct history history = read_from(server->loop, server->log, stream_name, LOG_START);
+    struct history history = read_from(server->loop, server->log, stream, LOG_START);
     size_t count = 0;
     for (; lines[count]; count++) {
         if (count >= history.count)
@@ -100,7 +111,13 @@ static inline void assert_lines(struct server *server, const char *const *lines)
     history_free(&history);
 }
 
-#define ASSERT_LINES(server, ...) assert_lines((server), (const char *const[]){__VA_ARGS__, NULL})
+static inline void assert_lines(struct server *server, const char *const *lines)
+{
+    assert_lines_in(server, stream_name, lines);
+}
+
+#define ASSERT_LINES_IN(server, stream, ...) assert_lines_in((server), (stream), (const char *const[]){__VA_ARGS__, NULL})
+#define ASSERT_LINES(server, ...)            ASSERT_LINES_IN((server), stream_name, __VA_ARGS__)
 
 /* Asserts that the stream holds "0", "1", ... up to count, each once and in order. */
 static inline void assert_numbers(struct server *server, size_t count)

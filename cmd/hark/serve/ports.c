@@ -18,7 +18,8 @@
 #include "serve/why.h"
 
 enum {
-    RESERVED = 64,         /* the log's segments, standard streams, the loop's own */
+    RESERVED = 64, /* the log's segments, standard streams, the loop's own */
+    PATTERN_RESERVED = 2 * TAIL_PATTERN_FILES_MAX,
     RESERVED_FOR_LOOP = 4, /* of each further thread */
     KEEP_ALIVE_IDLE_SECONDS = 60,
     KEEP_ALIVE_INTERVAL_SECONDS = 15,
@@ -47,6 +48,9 @@ uint64_t ports_connections_max(struct agent *home)
     uint64_t descriptors = SELECT_DESCRIPTORS;
     uint64_t wanted = home->options->connections_max;
     uint64_t reserved = RESERVED + 2 * home->options->tails_count + 2 * home->ports_count;
+    for (size_t i = 0; i < home->options->tails_count; i++)
+        if (tail_is_pattern(home->options->tails[i].file))
+            reserved += PATTERN_RESERVED;
     reserved += (uint64_t)(home->crew->count - 1) * RESERVED_FOR_LOOP;
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0)
         descriptors = limit.rlim_cur;

@@ -339,6 +339,8 @@ void tail_start_begin(struct tail_follower *follower)
     start->follower = follower;
     const struct log_stream *stream = find_stream(follower, follower->stream_name);
     start->newest = stream ? stream->last : 0;
+    if (start->newest > tail->opened_id)
+        start->newest = tail->opened_id; /* a pattern's file comes later than others, which publish already */
     start->position.source = -1;
     /* ".tail-0123..." in the log, "tail-0123....position" beside it */
     if (snprintf(start->path, sizeof start->path, "%s/%s.position", tail->directory, follower->private_name + 1) >=

@@ -2,6 +2,7 @@
  *
  *     tail.c     opening and closing, inotify
  *     start.c    where publishing stood when the process ended
+ *     pattern.c  which files match a pattern
  *     source.c   which files are open: the one at the path, and older ones that are being finished
  *     missed.c   files that nobody saw come and go: what is looked for, and what became of it
  *     read.c     from a file into the buffer
@@ -30,6 +31,7 @@ enum {
     TAIL_MOVED_MAX = 256, /* names kept of files that were renamed and are not open yet */
     TAIL_MOVED_WALK = 16, /* of which so many are opened at a time */
     TAIL_EARLY_MAX = 64,  /* renamings kept during a walk */
+    TAIL_RECORDS_NAME_BYTES = 32,
 };
 
 /* A file that stood at the path and was renamed, maybe before it could be opened: inotify told its new name, or a look at all
@@ -123,9 +125,10 @@ struct tail_batch {
 /* One path that is followed. */
 struct tail_follower {
     struct tail *tail;
-    char *path; /* absolute */
+    const struct tail_pattern *pattern; /* that it matches; NULL: it was named */
+    char *path;                         /* absolute */
     char *stream_name;
-    char private_name[32];
+    char private_name[TAIL_RECORDS_NAME_BYTES];
     struct hub_stream *stream;
 
     struct hark_op resolve;
@@ -183,6 +186,24 @@ struct tail_follower {
     uint64_t lines, bytes, split, rotations, truncations;
 };
 
+/* One pattern. */
+struct tail_pattern {
+    struct tail *tail;
+    char *path; /* absolute */
+    char *name; /* its last name, the pattern itself */
+    char *stream;
+    unsigned count; /* of the followers that it has made */
+    struct hark_op look;
+    struct resolution *way, *walking; /* to the directory; of the look that is under way */
+    bool wanted;                      /* once more */
+    struct tail_match *matches;       /* of the look that is under way */
+    size_t match_count, match_room;
+    unsigned rotated; /* names that match and belong to others */
+    char rotated_name[RESOLVE_NAME_BYTES];
+    int error, told;
+    bool rotated_told, full;
+};
+
 struct tail {
     struct hark_loop *loop;
     struct hub *hub;
@@ -192,8 +213,11 @@ struct tail {
     char *directory;
     uint64_t let_go_ns;
     uint64_t retry_ns;
-    struct tail_follower *followers;
+    struct tail_follower *followers; /* with room for all that patterns may add */
     size_t count;
+    struct tail_pattern *patterns;
+    size_t pattern_count;
+    uint64_t opened_id; /* the log's newest event when the tail was opened */
     int inotify;
     struct hark_op watch;
     struct hark_op close;
@@ -226,6 +250,31 @@ void tail_stop(struct tail_follower *follower, const char *state);
 /* tail.c: removes a watch, once it is sure that nothing uses it any more. */
 void tail_drop_watch(struct tail *tail, int watch);
 void tail_trim_watches(struct tail *tail);
+
+/* tail.c: the path from the root on. Gives: memory of its own; NULL none is left. */
+char *tail_absolute_path(const char *path);
+
+/* tail.c: the stream of records, by path and stream: the same after a restart. Takes: name of TAIL_RECORDS_NAME_BYTES. */
+void tail_records_name(const char *path, const char *stream, char *name);
+
+/* tail.c: makes a follower. Takes: pattern: NULL where it was named. Fails: -EINVAL the name of the stream, or it is there
+ * already; -ENOMEM. */
+int tail_follow(struct tail *tail, const struct tail_file *file, const struct tail_pattern *pattern,
+                struct tail_follower **out_follower);
+
+/* tail.c: watches, and finds out where to begin. */
+void tail_follow_begin(struct tail_follower *follower);
+
+/* pattern.c */
+struct inotify_event;
+int tail_pattern_init(struct tail *tail, struct tail_pattern *pattern, const struct tail_file *file);
+void tail_pattern_free(struct tail_pattern *pattern);
+
+/* pattern.c: looks through the directory, soon. */
+void tail_pattern_look(struct tail_pattern *pattern);
+
+/* pattern.c: whether an event may tell of a file that matches. */
+bool tail_pattern_concerned(const struct tail_pattern *pattern, const struct inotify_event *event);
 
 /* start.c: finds out where to begin, then lets the follower be ready and resolves its path. */
 void tail_start_begin(struct tail_follower *follower);

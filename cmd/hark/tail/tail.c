@@ -58,6 +58,10 @@ static bool watch_used(const struct tail *tail, int watch)
             if (follower->resolution->watches[w].watch == watch)
                 return true;
     }
+    for (size_t i = 0; i < tail->pattern_count; i++)
+        for (unsigned w = 0; w < tail->patterns[i].way->count; w++)
+            if (tail->patterns[i].way->watches[w].watch == watch)
+                return true;
     return false;
 }
 
@@ -141,7 +145,7 @@ static void handle_event(struct tail *tail, const struct inotify_event *event)
 {
     note_move(tail, event);
     bool overflow = (event->mask & IN_Q_OVERFLOW) != 0;
-    if (overflow)
+    if (overflow && tail->count)
         tail_tell(&tail->followers[0], LOG_WARNING,
                   "inotify's queue has overflowed (fs.inotify.max_queued_events): looking at all files again");
     for (size_t i = 0; i < tail->count; i++) {
@@ -157,6 +161,9 @@ static void handle_event(struct tail *tail, const struct inotify_event *event)
         if (pump)
             tail_read_pump(follower);
     }
+    for (size_t i = 0; i < tail->pattern_count; i++)
+        if (tail_pattern_concerned(&tail->patterns[i], event))
+            tail_pattern_look(&tail->patterns[i]);
 }
 
 static void watch(struct tail *tail);
@@ -186,29 +193,34 @@ static void watch(struct tail *tail)
 
 /* ---- opening ---- */
 
+static void follower_free(struct tail_follower *follower)
+{
+    hub_stream_close(follower->stream);
+    free(follower->path);
+    free(follower->stream_name);
+    free(follower->resolution);
+    free(follower->resolving);
+    free(follower->moved);
+    free(follower->opening);
+    free(follower->early);
+    free(follower->batch);
+    free(follower->buffer.block);
+}
+
 static void tail_free(struct tail *tail)
 {
-    for (size_t i = 0; i < tail->count; i++) {
-        struct tail_follower *follower = &tail->followers[i];
-        hub_stream_close(follower->stream);
-        free(follower->path);
-        free(follower->stream_name);
-        free(follower->resolution);
-        free(follower->resolving);
-        free(follower->moved);
-        free(follower->opening);
-        free(follower->early);
-        free(follower->batch);
-        free(follower->buffer.block);
-    }
+    for (size_t i = 0; i < tail->count; i++)
+        follower_free(&tail->followers[i]);
+    for (size_t i = 0; i < tail->pattern_count; i++)
+        tail_pattern_free(&tail->patterns[i]);
     free(tail->followers);
+    free(tail->patterns);
     free(tail->directory);
     free(tail->stale);
     free(tail);
 }
 
-/* The path from the root on. Gives: memory of its own; NULL none is left. */
-static char *absolute_path(const char *path)
+char *tail_absolute_path(const char *path)
 {
     char directory[PATH_MAX];
     char *absolute;
@@ -219,12 +231,11 @@ static char *absolute_path(const char *path)
     return absolute;
 }
 
-/* The stream of records, by path and stream: the same after a restart. */
-static void name_records(struct tail_follower *follower)
+void tail_records_name(const char *path, const char *stream, char *name)
 {
     char key[PATH_MAX + NAME_BYTES_MAX + 2];
-    int length = snprintf(key, sizeof key, "%s=%s", follower->path, follower->stream_name);
-    snprintf(follower->private_name, sizeof follower->private_name, ".tail-%016" PRIx64,
+    int length = snprintf(key, sizeof key, "%s=%s", path, stream);
+    snprintf(name, TAIL_RECORDS_NAME_BYTES, ".tail-%016" PRIx64,
              position_hash(key, length < (int)sizeof key ? (size_t)length : sizeof key - 1));
 }
 
@@ -232,14 +243,14 @@ static int follower_init(struct tail *tail, struct tail_follower *follower, cons
 {
     follower->tail = tail;
     follower->slot_fd = -1;
-    follower->path = absolute_path(file->path);
+    follower->path = tail_absolute_path(file->path);
     follower->stream_name = strdup(file->stream);
     follower->resolution = calloc(1, sizeof *follower->resolution);
     follower->resolving = calloc(1, sizeof *follower->resolving);
     if (!follower->path || !follower->stream_name || !follower->resolution || !follower->resolving)
         return -ENOMEM;
     follower->resolution->directory_watch = -1;
-    name_records(follower);
+    tail_records_name(follower->path, follower->stream_name, follower->private_name);
     for (const struct tail_follower *other = tail->followers; other < follower; other++)
         if (strcmp(other->private_name, follower->private_name) == 0)
             return -EINVAL;
@@ -247,14 +258,66 @@ static int follower_init(struct tail *tail, struct tail_follower *follower, cons
 }
 
 /* Watches the file's directory from now on, before the first walk: so nothing that happens once the tail is open is missed. */
-static void watch_early(struct tail_follower *follower)
+static void watch_early(struct tail *tail, const char *path)
 {
     char directory[PATH_MAX];
-    snprintf(directory, sizeof directory, "%s", follower->path);
+    snprintf(directory, sizeof directory, "%s", path);
     char *slash = strrchr(directory, '/');
     slash[slash == directory ? 1 : 0] = '\0';
     uint32_t events = IN_CREATE | IN_MOVED_TO | IN_DELETE | IN_MOVED_FROM | IN_ONLYDIR | IN_MASK_ADD;
-    tail_drop_watch(follower->tail, inotify_add_watch(follower->tail->inotify, directory, events));
+    tail_drop_watch(tail, inotify_add_watch(tail->inotify, directory, events));
+}
+
+int tail_follow(struct tail *tail, const struct tail_file *file, const struct tail_pattern *pattern,
+                struct tail_follower **out_follower)
+{
+    struct tail_follower *follower = &tail->followers[tail->count];
+    int error = follower_init(tail, follower, file);
+    if (error) {
+        follower_free(follower);
+        memset(follower, 0, sizeof *follower);
+        return error;
+    }
+    follower->pattern = pattern;
+    tail->count++;
+    *out_follower = follower;
+    return 0;
+}
+
+void tail_follow_begin(struct tail_follower *follower)
+{
+    watch_early(follower->tail, follower->path);
+    tail_start_begin(follower);
+}
+
+/* Makes what there is room for in the memory that files and patterns take. */
+static int add_files(struct tail *tail, const struct tail_options *options)
+{
+    struct tail_follower *follower;
+    size_t patterns = 0;
+    for (size_t i = 0; i < options->count; i++)
+        patterns += tail_is_pattern(options->files[i].path);
+    /* Followers stay where they are: what is under way points at them. Memory that none has used yet is not touched. */
+    tail->followers = calloc(options->count + patterns * TAIL_PATTERN_FILES_MAX + 1, sizeof *tail->followers);
+    tail->patterns = calloc(patterns + 1, sizeof *tail->patterns);
+    int error = tail->directory && tail->followers && tail->patterns ? 0 : -ENOMEM;
+    for (size_t i = 0; i < options->count && !error; i++) {
+        if (tail_is_pattern(options->files[i].path))
+            error = tail_pattern_init(tail, &tail->patterns[tail->pattern_count++], &options->files[i]);
+        else
+            error = tail_follow(tail, &options->files[i], NULL, &follower);
+    }
+    return error;
+}
+
+/* The newest event of all streams. */
+static uint64_t newest_id(const struct log *log)
+{
+    uint64_t newest = 0;
+    for (const struct log_stream *stream = log_stream_next(log, NULL); stream; stream = log_stream_next(log, stream))
+        if (stream->last > newest)
+            newest = stream->last;
+    return newest;
 }
 
 int tail_open(struct hark_loop *loop, struct hub *hub, struct log *log, const struct tail_options *options,
@@ -272,13 +335,9 @@ int tail_open(struct hark_loop *loop, struct hub *hub, struct log *log, const st
     tail->retry_ns = options->retry_ns ? options->retry_ns : retry_default_ns;
     tail->inotify = -1;
     tail->directory = strdup(options->directory ? options->directory : ".");
-    tail->followers = calloc(options->count ? options->count : 1, sizeof *tail->followers);
-    int error = tail->directory && tail->followers ? 0 : -ENOMEM;
-    for (size_t i = 0; i < options->count && !error; i++) {
-        tail->count++;
-        error = follower_init(tail, &tail->followers[i], &options->files[i]);
-    }
-    if (!error && tail->count) {
+    int error = add_files(tail, options);
+    tail->opened_id = tail->pattern_count ? newest_id(log) : UINT64_MAX;
+    if (!error && options->count) {
         tail->inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
         error = tail->inotify < 0 ? -errno : 0;
     }
@@ -286,11 +345,13 @@ int tail_open(struct hark_loop *loop, struct hub *hub, struct log *log, const st
         tail_free(tail);
         return error;
     }
-    if (tail->count)
+    if (options->count)
         watch(tail);
-    for (size_t i = 0; i < tail->count; i++) {
-        watch_early(&tail->followers[i]);
-        tail_start_begin(&tail->followers[i]);
+    for (size_t i = 0; i < tail->count; i++)
+        tail_follow_begin(&tail->followers[i]);
+    for (size_t i = 0; i < tail->pattern_count; i++) {
+        watch_early(tail, tail->patterns[i].path);
+        tail_pattern_look(&tail->patterns[i]);
     }
     *out_tail = tail;
     return 0;
@@ -373,6 +434,8 @@ void tail_close(struct tail *tail, void (*closed)(void *context), void *context)
         hark_cancel(&tail->followers[i].let_go);
         hark_cancel(&tail->followers[i].resolve);
     }
+    for (size_t i = 0; i < tail->pattern_count; i++)
+        hark_cancel(&tail->patterns[i].look);
     tail_begin(tail);
     hark_defer(tail->loop, &tail->settle, settle);
 }

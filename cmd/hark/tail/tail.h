@@ -10,11 +10,14 @@
  * too, once nobody writes to it any more. A line longer than an event may be becomes several events, its parts, in order. Each
  * part begins with a line of JSON and an LF: {"part":1,"last":false}. As other lines hold no LF, no line looks like a part.
  *
+ * The last name of a path may be a pattern: each file in the directory that matches is followed so, now or once it comes.
+ *
  * Thread, for every function here: the loop's.
  */
 #ifndef TAIL_TAIL_H
 #define TAIL_TAIL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,11 +27,19 @@
 
 struct tail;
 
-/* One file to follow. */
+enum { TAIL_PATTERN_FILES_MAX = 256 }; /* followed for one pattern */
+
+/* One file to follow, or a pattern. */
 struct tail_file {
     const char *path;
-    const char *stream;
+    const char *stream; /* for a pattern: {name} in it stands for the file's name, with _ for what no stream's name holds */
 };
+
+/* Whether the last name of a path holds one of * ? [, and so is a pattern as fnmatch(3) has it. */
+bool tail_is_pattern(const char *path);
+
+/* Whether a text can be the stream of a pattern: a stream's name once {name}, where it is there, is replaced. */
+bool tail_pattern_stream_valid(const char *stream);
 
 /* What to follow; copied. */
 struct tail_options {

@@ -1,0 +1,387 @@
+/* pattern.c - paths whose last name is a pattern: each file that matches is followed as if it were named.
+ *
+ * The directory is watched and, when a name in it appears that matches, looked through on the pool. Which names are files of
+ * their own is told by their names, the same after a restart: one that rotation may have given (survey_is_rotation) to another
+ * that matches belongs to that one, as long as that one is there or its place is kept.
+ */
+#include "tail/state.h"
+
+#include "serve/why.h"
+#include "wire/name.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <fnmatch.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+static const char name_mark[] = "{name}";
+
+/* A name that matches. */
+struct tail_match {
+    char *name;
+    bool link;
+    uint64_t device, inode; /* 0: the file of a place that is kept, which is not there */
+};
+
+/* ---- names ---- */
+
+bool tail_is_pattern(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return strpbrk(slash ? slash + 1 : path, "*?[") != NULL;
+}
+
+static bool matches(const struct tail_pattern *pattern, const char *name)
+{
+    return fnmatch(pattern->name, name, FNM_PERIOD) == 0;
+}
+
+/* The stream of a name: the mark's place is taken by it, with _ for what no stream's name holds. */
+static void stream_of(const struct tail_pattern *pattern, const char *name, char *stream)
+{
+    const char *mark = strstr(pattern->stream, name_mark);
+    if (mark)
+        snprintf(stream, NAME_BYTES_MAX + 1, "%.*s%s%s", (int)(mark - pattern->stream), pattern->stream, name,
+                 mark + strlen(name_mark));
+    else
+        snprintf(stream, NAME_BYTES_MAX + 1, "%s", pattern->stream);
+    for (char *at = stream; *at; at++)
+        if (!name_valid((char[]){'x', *at}, 2) || (at == stream && *at == '.'))
+            *at = '_';
+}
+
+bool tail_pattern_stream_valid(const char *stream)
+{
+    const struct tail_pattern pattern = {.stream = (char *)stream};
+    char expanded[NAME_BYTES_MAX + 1];
+    const char *mark = strstr(stream, name_mark);
+    size_t length = strlen(stream);
+    if (!mark)
+        return name_valid(stream, length);
+    if (length > NAME_BYTES_MAX)
+        return false;
+    stream_of(&pattern, "x", expanded);
+    for (const char *at = stream; *at; at++)
+        if ((at < mark || at >= mark + strlen(name_mark)) && !name_valid((char[]){'x', *at}, 2))
+            return false;
+    return *stream != '.' && name_valid(expanded, strlen(expanded));
+}
+
+static void path_of(const struct tail_pattern *pattern, const char *name, char *path)
+{
+    snprintf(path, PATH_MAX, "%.*s%s", (int)(pattern->name - pattern->path), pattern->path, name);
+}
+
+/* ---- on the pool ---- */
+
+static void add_match(struct tail_pattern *pattern, const char *name, bool link, const struct stat *status)
+{
+    if (pattern->match_count == pattern->match_room) {
+        size_t room = pattern->match_room ? 2 * pattern->match_room : 64;
+        struct tail_match *larger = reallocarray(pattern->matches, room, sizeof *larger);
+        if (!larger) {
+            pattern->error = -ENOMEM;
+            return;
+        }
+        pattern->matches = larger;
+        pattern->match_room = room;
+    }
+    char *copy = strdup(name);
+    if (!copy) {
+        pattern->error = -ENOMEM;
+        return;
+    }
+    pattern->matches[pattern->match_count++] =
+        (struct tail_match){copy, link, status ? status->st_dev : 0, status ? status->st_ino : 0};
+}
+
+/* Whether a place of a file is kept from an earlier start, or this one. */
+static bool place_kept(const struct tail_pattern *pattern, const char *name)
+{
+    char path[PATH_MAX], stream[NAME_BYTES_MAX + 1], records[TAIL_RECORDS_NAME_BYTES], position[PATH_MAX];
+    path_of(pattern, name, path);
+    stream_of(pattern, name, stream);
+    tail_records_name(path, stream, records);
+    snprintf(position, sizeof position, "%s/%s.position", pattern->tail->directory, records + 1);
+    return access(position, F_OK) == 0;
+}
+
+/* Whether a name is a rotated file's of the one that is asked for. */
+static bool belongs_to(struct tail_pattern *pattern, int directory, const char *name, const char *base)
+{
+    struct stat status;
+    bool packed;
+    if (!*base || !matches(pattern, base) || !survey_is_rotation(name, base, &packed))
+        return false;
+    if (fstatat(directory, base, &status, 0) == 0)
+        return S_ISREG(status.st_mode);
+    if (!place_kept(pattern, base))
+        return false;
+    add_match(pattern, base, false, NULL); /* what was not read of it is */
+    return true;
+}
+
+/* Whether a name is a rotated file's of any other: without what rotation puts behind a name, or before its ending. */
+static bool is_rotated(struct tail_pattern *pattern, int directory, const char *name)
+{
+    const char *ending = strrchr(name, '.');
+    for (size_t at = strlen(name); at-- > 1;) {
+        char base[NAME_MAX + 1];
+        if (!strchr(".-_~@", name[at]))
+            continue;
+        snprintf(base, sizeof base, "%.*s", (int)at, name);
+        if (belongs_to(pattern, directory, name, base))
+            return true;
+        if (!ending || name + at >= ending)
+            continue;
+        snprintf(base, sizeof base, "%.*s%s", (int)at, name, ending);
+        if (belongs_to(pattern, directory, name, base))
+            return true;
+    }
+    return false;
+}
+
+static void look_at(struct tail_pattern *pattern, int directory, const char *name)
+{
+    struct stat itself, status;
+    if (!matches(pattern, name) || fstatat(directory, name, &itself, AT_SYMLINK_NOFOLLOW))
+        return;
+    bool link = S_ISLNK(itself.st_mode);
+    if (link && fstatat(directory, name, &status, 0))
+        return add_match(pattern, name, true, NULL); /* its file may come */
+    if (!link)
+        status = itself;
+    if (!S_ISREG(status.st_mode))
+        return;
+    /* What has been followed by its own name stays so, whatever comes beside it. */
+    if (place_kept(pattern, name) || !is_rotated(pattern, directory, name))
+        add_match(pattern, name, link, &status);
+    else if (pattern->rotated++ == 0)
+        snprintf(pattern->rotated_name, sizeof pattern->rotated_name, "%s", name);
+}
+
+/* Files before links to them, then by name. */
+static int compare_matches(const void *left, const void *right)
+{
+    const struct tail_match *a = left, *b = right;
+    return a->link != b->link ? a->link - b->link : strcmp(a->name, b->name);
+}
+
+static int64_t look_through(struct hark_op *op)
+{
+    struct tail_pattern *pattern = hark_container_of(op, struct tail_pattern, look);
+    struct resolution *way = pattern->walking;
+    resolve_path(pattern->tail->inotify, pattern->path, way);
+    if (way->fd >= 0)
+        close(way->fd); /* a file that is named as the pattern is one of those that match */
+    pattern->error = way->trouble;
+    pattern->rotated = 0;
+    if (way->count == 0 || strcmp(way->watches[way->count - 1].name, pattern->name) != 0)
+        return 0; /* its directory is not there */
+    DIR *names = opendir(*way->directory ? way->directory : "/");
+    if (!names)
+        pattern->error = -errno;
+    for (struct dirent *entry = names ? readdir(names) : NULL; entry; entry = readdir(names))
+        look_at(pattern, dirfd(names), entry->d_name);
+    if (names)
+        closedir(names);
+    if (pattern->match_count)
+        qsort(pattern->matches, pattern->match_count, sizeof *pattern->matches, compare_matches);
+    return 0;
+}
+
+/* ---- on the loop ---- */
+
+__attribute__((format(printf, 3, 4))) static void tell(const struct tail_pattern *pattern, enum log_severity severity,
+                                                       const char *format, ...)
+{
+    const struct tail_follower follower = {.tail = pattern->tail, .path = pattern->path};
+    char text[640];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    tail_tell(&follower, severity, "%s", text);
+}
+
+/* Whether a name is followed already, or belongs to one that is. */
+static bool is_taken(const struct tail_pattern *pattern, const char *name)
+{
+    bool packed;
+    for (size_t i = 0; i < pattern->tail->count; i++) {
+        const struct tail_follower *follower = &pattern->tail->followers[i];
+        if (follower->pattern != pattern)
+            continue;
+        const char *base = follower->path + (pattern->name - pattern->path);
+        if (strcmp(base, name) == 0 || survey_is_rotation(name, base, &packed))
+            return true;
+    }
+    return false;
+}
+
+/* Which follower has a file open: it was renamed to a name that matches. Gives: NULL: none. */
+static const struct tail_follower *reader_of(const struct tail_pattern *pattern, const struct tail_match *match)
+{
+    for (size_t i = 0; match->inode && i < pattern->tail->count; i++) {
+        const struct tail_follower *follower = &pattern->tail->followers[i];
+        if (follower->pattern != pattern)
+            continue;
+        for (const struct tail_source *source = follower->oldest; source; source = source->newer)
+            if (source->device == match->device && source->inode == match->inode)
+                return follower;
+    }
+    return NULL;
+}
+
+static void follow(struct tail_pattern *pattern, const struct tail_match *match)
+{
+    char path[PATH_MAX], stream[NAME_BYTES_MAX + 1];
+    if (pattern->count == TAIL_PATTERN_FILES_MAX) {
+        if (!pattern->full)
+            tell(pattern, LOG_WARNING, "matches more than %d files: %s and others are not followed until the next start",
+                 TAIL_PATTERN_FILES_MAX, match->name);
+        pattern->full = true;
+        return;
+    }
+    const struct tail_follower *reader = reader_of(pattern, match);
+    path_of(pattern, match->name, path);
+    stream_of(pattern, match->name, stream);
+    struct tail_follower *follower;
+    int error = tail_follow(pattern->tail, &(struct tail_file){path, stream}, pattern, &follower);
+    if (error == -EINVAL)
+        return; /* another --tail follows it, into the same stream */
+    if (error)
+        return tell(pattern, LOG_ERROR, "%s is not followed: %s", match->name, why(error));
+    pattern->count++;
+    if (!reader)
+        return tail_follow_begin(follower);
+    tail_tell(follower, LOG_WARNING,
+              "it is the file that was %s, and is read as such; the next start takes it for a new one and reads it from its "
+              "beginning: choose a pattern that does not match what files are renamed to",
+              reader->path);
+    tail_stop(follower, "stopped: another file by a new name");
+}
+
+static bool is_second_name(const struct tail_pattern *pattern, size_t index)
+{
+    const struct tail_match *match = &pattern->matches[index];
+    for (size_t i = 0; match->inode && i < index; i++)
+        if (pattern->matches[i].inode == match->inode && pattern->matches[i].device == match->device)
+            return true;
+    return false;
+}
+
+static void take_matches(struct tail_pattern *pattern)
+{
+    struct resolution *way = pattern->way;
+    pattern->way = pattern->walking;
+    pattern->walking = way;
+    for (unsigned i = 0; i < way->count; i++)
+        tail_drop_watch(pattern->tail, way->watches[i].watch);
+    tail_drop_watch(pattern->tail, pattern->way->fd >= 0 ? pattern->way->watch : -1);
+    for (size_t i = 0; i < pattern->match_count; i++)
+        if (!is_taken(pattern, pattern->matches[i].name) && !is_second_name(pattern, i))
+            follow(pattern, &pattern->matches[i]);
+    if (pattern->error && pattern->error != pattern->told)
+        tell(pattern, LOG_WARNING, "cannot look for files: %s: waiting for a change", why(pattern->error));
+    pattern->told = pattern->error;
+    if (pattern->rotated && !pattern->rotated_told)
+        tell(pattern, LOG_NOTE, "%u files that match are passed over (%s): by their names they are rotated ones of others",
+             pattern->rotated, pattern->rotated_name);
+    pattern->rotated_told |= pattern->rotated > 0;
+}
+
+static void drop_matches(struct tail_pattern *pattern)
+{
+    for (size_t i = 0; i < pattern->match_count; i++)
+        free(pattern->matches[i].name);
+    pattern->match_count = 0;
+}
+
+static void looked_through(struct hark_op *op, int64_t result)
+{
+    struct tail_pattern *pattern = hark_container_of(op, struct tail_pattern, look);
+    struct tail *tail = pattern->tail;
+    bool again = pattern->wanted;
+    pattern->wanted = false;
+    tail->resolving--;
+    if (result == 0 && !tail->closing)
+        take_matches(pattern);
+    else if (!tail->closing)
+        tell(pattern, LOG_WARNING, "cannot look for files: %s", why(result));
+    drop_matches(pattern);
+    if (again)
+        tail_pattern_look(pattern);
+    tail_trim_watches(tail);
+    tail_end(tail);
+}
+
+void tail_pattern_look(struct tail_pattern *pattern)
+{
+    struct tail *tail = pattern->tail;
+    if (tail->closing)
+        return;
+    if (hark_op_active(&pattern->look)) {
+        pattern->wanted = true;
+        return;
+    }
+    tail->resolving++;
+    tail_begin(tail);
+    hark_work(tail->loop, &pattern->look, look_through, looked_through);
+}
+
+bool tail_pattern_concerned(const struct tail_pattern *pattern, const struct inotify_event *event)
+{
+    const struct resolution *way = pattern->way;
+    if (event->mask & (IN_MOVE_SELF | IN_Q_OVERFLOW) ||
+        (hark_op_active(&pattern->look) && event->mask & (IN_CREATE | IN_MOVED_TO)))
+        return true;
+    for (unsigned i = 0; i < way->count; i++) {
+        if (way->watches[i].watch != event->wd)
+            continue;
+        if (event->mask & (IN_DELETE_SELF | IN_UNMOUNT | IN_IGNORED))
+            return true;
+        if (event->len == 0)
+            continue;
+        if (i + 1 == way->count ? event->mask & (IN_CREATE | IN_MOVED_TO) && matches(pattern, event->name)
+                                : strcmp(event->name, way->watches[i].name) == 0)
+            return true;
+        if (i + 1 == way->count && strcmp(event->name, way->watches[i].name) == 0)
+            return true;
+    }
+    return false;
+}
+
+int tail_pattern_init(struct tail *tail, struct tail_pattern *pattern, const struct tail_file *file)
+{
+    pattern->tail = tail;
+    pattern->path = tail_absolute_path(file->path);
+    pattern->stream = strdup(file->stream);
+    pattern->way = calloc(1, sizeof *pattern->way);
+    pattern->walking = calloc(1, sizeof *pattern->walking);
+    if (!pattern->path || !pattern->stream || !pattern->way || !pattern->walking)
+        return -ENOMEM;
+    pattern->name = strrchr(pattern->path, '/') + 1;
+    if (strlen(pattern->path) + NAME_MAX >= PATH_MAX || !tail_pattern_stream_valid(file->stream))
+        return -EINVAL;
+    for (const struct tail_pattern *other = tail->patterns; other < pattern; other++)
+        if (strcmp(other->path, pattern->path) == 0 && strcmp(other->stream, pattern->stream) == 0)
+            return -EINVAL;
+    return 0;
+}
+
+void tail_pattern_free(struct tail_pattern *pattern)
+{
+    drop_matches(pattern);
+    free(pattern->matches);
+    free(pattern->path);
+    free(pattern->stream);
+    free(pattern->way);
+    free(pattern->walking);
+}
