@@ -196,3 +196,35 @@ SERVER_TEST(address_has_no_more_connections_than_it_may)
         client_close(&clients[i]);
     server_stop(&server);
 }
+
+/* The server may have no descriptor with this number, or a larger one. */
+static void limit_descriptors(const struct server *server, rlim_t count)
+{
+    struct rlimit limit = {.rlim_cur = count, .rlim_max = 4096};
+    assert_int_equal(prlimit(server->pid, RLIMIT_NOFILE, &limit, NULL), 0);
+}
+
+BACKEND_TEST(log_finds_a_descriptor_when_connections_have_taken_all)
+{
+    enum { EVENTS = 3, EVENT_BYTES = 3000, LIMIT = 80, MANY = 2 * LIMIT };
+    static char event[EVENT_BYTES];
+    struct server server;
+    struct client many[MANY];
+    struct client client;
+    (void)loop;
+    server_init(&server, "a");
+    server.options.segment_bytes = 4096; /* each event begins a segment */
+    server_start(&server);
+    client_open(&client, server.http);
+    client_post(&client, "s", event, sizeof(event));
+    limit_descriptors(&server, LIMIT);
+    for (int i = 0; i < MANY; i++)
+        client_open(&many[i], server.http);
+    client_await_end(&many[MANY - 1]); /* there was none for it */
+    for (int i = 0; i < EVENTS; i++)
+        client_post(&client, "s", event, sizeof(event));
+    for (int i = 0; i < MANY; i++)
+        client_close(&many[i]);
+    client_close(&client);
+    server_stop(&server);
+}

@@ -23,6 +23,12 @@
 #define SEGMENT_BYTES_MAX     (UINT64_C(4) << 30)
 #define REPORT_BYTES          512
 
+bool log_spare(struct log *log, int64_t result)
+{
+    bool lacking = result == -EMFILE || result == -ENFILE;
+    return lacking && log->options.spare != NULL && log->options.spare(log->options.report_context);
+}
+
 void log_tell(struct log *log, enum log_severity severity, const char *format, ...)
 {
     char text[REPORT_BYTES];

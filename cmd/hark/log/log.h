@@ -48,7 +48,9 @@ struct log_options {
     bool inspect;               /* only to look: each segment is read whole, nothing in the directory is changed, appends give
                                    -EROFS; others may look as well */
     log_report *report;
-    void *report_context;
+    bool (*spare)(void *context); /* gives up a descriptor that was kept for the log, which lacks one. Gives: false: none is left.
+                                     NULL: none is kept */
+    void *report_context;         /* of both */
 };
 
 /* The log is open, or is not. Takes: result 0 and the log, or a negative errno and NULL. */

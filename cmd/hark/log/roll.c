@@ -182,15 +182,26 @@ static void written(struct transfer *transfer, int64_t result)
         hark_fdatasync(roll->segment->log->loop, &roll->op, roll->segment->fd, synced);
 }
 
+static void open_file(struct log *log);
+
 static void opened(struct hark_op *op, int64_t result)
 {
     struct roll *roll = hark_container_of(op, struct roll, op);
     if (result < 0) {
-        roll_end(roll->segment->log, (int)result);
+        if (log_spare(roll->segment->log, result))
+            open_file(roll->segment->log);
+        else
+            roll_end(roll->segment->log, (int)result);
         return;
     }
     roll->segment->fd = (int)result;
     transfer_write(op->loop, &roll->transfer, roll->segment->fd, roll->bytes, roll->count, 0, written);
+}
+
+static void open_file(struct log *log)
+{
+    struct roll *roll = &log->roll;
+    hark_openat(log->loop, &roll->op, log->directory, roll->segment->name, O_RDWR | O_CREAT | O_EXCL, 0640, opened);
 }
 
 static void memory_missing(struct hark_op *op, int64_t result)
@@ -214,5 +225,5 @@ void roll_begin(struct log *log, void (*done)(struct log *log, int error))
     }
     log->next++;
     segment_name(roll->segment->name, roll->segment->first, SUFFIX_LOG);
-    hark_openat(log->loop, &roll->op, log->directory, roll->segment->name, O_RDWR | O_CREAT | O_EXCL, 0640, opened);
+    open_file(log);
 }

@@ -91,9 +91,15 @@ static void written(struct transfer *transfer, int64_t result)
     }
 }
 
+static void write_index(struct seal *seal);
+
 static void opened(struct hark_op *op, int64_t result)
 {
     struct seal *seal = hark_container_of(op, struct seal, op);
+    if (log_spare(seal->segment->log, result)) {
+        write_index(seal);
+        return;
+    }
     if (result < 0) {
         seal->error = (int)result;
         seal_end(seal);

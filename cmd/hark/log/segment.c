@@ -276,9 +276,15 @@ static void index_header_read(struct transfer *transfer, int64_t result)
     transfer_read(segment->log->loop, transfer, segment->index_fd, larger, total, 0, index_read);
 }
 
+static void open_index(struct log_segment *segment);
+
 static void index_opened(struct hark_op *op, int64_t result)
 {
     struct log_segment *segment = hark_container_of(op, struct log_segment, op);
+    if (log_spare(segment->log, result)) {
+        open_index(segment);
+        return;
+    }
     segment->loading = malloc(INDEX_HEADER_BYTES);
     segment->index_fd = (int)result;
     if (result < 0) {
@@ -292,9 +298,15 @@ static void index_opened(struct hark_op *op, int64_t result)
     }
 }
 
+static void open_file(struct log_segment *segment);
+
 static void file_opened(struct hark_op *op, int64_t result)
 {
     struct log_segment *segment = hark_container_of(op, struct log_segment, op);
+    if (log_spare(segment->log, result)) {
+        open_file(segment);
+        return;
+    }
     if (result < 0) {
         opened(segment, (int)result);
         return;
@@ -305,7 +317,17 @@ static void file_opened(struct hark_op *op, int64_t result)
         return;
     }
     segment_name(segment->name, segment->first, SUFFIX_INDEX);
+    open_index(segment);
+}
+
+static void open_index(struct log_segment *segment)
+{
     hark_openat(segment->log->loop, &segment->op, segment->log->directory, segment->name, O_RDONLY | O_NOFOLLOW, 0, index_opened);
+}
+
+static void open_file(struct log_segment *segment)
+{
+    hark_openat(segment->log->loop, &segment->op, segment->log->directory, segment->name, O_RDONLY | O_NOFOLLOW, 0, file_opened);
 }
 
 static void open_begin(struct log_segment *segment)
@@ -315,7 +337,7 @@ static void open_begin(struct log_segment *segment)
     count_open(log, 1);
     log_begin(log);
     segment_name(segment->name, segment->first, SUFFIX_LOG);
-    hark_openat(log->loop, &segment->op, log->directory, segment->name, O_RDONLY | O_NOFOLLOW, 0, file_opened);
+    open_file(segment);
 }
 
 bool segment_acquire(struct log_segment *segment, struct log_cursor *cursor)

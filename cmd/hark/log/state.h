@@ -136,6 +136,9 @@ struct log {
 };
 
 /* log.c: tells the report of something. */
+/* Whether to try again what ended for want of a descriptor, as one was given up for it. */
+bool log_spare(struct log *log, int64_t result);
+
 __attribute__((format(printf, 3, 4))) void log_tell(struct log *log, enum log_severity severity, const char *format, ...);
 
 /* log.c: something begins that must end before the log is gone; it has ended. The log may be gone after the end. */

@@ -17,6 +17,7 @@
 #include "serve/health.h"
 #include "serve/incoming.h"
 #include "serve/peers.h"
+#include "serve/reserve.h"
 #include "serve/serve.h"
 #include "serve/turns.h"
 #include "tail/tail.h"
@@ -128,6 +129,7 @@ struct agent {
     struct hub *hub;
     struct tail *tail;
     struct health health;
+    struct reserve reserve;
     struct port *ports;
     size_t ports_count;
     size_t ports_open;

@@ -218,6 +218,7 @@ static int begin(struct agent *agent)
         .retain_bytes = options->retention_bytes,
         .retain_age_ns = options->retention_age_ns,
         .report = report,
+        .spare = reserve_give,
         .report_context = agent,
     };
     int error = log_open(agent->loop, options->data, &log, log_is_open, agent);
@@ -230,6 +231,7 @@ static int begin(struct agent *agent)
         return EXIT_REFUSED;
     }
     agent->log_opening = true;
+    reserve_fill(agent);
     shutdown_watch(agent);
     return EXIT_DONE;
 }

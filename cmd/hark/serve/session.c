@@ -49,6 +49,8 @@ void session_release(struct session *session)
     agent->counters.connections[session->kind->protocol]--;
     connection_over(agent, session->kind->protocol, session->peer);
     session->kind->free(session);
+    if (agent_is_home(agent) && agent->log != NULL)
+        reserve_fill(agent);
     shutdown_advance(agent);
 }
 

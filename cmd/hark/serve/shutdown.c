@@ -102,6 +102,7 @@ static void hub_closed(void *context)
 static void log_is_closed(void *context, int result)
 {
     struct agent *agent = context;
+    reserve_done(agent);
     agent->log = NULL;
     if (result < 0) {
         say("the last events may not be on the disk: %s (look at %s)", why(result), agent->options->data);
