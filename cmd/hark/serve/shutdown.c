@@ -31,8 +31,6 @@ static void signal_ended(const struct agent *agent)
     for (size_t i = 0; i < AGENT_SIGNALS; i++)
         if (hark_op_active(&agent->signals[i].op))
             return;
-    if (agent->ending != ENDING_NOT)
-        signal(SIGHUP, SIG_IGN);
     if (agent->signalled && !agent->options->quiet)
         say_at(SAY_NOTE, "ending: what was accepted is finished first (a second signal ends at once)");
 }
@@ -57,8 +55,11 @@ void shutdown_watch(struct agent *agent)
         struct sigaction now;
         agent->signals[i].agent = agent;
         /* What was ignored when it was started stays so: nohup, the background of a script. */
-        if (numbers[i] == SIGTERM || sigaction(numbers[i], NULL, &now) < 0 || now.sa_handler != SIG_IGN)
-            hark_signal_each(agent->loop, &agent->signals[i].op, numbers[i], signalled);
+        if (numbers[i] != SIGTERM && sigaction(numbers[i], NULL, &now) == 0 && now.sa_handler == SIG_IGN)
+            continue;
+        if (numbers[i] == SIGHUP)
+            signal(SIGHUP, SIG_IGN); /* to which it is given back: no moment is left in which a second one ends the process */
+        hark_signal_each(agent->loop, &agent->signals[i].op, numbers[i], signalled);
     }
 }
 
