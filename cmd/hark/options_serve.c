@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "log/log.h"
 #include "options_value.h"
 #include "say.h"
 #include "serve/serve.h"
@@ -115,6 +116,30 @@ static const char *set_tail(void *target, const char *value)
     return NULL;
 }
 
+/* A value of 0 would mean "the default" to serve_run, where it stands for nothing else it is refused. */
+static const char *above_zero(const char *wrong, uint64_t value)
+{
+    if (wrong)
+        return wrong;
+    return value ? NULL : "must be more than 0";
+}
+
+/* A deadline so far off still fits into the clock. */
+static const char *within_a_century(const char *wrong, uint64_t value)
+{
+    static const uint64_t day_ns = UINT64_C(86400) * 1000000000;
+    if (wrong)
+        return wrong;
+    return value > 0 && value <= 36500 * day_ns ? NULL : "is out of range: more than 0, up to 36500d";
+}
+
+static const char *in_segment_range(const char *wrong, uint64_t value)
+{
+    if (wrong)
+        return wrong;
+    return value >= LOG_SEGMENT_BYTES_MIN && value <= LOG_SEGMENT_BYTES_MAX ? NULL : "is out of range: " LOG_SEGMENT_BYTES_RANGE;
+}
+
 static const char *set_sync(void *target, const char *value)
 {
     struct serving *serving = target;
@@ -124,8 +149,11 @@ static const char *set_sync(void *target, const char *value)
     } else if (strcmp(value, "never") == 0) {
         serving->options.sync = SERVE_SYNC_NEVER;
     } else {
-        if (value_duration(value, &interval_ns) || interval_ns == 0)
+        if (value_duration(value, &interval_ns))
             return "is not always, never or a duration such as 200ms";
+        const char *wrong = within_a_century(NULL, interval_ns);
+        if (wrong)
+            return wrong;
         serving->options.sync = SERVE_SYNC_INTERVAL;
         serving->options.sync_interval_ns = interval_ns;
     }
@@ -144,7 +172,7 @@ static const char *set_threads(void *target, const char *value)
     if (wrong)
         return wrong;
     if (count > THREADS_MAX)
-        return "is more than 1024";
+        return "is out of range: 0 to 1024";
     ((struct serving *)target)->options.threads = (uint32_t)count;
     return NULL;
 }
@@ -161,14 +189,6 @@ static const char *set_quiet(void *target, const char *value)
 {
     ((struct serving *)target)->options.quiet = strcmp(value, "yes") == 0;
     return NULL;
-}
-
-/* A value of 0 would mean "the default" to serve_run, where it stands for nothing else it is refused. */
-static const char *above_zero(const char *wrong, uint64_t value)
-{
-    if (wrong)
-        return wrong;
-    return value ? NULL : "must be more than 0";
 }
 
 #define SET_DURATION(field, check)                                                                                               \
@@ -190,13 +210,13 @@ static const char *above_zero(const char *wrong, uint64_t value)
 #define ANY(wrong, value) (wrong)
 
 SET_DURATION(retention_age, ANY)
-SET_DURATION(heartbeat, above_zero)
-SET_DURATION(head_timeout, above_zero)
-SET_DURATION(body_timeout, above_zero)
-SET_DURATION(idle_timeout, above_zero)
-SET_DURATION(stall_timeout, above_zero)
-SET_DURATION(shutdown_timeout, above_zero)
-SET_BYTES(segment, above_zero)
+SET_DURATION(heartbeat, within_a_century)
+SET_DURATION(head_timeout, within_a_century)
+SET_DURATION(body_timeout, within_a_century)
+SET_DURATION(idle_timeout, within_a_century)
+SET_DURATION(stall_timeout, within_a_century)
+SET_DURATION(shutdown_timeout, within_a_century)
+SET_BYTES(segment, in_segment_range)
 SET_BYTES(retention, ANY)
 SET_BYTES(ring, above_zero)
 SET_BYTES(incoming, above_zero)
@@ -214,11 +234,12 @@ static const char *set_connections_each(void *target, const char *value)
 }
 
 static const struct option_row rows[] = {
-    {"http", 0, "ADDR:PORT",
+    {"http", 0, "HOST:PORT",
      "listen for HTTP: events in and out, the dashboard, metrics\n"
-     "[127.0.0.1:12345]; may be repeated; off: none; port 0: a free one",
+     "[127.0.0.1:12345]; may be repeated; off: none; port 0: a free one;\n"
+     "PORT alone: on 127.0.0.1; *:PORT: on all addresses; a name: on all of its",
      set_http},
-    {"lines", 0, "ADDR:PORT",
+    {"lines", 0, "HOST:PORT",
      "listen for plain lines, as nc, hark pub and hark sub speak them\n"
      "[127.0.0.1:12346]; may be repeated; off: none",
      set_lines},
@@ -244,7 +265,7 @@ static const struct option_row rows[] = {
      "serve connections on COUNT threads, each with a loop; 0: one for\n"
      "each CPU [1]",
      set_threads},
-    {"segment-bytes", 0, "SIZE", "begin a new segment of the log at SIZE [64M]", set_segment},
+    {"segment-bytes", 0, "SIZE", "begin a new segment of the log at SIZE, 4K to 4G [64M]", set_segment},
     {"retention-bytes", 0, "SIZE", "drop the oldest segments while the log is larger; 0: keep [0]", set_retention},
     {"retention-age", 0, "TIME", "drop segments whose newest event is older; 0: keep [0]", set_retention_age},
     {"connections-max", 0, "COUNT", "the most connections at once [as many as descriptors]", set_connections_max},

@@ -2,18 +2,23 @@
  * duration without a unit, a sign, a blank or a number that does not fit are all refused. */
 #include "options_value.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "hark.h"
+#include "names.h"
 
-/* Reads digits. Gives: what follows them; NULL where there is none or the number does not fit. */
-static const char *read_digits(const char *text, uint64_t *out_number)
+enum reading { READ, READ_NOTHING, READ_TOO_LARGE };
+
+/* Reads digits. Gives: what follows them; NULL where there is none. *out_fits: whether the number does. */
+static const char *read_digits(const char *text, uint64_t *out_number, bool *out_fits)
 {
     uint64_t number = 0;
     const char *at = text;
+    *out_fits = true;
     for (; *at >= '0' && *at <= '9'; at++)
         if (__builtin_mul_overflow(number, 10U, &number) || __builtin_add_overflow(number, (uint64_t)(*at - '0'), &number))
-            return NULL;
+            *out_fits = false;
     if (at == text)
         return NULL;
     *out_number = number;
@@ -25,21 +30,22 @@ struct unit {
     uint64_t factor;
 };
 
-/* Reads digits and a unit of the table. Gives: 0; -1. */
-static int read_with_unit(const char *text, const struct unit *units, size_t count, uint64_t *out_number)
+/* Reads digits and a unit of the table. */
+static enum reading read_with_unit(const char *text, const struct unit *units, size_t count, uint64_t *out_number)
 {
     uint64_t number;
-    const char *unit = read_digits(text, &number);
+    bool fits;
+    const char *unit = read_digits(text, &number, &fits);
     if (!unit)
-        return -1;
-    if (number == 0 && !*unit) {
+        return READ_NOTHING;
+    if (number == 0 && fits && !*unit) {
         *out_number = 0;
-        return 0;
+        return READ;
     }
     for (size_t i = 0; i < count; i++)
         if (strcmp(unit, units[i].name) == 0)
-            return __builtin_mul_overflow(number, units[i].factor, out_number) ? -1 : 0;
-    return -1;
+            return !fits || __builtin_mul_overflow(number, units[i].factor, out_number) ? READ_TOO_LARGE : READ;
+    return READ_NOTHING;
 }
 
 const char *value_duration(const char *text, uint64_t *out_ns)
@@ -48,9 +54,14 @@ const char *value_duration(const char *text, uint64_t *out_ns)
     const struct unit units[] = {
         {"ns", 1}, {"us", 1000}, {"ms", 1000000}, {"s", second}, {"m", 60 * second}, {"h", 3600 * second}, {"d", 86400 * second},
     };
-    if (read_with_unit(text, units, sizeof units / sizeof *units, out_ns))
+    switch (read_with_unit(text, units, sizeof units / sizeof *units, out_ns)) {
+    case READ:
+        return NULL;
+    case READ_TOO_LARGE:
+        return "is more than the longest time, 213503d";
+    default:
         return "is not a duration such as 200ms, 5s, 10m, 12h or 7d";
-    return NULL;
+    }
 }
 
 const char *value_bytes(const char *text, uint64_t *out_bytes)
@@ -59,17 +70,25 @@ const char *value_bytes(const char *text, uint64_t *out_bytes)
         {"", 1},          {"K", 1U << 10},   {"M", 1U << 20},   {"G", 1U << 30},
         {"T", 1LL << 40}, {"KiB", 1U << 10}, {"MiB", 1U << 20}, {"GiB", 1U << 30},
     };
-    if (read_with_unit(text, units, sizeof units / sizeof *units, out_bytes))
+    switch (read_with_unit(text, units, sizeof units / sizeof *units, out_bytes)) {
+    case READ:
+        return NULL;
+    case READ_TOO_LARGE:
+        return "is more than the largest size, 16777215T";
+    default:
         return "is not a size such as 65536, 64K, 16M or 1G";
-    return NULL;
+    }
 }
 
 const char *value_count(const char *text, uint64_t *out_count)
 {
     uint64_t count;
-    const char *end = read_digits(text, &count);
+    bool fits;
+    const char *end = read_digits(text, &count, &fits);
     if (!end || *end)
         return "is not a whole number";
+    if (!fits)
+        return "is more than the largest number, 18446744073709551615";
     *out_count = count;
     return NULL;
 }
@@ -91,9 +110,8 @@ const char *value_backend(const char *text, enum hark_backend_kind *out_kind)
 
 const char *value_address(const char *text)
 {
-    struct hark_address address;
-    if (hark_address_parse(text, &address))
-        return "is not an address such as 127.0.0.1:12345, [::1]:80, *:80 or unix:/path";
+    if (!names_may_be(text))
+        return "is not an address such as 127.0.0.1:12345, localhost:80, [::1]:80, *:80, 8080 or unix:/path";
     return NULL;
 }
 

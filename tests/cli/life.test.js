@@ -18,6 +18,10 @@ const wrong = [
   [['serve', '--http'], 'hark: serve: --http needs a value (try: hark serve --help)'],
   [['serve', '--quiet=yes'], 'hark: serve: --quiet takes no value (try: hark serve --help)'],
   [['serve', '--http', 'somewhere'], 'hark: serve: --http somewhere: is not an address'],
+  [['serve', '--segment-bytes', '1K'], 'hark: serve: --segment-bytes 1K: is out of range: 4K to 4G (try: hark serve --help)'],
+  [['serve', '--segment-bytes', '5G'], 'hark: serve: --segment-bytes 5G: is out of range: 4K to 4G (try: hark serve --help)'],
+  [['serve', '--heartbeat', '40000d'], 'hark: serve: --heartbeat 40000d: is out of range: more than 0, up to 36500d'],
+  [['serve', '--sync', '0'], 'hark: serve: --sync 0: is out of range: more than 0, up to 36500d'],
   [['serve', '--sync', '5'], 'hark: serve: --sync 5: is not always, never or a duration'],
   [['serve', '--backend', 'kqueue'], 'hark: serve: --backend kqueue: is not auto, uring, epoll, poll or select'],
   [['serve', '--tail', 'file'], 'hark: serve: --tail file: is not FILE=STREAM'],
@@ -121,6 +125,15 @@ test('a wrong line in the configuration is told with its place', async t => {
 });
 
 /** Asserts that serving fails with one line, and soon. */
+test('a port alone is on this machine alone, and clients find it by name', async t => {
+  const server = new Process(t, bin, ['serve', '--http', 'off', '--lines', ':0', '--data', join(directory(t), 'd')]);
+  const [, port] = await server.until(/lines on 127\.0\.0\.1:(\d+)\n/, 'stderr');
+  await server.until(/ready: /, 'stderr');
+  assert.equal((await run(t, bin, ['pub', 'a', '--server', `localhost:${port}`], 'one\n')).stdout, '1 acknowledged\n');
+  assert.equal((await hark(t, 'sub', 'a', '--server', port, '--after', 'start', '--count', '1')).stdout, 'one\n');
+  assert.equal((await server.kill('SIGTERM')).code, 0);
+});
+
 async function refused(t, args, code, message) {
   const exit = await hark(t, 'serve', '--http', '127.0.0.1:0', '--lines', '127.0.0.1:0', ...args);
   const said = exit.stderr.trimEnd().split('\n').filter(line => !/ on 127\.0\.0\.1:\d+$/.test(line));

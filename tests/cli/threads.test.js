@@ -331,7 +331,7 @@ eachBackend(test, 'publishers on all threads, and kill -9', async (t, backend) =
 });
 
 test('a number of threads that makes no sense is refused', async t => {
-  for (const [value, message] of [['x', 'is not a whole number'], ['-1', 'is not a whole number'], ['1025', 'is more than 1024']]) {
+  for (const [value, message] of [['x', 'is not a whole number'], ['-1', 'is not a whole number'], ['1025', 'is out of range: 0 to 1024']]) {
     const exit = await run(t, bin, ['serve', '--threads', value]);
     assert.equal(exit.code, 2);
     assert.ok(exit.stderr.startsWith(`hark: serve: --threads ${value}: ${message}`), exit.stderr);

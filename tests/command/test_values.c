@@ -81,6 +81,16 @@ TEST(count_is_digits_alone)
         assert_non_null(value_count(wrong[i], &count));
 }
 
+TEST(number_that_does_not_fit_is_told_what_does)
+{
+    uint64_t number;
+    assert_string_equal(value_count("18446744073709551616", &number), "is more than the largest number, 18446744073709551615");
+    assert_string_equal(value_bytes("16777216T", &number), "is more than the largest size, 16777215T");
+    assert_string_equal(value_duration("213504d", &number), "is more than the longest time, 213503d");
+    assert_null(value_bytes("16777215T", &number));
+    assert_null(value_duration("213503d", &number));
+}
+
 TEST(backend_is_one_of_five_names)
 {
     enum hark_backend_kind kind;

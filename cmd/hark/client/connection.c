@@ -128,33 +128,51 @@ static void set_keep_alive(struct connection *connection)
                            sizeof settings[i].value);
 }
 
+static void connected(struct hark_op *op, int64_t result);
+
+/* Connects to the next address for which there is a socket, or ends. Takes: error: of the one before. */
+static void try_next(struct connection *connection, int error)
+{
+    struct hark_loop *loop = connection->loop;
+    while (connection->tried < connection->server->count) {
+        const struct hark_address *address = connection->address = &connection->server->addresses[connection->tried++];
+        if (connection->fd >= 0)
+            hark_os_close(loop, connection->fd);
+        connection->fd = hark_os_socket(loop, address->name.any.sa_family, SOCK_STREAM, 0);
+        if (connection->fd >= 0) {
+            set_keep_alive(connection);
+            hark_connect(loop, &connection->connect, connection->fd, &address->name.any, address->length, connected);
+            hark_op_deadline(&connection->connect, hark_os_clock(loop) + connect_timeout_ns);
+            return;
+        }
+        error = connection->fd;
+    }
+    end(connection, error);
+}
+
 static void connected(struct hark_op *op, int64_t result)
 {
     struct connection *connection = hark_container_of(op, struct connection, connect);
     if (connection->closing)
         return; /* closed() follows */
     if (result < 0)
-        return end(connection, (int)result);
+        return try_next(connection, (int)result);
     connection->streaming = true;
     hark_stream_open(connection->loop, &connection->stream, connection->fd, &stream_options, &stream_events);
     hark_stream_read_start(&connection->stream);
     connection->events->opened(connection);
 }
 
-void connection_open(struct hark_loop *loop, struct connection *connection, const struct hark_address *address,
+void connection_open(struct hark_loop *loop, struct connection *connection, const struct names *server,
                      const struct connection_events *events)
 {
     memset(connection, 0, sizeof *connection);
     connection->loop = loop;
     connection->events = events;
-    connection->address = address;
+    connection->server = server;
+    connection->fd = -1;
     lines_splitter_init(&connection->splitter, LINES_EVENT_BYTES_MAX + ID_BYTES_MAX + 1);
-    connection->fd = hark_os_socket(loop, address->name.any.sa_family, SOCK_STREAM, 0);
-    if (connection->fd < 0)
-        return end(connection, connection->fd);
-    set_keep_alive(connection);
-    hark_connect(loop, &connection->connect, connection->fd, &address->name.any, address->length, connected);
-    hark_op_deadline(&connection->connect, hark_os_clock(loop) + connect_timeout_ns);
+    try_next(connection, -EDESTADDRREQ);
 }
 
 bool connection_write(struct connection *connection, const void *bytes, size_t count)
@@ -186,8 +204,8 @@ void connection_close(struct connection *connection)
 
 void connection_say_ended(const struct connection *connection, const char *rest)
 {
-    char address[HARK_ADDRESS_TEXT_MAX];
-    hark_address_format(connection->address, address, sizeof address);
+    char address[NAMES_TEXT_MAX];
+    names_format(connection->address, connection->server->named ? connection->server->text : NULL, address, sizeof address);
     if (*connection->reason)
         say("%s: the server says: %s%s", address, connection->reason, rest);
     else if (!connection->streaming && connection->error == -ECONNREFUSED)

@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "hark.h"
+#include "names.h"
 #include "wire/lines.h"
 
 struct connection;
@@ -25,7 +26,9 @@ struct connection_events {
 struct connection {
     struct hark_loop *loop;
     const struct connection_events *events;
-    const struct hark_address *address;
+    const struct names *server;
+    const struct hark_address *address; /* of those, the one that is connected to */
+    size_t tried;                       /* how many of them */
     struct hark_op connect;
     struct hark_op close;
     struct hark_stream stream;
@@ -37,8 +40,9 @@ struct connection {
     bool closing;
 };
 
-/* Connects. Takes: address: must stay until `ended`. Gives: nothing at once; `opened`, or `ended` with the error. */
-void connection_open(struct hark_loop *loop, struct connection *connection, const struct hark_address *address,
+/* Connects to the first address that takes it; each has ten seconds. Takes: server: must stay until `ended`. Gives: nothing at
+ * once; `opened`, or `ended` with the error. */
+void connection_open(struct hark_loop *loop, struct connection *connection, const struct names *server,
                      const struct connection_events *events);
 
 /* Queues bytes. Gives: false where the queue is full for now: wait for `drained`. What fails for good ends the connection. */

@@ -18,6 +18,7 @@
 #include "client/printer.h"
 #include "client/signals.h"
 #include "hark.h"
+#include "names.h"
 #include "options_value.h"
 #include "say.h"
 #include "serve/why.h"
@@ -36,7 +37,7 @@ struct publisher {
     struct hark_op read;
     struct hark_op progress;
     struct client_signals signals;
-    struct hark_address address;
+    struct names names; /* what `server` stands for */
 
     const char *stream;
     const char *server;
@@ -286,7 +287,7 @@ static int publish(struct publisher *publisher)
 {
     bool progress = !publisher->quiet && isatty(STDERR_FILENO);
     publisher->open = true;
-    connection_open(publisher->loop, &publisher->connection, &publisher->address, &events);
+    connection_open(publisher->loop, &publisher->connection, &publisher->names, &events);
     client_signals_watch(publisher->loop, &publisher->signals, interrupted);
     if (publisher->print_ids)
         printer_init(&publisher->printer, publisher->loop, printer_drained, printer_failed);
@@ -325,7 +326,8 @@ static const char *set_quiet(void *target, const char *value)
 }
 
 static const struct option_row rows[] = {
-    {"server", 's', "ADDR:PORT", "the server's lines port [127.0.0.1:12346]", set_server},
+    {"server", 's', "HOST:PORT",
+     "the server's lines port [127.0.0.1:12346]; a name is looked up once,\nand its addresses are tried in turn", set_server},
     {"id", 'i', NULL, "print the id of each acknowledged event; the count then goes\nto standard error", set_id},
     {"quiet", 'q', NULL, "no progress on the terminal, and no count at the end", set_quiet},
     {"backend", 'b', "NAME", "the loop's backend: auto, uring, epoll, poll, select [auto]", set_backend},
@@ -383,15 +385,19 @@ int client_pub_run(int argc, char **argv)
         say("pub: '%s' %s", publisher.stream, wrong);
         return EXIT_USAGE;
     }
-    hark_address_parse(publisher.server, &publisher.address);
+    int code = names_look_up("--server", publisher.server, &publisher.names);
+    if (code != EXIT_DONE)
+        return code;
     struct hark_options options = {.backend = publisher.backend};
     int error = hark_loop_create(&options, &publisher.loop);
     if (error) {
         say("cannot make a loop: %s (try: hark doctor)", why(error));
+        names_done(&publisher.names);
         return EXIT_REFUSED;
     }
-    int code = publish(&publisher);
+    code = publish(&publisher);
     hark_loop_destroy(publisher.loop);
+    names_done(&publisher.names);
     report(&publisher);
     return code;
 }

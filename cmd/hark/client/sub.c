@@ -15,6 +15,7 @@
 #include "client/printer.h"
 #include "client/signals.h"
 #include "hark.h"
+#include "names.h"
 #include "options_value.h"
 #include "say.h"
 #include "serve/why.h"
@@ -29,7 +30,7 @@ struct subscriber {
     struct hark_loop *loop;
     struct hark_op back_off;
     struct client_signals signals;
-    struct hark_address address;
+    struct names names; /* what `server` stands for */
 
     const char *stream;
     const char *server;
@@ -200,7 +201,7 @@ static void connect_again(struct hark_op *op, int64_t result)
     if (result < 0 || subscriber->ending)
         return;
     subscriber->connected = true;
-    connection_open(subscriber->loop, &subscriber->connection, &subscriber->address, &events);
+    connection_open(subscriber->loop, &subscriber->connection, &subscriber->names, &events);
 }
 
 /* Ctrl-C is the usual way to end, also where the terminal has stopped taking what is printed. */
@@ -274,7 +275,8 @@ static const struct option_row rows[] = {
      set_id},
     {"count", 'n', "COUNT", "end after COUNT events", set_count},
     {"once", '1', NULL, "end when the connection ends", set_once},
-    {"server", 's', "ADDR:PORT", "the server's lines port [127.0.0.1:12346]", set_server},
+    {"server", 's', "HOST:PORT",
+     "the server's lines port [127.0.0.1:12346]; a name is looked up once,\nand its addresses are tried in turn", set_server},
     {"backend", 'b', "NAME", "the loop's backend: auto, uring, epoll, poll, select [auto]", set_backend},
 };
 
@@ -317,14 +319,18 @@ int client_sub_run(int argc, char **argv)
         say("sub: '%s' %s", subscriber.stream, wrong);
         return EXIT_USAGE;
     }
-    hark_address_parse(subscriber.server, &subscriber.address);
+    int code = names_look_up("--server", subscriber.server, &subscriber.names);
+    if (code != EXIT_DONE)
+        return code;
     struct hark_options options = {.backend = subscriber.backend};
     int error = hark_loop_create(&options, &subscriber.loop);
     if (error) {
         say("cannot make a loop: %s (try: hark doctor)", why(error));
+        names_done(&subscriber.names);
         return EXIT_REFUSED;
     }
-    int code = subscribe(&subscriber);
+    code = subscribe(&subscriber);
     hark_loop_destroy(subscriber.loop);
+    names_done(&subscriber.names);
     return code;
 }

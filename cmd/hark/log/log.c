@@ -19,8 +19,6 @@
 #include <stdlib.h>
 
 #define SEGMENT_BYTES_DEFAULT (UINT64_C(64) << 20)
-#define SEGMENT_BYTES_MIN     (UINT64_C(4) << 10)
-#define SEGMENT_BYTES_MAX     (UINT64_C(4) << 30)
 #define REPORT_BYTES          512
 
 bool log_spare(struct log *log, int64_t result)
@@ -80,7 +78,7 @@ static int set_options(struct log *log, const struct log_options *options)
         own->open_segments_max = 16;
     if (own->streams_max == 0)
         own->streams_max = 65536;
-    if (own->segment_bytes < SEGMENT_BYTES_MIN || own->segment_bytes > SEGMENT_BYTES_MAX || own->sync > LOG_SYNC_NEVER)
+    if (own->segment_bytes < LOG_SEGMENT_BYTES_MIN || own->segment_bytes > LOG_SEGMENT_BYTES_MAX || own->sync > LOG_SYNC_NEVER)
         return -EINVAL;
     return 0;
 }

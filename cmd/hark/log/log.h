@@ -18,6 +18,11 @@
 #define LOG_EVENT_BYTES_MAX (1024u * 1024) /* bytes of an event */
 #define LOG_READ_BYTES_MIN  (64u * 1024)   /* the smallest buffer that log_read takes */
 
+/* What log_options.segment_bytes may be, and in words. */
+#define LOG_SEGMENT_BYTES_MIN   (UINT64_C(4) << 10)
+#define LOG_SEGMENT_BYTES_MAX   (UINT64_C(4) << 30)
+#define LOG_SEGMENT_BYTES_RANGE "4K to 4G"
+
 /* As a cursor's position: from the oldest event that is kept, without a gap before it. No event has this id. */
 #define LOG_START ((uint64_t)0)
 

@@ -33,6 +33,9 @@ enum protocol { PROTOCOL_HTTP, PROTOCOL_LINES, PROTOCOLS };
 struct port {
     struct hark_listener listener;
     struct agent *agent;
+    struct hark_address address;
+    const char *text; /* as the options have it; ports of one name have one text */
+    bool named;       /* the address was looked up */
     enum protocol protocol;
     bool guarded; /* requests for hosts that nobody named are refused */
     bool open;
@@ -86,6 +89,8 @@ struct crew {
     struct agent *agents; /* the first is the home */
     uint32_t count;
     _Atomic(uint64_t) open[PROTOCOLS]; /* connections, on all threads */
+    struct port *ports;                /* of serve_run's memory */
+    size_t ports_count;
     _Atomic(uint64_t) documents_bytes; /* of documents that somebody still needs */
     _Atomic(int) trouble;              /* why events are refused now: an error of the log; the home's hub writes it */
 
@@ -206,8 +211,9 @@ bool crew_hand_over(struct agent *home, struct agent *to, const struct port *por
 /* Opens every port, then calls opened, maybe from inside this call. Takes: code: 0, or an exit code: it has then said why. */
 void ports_open(struct agent *agent, void (*opened)(struct agent *agent, int code));
 
-/* Checks the addresses. Gives: 0, or an exit code; it has then said why. */
-int ports_check(const struct serve_options *options);
+/* Makes the ports that the options name, none open yet; names are looked up, which may block.
+ * Gives: 0, or an exit code: it has then said why; *out_ports, to be freed in either case. */
+int ports_look_up(const struct serve_options *options, struct port **out_ports, size_t *out_count);
 
 /* Stops accepting; shutdown_advance is called when all are closed. */
 void ports_close(struct agent *agent);

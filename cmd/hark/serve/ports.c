@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "names.h"
 #include "say.h"
 #include "serve/why.h"
 
@@ -138,19 +139,16 @@ static void keep_alive(struct hark_loop *loop, int fd)
 }
 
 /* Opens one port. Gives: 0, or a negative errno. */
-static int port_open(struct agent *agent, struct port *port, const char *text)
+static int port_open(struct agent *agent, struct port *port)
 {
-    struct hark_address address;
+    struct hark_address address = port->address;
     char actual[HARK_ADDRESS_TEXT_MAX];
-    int error = hark_address_parse(text, &address);
-    if (error < 0)
-        return error;
     int fd = hark_os_listen_at(agent->loop, &address, 0, HARK_LISTEN_NO_DELAY);
     if (fd < 0)
         return fd;
     if (address.name.any.sa_family != AF_UNIX)
         keep_alive(agent->loop, fd);
-    error = hark_listener_adopt(agent->loop, &port->listener, fd, accepted, failed);
+    int error = hark_listener_adopt(agent->loop, &port->listener, fd, accepted, failed);
     if (error < 0)
         return error;
     port->guarded = host_is_loopback(&address) || (agent->options->hosts_count != 0 && address.name.any.sa_family != AF_UNIX);
@@ -159,6 +157,33 @@ static int port_open(struct agent *agent, struct port *port, const char *text)
     if (!agent->options->quiet && hark_listener_address(&port->listener, &address) == 0)
         say_at(SAY_NOTE, "%s on %s", port_names[port->protocol], hark_address_format(&address, actual, sizeof(actual)));
     return 0;
+}
+
+/* Whether a port may be left out: this machine lacks its address, or the whole family, and another address of the same name is
+ * open or to be opened still. So localhost serves where there is no IPv6. */
+static bool may_be_missed(const struct agent *agent, const struct port *port, int error)
+{
+    if (!port->named || (error != -EAFNOSUPPORT && error != -EADDRNOTAVAIL))
+        return false;
+    for (const struct port *other = agent->ports; other < agent->ports + agent->ports_count; other++) {
+        if (other->text == port->text && other->protocol == port->protocol && (other->open || other > port))
+            return true;
+    }
+    return false;
+}
+
+/* Gives: whether the others may be opened all the same. */
+static bool say_not_open(const struct agent *agent, const struct port *port, int error)
+{
+    char text[NAMES_TEXT_MAX];
+    names_format(&port->address, port->named ? port->text : NULL, text, sizeof(text));
+    if (!may_be_missed(agent, port, error)) {
+        say("cannot listen on %s: %s (%s)", text, why(error), advice(port->protocol, error));
+        return false;
+    }
+    if (!agent->options->quiet)
+        say_at(SAY_NOTE, "%s not on %s: %s", port_names[port->protocol], text, why(error));
+    return true;
 }
 
 static void open_rest(struct agent *agent);
@@ -178,20 +203,15 @@ static void again(struct hark_op *op, int64_t result)
  * start the next at once. */
 static void open_rest(struct agent *agent)
 {
-    const struct serve_options *options = agent->options;
     while (agent->ports_next < agent->ports_count) {
-        bool http = agent->ports_next < options->http_count;
-        const char *text = http ? options->http[agent->ports_next] : options->lines[agent->ports_next - options->http_count];
         struct port *port = &agent->ports[agent->ports_next];
         port->agent = agent;
-        port->protocol = http ? PROTOCOL_HTTP : PROTOCOL_LINES;
-        int error = port_open(agent, port, text);
+        int error = port_open(agent, port);
         if (error == -EADDRINUSE && hark_os_clock(agent->loop) < agent->ports_patient_ns) {
             hark_sleep(agent->loop, &agent->ports_again, AGAIN_NS, again);
             return;
         }
-        if (error < 0) {
-            say("cannot listen on %s: %s (%s)", text, why(error), advice(port->protocol, error));
+        if (error < 0 && !say_not_open(agent, port, error)) {
             agent->ports_opened(agent, EXIT_REFUSED);
             return;
         }
@@ -207,23 +227,49 @@ void ports_open(struct agent *agent, void (*opened)(struct agent *agent, int cod
     open_rest(agent);
 }
 
-static int check(enum protocol protocol, const char *const *texts, size_t count)
+/* ---- looking up ---- */
+
+/* Adds a port for each address. Gives: 0, or an exit code. */
+static int add_ports(enum protocol protocol, const struct names *names, struct port **ports, size_t *count)
 {
-    struct hark_address address;
-    for (size_t i = 0; i < count; i++) {
-        if (hark_address_parse(texts[i], &address) < 0) {
-            say("%s %s is no address (try %s 127.0.0.1:%s)", option_names[protocol], texts[i], option_names[protocol],
-                protocol == PROTOCOL_HTTP ? "12345" : "12346");
-            return EXIT_USAGE;
-        }
+    struct port *larger = reallocarray(*ports, *count + names->count, sizeof(*larger));
+    if (larger == NULL) {
+        say("cannot begin: %s", why(ENOMEM));
+        return EXIT_REFUSED;
+    }
+    *ports = larger;
+    for (size_t i = 0; i < names->count; i++) {
+        larger[(*count)++] = (struct port){
+            .address = names->addresses[i],
+            .text = names->text,
+            .named = names->named,
+            .protocol = protocol,
+        };
     }
     return EXIT_DONE;
 }
 
-int ports_check(const struct serve_options *options)
+static int look_up(enum protocol protocol, const char *const *texts, size_t texts_count, struct port **ports, size_t *count)
 {
-    int code = check(PROTOCOL_HTTP, options->http, options->http_count);
-    return code != EXIT_DONE ? code : check(PROTOCOL_LINES, options->lines, options->lines_count);
+    int code = EXIT_DONE;
+    for (size_t i = 0; i < texts_count && code == EXIT_DONE; i++) {
+        struct names names;
+        code = names_look_up(option_names[protocol], texts[i], &names);
+        if (code == EXIT_DONE)
+            code = add_ports(protocol, &names, ports, count);
+        names_done(&names);
+    }
+    return code;
+}
+
+int ports_look_up(const struct serve_options *options, struct port **out_ports, size_t *out_count)
+{
+    *out_ports = NULL;
+    *out_count = 0;
+    int code = look_up(PROTOCOL_HTTP, options->http, options->http_count, out_ports, out_count);
+    if (code == EXIT_DONE)
+        code = look_up(PROTOCOL_LINES, options->lines, options->lines_count, out_ports, out_count);
+    return code;
 }
 
 /* ---- closing ---- */

@@ -223,7 +223,7 @@ static int begin(struct agent *agent)
     };
     int error = log_open(agent->loop, options->data, &log, log_is_open, agent);
     if (error == -EINVAL) {
-        say("the log cannot be kept so: a size or time is out of range (look at --segment-bytes and --retention-bytes)");
+        say("the log cannot be kept so: --segment-bytes is out of its range, %s", LOG_SEGMENT_BYTES_RANGE);
         return EXIT_USAGE;
     }
     if (error < 0) {
@@ -287,7 +287,7 @@ static int run(struct crew *crew)
     return home->exit_code;
 }
 
-static int agent_init(struct crew *crew, uint32_t index)
+static void agent_init(struct crew *crew, uint32_t index)
 {
     struct agent *agent = &crew->agents[index];
     agent->options = crew->options;
@@ -300,58 +300,61 @@ static int agent_init(struct crew *crew, uint32_t index)
     incoming_init(agent);
     crew->sheets[index].agent = agent;
     if (index != 0)
-        return 0;
-    agent->ports_count = crew->options->http_count + crew->options->lines_count;
-    agent->ports = calloc(agent->ports_count + 1, sizeof(*agent->ports));
+        return;
+    agent->ports = crew->ports;
+    agent->ports_count = crew->ports_count;
     agent->connections_max = ports_connections_max(agent);
     agent->started_ns = hark_os_clock(agent->loop);
-    return agent->ports != NULL ? 0 : -ENOMEM;
 }
 
 static void crew_free(struct crew *crew)
 {
-    if (crew->agents != NULL)
-        free(crew->agents[0].ports);
     free(crew->agents);
     free(crew->sheets);
     peers_done(crew);
     free(crew);
 }
 
-/* Makes the agents' memory. Gives: NULL: none. */
-static struct crew *crew_create(const struct serve_options *options, struct hark_group *group)
+/* Makes the agents' memory. Takes: ports: stay the caller's, and as long as the crew. Gives: NULL: none. */
+static struct crew *crew_create(const struct serve_options *options, struct hark_group *group, struct port *ports,
+                                size_t ports_count)
 {
     struct crew *crew = calloc(1, sizeof(*crew));
     if (crew == NULL)
         return NULL;
     crew->options = options;
     crew->group = group;
+    crew->ports = ports;
+    crew->ports_count = ports_count;
     crew->count = hark_group_size(group);
     size_t bytes = crew->count * sizeof(*crew->agents);
     crew->agents = aligned_alloc(_Alignof(struct agent), bytes);
     crew->sheets = calloc(crew->count, sizeof(*crew->sheets));
-    int error = crew->agents != NULL && crew->sheets != NULL ? 0 : -ENOMEM;
-    if (crew->agents != NULL)
-        memset(crew->agents, 0, bytes);
-    for (uint32_t i = 0; i < crew->count && error == 0; i++)
-        error = agent_init(crew, i);
-    if (error == 0)
-        return crew;
-    crew_free(crew);
-    return NULL;
+    if (crew->agents == NULL || crew->sheets == NULL) {
+        crew_free(crew);
+        return NULL;
+    }
+    memset(crew->agents, 0, bytes);
+    for (uint32_t i = 0; i < crew->count; i++)
+        agent_init(crew, i);
+    return crew;
 }
 
 static int run_all(const struct serve_options *options)
 {
     struct hark_group *group = NULL;
-    int code = ports_check(options);
+    struct port *ports = NULL;
+    size_t ports_count = 0;
+    int code = ports_look_up(options, &ports, &ports_count);
     ports_raise_limit();
     signal(SIGXFSZ, SIG_IGN); /* a file that may not grow refuses events, and ends nothing */
     if (code == EXIT_DONE)
         code = group_make(options, &group);
-    if (code != EXIT_DONE)
+    if (code != EXIT_DONE) {
+        free(ports);
         return code;
-    struct crew *crew = crew_create(options, group);
+    }
+    struct crew *crew = crew_create(options, group, ports, ports_count);
     if (crew == NULL) {
         say("cannot begin: %s", why(ENOMEM));
         code = EXIT_REFUSED;
@@ -361,8 +364,11 @@ static int run_all(const struct serve_options *options)
             publish_http_done(&crew->agents[i]);
     }
     /* Where the loops had to be left, what is in flight still points at the agents: all stay, and the process ends. */
-    if (hark_group_destroy(group) == 0 && crew != NULL)
-        crew_free(crew);
+    if (hark_group_destroy(group) == 0) {
+        if (crew != NULL)
+            crew_free(crew);
+        free(ports);
+    }
     return code;
 }
 

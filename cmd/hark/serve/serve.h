@@ -25,7 +25,7 @@ struct serve_tail {
 /* Everything that `hark serve` can be told. serve_options_init gives the defaults; texts are the caller's and must outlive
  * serve_run. */
 struct serve_options {
-    const char *const *http; /* addresses as hark_address_parse reads them; none: no HTTP port */
+    const char *const *http; /* addresses as names_look_up reads them; none: no HTTP port */
     size_t http_count;
     const char *const *lines; /* likewise; none: no lines port */
     size_t lines_count;
