@@ -1,6 +1,7 @@
 /* test_limits.c - what clients may take: memory for what is on its way in, and places. */
 #include "server.h"
 
+#include <dirent.h>
 #include <netinet/in.h>
 
 enum { CLIENTS = 40, PART = 200 * 1024 };
@@ -197,6 +198,19 @@ SERVER_TEST(address_has_no_more_connections_than_it_may)
     server_stop(&server);
 }
 
+static size_t descriptors_of(const struct server *server)
+{
+    char path[64];
+    size_t count = 0;
+    snprintf(path, sizeof(path), "/proc/%d/fd", (int)server->pid);
+    DIR *directory = opendir(path);
+    assert_non_null(directory);
+    for (const struct dirent *entry; (entry = readdir(directory)) != NULL;)
+        count += entry->d_name[0] != '.';
+    closedir(directory);
+    return count;
+}
+
 /* The server may have no descriptor with this number, or a larger one. */
 static void limit_descriptors(const struct server *server, rlim_t count)
 {
@@ -220,7 +234,8 @@ BACKEND_TEST(log_finds_a_descriptor_when_connections_have_taken_all)
     limit_descriptors(&server, LIMIT);
     for (int i = 0; i < MANY; i++)
         client_open(&many[i], server.http);
-    client_await_end(&many[MANY - 1]); /* there was none for it */
+    while (descriptors_of(&server) < LIMIT) /* on io_uring an accept that waits keeps the limit from before */
+        poll(NULL, 0, 1);
     for (int i = 0; i < EVENTS; i++)
         client_post(&client, "s", event, sizeof(event));
     for (int i = 0; i < MANY; i++)
