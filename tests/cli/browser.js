@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { after } from 'node:test';
-import { packages } from './lib.js';
+import { packages, within } from './lib.js';
 
 const { chromium } = packages('playwright-core');
 const executablePath = process.env.HARK_CHROMIUM ?? ['/usr/bin/chromium', '/usr/bin/chromium-browser'].find(path => existsSync(path));
@@ -35,4 +35,12 @@ export async function open(t, url, options = {}) {
   await page.goto(url);
   await page.locator('#state[data-state="live"]').waitFor();
   return page;
+}
+
+/** Waits until a function holds in the page, looked at with each frame. (playwright's own way evaluates text, which the page's policy forbids.) */
+export async function until(page, holds, argument) {
+  const looking = async () => {
+    while (!(await page.evaluate(holds, argument))) await page.evaluate(() => new Promise(resolve => requestAnimationFrame(resolve)));
+  };
+  await within(looking(), `the page to be so: ${holds}`);
 }

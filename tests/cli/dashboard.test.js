@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import test from 'node:test';
-import { browser, open as openUrl, skip } from './browser.js';
+import { browser, open as openUrl, skip, until } from './browser.js';
 import { Process, Socket, backends, bin, connection, request, run, serve, within } from './lib.js';
 
 const open = (t, server, options) => openUrl(t, server.url, options);
@@ -104,7 +104,7 @@ test("a browser's EventSource that has seen no event yet comes back to the right
   await server.kill();
   await server.start();
   for (const text of ['one', 'two']) await server.publish('quiet', text);
-  await page.waitForFunction(() => window.seen.length >= 2);
+  await until(page, () => window.seen.length >= 2);
   assert.deepEqual(await page.evaluate(() => window.seen), ['one', 'two']);
   await server.stop();
 });
@@ -152,7 +152,7 @@ async function keepBusy(t, server, page, streams) {
   const publish = () => publishers.forEach((publisher, i) => publisher.send(`event of ${i}\n`));
   page.on('requestfinished', request => request.url().endsWith('/stats') && publish());
   publish();
-  await page.waitForFunction(count => document.querySelectorAll('#streams tbody tr').length === count, streams);
+  await until(page, count => document.querySelectorAll('#streams tbody tr').length === count, streams);
   return () => {
     page.removeAllListeners('requestfinished');
     for (const publisher of publishers) publisher.socket.destroy();
@@ -347,7 +347,7 @@ test('a picture of the page', { skip }, async t => {
   await event(page, 'Utrecht').waitFor();
   for (const [width, size] of [[1280, 'wide'], [390, 'phone']]) {
     await page.setViewportSize({ width, height: 1100 });
-    await page.waitForFunction(() => {
+    await until(page, () => {
       const { bottom } = document.getElementById('events').getBoundingClientRect();
       return document.querySelector('#events li:last-child').getBoundingClientRect().bottom <= bottom;
     });
