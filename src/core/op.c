@@ -76,7 +76,7 @@ bool op_sends_to_unix_name(const struct hark_op *op)
 void loop_forget_descriptor(struct hark_loop *loop, int fd)
 {
     struct descriptor *row = descriptors_find(&loop->descriptors, fd);
-    if (!row || !row->flags)
+    if (!row)
         return;
     if (loop->backend->forget)
         loop->backend->forget(loop, fd);

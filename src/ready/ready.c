@@ -269,8 +269,8 @@ static uint16_t ready_from(uint32_t events)
 static int64_t told_by_report(const struct ready *ready, const struct hark_op *op, uint32_t events, bool tried)
 {
     bool polls = op->code == HARK_OP_POLL || op->code == HARK_OP_POLL_EACH;
-    if (!polls || tried || !ready->poller->hangups)
-        return 0;
+    if (!polls || tried || !ready->poller->hangups || (events & READY_ERR && !ready->poller->edge))
+        return 0; /* poll(2) calls a closed number an error */
     return events & (op->with.poll.events | READY_ERR | READY_HUP);
 }
 

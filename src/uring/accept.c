@@ -41,7 +41,8 @@ static bool shall_go_on(struct hark_loop *loop, const struct hark_op *op)
 void uring_accept_waiting(struct hark_loop *loop, struct hark_op *op)
 {
     op->state = OP_CALLING;
-    for (uint32_t left = loop->turn_max; left > 0 && shall_go_on(loop, op); left--) {
+    uint32_t *left = &uring_of(loop)->accepts_left;
+    for (; *left > 0 && shall_go_on(loop, op); --*left) {
         int fd = accept_one(loop, op->fd);
         if (fd == -EAGAIN)
             break;

@@ -68,8 +68,8 @@ int64_t uring_io_by_hand(struct hark_loop *loop, struct hark_op *op)
 void uring_start_open(struct hark_loop *loop, struct hark_op *op)
 {
     const uint64_t changes = O_CREAT | O_TRUNC | O_TMPFILE; /* the cache alone never suffices */
-    const uint64_t known = O_ACCMODE | O_NOCTTY | O_APPEND | O_DSYNC | O_SYNC | O_ASYNC | O_DIRECT | O_NOFOLLOW | O_NOATIME |
-                           O_CLOEXEC; /* openat2(2) refuses what it does not know */
+    const uint64_t known = O_ACCMODE | O_EXCL | O_NOCTTY | O_APPEND | O_DSYNC | O_SYNC | O_ASYNC | O_DIRECT | O_NOFOLLOW |
+                           O_NOATIME | O_CLOEXEC; /* openat2(2) refuses what it does not know */
     if (!file_open_may_wait(op))
         return uring_submit(loop, op);
     if (op->with.open.flags & changes)

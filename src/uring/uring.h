@@ -37,12 +37,15 @@ struct uring {
     bool buffers_ran_out;    /* since the last wait */
     bool wake_armed;
     bool watch_armed;
-    uint32_t watch_count; /* ops that wait behind watch_fd */
-    int watch_fd;         /* an epoll descriptor; see watch.c */
-    uint64_t looks;       /* how often what it reports was looked at */
-    int event_fd;         /* stands for the ring in other loops; -1: nobody has asked for it */
-    bool messages_out;    /* some have gone out, and completions were not looked through for refusals since */
-    uint32_t wake_count;  /* messages that go out with the next submission */
+    uint32_t watch_count;  /* ops that wait behind watch_fd */
+    int watch_fd;          /* an epoll descriptor; see watch.c */
+    uint32_t accepts_left; /* of the look that is being made */
+    int stray;             /* a number, plus one, that this look reported though it is not registered */
+    int stray_before;      /* and the look before */
+    uint64_t looks;        /* how often what it reports was looked at */
+    int event_fd;          /* stands for the ring in other loops; -1: nobody has asked for it */
+    bool messages_out;     /* some have gone out, and completions were not looked through for refusals since */
+    uint32_t wake_count;   /* messages that go out with the next submission */
     struct uring_wake_entry {
         struct io_uring_sqe *sqe;
         int wake_fd; /* of the loop that it wakes */

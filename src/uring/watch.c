@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <sys/epoll.h>
+#include <unistd.h>
 
 enum { REPORTS_MAX = 256 };
 
@@ -37,7 +38,7 @@ static int set_interest(struct hark_loop *loop, int fd, uint32_t events)
         return error;
     row->interest = (uint16_t)events;
     row->flags = (uint8_t)(events ? row->flags | DESCRIPTOR_WATCHED : row->flags & ~DESCRIPTOR_WATCHED);
-    return 0;
+    return error;
 }
 
 /* Whether another op is watched on the descriptor: then it is still the file that was registered. Looks at the newest few. */
@@ -93,14 +94,49 @@ static struct hark_op *find_waiting(const struct hark_loop *loop, int fd, uint32
     return NULL;
 }
 
-/* Nobody waits for what was reported: what nobody waits for is taken back. */
-static void take_back(struct hark_loop *loop, int fd)
+static uint32_t wanted_of_row(const struct descriptor *row)
 {
     uint32_t events = 0;
-    for (const struct hark_op *op = descriptors_row(&loop->descriptors, fd)->ops; op; op = op->next)
+    for (const struct hark_op *op = row->ops; op; op = op->next)
         if (op->spare & OP_WATCHED)
             events |= uring_poll_events(op) | EPOLLERR;
-    (void)set_interest(loop, fd, events);
+    return events;
+}
+
+/* A new epoll descriptor, with what is waited for. The old one reports a file whose number was closed behind the loop's back
+ * while a copy of it lives on: by its number it can not be taken out any more, and the loop would never sleep again. */
+static void begin_anew(struct hark_loop *loop)
+{
+    struct uring *uring = uring_of(loop);
+    int fd = epoll_create1(EPOLL_CLOEXEC);
+    loop->metrics.system_calls += 2;
+    if (fd < 0)
+        return; /* it is tried again at the next report */
+    close(uring->watch_fd);
+    uring->watch_fd = fd;
+    for (uint32_t number = 0; number < loop->descriptors.count; number++) {
+        struct descriptor *row = descriptors_row(&loop->descriptors, (int)number);
+        uint32_t events = wanted_of_row(row);
+        row->flags = (uint8_t)(row->flags & ~DESCRIPTOR_WATCHED);
+        row->interest = 0;
+        if (events)
+            (void)set_interest(loop, (int)number, events);
+    }
+}
+
+/* Nobody waits for what was reported: what nobody waits for is taken back. What is not registered may have been reported before a
+ * callback of this look took it out; where the next look reports it as well, nothing else can take it out. */
+static void take_back(struct hark_loop *loop, int fd, uint32_t reported)
+{
+    struct uring *uring = uring_of(loop);
+    const struct descriptor *row = descriptors_row(&loop->descriptors, fd);
+    uint32_t registered = row->flags & DESCRIPTOR_WATCHED ? row->interest | EPOLLHUP : 0;
+    if (reported & registered && set_interest(loop, fd, wanted_of_row(row)) == 0)
+        return;
+    if (uring->stray_before == fd + 1)
+        begin_anew(loop);
+    else
+        uring->stray = fd + 1;
 }
 
 /* The ops are looked for anew after each call: a callback may end others, and move the table. */
@@ -108,7 +144,7 @@ static void report_all(struct hark_loop *loop, int fd, uint32_t events, uring_re
 {
     struct hark_op *op = find_waiting(loop, fd, events);
     if (!op)
-        return take_back(loop, fd);
+        return take_back(loop, fd, events);
     for (; op && !loop_should_stop(loop); op = find_waiting(loop, fd, events)) {
         op->result = (int64_t)uring_of(loop)->looks;
         report(loop, op, events & wanted_by(op));
@@ -124,6 +160,9 @@ void uring_look(struct hark_loop *loop, uring_report *report)
     loop->metrics.system_calls++;
     uring->watch_armed = false;
     uring->looks++;
+    uring->stray_before = uring->stray;
+    uring->stray = 0;
+    uring->accepts_left = loop->turn_max;
     for (int i = 0; i < count && !loop_should_stop(loop); i++)
         report_all(loop, events[i].data.fd, events[i].events, report);
 }

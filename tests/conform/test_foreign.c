@@ -211,3 +211,66 @@ BACKEND_TEST_TIMEOUT(many_ops_on_one_descriptor_are_cancelled_in_linear_time, 60
     harness_close(loop, ends[0]);
     close(ends[1]);
 }
+
+/* A copy of the file lives on: its registration cannot be taken out by a number that is closed. */
+BACKEND_TEST(promise_09_polled_file_that_was_closed_while_a_copy_lives_lets_it_sleep)
+{
+    enum { POLLS = 300 };
+    static struct harness_op polls[POLLS];
+    struct harness_op other = {0};
+    int ends[2];
+    int others[2];
+    harness_socket_pair(loop, ends);
+    harness_socket_pair(loop, others);
+    hark_poll(loop, &other.op, others[0], HARK_POLL_READABLE, harness_done);
+    for (int index = 0; index < POLLS; index++)
+        hark_poll(loop, &polls[index].op, ends[0], HARK_POLL_READABLE, harness_done);
+    harness_settle(loop);
+    for (int index = 0; index < POLLS; index++)
+        hark_cancel(&polls[index].op);
+    int copy = dup(ends[0]);
+    close(ends[0]);
+    assert_int_equal(write(ends[1], "x", 1), 1);
+    harness_settle(loop);
+    harness_assert_idle(loop);
+    assert_int_equal(write(others[1], "x", 1), 1);
+    assert_result(harness_wait(loop, &other), HARK_POLL_READABLE);
+    for (int index = 0; index < POLLS; index++)
+        assert_result(polls[index].result, -ECANCELED);
+    close(copy);
+    close(ends[1]);
+    harness_close(loop, others[0]);
+    harness_close(loop, others[1]);
+}
+
+/* What is known of a number goes with its file. */
+BACKEND_TEST(number_of_a_datagram_socket_that_comes_again_as_a_stream_loses_no_byte)
+{
+    struct hark_address address;
+    struct harness_op datagrams = {0};
+    struct harness_op connect = {0};
+    char into[16] = "";
+    struct harness_op bytes = {.into = into, .into_room = sizeof into};
+    int listening = harness_listen(loop, &address);
+    int fd = hark_os_socket(loop, AF_INET, SOCK_DGRAM, 0);
+    assert_true(fd >= 0);
+    hark_recv_each(loop, &datagrams.op, fd, harness_done);
+    harness_settle(loop);
+    hark_cancel(&datagrams.op);
+    assert_result(harness_wait(loop, &datagrams), -ECANCELED);
+    assert_int_equal(hark_os_close(loop, fd), 0);
+    assert_int_equal(hark_os_socket(loop, AF_INET, SOCK_STREAM, 0), fd);
+    hark_connect(loop, &connect.op, fd, &address.name.any, address.length, harness_done);
+    assert_result(harness_wait(loop, &connect), 0);
+    int peer = accept(listening, NULL, NULL);
+    assert_int_equal(write(peer, "hello", 5), 5);
+    hark_recv_each(loop, &bytes.op, fd, harness_done);
+    while (bytes.total < 5)
+        assert_result(hark_run_once(loop), 1);
+    assert_memory_equal(into, "hello", 5);
+    hark_cancel(&bytes.op);
+    assert_result(harness_wait(loop, &bytes), -ECANCELED);
+    close(peer);
+    harness_close(loop, fd);
+    harness_close(loop, listening);
+}
