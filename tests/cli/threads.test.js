@@ -237,8 +237,9 @@ test('the limit of connections is one for all threads', async t => {
   const MAX = 8;
   const server = await threaded(t, { args: ['--connections-max', String(MAX)] });
   const open = [];
-  for (let i = 0; i < MAX; i++) open.push(await new Socket(t, server.httpPort).send(head('GET', '/healthz')).until(text => text.includes('ok')) && i);
-  assert.equal(open.length, MAX);
+  const places = MAX - MAX / 8; // an eighth is left to the lines port
+  for (let i = 0; i < places; i++) open.push(await new Socket(t, server.httpPort).send(head('GET', '/healthz')).until(text => text.includes('ok')) && i);
+  assert.equal(open.length, places);
   const extra = new Socket(t, server.httpPort).send(head('GET', '/healthz'));
   assert.equal(await extra.closed(), '');
   await server.stop();

@@ -230,6 +230,10 @@ int main(int argc, char **argv)
         descriptors.rlim_cur = descriptors.rlim_max;
         setrlimit(RLIMIT_NOFILE, &descriptors);
     }
+    /* Whoever runs the tests under nohup, or in the background of a script, has these ignored; some tests send them. */
+    static const int signals[] = {SIGHUP, SIGINT, SIGQUIT};
+    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
+        signal(signals[i], SIG_DFL);
     unsetenv("HARK_BACKEND");
     check_backend_list();
     signals_remember();
