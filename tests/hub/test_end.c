@@ -253,7 +253,7 @@ SERVER_TEST(address_that_is_none_is_refused_as_usage)
     struct server server;
     server_init(&server, "a");
     snprintf(server.http, sizeof(server.http), "localhost");
-    expect_refusal(&server, 2, "--http localhost is no address (try --http 127.0.0.1:12345)");
+    expect_refusal(&server, 2, "--http localhost: is not an address such as 127.0.0.1:12345");
 }
 
 SERVER_TEST(data_directory_that_cannot_be_is_refused)
