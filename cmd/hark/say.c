@@ -145,7 +145,7 @@ static bool put_left_out(void)
     return true;
 }
 
-static void say_text(enum say_level level, const char *format, va_list arguments)
+__attribute__((format(printf, 2, 0))) static void say_text(enum say_level level, const char *format, va_list arguments)
 {
     char text[TEXT_BYTES];
     int error = errno;
