@@ -234,7 +234,7 @@ BACKEND_TEST(log_finds_a_descriptor_when_connections_have_taken_all)
     limit_descriptors(&server, LIMIT);
     for (int i = 0; i < MANY; i++)
         client_open(&many[i], server.http);
-    while (descriptors_of(&server) < LIMIT) /* on io_uring an accept that waits keeps the limit from before */
+    while (descriptors_of(&server) < LIMIT - 2) /* a listener and the log may be without the one they keep for such times */
         poll(NULL, 0, 1);
     for (int i = 0; i < EVENTS; i++)
         client_post(&client, "s", event, sizeof(event));
