@@ -22,7 +22,7 @@ struct peer {
 /* Gives: false: there is none to count by. */
 static bool address_of(int fd, uint64_t *out_address)
 {
-    struct sockaddr_storage name;
+    struct sockaddr_storage name = {.ss_family = AF_UNSPEC};
     socklen_t length = sizeof(name);
     uint32_t low;
     *out_address = 0;
