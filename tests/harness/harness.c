@@ -223,6 +223,15 @@ static int run_all(const char *group, struct run *runs, size_t count)
     return failed ? 1 : 0;
 }
 
+/* Whoever runs the tests under nohup, or in the background of a script, has these ignored; some tests send them. Before the
+ * tests' own constructors, which may look at them. */
+__attribute__((constructor(101))) static void signals_are_not_ignored(void)
+{
+    static const int signals[] = {SIGHUP, SIGINT, SIGQUIT};
+    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
+        signal(signals[i], SIG_DFL);
+}
+
 int main(int argc, char **argv)
 {
     struct rlimit descriptors;
@@ -230,10 +239,6 @@ int main(int argc, char **argv)
         descriptors.rlim_cur = descriptors.rlim_max;
         setrlimit(RLIMIT_NOFILE, &descriptors);
     }
-    /* Whoever runs the tests under nohup, or in the background of a script, has these ignored; some tests send them. */
-    static const int signals[] = {SIGHUP, SIGINT, SIGQUIT};
-    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
-        signal(signals[i], SIG_DFL);
     unsetenv("HARK_BACKEND");
     check_backend_list();
     signals_remember();
