@@ -23,9 +23,9 @@ enum hark_poll_events {
  * flight on it: after hark_cancel of the last one, before its final call, and from inside its callback. The number may come again
  * at once. Where the last poll was not cancelled but has ended by itself, hark_os_forget says so to the loop before the close.
  * Takes: events: a set of enum hark_poll_events.
- * Gives: the set that holds, never empty. Fails: -EBADF; -EINVAL an unknown event; -EPERM no poll of its own; -ERANGE on select a
- * descriptor past FD_SETSIZE. Backends: select cannot tell HANGUP, ERROR and PEER_HANGUP from the lists themselves and asks
- * poll(2) for them once it has woken. */
+ * Gives: the set that holds, never empty. Fails: -EBADF; -EINVAL an unknown event; -EPERM neither readable nor
+ * writable was asked for of what has no poll of its own; -ERANGE on select a descriptor past FD_SETSIZE. Backends: select cannot
+ * tell HANGUP, ERROR and PEER_HANGUP from the lists themselves and asks poll(2) for them once it has woken. */
 HARK_API void hark_poll(struct hark_loop *loop, struct hark_op *op, int fd, uint32_t events, hark_done *done);
 
 /* Waits for events again and again: level-triggered, a call in each turn in which one of the events holds, until it is cancelled
