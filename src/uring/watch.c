@@ -41,12 +41,18 @@ static int set_interest(struct hark_loop *loop, int fd, uint32_t events)
     return error;
 }
 
+/* In other states the word may be somebody else's: of an op that comes back from the pool it is a ticket. */
+static bool is_watched(const struct hark_op *op)
+{
+    return op->state == OP_WAITING && op->spare & OP_WATCHED;
+}
+
 /* Whether another op is watched on the descriptor: then it is still the file that was registered. Looks at the newest few. */
 static bool has_watched(const struct descriptor *row, const struct hark_op *but)
 {
     int left = 4;
     for (const struct hark_op *op = row->ops; op && left-- > 0; op = op->next)
-        if (op != but && op->spare & OP_WATCHED)
+        if (op != but && is_watched(op))
             return true;
     return false;
 }
@@ -89,7 +95,7 @@ static struct hark_op *find_waiting(const struct hark_loop *loop, int fd, uint32
 {
     int64_t looks = (int64_t)uring_of(loop)->looks;
     for (struct hark_op *op = descriptors_row(&loop->descriptors, fd)->ops; op; op = op->next)
-        if (op->spare & OP_WATCHED && op->result != looks && events & wanted_by(op))
+        if (is_watched(op) && op->result != looks && events & wanted_by(op))
             return op;
     return NULL;
 }
@@ -98,7 +104,7 @@ static uint32_t wanted_of_row(const struct descriptor *row)
 {
     uint32_t events = 0;
     for (const struct hark_op *op = row->ops; op; op = op->next)
-        if (op->spare & OP_WATCHED)
+        if (is_watched(op))
             events |= uring_poll_events(op) | EPOLLERR;
     return events;
 }
