@@ -145,11 +145,21 @@ static bool put_left_out(void)
     return true;
 }
 
+/* Names of files and what a peer says may hold anything: an LF would begin a line that looks like one of ours, and a terminal
+ * obeys others. */
+static void make_plain(char *text)
+{
+    for (char *at = text; *at; at++)
+        if ((unsigned char)*at < ' ' || *at == 0x7f)
+            *at = '?';
+}
+
 __attribute__((format(printf, 2, 0))) static void say_text(enum say_level level, const char *format, va_list arguments)
 {
     char text[TEXT_BYTES];
     int error = errno;
     vsnprintf(text, sizeof text, format, arguments);
+    make_plain(text);
     pthread_mutex_lock(&state.lock);
     wait_a_moment();
     if (!put_left_out() || !put_line(level, text)) {

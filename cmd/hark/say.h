@@ -20,7 +20,8 @@ enum say_level {
 /* Prints "hark: " and the text, ended by a newline; in a log with the level SAY_ERROR. It never waits: a line that standard error
  * does not take now is left out and counted, and how many were is said before the next line that it takes. The flags of standard
  * error, which other processes may share, stay as they are. (Outside of a log it is given a fifth of a second.) Takes: what
- * failed, on what, why, and what to do, in one line. Thread: any. */
+ * failed, on what, why, and what to do, in one line; bytes that control a terminal, line ends among them, are printed as ?.
+ * Thread: any. */
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* The same, with another level. */

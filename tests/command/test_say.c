@@ -164,6 +164,19 @@ TEST(line_of_a_log_has_time_and_level)
     assert_string_equal(text + sizeof pattern - 1, "hark: note: it rains\n");
 }
 
+/* A file's name may be anything but what ends it: it makes no line of its own, and no terminal obeys it. */
+TEST(what_a_line_holds_of_others_ends_no_line_and_controls_no_terminal)
+{
+    int ends[2];
+    harness_pipe(ends, 0);
+    say_to(ends[1]);
+    say("cannot read %s", "a\n2026-01-31T12:00:00.000Z hark: error: forged\x1b[31m\r\t\x7f\xc3\xa9");
+    say_as_before();
+    assert_string_equal(said(ends[0], 0), "hark: cannot read a?2026-01-31T12:00:00.000Z hark: error: forged?[31m???\xc3\xa9\n");
+    close(ends[0]);
+    close(ends[1]);
+}
+
 TEST(line_for_the_journal_has_the_level_in_its_form)
 {
     struct stat is;
