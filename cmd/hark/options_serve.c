@@ -14,7 +14,10 @@
 #include "serve/serve.h"
 #include "tail/tail.h"
 
-enum { THREADS_MAX = 1024 };
+enum {
+    THREADS_MAX = 1024,
+    ORIGIN_BYTES_MAX = 270, /* a scheme, the longest name, a port */
+};
 
 /* What the rows fill in. The lists take the place of the defaults once they are set. */
 struct serving {
@@ -177,9 +180,12 @@ static const char *set_threads(void *target, const char *value)
     return NULL;
 }
 
+/* It stands in the head of every answer. */
 static const char *set_allow_origin(void *target, const char *value)
 {
-    if (!*value || strpbrk(value, "\r\n"))
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789*+-.:/[]_~%";
+    size_t length = strlen(value);
+    if (length < 1 || length > ORIGIN_BYTES_MAX || strspn(value, letters) != length)
         return "is not an origin such as https://example.org, or *";
     ((struct serving *)target)->options.allow_origin = value;
     return NULL;

@@ -23,7 +23,7 @@ static int take(const struct serve_options *options)
 /* Parses words; the list ends with NULL. Gives: the exit code. */
 static int parse(void (*look)(const struct serve_options *options), const char *const *words)
 {
-    static char copies[ARGUMENTS_MAX][256];
+    static char copies[ARGUMENTS_MAX][512];
     char *argv[ARGUMENTS_MAX + 2] = {strcpy(copies[0], "serve")};
     int argc = 1;
     for (; words[argc - 1]; argc++)
@@ -96,6 +96,11 @@ static void expect_config(const struct serve_options *options)
     assert_non_null(options->config);
 }
 
+static void expect_nothing(const struct serve_options *options)
+{
+    (void)options;
+}
+
 TEST(config_has_a_short_form)
 {
     int fd = harness_file("short.ini", "[serve] ; here\n\n  # nothing\nquiet = yes ; not a word\n", 49);
@@ -118,6 +123,20 @@ TEST(values_land_in_their_fields)
                            "poll", "--allow-origin", "*", "-q"),
                      EXIT_DONE);
     assert_int_equal(checked, 1);
+}
+
+/* It stands in the head of every answer: what has no room there would end every connection without one. */
+TEST(origin_that_is_none_is_refused)
+{
+    char text[300] = "https://";
+    assert_int_equal(PARSE(expect_nothing, "--allow-origin", "https://[::1]:8443"), EXIT_DONE);
+    assert_int_equal(PARSE(expect_nothing, "--allow-origin", ""), EXIT_USAGE);
+    assert_int_equal(PARSE(expect_nothing, "--allow-origin", "https://a.example, https://b.example"), EXIT_USAGE);
+    assert_int_equal(PARSE(expect_nothing, "--allow-origin", "https://a.example\r\nX: y"), EXIT_USAGE);
+    memset(text + 8, 'a', 262);
+    assert_int_equal(PARSE(expect_nothing, "--allow-origin", text), EXIT_DONE);
+    text[270] = 'a';
+    assert_int_equal(PARSE(expect_nothing, "--allow-origin", text), EXIT_USAGE);
 }
 
 TEST(command_line_goes_before_the_file)
