@@ -1,5 +1,6 @@
 /* test_backend.c - which backend a loop is on, and why not on a better one. Promise 15, and 12: the same everywhere. */
 #include "harness/harness.h"
+#include "harness/sanitizer.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -260,12 +261,7 @@ BACKEND_TEST(file_past_select_is_read_on_every_backend)
  * race of the two calls. */
 static bool thread_sanitizer_is_misled(void)
 {
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-    return harness_backend() == HARK_BACKEND_URING;
-#endif
-#endif
-    return false;
+    return THREAD_SANITIZED && harness_backend() == HARK_BACKEND_URING;
 }
 
 static void *loop_in_thread(void *context)

@@ -2,6 +2,7 @@
  *
  * The program's own malloc and its relatives stand before libc's (or the sanitizer's), so that every allocation of the library,
  * of libc for it, and of its threads is counted, and can be refused. mmap counts as well: rings and pools come from it. */
+#include "harness/sanitizer.h"
 #include "harness/scenario.h"
 
 #include <errno.h>
@@ -12,15 +13,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#if defined(__SANITIZE_THREAD__)
-#define THREAD_SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define THREAD_SANITIZED 1
-#endif
-#endif
-
-#ifdef THREAD_SANITIZED
+#if THREAD_SANITIZED
 
 /* ThreadSanitizer allocates before it is ready to be called from here. */
 BACKEND_TEST(each_allocation_fails_and_nothing_is_lost)

@@ -7,6 +7,7 @@
 #define HUB_SERVER_H
 
 #include "harness/harness.h"
+#include "harness/sanitizer.h"
 
 #include "serve/serve.h"
 
@@ -103,13 +104,7 @@ __attribute__((unused)) static bool server_try(struct server *server)
     return count == 1;
 }
 
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define SERVER_IS_NUDGED
-#endif
-#endif
-
-#ifdef SERVER_IS_NUDGED
+#if THREAD_SANITIZED
 /* ThreadSanitizer keeps a signal back until the process next calls the C library. One that comes in the moment before the loop
  * falls asleep in a system call of its own is then seen when something else wakes it: here a connection. */
 static void server_nudge(const struct server *server)
@@ -131,7 +126,7 @@ static void server_nudge(const struct server *server)
 __attribute__((unused)) static int server_wait(struct server *server)
 {
     int status;
-#ifdef SERVER_IS_NUDGED
+#if THREAD_SANITIZED
     server_nudge(server);
 #endif
     assert_int_equal(waitpid(server->pid, &status, 0), server->pid);

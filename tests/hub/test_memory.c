@@ -1,20 +1,13 @@
 /* test_memory.c - hubs on two threads when memory is lacking: the nth allocation fails, n = 1, 2, ... until a run in which none
  * did. An answer is an error then, and still comes in its order. */
+#include "harness/sanitizer.h"
 #include "sides.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#if defined(__SANITIZE_THREAD__)
-#define THREAD_SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define THREAD_SANITIZED 1
-#endif
-#endif
-
-#ifdef THREAD_SANITIZED
+#if THREAD_SANITIZED
 
 BACKEND_TEST(each_allocation_fails_and_answers_keep_their_order)
 {

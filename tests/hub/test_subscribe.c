@@ -1,15 +1,6 @@
 /* test_subscribe.c - subscribers over SSE: what they are given, whoever else reads, stops reading, or comes back. */
 #include "server.h"
 
-/* A sanitizer keeps freed memory for a while: what is resident says nothing then. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#define SANITIZED (__has_feature(address_sanitizer) || __has_feature(thread_sanitizer))
-#else
-#define SANITIZED 0
-#endif
-
 static void publish_numbers(struct client *client, const char *stream, int from, int to)
 {
     for (int i = from; i < to; i++) {
@@ -364,6 +355,7 @@ SERVER_TEST_TIMEOUT(reader_that_stops_costs_little_delays_nobody_and_misses_noth
     uint64_t grown = resident(server.pid) - before;
     /* The ring, a chunk for each slow one, the log's and the process's own; for each further thread a ring, and what is on its
      * way. */
+    /* A sanitizer keeps freed memory for a while: what is resident says nothing then. */
     if (grown > (24 + 10 * (server_threads - 1)) * 1024 * 1024 && !SANITIZED)
         fail_msg("the server grew by %llu bytes", (unsigned long long)grown);
     assert_true(client_stat(&client, "events", "ring_bytes") <= server_threads * (4 * 1024 * 1024 + 2 * EVENT_BYTES));

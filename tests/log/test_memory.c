@@ -5,20 +5,13 @@
  * is there afterwards, every request is answered, and the log closes.
  */
 #include "fixture.h"
+#include "harness/sanitizer.h"
 
 #include <pthread.h>
 
 FILES_IN_MEMORY
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-
-#ifdef SANITIZED
+#if SANITIZED
 
 TEST(each_allocation_fails_and_what_was_answered_is_there)
 {

@@ -1,20 +1,14 @@
 /* hark_stream's write queue: order, gathering, marks and limits, blocks of the caller, memory. */
+#include "harness/sanitizer.h"
 #include "witness.h"
 
 #include <malloc.h>
 
 /* ---- allocations of the whole program, counted where the C library's own are not a sanitizer's ---- */
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define COUNTS_ALLOCATIONS 0
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
-#define COUNTS_ALLOCATIONS 0
-#endif
-#endif
-#if !defined(COUNTS_ALLOCATIONS) && defined(__GLIBC__)
+#if defined(__GLIBC__) && !SANITIZED
 #define COUNTS_ALLOCATIONS 1
-#elif !defined(COUNTS_ALLOCATIONS)
+#else
 #define COUNTS_ALLOCATIONS 0
 #endif
 

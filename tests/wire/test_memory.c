@@ -4,6 +4,7 @@
  * The program's own malloc, calloc and realloc stand before AddressSanitizer's or libc's, and can be told to refuse the nth.
  * ThreadSanitizer's cannot be stood before (they are called before it is ready): the tests are skipped there.
  */
+#include "harness/sanitizer.h"
 #include "pieces.h"
 #include "wire/lines.h"
 #include "wire/response.h"
@@ -11,17 +12,7 @@
 
 #include <errno.h>
 
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define STANDS_BEFORE 0
-#endif
-#endif
-#if defined(__SANITIZE_THREAD__)
-#define STANDS_BEFORE 0
-#endif
-#if !defined(STANDS_BEFORE)
-#define STANDS_BEFORE 1
-#endif
+#define STANDS_BEFORE !THREAD_SANITIZED
 
 static bool counting;
 static long asked;     /* allocations since counting began */

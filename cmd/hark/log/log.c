@@ -89,7 +89,7 @@ static struct log *log_create(struct hark_loop *loop, const char *directory)
     if (log == NULL)
         return NULL;
     log->loop = loop;
-    log->directory = log->lock = -1;
+    log->directory = log->lock = log->mark = -1;
     log->starved.end = &log->starved.head;
     log->path = strdup(directory);
     if (log->path == NULL || commit_init(log) != 0) {
@@ -162,6 +162,9 @@ static void close_step(struct log *log)
             close_descriptor(log, log->directory);
             break;
         case 4:
+            close_descriptor(log, log->mark);
+            break;
+        case 5:
             close_descriptor(log, log->lock);
             break;
         default:

@@ -346,13 +346,31 @@ static void mark_read(struct transfer *transfer, int64_t result)
     list(recovery);
 }
 
+static void mark_opened(struct hark_op *op, int64_t result)
+{
+    struct recovery *recovery = hark_container_of(op, struct recovery, op);
+    if (result < 0) {
+        fail(recovery, result);
+        return;
+    }
+    recovery->log->mark = (int)result;
+    transfer_read(op->loop, &recovery->transfer, recovery->log->mark, recovery->buffer, MARK_BYTES - 1, 0, mark_read);
+}
+
+static void open_lock_file(struct recovery *recovery, hark_done *opened)
+{
+    const struct log *log = recovery->log;
+    int how = log->options.inspect ? O_RDONLY : O_RDWR | O_CREAT;
+    hark_openat(log->loop, &recovery->op, log->directory, "lock", how | O_NOFOLLOW, 0640, opened);
+}
+
 static void locked(struct hark_op *op, int64_t result)
 {
     struct recovery *recovery = hark_container_of(op, struct recovery, op);
     if (result < 0)
         fail(recovery, result == -EWOULDBLOCK ? -EBUSY : result);
     else
-        transfer_read(op->loop, &recovery->transfer, recovery->log->lock, recovery->buffer, MARK_BYTES - 1, 0, mark_read);
+        open_lock_file(recovery, mark_opened);
 }
 
 static void lock_opened(struct hark_op *op, int64_t result)
@@ -381,8 +399,7 @@ static void directory_known(struct hark_op *op, int64_t result)
     if (result == 0 && (status->stx_mode & (S_IWGRP | S_IWOTH)) != 0)
         log_tell(log, LOG_WARNING, "others may write to the directory %s (its mode is %04o): chmod go-w it", log->path,
                  (unsigned)status->stx_mode & 07777u);
-    int how = log->options.inspect ? O_RDONLY : O_RDWR | O_CREAT;
-    hark_openat(op->loop, op, log->directory, "lock", how | O_NOFOLLOW, 0640, lock_opened);
+    open_lock_file(recovery, lock_opened);
 }
 
 static void directory_opened(struct hark_op *op, int64_t result)

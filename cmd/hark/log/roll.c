@@ -161,7 +161,7 @@ static void name_synced(struct hark_op *op, int64_t result)
     assert(listed == 0);
     log->commit.dirty = false; /* what was dirty is the seal's to sync now */
     retention_check(log);
-    transfer_write(log->loop, &roll->transfer, log->lock, roll->mark, mark_encode(roll->mark, segment->first), 0, marked);
+    transfer_write(log->loop, &roll->transfer, log->mark, roll->mark, mark_encode(roll->mark, segment->first), 0, marked);
 }
 
 static void synced(struct hark_op *op, int64_t result)

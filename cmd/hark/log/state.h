@@ -102,7 +102,9 @@ struct log {
     struct log_options options;
     char *path;
     int directory;
-    int lock;
+    int lock; /* for flock alone: what the kernel still has in flight on a descriptor keeps its lock, even when the process is
+                 gone */
+    int mark; /* the same file once more, to read and write */
     struct table table;
     uint64_t next; /* the next sequence */
 
