@@ -34,6 +34,13 @@ static inline void fail_write(int fd)
     fail_call(SYS_writev, fd);
 }
 
+static inline void fail_read(int fd)
+{
+    fail_call(SYS_preadv2, fd);
+    fail_call(SYS_preadv, fd);
+    fail_call(SYS_pread64, fd);
+}
+
 /* The descriptor of the newest file in a directory that ends so. */
 static inline int descriptor_of(const char *path, const char *suffix)
 {

@@ -30,6 +30,7 @@ static inline struct server server_open_into(struct hark_loop *loop, const char 
         .count = 1,
         .directory = harness_path("data"),
         .let_go_ns = let_go_ns,
+        .retry_ns = 1000000, /* what failed is tried again soon */
         .report = record_report,
         .report_context = &reports,
     };

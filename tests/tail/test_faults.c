@@ -3,6 +3,8 @@
 
 #include "../log/failing.h"
 
+#include <sys/resource.h>
+
 BACKEND_TEST(one_failed_sync_stops_no_tail)
 {
     not_on_uring();
@@ -24,6 +26,133 @@ BACKEND_TEST(one_failed_sync_stops_no_tail)
     ASSERT_LINES(&server, "one", "two", "three", "four", "five");
     server_close(&server);
 }
+
+/* --- no descriptor is left --- */
+
+static struct rlimit whole;
+
+/* Leaves the process so many descriptors from here on. */
+static void leave_descriptors(unsigned count)
+{
+    struct rlimit limit;
+    int free_one = 0;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &whole), 0);
+    limit = whole;
+    for (limit.rlim_cur = 0; limit.rlim_cur < 256; limit.rlim_cur++)
+        if (fcntl((int)limit.rlim_cur, F_GETFD) < 0 && (unsigned)free_one++ == count)
+            break;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
+static void give_descriptors(void)
+{
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &whole), 0);
+}
+
+/* Waits until that is told, and then for some tries more that fail as well. */
+static void wait_for_report(struct server *server, const char *part)
+{
+    while (!reported(part))
+        assert_int_equal(hark_run_once(server->loop), 1);
+    for (int turn = 0; turn < 20; turn++)
+        assert_int_equal(hark_run_once(server->loop), 1);
+}
+
+BACKEND_TEST(file_that_found_no_descriptor_is_read_once_there_is_one)
+{
+    append_file("f", "one\n");
+    append_file("next", "three\n");
+    struct server server = server_open(loop, "f", NULL, 0);
+    wait_for_count(&server, 1);
+    wait_for_state(&server, "following");
+    append_file("f", "two\n");
+    leave_descriptors(0);
+    rename_file("f", "f.1");
+    rename_file("next", "f");
+    wait_for_report(&server, "oo many open files");
+    give_descriptors();
+    wait_for_count(&server, 3);
+    ASSERT_LINES(&server, "one", "two", "three");
+    server_close(&server);
+}
+
+BACKEND_TEST(renamed_file_that_found_no_descriptor_is_read_once_there_is_one)
+{
+    append_file("f", "one\n");
+    append_file("second", "two\n");
+    append_file("third", "three\n");
+    struct server server = server_open(loop, "f", NULL, 0);
+    wait_for_count(&server, 1);
+    wait_for_state(&server, "following");
+    leave_descriptors(0);
+    rename_file("f", "f.2");
+    rename_file("second", "f");
+    rename_file("f", "f.1");
+    rename_file("third", "f");
+    wait_for_report(&server, "oo many open files");
+    give_descriptors();
+    wait_for_count(&server, 3);
+    ASSERT_LINES(&server, "one", "two", "three");
+    server_close(&server);
+}
+
+/* Wherever it is that the start lacks one: no line is read twice, and none is left out. */
+BACKEND_TEST(start_that_lacks_descriptors_goes_on_once_there_are_some)
+{
+    append_file("f", "0\n");
+    struct server server = server_open(loop, "f", NULL, 0);
+    wait_for_count(&server, 1);
+    server_close(&server);
+    for (unsigned left = 0; left < 4; left++) {
+        append_numbers("f", left + 1, left + 2);
+        reports.count = 0;
+        server = server_open(loop, "f", NULL, 0);
+        leave_descriptors(left);
+        for (int turn = 0; turn < 50 && !reported("oo many open files"); turn++)
+            assert_int_equal(hark_run_once(loop), 1);
+        give_descriptors();
+        wait_for_count(&server, left + 2);
+        wait_for_state(&server, "following");
+        assert_numbers(&server, left + 2);
+        server_close(&server);
+    }
+}
+
+BACKEND_TEST(files_of_a_pattern_are_found_once_there_are_descriptors)
+{
+    append_file("fa", "one\n");
+    append_file("other", "two\n");
+    struct server server = server_open_into(loop, "f*", stream_name, NULL, 0);
+    wait_for_count(&server, 1);
+    wait_for_state(&server, "following");
+    leave_descriptors(0);
+    rename_file("other", "fb");
+    wait_for_report(&server, "cannot look for files");
+    give_descriptors();
+    wait_for_count(&server, 2);
+    ASSERT_LINES(&server, "one", "two");
+    server_close(&server);
+}
+
+/* A file that cannot be read may be one tomorrow: it is not given up. */
+BACKEND_TEST(file_that_cannot_be_read_is_tried_again)
+{
+    not_on_uring();
+    append_file("f", "one\n");
+    struct server server = server_open(loop, "f", NULL, 0);
+    wait_for_count(&server, 1);
+    wait_for_state(&server, "following");
+    char directory[4096];
+    snprintf(directory, sizeof directory, "%s", harness_path("f"));
+    *strrchr(directory, '/') = '\0';
+    fail_read(descriptor_of(directory, "f"));
+    append_file("f", "two\n");
+    wait_for_report(&server, "trying again");
+    wait_for_state(&server, "waiting to try again");
+    server_close(&server);
+}
+
+/* --- what stands where the place is kept --- */
 
 /* Puts another file where the place is kept, by a link, and opens the tail. */
 static void replace_place(struct hark_loop *loop, int (*put)(const char *target, const char *path))

@@ -7,6 +7,7 @@
 
 #include "serve/why.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -25,11 +26,20 @@ static void add_known(struct survey *survey, const struct position_place *place,
     survey->known[survey->known_count++] = (struct survey_known){.place = *place, .fd = fd, .read = read};
 }
 
+/* Frees one that was not made. */
+static void survey_free(struct survey *survey)
+{
+    for (unsigned i = 0; i < survey->known_count; i++)
+        if (survey->known[i].fd >= 0)
+            close(survey->known[i].fd);
+    free(survey);
+}
+
 struct survey *tail_missed_begin(struct tail_follower *follower)
 {
     struct survey *survey = calloc(1, sizeof *survey);
     if (!survey) {
-        tail_tell(follower, LOG_WARNING, "out of memory: files that were rotated unseen are not looked for");
+        follower->lacks = -ENOMEM;
         return NULL;
     }
     survey->since_ns = follower->looked_ns;
@@ -37,7 +47,12 @@ struct survey *tail_missed_begin(struct tail_follower *follower)
         struct position_place place;
         tail_source_place(source, &place);
         int fd = fcntl(source->fd, F_DUPFD_CLOEXEC, 0);
-        add_known(survey, &place, fd, fd < 0);
+        if (fd < 0) { /* what is not known would be read once more */
+            follower->lacks = -errno;
+            survey_free(survey);
+            return NULL;
+        }
+        add_known(survey, &place, fd, false);
     }
     for (unsigned i = 0; i < follower->lost_count; i++)
         add_known(survey, &follower->lost[i].place, -1, follower->lost[i].read);
@@ -48,13 +63,9 @@ struct survey *tail_missed_begin(struct tail_follower *follower)
 
 void tail_missed_drop(struct tail_follower *follower)
 {
-    struct survey *survey = follower->survey;
-    if (!survey)
+    if (!follower->survey)
         return;
-    for (unsigned i = 0; i < survey->known_count; i++)
-        if (survey->known[i].fd >= 0)
-            close(survey->known[i].fd);
-    free(survey);
+    survey_free(follower->survey);
     follower->survey = NULL;
     follower->survey_wanted = true;
 }
@@ -139,12 +150,19 @@ static void take_files(struct tail_follower *follower, const struct survey *surv
 void tail_missed_take(struct tail_follower *follower)
 {
     struct survey *survey = follower->survey;
-    if (!survey)
+    if (!survey) {
+        follower->survey_wanted |= follower->lacks != 0; /* it could not be begun */
         return;
-    tell_survey(follower, survey);
-    take_files(follower, survey);
-    if (survey->passed_ns > follower->passed_ns)
-        follower->passed_ns = survey->passed_ns;
+    }
+    if (again_may_help(survey->error)) {
+        follower->lacks = survey->error;
+        follower->survey_wanted = true;
+    } else {
+        tell_survey(follower, survey);
+        take_files(follower, survey);
+        if (survey->passed_ns > follower->passed_ns)
+            follower->passed_ns = survey->passed_ns;
+    }
     free(survey);
     follower->survey = NULL;
 }

@@ -268,6 +268,12 @@ static void follow(struct tail_pattern *pattern, const struct tail_match *match)
     tail_stop(follower, "stopped: another file by a new name");
 }
 
+/* Whether what was in the way may be over in a moment. */
+static bool may_look_again(const struct tail_pattern *pattern)
+{
+    return again_may_help(pattern->error) || pattern->error == -ENOSPC;
+}
+
 static bool is_second_name(const struct tail_pattern *pattern, size_t index)
 {
     const struct tail_match *match = &pattern->matches[index];
@@ -289,8 +295,8 @@ static void take_matches(struct tail_pattern *pattern)
         if (!is_taken(pattern, pattern->matches[i].name) && !is_second_name(pattern, i))
             follow(pattern, &pattern->matches[i]);
     if (pattern->error && pattern->error != pattern->told)
-        tell(pattern, LOG_WARNING, "cannot look for files: %s: waiting for a change", why(pattern->error));
-    pattern->told = pattern->error;
+        tell(pattern, LOG_WARNING, "cannot look for files: %s: %s", why(pattern->error),
+             may_look_again(pattern) ? "trying again" : "waiting for a change");
     if (pattern->rotated && !pattern->rotated_told)
         tell(pattern, LOG_NOTE, "%u files that match are passed over (%s): by their names they are rotated ones of others",
              pattern->rotated, pattern->rotated_name);
@@ -304,6 +310,15 @@ static void drop_matches(struct tail_pattern *pattern)
     pattern->match_count = 0;
 }
 
+static void look_again(struct hark_op *op, int64_t result)
+{
+    struct tail_pattern *pattern = hark_container_of(op, struct tail_pattern, again.op);
+    struct tail *tail = pattern->tail;
+    if (result == 0)
+        tail_pattern_look(pattern);
+    tail_end(tail);
+}
+
 static void looked_through(struct hark_op *op, int64_t result)
 {
     struct tail_pattern *pattern = hark_container_of(op, struct tail_pattern, look);
@@ -311,11 +326,18 @@ static void looked_through(struct hark_op *op, int64_t result)
     bool again = pattern->wanted;
     pattern->wanted = false;
     tail->resolving--;
+    if (result < 0)
+        pattern->error = (int)result;
     if (result == 0 && !tail->closing)
         take_matches(pattern);
-    else if (!tail->closing)
-        tell(pattern, LOG_WARNING, "cannot look for files: %s", why(result));
+    else if (!tail->closing && pattern->told != pattern->error)
+        tell(pattern, LOG_WARNING, "cannot look for files: %s: trying again", why(result));
+    pattern->told = pattern->error;
     drop_matches(pattern);
+    if (may_look_again(pattern))
+        tail_again(tail, &pattern->again, look_again);
+    else
+        pattern->again.wait_ns = 0;
     if (again)
         tail_pattern_look(pattern);
     tail_trim_watches(tail);

@@ -40,10 +40,17 @@ static void begin_anew(struct tail_follower *follower, struct tail_source *sourc
     tail_source_resolve(follower);
 }
 
+/* It stays the next to be read: nothing that came later goes before it. */
 static void cannot_read(struct tail_follower *follower, int64_t error)
 {
-    tail_tell(follower, LOG_ERROR, "cannot read it: %s: it is not followed any more", why(error));
-    tail_stop(follower, "stopped: the file cannot be read");
+    if (follower->read_told != (int)error)
+        tail_tell(follower, LOG_ERROR, "cannot read it: %s: trying again", why(error));
+    follower->read_told = (int)error;
+    follower->reading->dirty = true;
+    follower->reading = NULL;
+    follower->busy = false;
+    follower->state = "waiting to try again";
+    tail_follower_again(follower);
 }
 
 /* This source has nothing more for now; maybe another has. */
@@ -105,6 +112,9 @@ static void take_bytes(struct tail_follower *follower, size_t count)
 {
     struct tail_buffer *buffer = &follower->buffer;
     size_t asked = buffer->room - buffer->count;
+    follower->read_told = 0;
+    if (!follower->lacks)
+        follower->again.wait_ns = 0;
     note_first(follower->reading, buffer->block + SPLIT_MARK_BYTES_MAX + buffer->count, count, buffer->start + buffer->count);
     buffer->count += count;
     if (count == asked)

@@ -5,6 +5,7 @@
  */
 #include "tail/resolve.h"
 
+#include "tail/again.h"
 #include "tail/survey.h"
 
 #include <dirent.h>
@@ -213,13 +214,22 @@ static bool is_place(int fd, const struct position_place *place, struct resolve_
     return survey_begins_as(fd, place, file->first, file->last);
 }
 
+/* Something could not be opened: whether it is the file of the place is not known then. */
+static void note_shortage(struct resolve_file *file)
+{
+    if (again_may_help(-errno))
+        file->fd = -errno;
+}
+
 /* Opens one name in a directory, where it is the file of the place. Gives: true and *file. */
 static bool open_place(int inotify, int directory, const char *name, const struct position_place *place,
                        struct resolve_file *file)
 {
     int fd = openat(directory, name, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-    if (fd < 0)
+    if (fd < 0) {
+        note_shortage(file);
         return false;
+    }
     if (!is_place(fd, place, file)) {
         close(fd);
         return false;
@@ -246,8 +256,10 @@ static bool search_directory(int inotify, const char *path, const struct positio
 {
     bool found = false;
     DIR *directory = open_directory_of(path);
-    if (!directory)
+    if (!directory) {
+        note_shortage(file);
         return false;
+    }
     for (struct dirent *entry = readdir(directory); entry && !found; entry = readdir(directory))
         if (entry->d_ino == place->inode && (entry->d_type == DT_REG || entry->d_type == DT_UNKNOWN))
             found = open_place(inotify, dirfd(directory), entry->d_name, place, file);
@@ -258,11 +270,12 @@ static bool search_directory(int inotify, const char *path, const struct positio
 void resolve_place(int inotify, const char *path, const struct position_place *place, struct resolve_file *out_file)
 {
     char real[PATH_MAX];
+    out_file->fd = 0;
     bool found = open_place(inotify, AT_FDCWD, path, place, out_file) || search_directory(inotify, path, place, out_file);
     /* Behind a symbolic link, the file's own directory is another one. */
     if (!found && realpath(path, real))
         found = search_directory(inotify, real, place, out_file);
-    if (!found)
+    if (!found && out_file->fd >= 0)
         out_file->fd = -ENOENT;
 }
 

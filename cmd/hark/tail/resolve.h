@@ -51,8 +51,8 @@ struct resolve_file {
 };
 
 /* Opens the file of a place again: at the path, or where rotation has put it: in the same directory under another name.
- * Takes: as resolve_path. Gives: *out_file; its fd is the caller's to close; -ENOENT it is gone, or another file has its number.
- */
+ * Takes: as resolve_path. Gives: *out_file; its fd is the caller's to close; -ENOENT it is gone, or another file has its number;
+ *   -EMFILE and what else again_may_help names: it may be there. */
 void resolve_place(int inotify, const char *path, const struct position_place *place, struct resolve_file *out_file);
 
 /* Opens a file by its name in a directory: one that stood at the path and was renamed. Takes: place: to be gone on from, or NULL.

@@ -227,7 +227,7 @@ static void tell_trouble(struct tail_follower *follower, const struct resolution
 {
     int trouble = found->trouble ? found->trouble : found->fd >= 0 && found->watch < 0 ? found->watch : found->fd;
     if (trouble >= 0)
-        trouble = 0;
+        trouble = follower->lacks;
     /* Between two files of a rotation there is none for a moment: that is no trouble. */
     if (trouble == follower->told || (trouble == -ENOENT && follower->oldest))
         return;
@@ -241,6 +241,8 @@ static void tell_trouble(struct tail_follower *follower, const struct resolution
         tail_tell(follower, LOG_WARNING, "is no regular file: waiting for one");
     else if (trouble == -ENOENT)
         tail_tell(follower, LOG_NOTE, "is not there: waiting for it");
+    else if (again_may_help(trouble))
+        tail_tell(follower, LOG_WARNING, "cannot follow it: %s: trying again", why(trouble));
     else if (trouble)
         tail_tell(follower, LOG_WARNING, "cannot follow it: %s: waiting for a change", why(trouble));
 }
@@ -314,6 +316,8 @@ static bool take_moved(struct tail_follower *follower, struct tail_moved_file *o
     struct resolve_file *file = &opened->file;
     const struct tail_moved *moved = &opened->moved;
     struct tail_source *source;
+    if (again_may_help(file->fd))
+        return false;
     bool other = moved->inode && (file->fd == -ENOENT || (file->fd >= 0 && file->inode != moved->inode));
     if (other || (file->fd >= 0 && moved->goes_on && !file->begins)) {
         follower->survey_wanted = true; /* it was renamed since, or is not what it was */
@@ -364,7 +368,8 @@ static bool adopt_moved(struct tail_follower *follower, bool *out_wait)
 static bool adopt_current(struct tail_follower *follower, struct resolution *found)
 {
     if (found->fd < 0) {
-        retire_current(follower);
+        if (!again_may_help(found->fd)) /* else who stands there is not known */
+            retire_current(follower);
         return false;
     }
     struct tail_source *known = find_source(follower, found->device, found->inode);
@@ -375,11 +380,30 @@ static bool adopt_current(struct tail_follower *follower, struct resolution *fou
             follower->oldest->leaving = true;
         return true;
     }
+    if (known->watch < 0) { /* there was none left */
+        known->watch = found->watch;
+        known->dirty = true;
+    }
     if (!is_current(known)) {
         retire_current(follower);
         make_newest(follower, known);
     }
     return false;
+}
+
+/* What the walk could not have, though it may be there. */
+static void note_lacks(struct tail_follower *follower, const struct resolution *found)
+{
+    for (unsigned i = 0; i < follower->opening_count && !follower->lacks; i++)
+        if (again_may_help(follower->opening[i].file.fd))
+            follower->lacks = follower->opening[i].file.fd;
+    if (!follower->lacks && again_may_help(found->fd))
+        follower->lacks = found->fd;
+    follower->incomplete = follower->lacks != 0;
+    if (!follower->lacks && (again_may_help(found->trouble) || found->trouble == -ENOSPC))
+        follower->lacks = found->trouble;
+    if (!follower->lacks && found->fd >= 0 && (again_may_help(found->watch) || found->watch == -ENOSPC))
+        follower->lacks = found->watch;
 }
 
 /* All files that came so far are open, in order. */
@@ -404,20 +428,25 @@ static bool adopt(struct tail_follower *follower)
     for (unsigned i = 0; i < follower->resolving->count; i++)
         tail_drop_watch(follower->tail, follower->resolving->watches[i].watch);
     follower->resolving->count = 0;
+    tail_missed_take(follower);
+    note_lacks(follower, found);
     tell_trouble(follower, found);
     follower->place_wanted |= !follower->walked; /* that no file is there is worth knowing, too */
     follower->walked = true;
-    tail_missed_take(follower);
     take_early(follower);
     bool all = adopt_moved(follower, &wait);
     if (all)
         wait = adopt_current(follower, found);
-    if (all && !wait)
+    if (all && !wait && !follower->incomplete)
         nothing_missed(follower);
     follower->resolve_wanted = wait; /* until a file is closed */
+    if (follower->lacks)
+        tail_follower_again(follower);
+    else if (!follower->read_told)
+        follower->again.wait_ns = 0;
     tail_source_arm(follower);
     tail_read_pump(follower);
-    return !all && !wait;
+    return !all && !wait && !follower->incomplete;
 }
 
 /* Closes what a walk has opened and nobody took. */
@@ -440,9 +469,11 @@ static void resolved(struct hark_op *op, int64_t result)
     follower->resolve_wanted = false;
     tail->resolving--;
     if (result < 0) { /* no thread, or cancelled before it began */
-        if (!tail->closing)
-            tail_tell(follower, LOG_WARNING, "cannot look at its path: %s", why(result));
+        if (!tail->closing && follower->told != (int)result)
+            tail_tell(follower, LOG_WARNING, "cannot look at its path: %s: trying again", why(result));
+        follower->told = follower->lacks = (int)result;
         tail_missed_drop(follower);
+        tail_follower_again(follower);
     } else if (tail->closing || follower->stopped) {
         close_untaken(follower, follower->resolving);
         free(follower->survey);
@@ -482,6 +513,8 @@ void tail_source_resolve(struct tail_follower *follower)
         follower->resolve_wanted = true;
         return;
     }
+    follower->resolve_wanted = false;
+    follower->lacks = 0;
     choose_moved(follower);
     if (follower->survey_wanted) {
         follower->survey = tail_missed_begin(follower);

@@ -48,13 +48,24 @@ static void start_done(struct tail_start *start)
 static void start_failed(struct tail_start *start, int64_t error)
 {
     struct tail_follower *follower = start->follower;
-    if (!follower->tail->closing)
-        tail_tell(follower, LOG_ERROR, "cannot find out how far it is published: %s: it is not followed until the next start",
-                  why(error));
+    bool again = again_may_help(error) && !follower->oldest;
+    if (!follower->tail->closing && follower->told != (int)error)
+        tail_tell(follower, again ? LOG_WARNING : LOG_ERROR, "cannot find out how far it is published: %s: %s", why(error),
+                  again ? "trying again" : "it is not followed until the next start");
+    follower->told = (int)error;
     follower->start = NULL;
     free(start->buffer);
     free(start);
-    tail_stop(follower, "stopped: its position cannot be read");
+    if (!again) {
+        tail_stop(follower, "stopped: its position cannot be read");
+        return;
+    }
+    if (follower->slot_fd >= 0)
+        hark_os_close(follower->tail->loop, follower->slot_fd);
+    follower->slot_fd = -1;
+    follower->lost_count = 0;
+    follower->state = "waiting to try again";
+    tail_follower_again(follower);
 }
 
 /* ---- the files ---- */
@@ -122,6 +133,9 @@ static void places_opened(struct hark_op *op, int64_t result)
     struct tail *tail = start->follower->tail;
     tail->resolving--;
     int64_t error = tail->closing ? -ECANCELED : result;
+    for (uint32_t i = 0; result == 0 && !error && i < start->position.count; i++)
+        if (again_may_help(start->opened[i].fd))
+            error = start->opened[i].fd; /* not lost: it may be there */
     for (uint32_t i = 0; result == 0 && i < start->position.count; i++) {
         bool finished = start->position.last && start->position.source == (int32_t)i && start->published > 0;
         if (start->opened[i].fd < 0 || finished)
@@ -313,8 +327,8 @@ static void slots_read(struct hark_op *op, int64_t result)
     struct tail *tail = start->follower->tail;
     if (result >= 0)
         start->follower->slot_fd = (int)result;
-    if (tail->closing) {
-        start_failed(start, -ECANCELED);
+    if (tail->closing || (again_may_help(result) && result != -EIO)) {
+        start_failed(start, tail->closing ? -ECANCELED : result);
     } else {
         if (result < 0)
             tail_tell(start->follower, LOG_WARNING, "cannot keep its position in %s: %s (the log's own copy goes on)",

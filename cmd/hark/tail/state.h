@@ -7,12 +7,14 @@
  *     missed.c   files that nobody saw come and go: what is looked for, and what became of it
  *     read.c     from a file into the buffer
  *     publish.c  from the buffer into the stream
+ *     again.c    what could not be had, tried again
  *
  * Everything that is under way is counted (tail_begin, tail_end): a tail that is closing is gone when the count is 0.
  */
 #ifndef TAIL_STATE_H
 #define TAIL_STATE_H
 
+#include "tail/again.h"
 #include "tail/position.h"
 #include "tail/resolve.h"
 #include "tail/split.h"
@@ -151,6 +153,10 @@ struct tail_follower {
     struct tail_lost cut; /* the last file that was cut, as it was; inode 0: none */
     bool walked;          /* once */
     int told;             /* the last trouble with the path that was reported */
+    int lacks;            /* what the last walk lacked, and another may find; 0: nothing */
+    bool incomplete;      /* so that a file which is there is not open */
+    int read_told;        /* the last trouble with reading that was reported, while it lasts */
+    struct tail_again again;
 
     struct tail_source *oldest;
     unsigned source_count;
@@ -194,6 +200,7 @@ struct tail_pattern {
     char *stream;
     unsigned count; /* of the followers that it has made */
     struct hark_op look;
+    struct tail_again again;
     struct resolution *way, *walking; /* to the directory; of the look that is under way */
     bool wanted;                      /* once more */
     struct tail_match *matches;       /* of the look that is under way */
@@ -246,6 +253,9 @@ __attribute__((format(printf, 3, 4))) void tail_tell(const struct tail_follower 
 
 /* tail.c: gives up a follower for good; reported by the caller. */
 void tail_stop(struct tail_follower *follower, const char *state);
+
+/* again.c: tries again later what the follower could not have: its start, its path, its bytes. */
+void tail_follower_again(struct tail_follower *follower);
 
 /* tail.c: removes a watch, once it is sure that nothing uses it any more. */
 void tail_drop_watch(struct tail *tail, int watch);

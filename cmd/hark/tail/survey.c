@@ -1,6 +1,8 @@
 /* survey.c - finds the files of a rotation that nobody saw. */
 #include "tail/survey.h"
 
+#include "tail/again.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -266,6 +268,8 @@ void survey_directory(const char *directory, const char *base, struct survey *su
         if (fd >= 0) {
             look_at(survey, fd, entry->d_name, packed);
             close(fd);
+        } else if (again_may_help(-errno)) {
+            survey->error = -errno;
         } else if (errno != ENOENT && errno != ELOOP && survey->unreadable++ == 0) {
             snprintf(survey->unreadable_name, sizeof survey->unreadable_name, "%s", entry->d_name);
         }

@@ -42,7 +42,7 @@ struct survey {
     struct survey_known known[SURVEY_KNOWN_MAX];
     unsigned known_count;
     /* Out: */
-    int error; /* the directory cannot be read: a negative errno */
+    int error; /* the directory, or a file in it, cannot be read, the file for now: a negative errno */
     struct survey_file files[SURVEY_FILES_MAX];
     unsigned count;    /* in the order in which they are to be read */
     unsigned lost;     /* for which there was no room */

@@ -433,9 +433,12 @@ void tail_close(struct tail *tail, void (*closed)(void *context), void *context)
         hark_cancel(&tail->followers[i].retry);
         hark_cancel(&tail->followers[i].let_go);
         hark_cancel(&tail->followers[i].resolve);
+        hark_cancel(&tail->followers[i].again.op);
     }
-    for (size_t i = 0; i < tail->pattern_count; i++)
+    for (size_t i = 0; i < tail->pattern_count; i++) {
         hark_cancel(&tail->patterns[i].look);
+        hark_cancel(&tail->patterns[i].again.op);
+    }
     tail_begin(tail);
     hark_defer(tail->loop, &tail->settle, settle);
 }

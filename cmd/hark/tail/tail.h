@@ -47,7 +47,7 @@ struct tail_options {
     size_t count;
     const char *directory; /* the data directory, which exists: small files named tail-*.position are kept in it */
     uint64_t let_go_ns;    /* a file that was renamed or removed is let go once it has not grown for so long; 0: 60 s */
-    uint64_t retry_ns;     /* how long lines that the log refuses wait before the first new try; 0: 1 s */
+    uint64_t retry_ns;     /* how long what failed waits before the first new try: lines that the log refuses, files; 0: 1 s */
     log_report *report;    /* what a person should know: a line each; NULL: nobody */
     void *report_context;
 };

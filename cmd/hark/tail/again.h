@@ -1,0 +1,25 @@
+/* again.h - which errors may be over in a moment, and the timer that finds out. */
+#ifndef TAIL_AGAIN_H
+#define TAIL_AGAIN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "hark.h"
+
+struct tail;
+
+/* Zeroed before its first use. */
+struct tail_again {
+    struct hark_op op;
+    uint64_t wait_ns; /* what was waited for last; 0: nothing is in the way any more */
+};
+
+/* Whether the same may succeed in a moment: descriptors, memory or threads were lacking, or the disk did not answer. Takes: a
+ * negative errno, or anything else. Thread: any. */
+bool again_may_help(int64_t error);
+
+/* Calls back after a time that doubles from try to try: rang has to call tail_end. While it waits nothing happens. */
+void tail_again(struct tail *tail, struct tail_again *again, void (*rang)(struct hark_op *op, int64_t result));
+
+#endif
