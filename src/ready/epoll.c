@@ -1,4 +1,4 @@
-/* epoll.c - the poller over epoll(7): edge-triggered, one registration a descriptor for its whole life. */
+/* epoll.c - the poller over epoll(7): edge-triggered but for descriptors that are only polled. */
 #include "ready/ready.h"
 
 #include <limits.h>
@@ -17,7 +17,8 @@ struct epoll {
 static int epoll_set(struct ready *ready, int operation, int fd, uint32_t events)
 {
     struct epoll *epoll = ready->state;
-    struct epoll_event event = {.events = events | EPOLLET, .data.fd = fd};
+    uint32_t trigger = events & READY_EDGE ? EPOLLET : 0;
+    struct epoll_event event = {.events = (events & ~(uint32_t)READY_EDGE) | trigger, .data.fd = fd};
     ready->loop->metrics.registrations++;
     ready->loop->metrics.system_calls++;
     return epoll_ctl(epoll->fd, operation, fd, &event) < 0 ? -errno : 0;
@@ -30,7 +31,7 @@ static int epoll_create_state(struct ready *ready, int wake_fd)
         return -ENOMEM;
     epoll->fd = epoll_create1(EPOLL_CLOEXEC);
     ready->state = epoll;
-    int error = epoll->fd < 0 ? -errno : epoll_set(ready, EPOLL_CTL_ADD, wake_fd, EPOLLIN);
+    int error = epoll->fd < 0 ? -errno : epoll_set(ready, EPOLL_CTL_ADD, wake_fd, READY_IN | READY_EDGE);
     if (error) {
         if (epoll->fd >= 0)
             close(epoll->fd);

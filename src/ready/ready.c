@@ -17,6 +17,15 @@ static bool waits_for_events(const struct hark_op *op)
     return op->state == OP_WAITING && !(op->marks & (MARK_STARVED | MARK_RECHECK));
 }
 
+/* Also a repeating poll that is being told of its events: it waits again right after. */
+static bool is_for_events(const struct hark_op *op)
+{
+    if (op->code != HARK_OP_POLL_EACH || op->state == OP_WAITING)
+        return waits_for_events(op);
+    bool goes_on = op->state == OP_CALLING || (op->state == OP_FINISHED && op->marks & HARK_MARK_MORE);
+    return goes_on && !(op->marks & (MARK_CANCELLED | MARK_EXPIRED));
+}
+
 /* A poller that cannot report hang-ups sees them as readability. Unless data lies unread: then that would be reported for
  * ever, and hang-ups have to wait until it is read. */
 static uint32_t watchable(const struct ready *ready, const struct descriptor *row, uint32_t events)
@@ -51,11 +60,19 @@ static bool never_changes(struct hark_loop *loop, struct descriptor *row, const 
     return false;
 }
 
+/* Level-triggered, a repeating poll costs no call between its events; all else would be reported again and again while nobody
+ * waits for it. */
+static uint32_t edge_or_level(const struct descriptor *row, const struct hark_op *op)
+{
+    bool level = op->code == HARK_OP_POLL_EACH || (op->code == HARK_OP_POLL && row->interest);
+    return level ? row->interest | ready_events_of(op) : (uint32_t)(READY_ALL | READY_EDGE);
+}
+
 /* An op begins to wait. */
 static inline int watch_for(struct ready *ready, struct descriptor *row, const struct hark_op *op)
 {
     if (ready->poller->edge)
-        return likely(row->interest == READY_ALL) ? 0 : watch(ready, op->fd, row, READY_ALL);
+        return likely(row->interest & READY_EDGE) ? 0 : watch(ready, op->fd, row, edge_or_level(row, op));
     if (unlikely(never_changes(ready->loop, row, op)))
         return -EPERM;
     return watch(ready, op->fd, row, row->interest | watchable(ready, row, ready_events_of(op)));
@@ -68,13 +85,13 @@ enum { WALK_MAX = 256 };
  * ending them one by one must not take time with the square of their number, and a report that nobody waits for looks again. */
 static void watch_rest(struct ready *ready, int fd, struct descriptor *row, uint32_t walk_max)
 {
-    if (ready->poller->edge)
+    if (row->interest & READY_EDGE)
         return;
     uint32_t wanted = 0;
     for (const struct hark_op *op = row->ops; op && wanted != row->interest; op = op->next) {
         if (walk_max-- == 0)
             return;
-        if (waits_for_events(op))
+        if (is_for_events(op))
             wanted |= watchable(ready, row, ready_events_of(op));
     }
     (void)watch(ready, fd, row, wanted);
@@ -246,11 +263,23 @@ void ready_recheck(struct hark_loop *loop, struct hark_op *op)
     op_queue_push(&ready_of(loop)->recheck, op);
 }
 
+/* Level-triggered, the next wait says whether its events still hold. Where it is told once, or where an event cannot be told
+ * apart from others, the kernel is asked. */
+static void poll_again(struct hark_loop *loop, struct hark_op *op, struct descriptor *row)
+{
+    struct ready *ready = ready_of(loop);
+    bool is_told = ready->poller->hangups && !(row->interest & READY_EDGE);
+    if (!is_told || watch_for(ready, row, op) != 0)
+        ready_recheck(loop, op);
+}
+
 void ready_again(struct hark_loop *loop, struct hark_op *op)
 {
+    struct descriptor *row = descriptors_row(&loop->descriptors, op->fd);
     if (op->code == HARK_OP_POLL_EACH)
-        return ready_recheck(loop, op);
-    try_or_wait(loop, op, descriptors_row(&loop->descriptors, op->fd));
+        poll_again(loop, op, row);
+    else
+        try_or_wait(loop, op, row);
 }
 
 /* --- what comes from elsewhere --- */
@@ -286,8 +315,12 @@ void ready_report(struct ready *ready, int fd, uint32_t events)
     if (!ready->poller->hangups && events & READY_IN)
         matching |= READY_RDHUP | READY_HUP | READY_ERR;
     bool tried = false;
+    bool awaited = false;
     for (struct hark_op *op = row->ops; op; op = op->next) {
-        if (!waits_for_events(op) || !(matching & ready_events_of(op)))
+        if (!(matching & ready_events_of(op)))
+            continue;
+        awaited = true;
+        if (!waits_for_events(op))
             continue;
         if (op->code == HARK_OP_RECV_EACH) {
             loop_finish_late(loop, op);
@@ -304,7 +337,9 @@ void ready_report(struct ready *ready, int fd, uint32_t events)
         else if (!ready->poller->hangups && !(ready_events_of(op) & READY_IN))
             row->seen |= READY_IN; /* see watchable() */
     }
-    watch_rest(ready, fd, row, UINT32_MAX);
+    /* epoll keeps what is watched until it is reported to nobody: who polls once most often does so again. */
+    if (!ready->poller->edge || !awaited)
+        watch_rest(ready, fd, row, UINT32_MAX);
 }
 
 void ready_cancel(struct hark_loop *loop, struct hark_op *op)

@@ -2,8 +2,8 @@
  *
  * An op is tried at once; where it would block it waits in its descriptor's row until the poller reports. What the last call
  * did not disprove is kept in the row (descriptor.ready), so that no call is made that can only say "would block".
- * An edge-triggered poller watches a descriptor for everything from its first wait to its close; a level-triggered one watches
- * what the waiting ops want, at each moment. */
+ * A poller watches what the waiting ops want, at each moment, level-triggered. One that can be edge-triggered does so with
+ * descriptors that are only polled, and watches all others for everything, from their first wait to their close. */
 #ifndef READY_READY_H
 #define READY_READY_H
 
@@ -29,6 +29,7 @@ enum {
     READY_RDHUP = HARK_POLL_PEER_HANGUP,
     READY_ALL = READY_IN | READY_PRI | READY_OUT | READY_RDHUP,
     READY_EVENTS = 0xffff,
+    READY_EDGE = 0x4000, /* to watch: told once, when it comes */
 };
 
 /* hark_op.spare: the events that the op waits for (READY_), and how it is tried. */
