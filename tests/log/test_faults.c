@@ -308,8 +308,10 @@ BACKEND_TEST(a_directory_that_cannot_be_synced_makes_no_segment)
     }
     assert_true(directory >= 0);
     fail_call(SYS_fsync, directory);
-    assert_result(append_one(loop, log), -EIO);
-    assert_result(append_one(loop, log), -EIO);
+    assert_result(append_one(loop, log), -EREMOTEIO); /* nothing can have been kept */
+    assert_result(append_one(loop, log), -EREMOTEIO);
+    assert_int_equal(log_trouble(log), -EREMOTEIO);
+    assert_true(reported("cannot make a segment"));
     assert_int_equal(count_files(path, ".log"), 0);
     close_log(loop, log);
 }

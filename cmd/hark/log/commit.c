@@ -123,11 +123,12 @@ static void answer_failure(struct log *log, int error)
     answer(log);
 }
 
-static void tell_failure(struct log *log, const char *what, int error)
+/* Takes: error: what happened; answer: what requests get for it. */
+static void tell_failure(struct log *log, const char *what, int error, int answer)
 {
-    if (log->commit.reported == error)
+    if (log->commit.reported == answer)
         return;
-    log->commit.reported = error;
+    log->commit.reported = answer;
     log_tell(log, LOG_ERROR, "cannot %s in %s: %s: events are refused until that is over", what, log->path,
              hark_error_text(error));
 }
@@ -188,7 +189,7 @@ static void synced(struct hark_op *op, int64_t result)
     log->statistics.syncs++;
     if (result < 0) {
         sync_failed(log, log->active);
-        tell_failure(log, "sync", (int)result);
+        tell_failure(log, "sync", (int)result, -EIO);
         answer_failure(log, -EIO);
     } else {
         succeed(log);
@@ -279,7 +280,7 @@ static void cut(struct hark_op *op, int64_t result)
 static void write_failed(struct log *log, int error)
 {
     log->commit.error = error;
-    tell_failure(log, "write", error);
+    tell_failure(log, "write", error, error);
     hark_ftruncate(log->loop, &log->commit.op, log->active->fd, (int64_t)log->active->end, cut);
 }
 
@@ -324,13 +325,14 @@ static void rolled(struct log *log, int error)
         collect(log);
         return;
     }
-    /* Each of those that wait would fail for the same reason. */
-    tell_failure(log, "make a segment", error);
+    /* Each of those that wait would fail for the same reason. Nothing was written for any of them, which -EIO leaves open. */
+    int answer = error == -EIO ? -EREMOTEIO : error;
+    tell_failure(log, "make a segment", error, answer);
     *commit->batch_end = commit->queue;
     commit->batch_end = commit->queue_end;
     commit->queue = NULL;
     commit->queue_end = &commit->queue;
-    answer_failure(log, error);
+    answer_failure(log, answer);
 }
 
 static void collect(struct log *log)

@@ -129,7 +129,8 @@ struct log_append {
  *   does not mind which. bytes: length of them, 0 to LOG_EVENT_BYTES_MAX.
  * Gives: the id, to done. Fails: -EINVAL name or length is out of range; -EDQUOT a new stream would pass streams_max;
  *   -ENOSPC, -EFBIG, -EDQUOT nothing was kept of it: try again when there is space; -EMFILE, -ENFILE, -EACCES, -EPERM, -EROFS
- *   nothing was kept of it: no segment could be made; -EIO the disk failed: the event may or may not be found after a crash, and
+ *   nothing was kept of it: no segment could be made; -EREMOTEIO the same, as the disk failed; -EAGAIN nothing was kept of it: no
+ *   thread could be started; -EIO the disk failed: the event may or may not be found after a crash, and
  *   is not read before; -ENOMEM; -ESHUTDOWN the log is being closed. */
 void log_append(struct log *log, struct log_append *request);
 

@@ -26,6 +26,10 @@ struct refusal refusal_of(int64_t error)
     case EMFILE:
     case ENFILE:
         return (struct refusal){503, "nothing was kept: no descriptor is left for the log: try again later"};
+    case EREMOTEIO:
+        return (struct refusal){503, "nothing was kept: the disk failed before anything was written: try again later"};
+    case EAGAIN:
+        return (struct refusal){503, "nothing was kept: no thread can be started for the log: try again later"};
     case ENOMEM:
         return (struct refusal){503, "out of memory: try again later"};
     case ESHUTDOWN:
