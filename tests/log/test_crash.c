@@ -123,6 +123,7 @@ static void check(struct hark_loop *loop, const char *path, const struct shared 
     check_stream(loop, log, shared, 'a', 0);
     check_stream(loop, log, shared, 'b', shared->deleted < 0 ? 0 : shared->deleted);
     check_ids(shared);
+    assert_int_equal(log_statistics(log)->damaged, 0);
     close_log(loop, log);
 }
 

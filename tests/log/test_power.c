@@ -32,6 +32,8 @@ static struct disk {
     bool fail_sync;      /* the next one */
     long room;           /* bytes that may be written before the disk is full; -1: enough */
     bool writes_at_once; /* the kernel does not wait for a sync */
+    int removed;         /* files of segments that went, */
+    int removed_early;   /* and those of them whose segment the disk then still named as the oldest */
     int count;
     uint64_t ids[EVENTS_MAX];
 } * disk;
@@ -50,14 +52,16 @@ static void make_disk(void)
     disk->watching = true;
 }
 
-/* The shadow of a segment's file; NULL: it is another one. */
+/* The shadow of a segment's file, or of the lock's; NULL: it is another one. */
 static struct shadow *shadow_of(int fd)
 {
     char link[64], target[4096];
     struct stat status;
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
     ssize_t length = readlink(link, target, sizeof target - 1);
-    if (disk == NULL || !disk->watching || length < 4 || memcmp(target + length - 4, ".log", 4) != 0 || fstat(fd, &status) != 0)
+    if (disk == NULL || !disk->watching || length < 5 || fstat(fd, &status) != 0)
+        return NULL;
+    if (memcmp(target + length - 4, ".log", 4) != 0 && memcmp(target + length - 5, "/lock", 5) != 0)
         return NULL;
     for (int i = 0; i < FILES_MAX; i++) {
         if (disk->files[i].inode == 0)
@@ -142,6 +146,21 @@ int fdatasync(int fd)
     pthread_mutex_unlock(&disk->mutex);
     errno = EIO;
     return fails ? -1 : 0;
+}
+
+/* The lock's file says which segment is the oldest, so that retention is told from a loss: it has to say so on the disk before.
+ */
+int unlinkat(int directory, const char *name, int flags)
+{
+    uint64_t named = 0;
+    if (disk != NULL && disk->watching && strstr(name, ".new") == NULL) {
+        for (int i = 0; i < FILES_MAX; i++)
+            if (memcmp(disk->files[i].bytes, "newest ", 7) == 0)
+                named = strtoull((const char *)disk->files[i].bytes + 45 + 7, NULL, 10);
+        disk->removed++;
+        disk->removed_early += named <= strtoull(name, NULL, 10);
+    }
+    return (int)syscall(SYS_unlinkat, directory, name, flags);
 }
 
 /* The power goes, and comes back: the files are what the disk has. */
@@ -301,4 +320,26 @@ BACKEND_TEST(what_a_full_disk_refused_does_not_come_back_with_the_power)
     lose_power(path);
     live(show, path);
     assert_int_equal(disk->count, 1);
+}
+
+static void take_by_retention(struct hark_loop *loop, const char *path)
+{
+    static unsigned char bytes[3000];
+    struct log_options options = {.segment_bytes = 4096, .retain_bytes = 8192};
+    struct log *log = open_log(loop, path, &options);
+    for (int i = 0; i < 5; i++) {
+        append_bytes(loop, log, "s", bytes, sizeof bytes);
+        if (i == 3)
+            harness_run(loop);
+    }
+    close_log(loop, log);
+}
+
+BACKEND_TEST(files_of_the_oldest_segment_go_once_the_next_is_named_on_the_disk)
+{
+    (void)loop;
+    make_disk();
+    live(take_by_retention, harness_path("data"));
+    assert_in_range(disk->removed, 4, 8);
+    assert_int_equal(disk->removed_early, 0);
 }

@@ -202,6 +202,7 @@ BACKEND_TEST(retention_by_bytes_removes_whole_segments_and_tells_a_gap)
         harness_run(loop); /* the removal goes on in the background */
         assert_true(log_statistics(log)->bytes <= KEPT + SEGMENT_BYTES);
         assert_int_equal(count_files(path, ".log"), log_statistics(log)->segments);
+        assert_int_equal(log_statistics(log)->damaged, 0);
         const struct log_stream *stream = find(log, "s");
         assert_in_range(stream->count, 40, 120);
         assert_int_equal(stream->bytes, stream->count * BYTES);
@@ -237,6 +238,83 @@ BACKEND_TEST(retention_by_bytes_removes_whole_segments_and_tells_a_gap)
         log = open_log(loop, path, &options);
     }
     close_log(loop, log);
+}
+
+/* Gives: how many places are damaged, as a look, or a start, finds them. */
+static uint64_t damaged_in(struct hark_loop *loop, const char *path, bool inspect)
+{
+    struct log_options options = {.segment_bytes = SEGMENT_BYTES, .inspect = inspect};
+    memset(&reports, 0, sizeof reports);
+    struct log *log = open_log(loop, path, &options);
+    uint64_t damaged = log_statistics(log)->damaged;
+    harness_run(loop);
+    close_log(loop, log);
+    return damaged;
+}
+
+/* As a crash would leave it, at each step of the removals. */
+BACKEND_TEST(what_retention_takes_is_never_told_as_lost)
+{
+    enum { COUNT = 40, BYTES = 3000 };
+    static unsigned char bytes[BYTES];
+    char path[4096], copy[4096], command[16384];
+    struct log_options options = {.segment_bytes = 4096, .retain_bytes = 12000};
+    snprintf(path, sizeof path, "%s", harness_path("data"));
+    snprintf(copy, sizeof copy, "%s", harness_path("copy"));
+    snprintf(command, sizeof command, "rm -rf '%s' && cp -r '%s' '%s'", copy, path, copy);
+    struct log *log = open_log(loop, path, &options);
+    for (int i = 0; i < COUNT; i++) {
+        append_bytes(loop, log, "s", bytes, sizeof bytes);
+        for (int turn = 0; turn < i % 8; turn++)
+            assert_true(hark_run_ready(loop) >= 0);
+        assert_int_equal(system(command), 0);
+        assert_int_equal(damaged_in(loop, copy, true), 0);
+    }
+    assert_true(log_statistics(log)->removed > COUNT / 2);
+    close_log(loop, log);
+    assert_true(count_files(path, ".log") > 2);
+    options.retain_bytes = 1; /* all but the newest go at once */
+    log = open_log(loop, path, &options);
+    harness_run(loop);
+    assert_int_equal(count_files(path, ".log"), 1);
+    close_log(loop, log);
+    assert_int_equal(damaged_in(loop, path, true), 0);
+}
+
+BACKEND_TEST(an_oldest_segment_that_is_lost_with_its_index_is_told_once)
+{
+    enum { COUNT = 100, BYTES = 3000 };
+    static uint64_t ids[COUNT];
+    char names[64][64], index[64];
+    const char *path = harness_path("data");
+    struct log_options options = {.segment_bytes = SEGMENT_BYTES};
+    struct log *log = open_log(loop, path, &options);
+    fill(loop, log, "s", 0, COUNT, BYTES, ids);
+    close_log(loop, log);
+    for (int lost = 1; lost < 3; lost++) {
+        int count = list_files(path, ".log", names, 64);
+        assert_in_range(count, lost + 1, 64);
+        for (int i = 0; i < lost; i++) {
+            snprintf(index, sizeof index, "%.20s.idx", names[i]);
+            assert_int_equal(unlink(inside(path, names[i])), 0);
+            assert_int_equal(unlink(inside(path, index)), 0);
+        }
+        for (int look = 0; look < 2; look++) {
+            assert_int_equal(damaged_in(loop, path, true), 1);
+            assert_true(reported(names[0]));
+        }
+        assert_int_equal(damaged_in(loop, path, false), 1);
+        assert_true(reported(names[0]));
+        assert_true(reported("the oldest, is missing"));
+        assert_int_equal(damaged_in(loop, path, false), 0);
+        assert_int_equal(reports.count, 0);
+        log = open_log(loop, path, &options);
+        struct history history = read_from(loop, log, "s", ids[0]);
+        assert_int_equal(history.gaps, 1);
+        assert_int_equal(history.seen[0].id, 0);
+        history_free(&history);
+        close_log(loop, log);
+    }
 }
 
 BACKEND_TEST(segments_in_which_all_was_deleted_go_at_once)

@@ -8,6 +8,7 @@
 
 #include "log/commit.h"
 #include "log/mark.h"
+#include "log/oldest.h"
 #include "log/replay.h"
 #include "log/retention.h"
 #include "log/segment.h"
@@ -73,10 +74,25 @@ static void lose_newest(struct recovery *recovery)
     recovery_lose(recovery, log->next - 1);
 }
 
+/* The oldest segment is gone, and its index too, and retention has not taken it. Which streams had events in it the next one
+ * tells, as always. */
+static void tell_oldest(struct recovery *recovery)
+{
+    struct log *log = recovery->log;
+    if (recovery->oldest == 0 || recovery->oldest == recovery->mark ||
+        (recovery->count > 0 && recovery->found[0].first <= recovery->oldest))
+        return; /* it is there, or is told as the newest */
+    segment_name(recovery->name, recovery->oldest, SUFFIX_LOG);
+    log->statistics.damaged++;
+    log_tell(log, LOG_ERROR, "segment %s, the oldest, is missing: what it held is lost, readers are told of a gap",
+             recovery->name);
+}
+
 /* The ids that may have been given before a crash are below `high`; a segment that was ended in order says exactly. */
 static void hand_over(struct log *log)
 {
     struct recovery *recovery = log->recovery;
+    tell_oldest(recovery);
     if (recovery->mark > (recovery->count == 0 ? 0 : recovery->found[recovery->count - 1].first))
         lose_newest(recovery);
     segment_count_live(log); /* before what cannot be reached goes: it keeps its segments */
@@ -84,7 +100,9 @@ static void hand_over(struct log *log)
     log->recovery = NULL;
     log->settled = NULL;
     log->statistics.streams = log->table.count;
+    log->oldest.told = recovery->oldest;
     retention_check(log);
+    oldest_update(log);
     log_opened *opened = recovery->opened;
     void *context = recovery->context;
     recovery_free(recovery);
@@ -342,7 +360,10 @@ static void mark_read(struct transfer *transfer, int64_t result)
 {
     struct recovery *recovery = hark_container_of(transfer, struct recovery, transfer);
     if (result > 0)
-        recovery->mark = mark_decode((const char *)recovery->buffer, (size_t)result);
+        recovery->mark = mark_decode((const char *)recovery->buffer, (size_t)result, MARK_NEWEST);
+    if (result > MARK_LINE_BYTES)
+        recovery->oldest =
+            mark_decode((const char *)recovery->buffer + MARK_LINE_BYTES, (size_t)result - MARK_LINE_BYTES, MARK_OLDEST);
     list(recovery);
 }
 
@@ -354,7 +375,7 @@ static void mark_opened(struct hark_op *op, int64_t result)
         return;
     }
     recovery->log->mark = (int)result;
-    transfer_read(op->loop, &recovery->transfer, recovery->log->mark, recovery->buffer, MARK_BYTES - 1, 0, mark_read);
+    transfer_read(op->loop, &recovery->transfer, recovery->log->mark, recovery->buffer, 2 * MARK_LINE_BYTES, 0, mark_read);
 }
 
 static void open_lock_file(struct recovery *recovery, hark_done *opened)

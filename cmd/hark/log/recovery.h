@@ -43,8 +43,9 @@ struct recovery {
     uint64_t events;   /* other records found in it */
     bool damaged;      /* something in the segment is missing: the next one's declarations tell what */
     bool previous_damaged;
-    uint64_t mark; /* the newest segment, as the lock file says; 0: it does not */
-    uint64_t high; /* the next sequence, if the last segment was not ended in order */
+    uint64_t mark;   /* the newest segment, as the lock file says; 0: it does not */
+    uint64_t oldest; /* the same of the oldest */
+    uint64_t high;   /* the next sequence, if the last segment was not ended in order */
     int fd;
     char name[SEGMENT_NAME_BYTES];
 };

@@ -8,6 +8,7 @@
 #include "log/roll.h"
 
 #include "log/bytes.h"
+#include "log/oldest.h"
 #include "log/record.h"
 #include "log/retention.h"
 #include "log/seal.h"
@@ -135,7 +136,9 @@ static void marked(struct transfer *transfer, int64_t result)
 {
     struct roll *roll = hark_container_of(transfer, struct roll, transfer);
     struct log *log = roll->segment->log;
-    (void)result; /* a trace less, should the segment's file be lost */
+    if (roll->names_oldest) /* else a trace less, should the segment's file be lost */
+        oldest_wrote(log, result);
+    oldest_update(log);
     log->must_declare = false;
     roll_end(log, 0);
 }
@@ -161,7 +164,9 @@ static void name_synced(struct hark_op *op, int64_t result)
     assert(listed == 0);
     log->commit.dirty = false; /* what was dirty is the seal's to sync now */
     retention_check(log);
-    transfer_write(log->loop, &roll->transfer, log->mark, roll->mark, mark_encode(roll->mark, segment->first), 0, marked);
+    size_t newest = mark_encode(roll->mark, MARK_NEWEST, segment->first), oldest = oldest_add(log, roll->mark + newest);
+    roll->names_oldest = oldest > 0;
+    transfer_write(log->loop, &roll->transfer, log->mark, roll->mark, newest + oldest, 0, marked);
 }
 
 static void synced(struct hark_op *op, int64_t result)

@@ -7,6 +7,7 @@
 #include "log/segment.h"
 
 #include "log/cursor.h"
+#include "log/oldest.h"
 #include "log/record.h"
 
 #include <assert.h>
@@ -124,7 +125,6 @@ static void count_open(struct log *log, int change)
 }
 
 static void feed_starved(struct log *log);
-static void dispose(struct log_segment *segment);
 
 /* Those that waited get a reference each, or the error. */
 static void wake_waiting(struct log_segment *segment, int error)
@@ -149,7 +149,7 @@ static void closed(struct hark_op *op, int64_t result)
     (void)result; /* it was open for reading: there is nothing to lose */
     segment->state = SEGMENT_CLOSED;
     if (segment->removed)
-        dispose(segment);
+        segment_unlink(segment);
     feed_starved(log);
     log_end(log);
 }
@@ -371,7 +371,7 @@ void segment_release(struct log_segment *segment)
     assert(segment->references > 0);
     if (--segment->references == 0) {
         if (segment->removed)
-            dispose(segment);
+            segment_unlink(segment);
         else if (segment->sealed && segment->state == SEGMENT_OPEN)
             idle_add(segment);
     }
@@ -401,7 +401,7 @@ static void removed(struct log_segment *segment)
 {
     struct log *log = segment->log;
     if (segment->state == SEGMENT_OPEN)
-        close_begin(segment); /* comes back to dispose, which then finds it closed */
+        close_begin(segment); /* comes back to segment_unlink, which then finds it closed */
     else
         segment_destroy(segment);
     log_end(log);
@@ -426,7 +426,7 @@ static void index_unlinked(struct hark_op *op, int64_t result)
 }
 
 /* Nobody holds it: first its index goes, then the segment: an index alone is the trace of a segment that was lost. */
-static void dispose(struct log_segment *segment)
+void segment_unlink(struct log_segment *segment)
 {
     struct log *log = segment->log;
     if (segment->unlinked) {
@@ -435,6 +435,8 @@ static void dispose(struct log_segment *segment)
     }
     if (segment->idle)
         idle_remove(segment);
+    if (oldest_keeps(segment))
+        return;
     log_begin(log);
     segment->unlinked = true;
     segment_name(segment->name, segment->first, SUFFIX_INDEX);
@@ -483,6 +485,7 @@ void segment_remove(struct log *log, size_t at)
     log->statistics.dead_bytes -= segment->dead;
     log->statistics.removed++;
     segment->removed = true;
+    oldest_update(log);
     if (segment->references == 0 && (segment->state == SEGMENT_OPEN || segment->state == SEGMENT_CLOSED))
-        dispose(segment);
+        segment_unlink(segment);
 }

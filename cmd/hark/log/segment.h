@@ -46,6 +46,9 @@ void segment_count_live(struct log *log);
 /* Takes one, by its place in the list, out of it and removes its files, once nobody reads it. Takes: it is sealed. */
 void segment_remove(struct log *log, size_t at);
 
+/* The files of a removed segment that nobody holds may go. */
+void segment_unlink(struct log_segment *segment);
+
 /* Lets all descriptors of unused segments go. */
 void segment_close_idle(struct log *log);
 

@@ -83,10 +83,21 @@ struct roll {
     unsigned char *bytes;
     size_t count;
     int error;
-    char mark[MARK_BYTES];
+    char mark[2 * MARK_BYTES];
+    bool names_oldest; /* the mark says which segment is the oldest, too */
     struct hark_op op;
     struct transfer transfer;
     void (*done)(struct log *log, int error);
+};
+
+/* The lock file's line of the oldest segment: oldest.c. */
+struct oldest {
+    uint64_t told;               /* what it says, on the disk; 0: nothing, as far as is known */
+    uint64_t writing;            /* what it is going to say; 0: it is not being written */
+    struct log_segment *waiting; /* removed ones that it may still name, by idle_after */
+    char line[MARK_BYTES];
+    struct hark_op op;
+    struct transfer transfer;
 };
 
 /* Cursors in order of their asking. */
@@ -122,6 +133,7 @@ struct log {
 
     struct commit commit;
     struct roll roll;
+    struct oldest oldest;
     struct hark_op age; /* the timer of retention */
 
     struct log_statistics statistics;
