@@ -57,9 +57,9 @@ HARK_API int hark_loop_destroy(struct hark_loop *loop);
 /* Runs: requests are submitted, callbacks called, and in between the process sleeps in one system call, until no op
  * is left in flight or hark_stop is called. A loop kept for posts alone holds one op, such as hark_sleep_until(HARK_NEVER).
  * Gives: 0 no op is left; 1 stopped.
- * Fails: -EBUSY called from inside a callback; -EPERM on uring (of Linux 6.1 and newer) another thread has run the loop before:
- * the kernel binds it to the first; what the kernel's wait answered where the loop cannot go on (-EBADF, -ENOMEM); the loop may
- * be run again. */
+ * Fails: -EBUSY called from inside a callback; -EPERM on uring another thread has run the loop before: the kernel
+ * binds what is in flight to the first; what the kernel's wait answered where the loop cannot go on (-EBADF, -ENOMEM); the loop
+ * may be run again. */
 HARK_API int hark_run(struct hark_loop *loop);
 
 /* One turn: waits for at least one event, unless some are there, and handles a bounded batch of them.

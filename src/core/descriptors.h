@@ -20,10 +20,10 @@ enum {
     DESCRIPTOR_CLOSING = 1,  /* hark_close was called: nothing new may start */
     DESCRIPTOR_RELEASED = 2, /* its close is with the kernel: the number means nothing, or another file already */
     DESCRIPTOR_KNOWN = 4,    /* what it is was looked up; uring: its reads and writes never block in the loop's thread */
-    DESCRIPTOR_BLOCKING = 8, /* ready: its calls block; files go to the pool, for all else see unblocked.h */
+    DESCRIPTOR_BLOCKING = 8, /* ready: a file, or a device like one, whose reads go to the pool at once */
     DESCRIPTOR_WATCHED = 16, /* ready: registered with the poller */
     DESCRIPTOR_CHANGES = 64, /* ready: it has a poll of its own */
-    DESCRIPTOR_BY_HAND = 32, /* ready: with DESCRIPTOR_BLOCKING: the kernel takes no call that is told not to wait */
+    DESCRIPTOR_BY_HAND = 32, /* the kernel takes no call on it that is told not to wait: see unblocked.h */
 };
 
 struct descriptors {

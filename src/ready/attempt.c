@@ -175,11 +175,7 @@ static int64_t ask(struct hark_loop *loop, int fd, uint32_t events)
 /* read and write on what is no regular file. Offsets mean nothing there. */
 static int64_t try_file_io(struct hark_loop *loop, struct hark_op *op, struct descriptor *row)
 {
-    if (!(row->flags & DESCRIPTOR_BLOCKING)) {
-        loop->metrics.system_calls++;
-        return file_io(op, op->fd);
-    }
-    int64_t result;
+    int64_t result; /* O_NONBLOCK says nothing for good: whoever shares the file can clear it */
     if (!(row->flags & DESCRIPTOR_BY_HAND) && unblocked_by_kernel(loop, op, &result))
         return result;
     row->flags |= DESCRIPTOR_BY_HAND;

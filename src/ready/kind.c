@@ -30,22 +30,23 @@ static enum ready_kind look_up_socket(struct hark_loop *loop, int fd)
     return ready_kind_of_socket(option_of(fd, SO_DOMAIN), option_of(fd, SO_TYPE), option_of(fd, SO_PROTOCOL));
 }
 
-/* Sockets are made non-blocking; a terminal or pipe may be shared with other processes, whose reads would then fail: it stays
- * as it is (unblocked.h). */
-static void look_up_mode(int fd, struct descriptor *row)
+/* Accepting and connecting have no flag that says not to wait. A terminal or pipe may be shared with other processes, whose reads
+ * would then fail: it stays as it is (unblocked.h). */
+static void make_non_blocking(struct hark_loop *loop, int fd)
 {
     int flags = fcntl(fd, F_GETFL);
-    if (row->kind == KIND_FILE) {
-        /* Direct reads wait for the disk, whatever they are asked (RWF_NOWAIT does not change it). */
-        if (flags < 0 || flags & O_DIRECT)
-            row->flags = (uint8_t)(row->flags | DESCRIPTOR_BLOCKING);
-        return;
-    }
+    loop->metrics.system_calls++;
     if (flags < 0 || flags & O_NONBLOCK)
         return;
-    bool is_socket = row->kind == KIND_TCP || row->kind == KIND_STREAM || row->kind == KIND_SOCKET;
-    if (!is_socket || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
-        row->flags = (uint8_t)(row->flags | DESCRIPTOR_BLOCKING);
+    loop->metrics.system_calls++;
+    (void)fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+}
+
+/* Direct reads wait for the disk, whatever they are asked (RWF_NOWAIT does not change it). */
+static bool waits_for_disk(int fd)
+{
+    int flags = fcntl(fd, F_GETFL);
+    return flags < 0 || flags & O_DIRECT;
 }
 
 /* A device that is always ready and may keep its caller waiting even so, such as a tape. /dev/null and its like never do. */
@@ -65,11 +66,13 @@ int ready_look_up(struct hark_loop *loop, int fd, struct descriptor *row)
         return -errno;
     if (S_ISREG(status.st_mode) || S_ISDIR(status.st_mode) || S_ISBLK(status.st_mode) || is_like_a_file(loop, fd, &status)) {
         row->kind = KIND_FILE;
-        look_up_mode(fd, row);
+        row->flags |= waits_for_disk(fd) ? DESCRIPTOR_BLOCKING : 0;
+        loop->metrics.system_calls++;
+    } else if (S_ISSOCK(status.st_mode)) {
+        row->kind = (uint8_t)look_up_socket(loop, fd);
+        make_non_blocking(loop, fd);
     } else {
-        row->kind = (uint8_t)(S_ISSOCK(status.st_mode) ? look_up_socket(loop, fd) : KIND_PIPE);
-        look_up_mode(fd, row);
-        loop->metrics.system_calls += 2;
+        row->kind = KIND_PIPE;
     }
     row->flags |= DESCRIPTOR_KNOWN;
     row->ready = READY_ALL;

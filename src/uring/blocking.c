@@ -22,7 +22,8 @@ static bool is_plain(unsigned mode)
     return S_ISREG(mode) || S_ISSOCK(mode) || S_ISDIR(mode) || S_ISBLK(mode);
 }
 
-/* Whether the kernel can be left alone with the descriptor, for good. Where its first call tells, *out_result is that call's. */
+/* Whether the kernel can be left alone with the descriptor, for good: not because O_NONBLOCK is set, which whoever shares the
+ * file can clear. Where its first call tells, *out_result is that call's. */
 static bool never_blocks(struct hark_loop *loop, const struct hark_op *op, unsigned mode, int64_t *out_result)
 {
     if (is_plain(mode))
@@ -40,16 +41,20 @@ static int64_t first_io(struct hark_loop *loop, struct hark_op *op)
     loop->metrics.system_calls++;
     if (fstat(op->fd, &status) < 0)
         return -errno;
-    if (!never_blocks(loop, op, status.st_mode, &result))
-        return uring_io_by_hand(loop, op);
-    descriptors_row(&loop->descriptors, op->fd)->flags |= DESCRIPTOR_KNOWN;
-    return result;
+    struct descriptor *row = descriptors_row(&loop->descriptors, op->fd);
+    bool never = never_blocks(loop, op, status.st_mode, &result);
+    row->flags |= never ? DESCRIPTOR_KNOWN : DESCRIPTOR_BY_HAND;
+    return never ? result : uring_io_by_hand(loop, op);
 }
 
 void uring_start_io(struct hark_loop *loop, struct hark_op *op)
 {
     const struct descriptor *row = descriptors_row(&loop->descriptors, op->fd);
-    int64_t result = likely(row->flags & DESCRIPTOR_KNOWN) ? -EAGAIN : first_io(loop, op);
+    int64_t result = -EAGAIN;
+    if (unlikely(row->flags & DESCRIPTOR_BY_HAND))
+        result = uring_io_by_hand(loop, op);
+    else if (unlikely(!(row->flags & DESCRIPTOR_KNOWN)))
+        result = first_io(loop, op);
     if (likely(result == -EAGAIN))
         uring_submit(loop, op);
     else

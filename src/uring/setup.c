@@ -224,15 +224,11 @@ int uring_adopt(struct hark_loop *loop)
 {
     struct uring *uring = uring_of(loop);
     struct ring *ring = &uring->ring;
-    bool enabled = !(ring->setup_flags & IORING_SETUP_R_DISABLED);
-    if (enabled && ring->setup_flags & IORING_SETUP_SINGLE_ISSUER)
-        return -EPERM;
-    if (enabled)
-        ring_forget_registration(ring); /* it is the other thread's */
-    int error = enabled ? 0 : ring_enable(ring);
+    /* Enabled already, it is another thread's: what that has in flight would end with it. */
+    int error = ring->setup_flags & IORING_SETUP_R_DISABLED ? ring_enable(ring) : -EPERM;
     if (error)
         return error;
-    if (!enabled && uring_uses(uring, URING_REGISTERED_RING) && ring_register_self(ring) < 0)
+    if (uring_uses(uring, URING_REGISTERED_RING) && ring_register_self(ring) < 0)
         use(uring, URING_REGISTERED_RING, false);
     return 0;
 }

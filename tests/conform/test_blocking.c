@@ -117,6 +117,40 @@ BACKEND_TEST(promise_07_write_that_nobody_reads_keeps_its_deadline)
     }
 }
 
+static void set_non_blocking(const int ends[2], bool on)
+{
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(fcntl(ends[i], F_SETFL, (fcntl(ends[i], F_GETFL) & ~O_NONBLOCK) | (on ? O_NONBLOCK : 0)), 0);
+}
+
+/* A shell does so with the terminal that it gives to a program. */
+BACKEND_TEST(descriptor_that_another_process_makes_blocking_blocks_no_loop)
+{
+    for (int kind = 0; kind < KINDS; kind++) {
+        int ends[2];
+        char byte;
+        struct harness_op writing = {0};
+        struct harness_op reading = {0};
+        open_kind[kind](ends);
+        set_non_blocking(ends, true);
+        hark_write(loop, &writing.op, ends[1], "x", 1, HARK_AT_POSITION, harness_done);
+        assert_result(harness_wait(loop, &writing), 1);
+        hark_read(loop, &reading.op, ends[0], &byte, 1, HARK_AT_POSITION, harness_done);
+        assert_result(harness_wait(loop, &reading), 1);
+        set_non_blocking(ends, false);
+        harness_op_again(&reading);
+        hark_read(loop, &reading.op, ends[0], &byte, 1, HARK_AT_POSITION, harness_done);
+        harness_settle(loop);
+        assert_false(reading.ended);
+        hark_cancel(&reading.op);
+        assert_result(harness_wait(loop, &reading), -ECANCELED);
+        write_until_it_waits(loop, &writing, ends[1]);
+        hark_cancel(&writing.op);
+        harness_run(loop);
+        close_both(loop, ends);
+    }
+}
+
 BACKEND_TEST(write_that_waits_goes_on_once_somebody_reads)
 {
     static char bytes[1 << 17];
