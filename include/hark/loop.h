@@ -51,7 +51,9 @@ HARK_API int hark_loop_create(const struct hark_options *options, struct hark_lo
 
 /* Releases a loop that has no op in flight.
  * Takes: NULL: nothing happens.
- * Fails: -EBUSY ops are in flight (hark_cancel_all, hark_run, then again), or it is called from a callback. */
+ * Fails: -EBUSY ops are in flight (hark_cancel_all, hark_run, then again), or it is called from a callback.
+ * Backends: on uring what a thread that is not the one that has run it destroys keeps its memory in the kernel until that one
+ * ends, which alone can take its registration back. */
 HARK_API int hark_loop_destroy(struct hark_loop *loop);
 
 /* Runs: requests are submitted, callbacks called, and in between the process sleeps in one system call, until no op
