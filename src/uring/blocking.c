@@ -22,8 +22,8 @@ static bool is_plain(unsigned mode)
     return S_ISREG(mode) || S_ISSOCK(mode) || S_ISDIR(mode) || S_ISBLK(mode);
 }
 
-/* Whether the kernel can be left alone with the descriptor, for good. Should whoever shares the file clear O_NONBLOCK, a thread of
- * the kernel's waits. Where its first call tells, *out_result is that call's. */
+/* Whether the kernel can be left alone with the descriptor, for good. Should whoever shares the file clear O_NONBLOCK, a thread
+ * of the kernel's waits. Where its first call tells, *out_result is that call's. */
 static bool never_blocks(struct hark_loop *loop, const struct hark_op *op, unsigned mode, int64_t *out_result)
 {
     if (is_plain(mode))
