@@ -111,11 +111,17 @@ static int say_not_found(const char *option, const char *text, const char *host,
     return EXIT_REFUSED;
 }
 
-static int look_up(const char *option, const struct parts *parts, struct names *names)
+static int ask(const struct parts *parts, struct addrinfo **out_found)
 {
     const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
-    struct addrinfo *found = NULL;
-    int code = getaddrinfo(parts->host, parts->port, &hints, &found);
+    *out_found = NULL;
+    return getaddrinfo(parts->host, parts->port, &hints, out_found);
+}
+
+static int look_up(const char *option, const struct parts *parts, struct names *names)
+{
+    struct addrinfo *found;
+    int code = ask(parts, &found);
     if (code != 0)
         return say_not_found(option, names->text, parts->host, code);
     names->named = true;
@@ -146,6 +152,23 @@ int names_look_up(const char *option, const char *text, struct names *out_names)
     }
     out_names->addresses[out_names->count++] = address;
     return EXIT_DONE;
+}
+
+bool names_look_up_again(const struct names *names, struct names *out_names)
+{
+    struct names again = {.text = names->text, .named = true};
+    struct addrinfo *found;
+    struct parts parts;
+    if (!names->named || !split(names->text, &parts) || ask(&parts, &found) != 0)
+        return false;
+    int error = keep(&again, found);
+    freeaddrinfo(found);
+    if (error < 0 || again.count == 0) {
+        names_done(&again);
+        return false;
+    }
+    *out_names = again;
+    return true;
 }
 
 void names_done(struct names *names)

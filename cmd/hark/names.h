@@ -23,6 +23,10 @@ bool names_may_be(const char *text);
  * Gives: EXIT_DONE; another exit code: it has then said why. */
 int names_look_up(const char *option, const char *text, struct names *out_names);
 
+/* Looks the name up once more, without a word. Takes: what names_look_up has made; its text alone is looked at. Gives: true and
+ * *out_names, which is the caller's too; false: nothing was found now. Thread: any. */
+bool names_look_up_again(const struct names *names, struct names *out_names);
+
 /* Frees the addresses. */
 void names_done(struct names *names);
 

@@ -1,4 +1,5 @@
 /* test_names.c - addresses with names, from text. getaddrinfo is this file's: what it finds is the same on every machine. */
+#include "client/client.h"
 #include "client/connection.h"
 #include "harness/harness.h"
 #include "hub/server.h"
@@ -7,10 +8,17 @@
 #include "say.h"
 
 #include <netdb.h>
+#include <netinet/in.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static int look_ups;
+static const char *moving = "127.0.0.1"; /* where moving.example is at first; from the second look-up on it is at 127.0.0.2 */
+static int asked = -1;                   /* told when the second look-up begins, which then has no end */
 
 /* Puts an address in front of a list. */
 static void add(struct addrinfo **list, const char *text)
@@ -41,6 +49,17 @@ int getaddrinfo(const char *node, const char *service, const struct addrinfo *hi
     look_ups++;
     assert_int_equal(hints->ai_socktype, SOCK_STREAM);
     *result = NULL;
+    if (strcmp(node, "moving.example") == 0) {
+        char text[HARK_ADDRESS_TEXT_MAX];
+        while (asked >= 0 && strcmp(moving, "127.0.0.2") == 0) {
+            (void)!write(asked, "?", 1);
+            pause();
+        }
+        snprintf(text, sizeof text, "%s:%s", moving, service);
+        add(result, text);
+        moving = "127.0.0.2";
+        return 0;
+    }
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         for (int last = 2; strcmp(node, known[i].name) == 0 && last >= 0; last--) {
             char text[HARK_ADDRESS_TEXT_MAX];
@@ -227,4 +246,101 @@ BACKEND_TEST(client_tries_each_address_in_turn)
     assert_int_equal(connection.error, -ECONNREFUSED);
     assert_ptr_equal(connection.address, &addresses[1]);
     harness_close(loop, listening);
+}
+
+/* A process that runs hark sub, its output in a pipe. */
+static pid_t start_sub(const char *server, int out)
+{
+    pid_t process = fork();
+    assert_true(process >= 0);
+    if (process > 0)
+        return process;
+    const char *const words[] = {"sub", "s", "--backend", harness_backend_name(), "--server", server, "--count", "2"};
+    enum { WORDS = sizeof words / sizeof *words };
+    char *argv[WORDS + 1] = {NULL};
+    for (int i = 0; i < WORDS; i++)
+        argv[i] = strdup(words[i]);
+    alarm(60); /* it would try for ever */
+    dup2(out, STDOUT_FILENO);
+    _exit(client_sub_run(WORDS, argv));
+}
+
+static int listen_on(const char *host, uint16_t port)
+{
+    char text[64];
+    struct hark_address address;
+    snprintf(text, sizeof text, "%s:%u", host, (unsigned)port);
+    assert_int_equal(hark_address_parse(text, &address), 0);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const int on = 1;
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on), 0);
+    assert_int_equal(bind(fd, &address.name.any, address.length), 0);
+    assert_int_equal(listen(fd, 1), 0);
+    return fd;
+}
+
+/* Takes a connection, which says that, and answers. */
+static void serve_once(int listening, const char *expected, const char *answer)
+{
+    char request[64] = "";
+    size_t count = 0;
+    int connection = accept4(listening, NULL, NULL, SOCK_CLOEXEC);
+    assert_true(connection >= 0);
+    while (!strchr(request, '\n')) {
+        ssize_t got = read(connection, request + count, sizeof request - 1 - count);
+        assert_true(got > 0);
+        count += (size_t)got;
+        request[count] = '\0';
+    }
+    assert_string_equal(request, expected);
+    assert_int_equal(write(connection, answer, strlen(answer)), (ssize_t)strlen(answer));
+    close(connection);
+}
+
+static uint16_t free_port(struct hark_loop *loop)
+{
+    struct hark_address address;
+    harness_close(loop, harness_listen(loop, &address));
+    return ntohs(address.name.ip4.sin_port);
+}
+
+BACKEND_TEST(sub_finds_a_server_that_has_moved)
+{
+    char server[64], printed[64] = "";
+    int ends[2], status;
+    uint16_t port = free_port(loop);
+    int first = listen_on("127.0.0.1", port), second = listen_on("127.0.0.2", port);
+    snprintf(server, sizeof server, "moving.example:%u", (unsigned)port);
+    harness_pipe(ends, 0);
+    pid_t process = start_sub(server, ends[1]);
+    close(ends[1]);
+    serve_once(first, "SUB s now\n", "5\n6\tone\n");
+    close(first);
+    serve_once(second, "SUB s after 6\n", "7\ttwo\n");
+    assert_int_equal(waitpid(process, &status, 0), process);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    assert_int_equal(read(ends[0], printed, sizeof printed), 8);
+    assert_string_equal(printed, "one\ntwo\n");
+    close(second);
+    close(ends[0]);
+}
+
+BACKEND_TEST(interrupt_ends_sub_while_a_name_server_does_not_answer)
+{
+    char server[64], byte;
+    int ends[2], status;
+    uint16_t port = free_port(loop);
+    int first = listen_on("127.0.0.1", port);
+    snprintf(server, sizeof server, "moving.example:%u", (unsigned)port);
+    harness_pipe(ends, 0);
+    asked = ends[1];
+    pid_t process = start_sub(server, STDERR_FILENO);
+    serve_once(first, "SUB s now\n", "5\n");
+    assert_int_equal(read(ends[0], &byte, 1), 1);
+    assert_int_equal(kill(process, SIGINT), 0);
+    assert_int_equal(waitpid(process, &status, 0), process);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    close(first);
+    close(ends[0]);
+    close(ends[1]);
 }

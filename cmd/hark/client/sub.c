@@ -3,6 +3,9 @@
  * The position is the id of the last event that was taken over whole; after a broken connection the server is asked for
  * what follows it. Before the first event the position is the one that the server names when a subscription "from
  * now" begins, so that nothing is lost then either. While standard output takes nothing, nothing is read from the server.
+ *
+ * Before it connects again the server's name is looked up anew, on the pool: the server may have moved. Where nothing is found
+ * the addresses of before are tried.
  */
 #include "client/client.h"
 
@@ -29,8 +32,10 @@ struct subscriber {
     struct printer printer;
     struct hark_loop *loop;
     struct hark_op back_off;
+    struct hark_op look_up;
     struct client_signals signals;
     struct names names; /* what `server` stands for */
+    struct names found; /* by the look-up on the pool */
 
     const char *stream;
     const char *server;
@@ -45,12 +50,21 @@ struct subscriber {
     uint64_t count;
     uint64_t back_off_ns;
     bool connected;  /* a connection is there, or being made */
+    bool lost;       /* one was there before, or could not be made */
     bool in_trouble; /* it was said that the server cannot be reached */
     bool ending;
     int code;
 };
 
 static void connect_again(struct hark_op *op, int64_t result);
+
+/* A name server that does not answer is not waited for at the end. */
+static void leave_look_up(struct subscriber *subscriber)
+{
+    if (subscriber->ending && hark_op_active(&subscriber->look_up) &&
+        (subscriber->printer.error || printer_idle(&subscriber->printer)))
+        hark_stop(subscriber->loop);
+}
 
 /* Lets go of everything once what was taken over is printed; hark_run then returns. */
 static void finish(struct subscriber *subscriber, int code)
@@ -64,6 +78,7 @@ static void finish(struct subscriber *subscriber, int code)
     printer_unwatch(&subscriber->printer);
     if (subscriber->connected)
         connection_close(&subscriber->connection);
+    leave_look_up(subscriber);
 }
 
 static void printer_drained(struct printer *printer)
@@ -71,11 +86,13 @@ static void printer_drained(struct printer *printer)
     struct subscriber *subscriber = hark_container_of(printer, struct subscriber, printer);
     if (subscriber->connected)
         connection_resume(&subscriber->connection);
+    leave_look_up(subscriber);
 }
 
 static void printer_failed(struct printer *printer, int error)
 {
     struct subscriber *subscriber = hark_container_of(printer, struct subscriber, printer);
+    leave_look_up(subscriber);
     if (error == -EPIPE) /* a reader that has seen enough, such as head, is no trouble */
         return finish(subscriber, EXIT_DONE);
     if (error == -ETIMEDOUT) /* a terminal that has stopped takes no message either */
@@ -174,6 +191,7 @@ static void ended(struct connection *connection)
 {
     struct subscriber *subscriber = hark_container_of(connection, struct subscriber, connection);
     subscriber->connected = false;
+    subscriber->lost = true;
     printer_drop_event(&subscriber->printer);
     if (subscriber->ending)
         return;
@@ -195,13 +213,39 @@ static const struct connection_events events = {
     .ended = ended,
 };
 
+static void connect_now(struct subscriber *subscriber)
+{
+    subscriber->connected = true;
+    connection_open(subscriber->loop, &subscriber->connection, &subscriber->names, &events);
+}
+
+/* On the pool. Of the subscriber nobody else touches `found` meanwhile. */
+static int64_t look_up_again(struct hark_op *op)
+{
+    struct subscriber *subscriber = hark_container_of(op, struct subscriber, look_up);
+    return names_look_up_again(&subscriber->names, &subscriber->found);
+}
+
+static void looked_up(struct hark_op *op, int64_t found)
+{
+    struct subscriber *subscriber = hark_container_of(op, struct subscriber, look_up);
+    if (found > 0) {
+        names_done(&subscriber->names);
+        subscriber->names = subscriber->found;
+    }
+    if (!subscriber->ending)
+        connect_now(subscriber);
+}
+
 static void connect_again(struct hark_op *op, int64_t result)
 {
     struct subscriber *subscriber = hark_container_of(op, struct subscriber, back_off);
     if (result < 0 || subscriber->ending)
         return;
-    subscriber->connected = true;
-    connection_open(subscriber->loop, &subscriber->connection, &subscriber->names, &events);
+    if (subscriber->lost && subscriber->names.named)
+        hark_work(subscriber->loop, &subscriber->look_up, look_up_again, looked_up);
+    else
+        connect_now(subscriber);
 }
 
 /* Ctrl-C is the usual way to end, also where the terminal has stopped taking what is printed. */
@@ -276,7 +320,8 @@ static const struct option_row rows[] = {
     {"count", 'n', "COUNT", "end after COUNT events", set_count},
     {"once", '1', NULL, "end when the connection ends", set_once},
     {"server", 's', "HOST:PORT",
-     "the server's lines port [127.0.0.1:12346]; a name is looked up once,\nand its addresses are tried in turn", set_server},
+     "the server's lines port [127.0.0.1:12346]; a name is looked up each\ntime, and its addresses are tried in turn",
+     set_server},
     {"backend", 'b', "NAME", "the loop's backend: auto, uring, epoll, poll, select [auto]", set_backend},
 };
 
@@ -330,7 +375,7 @@ int client_sub_run(int argc, char **argv)
         return EXIT_REFUSED;
     }
     code = subscribe(&subscriber);
-    hark_loop_destroy(subscriber.loop);
-    names_done(&subscriber.names);
+    if (hark_loop_destroy(subscriber.loop) == 0) /* else a look-up is under way still, and the process ends */
+        names_done(&subscriber.names);
     return code;
 }
