@@ -218,9 +218,20 @@ static void limit_descriptors(const struct server *server, rlim_t count)
     assert_int_equal(prlimit(server->pid, RLIMIT_NOFILE, &limit, NULL), 0);
 }
 
+enum { LIMIT = 80, MANY = 2 * LIMIT };
+
+static void take_all_descriptors(struct server *server, struct client many[MANY])
+{
+    limit_descriptors(server, LIMIT);
+    for (int i = 0; i < MANY; i++)
+        client_open(&many[i], server->http);
+    while (descriptors_of(server) < LIMIT - 2) /* a listener and the log may be without the one they keep for such times */
+        poll(NULL, 0, 1);
+}
+
 BACKEND_TEST(log_finds_a_descriptor_when_connections_have_taken_all)
 {
-    enum { EVENTS = 3, EVENT_BYTES = 3000, LIMIT = 80, MANY = 2 * LIMIT };
+    enum { EVENTS = 3, EVENT_BYTES = 3000 };
     static char event[EVENT_BYTES];
     struct server server;
     struct client many[MANY];
@@ -231,15 +242,51 @@ BACKEND_TEST(log_finds_a_descriptor_when_connections_have_taken_all)
     server_start(&server);
     client_open(&client, server.http);
     client_post(&client, "s", event, sizeof(event));
-    limit_descriptors(&server, LIMIT);
-    for (int i = 0; i < MANY; i++)
-        client_open(&many[i], server.http);
-    while (descriptors_of(&server) < LIMIT - 2) /* a listener and the log may be without the one they keep for such times */
-        poll(NULL, 0, 1);
+    take_all_descriptors(&server, many);
     for (int i = 0; i < EVENTS; i++)
         client_post(&client, "s", event, sizeof(event));
     for (int i = 0; i < MANY; i++)
         client_close(&many[i]);
     client_close(&client);
+    server_stop(&server);
+}
+
+static void append_line(const char *path, const char *line)
+{
+    FILE *file = fopen(path, "ae");
+    assert_non_null(file);
+    fprintf(file, "%s\n", line);
+    assert_int_equal(fclose(file), 0);
+}
+
+BACKEND_TEST(tail_finds_a_descriptor_when_connections_have_taken_all)
+{
+    enum { ROTATIONS = 5 };
+    char path[256];
+    char rotated[280];
+    struct server server;
+    struct client many[MANY];
+    struct client reader;
+    (void)loop;
+    server_init(&server, "a");
+    snprintf(path, sizeof(path), "%s", harness_path("app.log"));
+    const struct serve_tail tail = {path, "app"};
+    server.options.tails = &tail;
+    server.options.tails_count = 1;
+    append_line(path, "one");
+    server_start(&server);
+    client_open(&reader, server.lines);
+    client_send(&reader, "SUB app start\n");
+    assert_non_null(strstr(client_line(&reader), "\tone"));
+    take_all_descriptors(&server, many);
+    for (int i = 0; i < ROTATIONS; i++) { /* a rotated file is kept open beside the new one */
+        snprintf(rotated, sizeof(rotated), "%s.%d", path, ROTATIONS - i);
+        assert_int_equal(rename(path, rotated), 0);
+        append_line(path, "more");
+        assert_non_null(strstr(client_line(&reader), "\tmore"));
+    }
+    for (int i = 0; i < MANY; i++)
+        client_close(&many[i]);
+    client_close(&reader);
     server_stop(&server);
 }

@@ -1,4 +1,4 @@
-/* reserve.h - descriptors that are kept open for the log alone: connections cannot take them. */
+/* reserve.h - descriptors that are kept open for the log and the tails alone: connections cannot take them. */
 #ifndef SERVE_RESERVE_H
 #define SERVE_RESERVE_H
 

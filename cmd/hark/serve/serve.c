@@ -84,6 +84,7 @@ static int tails_open(struct agent *agent)
             .count = options->tails_count,
             .directory = options->data,
             .report = report,
+            .spare = reserve_give,
             .report_context = agent,
         };
         error = tail_open(agent->loop, agent->hub, agent->log, &tail, &agent->tail);

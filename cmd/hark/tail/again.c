@@ -13,10 +13,21 @@ bool again_may_help(int64_t error)
     return error == -EMFILE || error == -ENFILE || error == -ENOMEM || error == -EAGAIN || error == -EIO;
 }
 
-void tail_again(struct tail *tail, struct tail_again *again, void (*rang)(struct hark_op *op, int64_t result))
+static bool finds_spare(struct tail *tail, int64_t error)
+{
+    bool lacking = error == -EMFILE || error == -ENFILE;
+    return lacking && tail->spare != NULL && tail->spare(tail->report_context);
+}
+
+void tail_again(struct tail *tail, struct tail_again *again, int64_t error, void (*rang)(struct hark_op *op, int64_t result))
 {
     if (tail->closing || hark_op_active(&again->op))
         return;
+    if (finds_spare(tail, error)) {
+        tail_begin(tail);
+        hark_sleep(tail->loop, &again->op, 0, rang);
+        return;
+    }
     again->wait_ns = again->wait_ns ? 2 * again->wait_ns : tail->retry_ns;
     if (again->wait_ns > wait_max_ns)
         again->wait_ns = wait_max_ns;
@@ -38,7 +49,7 @@ static void follower_rang(struct hark_op *op, int64_t result)
     tail_end(tail);
 }
 
-void tail_follower_again(struct tail_follower *follower)
+void tail_follower_again(struct tail_follower *follower, int64_t error)
 {
-    tail_again(follower->tail, &follower->again, follower_rang);
+    tail_again(follower->tail, &follower->again, error, follower_rang);
 }

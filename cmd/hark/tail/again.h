@@ -19,7 +19,8 @@ struct tail_again {
  * negative errno, or anything else. Thread: any. */
 bool again_may_help(int64_t error);
 
-/* Calls back after a time that doubles from try to try: rang has to call tail_end. While it waits nothing happens. */
-void tail_again(struct tail *tail, struct tail_again *again, void (*rang)(struct hark_op *op, int64_t result));
+/* Calls back after a time that doubles from try to try; at once where a descriptor lacked (error) that was kept for such times.
+ * rang has to call tail_end. While it waits nothing happens. */
+void tail_again(struct tail *tail, struct tail_again *again, int64_t error, void (*rang)(struct hark_op *op, int64_t result));
 
 #endif

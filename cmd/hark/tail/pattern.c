@@ -335,7 +335,7 @@ static void looked_through(struct hark_op *op, int64_t result)
     pattern->told = pattern->error;
     drop_matches(pattern);
     if (may_look_again(pattern))
-        tail_again(tail, &pattern->again, look_again);
+        tail_again(tail, &pattern->again, pattern->error, look_again);
     else
         pattern->again.wait_ns = 0;
     if (again)

@@ -50,7 +50,7 @@ static void cannot_read(struct tail_follower *follower, int64_t error)
     follower->reading = NULL;
     follower->busy = false;
     follower->state = "waiting to try again";
-    tail_follower_again(follower);
+    tail_follower_again(follower, error);
 }
 
 /* This source has nothing more for now; maybe another has. */

@@ -441,7 +441,7 @@ static bool adopt(struct tail_follower *follower)
         nothing_missed(follower);
     follower->resolve_wanted = wait; /* until a file is closed */
     if (follower->lacks)
-        tail_follower_again(follower);
+        tail_follower_again(follower, follower->lacks);
     else if (!follower->read_told)
         follower->again.wait_ns = 0;
     tail_source_arm(follower);
@@ -473,7 +473,7 @@ static void resolved(struct hark_op *op, int64_t result)
             tail_tell(follower, LOG_WARNING, "cannot look at its path: %s: trying again", why(result));
         follower->told = follower->lacks = (int)result;
         tail_missed_drop(follower);
-        tail_follower_again(follower);
+        tail_follower_again(follower, result);
     } else if (tail->closing || follower->stopped) {
         close_untaken(follower, follower->resolving);
         free(follower->survey);

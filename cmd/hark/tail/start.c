@@ -65,7 +65,7 @@ static void start_failed(struct tail_start *start, int64_t error)
     follower->slot_fd = -1;
     follower->lost_count = 0;
     follower->state = "waiting to try again";
-    tail_follower_again(follower);
+    tail_follower_again(follower, error);
 }
 
 /* ---- the files ---- */

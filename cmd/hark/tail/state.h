@@ -216,6 +216,7 @@ struct tail {
     struct hub *hub;
     struct log *log;
     log_report *report;
+    bool (*spare)(void *context);
     void *report_context;
     char *directory;
     uint64_t let_go_ns;
@@ -255,7 +256,7 @@ __attribute__((format(printf, 3, 4))) void tail_tell(const struct tail_follower 
 void tail_stop(struct tail_follower *follower, const char *state);
 
 /* again.c: tries again later what the follower could not have: its start, its path, its bytes. */
-void tail_follower_again(struct tail_follower *follower);
+void tail_follower_again(struct tail_follower *follower, int64_t error);
 
 /* tail.c: removes a watch, once it is sure that nothing uses it any more. */
 void tail_drop_watch(struct tail *tail, int watch);

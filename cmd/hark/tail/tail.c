@@ -330,6 +330,7 @@ int tail_open(struct hark_loop *loop, struct hub *hub, struct log *log, const st
     tail->hub = hub;
     tail->log = log;
     tail->report = options->report;
+    tail->spare = options->spare;
     tail->report_context = options->report_context;
     tail->let_go_ns = options->let_go_ns ? options->let_go_ns : let_go_default_ns;
     tail->retry_ns = options->retry_ns ? options->retry_ns : retry_default_ns;

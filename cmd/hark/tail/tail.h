@@ -49,7 +49,8 @@ struct tail_options {
     uint64_t let_go_ns;    /* a file that was renamed or removed is let go once it has not grown for so long; 0: 60 s */
     uint64_t retry_ns;     /* how long what failed waits before the first new try: lines that the log refuses, files; 0: 1 s */
     log_report *report;    /* what a person should know: a line each; NULL: nobody */
-    void *report_context;
+    bool (*spare)(void *context); /* as log_options.spare */
+    void *report_context;         /* of both */
 };
 
 /* Begins to follow. Takes: a hub and its log, open until `closed` of tail_close. A path may be relative: to the directory that is
