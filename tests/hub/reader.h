@@ -18,6 +18,7 @@ struct reader {
     struct hub_follow follow;
     struct hub_stream *stream;
     enum hub_from from;
+    enum hub_encoding encoding;
     int peer;
     bool begun;   /* it subscribes */
     bool closing; /* it is to end */
@@ -54,7 +55,7 @@ static inline void reader_subscriber_closed(struct hub_subscriber *subscriber)
 static inline void reader_begin(struct reader *reader)
 {
     reader->begun = true;
-    hub_subscriber_open(reader->stream, &reader->subscriber, &reader->output, HUB_LINES, reader->from, reader->last,
+    hub_subscriber_open(reader->stream, &reader->subscriber, &reader->output, reader->encoding, reader->from, reader->last,
                         reader_subscriber_closed);
     if (reader->from == HUB_FROM_NOW)
         reader->last = hub_subscriber_position(&reader->subscriber);
@@ -74,13 +75,13 @@ static inline void reader_followed(struct hub_follow *follow, int error)
     reader_end(reader);
 }
 
-static inline void reader_open(struct hark_loop *loop, struct hub *hub, struct reader *reader, const char *name,
-                               enum hub_from from, uint64_t after)
+static inline void reader_open_as(struct hark_loop *loop, struct hub *hub, struct reader *reader, const char *name,
+                                  enum hub_from from, uint64_t after, enum hub_encoding encoding)
 {
     static const struct hark_stream_events events = {.closed = reader_output_closed};
     static const struct hark_stream_options options = {.queue_bytes_max = 4 * 1024 * 1024};
     int pair[2];
-    *reader = (struct reader){.from = from, .last = after};
+    *reader = (struct reader){.from = from, .last = after, .encoding = encoding};
     harness_socket_pair(loop, pair);
     reader->peer = pair[1];
     hark_stream_open(loop, &reader->output, pair[0], &options, &events);
@@ -89,6 +90,12 @@ static inline void reader_open(struct hark_loop *loop, struct hub *hub, struct r
     assert_true(known >= 0);
     if (known > 0)
         reader_begin(reader);
+}
+
+static inline void reader_open(struct hark_loop *loop, struct hub *hub, struct reader *reader, const char *name,
+                               enum hub_from from, uint64_t after)
+{
+    reader_open_as(loop, hub, reader, name, from, after, HUB_LINES);
 }
 
 /* Ends it; called again: nothing happens. It is over when `closed` is true. */

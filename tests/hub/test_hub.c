@@ -231,3 +231,29 @@ BACKEND_TEST(nothing_is_in_flight_while_nobody_needs_it)
     reader_done(&bench, &reader);
     bench_close(&bench);
 }
+
+/* Others get their turn in between. */
+BACKEND_TEST(heartbeat_of_many_readers_takes_several_turns)
+{
+    enum { READERS = 300, TURN = 256 };
+    static struct reader readers[READERS];
+    struct bench bench;
+    bench_open(&bench, loop, &(struct hub_options){.heartbeat_ns = 20000000});
+    const struct hub_statistics *statistics = hub_statistics(bench.hub);
+    for (size_t i = 0; i < READERS; i++)
+        reader_open_as(loop, bench.hub, &readers[i], "s", HUB_FROM_NOW, 0, HUB_SSE);
+    while (statistics->heartbeats < READERS) {
+        uint64_t before = statistics->heartbeats;
+        assert_int_equal(hark_run_once(loop), 1);
+        assert_true(statistics->heartbeats - before <= TURN);
+    }
+    for (size_t i = 0; i < READERS; i++) {
+        char beat[8];
+        ssize_t count;
+        while ((count = recv(readers[i].peer, beat, sizeof(beat), MSG_DONTWAIT)) < 0) /* it is on its way */
+            assert_int_equal(hark_run_once(loop), 1);
+        assert_true(count > 0 && beat[0] == ':');
+        reader_done(&bench, &readers[i]);
+    }
+    bench_close(&bench);
+}

@@ -1,7 +1,7 @@
 /* fan_out.c - giving subscribers their turn, and the heartbeat.
  *
  * All events of a commit are in the rings before the first subscriber gets its turn, so each sends them in one call. A turn of
- * the loop serves a bounded number of subscribers: others than they are served as well.
+ * the loop serves a bounded number of subscribers, and of heartbeats: others than they are served as well.
  */
 #include "hub/feed.h"
 #include "hub/state.h"
@@ -26,12 +26,29 @@ void hub_flush(struct hub *hub)
         pump_first(hub);
 }
 
+/* Sends a comment to the next of those that have waited for the whole period. */
+static void beat_first(struct hub *hub)
+{
+    struct hub_subscriber *subscriber = hark_container_of(hub->beating.next, struct hub_subscriber, among_all);
+    hub_list_remove(&subscriber->among_all);
+    hub_list_append(&hub->all[HUB_SSE], &subscriber->among_all);
+    bool told = subscriber->told;
+    subscriber->told = false;
+    if (told || subscriber->sending || subscriber->reading || subscriber->broken)
+        return;
+    hub_list_remove(&subscriber->place);
+    hub->statistics.heartbeats++;
+    hub_subscriber_send(subscriber, SSE_HEARTBEAT, strlen(SSE_HEARTBEAT));
+}
+
 static void fan_out(struct hark_op *op, int64_t result)
 {
     struct hub *hub = hark_container_of(op, struct hub, fan_out);
     (void)result;
     for (int i = 0; i < TURN_SUBSCRIBERS && !hub_list_empty(&hub->ready); i++)
         pump_first(hub);
+    for (int i = 0; i < TURN_SUBSCRIBERS && !hub_list_empty(&hub->beating); i++)
+        beat_first(hub);
     hub_buffers_offer(hub);
     hub_fan_out(hub);
     hub_close_check(hub);
@@ -45,13 +62,12 @@ void hub_turn(struct hub *hub)
 
 void hub_fan_out(struct hub *hub)
 {
-    if (!hub_list_empty(&hub->ready))
+    if (!hub_list_empty(&hub->ready) || !hub_list_empty(&hub->beating))
         hub_turn(hub);
 }
 
 /* ---- the heartbeat ---- */
 
-/* Sends a comment to those that have waited for the whole period. */
 static void beat(struct hark_op *op, int64_t result)
 {
     struct hub *hub = hark_container_of(op, struct hub, heartbeat);
@@ -61,23 +77,13 @@ static void beat(struct hark_op *op, int64_t result)
         hub_close_check(hub);
         return;
     }
-    struct hub_list *place = hub->all[HUB_SSE].next;
-    while (place != &hub->all[HUB_SSE]) {
-        struct hub_subscriber *subscriber = hark_container_of(place, struct hub_subscriber, among_all);
-        place = place->next;
-        bool told = subscriber->told;
-        subscriber->told = false;
-        if (told || subscriber->sending || subscriber->reading || subscriber->broken)
-            continue;
-        hub_list_remove(&subscriber->place);
-        hub->statistics.heartbeats++;
-        hub_subscriber_send(subscriber, SSE_HEARTBEAT, strlen(SSE_HEARTBEAT));
-    }
+    hub_list_move(&hub->beating, &hub->all[HUB_SSE]);
+    hub_fan_out(hub);
 }
 
 void hub_heartbeat(struct hub *hub)
 {
-    bool wanted = !hub_list_empty(&hub->all[HUB_SSE]) && !hub->closing;
+    bool wanted = (!hub_list_empty(&hub->all[HUB_SSE]) || !hub_list_empty(&hub->beating)) && !hub->closing;
     if (wanted && !hark_op_active(&hub->heartbeat))
         hark_every(hub->loop, &hub->heartbeat, hub->options.heartbeat_ns, beat);
     else if (!wanted)

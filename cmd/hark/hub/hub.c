@@ -24,6 +24,7 @@ int hub_create(struct hark_loop *loop, struct log *log, const struct hub_options
         hub->options.heartbeat_ns = HEARTBEAT_NS_DEFAULT;
     for (int i = 0; i < HUB_ENCODINGS; i++)
         hub_list_init(&hub->all[i]);
+    hub_list_init(&hub->beating);
     hub_list_init(&hub->ready);
     hub_list_init(&hub->wants_buffer);
     hub_list_init(&hub->feeds);

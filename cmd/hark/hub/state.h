@@ -31,6 +31,7 @@ struct hub {
     size_t table_size;         /* a power of two */
     size_t table_count;
     struct hub_list all[HUB_ENCODINGS];
+    struct hub_list beating;      /* of those, the ones that are still to be looked at for this heartbeat */
     struct hub_list ready;        /* subscribers that may have something to send */
     struct hub_list wants_buffer; /* subscribers that want to read the disk */
     struct hark_op fan_out;       /* gives the ready ones their turn */
