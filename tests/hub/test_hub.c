@@ -257,3 +257,41 @@ BACKEND_TEST(heartbeat_of_many_readers_takes_several_turns)
     }
     bench_close(&bench);
 }
+
+/* Each read takes the memory of the whole event. */
+BACKEND_TEST(long_events_are_read_from_the_disk_for_few_readers_at_once)
+{
+    enum { READERS = 60, LONG = 300000, AT_ONCE = 8 };
+    static struct reader readers[READERS];
+    static char event[LONG] = "0 ";
+    struct hub_stream *stream = NULL;
+    struct bench bench;
+    bool done = false;
+    size_t left = 1, most = 0;
+    struct burst burst = {.left = &left, .done = &done};
+    bench_open(&bench, loop, NULL);
+    memset(event + 2, 'a', LONG - 2);
+    assert_int_equal(hub_stream_open(bench.hub, "s", 1, &stream), 0);
+    hub_publish(stream, &burst.publish, event, LONG, burst_published);
+    harness_run_until(loop, &done);
+    hub_stream_close(stream);
+    for (size_t i = 0; i < READERS; i++)
+        open_reader(&bench, &readers[i], "s", HUB_FROM_START, 0);
+    for (size_t i = 0; i < READERS; i++) {
+        while (readers[i].next < 1) {
+            size_t reading = 0;
+            hark_run_once(loop);
+            for (size_t j = 0; j < READERS; j++) {
+                reading += readers[j].subscriber.reading && readers[j].subscriber.needed != 0;
+                reader_take(&readers[j], SIZE_MAX);
+                if (j % 7 == 6 && reading > 0)
+                    reader_close(&readers[j]), readers[j].next = 1; /* others get what was kept for them */
+            }
+            most = reading > most ? reading : most;
+        }
+    }
+    assert_in_range(most, 1, AT_ONCE);
+    for (size_t i = 0; i < READERS; i++)
+        reader_done(&bench, &readers[i]);
+    bench_close(&bench);
+}

@@ -1,7 +1,8 @@
 /* catch_up.c - subscribers that are further back than the ring: they read the log.
  *
  * Few buffers serve all: a subscriber holds one only while its read is in flight, and encodes what it got into a block of its own
- * at once. So a thousand that come back together after a restart take turns, and one that stops reading holds none.
+ * at once. So a thousand that come back together after a restart take turns, and one that stops reading holds none. An event that
+ * is longer has a buffer of its own; few of those are read at once as well.
  *
  * What must hold: position only moves past events that were encoded, or past ids that the log has said hold nothing.
  */
@@ -33,16 +34,28 @@ void hub_buffers_offer(struct hub *hub)
 {
     for (size_t i = 0; i < hub->buffers_free && !hub_list_empty(&hub->wants_buffer); i++)
         hub_subscriber_ready(hark_container_of(hub->wants_buffer.next, struct hub_subscriber, place));
+    for (size_t i = hub->long_reads; i < HUB_LONG_READS && !hub_list_empty(&hub->wants_long); i++)
+        hub_subscriber_ready(hark_container_of(hub->wants_long.next, struct hub_subscriber, place));
+}
+
+/* A buffer of the size that one event needs. */
+static char *long_buffer_take(struct hub *hub, size_t size)
+{
+    char *buffer = malloc(size);
+    hub->long_reads += buffer != NULL;
+    return buffer;
 }
 
 /* Gives the subscriber's buffer back. */
 static void buffer_give(struct hub_subscriber *subscriber)
 {
     struct hub *hub = subscriber->hub;
-    if (subscriber->needed != 0)
+    if (subscriber->needed != 0) {
         free(subscriber->buffer);
-    else
+        hub->long_reads--;
+    } else {
         hub->buffers[hub->buffers_free++] = subscriber->buffer;
+    }
     subscriber->buffer = NULL;
     subscriber->needed = 0;
     hub_buffers_offer(hub);
@@ -74,8 +87,12 @@ void hub_catch_up(struct hub_subscriber *subscriber)
         hub_list_append(&subscriber->stream->waiting, &subscriber->place); /* the answer that tells of it is on its way */
         return;
     }
+    if (subscriber->needed != 0 && hub->long_reads == HUB_LONG_READS) {
+        hub_list_append(&hub->wants_long, &subscriber->place);
+        return;
+    }
     size_t capacity = subscriber->needed != 0 ? subscriber->needed : HUB_BUFFER_BYTES;
-    subscriber->buffer = subscriber->needed != 0 ? malloc(capacity) : buffer_take(hub);
+    subscriber->buffer = subscriber->needed != 0 ? long_buffer_take(hub, capacity) : buffer_take(hub);
     if (subscriber->buffer == NULL && subscriber->needed == 0 && hub->buffers_made > 0) {
         hub_list_append(&hub->wants_buffer, &subscriber->place);
         return;

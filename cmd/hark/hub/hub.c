@@ -27,6 +27,7 @@ int hub_create(struct hark_loop *loop, struct log *log, const struct hub_options
     hub_list_init(&hub->beating);
     hub_list_init(&hub->ready);
     hub_list_init(&hub->wants_buffer);
+    hub_list_init(&hub->wants_long);
     hub_list_init(&hub->feeds);
     hub->mailbox = hub->options.mailbox;
     hub->sharing = hub->options.hubs != 0 ? hub->options.hubs : 1;

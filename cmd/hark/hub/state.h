@@ -6,6 +6,7 @@
 
 enum {
     HUB_BUFFERS = 16,                      /* reads from the disk at once, for all subscribers together */
+    HUB_LONG_READS = 8,                    /* and as many of an event that is longer than a buffer */
     HUB_BUFFER_BYTES = LOG_READ_BYTES_MIN, /* the common size of what a read fills */
     HUB_OWN_BYTES_MAX = 256 * 1024,        /* a subscriber's own block, unless one event is longer */
     HUB_RATE_SECONDS = 8,
@@ -34,6 +35,8 @@ struct hub {
     struct hub_list beating;      /* of those, the ones that are still to be looked at for this heartbeat */
     struct hub_list ready;        /* subscribers that may have something to send */
     struct hub_list wants_buffer; /* subscribers that want to read the disk */
+    struct hub_list wants_long;   /* the same, an event that is longer than a buffer */
+    size_t long_reads;            /* of those, under way */
     struct hark_op fan_out;       /* gives the ready ones their turn */
     struct hark_op heartbeat;     /* one timer for all; runs only while somebody needs it */
     char *buffers[HUB_BUFFERS];   /* the free ones */
