@@ -7,6 +7,17 @@
 
 enum { FIRST_ROWS = 64 };
 
+/* The heads of the lists have moved. */
+static void link_again(struct descriptors *table)
+{
+    for (uint32_t i = 0; i < table->count; i++) {
+        if (table->rows[i].ops)
+            table->rows[i].ops->link = &table->rows[i].ops;
+        if (table->ended[i])
+            table->ended[i]->link = &table->ended[i];
+    }
+}
+
 int descriptors_grow(struct descriptors *table, int fd)
 {
     uint64_t count = table->count ? table->count : FIRST_ROWS;
@@ -14,14 +25,17 @@ int descriptors_grow(struct descriptors *table, int fd)
         count *= 2;
     if (count == table->count)
         return 0;
-    struct descriptor *rows = realloc(table->rows, count * sizeof *rows);
+    struct hark_op **ended = realloc(table->ended, count * sizeof *ended);
+    if (ended)
+        table->ended = ended;
+    struct descriptor *rows = ended ? realloc(table->rows, count * sizeof *rows) : NULL;
+    if (rows)
+        table->rows = rows;
+    link_again(table);
     if (!rows)
         return -ENOMEM;
     memset(rows + table->count, 0, (count - table->count) * sizeof *rows);
-    for (uint32_t i = 0; rows != table->rows && i < table->count; i++)
-        if (rows[i].ops)
-            rows[i].ops->link = &rows[i].ops;
-    table->rows = rows;
+    memset(ended + table->count, 0, (count - table->count) * sizeof *ended);
     table->count = (uint32_t)count;
     return 0;
 }
@@ -29,5 +43,6 @@ int descriptors_grow(struct descriptors *table, int fd)
 void descriptors_done(struct descriptors *table)
 {
     free(table->rows);
+    free(table->ended);
     *table = (struct descriptors){0};
 }

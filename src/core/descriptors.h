@@ -28,6 +28,7 @@ enum {
 
 struct descriptors {
     struct descriptor *rows;
+    struct hark_op **ended; /* for each row: polls that are over but for their final calls, once the core has set them aside */
     uint32_t count;
     struct hark_op *loose; /* ops without a descriptor */
 };

@@ -216,7 +216,7 @@ static inline bool loop_should_stop(struct hark_loop *loop)
 void loop_forget_descriptor(struct hark_loop *loop, int fd);
 
 /* Whether no op is in flight on the number but polls that have ended and wait for their final call (op.c). */
-bool op_row_is_free(const struct hark_loop *loop, int fd);
+bool op_row_is_free(struct hark_loop *loop, int fd);
 
 /* Once a write may raise SIGPIPE: blocks it in this thread until hark_run returns with no write in flight. */
 void loop_guard_sigpipe(struct hark_loop *loop);

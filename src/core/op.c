@@ -109,31 +109,35 @@ static bool is_poll(const struct hark_op *op)
     return op->code == HARK_OP_POLL || op->code == HARK_OP_POLL_EACH;
 }
 
-/* Whether nothing but final calls of polls is still to come on the descriptor. Looks at so many ops at most. */
-static bool only_ended_polls(const struct descriptor *row, uint32_t walk_max)
+/* Sets aside the newest ops of the row, up to the first that is not a poll whose final call alone is to come: so each is looked
+ * at once, however many come and go in one turn. Gives: whether none is left. */
+static bool set_ended_polls_aside(struct hark_loop *loop, int fd)
 {
-    for (const struct hark_op *op = row->ops; op; op = op->next) {
+    struct descriptor *row = descriptors_row(&loop->descriptors, fd);
+    struct hark_op *op;
+    while ((op = row->ops) != NULL) {
         bool over = op->marks & MARK_CANCELLED || (op->state == OP_FINISHED && !(op->marks & HARK_MARK_MORE));
-        if (!is_poll(op) || !over || walk_max-- == 0)
+        if (!is_poll(op) || !over)
             return false;
+        descriptors_unlink(op);
+        descriptors_link(&loop->descriptors.ended[fd], op);
     }
     return true;
+}
+
+bool op_row_is_free(struct hark_loop *loop, int fd)
+{
+    struct descriptor *row = descriptors_find(&loop->descriptors, fd);
+    return !row || (!(row->flags & DESCRIPTOR_CLOSING) && set_ended_polls_aside(loop, fd));
 }
 
 /* A poll was cancelled. Who asks for readiness owns the descriptor, and may close it right after his last poll on it is
  * cancelled: the number then comes again, and means another file. */
 static void forget_if_polled_no_more(struct hark_loop *loop, int fd)
 {
-    enum { WALK_MAX = 256 };
     struct descriptor *row = descriptors_find(&loop->descriptors, fd);
-    if (row && row->flags && !(row->flags & (DESCRIPTOR_CLOSING | DESCRIPTOR_RELEASED)) && only_ended_polls(row, WALK_MAX))
+    if (row && row->flags && !(row->flags & DESCRIPTOR_RELEASED) && op_row_is_free(loop, fd))
         loop_forget_descriptor(loop, fd);
-}
-
-bool op_row_is_free(const struct hark_loop *loop, int fd)
-{
-    struct descriptor *row = descriptors_find(&loop->descriptors, fd);
-    return !row || (!(row->flags & DESCRIPTOR_CLOSING) && only_ended_polls(row, UINT32_MAX));
 }
 
 static void cancel(struct hark_loop *loop, struct hark_op *op)
@@ -191,11 +195,11 @@ void hark_cancel(struct hark_op *op)
         forget_if_polled_no_more(op->loop, op->fd);
 }
 
-static void cancel_list(struct hark_op *op)
+static void cancel_list(struct hark_loop *loop, struct hark_op *op)
 {
     while (op) {
         struct hark_op *next = op->next;
-        hark_cancel(op);
+        cancel(loop, op);
         op = next;
     }
 }
@@ -220,9 +224,13 @@ void hark_cancel_all(struct hark_loop *loop)
 {
     loop_take_inbox(loop);
     work_pool_withdraw_all(loop);
-    for (uint32_t fd = 0; fd < loop->descriptors.count; fd++)
-        cancel_list(loop->descriptors.rows[fd].ops);
-    cancel_list(loop->descriptors.loose);
+    for (uint32_t fd = 0; fd < loop->descriptors.count; fd++) {
+        if (!loop->descriptors.rows[fd].ops)
+            continue;
+        cancel_list(loop, loop->descriptors.rows[fd].ops);
+        forget_if_polled_no_more(loop, (int)fd);
+    }
+    cancel_list(loop, loop->descriptors.loose);
     for (struct hark_op *op = loop->finished.first; op; op = op->queued)
         cancel_finished(op);
     for (struct hark_op *op = loop->deferred.first; op; op = op->queued)
@@ -317,7 +325,7 @@ void op_close_if_alone(struct hark_loop *loop, int fd)
 {
     struct descriptor *row = descriptors_row(&loop->descriptors, fd);
     struct hark_op *op = row->ops;
-    if (!op || op->next || op->state != OP_CLOSING)
+    if (!op || op->next || op->state != OP_CLOSING || loop->descriptors.ended[fd])
         return;
     if (op->code == HARK_OP_DETACH) {
         op->marks |= MARK_CLOSED; /* the row stays as it is until the call: nothing new starts on the number */
@@ -354,8 +362,10 @@ static void begin_close(struct hark_loop *loop, struct hark_op *op)
         if (is_closing(other) && other->state == OP_PARKED)
             loop_finish(loop, other, -EBADF);
         else if (!is_waited_for(op, other))
-            hark_cancel(other);
+            cancel(loop, other);
     }
+    for (struct hark_op *other = loop->descriptors.ended[op->fd]; other; other = other->next)
+        other->marks |= MARK_EVICTED;
     op_close_if_alone(loop, op->fd);
 }
 

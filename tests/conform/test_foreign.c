@@ -98,8 +98,9 @@ BACKEND_TEST(poll_each_cancelled_in_its_callback_lets_the_owner_close_at_once)
     struct owner owner = {0};
     struct harness_op poll = {.context = &owner};
     harness_socket_pair(loop, owner.ends);
-    assert_int_equal(write(owner.ends[1], "x", 1), 1);
     hark_poll_each(loop, &poll.op, owner.ends[0], HARK_POLL_READABLE, close_own);
+    harness_settle(loop);
+    assert_int_equal(write(owner.ends[1], "x", 1), 1);
     while (owner.reported == 0)
         assert_true(hark_run_once(loop) >= 0);
     assert_reported(loop, owner.ends);
@@ -129,6 +130,133 @@ BACKEND_TEST(polls_cancelled_one_by_one_forget_the_descriptor_with_the_last)
     for (int i = 0; i < POLLS; i++)
         assert_result(polls[i].result, -ECANCELED);
     close_both(ends);
+}
+
+/* ---- as many as nobody would walk along ---- */
+
+enum { MANY = 1000 };
+
+static struct harness_op many[MANY];
+
+static void start_many(struct hark_loop *loop, int fd)
+{
+    for (int i = 0; i < MANY; i++)
+        hark_poll_each(loop, &many[i].op, fd, HARK_POLL_READABLE, harness_done);
+    harness_settle(loop);
+}
+
+static void assert_many_cancelled(void)
+{
+    for (int i = 0; i < MANY; i++)
+        assert_result(many[i].result, -ECANCELED);
+}
+
+BACKEND_TEST(many_polls_cancelled_forget_the_descriptor_with_the_last)
+{
+    int ends[2];
+    harness_socket_pair(loop, ends);
+    start_many(loop, ends[0]);
+    for (int i = 0; i < MANY; i++)
+        hark_cancel(&many[i].op);
+    int number = ends[0];
+    close_both(ends);
+    reconnect(ends, number);
+    assert_reported(loop, ends);
+    assert_many_cancelled();
+    close_both(ends);
+}
+
+/* What was waited for is changed again and again before the loop runs. */
+BACKEND_TEST(poll_replaced_many_times_in_one_turn_forgets_the_descriptor_with_the_last)
+{
+    struct harness_op first = {0};
+    int ends[2];
+    harness_socket_pair(loop, ends);
+    hark_poll_each(loop, &first.op, ends[0], HARK_POLL_READABLE, harness_done);
+    harness_settle(loop);
+    for (int i = 0; i < MANY; i++) {
+        hark_poll_each(loop, &many[i].op, ends[0], HARK_POLL_READABLE, harness_done);
+        hark_cancel(i == 0 ? &first.op : &many[i - 1].op);
+        assert_result(hark_os_forget(loop, ends[0]), -EBUSY);
+    }
+    hark_cancel(&many[MANY - 1].op);
+    int number = ends[0];
+    close_both(ends);
+    reconnect(ends, number);
+    assert_reported(loop, ends);
+    assert_result(first.result, -ECANCELED);
+    assert_many_cancelled();
+    close_both(ends);
+}
+
+static int *reported_ends;
+
+/* The others have been reported as well, or are about to be. */
+static void cancel_many(struct harness_op *self, int64_t result)
+{
+    (void)self;
+    if (!reported_ends || result < 0)
+        return;
+    int number = reported_ends[0];
+    for (int i = 0; i < MANY; i++)
+        hark_cancel(&many[i].op);
+    close_both(reported_ends);
+    reconnect(reported_ends, number);
+    reported_ends = NULL;
+}
+
+BACKEND_TEST(many_polls_reported_and_cancelled_in_the_first_callback_let_the_owner_close)
+{
+    int ends[2];
+    harness_socket_pair(loop, ends);
+    for (int i = 0; i < MANY; i++) {
+        many[i].then = cancel_many;
+        hark_poll(loop, &many[i].op, ends[0], HARK_POLL_READABLE, harness_done);
+    }
+    harness_settle(loop);
+    reported_ends = ends;
+    assert_int_equal(write(ends[1], "x", 1), 1);
+    while (reported_ends)
+        assert_int_equal(hark_run_once(loop), 1);
+    assert_reported(loop, ends);
+    for (int i = 0; i < MANY; i++)
+        assert_true(many[i].ended);
+    close_both(ends);
+}
+
+BACKEND_TEST(many_polls_cancelled_by_cancel_all_let_the_owner_close)
+{
+    int ends[2];
+    harness_socket_pair(loop, ends);
+    start_many(loop, ends[0]);
+    hark_cancel_all(loop);
+    int number = ends[0];
+    close_both(ends);
+    reconnect(ends, number);
+    assert_reported(loop, ends);
+    assert_many_cancelled();
+    close_both(ends);
+}
+
+/* The table of descriptors grows while their final calls are to come, and a close waits for all of them. */
+BACKEND_TEST(many_polls_cancelled_and_then_closed_keep_the_order_of_the_close)
+{
+    struct harness_op far = {0}, closing = {0};
+    int ends[2];
+    harness_socket_pair(loop, ends);
+    start_many(loop, ends[0]);
+    for (int i = 0; i < MANY; i++)
+        hark_cancel(&many[i].op);
+    int copy = fcntl(ends[1], F_DUPFD_CLOEXEC, 600);
+    hark_poll(loop, &far.op, copy, HARK_POLL_WRITABLE, harness_done);
+    hark_close(loop, &closing.op, ends[0], harness_done);
+    harness_run(loop);
+    assert_many_cancelled();
+    assert_result(closing.result, 0);
+    for (int i = 0; i < MANY; i++)
+        assert_true(many[i].order < closing.order);
+    close(copy);
+    close(ends[1]);
 }
 
 BACKEND_TEST(poll_cancelled_beside_a_receive_leaves_the_descriptor_the_loops)
@@ -185,6 +313,25 @@ static void ignore(struct hark_op *op, int64_t result)
     (void)result;
 }
 
+/* From either end: one that is found to be over is not looked at again. */
+BACKEND_TEST_TIMEOUT(many_polls_on_one_descriptor_are_cancelled_in_linear_time, 60)
+{
+    const size_t count = 250000;
+    struct hark_op *polls = calloc(count, sizeof *polls);
+    int ends[2];
+    assert_non_null(polls);
+    harness_socket_pair(loop, ends);
+    for (int round = 0; round < 2; round++) {
+        for (size_t i = 0; i < count; i++)
+            hark_poll(loop, &polls[i], ends[0], HARK_POLL_READABLE, ignore);
+        for (size_t i = 0; i < count; i++)
+            hark_cancel(&polls[round == 0 ? i : count - 1 - i]);
+        harness_run(loop);
+    }
+    free(polls);
+    close_both(ends);
+}
+
 /* With the square of their number this takes longer than the test may. In the kernel of io_uring it does: fewer there. */
 BACKEND_TEST_TIMEOUT(many_ops_on_one_descriptor_are_cancelled_in_linear_time, 60)
 {
@@ -215,28 +362,23 @@ BACKEND_TEST_TIMEOUT(many_ops_on_one_descriptor_are_cancelled_in_linear_time, 60
 /* A copy of the file lives on: its registration cannot be taken out by a number that is closed. */
 BACKEND_TEST(promise_09_polled_file_that_was_closed_while_a_copy_lives_lets_it_sleep)
 {
-    enum { POLLS = 300 };
-    static struct harness_op polls[POLLS];
-    struct harness_op other = {0};
+    struct harness_op poll = {0}, other = {0};
     int ends[2];
     int others[2];
     harness_socket_pair(loop, ends);
     harness_socket_pair(loop, others);
     hark_poll(loop, &other.op, others[0], HARK_POLL_READABLE, harness_done);
-    for (int index = 0; index < POLLS; index++)
-        hark_poll(loop, &polls[index].op, ends[0], HARK_POLL_READABLE, harness_done);
+    hark_poll(loop, &poll.op, ends[0], HARK_POLL_READABLE, harness_done);
     harness_settle(loop);
-    for (int index = 0; index < POLLS; index++)
-        hark_cancel(&polls[index].op);
     int copy = dup(ends[0]);
-    close(ends[0]);
+    close(ends[0]); /* too early */
+    hark_cancel(&poll.op);
     assert_int_equal(write(ends[1], "x", 1), 1);
     harness_settle(loop);
     harness_assert_idle(loop);
     assert_int_equal(write(others[1], "x", 1), 1);
     assert_result(harness_wait(loop, &other), HARK_POLL_READABLE);
-    for (int index = 0; index < POLLS; index++)
-        assert_result(polls[index].result, -ECANCELED);
+    assert_result(poll.result, -ECANCELED);
     close(copy);
     close(ends[1]);
     harness_close(loop, others[0]);
