@@ -1,0 +1,91 @@
+/* peers.h - the other side of a library's connections: TCP on a port of 127.0.0.1 that the kernel chooses, in the loop of the
+ * test. For http_server.h and dns_server.h. */
+#ifndef ADAPTERS_PEERS_H
+#define ADAPTERS_PEERS_H
+
+#include "harness/harness.h"
+
+#include <stdlib.h>
+
+struct peers;
+
+/* A connection: the first member of what the server keeps of each. */
+struct peer {
+    struct hark_stream stream;
+    struct peers *peers;
+    struct peer *next, **link;
+};
+
+struct peers {
+    struct hark_listener listener;
+    uint16_t port;
+    size_t peer_bytes; /* of the struct that begins with a peer; zeroed */
+    void (*received)(struct peer *peer, const void *bytes, size_t count);
+    struct peer *first;
+    int open;
+};
+
+enum { PEERS_QUEUE_BYTES = 16 << 20 };
+
+static inline void peers_received(struct hark_stream *stream, const void *bytes, int64_t count)
+{
+    struct peer *peer = hark_container_of(stream, struct peer, stream);
+    if (count > 0)
+        peer->peers->received(peer, bytes, (size_t)count);
+    else
+        hark_stream_close(stream);
+}
+
+static inline void peers_closed(struct hark_stream *stream)
+{
+    struct peer *peer = hark_container_of(stream, struct peer, stream);
+    *peer->link = peer->next;
+    if (peer->next)
+        peer->next->link = peer->link;
+    peer->peers->open--;
+    free(peer);
+}
+
+static inline void peers_accepted(struct hark_listener *listener, int fd)
+{
+    static const struct hark_stream_events events = {.received = peers_received, .closed = peers_closed};
+    static const struct hark_stream_options options = {.queue_bytes_max = PEERS_QUEUE_BYTES};
+    struct peers *peers = hark_container_of(listener, struct peers, listener);
+    struct peer *peer = calloc(1, peers->peer_bytes);
+    assert_non_null(peer);
+    peer->peers = peers;
+    peer->next = peers->first;
+    peer->link = &peers->first;
+    if (peer->next)
+        peer->next->link = &peer->next;
+    peers->first = peer;
+    peers->open++;
+    hark_stream_open(listener->loop, &peer->stream, fd, &options, &events);
+    hark_stream_read_start(&peer->stream);
+}
+
+static inline void peers_start(struct hark_loop *loop, struct peers *peers, size_t peer_bytes,
+                               void (*received)(struct peer *peer, const void *bytes, size_t count))
+{
+    struct hark_address address;
+    *peers = (struct peers){.peer_bytes = peer_bytes, .received = received};
+    assert_int_equal(hark_address_parse("127.0.0.1:0", &address), 0);
+    assert_int_equal(hark_listener_open(loop, &peers->listener, &address, 0, 0, peers_accepted, NULL), 0);
+    assert_int_equal(hark_listener_address(&peers->listener, &address), 0);
+    peers->port = ntohs(address.name.ip4.sin_port);
+}
+
+static inline void peers_close(struct peers *peers)
+{
+    for (struct peer *peer = peers->first; peer; peer = peer->next)
+        hark_stream_close(&peer->stream);
+}
+
+/* Goes away, with all its connections, once the loop has run. */
+static inline void peers_end(struct peers *peers)
+{
+    hark_listener_close(&peers->listener, NULL);
+    peers_close(peers);
+}
+
+#endif
