@@ -156,6 +156,19 @@ BACKEND_TEST(append_past_streams_max_is_refused_until_one_is_deleted)
     close_log(loop, log);
 }
 
+/* What the server keeps for itself (how far a file was read, whether the disk works again) does not depend on others. */
+BACKEND_TEST(streams_of_the_program_itself_are_made_though_all_are_used_up)
+{
+    struct log_options options = {.streams_max = 1};
+    struct log *log = open_log(loop, harness_path("data"), &options);
+    append_text(loop, log, "a", "1");
+    append_text(loop, log, ".own", "1");
+    assert_result(try_append(loop, log, "b", "1", 1), -EDQUOT);
+    assert_true(delete_stream(loop, log, ".own") > 0);
+    append_text(loop, log, ".other", "1");
+    close_log(loop, log);
+}
+
 BACKEND_TEST(append_after_close_was_asked_ends_with_eshutdown)
 {
     struct log *log = open_log(loop, harness_path("data"), NULL);

@@ -348,3 +348,20 @@ BACKEND_TEST(idle_tail_makes_no_wake_up)
     assert_int_equal(hark_loop_metrics(loop)->handled[HARK_OP_READ], woken);
     server_close(&server);
 }
+
+/* The record of how far it was read is a stream as well. */
+BACKEND_TEST(file_is_followed_though_all_streams_are_used_up)
+{
+    struct log_options options = {.streams_max = 1};
+    struct log *log = open_log(loop, harness_path("data"), NULL);
+    append_text(loop, log, stream_name, "zero");
+    close_log(loop, log);
+    append_file("f", "one\n");
+    for (int restart = 0; restart < 2; restart++) {
+        struct server server = server_open(loop, "f", &options, 0);
+        wait_for_count(&server, 2 + (uint64_t)restart);
+        append_file("f", "more\n");
+        wait_for_count(&server, 3 + (uint64_t)restart);
+        server_close(&server);
+    }
+}

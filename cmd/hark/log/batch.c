@@ -90,7 +90,8 @@ int batch_check(const struct log *log, const struct log_append *request, struct 
     struct stream *stream = table_by_name(&log->table, request->name, request->name_length);
     if (stream == NULL && request->deletes)
         return -ENOENT;
-    if (stream == NULL && log->table.count >= log->options.streams_max)
+    bool own = request->name[0] == '.';
+    if (stream == NULL && !own && log->table.count >= log->options.streams_max)
         return -EDQUOT;
     *out_stream = stream;
     return 0;

@@ -49,9 +49,9 @@ struct log_options {
     uint64_t retain_bytes;      /* oldest segments go while all together are larger; 0: no bound */
     uint64_t retain_age_ns;     /* segments go whose newest event is older; 0: no bound */
     uint32_t open_segments_max; /* sealed segments held open for reading while no read uses them; 0: 16 */
-    uint32_t streams_max;       /* 0: 65536 */
-    bool inspect;               /* only to look: each segment is read whole, nothing in the directory is changed, appends give
-                                   -EROFS; others may look as well */
+    uint32_t streams_max; /* 0: 65536. Streams with a dot in front of their names are the program's own, and never refused */
+    bool inspect;         /* only to look: each segment is read whole, nothing in the directory is changed, appends give
+                             -EROFS; others may look as well */
     log_report *report;
     bool (*spare)(void *context); /* gives up a descriptor that was kept for the log, which lacks one. Gives: false: none is left.
                                      NULL: none is kept */
@@ -126,7 +126,7 @@ struct log_append {
 
 /* Appends an event; the stream is made where there is none. Appends are answered in the order in which they were made.
  * Takes: request: the log's until `done`, which is never called from inside this call. name: 1 to LOG_NAME_MAX bytes; the log
- *   does not mind which. bytes: length of them, 0 to LOG_EVENT_BYTES_MAX.
+ *   does not mind which, but for streams_max. bytes: length of them, 0 to LOG_EVENT_BYTES_MAX.
  * Gives: the id, to done. Fails: -EINVAL name or length is out of range; -EDQUOT a new stream would pass streams_max;
  *   -ENOSPC, -EFBIG, -EDQUOT nothing was kept of it: try again when there is space; -EMFILE, -ENFILE, -EACCES, -EPERM, -EROFS
  *   nothing was kept of it: no segment could be made; -EREMOTEIO the same, as the disk failed; -EAGAIN nothing was kept of it: no
