@@ -516,12 +516,16 @@ BACKEND_TEST(files_of_others_and_leftovers_do_not_disturb)
     store_file(inside(path, "notes.txt"), "mine", 4);
     store_file(inside(path, "00000000000000000000.log"), "zero is no sequence", 19);
     store_file(inside(path, "123.log"), "too short a name", 16);
+    store_file(inside(path, "18446744073709551000.log"), "more than any sequence", 22);
     store_file(inside(path, "00000000000000000007.idx"), "an index of nothing", 19);
     store_file(inside(path, "00000000000000000007.new"), "an unfinished index", 19);
     struct log *log = open_log(loop, path, NULL);
     assert_int_equal(check_many(loop, log, LOG_START), MANY);
     close_log(loop, log);
-    assert_int_equal(count_files(path, ""), before + 3); /* the first three stay */
+    assert_int_equal(count_files(path, ""), before + 4); /* the first four stay */
+    log = open_log(loop, path, NULL);
+    assert_in_range(append_text(loop, log, "new", "1"), many_ids[MANY - 1] + 1, many_ids[MANY - 1] + 16);
+    close_log(loop, log);
 }
 
 /* Whatever stands under a segment's name and is no file: a pipe would hold up who opens it. */

@@ -27,6 +27,7 @@
 #define SEGMENT_HEADER_BYTES 64u
 #define SEGMENT_VERSION      1u
 #define SEGMENT_SPAN         ((uint64_t)1 << 20) /* after a crash the next id is this much past the last segment's first */
+#define SEGMENT_FIRST_MAX    (((uint64_t)1 << 53) - SEGMENT_SPAN) /* no log comes so far: the ids would be no JSON numbers */
 #define RECORD_HEADER_BYTES  40u
 #define RECORD_DECLARE_BYTES 16u /* of a DECLARE's payload, before the name */
 #define RECORD_ALIGNMENT     8u

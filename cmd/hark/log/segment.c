@@ -32,7 +32,7 @@ bool segment_name_parse(const char *name, const char *suffix, uint64_t *out_firs
     }
     char whole[SEGMENT_NAME_BYTES];
     segment_name(whole, first, suffix);
-    if (first == 0 || strcmp(name, whole) != 0)
+    if (first == 0 || first > SEGMENT_FIRST_MAX || strcmp(name, whole) != 0)
         return false;
     *out_first = first;
     return true;
