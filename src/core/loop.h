@@ -60,6 +60,7 @@ struct hark_loop {
     struct op_queue finished; /* results that wait to be called */
     struct op_queue late;     /* ops in OP_READY: after the finished ones, which may give back what these need */
     struct op_queue deferred; /* hark_defer: finished once this turn is over */
+    struct hark_op *calling;  /* a finished op in a call that is not its final one: an every stands nowhere else then */
     struct descriptors descriptors;
     struct timers timers;
     struct buffers buffers;

@@ -104,6 +104,13 @@ static void cancel_finished(struct hark_op *op)
     }
 }
 
+/* The mark keeps a deadline that passes before the final call from being told in its stead. */
+static void finish_cancelled(struct hark_loop *loop, struct hark_op *op)
+{
+    op->marks |= MARK_CANCELLED;
+    loop_finish(loop, op, -ECANCELED);
+}
+
 static bool is_poll(const struct hark_op *op)
 {
     return op->code == HARK_OP_POLL || op->code == HARK_OP_POLL_EACH;
@@ -153,22 +160,23 @@ static void cancel(struct hark_loop *loop, struct hark_op *op)
         break;
     case OP_TIMED:
         timers_remove(&loop->timers, op);
-        loop_finish(loop, op, -ECANCELED);
+        finish_cancelled(loop, op);
         break;
     case OP_WORKING:
         if (op->code != HARK_OP_CLOSE && work_pool_withdraw(loop, op))
-            loop_finish(loop, op, -ECANCELED);
+            finish_cancelled(loop, op);
         break;
     case OP_LISTENING:
         signals_end(loop, op);
-        loop_finish(loop, op, -ECANCELED);
+        finish_cancelled(loop, op);
         break;
     case OP_PARKED:
         if (!is_closing(op))
-            loop_finish(loop, op, -ECANCELED);
+            finish_cancelled(loop, op);
         break;
     case OP_READY:
         /* It stands in a queue already. */
+        op->marks |= MARK_CANCELLED;
         op->result = -ECANCELED;
         op->state = OP_FINISHED;
         break;
@@ -235,6 +243,7 @@ void hark_cancel_all(struct hark_loop *loop)
         cancel_finished(op);
     for (struct hark_op *op = loop->deferred.first; op; op = op->queued)
         cancel_finished(op);
+    hark_cancel(loop->calling);
     while (cancel_timers(loop))
         ;
 }

@@ -35,7 +35,9 @@ static void call_finished(struct hark_loop *loop, uint32_t *budget)
             loop_call_final(loop, op, op->marks & MARK_CANCELLED ? -ECANCELED : 0);
         } else if (op->marks & HARK_MARK_MORE) {
             op->state = OP_CALLING;
+            loop->calling = op;
             loop_call_more(loop, op, op->result);
+            loop->calling = NULL;
             op_continue(loop, op);
         } else {
             loop_call_final(loop, op, op->result);

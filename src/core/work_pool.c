@@ -121,8 +121,10 @@ void work_pool_withdraw_all(struct hark_loop *loop)
     }
     pool->queue = kept;
     pthread_mutex_unlock(&pool->lock);
-    while ((op = op_queue_pop(&withdrawn)) != NULL)
+    while ((op = op_queue_pop(&withdrawn)) != NULL) {
+        op->marks |= MARK_CANCELLED;
         loop_finish(loop, op, -ECANCELED);
+    }
 }
 
 void work_pool_destroy(struct hark_loop *loop)

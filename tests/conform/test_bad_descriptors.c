@@ -167,6 +167,30 @@ BACKEND_TEST(promise_08_start_on_a_closing_descriptor_gives_ebadf)
     }
 }
 
+BACKEND_TEST(promise_08_start_on_a_descriptor_whose_close_waits_for_an_op_gives_ebadf)
+{
+    for (size_t index = 0; index < OPS; index++) {
+        int pair[2];
+        if (ops[index].start == start_renameat_to)
+            continue; /* it is the program's to keep that one open */
+        struct harness_op receive = {0};
+        struct harness_op closing = {0};
+        struct harness_op late = {0};
+        harness_tcp_pair(loop, pair);
+        hark_recv(loop, &receive.op, pair[0], bytes, sizeof bytes, 0, harness_done);
+        harness_settle(loop);
+        hark_close(loop, &closing.op, pair[0], harness_done);
+        ops[index].start(loop, &late.op, pair[0]);
+        if (harness_wait(loop, &late) != -EBADF)
+            print_error("%s:\n", ops[index].name);
+        assert_result(late.result, -EBADF);
+        harness_run(loop);
+        assert_result(receive.result, -ECANCELED);
+        assert_result(closing.result, 0);
+        harness_close(loop, pair[1]);
+    }
+}
+
 BACKEND_TEST(socket_op_on_a_file_gives_enotsock)
 {
     int fd = harness_file("file", "text", 4);

@@ -3,7 +3,9 @@
 #include "harness/harness.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 static const uint64_t second_ns = 1000000000u;
 static const uint64_t hour_ns = 3600000000000u;
@@ -97,6 +99,12 @@ static void cancel_all(struct harness_op *self, int64_t result)
     hark_cancel_all(self->op.loop);
 }
 
+static void cancel_all_once(struct harness_op *self, int64_t result)
+{
+    if (result > 0)
+        hark_cancel_all(self->op.loop);
+}
+
 BACKEND_TEST(promise_03_cancel_all_in_a_timers_callback_finds_the_others)
 {
     static struct crowd crowd;
@@ -105,4 +113,55 @@ BACKEND_TEST(promise_03_cancel_all_in_a_timers_callback_finds_the_others)
     hark_sleep(loop, &first.op, 1, harness_done);
     end_crowd(loop, &crowd);
     assert_result(first.result, 0);
+}
+
+BACKEND_TEST(promise_03_cancel_all_ends_what_was_deferred_or_posted)
+{
+    struct harness_op deferred = {0};
+    struct harness_op post = {0};
+    hark_defer(loop, &deferred.op, harness_done);
+    hark_post(loop, &post.op, harness_done);
+    hark_cancel_all(loop);
+    harness_run(loop);
+    assert_result(deferred.result, -ECANCELED);
+    assert_result(post.result, -ECANCELED);
+}
+
+/* Both are due in one turn: when the first is called, it stands in no list of the loop's, and the second waits for its call. */
+BACKEND_TEST(promise_03_cancel_all_in_the_callback_of_an_every_ends_it_and_those_that_are_due)
+{
+    struct harness_op first = {.then = cancel_all_once};
+    struct harness_op second = {0};
+    hark_every(loop, &first.op, 1, harness_done);
+    hark_every(loop, &second.op, 1, harness_done);
+    harness_run(loop);
+    assert_int_equal(first.calls, 2);
+    assert_result(first.result, -ECANCELED);
+    assert_int_equal(second.calls, 1);
+    assert_result(second.result, -ECANCELED);
+}
+
+static int64_t read_one(struct hark_op *op)
+{
+    const struct harness_op *recorder = hark_container_of(op, struct harness_op, op);
+    char byte[1];
+    return read(*(const int *)recorder->context, byte, 1);
+}
+
+BACKEND_TEST_WITH(cancel_all_leaves_the_close_of_a_file_that_waits_for_a_thread, 0, .workers_max = 1)
+{
+    int gate[2];
+    struct harness_op working = {.context = gate};
+    struct harness_op closing = {0};
+    int fd = harness_file("file", "text", 4);
+    harness_pipe(gate, 0);
+    hark_work(loop, &working.op, read_one, harness_done);
+    hark_close(loop, &closing.op, fd, harness_done);
+    hark_cancel_all(loop);
+    assert_int_equal(write(gate[1], "x", 1), 1);
+    harness_run(loop);
+    assert_result(closing.result, 0);
+    assert_int_equal(fcntl(fd, F_GETFD), -1);
+    close(gate[0]);
+    close(gate[1]);
 }

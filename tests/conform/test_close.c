@@ -340,3 +340,40 @@ BACKEND_TEST(promise_08_second_close_does_not_close_the_next_owner_of_the_number
     harness_close(loop, reopening.next[1]);
     harness_close(loop, ends[1]);
 }
+
+static void close_number(struct harness_op *self, int64_t result)
+{
+    struct harness_op *closing = self->context;
+    assert_result(result, 0);
+    hark_close(self->op.loop, &closing->op, closing->op.fd, harness_done);
+}
+
+/* The turn ends with the kernel's close done, and its callback still to come (on uring): the ops must wait for that. */
+BACKEND_TEST(promise_08_ops_on_a_number_whose_close_has_not_called_back_go_on_or_are_cancelled)
+{
+    enum { RECEIVES = 3 };
+    int ends[2];
+    int next[2];
+    char bytes[RECEIVES];
+    struct harness_op receives[RECEIVES] = {0};
+    struct harness_op closing = {0};
+    struct harness_op deferred = {.then = close_number, .context = &closing};
+    harness_socket_pair(loop, ends);
+    closing.op.fd = ends[0];
+    hark_defer(loop, &deferred.op, harness_done);
+    harness_turns(loop, 1);
+    harness_socket_pair(loop, next);
+    assert_true(next[0] == ends[0] || next[1] == ends[0]);
+    for (int index = 0; index < RECEIVES; index++)
+        hark_recv(loop, &receives[index].op, ends[0], &bytes[index], 1, 0, harness_done);
+    hark_cancel(&receives[1].op);
+    assert_int_equal(write(next[0] == ends[0] ? next[1] : next[0], "xy", 2), 2);
+    harness_run(loop);
+    assert_result(closing.result, 0);
+    assert_result(receives[0].result, 1);
+    assert_result(receives[1].result, -ECANCELED);
+    assert_result(receives[2].result, 1);
+    harness_close(loop, next[0]);
+    harness_close(loop, next[1]);
+    harness_close(loop, ends[1]);
+}

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 enum { LONG = 8 << 20 }; /* more than a socket takes at once */
@@ -119,6 +120,43 @@ BACKEND_TEST(close_after_sending_waits_for_each_of_several_sends)
     char in[4];
     assert_int_equal(read(ends[1], in, sizeof in), 3);
     harness_close(loop, ends[1]);
+}
+
+static void start_sending(struct hark_loop *loop, struct hark_op *op, int fd, int kind)
+{
+    static char byte[] = "x";
+    static struct iovec vector = {.iov_base = byte, .iov_len = 1};
+    static struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1};
+    if (kind == 0)
+        hark_send(loop, op, fd, "x", 1, 0, harness_done);
+    else if (kind == 1)
+        hark_sendmsg(loop, op, fd, &message, 0, harness_done);
+    else if (kind == 2)
+        hark_write(loop, op, fd, "x", 1, HARK_AT_POSITION, harness_done);
+    else
+        hark_writev(loop, op, fd, &vector, 1, HARK_AT_POSITION, harness_done);
+}
+
+BACKEND_TEST(close_after_sending_waits_for_each_way_to_send)
+{
+    for (int kind = 0; kind < 4; kind++) {
+        int ends[2];
+        char in[65536];
+        struct harness_op sending = {0};
+        struct harness_op closing = {0};
+        harness_socket_pair(loop, ends);
+        harness_stuff(ends[0]);
+        start_sending(loop, &sending.op, ends[0], kind);
+        harness_settle(loop);
+        hark_close_after_sending(loop, &closing.op, ends[0], harness_done);
+        harness_turns(loop, 3);
+        assert_true(hark_op_active(&sending.op) && hark_op_active(&closing.op));
+        while (read(ends[1], in, sizeof in) > 0)
+            ;
+        assert_result(harness_wait(loop, &closing), 0);
+        assert_result(sending.result, 1);
+        harness_close(loop, ends[1]);
+    }
 }
 
 BACKEND_TEST(close_after_sending_allows_no_further_start)

@@ -215,3 +215,52 @@ BACKEND_TEST(promise_04_op_restarted_inside_its_final_call_runs_again)
         pending_release(loop, &pending);
     }
 }
+
+BACKEND_TEST(promise_06_cancel_of_an_op_whose_deadline_has_passed_gives_ecanceled)
+{
+    FOR_EACH_PENDING(kind)
+    {
+        struct pending pending = {0};
+        pending_start(loop, &pending, kind);
+        harness_settle(loop);
+        hark_op_deadline(&pending.recorder.op, 1);
+        hark_cancel(&pending.recorder.op);
+        harness_run(loop);
+        assert_only_call(&pending, -ECANCELED);
+        pending_release(loop, &pending);
+    }
+}
+
+BACKEND_TEST(promise_06_cancelled_defer_and_post_give_one_ecanceled)
+{
+    struct harness_op deferred = {0};
+    struct harness_op post = {0};
+    hark_defer(loop, &deferred.op, harness_done);
+    hark_post(loop, &post.op, harness_done);
+    hark_cancel(&deferred.op);
+    hark_cancel(&post.op);
+    harness_run(loop);
+    assert_int_equal(deferred.calls, 1);
+    assert_result(deferred.result, -ECANCELED);
+    assert_int_equal(post.calls, 1);
+    assert_result(post.result, -ECANCELED);
+}
+
+static void cancel_the_other(struct harness_op *self, int64_t result)
+{
+    if (result < 0)
+        return;
+    hark_cancel(self->context);
+    hark_cancel(&self->op);
+}
+
+BACKEND_TEST(promise_06_cancelled_every_that_is_due_is_not_called_for_its_time)
+{
+    struct harness_op second = {0};
+    struct harness_op first = {.then = cancel_the_other, .context = &second.op};
+    hark_every(loop, &first.op, 1, harness_done);
+    hark_every(loop, &second.op, 1, harness_done);
+    harness_run(loop);
+    assert_int_equal(second.calls, 1);
+    assert_result(second.result, -ECANCELED);
+}

@@ -167,6 +167,24 @@ BACKEND_TEST(longest_turn_and_lag_are_told)
     assert_true(long_turns >= 1);
 }
 
+BACKEND_TEST(each_turn_is_counted_in_the_bucket_of_its_lag)
+{
+    const struct hark_metrics *metrics = hark_loop_metrics(loop);
+    for (int round = 0; round < 100; round++) {
+        struct harness_op op = {.then = round % 10 ? NULL : burn};
+        struct hark_metrics before = *metrics;
+        hark_defer(loop, &op.op, harness_done);
+        assert_result(hark_run_once(loop), 0);
+        uint64_t lag_ns = metrics->lag_total_ns - before.lag_total_ns;
+        int bucket = 0;
+        while (bucket < HARK_LAG_BUCKETS - 1 && metrics->lag[bucket] == before.lag[bucket])
+            bucket++;
+        assert_int_equal(metrics->lag[bucket], before.lag[bucket] + 1);
+        assert_true(bucket == 0 || lag_ns >= UINT64_C(1) << bucket);
+        assert_true(bucket == HARK_LAG_BUCKETS - 1 || lag_ns < UINT64_C(2) << bucket);
+    }
+}
+
 BACKEND_TEST_WITH(full_submission_ring_is_counted_and_loses_nothing, 0, .entries = 8)
 {
     static struct harness_op ops[1000];

@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <unistd.h>
 
 BACKEND_TEST(run_with_nothing_gives_zero_at_once)
@@ -52,6 +53,30 @@ BACKEND_TEST(run_ready_does_not_wait)
     assert_int_equal(forever.calls, 0);
     hark_cancel(&forever.op);
     harness_run(loop);
+}
+
+static void send_one(struct harness_op *self, int64_t result)
+{
+    struct harness_op *sending = self->context;
+    assert_result(result, 0);
+    hark_send(self->op.loop, &sending->op, sending->op.fd, "x", 1, 0, harness_done);
+}
+
+BACKEND_TEST(run_ready_hands_over_what_its_callbacks_started)
+{
+    int ends[2];
+    char byte[1];
+    struct harness_op sending = {0};
+    struct harness_op deferred = {.then = send_one, .context = &sending};
+    harness_socket_pair(loop, ends);
+    sending.op.fd = ends[0];
+    hark_defer(loop, &deferred.op, harness_done);
+    assert_true(hark_run_ready(loop) >= 0);
+    assert_int_equal(read(ends[1], byte, 1), 1); /* without another turn */
+    harness_run(loop);
+    assert_result(sending.result, 1);
+    harness_close(loop, ends[0]);
+    harness_close(loop, ends[1]);
 }
 
 static void stop_here(struct harness_op *self, int64_t result)
@@ -102,6 +127,44 @@ BACKEND_TEST(promise_13_stop_from_a_thread_wakes_a_sleeping_loop)
         hark_cancel(&forever.op);
         harness_run(loop);
     }
+}
+
+enum { STOPS = 20000 };
+
+struct stopper {
+    struct hark_loop *loop;
+    atomic_int wanted;
+};
+
+/* Each stop a little later after it was asked for than the one before, over and over again. */
+static void *stop_often(void *context)
+{
+    struct stopper *stopper = context;
+    for (int count = 1; count <= STOPS; count++) {
+        for (unsigned spins = 1; atomic_load(&stopper->wanted) < count; spins++)
+            if (spins % 10000 == 0)
+                sched_yield(); /* where there is one CPU alone */
+        for (volatile int wait = count % 500; wait > 0; wait--)
+            ;
+        hark_stop(stopper->loop);
+    }
+    return NULL;
+}
+
+BACKEND_TEST(promise_13_stop_while_the_loop_falls_asleep_is_not_missed)
+{
+    struct stopper stopper = {.loop = loop};
+    struct harness_op forever = {0};
+    pthread_t thread;
+    hark_sleep_until(loop, &forever.op, HARK_NEVER, harness_done);
+    assert_int_equal(pthread_create(&thread, NULL, stop_often, &stopper), 0);
+    for (int count = 1; count <= STOPS; count++) {
+        atomic_store(&stopper.wanted, count);
+        assert_result(hark_run(loop), 1);
+    }
+    pthread_join(thread, NULL);
+    hark_cancel(&forever.op);
+    harness_run(loop);
 }
 
 static struct hark_loop *signalled;
@@ -246,6 +309,34 @@ BACKEND_TEST(loop_descriptor_becomes_readable_for_a_post)
     harness_run(loop);
 }
 
+static void post_one(struct harness_op *self, int64_t result)
+{
+    struct harness_op *post = self->context;
+    assert_result(result, 0);
+    hark_post(self->op.loop, &post->op, harness_done);
+}
+
+BACKEND_TEST(loop_descriptor_becomes_readable_for_a_post_of_the_last_callback)
+{
+    struct harness_op forever = {0};
+    struct harness_op post = {0};
+    struct harness_op deferred = {.then = post_one, .context = &post};
+    struct pollfd outside = {.fd = hark_loop_descriptor(loop), .events = POLLIN};
+    if (outside.fd < 0)
+        return;
+    hark_sleep_until(loop, &forever.op, HARK_NEVER, harness_done);
+    hark_defer(loop, &deferred.op, harness_done);
+    assert_result(hark_run_ready(loop), 1);
+    assert_int_equal(post.calls, 0);
+    for (int turn = 0; !post.ended && turn < 100; turn++) {
+        assert_int_equal(poll(&outside, 1, 10000), 1);
+        assert_true(hark_run_ready(loop) >= 0);
+    }
+    assert_result(post.result, 0);
+    hark_cancel(&forever.op);
+    harness_run(loop);
+}
+
 /* Comes once the outer loop sleeps: a post, or a byte. */
 struct visitor {
     pid_t sleeper;
@@ -253,23 +344,10 @@ struct visitor {
     int fd;
 };
 
-static bool sleeps(pid_t thread)
-{
-    char path[64];
-    char state = '?';
-    snprintf(path, sizeof path, "/proc/self/task/%d/stat", thread);
-    FILE *file = fopen(path, "r");
-    assert_non_null(file);
-    assert_int_equal(fscanf(file, "%*d (%*[^)]) %c", &state), 1);
-    fclose(file);
-    return state == 'S';
-}
-
 static void *come_when_it_sleeps(void *context)
 {
     const struct visitor *visitor = context;
-    while (!sleeps(visitor->sleeper))
-        sched_yield();
+    harness_await_sleep(visitor->sleeper);
     if (visitor->post)
         hark_post(visitor->post->context, &visitor->post->op, harness_done);
     else

@@ -2,6 +2,7 @@
 #include "harness/harness.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
@@ -46,6 +47,56 @@ BACKEND_TEST(signal_wakes_a_sleeping_loop)
     hark_cancel(&op.op);
     harness_run(loop);
     alarm(30); /* the harness's own, which this has replaced */
+}
+
+static void *raise_once_it_sleeps(void *context)
+{
+    sigset_t only;
+    sigemptyset(&only);
+    sigaddset(&only, SIGUSR1);
+    pthread_sigmask(SIG_UNBLOCK, &only, NULL);
+    harness_await_sleep(*(const int *)context);
+    raise(SIGUSR1);
+    return NULL;
+}
+
+/* The wait of the loop's own thread is not interrupted. */
+BACKEND_TEST(signal_handled_on_another_thread_wakes_a_sleeping_loop)
+{
+    struct harness_op op = {0};
+    int sleeper = gettid();
+    pthread_t thread;
+    sigset_t only;
+    hark_signal_each(loop, &op.op, SIGUSR1, harness_done);
+    harness_settle(loop);
+    sigemptyset(&only);
+    sigaddset(&only, SIGUSR1);
+    pthread_sigmask(SIG_BLOCK, &only, NULL);
+    assert_int_equal(pthread_create(&thread, NULL, raise_once_it_sleeps, &sleeper), 0);
+    while (op.calls == 0)
+        assert_result(hark_run_once(loop), 1);
+    pthread_join(thread, NULL);
+    assert_result(op.result, SIGUSR1);
+    hark_cancel(&op.op);
+    harness_run(loop);
+}
+
+BACKEND_TEST(signals_of_the_lowest_and_the_highest_number_are_told)
+{
+    static const int numbers[] = {1, 64};
+    for (int index = 0; index < 2; index++) {
+        struct harness_op op = {0};
+        hark_signal_each(loop, &op.op, numbers[index], harness_done);
+        assert_true(hark_op_active(&op.op));
+        harness_settle(loop);
+        assert_int_equal(op.calls, 0);
+        raise(numbers[index]);
+        while (op.calls == 0)
+            assert_result(hark_run_once(loop), 1);
+        assert_result(op.result, numbers[index]);
+        hark_cancel(&op.op);
+        harness_run(loop);
+    }
 }
 
 BACKEND_TEST(signal_told_to_every_op_that_asks)
@@ -176,6 +227,21 @@ BACKEND_TEST(signal_asked_for_by_too_many_loops_gives_emfile)
         hark_cancel_all(loops[index]);
         harness_run(loops[index]);
         harness_loop_destroy(loops[index]);
+    }
+}
+
+BACKEND_TEST(loops_that_come_one_after_the_other_may_all_ask_for_signals)
+{
+    for (int count = 0; count < 70; count++) {
+        struct hark_options small = {.entries = 8, .buffer_count = 1, .buffer_bytes = 64};
+        struct hark_loop *other = harness_loop_create(&small);
+        struct harness_op op = {0};
+        hark_signal_each(other, &op.op, SIGUSR1, harness_done);
+        harness_settle(other);
+        assert_int_equal(op.calls, 0);
+        hark_cancel(&op.op);
+        harness_run(other);
+        harness_loop_destroy(other);
     }
 }
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <semaphore.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -83,6 +84,71 @@ BACKEND_TEST_WITH(work_past_its_deadline_before_it_begins_gives_etimedout, 0, .w
     harness_run(loop);
     close(running.gate[0]);
     close(running.gate[1]);
+}
+
+BACKEND_TEST_WITH(work_behind_one_that_was_cancelled_runs, 0, .workers_max = 1)
+{
+    struct task running = {.answer = 7};
+    struct task waiting[3] = {{.answer = 1}, {.answer = 2}, {.answer = 3}};
+    harness_pipe(running.gate, 0);
+    hark_work(loop, &running.recorder.op, wait_at_gate, harness_done);
+    while (!atomic_load(&running.begun))
+        harness_turns(loop, 1);
+    hark_work(loop, &waiting[0].recorder.op, answer, harness_done);
+    hark_work(loop, &waiting[1].recorder.op, answer, harness_done);
+    hark_cancel(&waiting[1].recorder.op);
+    hark_work(loop, &waiting[2].recorder.op, answer, harness_done);
+    assert_int_equal(write(running.gate[1], "x", 1), 1);
+    harness_run(loop);
+    assert_result(waiting[0].recorder.result, 1);
+    assert_result(waiting[1].recorder.result, -ECANCELED);
+    assert_result(waiting[2].recorder.result, 3);
+    close(running.gate[0]);
+    close(running.gate[1]);
+}
+
+enum { WORKERS = 4 };
+
+static pthread_barrier_t all_have_begun;
+
+static int64_t wait_for_the_others(struct hark_op *op)
+{
+    (void)op;
+    int last = pthread_barrier_wait(&all_have_begun);
+    return last == 0 || last == PTHREAD_BARRIER_SERIAL_THREAD ? 0 : -last;
+}
+
+BACKEND_TEST_WITH(works_run_beside_each_other, 0, .workers_max = WORKERS)
+{
+    struct harness_op works[WORKERS] = {0};
+    assert_int_equal(pthread_barrier_init(&all_have_begun, NULL, WORKERS), 0);
+    for (int index = 0; index < WORKERS; index++)
+        hark_work(loop, &works[index].op, wait_for_the_others, harness_done);
+    harness_run(loop);
+    for (int index = 0; index < WORKERS; index++)
+        assert_result(works[index].result, 0);
+    pthread_barrier_destroy(&all_have_begun);
+}
+
+/* Gives: how many signals of the program's own could be handled on this thread. */
+static int64_t count_open_signals(struct hark_op *op)
+{
+    static const int numbers[] = {SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM, SIGCHLD};
+    sigset_t blocked;
+    int64_t count = 0;
+    (void)op;
+    pthread_sigmask(SIG_SETMASK, NULL, &blocked);
+    for (size_t index = 0; index < sizeof numbers / sizeof numbers[0]; index++)
+        count += sigismember(&blocked, numbers[index]) != 1;
+    return count;
+}
+
+BACKEND_TEST(promise_14_no_signal_of_the_programs_is_handled_on_a_thread_of_the_pool)
+{
+    struct harness_op work = {0};
+    hark_work(loop, &work.op, count_open_signals, harness_done);
+    harness_run(loop);
+    assert_result(work.result, 0);
 }
 
 BACKEND_TEST(works_cancelled_at_once_each_give_one_final_call)

@@ -174,4 +174,24 @@ BACKEND_TEST_TIMEOUT(each_allocation_fails_for_ever_and_nothing_is_lost, 120)
     fail_each(true);
 }
 
+BACKEND_TEST(promise_07_deadline_that_there_is_no_memory_for_ends_its_op_with_enomem)
+{
+    int ends[2];
+    char byte[1];
+    struct harness_op receive = {0};
+    harness_socket_pair(loop, ends);
+    hark_recv(loop, &receive.op, ends[0], byte, 1, 0, harness_done);
+    harness_settle(loop);
+    atomic_store(&for_ever, true);
+    atomic_store(&fail_at, 1);
+    arm();
+    hark_op_deadline(&receive.op, HARK_NEVER - 1);
+    disarm();
+    assert_true(atomic_load(&refused) > 0);
+    harness_run(loop);
+    assert_result(receive.result, -ENOMEM);
+    harness_close(loop, ends[0]);
+    harness_close(loop, ends[1]);
+}
+
 #endif

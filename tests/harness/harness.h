@@ -133,6 +133,9 @@ void harness_assert_idle(struct hark_loop *loop);
  * the ring included, has run for a nanosecond. */
 void harness_assert_sleeps(struct hark_loop *loop, unsigned seconds);
 
+/* Waits until another thread sleeps in a system call: for what must find the loop asleep. */
+void harness_await_sleep(int thread);
+
 /* ---- descriptors, files, bytes ---- */
 
 /* Two ends that are connected, non-blocking and close-on-exec: TCP over loopback, or a unix stream. */

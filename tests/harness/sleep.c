@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -86,6 +87,12 @@ static bool is_asleep(int thread)
     const char *name_end = fgets(line, sizeof line, file) ? strrchr(line, ')') : NULL;
     fclose(file);
     return name_end != NULL && name_end[2] == 'S';
+}
+
+void harness_await_sleep(int thread)
+{
+    while (!is_asleep(thread))
+        sched_yield();
 }
 
 static void *watch_it_sleep(void *context)

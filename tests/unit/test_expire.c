@@ -2,6 +2,8 @@
 #include "core/loop.h"
 #include "harness/harness.h"
 
+#include <errno.h>
+
 static struct hark_loop loop;
 
 static void start(struct hark_op *op, enum hark_op_code code, uint64_t at_ns, uint64_t period_ns)
@@ -58,5 +60,20 @@ TEST(promise_11_timers_expire_within_a_budget)
     assert_ptr_equal(op_queue_pop(&loop.finished), &ops[1]);
     assert_null(op_queue_pop(&loop.finished));
     assert_ptr_equal(expire_at(2000, 2), &ops[2]);
+    timers_done(&loop.timers);
+}
+
+TEST(promise_07_every_ends_at_its_deadline_between_two_periods)
+{
+    struct hark_op op;
+    start(&op, HARK_OP_EVERY, 1000, 1000);
+    op.with.timer.deadline_ns = 1500;
+    assert_ptr_equal(expire_at(1000, 10), &op);
+    assert_result(op.result, 1);
+    op.state = OP_CALLING;
+    op_continue(&loop, &op);
+    assert_null(expire_at(1499, 10));
+    assert_ptr_equal(expire_at(1500, 10), &op);
+    assert_result(op.result, -ETIMEDOUT);
     timers_done(&loop.timers);
 }
