@@ -11,7 +11,7 @@ help:
 	@echo 'make test        everything: builds, all tests, sanitizers, checks'
 	@echo 'make check-fast  what takes seconds: build, unit and conformance tests, format, layers'
 	@echo 'make build       build into ./$(BUILD), optimised and with debug information'
-	@echo 'make asan        clang with AddressSanitizer and UBSan, all tests, in ./build-asan'
+	@echo 'make asan        clang with AddressSanitizer, UBSan and -Dchecking=true, all tests, in ./build-asan'
 	@echo 'make tsan        clang with ThreadSanitizer, the tests that cross threads, in ./build-tsan'
 	@echo 'make fuzz        each parser for FUZZ_SECONDS (60)'
 	@echo 'make mutate      breaks the sources, one way at a time, and lists what no test sees: hours; it goes on where it was'

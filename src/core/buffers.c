@@ -29,8 +29,10 @@ int buffers_init(struct buffers *buffers, uint32_t count, uint32_t bytes)
 
 void buffers_done(struct buffers *buffers)
 {
-    if (buffers->memory)
+    if (buffers->memory) {
+        checking_pool_done(buffers);
         munmap(buffers->memory, buffers->count * buffers->stride);
+    }
     free(buffers->stack);
     *buffers = (struct buffers){0};
 }
@@ -39,12 +41,13 @@ void hark_buffer_return(struct hark_loop *loop, void *buffer)
 {
     if (!buffer)
         return;
-    check_thread(loop, NULL, -1);
+    checking_thread(loop, NULL, -1);
     struct buffers *buffers = &loop->buffers;
     size_t index = (size_t)((char *)buffer - buffers->memory) / buffers->stride;
     bool lent = index < buffers->count && buffers_at(buffers, (uint32_t)index) == buffer;
     check_rule(lent, "a buffer was returned that is none of this loop's pool", NULL, -1);
     check_rule(buffers->free + buffers->offered < buffers->count, "a buffer was returned twice", NULL, -1);
+    checking_buffer_back(loop, buffer);
     buffers->stack[buffers->free++] = (uint32_t)index;
 }
 

@@ -12,6 +12,7 @@ void loop_call_rare(struct hark_loop *loop, struct hark_op *op, int64_t result);
 
 static inline void loop_call_final(struct hark_loop *loop, struct hark_op *op, int64_t result)
 {
+    checking_end(loop, op, result);
     if (unlikely(op->timer != 0))
         timers_remove(&loop->timers, op);
     if (likely(op->marks & MARK_LINKED))
@@ -23,6 +24,7 @@ static inline void loop_call_final(struct hark_loop *loop, struct hark_op *op, i
         return loop_call_rare(loop, op, result);
     op->marks = 0;
     op->done(op, result);
+    checking_look(loop, NULL);
 }
 
 static inline void loop_call_more(struct hark_loop *loop, struct hark_op *op, int64_t result)
@@ -30,12 +32,14 @@ static inline void loop_call_more(struct hark_loop *loop, struct hark_op *op, in
     loop->metrics.repeated[op->code]++;
     op->marks |= HARK_MARK_MORE;
     op->done(op, result);
+    checking_look(loop, op);
     op->marks &= (uint16_t) ~(HARK_MARK_MORE | HARK_MARK_CUT);
 }
 
 /* The same with the buffer that a hark_recv_each has been lent; it goes back unless the callback has kept it. */
 static inline void loop_call_lent(struct hark_loop *loop, struct hark_op *op, int64_t result)
 {
+    checking_lends(loop, op, result);
     loop_call_more(loop, op, result);
     if (op->with.io.buffer)
         hark_buffer_return(loop, hark_buffer_keep(op));

@@ -110,6 +110,7 @@ static void release(struct hark_loop *loop)
     timers_done(&loop->timers);
     descriptors_done(&loop->descriptors);
     buffers_done(&loop->buffers);
+    checking_done(loop);
     free(loop);
 }
 
@@ -128,6 +129,8 @@ int hark_loop_create(const struct hark_options *given, struct hark_loop **out_lo
     loop->signal_slot = -1;
     loop->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     error = loop->wake_fd < 0 ? -errno : buffers_init(&loop->buffers, options.buffer_count, options.buffer_bytes);
+    if (!error)
+        error = checking_init(loop);
     if (!error)
         error = choose_backend(loop, &options);
     if (error) {

@@ -13,6 +13,7 @@
 #include "base/timers.h"
 #include "core/backend.h"
 #include "core/buffers.h"
+#include "core/checking.h"
 #include "core/descriptors.h"
 #include "hark/loop.h"
 #include "hark/metrics.h"
@@ -84,6 +85,7 @@ struct hark_loop {
     struct work_pool *pool;
     uint32_t workers_max;
     struct hark_op *listening; /* hark_signal_each ops, linked through with.signal.next */
+    struct checking *checking; /* of a checking build, else NULL */
     char refusals[HARK_BACKEND_KINDS][160];
 };
 
@@ -99,22 +101,6 @@ static inline struct hark_op *op_of_id(uint64_t id)
     return (struct hark_op *)(uintptr_t)(id & (((UINT64_C(1) << 48) - 1) ^ OP_ID_TAG_MASK));
 }
 
-#ifdef HARK_CHECKING
-/* A call that belongs to the thread that runs the loop. Before it is first run, and between runs, any thread may make it. */
-static inline void check_thread(const struct hark_loop *loop, const struct hark_op *op, int fd)
-{
-    bool own = !loop->running || loop->thread == thread_number();
-    check_rule(own, "a call from another thread than the one that runs the loop", op, fd);
-}
-#else
-static inline void check_thread(const struct hark_loop *loop, const struct hark_op *op, int fd)
-{
-    (void)loop;
-    (void)op;
-    (void)fd;
-}
-#endif
-
 /* Puts an op in flight. The caller fills the arguments in, then hands it on. */
 static inline void op_begin(struct hark_loop *loop, struct hark_op *op, enum hark_op_code code, int fd, hark_done *done)
 {
@@ -125,7 +111,7 @@ static inline void op_begin(struct hark_loop *loop, struct hark_op *op, enum har
     op->done = done;
     op->fd = fd;
     op->code = (uint8_t)code;
-    check_thread(loop, op, fd);
+    checking_thread(loop, op, fd);
     op->state = OP_WAITING;
     op->marks = 0;
     op->timer = 0;
@@ -133,6 +119,7 @@ static inline void op_begin(struct hark_loop *loop, struct hark_op *op, enum har
     op->serial = ++loop->last_serial;
     loop->active++;
     loop->metrics.requested[code]++;
+    checking_begin(loop, op);
 }
 
 /* The start of an op whose descriptor has no row yet, or is being closed (op.c). */
@@ -146,6 +133,7 @@ static inline void op_start_on_descriptor(struct hark_loop *loop, struct hark_op
         return op_start_on_rare_descriptor(loop, op);
     op->marks = MARK_LINKED;
     descriptors_link(&row->ops, op);
+    checking_given(loop, op);
     loop->backend->start(loop, op);
 }
 

@@ -19,6 +19,7 @@ void op_start_loose(struct hark_loop *loop, struct hark_op *op)
 {
     op->marks |= MARK_LINKED;
     descriptors_link(&loop->descriptors.loose, op);
+    checking_given(loop, op);
     loop->backend->start(loop, op);
 }
 
@@ -56,6 +57,7 @@ void op_start_on_rare_descriptor(struct hark_loop *loop, struct hark_op *op)
         return loop_finish(loop, op, -EBADF);
     op->marks |= MARK_LINKED;
     descriptors_link(&row->ops, op);
+    checking_given(loop, op);
     if (!(row->flags & DESCRIPTOR_RELEASED))
         loop->backend->start(loop, op);
     else if (close_is_still_here(loop, op->fd))
@@ -197,7 +199,7 @@ void hark_cancel(struct hark_op *op)
 {
     if (!op || op->state == OP_IDLE)
         return;
-    check_thread(op->loop, op, op->fd);
+    checking_thread(op->loop, op, op->fd);
     cancel(op->loop, op);
     if (is_poll(op))
         forget_if_polled_no_more(op->loop, op->fd);
@@ -255,7 +257,7 @@ void hark_op_deadline(struct hark_op *op, uint64_t deadline_ns)
     if (op->state == OP_IDLE)
         return;
     struct hark_loop *loop = op->loop;
-    check_thread(loop, op, op->fd);
+    checking_thread(loop, op, op->fd);
     bool timed = op->code == HARK_OP_SLEEP || op->code == HARK_OP_EVERY;
     if (timed)
         op->with.timer.deadline_ns = deadline_ns;

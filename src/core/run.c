@@ -22,6 +22,7 @@ void loop_call_rare(struct hark_loop *loop, struct hark_op *op, int64_t result)
     else if (marks & MARK_CLOSED)
         op_close_ended(loop, fd);
     op->done(op, result);
+    checking_look(loop, NULL);
     if (marks & MARK_EVICTED)
         op_close_if_alone(loop, fd);
 }
@@ -105,6 +106,7 @@ void hark_stop(struct hark_loop *loop)
 
 static void take(struct hark_loop *loop, struct hark_op *op)
 {
+    checking_taken(loop, op);
     if (op->state == OP_POSTED) {
         op->state = OP_FINISHED;
         loop->active++;
@@ -155,6 +157,7 @@ static void count_lag(struct hark_loop *loop, uint64_t woke_ns)
 
 static int turn(struct hark_loop *loop, bool may_wait)
 {
+    checking_look(loop, NULL);
     op_queue_append(&loop->finished, &loop->deferred);
     uint64_t timeout_ns = time_to_sleep(loop, may_wait);
     loop->metrics.turns++;

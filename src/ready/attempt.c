@@ -151,6 +151,7 @@ static int64_t try_recv_each(struct hark_loop *loop, struct hark_op *op, struct 
     }
     uint32_t index = buffers->stack[buffers->free - 1];
     void *bytes = buffers_at(buffers, index);
+    checking_buffer_out(loop, bytes);
     int flags = unlikely(row->kind == KIND_SOCKET) ? MSG_DONTWAIT | MSG_TRUNC : MSG_DONTWAIT; /* TCP means another thing by it */
     int64_t result = CALL(loop, recv(op->fd, bytes, buffers->bytes, flags));
     note_short_read(row, result, buffers->bytes);
@@ -162,6 +163,8 @@ static int64_t try_recv_each(struct hark_loop *loop, struct hark_op *op, struct 
         buffers->free--; /* taken only now: most often it would come back at once */
         op->with.io.bytes = bytes;
         op->with.io.buffer = index + 1;
+    } else {
+        checking_buffer_unused(buffers, bytes);
     }
     return result;
 }

@@ -1,7 +1,6 @@
 /* test_misuse.c - a program that breaks a rule is told which, in one line, and aborts. Promise 14. */
 #include "harness/told.h"
 
-#include <pthread.h>
 #include <unistd.h>
 
 static void starts_twice(struct hark_loop *loop, const int ends[2])
@@ -96,35 +95,4 @@ static void opens_a_stream_twice(struct hark_loop *loop, const int ends[2])
 BACKEND_TEST(promise_14_open_of_an_open_stream_is_told)
 {
     harness_assert_told(opens_a_stream_twice, "a stream was opened that is open, or that was not zeroed: descriptor", true);
-}
-
-static void *start_elsewhere(void *context)
-{
-    static struct hark_op op;
-    hark_sleep(context, &op, 1, harness_ignore);
-    return NULL;
-}
-
-static void start_from_another_thread(struct hark_op *op, int64_t result)
-{
-    pthread_t thread;
-    (void)result;
-    if (pthread_create(&thread, NULL, start_elsewhere, op->loop) == 0)
-        pthread_join(thread, NULL);
-}
-
-static void calls_from_another_thread(struct hark_loop *loop, const int ends[2])
-{
-    static struct hark_op op;
-    (void)ends;
-    hark_defer(loop, &op, start_from_another_thread);
-    hark_run(loop);
-}
-
-BACKEND_TEST(promise_13_call_from_another_thread_is_told_by_a_checking_build)
-{
-#ifndef HARK_CHECKING
-    harness_skip("for a build with -Dchecking=true");
-#endif
-    harness_assert_told(calls_from_another_thread, "a call from another thread than the one that runs the loop: hark_sleep", false);
 }

@@ -1,0 +1,41 @@
+/* checking_list.h - the ops in flight, as the checking build knows them: in an array without gaps, found by their addresses
+ * through lists that hang from a table. Both are mapped once, and touched as far as they are used; what finds no room is not
+ * looked at. */
+#ifndef CORE_CHECKING_LIST_H
+#define CORE_CHECKING_LIST_H
+
+#include "core/checking_memory.h"
+
+enum { FLIGHTS_MAX = 1 << 16, FLIGHT_BUCKETS = 1 << 16 };
+
+/* One op in flight, and what must stand in it. */
+struct flight {
+    struct hark_op *op;
+    hark_done *done;
+    void *given; /* its first argument, where that leads to memory */
+    int32_t fd;
+    uint32_t serial;
+    uint32_t next;  /* in its list: a place in the array, plus one; 0: none */
+    uint64_t start; /* how many were started before it */
+    uint8_t code;
+    bool remembered; /* memory is */
+    bool exact;      /* its descriptor fills no byte beyond those that it counts */
+    bool shared;     /* another op may have filled the same memory */
+    struct memory memory;
+};
+
+struct checking {
+    uint32_t count;
+    uint32_t next;         /* the next to be looked at */
+    uint64_t starts;       /* so far */
+    uint64_t blind_before; /* of those started before this one nobody knows who shares their memory */
+    bool crowded;          /* there was no room for an op */
+    bool pool_inexact;     /* what lies in the pool's buffers beyond the bytes received may be the kernel's */
+    uint32_t buckets[FLIGHT_BUCKETS];
+    struct flight flights[FLIGHTS_MAX];
+};
+
+/* The op's entry, or NULL. */
+struct flight *checking_find(const struct hark_loop *loop, const struct hark_op *op);
+
+#endif
