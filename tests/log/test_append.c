@@ -1,6 +1,8 @@
 /* test_append.c - appending, reading back, streams and their deletion, in a log that nothing goes wrong with. */
 #include "fixture.h"
 
+#include <malloc.h>
+
 BACKEND_TEST(append_gives_growing_ids_and_reading_gives_the_events)
 {
     struct log *log = open_log(loop, harness_path("data"), NULL);
@@ -75,6 +77,41 @@ BACKEND_TEST(appends_of_one_turn_share_one_write_and_one_sync)
             assert_true(appends[i].result > appends[i - 1].result);
     }
     close_log(loop, log);
+}
+
+/* Appends more in one turn than one write takes, and reads it back. Gives: how many commits it took. */
+static uint64_t append_much(struct hark_loop *loop, size_t bytes, size_t count)
+{
+    struct append *appends = calloc(count, sizeof *appends);
+    unsigned char *events = malloc(count * bytes);
+    struct log *log = open_log(loop, harness_path("data"), NULL);
+    assert_true(appends != NULL && events != NULL);
+    harness_fill(events, count * bytes, bytes);
+    for (size_t i = 0; i < count; i++)
+        append_start(log, &appends[i], "s", events + i * bytes, bytes);
+    harness_run_until(loop, &appends[count - 1].ended);
+    uint64_t commits = log_statistics(log)->commits;
+    struct history history = read_from(loop, log, "s", LOG_START);
+    assert_int_equal(history.count, count);
+    for (size_t i = 0; i < count; i++) {
+        assert_int_equal(history.seen[i].id, appends[i].result);
+        assert_memory_equal(history.seen[i].bytes, events + i * bytes, bytes);
+    }
+    history_free(&history);
+    close_log(loop, log);
+    free(events);
+    free(appends);
+    return commits;
+}
+
+BACKEND_TEST(small_appends_of_one_turn_share_writes_of_a_mebibyte)
+{
+    assert_int_equal(append_much(loop, 4096, 600), 3);
+}
+
+BACKEND_TEST(large_appends_of_one_turn_share_writes_of_128_vectors)
+{
+    assert_int_equal(append_much(loop, 5000, 120), 2);
 }
 
 static struct append chained[3];
@@ -266,6 +303,20 @@ BACKEND_TEST(delete_and_append_of_one_turn_keep_their_order)
     assert_int_equal(history.count, 1);
     assert_text(&history.seen[0], "after");
     history_free(&history);
+    close_log(loop, log);
+}
+
+BACKEND_TEST(stream_that_was_deleted_holds_no_memory)
+{
+    struct log *log = open_log(loop, harness_path("data"), NULL);
+    size_t held = 0;
+    for (int round = 0; round < 20; round++) {
+        append_text(loop, log, "s", "x");
+        assert_true(delete_stream(loop, log, "s") > 0);
+        if (round == 10) /* by then the log has what it needs */
+            held = mallinfo2().uordblks;
+    }
+    assert_int_equal(mallinfo2().uordblks, held);
     close_log(loop, log);
 }
 

@@ -195,6 +195,50 @@ BACKEND_TEST(a_segment_that_a_full_disk_refuses_is_made_when_there_is_space)
     full_disk(loop, &options);
 }
 
+/* What was refused had blocks of the index to itself; those that take its place have theirs where they are. */
+BACKEND_TEST(events_after_a_large_commit_that_a_full_disk_refused_are_found)
+{
+    enum { LARGE = 60000, EVENTS = 200 };
+    static unsigned char large[LARGE];
+    char disk[4096], path[4200];
+    struct append appends[3];
+    snprintf(disk, sizeof disk, "%s", small_disk());
+    snprintf(path, sizeof path, "%s/data", disk);
+    struct log *log = open_log(loop, path, NULL);
+    append_text(loop, log, "rare", "first");
+    fill_disk(disk);
+    for (int i = 0; i < 3; i++)
+        append_start(log, &appends[i], "s", large, LARGE);
+    harness_run_until(loop, &appends[2].ended);
+    for (int i = 0; i < 3; i++)
+        assert_result(appends[i].result, -ENOSPC);
+    assert_int_equal(unlink(inside(disk, "ballast")), 0);
+    for (int i = 0; i < EVENTS; i++) {
+        assert_true(append_one(loop, log) > 0);
+        if (i % 50 == 0)
+            append_text(loop, log, "rare", "another");
+    }
+    for (int round = 0; round < 2; round++) { /* of the segment that grows, and of the one that has ended, with its index */
+        assert_int_equal(find(log, "rare")->count, 5);
+        struct history history = read_from(loop, log, "rare", LOG_START);
+        assert_int_equal(history.events, 5);
+        history_free(&history);
+        check_kept(loop, log);
+        for (int i = 0; i < EVENTS; i += 10) {
+            history = read_from(loop, log, "s", kept[i]);
+            assert_int_equal(history.events, EVENTS - i - 1);
+            assert_int_equal(history.gaps, 0);
+            history_free(&history);
+        }
+        close_log(loop, log);
+        reports.count = 0;
+        log = open_log(loop, path, NULL);
+        assert_int_equal(reports.count, 0);
+    }
+    close_log(loop, log);
+    assert_int_equal(umount(disk), 0);
+}
+
 BACKEND_TEST(open_and_close_on_a_full_disk_lose_nothing)
 {
     char disk[4096], path[4200];
@@ -252,6 +296,24 @@ BACKEND_TEST(a_failed_sync_fails_its_batch_and_is_final_for_its_segment)
     log = open_log(loop, path, NULL);
     check_kept(loop, log);
     assert_null(find(log, "new"));
+    close_log(loop, log);
+}
+
+BACKEND_TEST(who_is_refused_for_reasons_of_his_own_is_told_those_where_the_batch_fails)
+{
+    const char *path = harness_path("data");
+    struct append appends[3];
+    not_on_uring();
+    struct log *log = open_log(loop, path, NULL);
+    assert_true(append_one(loop, log) > 0);
+    fail_call(SYS_fdatasync, descriptor_of(path, ".log"));
+    append_start(log, &appends[0], "s", "not kept", 8);
+    append_start(log, &appends[1], "", "not kept", 8);
+    append_start(log, &appends[2], "s", "not kept", 8);
+    harness_run_until(loop, &appends[2].ended);
+    assert_result(appends[0].result, -EIO);
+    assert_result(appends[1].result, -EINVAL);
+    assert_result(appends[2].result, -EIO);
     close_log(loop, log);
 }
 

@@ -7,7 +7,9 @@
 #include "fixture.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -29,11 +31,17 @@ static struct disk {
     pthread_mutex_t mutex;
     struct shadow files[FILES_MAX];
     bool watching;
-    bool fail_sync;      /* the next one */
-    long room;           /* bytes that may be written before the disk is full; -1: enough */
-    bool writes_at_once; /* the kernel does not wait for a sync */
-    int removed;         /* files of segments that went, */
-    int removed_early;   /* and those of them whose segment the disk then still named as the oldest */
+    bool fail_sync;               /* the next one */
+    long room;                    /* bytes that may be written before the disk is full; -1: enough */
+    bool writes_at_once;          /* the kernel does not wait for a sync */
+    int removed;                  /* files of segments that went, */
+    int removed_early;            /* and those of them whose segment the disk then still named as the oldest */
+    int sync_began, sync_goes_on; /* pipes: a sync says that it has begun, and waits; 0: none */
+    ino_t synced_directory;       /* the first */
+    ino_t synced_index;           /* the last */
+    bool fail_index_sync;
+    int indexes_named;
+    bool index_named_early; /* before it, or the events that it tells of, were on the disk */
     int count;
     uint64_t ids[EVENTS_MAX];
 } * disk;
@@ -131,11 +139,57 @@ ssize_t pwritev(int fd, const struct iovec *vector, int count, off_t offset)
     return result;
 }
 
+int fsync(int fd)
+{
+    struct stat status;
+    if (disk != NULL && disk->synced_directory == 0 && fstat(fd, &status) == 0 && S_ISDIR(status.st_mode))
+        disk->synced_directory = status.st_ino;
+    return (int)syscall(SYS_fsync, fd);
+}
+
+static int sync_index(int fd)
+{
+    struct stat status;
+    errno = EIO;
+    if (disk == NULL || fstat(fd, &status) != 0)
+        return (int)syscall(SYS_fdatasync, fd);
+    if (disk->fail_index_sync)
+        return -1;
+    disk->synced_index = status.st_ino;
+    return 0;
+}
+
+/* An index gets its name: what it tells of is in the segment of its number. */
+static bool is_early(int directory, const char *unfinished, const char *to)
+{
+    struct stat index, segment;
+    char name[32];
+    snprintf(name, sizeof name, "%.20s.log", to);
+    if (fstatat(directory, unfinished, &index, 0) != 0 || fstatat(directory, name, &segment, 0) != 0)
+        abort();
+    for (int i = 0; i < FILES_MAX; i++)
+        if (disk->files[i].inode == segment.st_ino && memchr(disk->files[i].dirty, 1, sizeof disk->files[i].dirty) != NULL)
+            return true;
+    return index.st_ino != disk->synced_index;
+}
+
+int renameat2(int from_directory, const char *from, int to_directory, const char *to, unsigned flags)
+{
+    if (disk != NULL && strstr(to, ".idx") != NULL) {
+        disk->indexes_named++;
+        disk->index_named_early |= is_early(from_directory, from, to);
+    }
+    return (int)syscall(SYS_renameat2, from_directory, from, to_directory, to, flags);
+}
+
 int fdatasync(int fd)
 {
     struct shadow *shadow = shadow_of(fd);
+    char byte = 0;
     if (shadow == NULL)
-        return (int)syscall(SYS_fdatasync, fd);
+        return sync_index(fd);
+    if (disk->sync_began != 0 && (write(disk->sync_began, &byte, 1) != 1 || read(disk->sync_goes_on, &byte, 1) != 1))
+        abort();
     pthread_mutex_lock(&disk->mutex);
     bool fails = disk->fail_sync;
     disk->fail_sync = false;
@@ -188,6 +242,7 @@ static void live(void (*life)(struct hark_loop *loop, const char *path), const c
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* whoever gives up on the test gives up on this, too */
         struct hark_options options = {.backend = harness_backend()};
         struct hark_loop *loop = NULL;
         if (hark_loop_create(&options, &loop) != 0)
@@ -258,6 +313,23 @@ BACKEND_TEST(what_was_written_and_not_synced_is_on_the_disk_before_it_is_shown)
     assert_shown_stays(path, 20);
 }
 
+static void open_and_find_no_damage(struct hark_loop *loop, const char *path)
+{
+    struct log *log = open_log(loop, path, NULL);
+    assert_int_equal(log_statistics(log)->damaged, 0);
+    assert_int_equal(reports.count, 0);
+}
+
+/* Its segment is there: that events were lost with the power, as they may be, is no damage. */
+BACKEND_TEST(segment_of_which_nothing_was_synced_is_found_empty_and_whole)
+{
+    const char *path = harness_path("data");
+    make_disk();
+    live(append_without_sync, path);
+    lose_power(path);
+    live(open_and_find_no_damage, path);
+}
+
 /* With an interval, a commit that begins while another is not synced proves nothing of what stands before it. */
 static void append_and_fail_a_sync_of_an_interval(struct hark_loop *loop, const char *path)
 {
@@ -279,6 +351,129 @@ BACKEND_TEST(what_a_failed_sync_of_an_interval_left_in_memory_is_on_the_disk_bef
     make_disk();
     live(append_and_fail_a_sync_of_an_interval, path);
     assert_shown_stays(path, 3);
+}
+
+/* Syncs say that they have begun, and wait. */
+struct slow_disk {
+    int began[2], goes_on[2];
+    struct harness_op op;
+    char byte;
+};
+
+static void slow_down(struct slow_disk *slow)
+{
+    *slow = (struct slow_disk){0};
+    assert_int_equal(pipe2(slow->began, O_CLOEXEC), 0);
+    assert_int_equal(pipe2(slow->goes_on, O_CLOEXEC), 0);
+    disk->sync_began = slow->began[1];
+    disk->sync_goes_on = slow->goes_on[0];
+}
+
+static void await_sync(struct hark_loop *loop, struct slow_disk *slow)
+{
+    harness_op_again(&slow->op);
+    hark_read(loop, &slow->op.op, slow->began[0], &slow->byte, 1, -1, harness_done);
+    harness_run_until(loop, &slow->op.ended);
+}
+
+/* With one event that is synced, and another of which the sync is on its way. */
+static struct log *open_with_a_slow_sync(struct hark_loop *loop, const char *path, const struct log_options *options,
+                                         struct slow_disk *slow)
+{
+    struct log *log = open_log(loop, path, options);
+    append_text(loop, log, "s", "synced");
+    while (log_statistics(log)->syncs == 0)
+        assert_true(hark_run_once(loop) >= 0);
+    slow_down(slow);
+    append_text(loop, log, "s", "one");
+    await_sync(loop, slow);
+    return log;
+}
+
+static void let_sync_go_on(struct slow_disk *slow)
+{
+    assert_int_equal(write(slow->goes_on[1], "", 1), 1);
+}
+
+/* Nor does one that begins while the sync of another is on its way. */
+static void append_during_a_sync_that_fails(struct hark_loop *loop, const char *path)
+{
+    struct log_options options = {.sync = LOG_SYNC_INTERVAL, .sync_interval_ns = 1000000};
+    struct slow_disk slow;
+    struct log *log = open_with_a_slow_sync(loop, path, &options, &slow);
+    append_text(loop, log, "s", "two");
+    disk->fail_sync = true;
+    let_sync_go_on(&slow);
+    while (log_statistics(log)->sync_errors == 0)
+        assert_true(hark_run_once(loop) >= 0);
+    disk->sync_began = 0;
+}
+
+BACKEND_TEST(what_a_sync_on_its_way_may_still_lose_is_on_the_disk_before_it_is_shown)
+{
+    const char *path = harness_path("data");
+    make_disk();
+    live(append_during_a_sync_that_fails, path);
+    assert_shown_stays(path, 3);
+}
+
+static void append_during_a_slow_sync(struct hark_loop *loop, const char *path)
+{
+    struct log_options options = {.sync = LOG_SYNC_INTERVAL, .sync_interval_ns = 1000000};
+    struct slow_disk slow;
+    struct harness_op later = {0};
+    struct log *log = open_with_a_slow_sync(loop, path, &options, &slow);
+    append_text(loop, log, "s", "two");
+    hark_sleep(loop, &later.op, 2 * options.sync_interval_ns, harness_done); /* comes after the end of the interval */
+    harness_run_until(loop, &later.ended);
+    let_sync_go_on(&slow);
+    await_sync(loop, &slow);
+    let_sync_go_on(&slow);
+    while (log_statistics(log)->syncs < 3)
+        assert_true(hark_run_once(loop) >= 0);
+    disk->sync_began = 0;
+}
+
+BACKEND_TEST(interval_that_ends_during_a_sync_is_followed_by_another_sync)
+{
+    const char *path = harness_path("data");
+    make_disk();
+    live(append_during_a_slow_sync, path);
+    lose_power(path);
+    live(show, path);
+    assert_int_equal(disk->count, 3);
+}
+
+BACKEND_TEST(index_gets_its_name_once_it_and_its_events_are_on_the_disk)
+{
+    struct log_options options = {.sync = LOG_SYNC_NEVER};
+    make_disk();
+    struct log *log = open_log(loop, harness_path("data"), &options);
+    append_text(loop, log, "s", "1");
+    close_log(loop, log);
+    assert_int_equal(disk->indexes_named, 1);
+    assert_false(disk->index_named_early);
+}
+
+BACKEND_TEST(index_that_could_not_be_synced_gets_no_name)
+{
+    const char *path = harness_path("data");
+    make_disk();
+    struct log *log = open_log(loop, path, NULL);
+    append_text(loop, log, "s", "1");
+    disk->fail_index_sync = true;
+    close_log(loop, log);
+    assert_true(reported("cannot write index"));
+    assert_int_equal(count_files(path, ".idx"), 0);
+}
+
+BACKEND_TEST(directory_that_was_made_is_on_the_disk_before_what_is_in_it)
+{
+    struct stat status;
+    make_disk();
+    close_log(loop, open_log(loop, harness_path("data"), NULL));
+    assert_int_equal(stat(harness_path("."), &status), 0);
+    assert_int_equal(disk->synced_directory, status.st_ino);
 }
 
 BACKEND_TEST(what_stands_before_a_cut_is_on_the_disk_before_it_is_shown)
@@ -342,4 +537,33 @@ BACKEND_TEST(files_of_the_oldest_segment_go_once_the_next_is_named_on_the_disk)
     live(take_by_retention, harness_path("data"));
     assert_in_range(disk->removed, 4, 8);
     assert_int_equal(disk->removed_early, 0);
+}
+
+/* The same, and the disk does not say that the cut is on it: nobody may write behind what may still be there. */
+static void append_until_full_and_fail_the_sync_of_the_cut(struct hark_loop *loop, const char *path)
+{
+    static const unsigned char event[200];
+    struct append append;
+    struct log *log = open_log(loop, path, NULL);
+    append_text(loop, log, "s", "kept");
+    disk->room = 100;
+    disk->writes_at_once = true;
+    disk->fail_sync = true;
+    append_start(log, &append, "s", event, sizeof event);
+    harness_run_until(loop, &append.ended);
+    assert_result(append.result, -EIO);
+    disk->room = -1;
+    disk->writes_at_once = false;
+    append_text(loop, log, "s", "kept");
+    assert_int_equal(count_files(path, ".log"), 2);
+}
+
+BACKEND_TEST(segment_whose_cut_was_not_synced_takes_no_more)
+{
+    const char *path = harness_path("data");
+    make_disk();
+    live(append_until_full_and_fail_the_sync_of_the_cut, path);
+    lose_power(path);
+    live(show, path);
+    assert_int_equal(disk->count, 2);
 }

@@ -336,6 +336,32 @@ BACKEND_TEST(damage_in_the_middle_of_an_ended_segment_is_a_gap_and_the_rest_is_r
     }
 }
 
+BACKEND_TEST(gap_at_the_end_of_a_segment_that_was_damaged_goes_to_its_last_id)
+{
+    const char *path = harness_path("data");
+    char names[2][64];
+    struct log *log = open_log(loop, path, NULL);
+    uint64_t good = append_text(loop, log, "s", "good");
+    append_text(loop, log, "s", "damaged");
+    uint64_t last = append_text(loop, log, "other", "damaged");
+    close_log(loop, log);
+    log = open_log(loop, path, NULL);
+    assert_int_equal(list_files(path, ".log", names, 2), 1);
+    size_t length;
+    unsigned char *bytes = load_file(inside(path, names[0]), &length), *at = bytes;
+    while ((at = memmem(at, (size_t)(bytes + length - at), "damaged", 7)) != NULL)
+        *at = 'D';
+    store_file(inside(path, names[0]), bytes, length);
+    free(bytes);
+    struct history history = read_from(loop, log, "s", LOG_START);
+    assert_int_equal(history.count, 2);
+    assert_text(&history.seen[0], "good");
+    assert_int_equal(history.seen[1].gap.after, good);
+    assert_int_equal(history.seen[1].gap.first, last + 1);
+    history_free(&history);
+    close_log(loop, log);
+}
+
 /* Reads a stream: all is there but that one event, and the gap that is told is that event. */
 static void assert_only_lost(struct hark_loop *loop, struct log *log, const char *name, const uint64_t *all, int count, int lost)
 {
@@ -607,6 +633,88 @@ BACKEND_TEST(ids_are_not_given_again_after_a_crash_that_lost_the_tail)
     struct history history = read_from(loop, log, "third", ids[0]);
     assert_int_equal(history.gaps, 1);
     history_free(&history);
+    close_log(loop, log);
+}
+
+/* The lock file alone knows that there was one. */
+BACKEND_TEST(ids_of_the_only_segment_are_not_given_again_when_it_is_gone)
+{
+    const char *path = harness_path("data");
+    struct log *log = open_log(loop, path, NULL);
+    fill(loop, log);
+    close_log(loop, log);
+    remove_files(path, ".log");
+    remove_files(path, ".idx");
+    log = open_log(loop, path, NULL);
+    assert_true(append_text(loop, log, "third", "again") > ids[EVENTS - 1]);
+    close_log(loop, log);
+}
+
+/* It is whole, and of this very segment, but from before its last events: what somebody has brought back from a copy. */
+BACKEND_TEST(an_index_that_is_older_than_its_segment_is_made_anew)
+{
+    const char *path = harness_path("data");
+    char names[2][64], old[64];
+    size_t length, segment_length;
+    struct log *log = open_log(loop, path, NULL);
+    append_text(loop, log, "s", "1");
+    assert_int_equal(list_files(path, ".log", names, 2), 1);
+    unsigned char *segment = load_file(inside(path, names[0]), &segment_length);
+    append_text(loop, log, "s", "2");
+    close_log(loop, log);
+    log = open_log(loop, path, NULL);
+    append_text(loop, log, "s", "3"); /* its segment says where the one before has ended */
+    close_log(loop, log);
+
+    const char *copy = harness_path("copy");
+    place(copy, names[0], segment, segment_length);
+    free(segment);
+    close_log(loop, open_log(loop, copy, NULL));
+    snprintf(old, sizeof old, "%.20s.idx", names[0]);
+    unsigned char *index = load_file(inside(copy, old), &length);
+    store_file(inside(path, old), index, length);
+    free(index);
+
+    log = open_log(loop, path, NULL);
+    assert_true(reported(old));
+    struct history history = read_from(loop, log, "s", LOG_START);
+    assert_int_equal(history.events, 3);
+    assert_int_equal(history.gaps, 0);
+    history_free(&history);
+    close_log(loop, log);
+}
+
+/* Neither the deletion is there, nor what the next segment says of the streams that it knows. */
+BACKEND_TEST(a_name_whose_deletion_was_lost_is_of_the_newer_stream_alone)
+{
+    const char *path = harness_path("data");
+    char names[4][64];
+    for (int life = 0; life < 3; life++) { /* a segment each */
+        struct log *log = open_log(loop, path, NULL);
+        if (life == 0)
+            append_text(loop, log, "kept", "1");
+        if (life == 1)
+            assert_true(delete_stream(loop, log, "s") > 0);
+        append_text(loop, log, life == 1 ? "other" : "s", life == 0 ? "old" : "new");
+        close_log(loop, log);
+    }
+    assert_int_equal(list_files(path, ".log", names, 4), 3);
+    assert_int_equal(unlink(inside(path, names[1])), 0);
+    remove_files(path, ".idx");
+    size_t length;
+    unsigned char *bytes = load_file(inside(path, names[2]), &length);
+    bytes[SEGMENT_HEADER_BYTES + 8] ^= 1; /* of the first declaration */
+    store_file(inside(path, names[2]), bytes, length);
+    free(bytes);
+    struct log *log = open_log(loop, path, NULL);
+    struct history history = read_from(loop, log, "s", LOG_START);
+    assert_int_equal(history.events, 1);
+    assert_text(&history.seen[history.count - 1], "new");
+    history_free(&history);
+    int named = 0;
+    for (const struct log_stream *stream = log_stream_above(log, 0); stream != NULL; stream = log_stream_next(log, stream))
+        named += strcmp(stream->name, "s") == 0;
+    assert_int_equal(named, 1);
     close_log(loop, log);
 }
 

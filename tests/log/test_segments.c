@@ -317,6 +317,38 @@ BACKEND_TEST(an_oldest_segment_that_is_lost_with_its_index_is_told_once)
     }
 }
 
+/* Before the stream was made, and what retention took of it: one gap, from where the reader stood. */
+BACKEND_TEST(gap_that_has_two_reasons_is_told_as_one)
+{
+    struct log_options options = {.segment_bytes = SEGMENT_BYTES, .retain_bytes = SEGMENT_BYTES};
+    struct log *log = open_log(loop, harness_path("data"), &options);
+    uint64_t before = append_text(loop, log, "other", "1");
+    fill(loop, log, "s", 0, 60, 4000, NULL);
+    const struct log_stream *stream = find(log, "s");
+    assert_true(stream->number > before && stream->lost > stream->number);
+    struct history history = read_from(loop, log, "s", before);
+    assert_int_equal(history.gaps, 1);
+    assert_int_equal(history.seen[0].gap.after, before);
+    assert_int_equal(history.seen[0].gap.first, stream->lost + 1);
+    history_free(&history);
+    close_log(loop, log);
+}
+
+BACKEND_TEST(retention_that_was_made_smaller_removes_all_that_is_too_much_at_the_start)
+{
+    struct log_options smaller = {.segment_bytes = SEGMENT_BYTES, .retain_bytes = 2 * SEGMENT_BYTES};
+    const char *path = harness_path("data");
+    struct log *log = open_log(loop, path, &small_segments);
+    fill(loop, log, "s", 0, 100, 4000, NULL);
+    close_log(loop, log);
+    assert_true(count_files(path, ".log") > 5);
+    log = open_log(loop, path, &smaller);
+    assert_true(log_statistics(log)->bytes <= smaller.retain_bytes);
+    harness_run(loop);
+    assert_int_equal(count_files(path, ".log"), log_statistics(log)->segments);
+    close_log(loop, log);
+}
+
 BACKEND_TEST(segments_in_which_all_was_deleted_go_at_once)
 {
     enum { COUNT = 60, BYTES = 4000 };
@@ -371,6 +403,7 @@ BACKEND_TEST(a_segment_that_is_dropped_under_a_reader_goes_after_the_read)
     assert_true(gone.result > 0 && (reading.result > 0 || reading.result == -ENOENT));
     harness_run(loop);
     assert_int_equal(count_files(path, ".log"), 1);
+    assert_int_equal(log_statistics(log)->open_segments, 1);
     close_log(loop, log);
 }
 
@@ -442,6 +475,33 @@ BACKEND_TEST(a_segment_removed_under_a_reader_is_read_to_the_end_of_the_read)
         for (size_t i = 1; i < history.count; i++)
             assert_true(history.seen[i].id == 0 || history.seen[i].id > history.seen[i - 1].id);
         history_free(&history);
+    }
+    close_log(loop, log);
+}
+
+/* Whatever turn it is: the segment is asked for, being opened, being read. */
+BACKEND_TEST(read_that_is_cancelled_asks_the_disk_for_nothing_more)
+{
+    static unsigned char buffer[LOG_READ_BYTES_MIN];
+    struct log_options options = {.segment_bytes = SEGMENT_BYTES, .open_segments_max = 1};
+    struct log *log = open_log(loop, harness_path("data"), &options);
+    fill(loop, log, "s", 0, 60, 4000, NULL);
+    bool read_to_its_end = false;
+    for (int turns = 0; !read_to_its_end; turns++) {
+        struct reading reading = {0};
+        log_cursor_init(&reading.cursor, find(log, "s"), LOG_START);
+        log_read(log, &reading.cursor, buffer, sizeof buffer, reading_ended);
+        for (int i = 0; i < turns && !reading.ended; i++)
+            assert_true(hark_run_once(loop) >= 0);
+        read_to_its_end = reading.ended;
+        uint64_t reads = log_statistics(log)->reads;
+        log_cursor_cancel(&reading.cursor);
+        harness_run_until(loop, &reading.ended);
+        assert_int_equal(log_statistics(log)->reads, reads);
+        if (!read_to_its_end)
+            assert_result(reading.result, -ECANCELED);
+        log_cursor_init(&reading.cursor, find(log, "s"), find(log, "s")->last - 1); /* another one is open afterwards */
+        assert_int_equal(read_once(loop, log, &reading, buffer, sizeof buffer), 1);
     }
     close_log(loop, log);
 }
