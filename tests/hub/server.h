@@ -17,6 +17,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -86,6 +87,7 @@ __attribute__((unused)) static bool server_try(struct server *server)
     server->pid = fork();
     assert_true(server->pid >= 0);
     if (server->pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* whoever gives up on the test gives up on this, too */
         const char *http = server->http;
         const char *lines = server->lines;
         int said = open(server->said, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);

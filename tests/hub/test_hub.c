@@ -2,6 +2,7 @@
 #include "reader.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 
 struct bench {
@@ -98,6 +99,11 @@ static void open_reader(struct bench *bench, struct reader *reader, const char *
     reader_open(bench->loop, bench->hub, reader, name, from, after);
 }
 
+static void open_sse_reader(struct bench *bench, struct reader *reader, const char *name, enum hub_from from)
+{
+    reader_open_as(bench->loop, bench->hub, reader, name, from, 0, HUB_SSE);
+}
+
 static void reader_done(struct bench *bench, struct reader *reader)
 {
     reader_close(reader);
@@ -132,6 +138,27 @@ BACKEND_TEST(burst_of_one_commit_reaches_each_live_subscriber_once)
     /* Encoded once for all of them, and sent many together. */
     assert_int_equal(hub_statistics(bench.hub)->encoded, EVENTS);
     assert_int_equal(hub_statistics(bench.hub)->delivered, READERS * EVENTS);
+    for (size_t i = 0; i < READERS; i++)
+        reader_done(&bench, &readers[i]);
+    bench_close(&bench);
+}
+
+BACKEND_TEST(readers_of_the_disk_take_turns_where_they_are_more_than_may_read_at_once)
+{
+    enum { READERS = 40, EVENTS = 100 };
+    static struct reader readers[READERS];
+    struct bench bench;
+    bench_open(&bench, loop, NULL);
+    publish_numbers(&bench, "s", 0, EVENTS);
+    for (size_t i = 0; i < READERS; i++)
+        open_reader(&bench, &readers[i], "s", HUB_FROM_START, 0);
+    for (size_t i = 0; i < READERS; i++) {
+        while (readers[i].next < EVENTS) {
+            assert_true(hark_run_once(loop) >= 0);
+            for (size_t j = 0; j < READERS; j++)
+                reader_take(&readers[j], SIZE_MAX);
+        }
+    }
     for (size_t i = 0; i < READERS; i++)
         reader_done(&bench, &readers[i]);
     bench_close(&bench);
@@ -229,6 +256,266 @@ BACKEND_TEST(nothing_is_in_flight_while_nobody_needs_it)
     harness_settle(loop);
     assert_int_equal(hark_loop_active(loop), before); /* a waiting subscriber has no op of the hub's, lines have no heartbeat */
     reader_done(&bench, &reader);
+    open_sse_reader(&bench, &reader, "s", HUB_FROM_NOW);
+    harness_settle(loop);
+    assert_int_equal(hark_loop_active(loop), before + 1);
+    reader_done(&bench, &reader);
+    harness_settle(loop);
+    assert_int_equal(hark_loop_active(loop), before); /* it ends with the last who needs it */
+    bench_close(&bench);
+}
+
+/* What a reader of SSE has got so far. */
+struct got {
+    char text[1 << 20];
+    size_t count;
+};
+
+static size_t count_in(const struct got *got, const char *part)
+{
+    size_t count = 0;
+    for (const char *at = got->text; (at = strstr(at, part)) != NULL; at++)
+        count++;
+    return count;
+}
+
+/* Takes what has come. Gives: how many heartbeats there were so far. */
+static size_t heartbeats(const struct reader *reader, struct got *got)
+{
+    ssize_t count;
+    while ((count = recv(reader->peer, got->text + got->count, sizeof(got->text) - 1 - got->count, MSG_DONTWAIT)) > 0)
+        got->count += (size_t)count;
+    got->text[got->count] = '\0';
+    return count_in(got, ":\n\n");
+}
+
+/* How often the hub's timer has called so far. */
+static uint64_t beats(struct hark_loop *loop)
+{
+    return hark_loop_metrics(loop)->repeated[HARK_OP_EVERY];
+}
+
+BACKEND_TEST(heartbeat_comes_to_an_idle_reader_in_each_period)
+{
+    enum { PERIODS = 12 };
+    struct hub_options options = {.heartbeat_ns = 1000000};
+    struct reader idle;
+    struct bench bench;
+    bench_open(&bench, loop, &options);
+    open_sse_reader(&bench, &idle, "s", HUB_FROM_NOW);
+    while (beats(loop) < PERIODS)
+        assert_true(hark_run_once(loop) >= 0);
+    /* But for the period in which it came, and those that found the last one not sent yet. */
+    assert_true(3 * hub_statistics(bench.hub)->heartbeats >= 2 * beats(loop));
+    reader_done(&bench, &idle);
+    bench_close(&bench);
+}
+
+BACKEND_TEST(heartbeat_passes_over_who_was_told_something_since_the_last)
+{
+    enum { EVENTS = 10 };
+    struct hub_options options = {.heartbeat_ns = 1000000};
+    struct reader told;
+    struct bench bench;
+    bench_open(&bench, loop, &options);
+    open_sse_reader(&bench, &told, "s", HUB_FROM_NOW);
+    for (size_t i = 0; i < EVENTS; i++) {
+        publish_numbers(&bench, "s", i, i + 1);
+        while (hub_statistics(bench.hub)->delivered <= i)
+            assert_true(hark_run_once(loop) >= 0);
+        for (uint64_t before = beats(loop); beats(loop) == before;)
+            assert_true(hark_run_once(loop) >= 0);
+    }
+    assert_true(hub_statistics(bench.hub)->heartbeats + EVENTS <= beats(loop));
+    reader_done(&bench, &told);
+    bench_close(&bench);
+}
+
+BACKEND_TEST(heartbeat_comes_not_into_what_a_slow_reader_is_being_sent)
+{
+    enum { EVENTS = 20000 };
+    static struct got got[2];
+    struct hub_options options = {.heartbeat_ns = 1000000};
+    struct reader idle, slow;
+    struct bench bench;
+    int room = 1;
+    memset(got, 0, sizeof(got));
+    bench_open(&bench, loop, &options);
+    publish_numbers(&bench, "s", 0, EVENTS);
+    open_sse_reader(&bench, &idle, "nothing", HUB_FROM_NOW);
+    open_sse_reader(&bench, &slow, "s", HUB_FROM_START);
+    assert_int_equal(setsockopt(slow.output.fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room)), 0);
+    while (hub_statistics(bench.hub)->delivered == 0)
+        assert_true(hark_run_once(loop) >= 0);
+    for (size_t before = heartbeats(&idle, &got[0]); heartbeats(&idle, &got[0]) < before + 3;)
+        assert_true(hark_run_once(loop) >= 0);
+    assert_true(slow.subscriber.sending);
+    while (!strstr(got[1].text, "data: 19999\n")) {
+        heartbeats(&slow, &got[1]);
+        hark_run_ready(loop);
+    }
+    assert_int_equal(count_in(&got[1], "\ndata: "), EVENTS);
+    reader_done(&bench, &idle);
+    reader_done(&bench, &slow);
+    bench_close(&bench);
+}
+
+/* ---- lives ---- */
+
+/* One who reads from now on comes in the callback of the first of a batch: all of it is acknowledged by then, and old. */
+static struct hub_publish batch[3];
+static struct reader late;
+static struct bench *current;
+
+static void batch_published(struct hub_publish *publish, int64_t id)
+{
+    assert_true(id > 0);
+    if (publish == &batch[0])
+        open_reader(current, &late, "s", HUB_FROM_NOW, 0);
+    current->done = publish == &batch[2];
+}
+
+BACKEND_TEST(reader_from_now_that_comes_between_the_answers_of_a_commit_is_given_none_of_it)
+{
+    struct bench bench;
+    struct hub_stream *stream = NULL;
+    bench_open(&bench, loop, NULL);
+    assert_int_equal(hub_stream_open(bench.hub, "s", 1, &stream), 0);
+    current = &bench;
+    bench.done = false;
+    for (size_t i = 0; i < 3; i++)
+        hub_publish(stream, &batch[i], "0", 1, batch_published);
+    harness_run_until(loop, &bench.done);
+    late.next = 1;
+    publish_numbers(&bench, "s", 1, 2);
+    while (late.next < 2) {
+        assert_true(hark_run_once(loop) >= 0);
+        reader_take(&late, SIZE_MAX);
+    }
+    reader_done(&bench, &late);
+    hub_stream_close(stream);
+    bench_close(&bench);
+}
+
+static void stream_deleted(struct hub_publish *publish, int64_t id)
+{
+    (void)publish;
+    assert_true(id > 0);
+    current->done = true;
+}
+
+static void delete_stream(struct bench *bench, struct hub_stream *stream)
+{
+    struct hub_publish publish = {0};
+    current = bench;
+    bench->done = false;
+    hub_delete(stream, &publish, stream_deleted);
+    harness_run_until(bench->loop, &bench->done);
+}
+
+BACKEND_TEST(deleted_stream_keeps_nothing_in_memory_and_is_new_to_who_comes_after)
+{
+    struct bench bench;
+    struct hub_stream *stream = NULL;
+    struct reader before, after;
+    bench_open(&bench, loop, NULL);
+    assert_int_equal(hub_stream_open(bench.hub, "s", 1, &stream), 0);
+    open_reader(&bench, &before, "s", HUB_FROM_START, 0);
+    publish_numbers(&bench, "s", 0, 10);
+    while (before.next < 10) {
+        assert_true(hark_run_once(loop) >= 0);
+        reader_take(&before, SIZE_MAX);
+    }
+    assert_true(hub_statistics(bench.hub)->ring_bytes > 0);
+    delete_stream(&bench, stream);
+    assert_int_equal(hub_statistics(bench.hub)->ring_bytes, 0);
+    open_reader(&bench, &after, "s", HUB_FROM_NOW, 0);
+    publish_numbers(&bench, "s", 0, 10);
+    while (after.next < 10) { /* asserts that no gap is told */
+        assert_true(hark_run_once(loop) >= 0);
+        reader_take(&after, SIZE_MAX);
+    }
+    reader_done(&bench, &before);
+    reader_done(&bench, &after);
+    hub_stream_close(stream);
+    bench_close(&bench);
+}
+
+static void log_deleted(struct log_append *append, int64_t result)
+{
+    (void)append;
+    assert_true(result > 0);
+    current->done = true;
+}
+
+BACKEND_TEST(stream_deleted_without_the_hub_leaves_its_readers_waiting)
+{
+    struct hub_options options = {.ring_bytes = 4096};
+    struct log_append deletion = {.name = "s", .name_length = 1, .done = log_deleted};
+    struct bench bench;
+    struct reader reader;
+    bench_open(&bench, loop, &options);
+    publish_numbers(&bench, "s", 0, 100000); /* more than its connection takes */
+    open_reader(&bench, &reader, "s", HUB_FROM_START, 0);
+    while (!reader.subscriber.sending)
+        assert_true(hark_run_once(loop) >= 0);
+    current = &bench;
+    bench.done = false;
+    log_delete(bench.log, &deletion);
+    harness_run_until(loop, &bench.done);
+    for (int i = 0; i < 200; i++) {
+        reader_take(&reader, SIZE_MAX);
+        hark_run_ready(loop);
+    }
+    assert_true(reader.next > 0 && reader.next < 100000);
+    uint64_t reads = hub_statistics(bench.hub)->disk_reads;
+    for (int i = 0; i < 200; i++)
+        hark_run_ready(loop);
+    assert_int_equal(hub_statistics(bench.hub)->disk_reads, reads);
+    reader_done(&bench, &reader);
+    bench_close(&bench);
+}
+
+/* ---- memory ---- */
+
+BACKEND_TEST(reader_of_the_disk_that_is_gone_holds_no_memory)
+{
+    enum { EVENTS = 3000 };
+    static struct reader reader;
+    struct bench bench;
+    size_t held = 0;
+    bench_open(&bench, loop, NULL);
+    publish_numbers(&bench, "s", 0, EVENTS);
+    for (int round = 0; round < 4; round++) {
+        open_reader(&bench, &reader, "s", HUB_FROM_START, 0);
+        while (reader.next < EVENTS) {
+            assert_true(hark_run_once(loop) >= 0);
+            reader_take(&reader, SIZE_MAX);
+        }
+        reader_done(&bench, &reader);
+        harness_settle(loop);
+        if (round == 1) /* by then the hub has what it needs */
+            held = mallinfo2().uordblks;
+    }
+    assert_int_equal(mallinfo2().uordblks, held);
+    bench_close(&bench);
+}
+
+BACKEND_TEST(stream_that_is_not_there_holds_no_memory_once_nobody_has_it)
+{
+    struct bench bench;
+    size_t held = 0;
+    bench_open(&bench, loop, NULL);
+    for (int i = 0; i < 20; i++) {
+        struct hub_stream *stream = NULL;
+        char name[16];
+        int count = snprintf(name, sizeof(name), "s%02d", i);
+        assert_int_equal(hub_stream_open(bench.hub, name, (size_t)count, &stream), 0);
+        hub_stream_close(stream);
+        if (i == 10) /* by then the allocator keeps what it keeps */
+            held = mallinfo2().uordblks;
+    }
+    assert_int_equal(mallinfo2().uordblks, held);
     bench_close(&bench);
 }
 

@@ -3,6 +3,8 @@
 #include "harness/sanitizer.h"
 #include "sides.h"
 
+#include "hub/ring.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -112,6 +114,27 @@ BACKEND_TEST(each_allocation_fails_and_answers_keep_their_order)
     assert_true(number > STREAMS); /* some were refused */
     assert_int_equal(kept, EVENTS);
     bench_close(&bench);
+}
+
+TEST(ring_without_memory_for_an_event_sends_its_readers_to_the_disk)
+{
+    static char event[HUB_CHUNK_BYTES]; /* which has no room beside another */
+    struct hub_ring ring;
+    struct hub_range range;
+    hub_ring_init(&ring, HUB_LINES, 1 << 20);
+    hub_ring_start(&ring, 5);
+    assert_true(hub_ring_append(&ring, 6, "x", 1) > 0);
+    seen = 0;
+    fail_at = 1;
+    assert_int_equal(hub_ring_append(&ring, 7, event, sizeof(event)), 0);
+    fail_at = 0;
+    assert_int_equal(ring.floor, 7);
+    assert_int_equal(ring.bytes, 0);
+    assert_false(hub_ring_find(&ring, 7, NULL, &range));
+    assert_true(hub_ring_append(&ring, 8, "x", 1) > 0); /* and from here on they are live again */
+    assert_true(hub_ring_find(&ring, 7, NULL, &range));
+    assert_int_equal(range.first_id, 8);
+    hub_ring_stop(&ring);
 }
 
 #endif

@@ -123,6 +123,9 @@ TEST(ring_event_longer_than_a_chunk_has_one_of_its_own)
     append_number(&ring, 6);
     size_t size = hub_ring_append(&ring, 7, event, count);
     assert_int_equal(size, hub_encoded_size(HUB_SSE, 7, event, count));
+    assert_int_equal(ring.floor, 6); /* over the limit as it is, the newest stays: those who read along need no disk */
+    assert_true(hub_ring_find(&ring, 6, NULL, &range));
+    assert_int_equal(range.count, size);
     append_number(&ring, 8);
     assert_int_equal(ring.floor, 7); /* 64 KiB do not hold it besides another */
     assert_true(hub_ring_find(&ring, 7, NULL, &range));

@@ -136,6 +136,38 @@ SERVER_TEST(events_keep_their_lines)
     server_stop(&server);
 }
 
+/* A line end becomes seven bytes: what one read of the disk gives is more than one block takes. */
+SERVER_TEST(events_of_many_lines_are_replayed_in_as_many_blocks_as_they_need)
+{
+    enum { LINES = 16000, EVENTS = 6 };
+    struct server server;
+    struct client client, reader;
+    char event[LINES];
+    server_init(&server, "a");
+    server_start(&server);
+    client_open(&client, server.http);
+    memset(event, '\n', sizeof(event));
+    uint64_t ids[EVENTS];
+    for (int i = 0; i < EVENTS; i++)
+        ids[i] = client_post(&client, "s", event, sizeof(event));
+    client_subscribe(&reader, server.http, "/streams/s?after=start", "");
+    client_position(&reader);
+    for (int i = 0; i < EVENTS; i++) {
+        unsigned long long id = 0;
+        int lines = 0;
+        char *block = client_block(&reader);
+        assert_int_equal(sscanf(block, "id: %llu\n", &id), 1);
+        assert_int_equal(id, ids[i]);
+        for (const char *at = block; (at = strstr(at, "\ndata:")) != NULL; at++)
+            lines++;
+        assert_int_equal(lines, LINES + 1);
+        free(block);
+    }
+    client_close(&reader);
+    client_close(&client);
+    server_stop(&server);
+}
+
 SERVER_TEST(stream_made_anew_tells_those_who_know_the_old_one_of_a_gap)
 {
     struct server server;
@@ -183,6 +215,26 @@ SERVER_TEST(id_that_was_never_given_leads_to_a_gap_and_all_events)
     publish_numbers(&client, "s", 0, 3);
     client_subscribe(&reader, server.http, "/streams/s?after=99999999", "");
     client_position(&reader);
+    char *block = client_block(&reader);
+    assert_non_null(strstr(block, "event: gap\ndata: {\"after\":\"99999999\""));
+    free(block);
+    uint64_t last = 0;
+    expect_numbers(&reader, &last, 0, 3);
+    client_close(&reader);
+    client_close(&client);
+    server_stop(&server);
+}
+
+SERVER_TEST(id_that_was_never_given_leads_to_a_gap_before_the_first_event_of_a_stream)
+{
+    struct server server;
+    struct client client, reader;
+    server_init(&server, "a");
+    server_start(&server);
+    client_open(&client, server.http);
+    client_subscribe(&reader, server.http, "/streams/s?after=99999999", "");
+    client_position(&reader);
+    publish_numbers(&client, "s", 0, 3);
     char *block = client_block(&reader);
     assert_non_null(strstr(block, "event: gap\ndata: {\"after\":\"99999999\""));
     free(block);

@@ -39,6 +39,7 @@ static void beat_first(struct hub *hub)
     hub_list_remove(&subscriber->place);
     hub->statistics.heartbeats++;
     hub_subscriber_send(subscriber, SSE_HEARTBEAT, strlen(SSE_HEARTBEAT));
+    subscriber->told = false; /* else every second one would be left out */
 }
 
 static void fan_out(struct hark_op *op, int64_t result)
