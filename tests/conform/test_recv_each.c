@@ -31,6 +31,26 @@ BACKEND_TEST(recv_each_gives_every_piece_and_zero_at_the_end)
     harness_close(loop, ends[1]);
 }
 
+static void measure(struct harness_op *self, int64_t result)
+{
+    assert_true(result <= (int64_t)hark_buffer_size(self->op.loop));
+}
+
+BACKEND_TEST_WITH(recv_each_gives_no_more_at_once_than_a_buffer_holds, 0, .buffer_bytes = 64)
+{
+    int ends[2];
+    char out[1000];
+    struct harness_op receive = {.then = measure};
+    harness_socket_pair(loop, ends);
+    harness_fill(out, sizeof out, 6);
+    assert_int_equal(write(ends[0], out, sizeof out), sizeof out);
+    hark_recv_each(loop, &receive.op, ends[1], harness_done);
+    close(ends[0]);
+    harness_run(loop);
+    assert_int_equal(receive.total, sizeof out);
+    harness_close(loop, ends[1]);
+}
+
 static void look_at_buffer(struct harness_op *self, int64_t result)
 {
     if (result > 0)

@@ -337,6 +337,23 @@ BACKEND_TEST(loop_descriptor_becomes_readable_for_a_post_of_the_last_callback)
     harness_run(loop);
 }
 
+BACKEND_TEST(loop_descriptor_is_readable_for_what_came_before_it_was_asked_for)
+{
+    int pair[2];
+    char byte[1];
+    struct harness_op receive = {0};
+    harness_socket_pair(loop, pair);
+    hark_recv(loop, &receive.op, pair[0], byte, 1, 0, harness_done);
+    harness_settle(loop);
+    assert_int_equal(write(pair[1], "x", 1), 1);
+    struct pollfd outside = {.fd = hark_loop_descriptor(loop), .events = POLLIN};
+    if (outside.fd >= 0)
+        assert_int_equal(poll(&outside, 1, 10000), 1);
+    assert_result(harness_wait(loop, &receive), 1);
+    harness_close(loop, pair[0]);
+    harness_close(loop, pair[1]);
+}
+
 /* Comes once the outer loop sleeps: a post, or a byte. */
 struct visitor {
     pid_t sleeper;

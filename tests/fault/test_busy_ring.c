@@ -69,6 +69,7 @@ BACKEND_TEST_WITH(requests_that_found_no_room_are_handed_over_before_it_sleeps, 
 struct posting {
     struct hark_loop *loop;
     struct harness_op op;
+    int sleeper;
 };
 
 static void *post_it(void *argument)
@@ -76,6 +77,13 @@ static void *post_it(void *argument)
     struct posting *posting = argument;
     hark_post(posting->loop, &posting->op.op, harness_done);
     return NULL;
+}
+
+static void *post_it_once_it_sleeps(void *argument)
+{
+    const struct posting *posting = argument;
+    harness_await_sleep(posting->sleeper);
+    return post_it(argument);
 }
 
 /* The wake-up of a new loop is one request of its first turn. */
@@ -101,6 +109,30 @@ BACKEND_TEST(wake_up_that_found_no_room_is_armed_before_it_sleeps)
         harness_run(posting.loop);
         harness_loop_destroy(posting.loop);
     }
+}
+
+/* The queue is full of what does not end by itself, and takes nothing as the wake-up is to be armed. */
+BACKEND_TEST(wake_up_that_found_no_room_beside_what_only_waits_is_armed_before_it_sleeps)
+{
+    const struct hark_options options = {.entries = 1};
+    struct posting posting = {.loop = harness_loop_create(&options)};
+    struct harness_op receive = {0};
+    char byte[1];
+    int ends[2];
+    pthread_t thread;
+    harness_socket_pair(posting.loop, ends);
+    hark_recv(posting.loop, &receive.op, ends[0], byte, 1, 0, harness_done);
+    posting.sleeper = gettid();
+    refuse(EAGAIN, 1);
+    assert_int_equal(pthread_create(&thread, NULL, post_it_once_it_sleeps, &posting), 0);
+    harness_wait(posting.loop, &posting.op);
+    pthread_join(thread, NULL);
+    refuse(0, 0);
+    hark_cancel(&receive.op);
+    harness_run(posting.loop);
+    harness_close(posting.loop, ends[0]);
+    harness_close(posting.loop, ends[1]);
+    harness_loop_destroy(posting.loop);
 }
 
 static void keep_it(struct harness_op *self, int64_t result)

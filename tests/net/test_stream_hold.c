@@ -177,6 +177,22 @@ BACKEND_TEST_WITH(stream_closed_while_stopped_drops_what_is_held, 0, .buffer_byt
     free_scene(scene);
 }
 
+/* What is held waits for its call behind others, of which a turn handles one: the descriptor is closed before it comes. */
+BACKEND_TEST_WITH(stream_closed_while_what_is_held_waits_for_its_call_is_told_last, 0, .buffer_bytes = PIECE, .turn_max = 1)
+{
+    enum { OTHERS = 20 };
+    struct harness_op others[OTHERS] = {0};
+    struct scene *scene = open_scene(loop, 1);
+    run_until_piece(loop, scene, 1);
+    for (int index = 0; index < OTHERS; index++)
+        hark_defer(loop, &others[index].op, harness_done);
+    witness_read_start(&scene->stream);
+    witness_close(loop, &scene->stream);
+    assert_int_equal(scene->stream.pieces, 1);
+    harness_run(loop);
+    free_scene(scene);
+}
+
 BACKEND_TEST_WITH(stream_closed_after_sending_while_stopped_drops_what_is_held, 0, .buffer_bytes = PIECE)
 {
     struct scene *scene = open_scene(loop, 1);

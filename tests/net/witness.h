@@ -139,6 +139,9 @@ static inline void witness_released_block(struct hark_stream *stream, struct har
 static inline void witness_closed(struct hark_stream *stream)
 {
     struct witness *witness = witness_of(stream);
+    const struct hark_op *ops[] = {&stream->connect, &stream->receive, &stream->send, &stream->shutdown, &stream->close};
+    for (size_t index = 0; index < sizeof ops / sizeof ops[0]; index++)
+        assert_false(hark_op_active(ops[index])); /* from here on its memory is the owner's */
     witness->closed = true;
     witness_then(witness, CLOSED, NULL, 0); /* may free the witness */
 }

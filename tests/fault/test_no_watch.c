@@ -1,0 +1,51 @@
+/* test_no_watch.c - the kernel takes no more registrations (ENOSPC: max_user_watches of epoll(7)). On io_uring the ring polls by
+ * itself then, as it does for files; the epoll backend has no other way, and the others have no registrations. */
+#include "harness/harness.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static atomic_bool refused;
+
+/* The program's own stands before libc's. */
+int epoll_ctl(int epoll, int operation, int fd, struct epoll_event *event)
+{
+    if (atomic_load(&refused) && operation == EPOLL_CTL_ADD) {
+        errno = ENOSPC;
+        return -1;
+    }
+    return (int)syscall(SYS_epoll_ctl, epoll, operation, fd, event);
+}
+
+BACKEND_TEST(poll_without_a_registration_waits_for_what_was_asked_for)
+{
+    static const uint32_t events[] = {HARK_POLL_READABLE, HARK_POLL_EXCEPTIONAL};
+    if (harness_backend() == HARK_BACKEND_EPOLL)
+        return;
+    atomic_store(&refused, true);
+    for (int each = 0; each < 2; each++) {
+        for (int index = 0; index < 2; index++) {
+            struct harness_op polling = {0};
+            int ends[2];
+            harness_tcp_pair(loop, ends);
+            if (each)
+                hark_poll_each(loop, &polling.op, ends[0], events[index], harness_done);
+            else
+                hark_poll(loop, &polling.op, ends[0], events[index], harness_done);
+            harness_settle(loop);
+            assert_int_equal(polling.calls, 0);
+            assert_int_equal(send(ends[1], "x", 1, events[index] == HARK_POLL_EXCEPTIONAL ? MSG_OOB : 0), 1);
+            while (polling.calls == 0)
+                assert_true(hark_run_once(loop) >= 0);
+            assert_result(polling.result, events[index]);
+            hark_cancel(&polling.op);
+            harness_run(loop);
+            harness_close(loop, ends[0]);
+            harness_close(loop, ends[1]);
+        }
+    }
+}
