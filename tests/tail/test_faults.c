@@ -3,6 +3,7 @@
 
 #include "../log/failing.h"
 
+#include <signal.h>
 #include <sys/resource.h>
 
 BACKEND_TEST(one_failed_sync_stops_no_tail)
@@ -24,6 +25,38 @@ BACKEND_TEST(one_failed_sync_stops_no_tail)
     server = server_open(loop, "f", NULL, 0);
     wait_for_count(&server, 5);
     ASSERT_LINES(&server, "one", "two", "three", "four", "five");
+    server_close(&server);
+}
+
+/* It is to be let go while its last lines cannot be published, and is then back at the path. */
+BACKEND_TEST(file_that_comes_back_to_its_path_before_it_is_let_go_is_followed_on)
+{
+    const uint64_t soon_ns = 1000 * 1000;
+    struct rlimit limit;
+    struct harness_op later = {0};
+    signal(SIGXFSZ, SIG_IGN);
+    append_file("f", "one\n");
+    struct server server = server_open(loop, "f", NULL, soon_ns);
+    wait_for_count(&server, 1);
+    wait_for_state(&server, "following");
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    append_file("f", "two\n");
+    rename_file("f", "f.1");
+    limit.rlim_cur = 1;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    wait_for_state(&server, "waiting to try again");
+    hark_sleep(loop, &later.op, 20 * soon_ns, harness_done);
+    harness_run_until(loop, &later.ended);
+    rename_file("f.1", "f");
+    harness_op_again(&later);
+    hark_sleep(loop, &later.op, 20 * soon_ns, harness_done);
+    harness_run_until(loop, &later.ended);
+    limit.rlim_cur = limit.rlim_max;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    wait_for_count(&server, 2);
+    append_file("f", "three\n");
+    wait_for_count(&server, 3);
+    ASSERT_LINES(&server, "one", "two", "three");
     server_close(&server);
 }
 

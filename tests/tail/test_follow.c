@@ -245,7 +245,12 @@ BACKEND_TEST(symbolic_link_that_is_switched_leads_to_the_other_file)
     assert_int_equal(unlink(harness_path("link")), 0);
     assert_int_equal(symlink("three", harness_path("link")), 0);
     wait_for_count(&server, 3);
-    ASSERT_LINES(&server, "one", "two", "three");
+    /* One that is told from the root on. */
+    append_file("four", "four\n");
+    assert_int_equal(symlink(harness_path("four"), harness_path("new")), 0);
+    rename_file("new", "link");
+    wait_for_count(&server, 4);
+    ASSERT_LINES(&server, "one", "two", "three", "four");
     server_close(&server);
 }
 
@@ -283,6 +288,70 @@ BACKEND_TEST(long_line_comes_in_marked_parts)
     history_free(&history);
     server_close(&server);
     free(text);
+}
+
+/* Parts get their marks where they were read, in front of them. */
+BACKEND_TEST(line_between_two_long_ones_keeps_its_bytes)
+{
+    size_t length = (size_t)LOG_EVENT_BYTES_MAX + 12345;
+    char *text = malloc(length + 1);
+    assert_non_null(text);
+    memset(text, 'x', length);
+    text[length] = '\0';
+    append_file("f", text);
+    append_file("f", "\nbetween\n");
+    append_file("f", text);
+    append_file("f", "\nafter\n");
+    struct server server = server_open(loop, "f", NULL, 0);
+    wait_for_count(&server, 6);
+    struct history history = read_from(loop, server.log, stream_name, LOG_START);
+    assert_int_equal(history.count, 6);
+    assert_text(&history.seen[2], "between");
+    assert_text(&history.seen[5], "after");
+    history_free(&history);
+    server_close(&server);
+    free(text);
+}
+
+BACKEND_TEST(file_cut_within_a_long_line_begins_with_a_whole_one)
+{
+    size_t length = (size_t)LOG_EVENT_BYTES_MAX + 12345;
+    char *text = malloc(length + 1);
+    assert_non_null(text);
+    memset(text, 'x', length);
+    text[length] = '\0';
+    append_file("f", text);
+    struct server server = server_open(loop, "f", NULL, 0);
+    wait_for_count(&server, 1);
+    wait_for_state(&server, "following");
+    assert_int_equal(truncate(harness_path("f"), 0), 0);
+    append_file("f", "short\n");
+    wait_for_count(&server, 2);
+    struct history history = read_from(loop, server.log, stream_name, LOG_START);
+    assert_int_equal(history.count, 2);
+    assert_text(&history.seen[1], "short");
+    history_free(&history);
+    server_close(&server);
+    free(text);
+}
+
+/* Whoever cannot open it is told when its mode changes. */
+BACKEND_TEST(file_that_may_not_be_read_is_read_once_it_may)
+{
+    enum { NOBODY = 65534 };
+    append_file("f", "one\n");
+    assert_int_equal(chmod(harness_path("f"), 0), 0);
+    if (geteuid() == 0) { /* who may read anything */
+        assert_int_equal(chown(harness_path("f"), NOBODY, NOBODY), 0);
+        assert_int_equal(chown(harness_path("."), NOBODY, NOBODY), 0);
+        assert_int_equal(seteuid(NOBODY), 0);
+    }
+    struct server server = server_open(loop, "f", NULL, 0);
+    wait_for_state(&server, "waiting for the file");
+    assert_int_equal(chmod(harness_path("f"), 0600), 0);
+    wait_for_count(&server, 1);
+    ASSERT_LINES(&server, "one");
+    server_close(&server);
 }
 
 BACKEND_TEST(files_in_one_directory_are_told_apart)

@@ -2,6 +2,8 @@
  * again so that only their bytes tell. */
 #include "fixture.h"
 
+#include "tail/survey.h"
+
 static void copy_file(const char *from, const char *to)
 {
     size_t length;
@@ -90,6 +92,34 @@ BACKEND_TEST(file_is_found_under_a_date)
 BACKEND_TEST(file_is_found_under_a_time)
 {
     rotate_under_names(loop, "app-2026-11-26T09-00-00.000.log", "app-2026-11-26T10-00-00.000.log");
+}
+
+static int64_t birth_of(const char *name)
+{
+    int fd = open(harness_path(name), O_RDONLY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    int64_t birth_ns = survey_birth(fd);
+    close(fd);
+    return birth_ns;
+}
+
+/* Nothing but the numbers tells which of them is older. */
+BACKEND_TEST(files_of_one_moment_are_read_by_their_numbers)
+{
+    append_file("app.log", "one\n");
+    struct server server = open_at(loop, "app.log", 1, 0);
+    server_close(&server);
+    rename_file("app.log", "app.log.4");
+    append_file("app.log.2", "three\n");
+    append_file("app.log.3", "two\n");
+    while (birth_of("app.log.2") != birth_of("app.log.3")) { /* the kernel stamps files by its tick */
+        remove_file("app.log.2");
+        remove_file("app.log.3");
+        append_file("app.log.2", "three\n");
+        append_file("app.log.3", "two\n");
+    }
+    append_file("app.log", "four\n");
+    ASSERT_FOR_GOOD("app.log", 4, "one", "two", "three", "four");
 }
 
 BACKEND_TEST(file_after_one_that_was_removed_is_read)

@@ -69,6 +69,32 @@ TEST(position_that_is_cut_is_refused)
         assert_int_equal(position_read(text, length, &read), -EINVAL);
 }
 
+TEST(position_out_of_its_bounds_is_refused)
+{
+    static const struct {
+        int result, source, files, inodes;
+        unsigned offset, first, last;
+    } cases[] = {
+        {0, 0, 1, 1, 600, 512, 512},       {0, -1, 8, 8, 600, 0, 0},
+        {-EINVAL, 1, 1, 1, 600, 0, 0},     {-EINVAL, -2, 1, 1, 600, 0, 0},
+        {-EINVAL, 0, 9, 9, 600, 0, 0},     {-EINVAL, 0, 2, 1, 600, 0, 0},
+        {-EINVAL, 0, 1, 1, 600, 513, 0},   {-EINVAL, 0, 1, 1, 600, 512, 513},
+        {-EINVAL, 0, 1, 1, 511, 511, 512},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[POSITION_TEXT_BYTES];
+        struct position read;
+        size_t count = (size_t)snprintf(text, sizeof text, "hark-tail 1 lines 1 source %d last 0 files %d looked 1 cut 0\n",
+                                        cases[i].source, cases[i].files);
+        for (int k = 0; k < cases[i].inodes; k++)
+            count += (size_t)snprintf(text + count, sizeof text - count,
+                                      "inode 77 offset %u part 0 first %u ff last %u ff born 1 skip 0\n", cases[i].offset,
+                                      cases[i].first, cases[i].last);
+        assert_true(count < sizeof text);
+        assert_int_equal(position_read(text, count, &read), cases[i].result);
+    }
+}
+
 TEST(slot_with_any_bit_turned_is_refused)
 {
     struct position position = example(), read;

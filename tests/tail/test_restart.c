@@ -1,6 +1,8 @@
 /* test_restart.c - no line lost and none twice, whatever ended the last process. */
 #include "fixture.h"
 
+#include "tail/position.h"
+
 static const uint64_t soon_ns = 1000 * 1000;
 
 BACKEND_TEST(restart_goes_on_where_it_was)
@@ -137,6 +139,180 @@ BACKEND_TEST(two_files_that_are_open_are_both_found_again)
     server = server_open(loop, "f", NULL, 0);
     wait_for_count(&server, 4);
     ASSERT_LINES(&server, "one", "two", "late", "three");
+    server_close(&server);
+}
+
+/* ---- the record in the log alone: what stands beside it is not synced, and may be gone ---- */
+
+static void close_and_lose_slots(struct server *server)
+{
+    wait_for_state(server, "following");
+    harness_settle(server->loop);
+    server_close(server);
+    remove_files(harness_path("data"), ".position");
+}
+
+BACKEND_TEST(event_of_another_behind_the_last_lines_is_not_counted_as_one_of_them)
+{
+    append_file("f", "one\n");
+    struct server server = server_open(loop, "f", NULL, 0);
+    wait_for_count(&server, 1);
+    append_text(loop, server.log, stream_name, "another's");
+    close_and_lose_slots(&server);
+    append_file("f", "two\nthree\n");
+    server = server_open(loop, "f", NULL, 0);
+    while (!find(server.log, stream_name) || find(server.log, stream_name)->count < 3)
+        assert_int_equal(hark_run_once(loop), 1);
+    wait_for_state(&server, "following");
+    ASSERT_LINES(&server, "one", "another's", "two", "three");
+    server_close(&server);
+}
+
+BACKEND_TEST(lines_of_the_newer_of_two_files_are_counted_as_its_own)
+{
+    append_file("f", "one\n");
+    struct server server = server_open(loop, "f", NULL, 0);
+    wait_for_count(&server, 1);
+    rename_file("f", "f.1");
+    append_file("f", "two\n");
+    wait_for_count(&server, 2);
+    close_and_lose_slots(&server);
+    append_file("f.1", "late\n");
+    append_file("f", "three\n");
+    server = server_open(loop, "f", NULL, 0);
+    wait_for_count(&server, 4);
+    ASSERT_LINES(&server, "one", "two", "late", "three");
+    server_close(&server);
+}
+
+BACKEND_TEST(file_that_was_let_go_is_done_with_for_good)
+{
+    append_file("f", "one\nno end");
+    struct server server = server_open(loop, "f", NULL, soon_ns);
+    wait_for_count(&server, 1);
+    rename_file("f", "f.1");
+    wait_for_count(&server, 2);
+    wait_for_state(&server, "waiting for the file");
+    server_close(&server);
+    remove_files(harness_path("data"), ".position");
+    append_file("f.1", "more\nlater\n");
+    append_file("f", "two\n");
+    server = server_open(loop, "f", NULL, soon_ns);
+    wait_for_count(&server, 3);
+    wait_for_state(&server, "following");
+    ASSERT_LINES(&server, "one", "no end", "two");
+    server_close(&server);
+}
+
+/* ---- what stands beside it ---- */
+
+/* The slots, as they are there; from the only file of its kind. */
+static char *load_slots(char *name, size_t *out_count)
+{
+    char names[2][64];
+    assert_int_equal(list_files(harness_path("data"), ".position", names, 2), 1);
+    memcpy(name, names[0], sizeof names[0]);
+    return (char *)load_file(inside(harness_path("data"), name), out_count);
+}
+
+BACKEND_TEST(slots_are_written_in_turns)
+{
+    struct server server = server_open(loop, "f", NULL, 0);
+    uint64_t ids[POSITION_SLOTS];
+    char name[64];
+    size_t count;
+    for (size_t i = 0; i < 3; i++) {
+        append_numbers("f", i, i + 1);
+        wait_for_count(&server, i + 1);
+        wait_for_state(&server, "following");
+        harness_settle(loop);
+    }
+    server_close(&server);
+    char *slots = load_slots(name, &count);
+    assert_true(count > POSITION_SLOT_BYTES);
+    for (size_t i = 0; i < POSITION_SLOTS; i++) {
+        struct position position;
+        const char *slot = slots + i * POSITION_SLOT_BYTES;
+        assert_int_equal(position_slot_read(slot, count - i * POSITION_SLOT_BYTES, &ids[i], &position), 0);
+    }
+    assert_int_not_equal(ids[0], ids[1]);
+    free(slots);
+}
+
+/* ---- records of other versions, and of other files ---- */
+
+/* The last record of the only tail. Takes: name: room for its stream's. */
+static struct position load_record(struct server *server, char *name)
+{
+    struct position position = {0};
+    const struct log_stream *stream = log_stream_above(server->log, 0);
+    while (stream && stream->name[0] != '.')
+        stream = log_stream_next(server->log, stream);
+    assert_non_null(stream);
+    snprintf(name, 64, "%.63s", stream->name);
+    struct history history = read_from(server->loop, server->log, name, LOG_START);
+    const struct seen *last = &history.seen[history.count - 1];
+    assert_int_equal(position_read((const char *)last->bytes, last->length, &position), 0);
+    history_free(&history);
+    return position;
+}
+
+/* Appends one by which all of the only file is published. */
+static void store_record(struct server *server, const char *name, struct position *position)
+{
+    char text[POSITION_TEXT_BYTES];
+    struct stat status;
+    assert_int_equal(stat(harness_path("f"), &status), 0);
+    assert_int_equal(position->count, 1);
+    position->lines = 0;
+    position->source = -1;
+    position->places[0].offset = (uint64_t)status.st_size;
+    position->places[0].last_count = 0; /* as older versions do not know of it */
+    append_bytes(server->loop, server->log, name, text, position_write(position, text));
+}
+
+/* Two lines: the first is longer than the beginning by which a file is known. */
+static void append_two_lines(void)
+{
+    char text[601];
+    memset(text, 'x', 600);
+    memcpy(text + 599, "\n", 2);
+    append_file("f", text);
+    append_file("f", "the second\n");
+}
+
+BACKEND_TEST(file_cut_behind_its_beginning_is_known_by_its_length)
+{
+    char name[64];
+    append_two_lines();
+    struct server server = server_open(loop, "f", NULL, 0);
+    wait_for_count(&server, 2);
+    struct position position = load_record(&server, name);
+    store_record(&server, name, &position);
+    close_and_lose_slots(&server);
+    server = server_open(loop, "f", NULL, 0);
+    wait_for_state(&server, "following");
+    harness_settle(loop);
+    assert_int_equal(find(server.log, stream_name)->count, 2);
+    assert_int_equal(truncate(harness_path("f"), 600), 0);
+    wait_for_count(&server, 3);
+    server_close(&server);
+}
+
+BACKEND_TEST(file_of_the_same_number_that_was_born_at_another_time_is_another)
+{
+    char name[64];
+    append_two_lines();
+    struct server server = server_open(loop, "f", NULL, 0);
+    wait_for_count(&server, 2);
+    struct position position = load_record(&server, name);
+    if (position.places[0].born_ns == 0)
+        harness_skip("the file system keeps no birth of files");
+    position.places[0].born_ns--;
+    store_record(&server, name, &position);
+    close_and_lose_slots(&server);
+    server = server_open(loop, "f", NULL, 0);
+    wait_for_count(&server, 4);
     server_close(&server);
 }
 

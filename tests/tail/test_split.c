@@ -30,6 +30,7 @@ TEST(line_without_line_feed_is_no_unit_before_the_end)
     assert_false(split_next("", 0, 0, true, &unit));
     assert_unit("abc", 3, 0, true, (struct split_unit){3, 3, 0, false});
     assert_unit("abc", 3, 2, true, (struct split_unit){3, 3, 3, true});
+    assert_unit("", 0, 2, true, (struct split_unit){0, 0, 3, true}); /* whoever has the parts waits for the last */
 }
 
 TEST(longest_line_is_whole_and_a_longer_one_is_cut)
