@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <malloc.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
+#include <time.h>
 
 struct bench {
     struct hark_loop *loop;
@@ -109,6 +111,17 @@ static void reader_done(struct bench *bench, struct reader *reader)
     reader_close(reader);
     harness_run_until(bench->loop, &reader->closed);
     close(reader->peer);
+}
+
+static time_t stands_s; /* where the clock stands still; 0: it does not */
+
+/* Stands in for the C library's. */
+int clock_gettime(clockid_t clock, struct timespec *time)
+{
+    int result = (int)syscall(SYS_clock_gettime, clock, time);
+    if (result == 0 && clock == CLOCK_MONOTONIC && stands_s != 0)
+        *time = (struct timespec){.tv_sec = stands_s};
+    return result;
 }
 
 static uint32_t drawn(uint32_t *seed)
@@ -357,6 +370,27 @@ BACKEND_TEST(heartbeat_comes_not_into_what_a_slow_reader_is_being_sent)
     assert_int_equal(count_in(&got[1], "\ndata: "), EVENTS);
     reader_done(&bench, &idle);
     reader_done(&bench, &slow);
+    bench_close(&bench);
+}
+
+BACKEND_TEST(rate_is_of_the_five_whole_seconds_before_this_one)
+{
+    static const double rates[] = {0, 2, 3, 3, 3, 3, 1, 0, 0, 0, 0, 0}; /* after 10 events in the first second, 5 in the next */
+    struct bench bench;
+    struct hub_stream *stream = NULL;
+    struct timespec now;
+    bench_open(&bench, loop, NULL);
+    assert_int_equal(hub_stream_open(bench.hub, "s", 1, &stream), 0);
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    stands_s = now.tv_sec + 1;
+    for (size_t second = 0; second < sizeof(rates) / sizeof(*rates); second++, stands_s++) {
+        assert_true(hark_run_ready(loop) >= 0);
+        assert_true(hub_stream_look(stream).per_second == rates[second]);
+        if (second < 2)
+            publish_numbers(&bench, "s", 0, second == 0 ? 10 : 5);
+    }
+    stands_s = 0;
+    hub_stream_close(stream);
     bench_close(&bench);
 }
 

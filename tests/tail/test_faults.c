@@ -60,6 +60,36 @@ BACKEND_TEST(file_that_comes_back_to_its_path_before_it_is_let_go_is_followed_on
     server_close(&server);
 }
 
+/* Its lines are of two commits, for a segment ends in it. The first fails, the second does not. */
+BACKEND_TEST(lines_of_a_batch_that_failed_in_part_are_published_once)
+{
+    enum { LINES = 40, BYTES = 500 };
+    const struct log_options options = {.segment_bytes = 8192};
+    bool seen[LINES] = {false};
+    char text[LINES * (BYTES + 1) + 1], *end = text;
+    not_on_uring();
+    append_file("f", "one\n");
+    struct server server = server_open(loop, "f", &options, 0);
+    wait_for_count(&server, 1);
+    wait_for_state(&server, "following");
+    fail_call(SYS_fdatasync, descriptor_of(harness_path("data"), ".log"));
+    for (int i = 0; i < LINES; i++)
+        end += sprintf(end, "%0*d\n", BYTES, i);
+    append_file("f", text);
+    wait_for_count(&server, 1 + LINES);
+    wait_for_state(&server, "following");
+    assert_true(reported("trying again"));
+    struct history history = read_from(loop, server.log, stream_name, LOG_START);
+    assert_int_equal(history.events, 1 + LINES);
+    for (size_t i = 1; i < history.count; i++) {
+        int number = atoi((const char *)history.seen[i].bytes);
+        assert_false(seen[number]);
+        seen[number] = true;
+    }
+    history_free(&history);
+    server_close(&server);
+}
+
 /* --- no descriptor is left --- */
 
 static struct rlimit whole;

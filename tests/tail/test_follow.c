@@ -290,24 +290,31 @@ BACKEND_TEST(long_line_comes_in_marked_parts)
     free(text);
 }
 
-/* Parts get their marks where they were read, in front of them. */
-BACKEND_TEST(line_between_two_long_ones_keeps_its_bytes)
+/* A part gets its mark where it was read, in front of it. There is room for all of it once a long line was read. */
+BACKEND_TEST(lines_between_two_long_ones_keep_their_bytes)
 {
+    enum { BETWEEN = 300, BYTES = 4000 };
     size_t length = (size_t)LOG_EVENT_BYTES_MAX + 12345;
     char *text = malloc(length + 1);
     assert_non_null(text);
     memset(text, 'x', length);
     text[length] = '\0';
-    append_file("f", text);
-    append_file("f", "\nbetween\n");
-    append_file("f", text);
-    append_file("f", "\nafter\n");
+    FILE *file = fopen(harness_path("f"), "we");
+    assert_non_null(file);
+    fprintf(file, "%s\n", text);
+    for (int i = 0; i < BETWEEN; i++)
+        fprintf(file, "%0*d\n", BYTES, i);
+    fprintf(file, "%s\n", text);
+    assert_int_equal(fclose(file), 0);
     struct server server = server_open(loop, "f", NULL, 0);
-    wait_for_count(&server, 6);
+    wait_for_count(&server, BETWEEN + 4);
     struct history history = read_from(loop, server.log, stream_name, LOG_START);
-    assert_int_equal(history.count, 6);
-    assert_text(&history.seen[2], "between");
-    assert_text(&history.seen[5], "after");
+    assert_int_equal(history.count, BETWEEN + 4);
+    for (int i = 0; i < BETWEEN; i++) {
+        char line[BYTES + 1];
+        snprintf(line, sizeof line, "%0*d", BYTES, i);
+        assert_text(&history.seen[2 + i], line);
+    }
     history_free(&history);
     server_close(&server);
     free(text);

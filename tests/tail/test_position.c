@@ -75,11 +75,9 @@ TEST(position_out_of_its_bounds_is_refused)
         int result, source, files, inodes;
         unsigned offset, first, last;
     } cases[] = {
-        {0, 0, 1, 1, 600, 512, 512},       {0, -1, 8, 8, 600, 0, 0},
-        {-EINVAL, 1, 1, 1, 600, 0, 0},     {-EINVAL, -2, 1, 1, 600, 0, 0},
-        {-EINVAL, 0, 9, 9, 600, 0, 0},     {-EINVAL, 0, 2, 1, 600, 0, 0},
-        {-EINVAL, 0, 1, 1, 600, 513, 0},   {-EINVAL, 0, 1, 1, 600, 512, 513},
-        {-EINVAL, 0, 1, 1, 511, 511, 512},
+        {0, 0, 1, 1, 600, 512, 512},     {0, -1, 8, 8, 600, 0, 0},          {-EINVAL, 1, 1, 1, 600, 0, 0},
+        {-EINVAL, -2, 1, 1, 600, 0, 0},  {-EINVAL, 0, 9, 9, 600, 0, 0},     {-EINVAL, 0, 2, 1, 600, 0, 0},
+        {-EINVAL, 0, 1, 1, 600, 513, 0}, {-EINVAL, 0, 1, 1, 600, 512, 513}, {-EINVAL, 0, 1, 1, 511, 511, 512},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char text[POSITION_TEXT_BYTES];
