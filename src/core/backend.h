@@ -18,39 +18,11 @@
 #include "hark/loop.h"
 #include "hark/op.h"
 
-#include <sys/socket.h>
-
 struct hark_backend;
-
-/* The calls of os.h, for the kernel that the backend stands on. */
-struct os_calls {
-    int (*socket)(struct hark_loop *loop, int family, int type, int protocol);
-    int (*bind)(struct hark_loop *loop, int fd, const struct sockaddr *name, socklen_t length);
-    int (*listen)(struct hark_loop *loop, int fd, int backlog);
-    int (*setsockopt)(struct hark_loop *loop, int fd, int level, int option, const void *value, socklen_t length);
-    int (*getsockopt)(struct hark_loop *loop, int fd, int level, int option, void *value, socklen_t *length);
-    int (*getsockname)(struct hark_loop *loop, int fd, struct sockaddr *name, socklen_t *length);
-    int (*getpeername)(struct hark_loop *loop, int fd, struct sockaddr *name, socklen_t *length);
-    int (*close)(struct hark_loop *loop, int fd);
-    bool (*is_open)(int fd);
-    uint64_t (*clock)(void);
-    uint64_t (*wall_clock)(void);
-    int (*random)(void *bytes, size_t count);
-};
-
-/* The machine's own kernel (os_kernel.c). */
-extern const struct os_calls os_kernel;
-
-/* Which of the events hold at this moment: poll(2) without waiting. Gives the set, 0 where none does; -EBADF. */
-int64_t os_kernel_poll(struct hark_loop *loop, int fd, uint32_t events);
-
-/* Whether a socket has been shut down for reading: what it gives then is the end, also where it has borders. */
-bool os_kernel_is_shut(struct hark_loop *loop, int fd);
 
 struct hark_backend {
     enum hark_backend_kind kind;
     const char *name;
-    const struct os_calls *os;
     /* Fails with a negative errno and says in out_reason, of reason_room bytes, what refused it. Leaves nothing behind then. */
     int (*create)(struct hark_loop *loop, const struct hark_options *options, char *out_reason, size_t reason_room);
     void (*destroy)(struct hark_loop *loop);

@@ -4,7 +4,6 @@
 #include "hark/buffer.h"
 
 #include <stdlib.h>
-#include <sys/mman.h>
 
 enum { CACHE_LINE = 64 };
 
@@ -15,8 +14,8 @@ int buffers_init(struct buffers *buffers, uint32_t count, uint32_t bytes)
     uint32_t *stack = malloc(count * sizeof *stack);
     if (!stack)
         return -ENOMEM;
-    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (memory == MAP_FAILED) {
+    void *memory = NULL;
+    if (kernel_mmap(NULL, size, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0, &memory) < 0) {
         free(stack);
         return -ENOMEM;
     }
@@ -31,7 +30,7 @@ void buffers_done(struct buffers *buffers)
 {
     if (buffers->memory) {
         checking_pool_done(buffers);
-        munmap(buffers->memory, buffers->count * buffers->stride);
+        kernel_munmap(NULL, buffers->memory, buffers->count * buffers->stride);
     }
     free(buffers->stack);
     *buffers = (struct buffers){0};

@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 enum {
     ENTRIES_DEFAULT = 256,
@@ -106,7 +104,7 @@ static void release(struct hark_loop *loop)
     work_pool_destroy(loop);
     signals_done(loop);
     if (loop->wake_fd >= 0)
-        close(loop->wake_fd);
+        kernel_close(NULL, loop->wake_fd);
     timers_done(&loop->timers);
     descriptors_done(&loop->descriptors);
     buffers_done(&loop->buffers);
@@ -127,8 +125,8 @@ int hark_loop_create(const struct hark_options *given, struct hark_loop **out_lo
     loop->turn_max = options.turn_max;
     loop->workers_max = options.workers_max;
     loop->signal_slot = -1;
-    loop->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    error = loop->wake_fd < 0 ? -errno : buffers_init(&loop->buffers, options.buffer_count, options.buffer_bytes);
+    loop->wake_fd = kernel_eventfd(NULL, 0, EFD_CLOEXEC | EFD_NONBLOCK);
+    error = loop->wake_fd < 0 ? loop->wake_fd : buffers_init(&loop->buffers, options.buffer_count, options.buffer_bytes);
     if (!error)
         error = checking_init(loop);
     if (!error)
@@ -137,7 +135,7 @@ int hark_loop_create(const struct hark_options *given, struct hark_loop **out_lo
         release(loop);
         return error;
     }
-    loop->now_ns = loop->backend->os->clock();
+    loop->now_ns = kernel_clock_gettime(CLOCK_MONOTONIC);
     *out_loop = loop;
     return 0;
 }

@@ -18,8 +18,8 @@
 #include "hark/loop.h"
 #include "hark/metrics.h"
 #include "hark/op.h"
+#include "kernel/kernel.h"
 
-#include <errno.h>
 #include <signal.h>
 
 enum op_state {
@@ -88,6 +88,12 @@ struct hark_loop {
     struct checking *checking; /* of a checking build, else NULL */
     char refusals[HARK_BACKEND_KINDS][160];
 };
+
+/* Where the system calls of the loop's thread are counted. */
+static inline uint64_t *calls_of(struct hark_loop *loop)
+{
+    return &loop->metrics.system_calls;
+}
 
 /* --- the life cycle (op.c) --- */
 
@@ -233,6 +239,6 @@ int64_t file_call(struct hark_op *op);
 bool file_open_may_wait(const struct hark_op *op);
 
 /* The call of a HARK_OP_READ, WRITE, READV or WRITEV at the position of fd, which may be another than the op's. */
-int64_t file_io(const struct hark_op *op, int fd);
+int64_t file_io(uint64_t *calls, const struct hark_op *op, int fd);
 
 #endif

@@ -41,7 +41,7 @@ static bool close_is_still_here(const struct hark_loop *loop, int fd)
 /* The table grows for numbers that are open alone: a wrong one must not cost memory. */
 static int make_row(struct hark_loop *loop, int fd)
 {
-    if (fd < 0 || !loop->backend->os->is_open(fd))
+    if (fd < 0 || !kernel_is_open(fd))
         return -EBADF;
     return descriptors_grow(&loop->descriptors, fd);
 }
@@ -340,7 +340,7 @@ void op_close_if_alone(struct hark_loop *loop, int fd)
         return;
     if (op->code == HARK_OP_DETACH) {
         op->marks |= MARK_CLOSED; /* the row stays as it is until the call: nothing new starts on the number */
-        return loop_finish(loop, op, loop->backend->os->is_open(fd) ? 0 : -EBADF);
+        return loop_finish(loop, op, kernel_is_open(fd) ? 0 : -EBADF);
     }
     descriptors_unlink(op);
     descriptors_link(&loop->descriptors.loose, op);

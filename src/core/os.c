@@ -1,11 +1,10 @@
-/* os.c - the calls of os.h: each goes to the kernel, real or simulated, that the loop's backend stands on. */
+/* os.c - the calls of os.h: each asks the kernel, and the loop knows of what it opens and closes. */
 #include "hark/os.h"
 #include "core/loop.h"
 
 int hark_os_socket(struct hark_loop *loop, int family, int type, int protocol)
 {
-    int fd = loop->backend->os->socket(loop, family, type, protocol);
-    loop->metrics.system_calls++;
+    int fd = kernel_socket(calls_of(loop), family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol);
     if (fd >= 0)
         loop_forget_descriptor(loop, fd);
     return fd;
@@ -13,33 +12,28 @@ int hark_os_socket(struct hark_loop *loop, int family, int type, int protocol)
 
 int hark_os_bind(struct hark_loop *loop, int fd, const struct hark_address *address)
 {
-    loop->metrics.system_calls++;
-    return loop->backend->os->bind(loop, fd, &address->name.any, address->length);
+    return kernel_bind(calls_of(loop), fd, &address->name.any, address->length);
 }
 
 int hark_os_listen(struct hark_loop *loop, int fd, int backlog)
 {
-    loop->metrics.system_calls++;
-    return loop->backend->os->listen(loop, fd, backlog);
+    return kernel_listen(calls_of(loop), fd, backlog);
 }
 
 int hark_os_setsockopt(struct hark_loop *loop, int fd, int level, int option, const void *value, socklen_t length)
 {
-    loop->metrics.system_calls++;
-    return loop->backend->os->setsockopt(loop, fd, level, option, value, length);
+    return kernel_setsockopt(calls_of(loop), fd, level, option, value, length);
 }
 
 int hark_os_getsockopt(struct hark_loop *loop, int fd, int level, int option, void *value, socklen_t *length)
 {
-    loop->metrics.system_calls++;
-    return loop->backend->os->getsockopt(loop, fd, level, option, value, length);
+    return kernel_getsockopt(calls_of(loop), fd, level, option, value, length);
 }
 
 int hark_os_getsockname(struct hark_loop *loop, int fd, struct hark_address *out_address)
 {
     struct hark_address address = {.length = sizeof address.name};
-    loop->metrics.system_calls++;
-    int error = loop->backend->os->getsockname(loop, fd, &address.name.any, &address.length);
+    int error = kernel_getsockname(calls_of(loop), fd, &address.name.any, &address.length);
     if (!error)
         *out_address = address;
     return error;
@@ -48,8 +42,7 @@ int hark_os_getsockname(struct hark_loop *loop, int fd, struct hark_address *out
 int hark_os_getpeername(struct hark_loop *loop, int fd, struct hark_address *out_address)
 {
     struct hark_address address = {.length = sizeof address.name};
-    loop->metrics.system_calls++;
-    int error = loop->backend->os->getpeername(loop, fd, &address.name.any, &address.length);
+    int error = kernel_getpeername(calls_of(loop), fd, &address.name.any, &address.length);
     if (!error)
         *out_address = address;
     return error;
@@ -60,8 +53,7 @@ int hark_os_close(struct hark_loop *loop, int fd)
     int error = hark_os_forget(loop, fd);
     if (error)
         return error;
-    loop->metrics.system_calls++;
-    return loop->backend->os->close(loop, fd);
+    return kernel_close(calls_of(loop), fd);
 }
 
 int hark_os_forget(struct hark_loop *loop, int fd)
@@ -74,16 +66,24 @@ int hark_os_forget(struct hark_loop *loop, int fd)
 
 uint64_t hark_os_clock(struct hark_loop *loop)
 {
-    return loop->backend->os->clock();
+    (void)loop;
+    return kernel_clock_gettime(CLOCK_MONOTONIC);
 }
 
 uint64_t hark_os_wall_clock(struct hark_loop *loop)
 {
-    return loop->backend->os->wall_clock();
+    (void)loop;
+    return kernel_clock_gettime(CLOCK_REALTIME);
 }
 
 int hark_os_random(struct hark_loop *loop, void *bytes, size_t count)
 {
-    loop->metrics.system_calls++;
-    return loop->backend->os->random(bytes, count);
+    for (char *at = bytes; count > 0;) {
+        int64_t got = kernel_getrandom(calls_of(loop), at, count);
+        if (got < 0)
+            return (int)got;
+        at += got;
+        count -= (size_t)got;
+    }
+    return 0;
 }

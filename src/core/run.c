@@ -6,7 +6,6 @@
 #include "core/call.h"
 
 #include <pthread.h>
-#include <unistd.h>
 
 /* --- calling back --- */
 
@@ -83,8 +82,7 @@ void loop_write_wake(int wake_fd)
 {
     int saved = errno;
     uint64_t one = 1;
-    while (write(wake_fd, &one, sizeof one) < 0 && errno == EINTR)
-        ;
+    (void)kernel_write(NULL, wake_fd, &one, sizeof one);
     errno = saved;
 }
 
@@ -146,7 +144,7 @@ static uint64_t time_to_sleep(struct hark_loop *loop, bool may_wait)
 
 static void count_lag(struct hark_loop *loop, uint64_t woke_ns)
 {
-    loop->now_ns = loop->backend->os->clock();
+    loop->now_ns = kernel_clock_gettime(CLOCK_MONOTONIC);
     uint64_t lag_ns = loop->now_ns - woke_ns;
     unsigned bucket = lag_ns ? 63u - (unsigned)__builtin_clzll(lag_ns) : 0;
     loop->metrics.lag[bucket < HARK_LAG_BUCKETS ? bucket : HARK_LAG_BUCKETS - 1]++;
@@ -166,7 +164,7 @@ static int turn(struct hark_loop *loop, bool may_wait)
     atomic_store_explicit(&loop->sleeping, false, memory_order_relaxed);
     if (error)
         return error;
-    uint64_t woke_ns = loop->backend->os->clock();
+    uint64_t woke_ns = kernel_clock_gettime(CLOCK_MONOTONIC);
     loop->now_ns = woke_ns;
     loop->lingers = !inbox_is_empty(&loop->inbox) && loop_take_inbox(loop) > 1;
     if (unlikely(signals_pending(loop)))
@@ -227,7 +225,7 @@ static int enter(struct hark_loop *loop)
         return error;
     loop->running = true;
     loop->lingers = false;
-    loop->now_ns = loop->backend->os->clock();
+    loop->now_ns = kernel_clock_gettime(CLOCK_MONOTONIC);
     return 0;
 }
 

@@ -28,16 +28,16 @@ static void start_timer(struct hark_loop *loop, struct hark_op *op, uint64_t at_
         loop_finish(loop, op, error);
 }
 
-static uint64_t from_now(struct hark_loop *loop, uint64_t duration_ns)
+static uint64_t from_now(uint64_t duration_ns)
 {
-    uint64_t now_ns = loop->backend->os->clock();
+    uint64_t now_ns = kernel_clock_gettime(CLOCK_MONOTONIC);
     return duration_ns > HARK_NEVER - now_ns ? HARK_NEVER : now_ns + duration_ns;
 }
 
 void hark_sleep(struct hark_loop *loop, struct hark_op *op, uint64_t duration_ns, hark_done *done)
 {
     op_begin(loop, op, HARK_OP_SLEEP, -1, done);
-    start_timer(loop, op, from_now(loop, duration_ns));
+    start_timer(loop, op, from_now(duration_ns));
 }
 
 void hark_sleep_until(struct hark_loop *loop, struct hark_op *op, uint64_t at_ns, hark_done *done)
@@ -52,7 +52,7 @@ void hark_every(struct hark_loop *loop, struct hark_op *op, uint64_t period_ns, 
     if (period_ns == 0)
         return loop_finish(loop, op, -EINVAL);
     op->with.timer.period_ns = period_ns;
-    start_timer(loop, op, from_now(loop, period_ns));
+    start_timer(loop, op, from_now(period_ns));
 }
 
 void hark_work(struct hark_loop *loop, struct hark_op *op, hark_work_function *function, hark_done *done)

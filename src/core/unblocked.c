@@ -11,13 +11,7 @@
 
 #include "hark/poll.h"
 
-#include <fcntl.h>
 #include <stdio.h>
-#include <sys/epoll.h>
-#include <sys/ioctl.h>
-#include <sys/stat.h>
-#include <sys/uio.h>
-#include <unistd.h>
 
 static bool reads(const struct hark_op *op)
 {
@@ -32,33 +26,30 @@ bool unblocked_by_kernel(struct hark_loop *loop, const struct hark_op *op, int64
     const struct iovec one = {op->with.io.bytes, count < most ? count : most};
     const struct iovec *vector = is_vector ? op->with.io.bytes : &one;
     int vectors = is_vector ? (int)count : 1;
-    ssize_t result;
-    do {
-        loop->metrics.system_calls++;
-        result = reads(op) ? preadv2(op->fd, vector, vectors, -1, RWF_NOWAIT) : pwritev2(op->fd, vector, vectors, -1, RWF_NOWAIT);
-    } while (result < 0 && errno == EINTR);
+    int64_t result = reads(op) ? kernel_preadv2(calls_of(loop), op->fd, vector, vectors, -1, RWF_NOWAIT)
+                               : kernel_pwritev2(calls_of(loop), op->fd, vector, vectors, -1, RWF_NOWAIT);
     /* A filter that is older than the call may answer in any of the latter three ways. */
-    if (result < 0 && (errno == EOPNOTSUPP || errno == ENOSYS || errno == EPERM || errno == EACCES))
+    if (result == -EOPNOTSUPP || result == -ENOSYS || result == -EPERM || result == -EACCES)
         return false;
-    *out_result = result < 0 ? -errno : result;
+    *out_result = result;
     return true;
 }
 
 /* Not the master of a pseudo-terminal: opening that anew makes another pair. */
-static bool is_terminal(int fd, unsigned *out_device)
+static bool is_terminal(uint64_t *calls, int fd, unsigned *out_device)
 {
     int number;
-    return ioctl(fd, TIOCGDEV, out_device) == 0 && ioctl(fd, TIOCGPTN, &number) < 0;
+    return kernel_ioctl(calls, fd, TIOCGDEV, out_device) == 0 && kernel_ioctl(calls, fd, TIOCGPTN, &number) < 0;
 }
 
 /* /dev/tty opened anew may be another terminal than it was for whoever opened it first. */
-static bool is_same(int fd, const struct stat *before, unsigned device_before)
+static bool is_same(uint64_t *calls, int fd, const struct stat *before, unsigned device_before)
 {
     struct stat status;
     unsigned device = 0;
-    if (fstat(fd, &status) < 0 || status.st_dev != before->st_dev || status.st_ino != before->st_ino)
+    if (kernel_fstat(calls, fd, &status) < 0 || status.st_dev != before->st_dev || status.st_ino != before->st_ino)
         return false;
-    return S_ISFIFO(status.st_mode) || (is_terminal(fd, &device) && device == device_before);
+    return S_ISFIFO(status.st_mode) || (is_terminal(calls, fd, &device) && device == device_before);
 }
 
 /* A description of its own for the same pipe or terminal, that does not block; -1 where none can be had. */
@@ -66,66 +57,64 @@ static int open_anew(struct hark_loop *loop, int fd, int flags)
 {
     struct stat status;
     unsigned device = 0;
-    loop->metrics.system_calls += 6;
-    if (fstat(fd, &status) < 0)
+    uint64_t *calls = calls_of(loop);
+    if (kernel_fstat(calls, fd, &status) < 0)
         return -1;
-    if (!S_ISFIFO(status.st_mode) && !(S_ISCHR(status.st_mode) && is_terminal(fd, &device)))
+    if (!S_ISFIFO(status.st_mode) && !(S_ISCHR(status.st_mode) && is_terminal(calls, fd, &device)))
         return -1;
     char path[40];
     snprintf(path, sizeof path, "/proc/thread-self/fd/%d", fd);
-    int other = open(path, (flags & O_ACCMODE) | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-    if (other >= 0 && !is_same(other, &status, device)) {
-        close(other);
+    int other = kernel_openat(calls, AT_FDCWD, path, (flags & O_ACCMODE) | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0);
+    if (other >= 0 && !is_same(calls, other, &status, device)) {
+        kernel_close(calls, other);
         return -1;
     }
     return other;
 }
 
-static int64_t call_anew(const struct hark_op *op, int other)
+static int64_t call_anew(struct hark_loop *loop, const struct hark_op *op, int other)
 {
-    int64_t result = file_io(op, other);
-    close(other);
+    int64_t result = file_io(calls_of(loop), op, other);
+    kernel_close(calls_of(loop), other);
     return result;
 }
 
 static int64_t call_between(struct hark_loop *loop, const struct hark_op *op, int flags)
 {
-    loop->metrics.system_calls += 3;
-    if (fcntl(op->fd, F_SETFL, flags | O_NONBLOCK) < 0)
-        return -errno;
-    int64_t result = file_io(op, op->fd);
-    (void)fcntl(op->fd, F_SETFL, flags);
+    int error = kernel_fcntl(calls_of(loop), op->fd, F_SETFL, flags | O_NONBLOCK);
+    if (error < 0)
+        return error;
+    int64_t result = file_io(calls_of(loop), op, op->fd);
+    (void)kernel_fcntl(calls_of(loop), op->fd, F_SETFL, flags);
     return result;
 }
 
 int64_t unblocked_by_hand(struct hark_loop *loop, const struct hark_op *op)
 {
-    int flags = fcntl(op->fd, F_GETFL);
-    loop->metrics.system_calls++;
+    int flags = kernel_fcntl(calls_of(loop), op->fd, F_GETFL, 0);
     if (flags < 0)
-        return -errno;
+        return flags;
     if (flags & O_PATH || (flags & O_ACCMODE) == (reads(op) ? O_WRONLY : O_RDONLY))
         return -EBADF;
     if (flags & O_NONBLOCK)
-        return file_io(op, op->fd);
+        return file_io(calls_of(loop), op, op->fd);
     if (op->code == HARK_OP_READ && op->with.io.count == 0)
         return 0;
-    int64_t events = os_kernel_poll(loop, op->fd, reads(op) ? HARK_POLL_READABLE : HARK_POLL_WRITABLE);
+    int64_t events = kernel_poll_now(calls_of(loop), op->fd, reads(op) ? HARK_POLL_READABLE : HARK_POLL_WRITABLE);
     if (events <= 0)
         return events < 0 ? events : -EAGAIN;
     /* What has hung up stays so for those that had it open: opened anew it would be another session's. */
     int other = events & HARK_POLL_HANGUP ? -1 : open_anew(loop, op->fd, flags);
-    return other >= 0 ? call_anew(op, other) : call_between(loop, op, flags);
+    return other >= 0 ? call_anew(loop, op, other) : call_between(loop, op, flags);
 }
 
 bool unblocked_can_poll(struct hark_loop *loop, int fd)
 {
     struct epoll_event event = {0};
-    int epoll = epoll_create1(EPOLL_CLOEXEC);
-    loop->metrics.system_calls += 3;
+    int epoll = kernel_epoll_create1(calls_of(loop), EPOLL_CLOEXEC);
     if (epoll < 0)
         return true;
-    bool can = epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) == 0 || errno != EPERM;
-    close(epoll);
+    bool can = kernel_epoll_ctl(calls_of(loop), epoll, EPOLL_CTL_ADD, fd, &event) != -EPERM;
+    kernel_close(calls_of(loop), epoll);
     return can;
 }

@@ -6,9 +6,8 @@
  * must hold: where it fails, nothing is left open. */
 #include "hark/group.h"
 #include "hark/os.h"
+#include "kernel/kernel.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,8 +32,7 @@ static int open_next(struct hark_loop *loop, const struct hark_address *actual, 
 {
     if (actual->name.any.sa_family != AF_UNIX)
         return hark_os_listen_at(loop, actual, backlog, flags | HARK_LISTEN_REUSE_PORT);
-    int fd = fcntl(first, F_DUPFD_CLOEXEC, 0);
-    return fd < 0 ? -errno : fd;
+    return kernel_fcntl(NULL, first, F_DUPFD_CLOEXEC, 0);
 }
 
 int hark_group_listen(struct hark_group *group, const struct hark_address *address, int backlog, unsigned flags, int *out_fds)

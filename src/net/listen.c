@@ -1,12 +1,10 @@
 /* hark_os_listen_at: a listening socket in one call. What must hold: where it fails nothing is left open, and no path is removed
  * but that of a unix socket on which nobody listens. The calls below it are the core's (os.h). */
 #include "hark/os.h"
+#include "kernel/kernel.h"
 
-#include <errno.h>
 #include <netinet/tcp.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 /* The path of a unix address that is a file; NULL for abstract names and other families. The address was bound, or refused as
  * in use, so the kernel has read it: the path ends inside of it. */
@@ -20,7 +18,7 @@ static const char *unix_path(const struct hark_address *address)
 /* Removes a socket's path that a process left behind: nobody listens there, which a connection attempt tells (it does not wait:
  * the socket is non-blocking, and a unix connect is answered at once). A file that is no socket is refused by connect(2) in the
  * same way, hence the look at what it is. Two processes that start on one path in the same instant can still remove each
- * other's: who must rule that out holds a lock of his own. Plain system calls: paths have no call in os.h.
+ * other's: who must rule that out holds a lock of his own.
  * Gives: whether the path is gone. */
 static bool stale_path_remove(const struct hark_address *address)
 {
@@ -31,16 +29,20 @@ static bool stale_path_remove(const struct hark_address *address)
     if (count >= sizeof(copy.name.unix_path.sun_path))
         return false; /* a path that fills the field has no end of its own */
     path[count] = '\0';
-    if (lstat(path, &status) < 0)
-        return errno == ENOENT;
+    int error = kernel_fstatat(NULL, AT_FDCWD, path, &status, AT_SYMLINK_NOFOLLOW);
+    if (error < 0)
+        return error == -ENOENT;
     if (!S_ISSOCK(status.st_mode))
         return false;
-    int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int probe = kernel_socket(NULL, AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (probe < 0)
         return false;
-    bool stale = connect(probe, &copy.name.any, address->length) < 0 && errno == ECONNREFUSED;
-    close(probe);
-    return stale && (unlink(path) == 0 || errno == ENOENT);
+    bool stale = kernel_connect(NULL, probe, &copy.name.any, address->length) == -ECONNREFUSED;
+    kernel_close(NULL, probe);
+    if (!stale)
+        return false;
+    error = kernel_unlinkat(NULL, AT_FDCWD, path, 0);
+    return error == 0 || error == -ENOENT;
 }
 
 static int bind_at(struct hark_loop *loop, int fd, const struct hark_address *address)

@@ -4,10 +4,6 @@
 #include "core/unblocked.h"
 #include "ready/ready.h"
 
-#include <sys/socket.h>
-#include <sys/uio.h>
-#include <unistd.h>
-
 uint32_t ready_spare_of(const struct hark_op *op)
 {
     switch ((enum hark_op_code)op->code) {
@@ -64,22 +60,11 @@ uint32_t ready_spare_of(const struct hark_op *op)
     return 0;
 }
 
-/* Runs the call until it is not interrupted; gives its result or -errno. */
-#define CALL(loop, call)                                                                                                         \
-    __extension__({                                                                                                              \
-        int64_t call_result;                                                                                                     \
-        do {                                                                                                                     \
-            (loop)->metrics.system_calls++;                                                                                      \
-            call_result = (call);                                                                                                \
-        } while (call_result < 0 && errno == EINTR);                                                                             \
-        call_result < 0 ? -errno : call_result;                                                                                  \
-    })
-
 static int64_t try_accept(struct hark_loop *loop, struct hark_op *op, struct descriptor *row)
 {
     int64_t fd;
     do
-        fd = CALL(loop, accept4(op->fd, op->with.address.name, op->with.address.length, SOCK_CLOEXEC | SOCK_NONBLOCK));
+        fd = kernel_accept4(calls_of(loop), op->fd, op->with.address.name, op->with.address.length, SOCK_CLOEXEC | SOCK_NONBLOCK);
     while (fd == -ECONNABORTED);
     if (fd >= 0) {
         uint8_t kind = row->kind;
@@ -91,7 +76,7 @@ static int64_t try_accept(struct hark_loop *loop, struct hark_op *op, struct des
 /* Called again, connect(2) says how it stands: EALREADY, the error, or 0. */
 static int64_t try_connect(struct hark_loop *loop, struct hark_op *op)
 {
-    int64_t result = CALL(loop, connect(op->fd, op->with.address.name, op->with.address.count));
+    int64_t result = kernel_connect(calls_of(loop), op->fd, op->with.address.name, op->with.address.count);
     if (result == -EINPROGRESS || result == -EALREADY) {
         if (result == -EALREADY && !(op->marks & MARK_BEGUN))
             return result;
@@ -122,7 +107,8 @@ static int64_t try_transfer(struct hark_loop *loop, struct hark_op *op, struct d
         char *bytes = (char *)op->with.io.bytes + moved;
         size_t count = op->with.io.count - moved;
         bool receives = op->code == HARK_OP_RECV;
-        int64_t result = receives ? CALL(loop, recv(op->fd, bytes, count, flags)) : CALL(loop, send(op->fd, bytes, count, flags));
+        int64_t result = receives ? kernel_recv(calls_of(loop), op->fd, bytes, count, flags)
+                                  : kernel_send(calls_of(loop), op->fd, bytes, count, flags);
         if (receives && !(flags & (MSG_PEEK | MSG_OOB | MSG_ERRQUEUE)))
             note_short_read(row, result, count);
         if (!goes_on || result == -EAGAIN)
@@ -153,7 +139,7 @@ static int64_t try_recv_each(struct hark_loop *loop, struct hark_op *op, struct 
     void *bytes = buffers_at(buffers, index);
     checking_buffer_out(loop, bytes);
     int flags = unlikely(row->kind == KIND_SOCKET) ? MSG_DONTWAIT | MSG_TRUNC : MSG_DONTWAIT; /* TCP means another thing by it */
-    int64_t result = CALL(loop, recv(op->fd, bytes, buffers->bytes, flags));
+    int64_t result = kernel_recv(calls_of(loop), op->fd, bytes, buffers->bytes, flags);
     note_short_read(row, result, buffers->bytes);
     if (unlikely(result > (int64_t)buffers->bytes)) {
         op->marks |= HARK_MARK_CUT;
@@ -171,7 +157,7 @@ static int64_t try_recv_each(struct hark_loop *loop, struct hark_op *op, struct 
 
 static int64_t ask(struct hark_loop *loop, int fd, uint32_t events)
 {
-    int64_t result = os_kernel_poll(loop, fd, events);
+    int64_t result = kernel_poll_now(calls_of(loop), fd, events);
     return result ? result : WOULD_BLOCK;
 }
 
@@ -192,9 +178,8 @@ int64_t ready_read_cached(struct hark_loop *loop, struct hark_op *op)
     if (op->code != HARK_OP_READ || op->with.io.offset < 0 || op->with.io.count > bytes_max)
         return WOULD_BLOCK;
     const struct iovec vector = {op->with.io.bytes, op->with.io.count};
-    loop->metrics.system_calls++;
-    ssize_t count = preadv2(op->fd, &vector, 1, op->with.io.offset, RWF_NOWAIT);
-    return count == (ssize_t)op->with.io.count ? count : WOULD_BLOCK;
+    int64_t count = kernel_preadv2(calls_of(loop), op->fd, &vector, 1, op->with.io.offset, RWF_NOWAIT);
+    return count == (int64_t)op->with.io.count ? count : WOULD_BLOCK;
 }
 
 static int64_t attempt_other(struct hark_loop *loop, struct hark_op *op, struct descriptor *row)
@@ -206,9 +191,9 @@ static int64_t attempt_other(struct hark_loop *loop, struct hark_op *op, struct 
     case HARK_OP_CONNECT:
         return try_connect(loop, op);
     case HARK_OP_RECVMSG:
-        return CALL(loop, recvmsg(op->fd, op->with.io.bytes, op->with.io.flags | MSG_DONTWAIT));
+        return kernel_recvmsg(calls_of(loop), op->fd, op->with.io.bytes, op->with.io.flags | MSG_DONTWAIT);
     case HARK_OP_SENDMSG:
-        return CALL(loop, sendmsg(op->fd, op->with.io.bytes, op->with.io.flags | MSG_DONTWAIT));
+        return kernel_sendmsg(calls_of(loop), op->fd, op->with.io.bytes, op->with.io.flags | MSG_DONTWAIT);
     case HARK_OP_READ:
     case HARK_OP_WRITE:
     case HARK_OP_READV:
@@ -255,7 +240,7 @@ static bool is_final(struct hark_loop *loop, const struct hark_op *op)
         return true;
     if (op->code == HARK_OP_RECV || op->code == HARK_OP_RECVMSG)
         return (op->with.io.flags & MSG_ERRQUEUE) != 0;
-    return op_sends_to_unix_name(op) && os_kernel_poll(loop, op->fd, READY_OUT) > 0;
+    return op_sends_to_unix_name(op) && kernel_poll_now(calls_of(loop), op->fd, READY_OUT) > 0;
 }
 
 /* What an attempt that gave no plain result says of its descriptor. */

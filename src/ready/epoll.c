@@ -2,9 +2,6 @@
 #include "ready/ready.h"
 
 #include <limits.h>
-#include <sys/epoll.h>
-#include <time.h>
-#include <unistd.h>
 
 enum { BATCH = 256 };
 
@@ -20,8 +17,7 @@ static int epoll_set(struct ready *ready, int operation, int fd, uint32_t events
     uint32_t trigger = events & READY_EDGE ? EPOLLET : 0;
     struct epoll_event event = {.events = (events & ~(uint32_t)READY_EDGE) | trigger, .data.fd = fd};
     ready->loop->metrics.registrations++;
-    ready->loop->metrics.system_calls++;
-    return epoll_ctl(epoll->fd, operation, fd, &event) < 0 ? -errno : 0;
+    return kernel_epoll_ctl(calls_of(ready->loop), epoll->fd, operation, fd, &event);
 }
 
 static int epoll_create_state(struct ready *ready, int wake_fd)
@@ -29,12 +25,12 @@ static int epoll_create_state(struct ready *ready, int wake_fd)
     struct epoll *epoll = calloc(1, sizeof *epoll);
     if (!epoll)
         return -ENOMEM;
-    epoll->fd = epoll_create1(EPOLL_CLOEXEC);
+    epoll->fd = kernel_epoll_create1(calls_of(ready->loop), EPOLL_CLOEXEC);
     ready->state = epoll;
-    int error = epoll->fd < 0 ? -errno : epoll_set(ready, EPOLL_CTL_ADD, wake_fd, READY_IN | READY_EDGE);
+    int error = epoll->fd < 0 ? epoll->fd : epoll_set(ready, EPOLL_CTL_ADD, wake_fd, READY_IN | READY_EDGE);
     if (error) {
         if (epoll->fd >= 0)
-            close(epoll->fd);
+            kernel_close(NULL, epoll->fd);
         free(epoll);
     }
     return error;
@@ -43,7 +39,7 @@ static int epoll_create_state(struct ready *ready, int wake_fd)
 static void epoll_destroy(struct ready *ready)
 {
     struct epoll *epoll = ready->state;
-    close(epoll->fd);
+    kernel_close(NULL, epoll->fd);
     free(epoll);
 }
 
@@ -59,29 +55,29 @@ static int epoll_watch(struct ready *ready, int fd, uint32_t before, uint32_t ev
 /* What a kernel or a seccomp filter answers where the call is not there; epoll_pwait2(2) knows none of them. */
 static bool is_missing(int error)
 {
-    return error == ENOSYS || error == EPERM || error == EACCES;
+    return error == -ENOSYS || error == -EPERM || error == -EACCES;
 }
 
-static int wait_for_events(struct epoll *epoll, uint64_t timeout_ns)
+static int wait_for_events(struct epoll *epoll, uint64_t *calls, uint64_t timeout_ns)
 {
     struct timespec timeout = {(time_t)(timeout_ns / 1000000000u), (long)(timeout_ns % 1000000000u)};
     if (!epoll->only_milliseconds) {
-        int count = epoll_pwait2(epoll->fd, epoll->events, BATCH, timeout_ns == HARK_NEVER ? NULL : &timeout, NULL);
-        if (count >= 0 || !is_missing(errno))
+        int count = kernel_epoll_pwait2(calls, epoll->fd, epoll->events, BATCH, timeout_ns == HARK_NEVER ? NULL : &timeout);
+        if (count >= 0 || !is_missing(count))
             return count;
         epoll->only_milliseconds = true;
     }
     uint64_t rounded_ms = timeout_ns / 1000000u + (timeout_ns % 1000000u != 0);
     int timeout_ms = timeout_ns == HARK_NEVER ? -1 : rounded_ms > INT_MAX ? INT_MAX : (int)rounded_ms;
-    return epoll_wait(epoll->fd, epoll->events, BATCH, timeout_ms);
+    return kernel_epoll_wait(calls, epoll->fd, epoll->events, BATCH, timeout_ms);
 }
 
 static int epoll_wait_and_report(struct ready *ready, uint64_t timeout_ns)
 {
     struct epoll *epoll = ready->state;
-    int count = wait_for_events(epoll, timeout_ns);
+    int count = wait_for_events(epoll, calls_of(ready->loop), timeout_ns);
     if (count < 0)
-        return errno == EINTR ? 0 : -errno;
+        return count == -EINTR ? 0 : count;
     for (int i = 0; i < count; i++) {
         int fd = epoll->events[i].data.fd;
         if (fd == ready->loop->wake_fd)

@@ -2,10 +2,7 @@
 #include "core/unblocked.h"
 #include "ready/ready.h"
 
-#include <fcntl.h>
 #include <netinet/in.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/sysmacros.h>
 
 enum ready_kind ready_kind_of_socket(int family, int type, int protocol)
@@ -17,35 +14,31 @@ enum ready_kind ready_kind_of_socket(int family, int type, int protocol)
     return tcp ? KIND_TCP : KIND_STREAM;
 }
 
-static int option_of(int fd, int option)
+static int option_of(struct hark_loop *loop, int fd, int option)
 {
     int value = -1;
     socklen_t length = sizeof value;
-    return getsockopt(fd, SOL_SOCKET, option, &value, &length) == 0 ? value : -1;
+    return kernel_getsockopt(calls_of(loop), fd, SOL_SOCKET, option, &value, &length) == 0 ? value : -1;
 }
 
 static enum ready_kind look_up_socket(struct hark_loop *loop, int fd)
 {
-    loop->metrics.system_calls += 3;
-    return ready_kind_of_socket(option_of(fd, SO_DOMAIN), option_of(fd, SO_TYPE), option_of(fd, SO_PROTOCOL));
+    return ready_kind_of_socket(option_of(loop, fd, SO_DOMAIN), option_of(loop, fd, SO_TYPE), option_of(loop, fd, SO_PROTOCOL));
 }
 
 /* Accepting and connecting have no flag that says not to wait. A terminal or pipe may be shared with other processes, whose reads
  * would then fail: it stays as it is (unblocked.h). */
 static void make_non_blocking(struct hark_loop *loop, int fd)
 {
-    int flags = fcntl(fd, F_GETFL);
-    loop->metrics.system_calls++;
-    if (flags < 0 || flags & O_NONBLOCK)
-        return;
-    loop->metrics.system_calls++;
-    (void)fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+    int flags = kernel_fcntl(calls_of(loop), fd, F_GETFL, 0);
+    if (flags >= 0 && !(flags & O_NONBLOCK))
+        (void)kernel_fcntl(calls_of(loop), fd, F_SETFL, flags | O_NONBLOCK);
 }
 
 /* Direct reads wait for the disk, whatever they are asked (RWF_NOWAIT does not change it). */
-static bool waits_for_disk(int fd)
+static bool waits_for_disk(struct hark_loop *loop, int fd)
 {
-    int flags = fcntl(fd, F_GETFL);
+    int flags = kernel_fcntl(calls_of(loop), fd, F_GETFL, 0);
     return flags < 0 || flags & O_DIRECT;
 }
 
@@ -61,13 +54,12 @@ static bool is_like_a_file(struct hark_loop *loop, int fd, const struct stat *st
 int ready_look_up(struct hark_loop *loop, int fd, struct descriptor *row)
 {
     struct stat status;
-    loop->metrics.system_calls++;
-    if (fstat(fd, &status) < 0)
-        return -errno;
+    int error = kernel_fstat(calls_of(loop), fd, &status);
+    if (error < 0)
+        return error;
     if (S_ISREG(status.st_mode) || S_ISDIR(status.st_mode) || S_ISBLK(status.st_mode) || is_like_a_file(loop, fd, &status)) {
         row->kind = KIND_FILE;
-        row->flags |= waits_for_disk(fd) ? DESCRIPTOR_BLOCKING : 0;
-        loop->metrics.system_calls++;
+        row->flags |= waits_for_disk(loop, fd) ? DESCRIPTOR_BLOCKING : 0;
     } else if (S_ISSOCK(status.st_mode)) {
         row->kind = (uint8_t)look_up_socket(loop, fd);
         make_non_blocking(loop, fd);

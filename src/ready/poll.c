@@ -2,9 +2,6 @@
 #include "ready/ready.h"
 
 #include <limits.h>
-#include <poll.h>
-#include <time.h>
-#include <unistd.h>
 
 struct poller_state {
     struct pollfd *watched; /* the first is the wake descriptor */
@@ -86,17 +83,16 @@ static void empty_wake(struct ready *ready)
 {
     uint64_t count;
     ready->loop->metrics.wakes++;
-    ready->loop->metrics.system_calls++;
-    (void)!read(ready->loop->wake_fd, &count, sizeof count);
+    (void)kernel_read(calls_of(ready->loop), ready->loop->wake_fd, &count, sizeof count);
 }
 
 static int poll_wait_and_report(struct ready *ready, uint64_t timeout_ns)
 {
     struct poller_state *state = ready->state;
     struct timespec timeout = {(time_t)(timeout_ns / 1000000000u), (long)(timeout_ns % 1000000000u)};
-    int left = ppoll(state->watched, state->count, timeout_ns == HARK_NEVER ? NULL : &timeout, NULL);
+    int left = kernel_ppoll(calls_of(ready->loop), state->watched, state->count, timeout_ns == HARK_NEVER ? NULL : &timeout);
     if (left < 0)
-        return errno == EINTR ? 0 : -errno;
+        return left == -EINTR ? 0 : left;
     for (uint32_t i = state->count; i-- > 0 && left > 0;) {
         short events = state->watched[i].revents;
         if (!events)

@@ -7,8 +7,6 @@
 #include "core/unblocked.h"
 
 #include <stdio.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 /* --- watching --- */
 
@@ -137,7 +135,7 @@ static void try_or_wait(struct hark_loop *loop, struct hark_op *op, struct descr
 /* A datagram of no bytes, which is no end. */
 static bool is_empty_datagram(struct hark_loop *loop, const struct hark_op *op)
 {
-    return descriptors_row(&loop->descriptors, op->fd)->kind == KIND_SOCKET && !os_kernel_is_shut(loop, op->fd);
+    return descriptors_row(&loop->descriptors, op->fd)->kind == KIND_SOCKET && !kernel_is_shut(calls_of(loop), op->fd);
 }
 
 /* hark_recv_each takes a buffer, so it receives only when it is called: one buffer then goes from hand to hand, still in the
@@ -194,18 +192,16 @@ static void start_on_descriptor(struct hark_loop *loop, struct hark_op *op)
 static void make_socket(struct hark_loop *loop, struct hark_op *op)
 {
     int type = op->with.socket.type;
-    int fd = socket(op->with.socket.family, type, op->with.socket.protocol);
-    loop->metrics.system_calls++;
+    int fd = kernel_socket(calls_of(loop), op->with.socket.family, type, op->with.socket.protocol);
     type &= ~(SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (fd >= 0)
         ready_note_socket(loop, fd, ready_kind_of_socket(op->with.socket.family, type, op->with.socket.protocol));
-    loop_finish(loop, op, fd < 0 ? -errno : fd);
+    loop_finish(loop, op, fd);
 }
 
 static void shut_down(struct hark_loop *loop, struct hark_op *op)
 {
-    loop->metrics.system_calls++;
-    loop_finish(loop, op, shutdown(op->fd, op->with.io.flags) < 0 ? -errno : 0);
+    loop_finish(loop, op, kernel_shutdown(calls_of(loop), op->fd, op->with.io.flags));
 }
 
 void ready_start(struct hark_loop *loop, struct hark_op *op)
@@ -378,7 +374,6 @@ int ready_wait(struct hark_loop *loop, uint64_t timeout_ns)
         try_or_wait(loop, op, descriptors_row(&loop->descriptors, op->fd));
     }
     loop->metrics.waits++;
-    loop->metrics.system_calls++;
     loop->looks_again = ready->recheck.first != NULL;
     bool goes_on = loop->finished.first || loop->late.first || loop->looks_again || buffers_can_feed(&loop->buffers);
     return ready->poller->wait(ready, goes_on ? 0 : timeout_ns);
@@ -407,8 +402,7 @@ void ready_close(struct hark_loop *loop, struct hark_op *op)
         return; /* without a thread it is closed here: better late than never */
     /* Before the close: where a copy of the descriptor lives on, a registration would too. */
     ready_forget(loop, op->fd);
-    loop->metrics.system_calls++;
-    loop_finish(loop, op, os_kernel.close(loop, op->fd));
+    loop_finish(loop, op, kernel_close(calls_of(loop), op->fd));
 }
 
 /* --- making --- */

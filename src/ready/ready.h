@@ -117,7 +117,7 @@ void ready_forget(struct hark_loop *loop, int fd);
 
 #define READY_BACKEND(kind_, name_, create_, descriptor_)                                                                        \
     {                                                                                                                            \
-        .kind = (kind_), .name = (name_), .os = &os_kernel, .create = (create_), .destroy = ready_destroy, .start = ready_start, \
+        .kind = (kind_), .name = (name_), .create = (create_), .destroy = ready_destroy, .start = ready_start,                   \
         .again = ready_again, .fulfil = ready_fulfil, .cancel = ready_cancel, .wait = ready_wait, .close = ready_close,          \
         .forget = ready_forget, .descriptor = (descriptor_),                                                                     \
     }

@@ -1,11 +1,6 @@
 /* select.c - the poller over pselect(2): level-triggered, three sets of FD_SETSIZE descriptors each. */
 #include "ready/ready.h"
 
-#include <fcntl.h>
-#include <sys/select.h>
-#include <time.h>
-#include <unistd.h>
-
 struct sets {
     fd_set readable, writable, exceptional;
 };
@@ -63,8 +58,7 @@ static void empty_wake(struct ready *ready)
 {
     uint64_t count;
     ready->loop->metrics.wakes++;
-    ready->loop->metrics.system_calls++;
-    (void)!read(ready->loop->wake_fd, &count, sizeof count);
+    (void)kernel_read(calls_of(ready->loop), ready->loop->wake_fd, &count, sizeof count);
 }
 
 /* One closed descriptor makes the whole pselect fail: its ops are told, the others go on. */
@@ -72,7 +66,7 @@ static int report_closed(struct ready *ready)
 {
     const struct poller_state *state = ready->state;
     for (int fd = 0; fd <= state->highest; fd++)
-        if (is_watched(&state->watched, fd) && fcntl(fd, F_GETFD) < 0)
+        if (is_watched(&state->watched, fd) && !kernel_is_open(fd))
             ready_report(ready, fd, READY_ERR);
     return 0;
 }
@@ -84,12 +78,12 @@ static int select_wait_and_report(struct ready *ready, uint64_t timeout_ns)
     int highest = state->highest;
     *result = state->watched;
     struct timespec timeout = {(time_t)(timeout_ns / 1000000000u), (long)(timeout_ns % 1000000000u)};
-    int left = pselect(highest + 1, &result->readable, &result->writable, &result->exceptional,
-                       timeout_ns == HARK_NEVER ? NULL : &timeout, NULL);
-    if (left < 0 && errno == EBADF)
+    int left = kernel_pselect(calls_of(ready->loop), highest + 1, &result->readable, &result->writable, &result->exceptional,
+                              timeout_ns == HARK_NEVER ? NULL : &timeout);
+    if (left == -EBADF)
         return report_closed(ready);
     if (left < 0)
-        return errno == EINTR ? 0 : -errno;
+        return left == -EINTR ? 0 : left;
     for (int fd = 0; fd <= highest && left > 0; fd++) {
         uint32_t events = (FD_ISSET(fd, &result->readable) ? READY_IN : 0u) | (FD_ISSET(fd, &result->writable) ? READY_OUT : 0u) |
                           (FD_ISSET(fd, &result->exceptional) ? READY_PRI : 0u);

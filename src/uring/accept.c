@@ -8,28 +8,23 @@
 #include "core/call.h"
 #include "uring/uring.h"
 
-#include <fcntl.h>
-#include <sys/socket.h>
-
 bool uring_can_watch_accept(struct hark_loop *loop, const struct hark_op *op)
 {
     int listens = 0;
     socklen_t length = sizeof listens;
     if (op->code != HARK_OP_ACCEPT_EACH)
         return false;
-    loop->metrics.system_calls += 2;
-    return getsockopt(op->fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length) == 0 && listens &&
-           fcntl(op->fd, F_GETFL) & O_NONBLOCK;
+    int error = kernel_getsockopt(calls_of(loop), op->fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length);
+    return error == 0 && listens && kernel_fcntl(calls_of(loop), op->fd, F_GETFL, 0) & O_NONBLOCK;
 }
 
 static int accept_one(struct hark_loop *loop, int listening)
 {
     int fd;
-    do {
-        loop->metrics.system_calls++;
-        fd = accept4(listening, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    } while (fd < 0 && (errno == EINTR || errno == ECONNABORTED));
-    return fd < 0 ? -errno : fd;
+    do
+        fd = kernel_accept4(calls_of(loop), listening, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    while (fd == -ECONNABORTED);
+    return fd;
 }
 
 static bool shall_go_on(struct hark_loop *loop, const struct hark_op *op)

@@ -12,10 +12,7 @@
 #include "core/unblocked.h"
 #include "uring/uring.h"
 
-#include <fcntl.h>
 #include <linux/openat2.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
 
 static bool is_plain(unsigned mode)
 {
@@ -28,8 +25,7 @@ static bool never_blocks(struct hark_loop *loop, const struct hark_op *op, unsig
 {
     if (is_plain(mode))
         return true;
-    loop->metrics.system_calls++;
-    int flags = fcntl(op->fd, F_GETFL);
+    int flags = kernel_fcntl(calls_of(loop), op->fd, F_GETFL, 0);
     return flags & O_NONBLOCK || unblocked_by_kernel(loop, op, out_result) || !unblocked_can_poll(loop, op->fd);
 }
 
@@ -38,9 +34,9 @@ static int64_t first_io(struct hark_loop *loop, struct hark_op *op)
 {
     struct stat status;
     int64_t result = -EAGAIN;
-    loop->metrics.system_calls++;
-    if (fstat(op->fd, &status) < 0)
-        return -errno;
+    int error = kernel_fstat(calls_of(loop), op->fd, &status);
+    if (error < 0)
+        return error;
     struct descriptor *row = descriptors_row(&loop->descriptors, op->fd);
     bool never = never_blocks(loop, op, status.st_mode, &result);
     row->flags |= never ? DESCRIPTOR_KNOWN : DESCRIPTOR_BY_HAND;
@@ -93,11 +89,10 @@ void uring_do_without_thread(struct hark_loop *loop, struct hark_op *op)
                            UINT64_C(1) << HARK_OP_FALLOCATE | UINT64_C(1) << HARK_OP_STATX | UINT64_C(1) << HARK_OP_RENAMEAT |
                            UINT64_C(1) << HARK_OP_UNLINKAT | UINT64_C(1) << HARK_OP_MKDIRAT;
     if (op->code == HARK_OP_SHUTDOWN) {
-        loop->metrics.system_calls++;
-        loop_finish(loop, op, shutdown(op->fd, op->with.io.flags) < 0 ? -errno : 0);
+        loop_finish(loop, op, kernel_shutdown(calls_of(loop), op->fd, op->with.io.flags));
     } else if (op->code == HARK_OP_CLOSE) {
         if (work_pool_try(loop, op) < 0)
-            loop_finish(loop, op, os_kernel.close(loop, op->fd)); /* better late than never */
+            loop_finish(loop, op, kernel_close(calls_of(loop), op->fd)); /* better late than never */
     } else if (calls >> op->code & 1) {
         work_pool_submit(loop, op);
     } else {

@@ -5,8 +5,6 @@
  * pool's stack. What must hold: a buffer is on the stack, or with the kernel, or lent. */
 #include "uring/uring.h"
 
-#include <sys/mman.h>
-
 enum { OFFERED_MIN = 64, CALM_FILLS = 1024 };
 
 static void offer(struct buffers *buffers, struct uring *uring)
@@ -46,13 +44,13 @@ int uring_register_buffers(struct hark_loop *loop, struct uring *uring)
 {
     struct buffers *buffers = &loop->buffers;
     uring->buffer_ring_bytes = buffers->count * sizeof(struct io_uring_buf);
-    void *memory = mmap(NULL, uring->buffer_ring_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED)
+    void *memory = NULL;
+    if (kernel_mmap(NULL, uring->buffer_ring_bytes, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, &memory) < 0)
         return -ENOMEM;
     struct io_uring_buf_reg registration = {.ring_addr = (uint64_t)(uintptr_t)memory, .ring_entries = buffers->count};
     int error = ring_register(&uring->ring, IORING_REGISTER_PBUF_RING, &registration, 1);
     if (error) {
-        munmap(memory, uring->buffer_ring_bytes);
+        kernel_munmap(NULL, memory, uring->buffer_ring_bytes);
         return error;
     }
     uring->buffer_ring = memory;

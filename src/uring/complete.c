@@ -132,7 +132,7 @@ static void complete_datagram(struct hark_loop *loop, struct hark_op *op, int32_
 {
     bool fed = (op->spare & OP_FED) != 0;
     int64_t room = loop->buffers.bytes;
-    if (result < 0 || (result == 0 && os_kernel_is_shut(loop, op->fd)))
+    if (result < 0 || (result == 0 && kernel_is_shut(calls_of(loop), op->fd)))
         return fed ? complete_fed(loop, op, result) : recv_each_ended(loop, op, result, flags);
     op->spare &= ~(uint32_t)OP_FED;
     if (flags & IORING_CQE_F_BUFFER)
@@ -196,7 +196,7 @@ static void complete_poll(struct hark_loop *loop, struct hark_op *op, int32_t re
     /* What the completion says are the events that the wake-up could have meant, not those that hold: plain data wakes with
      * POLLPRI too, an urgent byte with POLLIN. */
     if (result >= 0)
-        result = op->marks & MARK_CANCELLED ? 0 : (int32_t)os_kernel_poll(loop, op->fd, op->with.poll.events);
+        result = op->marks & MARK_CANCELLED ? 0 : (int32_t)kernel_poll_now(calls_of(loop), op->fd, op->with.poll.events);
     if (result == 0 || result == -EINTR)
         wait_again(loop, op, reported);
     else if (result > 0 && op->code == HARK_OP_POLL_EACH)
@@ -220,7 +220,7 @@ static bool wants_polling(const struct hark_op *op, int32_t error)
  * waited for. */
 static bool is_full_receiver(struct hark_loop *loop, const struct hark_op *op)
 {
-    return op_sends_to_unix_name(op) && os_kernel_poll(loop, op->fd, HARK_POLL_WRITABLE) > 0;
+    return op_sends_to_unix_name(op) && kernel_poll_now(calls_of(loop), op->fd, HARK_POLL_WRITABLE) > 0;
 }
 
 static void complete_failed(struct hark_loop *loop, struct hark_op *op, int32_t error)

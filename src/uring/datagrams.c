@@ -4,8 +4,6 @@
  * it is asked (MSG_TRUNC). TCP throws bytes away for the same flag: so it must be known before. The row keeps it, as its kind. */
 #include "uring/uring.h"
 
-#include <sys/socket.h>
-
 enum { KIND_UNKNOWN, KIND_STREAM, KIND_DATAGRAMS };
 
 static uint8_t kind_of(int type)
@@ -24,8 +22,7 @@ static uint8_t look_up(struct hark_loop *loop, int fd)
 {
     int type = SOCK_STREAM; /* where it is no socket the kernel says so itself */
     socklen_t length = sizeof type;
-    loop->metrics.system_calls++;
-    (void)getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length);
+    (void)kernel_getsockopt(calls_of(loop), fd, SOL_SOCKET, SO_TYPE, &type, &length);
     return kind_of(type);
 }
 

@@ -1,11 +1,6 @@
 /* ring.c - the ring's memory and its three system calls. */
 #include "uring/ring.h"
-
-#include <errno.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <sys/syscall.h>
-#include <unistd.h>
+#include "kernel/kernel.h"
 
 static int map(struct ring *ring, const struct io_uring_params *params)
 {
@@ -13,15 +8,16 @@ static int map(struct ring *ring, const struct io_uring_params *params)
     size_t cq_bytes = params->cq_off.cqes + params->cq_entries * sizeof(struct io_uring_cqe);
     ring->queues_bytes = sq_bytes > cq_bytes ? sq_bytes : cq_bytes;
     ring->sqes_bytes = params->sq_entries * sizeof(struct io_uring_sqe);
-    const int protection = PROT_READ | PROT_WRITE;
     const int flags = MAP_SHARED | MAP_POPULATE;
-    char *queues = mmap(NULL, ring->queues_bytes, protection, flags, ring->fd, IORING_OFF_SQ_RING);
-    if (queues == MAP_FAILED)
-        return -errno;
-    void *sqes = mmap(NULL, ring->sqes_bytes, protection, flags, ring->fd, IORING_OFF_SQES);
-    if (sqes == MAP_FAILED) {
-        int error = -errno;
-        munmap(queues, ring->queues_bytes);
+    void *memory = NULL;
+    int error = kernel_mmap(NULL, ring->queues_bytes, flags, ring->fd, IORING_OFF_SQ_RING, &memory);
+    if (error)
+        return error;
+    char *queues = memory;
+    void *sqes = NULL;
+    error = kernel_mmap(NULL, ring->sqes_bytes, flags, ring->fd, IORING_OFF_SQES, &sqes);
+    if (error) {
+        kernel_munmap(NULL, queues, ring->queues_bytes);
         return error;
     }
     ring->queues = queues;
@@ -47,13 +43,13 @@ static int map(struct ring *ring, const struct io_uring_params *params)
 int ring_open(struct ring *ring, unsigned sq_entries, unsigned cq_entries, unsigned setup_flags)
 {
     struct io_uring_params params = {.flags = setup_flags | IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP, .cq_entries = cq_entries};
-    int fd = (int)syscall(SYS_io_uring_setup, sq_entries, &params);
+    int fd = kernel_io_uring_setup(NULL, sq_entries, &params);
     if (fd < 0)
-        return -errno;
+        return fd;
     *ring = (struct ring){.fd = fd, .enter_fd = fd, .setup_flags = params.flags, .kernel_features = params.features};
     int error = map(ring, &params);
     if (error)
-        close(fd);
+        kernel_close(NULL, fd);
     return error;
 }
 
@@ -64,14 +60,15 @@ void ring_close(struct ring *ring)
         struct io_uring_rsrc_update update = {.offset = (unsigned)ring->enter_fd};
         ring_register(ring, IORING_UNREGISTER_RING_FDS, &update, 1);
     }
-    munmap(ring->sqes, ring->sqes_bytes);
-    munmap(ring->queues, ring->queues_bytes);
-    close(ring->fd);
+    kernel_munmap(NULL, ring->sqes, ring->sqes_bytes);
+    kernel_munmap(NULL, ring->queues, ring->queues_bytes);
+    kernel_close(NULL, ring->fd);
 }
 
 int ring_register(const struct ring *ring, unsigned operation, void *argument, unsigned count)
 {
-    return syscall(SYS_io_uring_register, ring->fd, operation, argument, count) < 0 ? -errno : 0;
+    int result = kernel_io_uring_register(NULL, ring->fd, operation, argument, count);
+    return result < 0 ? result : 0;
 }
 
 int ring_register_self(struct ring *ring)
@@ -105,28 +102,28 @@ bool ring_look_for_room(struct ring *ring)
     return ring->tail != ring->limit;
 }
 
-static int enter(struct ring *ring, unsigned wait, unsigned flags, const struct io_uring_getevents_arg *argument)
+static int enter(struct ring *ring, uint64_t *calls, unsigned wait, unsigned flags, const struct io_uring_getevents_arg *argument)
 {
     atomic_store_explicit(ring->sq_tail, ring->tail, memory_order_release);
     ring_release_cqes(ring);
-    long result = syscall(SYS_io_uring_enter, ring->enter_fd, ring_unsubmitted(ring), wait, ring->enter_flags | flags, argument,
-                          argument ? sizeof *argument : 0u);
-    return result < 0 ? -errno : 0;
+    int result = kernel_io_uring_enter(calls, ring->enter_fd, ring_unsubmitted(ring), wait, ring->enter_flags | flags, argument,
+                                       argument ? sizeof *argument : 0u);
+    return result < 0 ? result : 0;
 }
 
-int ring_submit(struct ring *ring)
+int ring_submit(struct ring *ring, uint64_t *calls)
 {
-    return enter(ring, 0, 0, NULL);
+    return enter(ring, calls, 0, 0, NULL);
 }
 
-int ring_enter(struct ring *ring, uint64_t timeout_ns)
+int ring_enter(struct ring *ring, uint64_t *calls, uint64_t timeout_ns)
 {
     if (timeout_ns == 0 || timeout_ns == UINT64_MAX)
-        return enter(ring, timeout_ns != 0, IORING_ENTER_GETEVENTS, NULL);
+        return enter(ring, calls, timeout_ns != 0, IORING_ENTER_GETEVENTS, NULL);
     struct __kernel_timespec timeout = {
         .tv_sec = (int64_t)(timeout_ns / 1000000000u),
         .tv_nsec = (int64_t)(timeout_ns % 1000000000u),
     };
     struct io_uring_getevents_arg argument = {.ts = (uint64_t)(uintptr_t)&timeout};
-    return enter(ring, 1, IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG, &argument);
+    return enter(ring, calls, 1, IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG, &argument);
 }

@@ -84,11 +84,11 @@ static inline void ring_push(struct ring *ring)
 }
 
 /* Submits all entries. Gives 0, or a negative errno: -EBUSY, -EAGAIN among them. */
-int ring_submit(struct ring *ring);
+int ring_submit(struct ring *ring, uint64_t *calls);
 
 /* Submits all entries, and waits for at least one completion, at most timeout_ns (UINT64_MAX: for ever; 0: only collects what is
  * there). Gives 0, or a negative errno: -EINTR, -ETIME, -EBUSY, -EAGAIN among them. */
-int ring_enter(struct ring *ring, uint64_t timeout_ns);
+int ring_enter(struct ring *ring, uint64_t *calls, uint64_t timeout_ns);
 
 /* The completions that are there. */
 static inline unsigned ring_cqes(const struct ring *ring)

@@ -5,9 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 /* --- switches --- */
 
@@ -82,7 +79,7 @@ static int try_enter(struct ring *ring)
 {
     int error;
     do
-        error = ring_enter(ring, 0);
+        error = ring_enter(ring, NULL, 0);
     while (error == -EINTR);
     return error == -EBADFD ? 0 : error ? error : -EOPNOTSUPP;
 }
@@ -174,7 +171,7 @@ static void tear_down(struct uring *uring)
 {
     ring_close(&uring->ring);
     if (uring->buffer_ring)
-        munmap(uring->buffer_ring, uring->buffer_ring_bytes);
+        kernel_munmap(NULL, uring->buffer_ring, uring->buffer_ring_bytes);
 }
 
 /* What it has made where it fails is the caller's to tear down. */
@@ -193,8 +190,8 @@ static int set_up(struct hark_loop *loop, struct uring *uring, const char **out_
     if (error)
         return error;
     *out_step = "epoll_create1";
-    uring->watch_fd = epoll_create1(EPOLL_CLOEXEC);
-    return uring->watch_fd < 0 ? -errno : 0;
+    uring->watch_fd = kernel_epoll_create1(NULL, EPOLL_CLOEXEC);
+    return uring->watch_fd < 0 ? uring->watch_fd : 0;
 }
 
 int uring_create(struct hark_loop *loop, const struct hark_options *options, char *out_reason, size_t reason_room)
@@ -239,8 +236,8 @@ void uring_destroy(struct hark_loop *loop)
     if (loop->thread != thread_number())
         ring_forget_registration(&uring->ring);
     tear_down(uring);
-    close(uring->watch_fd);
+    kernel_close(NULL, uring->watch_fd);
     if (uring->event_fd >= 0)
-        close(uring->event_fd);
+        kernel_close(NULL, uring->event_fd);
     free(uring);
 }

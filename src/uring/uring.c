@@ -7,11 +7,6 @@
 
 #include "hark/buffer.h"
 
-#include <errno.h>
-#include <poll.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
-
 /* --- entries --- */
 
 /* The messages do not go out, or are not known to: each becomes a nop, and its loop is woken by a system call. */
@@ -39,8 +34,7 @@ static inline void wakes_submitted(struct uring *uring)
 static struct io_uring_sqe *flush_for_entry(struct hark_loop *loop, struct uring *uring)
 {
     loop->metrics.ring_full++;
-    loop->metrics.system_calls++;
-    (void)ring_submit(&uring->ring); /* where it fails there is still no room */
+    (void)ring_submit(&uring->ring, calls_of(loop)); /* where it fails there is still no room */
     wakes_submitted(uring);
     return ring_next_sqe(&uring->ring);
 }
@@ -222,7 +216,7 @@ static void cancel(struct hark_loop *loop, struct hark_op *op)
 static void close_descriptor(struct hark_loop *loop, struct hark_op *op)
 {
     if (unlikely(!has_id(op)))
-        loop_finish(loop, op, os_kernel.close(loop, op->fd)); /* it must not be refused */
+        loop_finish(loop, op, kernel_close(calls_of(loop), op->fd)); /* it must not be refused */
     else
         uring_submit(loop, op);
 }
@@ -259,9 +253,7 @@ static void feed_starved(struct hark_loop *loop, struct ring *ring)
 static void drain_event_fd(struct hark_loop *loop, int event_fd)
 {
     uint64_t count;
-    loop->metrics.system_calls++;
-    while (read(event_fd, &count, sizeof count) < 0 && errno == EINTR)
-        ;
+    (void)kernel_read(calls_of(loop), event_fd, &count, sizeof count);
 }
 
 static int wait(struct hark_loop *loop, uint64_t timeout_ns)
@@ -283,8 +275,7 @@ static int wait(struct hark_loop *loop, uint64_t timeout_ns)
     if (unlikely(uring->event_fd >= 0))
         drain_event_fd(loop, uring->event_fd);
     loop->metrics.waits++;
-    loop->metrics.system_calls++;
-    int error = ring_enter(&uring->ring, timeout_ns);
+    int error = ring_enter(&uring->ring, calls_of(loop), timeout_ns);
     wakes_submitted(uring);
     loop->metrics.overflows += is_overflown(&uring->ring);
     /* EBUSY and EAGAIN: nothing more was taken for now. Completions are handled first, then it is tried again. */
@@ -342,16 +333,15 @@ static int descriptor(const struct hark_loop *loop)
     struct uring *uring = uring_of(loop);
     if (uring->event_fd >= 0)
         return uring->event_fd;
-    int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    int fd = kernel_eventfd(NULL, 0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (fd < 0)
-        return -errno;
+        return fd;
     int error = ring_register(&uring->ring, IORING_REGISTER_EVENTFD, &fd, 1);
     if (error) {
-        close(fd);
+        kernel_close(NULL, fd);
         return error;
     }
-    struct pollfd before = {.fd = uring->ring.fd, .events = POLLIN};
-    if (poll(&before, 1, 0) == 1)
+    if (kernel_poll_now(NULL, uring->ring.fd, POLLIN) > 0)
         loop_write_wake(fd);
     uring->event_fd = fd;
     return fd;
@@ -366,7 +356,6 @@ static size_t features(const struct hark_loop *loop, const struct hark_feature *
 const struct hark_backend backend_uring = {
     .kind = HARK_BACKEND_URING,
     .name = "uring",
-    .os = &os_kernel,
     .create = uring_create,
     .destroy = uring_destroy,
     .adopt = uring_adopt,

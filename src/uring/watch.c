@@ -9,18 +9,13 @@
  * registered beyond that is taken back when it is reported: ops that come and go beside others then cost no system call. */
 #include "uring/uring.h"
 
-#include <errno.h>
-#include <sys/epoll.h>
-#include <unistd.h>
-
 enum { REPORTS_MAX = 256 };
 
 static int control(struct hark_loop *loop, int operation, int fd, uint32_t events)
 {
     struct epoll_event event = {.events = events, .data.fd = fd};
-    loop->metrics.system_calls++;
     loop->metrics.registrations++;
-    return epoll_ctl(uring_of(loop)->watch_fd, operation, fd, &event) < 0 ? -errno : 0;
+    return kernel_epoll_ctl(calls_of(loop), uring_of(loop)->watch_fd, operation, fd, &event);
 }
 
 /* Registers the number for these events, none taking it out. A number that came again, after its file was closed behind the
@@ -114,11 +109,10 @@ static uint32_t wanted_of_row(const struct descriptor *row)
 static void begin_anew(struct hark_loop *loop)
 {
     struct uring *uring = uring_of(loop);
-    int fd = epoll_create1(EPOLL_CLOEXEC);
-    loop->metrics.system_calls += 2;
+    int fd = kernel_epoll_create1(calls_of(loop), EPOLL_CLOEXEC);
     if (fd < 0)
         return; /* it is tried again at the next report */
-    close(uring->watch_fd);
+    kernel_close(calls_of(loop), uring->watch_fd);
     uring->watch_fd = fd;
     for (uint32_t number = 0; number < loop->descriptors.count; number++) {
         struct descriptor *row = descriptors_row(&loop->descriptors, (int)number);
@@ -162,8 +156,7 @@ void uring_look(struct hark_loop *loop, uring_report *report)
     struct uring *uring = uring_of(loop);
     struct epoll_event events[REPORTS_MAX];
     int room = loop->turn_max < REPORTS_MAX ? (int)loop->turn_max : REPORTS_MAX;
-    int count = epoll_wait(uring->watch_fd, events, room, 0);
-    loop->metrics.system_calls++;
+    int count = kernel_epoll_wait(calls_of(loop), uring->watch_fd, events, room, 0);
     uring->watch_armed = false;
     uring->looks++;
     uring->stray_before = uring->stray;

@@ -1,0 +1,319 @@
+/* linux.h - the calls of kernel.h, each as the C library's. What an interruption means stands here: see there. */
+#ifndef KERNEL_LINUX_H
+#define KERNEL_LINUX_H
+
+#include "kernel/kernel.h"
+
+static inline void kernel_count(uint64_t *calls)
+{
+    if (calls)
+        ++*calls;
+}
+
+/* One call: its value, or -errno. */
+#define KERNEL_CALL(calls, call)                                                                                                 \
+    __extension__({                                                                                                              \
+        kernel_count(calls);                                                                                                     \
+        int64_t kernel_value = (call);                                                                                           \
+        kernel_value < 0 ? -errno : kernel_value;                                                                                \
+    })
+
+/* The same until no signal interrupts it. */
+#define KERNEL_RETRY(calls, call)                                                                                                \
+    __extension__({                                                                                                              \
+        int64_t kernel_result;                                                                                                   \
+        do                                                                                                                       \
+            kernel_result = KERNEL_CALL(calls, call);                                                                            \
+        while (kernel_result == -EINTR);                                                                                         \
+        kernel_result;                                                                                                           \
+    })
+
+KERNEL_INLINE int kernel_close(uint64_t *calls, int fd)
+{
+    int error = (int)KERNEL_CALL(calls, close(fd));
+    return error == -EINTR ? 0 : error;
+}
+
+KERNEL_INLINE int kernel_fcntl(uint64_t *calls, int fd, int command, int argument)
+{
+    return (int)KERNEL_CALL(calls, fcntl(fd, command, argument));
+}
+
+KERNEL_INLINE int kernel_ioctl(uint64_t *calls, int fd, unsigned long request, void *argument)
+{
+    return (int)KERNEL_CALL(calls, ioctl(fd, request, argument));
+}
+
+KERNEL_INLINE int kernel_eventfd(uint64_t *calls, unsigned count, int flags)
+{
+    return (int)KERNEL_CALL(calls, eventfd(count, flags));
+}
+
+KERNEL_INLINE int64_t kernel_read(uint64_t *calls, int fd, void *bytes, size_t count)
+{
+    return KERNEL_RETRY(calls, read(fd, bytes, count));
+}
+
+KERNEL_INLINE int64_t kernel_write(uint64_t *calls, int fd, const void *bytes, size_t count)
+{
+    return KERNEL_RETRY(calls, write(fd, bytes, count));
+}
+
+KERNEL_INLINE int64_t kernel_readv(uint64_t *calls, int fd, const struct iovec *vector, int count)
+{
+    return KERNEL_RETRY(calls, readv(fd, vector, count));
+}
+
+KERNEL_INLINE int64_t kernel_writev(uint64_t *calls, int fd, const struct iovec *vector, int count)
+{
+    return KERNEL_RETRY(calls, writev(fd, vector, count));
+}
+
+KERNEL_INLINE int64_t kernel_pread(uint64_t *calls, int fd, void *bytes, size_t count, off64_t offset)
+{
+    return KERNEL_RETRY(calls, pread(fd, bytes, count, offset));
+}
+
+KERNEL_INLINE int64_t kernel_pwrite(uint64_t *calls, int fd, const void *bytes, size_t count, off64_t offset)
+{
+    return KERNEL_RETRY(calls, pwrite(fd, bytes, count, offset));
+}
+
+KERNEL_INLINE int64_t kernel_preadv(uint64_t *calls, int fd, const struct iovec *vector, int count, off64_t offset)
+{
+    return KERNEL_RETRY(calls, preadv(fd, vector, count, offset));
+}
+
+KERNEL_INLINE int64_t kernel_pwritev(uint64_t *calls, int fd, const struct iovec *vector, int count, off64_t offset)
+{
+    return KERNEL_RETRY(calls, pwritev(fd, vector, count, offset));
+}
+
+KERNEL_INLINE int64_t kernel_preadv2(uint64_t *calls, int fd, const struct iovec *vector, int count, off64_t offset, int flags)
+{
+    return KERNEL_RETRY(calls, preadv2(fd, vector, count, offset, flags));
+}
+
+KERNEL_INLINE int64_t kernel_pwritev2(uint64_t *calls, int fd, const struct iovec *vector, int count, off64_t offset, int flags)
+{
+    return KERNEL_RETRY(calls, pwritev2(fd, vector, count, offset, flags));
+}
+
+KERNEL_INLINE int kernel_openat(uint64_t *calls, int directory, const char *path, int flags, mode_t mode)
+{
+    return (int)KERNEL_RETRY(calls, openat(directory, path, flags, mode));
+}
+
+KERNEL_INLINE int kernel_fstat(uint64_t *calls, int fd, struct stat *out_status)
+{
+    return (int)KERNEL_CALL(calls, fstat(fd, out_status));
+}
+
+KERNEL_INLINE int kernel_fstatat(uint64_t *calls, int directory, const char *path, struct stat *out_status, int flags)
+{
+    return (int)KERNEL_CALL(calls, fstatat(directory, path, out_status, flags));
+}
+
+KERNEL_INLINE int kernel_statx(uint64_t *calls, int directory, const char *path, int flags, unsigned mask,
+                               struct statx *out_status)
+{
+    return (int)KERNEL_RETRY(calls, statx(directory, path, flags, mask, out_status));
+}
+
+KERNEL_INLINE int kernel_fsync(uint64_t *calls, int fd)
+{
+    return (int)KERNEL_RETRY(calls, fsync(fd));
+}
+
+KERNEL_INLINE int kernel_fdatasync(uint64_t *calls, int fd)
+{
+    return (int)KERNEL_RETRY(calls, fdatasync(fd));
+}
+
+KERNEL_INLINE int kernel_ftruncate(uint64_t *calls, int fd, off64_t length)
+{
+    return (int)KERNEL_RETRY(calls, ftruncate(fd, length));
+}
+
+KERNEL_INLINE int kernel_fallocate(uint64_t *calls, int fd, int mode, off64_t offset, off64_t count)
+{
+    return (int)KERNEL_RETRY(calls, fallocate(fd, mode, offset, count));
+}
+
+KERNEL_INLINE int kernel_renameat2(uint64_t *calls, int from, const char *old, int to, const char *new, unsigned flags)
+{
+    return (int)KERNEL_RETRY(calls, renameat2(from, old, to, new, flags));
+}
+
+KERNEL_INLINE int kernel_unlinkat(uint64_t *calls, int directory, const char *path, int flags)
+{
+    return (int)KERNEL_RETRY(calls, unlinkat(directory, path, flags));
+}
+
+KERNEL_INLINE int kernel_mkdirat(uint64_t *calls, int directory, const char *path, mode_t mode)
+{
+    return (int)KERNEL_RETRY(calls, mkdirat(directory, path, mode));
+}
+
+KERNEL_INLINE int64_t kernel_getdents64(uint64_t *calls, int fd, void *entries, size_t count)
+{
+    return KERNEL_RETRY(calls, syscall(SYS_getdents64, fd, entries, count));
+}
+
+KERNEL_INLINE int64_t kernel_copy_file_range(uint64_t *calls, int from, off64_t *from_offset, int to, off64_t *to_offset,
+                                             size_t count)
+{
+    return KERNEL_RETRY(calls, copy_file_range(from, from_offset, to, to_offset, count, 0));
+}
+
+KERNEL_INLINE int kernel_socket(uint64_t *calls, int family, int type, int protocol)
+{
+    return (int)KERNEL_CALL(calls, socket(family, type, protocol));
+}
+
+KERNEL_INLINE int kernel_bind(uint64_t *calls, int fd, const struct sockaddr *name, socklen_t length)
+{
+    return (int)KERNEL_CALL(calls, bind(fd, name, length));
+}
+
+KERNEL_INLINE int kernel_listen(uint64_t *calls, int fd, int backlog)
+{
+    return (int)KERNEL_CALL(calls, listen(fd, backlog));
+}
+
+KERNEL_INLINE int kernel_accept4(uint64_t *calls, int fd, struct sockaddr *out_name, socklen_t *length, int flags)
+{
+    return (int)KERNEL_RETRY(calls, accept4(fd, out_name, length, flags));
+}
+
+KERNEL_INLINE int kernel_connect(uint64_t *calls, int fd, const struct sockaddr *name, socklen_t length)
+{
+    return (int)KERNEL_RETRY(calls, connect(fd, name, length));
+}
+
+KERNEL_INLINE int kernel_shutdown(uint64_t *calls, int fd, int how)
+{
+    return (int)KERNEL_CALL(calls, shutdown(fd, how));
+}
+
+KERNEL_INLINE int kernel_setsockopt(uint64_t *calls, int fd, int level, int option, const void *value, socklen_t length)
+{
+    return (int)KERNEL_CALL(calls, setsockopt(fd, level, option, value, length));
+}
+
+KERNEL_INLINE int kernel_getsockopt(uint64_t *calls, int fd, int level, int option, void *out_value, socklen_t *length)
+{
+    return (int)KERNEL_CALL(calls, getsockopt(fd, level, option, out_value, length));
+}
+
+KERNEL_INLINE int kernel_getsockname(uint64_t *calls, int fd, struct sockaddr *out_name, socklen_t *length)
+{
+    return (int)KERNEL_CALL(calls, getsockname(fd, out_name, length));
+}
+
+KERNEL_INLINE int kernel_getpeername(uint64_t *calls, int fd, struct sockaddr *out_name, socklen_t *length)
+{
+    return (int)KERNEL_CALL(calls, getpeername(fd, out_name, length));
+}
+
+KERNEL_INLINE int64_t kernel_recv(uint64_t *calls, int fd, void *bytes, size_t count, int flags)
+{
+    return KERNEL_RETRY(calls, recv(fd, bytes, count, flags));
+}
+
+KERNEL_INLINE int64_t kernel_send(uint64_t *calls, int fd, const void *bytes, size_t count, int flags)
+{
+    return KERNEL_RETRY(calls, send(fd, bytes, count, flags));
+}
+
+KERNEL_INLINE int64_t kernel_recvmsg(uint64_t *calls, int fd, struct msghdr *message, int flags)
+{
+    return KERNEL_RETRY(calls, recvmsg(fd, message, flags));
+}
+
+KERNEL_INLINE int64_t kernel_sendmsg(uint64_t *calls, int fd, const struct msghdr *message, int flags)
+{
+    return KERNEL_RETRY(calls, sendmsg(fd, message, flags));
+}
+
+KERNEL_INLINE int kernel_epoll_create1(uint64_t *calls, int flags)
+{
+    return (int)KERNEL_CALL(calls, epoll_create1(flags));
+}
+
+KERNEL_INLINE int kernel_epoll_ctl(uint64_t *calls, int epoll, int operation, int fd, struct epoll_event *event)
+{
+    return (int)KERNEL_CALL(calls, epoll_ctl(epoll, operation, fd, event));
+}
+
+KERNEL_INLINE int kernel_epoll_wait(uint64_t *calls, int epoll, struct epoll_event *events, int room, int timeout_ms)
+{
+    return (int)KERNEL_CALL(calls, epoll_wait(epoll, events, room, timeout_ms));
+}
+
+KERNEL_INLINE int kernel_epoll_pwait2(uint64_t *calls, int epoll, struct epoll_event *events, int room,
+                                      const struct timespec *timeout)
+{
+    return (int)KERNEL_CALL(calls, epoll_pwait2(epoll, events, room, timeout, NULL));
+}
+
+KERNEL_INLINE int kernel_poll(uint64_t *calls, struct pollfd *watched, nfds_t count, int timeout_ms)
+{
+    return (int)KERNEL_CALL(calls, poll(watched, count, timeout_ms));
+}
+
+KERNEL_INLINE int kernel_ppoll(uint64_t *calls, struct pollfd *watched, nfds_t count, const struct timespec *timeout)
+{
+    return (int)KERNEL_CALL(calls, ppoll(watched, count, timeout, NULL));
+}
+
+KERNEL_INLINE int kernel_pselect(uint64_t *calls, int count, fd_set *readable, fd_set *writable, fd_set *exceptional,
+                                 const struct timespec *timeout)
+{
+    return (int)KERNEL_CALL(calls, pselect(count, readable, writable, exceptional, timeout, NULL));
+}
+
+KERNEL_INLINE int kernel_io_uring_setup(uint64_t *calls, unsigned entries, struct io_uring_params *params)
+{
+    return (int)KERNEL_CALL(calls, syscall(SYS_io_uring_setup, entries, params));
+}
+
+KERNEL_INLINE int kernel_io_uring_enter(uint64_t *calls, int fd, unsigned submit, unsigned wait, unsigned flags,
+                                        const void *argument, size_t count)
+{
+    return (int)KERNEL_CALL(calls, syscall(SYS_io_uring_enter, fd, submit, wait, flags, argument, count));
+}
+
+KERNEL_INLINE int kernel_io_uring_register(uint64_t *calls, int fd, unsigned operation, void *argument, unsigned count)
+{
+    return (int)KERNEL_CALL(calls, syscall(SYS_io_uring_register, fd, operation, argument, count));
+}
+
+KERNEL_INLINE int kernel_mmap(uint64_t *calls, size_t count, int flags, int fd, off64_t offset, void **out_memory)
+{
+    kernel_count(calls);
+    void *memory = mmap(NULL, count, PROT_READ | PROT_WRITE, flags, fd, offset);
+    if (memory == MAP_FAILED)
+        return -errno;
+    *out_memory = memory;
+    return 0;
+}
+
+KERNEL_INLINE void kernel_munmap(uint64_t *calls, void *memory, size_t count)
+{
+    (void)KERNEL_CALL(calls, munmap(memory, count));
+}
+
+KERNEL_INLINE uint64_t kernel_clock_gettime(clockid_t clock)
+{
+    struct timespec time;
+    clock_gettime(clock, &time);
+    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+}
+
+KERNEL_INLINE int64_t kernel_getrandom(uint64_t *calls, void *bytes, size_t count)
+{
+    return KERNEL_RETRY(calls, getrandom(bytes, count, 0));
+}
+
+#endif
