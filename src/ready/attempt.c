@@ -182,7 +182,8 @@ int64_t ready_read_cached(struct hark_loop *loop, struct hark_op *op)
     return count == (int64_t)op->with.io.count ? count : WOULD_BLOCK;
 }
 
-static int64_t attempt_other(struct hark_loop *loop, struct hark_op *op, struct descriptor *row)
+/* Apart, as is settle: what sends and receives do each time stays small enough for the registers. */
+static __attribute__((noinline)) int64_t attempt_other(struct hark_loop *loop, struct hark_op *op, struct descriptor *row)
 {
     switch ((enum hark_op_code)op->code) {
     case HARK_OP_ACCEPT:
@@ -244,7 +245,8 @@ static bool is_final(struct hark_loop *loop, const struct hark_op *op)
 }
 
 /* What an attempt that gave no plain result says of its descriptor. */
-static int64_t settle(struct hark_loop *loop, struct hark_op *op, struct descriptor *row, int64_t result)
+static __attribute__((noinline)) int64_t settle(struct hark_loop *loop, struct hark_op *op, struct descriptor *row,
+                                                int64_t result)
 {
     if (result == -EAGAIN && !is_final(loop, op))
         result = WOULD_BLOCK;
