@@ -9,9 +9,6 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
 
 enum {
     LOOK_ALL = 64,    /* as many ops in flight are looked at all, between any two callbacks */
@@ -23,8 +20,8 @@ enum {
 
 int checking_init(struct hark_loop *loop)
 {
-    void *memory = mmap(NULL, sizeof *loop->checking, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (memory == MAP_FAILED)
+    void *memory = NULL;
+    if (kernel_mmap(NULL, sizeof *loop->checking, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0, &memory) < 0)
         return -ENOMEM;
     loop->checking = memory;
     return 0;
@@ -33,7 +30,7 @@ int checking_init(struct hark_loop *loop)
 void checking_done(struct hark_loop *loop)
 {
     if (loop->checking)
-        munmap(loop->checking, sizeof *loop->checking);
+        kernel_munmap(NULL, loop->checking, sizeof *loop->checking);
     loop->checking = NULL;
 }
 
@@ -169,14 +166,15 @@ static bool socket_is(int fd, int option, int value)
 {
     int found = 0;
     socklen_t length = sizeof found;
-    return getsockopt(fd, SOL_SOCKET, option, &found, &length) == 0 && found == value;
+    return kernel_getsockopt(NULL, fd, SOL_SOCKET, option, &found, &length) == 0 && found == value;
 }
 
 static bool is_plain_tcp(int fd)
 {
     char name[16] = "";
     socklen_t length = sizeof name;
-    return socket_is(fd, SO_PROTOCOL, IPPROTO_TCP) && getsockopt(fd, IPPROTO_TCP, TCP_ULP, name, &length) == 0 && length == 0;
+    return socket_is(fd, SO_PROTOCOL, IPPROTO_TCP) && kernel_getsockopt(NULL, fd, IPPROTO_TCP, TCP_ULP, name, &length) == 0 &&
+           length == 0;
 }
 
 /* Whether a receive or a read touches no byte beyond those that it counts: a datagram's checksum may be looked at only after it
@@ -184,7 +182,8 @@ static bool is_plain_tcp(int fd)
 static bool fills_exactly(int fd)
 {
     struct stat status;
-    return socket_is(fd, SO_DOMAIN, AF_UNIX) || is_plain_tcp(fd) || (fstat(fd, &status) == 0 && S_ISFIFO(status.st_mode));
+    return socket_is(fd, SO_DOMAIN, AF_UNIX) || is_plain_tcp(fd) ||
+           (kernel_fstat(NULL, fd, &status) == 0 && S_ISFIFO(status.st_mode));
 }
 
 void checking_given(struct hark_loop *loop, const struct hark_op *op)

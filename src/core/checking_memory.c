@@ -4,13 +4,10 @@
  * sanitizers. Where a filter refuses that call nothing is remembered. Each step of a hash is a bijection of what came before, so
  * a change of eight bytes or fewer is never missed. */
 #include "core/checking_memory.h"
+#include "kernel/kernel.h"
 
-#include <errno.h>
 #include <limits.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/uio.h>
-#include <unistd.h>
 
 enum { CHUNK = 4096 };
 
@@ -32,8 +29,7 @@ static ssize_t read_some(const void *from, void *to, size_t count)
 {
     const struct iovec local = {to, count};
     const struct iovec remote = {(void *)(uintptr_t)from, count};
-    ssize_t result = count > 0 ? process_vm_readv(getpid(), &local, 1, &remote, 1, 0) : 0;
-    return result < 0 ? -errno : result;
+    return count > 0 ? kernel_process_vm_readv(NULL, &local, &remote) : 0;
 }
 
 static bool read_all(struct memory *memory, const void *from, void *to, size_t count)

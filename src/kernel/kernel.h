@@ -113,6 +113,8 @@ KERNEL_INLINE int kernel_io_uring_register(uint64_t *calls, int fd, unsigned ope
 
 /* fd -1: memory of nobody else's. Gives: 0 and *out_memory. */
 KERNEL_INLINE int kernel_mmap(uint64_t *calls, size_t count, int flags, int fd, off64_t offset, void **out_memory);
+/* Of this process's own memory: -EFAULT where there is none. */
+KERNEL_INLINE int64_t kernel_process_vm_readv(uint64_t *calls, const struct iovec *local, const struct iovec *remote);
 KERNEL_INLINE void kernel_munmap(uint64_t *calls, void *memory, size_t count);
 
 /* Not counted: it enters the kernel on odd machines alone (vdso(7)). */

@@ -299,6 +299,11 @@ KERNEL_INLINE int kernel_mmap(uint64_t *calls, size_t count, int flags, int fd, 
     return 0;
 }
 
+KERNEL_INLINE int64_t kernel_process_vm_readv(uint64_t *calls, const struct iovec *local, const struct iovec *remote)
+{
+    return KERNEL_CALL(calls, process_vm_readv(getpid(), local, 1, remote, 1, 0));
+}
+
 KERNEL_INLINE void kernel_munmap(uint64_t *calls, void *memory, size_t count)
 {
     (void)KERNEL_CALL(calls, munmap(memory, count));
