@@ -148,6 +148,10 @@ HARK_API int hark_stream_write_block(struct hark_stream *stream, struct hark_str
 /* The bytes that wait to be sent. */
 HARK_API size_t hark_stream_queued(const struct hark_stream *stream);
 
+/* Sets the longest time in which queued bytes may make no progress anew, for what is being sent as well: from now on. Takes: 0:
+ * none. */
+HARK_API void hark_stream_write_timeout(struct hark_stream *stream, uint64_t timeout_ns);
+
 /* Ends writing once the queue is sent (half-close); reading goes on. Later writes give -EPIPE. Where the peer cannot be told,
  * `failed` is called (-ENOTCONN). */
 HARK_API void hark_stream_end(struct hark_stream *stream);

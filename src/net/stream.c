@@ -538,6 +538,12 @@ int hark_stream_write_block(struct hark_stream *stream, struct hark_stream_block
     return queued(stream);
 }
 
+void hark_stream_write_timeout(struct hark_stream *stream, uint64_t timeout_ns)
+{
+    stream->options.write_timeout_ns = timeout_ns;
+    hark_op_deadline(&stream->send, deadline(stream, timeout_ns));
+}
+
 size_t hark_stream_queued(const struct hark_stream *stream)
 {
     return stream->queued_bytes;

@@ -282,3 +282,26 @@ SERVER_TEST(subscriber_that_is_gone_after_it_ended_its_side_is_noticed)
     client_close(&client);
     server_stop(&server);
 }
+
+SERVER_TEST(subscriber_that_has_ended_its_side_and_takes_nothing_is_dropped_soon)
+{
+    struct server server;
+    struct client client, slow;
+    char *event = calloc(1, 1024 * 1024);
+    server_init(&server, "a");
+    server.options.stall_timeout_ns = 3600000000000U;
+    server.options.half_closed_ns = 20000000;
+    server_start(&server);
+    client_open(&client, server.http);
+    client_open(&slow, server.lines);
+    client_send(&slow, "SUB s now\n");
+    assert_int_equal(shutdown(slow.fd, SHUT_WR), 0);
+    while (client_stat(&client, "subscribers", "lines") != 1)
+        ;
+    while (client_stat(&client, "subscribers", "lines") != 0)
+        client_post(&client, "s", event, 1024 * 1024);
+    client_close(&slow);
+    client_close(&client);
+    free(event);
+    server_stop(&server);
+}

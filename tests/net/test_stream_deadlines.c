@@ -142,6 +142,27 @@ BACKEND_TEST(stream_stalled_peer_past_the_write_deadline_fails_writing)
     close(pair[1]);
 }
 
+BACKEND_TEST(stream_write_timeout_set_anew_is_for_what_is_being_sent_too)
+{
+    struct witness stream = {0};
+    struct hark_stream_options options = {.write_timeout_ns = LONG_NS};
+    int pair[2];
+    harness_socket_pair(loop, pair);
+    harness_stuff(pair[0]);
+    witness_open(loop, &stream, pair[0], &options);
+    hark_stream_write_timeout(&stream.stream, LONG_NS / 2); /* nothing is being sent */
+    assert_true(next_deadline(loop) == HARK_NEVER);
+    assert_result(witness_write(&stream, "copy", 4), 0);
+    assert_true(next_deadline(loop) != HARK_NEVER);
+    hark_stream_write_timeout(&stream.stream, 0);
+    assert_true(next_deadline(loop) == HARK_NEVER);
+    hark_stream_write_timeout(&stream.stream, SHORT_NS);
+    harness_run(loop);
+    assert_result(stream.failed_error, -ETIMEDOUT);
+    witness_close(loop, &stream);
+    close(pair[1]);
+}
+
 BACKEND_TEST(stream_write_deadline_moves_on_progress)
 {
     struct witness stream = {0};

@@ -19,28 +19,35 @@ struct peer {
     _Atomic(uint32_t) connections;
 };
 
+/* In the place of an IPv6 prefix: 0xff begins the addresses of groups, which no peer has. */
+static uint64_t number_of_ip4(const void *address)
+{
+    uint64_t number;
+    unsigned char bytes[sizeof(number)] = {0xff};
+    memcpy(bytes + 4, address, 4);
+    memcpy(&number, bytes, sizeof(number));
+    return number;
+}
+
 /* Gives: false: there is none to count by. */
 static bool address_of(int fd, uint64_t *out_address)
 {
     struct sockaddr_storage name = {.ss_family = AF_UNSPEC};
     socklen_t length = sizeof(name);
-    uint32_t low;
     *out_address = 0;
     if (getpeername(fd, (struct sockaddr *)&name, &length) < 0)
         return false;
     if (name.ss_family == AF_INET) {
-        *out_address = ntohl(((const struct sockaddr_in *)&name)->sin_addr.s_addr);
+        *out_address = number_of_ip4(&((const struct sockaddr_in *)&name)->sin_addr);
         return true;
     }
     if (name.ss_family != AF_INET6)
         return false;
     const struct in6_addr *address = &((const struct sockaddr_in6 *)&name)->sin6_addr;
-    if (IN6_IS_ADDR_V4MAPPED(address)) {
-        memcpy(&low, address->s6_addr + 12, sizeof(low));
-        *out_address = ntohl(low);
-    } else {
+    if (IN6_IS_ADDR_V4MAPPED(address))
+        *out_address = number_of_ip4(address->s6_addr + 12);
+    else
         memcpy(out_address, address->s6_addr, sizeof(*out_address));
-    }
     return true;
 }
 

@@ -50,6 +50,7 @@ struct serve_options {
     uint64_t body_timeout_ns;     /* the longest time for a request's whole body; 0: 60 s */
     uint64_t idle_timeout_ns;     /* the longest time between two requests of a connection; 0: 75 s */
     uint64_t stall_timeout_ns;    /* the longest time in which a reader may take nothing; 0: 60 s */
+    uint64_t half_closed_ns;      /* the same for one that has ended its own side; 0: 10 s */
     uint64_t shutdown_timeout_ns; /* the longest time that an orderly end may take; 0: 5 s */
     const char *allow_origin;     /* the value of Access-Control-Allow-Origin; NULL: none is sent */
     int ready_descriptor;         /* a line end is written to it, once everything is listened on; 0: none */

@@ -14,6 +14,7 @@ enum { QUEUED_BYTES_MAX = 256 * 1024 };
 
 static const uint64_t FIRST_LINE_NS_DEFAULT = 10000000000U;
 static const uint64_t LINE_NS_DEFAULT = 60000000000U;
+static const uint64_t HALF_CLOSED_NS_DEFAULT = 10000000000U;
 
 static struct lines_session *lines_of(struct session *session)
 {
@@ -101,9 +102,13 @@ static void gone(struct hark_op *op, int64_t result)
 }
 
 /* A subscriber that has ended its side is sent to, and may never be heard of again: TCP's keep-alive finds out, or the next
- * event. */
+ * event. Should it not take that, it is soon let go. */
 static void watch_for_end(struct lines_session *lines)
 {
+    uint64_t limit_ns = lines->session.agent->options->half_closed_ns;
+    uint64_t stall_ns = lines->session.agent->options->stall_timeout_ns;
+    limit_ns = limit_ns != 0 ? limit_ns : HALF_CLOSED_NS_DEFAULT;
+    hark_stream_write_timeout(&lines->session.stream, stall_ns != 0 && stall_ns < limit_ns ? stall_ns : limit_ns);
     session_hold(&lines->session);
     hark_poll(lines->session.agent->loop, &lines->gone, lines->session.fd, HARK_POLL_HANGUP | HARK_POLL_ERROR, gone);
 }
