@@ -173,6 +173,31 @@ BACKEND_TEST_WITH(promise_11_a_turn_handles_a_bounded_batch, 0, .turn_max = TURN
     assert_int_equal(last, 1000);
 }
 
+BACKEND_TEST_WITH(promise_11_a_turn_accepts_a_bounded_number_of_connections, 0, .turn_max = 4)
+{
+    enum { CLIENTS = 40 };
+    struct hark_address address;
+    struct harness_op accepting = {0};
+    int clients[CLIENTS];
+    int listening = harness_listen(loop, &address);
+    for (int index = 0; index < CLIENTS; index++) {
+        clients[index] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        assert_int_equal(connect(clients[index], &address.name.any, address.length), 0);
+    }
+    hark_accept_each(loop, &accepting.op, listening, harness_done);
+    for (int before = 0; accepting.calls < CLIENTS; before = accepting.calls) {
+        assert_true(hark_run_ready(loop) >= 0);
+        assert_true(accepting.calls - before <= 3 * 4);
+    }
+    hark_cancel(&accepting.op);
+    assert_result(harness_wait(loop, &accepting), -ECANCELED);
+    for (int index = 0; index < CLIENTS; index++) {
+        close(clients[index]);
+        harness_close(loop, (int)accepting.results[index]);
+    }
+    harness_close(loop, listening);
+}
+
 BACKEND_TEST_WITH(promise_11_one_descriptor_full_of_data_does_not_keep_the_others, 0, .turn_max = TURN_MAX, .buffer_bytes = 64,
                   .buffer_count = 256)
 {
