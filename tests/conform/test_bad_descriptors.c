@@ -220,6 +220,29 @@ BACKEND_TEST(path_op_in_a_file_gives_enotdir)
     harness_close(loop, fd);
 }
 
+BACKEND_TEST(descriptor_closed_behind_the_loops_back_does_not_keep_the_others)
+{
+    int closed[2];
+    int open_ends[2];
+    struct harness_op lost = {0};
+    struct harness_op receive = {0};
+    char byte[1];
+    harness_socket_pair(loop, closed);
+    harness_socket_pair(loop, open_ends);
+    hark_recv(loop, &lost.op, closed[0], byte, 1, 0, harness_done);
+    hark_recv(loop, &receive.op, open_ends[0], bytes, sizeof bytes, 0, harness_done);
+    harness_settle(loop);
+    close(closed[0]);
+    assert_int_equal(write(open_ends[1], "new", 3), 3);
+    assert_result(harness_wait(loop, &receive), 3);
+    hark_cancel(&lost.op);
+    harness_run(loop);
+    assert_true(lost.result == -EBADF || lost.result == -ECANCELED);
+    close(closed[1]);
+    harness_close(loop, open_ends[0]);
+    harness_close(loop, open_ends[1]);
+}
+
 BACKEND_TEST(closed_number_that_is_open_again_means_the_new_file)
 {
     int pair[2];

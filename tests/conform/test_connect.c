@@ -122,6 +122,24 @@ BACKEND_TEST(connect_to_nobody_gives_econnrefused)
     harness_close(loop, fd);
 }
 
+BACKEND_TEST(connect_of_a_socket_whose_connect_the_program_has_begun_gives_ealready)
+{
+    struct hark_address address;
+    struct harness_op connecting = {0};
+    int listening = harness_listen(loop, &address);
+    assert_int_equal(listen(listening, 0), 0);
+    int fds[3]; /* the first fills the queue; the last gets no answer */
+    for (int index = 0; index < 3; index++) {
+        fds[index] = hark_os_socket(loop, AF_INET, SOCK_STREAM, 0);
+        assert_true(connect(fds[index], &address.name.any, address.length) == 0 || errno == EINPROGRESS);
+    }
+    hark_connect(loop, &connecting.op, fds[2], &address.name.any, address.length, harness_done);
+    assert_result(harness_wait(loop, &connecting), -EALREADY);
+    for (int index = 0; index < 3; index++)
+        harness_close(loop, fds[index]);
+    harness_close(loop, listening);
+}
+
 BACKEND_TEST(connect_twice_gives_eisconn)
 {
     struct hark_address address;

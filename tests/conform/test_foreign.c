@@ -385,6 +385,24 @@ BACKEND_TEST(promise_09_polled_file_that_was_closed_while_a_copy_lives_lets_it_s
     harness_close(loop, others[1]);
 }
 
+/* The file lives on in a copy, its registration too, and then it has its number again. */
+BACKEND_TEST(polled_file_that_comes_back_to_its_number_is_reported)
+{
+    struct harness_op poll = {0};
+    int ends[2];
+    harness_socket_pair(loop, ends);
+    hark_poll(loop, &poll.op, ends[0], HARK_POLL_READABLE, harness_done);
+    harness_settle(loop);
+    int copy = dup(ends[0]);
+    close(ends[0]); /* too early */
+    hark_cancel(&poll.op);
+    assert_result(harness_wait(loop, &poll), -ECANCELED);
+    assert_int_equal(dup2(copy, ends[0]), ends[0]);
+    assert_reported(loop, ends);
+    close(copy);
+    close_both(ends);
+}
+
 /* What is known of a number goes with its file. */
 BACKEND_TEST(number_of_a_datagram_socket_that_comes_again_as_a_stream_loses_no_byte)
 {

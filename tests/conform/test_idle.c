@@ -4,6 +4,7 @@
 #include "harness/harness.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -179,6 +180,68 @@ BACKEND_TEST_WITH(promise_09_receiving_with_an_empty_pool_sleeps, 0, .buffer_cou
         for (int index = 0; index < 8; index++)
             hark_buffer_return(loop, kept[index]);
     }
+}
+
+/* What is watched for the others is looked at anew when one of them ends. */
+BACKEND_TEST_WITH(promise_09_receiving_with_an_empty_pool_beside_a_poll_that_ended_sleeps, 0, .buffer_count = 1,
+                  .buffer_bytes = 64)
+{
+    void *kept[2] = {NULL};
+    struct idle idle;
+    struct harness_op polling = {0};
+    open_idle(loop, &idle);
+    idle.op.then = keep_it;
+    idle.op.context = kept;
+    hark_recv_each(loop, &idle.op.op, idle.ends[0], harness_done);
+    assert_int_equal(write(idle.ends[1], "x", 1), 1);
+    while (idle.op.calls == 0)
+        assert_result(hark_run_once(loop), 1);
+    assert_int_equal(write(idle.ends[1], "y", 1), 1);
+    harness_settle(loop);
+    hark_poll(loop, &polling.op, idle.ends[0], HARK_POLL_EXCEPTIONAL, harness_done);
+    harness_settle(loop);
+    hark_cancel(&polling.op);
+    assert_result(harness_wait(loop, &polling), -ECANCELED);
+    harness_assert_idle(loop);
+    assert_int_equal(idle.op.calls, 1);
+    hark_buffer_return(loop, kept[0]);
+    while (idle.op.calls == 1)
+        assert_result(hark_run_once(loop), 1);
+    hark_cancel(&idle.op.op);
+    assert_result(harness_wait(loop, &idle.op), -ECANCELED);
+    memset(&idle.op, 0xff, sizeof idle.op); /* nobody waits for the buffer any more */
+    hark_buffer_return(loop, kept[1]);
+    harness_assert_idle(loop);
+    harness_close(loop, idle.ends[0]);
+    harness_close(loop, idle.ends[1]);
+}
+
+struct visitor {
+    struct harness_op post;
+    struct hark_loop *loop;
+    int sleeper;
+};
+
+static void *post_once_it_sleeps(void *context)
+{
+    struct visitor *visitor = context;
+    harness_await_sleep(visitor->sleeper);
+    hark_post(visitor->loop, &visitor->post.op, harness_done);
+    return NULL;
+}
+
+BACKEND_TEST(promise_09_loop_that_was_woken_by_a_post_sleeps_again)
+{
+    struct visitor visitor = {.loop = loop, .sleeper = gettid()};
+    struct harness_op forever = {0};
+    pthread_t thread;
+    hark_sleep_until(loop, &forever.op, HARK_NEVER, harness_done);
+    assert_int_equal(pthread_create(&thread, NULL, post_once_it_sleeps, &visitor), 0);
+    assert_result(harness_wait(loop, &visitor.post), 0);
+    pthread_join(thread, NULL);
+    harness_assert_idle(loop);
+    hark_cancel(&forever.op);
+    harness_run(loop);
 }
 
 BACKEND_TEST(promise_09_connecting_without_an_answer_sleeps)

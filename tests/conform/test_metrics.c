@@ -105,6 +105,26 @@ BACKEND_TEST(promise_10_calls_are_tried_before_waiting)
     harness_close(loop, ends[1]);
 }
 
+BACKEND_TEST(promise_10_no_call_is_made_that_can_only_say_that_it_would_block)
+{
+    int ends[2];
+    char bytes[2];
+    struct harness_op receives[2] = {0};
+    const struct hark_metrics *metrics = hark_loop_metrics(loop);
+    harness_tcp_pair(loop, ends);
+    hark_recv(loop, &receives[0].op, ends[0], &bytes[0], 1, 0, harness_done);
+    harness_settle(loop);
+    uint64_t calls = metrics->system_calls;
+    hark_recv(loop, &receives[1].op, ends[0], &bytes[1], 1, 0, harness_done);
+    assert_int_equal(metrics->system_calls, calls);
+    assert_int_equal(write(ends[1], "xy", 2), 2);
+    harness_run(loop);
+    assert_result(receives[0].result, 1);
+    assert_result(receives[1].result, 1);
+    harness_close(loop, ends[0]);
+    harness_close(loop, ends[1]);
+}
+
 BACKEND_TEST(starts_final_calls_and_repeats_are_counted_by_kind)
 {
     const struct hark_metrics *metrics = hark_loop_metrics(loop);

@@ -120,6 +120,44 @@ BACKEND_TEST_WITH(starved_receive_that_gets_a_buffer_and_no_data_leaves_it_to_ot
     end_keeper(loop, &keeper);
 }
 
+/* What the first of them could have received was received by another op, and it is known that there is no more. */
+BACKEND_TEST_WITH(buffer_that_the_first_has_no_use_for_reaches_the_next, 0, .buffer_count = 1, .buffer_bytes = SIZE)
+{
+    struct keeper holder;
+    struct harness_op starved[2] = {0};
+    struct harness_op taking[2] = {0};
+    int ends[2][2];
+    char byte[1];
+    start_keeper(loop, &holder, 1);
+    while (holder.op.calls == 0)
+        assert_result(hark_run_once(loop), 1);
+    for (int index = 0; index < 2; index++) {
+        harness_socket_pair(loop, ends[index]);
+        assert_int_equal(write(ends[index][1], "x", 1), 1);
+        hark_recv_each(loop, &starved[index].op, ends[index][0], harness_done);
+        harness_settle(loop);
+        assert_int_equal(starved[index].calls, 0);
+    }
+    hark_recv(loop, &taking[0].op, ends[0][0], byte, 1, 0, harness_done);
+    assert_result(harness_wait(loop, &taking[0]), 1);
+    hark_recv(loop, &taking[1].op, ends[0][0], byte, 1, 0, harness_done);
+    harness_settle(loop);
+    assert_int_equal(taking[1].calls, 0);
+    hark_buffer_return(loop, holder.kept[--holder.count]);
+    while (starved[1].calls == 0)
+        assert_result(hark_run_once(loop), 1);
+    assert_result(starved[1].result, 1);
+    assert_int_equal(starved[0].calls, 0);
+    hark_cancel_all(loop);
+    harness_run(loop);
+    for (int index = 0; index < 2; index++) {
+        harness_close(loop, ends[index][0]);
+        harness_close(loop, ends[index][1]);
+    }
+    harness_close(loop, holder.ends[0]);
+    harness_close(loop, holder.ends[1]);
+}
+
 BACKEND_TEST_WITH(returned_buffer_reaches_the_one_that_has_bytes, 0, .buffer_count = 1, .buffer_bytes = SIZE)
 {
     enum { IDLE = 3 };
