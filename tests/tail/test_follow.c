@@ -212,6 +212,29 @@ BACKEND_TEST(truncated_file_is_read_from_its_beginning)
     server_close(&server);
 }
 
+/* What stands before the place is the same, and the file has grown: only the first bytes tell. */
+BACKEND_TEST(file_of_which_the_beginning_was_written_anew_is_read_from_it)
+{
+    enum { BYTES = 600 };
+    char first[BYTES + 1], changed[BYTES + 1];
+    memset(first, 'x', BYTES);
+    first[BYTES] = '\0';
+    memcpy(changed, first, sizeof changed);
+    changed[0] = 'y';
+    append_file("f", first);
+    append_file("f", "\ntwo\n");
+    struct server server = server_open(loop, "f", NULL, 0);
+    wait_for_count(&server, 2);
+    wait_for_state(&server, "following");
+    int fd = open(harness_path("f"), O_WRONLY | O_CLOEXEC);
+    assert_int_equal(pwrite(fd, "y", 1, 0), 1);
+    close(fd);
+    append_file("f", "three\n");
+    wait_for_count(&server, 5);
+    ASSERT_LINES(&server, first, "two", changed, "two", "three");
+    server_close(&server);
+}
+
 BACKEND_TEST(removed_file_is_waited_for_and_read_anew)
 {
     append_file("f", "one\n");
