@@ -5,6 +5,7 @@
  * The stand-ins are for the C library's calls, which io_uring does without: its tests are for the other backends.
  */
 #include "fixture.h"
+#include "slow.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -31,14 +32,13 @@ static struct disk {
     pthread_mutex_t mutex;
     struct shadow files[FILES_MAX];
     bool watching;
-    bool fail_sync;               /* the next one */
-    long room;                    /* bytes that may be written before the disk is full; -1: enough */
-    bool writes_at_once;          /* the kernel does not wait for a sync */
-    int removed;                  /* files of segments that went, */
-    int removed_early;            /* and those of them whose segment the disk then still named as the oldest */
-    int sync_began, sync_goes_on; /* pipes: a sync says that it has begun, and waits; 0: none */
-    ino_t synced_directory;       /* the first */
-    ino_t synced_index;           /* the last */
+    bool fail_sync;         /* the next one */
+    long room;              /* bytes that may be written before the disk is full; -1: enough */
+    bool writes_at_once;    /* the kernel does not wait for a sync */
+    int removed;            /* files of segments that went, */
+    int removed_early;      /* and those of them whose segment the disk then still named as the oldest */
+    ino_t synced_directory; /* the first */
+    ino_t synced_index;     /* the last */
     bool fail_index_sync;
     int indexes_named;
     bool index_named_early; /* before it, or the events that it tells of, were on the disk */
@@ -185,11 +185,9 @@ int renameat2(int from_directory, const char *from, int to_directory, const char
 int fdatasync(int fd)
 {
     struct shadow *shadow = shadow_of(fd);
-    char byte = 0;
     if (shadow == NULL)
         return sync_index(fd);
-    if (disk->sync_began != 0 && (write(disk->sync_began, &byte, 1) != 1 || read(disk->sync_goes_on, &byte, 1) != 1))
-        abort();
+    slow_sync();
     pthread_mutex_lock(&disk->mutex);
     bool fails = disk->fail_sync;
     disk->fail_sync = false;
@@ -353,29 +351,6 @@ BACKEND_TEST(what_a_failed_sync_of_an_interval_left_in_memory_is_on_the_disk_bef
     assert_shown_stays(path, 3);
 }
 
-/* Syncs say that they have begun, and wait. */
-struct slow_disk {
-    int began[2], goes_on[2];
-    struct harness_op op;
-    char byte;
-};
-
-static void slow_down(struct slow_disk *slow)
-{
-    *slow = (struct slow_disk){0};
-    assert_int_equal(pipe2(slow->began, O_CLOEXEC), 0);
-    assert_int_equal(pipe2(slow->goes_on, O_CLOEXEC), 0);
-    disk->sync_began = slow->began[1];
-    disk->sync_goes_on = slow->goes_on[0];
-}
-
-static void await_sync(struct hark_loop *loop, struct slow_disk *slow)
-{
-    harness_op_again(&slow->op);
-    hark_read(loop, &slow->op.op, slow->began[0], &slow->byte, 1, -1, harness_done);
-    harness_run_until(loop, &slow->op.ended);
-}
-
 /* With one event that is synced, and another of which the sync is on its way. */
 static struct log *open_with_a_slow_sync(struct hark_loop *loop, const char *path, const struct log_options *options,
                                          struct slow_disk *slow)
@@ -384,15 +359,10 @@ static struct log *open_with_a_slow_sync(struct hark_loop *loop, const char *pat
     append_text(loop, log, "s", "synced");
     while (log_statistics(log)->syncs == 0)
         assert_true(hark_run_once(loop) >= 0);
-    slow_down(slow);
+    slow_begin(slow);
     append_text(loop, log, "s", "one");
-    await_sync(loop, slow);
+    slow_await(loop, slow);
     return log;
-}
-
-static void let_sync_go_on(struct slow_disk *slow)
-{
-    assert_int_equal(write(slow->goes_on[1], "", 1), 1);
 }
 
 /* Nor does one that begins while the sync of another is on its way. */
@@ -403,10 +373,11 @@ static void append_during_a_sync_that_fails(struct hark_loop *loop, const char *
     struct log *log = open_with_a_slow_sync(loop, path, &options, &slow);
     append_text(loop, log, "s", "two");
     disk->fail_sync = true;
-    let_sync_go_on(&slow);
+    slow_let_go(&slow);
     while (log_statistics(log)->sync_errors == 0)
         assert_true(hark_run_once(loop) >= 0);
-    disk->sync_began = 0;
+    slow_end();
+    slow_close(&slow);
 }
 
 BACKEND_TEST(what_a_sync_on_its_way_may_still_lose_is_on_the_disk_before_it_is_shown)
@@ -426,12 +397,13 @@ static void append_during_a_slow_sync(struct hark_loop *loop, const char *path)
     append_text(loop, log, "s", "two");
     hark_sleep(loop, &later.op, 2 * options.sync_interval_ns, harness_done); /* comes after the end of the interval */
     harness_run_until(loop, &later.ended);
-    let_sync_go_on(&slow);
-    await_sync(loop, &slow);
-    let_sync_go_on(&slow);
+    slow_let_go(&slow);
+    slow_await(loop, &slow);
+    slow_let_go(&slow);
     while (log_statistics(log)->syncs < 3)
         assert_true(hark_run_once(loop) >= 0);
-    disk->sync_began = 0;
+    slow_end();
+    slow_close(&slow);
 }
 
 BACKEND_TEST(interval_that_ends_during_a_sync_is_followed_by_another_sync)

@@ -2,6 +2,7 @@
 #include "fixture.h"
 
 #include "../log/failing.h"
+#include "../log/slow.h"
 
 #include <signal.h>
 #include <sys/resource.h>
@@ -26,6 +27,36 @@ BACKEND_TEST(one_failed_sync_stops_no_tail)
     wait_for_count(&server, 5);
     ASSERT_LINES(&server, "one", "two", "three", "four", "five");
     server_close(&server);
+}
+
+/* Stands in for the C library's. */
+int fdatasync(int fd)
+{
+    slow_sync();
+    return (int)syscall(SYS_fdatasync, fd);
+}
+
+/* It is written to between the read of its last bytes and the answer that they are published. */
+BACKEND_TEST(file_that_grows_while_its_rest_is_published_is_not_let_go)
+{
+    const uint64_t soon_ns = 1000 * 1000;
+    struct slow_disk slow;
+    not_on_uring();
+    append_file("f", "one\nrest");
+    struct server server = server_open(loop, "f", NULL, soon_ns);
+    wait_for_count(&server, 1);
+    wait_for_state(&server, "following");
+    slow_begin(&slow);
+    rename_file("f", "f.1");
+    slow_await(loop, &slow);
+    append_file("f.1", "more\n");
+    harness_settle(loop);
+    slow_end();
+    slow_let_go(&slow);
+    wait_for_count(&server, 3);
+    ASSERT_LINES(&server, "one", "rest", "more");
+    server_close(&server);
+    slow_close(&slow);
 }
 
 /* Runs the loop for many times as long as old files are kept. */

@@ -1,6 +1,9 @@
 /* test_follow.c - a file that grows, is rotated, cut, removed and made anew, while it is followed. */
 #include "fixture.h"
 
+#include <sys/syscall.h>
+#include <time.h>
+
 static const uint64_t soon_ns = 1000 * 1000;
 
 BACKEND_TEST(line_appended_becomes_an_event)
@@ -193,6 +196,41 @@ BACKEND_TEST(rest_of_a_renamed_file_is_published_when_it_is_let_go)
     assert_int_equal(history.count, 4);
     assert_text(&history.seen[3], "three");
     history_free(&history);
+    server_close(&server);
+}
+
+static time_t ahead_s; /* by how much the clock is put forward */
+
+/* Stands in for the C library's. */
+int clock_gettime(clockid_t clock, struct timespec *time)
+{
+    int result = (int)syscall(SYS_clock_gettime, clock, time);
+    if (result == 0 && clock == CLOCK_MONOTONIC)
+        time->tv_sec += ahead_s;
+    return result;
+}
+
+BACKEND_TEST(renamed_files_are_let_go_each_in_its_time)
+{
+    const uint64_t hour_ns = UINT64_C(3600) * 1000 * 1000 * 1000;
+    const time_t most_of_it_s = 2400;
+    append_file("f", "one\nrest");
+    struct server server = server_open(loop, "f", NULL, hour_ns);
+    wait_for_count(&server, 1);
+    rename_file("f", "f.1");
+    append_file("f", "two\n");
+    wait_for_count(&server, 2);
+    wait_for_state(&server, "following");
+    ahead_s += most_of_it_s;
+    rename_file("f", "f.2");
+    append_file("f", "three\n");
+    wait_for_count(&server, 3);
+    wait_for_state(&server, "following");
+    ahead_s += most_of_it_s;
+    wait_for_count(&server, 4); /* the older one was let go */
+    append_file("f.2", "late\n");
+    wait_for_count(&server, 5);
+    ASSERT_LINES(&server, "one", "two", "three", "rest", "late");
     server_close(&server);
 }
 
