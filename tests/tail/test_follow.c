@@ -2,7 +2,6 @@
 #include "fixture.h"
 
 #include <sys/prctl.h>
-
 #include <sys/syscall.h>
 #include <time.h>
 
