@@ -34,6 +34,7 @@ static void open_kernel(void)
     loop.signal_slot = -1;
     loop.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     assert_int_equal(buffers_init(&loop.buffers, BUFFERS, 64), 0);
+    assert_int_equal(checking_init(&loop), 0);
     uring.ring = (struct ring){
         .fd = -1,
         .enter_fd = -1,
@@ -65,6 +66,7 @@ static void open_kernel(void)
 static void close_kernel(void)
 {
     assert_int_equal(hark_loop_active(&loop), 0);
+    checking_done(&loop);
     buffers_done(&loop.buffers);
     timers_done(&loop.timers);
     descriptors_done(&loop.descriptors);
