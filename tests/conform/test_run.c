@@ -109,6 +109,16 @@ BACKEND_TEST(stop_before_run_makes_it_return_at_once)
     harness_run(loop); /* the stop is used up */
 }
 
+BACKEND_TEST(stop_before_run_once_lets_it_not_wait)
+{
+    struct harness_op forever = {0};
+    hark_sleep_until(loop, &forever.op, HARK_NEVER, harness_done);
+    hark_stop(loop);
+    assert_result(hark_run_once(loop), 1);
+    hark_cancel(&forever.op);
+    harness_run(loop); /* the stop is used up */
+}
+
 static void *stop_from_thread(void *loop)
 {
     hark_stop(loop);
@@ -129,7 +139,7 @@ BACKEND_TEST(promise_13_stop_from_a_thread_wakes_a_sleeping_loop)
     }
 }
 
-enum { STOPS = 20000 };
+enum { STOPS = 10000 };
 
 struct stopper {
     struct hark_loop *loop;
