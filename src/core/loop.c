@@ -1,5 +1,6 @@
 /* loop.c - making and unmaking a loop, choosing its backend, and what it says of itself. */
 #include "core/loop.h"
+#include "core/wake.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -144,7 +145,7 @@ int hark_loop_destroy(struct hark_loop *loop)
 {
     if (!loop)
         return 0;
-    loop_take_inbox(loop);
+    wake_take_inbox(loop);
     if (loop->running || loop->active > 0)
         return -EBUSY;
     loop->backend->destroy(loop);

@@ -154,6 +154,12 @@ static inline void op_link_loose(struct hark_loop *loop, struct hark_op *op)
     descriptors_link(&loop->descriptors.loose, op);
 }
 
+/* Makes a row for a number that is open: a wrong one must not cost memory. Fails: -EBADF, -ENOMEM. */
+int op_make_row(struct hark_loop *loop, int fd);
+
+/* Sees to it that an op ends, as hark_cancel does. */
+void op_cancel(struct hark_loop *loop, struct hark_op *op);
+
 /* A sendmsg that names a unix socket: where that takes no more, the sender is told EAGAIN and that it is writable. */
 bool op_sends_to_unix_name(const struct hark_op *op);
 
@@ -175,29 +181,6 @@ static inline void loop_finish_late(struct hark_loop *loop, struct hark_op *op)
 
 /* After a call that was not final, of an op in state OP_CALLING: ends it where that was asked for, else lets it go on. */
 void op_continue(struct hark_loop *loop, struct hark_op *op);
-
-/* Closes the descriptor where only its hark_close is left. */
-void op_close_if_alone(struct hark_loop *loop, int fd);
-
-/* The close of a number has ended: what was started on it meanwhile goes on. */
-void op_close_ended(struct hark_loop *loop, int fd);
-
-/* Ends, one after the other, the timers and deadlines that have passed: at most `budget`. */
-void timers_expire(struct hark_loop *loop, uint32_t budget);
-
-/* --- waking (run.c) --- */
-
-/* Wakes the loop where it sleeps. Thread: any; async-signal-safe. */
-void loop_wake(struct hark_loop *loop);
-
-/* Makes the loop whose wake_fd this is return from its wait. */
-void loop_write_wake(int wake_fd);
-
-/* The same as loop_wake from the thread of another loop. */
-void loop_wake_other(struct hark_loop *loop, struct hark_loop *other);
-
-/* Moves what other threads have put in to where it belongs. Gives: how many. */
-uint32_t loop_take_inbox(struct hark_loop *loop);
 
 static inline bool loop_should_stop(struct hark_loop *loop)
 {

@@ -1,6 +1,8 @@
-/* op.c - an op's life between its start and its final call: linking, cancelling, deadlines, closing and detaching in order. */
+/* op.c - an op's life between its start and its final call: linking, cancelling, going on. */
+#include "core/close.h"
+#include "core/deadline.h"
 #include "core/loop.h"
-#include "hark/file.h"
+#include "core/wake.h"
 
 static const char *const op_names[HARK_OP_KINDS] = {
 #define NAME(code, name) [HARK_OP_##code] = #name,
@@ -23,23 +25,7 @@ void op_start_loose(struct hark_loop *loop, struct hark_op *op)
     loop->backend->start(loop, op);
 }
 
-/* Entries into the kernel that can have submitted a request. */
-static uint64_t waits_so_far(const struct hark_loop *loop)
-{
-    return loop->metrics.waits + loop->metrics.ring_full;
-}
-
-/* Whether the close of a released number has not left this thread yet: then the number cannot mean another file. */
-static bool close_is_still_here(const struct hark_loop *loop, int fd)
-{
-    for (const struct hark_op *op = loop->descriptors.loose; op; op = op->next)
-        if (op->code == HARK_OP_CLOSE && op->fd == fd && op->state == OP_WAITING)
-            return op->with.close.waits == waits_so_far(loop);
-    return false;
-}
-
-/* The table grows for numbers that are open alone: a wrong one must not cost memory. */
-static int make_row(struct hark_loop *loop, int fd)
+int op_make_row(struct hark_loop *loop, int fd)
 {
     if (fd < 0 || !kernel_is_open(fd))
         return -EBADF;
@@ -49,7 +35,7 @@ static int make_row(struct hark_loop *loop, int fd)
 void op_start_on_rare_descriptor(struct hark_loop *loop, struct hark_op *op)
 {
     struct descriptors *table = &loop->descriptors;
-    int error = descriptors_find(table, op->fd) ? 0 : make_row(loop, op->fd);
+    int error = descriptors_find(table, op->fd) ? 0 : op_make_row(loop, op->fd);
     if (error)
         return loop_finish(loop, op, error);
     struct descriptor *row = descriptors_row(table, op->fd);
@@ -83,12 +69,6 @@ void loop_forget_descriptor(struct hark_loop *loop, int fd)
     if (loop->backend->forget)
         loop->backend->forget(loop, fd);
     *row = (struct descriptor){.ops = row->ops};
-}
-
-/* A close or a detach: ends all others on its descriptor, and cannot be ended itself. */
-static bool is_closing(const struct hark_op *op)
-{
-    return op->code == HARK_OP_CLOSE || op->code == HARK_OP_DETACH;
 }
 
 /* --- cancelling --- */
@@ -149,10 +129,10 @@ static void forget_if_polled_no_more(struct hark_loop *loop, int fd)
         loop_forget_descriptor(loop, fd);
 }
 
-static void cancel(struct hark_loop *loop, struct hark_op *op)
+void op_cancel(struct hark_loop *loop, struct hark_op *op)
 {
     if (op->state == OP_POSTED)
-        loop_take_inbox(loop);
+        wake_take_inbox(loop);
     switch ((enum op_state)op->state) {
     case OP_WAITING:
         if (op->marks & MARK_CANCELLED || op->code == HARK_OP_CLOSE)
@@ -173,7 +153,7 @@ static void cancel(struct hark_loop *loop, struct hark_op *op)
         finish_cancelled(loop, op);
         break;
     case OP_PARKED:
-        if (!is_closing(op))
+        if (!op_closes(op))
             finish_cancelled(loop, op);
         break;
     case OP_READY:
@@ -200,7 +180,7 @@ void hark_cancel(struct hark_op *op)
     if (!op || op->state == OP_IDLE)
         return;
     checking_thread(op->loop, op, op->fd);
-    cancel(op->loop, op);
+    op_cancel(op->loop, op);
     if (is_poll(op))
         forget_if_polled_no_more(op->loop, op->fd);
 }
@@ -209,7 +189,7 @@ static void cancel_list(struct hark_loop *loop, struct hark_op *op)
 {
     while (op) {
         struct hark_op *next = op->next;
-        cancel(loop, op);
+        op_cancel(loop, op);
         op = next;
     }
 }
@@ -232,7 +212,7 @@ static bool cancel_timers(struct hark_loop *loop)
 
 void hark_cancel_all(struct hark_loop *loop)
 {
-    loop_take_inbox(loop);
+    wake_take_inbox(loop);
     work_pool_withdraw_all(loop);
     for (uint32_t fd = 0; fd < loop->descriptors.count; fd++) {
         if (!loop->descriptors.rows[fd].ops)
@@ -250,68 +230,7 @@ void hark_cancel_all(struct hark_loop *loop)
         ;
 }
 
-/* --- deadlines and time --- */
-
-void hark_op_deadline(struct hark_op *op, uint64_t deadline_ns)
-{
-    if (op->state == OP_IDLE)
-        return;
-    struct hark_loop *loop = op->loop;
-    checking_thread(loop, op, op->fd);
-    bool timed = op->code == HARK_OP_SLEEP || op->code == HARK_OP_EVERY;
-    if (timed)
-        op->with.timer.deadline_ns = deadline_ns;
-    if (timed && op->state != OP_TIMED)
-        return; /* its time has come; an every looks at its deadline when it goes on */
-    uint64_t at_ns = timed && op->with.timer.at_ns <= deadline_ns ? op->with.timer.at_ns : deadline_ns;
-    if (at_ns == HARK_NEVER && !timed)
-        return timers_remove(&loop->timers, op);
-    if (timed && timers_time_of(&loop->timers, op) == at_ns)
-        return; /* moving it would cost it its place among equals */
-    if (timers_set(&loop->timers, op, at_ns) < 0) {
-        /* Without a deadline the op could wait for ever: it ends, and says why. */
-        op->marks |= MARK_NO_MEMORY;
-        hark_cancel(op);
-    }
-}
-
-static void timer_due(struct hark_loop *loop, struct hark_op *op)
-{
-    uint64_t at_ns = op->with.timer.at_ns;
-    if (op->with.timer.deadline_ns < at_ns)
-        return loop_finish(loop, op, -ETIMEDOUT);
-    if (op->code == HARK_OP_SLEEP)
-        return loop_finish(loop, op, 0);
-    uint64_t periods = (loop->now_ns - at_ns) / op->with.timer.period_ns + 1;
-    op->with.timer.at_ns = at_ns + periods * op->with.timer.period_ns;
-    op->marks |= HARK_MARK_MORE;
-    loop_finish(loop, op, (int64_t)periods);
-}
-
-void timers_expire(struct hark_loop *loop, uint32_t budget)
-{
-    while (budget-- > 0 && timers_next(&loop->timers) <= loop->now_ns) {
-        struct hark_op *op = timers_op(&loop->timers, 0);
-        timers_remove(&loop->timers, op);
-        if (op->state == OP_TIMED) {
-            timer_due(loop, op);
-        } else {
-            if (!(op->marks & MARK_CANCELLED))
-                op->marks |= MARK_EXPIRED;
-            hark_cancel(op);
-        }
-    }
-}
-
-static void every_continue(struct hark_loop *loop, struct hark_op *op)
-{
-    uint64_t deadline_ns = op->with.timer.deadline_ns;
-    uint64_t at_ns = op->with.timer.at_ns < deadline_ns ? op->with.timer.at_ns : deadline_ns;
-    op->state = OP_TIMED;
-    int error = timers_set(&loop->timers, op, at_ns);
-    if (error)
-        loop_finish(loop, op, error);
-}
+/* --- going on --- */
 
 void op_continue(struct hark_loop *loop, struct hark_op *op)
 {
@@ -321,128 +240,11 @@ void op_continue(struct hark_loop *loop, struct hark_op *op)
             signals_end(loop, op);
         loop_finish(loop, op, -ECANCELED);
     } else if (op->code == HARK_OP_EVERY)
-        every_continue(loop, op);
+        deadline_every_continue(loop, op);
     else if (op->code == HARK_OP_SIGNAL_EACH)
         op->state = OP_LISTENING;
     else {
         op->state = OP_WAITING;
         loop->backend->again(loop, op);
     }
-}
-
-/* --- closing --- */
-
-void op_close_if_alone(struct hark_loop *loop, int fd)
-{
-    struct descriptor *row = descriptors_row(&loop->descriptors, fd);
-    struct hark_op *op = row->ops;
-    if (!op || op->next || op->state != OP_CLOSING || loop->descriptors.ended[fd])
-        return;
-    if (op->code == HARK_OP_DETACH) {
-        op->marks |= MARK_CLOSED; /* the row stays as it is until the call: nothing new starts on the number */
-        return loop_finish(loop, op, kernel_is_open(fd) ? 0 : -EBADF);
-    }
-    descriptors_unlink(op);
-    descriptors_link(&loop->descriptors.loose, op);
-    op->marks |= MARK_CLOSED;
-    op->state = OP_WAITING;
-    loop->backend->close(loop, op);
-    loop_forget_descriptor(loop, fd);
-    if (op->state == OP_FINISHED)
-        return; /* closed already: from here on the number means nothing, or another file */
-    op->with.close.waits = waits_so_far(loop);
-    row->flags = DESCRIPTOR_RELEASED;
-}
-
-/* The ops of the row that go on until they end by themselves. */
-static bool is_waited_for(const struct hark_op *closing, const struct hark_op *other)
-{
-    bool sends = other->code == HARK_OP_SEND || other->code == HARK_OP_SENDMSG || other->code == HARK_OP_WRITE ||
-                 other->code == HARK_OP_WRITEV;
-    return closing->marks & MARK_PATIENT && sends;
-}
-
-static void begin_close(struct hark_loop *loop, struct hark_op *op)
-{
-    struct descriptor *row = descriptors_row(&loop->descriptors, op->fd);
-    row->flags |= DESCRIPTOR_CLOSING;
-    op->state = OP_CLOSING;
-    for (struct hark_op *other = row->ops; other; other = other->next) {
-        if (other != op)
-            other->marks |= MARK_EVICTED;
-        if (is_closing(other) && other->state == OP_PARKED)
-            loop_finish(loop, other, -EBADF);
-        else if (!is_waited_for(op, other))
-            cancel(loop, other);
-    }
-    for (struct hark_op *other = loop->descriptors.ended[op->fd]; other; other = other->next)
-        other->marks |= MARK_EVICTED;
-    op_close_if_alone(loop, op->fd);
-}
-
-void op_close_ended(struct hark_loop *loop, int fd)
-{
-    struct descriptor *row = descriptors_find(&loop->descriptors, fd);
-    if (!row)
-        return;
-    row->flags = (uint8_t)(row->flags & ~DESCRIPTOR_RELEASED);
-    for (struct hark_op *op = row->ops, *next; op; op = next) {
-        next = op->next;
-        if (op->state != OP_PARKED)
-            continue;
-        op->state = OP_WAITING;
-        if (is_closing(op))
-            begin_close(loop, op);
-        else
-            loop->backend->start(loop, op);
-    }
-}
-
-/* No row: no op is in flight on it, and nothing is known of it. It is closed even where there is no memory for a row. */
-static void close_without_row(struct hark_loop *loop, struct hark_op *op)
-{
-    if (op->code == HARK_OP_DETACH)
-        return loop_finish(loop, op, 0);
-    op->marks |= MARK_LINKED | MARK_CLOSED;
-    descriptors_link(&loop->descriptors.loose, op);
-    loop->backend->close(loop, op);
-}
-
-static void start_close(struct hark_loop *loop, struct hark_op *op)
-{
-    struct descriptors *table = &loop->descriptors;
-    int error = descriptors_find(table, op->fd) ? 0 : make_row(loop, op->fd);
-    if (error == -ENOMEM)
-        return close_without_row(loop, op);
-    if (error)
-        return loop_finish(loop, op, error);
-    struct descriptor *row = descriptors_row(table, op->fd);
-    bool released = (row->flags & DESCRIPTOR_RELEASED) != 0;
-    if (row->flags & DESCRIPTOR_CLOSING || (released && close_is_still_here(loop, op->fd)))
-        return loop_finish(loop, op, -EBADF);
-    op->marks |= MARK_LINKED;
-    descriptors_link(&row->ops, op);
-    if (released)
-        op->state = OP_PARKED;
-    else
-        begin_close(loop, op);
-}
-
-void hark_close(struct hark_loop *loop, struct hark_op *op, int fd, hark_done *done)
-{
-    op_begin(loop, op, HARK_OP_CLOSE, fd, done);
-    start_close(loop, op);
-}
-
-void hark_close_after_sending(struct hark_loop *loop, struct hark_op *op, int fd, hark_done *done)
-{
-    op_begin(loop, op, HARK_OP_CLOSE, fd, done);
-    op->marks = MARK_PATIENT;
-    start_close(loop, op);
-}
-
-void hark_detach(struct hark_loop *loop, struct hark_op *op, int fd, hark_done *done)
-{
-    op_begin(loop, op, HARK_OP_DETACH, fd, done);
-    start_close(loop, op);
 }

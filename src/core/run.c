@@ -4,6 +4,9 @@
  * callbacks, at most turn_max from the queue of finished ops and as many from what the backend holds. What is left over is
  * handled in the next turn, whose wait does not sleep. */
 #include "core/call.h"
+#include "core/close.h"
+#include "core/deadline.h"
+#include "core/wake.h"
 
 #include <pthread.h>
 
@@ -19,11 +22,11 @@ void loop_call_rare(struct hark_loop *loop, struct hark_op *op, int64_t result)
     if (marks & MARK_CLOSED && op->code == HARK_OP_DETACH)
         loop_forget_descriptor(loop, fd); /* from here on it is the caller's */
     else if (marks & MARK_CLOSED)
-        op_close_ended(loop, fd);
+        close_ended(loop, fd);
     op->done(op, result);
     checking_look(loop, NULL);
     if (marks & MARK_EVICTED)
-        op_close_if_alone(loop, fd);
+        close_if_alone(loop, fd);
 }
 
 static void call_finished(struct hark_loop *loop, uint32_t *budget)
@@ -69,65 +72,6 @@ static void call_back(struct hark_loop *loop)
     } while (loop->finished.first && finished_left > 0 && !loop_should_stop(loop));
 }
 
-/* --- waking --- */
-
-void loop_wake(struct hark_loop *loop)
-{
-    if (!atomic_load_explicit(&loop->sleeping, memory_order_seq_cst) || !atomic_exchange(&loop->sleeping, false))
-        return;
-    loop_write_wake(loop->wake_fd);
-}
-
-void loop_write_wake(int wake_fd)
-{
-    int saved = errno;
-    uint64_t one = 1;
-    (void)kernel_write(NULL, wake_fd, &one, sizeof one);
-    errno = saved;
-}
-
-/* Where the backend will wake it, the other loop goes on saying that it sleeps: whoever else puts something in before that wakes
- * it at once, and is not held up by this loop's turn. */
-void loop_wake_other(struct hark_loop *loop, struct hark_loop *other)
-{
-    if (!atomic_load_explicit(&other->sleeping, memory_order_seq_cst))
-        return;
-    if (!loop->running || !loop->backend->wake || !loop->backend->wake(loop, other))
-        loop_wake(other);
-}
-
-void hark_stop(struct hark_loop *loop)
-{
-    atomic_store(&loop->stopped, true);
-    loop_wake(loop);
-}
-
-static void take(struct hark_loop *loop, struct hark_op *op)
-{
-    checking_taken(loop, op);
-    if (op->state == OP_POSTED) {
-        op->state = OP_FINISHED;
-        loop->active++;
-        loop->metrics.requested[HARK_OP_POST]++;
-        op_queue_push(&loop->finished, op);
-        return;
-    }
-    if (op->code == HARK_OP_OPENAT && op->result >= 0)
-        loop_forget_descriptor(loop, (int)op->result);
-    loop_finish(loop, op, op->result);
-}
-
-uint32_t loop_take_inbox(struct hark_loop *loop)
-{
-    struct inbox *inbox = &loop->inbox;
-    struct hark_op *op;
-    uint32_t count = 0;
-    for (uint32_t end = inbox_end(inbox); inbox->next != end && (op = inbox_take(inbox)) != NULL; count++)
-        take(loop, op);
-    inbox_taken(inbox);
-    return count;
-}
-
 /* --- the turn --- */
 
 /* How long the wait may sleep. Says beforehand that it will, so that whoever puts something in afterwards wakes it. */
@@ -166,10 +110,10 @@ static int turn(struct hark_loop *loop, bool may_wait)
         return error;
     uint64_t woke_ns = kernel_clock_gettime(CLOCK_MONOTONIC);
     loop->now_ns = woke_ns;
-    loop->lingers = !inbox_is_empty(&loop->inbox) && loop_take_inbox(loop) > 1;
+    loop->lingers = !inbox_is_empty(&loop->inbox) && wake_take_inbox(loop) > 1;
     if (unlikely(signals_pending(loop)))
         signals_deliver(loop);
-    timers_expire(loop, loop->turn_max);
+    deadline_expire(loop, loop->turn_max);
     call_back(loop);
     if (loop->backend->reap && !loop_should_stop(loop))
         loop->backend->reap(loop, loop->turn_max);
@@ -248,7 +192,7 @@ static void leave(struct hark_loop *loop)
 static bool has_work(struct hark_loop *loop)
 {
     if (loop->active == 0 && !inbox_is_empty(&loop->inbox))
-        loop_take_inbox(loop);
+        wake_take_inbox(loop);
     return loop->active > 0;
 }
 
@@ -273,7 +217,7 @@ static void expect_wake(struct hark_loop *loop)
 {
     atomic_store(&loop->sleeping, true);
     if (!inbox_is_empty(&loop->inbox) || signals_pending(loop))
-        loop_wake(loop);
+        wake_loop(loop);
 }
 
 static int run_turn(struct hark_loop *loop, bool may_wait)

@@ -4,6 +4,7 @@
  * the handler never meets freed memory; a loop leaves its slot only when no handler is running. What must hold: a signal's former
  * disposition comes back when the last op that asks for it has ended. */
 #include "core/loop.h"
+#include "core/wake.h"
 #include "hark/signal.h"
 
 #include <pthread.h>
@@ -38,7 +39,7 @@ static void handle(int number)
         if (!loop || !(atomic_load(&slots[i].wanted) & bit_of(number)))
             continue;
         atomic_fetch_or(&slots[i].arrived, bit_of(number));
-        loop_wake(loop);
+        wake_loop(loop);
     }
     atomic_fetch_sub(&handlers_running, 1);
 }

@@ -1,5 +1,6 @@
 /* start.c - starting the ops that the core itself fulfils: defer, timers, posts, work. And nop, which goes to the kernel. */
 #include "core/loop.h"
+#include "core/wake.h"
 #include "hark/post.h"
 #include "hark/timer.h"
 #include "hark/work.h"
@@ -83,14 +84,14 @@ static uint32_t put_in_inbox(struct hark_loop *loop, struct hark_op *op, hark_do
 void hark_post(struct hark_loop *loop, struct hark_op *op, hark_done *done)
 {
     put_in_inbox(loop, op, done);
-    loop_wake(loop);
+    wake_loop(loop);
 }
 
 void hark_message(struct hark_loop *from, struct hark_op *op, struct hark_loop *to, hark_done *done)
 {
     uint32_t ticket = put_in_inbox(to, op, done);
     if (inbox_is_newest(&to->inbox, ticket))
-        loop_wake_other(from, to);
+        wake_other(from, to);
     else
-        loop_wake(to); /* what lies behind it must not wait for this turn */
+        wake_loop(to); /* what lies behind it must not wait for this turn */
 }

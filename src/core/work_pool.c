@@ -3,6 +3,7 @@
  * Threads start when work waits and none is idle, up to workers_max, and sleep on a condition while there is none. An op that
  * is done comes back through the loop's inbox. What must hold: an op is in the queue, or with exactly one thread, or back. */
 #include "core/loop.h"
+#include "core/wake.h"
 
 #include <pthread.h>
 
@@ -38,7 +39,7 @@ static void *worker(void *argument)
         struct hark_loop *loop = op->loop;
         op->result = op->code == HARK_OP_WORK ? op->with.work.function(op) : file_call(op);
         inbox_put(&loop->inbox, op);
-        loop_wake(loop);
+        wake_loop(loop);
     }
     return NULL;
 }

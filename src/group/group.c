@@ -6,6 +6,7 @@
 #include "hark/group.h"
 
 #include "core/loop.h"
+#include "core/wake.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -215,7 +216,7 @@ int hark_group_create(const struct hark_group_options *given, struct hark_group 
 /* The threads wait: their loops may be looked at. */
 static bool has_ops(struct hark_loop *loop)
 {
-    loop_take_inbox(loop);
+    wake_take_inbox(loop);
     return hark_loop_active(loop) > 0;
 }
 

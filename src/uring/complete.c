@@ -2,6 +2,7 @@
  *
  * The kernel may end a repeating request at any time; it is then requested anew, and the program does not see it. */
 #include "core/call.h"
+#include "core/wake.h"
 #include "uring/uring.h"
 
 #include "hark/buffer.h"
@@ -332,7 +333,7 @@ static void complete_cancel(struct hark_loop *loop, struct hark_op *op, int32_t 
 static void complete_wake(struct hark_loop *loop, uint64_t id, uint32_t flags)
 {
     if ((id & WAKE_MASK) == WAKE_REFUSED)
-        return loop_write_wake((int)(id >> WAKE_FD_SHIFT));
+        return wake_write((int)(id >> WAKE_FD_SHIFT));
     if (id == WAKE_WATCH)
         return uring_look(loop, watch_reports);
     loop->metrics.wakes++;
@@ -362,7 +363,7 @@ void uring_find_refused(struct uring *uring)
         struct io_uring_cqe *cqe = &ring->cqes[at & ring->cq_mask];
         if ((cqe->user_data & WAKE_MASK) != WAKE_REFUSED)
             continue;
-        loop_write_wake((int)(cqe->user_data >> WAKE_FD_SHIFT));
+        wake_write((int)(cqe->user_data >> WAKE_FD_SHIFT));
         cqe->user_data = WAKE_MESSAGE;
     }
 }

@@ -4,6 +4,7 @@
  * for it, it ends only when both its own completion and the cancel's have come, so no completion ever names memory that the
  * caller has again. A full submission queue is flushed; where the kernel takes nothing, ops wait in the backlog. */
 #include "uring/uring.h"
+#include "core/wake.h"
 
 #include "hark/buffer.h"
 
@@ -15,7 +16,7 @@ static void wake_by_hand(struct uring *uring)
     while (uring->wake_count > 0) {
         struct uring_wake_entry *entry = &uring->wakes[--uring->wake_count];
         *entry->sqe = (struct io_uring_sqe){.opcode = IORING_OP_NOP, .flags = IOSQE_CQE_SKIP_SUCCESS, .user_data = WAKE_MESSAGE};
-        loop_write_wake(entry->wake_fd);
+        wake_write(entry->wake_fd);
     }
 }
 
@@ -342,7 +343,7 @@ static int descriptor(const struct hark_loop *loop)
         return error;
     }
     if (kernel_poll_now(NULL, uring->ring.fd, POLLIN) > 0)
-        loop_write_wake(fd);
+        wake_write(fd);
     uring->event_fd = fd;
     return fd;
 }

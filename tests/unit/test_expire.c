@@ -1,4 +1,6 @@
-/* test_expire.c - timers_expire (core/loop.h) against a clock that stands still: to the nanosecond, and within its budget. */
+/* test_expire.c - deadline_expire (core/deadline.h) against a clock that stands still: to the nanosecond, and within its budget.
+ */
+#include "core/deadline.h"
 #include "core/loop.h"
 #include "harness/harness.h"
 
@@ -19,7 +21,7 @@ static void start(struct hark_op *op, enum hark_op_code code, uint64_t at_ns, ui
 static struct hark_op *expire_at(uint64_t now_ns, uint32_t budget)
 {
     loop.now_ns = now_ns;
-    timers_expire(&loop, budget);
+    deadline_expire(&loop, budget);
     return op_queue_pop(&loop.finished);
 }
 
@@ -51,7 +53,7 @@ TEST(every_counts_the_periods_to_the_nanosecond)
     timers_done(&loop.timers);
 }
 
-TEST(promise_11_timers_expire_within_a_budget)
+TEST(promise_11_deadline_expire_within_a_budget)
 {
     struct hark_op ops[3];
     for (int index = 0; index < 3; index++)

@@ -1,0 +1,134 @@
+/* close.c - closing and detaching, each in its order: what is in flight on the descriptor ends first, what is started meanwhile
+ * waits for it. */
+#include "core/close.h"
+#include "core/loop.h"
+#include "hark/file.h"
+
+/* Entries into the kernel that can have submitted a request. */
+static uint64_t waits_so_far(const struct hark_loop *loop)
+{
+    return loop->metrics.waits + loop->metrics.ring_full;
+}
+
+bool close_is_still_here(const struct hark_loop *loop, int fd)
+{
+    for (const struct hark_op *op = loop->descriptors.loose; op; op = op->next)
+        if (op->code == HARK_OP_CLOSE && op->fd == fd && op->state == OP_WAITING)
+            return op->with.close.waits == waits_so_far(loop);
+    return false;
+}
+
+void close_if_alone(struct hark_loop *loop, int fd)
+{
+    struct descriptor *row = descriptors_row(&loop->descriptors, fd);
+    struct hark_op *op = row->ops;
+    if (!op || op->next || op->state != OP_CLOSING || loop->descriptors.ended[fd])
+        return;
+    if (op->code == HARK_OP_DETACH) {
+        op->marks |= MARK_CLOSED; /* the row stays as it is until the call: nothing new starts on the number */
+        return loop_finish(loop, op, kernel_is_open(fd) ? 0 : -EBADF);
+    }
+    descriptors_unlink(op);
+    descriptors_link(&loop->descriptors.loose, op);
+    op->marks |= MARK_CLOSED;
+    op->state = OP_WAITING;
+    loop->backend->close(loop, op);
+    loop_forget_descriptor(loop, fd);
+    if (op->state == OP_FINISHED)
+        return; /* closed already: from here on the number means nothing, or another file */
+    op->with.close.waits = waits_so_far(loop);
+    row->flags = DESCRIPTOR_RELEASED;
+}
+
+/* The ops of the row that go on until they end by themselves. */
+static bool is_waited_for(const struct hark_op *closing, const struct hark_op *other)
+{
+    bool sends = other->code == HARK_OP_SEND || other->code == HARK_OP_SENDMSG || other->code == HARK_OP_WRITE ||
+                 other->code == HARK_OP_WRITEV;
+    return closing->marks & MARK_PATIENT && sends;
+}
+
+static void begin_close(struct hark_loop *loop, struct hark_op *op)
+{
+    struct descriptor *row = descriptors_row(&loop->descriptors, op->fd);
+    row->flags |= DESCRIPTOR_CLOSING;
+    op->state = OP_CLOSING;
+    for (struct hark_op *other = row->ops; other; other = other->next) {
+        if (other != op)
+            other->marks |= MARK_EVICTED;
+        if (op_closes(other) && other->state == OP_PARKED)
+            loop_finish(loop, other, -EBADF);
+        else if (!is_waited_for(op, other))
+            op_cancel(loop, other);
+    }
+    for (struct hark_op *other = loop->descriptors.ended[op->fd]; other; other = other->next)
+        other->marks |= MARK_EVICTED;
+    close_if_alone(loop, op->fd);
+}
+
+void close_ended(struct hark_loop *loop, int fd)
+{
+    struct descriptor *row = descriptors_find(&loop->descriptors, fd);
+    if (!row)
+        return;
+    row->flags = (uint8_t)(row->flags & ~DESCRIPTOR_RELEASED);
+    for (struct hark_op *op = row->ops, *next; op; op = next) {
+        next = op->next;
+        if (op->state != OP_PARKED)
+            continue;
+        op->state = OP_WAITING;
+        if (op_closes(op))
+            begin_close(loop, op);
+        else
+            loop->backend->start(loop, op);
+    }
+}
+
+/* No row: no op is in flight on it, and nothing is known of it. It is closed even where there is no memory for a row. */
+static void close_without_row(struct hark_loop *loop, struct hark_op *op)
+{
+    if (op->code == HARK_OP_DETACH)
+        return loop_finish(loop, op, 0);
+    op->marks |= MARK_LINKED | MARK_CLOSED;
+    descriptors_link(&loop->descriptors.loose, op);
+    loop->backend->close(loop, op);
+}
+
+static void start_close(struct hark_loop *loop, struct hark_op *op)
+{
+    struct descriptors *table = &loop->descriptors;
+    int error = descriptors_find(table, op->fd) ? 0 : op_make_row(loop, op->fd);
+    if (error == -ENOMEM)
+        return close_without_row(loop, op);
+    if (error)
+        return loop_finish(loop, op, error);
+    struct descriptor *row = descriptors_row(table, op->fd);
+    bool released = (row->flags & DESCRIPTOR_RELEASED) != 0;
+    if (row->flags & DESCRIPTOR_CLOSING || (released && close_is_still_here(loop, op->fd)))
+        return loop_finish(loop, op, -EBADF);
+    op->marks |= MARK_LINKED;
+    descriptors_link(&row->ops, op);
+    if (released)
+        op->state = OP_PARKED;
+    else
+        begin_close(loop, op);
+}
+
+void hark_close(struct hark_loop *loop, struct hark_op *op, int fd, hark_done *done)
+{
+    op_begin(loop, op, HARK_OP_CLOSE, fd, done);
+    start_close(loop, op);
+}
+
+void hark_close_after_sending(struct hark_loop *loop, struct hark_op *op, int fd, hark_done *done)
+{
+    op_begin(loop, op, HARK_OP_CLOSE, fd, done);
+    op->marks = MARK_PATIENT;
+    start_close(loop, op);
+}
+
+void hark_detach(struct hark_loop *loop, struct hark_op *op, int fd, hark_done *done)
+{
+    op_begin(loop, op, HARK_OP_DETACH, fd, done);
+    start_close(loop, op);
+}
