@@ -140,7 +140,7 @@ union hark_op_arguments {
         uint32_t events;
     } poll;
     struct {
-        uint64_t waits; /* how often the kernel had been entered when the close was handed over */
+        uint64_t submissions; /* how often the kernel had been entered when the close was handed over */
     } close;
     struct {
         struct hark_op *next; /* the loop's next op that asks for signals */

@@ -4,17 +4,11 @@
 #include "core/loop.h"
 #include "hark/file.h"
 
-/* Entries into the kernel that can have submitted a request. */
-static uint64_t waits_so_far(const struct hark_loop *loop)
-{
-    return loop->metrics.waits + loop->metrics.ring_full;
-}
-
 bool close_is_still_here(const struct hark_loop *loop, int fd)
 {
     for (const struct hark_op *op = loop->descriptors.loose; op; op = op->next)
         if (op->code == HARK_OP_CLOSE && op->fd == fd && op->state == OP_WAITING)
-            return op->with.close.waits == waits_so_far(loop);
+            return op->with.close.submissions == loop->submissions;
     return false;
 }
 
@@ -36,7 +30,7 @@ void close_if_alone(struct hark_loop *loop, int fd)
     loop_forget_descriptor(loop, fd);
     if (op->state == OP_FINISHED)
         return; /* closed already: from here on the number means nothing, or another file */
-    op->with.close.waits = waits_so_far(loop);
+    op->with.close.submissions = loop->submissions;
     row->flags = DESCRIPTOR_RELEASED;
 }
 

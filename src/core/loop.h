@@ -58,6 +58,7 @@ struct hark_loop {
     void *backend_state;
     uint64_t now_ns;
     uint64_t active;
+    uint64_t submissions;     /* entries into the kernel that can have handed it what was requested */
     struct op_queue finished; /* results that wait to be called */
     struct op_queue late;     /* ops in OP_READY: after the finished ones, which may give back what these need */
     struct op_queue deferred; /* hark_defer: finished once this turn is over */

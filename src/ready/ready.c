@@ -374,6 +374,7 @@ int ready_wait(struct hark_loop *loop, uint64_t timeout_ns)
         try_or_wait(loop, op, descriptors_row(&loop->descriptors, op->fd));
     }
     loop->metrics.waits++;
+    loop->submissions++;
     loop->looks_again = ready->recheck.first != NULL;
     bool goes_on = loop->finished.first || loop->late.first || loop->looks_again || buffers_can_feed(&loop->buffers);
     return ready->poller->wait(ready, goes_on ? 0 : timeout_ns);

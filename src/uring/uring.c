@@ -35,6 +35,7 @@ static inline void wakes_submitted(struct uring *uring)
 static struct io_uring_sqe *flush_for_entry(struct hark_loop *loop, struct uring *uring)
 {
     loop->metrics.ring_full++;
+    loop->submissions++;
     (void)ring_submit(&uring->ring, calls_of(loop)); /* where it fails there is still no room */
     wakes_submitted(uring);
     return ring_next_sqe(&uring->ring);
@@ -276,6 +277,7 @@ static int wait(struct hark_loop *loop, uint64_t timeout_ns)
     if (unlikely(uring->event_fd >= 0))
         drain_event_fd(loop, uring->event_fd);
     loop->metrics.waits++;
+    loop->submissions++;
     int error = ring_enter(&uring->ring, calls_of(loop), timeout_ns);
     wakes_submitted(uring);
     loop->metrics.overflows += is_overflown(&uring->ring);
