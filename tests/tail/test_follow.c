@@ -229,6 +229,7 @@ BACKEND_TEST(renamed_files_are_let_go_each_in_its_time)
     wait_for_state(&server, "following");
     ahead_s += most_of_it_s;
     wait_for_count(&server, 4); /* the older one was let go */
+    wait_for_state(&server, "following");
     append_file("f.2", "late\n");
     wait_for_count(&server, 5);
     ASSERT_LINES(&server, "one", "two", "three", "rest", "late");
