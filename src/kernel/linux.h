@@ -294,7 +294,7 @@ KERNEL_INLINE int kernel_mmap(uint64_t *calls, size_t count, int flags, int fd, 
     kernel_count(calls);
     void *memory = mmap(NULL, count, PROT_READ | PROT_WRITE, flags, fd, offset);
     if (memory == MAP_FAILED)
-        return -errno;
+        return errno > 0 ? -errno : -ENOMEM; /* never 0, as whoever reads the code can see */
     *out_memory = memory;
     return 0;
 }

@@ -71,13 +71,18 @@ static struct shadow *shadow_of(int fd)
         return NULL;
     if (memcmp(target + length - 4, ".log", 4) != 0 && memcmp(target + length - 5, "/lock", 5) != 0)
         return NULL;
-    for (int i = 0; i < FILES_MAX; i++) {
+    struct shadow *found = NULL;
+    pthread_mutex_lock(&disk->mutex);
+    for (int i = 0; i < FILES_MAX && found == NULL; i++) {
         if (disk->files[i].inode == 0)
             disk->files[i].inode = status.st_ino;
         if (disk->files[i].inode == status.st_ino)
-            return &disk->files[i];
+            found = &disk->files[i];
     }
-    abort();
+    pthread_mutex_unlock(&disk->mutex);
+    if (found == NULL)
+        abort();
+    return found;
 }
 
 static void write_back(struct shadow *shadow, int fd)
@@ -155,7 +160,9 @@ static int sync_index(int fd)
         return (int)syscall(SYS_fdatasync, fd);
     if (disk->fail_index_sync)
         return -1;
+    pthread_mutex_lock(&disk->mutex);
     disk->synced_index = status.st_ino;
+    pthread_mutex_unlock(&disk->mutex);
     return 0;
 }
 
@@ -167,10 +174,12 @@ static bool is_early(int directory, const char *unfinished, const char *to)
     snprintf(name, sizeof name, "%.20s.log", to);
     if (fstatat(directory, unfinished, &index, 0) != 0 || fstatat(directory, name, &segment, 0) != 0)
         abort();
+    pthread_mutex_lock(&disk->mutex);
+    bool early = index.st_ino != disk->synced_index;
     for (int i = 0; i < FILES_MAX; i++)
-        if (disk->files[i].inode == segment.st_ino && memchr(disk->files[i].dirty, 1, sizeof disk->files[i].dirty) != NULL)
-            return true;
-    return index.st_ino != disk->synced_index;
+        early |= disk->files[i].inode == segment.st_ino && memchr(disk->files[i].dirty, 1, sizeof disk->files[i].dirty) != NULL;
+    pthread_mutex_unlock(&disk->mutex);
+    return early;
 }
 
 int renameat2(int from_directory, const char *from, int to_directory, const char *to, unsigned flags)
@@ -206,11 +215,13 @@ int unlinkat(int directory, const char *name, int flags)
 {
     uint64_t named = 0;
     if (disk != NULL && disk->watching && strstr(name, ".new") == NULL) {
+        pthread_mutex_lock(&disk->mutex);
         for (int i = 0; i < FILES_MAX; i++)
             if (memcmp(disk->files[i].bytes, "newest ", 7) == 0)
                 named = strtoull((const char *)disk->files[i].bytes + 45 + 7, NULL, 10);
         disk->removed++;
         disk->removed_early += named <= strtoull(name, NULL, 10);
+        pthread_mutex_unlock(&disk->mutex);
     }
     return (int)syscall(SYS_unlinkat, directory, name, flags);
 }
