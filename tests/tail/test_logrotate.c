@@ -18,14 +18,19 @@ static int run_logrotate(void)
     return WEXITSTATUS(status) == 127 ? -1 : WEXITSTATUS(status); /* the shell's word for it */
 }
 
-/* Sets what is done to the file; a user's own umask must not make its directory one that logrotate refuses. */
-static void set_rules(const char *rules)
+static void write_rules(const char *rules)
 {
     FILE *file = fopen(harness_path("rules"), "we");
     assert_non_null(file);
     fprintf(file, "\"%s\" {\nrotate 9\nmissingok\n%s}\n", harness_path("app.log"), rules);
     assert_int_equal(fclose(file), 0);
     assert_int_equal(chmod(harness_path("rules"), 0600), 0);
+}
+
+/* Sets what is done to the file, and begins it; a user's own umask must not make its directory one that logrotate refuses. */
+static void set_rules(const char *rules)
+{
+    write_rules(rules);
     assert_int_equal(chmod(harness_path("."), 0700), 0);
     append_numbers("app.log", 0, LINES);
 }
@@ -144,6 +149,46 @@ BACKEND_TEST(logrotate_delaycompress_while_away_is_found)
 BACKEND_TEST(logrotate_copytruncate_while_away_is_found)
 {
     rotate_while_away(loop, "copytruncate\n", 1);
+}
+
+/* One rule after the other, each while nobody looks. */
+static void rotate_mixed(struct hark_loop *loop, const char *const rules[], int count)
+{
+    size_t lines = LINES;
+    set_rules(rules[0]);
+    struct server server = server_open(loop, "app.log", NULL, 0);
+    wait_for_count(&server, lines);
+    server_close(&server);
+    for (int i = 0; i < count; i++) {
+        append_numbers("app.log", lines, lines + LINES);
+        lines += LINES;
+        write_rules(rules[i]);
+        rotate();
+    }
+    append_numbers("app.log", lines, lines + LINES);
+    lines += LINES;
+    server = server_open(loop, "app.log", NULL, 0);
+    wait_for_count(&server, lines);
+    assert_numbers(&server, lines);
+    server_close(&server);
+}
+
+BACKEND_TEST(logrotate_copytruncate_then_create_while_away_is_found)
+{
+    static const char *const rules[] = {"copytruncate\n", "create\n"};
+    rotate_mixed(loop, rules, 2);
+}
+
+BACKEND_TEST(logrotate_create_then_copytruncate_while_away_is_found)
+{
+    static const char *const rules[] = {"create\n", "copytruncate\n"};
+    rotate_mixed(loop, rules, 2);
+}
+
+BACKEND_TEST(logrotate_create_between_two_copytruncates_while_away_is_found)
+{
+    static const char *const rules[] = {"copytruncate\n", "create\n", "copytruncate\n"};
+    rotate_mixed(loop, rules, 3);
 }
 
 /* What is packed or moved elsewhere before anybody has seen it is lost, and told. */
