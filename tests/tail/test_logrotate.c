@@ -185,6 +185,12 @@ BACKEND_TEST(logrotate_create_then_copytruncate_while_away_is_found)
     rotate_mixed(loop, rules, 2);
 }
 
+BACKEND_TEST(logrotate_copytruncate_between_two_creates_while_away_is_found)
+{
+    static const char *const rules[] = {"create\n", "copytruncate\n", "create\n"};
+    rotate_mixed(loop, rules, 3);
+}
+
 BACKEND_TEST(logrotate_create_between_two_copytruncates_while_away_is_found)
 {
     static const char *const rules[] = {"copytruncate\n", "create\n", "copytruncate\n"};

@@ -87,8 +87,8 @@ bool survey_is_rotation(const char *name, const char *base, bool *out_packed)
            strncmp(name + length - ending, base + stem, ending) == 0 && is_rotation_text(name + stem, length - whole);
 }
 
-/* Whether of two files that came in the same tick the first is the older. Small numbers are shifted: the greater one is older.
- * Others, and dates, grow. */
+/* Whether of two files that were written last in the same tick the first is the older. Small numbers are shifted: the greater one
+ * is older. Others, and dates, grow. */
 static bool older_name(const char *a, const char *b)
 {
     size_t same = 0;
@@ -158,7 +158,7 @@ static bool is_copy(int fd, const struct stat *status, int of)
     return same_bytes(fd, of, 0, part) && same_bytes(fd, of, size - (off_t)part, part);
 }
 
-/* Puts a file into the list, by its time. */
+/* Puts a file into the list, by its last write. */
 static void insert(struct survey *survey, const struct survey_file *file)
 {
     unsigned at = survey->count;
@@ -167,8 +167,9 @@ static void insert(struct survey *survey, const struct survey_file *file)
         return;
     }
     survey->count++;
-    while (at > 0 && (survey->files[at - 1].since_ns > file->since_ns ||
-                      (survey->files[at - 1].since_ns == file->since_ns && older_name(file->name, survey->files[at - 1].name)))) {
+    while (at > 0 &&
+           (survey->files[at - 1].written_ns > file->written_ns ||
+            (survey->files[at - 1].written_ns == file->written_ns && older_name(file->name, survey->files[at - 1].name)))) {
         survey->files[at] = survey->files[at - 1];
         at--;
     }
@@ -217,9 +218,9 @@ static void look_at(struct survey *survey, int fd, const char *name, bool packed
     if (fstat(fd, &status) || !S_ISREG(status.st_mode))
         return;
     int64_t born_ns = survey_birth(fd);
-    int64_t written_ns = status.st_mtim.tv_sec * second_ns + status.st_mtim.tv_nsec;
+    file.written_ns = status.st_mtim.tv_sec * second_ns + status.st_mtim.tv_nsec;
     file.inode = status.st_ino;
-    file.since_ns = born_ns ? born_ns : written_ns;
+    file.since_ns = born_ns ? born_ns : file.written_ns;
     snprintf(file.name, sizeof file.name, "%s", name);
     if (is_known(survey, file.inode, born_ns, &cut))
         return;
@@ -240,7 +241,7 @@ static void look_at(struct survey *survey, int fd, const char *name, bool packed
         return;
     }
     if (cut) /* it holds what was written since, and was renamed after that */
-        file.since_ns = written_ns;
+        file.since_ns = file.written_ns;
     else if (survey->since_ns == 0 || file.since_ns < survey->since_ns)
         return;
     for (unsigned i = 0; i < survey->known_count; i++) {

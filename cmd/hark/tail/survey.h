@@ -33,8 +33,9 @@ struct survey_known {
 struct survey_file {
     char name[SURVEY_NAME_BYTES];
     uint64_t inode;
-    int64_t since_ns; /* when it came, which is its order */
-    int known;        /* it goes on where this one stood; -1: from its beginning */
+    int64_t since_ns;   /* when it came */
+    int64_t written_ns; /* when it was written last, which is its order: one that was cut is younger than its copy */
+    int known;          /* it goes on where this one stood; -1: from its beginning */
 };
 
 struct survey {
