@@ -111,7 +111,7 @@ KERNEL_INLINE int kernel_io_uring_register(uint64_t *calls, int fd, unsigned ope
 
 /* --- memory, time, chance --- */
 
-/* fd -1: memory of nobody else's. Gives: 0 and *out_memory. */
+/* fd -1: memory of nobody else's. Gives: 0 and *out_memory; where it fails that is MAP_FAILED. */
 KERNEL_INLINE int kernel_mmap(uint64_t *calls, size_t count, int flags, int fd, off64_t offset, void **out_memory);
 /* Of this process's own memory: -EFAULT where there is none. */
 KERNEL_INLINE int64_t kernel_process_vm_readv(uint64_t *calls, const struct iovec *local, const struct iovec *remote);

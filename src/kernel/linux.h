@@ -292,11 +292,8 @@ KERNEL_INLINE int kernel_io_uring_register(uint64_t *calls, int fd, unsigned ope
 KERNEL_INLINE int kernel_mmap(uint64_t *calls, size_t count, int flags, int fd, off64_t offset, void **out_memory)
 {
     kernel_count(calls);
-    void *memory = mmap(NULL, count, PROT_READ | PROT_WRITE, flags, fd, offset);
-    if (memory == MAP_FAILED)
-        return errno > 0 ? -errno : -ENOMEM; /* never 0, as whoever reads the code can see */
-    *out_memory = memory;
-    return 0;
+    *out_memory = mmap(NULL, count, PROT_READ | PROT_WRITE, flags, fd, offset);
+    return *out_memory == MAP_FAILED ? -errno : 0;
 }
 
 KERNEL_INLINE int64_t kernel_process_vm_readv(uint64_t *calls, const struct iovec *local, const struct iovec *remote)
