@@ -148,8 +148,9 @@ HARK_API int hark_stream_write_block(struct hark_stream *stream, struct hark_str
 /* The bytes that wait to be sent. */
 HARK_API size_t hark_stream_queued(const struct hark_stream *stream);
 
-/* Sets the longest time in which queued bytes may make no progress anew, for what is being sent as well: from now on. Takes: 0:
- * none. */
+/* Sets anew the longest time in which queued bytes may make no progress. It counts from now on, for what is being sent as well.
+ * Takes: an open stream; nanoseconds, 0: none. Fails: never; where there is no memory for the deadline of what is being sent,
+ * that ends, and `failed` is called with -ENOMEM. Thread: the loop's. */
 HARK_API void hark_stream_write_timeout(struct hark_stream *stream, uint64_t timeout_ns);
 
 /* Ends writing once the queue is sent (half-close); reading goes on. Later writes give -EPIPE. Where the peer cannot be told,
