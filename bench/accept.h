@@ -1,7 +1,7 @@
 /* accept.h - what the accept_ servers of readiness share: the answer. See load_accept.c.
  *
- * The request has mostly come by the time that its connection is accepted, so it is tried at once, and most connections are never
- * registered. */
+ * The request has mostly come by the time that its connection is accepted, so it is tried at once,
+ * and most connections are never registered. */
 #ifndef ACCEPT_H
 #define ACCEPT_H
 
@@ -9,7 +9,8 @@
 #include <stdbool.h>
 #include <sys/socket.h>
 
-/* Gives: whether the connection can be closed: it is answered, or over. Else nothing has come yet. */
+/* Gives: whether the connection can be closed: it is answered, or over. Else nothing has come
+ *   yet. */
 static inline bool answer(int fd)
 {
     char bytes[4096];

@@ -1,4 +1,5 @@
-/* accept_epoll.c - connections answered once and closed, by hand on epoll. Closing takes a descriptor out of the set by itself.
+/* accept_epoll.c - connections answered once and closed, by hand on epoll. Closing takes a
+ * descriptor out of the set by itself.
  *
  *   accept_epoll PORT */
 #include "accept.h"

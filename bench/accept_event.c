@@ -1,5 +1,5 @@
-/* accept_event.c - connections answered once and closed, on libevent: its listener, and a plain event a connection, which is less
- * than a bufferevent and enough here.
+/* accept_event.c - connections answered once and closed, on libevent: its listener, and a plain
+ * event a connection, which is less than a bufferevent and enough here.
  *
  *   accept_event PORT */
 #include "accept.h"
@@ -20,7 +20,8 @@ static void readable(evutil_socket_t fd, short events, void *context)
     free(event);
 }
 
-static void accepted(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *address, int length, void *context)
+static void accepted(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *address,
+                     int length, void *context)
 {
     (void)address;
     (void)length;
@@ -30,14 +31,15 @@ static void accepted(struct evconnlistener *listener, evutil_socket_t fd, struct
         return;
     }
     struct event *event = malloc(sizeof *event);
-    event_assign(event, evconnlistener_get_base(listener), fd, EV_READ | EV_PERSIST, readable, event);
+    event_assign(event, evconnlistener_get_base(listener), fd, EV_READ | EV_PERSIST, readable,
+                 event);
     event_add(event, NULL);
 }
 
 int main(int argc, char **argv)
 {
     struct event_base *base = event_base_new();
-    struct evconnlistener *listener =
-        evconnlistener_new(base, accepted, NULL, LEV_OPT_CLOSE_ON_EXEC, 0, listen_at(argc > 1 ? argv[1] : NULL));
+    struct evconnlistener *listener = evconnlistener_new(
+        base, accepted, NULL, LEV_OPT_CLOSE_ON_EXEC, 0, listen_at(argc > 1 ? argv[1] : NULL));
     return listener == NULL || event_base_dispatch(base) < 0;
 }

@@ -1,4 +1,5 @@
-/* accept_uv.c - connections answered once and closed, on libuv; uv_try_write, its best setting for small answers.
+/* accept_uv.c - connections answered once and closed, on libuv; uv_try_write, its best setting for
+ * small answers.
  *
  *   accept_uv PORT */
 #include "bench.h"

@@ -1,11 +1,12 @@
-/* append.h - what the append_ programs share: writers that each wait until their record is on the disk before they append the
- * next, and the group of records that is written at once.
+/* append.h - what the append_ programs share: writers that each wait until their record is on the
+ * disk before they append the next, and the group of records that is written at once.
  *
  *   append_LIBRARY FILE WRITERS APPENDS
  *
- * A record has 256 bytes. All that is queued while a group is on its way is the next group: one write, one fdatasync, then each
- * of its writers has its answer and appends again. The file is new, and grows. One line at the end: appends, seconds, CPU time,
- * and the time from an append to its answer at p50, p99 and p99.9. */
+ * A record has 256 bytes. All that is queued while a group is on its way is the next group: one
+ * write, one fdatasync, then each of its writers has its answer and appends again. The file is new,
+ * and grows. One line at the end: appends, seconds, CPU time, and the time from an append to its
+ * answer at p50, p99 and p99.9. */
 #ifndef APPEND_H
 #define APPEND_H
 
@@ -22,7 +23,8 @@ struct group {
 };
 
 static int file;
-static bool synced_by_write; /* APPEND_DSYNC: the file is open with O_DSYNC, a write is on the disk when it has ended */
+static bool synced_by_write; /* APPEND_DSYNC: the file is open with O_DSYNC, a write is on the disk
+                                when it has ended */
 static struct group groups[2];
 static struct group *filling = &groups[0], *syncing = &groups[1];
 static int64_t offset; /* where the group that is on its way begins */
@@ -41,7 +43,8 @@ static inline void append(unsigned writer)
     appended++;
 }
 
-/* What is queued becomes the group that is on its way. Gives: its bytes; 0 nothing is queued, and all is done. */
+/* What is queued becomes the group that is on its way.
+ * Gives: its bytes; 0 nothing is queued, and all is done. */
 static inline size_t group_begin(void)
 {
     struct group *taken = filling;
@@ -88,7 +91,8 @@ static inline void append_open(int argc, char **argv)
     appends = strtoull(argv[3], NULL, 10);
     times_ns = times_make(appends);
     synced_by_write = getenv("APPEND_DSYNC") != NULL;
-    file = open(argv[1], O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | (synced_by_write ? O_DSYNC : 0), 0600);
+    file = open(argv[1], O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | (synced_by_write ? O_DSYNC : 0),
+                0600);
     append_check(file >= 0, "open the file");
     watch = stopwatch_start();
     for (unsigned writer = 0; writer < writers && appended < appends; writer++)

@@ -1,5 +1,5 @@
-/* append_blocking.c - appends that share an fdatasync, with pwrite(2) and fdatasync(2) on the thread itself: what the disk and
- * the system calls cost. See append.h. */
+/* append_blocking.c - appends that share an fdatasync, with pwrite(2) and fdatasync(2) on the
+ * thread itself: what the disk and the system calls cost. See append.h. */
 #include "append.h"
 
 int main(int argc, char **argv)

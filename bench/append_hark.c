@@ -1,4 +1,5 @@
-/* append_hark.c - appends that share an fdatasync, on libhark: a write, then the sync, then the answers. See append.h. */
+/* append_hark.c - appends that share an fdatasync, on libhark: a write, then the sync, then the
+ * answers. See append.h. */
 #include "append.h"
 
 #include <hark.h>

@@ -1,5 +1,6 @@
-/* append_uring.c - appends that share an fdatasync, by hand on io_uring: the write and the sync are linked, so that one system
- * call asks for both and waits for the second. The write is silent unless it fails. See append.h. */
+/* append_uring.c - appends that share an fdatasync, by hand on io_uring: the write and the sync are
+ * linked, so that one system call asks for both and waits for the second. The write is silent
+ * unless it fails. See append.h. */
 #include "append.h"
 #include "ring.h"
 
@@ -12,7 +13,8 @@ static void commit(void)
     size_t bytes = group_begin();
     if (bytes == 0)
         return;
-    struct io_uring_sqe *sqe = ring_request(&ring, IORING_OP_WRITE, file, syncing->bytes, (uint32_t)bytes, WRITE);
+    struct io_uring_sqe *sqe =
+        ring_request(&ring, IORING_OP_WRITE, file, syncing->bytes, (uint32_t)bytes, WRITE);
     sqe->off = (uint64_t)offset;
     sqe->flags = IOSQE_IO_LINK | IOSQE_CQE_SKIP_SUCCESS;
     ring_request(&ring, IORING_OP_FSYNC, file, NULL, 0, SYNC)->fsync_flags = IORING_FSYNC_DATASYNC;

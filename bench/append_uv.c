@@ -1,5 +1,5 @@
-/* append_uv.c - appends that share an fdatasync, on libuv's thread pool: a write, then the sync, then the answers; with
- * APPEND_DSYNC one trip to the pool for both. See append.h. */
+/* append_uv.c - appends that share an fdatasync, on libuv's thread pool: a write, then the sync,
+ * then the answers; with APPEND_DSYNC one trip to the pool for both. See append.h. */
 #include "append.h"
 
 #include <uv.h>

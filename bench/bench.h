@@ -1,4 +1,5 @@
-/* bench.h - what the measured programs have in common: clocks, random numbers, a listening socket, percentiles. */
+/* bench.h - what the measured programs have in common: clocks, random numbers, a listening socket,
+ * percentiles. */
 #ifndef BENCH_H
 #define BENCH_H
 
@@ -34,7 +35,8 @@ struct stopwatch {
 
 static inline struct stopwatch stopwatch_start(void)
 {
-    return (struct stopwatch){.began_ns = now_ns(), .began_cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID)};
+    return (struct stopwatch){.began_ns = now_ns(),
+                              .began_cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID)};
 }
 
 /* Prints "operations _ seconds _ cpu _". Percentiles may follow, and a newline must. */
@@ -42,7 +44,8 @@ static inline void stopwatch_print(const struct stopwatch *watch, double operati
 {
     uint64_t cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - watch->began_cpu_ns;
     uint64_t time_ns = now_ns() - watch->began_ns;
-    printf("operations %.3f seconds %.6f cpu %.6f", operations, (double)time_ns / 1e9, (double)cpu_ns / 1e9);
+    printf("operations %.3f seconds %.6f cpu %.6f", operations, (double)time_ns / 1e9,
+           (double)cpu_ns / 1e9);
 }
 
 static inline void print_operations(const struct stopwatch *watch, uint64_t operations)
@@ -51,7 +54,8 @@ static inline void print_operations(const struct stopwatch *watch, uint64_t oper
     printf("\n");
 }
 
-/* Asked with --struct, a server tells the size of what it keeps for a connection itself, and ends. */
+/* Asked with --struct, a server tells the size of what it keeps for a connection itself, and
+ * ends. */
 static inline void answer_struct(int argc, char **argv, size_t bytes)
 {
     if (argc < 2 || strcmp(argv[1], "--struct") != 0)
@@ -71,7 +75,8 @@ static inline uint64_t random_next(uint64_t *state)
 
 enum { RANDOM_SEED = 88172645 };
 
-/* Calls on this socket fail after ten seconds, connect(2) among them: a load generator never hangs. */
+/* Calls on this socket fail after ten seconds, connect(2) among them: a load generator never
+ * hangs. */
 static inline void bound_waiting(int fd)
 {
     const struct timeval ten_seconds = {.tv_sec = 10};
@@ -80,9 +85,9 @@ static inline void bound_waiting(int fd)
 }
 
 /* Room for so many times in nanoseconds, the memory there already. */
-/* What this socket sends, and those that it accepts, is held back by lost packets alone, of which the loopback interface has
- * none. Where the system prefers BBR, that algorithm's guess at the bandwidth decides, and halves the rate of one connection and
- * not of the next. */
+/* What this socket sends, and those that it accepts, is held back by lost packets alone, of which
+ * the loopback interface has none. Where the system prefers BBR, that algorithm's guess at the
+ * bandwidth decides, and halves the rate of one connection and not of the next. */
 static inline void plain_tcp(int fd)
 {
     const char algorithm[] = "reno"; /* every kernel has it, and anybody may choose it (tcp(7)) */
@@ -96,10 +101,12 @@ static inline uint32_t *times_make(uint64_t count)
     return times_ns;
 }
 
-/* Listens on 127.0.0.1, non-blocking; accepted sockets inherit TCP_NODELAY. Ends the program where that fails. */
+/* Listens on 127.0.0.1, non-blocking; accepted sockets inherit TCP_NODELAY. Ends the program where
+ * that fails. */
 static inline int listen_at(const char *port)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)(port ? atoi(port) : 0))};
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons((uint16_t)(port ? atoi(port) : 0))};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     int one = 1;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);

@@ -1,4 +1,5 @@
-/* bulk.h - what the bulk_ servers share: the block that they send, again and again, and the size of their reads. See load_bulk.c.
+/* bulk.h - what the bulk_ servers share: the block that they send, again and again, and the size of
+ * their reads. See load_bulk.c.
  */
 #ifndef BULK_H
 #define BULK_H

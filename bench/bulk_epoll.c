@@ -1,5 +1,5 @@
-/* bulk_epoll.c - bulk transfer by hand on epoll, level-triggered: one large receive an event; sends until one takes less than it
- * was given, which says that the socket is full.
+/* bulk_epoll.c - bulk transfer by hand on epoll, level-triggered: one large receive an event; sends
+ * until one takes less than it was given, which says that the socket is full.
  *
  *   bulk_epoll PORT */
 #include "bench.h"

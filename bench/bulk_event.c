@@ -1,5 +1,5 @@
-/* bulk_event.c - bulk transfer on libevent, with its plain events and calls of our own: a bufferevent of 2.1 takes 4 KiB in at
- * once, whatever it is set to.
+/* bulk_event.c - bulk transfer on libevent, with its plain events and calls of our own: a
+ * bufferevent of 2.1 takes 4 KiB in at once, whatever it is set to.
  *
  *   bulk_event PORT */
 #include "bench.h"
@@ -57,25 +57,28 @@ static void readable(evutil_socket_t fd, short events, void *context)
     session->left = wanted_by(bytes);
     if (session->left > 0) {
         event_del(&session->event);
-        event_assign(&session->event, event_get_base(&session->event), fd, EV_WRITE | EV_PERSIST, writable, session);
+        event_assign(&session->event, event_get_base(&session->event), fd, EV_WRITE | EV_PERSIST,
+                     writable, session);
         event_add(&session->event, NULL);
     }
 }
 
-static void accepted(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *address, int length, void *context)
+static void accepted(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *address,
+                     int length, void *context)
 {
     (void)address;
     (void)length;
     (void)context;
     struct session *session = calloc(1, sizeof *session);
-    event_assign(&session->event, evconnlistener_get_base(listener), fd, EV_READ | EV_PERSIST, readable, session);
+    event_assign(&session->event, evconnlistener_get_base(listener), fd, EV_READ | EV_PERSIST,
+                 readable, session);
     event_add(&session->event, NULL);
 }
 
 int main(int argc, char **argv)
 {
     struct event_base *base = event_base_new();
-    struct evconnlistener *listener =
-        evconnlistener_new(base, accepted, NULL, LEV_OPT_CLOSE_ON_EXEC, 0, listen_at(argc > 1 ? argv[1] : NULL));
+    struct evconnlistener *listener = evconnlistener_new(
+        base, accepted, NULL, LEV_OPT_CLOSE_ON_EXEC, 0, listen_at(argc > 1 ? argv[1] : NULL));
     return listener == NULL || event_base_dispatch(base) < 0;
 }

@@ -1,5 +1,5 @@
-/* bulk_hark.c - bulk transfer on libhark: whole blocks, by MSG_WAITALL, so that a call comes for each block and not for each
- * piece.
+/* bulk_hark.c - bulk transfer on libhark: whole blocks, by MSG_WAITALL, so that a call comes for
+ * each block and not for each piece.
  *
  *   bulk_hark PORT */
 #include "bench.h"
@@ -45,7 +45,8 @@ static void received(struct hark_op *op, int64_t count)
         session->asked = true;
         session->left = wanted_by(session->bytes);
         if (session->left > 0)
-            return hark_send(op->loop, op, session->fd, block, next_block(session->left), MSG_WAITALL, sent);
+            return hark_send(op->loop, op, session->fd, block, next_block(session->left),
+                             MSG_WAITALL, sent);
     }
     hark_recv(op->loop, op, session->fd, session->bytes, BLOCK_BYTES, MSG_WAITALL, received);
 }
@@ -56,7 +57,8 @@ static void accepted(struct hark_op *op, int64_t fd)
         return;
     struct session *session = calloc(1, sizeof *session);
     session->fd = (int)fd;
-    hark_recv(op->loop, &session->op, session->fd, session->bytes, HEADER_BYTES, MSG_WAITALL, received);
+    hark_recv(op->loop, &session->op, session->fd, session->bytes, HEADER_BYTES, MSG_WAITALL,
+              received);
 }
 
 int main(int argc, char **argv)

@@ -1,5 +1,6 @@
-/* bulk_uring.c - bulk transfer by hand on io_uring: each receive and each send is of a whole block, so that the kernel goes on by
- * itself until it is done, and one system call asks for the next and waits.
+/* bulk_uring.c - bulk transfer by hand on io_uring: each receive and each send is of a whole block,
+ * so that the kernel goes on by itself until it is done, and one system call asks for the next and
+ * waits.
  *
  *   bulk_uring PORT */
 #include "bench.h"
@@ -25,7 +26,8 @@ static void receive(int fd, unsigned what, uint32_t count)
 
 static void send_next(int fd)
 {
-    struct io_uring_sqe *sqe = ring_request(&ring, IORING_OP_SEND, fd, block, (uint32_t)next_block(left[fd]), tag(SEND, fd));
+    struct io_uring_sqe *sqe = ring_request(&ring, IORING_OP_SEND, fd, block,
+                                            (uint32_t)next_block(left[fd]), tag(SEND, fd));
     sqe->msg_flags = MSG_WAITALL | MSG_NOSIGNAL;
 }
 
@@ -83,7 +85,8 @@ int main(int argc, char **argv)
 {
     int listener = listen_at(argc > 1 ? argv[1] : NULL);
     ring_open(&ring);
-    struct io_uring_sqe *sqe = ring_request(&ring, IORING_OP_ACCEPT, listener, NULL, 0, tag(ACCEPT, listener));
+    struct io_uring_sqe *sqe =
+        ring_request(&ring, IORING_OP_ACCEPT, listener, NULL, 0, tag(ACCEPT, listener));
     sqe->ioprio = IORING_ACCEPT_MULTISHOT;
     sqe->accept_flags = SOCK_CLOEXEC;
     for (;;) {

@@ -1,4 +1,5 @@
-/* bulk_uv.c - bulk transfer on libuv: reads into a large buffer, and the next write once the last is done.
+/* bulk_uv.c - bulk transfer on libuv: reads into a large buffer, and the next write once the last
+ * is done.
  *
  *   bulk_uv PORT */
 #include "bench.h"

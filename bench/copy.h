@@ -2,9 +2,9 @@
  *
  *   copy_LIBRARY SOURCE DESTINATION BLOCKS
  *
- * Blocks of 256 KiB are read and written, BLOCKS of them under way at once, each at its own place. The destination is emptied
- * first and not synced at the end: what is measured is moving the bytes, not the disk. One line at the end: operations (each of
- * 1 MiB), seconds and CPU time. */
+ * Blocks of 256 KiB are read and written, BLOCKS of them under way at once, each at its own place.
+ * The destination is emptied first and not synced at the end: what is measured is moving the bytes,
+ * not the disk. One line at the end: operations (each of 1 MiB), seconds and CPU time. */
 #ifndef COPY_H
 #define COPY_H
 
@@ -57,8 +57,8 @@ static inline size_t copy_next(int64_t *out_offset)
     return count;
 }
 
-/* The destination is closed within the time: a file system may begin to write it out then (ext4 does, where it was emptied
- * before), and uv_fs_copyfile closes it too. */
+/* The destination is closed within the time: a file system may begin to write it out then (ext4
+ * does, where it was emptied before), and uv_fs_copyfile closes it too. */
 static inline int copy_print(void)
 {
     int64_t written = lseek(to, 0, SEEK_END);

@@ -1,4 +1,5 @@
-/* copy_blocking.c - a file copied with read(2) and write(2) on the thread itself, one block after the other. See copy.h. */
+/* copy_blocking.c - a file copied with read(2) and write(2) on the thread itself, one block after
+ * the other. See copy.h. */
 #include "copy.h"
 
 int main(int argc, char **argv)

@@ -1,4 +1,5 @@
-/* copy_hark.c - a file copied by reads and writes on libhark: each block is read, written, and read again. See copy.h. */
+/* copy_hark.c - a file copied by reads and writes on libhark: each block is read, written, and read
+ * again. See copy.h. */
 #include "copy.h"
 
 #include <hark.h>

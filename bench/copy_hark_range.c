@@ -1,5 +1,6 @@
-/* copy_hark_range.c - a file copied by hark_copy_file_range: the kernel copies, piece by piece, so that no byte passes through
- * the program and a cancel has to wait for one piece at the most. BLOCKS pieces are under way. See copy.h. */
+/* copy_hark_range.c - a file copied by hark_copy_file_range: the kernel copies, piece by piece, so
+ * that no byte passes through the program and a cancel has to wait for one piece at the most.
+ * BLOCKS pieces are under way. See copy.h. */
 #include "copy.h"
 
 #include <hark.h>
@@ -28,7 +29,8 @@ static void copied(struct hark_op *op, int64_t count)
 static void piece_go_on(struct hark_loop *loop, struct piece *piece)
 {
     if (piece->left > 0)
-        hark_copy_file_range(loop, &piece->op, from, piece->offset, to, piece->offset, (size_t)piece->left, copied);
+        hark_copy_file_range(loop, &piece->op, from, piece->offset, to, piece->offset,
+                             (size_t)piece->left, copied);
     else
         piece_next(loop, piece);
 }

@@ -1,5 +1,6 @@
-/* copy_uring.c - a file copied by reads and writes by hand on io_uring: the read of a block and its write are linked, so that
- * both are asked for at once, and the write alone says when it is done. See copy.h. */
+/* copy_uring.c - a file copied by reads and writes by hand on io_uring: the read of a block and its
+ * write are linked, so that both are asked for at once, and the write alone says when it is done.
+ * See copy.h. */
 #include "copy.h"
 #include "ring.h"
 
@@ -20,16 +21,19 @@ static void block_next(unsigned i)
     if (block->count == 0)
         return;
     ring_room(&ring, 2);
-    struct io_uring_sqe *sqe = ring_request(&ring, IORING_OP_READ, from, block->bytes, (uint32_t)block->count, FAILED);
+    struct io_uring_sqe *sqe =
+        ring_request(&ring, IORING_OP_READ, from, block->bytes, (uint32_t)block->count, FAILED);
     sqe->off = (uint64_t)offset;
     sqe->flags = IOSQE_IO_LINK | IOSQE_CQE_SKIP_SUCCESS; /* a read that is short ends the link */
-    ring_request(&ring, IORING_OP_WRITE, to, block->bytes, (uint32_t)block->count, i)->off = (uint64_t)offset;
+    ring_request(&ring, IORING_OP_WRITE, to, block->bytes, (uint32_t)block->count, i)->off =
+        (uint64_t)offset;
     under_way++;
 }
 
 static void handle(const struct io_uring_cqe *cqe)
 {
-    copy_check(cqe->user_data != FAILED && cqe->res == (int)all[cqe->user_data].count, "read and write");
+    copy_check(cqe->user_data != FAILED && cqe->res == (int)all[cqe->user_data].count,
+               "read and write");
     under_way--;
     block_next((unsigned)cqe->user_data);
 }

@@ -1,5 +1,5 @@
-/* copy_uv.c - a file copied by reads and writes on libuv's thread pool: each block is read, written, and read again. See copy.h.
- * UV_THREADPOOL_SIZE sets the pool. */
+/* copy_uv.c - a file copied by reads and writes on libuv's thread pool: each block is read,
+ * written, and read again. See copy.h. UV_THREADPOOL_SIZE sets the pool. */
 #include "copy.h"
 
 #include <uv.h>

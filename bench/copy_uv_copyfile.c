@@ -1,5 +1,6 @@
-/* copy_uv_copyfile.c - a file copied by libuv's uv_fs_copyfile: one request, inside which a thread of the pool has the kernel
- * copy (copy_file_range(2), or sendfile(2)), so that no byte passes through the program. See copy.h. */
+/* copy_uv_copyfile.c - a file copied by libuv's uv_fs_copyfile: one request, inside which a thread
+ * of the pool has the kernel copy (copy_file_range(2), or sendfile(2)), so that no byte passes
+ * through the program. See copy.h. */
 #include "copy.h"
 
 #include <uv.h>

@@ -1,5 +1,6 @@
-/* copy_uv_work.c - a file copied by blocks on libuv's thread pool, a piece of work for each block: the thread reads and writes it
- * with blocking calls, one trip to the pool instead of two. See copy.h. */
+/* copy_uv_work.c - a file copied by blocks on libuv's thread pool, a piece of work for each block:
+ * the thread reads and writes it with blocking calls, one trip to the pool instead of two. See
+ * copy.h. */
 #include "copy.h"
 
 #include <uv.h>

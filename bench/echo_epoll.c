@@ -1,6 +1,6 @@
-/* echo_epoll.c - the echo server by hand on epoll, level-triggered, each event read and answered at once.
- * An answer that the socket has no room for is tried again at once: with what the load generator keeps under way there is always
- * room.
+/* echo_epoll.c - the echo server by hand on epoll, level-triggered, each event read and answered at
+ * once. An answer that the socket has no room for is tried again at once: with what the load
+ * generator keeps under way there is always room.
  *
  *   echo_epoll PORT */
 #include "bench.h"

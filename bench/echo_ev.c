@@ -1,6 +1,6 @@
-/* echo_ev.c - the echo server on libev: one watcher a connection, read and answered in its callback.
- * An answer that the socket has no room for is tried again at once: with what the load generator keeps under way there is always
- * room.
+/* echo_ev.c - the echo server on libev: one watcher a connection, read and answered in its
+ * callback. An answer that the socket has no room for is tried again at once: with what the load
+ * generator keeps under way there is always room.
  *
  *   echo_ev PORT */
 #include "bench.h"

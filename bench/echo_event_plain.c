@@ -1,5 +1,5 @@
-/* echo_event_plain.c - the echo server on libevent's plain events: one a connection, read and answered in its callback, as on
- * libev. See echo_ev.c.
+/* echo_event_plain.c - the echo server on libevent's plain events: one a connection, read and
+ * answered in its callback, as on libev. See echo_ev.c.
  *
  *   echo_event_plain PORT */
 #include "bench.h"
@@ -31,13 +31,15 @@ static void readable(evutil_socket_t fd, short events, void *context)
     }
 }
 
-static void accepted(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *address, int length, void *context)
+static void accepted(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *address,
+                     int length, void *context)
 {
     (void)address;
     (void)length;
     (void)context;
     struct event *event = malloc(sizeof *event);
-    event_assign(event, evconnlistener_get_base(listener), fd, EV_READ | EV_PERSIST, readable, event);
+    event_assign(event, evconnlistener_get_base(listener), fd, EV_READ | EV_PERSIST, readable,
+                 event);
     event_add(event, NULL);
 }
 
@@ -45,7 +47,7 @@ int main(int argc, char **argv)
 {
     answer_struct(argc, argv, sizeof(struct event));
     struct event_base *base = event_base_new();
-    struct evconnlistener *listener =
-        evconnlistener_new(base, accepted, NULL, LEV_OPT_CLOSE_ON_EXEC, 0, listen_at(argc > 1 ? argv[1] : NULL));
+    struct evconnlistener *listener = evconnlistener_new(
+        base, accepted, NULL, LEV_OPT_CLOSE_ON_EXEC, 0, listen_at(argc > 1 ? argv[1] : NULL));
     return listener == NULL || event_base_dispatch(base) < 0;
 }

@@ -1,4 +1,5 @@
-/* echo_hark.c - the echo server on libhark: a repeating receive lends buffers, each is sent back from where it lies.
+/* echo_hark.c - the echo server on libhark: a repeating receive lends buffers, each is sent back
+ * from where it lies.
  *
  *   echo_hark PORT     (HARK_BACKEND chooses the backend) */
 #include "bench.h"
@@ -69,8 +70,10 @@ static void received(struct hark_op *op, int64_t count)
     if (count <= 0)
         return session_close(op->loop, session);
     if (session->waiting == PIECES)
-        return session_close(op->loop, session); /* more was under way when it was paused than there is room for */
-    session->pieces[(session->first + session->waiting) % PIECES] = (struct piece){hark_buffer_keep(op), (size_t)count};
+        return session_close(
+            op->loop, session); /* more was under way when it was paused than there is room for */
+    session->pieces[(session->first + session->waiting) % PIECES] =
+        (struct piece){hark_buffer_keep(op), (size_t)count};
     if (session->waiting++ == 0)
         send_first(op->loop, session);
     if (session->waiting == PIECES - 4)

@@ -1,6 +1,7 @@
-/* echo_hark_polls.c - the echo server as readiness: libhark says when a connection has something, and the program itself reads
- * and answers at once, as it would on libev. So do libraries that bring their own sockets. An answer that the socket has no room
- * for is tried again at once: with what the load generator keeps under way there is always room.
+/* echo_hark_polls.c - the echo server as readiness: libhark says when a connection has something,
+ * and the program itself reads and answers at once, as it would on libev. So do libraries that
+ * bring their own sockets. An answer that the socket has no room for is tried again at once: with
+ * what the load generator keeps under way there is always room.
  *
  *   echo_hark_polls PORT     (HARK_BACKEND chooses the backend) */
 #include "bench.h"

@@ -1,10 +1,11 @@
-/* echo_uring.c - the echo server by hand on io_uring: repeating accept and receives, a ring of buffers, sends that leave with the
- * wait. A buffer goes back to the ring when its send has ended.
+/* echo_uring.c - the echo server by hand on io_uring: repeating accept and receives, a ring of
+ * buffers, sends that leave with the wait. A buffer goes back to the ring when its send has ended.
  *
  *   echo_uring PORT
  *
- * ECHO_URING names what is tried besides: "direct", connections among the ring's own descriptors, none among the process's;
- * "min_wait", which lets several completions gather for up to 50 microseconds (Linux 6.12). */
+ * ECHO_URING names what is tried besides: "direct", connections among the ring's own descriptors,
+ * none among the process's; "min_wait", which lets several completions gather for up to 50
+ * microseconds (Linux 6.12). */
 #include "bench.h"
 #include "ring.h"
 
@@ -14,7 +15,8 @@
 enum { DESCRIPTORS = 32768, DIRECT_DESCRIPTORS = 16384, GATHERED = 16, GATHER_US = 50 };
 enum { ACCEPT, RECEIVE, SEND, CLOSE };
 
-/* What came in a buffer, by the buffer's number plus one. Pieces of one connection wait in their order. */
+/* What came in a buffer, by the buffer's number plus one. Pieces of one connection wait in their
+ * order. */
 struct piece {
     uint32_t count;
     uint16_t next; /* 0 none */
@@ -48,14 +50,16 @@ static void send_first(int fd)
 {
     unsigned number = sessions[fd].first;
     struct io_uring_sqe *sqe =
-        ring_request(&ring, IORING_OP_SEND, fd, ring_buffer(&ring, number - 1), pieces[number].count, tag(SEND, fd));
+        ring_request(&ring, IORING_OP_SEND, fd, ring_buffer(&ring, number - 1),
+                     pieces[number].count, tag(SEND, fd));
     sqe->msg_flags = MSG_WAITALL | MSG_NOSIGNAL;
     sqe->flags = descriptor_flags;
 }
 
 static void shut(int fd)
 {
-    struct io_uring_sqe *sqe = ring_request(&ring, IORING_OP_CLOSE, descriptor_flags ? 0 : fd, NULL, 0, tag(CLOSE, fd));
+    struct io_uring_sqe *sqe =
+        ring_request(&ring, IORING_OP_CLOSE, descriptor_flags ? 0 : fd, NULL, 0, tag(CLOSE, fd));
     sqe->file_index = descriptor_flags ? (uint32_t)fd + 1 : 0;
 }
 

@@ -1,7 +1,8 @@
-/* echo_uv.c - the echo server as libuv's guide writes it: a read callback, a write request for each piece. uv_try_write is used
- * first, which is libuv's best setting for small answers.
+/* echo_uv.c - the echo server as libuv's guide writes it: a read callback, a write request for each
+ * piece. uv_try_write is used first, which is libuv's best setting for small answers.
  *
- *   echo_uv PORT     (with ECHO_UV_QUEUED set uv_write alone is used, as the guide's echo server does) */
+ *   echo_uv PORT     (with ECHO_UV_QUEUED set uv_write alone is used, as the guide's echo server
+ *                    does) */
 #include "bench.h"
 
 #include <uv.h>

@@ -1,5 +1,5 @@
-/* features_hark.c - the optional features of io_uring that libhark uses here, a name a line: what HARK_URING_WITHOUT can switch
- * off. Ends with 1 where there is no io_uring. */
+/* features_hark.c - the optional features of io_uring that libhark uses here, a name a line: what
+ * HARK_URING_WITHOUT can switch off. Ends with 1 where there is no io_uring. */
 #include <hark.h>
 
 #include <stdio.h>

@@ -1,4 +1,5 @@
-/* files_blocking.c - random 4 KiB reads of one file with pread(2), one after the other: what blocking costs.
+/* files_blocking.c - random 4 KiB reads of one file with pread(2), one after the other: what
+ * blocking costs.
  *
  *   files_blocking FILE 1 READS [direct] */
 #include "bench.h"
@@ -12,8 +13,10 @@ int main(int argc, char **argv)
 {
     if (argc < 4)
         return 2;
-    int fd = open(argv[1], O_RDONLY | O_CLOEXEC | (argc > 4 && strcmp(argv[4], "direct") == 0 ? O_DIRECT : 0));
-    uint64_t blocks = (uint64_t)lseek(fd, 0, SEEK_END) / BLOCK, reads = strtoull(argv[3], NULL, 10), state = RANDOM_SEED;
+    int fd = open(argv[1], O_RDONLY | O_CLOEXEC |
+                               (argc > 4 && strcmp(argv[4], "direct") == 0 ? O_DIRECT : 0));
+    uint64_t blocks = (uint64_t)lseek(fd, 0, SEEK_END) / BLOCK, reads = strtoull(argv[3], NULL, 10),
+             state = RANDOM_SEED;
     char *bytes = aligned_alloc(BLOCK, BLOCK);
     struct stopwatch watch = stopwatch_start();
     for (uint64_t i = 0; i < reads; i++)

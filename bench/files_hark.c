@@ -40,7 +40,8 @@ int main(int argc, char **argv)
     struct hark_loop *loop;
     if (argc < 4 || hark_loop_create(NULL, &loop) < 0)
         return 2;
-    fd = open(argv[1], O_RDONLY | O_CLOEXEC | (argc > 4 && strcmp(argv[4], "direct") == 0 ? O_DIRECT : 0));
+    fd = open(argv[1],
+              O_RDONLY | O_CLOEXEC | (argc > 4 && strcmp(argv[4], "direct") == 0 ? O_DIRECT : 0));
     if (fd < 0)
         return 1;
     blocks = (uint64_t)lseek(fd, 0, SEEK_END) / BLOCK;

@@ -1,4 +1,5 @@
-/* files_uring.c - random 4 KiB reads of one file by hand on io_uring, `depth` in flight: one system call a turn.
+/* files_uring.c - random 4 KiB reads of one file by hand on io_uring, `depth` in flight: one system
+ * call a turn.
  *
  *   files_uring FILE DEPTH READS [direct] */
 #include "bench.h"
@@ -15,7 +16,8 @@ static int fd;
 
 static void request(uint64_t slot)
 {
-    ring_request(&ring, IORING_OP_READ, fd, bytes + slot * BLOCK, BLOCK, slot)->off = random_next(&state) % blocks * BLOCK;
+    ring_request(&ring, IORING_OP_READ, fd, bytes + slot * BLOCK, BLOCK, slot)->off =
+        random_next(&state) % blocks * BLOCK;
     left--;
 }
 
@@ -32,7 +34,8 @@ int main(int argc, char **argv)
 {
     if (argc < 4)
         return 2;
-    fd = open(argv[1], O_RDONLY | O_CLOEXEC | (argc > 4 && strcmp(argv[4], "direct") == 0 ? O_DIRECT : 0));
+    fd = open(argv[1],
+              O_RDONLY | O_CLOEXEC | (argc > 4 && strcmp(argv[4], "direct") == 0 ? O_DIRECT : 0));
     ring_check(fd, "open");
     ring_open(&ring);
     blocks = (uint64_t)lseek(fd, 0, SEEK_END) / BLOCK;

@@ -38,7 +38,8 @@ int main(int argc, char **argv)
 {
     if (argc < 4)
         return 2;
-    fd = open(argv[1], O_RDONLY | O_CLOEXEC | (argc > 4 && strcmp(argv[4], "direct") == 0 ? O_DIRECT : 0));
+    fd = open(argv[1],
+              O_RDONLY | O_CLOEXEC | (argc > 4 && strcmp(argv[4], "direct") == 0 ? O_DIRECT : 0));
     if (fd < 0)
         return 1;
     blocks = (uint64_t)lseek(fd, 0, SEEK_END) / BLOCK;
@@ -50,7 +51,8 @@ int main(int argc, char **argv)
     char *bytes = aligned_alloc(BLOCK, (size_t)depth * BLOCK);
     for (int i = 0; i < depth && left > 0; i++, left--) {
         requests[i].buffer = uv_buf_init(bytes + (size_t)i * BLOCK, BLOCK);
-        uv_fs_read(uv_default_loop(), &requests[i].fs, fd, &requests[i].buffer, 1, random_offset(), done);
+        uv_fs_read(uv_default_loop(), &requests[i].fs, fd, &requests[i].buffer, 1, random_offset(),
+                   done);
     }
     uv_run(uv_default_loop(), UV_RUN_DEFAULT);
     print_operations(&watch, reads);

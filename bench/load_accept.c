@@ -1,9 +1,11 @@
-/* load_accept.c - connections made, asked once and closed, one after the other on each of so many places.
+/* load_accept.c - connections made, asked once and closed, one after the other on each of so many
+ * places.
  *
  *   load_accept PORT PLACES CONNECTIONS
  *
- * Each sends 64 bytes, reads them back and then the server's end. One line at the end: connections, seconds, and the time from
- * connecting to the end at p50, p99 and p99.9. Once it is ready it prints "connected" and waits for a line. */
+ * Each sends 64 bytes, reads them back and then the server's end. One line at the end: connections,
+ * seconds, and the time from connecting to the end at p50, p99 and p99.9. Once it is ready it
+ * prints "connected" and waits for a line. */
 #include "bench.h"
 
 #include <errno.h>
@@ -35,7 +37,8 @@ static void dial(struct place *place)
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     if (started++ >= total)
         return;
-    *place = (struct place){.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), .began_ns = now_ns()};
+    *place =
+        (struct place){.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), .began_ns = now_ns()};
     plain_tcp(place->fd);
     bound_waiting(place->fd);
     if (place->fd < 0 || connect(place->fd, (struct sockaddr *)&address, sizeof address) < 0)
@@ -91,7 +94,8 @@ int main(int argc, char **argv)
         for (int i = 0; i < ready; i++)
             receive(events[i].data.ptr);
     }
-    printf("operations %llu seconds %.4f", (unsigned long long)done, (double)(now_ns() - began_ns) / 1e9);
+    printf("operations %llu seconds %.4f", (unsigned long long)done,
+           (double)(now_ns() - began_ns) / 1e9);
     print_percentiles(times_ns, done);
     printf("\n");
     return 0;

@@ -2,9 +2,10 @@
  *
  *   load_bulk PORT up|down BYTES
  *
- * The client first sends eight bytes: how many bytes the server is to send ("down"), or 0 where it is to take all that comes
- * ("up"). "down": reads them to the server's end. "up": sends BYTES, shuts down its side and waits for the server's end. One line
- * at the end: operations (each of 1 MiB), seconds. Once it is connected it prints "connected" and waits for a line. */
+ * The client first sends eight bytes: how many bytes the server is to send ("down"), or 0 where it
+ * is to take all that comes ("up"). "down": reads them to the server's end. "up": sends BYTES,
+ * shuts down its side and waits for the server's end. One line at the end: operations (each of 1
+ * MiB), seconds. Once it is connected it prints "connected" and waits for a line. */
 #include "bench.h"
 
 #include <errno.h>
@@ -46,7 +47,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: load_bulk PORT up|down BYTES\n");
         return 2;
     }
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(argv[1]))};
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons((uint16_t)atoi(argv[1]))};
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     bool up = strcmp(argv[2], "up") == 0;
     uint64_t total = strtoull(argv[3], NULL, 10), wanted = up ? 0 : total;
@@ -69,6 +71,7 @@ int main(int argc, char **argv)
     } else if (receive_all(fd) != total) {
         fail("not all came");
     }
-    printf("operations %.3f seconds %.6f\n", (double)total / (1 << 20), (double)(now_ns() - began_ns) / 1e9);
+    printf("operations %.3f seconds %.6f\n", (double)total / (1 << 20),
+           (double)(now_ns() - began_ns) / 1e9);
     return 0;
 }

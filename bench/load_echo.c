@@ -1,10 +1,12 @@
-/* load_echo.c - the load generator of the echo benches: connections that each keep `depth` messages of `size` bytes under way.
+/* load_echo.c - the load generator of the echo benches: connections that each keep `depth` messages
+ * of `size` bytes under way.
  *
  *   load_echo PORT CONNECTIONS SIZE DEPTH MESSAGES [IDLE [hold]]
  *
- * Written by hand on epoll, so that it is the same, and cheap, whatever it measures. It connects to 127.0.0.1 alone, sends
- * MESSAGES in all, checks that each byte comes back, and prints one line: messages, seconds, and the latency of a message at p50,
- * p99 and p99.9. IDLE more connections are opened that stay silent. With `hold` all stay open until standard input ends. */
+ * Written by hand on epoll, so that it is the same, and cheap, whatever it measures. It connects to
+ * 127.0.0.1 alone, sends MESSAGES in all, checks that each byte comes back, and prints one line:
+ * messages, seconds, and the latency of a message at p50, p99 and p99.9. IDLE more connections are
+ * opened that stay silent. With `hold` all stay open until standard input ends. */
 #include "bench.h"
 
 #include <errno.h>
@@ -72,7 +74,8 @@ static void receive(struct connection *connection)
     if (got <= 0)
         fail("the connection ended");
     size_t known = sizeof message - connection->received;
-    if (memcmp(answer, message + connection->received, (size_t)got < known ? (size_t)got : known) != 0) {
+    if (memcmp(answer, message + connection->received, (size_t)got < known ? (size_t)got : known) !=
+        0) {
         fprintf(stderr, "load_echo: a byte came back changed\n");
         exit(1);
     }
@@ -82,7 +85,8 @@ static void receive(struct connection *connection)
         return;
     uint64_t time_ns = now_ns();
     for (size_t i = 0; i < whole && done < total; i++)
-        latencies_ns[done++] = (uint32_t)(time_ns - connection->sent_ns[connection->first++ % depth]);
+        latencies_ns[done++] =
+            (uint32_t)(time_ns - connection->sent_ns[connection->first++ % depth]);
     uint64_t left = total - started;
     if (left > 0)
         send_messages(connection, whole < left ? whole : left, time_ns);
@@ -114,7 +118,8 @@ int main(int argc, char **argv)
         struct epoll_event event = {.events = EPOLLIN, .data.ptr = &connections[i]};
         epoll_ctl(epoll, EPOLL_CTL_ADD, connections[i].fd, &event);
     }
-    /* Whoever measures looks at the server now, and says so with a line, or with the end of the input. */
+    /* Whoever measures looks at the server now, and says so with a line, or with the end of the
+     * input. */
     printf("connected\n");
     fflush(stdout);
     if (read(STDIN_FILENO, answer, 1) < 0)

@@ -1,12 +1,14 @@
 /* load_serve.c - the load generator for `hark serve`.
  *
- *   load_serve publish HTTP_PORT LINES_PORT PUBLISHERS EVENTS     each publisher waits for the answer to its event, then sends
- * the next load_serve fanout HTTP_PORT LINES_PORT SUBSCRIBERS EVENTS     one publisher; the next event is sent once all have the
- * last one
+ *   load_serve publish HTTP_PORT LINES_PORT PUBLISHERS EVENTS     each publisher waits for the
+ *                                                                 answer to its event, then sends
+ * the next load_serve fanout HTTP_PORT LINES_PORT SUBSCRIBERS EVENTS one publisher; the next event
+ * is sent once all have the last one
  *
- * Events are published over the lines port, with acknowledgement, and read as event streams over HTTP. One line at the end:
- * operations (answers, or deliveries), seconds, and the time from sending an event to its answer, or to its arrival, at p50, p99
- * and p99.9. Once all are connected it prints "connected" and waits for a line. */
+ * Events are published over the lines port, with acknowledgement, and read as event streams over
+ * HTTP. One line at the end: operations (answers, or deliveries), seconds, and the time from
+ * sending an event to its answer, or to its arrival, at p50, p99 and p99.9. Once all are connected
+ * it prints "connected" and waits for a line. */
 #include "bench.h"
 
 #include <errno.h>
@@ -157,7 +159,10 @@ static uint64_t run_publishers(const char *port, unsigned count)
 
 static uint64_t run_fanout(const char *http_port, const char *lines_port, unsigned count)
 {
-    connect_all(http_port, "GET /streams/bench HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n", count);
+    connect_all(
+        http_port,
+        "GET /streams/bench HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n",
+        count);
     for (unsigned i = 0; i < count; i++)
         while (!clients[i].subscribed)
             turn(subscribed_line);
@@ -183,8 +188,10 @@ int main(int argc, char **argv)
     total = strtoull(argv[5], NULL, 10);
     operations = fanout ? total * count : total;
     times_ns = times_make(operations);
-    uint64_t began_ns = fanout ? run_fanout(argv[2], argv[3], count) : run_publishers(argv[3], count);
-    printf("operations %llu seconds %.6f", (unsigned long long)done, (double)(now_ns() - began_ns) / 1e9);
+    uint64_t began_ns =
+        fanout ? run_fanout(argv[2], argv[3], count) : run_publishers(argv[3], count);
+    printf("operations %llu seconds %.6f", (unsigned long long)done,
+           (double)(now_ns() - began_ns) / 1e9);
     print_percentiles(times_ns, done);
     printf("\n");
     return 0;

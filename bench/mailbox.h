@@ -1,4 +1,5 @@
-/* mailbox.h - a queue of items under a mutex, taken as a whole: what is put beside the wake-ups of a library that merges them. */
+/* mailbox.h - a queue of items under a mutex, taken as a whole: what is put beside the wake-ups of
+ * a library that merges them. */
 #ifndef MAILBOX_H
 #define MAILBOX_H
 
@@ -18,7 +19,8 @@ struct mailbox {
     struct item *first, *last;
 };
 
-/* Gives: whether it was empty, so that the loop has to be woken: while something lies in it, a wake-up is under way. */
+/* Gives: whether it was empty, so that the loop has to be woken: while something lies in it, a
+ *   wake-up is under way. */
 static inline bool mailbox_put(struct mailbox *box, struct item *item)
 {
     item->next = NULL;

@@ -1,12 +1,14 @@
-/* post.h - what the post_ programs share: their arguments, the posters with their windows of items, the counting of what was
- * handled, and the figures.
+/* post.h - what the post_ programs share: their arguments, the posters with their windows of items,
+ * the counting of what was handled, and the figures.
  *
- *   post_LIBRARY throughput POSTERS COUNT    POSTERS threads hand COUNT items each to one loop; an item is used again once it was
- *                                            handled
- *   post_LIBRARY pingpong 1 COUNT            two loops on two threads hand one item to and fro COUNT times
+ *   post_LIBRARY throughput POSTERS COUNT    POSTERS threads hand COUNT items each to one loop; an
+ *                                            item is used again once it was handled
+ *   post_LIBRARY pingpong 1 COUNT            two loops on two threads hand one item to and fro
+ *                                            COUNT times
  *
- * The loop's thread runs on the first CPU that the process may use, the posters on the last one. A program includes this once it
- * has its `struct item`, with `atomic_bool free`, and writes `post`, which hands one over. */
+ * The loop's thread runs on the first CPU that the process may use, the posters on the last one. A
+ * program includes this once it has its `struct item`, with `atomic_bool free`, and writes `post`,
+ * which hands one over. */
 #ifndef POST_H
 #define POST_H
 
@@ -54,7 +56,8 @@ static inline struct arguments arguments_of(int argc, char **argv)
 {
     struct arguments arguments = {0};
     cpu_set_t all;
-    if (argc < 4 || (arguments.posters = (unsigned)atoi(argv[2])) < 1 || arguments.posters > POSTERS_MAX) {
+    if (argc < 4 || (arguments.posters = (unsigned)atoi(argv[2])) < 1 ||
+        arguments.posters > POSTERS_MAX) {
         fprintf(stderr, "usage: %s throughput|pingpong POSTERS COUNT\n", argv[0]);
         exit(2);
     }
@@ -109,7 +112,8 @@ static inline void posters_start(struct arguments arguments)
         pthread_create(&threads[i], NULL, post_all, items[i]);
 }
 
-/* In the loop's thread. Gives: whether it was the last. */
+/* In the loop's thread.
+ * Gives: whether it was the last. */
 static inline bool item_handled(struct item *item)
 {
     atomic_store_explicit(&item->free, true, memory_order_release);
@@ -120,8 +124,8 @@ static inline bool item_handled(struct item *item)
 static inline int posters_print(struct arguments arguments)
 {
     uint64_t cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID) - began_cpu_ns;
-    printf("operations %llu seconds %.6f cpu %.6f\n", (unsigned long long)tally.handled, (double)(now_ns() - began_ns) / 1e9,
-           (double)cpu_ns / 1e9);
+    printf("operations %llu seconds %.6f cpu %.6f\n", (unsigned long long)tally.handled,
+           (double)(now_ns() - began_ns) / 1e9, (double)cpu_ns / 1e9);
     for (unsigned i = 0; i < arguments.posters; i++)
         pthread_join(threads[i], NULL);
     return tally.handled != tally.expected;
@@ -135,7 +139,8 @@ static inline void trips_begin(void)
     began_ns = sent_ns = now_ns();
 }
 
-/* The item is back. Gives: whether it was the last trip. */
+/* The item is back.
+ * Gives: whether it was the last trip. */
 static inline bool trip_over(void)
 {
     uint64_t time_ns = now_ns();
@@ -146,7 +151,8 @@ static inline bool trip_over(void)
 
 static inline int trips_print(void)
 {
-    printf("operations %llu seconds %.6f", (unsigned long long)tally.handled, (double)(now_ns() - began_ns) / 1e9);
+    printf("operations %llu seconds %.6f", (unsigned long long)tally.handled,
+           (double)(now_ns() - began_ns) / 1e9);
     print_percentiles(times_ns, tally.handled);
     printf("\n");
     return tally.handled != tally.expected;

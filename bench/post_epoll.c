@@ -1,5 +1,6 @@
-/* post_epoll.c - items handed to a loop by hand: a queue under a mutex, and an eventfd in an epoll set. The eventfd is
- * edge-triggered, so that each write is reported and it need never be read. See post.h. */
+/* post_epoll.c - items handed to a loop by hand: a queue under a mutex, and an eventfd in an epoll
+ * set. The eventfd is edge-triggered, so that each write is reported and it need never be read. See
+ * post.h. */
 #include "mailbox.h"
 #include "post.h"
 
@@ -16,7 +17,8 @@ static struct mailbox mailbox = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 
 static struct side side_open(void)
 {
-    struct side side = {.epoll = epoll_create1(EPOLL_CLOEXEC), .wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+    struct side side = {.epoll = epoll_create1(EPOLL_CLOEXEC),
+                        .wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
     struct epoll_event event = {.events = EPOLLIN | EPOLLET};
     if (epoll_ctl(side.epoll, EPOLL_CTL_ADD, side.wake, &event) < 0)
         exit(1);

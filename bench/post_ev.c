@@ -1,5 +1,5 @@
-/* post_ev.c - ev_async from other threads. Its sends are merged, so what is handed over stands in a queue under a mutex, as its
- * manual has it. See post.h. */
+/* post_ev.c - ev_async from other threads. Its sends are merged, so what is handed over stands in a
+ * queue under a mutex, as its manual has it. See post.h. */
 #include "mailbox.h"
 #include "post.h"
 

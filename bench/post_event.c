@@ -1,5 +1,6 @@
-/* post_event.c - event_active from other threads, which libevent allows once its locks are switched on. Activations are merged,
- * so what is handed over stands in a queue under a mutex. See post.h. */
+/* post_event.c - event_active from other threads, which libevent allows once its locks are switched
+ * on. Activations are merged, so what is handed over stands in a queue under a mutex. See
+ * post.h. */
 #include "mailbox.h"
 #include "post.h"
 

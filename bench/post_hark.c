@@ -1,5 +1,6 @@
-/* post_hark.c - hark_post from other threads, and hark_message to and fro between two loops. An item is a request and a flag; the
- * flag stands in the first of the request's cache lines, which both threads write anyway. See post.h. */
+/* post_hark.c - hark_post from other threads, and hark_message to and fro between two loops. An
+ * item is a request and a flag; the flag stands in the first of the request's cache lines, which
+ * both threads write anyway. See post.h. */
 #include <hark.h>
 
 #include <stdalign.h>

@@ -1,5 +1,5 @@
-/* post_uring.c - items handed to a loop by hand on io_uring: a queue under a mutex; who finds it empty sends the loop's ring a
- * message from a ring of his own. See post.h. */
+/* post_uring.c - items handed to a loop by hand on io_uring: a queue under a mutex; who finds it
+ * empty sends the loop's ring a message from a ring of his own. See post.h. */
 #include "mailbox.h"
 #include "post.h"
 #include "ring.h"

@@ -1,5 +1,6 @@
-/* post_uv.c - uv_async from other threads. Its sends are merged, so what is handed over stands in a queue of the program's own,
- * under a mutex, as its guide advises; the callback takes the whole queue at once. See post.h. */
+/* post_uv.c - uv_async from other threads. Its sends are merged, so what is handed over stands in a
+ * queue of the program's own, under a mutex, as its guide advises; the callback takes the whole
+ * queue at once. See post.h. */
 #include "mailbox.h"
 #include "post.h"
 
@@ -81,5 +82,6 @@ static int pingpong(uv_loop_t *loop)
 int main(int argc, char **argv)
 {
     struct arguments arguments = arguments_of(argc, argv);
-    return arguments.pingpong ? pingpong(uv_default_loop()) : throughput(uv_default_loop(), arguments);
+    return arguments.pingpong ? pingpong(uv_default_loop())
+                              : throughput(uv_default_loop(), arguments);
 }

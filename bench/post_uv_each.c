@@ -1,5 +1,6 @@
-/* post_uv_each.c - uv_async from other threads, without a queue: every item is a uv_async_t of its own with its own callback, as
- * many as the windows hold. Nothing is merged, since an item is sent again only once it was handled. See post.h.
+/* post_uv_each.c - uv_async from other threads, without a queue: every item is a uv_async_t of its
+ * own with its own callback, as many as the windows hold. Nothing is merged, since an item is sent
+ * again only once it was handled. See post.h.
  *
  *   post_uv_each throughput POSTERS COUNT */
 #include <stdatomic.h>

@@ -1,8 +1,10 @@
-/* ring.h - io_uring by hand, as the programs called _uring use it: what is measured here is the kernel interface with as little
- * as possible around it. It has nothing in common with the library's own ring.
+/* ring.h - io_uring by hand, as the programs called _uring use it: what is measured here is the
+ * kernel interface with as little as possible around it. It has nothing in common with the
+ * library's own ring.
  *
- * One issuer, deferred task work, the ring's descriptor registered, submission and waiting in one system call; a ring of buffers
- * for repeating receives. Needs Linux 6.1. Nothing is handled that a bench does not meet: an error ends the program. */
+ * One issuer, deferred task work, the ring's descriptor registered, submission and waiting in one
+ * system call; a ring of buffers for repeating receives. Needs Linux 6.1. Nothing is handled that a
+ * bench does not meet: an error ends the program. */
 #ifndef RING_H
 #define RING_H
 
@@ -16,7 +18,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { RING_ENTRIES = 512, RING_COMPLETIONS = 16384, RING_BUFFERS = 256, RING_BUFFER_BYTES = 16384 };
+enum {
+    RING_ENTRIES = 512,
+    RING_COMPLETIONS = 16384,
+    RING_BUFFERS = 256,
+    RING_BUFFER_BYTES = 16384
+};
 
 struct ring {
     int fd;
@@ -54,9 +61,10 @@ static inline void ring_open(struct ring *ring)
     size_t sq_bytes = params.sq_off.array + params.sq_entries * sizeof(unsigned);
     size_t cq_bytes = params.cq_off.cqes + params.cq_entries * sizeof(struct io_uring_cqe);
     size_t bytes = sq_bytes > cq_bytes ? sq_bytes : cq_bytes;
-    char *queues = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, (int)fd, IORING_OFF_SQ_RING);
-    void *sqes = mmap(NULL, params.sq_entries * sizeof(struct io_uring_sqe), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE,
-                      (int)fd, IORING_OFF_SQES);
+    char *queues = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, (int)fd,
+                        IORING_OFF_SQ_RING);
+    void *sqes = mmap(NULL, params.sq_entries * sizeof(struct io_uring_sqe), PROT_READ | PROT_WRITE,
+                      MAP_SHARED | MAP_POPULATE, (int)fd, IORING_OFF_SQES);
     ring_check(queues == MAP_FAILED || sqes == MAP_FAILED ? -1 : 0, "mmap");
     *ring = (struct ring){
         .fd = (int)fd,
@@ -71,7 +79,8 @@ static inline void ring_open(struct ring *ring)
     for (unsigned i = 0; i < params.sq_entries; i++)
         array[i] = i;
     struct io_uring_rsrc_update update = {.offset = UINT32_MAX, .data = (unsigned)fd};
-    ring_check(syscall(SYS_io_uring_register, fd, IORING_REGISTER_RING_FDS, &update, 1), "register the ring");
+    ring_check(syscall(SYS_io_uring_register, fd, IORING_REGISTER_RING_FDS, &update, 1),
+               "register the ring");
     ring->entered = (int)update.offset;
 }
 
@@ -82,10 +91,11 @@ static inline void ring_enter(struct ring *ring, unsigned wait)
     ring->queued = 0;
     atomic_store_explicit(ring->sq_tail, ring->tail, memory_order_release);
     if (ring->buffers)
-        atomic_store_explicit((_Atomic uint16_t *)&ring->buffers->tail, ring->buffers_tail, memory_order_release);
-    ring_check(
-        syscall(SYS_io_uring_enter, ring->entered, count, wait, IORING_ENTER_GETEVENTS | IORING_ENTER_REGISTERED_RING, NULL, 0),
-        "io_uring_enter");
+        atomic_store_explicit((_Atomic uint16_t *)&ring->buffers->tail, ring->buffers_tail,
+                              memory_order_release);
+    ring_check(syscall(SYS_io_uring_enter, ring->entered, count, wait,
+                       IORING_ENTER_GETEVENTS | IORING_ENTER_REGISTERED_RING, NULL, 0),
+               "io_uring_enter");
 }
 
 /* The same, but waits for `wait` completions for up to gather_us, and from then on for one. */
@@ -98,9 +108,11 @@ static inline void ring_gather(struct ring *ring, unsigned wait, uint32_t gather
     ring->queued = 0;
     atomic_store_explicit(ring->sq_tail, ring->tail, memory_order_release);
     if (ring->buffers)
-        atomic_store_explicit((_Atomic uint16_t *)&ring->buffers->tail, ring->buffers_tail, memory_order_release);
+        atomic_store_explicit((_Atomic uint16_t *)&ring->buffers->tail, ring->buffers_tail,
+                              memory_order_release);
     ring_check(syscall(SYS_io_uring_enter, ring->entered, count, wait,
-                       IORING_ENTER_GETEVENTS | IORING_ENTER_REGISTERED_RING | IORING_ENTER_EXT_ARG, &argument, sizeof argument),
+                       IORING_ENTER_GETEVENTS | IORING_ENTER_REGISTERED_RING | IORING_ENTER_EXT_ARG,
+                       &argument, sizeof argument),
                "io_uring_enter");
 }
 
@@ -111,8 +123,10 @@ static inline void ring_room(struct ring *ring, unsigned count)
         ring_enter(ring, 0);
 }
 
-/* The next entry, filled in but for what few operations need: flags, ioprio, off, and the flags of the operation are 0. */
-static inline struct io_uring_sqe *ring_request(struct ring *ring, uint8_t opcode, int fd, const void *bytes, uint32_t count,
+/* The next entry, filled in but for what few operations need: flags, ioprio, off, and the flags of
+ * the operation are 0. */
+static inline struct io_uring_sqe *ring_request(struct ring *ring, uint8_t opcode, int fd,
+                                                const void *bytes, uint32_t count,
                                                 uint64_t user_data)
 {
     ring_room(ring, 1);
@@ -148,8 +162,9 @@ static inline void ring_handle(struct ring *ring, void (*handle)(const struct io
 static inline void ring_descriptors(struct ring *ring, unsigned count)
 {
     struct io_uring_rsrc_register table = {.nr = count, .flags = IORING_RSRC_REGISTER_SPARSE};
-    ring_check(syscall(SYS_io_uring_register, ring->fd, IORING_REGISTER_FILES2, &table, sizeof table),
-               "register the descriptors");
+    ring_check(
+        syscall(SYS_io_uring_register, ring->fd, IORING_REGISTER_FILES2, &table, sizeof table),
+        "register the descriptors");
 }
 
 static inline char *ring_buffer(struct ring *ring, unsigned number)
@@ -177,7 +192,9 @@ static inline void ring_buffers(struct ring *ring)
         .ring_addr = (uint64_t)(uintptr_t)ring->buffers,
         .ring_entries = RING_BUFFERS,
     };
-    ring_check(syscall(SYS_io_uring_register, ring->fd, IORING_REGISTER_PBUF_RING, &registration, 1), "register the buffers");
+    ring_check(
+        syscall(SYS_io_uring_register, ring->fd, IORING_REGISTER_PBUF_RING, &registration, 1),
+        "register the buffers");
     for (unsigned i = 0; i < RING_BUFFERS; i++)
         ring_buffer_return(ring, i);
 }

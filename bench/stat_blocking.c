@@ -1,4 +1,5 @@
-/* stat_blocking.c - statx(2) of the files 0 to COUNT-1 of a directory, one after the other: what blocking costs.
+/* stat_blocking.c - statx(2) of the files 0 to COUNT-1 of a directory, one after the other: what
+ * blocking costs.
  *
  *   stat_blocking DIRECTORY COUNT 1 OPERATIONS */
 #include "bench.h"

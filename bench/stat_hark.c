@@ -21,7 +21,8 @@ static void done(struct hark_op *op, int64_t result);
 static void start(struct hark_loop *loop, struct request *request)
 {
     snprintf(request->path, sizeof request->path, "%u", (unsigned)(started++ % files));
-    hark_statx(loop, &request->op, directory, request->path, 0, STATX_BASIC_STATS, &request->status, done);
+    hark_statx(loop, &request->op, directory, request->path, 0, STATX_BASIC_STATS, &request->status,
+               done);
 }
 
 static void done(struct hark_op *op, int64_t result)

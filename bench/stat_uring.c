@@ -1,4 +1,5 @@
-/* stat_uring.c - statx of the files 0 to COUNT-1 of a directory by hand on io_uring, again and again, `depth` in flight.
+/* stat_uring.c - statx of the files 0 to COUNT-1 of a directory by hand on io_uring, again and
+ * again, `depth` in flight.
  *
  *   stat_uring DIRECTORY COUNT DEPTH OPERATIONS */
 #include "bench.h"
@@ -21,7 +22,8 @@ static void start(uint64_t slot)
 {
     struct request *request = &requests[slot];
     snprintf(request->path, sizeof request->path, "%u", (unsigned)(started++ % files));
-    struct io_uring_sqe *sqe = ring_request(&ring, IORING_OP_STATX, directory, request->path, STATX_BASIC_STATS, slot);
+    struct io_uring_sqe *sqe =
+        ring_request(&ring, IORING_OP_STATX, directory, request->path, STATX_BASIC_STATS, slot);
     sqe->off = (uint64_t)(uintptr_t)&request->status;
 }
 

@@ -1,4 +1,5 @@
-/* stat_uv.c - stat of the files 0 to COUNT-1 of a directory on libuv's thread pool, again and again, `depth` in flight.
+/* stat_uv.c - stat of the files 0 to COUNT-1 of a directory on libuv's thread pool, again and
+ * again, `depth` in flight.
  *
  *   stat_uv DIRECTORY COUNT DEPTH OPERATIONS     (UV_THREADPOOL_SIZE sets the pool) */
 #include "bench.h"
@@ -9,7 +10,8 @@ static uint64_t files, started, operations;
 
 static void done(uv_fs_t *fs);
 
-/* The directory is the working directory, so that the paths are as short as the other contestants'. */
+/* The directory is the working directory, so that the paths are as short as the other
+ * contestants'. */
 static void start(uv_fs_t *fs)
 {
     char path[16];

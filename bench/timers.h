@@ -2,10 +2,11 @@
  *
  *   timers_LIBRARY COUNT
  *
- * COUNT timers are started, restarted and stopped, PASSES times in one process. The first start grows the library's tables and
- * pays for memory that is new, so it has a figure of its own; the rest are medians of the later passes. Then all are started over
- * a tenth of a second, and run once all are due: the figure is the later one of two such passes. What each is started with is
- * there before, in the library's own unit. One line at the end, in nanoseconds each. */
+ * COUNT timers are started, restarted and stopped, PASSES times in one process. The first start
+ * grows the library's tables and pays for memory that is new, so it has a figure of its own; the
+ * rest are medians of the later passes. Then all are started over a tenth of a second, and run once
+ * all are due: the figure is the later one of two such passes. What each is started with is there
+ * before, in the library's own unit. One line at the end, in nanoseconds each. */
 #ifndef TIMERS_H
 #define TIMERS_H
 
@@ -48,7 +49,8 @@ static inline double pass_median(struct passes *passes)
 
 static inline void sleep_until(uint64_t time_ns)
 {
-    struct timespec until = {.tv_sec = (time_t)(time_ns / 1000000000u), .tv_nsec = (long)(time_ns % 1000000000u)};
+    struct timespec until = {.tv_sec = (time_t)(time_ns / 1000000000u),
+                             .tv_nsec = (long)(time_ns % 1000000000u)};
     clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
 }
 
@@ -56,18 +58,20 @@ static inline void sleep_until(uint64_t time_ns)
 static inline void timers_all_ended(uint64_t count)
 {
     if (timers_ended != count) {
-        fprintf(stderr, "%llu of %llu timers were called\n", (unsigned long long)timers_ended, (unsigned long long)count);
+        fprintf(stderr, "%llu of %llu timers were called\n", (unsigned long long)timers_ended,
+                (unsigned long long)count);
         exit(1);
     }
     timers_ended = 0;
 }
 
 /* A newline must follow. */
-static inline void timers_print(struct passes *start, struct passes *restart, struct passes *stop, struct passes *expiry,
-                                size_t bytes)
+static inline void timers_print(struct passes *start, struct passes *restart, struct passes *stop,
+                                struct passes *expiry, size_t bytes)
 {
-    printf("first_start %.1f start %.1f restart %.1f stop %.1f expiry %.1f bytes %zu", start->each_ns[0], pass_median(start),
-           pass_median(restart), pass_median(stop), pass_median(expiry), bytes);
+    printf("first_start %.1f start %.1f restart %.1f stop %.1f expiry %.1f bytes %zu",
+           start->each_ns[0], pass_median(start), pass_median(restart), pass_median(stop),
+           pass_median(expiry), bytes);
 }
 
 #endif

@@ -1,5 +1,5 @@
-/* timers_ev.c - timers on libev: started, restarted, stopped, and expired. They are restarted with ev_timer_again, which
- * stands in its manual for time-outs that move on. See timers.h. */
+/* timers_ev.c - timers on libev: started, restarted, stopped, and expired. They are restarted with
+ * ev_timer_again, which stands in its manual for time-outs that move on. See timers.h. */
 #include "timers.h"
 
 #include <ev.h>

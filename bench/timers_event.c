@@ -19,7 +19,8 @@ static void draw(uint64_t count, time_t seconds, uint64_t over_us)
 {
     for (uint64_t i = 0; i < count; i++) {
         uint64_t us = random_next(&state) % over_us;
-        delays[i] = (struct timeval){.tv_sec = seconds + (time_t)(us / 1000000u), .tv_usec = (suseconds_t)(us % 1000000u)};
+        delays[i] = (struct timeval){.tv_sec = seconds + (time_t)(us / 1000000u),
+                                     .tv_usec = (suseconds_t)(us % 1000000u)};
     }
 }
 
@@ -33,7 +34,8 @@ static uint64_t count;
 static struct event *timers;
 static struct passes start, restart, stop, expiry;
 
-/* In a callback, as programs do it: there libevent has the time already, outside it asks the clock for each. */
+/* In a callback, as programs do it: there libevent has the time already, outside it asks the clock
+ * for each. */
 static void start_and_stop(evutil_socket_t fd, short events, void *context)
 {
     (void)fd;

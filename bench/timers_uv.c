@@ -1,4 +1,5 @@
-/* timers_uv.c - timers on libuv, in its milliseconds: started, restarted by starting again, stopped, and expired. See timers.h.
+/* timers_uv.c - timers on libuv, in its milliseconds: started, restarted by starting again,
+ * stopped, and expired. See timers.h.
  */
 #include "timers.h"
 

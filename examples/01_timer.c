@@ -1,8 +1,8 @@
 /* 01_timer.c - the smallest program: requests for time, and the callbacks that answer them.
  *
- * Shows: a request is a `struct hark_op` in the program's own memory. Starting it neither blocks nor fails; its
- * outcome arrives in the callback that was named at the start. hark_run sleeps in between, and returns when no
- * request is left.
+ * Shows: a request is a `struct hark_op` in the program's own memory. Starting it neither blocks
+ * nor fails; its outcome arrives in the callback that was named at the start. hark_run sleeps in
+ * between, and returns when no request is left.
  *
  * Try:   ./01_timer                       one call, five ticks, a deadline
  *        HARK_BACKEND=poll ./01_timer     the same on another backend
@@ -27,8 +27,8 @@ static void waited(struct hark_op *op, int64_t result)
     printf("waiting ended: %s\n", hark_error_name(result));
 }
 
-/* Called for each tick, and once more at the end. The result is the number of periods since the last call: 1,
- * unless the loop was late. */
+/* Called for each tick, and once more at the end. The result is the number of periods since the
+ * last call: 1, unless the loop was late. */
 static void ticked(struct hark_op *op, int64_t result)
 {
     struct ticker *ticker = hark_container_of(op, struct ticker, tick);

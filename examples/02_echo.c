@@ -1,8 +1,9 @@
 /* 02_echo.c - a server that sends back what it receives, without copying a byte.
  *
- * Shows: one struct per connection holds all its requests. hark_recv_each lends a buffer of the loop's pool when
- * bytes have come, so an idle connection holds none; the session keeps the buffer until it is sent, then returns
- * it. A client that sends and never reads is held back: its receiving pauses while too much waits to be sent.
+ * Shows: one struct per connection holds all its requests. hark_recv_each lends a buffer of the
+ * loop's pool when bytes have come, so an idle connection holds none; the session keeps the buffer
+ * until it is sent, then returns it. A client that sends and never reads is held back: its
+ * receiving pauses while too much waits to be sent.
  *
  * Try:   ./02_echo 7000 &          then, in other terminals:
  *        nc 127.0.0.1 7000
@@ -19,8 +20,9 @@ enum { POOL = 64, PAUSE = 8 };
 struct session {
     struct hark_op receive, send, close;
     int fd;
-    bool ended;              /* the client has sent all it wants to send */
-    unsigned first, waiting; /* the pieces to be sent back, a ring; the pool has no more than POOL to lend */
+    bool ended; /* the client has sent all it wants to send */
+    unsigned first,
+        waiting; /* the pieces to be sent back, a ring; the pool has no more than POOL to lend */
     struct piece {
         void *bytes;
         size_t count;
@@ -53,7 +55,8 @@ static void session_send(struct session *session, struct hark_loop *loop)
     struct piece *piece = &session->pieces[session->first % POOL];
 
     hark_send(loop, &session->send, session->fd, piece->bytes, piece->count, MSG_WAITALL, sent);
-    hark_op_deadline(&session->send, hark_now(loop) + 30 * SECOND); /* who takes nothing for so long has gone */
+    hark_op_deadline(&session->send,
+                     hark_now(loop) + 30 * SECOND); /* who takes nothing for so long has gone */
 }
 
 static void sent(struct hark_op *op, int64_t result)
@@ -79,14 +82,16 @@ static void received(struct hark_op *op, int64_t count)
     struct session *session = hark_container_of(op, struct session, receive);
 
     if (count > 0) {
-        session->pieces[(session->first + session->waiting) % POOL] = (struct piece){hark_buffer_keep(op), (size_t)count};
+        session->pieces[(session->first + session->waiting) % POOL] =
+            (struct piece){hark_buffer_keep(op), (size_t)count};
         session->waiting++;
         if (!hark_op_active(&session->send) && !hark_op_active(&session->close))
             session_send(session, op->loop);
         if (session->waiting >= PAUSE)
             hark_cancel(op);
     } else if (count == -ECANCELED && !hark_op_active(&session->close)) {
-        if (session->waiting == 0) /* paused, but all is sent by now; else `sent` goes on from here */
+        if (session->waiting ==
+            0) /* paused, but all is sent by now; else `sent` goes on from here */
             hark_recv_each(op->loop, op, session->fd, received);
     } else if (count == 0 && session->waiting > 0) {
         session->ended = true; /* `sent` closes after the last piece */
@@ -97,7 +102,7 @@ static void received(struct hark_op *op, int64_t count)
 
 static void accepted(struct hark_listener *listener, int fd)
 {
-    struct session *session = calloc(1, sizeof(*session));
+    struct session *session = calloc(1, sizeof *session);
 
     if (!session) {
         hark_os_close(listener->loop, fd);
@@ -117,14 +122,16 @@ int main(int count, char **arguments)
     int error;
 
     setvbuf(stdout, NULL, _IOLBF, 0);
-    snprintf(text, sizeof(text), "127.0.0.1:%s", count > 1 ? arguments[1] : "7000");
-    if ((error = hark_address_parse(text, &address)) < 0 || (error = hark_loop_create(&options, &loop)) < 0 ||
-        (error = hark_listener_open(loop, &listener, &address, 0, HARK_LISTEN_NO_DELAY, accepted, NULL)) < 0 ||
+    snprintf(text, sizeof text, "127.0.0.1:%s", count > 1 ? arguments[1] : "7000");
+    if ((error = hark_address_parse(text, &address)) < 0 ||
+        (error = hark_loop_create(&options, &loop)) < 0 ||
+        (error = hark_listener_open(loop, &listener, &address, 0, HARK_LISTEN_NO_DELAY, accepted,
+                                    NULL)) < 0 ||
         (error = hark_listener_address(&listener, &address)) < 0) {
         fprintf(stderr, "02_echo: cannot listen on %s: %s\n", text, hark_error_text(error));
         return 1;
     }
-    printf("listening on %s\n", hark_address_format(&address, text, sizeof(text)));
+    printf("listening on %s\n", hark_address_format(&address, text, sizeof text));
     error = hark_run(loop); /* until Ctrl-C; 09_signals.c shows a clean end */
     fprintf(stderr, "02_echo: cannot run: %s\n", hark_error_text(error));
     return 1;

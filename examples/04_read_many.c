@@ -1,9 +1,10 @@
 /* 04_read_many.c - read many files at once, and count their lines and bytes, as `wc -lc` does.
  *
- * Shows: opening, reading and closing as requests, with many of them in flight: the kernel (or the work pool, where
- * there is no io_uring) has a full queue to work on. A reader is a small state machine that reads downwards:
- * next file -> opened -> got -> ... -> closed -> next file. Thirty-two readers share the list, so that a long list needs
- * no more descriptors or memory than a short one.
+ * Shows: opening, reading and closing as requests, with many of them in flight: the kernel (or the
+ * work pool, where there is no io_uring) has a full queue to work on. A reader is a small state
+ * machine that reads downwards: next file -> opened -> got -> ... -> closed -> next file.
+ * Thirty-two readers share the list, so that a long list needs no more descriptors or memory than a
+ * short one.
  *
  * Try:   ./04_read_many *.c
  *        ./04_read_many /usr/include/linux/<all>.h     (write a star for <all>)
@@ -34,7 +35,8 @@ struct reader {
 
 static void opened(struct hark_op *op, int64_t result);
 
-/* Takes the next file of the list; where none is left the reader rests, and hark_run returns after the last. */
+/* Takes the next file of the list; where none is left the reader rests, and hark_run returns after
+ * the last. */
 static void reader_next(struct reader *reader, struct hark_loop *loop)
 {
     if (file_next == file_count)
@@ -85,7 +87,8 @@ static int print_counts(void)
 
     for (size_t i = 0; i < file_count; i++) {
         if (files[i].error < 0) {
-            fprintf(stderr, "04_read_many: cannot read %s: %s\n", files[i].path, hark_error_text(files[i].error));
+            fprintf(stderr, "04_read_many: cannot read %s: %s\n", files[i].path,
+                    hark_error_text(files[i].error));
             failed = 1;
             continue;
         }
@@ -108,7 +111,7 @@ int main(int count, char **arguments)
         return 1;
     }
     file_count = count > 1 ? (size_t)count - 1 : 0;
-    files = calloc(file_count + 1, sizeof(*files));
+    files = calloc(file_count + 1, sizeof *files);
     if (!files) {
         perror("04_read_many");
         hark_loop_destroy(loop);

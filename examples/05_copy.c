@@ -1,8 +1,9 @@
 /* 05_copy.c - copy a file, and say how far it is.
  *
- * Shows: one request leads to the next, and the program reads like the list of its steps: open, size, create, read,
- * write, read, write ..., sync, close. A timer prints the progress meanwhile, because no step blocks the loop. Every
- * error goes one way: what is open is closed, and a half-made copy is removed.
+ * Shows: one request leads to the next, and the program reads like the list of its steps: open,
+ * size, create, read, write, read, write ..., sync, close. A timer prints the progress meanwhile,
+ * because no step blocks the loop. Every error goes one way: what is open is closed, and a
+ * half-made copy is removed.
  *
  * Try:   ./05_copy FROM TO        TO must not exist yet
  */
@@ -65,7 +66,8 @@ static void wrote(struct hark_op *op, int64_t count)
     copy.written += (size_t)count;
     copy.copied += count;
     if (copy.written < copy.filled)
-        hark_write(op->loop, op, copy.to, copy.block + copy.written, copy.filled - copy.written, copy.copied, wrote);
+        hark_write(op->loop, op, copy.to, copy.block + copy.written, copy.filled - copy.written,
+                   copy.copied, wrote);
     else
         hark_read(op->loop, op, copy.from, copy.block, BLOCK, copy.copied, got);
 }
@@ -103,7 +105,8 @@ static void sized(struct hark_op *op, int64_t result)
 {
     if (result < 0)
         return fail("ask for the size", result);
-    hark_openat(op->loop, op, AT_FDCWD, copy.to_path, O_WRONLY | O_CREAT | O_EXCL, copy.status.stx_mode & 0777, created);
+    hark_openat(op->loop, op, AT_FDCWD, copy.to_path, O_WRONLY | O_CREAT | O_EXCL,
+                copy.status.stx_mode & 0777, created);
 }
 
 static void opened(struct hark_op *op, int64_t result)
@@ -111,7 +114,8 @@ static void opened(struct hark_op *op, int64_t result)
     if (result < 0)
         return fail("open", result);
     copy.from = (int)result;
-    hark_statx(op->loop, op, copy.from, "", AT_EMPTY_PATH, STATX_SIZE | STATX_MODE, &copy.status, sized);
+    hark_statx(op->loop, op, copy.from, "", AT_EMPTY_PATH, STATX_SIZE | STATX_MODE, &copy.status,
+               sized);
 }
 
 int main(int count, char **arguments)
@@ -133,8 +137,8 @@ int main(int count, char **arguments)
     error = hark_run(loop);
     hark_loop_destroy(loop);
     if (error < 0 || copy.error < 0) {
-        fprintf(stderr, "05_copy: %s to %s: cannot %s: %s\n", copy.from_path, copy.to_path, error < 0 ? "run" : copy.failed,
-                hark_error_text(error < 0 ? error : copy.error));
+        fprintf(stderr, "05_copy: %s to %s: cannot %s: %s\n", copy.from_path, copy.to_path,
+                error < 0 ? "run" : copy.failed, hark_error_text(error < 0 ? error : copy.error));
         return 1;
     }
     printf("copied %" PRId64 " bytes\n", copy.copied);

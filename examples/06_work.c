@@ -1,8 +1,9 @@
 /* 06_work.c - work that keeps the CPU belongs on the pool; the loop stays awake for others.
  *
- * Shows: hark_work runs a function on another thread, then calls back on the loop's own. The function has the op, and
- * so the program's struct around it, to itself until then: no locks. Meanwhile the loop handles its other events,
- * here a ticking timer. hark_options.workers_max bounds the threads; more requests than threads wait their turn.
+ * Shows: hark_work runs a function on another thread, then calls back on the loop's own. The
+ * function has the op, and so the program's struct around it, to itself until then: no locks.
+ * Meanwhile the loop handles its other events, here a ticking timer. hark_options.workers_max
+ * bounds the threads; more requests than threads wait their turn.
  *
  * Try:   ./06_work                counts the primes below two million
  *        ./06_work 20000000
@@ -53,8 +54,8 @@ static void counted(struct hark_op *op, int64_t result)
     struct part *part = hark_container_of(op, struct part, op);
 
     if (result < 0)
-        fprintf(stderr, "06_work: %" PRId64 " to %" PRId64 " is not counted: %s\n", part->from, part->below,
-                hark_error_text(result));
+        fprintf(stderr, "06_work: %" PRId64 " to %" PRId64 " is not counted: %s\n", part->from,
+                part->below, hark_error_text(result));
     else
         counting.primes += (uint64_t)result;
     if (--counting.left == 0)
@@ -91,7 +92,8 @@ int main(int count, char **arguments)
     if (error < 0)
         fprintf(stderr, "06_work: cannot run: %s\n", hark_error_text(error));
     hark_loop_destroy(loop);
-    printf("%" PRIu64 " primes below %" PRId64 "; meanwhile the loop handled %" PRIu64 " ticks, and no callback kept it\n",
+    printf("%" PRIu64 " primes below %" PRId64 "; meanwhile the loop handled %" PRIu64
+           " ticks, and no callback kept it\n",
            counting.primes, below, counting.ticks);
     return error < 0;
 }

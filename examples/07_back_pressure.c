@@ -1,8 +1,9 @@
 /* 07_back_pressure.c - send much to a client that reads when it likes, in bounded memory.
  *
- * Shows: hark_listener and hark_stream, the conveniences over the requests. hark_stream_write copies into a bounded
- * queue and gives 1 when it has reached its high mark: the producer pauses. `drained` comes once the client has read
- * enough: it goes on. So the client sets the speed, and a slow one costs no more memory than a fast one.
+ * Shows: hark_listener and hark_stream, the conveniences over the requests. hark_stream_write
+ * copies into a bounded queue and gives 1 when it has reached its high mark: the producer pauses.
+ * `drained` comes once the client has read enough: it goes on. So the client sets the speed, and a
+ * slow one costs no more memory than a fast one.
  *
  * Try:   ./07_back_pressure 7000 1000000 &
  *        nc 127.0.0.1 7000 | tail -1
@@ -36,7 +37,7 @@ static void client_write(struct client *client)
     char line[32];
 
     while (client->lines < lines_wanted) {
-        int length = snprintf(line, sizeof(line), "%" PRIu64 "\n", client->lines + 1);
+        int length = snprintf(line, sizeof line, "%" PRIu64 "\n", client->lines + 1);
         int full = hark_stream_write(&client->stream, line, (size_t)length);
 
         if (full < 0)
@@ -67,16 +68,17 @@ static void closed(struct hark_stream *stream)
 {
     struct client *client = hark_container_of(stream, struct client, stream);
 
-    printf("sent %" PRIu64 " lines, paused %" PRIu64 " times, queued %zu bytes at most\n", client->lines, client->pauses,
-           client->queued_most);
+    printf("sent %" PRIu64 " lines, paused %" PRIu64 " times, queued %zu bytes at most\n",
+           client->lines, client->pauses, client->queued_most);
     free(client);
 }
 
-static const struct hark_stream_events events = {.drained = drained, .failed = failed, .closed = closed};
+static const struct hark_stream_events events = {
+    .drained = drained, .failed = failed, .closed = closed};
 
 static void accepted(struct hark_listener *listener, int fd)
 {
-    struct client *client = calloc(1, sizeof(*client));
+    struct client *client = calloc(1, sizeof *client);
 
     if (!client) {
         hark_os_close(listener->loop, fd);
@@ -95,15 +97,17 @@ int main(int count, char **arguments)
     int error;
 
     setvbuf(stdout, NULL, _IOLBF, 0);
-    snprintf(text, sizeof(text), "127.0.0.1:%s", count > 1 ? arguments[1] : "7000");
+    snprintf(text, sizeof text, "127.0.0.1:%s", count > 1 ? arguments[1] : "7000");
     if (count > 2)
         lines_wanted = strtoull(arguments[2], NULL, 10);
-    if ((error = hark_address_parse(text, &address)) < 0 || (error = hark_loop_create(NULL, &loop)) < 0 ||
+    if ((error = hark_address_parse(text, &address)) < 0 ||
+        (error = hark_loop_create(NULL, &loop)) < 0 ||
         (error = hark_listener_open(loop, &listener, &address, 0, 0, accepted, NULL)) < 0 ||
         (error = hark_listener_address(&listener, &address)) < 0) {
-        fprintf(stderr, "07_back_pressure: cannot listen on %s: %s\n", text, hark_error_text(error));
+        fprintf(stderr, "07_back_pressure: cannot listen on %s: %s\n", text,
+                hark_error_text(error));
         return 1;
     }
-    printf("listening on %s\n", hark_address_format(&address, text, sizeof(text)));
+    printf("listening on %s\n", hark_address_format(&address, text, sizeof text));
     return hark_run(loop) < 0; /* until Ctrl-C */
 }

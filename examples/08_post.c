@@ -1,9 +1,10 @@
 /* 08_post.c - other threads hand their results to the loop.
  *
- * Shows: hark_post is the one way in from another thread. It cannot fail and takes no memory: the op is in the message
- * itself. The messages of one thread arrive in its order, on the loop's thread, one at a time: the receiver needs
- * no lock. One wake-up serves all messages that have come while the loop slept. A loop that only waits for posts
- * holds one request that never ends by itself; cancelling it lets hark_run return.
+ * Shows: hark_post is the one way in from another thread. It cannot fail and takes no memory: the
+ * op is in the message itself. The messages of one thread arrive in its order, on the loop's
+ * thread, one at a time: the receiver needs no lock. One wake-up serves all messages that have come
+ * while the loop slept. A loop that only waits for posts holds one request that never ends by
+ * itself; cancelling it lets hark_run return.
  *
  * Try:   ./08_post
  */
@@ -46,7 +47,7 @@ static void *send_messages(void *argument)
     unsigned sender = *(unsigned *)argument;
 
     for (uint64_t number = 0; number < MESSAGES; number++) {
-        struct message *message = calloc(1, sizeof(*message));
+        struct message *message = calloc(1, sizeof *message);
 
         if (!message)
             abort();
@@ -88,7 +89,8 @@ int main(void)
         pthread_join(threads[i], NULL);
         total += side.received[i];
     }
-    printf("%" PRIu64 " messages from %d threads, %u out of order\n", total, THREADS, side.misplaced);
+    printf("%" PRIu64 " messages from %d threads, %u out of order\n", total, THREADS,
+           side.misplaced);
     hark_loop_destroy(side.loop);
     return error < 0 || side.misplaced > 0;
 }

@@ -1,8 +1,9 @@
 /* 09_signals.c - a server that answers to signals, and ends cleanly.
  *
- * Shows: hark_signal_each turns signals into callbacks in which everything is allowed. SIGHUP reads the greeting
- * anew. SIGTERM or Ctrl-C stops accepting and lets the open connections finish, for five seconds at most; then
- * hark_cancel_all ends whatever is left. hark_run returns once nothing is in flight, and the loop can be destroyed.
+ * Shows: hark_signal_each turns signals into callbacks in which everything is allowed. SIGHUP reads
+ * the greeting anew. SIGTERM or Ctrl-C stops accepting and lets the open connections finish, for
+ * five seconds at most; then hark_cancel_all ends whatever is left. hark_run returns once nothing
+ * is in flight, and the loop can be destroyed.
  *
  * Try:   ./09_signals 7000 &      then:
  *        nc 127.0.0.1 7000        greets, and sends back what is typed
@@ -49,11 +50,12 @@ static void stream_closed(struct hark_stream *stream)
     server_check_end();
 }
 
-static const struct hark_stream_events events = {.received = stream_received, .failed = stream_failed, .closed = stream_closed};
+static const struct hark_stream_events events = {
+    .received = stream_received, .failed = stream_failed, .closed = stream_closed};
 
 static void accepted(struct hark_listener *listener, int fd)
 {
-    struct hark_stream *stream = calloc(1, sizeof(*stream));
+    struct hark_stream *stream = calloc(1, sizeof *stream);
     char hello[64];
 
     if (!stream) {
@@ -62,7 +64,7 @@ static void accepted(struct hark_listener *listener, int fd)
     }
     server.connections++;
     hark_stream_open(listener->loop, stream, fd, NULL, &events);
-    snprintf(hello, sizeof(hello), "hello number %" PRIu64 "\n", server.greeting);
+    snprintf(hello, sizeof hello, "hello number %" PRIu64 "\n", server.greeting);
     if (hark_stream_write(stream, hello, strlen(hello)) < 0)
         hark_stream_close(stream);
     hark_stream_read_start(stream);
@@ -91,7 +93,8 @@ static void asked_to_end(struct hark_op *op, int64_t result)
     hark_listener_close(&server.listener, NULL);
     hark_cancel(&server.hangup);
     hark_cancel(&server.interrupt);
-    hark_cancel(&server.terminate); /* from here on the signals do what they do by default: a second Ctrl-C kills */
+    hark_cancel(&server.terminate); /* from here on the signals do what they do by default: a second
+                                       Ctrl-C kills */
     hark_sleep(op->loop, &server.patience, UINT64_C(5000000000), patience_ended);
     server_check_end();
 }
@@ -104,8 +107,9 @@ int main(int count, char **arguments)
     int error;
 
     setvbuf(stdout, NULL, _IOLBF, 0);
-    snprintf(text, sizeof(text), "127.0.0.1:%s", count > 1 ? arguments[1] : "7000");
-    if ((error = hark_address_parse(text, &address)) < 0 || (error = hark_loop_create(NULL, &loop)) < 0 ||
+    snprintf(text, sizeof text, "127.0.0.1:%s", count > 1 ? arguments[1] : "7000");
+    if ((error = hark_address_parse(text, &address)) < 0 ||
+        (error = hark_loop_create(NULL, &loop)) < 0 ||
         (error = hark_listener_open(loop, &server.listener, &address, 0, 0, accepted, NULL)) < 0 ||
         (error = hark_listener_address(&server.listener, &address)) < 0) {
         fprintf(stderr, "09_signals: cannot listen on %s: %s\n", text, hark_error_text(error));
@@ -114,7 +118,7 @@ int main(int count, char **arguments)
     hark_signal_each(loop, &server.hangup, SIGHUP, hung_up);
     hark_signal_each(loop, &server.interrupt, SIGINT, asked_to_end);
     hark_signal_each(loop, &server.terminate, SIGTERM, asked_to_end);
-    printf("listening on %s\n", hark_address_format(&address, text, sizeof(text)));
+    printf("listening on %s\n", hark_address_format(&address, text, sizeof text));
     error = hark_run(loop);
     if (error >= 0)
         error = hark_loop_destroy(loop); /* -EBUSY if anything were left */

@@ -1,9 +1,11 @@
-/* 10_group.c - a server on all cores: it numbers the lines that its clients send, all of them together.
+/* 10_group.c - a server on all cores: it numbers the lines that its clients send, all of them
+ * together.
  *
- * Shows: hark_group runs a loop on each core, on a thread of its own. hark_group_listen opens one address for all, and the
- * kernel spreads the connections. Loops share nothing: the count belongs to loop 0 alone, and the others ask for numbers by
- * hark_message. A message is an op inside the connection's own struct; whoever has the op has the struct, so there is no lock.
- * At SIGTERM or Ctrl-C hark_group_stop ends the run, and further runs end what is still in flight.
+ * Shows: hark_group runs a loop on each core, on a thread of its own. hark_group_listen opens one
+ * address for all, and the kernel spreads the connections. Loops share nothing: the count belongs
+ * to loop 0 alone, and the others ask for numbers by hark_message. A message is an op inside the
+ * connection's own struct; whoever has the op has the struct, so there is no lock. At SIGTERM or
+ * Ctrl-C hark_group_stop ends the run, and further runs end what is still in flight.
  *
  * Try:   ./10_group 7000 &        then, as often as you like:
  *        nc 127.0.0.1 7000        a number comes back for each line
@@ -32,7 +34,8 @@ struct session {
     struct hark_op message;
     struct hark_loop *home;
     uint64_t asking;       /* lines that wait for the next message */
-    uint64_t lines, first; /* lines in the message, and the first one's number: whoever has the message may touch them */
+    uint64_t lines, first; /* lines in the message, and the first one's number: whoever has the
+                              message may touch them */
     bool away, closed;
 };
 
@@ -72,7 +75,7 @@ static void numbers_came(struct hark_op *op, int64_t result)
     }
     for (uint64_t i = 0; i < session->lines; i++) {
         char text[24];
-        int count = snprintf(text, sizeof(text), "%" PRIu64 "\n", session->first + i);
+        int count = snprintf(text, sizeof text, "%" PRIu64 "\n", session->first + i);
 
         if (hark_stream_write(&session->stream, text, (size_t)count) < 0)
             hark_stream_close(&session->stream); /* the peer reads nothing, or is gone */
@@ -88,7 +91,8 @@ static void stream_received(struct hark_stream *stream, const void *bytes, int64
         hark_stream_close(stream);
         return;
     }
-    for (const char *at = bytes, *end = at + count; (at = memchr(at, '\n', (size_t)(end - at))) != NULL; at++)
+    for (const char *at = bytes, *end = at + count; (at = memchr(at, '\n', (size_t)(end - at)));
+         at++)
         session->asking++;
     ask(session);
 }
@@ -102,11 +106,12 @@ static void stream_closed(struct hark_stream *stream)
         free(session);
 }
 
-static const struct hark_stream_events events = {.received = stream_received, .closed = stream_closed};
+static const struct hark_stream_events events = {.received = stream_received,
+                                                 .closed = stream_closed};
 
 static void accepted(struct hark_listener *listener, int fd)
 {
-    struct session *session = calloc(1, sizeof(*session));
+    struct session *session = calloc(1, sizeof *session);
 
     if (!session) {
         hark_os_close(listener->loop, fd);
@@ -127,7 +132,8 @@ static void accepting_ended(struct hark_listener *listener, int error)
 static int begin(struct hark_loop *loop, uint32_t index, void *context)
 {
     (void)context;
-    return hark_listener_adopt(loop, &places[index].listener, places[index].fd, accepted, accepting_ended);
+    return hark_listener_adopt(loop, &places[index].listener, places[index].fd, accepted,
+                               accepting_ended);
 }
 
 static int end(struct hark_loop *loop, uint32_t index, void *context)
@@ -147,7 +153,8 @@ static void asked_to_end(struct hark_op *op, int64_t result)
 
 int main(int count, char **arguments)
 {
-    struct hark_group_options options = {.loops = count > 2 ? (uint32_t)strtoul(arguments[2], NULL, 10) : 0};
+    struct hark_group_options options = {
+        .loops = count > 2 ? (uint32_t)strtoul(arguments[2], NULL, 10) : 0};
     struct hark_address address;
     char text[HARK_ADDRESS_TEXT_MAX];
     static int fds[LOOPS_MAX];
@@ -155,8 +162,9 @@ int main(int count, char **arguments)
     int error;
 
     setvbuf(stdout, NULL, _IOLBF, 0);
-    snprintf(text, sizeof(text), "127.0.0.1:%s", count > 1 ? arguments[1] : "7000");
-    if ((error = hark_address_parse(text, &address)) < 0 || (error = hark_group_create(&options, &group)) < 0 ||
+    snprintf(text, sizeof text, "127.0.0.1:%s", count > 1 ? arguments[1] : "7000");
+    if ((error = hark_address_parse(text, &address)) < 0 ||
+        (error = hark_group_create(&options, &group)) < 0 ||
         (error = hark_group_listen(group, &address, 0, HARK_LISTEN_NO_DELAY, fds)) < 0 ||
         (error = hark_os_getsockname(hark_group_loop(group, 0), fds[0], &address)) < 0) {
         fprintf(stderr, "10_group: cannot listen on %s: %s\n", text, hark_error_text(error));
@@ -166,11 +174,12 @@ int main(int count, char **arguments)
         places[i].fd = fds[i];
     hark_signal_each(hark_group_loop(group, 0), &interrupt, SIGINT, asked_to_end);
     hark_signal_each(hark_group_loop(group, 0), &terminate, SIGTERM, asked_to_end);
-    printf("listening on %s\n", hark_address_format(&address, text, sizeof(text)));
+    printf("listening on %s\n", hark_address_format(&address, text, sizeof text));
     error = hark_group_run(group, begin, NULL);
     for (uint32_t i = 0; i < hark_group_size(group); i++)
         used += places[i].connections > 0;
-    printf("%" PRIu64 " lines on %u of %u loops\n", lines_total, (unsigned)used, (unsigned)hark_group_size(group));
+    printf("%" PRIu64 " lines on %u of %u loops\n", lines_total, (unsigned)used,
+           (unsigned)hark_group_size(group));
     while (error >= 0 && (error = hark_group_destroy(group)) == -EBUSY)
         error = hark_group_run(group, end, NULL); /* until no message is on its way any more */
     printf("%s\n", error < 0 ? hark_error_text(error) : "ended cleanly");

@@ -33,7 +33,8 @@ static const struct options_command help_options = {
 static const struct command commands[] = {
     {"serve", "run the event-stream server", &options_serve, options_serve_run},
     {"pub", "publish standard input, an event a line", &client_pub_options, client_pub_run},
-    {"sub", "print the events of a stream, and go on when the connection breaks", &client_sub_options, client_sub_run},
+    {"sub", "print the events of a stream, and go on when the connection breaks",
+     &client_sub_options, client_sub_run},
     {"doctor", "tell what this machine offers, and what to change", &doctor_options, doctor_run},
     {"log", "check what a data directory holds", &check_options, check_run},
     {"version", "print the version", &version_options, run_version},
@@ -51,7 +52,8 @@ static const struct command *find_command(const char *name)
 static void print_commands(FILE *file)
 {
     fprintf(file, "Usage: hark COMMAND [OPTION]...\n\n"
-                  "hark keeps streams of events: it takes them in, keeps them on disk, hands them to everyone\n"
+                  "hark keeps streams of events: it takes them in, keeps them on disk, hands them "
+                  "to everyone\n"
                   "who listens, and sleeps in between.\n\n"
                   "Commands:\n");
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)

@@ -1,4 +1,5 @@
-/* main.c - the entry of the hark command. Everything else of it is in a library, so that tests can link it. */
+/* main.c - the entry of the hark command. Everything else of it is in a library, so that tests can
+ * link it. */
 #include "commands.h"
 #include "standard.h"
 

@@ -1,7 +1,8 @@
 /* names.c - addresses as people give them, by getaddrinfo.
  *
- * A port alone means this machine alone: there is no password, so nobody else is let in unless that is said in full.
- * What ends in a number and is not a whole IPv4 address is no name: getaddrinfo would make something of "127.1".
+ * A port alone means this machine alone: there is no password, so nobody else is let in unless that
+ * is said in full. What ends in a number and is not a whole IPv4 address is no name: getaddrinfo
+ * would make something of "127.1".
  */
 #include "names.h"
 
@@ -26,7 +27,8 @@ struct parts {
 static bool is_port(const char *text)
 {
     size_t length = strlen(text);
-    return length > 0 && length <= PORT_BYTES_MAX && strspn(text, "0123456789") == length && atoi(text) <= PORT_MAX;
+    return length > 0 && length <= PORT_BYTES_MAX && strspn(text, "0123456789") == length &&
+           atoi(text) <= PORT_MAX;
 }
 
 /* Whether the last label is a number, decimal or hexadecimal, which no name has. */
@@ -49,7 +51,7 @@ static bool split(const char *text, struct parts *out_parts)
     memcpy(out_parts->host, text, count);
     out_parts->host[count] = '\0';
     memcpy(out_parts->port, colon + 1, strlen(colon + 1) + 1);
-    return value_host(out_parts->host) == NULL && !ends_in_number(out_parts->host);
+    return !value_host(out_parts->host) && !ends_in_number(out_parts->host);
 }
 
 /* Reads what needs no looking up. Gives: 0; -EINVAL. */
@@ -107,13 +109,15 @@ static int say_not_found(const char *option, const char *text, const char *host,
     char reason[128];
     snprintf(reason, sizeof reason, "%s", code == EAI_SYSTEM ? why(errno) : gai_strerror(code));
     reason[0] = (char)tolower((unsigned char)reason[0]);
-    say("%s %s: cannot look up %s: %s (try an address such as 127.0.0.1%s)", option, text, host, reason, strrchr(text, ':'));
+    say("%s %s: cannot look up %s: %s (try an address such as 127.0.0.1%s)", option, text, host,
+        reason, strrchr(text, ':'));
     return EXIT_REFUSED;
 }
 
 static int ask(const struct parts *parts, struct addrinfo **out_found)
 {
-    const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
+    const struct addrinfo hints = {
+        .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
     *out_found = NULL;
     return getaddrinfo(parts->host, parts->port, &hints, out_found);
 }
@@ -178,7 +182,8 @@ void names_done(struct names *names)
     names->count = 0;
 }
 
-const char *names_format(const struct hark_address *address, const char *name, char *text, size_t room)
+const char *names_format(const struct hark_address *address, const char *name, char *text,
+                         size_t room)
 {
     char number[HARK_ADDRESS_TEXT_MAX];
     hark_address_format(address, number, sizeof number);

@@ -1,8 +1,9 @@
 /* options.c - reads the command line with getopt_long, by the table of the command.
  *
- * The arguments are walked twice: first to learn which options they name and where the configuration file is, then, after
- * the file was read, to set the values. So a value on the command line goes before the file's, whatever it is, lists included.
- * A wrong option ends it with one line.
+ * The arguments are walked twice: first to learn which options they name and where the
+ * configuration file is, then, after the file was read, to set the values. So a value on the
+ * command line goes before the file's, whatever it is, lists included. A wrong option ends it with
+ * one line.
  */
 #include "options.h"
 
@@ -19,8 +20,8 @@ struct options_copy {
     char text[];
 };
 
-/* What getopt_long answers for the two options that every command may have; rows answer from ROW_FIRST on. Short letters must
- * not be met: they end below 256. */
+/* What getopt_long answers for the two options that every command may have; rows answer from
+ * ROW_FIRST on. Short letters must not be met: they end below 256. */
 enum { ANSWER_HELP = 256, ANSWER_CONFIG, ROW_FIRST };
 
 struct walk {
@@ -65,7 +66,8 @@ static void walk_init(struct walk *walk, const struct options_command *command)
     }
     *next++ = (struct option){.name = "help", .val = ANSWER_HELP};
     if (command->with_config)
-        *next++ = (struct option){.name = "config", .has_arg = required_argument, .val = ANSWER_CONFIG};
+        *next++ =
+            (struct option){.name = "config", .has_arg = required_argument, .val = ANSWER_CONFIG};
     for (size_t row = 0; row < command->count; row++) {
         const struct option_row *option = &command->rows[row];
         *next++ = (struct option){
@@ -96,15 +98,18 @@ static void say_refused(const struct walk *walk, int answer, const char *argumen
     if (answer == ':')
         say("%s: %s needs a value (try: hark %s --help)", name, argument, name);
     else if (optopt >= ANSWER_HELP)
-        say("%s: %.*s takes no value (try: hark %s --help)", name, (int)strcspn(argument, "="), argument, name);
+        say("%s: %.*s takes no value (try: hark %s --help)", name, (int)strcspn(argument, "="),
+            argument, name);
     else if (optopt)
         say("%s: unknown option -%c (try: hark %s --help)", name, optopt, name);
     else
         say("%s: unknown option %s (try: hark %s --help)", name, argument, name);
 }
 
-/* Gives: the next option's row in *out_row (NULL for help and config, told apart by *out_answer); false at the end. */
-static bool walk_next(struct walk *walk, int argc, char **argv, int *out_answer, const struct option_row **out_row)
+/* Gives: the next option's row in *out_row (NULL for help and config, told apart by *out_answer);
+ * false at the end. */
+static bool walk_next(struct walk *walk, int argc, char **argv, int *out_answer,
+                      const struct option_row **out_row)
 {
     *out_row = NULL;
     *out_answer = getopt_long(argc, argv, walk->letters, walk->longs, NULL);
@@ -122,7 +127,8 @@ static bool walk_next(struct walk *walk, int argc, char **argv, int *out_answer,
 }
 
 /* The first walk. Gives: OPTIONS_GO and which rows are named, and the file. */
-static enum options_outcome find_named(struct walk *walk, int argc, char **argv, bool *named, struct options_found *found)
+static enum options_outcome find_named(struct walk *walk, int argc, char **argv, bool *named,
+                                       struct options_found *found)
 {
     int answer;
     const struct option_row *row;
@@ -155,21 +161,21 @@ static enum options_outcome set_named(struct walk *walk, int argc, char **argv, 
             continue;
         const char *wrong = row->set(target, row->value ? optarg : "yes");
         if (wrong) {
-            say("%s: --%s %s: %s (try: hark %s --help)", walk->command->name, row->name, row->value ? optarg : "", wrong,
-                walk->command->name);
+            say("%s: --%s %s: %s (try: hark %s --help)", walk->command->name, row->name,
+                row->value ? optarg : "", wrong, walk->command->name);
             return OPTIONS_WRONG;
         }
     }
     return OPTIONS_GO;
 }
 
-static enum options_outcome take_operands(const struct options_command *command, int argc, char **argv,
-                                          struct options_found *found)
+static enum options_outcome take_operands(const struct options_command *command, int argc,
+                                          char **argv, struct options_found *found)
 {
     size_t count = (size_t)(argc - optind);
     if (count > command->operands_max) {
-        say("%s: '%s' is one argument too many (try: hark %s --help)", command->name, argv[optind + (int)command->operands_max],
-            command->name);
+        say("%s: '%s' is one argument too many (try: hark %s --help)", command->name,
+            argv[optind + (int)command->operands_max], command->name);
         return OPTIONS_WRONG;
     }
     if (count < command->operands_min) {
@@ -182,7 +188,8 @@ static enum options_outcome take_operands(const struct options_command *command,
     return OPTIONS_GO;
 }
 
-enum options_outcome options_parse(const struct options_command *command, struct options_memory *memory, int argc, char **argv,
+enum options_outcome options_parse(const struct options_command *command,
+                                   struct options_memory *memory, int argc, char **argv,
                                    void *target, struct options_found *out_found)
 {
     struct walk walk;
@@ -202,7 +209,8 @@ enum options_outcome options_parse(const struct options_command *command, struct
     return outcome;
 }
 
-/* Prints one option: its forms in a column of their own, then its text, each line of it in the second column. */
+/* Prints one option: its forms in a column of their own, then its text, each line of it in the
+ * second column. */
 static void help_row(char letter, const char *name, const char *value, const char *text)
 {
     enum { COLUMN = 31 };
@@ -210,7 +218,8 @@ static void help_row(char letter, const char *name, const char *value, const cha
     char lead[8] = "    ";
     if (letter)
         snprintf(lead, sizeof lead, "-%c, ", letter);
-    int width = snprintf(forms, sizeof forms, "  %s--%s%s%s", lead, name, value ? " " : "", value ? value : "");
+    int width = snprintf(forms, sizeof forms, "  %s--%s%s%s", lead, name, value ? " " : "",
+                         value ? value : "");
     bool own_line = width >= COLUMN - 1;
     if (own_line)
         printf("%s\n%*s", forms, COLUMN, "");
@@ -225,9 +234,11 @@ static void help_row(char letter, const char *name, const char *value, const cha
 
 void options_help(const struct options_command *command)
 {
-    printf("Usage: hark %s%s%s\n\n%s\nOptions:\n", command->name, *command->usage ? " " : "", command->usage, command->about);
+    printf("Usage: hark %s%s%s\n\n%s\nOptions:\n", command->name, *command->usage ? " " : "",
+           command->usage, command->about);
     for (size_t row = 0; row < command->count; row++)
-        help_row(command->rows[row].letter, command->rows[row].name, command->rows[row].value, command->rows[row].text);
+        help_row(command->rows[row].letter, command->rows[row].name, command->rows[row].value,
+                 command->rows[row].text);
     if (command->with_config)
         help_row('c', "config", "FILE",
                  "read options from FILE: lines of NAME = VALUE with the names above;\n"

@@ -1,17 +1,19 @@
-/* options.h - the command line of one command: a table of options, from which parsing, the configuration file and the help
- * are all made, so that the three cannot say different things. */
+/* options.h - the command line of one command: a table of options, from which parsing, the
+ * configuration file and the help are all made, so that the three cannot say different things. */
 #ifndef HARK_COMMAND_OPTIONS_H
 #define HARK_COMMAND_OPTIONS_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Keeps copies of texts (from the configuration file) for as long as the options are used. Zeroed before its first use. */
+/* Keeps copies of texts (from the configuration file) for as long as the options are used. Zeroed
+ * before its first use. */
 struct options_memory {
     struct options_copy *copies;
 };
 
-/* Takes: count bytes, without their end. Gives: a copy that lives until options_memory_done; NULL out of memory. */
+/* Takes: count bytes, without their end.
+ * Gives: a copy that lives until options_memory_done; NULL out of memory. */
 char *options_memory_copy(struct options_memory *memory, const char *text, size_t count);
 
 /* Frees all copies. */
@@ -23,7 +25,8 @@ struct option_row {
     char letter;       /* its short form, 'q' for -q; 0: none */
     const char *value; /* what its value is called in the help, "ADDR:PORT"; NULL: it is a flag */
     const char *text;  /* what it does; lines are ended by \n */
-    /* Puts a value into the command's own struct. Takes: a text that lives as long as the options; for a flag "yes" or "no".
+    /* Puts a value into the command's own struct.
+     * Takes: a text that lives as long as the options; for a flag "yes" or "no".
      * Gives: NULL, or what is wrong with the value: "is not a port". */
     const char *(*set)(void *target, const char *value);
 };
@@ -57,11 +60,13 @@ enum options_outcome {
     OPTIONS_WRONG, /* one line was said: exit with EXIT_USAGE */
 };
 
-/* Reads the command line, and the configuration file that it names. An option on the command line replaces whatever the file
- * says for it.
- * Takes: argv[0] the command's name; the order of argv's elements is changed. target: handed to each row's set.
+/* Reads the command line, and the configuration file that it names. An option on the command line
+ * replaces whatever the file says for it.
+ * Takes: argv[0] the command's name; the order of argv's elements is changed. target: handed to
+ *   each row's set.
  * Gives: OPTIONS_GO and *out_found. */
-enum options_outcome options_parse(const struct options_command *command, struct options_memory *memory, int argc, char **argv,
+enum options_outcome options_parse(const struct options_command *command,
+                                   struct options_memory *memory, int argc, char **argv,
                                    void *target, struct options_found *out_found);
 
 /* Prints the whole help of a command on standard output. */

@@ -1,10 +1,11 @@
 /* options_config.c - the configuration file, parsed by inih.
  *
- * inih goes on after an error and cuts lines at a length that was chosen when it was built. Both would be silent here: so the
- * first error is kept and later lines are passed over, and the lines are read by this file, which refuses one that is too
- * long for inih. inih also takes a line that begins with a blank for more of the value before it, and quotes for a part of a
- * value; neither is what anybody means, and both are refused. The line's number is counted here as well: inih's handler is told
- * it only in some builds.
+ * inih goes on after an error and cuts lines at a length that was chosen when it was built. Both
+ * would be silent here: so the first error is kept and later lines are passed over, and the lines
+ * are read by this file, which refuses one that is too long for inih. inih also takes a line that
+ * begins with a blank for more of the value before it, and quotes for a part of a value; neither is
+ * what anybody means, and both are refused. The line's number is counted here as well: inih's
+ * handler is told it only in some builds.
  */
 #include "options_config.h"
 
@@ -33,8 +34,8 @@ struct reading {
 static void refuse(struct reading *reading, const char *name, const char *value, const char *why)
 {
     if (!reading->wrong)
-        say("%s:%u: %s%s%s: %s (try: hark %s --help)", reading->path, reading->line, name, value ? " = " : "", value ? value : "",
-            why, reading->command->name);
+        say("%s:%u: %s%s%s: %s (try: hark %s --help)", reading->path, reading->line, name,
+            value ? " = " : "", value ? value : "", why, reading->command->name);
     reading->wrong = true;
 }
 
@@ -57,8 +58,9 @@ static const char *look_at(const struct reading *reading, const char *line, size
     if (text != line)
         return "begins with a blank: every option stands at the beginning of a line of its own";
     snprintf(section, sizeof section, "[%s]", reading->command->name);
-    if (*line == '[' && (strncmp(line, section, strlen(section)) != 0 ||
-                         !says_nothing(line + strlen(section) + strspn(line + strlen(section), blanks))))
+    if (*line == '[' &&
+        (strncmp(line, section, strlen(section)) != 0 ||
+         !says_nothing(line + strlen(section) + strspn(line + strlen(section), blanks))))
         return "is a section for another command, or not only a section";
     return NULL;
 }
@@ -102,9 +104,11 @@ static void set_row(struct reading *reading, const struct option_row *row, const
 {
     const char *kept;
     if (*value == '"' || *value == '\'')
-        return refuse(reading, row->name, value, "quotes are not taken off: write the value without");
+        return refuse(reading, row->name, value,
+                      "quotes are not taken off: write the value without");
     if (strstr(value, " #") || strstr(value, "\t#"))
-        return refuse(reading, row->name, value, "a comment behind a value begins with ; after a blank");
+        return refuse(reading, row->name, value,
+                      "a comment behind a value begins with ; after a blank");
     if (row->value)
         kept = options_memory_copy(reading->memory, value, strlen(value));
     else
@@ -138,7 +142,8 @@ static int take_pair(void *context, const char *section, const char *name, const
     return 0;
 }
 
-enum options_outcome options_config_read(const struct options_command *command, struct options_memory *memory, const char *path,
+enum options_outcome options_config_read(const struct options_command *command,
+                                         struct options_memory *memory, const char *path,
                                          const bool *named, void *target)
 {
     struct reading reading = {

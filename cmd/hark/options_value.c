@@ -1,5 +1,6 @@
-/* options_value.c - durations, sizes, numbers, backends, addresses and stream names from text. Nothing is guessed: a
- * duration without a unit, a sign, a blank or a number that does not fit are all refused. */
+/* options_value.c - durations, sizes, numbers, backends, addresses and stream names from text.
+ * Nothing is guessed: a duration without a unit, a sign, a blank or a number that does not fit are
+ * all refused. */
 #include "options_value.h"
 
 #include <stdbool.h>
@@ -10,14 +11,16 @@
 
 enum reading { READ, READ_NOTHING, READ_TOO_LARGE };
 
-/* Reads digits. Gives: what follows them; NULL where there is none. *out_fits: whether the number does. */
+/* Reads digits. Gives: what follows them; NULL where there is none. *out_fits: whether the number
+ * does. */
 static const char *read_digits(const char *text, uint64_t *out_number, bool *out_fits)
 {
     uint64_t number = 0;
     const char *at = text;
     *out_fits = true;
     for (; *at >= '0' && *at <= '9'; at++)
-        if (__builtin_mul_overflow(number, 10U, &number) || __builtin_add_overflow(number, (uint64_t)(*at - '0'), &number))
+        if (__builtin_mul_overflow(number, 10U, &number) ||
+            __builtin_add_overflow(number, (uint64_t)(*at - '0'), &number))
             *out_fits = false;
     if (at == text)
         return NULL;
@@ -31,7 +34,8 @@ struct unit {
 };
 
 /* Reads digits and a unit of the table. */
-static enum reading read_with_unit(const char *text, const struct unit *units, size_t count, uint64_t *out_number)
+static enum reading read_with_unit(const char *text, const struct unit *units, size_t count,
+                                   uint64_t *out_number)
 {
     uint64_t number;
     bool fits;
@@ -44,7 +48,9 @@ static enum reading read_with_unit(const char *text, const struct unit *units, s
     }
     for (size_t i = 0; i < count; i++)
         if (strcmp(unit, units[i].name) == 0)
-            return !fits || __builtin_mul_overflow(number, units[i].factor, out_number) ? READ_TOO_LARGE : READ;
+            return !fits || __builtin_mul_overflow(number, units[i].factor, out_number)
+                       ? READ_TOO_LARGE
+                       : READ;
     return READ_NOTHING;
 }
 
@@ -52,7 +58,8 @@ const char *value_duration(const char *text, uint64_t *out_ns)
 {
     static const uint64_t second = 1000000000;
     const struct unit units[] = {
-        {"ns", 1}, {"us", 1000}, {"ms", 1000000}, {"s", second}, {"m", 60 * second}, {"h", 3600 * second}, {"d", 86400 * second},
+        {"ns", 1},          {"us", 1000},         {"ms", 1000000},       {"s", second},
+        {"m", 60 * second}, {"h", 3600 * second}, {"d", 86400 * second},
     };
     switch (read_with_unit(text, units, sizeof units / sizeof *units, out_ns)) {
     case READ:
@@ -96,8 +103,9 @@ const char *value_count(const char *text, uint64_t *out_count)
 const char *value_backend(const char *text, enum hark_backend_kind *out_kind)
 {
     static const char *const names[HARK_BACKEND_KINDS] = {
-        [HARK_BACKEND_AUTO] = "auto", [HARK_BACKEND_URING] = "uring",   [HARK_BACKEND_EPOLL] = "epoll",
-        [HARK_BACKEND_POLL] = "poll", [HARK_BACKEND_SELECT] = "select",
+        [HARK_BACKEND_AUTO] = "auto",     [HARK_BACKEND_URING] = "uring",
+        [HARK_BACKEND_EPOLL] = "epoll",   [HARK_BACKEND_POLL] = "poll",
+        [HARK_BACKEND_SELECT] = "select",
     };
     for (int kind = HARK_BACKEND_AUTO; kind < HARK_BACKEND_KINDS; kind++) {
         if (strcmp(text, names[kind]) == 0) {
@@ -111,22 +119,26 @@ const char *value_backend(const char *text, enum hark_backend_kind *out_kind)
 const char *value_address(const char *text)
 {
     if (!names_may_be(text))
-        return "is not an address such as 127.0.0.1:12345, localhost:80, [::1]:80, *:80, 8080 or unix:/path";
+        return "is not an address such as 127.0.0.1:12345, localhost:80, [::1]:80, *:80, 8080 or "
+               "unix:/path";
     return NULL;
 }
 
 const char *value_host(const char *text)
 {
-    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+    static const char letters[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
     size_t length = strlen(text);
-    if (length < 1 || length > 253 || text[0] == '.' || text[length - 1] == '.' || strspn(text, letters) != length)
+    if (length < 1 || length > 253 || text[0] == '.' || text[length - 1] == '.' ||
+        strspn(text, letters) != length)
         return "is not a host's name such as hark.example.org, without scheme and port";
     return NULL;
 }
 
 const char *value_stream(const char *text)
 {
-    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+    static const char letters[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
     size_t length = strlen(text);
     if (length < 1 || length > 128 || text[0] == '.' || strspn(text, letters) != length)
         return "is not a stream's name: 1 to 128 of A-Z a-z 0-9 . _ -, no dot in front";

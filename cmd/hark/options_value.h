@@ -1,4 +1,5 @@
-/* options_value.h - the kinds of values that options take: from text, with what is wrong with it in words. */
+/* options_value.h - the kinds of values that options take: from text, with what is wrong with it in
+ * words. */
 #ifndef HARK_COMMAND_OPTIONS_VALUE_H
 #define HARK_COMMAND_OPTIONS_VALUE_H
 
@@ -6,7 +7,8 @@
 
 #include "hark.h"
 
-/* Each gives NULL and its output, or what is wrong with the text: "is not a duration such as 200ms". */
+/* Each gives NULL and its output, or what is wrong with the text: "is not a duration such as
+ * 200ms". */
 
 /* "200ms", "5s", "10m", "12h", "7d"; "0". */
 const char *value_duration(const char *text, uint64_t *out_ns);

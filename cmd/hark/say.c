@@ -1,14 +1,15 @@
 /* say.c - lines on standard error, which may be a pipe or terminal that nobody drains.
  *
- * What must hold: in a log it never waits, and nowhere for long; and it never changes the flags of descriptor 2, whose
- * description belongs to the shell and to other processes as well. A line is put together first and written at once, so that
- * lines of processes which share a terminal or a journal do not mix. How it is written without waiting depends on what standard
- * error is:
+ * What must hold: in a log it never waits, and nowhere for long; and it never changes the flags of
+ * descriptor 2, whose description belongs to the shell and to other processes as well. A line is
+ * put together first and written at once, so that lines of processes which share a terminal or a
+ * journal do not mix. How it is written without waiting depends on what standard error is:
  *
  *     a file               write: it takes what it is given
  *     a socket             send with MSG_DONTWAIT: the journal's is one
  *     a pipe, a terminal   a description of our own that does not block, opened through /proc
- *     where that is not allowed, as with the terminal of another user: poll, then a line that is below what a pipe takes whole
+ *     where that is not allowed, as with the terminal of another user: poll, then a line that is
+ *     below what a pipe takes whole
  *
  * Only the last can still wait, if another process fills a pipe in between.
  */
@@ -41,7 +42,7 @@ static struct {
     _Atomic(uint64_t) left_out;
 } state = {.lock = PTHREAD_MUTEX_INITIALIZER, .own = -1};
 
-/* ---- writing without waiting ---- */
+/* --- writing without waiting --- */
 
 static int open_own(void)
 {
@@ -67,8 +68,8 @@ static ssize_t write_own(const char *bytes, size_t count)
     return written;
 }
 
-/* A command that a person waits for is worth a moment; what it says at its end would else be lost in a pipe that is full just
- * now. */
+/* A command that a person waits for is worth a moment; what it says at its end would else be lost
+ * in a pipe that is full just now. */
 static void wait_a_moment(void)
 {
     struct pollfd ready = {.fd = STDERR_FILENO, .events = POLLOUT};
@@ -101,7 +102,7 @@ static bool put(const char *bytes, size_t count)
     return written == (ssize_t)(count + before);
 }
 
-/* ---- lines ---- */
+/* --- lines --- */
 
 static size_t put_time(char *text, size_t room)
 {
@@ -116,14 +117,17 @@ static size_t put_time(char *text, size_t room)
 
 static size_t line_format(enum say_level level, const char *text, char *line)
 {
-    static const char *const names[] = {[SAY_ERROR] = "error: ", [SAY_WARNING] = "warning: ", [SAY_NOTE] = "note: "};
-    static const char *const priorities[] = {[SAY_ERROR] = "<3>", [SAY_WARNING] = "<4>", [SAY_NOTE] = "<6>"};
+    static const char *const names[] = {
+        [SAY_ERROR] = "error: ", [SAY_WARNING] = "warning: ", [SAY_NOTE] = "note: "};
+    static const char *const priorities[] = {
+        [SAY_ERROR] = "<3>", [SAY_WARNING] = "<4>", [SAY_NOTE] = "<6>"};
     size_t time = 0;
     if (state.is_journal)
         return (size_t)snprintf(line, LINE_BYTES, "%s%s\n", priorities[level], text);
     if (state.is_log)
         time = put_time(line, LINE_BYTES);
-    return time + (size_t)snprintf(line + time, LINE_BYTES - time, "hark: %s%s\n", state.is_log ? names[level] : "", text);
+    return time + (size_t)snprintf(line + time, LINE_BYTES - time, "hark: %s%s\n",
+                                   state.is_log ? names[level] : "", text);
 }
 
 static bool put_line(enum say_level level, const char *text)
@@ -138,15 +142,16 @@ static bool put_left_out(void)
     char text[128];
     if (state.unsaid == 0)
         return true;
-    snprintf(text, sizeof text, "lines left out here: %llu (standard error did not take them)", (unsigned long long)state.unsaid);
+    snprintf(text, sizeof text, "lines left out here: %llu (standard error did not take them)",
+             (unsigned long long)state.unsaid);
     if (!put_line(SAY_WARNING, text))
         return false;
     state.unsaid = 0;
     return true;
 }
 
-/* Names of files and what a peer says may hold anything: an LF would begin a line that looks like one of ours, and a terminal
- * obeys others. */
+/* Names of files and what a peer says may hold anything: an LF would begin a line that looks like
+ * one of ours, and a terminal obeys others. */
 static void make_plain(char *text)
 {
     for (char *at = text; *at; at++)
@@ -154,7 +159,8 @@ static void make_plain(char *text)
             *at = '?';
 }
 
-__attribute__((format(printf, 2, 0))) static void say_text(enum say_level level, const char *format, va_list arguments)
+__attribute__((format(printf, 2, 0))) static void say_text(enum say_level level, const char *format,
+                                                           va_list arguments)
 {
     char text[TEXT_BYTES];
     int error = errno;
@@ -193,17 +199,19 @@ void say_progress(const char *text)
     pthread_mutex_unlock(&state.lock);
 }
 
-/* ---- the log ---- */
+/* --- the log --- */
 
-/* systemd tells which socket is the journal's: whoever redirects standard error elsewhere does not talk to it. */
+/* systemd tells which socket is the journal's: whoever redirects standard error elsewhere does not
+ * talk to it. */
 static bool is_journal(void)
 {
     const char *stream = getenv("JOURNAL_STREAM");
     char own[64];
     struct stat is;
-    if (stream == NULL || fstat(STDERR_FILENO, &is) < 0)
+    if (!stream || fstat(STDERR_FILENO, &is) < 0)
         return false;
-    snprintf(own, sizeof own, "%llu:%llu", (unsigned long long)is.st_dev, (unsigned long long)is.st_ino);
+    snprintf(own, sizeof own, "%llu:%llu", (unsigned long long)is.st_dev,
+             (unsigned long long)is.st_ino);
     return strcmp(stream, own) == 0;
 }
 
@@ -213,7 +221,8 @@ void say_begin_log(void)
     struct stat is;
     state.is_log = true;
     state.is_journal = is_journal();
-    if (state.own < 0 && fstat(STDERR_FILENO, &is) == 0 && (S_ISFIFO(is.st_mode) || S_ISCHR(is.st_mode)))
+    if (state.own < 0 && fstat(STDERR_FILENO, &is) == 0 &&
+        (S_ISFIFO(is.st_mode) || S_ISCHR(is.st_mode)))
         state.own = open_own();
     pthread_mutex_unlock(&state.lock);
 }

@@ -17,27 +17,32 @@ enum say_level {
     SAY_NOTE,    /* nothing is wrong */
 };
 
-/* Prints "hark: " and the text, ended by a newline; in a log with the level SAY_ERROR. It never waits: a line that standard error
- * does not take now is left out and counted, and how many were is said before the next line that it takes. The flags of standard
- * error, which other processes may share, stay as they are. (Outside of a log it is given a fifth of a second.) Takes: what
- * failed, on what, why, and what to do, in one line; bytes that control a terminal, line ends among them, are printed as ?.
+/* Prints "hark: " and the text, ended by a newline; in a log with the level SAY_ERROR. It never
+ * waits: a line that standard error does not take now is left out and counted, and how many were is
+ * said before the next line that it takes. The flags of standard error, which other processes may
+ * share, stay as they are. (Outside of a log it is given a fifth of a second.)
+ * Takes: what failed, on what, why, and what to do, in one line; bytes that control a terminal,
+ *   line ends among them, are printed as ?.
  * Thread: any. */
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* The same, with another level. */
 void say_at(enum say_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Shows how far something is, on a terminal: bytes as they are; what is not taken at once is left out. */
+/* Shows how far something is, on a terminal: bytes as they are; what is not taken at once is left
+ * out. */
 void say_progress(const char *text);
 
-/* From here on the lines are a log's: each has its time and level, or, where standard error is the journal's, the level in the
- * form that the journal reads. Takes a descriptor, where it needs one, so that there is one when the process has none left. */
+/* From here on the lines are a log's: each has its time and level, or, where standard error is the
+ * journal's, the level in the form that the journal reads. Takes a descriptor, where it needs one,
+ * so that there is one when the process has none left. */
 void say_begin_log(void);
 
 /* Says what could not be said, if it can be now, and ends the log. */
 void say_end_log(void);
 
-/* How many lines were left out since the process began. Thread: any. */
+/* How many lines were left out since the process began.
+ * Thread: any. */
 uint64_t say_left_out(void);
 
 #endif

@@ -21,13 +21,19 @@ struct hark_address {
 
 enum { HARK_ADDRESS_TEXT_MAX = 128 };
 
-/* Reads "127.0.0.1:80", "[::1]:80", ":80" or "*:80" (every IPv6 and IPv4 address), "unix:/path", "unix:@abstract".
- * Gives: 0 and *out_address. Fails: -EINVAL. Thread: any. */
+/* Reads "127.0.0.1:80", "[::1]:80", ":80" or "*:80" (every IPv6 and IPv4 address), "unix:/path",
+ * "unix:@abstract".
+ * Gives: 0 and *out_address.
+ * Fails: -EINVAL.
+ * Thread: any. */
 HARK_API int hark_address_parse(const char *text, struct hark_address *out_address);
 
-/* Writes an address as hark_address_parse reads it. Takes: room of at least HARK_ADDRESS_TEXT_MAX bytes.
- * Gives: text. Thread: any. */
-HARK_API const char *hark_address_format(const struct hark_address *address, char *text, size_t room);
+/* Writes an address as hark_address_parse reads it.
+ * Takes: room of at least HARK_ADDRESS_TEXT_MAX bytes.
+ * Gives: text.
+ * Thread: any. */
+HARK_API const char *hark_address_format(const struct hark_address *address, char *text,
+                                         size_t room);
 
 HARK_END
 

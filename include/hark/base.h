@@ -20,11 +20,13 @@
 
 /* The struct of type `type` whose member `member` is at `pointer`: from an op back to the
  * caller's own struct that holds it. */
-#define hark_container_of(pointer, type, member) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
+#define hark_container_of(pointer, type, member)                                                   \
+    ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
 HARK_BEGIN
 
-/* The symbol of an error, "ECONNRESET" for -ECONNRESET or ECONNRESET, "EUNKNOWN" where there is none.
+/* The symbol of an error, "ECONNRESET" for -ECONNRESET or ECONNRESET, "EUNKNOWN" where there is
+ * none.
  * Thread: any. */
 HARK_API const char *hark_error_name(int64_t error);
 
@@ -32,7 +34,8 @@ HARK_API const char *hark_error_name(int64_t error);
  * Thread: any. */
 HARK_API const char *hark_error_text(int64_t error);
 
-/* The version of the library that is linked, as HARK_VERSION. Thread: any. */
+/* The version of the library that is linked, as HARK_VERSION.
+ * Thread: any. */
 HARK_API const char *hark_version(void);
 
 HARK_END

@@ -1,11 +1,13 @@
 /* file.h - files, directories, and everything with read and write.
  *
- * The rules of op.h hold. On uring the kernel does the work; on epoll, poll and select regular files and paths go to the
- * work pool (work.h), while pipes, sockets and terminals wait for readiness. The loop's thread never blocks on a file, and on no
- * terminal, pipe or device either, whether it is non-blocking or not.
- * Paths, buffers and vectors are the loop's until the final call.
- * Fails, for every op here: -EBADF, -ENOMEM, -EFAULT, -EIO; for paths also -ENOENT, -ENOTDIR, -EACCES, -ELOOP, -ENAMETOOLONG,
- * -EROFS. -EAGAIN no thread could be started for it; with io_uring most need none.
+ * The rules of op.h hold. On uring the kernel does the work; on epoll, poll and select regular
+ * files and paths go to the work pool (work.h), while pipes, sockets and terminals wait for
+ * readiness. The loop's thread never blocks on a file, and on no terminal, pipe or device either,
+ * whether it is non-blocking or not. Paths, buffers and vectors are the loop's until the final
+ * call.
+ * Fails, for every op here: -EBADF, -ENOMEM, -EFAULT, -EIO; for paths also -ENOENT, -ENOTDIR,
+ *   -EACCES, -ELOOP, -ENAMETOOLONG, -EROFS. -EAGAIN no thread could be started for it; with
+ *   io_uring most need none.
  */
 #ifndef HARK_FILE_H
 #define HARK_FILE_H
@@ -15,110 +17,154 @@
 
 HARK_BEGIN
 
-/* As an offset: at the file's own position, which moves. Descriptors that cannot seek take it as well; they pass over any other
- * offset. */
+/* As an offset: at the file's own position, which moves. Descriptors that cannot seek take it as
+ * well; they pass over any other offset. */
 #define HARK_AT_POSITION ((int64_t)-1)
 
-/* Reads up to count bytes at an offset. Gives: the bytes read; 0 the end of the file, or count is 0. Fails: -EISDIR, -EINVAL. */
-HARK_API void hark_read(struct hark_loop *loop, struct hark_op *op, int fd, void *bytes, size_t count, int64_t offset,
-                        hark_done *done);
+/* Reads up to count bytes at an offset.
+ * Gives: the bytes read; 0 the end of the file, or count is 0.
+ * Fails: -EISDIR, -EINVAL. */
+HARK_API void hark_read(struct hark_loop *loop, struct hark_op *op, int fd, void *bytes,
+                        size_t count, int64_t offset, hark_done *done);
 
-/* Writes up to count bytes at an offset. Never raises SIGPIPE: once a write was started, the signal is blocked in the loop's
- * thread until hark_run returns with no write in flight.
- * Up to PIPE_BUF bytes into a pipe are written whole, as pipe(7) has it.
- * Gives: the bytes written, which may be fewer. Fails: -EPIPE, -ENOSPC, -EFBIG, -EDQUOT, -EINVAL. */
-HARK_API void hark_write(struct hark_loop *loop, struct hark_op *op, int fd, const void *bytes, size_t count, int64_t offset,
+/* Writes up to count bytes at an offset. Never raises SIGPIPE: once a write was started, the signal
+ * is blocked in the loop's thread until hark_run returns with no write in flight. Up to PIPE_BUF
+ * bytes into a pipe are written whole, as pipe(7) has it.
+ * Gives: the bytes written, which may be fewer.
+ * Fails: -EPIPE, -ENOSPC, -EFBIG, -EDQUOT, -EINVAL. */
+HARK_API void hark_write(struct hark_loop *loop, struct hark_op *op, int fd, const void *bytes,
+                         size_t count, int64_t offset, hark_done *done);
+
+/* Reads into, or writes from, count vectors, at most IOV_MAX (1024); else as hark_read and
+ * hark_write.
+ * Fails also: -EINVAL too many vectors. */
+HARK_API void hark_readv(struct hark_loop *loop, struct hark_op *op, int fd,
+                         const struct iovec *vector, unsigned count, int64_t offset,
                          hark_done *done);
-
-/* Reads into, or writes from, count vectors, at most IOV_MAX (1024); else as hark_read and hark_write. Fails also: -EINVAL too
- * many vectors. */
-HARK_API void hark_readv(struct hark_loop *loop, struct hark_op *op, int fd, const struct iovec *vector, unsigned count,
-                         int64_t offset, hark_done *done);
-HARK_API void hark_writev(struct hark_loop *loop, struct hark_op *op, int fd, const struct iovec *vector, unsigned count,
-                          int64_t offset, hark_done *done);
-
-/* openat(2). O_CLOEXEC is always set. A named pipe is opened without waiting for its other side, as with O_NONBLOCK, since the
- * kernel tells nobody when that comes: for reading at once (hark_poll then waits for the first that is written), for writing only
- * while somebody reads it; its reads and writes are as if it had been opened without O_NONBLOCK.
- * Takes: directory: a descriptor or AT_FDCWD.
- * Gives: the descriptor, the caller's to close with hark_close; a cancel that comes too late gives it as well. Fails: as
- * openat(2); -ENXIO nobody reads the named pipe. */
-HARK_API void hark_openat(struct hark_loop *loop, struct hark_op *op, int directory, const char *path, int flags, mode_t mode,
+HARK_API void hark_writev(struct hark_loop *loop, struct hark_op *op, int fd,
+                          const struct iovec *vector, unsigned count, int64_t offset,
                           hark_done *done);
 
-/* Ends every op in flight on the descriptor with -ECANCELED (each has its final call), then closes it, then calls back last.
- * From this call on, starting an op on the descriptor gives -EBADF. A close cannot be cancelled.
- * Gives: 0. Fails: -EBADF not open, or being closed already; -EIO, -ENOSPC, -EDQUOT as close(2): the descriptor is closed even
- * so. */
+/* openat(2). O_CLOEXEC is always set. A named pipe is opened without waiting for its other side, as
+ * with O_NONBLOCK, since the kernel tells nobody when that comes: for reading at once (hark_poll
+ * then waits for the first that is written), for writing only while somebody reads it; its reads
+ * and writes are as if it had been opened without O_NONBLOCK.
+ * Takes: directory: a descriptor or AT_FDCWD.
+ * Gives: the descriptor, the caller's to close with hark_close; a cancel that comes too late gives
+ *   it as well.
+ * Fails: as openat(2); -ENXIO nobody reads the named pipe. */
+HARK_API void hark_openat(struct hark_loop *loop, struct hark_op *op, int directory,
+                          const char *path, int flags, mode_t mode, hark_done *done);
+
+/* Ends every op in flight on the descriptor with -ECANCELED (each has its final call), then closes
+ * it, then calls back last. From this call on, starting an op on the descriptor gives -EBADF. A
+ * close cannot be cancelled.
+ * Gives: 0.
+ * Fails: -EBADF not open, or being closed already; -EIO, -ENOSPC, -EDQUOT as close(2): the
+ *   descriptor is closed even so. */
 HARK_API void hark_close(struct hark_loop *loop, struct hark_op *op, int fd, hark_done *done);
 
-/* Closes a connection once all that is being sent has been: the ops in flight on it that send or write go on, all others are
- * ended, and nothing new may be started, as with hark_close; then it is closed, and called back last. Give the sends a deadline,
- * else a peer that takes nothing keeps the connection: a send that ends by its deadline or by hark_cancel lets the close go on.
- * What the peer has sent and nobody has received makes TCP reset the connection (RFC 1122, 4.2.2.13). Gives and fails: as
- * hark_close. */
-HARK_API void hark_close_after_sending(struct hark_loop *loop, struct hark_op *op, int fd, hark_done *done);
+/* Closes a connection once all that is being sent has been: the ops in flight on it that send or
+ * write go on, all others are ended, and nothing new may be started, as with hark_close; then it is
+ * closed, and called back last. Give the sends a deadline, else a peer that takes nothing keeps the
+ * connection: a send that ends by its deadline or by hark_cancel lets the close go on. What the
+ * peer has sent and nobody has received makes TCP reset the connection (RFC 1122, 4.2.2.13).
+ * Gives and fails: as hark_close. */
+HARK_API void hark_close_after_sending(struct hark_loop *loop, struct hark_op *op, int fd,
+                                       hark_done *done);
 
-/* Ends every op in flight on the descriptor as hark_close does, has the loop forget it without closing it, then calls back last:
- * the descriptor is the caller's again, to be used with another loop, with this one anew, or with close(2). What the kernel had
- * handed to an op before is delivered in that op's calls; what had not been received stays in the descriptor for whoever reads
- * next. From this call until its callback, starting an op on the descriptor, a hark_close too, gives -EBADF. A detach cannot be
- * cancelled. Sockets stay non-blocking. Gives: 0. Fails: -EBADF not open, or being closed or detached already. */
+/* Ends every op in flight on the descriptor as hark_close does, has the loop forget it without
+ * closing it, then calls back last: the descriptor is the caller's again, to be used with another
+ * loop, with this one anew, or with close(2). What the kernel had handed to an op before is
+ * delivered in that op's calls; what had not been received stays in the descriptor for whoever
+ * reads next. From this call until its callback, starting an op on the descriptor, a hark_close
+ * too, gives -EBADF. A detach cannot be cancelled. Sockets stay non-blocking.
+ * Gives: 0.
+ * Fails: -EBADF not open, or being closed or detached already. */
 HARK_API void hark_detach(struct hark_loop *loop, struct hark_op *op, int fd, hark_done *done);
 
-/* fsync(2), fdatasync(2). Gives: 0. Fails: -EIO, -ENOSPC: what was not written is lost, and a second call may not say so again;
- * -EINVAL a descriptor that cannot be synced. */
+/* fsync(2), fdatasync(2).
+ * Gives: 0.
+ * Fails: -EIO, -ENOSPC: what was not written is lost, and a second call may not say so again;
+ *   -EINVAL a descriptor that cannot be synced. */
 HARK_API void hark_fsync(struct hark_loop *loop, struct hark_op *op, int fd, hark_done *done);
 HARK_API void hark_fdatasync(struct hark_loop *loop, struct hark_op *op, int fd, hark_done *done);
 
-/* ftruncate(2). Gives: 0. Fails: -EINVAL a negative length or not a regular file; -EFBIG. Backends: uring needs Linux 6.9, else
- * the pool. */
-HARK_API void hark_ftruncate(struct hark_loop *loop, struct hark_op *op, int fd, int64_t length, hark_done *done);
-
-/* fallocate(2). Takes: mode: 0 or its flags. Gives: 0. Fails: -ENOSPC, -EOPNOTSUPP, -EINVAL, -EFBIG. */
-HARK_API void hark_fallocate(struct hark_loop *loop, struct hark_op *op, int fd, int mode, int64_t offset, int64_t length,
+/* ftruncate(2).
+ * Gives: 0.
+ * Fails: -EINVAL a negative length or not a regular file; -EFBIG.
+ * Backends: uring needs Linux 6.9, else the pool. */
+HARK_API void hark_ftruncate(struct hark_loop *loop, struct hark_op *op, int fd, int64_t length,
                              hark_done *done);
 
-/* statx(2). Takes: path "" with AT_EMPTY_PATH for the descriptor itself. Gives: 0 and *status. Fails: as statx(2). */
-HARK_API void hark_statx(struct hark_loop *loop, struct hark_op *op, int directory, const char *path, int flags, unsigned mask,
-                         struct statx *status, hark_done *done);
+/* fallocate(2).
+ * Takes: mode: 0 or its flags.
+ * Gives: 0.
+ * Fails: -ENOSPC, -EOPNOTSUPP, -EINVAL, -EFBIG. */
+HARK_API void hark_fallocate(struct hark_loop *loop, struct hark_op *op, int fd, int mode,
+                             int64_t offset, int64_t length, hark_done *done);
 
-/* renameat2(2). Takes: flags: 0, RENAME_NOREPLACE, RENAME_EXCHANGE; to_directory, where it is a descriptor, stays open until the
- * final call. Gives: 0. Fails: as renameat2(2). */
-HARK_API void hark_renameat(struct hark_loop *loop, struct hark_op *op, int from_directory, const char *from, int to_directory,
-                            const char *to, int flags, hark_done *done);
+/* statx(2).
+ * Takes: path "" with AT_EMPTY_PATH for the descriptor itself.
+ * Gives: 0 and *status.
+ * Fails: as statx(2). */
+HARK_API void hark_statx(struct hark_loop *loop, struct hark_op *op, int directory,
+                         const char *path, int flags, unsigned mask, struct statx *status,
+                         hark_done *done);
 
-/* unlinkat(2). Takes: flags: 0, or AT_REMOVEDIR for a directory. Gives: 0. Fails: as unlinkat(2). */
-HARK_API void hark_unlinkat(struct hark_loop *loop, struct hark_op *op, int directory, const char *path, int flags,
+/* renameat2(2).
+ * Takes: flags: 0, RENAME_NOREPLACE, RENAME_EXCHANGE; to_directory, where it is a descriptor, stays
+ *   open until the final call.
+ * Gives: 0.
+ * Fails: as renameat2(2). */
+HARK_API void hark_renameat(struct hark_loop *loop, struct hark_op *op, int from_directory,
+                            const char *from, int to_directory, const char *to, int flags,
                             hark_done *done);
 
-/* mkdirat(2). Gives: 0. Fails: as mkdirat(2): -EEXIST. */
-HARK_API void hark_mkdirat(struct hark_loop *loop, struct hark_op *op, int directory, const char *path, mode_t mode,
-                           hark_done *done);
+/* unlinkat(2).
+ * Takes: flags: 0, or AT_REMOVEDIR for a directory.
+ * Gives: 0.
+ * Fails: as unlinkat(2). */
+HARK_API void hark_unlinkat(struct hark_loop *loop, struct hark_op *op, int directory,
+                            const char *path, int flags, hark_done *done);
+
+/* mkdirat(2).
+ * Gives: 0.
+ * Fails: as mkdirat(2): -EEXIST. */
+HARK_API void hark_mkdirat(struct hark_loop *loop, struct hark_op *op, int directory,
+                           const char *path, mode_t mode, hark_done *done);
 
 /* Reads entries of an open directory into bytes, on the work pool of every backend: getdents64(2).
- * Gives: how much of bytes is filled: walk it with hark_dirent_next; 0 no entry is left. Fails: -ENOTDIR, -EINVAL bytes is too
- * small. */
-HARK_API void hark_getdents(struct hark_loop *loop, struct hark_op *op, int fd, void *bytes, size_t count, hark_done *done);
+ * Gives: how much of bytes is filled: walk it with hark_dirent_next; 0 no entry is left.
+ * Fails: -ENOTDIR, -EINVAL bytes is too small. */
+HARK_API void hark_getdents(struct hark_loop *loop, struct hark_op *op, int fd, void *bytes,
+                            size_t count, hark_done *done);
 
-/* Copies up to count bytes from one file to another inside the kernel, on the work pool of every backend: copy_file_range(2).
- * File systems that can share the blocks copy nothing at all. Takes: offsets, or HARK_AT_POSITION; `to`, which stays open until
- * the final call, as the op belongs to `from`. A copy at work cannot be stopped: ask for pieces of some megabytes. Gives: the
- * bytes copied, which may be fewer; 0 the end of `from`. Fails: -EINVAL not regular files, or the stretches overlap; -EXDEV two
- * file systems that cannot; -EOPNOTSUPP, -EISDIR, -ENOSPC, -EFBIG, -EDQUOT. */
-HARK_API void hark_copy_file_range(struct hark_loop *loop, struct hark_op *op, int from, int64_t from_offset, int to,
-                                   int64_t to_offset, size_t count, hark_done *done);
+/* Copies up to count bytes from one file to another inside the kernel, on the work pool of every
+ * backend: copy_file_range(2). File systems that can share the blocks copy nothing at all.
+ * Takes: offsets, or HARK_AT_POSITION; `to`, which stays open until the final call, as the op
+ *   belongs to `from`. A copy at work cannot be stopped: ask for pieces of some megabytes.
+ * Gives: the bytes copied, which may be fewer; 0 the end of `from`.
+ * Fails: -EINVAL not regular files, or the stretches overlap; -EXDEV two file systems that cannot;
+ *   -EOPNOTSUPP, -EISDIR, -ENOSPC, -EFBIG, -EDQUOT. */
+HARK_API void hark_copy_file_range(struct hark_loop *loop, struct hark_op *op, int from,
+                                   int64_t from_offset, int to, int64_t to_offset, size_t count,
+                                   hark_done *done);
 
 /* One entry of a directory. */
 struct hark_dirent {
     uint64_t inode;
     const char *name; /* inside the bytes that were read */
-    unsigned type;    /* DT_REG, DT_DIR, ... of dirent.h; DT_UNKNOWN where the file system does not say */
+    unsigned
+        type; /* DT_REG, DT_DIR, ... of dirent.h; DT_UNKNOWN where the file system does not say */
 };
 
-/* Steps through what hark_getdents gave. Takes: bytes and filled as it gave them; *position 0 at first, moved by each call.
- * Gives: true and *out_entry, or false at the end. "." and ".." are passed over. Thread: any. */
-HARK_API bool hark_dirent_next(const void *bytes, size_t filled, size_t *position, struct hark_dirent *out_entry);
+/* Steps through what hark_getdents gave.
+ * Takes: bytes and filled as it gave them; *position 0 at first, moved by each call.
+ * Gives: true and *out_entry, or false at the end. "." and ".." are passed over.
+ * Thread: any. */
+HARK_API bool hark_dirent_next(const void *bytes, size_t filled, size_t *position,
+                               struct hark_dirent *out_entry);
 
 HARK_END
 

@@ -1,4 +1,5 @@
-/* listener.h - a convenience over the ops: accepts until it is closed, and outlives the lack of descriptors. */
+/* listener.h - a convenience over the ops: accepts until it is closed, and outlives the lack of
+ * descriptors. */
 #ifndef HARK_LISTENER_H
 #define HARK_LISTENER_H
 
@@ -9,16 +10,19 @@ HARK_BEGIN
 
 struct hark_listener;
 
-/* Called for each connection. fd is the receiver's, to be closed with hark_close (or given to a stream). */
+/* Called for each connection. fd is the receiver's, to be closed with hark_close (or given to a
+ * stream). */
 typedef void hark_listener_accepted(struct hark_listener *listener, int fd);
 
-/* Called with a negative errno when accepting is in trouble. -EMFILE, -ENFILE, -ENOMEM, -ENOBUFS: connections are shed or kept
- * waiting for now, and it goes on by itself; told once, until a connection has been accepted in the ordinary way. Anything else:
- * the listener has stopped and wants to be closed: -ECANCELED after hark_cancel_all, -EINVAL not a listening socket,
+/* Called with a negative errno when accepting is in trouble. -EMFILE, -ENFILE, -ENOMEM, -ENOBUFS:
+ * connections are shed or kept waiting for now, and it goes on by itself; told once, until a
+ * connection has been accepted in the ordinary way. Anything else: the listener has stopped and
+ * wants to be closed: -ECANCELED after hark_cancel_all, -EINVAL not a listening socket,
  * -ENOTRECOVERABLE no memory even for a timer to wait with. May be NULL. */
 typedef void hark_listener_failed(struct hark_listener *listener, int error);
 
-/* Called once, last of all, after hark_listener_close: the listener may be freed or opened again. May be NULL. */
+/* Called once, last of all, after hark_listener_close: the listener may be freed or opened again.
+ * May be NULL. */
 typedef void hark_listener_closed(struct hark_listener *listener);
 
 /* In the caller's memory, zeroed before its first use. All but the three counters is private. */
@@ -45,20 +49,25 @@ struct hark_listener {
  * Takes: backlog and flags as hark_os_listen_at.
  * Owns: the listener's memory is the library's until `closed` is called.
  * Fails: as hark_os_listen_at; nothing is then left open and no callback comes. */
-HARK_API int hark_listener_open(struct hark_loop *loop, struct hark_listener *listener, const struct hark_address *address,
-                                int backlog, unsigned flags, hark_listener_accepted *accepted, hark_listener_failed *failed);
+HARK_API int hark_listener_open(struct hark_loop *loop, struct hark_listener *listener,
+                                const struct hark_address *address, int backlog, unsigned flags,
+                                hark_listener_accepted *accepted, hark_listener_failed *failed);
 
-/* Accepts on a socket that listens already: inherited, or made with other options. Owns: fd is the listener's from here, also
- * where it fails. Fails: -EMFILE, -ENFILE no reserve descriptor could be opened. */
-HARK_API int hark_listener_adopt(struct hark_loop *loop, struct hark_listener *listener, int fd, hark_listener_accepted *accepted,
-                                 hark_listener_failed *failed);
+/* Accepts on a socket that listens already: inherited, or made with other options.
+ * Owns: fd is the listener's from here, also where it fails.
+ * Fails: -EMFILE, -ENFILE no reserve descriptor could be opened. */
+HARK_API int hark_listener_adopt(struct hark_loop *loop, struct hark_listener *listener, int fd,
+                                 hark_listener_accepted *accepted, hark_listener_failed *failed);
 
-/* The address it listens at: tells the port where port 0 was asked for. Fails: -EBADF closed. */
-HARK_API int hark_listener_address(struct hark_listener *listener, struct hark_address *out_address);
+/* The address it listens at: tells the port where port 0 was asked for.
+ * Fails: -EBADF closed. */
+HARK_API int hark_listener_address(struct hark_listener *listener,
+                                   struct hark_address *out_address);
 
-/* Stops accepting and closes the socket; then calls closed. The path of a unix socket stays, for the next one that listens there
- * to replace. Takes: a listener that is open, from any callback; one that is not:
- * nothing happens. closed may be NULL. */
+/* Stops accepting and closes the socket; then calls closed. The path of a unix socket stays, for
+ * the next one that listens there to replace.
+ * Takes: a listener that is open, from any callback; one that is not: nothing happens. closed may
+ *   be NULL. */
 HARK_API void hark_listener_close(struct hark_listener *listener, hark_listener_closed *closed);
 
 HARK_END

@@ -11,7 +11,8 @@ struct hark_metrics;
 
 /* The backends, from the best to the last resort. */
 enum hark_backend_kind {
-    HARK_BACKEND_AUTO, /* the environment's HARK_BACKEND, else uring, else epoll, else poll, else select */
+    HARK_BACKEND_AUTO, /* the environment's HARK_BACKEND, else uring, else epoll, else poll, else
+                          select */
     HARK_BACKEND_URING,
     HARK_BACKEND_EPOLL,
     HARK_BACKEND_POLL,
@@ -22,13 +23,16 @@ enum hark_backend_kind {
 /* How a loop is made. All zero is the default. */
 struct hark_options {
     enum hark_backend_kind backend;
-    uint32_t entries;      /* uring: submission entries, rounded up to a power of two; 0: 256; 1 to 32768 */
-    uint32_t completions;  /* uring: completion entries, rounded up to a power of two, at least `entries`; 0: 16 for each
-                              entry; 1 to 1048576. What finds no room the kernel keeps until there is some: slower, not lost */
-    uint32_t buffer_count; /* buffers that hark_recv_each lends, rounded up to a power of two; 0: 256; 1 to 32768 */
+    uint32_t
+        entries; /* uring: submission entries, rounded up to a power of two; 0: 256; 1 to 32768 */
+    uint32_t completions;  /* uring: completion entries, rounded up to a power of two, at least
+                              `entries`; 0: 16 for each  entry; 1 to 1048576. What finds no room the
+                              kernel keeps until there is some: slower, not lost */
+    uint32_t buffer_count; /* buffers that hark_recv_each lends, rounded up to a power of two; 0:
+                              256; 1 to 32768 */
     uint32_t buffer_bytes; /* the size of each; 0: 16384; 64 to 16 MiB */
-    uint32_t workers_max;  /* threads of the work pool, started when first needed; 0: 4; 1 to 1024 */
-    uint32_t turn_max;     /* callbacks handled before timers are looked at again; 0: 256 */
+    uint32_t workers_max; /* threads of the work pool, started when first needed; 0: 4; 1 to 1024 */
+    uint32_t turn_max;    /* callbacks handled before timers are looked at again; 0: 256 */
 };
 
 /* One optional feature of the backend in use, for people and for tests. */
@@ -39,56 +43,69 @@ struct hark_feature {
     bool used;
 };
 
-/* Makes a loop. It belongs to the thread that runs it: all further calls come from there, but for hark_post and hark_stop. Until
- * it is first run, another thread may make it, start ops on it and hand it over; and after the last run, destroy it.
- * Takes: options, or NULL for the defaults. Under HARK_BACKEND_AUTO the environment variable HARK_BACKEND
- *   (auto, uring, epoll, poll, select) chooses; where that is unset or auto, io_uring is tried, then epoll, poll and select. A
- * backend that was named, by option or environment, is used or refused, never replaced. With any name but auto and uring no
- * io_uring call is made. Gives: 0 and *out_loop; release it with hark_loop_destroy. Fails: -EINVAL an option is out of range, or
- * HARK_BACKEND is no known name; -ENOMEM, -EMFILE, -ENFILE the machine's limits; for a named backend what refused it: -EPERM
- * (io_uring_disabled, seccomp), -ENOSYS, -EOPNOTSUPP, -EINVAL an old kernel. */
+/* Makes a loop. It belongs to the thread that runs it: all further calls come from there, but for
+ * hark_post and hark_stop. Until it is first run, another thread may make it, start ops on it and
+ * hand it over; and after the last run, destroy it.
+ * Takes: options, or NULL for the defaults. Under HARK_BACKEND_AUTO the environment variable
+ *   HARK_BACKEND (auto, uring, epoll, poll, select) chooses; where that is unset or auto, io_uring
+ *   is tried, then epoll, poll and select. A backend that was named, by option or environment, is
+ *   used or refused, never replaced. With any name but auto and uring no io_uring call is made.
+ * Gives: 0 and *out_loop; release it with hark_loop_destroy.
+ * Fails: -EINVAL an option is out of range, or HARK_BACKEND is no known name; -ENOMEM, -EMFILE,
+ *   -ENFILE the machine's limits; for a named backend what refused it: -EPERM (io_uring_disabled,
+ *   seccomp), -ENOSYS, -EOPNOTSUPP, -EINVAL an old kernel. */
 HARK_API int hark_loop_create(const struct hark_options *options, struct hark_loop **out_loop);
 
 /* Releases a loop that has no op in flight.
  * Takes: NULL: nothing happens.
- * Fails: -EBUSY ops are in flight (hark_cancel_all, hark_run, then again), or it is called from a callback.
- * Backends: on uring what a thread that is not the one that has run it destroys keeps its memory in the kernel until that one
- * ends, which alone can take its registration back. */
+ * Fails: -EBUSY ops are in flight (hark_cancel_all, hark_run, then again), or it is called from a
+ *   callback.
+ * Backends: on uring what a thread that is not the one that has run it destroys keeps its memory in
+ *   the kernel until that one ends, which alone can take its registration back. */
 HARK_API int hark_loop_destroy(struct hark_loop *loop);
 
-/* Runs: requests are submitted, callbacks called, and in between the process sleeps in one system call, until no op
- * is left in flight or hark_stop is called. A loop kept for posts alone holds one op, such as hark_sleep_until(HARK_NEVER).
+/* Runs: requests are submitted, callbacks called, and in between the process sleeps in one system
+ * call, until no op is left in flight or hark_stop is called. A loop kept for posts alone holds one
+ * op, such as hark_sleep_until(HARK_NEVER).
  * Gives: 0 no op is left; 1 stopped.
- * Fails: -EBUSY called from inside a callback; -EPERM on uring another thread has run the loop before: the kernel
- * binds what is in flight to the first; what the kernel's wait answered where the loop cannot go on (-EBADF, -ENOMEM); the loop
- * may be run again. */
+ * Fails: -EBUSY called from inside a callback; -EPERM on uring another thread has run the loop
+ *   before: the kernel binds what is in flight to the first; what the kernel's wait answered where
+ *   the loop cannot go on (-EBADF, -ENOMEM); the loop may be run again. */
 HARK_API int hark_run(struct hark_loop *loop);
 
-/* One turn: waits for at least one event, unless some are there, and handles a bounded batch of them.
- * Gives: 1 ops are left in flight; 0 none is. Fails: as hark_run. */
+/* One turn: waits for at least one event, unless some are there, and handles a bounded batch of
+ * them.
+ * Gives: 1 ops are left in flight; 0 none is.
+ * Fails: as hark_run. */
 HARK_API int hark_run_once(struct hark_loop *loop);
 
-/* One turn without waiting. Gives and fails as hark_run_once. Call it when hark_loop_descriptor is readable or
- * hark_loop_next_deadline has come, from another loop. */
+/* One turn without waiting. Gives and fails as hark_run_once. Call it when hark_loop_descriptor is
+ * readable or hark_loop_next_deadline has come, from another loop. */
 HARK_API int hark_run_ready(struct hark_loop *loop);
 
-/* Makes hark_run return after the callback that is running; called before hark_run, the next hark_run returns at once.
+/* Makes hark_run return after the callback that is running; called before hark_run, the next
+ * hark_run returns at once.
  * Thread: any, and signal handlers: async-signal-safe. The loop must not be destroyed meanwhile. */
 HARK_API void hark_stop(struct hark_loop *loop);
 
-/* The time of this turn, in nanoseconds of CLOCK_MONOTONIC: read once when the turn wakes, so it costs nothing. */
+/* The time of this turn, in nanoseconds of CLOCK_MONOTONIC: read once when the turn wakes, so it
+ * costs nothing. */
 HARK_API uint64_t hark_now(const struct hark_loop *loop);
 
 /* The ops in flight. */
 HARK_API uint64_t hark_loop_active(const struct hark_loop *loop);
 
-/* A descriptor that becomes readable when the loop has something to do: to run this loop inside another.
- * After each start from outside, call hark_run_ready once, so that what was requested is submitted.
- * Gives: the loop's descriptor; it stays the loop's. io_uring makes it when first asked; each turn then costs one call more.
- * Fails: -ENOTSUP on the poll and select backends, which have none; on io_uring -EMFILE, -ENFILE, -ENOMEM as eventfd(2). */
+/* A descriptor that becomes readable when the loop has something to do: to run this loop inside
+ * another. After each start from outside, call hark_run_ready once, so that what was requested is
+ * submitted.
+ * Gives: the loop's descriptor; it stays the loop's. io_uring makes it when first asked; each turn
+ *   then costs one call more.
+ * Fails: -ENOTSUP on the poll and select backends, which have none; on io_uring -EMFILE, -ENFILE,
+ *   -ENOMEM as eventfd(2). */
 HARK_API int hark_loop_descriptor(const struct hark_loop *loop);
 
-/* When hark_run_ready is needed at the latest: now where callbacks wait, HARK_NEVER where no timer or deadline runs. */
+/* When hark_run_ready is needed at the latest: now where callbacks wait, HARK_NEVER where no timer
+ * or deadline runs. */
 HARK_API uint64_t hark_loop_next_deadline(const struct hark_loop *loop);
 
 /* "uring", "epoll", "poll" or "select". */
@@ -98,11 +115,14 @@ HARK_API const char *hark_loop_backend(const struct hark_loop *loop);
  * Gives: NULL where that backend was not tried. The text is the loop's. */
 HARK_API const char *hark_loop_refusal(const struct hark_loop *loop, enum hark_backend_kind kind);
 
-/* The optional features of the loop's backend, in *out_features. Gives: how many; 0 for backends without any.
- * The environment variable HARK_URING_WITHOUT, names with commas, switches features off: a help for tests. */
-HARK_API size_t hark_loop_features(const struct hark_loop *loop, const struct hark_feature **out_features);
+/* The optional features of the loop's backend, in *out_features.
+ * Gives: how many; 0 for backends without any. The environment variable HARK_URING_WITHOUT, names
+ *   with commas, switches features off: a help for tests. */
+HARK_API size_t hark_loop_features(const struct hark_loop *loop,
+                                   const struct hark_feature **out_features);
 
-/* The loop's counters; see metrics.h. The struct stays, and counts on, until the loop is destroyed. */
+/* The loop's counters; see metrics.h. The struct stays, and counts on, until the loop is
+ * destroyed. */
 HARK_API const struct hark_metrics *hark_loop_metrics(struct hark_loop *loop);
 
 HARK_END

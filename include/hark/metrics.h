@@ -1,4 +1,5 @@
-/* metrics.h - what a loop counts. All counters run from its creation and never go back. Reading costs nothing. */
+/* metrics.h - what a loop counts. All counters run from its creation and never go back. Reading
+ * costs nothing. */
 #ifndef HARK_METRICS_H
 #define HARK_METRICS_H
 
@@ -7,8 +8,8 @@
 
 HARK_BEGIN
 
-/* hark_metrics.lag[i] counts the turns whose handling took at least 2^i and under 2^(i+1) nanoseconds; the first
- * bucket takes in all below, the last all above. */
+/* hark_metrics.lag[i] counts the turns whose handling took at least 2^i and under 2^(i+1)
+ * nanoseconds; the first bucket takes in all below, the last all above. */
 enum { HARK_LAG_BUCKETS = 40 };
 
 struct hark_metrics {

@@ -3,18 +3,18 @@
  * The rules, for every op in every header:
  *
  *   Memory    A `struct hark_op` is zeroed once before its first start. Op and buffers (addresses,
- *             paths, vectors: all that the start was given) belong to the loop from the start until the
- *             final call begins, and to the caller from there on: inside it the op may be started again
- *             or freed. Starting an op that is in flight is a bug of the program and is asserted.
- *             Starting allocates nothing per op; tables inside the loop grow by doubling, and where that
- *             fails the op ends with -ENOMEM.
- *   Outcome   Starting never fails and never calls back. Every outcome arrives as `done(op, result)`, called by
- *             hark_run alone: a count, a descriptor or 0; a negative errno where it failed.
- *             Each started op gets exactly one final call. Repeating ops (`*_each`, hark_every) get more
- *             calls before it; in those hark_op_more(op) is true.
- *   Ends      -ECANCELED after hark_cancel, hark_cancel_all, hark_close or hark_detach, -ETIMEDOUT after
- *             its deadline: or the real result, where that came first.
- *             -EBADF for a descriptor that is negative, not open, or being closed or detached.
+ *             paths, vectors: all that the start was given) belong to the loop from the start until
+ *             the final call begins, and to the caller from there on: inside it the op may be
+ *             started again or freed. Starting an op that is in flight is a bug of the program and
+ *             is asserted. Starting allocates nothing per op; tables inside the loop grow by
+ *             doubling, and where that fails the op ends with -ENOMEM.
+ *   Outcome   Starting never fails and never calls back. Every outcome arrives as `done(op,
+ *             result)`, called by hark_run alone: a count, a descriptor or 0; a negative errno
+ *             where it failed. Each started op gets exactly one final call. Repeating ops
+ *             (`*_each`, hark_every) get more calls before it; in those hark_op_more(op) is true.
+ *   Ends      -ECANCELED after hark_cancel, hark_cancel_all, hark_close or hark_detach, -ETIMEDOUT
+ *             after its deadline: or the real result, where that came first. -EBADF for a
+ *             descriptor that is negative, not open, or being closed or detached.
  *   Order     Two ops in flight on one descriptor in the same direction end in no promised order.
  *   Thread    The loop's own, unless a function says otherwise.
  */
@@ -32,44 +32,44 @@ struct msghdr;
 struct sockaddr;
 struct statx;
 
-/* Every kind of op, a row each: its code and its name. Code that must treat each kind has a switch without a default
- * over these, so that the compiler names what a new row still lacks. */
-#define HARK_OPS(X)                                                                                                              \
-    X(NOP, nop)                                                                                                                  \
-    X(DEFER, defer)                                                                                                              \
-    X(SLEEP, sleep)                                                                                                              \
-    X(EVERY, every)                                                                                                              \
-    X(POST, post)                                                                                                                \
-    X(WORK, work)                                                                                                                \
-    X(SIGNAL_EACH, signal_each)                                                                                                  \
-    X(ACCEPT, accept)                                                                                                            \
-    X(ACCEPT_EACH, accept_each)                                                                                                  \
-    X(CONNECT, connect)                                                                                                          \
-    X(RECV, recv)                                                                                                                \
-    X(RECV_EACH, recv_each)                                                                                                      \
-    X(SEND, send)                                                                                                                \
-    X(RECVMSG, recvmsg)                                                                                                          \
-    X(SENDMSG, sendmsg)                                                                                                          \
-    X(SHUTDOWN, shutdown)                                                                                                        \
-    X(SOCKET, socket)                                                                                                            \
-    X(READ, read)                                                                                                                \
-    X(WRITE, write)                                                                                                              \
-    X(READV, readv)                                                                                                              \
-    X(WRITEV, writev)                                                                                                            \
-    X(OPENAT, openat)                                                                                                            \
-    X(CLOSE, close)                                                                                                              \
-    X(DETACH, detach)                                                                                                            \
-    X(FSYNC, fsync)                                                                                                              \
-    X(FDATASYNC, fdatasync)                                                                                                      \
-    X(FTRUNCATE, ftruncate)                                                                                                      \
-    X(FALLOCATE, fallocate)                                                                                                      \
-    X(STATX, statx)                                                                                                              \
-    X(RENAMEAT, renameat)                                                                                                        \
-    X(UNLINKAT, unlinkat)                                                                                                        \
-    X(MKDIRAT, mkdirat)                                                                                                          \
-    X(GETDENTS, getdents)                                                                                                        \
-    X(COPY_FILE_RANGE, copy_file_range)                                                                                          \
-    X(POLL, poll)                                                                                                                \
+/* Every kind of op, a row each: its code and its name. Code that must treat each kind has a switch
+ * without a default over these, so that the compiler names what a new row still lacks. */
+#define HARK_OPS(X)                                                                                \
+    X(NOP, nop)                                                                                    \
+    X(DEFER, defer)                                                                                \
+    X(SLEEP, sleep)                                                                                \
+    X(EVERY, every)                                                                                \
+    X(POST, post)                                                                                  \
+    X(WORK, work)                                                                                  \
+    X(SIGNAL_EACH, signal_each)                                                                    \
+    X(ACCEPT, accept)                                                                              \
+    X(ACCEPT_EACH, accept_each)                                                                    \
+    X(CONNECT, connect)                                                                            \
+    X(RECV, recv)                                                                                  \
+    X(RECV_EACH, recv_each)                                                                        \
+    X(SEND, send)                                                                                  \
+    X(RECVMSG, recvmsg)                                                                            \
+    X(SENDMSG, sendmsg)                                                                            \
+    X(SHUTDOWN, shutdown)                                                                          \
+    X(SOCKET, socket)                                                                              \
+    X(READ, read)                                                                                  \
+    X(WRITE, write)                                                                                \
+    X(READV, readv)                                                                                \
+    X(WRITEV, writev)                                                                              \
+    X(OPENAT, openat)                                                                              \
+    X(CLOSE, close)                                                                                \
+    X(DETACH, detach)                                                                              \
+    X(FSYNC, fsync)                                                                                \
+    X(FDATASYNC, fdatasync)                                                                        \
+    X(FTRUNCATE, ftruncate)                                                                        \
+    X(FALLOCATE, fallocate)                                                                        \
+    X(STATX, statx)                                                                                \
+    X(RENAMEAT, renameat)                                                                          \
+    X(UNLINKAT, unlinkat)                                                                          \
+    X(MKDIRAT, mkdirat)                                                                            \
+    X(GETDENTS, getdents)                                                                          \
+    X(COPY_FILE_RANGE, copy_file_range)                                                            \
+    X(POLL, poll)                                                                                  \
     X(POLL_EACH, poll_each)
 
 enum hark_op_code {
@@ -140,7 +140,8 @@ union hark_op_arguments {
         uint32_t events;
     } poll;
     struct {
-        uint64_t submissions; /* how often the kernel had been entered when the close was handed over */
+        uint64_t
+            submissions; /* how often the kernel had been entered when the close was handed over */
     } close;
     struct {
         struct hark_op *next; /* the loop's next op that asks for signals */
@@ -148,8 +149,8 @@ union hark_op_arguments {
     } signal;
 };
 
-/* One request. Zeroed by the caller before its first start; every field is the loop's while it is in flight. What every event
- * touches stands in the first 64 bytes. */
+/* One request. Zeroed by the caller before its first start; every field is the loop's while it is
+ * in flight. What every event touches stands in the first 64 bytes. */
 struct hark_op {
     hark_done *done;
     struct hark_loop *loop; /* the loop that it was last started on */
@@ -183,39 +184,46 @@ static inline bool hark_op_active(const struct hark_op *op)
     return op->state != 0;
 }
 
-/* A number that names this start of the op and no other that is in flight: its address, and above that a count of starts.
- * io_uring carries it as user_data, so that the kernel's own traces can be joined with the program's. */
+/* A number that names this start of the op and no other that is in flight: its address, and above
+ * that a count of starts. io_uring carries it as user_data, so that the kernel's own traces can be
+ * joined with the program's. */
 static inline uint64_t hark_op_id(const struct hark_op *op)
 {
     return (uint64_t)(uintptr_t)op | (uint64_t)op->serial << 48;
 }
 
-/* The name of a kind of op, "recv"; "unknown" where there is none. Thread: any. */
+/* The name of a kind of op, "recv"; "unknown" where there is none.
+ * Thread: any. */
 HARK_API const char *hark_op_name(int code);
 
-/* Does nothing, and is called back once the kernel has seen it (uring: IORING_OP_NOP; elsewhere: next turn).
+/* Does nothing, and is called back once the kernel has seen it (uring: IORING_OP_NOP; elsewhere:
+ * next turn).
  * Gives: 0. */
 HARK_API void hark_nop(struct hark_loop *loop, struct hark_op *op, hark_done *done);
 
-/* Calls back in the next turn of the loop, without the kernel: after everything that this turn handles.
+/* Calls back in the next turn of the loop, without the kernel: after everything that this turn
+ * handles.
  * Gives: 0. */
 HARK_API void hark_defer(struct hark_loop *loop, struct hark_op *op, hark_done *done);
 
 /* Asks that an op in flight end soon.
  * Takes: any op; NULL, a zeroed op and one that is not in flight: nothing happens.
- * Gives: nothing at once; the op's one final call follows, with -ECANCELED, or with its real result where that came first
- *   (a disk already at work, a function already running on the pool, and a close cannot be stopped). A repeating op may
- *   be called with what had already arrived before its final call.
+ * Gives: nothing at once; the op's one final call follows, with -ECANCELED, or with its real result
+ *   where that came first (a disk already at work, a function already running on the pool, and a
+ *   close cannot be stopped). A repeating op may be called with what had already arrived before its
+ *   final call.
  * Owns: op and buffers stay the loop's until the final call. */
 HARK_API void hark_cancel(struct hark_op *op);
 
-/* Cancels every op in flight on the loop: the first half of an orderly end; hark_run, the second, returns when
- * all have had their final calls. */
+/* Cancels every op in flight on the loop: the first half of an orderly end; hark_run, the second,
+ * returns when all have had their final calls. */
 HARK_API void hark_cancel_all(struct hark_loop *loop);
 
-/* Gives an op in flight a deadline; past it, it ends with -ETIMEDOUT, or with its real result where that came first.
- * Takes: deadline_ns on the clock of hark_now, any value: one that has passed ends the op in the next turn; HARK_NEVER
- *   takes the deadline away. Called again, it moves the deadline. On an op that is not in flight nothing happens.
+/* Gives an op in flight a deadline; past it, it ends with -ETIMEDOUT, or with its real result where
+ * that came first.
+ * Takes: deadline_ns on the clock of hark_now, any value: one that has passed ends the op in the
+ *   next turn; HARK_NEVER takes the deadline away. Called again, it moves the deadline. On an op
+ *   that is not in flight nothing happens.
  * Fails: where the table of timers cannot grow, the op ends with -ENOMEM. */
 HARK_API void hark_op_deadline(struct hark_op *op, uint64_t deadline_ns);
 

@@ -1,7 +1,8 @@
-/* os.h - what a program needs from the kernel and what never waits: plain calls with an answer. They go through the loop, so that
- * the kernel that answers can be another than the machine's.
+/* os.h - what a program needs from the kernel and what never waits: plain calls with an answer.
+ * They go through the loop, so that the kernel that answers can be another than the machine's.
  *
- * Gives, unless it says otherwise: 0 or more; a negative errno as the system call of that name would.
+ * Gives, unless it says otherwise: 0 or more; a negative errno as the system call of that name
+ *   would.
  * Thread: the loop's.
  */
 #ifndef HARK_OS_H
@@ -14,44 +15,56 @@ HARK_BEGIN
 
 struct hark_loop;
 
-/* socket(2), close-on-exec and non-blocking. Gives: the descriptor, to be closed with hark_close. */
+/* socket(2), close-on-exec and non-blocking.
+ * Gives: the descriptor, to be closed with hark_close. */
 HARK_API int hark_os_socket(struct hark_loop *loop, int family, int type, int protocol);
 
 /* bind(2), listen(2), setsockopt(2), getsockopt(2), getsockname(2), getpeername(2). */
 HARK_API int hark_os_bind(struct hark_loop *loop, int fd, const struct hark_address *address);
 HARK_API int hark_os_listen(struct hark_loop *loop, int fd, int backlog);
-HARK_API int hark_os_setsockopt(struct hark_loop *loop, int fd, int level, int option, const void *value, socklen_t length);
-HARK_API int hark_os_getsockopt(struct hark_loop *loop, int fd, int level, int option, void *value, socklen_t *length);
+HARK_API int hark_os_setsockopt(struct hark_loop *loop, int fd, int level, int option,
+                                const void *value, socklen_t length);
+HARK_API int hark_os_getsockopt(struct hark_loop *loop, int fd, int level, int option, void *value,
+                                socklen_t *length);
 HARK_API int hark_os_getsockname(struct hark_loop *loop, int fd, struct hark_address *out_address);
 HARK_API int hark_os_getpeername(struct hark_loop *loop, int fd, struct hark_address *out_address);
 
-/* Closes at once a descriptor with no op in flight. It may block where a file has to be written out first: hark_close does not.
+/* Closes at once a descriptor with no op in flight. It may block where a file has to be written out
+ * first: hark_close does not.
  * Fails: -EBUSY ops are in flight on it; -EBADF. */
 HARK_API int hark_os_close(struct hark_loop *loop, int fd);
 
 /* How hark_os_listen_at opens a listening socket. */
 enum hark_listen_flags {
-    HARK_LISTEN_REUSE_PORT = 1, /* SO_REUSEPORT: several loops listen on one address and share its connections */
-    HARK_LISTEN_NO_DELAY = 2,   /* TCP_NODELAY, which accepted connections inherit */
+    HARK_LISTEN_REUSE_PORT =
+        1, /* SO_REUSEPORT: several loops listen on one address and share its connections */
+    HARK_LISTEN_NO_DELAY = 2, /* TCP_NODELAY, which accepted connections inherit */
 };
 
-/* socket, SO_REUSEADDR (TCP), bind and listen in one: for TCP over IPv4 and IPv6 (the address "::" takes both, and IPv4 alone on
- * a machine without IPv6) and unix streams. A stale unix path, a socket that nobody listens on, is removed first; no other file
- * is. Takes: backlog 1 to SOMAXCONN; 0: SOMAXCONN. flags: enum hark_listen_flags. Gives: the listening descriptor, to be closed
- * with hark_close. Fails: -EADDRINUSE, -EACCES, -EADDRNOTAVAIL, -EAFNOSUPPORT, -EMFILE, ...; -EINVAL backlog or flags;
- * -EOPNOTSUPP HARK_LISTEN_REUSE_PORT on a unix address. */
-HARK_API int hark_os_listen_at(struct hark_loop *loop, const struct hark_address *address, int backlog, unsigned flags);
+/* socket, SO_REUSEADDR (TCP), bind and listen in one: for TCP over IPv4 and IPv6 (the address "::"
+ * takes both, and IPv4 alone on a machine without IPv6) and unix streams. A stale unix path, a
+ * socket that nobody listens on, is removed first; no other file is.
+ * Takes: backlog 1 to SOMAXCONN; 0: SOMAXCONN. flags: enum hark_listen_flags.
+ * Gives: the listening descriptor, to be closed with hark_close.
+ * Fails: -EADDRINUSE, -EACCES, -EADDRNOTAVAIL, -EAFNOSUPPORT, -EMFILE, ...; -EINVAL backlog or
+ *   flags; -EOPNOTSUPP HARK_LISTEN_REUSE_PORT on a unix address. */
+HARK_API int hark_os_listen_at(struct hark_loop *loop, const struct hark_address *address,
+                               int backlog, unsigned flags);
 
 /* CLOCK_MONOTONIC and CLOCK_REALTIME in nanoseconds, read now. */
 HARK_API uint64_t hark_os_clock(struct hark_loop *loop);
 HARK_API uint64_t hark_os_wall_clock(struct hark_loop *loop);
 
-/* Fills bytes with random ones, getrandom(2). Gives: 0. */
+/* Fills bytes with random ones, getrandom(2).
+ * Gives: 0. */
 HARK_API int hark_os_random(struct hark_loop *loop, void *bytes, size_t count);
 
-/* Lets go of a descriptor without closing it: the loop forgets what it knew of it, and it may be closed or used elsewhere.
- * hark_detach does the same where ops are in flight. A poll that has been cancelled, its final call still to come, is none; with
- * the last of them on a descriptor hark_cancel does this by itself. Gives: 0. Fails: -EBUSY ops are in flight on it. */
+/* Lets go of a descriptor without closing it: the loop forgets what it knew of it, and it may be
+ * closed or used elsewhere. hark_detach does the same where ops are in flight. A poll that has been
+ * cancelled, its final call still to come, is none; with the last of them on a descriptor
+ * hark_cancel does this by itself.
+ * Gives: 0.
+ * Fails: -EBUSY ops are in flight on it. */
 HARK_API int hark_os_forget(struct hark_loop *loop, int fd);
 
 HARK_END

@@ -1,4 +1,5 @@
-/* check.c - the last words of a program with a bug: one line, put together without memory and without stdio. */
+/* check.c - the last words of a program with a bug: one line, put together without memory and
+ * without stdio. */
 #include "base/check.h"
 #include "hark/op.h"
 

@@ -1,5 +1,6 @@
-/* check.h - assertions that stay in every build. They hold what only a bug of the program or of hark can break, never what
- * the kernel or the network answers. Where one fails, a line on standard error says what, and the process aborts. */
+/* check.h - assertions that stay in every build. They hold what only a bug of the program or of
+ * hark can break, never what the kernel or the network answers. Where one fails, a line on standard
+ * error says what, and the process aborts. */
 #ifndef BASE_CHECK_H
 #define BASE_CHECK_H
 
@@ -8,23 +9,26 @@
 struct hark_op;
 
 /* Writes one line and aborts. Async-signal-safe. */
-_Noreturn __attribute__((cold)) void check_failed(const char *condition, const char *file, int line);
+_Noreturn __attribute__((cold)) void check_failed(const char *condition, const char *file,
+                                                  int line);
 
-/* The same for a rule of the API that the program has broken. Takes: op: the one that it is about, in memory that can be read;
- * NULL none. fd: what it is about; -1 none. */
-_Noreturn __attribute__((cold)) void rule_broken(const char *rule, const struct hark_op *op, int fd);
+/* The same for a rule of the API that the program has broken.
+ * Takes: op: the one that it is about, in memory that can be read; NULL none. fd: what it is about;
+ *   -1 none. */
+_Noreturn __attribute__((cold)) void rule_broken(const char *rule, const struct hark_op *op,
+                                                 int fd);
 
-#define check(condition)                                                                                                         \
-    do {                                                                                                                         \
-        if (__builtin_expect(!(condition), 0))                                                                                   \
-            check_failed(#condition, __FILE_NAME__, __LINE__);                                                                   \
+#define check(condition)                                                                           \
+    do {                                                                                           \
+        if (__builtin_expect(!(condition), 0))                                                     \
+            check_failed(#condition, __FILE_NAME__, __LINE__);                                     \
     } while (0)
 
 /* A rule in words. */
-#define check_rule(condition, rule, op, fd)                                                                                      \
-    do {                                                                                                                         \
-        if (__builtin_expect(!(condition), 0))                                                                                   \
-            rule_broken(rule, op, fd);                                                                                           \
+#define check_rule(condition, rule, op, fd)                                                        \
+    do {                                                                                           \
+        if (__builtin_expect(!(condition), 0))                                                     \
+            rule_broken(rule, op, fd);                                                             \
     } while (0)
 
 #define likely(condition)   __builtin_expect(!!(condition), 1)

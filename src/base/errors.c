@@ -1,4 +1,5 @@
-/* errors.c - the names and texts of errors, from libc's tables, which are constant and need no buffer. */
+/* errors.c - the names and texts of errors, from libc's tables, which are constant and need no
+ * buffer. */
 #include "hark/base.h"
 
 #include <limits.h>

@@ -1,10 +1,12 @@
 /* inbox.h - many threads put ops in, one takes them out: the way from other threads into the loop.
  *
- * Whoever puts draws a ticket and leaves the op in the ticket's slot of a ring; the taker goes through the slots in order, so
- * each thread's ops keep theirs. Neither waits for the other, and the taker can fetch the ops ahead, since it need not go from
- * one to the next. A ticket for which the ring is full goes to a stack beside it, whose ops the taker puts in their places by
- * their tickets (hark_op.spare); so nothing is ever refused, and nothing allocated. An op whose forerunner has its ticket, but is
- * not in its slot yet, waits for it: whoever puts that one wakes the taker. */
+ * Whoever puts draws a ticket and leaves the op in the ticket's slot of a ring; the taker goes
+ * through the slots in order, so each thread's ops keep theirs. Neither waits for the other, and
+ * the taker can fetch the ops ahead, since it need not go from one to the next. A ticket for which
+ * the ring is full goes to a stack beside it, whose ops the taker puts in their places by their
+ * tickets (hark_op.spare); so nothing is ever refused, and nothing allocated. An op whose
+ * forerunner has its ticket, but is not in its slot yet, waits for it: whoever puts that one wakes
+ * the taker. */
 #ifndef BASE_INBOX_H
 #define BASE_INBOX_H
 
@@ -38,10 +40,12 @@ static inline void inbox_place(struct inbox *inbox, struct hark_op *op, uint32_t
     struct hark_op *newest = atomic_load_explicit(&inbox->overflow, memory_order_relaxed);
     do
         op->queued = newest;
-    while (!atomic_compare_exchange_weak_explicit(&inbox->overflow, &newest, op, memory_order_seq_cst, memory_order_relaxed));
+    while (!atomic_compare_exchange_weak_explicit(&inbox->overflow, &newest, op,
+                                                  memory_order_seq_cst, memory_order_relaxed));
 }
 
-/* Gives: its ticket. Thread: any. */
+/* Gives: its ticket.
+ * Thread: any. */
 static inline uint32_t inbox_put(struct inbox *inbox, struct hark_op *op)
 {
     uint32_t ticket = inbox_draw(inbox);
@@ -49,14 +53,16 @@ static inline uint32_t inbox_put(struct inbox *inbox, struct hark_op *op)
     return ticket;
 }
 
-/* Whether nobody has put an op in behind that ticket's. Who has may have woken the taker in vain, before that op was in its
- * place. Thread: any. */
+/* Whether nobody has put an op in behind that ticket's. Who has may have woken the taker in vain,
+ * before that op was in its place.
+ * Thread: any. */
 static inline bool inbox_is_newest(const struct inbox *inbox, uint32_t ticket)
 {
     return atomic_load_explicit(&inbox->tickets, memory_order_seq_cst) == ticket + 1;
 }
 
-/* Whether there is nothing to take now. Thread: the taker's, as all that follow. */
+/* Whether there is nothing to take now.
+ * Thread: the taker's, as all that follow. */
 static inline bool inbox_is_empty(const struct inbox *inbox)
 {
     return !atomic_load_explicit(&inbox->slots[inbox->next % INBOX_SLOTS], memory_order_seq_cst) &&
@@ -75,7 +81,10 @@ static inline struct hark_op *inbox_take(struct inbox *inbox)
     if (!op)
         return inbox_take_overflowed(inbox);
     atomic_store_explicit(slot, NULL, memory_order_relaxed);
-    __builtin_prefetch(atomic_load_explicit(&inbox->slots[(inbox->next + INBOX_AHEAD) % INBOX_SLOTS], memory_order_relaxed), 1);
+    __builtin_prefetch(
+        atomic_load_explicit(&inbox->slots[(inbox->next + INBOX_AHEAD) % INBOX_SLOTS],
+                             memory_order_relaxed),
+        1);
     inbox->next++;
     return op;
 }

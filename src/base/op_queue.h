@@ -1,4 +1,5 @@
-/* op_queue.h - first in, first out, linked through hark_op.queued. An op stands in one queue at a time. */
+/* op_queue.h - first in, first out, linked through hark_op.queued. An op stands in one queue at a
+ * time. */
 #ifndef BASE_OP_QUEUE_H
 #define BASE_OP_QUEUE_H
 
@@ -40,7 +41,8 @@ static inline void op_queue_append(struct op_queue *queue, struct op_queue *from
     from->first = NULL;
 }
 
-/* Takes an op out of the middle. It walks the queue: for rare uses only. Gives whether it was there. */
+/* Takes an op out of the middle. It walks the queue: for rare uses only. Gives whether it was
+ * there. */
 static inline bool op_queue_remove(struct op_queue *queue, struct hark_op *op)
 {
     struct hark_op *before = NULL;

@@ -1,7 +1,7 @@
 /* timers.c - the heap of timers. See timers.h for its shape.
  *
- * What must hold: for each op that is in, with number n = op->timer - 1: ops[n] == op and entries[places[n]].number == n; an
- * entry is never before its parent. */
+ * What must hold: for each op that is in, with number n = op->timer - 1: ops[n] == op and
+ * entries[places[n]].number == n; an entry is never before its parent. */
 #include "base/timers.h"
 #include "base/check.h"
 
@@ -44,8 +44,10 @@ static void rise(struct timers *timers, uint32_t place, struct timer_entry entry
     put(timers, place, entry);
 }
 
-/* An entry comes near the root: its op will be called soon, and has not been touched since it was started. */
-static inline void fetch_soon_due(const struct timers *timers, uint32_t place, struct timer_entry entry)
+/* An entry comes near the root: its op will be called soon, and has not been touched since it was
+ * started. */
+static inline void fetch_soon_due(const struct timers *timers, uint32_t place,
+                                  struct timer_entry entry)
 {
     if (place <= TIMERS_ROOT + 4)
         __builtin_prefetch(timers->ops[entry.number], 1);

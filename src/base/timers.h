@@ -1,9 +1,10 @@
 /* timers.h - ops in order of time: a heap with four children to a node, one cache line to a family.
  *
- * The heap moves entries of 16 bytes and never touches an op. Each op that is in has a number; a table tells where in the heap
- * that number stands, another whose it is: so an op can be moved or taken out without a search, and what moves past it costs no
- * look at it. Equal times keep the order of their start. All costs are O(log n), a start with a late time O(1). The only memory
- * is the three arrays, 28 bytes for a timer, which double together. */
+ * The heap moves entries of 16 bytes and never touches an op. Each op that is in has a number; a
+ * table tells where in the heap that number stands, another whose it is: so an op can be moved or
+ * taken out without a search, and what moves past it costs no look at it. Equal times keep the
+ * order of their start. All costs are O(log n), a start with a late time O(1). The only memory is
+ * the three arrays, 28 bytes for a timer, which double together. */
 #ifndef BASE_TIMERS_H
 #define BASE_TIMERS_H
 
@@ -17,7 +18,8 @@ struct timer_entry {
 
 struct timers {
     struct timer_entry *entries;
-    uint32_t *places;     /* by number: its place in the heap; of a number that is free, the next free one */
+    uint32_t
+        *places; /* by number: its place in the heap; of a number that is free, the next free one */
     struct hark_op **ops; /* by number */
     uint32_t count;
     uint32_t room;
@@ -26,10 +28,12 @@ struct timers {
     uint32_t numbers;
 };
 
-/* Where the root stands: families of four then start on cache lines, as large blocks of malloc begin 16 bytes after a page. */
+/* Where the root stands: families of four then start on cache lines, as large blocks of malloc
+ * begin 16 bytes after a page. */
 enum { TIMERS_ROOT = 2 };
 
-/* Puts an op in, or moves it where it is in already. Fails: -ENOMEM; a move cannot. */
+/* Puts an op in, or moves it where it is in already.
+ * Fails: -ENOMEM; a move cannot. */
 int timers_set(struct timers *timers, struct hark_op *op, uint64_t at_ns);
 
 /* Takes an op out. One that is not in: nothing happens. */

@@ -1,16 +1,20 @@
 /* backend.h - what a backend must do. The core owns the op's life cycle; a backend brings results.
  *
  * The contract:
- *   - start() gets an op that is in flight, linked to its descriptor, arguments in place. It ends it now or later, always
- *     through loop_finish, or, while reap runs, through loop_call_final and loop_call_more. It never calls back.
- *   - An op whose result is marked HARK_MARK_MORE when it is given to loop_finish stays in flight; after the callback
- *     the core hands it to again().
- *   - cancel() gets an op in state OP_WAITING, which only the backend puts an op into; it sees to it that the op ends.
- *   - wait() submits all that was requested and waits at most timeout_ns, in one system call. It must return when
- *     loop->wake_fd is written. It may call loop_finish, nothing else.
- *   - reap() calls back up to `budget` results that the backend holds itself. NULL where all go through loop_finish.
- *   - wake() has another loop woken by the next wait(), which costs no system call of its own. It says whether it will; else the
- *     caller wakes it. settle() is called when the loop is left: no wait() may follow, so what wake() said is done now.
+ *   - start() gets an op that is in flight, linked to its descriptor, arguments in place. It ends
+ *     it now or later, always through loop_finish, or, while reap runs, through loop_call_final and
+ *     loop_call_more. It never calls back.
+ *   - An op whose result is marked HARK_MARK_MORE when it is given to loop_finish stays in flight;
+ *     after the callback the core hands it to again().
+ *   - cancel() gets an op in state OP_WAITING, which only the backend puts an op into; it sees to
+ *     it that the op ends.
+ *   - wait() submits all that was requested and waits at most timeout_ns, in one system call. It
+ *     must return when loop->wake_fd is written. It may call loop_finish, nothing else.
+ *   - reap() calls back up to `budget` results that the backend holds itself. NULL where all go
+ *     through loop_finish.
+ *   - wake() has another loop woken by the next wait(), which costs no system call of its own. It
+ *     says whether it will; else the caller wakes it. settle() is called when the loop is left: no
+ *     wait() may follow, so what wake() said is done now.
  *   - close() gets a hark_close once no other op is linked to its descriptor. */
 #ifndef CORE_BACKEND_H
 #define CORE_BACKEND_H
@@ -23,14 +27,18 @@ struct hark_backend;
 struct hark_backend {
     enum hark_backend_kind kind;
     const char *name;
-    /* Fails with a negative errno and says in out_reason, of reason_room bytes, what refused it. Leaves nothing behind then. */
-    int (*create)(struct hark_loop *loop, const struct hark_options *options, char *out_reason, size_t reason_room);
+    /* Fails with a negative errno and says in out_reason, of reason_room bytes, what refused it.
+     * Leaves nothing behind then. */
+    int (*create)(struct hark_loop *loop, const struct hark_options *options, char *out_reason,
+                  size_t reason_room);
     void (*destroy)(struct hark_loop *loop);
-    /* The calling thread is about to run the loop, and has not run it before. Fails: it cannot. NULL: any thread may. */
+    /* The calling thread is about to run the loop, and has not run it before.
+     * Fails: it cannot. NULL: any thread may. */
     int (*adopt)(struct hark_loop *loop);
     void (*start)(struct hark_loop *loop, struct hark_op *op);
     void (*again)(struct hark_loop *loop, struct hark_op *op);
-    /* An op given to loop_finish_late: calls back, or puts it into OP_WAITING again. NULL where none is given. */
+    /* An op given to loop_finish_late: calls back, or puts it into OP_WAITING again. NULL where
+     * none is given. */
     void (*fulfil)(struct hark_loop *loop, struct hark_op *op);
     void (*cancel)(struct hark_loop *loop, struct hark_op *op);
     int (*wait)(struct hark_loop *loop, uint64_t timeout_ns);
@@ -39,7 +47,8 @@ struct hark_backend {
     bool (*wake)(struct hark_loop *loop, const struct hark_loop *other);
     void (*settle)(struct hark_loop *loop);
     void (*close)(struct hark_loop *loop, struct hark_op *op);
-    /* The number is about to mean another file: drop what the backend keeps elsewhere; the core clears the row. May be NULL. */
+    /* The number is about to mean another file: drop what the backend keeps elsewhere; the core
+     * clears the row. May be NULL. */
     void (*forget)(struct hark_loop *loop, int fd);
     int (*descriptor)(const struct hark_loop *loop);
     size_t (*features)(const struct hark_loop *loop, const struct hark_feature **out_features);

@@ -19,8 +19,12 @@ int buffers_init(struct buffers *buffers, uint32_t count, uint32_t bytes)
         free(stack);
         return -ENOMEM;
     }
-    *buffers =
-        (struct buffers){.memory = memory, .stride = stride, .stack = stack, .free = count, .count = count, .bytes = bytes};
+    *buffers = (struct buffers){.memory = memory,
+                                .stride = stride,
+                                .stack = stack,
+                                .free = count,
+                                .count = count,
+                                .bytes = bytes};
     for (uint32_t i = 0; i < count; i++)
         stack[i] = count - 1 - i;
     return 0;
@@ -45,7 +49,8 @@ void hark_buffer_return(struct hark_loop *loop, void *buffer)
     size_t index = (size_t)((char *)buffer - buffers->memory) / buffers->stride;
     bool lent = index < buffers->count && buffers_at(buffers, (uint32_t)index) == buffer;
     check_rule(lent, "a buffer was returned that is none of this loop's pool", NULL, -1);
-    check_rule(buffers->free + buffers->offered < buffers->count, "a buffer was returned twice", NULL, -1);
+    check_rule(buffers->free + buffers->offered < buffers->count, "a buffer was returned twice",
+               NULL, -1);
     checking_buffer_back(loop, buffer);
     buffers->stack[buffers->free++] = (uint32_t)index;
 }

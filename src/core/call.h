@@ -1,6 +1,7 @@
 /* call.h - calling back: stage 7. For run.c, and for what a backend's reap and fulfil do.
  *
- * Before its final call an op is taken out of all that the loop keeps: from there on its memory is the caller's. */
+ * Before its final call an op is taken out of all that the loop keeps: from there on its memory is
+ * the caller's. */
 #ifndef CORE_CALL_H
 #define CORE_CALL_H
 
@@ -36,7 +37,8 @@ static inline void loop_call_more(struct hark_loop *loop, struct hark_op *op, in
     op->marks &= (uint16_t) ~(HARK_MARK_MORE | HARK_MARK_CUT);
 }
 
-/* The same with the buffer that a hark_recv_each has been lent; it goes back unless the callback has kept it. */
+/* The same with the buffer that a hark_recv_each has been lent; it goes back unless the callback
+ * has kept it. */
 static inline void loop_call_lent(struct hark_loop *loop, struct hark_op *op, int64_t result)
 {
     checking_lends(loop, op, result);

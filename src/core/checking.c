@@ -1,8 +1,10 @@
-/* checking.c - the list of the ops in flight, and whether they are as they were started. For the checking build alone.
+/* checking.c - the list of the ops in flight, and whether they are as they were started. For the
+ * checking build alone.
  *
- * What must hold: of an op only that is compared which nobody but the program would change, whatever the state, on whichever
- * thread; and room to fill only where what the descriptor is promises that no byte is touched beyond the count, and no other op
- * in flight fills the same place. */
+ * What must hold: of an op only that is compared which nobody but the program would change,
+ * whatever the state, on whichever thread; and room to fill only where what the descriptor is
+ * promises that no byte is touched beyond the count, and no other op in flight fills the same
+ * place. */
 #include "core/checking_list.h"
 #include "core/loop.h"
 
@@ -21,7 +23,8 @@ enum {
 int checking_init(struct hark_loop *loop)
 {
     void *memory = NULL;
-    if (kernel_mmap(NULL, sizeof *loop->checking, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0, &memory) < 0)
+    if (kernel_mmap(NULL, sizeof *loop->checking, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
+                    0, &memory) < 0)
         return -ENOMEM;
     loop->checking = memory;
     return 0;
@@ -36,7 +39,7 @@ void checking_done(struct hark_loop *loop)
 
 static struct checking *list_of(const struct hark_loop *loop)
 {
-    check(loop->checking != NULL);
+    check(loop->checking);
     return loop->checking;
 }
 
@@ -46,7 +49,8 @@ static uint32_t *bucket_of(struct checking *checking, const struct hark_op *op)
     return &checking->buckets[(hash >> 32) % FLIGHT_BUCKETS];
 }
 
-/* What leads to the op's entry: a bucket, or the entry before it. Leads to 0 where there is none. */
+/* What leads to the op's entry: a bucket, or the entry before it. Leads to 0 where there is
+ * none. */
 static uint32_t *way_to(struct checking *checking, const struct hark_op *op)
 {
     uint32_t *way = bucket_of(checking, op);
@@ -111,8 +115,9 @@ static bool is_as_started(const struct hark_loop *loop, const struct flight *fli
     const struct hark_op *op = flight->op;
     if (memory_is_gone(op, sizeof *op))
         return false;
-    return op->done == flight->done && op->loop == loop && op->fd == flight->fd && op->code == flight->code &&
-           op->serial == flight->serial && (!flight->given || op->with.io.bytes == flight->given);
+    return op->done == flight->done && op->loop == loop && op->fd == flight->fd &&
+           op->code == flight->code && op->serial == flight->serial &&
+           (!flight->given || op->with.io.bytes == flight->given);
 }
 
 static void look_at(const struct hark_loop *loop, const struct flight *flight)
@@ -156,7 +161,8 @@ void checking_taken(struct hark_loop *loop, struct hark_op *op)
     if (flight)
         return look_at(loop, flight); /* it was with the pool */
     bool whole = !memory_is_gone(op, sizeof *op) && op->state == OP_POSTED && op->loop == loop;
-    check_rule(whole || list_of(loop)->crowded, "an op was freed or overwritten while it was in flight", &posted, -1);
+    check_rule(whole || list_of(loop)->crowded,
+               "an op was freed or overwritten while it was in flight", &posted, -1);
     insert(loop, op);
 }
 
@@ -173,12 +179,13 @@ static bool is_plain_tcp(int fd)
 {
     char name[16] = "";
     socklen_t length = sizeof name;
-    return socket_is(fd, SO_PROTOCOL, IPPROTO_TCP) && kernel_getsockopt(NULL, fd, IPPROTO_TCP, TCP_ULP, name, &length) == 0 &&
-           length == 0;
+    return socket_is(fd, SO_PROTOCOL, IPPROTO_TCP) &&
+           kernel_getsockopt(NULL, fd, IPPROTO_TCP, TCP_ULP, name, &length) == 0 && length == 0;
 }
 
-/* Whether a receive or a read touches no byte beyond those that it counts: a datagram's checksum may be looked at only after it
- * was copied, and files read past the cache, devices and sockets with a protocol on top have rules of their own. */
+/* Whether a receive or a read touches no byte beyond those that it counts: a datagram's checksum
+ * may be looked at only after it was copied, and files read past the cache, devices and sockets
+ * with a protocol on top have rules of their own. */
 static bool fills_exactly(int fd)
 {
     struct stat status;
@@ -204,7 +211,8 @@ void checking_given(struct hark_loop *loop, const struct hark_op *op)
     errno = saved;
 }
 
-/* Others that fill the same place, as ops do that throw away what they receive: what either finds there may be the other's. */
+/* Others that fill the same place, as ops do that throw away what they receive: what either finds
+ * there may be the other's. */
 static void mark_shared(struct checking *checking, struct flight *flight)
 {
     const struct memory *own = &flight->memory;
@@ -216,8 +224,8 @@ static void mark_shared(struct checking *checking, struct flight *flight)
     flight->shared |= flight->start < checking->blind_before;
     for (uint32_t i = 0; i < checking->count; i++) {
         struct flight *other = &checking->flights[i];
-        bool overlaps = other != flight && other->remembered && memory_is_filled(other->code) && other->memory.low < own->high &&
-                        own->low < other->memory.high;
+        bool overlaps = other != flight && other->remembered && memory_is_filled(other->code) &&
+                        other->memory.low < own->high && own->low < other->memory.high;
         other->shared |= overlaps;
         flight->shared |= overlaps;
     }

@@ -1,6 +1,6 @@
-/* checking_list.h - the ops in flight, as the checking build knows them: in an array without gaps, found by their addresses
- * through lists that hang from a table. Both are mapped once, and touched as far as they are used; what finds no room is not
- * looked at. */
+/* checking_list.h - the ops in flight, as the checking build knows them: in an array without gaps,
+ * found by their addresses through lists that hang from a table. Both are mapped once, and touched
+ * as far as they are used; what finds no room is not looked at. */
 #ifndef CORE_CHECKING_LIST_H
 #define CORE_CHECKING_LIST_H
 
@@ -26,11 +26,13 @@ struct flight {
 
 struct checking {
     uint32_t count;
-    uint32_t next;         /* the next to be looked at */
-    uint64_t starts;       /* so far */
-    uint64_t blind_before; /* of those started before this one nobody knows who shares their memory */
-    bool crowded;          /* there was no room for an op */
-    bool pool_inexact;     /* what lies in the pool's buffers beyond the bytes received may be the kernel's */
+    uint32_t next;   /* the next to be looked at */
+    uint64_t starts; /* so far */
+    uint64_t
+        blind_before;  /* of those started before this one nobody knows who shares their memory */
+    bool crowded;      /* there was no room for an op */
+    bool pool_inexact; /* what lies in the pool's buffers beyond the bytes received may be the
+                          kernel's */
     uint32_t buckets[FLIGHT_BUCKETS];
     struct flight flights[FLIGHTS_MAX];
 };

@@ -1,8 +1,9 @@
 /* checking_memory.c - hashes of what ops were given.
  *
- * All is read by process_vm_readv(2): it says of memory that is not there what the kernel will say to the op, and passes by the
- * sanitizers. Where a filter refuses that call nothing is remembered. Each step of a hash is a bijection of what came before, so
- * a change of eight bytes or fewer is never missed. */
+ * All is read by process_vm_readv(2): it says of memory that is not there what the kernel will say
+ * to the op, and passes by the sanitizers. Where a filter refuses that call nothing is remembered.
+ * Each step of a hash is a bijection of what came before, so a change of eight bytes or fewer is
+ * never missed. */
 #include "core/checking_memory.h"
 #include "kernel/kernel.h"
 
@@ -13,13 +14,14 @@ enum { CHUNK = 4096 };
 
 bool memory_is_read(int code)
 {
-    return code == HARK_OP_SEND || code == HARK_OP_SENDMSG || code == HARK_OP_WRITE || code == HARK_OP_WRITEV;
+    return code == HARK_OP_SEND || code == HARK_OP_SENDMSG || code == HARK_OP_WRITE ||
+           code == HARK_OP_WRITEV;
 }
 
 bool memory_is_filled(int code)
 {
-    return code == HARK_OP_RECV || code == HARK_OP_RECVMSG || code == HARK_OP_READ || code == HARK_OP_READV ||
-           code == HARK_OP_GETDENTS;
+    return code == HARK_OP_RECV || code == HARK_OP_RECVMSG || code == HARK_OP_READ ||
+           code == HARK_OP_READV || code == HARK_OP_GETDENTS;
 }
 
 /* --- reading and hashing --- */
@@ -44,7 +46,8 @@ static uint64_t add(uint64_t hash, const void *bytes, size_t count)
 {
     for (size_t at = 0; at < count; at += sizeof hash) {
         uint64_t word = 0;
-        memcpy(&word, (const char *)bytes + at, count - at < sizeof word ? count - at : sizeof word);
+        memcpy(&word, (const char *)bytes + at,
+               count - at < sizeof word ? count - at : sizeof word);
         hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
         hash ^= hash >> 32;
     }
@@ -126,7 +129,8 @@ static void add_vectors(struct memory *memory, const struct iovec *vectors, size
         add_bytes(memory, vector.iov_base, vector.iov_len);
 }
 
-/* Of a message that is received the kernel fills in the lengths, the address and the control data. */
+/* Of a message that is received the kernel fills in the lengths, the address and the control
+ * data. */
 static void add_message(struct memory *memory, const struct msghdr *from, bool sends)
 {
     struct msghdr message;
@@ -214,14 +218,16 @@ const char *memory_breach(const struct memory *memory, const struct hark_op *op,
     if (now.error)
         return NULL; /* a filter has come meanwhile */
     if (now.around != memory->around)
-        return "an address, a path or a vector was changed while an op was in flight that it was given to";
+        return "an address, a path or a vector was changed while an op was in flight that it was "
+               "given to";
     if (now.count != memory->count)
         return NULL;
     for (size_t piece = 0; piece < MEMORY_PIECES; piece++) {
         if (begin_of(piece) < filled || now.pieces[piece] == memory->pieces[piece])
             continue;
-        return memory_is_read(op->code) ? "bytes were changed while an op was in flight that sends or writes them"
-                                        : "bytes were changed by the program while an op was in flight that fills them";
+        return memory_is_read(op->code)
+                   ? "bytes were changed while an op was in flight that sends or writes them"
+                   : "bytes were changed by the program while an op was in flight that fills them";
     }
     return NULL;
 }

@@ -1,5 +1,5 @@
-/* checking_memory.h - what an op was given, remembered by hashes: bytes to send or write, room to fill, and what stands around
- * them: addresses, vectors, paths. For the checking build alone. */
+/* checking_memory.h - what an op was given, remembered by hashes: bytes to send or write, room to
+ * fill, and what stands around them: addresses, vectors, paths. For the checking build alone. */
 #ifndef CORE_CHECKING_MEMORY_H
 #define CORE_CHECKING_MEMORY_H
 
@@ -16,16 +16,18 @@
 
 #ifdef CHECKING_ASAN
 #include <sanitizer/asan_interface.h>
-#define CHECKING_UNSEEN __attribute__((no_sanitize("address"))) /* a function that may touch what is poisoned */
+#define CHECKING_UNSEEN                                                                            \
+    __attribute__((no_sanitize("address"))) /* a function that may touch what is poisoned */
 #else
 #define CHECKING_UNSEEN
 #endif
 
-/* AddressSanitizer's marks on memory, where it is there: whether any of it is freed or out of scope; what nobody may touch. */
+/* AddressSanitizer's marks on memory, where it is there: whether any of it is freed or out of
+ * scope; what nobody may touch. */
 static inline bool memory_is_gone(const void *bytes, size_t count)
 {
 #ifdef CHECKING_ASAN
-    return count > 0 && __asan_region_is_poisoned((void *)(uintptr_t)bytes, count) != NULL;
+    return count > 0 && __asan_region_is_poisoned((void *)(uintptr_t)bytes, count);
 #else
     (void)bytes;
     (void)count;
@@ -53,9 +55,14 @@ static inline void memory_allow(const void *bytes, size_t count)
 #endif
 }
 
-/* Of large memory the beginning is remembered. The pieces double, so that what lies behind a received part can be told to be
- * untouched wherever that ends: the first is of MEMORY_PIECE_MIN bytes, each next as long as all before it. */
-enum { MEMORY_PIECES = 13, MEMORY_PIECE_MIN = 64, MEMORY_BYTES_MAX = MEMORY_PIECE_MIN << (MEMORY_PIECES - 1) };
+/* Of large memory the beginning is remembered. The pieces double, so that what lies behind a
+ * received part can be told to be untouched wherever that ends: the first is of MEMORY_PIECE_MIN
+ * bytes, each next as long as all before it. */
+enum {
+    MEMORY_PIECES = 13,
+    MEMORY_PIECE_MIN = 64,
+    MEMORY_BYTES_MAX = MEMORY_PIECE_MIN << (MEMORY_PIECES - 1)
+};
 
 struct memory {
     uint64_t around;                /* addresses, vectors, paths */
@@ -70,10 +77,12 @@ struct memory {
 bool memory_is_read(int code);
 bool memory_is_filled(int code);
 
-/* Remembers what an op in flight was given. Nothing is touched that cannot be read. Gives: whether its kind is given memory. */
+/* Remembers what an op in flight was given. Nothing is touched that cannot be read.
+ * Gives: whether its kind is given memory. */
 bool memory_remember(struct memory *memory, const struct hark_op *op);
 
-/* Compares with what was remembered. Takes: filled: how many bytes the kernel may have changed.
+/* Compares with what was remembered.
+ * Takes: filled: how many bytes the kernel may have changed.
  * Gives: the rule that was broken; NULL: it is as it was. */
 const char *memory_breach(const struct memory *memory, const struct hark_op *op, size_t filled);
 

@@ -1,8 +1,9 @@
-/* checking_pool.c - the lent buffers: what is back in the pool is filled with a pattern, and must have it when it goes out again,
- * in all that the kernel has not filled. AddressSanitizer forbids it as well, so that it tells who touches it. For the checking
- * build alone.
+/* checking_pool.c - the lent buffers: what is back in the pool is filled with a pattern, and must
+ * have it when it goes out again, in all that the kernel has not filled. AddressSanitizer forbids
+ * it as well, so that it tells who touches it. For the checking build alone.
  *
- * Behind each buffer there is room before the next begins (buffers.h): there a note says where it is. */
+ * Behind each buffer there is room before the next begins (buffers.h): there a note says where it
+ * is. */
 #include "core/checking_list.h"
 #include "core/loop.h"
 #include "hark/buffer.h"
@@ -32,7 +33,8 @@ CHECKING_UNSEEN static struct note read_note(const struct buffers *buffers, cons
     return *note_of(buffers, buffer);
 }
 
-CHECKING_UNSEEN static void write_note(const struct buffers *buffers, const void *buffer, struct note note)
+CHECKING_UNSEEN static void write_note(const struct buffers *buffers, const void *buffer,
+                                       struct note note)
 {
     *note_of(buffers, buffer) = note;
 }
@@ -60,7 +62,8 @@ static void compare(const struct hark_loop *loop, const unsigned char *buffer, s
     const struct buffers *buffers = &loop->buffers;
     struct note note = read_note(buffers, buffer);
     size_t end = patterned(buffers);
-    if (note.mark == NOTE_BACK && !loop->checking->pool_inexact && from < end && !has_pattern(buffer + from, end - from))
+    if (note.mark == NOTE_BACK && !loop->checking->pool_inexact && from < end &&
+        !has_pattern(buffer + from, end - from))
         tell(note, "a lent buffer was written to after it had been returned");
 }
 

@@ -1,5 +1,5 @@
-/* close.c - closing and detaching, each in its order: what is in flight on the descriptor ends first, what is started meanwhile
- * waits for it. */
+/* close.c - closing and detaching, each in its order: what is in flight on the descriptor ends
+ * first, what is started meanwhile waits for it. */
 #include "core/close.h"
 #include "core/loop.h"
 #include "hark/file.h"
@@ -19,7 +19,8 @@ void close_if_alone(struct hark_loop *loop, int fd)
     if (!op || op->next || op->state != OP_CLOSING || loop->descriptors.ended[fd])
         return;
     if (op->code == HARK_OP_DETACH) {
-        op->marks |= MARK_CLOSED; /* the row stays as it is until the call: nothing new starts on the number */
+        op->marks |= MARK_CLOSED; /* the row stays as it is until the call: nothing new starts on
+                                     the number */
         return loop_finish(loop, op, kernel_is_open(fd) ? 0 : -EBADF);
     }
     descriptors_unlink(op);
@@ -37,8 +38,8 @@ void close_if_alone(struct hark_loop *loop, int fd)
 /* The ops of the row that go on until they end by themselves. */
 static bool is_waited_for(const struct hark_op *closing, const struct hark_op *other)
 {
-    bool sends = other->code == HARK_OP_SEND || other->code == HARK_OP_SENDMSG || other->code == HARK_OP_WRITE ||
-                 other->code == HARK_OP_WRITEV;
+    bool sends = other->code == HARK_OP_SEND || other->code == HARK_OP_SENDMSG ||
+                 other->code == HARK_OP_WRITE || other->code == HARK_OP_WRITEV;
     return closing->marks & MARK_PATIENT && sends;
 }
 
@@ -78,7 +79,8 @@ void close_ended(struct hark_loop *loop, int fd)
     }
 }
 
-/* No row: no op is in flight on it, and nothing is known of it. It is closed even where there is no memory for a row. */
+/* No row: no op is in flight on it, and nothing is known of it. It is closed even where there is no
+ * memory for a row. */
 static void close_without_row(struct hark_loop *loop, struct hark_op *op)
 {
     if (op->code == HARK_OP_DETACH)

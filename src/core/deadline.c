@@ -13,7 +13,8 @@ void hark_op_deadline(struct hark_op *op, uint64_t deadline_ns)
         op->with.timer.deadline_ns = deadline_ns;
     if (timed && op->state != OP_TIMED)
         return; /* its time has come; an every looks at its deadline when it goes on */
-    uint64_t at_ns = timed && op->with.timer.at_ns <= deadline_ns ? op->with.timer.at_ns : deadline_ns;
+    uint64_t at_ns =
+        timed && op->with.timer.at_ns <= deadline_ns ? op->with.timer.at_ns : deadline_ns;
     if (at_ns == HARK_NEVER && !timed)
         return timers_remove(&loop->timers, op);
     if (timed && timers_time_of(&loop->timers, op) == at_ns)

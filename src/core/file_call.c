@@ -1,5 +1,5 @@
-/* file_call.c - each file op as the blocking system call of its name, run on a thread of the pool where the kernel offers no
- * asynchronous one. */
+/* file_call.c - each file op as the blocking system call of its name, run on a thread of the pool
+ * where the kernel offers no asynchronous one. */
 #include "core/loop.h"
 
 static int64_t call_at(const struct hark_op *op)
@@ -40,8 +40,9 @@ static int64_t call_copy(const struct hark_op *op)
 {
     off64_t from_offset = op->with.copy.from_offset;
     off64_t to_offset = op->with.copy.to_offset;
-    return kernel_copy_file_range(NULL, op->fd, from_offset < 0 ? NULL : &from_offset, op->with.copy.to,
-                                  to_offset < 0 ? NULL : &to_offset, op->with.copy.count);
+    return kernel_copy_file_range(NULL, op->fd, from_offset < 0 ? NULL : &from_offset,
+                                  op->with.copy.to, to_offset < 0 ? NULL : &to_offset,
+                                  op->with.copy.count);
 }
 
 bool file_open_may_wait(const struct hark_op *op)
@@ -55,7 +56,8 @@ static bool is_named_pipe(const struct hark_op *op)
 {
     struct stat status;
     int follow = op->with.open.flags & O_NOFOLLOW ? AT_SYMLINK_NOFOLLOW : 0;
-    return kernel_fstatat(NULL, op->fd, op->with.open.path, &status, follow) == 0 && S_ISFIFO(status.st_mode);
+    return kernel_fstatat(NULL, op->fd, op->with.open.path, &status, follow) == 0 &&
+           S_ISFIFO(status.st_mode);
 }
 
 /* Nobody knows when a named pipe's other side comes, if it ever does: no thread waits for it. */
@@ -110,7 +112,8 @@ int64_t file_call(struct hark_op *op)
     case HARK_OP_FTRUNCATE:
         return kernel_ftruncate(NULL, op->fd, op->with.range.count);
     case HARK_OP_FALLOCATE:
-        return kernel_fallocate(NULL, op->fd, op->with.range.mode, op->with.range.offset, op->with.range.count);
+        return kernel_fallocate(NULL, op->fd, op->with.range.mode, op->with.range.offset,
+                                op->with.range.count);
     case HARK_OP_GETDENTS:
         return kernel_getdents64(NULL, op->fd, op->with.io.bytes, op->with.io.count);
     case HARK_OP_COPY_FILE_RANGE:

@@ -48,12 +48,14 @@ static int complete_options(struct hark_options *options)
     if (options->backend < 0 || options->backend >= HARK_BACKEND_KINDS ||
         !in_range_or_default(&options->entries, ENTRIES_DEFAULT, 1, ENTRIES_MAX) ||
         !in_range_or_default(&options->buffer_count, BUFFERS_DEFAULT, 1, BUFFERS_MAX) ||
-        !in_range_or_default(&options->buffer_bytes, BUFFER_BYTES_DEFAULT, BUFFER_BYTES_MIN, BUFFER_BYTES_MAX) ||
+        !in_range_or_default(&options->buffer_bytes, BUFFER_BYTES_DEFAULT, BUFFER_BYTES_MIN,
+                             BUFFER_BYTES_MAX) ||
         !in_range_or_default(&options->workers_max, WORKERS_DEFAULT, 1, WORKERS_MAX) ||
         !in_range_or_default(&options->turn_max, TURN_DEFAULT, 1, UINT32_MAX))
         return -EINVAL;
     options->entries = power_of_two_from(options->entries);
-    if (!in_range_or_default(&options->completions, options->entries * COMPLETIONS_PER_ENTRY, 1, COMPLETIONS_MAX))
+    if (!in_range_or_default(&options->completions, options->entries * COMPLETIONS_PER_ENTRY, 1,
+                             COMPLETIONS_MAX))
         return -EINVAL;
     options->completions = power_of_two_from(options->completions);
     if (options->completions < options->entries)
@@ -62,7 +64,8 @@ static int complete_options(struct hark_options *options)
     return 0;
 }
 
-/* Gives the backend that the environment names, HARK_BACKEND_AUTO where it names none, or -EINVAL. */
+/* Gives the backend that the environment names, HARK_BACKEND_AUTO where it names none, or
+ * -EINVAL. */
 static int backend_from_environment(void)
 {
     const char *name = getenv("HARK_BACKEND");
@@ -127,7 +130,9 @@ int hark_loop_create(const struct hark_options *given, struct hark_loop **out_lo
     loop->workers_max = options.workers_max;
     loop->signal_slot = -1;
     loop->wake_fd = kernel_eventfd(NULL, 0, EFD_CLOEXEC | EFD_NONBLOCK);
-    error = loop->wake_fd < 0 ? loop->wake_fd : buffers_init(&loop->buffers, options.buffer_count, options.buffer_bytes);
+    error = loop->wake_fd < 0
+                ? loop->wake_fd
+                : buffers_init(&loop->buffers, options.buffer_count, options.buffer_bytes);
     if (!error)
         error = checking_init(loop);
     if (!error)
@@ -172,7 +177,8 @@ int hark_loop_descriptor(const struct hark_loop *loop)
 
 uint64_t hark_loop_next_deadline(const struct hark_loop *loop)
 {
-    if (loop->finished.first || loop->late.first || loop->deferred.first || loop->looks_again || buffers_can_feed(&loop->buffers))
+    if (loop->finished.first || loop->late.first || loop->deferred.first || loop->looks_again ||
+        buffers_can_feed(&loop->buffers))
         return loop->now_ns;
     return timers_next(&loop->timers);
 }

@@ -1,8 +1,10 @@
-/* loop.h - the loop's insides, and the op's life cycle: what core, backends and the starting functions share.
+/* loop.h - the loop's insides, and the op's life cycle: what core, backends and the starting
+ * functions share.
  *
- * An op's way:   IDLE -> op_begin -> (WAITING | TIMED | WORKING | LISTENING | POSTED | CLOSING) -> FINISHED -> final call -> IDLE
- * What must hold: an op in flight is counted in loop->active and, unless it is a timer or a post, linked to its descriptor's row
- * (or among the loose ones) until its final call begins. Callbacks are called from run.c and a backend's reap alone. */
+ * An op's way: IDLE -> op_begin -> (WAITING | TIMED | WORKING | LISTENING | POSTED | CLOSING) ->
+ * FINISHED -> final call -> IDLE What must hold: an op in flight is counted in loop->active and,
+ * unless it is a timer or a post, linked to its descriptor's row (or among the loose ones) until
+ * its final call begins. Callbacks are called from run.c and a backend's reap alone. */
 #ifndef CORE_LOOP_H
 #define CORE_LOOP_H
 
@@ -30,10 +32,10 @@ enum op_state {
     OP_LISTENING, /* waits for a signal */
     OP_POSTED,    /* in the inbox, put there by another thread */
     OP_CLOSING,   /* a close that waits for its descriptor's ops */
-    OP_PARKED,    /* started on a number whose close is with the kernel: goes on once that has ended */
-    OP_CALLING,   /* in a call that is not the final one, and nowhere else */
-    OP_READY,     /* in the queue of late ops: the backend fulfils it when its turn comes */
-    OP_FINISHED,  /* its result is known and waits to be called */
+    OP_PARKED, /* started on a number whose close is with the kernel: goes on once that has ended */
+    OP_CALLING,  /* in a call that is not the final one, and nowhere else */
+    OP_READY,    /* in the queue of late ops: the backend fulfils it when its turn comes */
+    OP_FINISHED, /* its result is known and waits to be called */
 };
 
 /* Further bits of hark_op.marks; the first is HARK_MARK_MORE. */
@@ -48,7 +50,8 @@ enum {
     MARK_PATIENT = 256,  /* a close that lets what is being sent go on */
     MARK_BACKEND = 512,  /* and above: the backend's own */
 
-    MARKS_RARE = MARK_EXPIRED | MARK_NO_MEMORY | MARK_CLOSED | MARK_EVICTED, /* a final call that needs more than the call */
+    MARKS_RARE = MARK_EXPIRED | MARK_NO_MEMORY | MARK_CLOSED |
+                 MARK_EVICTED, /* a final call that needs more than the call */
 };
 
 struct work_pool;
@@ -58,11 +61,13 @@ struct hark_loop {
     void *backend_state;
     uint64_t now_ns;
     uint64_t active;
-    uint64_t submissions;     /* entries into the kernel that can have handed it what was requested */
+    uint64_t submissions; /* entries into the kernel that can have handed it what was requested */
     struct op_queue finished; /* results that wait to be called */
-    struct op_queue late;     /* ops in OP_READY: after the finished ones, which may give back what these need */
+    struct op_queue
+        late; /* ops in OP_READY: after the finished ones, which may give back what these need */
     struct op_queue deferred; /* hark_defer: finished once this turn is over */
-    struct hark_op *calling;  /* a finished op in a call that is not its final one: an every stands nowhere else then */
+    struct hark_op *calling;  /* a finished op in a call that is not its final one: an every stands
+                                 nowhere else then */
     struct descriptors descriptors;
     struct timers timers;
     struct buffers buffers;
@@ -71,7 +76,8 @@ struct hark_loop {
     uint64_t thread; /* the number of the one that runs it, or ran it last; 0: none has */
     bool running;
     bool looks_again; /* the backend has something to try in the next turn */
-    bool lingers;     /* several posts came in the last turn: it looks once more before it sleeps, as more may be on their way */
+    bool lingers; /* several posts came in the last turn: it looks once more before it sleeps, as
+                     more may be on their way */
     bool sigpipe_guarded;
     bool sigpipe_was_blocked;
 
@@ -98,8 +104,9 @@ static inline uint64_t *calls_of(struct hark_loop *loop)
 
 /* --- the life cycle (op.c) --- */
 
-/* An id (hark_op_id) holds the op's address in its lower 48 bits, and above them a count of starts. As ops are aligned, the
- * lowest two bits are free: there a backend says what its request belongs to. */
+/* An id (hark_op_id) holds the op's address in its lower 48 bits, and above them a count of starts.
+ * As ops are aligned, the lowest two bits are free: there a backend says what its request belongs
+ * to. */
 enum { OP_ID_TAG_MASK = 3 };
 _Static_assert(_Alignof(struct hark_op) > OP_ID_TAG_MASK, "an id has room for its tag");
 
@@ -109,11 +116,13 @@ static inline struct hark_op *op_of_id(uint64_t id)
 }
 
 /* Puts an op in flight. The caller fills the arguments in, then hands it on. */
-static inline void op_begin(struct hark_loop *loop, struct hark_op *op, enum hark_op_code code, int fd, hark_done *done)
+static inline void op_begin(struct hark_loop *loop, struct hark_op *op, enum hark_op_code code,
+                            int fd, hark_done *done)
 {
-    check_rule(op->state == OP_IDLE, "an op was started that is in flight, or that was not zeroed before its first start", op,
-               op->fd);
-    check_rule(done != NULL, "an op was started without a callback", NULL, fd);
+    check_rule(op->state == OP_IDLE,
+               "an op was started that is in flight, or that was not zeroed before its first start",
+               op, op->fd);
+    check_rule(done, "an op was started without a callback", NULL, fd);
     op->loop = loop;
     op->done = done;
     op->fd = fd;
@@ -132,7 +141,8 @@ static inline void op_begin(struct hark_loop *loop, struct hark_op *op, enum har
 /* The start of an op whose descriptor has no row yet, or is being closed (op.c). */
 void op_start_on_rare_descriptor(struct hark_loop *loop, struct hark_op *op);
 
-/* Hands an op with its arguments to the backend: checks the descriptor and links the op to its row. */
+/* Hands an op with its arguments to the backend: checks the descriptor and links the op to its
+ * row. */
 static inline void op_start_on_descriptor(struct hark_loop *loop, struct hark_op *op)
 {
     struct descriptor *row = descriptors_find(&loop->descriptors, op->fd);
@@ -147,7 +157,8 @@ static inline void op_start_on_descriptor(struct hark_loop *loop, struct hark_op
 /* The same for ops without a descriptor, or with AT_FDCWD. */
 void op_start_loose(struct hark_loop *loop, struct hark_op *op);
 
-/* Links an op that the core itself keeps (work, signals) among the loose ones, so that cancel_all finds it. */
+/* Links an op that the core itself keeps (work, signals) among the loose ones, so that cancel_all
+ * finds it. */
 static inline void op_link_loose(struct hark_loop *loop, struct hark_op *op)
 {
     op->marks |= MARK_LINKED;
@@ -155,13 +166,15 @@ static inline void op_link_loose(struct hark_loop *loop, struct hark_op *op)
     descriptors_link(&loop->descriptors.loose, op);
 }
 
-/* Makes a row for a number that is open: a wrong one must not cost memory. Fails: -EBADF, -ENOMEM. */
+/* Makes a row for a number that is open: a wrong one must not cost memory.
+ * Fails: -EBADF, -ENOMEM. */
 int op_make_row(struct hark_loop *loop, int fd);
 
 /* Sees to it that an op ends, as hark_cancel does. */
 void op_cancel(struct hark_loop *loop, struct hark_op *op);
 
-/* A sendmsg that names a unix socket: where that takes no more, the sender is told EAGAIN and that it is writable. */
+/* A sendmsg that names a unix socket: where that takes no more, the sender is told EAGAIN and that
+ * it is writable. */
 bool op_sends_to_unix_name(const struct hark_op *op);
 
 /* The result is known: the op is called in its turn. */
@@ -172,15 +185,16 @@ static inline void loop_finish(struct hark_loop *loop, struct hark_op *op, int64
     op_queue_push(&loop->finished, op);
 }
 
-/* The result can be had at once, but is better had late: an op that takes a buffer takes it only when it is called. The backend's
- * fulfil() is called in its turn. */
+/* The result can be had at once, but is better had late: an op that takes a buffer takes it only
+ * when it is called. The backend's fulfil() is called in its turn. */
 static inline void loop_finish_late(struct hark_loop *loop, struct hark_op *op)
 {
     op->state = OP_READY;
     op_queue_push(&loop->late, op);
 }
 
-/* After a call that was not final, of an op in state OP_CALLING: ends it where that was asked for, else lets it go on. */
+/* After a call that was not final, of an op in state OP_CALLING: ends it where that was asked for,
+ * else lets it go on. */
 void op_continue(struct hark_loop *loop, struct hark_op *op);
 
 static inline bool loop_should_stop(struct hark_loop *loop)
@@ -190,14 +204,16 @@ static inline bool loop_should_stop(struct hark_loop *loop)
 
 /* --- what else the core offers to those above --- */
 
-/* Drops what the table knew of a number: it is about to be closed, or it is new from the kernel (and was closed behind the
- * loop's back before). */
+/* Drops what the table knew of a number: it is about to be closed, or it is new from the kernel
+ * (and was closed behind the loop's back before). */
 void loop_forget_descriptor(struct hark_loop *loop, int fd);
 
-/* Whether no op is in flight on the number but polls that have ended and wait for their final call (op.c). */
+/* Whether no op is in flight on the number but polls that have ended and wait for their final call
+ * (op.c). */
 bool op_row_is_free(struct hark_loop *loop, int fd);
 
-/* Once a write may raise SIGPIPE: blocks it in this thread until hark_run returns with no write in flight. */
+/* Once a write may raise SIGPIPE: blocks it in this thread until hark_run returns with no write in
+ * flight. */
 void loop_guard_sigpipe(struct hark_loop *loop);
 
 /* Signals that have arrived since the last call (signals.c). */
@@ -206,11 +222,12 @@ bool signals_pending(const struct hark_loop *loop);
 void signals_end(struct hark_loop *loop, struct hark_op *op);
 void signals_done(struct hark_loop *loop);
 
-/* The work pool (work_pool.c): runs the op on a thread (its own function, or file_call); it comes back through the inbox with its
- * result. The op is linked already. */
+/* The work pool (work_pool.c): runs the op on a thread (its own function, or file_call); it comes
+ * back through the inbox with its result. The op is linked already. */
 void work_pool_submit(struct hark_loop *loop, struct hark_op *op);
 
-/* The same, but where the pool cannot take the op it is left as it was. Fails: -ENOMEM, -EAGAIN. */
+/* The same, but where the pool cannot take the op it is left as it was.
+ * Fails: -ENOMEM, -EAGAIN. */
 int work_pool_try(struct hark_loop *loop, struct hark_op *op);
 bool work_pool_withdraw(struct hark_loop *loop, struct hark_op *op);
 void work_pool_withdraw_all(struct hark_loop *loop);
@@ -219,10 +236,12 @@ void work_pool_destroy(struct hark_loop *loop);
 /* A file op as a blocking system call, for the pool (file_call.c). Gives its result. */
 int64_t file_call(struct hark_op *op);
 
-/* Whether opening would wait for the other side, were it a named pipe. Takes: a HARK_OP_OPENAT. */
+/* Whether opening would wait for the other side, were it a named pipe.
+ * Takes: a HARK_OP_OPENAT. */
 bool file_open_may_wait(const struct hark_op *op);
 
-/* The call of a HARK_OP_READ, WRITE, READV or WRITEV at the position of fd, which may be another than the op's. */
+/* The call of a HARK_OP_READ, WRITE, READV or WRITEV at the position of fd, which may be another
+ * than the op's. */
 int64_t file_io(uint64_t *calls, const struct hark_op *op, int fd);
 
 #endif

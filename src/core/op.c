@@ -98,14 +98,16 @@ static bool is_poll(const struct hark_op *op)
     return op->code == HARK_OP_POLL || op->code == HARK_OP_POLL_EACH;
 }
 
-/* Sets aside the newest ops of the row, up to the first that is not a poll whose final call alone is to come: so each is looked
- * at once, however many come and go in one turn. Gives: whether none is left. */
+/* Sets aside the newest ops of the row, up to the first that is not a poll whose final call alone
+ * is to come: so each is looked at once, however many come and go in one turn. Gives: whether none
+ * is left. */
 static bool set_ended_polls_aside(struct hark_loop *loop, int fd)
 {
     struct descriptor *row = descriptors_row(&loop->descriptors, fd);
     struct hark_op *op;
-    while ((op = row->ops) != NULL) {
-        bool over = op->marks & MARK_CANCELLED || (op->state == OP_FINISHED && !(op->marks & HARK_MARK_MORE));
+    while ((op = row->ops)) {
+        bool over = op->marks & MARK_CANCELLED ||
+                    (op->state == OP_FINISHED && !(op->marks & HARK_MARK_MORE));
         if (!is_poll(op) || !over)
             return false;
         descriptors_unlink(op);
@@ -120,8 +122,8 @@ bool op_row_is_free(struct hark_loop *loop, int fd)
     return !row || (!(row->flags & DESCRIPTOR_CLOSING) && set_ended_polls_aside(loop, fd));
 }
 
-/* A poll was cancelled. Who asks for readiness owns the descriptor, and may close it right after his last poll on it is
- * cancelled: the number then comes again, and means another file. */
+/* A poll was cancelled. Who asks for readiness owns the descriptor, and may close it right after
+ * his last poll on it is cancelled: the number then comes again, and means another file. */
 static void forget_if_polled_no_more(struct hark_loop *loop, int fd)
 {
     struct descriptor *row = descriptors_find(&loop->descriptors, fd);
@@ -194,7 +196,8 @@ static void cancel_list(struct hark_loop *loop, struct hark_op *op)
     }
 }
 
-/* Gives whether there were any. Taking one out can move another to a place that was passed already: called until none is left. */
+/* Gives whether there were any. Taking one out can move another to a place that was passed already:
+ * called until none is left. */
 static bool cancel_timers(struct hark_loop *loop)
 {
     bool any = false;

@@ -1,4 +1,5 @@
-/* os.c - the calls of os.h: each asks the kernel, and the loop knows of what it opens and closes. */
+/* os.c - the calls of os.h: each asks the kernel, and the loop knows of what it opens and
+ * closes. */
 #include "hark/os.h"
 #include "core/loop.h"
 
@@ -20,12 +21,14 @@ int hark_os_listen(struct hark_loop *loop, int fd, int backlog)
     return kernel_listen(calls_of(loop), fd, backlog);
 }
 
-int hark_os_setsockopt(struct hark_loop *loop, int fd, int level, int option, const void *value, socklen_t length)
+int hark_os_setsockopt(struct hark_loop *loop, int fd, int level, int option, const void *value,
+                       socklen_t length)
 {
     return kernel_setsockopt(calls_of(loop), fd, level, option, value, length);
 }
 
-int hark_os_getsockopt(struct hark_loop *loop, int fd, int level, int option, void *value, socklen_t *length)
+int hark_os_getsockopt(struct hark_loop *loop, int fd, int level, int option, void *value,
+                       socklen_t *length)
 {
     return kernel_getsockopt(calls_of(loop), fd, level, option, value, length);
 }

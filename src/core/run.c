@@ -1,8 +1,9 @@
 /* run.c - the turn of the loop: wait, then call back what has come, in bounded batches.
  *
- * A turn: what was deferred becomes due; one wait, which also submits all requests; the clock; timers and deadlines; then the
- * callbacks, at most turn_max from the queue of finished ops and as many from what the backend holds. What is left over is
- * handled in the next turn, whose wait does not sleep. */
+ * A turn: what was deferred becomes due; one wait, which also submits all requests; the clock;
+ * timers and deadlines; then the callbacks, at most turn_max from the queue of finished ops and as
+ * many from what the backend holds. What is left over is handled in the next turn, whose wait does
+ * not sleep. */
 #include "core/call.h"
 #include "core/close.h"
 #include "core/deadline.h"
@@ -32,7 +33,7 @@ void loop_call_rare(struct hark_loop *loop, struct hark_op *op, int64_t result)
 static void call_finished(struct hark_loop *loop, uint32_t *budget)
 {
     struct hark_op *op;
-    while (*budget > 0 && !loop_should_stop(loop) && (op = op_queue_pop(&loop->finished)) != NULL) {
+    while (*budget > 0 && !loop_should_stop(loop) && (op = op_queue_pop(&loop->finished))) {
         --*budget;
         if (op->code == HARK_OP_POST) {
             loop_call_final(loop, op, op->marks & MARK_CANCELLED ? -ECANCELED : 0);
@@ -51,7 +52,7 @@ static void call_finished(struct hark_loop *loop, uint32_t *budget)
 static void call_late(struct hark_loop *loop, uint32_t *budget)
 {
     struct hark_op *op;
-    while (*budget > 0 && !loop_should_stop(loop) && (op = op_queue_pop(&loop->late)) != NULL) {
+    while (*budget > 0 && !loop_should_stop(loop) && (op = op_queue_pop(&loop->late))) {
         --*budget;
         if (likely(op->state == OP_READY))
             loop->backend->fulfil(loop, op);
@@ -60,8 +61,9 @@ static void call_late(struct hark_loop *loop, uint32_t *budget)
     }
 }
 
-/* Calls back what is known, up to turn_max from each queue. What a late op's callback requested may be known at once, as the
- * answer to a message is: it is handled here too, so that no wait stands between them. */
+/* Calls back what is known, up to turn_max from each queue. What a late op's callback requested may
+ * be known at once, as the answer to a message is: it is handled here too, so that no wait stands
+ * between them. */
 static void call_back(struct hark_loop *loop)
 {
     uint32_t finished_left = loop->turn_max;
@@ -74,11 +76,13 @@ static void call_back(struct hark_loop *loop)
 
 /* --- the turn --- */
 
-/* How long the wait may sleep. Says beforehand that it will, so that whoever puts something in afterwards wakes it. */
+/* How long the wait may sleep. Says beforehand that it will, so that whoever puts something in
+ * afterwards wakes it. */
 static uint64_t time_to_sleep(struct hark_loop *loop, bool may_wait)
 {
     uint64_t next_ns = timers_next(&loop->timers);
-    if (!may_wait || loop->lingers || loop->finished.first || loop->late.first || next_ns <= loop->now_ns)
+    if (!may_wait || loop->lingers || loop->finished.first || loop->late.first ||
+        next_ns <= loop->now_ns)
         return 0;
     atomic_store(&loop->sleeping, true);
     if (!inbox_is_empty(&loop->inbox) || atomic_load(&loop->stopped) || signals_pending(loop))
@@ -212,7 +216,8 @@ int hark_run(struct hark_loop *loop)
     return result;
 }
 
-/* Another loop sleeps in this one's stead: from here on, whoever puts something in makes the loop's descriptor readable. */
+/* Another loop sleeps in this one's stead: from here on, whoever puts something in makes the loop's
+ * descriptor readable. */
 static void expect_wake(struct hark_loop *loop)
 {
     atomic_store(&loop->sleeping, true);
@@ -228,7 +233,9 @@ static int run_turn(struct hark_loop *loop, bool may_wait)
     if (has_work(loop) || !may_wait)
         result = turn(loop, may_wait);
     if (!result && !may_wait)
-        result = loop->backend->wait(loop, 0); /* what the callbacks requested must be under way when the other loop sleeps */
+        result = loop->backend->wait(
+            loop,
+            0); /* what the callbacks requested must be under way when the other loop sleeps */
     atomic_store(&loop->stopped, false);
     if (!result)
         result = has_work(loop);

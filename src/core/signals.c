@@ -1,8 +1,9 @@
 /* signals.c - signals as events: one handler for the process, a slot for each loop that asks.
  *
- * The handler marks the signal in every slot that asks for it and wakes that loop; all is async-signal-safe. Slots are static, so
- * the handler never meets freed memory; a loop leaves its slot only when no handler is running. What must hold: a signal's former
- * disposition comes back when the last op that asks for it has ended. */
+ * The handler marks the signal in every slot that asks for it and wakes that loop; all is
+ * async-signal-safe. Slots are static, so the handler never meets freed memory; a loop leaves its
+ * slot only when no handler is running. What must hold: a signal's former disposition comes back
+ * when the last op that asks for it has ended. */
 #include "core/loop.h"
 #include "core/wake.h"
 #include "hark/signal.h"

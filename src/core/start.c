@@ -1,4 +1,5 @@
-/* start.c - starting the ops that the core itself fulfils: defer, timers, posts, work. And nop, which goes to the kernel. */
+/* start.c - starting the ops that the core itself fulfils: defer, timers, posts, work. And nop,
+ * which goes to the kernel. */
 #include "core/loop.h"
 #include "core/wake.h"
 #include "hark/post.h"
@@ -56,7 +57,8 @@ void hark_every(struct hark_loop *loop, struct hark_op *op, uint64_t period_ns, 
     start_timer(loop, op, from_now(period_ns));
 }
 
-void hark_work(struct hark_loop *loop, struct hark_op *op, hark_work_function *function, hark_done *done)
+void hark_work(struct hark_loop *loop, struct hark_op *op, hark_work_function *function,
+               hark_done *done)
 {
     op_begin(loop, op, HARK_OP_WORK, -1, done);
     op_link_loose(loop, op);
@@ -64,12 +66,14 @@ void hark_work(struct hark_loop *loop, struct hark_op *op, hark_work_function *f
     work_pool_submit(loop, op);
 }
 
-/* On another thread: nothing of the loop but its inbox may be touched. It is counted when the loop takes it out. */
+/* On another thread: nothing of the loop but its inbox may be touched. It is counted when the loop
+ * takes it out. */
 static uint32_t put_in_inbox(struct hark_loop *loop, struct hark_op *op, hark_done *done)
 {
-    check_rule(op->state == OP_IDLE, "an op was posted that is in flight, or that was not zeroed before its first start", op,
-               op->fd);
-    check_rule(done != NULL, "an op was posted without a callback", NULL, -1);
+    check_rule(op->state == OP_IDLE,
+               "an op was posted that is in flight, or that was not zeroed before its first start",
+               op, op->fd);
+    check_rule(done, "an op was posted without a callback", NULL, -1);
     op->loop = loop;
     op->done = done;
     op->fd = -1;

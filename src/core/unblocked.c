@@ -2,11 +2,13 @@
  *
  * Three ways, the next where one is not to be had:
  *   - RWF_NOWAIT: pipes since Linux 6.4, but not those that were opened by a name.
- *   - The file opened anew without blocking, for the one call: terminals, and pipes that have a name or that /proc names. It is
- *     closed again at once: so it keeps no terminal and no end of a pipe open, and nothing is left to be forgotten.
- *   - O_NONBLOCK set for the one call: masters of pseudo-terminals, which cannot be opened anew, other devices, and where there
- *     is no /proc or no permission. Another process that reads or writes there in that moment may meet EAGAIN.
- * What must hold: when a call returns, the descriptor's flags are as they were. */
+ *   - The file opened anew without blocking, for the one call: terminals, and pipes that have a
+ *     name or that /proc names. It is closed again at once: so it keeps no terminal and no end of a
+ *     pipe open, and nothing is left to be forgotten.
+ *   - O_NONBLOCK set for the one call: masters of pseudo-terminals, which cannot be opened anew,
+ *     other devices, and where there is no /proc or no permission. Another process that reads or
+ *     writes there in that moment may meet EAGAIN. What must hold: when a call returns, the
+ *     descriptor's flags are as they were. */
 #include "core/unblocked.h"
 
 #include "hark/poll.h"
@@ -20,14 +22,16 @@ static bool reads(const struct hark_op *op)
 
 bool unblocked_by_kernel(struct hark_loop *loop, const struct hark_op *op, int64_t *out_result)
 {
-    const size_t most = 0x7ffff000; /* the kernel moves no more at once (read(2)); a vector that says more is refused */
+    const size_t most = 0x7ffff000; /* the kernel moves no more at once (read(2)); a vector that
+                                       says more is refused */
     bool is_vector = op->code == HARK_OP_READV || op->code == HARK_OP_WRITEV;
     size_t count = op->with.io.count;
     const struct iovec one = {op->with.io.bytes, count < most ? count : most};
     const struct iovec *vector = is_vector ? op->with.io.bytes : &one;
     int vectors = is_vector ? (int)count : 1;
-    int64_t result = reads(op) ? kernel_preadv2(calls_of(loop), op->fd, vector, vectors, -1, RWF_NOWAIT)
-                               : kernel_pwritev2(calls_of(loop), op->fd, vector, vectors, -1, RWF_NOWAIT);
+    int64_t result = reads(op)
+                         ? kernel_preadv2(calls_of(loop), op->fd, vector, vectors, -1, RWF_NOWAIT)
+                         : kernel_pwritev2(calls_of(loop), op->fd, vector, vectors, -1, RWF_NOWAIT);
     /* A filter that is older than the call may answer in any of the latter three ways. */
     if (result == -EOPNOTSUPP || result == -ENOSYS || result == -EPERM || result == -EACCES)
         return false;
@@ -39,7 +43,8 @@ bool unblocked_by_kernel(struct hark_loop *loop, const struct hark_op *op, int64
 static bool is_terminal(uint64_t *calls, int fd, unsigned *out_device)
 {
     int number;
-    return kernel_ioctl(calls, fd, TIOCGDEV, out_device) == 0 && kernel_ioctl(calls, fd, TIOCGPTN, &number) < 0;
+    return kernel_ioctl(calls, fd, TIOCGDEV, out_device) == 0 &&
+           kernel_ioctl(calls, fd, TIOCGPTN, &number) < 0;
 }
 
 /* /dev/tty opened anew may be another terminal than it was for whoever opened it first. */
@@ -47,12 +52,14 @@ static bool is_same(uint64_t *calls, int fd, const struct stat *before, unsigned
 {
     struct stat status;
     unsigned device = 0;
-    if (kernel_fstat(calls, fd, &status) < 0 || status.st_dev != before->st_dev || status.st_ino != before->st_ino)
+    if (kernel_fstat(calls, fd, &status) < 0 || status.st_dev != before->st_dev ||
+        status.st_ino != before->st_ino)
         return false;
     return S_ISFIFO(status.st_mode) || (is_terminal(calls, fd, &device) && device == device_before);
 }
 
-/* A description of its own for the same pipe or terminal, that does not block; -1 where none can be had. */
+/* A description of its own for the same pipe or terminal, that does not block; -1 where none can be
+ * had. */
 static int open_anew(struct hark_loop *loop, int fd, int flags)
 {
     struct stat status;
@@ -64,7 +71,8 @@ static int open_anew(struct hark_loop *loop, int fd, int flags)
         return -1;
     char path[40];
     snprintf(path, sizeof path, "/proc/thread-self/fd/%d", fd);
-    int other = kernel_openat(calls, AT_FDCWD, path, (flags & O_ACCMODE) | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0);
+    int other = kernel_openat(calls, AT_FDCWD, path,
+                              (flags & O_ACCMODE) | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0);
     if (other >= 0 && !is_same(calls, other, &status, device)) {
         kernel_close(calls, other);
         return -1;
@@ -100,10 +108,12 @@ int64_t unblocked_by_hand(struct hark_loop *loop, const struct hark_op *op)
         return file_io(calls_of(loop), op, op->fd);
     if (op->code == HARK_OP_READ && op->with.io.count == 0)
         return 0;
-    int64_t events = kernel_poll_now(calls_of(loop), op->fd, reads(op) ? HARK_POLL_READABLE : HARK_POLL_WRITABLE);
+    int64_t events = kernel_poll_now(calls_of(loop), op->fd,
+                                     reads(op) ? HARK_POLL_READABLE : HARK_POLL_WRITABLE);
     if (events <= 0)
         return events < 0 ? events : -EAGAIN;
-    /* What has hung up stays so for those that had it open: opened anew it would be another session's. */
+    /* What has hung up stays so for those that had it open: opened anew it would be another
+     * session's. */
     int other = events & HARK_POLL_HANGUP ? -1 : open_anew(loop, op->fd, flags);
     return other >= 0 ? call_anew(loop, op, other) : call_between(loop, op, flags);
 }

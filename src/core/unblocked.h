@@ -1,21 +1,25 @@
-/* unblocked.h - reading and writing where read(2) and write(2) may block: blocking pipes, terminals, other devices.
+/* unblocked.h - reading and writing where read(2) and write(2) may block: blocking pipes,
+ * terminals, other devices.
  *
- * Such a descriptor is often shared with other processes, as standard input and output are, so it is not made non-blocking. And
- * that poll(2) calls it ready is not enough: a terminal that has room for one byte waits for the others, and another process may
- * be quicker. */
+ * Such a descriptor is often shared with other processes, as standard input and output are, so it
+ * is not made non-blocking. And that poll(2) calls it ready is not enough: a terminal that has room
+ * for one byte waits for the others, and another process may be quicker. */
 #ifndef CORE_UNBLOCKED_H
 #define CORE_UNBLOCKED_H
 
 #include "core/loop.h"
 
-/* The call of a HARK_OP_READ, WRITE, READV or WRITEV, told not to wait. Gives: true and *out_result, -EAGAIN where it would
- * block; false where this kind of file takes no such call. */
+/* The call of a HARK_OP_READ, WRITE, READV or WRITEV, told not to wait.
+ * Gives: true and *out_result, -EAGAIN where it would block; false where this kind of file takes no
+ *   such call. */
 bool unblocked_by_kernel(struct hark_loop *loop, const struct hark_op *op, int64_t *out_result);
 
-/* The same for the others, with whatever it takes. Gives: the result, or -EAGAIN. */
+/* The same for the others, with whatever it takes.
+ * Gives: the result, or -EAGAIN. */
 int64_t unblocked_by_hand(struct hark_loop *loop, const struct hark_op *op);
 
-/* Whether the file has a poll of its own: one that has none is always ready, and may block all the same. */
+/* Whether the file has a poll of its own: one that has none is always ready, and may block all the
+ * same. */
 bool unblocked_can_poll(struct hark_loop *loop, int fd);
 
 #endif

@@ -4,7 +4,8 @@
 
 void wake_loop(struct hark_loop *loop)
 {
-    if (!atomic_load_explicit(&loop->sleeping, memory_order_seq_cst) || !atomic_exchange(&loop->sleeping, false))
+    if (!atomic_load_explicit(&loop->sleeping, memory_order_seq_cst) ||
+        !atomic_exchange(&loop->sleeping, false))
         return;
     wake_write(loop->wake_fd);
 }
@@ -17,8 +18,8 @@ void wake_write(int wake_fd)
     errno = saved;
 }
 
-/* Where the backend will wake it, the other loop goes on saying that it sleeps: whoever else puts something in before that wakes
- * it at once, and is not held up by this loop's turn. */
+/* Where the backend will wake it, the other loop goes on saying that it sleeps: whoever else puts
+ * something in before that wakes it at once, and is not held up by this loop's turn. */
 void wake_other(struct hark_loop *loop, struct hark_loop *other)
 {
     if (!atomic_load_explicit(&other->sleeping, memory_order_seq_cst))
@@ -53,7 +54,7 @@ uint32_t wake_take_inbox(struct hark_loop *loop)
     struct inbox *inbox = &loop->inbox;
     struct hark_op *op;
     uint32_t count = 0;
-    for (uint32_t end = inbox_end(inbox); inbox->next != end && (op = inbox_take(inbox)) != NULL; count++)
+    for (uint32_t end = inbox_end(inbox); inbox->next != end && (op = inbox_take(inbox)); count++)
         take(loop, op);
     inbox_taken(inbox);
     return count;

@@ -1,7 +1,9 @@
-/* work_pool.c - threads for what would block or keep the CPU. One pool a loop, so that loops cannot starve each other.
+/* work_pool.c - threads for what would block or keep the CPU. One pool a loop, so that loops cannot
+ * starve each other.
  *
- * Threads start when work waits and none is idle, up to workers_max, and sleep on a condition while there is none. An op that
- * is done comes back through the loop's inbox. What must hold: an op is in the queue, or with exactly one thread, or back. */
+ * Threads start when work waits and none is idle, up to workers_max, and sleep on a condition while
+ * there is none. An op that is done comes back through the loop's inbox. What must hold: an op is
+ * in the queue, or with exactly one thread, or back. */
 #include "core/loop.h"
 #include "core/wake.h"
 
@@ -26,7 +28,7 @@ static struct hark_op *take(struct work_pool *pool)
         pthread_cond_wait(&pool->more, &pool->lock);
     pool->idle--;
     struct hark_op *op = op_queue_pop(&pool->queue);
-    pool->waiting -= op != NULL;
+    pool->waiting -= op ? 1 : 0;
     pthread_mutex_unlock(&pool->lock);
     return op;
 }
@@ -35,7 +37,7 @@ static void *worker(void *argument)
 {
     struct work_pool *pool = argument;
     struct hark_op *op;
-    while ((op = take(pool)) != NULL) {
+    while ((op = take(pool))) {
         struct hark_loop *loop = op->loop;
         op->result = op->code == HARK_OP_WORK ? op->with.work.function(op) : file_call(op);
         inbox_put(&loop->inbox, op);
@@ -116,13 +118,13 @@ void work_pool_withdraw_all(struct hark_loop *loop)
     struct hark_op *op;
     pthread_mutex_lock(&pool->lock);
     pool->waiting = 0;
-    while ((op = op_queue_pop(&pool->queue)) != NULL) {
+    while ((op = op_queue_pop(&pool->queue))) {
         op_queue_push(op->code == HARK_OP_CLOSE ? &kept : &withdrawn, op);
         pool->waiting += op->code == HARK_OP_CLOSE;
     }
     pool->queue = kept;
     pthread_mutex_unlock(&pool->lock);
-    while ((op = op_queue_pop(&withdrawn)) != NULL) {
+    while ((op = op_queue_pop(&withdrawn))) {
         op->marks |= MARK_CANCELLED;
         loop_finish(loop, op, -ECANCELED);
     }

@@ -5,7 +5,8 @@
 #include <fcntl.h>
 #include <limits.h>
 
-static void start_io(struct hark_loop *loop, struct hark_op *op, void *bytes, size_t count, int64_t offset)
+static void start_io(struct hark_loop *loop, struct hark_op *op, void *bytes, size_t count,
+                     int64_t offset)
 {
     op->with.io.bytes = bytes;
     op->with.io.count = count;
@@ -17,14 +18,15 @@ static void start_io(struct hark_loop *loop, struct hark_op *op, void *bytes, si
     op_start_on_descriptor(loop, op);
 }
 
-void hark_read(struct hark_loop *loop, struct hark_op *op, int fd, void *bytes, size_t count, int64_t offset, hark_done *done)
+void hark_read(struct hark_loop *loop, struct hark_op *op, int fd, void *bytes, size_t count,
+               int64_t offset, hark_done *done)
 {
     op_begin(loop, op, HARK_OP_READ, fd, done);
     start_io(loop, op, bytes, count, offset);
 }
 
-void hark_write(struct hark_loop *loop, struct hark_op *op, int fd, const void *bytes, size_t count, int64_t offset,
-                hark_done *done)
+void hark_write(struct hark_loop *loop, struct hark_op *op, int fd, const void *bytes, size_t count,
+                int64_t offset, hark_done *done)
 {
     op_begin(loop, op, HARK_OP_WRITE, fd, done);
     if (!loop->sigpipe_guarded)
@@ -32,22 +34,23 @@ void hark_write(struct hark_loop *loop, struct hark_op *op, int fd, const void *
     start_io(loop, op, (void *)(uintptr_t)bytes, count, offset);
 }
 
-static void start_vector(struct hark_loop *loop, struct hark_op *op, const struct iovec *vector, unsigned count, int64_t offset)
+static void start_vector(struct hark_loop *loop, struct hark_op *op, const struct iovec *vector,
+                         unsigned count, int64_t offset)
 {
     if (count > IOV_MAX)
         return loop_finish(loop, op, -EINVAL);
     start_io(loop, op, (void *)(uintptr_t)vector, count, offset);
 }
 
-void hark_readv(struct hark_loop *loop, struct hark_op *op, int fd, const struct iovec *vector, unsigned count, int64_t offset,
-                hark_done *done)
+void hark_readv(struct hark_loop *loop, struct hark_op *op, int fd, const struct iovec *vector,
+                unsigned count, int64_t offset, hark_done *done)
 {
     op_begin(loop, op, HARK_OP_READV, fd, done);
     start_vector(loop, op, vector, count, offset);
 }
 
-void hark_writev(struct hark_loop *loop, struct hark_op *op, int fd, const struct iovec *vector, unsigned count, int64_t offset,
-                 hark_done *done)
+void hark_writev(struct hark_loop *loop, struct hark_op *op, int fd, const struct iovec *vector,
+                 unsigned count, int64_t offset, hark_done *done)
 {
     op_begin(loop, op, HARK_OP_WRITEV, fd, done);
     if (!loop->sigpipe_guarded)
@@ -55,7 +58,8 @@ void hark_writev(struct hark_loop *loop, struct hark_op *op, int fd, const struc
     start_vector(loop, op, vector, count, offset);
 }
 
-static void start_plain(struct hark_loop *loop, struct hark_op *op, enum hark_op_code code, int fd, hark_done *done)
+static void start_plain(struct hark_loop *loop, struct hark_op *op, enum hark_op_code code, int fd,
+                        hark_done *done)
 {
     op_begin(loop, op, code, fd, done);
     op_start_on_descriptor(loop, op);
@@ -71,8 +75,8 @@ void hark_fdatasync(struct hark_loop *loop, struct hark_op *op, int fd, hark_don
     start_plain(loop, op, HARK_OP_FDATASYNC, fd, done);
 }
 
-void hark_copy_file_range(struct hark_loop *loop, struct hark_op *op, int from, int64_t from_offset, int to, int64_t to_offset,
-                          size_t count, hark_done *done)
+void hark_copy_file_range(struct hark_loop *loop, struct hark_op *op, int from, int64_t from_offset,
+                          int to, int64_t to_offset, size_t count, hark_done *done)
 {
     op_begin(loop, op, HARK_OP_COPY_FILE_RANGE, from, done);
     op->with.copy.from_offset = from_offset;
@@ -84,7 +88,8 @@ void hark_copy_file_range(struct hark_loop *loop, struct hark_op *op, int from, 
     op_start_on_descriptor(loop, op);
 }
 
-static void start_range(struct hark_loop *loop, struct hark_op *op, int mode, int64_t offset, int64_t count)
+static void start_range(struct hark_loop *loop, struct hark_op *op, int mode, int64_t offset,
+                        int64_t count)
 {
     op->with.range.mode = mode;
     op->with.range.offset = offset;
@@ -92,13 +97,15 @@ static void start_range(struct hark_loop *loop, struct hark_op *op, int mode, in
     op_start_on_descriptor(loop, op);
 }
 
-void hark_ftruncate(struct hark_loop *loop, struct hark_op *op, int fd, int64_t length, hark_done *done)
+void hark_ftruncate(struct hark_loop *loop, struct hark_op *op, int fd, int64_t length,
+                    hark_done *done)
 {
     op_begin(loop, op, HARK_OP_FTRUNCATE, fd, done);
     start_range(loop, op, 0, 0, length);
 }
 
-void hark_fallocate(struct hark_loop *loop, struct hark_op *op, int fd, int mode, int64_t offset, int64_t length, hark_done *done)
+void hark_fallocate(struct hark_loop *loop, struct hark_op *op, int fd, int mode, int64_t offset,
+                    int64_t length, hark_done *done)
 {
     op_begin(loop, op, HARK_OP_FALLOCATE, fd, done);
     start_range(loop, op, mode, offset, length);

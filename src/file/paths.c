@@ -16,8 +16,8 @@ static void start(struct hark_loop *loop, struct hark_op *op, const char *path)
         op_start_on_descriptor(loop, op);
 }
 
-void hark_openat(struct hark_loop *loop, struct hark_op *op, int directory, const char *path, int flags, mode_t mode,
-                 hark_done *done)
+void hark_openat(struct hark_loop *loop, struct hark_op *op, int directory, const char *path,
+                 int flags, mode_t mode, hark_done *done)
 {
     op_begin(loop, op, HARK_OP_OPENAT, directory, done);
     op->with.open.flags = (uint32_t)flags | O_CLOEXEC;
@@ -26,8 +26,8 @@ void hark_openat(struct hark_loop *loop, struct hark_op *op, int directory, cons
     start(loop, op, path);
 }
 
-void hark_statx(struct hark_loop *loop, struct hark_op *op, int directory, const char *path, int flags, unsigned mask,
-                struct statx *status, hark_done *done)
+void hark_statx(struct hark_loop *loop, struct hark_op *op, int directory, const char *path,
+                int flags, unsigned mask, struct statx *status, hark_done *done)
 {
     op_begin(loop, op, HARK_OP_STATX, directory, done);
     op->with.path.flags = flags;
@@ -36,8 +36,8 @@ void hark_statx(struct hark_loop *loop, struct hark_op *op, int directory, const
     start(loop, op, path);
 }
 
-void hark_renameat(struct hark_loop *loop, struct hark_op *op, int from_directory, const char *from, int to_directory,
-                   const char *to, int flags, hark_done *done)
+void hark_renameat(struct hark_loop *loop, struct hark_op *op, int from_directory, const char *from,
+                   int to_directory, const char *to, int flags, hark_done *done)
 {
     op_begin(loop, op, HARK_OP_RENAMEAT, from_directory, done);
     op->with.path.flags = flags;
@@ -46,21 +46,24 @@ void hark_renameat(struct hark_loop *loop, struct hark_op *op, int from_director
     start(loop, op, from);
 }
 
-void hark_unlinkat(struct hark_loop *loop, struct hark_op *op, int directory, const char *path, int flags, hark_done *done)
+void hark_unlinkat(struct hark_loop *loop, struct hark_op *op, int directory, const char *path,
+                   int flags, hark_done *done)
 {
     op_begin(loop, op, HARK_OP_UNLINKAT, directory, done);
     op->with.path.flags = flags;
     start(loop, op, path);
 }
 
-void hark_mkdirat(struct hark_loop *loop, struct hark_op *op, int directory, const char *path, mode_t mode, hark_done *done)
+void hark_mkdirat(struct hark_loop *loop, struct hark_op *op, int directory, const char *path,
+                  mode_t mode, hark_done *done)
 {
     op_begin(loop, op, HARK_OP_MKDIRAT, directory, done);
     op->with.path.mode = mode;
     start(loop, op, path);
 }
 
-void hark_getdents(struct hark_loop *loop, struct hark_op *op, int fd, void *bytes, size_t count, hark_done *done)
+void hark_getdents(struct hark_loop *loop, struct hark_op *op, int fd, void *bytes, size_t count,
+                   hark_done *done)
 {
     op_begin(loop, op, HARK_OP_GETDENTS, fd, done);
     op->with.io.bytes = bytes;
@@ -73,7 +76,8 @@ static bool is_dot(const char *name)
     return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
 }
 
-bool hark_dirent_next(const void *bytes, size_t filled, size_t *position, struct hark_dirent *out_entry)
+bool hark_dirent_next(const void *bytes, size_t filled, size_t *position,
+                      struct hark_dirent *out_entry)
 {
     while (*position < filled) {
         /* The kernel's struct linux_dirent64 is glibc's struct dirent64: getdents64(2). */
@@ -81,7 +85,8 @@ bool hark_dirent_next(const void *bytes, size_t filled, size_t *position, struct
         *position += entry->d_reclen;
         if (is_dot(entry->d_name))
             continue;
-        *out_entry = (struct hark_dirent){.inode = entry->d_ino, .name = entry->d_name, .type = entry->d_type};
+        *out_entry = (struct hark_dirent){
+            .inode = entry->d_ino, .name = entry->d_name, .type = entry->d_type};
         return true;
     }
     return false;

@@ -1,8 +1,10 @@
-/* group.c - the threads of a group: each makes its own loop, runs it when told to, and unmakes it at the end.
+/* group.c - the threads of a group: each makes its own loop, runs it when told to, and unmakes it
+ * at the end.
  *
- * The calling thread gives commands, one at a time, and the others wait for them under the lock; while they wait, their loops may
- * be looked at by the calling thread. What must hold: a loop is made, run and destroyed by its own thread; outside of a command
- * no thread of the group touches anything; the lock is not taken while loops run, but for telling an error. */
+ * The calling thread gives commands, one at a time, and the others wait for them under the lock;
+ * while they wait, their loops may be looked at by the calling thread. What must hold: a loop is
+ * made, run and destroyed by its own thread; outside of a command no thread of the group touches
+ * anything; the lock is not taken while loops run, but for telling an error. */
 #include "hark/group.h"
 
 #include "core/loop.h"

@@ -1,9 +1,10 @@
 /* group_listen.c - one address for all loops of a group.
  *
- * SO_REUSEPORT lets every process of a user that sets it join in, so of two servers started by mistake each would take half of
- * the connections without a word. Here the first socket takes the address without it, which nobody else may then have, and is
- * given the option once it listens; the kernel looks at it when the others join (inet_csk_get_port, reuseport_add_sock). What
- * must hold: where it fails, nothing is left open. */
+ * SO_REUSEPORT lets every process of a user that sets it join in, so of two servers started by
+ * mistake each would take half of the connections without a word. Here the first socket takes the
+ * address without it, which nobody else may then have, and is given the option once it listens; the
+ * kernel looks at it when the others join (inet_csk_get_port, reuseport_add_sock). What must hold:
+ * where it fails, nothing is left open. */
 #include "hark/group.h"
 #include "hark/os.h"
 #include "kernel/kernel.h"
@@ -12,8 +13,8 @@
 #include <string.h>
 
 /* Opens the first socket and tells where it is. */
-static int open_first(struct hark_loop *loop, const struct hark_address *address, int backlog, unsigned flags,
-                      struct hark_address *out_actual)
+static int open_first(struct hark_loop *loop, const struct hark_address *address, int backlog,
+                      unsigned flags, struct hark_address *out_actual)
 {
     const int on = 1;
     int fd = hark_os_listen_at(loop, address, backlog, flags);
@@ -28,14 +29,16 @@ static int open_first(struct hark_loop *loop, const struct hark_address *address
     return error;
 }
 
-static int open_next(struct hark_loop *loop, const struct hark_address *actual, int backlog, unsigned flags, int first)
+static int open_next(struct hark_loop *loop, const struct hark_address *actual, int backlog,
+                     unsigned flags, int first)
 {
     if (actual->name.any.sa_family != AF_UNIX)
         return hark_os_listen_at(loop, actual, backlog, flags | HARK_LISTEN_REUSE_PORT);
     return kernel_fcntl(NULL, first, F_DUPFD_CLOEXEC, 0);
 }
 
-int hark_group_listen(struct hark_group *group, const struct hark_address *address, int backlog, unsigned flags, int *out_fds)
+int hark_group_listen(struct hark_group *group, const struct hark_address *address, int backlog,
+                      unsigned flags, int *out_fds)
 {
     struct hark_loop *loop = hark_group_loop(group, 0);
     uint32_t count = hark_group_size(group);

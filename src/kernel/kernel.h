@@ -1,13 +1,14 @@
 /* kernel.h - all that the library asks of the operating system, by the names of the manual pages.
  *
  * Each gives what the call gives, or a negative errno. What the list decides, once for all:
- *   - Where a signal interrupts a call before it has done anything, it is made again. Not the waits, which give -EINTR: who waits
- *     looks at his time first. And not close: the number is gone all the same (close(2), Linux), so that gives 0.
- *   - calls counts the system calls that were made, those that were interrupted too; NULL: nobody counts, as in the threads of
- *     the pool.
- * This is the list. In the library itself each call is the C library's own, in place (linux.h): nothing stands between, no table
- * and no instruction. Built with HARK_KERNEL_APART the calls are functions that another object brings, such as one that lets them
- * fail. */
+ *   - Where a signal interrupts a call before it has done anything, it is made again. Not the
+ *     waits, which give -EINTR: who waits looks at his time first. And not close: the number is
+ *     gone all the same (close(2), Linux), so that gives 0.
+ *   - calls counts the system calls that were made, those that were interrupted too; NULL: nobody
+ *     counts, as in the threads of the pool. This is the list. In the library itself each call is
+ *     the C library's own, in place (linux.h): nothing stands between, no table and no instruction.
+ *     Built with HARK_KERNEL_APART the calls are functions that another object brings, such as one
+ *     that lets them fail. */
 #ifndef KERNEL_KERNEL_H
 #define KERNEL_KERNEL_H
 
@@ -48,73 +49,101 @@ KERNEL_INLINE int64_t kernel_read(uint64_t *calls, int fd, void *bytes, size_t c
 KERNEL_INLINE int64_t kernel_write(uint64_t *calls, int fd, const void *bytes, size_t count);
 KERNEL_INLINE int64_t kernel_readv(uint64_t *calls, int fd, const struct iovec *vector, int count);
 KERNEL_INLINE int64_t kernel_writev(uint64_t *calls, int fd, const struct iovec *vector, int count);
-KERNEL_INLINE int64_t kernel_pread(uint64_t *calls, int fd, void *bytes, size_t count, off64_t offset);
-KERNEL_INLINE int64_t kernel_pwrite(uint64_t *calls, int fd, const void *bytes, size_t count, off64_t offset);
-KERNEL_INLINE int64_t kernel_preadv(uint64_t *calls, int fd, const struct iovec *vector, int count, off64_t offset);
-KERNEL_INLINE int64_t kernel_pwritev(uint64_t *calls, int fd, const struct iovec *vector, int count, off64_t offset);
-KERNEL_INLINE int64_t kernel_preadv2(uint64_t *calls, int fd, const struct iovec *vector, int count, off64_t offset, int flags);
-KERNEL_INLINE int64_t kernel_pwritev2(uint64_t *calls, int fd, const struct iovec *vector, int count, off64_t offset, int flags);
+KERNEL_INLINE int64_t kernel_pread(uint64_t *calls, int fd, void *bytes, size_t count,
+                                   off64_t offset);
+KERNEL_INLINE int64_t kernel_pwrite(uint64_t *calls, int fd, const void *bytes, size_t count,
+                                    off64_t offset);
+KERNEL_INLINE int64_t kernel_preadv(uint64_t *calls, int fd, const struct iovec *vector, int count,
+                                    off64_t offset);
+KERNEL_INLINE int64_t kernel_pwritev(uint64_t *calls, int fd, const struct iovec *vector, int count,
+                                     off64_t offset);
+KERNEL_INLINE int64_t kernel_preadv2(uint64_t *calls, int fd, const struct iovec *vector, int count,
+                                     off64_t offset, int flags);
+KERNEL_INLINE int64_t kernel_pwritev2(uint64_t *calls, int fd, const struct iovec *vector,
+                                      int count, off64_t offset, int flags);
 
 /* --- files and names --- */
 
-KERNEL_INLINE int kernel_openat(uint64_t *calls, int directory, const char *path, int flags, mode_t mode);
+KERNEL_INLINE int kernel_openat(uint64_t *calls, int directory, const char *path, int flags,
+                                mode_t mode);
 KERNEL_INLINE int kernel_fstat(uint64_t *calls, int fd, struct stat *out_status);
-KERNEL_INLINE int kernel_fstatat(uint64_t *calls, int directory, const char *path, struct stat *out_status, int flags);
-KERNEL_INLINE int kernel_statx(uint64_t *calls, int directory, const char *path, int flags, unsigned mask,
-                               struct statx *out_status);
+KERNEL_INLINE int kernel_fstatat(uint64_t *calls, int directory, const char *path,
+                                 struct stat *out_status, int flags);
+KERNEL_INLINE int kernel_statx(uint64_t *calls, int directory, const char *path, int flags,
+                               unsigned mask, struct statx *out_status);
 KERNEL_INLINE int kernel_fsync(uint64_t *calls, int fd);
 KERNEL_INLINE int kernel_fdatasync(uint64_t *calls, int fd);
 KERNEL_INLINE int kernel_ftruncate(uint64_t *calls, int fd, off64_t length);
-KERNEL_INLINE int kernel_fallocate(uint64_t *calls, int fd, int mode, off64_t offset, off64_t count);
-KERNEL_INLINE int kernel_renameat2(uint64_t *calls, int from, const char *old, int to, const char *new, unsigned flags);
+KERNEL_INLINE int kernel_fallocate(uint64_t *calls, int fd, int mode, off64_t offset,
+                                   off64_t count);
+KERNEL_INLINE int kernel_renameat2(uint64_t *calls, int from, const char *old, int to,
+                                   const char *new, unsigned flags);
 KERNEL_INLINE int kernel_unlinkat(uint64_t *calls, int directory, const char *path, int flags);
 KERNEL_INLINE int kernel_mkdirat(uint64_t *calls, int directory, const char *path, mode_t mode);
 KERNEL_INLINE int64_t kernel_getdents64(uint64_t *calls, int fd, void *entries, size_t count);
-KERNEL_INLINE int64_t kernel_copy_file_range(uint64_t *calls, int from, off64_t *from_offset, int to, off64_t *to_offset,
-                                             size_t count);
+KERNEL_INLINE int64_t kernel_copy_file_range(uint64_t *calls, int from, off64_t *from_offset,
+                                             int to, off64_t *to_offset, size_t count);
 
 /* --- sockets --- */
 
 KERNEL_INLINE int kernel_socket(uint64_t *calls, int family, int type, int protocol);
-KERNEL_INLINE int kernel_bind(uint64_t *calls, int fd, const struct sockaddr *name, socklen_t length);
+KERNEL_INLINE int kernel_bind(uint64_t *calls, int fd, const struct sockaddr *name,
+                              socklen_t length);
 KERNEL_INLINE int kernel_listen(uint64_t *calls, int fd, int backlog);
-KERNEL_INLINE int kernel_accept4(uint64_t *calls, int fd, struct sockaddr *out_name, socklen_t *length, int flags);
-KERNEL_INLINE int kernel_connect(uint64_t *calls, int fd, const struct sockaddr *name, socklen_t length);
+KERNEL_INLINE int kernel_accept4(uint64_t *calls, int fd, struct sockaddr *out_name,
+                                 socklen_t *length, int flags);
+KERNEL_INLINE int kernel_connect(uint64_t *calls, int fd, const struct sockaddr *name,
+                                 socklen_t length);
 KERNEL_INLINE int kernel_shutdown(uint64_t *calls, int fd, int how);
-KERNEL_INLINE int kernel_setsockopt(uint64_t *calls, int fd, int level, int option, const void *value, socklen_t length);
-KERNEL_INLINE int kernel_getsockopt(uint64_t *calls, int fd, int level, int option, void *out_value, socklen_t *length);
-KERNEL_INLINE int kernel_getsockname(uint64_t *calls, int fd, struct sockaddr *out_name, socklen_t *length);
-KERNEL_INLINE int kernel_getpeername(uint64_t *calls, int fd, struct sockaddr *out_name, socklen_t *length);
+KERNEL_INLINE int kernel_setsockopt(uint64_t *calls, int fd, int level, int option,
+                                    const void *value, socklen_t length);
+KERNEL_INLINE int kernel_getsockopt(uint64_t *calls, int fd, int level, int option, void *out_value,
+                                    socklen_t *length);
+KERNEL_INLINE int kernel_getsockname(uint64_t *calls, int fd, struct sockaddr *out_name,
+                                     socklen_t *length);
+KERNEL_INLINE int kernel_getpeername(uint64_t *calls, int fd, struct sockaddr *out_name,
+                                     socklen_t *length);
 KERNEL_INLINE int64_t kernel_recv(uint64_t *calls, int fd, void *bytes, size_t count, int flags);
-KERNEL_INLINE int64_t kernel_send(uint64_t *calls, int fd, const void *bytes, size_t count, int flags);
+KERNEL_INLINE int64_t kernel_send(uint64_t *calls, int fd, const void *bytes, size_t count,
+                                  int flags);
 KERNEL_INLINE int64_t kernel_recvmsg(uint64_t *calls, int fd, struct msghdr *message, int flags);
-KERNEL_INLINE int64_t kernel_sendmsg(uint64_t *calls, int fd, const struct msghdr *message, int flags);
+KERNEL_INLINE int64_t kernel_sendmsg(uint64_t *calls, int fd, const struct msghdr *message,
+                                     int flags);
 
 /* --- waiting for events --- */
 
 KERNEL_INLINE int kernel_epoll_create1(uint64_t *calls, int flags);
-KERNEL_INLINE int kernel_epoll_ctl(uint64_t *calls, int epoll, int operation, int fd, struct epoll_event *event);
-KERNEL_INLINE int kernel_epoll_wait(uint64_t *calls, int epoll, struct epoll_event *events, int room, int timeout_ms);
-KERNEL_INLINE int kernel_epoll_pwait2(uint64_t *calls, int epoll, struct epoll_event *events, int room,
-                                      const struct timespec *timeout);
-KERNEL_INLINE int kernel_poll(uint64_t *calls, struct pollfd *watched, nfds_t count, int timeout_ms);
-KERNEL_INLINE int kernel_ppoll(uint64_t *calls, struct pollfd *watched, nfds_t count, const struct timespec *timeout);
-KERNEL_INLINE int kernel_pselect(uint64_t *calls, int count, fd_set *readable, fd_set *writable, fd_set *exceptional,
-                                 const struct timespec *timeout);
+KERNEL_INLINE int kernel_epoll_ctl(uint64_t *calls, int epoll, int operation, int fd,
+                                   struct epoll_event *event);
+KERNEL_INLINE int kernel_epoll_wait(uint64_t *calls, int epoll, struct epoll_event *events,
+                                    int room, int timeout_ms);
+KERNEL_INLINE int kernel_epoll_pwait2(uint64_t *calls, int epoll, struct epoll_event *events,
+                                      int room, const struct timespec *timeout);
+KERNEL_INLINE int kernel_poll(uint64_t *calls, struct pollfd *watched, nfds_t count,
+                              int timeout_ms);
+KERNEL_INLINE int kernel_ppoll(uint64_t *calls, struct pollfd *watched, nfds_t count,
+                               const struct timespec *timeout);
+KERNEL_INLINE int kernel_pselect(uint64_t *calls, int count, fd_set *readable, fd_set *writable,
+                                 fd_set *exceptional, const struct timespec *timeout);
 
 /* --- io_uring --- */
 
-KERNEL_INLINE int kernel_io_uring_setup(uint64_t *calls, unsigned entries, struct io_uring_params *params);
-KERNEL_INLINE int kernel_io_uring_enter(uint64_t *calls, int fd, unsigned submit, unsigned wait, unsigned flags,
-                                        const void *argument, size_t count);
-KERNEL_INLINE int kernel_io_uring_register(uint64_t *calls, int fd, unsigned operation, void *argument, unsigned count);
+KERNEL_INLINE int kernel_io_uring_setup(uint64_t *calls, unsigned entries,
+                                        struct io_uring_params *params);
+KERNEL_INLINE int kernel_io_uring_enter(uint64_t *calls, int fd, unsigned submit, unsigned wait,
+                                        unsigned flags, const void *argument, size_t count);
+KERNEL_INLINE int kernel_io_uring_register(uint64_t *calls, int fd, unsigned operation,
+                                           void *argument, unsigned count);
 
 /* --- memory, time, chance --- */
 
-/* fd -1: memory of nobody else's. Gives: 0 and *out_memory; where it fails that is MAP_FAILED. */
-KERNEL_INLINE int kernel_mmap(uint64_t *calls, size_t count, int flags, int fd, off64_t offset, void **out_memory);
+/* fd -1: memory of nobody else's.
+ * Gives: 0 and *out_memory; where it fails that is MAP_FAILED. */
+KERNEL_INLINE int kernel_mmap(uint64_t *calls, size_t count, int flags, int fd, off64_t offset,
+                              void **out_memory);
 /* Of this process's own memory: -EFAULT where there is none. */
-KERNEL_INLINE int64_t kernel_process_vm_readv(uint64_t *calls, const struct iovec *local, const struct iovec *remote);
+KERNEL_INLINE int64_t kernel_process_vm_readv(uint64_t *calls, const struct iovec *local,
+                                              const struct iovec *remote);
 KERNEL_INLINE void kernel_munmap(uint64_t *calls, void *memory, size_t count);
 
 /* Not counted: it enters the kernel on odd machines alone (vdso(7)). */
@@ -127,7 +156,8 @@ KERNEL_INLINE int64_t kernel_getrandom(uint64_t *calls, void *bytes, size_t coun
 
 /* --- questions that are asked at several places --- */
 
-/* Which of the events hold at this moment: poll(2) without waiting. Gives the set, 0 where none does; -EBADF. */
+/* Which of the events hold at this moment: poll(2) without waiting. Gives the set, 0 where none
+ * does; -EBADF. */
 static inline int64_t kernel_poll_now(uint64_t *calls, int fd, uint32_t events)
 {
     struct pollfd query = {.fd = fd, .events = (short)events};
@@ -138,7 +168,8 @@ static inline int64_t kernel_poll_now(uint64_t *calls, int fd, uint32_t events)
     return error < 0 ? error : query.revents & POLLNVAL ? -EBADF : query.revents;
 }
 
-/* Whether a socket has been shut down for reading: what it gives then is the end, also where it has borders. */
+/* Whether a socket has been shut down for reading: what it gives then is the end, also where it has
+ * borders. */
 static inline bool kernel_is_shut(uint64_t *calls, int fd)
 {
     int64_t events = kernel_poll_now(calls, fd, POLLRDHUP);

@@ -1,4 +1,5 @@
-/* linux.h - the calls of kernel.h, each as the C library's. What an interruption means stands here: see there. */
+/* linux.h - the calls of kernel.h, each as the C library's. What an interruption means stands here:
+ * see there. */
 #ifndef KERNEL_LINUX_H
 #define KERNEL_LINUX_H
 
@@ -11,21 +12,21 @@ static inline void kernel_count(uint64_t *calls)
 }
 
 /* One call: its value, or -errno. */
-#define KERNEL_CALL(calls, call)                                                                                                 \
-    __extension__({                                                                                                              \
-        kernel_count(calls);                                                                                                     \
-        int64_t kernel_value = (call);                                                                                           \
-        kernel_value < 0 ? -errno : kernel_value;                                                                                \
+#define KERNEL_CALL(calls, call)                                                                   \
+    __extension__({                                                                                \
+        kernel_count(calls);                                                                       \
+        int64_t kernel_value = (call);                                                             \
+        kernel_value < 0 ? -errno : kernel_value;                                                  \
     })
 
 /* The same until no signal interrupts it. */
-#define KERNEL_RETRY(calls, call)                                                                                                \
-    __extension__({                                                                                                              \
-        int64_t kernel_result;                                                                                                   \
-        do                                                                                                                       \
-            kernel_result = KERNEL_CALL(calls, call);                                                                            \
-        while (kernel_result == -EINTR);                                                                                         \
-        kernel_result;                                                                                                           \
+#define KERNEL_RETRY(calls, call)                                                                  \
+    __extension__({                                                                                \
+        int64_t kernel_result;                                                                     \
+        do                                                                                         \
+            kernel_result = KERNEL_CALL(calls, call);                                              \
+        while (kernel_result == -EINTR);                                                           \
+        kernel_result;                                                                             \
     })
 
 KERNEL_INLINE int kernel_close(uint64_t *calls, int fd)
@@ -69,37 +70,44 @@ KERNEL_INLINE int64_t kernel_writev(uint64_t *calls, int fd, const struct iovec 
     return KERNEL_RETRY(calls, writev(fd, vector, count));
 }
 
-KERNEL_INLINE int64_t kernel_pread(uint64_t *calls, int fd, void *bytes, size_t count, off64_t offset)
+KERNEL_INLINE int64_t kernel_pread(uint64_t *calls, int fd, void *bytes, size_t count,
+                                   off64_t offset)
 {
     return KERNEL_RETRY(calls, pread(fd, bytes, count, offset));
 }
 
-KERNEL_INLINE int64_t kernel_pwrite(uint64_t *calls, int fd, const void *bytes, size_t count, off64_t offset)
+KERNEL_INLINE int64_t kernel_pwrite(uint64_t *calls, int fd, const void *bytes, size_t count,
+                                    off64_t offset)
 {
     return KERNEL_RETRY(calls, pwrite(fd, bytes, count, offset));
 }
 
-KERNEL_INLINE int64_t kernel_preadv(uint64_t *calls, int fd, const struct iovec *vector, int count, off64_t offset)
+KERNEL_INLINE int64_t kernel_preadv(uint64_t *calls, int fd, const struct iovec *vector, int count,
+                                    off64_t offset)
 {
     return KERNEL_RETRY(calls, preadv(fd, vector, count, offset));
 }
 
-KERNEL_INLINE int64_t kernel_pwritev(uint64_t *calls, int fd, const struct iovec *vector, int count, off64_t offset)
+KERNEL_INLINE int64_t kernel_pwritev(uint64_t *calls, int fd, const struct iovec *vector, int count,
+                                     off64_t offset)
 {
     return KERNEL_RETRY(calls, pwritev(fd, vector, count, offset));
 }
 
-KERNEL_INLINE int64_t kernel_preadv2(uint64_t *calls, int fd, const struct iovec *vector, int count, off64_t offset, int flags)
+KERNEL_INLINE int64_t kernel_preadv2(uint64_t *calls, int fd, const struct iovec *vector, int count,
+                                     off64_t offset, int flags)
 {
     return KERNEL_RETRY(calls, preadv2(fd, vector, count, offset, flags));
 }
 
-KERNEL_INLINE int64_t kernel_pwritev2(uint64_t *calls, int fd, const struct iovec *vector, int count, off64_t offset, int flags)
+KERNEL_INLINE int64_t kernel_pwritev2(uint64_t *calls, int fd, const struct iovec *vector,
+                                      int count, off64_t offset, int flags)
 {
     return KERNEL_RETRY(calls, pwritev2(fd, vector, count, offset, flags));
 }
 
-KERNEL_INLINE int kernel_openat(uint64_t *calls, int directory, const char *path, int flags, mode_t mode)
+KERNEL_INLINE int kernel_openat(uint64_t *calls, int directory, const char *path, int flags,
+                                mode_t mode)
 {
     return (int)KERNEL_RETRY(calls, openat(directory, path, flags, mode));
 }
@@ -109,13 +117,14 @@ KERNEL_INLINE int kernel_fstat(uint64_t *calls, int fd, struct stat *out_status)
     return (int)KERNEL_CALL(calls, fstat(fd, out_status));
 }
 
-KERNEL_INLINE int kernel_fstatat(uint64_t *calls, int directory, const char *path, struct stat *out_status, int flags)
+KERNEL_INLINE int kernel_fstatat(uint64_t *calls, int directory, const char *path,
+                                 struct stat *out_status, int flags)
 {
     return (int)KERNEL_CALL(calls, fstatat(directory, path, out_status, flags));
 }
 
-KERNEL_INLINE int kernel_statx(uint64_t *calls, int directory, const char *path, int flags, unsigned mask,
-                               struct statx *out_status)
+KERNEL_INLINE int kernel_statx(uint64_t *calls, int directory, const char *path, int flags,
+                               unsigned mask, struct statx *out_status)
 {
     return (int)KERNEL_RETRY(calls, statx(directory, path, flags, mask, out_status));
 }
@@ -140,7 +149,8 @@ KERNEL_INLINE int kernel_fallocate(uint64_t *calls, int fd, int mode, off64_t of
     return (int)KERNEL_RETRY(calls, fallocate(fd, mode, offset, count));
 }
 
-KERNEL_INLINE int kernel_renameat2(uint64_t *calls, int from, const char *old, int to, const char *new, unsigned flags)
+KERNEL_INLINE int kernel_renameat2(uint64_t *calls, int from, const char *old, int to,
+                                   const char *new, unsigned flags)
 {
     return (int)KERNEL_RETRY(calls, renameat2(from, old, to, new, flags));
 }
@@ -160,8 +170,8 @@ KERNEL_INLINE int64_t kernel_getdents64(uint64_t *calls, int fd, void *entries, 
     return KERNEL_RETRY(calls, syscall(SYS_getdents64, fd, entries, count));
 }
 
-KERNEL_INLINE int64_t kernel_copy_file_range(uint64_t *calls, int from, off64_t *from_offset, int to, off64_t *to_offset,
-                                             size_t count)
+KERNEL_INLINE int64_t kernel_copy_file_range(uint64_t *calls, int from, off64_t *from_offset,
+                                             int to, off64_t *to_offset, size_t count)
 {
     return KERNEL_RETRY(calls, copy_file_range(from, from_offset, to, to_offset, count, 0));
 }
@@ -171,7 +181,8 @@ KERNEL_INLINE int kernel_socket(uint64_t *calls, int family, int type, int proto
     return (int)KERNEL_CALL(calls, socket(family, type, protocol));
 }
 
-KERNEL_INLINE int kernel_bind(uint64_t *calls, int fd, const struct sockaddr *name, socklen_t length)
+KERNEL_INLINE int kernel_bind(uint64_t *calls, int fd, const struct sockaddr *name,
+                              socklen_t length)
 {
     return (int)KERNEL_CALL(calls, bind(fd, name, length));
 }
@@ -181,12 +192,14 @@ KERNEL_INLINE int kernel_listen(uint64_t *calls, int fd, int backlog)
     return (int)KERNEL_CALL(calls, listen(fd, backlog));
 }
 
-KERNEL_INLINE int kernel_accept4(uint64_t *calls, int fd, struct sockaddr *out_name, socklen_t *length, int flags)
+KERNEL_INLINE int kernel_accept4(uint64_t *calls, int fd, struct sockaddr *out_name,
+                                 socklen_t *length, int flags)
 {
     return (int)KERNEL_RETRY(calls, accept4(fd, out_name, length, flags));
 }
 
-KERNEL_INLINE int kernel_connect(uint64_t *calls, int fd, const struct sockaddr *name, socklen_t length)
+KERNEL_INLINE int kernel_connect(uint64_t *calls, int fd, const struct sockaddr *name,
+                                 socklen_t length)
 {
     return (int)KERNEL_RETRY(calls, connect(fd, name, length));
 }
@@ -196,22 +209,26 @@ KERNEL_INLINE int kernel_shutdown(uint64_t *calls, int fd, int how)
     return (int)KERNEL_CALL(calls, shutdown(fd, how));
 }
 
-KERNEL_INLINE int kernel_setsockopt(uint64_t *calls, int fd, int level, int option, const void *value, socklen_t length)
+KERNEL_INLINE int kernel_setsockopt(uint64_t *calls, int fd, int level, int option,
+                                    const void *value, socklen_t length)
 {
     return (int)KERNEL_CALL(calls, setsockopt(fd, level, option, value, length));
 }
 
-KERNEL_INLINE int kernel_getsockopt(uint64_t *calls, int fd, int level, int option, void *out_value, socklen_t *length)
+KERNEL_INLINE int kernel_getsockopt(uint64_t *calls, int fd, int level, int option, void *out_value,
+                                    socklen_t *length)
 {
     return (int)KERNEL_CALL(calls, getsockopt(fd, level, option, out_value, length));
 }
 
-KERNEL_INLINE int kernel_getsockname(uint64_t *calls, int fd, struct sockaddr *out_name, socklen_t *length)
+KERNEL_INLINE int kernel_getsockname(uint64_t *calls, int fd, struct sockaddr *out_name,
+                                     socklen_t *length)
 {
     return (int)KERNEL_CALL(calls, getsockname(fd, out_name, length));
 }
 
-KERNEL_INLINE int kernel_getpeername(uint64_t *calls, int fd, struct sockaddr *out_name, socklen_t *length)
+KERNEL_INLINE int kernel_getpeername(uint64_t *calls, int fd, struct sockaddr *out_name,
+                                     socklen_t *length)
 {
     return (int)KERNEL_CALL(calls, getpeername(fd, out_name, length));
 }
@@ -221,7 +238,8 @@ KERNEL_INLINE int64_t kernel_recv(uint64_t *calls, int fd, void *bytes, size_t c
     return KERNEL_RETRY(calls, recv(fd, bytes, count, flags));
 }
 
-KERNEL_INLINE int64_t kernel_send(uint64_t *calls, int fd, const void *bytes, size_t count, int flags)
+KERNEL_INLINE int64_t kernel_send(uint64_t *calls, int fd, const void *bytes, size_t count,
+                                  int flags)
 {
     return KERNEL_RETRY(calls, send(fd, bytes, count, flags));
 }
@@ -231,7 +249,8 @@ KERNEL_INLINE int64_t kernel_recvmsg(uint64_t *calls, int fd, struct msghdr *mes
     return KERNEL_RETRY(calls, recvmsg(fd, message, flags));
 }
 
-KERNEL_INLINE int64_t kernel_sendmsg(uint64_t *calls, int fd, const struct msghdr *message, int flags)
+KERNEL_INLINE int64_t kernel_sendmsg(uint64_t *calls, int fd, const struct msghdr *message,
+                                     int flags)
 {
     return KERNEL_RETRY(calls, sendmsg(fd, message, flags));
 }
@@ -241,18 +260,20 @@ KERNEL_INLINE int kernel_epoll_create1(uint64_t *calls, int flags)
     return (int)KERNEL_CALL(calls, epoll_create1(flags));
 }
 
-KERNEL_INLINE int kernel_epoll_ctl(uint64_t *calls, int epoll, int operation, int fd, struct epoll_event *event)
+KERNEL_INLINE int kernel_epoll_ctl(uint64_t *calls, int epoll, int operation, int fd,
+                                   struct epoll_event *event)
 {
     return (int)KERNEL_CALL(calls, epoll_ctl(epoll, operation, fd, event));
 }
 
-KERNEL_INLINE int kernel_epoll_wait(uint64_t *calls, int epoll, struct epoll_event *events, int room, int timeout_ms)
+KERNEL_INLINE int kernel_epoll_wait(uint64_t *calls, int epoll, struct epoll_event *events,
+                                    int room, int timeout_ms)
 {
     return (int)KERNEL_CALL(calls, epoll_wait(epoll, events, room, timeout_ms));
 }
 
-KERNEL_INLINE int kernel_epoll_pwait2(uint64_t *calls, int epoll, struct epoll_event *events, int room,
-                                      const struct timespec *timeout)
+KERNEL_INLINE int kernel_epoll_pwait2(uint64_t *calls, int epoll, struct epoll_event *events,
+                                      int room, const struct timespec *timeout)
 {
     return (int)KERNEL_CALL(calls, epoll_pwait2(epoll, events, room, timeout, NULL));
 }
@@ -262,41 +283,47 @@ KERNEL_INLINE int kernel_poll(uint64_t *calls, struct pollfd *watched, nfds_t co
     return (int)KERNEL_CALL(calls, poll(watched, count, timeout_ms));
 }
 
-KERNEL_INLINE int kernel_ppoll(uint64_t *calls, struct pollfd *watched, nfds_t count, const struct timespec *timeout)
+KERNEL_INLINE int kernel_ppoll(uint64_t *calls, struct pollfd *watched, nfds_t count,
+                               const struct timespec *timeout)
 {
     return (int)KERNEL_CALL(calls, ppoll(watched, count, timeout, NULL));
 }
 
-KERNEL_INLINE int kernel_pselect(uint64_t *calls, int count, fd_set *readable, fd_set *writable, fd_set *exceptional,
-                                 const struct timespec *timeout)
+KERNEL_INLINE int kernel_pselect(uint64_t *calls, int count, fd_set *readable, fd_set *writable,
+                                 fd_set *exceptional, const struct timespec *timeout)
 {
     return (int)KERNEL_CALL(calls, pselect(count, readable, writable, exceptional, timeout, NULL));
 }
 
-KERNEL_INLINE int kernel_io_uring_setup(uint64_t *calls, unsigned entries, struct io_uring_params *params)
+KERNEL_INLINE int kernel_io_uring_setup(uint64_t *calls, unsigned entries,
+                                        struct io_uring_params *params)
 {
     return (int)KERNEL_CALL(calls, syscall(SYS_io_uring_setup, entries, params));
 }
 
-KERNEL_INLINE int kernel_io_uring_enter(uint64_t *calls, int fd, unsigned submit, unsigned wait, unsigned flags,
-                                        const void *argument, size_t count)
+KERNEL_INLINE int kernel_io_uring_enter(uint64_t *calls, int fd, unsigned submit, unsigned wait,
+                                        unsigned flags, const void *argument, size_t count)
 {
-    return (int)KERNEL_CALL(calls, syscall(SYS_io_uring_enter, fd, submit, wait, flags, argument, count));
+    return (int)KERNEL_CALL(calls,
+                            syscall(SYS_io_uring_enter, fd, submit, wait, flags, argument, count));
 }
 
-KERNEL_INLINE int kernel_io_uring_register(uint64_t *calls, int fd, unsigned operation, void *argument, unsigned count)
+KERNEL_INLINE int kernel_io_uring_register(uint64_t *calls, int fd, unsigned operation,
+                                           void *argument, unsigned count)
 {
     return (int)KERNEL_CALL(calls, syscall(SYS_io_uring_register, fd, operation, argument, count));
 }
 
-KERNEL_INLINE int kernel_mmap(uint64_t *calls, size_t count, int flags, int fd, off64_t offset, void **out_memory)
+KERNEL_INLINE int kernel_mmap(uint64_t *calls, size_t count, int flags, int fd, off64_t offset,
+                              void **out_memory)
 {
     kernel_count(calls);
     *out_memory = mmap(NULL, count, PROT_READ | PROT_WRITE, flags, fd, offset);
     return *out_memory == MAP_FAILED ? -errno : 0;
 }
 
-KERNEL_INLINE int64_t kernel_process_vm_readv(uint64_t *calls, const struct iovec *local, const struct iovec *remote)
+KERNEL_INLINE int64_t kernel_process_vm_readv(uint64_t *calls, const struct iovec *local,
+                                              const struct iovec *remote)
 {
     return KERNEL_CALL(calls, process_vm_readv(getpid(), local, 1, remote, 1, 0));
 }

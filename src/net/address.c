@@ -1,5 +1,6 @@
-/* Addresses of sockets, from and to text: numbers and paths, no names. What must hold: what is written here reads back as the
- * same address, and text that is not wholly an address is refused, never read in part. Nothing here calls the kernel. */
+/* Addresses of sockets, from and to text: numbers and paths, no names. What must hold: what is
+ * written here reads back as the same address, and text that is not wholly an address is refused,
+ * never read in part. Nothing here calls the kernel. */
 #include "hark/address.h"
 
 #include <arpa/inet.h>
@@ -11,7 +12,8 @@
 
 enum { UNIX_NAME_MAX = sizeof(((struct sockaddr_un *)NULL)->sun_path) };
 
-/* Reads all of text as a decimal number up to max; digits alone, so that "+80", " 80" and "0x50" are refused. */
+/* Reads all of text as a decimal number up to max; digits alone, so that "+80", " 80" and "0x50"
+ * are refused. */
 static bool number_parse(const char *text, uint64_t max, uint64_t *out_number)
 {
     if (*text == '\0')
@@ -42,14 +44,16 @@ static int unix_parse(const char *name, struct hark_address *out_address)
 {
     size_t count = strlen(name);
     bool abstract = name[0] == '@';
-    /* A path ends in a NUL that counts; an abstract name begins with one, in the place of the '@'. */
+    /* A path ends in a NUL that counts; an abstract name begins with one, in the place of the
+     * '@'. */
     if (count == 0 || (abstract && count == 1) || count + (abstract ? 0 : 1) > UNIX_NAME_MAX)
         return -EINVAL;
     struct hark_address address = {.name.unix_path.sun_family = AF_UNIX};
     memcpy(address.name.unix_path.sun_path, name, count);
     if (abstract)
         address.name.unix_path.sun_path[0] = '\0';
-    address.length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + count + (abstract ? 0 : 1));
+    address.length =
+        (socklen_t)(offsetof(struct sockaddr_un, sun_path) + count + (abstract ? 0 : 1));
     *out_address = address;
     return 0;
 }
@@ -83,12 +87,15 @@ int hark_address_parse(const char *text, struct hark_address *out_address)
     char host[HARK_ADDRESS_TEXT_MAX];
     size_t count = (size_t)(colon - text);
     if (count == 0 || (count == 1 && text[0] == '*')) {
-        address.name.ip6.sin6_family = AF_INET6; /* "::", the zeroed address, which takes IPv4 as well */
+        address.name.ip6.sin6_family =
+            AF_INET6; /* "::", the zeroed address, which takes IPv4 as well */
     } else if (text[0] == '[' && colon[-1] == ']') {
-        if (!part_copy(host, sizeof(host), text + 1, count - 2) || !ip6_parse(host, &address.name.ip6))
+        if (!part_copy(host, sizeof host, text + 1, count - 2) ||
+            !ip6_parse(host, &address.name.ip6))
             return -EINVAL;
     } else {
-        if (!part_copy(host, sizeof(host), text, count) || inet_pton(AF_INET, host, &address.name.ip4.sin_addr) != 1)
+        if (!part_copy(host, sizeof host, text, count) ||
+            inet_pton(AF_INET, host, &address.name.ip4.sin_addr) != 1)
             return -EINVAL;
         address.name.ip4.sin_family = AF_INET;
     }
@@ -103,8 +110,8 @@ int hark_address_parse(const char *text, struct hark_address *out_address)
     return 0;
 }
 
-/* The kernel gives a path with or without its NUL, an abstract name by its length alone, and for a socket without a name nothing
- * but the family. A NUL inside an abstract name is shown as '@'. */
+/* The kernel gives a path with or without its NUL, an abstract name by its length alone, and for a
+ * socket without a name nothing but the family. A NUL inside an abstract name is shown as '@'. */
 static void unix_format(const struct hark_address *address, char *text, size_t room)
 {
     const char *name = address->name.unix_path.sun_path;
@@ -132,11 +139,11 @@ const char *hark_address_format(const struct hark_address *address, char *text, 
     }
     switch (address->name.any.sa_family) {
     case AF_INET:
-        inet_ntop(AF_INET, &address->name.ip4.sin_addr, host, sizeof(host));
+        inet_ntop(AF_INET, &address->name.ip4.sin_addr, host, sizeof host);
         snprintf(text, room, "%s:%u", host, (unsigned)ntohs(address->name.ip4.sin_port));
         break;
     case AF_INET6:
-        inet_ntop(AF_INET6, &address->name.ip6.sin6_addr, host, sizeof(host));
+        inet_ntop(AF_INET6, &address->name.ip6.sin6_addr, host, sizeof host);
         if (address->name.ip6.sin6_scope_id)
             snprintf(text, room, "[%s%%%u]:%u", host, (unsigned)address->name.ip6.sin6_scope_id,
                      (unsigned)ntohs(address->name.ip6.sin6_port));

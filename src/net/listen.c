@@ -1,32 +1,35 @@
-/* hark_os_listen_at: a listening socket in one call. What must hold: where it fails nothing is left open, and no path is removed
- * but that of a unix socket on which nobody listens. The calls below it are the core's (os.h). */
+/* hark_os_listen_at: a listening socket in one call. What must hold: where it fails nothing is left
+ * open, and no path is removed but that of a unix socket on which nobody listens. The calls below
+ * it are the core's (os.h). */
 #include "hark/os.h"
 #include "kernel/kernel.h"
 
 #include <netinet/tcp.h>
 #include <string.h>
 
-/* The path of a unix address that is a file; NULL for abstract names and other families. The address was bound, or refused as
- * in use, so the kernel has read it: the path ends inside of it. */
+/* The path of a unix address that is a file; NULL for abstract names and other families. The
+ * address was bound, or refused as in use, so the kernel has read it: the path ends inside of
+ * it. */
 static const char *unix_path(const struct hark_address *address)
 {
-    bool path = address->name.any.sa_family == AF_UNIX && address->length > offsetof(struct sockaddr_un, sun_path) &&
+    bool path = address->name.any.sa_family == AF_UNIX &&
+                address->length > offsetof(struct sockaddr_un, sun_path) &&
                 address->name.unix_path.sun_path[0] != '\0';
     return path ? address->name.unix_path.sun_path : NULL;
 }
 
-/* Removes a socket's path that a process left behind: nobody listens there, which a connection attempt tells (it does not wait:
- * the socket is non-blocking, and a unix connect is answered at once). A file that is no socket is refused by connect(2) in the
- * same way, hence the look at what it is. Two processes that start on one path in the same instant can still remove each
- * other's: who must rule that out holds a lock of his own.
- * Gives: whether the path is gone. */
+/* Removes a socket's path that a process left behind: nobody listens there, which a connection
+ * attempt tells (it does not wait: the socket is non-blocking, and a unix connect is answered at
+ * once). A file that is no socket is refused by connect(2) in the same way, hence the look at what
+ * it is. Two processes that start on one path in the same instant can still remove each other's:
+ * who must rule that out holds a lock of his own. Gives: whether the path is gone. */
 static bool stale_path_remove(const struct hark_address *address)
 {
     struct stat status;
     struct hark_address copy = *address;
     char *path = copy.name.unix_path.sun_path;
     size_t count = address->length - offsetof(struct sockaddr_un, sun_path);
-    if (count >= sizeof(copy.name.unix_path.sun_path))
+    if (count >= sizeof copy.name.unix_path.sun_path)
         return false; /* a path that fills the field has no end of its own */
     path[count] = '\0';
     int error = kernel_fstatat(NULL, AT_FDCWD, path, &status, AT_SYMLINK_NOFOLLOW);
@@ -55,11 +58,12 @@ static int bind_at(struct hark_loop *loop, int fd, const struct hark_address *ad
 
 static int option_set(struct hark_loop *loop, int fd, int level, int option, int value)
 {
-    return hark_os_setsockopt(loop, fd, level, option, &value, sizeof(value));
+    return hark_os_setsockopt(loop, fd, level, option, &value, sizeof value);
 }
 
 /* The options that must stand before bind. */
-static int options_set(struct hark_loop *loop, int fd, const struct hark_address *address, unsigned flags)
+static int options_set(struct hark_loop *loop, int fd, const struct hark_address *address,
+                       unsigned flags)
 {
     int error = 0;
     if (address->name.any.sa_family != AF_UNIX) {
@@ -70,12 +74,14 @@ static int options_set(struct hark_loop *loop, int fd, const struct hark_address
     if (error >= 0 && (flags & HARK_LISTEN_REUSE_PORT))
         error = option_set(loop, fd, SOL_SOCKET, SO_REUSEPORT, 1);
     /* Said aloud, since the machine's default (net.ipv6.bindv6only) may be the other one. */
-    if (error >= 0 && address->name.any.sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&address->name.ip6.sin6_addr))
+    if (error >= 0 && address->name.any.sa_family == AF_INET6 &&
+        IN6_IS_ADDR_UNSPECIFIED(&address->name.ip6.sin6_addr))
         error = option_set(loop, fd, IPPROTO_IPV6, IPV6_V6ONLY, 0);
     return error;
 }
 
-static int listen_at(struct hark_loop *loop, const struct hark_address *address, int backlog, unsigned flags)
+static int listen_at(struct hark_loop *loop, const struct hark_address *address, int backlog,
+                     unsigned flags)
 {
     int fd = hark_os_socket(loop, address->name.any.sa_family, SOCK_STREAM, 0);
     if (fd < 0)
@@ -96,10 +102,13 @@ static int listen_at(struct hark_loop *loop, const struct hark_address *address,
     return error;
 }
 
-int hark_os_listen_at(struct hark_loop *loop, const struct hark_address *address, int backlog, unsigned flags)
+int hark_os_listen_at(struct hark_loop *loop, const struct hark_address *address, int backlog,
+                      unsigned flags)
 {
-    sa_family_t family = address->length >= sizeof(sa_family_t) ? address->name.any.sa_family : AF_UNSPEC;
-    if (backlog < 0 || backlog > SOMAXCONN || (flags & ~(unsigned)(HARK_LISTEN_REUSE_PORT | HARK_LISTEN_NO_DELAY)) != 0)
+    sa_family_t family =
+        address->length >= sizeof(sa_family_t) ? address->name.any.sa_family : AF_UNSPEC;
+    if (backlog < 0 || backlog > SOMAXCONN ||
+        (flags & ~(unsigned)(HARK_LISTEN_REUSE_PORT | HARK_LISTEN_NO_DELAY)) != 0)
         return -EINVAL;
     if (family != AF_INET && family != AF_INET6 && family != AF_UNIX)
         return -EAFNOSUPPORT;
@@ -112,8 +121,9 @@ int hark_os_listen_at(struct hark_loop *loop, const struct hark_address *address
     /* A machine without IPv6 has nothing but IPv4 that "::" could take. */
     if ((fd == -EAFNOSUPPORT || fd == -EADDRNOTAVAIL) && family == AF_INET6 &&
         IN6_IS_ADDR_UNSPECIFIED(&address->name.ip6.sin6_addr)) {
-        struct hark_address ip4 = {.length = sizeof(struct sockaddr_in),
-                                   .name.ip4 = {.sin_family = AF_INET, .sin_port = address->name.ip6.sin6_port}};
+        struct hark_address ip4 = {
+            .length = sizeof(struct sockaddr_in),
+            .name.ip4 = {.sin_family = AF_INET, .sin_port = address->name.ip6.sin6_port}};
         fd = listen_at(loop, &ip4, backlog, flags);
     }
     return fd;

@@ -1,14 +1,17 @@
 /* The listener: hands connections over, and outlives the lack of descriptors.
  *
- * What must hold: in each state but STOPPED exactly one op is in flight, so that the listener always sleeps on something and
- * never spins; nothing is called after hark_listener_close but `closed`; `closed` comes once every op is idle.
+ * What must hold: in each state but STOPPED exactly one op is in flight, so that the listener
+ * always sleeps on something and never spins; nothing is called after hark_listener_close but
+ * `closed`; `closed` comes once every op is idle.
  *
- * A listener that has no descriptor left for a connection cannot refuse it either: it would wait in the backlog, readable for
- * ever. So one descriptor is kept in reserve. When accepting says -EMFILE, the reserve is closed and its place is used for
- * accepting one connection at a time (SHEDDING): where the reserve can be opened again, there is room, the connection is served
- * and all is as before; else the connection is closed, and its client knows at once. This holds between connections too, since
- * Linux looks for a free descriptor before it looks for a connection: accepting with none left fails on an empty backlog. Where
- * even that one place is taken by others, or memory is short, a timer waits before the next attempt (PAUSED).
+ * A listener that has no descriptor left for a connection cannot refuse it either: it would wait in
+ * the backlog, readable for ever. So one descriptor is kept in reserve. When accepting says
+ * -EMFILE, the reserve is closed and its place is used for accepting one connection at a time
+ * (SHEDDING): where the reserve can be opened again, there is room, the connection is served and
+ * all is as before; else the connection is closed, and its client knows at once. This holds between
+ * connections too, since Linux looks for a free descriptor before it looks for a connection:
+ * accepting with none left fails on an empty backlog. Where even that one place is taken by others,
+ * or memory is short, a timer waits before the next attempt (PAUSED).
  *
  * Left to others: accepting itself (accept_each), and the fairness of the turn. */
 #include "hark/listener.h"
@@ -55,7 +58,8 @@ static void reserve_close(struct hark_listener *listener)
 
 static void close_if_idle(struct hark_listener *listener)
 {
-    if (hark_op_active(&listener->accept) || hark_op_active(&listener->pause) || hark_op_active(&listener->close))
+    if (hark_op_active(&listener->accept) || hark_op_active(&listener->pause) ||
+        hark_op_active(&listener->close))
         return;
     listener->state = CLOSED;
     listener->fd = -1;
@@ -85,7 +89,8 @@ static void pause_over(struct hark_op *op, int64_t result)
     struct hark_listener *listener = hark_container_of(op, struct hark_listener, pause);
     if (listener->state == CLOSING)
         close_if_idle(listener);
-    else if (result < 0) /* told apart from a lack of memory that passes: without a timer there is no way on */
+    else if (result < 0) /* told apart from a lack of memory that passes: without a timer there is
+                            no way on */
         stop(listener, result == -ENOMEM ? -ENOTRECOVERABLE : (int)result);
     else
         accept_all(listener);
@@ -209,10 +214,11 @@ static void shed_one(struct hark_listener *listener)
 }
 
 /* Everything but the ops, which are idle, and stay zeroed from the caller's first use on. */
-static void prepare(struct hark_loop *loop, struct hark_listener *listener, hark_listener_accepted *accepted,
-                    hark_listener_failed *failed)
+static void prepare(struct hark_loop *loop, struct hark_listener *listener,
+                    hark_listener_accepted *accepted, hark_listener_failed *failed)
 {
-    check_rule(listener->state == CLOSED, "a listener was opened that is open, or that was not zeroed", NULL, listener->fd);
+    check_rule(listener->state == CLOSED,
+               "a listener was opened that is open, or that was not zeroed", NULL, listener->fd);
     listener->loop = loop;
     listener->accepted = accepted;
     listener->failed = failed;
@@ -225,8 +231,9 @@ static void prepare(struct hark_loop *loop, struct hark_listener *listener, hark
     listener->reserve = -1;
 }
 
-int hark_listener_open(struct hark_loop *loop, struct hark_listener *listener, const struct hark_address *address, int backlog,
-                       unsigned flags, hark_listener_accepted *accepted, hark_listener_failed *failed)
+int hark_listener_open(struct hark_loop *loop, struct hark_listener *listener,
+                       const struct hark_address *address, int backlog, unsigned flags,
+                       hark_listener_accepted *accepted, hark_listener_failed *failed)
 {
     prepare(loop, listener, accepted, failed);
     if (!reserve_open(listener))
@@ -241,8 +248,8 @@ int hark_listener_open(struct hark_loop *loop, struct hark_listener *listener, c
     return 0;
 }
 
-int hark_listener_adopt(struct hark_loop *loop, struct hark_listener *listener, int fd, hark_listener_accepted *accepted,
-                        hark_listener_failed *failed)
+int hark_listener_adopt(struct hark_loop *loop, struct hark_listener *listener, int fd,
+                        hark_listener_accepted *accepted, hark_listener_failed *failed)
 {
     prepare(loop, listener, accepted, failed);
     if (!reserve_open(listener)) {
@@ -263,7 +270,8 @@ int hark_listener_address(struct hark_listener *listener, struct hark_address *o
 
 static void close_done(struct hark_op *op, int64_t result)
 {
-    (void)result; /* the descriptor is closed whatever it says, and listening sockets have nothing to lose */
+    (void)result; /* the descriptor is closed whatever it says, and listening sockets have nothing
+                     to lose */
     close_if_idle(hark_container_of(op, struct hark_listener, close));
 }
 

@@ -5,7 +5,8 @@
 
 enum { ALWAYS = MSG_NOSIGNAL | MSG_DONTWAIT };
 
-void hark_socket(struct hark_loop *loop, struct hark_op *op, int family, int type, int protocol, hark_done *done)
+void hark_socket(struct hark_loop *loop, struct hark_op *op, int family, int type, int protocol,
+                 hark_done *done)
 {
     op_begin(loop, op, HARK_OP_SOCKET, -1, done);
     op->with.socket.family = family;
@@ -14,7 +15,8 @@ void hark_socket(struct hark_loop *loop, struct hark_op *op, int family, int typ
     op_start_loose(loop, op);
 }
 
-void hark_accept(struct hark_loop *loop, struct hark_op *op, int fd, struct sockaddr *name, socklen_t *length, hark_done *done)
+void hark_accept(struct hark_loop *loop, struct hark_op *op, int fd, struct sockaddr *name,
+                 socklen_t *length, hark_done *done)
 {
     op_begin(loop, op, HARK_OP_ACCEPT, fd, done);
     op->with.address.name = name;
@@ -30,8 +32,8 @@ void hark_accept_each(struct hark_loop *loop, struct hark_op *op, int fd, hark_d
     op_start_on_descriptor(loop, op);
 }
 
-void hark_connect(struct hark_loop *loop, struct hark_op *op, int fd, const struct sockaddr *name, socklen_t length,
-                  hark_done *done)
+void hark_connect(struct hark_loop *loop, struct hark_op *op, int fd, const struct sockaddr *name,
+                  socklen_t length, hark_done *done)
 {
     op_begin(loop, op, HARK_OP_CONNECT, fd, done);
     op->with.address.name = (struct sockaddr *)(uintptr_t)name;
@@ -39,7 +41,8 @@ void hark_connect(struct hark_loop *loop, struct hark_op *op, int fd, const stru
     op_start_on_descriptor(loop, op);
 }
 
-static inline void start_io(struct hark_loop *loop, struct hark_op *op, void *bytes, size_t count, int flags)
+static inline void start_io(struct hark_loop *loop, struct hark_op *op, void *bytes, size_t count,
+                            int flags)
 {
     op->with.io.bytes = bytes;
     op->with.io.count = count;
@@ -55,13 +58,15 @@ static int receive_flags(int flags)
     return (flags & ~ALWAYS) | (flags & MSG_ERRQUEUE ? MSG_DONTWAIT : 0);
 }
 
-/* A peek takes nothing away, so none can wait for more: io_uring would look at the same bytes again and count them twice. */
+/* A peek takes nothing away, so none can wait for more: io_uring would look at the same bytes again
+ * and count them twice. */
 static int without_waiting_for_all(int flags)
 {
     return flags & MSG_PEEK ? flags & ~MSG_WAITALL : flags;
 }
 
-void hark_recv(struct hark_loop *loop, struct hark_op *op, int fd, void *bytes, size_t count, int flags, hark_done *done)
+void hark_recv(struct hark_loop *loop, struct hark_op *op, int fd, void *bytes, size_t count,
+               int flags, hark_done *done)
 {
     op_begin(loop, op, HARK_OP_RECV, fd, done);
     start_io(loop, op, bytes, count, without_waiting_for_all(receive_flags(flags)));
@@ -73,7 +78,8 @@ void hark_recv_each(struct hark_loop *loop, struct hark_op *op, int fd, hark_don
     start_io(loop, op, NULL, 0, 0);
 }
 
-void hark_send(struct hark_loop *loop, struct hark_op *op, int fd, const void *bytes, size_t count, int flags, hark_done *done)
+void hark_send(struct hark_loop *loop, struct hark_op *op, int fd, const void *bytes, size_t count,
+               int flags, hark_done *done)
 {
     op_begin(loop, op, HARK_OP_SEND, fd, done);
     start_io(loop, op, (void *)(uintptr_t)bytes, count, (flags & ~ALWAYS) | MSG_NOSIGNAL);
@@ -86,13 +92,15 @@ static void start_message(struct hark_loop *loop, struct hark_op *op, void *mess
     start_io(loop, op, message, 1, flags);
 }
 
-void hark_recvmsg(struct hark_loop *loop, struct hark_op *op, int fd, struct msghdr *message, int flags, hark_done *done)
+void hark_recvmsg(struct hark_loop *loop, struct hark_op *op, int fd, struct msghdr *message,
+                  int flags, hark_done *done)
 {
     op_begin(loop, op, HARK_OP_RECVMSG, fd, done);
     start_message(loop, op, message, receive_flags(flags) | MSG_CMSG_CLOEXEC);
 }
 
-void hark_sendmsg(struct hark_loop *loop, struct hark_op *op, int fd, const struct msghdr *message, int flags, hark_done *done)
+void hark_sendmsg(struct hark_loop *loop, struct hark_op *op, int fd, const struct msghdr *message,
+                  int flags, hark_done *done)
 {
     op_begin(loop, op, HARK_OP_SENDMSG, fd, done);
     start_message(loop, op, (void *)(uintptr_t)message, (flags & ~ALWAYS) | MSG_NOSIGNAL);
@@ -107,8 +115,8 @@ void hark_shutdown(struct hark_loop *loop, struct hark_op *op, int fd, int how, 
 
 static void start_poll(struct hark_loop *loop, struct hark_op *op, uint32_t events)
 {
-    const uint32_t known = HARK_POLL_READABLE | HARK_POLL_EXCEPTIONAL | HARK_POLL_WRITABLE | HARK_POLL_ERROR | HARK_POLL_HANGUP |
-                           HARK_POLL_PEER_HANGUP;
+    const uint32_t known = HARK_POLL_READABLE | HARK_POLL_EXCEPTIONAL | HARK_POLL_WRITABLE |
+                           HARK_POLL_ERROR | HARK_POLL_HANGUP | HARK_POLL_PEER_HANGUP;
     if (events & ~known)
         return loop_finish(loop, op, -EINVAL);
     op->with.poll.events = events | HARK_POLL_ERROR | HARK_POLL_HANGUP;
@@ -121,7 +129,8 @@ void hark_poll(struct hark_loop *loop, struct hark_op *op, int fd, uint32_t even
     start_poll(loop, op, events);
 }
 
-void hark_poll_each(struct hark_loop *loop, struct hark_op *op, int fd, uint32_t events, hark_done *done)
+void hark_poll_each(struct hark_loop *loop, struct hark_op *op, int fd, uint32_t events,
+                    hark_done *done)
 {
     op_begin(loop, op, HARK_OP_POLL_EACH, fd, done);
     start_poll(loop, op, events);

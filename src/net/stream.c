@@ -1,15 +1,17 @@
 /* The stream: a connection with a bounded write queue, half-close both ways, and deadlines.
  *
- * Calls and callbacks only note in `flags` what is wanted or has happened; `advance` alone looks at them and starts what is due.
- * Each callback of an op runs between `enter` and `leave`: what its owner asks for meanwhile is gathered, and started once, when
- * it has returned.
+ * Calls and callbacks only note in `flags` what is wanted or has happened; `advance` alone looks at
+ * them and starts what is due. Each callback of an op runs between `enter` and `leave`: what its
+ * owner asks for meanwhile is gathered, and started once, when it has returned.
  *
- * What must hold: starting an op never calls back (op.h), so no call here does; after hark_stream_close nothing is called but
- * `released` and `closed`; `closed` comes once every op is idle, and after it the stream is not touched; one send is in flight at
- * most, and what it points at stays (stream_queue.c); after hark_stream_read_stop nothing is delivered from the pool until the
- * owner reads again: what was taken from the socket meanwhile is held (stream_held.c). Deadlines belong to the ops: the one in
- * flight is moved, no timer is kept. They are counted from a clock read at that moment: the turn's own time could be a long
- * callback old, and a deadline early. */
+ * What must hold: starting an op never calls back (op.h), so no call here does; after
+ * hark_stream_close nothing is called but `released` and `closed`; `closed` comes once every op is
+ * idle, and after it the stream is not touched; one send is in flight at most, and what it points
+ * at stays (stream_queue.c); after hark_stream_read_stop nothing is delivered from the pool until
+ * the owner reads again: what was taken from the socket meanwhile is held (stream_held.c).
+ * Deadlines belong to the ops: the one in flight is moved, no timer is kept. They are counted from
+ * a clock read at that moment: the turn's own time could be a long callback old, and a deadline
+ * early. */
 #include "net/stream_held.h"
 #include "net/stream_queue.h"
 
@@ -47,7 +49,8 @@ enum {
     DETACHING = 32768, /* hark_stream_detach */
     LEAVING = 65536,   /* hark_detach was called, and has not called back */
 
-    HELD_END = 131072, /* the end of reading came while the owner did not read: held_end, behind the pieces that are held */
+    HELD_END = 131072, /* the end of reading came while the owner did not read: held_end, behind the
+                          pieces that are held */
 };
 
 #define QUEUE_BYTES_DEFAULT ((size_t)1 << 20)
@@ -85,7 +88,7 @@ static void limit(const struct hark_stream *stream, struct hark_op *op, uint64_t
         hark_op_deadline(op, deadline(stream, timeout_ns));
 }
 
-/* ---- writing ---- */
+/* --- writing --- */
 
 /* Writing has ended badly: once. */
 static void fail(struct hark_stream *stream, int error)
@@ -103,7 +106,8 @@ static void send_done(struct hark_op *op, int64_t result)
     if (result >= 0) {
         stream->sent_bytes += (uint64_t)result;
         stream_queue_sent(stream, (size_t)result);
-        if (has(stream, DRAIN_OWED) && !has(stream, ENDED | CLOSING) && stream->queued_bytes <= stream->options.low_bytes) {
+        if (has(stream, DRAIN_OWED) && !has(stream, ENDED | CLOSING) &&
+            stream->queued_bytes <= stream->options.low_bytes) {
             stream->flags &= ~(uint32_t)DRAIN_OWED;
             if (stream->events->drained)
                 stream->events->drained(stream);
@@ -119,7 +123,8 @@ static void shutdown_done(struct hark_op *op, int64_t result)
     struct hark_stream *stream = hark_container_of(op, struct hark_stream, shutdown);
     enter(stream);
     if (result < 0 && has(stream, CLOSE_AFTER))
-        stream->flags |= FAILED; /* all was sent, and the connection is gone: that is what was asked for */
+        stream->flags |=
+            FAILED; /* all was sent, and the connection is gone: that is what was asked for */
     else if (result < 0 && !has(stream, CLOSING))
         fail(stream, (int)result);
     leave(stream);
@@ -135,7 +140,8 @@ static void linger(struct hark_stream *stream)
         bool shorter = write_timeout_ns && write_timeout_ns < LINGER_NS;
         stream->linger_ns = deadline(stream, shorter ? write_timeout_ns : LINGER_NS);
         stream->flags |= LINGERING;
-        stream->flags &= ~(uint32_t)READ_ENDED; /* where it ended by its deadline, the peer may still send */
+        stream->flags &=
+            ~(uint32_t)READ_ENDED; /* where it ended by its deadline, the peer may still send */
         hark_op_deadline(&stream->receive, stream->linger_ns);
     }
 }
@@ -149,7 +155,8 @@ static void advance_writing(struct hark_stream *stream)
             stream->flags |= CLOSING;
     } else if (stream->first) {
         stream_queue_gather(stream);
-        hark_sendmsg(stream->loop, &stream->send, stream->fd, &stream->gather.message, 0, send_done);
+        hark_sendmsg(stream->loop, &stream->send, stream->fd, &stream->gather.message, 0,
+                     send_done);
         limit(stream, &stream->send, stream->options.write_timeout_ns);
     } else if (has(stream, ENDED) && !has(stream, SHUT)) {
         stream->flags |= SHUT;
@@ -159,7 +166,7 @@ static void advance_writing(struct hark_stream *stream)
     }
 }
 
-/* ---- reading ---- */
+/* --- reading --- */
 
 static bool delivers(const struct hark_stream *stream)
 {
@@ -175,10 +182,12 @@ static void receive_ended(struct hark_stream *stream, int64_t result)
         stream->events->received(stream, NULL, result);
 }
 
-/* The owner has stopped reading, or has not yet had what came after it had stopped. What fills his own buffer is his at once. */
+/* The owner has stopped reading, or has not yet had what came after it had stopped. What fills his
+ * own buffer is his at once. */
 static bool holds(const struct hark_stream *stream)
 {
-    return !has(stream, CLOSING | CLOSE_AFTER) && (stream->held || !has(stream, READING | DETACHING));
+    return !has(stream, CLOSING | CLOSE_AFTER) &&
+           (stream->held || !has(stream, READING | DETACHING));
 }
 
 static void hold_end(struct hark_stream *stream, int64_t result)
@@ -197,7 +206,8 @@ static void hold(struct hark_stream *stream, const void *bytes, size_t count)
         hold_end(stream, error);
 }
 
-static void piece_received(struct hark_stream *stream, const void *bytes, size_t count, bool own_buffer)
+static void piece_received(struct hark_stream *stream, const void *bytes, size_t count,
+                           bool own_buffer)
 {
     stream->received_bytes += count;
     if (!own_buffer && holds(stream))
@@ -221,7 +231,7 @@ static void receive_done(struct hark_op *op, int64_t result)
 {
     struct hark_stream *stream = hark_container_of(op, struct hark_stream, receive);
     bool more = hark_op_more(op);
-    bool own_buffer = stream->filling != NULL;
+    bool own_buffer = stream->filling;
     const void *bytes = own_buffer ? stream->filling : hark_op_buffer(op);
     stream->filling = NULL;
     enter(stream);
@@ -246,7 +256,8 @@ static void deliver_held_piece(struct hark_stream *stream)
 {
     struct hark_stream_piece *piece = stream_held_take(stream);
     if (delivers(stream))
-        stream->events->received(stream, piece->bytes + piece->begin, (int64_t)(piece->count - piece->begin));
+        stream->events->received(stream, piece->bytes + piece->begin,
+                                 (int64_t)(piece->count - piece->begin));
     free(piece);
 }
 
@@ -295,7 +306,8 @@ static void start_receiving(struct hark_stream *stream)
         stream->filling = stream->into;
         stream->into = NULL;
         stream->flags &= ~(uint32_t)READING;
-        hark_recv(stream->loop, &stream->receive, stream->fd, stream->filling, stream->into_count, 0, receive_done);
+        hark_recv(stream->loop, &stream->receive, stream->fd, stream->filling, stream->into_count,
+                  0, receive_done);
     } else {
         hark_recv_each(stream->loop, &stream->receive, stream->fd, receive_done);
     }
@@ -307,7 +319,8 @@ static void start_receiving(struct hark_stream *stream)
 
 static void advance_reading(struct hark_stream *stream)
 {
-    if (!has(stream, READING | LINGERING) || has(stream, READ_ENDED | PEER_ENDED | CLOSING) || hark_op_active(&stream->receive))
+    if (!has(stream, READING | LINGERING) || has(stream, READ_ENDED | PEER_ENDED | CLOSING) ||
+        hark_op_active(&stream->receive))
         return;
     if (!stream->held && !has(stream, HELD_END))
         start_receiving(stream);
@@ -315,7 +328,7 @@ static void advance_reading(struct hark_stream *stream)
         hark_defer(stream->loop, &stream->receive, held_due);
 }
 
-/* ---- connecting, detaching, closing ---- */
+/* --- connecting, detaching, closing --- */
 
 static void connect_done(struct hark_op *op, int64_t result)
 {
@@ -382,7 +395,8 @@ static void advance_closing(struct hark_stream *stream)
         hark_close(stream->loop, &stream->close, stream->fd, close_done);
         return;
     }
-    if (hark_op_active(&stream->close) || hark_op_active(&stream->receive) || hark_op_active(&stream->send))
+    if (hark_op_active(&stream->close) || hark_op_active(&stream->receive) ||
+        hark_op_active(&stream->send))
         return;
     stream->flags |= CORKED; /* a `released` that closes again finds nothing to do */
     stream_queue_drop(stream, -ECANCELED);
@@ -407,13 +421,16 @@ static void advance(struct hark_stream *stream)
         advance_closing(stream);
 }
 
-/* ---- the calls ---- */
+/* --- the calls --- */
 
-/* Everything but the ops, which are idle and stay zeroed from the caller's first use on, and the caller's context. */
-static void prepare(struct hark_loop *loop, struct hark_stream *stream, int fd, const struct hark_stream_options *options,
+/* Everything but the ops, which are idle and stay zeroed from the caller's first use on, and the
+ * caller's context. */
+static void prepare(struct hark_loop *loop, struct hark_stream *stream, int fd,
+                    const struct hark_stream_options *options,
                     const struct hark_stream_events *events)
 {
-    check_rule(stream->flags == 0, "a stream was opened that is open, or that was not zeroed", NULL, stream->fd);
+    check_rule(stream->flags == 0, "a stream was opened that is open, or that was not zeroed", NULL,
+               stream->fd);
     stream->loop = loop;
     stream->events = events;
     stream->options = options ? *options : (struct hark_stream_options){0};
@@ -440,26 +457,32 @@ static void prepare(struct hark_loop *loop, struct hark_stream *stream, int fd, 
     stream->flags = OPEN;
 }
 
-void hark_stream_open(struct hark_loop *loop, struct hark_stream *stream, int fd, const struct hark_stream_options *options,
+void hark_stream_open(struct hark_loop *loop, struct hark_stream *stream, int fd,
+                      const struct hark_stream_options *options,
                       const struct hark_stream_events *events)
 {
     prepare(loop, stream, fd, options, events);
 }
 
-int hark_stream_connect(struct hark_loop *loop, struct hark_stream *stream, const struct hark_address *address,
-                        const struct hark_stream_options *options, const struct hark_stream_events *events)
+int hark_stream_connect(struct hark_loop *loop, struct hark_stream *stream,
+                        const struct hark_address *address,
+                        const struct hark_stream_options *options,
+                        const struct hark_stream_events *events)
 {
-    sa_family_t family = address->length >= sizeof(sa_family_t) ? address->name.any.sa_family : AF_UNSPEC;
+    sa_family_t family =
+        address->length >= sizeof(sa_family_t) ? address->name.any.sa_family : AF_UNSPEC;
     int fd = hark_os_socket(loop, family, SOCK_STREAM, 0);
     if (fd < 0)
         return fd;
     int on = 1;
     if (family == AF_INET || family == AF_INET6)
-        hark_os_setsockopt(loop, fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)); /* without it: slower, not wrong */
+        hark_os_setsockopt(loop, fd, IPPROTO_TCP, TCP_NODELAY, &on,
+                           sizeof on); /* without it: slower, not wrong */
     prepare(loop, stream, fd, options, events);
     stream->flags |= CONNECTING;
     stream->peer = *address;
-    hark_connect(loop, &stream->connect, fd, &stream->peer.name.any, stream->peer.length, connect_done);
+    hark_connect(loop, &stream->connect, fd, &stream->peer.name.any, stream->peer.length,
+                 connect_done);
     limit(stream, &stream->connect, stream->options.connect_timeout_ns);
     return 0;
 }
@@ -511,7 +534,8 @@ static int admit(struct hark_stream *stream, size_t count)
     return 0;
 }
 
-/* Something was queued: sends it where nothing is in flight. Gives: whether the queue is at its high mark. */
+/* Something was queued: sends it where nothing is in flight. Gives: whether the queue is at its
+ * high mark. */
 static int queued(struct hark_stream *stream)
 {
     bool high = stream->queued_bytes >= stream->options.high_bytes;
@@ -569,7 +593,8 @@ void hark_stream_detach(struct hark_stream *stream)
 {
     if (!has(stream, OPEN) || has(stream, CLOSE_AFTER | CLOSING | DETACHING))
         return;
-    check_rule(stream->events->detached != NULL, "hark_stream_detach of a stream without a detached event", NULL, stream->fd);
+    check_rule(stream->events->detached, "hark_stream_detach of a stream without a detached event",
+               NULL, stream->fd);
     hark_stream_read_stop(stream);
     stream->flags |= DETACHING;
     advance(stream);
@@ -582,6 +607,8 @@ void hark_stream_close_after_sending(struct hark_stream *stream)
     stream->flags |= CLOSE_AFTER | ENDED;
     drop_held(stream);
     if (!has(stream, CONNECTING))
-        hark_op_deadline(&stream->receive, HARK_NEVER); /* the silence of a peer that has had its answer is no error */
+        hark_op_deadline(
+            &stream->receive,
+            HARK_NEVER); /* the silence of a peer that has had its answer is no error */
     advance(stream);
 }

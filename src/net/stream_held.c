@@ -1,4 +1,5 @@
-/* The pieces that a stream holds while its owner does not read: a list of copies, the oldest first. */
+/* The pieces that a stream holds while its owner does not read: a list of copies, the oldest
+ * first. */
 #include "net/stream_held.h"
 
 #include <errno.h>
@@ -46,6 +47,6 @@ size_t stream_held_fill(struct hark_stream *stream, void *bytes, size_t count)
 void stream_held_drop(struct hark_stream *stream)
 {
     struct hark_stream_piece *piece;
-    while ((piece = stream_held_take(stream)) != NULL)
+    while ((piece = stream_held_take(stream)))
         free(piece);
 }

@@ -1,10 +1,12 @@
 /* The write queue of a stream: a list of blocks, each the caller's own or a copy made here.
  *
- * What must hold: bytes leave in the order in which they were appended; a block's memory is not touched once `released` is
- * called; what a send in flight points at stays as it is: a copy block may grow behind what was gathered, never move. A stream
- * that writes small pieces reuses one copy block and allocates nothing.
+ * What must hold: bytes leave in the order in which they were appended; a block's memory is not
+ * touched once `released` is called; what a send in flight points at stays as it is: a copy block
+ * may grow behind what was gathered, never move. A stream that writes small pieces reuses one copy
+ * block and allocates nothing.
  *
- * `released` may append and close, not free the stream: the stream is out of reach of its owner until `closed`. */
+ * `released` may append and close, not free the stream: the stream is out of reach of its owner
+ * until `closed`. */
 #include "net/stream_queue.h"
 
 #include <errno.h>
@@ -12,9 +14,11 @@
 #include <string.h>
 
 enum {
-    COPY_BYTES = 4096, /* an answer with its head, or a burst of events: most bursts take one block */
-    /* A copy between blocks of the caller cannot grow for long: it gets little room beyond its own bytes, else short copies that
-     * alternate with short blocks would hold many times the memory that the queue's limit speaks of. */
+    COPY_BYTES =
+        4096, /* an answer with its head, or a burst of events: most bursts take one block */
+    /* A copy between blocks of the caller cannot grow for long: it gets little room beyond its own
+     * bytes, else short copies that alternate with short blocks would hold many times the memory
+     * that the queue's limit speaks of. */
     COPY_BYTES_BETWEEN = 88,
 };
 
@@ -31,7 +35,7 @@ static size_t copy_room(const struct hark_stream_block *block)
 
 static struct hark_stream_block *copy_create(size_t capacity)
 {
-    struct hark_stream_block *block = malloc(sizeof(*block) + capacity);
+    struct hark_stream_block *block = malloc(sizeof *block + capacity);
     if (!block)
         return NULL;
     *block = (struct hark_stream_block){.bytes = copy_bytes(block), .capacity = capacity};
@@ -108,8 +112,10 @@ void stream_queue_gather(struct hark_stream *stream)
     struct hark_stream_gather *gather = &stream->gather;
     size_t sent = stream->first_sent;
     size_t vectors = 0;
-    for (struct hark_stream_block *block = stream->first; block && vectors < HARK_STREAM_VECTORS; block = block->next) {
-        gather->vectors[vectors].iov_base = sent > 0 ? (char *)block->bytes + sent : (char *)block->bytes;
+    for (struct hark_stream_block *block = stream->first; block && vectors < HARK_STREAM_VECTORS;
+         block = block->next) {
+        gather->vectors[vectors].iov_base =
+            sent > 0 ? (char *)block->bytes + sent : (char *)block->bytes;
         gather->vectors[vectors].iov_len = block->count - sent;
         vectors++;
         sent = 0;
@@ -133,7 +139,8 @@ static void release_first(struct hark_stream *stream, int error)
 void stream_queue_sent(struct hark_stream *stream, size_t count)
 {
     stream->queued_bytes -= count;
-    /* Empty blocks go with those in front of them, but none that `released` appends: that could go on for ever. */
+    /* Empty blocks go with those in front of them, but none that `released` appends: that could go
+     * on for ever. */
     size_t gathered = stream->gather.message.msg_iovlen;
     while (gathered-- > 0 && stream->first->count - stream->first_sent <= count) {
         count -= stream->first->count - stream->first_sent;

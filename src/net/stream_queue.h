@@ -1,11 +1,12 @@
-/* stream_queue.h - the write queue of a stream: blocks of the caller and copies, in the order in which they leave. For stream.c,
- * which sees to limits, marks and the sending itself. */
+/* stream_queue.h - the write queue of a stream: blocks of the caller and copies, in the order in
+ * which they leave. For stream.c, which sees to limits, marks and the sending itself. */
 #ifndef NET_STREAM_QUEUE_H
 #define NET_STREAM_QUEUE_H
 
 #include "hark/stream.h"
 
-/* Appends a copy of the bytes. Fails: -ENOMEM, and nothing has changed. */
+/* Appends a copy of the bytes.
+ * Fails: -ENOMEM, and nothing has changed. */
 int stream_queue_copy(struct hark_stream *stream, const void *bytes, size_t count);
 
 /* Appends the caller's block. */

@@ -1,6 +1,7 @@
 /* attempt.c - each op that may wait for readiness, tried once without blocking.
  *
- * What must hold: WOULD_BLOCK clears the event in row->ready, so that nothing is tried again before the poller reports. */
+ * What must hold: WOULD_BLOCK clears the event in row->ready, so that nothing is tried again before
+ * the poller reports. */
 #include "core/unblocked.h"
 #include "ready/ready.h"
 
@@ -21,7 +22,8 @@ uint32_t ready_spare_of(const struct hark_op *op)
     case HARK_OP_SENDMSG:
         return READY_OUT;
     case HARK_OP_READ:
-        return op->with.io.count > 0 ? (uint32_t)(READY_IN | TRY_FILE) : (uint32_t)(READY_IN | TRY_FILE | TRY_ALWAYS);
+        return op->with.io.count > 0 ? (uint32_t)(READY_IN | TRY_FILE)
+                                     : (uint32_t)(READY_IN | TRY_FILE | TRY_ALWAYS);
     case HARK_OP_READV:
         return READY_IN | TRY_FILE;
     case HARK_OP_WRITE:
@@ -64,7 +66,8 @@ static int64_t try_accept(struct hark_loop *loop, struct hark_op *op, struct des
 {
     int64_t fd;
     do
-        fd = kernel_accept4(calls_of(loop), op->fd, op->with.address.name, op->with.address.length, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        fd = kernel_accept4(calls_of(loop), op->fd, op->with.address.name, op->with.address.length,
+                            SOCK_CLOEXEC | SOCK_NONBLOCK);
     while (fd == -ECONNABORTED);
     if (fd >= 0) {
         uint8_t kind = row->kind;
@@ -76,7 +79,8 @@ static int64_t try_accept(struct hark_loop *loop, struct hark_op *op, struct des
 /* Called again, connect(2) says how it stands: EALREADY, the error, or 0. */
 static int64_t try_connect(struct hark_loop *loop, struct hark_op *op)
 {
-    int64_t result = kernel_connect(calls_of(loop), op->fd, op->with.address.name, op->with.address.count);
+    int64_t result =
+        kernel_connect(calls_of(loop), op->fd, op->with.address.name, op->with.address.count);
     if (result == -EINPROGRESS || result == -EALREADY) {
         if (result == -EALREADY && !(op->marks & MARK_BEGUN))
             return result;
@@ -87,7 +91,8 @@ static int64_t try_connect(struct hark_loop *loop, struct hark_op *op)
     return result;
 }
 
-/* After a short read from TCP nothing is left, unless it ended at urgent data or at the end, which bring no new edge. */
+/* After a short read from TCP nothing is left, unless it ended at urgent data or at the end, which
+ * bring no new edge. */
 static void note_short_read(struct descriptor *row, int64_t result, size_t asked)
 {
     if (result > 0 && (size_t)result < asked && row->kind == KIND_TCP && !row->seen)
@@ -138,7 +143,9 @@ static int64_t try_recv_each(struct hark_loop *loop, struct hark_op *op, struct 
     uint32_t index = buffers->stack[buffers->free - 1];
     void *bytes = buffers_at(buffers, index);
     checking_buffer_out(loop, bytes);
-    int flags = unlikely(row->kind == KIND_SOCKET) ? MSG_DONTWAIT | MSG_TRUNC : MSG_DONTWAIT; /* TCP means another thing by it */
+    int flags = unlikely(row->kind == KIND_SOCKET)
+                    ? MSG_DONTWAIT | MSG_TRUNC
+                    : MSG_DONTWAIT; /* TCP means another thing by it */
     int64_t result = kernel_recv(calls_of(loop), op->fd, bytes, buffers->bytes, flags);
     note_short_read(row, result, buffers->bytes);
     if (unlikely(result > (int64_t)buffers->bytes)) {
@@ -178,12 +185,15 @@ int64_t ready_read_cached(struct hark_loop *loop, struct hark_op *op)
     if (op->code != HARK_OP_READ || op->with.io.offset < 0 || op->with.io.count > bytes_max)
         return WOULD_BLOCK;
     const struct iovec vector = {op->with.io.bytes, op->with.io.count};
-    int64_t count = kernel_preadv2(calls_of(loop), op->fd, &vector, 1, op->with.io.offset, RWF_NOWAIT);
+    int64_t count =
+        kernel_preadv2(calls_of(loop), op->fd, &vector, 1, op->with.io.offset, RWF_NOWAIT);
     return count == (int64_t)op->with.io.count ? count : WOULD_BLOCK;
 }
 
-/* Apart, as is settle: what sends and receives do each time stays small enough for the registers. */
-static __attribute__((noinline)) int64_t attempt_other(struct hark_loop *loop, struct hark_op *op, struct descriptor *row)
+/* Apart, as is settle: what sends and receives do each time stays small enough for the
+ * registers. */
+static __attribute__((noinline)) int64_t attempt_other(struct hark_loop *loop, struct hark_op *op,
+                                                       struct descriptor *row)
 {
     switch ((enum hark_op_code)op->code) {
     case HARK_OP_ACCEPT:
@@ -192,9 +202,11 @@ static __attribute__((noinline)) int64_t attempt_other(struct hark_loop *loop, s
     case HARK_OP_CONNECT:
         return try_connect(loop, op);
     case HARK_OP_RECVMSG:
-        return kernel_recvmsg(calls_of(loop), op->fd, op->with.io.bytes, op->with.io.flags | MSG_DONTWAIT);
+        return kernel_recvmsg(calls_of(loop), op->fd, op->with.io.bytes,
+                              op->with.io.flags | MSG_DONTWAIT);
     case HARK_OP_SENDMSG:
-        return kernel_sendmsg(calls_of(loop), op->fd, op->with.io.bytes, op->with.io.flags | MSG_DONTWAIT);
+        return kernel_sendmsg(calls_of(loop), op->fd, op->with.io.bytes,
+                              op->with.io.flags | MSG_DONTWAIT);
     case HARK_OP_READ:
     case HARK_OP_WRITE:
     case HARK_OP_READV:
@@ -233,8 +245,9 @@ static __attribute__((noinline)) int64_t attempt_other(struct hark_loop *loop, s
     return -ENOSYS;
 }
 
-/* EAGAIN that no event will end: a unix socket's full queue of connections, an empty error queue, and a full receiver of
- * datagrams on a socket that is not connected to it, which says that it is writable. */
+/* EAGAIN that no event will end: a unix socket's full queue of connections, an empty error queue,
+ * and a full receiver of datagrams on a socket that is not connected to it, which says that it is
+ * writable. */
 static bool is_final(struct hark_loop *loop, const struct hark_op *op)
 {
     if (op->code == HARK_OP_CONNECT)
@@ -245,8 +258,8 @@ static bool is_final(struct hark_loop *loop, const struct hark_op *op)
 }
 
 /* What an attempt that gave no plain result says of its descriptor. */
-static __attribute__((noinline)) int64_t settle(struct hark_loop *loop, struct hark_op *op, struct descriptor *row,
-                                                int64_t result)
+static __attribute__((noinline)) int64_t settle(struct hark_loop *loop, struct hark_op *op,
+                                                struct descriptor *row, int64_t result)
 {
     if (result == -EAGAIN && !is_final(loop, op))
         result = WOULD_BLOCK;
@@ -254,7 +267,8 @@ static __attribute__((noinline)) int64_t settle(struct hark_loop *loop, struct h
         if (!(op->marks & (MARK_STARVED | MARK_RECHECK)))
             row->ready &= (uint16_t)~ready_events_of(op);
     } else if (result > 0 && op->spare & READY_IN) {
-        row->seen &= (uint16_t)~READY_IN; /* data was read: hang-ups can be told from it again (ready.c, watchable) */
+        row->seen &= (uint16_t)~READY_IN; /* data was read: hang-ups can be told from it again
+                                             (ready.c, watchable) */
     }
     return result;
 }

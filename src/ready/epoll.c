@@ -7,7 +7,8 @@ enum { BATCH = 256 };
 
 struct epoll {
     int fd;
-    bool only_milliseconds; /* before Linux 5.11, and behind filters that are older, there is no epoll_pwait2 */
+    bool only_milliseconds; /* before Linux 5.11, and behind filters that are older, there is no
+                               epoll_pwait2 */
     struct epoll_event events[BATCH];
 };
 
@@ -15,7 +16,8 @@ static int epoll_set(struct ready *ready, int operation, int fd, uint32_t events
 {
     struct epoll *epoll = ready->state;
     uint32_t trigger = events & READY_EDGE ? EPOLLET : 0;
-    struct epoll_event event = {.events = (events & ~(uint32_t)READY_EDGE) | trigger, .data.fd = fd};
+    struct epoll_event event = {.events = (events & ~(uint32_t)READY_EDGE) | trigger,
+                                .data.fd = fd};
     ready->loop->metrics.registrations++;
     return kernel_epoll_ctl(calls_of(ready->loop), epoll->fd, operation, fd, &event);
 }
@@ -27,7 +29,8 @@ static int epoll_create_state(struct ready *ready, int wake_fd)
         return -ENOMEM;
     epoll->fd = kernel_epoll_create1(calls_of(ready->loop), EPOLL_CLOEXEC);
     ready->state = epoll;
-    int error = epoll->fd < 0 ? epoll->fd : epoll_set(ready, EPOLL_CTL_ADD, wake_fd, READY_IN | READY_EDGE);
+    int error =
+        epoll->fd < 0 ? epoll->fd : epoll_set(ready, EPOLL_CTL_ADD, wake_fd, READY_IN | READY_EDGE);
     if (error) {
         if (epoll->fd >= 0)
             kernel_close(NULL, epoll->fd);
@@ -48,11 +51,13 @@ static int epoll_watch(struct ready *ready, int fd, uint32_t before, uint32_t ev
     if (events == 0)
         return epoll_set(ready, EPOLL_CTL_DEL, fd, 0);
     int error = epoll_set(ready, before ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, events);
-    /* Left over from a number that was closed behind the loop's back while a copy of it lives on. */
+    /* Left over from a number that was closed behind the loop's back while a copy of it lives
+     * on. */
     return error == -EEXIST ? epoll_set(ready, EPOLL_CTL_MOD, fd, events) : error;
 }
 
-/* What a kernel or a seccomp filter answers where the call is not there; epoll_pwait2(2) knows none of them. */
+/* What a kernel or a seccomp filter answers where the call is not there; epoll_pwait2(2) knows none
+ * of them. */
 static bool is_missing(int error)
 {
     return error == -ENOSYS || error == -EPERM || error == -EACCES;
@@ -60,15 +65,19 @@ static bool is_missing(int error)
 
 static int wait_for_events(struct epoll *epoll, uint64_t *calls, uint64_t timeout_ns)
 {
-    struct timespec timeout = {(time_t)(timeout_ns / 1000000000u), (long)(timeout_ns % 1000000000u)};
+    struct timespec timeout = {(time_t)(timeout_ns / 1000000000u),
+                               (long)(timeout_ns % 1000000000u)};
     if (!epoll->only_milliseconds) {
-        int count = kernel_epoll_pwait2(calls, epoll->fd, epoll->events, BATCH, timeout_ns == HARK_NEVER ? NULL : &timeout);
+        int count = kernel_epoll_pwait2(calls, epoll->fd, epoll->events, BATCH,
+                                        timeout_ns == HARK_NEVER ? NULL : &timeout);
         if (count >= 0 || !is_missing(count))
             return count;
         epoll->only_milliseconds = true;
     }
     uint64_t rounded_ms = timeout_ns / 1000000u + (timeout_ns % 1000000u != 0);
-    int timeout_ms = timeout_ns == HARK_NEVER ? -1 : rounded_ms > INT_MAX ? INT_MAX : (int)rounded_ms;
+    int timeout_ms = timeout_ns == HARK_NEVER ? -1
+                     : rounded_ms > INT_MAX   ? INT_MAX
+                                              : (int)rounded_ms;
     return kernel_epoll_wait(calls, epoll->fd, epoll->events, BATCH, timeout_ms);
 }
 
@@ -98,7 +107,8 @@ static const struct ready_poller poller = {
     .wait = epoll_wait_and_report,
 };
 
-static int create(struct hark_loop *loop, const struct hark_options *options, char *out_reason, size_t reason_room)
+static int create(struct hark_loop *loop, const struct hark_options *options, char *out_reason,
+                  size_t reason_room)
 {
     (void)options;
     return ready_create(loop, &poller, out_reason, reason_room);
@@ -109,4 +119,5 @@ static int descriptor(const struct hark_loop *loop)
     return ((struct epoll *)ready_of(loop)->state)->fd;
 }
 
-const struct hark_backend backend_epoll = READY_BACKEND(HARK_BACKEND_EPOLL, "epoll", create, descriptor);
+const struct hark_backend backend_epoll =
+    READY_BACKEND(HARK_BACKEND_EPOLL, "epoll", create, descriptor);

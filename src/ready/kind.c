@@ -10,7 +10,8 @@ enum ready_kind ready_kind_of_socket(int family, int type, int protocol)
     if (type != SOCK_STREAM)
         return type == SOCK_SEQPACKET ? KIND_STREAM : KIND_SOCKET;
     /* A unix stream ends a read where descriptors or credentials were passed: more may be left. */
-    bool tcp = (family == AF_INET || family == AF_INET6) && (protocol == 0 || protocol == IPPROTO_TCP);
+    bool tcp =
+        (family == AF_INET || family == AF_INET6) && (protocol == 0 || protocol == IPPROTO_TCP);
     return tcp ? KIND_TCP : KIND_STREAM;
 }
 
@@ -18,16 +19,18 @@ static int option_of(struct hark_loop *loop, int fd, int option)
 {
     int value = -1;
     socklen_t length = sizeof value;
-    return kernel_getsockopt(calls_of(loop), fd, SOL_SOCKET, option, &value, &length) == 0 ? value : -1;
+    return kernel_getsockopt(calls_of(loop), fd, SOL_SOCKET, option, &value, &length) == 0 ? value
+                                                                                           : -1;
 }
 
 static enum ready_kind look_up_socket(struct hark_loop *loop, int fd)
 {
-    return ready_kind_of_socket(option_of(loop, fd, SO_DOMAIN), option_of(loop, fd, SO_TYPE), option_of(loop, fd, SO_PROTOCOL));
+    return ready_kind_of_socket(option_of(loop, fd, SO_DOMAIN), option_of(loop, fd, SO_TYPE),
+                                option_of(loop, fd, SO_PROTOCOL));
 }
 
-/* Accepting and connecting have no flag that says not to wait. A terminal or pipe may be shared with other processes, whose reads
- * would then fail: it stays as it is (unblocked.h). */
+/* Accepting and connecting have no flag that says not to wait. A terminal or pipe may be shared
+ * with other processes, whose reads would then fail: it stays as it is (unblocked.h). */
 static void make_non_blocking(struct hark_loop *loop, int fd)
 {
     int flags = kernel_fcntl(calls_of(loop), fd, F_GETFL, 0);
@@ -42,11 +45,15 @@ static bool waits_for_disk(struct hark_loop *loop, int fd)
     return flags < 0 || flags & O_DIRECT;
 }
 
-/* A device that is always ready and may keep its caller waiting even so, such as a tape. /dev/null and its like never do. */
+/* A device that is always ready and may keep its caller waiting even so, such as a tape. /dev/null
+ * and its like never do. */
 static bool is_like_a_file(struct hark_loop *loop, int fd, const struct stat *status)
 {
-    const unsigned memory = 1, terminals = 136; /* Linux's numbers of devices: Documentation/admin-guide/devices.txt */
-    if (!S_ISCHR(status->st_mode) || major(status->st_rdev) == memory || major(status->st_rdev) == terminals)
+    const unsigned memory = 1,
+                   terminals =
+                       136; /* Linux's numbers of devices: Documentation/admin-guide/devices.txt */
+    if (!S_ISCHR(status->st_mode) || major(status->st_rdev) == memory ||
+        major(status->st_rdev) == terminals)
         return false;
     return !unblocked_can_poll(loop, fd);
 }
@@ -57,7 +64,8 @@ int ready_look_up(struct hark_loop *loop, int fd, struct descriptor *row)
     int error = kernel_fstat(calls_of(loop), fd, &status);
     if (error < 0)
         return error;
-    if (S_ISREG(status.st_mode) || S_ISDIR(status.st_mode) || S_ISBLK(status.st_mode) || is_like_a_file(loop, fd, &status)) {
+    if (S_ISREG(status.st_mode) || S_ISDIR(status.st_mode) || S_ISBLK(status.st_mode) ||
+        is_like_a_file(loop, fd, &status)) {
         row->kind = KIND_FILE;
         row->flags |= waits_for_disk(loop, fd) ? DESCRIPTOR_BLOCKING : 0;
     } else if (S_ISSOCK(status.st_mode)) {

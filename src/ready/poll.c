@@ -89,8 +89,10 @@ static void empty_wake(struct ready *ready)
 static int poll_wait_and_report(struct ready *ready, uint64_t timeout_ns)
 {
     struct poller_state *state = ready->state;
-    struct timespec timeout = {(time_t)(timeout_ns / 1000000000u), (long)(timeout_ns % 1000000000u)};
-    int left = kernel_ppoll(calls_of(ready->loop), state->watched, state->count, timeout_ns == HARK_NEVER ? NULL : &timeout);
+    struct timespec timeout = {(time_t)(timeout_ns / 1000000000u),
+                               (long)(timeout_ns % 1000000000u)};
+    int left = kernel_ppoll(calls_of(ready->loop), state->watched, state->count,
+                            timeout_ns == HARK_NEVER ? NULL : &timeout);
     if (left < 0)
         return left == -EINTR ? 0 : left;
     for (uint32_t i = state->count; i-- > 0 && left > 0;) {
@@ -102,7 +104,8 @@ static int poll_wait_and_report(struct ready *ready, uint64_t timeout_ns)
         if (i == 0)
             empty_wake(ready);
         else
-            ready_report(ready, state->watched[i].fd, (uint32_t)(events & POLLNVAL ? POLLERR : events));
+            ready_report(ready, state->watched[i].fd,
+                         (uint32_t)(events & POLLNVAL ? POLLERR : events));
     }
     return 0;
 }
@@ -117,7 +120,8 @@ static const struct ready_poller poller = {
     .wait = poll_wait_and_report,
 };
 
-static int create(struct hark_loop *loop, const struct hark_options *options, char *out_reason, size_t reason_room)
+static int create(struct hark_loop *loop, const struct hark_options *options, char *out_reason,
+                  size_t reason_room)
 {
     (void)options;
     return ready_create(loop, &poller, out_reason, reason_room);

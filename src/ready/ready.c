@@ -1,7 +1,9 @@
-/* ready.c - the completion engine: ops are tried, wait in their rows, and are tried again when the poller reports.
+/* ready.c - the completion engine: ops are tried, wait in their rows, and are tried again when the
+ * poller reports.
  *
- * What must hold: an op in state OP_WAITING stands in its row and, under a level-triggered poller, is watched for; or it is
- * starved of buffers, or among those that are looked at again in the next turn. No callback is ever called from here. */
+ * What must hold: an op in state OP_WAITING stands in its row and, under a level-triggered poller,
+ * is watched for; or it is starved of buffers, or among those that are looked at again in the next
+ * turn. No callback is ever called from here. */
 #include "ready/ready.h"
 #include "core/call.h"
 #include "core/unblocked.h"
@@ -20,18 +22,20 @@ static bool is_for_events(const struct hark_op *op)
 {
     if (op->code != HARK_OP_POLL_EACH || op->state == OP_WAITING)
         return waits_for_events(op);
-    bool goes_on = op->state == OP_CALLING || (op->state == OP_FINISHED && op->marks & HARK_MARK_MORE);
+    bool goes_on =
+        op->state == OP_CALLING || (op->state == OP_FINISHED && op->marks & HARK_MARK_MORE);
     return goes_on && !(op->marks & (MARK_CANCELLED | MARK_EXPIRED));
 }
 
-/* A poller that cannot report hang-ups sees them as readability. Unless data lies unread: then that would be reported for
- * ever, and hang-ups have to wait until it is read. */
+/* A poller that cannot report hang-ups sees them as readability. Unless data lies unread: then that
+ * would be reported for ever, and hang-ups have to wait until it is read. */
 static uint32_t watchable(const struct ready *ready, const struct descriptor *row, uint32_t events)
 {
     if (ready->poller->hangups || events & READY_IN)
         return events;
     bool only_hangups = events && !(events & (READY_OUT | READY_PRI));
-    return (only_hangups || events & READY_RDHUP) && !(row->seen & READY_IN) ? events | READY_IN : events;
+    return (only_hangups || events & READY_RDHUP) && !(row->seen & READY_IN) ? events | READY_IN
+                                                                             : events;
 }
 
 static int watch(struct ready *ready, int fd, struct descriptor *row, uint32_t wanted)
@@ -42,7 +46,8 @@ static int watch(struct ready *ready, int fd, struct descriptor *row, uint32_t w
     if (error)
         return error;
     row->interest = (uint16_t)wanted;
-    row->flags = (uint8_t)(wanted ? row->flags | DESCRIPTOR_WATCHED : row->flags & ~DESCRIPTOR_WATCHED);
+    row->flags =
+        (uint8_t)(wanted ? row->flags | DESCRIPTOR_WATCHED : row->flags & ~DESCRIPTOR_WATCHED);
     return 0;
 }
 
@@ -58,8 +63,8 @@ static bool never_changes(struct hark_loop *loop, struct descriptor *row, const 
     return false;
 }
 
-/* Level-triggered, a repeating poll costs no call between its events; all else would be reported again and again while nobody
- * waits for it. */
+/* Level-triggered, a repeating poll costs no call between its events; all else would be reported
+ * again and again while nobody waits for it. */
 static uint32_t edge_or_level(const struct descriptor *row, const struct hark_op *op)
 {
     bool level = op->code == HARK_OP_POLL_EACH || (op->code == HARK_OP_POLL && row->interest);
@@ -70,7 +75,9 @@ static uint32_t edge_or_level(const struct descriptor *row, const struct hark_op
 static inline int watch_for(struct ready *ready, struct descriptor *row, const struct hark_op *op)
 {
     if (ready->poller->edge)
-        return likely(row->interest & READY_EDGE) ? 0 : watch(ready, op->fd, row, edge_or_level(row, op));
+        return likely(row->interest & READY_EDGE)
+                   ? 0
+                   : watch(ready, op->fd, row, edge_or_level(row, op));
     if (unlikely(never_changes(ready->loop, row, op)))
         return -EPERM;
     return watch(ready, op->fd, row, row->interest | watchable(ready, row, ready_events_of(op)));
@@ -78,9 +85,10 @@ static inline int watch_for(struct ready *ready, struct descriptor *row, const s
 
 enum { WALK_MAX = 256 };
 
-/* Watches for what the ops that still wait want: a level-triggered poller would go on reporting what nobody waits for. It never
- * adds a descriptor to a poller that needs memory for it, so it cannot fail. After so many ops on one descriptor it lets it be:
- * ending them one by one must not take time with the square of their number, and a report that nobody waits for looks again. */
+/* Watches for what the ops that still wait want: a level-triggered poller would go on reporting
+ * what nobody waits for. It never adds a descriptor to a poller that needs memory for it, so it
+ * cannot fail. After so many ops on one descriptor it lets it be: ending them one by one must not
+ * take time with the square of their number, and a report that nobody waits for looks again. */
 static void watch_rest(struct ready *ready, int fd, struct descriptor *row, uint32_t walk_max)
 {
     if (row->interest & READY_EDGE)
@@ -135,11 +143,12 @@ static void try_or_wait(struct hark_loop *loop, struct hark_op *op, struct descr
 /* A datagram of no bytes, which is no end. */
 static bool is_empty_datagram(struct hark_loop *loop, const struct hark_op *op)
 {
-    return descriptors_row(&loop->descriptors, op->fd)->kind == KIND_SOCKET && !kernel_is_shut(calls_of(loop), op->fd);
+    return descriptors_row(&loop->descriptors, op->fd)->kind == KIND_SOCKET &&
+           !kernel_is_shut(calls_of(loop), op->fd);
 }
 
-/* hark_recv_each takes a buffer, so it receives only when it is called: one buffer then goes from hand to hand, still in the
- * cache. */
+/* hark_recv_each takes a buffer, so it receives only when it is called: one buffer then goes from
+ * hand to hand, still in the cache. */
 void ready_fulfil(struct hark_loop *loop, struct hark_op *op)
 {
     struct descriptor *row = descriptors_row(&loop->descriptors, op->fd);
@@ -195,7 +204,8 @@ static void make_socket(struct hark_loop *loop, struct hark_op *op)
     int fd = kernel_socket(calls_of(loop), op->with.socket.family, type, op->with.socket.protocol);
     type &= ~(SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (fd >= 0)
-        ready_note_socket(loop, fd, ready_kind_of_socket(op->with.socket.family, type, op->with.socket.protocol));
+        ready_note_socket(
+            loop, fd, ready_kind_of_socket(op->with.socket.family, type, op->with.socket.protocol));
     loop_finish(loop, op, fd);
 }
 
@@ -259,8 +269,8 @@ void ready_recheck(struct hark_loop *loop, struct hark_op *op)
     op_queue_push(&ready_of(loop)->recheck, op);
 }
 
-/* Level-triggered, the next wait says whether its events still hold. Where it is told once, or where an event cannot be told
- * apart from others, the kernel is asked. */
+/* Level-triggered, the next wait says whether its events still hold. Where it is told once, or
+ * where an event cannot be told apart from others, the kernel is asked. */
 static void poll_again(struct hark_loop *loop, struct hark_op *op, struct descriptor *row)
 {
     struct ready *ready = ready_of(loop);
@@ -289,9 +299,10 @@ static uint16_t ready_from(uint32_t events)
     return (uint16_t)events;
 }
 
-/* What a report says to an op that only polls: it need not be asked for again, unless other ops of the row have been tried since,
- * or the poller cannot tell hang-ups apart. 0: ask. */
-static int64_t told_by_report(const struct ready *ready, const struct hark_op *op, uint32_t events, bool tried)
+/* What a report says to an op that only polls: it need not be asked for again, unless other ops of
+ * the row have been tried since, or the poller cannot tell hang-ups apart. 0: ask. */
+static int64_t told_by_report(const struct ready *ready, const struct hark_op *op, uint32_t events,
+                              bool tried)
 {
     bool polls = op->code == HARK_OP_POLL || op->code == HARK_OP_POLL_EACH;
     if (!polls || tried || !ready->poller->hangups || (events & READY_ERR && !ready->poller->edge))
@@ -333,7 +344,8 @@ void ready_report(struct ready *ready, int fd, uint32_t events)
         else if (!ready->poller->hangups && !(ready_events_of(op) & READY_IN))
             row->seen |= READY_IN; /* see watchable() */
     }
-    /* epoll keeps what is watched until it is reported to nobody: who polls once most often does so again. */
+    /* epoll keeps what is watched until it is reported to nobody: who polls once most often does so
+     * again. */
     if (!ready->poller->edge || !awaited)
         watch_rest(ready, fd, row, UINT32_MAX);
 }
@@ -355,7 +367,7 @@ static void try_starved(struct hark_loop *loop)
 {
     struct hark_op *op;
     uint32_t left = loop->buffers.free;
-    while ((op = buffers_next_starved(&loop->buffers, &left)) != NULL) {
+    while ((op = buffers_next_starved(&loop->buffers, &left))) {
         op->marks &= (uint16_t)~MARK_STARVED;
         try_or_wait(loop, op, descriptors_row(&loop->descriptors, op->fd));
     }
@@ -364,19 +376,20 @@ static void try_starved(struct hark_loop *loop)
 int ready_wait(struct hark_loop *loop, uint64_t timeout_ns)
 {
     struct ready *ready = ready_of(loop);
-    if (unlikely(loop->buffers.starved.first != NULL))
+    if (unlikely(loop->buffers.starved.first))
         try_starved(loop);
     struct op_queue recheck = ready->recheck;
     ready->recheck.first = NULL;
     struct hark_op *op;
-    while ((op = op_queue_pop(&recheck)) != NULL) {
+    while ((op = op_queue_pop(&recheck))) {
         op->marks &= (uint16_t)~MARK_RECHECK;
         try_or_wait(loop, op, descriptors_row(&loop->descriptors, op->fd));
     }
     loop->metrics.waits++;
     loop->submissions++;
-    loop->looks_again = ready->recheck.first != NULL;
-    bool goes_on = loop->finished.first || loop->late.first || loop->looks_again || buffers_can_feed(&loop->buffers);
+    loop->looks_again = ready->recheck.first;
+    bool goes_on = loop->finished.first || loop->late.first || loop->looks_again ||
+                   buffers_can_feed(&loop->buffers);
     return ready->poller->wait(ready, goes_on ? 0 : timeout_ns);
 }
 
@@ -398,7 +411,8 @@ void ready_close(struct hark_loop *loop, struct hark_op *op)
     if (!row)
         row = &unknown;
     if (!(row->flags & DESCRIPTOR_KNOWN))
-        (void)ready_look_up(loop, op->fd, row); /* where it fails: closed all the same, and the close says why */
+        (void)ready_look_up(loop, op->fd,
+                            row); /* where it fails: closed all the same, and the close says why */
     if (row->kind == KIND_FILE && work_pool_try(loop, op) == 0)
         return; /* without a thread it is closed here: better late than never */
     /* Before the close: where a copy of the descriptor lives on, a registration would too. */
@@ -408,7 +422,8 @@ void ready_close(struct hark_loop *loop, struct hark_op *op)
 
 /* --- making --- */
 
-int ready_create(struct hark_loop *loop, const struct ready_poller *poller, char *out_reason, size_t reason_room)
+int ready_create(struct hark_loop *loop, const struct ready_poller *poller, char *out_reason,
+                 size_t reason_room)
 {
     struct ready *ready = calloc(1, sizeof *ready);
     if (!ready)

@@ -1,4 +1,5 @@
-/* select.c - the poller over pselect(2): level-triggered, three sets of FD_SETSIZE descriptors each. */
+/* select.c - the poller over pselect(2): level-triggered, three sets of FD_SETSIZE descriptors
+ * each. */
 #include "ready/ready.h"
 
 struct sets {
@@ -21,7 +22,8 @@ static void put(int fd, fd_set *set, bool in)
 
 static bool is_watched(const struct sets *sets, int fd)
 {
-    return FD_ISSET(fd, &sets->readable) || FD_ISSET(fd, &sets->writable) || FD_ISSET(fd, &sets->exceptional);
+    return FD_ISSET(fd, &sets->readable) || FD_ISSET(fd, &sets->writable) ||
+           FD_ISSET(fd, &sets->exceptional);
 }
 
 static int select_watch(struct ready *ready, int fd, uint32_t before, uint32_t events)
@@ -77,15 +79,18 @@ static int select_wait_and_report(struct ready *ready, uint64_t timeout_ns)
     struct sets *result = &state->result;
     int highest = state->highest;
     *result = state->watched;
-    struct timespec timeout = {(time_t)(timeout_ns / 1000000000u), (long)(timeout_ns % 1000000000u)};
-    int left = kernel_pselect(calls_of(ready->loop), highest + 1, &result->readable, &result->writable, &result->exceptional,
-                              timeout_ns == HARK_NEVER ? NULL : &timeout);
+    struct timespec timeout = {(time_t)(timeout_ns / 1000000000u),
+                               (long)(timeout_ns % 1000000000u)};
+    int left =
+        kernel_pselect(calls_of(ready->loop), highest + 1, &result->readable, &result->writable,
+                       &result->exceptional, timeout_ns == HARK_NEVER ? NULL : &timeout);
     if (left == -EBADF)
         return report_closed(ready);
     if (left < 0)
         return left == -EINTR ? 0 : left;
     for (int fd = 0; fd <= highest && left > 0; fd++) {
-        uint32_t events = (FD_ISSET(fd, &result->readable) ? READY_IN : 0u) | (FD_ISSET(fd, &result->writable) ? READY_OUT : 0u) |
+        uint32_t events = (FD_ISSET(fd, &result->readable) ? READY_IN : 0u) |
+                          (FD_ISSET(fd, &result->writable) ? READY_OUT : 0u) |
                           (FD_ISSET(fd, &result->exceptional) ? READY_PRI : 0u);
         if (!events)
             continue;
@@ -108,10 +113,12 @@ static const struct ready_poller poller = {
     .wait = select_wait_and_report,
 };
 
-static int create(struct hark_loop *loop, const struct hark_options *options, char *out_reason, size_t reason_room)
+static int create(struct hark_loop *loop, const struct hark_options *options, char *out_reason,
+                  size_t reason_room)
 {
     (void)options;
     return ready_create(loop, &poller, out_reason, reason_room);
 }
 
-const struct hark_backend backend_select = READY_BACKEND(HARK_BACKEND_SELECT, "select", create, NULL);
+const struct hark_backend backend_select =
+    READY_BACKEND(HARK_BACKEND_SELECT, "select", create, NULL);

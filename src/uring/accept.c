@@ -1,10 +1,12 @@
 /* accept.c - repeating accepts without a request that holds the listening socket.
  *
- * The kernel lets a ring's requests go some time after its process has ended (seen: 8 to 30 ms), and with them the files that
- * they hold: a listening socket would go on taking connections that nobody accepts, and keep its port from whoever comes next. So
- * listening sockets are watched as polls are (watch.c): an epoll descriptor holds none of its files.
+ * The kernel lets a ring's requests go some time after its process has ended (seen: 8 to 30 ms),
+ * and with them the files that they hold: a listening socket would go on taking connections that
+ * nobody accepts, and keep its port from whoever comes next. So listening sockets are watched as
+ * polls are (watch.c): an epoll descriptor holds none of its files.
  *
- * Left to the ring: one accept at a time, a socket that blocks, and what the epoll does not take. */
+ * Left to the ring: one accept at a time, a socket that blocks, and what the epoll does not
+ * take. */
 #include "core/call.h"
 #include "uring/uring.h"
 
@@ -14,7 +16,8 @@ bool uring_can_watch_accept(struct hark_loop *loop, const struct hark_op *op)
     socklen_t length = sizeof listens;
     if (op->code != HARK_OP_ACCEPT_EACH)
         return false;
-    int error = kernel_getsockopt(calls_of(loop), op->fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length);
+    int error =
+        kernel_getsockopt(calls_of(loop), op->fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length);
     return error == 0 && listens && kernel_fcntl(calls_of(loop), op->fd, F_GETFL, 0) & O_NONBLOCK;
 }
 

@@ -1,14 +1,18 @@
-/* blocking.c - what io_uring would do in the thread that submits, blocking it, or in a thread of its own, for ever or not at all.
+/* blocking.c - what io_uring would do in the thread that submits, blocking it, or in a thread of
+ * its own, for ever or not at all.
  *
- * Reading and writing: it asks poll, and where that says ready it calls the file's own read or write: a terminal then waits for
- * the rest of its room, and a pipe with a name for whoever was quicker (up to Linux 6.18 at least; what knows IOCB_NOWAIT, such
- * as sockets, regular files and pipes without a name, is not concerned). Such an op polls through the ring, and its call is made
+ * Reading and writing: it asks poll, and where that says ready it calls the file's own read or
+ * write: a terminal then waits for the rest of its room, and a pipe with a name for whoever was
+ * quicker (up to Linux 6.18 at least; what knows IOCB_NOWAIT, such as sockets, regular files and
+ * pipes without a name, is not concerned). Such an op polls through the ring, and its call is made
  * here.
  *
- * Opening: what the kernel's cache of names answers is opened at once, without waiting for a named pipe's other side
- * (io_openat2). With any other name a thread of the kernel would wait for it: that is the pool's, which does not (file_call.c).
+ * Opening: what the kernel's cache of names answers is opened at once, without waiting for a named
+ * pipe's other side (io_openat2). With any other name a thread of the kernel would wait for it:
+ * that is the pool's, which does not (file_call.c).
  *
- * Where the kernel can start no thread (RLIMIT_NPROC, a container's limit) it answers as after a cancel. */
+ * Where the kernel can start no thread (RLIMIT_NPROC, a container's limit) it answers as after a
+ * cancel. */
 #include "core/unblocked.h"
 #include "uring/uring.h"
 
@@ -19,14 +23,17 @@ static bool is_plain(unsigned mode)
     return S_ISREG(mode) || S_ISSOCK(mode) || S_ISDIR(mode) || S_ISBLK(mode);
 }
 
-/* Whether the kernel can be left alone with the descriptor, for good. Should whoever shares the file clear O_NONBLOCK, a thread
- * of the kernel's waits. Where its first call tells, *out_result is that call's. */
-static bool never_blocks(struct hark_loop *loop, const struct hark_op *op, unsigned mode, int64_t *out_result)
+/* Whether the kernel can be left alone with the descriptor, for good. Should whoever shares the
+ * file clear O_NONBLOCK, a thread of the kernel's waits. Where its first call tells, *out_result is
+ * that call's. */
+static bool never_blocks(struct hark_loop *loop, const struct hark_op *op, unsigned mode,
+                         int64_t *out_result)
 {
     if (is_plain(mode))
         return true;
     int flags = kernel_fcntl(calls_of(loop), op->fd, F_GETFL, 0);
-    return flags & O_NONBLOCK || unblocked_by_kernel(loop, op, out_result) || !unblocked_can_poll(loop, op->fd);
+    return flags & O_NONBLOCK || unblocked_by_kernel(loop, op, out_result) ||
+           !unblocked_can_poll(loop, op->fd);
 }
 
 /* The first read or write on a descriptor: what it is is looked up. */
@@ -69,8 +76,9 @@ int64_t uring_io_by_hand(struct hark_loop *loop, struct hark_op *op)
 void uring_start_open(struct hark_loop *loop, struct hark_op *op)
 {
     const uint64_t changes = O_CREAT | O_TRUNC | O_TMPFILE; /* the cache alone never suffices */
-    const uint64_t known = O_ACCMODE | O_EXCL | O_NOCTTY | O_APPEND | O_DSYNC | O_SYNC | O_ASYNC | O_DIRECT | O_NOFOLLOW |
-                           O_NOATIME | O_CLOEXEC; /* openat2(2) refuses what it does not know */
+    const uint64_t known = O_ACCMODE | O_EXCL | O_NOCTTY | O_APPEND | O_DSYNC | O_SYNC | O_ASYNC |
+                           O_DIRECT | O_NOFOLLOW | O_NOATIME |
+                           O_CLOEXEC; /* openat2(2) refuses what it does not know */
     if (!file_open_may_wait(op))
         return uring_submit(loop, op);
     if (op->with.open.flags & changes)
@@ -83,16 +91,19 @@ void uring_start_open(struct hark_loop *loop, struct hark_op *op)
 
 void uring_do_without_thread(struct hark_loop *loop, struct hark_op *op)
 {
-    const uint64_t calls = UINT64_C(1) << HARK_OP_READ | UINT64_C(1) << HARK_OP_WRITE | UINT64_C(1) << HARK_OP_READV |
-                           UINT64_C(1) << HARK_OP_WRITEV | UINT64_C(1) << HARK_OP_OPENAT | UINT64_C(1) << HARK_OP_FSYNC |
+    const uint64_t calls = UINT64_C(1) << HARK_OP_READ | UINT64_C(1) << HARK_OP_WRITE |
+                           UINT64_C(1) << HARK_OP_READV | UINT64_C(1) << HARK_OP_WRITEV |
+                           UINT64_C(1) << HARK_OP_OPENAT | UINT64_C(1) << HARK_OP_FSYNC |
                            UINT64_C(1) << HARK_OP_FDATASYNC | UINT64_C(1) << HARK_OP_FTRUNCATE |
-                           UINT64_C(1) << HARK_OP_FALLOCATE | UINT64_C(1) << HARK_OP_STATX | UINT64_C(1) << HARK_OP_RENAMEAT |
-                           UINT64_C(1) << HARK_OP_UNLINKAT | UINT64_C(1) << HARK_OP_MKDIRAT;
+                           UINT64_C(1) << HARK_OP_FALLOCATE | UINT64_C(1) << HARK_OP_STATX |
+                           UINT64_C(1) << HARK_OP_RENAMEAT | UINT64_C(1) << HARK_OP_UNLINKAT |
+                           UINT64_C(1) << HARK_OP_MKDIRAT;
     if (op->code == HARK_OP_SHUTDOWN) {
         loop_finish(loop, op, kernel_shutdown(calls_of(loop), op->fd, op->with.io.flags));
     } else if (op->code == HARK_OP_CLOSE) {
         if (work_pool_try(loop, op) < 0)
-            loop_finish(loop, op, kernel_close(calls_of(loop), op->fd)); /* better late than never */
+            loop_finish(loop, op,
+                        kernel_close(calls_of(loop), op->fd)); /* better late than never */
     } else if (calls >> op->code & 1) {
         work_pool_submit(loop, op);
     } else {

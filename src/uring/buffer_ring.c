@@ -1,8 +1,10 @@
-/* buffer_ring.c - the ring of buffers that the kernel picks from for hark_recv_each (io_uring_register(2), PBUF_RING).
+/* buffer_ring.c - the ring of buffers that the kernel picks from for hark_recv_each
+ * (io_uring_register(2), PBUF_RING).
  *
- * The kernel uses the ring's buffers in turn, so all that are in it pass through the cache. Therefore it gets few at first, and
- * twice as many each time that it finds none, up to the whole pool; after a calm time half of them again. The rest stays on the
- * pool's stack. What must hold: a buffer is on the stack, or with the kernel, or lent. */
+ * The kernel uses the ring's buffers in turn, so all that are in it pass through the cache.
+ * Therefore it gets few at first, and twice as many each time that it finds none, up to the whole
+ * pool; after a calm time half of them again. The rest stays on the pool's stack. What must hold: a
+ * buffer is on the stack, or with the kernel, or lent. */
 #include "uring/uring.h"
 
 enum { OFFERED_MIN = 64, CALM_FILLS = 1024 };
@@ -10,7 +12,8 @@ enum { OFFERED_MIN = 64, CALM_FILLS = 1024 };
 static void offer(struct buffers *buffers, struct uring *uring)
 {
     uint32_t index = buffers->stack[--buffers->free];
-    struct io_uring_buf *slot = &uring->buffer_ring->bufs[uring->buffer_tail++ & (buffers->count - 1)];
+    struct io_uring_buf *slot =
+        &uring->buffer_ring->bufs[uring->buffer_tail++ & (buffers->count - 1)];
     slot->addr = (uint64_t)(uintptr_t)buffers_at(buffers, index);
     slot->len = buffers->bytes;
     slot->bid = (uint16_t)index;
@@ -37,7 +40,8 @@ void uring_fill_buffers(struct hark_loop *loop, struct uring *uring)
     adapt(buffers, uring);
     while (buffers->offered < uring->buffers_wanted && buffers->free > 0)
         offer(buffers, uring);
-    atomic_store_explicit((_Atomic(uint16_t) *)&uring->buffer_ring->tail, uring->buffer_tail, memory_order_release);
+    atomic_store_explicit((_Atomic(uint16_t) *)&uring->buffer_ring->tail, uring->buffer_tail,
+                          memory_order_release);
 }
 
 int uring_register_buffers(struct hark_loop *loop, struct uring *uring)
@@ -45,9 +49,11 @@ int uring_register_buffers(struct hark_loop *loop, struct uring *uring)
     struct buffers *buffers = &loop->buffers;
     uring->buffer_ring_bytes = buffers->count * sizeof(struct io_uring_buf);
     void *memory = NULL;
-    if (kernel_mmap(NULL, uring->buffer_ring_bytes, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, &memory) < 0)
+    if (kernel_mmap(NULL, uring->buffer_ring_bytes, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, &memory) <
+        0)
         return -ENOMEM;
-    struct io_uring_buf_reg registration = {.ring_addr = (uint64_t)(uintptr_t)memory, .ring_entries = buffers->count};
+    struct io_uring_buf_reg registration = {.ring_addr = (uint64_t)(uintptr_t)memory,
+                                            .ring_entries = buffers->count};
     int error = ring_register(&uring->ring, IORING_REGISTER_PBUF_RING, &registration, 1);
     if (error) {
         kernel_munmap(NULL, memory, uring->buffer_ring_bytes);

@@ -1,6 +1,7 @@
 /* complete.c - completions in: what each means for its op.
  *
- * The kernel may end a repeating request at any time; it is then requested anew, and the program does not see it. */
+ * The kernel may end a repeating request at any time; it is then requested anew, and the program
+ * does not see it. */
 #include "core/call.h"
 #include "core/wake.h"
 #include "uring/uring.h"
@@ -43,8 +44,8 @@ static void request_again(struct hark_loop *loop, struct hark_op *op)
         uring_submit(loop, op);
 }
 
-/* Around a call that is not the final one, but the last that the kernel's request brings. An op that was cancelled before it
- * keeps its state: its cancel is under way. Gives whether it was. */
+/* Around a call that is not the final one, but the last that the kernel's request brings. An op
+ * that was cancelled before it keeps its state: its cancel is under way. Gives whether it was. */
 static bool before_last_call(struct hark_op *op)
 {
     bool cancelled = (op->marks & MARK_CANCELLED) != 0;
@@ -61,8 +62,10 @@ static void after_last_call(struct hark_loop *loop, struct hark_op *op, bool can
         op_continue(loop, op);
 }
 
-/* Calls with more to come; where the kernel will bring no more by itself, the op is requested again. */
-static void call_more(struct hark_loop *loop, struct hark_op *op, int64_t result, bool kernel_goes_on)
+/* Calls with more to come; where the kernel will bring no more by itself, the op is requested
+ * again. */
+static void call_more(struct hark_loop *loop, struct hark_op *op, int64_t result,
+                      bool kernel_goes_on)
 {
     if (likely(kernel_goes_on))
         return loop_call_more(loop, op, result);
@@ -107,14 +110,16 @@ static void complete_fed(struct hark_loop *loop, struct hark_op *op, int32_t res
         return call_last_lent(loop, op, result);
     hark_buffer_return(loop, hark_buffer_keep(op));
     if (result == -EAGAIN)
-        op->spare |= OP_POLLING; /* a request wants a buffer even to wait: from an empty ring it gets none, and starves again */
+        op->spare |= OP_POLLING; /* a request wants a buffer even to wait: from an empty ring it
+                                    gets none, and starves again */
     if (result == -EINTR || result == -EAGAIN)
         request_again(loop, op);
     else
         end(loop, op, result);
 }
 
-static void recv_each_ended(struct hark_loop *loop, struct hark_op *op, int32_t result, uint32_t flags)
+static void recv_each_ended(struct hark_loop *loop, struct hark_op *op, int32_t result,
+                            uint32_t flags)
 {
     if (flags & IORING_CQE_F_BUFFER) {
         take_buffer(loop, op, flags);
@@ -128,8 +133,10 @@ static void recv_each_ended(struct hark_loop *loop, struct hark_op *op, int32_t 
         end(loop, op, result);
 }
 
-/* Also where it is of no bytes, or longer than its buffer. A socket that was shut down may give 0 for ever. */
-static void complete_datagram(struct hark_loop *loop, struct hark_op *op, int32_t result, uint32_t flags)
+/* Also where it is of no bytes, or longer than its buffer. A socket that was shut down may give 0
+ * for ever. */
+static void complete_datagram(struct hark_loop *loop, struct hark_op *op, int32_t result,
+                              uint32_t flags)
 {
     bool fed = (op->spare & OP_FED) != 0;
     int64_t room = loop->buffers.bytes;
@@ -149,10 +156,12 @@ static void complete_datagram(struct hark_loop *loop, struct hark_op *op, int32_
         call_last_lent(loop, op, count);
 }
 
-static inline void complete_recv_each(struct hark_loop *loop, struct hark_op *op, int32_t result, uint32_t flags)
+static inline void complete_recv_each(struct hark_loop *loop, struct hark_op *op, int32_t result,
+                                      uint32_t flags)
 {
     if (unlikely(op->spare & (OP_FED | OP_DATAGRAMS)))
-        return op->spare & OP_DATAGRAMS ? complete_datagram(loop, op, result, flags) : complete_fed(loop, op, result);
+        return op->spare & OP_DATAGRAMS ? complete_datagram(loop, op, result, flags)
+                                        : complete_fed(loop, op, result);
     if (unlikely(result <= 0))
         return recv_each_ended(loop, op, result, flags);
     take_buffer(loop, op, flags);
@@ -164,7 +173,8 @@ static inline void complete_recv_each(struct hark_loop *loop, struct hark_op *op
 
 /* --- the other kinds that need more than their result --- */
 
-static void complete_accept(struct hark_loop *loop, struct hark_op *op, int32_t result, uint32_t flags)
+static void complete_accept(struct hark_loop *loop, struct hark_op *op, int32_t result,
+                            uint32_t flags)
 {
     bool kernel_goes_on = (flags & IORING_CQE_F_MORE) != 0;
     if (result == -ECONNABORTED || result == -EINTR || result == -EAGAIN) {
@@ -183,7 +193,8 @@ static void complete_accept(struct hark_loop *loop, struct hark_op *op, int32_t 
 /* Waits on for events that do not hold yet. `reported` are those that a completion told of. */
 static void wait_again(struct hark_loop *loop, struct hark_op *op, int32_t reported)
 {
-    bool spins = reported > 0 && reported & HARK_POLL_PEER_HANGUP && !(uring_poll_events(op) & HARK_POLL_PEER_HANGUP);
+    bool spins = reported > 0 && reported & HARK_POLL_PEER_HANGUP &&
+                 !(uring_poll_events(op) & HARK_POLL_PEER_HANGUP);
     if (!spins || op->marks & MARK_CANCELLED)
         return request_again(loop, op);
     int error = uring_watch(loop, op);
@@ -194,34 +205,41 @@ static void wait_again(struct hark_loop *loop, struct hark_op *op, int32_t repor
 static void complete_poll(struct hark_loop *loop, struct hark_op *op, int32_t result)
 {
     int32_t reported = result;
-    /* What the completion says are the events that the wake-up could have meant, not those that hold: plain data wakes with
-     * POLLPRI too, an urgent byte with POLLIN. */
+    /* What the completion says are the events that the wake-up could have meant, not those that
+     * hold: plain data wakes with POLLPRI too, an urgent byte with POLLIN. */
     if (result >= 0)
-        result = op->marks & MARK_CANCELLED ? 0 : (int32_t)kernel_poll_now(calls_of(loop), op->fd, op->with.poll.events);
+        result = op->marks & MARK_CANCELLED
+                     ? 0
+                     : (int32_t)kernel_poll_now(calls_of(loop), op->fd, op->with.poll.events);
     if (result == 0 || result == -EINTR)
         wait_again(loop, op, reported);
     else if (result > 0 && op->code == HARK_OP_POLL_EACH)
         call_more(loop, op, result, false);
     else
-        end(loop, op, result == -EINVAL ? -EPERM : result); /* no poll of its own: as epoll has it */
+        end(loop, op,
+            result == -EINVAL ? -EPERM : result); /* no poll of its own: as epoll has it */
 }
 
 /* --- failures --- */
 
-/* The kernel does not wait for readiness where the descriptor is non-blocking and no socket: then it is asked to poll first. */
+/* The kernel does not wait for readiness where the descriptor is non-blocking and no socket: then
+ * it is asked to poll first. */
 static bool wants_polling(const struct hark_op *op, int32_t error)
 {
-    bool reads_or_writes = op->code == HARK_OP_READ || op->code == HARK_OP_WRITE || op->code == HARK_OP_READV ||
-                           op->code == HARK_OP_WRITEV || op->code == HARK_OP_RECV || op->code == HARK_OP_SEND ||
+    bool reads_or_writes = op->code == HARK_OP_READ || op->code == HARK_OP_WRITE ||
+                           op->code == HARK_OP_READV || op->code == HARK_OP_WRITEV ||
+                           op->code == HARK_OP_RECV || op->code == HARK_OP_SEND ||
                            op->code == HARK_OP_RECVMSG || op->code == HARK_OP_SENDMSG;
-    return error == -EAGAIN && reads_or_writes && !(op->marks & MARK_CANCELLED) && !(op->with.io.flags & MSG_DONTWAIT);
+    return error == -EAGAIN && reads_or_writes && !(op->marks & MARK_CANCELLED) &&
+           !(op->with.io.flags & MSG_DONTWAIT);
 }
 
-/* A datagram to a unix socket that takes no more: the sender, not connected to it, is writable all the same. Nothing can be
- * waited for. */
+/* A datagram to a unix socket that takes no more: the sender, not connected to it, is writable all
+ * the same. Nothing can be waited for. */
 static bool is_full_receiver(struct hark_loop *loop, const struct hark_op *op)
 {
-    return op_sends_to_unix_name(op) && kernel_poll_now(calls_of(loop), op->fd, HARK_POLL_WRITABLE) > 0;
+    return op_sends_to_unix_name(op) &&
+           kernel_poll_now(calls_of(loop), op->fd, HARK_POLL_WRITABLE) > 0;
 }
 
 static void complete_failed(struct hark_loop *loop, struct hark_op *op, int32_t error)
@@ -255,7 +273,8 @@ static void complete_open(struct hark_loop *loop, struct hark_op *op, int32_t re
 /* --- by kind --- */
 
 /* The kinds whose completions mean more than their result. */
-static void complete_special(struct hark_loop *loop, struct hark_op *op, int32_t result, uint32_t flags)
+static void complete_special(struct hark_loop *loop, struct hark_op *op, int32_t result,
+                             uint32_t flags)
 {
     switch (op->code) {
     case HARK_OP_OPENAT:
@@ -280,10 +299,12 @@ static void complete_special(struct hark_loop *loop, struct hark_op *op, int32_t
     }
 }
 
-static inline void complete(struct hark_loop *loop, struct hark_op *op, int32_t result, uint32_t flags)
+static inline void complete(struct hark_loop *loop, struct hark_op *op, int32_t result,
+                            uint32_t flags)
 {
-    const uint64_t special = UINT64_C(1) << HARK_OP_ACCEPT | UINT64_C(1) << HARK_OP_ACCEPT_EACH | UINT64_C(1) << HARK_OP_POLL |
-                             UINT64_C(1) << HARK_OP_POLL_EACH | UINT64_C(1) << HARK_OP_CLOSE | UINT64_C(1) << HARK_OP_OPENAT |
+    const uint64_t special = UINT64_C(1) << HARK_OP_ACCEPT | UINT64_C(1) << HARK_OP_ACCEPT_EACH |
+                             UINT64_C(1) << HARK_OP_POLL | UINT64_C(1) << HARK_OP_POLL_EACH |
+                             UINT64_C(1) << HARK_OP_CLOSE | UINT64_C(1) << HARK_OP_OPENAT |
                              UINT64_C(1) << HARK_OP_SOCKET;
     if (op->code == HARK_OP_RECV_EACH)
         complete_recv_each(loop, op, result, flags);
@@ -297,7 +318,8 @@ static inline void complete(struct hark_loop *loop, struct hark_op *op, int32_t 
 
 static void complete_polling(struct hark_loop *loop, struct hark_op *op, int32_t result)
 {
-    bool holds = result > 0 && (uint32_t)result & (uring_poll_events(op) | HARK_POLL_ERROR | HARK_POLL_HANGUP);
+    bool holds = result > 0 &&
+                 (uint32_t)result & (uring_poll_events(op) | HARK_POLL_ERROR | HARK_POLL_HANGUP);
     if (result > 0 && !holds && !(op->marks & MARK_CANCELLED))
         return wait_again(loop, op, result);
     op->spare &= ~(uint32_t)OP_POLLING;
@@ -307,7 +329,8 @@ static void complete_polling(struct hark_loop *loop, struct hark_op *op, int32_t
         request_again(loop, op);
 }
 
-/* The events that an op waits for behind watch_fd hold. What repeats is watched on, the others have what they waited for. */
+/* The events that an op waits for behind watch_fd hold. What repeats is watched on, the others have
+ * what they waited for. */
 static void watch_reports(struct hark_loop *loop, struct hark_op *op, uint32_t events)
 {
     if (op->code == HARK_OP_POLL_EACH)
@@ -327,7 +350,8 @@ static void complete_cancel(struct hark_loop *loop, struct hark_op *op, int32_t 
     if (op->spare & OP_ENDED)
         loop_call_final(loop, op, op->result);
     else if (result == -ENOENT)
-        uring_send_cancel(loop, op); /* between two stages inside the kernel: it is found there the next time */
+        uring_send_cancel(
+            loop, op); /* between two stages inside the kernel: it is found there the next time */
 }
 
 static void complete_wake(struct hark_loop *loop, uint64_t id, uint32_t flags)
@@ -375,7 +399,8 @@ uint32_t uring_reap(struct hark_loop *loop, uint32_t budget)
     if (count > budget)
         count = budget;
     for (uint32_t left = count; left > 0 && !loop_should_stop(loop); left--) {
-        /* Copied before the call: a callback may lead to an enter, and the slot is the kernel's again. */
+        /* Copied before the call: a callback may lead to an enter, and the slot is the kernel's
+         * again. */
         const struct io_uring_cqe *cqe = ring_take_cqe(ring);
         uint64_t id = cqe->user_data;
         int32_t result = cqe->res;

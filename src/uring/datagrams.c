@@ -1,7 +1,8 @@
 /* datagrams.c - what hark_recv_each has to know of a socket: whether what it receives has borders.
  *
- * A datagram of no bytes is not the end, and of one that is longer than the buffer the rest is lost, which the kernel tells where
- * it is asked (MSG_TRUNC). TCP throws bytes away for the same flag: so it must be known before. The row keeps it, as its kind. */
+ * A datagram of no bytes is not the end, and of one that is longer than the buffer the rest is
+ * lost, which the kernel tells where it is asked (MSG_TRUNC). TCP throws bytes away for the same
+ * flag: so it must be known before. The row keeps it, as its kind. */
 #include "uring/uring.h"
 
 enum { KIND_UNKNOWN, KIND_STREAM, KIND_DATAGRAMS };

@@ -1,4 +1,5 @@
-/* prepare.c - an op as a submission entry: one case for each, as io_uring_enter(2) describes its fields. */
+/* prepare.c - an op as a submission entry: one case for each, as io_uring_enter(2) describes its
+ * fields. */
 #include "uring/uring.h"
 
 #include "hark/poll.h"
@@ -28,9 +29,10 @@ static void prepare_socket_io(struct io_uring_sqe *sqe, const struct hark_op *op
     sqe->msg_flags = (uint32_t)op->with.io.flags;
 }
 
-/* Left to itself the kernel waits for room and tries again; after a unix socket's full receiver it would
- * then send an empty datagram (Linux 6.18: the bytes' iterator has moved on). With EAGAIN the op polls, and is requested anew.
- * With MSG_WAITALL, which is for streams, the kernel does go on by itself. */
+/* Left to itself the kernel waits for room and tries again; after a unix socket's full receiver it
+ * would then send an empty datagram (Linux 6.18: the bytes' iterator has moved on). With EAGAIN the
+ * op polls, and is requested anew. With MSG_WAITALL, which is for streams, the kernel does go on by
+ * itself. */
 static void prepare_send(struct io_uring_sqe *sqe, const struct hark_op *op, uint8_t opcode)
 {
     prepare_socket_io(sqe, op, opcode);
@@ -38,7 +40,8 @@ static void prepare_send(struct io_uring_sqe *sqe, const struct hark_op *op, uin
         sqe->msg_flags |= MSG_DONTWAIT;
 }
 
-static void prepare_accept(const struct uring *uring, struct io_uring_sqe *sqe, const struct hark_op *op)
+static void prepare_accept(const struct uring *uring, struct io_uring_sqe *sqe,
+                           const struct hark_op *op)
 {
     sqe->opcode = IORING_OP_ACCEPT;
     sqe->addr = (uint64_t)(uintptr_t)op->with.address.name;
@@ -54,7 +57,8 @@ static uint32_t datagram_flags(const struct hark_op *op)
     return unlikely(op->spare & OP_DATAGRAMS) ? MSG_TRUNC : 0;
 }
 
-static void prepare_recv_each(const struct uring *uring, struct io_uring_sqe *sqe, const struct hark_op *op)
+static void prepare_recv_each(const struct uring *uring, struct io_uring_sqe *sqe,
+                              const struct hark_op *op)
 {
     sqe->opcode = IORING_OP_RECV;
     if (unlikely(op->spare & OP_FED)) {
@@ -78,7 +82,9 @@ static void prepare_path(struct io_uring_sqe *sqe, const struct hark_op *op, uin
     sqe->open_flags = (uint32_t)op->with.path.flags; /* the same place for every op's flags */
 }
 
-_Static_assert(sizeof(struct open_how) == sizeof(((union hark_op_arguments *)0)->open) - sizeof(const char *), "an op holds it");
+_Static_assert(sizeof(struct open_how) ==
+                   sizeof(((union hark_op_arguments *)0)->open) - sizeof(const char *),
+               "an op holds it");
 
 static void prepare_open(struct io_uring_sqe *sqe, const struct hark_op *op)
 {
@@ -109,8 +115,9 @@ static void prepare_range(struct io_uring_sqe *sqe, const struct hark_op *op)
 
 static void prepare_poll(struct io_uring_sqe *sqe, uint32_t events)
 {
-    /* io_uring's poll passes over wake-ups that bring nothing but POLLPRI (io_poll_wake, up to Linux 6.18 at least). Those of
-     * sockets bring POLLRDBAND as well: asking for it lets them through; the completion masks it out again. */
+    /* io_uring's poll passes over wake-ups that bring nothing but POLLPRI (io_poll_wake, up to
+     * Linux 6.18 at least). Those of sockets bring POLLRDBAND as well: asking for it lets them
+     * through; the completion masks it out again. */
     const uint32_t read_band = 0x80;
     if (events & HARK_POLL_EXCEPTIONAL)
         events |= read_band;
@@ -125,8 +132,8 @@ uint32_t uring_poll_events(const struct hark_op *op)
 {
     if (op->code == HARK_OP_POLL || op->code == HARK_OP_POLL_EACH)
         return op->with.poll.events;
-    bool writes =
-        op->code == HARK_OP_WRITE || op->code == HARK_OP_WRITEV || op->code == HARK_OP_SEND || op->code == HARK_OP_SENDMSG;
+    bool writes = op->code == HARK_OP_WRITE || op->code == HARK_OP_WRITEV ||
+                  op->code == HARK_OP_SEND || op->code == HARK_OP_SENDMSG;
     return writes ? HARK_POLL_WRITABLE : HARK_POLL_READABLE;
 }
 

@@ -32,7 +32,8 @@ static int map(struct ring *ring, const struct io_uring_params *params)
     ring->sq_entries = ring->limit = params->sq_entries;
     ring->cq_mask = params->cq_entries - 1;
     if (!(params->flags & RING_SETUP_NO_SQARRAY)) {
-        /* The index array between the tail and the entries: filled once, each place with its own number. */
+        /* The index array between the tail and the entries: filled once, each place with its own
+         * number. */
         unsigned *array = (void *)(queues + params->sq_off.array);
         for (unsigned i = 0; i < params->sq_entries; i++)
             array[i] = i;
@@ -42,11 +43,13 @@ static int map(struct ring *ring, const struct io_uring_params *params)
 
 int ring_open(struct ring *ring, unsigned sq_entries, unsigned cq_entries, unsigned setup_flags)
 {
-    struct io_uring_params params = {.flags = setup_flags | IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP, .cq_entries = cq_entries};
+    struct io_uring_params params = {
+        .flags = setup_flags | IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP, .cq_entries = cq_entries};
     int fd = kernel_io_uring_setup(NULL, sq_entries, &params);
     if (fd < 0)
         return fd;
-    *ring = (struct ring){.fd = fd, .enter_fd = fd, .setup_flags = params.flags, .kernel_features = params.features};
+    *ring = (struct ring){
+        .fd = fd, .enter_fd = fd, .setup_flags = params.flags, .kernel_features = params.features};
     int error = map(ring, &params);
     if (error)
         kernel_close(NULL, fd);
@@ -102,11 +105,13 @@ bool ring_look_for_room(struct ring *ring)
     return ring->tail != ring->limit;
 }
 
-static int enter(struct ring *ring, uint64_t *calls, unsigned wait, unsigned flags, const struct io_uring_getevents_arg *argument)
+static int enter(struct ring *ring, uint64_t *calls, unsigned wait, unsigned flags,
+                 const struct io_uring_getevents_arg *argument)
 {
     atomic_store_explicit(ring->sq_tail, ring->tail, memory_order_release);
     ring_release_cqes(ring);
-    int result = kernel_io_uring_enter(calls, ring->enter_fd, ring_unsubmitted(ring), wait, ring->enter_flags | flags, argument,
+    int result = kernel_io_uring_enter(calls, ring->enter_fd, ring_unsubmitted(ring), wait,
+                                       ring->enter_flags | flags, argument,
                                        argument ? sizeof *argument : 0u);
     return result < 0 ? result : 0;
 }

@@ -1,7 +1,8 @@
-/* ring.h - the two queues shared with the kernel, and the system calls around them: io_uring_setup(2), io_uring_enter(2),
- * io_uring_register(2). It knows nothing of ops.
+/* ring.h - the two queues shared with the kernel, and the system calls around them:
+ * io_uring_setup(2), io_uring_enter(2), io_uring_register(2). It knows nothing of ops.
  *
- * What is newer than the headers of Linux 6.1 is defined here, and used only where the running kernel accepts it. */
+ * What is newer than the headers of Linux 6.1 is defined here, and used only where the running
+ * kernel accepts it. */
 #ifndef URING_RING_H
 #define URING_RING_H
 
@@ -44,18 +45,21 @@ struct ring {
     size_t sqes_bytes;
 };
 
-/* Sets a ring up. Fails: what io_uring_setup or mmap answered; nothing is left behind. */
+/* Sets a ring up.
+ * Fails: what io_uring_setup or mmap answered; nothing is left behind. */
 int ring_open(struct ring *ring, unsigned sq_entries, unsigned cq_entries, unsigned setup_flags);
 void ring_close(struct ring *ring);
 
-/* Registers the ring's own descriptor, which makes each enter cheaper. For the thread that will enter. */
+/* Registers the ring's own descriptor, which makes each enter cheaper. For the thread that will
+ * enter. */
 int ring_register_self(struct ring *ring);
 
-/* The ring by its descriptor again: in another thread than the one that registered it, where its number means another ring or
- * none. The registration lasts as long as that thread. */
+/* The ring by its descriptor again: in another thread than the one that registered it, where its
+ * number means another ring or none. The registration lasts as long as that thread. */
 void ring_forget_registration(struct ring *ring);
 
-/* Enables a ring that was opened with IORING_SETUP_R_DISABLED; one of a single issuer is the calling thread's from here on. */
+/* Enables a ring that was opened with IORING_SETUP_R_DISABLED; one of a single issuer is the
+ * calling thread's from here on. */
 int ring_enable(struct ring *ring);
 
 int ring_register(const struct ring *ring, unsigned operation, void *argument, unsigned count);
@@ -69,8 +73,8 @@ static inline unsigned ring_unsubmitted(const struct ring *ring)
 /* Looks how far the kernel has taken entries. Gives whether there is room. */
 bool ring_look_for_room(struct ring *ring);
 
-/* The next entry, for the caller to fill in, every field of it; it goes out with the next ring_enter after ring_push. NULL while
- * the queue is full. */
+/* The next entry, for the caller to fill in, every field of it; it goes out with the next
+ * ring_enter after ring_push. NULL while the queue is full. */
 static inline struct io_uring_sqe *ring_next_sqe(struct ring *ring)
 {
     if (__builtin_expect(ring->tail == ring->limit, 0) && !ring_look_for_room(ring))
@@ -86,8 +90,9 @@ static inline void ring_push(struct ring *ring)
 /* Submits all entries. Gives 0, or a negative errno: -EBUSY, -EAGAIN among them. */
 int ring_submit(struct ring *ring, uint64_t *calls);
 
-/* Submits all entries, and waits for at least one completion, at most timeout_ns (UINT64_MAX: for ever; 0: only collects what is
- * there). Gives 0, or a negative errno: -EINTR, -ETIME, -EBUSY, -EAGAIN among them. */
+/* Submits all entries, and waits for at least one completion, at most timeout_ns (UINT64_MAX: for
+ * ever; 0: only collects what is there). Gives 0, or a negative errno: -EINTR, -ETIME, -EBUSY,
+ * -EAGAIN among them. */
 int ring_enter(struct ring *ring, uint64_t *calls, uint64_t timeout_ns);
 
 /* The completions that are there. */
@@ -96,7 +101,8 @@ static inline unsigned ring_cqes(const struct ring *ring)
     return atomic_load_explicit(ring->cq_tail, memory_order_acquire) - ring->head;
 }
 
-/* The next completion. Takes: a ring that has one. It stays the caller's until ring_enter or ring_release_cqes. */
+/* The next completion.
+ * Takes: a ring that has one. It stays the caller's until ring_enter or ring_release_cqes. */
 static inline const struct io_uring_cqe *ring_take_cqe(struct ring *ring)
 {
     return &ring->cqes[ring->head++ & ring->cq_mask];

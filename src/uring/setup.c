@@ -1,5 +1,5 @@
-/* setup.c - opening the ring: the ladder of features, each probed, each with a rung below it, and what refuses io_uring as a
- * whole. */
+/* setup.c - opening the ring: the ladder of features, each probed, each with a rung below it, and
+ * what refuses io_uring as a whole. */
 #include "uring/uring.h"
 
 #include <stdio.h>
@@ -15,7 +15,8 @@ static bool is_switched_off(const char *name)
     size_t length = strlen(name);
     while (list && *list) {
         size_t item = strcspn(list, ",");
-        if ((item == length && strncmp(list, name, length) == 0) || (item == 3 && strncmp(list, "all", 3) == 0))
+        if ((item == length && strncmp(list, name, length) == 0) ||
+            (item == 3 && strncmp(list, "all", 3) == 0))
             return true;
         list += item + (list[item] == ',');
     }
@@ -25,7 +26,8 @@ static bool is_switched_off(const char *name)
 static void name_features(struct uring *uring)
 {
     static const struct hark_feature known[URING_FEATURE_COUNT] = {
-#define FEATURE_ROW(code, name_, kernel_, instead_) [URING_##code] = {.name = #name_, .kernel = kernel_, .instead = instead_},
+#define FEATURE_ROW(code, name_, kernel_, instead_)                                                \
+    [URING_##code] = {.name = #name_, .kernel = kernel_, .instead = instead_},
         URING_FEATURES(FEATURE_ROW)
 #undef FEATURE_ROW
     };
@@ -45,7 +47,8 @@ static int try_open(struct uring *uring, const struct hark_options *options, uns
     return ring_open(&uring->ring, options->entries, options->completions, flags | always);
 }
 
-/* From the best set of flags downwards. A kernel that does not know a flag answers EINVAL; anything else is a refusal. */
+/* From the best set of flags downwards. A kernel that does not know a flag answers EINVAL; anything
+ * else is a refusal. */
 static int open_ring(struct uring *uring, const struct hark_options *options)
 {
     use(uring, URING_NO_SQARRAY, true);
@@ -73,8 +76,8 @@ static int open_ring(struct uring *uring, const struct hark_options *options)
     }
 }
 
-/* Set-up and enter can be refused apart from each other. A ring that is not enabled yet answers that it is in a bad state: so the
- * call reaches it. */
+/* Set-up and enter can be refused apart from each other. A ring that is not enabled yet answers
+ * that it is in a bad state: so the call reaches it. */
 static int try_enter(struct ring *ring)
 {
     int error;
@@ -102,15 +105,17 @@ static int probe(struct uring *uring, bool supported[RING_OPCODES])
     return 0;
 }
 
-/* IORING_OP_SOCKET came with Linux 5.19, as did buffer rings and repeating accepts: nothing older is used. */
+/* IORING_OP_SOCKET came with Linux 5.19, as did buffer rings and repeating accepts: nothing older
+ * is used. */
 static int require_opcodes(const bool supported[RING_OPCODES])
 {
     static const uint8_t needed[] = {
-        IORING_OP_NOP,     IORING_OP_ACCEPT,   IORING_OP_CONNECT,      IORING_OP_RECV,     IORING_OP_SEND,
-        IORING_OP_RECVMSG, IORING_OP_SENDMSG,  IORING_OP_SHUTDOWN,     IORING_OP_SOCKET,   IORING_OP_READ,
-        IORING_OP_WRITE,   IORING_OP_READV,    IORING_OP_WRITEV,       IORING_OP_OPENAT,   IORING_OP_CLOSE,
-        IORING_OP_FSYNC,   IORING_OP_STATX,    IORING_OP_FALLOCATE,    IORING_OP_RENAMEAT, IORING_OP_UNLINKAT,
-        IORING_OP_MKDIRAT, IORING_OP_POLL_ADD, IORING_OP_ASYNC_CANCEL, IORING_OP_OPENAT2,
+        IORING_OP_NOP,     IORING_OP_ACCEPT,    IORING_OP_CONNECT,      IORING_OP_RECV,
+        IORING_OP_SEND,    IORING_OP_RECVMSG,   IORING_OP_SENDMSG,      IORING_OP_SHUTDOWN,
+        IORING_OP_SOCKET,  IORING_OP_READ,      IORING_OP_WRITE,        IORING_OP_READV,
+        IORING_OP_WRITEV,  IORING_OP_OPENAT,    IORING_OP_CLOSE,        IORING_OP_FSYNC,
+        IORING_OP_STATX,   IORING_OP_FALLOCATE, IORING_OP_RENAMEAT,     IORING_OP_UNLINKAT,
+        IORING_OP_MKDIRAT, IORING_OP_POLL_ADD,  IORING_OP_ASYNC_CANCEL, IORING_OP_OPENAT2,
     };
     for (size_t i = 0; i < sizeof needed; i++)
         if (!supported[needed[i]])
@@ -118,7 +123,8 @@ static int require_opcodes(const bool supported[RING_OPCODES])
     return 0;
 }
 
-/* A kernel of which nothing tells whether it has repeating receives has them where it takes SINGLE_ISSUER: both came with 6.0. */
+/* A kernel of which nothing tells whether it has repeating receives has them where it takes
+ * SINGLE_ISSUER: both came with 6.0. */
 static bool has_recv_multishot(void)
 {
     struct ring ring;
@@ -137,17 +143,20 @@ static int find_features(struct uring *uring)
     if (error)
         return error;
     use(uring, URING_ACCEPT_MULTISHOT, true);
-    use(uring, URING_RECV_MULTISHOT, uring_uses(uring, URING_DEFER_TASKRUN) || has_recv_multishot());
-    /* Messages are older. To a ring with deferred task work, from another thread, they are safe where this opcode is there. */
+    use(uring, URING_RECV_MULTISHOT,
+        uring_uses(uring, URING_DEFER_TASKRUN) || has_recv_multishot());
+    /* Messages are older. To a ring with deferred task work, from another thread, they are safe
+     * where this opcode is there. */
     use(uring, URING_MSG_RING, supported[IORING_OP_MSG_RING] && supported[RING_OPCODE_FTRUNCATE]);
     use(uring, URING_FTRUNCATE, supported[RING_OPCODE_FTRUNCATE]);
     uring->for_pool = UINT64_C(1) << HARK_OP_GETDENTS | UINT64_C(1) << HARK_OP_COPY_FILE_RANGE;
     if (!uring_uses(uring, URING_FTRUNCATE))
         uring->for_pool |= UINT64_C(1) << HARK_OP_FTRUNCATE;
-    uring->apart = uring->for_pool | UINT64_C(1) << HARK_OP_OPENAT | UINT64_C(1) << HARK_OP_RECV_EACH |
-                   UINT64_C(1) << HARK_OP_READ | UINT64_C(1) << HARK_OP_WRITE | UINT64_C(1) << HARK_OP_READV |
-                   UINT64_C(1) << HARK_OP_WRITEV | UINT64_C(1) << HARK_OP_POLL | UINT64_C(1) << HARK_OP_POLL_EACH |
-                   UINT64_C(1) << HARK_OP_ACCEPT_EACH;
+    uring->apart = uring->for_pool | UINT64_C(1) << HARK_OP_OPENAT |
+                   UINT64_C(1) << HARK_OP_RECV_EACH | UINT64_C(1) << HARK_OP_READ |
+                   UINT64_C(1) << HARK_OP_WRITE | UINT64_C(1) << HARK_OP_READV |
+                   UINT64_C(1) << HARK_OP_WRITEV | UINT64_C(1) << HARK_OP_POLL |
+                   UINT64_C(1) << HARK_OP_POLL_EACH | UINT64_C(1) << HARK_OP_ACCEPT_EACH;
     use(uring, URING_NO_IOWAIT, (uring->ring.kernel_features & RING_FEATURE_NO_IOWAIT) != 0);
     if (uring_uses(uring, URING_NO_IOWAIT))
         uring->ring.enter_flags |= RING_ENTER_NO_IOWAIT;
@@ -159,11 +168,12 @@ static int find_features(struct uring *uring)
 
 static void explain(char *out_reason, size_t room, const char *step, int error)
 {
-    const char *hint = error == -EPERM                            ? " (kernel.io_uring_disabled, or a seccomp filter)"
-                       : error == -ENOSYS                         ? " (a kernel without io_uring, or a seccomp filter)"
-                       : error == -ENOMEM                         ? " (the limit of locked memory, ulimit -l)"
-                       : error == -EINVAL || error == -EOPNOTSUPP ? " (Linux 5.19 or newer is needed)"
-                                                                  : "";
+    const char *hint = error == -EPERM    ? " (kernel.io_uring_disabled, or a seccomp filter)"
+                       : error == -ENOSYS ? " (a kernel without io_uring, or a seccomp filter)"
+                       : error == -ENOMEM ? " (the limit of locked memory, ulimit -l)"
+                       : error == -EINVAL || error == -EOPNOTSUPP
+                           ? " (Linux 5.19 or newer is needed)"
+                           : "";
     snprintf(out_reason, room, "%s: %s%s", step, hark_error_name(error), hint);
 }
 
@@ -194,7 +204,8 @@ static int set_up(struct hark_loop *loop, struct uring *uring, const char **out_
     return uring->watch_fd < 0 ? uring->watch_fd : 0;
 }
 
-int uring_create(struct hark_loop *loop, const struct hark_options *options, char *out_reason, size_t reason_room)
+int uring_create(struct hark_loop *loop, const struct hark_options *options, char *out_reason,
+                 size_t reason_room)
 {
     const char *step = "io_uring_setup";
     struct uring *uring = calloc(1, sizeof *uring);

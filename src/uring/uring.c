@@ -1,8 +1,9 @@
 /* uring.c - the completion backend on io_uring: requests out, one enter a turn.
  *
- * What must hold: an op in state OP_WAITING is with the kernel, or in the backlog, or starved of buffers. After a cancel was sent
- * for it, it ends only when both its own completion and the cancel's have come, so no completion ever names memory that the
- * caller has again. A full submission queue is flushed; where the kernel takes nothing, ops wait in the backlog. */
+ * What must hold: an op in state OP_WAITING is with the kernel, or in the backlog, or starved of
+ * buffers. After a cancel was sent for it, it ends only when both its own completion and the
+ * cancel's have come, so no completion ever names memory that the caller has again. A full
+ * submission queue is flushed; where the kernel takes nothing, ops wait in the backlog. */
 #include "uring/uring.h"
 #include "core/wake.h"
 
@@ -10,17 +11,20 @@
 
 /* --- entries --- */
 
-/* The messages do not go out, or are not known to: each becomes a nop, and its loop is woken by a system call. */
+/* The messages do not go out, or are not known to: each becomes a nop, and its loop is woken by a
+ * system call. */
 static void wake_by_hand(struct uring *uring)
 {
     while (uring->wake_count > 0) {
         struct uring_wake_entry *entry = &uring->wakes[--uring->wake_count];
-        *entry->sqe = (struct io_uring_sqe){.opcode = IORING_OP_NOP, .flags = IOSQE_CQE_SKIP_SUCCESS, .user_data = WAKE_MESSAGE};
+        *entry->sqe = (struct io_uring_sqe){
+            .opcode = IORING_OP_NOP, .flags = IOSQE_CQE_SKIP_SUCCESS, .user_data = WAKE_MESSAGE};
         wake_write(entry->wake_fd);
     }
 }
 
-/* After each submission. Which entries the kernel did not take is not looked at: the others' places are free, and may be written.
+/* After each submission. Which entries the kernel did not take is not looked at: the others' places
+ * are free, and may be written.
  */
 static inline void wakes_submitted(struct uring *uring)
 {
@@ -41,11 +45,12 @@ static struct io_uring_sqe *flush_for_entry(struct hark_loop *loop, struct uring
     return ring_next_sqe(&uring->ring);
 }
 
-/* Room for an entry, and what fills it in calls ring_push afterwards. NULL: the kernel takes nothing for now. */
+/* Room for an entry, and what fills it in calls ring_push afterwards. NULL: the kernel takes
+ * nothing for now. */
 static inline struct io_uring_sqe *next_entry(struct hark_loop *loop, struct uring *uring)
 {
     struct io_uring_sqe *sqe = ring_next_sqe(&uring->ring);
-    return likely(sqe != NULL) ? sqe : flush_for_entry(loop, uring);
+    return likely(sqe) ? sqe : flush_for_entry(loop, uring);
 }
 
 static void put_in_backlog(struct uring *uring, struct hark_op *op)
@@ -56,7 +61,7 @@ static void put_in_backlog(struct uring *uring, struct hark_op *op)
 
 static inline void submit(struct hark_loop *loop, struct uring *uring, struct hark_op *op)
 {
-    struct io_uring_sqe *sqe = unlikely(uring->backlog.first != NULL) ? NULL : next_entry(loop, uring);
+    struct io_uring_sqe *sqe = unlikely(uring->backlog.first) ? NULL : next_entry(loop, uring);
     if (unlikely(!sqe))
         return put_in_backlog(uring, op);
     uring_prepare(uring, sqe, op);
@@ -94,7 +99,7 @@ void uring_send_cancel(struct hark_loop *loop, struct hark_op *op)
 static void drain_backlog(struct hark_loop *loop, struct uring *uring)
 {
     struct hark_op *op;
-    while ((op = uring->backlog.first) != NULL) {
+    while ((op = uring->backlog.first)) {
         struct io_uring_sqe *sqe = next_entry(loop, uring);
         if (!sqe)
             return;
@@ -145,7 +150,8 @@ static void arm_watch(struct hark_loop *loop, struct uring *uring)
 
 /* --- the backend's functions --- */
 
-/* The op's address has to fit into its id. No Linux gives out more than 48 bits unless it is asked to. */
+/* The op's address has to fit into its id. No Linux gives out more than 48 bits unless it is asked
+ * to. */
 static bool has_id(const struct hark_op *op)
 {
     return (uintptr_t)op >> 48 == 0;
@@ -170,7 +176,8 @@ static void start(struct hark_loop *loop, struct hark_op *op)
         submit(loop, uring, op);
     else if (uring->for_pool >> op->code & 1)
         work_pool_submit(loop, op);
-    else if (op->code == HARK_OP_POLL || op->code == HARK_OP_POLL_EACH || uring_can_watch_accept(loop, op))
+    else if (op->code == HARK_OP_POLL || op->code == HARK_OP_POLL_EACH ||
+             uring_can_watch_accept(loop, op))
         watch(loop, op);
     else if (op->code == HARK_OP_ACCEPT_EACH)
         submit(loop, uring, op);
@@ -229,23 +236,25 @@ static bool is_overflown(const struct ring *ring)
     return atomic_load_explicit(ring->sq_flags, memory_order_relaxed) & IORING_SQ_CQ_OVERFLOW;
 }
 
-/* Each gets a buffer of its own, as those that never starved would take them all out of the ring: the kernel serves them first.
- * It holds none while there is nothing to receive. What is left in the ring goes to whoever comes. */
+/* Each gets a buffer of its own, as those that never starved would take them all out of the ring:
+ * the kernel serves them first. It holds none while there is nothing to receive. What is left in
+ * the ring goes to whoever comes. */
 static void feed_starved(struct hark_loop *loop, struct ring *ring)
 {
     struct buffers *buffers = &loop->buffers;
     struct hark_op *op;
     uint32_t left = buffers->free;
-    while ((op = buffers_next_starved(buffers, &left)) != NULL) {
+    while ((op = buffers_next_starved(buffers, &left))) {
         uint32_t index = buffers->stack[--buffers->free];
         op->with.io.bytes = buffers_at(buffers, index);
         op->with.io.buffer = index + 1;
         op->spare = (op->spare & OP_DATAGRAMS) | OP_FED;
         uring_submit(loop, op);
     }
-    bool known = ring_cqes(ring) == 0 && !is_overflown(ring); /* else some are taken that still count as in the ring */
+    bool known = ring_cqes(ring) == 0 &&
+                 !is_overflown(ring); /* else some are taken that still count as in the ring */
     left = known ? buffers->offered : 0;
-    while ((op = buffers_next_starved(buffers, &left)) != NULL) {
+    while ((op = buffers_next_starved(buffers, &left))) {
         op->spare &= OP_DATAGRAMS;
         uring_submit(loop, op);
     }
@@ -261,18 +270,20 @@ static void drain_event_fd(struct hark_loop *loop, int event_fd)
 static int wait(struct hark_loop *loop, uint64_t timeout_ns)
 {
     struct uring *uring = uring_of(loop);
-    if (unlikely(loop->buffers.starved.first != NULL))
+    if (unlikely(loop->buffers.starved.first))
         feed_starved(loop, &uring->ring);
     if (loop->buffers.offered < uring->buffers_wanted || unlikely(uring->buffers_ran_out))
         uring_fill_buffers(loop, uring);
-    if (unlikely(uring->backlog.first != NULL))
+    if (unlikely(uring->backlog.first))
         drain_backlog(loop, uring);
     if (unlikely(!uring->wake_armed))
         arm_wake(loop, uring);
     if (unlikely(is_unarmed(uring)))
         arm_watch(loop, uring);
-    /* What is left for want of room, or of a look at it, goes with the next turn: only then may it sleep. */
-    if (unlikely(uring->backlog.first != NULL || !uring->wake_armed || is_unarmed(uring) || buffers_can_feed(&loop->buffers)))
+    /* What is left for want of room, or of a look at it, goes with the next turn: only then may it
+     * sleep. */
+    if (unlikely(uring->backlog.first || !uring->wake_armed || is_unarmed(uring) ||
+                 buffers_can_feed(&loop->buffers)))
         timeout_ns = 0;
     if (unlikely(uring->event_fd >= 0))
         drain_event_fd(loop, uring->event_fd);
@@ -281,8 +292,10 @@ static int wait(struct hark_loop *loop, uint64_t timeout_ns)
     int error = ring_enter(&uring->ring, calls_of(loop), timeout_ns);
     wakes_submitted(uring);
     loop->metrics.overflows += is_overflown(&uring->ring);
-    /* EBUSY and EAGAIN: nothing more was taken for now. Completions are handled first, then it is tried again. */
-    bool goes_on = error == 0 || error == -ETIME || error == -EINTR || error == -EBUSY || error == -EAGAIN;
+    /* EBUSY and EAGAIN: nothing more was taken for now. Completions are handled first, then it is
+     * tried again. */
+    bool goes_on =
+        error == 0 || error == -ETIME || error == -EINTR || error == -EBUSY || error == -EAGAIN;
     return goes_on ? 0 : error;
 }
 
@@ -296,8 +309,8 @@ static bool will_wake(const struct uring *uring, int wake_fd)
     return false;
 }
 
-/* Of the other loop it touches what never changes. Not where a system call would be needed to make room: then the caller's own is
- * as good. */
+/* Of the other loop it touches what never changes. Not where a system call would be needed to make
+ * room: then the caller's own is as good. */
 static bool wake(struct hark_loop *loop, const struct hark_loop *other)
 {
     struct uring *uring = uring_of(loop);
@@ -316,7 +329,8 @@ static bool wake(struct hark_loop *loop, const struct hark_loop *other)
         .user_data = (uint64_t)other->wake_fd << WAKE_FD_SHIFT | WAKE_REFUSED,
     };
     ring_push(&uring->ring);
-    uring->wakes[uring->wake_count++] = (struct uring_wake_entry){.sqe = sqe, .wake_fd = other->wake_fd};
+    uring->wakes[uring->wake_count++] =
+        (struct uring_wake_entry){.sqe = sqe, .wake_fd = other->wake_fd};
     return true;
 }
 
@@ -329,8 +343,9 @@ static void settle(struct hark_loop *loop)
         uring_find_refused(uring);
 }
 
-/* With deferred task work nobody who polls the ring's own descriptor is woken: what has come counts only at the next enter. An
- * eventfd that is registered is written at once. What has come before is looked for once. */
+/* With deferred task work nobody who polls the ring's own descriptor is woken: what has come counts
+ * only at the next enter. An eventfd that is registered is written at once. What has come before is
+ * looked for once. */
 static int descriptor(const struct hark_loop *loop)
 {
     struct uring *uring = uring_of(loop);

@@ -6,15 +6,15 @@
 #include "uring/ring.h"
 
 /* The optional features, a row each: name, first Linux, what is done without it. */
-#define URING_FEATURES(X)                                                                                                        \
-    X(DEFER_TASKRUN, defer_taskrun, "6.1", "task work whenever the thread enters the kernel")                                    \
-    X(COOP_TASKRUN, coop_taskrun, "5.19", "task work by interrupting the thread")                                                \
-    X(NO_SQARRAY, no_sqarray, "6.6", "an index array, filled once")                                                              \
-    X(REGISTERED_RING, registered_ring, "5.18", "the ring by its descriptor")                                                    \
-    X(ACCEPT_MULTISHOT, accept_multishot, "5.19", "one request for each accept")                                                 \
-    X(RECV_MULTISHOT, recv_multishot, "6.0", "one request for each receive")                                                     \
-    X(MSG_RING, msg_ring, "6.9", "messages to other loops wake them by a system call each")                                      \
-    X(FTRUNCATE, ftruncate, "6.9", "the work pool")                                                                              \
+#define URING_FEATURES(X)                                                                          \
+    X(DEFER_TASKRUN, defer_taskrun, "6.1", "task work whenever the thread enters the kernel")      \
+    X(COOP_TASKRUN, coop_taskrun, "5.19", "task work by interrupting the thread")                  \
+    X(NO_SQARRAY, no_sqarray, "6.6", "an index array, filled once")                                \
+    X(REGISTERED_RING, registered_ring, "5.18", "the ring by its descriptor")                      \
+    X(ACCEPT_MULTISHOT, accept_multishot, "5.19", "one request for each accept")                   \
+    X(RECV_MULTISHOT, recv_multishot, "6.0", "one request for each receive")                       \
+    X(MSG_RING, msg_ring, "6.9", "messages to other loops wake them by a system call each")        \
+    X(FTRUNCATE, ftruncate, "6.9", "the work pool")                                                \
     X(NO_IOWAIT, no_iowait, "6.15", "idle waiting is shown as iowait")
 
 enum uring_feature {
@@ -40,12 +40,13 @@ struct uring {
     uint32_t watch_count;  /* ops that wait behind watch_fd */
     int watch_fd;          /* an epoll descriptor; see watch.c */
     uint32_t accepts_left; /* of the look that is being made */
-    int stray;             /* a number, plus one, that this look reported though it is not registered */
-    int stray_before;      /* and the look before */
-    uint64_t looks;        /* how often what it reports was looked at */
-    int event_fd;          /* stands for the ring in other loops; -1: nobody has asked for it */
-    bool messages_out;     /* some have gone out, and completions were not looked through for refusals since */
-    uint32_t wake_count;   /* messages that go out with the next submission */
+    int stray;         /* a number, plus one, that this look reported though it is not registered */
+    int stray_before;  /* and the look before */
+    uint64_t looks;    /* how often what it reports was looked at */
+    int event_fd;      /* stands for the ring in other loops; -1: nobody has asked for it */
+    bool messages_out; /* some have gone out, and completions were not looked through for refusals
+                          since */
+    uint32_t wake_count; /* messages that go out with the next submission */
     struct uring_wake_entry {
         struct io_uring_sqe *sqe;
         int wake_fd; /* of the loop that it wakes */
@@ -61,14 +62,16 @@ enum {
     OP_CANCEL_WANTED = 2, /* with OP_BACKLOGGED: the entry is for its cancel */
     OP_CANCEL_SENT = 4,   /* the cancel's completion is still to come: the op cannot end before */
     OP_ENDED = 8,         /* its own completion has come, the result is in op->result */
-    OP_POLLING = 16,      /* the kernel would not wait by itself: waits for readiness, then starts anew */
-    OP_STARVED = 32,      /* among the ops that wait for buffers */
-    OP_WATCHED = 64,      /* waits behind watch_fd: the kernel has no request of it */
-    OP_FED = 128,         /* it receives once, into a buffer that is kept for it */
-    OP_DATAGRAMS = 256,   /* what it receives has borders */
+    OP_POLLING =
+        16, /* the kernel would not wait by itself: waits for readiness, then starts anew */
+    OP_STARVED = 32,    /* among the ops that wait for buffers */
+    OP_WATCHED = 64,    /* waits behind watch_fd: the kernel has no request of it */
+    OP_FED = 128,       /* it receives once, into a buffer that is kept for it */
+    OP_DATAGRAMS = 256, /* what it receives has borders */
 };
 
-/* A further mark of an op: it polls through the ring, and its read or write is done by the loop (blocking.c). */
+/* A further mark of an op: it polls through the ring, and its read or write is done by the loop
+ * (blocking.c). */
 enum { MARK_BY_HAND = MARK_BACKEND };
 
 /* The bits of an id that say what a completion belongs to. */
@@ -83,8 +86,10 @@ enum uring_tag {
 enum uring_wake {
     WAKE_WRITTEN = TAG_WAKE,     /* wake_fd was written */
     WAKE_MESSAGE = TAG_WAKE + 4, /* another loop has sent a message */
-    WAKE_REFUSED = TAG_WAKE + 8, /* a message to another loop, whose wake_fd stands above WAKE_FD_SHIFT, was refused */
-    WAKE_WATCH = TAG_WAKE + 12,  /* watch_fd has something to report */
+    WAKE_REFUSED =
+        TAG_WAKE +
+        8, /* a message to another loop, whose wake_fd stands above WAKE_FD_SHIFT, was refused */
+    WAKE_WATCH = TAG_WAKE + 12, /* watch_fd has something to report */
 };
 enum { WAKE_FD_SHIFT = 8, WAKE_MASK = (1 << WAKE_FD_SHIFT) - 1 };
 
@@ -114,8 +119,9 @@ void uring_prepare(const struct uring *uring, struct io_uring_sqe *sqe, const st
 /* The events for which an op polls: its own, or what it lacks to be done (prepare.c). */
 uint32_t uring_poll_events(const struct hark_op *op);
 
-/* Has an op wait for the events of uring_poll_events behind watch_fd (watch.c). Fails: -EBADF; -EPERM for what cannot be polled,
- * such as files; -ENOMEM, -ENOSPC and the others of epoll_ctl(2). */
+/* Has an op wait for the events of uring_poll_events behind watch_fd (watch.c).
+ * Fails: -EBADF; -EPERM for what cannot be polled, such as files; -ENOMEM, -ENOSPC and the others
+ *   of epoll_ctl(2). */
 int uring_watch(struct hark_loop *loop, struct hark_op *op);
 
 /* It does so no longer. */
@@ -129,32 +135,39 @@ void uring_start_open(struct hark_loop *loop, struct hark_op *op);
 void uring_start_recv_each(struct hark_loop *loop, struct hark_op *op);
 void uring_note_socket(struct hark_loop *loop, int fd, int type);
 
-/* Does what the kernel would have put to a thread of its own: on the pool, where that can. Ends with -EAGAIN where it cannot. */
+/* Does what the kernel would have put to a thread of its own: on the pool, where that can. Ends
+ * with -EAGAIN where it cannot. */
 void uring_do_without_thread(struct hark_loop *loop, struct hark_op *op);
 
-/* Tries an op that the kernel might block on. Gives: its result; or -EAGAIN, and what is submitted next is its poll. */
+/* Tries an op that the kernel might block on.
+ * Gives: its result; or -EAGAIN, and what is submitted next is its poll. */
 int64_t uring_io_by_hand(struct hark_loop *loop, struct hark_op *op);
 
 /* The number is about to mean another file (watch.c). */
 void uring_forget(struct hark_loop *loop, int fd);
 
-/* Calls `report` for each watched op that has got one of its events, with these; the op is watched on. */
+/* Calls `report` for each watched op that has got one of its events, with these; the op is watched
+ * on. */
 typedef void uring_report(struct hark_loop *loop, struct hark_op *op, uint32_t events);
 void uring_look(struct hark_loop *loop, uring_report *report);
 
 /* Opens the ring with the best features that the kernel takes (setup.c). */
-int uring_create(struct hark_loop *loop, const struct hark_options *options, char *out_reason, size_t reason_room);
+int uring_create(struct hark_loop *loop, const struct hark_options *options, char *out_reason,
+                 size_t reason_room);
 void uring_destroy(struct hark_loop *loop);
 
-/* The calling thread is about to run the loop, for the first time or after another: the first has the ring for good, where that
- * has deferred task work. Fails: -EPERM. */
+/* The calling thread is about to run the loop, for the first time or after another: the first has
+ * the ring for good, where that has deferred task work.
+ * Fails: -EPERM. */
 int uring_adopt(struct hark_loop *loop);
 
-/* The ring of buffers that the kernel lends from (buffer_ring.c): registers it, and fills it before a wait. */
+/* The ring of buffers that the kernel lends from (buffer_ring.c): registers it, and fills it before
+ * a wait. */
 int uring_register_buffers(struct hark_loop *loop, struct uring *uring);
 void uring_fill_buffers(struct hark_loop *loop, struct uring *uring);
 
-/* Messages that the kernel has refused, among the completions that are left for later: their loops are woken now (complete.c). */
+/* Messages that the kernel has refused, among the completions that are left for later: their loops
+ * are woken now (complete.c). */
 void uring_find_refused(struct uring *uring);
 
 /* Handles up to `budget` completions (complete.c). Gives how many. */
@@ -164,7 +177,8 @@ uint32_t uring_reap(struct hark_loop *loop, uint32_t budget);
 void uring_submit(struct hark_loop *loop, struct hark_op *op);
 void uring_send_cancel(struct hark_loop *loop, struct hark_op *op);
 
-/* Whether an op is a hark_accept_each that can wait behind watch_fd; and what it does once that has reported it (accept.c). */
+/* Whether an op is a hark_accept_each that can wait behind watch_fd; and what it does once that has
+ * reported it (accept.c). */
 bool uring_can_watch_accept(struct hark_loop *loop, const struct hark_op *op);
 void uring_accept_waiting(struct hark_loop *loop, struct hark_op *op);
 

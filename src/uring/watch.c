@@ -1,12 +1,16 @@
-/* watch.c - readiness: what only polls waits behind one epoll descriptor of the loop, which the ring polls.
+/* watch.c - readiness: what only polls waits behind one epoll descriptor of the loop, which the
+ * ring polls.
  *
- * io_uring's own poll says which events a wake-up could have meant, not which hold: each would have to be asked for by another
- * system call, and a repeating one be requested anew. It passes over wake-ups that bring only POLLPRI; and it adds POLLRDHUP to
- * whatever is asked (all this up to Linux 6.18 at least), so once the peer has shut down its side, a wait for anything else
- * completes at once, for ever. epoll, level-triggered, reports what holds, many descriptors with one call, as long as it holds.
+ * io_uring's own poll says which events a wake-up could have meant, not which hold: each would have
+ * to be asked for by another system call, and a repeating one be requested anew. It passes over
+ * wake-ups that bring only POLLPRI; and it adds POLLRDHUP to whatever is asked (all this up to
+ * Linux 6.18 at least), so once the peer has shut down its side, a wait for anything else completes
+ * at once, for ever. epoll, level-triggered, reports what holds, many descriptors with one call, as
+ * long as it holds.
  *
- * What must hold: while an op with OP_WATCHED stands in a row, the number is registered for its events (row->interest). What is
- * registered beyond that is taken back when it is reported: ops that come and go beside others then cost no system call. */
+ * What must hold: while an op with OP_WATCHED stands in a row, the number is registered for its
+ * events (row->interest). What is registered beyond that is taken back when it is reported: ops
+ * that come and go beside others then cost no system call. */
 #include "uring/uring.h"
 
 enum { REPORTS_MAX = 256 };
@@ -18,13 +22,17 @@ static int control(struct hark_loop *loop, int operation, int fd, uint32_t event
     return kernel_epoll_ctl(calls_of(loop), uring_of(loop)->watch_fd, operation, fd, &event);
 }
 
-/* Registers the number for these events, none taking it out. A number that came again, after its file was closed behind the
- * loop's back, is registered no more, or by a copy that lives on. */
+/* Registers the number for these events, none taking it out. A number that came again, after its
+ * file was closed behind the loop's back, is registered no more, or by a copy that lives on. */
 static int set_interest(struct hark_loop *loop, int fd, uint32_t events)
 {
     struct descriptor *row = descriptors_row(&loop->descriptors, fd);
     bool watched = (row->flags & DESCRIPTOR_WATCHED) != 0;
-    int error = control(loop, !events ? EPOLL_CTL_DEL : watched ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, events);
+    int error = control(loop,
+                        !events   ? EPOLL_CTL_DEL
+                        : watched ? EPOLL_CTL_MOD
+                                  : EPOLL_CTL_ADD,
+                        fd, events);
     if (error == -ENOENT && events)
         error = control(loop, EPOLL_CTL_ADD, fd, events);
     else if (error == -EEXIST)
@@ -32,17 +40,20 @@ static int set_interest(struct hark_loop *loop, int fd, uint32_t events)
     if (error && events)
         return error;
     row->interest = (uint16_t)events;
-    row->flags = (uint8_t)(events ? row->flags | DESCRIPTOR_WATCHED : row->flags & ~DESCRIPTOR_WATCHED);
+    row->flags =
+        (uint8_t)(events ? row->flags | DESCRIPTOR_WATCHED : row->flags & ~DESCRIPTOR_WATCHED);
     return error;
 }
 
-/* In other states the word may be somebody else's: of an op that comes back from the pool it is a ticket. */
+/* In other states the word may be somebody else's: of an op that comes back from the pool it is a
+ * ticket. */
 static bool is_watched(const struct hark_op *op)
 {
     return op->state == OP_WAITING && op->spare & OP_WATCHED;
 }
 
-/* Whether another op is watched on the descriptor: then it is still the file that was registered. Looks at the newest few. */
+/* Whether another op is watched on the descriptor: then it is still the file that was registered.
+ * Looks at the newest few. */
 static bool has_watched(const struct descriptor *row, const struct hark_op *but)
 {
     int left = 4;
@@ -104,8 +115,9 @@ static uint32_t wanted_of_row(const struct descriptor *row)
     return events;
 }
 
-/* A new epoll descriptor, with what is waited for. The old one reports a file whose number was closed behind the loop's back
- * while a copy of it lives on: by its number it can not be taken out any more, and the loop would never sleep again. */
+/* A new epoll descriptor, with what is waited for. The old one reports a file whose number was
+ * closed behind the loop's back while a copy of it lives on: by its number it can not be taken out
+ * any more, and the loop would never sleep again. */
 static void begin_anew(struct hark_loop *loop)
 {
     struct uring *uring = uring_of(loop);
@@ -124,8 +136,9 @@ static void begin_anew(struct hark_loop *loop)
     }
 }
 
-/* Nobody waits for what was reported: what nobody waits for is taken back. What is not registered may have been reported before a
- * callback of this look took it out; where the next look reports it as well, nothing else can take it out. */
+/* Nobody waits for what was reported: what nobody waits for is taken back. What is not registered
+ * may have been reported before a callback of this look took it out; where the next look reports it
+ * as well, nothing else can take it out. */
 static void take_back(struct hark_loop *loop, int fd, uint32_t reported)
 {
     struct uring *uring = uring_of(loop);

@@ -46,9 +46,11 @@ static inline void cares_rings(void *owner)
 static inline void cares_ready(void *owner, int fd, uint32_t events)
 {
     struct cares_adapter *adapter = owner;
-    bool readable = events & ~(uint32_t)HARK_POLL_WRITABLE; /* an error is found by reading, and by writing */
+    bool readable =
+        events & ~(uint32_t)HARK_POLL_WRITABLE; /* an error is found by reading, and by writing */
     bool writable = events & ~(uint32_t)HARK_POLL_READABLE;
-    ares_process_fd(adapter->channel, readable ? fd : ARES_SOCKET_BAD, writable ? fd : ARES_SOCKET_BAD);
+    ares_process_fd(adapter->channel, readable ? fd : ARES_SOCKET_BAD,
+                    writable ? fd : ARES_SOCKET_BAD);
     cares_look_at_time(adapter);
 }
 
@@ -73,9 +75,11 @@ static inline void cares_wants(void *owner, ares_socket_t fd, int readable, int 
     }
 }
 
-/* Makes a channel. Takes: options and mask as ares_init_options. Gives: what that gives; nothing is left open where it is not
- * ARES_SUCCESS. */
-static inline int cares_open(struct hark_loop *loop, struct cares_adapter *adapter, struct ares_options *options, int mask)
+/* Makes a channel.
+ * Takes: options and mask as ares_init_options.
+ * Gives: what that gives; nothing is left open where it is not ARES_SUCCESS. */
+static inline int cares_open(struct hark_loop *loop, struct cares_adapter *adapter,
+                             struct ares_options *options, int mask)
 {
     *adapter = (struct cares_adapter){.loop = loop};
     options->sock_state_cb = cares_wants;

@@ -4,8 +4,8 @@
  *     curl_multi_add_handle(adapter.multi, easy);      and so on: curl sets its timer by itself
  *     curl_close(&adapter);                            all easy handles have been taken out
  *
- * curl says CURL_POLL_REMOVE before it closes a socket. Its timer's callback may not call curl: the alarm does so in a later
- * turn.
+ * curl says CURL_POLL_REMOVE before it closes a socket. Its timer's callback may not call curl: the
+ * alarm does so in a later turn.
  */
 #ifndef ADAPTERS_CURL_H
 #define ADAPTERS_CURL_H
@@ -18,7 +18,8 @@ struct curl_adapter {
     CURLM *multi;
     struct hark_loop *loop;
     struct alarm *alarm;
-    /* A transfer has ended: from here all of curl may be called, curl_multi_remove_handle and curl_close among it. */
+    /* A transfer has ended: from here all of curl may be called, curl_multi_remove_handle and
+     * curl_close among it. */
     void (*ended)(struct curl_adapter *adapter, CURL *easy, CURLcode result);
 };
 
@@ -55,7 +56,8 @@ static inline void curl_rings(void *owner)
     curl_act(owner, CURL_SOCKET_TIMEOUT, 0);
 }
 
-static inline int curl_wants_socket(CURL *easy, curl_socket_t fd, int what, void *owner, void *assigned)
+static inline int curl_wants_socket(CURL *easy, curl_socket_t fd, int what, void *owner,
+                                    void *assigned)
 {
     struct curl_adapter *adapter = owner;
     uint32_t events = 0;
@@ -81,7 +83,8 @@ static inline int curl_wants_time(CURLM *multi, long milliseconds, void *owner)
 }
 
 static inline void curl_open(struct hark_loop *loop, struct curl_adapter *adapter,
-                             void (*ended)(struct curl_adapter *adapter, CURL *easy, CURLcode result))
+                             void (*ended)(struct curl_adapter *adapter, CURL *easy,
+                                           CURLcode result))
 {
     *adapter = (struct curl_adapter){.multi = curl_multi_init(), .loop = loop, .ended = ended};
     if (!adapter->multi)

@@ -3,8 +3,9 @@
  *     redisAsyncContext *context = redisAsyncConnectUnix(path);
  *     hiredis_attach(loop, context);
  *
- * hiredis calls `cleanup` before it closes its descriptor. It may do so inside redisAsyncHandleRead and redisAsyncHandleWrite:
- * when these return, nothing of the adapter is looked at. It writes with write(2): a program ignores SIGPIPE. */
+ * hiredis calls `cleanup` before it closes its descriptor. It may do so inside redisAsyncHandleRead
+ * and redisAsyncHandleWrite: when these return, nothing of the adapter is looked at. It writes with
+ * write(2): a program ignores SIGPIPE. */
 #ifndef ADAPTERS_HIREDIS_H
 #define ADAPTERS_HIREDIS_H
 
@@ -37,12 +38,14 @@ static inline void hiredis_writable(void *owner, int fd, uint32_t events)
 
 static inline void hiredis_read(struct hiredis_adapter *adapter, uint32_t events)
 {
-    adapter->reading = watch_set(adapter->loop, adapter->reading, adapter->context->c.fd, events, hiredis_readable, adapter);
+    adapter->reading = watch_set(adapter->loop, adapter->reading, adapter->context->c.fd, events,
+                                 hiredis_readable, adapter);
 }
 
 static inline void hiredis_write(struct hiredis_adapter *adapter, uint32_t events)
 {
-    adapter->writing = watch_set(adapter->loop, adapter->writing, adapter->context->c.fd, events, hiredis_writable, adapter);
+    adapter->writing = watch_set(adapter->loop, adapter->writing, adapter->context->c.fd, events,
+                                 hiredis_writable, adapter);
 }
 
 static inline void hiredis_add_read(void *adapter)

@@ -1,9 +1,12 @@
-/* dns_server.h - as much of a name server as test_cares.c needs, over UDP and TCP, in the loop of the test. The address of
- * "NUMBER.KIND.test" is that number; what becomes of the question stands in its kind:
+/* dns_server.h - as much of a name server as test_cares.c needs, over UDP and TCP, in the loop of
+ * the test. The address of "NUMBER.KIND.test" is that number; what becomes of the question stands
+ * in its kind:
  *
- *     udp       is answered                                     none    is answered: there is no such name
+ *     udp       is answered                                     none    is answered: there is no
+ *               such name
  *     tcp       over UDP: too long, ask by TCP; over TCP: is answered     silent  is not answered
- *     drop      over UDP as tcp; over TCP the connection is closed        half    the same, after half of an answer
+ *     drop      over UDP as tcp; over TCP the connection is closed        half    the same, after
+ *               half of an answer
  */
 #ifndef ADAPTERS_DNS_SERVER_H
 #define ADAPTERS_DNS_SERVER_H
@@ -34,12 +37,15 @@ struct dns_connection {
     size_t count;
 };
 
-/* Reads the question's name. Gives: where the question ends. */
-static inline size_t dns_name(const unsigned char *question, size_t count, unsigned *out_number, char out_kind[64])
+/* Reads the question's name.
+ * Gives: where the question ends. */
+static inline size_t dns_name(const unsigned char *question, size_t count, unsigned *out_number,
+                              char out_kind[64])
 {
     size_t first = question[DNS_HEAD];
     size_t second = question[DNS_HEAD + 1 + first];
-    size_t end = DNS_HEAD + 1 + first + 1 + second + 1 + 4 + 1 + 4; /* "test", the root; type and class */
+    size_t end =
+        DNS_HEAD + 1 + first + 1 + second + 1 + 4 + 1 + 4; /* "test", the root; type and class */
     assert_true(end <= count && first < 16 && second < 64);
     *out_number = (unsigned)strtoul((const char *)question + DNS_HEAD + 1, NULL, 10);
     memcpy(out_kind, question + DNS_HEAD + 2 + first, second);
@@ -47,8 +53,10 @@ static inline size_t dns_name(const unsigned char *question, size_t count, unsig
     return end;
 }
 
-/* Makes the answer to a question. Gives: its length; 0: none. */
-static inline size_t dns_answer(const unsigned char *question, size_t count, bool udp, unsigned char *answer, char out_kind[64])
+/* Makes the answer to a question.
+ * Gives: its length; 0: none. */
+static inline size_t dns_answer(const unsigned char *question, size_t count, bool udp,
+                                unsigned char *answer, char out_kind[64])
 {
     unsigned number;
     size_t end = dns_name(question, count, &number, out_kind);
@@ -64,8 +72,22 @@ static inline size_t dns_answer(const unsigned char *question, size_t count, boo
         answer[2] |= 2;
     } else {
         /* the name that stands at 12, type A, class IN, a day, four bytes */
-        const unsigned char record[] = {
-            0xc0, DNS_HEAD, 0, 1, 0, 1, 0, 1, 0x51, 0x80, 0, 4, 10, 0, (unsigned char)(number >> 8), (unsigned char)number};
+        const unsigned char record[] = {0xc0,
+                                        DNS_HEAD,
+                                        0,
+                                        1,
+                                        0,
+                                        1,
+                                        0,
+                                        1,
+                                        0x51,
+                                        0x80,
+                                        0,
+                                        4,
+                                        10,
+                                        0,
+                                        (unsigned char)(number >> 8),
+                                        (unsigned char)number};
         answer[7] = 1;
         memcpy(answer + end, record, sizeof record);
         end += sizeof record;
@@ -73,7 +95,7 @@ static inline size_t dns_answer(const unsigned char *question, size_t count, boo
     return end;
 }
 
-/* ---- UDP ---- */
+/* --- UDP --- */
 
 static inline void dns_received(struct hark_op *op, int64_t result)
 {
@@ -86,12 +108,13 @@ static inline void dns_received(struct hark_op *op, int64_t result)
     server->udp_questions++;
     size_t count = dns_answer(server->question, (size_t)result, true, answer, kind);
     if (count > 0) /* one that is lost is asked for again */
-        (void)sendto(server->fd, answer, count, 0, (struct sockaddr *)&server->from, sizeof server->from);
+        (void)sendto(server->fd, answer, count, 0, (struct sockaddr *)&server->from,
+                     sizeof server->from);
     server->message.msg_namelen = sizeof server->from;
     hark_recvmsg(op->loop, op, server->fd, &server->message, 0, dns_received);
 }
 
-/* ---- TCP: each message behind its length ---- */
+/* --- TCP: each message behind its length --- */
 
 static inline void dns_asked(struct dns_connection *connection, size_t count)
 {
@@ -125,7 +148,7 @@ static inline void dns_came(struct peer *peer, const void *bytes, size_t count)
     }
 }
 
-/* ---- both ---- */
+/* --- both --- */
 
 static inline void dns_start(struct hark_loop *loop, struct dns_server *server)
 {
@@ -139,8 +162,10 @@ static inline void dns_start(struct hark_loop *loop, struct dns_server *server)
     server->udp_port = ntohs(address.name.ip4.sin_port);
     peers_start(loop, &server->peers, sizeof(struct dns_connection), dns_came);
     server->vector = (struct iovec){server->question, sizeof server->question};
-    server->message = (struct msghdr){
-        .msg_iov = &server->vector, .msg_iovlen = 1, .msg_name = &server->from, .msg_namelen = sizeof server->from};
+    server->message = (struct msghdr){.msg_iov = &server->vector,
+                                      .msg_iovlen = 1,
+                                      .msg_name = &server->from,
+                                      .msg_namelen = sizeof server->from};
     hark_recvmsg(loop, &server->receive, server->fd, &server->message, 0, dns_received);
 }
 

@@ -1,9 +1,10 @@
-/* http_server.h - as much of an HTTP server as test_curl.c needs, on hark's streams, in the loop of the test. What it does
- * stands in the path:
+/* http_server.h - as much of an HTTP server as test_curl.c needs, on hark's streams, in the loop of
+ * the test. What it does stands in the path:
  *
- *     /bytes/N    N bytes, and the connection is kept        /short/N    N bytes of twice as many that were announced, then the
- * end /close/N    N bytes, and the connection is closed      /gone       closes the connection without an answer POST /      how
- * many bytes came                        /never      takes the request, and answers nothing
+ *     /bytes/N    N bytes, and the connection is kept        /short/N    N bytes of twice as many
+ *                 that were announced, then the
+ * end /close/N N bytes, and the connection is closed /gone closes the connection without an answer
+ * POST / how many bytes came /never takes the request, and answers nothing
  */
 #ifndef ADAPTERS_HTTP_SERVER_H
 #define ADAPTERS_HTTP_SERVER_H
@@ -34,14 +35,16 @@ static inline struct http_server *http_server_of(struct http_connection *connect
     return hark_container_of(connection->peer.peers, struct http_server, peers);
 }
 
-static inline void http_send(struct http_connection *connection, size_t announced, size_t sent, bool kept)
+static inline void http_send(struct http_connection *connection, size_t announced, size_t sent,
+                             bool kept)
 {
     char head[256];
-    int length = snprintf(head, sizeof head, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n%s\r\n", announced,
-                          kept ? "" : "Connection: close\r\n");
+    int length = snprintf(head, sizeof head, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n%s\r\n",
+                          announced, kept ? "" : "Connection: close\r\n");
     assert_true(announced <= HTTP_BODY_MAX);
     assert_true(hark_stream_write(&connection->peer.stream, head, (size_t)length) >= 0);
-    assert_true(hark_stream_write(&connection->peer.stream, http_server_of(connection)->body, sent) >= 0);
+    assert_true(
+        hark_stream_write(&connection->peer.stream, http_server_of(connection)->body, sent) >= 0);
     if (!kept)
         hark_stream_close_after_sending(&connection->peer.stream);
 }
@@ -65,8 +68,10 @@ static inline void http_posted(struct http_connection *connection)
 {
     char answer[256];
     char number[32];
-    int digits = snprintf(number, sizeof number, "%llu", (unsigned long long)connection->body_count);
-    int length = snprintf(answer, sizeof answer, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", digits, number);
+    int digits =
+        snprintf(number, sizeof number, "%llu", (unsigned long long)connection->body_count);
+    int length = snprintf(answer, sizeof answer, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s",
+                          digits, number);
     assert_true(hark_stream_write(&connection->peer.stream, answer, (size_t)length) >= 0);
 }
 
@@ -85,7 +90,8 @@ static inline void http_request(struct http_connection *connection)
     assert_non_null(length);
     connection->body_left = connection->body_count = strtoull(length + 16, NULL, 10);
     if (strstr(connection->head, "Expect: 100-continue"))
-        assert_true(hark_stream_write(&connection->peer.stream, "HTTP/1.1 100 Continue\r\n\r\n", 25) >= 0);
+        assert_true(
+            hark_stream_write(&connection->peer.stream, "HTTP/1.1 100 Continue\r\n\r\n", 25) >= 0);
 }
 
 static inline void http_received(struct peer *peer, const void *bytes, size_t count)
@@ -103,7 +109,8 @@ static inline void http_received(struct peer *peer, const void *bytes, size_t co
         assert_true(connection->count < sizeof connection->head - 1);
         connection->head[connection->count++] = ((const char *)bytes)[i];
         connection->head[connection->count] = '\0';
-        if (connection->count >= 4 && strcmp(connection->head + connection->count - 4, "\r\n\r\n") == 0) {
+        if (connection->count >= 4 &&
+            strcmp(connection->head + connection->count - 4, "\r\n\r\n") == 0) {
             connection->count = 0;
             http_request(connection);
         }

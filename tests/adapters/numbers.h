@@ -1,5 +1,5 @@
-/* numbers.h - the numbers that a library's sockets get: the tests of this folder are about those that come again. And a port
- * that refuses. */
+/* numbers.h - the numbers that a library's sockets get: the tests of this folder are about those
+ * that come again. And a port that refuses. */
 #ifndef ADAPTERS_NUMBERS_H
 #define ADAPTERS_NUMBERS_H
 
@@ -22,8 +22,9 @@ __attribute__((unused)) static void numbers_note(int fd)
         numbers_again++;
 }
 
-/* A port of 127.0.0.1 that refuses, and is nobody else's as long as *out_fd is open. Takes: type: SOCK_STREAM, whose socket does
- * not listen; SOCK_DGRAM, whose socket takes nothing but from itself. */
+/* A port of 127.0.0.1 that refuses, and is nobody else's as long as *out_fd is open.
+ * Takes: type: SOCK_STREAM, whose socket does not listen; SOCK_DGRAM, whose socket takes nothing
+ *   but from itself. */
 __attribute__((unused)) static uint16_t numbers_refusing_port(int type, int *out_fd)
 {
     struct sockaddr_in name = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};

@@ -1,5 +1,5 @@
-/* peers.h - the other side of a library's connections: TCP on a port of 127.0.0.1 that the kernel chooses, in the loop of the
- * test. For http_server.h and dns_server.h. */
+/* peers.h - the other side of a library's connections: TCP on a port of 127.0.0.1 that the kernel
+ * chooses, in the loop of the test. For http_server.h and dns_server.h. */
 #ifndef ADAPTERS_PEERS_H
 #define ADAPTERS_PEERS_H
 
@@ -48,7 +48,8 @@ static inline void peers_closed(struct hark_stream *stream)
 
 static inline void peers_accepted(struct hark_listener *listener, int fd)
 {
-    static const struct hark_stream_events events = {.received = peers_received, .closed = peers_closed};
+    static const struct hark_stream_events events = {.received = peers_received,
+                                                     .closed = peers_closed};
     static const struct hark_stream_options options = {.queue_bytes_max = PEERS_QUEUE_BYTES};
     struct peers *peers = hark_container_of(listener, struct peers, listener);
     struct peer *peer = calloc(1, peers->peer_bytes);
@@ -70,7 +71,8 @@ static inline void peers_start(struct hark_loop *loop, struct peers *peers, size
     struct hark_address address;
     *peers = (struct peers){.peer_bytes = peer_bytes, .received = received};
     assert_int_equal(hark_address_parse("127.0.0.1:0", &address), 0);
-    assert_int_equal(hark_listener_open(loop, &peers->listener, &address, 0, 0, peers_accepted, NULL), 0);
+    assert_int_equal(
+        hark_listener_open(loop, &peers->listener, &address, 0, 0, peers_accepted, NULL), 0);
     assert_int_equal(hark_listener_address(&peers->listener, &address), 0);
     peers->port = ntohs(address.name.ip4.sin_port);
 }

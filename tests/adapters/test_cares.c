@@ -1,5 +1,6 @@
-/* test_cares.c - c-ares on the loop's polls and timers, with a name server in the same loop. c-ares closes its sockets as soon as
- * no question waits on them: so each question after another is asked from the same number, by UDP, TCP, or both in turn. */
+/* test_cares.c - c-ares on the loop's polls and timers, with a name server in the same loop. c-ares
+ * closes its sockets as soon as no question waits on them: so each question after another is asked
+ * from the same number, by UDP, TCP, or both in turn. */
 #include "adapters/adapter_cares.h"
 #include "adapters/dns_server.h"
 #include "adapters/numbers.h"
@@ -53,7 +54,8 @@ static void answered(void *context, int status, int timeouts, unsigned char *byt
     }
     free(question);
     if (client->rounds > 0 && --client->rounds > 0)
-        hark_defer(client->loop, &client->later, next_question); /* c-ares closes its socket when this has returned */
+        hark_defer(client->loop, &client->later,
+                   next_question); /* c-ares closes its socket when this has returned */
 }
 
 static void ask(struct client *client, const char *kind)
@@ -75,12 +77,16 @@ static int opened(ares_socket_t fd, int type, void *context)
     return 0;
 }
 
-static void channel_open(struct client *client, uint16_t udp_port, uint16_t tcp_port, int flags, int timeout_ms, int tries)
+static void channel_open(struct client *client, uint16_t udp_port, uint16_t tcp_port, int flags,
+                         int timeout_ms, int tries)
 {
     char lookups[] = "b";
-    struct ares_addr_port_node address = {.family = AF_INET, .addr.addr4.s_addr = htonl(INADDR_LOOPBACK)};
-    struct ares_options options = {
-        .flags = ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES | flags, .timeout = timeout_ms, .tries = tries, .lookups = lookups};
+    struct ares_addr_port_node address = {.family = AF_INET,
+                                          .addr.addr4.s_addr = htonl(INADDR_LOOPBACK)};
+    struct ares_options options = {.flags = ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES | flags,
+                                   .timeout = timeout_ms,
+                                   .tries = tries,
+                                   .lookups = lookups};
     address.udp_port = udp_port;
     address.tcp_port = tcp_port;
     int mask = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_LOOKUPS;
@@ -121,7 +127,7 @@ static void client_close(struct client *client)
     assert_int_equal(client->server.peers.open, 0);
 }
 
-/* ---- one after the other ---- */
+/* --- one after the other --- */
 
 BACKEND_TEST(questions_by_udp_come_from_the_same_number)
 {
@@ -169,7 +175,7 @@ BACKEND_TEST(sockets_that_stay_open_are_waited_for_again)
     client_close(&client);
 }
 
-/* ---- side by side ---- */
+/* --- side by side --- */
 
 BACKEND_TEST(many_questions_at_once_are_all_answered)
 {
@@ -187,7 +193,7 @@ BACKEND_TEST(many_questions_at_once_are_all_answered)
     client_close(&client);
 }
 
-/* ---- trouble ---- */
+/* --- trouble --- */
 
 /* A datagram socket is told of it by an error of its own. */
 BACKEND_TEST(servers_that_refuse_are_told_and_their_numbers_come_again)
@@ -241,7 +247,8 @@ BACKEND_TEST(questions_that_time_out_let_their_numbers_go)
     client_close(&client);
 }
 
-/* Given up by the program: c-ares closes its sockets, and the next ones have their numbers in the same turn. */
+/* Given up by the program: c-ares closes its sockets, and the next ones have their numbers in the
+ * same turn. */
 BACKEND_TEST(questions_that_are_cancelled_give_their_numbers_to_the_next_at_once)
 {
     struct client client;
@@ -265,7 +272,8 @@ BACKEND_TEST(channel_closed_amid_its_questions_gives_its_numbers_to_the_next)
     struct client client = {.loop = loop};
     dns_start(loop, &client.server);
     for (int i = 1; i <= QUESTIONS; i++) {
-        channel_open(&client, client.server.udp_port, client.server.peers.port, i % 2 ? ARES_FLAG_USEVC : 0, LONG_MS, 10);
+        channel_open(&client, client.server.udp_port, client.server.peers.port,
+                     i % 2 ? ARES_FLAG_USEVC : 0, LONG_MS, 10);
         for (int n = 0; n < 5; n++)
             ask(&client, "silent");
         while (client.server.udp_questions + client.server.tcp_questions < 5 * i)

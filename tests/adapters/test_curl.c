@@ -1,5 +1,5 @@
-/* test_curl.c - libcurl's multi interface on the loop's polls and timers, beside an HTTP server in the same loop: so a number
- * that one side has closed is the next moment the other's. */
+/* test_curl.c - libcurl's multi interface on the loop's polls and timers, beside an HTTP server in
+ * the same loop: so a number that one side has closed is the next moment the other's. */
 #include "adapters/adapter_curl.h"
 #include "adapters/http_server.h"
 #include "adapters/numbers.h"
@@ -27,7 +27,8 @@ struct transfer {
     CURL *easy;
     char *bytes;
     size_t count, room;
-    const char *answer; /* what shall have come; NULL: BYTES of the server's body, or its begin where it fails */
+    const char *answer; /* what shall have come; NULL: BYTES of the server's body, or its begin
+                           where it fails */
 };
 
 static size_t take(char *bytes, size_t size, size_t count, void *context)
@@ -60,7 +61,8 @@ static void transfer_free(struct transfer *transfer)
 }
 
 /* Makes a transfer that is not begun yet. */
-static struct transfer *transfer_new(struct client *client, const char *host, uint16_t port, const char *path)
+static struct transfer *transfer_new(struct client *client, const char *host, uint16_t port,
+                                     const char *path)
 {
     char url[256];
     struct transfer *transfer = calloc(1, sizeof *transfer);
@@ -80,7 +82,8 @@ static struct transfer *transfer_new(struct client *client, const char *host, ui
 
 static void transfer_begin(struct transfer *transfer)
 {
-    assert_int_equal(curl_multi_add_handle(transfer->client->adapter.multi, transfer->easy), CURLM_OK);
+    assert_int_equal(curl_multi_add_handle(transfer->client->adapter.multi, transfer->easy),
+                     CURLM_OK);
 }
 
 static void begin(struct client *client, const char *path)
@@ -132,7 +135,7 @@ static void client_close(struct client *client)
     http_done(&client->server);
 }
 
-/* ---- one after the other ---- */
+/* --- one after the other --- */
 
 BACKEND_TEST(transfers_on_connections_of_their_own_use_numbers_again)
 {
@@ -198,9 +201,10 @@ BACKEND_TEST(uploads_wait_for_room_again_and_again)
     client_close(&client);
 }
 
-/* ---- side by side ---- */
+/* --- side by side --- */
 
-/* Connections that are kept, and some that are not, while curl may keep a few alone and closes the others. */
+/* Connections that are kept, and some that are not, while curl may keep a few alone and closes the
+ * others. */
 BACKEND_TEST(parallel_transfers_with_few_connections_kept_all_end_well)
 {
     static const char *const paths[] = {"/bytes/100000", "/close/100000", "/bytes/100000"};
@@ -217,7 +221,7 @@ BACKEND_TEST(parallel_transfers_with_few_connections_kept_all_end_well)
     client_close(&client);
 }
 
-/* ---- trouble ---- */
+/* --- trouble --- */
 
 BACKEND_TEST(transfers_that_are_refused_are_told_and_their_numbers_come_again)
 {
@@ -248,7 +252,8 @@ BACKEND_TEST(name_whose_first_address_refuses_is_reached_at_the_second)
     snprintf(entry, sizeof entry, "hark.test:%u:[::1],127.0.0.1", client.port);
     struct curl_slist *names = curl_slist_append(NULL, entry);
     for (int i = 1; i <= TRANSFERS; i++) {
-        struct transfer *transfer = transfer_new(&client, "hark.test", client.port, "/close/100000");
+        struct transfer *transfer =
+            transfer_new(&client, "hark.test", client.port, "/close/100000");
         curl_easy_setopt(transfer->easy, CURLOPT_RESOLVE, names);
         transfer_begin(transfer);
         client_run(&client, i);
@@ -259,8 +264,8 @@ BACKEND_TEST(name_whose_first_address_refuses_is_reached_at_the_second)
     client_close(&client);
 }
 
-/* Curl asks a thread, and waits for a socket pair that the thread writes to. No name has labels as long as that, so no server is
- * asked. */
+/* Curl asks a thread, and waits for a socket pair that the thread writes to. No name has labels as
+ * long as that, so no server is asked. */
 BACKEND_TEST(name_that_cannot_be_is_told_by_a_thread)
 {
     enum { NAMES = 20 };
@@ -311,7 +316,8 @@ BACKEND_TEST(server_that_goes_away_fails_every_transfer_and_another_serves_the_s
     peers_end(&client.server.peers);
     client_run(&client, 2 * TRANSFERS);
     assert_int_equal(client.results[CURLE_OK], TRANSFERS);
-    assert_int_equal(client.results[CURLE_GOT_NOTHING] + client.results[CURLE_RECV_ERROR], TRANSFERS);
+    assert_int_equal(client.results[CURLE_GOT_NOTHING] + client.results[CURLE_RECV_ERROR],
+                     TRANSFERS);
     assert_true(numbers_again > 0);
     peers_end(&other.peers);
     client_close(&client);
@@ -337,7 +343,8 @@ BACKEND_TEST(transfers_that_time_out_let_their_numbers_go)
     client_close(&client);
 }
 
-/* Taken out while it waits: curl closes its connection at once, and the next has the number in the same turn. */
+/* Taken out while it waits: curl closes its connection at once, and the next has the number in the
+ * same turn. */
 static void replace(struct hark_op *op, int64_t result)
 {
     struct client *client = hark_container_of(op, struct client, later);
@@ -370,7 +377,8 @@ BACKEND_TEST(curl_is_closed_amid_its_transfers)
     struct transfer *transfers[PARALLEL];
     client_open(loop, &client);
     for (int i = 0; i < PARALLEL; i++) {
-        transfers[i] = transfer_new(&client, "127.0.0.1", client.port, i % 2 ? "/never" : "/bytes/8000000");
+        transfers[i] =
+            transfer_new(&client, "127.0.0.1", client.port, i % 2 ? "/never" : "/bytes/8000000");
         transfer_begin(transfers[i]);
     }
     while (client.server.requests < PARALLEL / 2)

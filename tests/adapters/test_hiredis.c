@@ -1,5 +1,6 @@
-/* test_hiredis.c - hiredis on the loop's polls, with a real redis-server on a unix socket: connections that come and go, that are
- * refused, whose server goes away, that the library closes from inside its callbacks. Each time the number comes again. */
+/* test_hiredis.c - hiredis on the loop's polls, with a real redis-server on a unix socket:
+ * connections that come and go, that are refused, whose server goes away, that the library closes
+ * from inside its callbacks. Each time the number comes again. */
 #include "adapters/adapter_hiredis.h"
 #include "adapters/numbers.h"
 #include "harness/harness.h"
@@ -8,7 +9,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
-/* ---- the server ---- */
+/* --- the server --- */
 
 struct server {
     pid_t pid;
@@ -18,12 +19,14 @@ struct server {
 static void server_exec(const struct server *server, int says_to)
 {
     dup2(says_to, STDOUT_FILENO);
-    execlp("redis-server", "redis-server", "--port", "0", "--unixsocket", server->path, "--save", "", "--appendonly", "no",
-           "--daemonize", "no", "--dir", harness_directory(), (char *)NULL);
+    execlp("redis-server", "redis-server", "--port", "0", "--unixsocket", server->path, "--save",
+           "", "--appendonly", "no", "--daemonize", "no", "--dir", harness_directory(),
+           (char *)NULL);
     _exit(127);
 }
 
-/* Starts it in the test's own directory and process group, and waits until it says that it is ready. */
+/* Starts it in the test's own directory and process group, and waits until it says that it is
+ * ready. */
 static void server_start(struct server *server)
 {
     char said[16384];
@@ -54,7 +57,7 @@ static void server_kill(struct server *server)
     assert_int_equal(waitpid(server->pid, &status, 0), server->pid);
 }
 
-/* ---- a client ---- */
+/* --- a client --- */
 
 /* A connection and what has become of it. */
 struct client {
@@ -68,7 +71,8 @@ struct client {
     struct server *server;
     struct hark_loop *loop;
     int rounds;
-    hark_done *then; /* in the next turn after a disconnect, when hiredis has closed the descriptor; NULL: nothing */
+    hark_done *then; /* in the next turn after a disconnect, when hiredis has closed the descriptor;
+                        NULL: nothing */
     struct hark_op later;
 };
 
@@ -121,7 +125,7 @@ static void replied(redisAsyncContext *context, void *reply, void *data)
         client->without_reply++;
 }
 
-/* ---- tests ---- */
+/* --- tests --- */
 
 enum { COMMANDS = 1000, VALUE_BYTES = 8 << 20, CONNECTIONS = 100, PARALLEL = 60 };
 
@@ -175,7 +179,7 @@ BACKEND_TEST(value_that_no_socket_holds_is_written_and_read_in_pieces)
     server_kill(&server);
 }
 
-/* ---- numbers that come again ---- */
+/* --- numbers that come again --- */
 
 static void next_round(struct hark_op *op, int64_t result)
 {
@@ -191,7 +195,8 @@ static void next_round(struct hark_op *op, int64_t result)
 BACKEND_TEST(connection_after_connection_has_the_same_number)
 {
     struct server server;
-    struct client client = {.loop = loop, .server = &server, .rounds = CONNECTIONS, .then = next_round};
+    struct client client = {
+        .loop = loop, .server = &server, .rounds = CONNECTIONS, .then = next_round};
     server_start(&server);
     hark_defer(loop, &client.later, next_round);
     harness_run(loop);
@@ -203,7 +208,8 @@ BACKEND_TEST(connection_after_connection_has_the_same_number)
 
 static void waits(struct client *client);
 
-/* The program gives up waiting. The next connection has the number while the final calls of the last one's polls are to come. */
+/* The program gives up waiting. The next connection has the number while the final calls of the
+ * last one's polls are to come. */
 static void replace(struct hark_op *op, int64_t result)
 {
     struct client *client = hark_container_of(op, struct client, later);
@@ -245,7 +251,8 @@ BACKEND_TEST(connection_freed_while_it_waits_gives_its_number_to_the_next_at_onc
     server_kill(&server);
 }
 
-/* More than any batch of the loop, all with one number, within one callback; only the last of them is ever used. */
+/* More than any batch of the loop, all with one number, within one callback; only the last of them
+ * is ever used. */
 static void many_at_once(struct hark_op *op, int64_t result)
 {
     struct client *client = hark_container_of(op, struct client, later);
@@ -272,7 +279,7 @@ BACKEND_TEST(connections_freed_before_they_are_used_leave_their_number_to_the_la
     server_kill(&server);
 }
 
-/* ---- trouble ---- */
+/* --- trouble --- */
 
 BACKEND_TEST(connection_that_is_refused_is_told_and_its_number_comes_again)
 {
@@ -333,7 +340,7 @@ BACKEND_TEST(server_that_dies_ends_every_connection_and_the_next_server_serves_t
     assert_in_range(numbers_again, 2 * PARALLEL - 2, 2 * PARALLEL);
 }
 
-/* ---- side by side ---- */
+/* --- side by side --- */
 
 struct subscription {
     struct client client;
@@ -349,7 +356,8 @@ static void heard(redisAsyncContext *context, void *reply, void *data)
         return;
     if (strcmp(answer->element[0]->str, "subscribe") == 0)
         subscription->subscribed++;
-    else if (strcmp(answer->element[0]->str, "message") == 0 && strcmp(answer->element[2]->str, "last") != 0)
+    else if (strcmp(answer->element[0]->str, "message") == 0 &&
+             strcmp(answer->element[2]->str, "last") != 0)
         subscription->messages++;
     else if (strcmp(answer->element[0]->str, "message") == 0)
         redisAsyncFree(context); /* from inside its callback */
@@ -372,7 +380,8 @@ BACKEND_TEST(subscribers_hear_every_message_and_are_freed_inside_their_callbacks
     server_start(&server);
     for (int i = 0; i < PARALLEL; i++) {
         client_open(loop, &subscriptions[i].client, &server);
-        redisAsyncCommand(subscriptions[i].client.context, heard, &subscriptions[i], "SUBSCRIBE news");
+        redisAsyncCommand(subscriptions[i].client.context, heard, &subscriptions[i],
+                          "SUBSCRIBE news");
     }
     while (count_subscribed(subscriptions) < PARALLEL)
         assert_int_equal(hark_run_once(loop), 1);

@@ -1,9 +1,9 @@
-/* watch.h - what a library asks for that owns its descriptors and says itself what to wait for: readiness of a descriptor, and a
- * time. The adapters beside this file are made of the two.
+/* watch.h - what a library asks for that owns its descriptors and says itself what to wait for:
+ * readiness of a descriptor, and a time. The adapters beside this file are made of the two.
  *
- * The library may close a descriptor as soon as nothing is waited for on it, and the number may be another file's at once. An op
- * is the loop's until its final call, which comes later than that; so each has memory of its own, which frees itself there, and
- * what replaces it is another op. */
+ * The library may close a descriptor as soon as nothing is waited for on it, and the number may be
+ * another file's at once. An op is the loop's until its final call, which comes later than that; so
+ * each has memory of its own, which frees itself there, and what replaces it is another op. */
 #ifndef ADAPTERS_WATCH_H
 #define ADAPTERS_WATCH_H
 
@@ -12,7 +12,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* Called with the set of enum hark_poll_events that holds. It may call anything: the library, watch_set, alarm_close. */
+/* Called with the set of enum hark_poll_events that holds. It may call anything: the library,
+ * watch_set, alarm_close. */
 typedef void watch_ready(void *owner, int fd, uint32_t events);
 
 struct watch {
@@ -39,14 +40,17 @@ static inline void watch_done(struct hark_op *op, int64_t result)
         watch->ready(watch->owner, watch->fd, (uint32_t)result);
     else if (!watch->ready && !hark_op_more(op))
         free(watch);
-    else if (watch->ready && result != -ECANCELED) /* it cannot be waited for: the library's own call finds out why */
+    else if (watch->ready &&
+             result !=
+                 -ECANCELED) /* it cannot be waited for: the library's own call finds out why */
         watch->ready(watch->owner, watch->fd, watch->events | HARK_POLL_ERROR);
 }
 
-/* Waits for these events on fd, in place of what `old` waits for on it. Takes: old NULL: nothing so far; events 0: for nothing,
- * after which fd may be closed. Gives: what takes the place of `old` the next time. */
-static inline struct watch *watch_set(struct hark_loop *loop, struct watch *old, int fd, uint32_t events, watch_ready *ready,
-                                      void *owner)
+/* Waits for these events on fd, in place of what `old` waits for on it.
+ * Takes: old NULL: nothing so far; events 0: for nothing, after which fd may be closed.
+ * Gives: what takes the place of `old` the next time. */
+static inline struct watch *watch_set(struct hark_loop *loop, struct watch *old, int fd,
+                                      uint32_t events, watch_ready *ready, void *owner)
 {
     struct watch *watch = NULL;
     if (old && old->events == events)
@@ -68,8 +72,8 @@ static inline struct watch *watch_set(struct hark_loop *loop, struct watch *old,
     return watch;
 }
 
-/* A time that is moved again and again: one op that would wait for ever, under a deadline. As long as it is open, hark_run goes
- * on. */
+/* A time that is moved again and again: one op that would wait for ever, under a deadline. As long
+ * as it is open, hark_run goes on. */
 struct alarm {
     struct hark_op op;
     void (*rings)(void *owner); /* NULL: closed */
@@ -87,7 +91,8 @@ static inline void alarm_done(struct hark_op *op, int64_t result)
     }
 }
 
-static inline struct alarm *alarm_open(struct hark_loop *loop, void (*rings)(void *owner), void *owner)
+static inline struct alarm *alarm_open(struct hark_loop *loop, void (*rings)(void *owner),
+                                       void *owner)
 {
     struct alarm *alarm = watch_memory(sizeof *alarm);
     *alarm = (struct alarm){.rings = rings, .owner = owner};
@@ -95,13 +100,15 @@ static inline struct alarm *alarm_open(struct hark_loop *loop, void (*rings)(voi
     return alarm;
 }
 
-/* Lets it ring once at this time and no other. Takes: HARK_NEVER: not at all. */
+/* Lets it ring once at this time and no other.
+ * Takes: HARK_NEVER: not at all. */
 static inline void alarm_set(struct alarm *alarm, uint64_t at_ns)
 {
     hark_op_deadline(&alarm->op, at_ns);
 }
 
-/* The same, so many microseconds from now: libraries count from their own look at the clock, which is later than the turn's. */
+/* The same, so many microseconds from now: libraries count from their own look at the clock, which
+ * is later than the turn's. */
 static inline void alarm_set_in(struct alarm *alarm, uint64_t microseconds)
 {
     alarm_set(alarm, hark_os_clock(alarm->op.loop) + microseconds * 1000);

@@ -1,4 +1,5 @@
-/* test_names.c - addresses with names, from text. getaddrinfo is this file's: what it finds is the same on every machine. */
+/* test_names.c - addresses with names, from text. getaddrinfo is this file's: what it finds is the
+ * same on every machine. */
 #include "client/client.h"
 #include "client/connection.h"
 #include "harness/harness.h"
@@ -17,8 +18,9 @@
 #include <unistd.h>
 
 static int look_ups;
-static const char *moving = "127.0.0.1"; /* where moving.example is at first; from the second look-up on it is at 127.0.0.2 */
-static int asked = -1;                   /* told when the second look-up begins, which then has no end */
+static const char *moving = "127.0.0.1"; /* where moving.example is at first; from the second
+                                            look-up on it is at 127.0.0.2 */
+static int asked = -1; /* told when the second look-up begins, which then has no end */
 
 /* Puts an address in front of a list. */
 static void add(struct addrinfo **list, const char *text)
@@ -36,7 +38,8 @@ static void add(struct addrinfo **list, const char *text)
 }
 
 /* Names, and the addresses that they have. 192.0.2.1 is nobody's. */
-int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints, struct addrinfo **result)
+int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
+                struct addrinfo **result)
 {
     static const struct {
         const char *name, *addresses[3];
@@ -97,7 +100,8 @@ TEST(name_gives_each_of_its_addresses_once)
     assert_int_equal(names.count, 2);
     assert_address(&names, 0, "127.0.0.1:80");
     assert_address(&names, 1, "[::1]:80");
-    assert_string_equal(names_format(&names.addresses[1], names.text, text, sizeof text), "[::1]:80 (both.example:80)");
+    assert_string_equal(names_format(&names.addresses[1], names.text, text, sizeof text),
+                        "[::1]:80 (both.example:80)");
     names_done(&names);
 }
 
@@ -113,8 +117,9 @@ TEST(port_alone_is_this_machine_and_all_interfaces_are_said_in_full)
     static const struct {
         const char *text, *expected;
     } rows[] = {
-        {"8080", "127.0.0.1:8080"}, {":8080", "127.0.0.1:8080"},  {"0", "127.0.0.1:0"},           {"*:8080", "[::]:8080"},
-        {"[::]:80", "[::]:80"},     {"0.0.0.0:80", "0.0.0.0:80"}, {"[::1]:65535", "[::1]:65535"}, {"unix:/a:80", "unix:/a:80"},
+        {"8080", "127.0.0.1:8080"},     {":8080", "127.0.0.1:8080"},  {"0", "127.0.0.1:0"},
+        {"*:8080", "[::]:8080"},        {"[::]:80", "[::]:80"},       {"0.0.0.0:80", "0.0.0.0:80"},
+        {"[::1]:65535", "[::1]:65535"}, {"unix:/a:80", "unix:/a:80"},
     };
     look_ups = 0;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -168,7 +173,7 @@ TEST(what_is_no_address_is_not_looked_up)
     assert_int_equal(look_ups, 0);
 }
 
-/* ---- hark serve ---- */
+/* --- hark serve --- */
 
 /* A server on a name. Gives: whether it came to listen. */
 static bool serve_on(struct server *server, const char *http)
@@ -201,13 +206,15 @@ BACKEND_TEST(server_does_not_start_where_no_address_of_a_name_is_here)
     struct server server;
     assert_false(serve_on(&server, "nobody.example:0"));
     assert_int_equal(server_wait(&server), EXIT_REFUSED);
-    assert_non_null(strstr(server_said(&server), "cannot listen on 192.0.2.1:0 (nobody.example:0): "));
+    assert_non_null(
+        strstr(server_said(&server), "cannot listen on 192.0.2.1:0 (nobody.example:0): "));
     assert_false(serve_on(&server, "none.example:0"));
     assert_int_equal(server_wait(&server), EXIT_REFUSED);
-    assert_non_null(strstr(server_said(&server), "--http none.example:0: cannot look up none.example: "));
+    assert_non_null(
+        strstr(server_said(&server), "--http none.example:0: cannot look up none.example: "));
 }
 
-/* ---- clients ---- */
+/* --- clients --- */
 
 static struct {
     int opened, ended;
@@ -233,7 +240,8 @@ BACKEND_TEST(client_tries_each_address_in_turn)
     int listening = harness_listen(loop, &addresses[2]);
     assert_int_equal(hark_address_parse("127.0.0.1:1", &addresses[0]), 0);
     assert_int_equal(hark_address_parse("127.0.0.2:1", &addresses[1]), 0);
-    struct names names = {.text = "three.example:1", .named = true, .addresses = addresses, .count = 3};
+    struct names names = {
+        .text = "three.example:1", .named = true, .addresses = addresses, .count = 3};
     connection_open(loop, &connection, &names, &events);
     assert_true(hark_run(loop) >= 0);
     assert_int_equal(told.opened, 1);
@@ -255,7 +263,8 @@ static pid_t start_sub(const char *server, int out)
     assert_true(process >= 0);
     if (process > 0)
         return process;
-    const char *const words[] = {"sub", "s", "--backend", harness_backend_name(), "--server", server, "--count", "2"};
+    const char *const words[] = {"sub",      "s",    "--backend", harness_backend_name(),
+                                 "--server", server, "--count",   "2"};
     enum { WORDS = sizeof words / sizeof *words };
     char *argv[WORDS + 1] = {NULL};
     for (int i = 0; i < WORDS; i++)

@@ -69,8 +69,8 @@ static void expect_lists(const struct serve_options *options)
 
 TEST(repeated_options_make_lists)
 {
-    assert_int_equal(PARSE(expect_lists, "--http", ":1", "--http=:2", "--http", ":3", "--lines", "off", "-t", "/a=b=c", "--tail",
-                           "/d=d", "--tail", "/e=d"),
+    assert_int_equal(PARSE(expect_lists, "--http", ":1", "--http=:2", "--http", ":3", "--lines",
+                           "off", "-t", "/a=b=c", "--tail", "/d=d", "--tail", "/e=d"),
                      EXIT_DONE);
     assert_int_equal(checked, 1);
 }
@@ -103,7 +103,8 @@ static void expect_nothing(const struct serve_options *options)
 
 TEST(config_has_a_short_form)
 {
-    int fd = harness_file("short.ini", "[serve] ; here\n\n  # nothing\nquiet = yes ; not a word\n", 49);
+    int fd =
+        harness_file("short.ini", "[serve] ; here\n\n  # nothing\nquiet = yes ; not a word\n", 49);
     assert_true(fd >= 0);
     close(fd);
     assert_int_equal(PARSE(expect_config, "-c", harness_path("short.ini")), EXIT_DONE);
@@ -118,21 +119,26 @@ TEST(server_without_ports_and_files_is_refused)
 
 TEST(values_land_in_their_fields)
 {
-    assert_int_equal(PARSE(expect_values, "--sync", "250ms", "--retention-bytes", "1G", "--retention-age", "7d",
-                           "--segment-bytes", "1M", "--connections-max", "100", "--threads", "5", "--heartbeat", "3s", "-b",
-                           "poll", "--allow-origin", "*", "-q"),
+    assert_int_equal(PARSE(expect_values, "--sync", "250ms", "--retention-bytes", "1G",
+                           "--retention-age", "7d", "--segment-bytes", "1M", "--connections-max",
+                           "100", "--threads", "5", "--heartbeat", "3s", "-b", "poll",
+                           "--allow-origin", "*", "-q"),
                      EXIT_DONE);
     assert_int_equal(checked, 1);
 }
 
-/* It stands in the head of every answer: what has no room there would end every connection without one. */
+/* It stands in the head of every answer: what has no room there would end every connection without
+ * one. */
 TEST(origin_that_is_none_is_refused)
 {
     char text[300] = "https://";
     assert_int_equal(PARSE(expect_nothing, "--allow-origin", "https://[::1]:8443"), EXIT_DONE);
     assert_int_equal(PARSE(expect_nothing, "--allow-origin", ""), EXIT_USAGE);
-    assert_int_equal(PARSE(expect_nothing, "--allow-origin", "https://a.example, https://b.example"), EXIT_USAGE);
-    assert_int_equal(PARSE(expect_nothing, "--allow-origin", "https://a.example\r\nX: y"), EXIT_USAGE);
+    assert_int_equal(
+        PARSE(expect_nothing, "--allow-origin", "https://a.example, https://b.example"),
+        EXIT_USAGE);
+    assert_int_equal(PARSE(expect_nothing, "--allow-origin", "https://a.example\r\nX: y"),
+                     EXIT_USAGE);
     memset(text + 8, 'a', 262);
     assert_int_equal(PARSE(expect_nothing, "--allow-origin", text), EXIT_DONE);
     text[270] = 'a';
@@ -141,13 +147,16 @@ TEST(origin_that_is_none_is_refused)
 
 TEST(command_line_goes_before_the_file)
 {
-    static const char text[] =
-        "http = :1\nhttp = :2\ntail = /f=f\nsync = 250ms\nretention-bytes = 1G\nretention-age = 7d\n"
-        "segment-bytes = 9M\nconnections-max = 100\nthreads = 5\nheartbeat = 3s\nbackend = poll\nallow-origin = *\nquiet = on\n";
+    static const char text[] = "http = :1\nhttp = :2\ntail = /f=f\nsync = 250ms\nretention-bytes = "
+                               "1G\nretention-age = 7d\n"
+                               "segment-bytes = 9M\nconnections-max = 100\nthreads = 5\nheartbeat "
+                               "= 3s\nbackend = poll\nallow-origin = *\nquiet = on\n";
     int fd = harness_file("hark.ini", text, sizeof text - 1);
     assert_true(fd >= 0);
     close(fd);
-    assert_int_equal(PARSE(expect_values, "--segment-bytes", "1M", "--config", harness_path("hark.ini")), EXIT_DONE);
+    assert_int_equal(
+        PARSE(expect_values, "--segment-bytes", "1M", "--config", harness_path("hark.ini")),
+        EXIT_DONE);
     assert_int_equal(checked, 1);
 }
 

@@ -1,4 +1,5 @@
-/* test_refusal.c - what a publisher is told of an error: "nothing was kept" where that is sure, and nowhere else. */
+/* test_refusal.c - what a publisher is told of an error: "nothing was kept" where that is sure, and
+ * nowhere else. */
 #include "harness/harness.h"
 #include "serve/refusal.h"
 

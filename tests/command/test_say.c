@@ -1,4 +1,5 @@
-/* test_say.c - lines on standard error that nobody drains: none of them waits, none goes missing without being counted. */
+/* test_say.c - lines on standard error that nobody drains: none of them waits, none goes missing
+ * without being counted. */
 #include "harness/harness.h"
 #include "say.h"
 
@@ -81,7 +82,8 @@ TEST(line_for_a_full_socket_is_left_out_and_counted)
     full_takes_nothing_and_the_next_line_tells(ends[0], ends[1]);
 }
 
-/* A terminal that nobody reads takes a part of a line at the end: how many lines go in is the kernel's. */
+/* A terminal that nobody reads takes a part of a line at the end: how many lines go in is the
+ * kernel's. */
 TEST(line_for_a_full_terminal_is_left_out_and_counted)
 {
     uint64_t left_out = say_left_out();
@@ -118,8 +120,9 @@ TEST(line_outside_of_a_log_does_not_wait_for_ever)
     say("here again");
     say_progress("50 %");
     say_as_before();
-    assert_string_equal(said(ends[0], 0),
-                        "hark: lines left out here: 1 (standard error did not take them)\nhark: here again\n50 %");
+    assert_string_equal(
+        said(ends[0], 0),
+        "hark: lines left out here: 1 (standard error did not take them)\nhark: here again\n50 %");
     assert_int_equal(say_left_out() - left_out, 1);
     close(ends[0]);
     close(ends[1]);
@@ -164,15 +167,19 @@ TEST(line_of_a_log_has_time_and_level)
     assert_string_equal(text + sizeof pattern - 1, "hark: note: it rains\n");
 }
 
-/* A file's name may be anything but what ends it: it makes no line of its own, and no terminal obeys it. */
+/* A file's name may be anything but what ends it: it makes no line of its own, and no terminal
+ * obeys it. */
 TEST(what_a_line_holds_of_others_ends_no_line_and_controls_no_terminal)
 {
     int ends[2];
     harness_pipe(ends, 0);
     say_to(ends[1]);
-    say("cannot read %s", "a\n2026-01-31T12:00:00.000Z hark: error: forged\x1b[31m\r\t\x7f\xc3\xa9");
+    say("cannot read %s",
+        "a\n2026-01-31T12:00:00.000Z hark: error: forged\x1b[31m\r\t\x7f\xc3\xa9");
     say_as_before();
-    assert_string_equal(said(ends[0], 0), "hark: cannot read a?2026-01-31T12:00:00.000Z hark: error: forged?[31m???\xc3\xa9\n");
+    assert_string_equal(
+        said(ends[0], 0),
+        "hark: cannot read a?2026-01-31T12:00:00.000Z hark: error: forged?[31m???\xc3\xa9\n");
     close(ends[0]);
     close(ends[1]);
 }
@@ -184,7 +191,8 @@ TEST(line_for_the_journal_has_the_level_in_its_form)
     int fd = harness_file("journal", "", 0);
     assert_int_equal(fstat(fd, &is), 0);
     close(fd);
-    snprintf(stream, sizeof stream, "%llu:%llu", (unsigned long long)is.st_dev, (unsigned long long)is.st_ino);
+    snprintf(stream, sizeof stream, "%llu:%llu", (unsigned long long)is.st_dev,
+             (unsigned long long)is.st_ino);
     setenv("JOURNAL_STREAM", stream, 1);
     assert_string_equal(said_to_file("journal", SAY_WARNING), "<4>it rains\n");
     /* Redirected elsewhere: the variable is there all the same. */

@@ -1,4 +1,5 @@
-/* test_sub_stalled.c - hark sub prints to a terminal that takes nothing any more, and is told to end. */
+/* test_sub_stalled.c - hark sub prints to a terminal that takes nothing any more, and is told to
+ * end. */
 #include "harness/harness.h"
 
 #include <errno.h>
@@ -23,8 +24,8 @@ static pid_t start_sub(const struct hark_address *server, int terminal)
     dup2(nothing, STDIN_FILENO);
     dup2(terminal, STDOUT_FILENO);
     dup2(nothing, STDERR_FILENO);
-    execl(getenv("HARK_COMMAND"), "hark", "sub", "--server", address, "--backend", harness_backend_name(), "weather",
-          (char *)NULL);
+    execl(getenv("HARK_COMMAND"), "hark", "sub", "--server", address, "--backend",
+          harness_backend_name(), "weather", (char *)NULL);
     _exit(127);
 }
 
@@ -36,15 +37,19 @@ static int open_terminal(int *out_master)
     return open(ptsname(*out_master), O_RDWR | O_NOCTTY | O_CLOEXEC);
 }
 
-/* Sends events until the subscriber has stopped reading, as it does once its output is full, or has much more than that holds. */
+/* Sends events until the subscriber has stopped reading, as it does once its output is full, or has
+ * much more than that holds. */
 static void send_events(int connection)
 {
     enum { EVENTS = 30000 };
     const struct timeval patience = {.tv_usec = 200000};
     char event[100];
-    assert_int_equal(setsockopt(connection, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience), 0);
+    assert_int_equal(setsockopt(connection, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience),
+                     0);
     for (int i = 1; i <= EVENTS; i++) {
-        int length = snprintf(event, sizeof event, "%d\tit rains cats and dogs, and it will go on to do so for a while\n", i);
+        int length =
+            snprintf(event, sizeof event,
+                     "%d\tit rains cats and dogs, and it will go on to do so for a while\n", i);
         if (send(connection, event, (size_t)length, MSG_NOSIGNAL) != length)
             return;
     }

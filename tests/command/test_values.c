@@ -66,7 +66,8 @@ TEST(bytes_take_powers_of_1024)
     assert_int_equal(bytes, 3 << 20);
     assert_null(value_bytes("2T", &bytes));
     assert_true(bytes == UINT64_C(2) << 40);
-    static const char *const wrong[] = {"", "K", "-1K", "1k", "1KB", "1.5G", "16777216T", "18446744073709551616"};
+    static const char *const wrong[] = {"",    "K",    "-1K",       "1k",
+                                        "1KB", "1.5G", "16777216T", "18446744073709551616"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
         assert_non_null(value_bytes(wrong[i], &bytes));
 }
@@ -84,9 +85,12 @@ TEST(count_is_digits_alone)
 TEST(number_that_does_not_fit_is_told_what_does)
 {
     uint64_t number;
-    assert_string_equal(value_count("18446744073709551616", &number), "is more than the largest number, 18446744073709551615");
-    assert_string_equal(value_bytes("16777216T", &number), "is more than the largest size, 16777215T");
-    assert_string_equal(value_duration("213504d", &number), "is more than the longest time, 213503d");
+    assert_string_equal(value_count("18446744073709551616", &number),
+                        "is more than the largest number, 18446744073709551615");
+    assert_string_equal(value_bytes("16777216T", &number),
+                        "is more than the largest size, 16777215T");
+    assert_string_equal(value_duration("213504d", &number),
+                        "is more than the longest time, 213503d");
     assert_null(value_bytes("16777215T", &number));
     assert_null(value_duration("213503d", &number));
 }

@@ -1,4 +1,5 @@
-/* test_backend.c - which backend a loop is on, and why not on a better one. Promise 15, and 12: the same everywhere. */
+/* test_backend.c - which backend a loop is on, and why not on a better one. Promise 15, and 12: the
+ * same everywhere. */
 #include "harness/harness.h"
 #include "harness/sanitizer.h"
 
@@ -75,8 +76,10 @@ TEST(unknown_name_in_the_environment_gives_einval)
 BACKEND_TEST(option_out_of_its_range_gives_einval)
 {
     static const struct hark_options wrong[] = {
-        {.entries = 32769},   {.entries = UINT32_MAX},           {.buffer_count = 32769}, {.buffer_count = UINT32_MAX},
-        {.buffer_bytes = 63}, {.buffer_bytes = (16u << 20) + 1}, {.workers_max = 1025},   {.workers_max = UINT32_MAX},
+        {.entries = 32769},      {.entries = UINT32_MAX},
+        {.buffer_count = 32769}, {.buffer_count = UINT32_MAX},
+        {.buffer_bytes = 63},    {.buffer_bytes = (16u << 20) + 1},
+        {.workers_max = 1025},   {.workers_max = UINT32_MAX},
     };
     char name[20];
     for (size_t index = 0; index < sizeof wrong / sizeof wrong[0]; index++) {
@@ -95,7 +98,11 @@ BACKEND_TEST(options_at_the_ends_of_their_ranges_make_loops_that_work)
     static const struct hark_options edges[] = {
         {.entries = 1, .buffer_count = 1, .buffer_bytes = 64, .workers_max = 1, .turn_max = 1},
         {.entries = 3, .buffer_count = 3, .buffer_bytes = 65, .workers_max = 3, .turn_max = 3},
-        {.entries = 32768, .buffer_count = 32768, .buffer_bytes = 64, .workers_max = 1024, .turn_max = UINT32_MAX},
+        {.entries = 32768,
+         .buffer_count = 32768,
+         .buffer_bytes = 64,
+         .workers_max = 1024,
+         .turn_max = UINT32_MAX},
     };
     for (size_t index = 0; index < sizeof edges / sizeof edges[0]; index++) {
         struct hark_loop *other = harness_loop_create(&edges[index]);
@@ -127,7 +134,9 @@ BACKEND_TEST(loop_without_free_descriptors_gives_emfile)
         none = limit;
         none.rlim_cur = (rlim_t)next + free_count;
         assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
-        int error = try_create(&options, name, sizeof name); /* what is half made is undone: descriptors are compared */
+        int error =
+            try_create(&options, name,
+                       sizeof name); /* what is half made is undone: descriptors are compared */
         assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
         if (free_count == 0)
             assert_result(error, -EMFILE);
@@ -257,8 +266,8 @@ BACKEND_TEST(file_past_select_is_read_on_every_backend)
     harness_close(loop, low);
 }
 
-/* ThreadSanitizer does not see io_uring close a descriptor: where the kernel gives its number anew, to another thread, it finds a
- * race of the two calls. */
+/* ThreadSanitizer does not see io_uring close a descriptor: where the kernel gives its number anew,
+ * to another thread, it finds a race of the two calls. */
 static bool thread_sanitizer_is_misled(void)
 {
     return THREAD_SANITIZED && harness_backend() == HARK_BACKEND_URING;
@@ -297,7 +306,8 @@ BACKEND_TEST(promise_14_the_loops_own_descriptors_are_close_on_exec)
             snprintf(link, sizeof link, "/proc/self/fd/%d", descriptors[index]);
             ssize_t length = readlink(link, target, sizeof target - 1);
             target[length > 0 ? length : 0] = '\0';
-            if (strstr(target, "eventpoll") || strstr(target, "eventfd") || strstr(target, "io_uring"))
+            if (strstr(target, "eventpoll") || strstr(target, "eventfd") ||
+                strstr(target, "io_uring"))
                 fail_msg("descriptor %d (%s) is not close-on-exec", descriptors[index], target);
         }
 }

@@ -1,5 +1,5 @@
-/* test_bad_descriptors.c - every op on a descriptor that is negative, not open, of the wrong kind or being closed.
- * Promise 2: the outcome arrives in the callback, as a negative errno. */
+/* test_bad_descriptors.c - every op on a descriptor that is negative, not open, of the wrong kind
+ * or being closed. Promise 2: the outcome arrives in the callback, as a negative errno. */
 #include "harness/harness.h"
 
 #include <arpa/inet.h>
@@ -20,10 +20,10 @@ static struct statx status;
 
 typedef void start_function(struct hark_loop *loop, struct hark_op *op, int fd);
 
-#define STARTER(op_name, ...)                                                                                                    \
-    static void start_##op_name(struct hark_loop *loop, struct hark_op *op, int fd)                                              \
-    {                                                                                                                            \
-        hark_##op_name(loop, op, fd, __VA_ARGS__);                                                                               \
+#define STARTER(op_name, ...)                                                                      \
+    static void start_##op_name(struct hark_loop *loop, struct hark_op *op, int fd)                \
+    {                                                                                              \
+        hark_##op_name(loop, op, fd, __VA_ARGS__);                                                 \
     }
 STARTER(accept, NULL, NULL, harness_done)
 STARTER(accept_each, harness_done)

@@ -1,5 +1,5 @@
-/* test_blocking.c - reads and writes on what blocks by itself: terminals, pipes with and without a name. The loop goes on
- * whatever the other side does, and the descriptor stays as it was. */
+/* test_blocking.c - reads and writes on what blocks by itself: terminals, pipes with and without a
+ * name. The loop goes on whatever the other side does, and the descriptor stays as it was. */
 #include "harness/harness.h"
 
 #include <errno.h>
@@ -28,7 +28,8 @@ static void open_terminal(int out[2])
     assert_int_equal(tcsetattr(out[1], TCSANOW, &raw), 0);
 }
 
-/* A pipe with a name, both ends blocking. The kernel's own ways to call it without waiting are not those of other pipes. */
+/* A pipe with a name, both ends blocking. The kernel's own ways to call it without waiting are not
+ * those of other pipes. */
 static void open_named_pipe(int out[2])
 {
     assert_int_equal(mkfifo(harness_path("pipe"), 0600), 0);
@@ -54,7 +55,8 @@ static void open_terminal_to_read(int out[2])
 }
 
 /* Each kind: what is written into [1] can be read from [0]. */
-static void (*const open_kind[])(int out[2]) = {open_terminal, open_terminal_to_read, open_named_pipe, open_pipe};
+static void (*const open_kind[])(int out[2]) = {open_terminal, open_terminal_to_read,
+                                                open_named_pipe, open_pipe};
 enum { KINDS = sizeof open_kind / sizeof open_kind[0] };
 
 static void close_both(struct hark_loop *loop, const int ends[2])
@@ -68,7 +70,8 @@ static void close_both(struct hark_loop *loop, const int ends[2])
 
 /* --- writing where nobody reads --- */
 
-/* A thread of the kernel moves a terminal's bytes on, which makes room once more: so it is waited for a moment. */
+/* A thread of the kernel moves a terminal's bytes on, which makes room once more: so it is waited
+ * for a moment. */
 static void write_until_it_waits(struct hark_loop *loop, struct harness_op *writing, int fd)
 {
     static char bytes[1500];
@@ -120,7 +123,9 @@ BACKEND_TEST(promise_07_write_that_nobody_reads_keeps_its_deadline)
 static void set_non_blocking(const int ends[2], bool on)
 {
     for (int i = 0; i < 2; i++)
-        assert_int_equal(fcntl(ends[i], F_SETFL, (fcntl(ends[i], F_GETFL) & ~O_NONBLOCK) | (on ? O_NONBLOCK : 0)), 0);
+        assert_int_equal(fcntl(ends[i], F_SETFL,
+                               (fcntl(ends[i], F_GETFL) & ~O_NONBLOCK) | (on ? O_NONBLOCK : 0)),
+                         0);
 }
 
 /* A shell does so with the terminal that it gives to a program. */
@@ -185,7 +190,8 @@ BACKEND_TEST(promise_08_close_of_a_full_terminal_ends_the_write)
 
 /* --- reading what another may take --- */
 
-/* Both descriptors are reported as readable for the same bytes; the one that comes second must wait again. */
+/* Both descriptors are reported as readable for the same bytes; the one that comes second must wait
+ * again. */
 BACKEND_TEST(read_that_another_reader_wins_waits_on)
 {
     char bytes[2][8];
@@ -227,7 +233,8 @@ BACKEND_TEST(read_of_a_blocking_descriptor_is_cancelled)
     }
 }
 
-/* A terminal's hang-up is told to those that had it open: it is not opened anew behind their backs. */
+/* A terminal's hang-up is told to those that had it open: it is not opened anew behind their
+ * backs. */
 BACKEND_TEST(terminal_that_hangs_up_ends_reads_and_writes)
 {
     char byte;
@@ -267,7 +274,8 @@ BACKEND_TEST(promise_12_wrong_end_of_a_pipe_gives_ebadf)
 BACKEND_TEST(promise_12_vectors_into_a_pipe_are_one_write)
 {
     char bytes[PIPE_BUF];
-    struct iovec vector[3] = {{.iov_base = (char[]){"ab"}, .iov_len = 2}, {.iov_base = NULL}, {.iov_base = bytes}};
+    struct iovec vector[3] = {
+        {.iov_base = (char[]){"ab"}, .iov_len = 2}, {.iov_base = NULL}, {.iov_base = bytes}};
     memset(bytes, 'x', sizeof bytes);
     vector[2].iov_len = sizeof bytes - 2;
     for (int kind = 2; kind < KINDS; kind++) {

@@ -1,5 +1,5 @@
-/* test_callbacks.c - inside its callback every kind of op may be restarted, cancelled, closed, or freed, and may do the same to
- * others. Promises 3, 4, 5, 8. */
+/* test_callbacks.c - inside its callback every kind of op may be restarted, cancelled, closed, or
+ * freed, and may do the same to others. Promises 3, 4, 5, 8. */
 #include "harness/pending.h"
 
 #include <errno.h>
@@ -8,13 +8,23 @@
 #include <unistd.h>
 
 /* What a callback does when its op has completed. */
-enum deed { RESTART, CANCEL_ITSELF, CLOSE_ITS_DESCRIPTOR, CANCEL_ALL, STOP, DEADLINE_ITSELF, FREE_NEIGHBOUR, DEEDS };
+enum deed {
+    RESTART,
+    CANCEL_ITSELF,
+    CLOSE_ITS_DESCRIPTOR,
+    CANCEL_ALL,
+    STOP,
+    DEADLINE_ITSELF,
+    FREE_NEIGHBOUR,
+    DEEDS
+};
 
 struct actor {
     struct pending pending;
     struct harness_op closing;
     struct harness_op nop;
-    struct harness_op *neighbour; /* an op on the heap that sleeps; freed in its final call, which the deed brings about */
+    struct harness_op *neighbour; /* an op on the heap that sleeps; freed in its final call, which
+                                     the deed brings about */
     enum deed deed;
     bool done;
 };
@@ -212,7 +222,8 @@ BACKEND_TEST(promise_08_one_of_two_ready_connections_closes_and_frees_both)
             harness_socket_pair(loop, ends);
             rivals[side]->fd = ends[0];
             far[index][side] = ends[1];
-            hark_recv(loop, &rivals[side]->receive, ends[0], rivals[side]->byte, 1, 0, rival_received);
+            hark_recv(loop, &rivals[side]->receive, ends[0], rivals[side]->byte, 1, 0,
+                      rival_received);
         }
         rivals[0]->other = rivals[1];
         rivals[1]->other = rivals[0];

@@ -1,5 +1,6 @@
-/* test_cancel_all.c - promise 3 at the end of a program: hark_cancel_all ends every timer, wherever it stands in the heap and
- * whatever deadlines of other ops stand between. An hour is what a timer that was passed over would let the test wait. */
+/* test_cancel_all.c - promise 3 at the end of a program: hark_cancel_all ends every timer, wherever
+ * it stands in the heap and whatever deadlines of other ops stand between. An hour is what a timer
+ * that was passed over would let the test wait. */
 #include "harness/harness.h"
 
 #include <errno.h>
@@ -10,10 +11,12 @@
 static const uint64_t second_ns = 1000000000u;
 static const uint64_t hour_ns = 3600000000000u;
 
-/* The deadline is taken out between two timers: another entry moves into a place that was passed already. */
+/* The deadline is taken out between two timers: another entry moves into a place that was passed
+ * already. */
 BACKEND_TEST(promise_03_cancel_all_finds_a_timer_that_rises_into_its_place)
 {
-    static const uint64_t hours[] = {1, 4, 2, 4, 4, 5, 5, 5, 5}; /* the root, its children, theirs, ... */
+    static const uint64_t hours[] = {1, 4, 2, 4, 4,
+                                     5, 5, 5, 5}; /* the root, its children, theirs, ... */
     enum { TIMERS = sizeof hours / sizeof hours[0] };
     struct harness_op timers[TIMERS] = {0};
     struct harness_op receiving = {0};
@@ -127,7 +130,8 @@ BACKEND_TEST(promise_03_cancel_all_ends_what_was_deferred_or_posted)
     assert_result(post.result, -ECANCELED);
 }
 
-/* Both are due in one turn: when the first is called, it stands in no list of the loop's, and the second waits for its call. */
+/* Both are due in one turn: when the first is called, it stands in no list of the loop's, and the
+ * second waits for its call. */
 BACKEND_TEST(promise_03_cancel_all_in_the_callback_of_an_every_ends_it_and_those_that_are_due)
 {
     struct harness_op first = {.then = cancel_all_once};
@@ -148,7 +152,8 @@ static int64_t read_one(struct hark_op *op)
     return read(*(const int *)recorder->context, byte, 1);
 }
 
-BACKEND_TEST_WITH(cancel_all_leaves_the_close_of_a_file_that_waits_for_a_thread, 0, .workers_max = 1)
+BACKEND_TEST_WITH(cancel_all_leaves_the_close_of_a_file_that_waits_for_a_thread, 0,
+                  .workers_max = 1)
 {
     int gate[2];
     struct harness_op working = {.context = gate};

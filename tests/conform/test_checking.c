@@ -1,5 +1,5 @@
-/* test_checking.c - what a build with -Dchecking=true tells of calls from foreign threads, and of ops that go while they are in
- * flight. Promises 4 and 13. */
+/* test_checking.c - what a build with -Dchecking=true tells of calls from foreign threads, and of
+ * ops that go while they are in flight. Promises 4 and 13. */
 #include "harness/told.h"
 
 #ifdef HARK_CHECKING
@@ -36,7 +36,8 @@ static void calls_from_another_thread(struct hark_loop *loop, const int ends[2])
 
 BACKEND_TEST(promise_13_call_from_another_thread_is_told)
 {
-    harness_assert_told(calls_from_another_thread, "a call from another thread than the one that runs the loop: hark_sleep",
+    harness_assert_told(calls_from_another_thread,
+                        "a call from another thread than the one that runs the loop: hark_sleep",
                         false);
 }
 

@@ -1,5 +1,5 @@
-/* test_checking_memory.c - what a build with -Dchecking=true tells of memory that is touched while the loop has it. And what it
- * must not tell. Promise 4. */
+/* test_checking_memory.c - what a build with -Dchecking=true tells of memory that is touched while
+ * the loop has it. And what it must not tell. Promise 4. */
 #include "harness/sanitizer.h"
 #include "harness/told.h"
 
@@ -73,7 +73,8 @@ BACKEND_TEST(promise_04_bytes_of_a_message_changed_in_flight_are_told)
 
 /* --- what stands around them --- */
 
-#define AROUND "an address, a path or a vector was changed while an op was in flight that it was given to: "
+#define AROUND                                                                                     \
+    "an address, a path or a vector was changed while an op was in flight that it was given to: "
 
 static void changes_a_vector(struct hark_loop *loop, const int ends[2])
 {
@@ -155,7 +156,8 @@ static void changes_room_of_a_cancelled_receive(struct hark_loop *loop, const in
 
 BACKEND_TEST(promise_04_room_of_a_cancelled_receive_changed_in_flight_is_told)
 {
-    harness_assert_told(changes_room_of_a_cancelled_receive, FILLED "hark_recvmsg on descriptor", true);
+    harness_assert_told(changes_room_of_a_cancelled_receive, FILLED "hark_recvmsg on descriptor",
+                        true);
 }
 
 static void changes_read_bytes(struct hark_loop *loop, const int ends[2])
@@ -190,8 +192,10 @@ static void unmaps_a_buffer(struct hark_loop *loop, const int ends[2])
 
 BACKEND_TEST(promise_04_buffer_freed_in_flight_is_told)
 {
-    harness_assert_told(unmaps_a_buffer, "memory that an op was given was freed while it was in flight: hark_recv on descriptor",
-                        true);
+    harness_assert_told(
+        unmaps_a_buffer,
+        "memory that an op was given was freed while it was in flight: hark_recv on descriptor",
+        true);
 }
 
 #if ADDRESS_SANITIZED
@@ -208,8 +212,10 @@ static void frees_a_buffer(struct hark_loop *loop, const int ends[2])
 
 BACKEND_TEST(promise_04_buffer_freed_on_the_heap_in_flight_is_told)
 {
-    harness_assert_told(frees_a_buffer, "memory that an op was given was freed while it was in flight: hark_recv on descriptor",
-                        true);
+    harness_assert_told(
+        frees_a_buffer,
+        "memory that an op was given was freed while it was in flight: hark_recv on descriptor",
+        true);
 }
 #endif
 
@@ -270,8 +276,10 @@ BACKEND_TEST(promise_04_write_to_a_returned_buffer_is_told)
 #if ADDRESS_SANITIZED
     harness_assert_reported(writes_to_a_returned_buffer, "use-after-poison");
 #else
-    harness_assert_told(writes_to_a_returned_buffer,
-                        "a lent buffer was written to after it had been returned: hark_recv_each on descriptor", true);
+    harness_assert_told(
+        writes_to_a_returned_buffer,
+        "a lent buffer was written to after it had been returned: hark_recv_each on descriptor",
+        true);
 #endif
 }
 
@@ -284,8 +292,10 @@ BACKEND_TEST(promise_04_write_to_the_beginning_of_a_returned_buffer_is_told_wher
     if (harness_backend() == HARK_BACKEND_URING)
         harness_assert_not_told(writes_to_the_beginning_of_a_returned_buffer);
     else
-        harness_assert_told(writes_to_the_beginning_of_a_returned_buffer,
-                            "a lent buffer was written to after it had been returned: hark_recv_each on descriptor", true);
+        harness_assert_told(
+            writes_to_the_beginning_of_a_returned_buffer,
+            "a lent buffer was written to after it had been returned: hark_recv_each on descriptor",
+            true);
 #endif
 }
 
@@ -294,7 +304,8 @@ BACKEND_TEST(promise_04_write_beyond_a_lent_buffer_is_told)
 #if ADDRESS_SANITIZED
     harness_assert_reported(writes_beyond_a_lent_buffer, "use-after-poison");
 #else
-    harness_assert_told(writes_beyond_a_lent_buffer, "a lent buffer was written to beyond its end", false);
+    harness_assert_told(writes_beyond_a_lent_buffer, "a lent buffer was written to beyond its end",
+                        false);
 #endif
 }
 
@@ -327,7 +338,8 @@ static void returns_a_buffer_twice(struct hark_loop *loop, const int ends[2])
 
 BACKEND_TEST(promise_04_return_of_a_buffer_twice_while_others_are_lent_is_told)
 {
-    harness_assert_told(returns_a_buffer_twice, "a buffer was returned twice: hark_recv_each on descriptor", true);
+    harness_assert_told(returns_a_buffer_twice,
+                        "a buffer was returned twice: hark_recv_each on descriptor", true);
 }
 
 /* --- what is no breach --- */

@@ -1,4 +1,5 @@
-/* test_close.c - promise 8: hark_close ends what is in flight on the descriptor, closes, and calls back last. */
+/* test_close.c - promise 8: hark_close ends what is in flight on the descriptor, closes, and calls
+ * back last. */
 #include "harness/harness.h"
 
 #include <errno.h>
@@ -244,7 +245,8 @@ BACKEND_TEST(listener_closed_with_connections_in_its_queue_leaks_none)
         else
             hark_accept(loop, &accepting.op, listener, NULL, NULL, harness_done);
         harness_settle(loop);
-        assert_true(connect(client, &address.name.any, address.length) == 0 || errno == EINPROGRESS);
+        assert_true(connect(client, &address.name.any, address.length) == 0 ||
+                    errno == EINPROGRESS);
         hark_close(loop, &closing.op, listener, harness_done);
         harness_run(loop);
         assert_true(accepting.ended);
@@ -255,14 +257,16 @@ BACKEND_TEST(listener_closed_with_connections_in_its_queue_leaks_none)
     }
 }
 
-static int receive_and_find(struct hark_loop *loop, const int next[2], int number, struct harness_op *own, char byte[1])
+static int receive_and_find(struct hark_loop *loop, const int next[2], int number,
+                            struct harness_op *own, char byte[1])
 {
     int fresh = next[1] == number ? 1 : 0;
     hark_recv(loop, &own->op, next[fresh], byte, 1, 0, harness_done);
     return next[1 - fresh];
 }
 
-/* A program that starts on a descriptor it has closed has a bug; its bytes must not come from somebody else's connection. */
+/* A program that starts on a descriptor it has closed has a bug; its bytes must not come from
+ * somebody else's connection. */
 BACKEND_TEST(promise_08_start_after_close_does_not_meet_the_next_owner_of_the_number)
 {
     int ends[2];
@@ -348,7 +352,8 @@ static void close_number(struct harness_op *self, int64_t result)
     hark_close(self->op.loop, &closing->op, closing->op.fd, harness_done);
 }
 
-/* The turn ends with the kernel's close done, and its callback still to come (on uring): the ops must wait for that. */
+/* The turn ends with the kernel's close done, and its callback still to come (on uring): the ops
+ * must wait for that. */
 BACKEND_TEST(promise_08_ops_on_a_number_whose_close_has_not_called_back_go_on_or_are_cancelled)
 {
     enum { RECEIVES = 3 };

@@ -1,4 +1,5 @@
-/* test_close_after_sending.c - hark_close_after_sending: sends go on, all else is ended, the close is called last. */
+/* test_close_after_sending.c - hark_close_after_sending: sends go on, all else is ended, the close
+ * is called last. */
 #include "harness/harness.h"
 
 #include <errno.h>
@@ -181,7 +182,8 @@ BACKEND_TEST(close_after_sending_allows_no_further_start)
     free(bytes);
 }
 
-/* A peer that takes nothing: the send's end lets the close go on. how: 0 cancel, 1 deadline, 2 cancel of all, 3 the peer resets.
+/* A peer that takes nothing: the send's end lets the close go on. how: 0 cancel, 1 deadline, 2
+ * cancel of all, 3 the peer resets.
  */
 static void end_the_send(struct hark_loop *loop, int how, bool together)
 {
@@ -205,8 +207,9 @@ static void end_the_send(struct hark_loop *loop, int how, bool together)
     else
         close(ends[1]); /* with bytes unread: a reset */
     harness_run(loop);
-    assert_true(sending.result > 0 || sending.result == -ECANCELED || sending.result == -ETIMEDOUT ||
-                sending.result == -ECONNRESET || sending.result == -EPIPE);
+    assert_true(sending.result > 0 || sending.result == -ECANCELED ||
+                sending.result == -ETIMEDOUT || sending.result == -ECONNRESET ||
+                sending.result == -EPIPE);
     assert_true(sending.result < LONG);
     assert_result(closing.result, 0);
     assert_true(closing.order > sending.order);
@@ -261,7 +264,8 @@ BACKEND_TEST(close_comes_last_where_the_send_is_ended_as_it_ends)
         ops[2].context = &ops[0].op;
         hark_defer(loop, &begin.op, harness_done);
         harness_run(loop);
-        assert_true(ops[0].result == 1 || ops[0].result == -ECANCELED || ops[0].result == -ETIMEDOUT);
+        assert_true(ops[0].result == 1 || ops[0].result == -ECANCELED ||
+                    ops[0].result == -ETIMEDOUT);
         assert_result(ops[1].result, 0);
         assert_true(ops[1].order > ops[0].order);
         assert_int_equal(fcntl(ends[0], F_GETFD), -1);
@@ -298,7 +302,7 @@ BACKEND_TEST(close_after_sending_on_a_closed_descriptor_gives_ebadf)
     assert_result(harness_wait(loop, &negative), -EBADF);
 }
 
-/* ---- numbers that are used again and again ---- */
+/* --- numbers that are used again and again --- */
 
 enum { ROUNDS = 300, PLACES = 8 };
 
@@ -317,7 +321,8 @@ static void got(struct harness_op *self, int64_t result)
 {
     struct place *place = self->context;
     assert_result(result, 1);
-    hark_send(self->op.loop, &place->answer.op, place->server, place->in, 1, MSG_WAITALL, harness_done);
+    hark_send(self->op.loop, &place->answer.op, place->server, place->in, 1, MSG_WAITALL,
+              harness_done);
     hark_close_after_sending(self->op.loop, &place->closing.op, place->server, harness_done);
 }
 

@@ -1,4 +1,5 @@
-/* test_connect.c - socket, connect, accept, accept_each, shutdown: successes and each failure of their documentation. */
+/* test_connect.c - socket, connect, accept, accept_each, shutdown: successes and each failure of
+ * their documentation. */
 #include "harness/harness.h"
 
 #include <arpa/inet.h>
@@ -86,7 +87,9 @@ BACKEND_TEST(connect_to_a_listener_gives_zero_and_accept_its_descriptor)
         if (families[index] == AF_UNIX)
             address = unix_address(harness_path("socket"));
         else
-            assert_int_equal(hark_address_parse(families[index] == AF_INET ? "127.0.0.1:0" : "[::1]:0", &address), 0);
+            assert_int_equal(hark_address_parse(
+                                 families[index] == AF_INET ? "127.0.0.1:0" : "[::1]:0", &address),
+                             0);
         int listener = hark_os_listen_at(loop, &address, 0, 0);
         if (listener == -EADDRNOTAVAIL || listener == -EAFNOSUPPORT)
             continue; /* no IPv6 here */
@@ -131,7 +134,8 @@ BACKEND_TEST(connect_of_a_socket_whose_connect_the_program_has_begun_gives_ealre
     int fds[3]; /* the first fills the queue; the last gets no answer */
     for (int index = 0; index < 3; index++) {
         fds[index] = hark_os_socket(loop, AF_INET, SOCK_STREAM, 0);
-        assert_true(connect(fds[index], &address.name.any, address.length) == 0 || errno == EINPROGRESS);
+        assert_true(connect(fds[index], &address.name.any, address.length) == 0 ||
+                    errno == EINPROGRESS);
     }
     hark_connect(loop, &connecting.op, fds[2], &address.name.any, address.length, harness_done);
     assert_result(harness_wait(loop, &connecting), -EALREADY);
@@ -209,7 +213,8 @@ BACKEND_TEST(connect_from_an_address_in_use_gives_eaddrnotavail)
     assert_int_equal(hark_address_parse("127.0.0.1:0", &local), 0);
     for (int index = 0; index < 2; index++) {
         fds[index] = new_socket(loop, AF_INET);
-        assert_int_equal(hark_os_setsockopt(loop, fds[index], SOL_SOCKET, SO_REUSEADDR, &on, sizeof on), 0);
+        assert_int_equal(
+            hark_os_setsockopt(loop, fds[index], SOL_SOCKET, SO_REUSEADDR, &on, sizeof on), 0);
         assert_int_equal(hark_os_bind(loop, fds[index], &local), 0);
         assert_int_equal(hark_os_getsockname(loop, fds[index], &local), 0);
     }
@@ -259,7 +264,8 @@ BACKEND_TEST(accept_each_gives_every_connection_until_cancelled)
         if (index == 10)
             harness_settle(loop); /* some have come before, some come after */
         clients[index] = new_socket(loop, AF_INET);
-        assert_true(connect(clients[index], &address.name.any, address.length) == 0 || errno == EINPROGRESS);
+        assert_true(connect(clients[index], &address.name.any, address.length) == 0 ||
+                    errno == EINPROGRESS);
     }
     harness_run(loop);
     assert_int_equal(accepting.calls, 21);
@@ -323,7 +329,8 @@ BACKEND_TEST(several_accepts_on_one_listener_share_its_connections)
     harness_settle(loop);
     for (int index = 0; index < 5; index++) {
         clients[index] = new_socket(loop, AF_INET);
-        assert_true(connect(clients[index], &address.name.any, address.length) == 0 || errno == EINPROGRESS);
+        assert_true(connect(clients[index], &address.name.any, address.length) == 0 ||
+                    errno == EINPROGRESS);
     }
     harness_run(loop);
     for (int index = 0; index < 5; index++) {

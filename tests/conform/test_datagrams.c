@@ -1,4 +1,5 @@
-/* test_datagrams.c - sockets with messages in place of a stream: borders that stay, receivers that are full, error queues. */
+/* test_datagrams.c - sockets with messages in place of a stream: borders that stay, receivers that
+ * are full, error queues. */
 #include "harness/harness.h"
 
 #include <errno.h>
@@ -82,7 +83,7 @@ static void expect_cut(struct harness_op *self, int64_t result)
 {
     const int *wanted = self->context;
     assert_int_equal(hark_op_cut(&self->op), self->calls == *wanted);
-    assert_true(result <= 0 || hark_op_buffer(&self->op) != NULL);
+    assert_true(result <= 0 || hark_op_buffer(&self->op));
 }
 
 static void receive_each(struct hark_loop *loop, const int ends[2])
@@ -166,17 +167,22 @@ struct full {
     int sender;
 };
 
-/* A receiver with a name and a queue that holds no more, and a sender that is not connected to it. */
+/* A receiver with a name and a queue that holds no more, and a sender that is not connected to
+ * it. */
 static void open_full(struct full *full)
 {
     static char byte[1] = "x";
-    *full = (struct full){.address.sun_family = AF_UNIX, .vector = {.iov_base = byte, .iov_len = 1}};
-    full->message = (struct msghdr){
-        .msg_name = &full->address, .msg_namelen = sizeof full->address, .msg_iov = &full->vector, .msg_iovlen = 1};
+    *full =
+        (struct full){.address.sun_family = AF_UNIX, .vector = {.iov_base = byte, .iov_len = 1}};
+    full->message = (struct msghdr){.msg_name = &full->address,
+                                    .msg_namelen = sizeof full->address,
+                                    .msg_iov = &full->vector,
+                                    .msg_iovlen = 1};
     snprintf(full->address.sun_path, sizeof full->address.sun_path, "%s", harness_path("receiver"));
     full->receiver = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     full->sender = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    assert_int_equal(bind(full->receiver, (struct sockaddr *)&full->address, sizeof full->address), 0);
+    assert_int_equal(bind(full->receiver, (struct sockaddr *)&full->address, sizeof full->address),
+                     0);
     while (sendmsg(full->sender, &full->message, 0) == 1)
         ;
     assert_int_equal(errno, EAGAIN);
@@ -219,13 +225,15 @@ BACKEND_TEST(promise_09_datagram_from_a_connected_sender_waits_asleep_until_ther
         char bytes[100];
         struct harness_op sending = {0};
         open_full(&full);
-        assert_int_equal(connect(full.sender, (struct sockaddr *)&full.address, sizeof full.address), 0);
+        assert_int_equal(
+            connect(full.sender, (struct sockaddr *)&full.address, sizeof full.address), 0);
         if (way == MESSAGE) {
             full.message.msg_name = NULL;
             full.message.msg_namelen = 0;
         }
         if (way == SEND)
-            hark_send(loop, &sending.op, full.sender, full.vector.iov_base, full.vector.iov_len, 0, harness_done);
+            hark_send(loop, &sending.op, full.sender, full.vector.iov_base, full.vector.iov_len, 0,
+                      harness_done);
         else
             hark_sendmsg(loop, &sending.op, full.sender, &full.message, 0, harness_done);
         assert_waits_asleep(loop, &sending);
@@ -267,7 +275,10 @@ BACKEND_TEST(error_queue_is_read_once_a_poll_has_told_of_an_error)
     char bytes[100];
     char control[512];
     struct iovec vector = {.iov_base = bytes, .iov_len = sizeof bytes};
-    struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+    struct msghdr message = {.msg_iov = &vector,
+                             .msg_iovlen = 1,
+                             .msg_control = control,
+                             .msg_controllen = sizeof control};
     struct harness_op polling = {0};
     int fd = socket_to_nobody();
     assert_result(receive_error(loop, fd, &message), -EAGAIN);
@@ -276,7 +287,8 @@ BACKEND_TEST(error_queue_is_read_once_a_poll_has_told_of_an_error)
     harness_settle(loop);
     assert_int_equal(send(fd, "abc", 3, 0), 3);
     assert_result(harness_wait(loop, &polling), HARK_POLL_ERROR);
-    assert_result(receive_error(loop, fd, &message), 3); /* what was sent comes back with the error */
+    assert_result(receive_error(loop, fd, &message),
+                  3); /* what was sent comes back with the error */
     assert_true(message.msg_flags & MSG_ERRQUEUE);
     struct sock_extended_err error;
     assert_non_null(CMSG_FIRSTHDR(&message));
@@ -285,14 +297,18 @@ BACKEND_TEST(error_queue_is_read_once_a_poll_has_told_of_an_error)
     harness_close(loop, fd);
 }
 
-/* A hang-up is reported whether asked for or not: waiting for the queue behind it could not sleep. */
+/* A hang-up is reported whether asked for or not: waiting for the queue behind it could not
+ * sleep. */
 BACKEND_TEST(promise_09_empty_error_queue_of_a_socket_that_hung_up_gives_eagain)
 {
     int ends[2];
     char bytes[100];
     char control[100];
     struct iovec vector = {.iov_base = bytes, .iov_len = sizeof bytes};
-    struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+    struct msghdr message = {.msg_iov = &vector,
+                             .msg_iovlen = 1,
+                             .msg_control = control,
+                             .msg_controllen = sizeof control};
     harness_tcp_pair(loop, ends);
     assert_int_equal(shutdown(ends[0], SHUT_WR), 0);
     assert_int_equal(shutdown(ends[1], SHUT_WR), 0);

@@ -1,5 +1,5 @@
-/* test_detach.c - hark_detach ends what is in flight on the descriptor as hark_close does, and leaves it open for whoever comes
- * next: another loop, the same one, or close(2). */
+/* test_detach.c - hark_detach ends what is in flight on the descriptor as hark_close does, and
+ * leaves it open for whoever comes next: another loop, the same one, or close(2). */
 #include "harness/pending.h"
 
 #include <errno.h>
@@ -265,7 +265,8 @@ BACKEND_TEST(nothing_starts_on_a_descriptor_that_is_being_detached)
     }
 }
 
-/* Tries to start in the last call before the detach's own: the descriptor is not its own again yet. */
+/* Tries to start in the last call before the detach's own: the descriptor is not its own again
+ * yet. */
 static void start_late(struct harness_op *self, int64_t result)
 {
     struct restart *restart = hark_container_of(self, struct restart, detaching);
@@ -309,7 +310,8 @@ BACKEND_TEST(detach_while_a_close_runs_gives_ebadf)
     close(pair[1]);
 }
 
-/* A number whose close the kernel has done and the loop has not noticed yet (on uring): it is another file's already. */
+/* A number whose close the kernel has done and the loop has not noticed yet (on uring): it is
+ * another file's already. */
 struct reuse {
     struct harness_op nop; /* called before the close */
     struct harness_op first;
@@ -480,14 +482,16 @@ BACKEND_TEST_WITH(detach_waits_for_what_the_disk_or_a_thread_is_doing, 0, .worke
     struct harness_op detaching = {0};
     int fd = harness_file("file", "", 0);
     for (int index = 0; index < WRITES; index++)
-        hark_write(loop, &writes[index].op, fd, block, sizeof block, (int64_t)index * (int64_t)sizeof block, harness_done);
+        hark_write(loop, &writes[index].op, fd, block, sizeof block,
+                   (int64_t)index * (int64_t)sizeof block, harness_done);
     hark_fsync(loop, &syncing.op, fd, harness_done);
     harness_turns(loop, 1);
     hark_detach(loop, &detaching.op, fd, harness_done);
     harness_run(loop);
     assert_result(detaching.result, 0);
     for (int index = 0; index < WRITES; index++) {
-        assert_true(writes[index].result == (int64_t)sizeof block || writes[index].result == -ECANCELED);
+        assert_true(writes[index].result == (int64_t)sizeof block ||
+                    writes[index].result == -ECANCELED);
         assert_true(writes[index].order < detaching.order);
     }
     assert_true(syncing.order < detaching.order);

@@ -1,5 +1,6 @@
-/* test_ends.c - how every op that waits is ended: by cancel, by its deadline, by closing its descriptor, by cancelling all.
- * Promises 3 (one final call), 4 (ownership), 6 (cancel), 7 (deadlines), 8 (close). */
+/* test_ends.c - how every op that waits is ended: by cancel, by its deadline, by closing its
+ * descriptor, by cancelling all. Promises 3 (one final call), 4 (ownership), 6 (cancel), 7
+ * (deadlines), 8 (close). */
 #include "harness/pending.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
-/* test_fairness.c - promise 11: a turn handles a bounded batch; nothing that is busy keeps others waiting. Counted in turns
- * and callbacks, never in time. */
+/* test_fairness.c - promise 11: a turn handles a bounded batch; nothing that is busy keeps others
+ * waiting. Counted in turns and callbacks, never in time. */
 #include "harness/harness.h"
 
 #include <errno.h>
@@ -70,7 +70,8 @@ static void write_for_ever(struct harness_op *self, int64_t result)
 }
 
 /* Asserts that what is ready is handled within a few turns, while the others spin. */
-static void assert_not_starved(struct hark_loop *loop, const struct harness_op *ready, int ready_count)
+static void assert_not_starved(struct hark_loop *loop, const struct harness_op *ready,
+                               int ready_count)
 {
     int ended = 0;
     for (int turn = 0; turn < ENOUGH_TURNS && ended < ready_count; turn++) {
@@ -84,7 +85,8 @@ static void assert_not_starved(struct hark_loop *loop, const struct harness_op *
 
 enum spinner { DEFER, NOP, POST, TIMER, ECHO, ECHO_EACH, SPINNERS };
 
-static void start_spinner(struct hark_loop *loop, struct harness_op *op, enum spinner spinner, int *ends, char *byte)
+static void start_spinner(struct hark_loop *loop, struct harness_op *op, enum spinner spinner,
+                          int *ends, char *byte)
 {
     op->into = byte;
     op->into_room = 1u << 30;
@@ -198,8 +200,8 @@ BACKEND_TEST_WITH(promise_11_a_turn_accepts_a_bounded_number_of_connections, 0, 
     harness_close(loop, listening);
 }
 
-BACKEND_TEST_WITH(promise_11_one_descriptor_full_of_data_does_not_keep_the_others, 0, .turn_max = TURN_MAX, .buffer_bytes = 64,
-                  .buffer_count = 256)
+BACKEND_TEST_WITH(promise_11_one_descriptor_full_of_data_does_not_keep_the_others, 0,
+                  .turn_max = TURN_MAX, .buffer_bytes = 64, .buffer_count = 256)
 {
     enum { OTHERS = 20 };
     struct harness_op flood = {0};
@@ -263,8 +265,8 @@ static void share_buffers(struct hark_loop *loop, int receivers, int buffers)
         assert_result(hark_run_once(loop), 1);
     for (int index = 0; index < receivers; index++)
         if (gluttons[index].receive.calls < ROUNDS / 2)
-            fail_msg("receiver %d of %d, with %d buffers: called %d times", index, receivers, buffers,
-                     gluttons[index].receive.calls);
+            fail_msg("receiver %d of %d, with %d buffers: called %d times", index, receivers,
+                     buffers, gluttons[index].receive.calls);
     hark_cancel_all(loop);
     harness_run(loop);
     for (int index = 0; index < receivers; index++) {
@@ -273,12 +275,14 @@ static void share_buffers(struct hark_loop *loop, int receivers, int buffers)
     }
 }
 
-BACKEND_TEST_WITH(promise_11_receivers_share_a_single_buffer, 0, .buffer_count = 1, .buffer_bytes = 64)
+BACKEND_TEST_WITH(promise_11_receivers_share_a_single_buffer, 0, .buffer_count = 1,
+                  .buffer_bytes = 64)
 {
     share_buffers(loop, 5, 1);
 }
 
-BACKEND_TEST_WITH(promise_11_receivers_share_a_few_buffers, 0, .buffer_count = 4, .buffer_bytes = 64)
+BACKEND_TEST_WITH(promise_11_receivers_share_a_few_buffers, 0, .buffer_count = 4,
+                  .buffer_bytes = 64)
 {
     share_buffers(loop, 12, 4);
 }

@@ -1,4 +1,5 @@
-/* test_file.c - read, write, readv, writev, fsync, fdatasync, ftruncate, fallocate, copy_file_range on files and pipes. */
+/* test_file.c - read, write, readv, writev, fsync, fdatasync, ftruncate, fallocate, copy_file_range
+ * on files and pipes. */
 #include "harness/harness.h"
 
 #include <errno.h>
@@ -20,7 +21,8 @@ static int64_t read_at(struct hark_loop *loop, int fd, void *bytes, size_t count
     return harness_wait(loop, &reading);
 }
 
-static int64_t write_at(struct hark_loop *loop, int fd, const void *bytes, size_t count, int64_t offset)
+static int64_t write_at(struct hark_loop *loop, int fd, const void *bytes, size_t count,
+                        int64_t offset)
 {
     struct harness_op writing = {0};
     hark_write(loop, &writing.op, fd, bytes, count, offset, harness_done);
@@ -65,7 +67,8 @@ BACKEND_TEST(vectors_are_written_and_read_in_order)
 {
     char one[2];
     char other[8];
-    struct iovec out[2] = {{.iov_base = (char[]){"abc"}, .iov_len = 3}, {.iov_base = (char[]){"defg"}, .iov_len = 4}};
+    struct iovec out[2] = {{.iov_base = (char[]){"abc"}, .iov_len = 3},
+                           {.iov_base = (char[]){"defg"}, .iov_len = 4}};
     struct iovec in[2] = {{.iov_base = one, .iov_len = 2}, {.iov_base = other, .iov_len = 8}};
     struct harness_op writing = {0};
     struct harness_op reading = {0};
@@ -227,7 +230,8 @@ BACKEND_TEST(blocking_descriptors_do_not_block_the_loop)
     harness_close(loop, ends[1]);
 }
 
-static int64_t simple(struct hark_loop *loop, int fd, void (*start)(struct hark_loop *, struct hark_op *, int, hark_done *))
+static int64_t simple(struct hark_loop *loop, int fd,
+                      void (*start)(struct hark_loop *, struct hark_op *, int, hark_done *))
 {
     struct harness_op op = {0};
     start(loop, &op.op, fd, harness_done);
@@ -360,12 +364,14 @@ BACKEND_TEST(descriptor_closed_while_files_are_read_does_not_show_the_next_file)
         assert_result(harness_wait(loop, &closing), 0);
         int other = harness_file("new", "new!", 4);
         harness_run(loop);
-        assert_true(reading.result == -ECANCELED || (reading.result == 4 && memcmp(in, "old!", 4) == 0));
+        assert_true(reading.result == -ECANCELED ||
+                    (reading.result == 4 && memcmp(in, "old!", 4) == 0));
         harness_close(loop, other);
     }
 }
 
-static int64_t copy(struct hark_loop *loop, int from, int64_t from_offset, int to, int64_t to_offset, size_t count)
+static int64_t copy(struct hark_loop *loop, int from, int64_t from_offset, int to,
+                    int64_t to_offset, size_t count)
 {
     struct harness_op copying = {0};
     hark_copy_file_range(loop, &copying.op, from, from_offset, to, to_offset, count, harness_done);

@@ -1,5 +1,6 @@
-/* test_foreign.c - descriptors that somebody else owns, such as a library that says what to wait for: with the last poll on one
- * cancelled the loop has forgotten it, so that its owner may close it at once and the number may come again. */
+/* test_foreign.c - descriptors that somebody else owns, such as a library that says what to wait
+ * for: with the last poll on one cancelled the loop has forgotten it, so that its owner may close
+ * it at once and the number may come again. */
 #include "harness/harness.h"
 
 #include <errno.h>
@@ -47,7 +48,8 @@ BACKEND_TEST(poll_cancelled_lets_the_owner_close_at_once)
     close_both(ends);
 }
 
-/* A child, say, has a copy of the descriptor: the file lives on, and must not be reported under a number that is another's. */
+/* A child, say, has a copy of the descriptor: the file lives on, and must not be reported under a
+ * number that is another's. */
 BACKEND_TEST(poll_cancelled_on_a_file_that_lives_on_reports_it_no_more)
 {
     struct harness_op poll = {0}, next = {0};
@@ -67,13 +69,15 @@ BACKEND_TEST(poll_cancelled_on_a_file_that_lives_on_reports_it_no_more)
     uint64_t sleeps = hark_loop_metrics(loop)->sleeps;
     hark_op_deadline(&next.op, hark_os_clock(loop) + 20000000u);
     assert_result(harness_wait(loop, &next), -ETIMEDOUT);
-    assert_true(hark_loop_metrics(loop)->sleeps - sleeps <= 2); /* the one that the deadline ends, and one for its cancel */
+    assert_true(hark_loop_metrics(loop)->sleeps - sleeps <=
+                2); /* the one that the deadline ends, and one for its cancel */
     close(copy);
     close(ends[1]);
     close_both(again);
 }
 
-/* The library is told that its socket is readable, finds the end, and closes it before it returns. */
+/* The library is told that its socket is readable, finds the end, and closes it before it
+ * returns. */
 struct owner {
     int ends[2];
     int reported;
@@ -132,7 +136,7 @@ BACKEND_TEST(polls_cancelled_one_by_one_forget_the_descriptor_with_the_last)
     close_both(ends);
 }
 
-/* ---- as many as nobody would walk along ---- */
+/* --- as many as nobody would walk along --- */
 
 enum { MANY = 1000 };
 
@@ -238,7 +242,8 @@ BACKEND_TEST(many_polls_cancelled_by_cancel_all_let_the_owner_close)
     close_both(ends);
 }
 
-/* The table of descriptors grows while their final calls are to come, and a close waits for all of them. */
+/* The table of descriptors grows while their final calls are to come, and a close waits for all of
+ * them. */
 BACKEND_TEST(many_polls_cancelled_and_then_closed_keep_the_order_of_the_close)
 {
     struct harness_op far = {0}, closing = {0};
@@ -332,7 +337,8 @@ BACKEND_TEST_TIMEOUT(many_polls_on_one_descriptor_are_cancelled_in_linear_time, 
     close_both(ends);
 }
 
-/* With the square of their number this takes longer than the test may. In the kernel of io_uring it does: fewer there. */
+/* With the square of their number this takes longer than the test may. In the kernel of io_uring it
+ * does: fewer there. */
 BACKEND_TEST_TIMEOUT(many_ops_on_one_descriptor_are_cancelled_in_linear_time, 60)
 {
     size_t count = harness_backend() == HARK_BACKEND_URING ? 10000 : 250000;

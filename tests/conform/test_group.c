@@ -1,4 +1,5 @@
-/* test_group.c - a loop for each core, each on its own thread, and messages between them. Promise 13. */
+/* test_group.c - a loop for each core, each on its own thread, and messages between them. Promise
+ * 13. */
 #include "harness/harness.h"
 
 #include <errno.h>
@@ -31,7 +32,7 @@ static void ignored(struct hark_op *op, int64_t result)
     (void)result;
 }
 
-/* ---- making, running, ending ---- */
+/* --- making, running, ending --- */
 
 struct place {
     struct hark_op op;
@@ -135,7 +136,8 @@ static int note_affinity(struct hark_loop *loop, uint32_t index, void *context)
 
 BACKEND_TEST(pinned_threads_stay_on_one_cpu_each_and_the_caller_gets_its_own_back)
 {
-    struct hark_group_options options = {.loop.backend = harness_backend(), .loops = LOOPS, .pin = true};
+    struct hark_group_options options = {
+        .loop.backend = harness_backend(), .loops = LOOPS, .pin = true};
     struct hark_group *group = NULL;
     cpu_set_t before, after;
     assert_int_equal(sched_getaffinity(0, sizeof before, &before), 0);
@@ -188,7 +190,8 @@ BACKEND_TEST(loops_that_end_early_do_not_end_the_others)
     struct place places[LOOPS] = {0};
     struct hark_group *group = harness_group_create(LOOPS);
     struct harness_op long_one = {0};
-    hark_sleep(hark_group_loop(group, 0), &long_one.op, 20000000, harness_done); /* before the run: it is our thread's */
+    hark_sleep(hark_group_loop(group, 0), &long_one.op, 20000000,
+               harness_done); /* before the run: it is our thread's */
     assert_result(hark_group_run(group, begin_place, places), 0);
     assert_true(long_one.ended);
     assert_result(hark_group_destroy(group), 0);
@@ -220,7 +223,7 @@ BACKEND_TEST(group_with_an_op_in_flight_or_a_post_unseen_is_not_destroyed)
     assert_result(hark_group_destroy(group), 0);
 }
 
-/* ---- stopping ---- */
+/* --- stopping --- */
 
 static void run_inside(struct harness_op *self, int64_t result)
 {
@@ -339,7 +342,7 @@ BACKEND_TEST(stop_from_a_thread_that_is_none_of_the_groups)
     assert_result(hark_group_destroy(group), 0);
 }
 
-/* ---- messages ---- */
+/* --- messages --- */
 
 enum { MESSAGES = 500 };
 
@@ -368,7 +371,8 @@ static void heard(struct hark_op *op, int64_t result)
     assert_result(result, 0);
     assert_ptr_equal(op->loop, hark_group_loop(talk->group, to));
     assert_true(pthread_equal(talk->threads[to], pthread_self()));
-    assert_int_equal(message->number, talk->next[to][message->from]++); /* in the order of its sender */
+    assert_int_equal(message->number,
+                     talk->next[to][message->from]++); /* in the order of its sender */
     if (--talk->left[to] == 0)
         hark_cancel(&talk->hold[to]);
 }
@@ -429,7 +433,8 @@ static void pass_on(struct hark_op *op, int64_t result)
         ring->at = 0;
         ring->rounds++;
     }
-    hark_message(op->loop, op, hark_group_loop(ring->group, ring->at), ring->rounds < 300 ? pass_on : let_go);
+    hark_message(op->loop, op, hark_group_loop(ring->group, ring->at),
+                 ring->rounds < 300 ? pass_on : let_go);
 }
 
 static int begin_ring(struct hark_loop *loop, uint32_t index, void *context)
@@ -461,7 +466,8 @@ BACKEND_TEST(message_to_a_loop_that_has_ended_waits_for_the_next_run)
 {
     struct hark_group *group = harness_group_create(2);
     struct harness_op message = {.context = hark_group_loop(group, 0)};
-    /* Loop 0 has nothing to do: it may have ended before the message comes, or see it just in time. */
+    /* Loop 0 has nothing to do: it may have ended before the message comes, or see it just in
+     * time. */
     assert_result(hark_group_run(group, send_to_the_other, &message), 0);
     assert_result(hark_group_run(group, NULL, NULL), 0);
     assert_int_equal(message.calls, 1);
@@ -475,7 +481,8 @@ static void few_turns(struct hark_op *op, int64_t result)
 {
     assert_result(result, 0);
     if (hark_loop_metrics(op->loop)->turns > FEW_TURNS)
-        fail_msg("%llu turns were made in 20 ms", (unsigned long long)hark_loop_metrics(op->loop)->turns);
+        fail_msg("%llu turns were made in 20 ms",
+                 (unsigned long long)hark_loop_metrics(op->loop)->turns);
 }
 
 static int sleep_a_while(struct hark_loop *loop, uint32_t index, void *context)

@@ -1,4 +1,5 @@
-/* test_group_listen.c - one address for all loops of a group, and connections that go from one of them to another. */
+/* test_group_listen.c - one address for all loops of a group, and connections that go from one of
+ * them to another. */
 #include "harness/harness.h"
 
 #include <errno.h>
@@ -18,7 +19,7 @@ static void ignored(struct hark_op *op, int64_t result)
     (void)result;
 }
 
-/* ---- one address for all ---- */
+/* --- one address for all --- */
 
 enum { CLIENTS = 96 };
 
@@ -54,7 +55,8 @@ static void accept_client(struct hark_listener *listener, int fd)
     assert_int_equal(hark_os_close(listener->loop, fd), 0);
     if (atomic_fetch_add(&shop.served, 1) + 1 == CLIENTS)
         for (uint32_t i = 0; i < LOOPS; i++)
-            hark_message(listener->loop, &shop.all_served[i], hark_group_loop(shop.group, i), close_shop);
+            hark_message(listener->loop, &shop.all_served[i], hark_group_loop(shop.group, i),
+                         close_shop);
 }
 
 static int begin_accepting(struct hark_loop *loop, uint32_t index, void *context)
@@ -107,7 +109,8 @@ BACKEND_TEST(connections_to_one_address_are_spread_over_all_loops)
     struct hark_address address;
     assert_int_equal(hark_address_parse("127.0.0.1:0", &address), 0);
     serve(&address);
-    /* The kernel throws a die for each: that one of four is never meant in ninety-six throws happens once in 10^11 times. */
+    /* The kernel throws a die for each: that one of four is never meant in ninety-six throws
+     * happens once in 10^11 times. */
     for (int i = 0; i < LOOPS; i++)
         assert_true(shop.acceptors[i].accepted > 0);
 }
@@ -192,7 +195,7 @@ BACKEND_TEST(listening_that_fails_leaves_no_socket_open)
     assert_result(hark_group_destroy(group), 0);
 }
 
-/* ---- a connection goes from loop to loop ---- */
+/* --- a connection goes from loop to loop --- */
 
 enum { STATIONS = 12 };
 
@@ -230,7 +233,8 @@ static void traveller_closed(struct hark_stream *stream)
 {
     struct traveller *traveller = hark_container_of(stream, struct traveller, stream);
     traveller->at = 0;
-    hark_message(stream->loop, &traveller->message, hark_group_loop(traveller->group, 0), release_all);
+    hark_message(stream->loop, &traveller->message, hark_group_loop(traveller->group, 0),
+                 release_all);
 }
 
 static void traveller_detached(struct hark_stream *stream, int fd)
@@ -240,7 +244,8 @@ static void traveller_detached(struct hark_stream *stream, int fd)
     traveller->fd = fd;
     traveller->at = (traveller->at + 1) % LOOPS;
     traveller->stations++;
-    hark_message(from, &traveller->message, hark_group_loop(traveller->group, traveller->at), arrive);
+    hark_message(from, &traveller->message, hark_group_loop(traveller->group, traveller->at),
+                 arrive);
 }
 
 static const struct hark_stream_events traveller_events = {

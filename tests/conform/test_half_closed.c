@@ -1,5 +1,5 @@
-/* test_half_closed.c - waiting on a connection whose peer has shut down its side, and only that: nothing is to be done, and
- * nothing is done. */
+/* test_half_closed.c - waiting on a connection whose peer has shut down its side, and only that:
+ * nothing is to be done, and nothing is done. */
 #include "harness/harness.h"
 
 #include <errno.h>
@@ -51,7 +51,8 @@ BACKEND_TEST(promise_09_half_closed_peer_leaves_a_wait_for_its_end_asleep)
     hark_poll(loop, &op.op, ends[0], HARK_POLL_HANGUP | HARK_POLL_ERROR, harness_done);
     assert_true(turns_while_waiting(loop) < 20);
     assert_int_equal(op.calls, 0);
-    if (harness_backend() == HARK_BACKEND_SELECT) /* which cannot tell a hang-up from the end that lies unread */
+    if (harness_backend() ==
+        HARK_BACKEND_SELECT) /* which cannot tell a hang-up from the end that lies unread */
         hark_cancel(&op.op);
     else
         assert_int_equal(shutdown(ends[0], SHUT_WR), 0); /* now both sides are down */
@@ -101,7 +102,8 @@ BACKEND_TEST(waiting_behind_half_closed_peers_costs_no_descriptor)
     }
 }
 
-/* Polls of one descriptor that wait together behind a half-closed peer: each for its own, and no cancel takes another along. */
+/* Polls of one descriptor that wait together behind a half-closed peer: each for its own, and no
+ * cancel takes another along. */
 BACKEND_TEST(polls_of_one_half_closed_peer_wait_each_for_its_own_events)
 {
     int ends[2];
@@ -123,7 +125,8 @@ BACKEND_TEST(polls_of_one_half_closed_peer_wait_each_for_its_own_events)
     assert_result(harness_wait(loop, &writable), HARK_POLL_WRITABLE);
     assert_true(turns_while_waiting(loop) <= 12);
     assert_false(hangup.ended);
-    if (harness_backend() == HARK_BACKEND_SELECT) /* which cannot tell a hang-up while the end of the stream lies unread */
+    if (harness_backend() == HARK_BACKEND_SELECT) /* which cannot tell a hang-up while the end of
+                                                     the stream lies unread */
         hark_cancel(&hangup.op);
     else
         assert_int_equal(shutdown(ends[0], SHUT_WR), 0);

@@ -45,7 +45,8 @@ BACKEND_TEST(promise_13_loop_that_another_thread_has_run_says_so)
     struct harness_op first = {0}, second = {0};
     hark_nop(loop, &first.op, harness_done);
     assert_result(run_elsewhere(loop), 0);
-    bool bound = harness_backend() == HARK_BACKEND_URING; /* what is in flight is its thread's there */
+    bool bound =
+        harness_backend() == HARK_BACKEND_URING; /* what is in flight is its thread's there */
     assert_result(hark_run_once(loop), bound ? -EPERM : 0);
     if (bound)
         return;

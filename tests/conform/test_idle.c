@@ -1,6 +1,7 @@
-/* test_idle.c - promise 9 in the places where readiness tempts a loop to spin: half-closed peers, bytes that lie unread, pools
- * that are empty, hang-ups that nobody asked about. Counted in turns: while a timer of 20 ms runs, and nothing else can happen, a
- * loop that sleeps needs a few; one that spins, thousands. */
+/* test_idle.c - promise 9 in the places where readiness tempts a loop to spin: half-closed peers,
+ * bytes that lie unread, pools that are empty, hang-ups that nobody asked about. Counted in turns:
+ * while a timer of 20 ms runs, and nothing else can happen, a loop that sleeps needs a few; one
+ * that spins, thousands. */
 #include "harness/harness.h"
 
 #include <errno.h>
@@ -55,7 +56,8 @@ BACKEND_TEST(promise_09_poll_for_hangup_with_unread_bytes_sleeps)
 {
     struct idle idle;
     open_idle(loop, &idle);
-    hark_poll(loop, &idle.op.op, idle.ends[0], HARK_POLL_HANGUP | HARK_POLL_PEER_HANGUP, harness_done);
+    hark_poll(loop, &idle.op.op, idle.ends[0], HARK_POLL_HANGUP | HARK_POLL_PEER_HANGUP,
+              harness_done);
     harness_settle(loop);
     assert_int_equal(write(idle.ends[1], "abc", 3), 3);
     assert_idle(loop, &idle);
@@ -88,11 +90,13 @@ BACKEND_TEST(promise_09_sends_to_a_full_half_closed_peer_sleep)
         harness_stuff(idle.ends[0]);
         assert_int_equal(shutdown(idle.ends[1], SHUT_WR), 0);
         if (kind == 0)
-            hark_send(loop, &idle.op.op, idle.ends[0], idle.bytes, sizeof idle.bytes, 0, harness_done);
+            hark_send(loop, &idle.op.op, idle.ends[0], idle.bytes, sizeof idle.bytes, 0,
+                      harness_done);
         else if (kind == 1)
             hark_sendmsg(loop, &idle.op.op, idle.ends[0], &message, 0, harness_done);
         else
-            hark_write(loop, &idle.op.op, idle.ends[0], idle.bytes, sizeof idle.bytes, HARK_AT_POSITION, harness_done);
+            hark_write(loop, &idle.op.op, idle.ends[0], idle.bytes, sizeof idle.bytes,
+                       HARK_AT_POSITION, harness_done);
         assert_idle(loop, &idle);
         close_idle(loop, &idle);
     }
@@ -113,7 +117,8 @@ BACKEND_TEST(promise_09_receiving_all_with_a_part_of_it_there_sleeps)
     struct idle idle;
     open_idle(loop, &idle);
     assert_int_equal(write(idle.ends[1], "abc", 3), 3);
-    hark_recv(loop, &idle.op.op, idle.ends[0], idle.bytes, sizeof idle.bytes, MSG_WAITALL, harness_done);
+    hark_recv(loop, &idle.op.op, idle.ends[0], idle.bytes, sizeof idle.bytes, MSG_WAITALL,
+              harness_done);
     assert_idle(loop, &idle);
     hark_cancel(&idle.op.op);
     assert_result(harness_wait(loop, &idle.op), 3);
@@ -146,7 +151,8 @@ BACKEND_TEST(promise_09_waiting_connections_that_no_op_accepts_let_it_sleep)
     hark_cancel(&idle.op.op);
     assert_result(harness_wait(loop, &idle.op), -ECANCELED);
     idle.ends[1] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    assert_true(connect(idle.ends[1], &address.name.any, address.length) == 0 || errno == EINPROGRESS);
+    assert_true(connect(idle.ends[1], &address.name.any, address.length) == 0 ||
+                errno == EINPROGRESS);
     assert_idle(loop, &idle);
     close_idle(loop, &idle);
 }
@@ -161,7 +167,8 @@ static void keep_it(struct harness_op *self, int64_t result)
     *kept = hark_buffer_keep(&self->op);
 }
 
-BACKEND_TEST_WITH(promise_09_receiving_with_an_empty_pool_sleeps, 0, .buffer_count = 1, .buffer_bytes = 64)
+BACKEND_TEST_WITH(promise_09_receiving_with_an_empty_pool_sleeps, 0, .buffer_count = 1,
+                  .buffer_bytes = 64)
 {
     void *kept[8] = {NULL};
     for (int half_closed = 0; half_closed < 2; half_closed++) {
@@ -172,7 +179,8 @@ BACKEND_TEST_WITH(promise_09_receiving_with_an_empty_pool_sleeps, 0, .buffer_cou
         idle.op.context = kept;
         hark_recv_each(loop, &idle.op.op, idle.ends[0], harness_done);
         for (int piece = 0; piece < 5; piece++)
-            assert_int_equal(write(idle.ends[1], "0123456789012345678901234567890123456789", 40), 40);
+            assert_int_equal(write(idle.ends[1], "0123456789012345678901234567890123456789", 40),
+                             40);
         if (half_closed)
             assert_int_equal(shutdown(idle.ends[1], SHUT_WR), 0);
         assert_idle(loop, &idle);
@@ -183,8 +191,8 @@ BACKEND_TEST_WITH(promise_09_receiving_with_an_empty_pool_sleeps, 0, .buffer_cou
 }
 
 /* What is watched for the others is looked at anew when one of them ends. */
-BACKEND_TEST_WITH(promise_09_receiving_with_an_empty_pool_beside_a_poll_that_ended_sleeps, 0, .buffer_count = 1,
-                  .buffer_bytes = 64)
+BACKEND_TEST_WITH(promise_09_receiving_with_an_empty_pool_beside_a_poll_that_ended_sleeps, 0,
+                  .buffer_count = 1, .buffer_bytes = 64)
 {
     void *kept[2] = {NULL};
     struct idle idle;
@@ -277,7 +285,8 @@ BACKEND_TEST(promise_09_writing_to_a_full_pipe_sleeps)
     memset(&idle, 0, sizeof idle);
     harness_pipe(idle.ends, 0);
     harness_stuff(idle.ends[1]);
-    hark_write(loop, &idle.op.op, idle.ends[1], idle.bytes, sizeof idle.bytes, HARK_AT_POSITION, harness_done);
+    hark_write(loop, &idle.op.op, idle.ends[1], idle.bytes, sizeof idle.bytes, HARK_AT_POSITION,
+               harness_done);
     assert_idle(loop, &idle);
     close_idle(loop, &idle);
 }

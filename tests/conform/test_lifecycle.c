@@ -219,7 +219,8 @@ BACKEND_TEST(promise_01_starting_allocates_nothing)
     int pair[2];
     char byte[1];
     harness_socket_pair(loop, pair);
-    for (int round = 0; round < 4; round++) { /* the tables inside the loop have grown after the first rounds */
+    for (int round = 0; round < 4;
+         round++) { /* the tables inside the loop have grown after the first rounds */
         struct mallinfo2 before = mallinfo2();
         for (int index = 0; index < 64; index++) {
             harness_op_again(&ops[index]);

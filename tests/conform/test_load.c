@@ -1,8 +1,10 @@
-/* test_load.c - ten thousand connections at once with mixed traffic: no byte lost, repeated or changed.
+/* test_load.c - ten thousand connections at once with mixed traffic: no byte lost, repeated or
+ * changed.
  *
- * The server echoes, a fifth of its connections by each kind of op; the client, in a process of its own as the two together have
- * more descriptors than one process may, knows from the offset what each byte must be. select takes fewer connections, and so
- * does a machine whose limit of descriptors is lower. */
+ * The server echoes, a fifth of its connections by each kind of op; the client, in a process of its
+ * own as the two together have more descriptors than one process may, knows from the offset what
+ * each byte must be. select takes fewer connections, and so does a machine whose limit of
+ * descriptors is lower. */
 #include "harness/harness.h"
 
 #include <errno.h>
@@ -37,7 +39,7 @@ static int connections(void)
     return count;
 }
 
-/* ---- the server ---- */
+/* --- the server --- */
 
 struct server {
     struct harness_op accepting;
@@ -105,7 +107,8 @@ static void peer_receive(struct peer *peer)
     else if (peer->kind == 2)
         hark_recvmsg(loop, &peer->receive, peer->fd, &peer->message, 0, peer_received);
     else if (peer->kind == 3)
-        hark_read(loop, &peer->receive, peer->fd, peer->room, sizeof peer->room, HARK_AT_POSITION, peer_received);
+        hark_read(loop, &peer->receive, peer->fd, peer->room, sizeof peer->room, HARK_AT_POSITION,
+                  peer_received);
     else
         hark_poll(loop, &peer->receive, peer->fd, HARK_POLL_READABLE, peer_received);
 }
@@ -129,7 +132,8 @@ static void peer_send(struct peer *peer)
         hark_send(loop, &peer->send, peer->fd, from, count, 0, peer_sent);
 }
 
-/* What waits is sent; where nothing does, the connection is closed if the client has ended its side. */
+/* What waits is sent; where nothing does, the connection is closed if the client has ended its
+ * side. */
 static void peer_go_on(struct peer *peer)
 {
     struct bytes sent = peer->sending;
@@ -189,7 +193,7 @@ static void server_accepted(struct harness_op *accepting, int64_t result)
     peer_receive(peer);
 }
 
-/* ---- the client ---- */
+/* --- the client --- */
 
 struct client;
 
@@ -238,12 +242,15 @@ static void client_received(struct hark_op *op, int64_t result)
         return hark_close(op->loop, &connection->close, connection->fd, client_closed);
     }
     for (int64_t index = 0; index < result; index++)
-        if (connection->in[index] != byte_at(connection->seed, connection->received + (uint64_t)index))
-            fail_msg("connection %llu: the byte at %llu is wrong", (unsigned long long)connection->seed,
+        if (connection->in[index] !=
+            byte_at(connection->seed, connection->received + (uint64_t)index))
+            fail_msg("connection %llu: the byte at %llu is wrong",
+                     (unsigned long long)connection->seed,
                      (unsigned long long)connection->received + (unsigned long long)index);
     connection->received += (uint64_t)result;
     assert_true(connection->received <= connection->total);
-    hark_recv(op->loop, op, connection->fd, connection->in, sizeof connection->in, 0, client_received);
+    hark_recv(op->loop, op, connection->fd, connection->in, sizeof connection->in, 0,
+              client_received);
 }
 
 static void client_ended(struct hark_op *op, int64_t result)
@@ -275,7 +282,8 @@ static void client_connected(struct hark_op *op, int64_t result)
         return;
     for (int index = 0; index < connections(); index++) { /* all stand: now all talk */
         struct connection *connection = &client->connections[index];
-        hark_recv(op->loop, &connection->receive, connection->fd, connection->in, sizeof connection->in, 0, client_received);
+        hark_recv(op->loop, &connection->receive, connection->fd, connection->in,
+                  sizeof connection->in, 0, client_received);
         client_sent(&connection->op, 0);
     }
 }
@@ -300,7 +308,8 @@ static void client_run(const struct hark_address *address)
         connection->total = amount(connection->seed);
         connection->fd = hark_os_socket(client.loop, AF_INET, SOCK_STREAM, 0);
         assert_true(connection->fd >= 0);
-        hark_connect(client.loop, &connection->op, connection->fd, &address->name.any, address->length, client_connected);
+        hark_connect(client.loop, &connection->op, connection->fd, &address->name.any,
+                     address->length, client_connected);
     }
     harness_run(client.loop);
     assert_int_equal(client.closed, connections());

@@ -1,4 +1,5 @@
-/* test_message.c - recvmsg and sendmsg: vectors, addresses, passed descriptors, and their failures. */
+/* test_message.c - recvmsg and sendmsg: vectors, addresses, passed descriptors, and their
+ * failures. */
 #include "harness/harness.h"
 
 #include <errno.h>
@@ -15,7 +16,8 @@ BACKEND_TEST(message_of_vectors_arrives_in_vectors)
     char other[10];
     struct harness_op send = {0};
     struct harness_op receive = {0};
-    struct iovec out[2] = {{.iov_base = (char[]){"ab"}, .iov_len = 2}, {.iov_base = (char[]){"cdef"}, .iov_len = 4}};
+    struct iovec out[2] = {{.iov_base = (char[]){"ab"}, .iov_len = 2},
+                           {.iov_base = (char[]){"cdef"}, .iov_len = 4}};
     struct iovec in[2] = {{.iov_base = one, .iov_len = 3}, {.iov_base = other, .iov_len = 10}};
     struct msghdr sent = {.msg_iov = out, .msg_iovlen = 2};
     struct msghdr received = {.msg_iov = in, .msg_iovlen = 2};
@@ -47,8 +49,10 @@ BACKEND_TEST(datagram_carries_its_address_and_says_when_it_was_cut)
     assert_int_equal(hark_os_bind(loop, receiver, &address), 0);
     assert_int_equal(hark_os_bind(loop, sender, &address), 0);
     assert_int_equal(hark_os_getsockname(loop, receiver, &address), 0);
-    struct msghdr sent = {.msg_iov = &out, .msg_iovlen = 1, .msg_name = &address.name, .msg_namelen = address.length};
-    struct msghdr received = {.msg_iov = &in, .msg_iovlen = 1, .msg_name = &from.name, .msg_namelen = sizeof from.name};
+    struct msghdr sent = {
+        .msg_iov = &out, .msg_iovlen = 1, .msg_name = &address.name, .msg_namelen = address.length};
+    struct msghdr received = {
+        .msg_iov = &in, .msg_iovlen = 1, .msg_name = &from.name, .msg_namelen = sizeof from.name};
     hark_recvmsg(loop, &receive.op, receiver, &received, 0, harness_done);
     harness_settle(loop);
     hark_sendmsg(loop, &send.op, sender, &sent, 0, harness_done);
@@ -71,7 +75,10 @@ static void send_descriptor(int socket, int fd)
         char room[CMSG_SPACE(sizeof(int))];
     } control = {0};
     struct iovec vector = {.iov_base = (char[]){"x"}, .iov_len = 1};
-    struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control.room};
+    struct msghdr message = {.msg_iov = &vector,
+                             .msg_iovlen = 1,
+                             .msg_control = &control,
+                             .msg_controllen = sizeof control.room};
     struct cmsghdr *header = CMSG_FIRSTHDR(&message);
     header->cmsg_level = SOL_SOCKET;
     header->cmsg_type = SCM_RIGHTS;
@@ -92,8 +99,10 @@ BACKEND_TEST(descriptor_in_a_message_is_received_close_on_exec)
             char room[CMSG_SPACE(sizeof(int))];
         } control = {0};
         struct iovec vector = {.iov_base = byte, .iov_len = 1};
-        struct msghdr message = {
-            .msg_iov = &vector, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control.room};
+        struct msghdr message = {.msg_iov = &vector,
+                                 .msg_iovlen = 1,
+                                 .msg_control = &control,
+                                 .msg_controllen = sizeof control.room};
         harness_socket_pair(loop, ends);
         if (before)
             send_descriptor(ends[0], STDIN_FILENO);

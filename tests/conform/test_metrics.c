@@ -1,5 +1,5 @@
-/* test_metrics.c - what the loop counts, and by it promise 10: one system call a turn on io_uring; on epoll a descriptor is
- * registered once; calls are tried before waiting. */
+/* test_metrics.c - what the loop counts, and by it promise 10: one system call a turn on io_uring;
+ * on epoll a descriptor is registered once; calls are tried before waiting. */
 #include "harness/harness.h"
 
 #include <errno.h>
@@ -48,7 +48,8 @@ static void play(struct hark_loop *loop, int pairs, int rounds)
         for (int side = 0; side < 2; side++) {
             sides[index][side].fd = ends[side];
             sides[index][side].left = rounds;
-            hark_recv(loop, &sides[index][side].receive, ends[side], sides[index][side].byte, 1, 0, ball_received);
+            hark_recv(loop, &sides[index][side].receive, ends[side], sides[index][side].byte, 1, 0,
+                      ball_received);
         }
         assert_int_equal(write(ends[0], "o", 1), 1);
     }
@@ -70,7 +71,8 @@ BACKEND_TEST(promise_10_a_turn_makes_one_wait)
     assert_true(turns > 500);
     assert_true(waits <= turns);
     if (harness_backend() == HARK_BACKEND_URING)
-        assert_true(metrics->system_calls - before.system_calls <= waits + 16); /* the few that are not turns: closing */
+        assert_true(metrics->system_calls - before.system_calls <=
+                    waits + 16); /* the few that are not turns: closing */
 }
 
 BACKEND_TEST(promise_10_descriptor_is_registered_once_not_per_op)
@@ -78,7 +80,8 @@ BACKEND_TEST(promise_10_descriptor_is_registered_once_not_per_op)
     const struct hark_metrics *metrics = hark_loop_metrics(loop);
     uint64_t before = metrics->registrations;
     play(loop, 10, 500);
-    if (harness_backend() == HARK_BACKEND_EPOLL) /* 20 descriptors, each added and taken out; 10,000 ops */
+    if (harness_backend() ==
+        HARK_BACKEND_EPOLL) /* 20 descriptors, each added and taken out; 10,000 ops */
         assert_true(metrics->registrations - before >= 10 && metrics->registrations - before <= 40);
     else
         assert_int_equal(metrics->registrations, before);
@@ -241,7 +244,7 @@ BACKEND_TEST_WITH(overflowing_completion_queue_loses_nothing, 0, .entries = 1)
     free(ops);
 }
 
-/* ---- the kernel's own count of the system calls, by strace ---- */
+/* --- the kernel's own count of the system calls, by strace --- */
 
 /* The part of the test below that runs under strace. Without its variable it does nothing. */
 BACKEND_TEST(counted_by_strace_workload)
@@ -278,7 +281,8 @@ static long count_calls(const char *name, long *out_turns)
         setenv("HARK_TEST_COUNTED", turns_path, 1);
         unsetenv("HARK_TEST_ONLY");
         unsetenv("CMOCKA_TEST_ABORT");
-        execlp("strace", "strace", "-f", "-c", "-U", "name,calls", "-o", counts_path, program, only, (char *)NULL);
+        execlp("strace", "strace", "-f", "-c", "-U", "name,calls", "-o", counts_path, program, only,
+               (char *)NULL);
         _exit(127);
     }
     int status = 0;

@@ -1,4 +1,5 @@
-/* test_misuse.c - a program that breaks a rule is told which, in one line, and aborts. Promise 14. */
+/* test_misuse.c - a program that breaks a rule is told which, in one line, and aborts. Promise
+ * 14. */
 #include "harness/told.h"
 
 #include <unistd.h>
@@ -13,9 +14,10 @@ static void starts_twice(struct hark_loop *loop, const int ends[2])
 
 BACKEND_TEST(promise_14_start_of_an_op_in_flight_is_told)
 {
-    harness_assert_told(
-        starts_twice,
-        "an op was started that is in flight, or that was not zeroed before its first start: hark_recv on descriptor", true);
+    harness_assert_told(starts_twice,
+                        "an op was started that is in flight, or that was not zeroed before its "
+                        "first start: hark_recv on descriptor",
+                        true);
 }
 
 static void starts_without_callback(struct hark_loop *loop, const int ends[2])
@@ -26,7 +28,8 @@ static void starts_without_callback(struct hark_loop *loop, const int ends[2])
 
 BACKEND_TEST(promise_14_start_without_a_callback_is_told)
 {
-    harness_assert_told(starts_without_callback, "an op was started without a callback: descriptor", true);
+    harness_assert_told(starts_without_callback, "an op was started without a callback: descriptor",
+                        true);
 }
 
 static void posts_twice(struct hark_loop *loop, const int ends[2])
@@ -40,7 +43,9 @@ static void posts_twice(struct hark_loop *loop, const int ends[2])
 BACKEND_TEST(promise_14_post_of_an_op_in_flight_is_told)
 {
     harness_assert_told(posts_twice,
-                        "an op was posted that is in flight, or that was not zeroed before its first start: hark_post", false);
+                        "an op was posted that is in flight, or that was not zeroed before its "
+                        "first start: hark_post",
+                        false);
 }
 
 static void returns_a_foreign_buffer(struct hark_loop *loop, const int ends[2])
@@ -52,7 +57,8 @@ static void returns_a_foreign_buffer(struct hark_loop *loop, const int ends[2])
 
 BACKEND_TEST(promise_14_return_of_a_foreign_buffer_is_told)
 {
-    harness_assert_told(returns_a_foreign_buffer, "a buffer was returned that is none of this loop's pool", false);
+    harness_assert_told(returns_a_foreign_buffer,
+                        "a buffer was returned that is none of this loop's pool", false);
 }
 
 static void *kept;
@@ -94,5 +100,7 @@ static void opens_a_stream_twice(struct hark_loop *loop, const int ends[2])
 
 BACKEND_TEST(promise_14_open_of_an_open_stream_is_told)
 {
-    harness_assert_told(opens_a_stream_twice, "a stream was opened that is open, or that was not zeroed: descriptor", true);
+    harness_assert_told(opens_a_stream_twice,
+                        "a stream was opened that is open, or that was not zeroed: descriptor",
+                        true);
 }

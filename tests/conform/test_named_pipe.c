@@ -1,4 +1,5 @@
-/* test_named_pipe.c - a pipe with a name is opened without waiting for its other side, and what is opened blocks as it was asked.
+/* test_named_pipe.c - a pipe with a name is opened without waiting for its other side, and what is
+ * opened blocks as it was asked.
  */
 #include "harness/harness.h"
 
@@ -25,7 +26,8 @@ static void expect_pipe(struct hark_loop *loop, const char *path)
     assert_int_equal(fcntl((int)reader, F_GETFL) & (O_ACCMODE | O_NONBLOCK), O_RDONLY);
     int64_t writer = open_path(loop, path, O_WRONLY | O_CREAT | O_APPEND);
     assert_true(writer >= 0);
-    assert_int_equal(fcntl((int)writer, F_GETFL) & (O_ACCMODE | O_NONBLOCK | O_APPEND), O_WRONLY | O_APPEND);
+    assert_int_equal(fcntl((int)writer, F_GETFL) & (O_ACCMODE | O_NONBLOCK | O_APPEND),
+                     O_WRONLY | O_APPEND);
     harness_close(loop, (int)reader);
     harness_close(loop, (int)writer);
 }
@@ -57,7 +59,8 @@ BACKEND_TEST(opening_named_pipes_keeps_no_thread)
     assert_int_equal(mkfifo(harness_path("pipe"), 0600), 0);
     const char *path = harness_path("pipe");
     for (int i = 0; i < PIPES; i++)
-        hark_openat(loop, &opening[i].op, AT_FDCWD, path, i % 2 ? O_WRONLY : O_WRONLY | O_CREAT, 0600, harness_done);
+        hark_openat(loop, &opening[i].op, AT_FDCWD, path, i % 2 ? O_WRONLY : O_WRONLY | O_CREAT,
+                    0600, harness_done);
     hark_statx(loop, &asking.op, AT_FDCWD, path, 0, STATX_SIZE, &status, harness_done);
     harness_run(loop);
     assert_result(asking.result, 0);
@@ -87,12 +90,14 @@ BACKEND_TEST(reader_of_a_named_pipe_waits_for_the_first_writer)
 
 BACKEND_TEST(regular_files_are_opened_with_the_flags_that_were_asked_for)
 {
-    static const int flags[] = {O_RDONLY, O_WRONLY, O_WRONLY | O_APPEND, O_WRONLY | O_CREAT, O_RDWR, O_RDONLY | O_NONBLOCK};
+    static const int flags[] = {O_RDONLY,           O_WRONLY, O_WRONLY | O_APPEND,
+                                O_WRONLY | O_CREAT, O_RDWR,   O_RDONLY | O_NONBLOCK};
     close(harness_file("file", "text", 4));
     for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
         int64_t fd = open_path(loop, harness_path("file"), flags[i]);
         assert_true(fd >= 0);
-        assert_int_equal(fcntl((int)fd, F_GETFL) & (O_ACCMODE | O_APPEND | O_NONBLOCK), flags[i] & ~O_CREAT);
+        assert_int_equal(fcntl((int)fd, F_GETFL) & (O_ACCMODE | O_APPEND | O_NONBLOCK),
+                         flags[i] & ~O_CREAT);
         assert_int_equal(fcntl((int)fd, F_GETFD), FD_CLOEXEC);
         harness_close(loop, (int)fd);
     }

@@ -30,8 +30,10 @@ BACKEND_TEST(os_options_are_set_and_read_back)
     value = 0;
     assert_result(hark_os_getsockopt(loop, fd, IPPROTO_TCP, TCP_NODELAY, &value, &length), 0);
     assert_int_equal(value, 1);
-    assert_result(hark_os_setsockopt(loop, fd, IPPROTO_TCP, 99999, &value, sizeof value), -ENOPROTOOPT);
-    assert_result(hark_os_setsockopt(loop, -1, IPPROTO_TCP, TCP_NODELAY, &value, sizeof value), -EBADF);
+    assert_result(hark_os_setsockopt(loop, fd, IPPROTO_TCP, 99999, &value, sizeof value),
+                  -ENOPROTOOPT);
+    assert_result(hark_os_setsockopt(loop, -1, IPPROTO_TCP, TCP_NODELAY, &value, sizeof value),
+                  -EBADF);
     harness_close(loop, fd);
 }
 

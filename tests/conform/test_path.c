@@ -1,4 +1,5 @@
-/* test_path.c - openat, statx, renameat, unlinkat, mkdirat, getdents, and the walk through its entries. */
+/* test_path.c - openat, statx, renameat, unlinkat, mkdirat, getdents, and the walk through its
+ * entries. */
 #include "harness/harness.h"
 
 #include <dirent.h>
@@ -50,7 +51,8 @@ BACKEND_TEST(openat_that_cannot_gives_its_error)
     assert_result(open_path(loop, AT_FDCWD, harness_path("file/below"), O_RDONLY), -ENOTDIR);
     assert_result(open_path(loop, AT_FDCWD, harness_path("loop"), O_RDONLY), -ELOOP);
     assert_result(open_path(loop, AT_FDCWD, longest, O_RDONLY), -ENAMETOOLONG);
-    assert_result(open_path(loop, AT_FDCWD, harness_path("file"), O_RDWR | O_CREAT | O_EXCL), -EEXIST);
+    assert_result(open_path(loop, AT_FDCWD, harness_path("file"), O_RDWR | O_CREAT | O_EXCL),
+                  -EEXIST);
     assert_result(open_path(loop, AT_FDCWD, harness_directory(), O_RDWR), -EISDIR);
     assert_result(open_path(loop, AT_FDCWD, (const char *)16, O_RDONLY), -EFAULT);
     assert_result(open_path(loop, AT_FDCWD, "", O_RDONLY), -ENOENT);
@@ -88,10 +90,12 @@ BACKEND_TEST(statx_fills_the_status)
     assert_int_equal(status.stx_size, 4);
     assert_true(S_ISREG(status.stx_mode));
     harness_op_again(&op);
-    hark_statx(loop, &op.op, AT_FDCWD, harness_path("missing"), 0, STATX_SIZE, &status, harness_done);
+    hark_statx(loop, &op.op, AT_FDCWD, harness_path("missing"), 0, STATX_SIZE, &status,
+               harness_done);
     assert_result(harness_wait(loop, &op), -ENOENT);
     harness_op_again(&op);
-    hark_statx(loop, &op.op, AT_FDCWD, harness_path("file"), 0x40000000, STATX_SIZE, &status, harness_done);
+    hark_statx(loop, &op.op, AT_FDCWD, harness_path("file"), 0x40000000, STATX_SIZE, &status,
+               harness_done);
     assert_result(harness_wait(loop, &op), -EINVAL);
     harness_close(loop, fd);
 }
@@ -110,8 +114,10 @@ BACKEND_TEST(renameat_moves_refuses_and_exchanges)
     struct stat status;
     assert_result(rename_path(loop, harness_path("one"), harness_path("three"), 0), 0);
     assert_int_equal(access(harness_path("one"), F_OK), -1);
-    assert_result(rename_path(loop, harness_path("three"), harness_path("two"), RENAME_NOREPLACE), -EEXIST);
-    assert_result(rename_path(loop, harness_path("three"), harness_path("two"), RENAME_EXCHANGE), 0);
+    assert_result(rename_path(loop, harness_path("three"), harness_path("two"), RENAME_NOREPLACE),
+                  -EEXIST);
+    assert_result(rename_path(loop, harness_path("three"), harness_path("two"), RENAME_EXCHANGE),
+                  0);
     assert_int_equal(stat(harness_path("three"), &status), 0);
     assert_int_equal(status.st_size, 2);
     assert_result(rename_path(loop, harness_path("missing"), harness_path("four"), 0), -ENOENT);

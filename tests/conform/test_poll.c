@@ -1,4 +1,5 @@
-/* test_poll.c - readiness: readable, writable, exceptional, hang-up and error, once and again and again. */
+/* test_poll.c - readiness: readable, writable, exceptional, hang-up and error, once and again and
+ * again. */
 #include "harness/harness.h"
 
 #include <errno.h>
@@ -24,7 +25,8 @@ BACKEND_TEST(poll_gives_what_holds_already)
     assert_result(poll_once(loop, ends[0], HARK_POLL_WRITABLE), HARK_POLL_WRITABLE);
     assert_int_equal(write(ends[1], "x", 1), 1);
     assert_result(poll_once(loop, ends[0], HARK_POLL_READABLE), HARK_POLL_READABLE);
-    assert_result(poll_once(loop, ends[0], HARK_POLL_READABLE | HARK_POLL_WRITABLE), HARK_POLL_READABLE | HARK_POLL_WRITABLE);
+    assert_result(poll_once(loop, ends[0], HARK_POLL_READABLE | HARK_POLL_WRITABLE),
+                  HARK_POLL_READABLE | HARK_POLL_WRITABLE);
     harness_close(loop, ends[0]);
     harness_close(loop, ends[1]);
 }
@@ -61,7 +63,8 @@ BACKEND_TEST(poll_for_nothing_reports_error_and_hangup_alone)
     struct linger abort_it = {.l_onoff = 1, .l_linger = 0};
     harness_tcp_pair(loop, ends);
     hark_poll(loop, &op.op, ends[0], 0, harness_done);
-    if (harness_backend() != HARK_BACKEND_SELECT) /* which learns of a hang-up only once no data lies unread */
+    if (harness_backend() !=
+        HARK_BACKEND_SELECT) /* which learns of a hang-up only once no data lies unread */
         assert_int_equal(write(ends[1], "x", 1), 1);
     harness_settle(loop);
     assert_int_equal(op.calls, 0);
@@ -118,7 +121,8 @@ BACKEND_TEST(poll_on_a_pipe_reports_the_end_of_the_other_side)
 
 BACKEND_TEST(promise_12_what_has_no_poll_of_its_own_cannot_be_waited_for)
 {
-    int fds[3] = {harness_file("file", "text", 4), open(harness_directory(), O_RDONLY | O_DIRECTORY | O_CLOEXEC),
+    int fds[3] = {harness_file("file", "text", 4),
+                  open(harness_directory(), O_RDONLY | O_DIRECTORY | O_CLOEXEC),
                   open("/dev/null", O_RDWR | O_CLOEXEC)};
     for (int i = 0; i < 3; i++) {
         struct harness_op waiting = {0};
@@ -139,7 +143,8 @@ BACKEND_TEST(promise_12_what_has_no_poll_of_its_own_cannot_be_waited_for)
 BACKEND_TEST(regular_file_is_always_readable_and_writable)
 {
     int fd = harness_file("file", "text", 4);
-    assert_result(poll_once(loop, fd, HARK_POLL_READABLE | HARK_POLL_WRITABLE), HARK_POLL_READABLE | HARK_POLL_WRITABLE);
+    assert_result(poll_once(loop, fd, HARK_POLL_READABLE | HARK_POLL_WRITABLE),
+                  HARK_POLL_READABLE | HARK_POLL_WRITABLE);
     assert_result(poll_once(loop, fd, HARK_POLL_WRITABLE), HARK_POLL_WRITABLE);
     harness_close(loop, fd);
 }
@@ -262,7 +267,8 @@ static void cancel_other(struct harness_op *self, int64_t result)
     hark_cancel(self->context);
 }
 
-/* Plain bytes wake whoever waits for urgent ones. Cancelled between the wake-up and its call, it has no event to tell of. */
+/* Plain bytes wake whoever waits for urgent ones. Cancelled between the wake-up and its call, it
+ * has no event to tell of. */
 BACKEND_TEST(promise_06_cancelled_poll_gives_no_event_that_does_not_hold)
 {
     int first[2];
@@ -275,7 +281,8 @@ BACKEND_TEST(promise_06_cancelled_poll_gives_no_event_that_does_not_hold)
     hark_recv(loop, &receiving.op, first[0], byte, 1, 0, harness_done);
     hark_poll(loop, &polling.op, second[0], HARK_POLL_EXCEPTIONAL, harness_done);
     harness_settle(loop);
-    assert_int_equal(write(first[1], "a", 1), 1); /* both wake-ups come in one batch, this one first */
+    assert_int_equal(write(first[1], "a", 1),
+                     1); /* both wake-ups come in one batch, this one first */
     assert_int_equal(write(second[1], "b", 1), 1);
     harness_run(loop);
     assert_result(receiving.result, 1);

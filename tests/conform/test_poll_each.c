@@ -1,5 +1,5 @@
-/* test_poll_each.c - a repeating poll, alone and beside others on its descriptor: what it costs, and that nothing is told to
- * nobody. */
+/* test_poll_each.c - a repeating poll, alone and beside others on its descriptor: what it costs,
+ * and that nothing is told to nobody. */
 #include "harness/harness.h"
 
 #include <errno.h>
@@ -48,8 +48,10 @@ static void end(struct hark_loop *loop, struct harness_op *poll, const int ends[
 static uint64_t calls_for_an_event(void)
 {
     if (harness_backend() == HARK_BACKEND_URING)
-        return 1;                                            /* epoll_wait(2), for all descriptors together */
-    return harness_backend() == HARK_BACKEND_SELECT ? 2 : 0; /* select cannot tell hang-ups apart, and poll(2) is asked */
+        return 1; /* epoll_wait(2), for all descriptors together */
+    return harness_backend() == HARK_BACKEND_SELECT
+               ? 2
+               : 0; /* select cannot tell hang-ups apart, and poll(2) is asked */
 }
 
 BACKEND_TEST(poll_each_asks_for_its_events_in_the_wait)

@@ -1,4 +1,5 @@
-/* test_port.c - a listening port goes with its process, however that ends: the next one has it at once. */
+/* test_port.c - a listening port goes with its process, however that ends: the next one has it at
+ * once. */
 #include "harness/harness.h"
 
 #include <signal.h>
@@ -20,7 +21,8 @@ static void serve_one(struct hark_listener *listener, int fd)
     close(fd);
 }
 
-/* The process that listens: it says at which port, then that it has a connection, and ends when it is told to, or is killed. */
+/* The process that listens: it says at which port, then that it has a connection, and ends when it
+ * is told to, or is killed. */
 static void serve(const int to_parent[2], const int from_parent[2])
 {
     struct server server = {.answers = to_parent[1]};
@@ -31,7 +33,8 @@ static void serve(const int to_parent[2], const int from_parent[2])
     struct hark_loop *loop = harness_loop_create(NULL);
     hark_address_parse("127.0.0.1:0", &address);
     if (hark_listener_open(loop, &server.listener, &address, 0, 0, serve_one, NULL) < 0 ||
-        hark_listener_address(&server.listener, &address) < 0 || write(to_parent[1], &address, sizeof address) < 0)
+        hark_listener_address(&server.listener, &address) < 0 ||
+        write(to_parent[1], &address, sizeof address) < 0)
         _exit(1);
     hark_read(loop, &told.op, from_parent[0], &byte, 1, -1, harness_done);
     while (!told.ended)

@@ -1,5 +1,5 @@
-/* test_races.c - cancel, deadline and close race with what the op waits for, in every order: one final call, nothing lost.
- * Promises 3, 6, 7, 8. */
+/* test_races.c - cancel, deadline and close race with what the op waits for, in every order: one
+ * final call, nothing lost. Promises 3, 6, 7, 8. */
 #include "harness/pending.h"
 
 #include <errno.h>
@@ -68,8 +68,9 @@ static size_t waiting_bytes(int fd)
 static void assert_nothing_lost(const struct race *race)
 {
     const struct pending *pending = &race->pending;
-    bool receives = pending->kind == PENDING_RECV || pending->kind == PENDING_RECV_EACH || pending->kind == PENDING_RECVMSG ||
-                    pending->kind == PENDING_READ_SOCKET || pending->kind == PENDING_RECV_WAITALL;
+    bool receives = pending->kind == PENDING_RECV || pending->kind == PENDING_RECV_EACH ||
+                    pending->kind == PENDING_RECVMSG || pending->kind == PENDING_READ_SOCKET ||
+                    pending->kind == PENDING_RECV_WAITALL;
     if (receives && race->completed && !race->closed)
         assert_int_equal(pending->recorder.total + waiting_bytes(pending->fd), PENDING_BYTES);
 }
@@ -84,7 +85,8 @@ static void close_accepted(struct hark_loop *loop, struct pending *pending)
             harness_close(loop, (int)pending->recorder.results[call]);
 }
 
-static void run_race(struct hark_loop *loop, enum pending_kind kind, const enum action *actions, size_t count)
+static void run_race(struct hark_loop *loop, enum pending_kind kind, const enum action *actions,
+                     size_t count)
 {
     struct race *race = calloc(1, sizeof *race);
     assert_non_null(race);
@@ -111,14 +113,17 @@ static void run_race(struct hark_loop *loop, enum pending_kind kind, const enum 
     free(race);
 }
 
-/* Every order of completing and two ways of ending, with the loop turned at any one place between them or not at all. */
+/* Every order of completing and two ways of ending, with the loop turned at any one place between
+ * them or not at all. */
 static void race_all(struct hark_loop *loop, enum action one, enum action other)
 {
-    static const int orders[6][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
+    static const int orders[6][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2},
+                                     {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
     const enum action three[3] = {COMPLETE, one, other};
     FOR_EACH_PENDING(kind)
     {
-        bool usable = pending_completable(kind) && (pending_on_descriptor(kind) || (one != CLOSE && other != CLOSE));
+        bool usable = pending_completable(kind) &&
+                      (pending_on_descriptor(kind) || (one != CLOSE && other != CLOSE));
         for (int order = 0; usable && order < 6; order++) {
             for (int pause = 0; pause < 4; pause++) {
                 enum action actions[5];

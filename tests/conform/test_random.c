@@ -1,6 +1,6 @@
-/* test_random.c - random programs: starts, cancels, deadlines, detaches and closes of many kinds over many connections at once,
- * in an order that a seed decides. Each op ends once; no byte is lost, repeated or changed, whatever was cancelled. Promises 3,
- * 6, 8, 12.
+/* test_random.c - random programs: starts, cancels, deadlines, detaches and closes of many kinds
+ * over many connections at once, in an order that a seed decides. Each op ends once; no byte is
+ * lost, repeated or changed, whatever was cancelled. Promises 3, 6, 8, 12.
  *
  * A failing run prints its seed; HARK_TEST_SEED=number runs that one again. */
 #include "harness/harness.h"
@@ -77,7 +77,8 @@ static void way_sent(struct hark_op *op, int64_t result)
     count_end(op);
     if (result > 0)
         way->sent += (uint64_t)result;
-    memset(way->out, 0x55, sizeof way->out); /* the buffer is ours again: nothing may still be sent from it */
+    memset(way->out, 0x55,
+           sizeof way->out); /* the buffer is ours again: nothing may still be sent from it */
 }
 
 static void way_received(struct hark_op *op, int64_t result)
@@ -87,7 +88,8 @@ static void way_received(struct hark_op *op, int64_t result)
     const char *from = op->code == HARK_OP_RECV_EACH ? hark_op_buffer(op) : way->in;
     for (int64_t index = 0; index < result; index++)
         if (from[index] != byte_at(way->seed, way->received + (uint64_t)index))
-            fail_msg("the byte at %llu is wrong", (unsigned long long)way->received + (unsigned long long)index);
+            fail_msg("the byte at %llu is wrong",
+                     (unsigned long long)way->received + (unsigned long long)index);
     if (result > 0)
         way->received += (uint64_t)result;
 }
@@ -162,7 +164,8 @@ static void start_receive(struct hark_loop *loop, struct line *line, int side)
     case 3:
         return hark_read(loop, &way->receive, fd, way->in, count, HARK_AT_POSITION, way_received);
     case 4:
-        return hark_readv(loop, &way->receive, fd, &way->vectors[1], 1, HARK_AT_POSITION, way_received);
+        return hark_readv(loop, &way->receive, fd, &way->vectors[1], 1, HARK_AT_POSITION,
+                          way_received);
     default:
         return hark_recv_each(loop, &way->receive, fd, way_received);
     }
@@ -174,7 +177,8 @@ static void start_poll(struct hark_loop *loop, struct line *line, int side)
         return;
     started++;
     hark_poll(loop, &line->polls[side], line->ends[side],
-              next_random(2) ? HARK_POLL_READABLE : HARK_POLL_WRITABLE | HARK_POLL_READABLE, ignored);
+              next_random(2) ? HARK_POLL_READABLE : HARK_POLL_WRITABLE | HARK_POLL_READABLE,
+              ignored);
 }
 
 /* Everything on it ends, and it goes on as if it were new. */
@@ -199,7 +203,8 @@ static bool line_is_idle(const struct line *line)
 {
     for (int side = 0; side < 2; side++)
         if (hark_op_active(&line->ways[side].send) || hark_op_active(&line->ways[side].receive) ||
-            hark_op_active(&line->polls[side]) || hark_op_active(&line->closing[side]) || hark_op_active(&line->detaching[side]))
+            hark_op_active(&line->polls[side]) || hark_op_active(&line->closing[side]) ||
+            hark_op_active(&line->detaching[side]))
             return false;
     return true;
 }
@@ -311,8 +316,8 @@ static void run_program(struct hark_loop *loop, uint64_t seed)
     }
 }
 
-BACKEND_TEST_WITH(promise_12_random_programs_keep_every_promise, 0, .entries = 16, .buffer_count = 8, .buffer_bytes = 512,
-                  .turn_max = 8)
+BACKEND_TEST_WITH(promise_12_random_programs_keep_every_promise, 0, .entries = 16,
+                  .buffer_count = 8, .buffer_bytes = 512, .turn_max = 8)
 {
     const char *wanted = getenv("HARK_TEST_SEED");
     for (uint64_t seed = 1; seed <= PROGRAMS; seed++) {

@@ -86,7 +86,8 @@ static void keep_it(struct harness_op *self, int64_t result)
     assert_null(hark_buffer_keep(&self->op)); /* it is gone from the op */
 }
 
-BACKEND_TEST_WITH(recv_each_waits_while_the_pool_is_empty_and_goes_on, 0, .buffer_count = 4, .buffer_bytes = 64)
+BACKEND_TEST_WITH(recv_each_waits_while_the_pool_is_empty_and_goes_on, 0, .buffer_count = 4,
+                  .buffer_bytes = 64)
 {
     enum { COUNT = 1000 };
     int ends[2];
@@ -120,7 +121,8 @@ BACKEND_TEST_WITH(recv_each_waits_while_the_pool_is_empty_and_goes_on, 0, .buffe
     harness_close(loop, ends[1]);
 }
 
-BACKEND_TEST_WITH(recv_each_that_waits_for_a_buffer_can_be_cancelled, 0, .buffer_count = 1, .buffer_bytes = 64)
+BACKEND_TEST_WITH(recv_each_that_waits_for_a_buffer_can_be_cancelled, 0, .buffer_count = 1,
+                  .buffer_bytes = 64)
 {
     for (int how = 0; how < 3; how++) {
         int ends[2];

@@ -214,7 +214,8 @@ static void restart_timer(struct harness_op *self, int64_t result)
 BACKEND_TEST(promise_14_interrupted_waits_are_hidden)
 {
     struct harness_op ticks = {.then = restart_timer};
-    struct sigaction handler = {.sa_handler = count_only}; /* without SA_RESTART: waits end with EINTR */
+    struct sigaction handler = {.sa_handler =
+                                    count_only}; /* without SA_RESTART: waits end with EINTR */
     sigaction(SIGALRM, &handler, NULL);
     hark_every(loop, &ticks.op, 20000000, harness_done);
     ualarm(1000, 1000);
@@ -382,7 +383,8 @@ static void *come_when_it_sleeps(void *context)
     return NULL;
 }
 
-static void live_inside_another(struct hark_loop *loop, struct visitor visitor, const struct harness_op *awaited)
+static void live_inside_another(struct hark_loop *loop, struct visitor visitor,
+                                const struct harness_op *awaited)
 {
     struct pollfd outside = {.fd = hark_loop_descriptor(loop), .events = POLLIN};
     pthread_t thread;

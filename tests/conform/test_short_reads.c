@@ -1,6 +1,6 @@
-/* test_short_reads.c - a read that gave fewer bytes than there was room for, though more lie in the socket: after a peek, a
- * passed descriptor, passed credentials, the urgent mark. What is left must be found by the next read, which gets no event for
- * it. */
+/* test_short_reads.c - a read that gave fewer bytes than there was room for, though more lie in the
+ * socket: after a peek, a passed descriptor, passed credentials, the urgent mark. What is left must
+ * be found by the next read, which gets no event for it. */
 #include "harness/harness.h"
 
 #include <errno.h>
@@ -25,7 +25,8 @@ static void expect(struct hark_loop *loop, int fd, int flags, const char *text)
 }
 
 /* Starts to receive before anything is there, as an op that waits is reported once only. */
-static void start_recv(struct hark_loop *loop, struct harness_op *op, int fd, char bytes[100], int flags)
+static void start_recv(struct hark_loop *loop, struct harness_op *op, int fd, char bytes[100],
+                       int flags)
 {
     hark_recv(loop, &op->op, fd, bytes, 100, flags, harness_done);
     harness_settle(loop);
@@ -93,7 +94,10 @@ static void send_with_descriptor(int socket, const char *text)
     } control = {0};
     int fd = STDIN_FILENO;
     struct iovec vector = {.iov_base = (void *)(uintptr_t)text, .iov_len = strlen(text)};
-    struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control.room};
+    struct msghdr message = {.msg_iov = &vector,
+                             .msg_iovlen = 1,
+                             .msg_control = &control,
+                             .msg_controllen = sizeof control.room};
     struct cmsghdr *header = CMSG_FIRSTHDR(&message);
     header->cmsg_level = SOL_SOCKET;
     header->cmsg_type = SCM_RIGHTS;
@@ -220,7 +224,8 @@ BACKEND_TEST(records_of_a_seqpacket_socket_are_received_one_by_one)
     int ends[2];
     char bytes[100];
     struct harness_op op = {0};
-    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends), 0);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends),
+                     0);
     start_recv(loop, &op, ends[0], bytes, 0);
     assert_int_equal(write(ends[1], "abc", 3), 3);
     assert_int_equal(write(ends[1], "defgh", 5), 5);

@@ -1,4 +1,5 @@
-/* test_signal.c - signals as events. Promise 14: no handler that was not asked for, and none left behind. */
+/* test_signal.c - signals as events. Promise 14: no handler that was not asked for, and none left
+ * behind. */
 #include "harness/harness.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
-/* test_sigpipe.c - promise 14: a write that is in flight raises no SIGPIPE, in whichever run the reader closes, however the run
- * before has ended; and once none is in flight the signal is the program's again. A signal that was raised ends the test's
- * process. */
+/* test_sigpipe.c - promise 14: a write that is in flight raises no SIGPIPE, in whichever run the
+ * reader closes, however the run before has ended; and once none is in flight the signal is the
+ * program's again. A signal that was raised ends the test's process. */
 #include "harness/harness.h"
 
 #include <errno.h>

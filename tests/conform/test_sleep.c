@@ -1,7 +1,8 @@
 /* test_sleep.c - promise 9: with nothing to do the loop makes no wake-up at all.
  *
- * The one place where time passes on purpose: a thread watches for three seconds how often the kernel has switched to the
- * process's threads. select takes fewer connections, as its descriptors end at FD_SETSIZE. */
+ * The one place where time passes on purpose: a thread watches for three seconds how often the
+ * kernel has switched to the process's threads. select takes fewer connections, as its descriptors
+ * end at FD_SETSIZE. */
 #include "harness/harness.h"
 
 #include <errno.h>
@@ -34,12 +35,15 @@ BACKEND_TEST(promise_09_thousand_idle_connections_make_no_wake_up)
         if (index % 3 == 0)
             hark_recv(loop, &ops[index][1].op, ends[index][1], byte, 1, 0, harness_done);
         else if (index % 3 == 1)
-            hark_poll_each(loop, &ops[index][1].op, ends[index][1], HARK_POLL_READABLE | HARK_POLL_EXCEPTIONAL, harness_done);
+            hark_poll_each(loop, &ops[index][1].op, ends[index][1],
+                           HARK_POLL_READABLE | HARK_POLL_EXCEPTIONAL, harness_done);
         else
-            hark_read(loop, &ops[index][1].op, ends[index][1], byte, 1, HARK_AT_POSITION, harness_done);
+            hark_read(loop, &ops[index][1].op, ends[index][1], byte, 1, HARK_AT_POSITION,
+                      harness_done);
         hark_op_deadline(&ops[index][1].op, hark_os_clock(loop) + 3600000000000u);
     }
-    harness_turns(loop, CONNECTIONS); /* until all has reached the kernel, however small the queues */
+    harness_turns(loop,
+                  CONNECTIONS); /* until all has reached the kernel, however small the queues */
     harness_assert_sleeps(loop, WATCH_SECONDS);
     hark_cancel_all(loop);
     harness_run(loop);
@@ -65,7 +69,8 @@ BACKEND_TEST(promise_09_sleeps_again_after_work_posts_and_traffic)
     int fd = harness_file("file", "text", 4);
     hark_read(loop, &ops[0].op, fd, byte, 1, 0, harness_done);
     hark_post(loop, &ops[1].op, harness_done);
-    hark_send(loop, &ops[2].op, ends[0], "abc", 3, 0, harness_done); /* unread bytes must not keep it awake */
+    hark_send(loop, &ops[2].op, ends[0], "abc", 3, 0,
+              harness_done); /* unread bytes must not keep it awake */
     struct harness_op receive = {0};
     hark_recv(loop, &receive.op, ends[1], byte, 1, 0, harness_done);
     assert_result(harness_wait(loop, &receive), 1);

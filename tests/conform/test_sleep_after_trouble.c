@@ -1,6 +1,6 @@
-/* test_sleep_after_trouble.c - promise 9 where it is hardest to keep: after the pool of buffers was empty, the ring was full, its
- * completions overflowed, receivers starved and were cancelled, peers ended their side or went away, readers stalled, and no
- * descriptor was left for a connection.
+/* test_sleep_after_trouble.c - promise 9 where it is hardest to keep: after the pool of buffers was
+ * empty, the ring was full, its completions overflowed, receivers starved and were cancelled, peers
+ * ended their side or went away, readers stalled, and no descriptor was left for a connection.
  *
  * The peers are in a process of their own and do what they are told by a letter. */
 #include "harness/harness.h"
@@ -155,7 +155,8 @@ static void tell(struct side *side, enum command command)
     assert_int_equal(write(side->control, &letter, 1), 1);
 }
 
-/* Waits for the answer to a command, the loop at rest meanwhile: what has come lies in the sockets. */
+/* Waits for the answer to a command, the loop at rest meanwhile: what has come lies in the
+ * sockets. */
 static void hear(struct side *side, enum command command)
 {
     char letter = 0;
@@ -222,7 +223,8 @@ static void burst(struct hark_loop *loop, struct side *side)
     run_until_received(loop, side, before + (uint64_t)side->count);
 }
 
-/* The pool is empty while all speak; a tenth of the receivers is cancelled then, and starts anew. */
+/* The pool is empty while all speak; a tenth of the receivers is cancelled then, and starts
+ * anew. */
 static void starve(struct hark_loop *loop, struct side *side)
 {
     uint64_t before = side->received;
@@ -245,7 +247,8 @@ static void starve(struct hark_loop *loop, struct side *side)
     run_until_received(loop, side, before + (uint64_t)side->count);
 }
 
-/* A quarter of the peers ends its side, a quarter goes away; and some read nothing of what they are sent. */
+/* A quarter of the peers ends its side, a quarter goes away; and some read nothing of what they are
+ * sent. */
 static void desert(struct hark_loop *loop, struct side *side)
 {
     int stalled = 0;
@@ -263,12 +266,13 @@ static void desert(struct hark_loop *loop, struct side *side)
         if (index % FATES != STALLS)
             continue;
         stalled++;
-        hark_send(loop, &connection->other, connection->fd, side->much, sizeof side->much, MSG_WAITALL, ended);
+        hark_send(loop, &connection->other, connection->fd, side->much, sizeof side->much,
+                  MSG_WAITALL, ended);
     }
 }
 
-/* No descriptor is left when more connections come. They are taken, not forbidden: io_uring looks at the limit when an accept is
- * requested. */
+/* No descriptor is left when more connections come. They are taken, not forbidden: io_uring looks
+ * at the limit when an accept is requested. */
 static void exhaust_descriptors(struct hark_loop *loop, struct side *side)
 {
     int taken[SPARE_DESCRIPTORS];
@@ -285,7 +289,8 @@ static void exhaust_descriptors(struct hark_loop *loop, struct side *side)
         close(taken[--count]);
 }
 
-BACKEND_TEST_WITH(promise_09_sleeps_after_every_kind_of_trouble, 0, .entries = 16, .buffer_count = BUFFERS, .buffer_bytes = 64)
+BACKEND_TEST_WITH(promise_09_sleeps_after_every_kind_of_trouble, 0, .entries = 16,
+                  .buffer_count = BUFFERS, .buffer_bytes = 64)
 {
     static struct side side;
     open_side(loop, &side);

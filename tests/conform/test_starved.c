@@ -1,5 +1,6 @@
-/* test_starved.c - buffer.h: hark_recv_each waits while the pool is empty, and no longer: a program that keeps most of the pool,
- * because it waits for the rest of a message, gets that rest through the one buffer that it gives back. */
+/* test_starved.c - buffer.h: hark_recv_each waits while the pool is empty, and no longer: a program
+ * that keeps most of the pool, because it waits for the rest of a message, gets that rest through
+ * the one buffer that it gives back. */
 #include "harness/harness.h"
 
 #include <errno.h>
@@ -58,7 +59,8 @@ static void expect_one_more(struct hark_loop *loop, struct keeper *keeper)
     assert_int_equal(keeper->op.calls, calls + 1);
 }
 
-BACKEND_TEST_WITH(starved_receive_goes_on_with_each_buffer_that_comes_back, 0, .buffer_count = BUFFERS, .buffer_bytes = SIZE)
+BACKEND_TEST_WITH(starved_receive_goes_on_with_each_buffer_that_comes_back, 0,
+                  .buffer_count = BUFFERS, .buffer_bytes = SIZE)
 {
     struct keeper keeper;
     start_keeper(loop, &keeper, PIECES);
@@ -70,7 +72,8 @@ BACKEND_TEST_WITH(starved_receive_goes_on_with_each_buffer_that_comes_back, 0, .
     end_keeper(loop, &keeper);
 }
 
-BACKEND_TEST_WITH(starved_receives_of_many_connections_all_go_on_one_by_one, 0, .buffer_count = BUFFERS, .buffer_bytes = SIZE)
+BACKEND_TEST_WITH(starved_receives_of_many_connections_all_go_on_one_by_one, 0,
+                  .buffer_count = BUFFERS, .buffer_bytes = SIZE)
 {
     struct keeper keepers[CONNECTIONS];
     for (int index = 0; index < CONNECTIONS; index++)
@@ -100,7 +103,8 @@ BACKEND_TEST_WITH(starved_receives_of_many_connections_all_go_on_one_by_one, 0, 
         end_keeper(loop, &keepers[index]);
 }
 
-BACKEND_TEST_WITH(starved_receive_that_gets_a_buffer_and_no_data_leaves_it_to_others, 0, .buffer_count = 1, .buffer_bytes = SIZE)
+BACKEND_TEST_WITH(starved_receive_that_gets_a_buffer_and_no_data_leaves_it_to_others, 0,
+                  .buffer_count = 1, .buffer_bytes = SIZE)
 {
     struct keeper keeper;
     struct keeper other;
@@ -120,8 +124,10 @@ BACKEND_TEST_WITH(starved_receive_that_gets_a_buffer_and_no_data_leaves_it_to_ot
     end_keeper(loop, &keeper);
 }
 
-/* What the first of them could have received was received by another op, and it is known that there is no more. */
-BACKEND_TEST_WITH(buffer_that_the_first_has_no_use_for_reaches_the_next, 0, .buffer_count = 1, .buffer_bytes = SIZE)
+/* What the first of them could have received was received by another op, and it is known that there
+ * is no more. */
+BACKEND_TEST_WITH(buffer_that_the_first_has_no_use_for_reaches_the_next, 0, .buffer_count = 1,
+                  .buffer_bytes = SIZE)
 {
     struct keeper holder;
     struct harness_op starved[2] = {0};
@@ -158,7 +164,8 @@ BACKEND_TEST_WITH(buffer_that_the_first_has_no_use_for_reaches_the_next, 0, .buf
     harness_close(loop, holder.ends[1]);
 }
 
-BACKEND_TEST_WITH(returned_buffer_reaches_the_one_that_has_bytes, 0, .buffer_count = 1, .buffer_bytes = SIZE)
+BACKEND_TEST_WITH(returned_buffer_reaches_the_one_that_has_bytes, 0, .buffer_count = 1,
+                  .buffer_bytes = SIZE)
 {
     enum { IDLE = 3 };
     int other[2];
@@ -170,7 +177,8 @@ BACKEND_TEST_WITH(returned_buffer_reaches_the_one_that_has_bytes, 0, .buffer_cou
     start_keeper(loop, &holder, 1);
     while (holder.op.calls == 0)
         assert_result(hark_run_once(loop), 1);
-    for (int index = 0; index < IDLE; index++) { /* these find the pool empty and have nothing to receive */
+    for (int index = 0; index < IDLE;
+         index++) { /* these find the pool empty and have nothing to receive */
         harness_socket_pair(loop, idle[index]);
         hark_recv_each(loop, &waiting[index].op, idle[index][0], harness_done);
     }

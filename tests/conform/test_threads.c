@@ -48,7 +48,8 @@ BACKEND_TEST(work_runs_on_another_thread_and_gives_what_it_returned)
     }
 }
 
-BACKEND_TEST_WITH(work_that_has_not_begun_is_cancelled_and_work_that_has_is_not, 0, .workers_max = 1)
+BACKEND_TEST_WITH(work_that_has_not_begun_is_cancelled_and_work_that_has_is_not, 0,
+                  .workers_max = 1)
 {
     struct task running = {.answer = 7};
     struct task waiting = {.answer = 8};
@@ -168,7 +169,8 @@ BACKEND_TEST(works_cancelled_at_once_each_give_one_final_call)
     harness_run(loop);
     for (int index = 0; index < TASKS; index++) {
         assert_int_equal(tasks[index].recorder.calls, 1);
-        assert_true(tasks[index].recorder.result == index || tasks[index].recorder.result == -ECANCELED);
+        assert_true(tasks[index].recorder.result == index ||
+                    tasks[index].recorder.result == -ECANCELED);
         if (tasks[index].recorder.result == -ECANCELED)
             assert_false(atomic_load(&tasks[index].begun));
     }
@@ -209,7 +211,7 @@ BACKEND_TEST(work_may_stop_its_loop)
     harness_run(loop);
 }
 
-/* ---- posts ---- */
+/* --- posts --- */
 
 enum { POSTERS = 4, POSTS = 2000 };
 
@@ -260,7 +262,8 @@ static void start_posters(struct hark_loop *loop)
     hark_sleep_until(loop, &keep_running, HARK_NEVER, ignored);
     for (int index = 0; index < POSTERS; index++) {
         posters[index].loop = loop;
-        assert_int_equal(pthread_create(&posters[index].thread, NULL, post_all, &posters[index]), 0);
+        assert_int_equal(pthread_create(&posters[index].thread, NULL, post_all, &posters[index]),
+                         0);
     }
 }
 

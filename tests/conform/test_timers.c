@@ -1,4 +1,5 @@
-/* test_timers.c - sleep, sleep_until, every. Promise 7: nanoseconds, never early, by deadline and then by start. */
+/* test_timers.c - sleep, sleep_until, every. Promise 7: nanoseconds, never early, by deadline and
+ * then by start. */
 #include "harness/harness.h"
 
 #include <errno.h>
@@ -167,7 +168,8 @@ BACKEND_TEST(every_ends_at_its_deadline_with_etimedout)
     assert_result(ticks.result, -ETIMEDOUT);
     for (int call = 0; call + 1 < ticks.calls; call++)
         assert_true(ticks.more[call] && ticks.results[call] > 0);
-    assert_true(ticks.total <= (hark_os_clock(loop) - start) / 1000000); /* never early; on a slow machine it may be late */
+    assert_true(ticks.total <= (hark_os_clock(loop) - start) /
+                                   1000000); /* never early; on a slow machine it may be late */
 }
 
 BACKEND_TEST(every_with_a_period_longer_than_the_clock_never_comes)

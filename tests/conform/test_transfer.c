@@ -1,4 +1,5 @@
-/* test_transfer.c - recv, send, recvmsg, sendmsg: successes and each failure of their documentation. */
+/* test_transfer.c - recv, send, recvmsg, sendmsg: successes and each failure of their
+ * documentation. */
 #include "harness/harness.h"
 
 #include <errno.h>
@@ -97,7 +98,8 @@ BACKEND_TEST(promise_12_recv_that_peeks_does_not_wait_for_all)
     struct pair pair;
     open_pair(loop, &pair);
     assert_int_equal(write(pair.end[0], "abc", 3), 3);
-    hark_recv(loop, &pair.receive.op, pair.end[1], pair.in, 9, MSG_PEEK | MSG_WAITALL, harness_done);
+    hark_recv(loop, &pair.receive.op, pair.end[1], pair.in, 9, MSG_PEEK | MSG_WAITALL,
+              harness_done);
     harness_run(loop);
     assert_result(pair.receive.result, 3);
     close_pair(loop, &pair);
@@ -152,8 +154,8 @@ BACKEND_TEST(bytes_received_in_small_pieces_are_all_received)
         while (received < 1000) { /* each piece is full, and more is there */
             size_t left = 1000 - received;
             harness_op_again(&pair.receive);
-            hark_recv(loop, &pair.receive.op, pair.end[1], pair.in + received, pieces[index] < left ? pieces[index] : left, 0,
-                      harness_done);
+            hark_recv(loop, &pair.receive.op, pair.end[1], pair.in + received,
+                      pieces[index] < left ? pieces[index] : left, 0, harness_done);
             int64_t count = harness_wait(loop, &pair.receive);
             assert_true(count > 0);
             received += (size_t)count;
@@ -252,7 +254,8 @@ static void read_on(struct harness_op *self, int64_t result)
     int *fd = self->context;
     if (result > 0 && self->total < self->into_room) {
         self->ended = false;
-        hark_recv(self->op.loop, &self->op, *fd, self->into + self->total, self->into_room - self->total, 0, harness_done);
+        hark_recv(self->op.loop, &self->op, *fd, self->into + self->total,
+                  self->into_room - self->total, 0, harness_done);
     }
 }
 

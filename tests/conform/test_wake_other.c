@@ -1,8 +1,8 @@
-/* test_wake_other.c - messages to loops that sleep: they wake whatever the sender does next, and nobody else's posts wait for
- * that.
+/* test_wake_other.c - messages to loops that sleep: they wake whatever the sender does next, and
+ * nobody else's posts wait for that.
  *
- * A message leaves with the sender's turn, so here the sender does what could keep it: it stops, fills its queue, stays in its
- * callback, sends to more loops than it keeps in mind. */
+ * A message leaves with the sender's turn, so here the sender does what could keep it: it stops,
+ * fills its queue, stays in its callback, sends to more loops than it keeps in mind. */
 #include "harness/harness.h"
 
 #include "core/loop.h"
@@ -47,18 +47,21 @@ static void *sleep_until_the_end(void *argument)
     return NULL;
 }
 
-/* Until it has said that it sleeps: from there on it looks at its inbox once more, and no further. */
+/* Until it has said that it sleeps: from there on it looks at its inbox once more, and no
+ * further. */
 static void wait_asleep(struct sleeper *sleeper)
 {
     struct hark_loop *loop;
-    while ((loop = atomic_load(&sleeper->loop)) == NULL || !atomic_load(&loop->sleeping))
+    while (!(loop = atomic_load(&sleeper->loop)) || !atomic_load(&loop->sleeping))
         sched_yield();
 }
 
 static void open_sleepers(int count)
 {
     for (int index = 0; index < count; index++)
-        assert_int_equal(pthread_create(&sleepers[index].thread, NULL, sleep_until_the_end, &sleepers[index]), 0);
+        assert_int_equal(
+            pthread_create(&sleepers[index].thread, NULL, sleep_until_the_end, &sleepers[index]),
+            0);
     for (int index = 0; index < count; index++)
         wait_asleep(&sleepers[index]);
 }
@@ -150,7 +153,8 @@ BACKEND_TEST(messages_to_many_loops_in_one_callback_wake_all)
 
 static struct harness_op nops[NOPS];
 
-/* The requests go out in between, as the queue is full: what was sent wakes then, and what is sent afterwards has to wake anew.
+/* The requests go out in between, as the queue is full: what was sent wakes then, and what is sent
+ * afterwards has to wake anew.
  */
 static void send_fill_and_send(struct harness_op *self, int64_t result)
 {
@@ -225,8 +229,8 @@ static int ring_of(struct sleeper *sleeper)
     return ((const struct uring *)atomic_load(&sleeper->loop)->backend_state)->ring.fd;
 }
 
-/* The number of the sleeper's ring means another file for a while: the loop itself goes by its registration. Gives: what puts it
- * back, or -1. */
+/* The number of the sleeper's ring means another file for a while: the loop itself goes by its
+ * registration. Gives: what puts it back, or -1. */
 static int ring_is_hidden(const struct hark_loop *loop)
 {
     if (!uses(loop, "registered_ring"))

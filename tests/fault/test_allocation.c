@@ -1,7 +1,9 @@
-/* test_allocation.c - the nth allocation fails, n = 1, 2, ... until a run in which none did; once each, and then for ever.
+/* test_allocation.c - the nth allocation fails, n = 1, 2, ... until a run in which none did; once
+ * each, and then for ever.
  *
- * The program's own malloc and its relatives stand before libc's (or the sanitizer's), so that every allocation of the library,
- * of libc for it, and of its threads is counted, and can be refused. mmap counts as well: rings and pools come from it. */
+ * The program's own malloc and its relatives stand before libc's (or the sanitizer's), so that
+ * every allocation of the library, of libc for it, and of its threads is counted, and can be
+ * refused. mmap counts as well: rings and pools come from it. */
 #include "harness/sanitizer.h"
 #include "harness/scenario.h"
 
@@ -28,7 +30,8 @@ void *__interceptor_malloc(size_t size) __attribute__((weak));
 void *__interceptor_calloc(size_t count, size_t size) __attribute__((weak));
 void *__interceptor_realloc(void *memory, size_t size) __attribute__((weak));
 void *__interceptor_aligned_alloc(size_t alignment, size_t size) __attribute__((weak));
-int __interceptor_posix_memalign(void **out_memory, size_t alignment, size_t size) __attribute__((weak));
+int __interceptor_posix_memalign(void **out_memory, size_t alignment, size_t size)
+    __attribute__((weak));
 void __interceptor_free(void *memory) __attribute__((weak));
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t count, size_t size);
@@ -44,7 +47,8 @@ static atomic_ulong refused;
 static pthread_t loop_thread;
 static atomic_long alive; /* allocations that were not freed */
 
-/* Only the loop's thread is refused: a sanitizer allocates in each new thread and ends the program where it gets nothing. */
+/* Only the loop's thread is refused: a sanitizer allocates in each new thread and ends the program
+ * where it gets nothing. */
 static bool refuse(void)
 {
     if (!atomic_load(&armed) || !pthread_equal(pthread_self(), loop_thread))
@@ -76,14 +80,16 @@ void *calloc(size_t count, size_t size)
 {
     if (refuse())
         return NULL;
-    return count_alive(__interceptor_calloc ? __interceptor_calloc(count, size) : __libc_calloc(count, size));
+    return count_alive(__interceptor_calloc ? __interceptor_calloc(count, size)
+                                            : __libc_calloc(count, size));
 }
 
 void *realloc(void *memory, size_t size)
 {
     if (refuse())
         return NULL;
-    void *moved = __interceptor_realloc ? __interceptor_realloc(memory, size) : __libc_realloc(memory, size);
+    void *moved =
+        __interceptor_realloc ? __interceptor_realloc(memory, size) : __libc_realloc(memory, size);
     return memory ? moved : count_alive(moved);
 }
 

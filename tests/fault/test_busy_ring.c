@@ -1,5 +1,6 @@
-/* test_busy_ring.c - io_uring takes nothing for a moment (EAGAIN, EBUSY) while requests, or the loop's own wake-up, wait for room
- * in its queue: it must not go to sleep with them in hand. On the other backends there is no such queue, and nothing is refused.
+/* test_busy_ring.c - io_uring takes nothing for a moment (EAGAIN, EBUSY) while requests, or the
+ * loop's own wake-up, wait for room in its queue: it must not go to sleep with them in hand. On the
+ * other backends there is no such queue, and nothing is refused.
  */
 #include "harness/harness.h"
 
@@ -15,8 +16,8 @@ enum { ENTER = 426, REQUESTS = 100 };
 static atomic_int refusals; /* of the next enters */
 static atomic_int error_to_give;
 
-/* The program's own stands before libc's. A call may have fewer arguments than are looked at here; what is read past them is
- * passed on and read by nobody. */
+/* The program's own stands before libc's. A call may have fewer arguments than are looked at here;
+ * what is read past them is passed on and read by nobody. */
 __attribute__((no_sanitize("address"))) long syscall(long number, ...)
 {
     static long (*_Atomic real)(long, ...);
@@ -32,7 +33,8 @@ __attribute__((no_sanitize("address"))) long syscall(long number, ...)
         errno = atomic_load(&error_to_give);
         return -1;
     }
-    return real(number, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4], arguments[5]);
+    return real(number, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4],
+                arguments[5]);
 }
 
 static void refuse(int error, int count)
@@ -111,7 +113,8 @@ BACKEND_TEST(wake_up_that_found_no_room_is_armed_before_it_sleeps)
     }
 }
 
-/* The queue is full of what does not end by itself, and takes nothing as the wake-up is to be armed. */
+/* The queue is full of what does not end by itself, and takes nothing as the wake-up is to be
+ * armed. */
 BACKEND_TEST(wake_up_that_found_no_room_beside_what_only_waits_is_armed_before_it_sleeps)
 {
     const struct hark_options options = {.entries = 1};
@@ -141,10 +144,11 @@ static void keep_it(struct harness_op *self, int64_t result)
         self->context = hark_buffer_keep(&self->op);
 }
 
-/* The pool has a single buffer. It comes back, and goes to a receive that is cancelled before the kernel has taken its request.
+/* The pool has a single buffer. It comes back, and goes to a receive that is cancelled before the
+ * kernel has taken its request.
  */
-BACKEND_TEST_WITH(buffer_of_a_receive_that_is_cancelled_before_it_found_room_comes_back, 0, .entries = 1, .buffer_count = 1,
-                  .buffer_bytes = 64)
+BACKEND_TEST_WITH(buffer_of_a_receive_that_is_cancelled_before_it_found_room_comes_back, 0,
+                  .entries = 1, .buffer_count = 1, .buffer_bytes = 64)
 {
     static struct harness_op ops[REQUESTS];
     struct harness_op holder = {.then = keep_it};

@@ -1,5 +1,6 @@
-/* test_milliseconds.c - epoll where its precise wait is missing (before Linux 5.11): it waits in whole milliseconds, rounded up,
- * so that no wait that should sleep is one that looks and returns. What is asked of the kernel is looked at, no time. */
+/* test_milliseconds.c - epoll where its precise wait is missing (before Linux 5.11): it waits in
+ * whole milliseconds, rounded up, so that no wait that should sleep is one that looks and returns.
+ * What is asked of the kernel is looked at, no time. */
 #include "harness/harness.h"
 
 #include <dlfcn.h>
@@ -14,7 +15,8 @@ static bool for_ever;
 static bool wakes_at_once; /* a wait that sleeps is cut short */
 
 /* The program's own stand before libc's. */
-int epoll_pwait2(int epoll, struct epoll_event *events, int count, const struct timespec *timeout, const sigset_t *mask)
+int epoll_pwait2(int epoll, struct epoll_event *events, int count, const struct timespec *timeout,
+                 const sigset_t *mask)
 {
     (void)epoll, (void)events, (void)count, (void)timeout, (void)mask;
     errno = ENOSYS;

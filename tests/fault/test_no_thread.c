@@ -1,5 +1,5 @@
-/* test_no_thread.c - no thread can be started, as where the system's limit is reached: what needs one says so, and a close
- * closes even so. */
+/* test_no_thread.c - no thread can be started, as where the system's limit is reached: what needs
+ * one says so, and a close closes even so. */
 #include "harness/harness.h"
 
 #include <dlfcn.h>
@@ -17,10 +17,12 @@
 static atomic_bool refused;
 
 typedef int create_function(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
-create_function __interceptor_pthread_create __attribute__((weak)); /* a sanitizer's, which must know its threads */
+create_function __interceptor_pthread_create
+    __attribute__((weak)); /* a sanitizer's, which must know its threads */
 
 /* The program's own stands before libc's. */
-int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*function)(void *), void *argument)
+int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*function)(void *),
+                   void *argument)
 {
     if (atomic_load(&refused))
         return EAGAIN;
@@ -74,7 +76,8 @@ BACKEND_TEST(work_without_a_thread_gives_eagain_and_works_once_there_is_one)
     assert_result(harness_wait(loop, &working), 7);
 }
 
-/* From here on the process may start no thread, and io_uring none for it either. Gives: the limit that there was. */
+/* From here on the process may start no thread, and io_uring none for it either. Gives: the limit
+ * that there was. */
 static struct rlimit refuse_threads(void)
 {
     enum { NOBODY = 65534 };
@@ -88,7 +91,8 @@ static struct rlimit refuse_threads(void)
     return before;
 }
 
-/* What the kernel would have done on a thread of its own is done on the pool, where that has one. */
+/* What the kernel would have done on a thread of its own is done on the pool, where that has
+ * one. */
 BACKEND_TEST(promise_06_want_of_a_thread_is_no_cancel)
 {
     struct harness_op working = {0};

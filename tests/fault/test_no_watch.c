@@ -1,5 +1,6 @@
-/* test_no_watch.c - the kernel takes no more registrations (ENOSPC: max_user_watches of epoll(7)). On io_uring the ring polls by
- * itself then, as it does for files; the epoll backend has no other way, and the others have no registrations. */
+/* test_no_watch.c - the kernel takes no more registrations (ENOSPC: max_user_watches of epoll(7)).
+ * On io_uring the ring polls by itself then, as it does for files; the epoll backend has no other
+ * way, and the others have no registrations. */
 #include "harness/harness.h"
 
 #include <errno.h>
@@ -38,7 +39,8 @@ BACKEND_TEST(poll_without_a_registration_waits_for_what_was_asked_for)
                 hark_poll(loop, &polling.op, ends[0], events[index], harness_done);
             harness_settle(loop);
             assert_int_equal(polling.calls, 0);
-            assert_int_equal(send(ends[1], "x", 1, events[index] == HARK_POLL_EXCEPTIONAL ? MSG_OOB : 0), 1);
+            assert_int_equal(
+                send(ends[1], "x", 1, events[index] == HARK_POLL_EXCEPTIONAL ? MSG_OOB : 0), 1);
             while (polling.calls == 0)
                 assert_true(hark_run_once(loop) >= 0);
             assert_result(polling.result, events[index]);

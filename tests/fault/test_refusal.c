@@ -1,5 +1,6 @@
-/* test_refusal.c - io_uring refused by the kernel's own filters (seccomp): with an error, at set-up or at the first enter, and by
- * death. Promise 15: any refusal leads to epoll, with a reason; and io_uring can be switched off before its first system call.
+/* test_refusal.c - io_uring refused by the kernel's own filters (seccomp): with an error, at set-up
+ * or at the first enter, and by death. Promise 15: any refusal leads to epoll, with a reason; and
+ * io_uring can be switched off before its first system call.
  *
  * A filter stays for the process's life; each test is in a process of its own. */
 #include "harness/harness.h"
@@ -15,9 +16,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { SETUP = 425, ENTER = 426, REGISTER = 427 }; /* io_uring's numbers are the same on every architecture */
+enum {
+    SETUP = 425,
+    ENTER = 426,
+    REGISTER = 427
+}; /* io_uring's numbers are the same on every architecture */
 
-/* From here on the system call gets this answer: SECCOMP_RET_ERRNO | errno, or SECCOMP_RET_KILL_PROCESS. */
+/* From here on the system call gets this answer: SECCOMP_RET_ERRNO | errno, or
+ * SECCOMP_RET_KILL_PROCESS. */
 static void filter(uint32_t number, uint32_t answer)
 {
     struct sock_filter code[] = {
@@ -27,7 +33,8 @@ static void filter(uint32_t number, uint32_t answer)
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
     };
     struct sock_fprog program = {.len = sizeof code / sizeof code[0], .filter = code};
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+        prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
         harness_skip("no seccomp filter can be set: %s", strerror(errno));
 }
 
@@ -75,7 +82,8 @@ static void refused(uint32_t number, int error, const char *name_of_call)
     need_uring();
     filter(number, SECCOMP_RET_ERRNO | (uint32_t)error);
 
-    assert_result(hark_loop_create(&uring, &loop), -error); /* a named backend is refused, never replaced */
+    assert_result(hark_loop_create(&uring, &loop),
+                  -error); /* a named backend is refused, never replaced */
     assert_null(loop);
     setenv("HARK_BACKEND", "uring", 1);
     assert_result(hark_loop_create(NULL, &loop), -error);
@@ -92,14 +100,14 @@ static void refused(uint32_t number, int error, const char *name_of_call)
     harness_loop_destroy(loop);
 }
 
-#define REFUSAL_TESTS(error)                                                                                                     \
-    TEST(promise_15_setup_refused_with_##error##_falls_back_to_epoll)                                                            \
-    {                                                                                                                            \
-        refused(SETUP, error, "io_uring_setup");                                                                                 \
-    }                                                                                                                            \
-    TEST(promise_15_enter_refused_with_##error##_falls_back_to_epoll)                                                            \
-    {                                                                                                                            \
-        refused(ENTER, error, "io_uring_enter");                                                                                 \
+#define REFUSAL_TESTS(error)                                                                       \
+    TEST(promise_15_setup_refused_with_##error##_falls_back_to_epoll)                              \
+    {                                                                                              \
+        refused(SETUP, error, "io_uring_setup");                                                   \
+    }                                                                                              \
+    TEST(promise_15_enter_refused_with_##error##_falls_back_to_epoll)                              \
+    {                                                                                              \
+        refused(ENTER, error, "io_uring_enter");                                                   \
     }
 REFUSAL_TESTS(EPERM)
 REFUSAL_TESTS(ENOSYS)
@@ -133,7 +141,8 @@ TEST(epoll_pwait2_refused_with_enosys_is_done_without)
     epoll_without_its_precise_wait(ENOSYS);
 }
 
-/* Registering is what the rungs of features need: without it the loop either works or falls back. */
+/* Registering is what the rungs of features need: without it the loop either works or falls
+ * back. */
 static void register_refused(int error)
 {
     struct hark_loop *loop = NULL;

@@ -1,5 +1,6 @@
-/* test_share.c - promise 11: one transfer that never runs dry has its share of a turn, and the others have theirs. What a socket
- * holds is bounded by the machine's settings, so what is received is made up here. On uring the kernel does it by itself. */
+/* test_share.c - promise 11: one transfer that never runs dry has its share of a turn, and the
+ * others have theirs. What a socket holds is bounded by the machine's settings, so what is received
+ * is made up here. On uring the kernel does it by itself. */
 #include "harness/harness.h"
 
 #include <dlfcn.h>

@@ -1,5 +1,6 @@
-/* test_signal_at_once.c - a signal that arrives in the very moment in which it begins, or ceases, to be asked for: it goes to the
- * op or to the disposition that the program had before; it is not swallowed in between. */
+/* test_signal_at_once.c - a signal that arrives in the very moment in which it begins, or ceases,
+ * to be asked for: it goes to the op or to the disposition that the program had before; it is not
+ * swallowed in between. */
 #include "harness/harness.h"
 
 #include <dlfcn.h>
@@ -10,12 +11,14 @@
 static volatile sig_atomic_t armed;
 static volatile sig_atomic_t arrivals; /* at the program's own handler */
 
-/* The program's own stands before libc's (or the sanitizer's): the signal arrives as soon as the disposition has changed. */
+/* The program's own stands before libc's (or the sanitizer's): the signal arrives as soon as the
+ * disposition has changed. */
 int sigaction(int number, const struct sigaction *action, struct sigaction *former)
 {
     static int (*_Atomic real)(int, const struct sigaction *, struct sigaction *);
     if (!real)
-        real = (int (*)(int, const struct sigaction *, struct sigaction *))dlsym(RTLD_NEXT, "sigaction");
+        real = (int (*)(int, const struct sigaction *, struct sigaction *))dlsym(RTLD_NEXT,
+                                                                                 "sigaction");
     int result = real(number, action, former);
     if (armed && number == SIGUSR1 && action)
         raise(SIGUSR1);
@@ -31,7 +34,8 @@ static void count_it(int number)
 BACKEND_TEST(signal_that_arrives_as_soon_as_it_is_caught_is_told)
 {
     struct harness_op op = {0};
-    hark_signal_each(loop, &op.op, SIGUSR2, harness_done); /* another one: the loop has its slot already */
+    hark_signal_each(loop, &op.op, SIGUSR2,
+                     harness_done); /* another one: the loop has its slot already */
     struct harness_op first = {0};
     armed = 1;
     hark_signal_each(loop, &first.op, SIGUSR1, harness_done);

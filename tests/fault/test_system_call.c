@@ -1,8 +1,9 @@
-/* test_system_call.c - the nth system call of the library fails, n = 1, 2, ... until a run in which none did; once each, and then
- * for ever; and it is interrupted by a signal.
+/* test_system_call.c - the nth system call of the library fails, n = 1, 2, ... until a run in which
+ * none did; once each, and then for ever; and it is interrupted by a signal.
  *
- * The program's own functions stand before libc's, so the library's calls come through here. What the kernel cannot do is not
- * done: a close that fails has closed, the write that wakes the loop and the clock do not fail. */
+ * The program's own functions stand before libc's, so the library's calls come through here. What
+ * the kernel cannot do is not done: a close that fails has closed, the write that wakes the loop
+ * and the clock do not fail. */
 #undef _FORTIFY_SOURCE /* its inline forms of these functions would be in the way */
 #include "harness/scenario.h"
 
@@ -65,63 +66,87 @@ static bool refuse(const char *name, bool interruptible)
 }
 
 /* A function of libc's with the fault before it. */
-#define WITH_FAULT(type, name, parameters, arguments, interruptible)                                                             \
-    type name parameters                                                                                                         \
-    {                                                                                                                            \
-        static type(*_Atomic real) parameters;                                                                                   \
-        if (refuse(#name, interruptible))                                                                                        \
-            return (type)-1;                                                                                                     \
-        if (!real)                                                                                                               \
-            real = (type(*) parameters)dlsym(RTLD_NEXT, #name);                                                                  \
-        return real arguments;                                                                                                   \
+#define WITH_FAULT(type, name, parameters, arguments, interruptible)                               \
+    type name parameters                                                                           \
+    {                                                                                              \
+        static type(*_Atomic real) parameters;                                                     \
+        if (refuse(#name, interruptible))                                                          \
+            return (type)-1;                                                                       \
+        if (!real)                                                                                 \
+            real = (type(*) parameters)dlsym(RTLD_NEXT, #name);                                    \
+        return real arguments;                                                                     \
     }
 
 WITH_FAULT(int, socket, (int family, int type, int protocol), (family, type, protocol), false)
-WITH_FAULT(int, bind, (int fd, const struct sockaddr *name, socklen_t length), (fd, name, length), false)
+WITH_FAULT(int, bind, (int fd, const struct sockaddr *name, socklen_t length), (fd, name, length),
+           false)
 WITH_FAULT(int, listen, (int fd, int backlog), (fd, backlog), false)
-WITH_FAULT(int, accept4, (int fd, struct sockaddr *name, socklen_t *length, int flags), (fd, name, length, flags), true)
+WITH_FAULT(int, accept4, (int fd, struct sockaddr *name, socklen_t *length, int flags),
+           (fd, name, length, flags), true)
 WITH_FAULT(int, setsockopt, (int fd, int level, int option, const void *value, socklen_t length),
            (fd, level, option, value, length), false)
-WITH_FAULT(int, getsockopt, (int fd, int level, int option, void *value, socklen_t *length), (fd, level, option, value, length),
+WITH_FAULT(int, getsockopt, (int fd, int level, int option, void *value, socklen_t *length),
+           (fd, level, option, value, length), false)
+WITH_FAULT(int, getsockname, (int fd, struct sockaddr *name, socklen_t *length), (fd, name, length),
            false)
-WITH_FAULT(int, getsockname, (int fd, struct sockaddr *name, socklen_t *length), (fd, name, length), false)
-WITH_FAULT(int, getpeername, (int fd, struct sockaddr *name, socklen_t *length), (fd, name, length), false)
+WITH_FAULT(int, getpeername, (int fd, struct sockaddr *name, socklen_t *length), (fd, name, length),
+           false)
 WITH_FAULT(int, shutdown, (int fd, int how), (fd, how), false)
-WITH_FAULT(ssize_t, recv, (int fd, void *bytes, size_t count, int flags), (fd, bytes, count, flags), true)
-WITH_FAULT(ssize_t, send, (int fd, const void *bytes, size_t count, int flags), (fd, bytes, count, flags), true)
-WITH_FAULT(ssize_t, recvmsg, (int fd, struct msghdr *message, int flags), (fd, message, flags), true)
-WITH_FAULT(ssize_t, sendmsg, (int fd, const struct msghdr *message, int flags), (fd, message, flags), true)
+WITH_FAULT(ssize_t, recv, (int fd, void *bytes, size_t count, int flags), (fd, bytes, count, flags),
+           true)
+WITH_FAULT(ssize_t, send, (int fd, const void *bytes, size_t count, int flags),
+           (fd, bytes, count, flags), true)
+WITH_FAULT(ssize_t, recvmsg, (int fd, struct msghdr *message, int flags), (fd, message, flags),
+           true)
+WITH_FAULT(ssize_t, sendmsg, (int fd, const struct msghdr *message, int flags),
+           (fd, message, flags), true)
 WITH_FAULT(ssize_t, read, (int fd, void *bytes, size_t count), (fd, bytes, count), true)
-WITH_FAULT(ssize_t, readv, (int fd, const struct iovec *vector, int count), (fd, vector, count), true)
-WITH_FAULT(ssize_t, writev, (int fd, const struct iovec *vector, int count), (fd, vector, count), true)
-WITH_FAULT(ssize_t, pread, (int fd, void *bytes, size_t count, off_t offset), (fd, bytes, count, offset), true)
-WITH_FAULT(ssize_t, pwrite, (int fd, const void *bytes, size_t count, off_t offset), (fd, bytes, count, offset), true)
-WITH_FAULT(ssize_t, preadv, (int fd, const struct iovec *vector, int count, off_t offset), (fd, vector, count, offset), true)
-WITH_FAULT(ssize_t, pwritev, (int fd, const struct iovec *vector, int count, off_t offset), (fd, vector, count, offset), true)
-WITH_FAULT(ssize_t, preadv2, (int fd, const struct iovec *vector, int count, off_t offset, int flags),
+WITH_FAULT(ssize_t, readv, (int fd, const struct iovec *vector, int count), (fd, vector, count),
+           true)
+WITH_FAULT(ssize_t, writev, (int fd, const struct iovec *vector, int count), (fd, vector, count),
+           true)
+WITH_FAULT(ssize_t, pread, (int fd, void *bytes, size_t count, off_t offset),
+           (fd, bytes, count, offset), true)
+WITH_FAULT(ssize_t, pwrite, (int fd, const void *bytes, size_t count, off_t offset),
+           (fd, bytes, count, offset), true)
+WITH_FAULT(ssize_t, preadv, (int fd, const struct iovec *vector, int count, off_t offset),
+           (fd, vector, count, offset), true)
+WITH_FAULT(ssize_t, pwritev, (int fd, const struct iovec *vector, int count, off_t offset),
+           (fd, vector, count, offset), true)
+WITH_FAULT(ssize_t, preadv2,
+           (int fd, const struct iovec *vector, int count, off_t offset, int flags),
            (fd, vector, count, offset, flags), true)
 WITH_FAULT(int, fsync, (int fd), (fd), true)
 WITH_FAULT(int, fdatasync, (int fd), (fd), true)
 WITH_FAULT(int, ftruncate, (int fd, off_t length), (fd, length), true)
-WITH_FAULT(int, mkdirat, (int directory, const char *path, mode_t mode), (directory, path, mode), false)
-WITH_FAULT(int, unlinkat, (int directory, const char *path, int flags), (directory, path, flags), false)
-WITH_FAULT(int, renameat2, (int from_directory, const char *from, int to_directory, const char *to, unsigned flags),
+WITH_FAULT(int, mkdirat, (int directory, const char *path, mode_t mode), (directory, path, mode),
+           false)
+WITH_FAULT(int, unlinkat, (int directory, const char *path, int flags), (directory, path, flags),
+           false)
+WITH_FAULT(int, renameat2,
+           (int from_directory, const char *from, int to_directory, const char *to, unsigned flags),
            (from_directory, from, to_directory, to, flags), false)
-WITH_FAULT(int, statx, (int directory, const char *path, int flags, unsigned mask, struct statx *status),
+WITH_FAULT(int, statx,
+           (int directory, const char *path, int flags, unsigned mask, struct statx *status),
            (directory, path, flags, mask, status), false)
 WITH_FAULT(int, fstat, (int fd, struct stat *status), (fd, status), false)
 WITH_FAULT(int, eventfd, (unsigned count, int flags), (count, flags), false)
 WITH_FAULT(int, epoll_create1, (int flags), (flags), false)
-WITH_FAULT(int, epoll_ctl, (int epoll, int operation, int fd, struct epoll_event *event), (epoll, operation, fd, event), false)
+WITH_FAULT(int, epoll_ctl, (int epoll, int operation, int fd, struct epoll_event *event),
+           (epoll, operation, fd, event), false)
 WITH_FAULT(int, epoll_pwait2,
-           (int epoll, struct epoll_event *events, int count, const struct timespec *timeout, const sigset_t *mask),
-           (epoll, events, count, timeout, mask), true)
-WITH_FAULT(int, ppoll, (struct pollfd * list, nfds_t count, const struct timespec *timeout, const sigset_t *mask),
-           (list, count, timeout, mask), true)
-WITH_FAULT(int, poll, (struct pollfd * list, nfds_t count, int timeout), (list, count, timeout), true)
-WITH_FAULT(int, pselect,
-           (int count, fd_set *readable, fd_set *writable, fd_set *exceptional, const struct timespec *timeout,
+           (int epoll, struct epoll_event *events, int count, const struct timespec *timeout,
             const sigset_t *mask),
+           (epoll, events, count, timeout, mask), true)
+WITH_FAULT(int, ppoll,
+           (struct pollfd * list, nfds_t count, const struct timespec *timeout,
+            const sigset_t *mask),
+           (list, count, timeout, mask), true)
+WITH_FAULT(int, poll, (struct pollfd * list, nfds_t count, int timeout), (list, count, timeout),
+           true)
+WITH_FAULT(int, pselect,
+           (int count, fd_set *readable, fd_set *writable, fd_set *exceptional,
+            const struct timespec *timeout, const sigset_t *mask),
            (count, readable, writable, exceptional, timeout, mask), true)
 
 int connect(int fd, const struct sockaddr *name, socklen_t length)
@@ -133,8 +158,9 @@ int connect(int fd, const struct sockaddr *name, socklen_t length)
     if (!interrupted && refuse("connect", false))
         return -1;
     int result = real(fd, name, length);
-    return interrupted && result < 0 && errno == EINPROGRESS && refuse("connect", true) ? -1
-                                                                                        : result; /* it goes on all the same */
+    return interrupted && result < 0 && errno == EINPROGRESS && refuse("connect", true)
+               ? -1
+               : result; /* it goes on all the same */
 }
 
 int close(int fd)
@@ -154,7 +180,8 @@ ssize_t write(int fd, const void *bytes, size_t count)
     return count != sizeof(uint64_t) && refuse("write", true) ? -1 : real(fd, bytes, count);
 }
 
-/* A call may have fewer arguments than are looked at here; what is read past them is passed on and read by nobody. */
+/* A call may have fewer arguments than are looked at here; what is read past them is passed on and
+ * read by nobody. */
 #define READS_PAST_ITS_ARGUMENTS __attribute__((no_sanitize("address")))
 
 READS_PAST_ITS_ARGUMENTS int openat(int directory, const char *path, int flags, ...)
@@ -195,7 +222,8 @@ READS_PAST_ITS_ARGUMENTS long syscall(long number, ...)
         real = (long (*)(long, ...))dlsym(RTLD_NEXT, "syscall");
     if (refuse("syscall", number == 426))
         return -1;
-    return real(number, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4], arguments[5]);
+    return real(number, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4],
+                arguments[5]);
 }
 
 void *mmap(void *address, size_t length, int protection, int flags, int fd, off_t offset)
@@ -208,10 +236,12 @@ void *mmap(void *address, size_t length, int protection, int flags, int fd, off_
     return real(address, length, protection, flags, fd, offset);
 }
 
-typedef int create_function(pthread_t *thread, const pthread_attr_t *attributes, void *(*function)(void *), void *context);
+typedef int create_function(pthread_t *thread, const pthread_attr_t *attributes,
+                            void *(*function)(void *), void *context);
 create_function __interceptor_pthread_create __attribute__((weak)); /* a sanitizer's */
 
-int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*function)(void *), void *context)
+int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*function)(void *),
+                   void *context)
 {
     if (refuse("pthread_create", false))
         return EAGAIN;
@@ -234,11 +264,13 @@ static void disarm(void)
     atomic_store(&armed, false);
 }
 
-/* Runs the scenario with each system call failing in turn. A signal's interruption must not be seen at all. */
+/* Runs the scenario with each system call failing in turn. A signal's interruption must not be seen
+ * at all. */
 static void fail_each(int error, bool ever)
 {
     enum { ENOUGH = 5000 };
-    struct scenario_faults faults = {.arm = arm, .disarm = disarm, .recover = disarm, .patience = error == EINTR ? INT_MAX : 40};
+    struct scenario_faults faults = {
+        .arm = arm, .disarm = disarm, .recover = disarm, .patience = error == EINTR ? INT_MAX : 40};
     int good = scenario_undisturbed();
     assert_true(good > 200);
     atomic_store(&error_to_give, error);
@@ -248,8 +280,8 @@ static void fail_each(int error, bool ever)
         atomic_store(&fail_at, number);
         int now = scenario_run(&faults);
         if (error == EINTR && now != good)
-            fail_msg("call %lu, %s, was interrupted: %d ops ended well, %d do without", number, atomic_load(&refused_name), now,
-                     good);
+            fail_msg("call %lu, %s, was interrupted: %d ops ended well, %d do without", number,
+                     atomic_load(&refused_name), now, good);
         if (atomic_load(&refused) == 0)
             break;
     }
@@ -280,7 +312,8 @@ BACKEND_TEST(connection_that_was_gone_before_it_was_accepted_is_passed_over)
         struct harness_op accepting = {0};
         int listener = harness_listen(loop, &address);
         int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-        assert_true(connect(client, &address.name.any, address.length) == 0 || errno == EINPROGRESS);
+        assert_true(connect(client, &address.name.any, address.length) == 0 ||
+                    errno == EINPROGRESS);
         atomic_store(&error_to_give, ECONNABORTED);
         atomic_store(&only, "accept4");
         atomic_store(&fail_at, 1);

@@ -1,7 +1,8 @@
-/* check.h - what the fuzz targets share: bytes fed in three ways must come out the same, and a broken rule ends the process.
+/* check.h - what the fuzz targets share: bytes fed in three ways must come out the same, and a
+ * broken rule ends the process.
  *
- * The targets live in headers (check_SUBJECT.h): fuzz_SUBJECT.c makes a libFuzzer program of each, and tests/wire/test_corpus.c
- * runs the corpus in the tree through them on every run of the tests.
+ * The targets live in headers (check_SUBJECT.h): fuzz_SUBJECT.c makes a libFuzzer program of each,
+ * and tests/wire/test_corpus.c runs the corpus in the tree through them on every run of the tests.
  */
 #ifndef TESTS_FUZZ_CHECK_H
 #define TESTS_FUZZ_CHECK_H
@@ -15,12 +16,12 @@
 #include <string.h>
 
 /* A rule that must hold for any input. */
-#define must(condition)                                                                                                          \
-    do {                                                                                                                         \
-        if (!(condition)) {                                                                                                      \
-            fprintf(stderr, "%s:%d: broken: %s\n", __FILE__, __LINE__, #condition);                                              \
-            abort();                                                                                                             \
-        }                                                                                                                        \
+#define must(condition)                                                                            \
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            fprintf(stderr, "%s:%d: broken: %s\n", __FILE__, __LINE__, #condition);                \
+            abort();                                                                               \
+        }                                                                                          \
     } while (0)
 
 /* A sum over all that a reader saw. */
@@ -38,7 +39,7 @@ static inline void digest_bytes(struct digest *digest, const void *bytes, size_t
 
 static inline void digest_number(struct digest *digest, uint64_t number)
 {
-    digest_bytes(digest, &number, sizeof(number));
+    digest_bytes(digest, &number, sizeof number);
 }
 
 static inline void digest_text(struct digest *digest, const char *text)
@@ -73,7 +74,8 @@ static inline size_t piece_size(enum feeding feeding, uint64_t *random, size_t l
 }
 
 /* Feeds in one way; each piece is memory of its own, of exactly its size. */
-static inline uint64_t feed_once(const struct fed *fed, void *state, enum feeding feeding, const uint8_t *data, size_t size)
+static inline uint64_t feed_once(const struct fed *fed, void *state, enum feeding feeding,
+                                 const uint8_t *data, size_t size)
 {
     struct digest digest = {14695981039346656037u};
     uint64_t random = size * 0x9e3779b97f4a7c15u + 1;

@@ -1,4 +1,5 @@
-/* check_http.h - requests: the same in pieces of any size, and what is accepted keeps the promises of wire/http.h. */
+/* check_http.h - requests: the same in pieces of any size, and what is accepted keeps the promises
+ * of wire/http.h. */
 #ifndef TESTS_FUZZ_CHECK_HTTP_H
 #define TESTS_FUZZ_CHECK_HTTP_H
 
@@ -25,7 +26,8 @@ static inline void http_fuzz_head(struct fuzzed_request *fuzzed)
     const struct http_request *request = &fuzzed->request;
     char value[32] = "";
 
-    must(request->path[0] == '/' || (request->path[0] == '*' && request->method == HTTP_METHOD_OPTIONS));
+    must(request->path[0] == '/' ||
+         (request->path[0] == '*' && request->method == HTTP_METHOD_OPTIONS));
     must(strlen(request->path) == request->path_count);
     for (size_t at = 0; at < request->path_count; at++)
         must((unsigned char)request->path[at] >= ' ' && request->path[at] != 0x7f);
@@ -41,7 +43,8 @@ static inline void http_fuzz_head(struct fuzzed_request *fuzzed)
     digest_number(fuzzed->digest, request->expects_continue);
     digest_number(fuzzed->digest, request->chunked);
     digest_number(fuzzed->digest, http_request_accepts(request, "text/event-stream"));
-    digest_number(fuzzed->digest, (uint64_t)http_request_query(request, "after", value, sizeof(value)));
+    digest_number(fuzzed->digest,
+                  (uint64_t)http_request_query(request, "after", value, sizeof value));
     digest_text(fuzzed->digest, value);
 }
 
@@ -49,7 +52,8 @@ static inline void http_fuzz_refused(struct fuzzed_request *fuzzed)
 {
     const int status = fuzzed->request.status;
 
-    must(status == 400 || status == 413 || status == 414 || status == 417 || status == 431 || status == 501 || status == 505);
+    must(status == 400 || status == 413 || status == 414 || status == 417 || status == 431 ||
+         status == 501 || status == 505);
     must(fuzzed->request.reason && *fuzzed->request.reason && !fuzzed->request.keep_alive);
     digest_number(fuzzed->digest, (uint64_t)status);
     digest_text(fuzzed->digest, fuzzed->request.reason);

@@ -1,5 +1,5 @@
-/* check_lines.h - lines: cut the same in pieces of any size; what is understood is valid; and what is encoded for a subscriber is
- * put together again, whatever it is. */
+/* check_lines.h - lines: cut the same in pieces of any size; what is understood is valid; and what
+ * is encoded for a subscriber is put together again, whatever it is. */
 #ifndef TESTS_FUZZ_CHECK_LINES_H
 #define TESTS_FUZZ_CHECK_LINES_H
 
@@ -47,7 +47,8 @@ static inline bool lines_fuzz_feed(void *state, const char *bytes, size_t count)
     size_t line_count;
     int result;
 
-    while ((result = lines_splitter_next(&fuzzed->splitter, &bytes, &count, &line, &line_count)) > 0)
+    while ((result = lines_splitter_next(&fuzzed->splitter, &bytes, &count, &line, &line_count)) >
+           0)
         lines_fuzz_line(fuzzed->digest, line, line_count);
     must(result < 0 || count == 0);
     return result == 0;
@@ -64,7 +65,8 @@ static inline void lines_fuzz_end(void *state)
 }
 
 /* Puts the event together from its lines, as a subscriber does. */
-static inline void lines_fuzz_join(const char *encoded, size_t encoded_size, const uint8_t *data, size_t size)
+static inline void lines_fuzz_join(const char *encoded, size_t encoded_size, const uint8_t *data,
+                                   size_t size)
 {
     struct lines_splitter splitter;
     char *joined = malloc(size + 1);

@@ -1,4 +1,5 @@
-/* check_response.h - responses: the same in pieces of any size, as the answer to a GET and to a HEAD. */
+/* check_response.h - responses: the same in pieces of any size, as the answer to a GET and to a
+ * HEAD. */
 #ifndef TESTS_FUZZ_CHECK_RESPONSE_H
 #define TESTS_FUZZ_CHECK_RESPONSE_H
 

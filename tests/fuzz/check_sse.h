@@ -1,4 +1,5 @@
-/* check_sse.h - event streams: decoded the same in pieces of any size; and what is encoded is decoded again, whatever it is. */
+/* check_sse.h - event streams: decoded the same in pieces of any size; and what is encoded is
+ * decoded again, whatever it is. */
 #ifndef TESTS_FUZZ_CHECK_SSE_H
 #define TESTS_FUZZ_CHECK_SSE_H
 
@@ -62,7 +63,8 @@ static inline void sse_fuzz_compare(void *context, const struct sse_event *event
 
     must(expected->seen++ == 0);
     must(strcmp(event->id, "18446744073709551615") == 0 && strcmp(event->name, "fuzz") == 0);
-    must(event->data_count == expected->count && memcmp(event->data, expected->data, expected->count) == 0);
+    must(event->data_count == expected->count &&
+         memcmp(event->data, expected->data, expected->count) == 0);
 }
 
 static inline void sse_fuzz_round_trip(const uint8_t *data, size_t size)
@@ -78,7 +80,8 @@ static inline void sse_fuzz_round_trip(const uint8_t *data, size_t size)
             continue;
         expected.data[expected.count++] = data[at] == '\r' ? '\n' : (char)data[at];
     }
-    must(sse_event_encode(UINT64_MAX, "fuzz", data, size, encoded, encoded_size) == (int64_t)encoded_size);
+    must(sse_event_encode(UINT64_MAX, "fuzz", data, size, encoded, encoded_size) ==
+         (int64_t)encoded_size);
     sse_decoder_init(&decoder, sse_fuzz_compare, &expected);
     must(sse_decoder_feed(&decoder, encoded, encoded_size) == 0);
     must(expected.seen == 1);

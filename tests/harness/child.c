@@ -1,7 +1,8 @@
-/* child.c - one test in its process: the loop before it, and after it the checks that nothing is left.
+/* child.c - one test in its process: the loop before it, and after it the checks that nothing is
+ * left.
  *
- * What must hold: the list of descriptors is taken before the loop is made and compared after it is destroyed, so it covers
- * the backend's own descriptors as well.
+ * What must hold: the list of descriptors is taken before the loop is made and compared after it is
+ * destroyed, so it covers the backend's own descriptors as well.
  */
 #include "harness/child.h"
 
@@ -29,11 +30,12 @@ static void skip_refused(int error)
     const char *reason = NULL;
     if (hark_loop_create(NULL, &loop) == 0)
         reason = hark_loop_refusal(loop, harness_backend());
-    harness_skip("%s is refused: %s", harness_backend_name(), reason ? reason : hark_error_name(error));
+    harness_skip("%s is refused: %s", harness_backend_name(),
+                 reason ? reason : hark_error_name(error));
 }
 
-/* HARK_TEST_TINY: what a test leaves to the defaults is as small as it may be, so that queues are full and pools empty all the
- * time. */
+/* HARK_TEST_TINY: what a test leaves to the defaults is as small as it may be, so that queues are
+ * full and pools empty all the time. */
 static void make_tiny(struct hark_options *options)
 {
     const char *tiny = getenv("HARK_TEST_TINY");
@@ -91,14 +93,16 @@ static void compare(const int *before, size_t before_count, const int *after, si
             old++;
             new ++;
         } else if (new >= after_count || (old < before_count && before[old] < after[new])) {
-            used += (size_t)snprintf(text + used, sizeof text - used, " %d is closed;", before[old++]);
+            used +=
+                (size_t)snprintf(text + used, sizeof text - used, " %d is closed;", before[old++]);
         } else {
             char link[64];
             char target[128];
             snprintf(link, sizeof link, "/proc/self/fd/%d", after[new]);
             ssize_t length = readlink(link, target, sizeof target - 1);
             target[length > 0 ? length : 0] = '\0';
-            used += (size_t)snprintf(text + used, sizeof text - used, " %d (%s) is open;", after[new ++], target);
+            used += (size_t)snprintf(text + used, sizeof text - used, " %d (%s) is open;",
+                                     after[new ++], target);
         }
     }
     if (used > 0)

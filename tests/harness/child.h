@@ -1,4 +1,5 @@
-/* child.h - between the runner (harness.c) and what happens in a test's own process (child.c, fixture.c). Not for tests. */
+/* child.h - between the runner (harness.c) and what happens in a test's own process (child.c,
+ * fixture.c). Not for tests. */
 #ifndef HARNESS_CHILD_H
 #define HARNESS_CHILD_H
 
@@ -11,7 +12,8 @@ enum { HARNESS_SKIPPED = 77 };
 /* Runs a test with all checks around it. Returns where it has passed; else the process ends. */
 void harness_child_run(const struct harness_test *test);
 
-/* Whether the running test's backend must be usable: all but io_uring always, io_uring where it was named. */
+/* Whether the running test's backend must be usable: all but io_uring always, io_uring where it was
+ * named. */
 bool harness_backend_required(void);
 
 /* Removes the directory that the test in process `pid` made, if it made one. */

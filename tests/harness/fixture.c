@@ -1,6 +1,8 @@
-/* fixture.c - what tests stand on: connected pairs, pipes, a directory of their own, bytes that can be told apart.
+/* fixture.c - what tests stand on: connected pairs, pipes, a directory of their own, bytes that can
+ * be told apart.
  *
- * Made with plain system calls, not with the loop's, so that a fault of the loop shows in the test and not in its set-up.
+ * Made with plain system calls, not with the loop's, so that a fault of the loop shows in the test
+ * and not in its set-up.
  */
 #include "harness/child.h"
 
@@ -37,7 +39,8 @@ static bool are_connected(int client, int server)
     struct sockaddr_in here = {0}, there = {0};
     socklen_t length = sizeof here;
     return getsockname(client, (struct sockaddr *)&here, &length) == 0 &&
-           getpeername(server, (struct sockaddr *)&there, &length) == 0 && here.sin_port == there.sin_port;
+           getpeername(server, (struct sockaddr *)&there, &length) == 0 &&
+           here.sin_port == there.sin_port;
 }
 
 /* The client's connection: a program that looks for another server may come in between. */
@@ -189,7 +192,8 @@ static size_t write_until_full(int fd)
     return total;
 }
 
-/* Whether TCP waits for the peer's kernel to take what is on its way: that may make room once more. */
+/* Whether TCP waits for the peer's kernel to take what is on its way: that may make room once
+ * more. */
 static bool is_under_way(int fd)
 {
     struct tcp_info info;
@@ -222,7 +226,7 @@ size_t harness_descriptors(int *out_list, size_t room)
     size_t count = 0;
     DIR *list = opendir("/proc/self/fd");
     assert_non_null(list);
-    for (struct dirent *entry; (entry = readdir(list)) != NULL;) {
+    for (struct dirent *entry; (entry = readdir(list));) {
         int fd = atoi(entry->d_name);
         if (entry->d_name[0] != '.' && fd != dirfd(list) && count < room)
             out_list[count++] = fd;

@@ -1,8 +1,10 @@
-/* harness.c - the runner of the tests: main, registration, and a child process per test and backend.
+/* harness.c - the runner of the tests: main, registration, and a child process per test and
+ * backend.
  *
- * What must hold: a test's end is judged by its child's exit status alone, so an assert, a crash, a leak and a time-out are all
- * seen; a child leaves by exit, for the leak check runs there; the parent makes no loop and stays as it was for every test.
- * What tests use inside the child is in fixture.c and recorder.c.
+ * What must hold: a test's end is judged by its child's exit status alone, so an assert, a crash, a
+ * leak and a time-out are all seen; a child leaves by exit, for the leak check runs there; the
+ * parent makes no loop and stays as it was for every test. What tests use inside the child is in
+ * fixture.c and recorder.c.
  */
 #include "harness/harness.h"
 #include "harness/child.h"
@@ -23,7 +25,8 @@ struct run {
     char name[160];
 };
 
-static const char *const backend_names[HARK_BACKEND_KINDS] = {"auto", "uring", "epoll", "poll", "select"};
+static const char *const backend_names[HARK_BACKEND_KINDS] = {"auto", "uring", "epoll", "poll",
+                                                              "select"};
 static const int caught_signals[] = {SIGFPE, SIGILL, SIGSEGV, SIGBUS, SIGSYS};
 enum { CAUGHT_SIGNALS = sizeof caught_signals / sizeof caught_signals[0] };
 
@@ -67,7 +70,8 @@ static bool backend_wanted(enum hark_backend_kind kind)
 bool harness_backend_required(void)
 {
     const char *list = getenv("HARK_TEST_BACKENDS");
-    return harness_backend() != HARK_BACKEND_URING || (list && list_has(list, harness_backend_name()));
+    return harness_backend() != HARK_BACKEND_URING ||
+           (list && list_has(list, harness_backend_name()));
 }
 
 static bool name_wanted(const char *name, int count, char **patterns)
@@ -86,8 +90,8 @@ static bool name_wanted(const char *name, int count, char **patterns)
     return !any;
 }
 
-/* cmocka catches the signals of crashes in the process that it runs in; a child gives them back to whoever had them, which is
- * the sanitizer's reporter where there is one. */
+/* cmocka catches the signals of crashes in the process that it runs in; a child gives them back to
+ * whoever had them, which is the sanitizer's reporter where there is one. */
 static void signals_remember(void)
 {
     for (int index = 0; index < CAUGHT_SIGNALS; index++)
@@ -125,7 +129,8 @@ static _Noreturn void child(const struct run *run, pid_t parent)
     exit(0);
 }
 
-/* Waits for the child without its grandchildren, and says how it ended. Gives: NULL passed; "" skipped; else the reason. */
+/* Waits for the child without its grandchildren, and says how it ended. Gives: NULL passed; ""
+ * skipped; else the reason. */
 static const char *verdict(const struct run *run, pid_t pid)
 {
     static char text[400];
@@ -140,13 +145,17 @@ static const char *verdict(const struct run *run, pid_t pid)
         return "";
     if (WIFEXITED(status))
         snprintf(text, sizeof text, "%s: exit code %d%s", run->name, WEXITSTATUS(status),
-                 WEXITSTATUS(status) == 99 || WEXITSTATUS(status) == 23 ? " (a sanitizer has reported)" : "");
+                 WEXITSTATUS(status) == 99 || WEXITSTATUS(status) == 23
+                     ? " (a sanitizer has reported)"
+                     : "");
     else if (WTERMSIG(status) == SIGALRM)
-        snprintf(text, sizeof text, "%s: not finished after %u seconds", run->name, timeout_of(run));
+        snprintf(text, sizeof text, "%s: not finished after %u seconds", run->name,
+                 timeout_of(run));
     else if (WTERMSIG(status) == SIGABRT)
         snprintf(text, sizeof text, "%s: failed", run->name);
     else
-        snprintf(text, sizeof text, "%s: ended by signal %s", run->name, strsignal(WTERMSIG(status)));
+        snprintf(text, sizeof text, "%s: ended by signal %s", run->name,
+                 strsignal(WTERMSIG(status)));
     return text;
 }
 
@@ -177,8 +186,8 @@ static void run_in_child(void **state)
 }
 
 /* Adds a run where it is wanted. */
-static void add_run(struct run *runs, size_t *count, const struct harness_test *test, enum hark_backend_kind backend, int argc,
-                    char **argv)
+static void add_run(struct run *runs, size_t *count, const struct harness_test *test,
+                    enum hark_backend_kind backend, int argc, char **argv)
 {
     struct run *run = &runs[*count];
     if (backend == HARK_BACKEND_AUTO)
@@ -217,14 +226,15 @@ static int run_all(const char *group, struct run *runs, size_t count)
     if (!tests)
         return 1;
     for (size_t index = 0; index < count; index++)
-        tests[index] = (struct CMUnitTest){.name = runs[index].name, .test_func = run_in_child, .initial_state = &runs[index]};
+        tests[index] = (struct CMUnitTest){
+            .name = runs[index].name, .test_func = run_in_child, .initial_state = &runs[index]};
     int failed = _cmocka_run_group_tests(group, tests, count, NULL, NULL);
     free(tests);
     return failed ? 1 : 0;
 }
 
-/* Whoever runs the tests under nohup, or in the background of a script, has these ignored; some tests send them. Before the
- * tests' own constructors, which may look at them. */
+/* Whoever runs the tests under nohup, or in the background of a script, has these ignored; some
+ * tests send them. Before the tests' own constructors, which may look at them. */
 __attribute__((constructor(101))) static void signals_are_not_ignored(void)
 {
     static const int signals[] = {SIGHUP, SIGINT, SIGQUIT};

@@ -46,8 +46,8 @@ bool pending_on_descriptor(enum pending_kind kind)
 
 bool pending_repeats(enum pending_kind kind)
 {
-    return kind == PENDING_ACCEPT_EACH || kind == PENDING_RECV_EACH || kind == PENDING_POLL_EACH || kind == PENDING_SIGNAL_EACH ||
-           kind == PENDING_EVERY;
+    return kind == PENDING_ACCEPT_EACH || kind == PENDING_RECV_EACH || kind == PENDING_POLL_EACH ||
+           kind == PENDING_SIGNAL_EACH || kind == PENDING_EVERY;
 }
 
 bool pending_completable(enum pending_kind kind)
@@ -61,8 +61,8 @@ static void told_by_signal(int number)
 {
     (void)number;
     static const char text[] = "(the op that waits is: ";
-    if (write(STDERR_FILENO, text, sizeof text - 1) < 0 || write(STDERR_FILENO, noted, strlen(noted)) < 0 ||
-        write(STDERR_FILENO, ")\n", 2) < 0)
+    if (write(STDERR_FILENO, text, sizeof text - 1) < 0 ||
+        write(STDERR_FILENO, noted, strlen(noted)) < 0 || write(STDERR_FILENO, ")\n", 2) < 0)
         _exit(1);
     signal(number, SIG_DFL);
     raise(number);
@@ -91,9 +91,11 @@ static void start_connect(struct hark_loop *loop, struct pending *pending)
     pending->peer = harness_listen(loop, &pending->address);
     assert_int_equal(listen(pending->peer, 0), 0);
     pending->extra = tcp_socket();
-    assert_true(connect(pending->extra, &pending->address.name.any, pending->address.length) == 0 || errno == EINPROGRESS);
+    assert_true(connect(pending->extra, &pending->address.name.any, pending->address.length) == 0 ||
+                errno == EINPROGRESS);
     pending->fd = tcp_socket();
-    hark_connect(loop, &pending->recorder.op, pending->fd, &pending->address.name.any, pending->address.length, harness_done);
+    hark_connect(loop, &pending->recorder.op, pending->fd, &pending->address.name.any,
+                 pending->address.length, harness_done);
 }
 
 static void start_socket(struct hark_loop *loop, struct pending *pending)
@@ -102,7 +104,9 @@ static void start_socket(struct hark_loop *loop, struct pending *pending)
     int pair[2];
     bool sends = pending->kind == PENDING_SEND || pending->kind == PENDING_SENDMSG;
     if (sends)
-        harness_socket_pair(loop, pair); /* full is full: TCP may make room once more when its segments have arrived */
+        harness_socket_pair(
+            loop,
+            pair); /* full is full: TCP may make room once more when its segments have arrived */
     else
         harness_tcp_pair(loop, pair);
     pending->fd = pair[0];
@@ -122,7 +126,8 @@ static void start_socket(struct hark_loop *loop, struct pending *pending)
     else if (pending->kind == PENDING_SENDMSG)
         hark_sendmsg(loop, op, pending->fd, &pending->message, 0, harness_done);
     else if (pending->kind == PENDING_READ_SOCKET)
-        hark_read(loop, op, pending->fd, pending->bytes, PENDING_BYTES, HARK_AT_POSITION, harness_done);
+        hark_read(loop, op, pending->fd, pending->bytes, PENDING_BYTES, HARK_AT_POSITION,
+                  harness_done);
     else if (pending->kind == PENDING_POLL)
         hark_poll(loop, op, pending->fd, HARK_POLL_READABLE, harness_done);
     else
@@ -140,11 +145,13 @@ static void start_pipe(struct hark_loop *loop, struct pending *pending)
     if (writes)
         harness_stuff(pending->fd);
     if (pending->kind == PENDING_READ)
-        hark_read(loop, op, pending->fd, pending->bytes, PENDING_BYTES, HARK_AT_POSITION, harness_done);
+        hark_read(loop, op, pending->fd, pending->bytes, PENDING_BYTES, HARK_AT_POSITION,
+                  harness_done);
     else if (pending->kind == PENDING_READV)
         hark_readv(loop, op, pending->fd, &pending->vector, 1, HARK_AT_POSITION, harness_done);
     else if (pending->kind == PENDING_WRITE)
-        hark_write(loop, op, pending->fd, pending->bytes, PENDING_BYTES, HARK_AT_POSITION, harness_done);
+        hark_write(loop, op, pending->fd, pending->bytes, PENDING_BYTES, HARK_AT_POSITION,
+                   harness_done);
     else
         hark_writev(loop, op, pending->fd, &pending->vector, 1, HARK_AT_POSITION, harness_done);
 }
@@ -208,8 +215,9 @@ void pending_complete(struct pending *pending)
     case PENDING_ACCEPT:
     case PENDING_ACCEPT_EACH:
         pending->peer = tcp_socket();
-        assert_true(connect(pending->peer, &pending->address.name.any, pending->address.length) == 0 || errno == EINPROGRESS ||
-                    errno == ECONNREFUSED);
+        assert_true(connect(pending->peer, &pending->address.name.any, pending->address.length) ==
+                        0 ||
+                    errno == EINPROGRESS || errno == ECONNREFUSED);
         break;
     case PENDING_SEND:
     case PENDING_SENDMSG:

@@ -1,5 +1,5 @@
-/* pending.h - every kind of op that can wait for something that does not come: for what all of them must do alike when they
- * are cancelled, closed, timed out, or when it comes after all. */
+/* pending.h - every kind of op that can wait for something that does not come: for what all of them
+ * must do alike when they are cancelled, closed, timed out, or when it comes after all. */
 #ifndef HARNESS_PENDING_H
 #define HARNESS_PENDING_H
 
@@ -49,7 +49,8 @@ struct pending {
 
 const char *pending_name(enum pending_kind kind);
 
-/* Whether the op stands on a descriptor, is a repeating one, and whether pending_complete knows how to end its waiting. */
+/* Whether the op stands on a descriptor, is a repeating one, and whether pending_complete knows how
+ * to end its waiting. */
 bool pending_on_descriptor(enum pending_kind kind);
 bool pending_repeats(enum pending_kind kind);
 bool pending_completable(enum pending_kind kind);
@@ -60,14 +61,17 @@ void pending_start(struct hark_loop *loop, struct pending *pending, enum pending
 /* Lets happen what the op waits for. Where its descriptor is closed already: nothing. */
 void pending_complete(struct pending *pending);
 
-/* Asserts that a result is one that the op may give once pending_complete was called, and takes care of what it owns. */
+/* Asserts that a result is one that the op may give once pending_complete was called, and takes
+ * care of what it owns. */
 void pending_check_real(struct hark_loop *loop, struct pending *pending, int64_t result);
 
 /* Closes what is still open. The op has had its final call. */
 void pending_release(struct hark_loop *loop, struct pending *pending);
 
-/* Runs the body with `kind` being each of the kinds, and says which one it is where an assert fails. */
-#define FOR_EACH_PENDING(kind) for (enum pending_kind kind = 0; kind < PENDING_KINDS && pending_note(kind); kind++)
+/* Runs the body with `kind` being each of the kinds, and says which one it is where an assert
+ * fails. */
+#define FOR_EACH_PENDING(kind)                                                                     \
+    for (enum pending_kind kind = 0; kind < PENDING_KINDS && pending_note(kind); kind++)
 bool pending_note(enum pending_kind kind);
 
 #endif

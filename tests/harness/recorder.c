@@ -1,4 +1,5 @@
-/* recorder.c - ops that write down what they are told, and the running of loops until something holds. */
+/* recorder.c - ops that write down what they are told, and the running of loops until something
+ * holds. */
 #include "harness/harness.h"
 
 #include <stdatomic.h>
@@ -11,8 +12,8 @@ void harness_assert_result(int64_t actual, int64_t expected, const char *file, i
     if (actual == expected)
         return;
     print_error("result %lld%s%s, expected %lld%s%s\n", (long long)actual, actual < 0 ? " -" : "",
-                actual < 0 ? hark_error_name(actual) : "", (long long)expected, expected < 0 ? " -" : "",
-                expected < 0 ? hark_error_name(expected) : "");
+                actual < 0 ? hark_error_name(actual) : "", (long long)expected,
+                expected < 0 ? " -" : "", expected < 0 ? hark_error_name(expected) : "");
     _fail(file, line);
 }
 
@@ -31,7 +32,8 @@ void harness_done(struct hark_op *op, int64_t result)
     struct harness_op *recorder = hark_container_of(op, struct harness_op, op);
     bool more = hark_op_more(op);
     if (recorder->ended)
-        fail_msg("%s was called with %lld after its final call", hark_op_name(op->code), (long long)result);
+        fail_msg("%s was called with %lld after its final call", hark_op_name(op->code),
+                 (long long)result);
     if (!more)
         assert_false(hark_op_active(op));
     if (recorder->calls < HARNESS_RESULTS) {
@@ -54,7 +56,8 @@ void harness_done(struct hark_op *op, int64_t result)
 
 void harness_op_again(struct harness_op *recorder)
 {
-    struct harness_op fresh = {.op = recorder->op, .then = recorder->then, .context = recorder->context};
+    struct harness_op fresh = {
+        .op = recorder->op, .then = recorder->then, .context = recorder->context};
     assert_false(hark_op_active(&recorder->op));
     *recorder = fresh;
 }

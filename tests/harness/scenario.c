@@ -1,7 +1,8 @@
-/* scenario.c - timers, sockets, files, paths, threads, signals, a listener and streams in one run that survives every fault.
+/* scenario.c - timers, sockets, files, paths, threads, signals, a listener and streams in one run
+ * that survives every fault.
  *
- * What must hold: the scenario waits for nothing that a fault could keep from coming: it turns the loop a bounded number of times
- * and then closes and cancels all that is left. */
+ * What must hold: the scenario waits for nothing that a fault could keep from coming: it turns the
+ * loop a bounded number of times and then closes and cancels all that is left. */
 #include "harness/scenario.h"
 
 #include <errno.h>
@@ -63,7 +64,7 @@ static void keep_pair(const int pair[2])
     keep(pair[1]);
 }
 
-/* ---- timers, threads, signals ---- */
+/* --- timers, threads, signals --- */
 
 static int64_t work(struct hark_op *op)
 {
@@ -101,7 +102,7 @@ static void start_timers_and_threads(void)
     hark_signal_each(loop, next_op(), SIGUSR2, harness_done);
 }
 
-/* ---- sockets ---- */
+/* --- sockets --- */
 
 static void cancel_after_all(struct harness_op *self, int64_t result)
 {
@@ -127,7 +128,8 @@ static void start_sockets(int (*pairs)[2], int listener, int connecting, int hig
     scenario.ops[scenario.started].then = cancel_after_two;
     hark_poll_each(loop, next_op(), pairs[1][1], HARK_POLL_WRITABLE, harness_done);
     hark_accept(loop, next_op(), listener, NULL, NULL, harness_done);
-    hark_connect(loop, next_op(), connecting, &scenario.address.name.any, scenario.address.length, harness_done);
+    hark_connect(loop, next_op(), connecting, &scenario.address.name.any, scenario.address.length,
+                 harness_done);
     hark_socket(loop, next_op(), AF_INET, SOCK_STREAM, 0, harness_done);
     hark_recv(loop, next_op(), high, scenario.in[2], BYTES, 0, harness_done);
     hark_send(loop, next_op(), pairs[3][1], scenario.out, 10, 0, harness_done);
@@ -135,7 +137,7 @@ static void start_sockets(int (*pairs)[2], int listener, int connecting, int hig
     hark_read(loop, next_op(), pairs[4][1], scenario.in[3], BYTES, HARK_AT_POSITION, harness_done);
 }
 
-/* ---- files ---- */
+/* --- files --- */
 
 static void start_files(int fd, int directory)
 {
@@ -157,7 +159,7 @@ static void start_files(int fd, int directory)
     hark_getdents(loop, next_op(), directory, scenario.in[6], BYTES, harness_done);
 }
 
-/* ---- a listener and two streams that echo ---- */
+/* --- a listener and two streams that echo --- */
 
 static void stream_closed(struct hark_stream *stream)
 {
@@ -202,8 +204,10 @@ static void stream_failed(struct hark_stream *stream, int error)
 
 static const struct hark_stream_events server_events = {
     .received = server_received, .failed = stream_failed, .closed = stream_closed};
-static const struct hark_stream_events client_events = {
-    .connected = client_connected, .received = client_received, .failed = stream_failed, .closed = stream_closed};
+static const struct hark_stream_events client_events = {.connected = client_connected,
+                                                        .received = client_received,
+                                                        .failed = stream_failed,
+                                                        .closed = stream_closed};
 
 static void accepted(struct hark_listener *listener, int fd)
 {
@@ -225,22 +229,26 @@ static void accepting_failed(struct hark_listener *listener, int error)
 
 static void start_streams(void)
 {
-    struct hark_stream_options options = {.connect_timeout_ns = 3600000000000u, .read_timeout_ns = 3600000000000u};
-    if (hark_listener_open(scenario.loop, &scenario.listener, &scenario.listen_address, 0, 0, accepted, accepting_failed) != 0)
+    struct hark_stream_options options = {.connect_timeout_ns = 3600000000000u,
+                                          .read_timeout_ns = 3600000000000u};
+    if (hark_listener_open(scenario.loop, &scenario.listener, &scenario.listen_address, 0, 0,
+                           accepted, accepting_failed) != 0)
         return;
     scenario.listener_open = true;
     struct hark_address address;
     if (hark_listener_address(&scenario.listener, &address) != 0 ||
-        hark_stream_connect(scenario.loop, &scenario.client, &address, &options, &client_events) != 0)
+        hark_stream_connect(scenario.loop, &scenario.client, &address, &options, &client_events) !=
+            0)
         return;
     scenario.client_open = true;
     hark_stream_read_start(&scenario.client);
     for (int piece = 0; piece < 4; piece++)
-        if (hark_stream_write(&scenario.client, scenario.stream_out + piece * STREAM_BYTES / 4, STREAM_BYTES / 4) < 0)
+        if (hark_stream_write(&scenario.client, scenario.stream_out + piece * STREAM_BYTES / 4,
+                              STREAM_BYTES / 4) < 0)
             hark_stream_close(&scenario.client);
 }
 
-/* ---- the run ---- */
+/* --- the run --- */
 
 /* A number that grows with every call of a callback. */
 static uint64_t progress(void)
@@ -326,7 +334,8 @@ static int good_results(void)
     return good + (scenario.echoed == STREAM_BYTES);
 }
 
-static void prepare(int (*pairs)[2], int *listener, int *connecting, int *high, int *fd, int *directory)
+static void prepare(int (*pairs)[2], int *listener, int *connecting, int *high, int *fd,
+                    int *directory)
 {
     memset(&scenario, 0, sizeof scenario);
     signal(SIGUSR2, SIG_IGN);
@@ -355,8 +364,11 @@ int scenario_run(const struct scenario_faults *faults)
     int listener, connecting, high, fd, directory;
     size_t before_count = harness_descriptors(before, 1024);
     prepare(pairs, &listener, &connecting, &high, &fd, &directory);
-    struct hark_options options = {
-        .backend = harness_backend(), .entries = 16, .buffer_count = 4, .buffer_bytes = 4096, .workers_max = 1};
+    struct hark_options options = {.backend = harness_backend(),
+                                   .entries = 16,
+                                   .buffer_count = 4,
+                                   .buffer_bytes = 4096,
+                                   .workers_max = 1};
     int good = 0;
     faults->arm();
     int made = hark_loop_create(&options, &scenario.loop);
@@ -376,8 +388,8 @@ int scenario_run(const struct scenario_faults *faults)
     release_descriptors();
     size_t after_count = harness_descriptors(after, 1024);
     if (after_count != before_count)
-        fail_msg("%zu descriptors were open, %zu are now (the loop's making gave %s)", before_count, after_count,
-                 made ? hark_error_name(made) : "0");
+        fail_msg("%zu descriptors were open, %zu are now (the loop's making gave %s)", before_count,
+                 after_count, made ? hark_error_name(made) : "0");
     return good;
 }
 
@@ -387,6 +399,7 @@ static void nothing(void)
 
 int scenario_undisturbed(void)
 {
-    static const struct scenario_faults none = {.arm = nothing, .disarm = nothing, .patience = INT_MAX};
+    static const struct scenario_faults none = {
+        .arm = nothing, .disarm = nothing, .patience = INT_MAX};
     return scenario_run(&none);
 }

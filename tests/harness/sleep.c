@@ -1,4 +1,5 @@
-/* sleep.c - whether a loop rests: by its turns, and by what the kernel has counted for the process's threads. */
+/* sleep.c - whether a loop rests: by its turns, and by what the kernel has counted for the
+ * process's threads. */
 #include "harness/harness.h"
 #include "harness/sanitizer.h"
 
@@ -29,7 +30,8 @@ void harness_assert_idle(struct hark_loop *loop)
     for (int left = TRIES; left > 0 && turns > FEW_TURNS; left--)
         turns = turns_in_20_ms(loop);
     if (turns > FEW_TURNS)
-        fail_msg("%llu turns were made in 20 ms in which nothing happened", (unsigned long long)turns);
+        fail_msg("%llu turns were made in 20 ms in which nothing happened",
+                 (unsigned long long)turns);
 }
 
 struct watch {
@@ -42,7 +44,8 @@ struct watch {
 
 static uint64_t switches(int thread)
 {
-    return harness_thread_status(thread, "voluntary_ctxt_switches") + harness_thread_status(thread, "nonvoluntary_ctxt_switches");
+    return harness_thread_status(thread, "voluntary_ctxt_switches") +
+           harness_thread_status(thread, "nonvoluntary_ctxt_switches");
 }
 
 /* The first field of schedstat: nanoseconds on a CPU. */
@@ -59,15 +62,16 @@ static uint64_t cpu_ns(int thread)
     return read ? strtoull(line, NULL, 10) : 0;
 }
 
-/* Of all threads but the one that watches: the kernel's own workers for the ring are among them. ThreadSanitizer has a thread
- * that wakes up ten times a second, and nothing tells it from others: there the loop's counts alone. */
+/* Of all threads but the one that watches: the kernel's own workers for the ring are among them.
+ * ThreadSanitizer has a thread that wakes up ten times a second, and nothing tells it from others:
+ * there the loop's counts alone. */
 static void add_up(int loop_thread, uint64_t *out_switches, uint64_t *out_cpu_ns)
 {
     int self = (int)syscall(SYS_gettid);
     DIR *tasks = opendir("/proc/self/task");
     assert_non_null(tasks);
     *out_switches = *out_cpu_ns = 0;
-    for (struct dirent *entry; (entry = readdir(tasks)) != NULL;) {
+    for (struct dirent *entry; (entry = readdir(tasks));) {
         int thread = atoi(entry->d_name);
         if (thread == 0 || thread == self || (THREAD_SANITIZED && thread != loop_thread))
             continue;
@@ -86,7 +90,7 @@ static bool is_asleep(int thread)
     assert_non_null(file);
     const char *name_end = fgets(line, sizeof line, file) ? strrchr(line, ')') : NULL;
     fclose(file);
-    return name_end != NULL && name_end[2] == 'S';
+    return name_end && name_end[2] == 'S';
 }
 
 void harness_await_sleep(int thread)
@@ -103,7 +107,8 @@ static void *watch_it_sleep(void *context)
     for (int quiet = 0; quiet < 3;) { /* until it has gone to sleep */
         uint64_t before = switches(watch->loop_thread);
         usleep(100000);
-        quiet = is_asleep(watch->loop_thread) && switches(watch->loop_thread) == before ? quiet + 1 : 0;
+        quiet =
+            is_asleep(watch->loop_thread) && switches(watch->loop_thread) == before ? quiet + 1 : 0;
     }
     add_up(watch->loop_thread, &switches_before, &cpu_before);
     sleep(watch->seconds);
@@ -116,7 +121,8 @@ static void *watch_it_sleep(void *context)
 
 void harness_assert_sleeps(struct hark_loop *loop, unsigned seconds)
 {
-    struct watch watch = {.loop = loop, .loop_thread = (int)syscall(SYS_gettid), .seconds = seconds};
+    struct watch watch = {
+        .loop = loop, .loop_thread = (int)syscall(SYS_gettid), .seconds = seconds};
     const struct hark_metrics *metrics = hark_loop_metrics(loop);
     uint64_t turns = metrics->turns;
     pthread_t thread;

@@ -1,4 +1,5 @@
-/* test_harness.c - the checkers check: a test that misbehaves is reported, one that behaves is not. */
+/* test_harness.c - the checkers check: a test that misbehaves is reported, one that behaves is
+ * not. */
 #include "harness/harness.h"
 
 #include <fcntl.h>
@@ -8,7 +9,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* The misbehaving tests sleep until this program is started again with this variable naming one of them. */
+/* The misbehaving tests sleep until this program is started again with this variable naming one of
+ * them. */
 static bool asked_to(const char *what)
 {
     const char *wanted = getenv("HARK_TEST_MISBEHAVE");

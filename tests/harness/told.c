@@ -1,4 +1,5 @@
-/* told.c - see the header. Of what a sanitizer says before the line of the library nothing is compared. */
+/* told.c - see the header. Of what a sanitizer says before the line of the library nothing is
+ * compared. */
 #include "harness/told.h"
 #include "harness/sanitizer.h"
 
@@ -60,7 +61,8 @@ void harness_assert_told(harness_misuse *misuse, const char *words, bool names_d
 {
     char expected[400];
     const struct end *end = run(misuse);
-    snprintf(expected, sizeof expected, names_descriptor ? "hark: rule broken: %s %d\n" : "hark: rule broken: %s\n", words,
+    snprintf(expected, sizeof expected,
+             names_descriptor ? "hark: rule broken: %s %d\n" : "hark: rule broken: %s\n", words,
              end->named);
     assert_string_equal(end->text + reported(end->text, expected), expected);
     assert_true(WIFSIGNALED(end->status));

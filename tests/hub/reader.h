@@ -1,5 +1,5 @@
-/* reader.h - a subscriber of a hub in this process, and the other end of its connection, which holds what it gets against the
- * numbers that were published. */
+/* reader.h - a subscriber of a hub in this process, and the other end of its connection, which
+ * holds what it gets against the numbers that were published. */
 #ifndef HUB_READER_H
 #define HUB_READER_H
 
@@ -55,8 +55,8 @@ static inline void reader_subscriber_closed(struct hub_subscriber *subscriber)
 static inline void reader_begin(struct reader *reader)
 {
     reader->begun = true;
-    hub_subscriber_open(reader->stream, &reader->subscriber, &reader->output, reader->encoding, reader->from, reader->last,
-                        reader_subscriber_closed);
+    hub_subscriber_open(reader->stream, &reader->subscriber, &reader->output, reader->encoding,
+                        reader->from, reader->last, reader_subscriber_closed);
     if (reader->from == HUB_FROM_NOW)
         reader->last = hub_subscriber_position(&reader->subscriber);
     hub_stream_close(reader->stream);
@@ -75,8 +75,9 @@ static inline void reader_followed(struct hub_follow *follow, int error)
     reader_end(reader);
 }
 
-static inline void reader_open_as(struct hark_loop *loop, struct hub *hub, struct reader *reader, const char *name,
-                                  enum hub_from from, uint64_t after, enum hub_encoding encoding)
+static inline void reader_open_as(struct hark_loop *loop, struct hub *hub, struct reader *reader,
+                                  const char *name, enum hub_from from, uint64_t after,
+                                  enum hub_encoding encoding)
 {
     static const struct hark_stream_events events = {.closed = reader_output_closed};
     static const struct hark_stream_options options = {.queue_bytes_max = 4 * 1024 * 1024};
@@ -92,8 +93,8 @@ static inline void reader_open_as(struct hark_loop *loop, struct hub *hub, struc
         reader_begin(reader);
 }
 
-static inline void reader_open(struct hark_loop *loop, struct hub *hub, struct reader *reader, const char *name,
-                               enum hub_from from, uint64_t after)
+static inline void reader_open(struct hark_loop *loop, struct hub *hub, struct reader *reader,
+                               const char *name, enum hub_from from, uint64_t after)
 {
     reader_open_as(loop, hub, reader, name, from, after, HUB_LINES);
 }
@@ -118,29 +119,34 @@ static inline void reader_line(struct reader *reader)
     size_t number = *tab == '\t' ? strtoull(tab + 1, &end, 10) : SIZE_MAX;
     if (reader->any && reader->events == 0)
         reader->next = number;
-    if (number != reader->next || end == tab + 1 || (*end != '\0' && *end != ' ') || id <= reader->last)
-        fail_msg("after %llu, instead of %zu: %s", (unsigned long long)reader->last, reader->next, reader->line);
+    if (number != reader->next || end == tab + 1 || (*end != '\0' && *end != ' ') ||
+        id <= reader->last)
+        fail_msg("after %llu, instead of %zu: %s", (unsigned long long)reader->last, reader->next,
+                 reader->line);
     reader->last = id;
     reader->next++;
     reader->events++;
     reader->count = 0;
 }
 
-/* Takes what has come: asserts that it is the next numbers, each once; a blank and anything may follow a number. Takes: most: at
- * most so many bytes. */
+/* Takes what has come: asserts that it is the next numbers, each once; a blank and anything may
+ * follow a number.
+ * Takes: most: at most so many bytes. */
 static inline void reader_take(struct reader *reader, size_t most)
 {
     char bytes[4096];
     ssize_t count;
-    while (most > 0 && (count = recv(reader->peer, bytes, most < sizeof(bytes) ? most : sizeof(bytes), MSG_DONTWAIT)) > 0) {
+    while (most > 0 && (count = recv(reader->peer, bytes, most < sizeof bytes ? most : sizeof bytes,
+                                     MSG_DONTWAIT)) > 0) {
         for (const char *at = bytes, *end; at < bytes + count; at = end + 1) {
             size_t left = (size_t)(bytes + count - at);
-            size_t room = sizeof(reader->line) - 1 - reader->count; /* what fills a long event up is not kept */
+            size_t room = sizeof reader->line - 1 -
+                          reader->count; /* what fills a long event up is not kept */
             end = memchr(at, '\n', left);
-            size_t part = end != NULL ? (size_t)(end - at) : left;
+            size_t part = end ? (size_t)(end - at) : left;
             memcpy(reader->line + reader->count, at, part < room ? part : room);
             reader->count += part < room ? part : room;
-            if (end == NULL)
+            if (!end)
                 break;
             reader_line(reader);
         }

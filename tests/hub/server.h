@@ -1,7 +1,8 @@
-/* server.h - a server in a process of its own, and a client that waits for what should come: for the tests of this folder.
+/* server.h - a server in a process of its own, and a client that waits for what should come: for
+ * the tests of this folder.
  *
- * It listens on unix sockets in the test's directory, so no port is shared with others. Every wait is for an event; the limit on
- * it is only there to end a test that has failed.
+ * It listens on unix sockets in the test's directory, so no port is shared with others. Every wait
+ * is for an event; the limit on it is only there to end a test that has failed.
  */
 #ifndef HUB_SERVER_H
 #define HUB_SERVER_H
@@ -33,17 +34,17 @@ static uint32_t server_threads = 1;
 
 /* A test of a server on each backend: once with one thread, once with several. */
 #define SERVER_TEST(test_name) SERVER_TEST_TIMEOUT(test_name, 0)
-#define SERVER_TEST_TIMEOUT(test_name, seconds)                                                                                  \
-    static void test_name##_body(struct hark_loop *loop);                                                                        \
-    BACKEND_TEST_TIMEOUT(test_name, seconds)                                                                                     \
-    {                                                                                                                            \
-        test_name##_body(loop);                                                                                                  \
-    }                                                                                                                            \
-    BACKEND_TEST_TIMEOUT(test_name##_on_several_threads, seconds)                                                                \
-    {                                                                                                                            \
-        server_threads = SERVER_THREADS;                                                                                         \
-        test_name##_body(loop);                                                                                                  \
-    }                                                                                                                            \
+#define SERVER_TEST_TIMEOUT(test_name, seconds)                                                    \
+    static void test_name##_body(struct hark_loop *loop);                                          \
+    BACKEND_TEST_TIMEOUT(test_name, seconds)                                                       \
+    {                                                                                              \
+        test_name##_body(loop);                                                                    \
+    }                                                                                              \
+    BACKEND_TEST_TIMEOUT(test_name##_on_several_threads, seconds)                                  \
+    {                                                                                              \
+        server_threads = SERVER_THREADS;                                                           \
+        test_name##_body(loop);                                                                    \
+    }                                                                                              \
     static void test_name##_body(struct hark_loop *loop __attribute__((unused)))
 
 struct server {
@@ -60,12 +61,12 @@ __attribute__((unused)) static void server_init(struct server *server, const cha
 {
     const char *directory = harness_directory();
     const uint64_t hour_ns = UINT64_C(3600000000000);
-    memset(server, 0, sizeof(*server));
+    memset(server, 0, sizeof *server);
     serve_options_init(&server->options);
-    snprintf(server->http, sizeof(server->http), "unix:%s/%s.http", directory, name);
-    snprintf(server->lines, sizeof(server->lines), "unix:%s/%s.lines", directory, name);
-    snprintf(server->data, sizeof(server->data), "%s/%s.data", directory, name);
-    snprintf(server->said, sizeof(server->said), "%s/%s.said", directory, name);
+    snprintf(server->http, sizeof server->http, "unix:%s/%s.http", directory, name);
+    snprintf(server->lines, sizeof server->lines, "unix:%s/%s.lines", directory, name);
+    snprintf(server->data, sizeof server->data, "%s/%s.data", directory, name);
+    snprintf(server->said, sizeof server->said, "%s/%s.said", directory, name);
     server->options.backend = harness_backend();
     server->options.threads = server_threads;
     server->options.data = server->data;
@@ -78,7 +79,8 @@ __attribute__((unused)) static void server_init(struct server *server, const cha
     server->options.shutdown_timeout_ns = (uint64_t)SERVER_WAIT_SECONDS * 1000000000U;
 }
 
-/* Starts it and waits until it listens, or has ended. Gives: true: it listens. */
+/* Starts it and waits until it listens, or has ended.
+ * Gives: true: it listens. */
 __attribute__((unused)) static bool server_try(struct server *server)
 {
     int ready[2];
@@ -107,8 +109,9 @@ __attribute__((unused)) static bool server_try(struct server *server)
 }
 
 #if THREAD_SANITIZED
-/* ThreadSanitizer keeps a signal back until the process next calls the C library. One that comes in the moment before the loop
- * falls asleep in a system call of its own is then seen when something else wakes it: here a connection. */
+/* ThreadSanitizer keeps a signal back until the process next calls the C library. One that comes in
+ * the moment before the loop falls asleep in a system call of its own is then seen when something
+ * else wakes it: here a connection. */
 static void server_nudge(const struct server *server)
 {
     struct hark_address address;
@@ -124,7 +127,8 @@ static void server_nudge(const struct server *server)
 }
 #endif
 
-/* Waits for its end. Gives: its exit code, or 128 and the signal. */
+/* Waits for its end.
+ * Gives: its exit code, or 128 and the signal. */
 __attribute__((unused)) static int server_wait(struct server *server)
 {
     int status;
@@ -152,7 +156,7 @@ __attribute__((unused)) static const char *server_said(const struct server *serv
 {
     static char text[4096];
     int fd = open(server->said, O_RDONLY | O_CLOEXEC);
-    ssize_t count = fd >= 0 ? read(fd, text, sizeof(text) - 1) : 0;
+    ssize_t count = fd >= 0 ? read(fd, text, sizeof text - 1) : 0;
     close(fd);
     text[count > 0 ? count : 0] = '\0';
     return text;
@@ -164,7 +168,7 @@ __attribute__((unused)) static void server_start(struct server *server)
         fail_msg("the server did not start: %s", server_said(server));
 }
 
-/* ---- clients ---- */
+/* --- clients --- */
 
 /* A connection that gathers what comes. */
 struct client {
@@ -181,8 +185,8 @@ __attribute__((unused)) static void client_open(struct client *client, const cha
     *client = (struct client){.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
     assert_true(client->fd >= 0);
     assert_int_equal(hark_address_parse(address, &parsed), 0);
-    setsockopt(client->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-    setsockopt(client->fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+    setsockopt(client->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    setsockopt(client->fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
     assert_int_equal(connect(client->fd, &parsed.name.any, parsed.length), 0);
 }
 
@@ -193,7 +197,8 @@ __attribute__((unused)) static void client_close(struct client *client)
     *client = (struct client){.fd = -1};
 }
 
-__attribute__((unused)) static void client_send_bytes(struct client *client, const void *bytes, size_t count)
+__attribute__((unused)) static void client_send_bytes(struct client *client, const void *bytes,
+                                                      size_t count)
 {
     const char *at = bytes;
     while (count > 0) {
@@ -216,7 +221,8 @@ __attribute__((unused)) static void client_try_send(struct client *client, const
     assert_true(sent == (ssize_t)strlen(text) || errno == EPIPE || errno == ECONNRESET);
 }
 
-/* Receives once. Gives: false at the end of the connection. */
+/* Receives once.
+ * Gives: false at the end of the connection. */
 __attribute__((unused)) static bool client_receive(struct client *client)
 {
     if (client->room - client->count < 65537) {
@@ -226,7 +232,8 @@ __attribute__((unused)) static bool client_receive(struct client *client)
     }
     ssize_t count = recv(client->fd, client->bytes + client->count, 65536, 0);
     if (count < 0 && errno != ECONNRESET)
-        fail_msg("nothing came: %s; so far: %.*s", strerror(errno), (int)client->count, client->bytes);
+        fail_msg("nothing came: %s; so far: %.*s", strerror(errno), (int)client->count,
+                 client->bytes);
     if (count <= 0)
         return false;
     client->count += (size_t)count;
@@ -234,13 +241,16 @@ __attribute__((unused)) static bool client_receive(struct client *client)
     return true;
 }
 
-/* Receives until a text has come. Gives: where it begins. */
+/* Receives until a text has come.
+ * Gives: where it begins. */
 __attribute__((unused)) static char *client_await(struct client *client, const char *text)
 {
     char *found = NULL;
-    while (client->count == 0 || (found = memmem(client->bytes, client->count, text, strlen(text))) == NULL) {
+    while (client->count == 0 ||
+           !(found = memmem(client->bytes, client->count, text, strlen(text)))) {
         if (!client_receive(client))
-            fail_msg("ended before \"%s\": %.*s", text, (int)client->count, client->bytes != NULL ? client->bytes : "");
+            fail_msg("ended before \"%s\": %.*s", text, (int)client->count,
+                     client->bytes ? client->bytes : "");
     }
     return found;
 }
@@ -257,23 +267,24 @@ __attribute__((unused)) static void client_drop(struct client *client, size_t co
     assert_true(count <= client->count);
     client->count -= count;
     memmove(client->bytes, client->bytes + count, client->count);
-    if (client->bytes != NULL)
+    if (client->bytes)
         client->bytes[client->count] = '\0';
 }
 
-/* One line, without its end. Gives: text that the next call uses again. */
+/* One line, without its end.
+ * Gives: text that the next call uses again. */
 __attribute__((unused)) static const char *client_line(struct client *client)
 {
     static char line[4096];
     size_t count = (size_t)(client_await(client, "\n") - client->bytes);
-    assert_true(count < sizeof(line));
+    assert_true(count < sizeof line);
     memcpy(line, client->bytes, count);
     line[count] = '\0';
     client_drop(client, count + 1);
     return line;
 }
 
-/* ---- HTTP ---- */
+/* --- HTTP --- */
 
 struct response {
     int status;
@@ -289,15 +300,16 @@ __attribute__((unused)) static void response_done(struct response *response)
 }
 
 /* Receives a head, and the body where there is one. */
-__attribute__((unused)) static void client_response(struct client *client, bool with_body, struct response *out_response)
+__attribute__((unused)) static void client_response(struct client *client, bool with_body,
+                                                    struct response *out_response)
 {
     size_t head = (size_t)(client_await(client, "\r\n\r\n") - client->bytes) + 4;
-    assert_true(head < sizeof(out_response->head));
+    assert_true(head < sizeof out_response->head);
     memcpy(out_response->head, client->bytes, head);
     out_response->head[head] = '\0';
     assert_int_equal(sscanf(out_response->head, "HTTP/1.1 %d ", &out_response->status), 1);
     const char *length = strstr(out_response->head, "Content-Length: ");
-    out_response->count = length != NULL && with_body ? strtoul(length + 16, NULL, 10) : 0;
+    out_response->count = length && with_body ? strtoul(length + 16, NULL, 10) : 0;
     while (client->count < head + out_response->count)
         assert_true(client_receive(client));
     out_response->body = malloc(out_response->count + 1);
@@ -306,14 +318,17 @@ __attribute__((unused)) static void client_response(struct client *client, bool 
     client_drop(client, head + out_response->count);
 }
 
-/* Publishes by POST on a connection that lives on. Gives: the id. */
-__attribute__((unused)) static uint64_t client_post(struct client *client, const char *stream, const void *event, size_t count)
+/* Publishes by POST on a connection that lives on.
+ * Gives: the id. */
+__attribute__((unused)) static uint64_t client_post(struct client *client, const char *stream,
+                                                    const void *event, size_t count)
 {
     char head[512];
     struct response response;
     unsigned long long id = 0;
-    int written =
-        snprintf(head, sizeof(head), "POST /streams/%s HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n\r\n", stream, count);
+    int written = snprintf(head, sizeof head,
+                           "POST /streams/%s HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n\r\n",
+                           stream, count);
     client_send_bytes(client, head, (size_t)written);
     client_send_bytes(client, event, count);
     client_response(client, true, &response);
@@ -323,12 +338,13 @@ __attribute__((unused)) static uint64_t client_post(struct client *client, const
     return id;
 }
 
-/* A GET on a connection that lives on. Gives: the body, the caller's to free. */
+/* A GET on a connection that lives on.
+ * Gives: the body, the caller's to free. */
 __attribute__((unused)) static char *client_get(struct client *client, const char *path)
 {
     char head[512];
     struct response response;
-    int written = snprintf(head, sizeof(head), "GET %s HTTP/1.1\r\nHost: a\r\n\r\n", path);
+    int written = snprintf(head, sizeof head, "GET %s HTTP/1.1\r\nHost: a\r\n\r\n", path);
     client_send_bytes(client, head, (size_t)written);
     client_response(client, true, &response);
     assert_int_equal(response.status, 200);
@@ -336,14 +352,15 @@ __attribute__((unused)) static char *client_get(struct client *client, const cha
 }
 
 /* A number out of /stats, by the text before it. */
-__attribute__((unused)) static uint64_t client_stat(struct client *client, const char *section, const char *name)
+__attribute__((unused)) static uint64_t client_stat(struct client *client, const char *section,
+                                                    const char *name)
 {
     char key[64];
     char *body = client_get(client, "/stats");
-    snprintf(key, sizeof(key), "\"%s\":{", section);
+    snprintf(key, sizeof key, "\"%s\":{", section);
     const char *at = strstr(body, key);
     assert_non_null(at);
-    snprintf(key, sizeof(key), "\"%s\":", name);
+    snprintf(key, sizeof key, "\"%s\":", name);
     at = strstr(at, key);
     assert_non_null(at);
     uint64_t value = strtoull(at + strlen(key), NULL, 10);
@@ -351,13 +368,15 @@ __attribute__((unused)) static uint64_t client_stat(struct client *client, const
     return value;
 }
 
-/* Begins a subscription over SSE and takes its head. Takes: path with its query; fields: further header lines or "". */
-__attribute__((unused)) static void client_subscribe(struct client *client, const char *address, const char *path,
-                                                     const char *fields)
+/* Begins a subscription over SSE and takes its head.
+ * Takes: path with its query; fields: further header lines or "". */
+__attribute__((unused)) static void client_subscribe(struct client *client, const char *address,
+                                                     const char *path, const char *fields)
 {
     char head[1024];
     client_open(client, address);
-    snprintf(head, sizeof(head), "GET %s HTTP/1.1\r\nHost: a\r\nAccept: text/event-stream\r\n%s\r\n", path, fields);
+    snprintf(head, sizeof head, "GET %s HTTP/1.1\r\nHost: a\r\nAccept: text/event-stream\r\n%s\r\n",
+             path, fields);
     client_send(client, head);
     size_t end = (size_t)(client_await(client, "\r\n\r\n") - client->bytes) + 4;
     assert_memory_equal(client->bytes, "HTTP/1.1 200 ", 13);
@@ -365,7 +384,8 @@ __attribute__((unused)) static void client_subscribe(struct client *client, cons
     client_drop(client, end);
 }
 
-/* The next block of an event stream, without the empty line at its end. Gives: memory that is the caller's. */
+/* The next block of an event stream, without the empty line at its end.
+ * Gives: memory that is the caller's. */
 __attribute__((unused)) static char *client_block(struct client *client)
 {
     size_t count = (size_t)(client_await(client, "\n\n") - client->bytes);
@@ -384,7 +404,8 @@ __attribute__((unused)) static void client_expect(struct client *client, const c
     free(block);
 }
 
-/* Passes over the blocks in front of the first event: the time to wait, and the position. Gives: that. */
+/* Passes over the blocks in front of the first event: the time to wait, and the position.
+ * Gives: that. */
 __attribute__((unused)) static uint64_t client_position(struct client *client)
 {
     unsigned long long id = 0;

@@ -1,5 +1,5 @@
-/* sides.h - two hubs, the one with the log and one without, on two loops that both run in the test's thread: which of them is how
- * far behind the other is the test's to choose. */
+/* sides.h - two hubs, the one with the log and one without, on two loops that both run in the
+ * test's thread: which of them is how far behind the other is the test's to choose. */
 #ifndef HUB_SIDES_H
 #define HUB_SIDES_H
 
@@ -57,10 +57,13 @@ static inline void bench_open(struct bench *bench, struct hark_loop *loop, size_
     *bench = (struct bench){.loops = {loop, harness_loop_create(NULL)}};
     for (int side = 0; side < SIDES; side++)
         mailbox_init(&bench->boxes[side], bench->loops[side]);
-    assert_int_equal(log_open(loop, harness_path("data"), &(struct log_options){.sync = LOG_SYNC_NEVER}, log_is_open, bench), 0);
+    assert_int_equal(log_open(loop, harness_path("data"),
+                              &(struct log_options){.sync = LOG_SYNC_NEVER}, log_is_open, bench),
+                     0);
     turn_until(bench, &bench->done);
     assert_int_equal(bench->result, 0);
-    struct hub_options options = {.ring_bytes = ring_bytes, .hubs = SIDES, .mailbox = &bench->boxes[HOME]};
+    struct hub_options options = {
+        .ring_bytes = ring_bytes, .hubs = SIDES, .mailbox = &bench->boxes[HOME]};
     assert_int_equal(hub_create(loop, bench->log, &options, &bench->hubs[HOME]), 0);
     assert_int_equal(hub_lend(bench->hubs[HOME], &bench->boxes[AWAY], &feed), 0);
     options.mailbox = &bench->boxes[AWAY];

@@ -1,11 +1,11 @@
-/* test_away.c - a hub without a log, and the one that has it. Both loops run in this thread, so which of them is how far behind
- * the other is the test's to choose. */
+/* test_away.c - a hub without a log, and the one that has it. Both loops run in this thread, so
+ * which of them is how far behind the other is the test's to choose. */
 #include "reader.h"
 #include "sides.h"
 
 #include <errno.h>
 
-/* ---- publishing ---- */
+/* --- publishing --- */
 
 /* One who publishes numbers into a stream, several at a time. */
 struct source {
@@ -27,7 +27,7 @@ struct number {
 
 static struct number *number_make(struct source *source, size_t room)
 {
-    struct number *number = calloc(1, sizeof(*number) + room);
+    struct number *number = calloc(1, sizeof *number + room);
     assert_non_null(number);
     number->source = source;
     return number;
@@ -58,7 +58,8 @@ static void source_publish_long(struct source *source, size_t bytes)
     size_t length = (size_t)snprintf(number->text, bytes + 24, "%zu", number->value);
     if (length < bytes)
         memset(number->text + length, ' ', bytes - length);
-    hub_publish(source->stream, &number->publish, number->text, length < bytes ? bytes : length, published);
+    hub_publish(source->stream, &number->publish, number->text, length < bytes ? bytes : length,
+                published);
 }
 
 static void source_publish(struct source *source, size_t count)
@@ -79,7 +80,7 @@ static void source_close(struct source *source)
     hub_stream_close(source->stream);
 }
 
-/* ---- reading ---- */
+/* --- reading --- */
 
 static void read_all(struct bench *bench, struct reader *readers, size_t count, size_t numbers)
 {
@@ -105,7 +106,7 @@ static uint32_t drawn(uint32_t *seed)
     return *seed >> 8;
 }
 
-/* ---- tests ---- */
+/* --- tests --- */
 
 BACKEND_TEST(events_of_either_side_reach_readers_on_both_once)
 {
@@ -119,7 +120,8 @@ BACKEND_TEST(events_of_either_side_reach_readers_on_both_once)
     for (int s = 0; s < 2; s++) {
         source_open(&bench, &sources[s], s, names[s]);
         for (int i = 0; i < READERS; i++)
-            reader_open(bench.loops[i % 2], bench.hubs[i % 2], &readers[s][i], names[s], HUB_FROM_START, 0);
+            reader_open(bench.loops[i % 2], bench.hubs[i % 2], &readers[s][i], names[s],
+                        HUB_FROM_START, 0);
     }
     while (sources[0].asked < EVENTS || sources[1].asked < EVENTS) {
         for (int s = 0; s < 2; s++) {
@@ -152,7 +154,8 @@ static void publish_alone(struct source *source, size_t count, uint32_t *seed)
         assert_true(hark_run_ready(source->bench->loops[HOME]) >= 0);
 }
 
-BACKEND_TEST_TIMEOUT(thread_that_lags_is_told_where_the_stream_stands_and_its_readers_read_the_disk, 120)
+BACKEND_TEST_TIMEOUT(thread_that_lags_is_told_where_the_stream_stands_and_its_readers_read_the_disk,
+                     120)
 {
     enum { READERS = 3, ROUNDS = 4 };
     static struct reader readers[READERS];
@@ -170,7 +173,8 @@ BACKEND_TEST_TIMEOUT(thread_that_lags_is_told_where_the_stream_stands_and_its_re
         uint64_t reads = hub_statistics(bench.hubs[AWAY])->disk_reads;
         for (int i = 0; i < 12; i++) /* more than may be on its way */
             publish_alone(&source, 1000, &seed);
-        for (int i = 0; i < 300; i++) { /* what came is read to its end before the home hears of it */
+        for (int i = 0; i < 300;
+             i++) { /* what came is read to its end before the home hears of it */
             assert_true(hark_run_ready(bench.loops[AWAY]) >= 0);
             for (int r = 0; r < READERS; r++)
                 reader_take(&readers[r], SIZE_MAX);
@@ -191,7 +195,8 @@ BACKEND_TEST_TIMEOUT(thread_that_lags_is_told_where_the_stream_stands_and_its_re
     bench_close(&bench);
 }
 
-/* A reader that begins "now" sees what is acknowledged after it came, all of it, and nothing else, however the threads lag. */
+/* A reader that begins "now" sees what is acknowledged after it came, all of it, and nothing else,
+ * however the threads lag. */
 static void come_and_go(struct hark_loop *loop, size_t count, uint32_t seed)
 {
     enum { READERS = 12, STEPS = 6000 };
@@ -239,8 +244,9 @@ static void come_and_go(struct hark_loop *loop, size_t count, uint32_t seed)
                 continue;
             size_t first = readers[i].next - readers[i].events;
             if (first < acknowledged[i] || first > asked[i])
-                fail_msg("it began with %zu: %zu were acknowledged when it came, %zu were asked for when it began", first,
-                         acknowledged[i], asked[i]);
+                fail_msg("it began with %zu: %zu were acknowledged when it came, %zu were asked "
+                         "for when it began",
+                         first, acknowledged[i], asked[i]);
         }
     }
     source_wait(source);
@@ -299,11 +305,11 @@ static int gaps_until(struct bench *bench, struct reader *reader, const char *en
     text[0] = '\0';
     while (!strstr(text, ending)) {
         turn(bench);
-        ssize_t got = recv(reader->peer, text + count, sizeof(text) - 1 - count, MSG_DONTWAIT);
+        ssize_t got = recv(reader->peer, text + count, sizeof text - 1 - count, MSG_DONTWAIT);
         count += got > 0 ? (size_t)got : 0;
         text[count] = '\0';
     }
-    for (const char *at = text; (at = strstr(at, "GAP\t")) != NULL; at++)
+    for (const char *at = text; (at = strstr(at, "GAP\t")); at++)
         gaps++;
     return gaps;
 }
@@ -330,7 +336,7 @@ BACKEND_TEST(stream_deleted_and_made_anew_on_either_side_is_a_gap_on_both)
         assert_true(delete_stream(&sources[(round + round / 2) % 2]) > 0);
         source_publish(source, 1);
         source_wait(source);
-        snprintf(ending, sizeof(ending), "\t%zu\n", source->asked - 1);
+        snprintf(ending, sizeof ending, "\t%zu\n", source->asked - 1);
         for (int side = 0; side < SIDES; side++)
             assert_int_equal(gaps_until(&bench, &readers[side], ending), 1);
     }
@@ -396,7 +402,8 @@ BACKEND_TEST(event_of_the_largest_size_crosses_and_is_read_back)
         size_t count = 0;
         while (count == 0 || got[count - 1] != '\n') {
             turn(&bench);
-            ssize_t more = recv(reader.peer, got + count, LOG_EVENT_BYTES_MAX + 64 - count, MSG_DONTWAIT);
+            ssize_t more =
+                recv(reader.peer, got + count, LOG_EVENT_BYTES_MAX + 64 - count, MSG_DONTWAIT);
             count += more > 0 ? (size_t)more : 0;
         }
         const char *tab = memchr(got, '\t', count);
@@ -437,7 +444,8 @@ BACKEND_TEST(flush_gives_readers_all_that_was_published_before_the_mail_that_fol
     source_open(&bench, &source, HOME, "s");
     struct last_word word = {.hub = bench.hubs[AWAY]};
     source_publish(&source, 5);
-    while (source.answered < 5) /* its last answer comes in the turn that has the events for the other side */
+    while (source.answered <
+           5) /* its last answer comes in the turn that has the events for the other side */
         assert_true(hark_run_once(bench.loops[HOME]) >= 0);
     hub_flush(bench.hubs[HOME]);
     mail_send(bench.loops[HOME], &bench.boxes[AWAY], &word.mail, last_word_arrived);

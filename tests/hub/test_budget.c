@@ -1,5 +1,5 @@
-/* test_budget.c - what one client may have done at once: a share of a turn of the loop, and documents are made once for all who
- * wait. Turns and documents are counted, not time. */
+/* test_budget.c - what one client may have done at once: a share of a turn of the loop, and
+ * documents are made once for all who wait. Turns and documents are counted, not time. */
 #include "server.h"
 
 enum { CLIENTS = 12 };
@@ -12,7 +12,9 @@ static void make_streams(struct client *client, int count)
     for (int made = 0; made < count; made += AT_ONCE) {
         size_t bytes = 0;
         for (int i = made; i < made + AT_ONCE; i++)
-            bytes += (size_t)sprintf(requests + bytes, "POST /streams/s%d HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx", i);
+            bytes += (size_t)sprintf(
+                requests + bytes,
+                "POST /streams/s%d HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx", i);
         client_send_bytes(client, requests, bytes);
         for (int i = 0; i < AT_ONCE; i++) {
             struct response response;

@@ -1,4 +1,5 @@
-/* test_end.c - the agent's beginning and end: what it says and gives when it may not begin, and what it finishes when it ends. */
+/* test_end.c - the agent's beginning and end: what it says and gives when it may not begin, and
+ * what it finishes when it ends. */
 #include "server.h"
 
 SERVER_TEST(sigterm_with_nothing_going_on_ends_with_0)
@@ -15,14 +16,15 @@ SERVER_TEST(signals_that_end_it_or_mean_nothing)
 {
     static const int ends[] = {SIGHUP, SIGQUIT, SIGALRM, SIGXCPU};
     static const int mean_nothing[] = {SIGUSR1, SIGUSR2, SIGPIPE, SIGXFSZ};
-    for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
         struct server server;
         server_init(&server, "a");
         server_start(&server);
-        for (size_t j = 0; j < sizeof(mean_nothing) / sizeof(mean_nothing[0]); j++)
+        for (size_t j = 0; j < sizeof mean_nothing / sizeof mean_nothing[0]; j++)
             kill(server.pid, mean_nothing[j]);
         assert_int_equal(server_end(&server, ends[i]), 0);
-        assert_non_null(strstr(server_said(&server), "ending: what was accepted is finished first"));
+        assert_non_null(
+            strstr(server_said(&server), "ending: what was accepted is finished first"));
     }
 }
 
@@ -94,7 +96,8 @@ SERVER_TEST(subscribers_are_told_of_the_end)
     assert_int_equal(server_wait(&server), 0);
 }
 
-/* As when the collector of its log has stalled: the pipe is full before the server says its first word. */
+/* As when the collector of its log has stalled: the pipe is full before the server says its first
+ * word. */
 SERVER_TEST(standard_error_that_nobody_drains_stops_nothing)
 {
     struct server server;
@@ -130,12 +133,13 @@ SERVER_TEST(what_was_accepted_before_the_end_is_answered_and_kept)
     server_start(&server);
     client_open(&client, server.http);
     client_post(&client, "s", "x", 1);
-    /* A burst, and the end in the middle of it: every answer is of an event that is there afterwards. */
+    /* A burst, and the end in the middle of it: every answer is of an event that is there
+     * afterwards. */
     for (int i = 0; i < 100; i++)
         client_send(&client, "POST /streams/s HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\ny");
     kill(server.pid, SIGTERM);
     client_await_end(&client);
-    for (char *at = client.bytes; at != NULL && (at = strstr(at, "201 Created")) != NULL; at++)
+    for (char *at = client.bytes; at && (at = strstr(at, "201 Created")); at++)
         answered++;
     shutdown(client.fd, SHUT_WR); /* the server waits a little for the client's end */
     assert_int_equal(server_wait(&server), 0);
@@ -181,19 +185,22 @@ SERVER_TEST(posts_that_wait_at_the_end_are_each_answered_or_not_kept)
     char *requests = malloc(POSTS * 128);
     size_t count = 0;
     for (int i = 0; i < POSTS; i++)
-        count += (size_t)sprintf(requests + count, "POST /streams/s HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\ny");
-    pid_t sender = fork(); /* until it is refused: more than are taken at once, more than sockets hold */
+        count += (size_t)sprintf(
+            requests + count, "POST /streams/s HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\ny");
+    pid_t sender =
+        fork(); /* until it is refused: more than are taken at once, more than sockets hold */
     if (sender == 0) {
         size_t sent = 0;
         ssize_t some;
-        while (sent < count && (some = send(client.fd, requests + sent, count - sent, MSG_NOSIGNAL)) > 0)
+        while (sent < count &&
+               (some = send(client.fd, requests + sent, count - sent, MSG_NOSIGNAL)) > 0)
             sent += (size_t)some;
         _exit(0);
     }
     client_await(&client, "201 Created");
     kill(server.pid, SIGTERM);
     client_await_end(&client);
-    for (char *at = client.bytes; at != NULL && (at = strstr(at, "201 Created")) != NULL; at++)
+    for (char *at = client.bytes; at && (at = strstr(at, "201 Created")); at++)
         answered++;
     assert_int_equal(waitpid(sender, NULL, 0), sender);
     shutdown(client.fd, SHUT_WR);
@@ -211,16 +218,16 @@ SERVER_TEST(posts_that_wait_at_the_end_are_each_answered_or_not_kept)
     server_stop(&server);
 }
 
-/* ---- what refuses ---- */
+/* --- what refuses --- */
 
 static void expect_refusal(struct server *server, int code, const char *said)
 {
     assert_false(server_try(server));
     assert_int_equal(server_wait(server), code);
     const char *text = server_said(server);
-    if (strstr(text, "Z hark: error: cannot ") == NULL && code != 2)
+    if (!strstr(text, "Z hark: error: cannot ") && code != 2)
         fail_msg("it said: %s", text);
-    if (strstr(text, said) == NULL || strchr(text, '\n') == NULL || strchr(text, '\n')[1] != '\0')
+    if (!strstr(text, said) || !strchr(text, '\n') || strchr(text, '\n')[1] != '\0')
         fail_msg("it said: %s", text);
 }
 
@@ -242,7 +249,7 @@ SERVER_TEST(used_port_is_refused)
     server_init(&server, "a");
     server_init(&second, "b");
     server.options.quiet = second.options.quiet = true;
-    memcpy(second.lines, server.lines, sizeof(second.lines));
+    memcpy(second.lines, server.lines, sizeof second.lines);
     server_start(&server);
     expect_refusal(&second, 1, "address already in use (try --lines 127.0.0.1:0)");
     server_stop(&server);
@@ -252,7 +259,7 @@ SERVER_TEST(address_that_is_none_is_refused_as_usage)
 {
     struct server server;
     server_init(&server, "a");
-    snprintf(server.http, sizeof(server.http), "localhost");
+    snprintf(server.http, sizeof server.http, "localhost");
     expect_refusal(&server, 2, "--http localhost: is not an address such as 127.0.0.1:12345");
 }
 
@@ -261,8 +268,8 @@ SERVER_TEST(data_directory_that_cannot_be_is_refused)
     struct server server;
     server_init(&server, "a");
     close(harness_file("file", "x", 1));
-    snprintf(server.data, sizeof(server.data), "%s", harness_path("file"));
+    snprintf(server.data, sizeof server.data, "%s", harness_path("file"));
     expect_refusal(&server, 1, "cannot open the data directory");
-    snprintf(server.data, sizeof(server.data), "%s", harness_path("missing/data"));
+    snprintf(server.data, sizeof server.data, "%s", harness_path("missing/data"));
     expect_refusal(&server, 1, "(make the directory that it is to be in, or try another --data)");
 }

@@ -1,5 +1,5 @@
-/* test_health.c - what the server tells of its state: /healthz is 503 with the reason while events are refused, and finds out by
- * itself that they are taken again. */
+/* test_health.c - what the server tells of its state: /healthz is 503 with the reason while events
+ * are refused, and finds out by itself that they are taken again. */
 #include "server.h"
 
 /* The files of the server may not be longer than this. */
@@ -14,10 +14,10 @@ static int status_of(struct client *client, const char *path, const char *text)
 {
     struct response response;
     char request[128];
-    snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: a\r\n\r\n", path);
+    snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: a\r\n\r\n", path);
     client_send(client, request);
     client_response(client, true, &response);
-    if (strstr(response.body, text) == NULL)
+    if (!strstr(response.body, text))
         fail_msg("%s: %s has no %s", path, response.body, text);
     int status = response.status;
     response_done(&response);
@@ -48,12 +48,16 @@ SERVER_TEST(healthz_says_why_events_are_refused_until_they_are_taken)
     status_of(&client, "/metrics", "\nhark_refusing 0\n");
     limit_files(&server, 1);
     assert_int_equal(post_status(&client, "nothing was kept: there is no space left"), 507);
-    assert_int_equal(status_of(&client, "/healthz", "nothing was kept: there is no space left"), 503);
+    assert_int_equal(status_of(&client, "/healthz", "nothing was kept: there is no space left"),
+                     503);
     assert_int_equal(status_of(&client, "/livez", "ok"), 200);
-    status_of(&client, "/stats", "\"health\":{\"ok\":false,\"reason\":\"nothing was kept: there is no space left on the disk\"}");
+    status_of(&client, "/stats",
+              "\"health\":{\"ok\":false,\"reason\":\"nothing was kept: there is no space left on "
+              "the disk\"}");
     status_of(&client, "/metrics", "\nhark_refusing 1\n");
     limit_files(&server, RLIM_INFINITY);
-    while (post_status(&client, "") != 201) /* one may still share the end of what the look at /healthz has tried */
+    while (post_status(&client, "") !=
+           201) /* one may still share the end of what the look at /healthz has tried */
         ;
     assert_int_equal(status_of(&client, "/healthz", "ok"), 200);
     client_close(&client);
@@ -93,7 +97,7 @@ SERVER_TEST(streams_that_do_not_exist_are_not_told_of)
     client_open(&client, server.http);
     client_post(&client, "real", "x", 1);
     static const char *const pages[] = {"/streams", "/stats", "/metrics"};
-    for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++) {
+    for (size_t i = 0; i < sizeof pages / sizeof pages[0]; i++) {
         char *page = client_get(&client, pages[i]);
         assert_non_null(strstr(page, "\"real\""));
         assert_null(strstr(page, "wished"));

@@ -1,4 +1,5 @@
-/* test_hub.c - the hub in this process, over a real log and real sockets: what only shows when turns of the loop are counted. */
+/* test_hub.c - the hub in this process, over a real log and real sockets: what only shows when
+ * turns of the loop are counted. */
 #include "reader.h"
 
 #include <errno.h>
@@ -36,7 +37,8 @@ static void hub_is_closed(void *context)
     bench->done = true;
 }
 
-static void bench_open(struct bench *bench, struct hark_loop *loop, const struct hub_options *options)
+static void bench_open(struct bench *bench, struct hark_loop *loop,
+                       const struct hub_options *options)
 {
     *bench = (struct bench){.loop = loop};
     assert_int_equal(log_open(loop, harness_path("data"), NULL, log_is_open, bench), 0);
@@ -57,7 +59,7 @@ static void bench_close(struct bench *bench)
     assert_int_equal(bench->result, 0);
 }
 
-/* ---- publishing ---- */
+/* --- publishing --- */
 
 struct burst {
     struct hub_publish publish;
@@ -79,12 +81,12 @@ static void burst_published(struct hub_publish *publish, int64_t id)
 static void publish_numbers(struct bench *bench, const char *name, size_t from, size_t to)
 {
     struct hub_stream *stream = NULL;
-    struct burst *bursts = calloc(to - from, sizeof(*bursts));
+    struct burst *bursts = calloc(to - from, sizeof *bursts);
     size_t left = to - from;
     bool done = false;
     assert_int_equal(hub_stream_open(bench->hub, name, strlen(name), &stream), 0);
     for (size_t i = 0; i < to - from; i++) {
-        int count = snprintf(bursts[i].event, sizeof(bursts[i].event), "%zu", from + i);
+        int count = snprintf(bursts[i].event, sizeof bursts[i].event, "%zu", from + i);
         bursts[i].left = &left;
         bursts[i].done = &done;
         hub_publish(stream, &bursts[i].publish, bursts[i].event, (size_t)count, burst_published);
@@ -96,12 +98,14 @@ static void publish_numbers(struct bench *bench, const char *name, size_t from, 
     free(bursts);
 }
 
-static void open_reader(struct bench *bench, struct reader *reader, const char *name, enum hub_from from, uint64_t after)
+static void open_reader(struct bench *bench, struct reader *reader, const char *name,
+                        enum hub_from from, uint64_t after)
 {
     reader_open(bench->loop, bench->hub, reader, name, from, after);
 }
 
-static void open_sse_reader(struct bench *bench, struct reader *reader, const char *name, enum hub_from from)
+static void open_sse_reader(struct bench *bench, struct reader *reader, const char *name,
+                            enum hub_from from)
 {
     reader_open_as(bench->loop, bench->hub, reader, name, from, 0, HUB_SSE);
 }
@@ -130,7 +134,7 @@ static uint32_t drawn(uint32_t *seed)
     return *seed >> 8;
 }
 
-/* ---- tests ---- */
+/* --- tests --- */
 
 BACKEND_TEST(burst_of_one_commit_reaches_each_live_subscriber_once)
 {
@@ -191,7 +195,8 @@ BACKEND_TEST(readers_of_the_disk_that_leave_at_any_time_hold_up_no_other)
             open_reader(&bench, &readers[i], "s", HUB_FROM_START, 0);
         while (left > 0) {
             hark_run_once(loop);
-            for (int i = 0; i < 6; i++) { /* some leave in each turn: in every state that there is */
+            for (int i = 0; i < 6;
+                 i++) { /* some leave in each turn: in every state that there is */
                 struct reader *reader = &readers[drawn(&seed) % READERS];
                 if (!reader->closing && reader->next < EVENTS && left > 4) {
                     reader_close(reader);
@@ -267,7 +272,9 @@ BACKEND_TEST(nothing_is_in_flight_while_nobody_needs_it)
         reader_take(&reader, SIZE_MAX);
     }
     harness_settle(loop);
-    assert_int_equal(hark_loop_active(loop), before); /* a waiting subscriber has no op of the hub's, lines have no heartbeat */
+    assert_int_equal(
+        hark_loop_active(loop),
+        before); /* a waiting subscriber has no op of the hub's, lines have no heartbeat */
     reader_done(&bench, &reader);
     open_sse_reader(&bench, &reader, "s", HUB_FROM_NOW);
     harness_settle(loop);
@@ -287,7 +294,7 @@ struct got {
 static size_t count_in(const struct got *got, const char *part)
 {
     size_t count = 0;
-    for (const char *at = got->text; (at = strstr(at, part)) != NULL; at++)
+    for (const char *at = got->text; (at = strstr(at, part)); at++)
         count++;
     return count;
 }
@@ -296,7 +303,8 @@ static size_t count_in(const struct got *got, const char *part)
 static size_t heartbeats(const struct reader *reader, struct got *got)
 {
     ssize_t count;
-    while ((count = recv(reader->peer, got->text + got->count, sizeof(got->text) - 1 - got->count, MSG_DONTWAIT)) > 0)
+    while ((count = recv(reader->peer, got->text + got->count, sizeof got->text - 1 - got->count,
+                         MSG_DONTWAIT)) > 0)
         got->count += (size_t)count;
     got->text[got->count] = '\0';
     return count_in(got, ":\n\n");
@@ -352,12 +360,12 @@ BACKEND_TEST(heartbeat_comes_not_into_what_a_slow_reader_is_being_sent)
     struct reader idle, slow;
     struct bench bench;
     int room = 1;
-    memset(got, 0, sizeof(got));
+    memset(got, 0, sizeof got);
     bench_open(&bench, loop, &options);
     publish_numbers(&bench, "s", 0, EVENTS);
     open_sse_reader(&bench, &idle, "nothing", HUB_FROM_NOW);
     open_sse_reader(&bench, &slow, "s", HUB_FROM_START);
-    assert_int_equal(setsockopt(slow.output.fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room)), 0);
+    assert_int_equal(setsockopt(slow.output.fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof room), 0);
     while (hub_statistics(bench.hub)->delivered == 0)
         assert_true(hark_run_once(loop) >= 0);
     for (size_t before = heartbeats(&idle, &got[0]); heartbeats(&idle, &got[0]) < before + 3;)
@@ -375,7 +383,9 @@ BACKEND_TEST(heartbeat_comes_not_into_what_a_slow_reader_is_being_sent)
 
 BACKEND_TEST(rate_is_of_the_five_whole_seconds_before_this_one)
 {
-    static const double rates[] = {0, 2, 3, 3, 3, 3, 1, 0, 0, 0, 0, 0}; /* after 10 events in the first second, 5 in the next */
+    static const double rates[] = {
+        0, 2, 3, 3, 3, 3,
+        1, 0, 0, 0, 0, 0}; /* after 10 events in the first second, 5 in the next */
     struct bench bench;
     struct hub_stream *stream = NULL;
     struct timespec now;
@@ -383,7 +393,7 @@ BACKEND_TEST(rate_is_of_the_five_whole_seconds_before_this_one)
     assert_int_equal(hub_stream_open(bench.hub, "s", 1, &stream), 0);
     clock_gettime(CLOCK_MONOTONIC, &now);
     stands_s = now.tv_sec + 1;
-    for (size_t second = 0; second < sizeof(rates) / sizeof(*rates); second++, stands_s++) {
+    for (size_t second = 0; second < sizeof rates / sizeof *rates; second++, stands_s++) {
         assert_true(hark_run_ready(loop) >= 0);
         assert_true(hub_stream_look(stream).per_second == rates[second]);
         if (second < 2)
@@ -394,9 +404,10 @@ BACKEND_TEST(rate_is_of_the_five_whole_seconds_before_this_one)
     bench_close(&bench);
 }
 
-/* ---- lives ---- */
+/* --- lives --- */
 
-/* One who reads from now on comes in the callback of the first of a batch: all of it is acknowledged by then, and old. */
+/* One who reads from now on comes in the callback of the first of a batch: all of it is
+ * acknowledged by then, and old. */
 static struct hub_publish batch[3];
 static struct reader late;
 static struct bench *current;
@@ -510,7 +521,7 @@ BACKEND_TEST(stream_deleted_without_the_hub_leaves_its_readers_waiting)
     bench_close(&bench);
 }
 
-/* ---- memory ---- */
+/* --- memory --- */
 
 BACKEND_TEST(reader_of_the_disk_that_is_gone_holds_no_memory)
 {
@@ -543,7 +554,7 @@ BACKEND_TEST(stream_that_is_not_there_holds_no_memory_once_nobody_has_it)
     for (int i = 0; i < 20; i++) {
         struct hub_stream *stream = NULL;
         char name[16];
-        int count = snprintf(name, sizeof(name), "s%02d", i);
+        int count = snprintf(name, sizeof name, "s%02d", i);
         assert_int_equal(hub_stream_open(bench.hub, name, (size_t)count, &stream), 0);
         hub_stream_close(stream);
         if (i == 10) /* by then the allocator keeps what it keeps */
@@ -571,7 +582,8 @@ BACKEND_TEST(heartbeat_of_many_readers_takes_several_turns)
     for (size_t i = 0; i < READERS; i++) {
         char beat[8];
         ssize_t count;
-        while ((count = recv(readers[i].peer, beat, sizeof(beat), MSG_DONTWAIT)) < 0) /* it is on its way */
+        while ((count = recv(readers[i].peer, beat, sizeof beat, MSG_DONTWAIT)) <
+               0) /* it is on its way */
             assert_int_equal(hark_run_once(loop), 1);
         assert_true(count > 0 && beat[0] == ':');
         reader_done(&bench, &readers[i]);
@@ -606,7 +618,8 @@ BACKEND_TEST(long_events_are_read_from_the_disk_for_few_readers_at_once)
                 reading += readers[j].subscriber.reading && readers[j].subscriber.needed != 0;
                 reader_take(&readers[j], SIZE_MAX);
                 if (j % 7 == 6 && reading > 0)
-                    reader_close(&readers[j]), readers[j].next = 1; /* others get what was kept for them */
+                    reader_close(&readers[j]),
+                        readers[j].next = 1; /* others get what was kept for them */
             }
             most = reading > most ? reading : most;
         }

@@ -66,7 +66,8 @@ SERVER_TEST(bodies_that_do_not_end_have_one_bound)
         struct response response;
         client_close(&client);
         client_open(&client, server.http);
-        sprintf(head, "POST /streams/s HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n", 1024 * 1024);
+        sprintf(head, "POST /streams/s HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n",
+                1024 * 1024);
         client_send(&client, head);
         for (size_t sent = 0; sent < 1024 * 1024;) {
             ssize_t now = send(client.fd, large + sent, 1024 * 1024 - sent, MSG_NOSIGNAL);
@@ -159,8 +160,8 @@ static void open_tcp(struct client *client, const struct server *server)
         .sin_addr = {htonl(INADDR_LOOPBACK)},
     };
     *client = (struct client){.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
-    setsockopt(client->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-    assert_int_equal(connect(client->fd, (const struct sockaddr *)&name, sizeof(name)), 0);
+    setsockopt(client->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    assert_int_equal(connect(client->fd, (const struct sockaddr *)&name, sizeof name), 0);
 }
 
 SERVER_TEST(address_has_no_more_connections_than_it_may)
@@ -202,10 +203,10 @@ static size_t descriptors_of(const struct server *server)
 {
     char path[64];
     size_t count = 0;
-    snprintf(path, sizeof(path), "/proc/%d/fd", (int)server->pid);
+    snprintf(path, sizeof path, "/proc/%d/fd", (int)server->pid);
     DIR *directory = opendir(path);
     assert_non_null(directory);
-    for (const struct dirent *entry; (entry = readdir(directory)) != NULL;)
+    for (const struct dirent *entry; (entry = readdir(directory));)
         count += entry->d_name[0] != '.';
     closedir(directory);
     return count;
@@ -225,7 +226,8 @@ static void take_all_descriptors(struct server *server, struct client many[MANY]
     limit_descriptors(server, LIMIT);
     for (int i = 0; i < MANY; i++)
         client_open(&many[i], server->http);
-    while (descriptors_of(server) < LIMIT - 2) /* a listener and the log may be without the one they keep for such times */
+    while (descriptors_of(server) <
+           LIMIT - 2) /* a listener and the log may be without the one they keep for such times */
         poll(NULL, 0, 1);
 }
 
@@ -241,10 +243,10 @@ BACKEND_TEST(log_finds_a_descriptor_when_connections_have_taken_all)
     server.options.segment_bytes = 4096; /* each event begins a segment */
     server_start(&server);
     client_open(&client, server.http);
-    client_post(&client, "s", event, sizeof(event));
+    client_post(&client, "s", event, sizeof event);
     take_all_descriptors(&server, many);
     for (int i = 0; i < EVENTS; i++)
-        client_post(&client, "s", event, sizeof(event));
+        client_post(&client, "s", event, sizeof event);
     for (int i = 0; i < MANY; i++)
         client_close(&many[i]);
     client_close(&client);
@@ -269,7 +271,7 @@ BACKEND_TEST(tail_finds_a_descriptor_when_connections_have_taken_all)
     struct client reader;
     (void)loop;
     server_init(&server, "a");
-    snprintf(path, sizeof(path), "%s", harness_path("app.log"));
+    snprintf(path, sizeof path, "%s", harness_path("app.log"));
     const struct serve_tail tail = {path, "app"};
     server.options.tails = &tail;
     server.options.tails_count = 1;
@@ -280,7 +282,7 @@ BACKEND_TEST(tail_finds_a_descriptor_when_connections_have_taken_all)
     assert_non_null(strstr(client_line(&reader), "\tone"));
     take_all_descriptors(&server, many);
     for (int i = 0; i < ROTATIONS; i++) { /* a rotated file is kept open beside the new one */
-        snprintf(rotated, sizeof(rotated), "%s.%d", path, ROTATIONS - i);
+        snprintf(rotated, sizeof rotated, "%s.%d", path, ROTATIONS - i);
         assert_int_equal(rename(path, rotated), 0);
         append_line(path, "more");
         assert_non_null(strstr(client_line(&reader), "\tmore"));

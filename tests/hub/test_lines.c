@@ -53,7 +53,7 @@ SERVER_TEST_TIMEOUT(acknowledged_lines_are_answered_each_with_its_id, 120)
         shutdown(publisher.fd, SHUT_WR);
         _exit(0);
     }
-    uint64_t *ids = malloc(LINES * sizeof(*ids));
+    uint64_t *ids = malloc(LINES * sizeof *ids);
     for (int i = 0; i < LINES; i++) {
         ids[i] = strtoull(client_line(&publisher), NULL, 10);
         assert_true(ids[i] > (i > 0 ? ids[i - 1] : 0));
@@ -65,7 +65,7 @@ SERVER_TEST_TIMEOUT(acknowledged_lines_are_answered_each_with_its_id, 120)
     client_send(&reader, "SUB s after 0\n");
     for (int i = 0; i < LINES; i++) {
         char event[16];
-        snprintf(event, sizeof(event), "%d", i);
+        snprintf(event, sizeof event, "%d", i);
         assert_int_equal(expect_line(&reader, event), ids[i]);
     }
     client_close(&reader);
@@ -113,12 +113,13 @@ SERVER_TEST(event_with_line_ends_comes_in_parts)
 
 SERVER_TEST(wrong_first_lines_are_refused_with_a_reason)
 {
-    static const char *const wrong[] = {"HELLO\n", "PUB\n", "PUB .a\n", "PUB a maybe\n", "SUB a after x\n", "GET / HTTP/1.1\r\n",
-                                        "\n"};
+    static const char *const wrong[] = {
+        "HELLO\n", "PUB\n", "PUB .a\n", "PUB a maybe\n", "SUB a after x\n", "GET / HTTP/1.1\r\n",
+        "\n"};
     struct server server;
     server_init(&server, "a");
     server_start(&server);
-    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         struct client client;
         client_open(&client, server.lines);
         client_send(&client, wrong[i]);
@@ -173,12 +174,14 @@ SERVER_TEST(publisher_whose_pieces_end_within_lines_may_go_on_for_ever)
     server.options.body_timeout_ns = second_ns;
     server.options.sync = SERVE_SYNC_NEVER; /* an answer is never late because of the disk */
     server_start(&server);
-    bool late = true; /* the machine kept one of the two away for so long that a line did take a second: all begins anew */
+    bool late = true; /* the machine kept one of the two away for so long that a line did take a
+                         second: all begins anew */
     while (late) {
         client_open(&client, server.lines);
         uint64_t begun_ns = hark_os_clock(loop);
         client_send(&client, "PUB s ack\nha");
-        uint64_t until_ns = begun_ns + 2 * second_ns; /* longer than a line may take, and never between two lines */
+        uint64_t until_ns =
+            begun_ns + 2 * second_ns; /* longer than a line may take, and never between two lines */
         for (late = false; !late && hark_os_clock(loop) < until_ns;) {
             uint64_t next_begun_ns = hark_os_clock(loop);
             client_try_send(&client, "lf\nha");
@@ -228,11 +231,11 @@ SERVER_TEST(subscriber_after_a_stream_made_anew_is_told_of_the_gap)
     response_done(&response);
     uint64_t id = client_post(&client, "s", "new", 3);
     char command[64];
-    snprintf(command, sizeof(command), "SUB s after %llu\n", (unsigned long long)old);
+    snprintf(command, sizeof command, "SUB s after %llu\n", (unsigned long long)old);
     client_open(&reader, server.lines);
     client_send(&reader, command);
     char expected[32];
-    snprintf(expected, sizeof(expected), "GAP\t%llu\t", (unsigned long long)old);
+    snprintf(expected, sizeof expected, "GAP\t%llu\t", (unsigned long long)old);
     assert_memory_equal(client_line(&reader), expected, strlen(expected));
     assert_int_equal(expect_line(&reader, "new"), id);
     client_close(&reader);
@@ -268,7 +271,8 @@ SERVER_TEST(subscriber_that_is_gone_after_it_ended_its_side_is_noticed)
     struct server server;
     struct client client, reader;
     if (harness_backend() == HARK_BACKEND_SELECT)
-        harness_skip("select tells a hang-up only as readable, which the end of the other side is already");
+        harness_skip(
+            "select tells a hang-up only as readable, which the end of the other side is already");
     server_init(&server, "a");
     server_start(&server);
     client_open(&client, server.http);

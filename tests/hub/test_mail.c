@@ -1,5 +1,5 @@
-/* test_mail.c - mail between threads: each piece once, in the order of its sender, and no more of it in a turn than others can
- * bear. */
+/* test_mail.c - mail between threads: each piece once, in the order of its sender, and no more of
+ * it in a turn than others can bear. */
 #include "harness/harness.h"
 
 #include "mail/mail.h"
@@ -67,13 +67,14 @@ static int begin(struct hark_loop *loop, uint32_t index, void *context)
 BACKEND_TEST(mail_of_each_thread_to_each_arrives_once_and_in_order_and_comes_back)
 {
     struct hark_group_options options = {.loop.backend = harness_backend(), .loops = THREADS};
-    post = calloc(1, sizeof(*post));
+    post = calloc(1, sizeof *post);
     assert_non_null(post);
     assert_int_equal(hark_group_create(&options, &post->group), 0);
     for (uint32_t i = 0; i < THREADS; i++)
         mailbox_init(&post->boxes[i], hark_group_loop(post->group, i));
     assert_int_equal(hark_group_run(post->group, begin, NULL), 0);
-    while (hark_group_destroy(post->group) < 0) /* one that had all of its own back may have ended before the others' came */
+    while (hark_group_destroy(post->group) <
+           0) /* one that had all of its own back may have ended before the others' came */
         assert_int_equal(hark_group_run(post->group, NULL, NULL), 0);
     for (int from = 0; from < THREADS; from++)
         for (int to = 0; to < THREADS; to++)
@@ -82,7 +83,7 @@ BACKEND_TEST(mail_of_each_thread_to_each_arrives_once_and_in_order_and_comes_bac
     free(post);
 }
 
-/* ---- one loop ---- */
+/* --- one loop --- */
 
 struct pile {
     struct mailbox box;
@@ -110,7 +111,7 @@ static void piled(struct mail *mail)
 
 BACKEND_TEST(promise_11_much_mail_lets_others_have_their_turn)
 {
-    pile = calloc(1, sizeof(*pile));
+    pile = calloc(1, sizeof *pile);
     assert_non_null(pile);
     mailbox_init(&pile->box, loop);
     for (int i = 0; i < 2000; i++)

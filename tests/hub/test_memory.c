@@ -1,5 +1,5 @@
-/* test_memory.c - hubs on two threads when memory is lacking: the nth allocation fails, n = 1, 2, ... until a run in which none
- * did. An answer is an error then, and still comes in its order. */
+/* test_memory.c - hubs on two threads when memory is lacking: the nth allocation fails, n = 1, 2,
+ * ... until a run in which none did. An answer is an error then, and still comes in its order. */
 #include "harness/sanitizer.h"
 #include "sides.h"
 
@@ -75,17 +75,19 @@ static void published(struct hub_publish *publish, int64_t id)
     kept++;
 }
 
-/* Publishes from the side without the log into streams that are new. Gives: whether an allocation was refused. */
+/* Publishes from the side without the log into streams that are new. Gives: whether an allocation
+ * was refused. */
 static bool publish_with_one_refused(struct bench *bench, unsigned long number)
 {
     static struct event events[EVENTS];
     struct hub_stream *streams[STREAMS];
     char name[STREAMS][32];
-    memset(events, 0, sizeof(events));
+    memset(events, 0, sizeof events);
     answered = kept = 0;
     for (size_t s = 0; s < STREAMS; s++) {
-        snprintf(name[s], sizeof(name[s]), "s%zu.%lu", s, number);
-        assert_int_equal(hub_stream_open(bench->hubs[AWAY], name[s], strlen(name[s]), &streams[s]), 0);
+        snprintf(name[s], sizeof name[s], "s%zu.%lu", s, number);
+        assert_int_equal(hub_stream_open(bench->hubs[AWAY], name[s], strlen(name[s]), &streams[s]),
+                         0);
     }
     uint64_t before = hub_statistics(bench->hubs[HOME])->published;
     for (size_t i = 0; i < EVENTS; i++) {
@@ -126,7 +128,7 @@ TEST(ring_without_memory_for_an_event_sends_its_readers_to_the_disk)
     assert_true(hub_ring_append(&ring, 6, "x", 1) > 0);
     seen = 0;
     fail_at = 1;
-    assert_int_equal(hub_ring_append(&ring, 7, event, sizeof(event)), 0);
+    assert_int_equal(hub_ring_append(&ring, 7, event, sizeof event), 0);
     fail_at = 0;
     assert_int_equal(ring.floor, 7);
     assert_int_equal(ring.bytes, 0);

@@ -1,4 +1,5 @@
-/* test_ring.c - the ring of encoded events: what is found after an id, what leaves, what a send keeps. */
+/* test_ring.c - the ring of encoded events: what is found after an id, what leaves, what a send
+ * keeps. */
 #include "harness/harness.h"
 
 #include "hub/ring.h"
@@ -7,7 +8,8 @@
 #include <string.h>
 
 /* All that the ring gives after an id, walked range by range. */
-static char *walk(const struct hub_ring *ring, uint64_t after, size_t *out_count, uint64_t *out_last, uint64_t *out_events)
+static char *walk(const struct hub_ring *ring, uint64_t after, size_t *out_count,
+                  uint64_t *out_last, uint64_t *out_events)
 {
     struct hub_range range;
     struct hub_chunk *hint = NULL;
@@ -31,7 +33,7 @@ static char *walk(const struct hub_ring *ring, uint64_t after, size_t *out_count
 static void append_number(struct hub_ring *ring, uint64_t id)
 {
     char event[32];
-    int count = snprintf(event, sizeof(event), "event %llu", (unsigned long long)id);
+    int count = snprintf(event, sizeof event, "event %llu", (unsigned long long)id);
     assert_true(hub_ring_append(ring, id, event, (size_t)count) > 0);
 }
 
@@ -45,7 +47,7 @@ TEST(ring_find_after_any_id_gives_all_that_follow)
     hub_ring_start(&ring, 10);
     for (uint64_t i = 0; i < 3000; i++) { /* ids with holes, over many chunks */
         char event[32];
-        int count = snprintf(event, sizeof(event), "event %llu", (unsigned long long)(11 + 3 * i));
+        int count = snprintf(event, sizeof event, "event %llu", (unsigned long long)(11 + 3 * i));
         append_number(&ring, 11 + 3 * i);
         total += hub_encode(HUB_LINES, expected + total, 11 + 3 * i, event, (size_t)count);
         ends[i] = total;
@@ -58,7 +60,7 @@ TEST(ring_find_after_any_id_gives_all_that_follow)
         size_t begin = first == 0 ? 0 : ends[first - 1];
         assert_int_equal(events, 3000 - first);
         assert_int_equal(count, total - begin);
-        assert_memory_equal(all != NULL ? all : "", expected + begin, count);
+        assert_memory_equal(all ? all : "", expected + begin, count);
         assert_int_equal(last, first < 3000 ? 11 + 3 * 2999 : after);
         free(all);
     }
@@ -96,7 +98,7 @@ TEST(ring_chunk_that_is_being_sent_outlives_the_ring)
     assert_true(hub_ring_find(&ring, 0, NULL, &range));
     hub_chunk_hold(range.chunk);
     char copy[64];
-    assert_true(range.count < sizeof(copy));
+    assert_true(range.count < sizeof copy);
     memcpy(copy, range.bytes, range.count);
     for (uint64_t id = 2; id < 20000; id++)
         append_number(&ring, id);
@@ -123,7 +125,9 @@ TEST(ring_event_longer_than_a_chunk_has_one_of_its_own)
     append_number(&ring, 6);
     size_t size = hub_ring_append(&ring, 7, event, count);
     assert_int_equal(size, hub_encoded_size(HUB_SSE, 7, event, count));
-    assert_int_equal(ring.floor, 6); /* over the limit as it is, the newest stays: those who read along need no disk */
+    assert_int_equal(
+        ring.floor,
+        6); /* over the limit as it is, the newest stays: those who read along need no disk */
     assert_true(hub_ring_find(&ring, 6, NULL, &range));
     assert_int_equal(range.count, size);
     append_number(&ring, 8);
@@ -144,6 +148,7 @@ TEST(ring_at_its_top_finds_nothing)
     append_number(&ring, 9);
     assert_true(hub_ring_find(&ring, 5, NULL, &range));
     assert_false(hub_ring_find(&ring, 9, range.chunk, &range));
-    assert_false(hub_ring_find(&ring, 12, NULL, &range)); /* read from the disk ahead of the answers */
+    assert_false(
+        hub_ring_find(&ring, 12, NULL, &range)); /* read from the disk ahead of the answers */
     hub_ring_stop(&ring);
 }

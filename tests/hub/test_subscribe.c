@@ -1,11 +1,12 @@
-/* test_subscribe.c - subscribers over SSE: what they are given, whoever else reads, stops reading, or comes back. */
+/* test_subscribe.c - subscribers over SSE: what they are given, whoever else reads, stops reading,
+ * or comes back. */
 #include "server.h"
 
 static void publish_numbers(struct client *client, const char *stream, int from, int to)
 {
     for (int i = from; i < to; i++) {
         char event[16];
-        client_post(client, stream, event, (size_t)snprintf(event, sizeof(event), "%d", i));
+        client_post(client, stream, event, (size_t)snprintf(event, sizeof event, "%d", i));
     }
 }
 
@@ -15,9 +16,10 @@ static void publish_numbers_together(struct client *client, const char *stream, 
     for (int i = from; i < to; i++) {
         char request[256];
         char event[16];
-        int count = snprintf(event, sizeof(event), "%d", i);
-        snprintf(request, sizeof(request), "POST /streams/%s HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%s", stream, count,
-                 event);
+        int count = snprintf(event, sizeof event, "%d", i);
+        snprintf(request, sizeof request,
+                 "POST /streams/%s HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%s", stream,
+                 count, event);
         client_send(client, request);
     }
     for (int i = from; i < to; i++) {
@@ -34,7 +36,8 @@ static void expect_event(struct client *client, uint64_t *last, const char *data
     unsigned long long id = 0;
     char *block = client_block(client);
     char *line = strstr(block, "\ndata: ");
-    if (sscanf(block, "id: %llu\n", &id) != 1 || line == NULL || strcmp(line + 7, data) != 0 || id <= *last)
+    if (sscanf(block, "id: %llu\n", &id) != 1 || !line || strcmp(line + 7, data) != 0 ||
+        id <= *last)
         fail_msg("after %llu, instead of %s: %s", (unsigned long long)*last, data, block);
     *last = id;
     free(block);
@@ -44,7 +47,7 @@ static void expect_numbers(struct client *client, uint64_t *last, int from, int 
 {
     for (int i = from; i < to; i++) {
         char data[16];
-        snprintf(data, sizeof(data), "%d", i);
+        snprintf(data, sizeof data, "%d", i);
         expect_event(client, last, data);
     }
 }
@@ -100,7 +103,7 @@ SERVER_TEST(replay_begins_after_the_id_and_goes_over_into_live)
     uint64_t middle = client_post(&client, "s", "10", 2);
     publish_numbers(&client, "s", 11, 20);
     /* The header goes before the query that a client began with. */
-    snprintf(fields, sizeof(fields), "Last-Event-ID: %llu\r\n", (unsigned long long)middle);
+    snprintf(fields, sizeof fields, "Last-Event-ID: %llu\r\n", (unsigned long long)middle);
     client_subscribe(&reader, server.http, "/streams/s?after=start", fields);
     uint64_t last = client_position(&reader);
     assert_int_equal(last, middle);
@@ -109,7 +112,7 @@ SERVER_TEST(replay_begins_after_the_id_and_goes_over_into_live)
     expect_numbers(&reader, &last, 20, 30);
     client_close(&reader);
     char path[64];
-    snprintf(path, sizeof(path), "/streams/s?after=%llu", (unsigned long long)middle);
+    snprintf(path, sizeof path, "/streams/s?after=%llu", (unsigned long long)middle);
     client_subscribe(&reader, server.http, path, "");
     last = client_position(&reader);
     expect_numbers(&reader, &last, 11, 30);
@@ -146,10 +149,10 @@ SERVER_TEST(events_of_many_lines_are_replayed_in_as_many_blocks_as_they_need)
     server_init(&server, "a");
     server_start(&server);
     client_open(&client, server.http);
-    memset(event, '\n', sizeof(event));
+    memset(event, '\n', sizeof event);
     uint64_t ids[EVENTS];
     for (int i = 0; i < EVENTS; i++)
-        ids[i] = client_post(&client, "s", event, sizeof(event));
+        ids[i] = client_post(&client, "s", event, sizeof event);
     client_subscribe(&reader, server.http, "/streams/s?after=start", "");
     client_position(&reader);
     for (int i = 0; i < EVENTS; i++) {
@@ -158,7 +161,7 @@ SERVER_TEST(events_of_many_lines_are_replayed_in_as_many_blocks_as_they_need)
         char *block = client_block(&reader);
         assert_int_equal(sscanf(block, "id: %llu\n", &id), 1);
         assert_int_equal(id, ids[i]);
-        for (const char *at = block; (at = strstr(at, "\ndata:")) != NULL; at++)
+        for (const char *at = block; (at = strstr(at, "\ndata:")); at++)
             lines++;
         assert_int_equal(lines, LINES + 1);
         free(block);
@@ -196,7 +199,7 @@ SERVER_TEST(stream_made_anew_tells_those_who_know_the_old_one_of_a_gap)
         expect_event(&reader, &last, "0");
         assert_int_equal(last, first);
         client_close(&reader);
-        snprintf(fields, sizeof(fields), "Last-Event-ID: %llu\r\n", (unsigned long long)old);
+        snprintf(fields, sizeof fields, "Last-Event-ID: %llu\r\n", (unsigned long long)old);
         client_subscribe(&reader, server.http, "/streams/s", fields);
         client_position(&reader);
     }
@@ -255,20 +258,22 @@ SERVER_TEST(retention_tells_those_who_were_before_it_of_a_gap)
     server.options.retention_bytes = 65536;
     server_start(&server);
     client_open(&client, server.http);
-    memset(event, 'x', sizeof(event));
+    memset(event, 'x', sizeof event);
     uint64_t first = client_post(&client, "s", "first", 5);
     uint64_t newest = 0;
     while (client_stat(&client, "log", "removed") == 0) {
         for (int i = 0; i < 16; i++)
-            newest = client_post(&client, "s", event, sizeof(event));
+            newest = client_post(&client, "s", event, sizeof event);
     }
     char path[64];
-    snprintf(path, sizeof(path), "/streams/s?after=%llu", (unsigned long long)first);
+    snprintf(path, sizeof path, "/streams/s?after=%llu", (unsigned long long)first);
     client_subscribe(&reader, server.http, path, "");
     client_position(&reader);
     unsigned long long after = 0, kept = 0, id = 0;
     char *block = client_block(&reader);
-    assert_int_equal(sscanf(block, "event: gap\ndata: {\"after\":\"%llu\",\"first\":\"%llu\"}", &after, &kept), 2);
+    assert_int_equal(
+        sscanf(block, "event: gap\ndata: {\"after\":\"%llu\",\"first\":\"%llu\"}", &after, &kept),
+        2);
     assert_int_equal(after, first);
     free(block);
     block = client_block(&reader);
@@ -289,8 +294,10 @@ SERVER_TEST(reader_that_had_ended_its_side_before_it_began_is_let_go_after_its_a
     for (int posts = 0; posts < 2 * SERVER_THREADS; posts++) {
         client_open(&client, server.http);
         for (int i = 0; i < posts; i++)
-            client_send(&client, "POST /streams/s HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx");
-        client_send(&client, "GET /streams/s HTTP/1.1\r\nHost: a\r\nAccept: text/event-stream\r\n\r\n");
+            client_send(&client,
+                        "POST /streams/s HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx");
+        client_send(&client,
+                    "GET /streams/s HTTP/1.1\r\nHost: a\r\nAccept: text/event-stream\r\n\r\n");
         shutdown(client.fd, SHUT_WR);
         client_await_end(&client);
         for (int i = 0; i < posts; i++) {
@@ -323,7 +330,7 @@ SERVER_TEST(heartbeat_comes_to_idle_subscribers_alone)
     server_stop(&server);
 }
 
-/* ---- many, and slow ones ---- */
+/* --- many, and slow ones --- */
 
 enum { MANY = 1000, MANY_EVENTS = 60 };
 
@@ -331,16 +338,18 @@ SERVER_TEST_TIMEOUT(thousand_subscribers_each_get_each_event_once_from_one_encod
 {
     struct server server;
     struct client client;
-    struct client *readers = calloc(MANY, sizeof(*readers));
+    struct client *readers = calloc(MANY, sizeof *readers);
     struct rlimit limit;
     getrlimit(RLIMIT_NOFILE, &limit);
     limit.rlim_cur = limit.rlim_max;
     setrlimit(RLIMIT_NOFILE, &limit);
     if (limit.rlim_cur < MANY + 100)
         harness_skip("the limit of descriptors is %llu", (unsigned long long)limit.rlim_cur);
-    int many = harness_backend() == HARK_BACKEND_SELECT ? 700 : MANY; /* select ends at 1024 descriptors */
+    int many =
+        harness_backend() == HARK_BACKEND_SELECT ? 700 : MANY; /* select ends at 1024 descriptors */
     server_init(&server, "a");
-    server.options.sync = SERVE_SYNC_NEVER; /* a commit for each event, and no wait for the disk in each */
+    server.options.sync =
+        SERVE_SYNC_NEVER; /* a commit for each event, and no wait for the disk in each */
     server_start(&server);
     client_open(&client, server.http);
     client_post(&client, "s", "before", 6);
@@ -371,7 +380,7 @@ static uint64_t resident(pid_t pid)
 {
     char path[64];
     unsigned long pages = 0;
-    snprintf(path, sizeof(path), "/proc/%d/statm", (int)pid);
+    snprintf(path, sizeof path, "/proc/%d/statm", (int)pid);
     FILE *file = fopen(path, "re");
     assert_non_null(file);
     assert_int_equal(fscanf(file, "%*u %lu", &pages), 1);
@@ -381,14 +390,15 @@ static uint64_t resident(pid_t pid)
 
 SERVER_TEST_TIMEOUT(reader_that_stops_costs_little_delays_nobody_and_misses_nothing, 120)
 {
-    /* 40 MB, ten times what the ring holds. What the slow ones cost is looked at where no sanitizer slows each byte down: there
-     * one for each thread will do. */
+    /* 40 MB, ten times what the ring holds. What the slow ones cost is looked at where no sanitizer
+     * slows each byte down: there one for each thread will do. */
     enum { SLOW = SANITIZED ? SERVER_THREADS : 8, EVENTS = 600, EVENT_BYTES = 65536 };
     struct server server;
     struct client client, quick, slow[SLOW];
     char *event = malloc(EVENT_BYTES + 1);
     server_init(&server, "a");
-    server.options.sync = SERVE_SYNC_NEVER; /* a commit for each event, and no wait for the disk in each */
+    server.options.sync =
+        SERVE_SYNC_NEVER; /* a commit for each event, and no wait for the disk in each */
     server_start(&server);
     client_open(&client, server.http);
     client_post(&client, "s", "before", 6);
@@ -405,12 +415,13 @@ SERVER_TEST_TIMEOUT(reader_that_stops_costs_little_delays_nobody_and_misses_noth
         expect_event(&quick, &last, event);
     }
     uint64_t grown = resident(server.pid) - before;
-    /* The ring, a chunk for each slow one, the log's and the process's own; for each further thread a ring, and what is on its
-     * way. */
+    /* The ring, a chunk for each slow one, the log's and the process's own; for each further thread
+     * a ring, and what is on its way. */
     /* A sanitizer keeps freed memory for a while: what is resident says nothing then. */
     if (grown > (24 + 10 * (server_threads - 1)) * 1024 * 1024 && !SANITIZED)
         fail_msg("the server grew by %llu bytes", (unsigned long long)grown);
-    assert_true(client_stat(&client, "events", "ring_bytes") <= server_threads * (4 * 1024 * 1024 + 2 * EVENT_BYTES));
+    assert_true(client_stat(&client, "events", "ring_bytes") <=
+                server_threads * (4 * 1024 * 1024 + 2 * EVENT_BYTES));
     for (int i = 0; i < SLOW; i++) { /* and now they read */
         last = client_position(&slow[i]);
         for (int j = 0; j < EVENTS; j++) {
@@ -445,7 +456,7 @@ SERVER_TEST(reader_that_takes_nothing_for_too_long_is_dropped)
     server_stop(&server);
 }
 
-/* ---- the server's death ---- */
+/* --- the server's death --- */
 
 SERVER_TEST(killed_and_started_again_it_gives_a_client_that_comes_back_each_event_once)
 {
@@ -458,7 +469,7 @@ SERVER_TEST(killed_and_started_again_it_gives_a_client_that_comes_back_each_even
         char fields[64];
         server_start(&server);
         client_open(&client, server.http);
-        snprintf(fields, sizeof(fields), "Last-Event-ID: %llu\r\n", (unsigned long long)last);
+        snprintf(fields, sizeof fields, "Last-Event-ID: %llu\r\n", (unsigned long long)last);
         client_subscribe(&reader, server.http, "/streams/s", fields);
         assert_int_equal(client_position(&reader), last);
         publish_numbers_together(&client, "s", round * EACH, (round + 1) * EACH);
@@ -485,7 +496,7 @@ SERVER_TEST_TIMEOUT(thousand_that_come_back_at_once_are_all_served_from_the_disk
     struct server server;
     struct client client;
     int many = harness_backend() == HARK_BACKEND_SELECT ? 300 : MANY;
-    struct client *readers = calloc((size_t)many, sizeof(*readers));
+    struct client *readers = calloc((size_t)many, sizeof *readers);
     struct rlimit limit;
     getrlimit(RLIMIT_NOFILE, &limit);
     limit.rlim_cur = limit.rlim_max;

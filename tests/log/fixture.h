@@ -1,4 +1,5 @@
-/* fixture.h - the log's calls as steps of a test: each starts something and runs the loop until that has ended. */
+/* fixture.h - the log's calls as steps of a test: each starts something and runs the loop until
+ * that has ended. */
 #ifndef TESTS_LOG_FIXTURE_H
 #define TESTS_LOG_FIXTURE_H
 
@@ -37,18 +38,19 @@ static inline void record_report(void *context, enum log_severity severity, cons
 static inline bool reported(const char *part)
 {
     for (int i = 0; i < reports.count && i < REPORTS_MAX; i++)
-        if (strstr(reports.text[i], part) != NULL)
+        if (strstr(reports.text[i], part))
             return true;
     return false;
 }
 
-/* For tests that open and close a log very often: files in memory, where there is room for them and nobody chose another place.
+/* For tests that open and close a log very often: files in memory, where there is room for them and
+ * nobody chose another place.
  */
-#define FILES_IN_MEMORY                                                                                                          \
-    __attribute__((constructor)) static void files_in_memory(void)                                                               \
-    {                                                                                                                            \
-        if (access("/dev/shm", W_OK | X_OK) == 0)                                                                                \
-            setenv("TMPDIR", "/dev/shm", 0);                                                                                     \
+#define FILES_IN_MEMORY                                                                            \
+    __attribute__((constructor)) static void files_in_memory(void)                                 \
+    {                                                                                              \
+        if (access("/dev/shm", W_OK | X_OK) == 0)                                                  \
+            setenv("TMPDIR", "/dev/shm", 0);                                                       \
     }
 
 /* --- opening and closing --- */
@@ -67,21 +69,23 @@ static inline void opening_ended(void *context, int result, struct log *log)
 }
 
 /* Gives: 0 and *out_log, or what log_open's callback was given. */
-static inline int try_open(struct hark_loop *loop, const char *path, const struct log_options *options, struct log **out_log)
+static inline int try_open(struct hark_loop *loop, const char *path,
+                           const struct log_options *options, struct log **out_log)
 {
     struct opening opening = {0};
-    struct log_options own = options == NULL ? (struct log_options){0} : *options;
+    struct log_options own = !options ? (struct log_options){0} : *options;
     own.report = record_report;
     own.report_context = &reports;
     assert_int_equal(log_open(loop, path, &own, opening_ended, &opening), 0);
     assert_false(opening.ended);
     harness_run_until(loop, &opening.ended);
-    assert_true((opening.result == 0) == (opening.log != NULL));
+    assert_true((opening.result == 0) == !!opening.log);
     *out_log = opening.log;
     return opening.result;
 }
 
-static inline struct log *open_log(struct hark_loop *loop, const char *path, const struct log_options *options)
+static inline struct log *open_log(struct hark_loop *loop, const char *path,
+                                   const struct log_options *options)
 {
     struct log *log = NULL;
     assert_result(try_open(loop, path, options, &log), 0);
@@ -132,7 +136,8 @@ static inline void append_ended(struct log_append *request, int64_t result)
         assert_int_equal(request->id, result);
 }
 
-static inline void append_start(struct log *log, struct append *append, const char *name, const void *bytes, size_t length)
+static inline void append_start(struct log *log, struct append *append, const char *name,
+                                const void *bytes, size_t length)
 {
     *append = (struct append){0};
     append->request.name = name;
@@ -145,7 +150,8 @@ static inline void append_start(struct log *log, struct append *append, const ch
 }
 
 /* Gives: the id, or a negative errno. */
-static inline int64_t try_append(struct hark_loop *loop, struct log *log, const char *name, const void *bytes, size_t length)
+static inline int64_t try_append(struct hark_loop *loop, struct log *log, const char *name,
+                                 const void *bytes, size_t length)
 {
     struct append append;
     append_start(log, &append, name, bytes, length);
@@ -153,7 +159,8 @@ static inline int64_t try_append(struct hark_loop *loop, struct log *log, const 
     return append.result;
 }
 
-static inline uint64_t append_bytes(struct hark_loop *loop, struct log *log, const char *name, const void *bytes, size_t length)
+static inline uint64_t append_bytes(struct hark_loop *loop, struct log *log, const char *name,
+                                    const void *bytes, size_t length)
 {
     int64_t id = try_append(loop, log, name, bytes, length);
     if (id <= 0)
@@ -161,14 +168,16 @@ static inline uint64_t append_bytes(struct hark_loop *loop, struct log *log, con
     return (uint64_t)id;
 }
 
-static inline uint64_t append_text(struct hark_loop *loop, struct log *log, const char *name, const char *text)
+static inline uint64_t append_text(struct hark_loop *loop, struct log *log, const char *name,
+                                   const char *text)
 {
     return append_bytes(loop, log, name, text, strlen(text));
 }
 
 static inline int64_t delete_stream(struct hark_loop *loop, struct log *log, const char *name)
 {
-    struct append append = {.request = {.name = name, .name_length = (uint32_t)strlen(name), .done = append_ended}};
+    struct append append = {
+        .request = {.name = name, .name_length = (uint32_t)strlen(name), .done = append_ended}};
     log_delete(log, &append.request);
     harness_run_until(loop, &append.ended);
     return append.result;
@@ -196,7 +205,8 @@ static inline void reading_ended(struct log_cursor *cursor, int64_t result)
 }
 
 /* One log_read. */
-static inline int64_t read_once(struct hark_loop *loop, struct log *log, struct reading *reading, void *buffer, size_t capacity)
+static inline int64_t read_once(struct hark_loop *loop, struct log *log, struct reading *reading,
+                                void *buffer, size_t capacity)
 {
     reading->ended = false;
     log_read(log, &reading->cursor, buffer, capacity, reading_ended);
@@ -250,8 +260,10 @@ static inline void take_batch(struct reading *reading, struct history *history)
     }
     while (log_cursor_next(&reading->cursor, &event)) {
         struct seen *seen = history_add(history);
-        *seen =
-            (struct seen){.id = event.id, .time_ns = event.time_ns, .length = event.length, .bytes = malloc(event.length + 1)};
+        *seen = (struct seen){.id = event.id,
+                              .time_ns = event.time_ns,
+                              .length = event.length,
+                              .bytes = malloc(event.length + 1)};
         assert_non_null(seen->bytes);
         memcpy(seen->bytes, event.bytes, event.length);
         seen->bytes[event.length] = '\0';
@@ -261,8 +273,10 @@ static inline void take_batch(struct reading *reading, struct history *history)
     assert_int_equal(taken, reading->result);
 }
 
-/* Reads a stream to its end. Gives: 0, or a negative errno. */
-static inline int64_t read_stream(struct hark_loop *loop, struct log *log, const struct log_stream *stream, uint64_t after,
+/* Reads a stream to its end.
+ * Gives: 0, or a negative errno. */
+static inline int64_t read_stream(struct hark_loop *loop, struct log *log,
+                                  const struct log_stream *stream, uint64_t after,
                                   struct history *history)
 {
     struct reading reading = {0};
@@ -285,7 +299,8 @@ static inline int64_t read_stream(struct hark_loop *loop, struct log *log, const
     return result;
 }
 
-static inline struct history read_from(struct hark_loop *loop, struct log *log, const char *name, uint64_t after)
+static inline struct history read_from(struct hark_loop *loop, struct log *log, const char *name,
+                                       uint64_t after)
 {
     struct history history = {0};
     const struct log_stream *stream = find(log, name);
@@ -303,7 +318,8 @@ static inline void assert_text(const struct seen *seen, const char *text)
 
 /* --- files --- */
 
-/* The names in a directory that end so, sorted. Gives: how many. */
+/* The names in a directory that end so, sorted.
+ * Gives: how many. */
 static inline int list_files(const char *path, const char *suffix, char names[][64], int room)
 {
     struct dirent **entries = NULL;

@@ -1,5 +1,5 @@
-/* slow.h - a disk that is slow: syncs say that they have begun, and wait until they are let go. For programs with a stand-in for
- * fdatasync, which calls slow_sync: not on io_uring. */
+/* slow.h - a disk that is slow: syncs say that they have begun, and wait until they are let go. For
+ * programs with a stand-in for fdatasync, which calls slow_sync: not on io_uring. */
 #ifndef TESTS_LOG_SLOW_H
 #define TESTS_LOG_SLOW_H
 
@@ -20,7 +20,7 @@ static inline void slow_sync(void)
 {
     struct slow_disk *slow = slow_disk;
     char byte = 0;
-    if (slow != NULL && (write(slow->began[1], &byte, 1) != 1 || read(slow->goes_on[0], &byte, 1) != 1))
+    if (slow && (write(slow->began[1], &byte, 1) != 1 || read(slow->goes_on[0], &byte, 1) != 1))
         abort();
 }
 

@@ -1,4 +1,5 @@
-/* test_append.c - appending, reading back, streams and their deletion, in a log that nothing goes wrong with. */
+/* test_append.c - appending, reading back, streams and their deletion, in a log that nothing goes
+ * wrong with. */
 #include "fixture.h"
 
 #include <malloc.h>
@@ -79,13 +80,14 @@ BACKEND_TEST(appends_of_one_turn_share_one_write_and_one_sync)
     close_log(loop, log);
 }
 
-/* Appends more in one turn than one write takes, and reads it back. Gives: how many commits it took. */
+/* Appends more in one turn than one write takes, and reads it back. Gives: how many commits it
+ * took. */
 static uint64_t append_much(struct hark_loop *loop, size_t bytes, size_t count)
 {
     struct append *appends = calloc(count, sizeof *appends);
     unsigned char *events = malloc(count * bytes);
     struct log *log = open_log(loop, harness_path("data"), NULL);
-    assert_true(appends != NULL && events != NULL);
+    assert_true(appends && events);
     harness_fill(events, count * bytes, bytes);
     for (size_t i = 0; i < count; i++)
         append_start(log, &appends[i], "s", events + i * bytes, bytes);
@@ -124,7 +126,8 @@ static void chain(struct log_append *request, int64_t result)
     append->ended = true;
     append->result = result;
     if (append < &chained[2]) {
-        append[1].request = (struct log_append){.name = "s", .name_length = 1, .bytes = "x", .length = 1, .done = chain};
+        append[1].request = (struct log_append){
+            .name = "s", .name_length = 1, .bytes = "x", .length = 1, .done = chain};
         log_append(chained_log, &append[1].request);
     }
 }
@@ -132,7 +135,8 @@ static void chain(struct log_append *request, int64_t result)
 BACKEND_TEST(append_from_the_callback_of_another_is_answered)
 {
     chained_log = open_log(loop, harness_path("data"), NULL);
-    chained[0].request = (struct log_append){.name = "s", .name_length = 1, .bytes = "x", .length = 1, .done = chain};
+    chained[0].request = (struct log_append){
+        .name = "s", .name_length = 1, .bytes = "x", .length = 1, .done = chain};
     log_append(chained_log, &chained[0].request);
     harness_run_until(loop, &chained[2].ended);
     assert_true(chained[2].result > chained[1].result && chained[1].result > chained[0].result);
@@ -141,8 +145,19 @@ BACKEND_TEST(append_from_the_callback_of_another_is_answered)
 
 BACKEND_TEST(append_of_every_size_around_the_limits_is_read_back)
 {
-    static const size_t sizes[] = {
-        0, 1, 7, 8, 9, 4095, 4096, 4097, 65535, 65536, 65537, LOG_EVENT_BYTES_MAX - 1, LOG_EVENT_BYTES_MAX};
+    static const size_t sizes[] = {0,
+                                   1,
+                                   7,
+                                   8,
+                                   9,
+                                   4095,
+                                   4096,
+                                   4097,
+                                   65535,
+                                   65536,
+                                   65537,
+                                   LOG_EVENT_BYTES_MAX - 1,
+                                   LOG_EVENT_BYTES_MAX};
     enum { COUNT = sizeof sizes / sizeof *sizes };
     static unsigned char bytes[LOG_EVENT_BYTES_MAX + 1];
     static struct append appends[COUNT];
@@ -193,7 +208,8 @@ BACKEND_TEST(append_past_streams_max_is_refused_until_one_is_deleted)
     close_log(loop, log);
 }
 
-/* What the server keeps for itself (how far a file was read, whether the disk works again) does not depend on others. */
+/* What the server keeps for itself (how far a file was read, whether the disk works again) does not
+ * depend on others. */
 BACKEND_TEST(streams_of_the_program_itself_are_made_though_all_are_used_up)
 {
     struct log_options options = {.streams_max = 1};

@@ -8,7 +8,8 @@ FILES_IN_MEMORY
 
 enum { SEGMENT_BYTES = 16 * 1024 };
 
-static const struct log_options options = {.segment_bytes = SEGMENT_BYTES, .retain_age_ns = 300000000};
+static const struct log_options options = {.segment_bytes = SEGMENT_BYTES,
+                                           .retain_age_ns = 300000000};
 static const time_t year_s = 365 * 24 * 3600;
 static time_t ahead_s;         /* by how much the wall clock is wrong */
 static struct timespec stands; /* where it stands still; 0: it does not */

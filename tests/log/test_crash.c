@@ -1,5 +1,6 @@
-/* test_crash.c - the log's process dies: killed at every turn of the loop, and at moments that nobody chose. What was answered is
- * there afterwards, once and in order, and ids are never given twice. Then the gentler end: every op of some turn is cancelled.
+/* test_crash.c - the log's process dies: killed at every turn of the loop, and at moments that
+ * nobody chose. What was answered is there afterwards, once and in order, and ids are never given
+ * twice. Then the gentler end: every op of some turn is cancelled.
  */
 #include "fixture.h"
 
@@ -13,7 +14,8 @@ FILES_IN_MEMORY
 
 enum { ATTEMPTS_MAX = 1 << 20, EVENT_BYTES = 40 };
 
-/* One event as the writer tried it; in memory that the killed process shares with the one that checks. */
+/* One event as the writer tried it; in memory that the killed process shares with the one that
+ * checks. */
 struct attempt {
     _Atomic uint64_t id; /* 0: not answered */
     char stream;
@@ -31,7 +33,8 @@ struct shared {
 
 static struct shared *share(void)
 {
-    struct shared *shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    struct shared *shared =
+        mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     assert_true(shared != MAP_FAILED);
     shared->deleted = shared->deleting = -1;
     return shared;
@@ -59,7 +62,8 @@ static void wrote(struct log_append *request, int64_t result)
     }
 }
 
-static void write_event(struct log *log, struct shared *shared, struct writing *writing, char stream)
+static void write_event(struct log *log, struct shared *shared, struct writing *writing,
+                        char stream)
 {
     static char names[2][2] = {"a", "b"};
     int number = shared->begun++;
@@ -77,14 +81,16 @@ static void write_event(struct log *log, struct shared *shared, struct writing *
 
 /* --- the check --- */
 
-/* Reads all of a stream: events are attempts, in order, each once; none of those is missing that must be there. */
-static void check_stream(struct hark_loop *loop, struct log *log, const struct shared *shared, char stream, int from)
+/* Reads all of a stream: events are attempts, in order, each once; none of those is missing that
+ * must be there. */
+static void check_stream(struct hark_loop *loop, struct log *log, const struct shared *shared,
+                         char stream, int from)
 {
     char name[2] = {stream, '\0'};
     struct history history = {0};
     static bool there[ATTEMPTS_MAX];
     memset(there, 0, sizeof there);
-    if (find(log, name) != NULL)
+    if (find(log, name))
         history = read_from(loop, log, name, LOG_START);
     assert_int_equal(history.gaps, 0);
     int before = -1;
@@ -324,7 +330,8 @@ BACKEND_TEST_TIMEOUT(killed_at_any_moment_what_was_answered_is_there, 120)
 
 /* --- cancelled at every turn --- */
 
-/* All ops end with -ECANCELED at some turn. Every request still has its one answer, and the log closes. */
+/* All ops end with -ECANCELED at some turn. Every request still has its one answer, and the log
+ * closes. */
 BACKEND_TEST_TIMEOUT(cancelled_at_every_turn_every_request_is_answered, 120)
 {
     static struct writing writings[24];

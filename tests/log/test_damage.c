@@ -1,7 +1,8 @@
-/* test_damage.c - what a disk may do to a log's files, in many ways, each from a seed: bits that flip, ends that go missing,
- * ranges of zeros or noise, files that are deleted, emptied, or change places. Whatever it was: each event that was acknowledged
- * is delivered, or a reader is told of a gap where it was, or, where its stream is not known any more, a person is told; and no
- * id is given twice.
+/* test_damage.c - what a disk may do to a log's files, in many ways, each from a seed: bits that
+ * flip, ends that go missing, ranges of zeros or noise, files that are deleted, emptied, or change
+ * places. Whatever it was: each event that was acknowledged is delivered, or a reader is told of a
+ * gap where it was, or, where its stream is not known any more, a person is told; and no id is
+ * given twice.
  *
  * HARK_TEST_SEED=N runs one seed alone; HARK_TEST_RUNS=N that many.
  */
@@ -72,7 +73,7 @@ static void free_image(void)
 
 static bool is_segment(int file)
 {
-    return strstr(files[file].name, ".log") != NULL;
+    return strstr(files[file].name, ".log");
 }
 
 static int newest_segment(void)
@@ -94,11 +95,13 @@ static void append_some(struct hark_loop *loop, struct log *log, int count, int 
     for (int i = 0; i < count; i++) {
         int number = event_count++, length = 20 + (number * 37) % longest;
         events[number].stream = number % 5 == 0 ? 0 : number % 7 == 0 ? 2 : 1;
-        snprintf(
-            events[number].text, sizeof events[number].text, "%03d%.*s", number, length,
-            "the quick brown fox jumps over the lazy dog, and over the next one, and over all others that lie there in the sun,"
-            "the quick brown fox jumps over the lazy dog, and over the next one, and over all others that lie there in the sun");
-        append_start(log, &appends[i], names[events[number].stream], events[number].text, strlen(events[number].text));
+        snprintf(events[number].text, sizeof events[number].text, "%03d%.*s", number, length,
+                 "the quick brown fox jumps over the lazy dog, and over the next one, and over all "
+                 "others that lie there in the sun,"
+                 "the quick brown fox jumps over the lazy dog, and over the next one, and over all "
+                 "others that lie there in the sun");
+        append_start(log, &appends[i], names[events[number].stream], events[number].text,
+                     strlen(events[number].text));
     }
     harness_run_until(loop, &appends[count - 1].ended);
     for (int i = 0; i < count; i++) {
@@ -132,10 +135,11 @@ static void make_image(struct hark_loop *loop, bool ended)
 
 /* --- looking at what became of it --- */
 
-/* Reads a stream from before its first event. Marks each of its events that came, or lies in a gap that was told. */
+/* Reads a stream from before its first event. Marks each of its events that came, or lies in a gap
+ * that was told. */
 static void look_at(struct hark_loop *loop, struct log *log, int stream, bool *known)
 {
-    if (find(log, names[stream]) == NULL)
+    if (!find(log, names[stream]))
         return;
     struct history history = read_from(loop, log, names[stream], 1);
     uint64_t before = 1;
@@ -144,7 +148,8 @@ static void look_at(struct hark_loop *loop, struct log *log, int stream, bool *k
         for (int number = 0; number < event_count; number++) {
             if (events[number].stream != stream)
                 continue;
-            if (seen->id == 0 && events[number].id > seen->gap.after && events[number].id < seen->gap.first)
+            if (seen->id == 0 && events[number].id > seen->gap.after &&
+                events[number].id < seen->gap.first)
                 known[number] = true;
             if (seen->id == events[number].id) {
                 assert_text(seen, events[number].text);
@@ -161,13 +166,13 @@ static void look_at(struct hark_loop *loop, struct log *log, int stream, bool *k
 static bool all_streams(const struct log *log)
 {
     for (int i = 0; i < STREAMS; i++)
-        if (find(log, names[i]) == NULL)
+        if (!find(log, names[i]))
             return false;
     return true;
 }
 
-/* Opens the directory. Takes: may_cut: what was done to it looks like a write that was never finished: that is told to persons.
- * Gives: whether something was cut off. */
+/* Opens the directory. Takes: may_cut: what was done to it looks like a write that was never
+ * finished: that is told to persons. Gives: whether something was cut off. */
 static bool check(struct hark_loop *loop, const char *path, bool may_cut, const char *what)
 {
     bool known[EVENTS_MAX] = {false};
@@ -182,8 +187,8 @@ static bool check(struct hark_loop *loop, const char *path, bool may_cut, const 
     bool told = (!all_streams(log) && statistics->damaged > 0 && reports.count > 0) || may_cut;
     for (int number = 0; number < event_count; number++)
         if (!known[number] && !told)
-            fail_msg("%s: event %d (id %d of '%s') is lost without a word", what, number, (int)events[number].id,
-                     names[events[number].stream]);
+            fail_msg("%s: event %d (id %d of '%s') is lost without a word", what, number,
+                     (int)events[number].id, names[events[number].stream]);
     damaged_places = statistics->damaged;
     uint64_t next = append_text(loop, log, "new", "1");
     if (next <= newest_id)
@@ -193,7 +198,8 @@ static bool check(struct hark_loop *loop, const char *path, bool may_cut, const 
     return cut;
 }
 
-/* Twice: after the first start there is another segment, and nothing that it told may be forgotten. */
+/* Twice: after the first start there is another segment, and nothing that it told may be
+ * forgotten. */
 static void check_twice(struct hark_loop *loop, const char *path, bool may_cut, const char *what)
 {
     uint64_t before = newest_id;
@@ -205,9 +211,11 @@ static void check_twice(struct hark_loop *loop, const char *path, bool may_cut, 
 /* What `hark log check` says of the directory: its exit code. It leaves everything as it is. */
 static int check_by_command(const char *path)
 {
-    char own[4096], check_word[] = "check", log_word[] = "log", *arguments[] = {log_word, check_word, own, NULL};
+    char own[4096], check_word[] = "check", log_word[] = "log",
+                    *arguments[] = {log_word, check_word, own, NULL};
     snprintf(own, sizeof own, "%s", path);
-    int files_before = count_files(path, ""), kept = dup(STDOUT_FILENO), nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    int files_before = count_files(path, ""), kept = dup(STDOUT_FILENO),
+        nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
     fflush(stdout);
     dup2(nowhere, STDOUT_FILENO);
     int code = check_run(3, arguments);
@@ -221,7 +229,8 @@ static int check_by_command(const char *path)
 
 /* --- every byte --- */
 
-/* One bit of a byte of every so many, in each file. A bit in something whole is never taken for an unfinished write. */
+/* One bit of a byte of every so many, in each file. A bit in something whole is never taken for an
+ * unfinished write. */
 static void flip_bytes(bool ended, size_t step)
 {
     struct hark_loop *loop = harness_loop_create(NULL);
@@ -236,7 +245,8 @@ static void flip_bytes(bool ended, size_t step)
             place_image(path);
             files[file].bytes[at] ^= bit;
             check_twice(loop, path, false, what);
-            if (file == newest_segment() && delivered < event_count - 1) /* of a group commit, too, the rest is kept */
+            if (file == newest_segment() &&
+                delivered < event_count - 1) /* of a group commit, too, the rest is kept */
                 fail_msg("%s: %d of %d events are left", what, delivered, event_count);
         }
     }
@@ -304,7 +314,7 @@ static bool damage(const char *path, char *what, size_t room)
         break;
     case 4: /* and its index, where it has one */
         assert_int_equal(unlink(inside(path, name)), 0);
-        if (index != NULL)
+        if (index)
             assert_int_equal(unlink(inside(path, index)), 0);
         break;
     case 5:
@@ -315,23 +325,23 @@ static bool damage(const char *path, char *what, size_t room)
         assert_int_equal(ftruncate(fd, 0), 0);
         break;
     case 7: /* something unreadable, and no index */
-        if (index != NULL)
+        if (index)
             assert_int_equal(unlink(inside(path, index)), 0);
         assert_int_equal(pwrite(fd, "damage", 6, (off_t)at), 6);
         break;
     default: /* an index that is another one's */
-        if (index != NULL)
+        if (index)
             store_file(inside(path, index), files[other].bytes, files[other].length);
         break;
     }
     close(fd);
-    return newest && index == NULL && kind != 3 && kind != 4;
+    return newest && !index && kind != 3 && kind != 4;
 }
 
 static void damage_by_seed(bool ended)
 {
     const char *chosen = getenv("HARK_TEST_SEED"), *more = getenv("HARK_TEST_RUNS");
-    int runs = chosen != NULL ? 1 : more != NULL ? atoi(more) : 120;
+    int runs = chosen ? 1 : more ? atoi(more) : 120;
     struct hark_loop *loop = harness_loop_create(NULL);
     const char *path = harness_path("data");
     make_image(loop, ended);
@@ -340,16 +350,17 @@ static void damage_by_seed(bool ended)
     assert_int_equal(check_by_command(path), 0);
     for (int run = 1; run <= runs; run++) {
         char what[256];
-        seed = chosen != NULL ? strtoull(chosen, NULL, 10) : (unsigned long long)run;
+        seed = chosen ? strtoull(chosen, NULL, 10) : (unsigned long long)run;
         state = seed * 7919;
         place_image(path);
         bool may_cut = damage(path, what, sizeof what);
         int code = check_by_command(path);
         bool cut = check(loop, path, may_cut, what);
         bool seen = damaged_places > 0 || (delivered < event_count && !cut);
-        if (code > 1 || (seen && code == 0)) /* it may see more: what only another start would need */
-            fail_msg("%s: the command gives %d, the start counts %d, %d of %d events are left", what, code, (int)damaged_places,
-                     delivered, event_count);
+        if (code > 1 ||
+            (seen && code == 0)) /* it may see more: what only another start would need */
+            fail_msg("%s: the command gives %d, the start counts %d, %d of %d events are left",
+                     what, code, (int)damaged_places, delivered, event_count);
         check(loop, path, may_cut && cut, what);
         newest_id = newest_before;
     }

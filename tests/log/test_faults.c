@@ -1,8 +1,9 @@
-/* test_faults.c - a disk that is full, a file that may grow no more, no descriptors left, writes and syncs that fail: done for
- * real.
+/* test_faults.c - a disk that is full, a file that may grow no more, no descriptors left, writes
+ * and syncs that fail: done for real.
  *
- * The kernel refuses by resource limits, by a file system of its own of a quarter of a megabyte, and by a filter of system calls.
- * The filter does not see what io_uring does, so its tests are for the other backends.
+ * The kernel refuses by resource limits, by a file system of its own of a quarter of a megabyte,
+ * and by a filter of system calls. The filter does not see what io_uring does, so its tests are for
+ * the other backends.
  */
 #include "failing.h"
 
@@ -34,7 +35,7 @@ static int64_t append_one(struct hark_loop *loop, struct log *log)
 static void check_kept(struct hark_loop *loop, struct log *log)
 {
     struct history history = {0};
-    if (kept_count > 0 || find(log, "s") != NULL)
+    if (kept_count > 0 || find(log, "s"))
         history = read_from(loop, log, "s", LOG_START);
     assert_int_equal(history.gaps, 0);
     assert_int_equal(history.count, kept_count);
@@ -129,7 +130,8 @@ static const char *small_disk(void)
     if (unshare(user == 0 ? CLONE_NEWNS : CLONE_NEWNS | CLONE_NEWUSER) != 0)
         harness_skip("no mount namespace: %s", strerror(errno));
     assert_int_equal(mkdir(path, 0700), 0);
-    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 || mount("none", path, "tmpfs", 0, "size=256k,mode=0700") != 0)
+    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+        mount("none", path, "tmpfs", 0, "size=256k,mode=0700") != 0)
         harness_skip("no file system can be mounted: %s", strerror(errno));
     return path;
 }
@@ -195,7 +197,8 @@ BACKEND_TEST(a_segment_that_a_full_disk_refuses_is_made_when_there_is_space)
     full_disk(loop, &options);
 }
 
-/* What was refused had blocks of the index to itself; those that take its place have theirs where they are. */
+/* What was refused had blocks of the index to itself; those that take its place have theirs where
+ * they are. */
 BACKEND_TEST(events_after_a_large_commit_that_a_full_disk_refused_are_found)
 {
     enum { LARGE = 60000, EVENTS = 200 };
@@ -218,7 +221,8 @@ BACKEND_TEST(events_after_a_large_commit_that_a_full_disk_refused_are_found)
         if (i % 50 == 0)
             append_text(loop, log, "rare", "another");
     }
-    for (int round = 0; round < 2; round++) { /* of the segment that grows, and of the one that has ended, with its index */
+    for (int round = 0; round < 2;
+         round++) { /* of the segment that grows, and of the one that has ended, with its index */
         assert_int_equal(find(log, "rare")->count, 5);
         struct history history = read_from(loop, log, "rare", LOG_START);
         assert_int_equal(history.events, 5);
@@ -365,7 +369,8 @@ BACKEND_TEST(a_directory_that_cannot_be_synced_makes_no_segment)
     int directory = -1;
     for (int fd = 0; fd < 256 && directory < 0; fd++) {
         struct stat is, want;
-        if (fstat(fd, &is) == 0 && stat(path, &want) == 0 && is.st_ino == want.st_ino && is.st_dev == want.st_dev)
+        if (fstat(fd, &is) == 0 && stat(path, &want) == 0 && is.st_ino == want.st_ino &&
+            is.st_dev == want.st_dev)
             directory = fd;
     }
     assert_true(directory >= 0);

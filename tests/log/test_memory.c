@@ -1,8 +1,9 @@
-/* test_memory.c - the nth allocation fails, n = 1, 2, ... until a run in which none does; once each, and then from there on for
- * ever.
+/* test_memory.c - the nth allocation fails, n = 1, 2, ... until a run in which none does; once
+ * each, and then from there on for ever.
  *
- * The program's own malloc stands before libc's. What is asked of the log may fail with -ENOMEM; what was answered with success
- * is there afterwards, every request is answered, and the log closes.
+ * The program's own malloc stands before libc's. What is asked of the log may fail with -ENOMEM;
+ * what was answered with success is there afterwards, every request is answered, and the log
+ * closes.
  */
 #include "fixture.h"
 #include "harness/sanitizer.h"
@@ -67,7 +68,8 @@ static bool is_first_half(int number)
     return number % BATCH < BATCH / 2;
 }
 
-/* Everything that needs memory: new streams, rolls, reads from sealed segments, a deletion. Nothing here may allocate itself. */
+/* Everything that needs memory: new streams, rolls, reads from sealed segments, a deletion. Nothing
+ * here may allocate itself. */
 static void work(struct hark_loop *loop, struct log *log)
 {
     static struct append appends[BATCH];
@@ -77,7 +79,8 @@ static void work(struct hark_loop *loop, struct log *log)
         for (int i = 0; i < BATCH; i++) {
             int number = round * BATCH + i;
             harness_fill(event[i], EVENT_BYTES, (uint64_t)number);
-            snprintf(names[i], sizeof names[i], is_first_half(number) ? "kept" : "other-%d", number % 10);
+            snprintf(names[i], sizeof names[i], is_first_half(number) ? "kept" : "other-%d",
+                     number % 10);
             append_start(log, &appends[i], names[i], event[i], EVENT_BYTES);
         }
         harness_run_until(loop, &appends[BATCH - 1].ended);
@@ -89,7 +92,7 @@ static void work(struct hark_loop *loop, struct log *log)
         }
         const struct log_stream *stream = find(log, "kept");
         struct reading reading = {0};
-        if (stream != NULL) {
+        if (stream) {
             log_cursor_init(&reading.cursor, stream, LOG_START);
             int64_t result = read_once(loop, log, &reading, buffer, sizeof buffer);
             assert_true(result >= 0 || result == -ENOMEM);
@@ -103,7 +106,7 @@ static void check_answered(struct hark_loop *loop, struct log *log)
 {
     struct history history = {0};
     size_t next = 0;
-    if (find(log, "kept") != NULL)
+    if (find(log, "kept"))
         history = read_from(loop, log, "kept", LOG_START);
     assert_int_equal(history.gaps, 0);
     for (int number = 0; number < ROUNDS * BATCH; number++) {
@@ -119,8 +122,10 @@ static void check_answered(struct hark_loop *loop, struct log *log)
 /* Gives: whether an allocation was refused. */
 static bool try_run(struct hark_loop *loop, const char *path, long number)
 {
-    struct log_options options = {
-        .segment_bytes = 4096, .open_segments_max = 2, .report = record_report, .report_context = &reports};
+    struct log_options options = {.segment_bytes = 4096,
+                                  .open_segments_max = 2,
+                                  .report = record_report,
+                                  .report_context = &reports};
     struct log *log = NULL;
     struct opening opening = {0};
     memset(answered, 0, sizeof answered);
@@ -134,7 +139,7 @@ static bool try_run(struct hark_loop *loop, const char *path, long number)
         log = opening.log;
     }
     assert_true(error == 0 || error == -ENOMEM);
-    if (log != NULL) {
+    if (log) {
         work(loop, log);
         assert_true(try_close(loop, log) == 0 || refused > 0);
     }

@@ -1,6 +1,8 @@
-/* test_model.c - long random sequences of everything that can be asked of a log, held against a simple model in memory.
+/* test_model.c - long random sequences of everything that can be asked of a log, held against a
+ * simple model in memory.
  *
- * A failing run prints its seed; HARK_TEST_SEED repeats it alone. HARK_TEST_RUNS: how many seeds, from 1 on.
+ * A failing run prints its seed; HARK_TEST_SEED repeats it alone. HARK_TEST_RUNS: how many seeds,
+ * from 1 on.
  */
 #include "fixture.h"
 
@@ -90,7 +92,8 @@ static void do_append(struct hark_loop *loop, struct log *log)
             stream->count = 0;
         }
         CHECK(stream->count < EVENTS_MAX && appends[i].request.stream->number == stream->number);
-        stream->events[stream->count++] = (struct event){highest, appends[i].request.length, base + (uint64_t)i};
+        stream->events[stream->count++] =
+            (struct event){highest, appends[i].request.length, base + (uint64_t)i};
     }
 }
 
@@ -104,7 +107,8 @@ static void do_delete(struct hark_loop *loop, struct log *log)
     stream->exists = false;
 }
 
-/* How many of the oldest events retention has taken: the model cannot know, but what is left has to be a suffix. */
+/* How many of the oldest events retention has taken: the model cannot know, but what is left has to
+ * be a suffix. */
 static int kept_from(const struct stream *stream, const struct log_stream *facts)
 {
     int from = stream->count - (int)facts->count;
@@ -119,14 +123,16 @@ static int kept_from(const struct stream *stream, const struct log_stream *facts
     return from;
 }
 
-static void check_from(struct hark_loop *loop, struct log *log, const struct stream *stream, int from, int start)
+static void check_from(struct hark_loop *loop, struct log *log, const struct stream *stream,
+                       int from, int start)
 {
     uint64_t after = start == 0 ? stream->number : stream->events[start - 1].id;
     struct history history = read_from(loop, log, stream->name, after);
     int next = start < from ? from : start;
     CHECK(history.gaps == (start < from ? 1u : 0u));
     if (start < from)
-        CHECK(history.seen[0].gap.after == after && history.seen[0].gap.first == stream->events[from - 1].id + 1);
+        CHECK(history.seen[0].gap.after == after &&
+              history.seen[0].gap.first == stream->events[from - 1].id + 1);
     CHECK((int)history.events == stream->count - next);
     for (size_t i = history.gaps; i < history.count; i++, next++) {
         const struct event *event = &stream->events[next];
@@ -140,8 +146,8 @@ static void do_check(struct hark_loop *loop, struct log *log)
 {
     const struct stream *stream = &streams[roll(STREAMS)];
     const struct log_stream *facts = find(log, stream->name);
-    CHECK((facts != NULL) == stream->exists);
-    if (facts == NULL)
+    CHECK(!facts == !stream->exists);
+    if (!facts)
         return;
     CHECK(facts->number == stream->number);
     int from = kept_from(stream, facts);
@@ -158,8 +164,9 @@ static struct log *do_restart(struct hark_loop *loop, struct log *log, const cha
     return open_log(loop, path, &options);
 }
 
-/* The directory as a crash between two turns leaves it, with seals half done. While it is copied the kernel goes on with what was
- * asked before: an unfinished index may vanish; but with removals going on the copy would be of no single moment. */
+/* The directory as a crash between two turns leaves it, with seals half done. While it is copied
+ * the kernel goes on with what was asked before: an unfinished index may vanish; but with removals
+ * going on the copy would be of no single moment. */
 static struct log *do_crash(struct hark_loop *loop, struct log *log, const char *path)
 {
     char command[16384];
@@ -205,10 +212,10 @@ static void run_model(struct hark_loop *loop, const char *path)
 BACKEND_TEST_TIMEOUT(random_sequences_do_what_the_model_does, 120)
 {
     const char *chosen = getenv("HARK_TEST_SEED"), *more = getenv("HARK_TEST_RUNS");
-    int runs = chosen != NULL ? 1 : more != NULL ? atoi(more) : 4;
+    int runs = chosen ? 1 : more ? atoi(more) : 4;
     for (int run = 0; run < runs; run++) {
         char name[32];
-        seed = state = chosen != NULL ? strtoull(chosen, NULL, 10) : (unsigned long long)run + 1;
+        seed = state = chosen ? strtoull(chosen, NULL, 10) : (unsigned long long)run + 1;
         snprintf(name, sizeof name, "data-%d", run);
         run_model(loop, harness_path(name));
     }

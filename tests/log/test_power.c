@@ -1,8 +1,10 @@
-/* test_power.c - the power goes. A disk stands in for the real one: what was written is on it once a sync of it has succeeded, or
- * when the kernel liked to write it; after a sync that failed the kernel keeps the bytes in its memory, takes them for written,
- * and says of the next sync that all is well, as Linux does. What readers were shown is there when the power is back.
+/* test_power.c - the power goes. A disk stands in for the real one: what was written is on it once
+ * a sync of it has succeeded, or when the kernel liked to write it; after a sync that failed the
+ * kernel keeps the bytes in its memory, takes them for written, and says of the next sync that all
+ * is well, as Linux does. What readers were shown is there when the power is back.
  *
- * The stand-ins are for the C library's calls, which io_uring does without: its tests are for the other backends.
+ * The stand-ins are for the C library's calls, which io_uring does without: its tests are for the
+ * other backends.
  */
 #include "fixture.h"
 #include "slow.h"
@@ -32,11 +34,11 @@ static struct disk {
     pthread_mutex_t mutex;
     struct shadow files[FILES_MAX];
     bool watching;
-    bool fail_sync;         /* the next one */
-    long room;              /* bytes that may be written before the disk is full; -1: enough */
-    bool writes_at_once;    /* the kernel does not wait for a sync */
-    int removed;            /* files of segments that went, */
-    int removed_early;      /* and those of them whose segment the disk then still named as the oldest */
+    bool fail_sync;      /* the next one */
+    long room;           /* bytes that may be written before the disk is full; -1: enough */
+    bool writes_at_once; /* the kernel does not wait for a sync */
+    int removed;         /* files of segments that went, */
+    int removed_early; /* and those of them whose segment the disk then still named as the oldest */
     ino_t synced_directory; /* the first */
     ino_t synced_index;     /* the last */
     bool fail_index_sync;
@@ -67,20 +69,20 @@ static struct shadow *shadow_of(int fd)
     struct stat status;
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
     ssize_t length = readlink(link, target, sizeof target - 1);
-    if (disk == NULL || !disk->watching || length < 5 || fstat(fd, &status) != 0)
+    if (!disk || !disk->watching || length < 5 || fstat(fd, &status) != 0)
         return NULL;
     if (memcmp(target + length - 4, ".log", 4) != 0 && memcmp(target + length - 5, "/lock", 5) != 0)
         return NULL;
     struct shadow *found = NULL;
     pthread_mutex_lock(&disk->mutex);
-    for (int i = 0; i < FILES_MAX && found == NULL; i++) {
+    for (int i = 0; i < FILES_MAX && !found; i++) {
         if (disk->files[i].inode == 0)
             disk->files[i].inode = status.st_ino;
         if (disk->files[i].inode == status.st_ino)
             found = &disk->files[i];
     }
     pthread_mutex_unlock(&disk->mutex);
-    if (found == NULL)
+    if (!found)
         abort();
     return found;
 }
@@ -101,7 +103,7 @@ static void write_back(struct shadow *shadow, int fd)
 static void wrote(int fd, off_t offset, ssize_t count)
 {
     struct shadow *shadow = count > 0 ? shadow_of(fd) : NULL;
-    if (shadow == NULL)
+    if (!shadow)
         return;
     if (offset + count > FILE_BYTES_MAX)
         abort();
@@ -124,7 +126,7 @@ ssize_t pwritev(int fd, const struct iovec *vector, int count, off_t offset)
     size_t all = 0;
     for (int i = 0; i < count; i++)
         all += vector[i].iov_len;
-    if (disk != NULL && disk->room >= 0 && shadow_of(fd) != NULL) {
+    if (disk && disk->room >= 0 && shadow_of(fd)) {
         if (disk->room == 0) {
             errno = ENOSPC;
             return -1;
@@ -134,7 +136,8 @@ ssize_t pwritev(int fd, const struct iovec *vector, int count, off_t offset)
     }
     unsigned char *bytes = malloc(all), *to = bytes;
     for (int i = 0; i < count && to < bytes + all; i++) {
-        size_t left = (size_t)(bytes + all - to), part = vector[i].iov_len < left ? vector[i].iov_len : left;
+        size_t left = (size_t)(bytes + all - to),
+               part = vector[i].iov_len < left ? vector[i].iov_len : left;
         memcpy(to, vector[i].iov_base, part);
         to += part;
     }
@@ -147,7 +150,7 @@ ssize_t pwritev(int fd, const struct iovec *vector, int count, off_t offset)
 int fsync(int fd)
 {
     struct stat status;
-    if (disk != NULL && disk->synced_directory == 0 && fstat(fd, &status) == 0 && S_ISDIR(status.st_mode))
+    if (disk && disk->synced_directory == 0 && fstat(fd, &status) == 0 && S_ISDIR(status.st_mode))
         disk->synced_directory = status.st_ino;
     return (int)syscall(SYS_fsync, fd);
 }
@@ -156,7 +159,7 @@ static int sync_index(int fd)
 {
     struct stat status;
     errno = EIO;
-    if (disk == NULL || fstat(fd, &status) != 0)
+    if (!disk || fstat(fd, &status) != 0)
         return (int)syscall(SYS_fdatasync, fd);
     if (disk->fail_index_sync)
         return -1;
@@ -172,19 +175,22 @@ static bool is_early(int directory, const char *unfinished, const char *to)
     struct stat index, segment;
     char name[32];
     snprintf(name, sizeof name, "%.20s.log", to);
-    if (fstatat(directory, unfinished, &index, 0) != 0 || fstatat(directory, name, &segment, 0) != 0)
+    if (fstatat(directory, unfinished, &index, 0) != 0 ||
+        fstatat(directory, name, &segment, 0) != 0)
         abort();
     pthread_mutex_lock(&disk->mutex);
     bool early = index.st_ino != disk->synced_index;
     for (int i = 0; i < FILES_MAX; i++)
-        early |= disk->files[i].inode == segment.st_ino && memchr(disk->files[i].dirty, 1, sizeof disk->files[i].dirty) != NULL;
+        early |= disk->files[i].inode == segment.st_ino &&
+                 memchr(disk->files[i].dirty, 1, sizeof disk->files[i].dirty);
     pthread_mutex_unlock(&disk->mutex);
     return early;
 }
 
-int renameat2(int from_directory, const char *from, int to_directory, const char *to, unsigned flags)
+int renameat2(int from_directory, const char *from, int to_directory, const char *to,
+              unsigned flags)
 {
-    if (disk != NULL && strstr(to, ".idx") != NULL) {
+    if (disk && strstr(to, ".idx")) {
         disk->indexes_named++;
         disk->index_named_early |= is_early(from_directory, from, to);
     }
@@ -194,7 +200,7 @@ int renameat2(int from_directory, const char *from, int to_directory, const char
 int fdatasync(int fd)
 {
     struct shadow *shadow = shadow_of(fd);
-    if (shadow == NULL)
+    if (!shadow)
         return sync_index(fd);
     slow_sync();
     pthread_mutex_lock(&disk->mutex);
@@ -209,12 +215,13 @@ int fdatasync(int fd)
     return fails ? -1 : 0;
 }
 
-/* The lock's file says which segment is the oldest, so that retention is told from a loss: it has to say so on the disk before.
+/* The lock's file says which segment is the oldest, so that retention is told from a loss: it has
+ * to say so on the disk before.
  */
 int unlinkat(int directory, const char *name, int flags)
 {
     uint64_t named = 0;
-    if (disk != NULL && disk->watching && strstr(name, ".new") == NULL) {
+    if (disk && disk->watching && !strstr(name, ".new")) {
         pthread_mutex_lock(&disk->mutex);
         for (int i = 0; i < FILES_MAX; i++)
             if (memcmp(disk->files[i].bytes, "newest ", 7) == 0)
@@ -268,7 +275,7 @@ static void show(struct hark_loop *loop, const char *path)
 {
     struct log *log = open_log(loop, path, NULL);
     disk->count = 0;
-    if (find(log, "s") == NULL)
+    if (!find(log, "s"))
         return;
     struct history history = read_from(loop, log, "s", LOG_START);
     for (size_t i = 0; i < history.count; i++)
@@ -339,7 +346,8 @@ BACKEND_TEST(segment_of_which_nothing_was_synced_is_found_empty_and_whole)
     live(open_and_find_no_damage, path);
 }
 
-/* With an interval, a commit that begins while another is not synced proves nothing of what stands before it. */
+/* With an interval, a commit that begins while another is not synced proves nothing of what stands
+ * before it. */
 static void append_and_fail_a_sync_of_an_interval(struct hark_loop *loop, const char *path)
 {
     struct log_options options = {.sync = LOG_SYNC_INTERVAL, .sync_interval_ns = 1000000};
@@ -363,8 +371,8 @@ BACKEND_TEST(what_a_failed_sync_of_an_interval_left_in_memory_is_on_the_disk_bef
 }
 
 /* With one event that is synced, and another of which the sync is on its way. */
-static struct log *open_with_a_slow_sync(struct hark_loop *loop, const char *path, const struct log_options *options,
-                                         struct slow_disk *slow)
+static struct log *open_with_a_slow_sync(struct hark_loop *loop, const char *path,
+                                         const struct log_options *options, struct slow_disk *slow)
 {
     struct log *log = open_log(loop, path, options);
     append_text(loop, log, "s", "synced");
@@ -406,7 +414,8 @@ static void append_during_a_slow_sync(struct hark_loop *loop, const char *path)
     struct harness_op later = {0};
     struct log *log = open_with_a_slow_sync(loop, path, &options, &slow);
     append_text(loop, log, "s", "two");
-    hark_sleep(loop, &later.op, 2 * options.sync_interval_ns, harness_done); /* comes after the end of the interval */
+    hark_sleep(loop, &later.op, 2 * options.sync_interval_ns,
+               harness_done); /* comes after the end of the interval */
     harness_run_until(loop, &later.ended);
     slow_let_go(&slow);
     slow_await(loop, &slow);
@@ -472,8 +481,8 @@ BACKEND_TEST(what_stands_before_a_cut_is_on_the_disk_before_it_is_shown)
     assert_shown_stays(path, 20);
 }
 
-/* Two events in one write, of which the disk takes one and a half; the kernel writes that at once. Neither was kept, and the cut
- * that takes them away is on the disk before that is said. */
+/* Two events in one write, of which the disk takes one and a half; the kernel writes that at once.
+ * Neither was kept, and the cut that takes them away is on the disk before that is said. */
 static void append_until_full(struct hark_loop *loop, const char *path)
 {
     struct append appends[2];
@@ -522,7 +531,8 @@ BACKEND_TEST(files_of_the_oldest_segment_go_once_the_next_is_named_on_the_disk)
     assert_int_equal(disk->removed_early, 0);
 }
 
-/* The same, and the disk does not say that the cut is on it: nobody may write behind what may still be there. */
+/* The same, and the disk does not say that the cut is on it: nobody may write behind what may still
+ * be there. */
 static void append_until_full_and_fail_the_sync_of_the_cut(struct hark_loop *loop, const char *path)
 {
     static const unsigned char event[200];

@@ -69,7 +69,8 @@ TEST(record_with_any_bit_flipped_is_not_good)
     size_t covered = RECORD_HEADER_BYTES + in.length; /* the zeros after it say nothing */
     for (size_t bit = 0; bit < covered * 8; bit++) {
         bytes[bit / 8] ^= (unsigned char)(1u << (bit % 8));
-        assert_int_not_equal(record_decode(bytes, sizeof bytes, FIRST, OFFSET, true, &out), RECORD_GOOD);
+        assert_int_not_equal(record_decode(bytes, sizeof bytes, FIRST, OFFSET, true, &out),
+                             RECORD_GOOD);
         bytes[bit / 8] ^= (unsigned char)(1u << (bit % 8));
     }
 }
@@ -83,11 +84,17 @@ TEST(record_search_finds_the_next_one_that_may_follow)
     old.sequence = FIRST + 3;
     put(bytes + 80, &old, OFFSET + 80);
     put(bytes + 200, &new, OFFSET + 200);
-    assert_int_equal(record_search(bytes, sizeof bytes, 8, FIRST, OFFSET, FIRST + 2, &position, &out), RECORD_GOOD);
+    assert_int_equal(
+        record_search(bytes, sizeof bytes, 8, FIRST, OFFSET, FIRST + 2, &position, &out),
+        RECORD_GOOD);
     assert_int_equal(position, 80);
-    assert_int_equal(record_search(bytes, sizeof bytes, 8, FIRST, OFFSET, FIRST + 3, &position, &out), RECORD_GOOD);
+    assert_int_equal(
+        record_search(bytes, sizeof bytes, 8, FIRST, OFFSET, FIRST + 3, &position, &out),
+        RECORD_GOOD);
     assert_int_equal(position, 200);
-    assert_int_equal(record_search(bytes, sizeof bytes, 8, FIRST, OFFSET, FIRST + 7, &position, &out), RECORD_SHORT);
+    assert_int_equal(
+        record_search(bytes, sizeof bytes, 8, FIRST, OFFSET, FIRST + 7, &position, &out),
+        RECORD_SHORT);
     assert_int_equal(position, sizeof bytes - 32); /* a header may begin there */
 }
 

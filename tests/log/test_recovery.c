@@ -1,4 +1,5 @@
-/* test_recovery.c - opening what a crash, a disk or a person has left: every truncation, every flipped byte, missing files. */
+/* test_recovery.c - opening what a crash, a disk or a person has left: every truncation, every
+ * flipped byte, missing files. */
 #include "fixture.h"
 #include "log/batch.h"
 #include "log/record.h"
@@ -29,11 +30,12 @@ static void place(const char *path, const char *name, const unsigned char *bytes
     store_file(inside(path, name), bytes, length);
 }
 
-/* Reads a stream, if it is there, and checks that every event is one of those appended, in order. Gives: a bit for each. */
+/* Reads a stream, if it is there, and checks that every event is one of those appended, in order.
+ * Gives: a bit for each. */
 static unsigned present(struct hark_loop *loop, struct log *log, const char *name, bool *out_gap)
 {
     unsigned bits = 0;
-    if (find(log, name) == NULL)
+    if (!find(log, name))
         return 0;
     struct history history = read_from(loop, log, name, LOG_START);
     uint64_t before = 0;
@@ -98,7 +100,8 @@ TEST_TIMEOUT(every_truncation_opens_to_a_prefix, 120)
         close_log(loop, log);
         char names[2][64]; /* the new segment's, and the old one's, unless nothing is left in it */
         int count = list_files(path, ".log", names, 2);
-        assert_true(strtoull(names[count - 1], NULL, 10) >= strtoull(name, NULL, 10) + SEGMENT_SPAN); /* so many may be given */
+        assert_true(strtoull(names[count - 1], NULL, 10) >=
+                    strtoull(name, NULL, 10) + SEGMENT_SPAN); /* so many may be given */
 
         log = open_log(loop, path, NULL);
         assert_int_equal(present_in_all(loop, log, &gap), now);
@@ -121,12 +124,14 @@ TEST(a_segment_gives_no_id_past_its_span)
     log.options.segment_bytes = 1 << 20;
     log.next = active.first + 1;
     assert_false(batch_must_roll(&log, &request, true));
-    for (log.next = active.first + SEGMENT_SPAN - 9; log.next < active.first + SEGMENT_SPAN + 9; log.next++)
+    for (log.next = active.first + SEGMENT_SPAN - 9; log.next < active.first + SEGMENT_SPAN + 9;
+         log.next++)
         if (log.next + 1 >= active.first + SEGMENT_SPAN) /* one for the stream, one for the event */
             assert_true(batch_must_roll(&log, &request, true));
 }
 
-/* One flipped byte in a segment that was ended in order, or that was not, costs at most one record, and is told. */
+/* One flipped byte in a segment that was ended in order, or that was not, costs at most one record,
+ * and is told. */
 static void flip_each_byte(bool ended)
 {
     struct hark_loop *loop = harness_loop_create(NULL);
@@ -152,8 +157,9 @@ static void flip_each_byte(bool ended)
         struct log *log = open_log(loop, path, NULL);
         unsigned now = present_in_all(loop, log, &gap), all = (1u << EVENTS) - 1;
         unsigned lost = all & ~now;
-        /* A record of creation names a stream: without it, and without an index, its events cannot be reached. */
-        bool nameless = find(log, "third") == NULL || find(log, "others") == NULL;
+        /* A record of creation names a stream: without it, and without an index, its events cannot
+         * be reached. */
+        bool nameless = !find(log, "third") || !find(log, "others");
         assert_true(nameless || (lost & (lost - 1)) == 0);
         if (lost != 0 || nameless)
             assert_true(reports.count > 0 || gap);
@@ -207,8 +213,8 @@ TEST_TIMEOUT(every_flipped_byte_of_an_index_costs_nothing, 120)
     harness_loop_destroy(loop);
 }
 
-/* Rubbish after the last record: zeros, as of a file that was lengthened before its content came; noise; and a record of this
- * very segment from another place. */
+/* Rubbish after the last record: zeros, as of a file that was lengthened before its content came;
+ * noise; and a record of this very segment from another place. */
 BACKEND_TEST(rubbish_after_the_last_record_is_cut_off)
 {
     char name[64];
@@ -262,7 +268,8 @@ static void fill_many(struct hark_loop *loop, const char *path)
     close_log(loop, log);
 }
 
-/* Checks that what is read and the gaps between make up all that was appended. Gives: the events that are there. */
+/* Checks that what is read and the gaps between make up all that was appended. Gives: the events
+ * that are there. */
 static int check_many(struct hark_loop *loop, struct log *log, uint64_t after)
 {
     struct history history = read_from(loop, log, "s", after);
@@ -300,7 +307,8 @@ BACKEND_TEST(a_missing_segment_is_a_gap_wherever_it_was)
     for (int gone = 0; gone < count - 1; gone++) {
         char path[4096], command[9000];
         snprintf(path, sizeof path, "%s", harness_path("copy"));
-        snprintf(command, sizeof command, "rm -rf '%s' && cp -r '%s' '%s'", path, harness_path("data"), path);
+        snprintf(command, sizeof command, "rm -rf '%s' && cp -r '%s' '%s'", path,
+                 harness_path("data"), path);
         assert_int_equal(system(command), 0);
         assert_int_equal(unlink(inside(path, names[gone])), 0);
         for (int restart = 0; restart < 2; restart++) {
@@ -349,7 +357,7 @@ BACKEND_TEST(gap_at_the_end_of_a_segment_that_was_damaged_goes_to_its_last_id)
     assert_int_equal(list_files(path, ".log", names, 2), 1);
     size_t length;
     unsigned char *bytes = load_file(inside(path, names[0]), &length), *at = bytes;
-    while ((at = memmem(at, (size_t)(bytes + length - at), "damaged", 7)) != NULL)
+    while ((at = memmem(at, (size_t)(bytes + length - at), "damaged", 7)))
         *at = 'D';
     store_file(inside(path, names[0]), bytes, length);
     free(bytes);
@@ -363,7 +371,8 @@ BACKEND_TEST(gap_at_the_end_of_a_segment_that_was_damaged_goes_to_its_last_id)
 }
 
 /* Reads a stream: all is there but that one event, and the gap that is told is that event. */
-static void assert_only_lost(struct hark_loop *loop, struct log *log, const char *name, const uint64_t *all, int count, int lost)
+static void assert_only_lost(struct hark_loop *loop, struct log *log, const char *name,
+                             const uint64_t *all, int count, int lost)
 {
     struct history history = read_from(loop, log, name, find(log, name)->number);
     int next = 0;
@@ -392,7 +401,8 @@ BACKEND_TEST_TIMEOUT(a_damaged_event_is_a_gap_of_just_that_one_wherever_in_a_blo
         list_files(path, ".log", names, 1);
         int fd = open(inside(path, names[0]), O_WRONLY | O_CLOEXEC);
         for (int lost = 0; lost < COUNT; lost++) {
-            off_t at = SEGMENT_HEADER_BYTES + (off_t)record_size(1) + lost * (off_t)record_size(BYTES) + 4000;
+            off_t at = SEGMENT_HEADER_BYTES + (off_t)record_size(1) +
+                       lost * (off_t)record_size(BYTES) + 4000;
             assert_int_equal(pwrite(fd, "X", 1, at), 1);
             assert_only_lost(loop, log, "s", all, COUNT, lost);
             assert_int_equal(pwrite(fd, "x", 1, at), 1);
@@ -423,7 +433,8 @@ BACKEND_TEST_TIMEOUT(a_damaged_event_before_blocks_of_others_is_a_gap_of_just_th
     list_files(path, ".log", names, 1);
     int fd = open(inside(path, names[0]), O_WRONLY | O_CLOEXEC);
     for (int lost = 0; lost < BLOCK; lost++) {
-        off_t at = SEGMENT_HEADER_BYTES + (off_t)record_size(1) + lost * (off_t)record_size(BYTES) + 4000;
+        off_t at =
+            SEGMENT_HEADER_BYTES + (off_t)record_size(1) + lost * (off_t)record_size(BYTES) + 4000;
         assert_int_equal(pwrite(fd, "X", 1, at), 1);
         assert_only_lost(loop, log, "s", all, COUNT, lost);
         assert_int_equal(pwrite(fd, "x", 1, at), 1);
@@ -455,7 +466,8 @@ BACKEND_TEST_TIMEOUT(a_segment_that_has_lost_its_last_event_is_a_gap_that_ends, 
         assert_int_equal(last->gap.after, ids[EVENTS - 2]);
         assert_int_equal(last->gap.first, ids[EVENTS - 1] + 1);
         history_free(&history);
-        history = read_from(loop, log, "third", find(log, "third")->number); /* which had nothing there */
+        history =
+            read_from(loop, log, "third", find(log, "third")->number); /* which had nothing there */
         assert_int_equal(history.gaps, 0);
         history_free(&history);
         assert_int_equal(log_statistics(log)->damaged, 1);
@@ -466,7 +478,8 @@ BACKEND_TEST_TIMEOUT(a_segment_that_has_lost_its_last_event_is_a_gap_that_ends, 
     assert_true(reported("1 events are lost"));
 }
 
-/* The newest segment's file is gone: its index, or the lock file, keeps its ids from being given again. */
+/* The newest segment's file is gone: its index, or the lock file, keeps its ids from being given
+ * again. */
 BACKEND_TEST(a_newest_segment_that_is_gone_or_empty_is_told_and_its_ids_are_not_given_again)
 {
     char names[64][64], index[64], name[16];
@@ -550,7 +563,8 @@ BACKEND_TEST(files_of_others_and_leftovers_do_not_disturb)
     close_log(loop, log);
     assert_int_equal(count_files(path, ""), before + 4); /* the first four stay */
     log = open_log(loop, path, NULL);
-    assert_in_range(append_text(loop, log, "new", "1"), many_ids[MANY - 1] + 1, many_ids[MANY - 1] + 16);
+    assert_in_range(append_text(loop, log, "new", "1"), many_ids[MANY - 1] + 1,
+                    many_ids[MANY - 1] + 16);
     close_log(loop, log);
 }
 
@@ -593,7 +607,8 @@ BACKEND_TEST(a_segment_that_cannot_be_opened_is_named)
     assert_true(reported("cannot open segment 00000000000000000007.log: it is a symbolic link"));
 }
 
-/* A crash while a segment is made leaves an empty or half-written file, whose number was never given to an event. */
+/* A crash while a segment is made leaves an empty or half-written file, whose number was never
+ * given to an event. */
 BACKEND_TEST(a_segment_whose_making_crashed_is_removed)
 {
     const char *path = harness_path("data");
@@ -602,7 +617,8 @@ BACKEND_TEST(a_segment_whose_making_crashed_is_removed)
     int before = count_files(path, ".log");
     for (size_t length = 0; length < 80; length += 13) {
         unsigned char bytes[80] = {0};
-        struct segment_header header = {.version = SEGMENT_VERSION, .declared = 9, .first = 99999, .declared_end = 900};
+        struct segment_header header = {
+            .version = SEGMENT_VERSION, .declared = 9, .first = 99999, .declared_end = 900};
         if (length > 40)
             segment_header_encode(bytes, &header);
         snprintf(next, sizeof next, "%020d.log", 99999);
@@ -625,7 +641,8 @@ BACKEND_TEST(ids_are_not_given_again_after_a_crash_that_lost_the_tail)
     list_files(path, ".log", names, 2);
     unsigned char *bytes = load_file(inside(path, names[0]), &length);
     close_log(loop, log);
-    place(path, names[0], bytes, SEGMENT_HEADER_BYTES); /* the power went: of what was not synced nothing is left */
+    place(path, names[0], bytes,
+          SEGMENT_HEADER_BYTES); /* the power went: of what was not synced nothing is left */
     free(bytes);
     log = open_log(loop, path, &never);
     assert_null(find(log, "third"));
@@ -650,7 +667,8 @@ BACKEND_TEST(ids_of_the_only_segment_are_not_given_again_when_it_is_gone)
     close_log(loop, log);
 }
 
-/* It is whole, and of this very segment, but from before its last events: what somebody has brought back from a copy. */
+/* It is whole, and of this very segment, but from before its last events: what somebody has brought
+ * back from a copy. */
 BACKEND_TEST(an_index_that_is_older_than_its_segment_is_made_anew)
 {
     const char *path = harness_path("data");
@@ -712,7 +730,8 @@ BACKEND_TEST(a_name_whose_deletion_was_lost_is_of_the_newer_stream_alone)
     assert_text(&history.seen[history.count - 1], "new");
     history_free(&history);
     int named = 0;
-    for (const struct log_stream *stream = log_stream_above(log, 0); stream != NULL; stream = log_stream_next(log, stream))
+    for (const struct log_stream *stream = log_stream_above(log, 0); stream;
+         stream = log_stream_next(log, stream))
         named += strcmp(stream->name, "s") == 0;
     assert_int_equal(named, 1);
     close_log(loop, log);

@@ -6,20 +6,22 @@ enum { SEGMENT_BYTES = 64 * 1024 };
 static const struct log_options small_segments = {.segment_bytes = SEGMENT_BYTES};
 
 /* Appends events of a stream, `bytes` each, whose contents tell their number. Gives: their ids. */
-static void fill(struct hark_loop *loop, struct log *log, const char *name, int from, int count, size_t bytes, uint64_t *ids)
+static void fill(struct hark_loop *loop, struct log *log, const char *name, int from, int count,
+                 size_t bytes, uint64_t *ids)
 {
     unsigned char *event = malloc(bytes);
     assert_non_null(event);
     for (int i = from; i < from + count; i++) {
         harness_fill(event, bytes, (uint64_t)i);
         uint64_t id = append_bytes(loop, log, name, event, bytes);
-        if (ids != NULL)
+        if (ids)
             ids[i] = id;
     }
     free(event);
 }
 
-static void assert_events(const struct history *history, int from, int count, size_t bytes, const uint64_t *ids)
+static void assert_events(const struct history *history, int from, int count, size_t bytes,
+                          const uint64_t *ids)
 {
     int seen = 0;
     for (size_t i = 0; i < history->count; i++) {
@@ -40,11 +42,13 @@ BACKEND_TEST(segments_roll_by_size_and_all_is_read_across_them)
     const char *path = harness_path("data");
     struct log *log = open_log(loop, path, &small_segments);
     fill(loop, log, "s", 0, COUNT, BYTES, ids);
-    assert_in_range(log_statistics(log)->segments, COUNT * BYTES / SEGMENT_BYTES, COUNT * BYTES / SEGMENT_BYTES + 2);
+    assert_in_range(log_statistics(log)->segments, COUNT * BYTES / SEGMENT_BYTES,
+                    COUNT * BYTES / SEGMENT_BYTES + 2);
     assert_int_equal(count_files(path, ".log"), log_statistics(log)->segments);
     for (int restart = 0; restart < 2; restart++) {
         for (int after = 0; after < COUNT; after += 37) {
-            struct history history = read_from(loop, log, "s", after == 0 ? LOG_START : ids[after - 1]);
+            struct history history =
+                read_from(loop, log, "s", after == 0 ? LOG_START : ids[after - 1]);
             assert_int_equal(history.gaps, 0);
             assert_events(&history, after, COUNT - after, BYTES, ids);
             history_free(&history);
@@ -224,7 +228,8 @@ BACKEND_TEST(retention_by_bytes_removes_whole_segments_and_tells_a_gap)
         assert_int_equal(history.gaps, 0);
         history_free(&history);
 
-        /* A stream of which nothing is kept still exists, knows its last id, and does not tell a gap to one who has seen it all.
+        /* A stream of which nothing is kept still exists, knows its last id, and does not tell a
+         * gap to one who has seen it all.
          */
         assert_int_equal(find(log, "quiet")->count, 0);
         assert_int_equal(find(log, "quiet")->last, quiet);
@@ -317,7 +322,8 @@ BACKEND_TEST(an_oldest_segment_that_is_lost_with_its_index_is_told_once)
     }
 }
 
-/* Before the stream was made, and what retention took of it: one gap, from where the reader stood. */
+/* Before the stream was made, and what retention took of it: one gap, from where the reader
+ * stood. */
 BACKEND_TEST(gap_that_has_two_reasons_is_told_as_one)
 {
     struct log_options options = {.segment_bytes = SEGMENT_BYTES, .retain_bytes = SEGMENT_BYTES};
@@ -336,7 +342,8 @@ BACKEND_TEST(gap_that_has_two_reasons_is_told_as_one)
 
 BACKEND_TEST(retention_that_was_made_smaller_removes_all_that_is_too_much_at_the_start)
 {
-    struct log_options smaller = {.segment_bytes = SEGMENT_BYTES, .retain_bytes = 2 * SEGMENT_BYTES};
+    struct log_options smaller = {.segment_bytes = SEGMENT_BYTES,
+                                  .retain_bytes = 2 * SEGMENT_BYTES};
     const char *path = harness_path("data");
     struct log *log = open_log(loop, path, &small_segments);
     fill(loop, log, "s", 0, 100, 4000, NULL);
@@ -364,7 +371,8 @@ BACKEND_TEST(segments_in_which_all_was_deleted_go_at_once)
     harness_run(loop); /* the removal goes on in the background */
     assert_in_range(log_statistics(log)->segments, 3, before - 2);
     assert_int_equal(log_statistics(log)->removed, before - log_statistics(log)->segments);
-    assert_in_range(log_statistics(log)->dead_bytes, BYTES, 2 * SEGMENT_BYTES); /* what shares its segment with others */
+    assert_in_range(log_statistics(log)->dead_bytes, BYTES,
+                    2 * SEGMENT_BYTES); /* what shares its segment with others */
     for (int restart = 0; restart < 3; restart++) {
         assert_int_equal(count_files(path, ".log"), log_statistics(log)->segments);
         assert_null(find(log, "gone"));
@@ -418,7 +426,8 @@ BACKEND_TEST(a_segment_that_is_dropped_under_a_reader_goes_after_the_read)
     for (int i = 0; i < 4; i++) {
         readings[i] = (struct repeated){.log = log, .stream = find(log, "gone")->number};
         log_cursor_place(&readings[i].cursor, readings[i].stream, LOG_START);
-        log_read(log, &readings[i].cursor, readings[i].buffer, sizeof readings[i].buffer, read_repeatedly);
+        log_read(log, &readings[i].cursor, readings[i].buffer, sizeof readings[i].buffer,
+                 read_repeatedly);
         assert_true(hark_run_once(loop) >= 0);
     }
     log_delete(log, &gone.request);
@@ -433,7 +442,8 @@ BACKEND_TEST(a_segment_that_is_dropped_under_a_reader_goes_after_the_read)
 
 BACKEND_TEST(retention_never_removes_the_segment_in_use)
 {
-    struct log_options options = {.segment_bytes = SEGMENT_BYTES, .retain_bytes = 1, .retain_age_ns = 1};
+    struct log_options options = {
+        .segment_bytes = SEGMENT_BYTES, .retain_bytes = 1, .retain_age_ns = 1};
     const char *path = harness_path("data");
     struct log *log = open_log(loop, path, &options);
     uint64_t last = 0;
@@ -457,7 +467,8 @@ BACKEND_TEST(retention_never_removes_the_segment_in_use)
 BACKEND_TEST(retention_by_age_waits_for_the_moment_and_then_removes)
 {
     const uint64_t age_ns = 300000000;
-    struct log_options options = {.segment_bytes = SEGMENT_BYTES, .retain_age_ns = age_ns, .sync = LOG_SYNC_NEVER};
+    struct log_options options = {
+        .segment_bytes = SEGMENT_BYTES, .retain_age_ns = age_ns, .sync = LOG_SYNC_NEVER};
     struct log *log = open_log(loop, harness_path("data"), &options);
     uint64_t began_ns = hark_os_clock(loop);
     uint64_t first = append_text(loop, log, "s", "old");
@@ -480,7 +491,8 @@ BACKEND_TEST(a_segment_removed_under_a_reader_is_read_to_the_end_of_the_read)
     enum { COUNT = 40, BYTES = 4000 };
     static uint64_t ids[COUNT];
     static unsigned char buffer[LOG_READ_BYTES_MIN];
-    struct log_options options = {.segment_bytes = SEGMENT_BYTES, .retain_bytes = SEGMENT_BYTES, .open_segments_max = 1};
+    struct log_options options = {
+        .segment_bytes = SEGMENT_BYTES, .retain_bytes = SEGMENT_BYTES, .open_segments_max = 1};
     struct log *log = open_log(loop, harness_path("data"), &options);
     fill(loop, log, "s", 0, 12, BYTES, ids);
     struct reading reading = {0};
@@ -524,7 +536,8 @@ BACKEND_TEST(read_that_is_cancelled_asks_the_disk_for_nothing_more)
         assert_int_equal(log_statistics(log)->reads, reads);
         if (!read_to_its_end)
             assert_result(reading.result, -ECANCELED);
-        log_cursor_init(&reading.cursor, find(log, "s"), find(log, "s")->last - 1); /* another one is open afterwards */
+        log_cursor_init(&reading.cursor, find(log, "s"),
+                        find(log, "s")->last - 1); /* another one is open afterwards */
         assert_int_equal(read_once(loop, log, &reading, buffer, sizeof buffer), 1);
     }
     close_log(loop, log);

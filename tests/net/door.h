@@ -71,7 +71,8 @@ static inline int door_open(struct hark_loop *loop, struct door *door, const cha
     struct hark_address address;
     assert_result(hark_address_parse(text, &address), 0);
     door_inside = true;
-    int error = hark_listener_open(loop, &door->listener, &address, 0, 0, door_accepted, door_failed);
+    int error =
+        hark_listener_open(loop, &door->listener, &address, 0, 0, door_accepted, door_failed);
     door_inside = false;
     if (error == 0)
         assert_result(hark_listener_address(&door->listener, &door->address), 0);
@@ -109,7 +110,8 @@ static inline void door_wait(struct hark_loop *loop, struct door *door, int coun
         assert_true(hark_run_once(loop) >= 0);
 }
 
-/* What a client sees. Gives: 0 or -ECONNRESET where the connection is closed, -EAGAIN where it is open. */
+/* What a client sees.
+ * Gives: 0 or -ECONNRESET where the connection is closed, -EAGAIN where it is open. */
 static inline ssize_t client_look(int fd)
 {
     char byte;

@@ -10,9 +10,9 @@ static struct hark_address parsed(const char *text, const char *expected)
 {
     struct hark_address address;
     char written[HARK_ADDRESS_TEXT_MAX];
-    memset(&address, 0xa5, sizeof(address));
+    memset(&address, 0xa5, sizeof address);
     assert_result(hark_address_parse(text, &address), 0);
-    assert_string_equal(hark_address_format(&address, written, sizeof(written)), expected);
+    assert_string_equal(hark_address_format(&address, written, sizeof written), expected);
     return address;
 }
 
@@ -57,7 +57,8 @@ TEST(address_of_unix_path_is_read_and_written)
     struct hark_address address = parsed("unix:/run/hark.sock", "unix:/run/hark.sock");
     assert_int_equal(address.name.unix_path.sun_family, AF_UNIX);
     assert_string_equal(address.name.unix_path.sun_path, "/run/hark.sock");
-    assert_int_equal(address.length, offsetof(struct sockaddr_un, sun_path) + sizeof("/run/hark.sock"));
+    assert_int_equal(address.length,
+                     offsetof(struct sockaddr_un, sun_path) + sizeof("/run/hark.sock"));
     parsed("unix:relative", "unix:relative");
     parsed("unix:/with:colon:80", "unix:/with:colon:80");
 }
@@ -75,15 +76,15 @@ TEST(address_of_longest_names_fits_and_one_more_is_refused)
     struct hark_address address;
     char text[200] = "unix:/";
     char written[HARK_ADDRESS_TEXT_MAX];
-    size_t room = sizeof(address.name.unix_path.sun_path);
+    size_t room = sizeof address.name.unix_path.sun_path;
     memset(text + 6, 'p', room - 2); /* with the slash: room - 1 characters, and the NUL */
     assert_result(hark_address_parse(text, &address), 0);
-    assert_string_equal(hark_address_format(&address, written, sizeof(written)), text);
+    assert_string_equal(hark_address_format(&address, written, sizeof written), text);
     text[strlen(text)] = 'p';
     assert_result(hark_address_parse(text, &address), -EINVAL);
     text[5] = '@'; /* an abstract name has no NUL: it fits */
     assert_result(hark_address_parse(text, &address), 0);
-    assert_string_equal(hark_address_format(&address, written, sizeof(written)), text);
+    assert_string_equal(hark_address_format(&address, written, sizeof written), text);
     text[strlen(text)] = 'p';
     assert_result(hark_address_parse(text, &address), -EINVAL);
 }
@@ -124,37 +125,41 @@ TEST(address_that_is_none_is_refused_and_leaves_output)
         "http://1.2.3.4:80",
         " 1.2.3.4:80",
         "1.2.3.4:0x50",
-        ("11111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111"
+        ("11111111111111111111111111111111111111111111111111111111111111111111111111111111111111111"
+         "111111111111111111111111111111"
          "1"
          "111111111111111111111111111111111111:80"),
     };
-    for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         struct hark_address address;
         struct hark_address before;
-        memset(&before, 0xa5, sizeof(before));
-        memcpy(&address, &before, sizeof(before));
+        memset(&before, 0xa5, sizeof before);
+        memcpy(&address, &before, sizeof before);
         if (hark_address_parse(wrong[i], &address) != -EINVAL)
             fail_msg("\"%s\" was read as an address", wrong[i]);
-        assert_memory_equal(&address, &before, sizeof(before));
+        assert_memory_equal(&address, &before, sizeof before);
     }
 }
 
 TEST(address_format_of_what_the_kernel_gives)
 {
     char text[HARK_ADDRESS_TEXT_MAX];
-    struct hark_address address = {.length = sizeof(sa_family_t), .name.any.sa_family = AF_UNIX}; /* a socket without a name */
-    assert_string_equal(hark_address_format(&address, text, sizeof(text)), "unix:");
+    struct hark_address address = {.length = sizeof(sa_family_t),
+                                   .name.any.sa_family = AF_UNIX}; /* a socket without a name */
+    assert_string_equal(hark_address_format(&address, text, sizeof text), "unix:");
     memcpy(address.name.unix_path.sun_path, "\0a\0b", 4);
     address.length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 4);
-    assert_string_equal(hark_address_format(&address, text, sizeof(text)), "unix:@a@b");
-    memset(address.name.unix_path.sun_path, 'p', sizeof(address.name.unix_path.sun_path)); /* a path without a NUL */
+    assert_string_equal(hark_address_format(&address, text, sizeof text), "unix:@a@b");
+    memset(address.name.unix_path.sun_path, 'p',
+           sizeof address.name.unix_path.sun_path); /* a path without a NUL */
     address.length = sizeof(struct sockaddr_un) + 1;
-    hark_address_format(&address, text, sizeof(text));
-    assert_int_equal(strlen(text), 5 + sizeof(address.name.unix_path.sun_path));
+    hark_address_format(&address, text, sizeof text);
+    assert_int_equal(strlen(text), 5 + sizeof address.name.unix_path.sun_path);
     struct hark_address nothing = {0};
-    assert_string_equal(hark_address_format(&nothing, text, sizeof(text)), "unknown");
-    nothing = (struct hark_address){.length = sizeof(struct sockaddr), .name.any.sa_family = AF_NETLINK};
-    assert_string_equal(hark_address_format(&nothing, text, sizeof(text)), "unknown");
+    assert_string_equal(hark_address_format(&nothing, text, sizeof text), "unknown");
+    nothing =
+        (struct hark_address){.length = sizeof(struct sockaddr), .name.any.sa_family = AF_NETLINK};
+    assert_string_equal(hark_address_format(&nothing, text, sizeof text), "unknown");
 }
 
 TEST(address_format_in_little_room_ends_in_time)
@@ -162,11 +167,11 @@ TEST(address_format_in_little_room_ends_in_time)
     struct hark_address address;
     char text[8];
     assert_result(hark_address_parse("unix:/a/long/path", &address), 0);
-    for (size_t room = 1; room <= sizeof(text); room++) {
-        memset(text, 'x', sizeof(text));
+    for (size_t room = 1; room <= sizeof text; room++) {
+        memset(text, 'x', sizeof text);
         hark_address_format(&address, text, room);
         assert_true(strnlen(text, room) < room);
-        for (size_t i = room; i < sizeof(text); i++)
+        for (size_t i = room; i < sizeof text; i++)
             assert_int_equal(text[i], 'x');
     }
 }

@@ -41,7 +41,7 @@ static struct hark_address address_of(const char *text)
 static struct hark_address unix_address(const char *name)
 {
     char text[HARK_ADDRESS_TEXT_MAX];
-    assert_true((size_t)snprintf(text, sizeof(text), "unix:%s", harness_path(name)) < sizeof(text));
+    assert_true((size_t)snprintf(text, sizeof text, "unix:%s", harness_path(name)) < sizeof text);
     return address_of(text);
 }
 
@@ -53,7 +53,7 @@ static int listen_at(struct hark_loop *loop, const struct hark_address *address,
 static int option_of(int fd, int level, int option)
 {
     int value = -1;
-    socklen_t length = sizeof(value);
+    socklen_t length = sizeof value;
     assert_int_equal(getsockopt(fd, level, option, &value, &length), 0);
     return value;
 }
@@ -107,7 +107,8 @@ BACKEND_TEST(listen_at_wrong_arguments_is_refused)
     assert_result(hark_os_listen_at(loop, &address, -1, 0), -EINVAL);
     assert_result(hark_os_listen_at(loop, &address, SOMAXCONN + 1, 0), -EINVAL);
     assert_result(hark_os_listen_at(loop, &address, 0, 4), -EINVAL);
-    struct hark_address unknown = {.length = sizeof(struct sockaddr), .name.any.sa_family = AF_NETLINK};
+    struct hark_address unknown = {.length = sizeof(struct sockaddr),
+                                   .name.any.sa_family = AF_NETLINK};
     assert_result(listen_at(loop, &unknown, 0), -EAFNOSUPPORT);
     unknown.length = 0;
     assert_result(listen_at(loop, &unknown, 0), -EAFNOSUPPORT);
@@ -164,7 +165,8 @@ BACKEND_TEST(listen_at_every_address_takes_ip4_and_ip6)
     assert_true(fd >= 0); /* also where IPv6 is missing */
     assert_result(hark_os_getsockname(loop, fd, &address), 0);
     struct hark_address ip4 = address_of("127.0.0.1:0");
-    ip4.name.ip4.sin_port = address.name.any.sa_family == AF_INET ? address.name.ip4.sin_port : address.name.ip6.sin6_port;
+    ip4.name.ip4.sin_port = address.name.any.sa_family == AF_INET ? address.name.ip4.sin_port
+                                                                  : address.name.ip6.sin6_port;
     assert_result(try_connect(&ip4), 0);
     if (has_ip6()) {
         struct hark_address ip6 = address_of("[::1]:0");
@@ -187,7 +189,7 @@ BACKEND_TEST(listen_at_unix_path_takes_connections)
 BACKEND_TEST(listen_at_abstract_name_takes_connections)
 {
     char text[HARK_ADDRESS_TEXT_MAX];
-    snprintf(text, sizeof(text), "unix:@hark-test-%d", (int)getpid());
+    snprintf(text, sizeof text, "unix:@hark-test-%d", (int)getpid());
     struct hark_address address = address_of(text);
     int fd = listen_at(loop, &address, 0);
     assert_true(fd >= 0);

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- accepting ---- */
+/* --- accepting --- */
 
 BACKEND_TEST(listener_hands_connections_over)
 {
@@ -32,7 +32,7 @@ BACKEND_TEST(listener_hands_connections_over)
 BACKEND_TEST(listener_hands_unix_and_ip6_connections_over)
 {
     char text[HARK_ADDRESS_TEXT_MAX];
-    snprintf(text, sizeof(text), "unix:%s", harness_path("socket"));
+    snprintf(text, sizeof text, "unix:%s", harness_path("socket"));
     struct door door = {0};
     assert_result(door_open(loop, &door, text), 0);
     int client = client_connect(&door.address);
@@ -64,7 +64,7 @@ BACKEND_TEST(listener_open_that_fails_leaves_nothing)
     struct door second = {0};
     char text[HARK_ADDRESS_TEXT_MAX];
     assert_result(door_open(loop, &door, "127.0.0.1:0"), 0);
-    hark_address_format(&door.address, text, sizeof(text));
+    hark_address_format(&door.address, text, sizeof text);
     assert_result(door_open(loop, &second, text), -EADDRINUSE);
     assert_result(hark_listener_address(&second.listener, &second.address), -EBADF);
     door_close_start(&second); /* it is not open: nothing happens */
@@ -88,7 +88,7 @@ BACKEND_TEST(listener_address_of_a_closed_one_gives_ebadf)
     assert_result(hark_listener_address(&door.listener, &address), -EBADF);
 }
 
-/* ---- adopting ---- */
+/* --- adopting --- */
 
 BACKEND_TEST(listener_adopts_a_socket)
 {
@@ -116,7 +116,7 @@ BACKEND_TEST(listener_adopting_what_does_not_listen_stops)
     door_close(loop, &door);
 }
 
-/* ---- closing ---- */
+/* --- closing --- */
 
 static void close_it(struct door *door)
 {
@@ -181,13 +181,13 @@ BACKEND_TEST(listener_without_failed_and_closed_works)
 
 static void free_it(struct door *door)
 {
-    memset(door, 0xa5, sizeof(*door));
+    memset(door, 0xa5, sizeof *door);
     free(door);
 }
 
 BACKEND_TEST(listener_is_freed_in_closed)
 {
-    struct door *door = calloc(1, sizeof(*door));
+    struct door *door = calloc(1, sizeof *door);
     door->on_closed = free_it;
     assert_result(door_open(loop, door, "127.0.0.1:0"), 0);
     door_close_start(door);

@@ -3,7 +3,7 @@
 
 #include <sys/syscall.h>
 
-/* ---- accept(2) of the readiness backends, made to fail as the network can make it ---- */
+/* --- accept(2) of the readiness backends, made to fail as the network can make it --- */
 
 static int accept_error; /* an errno that accept4 gives; 0: the kernel is asked */
 static int accept_errors_left;
@@ -19,7 +19,7 @@ int accept4(int fd, struct sockaddr *__restrict name, socklen_t *__restrict leng
     return (int)syscall(SYS_accept4, fd, name, length, flags);
 }
 
-/* ---- failures that are the connection's own ---- */
+/* --- failures that are the connection's own --- */
 
 static void skip_uring(void)
 {
@@ -31,7 +31,7 @@ BACKEND_TEST(listener_goes_on_after_a_failed_connection)
 {
     static const int errors[] = {EPROTO, ENETDOWN, EHOSTUNREACH, EPERM, ENOPROTOOPT, ETIMEDOUT};
     skip_uring();
-    for (size_t i = 0; i < sizeof(errors) / sizeof(*errors); i++) {
+    for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
         struct door door = {0};
         accept_error = errors[i];
         accept_errors_left = 10;
@@ -68,7 +68,7 @@ BACKEND_TEST(listener_short_of_memory_tells_once_pauses_and_recovers)
 {
     static const int errors[] = {ENOMEM, ENOBUFS};
     skip_uring();
-    for (size_t i = 0; i < sizeof(errors) / sizeof(*errors); i++) {
+    for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
         struct door door = {0};
         accept_error = errors[i];
         accept_errors_left = 3;

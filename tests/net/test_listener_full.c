@@ -5,8 +5,8 @@
 
 enum { FULL_AT = 100 };
 
-/* The process's table of descriptors, filled to the last place. It is made small before the listener is opened: io_uring takes
- * the limit that an accept is to keep when it is started. */
+/* The process's table of descriptors, filled to the last place. It is made small before the
+ * listener is opened: io_uring takes the limit that an accept is to keep when it is started. */
 struct table {
     int fds[FULL_AT];
     int count;
@@ -64,7 +64,8 @@ static void assert_sleeps(struct hark_loop *loop)
     assert_true(hark_loop_next_deadline(loop) == HARK_NEVER);
     uint64_t before = metrics->handled[HARK_OP_ACCEPT] + metrics->handled[HARK_OP_ACCEPT_EACH];
     harness_turns(loop, 5);
-    assert_int_equal(metrics->handled[HARK_OP_ACCEPT] + metrics->handled[HARK_OP_ACCEPT_EACH], before);
+    assert_int_equal(metrics->handled[HARK_OP_ACCEPT] + metrics->handled[HARK_OP_ACCEPT_EACH],
+                     before);
 }
 
 BACKEND_TEST(listener_without_descriptors_sheds_tells_once_and_recovers)
@@ -138,7 +139,8 @@ BACKEND_TEST(listener_closed_while_shedding_is_closed)
 }
 
 /* Its one place is taken by others before a connection comes. */
-static void run_into_pause(struct hark_loop *loop, struct door *door, struct table *table, int first, int second)
+static void run_into_pause(struct hark_loop *loop, struct door *door, struct table *table,
+                           int first, int second)
 {
     table_fill(table);
     client_go(first, &door->address);
@@ -245,7 +247,8 @@ BACKEND_TEST(listener_closed_when_told_of_emfile_is_closed)
     close(client);
 }
 
-/* One callback a turn: the next connection is accepted already when the close comes, and was not handed over. */
+/* One callback a turn: the next connection is accepted already when the close comes, and was not
+ * handed over. */
 BACKEND_TEST_WITH(listener_closed_while_it_sheds_leaves_no_connection, 0, .turn_max = 1)
 {
     struct door door = {0};
@@ -278,7 +281,8 @@ BACKEND_TEST(listener_open_and_adopt_without_descriptors_fail)
     int fd = harness_listen(loop, &address);
     table_fill(&table);
     assert_result(door_open(loop, &door, "127.0.0.1:0"), -EMFILE);
-    assert_result(hark_listener_adopt(loop, &door.listener, fd, door_accepted, door_failed), -EMFILE);
+    assert_result(hark_listener_adopt(loop, &door.listener, fd, door_accepted, door_failed),
+                  -EMFILE);
     assert_int_equal(fcntl(fd, F_GETFD), -1); /* it was the listener's, also where that fails */
     table_fill(&table);
     table_free(&table, 1); /* enough for the reserve, not for the socket */

@@ -1,4 +1,5 @@
-/* hark_stream: reading, writing, half-close both ways, connecting. The queue, closing and deadlines have files of their own. */
+/* hark_stream: reading, writing, half-close both ways, connecting. The queue, closing and deadlines
+ * have files of their own. */
 #include "witness.h"
 
 #include <arpa/inet.h>
@@ -182,7 +183,8 @@ BACKEND_TEST(stream_read_stop_holds_the_peer_back)
     close(pair[1]);
 }
 
-static void stop_and_start(struct witness *witness, enum witness_event event, const void *bytes, int64_t count)
+static void stop_and_start(struct witness *witness, enum witness_event event, const void *bytes,
+                           int64_t count)
 {
     (void)bytes;
     (void)count;
@@ -287,7 +289,7 @@ BACKEND_TEST(stream_with_no_callback_but_closed_works)
     witness_close(loop, &stream);
 }
 
-/* ---- connecting ---- */
+/* --- connecting --- */
 
 static struct hark_address refused_address(struct hark_loop *loop)
 {
@@ -338,7 +340,7 @@ BACKEND_TEST(stream_connect_sets_no_delay)
     struct witness client = {0};
     struct hark_address address;
     int value = 0;
-    socklen_t length = sizeof(value);
+    socklen_t length = sizeof value;
     int listener = harness_listen(loop, &address);
     assert_result(witness_connect(loop, &client, &address, NULL), 0);
     assert_int_equal(getsockopt(client.stream.fd, IPPROTO_TCP, TCP_NODELAY, &value, &length), 0);
@@ -373,7 +375,8 @@ BACKEND_TEST(stream_connect_refused_is_told_once_and_blocks_are_released)
 
 BACKEND_TEST(stream_connect_refused_without_connected_is_told_to_failed)
 {
-    static const struct hark_stream_events events = {.failed = witness_failed, .closed = witness_closed};
+    static const struct hark_stream_events events = {.failed = witness_failed,
+                                                     .closed = witness_closed};
     struct witness client = {0};
     struct hark_address address = refused_address(loop);
     assert_result(CALL(hark_stream_connect(loop, &client.stream, &address, NULL, &events)), 0);
@@ -425,7 +428,7 @@ static void talk(struct hark_loop *loop, const char *text)
 BACKEND_TEST(stream_talks_over_unix)
 {
     char text[HARK_ADDRESS_TEXT_MAX];
-    snprintf(text, sizeof(text), "unix:%s", harness_path("socket"));
+    snprintf(text, sizeof text, "unix:%s", harness_path("socket"));
     talk(loop, text);
 }
 
@@ -447,7 +450,7 @@ BACKEND_TEST(stream_connect_to_missing_unix_path_gives_enoent)
     struct witness client = {0};
     struct hark_address address;
     char text[HARK_ADDRESS_TEXT_MAX];
-    snprintf(text, sizeof(text), "unix:%s", harness_path("nobody"));
+    snprintf(text, sizeof text, "unix:%s", harness_path("nobody"));
     assert_result(hark_address_parse(text, &address), 0);
     assert_result(witness_connect(loop, &client, &address, NULL), 0);
     harness_run(loop);

@@ -1,4 +1,5 @@
-/* hark_stream under load: much data both ways at once, through marks and limits, nothing lost, repeated or out of order.
+/* hark_stream under load: much data both ways at once, through marks and limits, nothing lost,
+ * repeated or out of order.
  *
  * HARK_TEST_BULK_MB says how much each stream sends; 16 where it is not set. */
 #include "witness.h"
@@ -52,14 +53,16 @@ static void side_pump(struct side *side)
         if (count > side->to_send)
             count = (size_t)side->to_send;
         fill(side, lend ? side->bytes : copy, count);
-        full = lend ? witness_write_block(witness, &side->lent, side->bytes, count) : witness_write(witness, copy, count);
+        full = lend ? witness_write_block(witness, &side->lent, side->bytes, count)
+                    : witness_write(witness, copy, count);
         assert_true(full >= 0);
     }
     if (side->to_send == 0)
         witness_end(witness);
 }
 
-static void side_told(struct witness *witness, enum witness_event event, const void *bytes, int64_t count)
+static void side_told(struct witness *witness, enum witness_event event, const void *bytes,
+                      int64_t count)
 {
     struct side *side = witness->context;
     if (event == RECEIVED)
@@ -77,9 +80,10 @@ static uint64_t bulk_bytes(void)
 
 static void exchange(struct hark_loop *loop, const int pair[2])
 {
-    struct hark_stream_options options = {
-        .queue_bytes_max = 300000, .read_timeout_ns = 3600000000000ull, .write_timeout_ns = 3600000000000ull};
-    struct side *sides = calloc(2, sizeof(*sides));
+    struct hark_stream_options options = {.queue_bytes_max = 300000,
+                                          .read_timeout_ns = 3600000000000ull,
+                                          .write_timeout_ns = 3600000000000ull};
+    struct side *sides = calloc(2, sizeof *sides);
     uint64_t total = bulk_bytes();
     for (int i = 0; i < 2; i++) {
         sides[i].witness.then = side_told;

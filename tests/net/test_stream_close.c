@@ -1,7 +1,8 @@
-/* hark_stream: closing at once, after sending, inside every callback, while connecting; and opening again. */
+/* hark_stream: closing at once, after sending, inside every callback, while connecting; and opening
+ * again. */
 #include "witness.h"
 
-/* ---- inside each callback ---- */
+/* --- inside each callback --- */
 
 /* What the test keeps of a stream that has freed itself. */
 struct trace {
@@ -10,7 +11,8 @@ struct trace {
     int released, released_error;
 };
 
-static void close_and_free(struct witness *witness, enum witness_event event, const void *bytes, int64_t count)
+static void close_and_free(struct witness *witness, enum witness_event event, const void *bytes,
+                           int64_t count)
 {
     struct trace *trace = witness->context;
     (void)bytes;
@@ -20,7 +22,7 @@ static void close_and_free(struct witness *witness, enum witness_event event, co
     }
     if (event == CLOSED) {
         trace->closed = true;
-        memset(&witness->stream, 0xa5, sizeof(witness->stream));
+        memset(&witness->stream, 0xa5, sizeof witness->stream);
         free(witness);
     } else if (event == trace->close_in) {
         witness_close_start(witness);
@@ -35,7 +37,7 @@ static void close_and_free(struct witness *witness, enum witness_event event, co
 
 static struct witness *self_freeing(struct trace *trace)
 {
-    struct witness *witness = calloc(1, sizeof(*witness));
+    struct witness *witness = calloc(1, sizeof *witness);
     assert_non_null(witness);
     witness->then = close_and_free;
     witness->context = trace;
@@ -51,7 +53,7 @@ BACKEND_TEST(stream_closed_in_received_is_closed_once)
     witness_open(loop, stream, pair[0], NULL);
     witness_read_start(stream);
     char bytes[100000] = {0}; /* more than one piece */
-    assert_int_equal(send(pair[1], bytes, sizeof(bytes), 0), sizeof(bytes));
+    assert_int_equal(send(pair[1], bytes, sizeof bytes, 0), sizeof bytes);
     harness_run(loop);
     assert_true(trace.closed);
     close(pair[1]);
@@ -158,7 +160,7 @@ BACKEND_TEST(stream_closed_in_released_of_a_failure_is_closed_once)
         assert_result(blocks[i].error, -EPIPE);
 }
 
-/* ---- at once ---- */
+/* --- at once --- */
 
 BACKEND_TEST(stream_close_releases_what_is_queued_in_order)
 {
@@ -210,7 +212,8 @@ BACKEND_TEST(stream_calls_on_what_is_not_open_do_nothing)
     }
 }
 
-static void open_again(struct witness *witness, enum witness_event event, const void *bytes, int64_t count)
+static void open_again(struct witness *witness, enum witness_event event, const void *bytes,
+                       int64_t count)
 {
     (void)bytes;
     (void)count;
@@ -292,7 +295,7 @@ BACKEND_TEST(stream_closed_while_connecting_is_not_connected)
     full_done(&full);
 }
 
-/* ---- after sending ---- */
+/* --- after sending --- */
 
 BACKEND_TEST(stream_close_after_sending_sends_everything_first)
 {
@@ -350,7 +353,8 @@ BACKEND_TEST(stream_close_after_sending_with_input_unread_does_not_reset)
     free(sent);
 }
 
-static void refuse(struct witness *witness, enum witness_event event, const void *bytes, int64_t count)
+static void refuse(struct witness *witness, enum witness_event event, const void *bytes,
+                   int64_t count)
 {
     (void)bytes;
     (void)count;

@@ -1,5 +1,5 @@
-/* hark_stream: deadlines of connecting, reading and writing. That a deadline moves is read off hark_loop_next_deadline: no test
- * here depends on how long anything takes. */
+/* hark_stream: deadlines of connecting, reading and writing. That a deadline moves is read off
+ * hark_loop_next_deadline: no test here depends on how long anything takes. */
 #include "witness.h"
 
 #define SHORT_NS 20000000ull
@@ -173,7 +173,7 @@ BACKEND_TEST(stream_write_deadline_moves_on_progress)
     peer_shrink(pair[0]);
     witness_open(loop, &stream, pair[0], &options);
     assert_true(next_deadline(loop) == HARK_NEVER);
-    assert_result(witness_write(&stream, bytes, sizeof(bytes)), 1);
+    assert_result(witness_write(&stream, bytes, sizeof bytes), 1);
     uint64_t before = next_deadline(loop);
     assert_true(before != HARK_NEVER);
     assert_true(next_deadline(loop) == before); /* no progress */
@@ -233,7 +233,8 @@ BACKEND_TEST(stream_close_after_sending_takes_the_read_deadline_away)
 BACKEND_TEST(stream_deadlines_without_end_never_come)
 {
     struct witness stream = {0};
-    struct hark_stream_options options = {.read_timeout_ns = UINT64_MAX, .write_timeout_ns = UINT64_MAX - 1};
+    struct hark_stream_options options = {.read_timeout_ns = UINT64_MAX,
+                                          .write_timeout_ns = UINT64_MAX - 1};
     int pair[2];
     harness_socket_pair(loop, pair);
     harness_stuff(pair[0]);

@@ -1,4 +1,5 @@
-/* hark_stream_detach: the queue goes out, what was received is delivered, and the descriptor is given back as it is. */
+/* hark_stream_detach: the queue goes out, what was received is delivered, and the descriptor is
+ * given back as it is. */
 #include "witness.h"
 
 #include <fcntl.h>
@@ -132,7 +133,8 @@ BACKEND_TEST(close_during_a_detach_closes)
     }
 }
 
-static void detach_in(struct witness *witness, enum witness_event event, const void *bytes, int64_t count)
+static void detach_in(struct witness *witness, enum witness_event event, const void *bytes,
+                      int64_t count)
 {
     (void)bytes;
     (void)count;
@@ -247,7 +249,8 @@ BACKEND_TEST(end_of_the_peer_is_delivered_before_or_left_to_be_found)
     }
 }
 
-static void free_itself(struct witness *witness, enum witness_event event, const void *bytes, int64_t count)
+static void free_itself(struct witness *witness, enum witness_event event, const void *bytes,
+                        int64_t count)
 {
     (void)bytes;
     (void)count;
@@ -277,7 +280,7 @@ BACKEND_TEST(stream_may_be_freed_in_detached)
     close(pair[1]);
 }
 
-/* ---- from loop to loop, while both sides send ---- */
+/* --- from loop to loop, while both sides send --- */
 
 enum { LONG_COUNT = 400000, PIECE_MAX = 20000 };
 
@@ -301,7 +304,9 @@ static void far_step(int fd, const char *out, size_t *written, char *in, size_t 
         ssize_t sent = send(fd, out + *written, count, MSG_DONTWAIT);
         *written += sent > 0 ? (size_t)sent : 0;
     } else {
-        ssize_t got = peer_read(fd, in + *read_count, count < LONG_COUNT - *read_count ? count : LONG_COUNT - *read_count);
+        ssize_t got =
+            peer_read(fd, in + *read_count,
+                      count < LONG_COUNT - *read_count ? count : LONG_COUNT - *read_count);
         *read_count += got > 0 ? (size_t)got : 0;
     }
 }
@@ -316,7 +321,8 @@ static void wander(struct hark_loop *loops[2], uint64_t seed)
     harness_fill(far_out, LONG_COUNT, 2);
     harness_tcp_pair(loops[0], pair);
     int fd = pair[0];
-    for (int moves = 0; sent < LONG_COUNT || received < LONG_COUNT || far_received < LONG_COUNT; moves++) {
+    for (int moves = 0; sent < LONG_COUNT || received < LONG_COUNT || far_received < LONG_COUNT;
+         moves++) {
         struct hark_loop *loop = loops[moves % 2];
         struct witness stream = {.bytes = in, .count = received, .room = LONG_COUNT};
         char own[64];

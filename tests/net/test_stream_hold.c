@@ -1,4 +1,5 @@
-/* hark_stream_read_stop: nothing more is delivered until reading is started again, and then everything, in order. */
+/* hark_stream_read_stop: nothing more is delivered until reading is started again, and then
+ * everything, in order. */
 #include "witness.h"
 
 enum { BYTES = 40000, PIECE = 1024 };
@@ -11,7 +12,8 @@ struct scene {
     int stop_after; /* pieces; 0: after each */
 };
 
-static void stop_reading(struct witness *witness, enum witness_event event, const void *bytes, int64_t count)
+static void stop_reading(struct witness *witness, enum witness_event event, const void *bytes,
+                         int64_t count)
 {
     struct scene *scene = hark_container_of(witness, struct scene, stream);
     (void)bytes;
@@ -82,7 +84,8 @@ BACKEND_TEST_WITH(stream_read_start_right_after_read_stop_keeps_the_order, 0, .b
     free_scene(scene);
 }
 
-BACKEND_TEST_WITH(stream_read_stop_with_nothing_left_in_flight_lets_the_loop_end, 0, .buffer_bytes = PIECE)
+BACKEND_TEST_WITH(stream_read_stop_with_nothing_left_in_flight_lets_the_loop_end, 0,
+                  .buffer_bytes = PIECE)
 {
     struct scene *scene = open_scene(loop, 1);
     harness_run(loop);
@@ -91,7 +94,8 @@ BACKEND_TEST_WITH(stream_read_stop_with_nothing_left_in_flight_lets_the_loop_end
     free_scene(scene);
 }
 
-static void keep_small(struct witness *witness, enum witness_event event, const void *bytes, int64_t count)
+static void keep_small(struct witness *witness, enum witness_event event, const void *bytes,
+                       int64_t count)
 {
     if (event == RECEIVED && witness->pieces == 1)
         witness_read_stop(witness);
@@ -118,7 +122,8 @@ BACKEND_TEST_WITH(stream_read_into_takes_first_what_came_after_read_stop, 0, .bu
     free_scene(scene);
 }
 
-BACKEND_TEST_WITH(stream_read_stopped_again_before_what_is_held_is_delivered_waits, 0, .buffer_bytes = PIECE)
+BACKEND_TEST_WITH(stream_read_stopped_again_before_what_is_held_is_delivered_waits, 0,
+                  .buffer_bytes = PIECE)
 {
     struct scene *scene = open_scene(loop, 1);
     run_until_piece(loop, scene, 1);
@@ -148,7 +153,8 @@ static void assert_rest_is_left(struct scene *scene, int fd)
     close(fd);
 }
 
-BACKEND_TEST_WITH(stream_detached_while_stopped_delivers_what_was_received_and_leaves_the_rest, 0, .buffer_bytes = PIECE)
+BACKEND_TEST_WITH(stream_detached_while_stopped_delivers_what_was_received_and_leaves_the_rest, 0,
+                  .buffer_bytes = PIECE)
 {
     struct scene *scene = open_scene(loop, 1);
     run_until_piece(loop, scene, 1);
@@ -157,7 +163,8 @@ BACKEND_TEST_WITH(stream_detached_while_stopped_delivers_what_was_received_and_l
     free_scene(scene);
 }
 
-BACKEND_TEST_WITH(stream_detached_before_what_is_held_is_delivered_loses_nothing, 0, .buffer_bytes = PIECE)
+BACKEND_TEST_WITH(stream_detached_before_what_is_held_is_delivered_loses_nothing, 0,
+                  .buffer_bytes = PIECE)
 {
     struct scene *scene = open_scene(loop, 1);
     run_until_piece(loop, scene, 1);
@@ -177,8 +184,10 @@ BACKEND_TEST_WITH(stream_closed_while_stopped_drops_what_is_held, 0, .buffer_byt
     free_scene(scene);
 }
 
-/* What is held waits for its call behind others, of which a turn handles one: the descriptor is closed before it comes. */
-BACKEND_TEST_WITH(stream_closed_while_what_is_held_waits_for_its_call_is_told_last, 0, .buffer_bytes = PIECE, .turn_max = 1)
+/* What is held waits for its call behind others, of which a turn handles one: the descriptor is
+ * closed before it comes. */
+BACKEND_TEST_WITH(stream_closed_while_what_is_held_waits_for_its_call_is_told_last, 0,
+                  .buffer_bytes = PIECE, .turn_max = 1)
 {
     enum { OTHERS = 20 };
     struct harness_op others[OTHERS] = {0};
@@ -193,7 +202,8 @@ BACKEND_TEST_WITH(stream_closed_while_what_is_held_waits_for_its_call_is_told_la
     free_scene(scene);
 }
 
-BACKEND_TEST_WITH(stream_closed_after_sending_while_stopped_drops_what_is_held, 0, .buffer_bytes = PIECE)
+BACKEND_TEST_WITH(stream_closed_after_sending_while_stopped_drops_what_is_held, 0,
+                  .buffer_bytes = PIECE)
 {
     struct scene *scene = open_scene(loop, 1);
     assert_int_equal(shutdown(scene->peer, SHUT_WR), 0);
@@ -208,7 +218,8 @@ BACKEND_TEST_WITH(stream_closed_after_sending_while_stopped_drops_what_is_held, 
 
 enum { ROUTES = 24, ROUTE_BYTES = 200000, QUEUE = 8192 };
 
-/* One connection through the proxy: what `in` receives is written to `out`, whose queue has room for a few pieces. */
+/* One connection through the proxy: what `in` receives is written to `out`, whose queue has room
+ * for a few pieces. */
 struct route {
     struct witness in, out;
     int source, sink;
@@ -248,11 +259,13 @@ static void route_open(struct hark_loop *loop, struct route *route)
     int from[2], to[2];
     harness_tcp_pair(loop, from);
     harness_tcp_pair(loop, to);
-    *route = (struct route){.in = {.then = forward}, .out = {.then = go_on}, .source = from[0], .sink = to[1]};
+    *route = (struct route){
+        .in = {.then = forward}, .out = {.then = go_on}, .source = from[0], .sink = to[1]};
     peer_shrink(to[0]);
     peer_shrink(to[1]);
     witness_open(loop, &route->in, from[1], NULL);
-    witness_open(loop, &route->out, to[0], &(struct hark_stream_options){.queue_bytes_max = QUEUE, .high_bytes = QUEUE / 2});
+    witness_open(loop, &route->out, to[0],
+                 &(struct hark_stream_options){.queue_bytes_max = QUEUE, .high_bytes = QUEUE / 2});
     witness_read_start(&route->in);
 }
 
@@ -261,7 +274,8 @@ static bool route_feed(struct route *route, const char *bytes)
 {
     char taken[16384];
     if (route->sent < ROUTE_BYTES) {
-        ssize_t count = send(route->source, bytes + route->sent, ROUTE_BYTES - route->sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+        ssize_t count = send(route->source, bytes + route->sent, ROUTE_BYTES - route->sent,
+                             MSG_DONTWAIT | MSG_NOSIGNAL);
         route->sent += count > 0 ? (size_t)count : 0;
         if (route->sent == ROUTE_BYTES)
             assert_int_equal(shutdown(route->source, SHUT_WR), 0);

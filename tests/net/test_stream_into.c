@@ -9,7 +9,8 @@ struct reader {
 };
 
 /* Keeps each piece, which must have come in the reader's own buffer, and asks for the next. */
-static void keep_piece(struct witness *witness, enum witness_event event, const void *bytes, int64_t count)
+static void keep_piece(struct witness *witness, enum witness_event event, const void *bytes,
+                       int64_t count)
 {
     struct reader *reader = witness->context;
     if (event != RECEIVED)

@@ -4,7 +4,8 @@
 
 #include <malloc.h>
 
-/* ---- allocations of the whole program, counted where the C library's own are not a sanitizer's ---- */
+/* --- allocations of the whole program, counted where the C library's own are not a sanitizer's
+ * --- */
 
 #if defined(__GLIBC__) && !SANITIZED
 #define COUNTS_ALLOCATIONS 1
@@ -35,7 +36,8 @@ static uint64_t sends(struct hark_loop *loop)
 }
 
 /* A stream whose peer is a plain descriptor. */
-static int opened(struct hark_loop *loop, struct witness *stream, const struct hark_stream_options *options)
+static int opened(struct hark_loop *loop, struct witness *stream,
+                  const struct hark_stream_options *options)
 {
     int pair[2];
     harness_tcp_pair(loop, pair);
@@ -43,9 +45,10 @@ static int opened(struct hark_loop *loop, struct witness *stream, const struct h
     return pair[1];
 }
 
-/* The same, with no room left for a single byte on the way: *out_count lies there already. A unix socket, since TCP takes its
- * time to open a window that was shut. */
-static int stuffed(struct hark_loop *loop, struct witness *stream, const struct hark_stream_options *options, size_t *out_count)
+/* The same, with no room left for a single byte on the way: *out_count lies there already. A unix
+ * socket, since TCP takes its time to open a window that was shut. */
+static int stuffed(struct hark_loop *loop, struct witness *stream,
+                   const struct hark_stream_options *options, size_t *out_count)
 {
     int pair[2];
     harness_socket_pair(loop, pair);
@@ -63,9 +66,10 @@ static void unstuff(struct hark_loop *loop, int peer, size_t count)
     free(bytes);
 }
 
-/* ---- gathering ---- */
+/* --- gathering --- */
 
-static void answer_in_pieces(struct witness *witness, enum witness_event event, const void *bytes, int64_t count)
+static void answer_in_pieces(struct witness *witness, enum witness_event event, const void *bytes,
+                             int64_t count)
 {
     (void)bytes;
     (void)count;
@@ -80,7 +84,7 @@ BACKEND_TEST(stream_writes_inside_a_callback_leave_in_one_send)
     int peer = opened(loop, &stream, NULL);
     witness_read_start(&stream);
     assert_int_equal(send(peer, "?", 1, 0), 1);
-    peer_read_all(loop, peer, got, sizeof(got));
+    peer_read_all(loop, peer, got, sizeof got);
     harness_settle(loop);
     assert_int_equal(sends(loop), 1);
     witness_close(loop, &stream);
@@ -94,7 +98,7 @@ BACKEND_TEST(stream_writes_outside_of_callbacks_leave_in_two_sends)
     int peer = opened(loop, &stream, NULL);
     for (int i = 0; i < 100; i++)
         assert_result(witness_write(&stream, "0123456789", 10), 0);
-    peer_read_all(loop, peer, got, sizeof(got));
+    peer_read_all(loop, peer, got, sizeof got);
     harness_settle(loop);
     assert_int_equal(sends(loop), 2); /* the first at once, all others while it was in flight */
     witness_close(loop, &stream);
@@ -107,7 +111,8 @@ struct burst {
     size_t queued_when_drained;
 };
 
-static void answer_in_blocks(struct witness *witness, enum witness_event event, const void *bytes, int64_t count)
+static void answer_in_blocks(struct witness *witness, enum witness_event event, const void *bytes,
+                             int64_t count)
 {
     (void)bytes;
     (void)count;
@@ -119,7 +124,8 @@ static void answer_in_blocks(struct witness *witness, enum witness_event event, 
 }
 
 /* Sends count blocks of a byte in one callback. Gives: how many sends that took. */
-static uint64_t send_burst(struct hark_loop *loop, const struct hark_stream_options *options, struct burst *burst)
+static uint64_t send_burst(struct hark_loop *loop, const struct hark_stream_options *options,
+                           struct burst *burst)
 {
     struct witness stream = {.then = answer_in_blocks, .context = burst};
     uint64_t before = sends(loop);
@@ -156,7 +162,8 @@ BACKEND_TEST(stream_drained_comes_at_the_low_mark_itself)
     options.low_bytes = 23;
     send_burst(loop, &options, &burst);
     assert_int_equal(burst.queued_when_drained, 8);
-    options = (struct hark_stream_options){.queue_bytes_max = 40, .high_bytes = 10, .low_bytes = 30}; /* above the high mark */
+    options = (struct hark_stream_options){
+        .queue_bytes_max = 40, .high_bytes = 10, .low_bytes = 30}; /* above the high mark */
     send_burst(loop, &options, &burst);
     assert_int_equal(burst.queued_when_drained, 8);
 }
@@ -203,7 +210,7 @@ BACKEND_TEST(stream_writes_around_the_size_of_a_copy_block_arrive_whole)
     char sent[5000];
     char got[5000];
     int peer = opened(loop, &stream, NULL);
-    harness_fill(sent, sizeof(sent), 9);
+    harness_fill(sent, sizeof sent, 9);
     for (size_t count = 4094; count <= 4099; count++) { /* the spare is there from the second on */
         assert_result(witness_write(&stream, sent, count), 0);
         peer_read_all(loop, peer, got, count);
@@ -235,7 +242,7 @@ BACKEND_TEST(stream_block_of_no_bytes_is_released)
     close(peer);
 }
 
-/* ---- marks and limits ---- */
+/* --- marks and limits --- */
 
 BACKEND_TEST(stream_write_past_the_limit_is_refused_whole)
 {
@@ -263,7 +270,8 @@ BACKEND_TEST(stream_write_past_the_limit_is_refused_whole)
 BACKEND_TEST(stream_high_mark_is_told_and_drained_once_at_the_low_one)
 {
     struct witness stream = {0};
-    struct hark_stream_options options = {.queue_bytes_max = 1000, .high_bytes = 600, .low_bytes = 200};
+    struct hark_stream_options options = {
+        .queue_bytes_max = 1000, .high_bytes = 600, .low_bytes = 200};
     char bytes[1000] = {0};
     size_t stuff;
     int peer = stuffed(loop, &stream, &options, &stuff);
@@ -284,7 +292,8 @@ BACKEND_TEST(stream_high_mark_is_told_and_drained_once_at_the_low_one)
     close(peer);
 }
 
-static void note_queued(struct witness *witness, enum witness_event event, const void *bytes, int64_t count)
+static void note_queued(struct witness *witness, enum witness_event event, const void *bytes,
+                        int64_t count)
 {
     (void)bytes;
     (void)count;
@@ -318,7 +327,8 @@ BACKEND_TEST(stream_default_marks_are_a_half_and_an_eighth_of_a_mebibyte)
 BACKEND_TEST(stream_refused_write_is_followed_by_drained)
 {
     struct witness stream = {0};
-    struct hark_stream_options options = {.queue_bytes_max = 1000, .high_bytes = 900, .low_bytes = 10};
+    struct hark_stream_options options = {
+        .queue_bytes_max = 1000, .high_bytes = 900, .low_bytes = 10};
     char bytes[1000] = {0};
     size_t stuff;
     int peer = stuffed(loop, &stream, &options, &stuff);
@@ -365,14 +375,15 @@ static void pump(struct witness *witness)
     uint64_t *left = witness->context;
     int full = 0;
     while (*left > 0 && full == 0) {
-        size_t count = *left < sizeof(block) ? (size_t)*left : sizeof(block);
+        size_t count = *left < sizeof block ? (size_t)*left : sizeof block;
         full = witness_write(witness, block, count);
         assert_true(full >= 0);
         *left -= count;
     }
 }
 
-static void pump_when_drained(struct witness *witness, enum witness_event event, const void *bytes, int64_t count)
+static void pump_when_drained(struct witness *witness, enum witness_event event, const void *bytes,
+                              int64_t count)
 {
     (void)bytes;
     (void)count;
@@ -412,9 +423,10 @@ BACKEND_TEST(stream_reader_that_stops_costs_no_more_than_the_limit)
     witness_close(loop, &reader);
 }
 
-/* ---- released ---- */
+/* --- released --- */
 
-static void queue_again(struct witness *witness, enum witness_event event, const void *bytes, int64_t count)
+static void queue_again(struct witness *witness, enum witness_event event, const void *bytes,
+                        int64_t count)
 {
     struct witness_block *own = (struct witness_block *)(uintptr_t)bytes;
     int *left = witness->context;
@@ -437,7 +449,7 @@ BACKEND_TEST(stream_block_is_queued_again_in_its_released)
     assert_result(witness_write_block(&stream, &blocks[2], "defg", 4), 0);
     while (left > 0) {
         assert_true(hark_run_once(loop) >= 0);
-        while (peer_read(peer, got, sizeof(got)) > 0)
+        while (peer_read(peer, got, sizeof got) > 0)
             ;
     }
     witness_close(loop, &stream);
@@ -474,7 +486,7 @@ BACKEND_TEST(stream_write_block_refused_is_not_released)
     close(peer);
 }
 
-/* ---- memory ---- */
+/* --- memory --- */
 
 BACKEND_TEST(stream_that_echoes_allocates_nothing_once_it_runs)
 {
@@ -489,7 +501,7 @@ BACKEND_TEST(stream_that_echoes_allocates_nothing_once_it_runs)
         if (round == 10)
             before = allocations;
         assert_int_equal(send(peer, "?", 1, 0), 1);
-        peer_read_all(loop, peer, got, sizeof(got));
+        peer_read_all(loop, peer, got, sizeof got);
     }
     assert_int_equal(allocations - before, 0);
     assert_true(before > 0);
@@ -528,7 +540,7 @@ BACKEND_TEST(stream_that_has_closed_holds_no_memory)
         char got[10];
         int peer = opened(loop, &stream, NULL);
         assert_result(witness_write(&stream, "0123456789", 10), 0);
-        peer_read_all(loop, peer, got, sizeof(got));
+        peer_read_all(loop, peer, got, sizeof got);
         witness_close(loop, &stream);
         close(peer);
         if (round == 1) /* by then the loop has what it needs */
@@ -546,10 +558,11 @@ BACKEND_TEST(stream_write_out_of_memory_gives_enomem_and_changes_nothing)
     int peer = stuffed(loop, &stream, NULL, &stuff);
     char bytes[5000];
     char got[4101];
-    harness_fill(bytes, sizeof(bytes), 5);
+    harness_fill(bytes, sizeof bytes, 5);
     assert_result(witness_write(&stream, bytes, 100), 0);
     allocation_fails = true;
-    int error = witness_write(&stream, bytes, sizeof(bytes)); /* part of it would fit into what is there */
+    int error =
+        witness_write(&stream, bytes, sizeof bytes); /* part of it would fit into what is there */
     assert_result(witness_write(&stream, bytes + 100, 4000 - 4), 0);
     allocation_fails = false;
     assert_result(error, -ENOMEM);

@@ -1,9 +1,10 @@
-/* hark_stream under random use: two streams that write, lend, stop, end and close as a seed says, from outside and inside of
- * their callbacks. What must hold: what arrives is the beginning of what was written, in order; all of it, where the writer ended
- * in good order and the reader heard it out; each lent block comes back once; each stream is closed once, with nothing left.
+/* hark_stream under random use: two streams that write, lend, stop, end and close as a seed says,
+ * from outside and inside of their callbacks. What must hold: what arrives is the beginning of what
+ * was written, in order; all of it, where the writer ended in good order and the reader heard it
+ * out; each lent block comes back once; each stream is closed once, with nothing left.
  *
- * HARK_TEST_SEED replays a run: it is printed where one fails. HARK_TEST_ROUNDS says how many conversations; 150 where it is not
- * set. */
+ * HARK_TEST_SEED replays a run: it is printed where one fails. HARK_TEST_ROUNDS says how many
+ * conversations; 150 where it is not set. */
 #include "witness.h"
 
 #include <signal.h>
@@ -56,7 +57,8 @@ static void fill_from(const struct talker *talker, unsigned char *bytes, size_t 
 static void say_seed(int number)
 {
     char text[80];
-    int count = snprintf(text, sizeof(text), "\n(HARK_TEST_SEED=%llu replays this)\n", (unsigned long long)seed);
+    int count = snprintf(text, sizeof text, "\n(HARK_TEST_SEED=%llu replays this)\n",
+                         (unsigned long long)seed);
     if (write(STDERR_FILENO, text, (size_t)count) < 0)
         _exit(1);
     signal(number, SIG_DFL);
@@ -79,7 +81,7 @@ static void talk_lend(struct talker *talker)
     size_t count = size_of_chunk();
     if (talker->lent >= BLOCKS_MAX)
         return;
-    struct lent_block *lent = malloc(sizeof(*lent) + count);
+    struct lent_block *lent = malloc(sizeof *lent + count);
     assert_non_null(lent);
     fill_from(talker, lent->bytes, count);
     lent->talker = talker;
@@ -138,12 +140,14 @@ static void hear(struct talker *talker, const unsigned char *bytes, int64_t coun
     assert_false(talker->after);
     for (int64_t i = 0; i < count; i++)
         if (bytes[i] != byte_at(talker->other->salt, talker->heard + (uint64_t)i))
-            fail_msg("byte %llu is wrong", (unsigned long long)talker->heard + (unsigned long long)i);
+            fail_msg("byte %llu is wrong",
+                     (unsigned long long)talker->heard + (unsigned long long)i);
     talker->heard += (uint64_t)count;
     assert_true(talker->heard <= talker->other->written);
 }
 
-static void told(struct witness *witness, enum witness_event event, const void *bytes, int64_t count)
+static void told(struct witness *witness, enum witness_event event, const void *bytes,
+                 int64_t count)
 {
     struct talker *talker = hark_container_of(witness, struct talker, witness);
     const struct talker *other = talker->other;
@@ -167,7 +171,7 @@ static void told(struct witness *witness, enum witness_event event, const void *
 
 static void conversation(struct hark_loop *loop)
 {
-    struct talker *talkers = calloc(2, sizeof(*talkers));
+    struct talker *talkers = calloc(2, sizeof *talkers);
     assert_non_null(talkers);
     int pair[2];
     if (chance(2))
@@ -175,7 +179,8 @@ static void conversation(struct hark_loop *loop)
     else
         harness_socket_pair(loop, pair);
     for (int i = 0; i < 2; i++) {
-        struct hark_stream_options options = {.queue_bytes_max = 1 + chance(1u << (6 + chance(12)))};
+        struct hark_stream_options options = {.queue_bytes_max =
+                                                  1 + chance(1u << (6 + chance(12)))};
         options.high_bytes = chance(2) ? chance((unsigned)options.queue_bytes_max) : 0;
         options.low_bytes = chance(2) ? chance((unsigned)options.queue_bytes_max) : 0;
         options.read_timeout_ns = chance(2) ? 3600000000000ull : 0;
@@ -201,7 +206,8 @@ static void conversation(struct hark_loop *loop)
             witness_read_start(&talker->witness);
             if (!talker->ended && !talker->closing)
                 talk_end(talker);
-            if (!talker->closing && talker->witness.ended && hark_stream_queued(&talker->witness.stream) == 0)
+            if (!talker->closing && talker->witness.ended &&
+                hark_stream_queued(&talker->witness.stream) == 0)
                 talk_close_after(talker);
         }
         assert_true(hark_run_once(loop) >= 0);
@@ -210,7 +216,8 @@ static void conversation(struct hark_loop *loop)
     free(talkers);
 }
 
-BACKEND_TEST_WITH(stream_random_conversations_keep_every_rule, 120, .buffer_count = 8, .buffer_bytes = 4096)
+BACKEND_TEST_WITH(stream_random_conversations_keep_every_rule, 120, .buffer_count = 8,
+                  .buffer_bytes = 4096)
 {
     const char *text = getenv("HARK_TEST_SEED");
     const char *rounds_text = getenv("HARK_TEST_ROUNDS");
@@ -218,7 +225,7 @@ BACKEND_TEST_WITH(stream_random_conversations_keep_every_rule, 120, .buffer_coun
     if (text)
         seed = strtoull(text, NULL, 10);
     else
-        assert_result(hark_os_random(loop, &seed, sizeof(seed)), 0);
+        assert_result(hark_os_random(loop, &seed, sizeof seed), 0);
     signal(SIGABRT, say_seed);
     signal(SIGALRM, say_seed);
     state = seed | 1;

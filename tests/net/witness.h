@@ -1,5 +1,6 @@
-/* witness.h - a stream that writes down what it is told, and holds the rules that every stream keeps: no callback from inside a
- * call, nothing but `released` and `closed` after hark_stream_close, the end of reading and the failure of writing told once.
+/* witness.h - a stream that writes down what it is told, and holds the rules that every stream
+ * keeps: no callback from inside a call, nothing but `released` and `closed` after
+ * hark_stream_close, the end of reading and the failure of writing told once.
  *
  * Calls that could call back by mistake are made through CALL. */
 #ifndef NET_WITNESS_H
@@ -13,7 +14,16 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum witness_event { CONNECTED = 1, RECEIVED, RECEIVED_END, DRAINED, FAILED, RELEASED, CLOSED, DETACHED };
+enum witness_event {
+    CONNECTED = 1,
+    RECEIVED,
+    RECEIVED_END,
+    DRAINED,
+    FAILED,
+    RELEASED,
+    CLOSED,
+    DETACHED
+};
 
 struct witness {
     struct hark_stream stream;
@@ -27,7 +37,8 @@ struct witness {
     size_t count, room;
     uint64_t total;
     /* Called after each event has been written down. NULL: nothing. */
-    void (*then)(struct witness *witness, enum witness_event event, const void *bytes, int64_t count);
+    void (*then)(struct witness *witness, enum witness_event event, const void *bytes,
+                 int64_t count);
     struct witness *other;
     void *context;
 };
@@ -44,18 +55,18 @@ struct witness_block {
 static int witness_inside;
 static int witness_released;
 
-#define CALL(call)                                                                                                               \
-    __extension__({                                                                                                              \
-        witness_inside++;                                                                                                        \
-        __auto_type call_result = (call);                                                                                        \
-        witness_inside--;                                                                                                        \
-        call_result;                                                                                                             \
+#define CALL(call)                                                                                 \
+    __extension__({                                                                                \
+        witness_inside++;                                                                          \
+        __auto_type call_result = (call);                                                          \
+        witness_inside--;                                                                          \
+        call_result;                                                                               \
     })
-#define CALL_VOID(call)                                                                                                          \
-    do {                                                                                                                         \
-        witness_inside++;                                                                                                        \
-        call;                                                                                                                    \
-        witness_inside--;                                                                                                        \
+#define CALL_VOID(call)                                                                            \
+    do {                                                                                           \
+        witness_inside++;                                                                          \
+        call;                                                                                      \
+        witness_inside--;                                                                          \
     } while (0)
 
 static inline struct witness *witness_of(struct hark_stream *stream)
@@ -67,7 +78,8 @@ static inline struct witness *witness_of(struct hark_stream *stream)
     return witness;
 }
 
-static inline void witness_then(struct witness *witness, enum witness_event event, const void *bytes, int64_t count)
+static inline void witness_then(struct witness *witness, enum witness_event event,
+                                const void *bytes, int64_t count)
 {
     if (witness->then)
         witness->then(witness, event, bytes, count);
@@ -125,7 +137,8 @@ static inline void witness_failed(struct hark_stream *stream, int error)
     witness_then(witness, FAILED, NULL, error);
 }
 
-static inline void witness_released_block(struct hark_stream *stream, struct hark_stream_block *block, int error)
+static inline void witness_released_block(struct hark_stream *stream,
+                                          struct hark_stream_block *block, int error)
 {
     struct witness_block *own = hark_container_of(block, struct witness_block, block);
     struct witness *witness = witness_of(stream);
@@ -139,7 +152,8 @@ static inline void witness_released_block(struct hark_stream *stream, struct har
 static inline void witness_closed(struct hark_stream *stream)
 {
     struct witness *witness = witness_of(stream);
-    const struct hark_op *ops[] = {&stream->connect, &stream->receive, &stream->send, &stream->shutdown, &stream->close};
+    const struct hark_op *ops[] = {&stream->connect, &stream->receive, &stream->send,
+                                   &stream->shutdown, &stream->close};
     for (size_t index = 0; index < sizeof ops / sizeof ops[0]; index++)
         assert_false(hark_op_active(ops[index])); /* from here on its memory is the owner's */
     witness->closed = true;
@@ -171,7 +185,8 @@ static inline void witness_open(struct hark_loop *loop, struct witness *witness,
     CALL_VOID(hark_stream_open(loop, &witness->stream, fd, options, &witness_events));
 }
 
-static inline int witness_connect(struct hark_loop *loop, struct witness *witness, const struct hark_address *address,
+static inline int witness_connect(struct hark_loop *loop, struct witness *witness,
+                                  const struct hark_address *address,
                                   const struct hark_stream_options *options)
 {
     return CALL(hark_stream_connect(loop, &witness->stream, address, options, &witness_events));
@@ -182,11 +197,15 @@ static inline int witness_write(struct witness *witness, const void *bytes, size
     return CALL(hark_stream_write(&witness->stream, bytes, count));
 }
 
-static inline int witness_write_block(struct witness *witness, struct witness_block *own, const void *bytes, size_t count)
+static inline int witness_write_block(struct witness *witness, struct witness_block *own,
+                                      const void *bytes, size_t count)
 {
     /* The private members are the stream's to set. */
-    *own = (struct witness_block){
-        .block = {.bytes = bytes, .count = count, .released = witness_released_block, .next = &own->block, .capacity = 77}};
+    *own = (struct witness_block){.block = {.bytes = bytes,
+                                            .count = count,
+                                            .released = witness_released_block,
+                                            .next = &own->block,
+                                            .capacity = 77}};
     return CALL(hark_stream_write_block(&witness->stream, &own->block));
 }
 
@@ -230,7 +249,8 @@ static inline void witness_detach_start(struct witness *witness)
     CALL_VOID(hark_stream_detach(&witness->stream));
 }
 
-/* Detaches, and turns the loop until that is done. Gives: the descriptor. */
+/* Detaches, and turns the loop until that is done.
+ * Gives: the descriptor. */
 static inline int witness_detach(struct hark_loop *loop, struct witness *witness)
 {
     witness_detach_start(witness);
@@ -256,7 +276,8 @@ static inline void witness_pair(struct hark_loop *loop, struct witness *one, str
     witness_open(loop, other, pair[1], options);
 }
 
-/* Reads what lies in a descriptor, without waiting. Gives: the bytes; 0 at the end; -EAGAIN nothing is there; a negative errno.
+/* Reads what lies in a descriptor, without waiting.
+ * Gives: the bytes; 0 at the end; -EAGAIN nothing is there; a negative errno.
  */
 static inline ssize_t peer_read(int fd, void *bytes, size_t room)
 {
@@ -264,7 +285,8 @@ static inline ssize_t peer_read(int fd, void *bytes, size_t room)
     return count < 0 ? -errno : count;
 }
 
-/* Reads exactly so many bytes in a plain descriptor, while the loop turns. The loop must have something in flight. */
+/* Reads exactly so many bytes in a plain descriptor, while the loop turns. The loop must have
+ * something in flight. */
 static inline void peer_read_all(struct hark_loop *loop, int fd, void *bytes, size_t count)
 {
     for (size_t got = 0; got < count;) {
@@ -277,12 +299,13 @@ static inline void peer_read_all(struct hark_loop *loop, int fd, void *bytes, si
     }
 }
 
-/* The same up to the end of the stream. Gives: 0, or the error that it ended with. */
+/* The same up to the end of the stream.
+ * Gives: 0, or the error that it ended with. */
 static inline ssize_t peer_read_end(struct hark_loop *loop, int fd)
 {
     char rest[1];
     ssize_t step;
-    while ((step = peer_read(fd, rest, sizeof(rest))) == -EAGAIN)
+    while ((step = peer_read(fd, rest, sizeof rest)) == -EAGAIN)
         assert_true(hark_run_ready(loop) >= 0);
     return step;
 }
@@ -291,7 +314,7 @@ static inline ssize_t peer_read_end(struct hark_loop *loop, int fd)
 static inline void peer_reset(int fd)
 {
     struct linger at_once = {.l_onoff = 1};
-    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)), 0);
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once), 0);
     close(fd);
 }
 
@@ -299,8 +322,8 @@ static inline void peer_reset(int fd)
 static inline void peer_shrink(int fd)
 {
     int bytes = 4096;
-    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
-    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
+    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
 }
 
 #endif

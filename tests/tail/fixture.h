@@ -19,8 +19,10 @@ struct server {
 };
 
 /* Opens all of it, on a file of the test's directory, or a pattern, into a stream. */
-static inline struct server server_open_into(struct hark_loop *loop, const char *file, const char *stream,
-                                             const struct log_options *log_options, uint64_t let_go_ns)
+static inline struct server server_open_into(struct hark_loop *loop, const char *file,
+                                             const char *stream,
+                                             const struct log_options *log_options,
+                                             uint64_t let_go_ns)
 {
     struct server server = {.loop = loop, .log = open_log(loop, harness_path("data"), log_options)};
     assert_int_equal(hub_create(loop, server.log, NULL, &server.hub), 0);
@@ -38,8 +40,8 @@ static inline struct server server_open_into(struct hark_loop *loop, const char 
     return server;
 }
 
-static inline struct server server_open(struct hark_loop *loop, const char *file, const struct log_options *log_options,
-                                        uint64_t let_go_ns)
+static inline struct server server_open(struct hark_loop *loop, const char *file,
+                                        const struct log_options *log_options, uint64_t let_go_ns)
 {
     return server_open_into(loop, file, stream_name, log_options, let_go_ns);
 }
@@ -93,12 +95,14 @@ static inline void compare_state(void *context, const struct tail_view *view)
 static inline void wait_for_state(struct server *server, const char *state)
 {
     struct wanted_state wanted = {.state = state};
-    for (tail_each(server->tail, compare_state, &wanted); !wanted.reached; tail_each(server->tail, compare_state, &wanted))
+    for (tail_each(server->tail, compare_state, &wanted); !wanted.reached;
+         tail_each(server->tail, compare_state, &wanted))
         assert_int_equal(hark_run_once(server->loop), 1);
 }
 
 /* Asserts that a stream holds these lines and no other, in this order. The list ends with NULL. */
-static inline void assert_lines_in(struct server *server, const char *stream, const char *const *lines)
+static inline void assert_lines_in(struct server *server, const char *stream,
+                                   const char *const *lines)
 {
     struct history history = read_from(server->loop, server->log, stream, LOG_START);
     size_t count = 0;
@@ -108,7 +112,8 @@ static inline void assert_lines_in(struct server *server, const char *stream, co
         assert_text(&history.seen[count], lines[count]);
     }
     if (history.count > count)
-        fail_msg("after %zu lines: \"%s\" was not expected", count, (const char *)history.seen[count].bytes);
+        fail_msg("after %zu lines: \"%s\" was not expected", count,
+                 (const char *)history.seen[count].bytes);
     history_free(&history);
 }
 
@@ -117,8 +122,9 @@ static inline void assert_lines(struct server *server, const char *const *lines)
     assert_lines_in(server, stream_name, lines);
 }
 
-#define ASSERT_LINES_IN(server, stream, ...) assert_lines_in((server), (stream), (const char *const[]){__VA_ARGS__, NULL})
-#define ASSERT_LINES(server, ...)            ASSERT_LINES_IN((server), stream_name, __VA_ARGS__)
+#define ASSERT_LINES_IN(server, stream, ...)                                                       \
+    assert_lines_in((server), (stream), (const char *const[]){__VA_ARGS__, NULL})
+#define ASSERT_LINES(server, ...) ASSERT_LINES_IN((server), stream_name, __VA_ARGS__)
 
 /* Asserts that the stream holds "0", "1", ... up to count, each once and in order. */
 static inline void assert_numbers(struct server *server, size_t count)

@@ -1,4 +1,5 @@
-/* test_faults.c - a disk that fails for a moment, and what somebody has put where the place is kept. */
+/* test_faults.c - a disk that fails for a moment, and what somebody has put where the place is
+ * kept. */
 #include "fixture.h"
 
 #include "../log/failing.h"

@@ -1,4 +1,5 @@
-/* test_follow.c - a file that grows, is rotated, cut, removed and made anew, while it is followed. */
+/* test_follow.c - a file that grows, is rotated, cut, removed and made anew, while it is
+ * followed. */
 #include "fixture.h"
 
 #include <sys/prctl.h>
@@ -120,7 +121,8 @@ BACKEND_TEST(many_rotations_lose_nothing)
     server_close(&server);
 }
 
-/* All of it happens before the loop runs again: no file but the last is at the path when it looks. */
+/* All of it happens before the loop runs again: no file but the last is at the path when it
+ * looks. */
 BACKEND_TEST(files_that_come_and_go_between_two_looks_are_read)
 {
     struct server server = server_open(loop, "f", NULL, soon_ns);
@@ -339,7 +341,8 @@ BACKEND_TEST(long_line_comes_in_marked_parts)
     for (int part = 1; part <= 3; part++) {
         char mark[64];
         const struct seen *seen = &history.seen[part];
-        int mark_length = snprintf(mark, sizeof mark, "{\"part\":%d,\"last\":%s}\n", part, part == 3 ? "true" : "false");
+        int mark_length = snprintf(mark, sizeof mark, "{\"part\":%d,\"last\":%s}\n", part,
+                                   part == 3 ? "true" : "false");
         assert_memory_equal(seen->bytes, mark, (size_t)mark_length);
         size_t bytes = seen->length - (size_t)mark_length;
         assert_true(at + bytes <= length);
@@ -353,7 +356,8 @@ BACKEND_TEST(long_line_comes_in_marked_parts)
     free(text);
 }
 
-/* A part gets its mark where it was read, in front of it. There is room for all of it once a long line was read. */
+/* A part gets its mark where it was read, in front of it. There is room for all of it once a long
+ * line was read. */
 BACKEND_TEST(lines_between_two_long_ones_keep_their_bytes)
 {
     enum { BETWEEN = 300, BYTES = 4000 };
@@ -423,8 +427,9 @@ BACKEND_TEST(file_that_may_not_be_read_is_read_once_it_may)
     ASSERT_LINES(&server, "one");
     server_close(&server);
     assert_int_equal(seteuid(getuid()), 0);
-    assert_int_equal(prctl(PR_SET_DUMPABLE, 1),
-                     0); /* which a change of user takes away: the leak sanitizer looks into the process */
+    assert_int_equal(
+        prctl(PR_SET_DUMPABLE, 1),
+        0); /* which a change of user takes away: the leak sanitizer looks into the process */
 }
 
 BACKEND_TEST(files_in_one_directory_are_told_apart)
@@ -439,7 +444,8 @@ BACKEND_TEST(files_in_one_directory_are_told_apart)
     snprintf(path_a, sizeof path_a, "%s", harness_path("a"));
     snprintf(path_b, sizeof path_b, "%s", harness_path("b"));
     const struct tail_file files[] = {{path_a, stream_name}, {path_b, "other"}, {path_a, "other"}};
-    const struct tail_options options = {.files = files, .count = 3, .directory = harness_path("data")};
+    const struct tail_options options = {
+        .files = files, .count = 3, .directory = harness_path("data")};
     assert_int_equal(tail_open(loop, hub, log, &options, &tail), 0);
     struct server server = {loop, log, hub, tail};
     wait_for_count(&server, 1);
@@ -463,7 +469,8 @@ BACKEND_TEST(same_file_and_stream_twice_is_refused)
     struct tail *tail;
     assert_int_equal(hub_create(loop, log, NULL, &hub), 0);
     const struct tail_file files[] = {{"/x", "s"}, {"/x", "s"}};
-    const struct tail_options options = {.files = files, .count = 2, .directory = harness_path("data")};
+    const struct tail_options options = {
+        .files = files, .count = 2, .directory = harness_path("data")};
     assert_result(tail_open(loop, hub, log, &options, &tail), -EINVAL);
     bool closed = false;
     hub_close(hub, set_flag, &closed);
@@ -479,7 +486,8 @@ BACKEND_TEST(idle_tail_makes_no_wake_up)
     wait_for_count(&server, 1);
     wait_for_state(&server, "following");
     harness_settle(loop);
-    /* Somebody else's business in the directories on the way wakes nobody; only this one's own directory does. */
+    /* Somebody else's business in the directories on the way wakes nobody; only this one's own
+     * directory does. */
     uint64_t before = hark_loop_metrics(loop)->handled[HARK_OP_READ];
     make_directory("elsewhere");
     harness_settle(loop);

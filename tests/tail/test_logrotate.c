@@ -1,4 +1,5 @@
-/* test_logrotate.c - files that the real logrotate rotates, while they are followed and while nobody looks. */
+/* test_logrotate.c - files that the real logrotate rotates, while they are followed and while
+ * nobody looks. */
 #include "fixture.h"
 
 #include <stdlib.h>
@@ -10,7 +11,8 @@ enum { ROTATIONS = 4, LINES = 10 };
 static int run_logrotate(void)
 {
     char command[1024];
-    snprintf(command, sizeof command, "PATH=$PATH:/usr/sbin; logrotate --force --state '%s'", harness_path("state"));
+    snprintf(command, sizeof command, "PATH=$PATH:/usr/sbin; logrotate --force --state '%s'",
+             harness_path("state"));
     size_t length = strlen(command);
     snprintf(command + length, sizeof command - length, " '%s'", harness_path("rules"));
     int status = system(command); /* NOLINT(cert-env33-c): of a test's own names */
@@ -27,7 +29,8 @@ static void write_rules(const char *rules)
     assert_int_equal(chmod(harness_path("rules"), 0600), 0);
 }
 
-/* Sets what is done to the file, and begins it; a user's own umask must not make its directory one that logrotate refuses. */
+/* Sets what is done to the file, and begins it; a user's own umask must not make its directory one
+ * that logrotate refuses. */
 static void set_rules(const char *rules)
 {
     write_rules(rules);
@@ -43,7 +46,8 @@ static void rotate(void)
     assert_int_equal(code, 0);
 }
 
-/* Lines before and after each rotation, and all of them are there once and in order, then and after a start. */
+/* Lines before and after each rotation, and all of them are there once and in order, then and after
+ * a start. */
 static void rotate_while_followed(struct hark_loop *loop, const char *rules)
 {
     size_t count = LINES;
@@ -66,7 +70,8 @@ static void rotate_while_followed(struct hark_loop *loop, const char *rules)
     server_close(&server);
 }
 
-/* So many rotations between an end and a start, with lines that nobody has seen before and after each. Gives: the lines then. */
+/* So many rotations between an end and a start, with lines that nobody has seen before and after
+ * each. Gives: the lines then. */
 static size_t rotate_between(struct hark_loop *loop, size_t count, int rotations)
 {
     struct server server = server_open(loop, "app.log", NULL, 0);

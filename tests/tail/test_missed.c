@@ -1,5 +1,5 @@
-/* test_missed.c - files that were rotated, copied, cut and removed while nobody could see it, and files that are cut and grow
- * again so that only their bytes tell. */
+/* test_missed.c - files that were rotated, copied, cut and removed while nobody could see it, and
+ * files that are cut and grow again so that only their bytes tell. */
 #include "fixture.h"
 
 static void copy_file(const char *from, const char *to)
@@ -21,7 +21,8 @@ static void remove_file(const char *name)
 }
 
 /* Opens a server on a file and waits until so many lines are there. */
-static struct server open_at(struct hark_loop *loop, const char *file, uint64_t count, uint64_t let_go_ns)
+static struct server open_at(struct hark_loop *loop, const char *file, uint64_t count,
+                             uint64_t let_go_ns)
 {
     struct server server = server_open(loop, file, NULL, let_go_ns);
     if (count)
@@ -32,7 +33,8 @@ static struct server open_at(struct hark_loop *loop, const char *file, uint64_t 
 }
 
 /* As many starts as one likes change nothing. */
-static void assert_for_good(struct hark_loop *loop, const char *file, const char *const *lines, size_t count)
+static void assert_for_good(struct hark_loop *loop, const char *file, const char *const *lines,
+                            size_t count)
 {
     for (int i = 0; i < 2; i++) {
         struct server server = open_at(loop, file, count, 0);
@@ -41,7 +43,8 @@ static void assert_for_good(struct hark_loop *loop, const char *file, const char
     }
 }
 
-#define ASSERT_FOR_GOOD(file, count, ...) assert_for_good(loop, (file), (const char *const[]){__VA_ARGS__, NULL}, (count))
+#define ASSERT_FOR_GOOD(file, count, ...)                                                          \
+    assert_for_good(loop, (file), (const char *const[]){__VA_ARGS__, NULL}, (count))
 
 BACKEND_TEST(file_without_a_line_is_known_after_a_restart)
 {
@@ -224,8 +227,9 @@ BACKEND_TEST(file_cut_and_begun_with_the_same_head_is_read_anew)
     append_with_head("f", "five, which is as long, or longer\n");
     server = open_at(loop, "f", 10, 0);
     assert_events(&server,
-                  (const char *const[]){NULL, "one", NULL, "two", NULL, "three, which is longer", NULL, "four, which is as long",
-                                        NULL, "five, which is as long, or longer"},
+                  (const char *const[]){NULL, "one", NULL, "two", NULL, "three, which is longer",
+                                        NULL, "four, which is as long", NULL,
+                                        "five, which is as long, or longer"},
                   10);
     server_close(&server);
 }
@@ -256,7 +260,8 @@ BACKEND_TEST(packed_file_is_told_of)
 
 BACKEND_TEST(other_files_beside_it_are_left_alone)
 {
-    static const char *const others[] = {"app.log.lock", "app-error.log", "app.log1", "application.log", "xapp.log.1", "app.txt"};
+    static const char *const others[] = {"app.log.lock",    "app-error.log", "app.log1",
+                                         "application.log", "xapp.log.1",    "app.txt"};
     append_file("app.log", "one\n");
     struct server server = open_at(loop, "app.log", 1, 0);
     server_close(&server);

@@ -1,4 +1,5 @@
-/* test_model.c - what logrotate does, in any order, while the file is followed and while it is not: each line once, in order.
+/* test_model.c - what logrotate does, in any order, while the file is followed and while it is not:
+ * each line once, in order.
  *
  * The sequence is the same each time; HARK_TEST_SEED chooses another.
  */

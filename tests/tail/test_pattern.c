@@ -1,4 +1,5 @@
-/* test_pattern.c - files that match a pattern: those that are there, those that come, and the names that rotation gives. */
+/* test_pattern.c - files that match a pattern: those that are there, those that come, and the names
+ * that rotation gives. */
 #include "fixture.h"
 
 static void count_view(void *context, const struct tail_view *view)
@@ -105,7 +106,8 @@ BACKEND_TEST(rotated_names_that_match_are_no_files_of_their_own)
     append_file("app.log", "two\n");
     wait_for_count(&server, 2);
     rename_file("app.log", "app.log.3");
-    assert_int_equal(unlink(harness_path("app.log.1")), 0); /* it may be of the tick of the first look, and so be read */
+    assert_int_equal(unlink(harness_path("app.log.1")),
+                     0); /* it may be of the tick of the first look, and so be read */
     server_close(&server);
     /* Its own name is not there at the start: the place that is kept tells whose file it is. */
     append_file("app.log.3", "three\n");

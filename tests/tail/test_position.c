@@ -15,7 +15,8 @@ static struct position example(void)
     position.count = POSITION_PLACES_MAX;
     position.looked_ns = INT64_MAX;
     for (uint32_t i = 0; i <= POSITION_PLACES_MAX; i++) {
-        struct position_place *place = i < POSITION_PLACES_MAX ? &position.places[i] : &position.cut;
+        struct position_place *place =
+            i < POSITION_PLACES_MAX ? &position.places[i] : &position.cut;
         place->inode = UINT64_MAX - i;
         place->born_ns = INT64_MAX - i;
         place->offset = UINT64_MAX - 7 * i;
@@ -75,19 +76,23 @@ TEST(position_out_of_its_bounds_is_refused)
         int result, source, files, inodes;
         unsigned offset, first, last;
     } cases[] = {
-        {0, 0, 1, 1, 600, 512, 512},     {0, -1, 8, 8, 600, 0, 0},          {-EINVAL, 1, 1, 1, 600, 0, 0},
-        {-EINVAL, -2, 1, 1, 600, 0, 0},  {-EINVAL, 0, 9, 9, 600, 0, 0},     {-EINVAL, 0, 2, 1, 600, 0, 0},
-        {-EINVAL, 0, 1, 1, 600, 513, 0}, {-EINVAL, 0, 1, 1, 600, 512, 513}, {-EINVAL, 0, 1, 1, 511, 511, 512},
+        {0, 0, 1, 1, 600, 512, 512},       {0, -1, 8, 8, 600, 0, 0},
+        {-EINVAL, 1, 1, 1, 600, 0, 0},     {-EINVAL, -2, 1, 1, 600, 0, 0},
+        {-EINVAL, 0, 9, 9, 600, 0, 0},     {-EINVAL, 0, 2, 1, 600, 0, 0},
+        {-EINVAL, 0, 1, 1, 600, 513, 0},   {-EINVAL, 0, 1, 1, 600, 512, 513},
+        {-EINVAL, 0, 1, 1, 511, 511, 512},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char text[POSITION_TEXT_BYTES];
         struct position read;
-        size_t count = (size_t)snprintf(text, sizeof text, "hark-tail 1 lines 1 source %d last 0 files %d looked 1 cut 0\n",
-                                        cases[i].source, cases[i].files);
+        size_t count = (size_t)snprintf(
+            text, sizeof text, "hark-tail 1 lines 1 source %d last 0 files %d looked 1 cut 0\n",
+            cases[i].source, cases[i].files);
         for (int k = 0; k < cases[i].inodes; k++)
-            count += (size_t)snprintf(text + count, sizeof text - count,
-                                      "inode 77 offset %u part 0 first %u ff last %u ff born 1 skip 0\n", cases[i].offset,
-                                      cases[i].first, cases[i].last);
+            count +=
+                (size_t)snprintf(text + count, sizeof text - count,
+                                 "inode 77 offset %u part 0 first %u ff last %u ff born 1 skip 0\n",
+                                 cases[i].offset, cases[i].first, cases[i].last);
         assert_true(count < sizeof text);
         assert_int_equal(position_read(text, count, &read), cases[i].result);
     }

@@ -73,7 +73,8 @@ static void pass_tick(void)
         ;
 }
 
-/* At whatever turn after a start: what is written to the old file before the new one comes is published before it. */
+/* At whatever turn after a start: what is written to the old file before the new one comes is
+ * published before it. */
 BACKEND_TEST(rotation_just_after_a_start_keeps_the_order)
 {
     size_t count = 0;
@@ -142,7 +143,7 @@ BACKEND_TEST(two_files_that_are_open_are_both_found_again)
     server_close(&server);
 }
 
-/* ---- the record in the log alone: what stands beside it is not synced, and may be gone ---- */
+/* --- the record in the log alone: what stands beside it is not synced, and may be gone --- */
 
 static void close_and_lose_slots(struct server *server)
 {
@@ -204,7 +205,7 @@ BACKEND_TEST(file_that_was_let_go_is_done_with_for_good)
     server_close(&server);
 }
 
-/* ---- what stands beside it ---- */
+/* --- what stands beside it --- */
 
 /* The slots, as they are there; from the only file of its kind. */
 static char *load_slots(char *name, size_t *out_count)
@@ -233,13 +234,14 @@ BACKEND_TEST(slots_are_written_in_turns)
     for (size_t i = 0; i < POSITION_SLOTS; i++) {
         struct position position;
         const char *slot = slots + i * POSITION_SLOT_BYTES;
-        assert_int_equal(position_slot_read(slot, count - i * POSITION_SLOT_BYTES, &ids[i], &position), 0);
+        assert_int_equal(
+            position_slot_read(slot, count - i * POSITION_SLOT_BYTES, &ids[i], &position), 0);
     }
     assert_int_not_equal(ids[0], ids[1]);
     free(slots);
 }
 
-/* ---- records of other versions, and of other files ---- */
+/* --- records of other versions, and of other files --- */
 
 /* The last record of the only tail. Takes: name: room for its stream's. */
 static struct position load_record(struct server *server, char *name)
@@ -395,7 +397,7 @@ BACKEND_TEST(record_that_retention_removed_is_not_needed)
     server_close(&server);
 }
 
-/* ---- what a crash leaves: every beginning of the log ---- */
+/* --- what a crash leaves: every beginning of the log --- */
 
 enum { CRASH_LINES = 40 };
 
@@ -422,8 +424,10 @@ static void assert_crash_lines(struct server *server, size_t cut)
     history_free(&history);
 }
 
-/* Cuts the only segment at a length, as if the machine had stopped there, starts again, and expects each line once. */
-static void start_from_cut(struct hark_loop *loop, const unsigned char *bytes, size_t cut, bool with_slots)
+/* Cuts the only segment at a length, as if the machine had stopped there, starts again, and expects
+ * each line once. */
+static void start_from_cut(struct hark_loop *loop, const unsigned char *bytes, size_t cut,
+                           bool with_slots)
 {
     char names[8][64];
     remove_files(harness_path("data"), ".log");
@@ -444,7 +448,8 @@ static void crash_at_every_cut(struct hark_loop *loop, bool with_slots, size_t s
 {
     char names[8][64];
     size_t length;
-    /* A log that is whole up to the tail's start, then the tail's batches. Another publisher's events stand between. */
+    /* A log that is whole up to the tail's start, then the tail's batches. Another publisher's
+     * events stand between. */
     struct server server = server_open(loop, "f", NULL, soon_ns);
     write_crash_lines();
     wait_for_count(&server, CRASH_LINES);

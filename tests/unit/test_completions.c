@@ -1,5 +1,6 @@
-/* test_completions.c - src/uring against a kernel of the test's own: queues in plain memory, in which it finds the requests, and
- * into which it puts what a kernel may answer and the one at hand seldom does.
+/* test_completions.c - src/uring against a kernel of the test's own: queues in plain memory, in
+ * which it finds the requests, and into which it puts what a kernel may answer and the one at hand
+ * seldom does.
  *
  * There is no ring behind them: an enter fails, and takes nothing. */
 #include "core/loop.h"
@@ -55,8 +56,8 @@ static void open_kernel(void)
     uring.wake_armed = true;
     uring.event_fd = -1;
     uring.watch_fd = epoll_create1(EPOLL_CLOEXEC);
-    uring.apart = UINT64_C(1) << HARK_OP_RECV_EACH | UINT64_C(1) << HARK_OP_POLL | UINT64_C(1) << HARK_OP_POLL_EACH |
-                  UINT64_C(1) << HARK_OP_ACCEPT_EACH;
+    uring.apart = UINT64_C(1) << HARK_OP_RECV_EACH | UINT64_C(1) << HARK_OP_POLL |
+                  UINT64_C(1) << HARK_OP_POLL_EACH | UINT64_C(1) << HARK_OP_ACCEPT_EACH;
     uring.features[URING_RECV_MULTISHOT].used = true;
     uring.features[URING_ACCEPT_MULTISHOT].used = true;
     uring.features[URING_MSG_RING].used = true;
@@ -122,7 +123,7 @@ static void end_nops(struct harness_op *nops)
     }
 }
 
-/* ---- receiving ---- */
+/* --- receiving --- */
 
 TEST(buffer_that_comes_with_the_end_goes_back_to_the_pool)
 {
@@ -131,7 +132,8 @@ TEST(buffer_that_comes_with_the_end_goes_back_to_the_pool)
     uring_fill_buffers(&loop, &uring);
     uint32_t all = loop.buffers.free + loop.buffers.offered;
     hark_recv_each(&loop, &receive.op, ends[0], harness_done);
-    answer(next_request().user_data, 0, IORING_CQE_F_BUFFER | (uint32_t)buffer_slots[0].bid << IORING_CQE_BUFFER_SHIFT);
+    answer(next_request().user_data, 0,
+           IORING_CQE_F_BUFFER | (uint32_t)buffer_slots[0].bid << IORING_CQE_BUFFER_SHIFT);
     reap();
     assert_true(receive.ended);
     assert_result(receive.result, 0);
@@ -208,7 +210,7 @@ TEST(kernel_that_found_no_buffer_gets_twice_as_many_and_fewer_when_it_is_calm)
     close_kernel();
 }
 
-/* ---- requests that the kernel ends by itself ---- */
+/* --- requests that the kernel ends by itself --- */
 
 TEST(repeating_accept_that_the_kernel_ends_is_requested_again)
 {
@@ -245,7 +247,8 @@ TEST(repeating_poll_tells_what_was_asked_for_and_is_requested_again)
     for (int call = 1; call <= 3; call++) {
         struct io_uring_sqe request = next_request();
         assert_int_equal(request.opcode, IORING_OP_POLL_ADD);
-        answer(request.user_data, HARK_POLL_READABLE | HARK_POLL_WRITABLE | HARK_POLL_EXCEPTIONAL, 0);
+        answer(request.user_data, HARK_POLL_READABLE | HARK_POLL_WRITABLE | HARK_POLL_EXCEPTIONAL,
+               0);
         reap();
         assert_int_equal(polling.calls, call);
         assert_result(polling.result, HARK_POLL_READABLE);
@@ -274,7 +277,7 @@ TEST(close_that_was_interrupted_has_closed)
     close_kernel();
 }
 
-/* ---- cancels ---- */
+/* --- cancels --- */
 
 TEST(promise_06_cancel_that_finds_nothing_is_sent_again)
 {
@@ -365,7 +368,7 @@ TEST(what_finds_room_does_not_overtake_what_found_none)
     close_kernel();
 }
 
-/* ---- waking, stopping ---- */
+/* --- waking, stopping --- */
 
 static uint64_t times_woken(int wake_fd)
 {

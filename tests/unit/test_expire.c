@@ -1,4 +1,5 @@
-/* test_expire.c - deadline_expire (core/deadline.h) against a clock that stands still: to the nanosecond, and within its budget.
+/* test_expire.c - deadline_expire (core/deadline.h) against a clock that stands still: to the
+ * nanosecond, and within its budget.
  */
 #include "core/deadline.h"
 #include "core/loop.h"

@@ -1,5 +1,6 @@
-/* test_inbox.c - base/inbox.h, one step after the other: whatever the order in which ops come to their places, and however full
- * the ring is, they are taken by ticket, each once. Threads at it: conform/test_threads.c. */
+/* test_inbox.c - base/inbox.h, one step after the other: whatever the order in which ops come to
+ * their places, and however full the ring is, they are taken by ticket, each once. Threads at it:
+ * conform/test_threads.c. */
 #include "base/inbox.h"
 #include "harness/harness.h"
 
@@ -39,7 +40,8 @@ static void swap(uint32_t *one, uint32_t *other)
 }
 
 /* Takes what there is, some of it at the most, and looks that it is in order. */
-static uint32_t take_some(struct inbox *inbox, const struct hark_op *ops, uint32_t taken, uint32_t most)
+static uint32_t take_some(struct inbox *inbox, const struct hark_op *ops, uint32_t taken,
+                          uint32_t most)
 {
     for (; most > 0; most--) {
         bool empty = inbox_is_empty(inbox);
@@ -53,7 +55,8 @@ static uint32_t take_some(struct inbox *inbox, const struct hark_op *ops, uint32
     return taken;
 }
 
-/* OPS ops, of which up to `late` have drawn a ticket and have not come to their places yet; every `pause` steps some are taken.
+/* OPS ops, of which up to `late` have drawn a ticket and have not come to their places yet; every
+ * `pause` steps some are taken.
  */
 static void run(uint64_t seed, uint32_t first, uint32_t late, uint32_t pause)
 {

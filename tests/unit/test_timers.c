@@ -1,5 +1,5 @@
-/* test_timers.c - base/timers.h beside a plain list: whatever is started, moved and taken out, the earliest comes first, and
- * among equal times the one that was started first. */
+/* test_timers.c - base/timers.h beside a plain list: whatever is started, moved and taken out, the
+ * earliest comes first, and among equal times the one that was started first. */
 #include "base/timers.h"
 #include "harness/harness.h"
 
@@ -72,7 +72,8 @@ static void look(const struct timers *timers, const struct model *model)
 TEST(timers_keep_the_order_of_time_and_then_of_start)
 {
     for (uint64_t seed = 1; seed <= 3; seed++) {
-        struct timers timers = {.next_order = UINT32_MAX - 1000}; /* the count of starts turns over */
+        struct timers timers = {.next_order =
+                                    UINT32_MAX - 1000}; /* the count of starts turns over */
         struct model *model = calloc(1, sizeof *model);
         assert_non_null(model);
         state = seed * 0x9e3779b97f4a7c15u + 1;

@@ -13,7 +13,7 @@ struct http_reading {
 
 static inline void *http_begin(struct transcript *transcript)
 {
-    struct http_reading *reading = calloc(1, sizeof(*reading));
+    struct http_reading *reading = calloc(1, sizeof *reading);
 
     assert_non_null(reading);
     http_request_init(&reading->request);
@@ -34,8 +34,9 @@ static inline void http_note_head(struct http_reading *reading)
 
     note(reading->transcript, "%s ", http_method_text(request->method));
     note_bytes(reading->transcript, request->path, request->path_count);
-    note(reading->transcript, "?%s 1.%d %s%s%s%s", request->query, request->version_minor, request->host,
-         request->keep_alive ? "" : " close", request->expects_continue ? " expects" : "", request->chunked ? " chunked" : "");
+    note(reading->transcript, "?%s 1.%d %s%s%s%s", request->query, request->version_minor,
+         request->host, request->keep_alive ? "" : " close",
+         request->expects_continue ? " expects" : "", request->chunked ? " chunked" : "");
     assert_int_equal(strlen(request->path), request->path_count);
 }
 
@@ -67,7 +68,8 @@ static inline bool http_feed(void *state, const char *bytes, size_t count)
             http_request_next(&reading->request);
             break;
         case HTTP_REFUSED:
-            note(reading->transcript, "refused %d %s\n", reading->request.status, reading->request.reason);
+            note(reading->transcript, "refused %d %s\n", reading->request.status,
+                 reading->request.reason);
             assert_int_equal(http_request_feed(&reading->request, "x", 1, &used), HTTP_REFUSED);
             assert_int_equal(used, 0);
             assert_false(reading->request.keep_alive);

@@ -1,7 +1,9 @@
-/* pieces.h - for the tests of parsers: the same bytes in pieces of every kind must give the same transcript.
+/* pieces.h - for the tests of parsers: the same bytes in pieces of every kind must give the same
+ * transcript.
  *
- * A reader takes bytes piece by piece and writes down what it saw. Each piece lies in memory of exactly its size which is
- * freed after it was fed: a parser that reads past a piece, or keeps a pointer into one, is found by the sanitizers.
+ * A reader takes bytes piece by piece and writes down what it saw. Each piece lies in memory of
+ * exactly its size which is freed after it was fed: a parser that reads past a piece, or keeps a
+ * pointer into one, is found by the sanitizers.
  */
 #ifndef TESTS_WIRE_PIECES_H
 #define TESTS_WIRE_PIECES_H
@@ -21,15 +23,17 @@ struct transcript {
     size_t count;
 };
 
-__attribute__((format(printf, 2, 3))) static inline void note(struct transcript *transcript, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static inline void note(struct transcript *transcript,
+                                                              const char *format, ...)
 {
     va_list arguments;
     int count;
 
     va_start(arguments, format);
-    count = vsnprintf(transcript->text + transcript->count, sizeof(transcript->text) - transcript->count, format, arguments);
+    count = vsnprintf(transcript->text + transcript->count,
+                      sizeof transcript->text - transcript->count, format, arguments);
     va_end(arguments);
-    assert_true(count >= 0 && (size_t)count < sizeof(transcript->text) - transcript->count);
+    assert_true(count >= 0 && (size_t)count < sizeof transcript->text - transcript->count);
     transcript->count += (size_t)count;
 }
 
@@ -61,8 +65,8 @@ struct reader {
 };
 
 /* Feeds bytes in pieces: the first of `first` bytes, the others of `step`. */
-static inline void read_in_pieces(const struct reader *reader, const char *bytes, size_t count, size_t first, size_t step,
-                                  struct transcript *transcript)
+static inline void read_in_pieces(const struct reader *reader, const char *bytes, size_t count,
+                                  size_t first, size_t step, struct transcript *transcript)
 {
     void *state;
     size_t at = 0;
@@ -85,10 +89,11 @@ static inline void read_in_pieces(const struct reader *reader, const char *bytes
     reader->end(state);
 }
 
-/* Reads the bytes whole, byte by byte, and split in two at each position (long ones at some): asserts that all transcripts are
- * the expected one. Takes: expected NULL: only that all are the same. */
-static inline void assert_reads_as(const struct reader *reader, const char *name, const char *bytes, size_t count,
-                                   const char *expected)
+/* Reads the bytes whole, byte by byte, and split in two at each position (long ones at some):
+ * asserts that all transcripts are the expected one.
+ * Takes: expected NULL: only that all are the same. */
+static inline void assert_reads_as(const struct reader *reader, const char *name, const char *bytes,
+                                   size_t count, const char *expected)
 {
     static struct transcript whole;
     static struct transcript pieces;
@@ -103,7 +108,8 @@ static inline void assert_reads_as(const struct reader *reader, const char *name
     for (size_t at = 1; at < count; at += stride) {
         read_in_pieces(reader, bytes, count, at, count, &pieces);
         if (strcmp(whole.text, pieces.text) != 0)
-            fail_msg("%s: split at %zu it reads as\n%s\nwhole as\n%s", name, at, pieces.text, whole.text);
+            fail_msg("%s: split at %zu it reads as\n%s\nwhole as\n%s", name, at, pieces.text,
+                     whole.text);
     }
 }
 
@@ -115,17 +121,18 @@ struct reading {
     const char *expected;
 };
 
-#define READING(row_name, row_bytes, row_expected)                                                                               \
-    {                                                                                                                            \
-        row_name, row_bytes, sizeof(row_bytes) - 1, row_expected                                                                 \
+#define READING(row_name, row_bytes, row_expected)                                                 \
+    {                                                                                              \
+        row_name, row_bytes, sizeof row_bytes - 1, row_expected                                    \
     }
 
-static inline void assert_all_read(const struct reader *reader, const struct reading *rows, size_t count)
+static inline void assert_all_read(const struct reader *reader, const struct reading *rows,
+                                   size_t count)
 {
     for (size_t at = 0; at < count; at++)
         assert_reads_as(reader, rows[at].name, rows[at].bytes, rows[at].count, rows[at].expected);
 }
 
-#define ASSERT_ALL_READ(reader, rows) assert_all_read(reader, rows, sizeof(rows) / sizeof((rows)[0]))
+#define ASSERT_ALL_READ(reader, rows) assert_all_read(reader, rows, sizeof rows / sizeof((rows)[0]))
 
 #endif

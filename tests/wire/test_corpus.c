@@ -1,4 +1,5 @@
-/* test_corpus.c - the fuzzers' corpus, run through the same rules in every run of the tests: what was found once stays found.
+/* test_corpus.c - the fuzzers' corpus, run through the same rules in every run of the tests: what
+ * was found once stays found.
  *
  * A file of tests/fuzz/corpus/SUBJECT goes whole, and cut at a few places, through check_SUBJECT.h.
  */
@@ -19,10 +20,10 @@ static void run_file(const char *path, void (*check)(const uint8_t *data, size_t
     size_t count;
 
     assert_non_null(file);
-    count = fread(bytes, 1, sizeof(bytes), file);
+    count = fread(bytes, 1, sizeof bytes, file);
     assert_int_equal(ferror(file), 0);
     fclose(file);
-    assert_true(count < sizeof(bytes));
+    assert_true(count < sizeof bytes);
     check(bytes, count);
     for (size_t part = 1; part < 8; part++)
         check(bytes, count * part / 8);
@@ -36,14 +37,15 @@ static void run_corpus(const char *subject, void (*check)(const uint8_t *data, s
     DIR *folder;
     int files = 0;
 
-    snprintf(path, sizeof(path), "%s/tests/fuzz/corpus/%s", source ? source : ".", subject);
+    snprintf(path, sizeof path, "%s/tests/fuzz/corpus/%s", source ? source : ".", subject);
     folder = opendir(path);
     if (!folder)
         fail_msg("no %s: run from the top of the tree, or set HARK_SOURCE", path);
-    while ((entry = readdir(folder)) != NULL) {
+    while ((entry = readdir(folder))) {
         if (entry->d_name[0] == '.')
             continue;
-        snprintf(path, sizeof(path), "%s/tests/fuzz/corpus/%s/%s", source ? source : ".", subject, entry->d_name);
+        snprintf(path, sizeof path, "%s/tests/fuzz/corpus/%s/%s", source ? source : ".", subject,
+                 entry->d_name);
         run_file(path, check);
         files++;
     }

@@ -1,4 +1,5 @@
-/* test_http_limits.c - requests at their limits and one past them, and what memory a request holds. */
+/* test_http_limits.c - requests at their limits and one past them, and what memory a request
+ * holds. */
 #include "http_reader.h"
 
 /* A text that grows, for requests that no literal should hold. */
@@ -39,7 +40,8 @@ static void assert_ends(const char *name, struct text *text, const char *expecte
     static struct transcript transcript;
 
     read_in_pieces(&http_reader, text->bytes, text->count, text->count, text->count, &transcript);
-    if (transcript.count < strlen(expected) || strcmp(transcript.text + transcript.count - strlen(expected), expected) != 0)
+    if (transcript.count < strlen(expected) ||
+        strcmp(transcript.text + transcript.count - strlen(expected), expected) != 0)
         fail_msg("%s: reads as\n%s\nexpected the end\n%s", name, transcript.text, expected);
     assert_reads_as(&http_reader, name, text->bytes, text->count, NULL);
     free(text->bytes);
@@ -117,7 +119,8 @@ TEST(body_at_its_limit_is_read_whole)
 
     add_text(&text, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1048576\r\n\r\n");
     http_request_init(&request);
-    assert_int_equal(http_request_feed(&request, text.bytes, text.count, &used), HTTP_HEAD_COMPLETE);
+    assert_int_equal(http_request_feed(&request, text.bytes, text.count, &used),
+                     HTTP_HEAD_COMPLETE);
     text.count = 0;
     add_times(&text, '?', HTTP_BODY_BYTES_MAX);
     harness_fill(text.bytes, text.count, 7);
@@ -175,7 +178,7 @@ TEST(memory_follows_what_has_arrived_not_what_is_claimed)
     size_t used;
 
     http_request_init(&request);
-    assert_int_equal(http_request_feed(&request, head, sizeof(head) - 1, &used), HTTP_HEAD_COMPLETE);
+    assert_int_equal(http_request_feed(&request, head, sizeof head - 1, &used), HTTP_HEAD_COMPLETE);
     assert_int_equal(http_request_feed(&request, "b", 1, &used), HTTP_MORE);
     assert_true(request.body_room <= 1024);
     http_request_done(&request);
@@ -190,13 +193,16 @@ TEST(next_keeps_small_memory_and_frees_large)
     size_t used;
 
     http_request_init(&request);
-    assert_int_equal(http_request_feed(&request, small, sizeof(small) - 1, &used), HTTP_HEAD_COMPLETE);
-    assert_int_equal(http_request_feed(&request, small + used, sizeof(small) - 1 - used, &used), HTTP_COMPLETE);
+    assert_int_equal(http_request_feed(&request, small, sizeof small - 1, &used),
+                     HTTP_HEAD_COMPLETE);
+    assert_int_equal(http_request_feed(&request, small + used, sizeof small - 1 - used, &used),
+                     HTTP_COMPLETE);
     kept = request.body;
     http_request_next(&request);
     assert_ptr_equal(request.body_block, kept);
     add_text(&text, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n");
-    assert_int_equal(http_request_feed(&request, text.bytes, text.count, &used), HTTP_HEAD_COMPLETE);
+    assert_int_equal(http_request_feed(&request, text.bytes, text.count, &used),
+                     HTTP_HEAD_COMPLETE);
     text.count = 0;
     add_times(&text, 'b', 100000);
     assert_int_equal(http_request_feed(&request, text.bytes, text.count, &used), HTTP_COMPLETE);

@@ -1,4 +1,5 @@
-/* test_http_query.c - what a server asks of a request: values out of the query, and what the client accepts. */
+/* test_http_query.c - what a server asks of a request: values out of the query, and what the client
+ * accepts. */
 #include "http_reader.h"
 
 #include <errno.h>
@@ -9,7 +10,8 @@ static struct http_request read_request(const char *target, const char *fields)
     struct http_request request;
     char bytes[1024];
     size_t used;
-    const int count = snprintf(bytes, sizeof(bytes), "GET %s HTTP/1.1\r\nHost: a\r\n%s\r\n", target, fields);
+    const int count =
+        snprintf(bytes, sizeof bytes, "GET %s HTTP/1.1\r\nHost: a\r\n%s\r\n", target, fields);
 
     http_request_init(&request);
     assert_int_equal(http_request_feed(&request, bytes, (size_t)count, &used), HTTP_COMPLETE);
@@ -48,14 +50,14 @@ TEST(query_value_is_found_decoded_and_single)
         {"%zz=1&after=5", -EINVAL, ""},
     };
 
-    for (size_t at = 0; at < sizeof(rows) / sizeof(rows[0]); at++) {
+    for (size_t at = 0; at < sizeof rows / sizeof rows[0]; at++) {
         struct http_request request;
         char target[64];
         char value[8] = "";
 
-        snprintf(target, sizeof(target), "/a?%s", rows[at].query);
+        snprintf(target, sizeof target, "/a?%s", rows[at].query);
         request = read_request(target, "");
-        if (http_request_query(&request, "after", value, sizeof(value)) != rows[at].result)
+        if (http_request_query(&request, "after", value, sizeof value) != rows[at].result)
             fail_msg("%s", rows[at].query);
         if (rows[at].result == 0)
             assert_string_equal(value, rows[at].value);
@@ -69,7 +71,7 @@ TEST(query_of_a_target_without_one_is_empty)
     char value[8];
 
     assert_string_equal(request.query, "");
-    assert_int_equal(http_request_query(&request, "after", value, sizeof(value)), -ENOENT);
+    assert_int_equal(http_request_query(&request, "after", value, sizeof value), -ENOENT);
     http_request_done(&request);
 }
 
@@ -99,7 +101,7 @@ TEST(accept_tells_named_from_wildcard_from_refused)
         {"Accept:\r\n", HTTP_ACCEPT_NO},
     };
 
-    for (size_t at = 0; at < sizeof(rows) / sizeof(rows[0]); at++) {
+    for (size_t at = 0; at < sizeof rows / sizeof rows[0]; at++) {
         struct http_request request = read_request("/", rows[at].fields);
 
         if (http_request_accepts(&request, "text/event-stream") != rows[at].result)

@@ -4,8 +4,10 @@
 
 #include <errno.h>
 
-#define USAGE  "say PUB NAME, PUB NAME ack, SUB NAME, SUB NAME now, SUB NAME start or SUB NAME after ID"
-#define NAME   "a name is 1 to 128 letters, digits, dots, dashes and underscores, and begins with no dot"
+#define USAGE                                                                                      \
+    "say PUB NAME, PUB NAME ack, SUB NAME, SUB NAME now, SUB NAME start or SUB NAME after ID"
+#define NAME                                                                                       \
+    "a name is 1 to 128 letters, digits, dots, dashes and underscores, and begins with no dot"
 #define NUMBER "an id is a decimal number, as it was given with an event"
 
 TEST(command_is_understood)
@@ -33,7 +35,7 @@ TEST(command_is_understood)
         {"SUB a after 18446744073709551615", LINES_SUB, false, LINES_FROM_AFTER, UINT64_MAX, "a"},
     };
 
-    for (size_t at = 0; at < sizeof(rows) / sizeof(rows[0]); at++) {
+    for (size_t at = 0; at < sizeof rows / sizeof rows[0]; at++) {
         struct lines_command command;
         const char *reason = lines_command_parse(rows[at].line, strlen(rows[at].line), &command);
 
@@ -49,12 +51,13 @@ TEST(command_is_understood)
 
 TEST(command_now_alone_asks_for_the_position)
 {
-    static const char *const rows[] = {"SUB a", "SUB a start", "SUB a after 5", "SUB now", "PUB now"};
+    static const char *const rows[] = {"SUB a", "SUB a start", "SUB a after 5", "SUB now",
+                                       "PUB now"};
     struct lines_command command;
 
     assert_null(lines_command_parse("SUB a now\r", 10, &command));
     assert_true(command.position);
-    for (size_t at = 0; at < sizeof(rows) / sizeof(rows[0]); at++) {
+    for (size_t at = 0; at < sizeof rows / sizeof rows[0]; at++) {
         assert_null(lines_command_parse(rows[at], strlen(rows[at]), &command));
         assert_false(command.position);
     }
@@ -96,7 +99,7 @@ TEST(command_that_is_wrong_gets_its_reason)
         {"SUB a after 18446744073709551616", 32, NUMBER},
     };
 
-    for (size_t at = 0; at < sizeof(rows) / sizeof(rows[0]); at++) {
+    for (size_t at = 0; at < sizeof rows / sizeof rows[0]; at++) {
         struct lines_command command = {.after = 77};
         const char *reason = lines_command_parse(rows[at].line, rows[at].count, &command);
 
@@ -111,12 +114,13 @@ TEST(command_name_and_length_are_bounded)
     char line[512];
     struct lines_command command;
 
-    memset(line, 'n', sizeof(line));
+    memset(line, 'n', sizeof line);
     memcpy(line, "PUB ", 4);
     assert_null(lines_command_parse(line, 4 + NAME_BYTES_MAX, &command));
     assert_int_equal(strlen(command.name), NAME_BYTES_MAX);
     assert_string_equal(lines_command_parse(line, 5 + NAME_BYTES_MAX, &command), NAME);
-    assert_string_equal(lines_command_parse(line, LINES_COMMAND_BYTES_MAX + 1, &command), LINES_TOO_LONG);
+    assert_string_equal(lines_command_parse(line, LINES_COMMAND_BYTES_MAX + 1, &command),
+                        LINES_TOO_LONG);
 }
 
 TEST(event_is_encoded_in_parts_at_its_line_feeds)
@@ -137,15 +141,17 @@ TEST(event_is_encoded_in_parts_at_its_line_feeds)
         {"+\tx", 3, "5\t+\tx\n", 6},
     };
 
-    for (size_t at = 0; at < sizeof(rows) / sizeof(rows[0]); at++) {
+    for (size_t at = 0; at < sizeof rows / sizeof rows[0]; at++) {
         const size_t size = lines_event_size(5, rows[at].event, rows[at].count);
         char *bytes = malloc(size);
 
         assert_non_null(bytes);
         assert_int_equal(size, rows[at].expected_count);
-        assert_result(lines_event_encode(5, rows[at].event, rows[at].count, bytes, size), (int64_t)size);
+        assert_result(lines_event_encode(5, rows[at].event, rows[at].count, bytes, size),
+                      (int64_t)size);
         assert_memory_equal(bytes, rows[at].expected, size);
-        assert_result(lines_event_encode(5, rows[at].event, rows[at].count, bytes, size - 1), -ENOSPC);
+        assert_result(lines_event_encode(5, rows[at].event, rows[at].count, bytes, size - 1),
+                      -ENOSPC);
         free(bytes);
     }
     assert_int_equal(lines_event_size(5, NULL, 0), 3);
@@ -177,7 +183,7 @@ TEST(output_is_understood)
         {"ERR no", LINES_ERROR, 0, 0, "no"},      {"GAP\t3\t9", LINES_GAP, 9, 3, NULL},
     };
 
-    for (size_t at = 0; at < sizeof(rows) / sizeof(rows[0]); at++) {
+    for (size_t at = 0; at < sizeof rows / sizeof rows[0]; at++) {
         struct lines_output output;
 
         if (lines_output_parse(rows[at].line, strlen(rows[at].line), &output))
@@ -194,11 +200,12 @@ TEST(output_is_understood)
 
 TEST(output_that_is_none_is_refused)
 {
-    static const char *const rows[] = {"",      "x",     "\tx",    "5 x", "05\tx", "-5\tx",     "+",         "+x",
-                                       "GAP",   "GAP\t", "GAP\t3", "ERR", "ERRno", "GAP\tx\t9", "GAP\t3\tx", "GAP\t3\t9\t1",
-                                       "+5\tx", " 5\tx", "5\r"};
+    static const char *const rows[] = {
+        "",      "x",     "\tx",    "5 x", "05\tx", "-5\tx",     "+",         "+x",
+        "GAP",   "GAP\t", "GAP\t3", "ERR", "ERRno", "GAP\tx\t9", "GAP\t3\tx", "GAP\t3\t9\t1",
+        "+5\tx", " 5\tx", "5\r"};
 
-    for (size_t at = 0; at < sizeof(rows) / sizeof(rows[0]); at++) {
+    for (size_t at = 0; at < sizeof rows / sizeof rows[0]; at++) {
         struct lines_output output;
 
         if (lines_output_parse(rows[at], strlen(rows[at]), &output) != -EINVAL)

@@ -11,7 +11,7 @@ struct splitting {
 
 static void *begin(struct transcript *transcript)
 {
-    struct splitting *splitting = calloc(1, sizeof(*splitting));
+    struct splitting *splitting = calloc(1, sizeof *splitting);
 
     assert_non_null(splitting);
     splitting->transcript = transcript;
@@ -26,7 +26,8 @@ static bool feed(void *state, const char *bytes, size_t count)
     size_t line_count;
     int result;
 
-    while ((result = lines_splitter_next(&splitting->splitter, &bytes, &count, &line, &line_count)) > 0) {
+    while ((result = lines_splitter_next(&splitting->splitter, &bytes, &count, &line,
+                                         &line_count)) > 0) {
         note(splitting->transcript, "[");
         note_bytes(splitting->transcript, line, line_count);
         note(splitting->transcript, "]");
@@ -74,7 +75,7 @@ TEST(line_inside_a_piece_is_not_copied)
     static const char bytes[] = "hello\n";
     struct lines_splitter lines;
     const char *piece = bytes;
-    size_t count = sizeof(bytes) - 1;
+    size_t count = sizeof bytes - 1;
     const char *line;
     size_t line_count;
 
@@ -93,7 +94,7 @@ TEST(limit_may_change_between_lines)
     static const char bytes[] = "PUB a\n0123456789\n";
     struct lines_splitter lines;
     const char *piece = bytes;
-    size_t count = sizeof(bytes) - 1;
+    size_t count = sizeof bytes - 1;
     const char *line;
     size_t line_count;
 
@@ -114,13 +115,13 @@ TEST(line_at_the_events_limit_is_read_and_its_memory_let_go)
     const char *piece;
     size_t count;
 
-    harness_fill(bytes, sizeof(bytes), 3);
-    for (size_t at = 0; at < sizeof(bytes); at++) {
+    harness_fill(bytes, sizeof bytes, 3);
+    for (size_t at = 0; at < sizeof bytes; at++) {
         if (bytes[at] == '\n')
             bytes[at] = ' ';
     }
     lines_splitter_init(&lines, LINES_EVENT_BYTES_MAX);
-    for (size_t at = 0; at < sizeof(bytes); at += 4096) {
+    for (size_t at = 0; at < sizeof bytes; at += 4096) {
         piece = bytes + at;
         count = 4096;
         assert_int_equal(lines_splitter_next(&lines, &piece, &count, &line, &line_count), 0);
@@ -128,8 +129,8 @@ TEST(line_at_the_events_limit_is_read_and_its_memory_let_go)
     piece = "\n";
     count = 1;
     assert_int_equal(lines_splitter_next(&lines, &piece, &count, &line, &line_count), 1);
-    assert_int_equal(line_count, sizeof(bytes));
-    assert_memory_equal(line, bytes, sizeof(bytes));
+    assert_int_equal(line_count, sizeof bytes);
+    assert_memory_equal(line, bytes, sizeof bytes);
     assert_int_equal(lines_splitter_kept(&lines), 0);
     assert_int_equal(lines_splitter_next(&lines, &piece, &count, &line, &line_count), 0);
     assert_null(lines.kept);

@@ -1,8 +1,9 @@
-/* test_memory.c - each allocation of the parsers is refused in turn: what comes is the error that was promised, and nothing is
- * left.
+/* test_memory.c - each allocation of the parsers is refused in turn: what comes is the error that
+ * was promised, and nothing is left.
  *
- * The program's own malloc, calloc and realloc stand before AddressSanitizer's or libc's, and can be told to refuse the nth.
- * ThreadSanitizer's cannot be stood before (they are called before it is ready): the tests are skipped there.
+ * The program's own malloc, calloc and realloc stand before AddressSanitizer's or libc's, and can
+ * be told to refuse the nth. ThreadSanitizer's cannot be stood before (they are called before it is
+ * ready): the tests are skipped there.
  */
 #include "harness/sanitizer.h"
 #include "pieces.h"
@@ -52,7 +53,8 @@ void *calloc(size_t count, size_t size)
 {
     if (refuse())
         return NULL;
-    return given(__interceptor_calloc ? __interceptor_calloc(count, size) : __libc_calloc(count, size));
+    return given(__interceptor_calloc ? __interceptor_calloc(count, size)
+                                      : __libc_calloc(count, size));
 }
 
 void *realloc(void *memory, size_t size)
@@ -61,7 +63,8 @@ void *realloc(void *memory, size_t size)
         return NULL;
     if (!memory)
         return given(__interceptor_malloc ? __interceptor_malloc(size) : __libc_malloc(size));
-    return __interceptor_realloc ? __interceptor_realloc(memory, size) : __libc_realloc(memory, size);
+    return __interceptor_realloc ? __interceptor_realloc(memory, size)
+                                 : __libc_realloc(memory, size);
 }
 
 void free(void *memory)
@@ -75,8 +78,8 @@ void free(void *memory)
 
 #endif
 
-/* Runs a scenario with the nth allocation refused, n = 1, 2, ..., until one asks for less than n. A scenario gives 0 where it
- * came to its end, or the error. */
+/* Runs a scenario with the nth allocation refused, n = 1, 2, ..., until one asks for less than n. A
+ * scenario gives 0 where it came to its end, or the error. */
 static void refuse_each(int (*scenario)(void))
 {
     long refused = 0;
@@ -124,18 +127,19 @@ static int feed_request(struct http_request *request, const char *bytes, size_t 
 static int requests(void)
 {
     static const char length[] = "POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 40000\r\n\r\n";
-    static const char chunks[] = "POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n9c40\r\n";
+    static const char chunks[] =
+        "POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n9c40\r\n";
     struct http_request request;
     int error;
 
     http_request_init(&request);
-    error = feed_request(&request, length, sizeof(length) - 1);
-    for (size_t at = 0; error == 0 && at < sizeof(big); at += 1000)
+    error = feed_request(&request, length, sizeof length - 1);
+    for (size_t at = 0; error == 0 && at < sizeof big; at += 1000)
         error = feed_request(&request, big + at, 1000);
     http_request_done(&request);
     if (error == 0)
-        error = feed_request(&request, chunks, sizeof(chunks) - 1);
-    for (size_t at = 0; error == 0 && at < sizeof(big); at += 1000)
+        error = feed_request(&request, chunks, sizeof chunks - 1);
+    for (size_t at = 0; error == 0 && at < sizeof big; at += 1000)
         error = feed_request(&request, big + at, 1000);
     if (error == 0)
         error = feed_request(&request, "\r\n0\r\n\r\n", 7);
@@ -158,7 +162,7 @@ static int responses(void)
     bool no_memory;
 
     http_response_init(&response, NULL, NULL, false);
-    for (size_t at = 0; at + 1 < sizeof(bytes) && state != HTTP_REFUSED; at++)
+    for (size_t at = 0; at + 1 < sizeof bytes && state != HTTP_REFUSED; at++)
         state = http_response_feed(&response, bytes + at, 1, &used);
     no_memory = state == HTTP_REFUSED && strcmp(response.reason, "out of memory") == 0;
     http_response_done(&response);
@@ -183,19 +187,19 @@ static int events(void)
     int error;
 
     sse_decoder_init(&decoder, drop_event, &total);
-    error = sse_decoder_feed(&decoder, head, sizeof(head) - 1);
-    for (size_t at = 0; error == 0 && at < sizeof(big); at += 1000)
+    error = sse_decoder_feed(&decoder, head, sizeof head - 1);
+    for (size_t at = 0; error == 0 && at < sizeof big; at += 1000)
         error = sse_decoder_feed(&decoder, big + at, 1000);
     if (error == 0)
         error = sse_decoder_feed(&decoder, "\n\n", 2);
-    assert_true(error || total == sizeof(big) + 1);
+    assert_true(error || total == sizeof big + 1);
     sse_decoder_done(&decoder);
     return error;
 }
 
 TEST(decoder_without_memory_gives_enomem_and_leaves_nothing)
 {
-    memset(big, 'b', sizeof(big));
+    memset(big, 'b', sizeof big);
     refuse_each(events);
 }
 
@@ -206,8 +210,8 @@ static int lines(void)
     size_t line_count;
     int result = 0;
 
-    lines_splitter_init(&splitter, sizeof(big));
-    for (size_t at = 0; result == 0 && at < sizeof(big); at += 1000) {
+    lines_splitter_init(&splitter, sizeof big);
+    for (size_t at = 0; result == 0 && at < sizeof big; at += 1000) {
         const char *bytes = big + at;
         size_t count = 1000;
 
@@ -218,7 +222,7 @@ static int lines(void)
         size_t count = 1;
 
         result = lines_splitter_next(&splitter, &bytes, &count, &line, &line_count);
-        assert_true(result < 0 || (result == 1 && line_count == sizeof(big)));
+        assert_true(result < 0 || (result == 1 && line_count == sizeof big));
     }
     lines_splitter_done(&splitter);
     return result == 1 ? 0 : result;
@@ -226,6 +230,6 @@ static int lines(void)
 
 TEST(splitter_without_memory_gives_enomem_and_leaves_nothing)
 {
-    memset(big, 'b', sizeof(big));
+    memset(big, 'b', sizeof big);
     refuse_each(lines);
 }

@@ -12,13 +12,15 @@ TEST(name_is_valid_or_not)
         size_t count;
         bool valid;
     } rows[] = {
-        {"a", 1, true},    {"A-z_0.9", 7, true},   {"-", 1, true},   {"a.", 2, true},    {"0", 1, true},    {"", 0, false},
-        {".", 1, false},   {"..", 2, false},       {".a", 2, false}, {"a/b", 3, false},  {"a b", 3, false}, {"a\0b", 3, false},
-        {"a\n", 2, false}, {"\xc3\xa4", 2, false}, {"a%", 2, false}, {"a\\b", 3, false}, {"a:b", 3, false}, {"a\x7f", 2, false},
-        {"@", 1, false},   {"[", 1, false},        {"`", 1, false},  {"{", 1, false},    {"/", 1, false},   {"a~", 2, false},
+        {"a", 1, true},    {"A-z_0.9", 7, true},   {"-", 1, true},    {"a.", 2, true},
+        {"0", 1, true},    {"", 0, false},         {".", 1, false},   {"..", 2, false},
+        {".a", 2, false},  {"a/b", 3, false},      {"a b", 3, false}, {"a\0b", 3, false},
+        {"a\n", 2, false}, {"\xc3\xa4", 2, false}, {"a%", 2, false},  {"a\\b", 3, false},
+        {"a:b", 3, false}, {"a\x7f", 2, false},    {"@", 1, false},   {"[", 1, false},
+        {"`", 1, false},   {"{", 1, false},        {"/", 1, false},   {"a~", 2, false},
     };
 
-    for (size_t at = 0; at < sizeof(rows) / sizeof(rows[0]); at++) {
+    for (size_t at = 0; at < sizeof rows / sizeof rows[0]; at++) {
         if (name_valid(rows[at].name, rows[at].count) != rows[at].valid)
             fail_msg("%s", rows[at].name);
     }
@@ -28,7 +30,7 @@ TEST(name_length_is_bounded)
 {
     char name[NAME_BYTES_MAX + 1];
 
-    memset(name, 'n', sizeof(name));
+    memset(name, 'n', sizeof name);
     assert_true(name_valid(name, NAME_BYTES_MAX));
     assert_false(name_valid(name, NAME_BYTES_MAX + 1));
 }
@@ -62,7 +64,7 @@ TEST(id_is_read_strictly)
         {"start", -EINVAL, 0},
     };
 
-    for (size_t at = 0; at < sizeof(rows) / sizeof(rows[0]); at++) {
+    for (size_t at = 0; at < sizeof rows / sizeof rows[0]; at++) {
         uint64_t id = 77;
 
         if (id_parse(rows[at].text, strlen(rows[at].text), &id) != rows[at].result)
@@ -73,10 +75,19 @@ TEST(id_is_read_strictly)
 
 TEST(id_is_read_as_it_was_written)
 {
-    static const uint64_t ids[] = {
-        0, 1, 9, 10, 99, 100, 4294967295, 4294967296, 9999999999999999999u, 10000000000000000000u, UINT64_MAX};
+    static const uint64_t ids[] = {0,
+                                   1,
+                                   9,
+                                   10,
+                                   99,
+                                   100,
+                                   4294967295,
+                                   4294967296,
+                                   9999999999999999999u,
+                                   10000000000000000000u,
+                                   UINT64_MAX};
 
-    for (size_t at = 0; at < sizeof(ids) / sizeof(ids[0]); at++) {
+    for (size_t at = 0; at < sizeof ids / sizeof ids[0]; at++) {
         char bytes[ID_BYTES_MAX];
         const size_t count = id_format(ids[at], bytes);
         uint64_t id = 0;

@@ -18,7 +18,7 @@ static void noted_body(void *context, const char *bytes, size_t count)
 
 static void *begin_answer_to(bool head, struct transcript *transcript)
 {
-    struct response_reading *reading = calloc(1, sizeof(*reading));
+    struct response_reading *reading = calloc(1, sizeof *reading);
 
     assert_non_null(reading);
     reading->transcript = transcript;
@@ -84,7 +84,8 @@ static void end_response(void *state)
     struct response_reading *reading = state;
 
     if (!reading->over)
-        note(reading->transcript, "%s", http_response_end(&reading->response) == HTTP_COMPLETE ? "|ended\n" : "cut\n");
+        note(reading->transcript, "%s",
+             http_response_end(&reading->response) == HTTP_COMPLETE ? "|ended\n" : "cut\n");
     http_response_done(&reading->response);
     free(reading);
 }
@@ -102,16 +103,23 @@ static const struct reading read_rows[] = {
     READING("close", OK "Connection: close\r\nContent-Length: 2\r\n\r\nhi", "200|hi|done\ncut\n"),
     READING("version_0", "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nhi", "200|hi|done\ncut\n"),
     READING("no_content", "HTTP/1.1 204 No Content\r\n\r\n", "204 keep||done\ncut\n"),
-    READING("not_modified_with_length", "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", "304 keep||done\ncut\n"),
+    READING("not_modified_with_length", "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n",
+            "304 keep||done\ncut\n"),
     READING("no_reason", "HTTP/1.1 200 \r\nContent-Length: 0\r\n\r\n", "200 keep||done\ncut\n"),
-    READING("interim_is_passed_over", HTTP_CONTINUE "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" OK "Content-Length: 1\r\n\r\nx",
+    READING("interim_is_passed_over",
+            HTTP_CONTINUE "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" OK
+                          "Content-Length: 1\r\n\r\nx",
             "200 keep|x|done\ncut\n"),
     READING("two_in_a_row", OK "Content-Length: 1\r\n\r\nx" OK "Content-Length: 1\r\n\r\ny",
             "200 keep|x|done\n200 keep|y|done\ncut\n"),
-    READING("chunks", OK "Transfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n4\r\n you\r\n0\r\n\r\n", "200 keep|hi you|done\ncut\n"),
-    READING("chunks_then_another", OK "Transfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n" OK "Content-Length: 0\r\n\r\n",
+    READING("chunks", OK "Transfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n4\r\n you\r\n0\r\n\r\n",
+            "200 keep|hi you|done\ncut\n"),
+    READING("chunks_then_another",
+            OK "Transfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n" OK
+               "Content-Length: 0\r\n\r\n",
             "200 keep|hi|done\n200 keep||done\ncut\n"),
-    READING("chunks_without_end", OK "Transfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n", "200 keep|hicut\n"),
+    READING("chunks_without_end", OK "Transfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n",
+            "200 keep|hicut\n"),
     READING("length_cut", OK "Content-Length: 3\r\n\r\nhi", "200 keep|hicut\n"),
     READING("head_cut", OK "Content-Length: 3\r\n", "cut\n"),
     READING("nothing", "", "cut\n"),
@@ -123,8 +131,10 @@ TEST(response_is_read)
 }
 
 static const struct reading head_rows[] = {
-    READING("length_of_what_get_would_give", OK "Content-Length: 5\r\n\r\n", "200 keep||done\ncut\n"),
-    READING("chunked_as_get_would", OK "Transfer-Encoding: chunked\r\n\r\n", "200 keep||done\ncut\n"),
+    READING("length_of_what_get_would_give", OK "Content-Length: 5\r\n\r\n",
+            "200 keep||done\ncut\n"),
+    READING("chunked_as_get_would", OK "Transfer-Encoding: chunked\r\n\r\n",
+            "200 keep||done\ncut\n"),
     READING("without_length", OK "\r\n", "200 keep||done\ncut\n"),
 };
 
@@ -137,21 +147,26 @@ static const struct reading refused_rows[] = {
     READING("other_protocol", "SSH-2.0-OpenSSH\r\n", "refused the answer is no HTTP/1.1\n"),
     READING("version_2", "HTTP/2.0 200 OK\r\n\r\n", "refused the answer is no HTTP/1.1\n"),
     READING("version_0_9", "hello\r\n", "refused the answer is no HTTP/1.1\n"),
-    READING("empty_first_line", "\r\nHTTP/1.1 200 OK\r\n\r\n", "refused the answer is no HTTP/1.1\n"),
+    READING("empty_first_line", "\r\nHTTP/1.1 200 OK\r\n\r\n",
+            "refused the answer is no HTTP/1.1\n"),
     READING("status_too_long", "HTTP/1.1 2000 OK\r\n\r\n", "refused the answer has a bad status\n"),
     READING("status_too_low", "HTTP/1.1 099 OK\r\n\r\n", "refused the answer has a bad status\n"),
     READING("status_too_high", "HTTP/1.1 600 OK\r\n\r\n", "refused the answer has a bad status\n"),
     READING("status_no_number", "HTTP/1.1 2x0 OK\r\n\r\n", "refused the answer has a bad status\n"),
     READING("switching", "HTTP/1.1 101 Switching Protocols\r\n\r\n",
             "refused the answer switches to a protocol that was not asked for\n"),
-    READING("bare_lf", "HTTP/1.1 200 OK\nContent-Length: 0\n\n", "refused an LF without CR in the head\n"),
-    READING("length_twice", OK "Content-Length: 1\r\nContent-Length: 1\r\n\r\nx", "refused Content-Length twice\n"),
+    READING("bare_lf", "HTTP/1.1 200 OK\nContent-Length: 0\n\n",
+            "refused an LF without CR in the head\n"),
+    READING("length_twice", OK "Content-Length: 1\r\nContent-Length: 1\r\n\r\nx",
+            "refused Content-Length twice\n"),
     READING("length_and_coding", OK "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\nx",
             "refused Content-Length together with Transfer-Encoding\n"),
-    READING("length_no_number", OK "Content-Length: x\r\n\r\n", "refused a Content-Length that is no number\n"),
+    READING("length_no_number", OK "Content-Length: x\r\n\r\n",
+            "refused a Content-Length that is no number\n"),
     READING("coding_not_chunked", OK "Transfer-Encoding: gzip\r\n\r\n",
             "refused a Transfer-Encoding that does not end in one chunked\n"),
-    READING("bad_chunk", OK "Transfer-Encoding: chunked\r\n\r\nx", "200 keep|refused a chunk without a size\n"),
+    READING("bad_chunk", OK "Transfer-Encoding: chunked\r\n\r\nx",
+            "200 keep|refused a chunk without a size\n"),
 };
 
 TEST(response_in_doubt_is_refused)
@@ -182,7 +197,8 @@ TEST(response_headers_are_found)
 
     http_response_init(&response, NULL, NULL, false);
     assert_null(http_response_header(&response, "content-type"));
-    assert_int_equal(http_response_feed(&response, bytes, sizeof(bytes) - 1, &used), HTTP_HEAD_COMPLETE);
+    assert_int_equal(http_response_feed(&response, bytes, sizeof bytes - 1, &used),
+                     HTTP_HEAD_COMPLETE);
     assert_string_equal(http_response_header(&response, "content-type"), "text/event-stream");
     assert_null(http_response_header(&response, "location"));
     http_response_done(&response);
@@ -196,10 +212,12 @@ TEST(response_chunk_past_any_request_limit_is_read)
     size_t used;
 
     http_response_init(&response, NULL, NULL, false);
-    assert_int_equal(http_response_feed(&response, head, sizeof(head) - 1, &used), HTTP_HEAD_COMPLETE);
-    assert_int_equal(http_response_feed(&response, head + used, sizeof(head) - 1 - used, &used), HTTP_MORE);
+    assert_int_equal(http_response_feed(&response, head, sizeof head - 1, &used),
+                     HTTP_HEAD_COMPLETE);
+    assert_int_equal(http_response_feed(&response, head + used, sizeof head - 1 - used, &used),
+                     HTTP_MORE);
     for (int index = 0; index < 256; index++)
-        assert_int_equal(http_response_feed(&response, bytes, sizeof(bytes), &used), HTTP_MORE);
+        assert_int_equal(http_response_feed(&response, bytes, sizeof bytes, &used), HTTP_MORE);
     assert_int_equal(http_response_feed(&response, "\r\n0\r\n\r\n", 7, &used), HTTP_COMPLETE);
     http_response_done(&response);
 }

@@ -23,7 +23,7 @@ static void noted(void *context, const struct sse_event *event)
 
 static void *begin(struct transcript *transcript)
 {
-    struct decoding *decoding = calloc(1, sizeof(*decoding));
+    struct decoding *decoding = calloc(1, sizeof *decoding);
 
     assert_non_null(decoding);
     decoding->transcript = transcript;
@@ -71,18 +71,23 @@ static const struct reading rows[] = {
     READING("comments_are_dropped", ":\n: x\n:data: x\ndata: a\n:\n\n", "[|message|a]"),
     READING("heartbeats", SSE_HEARTBEAT SSE_HEARTBEAT "data: a\n\n" SSE_HEARTBEAT, "[|message|a]"),
     READING("heartbeat_inside_an_event_splits_it", "data: a\n:\ndata: b\n\n", "[|message|a<0a>b]"),
-    READING("unknown_fields_are_dropped", "dat: x\ndata2: x\n data: x\nDATA: x\nx\ndata: a\n\n", "[|message|a]"),
+    READING("unknown_fields_are_dropped", "dat: x\ndata2: x\n data: x\nDATA: x\nx\ndata: a\n\n",
+            "[|message|a]"),
     READING("colon_in_value", "data: a: b\n\n", "[|message|a: b]"),
     READING("name", "event: note\ndata: a\n\ndata: b\n\n", "[|note|a][|message|b]"),
     READING("last_name_counts", "event: x\nevent: y\ndata: a\n\n", "[|y|a]"),
     READING("empty_name", "event: x\nevent\ndata: a\n\n", "[|message|a]"),
     READING("id_stays", "id: 5\ndata: a\n\ndata: b\n\n", "[5|message|a][5|message|b]last=5"),
     READING("id_without_data_counts", "id: 5\n\ndata: a\n\n", "[5|message|a]last=5"),
-    READING("id_of_a_half_event_does_not_count", "id: 5\ndata: a\n\nid: 6\ndata: b\n", "[5|message|a]last=5"),
-    READING("empty_id_resets", "id: 5\ndata: a\n\nid\ndata: b\n\n", "[5|message|a][|message|b]last="),
-    READING("id_with_nul_is_dropped", "id: 5\ndata: a\n\nid: 6\0\ndata: b\n\n", "[5|message|a][5|message|b]last=5"),
+    READING("id_of_a_half_event_does_not_count", "id: 5\ndata: a\n\nid: 6\ndata: b\n",
+            "[5|message|a]last=5"),
+    READING("empty_id_resets", "id: 5\ndata: a\n\nid\ndata: b\n\n",
+            "[5|message|a][|message|b]last="),
+    READING("id_with_nul_is_dropped", "id: 5\ndata: a\n\nid: 6\0\ndata: b\n\n",
+            "[5|message|a][5|message|b]last=5"),
     READING("retry", "retry: 1500\n\n", "retry=1500"),
-    READING("retry_no_digits", "retry: 15x\nretry: -1\nretry:\nretry\nretry: 99999999999999999999\n\n", ""),
+    READING("retry_no_digits",
+            "retry: 15x\nretry: -1\nretry:\nretry\nretry: 99999999999999999999\n\n", ""),
     READING("half_event_is_dropped", "data: a\n\ndata: b\n", "[|message|a]"),
     READING("half_line_is_dropped", "data: a\n\ndata: b", "[|message|a]"),
     READING("mark",
@@ -103,7 +108,8 @@ static const struct reading rows[] = {
             "data: b\n\n",
             "[|message|a]"),
     READING("nul_and_other_bytes_in_data", "data: \0\x01\xff\n\n", "[|message|<00><01><ff>]"),
-    READING("gap", "event: gap\ndata: {\"after\":\"1\",\"first\":\"9\"}\n\n", "[|gap|{\"after\":\"1\",\"first\":\"9\"}]"),
+    READING("gap", "event: gap\ndata: {\"after\":\"1\",\"first\":\"9\"}\n\n",
+            "[|gap|{\"after\":\"1\",\"first\":\"9\"}]"),
 };
 
 TEST(stream_is_decoded_as_the_standard_says)
@@ -113,15 +119,17 @@ TEST(stream_is_decoded_as_the_standard_says)
 
 TEST(encoded_events_are_decoded_again)
 {
-    static const char *const events[] = {"", "a", "\n", "a\nb", "\n\n\n", " a", "a ", ":", "data: x", "a\n\nb\n"};
+    static const char *const events[] = {"",   "a",  "\n", "a\nb",    "\n\n\n",
+                                         " a", "a ", ":",  "data: x", "a\n\nb\n"};
     static struct transcript expected;
     char bytes[2048];
     size_t count = 0;
 
     expected.count = 0;
-    for (size_t at = 0; at < sizeof(events) / sizeof(events[0]); at++) {
+    for (size_t at = 0; at < sizeof events / sizeof events[0]; at++) {
         const int64_t added =
-            sse_event_encode(at + 1, at % 2 ? "odd" : NULL, events[at], strlen(events[at]), bytes + count, sizeof(bytes) - count);
+            sse_event_encode(at + 1, at % 2 ? "odd" : NULL, events[at], strlen(events[at]),
+                             bytes + count, sizeof bytes - count);
 
         assert_true(added > 0);
         count += (size_t)added;
@@ -129,12 +137,13 @@ TEST(encoded_events_are_decoded_again)
         note_bytes(&expected, events[at], strlen(events[at]));
         note(&expected, "]");
     }
-    note(&expected, "last=%zu", sizeof(events) / sizeof(events[0]));
+    note(&expected, "last=%zu", sizeof events / sizeof events[0]);
     assert_reads_as(&stream, "events", bytes, count, expected.text);
 }
 
 /* A stream of `before`, so many times a byte, `after`. */
-static char *filled(const char *before, char byte, size_t times, const char *after, size_t *out_count)
+static char *filled(const char *before, char byte, size_t times, const char *after,
+                    size_t *out_count)
 {
     char *bytes = malloc(strlen(before) + times + strlen(after) + 1);
 
@@ -146,7 +155,8 @@ static char *filled(const char *before, char byte, size_t times, const char *aft
     return bytes;
 }
 
-static void assert_filled_reads_as(const char *before, size_t times, const char *after, const char *expected)
+static void assert_filled_reads_as(const char *before, size_t times, const char *after,
+                                   const char *expected)
 {
     size_t count;
     char *bytes = filled(before, 'a', times, after, &count);
@@ -160,7 +170,8 @@ TEST(decoder_refuses_what_is_past_its_limits)
     assert_filled_reads_as("data: ", SSE_DATA_BYTES_MAX + 1, "\n\n", "EMSGSIZE");
     assert_filled_reads_as("data: ", 2 * SSE_DATA_BYTES_MAX, "", "EMSGSIZE");
     assert_filled_reads_as(":", 2 * SSE_DATA_BYTES_MAX, "", "EMSGSIZE");
-    assert_filled_reads_as("data: x\n\ndata: b\ndata: ", SSE_DATA_BYTES_MAX, "\n\n", "[|message|x]EMSGSIZE");
+    assert_filled_reads_as("data: x\n\ndata: b\ndata: ", SSE_DATA_BYTES_MAX, "\n\n",
+                           "[|message|x]EMSGSIZE");
     assert_filled_reads_as("id: ", SSE_ID_BYTES_MAX + 1, "\n\n", "EMSGSIZE");
     assert_filled_reads_as("event: ", SSE_ID_BYTES_MAX + 1, "\n\n", "EMSGSIZE");
     assert_filled_reads_as("retry: 1\nx: ", SSE_ID_BYTES_MAX + 1, "\n\n", "retry=1");
@@ -213,7 +224,7 @@ TEST(restart_drops_the_half_event_and_keeps_the_id)
 
     transcript.count = 0;
     sse_decoder_init(&decoding.decoder, noted, &decoding);
-    assert_int_equal(sse_decoder_feed(&decoding.decoder, bytes, sizeof(bytes) - 1), 0);
+    assert_int_equal(sse_decoder_feed(&decoding.decoder, bytes, sizeof bytes - 1), 0);
     sse_decoder_restart(&decoding.decoder);
     assert_string_equal(decoding.decoder.last_id, "5");
     assert_int_equal(sse_decoder_feed(&decoding.decoder, "\ndata: d\n\n", 10), 0);

@@ -1,7 +1,9 @@
-/* check.c - opens the log of a directory as `hark serve` would, only to look (log_options.inspect), and reads every stream from
- * its beginning to its end. So it sees what the server and its readers would see, and besides that each byte of each segment.
+/* check.c - opens the log of a directory as `hark serve` would, only to look (log_options.inspect),
+ * and reads every stream from its beginning to its end. So it sees what the server and its readers
+ * would see, and besides that each byte of each segment.
  *
- * What must hold: nothing in the directory is changed; whatever is told as damaged or lost makes the exit code.
+ * What must hold: nothing in the directory is changed; whatever is told as damaged or lost makes
+ * the exit code.
  */
 #include "check/check.h"
 
@@ -20,9 +22,11 @@ enum { EXIT_UNREADABLE = 3 };
 const struct options_command check_options = {
     .name = "log",
     .usage = "check DIR",
-    .about = "Reads all that a data directory of hark serve holds, and tells what is whole, damaged or\n"
-             "lost: by segment, and by stream and id. Changes nothing. No server may run on it.\n",
-    .after = "Exit code: 0 all is whole, 1 something is damaged or lost, 2 wrong usage, 3 it cannot be read.\n\n"
+    .about =
+        "Reads all that a data directory of hark serve holds, and tells what is whole, damaged or\n"
+        "lost: by segment, and by stream and id. Changes nothing. No server may run on it.\n",
+    .after = "Exit code: 0 all is whole, 1 something is damaged or lost, 2 wrong usage, 3 it "
+             "cannot be read.\n\n"
              "Example:\n  hark log check hark-data\n",
     .operands_min = 2,
     .operands_max = 2,
@@ -64,11 +68,13 @@ static void closed(void *context, int result)
 static void next_stream(struct check *check)
 {
     check->stream = log_stream_next(check->log, check->stream);
-    if (check->stream == NULL) {
+    if (!check->stream) {
         check->damaged += log_statistics(check->log)->damaged;
-        printf("%" PRIu64 " segments, %" PRIu64 " bytes, %" PRIu64 " streams, %" PRIu64 " events: %s\n",
-               log_statistics(check->log)->segments, log_statistics(check->log)->bytes, log_statistics(check->log)->streams,
-               check->all, check->damaged == 0 ? "all is whole" : "not all is whole");
+        printf("%" PRIu64 " segments, %" PRIu64 " bytes, %" PRIu64 " streams, %" PRIu64
+               " events: %s\n",
+               log_statistics(check->log)->segments, log_statistics(check->log)->bytes,
+               log_statistics(check->log)->streams, check->all,
+               check->damaged == 0 ? "all is whole" : "not all is whole");
         log_close(check->log, closed, NULL);
         return;
     }
@@ -97,8 +103,8 @@ static void take_events(struct check *check)
     struct log_event event;
     if (gap->first != 0) {
         check->gaps++;
-        printf("lost: in stream %s, what it had after id %" PRIu64 " and before id %" PRIu64 "\n", check->stream->name,
-               gap->after, gap->first);
+        printf("lost: in stream %s, what it had after id %" PRIu64 " and before id %" PRIu64 "\n",
+               check->stream->name, gap->after, gap->first);
     }
     while (log_cursor_next(&check->cursor, &event))
         check->events++;
@@ -107,7 +113,7 @@ static void take_events(struct check *check)
 static void grow(struct check *check, size_t needed)
 {
     unsigned char *larger = realloc(check->buffer, needed);
-    if (larger == NULL)
+    if (!larger)
         return; /* the next read says so again */
     check->buffer = larger;
     check->capacity = needed;
@@ -120,8 +126,8 @@ static void read_done(struct log_cursor *cursor, int64_t result)
         grow(check, cursor->needed);
     if (result < 0 && (result != -EMSGSIZE || check->capacity < cursor->needed)) {
         check->gaps++;
-        printf("lost: in stream %s, what it has after id %" PRIu64 " cannot be read: %s\n", check->stream->name, cursor->after,
-               hark_error_text(result));
+        printf("lost: in stream %s, what it has after id %" PRIu64 " cannot be read: %s\n",
+               check->stream->name, cursor->after, hark_error_text(result));
     }
     if (result >= 0)
         take_events(check);
@@ -143,7 +149,7 @@ static void opened(void *context, int result, struct log *log)
     struct check *check = context;
     check->error = result;
     check->log = log;
-    if (log != NULL)
+    if (log)
         next_stream(check);
 }
 
@@ -162,16 +168,17 @@ static int check_directory(const char *path)
     struct check check = {.path = path, .capacity = LOG_READ_BYTES_MIN * 4};
     int error = hark_loop_create(NULL, &check.loop);
     check.buffer = malloc(check.capacity);
-    if (error == 0 && check.buffer == NULL)
+    if (error == 0 && !check.buffer)
         error = -ENOMEM;
     if (error == 0)
         error = read_all(&check);
     free(check.buffer);
-    if (check.loop != NULL)
+    if (check.loop)
         hark_loop_destroy(check.loop);
     if (error != 0) {
         say("cannot check %s: %s", path,
-            error == -EBUSY ? "a server runs on it: end that first, or check a copy" : hark_error_text(error));
+            error == -EBUSY ? "a server runs on it: end that first, or check a copy"
+                            : hark_error_text(error));
         return EXIT_UNREADABLE;
     }
     return check.damaged == 0 ? EXIT_DONE : EXIT_REFUSED;

@@ -6,8 +6,10 @@
 
 extern const struct options_command check_options;
 
-/* Runs `hark log`. Takes: argv[0] "log". Gives: the exit code: 0 all is whole; 1 something is damaged or lost; 2 wrong usage; 3
- * the directory cannot be read. */
+/* Runs `hark log`.
+ * Takes: argv[0] "log".
+ * Gives: the exit code: 0 all is whole; 1 something is damaged or lost; 2 wrong usage; 3 the
+ *   directory cannot be read. */
 int check_run(int argc, char **argv);
 
 #endif

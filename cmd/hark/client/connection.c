@@ -1,8 +1,8 @@
 /* connection.c - a connection to the lines port.
  *
- * The socket is made here and not by hark_stream_connect, because it is to notice a peer that is gone without a word: the
- * kernel's keep-alive probes do that while this process sleeps. Whatever ends a connection goes through end(), and the owner
- * hears of it when the descriptor is closed.
+ * The socket is made here and not by hark_stream_connect, because it is to notice a peer that is
+ * gone without a word: the kernel's keep-alive probes do that while this process sleeps. Whatever
+ * ends a connection goes through end(), and the owner hears of it when the descriptor is closed.
  */
 #include "client/connection.h"
 
@@ -16,7 +16,8 @@
 
 static const uint64_t connect_timeout_ns = 10ULL * 1000 * 1000 * 1000;
 
-/* Past the high mark the owner waits; there is always room for one more piece with a line of the longest kind. */
+/* Past the high mark the owner waits; there is always room for one more piece with a line of the
+ * longest kind. */
 static const struct hark_stream_options stream_options = {
     .queue_bytes_max = 4 * 1024 * 1024,
     .high_bytes = 512 * 1024,
@@ -40,7 +41,8 @@ static void take_line(struct connection *connection, const char *line, size_t co
                  "the answer is not in the lines protocol (is it the lines port?)");
         end(connection, -EPROTO);
     } else if (output.kind == LINES_ERROR) {
-        snprintf(connection->reason, sizeof connection->reason, "%.*s", (int)output.count, output.bytes);
+        snprintf(connection->reason, sizeof connection->reason, "%.*s", (int)output.count,
+                 output.bytes);
         end(connection, 0);
     } else {
         connection->events->line(connection, &output);
@@ -76,8 +78,8 @@ static void stream_drained(struct hark_stream *stream)
 static void stream_failed(struct hark_stream *stream, int error)
 {
     struct connection *connection = hark_container_of(stream, struct connection, stream);
-    /* What the server said before it closed is worth more than the broken pipe: it is read to its end first. A peer that is
-     * truly gone fails the reading too. */
+    /* What the server said before it closed is worth more than the broken pipe: it is read to its
+     * end first. A peer that is truly gone fails the reading too. */
     if (error != -EPIPE && error != -ECONNRESET)
         end(connection, error);
 }
@@ -112,36 +114,41 @@ static void end(struct connection *connection, int error)
         hark_close(connection->loop, &connection->close, connection->fd, closed);
 }
 
-/* Probes after a minute of silence, then every 10 s; lost after three. Best effort: a unix socket has none of it. */
+/* Probes after a minute of silence, then every 10 s; lost after three. Best effort: a unix socket
+ * has none of it. */
 static void set_keep_alive(struct connection *connection)
 {
     static const struct {
         int level, option, value;
     } settings[] = {
-        {SOL_SOCKET, SO_KEEPALIVE, 1}, {IPPROTO_TCP, TCP_KEEPIDLE, 60}, {IPPROTO_TCP, TCP_KEEPINTVL, 10},
-        {IPPROTO_TCP, TCP_KEEPCNT, 3}, {IPPROTO_TCP, TCP_NODELAY, 1},
+        {SOL_SOCKET, SO_KEEPALIVE, 1},    {IPPROTO_TCP, TCP_KEEPIDLE, 60},
+        {IPPROTO_TCP, TCP_KEEPINTVL, 10}, {IPPROTO_TCP, TCP_KEEPCNT, 3},
+        {IPPROTO_TCP, TCP_NODELAY, 1},
     };
     if (connection->address->name.any.sa_family == AF_UNIX)
         return;
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
-        hark_os_setsockopt(connection->loop, connection->fd, settings[i].level, settings[i].option, &settings[i].value,
-                           sizeof settings[i].value);
+        hark_os_setsockopt(connection->loop, connection->fd, settings[i].level, settings[i].option,
+                           &settings[i].value, sizeof settings[i].value);
 }
 
 static void connected(struct hark_op *op, int64_t result);
 
-/* Connects to the next address for which there is a socket, or ends. Takes: error: of the one before. */
+/* Connects to the next address for which there is a socket, or ends. Takes: error: of the one
+ * before. */
 static void try_next(struct connection *connection, int error)
 {
     struct hark_loop *loop = connection->loop;
     while (connection->tried < connection->server->count) {
-        const struct hark_address *address = connection->address = &connection->server->addresses[connection->tried++];
+        const struct hark_address *address = connection->address =
+            &connection->server->addresses[connection->tried++];
         if (connection->fd >= 0)
             hark_os_close(loop, connection->fd);
         connection->fd = hark_os_socket(loop, address->name.any.sa_family, SOCK_STREAM, 0);
         if (connection->fd >= 0) {
             set_keep_alive(connection);
-            hark_connect(loop, &connection->connect, connection->fd, &address->name.any, address->length, connected);
+            hark_connect(loop, &connection->connect, connection->fd, &address->name.any,
+                         address->length, connected);
             hark_op_deadline(&connection->connect, hark_os_clock(loop) + connect_timeout_ns);
             return;
         }
@@ -158,13 +165,14 @@ static void connected(struct hark_op *op, int64_t result)
     if (result < 0)
         return try_next(connection, (int)result);
     connection->streaming = true;
-    hark_stream_open(connection->loop, &connection->stream, connection->fd, &stream_options, &stream_events);
+    hark_stream_open(connection->loop, &connection->stream, connection->fd, &stream_options,
+                     &stream_events);
     hark_stream_read_start(&connection->stream);
     connection->events->opened(connection);
 }
 
-void connection_open(struct hark_loop *loop, struct connection *connection, const struct names *server,
-                     const struct connection_events *events)
+void connection_open(struct hark_loop *loop, struct connection *connection,
+                     const struct names *server, const struct connection_events *events)
 {
     memset(connection, 0, sizeof *connection);
     connection->loop = loop;
@@ -205,11 +213,13 @@ void connection_close(struct connection *connection)
 void connection_say_ended(const struct connection *connection, const char *rest)
 {
     char address[NAMES_TEXT_MAX];
-    names_format(connection->address, connection->server->named ? connection->server->text : NULL, address, sizeof address);
+    names_format(connection->address, connection->server->named ? connection->server->text : NULL,
+                 address, sizeof address);
     if (*connection->reason)
         say("%s: the server says: %s%s", address, connection->reason, rest);
     else if (!connection->streaming && connection->error == -ECONNREFUSED)
-        say("cannot connect to %s: connection refused (is hark serve running there?)%s", address, rest);
+        say("cannot connect to %s: connection refused (is hark serve running there?)%s", address,
+            rest);
     else if (!connection->streaming)
         say("cannot connect to %s: %s%s", address, why(connection->error), rest);
     else if (connection->error)

@@ -1,4 +1,5 @@
-/* connection.h - one connection to a server's lines port: connecting, the answers as lines, and one end, whatever the cause. */
+/* connection.h - one connection to a server's lines port: connecting, the answers as lines, and one
+ * end, whatever the cause. */
 #ifndef CLIENT_CONNECTION_H
 #define CLIENT_CONNECTION_H
 
@@ -14,11 +15,13 @@ struct connection;
 /* What a connection tells its owner; none comes from inside a call of this header. */
 struct connection_events {
     void (*opened)(struct connection *connection);
-    /* A line from the server, but ERR: that ends the connection. Valid until the callback returns. */
+    /* A line from the server, but ERR: that ends the connection. Valid until the callback
+     * returns. */
     void (*line)(struct connection *connection, const struct lines_output *output);
     /* The write queue has room again. */
     void (*drained)(struct connection *connection);
-    /* Last of all, once: the connection may be opened again. `error` and `reason` tell the cause. */
+    /* Last of all, once: the connection may be opened again. `error` and `reason` tell the
+     * cause. */
     void (*ended)(struct connection *connection);
 };
 
@@ -40,12 +43,15 @@ struct connection {
     bool closing;
 };
 
-/* Connects to the first address that takes it; each has ten seconds. Takes: server: must stay until `ended`. Gives: nothing at
- * once; `opened`, or `ended` with the error. */
-void connection_open(struct hark_loop *loop, struct connection *connection, const struct names *server,
-                     const struct connection_events *events);
+/* Connects to the first address that takes it; each has ten seconds.
+ * Takes: server: must stay until `ended`.
+ * Gives: nothing at once; `opened`, or `ended` with the error. */
+void connection_open(struct hark_loop *loop, struct connection *connection,
+                     const struct names *server, const struct connection_events *events);
 
-/* Queues bytes. Gives: false where the queue is full for now: wait for `drained`. What fails for good ends the connection. */
+/* Queues bytes.
+ * Gives: false where the queue is full for now: wait for `drained`. What fails for good ends the
+ *   connection. */
 bool connection_write(struct connection *connection, const void *bytes, size_t count);
 
 /* Holds answers back, and lets them come again. */
@@ -55,7 +61,8 @@ void connection_resume(struct connection *connection);
 /* Ends it; `ended` follows. Called again: nothing happens. */
 void connection_close(struct connection *connection);
 
-/* Prints why a connection ended, in one line. Takes: rest: what follows from it, put at the end: "; trying again". */
+/* Prints why a connection ended, in one line.
+ * Takes: rest: what follows from it, put at the end: "; trying again". */
 void connection_say_ended(const struct connection *connection, const char *rest);
 
 #endif

@@ -1,6 +1,7 @@
-/* printer.c - two blocks take turns: one is filled with what comes, the other is being written. When a write has ended
- * they change places, so that everything that came meanwhile goes out in the next write. Of an event that is not whole
- * yet nothing is written: it may have to be dropped when the connection breaks.
+/* printer.c - two blocks take turns: one is filled with what comes, the other is being written.
+ * When a write has ended they change places, so that everything that came meanwhile goes out in the
+ * next write. Of an event that is not whole yet nothing is written: it may have to be dropped when
+ * the connection breaks.
  */
 #include "client/printer.h"
 
@@ -27,15 +28,18 @@ static void reader_gone(struct hark_op *op, int64_t events)
         fail(printer, -EPIPE);
 }
 
-/* Whoever reads a pipe or a socket may end while there is nothing to write: then there would never be. */
+/* Whoever reads a pipe or a socket may end while there is nothing to write: then there would never
+ * be. */
 static void watch_reader(struct printer *printer)
 {
     struct stat is;
     if (fstat(STDOUT_FILENO, &is) == 0 && (S_ISFIFO(is.st_mode) || S_ISSOCK(is.st_mode)))
-        hark_poll(printer->loop, &printer->watch, STDOUT_FILENO, HARK_POLL_ERROR | HARK_POLL_HANGUP, reader_gone);
+        hark_poll(printer->loop, &printer->watch, STDOUT_FILENO, HARK_POLL_ERROR | HARK_POLL_HANGUP,
+                  reader_gone);
 }
 
-void printer_init(struct printer *printer, struct hark_loop *loop, void (*drained)(struct printer *printer),
+void printer_init(struct printer *printer, struct hark_loop *loop,
+                  void (*drained)(struct printer *printer),
                   void (*failed)(struct printer *printer, int error))
 {
     memset(printer, 0, sizeof *printer);
@@ -93,8 +97,9 @@ static void written(struct hark_op *op, int64_t count)
 
 static void write_on(struct printer *printer)
 {
-    hark_write(printer->loop, &printer->write, STDOUT_FILENO, printer->writing.bytes + printer->written,
-               printer->writing.count - printer->written, HARK_AT_POSITION, written);
+    hark_write(printer->loop, &printer->write, STDOUT_FILENO,
+               printer->writing.bytes + printer->written, printer->writing.count - printer->written,
+               HARK_AT_POSITION, written);
     hark_op_deadline(&printer->write, printer->deadline_ns);
 }
 

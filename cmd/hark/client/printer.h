@@ -1,4 +1,5 @@
-/* printer.h - standard output through the loop: events are gathered whole and written without blocking the loop. */
+/* printer.h - standard output through the loop: events are gathered whole and written without
+ * blocking the loop. */
 #ifndef CLIENT_PRINTER_H
 #define CLIENT_PRINTER_H
 
@@ -19,23 +20,25 @@ struct printer_block {
 struct printer {
     struct hark_loop *loop;
     struct hark_op write;
-    struct hark_op watch;                     /* for the end of whoever reads a pipe or a socket */
-    struct printer_block filling;             /* what is added to */
-    struct printer_block writing;             /* what is being written */
-    size_t whole;                             /* bytes of `filling` that belong to whole events: only these are written */
-    size_t written;                           /* bytes of `writing` that are out */
+    struct hark_op watch;         /* for the end of whoever reads a pipe or a socket */
+    struct printer_block filling; /* what is added to */
+    struct printer_block writing; /* what is being written */
+    size_t whole;   /* bytes of `filling` that belong to whole events: only these are written */
+    size_t written; /* bytes of `writing` that are out */
     void (*drained)(struct printer *printer); /* all is out, or at least little is left: go on */
     void (*failed)(struct printer *printer, int error); /* nothing more can be written */
     uint64_t deadline_ns;                               /* what is not out by then fails */
     int error;
 };
 
-/* Makes ready to print on standard output. `failed` comes with -EPIPE, too, when nobody is left to read it, while nothing is
- * written. */
-void printer_init(struct printer *printer, struct hark_loop *loop, void (*drained)(struct printer *printer),
+/* Makes ready to print on standard output. `failed` comes with -EPIPE, too, when nobody is left to
+ * read it, while nothing is written. */
+void printer_init(struct printer *printer, struct hark_loop *loop,
+                  void (*drained)(struct printer *printer),
                   void (*failed)(struct printer *printer, int error));
 
-/* Adds bytes of an event. Gives: 0; -ENOMEM. */
+/* Adds bytes of an event.
+ * Gives: 0; -ENOMEM. */
 int printer_add(struct printer *printer, const void *bytes, size_t count);
 
 /* The event that was added to is whole: it will be printed. */
@@ -47,7 +50,8 @@ void printer_drop_event(struct printer *printer);
 /* Starts printing what is whole, unless it is being done. */
 void printer_flush(struct printer *printer);
 
-/* What is still to be printed is given up at that time, with -ETIMEDOUT: whoever stopped reading must not keep the program. */
+/* What is still to be printed is given up at that time, with -ETIMEDOUT: whoever stopped reading
+ * must not keep the program. */
 void printer_give_up_at(struct printer *printer, uint64_t deadline_ns);
 
 /* Whether so much waits that no more should be added for now. */
@@ -59,7 +63,8 @@ bool printer_idle(const struct printer *printer);
 /* Looks no longer for the reader's end: hark_run may return. */
 void printer_unwatch(struct printer *printer);
 
-/* Frees the memory. Takes: one that is idle or has failed. */
+/* Frees the memory.
+ * Takes: one that is idle or has failed. */
 void printer_done(struct printer *printer);
 
 #endif

@@ -1,10 +1,10 @@
 /* pub.c - `hark pub`: standard input to a stream, an event a line.
  *
- * The lines are sent ahead of their acknowledgements, up to a window, so that the server can sync many at once. They are passed
- * on as they were read, without looking further than for their ends; a half line waits here, for however long its writer
- * takes: the server gives it a minute only. What counts as published is
- * what was acknowledged, and nothing is sent twice: after a broken connection nobody could tell a repeated line from a
- * new one, so it is reported instead.
+ * The lines are sent ahead of their acknowledgements, up to a window, so that the server can sync
+ * many at once. They are passed on as they were read, without looking further than for their ends;
+ * a half line waits here, for however long its writer takes: the server gives it a minute only.
+ * What counts as published is what was acknowledged, and nothing is sent twice: after a broken
+ * connection nobody could tell a repeated line from a new one, so it is reported instead.
  */
 #include "client/client.h"
 
@@ -23,7 +23,8 @@
 #include "say.h"
 #include "serve/why.h"
 
-static const uint64_t last_words_ns = 1000 * 1000 * 1000; /* for the ids that are to be printed still, after an interrupt */
+static const uint64_t last_words_ns =
+    1000 * 1000 * 1000; /* for the ids that are to be printed still, after an interrupt */
 
 enum {
     INPUT_BYTES = 64 * 1024,
@@ -87,8 +88,8 @@ static void send_piece(struct publisher *publisher, const char *bytes, size_t co
         publisher->writable = false;
 }
 
-/* Sends the lines that are whole, and keeps the beginning of the next. Takes: fresh: bytes that were read behind those kept.
- * Gives: false where a line is too long. */
+/* Sends the lines that are whole, and keeps the beginning of the next. Takes: fresh: bytes that
+ * were read behind those kept. Gives: false where a line is too long. */
 static bool send_lines(struct publisher *publisher, size_t fresh)
 {
     size_t end = publisher->kept + fresh;
@@ -137,7 +138,8 @@ static void input_read(struct hark_op *op, int64_t count)
 {
     struct publisher *publisher = hark_container_of(op, struct publisher, read);
     if (count == -ECANCELED || publisher->input_ended)
-        return finish_when_all_acknowledged(publisher); /* interrupted: a line that has only begun is left away */
+        return finish_when_all_acknowledged(
+            publisher); /* interrupted: a line that has only begun is left away */
     if (count < 0) {
         say("cannot read standard input: %s", why(count));
         return stop_reading(publisher);
@@ -145,7 +147,8 @@ static void input_read(struct hark_op *op, int64_t count)
     if (count == 0)
         return end_input(publisher);
     if (!send_lines(publisher, (size_t)count)) {
-        say("line %" PRIu64 " is longer than %d bytes, the limit of an event: it and all after it were not published",
+        say("line %" PRIu64 " is longer than %d bytes, the limit of an event: it and all after it "
+            "were not published",
             publisher->lines + 1, LINES_EVENT_BYTES_MAX);
         return stop_reading(publisher);
     }
@@ -157,8 +160,8 @@ static void read_on(struct publisher *publisher)
 {
     bool room = publisher->writable && publisher->lines - publisher->acknowledged < WINDOW_LINES;
     if (room && !publisher->input_ended && !hark_op_active(&publisher->read))
-        hark_read(publisher->loop, &publisher->read, STDIN_FILENO, publisher->input + publisher->kept, INPUT_BYTES,
-                  HARK_AT_POSITION, input_read);
+        hark_read(publisher->loop, &publisher->read, STDIN_FILENO,
+                  publisher->input + publisher->kept, INPUT_BYTES, HARK_AT_POSITION, input_read);
 }
 
 static void opened(struct connection *connection)
@@ -212,7 +215,8 @@ static void answered(struct connection *connection, const struct lines_output *o
 {
     struct publisher *publisher = hark_container_of(connection, struct publisher, connection);
     if (output->kind != LINES_ID || publisher->acknowledged == publisher->lines) {
-        say("%s: an answer that was not asked for (is it the lines port of hark serve?)", publisher->server);
+        say("%s: an answer that was not asked for (is it the lines port of hark serve?)",
+            publisher->server);
         return fail(publisher);
     }
     publisher->acknowledged++;
@@ -278,7 +282,8 @@ static void show_progress(struct hark_op *op, int64_t periods)
     double seconds = (double)(hark_now(publisher->loop) - publisher->started_ns) / 1e9;
     double rate = seconds > 0 ? (double)publisher->acknowledged / seconds : 0;
     char text[80];
-    snprintf(text, sizeof text, "\r\033[K%" PRIu64 " acknowledged, %.0f/s", publisher->acknowledged, rate);
+    snprintf(text, sizeof text, "\r\033[K%" PRIu64 " acknowledged, %.0f/s", publisher->acknowledged,
+             rate);
     say_progress(text);
 }
 
@@ -327,25 +332,31 @@ static const char *set_quiet(void *target, const char *value)
 
 static const struct option_row rows[] = {
     {"server", 's', "HOST:PORT",
-     "the server's lines port [127.0.0.1:12346]; a name is looked up once,\nand its addresses are tried in turn", set_server},
-    {"id", 'i', NULL, "print the id of each acknowledged event; the count then goes\nto standard error", set_id},
+     "the server's lines port [127.0.0.1:12346]; a name is looked up once,\nand its addresses are "
+     "tried in turn",
+     set_server},
+    {"id", 'i', NULL,
+     "print the id of each acknowledged event; the count then goes\nto standard error", set_id},
     {"quiet", 'q', NULL, "no progress on the terminal, and no count at the end", set_quiet},
-    {"backend", 'b', "NAME", "the loop's backend: auto, uring, epoll, poll, select [auto]", set_backend},
+    {"backend", 'b', "NAME", "the loop's backend: auto, uring, epoll, poll, select [auto]",
+     set_backend},
 };
 
 const struct options_command client_pub_options = {
     .name = "pub",
     .usage = "STREAM [OPTION]...",
-    .about = "Publishes each line of standard input as an event of STREAM, and says at the end how many\n"
+    .about = "Publishes each line of standard input as an event of STREAM, and says at the end how "
+             "many\n"
              "the server has acknowledged: those are on its disk.\n",
-    .after = "Ctrl-C stops reading and waits for the answers to what was sent; a second one gives up.\n"
-             "\n"
-             "Examples:\n"
-             "  echo 'it rains' | hark pub weather\n"
-             "  tail -F /var/log/syslog | hark pub syslog --server 192.0.2.7:12346\n"
-             "  seq 100000 | hark pub numbers\n"
-             "\n"
-             "Exit code: 0 every line was acknowledged; 1 not every line; 2 wrong usage.\n",
+    .after =
+        "Ctrl-C stops reading and waits for the answers to what was sent; a second one gives up.\n"
+        "\n"
+        "Examples:\n"
+        "  echo 'it rains' | hark pub weather\n"
+        "  tail -F /var/log/syslog | hark pub syslog --server 192.0.2.7:12346\n"
+        "  seq 100000 | hark pub numbers\n"
+        "\n"
+        "Exit code: 0 every line was acknowledged; 1 not every line; 2 wrong usage.\n",
     .rows = rows,
     .count = sizeof rows / sizeof *rows,
     .operands_min = 1,
@@ -357,7 +368,8 @@ static void report(const struct publisher *publisher)
 {
     uint64_t open = publisher->lines - publisher->acknowledged;
     if (open)
-        say("%" PRIu64 " lines were sent and not acknowledged: they may be in the stream or not", open);
+        say("%" PRIu64 " lines were sent and not acknowledged: they may be in the stream or not",
+            open);
     char text[64];
     snprintf(text, sizeof text, "%" PRIu64 " acknowledged\n", publisher->acknowledged);
     if (!publisher->quiet && publisher->print_ids)

@@ -11,14 +11,16 @@ static void arrived(struct hark_op *op, int64_t number)
         signals->came(signals);
 }
 
-void client_signals_watch(struct hark_loop *loop, struct client_signals *signals, void (*came)(struct client_signals *signals))
+void client_signals_watch(struct hark_loop *loop, struct client_signals *signals,
+                          void (*came)(struct client_signals *signals))
 {
     static const int numbers[CLIENT_SIGNALS] = {SIGINT, SIGTERM, SIGHUP};
     signals->came = came;
     for (size_t i = 0; i < CLIENT_SIGNALS; i++) {
         struct sigaction now;
         signals->each[i].all = signals;
-        if (numbers[i] == SIGTERM || sigaction(numbers[i], NULL, &now) < 0 || now.sa_handler != SIG_IGN)
+        if (numbers[i] == SIGTERM || sigaction(numbers[i], NULL, &now) < 0 ||
+            now.sa_handler != SIG_IGN)
             hark_signal_each(loop, &signals->each[i].op, numbers[i], arrived);
     }
 }

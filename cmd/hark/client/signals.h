@@ -1,5 +1,5 @@
-/* signals.h - the signals that end `hark pub` and `hark sub`: SIGINT, SIGTERM and SIGHUP, but those that were ignored when they
- * were started (nohup, a script's background). */
+/* signals.h - the signals that end `hark pub` and `hark sub`: SIGINT, SIGTERM and SIGHUP, but those
+ * that were ignored when they were started (nohup, a script's background). */
 #ifndef CLIENT_SIGNALS_H
 #define CLIENT_SIGNALS_H
 
@@ -17,7 +17,8 @@ struct client_signals {
 };
 
 /* Calls `came` whenever one of them comes, until client_signals_done. */
-void client_signals_watch(struct hark_loop *loop, struct client_signals *signals, void (*came)(struct client_signals *signals));
+void client_signals_watch(struct hark_loop *loop, struct client_signals *signals,
+                          void (*came)(struct client_signals *signals));
 
 /* Gives the signals back. */
 void client_signals_done(struct client_signals *signals);

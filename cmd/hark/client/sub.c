@@ -1,11 +1,13 @@
-/* sub.c - `hark sub`: the events of a stream on standard output, without loss or repeats, for as long as it runs.
+/* sub.c - `hark sub`: the events of a stream on standard output, without loss or repeats, for as
+ * long as it runs.
  *
- * The position is the id of the last event that was taken over whole; after a broken connection the server is asked for
- * what follows it. Before the first event the position is the one that the server names when a subscription "from
- * now" begins, so that nothing is lost then either. While standard output takes nothing, nothing is read from the server.
+ * The position is the id of the last event that was taken over whole; after a broken connection the
+ * server is asked for what follows it. Before the first event the position is the one that the
+ * server names when a subscription "from now" begins, so that nothing is lost then either. While
+ * standard output takes nothing, nothing is read from the server.
  *
- * Before it connects again the server's name is looked up anew, on the pool: the server may have moved. Where nothing is found
- * the addresses of before are tried.
+ * Before it connects again the server's name is looked up anew, on the pool: the server may have
+ * moved. Where nothing is found the addresses of before are tried.
  */
 #include "client/client.h"
 
@@ -25,7 +27,8 @@
 
 static const uint64_t back_off_first_ns = 100ULL * 1000 * 1000;
 static const uint64_t back_off_max_ns = 5ULL * 1000 * 1000 * 1000;
-static const uint64_t last_words_ns = 1000 * 1000 * 1000; /* for what is to be printed still, after an interrupt */
+static const uint64_t last_words_ns =
+    1000 * 1000 * 1000; /* for what is to be printed still, after an interrupt */
 
 struct subscriber {
     struct connection connection;
@@ -108,13 +111,16 @@ static void opened(struct connection *connection)
     char command[NAME_BYTES_MAX + 64];
     int length;
     if (subscriber->positioned)
-        length = snprintf(command, sizeof command, "SUB %s after %" PRIu64 "\n", subscriber->stream, subscriber->after);
+        length = snprintf(command, sizeof command, "SUB %s after %" PRIu64 "\n", subscriber->stream,
+                          subscriber->after);
     else
-        length = snprintf(command, sizeof command, "SUB %s %s\n", subscriber->stream, subscriber->from_start ? "start" : "now");
+        length = snprintf(command, sizeof command, "SUB %s %s\n", subscriber->stream,
+                          subscriber->from_start ? "start" : "now");
     connection_write(connection, command, (size_t)length);
 }
 
-/* Adds a line of output, with what stands in front of it where ids are asked for. Gives: 0; -ENOMEM. */
+/* Adds a line of output, with what stands in front of it where ids are asked for. Gives: 0;
+ * -ENOMEM. */
 static int add_line(struct subscriber *subscriber, const struct lines_output *output)
 {
     struct printer *printer = &subscriber->printer;
@@ -162,8 +168,8 @@ static void line(struct connection *connection, const struct lines_output *outpu
         take_event(subscriber, output);
         break;
     case LINES_GAP:
-        say("%s: the events after %" PRIu64 " and before %" PRIu64 " are no longer kept: a gap", subscriber->stream,
-            output->after, output->id);
+        say("%s: the events after %" PRIu64 " and before %" PRIu64 " are no longer kept: a gap",
+            subscriber->stream, output->after, output->id);
         break;
     case LINES_ID: /* where a subscription "now" begins */
         subscriber->after = output->id;
@@ -174,7 +180,8 @@ static void line(struct connection *connection, const struct lines_output *outpu
     }
 }
 
-/* Waits before the next try: twice as long each time, and not as long as all the others who lost the same server. */
+/* Waits before the next try: twice as long each time, and not as long as all the others who lost
+ * the same server. */
 static void back_off(struct subscriber *subscriber)
 {
     uint64_t wait_ns = subscriber->back_off_ns ? 2 * subscriber->back_off_ns : back_off_first_ns;
@@ -311,7 +318,9 @@ static const char *set_once(void *target, const char *value)
 }
 
 static const struct option_row rows[] = {
-    {"after", 'a', "ID|start", "begin after the event with this id, or with the oldest that is\nkept [what comes from now on]",
+    {"after", 'a', "ID|start",
+     "begin after the event with this id, or with the oldest that is\nkept [what comes from now "
+     "on]",
      set_after},
     {"id", 'i', NULL,
      "print ID<TAB>EVENT; of an event with line feeds each line but the\n"
@@ -320,16 +329,20 @@ static const struct option_row rows[] = {
     {"count", 'n', "COUNT", "end after COUNT events", set_count},
     {"once", '1', NULL, "end when the connection ends", set_once},
     {"server", 's', "HOST:PORT",
-     "the server's lines port [127.0.0.1:12346]; a name is looked up each\ntime, and its addresses are tried in turn",
+     "the server's lines port [127.0.0.1:12346]; a name is looked up each\ntime, and its addresses "
+     "are tried in turn",
      set_server},
-    {"backend", 'b', "NAME", "the loop's backend: auto, uring, epoll, poll, select [auto]", set_backend},
+    {"backend", 'b', "NAME", "the loop's backend: auto, uring, epoll, poll, select [auto]",
+     set_backend},
 };
 
 const struct options_command client_sub_options = {
     .name = "sub",
     .usage = "STREAM [OPTION]...",
-    .about = "Prints the events of STREAM, a line each, as they come. When the connection breaks it waits\n"
-             "a little, connects again and goes on where it was: no event is lost or printed twice. Events\n"
+    .about = "Prints the events of STREAM, a line each, as they come. When the connection breaks "
+             "it waits\n"
+             "a little, connects again and goes on where it was: no event is lost or printed "
+             "twice. Events\n"
              "that the server no longer keeps are reported on standard error.\n",
     .after = "Examples:\n"
              "  hark sub weather                         what comes from now on\n"
@@ -337,7 +350,8 @@ const struct options_command client_sub_options = {
              "  hark sub weather --id --after 1027       go on after an event, with ids\n"
              "  hark sub weather --after start --count 1 the oldest event, then end\n"
              "\n"
-             "Exit code: 0 it was interrupted, or has printed COUNT; 1 the server refused; 2 wrong usage.\n",
+             "Exit code: 0 it was interrupted, or has printed COUNT; 1 the server refused; 2 wrong "
+             "usage.\n",
     .rows = rows,
     .count = sizeof rows / sizeof *rows,
     .operands_min = 1,
@@ -375,7 +389,8 @@ int client_sub_run(int argc, char **argv)
         return EXIT_REFUSED;
     }
     code = subscribe(&subscriber);
-    if (hark_loop_destroy(subscriber.loop) == 0) /* else a look-up is under way still, and the process ends */
+    if (hark_loop_destroy(subscriber.loop) ==
+        0) /* else a look-up is under way still, and the process ends */
         names_done(&subscriber.names);
     return code;
 }

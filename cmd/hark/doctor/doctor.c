@@ -1,7 +1,7 @@
 /* doctor.c - makes a loop on each backend by its name, and tells what came of it.
  *
- * Nothing is guessed from version numbers: a backend is usable when a loop on it could be made and run, and a feature is
- * there when the loop says that it uses it.
+ * Nothing is guessed from version numbers: a backend is usable when a loop on it could be made and
+ * run, and a feature is there when the loop says that it uses it.
  */
 #include "doctor/doctor.h"
 
@@ -61,13 +61,15 @@ static const char *uring_advice(int error)
     switch (error) {
     case -EPERM:
     case -EACCES:
-        if (limits_read_number("/proc/sys/kernel/io_uring_disabled", &disabled) == 0 && disabled == 2)
+        if (limits_read_number("/proc/sys/kernel/io_uring_disabled", &disabled) == 0 &&
+            disabled == 2)
             return "the administrator has switched it off: sysctl -w kernel.io_uring_disabled=0";
         if (disabled == 1)
             return "only for root and the group in kernel.io_uring_group: join it, or\n"
                    "sysctl -w kernel.io_uring_disabled=0";
         return "a seccomp filter refuses it, as Docker and containerd do by default:\n"
-               "allow io_uring_setup, io_uring_enter and io_uring_register in the container's profile";
+               "allow io_uring_setup, io_uring_enter and io_uring_register in the container's "
+               "profile";
     case -ENOSYS:
         return "the kernel is older than 5.1, was built without it, or a filter hides it";
     case -EINVAL:
@@ -89,13 +91,17 @@ static void report_backends(struct report *report, const char *chosen, struct ha
         int error = try_loop(backends[i].kind, &loop);
         bool uring = backends[i].kind == HARK_BACKEND_URING;
         if (error) {
-            snprintf(found, sizeof found, "refused: %s: %s", hark_error_name(error), hark_error_text(error));
-            report_row(report, REPORT_NOTE, backends[i].name, found, uring ? uring_advice(error) : NULL);
+            snprintf(found, sizeof found, "refused: %s: %s", hark_error_name(error),
+                     hark_error_text(error));
+            report_row(report, REPORT_NOTE, backends[i].name, found,
+                       uring ? uring_advice(error) : NULL);
             continue;
         }
-        snprintf(found, sizeof found, "usable%s", chosen && strcmp(chosen, backends[i].name) == 0 ? ", and chosen" : "");
+        snprintf(found, sizeof found, "usable%s",
+                 chosen && strcmp(chosen, backends[i].name) == 0 ? ", and chosen" : "");
         if (backends[i].kind == HARK_BACKEND_SELECT)
-            snprintf(found + strlen(found), sizeof found - strlen(found), ", for descriptors below %d", FD_SETSIZE);
+            snprintf(found + strlen(found), sizeof found - strlen(found),
+                     ", for descriptors below %d", FD_SETSIZE);
         report_row(report, REPORT_GOOD, backends[i].name, found, NULL);
         if (uring)
             *out_uring = loop;
@@ -115,7 +121,8 @@ static void report_features(struct report *report, const struct hark_loop *uring
         if (feature->used)
             snprintf(found, sizeof found, "used (Linux %s)", feature->kernel);
         else
-            snprintf(found, sizeof found, "not used (Linux %s): instead, %s", feature->kernel, feature->instead);
+            snprintf(found, sizeof found, "not used (Linux %s): instead, %s", feature->kernel,
+                     feature->instead);
         report_row(report, feature->used ? REPORT_GOOD : REPORT_NOTE, feature->name, found, NULL);
     }
 }
@@ -129,7 +136,9 @@ static const char *report_choice(struct report *report, char *text, size_t room)
     if (error) {
         snprintf(found, sizeof found, "no loop can be made: %s", hark_error_text(error));
         report_row(report, REPORT_PROBLEM, "loop", found,
-                   error == -EINVAL ? "HARK_BACKEND must be auto, uring, epoll, poll or select; or unset it" : NULL);
+                   error == -EINVAL
+                       ? "HARK_BACKEND must be auto, uring, epoll, poll or select; or unset it"
+                       : NULL);
         return NULL;
     }
     snprintf(text, room, "%s", hark_loop_backend(loop));
@@ -149,7 +158,8 @@ static int examine(void)
 
     report_init(&report);
     uname(&system);
-    printf("hark %s on %s %s, %s\n", hark_version(), system.sysname, system.release, system.machine);
+    printf("hark %s on %s %s, %s\n", hark_version(), system.sysname, system.release,
+           system.machine);
     report_heading(&report, "The loop");
     const char *choice = report_choice(&report, chosen, sizeof chosen);
     report_heading(&report, "Backends");
@@ -158,7 +168,8 @@ static int examine(void)
         report_heading(&report, "Features of io_uring");
         report_features(&report, uring);
         report_row(&report, REPORT_GOOD, "at rest",
-                   "no CPU; once files were worked on, a kernel thread (iou-wrk) wakes every 5 s", NULL);
+                   "no CPU; once files were worked on, a kernel thread (iou-wrk) wakes every 5 s",
+                   NULL);
         hark_loop_destroy(uring);
     }
     report_heading(&report, "Limits");
@@ -173,17 +184,20 @@ static int examine(void)
 const struct options_command doctor_options = {
     .name = "doctor",
     .usage = "",
-    .about = "Tells what this machine offers to hark: the kernel, each backend and why it can or cannot be\n"
-             "used, each feature of io_uring and what is done without it, and the limits that matter. Where\n"
+    .about = "Tells what this machine offers to hark: the kernel, each backend and why it can or "
+             "cannot be\n"
+             "used, each feature of io_uring and what is done without it, and the limits that "
+             "matter. Where\n"
              "something should be changed it says how.\n",
-    .after = "The environment: HARK_BACKEND names the backend to choose; HARK_URING_WITHOUT switches\n"
-             "features of io_uring off, by name, with commas between them.\n"
-             "\n"
-             "Examples:\n"
-             "  hark doctor\n"
-             "  HARK_BACKEND=epoll hark doctor\n"
-             "\n"
-             "Exit code: 0 hark will work; 1 something has to be mended first; 2 wrong usage.\n",
+    .after =
+        "The environment: HARK_BACKEND names the backend to choose; HARK_URING_WITHOUT switches\n"
+        "features of io_uring off, by name, with commas between them.\n"
+        "\n"
+        "Examples:\n"
+        "  hark doctor\n"
+        "  HARK_BACKEND=epoll hark doctor\n"
+        "\n"
+        "Exit code: 0 hark will work; 1 something has to be mended first; 2 wrong usage.\n",
 };
 
 int doctor_run(int argc, char **argv)

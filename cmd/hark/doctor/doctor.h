@@ -6,7 +6,9 @@
 
 extern const struct options_command doctor_options;
 
-/* Runs `hark doctor`. Takes: argv[0] "doctor". Gives: the exit code: 0 all is well enough to serve; 1 something is not. */
+/* Runs `hark doctor`.
+ * Takes: argv[0] "doctor".
+ * Gives: the exit code: 0 all is well enough to serve; 1 something is not. */
 int doctor_run(int argc, char **argv);
 
 #endif

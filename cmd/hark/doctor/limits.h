@@ -6,7 +6,9 @@
 
 #include "doctor/report.h"
 
-/* Reads a number from a file of /proc. Gives: 0 and *out_number. Fails: a negative errno; -EINVAL no number. */
+/* Reads a number from a file of /proc.
+ * Gives: 0 and *out_number.
+ * Fails: a negative errno; -EINVAL no number. */
 int limits_read_number(const char *path, int64_t *out_number);
 
 /* Prints a row for each limit. */

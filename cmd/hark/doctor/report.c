@@ -1,4 +1,5 @@
-/* report.c - the look of the doctor's findings. Marks are words as well as colours, so that they can be searched for. */
+/* report.c - the look of the doctor's findings. Marks are words as well as colours, so that they
+ * can be searched for. */
 #include "doctor/report.h"
 
 #include <stdio.h>
@@ -24,7 +25,8 @@ void report_init(struct report *report)
 {
     const char *terminal = getenv("TERM");
     memset(report, 0, sizeof *report);
-    report->color = isatty(STDOUT_FILENO) && !getenv("NO_COLOR") && terminal && strcmp(terminal, "dumb") != 0;
+    report->color =
+        isatty(STDOUT_FILENO) && !getenv("NO_COLOR") && terminal && strcmp(terminal, "dumb") != 0;
 }
 
 void report_heading(const struct report *report, const char *text)
@@ -32,10 +34,11 @@ void report_heading(const struct report *report, const char *text)
     printf("\n%s%s%s\n", colored(report, "\033[1m"), text, colored(report, "\033[0m"));
 }
 
-void report_row(struct report *report, enum report_mark mark, const char *what, const char *found, const char *advice)
+void report_row(struct report *report, enum report_mark mark, const char *what, const char *found,
+                const char *advice)
 {
-    printf("  %s%-4s%s  %-24s %s\n", colored(report, marks[mark].color), marks[mark].word, colored(report, "\033[0m"), what,
-           found);
+    printf("  %s%-4s%s  %-24s %s\n", colored(report, marks[mark].color), marks[mark].word,
+           colored(report, "\033[0m"), what, found);
     for (const char *line = advice; line && *line;) {
         size_t count = strcspn(line, "\n");
         printf("  %31s-> %.*s\n", "", (int)count, line);

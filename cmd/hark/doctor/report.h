@@ -1,4 +1,5 @@
-/* report.h - how the doctor's findings look: aligned rows with a mark, and advice below those that want it. */
+/* report.h - how the doctor's findings look: aligned rows with a mark, and advice below those that
+ * want it. */
 #ifndef DOCTOR_REPORT_H
 #define DOCTOR_REPORT_H
 
@@ -23,7 +24,9 @@ void report_init(struct report *report);
 /* Prints a heading. */
 void report_heading(const struct report *report, const char *text);
 
-/* Prints a row: a mark, what it is about, what was found; below it the advice (NULL: none; lines are ended by \n). */
-void report_row(struct report *report, enum report_mark mark, const char *what, const char *found, const char *advice);
+/* Prints a row: a mark, what it is about, what was found; below it the advice (NULL: none; lines
+ * are ended by \n). */
+void report_row(struct report *report, enum report_mark mark, const char *what, const char *found,
+                const char *advice);
 
 #endif

@@ -1,20 +1,22 @@
 /* away.c - a hub on another thread than the log's: it asks the home, and takes what that tells.
  *
- * Publishes and reads go over with their own memory and come back with the answer. A stream is followed while it has subscribers:
- * its events then come through the feed, in order, and enter the rings as they do at home.
+ * Publishes and reads go over with their own memory and come back with the answer. A stream is
+ * followed while it has subscribers: its events then come through the feed, in order, and enter the
+ * rings as they do at home.
  *
- * What must hold: a subscriber begins only when the home has answered a follow that was asked after it came, so it stands after
- * all that was acknowledged before; what comes for a stream that is not followed, or for one that is being let go, is passed
- * over.
+ * What must hold: a subscriber begins only when the home has answered a follow that was asked after
+ * it came, so it stands after all that was acknowledged before; what comes for a stream that is not
+ * followed, or for one that is being let go, is passed over.
  */
+#include "base/check.h"
 #include "hub/feed.h"
 #include "hub/state.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
-int hub_create_away(struct hark_loop *loop, struct hub_feed *feed, const struct hub_options *options, struct hub **out_hub)
+int hub_create_away(struct hark_loop *loop, struct hub_feed *feed,
+                    const struct hub_options *options, struct hub **out_hub)
 {
     int error = hub_create(loop, NULL, options, out_hub);
     if (error == 0) {
@@ -29,7 +31,7 @@ static void send_home(struct hub *hub, struct mail *mail, mail_arrived *arrived)
     mail_send(hub->loop, hub->home->mailbox, mail, arrived);
 }
 
-/* ---- publishing ---- */
+/* --- publishing --- */
 
 void hub_away_publish(struct hub_publish *publish, bool deletes)
 {
@@ -42,7 +44,7 @@ void hub_away_published(struct mail *mail)
     publish->done(publish, publish->result);
 }
 
-/* ---- reading ---- */
+/* --- reading --- */
 
 void hub_away_read_begin(struct hub_subscriber *subscriber)
 {
@@ -55,7 +57,7 @@ void hub_away_read(struct mail *mail)
     hub_catch_up_read(subscriber, subscriber->read_result);
 }
 
-/* ---- following ---- */
+/* --- following --- */
 
 static uint32_t subscribers_of(const struct hub_stream *stream)
 {
@@ -67,8 +69,8 @@ static uint32_t subscribers_of(const struct hub_stream *stream)
 
 static struct hub_interest *interest_create(struct hub_stream *stream)
 {
-    struct hub_interest *interest = calloc(1, sizeof(*interest));
-    if (interest == NULL)
+    struct hub_interest *interest = calloc(1, sizeof *interest);
+    if (!interest)
         return NULL;
     interest->stream = stream;
     stream->interest = interest;
@@ -95,7 +97,7 @@ static void interest_go_on(struct hub_interest *interest)
     struct hub *hub = interest->stream->hub;
     if (interest->travelling)
         return;
-    if (interest->wanted != NULL) {
+    if (interest->wanted) {
         interest->asked = interest->wanted;
         interest->wanted = NULL;
         interest->travelling = true;
@@ -111,7 +113,7 @@ void hub_away_unfollowed(struct mail *mail)
 {
     struct hub_interest *interest = hark_container_of(mail, struct hub_interest, mail);
     interest->travelling = false;
-    if (interest->wanted != NULL)
+    if (interest->wanted)
         interest_go_on(interest);
     else
         interest_destroy(interest);
@@ -120,11 +122,11 @@ void hub_away_unfollowed(struct mail *mail)
 int hub_follow(struct hub_stream *stream, struct hub_follow *follow, hub_followed *done)
 {
     struct hub_interest *interest = stream->interest;
-    if (stream->hub->home == NULL)
+    if (!stream->hub->home)
         return 1;
-    if (interest == NULL)
+    if (!interest)
         interest = interest_create(stream);
-    if (interest == NULL)
+    if (!interest)
         return -ENOMEM;
     follow->done = done;
     follow->next = interest->wanted;
@@ -141,7 +143,7 @@ static void answer_follows(struct hub_interest *interest, int error)
     interest->asked = NULL;
     interest->travelling = false;
     interest->followed = error == 0;
-    while (follow != NULL) {
+    while (follow) {
         struct hub_follow *next = follow->next;
         follow->done(follow, error); /* may be gone afterwards */
         interest->follows--;
@@ -153,14 +155,15 @@ static void answer_follows(struct hub_interest *interest, int error)
 void hub_away_subscribers(struct hub_stream *stream)
 {
     struct hub_interest *interest = stream->interest;
-    assert(interest != NULL);
+    check(interest);
     atomic_store_explicit(&interest->subscribers, subscribers_of(stream), memory_order_relaxed);
     interest_go_on(interest);
 }
 
-/* ---- what the feed brings ---- */
+/* --- what the feed brings --- */
 
-/* The stream is another one now, or events were left out: the rings hold what comes after `newest`. */
+/* The stream is another one now, or events were left out: the rings hold what comes after
+ * `newest`. */
 static void take_state(struct hub_stream *stream, uint64_t number, uint64_t newest)
 {
     if (number != stream->life)
@@ -187,7 +190,7 @@ void hub_away_take(const struct feed_entry *entry, const void *bytes)
         answer_follows(interest, entry->error);
 }
 
-/* ---- the end ---- */
+/* --- the end --- */
 
 void hub_away_left(struct mail *mail)
 {

@@ -1,20 +1,22 @@
 /* catch_up.c - subscribers that are further back than the ring: they read the log.
  *
- * Few buffers serve all: a subscriber holds one only while its read is in flight, and encodes what it got into a block of its own
- * at once. So a thousand that come back together after a restart take turns, and one that stops reading holds none. An event that
- * is longer has a buffer of its own; few of those are read at once as well.
+ * Few buffers serve all: a subscriber holds one only while its read is in flight, and encodes what
+ * it got into a block of its own at once. So a thousand that come back together after a restart
+ * take turns, and one that stops reading holds none. An event that is longer has a buffer of its
+ * own; few of those are read at once as well.
  *
- * What must hold: position only moves past events that were encoded, or past ids that the log has said hold nothing.
+ * What must hold: position only moves past events that were encoded, or past ids that the log has
+ * said hold nothing.
  */
+#include "base/check.h"
 #include "hub/state.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
 static void read_done(struct log_cursor *cursor, int64_t result);
 
-/* ---- buffers ---- */
+/* --- buffers --- */
 
 static char *buffer_take(struct hub *hub)
 {
@@ -23,17 +25,18 @@ static char *buffer_take(struct hub *hub)
     if (hub->buffers_made == HUB_BUFFERS)
         return NULL;
     char *buffer = malloc(HUB_BUFFER_BYTES);
-    if (buffer != NULL)
+    if (buffer)
         hub->buffers_made++;
     return buffer;
 }
 
-/* Those that wait for a buffer get their turn, as many as there are buffers. Called whenever one is free and whoever it was
- * offered to may have gone without it. */
+/* Those that wait for a buffer get their turn, as many as there are buffers. Called whenever one is
+ * free and whoever it was offered to may have gone without it. */
 void hub_buffers_offer(struct hub *hub)
 {
     for (size_t i = 0; i < hub->buffers_free && !hub_list_empty(&hub->wants_buffer); i++)
-        hub_subscriber_ready(hark_container_of(hub->wants_buffer.next, struct hub_subscriber, place));
+        hub_subscriber_ready(
+            hark_container_of(hub->wants_buffer.next, struct hub_subscriber, place));
     for (size_t i = hub->long_reads; i < HUB_LONG_READS && !hub_list_empty(&hub->wants_long); i++)
         hub_subscriber_ready(hark_container_of(hub->wants_long.next, struct hub_subscriber, place));
 }
@@ -42,7 +45,7 @@ void hub_buffers_offer(struct hub *hub)
 static char *long_buffer_take(struct hub *hub, size_t size)
 {
     char *buffer = malloc(size);
-    hub->long_reads += buffer != NULL;
+    hub->long_reads += buffer ? 1 : 0;
     return buffer;
 }
 
@@ -63,20 +66,21 @@ static void buffer_give(struct hub_subscriber *subscriber)
 
 void hub_catch_up_done(struct hub *hub)
 {
-    assert(hub->buffers_free == hub->buffers_made);
+    check(hub->buffers_free == hub->buffers_made);
     while (hub->buffers_free > 0)
         free(hub->buffers[--hub->buffers_free]);
 }
 
-/* ---- reading ---- */
+/* --- reading --- */
 
-/* Whether the stream that the subscriber reads is still the one under the name, as far as is known here. */
+/* Whether the stream that the subscriber reads is still the one under the name, as far as is known
+ * here. */
 static bool life_goes_on(const struct hub_subscriber *subscriber)
 {
-    if (subscriber->hub->home != NULL)
+    if (subscriber->hub->home)
         return subscriber->life == subscriber->stream->life;
     const struct log_stream *log = hub_stream_log(subscriber->stream);
-    return log != NULL && log->number == subscriber->life;
+    return log && log->number == subscriber->life;
 }
 
 void hub_catch_up(struct hub_subscriber *subscriber)
@@ -84,7 +88,8 @@ void hub_catch_up(struct hub_subscriber *subscriber)
     struct hub *hub = subscriber->hub;
     hub_list_remove(&subscriber->place);
     if (!life_goes_on(subscriber)) {
-        hub_list_append(&subscriber->stream->waiting, &subscriber->place); /* the answer that tells of it is on its way */
+        hub_list_append(&subscriber->stream->waiting,
+                        &subscriber->place); /* the answer that tells of it is on its way */
         return;
     }
     if (subscriber->needed != 0 && hub->long_reads == HUB_LONG_READS) {
@@ -92,29 +97,31 @@ void hub_catch_up(struct hub_subscriber *subscriber)
         return;
     }
     size_t capacity = subscriber->needed != 0 ? subscriber->needed : HUB_BUFFER_BYTES;
-    subscriber->buffer = subscriber->needed != 0 ? long_buffer_take(hub, capacity) : buffer_take(hub);
-    if (subscriber->buffer == NULL && subscriber->needed == 0 && hub->buffers_made > 0) {
+    subscriber->buffer =
+        subscriber->needed != 0 ? long_buffer_take(hub, capacity) : buffer_take(hub);
+    if (!subscriber->buffer && subscriber->needed == 0 && hub->buffers_made > 0) {
         hub_list_append(&hub->wants_buffer, &subscriber->place);
         return;
     }
-    if (subscriber->buffer == NULL) {
+    if (!subscriber->buffer) {
         subscriber->needed = 0;
         hub_subscriber_break(subscriber);
         return;
     }
-    if (subscriber->cursor.stream != subscriber->life || subscriber->cursor.after != subscriber->position)
+    if (subscriber->cursor.stream != subscriber->life ||
+        subscriber->cursor.after != subscriber->position)
         log_cursor_place(&subscriber->cursor, subscriber->life, subscriber->position);
     subscriber->floor = subscriber->stream->rings[subscriber->encoding].floor;
     subscriber->reading = true;
     hub->statistics.disk_reads++;
     subscriber->capacity = capacity;
-    if (hub->home != NULL)
+    if (hub->home)
         hub_away_read_begin(subscriber);
     else
         log_read(hub->log, &subscriber->cursor, subscriber->buffer, capacity, read_done);
 }
 
-/* ---- encoding ---- */
+/* --- encoding --- */
 
 /* The block that a subscriber is given: grows while it is filled. */
 struct filling {
@@ -123,8 +130,8 @@ struct filling {
     size_t room;
 };
 
-/* Makes room for size more. Gives: false where memory is lacking, or the block would be longer than it may: then it is sent as it
- * is. */
+/* Makes room for size more. Gives: false where memory is lacking, or the block would be longer than
+ * it may: then it is sent as it is. */
 static bool room_for(struct filling *filling, size_t size)
 {
     if (filling->count != 0 && filling->count + size > HUB_OWN_BYTES_MAX)
@@ -135,18 +142,20 @@ static bool room_for(struct filling *filling, size_t size)
     if (room == filling->room)
         return true;
     char *bytes = realloc(filling->bytes, room);
-    if (bytes == NULL)
+    if (!bytes)
         return false;
     filling->bytes = bytes;
     filling->room = room;
     return true;
 }
 
-static bool fill_gap(struct hub_subscriber *subscriber, struct filling *filling, uint64_t after, uint64_t first)
+static bool fill_gap(struct hub_subscriber *subscriber, struct filling *filling, uint64_t after,
+                     uint64_t first)
 {
     if (!room_for(filling, HUB_GAP_BYTES_MAX))
         return false;
-    filling->count += hub_encode_gap(subscriber->encoding, filling->bytes + filling->count, after, first);
+    filling->count +=
+        hub_encode_gap(subscriber->encoding, filling->bytes + filling->count, after, first);
     subscriber->gap_waits = false;
     subscriber->hub->statistics.gaps++;
     return true;
@@ -165,11 +174,14 @@ static bool fill(struct hub_subscriber *subscriber, struct filling *filling)
     }
     while (log_cursor_next(cursor, &event)) {
         size_t size = hub_encoded_size(subscriber->encoding, event.id, event.bytes, event.length);
-        if (subscriber->gap_waits && !fill_gap(subscriber, filling, subscriber->gap_after, event.id))
+        if (subscriber->gap_waits &&
+            !fill_gap(subscriber, filling, subscriber->gap_after, event.id))
             return false;
         if (!room_for(filling, size))
-            return filling->count != 0; /* the cursor is placed anew, after the last that had room */
-        filling->count += hub_encode(subscriber->encoding, filling->bytes + filling->count, event.id, event.bytes, event.length);
+            return filling->count !=
+                   0; /* the cursor is placed anew, after the last that had room */
+        filling->count += hub_encode(subscriber->encoding, filling->bytes + filling->count,
+                                     event.id, event.bytes, event.length);
         subscriber->position = event.id;
         hub->statistics.delivered++;
         hub->statistics.encoded++;
@@ -179,7 +191,8 @@ static bool fill(struct hub_subscriber *subscriber, struct filling *filling)
     return true;
 }
 
-/* The read found nothing: then nothing lies between the position and what the ring held when it began. */
+/* The read found nothing: then nothing lies between the position and what the ring held when it
+ * began. */
 static void pass_to_ring(struct hub_subscriber *subscriber)
 {
     if (subscriber->position < subscriber->floor)

@@ -1,7 +1,7 @@
-/* encoding.c - from an encoding to the functions of its protocol. The bytes themselves are left to wire/. */
+/* encoding.c - from an encoding to the functions of its protocol. The bytes themselves are left to
+ * wire/. */
 #include "hub/encoding.h"
-
-#include <assert.h>
+#include "base/check.h"
 
 #include "wire/lines.h"
 #include "wire/sse.h"
@@ -14,20 +14,24 @@ const char *hub_encoding_name(enum hub_encoding encoding)
 
 size_t hub_encoded_size(enum hub_encoding encoding, uint64_t id, const void *bytes, size_t count)
 {
-    return encoding == HUB_SSE ? sse_event_size(id, NULL, bytes, count) : lines_event_size(id, bytes, count);
+    return encoding == HUB_SSE ? sse_event_size(id, NULL, bytes, count)
+                               : lines_event_size(id, bytes, count);
 }
 
-size_t hub_encode(enum hub_encoding encoding, char *to, uint64_t id, const void *bytes, size_t count)
+size_t hub_encode(enum hub_encoding encoding, char *to, uint64_t id, const void *bytes,
+                  size_t count)
 {
     int64_t written = encoding == HUB_SSE ? sse_event_encode(id, NULL, bytes, count, to, SIZE_MAX)
                                           : lines_event_encode(id, bytes, count, to, SIZE_MAX);
-    assert(written > 0);
+    check(written > 0);
     return (size_t)written;
 }
 
 size_t hub_encode_gap(enum hub_encoding encoding, char *to, uint64_t after, uint64_t first)
 {
-    static_assert((int)HUB_GAP_BYTES_MAX >= (int)SSE_GAP_BYTES_MAX && (int)HUB_GAP_BYTES_MAX >= (int)LINES_GAP_BYTES_MAX,
-                  "room for a gap");
-    return encoding == HUB_SSE ? sse_gap_encode(after, first, to) : lines_gap_encode(after, first, to);
+    _Static_assert((int)HUB_GAP_BYTES_MAX >= (int)SSE_GAP_BYTES_MAX &&
+                       (int)HUB_GAP_BYTES_MAX >= (int)LINES_GAP_BYTES_MAX,
+                   "room for a gap");
+    return encoding == HUB_SSE ? sse_gap_encode(after, first, to)
+                               : lines_gap_encode(after, first, to);
 }

@@ -19,10 +19,15 @@ const char *hub_encoding_name(enum hub_encoding encoding);
 /* The bytes that an event takes. */
 size_t hub_encoded_size(enum hub_encoding encoding, uint64_t id, const void *bytes, size_t count);
 
-/* Encodes an event. Takes: room of hub_encoded_size. Gives: the bytes written. */
-size_t hub_encode(enum hub_encoding encoding, char *to, uint64_t id, const void *bytes, size_t count);
+/* Encodes an event.
+ * Takes: room of hub_encoded_size.
+ * Gives: the bytes written. */
+size_t hub_encode(enum hub_encoding encoding, char *to, uint64_t id, const void *bytes,
+                  size_t count);
 
-/* Encodes the report that nothing is kept between two ids. Takes: room of HUB_GAP_BYTES_MAX. Gives: the bytes written. */
+/* Encodes the report that nothing is kept between two ids.
+ * Takes: room of HUB_GAP_BYTES_MAX.
+ * Gives: the bytes written. */
 size_t hub_encode_gap(enum hub_encoding encoding, char *to, uint64_t after, uint64_t first);
 
 #endif

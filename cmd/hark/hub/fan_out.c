@@ -1,7 +1,8 @@
 /* fan_out.c - giving subscribers their turn, and the heartbeat.
  *
- * All events of a commit are in the rings before the first subscriber gets its turn, so each sends them in one call. A turn of
- * the loop serves a bounded number of subscribers, and of heartbeats: others than they are served as well.
+ * All events of a commit are in the rings before the first subscriber gets its turn, so each sends
+ * them in one call. A turn of the loop serves a bounded number of subscribers, and of heartbeats:
+ * others than they are served as well.
  */
 #include "hub/feed.h"
 #include "hub/state.h"
@@ -14,7 +15,8 @@ enum { TURN_SUBSCRIBERS = 256 };
 
 static void pump_first(struct hub *hub)
 {
-    struct hub_subscriber *subscriber = hark_container_of(hub->ready.next, struct hub_subscriber, place);
+    struct hub_subscriber *subscriber =
+        hark_container_of(hub->ready.next, struct hub_subscriber, place);
     hub_list_remove(&subscriber->place);
     hub_subscriber_pump(subscriber);
 }
@@ -29,7 +31,8 @@ void hub_flush(struct hub *hub)
 /* Sends a comment to the next of those that have waited for the whole period. */
 static void beat_first(struct hub *hub)
 {
-    struct hub_subscriber *subscriber = hark_container_of(hub->beating.next, struct hub_subscriber, among_all);
+    struct hub_subscriber *subscriber =
+        hark_container_of(hub->beating.next, struct hub_subscriber, among_all);
     hub_list_remove(&subscriber->among_all);
     hub_list_append(&hub->all[HUB_SSE], &subscriber->among_all);
     bool told = subscriber->told;
@@ -67,7 +70,7 @@ void hub_fan_out(struct hub *hub)
         hub_turn(hub);
 }
 
-/* ---- the heartbeat ---- */
+/* --- the heartbeat --- */
 
 static void beat(struct hark_op *op, int64_t result)
 {
@@ -84,7 +87,8 @@ static void beat(struct hark_op *op, int64_t result)
 
 void hub_heartbeat(struct hub *hub)
 {
-    bool wanted = (!hub_list_empty(&hub->all[HUB_SSE]) || !hub_list_empty(&hub->beating)) && !hub->closing;
+    bool wanted =
+        (!hub_list_empty(&hub->all[HUB_SSE]) || !hub_list_empty(&hub->beating)) && !hub->closing;
     if (wanted && !hark_op_active(&hub->heartbeat))
         hark_every(hub->loop, &hub->heartbeat, hub->options.heartbeat_ns, beat);
     else if (!wanted)

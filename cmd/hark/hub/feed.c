@@ -1,13 +1,14 @@
 /* feed.c - blocks of events, out and back.
  *
- * What must hold: what is sent to one hub arrives in the order in which it was given here, but that events may overtake answers
- * (they are durable already). Between two events of a followed stream nothing is left out without a state after it. At least one
- * block is always at hand or on its way back, so a state can wait for nothing else.
+ * What must hold: what is sent to one hub arrives in the order in which it was given here, but that
+ * events may overtake answers (they are durable already). Between two events of a followed stream
+ * nothing is left out without a state after it. At least one block is always at hand or on its way
+ * back, so a state can wait for nothing else.
  */
 #include "hub/feed.h"
+#include "base/check.h"
 #include "hub/state.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,12 +37,12 @@ struct hub_feed {
     bool ending;
 };
 
-/* ---- blocks ---- */
+/* --- blocks --- */
 
 static struct feed_block *block_create(struct hub_feed *feed, size_t room)
 {
-    struct feed_block *block = malloc(sizeof(*block) + room);
-    if (block != NULL)
+    struct feed_block *block = malloc(sizeof *block + room);
+    if (block)
         *block = (struct feed_block){.feed = feed, .room = room};
     return block;
 }
@@ -64,25 +65,25 @@ static struct feed_block *block_take(struct hub_feed *feed, size_t size)
     struct feed_block *block = feed->spare;
     if (feed->outstanding != 0 && feed->outstanding + room > FEED_BYTES_MAX)
         return NULL;
-    if (room == BLOCK_BYTES && block != NULL) {
+    if (room == BLOCK_BYTES && block) {
         feed->spare = block->next;
         feed->spares--;
     } else {
         block = block_create(feed, room);
     }
-    if (block != NULL)
+    if (block)
         feed->outstanding += room;
     return block;
 }
 
-/* ---- sending ---- */
+/* --- sending --- */
 
 static void settle(struct hub_feed *feed);
 
 static void end_check(struct hub_feed *feed)
 {
     struct hub *home = feed->home;
-    if (!feed->ending || feed->outstanding != 0 || feed->mails.first != NULL || hark_op_active(&feed->turn))
+    if (!feed->ending || feed->outstanding != 0 || feed->mails.first || hark_op_active(&feed->turn))
         return;
     feed_destroy(feed);
     hub_close_check(home);
@@ -106,8 +107,8 @@ static void block_arrived(struct mail *mail)
     struct hub_feed *feed = block->feed;
     for (size_t at = 0; at < block->used;) {
         const struct feed_entry *entry = (const void *)(block->bytes + at);
-        hub_away_take(entry, block->bytes + at + sizeof(*entry));
-        at += (sizeof(*entry) + entry->count + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
+        hub_away_take(entry, block->bytes + at + sizeof *entry);
+        at += (sizeof *entry + entry->count + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
     }
     mail_send(feed->to->loop, feed->home->mailbox, mail, block_returned);
 }
@@ -116,7 +117,7 @@ static void send_block(struct hub_feed *feed)
 {
     struct feed_block *block = feed->filling;
     feed->filling = NULL;
-    if (block != NULL)
+    if (block)
         mail_send(feed->home->loop, feed->to, &block->mail, block_arrived);
 }
 
@@ -124,7 +125,7 @@ static void feed_flush(struct hub_feed *feed)
 {
     struct mail *mail;
     send_block(feed);
-    while ((mail = feed->mails.first) != NULL) {
+    while ((mail = feed->mails.first)) {
         feed->mails.first = mail->next;
         mail_send(feed->home->loop, feed->to, mail, mail->arrived);
     }
@@ -157,20 +158,20 @@ void feed_mail(struct hub_feed *feed, struct mail *mail, mail_arrived *arrived)
     flush_soon(feed);
 }
 
-/* ---- filling ---- */
+/* --- filling --- */
 
 /* Room for an entry with so many bytes behind it. Gives: NULL: there is none now. */
 static struct feed_entry *entry_add(struct hub_feed *feed, size_t count)
 {
     size_t size = (sizeof(struct feed_entry) + count + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
     struct feed_block *block = feed->filling;
-    if (block != NULL && block->room - block->used < size) {
+    if (block && block->room - block->used < size) {
         send_block(feed);
         block = NULL;
     }
-    if (block == NULL)
+    if (!block)
         block = feed->filling = block_take(feed, size);
-    if (block == NULL)
+    if (!block)
         return NULL;
     struct feed_entry *entry = (void *)(block->bytes + block->used);
     block->used += size;
@@ -184,13 +185,14 @@ static void settle(struct hub_feed *feed)
     while (!hub_list_empty(&feed->due)) {
         struct hub_interest *interest = hark_container_of(feed->due.next, struct hub_interest, due);
         struct feed_entry *entry = entry_add(feed, 0);
-        if (entry == NULL)
+        if (!entry)
             return;
-        const struct log_stream *log = interest->home_stream != NULL ? hub_stream_log(interest->home_stream) : NULL;
+        const struct log_stream *log =
+            interest->home_stream ? hub_stream_log(interest->home_stream) : NULL;
         *entry = (struct feed_entry){
             .interest = interest,
-            .number = log != NULL ? log->number : 0,
-            .id = log != NULL ? hub_stream_newest(log) : 0,
+            .number = log ? log->number : 0,
+            .id = log ? hub_stream_newest(log) : 0,
             .error = interest->error,
             .answers = interest->answers,
         };
@@ -209,15 +211,17 @@ void feed_state(struct hub_interest *interest)
     settle(feed);
 }
 
-void feed_event(struct hub_interest *interest, uint64_t number, uint64_t id, const void *bytes, size_t count)
+void feed_event(struct hub_interest *interest, uint64_t number, uint64_t id, const void *bytes,
+                size_t count)
 {
     struct feed_entry *entry = interest->is_due ? NULL : entry_add(interest->feed, count);
-    if (entry == NULL) {
+    if (!entry) {
         interest->feed->home->statistics.left_out++;
         feed_state(interest);
         return;
     }
-    *entry = (struct feed_entry){.interest = interest, .number = number, .id = id, .count = (uint32_t)count, .event = true};
+    *entry = (struct feed_entry){
+        .interest = interest, .number = number, .id = id, .count = (uint32_t)count, .event = true};
     if (count != 0)
         memcpy(entry + 1, bytes, count);
 }
@@ -229,19 +233,19 @@ void feed_forget(struct hub_interest *interest)
     interest->is_due = false;
 }
 
-/* ---- its life ---- */
+/* --- its life --- */
 
 struct hub_feed *feed_create(struct hub *home, struct mailbox *to)
 {
-    struct hub_feed *feed = calloc(1, sizeof(*feed));
-    if (feed == NULL)
+    struct hub_feed *feed = calloc(1, sizeof *feed);
+    if (!feed)
         return NULL;
     feed->home = home;
     feed->to = to;
     hub_list_init(&feed->due);
     feed->spare = block_create(feed, BLOCK_BYTES);
     feed->spares = 1;
-    if (feed->spare == NULL) {
+    if (!feed->spare) {
         free(feed);
         return NULL;
     }
@@ -251,9 +255,9 @@ struct hub_feed *feed_create(struct hub *home, struct mailbox *to)
 
 void feed_destroy(struct hub_feed *feed)
 {
-    assert(feed->outstanding == 0 && hub_list_empty(&feed->due));
+    check(feed->outstanding == 0 && hub_list_empty(&feed->due));
     hub_list_remove(&feed->place);
-    while (feed->spare != NULL) {
+    while (feed->spare) {
         struct feed_block *next = feed->spare->next;
         free(feed->spare);
         feed->spare = next;

@@ -1,9 +1,10 @@
-/* feed.h - from the hub that has the log, the home, to one on another thread: events of the streams that it follows, what became
- * of those streams, and answers to what it asked.
+/* feed.h - from the hub that has the log, the home, to one on another thread: events of the streams
+ * that it follows, what became of those streams, and answers to what it asked.
  *
- * Events are copied into blocks, many to one, which come back when they were read: so what is on its way to a thread that lags is
- * bounded. Past the bound a stream's events are left out; once there is room its state is told instead, and its subscribers
- * over there read the log, as all do who lag.
+ * Events are copied into blocks, many to one, which come back when they were read: so what is on
+ * its way to a thread that lags is bounded. Past the bound a stream's events are left out; once
+ * there is room its state is told instead, and its subscribers over there read the log, as all do
+ * who lag.
  *
  * Thread, unless it says otherwise: the home's.
  */
@@ -18,7 +19,8 @@
 
 enum { FEED_BYTES_MAX = 4 * 1024 * 1024 }; /* of blocks on their way to one thread */
 
-/* A stream that another hub follows, or asks to. In that hub's memory; given over with its mail, and back with the answer. */
+/* A stream that another hub follows, or asks to. In that hub's memory; given over with its mail,
+ * and back with the answer. */
 struct hub_interest {
     struct hub_stream *stream; /* of the hub that follows: set once */
     struct mail mail;
@@ -35,7 +37,8 @@ struct hub_interest {
     struct hub_feed *feed;
     struct hub_stream *home_stream; /* NULL: it is not followed */
     struct hub_interest *next;      /* of home_stream */
-    struct hub_list due;            /* among those of the feed whose state is to be told; events are left out until then */
+    struct hub_list
+        due; /* among those of the feed whose state is to be told; events are left out until then */
     int error;
     bool is_due;
     bool answers; /* the state answers a mail */
@@ -52,7 +55,8 @@ struct feed_entry {
     bool answers;
 };
 
-/* Makes one to the hub that the mailbox is of. Gives: NULL: no memory. */
+/* Makes one to the hub that the mailbox is of.
+ * Gives: NULL: no memory. */
 struct hub_feed *feed_create(struct hub *home, struct mailbox *to);
 
 /* Frees one of which the other side never knew. */
@@ -62,7 +66,8 @@ void feed_destroy(struct hub_feed *feed);
 void feed_mail(struct hub_feed *feed, struct mail *mail, mail_arrived *arrived);
 
 /* Sends an event, or leaves it out. */
-void feed_event(struct hub_interest *interest, uint64_t number, uint64_t id, const void *bytes, size_t count);
+void feed_event(struct hub_interest *interest, uint64_t number, uint64_t id, const void *bytes,
+                size_t count);
 
 /* Sends what this turn has for all other hubs now. */
 void feeds_flush(struct hub *home);
@@ -76,7 +81,8 @@ void feed_forget(struct hub_interest *interest);
 /* The last mail to that hub; then the feed is freed, and the home's hub_close_check called. */
 void feed_end(struct hub_feed *feed, struct mail *mail, mail_arrived *arrived);
 
-/* Where the hub that has the log is reached. Thread: any. */
+/* Where the hub that has the log is reached.
+ * Thread: any. */
 struct hub *feed_home(const struct hub_feed *feed);
 
 #endif

@@ -1,16 +1,16 @@
-/* home.c - what the hub that has the log does for those on other threads: it appends, deletes and reads for them, and knows which
- * streams they follow.
+/* home.c - what the hub that has the log does for those on other threads: it appends, deletes and
+ * reads for them, and knows which streams they follow.
  *
- * All of it runs on the home's thread. Of the other hub's memory it touches what came with the mail, and names and hubs of
- * streams, which do not change.
+ * All of it runs on the home's thread. Of the other hub's memory it touches what came with the
+ * mail, and names and hubs of streams, which do not change.
  */
+#include "base/check.h"
 #include "hub/feed.h"
 #include "hub/state.h"
 
-#include <assert.h>
 #include <errno.h>
 
-/* ---- publishing ---- */
+/* --- publishing --- */
 
 static void answer(struct hub_publish *publish, int64_t result)
 {
@@ -18,8 +18,9 @@ static void answer(struct hub_publish *publish, int64_t result)
     feed_mail(publish->stream->hub->feed, &publish->mail, hub_away_published);
 }
 
-/* The home's own stream of that name. It is not opened before the log is asked: an error here would be an answer that overtakes
- * those before it. Gives: NULL: no memory. Then there was none, so nobody reads it or follows it, and nobody has to be told. */
+/* The home's own stream of that name. It is not opened before the log is asked: an error here would
+ * be an answer that overtakes those before it. Gives: NULL: no memory. Then there was none, so
+ * nobody reads it or follows it, and nobody has to be told. */
 static struct hub_stream *own_stream(const struct hub_publish *publish)
 {
     const struct hub_stream *stream = publish->stream;
@@ -60,7 +61,7 @@ void hub_home_delete(struct mail *mail)
     log_delete(publish->stream->hub->home->log, &publish->append);
 }
 
-/* ---- following ---- */
+/* --- following --- */
 
 static void link_interest(struct hub_interest *interest)
 {
@@ -82,12 +83,13 @@ void hub_home_follow(struct mail *mail)
     struct hub_interest *interest = hark_container_of(mail, struct hub_interest, mail);
     const struct hub_stream *stream = interest->stream;
     interest->error = 0;
-    if (interest->feed == NULL) {
+    if (!interest->feed) {
         interest->feed = stream->hub->feed;
         hub_list_init(&interest->due);
     }
-    if (interest->home_stream == NULL) {
-        interest->error = hub_stream_open(stream->hub->home, stream->name, stream->name_length, &interest->home_stream);
+    if (!interest->home_stream) {
+        interest->error = hub_stream_open(stream->hub->home, stream->name, stream->name_length,
+                                          &interest->home_stream);
         if (interest->error == 0)
             link_interest(interest);
     }
@@ -99,8 +101,8 @@ void hub_home_unfollow(struct mail *mail)
 {
     struct hub_interest *interest = hark_container_of(mail, struct hub_interest, mail);
     struct hub_stream *stream = interest->home_stream;
-    assert(!interest->answers);
-    if (stream != NULL) {
+    check(!interest->answers);
+    if (stream) {
         unlink_interest(interest);
         interest->home_stream = NULL;
         hub_stream_close(stream);
@@ -109,7 +111,7 @@ void hub_home_unfollow(struct mail *mail)
     feed_mail(interest->feed, mail, hub_away_unfollowed);
 }
 
-/* ---- reading ---- */
+/* --- reading --- */
 
 static void read_done(struct log_cursor *cursor, int64_t result)
 {
@@ -121,15 +123,16 @@ static void read_done(struct log_cursor *cursor, int64_t result)
 void hub_home_read(struct mail *mail)
 {
     struct hub_subscriber *subscriber = hark_container_of(mail, struct hub_subscriber, mail);
-    log_read(subscriber->hub->home->log, &subscriber->cursor, subscriber->buffer, subscriber->capacity, read_done);
+    log_read(subscriber->hub->home->log, &subscriber->cursor, subscriber->buffer,
+             subscriber->capacity, read_done);
 }
 
-/* ---- hubs that come and go ---- */
+/* --- hubs that come and go --- */
 
 int hub_lend(struct hub *home, struct mailbox *to, struct hub_feed **out_feed)
 {
     struct hub_feed *feed = feed_create(home, to);
-    if (feed == NULL)
+    if (!feed)
         return -ENOMEM;
     *out_feed = feed;
     return 0;

@@ -1,22 +1,23 @@
 /* hub.c - the hub itself: its making and its end, and what it tells of itself. */
+#include "base/check.h"
 #include "hub/feed.h"
 #include "hub/state.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
 enum { RING_BYTES_DEFAULT = 4 * 1024 * 1024 };
 static const uint64_t HEARTBEAT_NS_DEFAULT = 15000000000U;
 
-int hub_create(struct hark_loop *loop, struct log *log, const struct hub_options *options, struct hub **out_hub)
+int hub_create(struct hark_loop *loop, struct log *log, const struct hub_options *options,
+               struct hub **out_hub)
 {
-    struct hub *hub = calloc(1, sizeof(*hub));
-    if (hub == NULL)
+    struct hub *hub = calloc(1, sizeof *hub);
+    if (!hub)
         return -ENOMEM;
     hub->loop = loop;
     hub->log = log;
-    if (options != NULL)
+    if (options)
         hub->options = *options;
     if (hub->options.ring_bytes == 0)
         hub->options.ring_bytes = RING_BYTES_DEFAULT;
@@ -37,11 +38,12 @@ int hub_create(struct hark_loop *loop, struct log *log, const struct hub_options
 
 void hub_close_check(struct hub *hub)
 {
-    if (!hub->closing || hub->closed == NULL || hark_op_active(&hub->fan_out) || hark_op_active(&hub->heartbeat))
+    if (!hub->closing || !hub->closed || hark_op_active(&hub->fan_out) ||
+        hark_op_active(&hub->heartbeat))
         return;
     if (hub->interests != 0 || !hub_list_empty(&hub->feeds))
         return;
-    if (hub->home != NULL && !hub->left) {
+    if (hub->home && !hub->left) {
         hub_away_leave(hub);
         return;
     }
@@ -52,7 +54,7 @@ void hub_close_check(struct hub *hub)
 
 void hub_close(struct hub *hub, void (*closed)(void *context), void *context)
 {
-    assert(!hub->closing);
+    check(!hub->closing);
     hub->closing = true;
     hub->closed = closed;
     hub->closed_context = context;
@@ -62,13 +64,13 @@ void hub_close(struct hub *hub, void (*closed)(void *context), void *context)
 
 void hub_destroy(struct hub *hub)
 {
-    if (hub == NULL)
+    if (!hub)
         return;
     hub_catch_up_done(hub);
     for (size_t i = 0; i < hub->table_size; i++) {
-        while (hub->table[i] != NULL) {
+        while (hub->table[i]) {
             struct hub_stream *stream = hub->table[i];
-            assert(stream->handles == 0);
+            check(stream->handles == 0);
             hub->table[i] = stream->chained;
             free(stream);
         }
@@ -88,7 +90,8 @@ static uint32_t subscribers_of(const struct hub_stream *stream)
     uint32_t count = 0;
     for (int i = 0; i < HUB_ENCODINGS; i++)
         count += stream->subscribers[i];
-    for (const struct hub_interest *interest = stream->interests; interest != NULL; interest = interest->next)
+    for (const struct hub_interest *interest = stream->interests; interest;
+         interest = interest->next)
         count += atomic_load_explicit(&interest->subscribers, memory_order_relaxed);
     return count;
 }
@@ -104,18 +107,19 @@ struct hub_stream_view hub_stream_look(struct hub_stream *stream)
     };
 }
 
-uint64_t hub_streams_walk(struct hub *hub, uint64_t after, size_t count, hub_stream_seen *each, void *context)
+uint64_t hub_streams_walk(struct hub *hub, uint64_t after, size_t count, hub_stream_seen *each,
+                          void *context)
 {
     const struct log_stream *log = log_stream_above(hub->log, after);
-    for (; log != NULL && count > 0; count--) {
+    for (; log && count > 0; count--) {
         struct hub_stream *stream = hub_stream_known(hub, log->name, log->name_length);
         struct hub_stream_view view = {.name = log->name, .log = log};
-        if (stream != NULL)
+        if (stream)
             view = hub_stream_look(stream);
         if (log->name[0] != '.') /* else private: a source's own notes */
             each(context, &view);
         after = log->number;
         log = log_stream_next(hub->log, log);
     }
-    return log != NULL ? after : 0;
+    return log ? after : 0;
 }

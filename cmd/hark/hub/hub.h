@@ -1,10 +1,12 @@
 /* hub.h - streams in memory: publishing into them, and subscribers that follow them.
  *
- * The hub stands between the sources and sinks (HTTP, lines, tails) and the log. The log alone decides the order of events;
- * the hub takes each event from the log's answer, so none is shown before it is as durable as --sync asks.
+ * The hub stands between the sources and sinks (HTTP, lines, tails) and the log. The log alone
+ * decides the order of events; the hub takes each event from the log's answer, so none is shown
+ * before it is as durable as --sync asks.
  *
- * A server of several threads has a hub on each. One, the home, has the log; the others ask it, and are told of the streams that
- * they follow. A stream may so have subscribers on all threads. Where there is one thread, nothing is asked and nothing is told.
+ * A server of several threads has a hub on each. One, the home, has the log; the others ask it, and
+ * are told of the streams that they follow. A stream may so have subscribers on all threads. Where
+ * there is one thread, nothing is asked and nothing is told.
  *
  * Thread, for every function here: the loop's.
  */
@@ -32,8 +34,9 @@ struct hub_subscriber;
 
 /* Limits. All zero is the default. */
 struct hub_options {
-    size_t ring_bytes;       /* memory for the newest events of a stream, for each encoding in use; 0: 4 MiB. All together have 64
-                                times that; past it the newest 64 KiB of a stream are kept */
+    size_t ring_bytes; /* memory for the newest events of a stream, for each encoding in use; 0: 4
+                          MiB. All together have 64 times that; past it the newest 64 KiB of a
+                          stream are kept */
     uint64_t heartbeat_ns;   /* the period of comments to idle SSE subscribers; 0: 15 s */
     uint32_t hubs;           /* that share the bound of all rings; 0: this one alone */
     _Atomic(int) *trouble;   /* of a home: is kept at log_trouble's answer; NULL: nowhere */
@@ -41,58 +44,76 @@ struct hub_options {
 };
 
 /* Makes a hub over an open log, which must outlive it.
- * Gives: 0 and *out_hub. Fails: -ENOMEM. */
-int hub_create(struct hark_loop *loop, struct log *log, const struct hub_options *options, struct hub **out_hub);
+ * Gives: 0 and *out_hub.
+ * Fails: -ENOMEM. */
+int hub_create(struct hark_loop *loop, struct log *log, const struct hub_options *options,
+               struct hub **out_hub);
 
-/* For a hub on another thread, which the mailbox is of: what is to bring events there. Takes: a home with a mailbox.
- * Gives: 0 and *out_feed, for hub_create_away on that thread. Fails: -ENOMEM. */
+/* For a hub on another thread, which the mailbox is of: what is to bring events there.
+ * Takes: a home with a mailbox.
+ * Gives: 0 and *out_feed, for hub_create_away on that thread.
+ * Fails: -ENOMEM. */
 int hub_lend(struct hub *home, struct mailbox *to, struct hub_feed **out_feed);
 
-/* That hub was not made after all. Thread: the home's. */
+/* That hub was not made after all.
+ * Thread: the home's. */
 void hub_lend_not(struct hub_feed *feed);
 
-/* Makes a hub without a log, on its own thread. The home must outlive it: hub_close on the home waits for all that it has lent
- * to. Gives: 0 and *out_hub. Fails: -ENOMEM. */
-int hub_create_away(struct hark_loop *loop, struct hub_feed *feed, const struct hub_options *options, struct hub **out_hub);
+/* Makes a hub without a log, on its own thread. The home must outlive it: hub_close on the home
+ * waits for all that it has lent to.
+ * Gives: 0 and *out_hub.
+ * Fails: -ENOMEM. */
+int hub_create_away(struct hark_loop *loop, struct hub_feed *feed,
+                    const struct hub_options *options, struct hub **out_hub);
 
-/* Sends what this turn has for other hubs, and for subscribers, now: before what the caller sends them that must not overtake it.
+/* Sends what this turn has for other hubs, and for subscribers, now: before what the caller sends
+ * them that must not overtake it.
  */
 void hub_flush(struct hub *hub);
 
-/* Looks whether the log takes events, and writes it to hub_options.trouble. Every answer of the log to a publish does. Takes: the
- * hub that has the log. */
+/* Looks whether the log takes events, and writes it to hub_options.trouble. Every answer of the log
+ * to a publish does.
+ * Takes: the hub that has the log. */
 void hub_trouble_look(struct hub *hub);
 
-/* Releases the hub. Takes: one without publishes, subscribers and open stream handles, and after hub_close's callback; NULL:
- * nothing happens. */
+/* Releases the hub.
+ * Takes: one without publishes, subscribers and open stream handles, and after hub_close's
+ *   callback; NULL: nothing happens. */
 void hub_destroy(struct hub *hub);
 
 /* Ends the hub's own ops (the heartbeat, the fan-out), then calls closed from hark_run. */
 void hub_close(struct hub *hub, void (*closed)(void *context), void *context);
 
-/* ---- streams ---- */
+/* --- streams --- */
 
-/* A handle on a stream by name, whether it exists on disk or not: a stream is made by its first event.
+/* A handle on a stream by name, whether it exists on disk or not: a stream is made by its first
+ * event.
  * Takes: a name; give the handle back with hub_stream_close.
- * Gives: 0 and *out_stream. Fails: -EINVAL not a stream's name; -ENOMEM. */
-int hub_stream_open(struct hub *hub, const char *name, size_t name_length, struct hub_stream **out_stream);
+ * Gives: 0 and *out_stream.
+ * Fails: -EINVAL not a stream's name; -ENOMEM. */
+int hub_stream_open(struct hub *hub, const char *name, size_t name_length,
+                    struct hub_stream **out_stream);
 
-/* Gives a handle back. Takes: NULL: nothing happens. */
+/* Gives a handle back.
+ * Takes: NULL: nothing happens. */
 void hub_stream_close(struct hub_stream *stream);
 
 const char *hub_stream_name(const struct hub_stream *stream);
 
-/* What the stream has on disk; NULL where it does not exist (yet, or any more). Valid until the loop runs on. Takes: a stream of
- * the hub that has the log. */
+/* What the stream has on disk; NULL where it does not exist (yet, or any more). Valid until the
+ * loop runs on.
+ * Takes: a stream of the hub that has the log. */
 const struct log_stream *hub_stream_log(const struct hub_stream *stream);
 
-/* ---- publishing ---- */
+/* --- publishing --- */
 
-/* A publish has ended. Takes: id: above 0: the event is as durable as --sync asks, and subscribers will see it; else a negative
- * errno as log_append (or log_delete) gives it. */
+/* A publish has ended.
+ * Takes: id: above 0: the event is as durable as --sync asks, and subscribers will see it; else a
+ *   negative errno as log_append (or log_delete) gives it. */
 typedef void hub_published(struct hub_publish *publish, int64_t id);
 
-/* One publish, in the caller's memory, usually inside the caller's own struct. Zeroed before its first use; all private. */
+/* One publish, in the caller's memory, usually inside the caller's own struct. Zeroed before its
+ * first use; all private. */
 struct hub_publish {
     struct log_append append;
     struct hub_stream *stream;
@@ -101,19 +122,24 @@ struct hub_publish {
     int64_t result;
 };
 
-/* Publishes an event. Publishes are answered in the order in which they were made, those of one turn share a commit.
+/* Publishes an event. Publishes are answered in the order in which they were made, those of one
+ * turn share a commit.
  * Takes: count 0 to LOG_EVENT_BYTES_MAX.
- * Owns: publish, bytes and the caller's handle on the stream must stay until `done`, which is never called from inside this
- *   call. */
-void hub_publish(struct hub_stream *stream, struct hub_publish *publish, const void *bytes, size_t count, hub_published *done);
+ * Owns: publish, bytes and the caller's handle on the stream must stay until `done`, which is never
+ *   called from inside this call. */
+void hub_publish(struct hub_stream *stream, struct hub_publish *publish, const void *bytes,
+                 size_t count, hub_published *done);
 
-/* Deletes a stream, in order with the publishes. Owns: as hub_publish. Fails: -ENOENT it does not exist. Its subscribers stay:
- * once it is made anew they are told of the gap. */
+/* Deletes a stream, in order with the publishes.
+ * Owns: as hub_publish.
+ * Fails: -ENOENT it does not exist. Its subscribers stay: once it is made anew they are told of the
+ *   gap. */
 void hub_delete(struct hub_stream *stream, struct hub_publish *publish, hub_published *done);
 
-/* ---- subscribing ---- */
+/* --- subscribing --- */
 
-/* The stream is followed, or error tells why not: -ENOMEM. Open the subscriber now, inside of this call, or not at all. */
+/* The stream is followed, or error tells why not: -ENOMEM. Open the subscriber now, inside of this
+ * call, or not at all. */
 typedef void hub_followed(struct hub_follow *follow, int error);
 
 /* In the caller's memory; all private. */
@@ -122,8 +148,10 @@ struct hub_follow {
     hub_followed *done;
 };
 
-/* Before hub_subscriber_open: sees to it that the stream's events come to this thread, all that are acknowledged from now on.
- * Gives: 1: they do; 0: `done` will be called, from hark_run. Fails: -ENOMEM.
+/* Before hub_subscriber_open: sees to it that the stream's events come to this thread, all that are
+ * acknowledged from now on.
+ * Gives: 1: they do; 0: `done` will be called, from hark_run.
+ * Fails: -ENOMEM.
  * Owns: follow and the caller's handle on the stream must stay until `done`. */
 int hub_follow(struct hub_stream *stream, struct hub_follow *follow, hub_followed *done);
 
@@ -137,16 +165,19 @@ enum hub_from {
 /* The subscriber needs its memory no more. */
 typedef void hub_subscriber_closed(struct hub_subscriber *subscriber);
 
-/* A reader of a stream that writes into a connection. It is a cursor: near the end it sends what the ring holds, further back it
- * reads the log. It has one block on its way at a time, and asks for more when that is sent. So one that stops reading costs:
+/* A reader of a stream that writes into a connection. It is a cursor: near the end it sends what
+ * the ring holds, further back it reads the log. It has one block on its way at a time, and asks
+ * for more when that is sent. So one that stops reading costs:
  *   - its connection, with what the kernel buffers,
- *   - one block: a chunk that it shares (64 KiB, or the one event that is longer), or, where it reads from the disk, a block of
- *     its own: up to 256 KiB, or the one event whose encoding is longer (a MiB of line ends becomes 7 MiB of SSE).
- * It holds nothing of what comes meanwhile, and nobody waits for it. Zeroed before its first use; all private. */
+ *   - one block: a chunk that it shares (64 KiB, or the one event that is longer), or, where it
+ *     reads from the disk, a block of its own: up to 256 KiB, or the one event whose encoding is
+ *     longer (a MiB of line ends becomes 7 MiB of SSE). It holds nothing of what comes meanwhile,
+ *     and nobody waits for it. Zeroed before its first use; all private. */
 struct hub_subscriber {
     struct hark_stream_block block; /* the one on its way */
-    struct hub_list place;          /* among those that wait for events, for their turn, or for a buffer to read into */
-    struct hub_list among_all;      /* among all of its encoding */
+    struct hub_list
+        place; /* among those that wait for events, for their turn, or for a buffer to read into */
+    struct hub_list among_all; /* among all of its encoding */
     struct hub *hub;
     struct hub_stream *stream;
     struct hark_stream *output;
@@ -154,8 +185,9 @@ struct hub_subscriber {
     struct hub_chunk *chunk; /* what `block` lies in, or lay in last */
     char *own;               /* what `block` lies in where it was read from the disk */
     struct log_cursor cursor;
-    char *buffer;       /* what the cursor reads into */
-    size_t needed;      /* the size of buffer that an event asks for, where it is above the common size */
+    char *buffer; /* what the cursor reads into */
+    size_t
+        needed; /* the size of buffer that an event asks for, where it is above the common size */
     uint64_t position;  /* the id of the last event given to the connection */
     uint64_t life;      /* the life of the stream that position was compared with; 0: none yet */
     uint64_t gap_after; /* with gap_waits: told before the next event */
@@ -173,22 +205,24 @@ struct hub_subscriber {
     int64_t read_result;
 };
 
-/* Begins: the connection's output is the subscriber's, but for what the caller writes before the loop runs on (a head, the
- * position).
- * Takes: a stream that is followed; an open connection whose stream stays until `closed`; from and after: see above. after 0 is
- *   the start. An id that the stream has never given leads to a gap report, and to everything from the oldest.
+/* Begins: the connection's output is the subscriber's, but for what the caller writes before the
+ * loop runs on (a head, the position).
+ * Takes: a stream that is followed; an open connection whose stream stays until `closed`; from and
+ *   after: see above. after 0 is the start. An id that the stream has never given leads to a gap
+ *   report, and to everything from the oldest.
  */
-void hub_subscriber_open(struct hub_stream *stream, struct hub_subscriber *subscriber, struct hark_stream *output,
-                         enum hub_encoding encoding, enum hub_from from, uint64_t after, hub_subscriber_closed *closed);
+void hub_subscriber_open(struct hub_stream *stream, struct hub_subscriber *subscriber,
+                         struct hark_stream *output, enum hub_encoding encoding, enum hub_from from,
+                         uint64_t after, hub_subscriber_closed *closed);
 
-/* Ends it. Its block, if one is on its way, ends with the connection: close that first, or let it be sent. Calls closed once
- * nothing of it is in use any more, maybe from inside this call. */
+/* Ends it. Its block, if one is on its way, ends with the connection: close that first, or let it
+ * be sent. Calls closed once nothing of it is in use any more, maybe from inside this call. */
 void hub_subscriber_close(struct hub_subscriber *subscriber);
 
 /* The id after which a subscriber that comes back would go on; at first: where it began. */
 uint64_t hub_subscriber_position(const struct hub_subscriber *subscriber);
 
-/* ---- what it counts ---- */
+/* --- what it counts --- */
 
 struct hub_statistics {
     uint64_t published;       /* events, since the start */
@@ -200,7 +234,8 @@ struct hub_statistics {
     uint64_t gaps;       /* told to subscribers */
     uint64_t disk_reads; /* of subscribers that were not near the end */
     uint64_t encoded;    /* events encoded for all subscribers together */
-    uint64_t left_out;   /* events that a thread which lags was not told of: its readers read the disk */
+    uint64_t
+        left_out; /* events that a thread which lags was not told of: its readers read the disk */
     uint64_t ring_bytes; /* memory of all rings, now */
     uint64_t subscribers[HUB_ENCODINGS];
 };
@@ -216,14 +251,18 @@ struct hub_stream_view {
     uint32_t subscribers;
 };
 
-/* What one stream is like now, the subscribers on all threads together. Takes: a stream of the hub that has the log. */
+/* What one stream is like now, the subscribers on all threads together.
+ * Takes: a stream of the hub that has the log. */
 struct hub_stream_view hub_stream_look(struct hub_stream *stream);
 
 typedef void hub_stream_seen(void *context, const struct hub_stream_view *view);
 
-/* Calls back for streams that exist, in order of their creation; one that only has subscribers is a name that somebody chose, and
- * is not told of. Takes: the hub that has the log; after: 0, or what the call before gave; count: of the streams to look at.
+/* Calls back for streams that exist, in order of their creation; one that only has subscribers is a
+ * name that somebody chose, and is not told of.
+ * Takes: the hub that has the log; after: 0, or what the call before gave; count: of the streams to
+ *   look at.
  * Gives: where to go on; 0: there is no more. */
-uint64_t hub_streams_walk(struct hub *hub, uint64_t after, size_t count, hub_stream_seen *each, void *context);
+uint64_t hub_streams_walk(struct hub *hub, uint64_t after, size_t count, hub_stream_seen *each,
+                          void *context);
 
 #endif

@@ -1,4 +1,5 @@
-/* list.h - a doubly linked list through members of the structs that stand in it; a head is a member of its own. */
+/* list.h - a doubly linked list through members of the structs that stand in it; a head is a member
+ * of its own. */
 #ifndef HUB_LIST_H
 #define HUB_LIST_H
 

@@ -1,13 +1,14 @@
 /* ring.c - chunks of encoded events, found by id.
  *
- * What must hold: bytes below `filled` never change, for sends are reading them; ids grow from entry to entry and from chunk to
- * chunk; `floor` is at or above the id of the last event that left.
+ * What must hold: bytes below `filled` never change, for sends are reading them; ids grow from
+ * entry to entry and from chunk to chunk; `floor` is at or above the id of the last event that
+ * left.
  *
  * Which subscribers are told, and when, is left to subscriber.c.
  */
 #include "hub/ring.h"
+#include "base/check.h"
 
-#include <assert.h>
 #include <stdlib.h>
 
 /* Where an event ends in its chunk. */
@@ -36,7 +37,7 @@ void hub_ring_init(struct hub_ring *ring, enum hub_encoding encoding, size_t byt
 
 void hub_ring_start(struct hub_ring *ring, uint64_t id)
 {
-    assert(!ring->active);
+    check(!ring->active);
     ring->active = true;
     ring->floor = id;
     ring->top = id;
@@ -47,7 +48,7 @@ static void drop_first(struct hub_ring *ring)
 {
     struct hub_chunk *chunk = ring->first;
     ring->first = chunk->next;
-    if (ring->first == NULL)
+    if (!ring->first)
         ring->last = NULL;
     ring->bytes -= chunk->capacity;
     ring->floor = entry_at(chunk, chunk->count - 1)->id;
@@ -58,25 +59,27 @@ static void drop_first(struct hub_ring *ring)
 
 void hub_ring_stop(struct hub_ring *ring)
 {
-    while (ring->first != NULL)
+    while (ring->first)
         drop_first(ring);
     ring->active = false;
 }
 
-/* Adds a chunk that holds at least `size` bytes of one event. Gives NULL where memory is lacking. */
+/* Adds a chunk that holds at least `size` bytes of one event. Gives NULL where memory is
+ * lacking. */
 static struct hub_chunk *chunk_add(struct hub_ring *ring, size_t size)
 {
-    size_t capacity = ring->last == NULL ? FIRST_CHUNK_BYTES : (size_t)ring->last->capacity * 2;
+    size_t capacity = !ring->last ? FIRST_CHUNK_BYTES : (size_t)ring->last->capacity * 2;
     if (capacity > HUB_CHUNK_BYTES)
         capacity = HUB_CHUNK_BYTES;
-    size_t needed = (size + sizeof(struct entry) + sizeof(struct entry) - 1) & ~(sizeof(struct entry) - 1);
+    size_t needed =
+        (size + sizeof(struct entry) + sizeof(struct entry) - 1) & ~(sizeof(struct entry) - 1);
     if (capacity < needed)
         capacity = needed;
-    struct hub_chunk *chunk = malloc(sizeof(*chunk) + capacity);
-    if (chunk == NULL)
+    struct hub_chunk *chunk = malloc(sizeof *chunk + capacity);
+    if (!chunk)
         return NULL;
     *chunk = (struct hub_chunk){.references = 1, .capacity = (uint32_t)capacity, .kept = true};
-    if (ring->last != NULL)
+    if (ring->last)
         ring->last->next = chunk;
     else
         ring->first = chunk;
@@ -87,14 +90,14 @@ static struct hub_chunk *chunk_add(struct hub_ring *ring, size_t size)
 
 size_t hub_ring_append(struct hub_ring *ring, uint64_t id, const void *bytes, size_t count)
 {
-    assert(ring->active && id > ring->top);
+    check(ring->active && id > ring->top);
     size_t size = hub_encoded_size(ring->encoding, id, bytes, count);
     ring->top = id;
     struct hub_chunk *chunk = ring->last;
-    if (chunk == NULL || room_of(chunk) < size + sizeof(struct entry))
+    if (!chunk || room_of(chunk) < size + sizeof(struct entry))
         chunk = chunk_add(ring, size);
-    if (chunk == NULL) {
-        while (ring->first != NULL)
+    if (!chunk) {
+        while (ring->first)
             drop_first(ring);
         ring->floor = id;
         return 0;
@@ -123,19 +126,20 @@ static uint32_t entry_after(const struct hub_chunk *chunk, uint64_t after)
     return low;
 }
 
-bool hub_ring_find(const struct hub_ring *ring, uint64_t after, const struct hub_chunk *hint, struct hub_range *out_range)
+bool hub_ring_find(const struct hub_ring *ring, uint64_t after, const struct hub_chunk *hint,
+                   struct hub_range *out_range)
 {
-    assert(after >= ring->floor);
+    check(after >= ring->floor);
     if (after >= ring->top)
         return false;
     struct hub_chunk *chunk = ring->first;
-    if (hint != NULL && hint->kept)
+    if (hint && hint->kept)
         chunk = (struct hub_chunk *)(uintptr_t)hint;
-    else if (ring->last != NULL && entry_at(ring->last, 0)->id <= after)
+    else if (ring->last && entry_at(ring->last, 0)->id <= after)
         chunk = ring->last;
-    while (chunk != NULL && entry_at(chunk, chunk->count - 1)->id <= after)
+    while (chunk && entry_at(chunk, chunk->count - 1)->id <= after)
         chunk = chunk->next;
-    if (chunk == NULL)
+    if (!chunk)
         return false;
     uint32_t index = entry_after(chunk, after);
     uint64_t begin = index == 0 ? 0 : entry_at(chunk, index - 1)->end;
@@ -157,6 +161,6 @@ void hub_chunk_hold(struct hub_chunk *chunk)
 
 void hub_chunk_release(struct hub_chunk *chunk)
 {
-    if (chunk != NULL && --chunk->references == 0)
+    if (chunk && --chunk->references == 0)
         free(chunk);
 }

@@ -1,9 +1,11 @@
-/* ring.h - the newest events of one stream in one encoding, ready to be sent, shared by all of its subscribers.
+/* ring.h - the newest events of one stream in one encoding, ready to be sent, shared by all of its
+ * subscribers.
  *
- * Each event is encoded once, behind the one before it, in chunks that are counted: the ring holds one reference, each send that
- * is on its way another. So a subscriber sends all that it lacks of a chunk in one call, many events together, and nothing is
- * copied per subscriber. When the ring is over its limit its oldest chunk leaves; a send that is on its way keeps that chunk's
- * memory until it ends, a subscriber that comes later reads the disk.
+ * Each event is encoded once, behind the one before it, in chunks that are counted: the ring holds
+ * one reference, each send that is on its way another. So a subscriber sends all that it lacks of a
+ * chunk in one call, many events together, and nothing is copied per subscriber. When the ring is
+ * over its limit its oldest chunk leaves; a send that is on its way keeps that chunk's memory until
+ * it ends, a subscriber that comes later reads the disk.
  */
 #ifndef HUB_RING_H
 #define HUB_RING_H
@@ -14,7 +16,8 @@
 
 #include "hub/encoding.h"
 
-/* The size of a chunk once a stream is busy; the first ones are smaller, and a longer event has a chunk of its own. */
+/* The size of a chunk once a stream is busy; the first ones are smaller, and a longer event has a
+ * chunk of its own. */
 enum { HUB_CHUNK_BYTES = 65536 };
 
 /* Encoded bytes grow from the front, the entries that tell where each event ends from the back. */
@@ -51,21 +54,26 @@ struct hub_range {
 
 void hub_ring_init(struct hub_ring *ring, enum hub_encoding encoding, size_t bytes_max);
 
-/* Begins to keep events: those after id. Takes: a ring that is not active. */
+/* Begins to keep events: those after id.
+ * Takes: a ring that is not active. */
 void hub_ring_start(struct hub_ring *ring, uint64_t id);
 
 /* Lets go of everything; sends that are on their way keep their chunks. */
 void hub_ring_stop(struct hub_ring *ring);
 
-/* Encodes an event behind the others. Takes: an active ring; an id above all before it.
- * Gives: the bytes that it took; 0 where memory is lacking: the ring is then emptied, and subscribers find the event on the disk.
+/* Encodes an event behind the others.
+ * Takes: an active ring; an id above all before it.
+ * Gives: the bytes that it took; 0 where memory is lacking: the ring is then emptied, and
+ *   subscribers find the event on the disk.
  */
 size_t hub_ring_append(struct hub_ring *ring, uint64_t id, const void *bytes, size_t count);
 
 /* The events after an id, as many as lie together.
- * Takes: after at or above the ring's floor; hint: a chunk that the caller holds a reference of and in which its last range
- * ended, or NULL. Gives: true and *out_range; false where there is none. No reference is taken. */
-bool hub_ring_find(const struct hub_ring *ring, uint64_t after, const struct hub_chunk *hint, struct hub_range *out_range);
+ * Takes: after at or above the ring's floor; hint: a chunk that the caller holds a reference of and
+ *   in which its last range ended, or NULL.
+ * Gives: true and *out_range; false where there is none. No reference is taken. */
+bool hub_ring_find(const struct hub_ring *ring, uint64_t after, const struct hub_chunk *hint,
+                   struct hub_range *out_range);
 
 void hub_chunk_hold(struct hub_chunk *chunk);
 

@@ -5,10 +5,10 @@
 #include "hub/hub.h"
 
 enum {
-    HUB_BUFFERS = 16,                      /* reads from the disk at once, for all subscribers together */
-    HUB_LONG_READS = 8,                    /* and as many of an event that is longer than a buffer */
+    HUB_BUFFERS = 16,   /* reads from the disk at once, for all subscribers together */
+    HUB_LONG_READS = 8, /* and as many of an event that is longer than a buffer */
     HUB_BUFFER_BYTES = LOG_READ_BYTES_MIN, /* the common size of what a read fills */
-    HUB_OWN_BYTES_MAX = 256 * 1024,        /* a subscriber's own block, unless one event is longer */
+    HUB_OWN_BYTES_MAX = 256 * 1024, /* a subscriber's own block, unless one event is longer */
     HUB_RATE_SECONDS = 8,
 };
 
@@ -20,7 +20,8 @@ struct hub {
     struct log *log; /* NULL: the home has it */
     struct mailbox *mailbox;
     struct hub *home;      /* NULL: this is it */
-    struct hub_feed *feed; /* away: brings what the home has for this one; the home's thread alone looks inside */
+    struct hub_feed *feed; /* away: brings what the home has for this one; the home's thread alone
+                              looks inside */
     struct hub_list feeds; /* home: to the other hubs */
     size_t interests;      /* away: streams that are followed, or asked for */
     struct mail leave;     /* away: the goodbye */
@@ -32,7 +33,8 @@ struct hub {
     size_t table_size;         /* a power of two */
     size_t table_count;
     struct hub_list all[HUB_ENCODINGS];
-    struct hub_list beating;      /* of those, the ones that are still to be looked at for this heartbeat */
+    struct hub_list
+        beating; /* of those, the ones that are still to be looked at for this heartbeat */
     struct hub_list ready;        /* subscribers that may have something to send */
     struct hub_list wants_buffer; /* subscribers that want to read the disk */
     struct hub_list wants_long;   /* the same, an event that is longer than a buffer */
@@ -55,11 +57,12 @@ struct hub_stream {
     uint64_t life; /* log_stream.number of what stands under the name now; 0: nothing does */
     uint32_t handles;
     uint32_t subscribers[HUB_ENCODINGS];
-    struct hub_ring rings[HUB_ENCODINGS]; /* each active while it has subscribers and the stream exists */
-    struct hub_list waiting;              /* subscribers that have all there is */
-    struct hub_interest *interests;       /* home: of the other hubs that follow it */
-    struct hub_interest *interest;        /* away: its own; NULL: it is not followed */
-    uint64_t newest;                      /* away: the newest id that the home has told of */
+    struct hub_ring
+        rings[HUB_ENCODINGS];       /* each active while it has subscribers and the stream exists */
+    struct hub_list waiting;        /* subscribers that have all there is */
+    struct hub_interest *interests; /* home: of the other hubs that follow it */
+    struct hub_interest *interest;  /* away: its own; NULL: it is not followed */
+    uint64_t newest;                /* away: the newest id that the home has told of */
     uint64_t published;
     uint64_t rate_second; /* the newest second that `rate` counts */
     uint32_t rate[HUB_RATE_SECONDS];
@@ -67,7 +70,7 @@ struct hub_stream {
     char name[];
 };
 
-/* ---- stream.c ---- */
+/* --- stream.c --- */
 
 /* Looks whether the stream has come into being, or anew, without the hub's doing. */
 void hub_stream_refresh(struct hub_stream *stream);
@@ -85,21 +88,25 @@ struct hub_stream *hub_stream_known(const struct hub *hub, const char *name, siz
 /* The newest id that was acknowledged in a stream; what comes later is above it. */
 uint64_t hub_stream_newest(const struct log_stream *log);
 
-/* An append to the stream, or its deletion, has ended: tells everybody, and counts. Takes: the hub that has the log; a stream of
- * its, or NULL: nobody has to be told. */
-void hub_stream_appended(struct hub *hub, struct hub_stream *stream, const struct log_append *append, int64_t result);
+/* An append to the stream, or its deletion, has ended: tells everybody, and counts.
+ * Takes: the hub that has the log; a stream of its, or NULL: nobody has to be told. */
+void hub_stream_appended(struct hub *hub, struct hub_stream *stream,
+                         const struct log_append *append, int64_t result);
 void hub_stream_deleted(struct hub_stream *stream, int64_t result);
 
 /* An event of that life of the stream: into the rings. */
-void hub_stream_take(struct hub_stream *stream, uint64_t life, uint64_t id, const void *bytes, size_t count);
+void hub_stream_take(struct hub_stream *stream, uint64_t life, uint64_t id, const void *bytes,
+                     size_t count);
 
-/* Another stream stands under the name, or none (life 0): the rings hold its events after `floor`. */
+/* Another stream stands under the name, or none (life 0): the rings hold its events after
+ * `floor`. */
 void hub_stream_begin_life(struct hub_stream *stream, uint64_t life, uint64_t floor);
 
-/* Events up to that id did not come: the rings hold those after it, and subscribers find the others on the disk. */
+/* Events up to that id did not come: the rings hold those after it, and subscribers find the others
+ * on the disk. */
 void hub_stream_skip(struct hub_stream *stream, uint64_t newest);
 
-/* ---- home.c: mail from other hubs, on the home's thread ---- */
+/* --- home.c: mail from other hubs, on the home's thread --- */
 
 void hub_home_publish(struct mail *mail);
 void hub_home_delete(struct mail *mail);
@@ -108,7 +115,7 @@ void hub_home_unfollow(struct mail *mail);
 void hub_home_read(struct mail *mail);
 void hub_home_leave(struct mail *mail);
 
-/* ---- away.c: what goes to the home, and its answers ---- */
+/* --- away.c: what goes to the home, and its answers --- */
 
 void hub_away_publish(struct hub_publish *publish, bool deletes);
 void hub_away_published(struct mail *mail);
@@ -126,7 +133,7 @@ void hub_away_take(const struct feed_entry *entry, const void *bytes);
 void hub_away_leave(struct hub *hub);
 void hub_away_left(struct mail *mail);
 
-/* ---- fan_out.c ---- */
+/* --- fan_out.c --- */
 
 /* Sees to it that the ready ones get their turn. */
 void hub_fan_out(struct hub *hub);
@@ -140,7 +147,7 @@ void hub_heartbeat(struct hub *hub);
 /* Calls back once the hub's own ops have ended, if it is closing. */
 void hub_close_check(struct hub *hub);
 
-/* ---- subscriber.c ---- */
+/* --- subscriber.c --- */
 
 /* Sends what there is, or reads, or waits. */
 void hub_subscriber_pump(struct hub_subscriber *subscriber);
@@ -151,13 +158,14 @@ void hub_subscriber_send(struct hub_subscriber *subscriber, const char *bytes, s
 /* Puts it among those that get their turn soon. */
 void hub_subscriber_ready(struct hub_subscriber *subscriber);
 
-/* Calls `closed` where it is closing and nothing of it is in use. Gives: true: it is gone. */
+/* Calls `closed` where it is closing and nothing of it is in use.
+ * Gives: true: it is gone. */
 bool hub_subscriber_finish(struct hub_subscriber *subscriber);
 
 /* Ends the connection: its owner then closes the subscriber. */
 void hub_subscriber_break(struct hub_subscriber *subscriber);
 
-/* ---- catch_up.c ---- */
+/* --- catch_up.c --- */
 
 /* Reads what follows its position from the disk, and sends it. */
 void hub_catch_up(struct hub_subscriber *subscriber);

@@ -1,13 +1,14 @@
 /* stream.c - the hub's table of streams, and publishing.
  *
- * A stream in memory is made when somebody first asks for its name and stays while it has handles or, at home, exists on disk.
- * What must hold: `life` is the number of the log's stream under this name, as far as the log's answers have told; an active ring
- * holds every event of this life after its floor; events enter rings in the order of the log's answers and nowhere else.
+ * A stream in memory is made when somebody first asks for its name and stays while it has handles
+ * or, at home, exists on disk. What must hold: `life` is the number of the log's stream under this
+ * name, as far as the log's answers have told; an active ring holds every event of this life after
+ * its floor; events enter rings in the order of the log's answers and nowhere else.
  */
+#include "base/check.h"
 #include "hub/feed.h"
 #include "hub/state.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,8 +31,8 @@ struct hub_stream *hub_stream_known(const struct hub *hub, const char *name, siz
         return NULL;
     uint64_t hash = hash_of(name, name_length);
     struct hub_stream *stream = hub->table[hash & (hub->table_size - 1)];
-    while (stream != NULL &&
-           (stream->hash != hash || stream->name_length != name_length || memcmp(stream->name, name, name_length) != 0))
+    while (stream && (stream->hash != hash || stream->name_length != name_length ||
+                      memcmp(stream->name, name, name_length) != 0))
         stream = stream->chained;
     return stream;
 }
@@ -42,12 +43,12 @@ static int table_grow(struct hub *hub)
     if (hub->table_count < hub->table_size)
         return 0;
     size_t size = hub->table_size == 0 ? TABLE_FIRST : hub->table_size * 2;
-    struct hub_stream **table = calloc(size, sizeof(*table));
-    if (table == NULL)
+    struct hub_stream **table = calloc(size, sizeof *table);
+    if (!table)
         return hub->table_size == 0 ? -ENOMEM : 0;
     for (size_t i = 0; i < hub->table_size; i++) {
         struct hub_stream *stream = hub->table[i];
-        while (stream != NULL) {
+        while (stream) {
             struct hub_stream *next = stream->chained;
             stream->chained = table[stream->hash & (size - 1)];
             table[stream->hash & (size - 1)] = stream;
@@ -64,8 +65,8 @@ static struct hub_stream *stream_add(struct hub *hub, const char *name, size_t n
 {
     if (table_grow(hub) < 0)
         return NULL;
-    struct hub_stream *stream = calloc(1, sizeof(*stream) + name_length + 1);
-    if (stream == NULL)
+    struct hub_stream *stream = calloc(1, sizeof *stream + name_length + 1);
+    if (!stream)
         return NULL;
     stream->hub = hub;
     stream->hash = hash_of(name, name_length);
@@ -92,14 +93,15 @@ static void stream_remove(struct hub_stream *stream)
     free(stream);
 }
 
-int hub_stream_open(struct hub *hub, const char *name, size_t name_length, struct hub_stream **out_stream)
+int hub_stream_open(struct hub *hub, const char *name, size_t name_length,
+                    struct hub_stream **out_stream)
 {
     if (!name_valid(name, name_length))
         return -EINVAL;
     struct hub_stream *stream = hub_stream_known(hub, name, name_length);
-    if (stream == NULL)
+    if (!stream)
         stream = stream_add(hub, name, name_length);
-    if (stream == NULL)
+    if (!stream)
         return -ENOMEM;
     stream->handles++;
     *out_stream = stream;
@@ -108,10 +110,10 @@ int hub_stream_open(struct hub *hub, const char *name, size_t name_length, struc
 
 void hub_stream_close(struct hub_stream *stream)
 {
-    if (stream == NULL)
+    if (!stream)
         return;
-    assert(stream->handles > 0);
-    if (--stream->handles == 0 && (stream->hub->home != NULL || hub_stream_log(stream) == NULL))
+    check(stream->handles > 0);
+    if (--stream->handles == 0 && (stream->hub->home || !hub_stream_log(stream)))
         stream_remove(stream);
 }
 
@@ -125,7 +127,7 @@ const struct log_stream *hub_stream_log(const struct hub_stream *stream)
     return log_stream_find(stream->hub->log, stream->name, stream->name_length);
 }
 
-/* ---- lives ---- */
+/* --- lives --- */
 
 static void ring_stop(struct hub_stream *stream, struct hub_ring *ring)
 {
@@ -166,18 +168,18 @@ uint64_t hub_stream_newest(const struct log_stream *log)
 
 void hub_stream_refresh(struct hub_stream *stream)
 {
-    const struct log_stream *log = stream->hub->home != NULL ? NULL : hub_stream_log(stream);
-    if (log != NULL && log->number != stream->life)
+    const struct log_stream *log = stream->hub->home ? NULL : hub_stream_log(stream);
+    if (log && log->number != stream->life)
         hub_stream_begin_life(stream, log->number, hub_stream_newest(log));
 }
 
 /* The newest id of this life that may have gone by. */
 static uint64_t newest_known(const struct hub_stream *stream)
 {
-    if (stream->hub->home != NULL)
+    if (stream->hub->home)
         return stream->newest;
     const struct log_stream *log = hub_stream_log(stream);
-    return log != NULL ? hub_stream_newest(log) : stream->life;
+    return log ? hub_stream_newest(log) : stream->life;
 }
 
 void hub_stream_join(struct hub_stream *stream, enum hub_encoding encoding)
@@ -185,27 +187,27 @@ void hub_stream_join(struct hub_stream *stream, enum hub_encoding encoding)
     if (stream->subscribers[encoding]++ == 0 && stream->life != 0)
         hub_ring_start(&stream->rings[encoding], newest_known(stream));
     stream->hub->statistics.subscribers[encoding]++;
-    if (stream->hub->home != NULL)
+    if (stream->hub->home)
         hub_away_subscribers(stream);
 }
 
 void hub_stream_leave(struct hub_stream *stream, enum hub_encoding encoding)
 {
-    assert(stream->subscribers[encoding] > 0);
+    check(stream->subscribers[encoding] > 0);
     if (--stream->subscribers[encoding] == 0 && stream->rings[encoding].active)
         ring_stop(stream, &stream->rings[encoding]);
     stream->hub->statistics.subscribers[encoding]--;
-    if (stream->hub->home != NULL)
+    if (stream->hub->home)
         hub_away_subscribers(stream);
 }
 
-/* ---- rates ---- */
+/* --- rates --- */
 
 static void rate_advance(struct hub_stream *stream)
 {
     uint64_t second = hark_now(stream->hub->loop) / 1000000000U;
     if (second - stream->rate_second >= HUB_RATE_SECONDS) {
-        memset(stream->rate, 0, sizeof(stream->rate));
+        memset(stream->rate, 0, sizeof stream->rate);
         stream->rate_second = second;
     }
     while (stream->rate_second < second)
@@ -221,7 +223,7 @@ double hub_stream_rate(struct hub_stream *stream)
     return (double)events / RATE_WINDOW;
 }
 
-/* ---- publishing ---- */
+/* --- publishing --- */
 
 /* Encodes an event for those who read along, and gives them their turn. */
 static void spread(struct hub_stream *stream, uint64_t id, const void *bytes, size_t count)
@@ -232,7 +234,8 @@ static void spread(struct hub_stream *stream, uint64_t id, const void *bytes, si
         if (!ring->active || id <= ring->top)
             continue; /* not above the top: it began after this event was acknowledged */
         size_t before = ring->bytes;
-        bool crowded = hub->statistics.ring_bytes * hub->sharing / RINGS_WHOLE >= hub->options.ring_bytes;
+        bool crowded =
+            hub->statistics.ring_bytes * hub->sharing / RINGS_WHOLE >= hub->options.ring_bytes;
         ring->bytes_max = crowded ? HUB_CHUNK_BYTES : hub->options.ring_bytes;
         if (hub_ring_append(ring, id, bytes, count) != 0)
             hub->statistics.encoded++;
@@ -244,12 +247,13 @@ static void spread(struct hub_stream *stream, uint64_t id, const void *bytes, si
     }
 }
 
-void hub_stream_take(struct hub_stream *stream, uint64_t life, uint64_t id, const void *bytes, size_t count)
+void hub_stream_take(struct hub_stream *stream, uint64_t life, uint64_t id, const void *bytes,
+                     size_t count)
 {
     if (life != stream->life)
         hub_stream_begin_life(stream, life, life);
     spread(stream, id, bytes, count);
-    for (struct hub_interest *interest = stream->interests, *next; interest != NULL; interest = next) {
+    for (struct hub_interest *interest = stream->interests, *next; interest; interest = next) {
         next = interest->next;
         feed_event(interest, life, id, bytes, count);
     }
@@ -259,11 +263,12 @@ void hub_trouble_look(struct hub *hub)
 {
     int error = log_trouble(hub->log);
     hub->troubled = error != 0;
-    if (hub->options.trouble != NULL)
+    if (hub->options.trouble)
         atomic_store_explicit(hub->options.trouble, error, memory_order_relaxed);
 }
 
-void hub_stream_appended(struct hub *hub, struct hub_stream *stream, const struct log_append *append, int64_t result)
+void hub_stream_appended(struct hub *hub, struct hub_stream *stream,
+                         const struct log_append *append, int64_t result)
 {
     if (result < 0 || hub->troubled)
         hub_trouble_look(hub);
@@ -273,7 +278,7 @@ void hub_stream_appended(struct hub *hub, struct hub_stream *stream, const struc
     }
     hub->statistics.published++;
     hub->statistics.published_bytes += append->length;
-    if (stream == NULL)
+    if (!stream)
         return;
     hub_stream_take(stream, append->stream->number, append->id, append->bytes, append->length);
     stream->published++;
@@ -283,11 +288,11 @@ void hub_stream_appended(struct hub *hub, struct hub_stream *stream, const struc
 
 void hub_stream_deleted(struct hub_stream *stream, int64_t result)
 {
-    if (result <= 0 || stream == NULL)
+    if (result <= 0 || !stream)
         return;
     hub_stream_begin_life(stream, 0, 0);
     stream->published = 0;
-    for (struct hub_interest *interest = stream->interests; interest != NULL; interest = interest->next)
+    for (struct hub_interest *interest = stream->interests; interest; interest = interest->next)
         feed_state(interest);
 }
 
@@ -306,9 +311,10 @@ static void deleted(struct log_append *append, int64_t result)
 }
 
 /* The five fields that an append is told. */
-static void prepare(struct hub_stream *stream, struct hub_publish *publish, const void *bytes, size_t count, hub_published *done)
+static void prepare(struct hub_stream *stream, struct hub_publish *publish, const void *bytes,
+                    size_t count, hub_published *done)
 {
-    assert(count <= LOG_EVENT_BYTES_MAX);
+    check(count <= LOG_EVENT_BYTES_MAX);
     publish->stream = stream;
     publish->done = done;
     publish->append.name = stream->name;
@@ -317,10 +323,11 @@ static void prepare(struct hub_stream *stream, struct hub_publish *publish, cons
     publish->append.length = (uint32_t)count;
 }
 
-void hub_publish(struct hub_stream *stream, struct hub_publish *publish, const void *bytes, size_t count, hub_published *done)
+void hub_publish(struct hub_stream *stream, struct hub_publish *publish, const void *bytes,
+                 size_t count, hub_published *done)
 {
     prepare(stream, publish, bytes, count, done);
-    if (stream->hub->home != NULL) {
+    if (stream->hub->home) {
         hub_away_publish(publish, false);
         return;
     }
@@ -331,7 +338,7 @@ void hub_publish(struct hub_stream *stream, struct hub_publish *publish, const v
 void hub_delete(struct hub_stream *stream, struct hub_publish *publish, hub_published *done)
 {
     prepare(stream, publish, NULL, 0, done);
-    if (stream->hub->home != NULL) {
+    if (stream->hub->home) {
         hub_away_publish(publish, true);
         return;
     }

@@ -1,14 +1,15 @@
 /* subscriber.c - one reader of a stream: where it stands, and what it sends next.
  *
- * A subscriber is always in one of these: its block is on its way (sending); the log reads for it (reading); it waits in a list
- * (for events, for its turn, for a buffer); or its connection takes nothing more (broken). `position` tells what it has
- * been given; everything else is found from that. Reading from the disk is left to catch_up.c, taking turns to fan_out.c.
+ * A subscriber is always in one of these: its block is on its way (sending); the log reads for it
+ * (reading); it waits in a list (for events, for its turn, for a buffer); or its connection takes
+ * nothing more (broken). `position` tells what it has been given; everything else is found from
+ * that. Reading from the disk is left to catch_up.c, taking turns to fan_out.c.
  */
 #include "hub/state.h"
 
 #include <stdlib.h>
 
-/* ---- sending ---- */
+/* --- sending --- */
 
 static void block_released(struct hark_stream *output, struct hark_stream_block *block, int error)
 {
@@ -25,7 +26,8 @@ static void block_released(struct hark_stream *output, struct hark_stream_block 
 
 void hub_subscriber_send(struct hub_subscriber *subscriber, const char *bytes, size_t count)
 {
-    subscriber->block = (struct hark_stream_block){.bytes = bytes, .count = count, .released = block_released};
+    subscriber->block =
+        (struct hark_stream_block){.bytes = bytes, .count = count, .released = block_released};
     subscriber->sending = true;
     subscriber->told = true;
     if (hark_stream_write_block(subscriber->output, &subscriber->block) >= 0) {
@@ -46,7 +48,8 @@ void hub_subscriber_break(struct hub_subscriber *subscriber)
 
 static void send_gap(struct hub_subscriber *subscriber, uint64_t first)
 {
-    size_t count = hub_encode_gap(subscriber->encoding, subscriber->gap, subscriber->gap_after, first);
+    size_t count =
+        hub_encode_gap(subscriber->encoding, subscriber->gap, subscriber->gap_after, first);
     subscriber->gap_waits = false;
     subscriber->hub->statistics.gaps++;
     hub_subscriber_send(subscriber, subscriber->gap, count);
@@ -65,7 +68,7 @@ static void send_range(struct hub_subscriber *subscriber, const struct hub_range
     hub_subscriber_send(subscriber, range->bytes, range->count);
 }
 
-/* ---- where it stands ---- */
+/* --- where it stands --- */
 
 static void wait_for_events(struct hub_subscriber *subscriber)
 {
@@ -80,8 +83,9 @@ void hub_subscriber_ready(struct hub_subscriber *subscriber)
     hub_fan_out(subscriber->hub);
 }
 
-/* The first look at a life of the stream. Ids of earlier lives are below its number; one that is above all that it has given is
- * foreign (the data directory was replaced): everything is then new to this reader, after a gap. */
+/* The first look at a life of the stream. Ids of earlier lives are below its number; one that is
+ * above all that it has given is foreign (the data directory was replaced): everything is then new
+ * to this reader, after a gap. */
 static void enter_life(struct hub_subscriber *subscriber, uint64_t newest)
 {
     subscriber->life = subscriber->stream->life;
@@ -119,10 +123,11 @@ void hub_subscriber_pump(struct hub_subscriber *subscriber)
         send_range(subscriber, &range);
 }
 
-/* ---- its beginning and end ---- */
+/* --- its beginning and end --- */
 
-void hub_subscriber_open(struct hub_stream *stream, struct hub_subscriber *subscriber, struct hark_stream *output,
-                         enum hub_encoding encoding, enum hub_from from, uint64_t after, hub_subscriber_closed *closed)
+void hub_subscriber_open(struct hub_stream *stream, struct hub_subscriber *subscriber,
+                         struct hark_stream *output, enum hub_encoding encoding, enum hub_from from,
+                         uint64_t after, hub_subscriber_closed *closed)
 {
     *subscriber = (struct hub_subscriber){
         .hub = stream->hub,
@@ -172,7 +177,7 @@ void hub_subscriber_close(struct hub_subscriber *subscriber)
     hub_list_remove(&subscriber->among_all);
     hub_stream_leave(subscriber->stream, subscriber->encoding);
     hub_heartbeat(hub);
-    if (subscriber->reading && hub->home == NULL) /* else the home has the cursor */
+    if (subscriber->reading && !hub->home) /* else the home has the cursor */
         log_cursor_cancel(&subscriber->cursor);
     hub_buffers_offer(hub); /* one may have been kept for it */
     hub_subscriber_finish(subscriber);

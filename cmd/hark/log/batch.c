@@ -1,10 +1,10 @@
 /* batch.c - the bytes of a commit: requests become records, in one list of vectors.
  *
- * Small events are copied into one buffer, behind their headers: a copy of some hundred bytes costs less than a vector of its
- * own; large ones are written from where they are.
+ * Small events are copied into one buffer, behind their headers: a copy of some hundred bytes costs
+ * less than a vector of its own; large ones are written from where they are.
  *
- * What must hold: nothing is changed for a request that is refused; what is needed to count a request later is reserved here;
- * sequences are given in order and never taken back.
+ * What must hold: nothing is changed for a request that is refused; what is needed to count a
+ * request later is reserved here; sequences are given in order and never taken back.
  */
 #include "log/batch.h"
 
@@ -17,7 +17,7 @@
 static void add_vector(struct commit *commit, const void *bytes, size_t count)
 {
     struct iovec *last = commit->vectors == 0 ? NULL : &commit->vector[commit->vectors - 1];
-    if (last != NULL && (char *)last->iov_base + last->iov_len == bytes)
+    if (last && (char *)last->iov_base + last->iov_len == bytes)
         last->iov_len += count;
     else
         commit->vector[commit->vectors++] = (struct iovec){(void *)bytes, count};
@@ -38,7 +38,8 @@ static bool is_synced(const struct log *log)
     const struct commit *commit = &log->commit;
     if (log->options.sync == LOG_SYNC_ALWAYS || log->active->last_sequence == log->active->first)
         return true;
-    return log->options.sync == LOG_SYNC_INTERVAL && !commit->dirty && !hark_op_active(&commit->sync);
+    return log->options.sync == LOG_SYNC_INTERVAL && !commit->dirty &&
+           !hark_op_active(&commit->sync);
 }
 
 static void add_record(struct log *log, struct record *record)
@@ -60,15 +61,19 @@ static void add_record(struct log *log, struct record *record)
 
 static uint64_t bytes_of(const struct log_append *request, bool creates)
 {
-    return record_size(request->deletes ? 0 : request->length) + (creates ? record_size(request->name_length) : 0);
+    return record_size(request->deletes ? 0 : request->length) +
+           (creates ? record_size(request->name_length) : 0);
 }
 
 bool batch_must_roll(const struct log *log, const struct log_append *request, bool creates)
 {
     const struct log_segment *active = log->active;
-    if (active == NULL || active->failed || log->must_roll || log->next + 2 >= active->first + SEGMENT_SPAN)
+    if (!active || active->failed || log->must_roll ||
+        log->next + 2 >= active->first + SEGMENT_SPAN)
         return true;
-    return log->builder.planned > 0 && active->end + log->commit.bytes + bytes_of(request, creates) > log->options.segment_bytes;
+    return log->builder.planned > 0 &&
+           active->end + log->commit.bytes + bytes_of(request, creates) >
+               log->options.segment_bytes;
 }
 
 bool batch_is_full(const struct log *log, const struct log_append *request)
@@ -76,7 +81,8 @@ bool batch_is_full(const struct log *log, const struct log_append *request)
     const struct commit *commit = &log->commit;
     size_t copied = request->deletes || request->length > COPIED_BYTES_MAX ? 0 : request->length;
     size_t overhead = 2 * (size_t)RECORD_HEADER_BYTES + LOG_NAME_MAX + 2 * (size_t)RECORD_ALIGNMENT;
-    return commit->closes || commit->used + copied + overhead > BATCH_BUFFER_BYTES || commit->vectors + 4 > COMMIT_VECTORS;
+    return commit->closes || commit->used + copied + overhead > BATCH_BUFFER_BYTES ||
+           commit->vectors + 4 > COMMIT_VECTORS;
 }
 
 int batch_check(const struct log *log, const struct log_append *request, struct stream **out_stream)
@@ -88,17 +94,18 @@ int batch_check(const struct log *log, const struct log_append *request, struct 
     if (!request->deletes && request->length > LOG_EVENT_BYTES_MAX)
         return -EINVAL;
     struct stream *stream = table_by_name(&log->table, request->name, request->name_length);
-    if (stream == NULL && request->deletes)
+    if (!stream && request->deletes)
         return -ENOENT;
     bool own = request->name[0] == '.';
-    if (stream == NULL && !own && log->table.count >= log->options.streams_max)
+    if (!stream && !own && log->table.count >= log->options.streams_max)
         return -EDQUOT;
     *out_stream = stream;
     return 0;
 }
 
 /* Memory for counting it, before anything is changed. Gives: 0, or -ENOMEM. */
-static int reserve(struct log *log, struct stream *stream, const struct log_append *request, bool creates)
+static int reserve(struct log *log, struct stream *stream, const struct log_append *request,
+                   bool creates)
 {
     uint64_t offset = log->active->end + log->commit.bytes;
     if (creates && builder_plan(&log->builder, offset, log->next) == UINT32_MAX)
@@ -108,15 +115,16 @@ static int reserve(struct log *log, struct stream *stream, const struct log_appe
     uint32_t block = builder_plan(&log->builder, offset, log->next + creates);
     if (block == UINT32_MAX)
         return -ENOMEM;
-    return request->deletes ? builder_reserve_deleted(&log->builder) : stream_reserve(stream, log->active->first, block);
+    return request->deletes ? builder_reserve_deleted(&log->builder)
+                            : stream_reserve(stream, log->active->first, block);
 }
 
 int batch_add(struct log *log, struct log_append *request, struct stream *stream)
 {
-    bool creates = stream == NULL;
+    bool creates = !stream;
     if (creates)
         stream = table_add(&log->table, log->next, request->name, request->name_length);
-    if (stream == NULL)
+    if (!stream)
         return -ENOMEM;
     if (creates)
         stream->pending = true;
@@ -132,7 +140,8 @@ int batch_add(struct log *log, struct log_append *request, struct stream *stream
         add_record(log, &record);
         log->next++;
     }
-    struct record record = {.kind = RECORD_EVENT, .stream = stream->facts.number, .sequence = log->next};
+    struct record record = {
+        .kind = RECORD_EVENT, .stream = stream->facts.number, .sequence = log->next};
     record.length = request->length;
     record.payload = request->bytes;
     if (request->deletes) {

@@ -6,16 +6,20 @@
 
 #define BATCH_BUFFER_BYTES (1024u * 1024) /* of commit.buffer: what is copied in one commit */
 
-/* What a request can be refused for. Gives: 0 and *out_stream, NULL where it has to be made; a negative errno. */
-int batch_check(const struct log *log, const struct log_append *request, struct stream **out_stream);
+/* What a request can be refused for.
+ * Gives: 0 and *out_stream, NULL where it has to be made; a negative errno. */
+int batch_check(const struct log *log, const struct log_append *request,
+                struct stream **out_stream);
 
-/* Whether the segment cannot take the request, and the next one should. A segment without any record takes everything. */
+/* Whether the segment cannot take the request, and the next one should. A segment without any
+ * record takes everything. */
 bool batch_must_roll(const struct log *log, const struct log_append *request, bool creates);
 
 /* Whether the request has to wait for the next commit. An empty batch takes every request. */
 bool batch_is_full(const struct log *log, const struct log_append *request);
 
-/* Adds a request: it has its id from now on, and what the write needs stands in log->commit. Takes: stream: NULL to make it.
+/* Adds a request: it has its id from now on, and what the write needs stands in log->commit.
+ * Takes: stream: NULL to make it.
  * Gives: 0; -ENOMEM, and then nothing has changed. */
 int batch_add(struct log *log, struct log_append *request, struct stream *stream);
 

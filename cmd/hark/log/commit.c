@@ -1,12 +1,15 @@
-/* commit.c - group commit: what was appended in one turn goes out in one write, is synced once, and is then answered in order.
+/* commit.c - group commit: what was appended in one turn goes out in one write, is synced once, and
+ * is then answered in order.
  *
  * While a commit is in flight the next one collects. How requests become bytes is batch.c's.
  *
- * What must hold: sequences are given in the order of the requests, and never again, also when the write fails; nothing is
- * counted, answered with success or readable before it is as durable as it should be, and what is needed to count it was reserved
- * before the write; after a failed write the segment ends where it ended before; after a failed sync it takes no more, ever.
+ * What must hold: sequences are given in the order of the requests, and never again, also when the
+ * write fails; nothing is counted, answered with success or readable before it is as durable as it
+ * should be, and what is needed to count it was reserved before the write; after a failed write the
+ * segment ends where it ended before; after a failed sync it takes no more, ever.
  */
 #include "log/commit.h"
+#include "base/check.h"
 
 #include "log/batch.h"
 #include "log/record.h"
@@ -14,7 +17,6 @@
 #include "log/roll.h"
 #include "log/segment.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -29,7 +31,7 @@ int commit_init(struct log *log)
     commit->queue_end = &commit->queue;
     commit->batch_end = &commit->batch;
     commit->buffer = malloc(BATCH_BUFFER_BYTES);
-    return commit->buffer == NULL ? -ENOMEM : 0;
+    return !commit->buffer ? -ENOMEM : 0;
 }
 
 void commit_done(struct log *log)
@@ -83,10 +85,11 @@ static void answer_one(struct log *log, struct log_append *request)
     }
     log->statistics.streams = log->table.count;
     request->done(request, request->error != 0 ? request->error : (int64_t)request->id);
-    if (gone == NULL)
+    if (!gone)
         return;
     if (segment_bury(log, gone) && log->options.sync == LOG_SYNC_ALWAYS)
-        retention_drop_dead(log); /* else the next segment has to be there first: it proves the deletion */
+        retention_drop_dead(
+            log); /* else the next segment has to be there first: it proves the deletion */
     stream_free(gone);
 }
 
@@ -96,23 +99,24 @@ static void answer(struct log *log)
     struct log_append *request = commit->batch;
     commit->batch = NULL;
     commit->batch_end = &commit->batch;
-    while (request != NULL) {
+    while (request) {
         struct log_append *next = request->next;
         answer_one(log, request);
         request = next;
     }
-    commit->running = commit->queue != NULL;
+    commit->running = commit->queue;
     if (commit->running)
         hark_defer(log->loop, &commit->turn, turn_ended);
     else
         log_end(log);
 }
 
-/* Gives what failed back its state from before, and says why; those with errors of their own keep them. */
+/* Gives what failed back its state from before, and says why; those with errors of their own keep
+ * them. */
 static void answer_failure(struct log *log, int error)
 {
     struct commit *commit = &log->commit;
-    for (struct log_append *request = commit->batch; request != NULL; request = request->next) {
+    for (struct log_append *request = commit->batch; request; request = request->next) {
         if (request->creates)
             table_remove(&log->table, (struct stream *)request->stream);
         request->stream = NULL;
@@ -129,8 +133,8 @@ static void tell_failure(struct log *log, const char *what, int error, int answe
     if (log->commit.reported == answer)
         return;
     log->commit.reported = answer;
-    log_tell(log, LOG_ERROR, "cannot %s in %s: %s: events are refused until that is over", what, log->path,
-             hark_error_text(error));
+    log_tell(log, LOG_ERROR, "cannot %s in %s: %s: events are refused until that is over", what,
+             log->path, hark_error_text(error));
 }
 
 /* --- counting what is written --- */
@@ -152,7 +156,8 @@ static void count_request(struct log *log, struct log_append *request, uint64_t 
     count_record(log, offset, request->id, request->deletes ? 0 : request->length);
     if (request->deletes)
         builder_note_deleted(&log->builder, stream->facts.number);
-    else if (stream_note(stream, log->active->first, builder_block(&log->builder, place), request->id, request->length))
+    else if (stream_note(stream, log->active->first, builder_block(&log->builder, place),
+                         request->id, request->length))
         log->active->live++;
 }
 
@@ -160,10 +165,10 @@ static void succeed(struct log *log)
 {
     struct commit *commit = &log->commit;
     uint64_t offset = log->active->end;
-    for (struct log_append *request = commit->batch; request != NULL; request = request->next)
+    for (struct log_append *request = commit->batch; request; request = request->next)
         if (request->error == 0)
             count_request(log, request, &offset);
-    assert(offset == log->active->end + commit->bytes);
+    check(offset == log->active->end + commit->bytes);
     log->active->end = offset;
     log->active->last_sequence = log->builder.last_sequence;
     log->active->newest_ns = log->builder.newest_ns;
@@ -211,7 +216,9 @@ static void interval_synced(struct hark_op *op, int64_t result)
     log->statistics.syncs++;
     if (result < 0) {
         sync_failed(log, segment);
-        log_tell(log, LOG_ERROR, "cannot sync in %s: %s: events from id %" PRIu64 " on were answered and may not be on the disk",
+        log_tell(log, LOG_ERROR,
+                 "cannot sync in %s: %s: events from id %" PRIu64
+                 " on were answered and may not be on the disk",
                  log->path, hark_error_text(result), log->commit.syncing_id);
     }
     segment_release(segment);
@@ -263,7 +270,8 @@ static void cut_synced(struct hark_op *op, int64_t result)
     answer_failure(log, result < 0 && log->commit.written > 0 ? -EIO : log->commit.error);
 }
 
-/* When there is space again, the segment can go on. After anything else, another file may do better. */
+/* When there is space again, the segment can go on. After anything else, another file may do
+ * better. */
 static void cut(struct hark_op *op, int64_t result)
 {
     struct log *log = hark_container_of(op, struct log, commit.op);
@@ -271,12 +279,15 @@ static void cut(struct hark_op *op, int64_t result)
     if (result < 0 || (error != -ENOSPC && error != -EDQUOT))
         log->active->failed = true;
     if (result < 0)
-        answer_failure(log, log->commit.written > 0 ? -EIO : error); /* the next segment says where this one ended */
+        answer_failure(log, log->commit.written > 0
+                                ? -EIO
+                                : error); /* the next segment says where this one ended */
     else
         hark_fdatasync(log->loop, op, log->active->fd, cut_synced);
 }
 
-/* The file gets its length from before again; synced, so that what was refused does not come back after a crash. */
+/* The file gets its length from before again; synced, so that what was refused does not come back
+ * after a crash. */
 static void write_failed(struct log *log, int error)
 {
     log->commit.error = error;
@@ -313,7 +324,8 @@ static void write_on(struct log *log)
 {
     struct commit *commit = &log->commit;
     hark_writev(log->loop, &commit->op, log->active->fd, commit->vector + commit->first_vector,
-                commit->vectors - commit->first_vector, (int64_t)(log->active->end + commit->written), written);
+                commit->vectors - commit->first_vector,
+                (int64_t)(log->active->end + commit->written), written);
 }
 
 /* --- making the batch --- */
@@ -325,7 +337,8 @@ static void rolled(struct log *log, int error)
         collect(log);
         return;
     }
-    /* Each of those that wait would fail for the same reason. Nothing was written for any of them, which -EIO leaves open. */
+    /* Each of those that wait would fail for the same reason. Nothing was written for any of them,
+     * which -EIO leaves open. */
     int answer = error == -EIO ? -EREMOTEIO : error;
     tell_failure(log, "make a segment", error, answer);
     *commit->batch_end = commit->queue;
@@ -338,12 +351,12 @@ static void rolled(struct log *log, int error)
 static void collect(struct log *log)
 {
     struct commit *commit = &log->commit;
-    while (commit->queue != NULL) {
+    while (commit->queue) {
         struct log_append *request = commit->queue;
         struct stream *stream = NULL;
         int error = batch_check(log, request, &stream);
         if (error == 0) {
-            if (batch_must_roll(log, request, stream == NULL)) {
+            if (batch_must_roll(log, request, !stream)) {
                 if (commit->bytes > 0)
                     break;
                 roll_begin(log, rolled);
@@ -355,7 +368,7 @@ static void collect(struct log *log)
         }
         request->error = error;
         commit->queue = request->next;
-        if (commit->queue == NULL)
+        if (!commit->queue)
             commit->queue_end = &commit->queue;
         request->next = NULL;
         *commit->batch_end = request;

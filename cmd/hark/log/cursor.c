@@ -1,16 +1,17 @@
 /* cursor.c - reading: from an id to the bytes of the events after it.
  *
- * A read goes: which segment has the next event (the spans of the stream), which blocks (the index), read them, walk the records.
- * What must hold: an event is given once and in order; only records whose checksum is right are given; where something
- * that may have been the stream's cannot be read, or is not kept, there is a gap to tell, and never before an event that still
- * has to be given; each read ends with one call of done.
+ * A read goes: which segment has the next event (the spans of the stream), which blocks (the
+ * index), read them, walk the records. What must hold: an event is given once and in order; only
+ * records whose checksum is right are given; where something that may have been the stream's cannot
+ * be read, or is not kept, there is a gap to tell, and never before an event that still has to be
+ * given; each read ends with one call of done.
  */
 #include "log/cursor.h"
+#include "base/check.h"
 
 #include "log/record.h"
 #include "log/segment.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 
@@ -31,7 +32,7 @@ static void let_go(struct log_cursor *cursor)
 {
     struct log_segment *segment = cursor->segment;
     cursor->segment = NULL;
-    if (segment != NULL)
+    if (segment)
         segment_release(segment);
 }
 
@@ -77,9 +78,10 @@ static void begin(struct hark_op *op, int64_t result)
         advance(cursor);
 }
 
-void log_read(struct log *log, struct log_cursor *cursor, void *buffer, size_t capacity, log_read_done *done)
+void log_read(struct log *log, struct log_cursor *cursor, void *buffer, size_t capacity,
+              log_read_done *done)
 {
-    assert(!cursor->reading);
+    check(!cursor->reading);
     cursor->log = log;
     cursor->buffer = buffer;
     cursor->capacity = capacity;
@@ -106,21 +108,22 @@ void log_cursor_cancel(struct log_cursor *cursor)
 static struct stream *stream_of(const struct log_cursor *cursor)
 {
     struct stream *stream = table_by_number(&cursor->log->table, cursor->stream);
-    return stream == NULL || stream->pending ? NULL : stream;
+    return !stream || stream->pending ? NULL : stream;
 }
 
 /* Ends a read that has nothing more to look for. */
 static bool ends(struct log_cursor *cursor, const struct stream *stream)
 {
-    if (stream != NULL && !cursor->cancelled)
+    if (stream && !cursor->cancelled)
         return false;
-    finish(cursor, stream == NULL ? -ENOENT : -ECANCELED);
+    finish(cursor, !stream ? -ENOENT : -ECANCELED);
     return true;
 }
 
 /* --- which segment --- */
 
-/* Gives: true: the segment with the next event is held and open; false: it is waited for, or the read has ended. */
+/* Gives: true: the segment with the next event is held and open; false: it is waited for, or the
+ * read has ended. */
 static bool enter_segment(struct log_cursor *cursor)
 {
     const struct stream *stream = stream_of(cursor);
@@ -131,9 +134,9 @@ static bool enter_segment(struct log_cursor *cursor)
         note_gap(cursor, stream->facts.number);
     const struct span *span = stream_span_after(stream, cursor->after);
     if (!from_start)
-        note_gap(cursor, span != NULL ? span->lost : stream->facts.lost);
-    cursor->segment = span == NULL ? NULL : segment_by_first(cursor->log, span->segment);
-    if (cursor->segment != NULL)
+        note_gap(cursor, span ? span->lost : stream->facts.lost);
+    cursor->segment = !span ? NULL : segment_by_first(cursor->log, span->segment);
+    if (cursor->segment)
         return segment_acquire(cursor->segment, cursor);
     finish(cursor, 0);
     return false;
@@ -141,16 +144,20 @@ static bool enter_segment(struct log_cursor *cursor)
 
 /* --- which blocks --- */
 
-static bool find_run(const struct log_cursor *cursor, const struct stream *stream, struct run *out_run)
+static bool find_run(const struct log_cursor *cursor, const struct stream *stream,
+                     struct run *out_run)
 {
     const struct log_segment *segment = cursor->segment;
     uint64_t place = cursor->place_segment == segment->first ? cursor->place_offset : 0;
     if (segment->sealed)
-        return index_find(&segment->index, cursor->stream, cursor->after, place, segment->end, out_run);
-    return builder_find(&cursor->log->builder, &stream->presence, cursor->after, place, segment->end, out_run);
+        return index_find(&segment->index, cursor->stream, cursor->after, place, segment->end,
+                          out_run);
+    return builder_find(&cursor->log->builder, &stream->presence, cursor->after, place,
+                        segment->end, out_run);
 }
 
-/* Gives: true: the next blocks of the segment are being read, or the read has ended; false: it has no more, and was let go. */
+/* Gives: true: the next blocks of the segment are being read, or the read has ended; false: it has
+ * no more, and was let go. */
 static bool enter_blocks(struct log_cursor *cursor)
 {
     const struct stream *stream = stream_of(cursor);
@@ -158,7 +165,7 @@ static bool enter_blocks(struct log_cursor *cursor)
     if (ends(cursor, stream))
         return true;
     const struct span *span = stream_span_after(stream, cursor->after);
-    if (span != NULL && span->segment == cursor->segment->first && cursor->after != LOG_START)
+    if (span && span->segment == cursor->segment->first && cursor->after != LOG_START)
         note_gap(cursor, span->lost);
     if (find_run(cursor, stream, &run)) {
         cursor->read_offset = run.offset;
@@ -169,7 +176,7 @@ static bool enter_blocks(struct log_cursor *cursor)
     }
     /* Where the spans say that it should have more, that was unreadable. */
     span = stream_span_after(stream, cursor->after);
-    if (span != NULL && span->segment == cursor->segment->first)
+    if (span && span->segment == cursor->segment->first)
         note_gap(cursor, span->last);
     let_go(cursor);
     return false;
@@ -236,8 +243,8 @@ static void read_begin(struct log_cursor *cursor)
     struct log *log = cursor->log;
     cursor->filled = 0;
     log->statistics.reads++;
-    hark_read(log->loop, &cursor->op, cursor->segment->fd, cursor->buffer, wanted(cursor), (int64_t)cursor->read_offset,
-              read_done);
+    hark_read(log->loop, &cursor->op, cursor->segment->fd, cursor->buffer, wanted(cursor),
+              (int64_t)cursor->read_offset, read_done);
 }
 
 /* --- walking the records --- */
@@ -275,7 +282,8 @@ static void tell_damage(struct log_cursor *cursor, uint64_t position)
     cursor->segment->damage_told = true;
     char name[SEGMENT_NAME_BYTES];
     segment_name(name, cursor->segment->first, SUFFIX_LOG);
-    log_tell(log, LOG_ERROR, "segment %s cannot be read at byte %" PRIu64 ": readers are told of a gap", name,
+    log_tell(log, LOG_ERROR,
+             "segment %s cannot be read at byte %" PRIu64 ": readers are told of a gap", name,
              cursor->read_offset + position);
 }
 
@@ -287,13 +295,15 @@ static void lose_rest(struct log_cursor *cursor)
     if (segment->sealed)
         (void)index_next_block(&segment->index, cursor->read_end - 1, segment->end, &sequence);
     else
-        (void)builder_next_block(&cursor->log->builder, cursor->read_end - 1, segment->end, &sequence);
+        (void)builder_next_block(&cursor->log->builder, cursor->read_end - 1, segment->end,
+                                 &sequence);
     note_damage(cursor, sequence == UINT64_MAX ? segment->last_sequence : sequence - 1);
     cursor->searching = false;
     go_on(cursor, cursor->read_end - cursor->read_offset);
 }
 
-/* Something unreadable stands at that position of the buffer: looks for the next record after it. */
+/* Something unreadable stands at that position of the buffer: looks for the next record after
+ * it. */
 static void search(struct log_cursor *cursor, uint64_t position)
 {
     if (!cursor->searching)
@@ -302,10 +312,10 @@ static void search(struct log_cursor *cursor, uint64_t position)
     bool file_ended = cursor->filled < wanted(cursor);
     struct record record;
     for (uint64_t at = position + RECORD_ALIGNMENT;; at += RECORD_ALIGNMENT) {
-        enum record_answer answer =
-            record_search(cursor->buffer, cursor->filled, at, first, cursor->read_offset, first, &at, &record);
-        if (answer == RECORD_GOOD ||
-            (at < cursor->filled && !file_ended && cursor->read_offset + at + record.size <= cursor->read_end)) {
+        enum record_answer answer = record_search(cursor->buffer, cursor->filled, at, first,
+                                                  cursor->read_offset, first, &at, &record);
+        if (answer == RECORD_GOOD || (at < cursor->filled && !file_ended &&
+                                      cursor->read_offset + at + record.size <= cursor->read_end)) {
             go_on(cursor, at); /* if it is none, the search goes on from there */
             return;
         }
@@ -320,7 +330,8 @@ static void search(struct log_cursor *cursor, uint64_t position)
 
 static bool is_wanted(const struct log_cursor *cursor, const struct record *record)
 {
-    return record->kind == RECORD_EVENT && record->stream == cursor->stream && record->sequence > cursor->after;
+    return record->kind == RECORD_EVENT && record->stream == cursor->stream &&
+           record->sequence > cursor->after;
 }
 
 /* A record that does not fit into the buffer stands at its beginning. */
@@ -330,7 +341,8 @@ static void pass_large(struct log_cursor *cursor, const struct record *record)
         cursor->needed = (size_t)record->size;
         finish(cursor, -EMSGSIZE);
     } else {
-        go_on(cursor, record->size); /* if its length was wrong, what stands there will not be a record */
+        go_on(cursor,
+              record->size); /* if its length was wrong, what stands there will not be a record */
     }
 }
 
@@ -350,8 +362,9 @@ static void walk(struct log_cursor *cursor)
     struct record record = {0};
     enum record_answer answer = RECORD_SHORT;
     while (position < cursor->filled) {
-        answer = record_decode(cursor->buffer + position, cursor->filled - position, cursor->segment->first,
-                               cursor->read_offset + position, true, &record);
+        answer =
+            record_decode(cursor->buffer + position, cursor->filled - position,
+                          cursor->segment->first, cursor->read_offset + position, true, &record);
         if (answer != RECORD_GOOD)
             break;
         found += take(cursor, &record);
@@ -376,15 +389,17 @@ bool log_cursor_next(struct log_cursor *cursor, struct log_event *out_event)
 {
     while (cursor->walked < cursor->filled) {
         struct record record;
-        enum record_answer answer = record_decode(cursor->buffer + cursor->walked, cursor->filled - cursor->walked,
-                                                  cursor->place_segment, cursor->place_offset, false, &record);
-        assert(answer == RECORD_GOOD); /* the read has seen to it */
+        enum record_answer answer =
+            record_decode(cursor->buffer + cursor->walked, cursor->filled - cursor->walked,
+                          cursor->place_segment, cursor->place_offset, false, &record);
+        check(answer == RECORD_GOOD); /* the read has seen to it */
         cursor->walked += record.size;
         cursor->place_offset += record.size;
         if (!is_wanted(cursor, &record))
             continue;
         cursor->after = record.sequence;
-        *out_event = (struct log_event){record.sequence, record.time_ns, record.payload, record.length};
+        *out_event =
+            (struct log_event){record.sequence, record.time_ns, record.payload, record.length};
         return true;
     }
     return false;

@@ -4,7 +4,8 @@
 
 #include "log/state.h"
 
-/* The segment that the cursor waited for is open, and a reference is held for it; or it could not be opened. */
+/* The segment that the cursor waited for is open, and a reference is held for it; or it could not
+ * be opened. */
 void cursor_resume(struct log_cursor *cursor, int error);
 
 /* There may be room for one more open segment: ask again. */

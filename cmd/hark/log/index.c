@@ -1,14 +1,15 @@
-/* index.c - where in a segment the events of a stream stand: noted while the segment grows, made into a file's bytes, and looked
- * up. No I/O.
+/* index.c - where in a segment the events of a stream stand: noted while the segment grows, made
+ * into a file's bytes, and looked up. No I/O.
  *
- * What must hold: an index that was parsed can be asked anything without leaving its bytes, whatever damaged file they came from.
+ * What must hold: an index that was parsed can be asked anything without leaving its bytes,
+ * whatever damaged file they came from.
  */
 #include "log/index.h"
+#include "base/check.h"
 
 #include "log/bytes.h"
 #include "log/record.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -24,7 +25,7 @@ static int reserve(void **array, uint32_t *capacity, uint32_t wanted, size_t siz
         return 0;
     uint32_t larger = *capacity < 16 ? 16 : *capacity * 2;
     void *moved = realloc(*array, larger * size);
-    if (moved == NULL)
+    if (!moved)
         return -ENOMEM;
     *array = moved;
     *capacity = larger;
@@ -70,7 +71,8 @@ void builder_forget(struct builder *builder)
 int builder_reserve_deleted(struct builder *builder)
 {
     void *deleted = builder->deleted;
-    int error = reserve(&deleted, &builder->deleted_capacity, builder->deleted_count + 1, sizeof *builder->deleted);
+    int error = reserve(&deleted, &builder->deleted_capacity, builder->deleted_count + 1,
+                        sizeof *builder->deleted);
     builder->deleted = deleted;
     return error;
 }
@@ -79,7 +81,7 @@ void builder_note_deleted(struct builder *builder, uint64_t number)
 {
     if (number > builder->segment)
         return; /* made in this very segment: nobody else knows of it */
-    assert(builder->deleted_count < builder->deleted_capacity);
+    check(builder->deleted_count < builder->deleted_capacity);
     builder->deleted[builder->deleted_count++] = number;
 }
 
@@ -93,14 +95,16 @@ void builder_done(struct builder *builder)
 /* Whether an index of this segment tells of the stream. */
 static bool told(const struct stream *stream, const struct builder *builder)
 {
-    return !stream->pending && (stream->facts.number > builder->segment || stream_span_of(stream, builder->segment) != NULL);
+    return !stream->pending &&
+           (stream->facts.number > builder->segment || stream_span_of(stream, builder->segment));
 }
 
-static void put_entry(unsigned char *to, const struct stream *stream, const struct builder *builder, uint32_t word, uint32_t name)
+static void put_entry(unsigned char *to, const struct stream *stream, const struct builder *builder,
+                      uint32_t word, uint32_t name)
 {
     const struct span *span = stream_span_of(stream, builder->segment);
     const struct span none = {0};
-    if (span == NULL)
+    if (!span)
         span = &none;
     put64(to, stream->facts.number);
     put64(to + 8, span->count);
@@ -117,7 +121,8 @@ static void put_entry(unsigned char *to, const struct stream *stream, const stru
 
 static size_t total_bytes(const struct index *index)
 {
-    return INDEX_HEADER_BYTES + (size_t)index->blocks * BLOCK_BYTES + (size_t)index->entries * ENTRY_BYTES +
+    return INDEX_HEADER_BYTES + (size_t)index->blocks * BLOCK_BYTES +
+           (size_t)index->entries * ENTRY_BYTES +
            ((size_t)index->deleted + index->words) * sizeof(uint64_t) + index->name_bytes;
 }
 
@@ -170,26 +175,30 @@ static uint64_t index_checksum(unsigned char *bytes, size_t size)
     return sum;
 }
 
-static void put_streams(const struct index *index, const struct builder *builder, const struct table *table)
+static void put_streams(const struct index *index, const struct builder *builder,
+                        const struct table *table)
 {
     unsigned char *entry = index->bytes + entries_at(index);
     uint32_t word = 0, name = 0;
-    for (const struct stream *stream = table->oldest; stream != NULL; stream = stream->after) {
+    for (const struct stream *stream = table->oldest; stream; stream = stream->after) {
         if (!told(stream, builder))
             continue;
         put_entry(entry, stream, builder, word, name);
-        if (stream_span_of(stream, builder->segment) != NULL)
+        if (stream_span_of(stream, builder->segment))
             for (uint32_t i = 0; i < stream->presence.words; i++)
-                put64(index->bytes + words_at(index) + 8 * (size_t)word++, stream->presence.bits[i]);
+                put64(index->bytes + words_at(index) + 8 * (size_t)word++,
+                      stream->presence.bits[i]);
         if (stream->facts.number > builder->segment) {
-            memcpy(index->bytes + names_at(index) + name, stream->facts.name, stream->facts.name_length);
+            memcpy(index->bytes + names_at(index) + name, stream->facts.name,
+                   stream->facts.name_length);
             name += stream->facts.name_length;
         }
         entry += ENTRY_BYTES;
     }
 }
 
-int index_make(const struct builder *builder, const struct table *table, uint64_t end, uint64_t next, struct index *out_index)
+int index_make(const struct builder *builder, const struct table *table, uint64_t end,
+               uint64_t next, struct index *out_index)
 {
     struct index index = {
         .first = builder->segment,
@@ -200,21 +209,23 @@ int index_make(const struct builder *builder, const struct table *table, uint64_
         .blocks = builder->count,
         .deleted = builder->deleted_count,
     };
-    for (const struct stream *stream = table->oldest; stream != NULL; stream = stream->after) {
+    for (const struct stream *stream = table->oldest; stream; stream = stream->after) {
         if (!told(stream, builder))
             continue;
         index.entries++;
-        index.words += stream_span_of(stream, builder->segment) == NULL ? 0 : stream->presence.words;
+        index.words += !stream_span_of(stream, builder->segment) ? 0 : stream->presence.words;
         index.name_bytes += stream->facts.number > builder->segment ? stream->facts.name_length : 0;
     }
     index.size = total_bytes(&index);
     index.bytes = calloc(1, index.size);
-    if (index.bytes == NULL)
+    if (!index.bytes)
         return -ENOMEM;
     put_header(&index);
     for (uint32_t i = 0; i < index.blocks; i++) {
-        put64(index.bytes + INDEX_HEADER_BYTES + (size_t)i * BLOCK_BYTES, builder->blocks[i].offset);
-        put64(index.bytes + INDEX_HEADER_BYTES + (size_t)i * BLOCK_BYTES + 8, builder->blocks[i].sequence);
+        put64(index.bytes + INDEX_HEADER_BYTES + (size_t)i * BLOCK_BYTES,
+              builder->blocks[i].offset);
+        put64(index.bytes + INDEX_HEADER_BYTES + (size_t)i * BLOCK_BYTES + 8,
+              builder->blocks[i].sequence);
     }
     put_streams(&index, builder, table);
     for (uint32_t i = 0; i < index.deleted; i++)
@@ -248,7 +259,8 @@ size_t index_total(const unsigned char *header)
     unsigned char copy[INDEX_HEADER_BYTES];
     memcpy(copy, header, sizeof copy);
     get_header(copy, &index);
-    bool whole = get64(header) == INDEX_MAGIC && get32(header + 8) == INDEX_VERSION && index.size == total_bytes(&index);
+    bool whole = get64(header) == INDEX_MAGIC && get32(header + 8) == INDEX_VERSION &&
+                 index.size == total_bytes(&index);
     return whole ? index.size : 0;
 }
 
@@ -264,7 +276,8 @@ int index_parse(unsigned char *bytes, size_t size, uint64_t first, struct index 
         const unsigned char *entry = bytes + entries_at(&index) + (size_t)i * ENTRY_BYTES;
         uint64_t words_end = (uint64_t)get32(entry + 48) + get32(entry + 44);
         uint64_t name_end = (uint64_t)get32(entry + 52) + get32(entry + 56);
-        if (words_end > index.words || name_end > index.name_bytes || get32(entry + 56) > LOG_NAME_MAX)
+        if (words_end > index.words || name_end > index.name_bytes ||
+            get32(entry + 56) > LOG_NAME_MAX)
             return -EBADMSG;
     }
     *out_index = index;
@@ -278,7 +291,8 @@ struct index_entry index_entry(const struct index *index, uint32_t i)
     const unsigned char *name = index->bytes + names_at(index) + get32(from + 52);
     return (struct index_entry){
         .number = get64(from),
-        .span = {index->first, get64(from + 8), get64(from + 16), get64(from + 24), get64(from + 32), 0},
+        .span = {index->first, get64(from + 8), get64(from + 16), get64(from + 24),
+                 get64(from + 32), 0},
         .first_block = get32(from + 40),
         .words = get32(from + 44),
         .word = get32(from + 48),
@@ -311,9 +325,9 @@ struct view {
 
 static struct block view_block(const struct view *view, uint32_t i)
 {
-    if (view->blocks != NULL)
+    if (view->blocks)
         return view->blocks[i];
-    assert(view->bytes != NULL);
+    check(view->bytes);
     const unsigned char *from = view->bytes + (size_t)i * BLOCK_BYTES;
     return (struct block){get64(from), get64(from + 8)};
 }
@@ -322,13 +336,15 @@ static bool view_present(const struct view *view, uint32_t block)
 {
     if (block < view->first_block || (block - view->first_block) / 64 >= view->words)
         return false;
-    assert(view->bits != NULL || view->bit_bytes != NULL);
+    check(view->bits || view->bit_bytes);
     uint32_t bit = block - view->first_block;
-    uint64_t word = view->bits != NULL ? view->bits[bit / 64] : get64(view->bit_bytes + 8 * (size_t)(bit / 64));
+    uint64_t word =
+        view->bits ? view->bits[bit / 64] : get64(view->bit_bytes + 8 * (size_t)(bit / 64));
     return (word >> (bit % 64) & 1) != 0;
 }
 
-/* The last block that begins at or before an offset, or with or before a sequence; the first block where none does. */
+/* The last block that begins at or before an offset, or with or before a sequence; the first block
+ * where none does. */
 static uint32_t block_at(const struct view *view, uint64_t offset, uint64_t sequence)
 {
     uint32_t low = 0, high = view->count;
@@ -343,11 +359,13 @@ static uint32_t block_at(const struct view *view, uint64_t offset, uint64_t sequ
     return low;
 }
 
-static bool view_find(const struct view *view, uint64_t after, uint64_t place, uint64_t end, struct run *out_run)
+static bool view_find(const struct view *view, uint64_t after, uint64_t place, uint64_t end,
+                      struct run *out_run)
 {
     if (view->count == 0 || place >= end)
         return false;
-    uint32_t at = place != 0 ? block_at(view, place, UINT64_MAX) : block_at(view, UINT64_MAX, after + 1);
+    uint32_t at =
+        place != 0 ? block_at(view, place, UINT64_MAX) : block_at(view, UINT64_MAX, after + 1);
     while (at < view->count && !view_present(view, at))
         at++;
     if (at == view->count)
@@ -378,9 +396,10 @@ static bool find_entry(const struct index *index, uint64_t number, struct index_
     return false;
 }
 
-bool index_find(const struct index *index, uint64_t number, uint64_t after, uint64_t place, uint64_t end, struct run *out_run)
+bool index_find(const struct index *index, uint64_t number, uint64_t after, uint64_t place,
+                uint64_t end, struct run *out_run)
 {
-    if (index->bytes == NULL) { /* it was lost: all of the segment is one block that may hold anything */
+    if (!index->bytes) { /* it was lost: all of the segment is one block that may hold anything */
         *out_run = (struct run){place < SEGMENT_HEADER_BYTES ? SEGMENT_HEADER_BYTES : place, end};
         return out_run->offset < end;
     }
@@ -397,8 +416,8 @@ bool index_find(const struct index *index, uint64_t number, uint64_t after, uint
     return view_find(&view, after, place, end, out_run);
 }
 
-bool builder_find(const struct builder *builder, const struct presence *presence, uint64_t after, uint64_t place, uint64_t end,
-                  struct run *out_run)
+bool builder_find(const struct builder *builder, const struct presence *presence, uint64_t after,
+                  uint64_t place, uint64_t end, struct run *out_run)
 {
     struct view view = {
         .blocks = builder->blocks,
@@ -410,7 +429,8 @@ bool builder_find(const struct builder *builder, const struct presence *presence
     return view_find(&view, after, place, end, out_run);
 }
 
-static uint64_t view_next(const struct view *view, uint64_t offset, uint64_t end, uint64_t *out_sequence)
+static uint64_t view_next(const struct view *view, uint64_t offset, uint64_t end,
+                          uint64_t *out_sequence)
 {
     uint32_t next = view->count == 0 ? 0 : block_at(view, offset, UINT64_MAX) + 1;
     bool there = next < view->count;
@@ -418,13 +438,16 @@ static uint64_t view_next(const struct view *view, uint64_t offset, uint64_t end
     return there ? view_block(view, next).offset : end;
 }
 
-uint64_t index_next_block(const struct index *index, uint64_t offset, uint64_t end, uint64_t *out_sequence)
+uint64_t index_next_block(const struct index *index, uint64_t offset, uint64_t end,
+                          uint64_t *out_sequence)
 {
-    struct view view = {.bytes = index->bytes + INDEX_HEADER_BYTES, .count = index->bytes == NULL ? 0 : index->blocks};
+    struct view view = {.bytes = index->bytes + INDEX_HEADER_BYTES,
+                        .count = !index->bytes ? 0 : index->blocks};
     return view_next(&view, offset, end, out_sequence);
 }
 
-uint64_t builder_next_block(const struct builder *builder, uint64_t offset, uint64_t end, uint64_t *out_sequence)
+uint64_t builder_next_block(const struct builder *builder, uint64_t offset, uint64_t end,
+                            uint64_t *out_sequence)
 {
     struct view view = {.blocks = builder->blocks, .count = builder->count};
     return view_next(&view, offset, end, out_sequence);

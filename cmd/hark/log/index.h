@@ -1,20 +1,23 @@
-/* index.h - the index of a segment: its blocks, and for each stream what it holds and in which blocks.
+/* index.h - the index of a segment: its blocks, and for each stream what it holds and in which
+ * blocks.
  *
- * A block is about INDEX_BLOCK_BYTES of records: it begins with a record and ends where the next begins. The index of the segment
- * being written is a list of blocks here and the presence of each stream in stream.h; that of a sealed segment is the bytes of a
- * file beside it:
+ * A block is about INDEX_BLOCK_BYTES of records: it begins with a record and ends where the next
+ * begins. The index of the segment being written is a list of blocks here and the presence of each
+ * stream in stream.h; that of a sealed segment is the bytes of a file beside it:
  *
  *    0 magic u64          40 newest event's time u64    80 total bytes u64
  *    8 version u32        48 blocks u32                 88 checksum u64, over all but itself
  *   12 unused u32         52 entries u32                96 blocks: offset u64, first sequence u64
- *   16 first u64          56 deleted u32                   entries: 64 bytes each, by growing number
- *   24 end u64            60 words u32                     deleted: numbers of streams from before that were deleted here, u64
+ *   16 first u64          56 deleted u32                   entries: 64 bytes each, by growing
+ *                         number
+ *   24 end u64            60 words u32                     deleted: numbers of streams from before
+ *                         that were deleted here, u64
  *   32 next sequence u64  64 name bytes u32                words: the bits of the entries, u64
  *                         68 unused u32                    names
  *                         72 last sequence u64
  *
- *   entry: number u64, count u64, bytes u64, first u64, last u64, first block u32, words u32, word u32, name u32, name bytes u32
- * (0: it was made in an earlier segment), unused u32
+ * entry: number u64, count u64, bytes u64, first u64, last u64, first block u32, words u32, word
+ * u32, name u32, name bytes u32 (0: it was made in an earlier segment), unused u32
  */
 #ifndef HARK_COMMAND_LOG_INDEX_H
 #define HARK_COMMAND_LOG_INDEX_H
@@ -43,10 +46,12 @@ struct builder {
     uint64_t newest_ns;
 };
 
-/* Takes a record into account that is about to be written after all others. Gives: its block, or UINT32_MAX: out of memory. */
+/* Takes a record into account that is about to be written after all others.
+ * Gives: its block, or UINT32_MAX: out of memory. */
 uint32_t builder_plan(struct builder *builder, uint64_t offset, uint64_t sequence);
 
-/* The record at that offset counts from now on. Takes: it was planned, and is the newest. */
+/* The record at that offset counts from now on.
+ * Takes: it was planned, and is the newest. */
 void builder_note(struct builder *builder, uint64_t offset, uint64_t sequence, uint64_t time_ns);
 
 /* The block that a counted record stands in. */
@@ -55,7 +60,8 @@ uint32_t builder_block(const struct builder *builder, uint64_t offset);
 /* What was planned and not noted will not be. */
 void builder_forget(struct builder *builder);
 
-/* A stream of an earlier segment was deleted in this one. reserve: gives 0 or -ENOMEM, and the note after it cannot fail. */
+/* A stream of an earlier segment was deleted in this one. reserve: gives 0 or -ENOMEM, and the note
+ * after it cannot fail. */
 int builder_reserve_deleted(struct builder *builder);
 void builder_note_deleted(struct builder *builder, uint64_t number);
 
@@ -77,15 +83,21 @@ struct index_entry {
     uint32_t first_block, words, word;
 };
 
-/* Makes the index of a grown segment. Takes: end: where its records end; next: the next sequence of the log. Gives: 0 and
- * *out_index, whose bytes are the caller's to free. Fails: -ENOMEM. */
-int index_make(const struct builder *builder, const struct table *table, uint64_t end, uint64_t next, struct index *out_index);
+/* Makes the index of a grown segment.
+ * Takes: end: where its records end; next: the next sequence of the log.
+ * Gives: 0 and *out_index, whose bytes are the caller's to free.
+ * Fails: -ENOMEM. */
+int index_make(const struct builder *builder, const struct table *table, uint64_t end,
+               uint64_t next, struct index *out_index);
 
-/* How large the file is of which these are the first INDEX_HEADER_BYTES. Gives: 0: it is no index, or one that cannot be. */
+/* How large the file is of which these are the first INDEX_HEADER_BYTES.
+ * Gives: 0: it is no index, or one that cannot be. */
 size_t index_total(const unsigned char *header);
 
-/* Reads an index. Takes: bytes: from malloc; the index owns them on success. Gives: 0. Fails: -EBADMSG: it is damaged, or
- * another's. */
+/* Reads an index.
+ * Takes: bytes: from malloc; the index owns them on success.
+ * Gives: 0.
+ * Fails: -EBADMSG: it is damaged, or another's. */
 int index_parse(unsigned char *bytes, size_t size, uint64_t first, struct index *out_index);
 
 /* Entry number i; i below index->entries. */
@@ -101,16 +113,21 @@ struct run {
     uint64_t end;
 };
 
-/* Finds the next neighbouring blocks that hold events of the stream, in a sealed segment or in the one that grows.
- * Takes: after: an id; place: read no further back than this, 0: as far as the id says. end: where the segment ends.
+/* Finds the next neighbouring blocks that hold events of the stream, in a sealed segment or in the
+ * one that grows.
+ * Takes: after: an id; place: read no further back than this, 0: as far as the id says. end: where
+ *   the segment ends.
  * Gives: true and *out_run; false: there is none left. */
-bool index_find(const struct index *index, uint64_t number, uint64_t after, uint64_t place, uint64_t end, struct run *out_run);
-bool builder_find(const struct builder *builder, const struct presence *presence, uint64_t after, uint64_t place, uint64_t end,
-                  struct run *out_run);
+bool index_find(const struct index *index, uint64_t number, uint64_t after, uint64_t place,
+                uint64_t end, struct run *out_run);
+bool builder_find(const struct builder *builder, const struct presence *presence, uint64_t after,
+                  uint64_t place, uint64_t end, struct run *out_run);
 
-/* The first block boundary after that offset; end where there is none. *out_sequence: what its first record has; UINT64_MAX at
- * the end. */
-uint64_t index_next_block(const struct index *index, uint64_t offset, uint64_t end, uint64_t *out_sequence);
-uint64_t builder_next_block(const struct builder *builder, uint64_t offset, uint64_t end, uint64_t *out_sequence);
+/* The first block boundary after that offset; end where there is none. *out_sequence: what its
+ * first record has; UINT64_MAX at the end. */
+uint64_t index_next_block(const struct index *index, uint64_t offset, uint64_t end,
+                          uint64_t *out_sequence);
+uint64_t builder_next_block(const struct builder *builder, uint64_t offset, uint64_t end,
+                            uint64_t *out_sequence);
 
 #endif

@@ -1,10 +1,13 @@
-/* load.c - takes one segment into a log that is being opened: by its index, or by reading all of it.
+/* load.c - takes one segment into a log that is being opened: by its index, or by reading all of
+ * it.
  *
- * What must hold: an index is believed only if it ends where the next segment's header says that this one ends, and inside the
- * file; what was read without an index is made durable before anyone sees it (prove.c), then gets its index; only the last
- * segment may be cut, and only what a crash has interrupted. A last segment in whose making the log crashed goes; it cannot hold
- * an event. What is lost is told once, and no stream is silent of it. A damaged segment gets no index, which would hide the
- * damage from the next start, and keeps the one that it has, which may know of more than can be read.
+ * What must hold: an index is believed only if it ends where the next segment's header says that
+ * this one ends, and inside the file; what was read without an index is made durable before anyone
+ * sees it (prove.c), then gets its index; only the last segment may be cut, and only what a crash
+ * has interrupted. A last segment in whose making the log crashed goes; it cannot hold an event.
+ * What is lost is told once, and no stream is silent of it. A damaged segment gets no index, which
+ * would hide the damage from the next start, and keeps the one that it has, which may know of more
+ * than can be read.
  */
 #include "log/recovery.h"
 
@@ -38,11 +41,13 @@ static bool told_end(const struct recovery *recovery, uint64_t *out_end)
     return false;
 }
 
-/* Whether no later segment was begun in order: a crash may have interrupted the writing of this one. */
+/* Whether no later segment was begun in order: a crash may have interrupted the writing of this
+ * one. */
 static bool was_last(const struct recovery *recovery)
 {
     for (size_t i = recovery->at + 1; i < recovery->count; i++)
-        if (recovery->found[i].whole_header || recovery->found[i].foreign || recovery->found[i].missing)
+        if (recovery->found[i].whole_header || recovery->found[i].foreign ||
+            recovery->found[i].missing)
             return false;
     return recovery->mark <= found_now(recovery)->first;
 }
@@ -51,7 +56,8 @@ static bool was_last(const struct recovery *recovery)
 static bool may_be_torn(const struct recovery *recovery)
 {
     uint64_t end;
-    return !told_end(recovery, &end) && was_last(recovery) && recovery->sealed.bytes == NULL && !found_now(recovery)->foreign;
+    return !told_end(recovery, &end) && was_last(recovery) && !recovery->sealed.bytes &&
+           !found_now(recovery)->foreign;
 }
 
 /* Ids that may have been given in the segment end before this one. */
@@ -68,10 +74,12 @@ static bool needs_declarations(const struct recovery *recovery)
     const struct found *found = found_now(recovery);
     if (!found->whole_header)
         return recovery->previous_damaged;
-    return recovery->at == 0 || recovery->previous_damaged || found->header.previous_first != found[-1].first;
+    return recovery->at == 0 || recovery->previous_damaged ||
+           found->header.previous_first != found[-1].first;
 }
 
-/* What is missing before the segment is known where all declarations are there; else any stream may have had events in it. */
+/* What is missing before the segment is known where all declarations are there; else any stream may
+ * have had events in it. */
 static void declarations_end(struct recovery *recovery)
 {
     const struct found *found = found_now(recovery);
@@ -93,12 +101,13 @@ static void hole_in_declarations(struct scan *scan, uint64_t from, uint64_t end,
     struct recovery *recovery = hark_container_of(scan, struct recovery, scan);
     (void)next;
     count_damage(recovery);
-    log_tell(recovery->log, LOG_ERROR, "segment %s is damaged: bytes %" PRIu64 " to %" PRIu64 " are passed over", recovery->name,
-             from, end);
+    log_tell(recovery->log, LOG_ERROR,
+             "segment %s is damaged: bytes %" PRIu64 " to %" PRIu64 " are passed over",
+             recovery->name, from, end);
 }
 
-/* Which streams had events there nobody knows, so all are told; unless nothing was there, or, of the end, the next segment or the
- * index tells which. */
+/* Which streams had events there nobody knows, so all are told; unless nothing was there, or, of
+ * the end, the next segment or the index tells which. */
 static void hole(struct scan *scan, uint64_t from, uint64_t end, uint64_t next)
 {
     struct recovery *recovery = hark_container_of(scan, struct recovery, scan);
@@ -108,15 +117,17 @@ static void hole(struct scan *scan, uint64_t from, uint64_t end, uint64_t next)
     count_damage(recovery);
     if (through <= scan->last) {
         log_tell(recovery->log, LOG_ERROR,
-                 "segment %s is damaged: bytes %" PRIu64 " to %" PRIu64 " are passed over, no event was there", recovery->name,
-                 from, end);
+                 "segment %s is damaged: bytes %" PRIu64 " to %" PRIu64
+                 " are passed over, no event was there",
+                 recovery->name, from, end);
         return;
     }
     log_tell(recovery->log, LOG_ERROR,
-             "segment %s is damaged: bytes %" PRIu64 " to %" PRIu64 " are passed over: events between ids %" PRIu64
-             " and %" PRIu64 " are lost, readers are told of a gap",
+             "segment %s is damaged: bytes %" PRIu64 " to %" PRIu64
+             " are passed over: events between ids %" PRIu64 " and %" PRIu64
+             " are lost, readers are told of a gap",
              recovery->name, from, end, scan->last, through + 1);
-    if (next != 0 || (!told_end(recovery, &told) && recovery->sealed.bytes == NULL))
+    if (next != 0 || (!told_end(recovery, &told) && !recovery->sealed.bytes))
         recovery_lose(recovery, through);
 }
 
@@ -144,7 +155,8 @@ static void index_used(struct recovery *recovery)
             log->next = segment->index.next;
         index_free(&segment->index);
         segment->sealed = true;
-        segment->damaged = recovery->damaged && log->options.inspect; /* all of it was looked at, and told */
+        segment->damaged =
+            recovery->damaged && log->options.inspect; /* all of it was looked at, and told */
         recovery->segment = NULL;
     }
     recovery_loaded(recovery, error);
@@ -204,7 +216,8 @@ static void use_index(struct recovery *recovery)
         return;
     }
     segment_name(recovery->name, segment->first, SUFFIX_LOG);
-    hark_openat(log->loop, &recovery->op, log->directory, recovery->name, O_RDONLY | O_NOFOLLOW, 0, declarations_opened);
+    hark_openat(log->loop, &recovery->op, log->directory, recovery->name, O_RDONLY | O_NOFOLLOW, 0,
+                declarations_opened);
 }
 
 /* Without its header, the segment's declarations have to be read one by one. */
@@ -213,7 +226,8 @@ static bool index_fits(const struct recovery *recovery)
     const struct index *index = &recovery->segment->index;
     const struct found *found = found_now(recovery);
     uint64_t end;
-    return found->whole_header && index->end <= found->size && (!told_end(recovery, &end) || end == index->end);
+    return found->whole_header && index->end <= found->size &&
+           (!told_end(recovery, &end) || end == index->end);
 }
 
 /* All that it tells stands in the segment as well, unless something of that is missing. */
@@ -221,14 +235,14 @@ static void do_without_index(struct recovery *recovery)
 {
     struct log_segment *segment = recovery->segment;
     const struct found *found = found_now(recovery);
-    if (segment->index.bytes != NULL && (segment->index.end > found->size || !found->whole_header)) {
+    if (segment->index.bytes && (segment->index.end > found->size || !found->whole_header)) {
         recovery->sealed = segment->index;
         segment->index = (struct index){0};
     } else {
         index_free(&segment->index);
         segment_name(recovery->name, segment->first, SUFFIX_INDEX);
-        log_tell(recovery->log, LOG_WARNING, "index %s cannot be used: it %s made anew", recovery->name,
-                 recovery->log->options.inspect ? "would be" : "is");
+        log_tell(recovery->log, LOG_WARNING, "index %s cannot be used: it %s made anew",
+                 recovery->name, recovery->log->options.inspect ? "would be" : "is");
     }
     read_all(recovery);
 }
@@ -241,22 +255,27 @@ static void trace_removed(struct hark_op *op, int64_t result)
     recovery_loaded(hark_container_of(op, struct recovery, op), 0);
 }
 
-/* What was lost with the segment is known for as long as the index is there, and then from the declarations of the next. */
+/* What was lost with the segment is known for as long as the index is there, and then from the
+ * declarations of the next. */
 static void trace_used(struct recovery *recovery)
 {
     struct log *log = recovery->log;
     struct index *index = &recovery->segment->index;
-    bool whole = index->bytes != NULL, newest = was_last(recovery);
+    bool whole = index->bytes, newest = was_last(recovery);
     uint64_t first = found_now(recovery)->first, events = 0;
     int error = whole ? replay_lost(log, index, &events) : 0;
     if (whole || newest) {
         count_damage(recovery);
         log->must_declare = true;
         if (whole)
-            log_tell(log, LOG_ERROR, "segment %s is missing: its %" PRIu64 " events are lost, readers are told of a gap",
+            log_tell(log, LOG_ERROR,
+                     "segment %s is missing: its %" PRIu64
+                     " events are lost, readers are told of a gap",
                      recovery->name, events);
         else
-            log_tell(log, LOG_ERROR, "segment %s is missing: what it held is lost, readers are told of a gap", recovery->name);
+            log_tell(log, LOG_ERROR,
+                     "segment %s is missing: what it held is lost, readers are told of a gap",
+                     recovery->name);
     }
     if (!whole && newest)
         recovery_lose(recovery, ids_end(recovery) - 1);
@@ -277,7 +296,7 @@ static void index_closed(struct hark_op *op, int64_t result)
     (void)result;
     if (found_now(recovery)->missing)
         trace_used(recovery);
-    else if (recovery->segment->index.bytes != NULL && index_fits(recovery))
+    else if (recovery->segment->index.bytes && index_fits(recovery))
         use_index(recovery);
     else
         do_without_index(recovery);
@@ -287,7 +306,8 @@ static void index_read(struct transfer *transfer, int64_t result)
 {
     struct recovery *recovery = hark_container_of(transfer, struct recovery, transfer);
     struct log_segment *segment = recovery->segment;
-    if (result >= 0 && index_parse(segment->loading, (size_t)result, segment->first, &segment->index) == 0)
+    if (result >= 0 &&
+        index_parse(segment->loading, (size_t)result, segment->first, &segment->index) == 0)
         segment->loading = NULL; /* it is the index's now */
     free(segment->loading);
     segment->loading = NULL;
@@ -299,10 +319,11 @@ static void index_header_read(struct transfer *transfer, int64_t result)
     struct recovery *recovery = hark_container_of(transfer, struct recovery, transfer);
     size_t total = result == INDEX_HEADER_BYTES ? index_total(recovery->buffer) : 0;
     recovery->segment->loading = total == 0 ? NULL : malloc(total);
-    if (recovery->segment->loading == NULL)
+    if (!recovery->segment->loading)
         hark_close(recovery->log->loop, &recovery->op, recovery->fd, index_closed);
     else
-        transfer_read(recovery->log->loop, transfer, recovery->fd, recovery->segment->loading, total, 0, index_read);
+        transfer_read(recovery->log->loop, transfer, recovery->fd, recovery->segment->loading,
+                      total, 0, index_read);
 }
 
 static bool is_shortage(int64_t error)
@@ -323,7 +344,8 @@ static void index_opened(struct hark_op *op, int64_t result)
         return;
     }
     recovery->fd = (int)result;
-    transfer_read(op->loop, &recovery->transfer, recovery->fd, recovery->buffer, INDEX_HEADER_BYTES, 0, index_header_read);
+    transfer_read(op->loop, &recovery->transfer, recovery->fd, recovery->buffer, INDEX_HEADER_BYTES,
+                  0, index_header_read);
 }
 
 /* --- by reading all of it --- */
@@ -404,20 +426,24 @@ static void dropped_closed(struct hark_op *op, int64_t result)
     hark_unlinkat(op->loop, op, recovery->log->directory, recovery->name, 0, dropped);
 }
 
-/* The log crashed while it made this segment. The very first file stays: its name says which ids were given. */
+/* The log crashed while it made this segment. The very first file stays: its name says which ids
+ * were given. */
 static bool is_unfinished(const struct recovery *recovery)
 {
     const struct found *found = found_now(recovery);
     bool whole = found->whole_header && recovery->declared == found->header.declared;
-    return recovery->at > 0 && may_be_torn(recovery) && recovery->events == 0 && !whole && recovery->mark != found->first;
+    return recovery->at > 0 && may_be_torn(recovery) && recovery->events == 0 && !whole &&
+           recovery->mark != found->first;
 }
 
-/* Not even its declarations are all there, and yet it was whole once: the lock file, or a later segment, says so. */
+/* Not even its declarations are all there, and yet it was whole once: the lock file, or a later
+ * segment, says so. */
 static bool is_emptied(const struct recovery *recovery)
 {
     const struct found *found = found_now(recovery);
     bool whole = found->whole_header && recovery->declared == found->header.declared;
-    return recovery->events == 0 && !whole && (recovery->mark == found->first || !was_last(recovery));
+    return recovery->events == 0 && !whole &&
+           (recovery->mark == found->first || !was_last(recovery));
 }
 
 /* What the segment's index knows of and is not there. */
@@ -431,7 +457,8 @@ static int lose_end(struct recovery *recovery)
     count_damage(recovery);
     log->must_declare = true;
     log_tell(log, LOG_ERROR,
-             "segment %s has lost its last %" PRIu64 " bytes: %" PRIu64 " events are lost, readers are told of a gap",
+             "segment %s has lost its last %" PRIu64 " bytes: %" PRIu64
+             " events are lost, readers are told of a gap",
              recovery->name, end - found_now(recovery)->size, events);
     return 0;
 }
@@ -444,28 +471,33 @@ static void tell_end(struct recovery *recovery)
     segment_name(recovery->name, found->first, SUFFIX_LOG);
     if (found->foreign) {
         count_damage(recovery);
-        log_tell(log, LOG_ERROR, "segment %s holds another one, %020" PRIu64 SUFFIX_LOG ": was it renamed or copied?",
+        log_tell(log, LOG_ERROR,
+                 "segment %s holds another one, %020" PRIu64 SUFFIX_LOG
+                 ": was it renamed or copied?",
                  recovery->name, found->header.first);
     } else if (!found->whole_header && found->size >= SEGMENT_HEADER_BYTES &&
-               (recovery->events > 0 || recovery->sealed.bytes != NULL)) {
+               (recovery->events > 0 || recovery->sealed.bytes)) {
         count_damage(recovery);
         log_tell(log, LOG_ERROR, "segment %s has a damaged header", recovery->name);
     }
     if (recovery->scan.torn > 0) {
         log->statistics.cut_bytes += recovery->scan.torn;
-        log_tell(log, LOG_WARNING, "segment %s ended in an unfinished write: %" PRIu64 " bytes %s cut off", recovery->name,
-                 recovery->scan.torn, log->options.inspect ? "would be" : "are");
+        log_tell(log, LOG_WARNING,
+                 "segment %s ended in an unfinished write: %" PRIu64 " bytes %s cut off",
+                 recovery->name, recovery->scan.torn, log->options.inspect ? "would be" : "are");
     }
-    if (recovery->sealed.bytes != NULL || recovery->damaged)
+    if (recovery->sealed.bytes || recovery->damaged)
         return;
     if (told_end(recovery, &end) && recovery->scan.end < end) {
         count_damage(recovery);
         log->must_declare = true;
-        log_tell(log, LOG_ERROR, "segment %s has lost its last %" PRIu64 " bytes: readers are told of a gap", recovery->name,
-                 end - recovery->scan.end);
+        log_tell(log, LOG_ERROR,
+                 "segment %s has lost its last %" PRIu64 " bytes: readers are told of a gap",
+                 recovery->name, end - recovery->scan.end);
     } else if (is_emptied(recovery)) {
         count_damage(recovery);
-        log_tell(log, LOG_ERROR, "segment %s has lost all that it held: readers are told of a gap", recovery->name);
+        log_tell(log, LOG_ERROR, "segment %s has lost all that it held: readers are told of a gap",
+                 recovery->name);
         if (was_last(recovery))
             recovery_lose(recovery, ids_end(recovery) - 1);
     }
@@ -486,7 +518,7 @@ static void all_read(struct scan *scan, int error)
         return;
     }
     tell_end(recovery);
-    if (recovery->sealed.bytes != NULL)
+    if (recovery->sealed.bytes)
         error = lose_end(recovery);
     index_free(&recovery->sealed);
     if (error != 0)
@@ -526,7 +558,7 @@ static uint64_t limit(const struct recovery *recovery)
     uint64_t end, size = found_now(recovery)->size;
     if (told_end(recovery, &end) && end < size)
         return end;
-    if (recovery->sealed.bytes != NULL && recovery->sealed.end < size)
+    if (recovery->sealed.bytes && recovery->sealed.end < size)
         return recovery->sealed.end;
     return size;
 }
@@ -541,7 +573,8 @@ static void all_opened(struct hark_op *op, int64_t result)
         return;
     }
     recovery->fd = (int)result;
-    recovery->log->builder = (struct builder){.segment = found->first, .last_sequence = found->first};
+    recovery->log->builder =
+        (struct builder){.segment = found->first, .last_sequence = found->first};
     recovery->scan = (struct scan){
         .fd = recovery->fd,
         .buffer = recovery->buffer,
@@ -560,7 +593,8 @@ static void read_all(struct recovery *recovery)
     struct log *log = recovery->log;
     int how = log->options.inspect ? O_RDONLY : O_RDWR;
     segment_name(recovery->name, found_now(recovery)->first, SUFFIX_LOG);
-    hark_openat(log->loop, &recovery->op, log->directory, recovery->name, how | O_NOFOLLOW, 0, all_opened);
+    hark_openat(log->loop, &recovery->op, log->directory, recovery->name, how | O_NOFOLLOW, 0,
+                all_opened);
 }
 
 void load_begin(struct recovery *recovery)
@@ -570,7 +604,7 @@ void load_begin(struct recovery *recovery)
     recovery->declared = recovery->events = 0;
     recovery->damaged = false;
     recovery->segment = segment_create(log, found->first);
-    if (recovery->segment == NULL) {
+    if (!recovery->segment) {
         recovery_loaded(recovery, -ENOMEM);
         return;
     }
@@ -580,5 +614,6 @@ void load_begin(struct recovery *recovery)
         return;
     }
     segment_name(recovery->name, found->first, SUFFIX_INDEX);
-    hark_openat(log->loop, &recovery->op, log->directory, recovery->name, O_RDONLY | O_NOFOLLOW, 0, index_opened);
+    hark_openat(log->loop, &recovery->op, log->directory, recovery->name, O_RDONLY | O_NOFOLLOW, 0,
+                index_opened);
 }

@@ -1,9 +1,12 @@
-/* log.c - the log as a whole: its options, its opening and closing, and the questions that need no I/O.
+/* log.c - the log as a whole: its options, its opening and closing, and the questions that need no
+ * I/O.
  *
- * What must hold: a log goes only when nothing of it is under way; closing answers what was asked before it, then seals, then
- * lets the descriptors go, the lock last. Each part has its own file: commit.c appends, cursor.c reads, recovery.c opens.
+ * What must hold: a log goes only when nothing of it is under way; closing answers what was asked
+ * before it, then seals, then lets the descriptors go, the lock last. Each part has its own file:
+ * commit.c appends, cursor.c reads, recovery.c opens.
  */
 #include "log/log.h"
+#include "base/check.h"
 
 #include "log/commit.h"
 #include "log/recovery.h"
@@ -11,7 +14,6 @@
 #include "log/roll.h"
 #include "log/segment.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdarg.h>
@@ -24,14 +26,14 @@
 bool log_spare(struct log *log, int64_t result)
 {
     bool lacking = result == -EMFILE || result == -ENFILE;
-    return lacking && log->options.spare != NULL && log->options.spare(log->options.report_context);
+    return lacking && log->options.spare && log->options.spare(log->options.report_context);
 }
 
 void log_tell(struct log *log, enum log_severity severity, const char *format, ...)
 {
     char text[REPORT_BYTES];
     va_list arguments;
-    if (log->options.report == NULL)
+    if (!log->options.report)
         return;
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
@@ -46,8 +48,8 @@ void log_begin(struct log *log)
 
 void log_end(struct log *log)
 {
-    assert(log->busy > 0);
-    if (--log->busy == 0 && log->settled != NULL)
+    check(log->busy > 0);
+    if (--log->busy == 0 && log->settled)
         log->settled(log);
 }
 
@@ -68,7 +70,7 @@ void log_free(struct log *log)
 static int set_options(struct log *log, const struct log_options *options)
 {
     struct log_options *own = &log->options;
-    if (options != NULL)
+    if (options)
         *own = *options;
     if (own->sync_interval_ns == 0)
         own->sync_interval_ns = UINT64_C(1000000000);
@@ -78,7 +80,8 @@ static int set_options(struct log *log, const struct log_options *options)
         own->open_segments_max = 16;
     if (own->streams_max == 0)
         own->streams_max = 65536;
-    if (own->segment_bytes < LOG_SEGMENT_BYTES_MIN || own->segment_bytes > LOG_SEGMENT_BYTES_MAX || own->sync > LOG_SYNC_NEVER)
+    if (own->segment_bytes < LOG_SEGMENT_BYTES_MIN || own->segment_bytes > LOG_SEGMENT_BYTES_MAX ||
+        own->sync > LOG_SYNC_NEVER)
         return -EINVAL;
     return 0;
 }
@@ -86,25 +89,26 @@ static int set_options(struct log *log, const struct log_options *options)
 static struct log *log_create(struct hark_loop *loop, const char *directory)
 {
     struct log *log = calloc(1, sizeof *log);
-    if (log == NULL)
+    if (!log)
         return NULL;
     log->loop = loop;
     log->directory = log->lock = log->mark = -1;
     log->starved.end = &log->starved.head;
     log->path = strdup(directory);
-    if (log->path == NULL || commit_init(log) != 0) {
+    if (!log->path || commit_init(log) != 0) {
         log_free(log);
         return NULL;
     }
     return log;
 }
 
-int log_open(struct hark_loop *loop, const char *directory, const struct log_options *options, log_opened *opened, void *context)
+int log_open(struct hark_loop *loop, const char *directory, const struct log_options *options,
+             log_opened *opened, void *context)
 {
     if (strlen(directory) >= PATH_MAX)
         return -ENAMETOOLONG;
     struct log *log = log_create(loop, directory);
-    if (log == NULL)
+    if (!log)
         return -ENOMEM;
     int error = set_options(log, options);
     if (error == 0)
@@ -148,14 +152,15 @@ static void close_step(struct log *log)
     while (log->busy == 0) {
         switch (log->close_step++) {
         case 0:
-            if (log->active != NULL && roll_seal_active(log) != 0)
-                log_tell(log, LOG_WARNING, "out of memory: the log in %s is not ended in order", log->path);
+            if (log->active && roll_seal_active(log) != 0)
+                log_tell(log, LOG_WARNING, "out of memory: the log in %s is not ended in order",
+                         log->path);
             break;
         case 1:
             segment_close_idle(log);
             break;
         case 2:
-            if (log->active != NULL)
+            if (log->active)
                 close_descriptor(log, log->active->fd);
             break;
         case 3:
@@ -176,7 +181,7 @@ static void close_step(struct log *log)
 
 void log_close(struct log *log, log_closed *closed, void *context)
 {
-    assert(!log->closing);
+    check(!log->closing);
     log->closing = true;
     log->closed = closed;
     log->closed_context = context;
@@ -189,27 +194,29 @@ void log_close(struct log *log, log_closed *closed, void *context)
 
 /* --- questions --- */
 
-const struct log_stream *log_stream_find(const struct log *log, const char *name, size_t name_length)
+const struct log_stream *log_stream_find(const struct log *log, const char *name,
+                                         size_t name_length)
 {
     const struct stream *stream = table_by_name(&log->table, name, name_length);
-    return stream == NULL || stream->pending ? NULL : &stream->facts;
+    return !stream || stream->pending ? NULL : &stream->facts;
 }
 
 const struct log_stream *log_stream_next(const struct log *log, const struct log_stream *after)
 {
-    const struct stream *stream = after == NULL ? log->table.oldest : ((const struct stream *)after)->after;
-    while (stream != NULL && stream->pending)
+    const struct stream *stream =
+        !after ? log->table.oldest : ((const struct stream *)after)->after;
+    while (stream && stream->pending)
         stream = stream->after;
-    return stream == NULL ? NULL : &stream->facts;
+    return !stream ? NULL : &stream->facts;
 }
 
 const struct log_stream *log_stream_above(const struct log *log, uint64_t number)
 {
     const struct stream *stream = number == 0 ? NULL : table_by_number(&log->table, number);
-    if (stream != NULL)
+    if (stream)
         return log_stream_next(log, &stream->facts);
     const struct log_stream *next = log_stream_next(log, NULL);
-    while (next != NULL && next->number <= number) /* that one is gone */
+    while (next && next->number <= number) /* that one is gone */
         next = log_stream_next(log, next);
     return next;
 }

@@ -1,9 +1,10 @@
 /* log.h - one durable log for all streams of a data directory.
  *
- * Events of every stream go into one sequence of segment files, through the loop's ops alone: nothing here blocks the loop's
- * thread. The id of an event is its place in that sequence: it grows within each stream and is never given twice, whatever was
- * cut, lost, deleted or made anew. An append is answered once it is as durable as log_options.sync asks; what was not answered
- * with success is never read. Ids stay far below 2^53, so that a JSON number holds them.
+ * Events of every stream go into one sequence of segment files, through the loop's ops alone:
+ * nothing here blocks the loop's thread. The id of an event is its place in that sequence: it grows
+ * within each stream and is never given twice, whatever was cut, lost, deleted or made anew. An
+ * append is answered once it is as durable as log_options.sync asks; what was not answered with
+ * success is never read. Ids stay far below 2^53, so that a JSON number holds them.
  *
  * The log never prints: what a person should know is handed to log_options.report, one line each.
  *
@@ -23,22 +24,24 @@
 #define LOG_SEGMENT_BYTES_MAX   (UINT64_C(4) << 30)
 #define LOG_SEGMENT_BYTES_RANGE "4K to 4G"
 
-/* As a cursor's position: from the oldest event that is kept, without a gap before it. No event has this id. */
+/* As a cursor's position: from the oldest event that is kept, without a gap before it. No event has
+ * this id. */
 #define LOG_START ((uint64_t)0)
 
 struct log;
 
 /* When an append is answered. */
 enum log_sync {
-    LOG_SYNC_ALWAYS,   /* once it is on the disk: one write and one fdatasync for all appends of a turn */
+    LOG_SYNC_ALWAYS,   /* once it is on the disk: one write and one fdatasync for all appends of a
+                          turn */
     LOG_SYNC_INTERVAL, /* once it is written; the disk follows within sync_interval_ns */
     LOG_SYNC_NEVER,    /* once it is written; the kernel chooses when it goes to the disk */
 };
 
 enum log_severity { LOG_NOTE, LOG_WARNING, LOG_ERROR };
 
-/* Tells a person something about the log's state. Takes: text: one line without its end, the log's: copy it to keep it. Must not
- * call the log. */
+/* Tells a person something about the log's state.
+ * Takes: text: one line without its end, the log's: copy it to keep it. Must not call the log. */
 typedef void log_report(void *context, enum log_severity severity, const char *text);
 
 /* How a log is opened. All zero is the default: sync always, nothing removed, no reports. */
@@ -48,41 +51,49 @@ struct log_options {
     uint64_t segment_bytes;     /* a segment ends at about this size; 0: 64 MiB; 4 KiB to 4 GiB */
     uint64_t retain_bytes;      /* oldest segments go while all together are larger; 0: no bound */
     uint64_t retain_age_ns;     /* segments go whose newest event is older; 0: no bound */
-    uint32_t open_segments_max; /* sealed segments held open for reading while no read uses them; 0: 16 */
-    uint32_t streams_max; /* 0: 65536. Streams with a dot in front of their names are the program's own, and never refused */
-    bool inspect;         /* only to look: each segment is read whole, nothing in the directory is changed, appends give
-                             -EROFS; others may look as well */
+    uint32_t open_segments_max; /* sealed segments held open for reading while no read uses them; 0:
+                                   16 */
+    uint32_t streams_max; /* 0: 65536. Streams with a dot in front of their names are the program's
+                             own, and never refused */
+    bool inspect; /* only to look: each segment is read whole, nothing in the directory is changed,
+                     appends give -EROFS; others may look as well */
     log_report *report;
-    bool (*spare)(void *context); /* gives up a descriptor that was kept for the log, which lacks one. Gives: false: none is left.
-                                     NULL: none is kept */
+    bool (*spare)(void *context); /* gives up a descriptor that was kept for the log, which lacks
+                                     one. Gives: false: none is left. NULL: none is kept */
     void *report_context;         /* of both */
 };
 
-/* The log is open, or is not. Takes: result 0 and the log, or a negative errno and NULL. */
+/* The log is open, or is not.
+ * Takes: result 0 and the log, or a negative errno and NULL. */
 typedef void log_opened(void *context, int result, struct log *log);
 
-/* Opens the log of a directory, recovers it, and calls back. The directory is made where it is missing (not its parents).
+/* Opens the log of a directory, recovers it, and calls back. The directory is made where it is
+ * missing (not its parents).
  * Takes: directory: copied. options: copied; NULL for the defaults.
- * Gives: 0: `opened` will be called once, from hark_run, with
- *   0; -EBUSY another process (or log) has the directory open; -EPROTO the segments are of a newer version of hark;
- *   what the file system answered: -EACCES, -ENOTDIR, -ENOENT (the parent is missing), -ENOSPC, -EIO, ...
- * Fails: at once, and `opened` is not called: -EINVAL an option is out of range; -ENOMEM; -ENAMETOOLONG. */
-int log_open(struct hark_loop *loop, const char *directory, const struct log_options *options, log_opened *opened, void *context);
+ * Gives: 0: `opened` will be called once, from hark_run, with 0; -EBUSY another process (or log)
+ *   has the directory open; -EPROTO the segments are of a newer version of hark; what the file
+ *   system answered: -EACCES, -ENOTDIR, -ENOENT (the parent is missing), -ENOSPC, -EIO, ...
+ * Fails: at once, and `opened` is not called: -EINVAL an option is out of range; -ENOMEM;
+ *   -ENAMETOOLONG. */
+int log_open(struct hark_loop *loop, const char *directory, const struct log_options *options,
+             log_opened *opened, void *context);
 
-/* The log is closed and its memory gone. Takes: result: 0, or the first error of the last flush. */
+/* The log is closed and its memory gone.
+ * Takes: result: 0, or the first error of the last flush. */
 typedef void log_closed(void *context, int result);
 
-/* Answers every append that was made, syncs, seals, lets the directory go and calls back. From this call on appends and reads end
- * with -ESHUTDOWN; reads in flight end first.
+/* Answers every append that was made, syncs, seals, lets the directory go and calls back. From this
+ * call on appends and reads end with -ESHUTDOWN; reads in flight end first.
  * Takes: log: NULL is not allowed. */
 void log_close(struct log *log, log_closed *closed, void *context);
 
-/* A stream, as it now is. Fields are the log's: read them only. Valid until the callback of log_delete for it returns with
- * success, or the log is closed. */
+/* A stream, as it now is. Fields are the log's: read them only. Valid until the callback of
+ * log_delete for it returns with success, or the log is closed. */
 struct log_stream {
     char name[LOG_NAME_MAX + 1]; /* ends with NUL */
     uint32_t name_length;
-    uint64_t number; /* never given twice, unlike the name: the id of its creation, less than every event's id in it */
+    uint64_t number; /* never given twice, unlike the name: the id of its creation, less than every
+                        event's id in it */
     uint64_t count;  /* of the events that are kept */
     uint64_t bytes;  /* of those events, without what the log adds */
     uint64_t first;  /* the oldest id kept; 0 none is */
@@ -90,23 +101,28 @@ struct log_stream {
     uint64_t lost;   /* ids up to this one are not all kept: retention or damage; 0 none is lost */
 };
 
-/* Finds a stream. Gives: the stream, or NULL. Constant time. */
-const struct log_stream *log_stream_find(const struct log *log, const char *name, size_t name_length);
+/* Finds a stream.
+ * Gives: the stream, or NULL. Constant time. */
+const struct log_stream *log_stream_find(const struct log *log, const char *name,
+                                         size_t name_length);
 
-/* Steps through all streams, in order of creation. Takes: after: the one before, or NULL for the first. Gives: the next; NULL at
- * the end. */
+/* Steps through all streams, in order of creation.
+ * Takes: after: the one before, or NULL for the first.
+ * Gives: the next; NULL at the end. */
 const struct log_stream *log_stream_next(const struct log *log, const struct log_stream *after);
 
-/* The same for who comes back later: the oldest stream with a number above that. Takes: 0: the first of all. */
+/* The same for who comes back later: the oldest stream with a number above that.
+ * Takes: 0: the first of all. */
 const struct log_stream *log_stream_above(const struct log *log, uint64_t number);
 
 struct log_append;
 
-/* An append, or a deletion, has ended. Takes: result: the id, above 0; or a negative errno. */
+/* An append, or a deletion, has ended.
+ * Takes: result: the id, above 0; or a negative errno. */
 typedef void log_appended(struct log_append *request, int64_t result);
 
-/* One append, in the caller's memory, usually inside the caller's own struct. Zero it once, then set the first five. Everything
- * it points to is the log's until `done` is called. */
+/* One append, in the caller's memory, usually inside the caller's own struct. Zero it once, then
+ * set the first five. Everything it points to is the log's until `done` is called. */
 struct log_append {
     const char *name;
     uint32_t name_length;
@@ -124,19 +140,25 @@ struct log_append {
     bool creates;
 };
 
-/* Appends an event; the stream is made where there is none. Appends are answered in the order in which they were made.
- * Takes: request: the log's until `done`, which is never called from inside this call. name: 1 to LOG_NAME_MAX bytes; the log
- *   does not mind which, but for streams_max. bytes: length of them, 0 to LOG_EVENT_BYTES_MAX.
- * Gives: the id, to done. Fails: -EINVAL name or length is out of range; -EDQUOT a new stream would pass streams_max;
- *   -ENOSPC, -EFBIG, -EDQUOT nothing was kept of it: try again when there is space; -EMFILE, -ENFILE, -EACCES, -EPERM, -EROFS
- *   nothing was kept of it: no segment could be made; -EREMOTEIO the same, as the disk failed; -EAGAIN nothing was kept of it: no
- *   thread could be started; -EIO the disk failed: the event may or may not be found after a crash, and
- *   is not read before; -ENOMEM; -ESHUTDOWN the log is being closed. */
+/* Appends an event; the stream is made where there is none. Appends are answered in the order in
+ * which they were made.
+ * Takes: request: the log's until `done`, which is never called from inside this call. name: 1 to
+ *   LOG_NAME_MAX bytes; the log does not mind which, but for streams_max. bytes: length of them, 0
+ *   to LOG_EVENT_BYTES_MAX.
+ * Gives: the id, to done.
+ * Fails: -EINVAL name or length is out of range; -EDQUOT a new stream would pass streams_max;
+ *   -ENOSPC, -EFBIG, -EDQUOT nothing was kept of it: try again when there is space; -EMFILE,
+ *   -ENFILE, -EACCES, -EPERM, -EROFS nothing was kept of it: no segment could be made; -EREMOTEIO
+ *   the same, as the disk failed; -EAGAIN nothing was kept of it: no thread could be started; -EIO
+ *   the disk failed: the event may or may not be found after a crash, and is not read before;
+ *   -ENOMEM; -ESHUTDOWN the log is being closed. */
 void log_append(struct log *log, struct log_append *request);
 
-/* Deletes a stream, in order with the appends. Takes: request: only name, name_length and done matter.
- * Gives: an id of its own. Fails: -ENOENT there is no such stream; as log_append. Cursors in it end with -ENOENT. A stream
- * that is made under the same name later is another one: cursors from before find a gap. */
+/* Deletes a stream, in order with the appends.
+ * Takes: request: only name, name_length and done matter.
+ * Gives: an id of its own.
+ * Fails: -ENOENT there is no such stream; as log_append. Cursors in it end with -ENOENT. A stream
+ *   that is made under the same name later is another one: cursors from before find a gap. */
 void log_delete(struct log *log, struct log_append *request);
 
 /* One event, as read. */
@@ -155,14 +177,16 @@ struct log_gap {
 
 struct log_cursor;
 
-/* A read has ended. Takes: result: how many events wait in the buffer, for log_cursor_next; 0 the cursor stands at the end of
- * what is acknowledged; or a negative errno. */
+/* A read has ended.
+ * Takes: result: how many events wait in the buffer, for log_cursor_next; 0 the cursor stands at
+ *   the end of what is acknowledged; or a negative errno. */
 typedef void log_read_done(struct log_cursor *cursor, int64_t result);
 
 /* A place in a stream, and the one read in flight for it, in the caller's memory. */
 struct log_cursor {
-    uint64_t stream;    /* log_stream.number */
-    uint64_t after;     /* the id of the last event taken; moved by log_cursor_next, and past a gap by log_read */
+    uint64_t stream; /* log_stream.number */
+    uint64_t after;  /* the id of the last event taken; moved by log_cursor_next, and past a gap by
+                        log_read */
     struct log_gap gap; /* what the last read found, before its first event */
     size_t needed;      /* after -EMSGSIZE: the bytes of buffer that the next event takes */
     /* Private: */
@@ -184,49 +208,60 @@ struct log_cursor {
     bool searching; /* past something unreadable */
 };
 
-/* Places a cursor. Takes: any cursor without a read in flight. after: an id, or LOG_START. An id that is less than the stream's
- * number, so from a stream of that name before it, makes the first read tell a gap; an id that is greater than all, none. */
+/* Places a cursor.
+ * Takes: any cursor without a read in flight. after: an id, or LOG_START. An id that is less than
+ *   the stream's number, so from a stream of that name before it, makes the first read tell a gap;
+ *   an id that is greater than all, none. */
 void log_cursor_init(struct log_cursor *cursor, const struct log_stream *stream, uint64_t after);
 
-/* The same, by log_stream.number. Thread: any that has the cursor. */
+/* The same, by log_stream.number.
+ * Thread: any that has the cursor. */
 void log_cursor_place(struct log_cursor *cursor, uint64_t stream, uint64_t after);
 
-/* Reads the next events after cursor->after into a buffer, then calls back; never from inside this call. Only blocks that hold
- * events of the stream are read.
- * Takes: buffer: the log's until done, and holds the events until the next read; capacity: at least LOG_READ_BYTES_MIN.
- * Gives: to done, the count of events; cursor->gap.first is above 0 where something is missing before the first of them
- *   (also with the result 0). The cursor moves as log_cursor_next takes events: those not taken are read again.
- * Fails: -ENOENT the stream was deleted; -EMSGSIZE the next event alone is larger than the buffer: try again with one of
- *   cursor->needed bytes; -EINVAL capacity; -ECANCELED; -ESHUTDOWN; -EMFILE, -ENFILE, -ENOMEM, -EIO: try again later. */
-void log_read(struct log *log, struct log_cursor *cursor, void *buffer, size_t capacity, log_read_done *done);
+/* Reads the next events after cursor->after into a buffer, then calls back; never from inside this
+ * call. Only blocks that hold events of the stream are read.
+ * Takes: buffer: the log's until done, and holds the events until the next read; capacity: at least
+ *   LOG_READ_BYTES_MIN.
+ * Gives: to done, the count of events; cursor->gap.first is above 0 where something is missing
+ *   before the first of them (also with the result 0). The cursor moves as log_cursor_next takes
+ *   events: those not taken are read again.
+ * Fails: -ENOENT the stream was deleted; -EMSGSIZE the next event alone is larger than the buffer:
+ *   try again with one of cursor->needed bytes; -EINVAL capacity; -ECANCELED; -ESHUTDOWN; -EMFILE,
+ *   -ENFILE, -ENOMEM, -EIO: try again later. */
+void log_read(struct log *log, struct log_cursor *cursor, void *buffer, size_t capacity,
+              log_read_done *done);
 
-/* Takes the next event of the last read. Gives: true and *out_event, and cursor->after is its id; false at the end. Thread: any
- * that has the cursor and its buffer. */
+/* Takes the next event of the last read.
+ * Gives: true and *out_event, and cursor->after is its id; false at the end.
+ * Thread: any that has the cursor and its buffer. */
 bool log_cursor_next(struct log_cursor *cursor, struct log_event *out_event);
 
-/* Asks the read in flight to end soon: its one `done` follows, with -ECANCELED or its result. Without one, nothing happens. */
+/* Asks the read in flight to end soon: its one `done` follows, with -ECANCELED or its result.
+ * Without one, nothing happens. */
 void log_cursor_cancel(struct log_cursor *cursor);
 
-/* Why events are refused: the error of the last commit, where it failed. Gives: 0: they are taken, as far as is known. */
+/* Why events are refused: the error of the last commit, where it failed.
+ * Gives: 0: they are taken, as far as is known. */
 int log_trouble(const struct log *log);
 
 /* Counters since the log was opened, and sizes as they now are. */
 struct log_statistics {
-    uint64_t segments;       /* files */
-    uint64_t bytes;          /* of the segments, without their indexes */
-    uint64_t streams;        /* that exist */
-    uint64_t appends;        /* answered with success */
-    uint64_t append_bytes;   /* of their events */
-    uint64_t append_errors;  /* answered with an error */
-    uint64_t commits;        /* writes that carried them */
-    uint64_t syncs;          /* fdatasync calls for them */
-    uint64_t sync_errors;    /* of which failed */
-    uint64_t reads;          /* from segments, for cursors */
-    uint64_t read_bytes;     /* of those */
-    uint64_t damaged;        /* places where something is unreadable or missing, as the start or readers found */
-    uint64_t cut_bytes;      /* cut off by the start: the ends of writes that a crash has interrupted */
-    uint64_t dead_bytes;     /* of the segments: events of streams that were deleted since */
-    uint64_t removed;        /* segments removed by retention, or since all in them was deleted */
+    uint64_t segments;      /* files */
+    uint64_t bytes;         /* of the segments, without their indexes */
+    uint64_t streams;       /* that exist */
+    uint64_t appends;       /* answered with success */
+    uint64_t append_bytes;  /* of their events */
+    uint64_t append_errors; /* answered with an error */
+    uint64_t commits;       /* writes that carried them */
+    uint64_t syncs;         /* fdatasync calls for them */
+    uint64_t sync_errors;   /* of which failed */
+    uint64_t reads;         /* from segments, for cursors */
+    uint64_t read_bytes;    /* of those */
+    uint64_t damaged;    /* places where something is unreadable or missing, as the start or readers
+                            found */
+    uint64_t cut_bytes;  /* cut off by the start: the ends of writes that a crash has interrupted */
+    uint64_t dead_bytes; /* of the segments: events of streams that were deleted since */
+    uint64_t removed;    /* segments removed by retention, or since all in them was deleted */
     uint64_t open_segments;  /* descriptors held */
     uint64_t oldest_time_ns; /* wall clock of the oldest segment's creation; 0 none */
 };

@@ -1,6 +1,8 @@
-/* oldest.c - writes the lock file's second line, and holds removed segments back until it is on the disk.
+/* oldest.c - writes the lock file's second line, and holds removed segments back until it is on the
+ * disk.
  *
- * A line that cannot be written holds nothing back: the disk may be full, and retention is to make space.
+ * A line that cannot be written holds nothing back: the disk may be full, and retention is to make
+ * space.
  */
 #include "log/oldest.h"
 
@@ -10,7 +12,7 @@ static void let_go(struct log *log)
 {
     struct log_segment *segment = log->oldest.waiting;
     log->oldest.waiting = NULL;
-    while (segment != NULL) {
+    while (segment) {
         struct log_segment *next = segment->idle_after;
         segment->idle_after = NULL;
         segment_unlink(segment); /* it may have to wait once more */
@@ -44,12 +46,14 @@ static void written(struct transfer *transfer, int64_t result)
 void oldest_update(struct log *log)
 {
     struct oldest *oldest = &log->oldest;
-    if (log->options.inspect || log->segment_count == 0 || oldest->writing != 0 || oldest->told == log->segments[0]->first)
+    if (log->options.inspect || log->segment_count == 0 || oldest->writing != 0 ||
+        oldest->told == log->segments[0]->first)
         return;
     oldest->writing = log->segments[0]->first;
     log_begin(log);
-    transfer_write(log->loop, &oldest->transfer, log->mark, oldest->line, mark_encode(oldest->line, MARK_OLDEST, oldest->writing),
-                   MARK_LINE_BYTES, written);
+    transfer_write(log->loop, &oldest->transfer, log->mark, oldest->line,
+                   mark_encode(oldest->line, MARK_OLDEST, oldest->writing), MARK_LINE_BYTES,
+                   written);
 }
 
 /* Where the file named none before, it does no harm if the power takes the line: no sync. */

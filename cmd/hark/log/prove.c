@@ -1,10 +1,11 @@
-/* prove.c - what a start finds in the page cache may not be on the disk, although a sync says that all is well: the kernel
- * reports a write that failed once, to the process that asked then, and keeps the bytes as if they were written. Shown to
- * readers, they would be gone after a loss of power.
+/* prove.c - what a start finds in the page cache may not be on the disk, although a sync says that
+ * all is well: the kernel reports a write that failed once, to the process that asked then, and
+ * keeps the bytes as if they were written. Shown to readers, they would be gone after a loss of
+ * power.
  *
- * What must hold: what no later commit proves (RECORD_OPENS_COMMIT) is written again, at its place, before it is read for the
- * streams and before the sync that recovery waits for. The pages are dirty then: they cannot leave the memory unwritten, and the
- * sync is theirs.
+ * What must hold: what no later commit proves (RECORD_OPENS_COMMIT) is written again, at its place,
+ * before it is read for the streams and before the sync that recovery waits for. The pages are
+ * dirty then: they cannot leave the memory unwritten, and the sync is theirs.
  */
 #include "log/prove.h"
 
@@ -18,10 +19,14 @@ static void rewrite_next(struct recovery *recovery);
 static void prove_end(struct recovery *recovery, int64_t error)
 {
     struct log *log = recovery->log;
-    if (error == -ENOSPC || error == -EDQUOT) { /* a file system that never writes in place; there is no better to be had */
+    if (error == -ENOSPC ||
+        error ==
+            -EDQUOT) { /* a file system that never writes in place; there is no better to be had */
         segment_name(recovery->name, recovery->scan.first, SUFFIX_LOG);
-        log_tell(log, LOG_WARNING, "the end of segment %s cannot be written again: %s: make space before the power goes",
-                 recovery->name, hark_error_text(error));
+        log_tell(
+            log, LOG_WARNING,
+            "the end of segment %s cannot be written again: %s: make space before the power goes",
+            recovery->name, hark_error_text(error));
         error = 0;
     }
     recovery->prove_done(recovery, (int)error);
@@ -44,18 +49,20 @@ static void read_again(struct transfer *transfer, int64_t result)
     if (result <= 0)
         prove_end(recovery, result);
     else
-        transfer_write(recovery->log->loop, transfer, recovery->fd, recovery->buffer, (size_t)result, recovery->proven,
-                       rewritten);
+        transfer_write(recovery->log->loop, transfer, recovery->fd, recovery->buffer,
+                       (size_t)result, recovery->proven, rewritten);
 }
 
 static void rewrite_next(struct recovery *recovery)
 {
-    uint64_t left = recovery->scan.end > recovery->proven ? recovery->scan.end - recovery->proven : 0;
+    uint64_t left =
+        recovery->scan.end > recovery->proven ? recovery->scan.end - recovery->proven : 0;
     if (left == 0)
         prove_end(recovery, 0);
     else
         transfer_read(recovery->log->loop, &recovery->transfer, recovery->fd, recovery->buffer,
-                      left < SCAN_BUFFER_BYTES ? (size_t)left : SCAN_BUFFER_BYTES, recovery->proven, read_again);
+                      left < SCAN_BUFFER_BYTES ? (size_t)left : SCAN_BUFFER_BYTES, recovery->proven,
+                      read_again);
 }
 
 static void scanned(struct scan *scan, int error)

@@ -4,8 +4,10 @@
 
 #include "log/recovery.h"
 
-/* Writes again what stands in the segment from its last proven place on, so that the next sync of it is one of these very bytes.
- * Takes: recovery->scan: set as for the reading that follows, but for its callbacks; recovery->fd: open for writing.
+/* Writes again what stands in the segment from its last proven place on, so that the next sync of
+ * it is one of these very bytes.
+ * Takes: recovery->scan: set as for the reading that follows, but for its callbacks; recovery->fd:
+ *   open for writing.
  * Gives: to done, 0 or a negative errno. */
 void prove_begin(struct recovery *recovery, void (*done)(struct recovery *recovery, int error));
 

@@ -1,7 +1,7 @@
 /* record.c - records and segment headers, to and from bytes. No I/O, no memory.
  *
- * What must hold: nothing that decode calls good was not encoded for that very place in that very segment. Whether the sequences
- * grow is for the reader to see: it alone knows what stood before.
+ * What must hold: nothing that decode calls good was not encoded for that very place in that very
+ * segment. Whether the sequences grow is for the reader to see: it alone knows what stood before.
  */
 #include "log/record.h"
 
@@ -29,14 +29,15 @@ uint64_t record_size(uint64_t length)
 }
 
 /* The payload's hash seeds the header's: both are covered without being side by side in memory. */
-static uint64_t checksum(const unsigned char *header, const unsigned char *payload, uint32_t length, uint64_t segment_first,
-                         uint64_t offset)
+static uint64_t checksum(const unsigned char *header, const unsigned char *payload, uint32_t length,
+                         uint64_t segment_first, uint64_t offset)
 {
     uint64_t seed = segment_first * UINT64_C(0x9e3779b97f4a7c15) ^ offset;
     return log_checksum(header, 32, log_checksum(payload, length, seed));
 }
 
-void record_encode(unsigned char *to, const struct record *record, uint64_t segment_first, uint64_t offset)
+void record_encode(unsigned char *to, const struct record *record, uint64_t segment_first,
+                   uint64_t offset)
 {
     put32(to, record->length);
     to[4] = (unsigned char)record->kind;
@@ -58,15 +59,18 @@ static bool length_fits(const struct record *record)
     case RECORD_DELETE:
         return record->length == 0;
     case RECORD_DECLARE:
-        return record->length > RECORD_DECLARE_BYTES && record->length <= RECORD_DECLARE_BYTES + LOG_NAME_MAX;
+        return record->length > RECORD_DECLARE_BYTES &&
+               record->length <= RECORD_DECLARE_BYTES + LOG_NAME_MAX;
     }
     return false;
 }
 
-/* What can be said of the header without its checksum. It keeps the search cheap, and lengths within bounds. */
+/* What can be said of the header without its checksum. It keeps the search cheap, and lengths
+ * within bounds. */
 static bool plausible(const struct record *record, uint64_t segment_first)
 {
-    if (!length_fits(record) || (record->flags & ~(uint32_t)RECORD_OPENS_COMMIT) != 0 || record->stream == 0)
+    if (!length_fits(record) || (record->flags & ~(uint32_t)RECORD_OPENS_COMMIT) != 0 ||
+        record->stream == 0)
         return false;
     if (record->kind == RECORD_DECLARE)
         return record->sequence == segment_first;
@@ -74,8 +78,9 @@ static bool plausible(const struct record *record, uint64_t segment_first)
            record->stream <= record->sequence;
 }
 
-enum record_answer record_decode(const unsigned char *bytes, uint64_t available, uint64_t segment_first, uint64_t offset,
-                                 bool verify, struct record *out_record)
+enum record_answer record_decode(const unsigned char *bytes, uint64_t available,
+                                 uint64_t segment_first, uint64_t offset, bool verify,
+                                 struct record *out_record)
 {
     if (available < RECORD_HEADER_BYTES) {
         out_record->size = RECORD_HEADER_BYTES;
@@ -93,7 +98,8 @@ enum record_answer record_decode(const unsigned char *bytes, uint64_t available,
         return RECORD_BAD;
     if (available < out_record->size)
         return RECORD_SHORT;
-    if (verify && get64(bytes + 32) != checksum(bytes, out_record->payload, out_record->length, segment_first, offset))
+    if (verify && get64(bytes + 32) != checksum(bytes, out_record->payload, out_record->length,
+                                                segment_first, offset))
         return RECORD_BAD;
     return RECORD_GOOD;
 }
@@ -103,12 +109,14 @@ bool record_follows(const struct record *record, uint64_t last)
     return record->kind == RECORD_DECLARE ? record->sequence >= last : record->sequence > last;
 }
 
-enum record_answer record_search(const unsigned char *bytes, uint64_t filled, uint64_t position, uint64_t segment_first,
-                                 uint64_t offset, uint64_t last, uint64_t *out_position, struct record *out_record)
+enum record_answer record_search(const unsigned char *bytes, uint64_t filled, uint64_t position,
+                                 uint64_t segment_first, uint64_t offset, uint64_t last,
+                                 uint64_t *out_position, struct record *out_record)
 {
     for (; position < filled; position += RECORD_ALIGNMENT) {
         enum record_answer answer =
-            record_decode(bytes + position, filled - position, segment_first, offset + position, true, out_record);
+            record_decode(bytes + position, filled - position, segment_first, offset + position,
+                          true, out_record);
         if (answer == RECORD_BAD)
             continue;
         if (filled - position < RECORD_HEADER_BYTES || record_follows(out_record, last)) {
@@ -140,24 +148,29 @@ static bool lacks_piece(const unsigned char *bytes, uint64_t count, uint64_t off
     return false;
 }
 
-static bool holds_with(const unsigned char *bytes, uint32_t length, uint64_t sequence, uint64_t segment_first, uint64_t offset)
+static bool holds_with(const unsigned char *bytes, uint32_t length, uint64_t sequence,
+                       uint64_t segment_first, uint64_t offset)
 {
     unsigned char header[RECORD_HEADER_BYTES];
     memcpy(header, bytes, sizeof header);
     put32(header, length);
     put64(header + 8, sequence);
-    return get64(header + 32) == checksum(header, bytes + RECORD_HEADER_BYTES, length, segment_first, offset);
+    return get64(header + 32) ==
+           checksum(header, bytes + RECORD_HEADER_BYTES, length, segment_first, offset);
 }
 
-/* The record takes all that is left, and its checksum is right for a length of that size: only its length is wrong. With the
- * length that it has, nothing but zeros after it are missing: that is a write cut short. */
-static bool length_is_damaged(const unsigned char *bytes, uint64_t left, uint64_t segment_first, uint64_t offset)
+/* The record takes all that is left, and its checksum is right for a length of that size: only its
+ * length is wrong. With the length that it has, nothing but zeros after it are missing: that is a
+ * write cut short. */
+static bool length_is_damaged(const unsigned char *bytes, uint64_t left, uint64_t segment_first,
+                              uint64_t offset)
 {
     if (left > record_size(LOG_EVENT_BYTES_MAX))
         return false;
     uint64_t longest = left - RECORD_HEADER_BYTES;
     for (uint64_t length = longest; length + RECORD_ALIGNMENT > longest; length--) {
-        if (length != get32(bytes) && holds_with(bytes, (uint32_t)length, get64(bytes + 8), segment_first, offset))
+        if (length != get32(bytes) &&
+            holds_with(bytes, (uint32_t)length, get64(bytes + 8), segment_first, offset))
             return true;
         if (length == 0)
             break;
@@ -165,23 +178,26 @@ static bool length_is_damaged(const unsigned char *bytes, uint64_t left, uint64_
     return false;
 }
 
-bool record_is_damaged(const unsigned char *bytes, uint64_t available, uint64_t left, uint64_t segment_first, uint64_t offset,
-                       uint64_t last)
+bool record_is_damaged(const unsigned char *bytes, uint64_t available, uint64_t left,
+                       uint64_t segment_first, uint64_t offset, uint64_t last)
 {
     if (available < RECORD_HEADER_BYTES)
         return false;
     uint32_t length = get32(bytes);
     uint64_t sequence = get64(bytes + 8), stream = get64(bytes + 24), size = record_size(length);
     bool mark = get16(bytes + 6) == RECORD_MARK;
-    bool kind = bytes[4] >= RECORD_EVENT && bytes[4] <= RECORD_DECLARE && bytes[5] <= RECORD_OPENS_COMMIT;
+    bool kind =
+        bytes[4] >= RECORD_EVENT && bytes[4] <= RECORD_DECLARE && bytes[5] <= RECORD_OPENS_COMMIT;
     bool fits = length <= LOG_EVENT_BYTES_MAX && size <= left;
     bool named = stream != 0 && stream < segment_first + SEGMENT_SPAN;
     bool follows = sequence > last && sequence - segment_first < SEGMENT_SPAN;
-    if (lacks_piece(bytes, fits && size < available ? size : available, offset) || mark + kind + fits + named + follows < 4)
+    if (lacks_piece(bytes, fits && size < available ? size : available, offset) ||
+        mark + kind + fits + named + follows < 4)
         return false;
     if (!fits)
         return available == left && length_is_damaged(bytes, left, segment_first, offset);
-    return follows || (size <= available && holds_with(bytes, length, last + 1, segment_first, offset));
+    return follows ||
+           (size <= available && holds_with(bytes, length, last + 1, segment_first, offset));
 }
 
 void segment_header_encode(unsigned char *to, const struct segment_header *header)

@@ -1,6 +1,7 @@
 /* record.h - what stands in a segment file: a header, then records, each at a multiple of 8.
  *
- *   segment header, 64 bytes                record, 40 bytes, then its payload, then zeros up to a multiple of 8
+ *   segment header, 64 bytes                record, 40 bytes, then its payload, then zeros up to a
+ *                                           multiple of 8
  *    0  magic          u64                   0  length of the payload  u32
  *    8  version        u32                   4  kind u8, flags u8, mark u16
  *   12  declared       u32                   8  sequence               u64
@@ -11,11 +12,12 @@
  *   48  declared end   u64
  *   56  checksum       u64
  *
- * A segment takes the sequence `first` for itself: it is the file's name, and its records have those that follow, growing, below
- * first + SEGMENT_SPAN. Right after the header stand `declared` DECLARE records, with the sequence `first`: all streams that
- * existed when the segment was made, so that each segment can be understood without those before it. A checksum is seeded by
- * first and by the record's place: what another file left on a recycled block, or what an older write left at another place, is
- * never taken for a record.
+ * A segment takes the sequence `first` for itself: it is the file's name, and its records have
+ * those that follow, growing, below first + SEGMENT_SPAN. Right after the header stand `declared`
+ * DECLARE records, with the sequence `first`: all streams that existed when the segment was made,
+ * so that each segment can be understood without those before it. A checksum is seeded by first and
+ * by the record's place: what another file left on a recycled block, or what an older write left at
+ * another place, is never taken for a record.
  */
 #ifndef HARK_COMMAND_LOG_RECORD_H
 #define HARK_COMMAND_LOG_RECORD_H
@@ -26,8 +28,12 @@
 
 #define SEGMENT_HEADER_BYTES 64u
 #define SEGMENT_VERSION      1u
-#define SEGMENT_SPAN         ((uint64_t)1 << 20) /* after a crash the next id is this much past the last segment's first */
-#define SEGMENT_FIRST_MAX    (((uint64_t)1 << 53) - SEGMENT_SPAN) /* no log comes so far: the ids would be no JSON numbers */
+#define SEGMENT_SPAN                                                                               \
+    ((uint64_t)1 << 20) /* after a crash the next id is this much past the last segment's first */
+#define SEGMENT_FIRST_MAX                                                                          \
+    (((uint64_t)1 << 53) -                                                                         \
+     SEGMENT_SPAN) /* no log comes so far: the ids would be no JSON numbers  \
+                                          */
 #define RECORD_HEADER_BYTES  40u
 #define RECORD_DECLARE_BYTES 16u /* of a DECLARE's payload, before the name */
 #define RECORD_ALIGNMENT     8u
@@ -39,8 +45,9 @@ enum record_kind {
     RECORD_DECLARE = 4, /* payload: last u64, lost u64, the name */
 };
 
-/* Flags: the first record of a commit before which all of the segment was synced. What stands from the last of these on is not
- * proven to be on the disk. Under LOG_SYNC_ALWAYS every commit opens with it. */
+/* Flags: the first record of a commit before which all of the segment was synced. What stands from
+ * the last of these on is not proven to be on the disk. Under LOG_SYNC_ALWAYS every commit opens
+ * with it. */
 enum { RECORD_OPENS_COMMIT = 1 };
 
 struct record {
@@ -59,7 +66,8 @@ struct segment_header {
     uint32_t declared;
     uint64_t first;
     uint64_t created_ns;
-    uint64_t previous_first; /* the segment before it; 0 none; first: losses were found before it, so its declarations count */
+    uint64_t previous_first; /* the segment before it; 0 none; first: losses were found before it,
+                                so its declarations count */
     uint64_t previous_end;   /* where that one ends: what may stand there after it never counted */
     uint64_t declared_end;   /* the place after the last DECLARE */
 };
@@ -72,38 +80,47 @@ uint32_t record_padding(uint64_t length);
 
 /* Writes the header of a record, with the checksum over it and its payload, to 40 bytes.
  * Takes: record: all but size. segment_first, offset: where it will stand. */
-void record_encode(unsigned char *to, const struct record *record, uint64_t segment_first, uint64_t offset);
+void record_encode(unsigned char *to, const struct record *record, uint64_t segment_first,
+                   uint64_t offset);
 
 enum record_answer {
     RECORD_GOOD,
-    RECORD_SHORT, /* it may be good: out_record->size bytes are needed; only its header fields are set */
+    RECORD_SHORT, /* it may be good: out_record->size bytes are needed; only its header fields are
+                     set */
     RECORD_BAD,
 };
 
 /* Looks at the record that should stand at bytes.
- * Takes: available: how many bytes there are. verify: false to trust the checksum, where it has been verified before. */
-enum record_answer record_decode(const unsigned char *bytes, uint64_t available, uint64_t segment_first, uint64_t offset,
-                                 bool verify, struct record *out_record);
+ * Takes: available: how many bytes there are. verify: false to trust the checksum, where it has
+ *   been verified before. */
+enum record_answer record_decode(const unsigned char *bytes, uint64_t available,
+                                 uint64_t segment_first, uint64_t offset, bool verify,
+                                 struct record *out_record);
 
-/* Whether a record may stand after one with the sequence `last`: sequences grow, but for the DECLAREs that all share the first.
+/* Whether a record may stand after one with the sequence `last`: sequences grow, but for the
+ * DECLAREs that all share the first.
  */
 bool record_follows(const struct record *record, uint64_t last);
 
 /* Searches for the next record, from one aligned place to the next, after something unreadable.
- * Takes: bytes: filled of them, which stand at `offset` in the file. position: where to begin, inside bytes. last: only a record
- *   that may follow that sequence counts.
- * Gives: RECORD_GOOD, *out_position and *out_record; or RECORD_SHORT and *out_position: what begins there might be one, but needs
- *   out_record->size bytes. Never RECORD_BAD. */
-enum record_answer record_search(const unsigned char *bytes, uint64_t filled, uint64_t position, uint64_t segment_first,
-                                 uint64_t offset, uint64_t last, uint64_t *out_position, struct record *out_record);
+ * Takes: bytes: filled of them, which stand at `offset` in the file. position: where to begin,
+ *   inside bytes. last: only a record that may follow that sequence counts.
+ * Gives: RECORD_GOOD, *out_position and *out_record; or RECORD_SHORT and *out_position: what begins
+ *   there might be one, but needs out_record->size bytes. Never RECORD_BAD. */
+enum record_answer record_search(const unsigned char *bytes, uint64_t filled, uint64_t position,
+                                 uint64_t segment_first, uint64_t offset, uint64_t last,
+                                 uint64_t *out_position, struct record *out_record);
 
-/* Whether what stands at bytes, and is no good record, is one that was written whole and damaged since; false: it may as well be
- * the remains of a write that a crash has cut off: too short, or with pieces of the disk's that never came, all zero.
- * Takes: available: how many bytes there are; left: how many the file has from there on, at least that many. last: as above. */
-bool record_is_damaged(const unsigned char *bytes, uint64_t available, uint64_t left, uint64_t segment_first, uint64_t offset,
-                       uint64_t last);
+/* Whether what stands at bytes, and is no good record, is one that was written whole and damaged
+ * since; false: it may as well be the remains of a write that a crash has cut off: too short, or
+ * with pieces of the disk's that never came, all zero.
+ * Takes: available: how many bytes there are; left: how many the file has from there on, at least
+ *   that many. last: as above. */
+bool record_is_damaged(const unsigned char *bytes, uint64_t available, uint64_t left,
+                       uint64_t segment_first, uint64_t offset, uint64_t last);
 
-/* The header of a segment, to and from 64 bytes. Fails: false: it is no such header, or is damaged. */
+/* The header of a segment, to and from 64 bytes.
+ * Fails: false: it is no such header, or is damaged. */
 void segment_header_encode(unsigned char *to, const struct segment_header *header);
 bool segment_header_decode(const unsigned char *bytes, struct segment_header *out_header);
 

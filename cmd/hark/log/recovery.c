@@ -1,8 +1,9 @@
-/* recovery.c - opens a directory: makes it, locks it, lists it, and has each segment loaded, oldest first.
+/* recovery.c - opens a directory: makes it, locks it, lists it, and has each segment loaded, oldest
+ * first.
  *
- * What must hold: nothing in the directory is touched before the lock is held; a crash at any step leaves what the next start
- * recovers just as well; the log is handed over only when all that can be read from it is on the disk. What a segment holds is
- * load.c's.
+ * What must hold: nothing in the directory is touched before the lock is held; a crash at any step
+ * leaves what the next start recovers just as well; the log is handed over only when all that can
+ * be read from it is on the disk. What a segment holds is load.c's.
  */
 #include "log/recovery.h"
 
@@ -69,13 +70,14 @@ static void lose_newest(struct recovery *recovery)
     segment_name(recovery->name, recovery->mark, SUFFIX_LOG);
     log->statistics.damaged++;
     log_tell(log, LOG_ERROR,
-             "segment %s, the newest, is missing: what it held is lost, readers are told of a gap, ids go on from %" PRIu64,
+             "segment %s, the newest, is missing: what it held is lost, readers are told of a gap, "
+             "ids go on from %" PRIu64,
              recovery->name, log->next);
     recovery_lose(recovery, log->next - 1);
 }
 
-/* The oldest segment is gone, and its index too, and retention has not taken it. Which streams had events in it the next one
- * tells, as always. */
+/* The oldest segment is gone, and its index too, and retention has not taken it. Which streams had
+ * events in it the next one tells, as always. */
 static void tell_oldest(struct recovery *recovery)
 {
     struct log *log = recovery->log;
@@ -84,11 +86,13 @@ static void tell_oldest(struct recovery *recovery)
         return; /* it is there, or is told as the newest */
     segment_name(recovery->name, recovery->oldest, SUFFIX_LOG);
     log->statistics.damaged++;
-    log_tell(log, LOG_ERROR, "segment %s, the oldest, is missing: what it held is lost, readers are told of a gap",
+    log_tell(log, LOG_ERROR,
+             "segment %s, the oldest, is missing: what it held is lost, readers are told of a gap",
              recovery->name);
 }
 
-/* The ids that may have been given before a crash are below `high`; a segment that was ended in order says exactly. */
+/* The ids that may have been given before a crash are below `high`; a segment that was ended in
+ * order says exactly. */
 static void hand_over(struct log *log)
 {
     struct recovery *recovery = log->recovery;
@@ -112,12 +116,13 @@ static void hand_over(struct log *log)
 void recovery_tell_unopened(const struct recovery *recovery, int64_t error)
 {
     if (error == -ELOOP)
-        log_tell(
-            recovery->log, LOG_ERROR,
-            "cannot open segment %s: it is a symbolic link, and none is followed: put the file itself there, or remove the link",
-            recovery->name);
+        log_tell(recovery->log, LOG_ERROR,
+                 "cannot open segment %s: it is a symbolic link, and none is followed: put the "
+                 "file itself there, or remove the link",
+                 recovery->name);
     else
-        log_tell(recovery->log, LOG_ERROR, "cannot open segment %s: %s", recovery->name, hark_error_text((int)error));
+        log_tell(recovery->log, LOG_ERROR, "cannot open segment %s: %s", recovery->name,
+                 hark_error_text((int)error));
 }
 
 /* --- the segments --- */
@@ -185,7 +190,8 @@ static void sized(struct hark_op *op, int64_t result)
         return;
     }
     recovery->found[recovery->at].size = status->stx_size;
-    transfer_read(op->loop, &recovery->transfer, recovery->fd, recovery->buffer, SEGMENT_HEADER_BYTES, 0, header_read);
+    transfer_read(op->loop, &recovery->transfer, recovery->fd, recovery->buffer,
+                  SEGMENT_HEADER_BYTES, 0, header_read);
 }
 
 static void survey_opened(struct hark_op *op, int64_t result)
@@ -197,7 +203,8 @@ static void survey_opened(struct hark_op *op, int64_t result)
         return;
     }
     recovery->fd = (int)result;
-    hark_statx(op->loop, op, recovery->fd, "", AT_EMPTY_PATH, STATX_SIZE, (struct statx *)(void *)recovery->buffer, sized);
+    hark_statx(op->loop, op, recovery->fd, "", AT_EMPTY_PATH, STATX_SIZE,
+               (struct statx *)(void *)recovery->buffer, sized);
 }
 
 static void survey(struct recovery *recovery)
@@ -220,7 +227,8 @@ static void survey(struct recovery *recovery)
         return;
     }
     segment_name(recovery->name, recovery->found[recovery->at].first, SUFFIX_LOG);
-    hark_openat(log->loop, &recovery->op, log->directory, recovery->name, O_RDONLY | O_NOFOLLOW, 0, survey_opened);
+    hark_openat(log->loop, &recovery->op, log->directory, recovery->name, O_RDONLY | O_NOFOLLOW, 0,
+                survey_opened);
 }
 
 /* --- what does not belong there --- */
@@ -241,7 +249,8 @@ static void tidy(struct recovery *recovery)
         survey(recovery);
         return;
     }
-    segment_name(recovery->name, recovery->unfinished[--recovery->unfinished_count], SUFFIX_UNFINISHED);
+    segment_name(recovery->name, recovery->unfinished[--recovery->unfinished_count],
+                 SUFFIX_UNFINISHED);
     hark_unlinkat(log->loop, &recovery->op, log->directory, recovery->name, 0, tidied);
 }
 
@@ -259,7 +268,7 @@ static void *grown(void *array, size_t count, size_t *capacity, size_t size)
         return array;
     size_t larger = *capacity == 0 ? 64 : *capacity * 2;
     void *moved = realloc(array, larger * size);
-    if (moved != NULL)
+    if (moved)
         *capacity = larger;
     return moved;
 }
@@ -267,7 +276,7 @@ static void *grown(void *array, size_t count, size_t *capacity, size_t size)
 static int add_number(uint64_t **numbers, size_t *count, size_t *capacity, uint64_t number)
 {
     uint64_t *larger = grown(*numbers, *count, capacity, sizeof number);
-    if (larger == NULL)
+    if (!larger)
         return -ENOMEM;
     *numbers = larger;
     larger[(*count)++] = number;
@@ -282,8 +291,9 @@ static bool may_be_file(const struct hark_dirent *entry)
 
 static int add_found(struct recovery *recovery, const struct found *one)
 {
-    struct found *found = grown(recovery->found, recovery->count, &recovery->capacity, sizeof *found);
-    if (found == NULL)
+    struct found *found =
+        grown(recovery->found, recovery->count, &recovery->capacity, sizeof *found);
+    if (!found)
         return -ENOMEM;
     recovery->found = found;
     found[recovery->count++] = *one;
@@ -298,8 +308,9 @@ static int match_indexes(struct recovery *recovery)
         qsort(recovery->found, segments, sizeof *recovery->found, by_first);
     for (size_t i = 0; i < recovery->index_count; i++) {
         struct found one = {.first = recovery->indexes[i], .has_index = true, .missing = true};
-        struct found *found = segments == 0 ? NULL : bsearch(&one, recovery->found, segments, sizeof one, by_first);
-        if (found != NULL)
+        struct found *found =
+            segments == 0 ? NULL : bsearch(&one, recovery->found, segments, sizeof one, by_first);
+        if (found)
             found->has_index = true;
         else if (add_found(recovery, &one) != 0)
             return -ENOMEM;
@@ -316,9 +327,11 @@ static int add_entry(struct recovery *recovery, const struct hark_dirent *entry)
     if (!may_be_file(entry))
         return 0; /* not ours: opening a pipe, say, would wait for its writer */
     if (segment_name_parse(name, SUFFIX_INDEX, &first))
-        return add_number(&recovery->indexes, &recovery->index_count, &recovery->index_capacity, first);
+        return add_number(&recovery->indexes, &recovery->index_count, &recovery->index_capacity,
+                          first);
     if (segment_name_parse(name, SUFFIX_UNFINISHED, &first))
-        return add_number(&recovery->unfinished, &recovery->unfinished_count, &recovery->unfinished_capacity, first);
+        return add_number(&recovery->unfinished, &recovery->unfinished_count,
+                          &recovery->unfinished_capacity, first);
     if (!segment_name_parse(name, SUFFIX_LOG, &first))
         return 0; /* not ours */
     return add_found(recovery, &(struct found){.first = first});
@@ -330,14 +343,16 @@ static void listed(struct hark_op *op, int64_t result)
     struct hark_dirent entry;
     size_t position = 0;
     int error = 0;
-    while (result > 0 && error == 0 && hark_dirent_next(recovery->buffer, (size_t)result, &position, &entry))
+    while (result > 0 && error == 0 &&
+           hark_dirent_next(recovery->buffer, (size_t)result, &position, &entry))
         error = add_entry(recovery, &entry);
     if (result == 0 && error == 0)
         error = match_indexes(recovery);
     if (result < 0 || error != 0)
         fail(recovery, result < 0 ? result : error);
     else if (result > 0)
-        hark_getdents(op->loop, op, recovery->log->directory, recovery->buffer, DIRECTORY_BYTES, listed);
+        hark_getdents(op->loop, op, recovery->log->directory, recovery->buffer, DIRECTORY_BYTES,
+                      listed);
     else
         tidy(recovery);
 }
@@ -353,7 +368,8 @@ static int64_t take_lock(struct hark_op *op)
 
 static void list(struct recovery *recovery)
 {
-    hark_getdents(recovery->log->loop, &recovery->op, recovery->log->directory, recovery->buffer, DIRECTORY_BYTES, listed);
+    hark_getdents(recovery->log->loop, &recovery->op, recovery->log->directory, recovery->buffer,
+                  DIRECTORY_BYTES, listed);
 }
 
 static void mark_read(struct transfer *transfer, int64_t result)
@@ -362,8 +378,8 @@ static void mark_read(struct transfer *transfer, int64_t result)
     if (result > 0)
         recovery->mark = mark_decode((const char *)recovery->buffer, (size_t)result, MARK_NEWEST);
     if (result > MARK_LINE_BYTES)
-        recovery->oldest =
-            mark_decode((const char *)recovery->buffer + MARK_LINE_BYTES, (size_t)result - MARK_LINE_BYTES, MARK_OLDEST);
+        recovery->oldest = mark_decode((const char *)recovery->buffer + MARK_LINE_BYTES,
+                                       (size_t)result - MARK_LINE_BYTES, MARK_OLDEST);
     list(recovery);
 }
 
@@ -375,7 +391,8 @@ static void mark_opened(struct hark_op *op, int64_t result)
         return;
     }
     recovery->log->mark = (int)result;
-    transfer_read(op->loop, &recovery->transfer, recovery->log->mark, recovery->buffer, 2 * MARK_LINE_BYTES, 0, mark_read);
+    transfer_read(op->loop, &recovery->transfer, recovery->log->mark, recovery->buffer,
+                  2 * MARK_LINE_BYTES, 0, mark_read);
 }
 
 static void open_lock_file(struct recovery *recovery, hark_done *opened)
@@ -402,7 +419,9 @@ static void lock_opened(struct hark_op *op, int64_t result)
         return;
     }
     if (result == -ELOOP)
-        log_tell(recovery->log, LOG_ERROR, "%s/lock is a symbolic link, and none is followed: remove it", recovery->log->path);
+        log_tell(recovery->log, LOG_ERROR,
+                 "%s/lock is a symbolic link, and none is followed: remove it",
+                 recovery->log->path);
     if (result < 0) {
         fail(recovery, result);
         return;
@@ -418,8 +437,9 @@ static void directory_known(struct hark_op *op, int64_t result)
     struct log *log = recovery->log;
     const struct statx *status = (const struct statx *)(void *)recovery->buffer;
     if (result == 0 && (status->stx_mode & (S_IWGRP | S_IWOTH)) != 0)
-        log_tell(log, LOG_WARNING, "others may write to the directory %s (its mode is %04o): chmod go-w it", log->path,
-                 (unsigned)status->stx_mode & 07777u);
+        log_tell(log, LOG_WARNING,
+                 "others may write to the directory %s (its mode is %04o): chmod go-w it",
+                 log->path, (unsigned)status->stx_mode & 07777u);
     open_lock_file(recovery, lock_opened);
 }
 
@@ -431,17 +451,19 @@ static void directory_opened(struct hark_op *op, int64_t result)
         return;
     }
     recovery->log->directory = (int)result;
-    hark_statx(op->loop, op, recovery->log->directory, "", AT_EMPTY_PATH, STATX_MODE, (struct statx *)(void *)recovery->buffer,
-               directory_known);
+    hark_statx(op->loop, op, recovery->log->directory, "", AT_EMPTY_PATH, STATX_MODE,
+               (struct statx *)(void *)recovery->buffer, directory_known);
 }
 
 static void open_directory(struct recovery *recovery)
 {
     struct log *log = recovery->log;
-    hark_openat(log->loop, &recovery->op, AT_FDCWD, log->path, O_RDONLY | O_DIRECTORY, 0, directory_opened);
+    hark_openat(log->loop, &recovery->op, AT_FDCWD, log->path, O_RDONLY | O_DIRECTORY, 0,
+                directory_opened);
 }
 
-/* A directory that was made just now is itself an entry of another one, which has to be on the disk as well. */
+/* A directory that was made just now is itself an entry of another one, which has to be on the disk
+ * as well. */
 static void parent_closed(struct hark_op *op, int64_t result)
 {
     struct recovery *recovery = hark_container_of(op, struct recovery, op);
@@ -455,7 +477,8 @@ static void parent_closed(struct hark_op *op, int64_t result)
 static void parent_synced(struct hark_op *op, int64_t result)
 {
     struct recovery *recovery = hark_container_of(op, struct recovery, op);
-    recovery->error = result == -EINVAL ? 0 : (int)result; /* some file systems cannot sync a directory */
+    recovery->error =
+        result == -EINVAL ? 0 : (int)result; /* some file systems cannot sync a directory */
     hark_close(op->loop, op, recovery->fd, parent_closed);
 }
 
@@ -463,7 +486,8 @@ static void parent_opened(struct hark_op *op, int64_t result)
 {
     struct recovery *recovery = hark_container_of(op, struct recovery, op);
     if (result == -EACCES) {
-        open_directory(recovery); /* it may be written to, but not be opened: there is nothing to sync it with */
+        open_directory(recovery); /* it may be written to, but not be opened: there is nothing to
+                                     sync it with */
     } else if (result < 0) {
         fail(recovery, result);
     } else {
@@ -489,7 +513,8 @@ static void directory_made(struct hark_op *op, int64_t result)
     struct recovery *recovery = hark_container_of(op, struct recovery, op);
     if (result == 0) {
         parent_of(recovery->log->path, (char *)recovery->buffer);
-        hark_openat(op->loop, op, AT_FDCWD, (const char *)recovery->buffer, O_RDONLY | O_DIRECTORY, 0, parent_opened);
+        hark_openat(op->loop, op, AT_FDCWD, (const char *)recovery->buffer, O_RDONLY | O_DIRECTORY,
+                    0, parent_opened);
     } else {
         open_directory(recovery); /* which says best what is wrong, unless it was there before */
     }
@@ -498,10 +523,10 @@ static void directory_made(struct hark_op *op, int64_t result)
 int recovery_begin(struct log *log, log_opened *opened, void *context)
 {
     struct recovery *recovery = calloc(1, sizeof *recovery);
-    if (recovery == NULL)
+    if (!recovery)
         return -ENOMEM;
     recovery->buffer = malloc(SCAN_BUFFER_BYTES);
-    if (recovery->buffer == NULL) {
+    if (!recovery->buffer) {
         recovery_free(recovery);
         return -ENOMEM;
     }

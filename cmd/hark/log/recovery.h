@@ -41,7 +41,7 @@ struct recovery {
     void (*prove_done)(struct recovery *recovery, int error);
     uint64_t declared; /* declarations found in the segment */
     uint64_t events;   /* other records found in it */
-    bool damaged;      /* something in the segment is missing: the next one's declarations tell what */
+    bool damaged; /* something in the segment is missing: the next one's declarations tell what */
     bool previous_damaged;
     uint64_t mark;   /* the newest segment, as the lock file says; 0: it does not */
     uint64_t oldest; /* the same of the oldest */
@@ -50,7 +50,9 @@ struct recovery {
     char name[SEGMENT_NAME_BYTES];
 };
 
-/* Begins. Takes: a log with path, options and commit ready. Gives: 0, and log->recovery ends with `opened`; -ENOMEM. */
+/* Begins.
+ * Takes: a log with path, options and commit ready.
+ * Gives: 0, and log->recovery ends with `opened`; -ENOMEM. */
 int recovery_begin(struct log *log, log_opened *opened, void *context);
 
 /* load.c: takes segment number recovery->at into the log, then calls recovery_loaded. */
@@ -59,10 +61,12 @@ void load_begin(struct recovery *recovery);
 /* The segment has been taken, was dropped, or cannot be. */
 void recovery_loaded(struct recovery *recovery, int error);
 
-/* Ids up to that one may be lost, of every stream known so far; what a person is told is the caller's. */
+/* Ids up to that one may be lost, of every stream known so far; what a person is told is the
+ * caller's. */
 void recovery_lose(struct recovery *recovery, uint64_t through);
 
-/* Tells a person that the segment recovery->name cannot be opened, which the directory's error alone would not. */
+/* Tells a person that the segment recovery->name cannot be opened, which the directory's error
+ * alone would not. */
 void recovery_tell_unopened(const struct recovery *recovery, int64_t error);
 
 #endif

@@ -1,8 +1,9 @@
 /* replay.c - what each kind of record means for the streams, as the log is opened.
  *
- * Segments come in order, but some may be missing or damaged, so: events may come before their stream's name is known, a
- * declaration may tell of a stream never heard of, or of later events than were found, which then are lost; and a deletion may
- * have been lost, so that a name comes again.
+ * Segments come in order, but some may be missing or damaged, so: events may come before their
+ * stream's name is known, a declaration may tell of a stream never heard of, or of later events
+ * than were found, which then are lost; and a deletion may have been lost, so that a name comes
+ * again.
  */
 #include "log/replay.h"
 
@@ -17,7 +18,7 @@
 static struct stream *stream_by_number(struct log *log, uint64_t number)
 {
     struct stream *stream = table_by_number(&log->table, number);
-    return stream != NULL ? stream : table_add(&log->table, number, NULL, 0);
+    return stream ? stream : table_add(&log->table, number, NULL, 0);
 }
 
 static void bury(struct log *log, struct stream *stream)
@@ -27,28 +28,32 @@ static void bury(struct log *log, struct stream *stream)
 }
 
 /* The stream of that number, which has this name. */
-static struct stream *stream_named(struct log *log, uint64_t number, const char *name, size_t length)
+static struct stream *stream_named(struct log *log, uint64_t number, const char *name,
+                                   size_t length)
 {
     struct stream *stream = table_by_number(&log->table, number);
-    if (stream != NULL && !stream->nameless)
+    if (stream && !stream->nameless)
         return stream;
     struct stream *other = table_by_name(&log->table, name, length);
-    if (other != NULL)
+    if (other)
         bury(log, other); /* its deletion was lost */
-    if (stream == NULL)
+    if (!stream)
         return table_add(&log->table, number, name, length);
     table_name(&log->table, stream, name, length);
     return stream;
 }
 
-static int replay_event(struct log *log, const struct record *record, uint64_t offset, uint32_t block)
+static int replay_event(struct log *log, const struct record *record, uint64_t offset,
+                        uint32_t block)
 {
-    bool known = table_by_number(&log->table, record->stream) != NULL;
+    bool known = table_by_number(&log->table, record->stream);
     struct stream *stream = stream_by_number(log, record->stream);
-    if (stream == NULL || stream_reserve(stream, log->builder.segment, block) != 0)
+    if (!stream || stream_reserve(stream, log->builder.segment, block) != 0)
         return -ENOMEM;
     if (!known)
-        stream_lose(stream, record->sequence - 1); /* its creation is not there: neither may be events before this one */
+        stream_lose(stream,
+                    record->sequence -
+                        1); /* its creation is not there: neither may be events before this one */
     builder_note(&log->builder, offset, record->sequence, record->time_ns);
     (void)stream_note(stream, log->builder.segment, block, record->sequence, record->length);
     return 0;
@@ -60,7 +65,7 @@ static int replay_delete(struct log *log, const struct record *record)
         return -ENOMEM;
     builder_note_deleted(&log->builder, record->stream);
     struct stream *stream = table_by_number(&log->table, record->stream);
-    if (stream != NULL)
+    if (stream)
         bury(log, stream);
     return 0;
 }
@@ -68,10 +73,11 @@ static int replay_delete(struct log *log, const struct record *record)
 static int replay_declare(struct log *log, const struct record *record)
 {
     uint64_t last = get64(record->payload), lost = get64(record->payload + 8);
-    bool known = table_by_number(&log->table, record->stream) != NULL;
-    struct stream *stream = stream_named(log, record->stream, (const char *)record->payload + RECORD_DECLARE_BYTES,
-                                         record->length - RECORD_DECLARE_BYTES);
-    if (stream == NULL)
+    bool known = table_by_number(&log->table, record->stream);
+    struct stream *stream =
+        stream_named(log, record->stream, (const char *)record->payload + RECORD_DECLARE_BYTES,
+                     record->length - RECORD_DECLARE_BYTES);
+    if (!stream)
         return -ENOMEM;
     stream->declared = record->sequence;
     if (!known)
@@ -96,12 +102,14 @@ int replay_record(struct log *log, const struct record *record, uint64_t offset)
     builder_note(&log->builder, offset, record->sequence, record->time_ns);
     if (record->kind == RECORD_DELETE)
         return replay_delete(log, record);
-    return stream_named(log, record->stream, (const char *)record->payload, record->length) == NULL ? -ENOMEM : 0;
+    return !stream_named(log, record->stream, (const char *)record->payload, record->length)
+               ? -ENOMEM
+               : 0;
 }
 
 void replay_declared(struct log *log, uint64_t first)
 {
-    for (struct stream *stream = log->table.oldest, *after; stream != NULL; stream = after) {
+    for (struct stream *stream = log->table.oldest, *after; stream; stream = after) {
         after = stream->after;
         if (stream->facts.number < first && stream->declared != first)
             bury(log, stream);
@@ -113,17 +121,19 @@ int replay_lost(struct log *log, const struct index *index, uint64_t *out_events
     uint64_t events = 0;
     for (uint32_t i = 0; i < index->deleted; i++) {
         struct stream *stream = table_by_number(&log->table, index_deleted(index, i));
-        if (stream != NULL)
+        if (stream)
             bury(log, stream);
     }
     for (uint32_t i = 0; i < index->entries; i++) {
         struct index_entry entry = index_entry(index, i);
-        struct stream *stream = entry.name == NULL ? stream_by_number(log, entry.number)
-                                                   : stream_named(log, entry.number, entry.name, entry.name_length);
-        if (stream == NULL)
+        struct stream *stream =
+            !entry.name ? stream_by_number(log, entry.number)
+                        : stream_named(log, entry.number, entry.name, entry.name_length);
+        if (!stream)
             return -ENOMEM;
         events += entry.span.count;
-        for (uint32_t k = stream->span_count; k > 0 && stream->spans[k - 1].segment == index->first; k--)
+        for (uint32_t k = stream->span_count; k > 0 && stream->spans[k - 1].segment == index->first;
+             k--)
             events -= stream->spans[k - 1].count;
         if (stream->facts.last < entry.span.last)
             stream_lose(stream, entry.span.last);
@@ -136,36 +146,39 @@ int replay_index(struct log *log, const struct index *index)
 {
     for (uint32_t i = 0; i < index->deleted; i++) {
         struct stream *stream = table_by_number(&log->table, index_deleted(index, i));
-        if (stream != NULL)
+        if (stream)
             bury(log, stream);
     }
     for (uint32_t i = 0; i < index->entries; i++) {
         struct index_entry entry = index_entry(index, i);
-        struct stream *stream = entry.name == NULL ? stream_by_number(log, entry.number)
-                                                   : stream_named(log, entry.number, entry.name, entry.name_length);
-        if (stream == NULL || (entry.span.count > 0 && stream_add_span(stream, &entry.span) != 0))
+        struct stream *stream =
+            !entry.name ? stream_by_number(log, entry.number)
+                        : stream_named(log, entry.number, entry.name, entry.name_length);
+        if (!stream || (entry.span.count > 0 && stream_add_span(stream, &entry.span) != 0))
             return -ENOMEM;
     }
     return 0;
 }
 
-/* Streams whose later declarations tell of events that were not found, where nothing damaged has been told of. */
+/* Streams whose later declarations tell of events that were not found, where nothing damaged has
+ * been told of. */
 static void tell_missed(struct log *log)
 {
     uint64_t count = 0;
     const struct stream *example = NULL;
-    for (const struct stream *stream = log->table.oldest; stream != NULL; stream = stream->after) {
+    for (const struct stream *stream = log->table.oldest; stream; stream = stream->after) {
         if (!stream->missed || stream->nameless)
             continue;
-        example = example == NULL ? stream : example;
+        example = !example ? stream : example;
         count++;
     }
-    if (example == NULL)
+    if (!example)
         return;
     log->statistics.damaged++;
     log->must_declare = true;
     log_tell(log, LOG_ERROR,
-             "events of %" PRIu64 " streams are missing, with the segment that held them: '%s' is one, up to id %" PRIu64
+             "events of %" PRIu64
+             " streams are missing, with the segment that held them: '%s' is one, up to id %" PRIu64
              ": readers are told of a gap",
              count, example->facts.name, example->facts.lost);
 }
@@ -173,13 +186,14 @@ static void tell_missed(struct log *log)
 void replay_end(struct log *log)
 {
     tell_missed(log);
-    for (struct stream *stream = log->table.oldest, *after; stream != NULL; stream = after) {
+    for (struct stream *stream = log->table.oldest, *after; stream; stream = after) {
         after = stream->after;
         if (!stream->nameless)
             continue;
         log->statistics.damaged++;
         log_tell(log, LOG_ERROR,
-                 "a stream's name is lost: %" PRIu64 " events from id %" PRIu64 " to %" PRIu64 " cannot be reached",
+                 "a stream's name is lost: %" PRIu64 " events from id %" PRIu64 " to %" PRIu64
+                 " cannot be reached",
                  stream->facts.count, stream->facts.first, stream->facts.last);
         table_remove(&log->table, stream);
     }

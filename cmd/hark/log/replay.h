@@ -5,16 +5,20 @@
 #include "log/record.h"
 #include "log/state.h"
 
-/* Takes a record at that offset of the segment that log->builder is for. Gives: 0, or -ENOMEM. */
+/* Takes a record at that offset of the segment that log->builder is for.
+ * Gives: 0, or -ENOMEM. */
 int replay_record(struct log *log, const struct record *record, uint64_t offset);
 
-/* All declarations of that segment have been taken: streams of which it does not speak were deleted before it. */
+/* All declarations of that segment have been taken: streams of which it does not speak were deleted
+ * before it. */
 void replay_declared(struct log *log, uint64_t first);
 
-/* Takes the index of a segment. Gives: 0, or -ENOMEM. */
+/* Takes the index of a segment.
+ * Gives: 0, or -ENOMEM. */
 int replay_index(struct log *log, const struct index *index);
 
-/* Takes the index of a segment whose end, or all of it, is not there: what it tells of and was not found is lost.
+/* Takes the index of a segment whose end, or all of it, is not there: what it tells of and was not
+ * found is lost.
  * Gives: 0 and *out_events, how many; -ENOMEM. */
 int replay_lost(struct log *log, const struct index *index, uint64_t *out_events);
 

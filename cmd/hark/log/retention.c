@@ -1,8 +1,8 @@
 /* retention.c - by size and by age, the oldest segments go, whole.
  *
- * Those in which all was deleted go at once.
- * What must hold: the newest segment stays, whatever its size and age: it is the one in use, or the one that says which ids were
- * given. There is no tick: the timer is set for the moment at which the next sealed segment comes of age.
+ * Those in which all was deleted go at once. What must hold: the newest segment stays, whatever its
+ * size and age: it is the one in use, or the one that says which ids were given. There is no tick:
+ * the timer is set for the moment at which the next sealed segment comes of age.
  */
 #include "log/retention.h"
 
@@ -23,9 +23,9 @@ static void timer_rang(struct hark_op *op, int64_t result)
     log_end(log);
 }
 
-/* How many of the oldest segments are old enough to go. A clock that was wrong for a while may have stamped a segment with a
- * time that is far ahead: what was written after it and is old says that it is older still.
- * Gives: *out_next: when the next comes of age. */
+/* How many of the oldest segments are old enough to go. A clock that was wrong for a while may have
+ * stamped a segment with a time that is far ahead: what was written after it and is old says that
+ * it is older still. Gives: *out_next: when the next comes of age. */
 static size_t count_old(const struct log *log, uint64_t now, uint64_t *out_next)
 {
     size_t old = 0;
@@ -51,15 +51,16 @@ static bool is_too_much(const struct log *log)
 /* The clock may be set while the timer runs, so it never runs for longer than a segment lives. */
 static void set_timer(struct log *log, uint64_t now, uint64_t next)
 {
-    uint64_t wait = next - now < log->options.retain_age_ns ? next - now : log->options.retain_age_ns;
+    uint64_t wait =
+        next - now < log->options.retain_age_ns ? next - now : log->options.retain_age_ns;
     if (log->segment_count <= 1 || hark_op_active(&log->age))
         return;
     log_begin(log);
     hark_sleep(log->loop, &log->age, wait, timer_rang);
 }
 
-/* What they said of streams that are still there, the declarations of a later one say as well; so the newest stays. A damaged one
- * may have held more than can be read. */
+/* What they said of streams that are still there, the declarations of a later one say as well; so
+ * the newest stays. A damaged one may have held more than can be read. */
 void retention_drop_dead(struct log *log)
 {
     for (size_t i = log->segment_count; i-- > 1;) {

@@ -4,7 +4,8 @@
 
 #include "log/state.h"
 
-/* Removes what is to be removed by now, and sets the timer for what comes next. Call it when a segment was sealed. */
+/* Removes what is to be removed by now, and sets the timer for what comes next. Call it when a
+ * segment was sealed. */
 void retention_check(struct log *log);
 
 /* Removes sealed segments in which nothing is left but what was deleted. */

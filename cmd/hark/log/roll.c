@@ -1,11 +1,13 @@
 /* roll.c - makes segments.
  *
- * What must hold: before an event in a segment is answered or shown, the segment's header and its name in the directory are on
- * the disk: the ids that a crashed log may have given are bounded by it (see SEGMENT_SPAN). Its header says where the one before
- * it ends, so that what a failed write or sync left there never comes back: from the first try on, that one does not grow. A
- * sequence that named a file is never used again, also when the making failed.
+ * What must hold: before an event in a segment is answered or shown, the segment's header and its
+ * name in the directory are on the disk: the ids that a crashed log may have given are bounded by
+ * it (see SEGMENT_SPAN). Its header says where the one before it ends, so that what a failed write
+ * or sync left there never comes back: from the first try on, that one does not grow. A sequence
+ * that named a file is never used again, also when the making failed.
  */
 #include "log/roll.h"
+#include "base/check.h"
 
 #include "log/bytes.h"
 #include "log/oldest.h"
@@ -14,7 +16,6 @@
 #include "log/seal.h"
 #include "log/segment.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -39,8 +40,8 @@ static uint64_t declare_length(const struct stream *stream)
     return RECORD_DECLARE_BYTES + stream->facts.name_length;
 }
 
-static uint64_t put_declaration(unsigned char *to, const struct stream *stream, const struct log_segment *segment,
-                                uint64_t offset)
+static uint64_t put_declaration(unsigned char *to, const struct stream *stream,
+                                const struct log_segment *segment, uint64_t offset)
 {
     unsigned char *payload = to + RECORD_HEADER_BYTES;
     put64(payload, stream->facts.last);
@@ -61,25 +62,26 @@ static uint64_t put_declaration(unsigned char *to, const struct stream *stream, 
 static int make_bytes(struct log *log)
 {
     struct roll *roll = &log->roll;
-    const struct log_segment *before = log->segment_count == 0 ? NULL : log->segments[log->segment_count - 1];
+    const struct log_segment *before =
+        log->segment_count == 0 ? NULL : log->segments[log->segment_count - 1];
     struct segment_header header = {
         .version = SEGMENT_VERSION,
         .first = roll->segment->first,
         .created_ns = roll->segment->created_ns,
         .previous_first = log->must_declare ? roll->segment->first
-                          : before == NULL  ? 0
+                          : !before         ? 0
                                             : before->first,
-        .previous_end = before == NULL ? 0 : before->end,
+        .previous_end = !before ? 0 : before->end,
     };
     uint64_t count = SEGMENT_HEADER_BYTES;
-    for (const struct stream *stream = log->table.oldest; stream != NULL; stream = stream->after)
+    for (const struct stream *stream = log->table.oldest; stream; stream = stream->after)
         count += record_size(declare_length(stream));
     roll->bytes = calloc(1, count);
-    if (roll->bytes == NULL)
+    if (!roll->bytes)
         return -ENOMEM;
     uint64_t offset = SEGMENT_HEADER_BYTES;
-    for (const struct stream *stream = log->table.oldest; stream != NULL; stream = stream->after) {
-        assert(!stream->pending);
+    for (const struct stream *stream = log->table.oldest; stream; stream = stream->after) {
+        check(!stream->pending);
         offset += put_declaration(roll->bytes + offset, stream, roll->segment, offset);
         header.declared++;
     }
@@ -149,7 +151,7 @@ static void name_synced(struct hark_op *op, int64_t result)
     struct log *log = roll->segment->log;
     if (result == -EINVAL)
         result = 0; /* some file systems cannot sync a directory */
-    if (result == 0 && log->active != NULL)
+    if (result == 0 && log->active)
         result = roll_seal_active(log);
     if (result < 0) {
         give_up(roll, result);
@@ -161,10 +163,11 @@ static void name_synced(struct hark_op *op, int64_t result)
     log->statistics.open_segments = log->open + 1;
     log->builder = (struct builder){.segment = segment->first, .last_sequence = segment->first};
     int listed = segment_list(segment);
-    assert(listed == 0);
+    check(listed == 0);
     log->commit.dirty = false; /* what was dirty is the seal's to sync now */
     retention_check(log);
-    size_t newest = mark_encode(roll->mark, MARK_NEWEST, segment->first), oldest = oldest_add(log, roll->mark + newest);
+    size_t newest = mark_encode(roll->mark, MARK_NEWEST, segment->first),
+           oldest = oldest_add(log, roll->mark + newest);
     roll->names_oldest = oldest > 0;
     transfer_write(log->loop, &roll->transfer, log->mark, roll->mark, newest + oldest, 0, marked);
 }
@@ -200,13 +203,15 @@ static void opened(struct hark_op *op, int64_t result)
         return;
     }
     roll->segment->fd = (int)result;
-    transfer_write(op->loop, &roll->transfer, roll->segment->fd, roll->bytes, roll->count, 0, written);
+    transfer_write(op->loop, &roll->transfer, roll->segment->fd, roll->bytes, roll->count, 0,
+                   written);
 }
 
 static void open_file(struct log *log)
 {
     struct roll *roll = &log->roll;
-    hark_openat(log->loop, &roll->op, log->directory, roll->segment->name, O_RDWR | O_CREAT | O_EXCL, 0640, opened);
+    hark_openat(log->loop, &roll->op, log->directory, roll->segment->name,
+                O_RDWR | O_CREAT | O_EXCL, 0640, opened);
 }
 
 static void memory_missing(struct hark_op *op, int64_t result)
@@ -222,9 +227,9 @@ void roll_begin(struct log *log, void (*done)(struct log *log, int error))
     log_begin(log);
     roll->done = done;
     roll->segment = segment_create(log, log->next);
-    if (roll->segment != NULL)
+    if (roll->segment)
         roll->segment->created_ns = hark_os_wall_clock(log->loop);
-    if (roll->segment == NULL || segment_reserve(log) != 0 || make_bytes(log) != 0) {
+    if (!roll->segment || segment_reserve(log) != 0 || make_bytes(log) != 0) {
         hark_defer(log->loop, &roll->op, memory_missing);
         return;
     }

@@ -4,11 +4,13 @@
 
 #include "log/state.h"
 
-/* Makes a new active segment, durably: its header, the declaration of all streams, its name in the directory. The one before is
- * sealed. done(log, 0), or a negative errno, and then nothing has changed. One at a time, and no commit meanwhile. */
+/* Makes a new active segment, durably: its header, the declaration of all streams, its name in the
+ * directory. The one before is sealed. done(log, 0), or a negative errno, and then nothing has
+ * changed. One at a time, and no commit meanwhile. */
 void roll_begin(struct log *log, void (*done)(struct log *log, int error));
 
-/* Makes the active segment a sealed one: no write goes to it any more. Gives: 0; -ENOMEM, and then nothing has changed. */
+/* Makes the active segment a sealed one: no write goes to it any more.
+ * Gives: 0; -ENOMEM, and then nothing has changed. */
 int roll_seal_active(struct log *log);
 
 #endif

@@ -1,10 +1,11 @@
 /* scan.c - walks a segment that no index speaks for.
  *
- * Something unreadable is either damage, which is passed over and told, or the end of a write that a crash has interrupted,
- * which is cut off. Where any good record follows, it is passed over: whether it was answered or not, what follows is whole, and
- * may have been answered. Only what nothing follows is looked at more closely: it is cut off unless it was once whole
- * (record_is_damaged).
- * What must hold: memory is one buffer, whatever the file holds; a record counts only if its sequence may follow the one before.
+ * Something unreadable is either damage, which is passed over and told, or the end of a write that
+ * a crash has interrupted, which is cut off. Where any good record follows, it is passed over:
+ * whether it was answered or not, what follows is whole, and may have been answered. Only what
+ * nothing follows is looked at more closely: it is cut off unless it was once whole
+ * (record_is_damaged). What must hold: memory is one buffer, whatever the file holds; a record
+ * counts only if its sequence may follow the one before.
  */
 #include "log/scan.h"
 
@@ -26,7 +27,8 @@ static void read_some(struct hark_op *op, int64_t result)
     scan->filled += (uint64_t)result;
     uint64_t left = wanted(scan) - scan->filled;
     if (result > 0 && left > 0) {
-        hark_read(op->loop, op, scan->fd, scan->buffer + scan->filled, left, (int64_t)(scan->offset + scan->filled), read_some);
+        hark_read(op->loop, op, scan->fd, scan->buffer + scan->filled, left,
+                  (int64_t)(scan->offset + scan->filled), read_some);
         return;
     }
     if (left > 0) /* the file is shorter than was thought */
@@ -53,14 +55,14 @@ static void begin_search(struct scan *scan, uint64_t place)
 {
     scan->searching = true;
     scan->hole_from = place;
-    scan->damaged = record_is_damaged(scan->buffer + scan->position, scan->filled - scan->position, scan->limit - place,
-                                      scan->first, place, scan->last);
+    scan->damaged = record_is_damaged(scan->buffer + scan->position, scan->filled - scan->position,
+                                      scan->limit - place, scan->first, place, scan->last);
     scan->position += RECORD_ALIGNMENT;
 }
 
 static void tell_hole(struct scan *scan, uint64_t end, uint64_t next)
 {
-    if (scan->hole != NULL)
+    if (scan->hole)
         scan->hole(scan, scan->hole_from, end, next);
 }
 
@@ -91,10 +93,11 @@ static bool take(struct scan *scan, const struct record *record, uint64_t place)
 static enum record_answer look(struct scan *scan, struct record *record)
 {
     if (scan->searching)
-        return record_search(scan->buffer, scan->filled, scan->position, scan->first, scan->offset, scan->last, &scan->position,
-                             record);
-    enum record_answer answer = record_decode(scan->buffer + scan->position, scan->filled - scan->position, scan->first,
-                                              scan->offset + scan->position, true, record);
+        return record_search(scan->buffer, scan->filled, scan->position, scan->first, scan->offset,
+                             scan->last, &scan->position, record);
+    enum record_answer answer =
+        record_decode(scan->buffer + scan->position, scan->filled - scan->position, scan->first,
+                      scan->offset + scan->position, true, record);
     return answer == RECORD_GOOD && !record_follows(record, scan->last) ? RECORD_BAD : answer;
 }
 

@@ -16,15 +16,17 @@ struct scan {
     uint64_t first;        /* of the segment */
     uint64_t limit;        /* read no further than this */
     bool torn_allowed;     /* it may end in a write that a crash has interrupted */
-    int (*record)(struct scan *scan, const struct record *record, uint64_t offset); /* not 0: the scan ends with that error */
-    /* Something unreadable, passed over; what was good before it ended with scan->last. next: the sequence of the record that
-     * follows, 0 none does. NULL: nobody asks. */
+    int (*record)(struct scan *scan, const struct record *record,
+                  uint64_t offset); /* not 0: the scan ends with that error */
+    /* Something unreadable, passed over; what was good before it ended with scan->last. next: the
+     * sequence of the record that follows, 0 none does. NULL: nobody asks. */
     void (*hole)(struct scan *scan, uint64_t from, uint64_t end, uint64_t next);
     void (*done)(struct scan *scan, int error);
     /* Set when done is called: */
     uint64_t end;  /* where the records end */
     uint64_t torn; /* the bytes after it that belong to an interrupted write */
-    uint64_t last; /* the sequence of the newest record so far; that of the segment before the first */
+    uint64_t
+        last; /* the sequence of the newest record so far; that of the segment before the first */
     /* Private: */
     struct hark_op op;
     uint64_t offset;

@@ -1,7 +1,8 @@
 /* seal.c - the end of a segment's writing.
  *
- * What must hold: an index has its name only once its content is on the disk, and that only after the segment's own content: the
- * next start believes an index. A segment of which a sync has failed is not synced again: the kernel would say that all is well.
+ * What must hold: an index has its name only once its content is on the disk, and that only after
+ * the segment's own content: the next start believes an index. A segment of which a sync has failed
+ * is not synced again: the kernel would say that all is well.
  */
 #include "log/seal.h"
 
@@ -25,8 +26,8 @@ static void seal_end(struct seal *seal)
     struct log_segment *segment = seal->segment;
     struct log *log = segment->log;
     if (seal->error != 0)
-        log_tell(log, LOG_WARNING, "cannot write index %s: %s (it is made at the next start)", seal->name,
-                 hark_error_text(seal->error));
+        log_tell(log, LOG_WARNING, "cannot write index %s: %s (it is made at the next start)",
+                 seal->name, hark_error_text(seal->error));
     else
         segment->pinned = false;
     free(seal);
@@ -50,7 +51,8 @@ static void unlinked(struct hark_op *op, int64_t result)
 static void give_up(struct seal *seal, int64_t error)
 {
     seal->error = (int)error;
-    hark_unlinkat(seal->op.loop, &seal->op, seal->segment->log->directory, seal->unfinished, 0, unlinked);
+    hark_unlinkat(seal->op.loop, &seal->op, seal->segment->log->directory, seal->unfinished, 0,
+                  unlinked);
 }
 
 static void renamed(struct hark_op *op, int64_t result)
@@ -113,7 +115,8 @@ static void opened(struct hark_op *op, int64_t result)
 static void write_index(struct seal *seal)
 {
     struct log *log = seal->segment->log;
-    hark_openat(log->loop, &seal->op, log->directory, seal->unfinished, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0640, opened);
+    hark_openat(log->loop, &seal->op, log->directory, seal->unfinished,
+                O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0640, opened);
 }
 
 static void events_synced(struct hark_op *op, int64_t result)
@@ -125,7 +128,8 @@ static void events_synced(struct hark_op *op, int64_t result)
         segment_name(name, segment->first, SUFFIX_LOG);
         segment->failed = true;
         segment->log->close_error = (int)result;
-        log_tell(segment->log, LOG_ERROR, "cannot sync segment %s: %s: its newest events may be lost", name,
+        log_tell(segment->log, LOG_ERROR,
+                 "cannot sync segment %s: %s: its newest events may be lost", name,
                  hark_error_text(result));
     }
     write_index(seal);
@@ -141,8 +145,9 @@ void seal_begin(struct log_segment *segment)
 {
     struct log *log = segment->log;
     struct seal *seal = calloc(1, sizeof *seal);
-    if (seal == NULL) {
-        log_tell(log, LOG_WARNING, "out of memory: the index of a segment is made at the next start");
+    if (!seal) {
+        log_tell(log, LOG_WARNING,
+                 "out of memory: the index of a segment is made at the next start");
         return;
     }
     log_begin(log);

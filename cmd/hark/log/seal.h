@@ -4,8 +4,9 @@
 
 #include "log/state.h"
 
-/* Cuts what never counted off, syncs what was answered before it was synced, writes the index. In the background: where that
- * fails, it is told to a person, and the index stays in memory. Takes: an open segment with its index, pinned. */
+/* Cuts what never counted off, syncs what was answered before it was synced, writes the index. In
+ * the background: where that fails, it is told to a person, and the index stays in memory.
+ * Takes: an open segment with its index, pinned. */
 void seal_begin(struct log_segment *segment);
 
 #endif

@@ -1,16 +1,17 @@
 /* segment.c - the list of segments, and their open descriptors.
  *
- * What must hold: at most options.open_segments_max sealed segments hold a descriptor and an index in memory (an index whose file
- * could not be written stays); a reader holds a reference from acquire to release, and nothing of a segment goes while there is
- * one. What is read from a segment is cursor.c's to know; which segments go, retention.c's.
+ * What must hold: at most options.open_segments_max sealed segments hold a descriptor and an index
+ * in memory (an index whose file could not be written stays); a reader holds a reference from
+ * acquire to release, and nothing of a segment goes while there is one. What is read from a segment
+ * is cursor.c's to know; which segments go, retention.c's.
  */
 #include "log/segment.h"
+#include "base/check.h"
 
 #include "log/cursor.h"
 #include "log/oldest.h"
 #include "log/record.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -41,7 +42,7 @@ bool segment_name_parse(const char *name, const char *suffix, uint64_t *out_firs
 struct log_segment *segment_create(struct log *log, uint64_t first)
 {
     struct log_segment *segment = calloc(1, sizeof *segment);
-    if (segment == NULL)
+    if (!segment)
         return NULL;
     segment->log = log;
     segment->first = first;
@@ -53,7 +54,7 @@ struct log_segment *segment_create(struct log *log, uint64_t first)
 
 void segment_destroy(struct log_segment *segment)
 {
-    if (segment == NULL)
+    if (!segment)
         return;
     index_free(&segment->index);
     free(segment->loading);
@@ -66,7 +67,7 @@ int segment_reserve(struct log *log)
         return 0;
     size_t capacity = log->segment_capacity == 0 ? 16 : log->segment_capacity * 2;
     struct log_segment **segments = realloc(log->segments, capacity * sizeof(struct log_segment *));
-    if (segments == NULL)
+    if (!segments)
         return -ENOMEM;
     log->segments = segments;
     log->segment_capacity = capacity;
@@ -95,7 +96,8 @@ struct log_segment *segment_by_first(const struct log *log, uint64_t first)
         else
             high = middle;
     }
-    return low < log->segment_count && log->segments[low]->first == first ? log->segments[low] : NULL;
+    return low < log->segment_count && log->segments[low]->first == first ? log->segments[low]
+                                                                          : NULL;
 }
 
 /* --- which sealed segments are open --- */
@@ -106,7 +108,7 @@ static void idle_add(struct log_segment *segment)
     segment->idle = true;
     segment->idle_before = log->idle_newest;
     segment->idle_after = NULL;
-    *(log->idle_newest == NULL ? &log->idle_oldest : &log->idle_newest->idle_after) = segment;
+    *(!log->idle_newest ? &log->idle_oldest : &log->idle_newest->idle_after) = segment;
     log->idle_newest = segment;
 }
 
@@ -114,14 +116,16 @@ static void idle_remove(struct log_segment *segment)
 {
     struct log *log = segment->log;
     segment->idle = false;
-    *(segment->idle_before == NULL ? &log->idle_oldest : &segment->idle_before->idle_after) = segment->idle_after;
-    *(segment->idle_after == NULL ? &log->idle_newest : &segment->idle_after->idle_before) = segment->idle_before;
+    *(!segment->idle_before ? &log->idle_oldest : &segment->idle_before->idle_after) =
+        segment->idle_after;
+    *(!segment->idle_after ? &log->idle_newest : &segment->idle_after->idle_before) =
+        segment->idle_before;
 }
 
 static void count_open(struct log *log, int change)
 {
     log->open = (uint32_t)((int)log->open + change);
-    log->statistics.open_segments = log->open + (log->active != NULL);
+    log->statistics.open_segments = log->open + !!log->active;
 }
 
 static void feed_starved(struct log *log);
@@ -132,9 +136,9 @@ static void wake_waiting(struct log_segment *segment, int error)
     struct log_cursor *cursor = segment->waiting;
     segment->waiting = NULL;
     if (error == 0)
-        for (struct log_cursor *each = cursor; each != NULL; each = each->waiting)
+        for (struct log_cursor *each = cursor; each; each = each->waiting)
             segment->references++;
-    while (cursor != NULL) {
+    while (cursor) {
         struct log_cursor *next = cursor->waiting;
         cursor->waiting = NULL;
         cursor_resume(cursor, error);
@@ -172,14 +176,14 @@ static void close_begin(struct log_segment *segment)
 /* A segment that is sealed brings its descriptor along: there may be one too many for a while. */
 static void close_surplus(struct log *log)
 {
-    while (log->open > log->options.open_segments_max && log->idle_oldest != NULL)
+    while (log->open > log->options.open_segments_max && log->idle_oldest)
         close_begin(log->idle_oldest);
 }
 
 /* A descriptor more may be opened, if need be by closing the one that was unused for longest. */
 static bool room_for_one(struct log *log)
 {
-    if (log->open == log->options.open_segments_max && log->idle_oldest != NULL)
+    if (log->open == log->options.open_segments_max && log->idle_oldest)
         close_begin(log->idle_oldest);
     return log->open < log->options.open_segments_max;
 }
@@ -192,14 +196,15 @@ static void starve(struct log *log, struct log_cursor *cursor)
     log->starved.count++;
 }
 
-/* Those who waited for a descriptor to be let go may try again, each once, as far as there is room. */
+/* Those who waited for a descriptor to be let go may try again, each once, as far as there is
+ * room. */
 static void feed_once(struct log *log)
 {
     size_t left = log->starved.count;
-    while (left-- > 0 && log->starved.head != NULL && room_for_one(log)) {
+    while (left-- > 0 && log->starved.head && room_for_one(log)) {
         struct log_cursor *cursor = log->starved.head;
         log->starved.head = cursor->waiting;
-        if (log->starved.head == NULL)
+        if (!log->starved.head)
             log->starved.end = &log->starved.head;
         log->starved.count--;
         cursor->waiting = NULL;
@@ -207,7 +212,8 @@ static void feed_once(struct log *log)
     }
 }
 
-/* One that tries again may let go itself: then there is another round, not another call inside this one. */
+/* One that tries again may let go itself: then there is another round, not another call inside this
+ * one. */
 static void feed_starved(struct log *log)
 {
     log->starved.again = true;
@@ -237,7 +243,8 @@ static void opened(struct log_segment *segment, int error)
 
 static void index_missing(struct log_segment *segment, const char *why)
 {
-    log_tell(segment->log, LOG_WARNING, "the index of segment %s cannot be used (%s): the whole segment is read instead",
+    log_tell(segment->log, LOG_WARNING,
+             "the index of segment %s cannot be used (%s): the whole segment is read instead",
              segment->name, why);
 }
 
@@ -249,7 +256,7 @@ static void index_closed(struct hark_op *op, int64_t result)
 
 static void index_end(struct log_segment *segment, const char *problem)
 {
-    if (problem != NULL)
+    if (problem)
         index_missing(segment, problem);
     hark_close(segment->log->loop, &segment->op, segment->index_fd, index_closed);
 }
@@ -257,7 +264,9 @@ static void index_end(struct log_segment *segment, const char *problem)
 static void index_read(struct transfer *transfer, int64_t result)
 {
     struct log_segment *segment = hark_container_of(transfer, struct log_segment, transfer);
-    int error = result < 0 ? (int)result : index_parse(segment->loading, (size_t)result, segment->first, &segment->index);
+    int error =
+        result < 0 ? (int)result
+                   : index_parse(segment->loading, (size_t)result, segment->first, &segment->index);
     if (error == 0)
         segment->loading = NULL; /* it is the index's now */
     index_end(segment, error == 0 ? NULL : error == -EBADMSG ? "damaged" : hark_error_text(error));
@@ -268,8 +277,10 @@ static void index_header_read(struct transfer *transfer, int64_t result)
     struct log_segment *segment = hark_container_of(transfer, struct log_segment, transfer);
     size_t total = result == INDEX_HEADER_BYTES ? index_total(segment->loading) : 0;
     unsigned char *larger = total == 0 ? NULL : realloc(segment->loading, total);
-    if (larger == NULL) {
-        index_end(segment, result < 0 ? hark_error_text(result) : total == 0 ? "damaged" : "out of memory");
+    if (!larger) {
+        index_end(segment, result < 0   ? hark_error_text(result)
+                           : total == 0 ? "damaged"
+                                        : "out of memory");
         return;
     }
     segment->loading = larger;
@@ -290,11 +301,11 @@ static void index_opened(struct hark_op *op, int64_t result)
     if (result < 0) {
         index_missing(segment, hark_error_text(result));
         opened(segment, 0);
-    } else if (segment->loading == NULL) {
+    } else if (!segment->loading) {
         index_end(segment, "out of memory");
     } else {
-        transfer_read(segment->log->loop, &segment->transfer, segment->index_fd, segment->loading, INDEX_HEADER_BYTES, 0,
-                      index_header_read);
+        transfer_read(segment->log->loop, &segment->transfer, segment->index_fd, segment->loading,
+                      INDEX_HEADER_BYTES, 0, index_header_read);
     }
 }
 
@@ -322,12 +333,14 @@ static void file_opened(struct hark_op *op, int64_t result)
 
 static void open_index(struct log_segment *segment)
 {
-    hark_openat(segment->log->loop, &segment->op, segment->log->directory, segment->name, O_RDONLY | O_NOFOLLOW, 0, index_opened);
+    hark_openat(segment->log->loop, &segment->op, segment->log->directory, segment->name,
+                O_RDONLY | O_NOFOLLOW, 0, index_opened);
 }
 
 static void open_file(struct log_segment *segment)
 {
-    hark_openat(segment->log->loop, &segment->op, segment->log->directory, segment->name, O_RDONLY | O_NOFOLLOW, 0, file_opened);
+    hark_openat(segment->log->loop, &segment->op, segment->log->directory, segment->name,
+                O_RDONLY | O_NOFOLLOW, 0, file_opened);
 }
 
 static void open_begin(struct log_segment *segment)
@@ -347,7 +360,8 @@ bool segment_acquire(struct log_segment *segment, struct log_cursor *cursor)
         segment_hold(segment);
         return true;
     }
-    if (segment->state == SEGMENT_CLOSING || (segment->state == SEGMENT_CLOSED && !room_for_one(log))) {
+    if (segment->state == SEGMENT_CLOSING ||
+        (segment->state == SEGMENT_CLOSED && !room_for_one(log))) {
         starve(log, cursor);
         return false;
     }
@@ -368,7 +382,7 @@ void segment_hold(struct log_segment *segment)
 void segment_release(struct log_segment *segment)
 {
     struct log *log = segment->log;
-    assert(segment->references > 0);
+    check(segment->references > 0);
     if (--segment->references == 0) {
         if (segment->removed)
             segment_unlink(segment);
@@ -391,7 +405,7 @@ void segment_sealed(struct log_segment *segment)
 
 void segment_close_idle(struct log *log)
 {
-    while (log->idle_oldest != NULL)
+    while (log->idle_oldest)
         close_begin(log->idle_oldest);
 }
 
@@ -411,8 +425,9 @@ static void file_unlinked(struct hark_op *op, int64_t result)
 {
     struct log_segment *segment = hark_container_of(op, struct log_segment, op);
     if (result < 0 && result != -ENOENT)
-        log_tell(segment->log, LOG_ERROR, "cannot remove segment %s: %s (it is tried again at the next start)", segment->name,
-                 hark_error_text(result));
+        log_tell(segment->log, LOG_ERROR,
+                 "cannot remove segment %s: %s (it is tried again at the next start)",
+                 segment->name, hark_error_text(result));
     removed(segment);
 }
 
@@ -420,12 +435,14 @@ static void index_unlinked(struct hark_op *op, int64_t result)
 {
     struct log_segment *segment = hark_container_of(op, struct log_segment, op);
     struct log *log = segment->log;
-    (void)result; /* if it stays, so does the segment, most likely; else the next start says that one is missing */
+    (void)result; /* if it stays, so does the segment, most likely; else the next start says that
+                     one is missing */
     segment_name(segment->name, segment->first, SUFFIX_LOG);
     hark_unlinkat(log->loop, op, log->directory, segment->name, 0, file_unlinked);
 }
 
-/* Nobody holds it: first its index goes, then the segment: an index alone is the trace of a segment that was lost. */
+/* Nobody holds it: first its index goes, then the segment: an index alone is the trace of a segment
+ * that was lost. */
 void segment_unlink(struct log_segment *segment)
 {
     struct log *log = segment->log;
@@ -450,7 +467,7 @@ bool segment_bury(struct log *log, const struct stream *stream)
         const struct span *span = &stream->spans[i];
         struct log_segment *segment = segment_by_first(log, span->segment);
         uint64_t bytes = span->bytes + span->count * RECORD_HEADER_BYTES;
-        if (segment == NULL)
+        if (!segment)
             continue; /* recovery: it is being read */
         segment->dead += bytes;
         log->statistics.dead_bytes += bytes;
@@ -462,10 +479,10 @@ bool segment_bury(struct log *log, const struct stream *stream)
 
 void segment_count_live(struct log *log)
 {
-    for (const struct stream *stream = log->table.oldest; stream != NULL; stream = stream->after)
+    for (const struct stream *stream = log->table.oldest; stream; stream = stream->after)
         for (uint32_t i = 0; i < stream->span_count; i++) {
             struct log_segment *segment = segment_by_first(log, stream->spans[i].segment);
-            assert(segment != NULL);
+            check(segment);
             segment->live++;
         }
 }
@@ -473,10 +490,12 @@ void segment_count_live(struct log *log)
 void segment_remove(struct log *log, size_t at)
 {
     struct log_segment *segment = log->segments[at];
-    assert(segment->sealed);
+    check(segment->sealed);
     log->segment_count--;
-    memmove(log->segments + at, log->segments + at + 1, (log->segment_count - at) * sizeof(struct log_segment *));
-    for (struct stream *stream = log->table.oldest; stream != NULL && segment->live > 0; stream = stream->after)
+    memmove(log->segments + at, log->segments + at + 1,
+            (log->segment_count - at) * sizeof(struct log_segment *));
+    for (struct stream *stream = log->table.oldest; stream && segment->live > 0;
+         stream = stream->after)
         while (stream->span_count > 0 && stream->spans[0].segment == segment->first)
             stream_drop_span(stream);
     log->statistics.bytes -= segment->end;
@@ -486,6 +505,7 @@ void segment_remove(struct log *log, size_t at)
     log->statistics.removed++;
     segment->removed = true;
     oldest_update(log);
-    if (segment->references == 0 && (segment->state == SEGMENT_OPEN || segment->state == SEGMENT_CLOSED))
+    if (segment->references == 0 &&
+        (segment->state == SEGMENT_OPEN || segment->state == SEGMENT_CLOSED))
         segment_unlink(segment);
 }

@@ -1,4 +1,5 @@
-/* state.h - the log as its own files see it: what it holds, and who of them looks after which part. */
+/* state.h - the log as its own files see it: what it holds, and who of them looks after which
+ * part. */
 #ifndef HARK_COMMAND_LOG_STATE_H
 #define HARK_COMMAND_LOG_STATE_H
 
@@ -38,8 +39,9 @@ struct log_segment {
     bool removed;        /* it is in no list any more, and goes with its last reference */
     bool unlinked;       /* removed, and its files are being dealt with */
     bool damage_told;    /* that something in it is unreadable */
-    bool damaged;        /* the start has passed something over: no index is kept of it, so that each start looks again */
-    bool idle;           /* it stands in the list of those that may be closed */
+    bool damaged; /* the start has passed something over: no index is kept of it, so that each start
+                     looks again */
+    bool idle;    /* it stands in the list of those that may be closed */
     struct log_segment *idle_before, *idle_after;
     struct log_cursor *waiting; /* for it to be open */
     struct hark_op op;
@@ -113,23 +115,26 @@ struct log {
     struct log_options options;
     char *path;
     int directory;
-    int lock; /* for flock alone: what the kernel still has in flight on a descriptor keeps its lock, even when the process is
-                 gone */
+    int lock; /* for flock alone: what the kernel still has in flight on a descriptor keeps its
+                 lock, even when the process is gone */
     int mark; /* the same file once more, to read and write */
     struct table table;
     uint64_t next; /* the next sequence */
 
-    struct log_segment **segments; /* in order; the one being written, where there is one, is the last */
+    struct log_segment *
+        *segments; /* in order; the one being written, where there is one, is the last */
     size_t segment_count;
     size_t segment_capacity;
     struct log_segment *active; /* NULL: the next append makes one */
-    bool must_roll;             /* the active one must not grow: a header that says where it ends may be on the disk already */
-    bool must_declare;          /* the start has found losses: the next segment's declarations are to be read at each start */
-    struct builder builder;     /* of the active segment */
+    bool must_roll; /* the active one must not grow: a header that says where it ends may be on the
+                       disk already */
+    bool must_declare; /* the start has found losses: the next segment's declarations are to be read
+                          at each start */
+    struct builder builder; /* of the active segment */
 
     struct log_segment *idle_oldest, *idle_newest; /* open, sealed, unused */
-    uint32_t open;                                 /* sealed segments that hold a descriptor, or soon will */
-    struct cursor_list starved;                    /* reads that wait for one of those to be let go */
+    uint32_t open;              /* sealed segments that hold a descriptor, or soon will */
+    struct cursor_list starved; /* reads that wait for one of those to be let go */
 
     struct commit commit;
     struct roll roll;
@@ -139,7 +144,8 @@ struct log {
     struct log_statistics statistics;
 
     uint64_t busy;                    /* what is under way: ops, reads, seals */
-    void (*settled)(struct log *log); /* called when that falls to 0: recovery and close wait so; NULL nobody waits */
+    void (*settled)(struct log *log); /* called when that falls to 0: recovery and close wait so;
+                                         NULL nobody waits */
     struct recovery *recovery;
     bool closing;
     unsigned close_step;
@@ -153,9 +159,11 @@ struct log {
 /* Whether to try again what ended for want of a descriptor, as one was given up for it. */
 bool log_spare(struct log *log, int64_t result);
 
-__attribute__((format(printf, 3, 4))) void log_tell(struct log *log, enum log_severity severity, const char *format, ...);
+__attribute__((format(printf, 3, 4))) void log_tell(struct log *log, enum log_severity severity,
+                                                    const char *format, ...);
 
-/* log.c: something begins that must end before the log is gone; it has ended. The log may be gone after the end. */
+/* log.c: something begins that must end before the log is gone; it has ended. The log may be gone
+ * after the end. */
 void log_begin(struct log *log);
 void log_end(struct log *log);
 

@@ -1,14 +1,14 @@
 /* stream.c - the table of streams.
  *
- * What must hold: the facts of a stream are the sum of its spans; spans are in order of their segments; taking note of a written
- * event cannot fail, as its memory was reserved before the write. Which records there are and when they count is the commit's and
- * the recovery's to know.
+ * What must hold: the facts of a stream are the sum of its spans; spans are in order of their
+ * segments; taking note of a written event cannot fail, as its memory was reserved before the
+ * write. Which records there are and when they count is the commit's and the recovery's to know.
  */
 #include "log/stream.h"
+#include "base/check.h"
 
 #include "log/record.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +28,8 @@ struct stream *table_by_name(const struct table *table, const char *name, size_t
     if (table->buckets == 0)
         return NULL;
     struct stream *stream = table->by_name[bucket_of_name(table, name, length)];
-    while (stream != NULL && (stream->facts.name_length != length || memcmp(stream->facts.name, name, length) != 0))
+    while (stream &&
+           (stream->facts.name_length != length || memcmp(stream->facts.name, name, length) != 0))
         stream = stream->next_by_name;
     return stream;
 }
@@ -38,14 +39,15 @@ struct stream *table_by_number(const struct table *table, uint64_t number)
     if (table->buckets == 0)
         return NULL;
     struct stream *stream = table->by_number[bucket_of_number(table, number)];
-    while (stream != NULL && stream->facts.number != number)
+    while (stream && stream->facts.number != number)
         stream = stream->next_by_number;
     return stream;
 }
 
 static void link_name(struct table *table, struct stream *stream)
 {
-    struct stream **bucket = &table->by_name[bucket_of_name(table, stream->facts.name, stream->facts.name_length)];
+    struct stream **bucket =
+        &table->by_name[bucket_of_name(table, stream->facts.name, stream->facts.name_length)];
     stream->next_by_name = *bucket;
     *bucket = stream;
 }
@@ -62,7 +64,7 @@ static int grow(struct table *table)
     uint32_t buckets = table->buckets == 0 ? 64 : table->buckets * 2;
     struct stream **by_name = calloc(buckets, sizeof *by_name);
     struct stream **by_number = calloc(buckets, sizeof *by_number);
-    if (by_name == NULL || by_number == NULL) {
+    if (!by_name || !by_number) {
         free(by_name);
         free(by_number);
         return -ENOMEM;
@@ -72,7 +74,7 @@ static int grow(struct table *table)
     table->by_name = by_name;
     table->by_number = by_number;
     table->buckets = buckets;
-    for (struct stream *stream = table->oldest; stream != NULL; stream = stream->after) {
+    for (struct stream *stream = table->oldest; stream; stream = stream->after) {
         link_number(table, stream);
         if (!stream->nameless)
             link_name(table, stream);
@@ -91,12 +93,12 @@ static void set_name(struct stream *stream, const char *name, size_t length)
 static void link_in_order(struct table *table, struct stream *stream)
 {
     struct stream *before = table->newest;
-    while (before != NULL && before->facts.number > stream->facts.number)
+    while (before && before->facts.number > stream->facts.number)
         before = before->before;
     stream->before = before;
-    stream->after = before == NULL ? table->oldest : before->after;
-    *(stream->after == NULL ? &table->newest : &stream->after->before) = stream;
-    *(before == NULL ? &table->oldest : &before->after) = stream;
+    stream->after = !before ? table->oldest : before->after;
+    *(!stream->after ? &table->newest : &stream->after->before) = stream;
+    *(!before ? &table->oldest : &before->after) = stream;
 }
 
 struct stream *table_add(struct table *table, uint64_t number, const char *name, size_t length)
@@ -104,12 +106,12 @@ struct stream *table_add(struct table *table, uint64_t number, const char *name,
     if (table->count == table->buckets && grow(table) != 0)
         return NULL;
     struct stream *stream = calloc(1, sizeof *stream);
-    if (stream == NULL)
+    if (!stream)
         return NULL;
     stream->facts.number = number;
-    stream->nameless = name == NULL;
+    stream->nameless = !name;
     link_number(table, stream);
-    if (name != NULL) {
+    if (name) {
         set_name(stream, name, length);
         link_name(table, stream);
     }
@@ -120,7 +122,7 @@ struct stream *table_add(struct table *table, uint64_t number, const char *name,
 
 void table_name(struct table *table, struct stream *stream, const char *name, size_t length)
 {
-    assert(stream->nameless);
+    check(stream->nameless);
     stream->nameless = false;
     set_name(stream, name, length);
     link_name(table, stream);
@@ -140,13 +142,14 @@ void table_take(struct table *table, struct stream *stream)
         link = &(*link)->next_by_number;
     *link = stream->next_by_number;
     if (!stream->nameless) {
-        link = &table->by_name[bucket_of_name(table, stream->facts.name, stream->facts.name_length)];
+        link =
+            &table->by_name[bucket_of_name(table, stream->facts.name, stream->facts.name_length)];
         while (*link != stream)
             link = &(*link)->next_by_name;
         *link = stream->next_by_name;
     }
-    *(stream->after == NULL ? &table->newest : &stream->after->before) = stream->before;
-    *(stream->before == NULL ? &table->oldest : &stream->before->after) = stream->after;
+    *(!stream->after ? &table->newest : &stream->after->before) = stream->before;
+    *(!stream->before ? &table->oldest : &stream->before->after) = stream->after;
     table->count--;
 }
 
@@ -158,7 +161,7 @@ void table_remove(struct table *table, struct stream *stream)
 
 void table_done(struct table *table)
 {
-    for (struct stream *stream = table->oldest, *after; stream != NULL; stream = after) {
+    for (struct stream *stream = table->oldest, *after; stream; stream = after) {
         after = stream->after;
         stream_free(stream);
     }
@@ -173,7 +176,7 @@ static int reserve_span(struct stream *stream)
         return 0;
     uint32_t capacity = stream->span_capacity == 0 ? 2 : stream->span_capacity * 2;
     struct span *spans = realloc(stream->spans, capacity * sizeof *spans);
-    if (spans == NULL)
+    if (!spans)
         return -ENOMEM;
     stream->spans = spans;
     stream->span_capacity = capacity;
@@ -188,15 +191,16 @@ int stream_reserve(struct stream *stream, uint64_t segment, uint32_t block)
         presence->first_block = block;
         presence->words = 0;
     }
-    /* A failed commit may have left a window that begins later than the block that is now planned anew. */
+    /* A failed commit may have left a window that begins later than the block that is now planned
+     * anew. */
     if (presence->words == 0 && block < presence->first_block)
         presence->first_block = block;
-    assert(block >= presence->first_block);
+    check(block >= presence->first_block);
     uint32_t words = (block - presence->first_block) / 64 + 1;
     if (words > presence->capacity) {
         uint32_t capacity = words < 2 ? 2 : words * 2;
         uint64_t *bits = realloc(presence->bits, capacity * sizeof *bits);
-        if (bits == NULL)
+        if (!bits)
             return -ENOMEM;
         presence->bits = bits;
         presence->capacity = capacity;
@@ -223,17 +227,18 @@ static void note_block(struct presence *presence, uint32_t block)
     presence->bits[bit / 64] |= UINT64_C(1) << (bit % 64);
 }
 
-bool stream_note(struct stream *stream, uint64_t segment, uint32_t block, uint64_t id, uint64_t bytes)
+bool stream_note(struct stream *stream, uint64_t segment, uint32_t block, uint64_t id,
+                 uint64_t bytes)
 {
     struct span event = {segment, 1, bytes, id, id, stream->facts.lost};
     struct span *newest = stream->span_count == 0 ? NULL : &stream->spans[stream->span_count - 1];
-    bool begins = newest == NULL || newest->segment != segment || newest->last < stream->facts.lost;
+    bool begins = !newest || newest->segment != segment || newest->last < stream->facts.lost;
     if (!begins) {
         newest->count++;
         newest->bytes += bytes;
         newest->last = id;
     } else {
-        assert(stream->spans != NULL && stream->span_count < stream->span_capacity);
+        check(stream->spans && stream->span_count < stream->span_capacity);
         stream->spans[stream->span_count++] = event;
     }
     add_to_facts(stream, &event);
@@ -273,7 +278,7 @@ const struct span *stream_span_of(const struct stream *stream, uint64_t segment)
 
 void stream_drop_span(struct stream *stream)
 {
-    assert(stream->spans != NULL && stream->span_count > 0);
+    check(stream->spans && stream->span_count > 0);
     struct span gone = stream->spans[0];
     stream->span_count--;
     memmove(stream->spans, stream->spans + 1, stream->span_count * sizeof gone);
@@ -295,6 +300,6 @@ void stream_lose(struct stream *stream, uint64_t through)
 
 void table_lose(struct table *table, uint64_t through)
 {
-    for (struct stream *stream = table->oldest; stream != NULL; stream = stream->after)
+    for (struct stream *stream = table->oldest; stream; stream = stream->after)
         stream_lose(stream, through);
 }

@@ -1,4 +1,5 @@
-/* stream.h - the streams that exist, by name and by number, and where in the log each has events. */
+/* stream.h - the streams that exist, by name and by number, and where in the log each has
+ * events. */
 #ifndef HARK_COMMAND_LOG_STREAM_H
 #define HARK_COMMAND_LOG_STREAM_H
 
@@ -11,11 +12,12 @@ struct span {
     uint64_t bytes;
     uint64_t first;
     uint64_t last;
-    uint64_t lost; /* when the span began: what was lost before it, as log_stream.lost; where something was lost in the middle of
-                      a segment, another span of it begins */
+    uint64_t lost; /* when the span began: what was lost before it, as log_stream.lost; where
+                      something was lost in the middle of a segment, another span of it begins */
 };
 
-/* The blocks of the segment being written that hold events of a stream: a bit each, from first_block on. */
+/* The blocks of the segment being written that hold events of a stream: a bit each, from
+ * first_block on. */
 struct presence {
     uint64_t segment;
     uint32_t first_block;
@@ -26,7 +28,8 @@ struct presence {
 
 struct stream {
     struct log_stream facts; /* first: a log_stream that is handed out is one of these */
-    struct span *spans;      /* in order; some 48 bytes for each segment that holds events of the stream */
+    struct span
+        *spans; /* in order; some 48 bytes for each segment that holds events of the stream */
     uint32_t span_count;
     uint32_t span_capacity;
     struct presence presence;
@@ -47,11 +50,14 @@ struct table {
     struct stream *oldest, *newest;
 };
 
-/* Finds a stream; pending ones are found. Gives: the stream, or NULL. */
+/* Finds a stream; pending ones are found.
+ * Gives: the stream, or NULL. */
 struct stream *table_by_name(const struct table *table, const char *name, size_t length);
 struct stream *table_by_number(const struct table *table, uint64_t number);
 
-/* Adds a stream that is in neither map. Takes: name: copied; NULL for a nameless one. Gives: the stream; NULL: out of memory. */
+/* Adds a stream that is in neither map.
+ * Takes: name: copied; NULL for a nameless one.
+ * Gives: the stream; NULL: out of memory. */
 struct stream *table_add(struct table *table, uint64_t number, const char *name, size_t length);
 
 /* Gives a nameless stream its name. */
@@ -67,13 +73,17 @@ void table_remove(struct table *table, struct stream *stream);
 /* Frees all of it. */
 void table_done(struct table *table);
 
-/* Makes sure that stream_note for that segment and block will not need memory. Gives: 0, or -ENOMEM. */
+/* Makes sure that stream_note for that segment and block will not need memory.
+ * Gives: 0, or -ENOMEM. */
 int stream_reserve(struct stream *stream, uint64_t segment, uint32_t block);
 
-/* Takes one more event into the facts, the span of the segment, and the blocks of the segment. Gives: whether a span began. */
-bool stream_note(struct stream *stream, uint64_t segment, uint32_t block, uint64_t id, uint64_t bytes);
+/* Takes one more event into the facts, the span of the segment, and the blocks of the segment.
+ * Gives: whether a span began. */
+bool stream_note(struct stream *stream, uint64_t segment, uint32_t block, uint64_t id,
+                 uint64_t bytes);
 
-/* Adds what a sealed segment holds, later than all other spans. Gives: 0, or -ENOMEM. */
+/* Adds what a sealed segment holds, later than all other spans.
+ * Gives: 0, or -ENOMEM. */
 int stream_add_span(struct stream *stream, const struct span *span);
 
 /* The first span with an event after that id, or NULL. */

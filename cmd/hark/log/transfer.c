@@ -1,4 +1,5 @@
-/* transfer.c - a read or a write may move less than was asked, also of a file: this goes on with the rest.
+/* transfer.c - a read or a write may move less than was asked, also of a file: this goes on with
+ * the rest.
  *
  * What must hold: one op in flight; a write that moves nothing is an error, not a loop.
  */
@@ -6,7 +7,8 @@
 
 #include <errno.h>
 
-static void set(struct transfer *transfer, int fd, void *bytes, size_t count, uint64_t offset, transfer_done *done)
+static void set(struct transfer *transfer, int fd, void *bytes, size_t count, uint64_t offset,
+                transfer_done *done)
 {
     transfer->fd = fd;
     transfer->bytes = bytes;
@@ -61,15 +63,15 @@ static void wrote_some(struct hark_op *op, int64_t result)
         transfer->done(transfer, (int64_t)transfer->moved);
 }
 
-void transfer_read(struct hark_loop *loop, struct transfer *transfer, int fd, void *bytes, size_t count, uint64_t offset,
-                   transfer_done *done)
+void transfer_read(struct hark_loop *loop, struct transfer *transfer, int fd, void *bytes,
+                   size_t count, uint64_t offset, transfer_done *done)
 {
     set(transfer, fd, bytes, count, offset, done);
     read_on(loop, transfer);
 }
 
-void transfer_write(struct hark_loop *loop, struct transfer *transfer, int fd, void *bytes, size_t count, uint64_t offset,
-                    transfer_done *done)
+void transfer_write(struct hark_loop *loop, struct transfer *transfer, int fd, void *bytes,
+                    size_t count, uint64_t offset, transfer_done *done)
 {
     set(transfer, fd, bytes, count, offset, done);
     write_on(loop, transfer);

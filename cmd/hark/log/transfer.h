@@ -6,7 +6,8 @@
 
 struct transfer;
 
-/* Takes: result: the bytes moved: of a read fewer than asked only at the end of the file; or a negative errno. */
+/* Takes: result: the bytes moved: of a read fewer than asked only at the end of the file; or a
+ *   negative errno. */
 typedef void transfer_done(struct transfer *transfer, int64_t result);
 
 /* One transfer, in the caller's memory. Zero it once. */
@@ -20,10 +21,11 @@ struct transfer {
     transfer_done *done;
 };
 
-/* Start like an op: transfer and bytes are the loop's until done, which is never called from inside. */
-void transfer_read(struct hark_loop *loop, struct transfer *transfer, int fd, void *bytes, size_t count, uint64_t offset,
-                   transfer_done *done);
-void transfer_write(struct hark_loop *loop, struct transfer *transfer, int fd, void *bytes, size_t count, uint64_t offset,
-                    transfer_done *done);
+/* Start like an op: transfer and bytes are the loop's until done, which is never called from
+ * inside. */
+void transfer_read(struct hark_loop *loop, struct transfer *transfer, int fd, void *bytes,
+                   size_t count, uint64_t offset, transfer_done *done);
+void transfer_write(struct hark_loop *loop, struct transfer *transfer, int fd, void *bytes,
+                    size_t count, uint64_t offset, transfer_done *done);
 
 #endif

@@ -1,8 +1,9 @@
 /* mail.c - a stack that many push to and one empties, and a bell.
  *
- * What must hold: whoever pushes after the receiver has looked rings again. The receiver takes the bell's mark away before it
- * looks, and a sender looks at the mark after it has pushed: one of the two sees the other. The bell is an op that several loops
- * send, one after the other: who has set the mark has the op. */
+ * What must hold: whoever pushes after the receiver has looked rings again. The receiver takes the
+ * bell's mark away before it looks, and a sender looks at the mark after it has pushed: one of the
+ * two sees the other. The bell is an op that several loops send, one after the other: who has set
+ * the mark has the op. */
 #include "mail/mail.h"
 
 #include <stddef.h>
@@ -24,13 +25,13 @@ static void collect(struct mailbox *mailbox)
 {
     struct mail *mail = atomic_exchange(&mailbox->newest, NULL);
     struct mail *oldest = NULL;
-    while (mail != NULL) {
+    while (mail) {
         struct mail *older = mail->next;
         mail->next = oldest;
         oldest = mail;
         mail = older;
     }
-    while (oldest != NULL) {
+    while (oldest) {
         struct mail *next = oldest->next;
         mail_list_append(&mailbox->arrived, oldest);
         oldest = next;
@@ -47,12 +48,12 @@ static void more(struct hark_op *op, int64_t result)
 
 static void handle(struct mailbox *mailbox)
 {
-    for (int left = TURN_MAIL; left > 0 && mailbox->arrived.first != NULL; left--) {
+    for (int left = TURN_MAIL; left > 0 && mailbox->arrived.first; left--) {
         struct mail *mail = mailbox->arrived.first;
         mailbox->arrived.first = mail->next;
         mail->arrived(mail);
     }
-    if (mailbox->arrived.first != NULL && !hark_op_active(&mailbox->more))
+    if (mailbox->arrived.first && !hark_op_active(&mailbox->more))
         hark_defer(mailbox->loop, &mailbox->more, more);
 }
 

@@ -1,9 +1,10 @@
 /* agent.h - what the files of the agent share: its parts, its counters, its sessions.
  *
- * A server of several threads has an agent on each: the crew. Each has a loop, a hub and sessions of its own, and nothing of
- * another's is touched but by mail. The first, the home, also has the log, the ports, the files that are followed and the
- * signals: it accepts connections and deals them out, and whatever concerns all of them is asked of it. A server of one thread is
- * a home without others.
+ * A server of several threads has an agent on each: the crew. Each has a loop, a hub and sessions
+ * of its own, and nothing of another's is touched but by mail. The first, the home, also has the
+ * log, the ports, the files that are followed and the signals: it accepts connections and deals
+ * them out, and whatever concerns all of them is asked of it. A server of one thread is a home
+ * without others.
  */
 #ifndef SERVE_AGENT_H
 #define SERVE_AGENT_H
@@ -92,7 +93,8 @@ struct crew {
     struct port *ports;                /* of serve_run's memory */
     size_t ports_count;
     _Atomic(uint64_t) documents_bytes; /* of documents that somebody still needs */
-    _Atomic(int) trouble;              /* why events are refused now: an error of the log; the home's hub writes it */
+    _Atomic(int)
+        trouble; /* why events are refused now: an error of the log; the home's hub writes it */
 
     /* The home's. */
     struct peer *peers[CREW_PEERS];     /* in buckets */
@@ -120,7 +122,8 @@ struct agent {
     struct hark_op hold;   /* keeps a loop that waits for mail; not the home's */
     struct mail begin;     /* from the home and back: there is a hub */
     struct mail finish;    /* the end begins; back: all that was accepted is answered */
-    struct mail farewell;  /* subscribers are to be told; back: the agent has ended; and again: its loop may end too */
+    struct mail farewell;  /* subscribers are to be told; back: the agent has ended; and again: its
+                              loop may end too */
     struct mail cut;       /* it takes too long */
     struct hub_feed *feed; /* with `begin` */
     int begin_error;       /* back with it */
@@ -179,12 +182,14 @@ struct hub_options agent_hub_options(struct agent *agent);
 /* The text of the Date header, read from the clock once a second at most. */
 const char *agent_date(struct agent *agent);
 
-/* ---- crew.c ---- */
+/* --- crew.c --- */
 
-/* Has each of the others make its hub; then crew_is_ready is called. Takes: the home, with its hub. */
+/* Has each of the others make its hub; then crew_is_ready is called.
+ * Takes: the home, with its hub. */
 void crew_begin(struct agent *home);
 
-/* In serve.c. Takes: 0, or the error of one that could not. */
+/* In serve.c.
+ * Takes: 0, or the error of one that could not. */
 void crew_is_ready(struct agent *home, int error);
 
 /* To all others: the end begins; subscribers are to be told; it takes too long. */
@@ -192,7 +197,8 @@ void crew_finish(struct agent *home);
 void crew_farewell(struct agent *home);
 void crew_cut(struct agent *home);
 
-/* From one of the others: it has answered what it had accepted; it has ended, and its loop does when the home has heard so. */
+/* From one of the others: it has answered what it had accepted; it has ended, and its loop does
+ * when the home has heard so. */
 void crew_tell_idle(struct agent *agent);
 void crew_tell_gone(struct agent *agent);
 
@@ -200,15 +206,20 @@ void crew_tell_gone(struct agent *agent);
 bool crew_is_idle(const struct agent *home);
 bool crew_is_gone(const struct agent *home);
 
-/* Chooses who gets the next connection. Gives: NULL: there are as many as there may be. */
+/* Chooses who gets the next connection.
+ * Gives: NULL: there are as many as there may be. */
 struct agent *crew_deal(struct agent *home, enum protocol protocol);
 
-/* Hands a connection over. Owns: fd. Gives: false: no memory, fd is still the caller's. */
-bool crew_hand_over(struct agent *home, struct agent *to, const struct port *port, int fd, struct peer *peer);
+/* Hands a connection over.
+ * Owns: fd.
+ * Gives: false: no memory, fd is still the caller's. */
+bool crew_hand_over(struct agent *home, struct agent *to, const struct port *port, int fd,
+                    struct peer *peer);
 
-/* ---- ports.c ---- */
+/* --- ports.c --- */
 
-/* Opens every port, then calls opened, maybe from inside this call. Takes: code: 0, or an exit code: it has then said why. */
+/* Opens every port, then calls opened, maybe from inside this call.
+ * Takes: code: 0, or an exit code: it has then said why. */
 void ports_open(struct agent *agent, void (*opened)(struct agent *agent, int code));
 
 /* Makes the ports that the options name, none open yet; names are looked up, which may block.
@@ -224,12 +235,13 @@ void ports_raise_limit(void);
 /* What that limit leaves for connections. */
 uint64_t ports_connections_max(struct agent *home);
 
-/* ---- shutdown.c ---- */
+/* --- shutdown.c --- */
 
 /* Follows the signals that end it. */
 void shutdown_watch(struct agent *agent);
 
-/* Begins the end. Takes: the exit code that the agent shall have. */
+/* Begins the end.
+ * Takes: the exit code that the agent shall have. */
 void shutdown_begin(struct agent *agent, int exit_code);
 
 /* Looks whether the next step of the end can be taken. In other times nothing happens. */

@@ -1,4 +1,5 @@
-/* answer.c - writing answers. Small ones go with their head into one copy; large bodies are sent from where they are. */
+/* answer.c - writing answers. Small ones go with their head into one copy; large bodies are sent
+ * from where they are. */
 #include "serve/http_session.h"
 
 #include <stdio.h>
@@ -12,15 +13,17 @@ enum {
 };
 
 /* Writes the head into `to`. Gives: its bytes; 0 where it has no room. */
-static size_t head_format(struct http_session *http, const struct exchange *exchange, int status, int64_t length,
-                          const char *type, const char *fields, char *to, size_t room)
+static size_t head_format(struct http_session *http, const struct exchange *exchange, int status,
+                          int64_t length, const char *type, const char *fields, char *to,
+                          size_t room)
 {
     struct agent *agent = http->session.agent;
     const char *origin = agent->options->allow_origin;
     char lines[1024];
-    if (origin != NULL) {
-        int count = snprintf(lines, sizeof(lines), "%sAccess-Control-Allow-Origin: %s\r\n", fields != NULL ? fields : "", origin);
-        if (count < 0 || (size_t)count >= sizeof(lines))
+    if (origin) {
+        int count = snprintf(lines, sizeof lines, "%sAccess-Control-Allow-Origin: %s\r\n",
+                             fields ? fields : "", origin);
+        if (count < 0 || (size_t)count >= sizeof lines)
             return 0;
         fields = lines;
     }
@@ -48,11 +51,11 @@ static bool write_or_close(struct http_session *http, const void *bytes, size_t 
     return false;
 }
 
-bool answer_head(struct http_session *http, const struct exchange *exchange, int status, int64_t length, const char *type,
-                 const char *fields)
+bool answer_head(struct http_session *http, const struct exchange *exchange, int status,
+                 int64_t length, const char *type, const char *fields)
 {
     char head[HEAD_ROOM];
-    size_t count = head_format(http, exchange, status, length, type, fields, head, sizeof(head));
+    size_t count = head_format(http, exchange, status, length, type, fields, head, sizeof head);
     return write_or_close(http, head, count);
 }
 
@@ -62,11 +65,12 @@ void answer_done(struct http_session *http, const struct exchange *exchange)
         session_close_after_sending(&http->session);
 }
 
-void answer_bytes(struct http_session *http, const struct exchange *exchange, int status, const char *type, const char *fields,
-                  const void *body, size_t count)
+void answer_bytes(struct http_session *http, const struct exchange *exchange, int status,
+                  const char *type, const char *fields, const void *body, size_t count)
 {
     char whole[HEAD_ROOM + SMALL_BYTES];
-    size_t head = head_format(http, exchange, status, (int64_t)count, type, fields, whole, HEAD_ROOM);
+    size_t head =
+        head_format(http, exchange, status, (int64_t)count, type, fields, whole, HEAD_ROOM);
     size_t send = exchange->head_only ? 0 : count;
     bool small = send <= SMALL_BYTES;
     if (small && send != 0)
@@ -76,35 +80,40 @@ void answer_bytes(struct http_session *http, const struct exchange *exchange, in
     answer_done(http, exchange);
 }
 
-void answer_error(struct http_session *http, const struct exchange *exchange, int status, const char *fields, const char *reason)
+void answer_error(struct http_session *http, const struct exchange *exchange, int status,
+                  const char *fields, const char *reason)
 {
     char body[512];
-    int count = snprintf(body, sizeof(body), "{\"error\":\"%s\"}\n", reason);
-    if (count >= (int)sizeof(body))
-        count = (int)sizeof(body) - 1;
+    int count = snprintf(body, sizeof body, "{\"error\":\"%s\"}\n", reason);
+    if (count >= (int)sizeof body)
+        count = (int)sizeof body - 1;
     answer_bytes(http, exchange, status, "application/json", fields, body, (size_t)count);
 }
 
-void answer_line(struct http_session *http, const struct exchange *exchange, int status, const char *line)
+void answer_line(struct http_session *http, const struct exchange *exchange, int status,
+                 const char *line)
 {
     char body[256];
-    int count = snprintf(body, sizeof(body), "%s\n", line);
-    answer_bytes(http, exchange, status, "text/plain; charset=utf-8", "Cache-Control: no-cache\r\n", body, (size_t)count);
+    int count = snprintf(body, sizeof body, "%s\n", line);
+    answer_bytes(http, exchange, status, "text/plain; charset=utf-8", "Cache-Control: no-cache\r\n",
+                 body, (size_t)count);
 }
 
-void answer_options(struct http_session *http, const struct exchange *exchange, const char *allow, const char *methods)
+void answer_options(struct http_session *http, const struct exchange *exchange, const char *allow,
+                    const char *methods)
 {
     char fields[512];
     const char *origin = http->session.agent->options->allow_origin;
-    snprintf(fields, sizeof(fields), "%s%s%s%s", allow, origin != NULL ? "Access-Control-Allow-Methods: " : "",
-             origin != NULL ? methods : "",
-             origin != NULL ? "\r\nAccess-Control-Allow-Headers: Content-Type, Last-Event-ID\r\nAccess-Control-Max-Age: 600\r\n"
-                            : "");
+    snprintf(fields, sizeof fields, "%s%s%s%s", allow,
+             origin ? "Access-Control-Allow-Methods: " : "", origin ? methods : "",
+             origin ? "\r\nAccess-Control-Allow-Headers: Content-Type, "
+                      "Last-Event-ID\r\nAccess-Control-Max-Age: 600\r\n"
+                    : "");
     answer_head(http, exchange, 204, HTTP_LENGTH_NONE, NULL, fields);
     answer_done(http, exchange);
 }
 
-/* ---- what stays where it is ---- */
+/* --- what stays where it is --- */
 
 static void page_released(struct hark_stream *stream, struct hark_stream_block *block, int error)
 {
@@ -113,15 +122,16 @@ static void page_released(struct hark_stream *stream, struct hark_stream_block *
     free(block);
 }
 
-void answer_static(struct http_session *http, const struct exchange *exchange, const char *type, const char *fields,
-                   const char *bytes, size_t count)
+void answer_static(struct http_session *http, const struct exchange *exchange, const char *type,
+                   const char *fields, const char *bytes, size_t count)
 {
     bool written = answer_head(http, exchange, 200, (int64_t)count, type, fields);
     if (written && !exchange->head_only && count != 0) {
-        struct hark_stream_block *block = malloc(sizeof(*block));
-        if (block != NULL)
-            *block = (struct hark_stream_block){.bytes = bytes, .count = count, .released = page_released};
-        if (block == NULL || hark_stream_write_block(&http->session.stream, block) < 0) {
+        struct hark_stream_block *block = malloc(sizeof *block);
+        if (block)
+            *block = (struct hark_stream_block){
+                .bytes = bytes, .count = count, .released = page_released};
+        if (!block || hark_stream_write_block(&http->session.stream, block) < 0) {
             free(block);
             session_close(&http->session);
         }
@@ -129,10 +139,10 @@ void answer_static(struct http_session *http, const struct exchange *exchange, c
     answer_done(http, exchange);
 }
 
-/* ---- documents ---- */
+/* --- documents --- */
 
-/* One that is on its way to a client: a piece at a time, since what a socket takes at once may be megabytes, which are copied in
- * one turn of the loop. */
+/* One that is on its way to a client: a piece at a time, since what a socket takes at once may be
+ * megabytes, which are copied in one turn of the loop. */
 struct body {
     struct hark_stream_block block;
     struct http_session *http;
@@ -178,10 +188,12 @@ static void body_next(struct body *body)
     body_end(body);
 }
 
-void answer_document(struct http_session *http, const struct exchange *exchange, const char *type, struct document *document)
+void answer_document(struct http_session *http, const struct exchange *exchange, const char *type,
+                     struct document *document)
 {
-    struct body *body = malloc(sizeof(*body));
-    if (body == NULL || !answer_head(http, exchange, 200, (int64_t)document->count, type, "Cache-Control: no-cache\r\n")) {
+    struct body *body = malloc(sizeof *body);
+    if (!body || !answer_head(http, exchange, 200, (int64_t)document->count, type,
+                              "Cache-Control: no-cache\r\n")) {
         free(body);
         document_release(document);
         session_close(&http->session);

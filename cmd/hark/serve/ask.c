@@ -1,9 +1,11 @@
-/* ask.c - answers that tell of all streams, or of all threads: the home makes them, for whoever asks.
+/* ask.c - answers that tell of all streams, or of all threads: the home makes them, for whoever
+ * asks.
  *
- * A document (/metrics, /stats, /streams) is written for all who asked for it before it was begun, one document at a time, a part
- * a turn: however many ask however often, the others wait for one part. For what other threads count the home has each of them
- * fill in a sheet before it begins. What is asked of one stream is told at once. What must hold: while a session waits for such
- * an answer none of its other requests is answered, as this one keeps no order with the log's.
+ * A document (/metrics, /stats, /streams) is written for all who asked for it before it was begun,
+ * one document at a time, a part a turn: however many ask however often, the others wait for one
+ * part. For what other threads count the home has each of them fill in a sheet before it begins.
+ * What is asked of one stream is told at once. What must hold: while a session waits for such an
+ * answer none of its other requests is answered, as this one keeps no order with the log's.
  */
 #include "serve/http_session.h"
 #include "serve/totals.h"
@@ -35,7 +37,7 @@ static const char *const document_types[DOCUMENTS] = {
     [DOCUMENT_STREAMS] = "application/json",
 };
 
-/* ---- answers ---- */
+/* --- answers --- */
 
 /* Gives: false: there is no such stream. */
 static bool write_stream(struct agent *home, const char *name, struct text *text)
@@ -46,12 +48,12 @@ static bool write_stream(struct agent *home, const char *name, struct text *text
         return true;
     }
     struct hub_stream_view view = hub_stream_look(stream);
-    if (view.log != NULL) {
+    if (view.log) {
         stats_stream_write(text, &view);
         text_add(text, "\n");
     }
     hub_stream_close(stream);
-    return view.log != NULL;
+    return view.log;
 }
 
 /* Writes nothing where events are taken. */
@@ -59,12 +61,13 @@ static void write_health(struct agent *home, struct text *text)
 {
     const char *trouble = health_trouble(home);
     health_probe(home);
-    if (trouble != NULL)
+    if (trouble)
         text_add(text, "%s", trouble);
 }
 
 /* On the home's thread. Gives: false: there is no such stream. */
-static bool write_answer(struct agent *home, enum ask_what what, const char *name, struct text *text)
+static bool write_answer(struct agent *home, enum ask_what what, const char *name,
+                         struct text *text)
 {
     switch (what) {
     case ASK_DOCUMENT:
@@ -78,28 +81,32 @@ static bool write_answer(struct agent *home, enum ask_what what, const char *nam
     return true;
 }
 
-static void give_answer(struct http_session *http, const struct exchange *exchange, enum ask_what what, bool known,
-                        const struct text *text)
+static void give_answer(struct http_session *http, const struct exchange *exchange,
+                        enum ask_what what, bool known, const struct text *text)
 {
     if (what == ASK_HEALTH)
-        answer_line(http, exchange, text->count != 0 || text->failed ? 503 : 200, text->count != 0 ? text->bytes : "ok");
+        answer_line(http, exchange, text->count != 0 || text->failed ? 503 : 200,
+                    text->count != 0 ? text->bytes : "ok");
     else if (!known)
         answer_error(http, exchange, 404, NULL, "there is no such stream");
     else if (text->failed)
         answer_error(http, exchange, 503, "Retry-After: 1\r\n", "out of memory: try again later");
     else
-        answer_bytes(http, exchange, 200, "application/json", "Cache-Control: no-cache\r\n", text->bytes, text->count);
+        answer_bytes(http, exchange, 200, "application/json", "Cache-Control: no-cache\r\n",
+                     text->bytes, text->count);
 }
 
 static void give_document(struct http_session *http, struct ask *ask)
 {
-    if (ask->document != NULL)
+    if (ask->document)
         answer_document(http, &ask->exchange, document_types[ask->kind], ask->document);
     else if (ask->refused == 507)
-        answer_error(http, &ask->exchange, 507, NULL, "there are too many streams for one answer: ask for one of them");
+        answer_error(http, &ask->exchange, 507, NULL,
+                     "there are too many streams for one answer: ask for one of them");
     else
-        answer_error(http, &ask->exchange, 503, "Retry-After: 1\r\n",
-                     "there is no memory for the answer, as others have not taken theirs: try again later");
+        answer_error(
+            http, &ask->exchange, 503, "Retry-After: 1\r\n",
+            "there is no memory for the answer, as others have not taken theirs: try again later");
 }
 
 /* Back with the session. */
@@ -133,12 +140,12 @@ static void answer(struct agent *home, struct ask *ask)
         mail_send(home->loop, &asker->mailbox, &ask->mail, returned);
 }
 
-/* ---- those that wait ---- */
+/* --- those that wait --- */
 
 static void move_all(struct mail_list *to, struct mail_list *from)
 {
     struct mail *mail;
-    while ((mail = from->first) != NULL) {
+    while ((mail = from->first)) {
         from->first = mail->next;
         mail_list_append(to, mail);
     }
@@ -150,9 +157,11 @@ static void go_on(struct agent *home);
 static void tell_due(struct crew *crew)
 {
     struct mail *mail;
-    for (int left = TURN_ANSWERS; left > 0 && (mail = crew->due.first) != NULL; left--) {
+    for (int left = TURN_ANSWERS; left > 0 && (mail = crew->due.first); left--) {
         crew->due.first = mail->next;
-        answer(&crew->agents[0], hark_container_of(mail, struct ask, mail)); /* whoever it is for may ask again at once */
+        answer(&crew->agents[0],
+               hark_container_of(mail, struct ask,
+                                 mail)); /* whoever it is for may ask again at once */
     }
 }
 
@@ -161,11 +170,11 @@ static void publish(struct agent *home)
 {
     struct crew *crew = home->crew;
     struct document *document = edition_end(home, &crew->edition);
-    for (struct mail *mail = crew->asked.first; mail != NULL; mail = mail->next) {
+    for (struct mail *mail = crew->asked.first; mail; mail = mail->next) {
         struct ask *ask = hark_container_of(mail, struct ask, mail);
         ask->refused = crew->edition.refused;
         ask->document = document;
-        if (document != NULL)
+        if (document)
             document_hold(document);
     }
     document_release(document);
@@ -179,14 +188,14 @@ static void tell(struct hark_op *op, int64_t result)
     struct crew *crew = hark_container_of(op, struct crew, tell);
     struct agent *home = &crew->agents[0];
     (void)result;
-    if (crew->due.first != NULL)
+    if (crew->due.first)
         tell_due(crew);
     if (crew->writing && crew->sheets_out == 0 && !edition_write(home, &crew->edition))
         publish(home);
     go_on(home);
 }
 
-/* ---- sheets ---- */
+/* --- sheets --- */
 
 /* Once the end has come so far the others may be gone: what they said last has to do. */
 static bool needs_sheets(const struct agent *home, enum document_kind kind)
@@ -224,7 +233,7 @@ static void write_next(struct agent *home)
     struct crew *crew = home->crew;
     for (int i = 1; i <= DOCUMENTS && !crew->writing; i++) {
         enum document_kind kind = (enum document_kind)(((int)crew->edition.kind + i) % DOCUMENTS);
-        if (crew->asking[kind].first == NULL)
+        if (!crew->asking[kind].first)
             continue;
         move_all(&crew->asked, &crew->asking[kind]);
         edition_begin(home, &crew->edition, kind);
@@ -239,7 +248,7 @@ static void go_on(struct agent *home)
     struct crew *crew = home->crew;
     if (!crew->writing)
         write_next(home);
-    bool something = crew->due.first != NULL || (crew->writing && crew->sheets_out == 0);
+    bool something = crew->due.first || (crew->writing && crew->sheets_out == 0);
     if (something && !hark_op_active(&crew->tell))
         hark_defer(home->loop, &crew->tell, tell);
 }
@@ -258,13 +267,13 @@ static void asked(struct mail *mail)
     take_up(agent_home(ask->http->session.agent), ask);
 }
 
-/* ---- questions ---- */
+/* --- questions --- */
 
 /* Owns: the question; NULL: memory is lacking. */
 static void send_ask(struct http_session *http, const struct exchange *exchange, struct ask *ask)
 {
     struct agent *agent = http->session.agent;
-    if (ask == NULL) {
+    if (!ask) {
         answer_error(http, exchange, 503, "Retry-After: 1\r\n", "out of memory: try again later");
         return;
     }
@@ -278,22 +287,25 @@ static void send_ask(struct http_session *http, const struct exchange *exchange,
 }
 
 /* HEAD is told what is known without writing it. */
-void ask_document(struct http_session *http, const struct exchange *exchange, enum document_kind kind)
+void ask_document(struct http_session *http, const struct exchange *exchange,
+                  enum document_kind kind)
 {
     if (exchange->head_only) {
-        answer_head(http, exchange, 200, HTTP_LENGTH_NONE, document_types[kind], "Cache-Control: no-cache\r\n");
+        answer_head(http, exchange, 200, HTTP_LENGTH_NONE, document_types[kind],
+                    "Cache-Control: no-cache\r\n");
         answer_done(http, exchange);
         return;
     }
-    struct ask *ask = calloc(1, sizeof(*ask));
-    if (ask != NULL) {
+    struct ask *ask = calloc(1, sizeof *ask);
+    if (ask) {
         ask->what = ASK_DOCUMENT;
         ask->kind = kind;
     }
     send_ask(http, exchange, ask);
 }
 
-void ask(struct http_session *http, const struct exchange *exchange, enum ask_what what, const char *name)
+void ask(struct http_session *http, const struct exchange *exchange, enum ask_what what,
+         const char *name)
 {
     struct agent *agent = http->session.agent;
     if (agent_is_home(agent)) {
@@ -303,10 +315,10 @@ void ask(struct http_session *http, const struct exchange *exchange, enum ask_wh
         text_done(&text);
         return;
     }
-    struct ask *ask = calloc(1, sizeof(*ask));
-    if (ask != NULL) {
+    struct ask *ask = calloc(1, sizeof *ask);
+    if (ask) {
         ask->what = what;
-        if (name != NULL)
+        if (name)
             memcpy(ask->name, name, strlen(name));
     }
     send_ask(http, exchange, ask);

@@ -1,8 +1,10 @@
-/* crew.c - the mail between the home and the other agents: their beginning, their end, and the dealing out of connections.
+/* crew.c - the mail between the home and the other agents: their beginning, their end, and the
+ * dealing out of connections.
  *
- * Connections are accepted by the home and go to whoever has the fewest: they live long, so their number is what makes the load,
- * and a hash over addresses would spread a few of them badly. What must hold: an agent's loop ends
- * when the home has heard that it is gone, and the home sends it nothing from then on.
+ * Connections are accepted by the home and go to whoever has the fewest: they live long, so their
+ * number is what makes the load, and a hash over addresses would spread a few of them badly. What
+ * must hold: an agent's loop ends when the home has heard that it is gone, and the home sends it
+ * nothing from then on.
  */
 #include "serve/session.h"
 
@@ -18,7 +20,8 @@ static void send_others(struct agent *home, size_t mail_at, mail_arrived *arrive
     for (uint32_t i = 1; i < crew->count; i++) {
         struct agent *agent = &crew->agents[i];
         if (!agent->is_gone)
-            mail_send(home->loop, &agent->mailbox, (struct mail *)(void *)((char *)agent + mail_at), arrived);
+            mail_send(home->loop, &agent->mailbox, (struct mail *)(void *)((char *)agent + mail_at),
+                      arrived);
     }
 }
 
@@ -27,7 +30,7 @@ static void send_home(struct agent *agent, struct mail *mail, mail_arrived *arri
     mail_send(agent->loop, &agent_home(agent)->mailbox, mail, arrived);
 }
 
-/* ---- the beginning ---- */
+/* --- the beginning --- */
 
 static void others_begun(struct agent *home)
 {
@@ -64,7 +67,7 @@ void crew_begin(struct agent *home)
         error = hub_lend(home->hub, &crew->agents[i].mailbox, &crew->agents[i].feed);
     if (error < 0) {
         for (uint32_t i = 1; i < crew->count; i++)
-            if (crew->agents[i].feed != NULL)
+            if (crew->agents[i].feed)
                 hub_lend_not(crew->agents[i].feed);
         crew_is_ready(home, error);
         return;
@@ -73,7 +76,7 @@ void crew_begin(struct agent *home)
     others_begun(home);
 }
 
-/* ---- the end ---- */
+/* --- the end --- */
 
 static void finish(struct mail *mail)
 {
@@ -149,7 +152,7 @@ bool crew_is_gone(const struct agent *home)
     return home->crew->gone + 1 == home->crew->count;
 }
 
-/* ---- connections ---- */
+/* --- connections --- */
 
 /* A connection on its way. */
 struct arrival {
@@ -173,8 +176,8 @@ static uint64_t connections_of(const struct agent *agent)
     return agent->dealt - atomic_load_explicit(&agent->over, memory_order_relaxed);
 }
 
-/* Each protocol leaves a few places to the other: whoever fills the lines port with connections that say nothing does not lock
- * out who looks after the server. */
+/* Each protocol leaves a few places to the other: whoever fills the lines port with connections
+ * that say nothing does not lock out who looks after the server. */
 static bool has_place(const struct agent *home, enum protocol protocol)
 {
     uint64_t kept = home->connections_max / 8;
@@ -206,10 +209,11 @@ struct agent *crew_deal(struct agent *home, enum protocol protocol)
     return least;
 }
 
-bool crew_hand_over(struct agent *home, struct agent *to, const struct port *port, int fd, struct peer *peer)
+bool crew_hand_over(struct agent *home, struct agent *to, const struct port *port, int fd,
+                    struct peer *peer)
 {
-    struct arrival *arrival = malloc(sizeof(*arrival));
-    if (arrival == NULL)
+    struct arrival *arrival = malloc(sizeof *arrival);
+    if (!arrival)
         return false;
     *arrival = (struct arrival){.agent = to, .port = port, .fd = fd, .peer = peer};
     to->dealt++;

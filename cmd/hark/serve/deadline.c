@@ -1,7 +1,7 @@
 /* deadline.c - one lazy timer under a deadline.
  *
- * What must hold: the timer waits for `armed_ns`, which is never after `at_ns` while it runs, unless it is being cancelled to be
- * started anew.
+ * What must hold: the timer waits for `armed_ns`, which is never after `at_ns` while it runs,
+ * unless it is being cancelled to be started anew.
  */
 #include "serve/deadline.h"
 

@@ -7,8 +7,8 @@
 struct deadline;
 typedef void deadline_called(struct deadline *deadline);
 
-/* In the caller's memory, zeroed before deadline_init. All private. Moving it later, or off, costs nothing: the timer that runs
- * finds out when it fires. */
+/* In the caller's memory, zeroed before deadline_init. All private. Moving it later, or off, costs
+ * nothing: the timer that runs finds out when it fires. */
 struct deadline {
     struct hark_op op;
     struct hark_loop *loop;
@@ -22,7 +22,8 @@ struct deadline {
 /* Takes: passed: called when it has passed; it is then off. */
 void deadline_init(struct deadline *deadline, struct hark_loop *loop, deadline_called *passed);
 
-/* Moves it to so long from this turn. Takes: 0 or more nanoseconds. */
+/* Moves it to so long from this turn.
+ * Takes: 0 or more nanoseconds. */
 void deadline_set(struct deadline *deadline, uint64_t from_now_ns);
 
 /* Switches it off; the timer may still wake the loop once. */
@@ -31,7 +32,8 @@ void deadline_off(struct deadline *deadline);
 /* Switches it off and takes the timer away: for what will have no deadline for long. */
 void deadline_cancel(struct deadline *deadline);
 
-/* The end: calls ended once the timer is idle, maybe from inside this call. Called again: nothing happens. */
+/* The end: calls ended once the timer is idle, maybe from inside this call. Called again: nothing
+ * happens. */
 void deadline_end(struct deadline *deadline, deadline_called *ended);
 
 #endif

@@ -1,8 +1,10 @@
-/* document.c - writing documents in parts, and keeping count of those that clients have not taken yet.
+/* document.c - writing documents in parts, and keeping count of those that clients have not taken
+ * yet.
  *
- * A listing of 65,536 streams takes a tenth of a second to write. So a turn writes a part of it, and what the streams have become
- * meanwhile shows in the next part: a stream is told of once, as it was when its part was written. Streams come in the order of
- * their creation, so a new one is met at the end, and one that goes is passed over.
+ * A listing of 65,536 streams takes a tenth of a second to write. So a turn writes a part of it,
+ * and what the streams have become meanwhile shows in the next part: a stream is told of once, as
+ * it was when its part was written. Streams come in the order of their creation, so a new one is
+ * met at the end, and one that goes is passed over.
  */
 #include "serve/document.h"
 
@@ -23,14 +25,15 @@ void document_hold(struct document *document)
 
 void document_release(struct document *document)
 {
-    if (document == NULL || atomic_fetch_sub_explicit(&document->uses, 1, memory_order_acq_rel) != 1)
+    if (!document || atomic_fetch_sub_explicit(&document->uses, 1, memory_order_acq_rel) != 1)
         return;
-    atomic_fetch_sub_explicit(&document->crew->documents_bytes, document->count, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&document->crew->documents_bytes, document->count,
+                              memory_order_relaxed);
     free(document->bytes);
     free(document);
 }
 
-/* ---- writing ---- */
+/* --- writing --- */
 
 static const struct {
     void (*begin)(struct agent *home, struct edition *edition);
@@ -53,7 +56,9 @@ static bool is_refused(struct agent *home, struct edition *edition)
     }
     if (count > DOCUMENT_BYTES_MAX)
         edition->refused = 507;
-    else if (failed || count + atomic_load_explicit(&home->crew->documents_bytes, memory_order_relaxed) > DOCUMENTS_BYTES_MAX)
+    else if (failed ||
+             count + atomic_load_explicit(&home->crew->documents_bytes, memory_order_relaxed) >
+                 DOCUMENTS_BYTES_MAX)
         edition->refused = 503;
     return edition->refused != 0;
 }
@@ -87,10 +92,14 @@ bool edition_write(struct agent *home, struct edition *edition)
 
 struct document *edition_end(struct agent *home, struct edition *edition)
 {
-    struct document *document = edition->refused == 0 ? malloc(sizeof(*document)) : NULL;
-    if (document != NULL) {
-        *document = (struct document){.uses = 1, .crew = home->crew, .bytes = edition->text.bytes, .count = edition->text.count};
-        atomic_fetch_add_explicit(&home->crew->documents_bytes, document->count, memory_order_relaxed);
+    struct document *document = edition->refused == 0 ? malloc(sizeof *document) : NULL;
+    if (document) {
+        *document = (struct document){.uses = 1,
+                                      .crew = home->crew,
+                                      .bytes = edition->text.bytes,
+                                      .count = edition->text.count};
+        atomic_fetch_add_explicit(&home->crew->documents_bytes, document->count,
+                                  memory_order_relaxed);
         home->counters.documents++;
         edition->text = (struct text){0};
     } else if (edition->refused == 0) {

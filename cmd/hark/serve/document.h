@@ -1,4 +1,5 @@
-/* document.h - answers that tell of all streams: made once for all who wait for one, a part in each turn of the loop.
+/* document.h - answers that tell of all streams: made once for all who wait for one, a part in each
+ * turn of the loop.
  *
  * All of it is the home's, but for giving back what was handed out.
  */
@@ -32,7 +33,8 @@ enum { EDITION_LISTS = 4 };
 struct edition {
     enum document_kind kind;
     struct text text;
-    struct text lists[EDITION_LISTS]; /* parts that become one after the other, but are written side by side */
+    struct text lists[EDITION_LISTS]; /* parts that become one after the other, but are written side
+                                         by side */
     const char *comma;
     uint64_t streams; /* seen so far */
     uint64_t after;   /* the last of them, by log_stream.number */
@@ -43,17 +45,19 @@ struct edition {
 /* Begins to write one. Where there is no room for it, it is refused and nothing is written. */
 void edition_begin(struct agent *home, struct edition *edition, enum document_kind kind);
 
-/* Writes a part. Gives: true: there is more to write. */
+/* Writes a part.
+ * Gives: true: there is more to write. */
 bool edition_write(struct agent *home, struct edition *edition);
 
-/* Ends it. Gives: the document, with one use; NULL: it is refused. */
+/* Ends it.
+ * Gives: the document, with one use; NULL: it is refused. */
 struct document *edition_end(struct agent *home, struct edition *edition);
 
 /* One use more, one less. */
 void document_hold(struct document *document);
 void document_release(struct document *document);
 
-/* ---- metrics.c, stats.c: the beginning, a stream, the end ---- */
+/* --- metrics.c, stats.c: the beginning, a stream, the end --- */
 
 void metrics_begin(struct agent *home, struct edition *edition);
 void metrics_stream(struct edition *edition, const struct hub_stream_view *view);

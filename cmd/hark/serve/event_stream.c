@@ -1,8 +1,9 @@
 /* event_stream.c - GET on a stream: the connection becomes a stream of server-sent events.
  *
- * The body ends with the connection (no chunks): that costs nothing per event, serves HTTP/1.0 too, and is what EventSource and
- * curl take alike. The first block tells the client how long to wait before it comes back, and the id that it stands at, so that
- * one that has seen no event yet misses none either.
+ * The body ends with the connection (no chunks): that costs nothing per event, serves HTTP/1.0 too,
+ * and is what EventSource and curl take alike. The first block tells the client how long to wait
+ * before it comes back, and the id that it stands at, so that one that has seen no event yet misses
+ * none either.
  */
 #include "serve/http_session.h"
 
@@ -17,7 +18,8 @@
 
 enum {
     RETRY_MILLISECONDS = 2000,
-    FIRST_BYTES_MAX = SSE_RETRY_BYTES_MAX + ID_BYTES_MAX + sizeof(POSITION_HEAD) + sizeof(POSITION_TAIL),
+    FIRST_BYTES_MAX =
+        SSE_RETRY_BYTES_MAX + ID_BYTES_MAX + sizeof(POSITION_HEAD) + sizeof(POSITION_TAIL),
 };
 
 static const char farewell[] = ": the server is ending\n\n";
@@ -40,8 +42,9 @@ static void subscriber_closed(struct hub_subscriber *subscriber)
     session_release(session);
 }
 
-/* "retry: 2000", and the position as an event of its own kind with empty data: every client remembers its id (some forget one
- * that comes without data), and nobody sees the event who does not ask for events named "position". */
+/* "retry: 2000", and the position as an event of its own kind with empty data: every client
+ * remembers its id (some forget one that comes without data), and nobody sees the event who does
+ * not ask for events named "position". */
 static size_t first_block(const struct event_stream *events, char *to)
 {
     size_t count = sse_retry_encode(RETRY_MILLISECONDS, to);
@@ -76,12 +79,14 @@ static void subscribe(struct event_stream *events, struct hub_stream *stream)
     http->step = HTTP_STEP_STREAM;
     session_hold(session);
     deadline_cancel(&session->deadline);
-    hub_subscriber_open(stream, &events->subscriber, &session->stream, HUB_SSE, events->from, events->after, subscriber_closed);
+    hub_subscriber_open(stream, &events->subscriber, &session->stream, HUB_SSE, events->from,
+                        events->after, subscriber_closed);
     http_request_done(&http->request);
     hark_stream_read_start(&session->stream); /* nothing is expected: the client's end is seen so */
     if (hark_stream_write(&session->stream, first, first_block(events, first)) < 0) {
         session_close(session);
-    } else if (http->peer_ended) { /* it ended its side before: nothing more tells that it is gone */
+    } else if (http->peer_ended) { /* it ended its side before: nothing more tells that it is gone
+                                    */
         event_stream_close(http);
         session_close_after_sending(session);
     }
@@ -96,7 +101,8 @@ static void followed(struct hub_follow *follow, int error)
     exchange.keep_alive = false;
     if (http->session.closing || error < 0 || !begin(http, &exchange)) {
         if (!http->session.closing)
-            answer_error(http, &exchange, 503, "Retry-After: 1\r\n", "out of memory: try again later");
+            answer_error(http, &exchange, 503, "Retry-After: 1\r\n",
+                         "out of memory: try again later");
         free(events);
     } else {
         subscribe(events, stream);
@@ -109,7 +115,8 @@ static void followed(struct hub_follow *follow, int error)
 static int follow(struct event_stream *events, const struct hub_stream *stream)
 {
     const char *name = hub_stream_name(stream);
-    int known = hub_stream_open(events->http->session.agent->hub, name, strlen(name), &events->stream);
+    int known =
+        hub_stream_open(events->http->session.agent->hub, name, strlen(name), &events->stream);
     if (known < 0)
         return known;
     known = hub_follow(events->stream, &events->follow, followed);
@@ -118,19 +125,20 @@ static int follow(struct event_stream *events, const struct hub_stream *stream)
     return known;
 }
 
-void event_stream_open(struct http_session *http, const struct exchange *exchange, struct hub_stream *stream, enum hub_from from,
-                       uint64_t after)
+void event_stream_open(struct http_session *http, const struct exchange *exchange,
+                       struct hub_stream *stream, enum hub_from from, uint64_t after)
 {
     if (exchange->head_only) {
         begin(http, exchange);
         return;
     }
-    struct event_stream *events = calloc(1, sizeof(*events));
-    if (events == NULL) {
+    struct event_stream *events = calloc(1, sizeof *events);
+    if (!events) {
         session_close(&http->session);
         return;
     }
-    *events = (struct event_stream){.http = http, .exchange = *exchange, .from = from, .after = after};
+    *events =
+        (struct event_stream){.http = http, .exchange = *exchange, .from = from, .after = after};
     int known = follow(events, stream);
     if (known == 0) {
         http->last = true; /* it ends in a stream, or not at all */
@@ -139,7 +147,8 @@ void event_stream_open(struct http_session *http, const struct exchange *exchang
         subscribe(events, stream);
     } else {
         if (known < 0)
-            answer_error(http, exchange, 503, "Retry-After: 1\r\n", "out of memory: try again later");
+            answer_error(http, exchange, 503, "Retry-After: 1\r\n",
+                         "out of memory: try again later");
         free(events);
     }
 }
@@ -148,7 +157,7 @@ void event_stream_close(struct http_session *http)
 {
     struct event_stream *events = http->events;
     http->events = NULL;
-    if (events != NULL)
+    if (events)
         hub_subscriber_close(&events->subscriber);
 }
 

@@ -1,9 +1,9 @@
-/* health.c - trouble is what the log answers to publishes: an event of any source that is refused begins it, one that is kept
- * ends it.
+/* health.c - trouble is what the log answers to publishes: an event of any source that is refused
+ * begins it, one that is kept ends it.
  *
- * Whoever watches the server may take its publishers away because of the trouble, and then nothing would tell that it is over. So
- * who asks meanwhile has an empty event tried, in a stream of the server's own that nobody sees and that goes again. Without
- * trouble nothing is written.
+ * Whoever watches the server may take its publishers away because of the trouble, and then nothing
+ * would tell that it is over. So who asks meanwhile has an empty event tried, in a stream of the
+ * server's own that nobody sees and that goes again. Without trouble nothing is written.
  */
 #include "serve/agent.h"
 #include "serve/refusal.h"
@@ -41,13 +41,14 @@ static void probed(struct log_append *append, int64_t result)
 void health_probe(struct agent *home)
 {
     struct health *health = &home->health;
-    if (health->probing || hark_now(home->loop) < health->again_ns || health_trouble(home) == NULL || home->hub == NULL)
+    if (health->probing || hark_now(home->loop) < health->again_ns || !health_trouble(home) ||
+        !home->hub)
         return;
-    memset(&health->probe, 0, sizeof(health->probe));
+    memset(&health->probe, 0, sizeof health->probe);
     health->agent = home;
     health->probing = true;
     health->probe.name = probe_name;
-    health->probe.name_length = sizeof(probe_name) - 1;
+    health->probe.name_length = sizeof probe_name - 1;
     health->probe.bytes = "";
     health->probe.done = probed;
     log_append(home->log, &health->probe);

@@ -14,11 +14,13 @@ struct health {
     uint64_t again_ns;
 };
 
-/* Gives: NULL: events are taken, as far as is known; else why not, in one constant line. Thread: any of the crew. */
+/* Gives: NULL: events are taken, as far as is known; else why not, in one constant line.
+ * Thread: any of the crew. */
 const char *health_trouble(const struct agent *agent);
 
-/* While events are refused: tries one of its own, at most once a second, so that the end of the trouble is seen though nobody
- * publishes. Takes: the home. */
+/* While events are refused: tries one of its own, at most once a second, so that the end of the
+ * trouble is seen though nobody publishes.
+ * Takes: the home. */
 void health_probe(struct agent *home);
 
 #endif

@@ -1,8 +1,9 @@
 /* host.c - which hosts a request may be for.
  *
- * A page of any origin can have its own name resolve to 127.0.0.1 once it is loaded (DNS rebinding). To the browser it then is of
- * our origin: Origin and Host agree, and it may read answers and publish. What gives it away is the name. An address cannot be
- * made to point elsewhere, nor can localhost; every other name has to be one that the operator has given.
+ * A page of any origin can have its own name resolve to 127.0.0.1 once it is loaded (DNS
+ * rebinding). To the browser it then is of our origin: Origin and Host agree, and it may read
+ * answers and publish. What gives it away is the name. An address cannot be made to point
+ * elsewhere, nor can localhost; every other name has to be one that the operator has given.
  */
 #include "serve/host.h"
 
@@ -19,7 +20,8 @@ bool host_is_loopback(const struct hark_address *address)
     case AF_INET:
         return ntohl(address->name.ip4.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
     case AF_INET6:
-        return IN6_IS_ADDR_LOOPBACK(ip6) || (IN6_IS_ADDR_V4MAPPED(ip6) && ip6->s6_addr[12] == IN_LOOPBACKNET);
+        return IN6_IS_ADDR_LOOPBACK(ip6) ||
+               (IN6_IS_ADDR_V4MAPPED(ip6) && ip6->s6_addr[12] == IN_LOOPBACKNET);
     default:
         return false;
     }

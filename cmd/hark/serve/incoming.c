@@ -1,7 +1,8 @@
-/* incoming.c - one account of what comes in. A few small bodies are always let in: whoever publishes ordinary events does not
- * notice that others fill the memory with large ones.
+/* incoming.c - one account of what comes in. A few small bodies are always let in: whoever
+ * publishes ordinary events does not notice that others fill the memory with large ones.
  *
- * libc keeps what a burst has freed, for the next. Once most of it is gone, it is given back to the system.
+ * libc keeps what a burst has freed, for the next. Once most of it is gone, it is given back to the
+ * system.
  */
 #include "serve/incoming.h"
 
@@ -19,7 +20,8 @@ static const uint64_t INCOMING_BYTES_DEFAULT = 64U * 1024 * 1024;
 
 void incoming_init(struct agent *agent)
 {
-    uint64_t whole = agent->options->incoming_bytes != 0 ? agent->options->incoming_bytes : INCOMING_BYTES_DEFAULT;
+    uint64_t whole = agent->options->incoming_bytes != 0 ? agent->options->incoming_bytes
+                                                         : INCOMING_BYTES_DEFAULT;
     uint64_t share = whole / agent->crew->count;
     agent->incoming.bytes_max = share > SHARE_BYTES_MIN ? share : SHARE_BYTES_MIN;
 }
@@ -41,7 +43,8 @@ bool incoming_set(struct session *session, size_t bytes)
     session->incoming = bytes;
     if (incoming->bytes > incoming->peak)
         incoming->peak = incoming->bytes;
-    if (incoming->peak >= BURST_BYTES && incoming->bytes < incoming->peak / 4 && !hark_op_active(&incoming->give_back)) {
+    if (incoming->peak >= BURST_BYTES && incoming->bytes < incoming->peak / 4 &&
+        !hark_op_active(&incoming->give_back)) {
         incoming->peak = incoming->bytes;
         hark_defer(agent->loop, &incoming->give_back, give_back);
     }

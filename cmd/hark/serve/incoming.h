@@ -1,5 +1,6 @@
-/* incoming.h - memory that peers can make the server take before it has anything whole of them: bodies and lines that are on
- * their way in, and those that wait for the disk. All connections together have one bound. */
+/* incoming.h - memory that peers can make the server take before it has anything whole of them:
+ * bodies and lines that are on their way in, and those that wait for the disk. All connections
+ * together have one bound. */
 #ifndef SERVE_INCOMING_H
 #define SERVE_INCOMING_H
 
@@ -24,7 +25,8 @@ struct incoming {
 
 void incoming_init(struct agent *agent);
 
-/* The session now holds so many. Gives: false: it has more than a little, and all together have more than they may. */
+/* The session now holds so many.
+ * Gives: false: it has more than a little, and all together have more than they may. */
 bool incoming_set(struct session *session, size_t bytes);
 
 #endif

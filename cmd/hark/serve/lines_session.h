@@ -20,8 +20,9 @@ struct lines_session {
     enum lines_mode mode;
     const char *input; /* bytes that came and were not looked at */
     size_t input_count;
-    char *kept;          /* the same, where they had to be copied */
-    const char *refusal; /* what to say once the answers that are pending are written; NULL: nothing */
+    char *kept; /* the same, where they had to be copied */
+    const char
+        *refusal; /* what to say once the answers that are pending are written; NULL: nothing */
     bool peer_ended;
     bool advancing;
 
@@ -46,18 +47,21 @@ void lines_refuse(struct lines_session *lines, const char *reason);
 /* Goes on with what waits: after an answer, or when the queue has drained. */
 void lines_advance(struct lines_session *lines);
 
-/* ---- publish_lines.c ---- */
+/* --- publish_lines.c --- */
 
 /* Whether one more event can be taken. */
 bool publish_lines_may(const struct lines_session *lines);
 
-/* Takes an event; it is published with those around it by the next flush. Gives: 0. Fails: -ENOMEM. */
+/* Takes an event; it is published with those around it by the next flush.
+ * Gives: 0.
+ * Fails: -ENOMEM. */
 int publish_lines_add(struct lines_session *lines, const char *bytes, size_t count);
 
 /* Publishes what was taken. */
 void publish_lines_flush(struct lines_session *lines);
 
-/* Frees all batches. Takes: a session with no event in flight. */
+/* Frees all batches.
+ * Takes: a session with no event in flight. */
 void publish_lines_done(struct lines_session *lines);
 
 #endif

@@ -11,7 +11,7 @@ static double seconds_of(struct timeval time)
 struct measures measures_read(struct agent *agent)
 {
     struct rusage usage;
-    memset(&usage, 0, sizeof(usage));
+    memset(&usage, 0, sizeof usage);
     getrusage(RUSAGE_SELF, &usage);
     return (struct measures){
         .uptime_seconds = (double)(hark_now(agent->loop) - agent->started_ns) / 1e9,
@@ -35,7 +35,8 @@ static double least(double a, double b)
 
 double measures_lag(const struct hark_metrics *metrics, double share)
 {
-    double longest = (double)metrics->longest_turn_ns / 1e9; /* a bucket's upper end may be above all that is in it */
+    double longest = (double)metrics->longest_turn_ns /
+                     1e9; /* a bucket's upper end may be above all that is in it */
     uint64_t turns = 0;
     uint64_t below = 0;
     for (int i = 0; i < HARK_LAG_BUCKETS; i++)

@@ -17,8 +17,8 @@ struct measures {
 
 struct measures measures_read(struct agent *agent);
 
-/* The longest time that the given share (0 to 1) of all turns took, in seconds; as exact as the buckets: it is the upper end of
- * one. */
+/* The longest time that the given share (0 to 1) of all turns took, in seconds; as exact as the
+ * buckets: it is the upper end of one. */
 double measures_lag(const struct hark_metrics *metrics, double share);
 
 /* The upper end of a bucket of hark_metrics.lag, in seconds. */

@@ -1,8 +1,8 @@
-/* peers.c - a table of addresses, at home: IPv4 by the whole address, IPv6 by its first 64 bits, which is what one customer has.
- * What comes over a unix socket has no address and is not counted.
+/* peers.c - a table of addresses, at home: IPv4 by the whole address, IPv6 by its first 64 bits,
+ * which is what one customer has. What comes over a unix socket has no address and is not counted.
  *
- * Connections end on whatever thread they are on, so their number is atomic; addresses that have none are forgotten when the next
- * one comes into their bucket.
+ * Connections end on whatever thread they are on, so their number is atomic; addresses that have
+ * none are forgotten when the next one comes into their bucket.
  */
 #include "serve/peers.h"
 
@@ -23,9 +23,9 @@ struct peer {
 static uint64_t number_of_ip4(const void *address)
 {
     uint64_t number;
-    unsigned char bytes[sizeof(number)] = {0xff};
+    unsigned char bytes[sizeof number] = {0xff};
     memcpy(bytes + 4, address, 4);
-    memcpy(&number, bytes, sizeof(number));
+    memcpy(&number, bytes, sizeof number);
     return number;
 }
 
@@ -33,7 +33,7 @@ static uint64_t number_of_ip4(const void *address)
 static bool address_of(int fd, uint64_t *out_address)
 {
     struct sockaddr_storage name = {.ss_family = AF_UNSPEC};
-    socklen_t length = sizeof(name);
+    socklen_t length = sizeof name;
     *out_address = 0;
     if (getpeername(fd, (struct sockaddr *)&name, &length) < 0)
         return false;
@@ -47,7 +47,7 @@ static bool address_of(int fd, uint64_t *out_address)
     if (IN6_IS_ADDR_V4MAPPED(address))
         *out_address = number_of_ip4(address->s6_addr + 12);
     else
-        memcpy(out_address, address->s6_addr, sizeof(*out_address));
+        memcpy(out_address, address->s6_addr, sizeof *out_address);
     return true;
 }
 
@@ -55,7 +55,7 @@ static bool address_of(int fd, uint64_t *out_address)
 static struct peer *find(struct peer **link, uint64_t address)
 {
     struct peer *found = NULL;
-    while (*link != NULL) {
+    while (*link) {
         struct peer *peer = *link;
         if (peer->address == address) {
             found = peer;
@@ -66,9 +66,9 @@ static struct peer *find(struct peer **link, uint64_t address)
         }
         link = &peer->next;
     }
-    if (found == NULL)
-        found = *link = calloc(1, sizeof(**link));
-    if (found != NULL)
+    if (!found)
+        found = *link = calloc(1, sizeof **link);
+    if (found)
         found->address = address;
     return found;
 }
@@ -82,7 +82,7 @@ bool peer_enter(struct agent *home, int fd, struct peer **out_peer)
         return true;
     size_t bucket = (size_t)((address * UINT64_C(0x9e3779b97f4a7c15)) >> 32) % CREW_PEERS;
     struct peer *peer = find(&home->crew->peers[bucket], address);
-    if (peer == NULL || atomic_load_explicit(&peer->connections, memory_order_relaxed) >= limit)
+    if (!peer || atomic_load_explicit(&peer->connections, memory_order_relaxed) >= limit)
         return false;
     atomic_fetch_add_explicit(&peer->connections, 1, memory_order_relaxed);
     *out_peer = peer;
@@ -91,14 +91,14 @@ bool peer_enter(struct agent *home, int fd, struct peer **out_peer)
 
 void peer_leave(struct peer *peer)
 {
-    if (peer != NULL)
+    if (peer)
         atomic_fetch_sub_explicit(&peer->connections, 1, memory_order_release);
 }
 
 void peers_done(struct crew *crew)
 {
     for (size_t i = 0; i < CREW_PEERS; i++) {
-        while (crew->peers[i] != NULL) {
+        while (crew->peers[i]) {
             struct peer *next = crew->peers[i]->next;
             free(crew->peers[i]);
             crew->peers[i] = next;

@@ -8,10 +8,14 @@ struct agent;
 struct crew;
 struct peer; /* an address */
 
-/* One connection more, if there may be. Takes: the home. Gives: true and *out_peer: NULL where nobody counts. */
+/* One connection more, if there may be.
+ * Takes: the home.
+ * Gives: true and *out_peer: NULL where nobody counts. */
 bool peer_enter(struct agent *home, int fd, struct peer **out_peer);
 
-/* One less. Takes: NULL: nothing happens. Thread: any of the crew. */
+/* One less.
+ * Takes: NULL: nothing happens.
+ * Thread: any of the crew. */
 void peer_leave(struct peer *peer);
 
 /* Frees what is kept of them. */

@@ -1,8 +1,9 @@
 /* ports.c - listening, and how many connections there may be. All of it is the home's.
  *
- * Each connection takes one descriptor. Some are kept back for the log, the files that are followed and the ports themselves; a
- * connection past that is closed at once, so that the log never lacks a descriptor. Dead peers are found by TCP's keep-alive,
- * which accepted sockets inherit, without a timer of ours.
+ * Each connection takes one descriptor. Some are kept back for the log, the files that are followed
+ * and the ports themselves; a connection past that is closed at once, so that the log never lacks a
+ * descriptor. Dead peers are found by TCP's keep-alive, which accepted sockets inherit, without a
+ * timer of ours.
  */
 #include "serve/agent.h"
 #include "serve/host.h"
@@ -31,8 +32,10 @@ enum {
 static const uint64_t PATIENT_NS = 1000000000U;
 static const uint64_t AGAIN_NS = 20000000U;
 
-static const char *const option_names[PROTOCOLS] = {[PROTOCOL_HTTP] = "--http", [PROTOCOL_LINES] = "--lines"};
-static const char *const port_names[PROTOCOLS] = {[PROTOCOL_HTTP] = "http", [PROTOCOL_LINES] = "lines"};
+static const char *const option_names[PROTOCOLS] = {
+    [PROTOCOL_HTTP] = "--http", [PROTOCOL_LINES] = "--lines"};
+static const char *const port_names[PROTOCOLS] = {
+    [PROTOCOL_HTTP] = "http", [PROTOCOL_LINES] = "lines"};
 
 void ports_raise_limit(void)
 {
@@ -61,7 +64,7 @@ uint64_t ports_connections_max(struct agent *home)
     return wanted != 0 && wanted < most ? wanted : most;
 }
 
-/* ---- accepting ---- */
+/* --- accepting --- */
 
 static void accepted(struct hark_listener *listener, int fd)
 {
@@ -69,7 +72,7 @@ static void accepted(struct hark_listener *listener, int fd)
     struct agent *home = port->agent;
     struct agent *agent = crew_deal(home, port->protocol);
     struct peer *peer = NULL;
-    if (agent == NULL || !peer_enter(home, fd, &peer)) {
+    if (!agent || !peer_enter(home, fd, &peer)) {
         home->counters.shed++;
         hark_os_close(home->loop, fd);
         return;
@@ -87,14 +90,15 @@ static void failed(struct hark_listener *listener, int error)
     switch (-error) {
     case EMFILE:
     case ENFILE:
-        say_at(
-            SAY_WARNING,
-            "no descriptor is left for connections to the %s port: they are closed until there is (raise the limit: ulimit -n)",
-            port_names[port->protocol]);
+        say_at(SAY_WARNING,
+               "no descriptor is left for connections to the %s port: they are closed until there "
+               "is (raise the limit: ulimit -n)",
+               port_names[port->protocol]);
         break;
     case ENOMEM:
     case ENOBUFS:
-        say_at(SAY_WARNING, "no memory is left for connections to the %s port: they wait until there is",
+        say_at(SAY_WARNING,
+               "no memory is left for connections to the %s port: they wait until there is",
                port_names[port->protocol]);
         break;
     default:
@@ -104,7 +108,7 @@ static void failed(struct hark_listener *listener, int error)
     }
 }
 
-/* ---- opening ---- */
+/* --- opening --- */
 
 static const char *advice(enum protocol protocol, int error)
 {
@@ -113,8 +117,9 @@ static const char *advice(enum protocol protocol, int error)
         return protocol == PROTOCOL_HTTP ? "try --http 127.0.0.1:0" : "try --lines 127.0.0.1:0";
     case EACCES:
     case EPERM:
-        return protocol == PROTOCOL_HTTP ? "ports below 1024 need a privilege: try --http 127.0.0.1:12345"
-                                         : "ports below 1024 need a privilege: try --lines 127.0.0.1:12346";
+        return protocol == PROTOCOL_HTTP
+                   ? "ports below 1024 need a privilege: try --http 127.0.0.1:12345"
+                   : "ports below 1024 need a privilege: try --lines 127.0.0.1:12346";
     case EADDRNOTAVAIL:
         return "this machine has no such address: try 127.0.0.1";
     case EMFILE:
@@ -132,10 +137,10 @@ static void keep_alive(struct hark_loop *loop, int fd)
     const int interval = KEEP_ALIVE_INTERVAL_SECONDS;
     const int count = KEEP_ALIVE_COUNT;
     /* Without them a dead peer stays longer: no reason to end. */
-    hark_os_setsockopt(loop, fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
-    hark_os_setsockopt(loop, fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle));
-    hark_os_setsockopt(loop, fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof(interval));
-    hark_os_setsockopt(loop, fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof(count));
+    hark_os_setsockopt(loop, fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+    hark_os_setsockopt(loop, fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
+    hark_os_setsockopt(loop, fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);
+    hark_os_setsockopt(loop, fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof count);
 }
 
 /* Opens one port. Gives: 0, or a negative errno. */
@@ -151,22 +156,27 @@ static int port_open(struct agent *agent, struct port *port)
     int error = hark_listener_adopt(agent->loop, &port->listener, fd, accepted, failed);
     if (error < 0)
         return error;
-    port->guarded = host_is_loopback(&address) || (agent->options->hosts_count != 0 && address.name.any.sa_family != AF_UNIX);
+    port->guarded = host_is_loopback(&address) ||
+                    (agent->options->hosts_count != 0 && address.name.any.sa_family != AF_UNIX);
     port->open = true;
     agent->ports_open++;
     if (!agent->options->quiet && hark_listener_address(&port->listener, &address) == 0)
-        say_at(SAY_NOTE, "%s on %s", port_names[port->protocol], hark_address_format(&address, actual, sizeof(actual)));
+        say_at(SAY_NOTE, "%s on %s", port_names[port->protocol],
+               hark_address_format(&address, actual, sizeof actual));
     return 0;
 }
 
-/* Whether a port may be left out: this machine lacks its address, or the whole family, and another address of the same name is
- * open or to be opened still. So localhost serves where there is no IPv6. */
+/* Whether a port may be left out: this machine lacks its address, or the whole family, and another
+ * address of the same name is open or to be opened still. So localhost serves where there is no
+ * IPv6. */
 static bool may_be_missed(const struct agent *agent, const struct port *port, int error)
 {
     if (!port->named || (error != -EAFNOSUPPORT && error != -EADDRNOTAVAIL))
         return false;
-    for (const struct port *other = agent->ports; other < agent->ports + agent->ports_count; other++) {
-        if (other->text == port->text && other->protocol == port->protocol && (other->open || other > port))
+    for (const struct port *other = agent->ports; other < agent->ports + agent->ports_count;
+         other++) {
+        if (other->text == port->text && other->protocol == port->protocol &&
+            (other->open || other > port))
             return true;
     }
     return false;
@@ -176,7 +186,7 @@ static bool may_be_missed(const struct agent *agent, const struct port *port, in
 static bool say_not_open(const struct agent *agent, const struct port *port, int error)
 {
     char text[NAMES_TEXT_MAX];
-    names_format(&port->address, port->named ? port->text : NULL, text, sizeof(text));
+    names_format(&port->address, port->named ? port->text : NULL, text, sizeof text);
     if (!may_be_missed(agent, port, error)) {
         say("cannot listen on %s: %s (%s)", text, why(error), advice(port->protocol, error));
         return false;
@@ -198,9 +208,9 @@ static void again(struct hark_op *op, int64_t result)
         shutdown_advance(agent);
 }
 
-/* Opens those that are not open yet. A process that was killed may hold its listening sockets a moment longer than it lives: the
- * kernel (6.18) takes an io_uring apart in the background. So an address in use is tried again for a while, and a supervisor may
- * start the next at once. */
+/* Opens those that are not open yet. A process that was killed may hold its listening sockets a
+ * moment longer than it lives: the kernel (6.18) takes an io_uring apart in the background. So an
+ * address in use is tried again for a while, and a supervisor may start the next at once. */
 static void open_rest(struct agent *agent)
 {
     while (agent->ports_next < agent->ports_count) {
@@ -227,13 +237,14 @@ void ports_open(struct agent *agent, void (*opened)(struct agent *agent, int cod
     open_rest(agent);
 }
 
-/* ---- looking up ---- */
+/* --- looking up --- */
 
 /* Adds a port for each address. Gives: 0, or an exit code. */
-static int add_ports(enum protocol protocol, const struct names *names, struct port **ports, size_t *count)
+static int add_ports(enum protocol protocol, const struct names *names, struct port **ports,
+                     size_t *count)
 {
-    struct port *larger = reallocarray(*ports, *count + names->count, sizeof(*larger));
-    if (larger == NULL) {
+    struct port *larger = reallocarray(*ports, *count + names->count, sizeof *larger);
+    if (!larger) {
         say("cannot begin: %s", why(ENOMEM));
         return EXIT_REFUSED;
     }
@@ -249,7 +260,8 @@ static int add_ports(enum protocol protocol, const struct names *names, struct p
     return EXIT_DONE;
 }
 
-static int look_up(enum protocol protocol, const char *const *texts, size_t texts_count, struct port **ports, size_t *count)
+static int look_up(enum protocol protocol, const char *const *texts, size_t texts_count,
+                   struct port **ports, size_t *count)
 {
     int code = EXIT_DONE;
     for (size_t i = 0; i < texts_count && code == EXIT_DONE; i++) {
@@ -272,7 +284,7 @@ int ports_look_up(const struct serve_options *options, struct port **out_ports, 
     return code;
 }
 
-/* ---- closing ---- */
+/* --- closing --- */
 
 static void closed(struct hark_listener *listener)
 {

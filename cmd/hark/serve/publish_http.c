@@ -1,7 +1,8 @@
 /* publish_http.c - POST and DELETE on a stream: answered when the log has answered.
  *
- * The log answers in the order in which it was asked, so the answers of one connection stand in the order of its requests without
- * a queue of ours. A post is one block, body behind it; blocks for small bodies are kept for the next.
+ * The log answers in the order in which it was asked, so the answers of one connection stand in the
+ * order of its requests without a queue of ours. A post is one block, body behind it; blocks for
+ * small bodies are kept for the next.
  */
 #include "serve/http_session.h"
 
@@ -28,17 +29,17 @@ struct post {
 static struct post *post_take(struct agent *agent, size_t count)
 {
     struct post *post = agent->kept_posts;
-    if (count <= SMALL_BODY_BYTES && post != NULL) {
+    if (count <= SMALL_BODY_BYTES && post) {
         agent->kept_posts = post->next;
         agent->kept_posts_count--;
     } else {
         size_t room = count < SMALL_BODY_BYTES ? SMALL_BODY_BYTES : count;
-        post = malloc(sizeof(*post) + room);
-        if (post == NULL)
+        post = malloc(sizeof *post + room);
+        if (!post)
             return NULL;
         post->room = room;
     }
-    memset(&post->publish, 0, sizeof(post->publish));
+    memset(&post->publish, 0, sizeof post->publish);
     return post;
 }
 
@@ -55,7 +56,7 @@ static void post_give(struct agent *agent, struct post *post)
 
 void publish_http_done(struct agent *agent)
 {
-    while (agent->kept_posts != NULL) {
+    while (agent->kept_posts) {
         struct post *next = agent->kept_posts->next;
         free(agent->kept_posts);
         agent->kept_posts = next;
@@ -63,12 +64,14 @@ void publish_http_done(struct agent *agent)
     agent->kept_posts_count = 0;
 }
 
-/* ---- answers ---- */
+/* --- answers --- */
 
-static void answer_refusal(struct http_session *http, const struct exchange *exchange, int64_t error)
+static void answer_refusal(struct http_session *http, const struct exchange *exchange,
+                           int64_t error)
 {
     struct refusal refusal = refusal_of(error);
-    answer_error(http, exchange, refusal.status, refusal.status == 503 ? "Retry-After: 1\r\n" : NULL, refusal.reason);
+    answer_error(http, exchange, refusal.status,
+                 refusal.status == 503 ? "Retry-After: 1\r\n" : NULL, refusal.reason);
 }
 
 static void answer_published(struct http_session *http, struct post *post, int64_t id)
@@ -123,21 +126,23 @@ static void deleted(struct hub_publish *publish, int64_t id)
     post_end(post);
 }
 
-/* ---- requests ---- */
+/* --- requests --- */
 
 /* Makes the request pending. Gives: NULL: no memory, and answered. */
-static struct post *post_begin(struct http_session *http, const struct exchange *exchange, struct hub_stream *stream,
-                               size_t count)
+static struct post *post_begin(struct http_session *http, const struct exchange *exchange,
+                               struct hub_stream *stream, size_t count)
 {
     struct post *post = post_take(http->session.agent, count);
     struct hub_stream *own = NULL;
     const char *name = hub_stream_name(stream);
-    if (post == NULL || hub_stream_open(http->session.agent->hub, name, strlen(name), &own) < 0) {
+    if (!post || hub_stream_open(http->session.agent->hub, name, strlen(name), &own) < 0) {
         free(post);
         if (http->pending == 0)
-            answer_error(http, exchange, 503, "Retry-After: 1\r\n", "out of memory: try again later");
+            answer_error(http, exchange, 503, "Retry-After: 1\r\n",
+                         "out of memory: try again later");
         else
-            session_close(&http->session); /* an answer here would come before those that are pending */
+            session_close(
+                &http->session); /* an answer here would come before those that are pending */
         return NULL;
     }
     post->http = http;
@@ -150,19 +155,21 @@ static struct post *post_begin(struct http_session *http, const struct exchange 
     return post;
 }
 
-void publish_event(struct http_session *http, const struct exchange *exchange, struct hub_stream *stream)
+void publish_event(struct http_session *http, const struct exchange *exchange,
+                   struct hub_stream *stream)
 {
     size_t count = http->request.body_count;
     struct post *post = post_begin(http, exchange, stream, count);
-    if (post == NULL)
+    if (!post)
         return;
     memcpy(post->body, http->request.body, count);
     hub_publish(stream, &post->publish, post->body, count, published);
 }
 
-void publish_deletion(struct http_session *http, const struct exchange *exchange, struct hub_stream *stream)
+void publish_deletion(struct http_session *http, const struct exchange *exchange,
+                      struct hub_stream *stream)
 {
     struct post *post = post_begin(http, exchange, stream, 0);
-    if (post != NULL)
+    if (post)
         hub_delete(stream, &post->publish, deleted);
 }

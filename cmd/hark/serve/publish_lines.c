@@ -1,12 +1,13 @@
 /* publish_lines.c - PUB: lines become events, in batches that are published together.
  *
- * A batch holds copies of the lines of one piece, or a part of it, while the log writes them. A connection has a few of them;
- * when all are in flight it is not read from until one comes back. What must hold: lines are published in the order in which they
- * came, and answered in it, which the log sees to.
+ * A batch holds copies of the lines of one piece, or a part of it, while the log writes them. A
+ * connection has a few of them; when all are in flight it is not read from until one comes back.
+ * What must hold: lines are published in the order in which they came, and answered in it, which
+ * the log sees to.
  */
+#include "base/check.h"
 #include "serve/lines_session.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,12 +42,12 @@ struct lines_batch {
 static struct lines_batch *batch_take(struct lines_session *lines)
 {
     struct lines_batch *batch = lines->batches;
-    if (batch != NULL) {
+    if (batch) {
         lines->batches = batch->next;
         return batch;
     }
-    batch = calloc(1, sizeof(*batch));
-    if (batch == NULL)
+    batch = calloc(1, sizeof *batch);
+    if (!batch)
         return NULL;
     batch->lines = lines;
     lines->batches_made++;
@@ -76,14 +77,14 @@ static bool batch_room(struct lines_batch *batch, size_t count)
     if (room == batch->room)
         return true;
     char *bytes = realloc(batch->bytes, room);
-    if (bytes == NULL)
+    if (!bytes)
         return false;
     batch->bytes = bytes;
     batch->room = room;
     return true;
 }
 
-/* ---- answers ---- */
+/* --- answers --- */
 
 static void answer(struct lines_session *lines, int64_t id)
 {
@@ -92,7 +93,8 @@ static void answer(struct lines_session *lines, int64_t id)
         return;
     if (id < 0)
         lines_refuse(lines, refusal_of(id).reason);
-    else if (lines->ack && hark_stream_write(&lines->session.stream, text, lines_id_encode((uint64_t)id, text)) < 0)
+    else if (lines->ack && hark_stream_write(&lines->session.stream, text,
+                                             lines_id_encode((uint64_t)id, text)) < 0)
         session_close(&lines->session);
 }
 
@@ -113,11 +115,11 @@ static void published(struct hub_publish *publish, int64_t id)
     }
 }
 
-/* ---- taking and publishing ---- */
+/* --- taking and publishing --- */
 
 bool publish_lines_may(const struct lines_session *lines)
 {
-    if (lines->filling == NULL && lines->batches == NULL && lines->batches_made == BATCHES_MAX)
+    if (!lines->filling && !lines->batches && lines->batches_made == BATCHES_MAX)
         return false;
     return lines->pending_bytes < PENDING_BYTES_MAX;
 }
@@ -125,9 +127,9 @@ bool publish_lines_may(const struct lines_session *lines)
 int publish_lines_add(struct lines_session *lines, const char *bytes, size_t count)
 {
     struct lines_batch *batch = lines->filling;
-    if (batch == NULL)
+    if (!batch)
         batch = lines->filling = batch_take(lines);
-    if (batch == NULL || !batch_room(batch, count))
+    if (!batch || !batch_room(batch, count))
         return -ENOMEM;
     if (count != 0)
         memcpy(batch->bytes + batch->count, bytes, count);
@@ -144,7 +146,7 @@ void publish_lines_flush(struct lines_session *lines)
 {
     struct lines_batch *batch = lines->filling;
     size_t begin = 0;
-    if (batch == NULL || batch->events == 0)
+    if (!batch || batch->events == 0)
         return;
     lines->filling = NULL;
     lines->pending += batch->events;
@@ -153,18 +155,19 @@ void publish_lines_flush(struct lines_session *lines)
     session_hold(&lines->session);
     for (unsigned i = 0; i < batch->events; i++) {
         struct line *line = &batch->line[i];
-        hub_publish(lines->stream, &line->publish, batch->bytes + begin, line->end - begin, published);
+        hub_publish(lines->stream, &line->publish, batch->bytes + begin, line->end - begin,
+                    published);
         begin = line->end;
     }
 }
 
 void publish_lines_done(struct lines_session *lines)
 {
-    assert(lines->pending == 0);
-    if (lines->filling != NULL)
+    check(lines->pending == 0);
+    if (lines->filling)
         batch_give(lines->filling);
     lines->filling = NULL;
-    while (lines->batches != NULL) {
+    while (lines->batches) {
         struct lines_batch *batch = lines->batches;
         lines->batches = batch->next;
         free(batch->bytes);

@@ -1,4 +1,5 @@
-/* refusal.h - why an event is refused: one table for both protocols, and for who asks after the server's health. */
+/* refusal.h - why an event is refused: one table for both protocols, and for who asks after the
+ * server's health. */
 #ifndef SERVE_REFUSAL_H
 #define SERVE_REFUSAL_H
 

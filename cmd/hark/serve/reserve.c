@@ -1,6 +1,7 @@
-/* reserve.c - the number of connections leaves descriptors to the log and the tails, but what was accepted counts before anybody
- * has looked at it: a burst of connections, or an operator who lowers the limit, can take all. So some are kept open on nothing,
- * and given up one by one when one is lacking there.
+/* reserve.c - the number of connections leaves descriptors to the log and the tails, but what was
+ * accepted counts before anybody has looked at it: a burst of connections, or an operator who
+ * lowers the limit, can take all. So some are kept open on nothing, and given up one by one when
+ * one is lacking there.
  */
 #include "serve/reserve.h"
 

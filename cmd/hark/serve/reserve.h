@@ -1,4 +1,5 @@
-/* reserve.h - descriptors that are kept open for the log and the tails alone: connections cannot take them. */
+/* reserve.h - descriptors that are kept open for the log and the tails alone: connections cannot
+ * take them. */
 #ifndef SERVE_RESERVE_H
 #define SERVE_RESERVE_H
 
@@ -17,7 +18,9 @@ struct reserve {
 /* Takes as many as there can be. Called again whenever a connection has ended. */
 void reserve_fill(struct agent *home);
 
-/* Gives one up. Takes: the home. Gives: false: none is left. */
+/* Gives one up.
+ * Takes: the home.
+ * Gives: false: none is left. */
 bool reserve_give(void *home);
 
 /* Closes all. */

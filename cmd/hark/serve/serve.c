@@ -1,6 +1,8 @@
-/* serve.c - the agent's beginning: options, loops, log, hubs, ports, tails, in this order; then it runs until it is told to end.
+/* serve.c - the agent's beginning: options, loops, log, hubs, ports, tails, in this order; then it
+ * runs until it is told to end.
  *
- * Whatever refuses says one line, and the parts that were opened by then are closed as in any other end.
+ * Whatever refuses says one line, and the parts that were opened by then are closed as in any other
+ * end.
  */
 #include "serve/serve.h"
 #include "serve/agent.h"
@@ -49,12 +51,13 @@ const char *agent_date(struct agent *agent)
 static void report(void *context, enum log_severity severity, const char *text)
 {
     const struct agent *agent = context;
-    static const enum say_level levels[] = {[LOG_NOTE] = SAY_NOTE, [LOG_WARNING] = SAY_WARNING, [LOG_ERROR] = SAY_ERROR};
+    static const enum say_level levels[] = {
+        [LOG_NOTE] = SAY_NOTE, [LOG_WARNING] = SAY_WARNING, [LOG_ERROR] = SAY_ERROR};
     if (severity != LOG_NOTE || !agent->options->quiet)
         say_at(levels[severity], "%s", text);
 }
 
-/* ---- what has to be open before there is anything to serve ---- */
+/* --- what has to be open before there is anything to serve --- */
 
 /* Whether a directory is to be followed, which can only be meant otherwise. */
 static bool is_directory(const char *path)
@@ -70,15 +73,17 @@ static int tails_open(struct agent *agent)
         return EXIT_DONE;
     for (size_t i = 0; i < options->tails_count; i++) {
         if (is_directory(options->tails[i].file)) {
-            say("cannot follow %s: it is a directory: name a file in it (look at --tail)", options->tails[i].file);
+            say("cannot follow %s: it is a directory: name a file in it (look at --tail)",
+                options->tails[i].file);
             return EXIT_USAGE;
         }
     }
-    struct tail_file *files = calloc(options->tails_count, sizeof(*files));
-    int error = files == NULL ? -ENOMEM : 0;
-    if (files != NULL) {
+    struct tail_file *files = calloc(options->tails_count, sizeof *files);
+    int error = !files ? -ENOMEM : 0;
+    if (files) {
         for (size_t i = 0; i < options->tails_count; i++)
-            files[i] = (struct tail_file){.path = options->tails[i].file, .stream = options->tails[i].stream};
+            files[i] = (struct tail_file){.path = options->tails[i].file,
+                                          .stream = options->tails[i].stream};
         struct tail_options tail = {
             .files = files,
             .count = options->tails_count,
@@ -91,11 +96,13 @@ static int tails_open(struct agent *agent)
     }
     free(files);
     if (error == -EINVAL) {
-        say("cannot follow files: a stream's name is wrong, or a FILE=STREAM is there twice (look at --tail)");
+        say("cannot follow files: a stream's name is wrong, or a FILE=STREAM is there twice (look "
+            "at --tail)");
         return EXIT_USAGE;
     }
     if (error < 0) {
-        say("cannot follow files: %s (look at fs.inotify.max_user_instances and ulimit -n)", why(error));
+        say("cannot follow files: %s (look at fs.inotify.max_user_instances and ulimit -n)",
+            why(error));
         return EXIT_REFUSED;
     }
     return EXIT_DONE;
@@ -129,8 +136,8 @@ static const char *data_advice(int error)
 
 static void say_no_data(const struct agent *agent, int error)
 {
-    say("cannot open the data directory %s: %s (%s)", agent->options->data, error == -EBUSY ? "it is in use" : why(error),
-        data_advice(error));
+    say("cannot open the data directory %s: %s (%s)", agent->options->data,
+        error == -EBUSY ? "it is in use" : why(error), data_advice(error));
 }
 
 /* Tells the person and the supervisor that everything is listened on. */
@@ -139,7 +146,7 @@ static void tell_ready(const struct agent *agent)
     const struct serve_options *options = agent->options;
     char threads[32] = "";
     if (agent->crew->count > 1)
-        snprintf(threads, sizeof(threads), ", %u threads", (unsigned)agent->crew->count);
+        snprintf(threads, sizeof threads, ", %u threads", (unsigned)agent->crew->count);
     if (!options->quiet)
         say_at(SAY_NOTE, "ready: events in %s, backend %s%s, up to %llu connections", options->data,
                hark_loop_backend(agent->loop), threads, (unsigned long long)agent->connections_max);
@@ -224,7 +231,8 @@ static int begin(struct agent *agent)
     };
     int error = log_open(agent->loop, options->data, &log, log_is_open, agent);
     if (error == -EINVAL) {
-        say("the log cannot be kept so: --segment-bytes is out of its range, %s", LOG_SEGMENT_BYTES_RANGE);
+        say("the log cannot be kept so: --segment-bytes is out of its range, %s",
+            LOG_SEGMENT_BYTES_RANGE);
         return EXIT_USAGE;
     }
     if (error < 0) {
@@ -237,22 +245,25 @@ static int begin(struct agent *agent)
     return EXIT_DONE;
 }
 
-/* ---- the run ---- */
+/* --- the run --- */
 
 static int group_make(const struct serve_options *options, struct hark_group **out_group)
 {
-    struct hark_group_options wanted = {.loop.backend = options->backend, .loops = options->threads};
+    struct hark_group_options wanted = {.loop.backend = options->backend,
+                                        .loops = options->threads};
     int error = hark_group_create(&wanted, out_group);
     if (error == 0)
         return EXIT_DONE;
     if (error == -EINVAL)
-        say("cannot make the event loop: no such backend (HARK_BACKEND is auto, uring, epoll, poll or select)");
+        say("cannot make the event loop: no such backend (HARK_BACKEND is auto, uring, epoll, poll "
+            "or select)");
     else if (error == -EMFILE || error == -ENFILE)
         say("cannot make the event loops: %s (raise ulimit -n, or try --threads 1)", why(error));
     else if (options->threads != 1 && (error == -EAGAIN || error == -ENOMEM))
         say("cannot make the event loops: %s (try --threads 1)", why(error));
-    else if (options->backend != HARK_BACKEND_AUTO || getenv("HARK_BACKEND") != NULL)
-        say("cannot make the event loop: this backend is refused here: %s (try --backend auto; hark doctor tells more)",
+    else if (options->backend != HARK_BACKEND_AUTO || getenv("HARK_BACKEND"))
+        say("cannot make the event loop: this backend is refused here: %s (try --backend auto; "
+            "hark doctor tells more)",
             why(error));
     else
         say("cannot make the event loop: %s (hark doctor tells more)", why(error));
@@ -316,22 +327,23 @@ static void crew_free(struct crew *crew)
     free(crew);
 }
 
-/* Makes the agents' memory. Takes: ports: stay the caller's, and as long as the crew. Gives: NULL: none. */
-static struct crew *crew_create(const struct serve_options *options, struct hark_group *group, struct port *ports,
-                                size_t ports_count)
+/* Makes the agents' memory. Takes: ports: stay the caller's, and as long as the crew. Gives: NULL:
+ * none. */
+static struct crew *crew_create(const struct serve_options *options, struct hark_group *group,
+                                struct port *ports, size_t ports_count)
 {
-    struct crew *crew = calloc(1, sizeof(*crew));
-    if (crew == NULL)
+    struct crew *crew = calloc(1, sizeof *crew);
+    if (!crew)
         return NULL;
     crew->options = options;
     crew->group = group;
     crew->ports = ports;
     crew->ports_count = ports_count;
     crew->count = hark_group_size(group);
-    size_t bytes = crew->count * sizeof(*crew->agents);
+    size_t bytes = crew->count * sizeof *crew->agents;
     crew->agents = aligned_alloc(_Alignof(struct agent), bytes);
-    crew->sheets = calloc(crew->count, sizeof(*crew->sheets));
-    if (crew->agents == NULL || crew->sheets == NULL) {
+    crew->sheets = calloc(crew->count, sizeof *crew->sheets);
+    if (!crew->agents || !crew->sheets) {
         crew_free(crew);
         return NULL;
     }
@@ -356,7 +368,7 @@ static int run_all(const struct serve_options *options)
         return code;
     }
     struct crew *crew = crew_create(options, group, ports, ports_count);
-    if (crew == NULL) {
+    if (!crew) {
         say("cannot begin: %s", why(ENOMEM));
         code = EXIT_REFUSED;
     } else {
@@ -364,9 +376,10 @@ static int run_all(const struct serve_options *options)
         for (uint32_t i = 0; i < crew->count; i++)
             publish_http_done(&crew->agents[i]);
     }
-    /* Where the loops had to be left, what is in flight still points at the agents: all stay, and the process ends. */
+    /* Where the loops had to be left, what is in flight still points at the agents: all stay, and
+     * the process ends. */
     if (hark_group_destroy(group) == 0) {
-        if (crew != NULL)
+        if (crew)
             crew_free(crew);
         free(ports);
     }
@@ -375,10 +388,10 @@ static int run_all(const struct serve_options *options)
 
 int serve_run(const struct serve_options *options)
 {
-    /* Standard error may be a pipe whose reader is gone, a file at its limit gives an error as well, and the other two mean
-     * nothing here: no reasons to end. */
+    /* Standard error may be a pipe whose reader is gone, a file at its limit gives an error as
+     * well, and the other two mean nothing here: no reasons to end. */
     static const int ignored[] = {SIGPIPE, SIGXFSZ, SIGUSR1, SIGUSR2};
-    for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
+    for (size_t i = 0; i < sizeof ignored / sizeof ignored[0]; i++)
         signal(ignored[i], SIG_IGN);
     say_begin_log();
     int code = run_all(options);

@@ -1,10 +1,10 @@
 /* session.c - the life of a connection, whatever it speaks. */
 #include "serve/session.h"
-
-#include <assert.h>
+#include "base/check.h"
 
 enum {
-    QUEUE_BYTES_MAX = 16 * 1024 * 1024, /* above the longest block: an event of a MiB is up to 7 MiB of SSE */
+    QUEUE_BYTES_MAX =
+        16 * 1024 * 1024, /* above the longest block: an event of a MiB is up to 7 MiB of SSE */
     HIGH_BYTES = 256 * 1024,
     LOW_BYTES = 64 * 1024,
 };
@@ -41,7 +41,7 @@ void session_open_or_shed(struct agent *agent, const struct port *port, int fd, 
 void session_release(struct session *session)
 {
     struct agent *agent = session->agent;
-    assert(session->uses > 0);
+    check(session->uses > 0);
     if (--session->uses != 0)
         return;
     hub_list_remove(&session->place);
@@ -49,7 +49,7 @@ void session_release(struct session *session)
     agent->counters.connections[session->kind->protocol]--;
     connection_over(agent, session->kind->protocol, session->peer);
     session->kind->free(session);
-    if (agent_is_home(agent) && agent->log != NULL)
+    if (agent_is_home(agent) && agent->log)
         reserve_fill(agent);
     shutdown_advance(agent);
 }
@@ -61,7 +61,8 @@ static void deadline_passed(struct deadline *deadline)
     session->kind->timed_out(session);
 }
 
-void session_open(struct agent *agent, struct session *session, const struct session_kind *kind, int fd, struct peer *peer)
+void session_open(struct agent *agent, struct session *session, const struct session_kind *kind,
+                  int fd, struct peer *peer)
 {
     uint64_t stall_ns = agent->options->stall_timeout_ns;
     struct hark_stream_options options = {
@@ -97,7 +98,8 @@ static void end(struct session *session)
     session->closing = true;
     hub_list_remove(&session->turns.place);
     session->kind->ended(session);
-    deadline_end(&session->deadline, deadline_ended); /* may free the session, if the stream is closed */
+    deadline_end(&session->deadline,
+                 deadline_ended); /* may free the session, if the stream is closed */
 }
 
 void session_close(struct session *session)

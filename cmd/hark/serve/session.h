@@ -1,7 +1,7 @@
 /* session.h - one connection: what HTTP and lines have in common.
  *
- * A session's memory is used by its stream, its deadline, and by what it waits for (publishes, a subscription): each holds one
- * use, and the last that goes frees it.
+ * A session's memory is used by its stream, its deadline, and by what it waits for (publishes, a
+ * subscription): each holds one use, and the last that goes frees it.
  */
 #ifndef SERVE_SESSION_H
 #define SERVE_SESSION_H
@@ -36,8 +36,11 @@ struct session {
     bool ended;
 };
 
-/* Takes over a connection. Takes: a zeroed session. Owns: fd. */
-void session_open(struct agent *agent, struct session *session, const struct session_kind *kind, int fd, struct peer *peer);
+/* Takes over a connection.
+ * Takes: a zeroed session.
+ * Owns: fd. */
+void session_open(struct agent *agent, struct session *session, const struct session_kind *kind,
+                  int fd, struct peer *peer);
 
 /* One use more, one less. */
 void session_hold(struct session *session);
@@ -59,12 +62,14 @@ static inline struct session *session_of(struct hark_stream *stream)
     return hark_container_of(stream, struct session, stream);
 }
 
-/* Take over a connection of their protocol. Take: port: where it came. Owns: fd. Give: false: no memory, fd is still the
- * caller's. */
+/* Take over a connection of their protocol. Take: port: where it came.
+ * Owns: fd. Give: false: no memory, fd is still the caller's. */
 bool session_http_open(struct agent *agent, const struct port *port, int fd, struct peer *peer);
 bool session_lines_open(struct agent *agent, const struct port *port, int fd, struct peer *peer);
 
-/* Takes over a connection that was dealt to the agent, or closes it at once: the agent ends, or memory is lacking. Owns: fd. */
+/* Takes over a connection that was dealt to the agent, or closes it at once: the agent ends, or
+ * memory is lacking.
+ * Owns: fd. */
 void session_open_or_shed(struct agent *agent, const struct port *port, int fd, struct peer *peer);
 
 #endif

@@ -1,14 +1,16 @@
-/* session_http.c - reading requests of one connection, in order, and no faster than they are answered.
+/* session_http.c - reading requests of one connection, in order, and no faster than they are
+ * answered.
  *
- * `http_advance` is the one place that moves on. It takes bytes while it may, and leaves the rest in `input` while it may not:
- * while answers that have to come first are pending, or the client does not read what it was sent. Then reading stops, and TCP
- * holds the client back. Publishing requests are started while others are pending, so that many share a commit; all others wait
- * for their turn. What must hold: answers are written in the order of their requests.
+ * `http_advance` is the one place that moves on. It takes bytes while it may, and leaves the rest
+ * in `input` while it may not: while answers that have to come first are pending, or the client
+ * does not read what it was sent. Then reading stops, and TCP holds the client back. Publishing
+ * requests are started while others are pending, so that many share a commit; all others wait for
+ * their turn. What must hold: answers are written in the order of their requests.
  */
+#include "base/check.h"
 #include "serve/host.h"
 #include "serve/http_session.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,7 +39,7 @@ struct exchange http_exchange(const struct http_session *http)
     };
 }
 
-/* ---- deadlines ---- */
+/* --- deadlines --- */
 
 static void phase_set(struct http_session *http, enum http_phase phase)
 {
@@ -47,13 +49,16 @@ static void phase_set(struct http_session *http, enum http_phase phase)
     http->phase = phase;
     switch (phase) {
     case HTTP_PHASE_IDLE:
-        deadline_set(&http->session.deadline, or_default(options->idle_timeout_ns, IDLE_NS_DEFAULT));
+        deadline_set(&http->session.deadline,
+                     or_default(options->idle_timeout_ns, IDLE_NS_DEFAULT));
         break;
     case HTTP_PHASE_HEAD:
-        deadline_set(&http->session.deadline, or_default(options->head_timeout_ns, HEAD_NS_DEFAULT));
+        deadline_set(&http->session.deadline,
+                     or_default(options->head_timeout_ns, HEAD_NS_DEFAULT));
         break;
     case HTTP_PHASE_BODY:
-        deadline_set(&http->session.deadline, or_default(options->body_timeout_ns, BODY_NS_DEFAULT));
+        deadline_set(&http->session.deadline,
+                     or_default(options->body_timeout_ns, BODY_NS_DEFAULT));
         break;
     }
 }
@@ -71,13 +76,13 @@ static void http_timed_out(struct session *session)
     http_advance(http);
 }
 
-/* ---- input ---- */
+/* --- input --- */
 
 /* Copies what was not looked at: the caller's bytes are gone when it returns. */
 static void input_keep(struct http_session *http)
 {
     char *kept = malloc(http->input_count);
-    if (kept == NULL) {
+    if (!kept) {
         session_close(&http->session);
         return;
     }
@@ -99,7 +104,7 @@ static void input_drop(struct http_session *http)
 static void input_append(struct http_session *http, const void *bytes, size_t count)
 {
     char *kept = malloc(http->input_count + count);
-    if (kept == NULL) {
+    if (!kept) {
         session_close(&http->session);
         return;
     }
@@ -112,7 +117,7 @@ static void input_append(struct http_session *http, const void *bytes, size_t co
     http->input_count += count;
 }
 
-/* ---- steps ---- */
+/* --- steps --- */
 
 /* Whether the step may be taken now. */
 static bool may_go(const struct http_session *http)
@@ -124,28 +129,32 @@ static bool may_go(const struct http_session *http)
     if (http->awaits != 0 || http->step != HTTP_STEP_REQUEST || !route_is_ordered(http))
         return false;
     const struct incoming *incoming = &http->session.agent->incoming;
-    return http->pending < PENDING_MAX && http->pending_bytes < PENDING_BYTES_MAX && incoming->bytes <= incoming->bytes_max;
+    return http->pending < PENDING_MAX && http->pending_bytes < PENDING_BYTES_MAX &&
+           incoming->bytes <= incoming->bytes_max;
 }
 
-/* A head has come: looks whether the request is for us. The rest of it is not read where it is not. */
+/* A head has come: looks whether the request is for us. The rest of it is not read where it is
+ * not. */
 static enum http_step step_for_host(struct http_session *http, enum http_step step)
 {
     if (!http->guarded || host_allowed(http->session.agent->options, http->request.host))
         return step;
     http->request.status = 421;
-    http->request.reason = "the host that was asked for is not one of this server (hark serve --host NAME adds it)";
+    http->request.reason =
+        "the host that was asked for is not one of this server (hark serve --host NAME adds it)";
     return HTTP_STEP_REFUSED;
 }
 
 static void read_on(struct http_session *http)
 {
     size_t used = 0;
-    enum http_state state = http_request_feed(&http->request, http->input, http->input_count, &used);
+    enum http_state state =
+        http_request_feed(&http->request, http->input, http->input_count, &used);
     http->input += used;
     http->input_count -= used;
     switch (state) {
     case HTTP_MORE:
-        assert(http->input_count == 0);
+        check(http->input_count == 0);
         if (!incoming_set(&http->session, http->request.body_count + http->pending_bytes)) {
             http->crowded = true;
             http->step = HTTP_STEP_REFUSED;
@@ -153,10 +162,12 @@ static void read_on(struct http_session *http)
         break;
     case HTTP_HEAD_COMPLETE:
         phase_set(http, HTTP_PHASE_BODY);
-        http->step = step_for_host(http, http->request.expects_continue ? HTTP_STEP_HEAD : HTTP_STEP_READ);
+        http->step =
+            step_for_host(http, http->request.expects_continue ? HTTP_STEP_HEAD : HTTP_STEP_READ);
         break;
     case HTTP_COMPLETE:
-        http->step = http->phase == HTTP_PHASE_BODY ? HTTP_STEP_REQUEST : step_for_host(http, HTTP_STEP_REQUEST);
+        http->step = http->phase == HTTP_PHASE_BODY ? HTTP_STEP_REQUEST
+                                                    : step_for_host(http, HTTP_STEP_REQUEST);
         break;
     case HTTP_REFUSED:
         http->step = HTTP_STEP_REFUSED;
@@ -180,7 +191,8 @@ static void take_request(struct http_session *http)
 
 static void take_step(struct http_session *http)
 {
-    struct exchange refusal = {.head_only = http->request.method == HTTP_METHOD_HEAD, .keep_alive = false};
+    struct exchange refusal = {.head_only = http->request.method == HTTP_METHOD_HEAD,
+                               .keep_alive = false};
     switch (http->step) {
     case HTTP_STEP_READ:
         read_on(http);
@@ -189,14 +201,15 @@ static void take_step(struct http_session *http)
         http->step = HTTP_STEP_READ;
         if (!route_wants_body(http))
             http->session.agent->counters.requests[http->request.method]++;
-        else if (http->input_count == 0 && hark_stream_write(&http->session.stream, HTTP_CONTINUE, strlen(HTTP_CONTINUE)) < 0)
+        else if (http->input_count == 0 &&
+                 hark_stream_write(&http->session.stream, HTTP_CONTINUE, strlen(HTTP_CONTINUE)) < 0)
             session_close(&http->session);
         break;
     case HTTP_STEP_REQUEST:
         take_request(http);
         break;
     case HTTP_STEP_REFUSED:
-        if (http->late != NULL)
+        if (http->late)
             answer_error(http, &refusal, 408, NULL, http->late);
         else if (http->crowded)
             answer_error(http, &refusal, 503, "Retry-After: 1\r\n", INCOMING_BUSY);
@@ -208,7 +221,8 @@ static void take_step(struct http_session *http)
     }
 }
 
-/* Between two requests. What a large one took is not held meanwhile; small ones leave theirs for the next. */
+/* Between two requests. What a large one took is not held meanwhile; small ones leave theirs for
+ * the next. */
 static void idle(struct http_session *http)
 {
     phase_set(http, HTTP_PHASE_IDLE);
@@ -240,13 +254,14 @@ static void rest(struct http_session *http, bool may_read)
 /* Of what came in, and is not done with. */
 static size_t held_bytes(const struct http_session *http)
 {
-    return http->request.body_count + http->pending_bytes + (http->kept != NULL ? http->input_count : 0);
+    return http->request.body_count + http->pending_bytes + (http->kept ? http->input_count : 0);
 }
 
 /* What the next step will have cost. */
 static int64_t cost_of(const struct http_session *http)
 {
-    return http->step == HTTP_STEP_READ ? 1 + (int64_t)(http->input_count / TURNS_BYTES) : TURNS_REQUEST;
+    return http->step == HTTP_STEP_READ ? 1 + (int64_t)(http->input_count / TURNS_BYTES)
+                                        : TURNS_REQUEST;
 }
 
 /* It has had its share: others are next. */
@@ -270,7 +285,8 @@ void http_advance(struct http_session *http)
     int64_t budget = left;
     http->advancing = true;
     session_hold(session);
-    while (!session->closing && http->step != HTTP_STEP_STREAM && !(http->last && http->step == HTTP_STEP_READ)) {
+    while (!session->closing && http->step != HTTP_STEP_STREAM &&
+           !(http->last && http->step == HTTP_STEP_READ)) {
         may_read = may_go(http);
         if (!may_read || (http->step == HTTP_STEP_READ && http->input_count == 0))
             break;
@@ -294,7 +310,7 @@ void http_advance(struct http_session *http)
     session_release(session);
 }
 
-/* ---- answers that come later ---- */
+/* --- answers that come later --- */
 
 void http_hold(struct http_session *http)
 {
@@ -325,7 +341,7 @@ void http_answered(struct http_session *http)
     shutdown_advance(agent);
 }
 
-/* ---- the stream's events ---- */
+/* --- the stream's events --- */
 
 static void http_received(struct hark_stream *stream, const void *bytes, int64_t count)
 {
@@ -337,7 +353,9 @@ static void http_received(struct hark_stream *stream, const void *bytes, int64_t
         session_close(session);
         return;
     }
-    if (count == 0 && http->step == HTTP_STEP_STREAM) { /* answers from before the events may still be on their way */
+    if (count == 0 &&
+        http->step ==
+            HTTP_STEP_STREAM) { /* answers from before the events may still be on their way */
         event_stream_close(http);
         session_close_after_sending(session);
         return;
@@ -371,7 +389,7 @@ static void http_drained(struct hark_stream *stream)
     http_advance(http_session_of(session_of(stream)));
 }
 
-/* ---- its life ---- */
+/* --- its life --- */
 
 static void http_finish(struct session *session)
 {
@@ -421,8 +439,8 @@ static const struct session_kind http_kind = {
 
 bool session_http_open(struct agent *agent, const struct port *port, int fd, struct peer *peer)
 {
-    struct http_session *http = calloc(1, sizeof(*http));
-    if (http == NULL)
+    struct http_session *http = calloc(1, sizeof *http);
+    if (!http)
         return false;
     http->guarded = port->guarded;
     http_request_init(&http->request);

@@ -1,7 +1,9 @@
-/* session_lines.c - reading one connection to the lines port: its first line, then events, or nothing more.
+/* session_lines.c - reading one connection to the lines port: its first line, then events, or
+ * nothing more.
  *
- * `lines_advance` is the one place that moves on, as in session_http.c: it takes lines while it may, and keeps the rest. Of a
- * subscriber, what it sends is passed over, and its half-close is no end: `printf 'SUB a\n' | nc` goes on printing.
+ * `lines_advance` is the one place that moves on, as in session_http.c: it takes lines while it
+ * may, and keeps the rest. Of a subscriber, what it sends is passed over, and its half-close is no
+ * end: `printf 'SUB a\n' | nc` goes on printing.
  */
 #include "serve/lines_session.h"
 
@@ -24,14 +26,15 @@ static struct lines_session *lines_of(struct session *session)
 void lines_refuse(struct lines_session *lines, const char *reason)
 {
     char text[LINES_COMMAND_BYTES_MAX + 16];
-    int count = snprintf(text, sizeof(text), "ERR %s\n", reason);
-    if (count < 0 || count >= (int)sizeof(text) || hark_stream_write(&lines->session.stream, text, (size_t)count) < 0)
+    int count = snprintf(text, sizeof text, "ERR %s\n", reason);
+    if (count < 0 || count >= (int)sizeof text ||
+        hark_stream_write(&lines->session.stream, text, (size_t)count) < 0)
         session_close(&lines->session);
     else
         session_close_after_sending(&lines->session);
 }
 
-/* ---- subscribing ---- */
+/* --- subscribing --- */
 
 static void subscriber_closed(struct hub_subscriber *subscriber)
 {
@@ -50,10 +53,11 @@ static void subscriber_begin(struct lines_session *lines, const struct lines_com
     char text[LINES_ID_BYTES_MAX];
     lines->subscribed = true;
     session_hold(session);
-    hub_subscriber_open(lines->stream, &lines->subscriber, &session->stream, HUB_LINES, from[command->from], command->after,
-                        subscriber_closed);
+    hub_subscriber_open(lines->stream, &lines->subscriber, &session->stream, HUB_LINES,
+                        from[command->from], command->after, subscriber_closed);
     if (command->position &&
-        hark_stream_write(&session->stream, text, lines_id_encode(hub_subscriber_position(&lines->subscriber), text)) < 0)
+        hark_stream_write(&session->stream, text,
+                          lines_id_encode(hub_subscriber_position(&lines->subscriber), text)) < 0)
         session_close(session);
 }
 
@@ -79,8 +83,9 @@ static void subscribe(struct lines_session *lines, const struct lines_command *c
     struct session *session = &lines->session;
     bool waits = !agent_is_home(session->agent);
     lines->mode = LINES_MODE_SUBSCRIBE;
-    lines->command = waits ? malloc(sizeof(*lines->command)) : NULL;
-    int known = waits && lines->command == NULL ? -ENOMEM : hub_follow(lines->stream, &lines->follow, followed);
+    lines->command = waits ? malloc(sizeof *lines->command) : NULL;
+    int known =
+        waits && !lines->command ? -ENOMEM : hub_follow(lines->stream, &lines->follow, followed);
     if (known > 0) {
         subscriber_begin(lines, command);
     } else if (known < 0) {
@@ -101,28 +106,31 @@ static void gone(struct hark_op *op, int64_t result)
     session_release(&lines->session);
 }
 
-/* A subscriber that has ended its side is sent to, and may never be heard of again: TCP's keep-alive finds out, or the next
- * event. Should it not take that, it is soon let go. */
+/* A subscriber that has ended its side is sent to, and may never be heard of again: TCP's
+ * keep-alive finds out, or the next event. Should it not take that, it is soon let go. */
 static void watch_for_end(struct lines_session *lines)
 {
     uint64_t limit_ns = lines->session.agent->options->half_closed_ns;
     uint64_t stall_ns = lines->session.agent->options->stall_timeout_ns;
     limit_ns = limit_ns != 0 ? limit_ns : HALF_CLOSED_NS_DEFAULT;
-    hark_stream_write_timeout(&lines->session.stream, stall_ns != 0 && stall_ns < limit_ns ? stall_ns : limit_ns);
+    hark_stream_write_timeout(&lines->session.stream,
+                              stall_ns != 0 && stall_ns < limit_ns ? stall_ns : limit_ns);
     session_hold(&lines->session);
-    hark_poll(lines->session.agent->loop, &lines->gone, lines->session.fd, HARK_POLL_HANGUP | HARK_POLL_ERROR, gone);
+    hark_poll(lines->session.agent->loop, &lines->gone, lines->session.fd,
+              HARK_POLL_HANGUP | HARK_POLL_ERROR, gone);
 }
 
-/* ---- lines ---- */
+/* --- lines --- */
 
 static void take_command(struct lines_session *lines, const char *line, size_t count)
 {
     struct lines_command command;
     struct session *session = &lines->session;
     const char *reason = lines_command_parse(line, count, &command);
-    if (reason == NULL && hub_stream_open(session->agent->hub, command.name, strlen(command.name), &lines->stream) < 0)
+    if (!reason && hub_stream_open(session->agent->hub, command.name, strlen(command.name),
+                                   &lines->stream) < 0)
         reason = "out of memory: try again later";
-    if (reason != NULL) {
+    if (reason) {
         lines_refuse(lines, reason);
         return;
     }
@@ -139,14 +147,15 @@ static void take_command(struct lines_session *lines, const char *line, size_t c
 /* Whether the next line may be taken now. */
 static bool may_go(const struct lines_session *lines)
 {
-    if (lines->refusal != NULL)
+    if (lines->refusal)
         return false;
     if (lines->mode != LINES_MODE_PUBLISH)
         return true;
     const struct incoming *incoming = &lines->session.agent->incoming;
     if (lines->pending != 0 && incoming->bytes > incoming->bytes_max)
         return false; /* an answer of its own comes first */
-    return publish_lines_may(lines) && hark_stream_queued(&lines->session.stream) < QUEUED_BYTES_MAX;
+    return publish_lines_may(lines) &&
+           hark_stream_queued(&lines->session.stream) < QUEUED_BYTES_MAX;
 }
 
 /* Takes the next line of the input. Gives: false: there is none. */
@@ -154,7 +163,8 @@ static bool take_line(struct lines_session *lines)
 {
     const char *line = NULL;
     size_t count = 0;
-    int result = lines_splitter_next(&lines->splitter, &lines->input, &lines->input_count, &line, &count);
+    int result =
+        lines_splitter_next(&lines->splitter, &lines->input, &lines->input_count, &line, &count);
     if (result == 0)
         return false;
     deadline_off(&lines->session.deadline); /* it was for this line */
@@ -167,7 +177,7 @@ static bool take_line(struct lines_session *lines)
     return true;
 }
 
-/* ---- input ---- */
+/* --- input --- */
 
 static void input_drop(struct lines_session *lines)
 {
@@ -181,7 +191,7 @@ static void input_drop(struct lines_session *lines)
 static void input_keep(struct lines_session *lines, const void *bytes, size_t count)
 {
     char *kept = malloc(lines->input_count + count);
-    if (kept == NULL) {
+    if (!kept) {
         session_close(&lines->session);
         return;
     }
@@ -213,22 +223,23 @@ static void rest(struct lines_session *lines, bool may_read)
 {
     struct session *session = &lines->session;
     bool over = lines->peer_ended && lines->mode != LINES_MODE_SUBSCRIBE && lines->input_count == 0;
-    if (lines->refusal != NULL && lines->pending == 0)
+    if (lines->refusal && lines->pending == 0)
         lines_refuse(lines, lines->refusal); /* after the answers to what came before it */
     else if (over && lines->pending == 0)
         session_close_after_sending(session);
-    else if (may_read && lines->refusal == NULL)
+    else if (may_read && !lines->refusal)
         hark_stream_read_start(&session->stream);
     else
         hark_stream_read_stop(&session->stream);
 }
 
-/* Of what came in, and is not done with. Where all together hold too much, a half line that is more than a little goes. */
+/* Of what came in, and is not done with. Where all together hold too much, a half line that is more
+ * than a little goes. */
 static void account(struct lines_session *lines)
 {
     size_t half = lines_splitter_kept(&lines->splitter);
-    size_t bytes = half + lines->pending_bytes + (lines->kept != NULL ? lines->input_count : 0);
-    if (!incoming_set(&lines->session, bytes) && half > bytes / 2 && lines->refusal == NULL) {
+    size_t bytes = half + lines->pending_bytes + (lines->kept ? lines->input_count : 0);
+    if (!incoming_set(&lines->session, bytes) && half > bytes / 2 && !lines->refusal) {
         lines->refusal = INCOMING_BUSY;
         lines_splitter_done(&lines->splitter);
         input_drop(lines);
@@ -267,7 +278,8 @@ void lines_advance(struct lines_session *lines)
     turns_spend(session, budget - left);
     if (!session->closing && lines->mode == LINES_MODE_PUBLISH)
         publish_lines_flush(lines);
-    if (session->closing || lines->mode == LINES_MODE_SUBSCRIBE || lines->refusal != NULL || lines->input_count == 0)
+    if (session->closing || lines->mode == LINES_MODE_SUBSCRIBE || lines->refusal ||
+        lines->input_count == 0)
         input_drop(lines);
     account(lines);
     limit_half_line(lines, may && !waits && !session->closing);
@@ -279,7 +291,7 @@ void lines_advance(struct lines_session *lines)
     session_release(session);
 }
 
-/* ---- the stream's events ---- */
+/* --- the stream's events --- */
 
 static void lines_received(struct hark_stream *stream, const void *bytes, int64_t count)
 {
@@ -320,12 +332,13 @@ static void lines_drained(struct hark_stream *stream)
     lines_advance(lines_of(session_of(stream)));
 }
 
-/* ---- its life ---- */
+/* --- its life --- */
 
 static void lines_timed_out(struct session *session)
 {
     struct lines_session *lines = lines_of(session);
-    lines->refusal = lines->mode == LINES_MODE_COMMAND ? "the first line did not come in time" : "the line did not end in time";
+    lines->refusal = lines->mode == LINES_MODE_COMMAND ? "the first line did not come in time"
+                                                       : "the line did not end in time";
     lines_advance(lines);
 }
 
@@ -384,8 +397,8 @@ static const struct session_kind lines_kind = {
 bool session_lines_open(struct agent *agent, const struct port *port, int fd, struct peer *peer)
 {
     (void)port;
-    struct lines_session *lines = calloc(1, sizeof(*lines));
-    if (lines == NULL)
+    struct lines_session *lines = calloc(1, sizeof *lines);
+    if (!lines)
         return false;
     uint64_t first_ns = agent->options->head_timeout_ns;
     lines_splitter_init(&lines->splitter, LINES_COMMAND_BYTES_MAX);

@@ -1,16 +1,19 @@
 /* shutdown.c - the end of the agent, in order.
  *
- * At SIGTERM, and at what else a person or a supervisor may send to end it, it stops accepting connections and reading files and
- * requests; what it has accepted is published and answered; then subscribers are told; then the hub and the log are closed, and
- * nothing is left in flight, so that hark_run returns. Who has finished something calls shutdown_advance, and the next step is
- * taken in a turn of its own.
+ * At SIGTERM, and at what else a person or a supervisor may send to end it, it stops accepting
+ * connections and reading files and requests; what it has accepted is published and answered; then
+ * subscribers are told; then the hub and the log are closed, and nothing is left in flight, so that
+ * hark_run returns. Who has finished something calls shutdown_advance, and the next step is taken
+ * in a turn of its own.
  *
- * Where there are several threads the home leads: subscribers are told when all threads have answered what they had accepted, and
- * the home closes its hub and the log when all others have ended.
+ * Where there are several threads the home leads: subscribers are told when all threads have
+ * answered what they had accepted, and the home closes its hub and the log when all others have
+ * ended.
  *
- * The first signal gives all of them back to what they did before: a second one ends the process at once, whatever it is doing;
- * but not SIGHUP, which a terminal that goes may send twice. When the deadline passes, connections are closed as they are; when
- * the disk does not answer for as long again, the loop is left.
+ * The first signal gives all of them back to what they did before: a second one ends the process at
+ * once, whatever it is doing; but not SIGHUP, which a terminal that goes may send twice. When the
+ * deadline passes, connections are closed as they are; when the disk does not answer for as long
+ * again, the loop is left.
  */
 #include "serve/session.h"
 
@@ -21,9 +24,10 @@
 #include "serve/why.h"
 
 static const uint64_t SHUTDOWN_NS_DEFAULT = 5000000000U;
-static const uint64_t DISK_NS = 5000000000U; /* what the disk is given beyond it, once nobody else is waited for */
+static const uint64_t DISK_NS =
+    5000000000U; /* what the disk is given beyond it, once nobody else is waited for */
 
-/* ---- signals ---- */
+/* --- signals --- */
 
 /* All signals are given back: now a second one does what is said. */
 static void signal_ended(const struct agent *agent)
@@ -32,7 +36,8 @@ static void signal_ended(const struct agent *agent)
         if (hark_op_active(&agent->signals[i].op))
             return;
     if (agent->signalled && !agent->options->quiet)
-        say_at(SAY_NOTE, "ending: what was accepted is finished first (a second signal ends at once)");
+        say_at(SAY_NOTE,
+               "ending: what was accepted is finished first (a second signal ends at once)");
 }
 
 static void signalled(struct hark_op *op, int64_t number)
@@ -55,15 +60,17 @@ void shutdown_watch(struct agent *agent)
         struct sigaction now;
         agent->signals[i].agent = agent;
         /* What was ignored when it was started stays so: nohup, the background of a script. */
-        if (numbers[i] != SIGTERM && sigaction(numbers[i], NULL, &now) == 0 && now.sa_handler == SIG_IGN)
+        if (numbers[i] != SIGTERM && sigaction(numbers[i], NULL, &now) == 0 &&
+            now.sa_handler == SIG_IGN)
             continue;
         if (numbers[i] == SIGHUP)
-            signal(SIGHUP, SIG_IGN); /* to which it is given back: no moment is left in which a second one ends the process */
+            signal(SIGHUP, SIG_IGN); /* to which it is given back: no moment is left in which a
+                                        second one ends the process */
         hark_signal_each(agent->loop, &agent->signals[i].op, numbers[i], signalled);
     }
 }
 
-/* ---- steps ---- */
+/* --- steps --- */
 
 static void sessions_finish(struct agent *agent)
 {
@@ -106,7 +113,8 @@ static void log_is_closed(void *context, int result)
     reserve_done(agent);
     agent->log = NULL;
     if (result < 0) {
-        say("the last events may not be on the disk: %s (look at %s)", why(result), agent->options->data);
+        say("the last events may not be on the disk: %s (look at %s)", why(result),
+            agent->options->data);
         agent->exit_code = EXIT_REFUSED;
     }
     shutdown_advance(agent);
@@ -126,14 +134,14 @@ static bool accepted_is_done(struct agent *agent)
         crew_tell_idle(agent);
         return false; /* the home says when */
     }
-    return !agent->log_opening && !hark_op_active(&agent->ports_again) && agent->ports_open == 0 && agent->tail == NULL &&
-           crew_is_idle(agent);
+    return !agent->log_opening && !hark_op_active(&agent->ports_again) && agent->ports_open == 0 &&
+           !agent->tail && crew_is_idle(agent);
 }
 
 static void tell_subscribers(struct agent *agent)
 {
     agent->ending = ENDING_SUBSCRIBERS;
-    if (agent->hub != NULL)
+    if (agent->hub)
         hub_flush(agent->hub); /* the last events come before the farewell */
     if (agent_is_home(agent))
         crew_farewell(agent);
@@ -165,18 +173,18 @@ static bool step(struct agent *agent)
         if (!hub_list_empty(&agent->sessions) || (agent_is_home(agent) && !crew_is_gone(agent)))
             return false;
         agent->ending = ENDING_HUB;
-        if (agent->hub != NULL)
+        if (agent->hub)
             hub_close(agent->hub, hub_closed, agent);
         return true;
     case ENDING_HUB:
-        if (agent->hub != NULL)
+        if (agent->hub)
             return false;
         agent->ending = ENDING_LOG;
-        if (agent->log != NULL)
+        if (agent->log)
             log_close(agent->log, log_is_closed, agent);
         return true;
     case ENDING_LOG:
-        if (agent->log != NULL)
+        if (agent->log)
             return false;
         end(agent);
         return true;
@@ -198,7 +206,7 @@ void shutdown_advance(struct agent *agent)
         hark_defer(agent->loop, &agent->step, step_turn);
 }
 
-/* ---- begin ---- */
+/* --- begin --- */
 
 void shutdown_cut(struct agent *agent)
 {
@@ -209,7 +217,8 @@ static void deadline_passed(struct deadline *deadline)
 {
     struct agent *agent = hark_container_of(deadline, struct agent, shutdown);
     if (agent->shutdown_late) {
-        say("the end takes too long: leaving as it is (look at the disk of %s)", agent->options->data);
+        say("the end takes too long: leaving as it is (look at the disk of %s)",
+            agent->options->data);
         agent->exit_code = EXIT_REFUSED;
         hark_group_stop(agent->crew->group);
         return;
@@ -233,7 +242,7 @@ void shutdown_begin(struct agent *agent, int exit_code)
     deadline_init(&agent->shutdown, agent->loop, deadline_passed);
     deadline_set(&agent->shutdown, timeout_ns != 0 ? timeout_ns : SHUTDOWN_NS_DEFAULT);
     ports_close(agent);
-    if (agent->tail != NULL && !agent->tail_closing) {
+    if (agent->tail && !agent->tail_closing) {
         agent->tail_closing = true;
         tail_close(agent->tail, tail_closed, agent);
     }

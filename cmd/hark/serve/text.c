@@ -20,7 +20,7 @@ static bool room_for(struct text *text, size_t count)
     if (room == text->room)
         return true;
     char *bytes = realloc(text->bytes, room);
-    if (bytes == NULL)
+    if (!bytes)
         return false;
     text->bytes = bytes;
     text->room = room;

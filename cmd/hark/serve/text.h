@@ -5,7 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* In the caller's memory, zeroed before its first use. Where memory is lacking it remembers that, and stays empty. */
+/* In the caller's memory, zeroed before its first use. Where memory is lacking it remembers that,
+ * and stays empty. */
 struct text {
     char *bytes;
     size_t count;
@@ -16,7 +17,8 @@ struct text {
 /* Adds as printf(3) does. */
 void text_add(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Adds another text. Takes: one that may have failed: then this one has, too. */
+/* Adds another text.
+ * Takes: one that may have failed: then this one has, too. */
 void text_join(struct text *text, const struct text *other);
 
 /* Frees it; the text is then empty. */

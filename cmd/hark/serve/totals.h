@@ -4,7 +4,8 @@
 
 #include "serve/agent.h"
 
-/* Fills in what an agent counts now. Takes: an agent of the calling thread. */
+/* Fills in what an agent counts now.
+ * Takes: an agent of the calling thread. */
 void sheet_read(struct agent *agent, struct sheet *out_sheet);
 
 /* The home's own, as it is now, and what the others have said last, in one. */

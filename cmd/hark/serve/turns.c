@@ -1,10 +1,12 @@
 /* turns.c - a budget for each connection in each turn of the loop, and one for all of them.
  *
- * Requests come pipelined and lines in packets, thousands at once, from hundreds of connections: who has used up its share, or
- * finds the whole used up, waits in a list, and the list is served from its beginning, turn by turn. So the longest that anybody
- * waits is what a share costs, times the connections that wait before.
+ * Requests come pipelined and lines in packets, thousands at once, from hundreds of connections:
+ * who has used up its share, or finds the whole used up, waits in a list, and the list is served
+ * from its beginning, turn by turn. So the longest that anybody waits is what a share costs, times
+ * the connections that wait before.
  *
- * What must hold: nobody who comes later passes those that wait; a session stands in the list once, and not after its end.
+ * What must hold: nobody who comes later passes those that wait; a session stands in the list once,
+ * and not after its end.
  */
 #include "serve/turns.h"
 
@@ -28,7 +30,8 @@ int64_t turns_left(struct session *session)
         place->turn = turn;
         place->left = TURNS_SHARE;
     }
-    if (place->left <= 0 || turns->left <= 0 || (!turns->serving && !hub_list_empty(&turns->waiting)))
+    if (place->left <= 0 || turns->left <= 0 ||
+        (!turns->serving && !hub_list_empty(&turns->waiting)))
         return 0;
     return place->left < turns->left ? place->left : turns->left;
 }
@@ -47,7 +50,8 @@ static void serve_soon(struct agent *agent)
         hark_defer(agent->loop, &agent->turns.serve, serve);
 }
 
-/* Those that wait now; who has to wait again comes behind them, and behind those that come meanwhile. */
+/* Those that wait now; who has to wait again comes behind them, and behind those that come
+ * meanwhile. */
 static void serve(struct hark_op *op, int64_t result)
 {
     struct agent *agent = hark_container_of(op, struct agent, turns.serve);

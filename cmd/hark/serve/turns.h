@@ -1,4 +1,5 @@
-/* turns.h - how much one connection, and all of them together, may have done for them in one turn of the loop. */
+/* turns.h - how much one connection, and all of them together, may have done for them in one turn
+ * of the loop. */
 #ifndef SERVE_TURNS_H
 #define SERVE_TURNS_H
 
@@ -13,12 +14,14 @@ struct session;
 
 /* Work is counted in units of well below a microsecond. */
 enum {
-    TURNS_LINE = 1,          /* a line that is published */
-    TURNS_REQUEST = 8,       /* a request, whatever becomes of it */
-    TURNS_BYTES = 512,       /* so many bytes of input are a unit */
-    TURNS_SHARE = 512,       /* what a connection may have done in a turn */
-    TURNS_WHOLE = 16 * 512,  /* and all of them together: milliseconds */
-    TURNS_INPUT = 64 * 1024, /* a connection that waits for its turn is read from while less than this is kept */
+    TURNS_LINE = 1,         /* a line that is published */
+    TURNS_REQUEST = 8,      /* a request, whatever becomes of it */
+    TURNS_BYTES = 512,      /* so many bytes of input are a unit */
+    TURNS_SHARE = 512,      /* what a connection may have done in a turn */
+    TURNS_WHOLE = 16 * 512, /* and all of them together: milliseconds */
+    TURNS_INPUT =
+        64 *
+        1024, /* a connection that waits for its turn is read from while less than this is kept */
 };
 
 /* The agent's. */
@@ -39,7 +42,8 @@ struct turns_place {
 
 void turns_init(struct turns *turns);
 
-/* What may be done for the session now, in units. Gives: 0: it has to wait for its turn. */
+/* What may be done for the session now, in units.
+ * Gives: 0: it has to wait for its turn. */
 int64_t turns_left(struct session *session);
 
 /* Takes: what was done; a little more than was left does no harm. */

@@ -4,7 +4,8 @@
 
 #include <stdint.h>
 
-/* "address already in use" for -EADDRINUSE. Gives: text that the next call of the thread uses again. */
+/* "address already in use" for -EADDRINUSE.
+ * Gives: text that the next call of the thread uses again. */
 const char *why(int64_t error);
 
 #endif

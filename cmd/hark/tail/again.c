@@ -1,5 +1,5 @@
-/* again.c - what fails for want of what others may give back is tried again, later and later: nothing else tells that it is
- * there. */
+/* again.c - what fails for want of what others may give back is tried again, later and later:
+ * nothing else tells that it is there. */
 #include "tail/again.h"
 
 #include <errno.h>
@@ -10,16 +10,18 @@ static const uint64_t wait_max_ns = 30ULL * 1000 * 1000 * 1000;
 
 bool again_may_help(int64_t error)
 {
-    return error == -EMFILE || error == -ENFILE || error == -ENOMEM || error == -EAGAIN || error == -EIO;
+    return error == -EMFILE || error == -ENFILE || error == -ENOMEM || error == -EAGAIN ||
+           error == -EIO;
 }
 
 static bool finds_spare(struct tail *tail, int64_t error)
 {
     bool lacking = error == -EMFILE || error == -ENFILE;
-    return lacking && tail->spare != NULL && tail->spare(tail->report_context);
+    return lacking && tail->spare && tail->spare(tail->report_context);
 }
 
-void tail_again(struct tail *tail, struct tail_again *again, int64_t error, void (*rang)(struct hark_op *op, int64_t result))
+void tail_again(struct tail *tail, struct tail_again *again, int64_t error,
+                void (*rang)(struct hark_op *op, int64_t result))
 {
     if (tail->closing || hark_op_active(&again->op))
         return;

@@ -15,12 +15,15 @@ struct tail_again {
     uint64_t wait_ns; /* what was waited for last; 0: nothing is in the way any more */
 };
 
-/* Whether the same may succeed in a moment: descriptors, memory or threads were lacking, or the disk did not answer. Takes: a
- * negative errno, or anything else. Thread: any. */
+/* Whether the same may succeed in a moment: descriptors, memory or threads were lacking, or the
+ * disk did not answer.
+ * Takes: a negative errno, or anything else.
+ * Thread: any. */
 bool again_may_help(int64_t error);
 
-/* Calls back after a time that doubles from try to try; at once where a descriptor lacked (error) that was kept for such times.
- * rang has to call tail_end. While it waits nothing happens. */
-void tail_again(struct tail *tail, struct tail_again *again, int64_t error, void (*rang)(struct hark_op *op, int64_t result));
+/* Calls back after a time that doubles from try to try; at once where a descriptor lacked (error)
+ * that was kept for such times. rang has to call tail_end. While it waits nothing happens. */
+void tail_again(struct tail *tail, struct tail_again *again, int64_t error,
+                void (*rang)(struct hark_op *op, int64_t result));
 
 #endif

@@ -1,5 +1,6 @@
-/* missed.c - files that came and went while nobody could see it: while the process was away, when inotify's queue overflowed, and
- * what a file that was cut still held. A survey (survey.h) finds them; here is what it has to know, and what becomes of it.
+/* missed.c - files that came and went while nobody could see it: while the process was away, when
+ * inotify's queue overflowed, and what a file that was cut still held. A survey (survey.h) finds
+ * them; here is what it has to know, and what becomes of it.
  *
  * What could not be found is told: lines may be lost then, but not without a word.
  */
@@ -23,7 +24,8 @@ void tail_missed_look(struct tail_follower *follower)
 
 static void add_known(struct survey *survey, const struct position_place *place, int fd, bool read)
 {
-    survey->known[survey->known_count++] = (struct survey_known){.place = *place, .fd = fd, .read = read};
+    survey->known[survey->known_count++] =
+        (struct survey_known){.place = *place, .fd = fd, .read = read};
 }
 
 /* Frees one that was not made. */
@@ -70,8 +72,10 @@ void tail_missed_drop(struct tail_follower *follower)
     follower->survey_wanted = true;
 }
 
-/* Which place, that lost its file, stands at an index of a survey's known. Gives: NULL: it is an open file's. */
-static struct tail_lost *lost_at(struct tail_follower *follower, const struct survey *survey, unsigned index)
+/* Which place, that lost its file, stands at an index of a survey's known. Gives: NULL: it is an
+ * open file's. */
+static struct tail_lost *lost_at(struct tail_follower *follower, const struct survey *survey,
+                                 unsigned index)
 {
     unsigned lost = survey->known_count - follower->lost_count - (follower->cut.place.inode != 0);
     if (index < lost)
@@ -87,33 +91,41 @@ static void tell_lost(struct tail_follower *follower, struct tail_lost *lost, bo
     if (matched)
         return;
     if (lost == &follower->cut)
-        tail_tell(follower, LOG_NOTE, "there is no copy of what was cut: what was not read of it, if anything, is lost");
-    else
         tail_tell(
-            follower, LOG_WARNING,
-            "a file that was read is gone or was cut while it was not followed, and no copy of it is there: what was not read "
-            "of it, if anything, is lost (behind byte %" PRIu64 " and %" PRIu32 " lines)",
-            lost->place.offset, lost->place.skip);
+            follower, LOG_NOTE,
+            "there is no copy of what was cut: what was not read of it, if anything, is lost");
+    else
+        tail_tell(follower, LOG_WARNING,
+                  "a file that was read is gone or was cut while it was not followed, and no copy "
+                  "of it is there: what was not read "
+                  "of it, if anything, is lost (behind byte %" PRIu64 " and %" PRIu32 " lines)",
+                  lost->place.offset, lost->place.skip);
 }
 
 static void tell_survey(struct tail_follower *follower, const struct survey *survey)
 {
     if (survey->error && survey->since_ns)
-        tail_tell(follower, LOG_WARNING, "cannot look for files that were rotated unseen: %s: lines may be lost",
+        tail_tell(follower, LOG_WARNING,
+                  "cannot look for files that were rotated unseen: %s: lines may be lost",
                   why(survey->error));
     if (survey->lost)
-        tail_tell(follower, LOG_WARNING, "it was rotated more often than can be followed: %u of its files are not read",
+        tail_tell(follower, LOG_WARNING,
+                  "it was rotated more often than can be followed: %u of its files are not read",
                   survey->lost);
     if (survey->packed)
         tail_tell(follower, LOG_WARNING,
-                  "%u packed files were made unseen (%s): lines in them that were not read yet are passed over", survey->packed,
-                  survey->packed_name);
+                  "%u packed files were made unseen (%s): lines in them that were not read yet are "
+                  "passed over",
+                  survey->packed, survey->packed_name);
     if (survey->copies)
-        tail_tell(follower, LOG_NOTE, "%u files are passed over (%s): by their bytes they are copies of what is read",
+        tail_tell(follower, LOG_NOTE,
+                  "%u files are passed over (%s): by their bytes they are copies of what is read",
                   survey->copies, survey->copy_name);
     if (survey->unreadable)
-        tail_tell(follower, LOG_WARNING, "%u files beside it cannot be opened (%s): if they are rotated ones, lines are lost",
-                  survey->unreadable, survey->unreadable_name);
+        tail_tell(
+            follower, LOG_WARNING,
+            "%u files beside it cannot be opened (%s): if they are rotated ones, lines are lost",
+            survey->unreadable, survey->unreadable_name);
     for (unsigned i = 0; i < survey->known_count; i++) {
         struct tail_lost *lost = lost_at(follower, survey, i);
         if (lost)
@@ -129,16 +141,19 @@ static void take_files(struct tail_follower *follower, const struct survey *surv
     if (!follower->moved)
         follower->moved = calloc(TAIL_MOVED_MAX, sizeof *follower->moved);
     if (!follower->moved || follower->moved_count + survey->count > TAIL_MOVED_MAX) {
-        tail_tell(follower, LOG_WARNING, "it is rotated faster than it can be followed: lines are lost");
+        tail_tell(follower, LOG_WARNING,
+                  "it is rotated faster than it can be followed: lines are lost");
         return;
     }
-    memmove(follower->moved + survey->count, follower->moved, follower->moved_count * sizeof *follower->moved);
+    memmove(follower->moved + survey->count, follower->moved,
+            follower->moved_count * sizeof *follower->moved);
     follower->moved_count += survey->count;
     for (unsigned i = 0; i < survey->count; i++) {
         const struct survey_file *file = &survey->files[i];
         struct tail_moved *moved = &follower->moved[i];
-        const struct tail_lost *lost = file->known < 0 ? NULL : lost_at(follower, survey, (unsigned)file->known);
-        *moved = (struct tail_moved){.inode = file->inode, .goes_on = lost != NULL};
+        const struct tail_lost *lost =
+            file->known < 0 ? NULL : lost_at(follower, survey, (unsigned)file->known);
+        *moved = (struct tail_moved){.inode = file->inode, .goes_on = lost};
         memcpy(moved->name, file->name, sizeof moved->name);
         if (!lost)
             continue;

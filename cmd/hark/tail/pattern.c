@@ -1,8 +1,10 @@
-/* pattern.c - paths whose last name is a pattern: each file that matches is followed as if it were named.
+/* pattern.c - paths whose last name is a pattern: each file that matches is followed as if it were
+ * named.
  *
- * The directory is watched and, when a name in it appears that matches, looked through on the pool. Which names are files of
- * their own is told by their names, the same after a restart: one that rotation may have given (survey_is_rotation) to another
- * that matches belongs to that one, as long as that one is there or its place is kept.
+ * The directory is watched and, when a name in it appears that matches, looked through on the pool.
+ * Which names are files of their own is told by their names, the same after a restart: one that
+ * rotation may have given (survey_is_rotation) to another that matches belongs to that one, as long
+ * as that one is there or its place is kept.
  */
 #include "tail/state.h"
 
@@ -29,12 +31,12 @@ struct tail_match {
     uint64_t device, inode; /* 0: the file of a place that is kept, which is not there */
 };
 
-/* ---- names ---- */
+/* --- names --- */
 
 bool tail_is_pattern(const char *path)
 {
     const char *slash = strrchr(path, '/');
-    return strpbrk(slash ? slash + 1 : path, "*?[") != NULL;
+    return strpbrk(slash ? slash + 1 : path, "*?[");
 }
 
 static bool matches(const struct tail_pattern *pattern, const char *name)
@@ -47,8 +49,8 @@ static void stream_of(const struct tail_pattern *pattern, const char *name, char
 {
     const char *mark = strstr(pattern->stream, name_mark);
     if (mark)
-        snprintf(stream, NAME_BYTES_MAX + 1, "%.*s%s%s", (int)(mark - pattern->stream), pattern->stream, name,
-                 mark + strlen(name_mark));
+        snprintf(stream, NAME_BYTES_MAX + 1, "%.*s%s%s", (int)(mark - pattern->stream),
+                 pattern->stream, name, mark + strlen(name_mark));
     else
         snprintf(stream, NAME_BYTES_MAX + 1, "%s", pattern->stream);
     for (char *at = stream; *at; at++)
@@ -78,9 +80,10 @@ static void path_of(const struct tail_pattern *pattern, const char *name, char *
     snprintf(path, PATH_MAX, "%.*s%s", (int)(pattern->name - pattern->path), pattern->path, name);
 }
 
-/* ---- on the pool ---- */
+/* --- on the pool --- */
 
-static void add_match(struct tail_pattern *pattern, const char *name, bool link, const struct stat *status)
+static void add_match(struct tail_pattern *pattern, const char *name, bool link,
+                      const struct stat *status)
 {
     if (pattern->match_count == pattern->match_room) {
         size_t room = pattern->match_room ? 2 * pattern->match_room : 64;
@@ -104,7 +107,8 @@ static void add_match(struct tail_pattern *pattern, const char *name, bool link,
 /* Whether a place of a file is kept from an earlier start, or this one. */
 static bool place_kept(const struct tail_pattern *pattern, const char *name)
 {
-    char path[PATH_MAX], stream[NAME_BYTES_MAX + 1], records[TAIL_RECORDS_NAME_BYTES], position[PATH_MAX];
+    char path[PATH_MAX], stream[NAME_BYTES_MAX + 1], records[TAIL_RECORDS_NAME_BYTES],
+        position[PATH_MAX];
     path_of(pattern, name, path);
     stream_of(pattern, name, stream);
     tail_records_name(path, stream, records);
@@ -113,7 +117,8 @@ static bool place_kept(const struct tail_pattern *pattern, const char *name)
 }
 
 /* Whether a name is a rotated file's of the one that is asked for. */
-static bool belongs_to(struct tail_pattern *pattern, int directory, const char *name, const char *base)
+static bool belongs_to(struct tail_pattern *pattern, int directory, const char *name,
+                       const char *base)
 {
     struct stat status;
     bool packed;
@@ -127,7 +132,8 @@ static bool belongs_to(struct tail_pattern *pattern, int directory, const char *
     return true;
 }
 
-/* Whether a name is a rotated file's of any other: without what rotation puts behind a name, or before its ending. */
+/* Whether a name is a rotated file's of any other: without what rotation puts behind a name, or
+ * before its ending. */
 static bool is_rotated(struct tail_pattern *pattern, int directory, const char *name)
 {
     const char *ending = strrchr(name, '.');
@@ -196,9 +202,10 @@ static int64_t look_through(struct hark_op *op)
     return 0;
 }
 
-/* ---- on the loop ---- */
+/* --- on the loop --- */
 
-__attribute__((format(printf, 3, 4))) static void tell(const struct tail_pattern *pattern, enum log_severity severity,
+__attribute__((format(printf, 3, 4))) static void tell(const struct tail_pattern *pattern,
+                                                       enum log_severity severity,
                                                        const char *format, ...)
 {
     const struct tail_follower follower = {.tail = pattern->tail, .path = pattern->path};
@@ -226,7 +233,8 @@ static bool is_taken(const struct tail_pattern *pattern, const char *name)
 }
 
 /* Which follower has a file open: it was renamed to a name that matches. Gives: NULL: none. */
-static const struct tail_follower *reader_of(const struct tail_pattern *pattern, const struct tail_match *match)
+static const struct tail_follower *reader_of(const struct tail_pattern *pattern,
+                                             const struct tail_match *match)
 {
     for (size_t i = 0; match->inode && i < pattern->tail->count; i++) {
         const struct tail_follower *follower = &pattern->tail->followers[i];
@@ -244,7 +252,8 @@ static void follow(struct tail_pattern *pattern, const struct tail_match *match)
     char path[PATH_MAX], stream[NAME_BYTES_MAX + 1];
     if (pattern->count == TAIL_PATTERN_FILES_MAX) {
         if (!pattern->full)
-            tell(pattern, LOG_WARNING, "matches more than %d files: %s and others are not followed until the next start",
+            tell(pattern, LOG_WARNING,
+                 "matches more than %d files: %s and others are not followed until the next start",
                  TAIL_PATTERN_FILES_MAX, match->name);
         pattern->full = true;
         return;
@@ -262,7 +271,8 @@ static void follow(struct tail_pattern *pattern, const struct tail_match *match)
     if (!reader)
         return tail_follow_begin(follower);
     tail_tell(follower, LOG_WARNING,
-              "it is the file that was %s, and is read as such; the next start takes it for a new one and reads it from its "
+              "it is the file that was %s, and is read as such; the next start takes it for a new "
+              "one and reads it from its "
               "beginning: choose a pattern that does not match what files are renamed to",
               reader->path);
     tail_stop(follower, "stopped: another file by a new name");
@@ -278,7 +288,8 @@ static bool is_second_name(const struct tail_pattern *pattern, size_t index)
 {
     const struct tail_match *match = &pattern->matches[index];
     for (size_t i = 0; match->inode && i < index; i++)
-        if (pattern->matches[i].inode == match->inode && pattern->matches[i].device == match->device)
+        if (pattern->matches[i].inode == match->inode &&
+            pattern->matches[i].device == match->device)
             return true;
     return false;
 }
@@ -298,7 +309,9 @@ static void take_matches(struct tail_pattern *pattern)
         tell(pattern, LOG_WARNING, "cannot look for files: %s: %s", why(pattern->error),
              may_look_again(pattern) ? "trying again" : "waiting for a change");
     if (pattern->rotated && !pattern->rotated_told)
-        tell(pattern, LOG_NOTE, "%u files that match are passed over (%s): by their names they are rotated ones of others",
+        tell(pattern, LOG_NOTE,
+             "%u files that match are passed over (%s): by their names they are rotated ones of "
+             "others",
              pattern->rotated, pattern->rotated_name);
     pattern->rotated_told |= pattern->rotated > 0;
 }
@@ -371,8 +384,9 @@ bool tail_pattern_concerned(const struct tail_pattern *pattern, const struct ino
             return true;
         if (event->len == 0)
             continue;
-        if (i + 1 == way->count ? event->mask & (IN_CREATE | IN_MOVED_TO) && matches(pattern, event->name)
-                                : strcmp(event->name, way->watches[i].name) == 0)
+        if (i + 1 == way->count
+                ? event->mask & (IN_CREATE | IN_MOVED_TO) && matches(pattern, event->name)
+                : strcmp(event->name, way->watches[i].name) == 0)
             return true;
         if (i + 1 == way->count && strcmp(event->name, way->watches[i].name) == 0)
             return true;

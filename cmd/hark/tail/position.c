@@ -1,4 +1,5 @@
-/* position.c - the text of positions: a line for the batch, a line for each file. Text, so that a person can look at it. */
+/* position.c - the text of positions: a line for the batch, a line for each file. Text, so that a
+ * person can look at it. */
 #include "tail/position.h"
 
 #include <errno.h>
@@ -16,21 +17,24 @@ uint64_t position_hash(const void *bytes, size_t count)
 }
 
 /* Adds a line. */
-static size_t write_place(const char *word, const struct position_place *place, char *text, size_t room)
+static size_t write_place(const char *word, const struct position_place *place, char *text,
+                          size_t room)
 {
-    return (size_t)snprintf(text, room,
-                            "%s %" PRIu64 " offset %" PRIu64 " part %" PRIu32 " first %" PRIu32 " %016" PRIx64 " last %" PRIu32
-                            " %016" PRIx64 " born %" PRId64 " skip %" PRIu32 "\n",
-                            word, place->inode, place->offset, place->part, place->first_count, place->first_hash,
-                            place->last_count, place->last_hash, place->born_ns, place->skip);
+    return (size_t)snprintf(
+        text, room,
+        "%s %" PRIu64 " offset %" PRIu64 " part %" PRIu32 " first %" PRIu32 " %016" PRIx64
+        " last %" PRIu32 " %016" PRIx64 " born %" PRId64 " skip %" PRIu32 "\n",
+        word, place->inode, place->offset, place->part, place->first_count, place->first_hash,
+        place->last_count, place->last_hash, place->born_ns, place->skip);
 }
 
 size_t position_write(const struct position *position, char *text)
 {
-    size_t at = (size_t)snprintf(
-        text, POSITION_TEXT_BYTES,
-        HEADING " lines %" PRIu32 " source %" PRId32 " last %d files %" PRIu32 " looked %" PRId64 " cut %d\n", position->lines,
-        position->source, position->last, position->count, position->looked_ns, position->cut.inode != 0);
+    size_t at = (size_t)snprintf(text, POSITION_TEXT_BYTES,
+                                 HEADING " lines %" PRIu32 " source %" PRId32
+                                         " last %d files %" PRIu32 " looked %" PRId64 " cut %d\n",
+                                 position->lines, position->source, position->last, position->count,
+                                 position->looked_ns, position->cut.inode != 0);
     for (uint32_t i = 0; i < position->count; i++)
         at += write_place("inode", &position->places[i], text + at, POSITION_TEXT_BYTES - at);
     if (position->cut.inode)
@@ -51,13 +55,14 @@ static bool read_place(const char *word, const char *line, struct position_place
     size_t length = strlen(word);
     if (!line || strncmp(line, word, length) != 0)
         return false;
-    int count = sscanf(line + length,
-                       " %" SCNu64 " offset %" SCNu64 " part %" SCNu32 " first %" SCNu32 " %" SCNx64 " last %" SCNu32 " %" SCNx64
-                       " born %" SCNd64 " skip %" SCNu32,
-                       &place->inode, &place->offset, &place->part, &place->first_count, &place->first_hash, &place->last_count,
-                       &place->last_hash, &place->born_ns, &place->skip);
-    return (count == 5 || count == 9) && place->first_count <= POSITION_FIRST_BYTES && place->last_count <= POSITION_LAST_BYTES &&
-           place->last_count <= place->offset;
+    int count =
+        sscanf(line + length,
+               " %" SCNu64 " offset %" SCNu64 " part %" SCNu32 " first %" SCNu32 " %" SCNx64
+               " last %" SCNu32 " %" SCNx64 " born %" SCNd64 " skip %" SCNu32,
+               &place->inode, &place->offset, &place->part, &place->first_count, &place->first_hash,
+               &place->last_count, &place->last_hash, &place->born_ns, &place->skip);
+    return (count == 5 || count == 9) && place->first_count <= POSITION_FIRST_BYTES &&
+           place->last_count <= POSITION_LAST_BYTES && place->last_count <= place->offset;
 }
 
 int position_read(const char *text, size_t count, struct position *out_position)
@@ -70,9 +75,13 @@ int position_read(const char *text, size_t count, struct position *out_position)
     memcpy(copy, text, count);
     copy[count] = '\0';
     const char *line = copy;
-    if (sscanf(line, HEADING " lines %" SCNu32 " source %" SCNd32 " last %d files %" SCNu32 " looked %" SCNd64 " cut %d",
-               &position.lines, &position.source, &last, &position.count, &position.looked_ns, &cut) < 4 ||
-        position.count > POSITION_PLACES_MAX || position.source >= (int32_t)position.count || position.source < -1)
+    if (sscanf(line,
+               HEADING " lines %" SCNu32 " source %" SCNd32 " last %d files %" SCNu32
+                       " looked %" SCNd64 " cut %d",
+               &position.lines, &position.source, &last, &position.count, &position.looked_ns,
+               &cut) < 4 ||
+        position.count > POSITION_PLACES_MAX || position.source >= (int32_t)position.count ||
+        position.source < -1)
         return -EINVAL;
     position.last = last != 0;
     for (uint32_t i = 0; i < position.count; i++) {
@@ -92,11 +101,12 @@ void position_slot_write(uint64_t id, const struct position *position, char *slo
     char text[POSITION_TEXT_BYTES];
     size_t count = position_write(position, text);
     memset(slot, 0, POSITION_SLOT_BYTES);
-    snprintf(slot, POSITION_SLOT_BYTES, "record %" PRIu64 " sum %016" PRIx64 " bytes %zu\n%s", id, XXH64(text, count, id), count,
-             text);
+    snprintf(slot, POSITION_SLOT_BYTES, "record %" PRIu64 " sum %016" PRIx64 " bytes %zu\n%s", id,
+             XXH64(text, count, id), count, text);
 }
 
-int position_slot_read(const char *slot, size_t count, uint64_t *out_id, struct position *out_position)
+int position_slot_read(const char *slot, size_t count, uint64_t *out_id,
+                       struct position *out_position)
 {
     char copy[POSITION_SLOT_BYTES + 1] = {0};
     uint64_t id, sum;
@@ -107,7 +117,8 @@ int position_slot_read(const char *slot, size_t count, uint64_t *out_id, struct 
     if (sscanf(copy, "record %" SCNu64 " sum %" SCNx64 " bytes %zu", &id, &sum, &bytes) != 3)
         return -EINVAL;
     const char *text = next_line(copy);
-    if (!text || bytes > POSITION_TEXT_BYTES || (size_t)(text - copy) + bytes > count || XXH64(text, bytes, id) != sum)
+    if (!text || bytes > POSITION_TEXT_BYTES || (size_t)(text - copy) + bytes > count ||
+        XXH64(text, bytes, id) != sum)
         return -EINVAL;
     if (position_read(text, bytes, out_position))
         return -EINVAL;

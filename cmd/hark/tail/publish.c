@@ -1,8 +1,10 @@
-/* publish.c - batches of lines into the stream, each behind the record of where it begins (position.h says why).
+/* publish.c - batches of lines into the stream, each behind the record of where it begins
+ * (position.h says why).
  *
- * One batch of a follower is on its way at a time: that bounds what waits, and the log still syncs a whole batch at once. What
- * must hold: a record and its lines are appended in one go, nothing between them; the offset moves only past lines that were
- * acknowledged; lines that failed are tried again, those that did not are not.
+ * One batch of a follower is on its way at a time: that bounds what waits, and the log still syncs
+ * a whole batch at once. What must hold: a record and its lines are appended in one go, nothing
+ * between them; the offset moves only past lines that were acknowledged; lines that failed are
+ * tried again, those that did not are not.
  */
 #include "tail/state.h"
 
@@ -39,7 +41,7 @@ static void line_published(struct hub_publish *publish, int64_t id)
     answered(line->follower);
 }
 
-/* ---- the position beside the log ---- */
+/* --- the position beside the log --- */
 
 static void slot_written(struct hark_op *op, int64_t count)
 {
@@ -64,11 +66,12 @@ void tail_publish_slot(struct tail_follower *follower, uint64_t id)
     follower->slot_writing = true;
     follower->slot_next = (follower->slot_next + 1) % POSITION_SLOTS;
     tail_begin(follower->tail);
-    hark_write(follower->tail->loop, &follower->slot_op, follower->slot_fd, follower->slot, sizeof follower->slot,
-               (int64_t)follower->slot_next * POSITION_SLOT_BYTES, slot_written);
+    hark_write(follower->tail->loop, &follower->slot_op, follower->slot_fd, follower->slot,
+               sizeof follower->slot, (int64_t)follower->slot_next * POSITION_SLOT_BYTES,
+               slot_written);
 }
 
-/* ---- a record without a batch: where the files stand, as soon as they are known ---- */
+/* --- a record without a batch: where the files stand, as soon as they are known --- */
 
 static void places_appended(struct log_append *append, int64_t result)
 {
@@ -82,13 +85,14 @@ static void places_appended(struct log_append *append, int64_t result)
     tail_end(tail);
 }
 
-/* Between a batch and its answers a record of the places would stand for what is under way as if it was not: the next batch
- * brings it along, or its end. */
+/* Between a batch and its answers a record of the places would stand for what is under way as if it
+ * was not: the next batch brings it along, or its end. */
 void tail_publish_places(struct tail_follower *follower)
 {
     struct position position;
     follower->place_wanted = true;
-    if (follower->placing_active || follower->tail->closing || (follower->batch && follower->batch->count > 0))
+    if (follower->placing_active || follower->tail->closing ||
+        (follower->batch && follower->batch->count > 0))
         return;
     follower->place_wanted = false;
     follower->placing_active = true;
@@ -104,10 +108,11 @@ void tail_publish_places(struct tail_follower *follower)
     log_append(follower->tail->log, &follower->placing);
 }
 
-/* ---- after a batch ---- */
+/* --- after a batch --- */
 
 /* The source's place moves past a unit that was published. */
-static void pass_unit(struct tail_follower *follower, struct tail_source *source, const struct split_unit *unit)
+static void pass_unit(struct tail_follower *follower, struct tail_source *source,
+                      const struct split_unit *unit)
 {
     struct tail_buffer *buffer = &follower->buffer;
     buffer->at += unit->consumed;
@@ -122,11 +127,12 @@ static void count_line(struct tail_follower *follower, const struct tail_line *l
     follower->split += line->unit.part == 1;
 }
 
-/* What is left of a batch after an error is tried again later, unless the log says that this is the end. */
+/* What is left of a batch after an error is tried again later, unless the log says that this is the
+ * end. */
 static void try_again(struct tail_follower *follower, int64_t error);
 
-/* Drops those lines from the front that were acknowledged. Gives: how many of the rest were, too: answers out of order, because
- * the disk was full for a moment. */
+/* Drops those lines from the front that were acknowledged. Gives: how many of the rest were, too:
+ * answers out of order, because the disk was full for a moment. */
 static uint32_t take_acknowledged(struct tail_follower *follower)
 {
     struct tail_batch *batch = follower->batch;
@@ -138,7 +144,8 @@ static uint32_t take_acknowledged(struct tail_follower *follower)
         pass_unit(follower, follower->reading, &batch->lines[done].unit);
         done++;
     }
-    tail_source_passed(follower->reading, buffer->block + SPLIT_MARK_BYTES_MAX + at, buffer->at - at);
+    tail_source_passed(follower->reading, buffer->block + SPLIT_MARK_BYTES_MAX + at,
+                       buffer->at - at);
     for (uint32_t i = done; i < batch->count; i++)
         later += batch->lines[i].result > 0;
     batch->count -= done;
@@ -160,7 +167,8 @@ static void batch_ended(struct tail_follower *follower)
     int64_t error = first_error(batch);
     uint32_t later = take_acknowledged(follower);
     if (error) {
-        /* Without a record of theirs, published lines would be published once more after a restart. */
+        /* Without a record of theirs, published lines would be published once more after a
+         * restart. */
         batch->again = later > 0 || batch->count == 0;
         if (!batch->again)
             batch->count = 0; /* what is left is cut out of the buffer anew */
@@ -205,14 +213,18 @@ static void try_again(struct tail_follower *follower, int64_t error)
     if (error == -ESHUTDOWN || follower->tail->closing)
         return;
     if (error == -EINVAL) {
-        tail_tell(follower, LOG_ERROR, "its lines cannot be published: %s: it is not followed any more until the next start",
-                  why(error));
+        tail_tell(
+            follower, LOG_ERROR,
+            "its lines cannot be published: %s: it is not followed any more until the next start",
+            why(error));
         return tail_stop(follower, "stopped: its lines cannot be published");
     }
-    /* After a failed disk (EIO) nobody knows whether the batch is there. Whoever comes to a segment after it is told where that
-     * one ends without it; a crash before the log has begun another may show it, and then its lines come twice. */
+    /* After a failed disk (EIO) nobody knows whether the batch is there. Whoever comes to a segment
+     * after it is told where that one ends without it; a crash before the log has begun another may
+     * show it, and then its lines come twice. */
     if (batch->retry_ns == 0)
-        tail_tell(follower, LOG_WARNING, "its lines cannot be published for now: %s: trying again%s", why(error),
+        tail_tell(follower, LOG_WARNING,
+                  "its lines cannot be published for now: %s: trying again%s", why(error),
                   error == -EIO ? " (after a crash in the meantime some may be there twice)" : "");
     batch->retry_ns = batch->retry_ns ? 2 * batch->retry_ns : follower->tail->retry_ns;
     if (batch->retry_ns > retry_max_ns)
@@ -222,19 +234,20 @@ static void try_again(struct tail_follower *follower, int64_t error)
     hark_sleep(follower->tail->loop, &follower->retry, batch->retry_ns, retry_now);
 }
 
-/* ---- a batch ---- */
+/* --- a batch --- */
 
 /* The index of a source among the places of a position. */
 static int32_t index_of(const struct tail_follower *follower, const struct tail_source *wanted)
 {
     int32_t index = 0;
-    for (const struct tail_source *source = follower->oldest; source != wanted; source = source->newer)
+    for (const struct tail_source *source = follower->oldest; source != wanted;
+         source = source->newer)
         index++;
     return index;
 }
 
-/* Writes the record of the batch. Where some of its lines are published already, the others cannot be counted from the log
- * alone: the record then stands for the whole batch. */
+/* Writes the record of the batch. Where some of its lines are published already, the others cannot
+ * be counted from the log alone: the record then stands for the whole batch. */
 static void write_record(struct tail_follower *follower)
 {
     struct tail_batch *batch = follower->batch;
@@ -277,7 +290,8 @@ static void send_batch(struct tail_follower *follower)
     log_append(tail->log, &batch->record);
     for (uint32_t i = 0; i < batch->count; i++)
         if (batch->lines[i].result <= 0)
-            hub_publish(follower->stream, &batch->lines[i].publish, batch->lines[i].bytes, batch->lines[i].count, line_published);
+            hub_publish(follower->stream, &batch->lines[i].publish, batch->lines[i].bytes,
+                        batch->lines[i].count, line_published);
 }
 
 static bool has_batch(struct tail_follower *follower)
@@ -287,7 +301,7 @@ static bool has_batch(struct tail_follower *follower)
         if (follower->batch)
             follower->batch->follower = follower;
     }
-    return follower->batch != NULL;
+    return follower->batch;
 }
 
 /* Puts a unit into the batch. A part gets its mark, in the room before it. */
@@ -309,8 +323,9 @@ static void add_line(struct tail_follower *follower, char *bytes, const struct s
     }
 }
 
-/* Cuts units out of the buffer, past those that the last process has published. A part is a batch of its own: its mark takes the
- * place of what stands before it, which must be published by then. */
+/* Cuts units out of the buffer, past those that the last process has published. A part is a batch
+ * of its own: its mark takes the place of what stands before it, which must be published by
+ * then. */
 static void fill_batch(struct tail_follower *follower, bool final)
 {
     struct tail_buffer *buffer = &follower->buffer;
@@ -324,7 +339,8 @@ static void fill_batch(struct tail_follower *follower, bool final)
     batch->final = false;
     batch->again = false;
     size_t begin = at;
-    while (batch->count < TAIL_BATCH_LINES && split_next(bytes + at, buffer->count - at, part, final, &unit)) {
+    while (batch->count < TAIL_BATCH_LINES &&
+           split_next(bytes + at, buffer->count - at, part, final, &unit)) {
         if (source->skip > 0) {
             source->skip--;
             pass_unit(follower, source, &unit);
@@ -350,7 +366,8 @@ bool tail_publish(struct tail_follower *follower)
     if (follower->buffer.source != source)
         return false;
     if (!has_batch(follower)) {
-        tail_tell(follower, LOG_ERROR, "out of memory: it is not followed any more until the next start");
+        tail_tell(follower, LOG_ERROR,
+                  "out of memory: it is not followed any more until the next start");
         tail_stop(follower, "stopped: out of memory");
         return false;
     }

@@ -1,9 +1,9 @@
 /* read.c - from files into the buffer: the oldest file first, each to its end.
  *
- * Before bytes are taken, the file's beginning and what stands before them are compared with what they were: a file that was cut
- * and has grown again past the place that was reached looks, by its length, as if it had only grown; and many logs begin with the
- * same lines each time. What is read short of what was asked for is the end for
- * now: whatever is appended later is told by inotify.
+ * Before bytes are taken, the file's beginning and what stands before them are compared with what
+ * they were: a file that was cut and has grown again past the place that was reached looks, by its
+ * length, as if it had only grown; and many logs begin with the same lines each time. What is read
+ * short of what was asked for is the end for now: whatever is appended later is told by inotify.
  */
 #include "tail/state.h"
 
@@ -17,8 +17,8 @@
 
 static void read_bytes(struct tail_follower *follower);
 
-/* The file was cut, or written anew from its beginning. Whoever cuts a file has often copied it before: what was not read yet is
- * looked for there, and goes first. */
+/* The file was cut, or written anew from its beginning. Whoever cuts a file has often copied it
+ * before: what was not read yet is looked for there, and goes first. */
 static void begin_anew(struct tail_follower *follower, struct tail_source *source)
 {
     tail_source_place(source, &follower->cut.place);
@@ -67,7 +67,8 @@ static void length_known(struct hark_op *op, int64_t result)
     struct tail_follower *follower = hark_container_of(op, struct tail_follower, read);
     struct tail_source *source = follower->reading;
     if (!follower->tail->closing && !follower->stopped) {
-        if (result == 0 && follower->status.stx_size < follower->buffer.start + follower->buffer.count)
+        if (result == 0 &&
+            follower->status.stx_size < follower->buffer.start + follower->buffer.count)
             begin_anew(follower, source);
         else if (source->dirty)
             tail_read_more(follower);
@@ -80,7 +81,8 @@ static void length_known(struct hark_op *op, int64_t result)
 /* Keeps the file's first bytes as they come by. */
 static void note_first(struct tail_source *source, const char *bytes, size_t count, uint64_t offset)
 {
-    if (offset > source->first_count || source->first_count == POSITION_FIRST_BYTES || offset + count <= source->first_count)
+    if (offset > source->first_count || source->first_count == POSITION_FIRST_BYTES ||
+        offset + count <= source->first_count)
         return;
     size_t skipped = (size_t)(source->first_count - offset);
     size_t taken = count - skipped;
@@ -90,7 +92,8 @@ static void note_first(struct tail_source *source, const char *bytes, size_t cou
     source->first_count += (uint32_t)taken;
 }
 
-/* What stands directly before the place where reading goes on: published, or still in the buffer. Gives: how many bytes. */
+/* What stands directly before the place where reading goes on: published, or still in the buffer.
+ * Gives: how many bytes. */
 static size_t bytes_before(const struct tail_follower *follower, char *out)
 {
     const struct tail_buffer *buffer = &follower->buffer;
@@ -115,7 +118,8 @@ static void take_bytes(struct tail_follower *follower, size_t count)
     follower->read_told = 0;
     if (!follower->lacks)
         follower->again.wait_ns = 0;
-    note_first(follower->reading, buffer->block + SPLIT_MARK_BYTES_MAX + buffer->count, count, buffer->start + buffer->count);
+    note_first(follower->reading, buffer->block + SPLIT_MARK_BYTES_MAX + buffer->count, count,
+               buffer->start + buffer->count);
     buffer->count += count;
     if (count == asked)
         follower->reading->dirty = true; /* there may be more */
@@ -140,15 +144,16 @@ static void bytes_read(struct hark_op *op, int64_t count)
             take_bytes(follower, (size_t)count - before);
     } else if (count == 0 && buffer->start + buffer->count > 0) {
         tail_begin(tail);
-        hark_statx(tail->loop, &follower->read, follower->reading->fd, "", AT_EMPTY_PATH, STATX_SIZE, &follower->status,
-                   length_known);
+        hark_statx(tail->loop, &follower->read, follower->reading->fd, "", AT_EMPTY_PATH,
+                   STATX_SIZE, &follower->status, length_known);
     } else {
         take_bytes(follower, (size_t)count);
     }
     tail_end(tail);
 }
 
-/* Moves what is left to the front, and gives it more room where it fills the block. Fails: -ENOMEM. */
+/* Moves what is left to the front, and gives it more room where it fills the block. Fails:
+ * -ENOMEM. */
 static int make_room(struct tail_buffer *buffer)
 {
     if (buffer->block && buffer->at > 0) {
@@ -188,11 +193,13 @@ static void read_bytes(struct tail_follower *follower)
     }
     follower->before_count = bytes_before(follower, follower->before);
     follower->vector[0] = (struct iovec){follower->before, follower->before_count};
-    follower->vector[1] = (struct iovec){buffer->block + SPLIT_MARK_BYTES_MAX + buffer->count, buffer->room - buffer->count};
+    follower->vector[1] = (struct iovec){buffer->block + SPLIT_MARK_BYTES_MAX + buffer->count,
+                                         buffer->room - buffer->count};
     unsigned skipped = follower->before_count == 0;
     tail_begin(follower->tail);
-    hark_readv(follower->tail->loop, &follower->read, source->fd, follower->vector + skipped, 2 - skipped,
-               (int64_t)(buffer->start + buffer->count - follower->before_count), bytes_read);
+    hark_readv(follower->tail->loop, &follower->read, source->fd, follower->vector + skipped,
+               2 - skipped, (int64_t)(buffer->start + buffer->count - follower->before_count),
+               bytes_read);
 }
 
 static void first_read(struct hark_op *op, int64_t count)
@@ -204,7 +211,8 @@ static void first_read(struct hark_op *op, int64_t count)
     } else if (count < 0) {
         cannot_read(follower, count);
     } else {
-        if (count < source->first_count || memcmp(follower->check, source->first, source->first_count) != 0)
+        if (count < source->first_count ||
+            memcmp(follower->check, source->first, source->first_count) != 0)
             begin_anew(follower, source);
         else
             read_bytes(follower);
@@ -219,7 +227,8 @@ void tail_read_more(struct tail_follower *follower)
     if (source->first_count == 0)
         return read_bytes(follower);
     tail_begin(follower->tail);
-    hark_read(follower->tail->loop, &follower->read, source->fd, follower->check, source->first_count, 0, first_read);
+    hark_read(follower->tail->loop, &follower->read, source->fd, follower->check,
+              source->first_count, 0, first_read);
 }
 
 void tail_read_step(struct tail_follower *follower)

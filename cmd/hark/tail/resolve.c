@@ -1,7 +1,9 @@
-/* resolve.c - walks a path as the kernel would, one name after the other, because each step wants a watch.
+/* resolve.c - walks a path as the kernel would, one name after the other, because each step wants a
+ * watch.
  *
- * A directory is watched for the fate of one name in it only where that name is expected to change: other directories, such
- * as a busy /tmp on the way, are watched for their own moving and removal alone, which costs nothing while they stay.
+ * A directory is watched for the fate of one name in it only where that name is expected to change:
+ * other directories, such as a busy /tmp on the way, are watched for their own moving and removal
+ * alone, which costs nothing while they stay.
  */
 #include "tail/resolve.h"
 
@@ -40,9 +42,11 @@ struct walk {
 static void add_watch(struct walk *walk, uint32_t events, const char *name)
 {
     struct resolution *found = walk->found;
-    int watch = inotify_add_watch(walk->inotify, *walk->at ? walk->at : "/", events | IN_ONLYDIR | IN_MASK_ADD);
+    int watch = inotify_add_watch(walk->inotify, *walk->at ? walk->at : "/",
+                                  events | IN_ONLYDIR | IN_MASK_ADD);
     if (watch < 0 || found->count == RESOLVE_WATCHES_MAX) {
-        /* A directory that may be passed but not read (EACCES) cannot be watched; then its fate is not noticed. */
+        /* A directory that may be passed but not read (EACCES) cannot be watched; then its fate is
+         * not noticed. */
         if (!found->trouble && !(errno == EACCES && *name == '\0'))
             found->trouble = watch < 0 ? -errno : -ENAMETOOLONG;
         return;
@@ -102,7 +106,8 @@ static int follow_link(struct walk *walk, const char *path)
     return 0;
 }
 
-/* Watches an open file: by its descriptor, so that it is that very file. Gives: the watch. Fails: a negative errno. */
+/* Watches an open file: by its descriptor, so that it is that very file. Gives: the watch. Fails: a
+ * negative errno. */
 static int watch_file(int inotify, int fd, const char *path)
 {
     char name[32];
@@ -118,11 +123,15 @@ static int open_file(struct walk *walk, const char *path)
 {
     struct resolution *found = walk->found;
     struct stat status;
-    /* Non-blocking, so that a pipe without a writer does not hold up the thread; regular files do not mind. */
+    /* Non-blocking, so that a pipe without a writer does not hold up the thread; regular files do
+     * not mind. */
     int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
         return -errno;
-    int error = fstat(fd, &status) ? -errno : S_ISREG(status.st_mode) ? 0 : S_ISDIR(status.st_mode) ? -EISDIR : -EINVAL;
+    int error = fstat(fd, &status)        ? -errno
+                : S_ISREG(status.st_mode) ? 0
+                : S_ISDIR(status.st_mode) ? -EISDIR
+                                          : -EINVAL;
     if (error) {
         close(fd);
         return error;
@@ -134,7 +143,8 @@ static int open_file(struct walk *walk, const char *path)
     return fd;
 }
 
-/* Goes into a directory that is not expected to change. Gives: false where there is none, or it went meanwhile. */
+/* Goes into a directory that is not expected to change. Gives: false where there is none, or it
+ * went meanwhile. */
 static bool enter_directory(struct walk *walk, const char *path)
 {
     char before[PATH_MAX];
@@ -150,7 +160,8 @@ static bool enter_directory(struct walk *walk, const char *path)
     return false;
 }
 
-/* One name further. Gives: 0 go on; above 0 the file's descriptor, plus one. Fails: a negative errno: the way ends here. */
+/* One name further. Gives: 0 go on; above 0 the file's descriptor, plus one. Fails: a negative
+ * errno: the way ends here. */
 static int step(struct walk *walk)
 {
     char path[PATH_MAX];
@@ -222,8 +233,8 @@ static void note_shortage(struct resolve_file *file)
 }
 
 /* Opens one name in a directory, where it is the file of the place. Gives: true and *file. */
-static bool open_place(int inotify, int directory, const char *name, const struct position_place *place,
-                       struct resolve_file *file)
+static bool open_place(int inotify, int directory, const char *name,
+                       const struct position_place *place, struct resolve_file *file)
 {
     int fd = openat(directory, name, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     if (fd < 0) {
@@ -252,7 +263,8 @@ static DIR *open_directory_of(const char *path)
 }
 
 /* Looks through the directory of a path for the place's number. */
-static bool search_directory(int inotify, const char *path, const struct position_place *place, struct resolve_file *file)
+static bool search_directory(int inotify, const char *path, const struct position_place *place,
+                             struct resolve_file *file)
 {
     bool found = false;
     DIR *directory = open_directory_of(path);
@@ -261,17 +273,20 @@ static bool search_directory(int inotify, const char *path, const struct positio
         return false;
     }
     for (struct dirent *entry = readdir(directory); entry && !found; entry = readdir(directory))
-        if (entry->d_ino == place->inode && (entry->d_type == DT_REG || entry->d_type == DT_UNKNOWN))
+        if (entry->d_ino == place->inode &&
+            (entry->d_type == DT_REG || entry->d_type == DT_UNKNOWN))
             found = open_place(inotify, dirfd(directory), entry->d_name, place, file);
     closedir(directory);
     return found;
 }
 
-void resolve_place(int inotify, const char *path, const struct position_place *place, struct resolve_file *out_file)
+void resolve_place(int inotify, const char *path, const struct position_place *place,
+                   struct resolve_file *out_file)
 {
     char real[PATH_MAX];
     out_file->fd = 0;
-    bool found = open_place(inotify, AT_FDCWD, path, place, out_file) || search_directory(inotify, path, place, out_file);
+    bool found = open_place(inotify, AT_FDCWD, path, place, out_file) ||
+                 search_directory(inotify, path, place, out_file);
     /* Behind a symbolic link, the file's own directory is another one. */
     if (!found && realpath(path, real))
         found = search_directory(inotify, real, place, out_file);
@@ -279,8 +294,8 @@ void resolve_place(int inotify, const char *path, const struct position_place *p
         out_file->fd = -ENOENT;
 }
 
-void resolve_name(int inotify, const char *directory, const char *name, const struct position_place *place,
-                  struct resolve_file *out_file)
+void resolve_name(int inotify, const char *directory, const char *name,
+                  const struct position_place *place, struct resolve_file *out_file)
 {
     char path[PATH_MAX + RESOLVE_NAME_BYTES];
     struct stat status;

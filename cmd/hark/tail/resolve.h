@@ -1,4 +1,5 @@
-/* resolve.h - from a path to the file that stands there now, and the watches that tell when that may have changed.
+/* resolve.h - from a path to the file that stands there now, and the watches that tell when that
+ * may have changed.
  *
  * Every function here blocks: they run on the work pool.
  */
@@ -17,7 +18,8 @@ enum { RESOLVE_WATCHES_MAX = 64, RESOLVE_NAME_BYTES = 256 };
 /* A watch on a directory on the way to the file. */
 struct resolve_watch {
     int watch;
-    char name[RESOLVE_NAME_BYTES]; /* of the entry that matters; "": the directory itself, whether it stays where it is */
+    char name[RESOLVE_NAME_BYTES]; /* of the entry that matters; "": the directory itself, whether
+                                      it stays where it is */
 };
 
 /* What a path leads to. */
@@ -33,10 +35,12 @@ struct resolution {
     struct resolve_watch watches[RESOLVE_WATCHES_MAX];
 };
 
-/* Walks a path, watching on the way: each directory whether it is moved or removed; each one in which the next name is a symbolic
- * link, the file, or missing, whether that name changes. What is missing is so waited for in its nearest existing directory.
- * Each watch is set before what it guards is looked at: so nothing can change unseen.
- * Takes: an absolute path; the descriptor of inotify. Gives: *out_resolution; its fd is the caller's to close. */
+/* Walks a path, watching on the way: each directory whether it is moved or removed; each one in
+ * which the next name is a symbolic link, the file, or missing, whether that name changes. What is
+ * missing is so waited for in its nearest existing directory. Each watch is set before what it
+ * guards is looked at: so nothing can change unseen.
+ * Takes: an absolute path; the descriptor of inotify.
+ * Gives: *out_resolution; its fd is the caller's to close. */
 void resolve_path(int inotify, const char *path, struct resolution *out_resolution);
 
 /* A file that was found again. */
@@ -50,14 +54,18 @@ struct resolve_file {
     char last[POSITION_LAST_BYTES];   /* and of those before it */
 };
 
-/* Opens the file of a place again: at the path, or where rotation has put it: in the same directory under another name.
- * Takes: as resolve_path. Gives: *out_file; its fd is the caller's to close; -ENOENT it is gone, or another file has its number;
- *   -EMFILE and what else again_may_help names: it may be there. */
-void resolve_place(int inotify, const char *path, const struct position_place *place, struct resolve_file *out_file);
+/* Opens the file of a place again: at the path, or where rotation has put it: in the same directory
+ * under another name.
+ * Takes: as resolve_path.
+ * Gives: *out_file; its fd is the caller's to close; -ENOENT it is gone, or another file has its
+ *   number; -EMFILE and what else again_may_help names: it may be there. */
+void resolve_place(int inotify, const char *path, const struct position_place *place,
+                   struct resolve_file *out_file);
 
-/* Opens a file by its name in a directory: one that stood at the path and was renamed. Takes: place: to be gone on from, or NULL.
+/* Opens a file by its name in a directory: one that stood at the path and was renamed.
+ * Takes: place: to be gone on from, or NULL.
  * Gives: *out_file, its fd a negative errno where it cannot be had or is no regular file. */
-void resolve_name(int inotify, const char *directory, const char *name, const struct position_place *place,
-                  struct resolve_file *out_file);
+void resolve_name(int inotify, const char *directory, const char *name,
+                  const struct position_place *place, struct resolve_file *out_file);
 
 #endif

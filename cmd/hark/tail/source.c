@@ -1,8 +1,8 @@
 /* source.c - which files of a follower are open.
  *
- * One stands at the path, or none. A file that no longer does is kept, read, and let go once it has not grown for a while:
- * whoever wrote to it goes on doing so until told of the rotation, and may be one of many. The list is in the order
- * in which the files stood at the path.
+ * One stands at the path, or none. A file that no longer does is kept, read, and let go once it has
+ * not grown for a while: whoever wrote to it goes on doing so until told of the rotation, and may
+ * be one of many. The list is in the order in which the files stood at the path.
  */
 #include "tail/state.h"
 
@@ -14,8 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
-int tail_source_add(struct tail_follower *follower, int fd, int watch, uint64_t device, uint64_t inode, int64_t born_ns,
-                    struct tail_source **out_source)
+int tail_source_add(struct tail_follower *follower, int fd, int watch, uint64_t device,
+                    uint64_t inode, int64_t born_ns, struct tail_source **out_source)
 {
     struct tail_source **link = &follower->oldest;
     if (follower->source_count == POSITION_PLACES_MAX)
@@ -32,7 +32,8 @@ int tail_source_add(struct tail_follower *follower, int fd, int watch, uint64_t 
         .born_ns = born_ns,
         .dirty = true,
     };
-    /* What was written to older files before this one came, maybe a moment ago and not told by inotify yet, goes first. */
+    /* What was written to older files before this one came, maybe a moment ago and not told by
+     * inotify yet, goes first. */
     while (*link) {
         (*link)->dirty = true;
         link = &(*link)->newer;
@@ -43,7 +44,8 @@ int tail_source_add(struct tail_follower *follower, int fd, int watch, uint64_t 
     return 0;
 }
 
-void tail_source_go_on(struct tail_source *source, const struct position_place *place, const char *first, const char *last)
+void tail_source_go_on(struct tail_source *source, const struct position_place *place,
+                       const char *first, const char *last)
 {
     source->offset = place->offset;
     source->part = place->part;
@@ -93,7 +95,9 @@ void tail_source_close(struct tail_source *source)
     if (read_ns > follower->looked_ns)
         follower->looked_ns = read_ns;
     if (source->copy)
-        tail_source_place(source, &follower->cut.place); /* that it is read is all that tells it from a new file */
+        tail_source_place(
+            source,
+            &follower->cut.place); /* that it is read is all that tells it from a new file */
     unlink_source(source);
     follower->source_count--;
     tail_begin(follower->tail);
@@ -131,13 +135,14 @@ void tail_source_place(const struct tail_source *source, struct position_place *
 
 void tail_source_positions(const struct tail_follower *follower, struct position *out_position)
 {
-    struct position position = {.source = -1, .looked_ns = follower->looked_ns, .cut = follower->cut.place};
+    struct position position = {
+        .source = -1, .looked_ns = follower->looked_ns, .cut = follower->cut.place};
     for (const struct tail_source *source = follower->oldest; source; source = source->newer)
         tail_source_place(source, &position.places[position.count++]);
     *out_position = position;
 }
 
-/* ---- letting go ---- */
+/* --- letting go --- */
 
 /* Whether it stands at the path. */
 static bool is_current(const struct tail_source *source)
@@ -172,7 +177,7 @@ void tail_source_arm(struct tail_follower *follower)
     hark_sleep_until(tail->loop, &follower->let_go, earliest + tail->let_go_ns, let_go);
 }
 
-/* ---- what stands at the path ---- */
+/* --- what stands at the path --- */
 
 /* The newest is no longer at the path. */
 static void retire_current(struct tail_follower *follower)
@@ -183,7 +188,8 @@ static void retire_current(struct tail_follower *follower)
     follower->current = false;
 }
 
-static struct tail_source *find_source(const struct tail_follower *follower, uint64_t device, uint64_t inode)
+static struct tail_source *find_source(const struct tail_follower *follower, uint64_t device,
+                                       uint64_t inode)
 {
     struct tail_source *source = follower->oldest;
     while (source && (source->device != device || source->inode != inode))
@@ -210,9 +216,10 @@ static void make_newest(struct tail_follower *follower, struct tail_source *sour
 static int take_new(struct tail_follower *follower, struct resolution *found)
 {
     struct tail_source *source;
-    bool rotated = follower->oldest != NULL || follower->rotations > 0;
+    bool rotated = follower->oldest || follower->rotations > 0;
     retire_current(follower);
-    int error = tail_source_add(follower, found->fd, found->watch, found->device, found->inode, found->born_ns, &source);
+    int error = tail_source_add(follower, found->fd, found->watch, found->device, found->inode,
+                                found->born_ns, &source);
     if (error)
         return error;
     found->fd = -1;
@@ -225,7 +232,9 @@ static int take_new(struct tail_follower *follower, struct resolution *found)
 /* Says what is wrong with the way to the file, once. */
 static void tell_trouble(struct tail_follower *follower, const struct resolution *found)
 {
-    int trouble = found->trouble ? found->trouble : found->fd >= 0 && found->watch < 0 ? found->watch : found->fd;
+    int trouble = found->trouble                       ? found->trouble
+                  : found->fd >= 0 && found->watch < 0 ? found->watch
+                                                       : found->fd;
     if (trouble >= 0)
         trouble = follower->lacks;
     /* Between two files of a rotation there is none for a moment: that is no trouble. */
@@ -234,7 +243,8 @@ static void tell_trouble(struct tail_follower *follower, const struct resolution
     follower->told = trouble;
     if (trouble == -ENOSPC)
         tail_tell(follower, LOG_WARNING,
-                  "cannot watch it: no inotify watch is left (sysctl -w fs.inotify.max_user_watches=65536)");
+                  "cannot watch it: no inotify watch is left (sysctl -w "
+                  "fs.inotify.max_user_watches=65536)");
     else if (trouble == -EISDIR)
         tail_tell(follower, LOG_WARNING, "is a directory: name a file in it: waiting for one");
     else if (trouble == -EINVAL)
@@ -244,10 +254,11 @@ static void tell_trouble(struct tail_follower *follower, const struct resolution
     else if (again_may_help(trouble))
         tail_tell(follower, LOG_WARNING, "cannot follow it: %s: trying again", why(trouble));
     else if (trouble)
-        tail_tell(follower, LOG_WARNING, "cannot follow it: %s: waiting for a change", why(trouble));
+        tail_tell(follower, LOG_WARNING, "cannot follow it: %s: waiting for a change",
+                  why(trouble));
 }
 
-/* ---- files that were renamed before they were opened ---- */
+/* --- files that were renamed before they were opened --- */
 
 static void note_moved(struct tail_follower *follower, const char *from, const char *to)
 {
@@ -299,7 +310,8 @@ static void take_early(struct tail_follower *follower)
 /* Copies the names that the next walk opens: the list itself may change meanwhile. */
 static void choose_moved(struct tail_follower *follower)
 {
-    unsigned count = follower->moved_count < TAIL_MOVED_WALK ? follower->moved_count : TAIL_MOVED_WALK;
+    unsigned count =
+        follower->moved_count < TAIL_MOVED_WALK ? follower->moved_count : TAIL_MOVED_WALK;
     if (count && !follower->opening)
         follower->opening = calloc(TAIL_MOVED_WALK, sizeof *follower->opening);
     follower->opening_count = follower->opening ? count : 0;
@@ -310,7 +322,8 @@ static void choose_moved(struct tail_follower *follower)
     }
 }
 
-/* Takes one over as a file that is no longer at the path. Gives: false: it has to wait until there is room. */
+/* Takes one over as a file that is no longer at the path. Gives: false: it has to wait until there
+ * is room. */
 static bool take_moved(struct tail_follower *follower, struct tail_moved_file *opened)
 {
     struct resolve_file *file = &opened->file;
@@ -318,14 +331,16 @@ static bool take_moved(struct tail_follower *follower, struct tail_moved_file *o
     struct tail_source *source;
     if (again_may_help(file->fd))
         return false;
-    bool other = moved->inode && (file->fd == -ENOENT || (file->fd >= 0 && file->inode != moved->inode));
+    bool other =
+        moved->inode && (file->fd == -ENOENT || (file->fd >= 0 && file->inode != moved->inode));
     if (other || (file->fd >= 0 && moved->goes_on && !file->begins)) {
         follower->survey_wanted = true; /* it was renamed since, or is not what it was */
         return true;
     }
     if (file->fd < 0) {
-        tail_tell(follower, LOG_WARNING, "the file that was renamed to %s cannot be read: %s: lines may be lost", moved->name,
-                  why(file->fd));
+        tail_tell(follower, LOG_WARNING,
+                  "the file that was renamed to %s cannot be read: %s: lines may be lost",
+                  moved->name, why(file->fd));
         return true;
     }
     if (find_source(follower, file->device, file->inode))
@@ -335,7 +350,8 @@ static bool take_moved(struct tail_follower *follower, struct tail_moved_file *o
         return false;
     }
     retire_current(follower);
-    if (tail_source_add(follower, file->fd, file->watch, file->device, file->inode, file->born_ns, &source))
+    if (tail_source_add(follower, file->fd, file->watch, file->device, file->inode, file->born_ns,
+                        &source))
         return false;
     file->fd = -1;
     if (moved->goes_on)
@@ -347,24 +363,28 @@ static bool take_moved(struct tail_follower *follower, struct tail_moved_file *o
     return true;
 }
 
-/* Takes over what the walk has opened, in order. Gives: true: none is left, the path's own file may follow. */
+/* Takes over what the walk has opened, in order. Gives: true: none is left, the path's own file may
+ * follow. */
 static bool adopt_moved(struct tail_follower *follower, bool *out_wait)
 {
     unsigned taken = 0;
     *out_wait = false;
-    while (!follower->survey_wanted && taken < follower->opening_count && !follower->moved[taken].again && !*out_wait) {
+    while (!follower->survey_wanted && taken < follower->opening_count &&
+           !follower->moved[taken].again && !*out_wait) {
         *out_wait = !take_moved(follower, &follower->opening[taken]);
         taken += !*out_wait;
     }
     follower->moved_count -= taken;
     if (taken)
-        memmove(follower->moved, follower->moved + taken, follower->moved_count * sizeof *follower->moved);
+        memmove(follower->moved, follower->moved + taken,
+                follower->moved_count * sizeof *follower->moved);
     return follower->moved_count == 0 && !follower->survey_wanted;
 }
 
-/* ---- walking ---- */
+/* --- walking --- */
 
-/* Sees to what stands at the path now. Gives: true where it has to wait until another file is closed. */
+/* Sees to what stands at the path now. Gives: true where it has to wait until another file is
+ * closed. */
 static bool adopt_current(struct tail_follower *follower, struct resolution *found)
 {
     if (found->fd < 0) {
@@ -402,14 +422,16 @@ static void note_lacks(struct tail_follower *follower, const struct resolution *
     follower->incomplete = follower->lacks != 0;
     if (!follower->lacks && (again_may_help(found->trouble) || found->trouble == -ENOSPC))
         follower->lacks = found->trouble;
-    if (!follower->lacks && found->fd >= 0 && (again_may_help(found->watch) || found->watch == -ENOSPC))
+    if (!follower->lacks && found->fd >= 0 &&
+        (again_may_help(found->watch) || found->watch == -ENOSPC))
         follower->lacks = found->watch;
 }
 
 /* All files that came so far are open, in order. */
 static void nothing_missed(struct tail_follower *follower)
 {
-    follower->looked_ns = follower->walk_ns > follower->passed_ns ? follower->walk_ns : follower->passed_ns + 1;
+    follower->looked_ns =
+        follower->walk_ns > follower->passed_ns ? follower->walk_ns : follower->passed_ns + 1;
     follower->lost_count = 0;
     for (struct tail_source *source = follower->oldest; source; source = source->newer)
         source->held = false;
@@ -417,7 +439,8 @@ static void nothing_missed(struct tail_follower *follower)
         tail_publish_places(follower);
 }
 
-/* A walk has ended. Its watches replace the last walk's. Gives: true where another walk is needed at once. */
+/* A walk has ended. Its watches replace the last walk's. Gives: true where another walk is needed
+ * at once. */
 static bool adopt(struct tail_follower *follower)
 {
     struct resolution *found = follower->resolving;
@@ -470,7 +493,8 @@ static void resolved(struct hark_op *op, int64_t result)
     tail->resolving--;
     if (result < 0) { /* no thread, or cancelled before it began */
         if (!tail->closing && follower->told != (int)result)
-            tail_tell(follower, LOG_WARNING, "cannot look at its path: %s: trying again", why(result));
+            tail_tell(follower, LOG_WARNING, "cannot look at its path: %s: trying again",
+                      why(result));
         follower->told = follower->lacks = (int)result;
         tail_missed_drop(follower);
         tail_follower_again(follower, result);
@@ -500,7 +524,9 @@ static int64_t walk_path(struct hark_op *op)
     }
     resolve_path(follower->tail->inotify, follower->path, found);
     if (follower->survey)
-        survey_directory(found->directory, found->count ? found->watches[found->count - 1].name : "", follower->survey);
+        survey_directory(found->directory,
+                         found->count ? found->watches[found->count - 1].name : "",
+                         follower->survey);
     return 0;
 }
 

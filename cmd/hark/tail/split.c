@@ -1,7 +1,7 @@
 /* split.c - lines, and parts of lines.
  *
- * A line up to an event's size is one unit. A longer one is cut into parts of a fixed size: the first as soon as it is
- * sure that the line is too long, the last, which may be empty, at its LF.
+ * A line up to an event's size is one unit. A longer one is cut into parts of a fixed size: the
+ * first as soon as it is sure that the line is too long, the last, which may be empty, at its LF.
  */
 #include "tail/split.h"
 
@@ -9,7 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
-bool split_next(const char *bytes, size_t count, uint32_t part, bool final, struct split_unit *out_unit)
+bool split_next(const char *bytes, size_t count, uint32_t part, bool final,
+                struct split_unit *out_unit)
 {
     size_t limit = part ? SPLIT_PART_BYTES : SPLIT_LINE_BYTES_MAX;
     size_t window = count < limit + 1 ? count : limit + 1;
@@ -32,7 +33,7 @@ bool split_next(const char *bytes, size_t count, uint32_t part, bool final, stru
 
 size_t split_mark(const struct split_unit *unit, char *text)
 {
-    int length =
-        snprintf(text, SPLIT_MARK_BYTES_MAX, "{\"part\":%" PRIu32 ",\"last\":%s}\n", unit->part, unit->last ? "true" : "false");
+    int length = snprintf(text, SPLIT_MARK_BYTES_MAX, "{\"part\":%" PRIu32 ",\"last\":%s}\n",
+                          unit->part, unit->last ? "true" : "false");
     return (size_t)length;
 }

@@ -1,7 +1,9 @@
-/* start.c - finds out where publishing stood when the last process ended; position.h says how that is known.
+/* start.c - finds out where publishing stood when the last process ended; position.h says how that
+ * is known.
  *
- * In this order: the slots of the file beside the log; the last record in the log; how many lines of its batch are in the
- * log; the files themselves, which may have been renamed meanwhile. Then the path is walked as always.
+ * In this order: the slots of the file beside the log; the last record in the log; how many lines
+ * of its batch are in the log; the files themselves, which may have been renamed meanwhile. Then
+ * the path is walked as always.
  */
 #include "tail/state.h"
 
@@ -50,7 +52,8 @@ static void start_failed(struct tail_start *start, int64_t error)
     struct tail_follower *follower = start->follower;
     bool again = again_may_help(error) && !follower->oldest;
     if (!follower->tail->closing && follower->told != (int)error)
-        tail_tell(follower, again ? LOG_WARNING : LOG_ERROR, "cannot find out how far it is published: %s: %s", why(error),
+        tail_tell(follower, again ? LOG_WARNING : LOG_ERROR,
+                  "cannot find out how far it is published: %s: %s", why(error),
                   again ? "trying again" : "it is not followed until the next start");
     follower->told = (int)error;
     follower->start = NULL;
@@ -68,7 +71,7 @@ static void start_failed(struct tail_start *start, int64_t error)
     tail_follower_again(follower, error);
 }
 
-/* ---- the files ---- */
+/* --- the files --- */
 
 static int64_t open_places(struct hark_op *op)
 {
@@ -78,7 +81,8 @@ static int64_t open_places(struct hark_op *op)
     if (start->position.source >= 0)
         start->position.places[start->position.source].skip += (uint32_t)start->published;
     for (uint32_t i = 0; i < start->position.count; i++)
-        resolve_place(follower->tail->inotify, follower->path, &start->position.places[i], &start->opened[i]);
+        resolve_place(follower->tail->inotify, follower->path, &start->position.places[i],
+                      &start->opened[i]);
     return 0;
 }
 
@@ -89,7 +93,8 @@ static int restore_source(struct tail_start *start, uint32_t index)
     const struct position_place *place = &start->position.places[index];
     const struct resolve_file *file = &start->opened[index];
     struct tail_source *source;
-    int error = tail_source_add(follower, file->fd, file->watch, file->device, place->inode, file->born_ns, &source);
+    int error = tail_source_add(follower, file->fd, file->watch, file->device, place->inode,
+                                file->born_ns, &source);
     if (error) {
         close(file->fd);
         return error;
@@ -119,9 +124,12 @@ static void choose_since(struct tail_start *start)
         newest = newest->newer;
     follower->looked_ns = position->looked_ns;
     if (position->looked_ns > start->now_ns)
-        tail_tell(follower, LOG_WARNING, "the clock was set back: files that were rotated since may be read twice");
-    /* An older version has not said when it looked: what is younger than the newest file came after it. */
-    if ((position->looked_ns == 0 || position->looked_ns > start->now_ns) && newest && newest->born_ns)
+        tail_tell(follower, LOG_WARNING,
+                  "the clock was set back: files that were rotated since may be read twice");
+    /* An older version has not said when it looked: what is younger than the newest file came after
+     * it. */
+    if ((position->looked_ns == 0 || position->looked_ns > start->now_ns) && newest &&
+        newest->born_ns)
         follower->looked_ns = newest->born_ns + 1;
     follower->cut = (struct tail_lost){.place = position->cut, .told = true};
     follower->survey_wanted = position->count > 0 || position->looked_ns;
@@ -137,7 +145,8 @@ static void places_opened(struct hark_op *op, int64_t result)
         if (again_may_help(start->opened[i].fd))
             error = start->opened[i].fd; /* not lost: it may be there */
     for (uint32_t i = 0; result == 0 && i < start->position.count; i++) {
-        bool finished = start->position.last && start->position.source == (int32_t)i && start->published > 0;
+        bool finished =
+            start->position.last && start->position.source == (int32_t)i && start->published > 0;
         if (start->opened[i].fd < 0 || finished)
             lose_place(start, i, finished);
         if (start->opened[i].fd < 0)
@@ -158,7 +167,8 @@ static void places_opened(struct hark_op *op, int64_t result)
 static void find_places(struct tail_start *start)
 {
     struct tail *tail = start->follower->tail;
-    /* Where all of the batch is there, its slot tells the same and more: what stands before the place that was reached. */
+    /* Where all of the batch is there, its slot tells the same and more: what stands before the
+     * place that was reached. */
     if (start->slot_found && start->slot_id == start->record_id && start->position.lines > 0 &&
         start->published == start->position.lines) {
         start->position = start->slot;
@@ -171,7 +181,7 @@ static void find_places(struct tail_start *start)
     hark_work(tail->loop, &start->work, open_places, places_opened);
 }
 
-/* ---- how many lines of the last batch are there ---- */
+/* --- how many lines of the last batch are there --- */
 
 static void read_counted(struct log_cursor *cursor, int64_t result);
 
@@ -186,7 +196,8 @@ static void read_log(struct tail_start *start, log_read_done *done)
     log_read(start->follower->tail->log, &start->cursor, start->buffer, start->capacity, done);
 }
 
-/* A read that ended with an error: gives it more room where that is all it wants. Gives: true it is read again. */
+/* A read that ended with an error: gives it more room where that is all it wants. Gives: true it is
+ * read again. */
 static bool read_again(struct tail_start *start, int64_t result, log_read_done *done)
 {
     if (result != -EMSGSIZE || start->follower->tail->closing)
@@ -223,12 +234,14 @@ static void count_published(struct tail_start *start)
             return use_slot(start, true);
         return find_places(start);
     }
-    /* Its lines have the ids just above the record's; the making of the stream, and of a segment, takes one too. If all are
-     * there, others may follow within the bound. If not, the process ended there: the next ids were given after a leap. */
+    /* Its lines have the ids just above the record's; the making of the stream, and of a segment,
+     * takes one too. If all are there, others may follow within the bound. If not, the process
+     * ended there: the next ids were given after a leap. */
     start->last = start->record_id + 2 * (uint64_t)start->position.lines + 2;
     if (start->last > start->newest)
         start->last = start->newest;
-    log_cursor_init(&start->cursor, stream, start->record_id > stream->number ? start->record_id : stream->number);
+    log_cursor_init(&start->cursor, stream,
+                    start->record_id > stream->number ? start->record_id : stream->number);
     read_log(start, read_counted);
 }
 
@@ -255,8 +268,8 @@ static void read_counted(struct log_cursor *cursor, int64_t result)
     tail_end(tail);
 }
 
-/* ---- the last record: as long as it is there it goes before the slot, which may tell of a batch that the log has lost with
- * its end ---- */
+/* --- the last record: as long as it is there it goes before the slot, which may tell of a batch
+ * that the log has lost with its end ---- */
 
 static void record_read(struct log_cursor *cursor, int64_t result)
 {
@@ -267,7 +280,8 @@ static void record_read(struct log_cursor *cursor, int64_t result)
         /* it goes on there */
     } else if (result < 0) {
         start_failed(start, result);
-    } else if (result == 0 || !log_cursor_next(cursor, &event) || position_read(event.bytes, event.length, &start->position)) {
+    } else if (result == 0 || !log_cursor_next(cursor, &event) ||
+               position_read(event.bytes, event.length, &start->position)) {
         use_slot(start, start->slot_found && start->slot_id == start->record_id);
     } else {
         start->record_id = event.id;
@@ -290,14 +304,16 @@ static void find_record(struct tail_start *start)
     read_log(start, record_read);
 }
 
-/* ---- the slots ---- */
+/* --- the slots --- */
 
 static int64_t read_slots(struct hark_op *op)
 {
     struct tail_start *start = hark_container_of(op, struct tail_start, work);
     struct stat status;
-    /* A link that somebody put there would have another file written over; so would a second name of one. */
-    int fd = open(start->path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0640);
+    /* A link that somebody put there would have another file written over; so would a second name
+     * of one. */
+    int fd =
+        open(start->path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0640);
     if (fd < 0)
         return -errno;
     if (fstat(fd, &status) || !S_ISREG(status.st_mode) || status.st_nlink > 1) {
@@ -331,7 +347,8 @@ static void slots_read(struct hark_op *op, int64_t result)
         start_failed(start, tail->closing ? -ECANCELED : result);
     } else {
         if (result < 0)
-            tail_tell(start->follower, LOG_WARNING, "cannot keep its position in %s: %s (the log's own copy goes on)",
+            tail_tell(start->follower, LOG_WARNING,
+                      "cannot keep its position in %s: %s (the log's own copy goes on)",
                       start->path,
                       result == -ELOOP   ? "it is a symbolic link, which is not followed: remove it"
                       : result == -EPERM ? "it is no file of this server alone: remove it"
@@ -354,11 +371,12 @@ void tail_start_begin(struct tail_follower *follower)
     const struct log_stream *stream = find_stream(follower, follower->stream_name);
     start->newest = stream ? stream->last : 0;
     if (start->newest > tail->opened_id)
-        start->newest = tail->opened_id; /* a pattern's file comes later than others, which publish already */
+        start->newest =
+            tail->opened_id; /* a pattern's file comes later than others, which publish already */
     start->position.source = -1;
     /* ".tail-0123..." in the log, "tail-0123....position" beside it */
-    if (snprintf(start->path, sizeof start->path, "%s/%s.position", tail->directory, follower->private_name + 1) >=
-        (int)sizeof start->path)
+    if (snprintf(start->path, sizeof start->path, "%s/%s.position", tail->directory,
+                 follower->private_name + 1) >= (int)sizeof start->path)
         return start_failed(start, -ENAMETOOLONG);
     tail_begin(tail);
     hark_work(tail->loop, &start->work, read_slots, slots_read);

@@ -9,7 +9,8 @@
  *     publish.c  from the buffer into the stream
  *     again.c    what could not be had, tried again
  *
- * Everything that is under way is counted (tail_begin, tail_end): a tail that is closing is gone when the count is 0.
+ * Everything that is under way is counted (tail_begin, tail_end): a tail that is closing is gone
+ * when the count is 0.
  */
 #ifndef TAIL_STATE_H
 #define TAIL_STATE_H
@@ -36,8 +37,8 @@ enum {
     TAIL_RECORDS_NAME_BYTES = 32,
 };
 
-/* A file that stood at the path and was renamed, maybe before it could be opened: inotify told its new name, or a look at all
- * names did. */
+/* A file that stood at the path and was renamed, maybe before it could be opened: inotify told its
+ * new name, or a look at all names did. */
 struct tail_moved {
     char name[RESOLVE_NAME_BYTES];
     bool again;     /* it was renamed once more while it was being opened */
@@ -53,7 +54,8 @@ struct tail_lost {
     bool told;
 };
 
-/* A renaming in a directory that is not known to matter: a walk that is under way may tell that it does. */
+/* A renaming in a directory that is not known to matter: a walk that is under way may tell that it
+ * does. */
 struct tail_early {
     int watch;
     char from[RESOLVE_NAME_BYTES];
@@ -66,7 +68,8 @@ struct tail_moved_file {
     struct resolve_file file;
 };
 
-/* An open file. The last in a follower's list stands at the path, where `current` says so; the others are older. */
+/* An open file. The last in a follower's list stands at the path, where `current` says so; the
+ * others are older. */
 struct tail_source {
     struct tail_source *newer;
     struct tail_follower *follower;
@@ -89,7 +92,8 @@ struct tail_source {
     char last[POSITION_LAST_BYTES]; /* what stands before the offset */
 };
 
-/* What was read and is not published. Before `bytes + at` there is always room for a part's mark. */
+/* What was read and is not published. Before `bytes + at` there is always room for a part's
+ * mark. */
 struct tail_buffer {
     struct tail_source *source; /* whose bytes they are */
     char *block;
@@ -119,7 +123,8 @@ struct tail_batch {
     uint32_t count;
     uint32_t waiting; /* answers still to come, the record's too */
     bool final;       /* its source is done with it */
-    bool again;       /* it is sent a second time: lines of it, or all, are published, but not its record or others */
+    bool again; /* it is sent a second time: lines of it, or all, are published, but not its record
+                   or others */
     uint64_t retry_ns;
     struct tail_line lines[TAIL_BATCH_LINES];
 };
@@ -147,7 +152,8 @@ struct tail_follower {
     struct survey *survey; /* while it does */
     int64_t walk_ns;       /* the clock of births when the last walk began */
     int64_t looked_ns;     /* files born before are known, or no matter */
-    int64_t passed_ns;     /* no copy that was passed over is younger: it may be of the tick of the look itself */
+    int64_t passed_ns; /* no copy that was passed over is younger: it may be of the tick of the look
+                          itself */
     struct tail_lost lost[POSITION_PLACES_MAX]; /* at the start */
     unsigned lost_count;
     struct tail_lost cut; /* the last file that was cut, as it was; inode 0: none */
@@ -167,7 +173,8 @@ struct tail_follower {
     struct hark_op read;
     struct statx status;
     char check[POSITION_FIRST_BYTES];
-    char before[POSITION_LAST_BYTES]; /* what is read once more before the new bytes: the same, or the file was cut */
+    char before[POSITION_LAST_BYTES]; /* what is read once more before the new bytes: the same, or
+                                         the file was cut */
     size_t before_count;
     struct iovec vector[2];
     struct tail_buffer buffer;
@@ -249,8 +256,9 @@ void tail_begin(struct tail *tail);
 void tail_end(struct tail *tail);
 
 /* tail.c: tells a person about a follower. */
-__attribute__((format(printf, 3, 4))) void tail_tell(const struct tail_follower *follower, enum log_severity severity,
-                                                     const char *format, ...);
+__attribute__((format(printf, 3, 4))) void tail_tell(const struct tail_follower *follower,
+                                                     enum log_severity severity, const char *format,
+                                                     ...);
 
 /* tail.c: gives up a follower for good; reported by the caller. */
 void tail_stop(struct tail_follower *follower, const char *state);
@@ -262,14 +270,17 @@ void tail_follower_again(struct tail_follower *follower, int64_t error);
 void tail_drop_watch(struct tail *tail, int watch);
 void tail_trim_watches(struct tail *tail);
 
-/* tail.c: the path from the root on. Gives: memory of its own; NULL none is left. */
+/* tail.c: the path from the root on.
+ * Gives: memory of its own; NULL none is left. */
 char *tail_absolute_path(const char *path);
 
-/* tail.c: the stream of records, by path and stream: the same after a restart. Takes: name of TAIL_RECORDS_NAME_BYTES. */
+/* tail.c: the stream of records, by path and stream: the same after a restart.
+ * Takes: name of TAIL_RECORDS_NAME_BYTES. */
 void tail_records_name(const char *path, const char *stream, char *name);
 
-/* tail.c: makes a follower. Takes: pattern: NULL where it was named. Fails: -EINVAL the name of the stream, or it is there
- * already; -ENOMEM. */
+/* tail.c: makes a follower.
+ * Takes: pattern: NULL where it was named.
+ * Fails: -EINVAL the name of the stream, or it is there already; -ENOMEM. */
 int tail_follow(struct tail *tail, const struct tail_file *file, const struct tail_pattern *pattern,
                 struct tail_follower **out_follower);
 
@@ -278,7 +289,8 @@ void tail_follow_begin(struct tail_follower *follower);
 
 /* pattern.c */
 struct inotify_event;
-int tail_pattern_init(struct tail *tail, struct tail_pattern *pattern, const struct tail_file *file);
+int tail_pattern_init(struct tail *tail, struct tail_pattern *pattern,
+                      const struct tail_file *file);
 void tail_pattern_free(struct tail_pattern *pattern);
 
 /* pattern.c: looks through the directory, soon. */
@@ -296,10 +308,12 @@ void tail_source_moved(struct tail_follower *follower, int watch, const char *fr
 /* missed.c: something may have come and gone unseen: the next walk looks at all names. */
 void tail_missed_look(struct tail_follower *follower);
 
-/* missed.c: what a survey has to know. Gives: a survey that was made ready; NULL: no memory is left. */
+/* missed.c: what a survey has to know.
+ * Gives: a survey that was made ready; NULL: no memory is left. */
 struct survey *tail_missed_begin(struct tail_follower *follower);
 
-/* missed.c: puts what a survey has found in front of the names to open, and tells what could not be found. */
+/* missed.c: puts what a survey has found in front of the names to open, and tells what could not be
+ * found. */
 void tail_missed_take(struct tail_follower *follower);
 
 /* missed.c: a survey that was not made. */
@@ -308,12 +322,14 @@ void tail_missed_drop(struct tail_follower *follower);
 /* source.c: walks the path again, soon. */
 void tail_source_resolve(struct tail_follower *follower);
 
-/* source.c: adds an open file as the newest. Fails: -ENOMEM, -ENOSPC too many; fd is then still the caller's. */
-int tail_source_add(struct tail_follower *follower, int fd, int watch, uint64_t device, uint64_t inode, int64_t born_ns,
-                    struct tail_source **out_source);
+/* source.c: adds an open file as the newest.
+ * Fails: -ENOMEM, -ENOSPC too many; fd is then still the caller's. */
+int tail_source_add(struct tail_follower *follower, int fd, int watch, uint64_t device,
+                    uint64_t inode, int64_t born_ns, struct tail_source **out_source);
 
 /* source.c: the place of a file that was found again; its bytes stand in first and last. */
-void tail_source_go_on(struct tail_source *source, const struct position_place *place, const char *first, const char *last);
+void tail_source_go_on(struct tail_source *source, const struct position_place *place,
+                       const char *first, const char *last);
 
 /* source.c: closes a file that is done. */
 void tail_source_close(struct tail_source *source);
@@ -339,7 +355,8 @@ void tail_read_more(struct tail_follower *follower);
 /* read.c: publishes what the buffer holds, or reads on. */
 void tail_read_step(struct tail_follower *follower);
 
-/* publish.c: publishes units from the buffer. Gives: false where the buffer holds none. */
+/* publish.c: publishes units from the buffer.
+ * Gives: false where the buffer holds none. */
 bool tail_publish(struct tail_follower *follower);
 
 /* publish.c: appends a record of the places, once no batch is under way. */

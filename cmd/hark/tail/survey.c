@@ -17,12 +17,14 @@ enum { COMPARED_BYTES = 64 * 1024 };
 
 static const int64_t second_ns = 1000000000;
 
-/* ---- names ---- */
+/* --- names --- */
 
-/* How long a part of such a name is: a number, or a word, maybe with a number behind. Gives: 0: it is none. */
+/* How long a part of such a name is: a number, or a word, maybe with a number behind. Gives: 0: it
+ * is none. */
 static size_t rotation_word(const char *text, size_t length)
 {
-    static const char *const words[] = {"old", "prev", "previous", "bak", "backup", "orig", "save", "saved", "last", "rotated"};
+    static const char *const words[] = {"old",  "prev", "previous", "bak",  "backup",
+                                        "orig", "save", "saved",    "last", "rotated"};
     size_t digits = strspn(text, "0123456789");
     if (digits)
         return digits < length ? digits : length;
@@ -61,7 +63,8 @@ static bool is_rotation_text(const char *text, size_t length)
 /* Takes the ending of a packed file off. */
 static bool take_packed(const char *name, size_t *length)
 {
-    static const char *const endings[] = {".gz", ".bz2", ".xz", ".zst", ".lz4", ".Z", ".lzma", ".zip", ".br", ".lz", ".lzo"};
+    static const char *const endings[] = {".gz",   ".bz2", ".xz", ".zst", ".lz4", ".Z",
+                                          ".lzma", ".zip", ".br", ".lz",  ".lzo"};
     for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
         size_t ending = strlen(endings[i]);
         if (*length > ending && strncmp(name + *length - ending, endings[i], ending) == 0) {
@@ -80,15 +83,17 @@ bool survey_is_rotation(const char *name, const char *base, bool *out_packed)
     *out_packed = take_packed(name, &length);
     if (*out_packed && length == whole && strncmp(name, base, whole) == 0)
         return true;
-    if (length > whole && strncmp(name, base, whole) == 0 && is_rotation_text(name + whole, length - whole))
+    if (length > whole && strncmp(name, base, whole) == 0 &&
+        is_rotation_text(name + whole, length - whole))
         return true;
     size_t ending = whole - stem;
     return ending && length > whole && strncmp(name, base, stem) == 0 &&
-           strncmp(name + length - ending, base + stem, ending) == 0 && is_rotation_text(name + stem, length - whole);
+           strncmp(name + length - ending, base + stem, ending) == 0 &&
+           is_rotation_text(name + stem, length - whole);
 }
 
-/* Whether of two files that were written last in the same tick the first is the older. Small numbers are shifted: the greater one
- * is older. Others, and dates, grow. */
+/* Whether of two files that were written last in the same tick the first is the older. Small
+ * numbers are shifted: the greater one is older. Others, and dates, grow. */
 static bool older_name(const char *a, const char *b)
 {
     size_t same = 0;
@@ -104,7 +109,7 @@ static bool older_name(const char *a, const char *b)
     return shifted ? a_number > b_number : a_number < b_number;
 }
 
-/* ---- files ---- */
+/* --- files --- */
 
 int64_t survey_birth(int fd)
 {
@@ -128,7 +133,8 @@ bool survey_begins_as(int fd, const struct position_place *place, char *first, c
         return false;
     return pread(fd, first, place->first_count, 0) == (ssize_t)place->first_count &&
            position_hash(first, place->first_count) == place->first_hash &&
-           pread(fd, last, place->last_count, (off_t)(place->offset - place->last_count)) == (ssize_t)place->last_count &&
+           pread(fd, last, place->last_count, (off_t)(place->offset - place->last_count)) ==
+               (ssize_t)place->last_count &&
            (place->last_count == 0 || position_hash(last, place->last_count) == place->last_hash);
 }
 
@@ -138,7 +144,8 @@ static bool same_bytes(int a, int b, off_t offset, size_t most)
     char bytes[2][4096];
     while (most > 0) {
         size_t part = most < sizeof bytes[0] ? most : sizeof bytes[0];
-        if (pread(a, bytes[0], part, offset) != (ssize_t)part || pread(b, bytes[1], part, offset) != (ssize_t)part ||
+        if (pread(a, bytes[0], part, offset) != (ssize_t)part ||
+            pread(b, bytes[1], part, offset) != (ssize_t)part ||
             memcmp(bytes[0], bytes[1], part) != 0)
             return false;
         offset += (off_t)part;
@@ -167,9 +174,9 @@ static void insert(struct survey *survey, const struct survey_file *file)
         return;
     }
     survey->count++;
-    while (at > 0 &&
-           (survey->files[at - 1].written_ns > file->written_ns ||
-            (survey->files[at - 1].written_ns == file->written_ns && older_name(file->name, survey->files[at - 1].name)))) {
+    while (at > 0 && (survey->files[at - 1].written_ns > file->written_ns ||
+                      (survey->files[at - 1].written_ns == file->written_ns &&
+                       older_name(file->name, survey->files[at - 1].name)))) {
         survey->files[at] = survey->files[at - 1];
         at--;
     }
@@ -179,10 +186,12 @@ static void insert(struct survey *survey, const struct survey_file *file)
 /* Whether an inode's number and birth are those of a place. */
 static bool is_same_file(const struct position_place *place, uint64_t inode, int64_t born_ns)
 {
-    return place->inode == inode && (place->born_ns == 0 || born_ns == 0 || place->born_ns == born_ns);
+    return place->inode == inode &&
+           (place->born_ns == 0 || born_ns == 0 || place->born_ns == born_ns);
 }
 
-/* Whether somebody reads the file already, or has. *out_cut: it is one that was cut, and is not open. */
+/* Whether somebody reads the file already, or has. *out_cut: it is one that was cut, and is not
+ * open. */
 static bool is_known(const struct survey *survey, uint64_t inode, int64_t born_ns, bool *out_cut)
 {
     *out_cut = false;
@@ -203,7 +212,8 @@ static int copy_of(struct survey *survey, int fd)
     char first[POSITION_FIRST_BYTES], last[POSITION_LAST_BYTES];
     for (unsigned i = 0; i < survey->known_count; i++) {
         const struct survey_known *known = &survey->known[i];
-        if (known->fd < 0 && !known->read && known->place.first_count && survey_begins_as(fd, &known->place, first, last))
+        if (known->fd < 0 && !known->read && known->place.first_count &&
+            survey_begins_as(fd, &known->place, first, last))
             return (int)i;
     }
     return -1;
@@ -265,7 +275,8 @@ void survey_directory(const char *directory, const char *base, struct survey *su
         bool packed;
         if (!survey_is_rotation(entry->d_name, base, &packed))
             continue;
-        int fd = openat(dirfd(names), entry->d_name, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW | O_CLOEXEC);
+        int fd = openat(dirfd(names), entry->d_name,
+                        O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW | O_CLOEXEC);
         if (fd >= 0) {
             look_at(survey, fd, entry->d_name, packed);
             close(fd);

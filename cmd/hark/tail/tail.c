@@ -1,7 +1,8 @@
 /* tail.c - the tail as a whole: opening and closing it, and what inotify tells.
  *
- * One inotify descriptor serves all files. Its watches are by inode, so files in one directory share one: an event is offered to
- * every follower. What an event means is not read out of it, but only where to look: at a file, or at the way to it.
+ * One inotify descriptor serves all files. Its watches are by inode, so files in one directory
+ * share one: an event is offered to every follower. What an event means is not read out of it, but
+ * only where to look: at a file, or at the way to it.
  */
 #include "tail/state.h"
 
@@ -22,9 +23,10 @@
 static const uint64_t let_go_default_ns = 60ULL * 1000 * 1000 * 1000;
 static const uint64_t retry_default_ns = 1000ULL * 1000 * 1000;
 
-/* ---- for all files of the tail ---- */
+/* --- for all files of the tail --- */
 
-void tail_tell(const struct tail_follower *follower, enum log_severity severity, const char *format, ...)
+void tail_tell(const struct tail_follower *follower, enum log_severity severity, const char *format,
+               ...)
 {
     char text[768];
     va_list arguments;
@@ -45,7 +47,7 @@ void tail_stop(struct tail_follower *follower, const char *state)
     follower->state = state;
 }
 
-/* ---- watches ---- */
+/* --- watches --- */
 
 static bool watch_used(const struct tail *tail, int watch)
 {
@@ -93,10 +95,11 @@ void tail_trim_watches(struct tail *tail)
     tail->stale_count = 0;
 }
 
-/* ---- what inotify tells ---- */
+/* --- what inotify tells --- */
 
 /* Offers an event to the files of a follower. */
-static void event_for_sources(struct tail_follower *follower, const struct inotify_event *event, bool *out_pump)
+static void event_for_sources(struct tail_follower *follower, const struct inotify_event *event,
+                              bool *out_pump)
 {
     for (struct tail_source *source = follower->oldest; source; source = source->newer) {
         if (source->watch != event->wd)
@@ -108,12 +111,13 @@ static void event_for_sources(struct tail_follower *follower, const struct inoti
     }
 }
 
-/* Whether the way to the file may have changed. While it is being walked, any change of names may concern it: the watches of
- * that walk are not known yet. */
+/* Whether the way to the file may have changed. While it is being walked, any change of names may
+ * concern it: the watches of that walk are not known yet. */
 static bool event_for_path(const struct tail_follower *follower, const struct inotify_event *event)
 {
     const struct resolution *way = follower->resolution;
-    if (event->mask & IN_MOVE_SELF || (hark_op_active(&follower->resolve) && !(event->mask & (IN_MODIFY | IN_IGNORED))))
+    if (event->mask & IN_MOVE_SELF ||
+        (hark_op_active(&follower->resolve) && !(event->mask & (IN_MODIFY | IN_IGNORED))))
         return true;
     for (unsigned i = 0; i < way->count; i++) {
         if (way->watches[i].watch != event->wd)
@@ -135,7 +139,8 @@ static void note_move(struct tail *tail, const struct inotify_event *event)
         tail->move_watch = event->wd;
         tail->move_cookie = event->cookie;
         snprintf(tail->move_name, sizeof tail->move_name, "%s", event->name);
-    } else if (event->mask & IN_MOVED_TO && event->cookie == tail->move_cookie && event->wd == tail->move_watch) {
+    } else if (event->mask & IN_MOVED_TO && event->cookie == tail->move_cookie &&
+               event->wd == tail->move_watch) {
         for (size_t i = 0; i < tail->count; i++)
             tail_source_moved(&tail->followers[i], event->wd, tail->move_name, event->name);
     }
@@ -147,11 +152,13 @@ static void handle_event(struct tail *tail, const struct inotify_event *event)
     bool overflow = (event->mask & IN_Q_OVERFLOW) != 0;
     if (overflow && tail->count)
         tail_tell(&tail->followers[0], LOG_WARNING,
-                  "inotify's queue has overflowed (fs.inotify.max_queued_events): looking at all files again");
+                  "inotify's queue has overflowed (fs.inotify.max_queued_events): looking at all "
+                  "files again");
     for (size_t i = 0; i < tail->count; i++) {
         struct tail_follower *follower = &tail->followers[i];
         bool pump = overflow;
-        for (struct tail_source *source = follower->oldest; overflow && source; source = source->newer)
+        for (struct tail_source *source = follower->oldest; overflow && source;
+             source = source->newer)
             source->dirty = true;
         event_for_sources(follower, event, &pump);
         if (overflow)
@@ -180,7 +187,8 @@ static void events_read(struct hark_op *op, int64_t count)
         watch(tail);
     } else if (!tail->closing) {
         for (size_t i = 0; i < tail->count; i++)
-            tail_tell(&tail->followers[i], LOG_ERROR, "inotify has failed: %s: it is not followed any more", why(count));
+            tail_tell(&tail->followers[i], LOG_ERROR,
+                      "inotify has failed: %s: it is not followed any more", why(count));
     }
     tail_end(tail);
 }
@@ -188,10 +196,11 @@ static void events_read(struct hark_op *op, int64_t count)
 static void watch(struct tail *tail)
 {
     tail_begin(tail);
-    hark_read(tail->loop, &tail->watch, tail->inotify, tail->events, sizeof tail->events, HARK_AT_POSITION, events_read);
+    hark_read(tail->loop, &tail->watch, tail->inotify, tail->events, sizeof tail->events,
+              HARK_AT_POSITION, events_read);
 }
 
-/* ---- opening ---- */
+/* --- opening --- */
 
 static void follower_free(struct tail_follower *follower)
 {
@@ -239,7 +248,8 @@ void tail_records_name(const char *path, const char *stream, char *name)
              position_hash(key, length < (int)sizeof key ? (size_t)length : sizeof key - 1));
 }
 
-static int follower_init(struct tail *tail, struct tail_follower *follower, const struct tail_file *file)
+static int follower_init(struct tail *tail, struct tail_follower *follower,
+                         const struct tail_file *file)
 {
     follower->tail = tail;
     follower->slot_fd = -1;
@@ -257,14 +267,16 @@ static int follower_init(struct tail *tail, struct tail_follower *follower, cons
     return hub_stream_open(tail->hub, file->stream, strlen(file->stream), &follower->stream);
 }
 
-/* Watches the file's directory from now on, before the first walk: so nothing that happens once the tail is open is missed. */
+/* Watches the file's directory from now on, before the first walk: so nothing that happens once the
+ * tail is open is missed. */
 static void watch_early(struct tail *tail, const char *path)
 {
     char directory[PATH_MAX];
     snprintf(directory, sizeof directory, "%s", path);
     char *slash = strrchr(directory, '/');
     slash[slash == directory ? 1 : 0] = '\0';
-    uint32_t events = IN_CREATE | IN_MOVED_TO | IN_DELETE | IN_MOVED_FROM | IN_ONLYDIR | IN_MASK_ADD;
+    uint32_t events =
+        IN_CREATE | IN_MOVED_TO | IN_DELETE | IN_MOVED_FROM | IN_ONLYDIR | IN_MASK_ADD;
     tail_drop_watch(tail, inotify_add_watch(tail->inotify, directory, events));
 }
 
@@ -297,13 +309,16 @@ static int add_files(struct tail *tail, const struct tail_options *options)
     size_t patterns = 0;
     for (size_t i = 0; i < options->count; i++)
         patterns += tail_is_pattern(options->files[i].path);
-    /* Followers stay where they are: what is under way points at them. Memory that none has used yet is not touched. */
-    tail->followers = calloc(options->count + patterns * TAIL_PATTERN_FILES_MAX + 1, sizeof *tail->followers);
+    /* Followers stay where they are: what is under way points at them. Memory that none has used
+     * yet is not touched. */
+    tail->followers =
+        calloc(options->count + patterns * TAIL_PATTERN_FILES_MAX + 1, sizeof *tail->followers);
     tail->patterns = calloc(patterns + 1, sizeof *tail->patterns);
     int error = tail->directory && tail->followers && tail->patterns ? 0 : -ENOMEM;
     for (size_t i = 0; i < options->count && !error; i++) {
         if (tail_is_pattern(options->files[i].path))
-            error = tail_pattern_init(tail, &tail->patterns[tail->pattern_count++], &options->files[i]);
+            error =
+                tail_pattern_init(tail, &tail->patterns[tail->pattern_count++], &options->files[i]);
         else
             error = tail_follow(tail, &options->files[i], NULL, &follower);
     }
@@ -314,14 +329,15 @@ static int add_files(struct tail *tail, const struct tail_options *options)
 static uint64_t newest_id(const struct log *log)
 {
     uint64_t newest = 0;
-    for (const struct log_stream *stream = log_stream_next(log, NULL); stream; stream = log_stream_next(log, stream))
+    for (const struct log_stream *stream = log_stream_next(log, NULL); stream;
+         stream = log_stream_next(log, stream))
         if (stream->last > newest)
             newest = stream->last;
     return newest;
 }
 
-int tail_open(struct hark_loop *loop, struct hub *hub, struct log *log, const struct tail_options *options,
-              struct tail **out_tail)
+int tail_open(struct hark_loop *loop, struct hub *hub, struct log *log,
+              const struct tail_options *options, struct tail **out_tail)
 {
     struct tail *tail = calloc(1, sizeof *tail);
     if (!tail)
@@ -358,7 +374,7 @@ int tail_open(struct hark_loop *loop, struct hub *hub, struct log *log, const st
     return 0;
 }
 
-/* ---- closing ---- */
+/* --- closing --- */
 
 void tail_begin(struct tail *tail)
 {
@@ -409,7 +425,8 @@ void tail_end(struct tail *tail)
         return;
     if (!tail->emptied) {
         tail->emptied = true;
-        tail_begin(tail); /* held while closing, so that what ends meanwhile is not taken for the last */
+        tail_begin(
+            tail); /* held while closing, so that what ends meanwhile is not taken for the last */
         close_all(tail);
         if (--tail->under_way > 0)
             return;
@@ -444,7 +461,8 @@ void tail_close(struct tail *tail, void (*closed)(void *context), void *context)
     hark_defer(tail->loop, &tail->settle, settle);
 }
 
-void tail_each(const struct tail *tail, void (*each)(void *context, const struct tail_view *view), void *context)
+void tail_each(const struct tail *tail, void (*each)(void *context, const struct tail_view *view),
+               void *context)
 {
     for (size_t i = 0; tail && i < tail->count; i++) {
         const struct tail_follower *follower = &tail->followers[i];

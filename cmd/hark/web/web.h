@@ -1,4 +1,5 @@
-/* web.h - the dashboard: one page, which needs nothing else. index.html is made into C when the program is built (embed.py). */
+/* web.h - the dashboard: one page, which needs nothing else. index.html is made into C when the
+ * program is built (embed.py). */
 #ifndef WEB_WEB_H
 #define WEB_WEB_H
 

@@ -1,4 +1,5 @@
-/* block.c - growing blocks of memory. Whoever gathers bounds what is gathered: no limit is known here. */
+/* block.c - growing blocks of memory. Whoever gathers bounds what is gathered: no limit is known
+ * here. */
 #include "wire/block.h"
 
 #include <errno.h>

@@ -13,8 +13,8 @@ static bool weight_zero(struct http_span parameters)
 
         if (semicolon)
             one.count = (size_t)(semicolon - parameters.bytes);
-        parameters.bytes += one.count + (semicolon != NULL);
-        parameters.count -= one.count + (semicolon != NULL);
+        parameters.bytes += one.count + !!semicolon;
+        parameters.count -= one.count + !!semicolon;
         one = http_span_trim(one);
         if (one.count < 3 || strncasecmp(one.bytes, "q=0", 3) != 0)
             continue;
@@ -27,14 +27,16 @@ static bool weight_zero(struct http_span parameters)
     return false;
 }
 
-/* How closely a media range names the type: 3 by name, 2 as "text" with a wildcard, 1 as wildcard of all, 0 not. */
+/* How closely a media range names the type: 3 by name, 2 as "text" with a wildcard, 1 as wildcard
+ * of all, 0 not. */
 static int closeness(struct http_span range, const char *type)
 {
     const size_t major = (size_t)(strchrnul(type, '/') - type) + 1;
 
     if (http_span_is(range, type))
         return 3;
-    if (range.count == major + 1 && range.bytes[major] == '*' && strncasecmp(range.bytes, type, major) == 0)
+    if (range.count == major + 1 && range.bytes[major] == '*' &&
+        strncasecmp(range.bytes, type, major) == 0)
         return 2;
     return http_span_is(range, "*/*");
 }
@@ -59,7 +61,8 @@ enum http_accept http_request_accepts(const struct http_request *request, const 
             int close;
 
             if (semicolon) {
-                parameters = (struct http_span){semicolon + 1, range.count - (size_t)(semicolon - range.bytes) - 1};
+                parameters = (struct http_span){
+                    semicolon + 1, range.count - (size_t)(semicolon - range.bytes) - 1};
                 range.count = (size_t)(semicolon - range.bytes);
             }
             close = closeness(http_span_trim(range), type);

@@ -1,7 +1,9 @@
-/* http_chunks.c - the framing of a chunked body (RFC 9112, 7.1), byte by byte but for the data, which is stepped over.
+/* http_chunks.c - the framing of a chunked body (RFC 9112, 7.1), byte by byte but for the data,
+ * which is stepped over.
  *
- * It goes ahead of llhttp over the same bytes and refuses what llhttp or others are lenient with: a line that ends with anything
- * but CR LF, blanks around a size, sizes past any limit. Extensions and trailers are checked and dropped.
+ * It goes ahead of llhttp over the same bytes and refuses what llhttp or others are lenient with: a
+ * line that ends with anything but CR LF, blanks around a size, sizes past any limit. Extensions
+ * and trailers are checked and dropped.
  */
 #include "wire/http_chunks.h"
 
@@ -97,7 +99,8 @@ static int take_trailer(struct http_chunks *chunks, char byte, struct http_refus
 }
 
 /* The second half of a line's end, after which comes `next`. */
-static int take_lf(struct http_chunks *chunks, char byte, enum step next, struct http_refusal *refusal)
+static int take_lf(struct http_chunks *chunks, char byte, enum step next,
+                   struct http_refusal *refusal)
 {
     if (byte != '\n')
         return refuse(refusal, 400, "a CR without LF in a chunked body");

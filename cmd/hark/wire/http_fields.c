@@ -1,8 +1,9 @@
 /* http_fields.c - the head of a message, gathered line by line.
  *
- * Every byte is looked at once, as it comes, in order: what refuses a message does so at the same byte, however the bytes were
- * cut into pieces. A line ends with CR LF and nothing else ends one; CR and LF stand nowhere else; no NUL, no control byte but
- * the tab. What the lines mean is for the request's and the response's parsers.
+ * Every byte is looked at once, as it comes, in order: what refuses a message does so at the same
+ * byte, however the bytes were cut into pieces. A line ends with CR LF and nothing else ends one;
+ * CR and LF stand nowhere else; no NUL, no control byte but the tab. What the lines mean is for the
+ * request's and the response's parsers.
  */
 #include "wire/http_fields.h"
 
@@ -25,7 +26,9 @@ static int examine(struct http_fields *fields, struct http_refusal *refusal)
         const char byte = fields->bytes[fields->examined];
 
         if (fields->after_cr != (byte == '\n'))
-            return refuse(refusal, 400, fields->after_cr ? "a CR without LF in the head" : "an LF without CR in the head");
+            return refuse(refusal, 400,
+                          fields->after_cr ? "a CR without LF in the head"
+                                           : "an LF without CR in the head");
         fields->after_cr = byte == '\r';
         if (byte != '\r' && byte != '\n' && !http_text_byte(byte))
             return refuse(refusal, 400, byte ? "a control byte in the head" : "a NUL in the head");
@@ -43,7 +46,8 @@ static size_t allowance(const struct http_fields *fields)
     return head;
 }
 
-int http_fields_gather(struct http_fields *fields, const char *bytes, size_t count, size_t *out_used, struct http_span *out_line,
+int http_fields_gather(struct http_fields *fields, const char *bytes, size_t count,
+                       size_t *out_used, struct http_span *out_line,
                        struct http_refusal *out_refusal)
 {
     const char *end = memchr(bytes, '\n', count);
@@ -71,7 +75,8 @@ int http_fields_gather(struct http_fields *fields, const char *bytes, size_t cou
     return 1;
 }
 
-/* Tabs around a value become blanks, which mean the same (RFC 9110, 5.6.3): llhttp 8.1 refuses a tab beside a length or a coding.
+/* Tabs around a value become blanks, which mean the same (RFC 9110, 5.6.3): llhttp 8.1 refuses a
+ * tab beside a length or a coding.
  */
 static void blank_out(struct http_fields *fields, struct http_span around, struct http_span value)
 {
@@ -82,7 +87,8 @@ static void blank_out(struct http_fields *fields, struct http_span around, struc
     memset(bytes + start + value.count, ' ', around.count - start - value.count);
 }
 
-bool http_fields_add(struct http_fields *fields, struct http_span line, struct http_refusal *out_refusal)
+bool http_fields_add(struct http_fields *fields, struct http_span line,
+                     struct http_refusal *out_refusal)
 {
     const size_t start = (size_t)(line.bytes - fields->bytes);
     struct http_field *field = &fields->field[fields->fields];
@@ -93,7 +99,8 @@ bool http_fields_add(struct http_fields *fields, struct http_span line, struct h
     while (name < line.count && http_token_byte(line.bytes[name]))
         name++;
     if (name == line.count || line.bytes[name] != ':') {
-        const bool blank = name < line.count && (line.bytes[name] == ' ' || line.bytes[name] == '\t');
+        const bool blank =
+            name < line.count && (line.bytes[name] == ' ' || line.bytes[name] == '\t');
 
         refuse(out_refusal, 400,
                !blank      ? "a header without a colon or with a bad name"
@@ -122,15 +129,18 @@ bool http_fields_add(struct http_fields *fields, struct http_span line, struct h
 
 struct http_span http_fields_name(const struct http_fields *fields, unsigned index)
 {
-    return (struct http_span){fields->bytes + fields->field[index].name, fields->field[index].name_count};
+    return (struct http_span){fields->bytes + fields->field[index].name,
+                              fields->field[index].name_count};
 }
 
 struct http_span http_fields_value(const struct http_fields *fields, unsigned index)
 {
-    return (struct http_span){fields->bytes + fields->field[index].value, fields->field[index].value_count};
+    return (struct http_span){fields->bytes + fields->field[index].value,
+                              fields->field[index].value_count};
 }
 
-unsigned http_fields_find(const struct http_fields *fields, const char *name, struct http_span *out_first)
+unsigned http_fields_find(const struct http_fields *fields, const char *name,
+                          struct http_span *out_first)
 {
     unsigned found = 0;
 

@@ -1,5 +1,5 @@
-/* http_fields.h - the head of a message while it is gathered, line by line, and its header fields afterwards. For requests and
- * responses; for the parsers of this folder alone. */
+/* http_fields.h - the head of a message while it is gathered, line by line, and its header fields
+ * afterwards. For requests and responses; for the parsers of this folder alone. */
 #ifndef WIRE_HTTP_FIELDS_H
 #define WIRE_HTTP_FIELDS_H
 
@@ -34,28 +34,36 @@ struct http_fields {
 };
 
 /* Gathers up to the end of a line, and refuses what may not stand in a head, wherever pieces end.
- * Gives: 1 a line is complete, in *out_line without CR LF; 0 more is needed; *out_used: the bytes taken.
+ * Gives: 1 a line is complete, in *out_line without CR LF; 0 more is needed; *out_used: the bytes
+ *   taken.
  * Fails: -EBADMSG and *out_refusal. */
-int http_fields_gather(struct http_fields *fields, const char *bytes, size_t count, size_t *out_used, struct http_span *out_line,
+int http_fields_gather(struct http_fields *fields, const char *bytes, size_t count,
+                       size_t *out_used, struct http_span *out_line,
                        struct http_refusal *out_refusal);
 
-/* Takes the line just gathered in as a field. Gives: true, or false and *out_refusal. */
-bool http_fields_add(struct http_fields *fields, struct http_span line, struct http_refusal *out_refusal);
+/* Takes the line just gathered in as a field.
+ * Gives: true, or false and *out_refusal. */
+bool http_fields_add(struct http_fields *fields, struct http_span line,
+                     struct http_refusal *out_refusal);
 
 /* A field's name and value. */
 struct http_span http_fields_name(const struct http_fields *fields, unsigned index);
 struct http_span http_fields_value(const struct http_fields *fields, unsigned index);
 
 /* How many fields have the name, in any case; *out_first is the value of the first. */
-unsigned http_fields_find(const struct http_fields *fields, const char *name, struct http_span *out_first);
+unsigned http_fields_find(const struct http_fields *fields, const char *name,
+                          struct http_span *out_first);
 
-/* Ends each value with a NUL, in the place of the CR or blank after it: the head can be read by no parser afterwards. */
+/* Ends each value with a NUL, in the place of the CR or blank after it: the head can be read by no
+ * parser afterwards. */
 void http_fields_terminate(struct http_fields *fields);
 
-/* A value as text, after http_fields_terminate. Gives: NULL where there is none. */
+/* A value as text, after http_fields_terminate.
+ * Gives: NULL where there is none. */
 const char *http_fields_text(const struct http_fields *fields, const char *name);
 
-/* Forgets the head. Takes: spent as above. */
+/* Forgets the head.
+ * Takes: spent as above. */
 void http_fields_reset(struct http_fields *fields, size_t spent);
 
 /* How the body is framed (RFC 9112, 6), from either side. */
@@ -66,8 +74,8 @@ struct http_framing {
 };
 
 /* Reads it from the fields. Refuses what two readers could take for two different lengths. */
-bool http_framing_read(const struct http_fields *fields, int version_minor, struct http_framing *out_framing,
-                       struct http_refusal *out_refusal);
+bool http_framing_read(const struct http_fields *fields, int version_minor,
+                       struct http_framing *out_framing, struct http_refusal *out_refusal);
 
 /* Whether the connection may live on after the message, by version and Connection fields. */
 bool http_keep_alive_read(const struct http_fields *fields, int version_minor);

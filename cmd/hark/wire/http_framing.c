@@ -1,6 +1,7 @@
 /* http_framing.c - where a body ends, and whether the connection goes on after it.
  *
- * This decides where the next message begins: what a proxy before us could read otherwise is refused, not guessed.
+ * This decides where the next message begins: what a proxy before us could read otherwise is
+ * refused, not guessed.
  */
 #include "wire/http_fields.h"
 
@@ -11,7 +12,8 @@ static bool refuse(struct http_refusal *refusal, int status, const char *reason)
     return false;
 }
 
-/* Only "chunked" is understood. Another coding below it would be legal (501); chunked anywhere but once at the end is not. */
+/* Only "chunked" is understood. Another coding below it would be legal (501); chunked anywhere but
+ * once at the end is not. */
 static bool read_coding(struct http_span value, struct http_refusal *refusal)
 {
     struct http_span coding = {NULL, 0};
@@ -33,8 +35,8 @@ static bool read_coding(struct http_span value, struct http_refusal *refusal)
     return true;
 }
 
-bool http_framing_read(const struct http_fields *fields, int version_minor, struct http_framing *out_framing,
-                       struct http_refusal *out_refusal)
+bool http_framing_read(const struct http_fields *fields, int version_minor,
+                       struct http_framing *out_framing, struct http_refusal *out_refusal)
 {
     struct http_framing framing = {0};
     struct http_span coding = {NULL, 0};

@@ -1,15 +1,16 @@
 /* http_request.c - reading requests: the steps from the first byte of a head to the last of a body.
  *
- * The head is gathered and checked line by line (http_fields.c); at its end the whole of it is judged: host, framing,
- * expectation; then llhttp reads it again (http_second.c) and must come to the same framing. A body with a length is copied; a
- * chunked one goes through http_chunks.c and llhttp side by side, and llhttp's decoding is what is kept. Memory follows what has
- * arrived, never what a header claims. A refusal is final: where the next message would begin is in doubt.
+ * The head is gathered and checked line by line (http_fields.c); at its end the whole of it is
+ * judged: host, framing, expectation; then llhttp reads it again (http_second.c) and must come to
+ * the same framing. A body with a length is copied; a chunked one goes through http_chunks.c and
+ * llhttp side by side, and llhttp's decoding is what is kept. Memory follows what has arrived,
+ * never what a header claims. A refusal is final: where the next message would begin is in doubt.
  */
 #include "wire/http_request.h"
+#include "base/check.h"
 
 #include "wire/block.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,13 +27,14 @@ static const struct {
     const char *name;
     enum http_method method;
 } methods[] = {
-    {"GET", HTTP_METHOD_GET},       {"HEAD", HTTP_METHOD_HEAD},       {"POST", HTTP_METHOD_POST},   {"PUT", HTTP_METHOD_PUT},
-    {"DELETE", HTTP_METHOD_DELETE}, {"OPTIONS", HTTP_METHOD_OPTIONS}, {"PATCH", HTTP_METHOD_PATCH},
+    {"GET", HTTP_METHOD_GET},     {"HEAD", HTTP_METHOD_HEAD},     {"POST", HTTP_METHOD_POST},
+    {"PUT", HTTP_METHOD_PUT},     {"DELETE", HTTP_METHOD_DELETE}, {"OPTIONS", HTTP_METHOD_OPTIONS},
+    {"PATCH", HTTP_METHOD_PATCH},
 };
 
 void http_request_init(struct http_request *request)
 {
-    memset(request, 0, sizeof(*request));
+    memset(request, 0, sizeof *request);
     request->step = QUIET;
 }
 
@@ -66,14 +68,16 @@ static int keep_body(void *context, const char *bytes, size_t count)
     return 0;
 }
 
-static bool read_method(struct http_request *request, struct http_span method, struct http_refusal *refusal)
+static bool read_method(struct http_request *request, struct http_span method,
+                        struct http_refusal *refusal)
 {
     for (size_t at = 0; at < method.count; at++) {
         if (!http_token_byte(method.bytes[at]))
             return refuse(refusal, 400, "a bad method");
     }
-    for (size_t index = 0; index < sizeof(methods) / sizeof(methods[0]); index++) {
-        if (strlen(methods[index].name) == method.count && memcmp(methods[index].name, method.bytes, method.count) == 0) {
+    for (size_t index = 0; index < sizeof methods / sizeof methods[0]; index++) {
+        if (strlen(methods[index].name) == method.count &&
+            memcmp(methods[index].name, method.bytes, method.count) == 0) {
             request->method = methods[index].method;
             return true;
         }
@@ -81,10 +85,12 @@ static bool read_method(struct http_request *request, struct http_span method, s
     return refuse(refusal, 501, "an unknown method");
 }
 
-static bool read_version(struct http_request *request, struct http_span version, struct http_refusal *refusal)
+static bool read_version(struct http_request *request, struct http_span version,
+                         struct http_refusal *refusal)
 {
-    if (version.count != 8 || memcmp(version.bytes, "HTTP/", 5) != 0 || version.bytes[5] < '0' || version.bytes[5] > '9' ||
-        version.bytes[6] != '.' || version.bytes[7] < '0' || version.bytes[7] > '9')
+    if (version.count != 8 || memcmp(version.bytes, "HTTP/", 5) != 0 || version.bytes[5] < '0' ||
+        version.bytes[5] > '9' || version.bytes[6] != '.' || version.bytes[7] < '0' ||
+        version.bytes[7] > '9')
         return refuse(refusal, 400, "a bad request line");
     if (version.bytes[5] != '1' || version.bytes[7] > '1')
         return refuse(refusal, 505, "a version other than HTTP/1.0 and HTTP/1.1");
@@ -93,7 +99,8 @@ static bool read_version(struct http_request *request, struct http_span version,
 }
 
 /* "METHOD TARGET VERSION", one blank between them. */
-static bool read_request_line(struct http_request *request, struct http_span line, struct http_refusal *refusal)
+static bool read_request_line(struct http_request *request, struct http_span line,
+                              struct http_refusal *refusal)
 {
     const char *first = memchr(line.bytes, ' ', line.count);
     const char *last = memrchr(line.bytes, ' ', line.count);
@@ -105,7 +112,8 @@ static bool read_request_line(struct http_request *request, struct http_span lin
         return refuse(refusal, 400, "a bad request line");
     bytes = (struct http_span){first + 1, (size_t)(last - first) - 1};
     if (!read_version(request, (struct http_span){last + 1, (size_t)(end - last) - 1}, refusal) ||
-        !read_method(request, (struct http_span){line.bytes, (size_t)(first - line.bytes)}, refusal) ||
+        !read_method(request, (struct http_span){line.bytes, (size_t)(first - line.bytes)},
+                     refusal) ||
         !http_target_read(bytes, request->method == HTTP_METHOD_OPTIONS, &target, refusal))
         return false;
     request->parts->target = (size_t)(bytes.bytes - request->parts->fields.bytes);
@@ -116,10 +124,11 @@ static bool read_request_line(struct http_request *request, struct http_span lin
 /* Fields that say one thing, and two things when they are there twice. */
 static bool check_single(const struct http_fields *fields, struct http_refusal *refusal)
 {
-    static const char *const single[] = {"content-type", "expect", "authorization", "last-event-id"};
+    static const char *const single[] = {"content-type", "expect", "authorization",
+                                         "last-event-id"};
     struct http_span value;
 
-    for (size_t index = 0; index < sizeof(single) / sizeof(single[0]); index++) {
+    for (size_t index = 0; index < sizeof single / sizeof single[0]; index++) {
         if (http_fields_find(fields, single[index], &value) > 1)
             return refuse(refusal, 400, "a header twice that may be there once");
     }
@@ -180,8 +189,8 @@ static bool read_again(struct http_request *request, struct http_refusal *refusa
     return true;
 }
 
-/* The host of an absolute target goes before Host (RFC 9112, 3.2.2). It is moved over the slash before it, so that there is room
- * to end it: the path begins right behind. */
+/* The host of an absolute target goes before Host (RFC 9112, 3.2.2). It is moved over the slash
+ * before it, so that there is room to end it: the path begins right behind. */
 static const char *target_host(struct http_fields *fields, struct http_span authority)
 {
     char *host = fields->bytes + (authority.bytes - fields->bytes) - 1;
@@ -201,7 +210,8 @@ static void give_texts(struct http_request *request, struct http_target target)
     request->path_count = 1;
     request->query = "";
     if (target.query.bytes) {
-        parts->fields.bytes[target.query.bytes - parts->fields.bytes + (ptrdiff_t)target.query.count] = '\0';
+        parts->fields
+            .bytes[target.query.bytes - parts->fields.bytes + (ptrdiff_t)target.query.count] = '\0';
         request->query = target.query.bytes;
     }
     if (target.path.count > 0) {
@@ -212,7 +222,8 @@ static void give_texts(struct http_request *request, struct http_target target)
         request->path = path;
     }
     http_fields_terminate(&parts->fields);
-    host = target.authority.bytes ? target_host(&parts->fields, target.authority) : http_fields_text(&parts->fields, "host");
+    host = target.authority.bytes ? target_host(&parts->fields, target.authority)
+                                  : http_fields_text(&parts->fields, "host");
     request->host = host ? host : "";
 }
 
@@ -224,8 +235,9 @@ static enum http_state end_head(struct http_request *request)
     struct http_target target;
     const struct http_span bytes = {parts->fields.bytes + parts->target, parts->target_count};
 
-    if (!http_target_read(bytes, request->method == HTTP_METHOD_OPTIONS, &target, &refusal) || !check_host(request, &refusal) ||
-        !check_single(&parts->fields, &refusal) || !read_framing(request, &refusal) || !read_expect(request, &refusal) ||
+    if (!http_target_read(bytes, request->method == HTTP_METHOD_OPTIONS, &target, &refusal) ||
+        !check_host(request, &refusal) || !check_single(&parts->fields, &refusal) ||
+        !read_framing(request, &refusal) || !read_expect(request, &refusal) ||
         !read_again(request, &refusal))
         return refused(request, refusal);
     request->keep_alive = http_keep_alive_read(&parts->fields, request->version_minor);
@@ -250,13 +262,15 @@ static enum http_state feed_line(struct http_request *request, struct http_span 
     }
     if (line.count == 0)
         return end_head(request);
-    if (fields->lines == 1 ? !read_request_line(request, line, &refusal) : !http_fields_add(fields, line, &refusal))
+    if (fields->lines == 1 ? !read_request_line(request, line, &refusal)
+                           : !http_fields_add(fields, line, &refusal))
         return refused(request, refusal);
     request->step = HEAD;
     return HTTP_MORE;
 }
 
-static enum http_state feed_head(struct http_request *request, const char *bytes, size_t count, size_t *used)
+static enum http_state feed_head(struct http_request *request, const char *bytes, size_t count,
+                                 size_t *used)
 {
     enum http_state state = HTTP_MORE;
 
@@ -264,7 +278,8 @@ static enum http_state feed_head(struct http_request *request, const char *bytes
         struct http_refusal refusal = {0};
         struct http_span line;
         size_t taken;
-        const int result = http_fields_gather(&request->parts->fields, bytes + *used, count - *used, &taken, &line, &refusal);
+        const int result = http_fields_gather(&request->parts->fields, bytes + *used, count - *used,
+                                              &taken, &line, &refusal);
 
         *used += taken;
         if (result < 0)
@@ -285,7 +300,8 @@ static enum http_state end_body(struct http_request *request)
     return HTTP_COMPLETE;
 }
 
-static enum http_state feed_length(struct http_request *request, const char *bytes, size_t count, size_t *used)
+static enum http_state feed_length(struct http_request *request, const char *bytes, size_t count,
+                                   size_t *used)
 {
     const size_t wanted = (size_t)request->body_length - request->body_count;
     const size_t taken = count < wanted ? count : wanted;
@@ -296,27 +312,31 @@ static enum http_state feed_length(struct http_request *request, const char *byt
     return taken == wanted ? end_body(request) : HTTP_MORE;
 }
 
-static enum http_state feed_chunks(struct http_request *request, const char *bytes, size_t count, size_t *used)
+static enum http_state feed_chunks(struct http_request *request, const char *bytes, size_t count,
+                                   size_t *used)
 {
     struct http_parts *parts = request->parts;
     struct http_refusal refusal = {0};
-    const int result = http_second_read_chunks(&parts->second, &parts->chunks, bytes, count, used, &refusal);
+    const int result =
+        http_second_read_chunks(&parts->second, &parts->chunks, bytes, count, used, &refusal);
 
     if (result < 0)
-        return refused(request, parts->no_memory ? (struct http_refusal){503, "out of memory"} : refusal);
+        return refused(request,
+                       parts->no_memory ? (struct http_refusal){503, "out of memory"} : refusal);
     return result == 1 ? end_body(request) : HTTP_MORE;
 }
 
-enum http_state http_request_feed(struct http_request *request, const void *bytes, size_t count, size_t *out_used)
+enum http_state http_request_feed(struct http_request *request, const void *bytes, size_t count,
+                                  size_t *out_used)
 {
     *out_used = 0;
-    assert(request->step != COMPLETE);
+    check(request->step != COMPLETE);
     if (request->step == REFUSED)
         return HTTP_REFUSED;
     if (count == 0)
         return HTTP_MORE;
     if (!request->parts) {
-        request->parts = calloc(1, sizeof(*request->parts));
+        request->parts = calloc(1, sizeof *request->parts);
         if (!request->parts)
             return refused(request, (struct http_refusal){503, "out of memory"});
     }

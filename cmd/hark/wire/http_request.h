@@ -1,4 +1,5 @@
-/* http_request.h - the memory of a request that is being read. For the parsers of this folder alone. */
+/* http_request.h - the memory of a request that is being read. For the parsers of this folder
+ * alone. */
 #ifndef WIRE_HTTP_REQUEST_H
 #define WIRE_HTTP_REQUEST_H
 

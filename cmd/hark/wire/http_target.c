@@ -1,7 +1,8 @@
 /* http_target.c - the target of a request (RFC 9112, 3.2; RFC 3986).
  *
- * A path that this lets through has one meaning: each escape is whole, none hides a slash, a NUL or a control byte, and
- * nothing is normalised: "/a/../b" is no other name of "/b" but a path that the server does not have.
+ * A path that this lets through has one meaning: each escape is whole, none hides a slash, a NUL or
+ * a control byte, and nothing is normalised: "/a/../b" is no other name of "/b" but a path that the
+ * server does not have.
  */
 #include "wire/http_target.h"
 
@@ -16,10 +17,12 @@ static bool refuse(struct http_refusal *refusal, const char *reason)
     return false;
 }
 
-/* Letters, digits and the bytes that RFC 3986 lets stand for themselves in a part of a path, besides those in `more`. */
+/* Letters, digits and the bytes that RFC 3986 lets stand for themselves in a part of a path,
+ * besides those in `more`. */
 static bool plain(char byte, const char *more)
 {
-    return (byte >= 'A' && byte <= 'Z') || (byte >= 'a' && byte <= 'z') || (byte >= '0' && byte <= '9') ||
+    return (byte >= 'A' && byte <= 'Z') || (byte >= 'a' && byte <= 'z') ||
+           (byte >= '0' && byte <= '9') ||
            (byte && (strchr("-._~!$&'()*+,;=", byte) || strchr(more, byte)));
 }
 
@@ -52,7 +55,8 @@ static bool check_path(struct http_span path, struct http_refusal *refusal)
             if (byte < 0)
                 return refuse(refusal, "a broken escape in the path");
             if (control(byte) || byte == '/')
-                return refuse(refusal, "an escape in the path that hides a slash or a control byte");
+                return refuse(refusal,
+                              "an escape in the path that hides a slash or a control byte");
             step = 3;
         } else if (!plain(path.bytes[0], "/:@")) {
             return refuse(refusal, "a byte in the path that must be escaped");
@@ -63,7 +67,8 @@ static bool check_path(struct http_span path, struct http_refusal *refusal)
     return true;
 }
 
-/* Browsers send more bytes as they are in a query than RFC 3986 allows: any visible ASCII passes here, but for "#". */
+/* Browsers send more bytes as they are in a query than RFC 3986 allows: any visible ASCII passes
+ * here, but for "#". */
 static bool check_query(struct http_span query, struct http_refusal *refusal)
 {
     for (size_t at = 0; at < query.count; at++) {
@@ -87,7 +92,8 @@ bool http_host_valid(struct http_span host)
     const size_t start = at;
 
     while (at < host.count && host.bytes[at] != (bracketed ? ']' : ':')) {
-        const bool good = bracketed ? http_hex_digit(host.bytes[at]) >= 0 || host.bytes[at] == ':' || host.bytes[at] == '.'
+        const bool good = bracketed ? http_hex_digit(host.bytes[at]) >= 0 ||
+                                          host.bytes[at] == ':' || host.bytes[at] == '.'
                                     : plain(host.bytes[at], "");
 
         if (!good)
@@ -100,15 +106,17 @@ bool http_host_valid(struct http_span host)
         return false;
     if (at == host.count)
         return true;
-    return host.bytes[at] == ':' && port_valid((struct http_span){host.bytes + at + 1, host.count - at - 1});
+    return host.bytes[at] == ':' &&
+           port_valid((struct http_span){host.bytes + at + 1, host.count - at - 1});
 }
 
 /* Takes "http://host" off the front of an absolute target. */
-static bool take_authority(struct http_span *bytes, struct http_target *target, struct http_refusal *refusal)
+static bool take_authority(struct http_span *bytes, struct http_target *target,
+                           struct http_refusal *refusal)
 {
     static const char *const schemes[] = {"http://", "https://"};
 
-    for (size_t index = 0; index < sizeof(schemes) / sizeof(schemes[0]); index++) {
+    for (size_t index = 0; index < sizeof schemes / sizeof schemes[0]; index++) {
         const size_t scheme = strlen(schemes[index]);
         size_t end = scheme;
 
@@ -124,7 +132,8 @@ static bool take_authority(struct http_span *bytes, struct http_target *target, 
     return refuse(refusal, "a target that is no path");
 }
 
-bool http_target_read(struct http_span bytes, bool asterisk, struct http_target *out_target, struct http_refusal *out_refusal)
+bool http_target_read(struct http_span bytes, bool asterisk, struct http_target *out_target,
+                      struct http_refusal *out_refusal)
 {
     struct http_target target = {0};
     const char *mark;
@@ -166,7 +175,8 @@ size_t http_path_decode(char *bytes, size_t count)
     return to;
 }
 
-/* One byte of a name or value in a query, decoded; -1 where it is none that may be there. Moves past it. */
+/* One byte of a name or value in a query, decoded; -1 where it is none that may be there. Moves
+ * past it. */
 static int next_byte(struct http_span *rest)
 {
     int byte = (unsigned char)rest->bytes[0];
@@ -218,7 +228,8 @@ static int decode_value(struct http_span value, char *text, size_t room)
 }
 
 /* Takes the next "name=value" off a query. */
-static bool take_pair(struct http_span *query, struct http_span *out_name, struct http_span *out_value)
+static bool take_pair(struct http_span *query, struct http_span *out_name,
+                      struct http_span *out_value)
 {
     const char *end;
     const char *equals;
@@ -229,8 +240,8 @@ static bool take_pair(struct http_span *query, struct http_span *out_name, struc
     end = memchr(query->bytes, '&', query->count);
     if (end)
         pair.count = (size_t)(end - query->bytes);
-    query->bytes += pair.count + (end != NULL);
-    query->count -= pair.count + (end != NULL);
+    query->bytes += pair.count + !!end;
+    query->count -= pair.count + !!end;
     equals = memchr(pair.bytes, '=', pair.count);
     *out_name = pair;
     *out_value = (struct http_span){pair.bytes + pair.count, 0};
@@ -241,7 +252,8 @@ static bool take_pair(struct http_span *query, struct http_span *out_name, struc
     return true;
 }
 
-int http_request_query(const struct http_request *request, const char *name, char *text, size_t room)
+int http_request_query(const struct http_request *request, const char *name, char *text,
+                       size_t room)
 {
     struct http_span query = {request->query, strlen(request->query)};
     struct http_span pair_name;

@@ -26,7 +26,8 @@ static inline bool http_token_byte(char byte)
     return http_byte_kinds[(unsigned char)byte] & HTTP_TOKEN_BYTE;
 }
 
-/* A byte that may stand in a header's value, a reason or a chunk extension: visible, blank, tab, or above ASCII. */
+/* A byte that may stand in a header's value, a reason or a chunk extension: visible, blank, tab, or
+ * above ASCII. */
 static inline bool http_text_byte(char byte)
 {
     return http_byte_kinds[(unsigned char)byte] & HTTP_TEXT_BYTE;
@@ -41,10 +42,12 @@ bool http_span_is(struct http_span span, const char *word);
 /* The span without blanks and tabs at both ends. */
 struct http_span http_span_trim(struct http_span span);
 
-/* Takes the next element out of a comma-separated list, trimmed; it may be empty. Gives: false at the end of the list. */
+/* Takes the next element out of a comma-separated list, trimmed; it may be empty.
+ * Gives: false at the end of the list. */
 bool http_list_next(struct http_span *list, struct http_span *out_element);
 
-/* Reads decimal digits and nothing else, at most 20 of them. Gives: false where it is none or passes UINT64_MAX. */
+/* Reads decimal digits and nothing else, at most 20 of them.
+ * Gives: false where it is none or passes UINT64_MAX. */
 bool http_decimal(struct http_span span, uint64_t *out_number);
 
 #endif

@@ -1,6 +1,8 @@
-/* http_write.c - writing heads: of responses for the server, of requests for the clients; lines of chunks; dates.
+/* http_write.c - writing heads: of responses for the server, of requests for the clients; lines of
+ * chunks; dates.
  *
- * Nothing that came from a peer may end a line of a head early: values with CR, LF or NUL are refused.
+ * Nothing that came from a peer may end a line of a head early: values with CR, LF or NUL are
+ * refused.
  */
 #include "wire/http.h"
 
@@ -47,7 +49,7 @@ static const struct {
 
 const char *http_status_text(int status)
 {
-    for (size_t index = 0; index < sizeof(statuses) / sizeof(statuses[0]); index++) {
+    for (size_t index = 0; index < sizeof statuses / sizeof statuses[0]; index++) {
         if (statuses[index].status == status)
             return statuses[index].text;
     }
@@ -74,7 +76,7 @@ static void put_number(struct writer *writer, uint64_t number)
 {
     char text[24];
 
-    snprintf(text, sizeof(text), "%llu", (unsigned long long)number);
+    snprintf(text, sizeof text, "%llu", (unsigned long long)number);
     put(writer, text);
 }
 
@@ -111,7 +113,8 @@ int64_t http_head_write(const struct http_head *head, char *bytes, size_t room)
 {
     struct writer writer = {bytes, room, 0};
 
-    if (head->status < 100 || head->status > 599 || !one_line(head->content_type) || !one_line(head->date))
+    if (head->status < 100 || head->status > 599 || !one_line(head->content_type) ||
+        !one_line(head->date))
         return -EINVAL;
     put(&writer, "HTTP/1.1 ");
     put_number(&writer, (uint64_t)head->status);
@@ -161,7 +164,7 @@ size_t http_chunk_head_write(size_t count, char *bytes)
     static const char digits[] = "0123456789abcdef";
     size_t width = 1;
 
-    while (width < 2 * sizeof(count) && count >> (4 * width))
+    while (width < 2 * sizeof count && count >> (4 * width))
         width++;
     for (size_t at = 0; at < width; at++)
         bytes[at] = digits[count >> (4 * (width - 1 - at)) & 15];
@@ -172,13 +175,15 @@ size_t http_chunk_head_write(size_t count, char *bytes)
 const char *http_date(int64_t seconds, char *text)
 {
     static const char days[7][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-    static const char months[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    static const char months[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                       "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
     const time_t time = (time_t)seconds;
     struct tm parts;
 
     gmtime_r(&time, &parts);
-    snprintf(text, HTTP_DATE_BYTES, "%s, %02u %s %04u %02u:%02u:%02u GMT", days[parts.tm_wday], (unsigned)parts.tm_mday % 100,
-             months[parts.tm_mon], (unsigned)(parts.tm_year + 1900) % 10000, (unsigned)parts.tm_hour % 100,
+    snprintf(text, HTTP_DATE_BYTES, "%s, %02u %s %04u %02u:%02u:%02u GMT", days[parts.tm_wday],
+             (unsigned)parts.tm_mday % 100, months[parts.tm_mon],
+             (unsigned)(parts.tm_year + 1900) % 10000, (unsigned)parts.tm_hour % 100,
              (unsigned)parts.tm_min % 100, (unsigned)parts.tm_sec % 100);
     return text;
 }

@@ -1,12 +1,13 @@
-/* line_end.h - finding the ends of lines where CR, LF and CR LF all end one. For the codecs of this folder alone. */
+/* line_end.h - finding the ends of lines where CR, LF and CR LF all end one. For the codecs of this
+ * folder alone. */
 #ifndef WIRE_LINE_END_H
 #define WIRE_LINE_END_H
 
 #include <stddef.h>
 #include <string.h>
 
-/* A walk over lines. The next CR is remembered: a text of many short lines with a CR at its far end, or none, is searched once,
- * not once a line. */
+/* A walk over lines. The next CR is remembered: a text of many short lines with a CR at its far
+ * end, or none, is searched once, not once a line. */
 struct line_walk {
     const char *at;
     const char *end;

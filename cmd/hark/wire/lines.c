@@ -1,6 +1,7 @@
 /* lines.c - the words of the lines protocol: commands in, events out, and how a client reads them.
  *
- * An id is digits, so that a line's first byte tells its kind, and nothing in an event needs escaping.
+ * An id is digits, so that a line's first byte tells its kind, and nothing in an event needs
+ * escaping.
  */
 #include "wire/lines.h"
 
@@ -8,7 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define USAGE "say PUB NAME, PUB NAME ack, SUB NAME, SUB NAME now, SUB NAME start or SUB NAME after ID"
+#define USAGE                                                                                      \
+    "say PUB NAME, PUB NAME ack, SUB NAME, SUB NAME now, SUB NAME start or SUB NAME after ID"
 
 struct word {
     const char *bytes;
@@ -17,7 +19,8 @@ struct word {
 
 enum { WORDS_MAX = 4 };
 
-/* Cuts at single blanks. Gives: how many words there are; 0 where one is empty or there are too many. */
+/* Cuts at single blanks. Gives: how many words there are; 0 where one is empty or there are too
+ * many. */
 static unsigned cut(const char *line, size_t count, struct word *words)
 {
     unsigned found = 0;
@@ -42,7 +45,8 @@ static bool is(struct word word, const char *text)
 }
 
 /* What follows "SUB NAME": nothing, "now", "start", "after start", "after ID". */
-static const char *parse_from(const struct word *words, unsigned count, struct lines_command *command)
+static const char *parse_from(const struct word *words, unsigned count,
+                              struct lines_command *command)
 {
     command->position = count == 1 && is(words[0], "now");
     if (count == 0 || command->position)
@@ -87,7 +91,8 @@ const char *lines_command_parse(const char *line, size_t count, struct lines_com
         return USAGE;
     }
     if (!name_valid(words[1].bytes, words[1].count))
-        return "a name is 1 to 128 letters, digits, dots, dashes and underscores, and begins with no dot";
+        return "a name is 1 to 128 letters, digits, dots, dashes and underscores, and begins with "
+               "no dot";
     memcpy(command.name, words[1].bytes, words[1].count);
     *out_command = command;
     return NULL;
@@ -141,8 +146,8 @@ int64_t lines_event_encode(uint64_t id, const void *event, size_t count, char *b
 
 size_t lines_gap_encode(uint64_t after, uint64_t first, char *bytes)
 {
-    return (size_t)snprintf(bytes, LINES_GAP_BYTES_MAX, "GAP\t%llu\t%llu\n", (unsigned long long)after,
-                            (unsigned long long)first);
+    return (size_t)snprintf(bytes, LINES_GAP_BYTES_MAX, "GAP\t%llu\t%llu\n",
+                            (unsigned long long)after, (unsigned long long)first);
 }
 
 size_t lines_id_encode(uint64_t id, char *bytes)
@@ -167,7 +172,8 @@ static int parse_gap(const char *line, size_t count, struct lines_output *output
         return -EINVAL;
     first = (size_t)(tab - line) + 1;
     output->kind = LINES_GAP;
-    if (id_parse(line, first - 1, &output->after) || id_parse(line + first, count - first, &output->id))
+    if (id_parse(line, first - 1, &output->after) ||
+        id_parse(line + first, count - first, &output->id))
         return -EINVAL;
     return 0;
 }

@@ -1,4 +1,5 @@
-/* lines.h - the protocol of the lines port: splitting what comes in, encoding what goes out. No I/O is done here.
+/* lines.h - the protocol of the lines port: splitting what comes in, encoding what goes out. No I/O
+ * is done here.
  *
  * A client's first line is its command; one CR before its LF is passed over:
  *
@@ -6,18 +7,22 @@
  *     PUB NAME ack          the same, and each is answered with its id and LF once it is durable
  *     SUB NAME              events from now on
  *     SUB NAME now          the same, and the first line is the position at which they begin: ID
- *     SUB NAME start        events from the oldest that is kept ("SUB NAME after start" is the same)
+ *     SUB NAME start        events from the oldest that is kept ("SUB NAME after start" is the
+ *                           same)
  *     SUB NAME after ID     events after ID
  *
- * Of a published line every byte before the LF belongs to the event, a CR too. Bytes after the last LF are no event: a
- * client that dies in the middle of a line publishes no half of it.
+ * Of a published line every byte before the LF belongs to the event, a CR too. Bytes after the last
+ * LF are no event: a client that dies in the middle of a line publishes no half of it.
  *
  * A subscriber gets one line for each event, and lines of two more kinds:
  *
  *     ID<TAB>EVENT          an event without LF
- *     +<TAB>PART            an event with LFs comes as several lines: each part that an LF follows with a "+",
- *     ID<TAB>PART           the last part with the event's id. Nothing is escaped: other bytes pass as they are
- *     GAP<TAB>AFTER<TAB>ID  nothing is kept between AFTER, which the client named or had, and ID, the next event
+ *     +<TAB>PART            an event with LFs comes as several lines: each part that an LF follows
+ *                           with a "+",
+ *     ID<TAB>PART           the last part with the event's id. Nothing is escaped: other bytes pass
+ *                           as they are
+ *     GAP<TAB>AFTER<TAB>ID  nothing is kept between AFTER, which the client named or had, and ID,
+ *                           the next event
  *     ERR reason            something is wrong; the connection ends
  */
 #ifndef WIRE_LINES_H
@@ -32,11 +37,12 @@ enum {
     LINES_ID_BYTES_MAX = ID_BYTES_MAX + 1, /* an encoded answer of PUB ... ack */
 };
 
-/* Cuts a stream of bytes into lines. In the caller's memory. A line that lies whole in one piece is not copied. */
+/* Cuts a stream of bytes into lines. In the caller's memory. A line that lies whole in one piece is
+ * not copied. */
 struct lines_splitter {
     size_t limit; /* the longest line without its LF; may be changed between two lines */
 
-    /* ---- private ---- */
+    /* --- private --- */
     char *kept;
     size_t kept_count, kept_room;
     int error;
@@ -48,11 +54,11 @@ void lines_splitter_init(struct lines_splitter *splitter, size_t limit);
 
 /* Takes bytes up to the end of the next line.
  * Takes: *bytes and *count: a piece; both are moved past what was taken.
- * Gives: 1 a line, in *out_line and *out_count without its LF, valid until the next call or the piece's end of life;
- *   0 the piece is used up, a half line is kept.
+ * Gives: 1 a line, in *out_line and *out_count without its LF, valid until the next call or the
+ *   piece's end of life; 0 the piece is used up, a half line is kept.
  * Fails: -EMSGSIZE the line is longer than the limit: the connection wants to be ended; -ENOMEM. */
-int lines_splitter_next(struct lines_splitter *splitter, const char **bytes, size_t *count, const char **out_line,
-                        size_t *out_count);
+int lines_splitter_next(struct lines_splitter *splitter, const char **bytes, size_t *count,
+                        const char **out_line, size_t *out_count);
 
 /* The bytes of a half line that are kept. */
 size_t lines_splitter_kept(const struct lines_splitter *splitter);
@@ -81,7 +87,8 @@ struct lines_command {
     char name[NAME_BYTES_MAX + 1];
 };
 
-/* Understands a first line. Takes: the line without its LF.
+/* Understands a first line.
+ * Takes: the line without its LF.
  * Gives: NULL and *out_command; else the reason for "ERR reason", one constant line. */
 const char *lines_command_parse(const char *line, size_t count, struct lines_command *out_command);
 
@@ -90,14 +97,19 @@ const char *lines_command_parse(const char *line, size_t count, struct lines_com
 /* The bytes that an event takes on the way to a subscriber. */
 size_t lines_event_size(uint64_t id, const void *event, size_t count);
 
-/* Encodes an event for a subscriber. Gives: the bytes written, which are lines_event_size. Fails: -ENOSPC room is smaller. */
+/* Encodes an event for a subscriber.
+ * Gives: the bytes written, which are lines_event_size.
+ * Fails: -ENOSPC room is smaller. */
 int64_t lines_event_encode(uint64_t id, const void *event, size_t count, char *bytes, size_t room);
 
-/* Encodes the report that events are missing. Takes: room of LINES_GAP_BYTES_MAX. Gives: the bytes written. */
+/* Encodes the report that events are missing.
+ * Takes: room of LINES_GAP_BYTES_MAX.
+ * Gives: the bytes written. */
 size_t lines_gap_encode(uint64_t after, uint64_t first, char *bytes);
 
-/* Encodes the answer to a published line, its id; or the position to "SUB NAME now". Takes: room of LINES_ID_BYTES_MAX. Gives:
- * the bytes written. */
+/* Encodes the answer to a published line, its id; or the position to "SUB NAME now".
+ * Takes: room of LINES_ID_BYTES_MAX.
+ * Gives: the bytes written. */
 size_t lines_id_encode(uint64_t id, char *bytes);
 
 /* What a client finds in a line from the server. */
@@ -117,7 +129,10 @@ struct lines_output {
     size_t count;
 };
 
-/* Understands a line from the server. Takes: the line without its LF. Gives: 0 and *out_output. Fails: -EINVAL none of these. */
+/* Understands a line from the server.
+ * Takes: the line without its LF.
+ * Gives: 0 and *out_output.
+ * Fails: -EINVAL none of these. */
 int lines_output_parse(const char *line, size_t count, struct lines_output *out_output);
 
 #endif

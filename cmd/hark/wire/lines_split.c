@@ -1,7 +1,7 @@
 /* lines_split.c - cutting a stream of bytes into lines at LF.
  *
- * A line that lies whole in a piece is handed out in place; only a line that is cut is gathered. The limit is checked before a
- * byte is kept: memory never grows past it.
+ * A line that lies whole in a piece is handed out in place; only a line that is cut is gathered.
+ * The limit is checked before a byte is kept: memory never grows past it.
  */
 #include "wire/block.h"
 #include "wire/lines.h"
@@ -27,8 +27,8 @@ static void release(struct lines_splitter *splitter)
         block_free(&splitter->kept, &splitter->kept_room);
 }
 
-int lines_splitter_next(struct lines_splitter *splitter, const char **bytes, size_t *count, const char **out_line,
-                        size_t *out_count)
+int lines_splitter_next(struct lines_splitter *splitter, const char **bytes, size_t *count,
+                        const char **out_line, size_t *out_count)
 {
     const char *piece = *bytes;
     const char *end;
@@ -48,8 +48,8 @@ int lines_splitter_next(struct lines_splitter *splitter, const char **bytes, siz
         splitter->kept_count += taken;
         piece = splitter->kept;
     }
-    *bytes += taken + (end != NULL);
-    *count -= taken + (end != NULL);
+    *bytes += taken + !!end;
+    *count -= taken + !!end;
     if (!end)
         return 0;
     splitter->given = piece == splitter->kept;

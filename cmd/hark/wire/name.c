@@ -1,7 +1,7 @@
 /* name.c - names of streams and ids of events.
  *
- * These few rules decide what reaches a file name, a header and a line of every protocol: nothing that they let through may
- * need escaping anywhere.
+ * These few rules decide what reaches a file name, a header and a line of every protocol: nothing
+ * that they let through may need escaping anywhere.
  */
 #include "wire/name.h"
 
@@ -9,8 +9,8 @@
 
 static bool name_byte(char byte)
 {
-    return (byte >= 'A' && byte <= 'Z') || (byte >= 'a' && byte <= 'z') || (byte >= '0' && byte <= '9') || byte == '.' ||
-           byte == '_' || byte == '-';
+    return (byte >= 'A' && byte <= 'Z') || (byte >= 'a' && byte <= 'z') ||
+           (byte >= '0' && byte <= '9') || byte == '.' || byte == '_' || byte == '-';
 }
 
 bool name_valid(const char *bytes, size_t count)
@@ -35,7 +35,8 @@ int id_parse(const char *bytes, size_t count, uint64_t *out_id)
             return -EINVAL;
     }
     for (size_t at = 0; at < count; at++) {
-        if (__builtin_mul_overflow(id, (uint64_t)10, &id) || __builtin_add_overflow(id, (uint64_t)(bytes[at] - '0'), &id))
+        if (__builtin_mul_overflow(id, (uint64_t)10, &id) ||
+            __builtin_add_overflow(id, (uint64_t)(bytes[at] - '0'), &id))
             return -ERANGE;
     }
     *out_id = id;

@@ -11,14 +11,18 @@ enum {
     ID_BYTES_MAX = 20,    /* of an id's digits, without a final NUL */
 };
 
-/* Whether the bytes are a stream's name: 1 to 128 of [A-Za-z0-9._-], the first no dot. No final NUL is needed. */
+/* Whether the bytes are a stream's name: 1 to 128 of [A-Za-z0-9._-], the first no dot. No final NUL
+ * is needed. */
 bool name_valid(const char *bytes, size_t count);
 
 /* Reads an id: decimal digits and nothing else, no leading zero but in "0", at most UINT64_MAX.
- * Gives: 0 and *out_id. Fails: -EINVAL not of that form; -ERANGE above UINT64_MAX. */
+ * Gives: 0 and *out_id.
+ * Fails: -EINVAL not of that form; -ERANGE above UINT64_MAX. */
 int id_parse(const char *bytes, size_t count, uint64_t *out_id);
 
-/* Writes an id's digits. Takes: room of ID_BYTES_MAX bytes at least. Gives: how many were written; no NUL follows them. */
+/* Writes an id's digits.
+ * Takes: room of ID_BYTES_MAX bytes at least.
+ * Gives: how many were written; no NUL follows them. */
 size_t id_format(uint64_t id, char *bytes);
 
 /* How many digits id_format writes. */

@@ -1,6 +1,8 @@
-/* response.c - reading responses, for clients. The same readers as for requests, as strict; the body is handed on in pieces.
+/* response.c - reading responses, for clients. The same readers as for requests, as strict; the
+ * body is handed on in pieces.
  *
- * A client that is wrong about where a response ends takes the rest for the next one: what is in doubt is refused here too.
+ * A client that is wrong about where a response ends takes the rest for the next one: what is in
+ * doubt is refused here too.
  */
 #include "wire/response.h"
 
@@ -27,9 +29,11 @@ struct http_response_parts {
     int version_minor;
 };
 
-void http_response_init(struct http_response *response, http_response_body *body, void *context, bool to_head)
+void http_response_init(struct http_response *response, http_response_body *body, void *context,
+                        bool to_head)
 {
-    *response = (struct http_response){.body = body, .context = context, .to_head = to_head, .step = HEAD};
+    *response =
+        (struct http_response){.body = body, .context = context, .to_head = to_head, .step = HEAD};
 }
 
 static enum http_state refused(struct http_response *response, const char *reason)
@@ -54,17 +58,19 @@ static const char *read_status_line(struct http_response *response, struct http_
 {
     const char *at = line.bytes;
 
-    if (line.count < 12 || memcmp(at, "HTTP/1.", 7) != 0 || (at[7] != '0' && at[7] != '1') || at[8] != ' ')
+    if (line.count < 12 || memcmp(at, "HTTP/1.", 7) != 0 || (at[7] != '0' && at[7] != '1') ||
+        at[8] != ' ')
         return "the answer is no HTTP/1.1";
-    if (at[9] < '1' || at[9] > '5' || at[10] < '0' || at[10] > '9' || at[11] < '0' || at[11] > '9' ||
-        (line.count > 12 && at[12] != ' '))
+    if (at[9] < '1' || at[9] > '5' || at[10] < '0' || at[10] > '9' || at[11] < '0' ||
+        at[11] > '9' || (line.count > 12 && at[12] != ' '))
         return "the answer has a bad status";
     response->parts->version_minor = at[7] - '0';
     response->status = (at[9] - '0') * 100 + (at[10] - '0') * 10 + (at[11] - '0');
     return NULL;
 }
 
-/* Whether no body follows, whatever the fields say: they tell of the one that a GET would have got. */
+/* Whether no body follows, whatever the fields say: they tell of the one that a GET would have
+ * got. */
 static bool bodyless(const struct http_response *response)
 {
     return response->to_head || response->status == 204 || response->status == 304;
@@ -92,13 +98,14 @@ static enum http_state end_head(struct http_response *response)
         return refused(response, refusal.reason);
     response->step = frame(response, &framing);
     http_second_init(&parts->second, HTTP_RESPONSE, bodyless(response), give_body, response);
-    if (!http_second_read(&parts->second, parts->fields.bytes, parts->fields.count) || !parts->second.head ||
-        parts->second.complete != (response->step == COMPLETE))
+    if (!http_second_read(&parts->second, parts->fields.bytes, parts->fields.count) ||
+        !parts->second.head || parts->second.complete != (response->step == COMPLETE))
         return refused(response, http_second_reason(&parts->second));
     parts->left = framing.length;
     http_chunks_init(&parts->chunks, UINT64_MAX);
     response->until_close = response->step == UNTIL_CLOSE;
-    response->keep_alive = !response->until_close && http_keep_alive_read(&parts->fields, parts->version_minor);
+    response->keep_alive =
+        !response->until_close && http_keep_alive_read(&parts->fields, parts->version_minor);
     http_fields_terminate(&parts->fields);
     return HTTP_HEAD_COMPLETE;
 }
@@ -114,7 +121,8 @@ static enum http_state feed_line(struct http_response *response, struct http_spa
         return reason ? refused(response, reason) : HTTP_MORE;
     }
     if (line.count > 0)
-        return http_fields_add(fields, line, &refusal) ? HTTP_MORE : refused(response, refusal.reason);
+        return http_fields_add(fields, line, &refusal) ? HTTP_MORE
+                                                       : refused(response, refusal.reason);
     if (response->status == 101)
         return refused(response, "the answer switches to a protocol that was not asked for");
     if (response->status >= 200)
@@ -123,7 +131,8 @@ static enum http_state feed_line(struct http_response *response, struct http_spa
     return HTTP_MORE;
 }
 
-static enum http_state feed_head(struct http_response *response, const char *bytes, size_t count, size_t *used)
+static enum http_state feed_head(struct http_response *response, const char *bytes, size_t count,
+                                 size_t *used)
 {
     enum http_state state = HTTP_MORE;
 
@@ -131,7 +140,8 @@ static enum http_state feed_head(struct http_response *response, const char *byt
         struct http_refusal refusal = {0};
         struct http_span line;
         size_t taken;
-        const int result = http_fields_gather(&response->parts->fields, bytes + *used, count - *used, &taken, &line, &refusal);
+        const int result = http_fields_gather(&response->parts->fields, bytes + *used,
+                                              count - *used, &taken, &line, &refusal);
 
         *used += taken;
         if (result < 0)
@@ -148,18 +158,21 @@ static enum http_state completed(struct http_response *response)
     return HTTP_COMPLETE;
 }
 
-static enum http_state feed_chunks(struct http_response *response, const char *bytes, size_t count, size_t *used)
+static enum http_state feed_chunks(struct http_response *response, const char *bytes, size_t count,
+                                   size_t *used)
 {
     struct http_response_parts *parts = response->parts;
     struct http_refusal refusal = {0};
-    const int result = http_second_read_chunks(&parts->second, &parts->chunks, bytes, count, used, &refusal);
+    const int result =
+        http_second_read_chunks(&parts->second, &parts->chunks, bytes, count, used, &refusal);
 
     if (result < 0)
         return refused(response, refusal.reason);
     return result == 1 ? completed(response) : HTTP_MORE;
 }
 
-static enum http_state feed_length(struct http_response *response, const char *bytes, size_t count, size_t *used)
+static enum http_state feed_length(struct http_response *response, const char *bytes, size_t count,
+                                   size_t *used)
 {
     struct http_response_parts *parts = response->parts;
 
@@ -169,7 +182,8 @@ static enum http_state feed_length(struct http_response *response, const char *b
     return parts->left == 0 ? completed(response) : HTTP_MORE;
 }
 
-enum http_state http_response_feed(struct http_response *response, const void *bytes, size_t count, size_t *out_used)
+enum http_state http_response_feed(struct http_response *response, const void *bytes, size_t count,
+                                   size_t *out_used)
 {
     *out_used = 0;
     if (response->step == COMPLETE)
@@ -179,7 +193,7 @@ enum http_state http_response_feed(struct http_response *response, const void *b
     if (count == 0)
         return HTTP_MORE;
     if (!response->parts) {
-        response->parts = calloc(1, sizeof(*response->parts));
+        response->parts = calloc(1, sizeof *response->parts);
         if (!response->parts)
             return refused(response, "out of memory");
     }

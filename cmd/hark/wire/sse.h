@@ -1,6 +1,8 @@
-/* sse.h - event streams (text/event-stream, WHATWG HTML 9.2): encoding for a server, decoding for a client.
+/* sse.h - event streams (text/event-stream, WHATWG HTML 9.2): encoding for a server, decoding for a
+ * client.
  *
- * What an event stream can carry is text in lines: CR LF, CR and LF in an event all arrive as LF. Other bytes pass as they are.
+ * What an event stream can carry is text in lines: CR LF, CR and LF in an event all arrive as LF.
+ * Other bytes pass as they are.
  */
 #ifndef WIRE_SSE_H
 #define WIRE_SSE_H
@@ -9,8 +11,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SSE_TYPE      "text/event-stream"
-#define SSE_HEARTBEAT ":\n\n" /* a comment: keeps proxies and dead peers from going unnoticed, and no client sees it */
+#define SSE_TYPE "text/event-stream"
+#define SSE_HEARTBEAT                                                                              \
+    ":\n\n" /* a comment: keeps proxies and dead peers from going unnoticed, and no client sees it \
+             */
 
 enum {
     SSE_NAME_BYTES_MAX = 128,         /* of an event's name */
@@ -21,20 +25,27 @@ enum {
 };
 
 /* The bytes that an event takes when it is encoded.
- * Takes: name: NULL or "" for a plain event ("message"), else without CR, LF and at most SSE_NAME_BYTES_MAX bytes. */
+ * Takes: name: NULL or "" for a plain event ("message"), else without CR, LF and at most
+ *   SSE_NAME_BYTES_MAX bytes. */
 size_t sse_event_size(uint64_t id, const char *name, const void *data, size_t count);
 
-/* Encodes an event: id, name, each line of data, an empty line. An empty event is one empty line of data.
- * Gives: the bytes written, which are sse_event_size. Fails: -ENOSPC room is smaller; -EINVAL the name has a CR, LF or is too
- * long. */
-int64_t sse_event_encode(uint64_t id, const char *name, const void *data, size_t count, char *bytes, size_t room);
+/* Encodes an event: id, name, each line of data, an empty line. An empty event is one empty line of
+ * data.
+ * Gives: the bytes written, which are sse_event_size.
+ * Fails: -ENOSPC room is smaller; -EINVAL the name has a CR, LF or is too long. */
+int64_t sse_event_encode(uint64_t id, const char *name, const void *data, size_t count, char *bytes,
+                         size_t room);
 
-/* Encodes the report that events are missing: "event: gap", data {"after":"A","first":"F"}: nothing is kept between A, which the
- * client knew, and F, the next that it will see (ids are strings: JavaScript's numbers end at 2^53). It carries no id, so that
- * the client's position stays. Takes: room of SSE_GAP_BYTES_MAX. Gives: the bytes written. */
+/* Encodes the report that events are missing: "event: gap", data {"after":"A","first":"F"}: nothing
+ * is kept between A, which the client knew, and F, the next that it will see (ids are strings:
+ * JavaScript's numbers end at 2^53). It carries no id, so that the client's position stays.
+ * Takes: room of SSE_GAP_BYTES_MAX.
+ * Gives: the bytes written. */
 size_t sse_gap_encode(uint64_t after, uint64_t first, char *bytes);
 
-/* Encodes how long a client should wait before it connects again. Takes: room of SSE_RETRY_BYTES_MAX. Gives: the bytes written.
+/* Encodes how long a client should wait before it connects again.
+ * Takes: room of SSE_RETRY_BYTES_MAX.
+ * Gives: the bytes written.
  */
 size_t sse_retry_encode(uint64_t milliseconds, char *bytes);
 
@@ -55,7 +66,7 @@ struct sse_decoder {
     uint64_t retry; /* for reading: milliseconds, valid with has_retry */
     bool has_retry;
 
-    /* ---- private ---- */
+    /* --- private --- */
     sse_decoded *decoded;
     void *context;
     char *line, *data, *name, *id;
@@ -72,8 +83,10 @@ void sse_decoder_init(struct sse_decoder *decoder, sse_decoded *decoded, void *c
 /* Makes ready for the next connection: a half event is dropped, last_id and retry are kept. */
 void sse_decoder_restart(struct sse_decoder *decoder);
 
-/* Takes bytes, calls back for each event in them. Gives: 0.
- * Fails: -EMSGSIZE a line, id, name or event is past its limit; -ENOMEM. Every later call gives the same until a restart. */
+/* Takes bytes, calls back for each event in them.
+ * Gives: 0.
+ * Fails: -EMSGSIZE a line, id, name or event is past its limit; -ENOMEM. Every later call gives the
+ *   same until a restart. */
 int sse_decoder_feed(struct sse_decoder *decoder, const void *bytes, size_t count);
 
 /* Frees everything; the decoder is then as after init. */

@@ -1,8 +1,9 @@
-/* sse_decode.c - decoding an event stream, as WHATWG HTML 9.2.6 says, but for what bytes mean: they are passed on as they are.
+/* sse_decode.c - decoding an event stream, as WHATWG HTML 9.2.6 says, but for what bytes mean: they
+ * are passed on as they are.
  *
- * A line that lies whole in a piece is understood in place; only one that is cut is gathered. The data of an event is gathered
- * with an LF after each line, of which the last is dropped. Whatever a server sends, what is held stays within the limits of
- * sse.h.
+ * A line that lies whole in a piece is understood in place; only one that is cut is gathered. The
+ * data of an event is gathered with an LF after each line, of which the last is dropped. Whatever a
+ * server sends, what is held stays within the limits of sse.h.
  */
 #include "wire/block.h"
 #include "wire/line_end.h"
@@ -126,11 +127,14 @@ static int take_line(struct sse_decoder *decoder, const char *line, size_t count
     if (is(line, field, "data"))
         return add_data(decoder, value, value_count);
     if (is(line, field, "event"))
-        return value_count > SSE_ID_BYTES_MAX ? -EMSGSIZE : set_text(&decoder->name, value, value_count);
+        return value_count > SSE_ID_BYTES_MAX ? -EMSGSIZE
+                                              : set_text(&decoder->name, value, value_count);
     if (is(line, field, "id")) {
         if (value_count > SSE_ID_BYTES_MAX)
             return -EMSGSIZE;
-        return value_count && memchr(value, '\0', value_count) ? 0 : set_text(&decoder->id, value, value_count);
+        return value_count && memchr(value, '\0', value_count)
+                   ? 0
+                   : set_text(&decoder->id, value, value_count);
     }
     if (is(line, field, "retry"))
         set_retry(decoder, value, value_count);
@@ -149,12 +153,14 @@ static int keep(struct sse_decoder *decoder, const char *bytes, size_t count)
     return 0;
 }
 
-/* Passes over a mark at the very beginning, also when it comes in pieces; bytes that only looked like one are kept. */
+/* Passes over a mark at the very beginning, also when it comes in pieces; bytes that only looked
+ * like one are kept. */
 static int take_mark(struct sse_decoder *decoder, struct line_walk *walk)
 {
     unsigned seen;
 
-    while (decoder->mark_count < MARK_BYTES && walk->at < walk->end && *walk->at == mark[decoder->mark_count]) {
+    while (decoder->mark_count < MARK_BYTES && walk->at < walk->end &&
+           *walk->at == mark[decoder->mark_count]) {
         walk->at++;
         decoder->mark_count++;
     }

@@ -1,5 +1,5 @@
-/* sse_encode.c - encoding events. One encoding of an event serves all its subscribers, so it is made in one pass into memory of
- * the exact size, which a pass before has counted. */
+/* sse_encode.c - encoding events. One encoding of an event serves all its subscribers, so it is
+ * made in one pass into memory of the exact size, which a pass before has counted. */
 #include "wire/line_end.h"
 #include "wire/name.h"
 #include "wire/sse.h"
@@ -15,7 +15,8 @@ enum {
     NAME_LINE_BYTES = 8, /* "event: " and LF */
 };
 
-/* Steps past the line that ends at `line_end`, which is not the end of the text. A CR LF is one end. */
+/* Steps past the line that ends at `line_end`, which is not the end of the text. A CR LF is one
+ * end. */
 static void step_past(struct line_walk *walk, const char *line_end)
 {
     walk->at = line_end + 1;
@@ -52,7 +53,8 @@ static char *put(char *to, const char *bytes, size_t count)
     return to + count;
 }
 
-int64_t sse_event_encode(uint64_t id, const char *name, const void *data, size_t count, char *bytes, size_t room)
+int64_t sse_event_encode(uint64_t id, const char *name, const void *data, size_t count, char *bytes,
+                         size_t room)
 {
     struct line_walk walk = line_walk_over(data, count);
     const char *line_end;
@@ -85,11 +87,13 @@ int64_t sse_event_encode(uint64_t id, const char *name, const void *data, size_t
 
 size_t sse_gap_encode(uint64_t after, uint64_t first, char *bytes)
 {
-    return (size_t)snprintf(bytes, SSE_GAP_BYTES_MAX, "event: gap\ndata: {\"after\":\"%llu\",\"first\":\"%llu\"}\n\n",
+    return (size_t)snprintf(bytes, SSE_GAP_BYTES_MAX,
+                            "event: gap\ndata: {\"after\":\"%llu\",\"first\":\"%llu\"}\n\n",
                             (unsigned long long)after, (unsigned long long)first);
 }
 
 size_t sse_retry_encode(uint64_t milliseconds, char *bytes)
 {
-    return (size_t)snprintf(bytes, SSE_RETRY_BYTES_MAX, "retry: %llu\n\n", (unsigned long long)milliseconds);
+    return (size_t)snprintf(bytes, SSE_RETRY_BYTES_MAX, "retry: %llu\n\n",
+                            (unsigned long long)milliseconds);
 }
