@@ -4,13 +4,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/say.h"
 #include "check/check.h"
 #include "client/client.h"
 #include "doctor/doctor.h"
 #include "hark.h"
 #include "options.h"
 #include "options_serve.h"
-#include "say.h"
 
 static int run_help(int argc, char **argv);
 static int run_version(int argc, char **argv);

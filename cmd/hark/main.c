@@ -1,7 +1,7 @@
 /* main.c - the entry of the hark command. Everything else of it is in a library, so that tests can
  * link it. */
+#include "base/standard.h"
 #include "commands.h"
-#include "standard.h"
 
 int main(int argc, char **argv)
 {

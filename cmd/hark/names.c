@@ -13,9 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/say.h"
 #include "options_value.h"
-#include "say.h"
-#include "serve/why.h"
 
 enum { HOST_BYTES_MAX = 253, PORT_BYTES_MAX = 5, PORT_MAX = 65535 };
 

@@ -7,8 +7,8 @@
  */
 #include "options.h"
 
+#include "base/say.h"
 #include "options_config.h"
-#include "say.h"
 
 #include <getopt.h>
 #include <stdio.h>

@@ -9,8 +9,7 @@
  */
 #include "options_config.h"
 
-#include "say.h"
-#include "serve/why.h"
+#include "base/say.h"
 
 #include <errno.h>
 #include <ini.h>

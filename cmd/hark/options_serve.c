@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/say.h"
 #include "log/log.h"
 #include "options_value.h"
-#include "say.h"
 #include "serve/serve.h"
 #include "tail/tail.h"
 

@@ -1,12 +1,12 @@
 /* test_names.c - addresses with names, from text. getaddrinfo is this file's: what it finds is the
  * same on every machine. */
+#include "base/say.h"
 #include "client/client.h"
 #include "client/connection.h"
 #include "harness/harness.h"
 #include "hub/server.h"
 #include "names.h"
 #include "options_value.h"
-#include "say.h"
 
 #include <netdb.h>
 #include <netinet/in.h>

@@ -1,7 +1,7 @@
 /* test_options_serve.c - the command line of `hark serve` into its options. */
+#include "base/say.h"
 #include "harness/harness.h"
 #include "options_serve.h"
-#include "say.h"
 #include "serve/serve.h"
 
 #include <string.h>

@@ -1,7 +1,7 @@
 /* test_say.c - lines on standard error that nobody drains: none of them waits, none goes missing
  * without being counted. */
+#include "base/say.h"
 #include "harness/harness.h"
-#include "say.h"
 
 #include <fcntl.h>
 #include <signal.h>

@@ -1,8 +1,8 @@
 /* check.h - assertions that stay in every build. They hold what only a bug of the command can
  * break, never what the kernel, a file or a peer answers. Where one fails, a line on standard error
  * says what, and the process aborts. */
-#ifndef HARK_COMMAND_CHECK_H
-#define HARK_COMMAND_CHECK_H
+#ifndef HARK_COMMAND_BASE_CHECK_H
+#define HARK_COMMAND_BASE_CHECK_H
 
 /* Writes one line and aborts. */
 _Noreturn __attribute__((cold)) void check_broken(const char *condition, const char *file,

@@ -13,9 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/say.h"
 #include "hark.h"
 #include "log/log.h"
-#include "say.h"
 
 enum { EXIT_UNREADABLE = 3 };
 

@@ -11,8 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "say.h"
-#include "serve/why.h"
+#include "base/say.h"
 
 static const uint64_t connect_timeout_ns = 10ULL * 1000 * 1000 * 1000;
 

@@ -14,14 +14,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/say.h"
 #include "client/connection.h"
 #include "client/printer.h"
 #include "client/signals.h"
 #include "hark.h"
 #include "names.h"
 #include "options_value.h"
-#include "say.h"
-#include "serve/why.h"
 
 static const uint64_t last_words_ns =
     1000 * 1000 * 1000; /* for the ids that are to be printed still, after an interrupt */

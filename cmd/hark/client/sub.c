@@ -16,14 +16,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/say.h"
 #include "client/connection.h"
 #include "client/printer.h"
 #include "client/signals.h"
 #include "hark.h"
 #include "names.h"
 #include "options_value.h"
-#include "say.h"
-#include "serve/why.h"
 
 static const uint64_t back_off_first_ns = 100ULL * 1000 * 1000;
 static const uint64_t back_off_max_ns = 5ULL * 1000 * 1000 * 1000;

@@ -12,10 +12,10 @@
 #include <sys/select.h>
 #include <sys/utsname.h>
 
+#include "base/say.h"
 #include "doctor/limits.h"
 #include "doctor/report.h"
 #include "hark.h"
-#include "say.h"
 
 static const struct {
     enum hark_backend_kind kind;

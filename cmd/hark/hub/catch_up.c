@@ -34,10 +34,10 @@ static char *buffer_take(struct hub *hub)
  * free and whoever it was offered to may have gone without it. */
 void hub_buffers_offer(struct hub *hub)
 {
-    for (size_t i = 0; i < hub->buffers_free && !hub_list_empty(&hub->wants_buffer); i++)
+    for (size_t i = 0; i < hub->buffers_free && !list_empty(&hub->wants_buffer); i++)
         hub_subscriber_ready(
             hark_container_of(hub->wants_buffer.next, struct hub_subscriber, place));
-    for (size_t i = hub->long_reads; i < HUB_LONG_READS && !hub_list_empty(&hub->wants_long); i++)
+    for (size_t i = hub->long_reads; i < HUB_LONG_READS && !list_empty(&hub->wants_long); i++)
         hub_subscriber_ready(hark_container_of(hub->wants_long.next, struct hub_subscriber, place));
 }
 
@@ -86,21 +86,21 @@ static bool life_goes_on(const struct hub_subscriber *subscriber)
 void hub_catch_up(struct hub_subscriber *subscriber)
 {
     struct hub *hub = subscriber->hub;
-    hub_list_remove(&subscriber->place);
+    list_remove(&subscriber->place);
     if (!life_goes_on(subscriber)) {
-        hub_list_append(&subscriber->stream->waiting,
-                        &subscriber->place); /* the answer that tells of it is on its way */
+        list_append(&subscriber->stream->waiting,
+                    &subscriber->place); /* the answer that tells of it is on its way */
         return;
     }
     if (subscriber->needed != 0 && hub->long_reads == HUB_LONG_READS) {
-        hub_list_append(&hub->wants_long, &subscriber->place);
+        list_append(&hub->wants_long, &subscriber->place);
         return;
     }
     size_t capacity = subscriber->needed != 0 ? subscriber->needed : HUB_BUFFER_BYTES;
     subscriber->buffer =
         subscriber->needed != 0 ? long_buffer_take(hub, capacity) : buffer_take(hub);
     if (!subscriber->buffer && subscriber->needed == 0 && hub->buffers_made > 0) {
-        hub_list_append(&hub->wants_buffer, &subscriber->place);
+        list_append(&hub->wants_buffer, &subscriber->place);
         return;
     }
     if (!subscriber->buffer) {

@@ -17,14 +17,14 @@ static void pump_first(struct hub *hub)
 {
     struct hub_subscriber *subscriber =
         hark_container_of(hub->ready.next, struct hub_subscriber, place);
-    hub_list_remove(&subscriber->place);
+    list_remove(&subscriber->place);
     hub_subscriber_pump(subscriber);
 }
 
 void hub_flush(struct hub *hub)
 {
     feeds_flush(hub);
-    while (!hub_list_empty(&hub->ready))
+    while (!list_empty(&hub->ready))
         pump_first(hub);
 }
 
@@ -33,13 +33,13 @@ static void beat_first(struct hub *hub)
 {
     struct hub_subscriber *subscriber =
         hark_container_of(hub->beating.next, struct hub_subscriber, among_all);
-    hub_list_remove(&subscriber->among_all);
-    hub_list_append(&hub->all[HUB_SSE], &subscriber->among_all);
+    list_remove(&subscriber->among_all);
+    list_append(&hub->all[HUB_SSE], &subscriber->among_all);
     bool told = subscriber->told;
     subscriber->told = false;
     if (told || subscriber->sending || subscriber->reading || subscriber->broken)
         return;
-    hub_list_remove(&subscriber->place);
+    list_remove(&subscriber->place);
     hub->statistics.heartbeats++;
     hub_subscriber_send(subscriber, SSE_HEARTBEAT, strlen(SSE_HEARTBEAT));
     subscriber->told = false; /* else every second one would be left out */
@@ -49,9 +49,9 @@ static void fan_out(struct hark_op *op, int64_t result)
 {
     struct hub *hub = hark_container_of(op, struct hub, fan_out);
     (void)result;
-    for (int i = 0; i < TURN_SUBSCRIBERS && !hub_list_empty(&hub->ready); i++)
+    for (int i = 0; i < TURN_SUBSCRIBERS && !list_empty(&hub->ready); i++)
         pump_first(hub);
-    for (int i = 0; i < TURN_SUBSCRIBERS && !hub_list_empty(&hub->beating); i++)
+    for (int i = 0; i < TURN_SUBSCRIBERS && !list_empty(&hub->beating); i++)
         beat_first(hub);
     hub_buffers_offer(hub);
     hub_fan_out(hub);
@@ -66,7 +66,7 @@ void hub_turn(struct hub *hub)
 
 void hub_fan_out(struct hub *hub)
 {
-    if (!hub_list_empty(&hub->ready) || !hub_list_empty(&hub->beating))
+    if (!list_empty(&hub->ready) || !list_empty(&hub->beating))
         hub_turn(hub);
 }
 
@@ -81,14 +81,13 @@ static void beat(struct hark_op *op, int64_t result)
         hub_close_check(hub);
         return;
     }
-    hub_list_move(&hub->beating, &hub->all[HUB_SSE]);
+    list_move(&hub->beating, &hub->all[HUB_SSE]);
     hub_fan_out(hub);
 }
 
 void hub_heartbeat(struct hub *hub)
 {
-    bool wanted =
-        (!hub_list_empty(&hub->all[HUB_SSE]) || !hub_list_empty(&hub->beating)) && !hub->closing;
+    bool wanted = (!list_empty(&hub->all[HUB_SSE]) || !list_empty(&hub->beating)) && !hub->closing;
     if (wanted && !hark_op_active(&hub->heartbeat))
         hark_every(hub->loop, &hub->heartbeat, hub->options.heartbeat_ns, beat);
     else if (!wanted)

@@ -26,13 +26,13 @@ struct feed_block {
 struct hub_feed {
     struct hub *home;
     struct mailbox *to;
-    struct hub_list place; /* among the home's */
+    struct list place; /* among the home's */
     struct feed_block *filling;
     struct feed_block *spare;
     unsigned spares;
     size_t outstanding;     /* the room of all blocks that are not spare */
     struct mail_list mails; /* leave after the block that is being filled */
-    struct hub_list due;    /* interests */
+    struct list due;        /* interests */
     struct hark_op turn;
     bool ending;
 };
@@ -133,7 +133,7 @@ static void feed_flush(struct hub_feed *feed)
 
 void feeds_flush(struct hub *home)
 {
-    for (struct hub_list *place = home->feeds.next; place != &home->feeds; place = place->next)
+    for (struct list *place = home->feeds.next; place != &home->feeds; place = place->next)
         feed_flush(hark_container_of(place, struct hub_feed, place));
 }
 
@@ -182,7 +182,7 @@ static struct feed_entry *entry_add(struct hub_feed *feed, size_t count)
 /* Tells the state of those of which it is due, as far as there is room. */
 static void settle(struct hub_feed *feed)
 {
-    while (!hub_list_empty(&feed->due)) {
+    while (!list_empty(&feed->due)) {
         struct hub_interest *interest = hark_container_of(feed->due.next, struct hub_interest, due);
         struct feed_entry *entry = entry_add(feed, 0);
         if (!entry)
@@ -196,7 +196,7 @@ static void settle(struct hub_feed *feed)
             .error = interest->error,
             .answers = interest->answers,
         };
-        hub_list_remove(&interest->due);
+        list_remove(&interest->due);
         interest->is_due = false;
         interest->answers = false;
     }
@@ -206,7 +206,7 @@ void feed_state(struct hub_interest *interest)
 {
     struct hub_feed *feed = interest->feed;
     if (!interest->is_due)
-        hub_list_append(&feed->due, &interest->due);
+        list_append(&feed->due, &interest->due);
     interest->is_due = true;
     settle(feed);
 }
@@ -229,7 +229,7 @@ void feed_event(struct hub_interest *interest, uint64_t number, uint64_t id, con
 void feed_forget(struct hub_interest *interest)
 {
     if (interest->is_due)
-        hub_list_remove(&interest->due);
+        list_remove(&interest->due);
     interest->is_due = false;
 }
 
@@ -242,21 +242,21 @@ struct hub_feed *feed_create(struct hub *home, struct mailbox *to)
         return NULL;
     feed->home = home;
     feed->to = to;
-    hub_list_init(&feed->due);
+    list_init(&feed->due);
     feed->spare = block_create(feed, BLOCK_BYTES);
     feed->spares = 1;
     if (!feed->spare) {
         free(feed);
         return NULL;
     }
-    hub_list_append(&home->feeds, &feed->place);
+    list_append(&home->feeds, &feed->place);
     return feed;
 }
 
 void feed_destroy(struct hub_feed *feed)
 {
-    check(feed->outstanding == 0 && hub_list_empty(&feed->due));
-    hub_list_remove(&feed->place);
+    check(feed->outstanding == 0 && list_empty(&feed->due));
+    list_remove(&feed->place);
     while (feed->spare) {
         struct feed_block *next = feed->spare->next;
         free(feed->spare);

@@ -13,8 +13,8 @@
 
 #include <stdatomic.h>
 
+#include "base/list.h"
 #include "hub/hub.h"
-#include "hub/list.h"
 #include "mail/mail.h"
 
 enum { FEED_BYTES_MAX = 4 * 1024 * 1024 }; /* of blocks on their way to one thread */
@@ -37,7 +37,7 @@ struct hub_interest {
     struct hub_feed *feed;
     struct hub_stream *home_stream; /* NULL: it is not followed */
     struct hub_interest *next;      /* of home_stream */
-    struct hub_list
+    struct list
         due; /* among those of the feed whose state is to be told; events are left out until then */
     int error;
     bool is_due;

@@ -85,7 +85,7 @@ void hub_home_follow(struct mail *mail)
     interest->error = 0;
     if (!interest->feed) {
         interest->feed = stream->hub->feed;
-        hub_list_init(&interest->due);
+        list_init(&interest->due);
     }
     if (!interest->home_stream) {
         interest->error = hub_stream_open(stream->hub->home, stream->name, stream->name_length,

@@ -24,12 +24,12 @@ int hub_create(struct hark_loop *loop, struct log *log, const struct hub_options
     if (hub->options.heartbeat_ns == 0)
         hub->options.heartbeat_ns = HEARTBEAT_NS_DEFAULT;
     for (int i = 0; i < HUB_ENCODINGS; i++)
-        hub_list_init(&hub->all[i]);
-    hub_list_init(&hub->beating);
-    hub_list_init(&hub->ready);
-    hub_list_init(&hub->wants_buffer);
-    hub_list_init(&hub->wants_long);
-    hub_list_init(&hub->feeds);
+        list_init(&hub->all[i]);
+    list_init(&hub->beating);
+    list_init(&hub->ready);
+    list_init(&hub->wants_buffer);
+    list_init(&hub->wants_long);
+    list_init(&hub->feeds);
     hub->mailbox = hub->options.mailbox;
     hub->sharing = hub->options.hubs != 0 ? hub->options.hubs : 1;
     *out_hub = hub;
@@ -41,7 +41,7 @@ void hub_close_check(struct hub *hub)
     if (!hub->closing || !hub->closed || hark_op_active(&hub->fan_out) ||
         hark_op_active(&hub->heartbeat))
         return;
-    if (hub->interests != 0 || !hub_list_empty(&hub->feeds))
+    if (hub->interests != 0 || !list_empty(&hub->feeds))
         return;
     if (hub->home && !hub->left) {
         hub_away_leave(hub);

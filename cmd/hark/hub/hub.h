@@ -18,9 +18,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/list.h"
 #include "hark.h"
 #include "hub/encoding.h"
-#include "hub/list.h"
 #include "hub/ring.h"
 #include "log/log.h"
 #include "mail/mail.h"
@@ -175,9 +175,9 @@ typedef void hub_subscriber_closed(struct hub_subscriber *subscriber);
  *     and nobody waits for it. Zeroed before its first use; all private. */
 struct hub_subscriber {
     struct hark_stream_block block; /* the one on its way */
-    struct hub_list
+    struct list
         place; /* among those that wait for events, for their turn, or for a buffer to read into */
-    struct hub_list among_all; /* among all of its encoding */
+    struct list among_all; /* among all of its encoding */
     struct hub *hub;
     struct hub_stream *stream;
     struct hark_stream *output;

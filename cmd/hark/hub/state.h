@@ -22,7 +22,7 @@ struct hub {
     struct hub *home;      /* NULL: this is it */
     struct hub_feed *feed; /* away: brings what the home has for this one; the home's thread alone
                               looks inside */
-    struct hub_list feeds; /* home: to the other hubs */
+    struct list feeds;     /* home: to the other hubs */
     size_t interests;      /* away: streams that are followed, or asked for */
     struct mail leave;     /* away: the goodbye */
     bool leaving, left;
@@ -32,16 +32,15 @@ struct hub {
     struct hub_stream **table; /* by the hash of the name; chains through hub_stream.chained */
     size_t table_size;         /* a power of two */
     size_t table_count;
-    struct hub_list all[HUB_ENCODINGS];
-    struct hub_list
-        beating; /* of those, the ones that are still to be looked at for this heartbeat */
-    struct hub_list ready;        /* subscribers that may have something to send */
-    struct hub_list wants_buffer; /* subscribers that want to read the disk */
-    struct hub_list wants_long;   /* the same, an event that is longer than a buffer */
-    size_t long_reads;            /* of those, under way */
-    struct hark_op fan_out;       /* gives the ready ones their turn */
-    struct hark_op heartbeat;     /* one timer for all; runs only while somebody needs it */
-    char *buffers[HUB_BUFFERS];   /* the free ones */
+    struct list all[HUB_ENCODINGS];
+    struct list beating; /* of those, the ones that are still to be looked at for this heartbeat */
+    struct list ready;   /* subscribers that may have something to send */
+    struct list wants_buffer;   /* subscribers that want to read the disk */
+    struct list wants_long;     /* the same, an event that is longer than a buffer */
+    size_t long_reads;          /* of those, under way */
+    struct hark_op fan_out;     /* gives the ready ones their turn */
+    struct hark_op heartbeat;   /* one timer for all; runs only while somebody needs it */
+    char *buffers[HUB_BUFFERS]; /* the free ones */
     size_t buffers_free;
     size_t buffers_made;
     bool troubled; /* events were refused, last time */
@@ -59,7 +58,7 @@ struct hub_stream {
     uint32_t subscribers[HUB_ENCODINGS];
     struct hub_ring
         rings[HUB_ENCODINGS];       /* each active while it has subscribers and the stream exists */
-    struct hub_list waiting;        /* subscribers that have all there is */
+    struct list waiting;            /* subscribers that have all there is */
     struct hub_interest *interests; /* home: of the other hubs that follow it */
     struct hub_interest *interest;  /* away: its own; NULL: it is not followed */
     uint64_t newest;                /* away: the newest id that the home has told of */

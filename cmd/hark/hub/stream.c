@@ -72,7 +72,7 @@ static struct hub_stream *stream_add(struct hub *hub, const char *name, size_t n
     stream->hash = hash_of(name, name_length);
     stream->name_length = (uint32_t)name_length;
     memcpy(stream->name, name, name_length);
-    hub_list_init(&stream->waiting);
+    list_init(&stream->waiting);
     for (int i = 0; i < HUB_ENCODINGS; i++)
         hub_ring_init(&stream->rings[i], (enum hub_encoding)i, hub->options.ring_bytes);
     struct hub_stream **bucket = &hub->table[stream->hash & (hub->table_size - 1)];
@@ -145,7 +145,7 @@ void hub_stream_begin_life(struct hub_stream *stream, uint64_t life, uint64_t fl
         if (life != 0 && stream->subscribers[i] != 0)
             hub_ring_start(&stream->rings[i], floor);
     }
-    hub_list_move(&stream->hub->ready, &stream->waiting);
+    list_move(&stream->hub->ready, &stream->waiting);
     hub_fan_out(stream->hub);
 }
 
@@ -157,7 +157,7 @@ void hub_stream_skip(struct hub_stream *stream, uint64_t newest)
         ring_stop(stream, &stream->rings[i]);
         hub_ring_start(&stream->rings[i], newest);
     }
-    hub_list_move(&stream->hub->ready, &stream->waiting);
+    list_move(&stream->hub->ready, &stream->waiting);
     hub_fan_out(stream->hub);
 }
 
@@ -241,8 +241,8 @@ static void spread(struct hub_stream *stream, uint64_t id, const void *bytes, si
             hub->statistics.encoded++;
         hub->statistics.ring_bytes += ring->bytes - before;
     }
-    if (!hub_list_empty(&stream->waiting)) {
-        hub_list_move(&hub->ready, &stream->waiting);
+    if (!list_empty(&stream->waiting)) {
+        list_move(&hub->ready, &stream->waiting);
         hub_fan_out(hub);
     }
 }

@@ -72,14 +72,14 @@ static void send_range(struct hub_subscriber *subscriber, const struct hub_range
 
 static void wait_for_events(struct hub_subscriber *subscriber)
 {
-    hub_list_remove(&subscriber->place);
-    hub_list_append(&subscriber->stream->waiting, &subscriber->place);
+    list_remove(&subscriber->place);
+    list_append(&subscriber->stream->waiting, &subscriber->place);
 }
 
 void hub_subscriber_ready(struct hub_subscriber *subscriber)
 {
-    hub_list_remove(&subscriber->place);
-    hub_list_append(&subscriber->hub->ready, &subscriber->place);
+    list_remove(&subscriber->place);
+    list_append(&subscriber->hub->ready, &subscriber->place);
     hub_fan_out(subscriber->hub);
 }
 
@@ -137,8 +137,8 @@ void hub_subscriber_open(struct hub_stream *stream, struct hub_subscriber *subsc
         .encoding = encoding,
         .told = true,
     };
-    hub_list_init(&subscriber->place);
-    hub_list_append(&stream->hub->all[encoding], &subscriber->among_all);
+    list_init(&subscriber->place);
+    list_append(&stream->hub->all[encoding], &subscriber->among_all);
     stream->handles++;
     hub_stream_refresh(stream);
     hub_stream_join(stream, encoding);
@@ -173,8 +173,8 @@ void hub_subscriber_close(struct hub_subscriber *subscriber)
     if (subscriber->closing)
         return;
     subscriber->closing = true;
-    hub_list_remove(&subscriber->place);
-    hub_list_remove(&subscriber->among_all);
+    list_remove(&subscriber->place);
+    list_remove(&subscriber->among_all);
     hub_stream_leave(subscriber->stream, subscriber->encoding);
     hub_heartbeat(hub);
     if (subscriber->reading && !hub->home) /* else the home has the cursor */

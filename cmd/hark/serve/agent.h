@@ -9,11 +9,11 @@
 #ifndef SERVE_AGENT_H
 #define SERVE_AGENT_H
 
+#include "base/deadline.h"
 #include "hark.h"
 #include "hub/hub.h"
 #include "log/log.h"
 #include "mail/mail.h"
-#include "serve/deadline.h"
 #include "serve/document.h"
 #include "serve/health.h"
 #include "serve/incoming.h"
@@ -145,7 +145,7 @@ struct agent {
     uint64_t ports_patient_ns; /* until when an address may be in use */
     struct hark_op ports_again;
     void (*ports_opened)(struct agent *agent, int code);
-    struct hub_list sessions;
+    struct list sessions;
     struct turns turns;
     struct incoming incoming;
     uint64_t connections_max;

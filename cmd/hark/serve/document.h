@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "serve/text.h"
+#include "base/text.h"
 
 struct agent;
 struct crew;

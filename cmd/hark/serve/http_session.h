@@ -2,8 +2,8 @@
 #ifndef SERVE_HTTP_SESSION_H
 #define SERVE_HTTP_SESSION_H
 
+#include "base/text.h"
 #include "serve/session.h"
-#include "serve/text.h"
 
 /* What has to be known of a request when it is answered. Kept by those who answer later. */
 struct exchange {

@@ -1,7 +1,7 @@
 /* metrics.c - GET /metrics: the text format 0.0.4 of Prometheus. Each metric has its HELP and TYPE
  * once, its samples together, and the last line ends with LF. Streams past a number are left out,
  * so that an answer stays small; how many is told. */
-#include "say.h"
+#include "base/say.h"
 #include "serve/http_session.h"
 #include "serve/measures.h"
 #include "serve/totals.h"

@@ -15,9 +15,8 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "base/say.h"
 #include "names.h"
-#include "say.h"
-#include "serve/why.h"
 
 enum {
     RESERVED = 64, /* the log's segments, standard streams, the loop's own */

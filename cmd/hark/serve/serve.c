@@ -16,8 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "say.h"
-#include "serve/why.h"
+#include "base/say.h"
 
 static const char *const http_default[] = {"127.0.0.1:12345"};
 static const char *const lines_default[] = {"127.0.0.1:12346"};
@@ -307,7 +306,7 @@ static void agent_init(struct crew *crew, uint32_t index)
     agent->index = index;
     agent->loop = hark_group_loop(crew->group, index);
     mailbox_init(&agent->mailbox, agent->loop);
-    hub_list_init(&agent->sessions);
+    list_init(&agent->sessions);
     turns_init(&agent->turns);
     incoming_init(agent);
     crew->sheets[index].agent = agent;

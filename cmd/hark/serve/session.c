@@ -44,7 +44,7 @@ void session_release(struct session *session)
     check(session->uses > 0);
     if (--session->uses != 0)
         return;
-    hub_list_remove(&session->place);
+    list_remove(&session->place);
     incoming_set(session, 0);
     agent->counters.connections[session->kind->protocol]--;
     connection_over(agent, session->kind->protocol, session->peer);
@@ -76,8 +76,8 @@ void session_open(struct agent *agent, struct session *session, const struct ses
     session->fd = fd;
     session->peer = peer;
     session->uses = 2; /* the stream and the deadline */
-    hub_list_init(&session->turns.place);
-    hub_list_append(&agent->sessions, &session->place);
+    list_init(&session->turns.place);
+    list_append(&agent->sessions, &session->place);
     agent->counters.connections[kind->protocol]++;
     agent->counters.accepted[kind->protocol]++;
     deadline_init(&session->deadline, agent->loop, deadline_passed);
@@ -96,7 +96,7 @@ static void end(struct session *session)
         return;
     session->ended = true;
     session->closing = true;
-    hub_list_remove(&session->turns.place);
+    list_remove(&session->turns.place);
     session->kind->ended(session);
     deadline_end(&session->deadline,
                  deadline_ended); /* may free the session, if the stream is closed */

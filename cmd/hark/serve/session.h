@@ -24,7 +24,7 @@ struct session_kind {
 struct session {
     struct agent *agent;
     const struct session_kind *kind;
-    struct hub_list place;
+    struct list place;
     struct hark_stream stream;
     struct deadline deadline;
     struct turns_place turns;

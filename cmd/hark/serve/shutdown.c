@@ -20,8 +20,7 @@
 #include <errno.h>
 #include <signal.h>
 
-#include "say.h"
-#include "serve/why.h"
+#include "base/say.h"
 
 static const uint64_t SHUTDOWN_NS_DEFAULT = 5000000000U;
 static const uint64_t DISK_NS =
@@ -74,7 +73,7 @@ void shutdown_watch(struct agent *agent)
 
 static void sessions_finish(struct agent *agent)
 {
-    struct hub_list *place = agent->sessions.next;
+    struct list *place = agent->sessions.next;
     while (place != &agent->sessions) {
         struct session *session = hark_container_of(place, struct session, place);
         place = place->next;
@@ -84,7 +83,7 @@ static void sessions_finish(struct agent *agent)
 
 static void sessions_close(struct agent *agent)
 {
-    struct hub_list *place = agent->sessions.next;
+    struct list *place = agent->sessions.next;
     while (place != &agent->sessions) {
         struct session *session = hark_container_of(place, struct session, place);
         place = place->next;
@@ -170,7 +169,7 @@ static bool step(struct agent *agent)
         tell_subscribers(agent);
         return true;
     case ENDING_SUBSCRIBERS:
-        if (!hub_list_empty(&agent->sessions) || (agent_is_home(agent) && !crew_is_gone(agent)))
+        if (!list_empty(&agent->sessions) || (agent_is_home(agent) && !crew_is_gone(agent)))
             return false;
         agent->ending = ENDING_HUB;
         if (agent->hub)

@@ -14,7 +14,7 @@
 
 void turns_init(struct turns *turns)
 {
-    hub_list_init(&turns->waiting);
+    list_init(&turns->waiting);
 }
 
 int64_t turns_left(struct session *session)
@@ -30,8 +30,7 @@ int64_t turns_left(struct session *session)
         place->turn = turn;
         place->left = TURNS_SHARE;
     }
-    if (place->left <= 0 || turns->left <= 0 ||
-        (!turns->serving && !hub_list_empty(&turns->waiting)))
+    if (place->left <= 0 || turns->left <= 0 || (!turns->serving && !list_empty(&turns->waiting)))
         return 0;
     return place->left < turns->left ? place->left : turns->left;
 }
@@ -46,7 +45,7 @@ static void serve(struct hark_op *op, int64_t result);
 
 static void serve_soon(struct agent *agent)
 {
-    if (!hub_list_empty(&agent->turns.waiting) && !hark_op_active(&agent->turns.serve))
+    if (!list_empty(&agent->turns.waiting) && !hark_op_active(&agent->turns.serve))
         hark_defer(agent->loop, &agent->turns.serve, serve);
 }
 
@@ -56,28 +55,28 @@ static void serve(struct hark_op *op, int64_t result)
 {
     struct agent *agent = hark_container_of(op, struct agent, turns.serve);
     struct turns *turns = &agent->turns;
-    struct hub_list due;
+    struct list due;
     bool left = true;
     (void)result;
-    hub_list_init(&due);
-    hub_list_move(&due, &turns->waiting);
+    list_init(&due);
+    list_move(&due, &turns->waiting);
     turns->serving = true;
-    while (left && !hub_list_empty(&due)) {
+    while (left && !list_empty(&due)) {
         struct session *session = hark_container_of(due.next, struct session, turns.place);
-        hub_list_remove(&session->turns.place);
+        list_remove(&session->turns.place);
         session->kind->go_on(session);
         left = turns->left > 0;
     }
     turns->serving = false;
-    hub_list_move(&due, &turns->waiting);
-    hub_list_move(&turns->waiting, &due);
+    list_move(&due, &turns->waiting);
+    list_move(&turns->waiting, &due);
     serve_soon(agent);
 }
 
 void turns_wait(struct session *session)
 {
-    if (session->ended || !hub_list_empty(&session->turns.place))
+    if (session->ended || !list_empty(&session->turns.place))
         return;
-    hub_list_append(&session->agent->turns.waiting, &session->turns.place);
+    list_append(&session->agent->turns.waiting, &session->turns.place);
     serve_soon(session->agent);
 }

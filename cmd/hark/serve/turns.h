@@ -6,8 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/list.h"
 #include "hark.h"
-#include "hub/list.h"
 
 struct agent;
 struct session;
@@ -26,7 +26,7 @@ enum {
 
 /* The agent's. */
 struct turns {
-    struct hub_list waiting; /* sessions, in order */
+    struct list waiting; /* sessions, in order */
     struct hark_op serve;
     uint64_t turn; /* the one that `left` is of */
     int64_t left;
@@ -35,8 +35,8 @@ struct turns {
 
 /* A session's. */
 struct turns_place {
-    struct hub_list place; /* among those that wait */
-    uint64_t turn;         /* the one that `left` is of */
+    struct list place; /* among those that wait */
+    uint64_t turn;     /* the one that `left` is of */
     int64_t left;
 };
 

@@ -8,7 +8,7 @@
  */
 #include "tail/state.h"
 
-#include "serve/why.h"
+#include "base/say.h"
 #include "wire/name.h"
 
 #include <dirent.h>

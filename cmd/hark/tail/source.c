@@ -6,7 +6,7 @@
  */
 #include "tail/state.h"
 
-#include "serve/why.h"
+#include "base/say.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -4,7 +4,7 @@
  * A number that is free is given to the next descriptor that is opened: the loop's own would then
  * be read as input, and events be written into it.
  */
-#include "standard.h"
+#include "base/standard.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,8 +12,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "say.h"
-#include "serve/why.h"
+#include "base/say.h"
 
 int standard_open_missing(void)
 {

@@ -1,6 +1,6 @@
 /* deadline.h - a deadline that is moved often and passes seldom: that of a connection. */
-#ifndef SERVE_DEADLINE_H
-#define SERVE_DEADLINE_H
+#ifndef HARK_COMMAND_BASE_DEADLINE_H
+#define HARK_COMMAND_BASE_DEADLINE_H
 
 #include "hark.h"
 

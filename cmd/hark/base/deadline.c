@@ -3,7 +3,7 @@
  * What must hold: the timer waits for `armed_ns`, which is never after `at_ns` while it runs,
  * unless it is being cancelled to be started anew.
  */
-#include "serve/deadline.h"
+#include "base/deadline.h"
 
 #include <errno.h>
 

@@ -1,6 +1,7 @@
-/* say.h - what the command says to a person: one line on standard error each. */
-#ifndef HARK_COMMAND_SAY_H
-#define HARK_COMMAND_SAY_H
+/* say.h - what the command says to a person: one line on standard error each, and the words for an
+ * error in it. */
+#ifndef HARK_COMMAND_BASE_SAY_H
+#define HARK_COMMAND_BASE_SAY_H
 
 #include <stdint.h>
 
@@ -28,6 +29,10 @@ void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* The same, with another level. */
 void say_at(enum say_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* What an error means, for the middle of a sentence: "address already in use" for -EADDRINUSE.
+ * Gives: text that the next call of the thread uses again. */
+const char *why(int64_t error);
 
 /* Shows how far something is, on a terminal: bytes as they are; what is not taken at once is left
  * out. */

@@ -13,8 +13,11 @@
  *
  * Only the last can still wait, if another process fills a pipe in between.
  */
-#include "say.h"
+#include "base/say.h"
 
+#include "hark.h"
+
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -197,6 +200,17 @@ void say_progress(const char *text)
     pthread_mutex_lock(&state.lock);
     (void)!write_now(text, strlen(text));
     pthread_mutex_unlock(&state.lock);
+}
+
+/* The system's words for an error begin with a capital letter; in the middle of a sentence they do
+ * not, unless it is a name. */
+const char *why(int64_t error)
+{
+    static _Thread_local char text[128];
+    snprintf(text, sizeof text, "%s", hark_error_text(error));
+    if (islower((unsigned char)text[1]))
+        text[0] = (char)tolower((unsigned char)text[0]);
+    return text;
 }
 
 /* --- the log --- */

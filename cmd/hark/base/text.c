@@ -1,5 +1,5 @@
 /* text.c - text that grows by doubling. */
-#include "serve/text.h"
+#include "base/text.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* standard.h - standard input, output and error: that they are there, and that what was printed has
  * arrived. */
-#ifndef HARK_COMMAND_STANDARD_H
-#define HARK_COMMAND_STANDARD_H
+#ifndef HARK_COMMAND_BASE_STANDARD_H
+#define HARK_COMMAND_BASE_STANDARD_H
 
 /* Opens those of the three that are closed, before anything else takes their numbers: on /dev/null,
  * so that reading the first and writing the second fails.

@@ -1,6 +1,6 @@
 /* text.h - text that grows while it is written: bodies of answers. */
-#ifndef SERVE_TEXT_H
-#define SERVE_TEXT_H
+#ifndef HARK_COMMAND_BASE_TEXT_H
+#define HARK_COMMAND_BASE_TEXT_H
 
 #include <stdbool.h>
 #include <stddef.h>
