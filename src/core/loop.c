@@ -68,7 +68,7 @@ static int complete_options(struct hark_options *options)
  * -EINVAL. */
 static int backend_from_environment(void)
 {
-    const char *name = getenv("HARK_BACKEND");
+    const char *name = kernel_getenv("HARK_BACKEND");
     if (!name || !*name || strcasecmp(name, "auto") == 0)
         return HARK_BACKEND_AUTO;
     for (int kind = HARK_BACKEND_URING; kind < HARK_BACKEND_KINDS; kind++)

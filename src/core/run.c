@@ -9,8 +9,6 @@
 #include "core/deadline.h"
 #include "core/wake.h"
 
-#include <pthread.h>
-
 /* --- calling back --- */
 
 void loop_call_rare(struct hark_loop *loop, struct hark_op *op, int64_t result)
@@ -132,10 +130,9 @@ void loop_guard_sigpipe(struct hark_loop *loop)
     sigset_t pipe_only, before;
     sigemptyset(&pipe_only);
     sigaddset(&pipe_only, SIGPIPE);
-    pthread_sigmask(SIG_BLOCK, &pipe_only, &before);
+    (void)kernel_sigmask(calls_of(loop), SIG_BLOCK, &pipe_only, &before);
     loop->sigpipe_was_blocked = sigismember(&before, SIGPIPE) == 1;
     loop->sigpipe_guarded = true;
-    loop->metrics.system_calls++;
 }
 
 static void release_sigpipe(struct hark_loop *loop)
@@ -147,10 +144,9 @@ static void release_sigpipe(struct hark_loop *loop)
     sigemptyset(&pipe_only);
     sigaddset(&pipe_only, SIGPIPE);
     const struct timespec now = {0, 0};
-    while (sigtimedwait(&pipe_only, NULL, &now) < 0 && errno == EINTR)
+    while (kernel_sigtimedwait(calls_of(loop), &pipe_only, &now) == -EINTR)
         ;
-    pthread_sigmask(SIG_UNBLOCK, &pipe_only, NULL);
-    loop->metrics.system_calls += 2;
+    (void)kernel_sigmask(calls_of(loop), SIG_UNBLOCK, &pipe_only, NULL);
 }
 
 /* --- running --- */

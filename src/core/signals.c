@@ -8,9 +8,6 @@
 #include "core/wake.h"
 #include "hark/signal.h"
 
-#include <pthread.h>
-#include <sched.h>
-
 enum { SLOTS = 64, SIGNALS = 64 };
 
 struct slot {
@@ -51,7 +48,7 @@ static int install(int number)
         return 0;
     struct sigaction action = {.sa_handler = handle, .sa_flags = SA_RESTART};
     sigfillset(&action.sa_mask);
-    return sigaction(number, &action, &former[number]) < 0 ? -errno : 0;
+    return kernel_sigaction(number, &action, &former[number]);
 }
 
 static int take_slot(struct hark_loop *loop)
@@ -77,7 +74,7 @@ static bool loop_listens_to(const struct hark_loop *loop, int number)
 
 static int ask(struct hark_loop *loop, int number)
 {
-    pthread_mutex_lock(&lock);
+    kernel_mutex_lock(&lock);
     int error = take_slot(loop);
     if (!error) {
         /* Wanted before it is caught: what arrives in between is not lost. */
@@ -87,7 +84,7 @@ static int ask(struct hark_loop *loop, int number)
         if (error && !loop_listens_to(loop, number))
             atomic_fetch_and(&slots[loop->signal_slot].wanted, ~bit_of(number));
     }
-    pthread_mutex_unlock(&lock);
+    kernel_mutex_unlock(&lock);
     return error;
 }
 
@@ -118,12 +115,12 @@ void signals_end(struct hark_loop *loop, struct hark_op *op)
 {
     int number = op->with.signal.number;
     remove_listener(loop, op);
-    pthread_mutex_lock(&lock);
+    kernel_mutex_lock(&lock);
     if (--asking[number] == 0)
-        sigaction(number, &former[number], NULL);
+        (void)kernel_sigaction(number, &former[number], NULL);
     if (!loop_listens_to(loop, number))
         atomic_fetch_and(&slots[loop->signal_slot].wanted, ~bit_of(number));
-    pthread_mutex_unlock(&lock);
+    kernel_mutex_unlock(&lock);
 }
 
 bool signals_pending(const struct hark_loop *loop)
@@ -150,6 +147,6 @@ void signals_done(struct hark_loop *loop)
         return;
     atomic_store(&slots[loop->signal_slot].loop, NULL);
     while (atomic_load(&handlers_running) > 0)
-        sched_yield();
+        kernel_sched_yield();
     loop->signal_slot = -1;
 }

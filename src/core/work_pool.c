@@ -7,8 +7,6 @@
 #include "core/loop.h"
 #include "core/wake.h"
 
-#include <pthread.h>
-
 struct work_pool {
     pthread_mutex_t lock;
     pthread_cond_t more;
@@ -22,14 +20,14 @@ struct work_pool {
 
 static struct hark_op *take(struct work_pool *pool)
 {
-    pthread_mutex_lock(&pool->lock);
+    kernel_mutex_lock(&pool->lock);
     pool->idle++;
     while (!pool->queue.first && !pool->ending)
-        pthread_cond_wait(&pool->more, &pool->lock);
+        kernel_cond_wait(&pool->more, &pool->lock);
     pool->idle--;
     struct hark_op *op = op_queue_pop(&pool->queue);
     pool->waiting -= op ? 1 : 0;
-    pthread_mutex_unlock(&pool->lock);
+    kernel_mutex_unlock(&pool->lock);
     return op;
 }
 
@@ -51,25 +49,17 @@ static struct work_pool *create(struct hark_loop *loop)
     struct work_pool *pool = calloc(1, sizeof *pool + loop->workers_max * sizeof pool->threads[0]);
     if (!pool)
         return NULL;
-    pthread_mutex_init(&pool->lock, NULL);
-    pthread_cond_init(&pool->more, NULL);
+    kernel_mutex_init(&pool->lock);
+    kernel_cond_init(&pool->more);
     loop->pool = pool;
     return pool;
 }
 
-/* A worker handles no signals: they belong to the program's own threads. */
 static int start_thread(struct work_pool *pool)
 {
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int error = pthread_create(&pool->threads[pool->count], NULL, worker, pool);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (error)
-        return -EAGAIN;
-    pthread_setname_np(pool->threads[pool->count], "hark-worker");
-    pool->count++;
-    return 0;
+    int error = kernel_thread_start(&pool->threads[pool->count], "hark-worker", worker, pool);
+    pool->count += !error;
+    return error;
 }
 
 void work_pool_submit(struct hark_loop *loop, struct hark_op *op)
@@ -84,27 +74,27 @@ int work_pool_try(struct hark_loop *loop, struct hark_op *op)
     struct work_pool *pool = loop->pool ? loop->pool : create(loop);
     if (!pool)
         return -ENOMEM;
-    pthread_mutex_lock(&pool->lock);
+    kernel_mutex_lock(&pool->lock);
     bool wants_thread = pool->waiting >= pool->idle && pool->count < loop->workers_max;
     if (wants_thread && start_thread(pool) < 0 && pool->count == 0) {
-        pthread_mutex_unlock(&pool->lock);
+        kernel_mutex_unlock(&pool->lock);
         return -EAGAIN;
     }
     op->state = OP_WORKING;
     op_queue_push(&pool->queue, op);
     pool->waiting++;
-    pthread_mutex_unlock(&pool->lock);
-    pthread_cond_signal(&pool->more);
+    kernel_mutex_unlock(&pool->lock);
+    kernel_cond_signal(&pool->more);
     return 0;
 }
 
 bool work_pool_withdraw(struct hark_loop *loop, struct hark_op *op)
 {
     struct work_pool *pool = loop->pool;
-    pthread_mutex_lock(&pool->lock);
+    kernel_mutex_lock(&pool->lock);
     bool found = op_queue_remove(&pool->queue, op);
     pool->waiting -= found;
-    pthread_mutex_unlock(&pool->lock);
+    kernel_mutex_unlock(&pool->lock);
     return found;
 }
 
@@ -116,14 +106,14 @@ void work_pool_withdraw_all(struct hark_loop *loop)
     struct op_queue withdrawn = {0};
     struct op_queue kept = {0}; /* a close cannot be cancelled */
     struct hark_op *op;
-    pthread_mutex_lock(&pool->lock);
+    kernel_mutex_lock(&pool->lock);
     pool->waiting = 0;
     while ((op = op_queue_pop(&pool->queue))) {
         op_queue_push(op->code == HARK_OP_CLOSE ? &kept : &withdrawn, op);
         pool->waiting += op->code == HARK_OP_CLOSE;
     }
     pool->queue = kept;
-    pthread_mutex_unlock(&pool->lock);
+    kernel_mutex_unlock(&pool->lock);
     while ((op = op_queue_pop(&withdrawn))) {
         op->marks |= MARK_CANCELLED;
         loop_finish(loop, op, -ECANCELED);
@@ -135,14 +125,14 @@ void work_pool_destroy(struct hark_loop *loop)
     struct work_pool *pool = loop->pool;
     if (!pool)
         return;
-    pthread_mutex_lock(&pool->lock);
+    kernel_mutex_lock(&pool->lock);
     pool->ending = true;
-    pthread_mutex_unlock(&pool->lock);
-    pthread_cond_broadcast(&pool->more);
+    kernel_mutex_unlock(&pool->lock);
+    kernel_cond_broadcast(&pool->more);
     for (uint32_t i = 0; i < pool->count; i++)
-        pthread_join(pool->threads[i], NULL);
-    pthread_cond_destroy(&pool->more);
-    pthread_mutex_destroy(&pool->lock);
+        kernel_thread_join(pool->threads[i]);
+    kernel_cond_destroy(&pool->more);
+    kernel_mutex_destroy(&pool->lock);
     free(pool);
     loop->pool = NULL;
 }

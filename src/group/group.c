@@ -10,8 +10,6 @@
 #include "core/loop.h"
 #include "core/wake.h"
 
-#include <pthread.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -66,18 +64,18 @@ static int pin(const struct member *member)
         return 0;
     CPU_ZERO(&one);
     CPU_SET(cpu_at(&member->group->cpus, member->index), &one);
-    return -pthread_setaffinity_np(pthread_self(), sizeof one, &one);
+    return kernel_sched_setaffinity(&one);
 }
 
 /* --- what a thread does --- */
 
 static void note(struct hark_group *group, int result)
 {
-    pthread_mutex_lock(&group->lock);
+    kernel_mutex_lock(&group->lock);
     if (result < 0 && !group->error)
         group->error = result;
     group->ended_by_stop |= result == 1;
-    pthread_mutex_unlock(&group->lock);
+    kernel_mutex_unlock(&group->lock);
 }
 
 static void run_member(struct member *member)
@@ -99,14 +97,14 @@ static void run_member(struct member *member)
 /* Waits for the next command; done is told at the same time, so that none is missed. */
 static enum command next_command(struct hark_group *group, uint64_t *seen)
 {
-    pthread_mutex_lock(&group->lock);
+    kernel_mutex_lock(&group->lock);
     if (--group->busy == 0)
-        pthread_cond_broadcast(&group->changed);
+        kernel_cond_broadcast(&group->changed);
     while (group->commands == *seen)
-        pthread_cond_wait(&group->changed, &group->lock);
+        kernel_cond_wait(&group->changed, &group->lock);
     *seen = group->commands;
     enum command command = group->command;
-    pthread_mutex_unlock(&group->lock);
+    kernel_mutex_unlock(&group->lock);
     return command;
 }
 
@@ -129,46 +127,38 @@ static void *member_thread(void *argument)
 
 static void wait_for_threads(struct hark_group *group)
 {
-    pthread_mutex_lock(&group->lock);
+    kernel_mutex_lock(&group->lock);
     while (group->busy > 0)
-        pthread_cond_wait(&group->changed, &group->lock);
-    pthread_mutex_unlock(&group->lock);
+        kernel_cond_wait(&group->changed, &group->lock);
+    kernel_mutex_unlock(&group->lock);
 }
 
 static void give(struct hark_group *group, enum command command)
 {
-    pthread_mutex_lock(&group->lock);
+    kernel_mutex_lock(&group->lock);
     group->command = command;
     group->busy = group->threads;
     group->error = 0;
     group->ended_by_stop = false;
     group->commands++;
-    pthread_cond_broadcast(&group->changed);
-    pthread_mutex_unlock(&group->lock);
+    kernel_cond_broadcast(&group->changed);
+    kernel_mutex_unlock(&group->lock);
 }
 
-/* Signals belong to the program's own threads. */
 static int start_threads(struct hark_group *group)
 {
-    sigset_t all, before;
     int error = 0;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
     group->busy = group->count - 1;
     for (uint32_t i = 1; i < group->count && !error; i++) {
         struct member *member = &group->members[i];
-        error = -pthread_create(&member->thread, NULL, member_thread, member);
-        if (error)
-            break;
-        group->threads++;
         char name[32];
         snprintf(name, sizeof name, "hark-loop-%u", (unsigned)i);
-        pthread_setname_np(member->thread, name);
+        error = kernel_thread_start(&member->thread, name, member_thread, member);
+        group->threads += !error;
     }
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    pthread_mutex_lock(&group->lock);
+    kernel_mutex_lock(&group->lock);
     group->busy -= group->count - 1 - group->threads; /* those that there are not */
-    pthread_mutex_unlock(&group->lock);
+    kernel_mutex_unlock(&group->lock);
     return error;
 }
 
@@ -176,10 +166,10 @@ static void release(struct hark_group *group)
 {
     give(group, COMMAND_END);
     for (uint32_t i = 1; i <= group->threads; i++)
-        pthread_join(group->members[i].thread, NULL);
+        kernel_thread_join(group->members[i].thread);
     (void)hark_loop_destroy(group->members[0].loop);
-    pthread_cond_destroy(&group->changed);
-    pthread_mutex_destroy(&group->lock);
+    kernel_cond_destroy(&group->changed);
+    kernel_mutex_destroy(&group->lock);
     free(group);
 }
 
@@ -187,8 +177,9 @@ int hark_group_create(const struct hark_group_options *given, struct hark_group 
 {
     struct hark_group_options options = given ? *given : (struct hark_group_options){0};
     cpu_set_t cpus;
-    if (sched_getaffinity(0, sizeof cpus, &cpus) < 0)
-        return -errno;
+    int error = kernel_sched_getaffinity(&cpus);
+    if (error)
+        return error;
     uint32_t count = options.loops ? options.loops : (uint32_t)CPU_COUNT(&cpus);
     if (count > LOOPS_MAX)
         return -EINVAL;
@@ -200,9 +191,9 @@ int hark_group_create(const struct hark_group_options *given, struct hark_group 
     group->count = count;
     for (uint32_t i = 0; i < count; i++)
         group->members[i] = (struct member){.group = group, .index = i};
-    pthread_mutex_init(&group->lock, NULL);
-    pthread_cond_init(&group->changed, NULL);
-    int error = hark_loop_create(&options.loop, &group->members[0].loop);
+    kernel_mutex_init(&group->lock);
+    kernel_cond_init(&group->changed);
+    error = hark_loop_create(&options.loop, &group->members[0].loop);
     if (!error)
         error = start_threads(group);
     wait_for_threads(group);
@@ -242,7 +233,7 @@ int hark_group_run(struct hark_group *group, hark_group_begin *begin, void *cont
     if (group->running)
         return -EBUSY;
     if (group->options.pin)
-        pthread_getaffinity_np(pthread_self(), sizeof before, &before);
+        (void)kernel_sched_getaffinity(&before);
     int error = pin(first);
     if (error)
         return error;
@@ -254,7 +245,7 @@ int hark_group_run(struct hark_group *group, hark_group_begin *begin, void *cont
     wait_for_threads(group);
     group->running = false;
     if (group->options.pin)
-        pthread_setaffinity_np(pthread_self(), sizeof before, &before);
+        (void)kernel_sched_setaffinity(&before);
     bool stopped = atomic_exchange(&group->stopped, false) || group->ended_by_stop;
     return group->error ? group->error : stopped;
 }

@@ -16,10 +16,14 @@
 #include <fcntl.h>
 #include <linux/io_uring.h>
 #include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
@@ -135,7 +139,7 @@ KERNEL_INLINE int kernel_io_uring_enter(uint64_t *calls, int fd, unsigned submit
 KERNEL_INLINE int kernel_io_uring_register(uint64_t *calls, int fd, unsigned operation,
                                            void *argument, unsigned count);
 
-/* --- memory, time, chance --- */
+/* --- memory, time, chance, surroundings --- */
 
 /* fd -1: memory of nobody else's.
  * Gives: 0 and *out_memory; where it fails that is MAP_FAILED. */
@@ -149,6 +153,48 @@ KERNEL_INLINE void kernel_munmap(uint64_t *calls, void *memory, size_t count);
 /* Not counted: it enters the kernel on odd machines alone (vdso(7)). */
 KERNEL_INLINE uint64_t kernel_clock_gettime(clockid_t clock);
 KERNEL_INLINE int64_t kernel_getrandom(uint64_t *calls, void *bytes, size_t count);
+/* Gives: text that nobody changes, or NULL. */
+KERNEL_INLINE const char *kernel_getenv(const char *name);
+
+/* --- threads --- */
+
+/* Not counted, as they seldom enter the kernel. They stand in memory that the library initialises
+ * and knows by its address: so whoever runs the threads in an order of his own may do without what
+ * the C library keeps there. */
+KERNEL_INLINE void kernel_mutex_init(pthread_mutex_t *mutex);
+KERNEL_INLINE void kernel_mutex_destroy(pthread_mutex_t *mutex);
+KERNEL_INLINE void kernel_mutex_lock(pthread_mutex_t *mutex);
+KERNEL_INLINE void kernel_mutex_unlock(pthread_mutex_t *mutex);
+KERNEL_INLINE void kernel_cond_init(pthread_cond_t *condition);
+KERNEL_INLINE void kernel_cond_destroy(pthread_cond_t *condition);
+KERNEL_INLINE void kernel_cond_wait(pthread_cond_t *condition, pthread_mutex_t *mutex);
+KERNEL_INLINE void kernel_cond_signal(pthread_cond_t *condition);
+KERNEL_INLINE void kernel_cond_broadcast(pthread_cond_t *condition);
+
+/* A thread that handles no signals: those belong to the program's own.
+ * Takes: name: at most 15 bytes, for ps(1).
+ * Gives: 0 and *out_thread; -EAGAIN. */
+KERNEL_INLINE int kernel_thread_start(pthread_t *out_thread, const char *name,
+                                      void *(*function)(void *), void *argument);
+KERNEL_INLINE void kernel_thread_join(pthread_t thread);
+
+/* The CPUs on which the calling thread may run. */
+KERNEL_INLINE int kernel_sched_getaffinity(cpu_set_t *out_cpus);
+KERNEL_INLINE int kernel_sched_setaffinity(const cpu_set_t *cpus);
+KERNEL_INLINE void kernel_sched_yield(void);
+
+/* --- signals --- */
+
+/* The kernel calls the handler of an action on any thread that does not block the signal, at any
+ * moment. */
+KERNEL_INLINE int kernel_sigaction(int number, const struct sigaction *action,
+                                   struct sigaction *out_former);
+/* Of the calling thread (pthread_sigmask). */
+KERNEL_INLINE int kernel_sigmask(uint64_t *calls, int how, const sigset_t *signals,
+                                 sigset_t *out_former);
+/* Gives: the number of a signal that was taken, -EAGAIN: none came in time, -EINTR. */
+KERNEL_INLINE int kernel_sigtimedwait(uint64_t *calls, const sigset_t *signals,
+                                      const struct timespec *timeout);
 
 #ifndef HARK_KERNEL_APART
 #include "kernel/linux.h"

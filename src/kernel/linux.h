@@ -11,23 +11,38 @@ static inline void kernel_count(uint64_t *calls)
         ++*calls;
 }
 
-/* One call: its value, or -errno. */
-#define KERNEL_CALL(calls, call)                                                                   \
+#ifndef KERNEL_ONCE
+/* One call of the C library's: its value, or -errno. */
+#define KERNEL_ONCE(call)                                                                          \
     __extension__({                                                                                \
-        kernel_count(calls);                                                                       \
         int64_t kernel_value = (call);                                                             \
         kernel_value < 0 ? -errno : kernel_value;                                                  \
     })
+
+/* One that a signal may interrupt before it has done anything. */
+#define KERNEL_ONCE_INTERRUPTIBLE(call) KERNEL_ONCE(call)
+#endif
+
+#define KERNEL_CALL(calls, call) (kernel_count(calls), KERNEL_ONCE(call))
+#define KERNEL_WAIT(calls, call) (kernel_count(calls), KERNEL_ONCE_INTERRUPTIBLE(call))
 
 /* The same until no signal interrupts it. */
 #define KERNEL_RETRY(calls, call)                                                                  \
     __extension__({                                                                                \
         int64_t kernel_result;                                                                     \
         do                                                                                         \
-            kernel_result = KERNEL_CALL(calls, call);                                              \
+            kernel_result = KERNEL_WAIT(calls, call);                                              \
         while (kernel_result == -EINTR);                                                           \
         kernel_result;                                                                             \
     })
+
+/* What calls of threads give: 0, or the error itself. */
+static inline int kernel_told(int error)
+{
+    if (error)
+        errno = error;
+    return error ? -1 : 0;
+}
 
 KERNEL_INLINE int kernel_close(uint64_t *calls, int fd)
 {
@@ -269,30 +284,30 @@ KERNEL_INLINE int kernel_epoll_ctl(uint64_t *calls, int epoll, int operation, in
 KERNEL_INLINE int kernel_epoll_wait(uint64_t *calls, int epoll, struct epoll_event *events,
                                     int room, int timeout_ms)
 {
-    return (int)KERNEL_CALL(calls, epoll_wait(epoll, events, room, timeout_ms));
+    return (int)KERNEL_WAIT(calls, epoll_wait(epoll, events, room, timeout_ms));
 }
 
 KERNEL_INLINE int kernel_epoll_pwait2(uint64_t *calls, int epoll, struct epoll_event *events,
                                       int room, const struct timespec *timeout)
 {
-    return (int)KERNEL_CALL(calls, epoll_pwait2(epoll, events, room, timeout, NULL));
+    return (int)KERNEL_WAIT(calls, epoll_pwait2(epoll, events, room, timeout, NULL));
 }
 
 KERNEL_INLINE int kernel_poll(uint64_t *calls, struct pollfd *watched, nfds_t count, int timeout_ms)
 {
-    return (int)KERNEL_CALL(calls, poll(watched, count, timeout_ms));
+    return (int)KERNEL_WAIT(calls, poll(watched, count, timeout_ms));
 }
 
 KERNEL_INLINE int kernel_ppoll(uint64_t *calls, struct pollfd *watched, nfds_t count,
                                const struct timespec *timeout)
 {
-    return (int)KERNEL_CALL(calls, ppoll(watched, count, timeout, NULL));
+    return (int)KERNEL_WAIT(calls, ppoll(watched, count, timeout, NULL));
 }
 
 KERNEL_INLINE int kernel_pselect(uint64_t *calls, int count, fd_set *readable, fd_set *writable,
                                  fd_set *exceptional, const struct timespec *timeout)
 {
-    return (int)KERNEL_CALL(calls, pselect(count, readable, writable, exceptional, timeout, NULL));
+    return (int)KERNEL_WAIT(calls, pselect(count, readable, writable, exceptional, timeout, NULL));
 }
 
 KERNEL_INLINE int kernel_io_uring_setup(uint64_t *calls, unsigned entries,
@@ -304,7 +319,7 @@ KERNEL_INLINE int kernel_io_uring_setup(uint64_t *calls, unsigned entries,
 KERNEL_INLINE int kernel_io_uring_enter(uint64_t *calls, int fd, unsigned submit, unsigned wait,
                                         unsigned flags, const void *argument, size_t count)
 {
-    return (int)KERNEL_CALL(calls,
+    return (int)KERNEL_WAIT(calls,
                             syscall(SYS_io_uring_enter, fd, submit, wait, flags, argument, count));
 }
 
@@ -317,9 +332,13 @@ KERNEL_INLINE int kernel_io_uring_register(uint64_t *calls, int fd, unsigned ope
 KERNEL_INLINE int kernel_mmap(uint64_t *calls, size_t count, int flags, int fd, off64_t offset,
                               void **out_memory)
 {
-    kernel_count(calls);
-    *out_memory = mmap(NULL, count, PROT_READ | PROT_WRITE, flags, fd, offset);
-    return *out_memory == MAP_FAILED ? -errno : 0;
+    void *memory = MAP_FAILED;
+    int error = (int)KERNEL_CALL(
+        calls, (memory = mmap(NULL, count, PROT_READ | PROT_WRITE, flags, fd, offset)) == MAP_FAILED
+                   ? -1
+                   : 0);
+    *out_memory = memory;
+    return error;
 }
 
 KERNEL_INLINE int64_t kernel_process_vm_readv(uint64_t *calls, const struct iovec *local,
@@ -343,6 +362,108 @@ KERNEL_INLINE uint64_t kernel_clock_gettime(clockid_t clock)
 KERNEL_INLINE int64_t kernel_getrandom(uint64_t *calls, void *bytes, size_t count)
 {
     return KERNEL_RETRY(calls, getrandom(bytes, count, 0));
+}
+
+KERNEL_INLINE const char *kernel_getenv(const char *name)
+{
+    return getenv(name);
+}
+
+KERNEL_INLINE void kernel_mutex_init(pthread_mutex_t *mutex)
+{
+    pthread_mutex_init(mutex, NULL);
+}
+
+KERNEL_INLINE void kernel_mutex_destroy(pthread_mutex_t *mutex)
+{
+    pthread_mutex_destroy(mutex);
+}
+
+KERNEL_INLINE void kernel_mutex_lock(pthread_mutex_t *mutex)
+{
+    pthread_mutex_lock(mutex);
+}
+
+KERNEL_INLINE void kernel_mutex_unlock(pthread_mutex_t *mutex)
+{
+    pthread_mutex_unlock(mutex);
+}
+
+KERNEL_INLINE void kernel_cond_init(pthread_cond_t *condition)
+{
+    pthread_cond_init(condition, NULL);
+}
+
+KERNEL_INLINE void kernel_cond_destroy(pthread_cond_t *condition)
+{
+    pthread_cond_destroy(condition);
+}
+
+KERNEL_INLINE void kernel_cond_wait(pthread_cond_t *condition, pthread_mutex_t *mutex)
+{
+    pthread_cond_wait(condition, mutex);
+}
+
+KERNEL_INLINE void kernel_cond_signal(pthread_cond_t *condition)
+{
+    pthread_cond_signal(condition);
+}
+
+KERNEL_INLINE void kernel_cond_broadcast(pthread_cond_t *condition)
+{
+    pthread_cond_broadcast(condition);
+}
+
+KERNEL_INLINE int kernel_thread_start(pthread_t *out_thread, const char *name,
+                                      void *(*function)(void *), void *argument)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int error =
+        (int)KERNEL_CALL(NULL, kernel_told(pthread_create(out_thread, NULL, function, argument)));
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (!error)
+        pthread_setname_np(*out_thread, name);
+    return error;
+}
+
+KERNEL_INLINE void kernel_thread_join(pthread_t thread)
+{
+    pthread_join(thread, NULL);
+}
+
+KERNEL_INLINE int kernel_sched_getaffinity(cpu_set_t *out_cpus)
+{
+    return (int)KERNEL_CALL(NULL, sched_getaffinity(0, sizeof *out_cpus, out_cpus));
+}
+
+KERNEL_INLINE int kernel_sched_setaffinity(const cpu_set_t *cpus)
+{
+    return (int)KERNEL_CALL(NULL, sched_setaffinity(0, sizeof *cpus, cpus));
+}
+
+KERNEL_INLINE void kernel_sched_yield(void)
+{
+    sched_yield();
+}
+
+KERNEL_INLINE int kernel_sigaction(int number, const struct sigaction *action,
+                                   struct sigaction *out_former)
+{
+    return (int)KERNEL_CALL(NULL, sigaction(number, action, out_former));
+}
+
+KERNEL_INLINE int kernel_sigmask(uint64_t *calls, int how, const sigset_t *signals,
+                                 sigset_t *out_former)
+{
+    return (int)KERNEL_CALL(calls, kernel_told(pthread_sigmask(how, signals, out_former)));
+}
+
+KERNEL_INLINE int kernel_sigtimedwait(uint64_t *calls, const sigset_t *signals,
+                                      const struct timespec *timeout)
+{
+    return (int)KERNEL_WAIT(calls, sigtimedwait(signals, NULL, timeout));
 }
 
 #endif

@@ -11,7 +11,7 @@
 /* HARK_URING_WITHOUT: names of features with commas, or "all". */
 static bool is_switched_off(const char *name)
 {
-    const char *list = getenv("HARK_URING_WITHOUT");
+    const char *list = kernel_getenv("HARK_URING_WITHOUT");
     size_t length = strlen(name);
     while (list && *list) {
         size_t item = strcspn(list, ",");
