@@ -9,8 +9,8 @@
 #include "client/client.h"
 #include "doctor/doctor.h"
 #include "hark.h"
-#include "options.h"
-#include "options_serve.h"
+#include "options/options.h"
+#include "server/command.h"
 
 static int run_help(int argc, char **argv);
 static int run_version(int argc, char **argv);

@@ -1,7 +1,7 @@
 /* test_host.c - which hosts a request may be for. */
 #include "harness/harness.h"
-#include "options_value.h"
-#include "serve/host.h"
+#include "http/host.h"
+#include "options/value.h"
 
 #include <string.h>
 

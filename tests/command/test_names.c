@@ -5,8 +5,8 @@
 #include "client/connection.h"
 #include "harness/harness.h"
 #include "hub/server.h"
-#include "names.h"
-#include "options_value.h"
+#include "options/names.h"
+#include "options/value.h"
 
 #include <netdb.h>
 #include <netinet/in.h>

@@ -1,8 +1,8 @@
 /* test_options_serve.c - the command line of `hark serve` into its options. */
 #include "base/say.h"
 #include "harness/harness.h"
-#include "options_serve.h"
-#include "serve/serve.h"
+#include "server/command.h"
+#include "server/server.h"
 
 #include <string.h>
 #include <unistd.h>

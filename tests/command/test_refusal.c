@@ -1,7 +1,7 @@
 /* test_refusal.c - what a publisher is told of an error: "nothing was kept" where that is sure, and
  * nowhere else. */
+#include "connection/refusal.h"
 #include "harness/harness.h"
-#include "serve/refusal.h"
 
 #include <errno.h>
 #include <string.h>

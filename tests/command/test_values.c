@@ -1,6 +1,6 @@
 /* test_values.c - values of options, from text. */
 #include "harness/harness.h"
-#include "options_value.h"
+#include "options/value.h"
 
 #include <string.h>
 

@@ -10,7 +10,7 @@
 #include "harness/harness.h"
 #include "harness/sanitizer.h"
 
-#include "serve/serve.h"
+#include "server/server.h"
 
 #include <errno.h>
 #include <fcntl.h>

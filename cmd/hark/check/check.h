@@ -2,7 +2,7 @@
 #ifndef CHECK_CHECK_H
 #define CHECK_CHECK_H
 
-#include "options.h"
+#include "options/options.h"
 
 extern const struct options_command check_options;
 

@@ -3,7 +3,7 @@
 #ifndef CLIENT_CLIENT_H
 #define CLIENT_CLIENT_H
 
-#include "options.h"
+#include "options/options.h"
 
 extern const struct options_command client_pub_options;
 extern const struct options_command client_sub_options;

@@ -7,7 +7,7 @@
 #include <stddef.h>
 
 #include "hark.h"
-#include "names.h"
+#include "options/names.h"
 #include "wire/lines.h"
 
 struct connection;

@@ -19,8 +19,8 @@
 #include "client/printer.h"
 #include "client/signals.h"
 #include "hark.h"
-#include "names.h"
-#include "options_value.h"
+#include "options/names.h"
+#include "options/value.h"
 
 static const uint64_t last_words_ns =
     1000 * 1000 * 1000; /* for the ids that are to be printed still, after an interrupt */

@@ -21,8 +21,8 @@
 #include "client/printer.h"
 #include "client/signals.h"
 #include "hark.h"
-#include "names.h"
-#include "options_value.h"
+#include "options/names.h"
+#include "options/value.h"
 
 static const uint64_t back_off_first_ns = 100ULL * 1000 * 1000;
 static const uint64_t back_off_max_ns = 5ULL * 1000 * 1000 * 1000;

@@ -2,7 +2,7 @@
 #ifndef DOCTOR_DOCTOR_H
 #define DOCTOR_DOCTOR_H
 
-#include "options.h"
+#include "options/options.h"
 
 extern const struct options_command doctor_options;
 

@@ -1,0 +1,55 @@
+/* turns.h - how much one connection, and all of them together, may have done for them in one turn
+ * of the loop. */
+#ifndef CONNECTION_TURNS_H
+#define CONNECTION_TURNS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "hark.h"
+
+struct agent;
+struct session;
+
+/* Work is counted in units of well below a microsecond. */
+enum {
+    TURNS_LINE = 1,         /* a line that is published */
+    TURNS_REQUEST = 8,      /* a request, whatever becomes of it */
+    TURNS_BYTES = 512,      /* so many bytes of input are a unit */
+    TURNS_SHARE = 512,      /* what a connection may have done in a turn */
+    TURNS_WHOLE = 16 * 512, /* and all of them together: milliseconds */
+    TURNS_INPUT =
+        64 *
+        1024, /* a connection that waits for its turn is read from while less than this is kept */
+};
+
+/* The agent's. */
+struct turns {
+    struct list waiting; /* sessions, in order */
+    struct hark_op serve;
+    uint64_t turn; /* the one that `left` is of */
+    int64_t left;
+    bool serving;
+};
+
+/* A session's. */
+struct turns_place {
+    struct list place; /* among those that wait */
+    uint64_t turn;     /* the one that `left` is of */
+    int64_t left;
+};
+
+void turns_init(struct turns *turns);
+
+/* What may be done for the session now, in units.
+ * Gives: 0: it has to wait for its turn. */
+int64_t turns_left(struct session *session);
+
+/* Takes: what was done; a little more than was left does no harm. */
+void turns_spend(struct session *session, int64_t units);
+
+/* The session's kind->go_on is called when its turn has come. Called again: nothing happens. */
+void turns_wait(struct session *session);
+
+#endif

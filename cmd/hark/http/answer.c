@@ -1,0 +1,205 @@
+/* answer.c - writing answers. Small ones go with their head into one copy; large bodies are sent
+ * from where they are. */
+#include "http/http.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    HEAD_ROOM = 2048,
+    SMALL_BYTES = 4096,
+    PIECE_BYTES = 128 * 1024, /* of a document */
+};
+
+/* Writes the head into `to`. Gives: its bytes; 0 where it has no room. */
+static size_t head_format(struct http_session *http, const struct exchange *exchange, int status,
+                          int64_t length, const char *type, const char *fields, char *to,
+                          size_t room)
+{
+    struct agent *agent = http->session.agent;
+    const char *origin = agent->options->allow_origin;
+    char lines[1024];
+    if (origin) {
+        int count = snprintf(lines, sizeof lines, "%sAccess-Control-Allow-Origin: %s\r\n",
+                             fields ? fields : "", origin);
+        if (count < 0 || (size_t)count >= sizeof lines)
+            return 0;
+        fields = lines;
+    }
+    struct http_head head = {
+        .status = status,
+        .length = length,
+        .keep_alive = exchange->keep_alive,
+        .content_type = type,
+        .date = agent_date(agent),
+        .fields = fields,
+    };
+    int64_t written = http_head_write(&head, to, room);
+    if (written < 0)
+        return 0;
+    agent->counters.answers[status / 100]++;
+    return (size_t)written;
+}
+
+/* What cannot be queued ends the connection: an answer left out would shift those after it. */
+static bool write_or_close(struct http_session *http, const void *bytes, size_t count)
+{
+    if (count != 0 && hark_stream_write(&http->session.stream, bytes, count) >= 0)
+        return true;
+    session_close(&http->session);
+    return false;
+}
+
+bool answer_head(struct http_session *http, const struct exchange *exchange, int status,
+                 int64_t length, const char *type, const char *fields)
+{
+    char head[HEAD_ROOM];
+    size_t count = head_format(http, exchange, status, length, type, fields, head, sizeof head);
+    return write_or_close(http, head, count);
+}
+
+void answer_done(struct http_session *http, const struct exchange *exchange)
+{
+    if (!exchange->keep_alive && !http->session.closing)
+        session_close_after_sending(&http->session);
+}
+
+void answer_bytes(struct http_session *http, const struct exchange *exchange, int status,
+                  const char *type, const char *fields, const void *body, size_t count)
+{
+    char whole[HEAD_ROOM + SMALL_BYTES];
+    size_t head =
+        head_format(http, exchange, status, (int64_t)count, type, fields, whole, HEAD_ROOM);
+    size_t send = exchange->head_only ? 0 : count;
+    bool small = send <= SMALL_BYTES;
+    if (small && send != 0)
+        memcpy(whole + head, body, send);
+    if (write_or_close(http, whole, head != 0 && small ? head + send : head) && !small)
+        write_or_close(http, body, send);
+    answer_done(http, exchange);
+}
+
+void answer_error(struct http_session *http, const struct exchange *exchange, int status,
+                  const char *fields, const char *reason)
+{
+    char body[512];
+    int count = snprintf(body, sizeof body, "{\"error\":\"%s\"}\n", reason);
+    if (count >= (int)sizeof body)
+        count = (int)sizeof body - 1;
+    answer_bytes(http, exchange, status, "application/json", fields, body, (size_t)count);
+}
+
+void answer_line(struct http_session *http, const struct exchange *exchange, int status,
+                 const char *line)
+{
+    char body[256];
+    int count = snprintf(body, sizeof body, "%s\n", line);
+    answer_bytes(http, exchange, status, "text/plain; charset=utf-8", "Cache-Control: no-cache\r\n",
+                 body, (size_t)count);
+}
+
+void answer_options(struct http_session *http, const struct exchange *exchange, const char *allow,
+                    const char *methods)
+{
+    char fields[512];
+    const char *origin = http->session.agent->options->allow_origin;
+    snprintf(fields, sizeof fields, "%s%s%s%s", allow,
+             origin ? "Access-Control-Allow-Methods: " : "", origin ? methods : "",
+             origin ? "\r\nAccess-Control-Allow-Headers: Content-Type, "
+                      "Last-Event-ID\r\nAccess-Control-Max-Age: 600\r\n"
+                    : "");
+    answer_head(http, exchange, 204, HTTP_LENGTH_NONE, NULL, fields);
+    answer_done(http, exchange);
+}
+
+/* --- what stays where it is --- */
+
+static void page_released(struct hark_stream *stream, struct hark_stream_block *block, int error)
+{
+    (void)stream;
+    (void)error;
+    free(block);
+}
+
+void answer_static(struct http_session *http, const struct exchange *exchange, const char *type,
+                   const char *fields, const char *bytes, size_t count)
+{
+    bool written = answer_head(http, exchange, 200, (int64_t)count, type, fields);
+    if (written && !exchange->head_only && count != 0) {
+        struct hark_stream_block *block = malloc(sizeof *block);
+        if (block)
+            *block = (struct hark_stream_block){
+                .bytes = bytes, .count = count, .released = page_released};
+        if (!block || hark_stream_write_block(&http->session.stream, block) < 0) {
+            free(block);
+            session_close(&http->session);
+        }
+    }
+    answer_done(http, exchange);
+}
+
+/* --- documents --- */
+
+/* One that is on its way to a client: a piece at a time, since what a socket takes at once may be
+ * megabytes, which are copied in one turn of the loop. */
+struct body {
+    struct hark_stream_block block;
+    struct http_session *http;
+    struct exchange exchange;
+    struct document *document;
+    size_t given;
+};
+
+static void body_end(struct body *body)
+{
+    struct http_session *http = body->http;
+    struct exchange exchange = body->exchange;
+    document_release(body->document);
+    free(body);
+    answer_done(http, &exchange);
+    http_go(http);
+}
+
+static void body_next(struct body *body);
+
+static void piece_released(struct hark_stream *stream, struct hark_stream_block *block, int error)
+{
+    struct body *body = hark_container_of(block, struct body, block);
+    (void)stream;
+    if (error < 0 || body->http->session.closing || body->given == body->document->count)
+        body_end(body);
+    else
+        body_next(body);
+}
+
+static void body_next(struct body *body)
+{
+    size_t left = body->document->count - body->given;
+    body->block = (struct hark_stream_block){
+        .bytes = body->document->bytes + body->given,
+        .count = left < PIECE_BYTES ? left : PIECE_BYTES,
+        .released = piece_released,
+    };
+    body->given += body->block.count;
+    if (hark_stream_write_block(&body->http->session.stream, &body->block) >= 0)
+        return;
+    session_close(&body->http->session);
+    body_end(body);
+}
+
+void answer_document(struct http_session *http, const struct exchange *exchange, const char *type,
+                     struct document *document)
+{
+    struct body *body = malloc(sizeof *body);
+    if (!body || !answer_head(http, exchange, 200, (int64_t)document->count, type,
+                              "Cache-Control: no-cache\r\n")) {
+        free(body);
+        document_release(document);
+        session_close(&http->session);
+        return;
+    }
+    *body = (struct body){.http = http, .exchange = *exchange, .document = document};
+    http_hold(http);
+    body_next(body);
+}

@@ -1,0 +1,173 @@
+/* event_stream.c - GET on a stream: the connection becomes a stream of server-sent events.
+ *
+ * The body ends with the connection (no chunks): that costs nothing per event, serves HTTP/1.0 too,
+ * and is what EventSource and curl take alike. The first block tells the client how long to wait
+ * before it comes back, and the id that it stands at, so that one that has seen no event yet misses
+ * none either.
+ */
+#include "http/http.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "wire/name.h"
+#include "wire/sse.h"
+
+#define POSITION_HEAD "event: position\nid: "
+#define POSITION_TAIL "\ndata:\n\n"
+
+enum {
+    RETRY_MILLISECONDS = 2000,
+    FIRST_BYTES_MAX =
+        SSE_RETRY_BYTES_MAX + ID_BYTES_MAX + sizeof(POSITION_HEAD) + sizeof(POSITION_TAIL),
+};
+
+static const char farewell[] = ": the server is ending\n\n";
+
+struct event_stream {
+    struct hub_subscriber subscriber;
+    struct http_session *http;
+    struct hub_follow follow; /* these until the stream is followed */
+    struct hub_stream *stream;
+    struct exchange exchange;
+    enum hub_from from;
+    uint64_t after;
+};
+
+static void subscriber_closed(struct hub_subscriber *subscriber)
+{
+    struct event_stream *events = hark_container_of(subscriber, struct event_stream, subscriber);
+    struct session *session = &events->http->session;
+    free(events);
+    session_release(session);
+}
+
+/* "retry: 2000", and the position as an event of its own kind with empty data: every client
+ * remembers its id (some forget one that comes without data), and nobody sees the event who does
+ * not ask for events named "position". */
+static size_t first_block(const struct event_stream *events, char *to)
+{
+    size_t count = sse_retry_encode(RETRY_MILLISECONDS, to);
+    memcpy(to + count, POSITION_HEAD, strlen(POSITION_HEAD));
+    count += strlen(POSITION_HEAD);
+    count += id_format(hub_subscriber_position(&events->subscriber), to + count);
+    memcpy(to + count, POSITION_TAIL, strlen(POSITION_TAIL));
+    return count + strlen(POSITION_TAIL);
+}
+
+/* The head of the answer. Gives: false: it cannot be sent. */
+static bool begin(struct http_session *http, const struct exchange *exchange)
+{
+    static const char fields[] = "Cache-Control: no-store\r\nX-Accel-Buffering: no\r\n";
+    struct exchange last = *exchange;
+    last.keep_alive = false;
+    http->last = true;
+    if (!answer_head(http, &last, 200, HTTP_LENGTH_UNTIL_CLOSE, SSE_TYPE, fields))
+        return false;
+    if (exchange->head_only)
+        answer_done(http, &last);
+    return true;
+}
+
+/* The stream is followed: the subscriber begins. */
+static void subscribe(struct event_stream *events, struct hub_stream *stream)
+{
+    struct http_session *http = events->http;
+    struct session *session = &http->session;
+    char first[FIRST_BYTES_MAX];
+    http->events = events;
+    http->step = HTTP_STEP_STREAM;
+    session_hold(session);
+    deadline_cancel(&session->deadline);
+    hub_subscriber_open(stream, &events->subscriber, &session->stream, HUB_SSE, events->from,
+                        events->after, subscriber_closed);
+    http_request_done(&http->request);
+    hark_stream_read_start(&session->stream); /* nothing is expected: the client's end is seen so */
+    if (hark_stream_write(&session->stream, first, first_block(events, first)) < 0) {
+        session_close(session);
+    } else if (http->peer_ended) { /* it ended its side before: nothing more tells that it is gone
+                                    */
+        event_stream_close(http);
+        session_close_after_sending(session);
+    }
+}
+
+static void followed(struct hub_follow *follow, int error)
+{
+    struct event_stream *events = hark_container_of(follow, struct event_stream, follow);
+    struct http_session *http = events->http;
+    struct hub_stream *stream = events->stream;
+    struct exchange exchange = events->exchange;
+    exchange.keep_alive = false;
+    if (http->session.closing || error < 0 || !begin(http, &exchange)) {
+        if (!http->session.closing)
+            answer_error(http, &exchange, 503, "Retry-After: 1\r\n",
+                         "out of memory: try again later");
+        free(events);
+    } else {
+        subscribe(events, stream);
+    }
+    hub_stream_close(stream);
+    http_answered(http);
+}
+
+/* As hub_follow, with a handle on the stream that stays until `followed`. */
+static int follow(struct event_stream *events, const struct hub_stream *stream)
+{
+    const char *name = hub_stream_name(stream);
+    int known =
+        hub_stream_open(events->http->session.agent->hub, name, strlen(name), &events->stream);
+    if (known < 0)
+        return known;
+    known = hub_follow(events->stream, &events->follow, followed);
+    if (known != 0)
+        hub_stream_close(events->stream);
+    return known;
+}
+
+void event_stream_open(struct http_session *http, const struct exchange *exchange,
+                       struct hub_stream *stream, enum hub_from from, uint64_t after)
+{
+    if (exchange->head_only) {
+        begin(http, exchange);
+        return;
+    }
+    struct event_stream *events = calloc(1, sizeof *events);
+    if (!events) {
+        session_close(&http->session);
+        return;
+    }
+    *events =
+        (struct event_stream){.http = http, .exchange = *exchange, .from = from, .after = after};
+    int known = follow(events, stream);
+    if (known == 0) {
+        http->last = true; /* it ends in a stream, or not at all */
+        http_await(http);
+    } else if (known > 0 && begin(http, exchange)) {
+        subscribe(events, stream);
+    } else {
+        if (known < 0)
+            answer_error(http, exchange, 503, "Retry-After: 1\r\n",
+                         "out of memory: try again later");
+        free(events);
+    }
+}
+
+void event_stream_close(struct http_session *http)
+{
+    struct event_stream *events = http->events;
+    http->events = NULL;
+    if (events)
+        hub_subscriber_close(&events->subscriber);
+}
+
+void event_stream_finish(struct http_session *http)
+{
+    struct session *session = &http->session;
+    if (hark_stream_write(&session->stream, farewell, strlen(farewell)) < 0) {
+        session_close(session);
+        return;
+    }
+    event_stream_close(http);
+    session_close_after_sending(session);
+}

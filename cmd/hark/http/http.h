@@ -1,0 +1,160 @@
+/* http.h - a connection that speaks HTTP/1.1, as those who answer its requests see it. */
+#ifndef HTTP_HTTP_H
+#define HTTP_HTTP_H
+
+#include "base/text.h"
+#include "connection/connection.h"
+
+/* What has to be known of a request when it is answered. Kept by those who answer later. */
+struct exchange {
+    bool head_only;  /* HEAD: no body */
+    bool keep_alive; /* the connection lives on */
+};
+
+struct event_stream;
+
+enum http_step {
+    HTTP_STEP_READ,    /* reads a request */
+    HTTP_STEP_HEAD,    /* its head is here, its body waits for our answer */
+    HTTP_STEP_REQUEST, /* it is complete, and waits for its turn */
+    HTTP_STEP_REFUSED, /* it cannot be understood, and nothing after it */
+    HTTP_STEP_STREAM,  /* it was the last: events follow */
+};
+
+enum http_phase { HTTP_PHASE_IDLE, HTTP_PHASE_HEAD, HTTP_PHASE_BODY };
+
+struct http_session {
+    struct session session;
+    struct http_request request;
+    enum http_step step;
+    enum http_phase phase; /* what the deadline is for */
+    const char *input;     /* bytes that came and were not looked at */
+    size_t input_count;
+    char *kept;           /* the same, where they had to be copied */
+    size_t pending;       /* requests whose answer is on its way; answered in their order */
+    size_t pending_bytes; /* of their bodies */
+    unsigned awaits;      /* what is pending has an order of its own: no other beside it */
+    bool last;            /* no request is read after those pending */
+    bool large;           /* the last request took much memory */
+    const char *late;     /* what did not come in time; NULL: nothing */
+    bool guarded;         /* requests for other hosts are refused */
+    bool crowded; /* all connections together hold too much, and this one more than a little */
+    bool peer_ended;
+    bool advancing;
+    struct event_stream *events; /* HTTP_STEP_STREAM */
+};
+
+static inline struct http_session *http_session_of(struct session *session)
+{
+    return hark_container_of(session, struct http_session, session);
+}
+
+/* What the request that was just read asks of its answer. */
+struct exchange http_exchange(const struct http_session *http);
+
+/* Goes on with what waits: after an answer, or when the queue has drained. */
+void http_advance(struct http_session *http);
+
+/* An answer will come later, and nothing is answered before. The session stays until
+ * http_answered. */
+void http_await(struct http_session *http);
+
+/* It has come, or nobody needs it any more. The session may be gone afterwards. */
+void http_answered(struct http_session *http);
+
+/* The same for an answer that is given in pieces: the agent's end does not wait for who takes
+ * them. */
+void http_hold(struct http_session *http);
+void http_go(struct http_session *http);
+
+/* --- answer.c --- */
+
+/* Answers with a body that is copied.
+ * Takes: fields: further header lines with CRLF each, or NULL. */
+void answer_bytes(struct http_session *http, const struct exchange *exchange, int status,
+                  const char *type, const char *fields, const void *body, size_t count);
+
+/* Answers with one line of JSON that says what is wrong. */
+void answer_error(struct http_session *http, const struct exchange *exchange, int status,
+                  const char *fields, const char *reason);
+
+/* Answers with one line of plain text. */
+void answer_line(struct http_session *http, const struct exchange *exchange, int status,
+                 const char *line);
+
+/* Answers with a document, in pieces.
+ * Takes: one use of it, which is the answer's. */
+void answer_document(struct http_session *http, const struct exchange *exchange, const char *type,
+                     struct document *document);
+
+/* Answers with bytes that stay for ever.
+ * Takes: fields as above. */
+void answer_static(struct http_session *http, const struct exchange *exchange, const char *type,
+                   const char *fields, const char *bytes, size_t count);
+
+/* Answers OPTIONS.
+ * Takes: allow: the whole Allow line; methods: the same for pages of another origin, where they may
+ *   ask. */
+void answer_options(struct http_session *http, const struct exchange *exchange, const char *allow,
+                    const char *methods);
+
+/* Answers with a head alone: HTTP_LENGTH_NONE, HTTP_LENGTH_UNTIL_CLOSE. The caller goes on. */
+bool answer_head(struct http_session *http, const struct exchange *exchange, int status,
+                 int64_t length, const char *type, const char *fields);
+
+/* The connection ends after this answer, where it has to. */
+void answer_done(struct http_session *http, const struct exchange *exchange);
+
+/* --- route.c --- */
+
+/* Answers the request that was read, now or later. */
+void route(struct http_session *http);
+
+/* Whether the request may be answered while others are pending: its answer comes in their order by
+ * itself. */
+bool route_is_ordered(const struct http_session *http);
+
+/* Looks at a request whose body was not sent yet.
+ * Gives: true: the body is wanted; false: it is answered already. */
+bool route_wants_body(struct http_session *http);
+
+/* --- publish.c --- */
+
+void publish_event(struct http_session *http, const struct exchange *exchange,
+                   struct hub_stream *stream);
+void publish_deletion(struct http_session *http, const struct exchange *exchange,
+                      struct hub_stream *stream);
+
+/* Frees what is kept for the next. */
+void publish_http_done(struct agent *agent);
+
+/* --- event_stream.c --- */
+
+void event_stream_open(struct http_session *http, const struct exchange *exchange,
+                       struct hub_stream *stream, enum hub_from from, uint64_t after);
+
+/* Tells the client that the server ends, and closes. */
+void event_stream_finish(struct http_session *http);
+
+/* The connection is gone. */
+void event_stream_close(struct http_session *http);
+
+/* --- status/query.c --- */
+
+/* What the home knows, besides documents. */
+enum ask_what { ASK_DOCUMENT, ASK_STREAM, ASK_HEALTH };
+
+/* Answers with a document, once it is made. */
+void ask_document(struct http_session *http, const struct exchange *exchange,
+                  enum document_kind kind);
+
+/* Answers, now or later.
+ * Takes: name: of the stream, for ASK_STREAM; copied. */
+void ask(struct http_session *http, const struct exchange *exchange, enum ask_what what,
+         const char *name);
+
+/* --- status/stats.c --- */
+
+void stats_stream_write(struct text *text, const struct hub_stream_view *view);
+
+#endif

@@ -1,0 +1,176 @@
+/* publish.c - PUB: lines become events, in batches that are published together.
+ *
+ * A batch holds copies of the lines of one piece, or a part of it, while the log writes them. A
+ * connection has a few of them; when all are in flight it is not read from until one comes back.
+ * What must hold: lines are published in the order in which they came, and answered in it, which
+ * the log sees to.
+ */
+#include "base/check.h"
+#include "lines/lines.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "connection/refusal.h"
+
+enum {
+    BATCH_EVENTS = 64,
+    BATCH_BYTES = 32 * 1024, /* unless one line is longer */
+    BATCHES_MAX = 16,
+    PENDING_BYTES_MAX = 1024 * 1024,
+};
+
+/* One line, and the way back from it to its batch. */
+struct line {
+    struct hub_publish publish;
+    struct lines_batch *batch;
+    size_t end; /* where its bytes end among those of the batch */
+};
+
+struct lines_batch {
+    struct lines_batch *next;
+    struct lines_session *lines;
+    char *bytes;
+    size_t count;
+    size_t room;
+    unsigned events;
+    unsigned answered;
+    struct line line[BATCH_EVENTS];
+};
+
+static struct lines_batch *batch_take(struct lines_session *lines)
+{
+    struct lines_batch *batch = lines->batches;
+    if (batch) {
+        lines->batches = batch->next;
+        return batch;
+    }
+    batch = calloc(1, sizeof *batch);
+    if (!batch)
+        return NULL;
+    batch->lines = lines;
+    lines->batches_made++;
+    return batch;
+}
+
+static void batch_give(struct lines_batch *batch)
+{
+    struct lines_session *lines = batch->lines;
+    if (batch->room > BATCH_BYTES) {
+        free(batch->bytes);
+        batch->bytes = NULL;
+        batch->room = 0;
+    }
+    batch->count = 0;
+    batch->events = 0;
+    batch->answered = 0;
+    batch->next = lines->batches;
+    lines->batches = batch;
+}
+
+static bool batch_room(struct lines_batch *batch, size_t count)
+{
+    size_t room = batch->room == 0 ? 1024 : batch->room;
+    while (room < batch->count + count)
+        room *= 2;
+    if (room == batch->room)
+        return true;
+    char *bytes = realloc(batch->bytes, room);
+    if (!bytes)
+        return false;
+    batch->bytes = bytes;
+    batch->room = room;
+    return true;
+}
+
+/* --- answers --- */
+
+static void answer(struct lines_session *lines, int64_t id)
+{
+    char text[LINES_ID_BYTES_MAX];
+    if (lines->session.closing)
+        return;
+    if (id < 0)
+        lines_refuse(lines, refusal_of(id).reason);
+    else if (lines->ack && hark_stream_write(&lines->session.stream, text,
+                                             lines_id_encode((uint64_t)id, text)) < 0)
+        session_close(&lines->session);
+}
+
+static void published(struct hub_publish *publish, int64_t id)
+{
+    struct lines_batch *batch = hark_container_of(publish, struct line, publish)->batch;
+    struct lines_session *lines = batch->lines;
+    struct agent *agent = lines->session.agent;
+    answer(lines, id);
+    lines->pending--;
+    agent->answering--;
+    if (++batch->answered == batch->events) {
+        lines->pending_bytes -= batch->count;
+        batch_give(batch);
+        lines_advance(lines);
+        session_release(&lines->session); /* the batch's use; may free the session */
+        shutdown_advance(agent);
+    }
+}
+
+/* --- taking and publishing --- */
+
+bool publish_lines_may(const struct lines_session *lines)
+{
+    if (!lines->filling && !lines->batches && lines->batches_made == BATCHES_MAX)
+        return false;
+    return lines->pending_bytes < PENDING_BYTES_MAX;
+}
+
+int publish_lines_add(struct lines_session *lines, const char *bytes, size_t count)
+{
+    struct lines_batch *batch = lines->filling;
+    if (!batch)
+        batch = lines->filling = batch_take(lines);
+    if (!batch || !batch_room(batch, count))
+        return -ENOMEM;
+    if (count != 0)
+        memcpy(batch->bytes + batch->count, bytes, count);
+    batch->count += count;
+    batch->line[batch->events].batch = batch;
+    batch->line[batch->events].end = batch->count;
+    batch->events++;
+    if (batch->events == BATCH_EVENTS || batch->count >= BATCH_BYTES)
+        publish_lines_flush(lines);
+    return 0;
+}
+
+void publish_lines_flush(struct lines_session *lines)
+{
+    struct lines_batch *batch = lines->filling;
+    size_t begin = 0;
+    if (!batch || batch->events == 0)
+        return;
+    lines->filling = NULL;
+    lines->pending += batch->events;
+    lines->pending_bytes += batch->count;
+    lines->session.agent->answering += batch->events;
+    session_hold(&lines->session);
+    for (unsigned i = 0; i < batch->events; i++) {
+        struct line *line = &batch->line[i];
+        hub_publish(lines->stream, &line->publish, batch->bytes + begin, line->end - begin,
+                    published);
+        begin = line->end;
+    }
+}
+
+void publish_lines_done(struct lines_session *lines)
+{
+    check(lines->pending == 0);
+    if (lines->filling)
+        batch_give(lines->filling);
+    lines->filling = NULL;
+    while (lines->batches) {
+        struct lines_batch *batch = lines->batches;
+        lines->batches = batch->next;
+        free(batch->bytes);
+        free(batch);
+    }
+}

@@ -1,0 +1,391 @@
+/* command.c - the options of `hark serve`: from the command line and the configuration file
+ * into struct serve_options. Values are checked here as far as their text goes, so that a wrong one
+ * is told with its name and, in a file, its line; whether the machine agrees is for serve_run to
+ * find out.
+ */
+#include "server/command.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/say.h"
+#include "log/log.h"
+#include "options/value.h"
+#include "server/server.h"
+#include "tail/tail.h"
+
+enum {
+    THREADS_MAX = 1024,
+    ORIGIN_BYTES_MAX = 270, /* a scheme, the longest name, a port */
+};
+
+/* What the rows fill in. The lists take the place of the defaults once they are set. */
+struct serving {
+    struct serve_options options;
+    struct options_memory memory;
+    const char **http;
+    const char **lines;
+    const char **hosts;
+    struct serve_tail *tails;
+    size_t tails_count;
+};
+
+/* Makes room for one more: the arrays grow by doubling, at the powers of two. */
+static void *grown(void *array, size_t count, size_t size)
+{
+    if (count & (count - 1))
+        return array;
+    return reallocarray(array, count ? 2 * count : 1, size);
+}
+
+/* One more address in a list; "off" empties it. */
+static const char *add_address(const char ***list, const char *const **used, size_t *count,
+                               const char *value)
+{
+    static const char *const none[1];
+    if (strcmp(value, "off") == 0) {
+        *used = none;
+        *count = 0;
+        return NULL;
+    }
+    const char *wrong = value_address(value);
+    if (wrong)
+        return wrong;
+    if (*used != *list)
+        *count = 0;
+    const char **larger = grown(*list, *count, sizeof **list);
+    if (!larger)
+        return hark_error_text(ENOMEM);
+    larger[(*count)++] = value;
+    *list = larger;
+    *used = larger;
+    return NULL;
+}
+
+static const char *set_http(void *target, const char *value)
+{
+    struct serving *serving = target;
+    return add_address(&serving->http, &serving->options.http, &serving->options.http_count, value);
+}
+
+static const char *set_lines(void *target, const char *value)
+{
+    struct serving *serving = target;
+    return add_address(&serving->lines, &serving->options.lines, &serving->options.lines_count,
+                       value);
+}
+
+static const char *set_host(void *target, const char *value)
+{
+    struct serving *serving = target;
+    const char *wrong = value_host(value);
+    const char **larger =
+        wrong ? NULL : grown(serving->hosts, serving->options.hosts_count, sizeof *larger);
+    if (wrong || !larger)
+        return wrong ? wrong : hark_error_text(ENOMEM);
+    larger[serving->options.hosts_count++] = value;
+    serving->hosts = larger;
+    serving->options.hosts = larger;
+    return NULL;
+}
+
+static const char *set_data(void *target, const char *value)
+{
+    struct serving *serving = target;
+    if (!*value)
+        return "is empty";
+    serving->options.data = value;
+    return NULL;
+}
+
+/* FILE=STREAM: a file's name may hold a '=', a stream's may not. */
+static const char *set_tail(void *target, const char *value)
+{
+    struct serving *serving = target;
+    const char *equals = strrchr(value, '=');
+    if (!equals || equals == value)
+        return "is not FILE=STREAM";
+    char *file = options_memory_copy(&serving->memory, value, (size_t)(equals - value));
+    if (!file)
+        return hark_error_text(ENOMEM);
+    char *slash = strrchr(file, '/');
+    if (slash && strcspn(file, "*?") < (size_t)(slash - file))
+        return "is a pattern in the name of a directory, which is not taken: only the last name "
+               "may be one";
+    if (tail_is_pattern(file) ? !tail_pattern_stream_valid(equals + 1) : !!value_stream(equals + 1))
+        return "the part after the = is not a stream's name: 1 to 128 of A-Z a-z 0-9 . _ -, no dot "
+               "in front";
+    struct serve_tail *tails = grown(serving->tails, serving->tails_count, sizeof *tails);
+    if (tails)
+        serving->tails = tails;
+    if (!tails)
+        return hark_error_text(ENOMEM);
+    tails[serving->tails_count++] = (struct serve_tail){.file = file, .stream = equals + 1};
+    return NULL;
+}
+
+/* A value of 0 would mean "the default" to serve_run, where it stands for nothing else it is
+ * refused. */
+static const char *above_zero(const char *wrong, uint64_t value)
+{
+    if (wrong)
+        return wrong;
+    return value ? NULL : "must be more than 0";
+}
+
+/* A deadline so far off still fits into the clock. */
+static const char *within_a_century(const char *wrong, uint64_t value)
+{
+    static const uint64_t day_ns = UINT64_C(86400) * 1000000000;
+    if (wrong)
+        return wrong;
+    return value > 0 && value <= 36500 * day_ns ? NULL
+                                                : "is out of range: more than 0, up to 36500d";
+}
+
+static const char *in_segment_range(const char *wrong, uint64_t value)
+{
+    if (wrong)
+        return wrong;
+    return value >= LOG_SEGMENT_BYTES_MIN && value <= LOG_SEGMENT_BYTES_MAX
+               ? NULL
+               : "is out of range: " LOG_SEGMENT_BYTES_RANGE;
+}
+
+static const char *set_sync(void *target, const char *value)
+{
+    struct serving *serving = target;
+    uint64_t interval_ns = 0;
+    if (strcmp(value, "always") == 0) {
+        serving->options.sync = SERVE_SYNC_ALWAYS;
+    } else if (strcmp(value, "never") == 0) {
+        serving->options.sync = SERVE_SYNC_NEVER;
+    } else {
+        if (value_duration(value, &interval_ns))
+            return "is not always, never or a duration such as 200ms";
+        const char *wrong = within_a_century(NULL, interval_ns);
+        if (wrong)
+            return wrong;
+        serving->options.sync = SERVE_SYNC_INTERVAL;
+        serving->options.sync_interval_ns = interval_ns;
+    }
+    return NULL;
+}
+
+static const char *set_backend(void *target, const char *value)
+{
+    return value_backend(value, &((struct serving *)target)->options.backend);
+}
+
+static const char *set_threads(void *target, const char *value)
+{
+    uint64_t count = 0;
+    const char *wrong = value_count(value, &count);
+    if (wrong)
+        return wrong;
+    if (count > THREADS_MAX)
+        return "is out of range: 0 to 1024";
+    ((struct serving *)target)->options.threads = (uint32_t)count;
+    return NULL;
+}
+
+/* It stands in the head of every answer. */
+static const char *set_allow_origin(void *target, const char *value)
+{
+    static const char letters[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789*+-.:/[]_~%";
+    size_t length = strlen(value);
+    if (length < 1 || length > ORIGIN_BYTES_MAX || strspn(value, letters) != length)
+        return "is not an origin such as https://example.org, or *";
+    ((struct serving *)target)->options.allow_origin = value;
+    return NULL;
+}
+
+static const char *set_quiet(void *target, const char *value)
+{
+    ((struct serving *)target)->options.quiet = strcmp(value, "yes") == 0;
+    return NULL;
+}
+
+#define SET_DURATION(field, check)                                                                 \
+    static const char *set_##field(void *target, const char *value)                                \
+    {                                                                                              \
+        uint64_t *out = &((struct serving *)target)->options.field##_ns;                           \
+        const char *wrong = value_duration(value, out);                                            \
+        return check(wrong, *out);                                                                 \
+    }
+
+#define SET_BYTES(field, check)                                                                    \
+    static const char *set_##field(void *target, const char *value)                                \
+    {                                                                                              \
+        uint64_t *out = &((struct serving *)target)->options.field##_bytes;                        \
+        const char *wrong = value_bytes(value, out);                                               \
+        return check(wrong, *out);                                                                 \
+    }
+
+#define ANY(wrong, value) (wrong)
+
+SET_DURATION(retention_age, ANY)
+SET_DURATION(heartbeat, within_a_century)
+SET_DURATION(head_timeout, within_a_century)
+SET_DURATION(body_timeout, within_a_century)
+SET_DURATION(idle_timeout, within_a_century)
+SET_DURATION(stall_timeout, within_a_century)
+SET_DURATION(shutdown_timeout, within_a_century)
+SET_BYTES(segment, in_segment_range)
+SET_BYTES(retention, ANY)
+SET_BYTES(ring, above_zero)
+SET_BYTES(incoming, above_zero)
+
+static const char *set_connections_max(void *target, const char *value)
+{
+    uint64_t *out = &((struct serving *)target)->options.connections_max;
+    const char *wrong = value_count(value, out);
+    return above_zero(wrong, *out);
+}
+
+static const char *set_connections_each(void *target, const char *value)
+{
+    return value_count(value, &((struct serving *)target)->options.connections_each);
+}
+
+static const struct option_row rows[] = {
+    {"http", 0, "HOST:PORT",
+     "listen for HTTP: events in and out, the dashboard, metrics\n"
+     "[127.0.0.1:12345]; may be repeated; off: none; port 0: a free one;\n"
+     "PORT alone: on 127.0.0.1; *:PORT: on all addresses; a name: on all of its",
+     set_http},
+    {"lines", 0, "HOST:PORT",
+     "listen for plain lines, as nc, hark pub and hark sub speak them\n"
+     "[127.0.0.1:12346]; may be repeated; off: none",
+     set_lines},
+    {"host", 0, "NAME",
+     "a name that requests may be for; may be repeated. Where HTTP listens on\n"
+     "loopback, or names are given: others than these, localhost and\n"
+     "addresses are refused, so that no web page can get in by a name",
+     set_host},
+    {"data", 'd', "DIR", "keep the events in DIR, made where it is missing [./hark-data]",
+     set_data},
+    {"tail", 't', "FILE=STREAM",
+     "make each line appended to FILE an event of STREAM, across\n"
+     "rotation, truncation and restarts; may be repeated. The last name\n"
+     "of FILE may be a pattern, in quotes: '/var/log/*.log={name}'; {name}\n"
+     "stands for the file's name",
+     set_tail},
+    {"sync", 0, "WHEN",
+     "when an event is acknowledged: always: once it is synced to\n"
+     "disk; never: once it is written; a duration such as 200ms:\n"
+     "once it is written, synced that often [always]",
+     set_sync},
+    {"backend", 'b', "NAME", "the loop's backend: auto, uring, epoll, poll, select [auto]",
+     set_backend},
+    {"threads", 0, "COUNT",
+     "serve connections on COUNT threads, each with a loop; 0: one for\n"
+     "each CPU [1]",
+     set_threads},
+    {"segment-bytes", 0, "SIZE", "begin a new segment of the log at SIZE, 4K to 4G [64M]",
+     set_segment},
+    {"retention-bytes", 0, "SIZE", "drop the oldest segments while the log is larger; 0: keep [0]",
+     set_retention},
+    {"retention-age", 0, "TIME", "drop segments whose newest event is older; 0: keep [0]",
+     set_retention_age},
+    {"connections-max", 0, "COUNT", "the most connections at once [as many as descriptors]",
+     set_connections_max},
+    {"incoming-bytes", 0, "SIZE",
+     "memory for bodies and lines that are on their way in, of all\nconnections together [64M]",
+     set_incoming},
+    {"connections-per-address", 0, "COUNT", "the most connections of one address; 0: no limit [0]",
+     set_connections_each},
+    {"ring-bytes", 0, "SIZE",
+     "memory for the newest events of a stream, shared by all its\nsubscribers [4M]", set_ring},
+    {"heartbeat", 0, "TIME", "send a comment to event-stream clients this often [15s]",
+     set_heartbeat},
+    {"head-timeout", 0, "TIME", "the longest time for a request's whole head [10s]",
+     set_head_timeout},
+    {"body-timeout", 0, "TIME", "the longest time for a request's whole body [60s]",
+     set_body_timeout},
+    {"idle-timeout", 0, "TIME", "the longest time between two requests [75s]", set_idle_timeout},
+    {"stall-timeout", 0, "TIME", "the longest time in which a reader may take nothing [60s]",
+     set_stall_timeout},
+    {"shutdown-timeout", 0, "TIME", "the longest time that an orderly end may take [5s]",
+     set_shutdown_timeout},
+    {"allow-origin", 0, "ORIGIN", "let pages of ORIGIN (or *) use the HTTP port", set_allow_origin},
+    {"quiet", 'q', NULL, "say nothing but errors", set_quiet},
+};
+
+const struct options_command options_serve = {
+    .name = "serve",
+    .usage = "[OPTION]...",
+    .about =
+        "The event-stream server. It takes events over HTTP, over plain lines and from files that\n"
+        "grow, keeps them in a log on disk, and gives them to any number of subscribers, from any\n"
+        "event on. While nothing happens it sleeps. SIGTERM, SIGINT or SIGHUP ends it in order.\n",
+    .after =
+        "Sizes: 64K, 16M, 1G. Times: 200ms, 5s, 10m, 12h, 7d.\n"
+        "\n"
+        "Examples:\n"
+        "  hark serve                                        on 127.0.0.1, data in ./hark-data\n"
+        "  hark serve --tail /var/log/syslog=syslog          each new line of a log is an event\n"
+        "  hark serve --http '*:80' --lines off --data /var/lib/hark --retention-age 7d\n"
+        "  hark serve --config /etc/hark.ini\n"
+        "\n"
+        "Then, in another terminal:\n"
+        "  echo 'it rains' | hark pub weather\n"
+        "  hark sub weather --after start\n"
+        "  curl -d 'it snows' http://127.0.0.1:12345/streams/weather\n"
+        "  curl -N 'http://127.0.0.1:12345/streams/weather?after=start'\n"
+        "and http://127.0.0.1:12345/ in a browser.\n"
+        "\n"
+        "A configuration file:\n"
+        "  http = 127.0.0.1:12345\n"
+        "  data = /var/lib/hark\n"
+        "  tail = /var/log/syslog=syslog\n"
+        "  tail = /var/log/nginx/access.log=access\n"
+        "  sync = 200ms\n"
+        "\n"
+        "Exit code: 0 it ended in order; 1 the machine refused something; 2 wrong usage.\n",
+    .rows = rows,
+    .count = sizeof rows / sizeof *rows,
+    .with_config = true,
+};
+
+int options_serve_parse(int argc, char **argv, int (*run)(const struct serve_options *options))
+{
+    struct serving serving = {.http = NULL};
+    struct options_found found;
+    int code = EXIT_DONE;
+
+    serve_options_init(&serving.options);
+    switch (options_parse(&options_serve, &serving.memory, argc, argv, &serving, &found)) {
+    case OPTIONS_GO:
+        if (serving.options.http_count == 0 && serving.options.lines_count == 0 &&
+            serving.tails_count == 0) {
+            say("serve: there is nothing to do: --http and --lines are off, and no --tail is given "
+                "(try: hark serve --help)");
+            code = EXIT_USAGE;
+            break;
+        }
+        serving.options.tails = serving.tails;
+        serving.options.tails_count = serving.tails_count;
+        serving.options.config = found.config;
+        code = run(&serving.options);
+        break;
+    case OPTIONS_HELP:
+        break;
+    case OPTIONS_WRONG:
+        code = EXIT_USAGE;
+        break;
+    }
+    free(serving.http);
+    free(serving.lines);
+    free(serving.hosts);
+    free(serving.tails);
+    options_memory_done(&serving.memory);
+    return code;
+}
+
+int options_serve_run(int argc, char **argv)
+{
+    return options_serve_parse(argc, argv, serve_run);
+}

@@ -1,0 +1,26 @@
+/* health.h - whether events are taken, for /healthz, /stats and /metrics. */
+#ifndef STATUS_HEALTH_H
+#define STATUS_HEALTH_H
+
+#include "hub/hub.h"
+
+struct agent;
+
+/* The home's. Zeroed before its first use; all private. */
+struct health {
+    struct log_append probe;
+    struct agent *agent;
+    bool probing;
+    uint64_t again_ns;
+};
+
+/* Gives: NULL: events are taken, as far as is known; else why not, in one constant line.
+ * Thread: any of the crew. */
+const char *health_trouble(const struct agent *agent);
+
+/* While events are refused: tries one of its own, at most once a second, so that the end of the
+ * trouble is seen though nobody publishes.
+ * Takes: the home. */
+void health_probe(struct agent *home);
+
+#endif

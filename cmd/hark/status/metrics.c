@@ -1,0 +1,290 @@
+/* metrics.c - GET /metrics: the text format 0.0.4 of Prometheus. Each metric has its HELP and TYPE
+ * once, its samples together, and the last line ends with LF. Streams past a number are left out,
+ * so that an answer stays small; how many is told. */
+#include "base/say.h"
+#include "http/http.h"
+#include "status/counters.h"
+#include "status/measures.h"
+
+typedef unsigned long long number;
+
+enum { STREAMS_MAX = 1000 };
+
+static void add_kind(struct text *text, const char *name, const char *type, const char *help)
+{
+    text_add(text, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+static void add_counter(struct text *text, const char *name, const char *help, uint64_t value)
+{
+    add_kind(text, name, "counter", help);
+    text_add(text, "%s %llu\n", name, (number)value);
+}
+
+static void add_gauge(struct text *text, const char *name, const char *help, uint64_t value)
+{
+    add_kind(text, name, "gauge", help);
+    text_add(text, "%s %llu\n", name, (number)value);
+}
+
+static void add_process(struct text *text, struct agent *agent)
+{
+    struct measures measures = measures_read(agent);
+    add_kind(text, "hark_build_info", "gauge",
+             "1, with the version and the backend that the loop runs on.");
+    text_add(text, "hark_build_info{version=\"%s\",backend=\"%s\"} 1\n", hark_version(),
+             hark_loop_backend(agent->loop));
+    add_gauge(text, "hark_refusing", "1 while events are refused; /healthz says why.",
+              health_trouble(agent) ? 1 : 0);
+    add_gauge(text, "hark_threads", "Threads that serve connections.", agent->crew->count);
+    add_kind(text, "hark_uptime_seconds", "gauge", "Time since the start.");
+    text_add(text, "hark_uptime_seconds %.3f\n", measures.uptime_seconds);
+    add_kind(text, "process_cpu_seconds_total", "counter", "User and system CPU time.");
+    text_add(text, "process_cpu_seconds_total %.6f\n",
+             measures.user_seconds + measures.system_seconds);
+    add_gauge(text, "hark_process_resident_max_bytes", "The most memory that was resident.",
+              measures.max_resident_bytes);
+    add_kind(text, "hark_process_switches_total", "counter", "Context switches of the process.");
+    text_add(text,
+             "hark_process_switches_total{kind=\"voluntary\"} "
+             "%llu\nhark_process_switches_total{kind=\"involuntary\"} %llu\n",
+             (number)measures.voluntary_switches, (number)measures.involuntary_switches);
+    add_counter(text, "hark_messages_left_out_total", "Lines that standard error did not take.",
+                say_left_out());
+}
+
+static void add_lag(struct text *text, const struct hark_metrics *metrics)
+{
+    uint64_t count = 0;
+    add_kind(text, "hark_loop_turn_seconds", "histogram",
+             "Time that a turn of the loop spent handling: its lag.");
+    for (int i = 0; i < HARK_LAG_BUCKETS - 1; i++) {
+        count += metrics->lag[i];
+        if (i >= 9 && i <= 33) /* 1 us to 17 s */
+            text_add(text, "hark_loop_turn_seconds_bucket{le=\"%.9g\"} %llu\n",
+                     measures_lag_upper(i), (number)count);
+    }
+    count += metrics->lag[HARK_LAG_BUCKETS - 1];
+    text_add(text, "hark_loop_turn_seconds_bucket{le=\"+Inf\"} %llu\n", (number)count);
+    text_add(text, "hark_loop_turn_seconds_sum %.9f\nhark_loop_turn_seconds_count %llu\n",
+             (double)metrics->lag_total_ns / 1e9, (number)count);
+}
+
+static void add_ops(struct text *text, const char *name, const char *help, const char *type,
+                    const uint64_t *values, const uint64_t *less, const uint64_t *used)
+{
+    add_kind(text, name, type, help);
+    for (int i = 0; i < HARK_OP_KINDS; i++) {
+        if (used[i] != 0)
+            text_add(text, "%s{op=\"%s\"} %llu\n", name, hark_op_name(i),
+                     (number)(values[i] - (less ? less[i] : 0)));
+    }
+}
+
+static void add_loop(struct text *text, const struct hark_metrics *metrics)
+{
+    add_counter(text, "hark_loop_turns_total", "Turns of the loop.", metrics->turns);
+    add_counter(text, "hark_loop_sleeps_total", "Waits that could block.", metrics->sleeps);
+    add_counter(text, "hark_loop_wakes_total",
+                "Posts, stops and signals that had to wake the loop.", metrics->wakes);
+    add_counter(text, "hark_loop_system_calls_total", "System calls on the loop's thread.",
+                metrics->system_calls);
+    add_counter(text, "hark_loop_waits_total",
+                "Calls of io_uring_enter, epoll_pwait2, ppoll or pselect.", metrics->waits);
+    add_counter(text, "hark_loop_registrations_total", "Calls of epoll_ctl.",
+                metrics->registrations);
+    add_counter(text, "hark_loop_ring_full_total", "Starts that waited for a submission entry.",
+                metrics->ring_full);
+    add_counter(text, "hark_loop_overflows_total", "Overflows of the completion queue.",
+                metrics->overflows);
+    add_counter(text, "hark_loop_buffers_exhausted_total", "Receives that found no buffer.",
+                metrics->buffers_exhausted);
+    add_kind(text, "hark_loop_longest_turn_seconds", "gauge",
+             "The longest time that the callbacks of one turn took.");
+    text_add(text, "hark_loop_longest_turn_seconds %.9f\n", (double)metrics->longest_turn_ns / 1e9);
+    add_lag(text, metrics);
+    add_ops(text, "hark_loop_ops_requested_total", "Operations started, by kind.", "counter",
+            metrics->requested, NULL, metrics->requested);
+    add_ops(text, "hark_loop_ops_handled_total", "Final calls of operations, by kind.", "counter",
+            metrics->handled, NULL, metrics->requested);
+    add_ops(text, "hark_loop_ops_in_flight", "Operations in flight, by kind.", "gauge",
+            metrics->requested, metrics->handled, metrics->requested);
+}
+
+static void add_connections(struct text *text, const struct agent *home,
+                            const struct agent_counters *counters)
+{
+    static const char *const methods[] = {
+        [HTTP_METHOD_GET] = "GET",       [HTTP_METHOD_HEAD] = "HEAD",
+        [HTTP_METHOD_POST] = "POST",     [HTTP_METHOD_PUT] = "PUT",
+        [HTTP_METHOD_DELETE] = "DELETE", [HTTP_METHOD_OPTIONS] = "OPTIONS",
+        [HTTP_METHOD_PATCH] = "PATCH",
+    };
+    uint64_t paused = 0;
+    uint64_t shed = counters->shed;
+    for (size_t i = 0; i < home->ports_count; i++) {
+        paused += home->ports[i].listener.pauses;
+        shed += home->ports[i].listener.shed_count;
+    }
+    add_kind(text, "hark_connections", "gauge", "Open connections.");
+    text_add(
+        text,
+        "hark_connections{protocol=\"http\"} %llu\nhark_connections{protocol=\"lines\"} %llu\n",
+        (number)counters->connections[PROTOCOL_HTTP],
+        (number)counters->connections[PROTOCOL_LINES]);
+    add_gauge(text, "hark_connections_max", "How many there may be.", home->connections_max);
+    add_kind(text, "hark_connections_accepted_total", "counter", "Connections accepted.");
+    text_add(text,
+             "hark_connections_accepted_total{protocol=\"http\"} "
+             "%llu\nhark_connections_accepted_total{protocol=\"lines\"} %llu\n",
+             (number)counters->accepted[PROTOCOL_HTTP], (number)counters->accepted[PROTOCOL_LINES]);
+    add_counter(text, "hark_connections_shed_total",
+                "Connections closed at once, for want of a place.", shed);
+    add_counter(text, "hark_accept_pauses_total",
+                "Times that accepting paused for want of descriptors or memory.", paused);
+    add_counter(text, "hark_timeouts_total", "Connections ended by a deadline.",
+                counters->timeouts);
+    add_counter(text, "hark_documents_total",
+                "Times that /metrics, /stats or /streams was made, each for all who waited.",
+                counters->documents);
+    add_kind(text, "hark_http_requests_total", "counter", "Requests, by method.");
+    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++)
+        text_add(text, "hark_http_requests_total{method=\"%s\"} %llu\n", methods[i],
+                 (number)counters->requests[i]);
+    add_kind(text, "hark_http_answers_total", "counter", "Answers, by the class of their status.");
+    for (int i = 2; i < 6; i++)
+        text_add(text, "hark_http_answers_total{status=\"%dxx\"} %llu\n", i,
+                 (number)counters->answers[i]);
+}
+
+static void add_hub(struct text *text, const struct hub_statistics *statistics)
+{
+    add_counter(text, "hark_events_published_total", "Events published.", statistics->published);
+    add_counter(text, "hark_events_published_bytes_total", "Bytes of events published.",
+                statistics->published_bytes);
+    add_counter(text, "hark_events_failed_total", "Publishes that ended with an error.",
+                statistics->failed);
+    add_counter(text, "hark_events_delivered_total", "Events given to subscribers.",
+                statistics->delivered);
+    add_counter(text, "hark_events_delivered_bytes_total", "Bytes given to subscribers.",
+                statistics->delivered_bytes);
+    add_counter(text, "hark_events_encoded_total",
+                "Encodings of events, each shared by all subscribers.", statistics->encoded);
+    add_counter(text, "hark_gaps_total", "Gaps told to subscribers.", statistics->gaps);
+    add_counter(text, "hark_heartbeats_total", "Comments sent to idle subscribers.",
+                statistics->heartbeats);
+    add_counter(text, "hark_catch_up_reads_total", "Reads of the log for subscribers that lag.",
+                statistics->disk_reads);
+    add_counter(text, "hark_events_left_out_total",
+                "Events that a thread which lags was not told of.", statistics->left_out);
+    add_gauge(text, "hark_ring_bytes", "Memory that holds the newest events.",
+              statistics->ring_bytes);
+    add_kind(text, "hark_subscribers", "gauge", "Subscribers, by protocol.");
+    for (int i = 0; i < HUB_ENCODINGS; i++)
+        text_add(text, "hark_subscribers{protocol=\"%s\"} %llu\n",
+                 hub_encoding_name((enum hub_encoding)i), (number)statistics->subscribers[i]);
+}
+
+static void add_log(struct text *text, const struct log *log)
+{
+    const struct log_statistics *statistics = log_statistics(log);
+    add_gauge(text, "hark_log_segments", "Segment files.", statistics->segments);
+    add_gauge(text, "hark_log_bytes", "Bytes of the segments.", statistics->bytes);
+    add_counter(text, "hark_log_appends_total", "Appends answered with success.",
+                statistics->appends);
+    add_counter(text, "hark_log_append_errors_total", "Appends answered with an error.",
+                statistics->append_errors);
+    add_counter(text, "hark_log_commits_total", "Writes that carried appends.",
+                statistics->commits);
+    add_counter(text, "hark_log_syncs_total", "Calls of fdatasync.", statistics->syncs);
+    add_counter(text, "hark_log_sync_errors_total", "Calls of fdatasync that failed.",
+                statistics->sync_errors);
+    add_counter(text, "hark_log_reads_total", "Reads from segments.", statistics->reads);
+    add_counter(text, "hark_log_read_bytes_total", "Bytes of those reads.", statistics->read_bytes);
+    add_counter(text, "hark_log_damaged_total", "Places where something is unreadable or missing.",
+                statistics->damaged);
+    add_counter(text, "hark_log_cut_bytes_total",
+                "Bytes cut off at the start, of writes that a crash had interrupted.",
+                statistics->cut_bytes);
+    add_gauge(text, "hark_log_dead_bytes",
+              "Bytes of the segments that hold events of deleted streams.", statistics->dead_bytes);
+    add_counter(text, "hark_log_removed_total",
+                "Segments removed by retention, or since all in them was deleted.",
+                statistics->removed);
+}
+
+/* --- streams --- */
+
+static const struct {
+    const char *name;
+    const char *type;
+    const char *help;
+} kinds[] = {
+    {"hark_stream_events", "gauge", "Events that are kept."},
+    {"hark_stream_bytes", "gauge", "Bytes of those events."},
+    {"hark_stream_published_total", "counter", "Events published since the start."},
+    {"hark_stream_subscribers", "gauge", "Subscribers of the stream."},
+};
+
+_Static_assert(sizeof kinds / sizeof kinds[0] <= EDITION_LISTS, "each has its list");
+
+void metrics_stream(struct edition *edition, const struct hub_stream_view *view)
+{
+    const uint64_t values[] = {
+        view->log ? view->log->count : 0,
+        view->log ? view->log->bytes : 0,
+        view->published,
+        view->subscribers,
+    };
+    if (edition->streams > STREAMS_MAX)
+        return;
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+        text_add(&edition->lists[i], "%s{stream=\"%s\"} %llu\n", kinds[i].name, view->name,
+                 (number)values[i]);
+}
+
+void metrics_end(struct edition *edition)
+{
+    struct text *text = &edition->text;
+    uint64_t count = edition->streams;
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        add_kind(text, kinds[i].name, kinds[i].type, kinds[i].help);
+        text_join(text, &edition->lists[i]);
+    }
+    add_gauge(text, "hark_streams", "Streams.", count);
+    add_gauge(text, "hark_streams_left_out",
+              "Streams without metrics of their own here, for they are too many.",
+              count > STREAMS_MAX ? count - STREAMS_MAX : 0);
+}
+
+/* Where there are several threads: how they share the load. */
+static void add_threads(struct text *text, const struct crew *crew)
+{
+    if (crew->count == 1)
+        return;
+    add_kind(text, "hark_thread_connections", "gauge", "Open connections, by thread.");
+    for (uint32_t i = 0; i < crew->count; i++) {
+        const struct agent_counters *counters = &crew->sheets[i].counters;
+        text_add(
+            text, "hark_thread_connections{thread=\"%u\"} %llu\n", (unsigned)i,
+            (number)(counters->connections[PROTOCOL_HTTP] + counters->connections[PROTOCOL_LINES]));
+    }
+    add_kind(text, "hark_thread_busy_seconds_total", "counter",
+             "Time that a thread's loop spent handling.");
+    for (uint32_t i = 0; i < crew->count; i++)
+        text_add(text, "hark_thread_busy_seconds_total{thread=\"%u\"} %.9f\n", (unsigned)i,
+                 (double)crew->sheets[i].loop.lag_total_ns / 1e9);
+}
+
+void metrics_begin(struct agent *home, struct edition *edition)
+{
+    struct text *text = &edition->text;
+    struct sheet totals;
+    totals_read(home, &totals);
+    add_process(text, home);
+    add_loop(text, &totals.loop);
+    add_threads(text, home->crew);
+    add_connections(text, home, &totals.counters);
+    add_hub(text, &totals.hub);
+    add_log(text, home->log);
+}

@@ -1,0 +1,251 @@
+/* stats.c - GET /stats and GET /streams: everything that the dashboard shows, as JSON. Names and
+ * states hold nothing that JSON would need escaped, but for paths and refusals, which are
+ * escaped. */
+#include "http/http.h"
+#include "status/counters.h"
+#include "status/measures.h"
+
+#include <unistd.h>
+
+typedef unsigned long long number;
+
+/* A JSON string. Bytes that are no UTF-8 pass as they are. */
+static void add_string(struct text *text, const char *string)
+{
+    text_add(text, "\"");
+    for (const char *at = string; *at != '\0'; at++) {
+        unsigned char byte = (unsigned char)*at;
+        if (byte == '"' || byte == '\\')
+            text_add(text, "\\%c", byte);
+        else if (byte < ' ')
+            text_add(text, "\\u%04x", byte);
+        else
+            text_add(text, "%c", byte);
+    }
+    text_add(text, "\"");
+}
+
+static void add_refusals(struct text *text, struct hark_loop *loop)
+{
+    static const struct {
+        const char *name;
+        enum hark_backend_kind kind;
+    } kinds[] = {
+        {"uring", HARK_BACKEND_URING}, {"epoll", HARK_BACKEND_EPOLL}, {"poll", HARK_BACKEND_POLL}};
+    const char *comma = "";
+    text_add(text, "\"refusals\":{");
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        const char *refusal = hark_loop_refusal(loop, kinds[i].kind);
+        if (!refusal)
+            continue;
+        text_add(text, "%s\"%s\":", comma, kinds[i].name);
+        add_string(text, refusal);
+        comma = ",";
+    }
+    text_add(text, "}");
+}
+
+static void add_lag(struct text *text, const struct hark_metrics *metrics)
+{
+    const char *comma = "";
+    text_add(text, "\"lag\":{\"total_seconds\":%.9f,\"longest_turn_seconds\":%.9f",
+             (double)metrics->lag_total_ns / 1e9, (double)metrics->longest_turn_ns / 1e9);
+    text_add(text,
+             ",\"p50_seconds\":%.9f,\"p90_seconds\":%.9f,\"p99_seconds\":%.9f,\"max_seconds\":%.9f,"
+             "\"buckets\":[",
+             measures_lag(metrics, 0.5), measures_lag(metrics, 0.9), measures_lag(metrics, 0.99),
+             measures_lag(metrics, 1));
+    for (int i = 0; i < HARK_LAG_BUCKETS; i++) {
+        if (metrics->lag[i] == 0)
+            continue;
+        text_add(text, "%s[%.9f,%llu]", comma, measures_lag_upper(i), (number)metrics->lag[i]);
+        comma = ",";
+    }
+    text_add(text, "]}");
+}
+
+static void add_ops(struct text *text, const struct hark_metrics *metrics)
+{
+    const char *comma = "";
+    text_add(text, "\"ops\":[");
+    for (int i = 0; i < HARK_OP_KINDS; i++) {
+        if (metrics->requested[i] == 0)
+            continue;
+        text_add(text,
+                 "%s{\"name\":\"%s\",\"requested\":%llu,\"handled\":%llu,\"repeated\":%llu,\"in_"
+                 "flight\":%llu}",
+                 comma, hark_op_name(i), (number)metrics->requested[i], (number)metrics->handled[i],
+                 (number)metrics->repeated[i],
+                 (number)(metrics->requested[i] - metrics->handled[i]));
+        comma = ",";
+    }
+    text_add(text, "]");
+}
+
+static void add_loop(struct text *text, const struct hark_metrics *metrics, uint64_t active)
+{
+    text_add(text,
+             "\"loop\":{\"turns\":%llu,\"sleeps\":%llu,\"wakes\":%llu,\"system_calls\":%llu,"
+             "\"waits\":%llu",
+             (number)metrics->turns, (number)metrics->sleeps, (number)metrics->wakes,
+             (number)metrics->system_calls, (number)metrics->waits);
+    text_add(text,
+             ",\"registrations\":%llu,\"ring_full\":%llu,\"overflows\":%llu,\"buffers_exhausted\":%"
+             "llu,\"active\":%llu,",
+             (number)metrics->registrations, (number)metrics->ring_full, (number)metrics->overflows,
+             (number)metrics->buffers_exhausted, (number)active);
+    add_lag(text, metrics);
+    text_add(text, ",");
+    add_ops(text, metrics);
+    text_add(text, "}");
+}
+
+/* How the threads share the load. */
+static void add_threads(struct text *text, const struct crew *crew)
+{
+    const char *comma = "";
+    text_add(text, ",\"threads\":[");
+    for (uint32_t i = 0; i < crew->count; i++) {
+        const struct sheet *sheet = &crew->sheets[i];
+        text_add(text,
+                 "%s{\"connections\":%llu,\"turns\":%llu,\"sleeps\":%llu,\"busy_seconds\":%.9f}",
+                 comma,
+                 (number)(sheet->counters.connections[PROTOCOL_HTTP] +
+                          sheet->counters.connections[PROTOCOL_LINES]),
+                 (number)sheet->loop.turns, (number)sheet->loop.sleeps,
+                 (double)sheet->loop.lag_total_ns / 1e9);
+        comma = ",";
+    }
+    text_add(text, "]");
+}
+
+/* Whether events are taken. */
+static void add_health(struct text *text, const struct agent *home)
+{
+    const char *trouble = health_trouble(home);
+    text_add(text, ",\"health\":{\"ok\":%s,\"reason\":", !trouble ? "true" : "false");
+    add_string(text, !trouble ? "" : trouble);
+    text_add(text, "}");
+}
+
+static void add_traffic(struct text *text, const struct agent *home, const struct sheet *totals)
+{
+    const struct agent_counters *counters = &totals->counters;
+    const struct hub_statistics *hub = &totals->hub;
+    text_add(text,
+             ",\"connections\":{\"http\":%llu,\"lines\":%llu,\"max\":%llu,\"accepted_http\":%llu,"
+             "\"accepted_lines\":%llu,"
+             "\"shed\":%llu,\"timeouts\":%llu,\"documents\":%llu}",
+             (number)counters->connections[PROTOCOL_HTTP],
+             (number)counters->connections[PROTOCOL_LINES], (number)home->connections_max,
+             (number)counters->accepted[PROTOCOL_HTTP], (number)counters->accepted[PROTOCOL_LINES],
+             (number)counters->shed, (number)counters->timeouts, (number)counters->documents);
+    text_add(text,
+             ",\"events\":{\"published\":%llu,\"published_bytes\":%llu,\"failed\":%llu,"
+             "\"delivered\":%llu,\"delivered_bytes\":%llu",
+             (number)hub->published, (number)hub->published_bytes, (number)hub->failed,
+             (number)hub->delivered, (number)hub->delivered_bytes);
+    text_add(text,
+             ",\"gaps\":%llu,\"heartbeats\":%llu,\"disk_reads\":%llu,\"encoded\":%llu,\"left_out\":"
+             "%llu,\"ring_bytes\":%llu}",
+             (number)hub->gaps, (number)hub->heartbeats, (number)hub->disk_reads,
+             (number)hub->encoded, (number)hub->left_out, (number)hub->ring_bytes);
+    text_add(text, ",\"subscribers\":{\"sse\":%llu,\"lines\":%llu}",
+             (number)hub->subscribers[HUB_SSE], (number)hub->subscribers[HUB_LINES]);
+}
+
+static void add_log(struct text *text, const struct log *log)
+{
+    const struct log_statistics *statistics = log_statistics(log);
+    text_add(text,
+             ",\"log\":{\"segments\":%llu,\"bytes\":%llu,\"streams\":%llu,\"appends\":%llu,"
+             "\"append_bytes\":%llu,"
+             "\"append_errors\":%llu,\"commits\":%llu,\"syncs\":%llu,\"sync_errors\":%llu",
+             (number)statistics->segments, (number)statistics->bytes, (number)statistics->streams,
+             (number)statistics->appends, (number)statistics->append_bytes,
+             (number)statistics->append_errors, (number)statistics->commits,
+             (number)statistics->syncs, (number)statistics->sync_errors);
+    text_add(text, ",\"reads\":%llu,\"read_bytes\":%llu,\"damaged\":%llu,\"removed\":%llu}",
+             (number)statistics->reads, (number)statistics->read_bytes, (number)statistics->damaged,
+             (number)statistics->removed);
+}
+
+/* --- lists --- */
+
+struct listing {
+    struct text *text;
+    const char *comma;
+};
+
+static void add_tail(void *context, const struct tail_view *view)
+{
+    struct listing *listing = context;
+    struct text *text = listing->text;
+    text_add(text, "%s{\"path\":", listing->comma);
+    add_string(text, view->path);
+    text_add(text, ",\"stream\":\"%s\",\"state\":", view->stream);
+    add_string(text, view->state);
+    text_add(text,
+             ",\"offset\":%llu,\"lines\":%llu,\"bytes\":%llu,\"split\":%llu,\"rotations\":%llu,"
+             "\"truncations\":%llu}",
+             (number)view->offset, (number)view->lines, (number)view->bytes, (number)view->split,
+             (number)view->rotations, (number)view->truncations);
+    listing->comma = ",";
+}
+
+void stats_stream_write(struct text *text, const struct hub_stream_view *view)
+{
+    const struct log_stream *log = view->log;
+    text_add(text, "{\"name\":\"%s\",\"events\":%llu,\"bytes\":%llu,\"first\":%llu,\"last\":%llu",
+             view->name, (number)(log ? log->count : 0), (number)(log ? log->bytes : 0),
+             (number)(log ? log->first : 0), (number)(log ? log->last : 0));
+    text_add(text, ",\"published\":%llu,\"per_second\":%.1f,\"subscribers\":%u}",
+             (number)view->published, view->per_second, view->subscribers);
+}
+
+void streams_stream(struct edition *edition, const struct hub_stream_view *view)
+{
+    text_add(&edition->text, "%s", edition->comma);
+    stats_stream_write(&edition->text, view);
+    edition->comma = ",";
+}
+
+void streams_end(struct edition *edition)
+{
+    text_add(&edition->text, "]}\n");
+}
+
+void streams_begin(struct agent *home, struct edition *edition)
+{
+    (void)home;
+    text_add(&edition->text, "{\"streams\":[");
+}
+
+void stats_begin(struct agent *home, struct edition *edition)
+{
+    struct text *text = &edition->text;
+    struct measures measures = measures_read(home);
+    struct sheet totals;
+    struct listing tails = {.text = text, .comma = ""};
+    text_add(text, "{\"version\":\"%s\",\"backend\":\"%s\",\"pid\":%ld,\"uptime_seconds\":%.3f,",
+             hark_version(), hark_loop_backend(home->loop), (long)getpid(),
+             measures.uptime_seconds);
+    add_refusals(text, home->loop);
+    text_add(text, ",");
+    totals_read(home, &totals);
+    add_loop(text, &totals.loop, totals.active);
+    add_threads(text, home->crew);
+    text_add(text,
+             ",\"process\":{\"cpu_seconds\":%.6f,\"user_seconds\":%.6f,\"system_seconds\":%.6f,"
+             "\"max_resident_bytes\":%llu,"
+             "\"voluntary_switches\":%llu,\"involuntary_switches\":%llu}",
+             measures.user_seconds + measures.system_seconds, measures.user_seconds,
+             measures.system_seconds, (number)measures.max_resident_bytes,
+             (number)measures.voluntary_switches, (number)measures.involuntary_switches);
+    add_health(text, home);
+    add_traffic(text, home, &totals);
+    add_log(text, home->log);
+    text_add(text, ",\"tails\":[");
+    tail_each(home->tail, add_tail, &tails);
+    text_add(text, "],\"streams\":[");
+}
