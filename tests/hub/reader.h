@@ -1,11 +1,11 @@
-/* reader.h - a subscriber of a hub in this process, and the other end of its connection, which
+/* reader.h - a subscriber of a broker in this process, and the other end of its connection, which
  * holds what it gets against the numbers that were published. */
-#ifndef HUB_READER_H
-#define HUB_READER_H
+#ifndef TESTS_HUB_READER_H
+#define TESTS_HUB_READER_H
 
 #include "harness/harness.h"
 
-#include "hub/hub.h"
+#include "broker/broker.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -14,11 +14,11 @@
 
 struct reader {
     struct hark_stream output;
-    struct hub_subscriber subscriber;
-    struct hub_follow follow;
-    struct hub_stream *stream;
-    enum hub_from from;
-    enum hub_encoding encoding;
+    struct broker_reader subscriber;
+    struct broker_follow follow;
+    struct broker_stream *stream;
+    enum broker_from from;
+    enum broker_encoding encoding;
     int peer;
     bool begun;   /* it subscribes */
     bool closing; /* it is to end */
@@ -45,7 +45,7 @@ static inline void reader_output_closed(struct hark_stream *output)
     reader_end(reader);
 }
 
-static inline void reader_subscriber_closed(struct hub_subscriber *subscriber)
+static inline void reader_subscriber_closed(struct broker_reader *subscriber)
 {
     struct reader *reader = hark_container_of(subscriber, struct reader, subscriber);
     reader->subscriber_closed = true;
@@ -55,14 +55,14 @@ static inline void reader_subscriber_closed(struct hub_subscriber *subscriber)
 static inline void reader_begin(struct reader *reader)
 {
     reader->begun = true;
-    hub_subscriber_open(reader->stream, &reader->subscriber, &reader->output, reader->encoding,
-                        reader->from, reader->last, reader_subscriber_closed);
-    if (reader->from == HUB_FROM_NOW)
-        reader->last = hub_subscriber_position(&reader->subscriber);
-    hub_stream_close(reader->stream);
+    broker_reader_open(reader->stream, &reader->subscriber, &reader->output, reader->encoding,
+                       reader->from, reader->last, reader_subscriber_closed);
+    if (reader->from == BROKER_FROM_NOW)
+        reader->last = broker_reader_position(&reader->subscriber);
+    broker_stream_close(reader->stream);
 }
 
-static inline void reader_followed(struct hub_follow *follow, int error)
+static inline void reader_followed(struct broker_follow *follow, int error)
 {
     struct reader *reader = hark_container_of(follow, struct reader, follow);
     assert_int_equal(error, 0);
@@ -70,14 +70,14 @@ static inline void reader_followed(struct hub_follow *follow, int error)
         reader_begin(reader);
         return;
     }
-    hub_stream_close(reader->stream);
+    broker_stream_close(reader->stream);
     reader->subscriber_closed = true;
     reader_end(reader);
 }
 
-static inline void reader_open_as(struct hark_loop *loop, struct hub *hub, struct reader *reader,
-                                  const char *name, enum hub_from from, uint64_t after,
-                                  enum hub_encoding encoding)
+static inline void reader_open_as(struct hark_loop *loop, struct broker *broker,
+                                  struct reader *reader, const char *name, enum broker_from from,
+                                  uint64_t after, enum broker_encoding encoding)
 {
     static const struct hark_stream_events events = {.closed = reader_output_closed};
     static const struct hark_stream_options options = {.queue_bytes_max = 4 * 1024 * 1024};
@@ -86,17 +86,17 @@ static inline void reader_open_as(struct hark_loop *loop, struct hub *hub, struc
     harness_socket_pair(loop, pair);
     reader->peer = pair[1];
     hark_stream_open(loop, &reader->output, pair[0], &options, &events);
-    assert_int_equal(hub_stream_open(hub, name, strlen(name), &reader->stream), 0);
-    int known = hub_follow(reader->stream, &reader->follow, reader_followed);
+    assert_int_equal(broker_stream_open(broker, name, strlen(name), &reader->stream), 0);
+    int known = broker_follow(reader->stream, &reader->follow, reader_followed);
     assert_true(known >= 0);
     if (known > 0)
         reader_begin(reader);
 }
 
-static inline void reader_open(struct hark_loop *loop, struct hub *hub, struct reader *reader,
-                               const char *name, enum hub_from from, uint64_t after)
+static inline void reader_open(struct hark_loop *loop, struct broker *broker, struct reader *reader,
+                               const char *name, enum broker_from from, uint64_t after)
 {
-    reader_open_as(loop, hub, reader, name, from, after, HUB_LINES);
+    reader_open_as(loop, broker, reader, name, from, after, BROKER_LINES);
 }
 
 /* Ends it; called again: nothing happens. It is over when `closed` is true. */
@@ -107,7 +107,7 @@ static inline void reader_close(struct reader *reader)
     reader->closing = true;
     hark_stream_close(&reader->output);
     if (reader->begun)
-        hub_subscriber_close(&reader->subscriber);
+        broker_reader_close(&reader->subscriber);
 }
 
 static inline void reader_line(struct reader *reader)

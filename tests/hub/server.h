@@ -4,8 +4,8 @@
  * It listens on unix sockets in the test's directory, so no port is shared with others. Every wait
  * is for an event; the limit on it is only there to end a test that has failed.
  */
-#ifndef HUB_SERVER_H
-#define HUB_SERVER_H
+#ifndef TESTS_HUB_SERVER_H
+#define TESTS_HUB_SERVER_H
 
 #include "harness/harness.h"
 #include "harness/sanitizer.h"

@@ -1,18 +1,18 @@
-/* sides.h - two hubs, the one with the log and one without, on two loops that both run in the
+/* sides.h - two brokers, the one with the log and one without, on two loops that both run in the
  * test's thread: which of them is how far behind the other is the test's to choose. */
-#ifndef HUB_SIDES_H
-#define HUB_SIDES_H
+#ifndef TESTS_HUB_SIDES_H
+#define TESTS_HUB_SIDES_H
 
 #include "harness/harness.h"
 
-#include "hub/hub.h"
+#include "broker/broker.h"
 
-enum { HOME, AWAY, SIDES };
+enum { OWNER, REMOTE, SIDES };
 
 struct bench {
     struct hark_loop *loops[SIDES];
     struct mailbox boxes[SIDES];
-    struct hub *hubs[SIDES];
+    struct broker *brokers[SIDES];
     struct log *log;
     bool done;
     int result;
@@ -33,7 +33,7 @@ static inline void log_is_closed(void *context, int result)
     bench->done = true;
 }
 
-static inline void hub_is_closed(void *context)
+static inline void broker_is_closed(void *context)
 {
     struct bench *bench = context;
     bench->done = true;
@@ -53,7 +53,7 @@ static inline void turn_until(struct bench *bench, const bool *flag)
 
 static inline void bench_open(struct bench *bench, struct hark_loop *loop, size_t ring_bytes)
 {
-    struct hub_feed *feed = NULL;
+    struct relay *relay = NULL;
     *bench = (struct bench){.loops = {loop, harness_loop_create(NULL)}};
     for (int side = 0; side < SIDES; side++)
         mailbox_init(&bench->boxes[side], bench->loops[side]);
@@ -62,28 +62,29 @@ static inline void bench_open(struct bench *bench, struct hark_loop *loop, size_
                      0);
     turn_until(bench, &bench->done);
     assert_int_equal(bench->result, 0);
-    struct hub_options options = {
-        .ring_bytes = ring_bytes, .hubs = SIDES, .mailbox = &bench->boxes[HOME]};
-    assert_int_equal(hub_create(loop, bench->log, &options, &bench->hubs[HOME]), 0);
-    assert_int_equal(hub_lend(bench->hubs[HOME], &bench->boxes[AWAY], &feed), 0);
-    options.mailbox = &bench->boxes[AWAY];
-    assert_int_equal(hub_create_away(bench->loops[AWAY], feed, &options, &bench->hubs[AWAY]), 0);
+    struct broker_options options = {
+        .ring_bytes = ring_bytes, .brokers = SIDES, .mailbox = &bench->boxes[OWNER]};
+    assert_int_equal(broker_create(loop, bench->log, &options, &bench->brokers[OWNER]), 0);
+    assert_int_equal(broker_lend(bench->brokers[OWNER], &bench->boxes[REMOTE], &relay), 0);
+    options.mailbox = &bench->boxes[REMOTE];
+    assert_int_equal(
+        broker_create_remote(bench->loops[REMOTE], relay, &options, &bench->brokers[REMOTE]), 0);
 }
 
 static inline void bench_close(struct bench *bench)
 {
-    for (int side = AWAY; side >= HOME; side--) {
+    for (int side = REMOTE; side >= OWNER; side--) {
         bench->done = false;
-        hub_close(bench->hubs[side], hub_is_closed, bench);
+        broker_close(bench->brokers[side], broker_is_closed, bench);
         turn_until(bench, &bench->done);
-        hub_destroy(bench->hubs[side]); /* asserts that no stream is held any more */
+        broker_destroy(bench->brokers[side]); /* asserts that no stream is held any more */
     }
     bench->done = false;
     log_close(bench->log, log_is_closed, bench);
     turn_until(bench, &bench->done);
     assert_int_equal(bench->result, 0);
     turn(bench);
-    harness_loop_destroy(bench->loops[AWAY]);
+    harness_loop_destroy(bench->loops[REMOTE]);
 }
 
 #endif

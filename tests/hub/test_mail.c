@@ -2,7 +2,7 @@
  * it in a turn than others can bear. */
 #include "harness/harness.h"
 
-#include "mail/mail.h"
+#include "mailbox/mail.h"
 
 #include <pthread.h>
 #include <stdlib.h>

@@ -1,9 +1,10 @@
-/* test_memory.c - hubs on two threads when memory is lacking: the nth allocation fails, n = 1, 2,
- * ... until a run in which none did. An answer is an error then, and still comes in its order. */
+/* test_memory.c - brokers on two threads when memory is lacking: the nth allocation fails, n =
+ * 1, 2, ... until a run in which none did. An answer is an error then, and still comes in its
+ * order. */
 #include "harness/sanitizer.h"
 #include "sides.h"
 
-#include "hub/ring.h"
+#include "broker/recent.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -57,11 +58,11 @@ static size_t kept;
 static uint64_t last;
 
 struct event {
-    struct hub_publish publish;
+    struct broker_publish publish;
     size_t number;
 };
 
-static void published(struct hub_publish *publish, int64_t id)
+static void published(struct broker_publish *publish, int64_t id)
 {
     const struct event *event = hark_container_of(publish, struct event, publish);
     assert_int_equal(event->number, answered);
@@ -80,28 +81,28 @@ static void published(struct hub_publish *publish, int64_t id)
 static bool publish_with_one_refused(struct bench *bench, unsigned long number)
 {
     static struct event events[EVENTS];
-    struct hub_stream *streams[STREAMS];
+    struct broker_stream *streams[STREAMS];
     char name[STREAMS][32];
     memset(events, 0, sizeof events);
     answered = kept = 0;
     for (size_t s = 0; s < STREAMS; s++) {
         snprintf(name[s], sizeof name[s], "s%zu.%lu", s, number);
-        assert_int_equal(hub_stream_open(bench->hubs[AWAY], name[s], strlen(name[s]), &streams[s]),
-                         0);
+        assert_int_equal(
+            broker_stream_open(bench->brokers[REMOTE], name[s], strlen(name[s]), &streams[s]), 0);
     }
-    uint64_t before = hub_statistics(bench->hubs[HOME])->published;
+    uint64_t before = broker_statistics(bench->brokers[OWNER])->published;
     for (size_t i = 0; i < EVENTS; i++) {
         events[i].number = i;
-        hub_publish(streams[i / EACH], &events[i].publish, "x", 1, published);
+        broker_publish(streams[i / EACH], &events[i].publish, "x", 1, published);
     }
     seen = 0;
     fail_at = number;
     while (answered < EVENTS)
         turn(bench);
     fail_at = 0;
-    assert_int_equal(hub_statistics(bench->hubs[HOME])->published, before + kept);
+    assert_int_equal(broker_statistics(bench->brokers[OWNER])->published, before + kept);
     for (size_t s = 0; s < STREAMS; s++)
-        hub_stream_close(streams[s]);
+        broker_stream_close(streams[s]);
     return seen >= number;
 }
 
@@ -120,23 +121,23 @@ BACKEND_TEST(each_allocation_fails_and_answers_keep_their_order)
 
 TEST(ring_without_memory_for_an_event_sends_its_readers_to_the_disk)
 {
-    static char event[HUB_CHUNK_BYTES]; /* which has no room beside another */
-    struct hub_ring ring;
-    struct hub_range range;
-    hub_ring_init(&ring, HUB_LINES, 1 << 20);
-    hub_ring_start(&ring, 5);
-    assert_true(hub_ring_append(&ring, 6, "x", 1) > 0);
+    static char event[RECENT_CHUNK_BYTES]; /* which has no room beside another */
+    struct recent ring;
+    struct recent_range range;
+    recent_init(&ring, BROKER_LINES, 1 << 20);
+    recent_start(&ring, 5);
+    assert_true(recent_append(&ring, 6, "x", 1) > 0);
     seen = 0;
     fail_at = 1;
-    assert_int_equal(hub_ring_append(&ring, 7, event, sizeof event), 0);
+    assert_int_equal(recent_append(&ring, 7, event, sizeof event), 0);
     fail_at = 0;
     assert_int_equal(ring.floor, 7);
     assert_int_equal(ring.bytes, 0);
-    assert_false(hub_ring_find(&ring, 7, NULL, &range));
-    assert_true(hub_ring_append(&ring, 8, "x", 1) > 0); /* and from here on they are live again */
-    assert_true(hub_ring_find(&ring, 7, NULL, &range));
+    assert_false(recent_find(&ring, 7, NULL, &range));
+    assert_true(recent_append(&ring, 8, "x", 1) > 0); /* and from here on they are live again */
+    assert_true(recent_find(&ring, 7, NULL, &range));
     assert_int_equal(range.first_id, 8);
-    hub_ring_stop(&ring);
+    recent_stop(&ring);
 }
 
 #endif

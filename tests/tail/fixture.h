@@ -1,9 +1,9 @@
-/* fixture.h - a log, a hub and a tail over one file, as steps of a test. */
+/* fixture.h - a log, a broker and a tail over one file, as steps of a test. */
 #ifndef TESTS_TAIL_FIXTURE_H
 #define TESTS_TAIL_FIXTURE_H
 
 #include "../log/fixture.h"
-#include "hub/hub.h"
+#include "broker/broker.h"
 #include "tail/tail.h"
 
 enum { STREAM_LINES_MAX = 8192 };
@@ -14,7 +14,7 @@ static const char stream_name[] = "lines";
 struct server {
     struct hark_loop *loop;
     struct log *log;
-    struct hub *hub;
+    struct broker *broker;
     struct tail *tail;
 };
 
@@ -25,7 +25,7 @@ static inline struct server server_open_into(struct hark_loop *loop, const char 
                                              uint64_t let_go_ns)
 {
     struct server server = {.loop = loop, .log = open_log(loop, harness_path("data"), log_options)};
-    assert_int_equal(hub_create(loop, server.log, NULL, &server.hub), 0);
+    assert_int_equal(broker_create(loop, server.log, NULL, &server.broker), 0);
     const struct tail_file files[] = {{harness_path(file), stream}};
     const struct tail_options options = {
         .files = files,
@@ -36,7 +36,7 @@ static inline struct server server_open_into(struct hark_loop *loop, const char 
         .report = record_report,
         .report_context = &reports,
     };
-    assert_int_equal(tail_open(loop, server.hub, server.log, &options, &server.tail), 0);
+    assert_int_equal(tail_open(loop, server.broker, server.log, &options, &server.tail), 0);
     return server;
 }
 
@@ -53,12 +53,12 @@ static inline void set_flag(void *context)
 
 static inline void server_close(struct server *server)
 {
-    bool tail_closed = false, hub_closed = false;
+    bool tail_closed = false, broker_closed = false;
     tail_close(server->tail, set_flag, &tail_closed);
     harness_run_until(server->loop, &tail_closed);
-    hub_close(server->hub, set_flag, &hub_closed);
-    harness_run_until(server->loop, &hub_closed);
-    hub_destroy(server->hub);
+    broker_close(server->broker, set_flag, &broker_closed);
+    harness_run_until(server->loop, &broker_closed);
+    broker_destroy(server->broker);
     close_log(server->loop, server->log);
 }
 

@@ -437,17 +437,17 @@ BACKEND_TEST(files_in_one_directory_are_told_apart)
     append_file("a", "a1\n");
     append_file("b", "b1\n");
     struct log *log = open_log(loop, harness_path("data"), NULL);
-    struct hub *hub;
+    struct broker *broker;
     struct tail *tail;
-    assert_int_equal(hub_create(loop, log, NULL, &hub), 0);
+    assert_int_equal(broker_create(loop, log, NULL, &broker), 0);
     char path_a[4096], path_b[4096];
     snprintf(path_a, sizeof path_a, "%s", harness_path("a"));
     snprintf(path_b, sizeof path_b, "%s", harness_path("b"));
     const struct tail_file files[] = {{path_a, stream_name}, {path_b, "other"}, {path_a, "other"}};
     const struct tail_options options = {
         .files = files, .count = 3, .directory = harness_path("data")};
-    assert_int_equal(tail_open(loop, hub, log, &options, &tail), 0);
-    struct server server = {loop, log, hub, tail};
+    assert_int_equal(tail_open(loop, broker, log, &options, &tail), 0);
+    struct server server = {loop, log, broker, tail};
     wait_for_count(&server, 1);
     while (!find(log, "other") || find(log, "other")->count < 2)
         assert_int_equal(hark_run_once(loop), 1);
@@ -465,17 +465,17 @@ BACKEND_TEST(files_in_one_directory_are_told_apart)
 BACKEND_TEST(same_file_and_stream_twice_is_refused)
 {
     struct log *log = open_log(loop, harness_path("data"), NULL);
-    struct hub *hub;
+    struct broker *broker;
     struct tail *tail;
-    assert_int_equal(hub_create(loop, log, NULL, &hub), 0);
+    assert_int_equal(broker_create(loop, log, NULL, &broker), 0);
     const struct tail_file files[] = {{"/x", "s"}, {"/x", "s"}};
     const struct tail_options options = {
         .files = files, .count = 2, .directory = harness_path("data")};
-    assert_result(tail_open(loop, hub, log, &options, &tail), -EINVAL);
+    assert_result(tail_open(loop, broker, log, &options, &tail), -EINVAL);
     bool closed = false;
-    hub_close(hub, set_flag, &closed);
+    broker_close(broker, set_flag, &closed);
     harness_run_until(loop, &closed);
-    hub_destroy(hub);
+    broker_destroy(broker);
     close_log(loop, log);
 }
 

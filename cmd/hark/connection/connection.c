@@ -16,7 +16,7 @@ void session_hold(struct session *session)
     session->uses++;
 }
 
-/* The agent writes this number alone, and the home reads it. */
+/* The agent writes this number alone, and the owner reads it. */
 static void connection_over(struct agent *agent, enum protocol protocol, struct peer *peer)
 {
     peer_leave(peer);
@@ -49,7 +49,7 @@ void session_release(struct session *session)
     agent->counters.connections[session->kind->protocol]--;
     connection_over(agent, session->kind->protocol, session->peer);
     session->kind->free(session);
-    if (agent_is_home(agent) && agent->log)
+    if (agent_is_owner(agent) && agent->log)
         reserve_fill(agent);
     shutdown_advance(agent);
 }

@@ -1,5 +1,6 @@
-/* peers.c - a table of addresses, at home: IPv4 by the whole address, IPv6 by its first 64 bits,
- * which is what one customer has. What comes over a unix socket has no address and is not counted.
+/* peers.c - a table of addresses, the owner's: IPv4 by the whole address, IPv6 by its first 64
+ * bits, which is what one customer has. What comes over a unix socket has no address and is not
+ * counted.
  *
  * Connections end on whatever thread they are on, so their number is atomic; addresses that have
  * none are forgotten when the next one comes into their bucket.
@@ -73,15 +74,15 @@ static struct peer *find(struct peer **link, uint64_t address)
     return found;
 }
 
-bool peer_enter(struct agent *home, int fd, struct peer **out_peer)
+bool peer_enter(struct agent *owner, int fd, struct peer **out_peer)
 {
     uint64_t address;
-    uint64_t limit = home->options->connections_each;
+    uint64_t limit = owner->options->connections_each;
     *out_peer = NULL;
     if (limit == 0 || !address_of(fd, &address))
         return true;
     size_t bucket = (size_t)((address * UINT64_C(0x9e3779b97f4a7c15)) >> 32) % CREW_PEERS;
-    struct peer *peer = find(&home->crew->peers[bucket], address);
+    struct peer *peer = find(&owner->crew->peers[bucket], address);
     if (!peer || atomic_load_explicit(&peer->connections, memory_order_relaxed) >= limit)
         return false;
     atomic_fetch_add_explicit(&peer->connections, 1, memory_order_relaxed);

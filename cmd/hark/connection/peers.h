@@ -9,9 +9,9 @@ struct crew;
 struct peer; /* an address */
 
 /* One connection more, if there may be.
- * Takes: the home.
+ * Takes: the owner.
  * Gives: true and *out_peer: NULL where nobody counts. */
-bool peer_enter(struct agent *home, int fd, struct peer **out_peer);
+bool peer_enter(struct agent *owner, int fd, struct peer **out_peer);
 
 /* One less.
  * Takes: NULL: nothing happens.

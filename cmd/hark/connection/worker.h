@@ -1,22 +1,22 @@
 /* worker.h - what the files of the agent share: its parts, its counters, its sessions.
  *
- * A server of several threads has an agent on each: the crew. Each has a loop, a hub and sessions
- * of its own, and nothing of another's is touched but by mail. The first, the home, also has the
- * log, the ports, the files that are followed and the signals: it accepts connections and deals
- * them out, and whatever concerns all of them is asked of it. A server of one thread is a home
- * without others.
+ * A server of several threads has an agent on each: the crew. Each has a loop, a broker and
+ * sessions of its own, and nothing of another's is touched but by mail. The first, the owner, also
+ * has the log, the ports, the files that are followed and the signals: it accepts connections and
+ * deals them out, and whatever concerns all of them is asked of it. A server of one thread is a
+ * owner without others.
  */
 #ifndef CONNECTION_WORKER_H
 #define CONNECTION_WORKER_H
 
 #include "base/deadline.h"
+#include "broker/broker.h"
 #include "connection/incoming.h"
 #include "connection/peers.h"
 #include "connection/turns.h"
 #include "hark.h"
-#include "hub/hub.h"
 #include "log/log.h"
-#include "mail/mail.h"
+#include "mailbox/mail.h"
 #include "server/reserve.h"
 #include "server/server.h"
 #include "status/document.h"
@@ -47,7 +47,7 @@ enum ending {
     ENDING_NOT,
     ENDING_ACCEPTED,    /* what was accepted is being finished */
     ENDING_SUBSCRIBERS, /* subscribers are being told */
-    ENDING_HUB,
+    ENDING_BROKER,
     ENDING_LOG,
     ENDING_DONE,
 };
@@ -78,7 +78,7 @@ struct sheet {
     struct mail mail;
     struct agent *agent;
     struct agent_counters counters;
-    struct hub_statistics hub;
+    struct broker_statistics broker;
     struct hark_metrics loop;
     uint64_t active; /* ops in flight */
 };
@@ -87,16 +87,16 @@ struct sheet {
 struct crew {
     const struct serve_options *options;
     struct hark_group *group;
-    struct agent *agents; /* the first is the home */
+    struct agent *agents; /* the first is the owner */
     uint32_t count;
     _Atomic(uint64_t) open[PROTOCOLS]; /* connections, on all threads */
     struct port *ports;                /* of serve_run's memory */
     size_t ports_count;
     _Atomic(uint64_t) documents_bytes; /* of documents that somebody still needs */
     _Atomic(int)
-        trouble; /* why events are refused now: an error of the log; the home's hub writes it */
+        trouble; /* why events are refused now: an error of the log; the owner's broker writes it */
 
-    /* The home's. */
+    /* The owner's. */
     struct peer *peers[CREW_PEERS];     /* in buckets */
     uint32_t turn;                      /* who was dealt the last connection */
     uint32_t begun;                     /* others that are ready to serve */
@@ -119,22 +119,22 @@ struct agent {
     uint32_t index;
     struct hark_loop *loop;
     struct mailbox mailbox;
-    struct hark_op hold;   /* keeps a loop that waits for mail; not the home's */
-    struct mail begin;     /* from the home and back: there is a hub */
-    struct mail finish;    /* the end begins; back: all that was accepted is answered */
-    struct mail farewell;  /* subscribers are to be told; back: the agent has ended; and again: its
+    struct hark_op hold;  /* keeps a loop that waits for mail; not the owner's */
+    struct mail begin;    /* from the owner and back: there is a broker */
+    struct mail finish;   /* the end begins; back: all that was accepted is answered */
+    struct mail farewell; /* subscribers are to be told; back: the agent has ended; and again: its
                               loop may end too */
-    struct mail cut;       /* it takes too long */
-    struct hub_feed *feed; /* with `begin` */
-    int begin_error;       /* back with it */
+    struct mail cut;      /* it takes too long */
+    struct relay *relay;  /* with `begin` */
+    int begin_error;      /* back with it */
     bool told_idle;
-    bool is_gone;            /* it has ended: the home's */
-    uint64_t dealt;          /* connections given to it: the home's */
-    _Atomic(uint64_t) over;  /* connections that have ended: its own, read by the home */
+    bool is_gone;            /* it has ended: the owner's */
+    uint64_t dealt;          /* connections given to it: the owner's */
+    _Atomic(uint64_t) over;  /* connections that have ended: its own, read by the owner */
     struct post *kept_posts; /* memory for the next */
     size_t kept_posts_count;
     struct log *log;
-    struct hub *hub;
+    struct broker *broker;
     struct tail *tail;
     struct health health;
     struct reserve reserve;
@@ -166,54 +166,54 @@ struct agent {
     bool shutdown_late; /* its deadline has passed once */
 };
 
-static inline bool agent_is_home(const struct agent *agent)
+static inline bool agent_is_owner(const struct agent *agent)
 {
     return agent->index == 0;
 }
 
-static inline struct agent *agent_home(const struct agent *agent)
+static inline struct agent *agent_owner(const struct agent *agent)
 {
     return &agent->crew->agents[0];
 }
 
-/* How the agent's hub is to be. */
-struct hub_options agent_hub_options(struct agent *agent);
+/* How the agent's broker is to be. */
+struct broker_options agent_broker_options(struct agent *agent);
 
 /* The text of the Date header, read from the clock once a second at most. */
 const char *agent_date(struct agent *agent);
 
 /* --- server/workers.c --- */
 
-/* Has each of the others make its hub; then crew_is_ready is called.
- * Takes: the home, with its hub. */
-void crew_begin(struct agent *home);
+/* Has each of the others make its broker; then crew_is_ready is called.
+ * Takes: the owner, with its broker. */
+void crew_begin(struct agent *owner);
 
 /* In server.c.
  * Takes: 0, or the error of one that could not. */
-void crew_is_ready(struct agent *home, int error);
+void crew_is_ready(struct agent *owner, int error);
 
 /* To all others: the end begins; subscribers are to be told; it takes too long. */
-void crew_finish(struct agent *home);
-void crew_farewell(struct agent *home);
-void crew_cut(struct agent *home);
+void crew_finish(struct agent *owner);
+void crew_farewell(struct agent *owner);
+void crew_cut(struct agent *owner);
 
 /* From one of the others: it has answered what it had accepted; it has ended, and its loop does
- * when the home has heard so. */
+ * when the owner has heard so. */
 void crew_tell_idle(struct agent *agent);
 void crew_tell_gone(struct agent *agent);
 
 /* All others have. */
-bool crew_is_idle(const struct agent *home);
-bool crew_is_gone(const struct agent *home);
+bool crew_is_idle(const struct agent *owner);
+bool crew_is_gone(const struct agent *owner);
 
 /* Chooses who gets the next connection.
  * Gives: NULL: there are as many as there may be. */
-struct agent *crew_deal(struct agent *home, enum protocol protocol);
+struct agent *crew_deal(struct agent *owner, enum protocol protocol);
 
 /* Hands a connection over.
  * Owns: fd.
  * Gives: false: no memory, fd is still the caller's. */
-bool crew_hand_over(struct agent *home, struct agent *to, const struct port *port, int fd,
+bool crew_hand_over(struct agent *owner, struct agent *to, const struct port *port, int fd,
                     struct peer *peer);
 
 /* --- server/listeners.c --- */
@@ -233,7 +233,7 @@ void ports_close(struct agent *agent);
 void ports_raise_limit(void);
 
 /* What that limit leaves for connections. */
-uint64_t ports_connections_max(struct agent *home);
+uint64_t ports_connections_max(struct agent *owner);
 
 /* --- server/shutdown.c --- */
 
@@ -247,7 +247,7 @@ void shutdown_begin(struct agent *agent, int exit_code);
 /* Looks whether the next step of the end can be taken. In other times nothing happens. */
 void shutdown_advance(struct agent *agent);
 
-/* For one of the others, told by the home. */
+/* For one of the others, told by the owner. */
 void shutdown_follow(struct agent *agent, enum ending ending);
 
 /* Closes all connections as they are. */

@@ -25,16 +25,16 @@ enum {
 static const char farewell[] = ": the server is ending\n\n";
 
 struct event_stream {
-    struct hub_subscriber subscriber;
+    struct broker_reader subscriber;
     struct http_session *http;
-    struct hub_follow follow; /* these until the stream is followed */
-    struct hub_stream *stream;
+    struct broker_follow follow; /* these until the stream is followed */
+    struct broker_stream *stream;
     struct exchange exchange;
-    enum hub_from from;
+    enum broker_from from;
     uint64_t after;
 };
 
-static void subscriber_closed(struct hub_subscriber *subscriber)
+static void subscriber_closed(struct broker_reader *subscriber)
 {
     struct event_stream *events = hark_container_of(subscriber, struct event_stream, subscriber);
     struct session *session = &events->http->session;
@@ -50,7 +50,7 @@ static size_t first_block(const struct event_stream *events, char *to)
     size_t count = sse_retry_encode(RETRY_MILLISECONDS, to);
     memcpy(to + count, POSITION_HEAD, strlen(POSITION_HEAD));
     count += strlen(POSITION_HEAD);
-    count += id_format(hub_subscriber_position(&events->subscriber), to + count);
+    count += id_format(broker_reader_position(&events->subscriber), to + count);
     memcpy(to + count, POSITION_TAIL, strlen(POSITION_TAIL));
     return count + strlen(POSITION_TAIL);
 }
@@ -70,7 +70,7 @@ static bool begin(struct http_session *http, const struct exchange *exchange)
 }
 
 /* The stream is followed: the subscriber begins. */
-static void subscribe(struct event_stream *events, struct hub_stream *stream)
+static void subscribe(struct event_stream *events, struct broker_stream *stream)
 {
     struct http_session *http = events->http;
     struct session *session = &http->session;
@@ -79,8 +79,8 @@ static void subscribe(struct event_stream *events, struct hub_stream *stream)
     http->step = HTTP_STEP_STREAM;
     session_hold(session);
     deadline_cancel(&session->deadline);
-    hub_subscriber_open(stream, &events->subscriber, &session->stream, HUB_SSE, events->from,
-                        events->after, subscriber_closed);
+    broker_reader_open(stream, &events->subscriber, &session->stream, BROKER_SSE, events->from,
+                       events->after, subscriber_closed);
     http_request_done(&http->request);
     hark_stream_read_start(&session->stream); /* nothing is expected: the client's end is seen so */
     if (hark_stream_write(&session->stream, first, first_block(events, first)) < 0) {
@@ -92,11 +92,11 @@ static void subscribe(struct event_stream *events, struct hub_stream *stream)
     }
 }
 
-static void followed(struct hub_follow *follow, int error)
+static void followed(struct broker_follow *follow, int error)
 {
     struct event_stream *events = hark_container_of(follow, struct event_stream, follow);
     struct http_session *http = events->http;
-    struct hub_stream *stream = events->stream;
+    struct broker_stream *stream = events->stream;
     struct exchange exchange = events->exchange;
     exchange.keep_alive = false;
     if (http->session.closing || error < 0 || !begin(http, &exchange)) {
@@ -107,26 +107,26 @@ static void followed(struct hub_follow *follow, int error)
     } else {
         subscribe(events, stream);
     }
-    hub_stream_close(stream);
+    broker_stream_close(stream);
     http_answered(http);
 }
 
-/* As hub_follow, with a handle on the stream that stays until `followed`. */
-static int follow(struct event_stream *events, const struct hub_stream *stream)
+/* As broker_follow, with a handle on the stream that stays until `followed`. */
+static int follow(struct event_stream *events, const struct broker_stream *stream)
 {
-    const char *name = hub_stream_name(stream);
-    int known =
-        hub_stream_open(events->http->session.agent->hub, name, strlen(name), &events->stream);
+    const char *name = broker_stream_name(stream);
+    int known = broker_stream_open(events->http->session.agent->broker, name, strlen(name),
+                                   &events->stream);
     if (known < 0)
         return known;
-    known = hub_follow(events->stream, &events->follow, followed);
+    known = broker_follow(events->stream, &events->follow, followed);
     if (known != 0)
-        hub_stream_close(events->stream);
+        broker_stream_close(events->stream);
     return known;
 }
 
 void event_stream_open(struct http_session *http, const struct exchange *exchange,
-                       struct hub_stream *stream, enum hub_from from, uint64_t after)
+                       struct broker_stream *stream, enum broker_from from, uint64_t after)
 {
     if (exchange->head_only) {
         begin(http, exchange);
@@ -158,7 +158,7 @@ void event_stream_close(struct http_session *http)
     struct event_stream *events = http->events;
     http->events = NULL;
     if (events)
-        hub_subscriber_close(&events->subscriber);
+        broker_reader_close(&events->subscriber);
 }
 
 void event_stream_finish(struct http_session *http)

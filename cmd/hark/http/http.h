@@ -121,9 +121,9 @@ bool route_wants_body(struct http_session *http);
 /* --- publish.c --- */
 
 void publish_event(struct http_session *http, const struct exchange *exchange,
-                   struct hub_stream *stream);
+                   struct broker_stream *stream);
 void publish_deletion(struct http_session *http, const struct exchange *exchange,
-                      struct hub_stream *stream);
+                      struct broker_stream *stream);
 
 /* Frees what is kept for the next. */
 void publish_http_done(struct agent *agent);
@@ -131,7 +131,7 @@ void publish_http_done(struct agent *agent);
 /* --- event_stream.c --- */
 
 void event_stream_open(struct http_session *http, const struct exchange *exchange,
-                       struct hub_stream *stream, enum hub_from from, uint64_t after);
+                       struct broker_stream *stream, enum broker_from from, uint64_t after);
 
 /* Tells the client that the server ends, and closes. */
 void event_stream_finish(struct http_session *http);
@@ -141,7 +141,7 @@ void event_stream_close(struct http_session *http);
 
 /* --- status/query.c --- */
 
-/* What the home knows, besides documents. */
+/* What the owner knows, besides documents. */
 enum ask_what { ASK_DOCUMENT, ASK_STREAM, ASK_HEALTH };
 
 /* Answers with a document, once it is made. */
@@ -155,6 +155,6 @@ void ask(struct http_session *http, const struct exchange *exchange, enum ask_wh
 
 /* --- status/stats.c --- */
 
-void stats_stream_write(struct text *text, const struct hub_stream_view *view);
+void stats_stream_write(struct text *text, const struct broker_stream_view *view);
 
 #endif

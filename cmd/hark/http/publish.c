@@ -17,7 +17,7 @@ enum { SMALL_BODY_BYTES = 2048, KEPT_MAX = 256 };
 
 /* One request that waits for the log. */
 struct post {
-    struct hub_publish publish;
+    struct broker_publish publish;
     struct http_session *http;
     struct exchange exchange;
     struct post *next; /* among those kept */
@@ -78,7 +78,7 @@ static void answer_published(struct http_session *http, struct post *post, int64
 {
     char body[NAME_BYTES_MAX + ID_BYTES_MAX + 32];
     char *end = stpcpy(body, "{\"stream\":\"");
-    end = stpcpy(end, hub_stream_name(post->publish.stream));
+    end = stpcpy(end, broker_stream_name(post->publish.stream));
     end = stpcpy(end, "\",\"id\":");
     end += id_format((uint64_t)id, end);
     end = stpcpy(end, "}\n");
@@ -90,7 +90,7 @@ static void post_end(struct post *post)
 {
     struct http_session *http = post->http;
     struct agent *agent = http->session.agent;
-    hub_stream_close(post->publish.stream);
+    broker_stream_close(post->publish.stream);
     http->pending--;
     http->pending_bytes -= post->count;
     agent->answering--;
@@ -100,7 +100,7 @@ static void post_end(struct post *post)
     shutdown_advance(agent);
 }
 
-static void published(struct hub_publish *publish, int64_t id)
+static void published(struct broker_publish *publish, int64_t id)
 {
     struct post *post = hark_container_of(publish, struct post, publish);
     struct http_session *http = post->http;
@@ -111,7 +111,7 @@ static void published(struct hub_publish *publish, int64_t id)
     post_end(post);
 }
 
-static void deleted(struct hub_publish *publish, int64_t id)
+static void deleted(struct broker_publish *publish, int64_t id)
 {
     struct post *post = hark_container_of(publish, struct post, publish);
     struct http_session *http = post->http;
@@ -130,12 +130,12 @@ static void deleted(struct hub_publish *publish, int64_t id)
 
 /* Makes the request pending. Gives: NULL: no memory, and answered. */
 static struct post *post_begin(struct http_session *http, const struct exchange *exchange,
-                               struct hub_stream *stream, size_t count)
+                               struct broker_stream *stream, size_t count)
 {
     struct post *post = post_take(http->session.agent, count);
-    struct hub_stream *own = NULL;
-    const char *name = hub_stream_name(stream);
-    if (!post || hub_stream_open(http->session.agent->hub, name, strlen(name), &own) < 0) {
+    struct broker_stream *own = NULL;
+    const char *name = broker_stream_name(stream);
+    if (!post || broker_stream_open(http->session.agent->broker, name, strlen(name), &own) < 0) {
         free(post);
         if (http->pending == 0)
             answer_error(http, exchange, 503, "Retry-After: 1\r\n",
@@ -156,20 +156,20 @@ static struct post *post_begin(struct http_session *http, const struct exchange 
 }
 
 void publish_event(struct http_session *http, const struct exchange *exchange,
-                   struct hub_stream *stream)
+                   struct broker_stream *stream)
 {
     size_t count = http->request.body_count;
     struct post *post = post_begin(http, exchange, stream, count);
     if (!post)
         return;
     memcpy(post->body, http->request.body, count);
-    hub_publish(stream, &post->publish, post->body, count, published);
+    broker_publish(stream, &post->publish, post->body, count, published);
 }
 
 void publish_deletion(struct http_session *http, const struct exchange *exchange,
-                      struct hub_stream *stream)
+                      struct broker_stream *stream)
 {
     struct post *post = post_begin(http, exchange, stream, 0);
     if (post)
-        hub_delete(stream, &post->publish, deleted);
+        broker_delete(stream, &post->publish, deleted);
 }

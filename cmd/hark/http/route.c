@@ -41,7 +41,7 @@ static void get_life(struct http_session *http, const struct exchange *exchange)
     answer_line(http, exchange, 200, "ok");
 }
 
-/* Trouble is the home's to tell of: it looks whether it is over. */
+/* Trouble is the owner's to tell of: it looks whether it is over. */
 static void get_health(struct http_session *http, const struct exchange *exchange)
 {
     if (!health_trouble(http->session.agent))
@@ -75,12 +75,13 @@ static bool is_stream(const struct http_session *http)
 }
 
 /* A handle on the stream that the path names; NULL: answered already. */
-static struct hub_stream *stream_named(struct http_session *http, const struct exchange *exchange)
+static struct broker_stream *stream_named(struct http_session *http,
+                                          const struct exchange *exchange)
 {
-    struct hub_stream *stream = NULL;
+    struct broker_stream *stream = NULL;
     size_t prefix = strlen(streams_prefix);
-    int error = hub_stream_open(http->session.agent->hub, http->request.path + prefix,
-                                http->request.path_count - prefix, &stream);
+    int error = broker_stream_open(http->session.agent->broker, http->request.path + prefix,
+                                   http->request.path_count - prefix, &stream);
     if (error == -EINVAL)
         answer_error(
             http, exchange, 400, NULL,
@@ -92,14 +93,14 @@ static struct hub_stream *stream_named(struct http_session *http, const struct e
 
 /* Where the subscriber wants to begin: Last-Event-ID, which a client sends when it comes back, goes
  * before the query that it began with. Gives: NULL, or what is wrong. */
-static const char *begin_of(const struct http_session *http, enum hub_from *out_from,
+static const char *begin_of(const struct http_session *http, enum broker_from *out_from,
                             uint64_t *out_after)
 {
     char text[32];
     const char *last = http_request_header(&http->request, "Last-Event-ID");
-    *out_from = HUB_FROM_NOW;
+    *out_from = BROKER_FROM_NOW;
     if (last && *last != '\0') {
-        *out_from = HUB_FROM_AFTER;
+        *out_from = BROKER_FROM_AFTER;
         return id_parse(last, strlen(last), out_after) < 0
                    ? "Last-Event-ID is not an id of this server"
                    : NULL;
@@ -108,25 +109,25 @@ static const char *begin_of(const struct http_session *http, enum hub_from *out_
     if (error == -ENOENT)
         return NULL;
     if (error == 0 && strcmp(text, "start") == 0) {
-        *out_from = HUB_FROM_START;
+        *out_from = BROKER_FROM_START;
         return NULL;
     }
-    *out_from = HUB_FROM_AFTER;
+    *out_from = BROKER_FROM_AFTER;
     if (error < 0 || id_parse(text, strlen(text), out_after) < 0)
         return "after is neither an id nor start";
     return NULL;
 }
 
 static void get_stream(struct http_session *http, const struct exchange *exchange,
-                       struct hub_stream *stream)
+                       struct broker_stream *stream)
 {
-    enum hub_from from = HUB_FROM_NOW;
+    enum broker_from from = BROKER_FROM_NOW;
     uint64_t after = 0;
     enum http_accept events = http_request_accepts(&http->request, SSE_TYPE);
     enum http_accept json = http_request_accepts(&http->request, "application/json");
     const char *wrong = begin_of(http, &from, &after);
     if (json == HTTP_ACCEPT_NAMED && events != HTTP_ACCEPT_NAMED)
-        ask(http, exchange, ASK_STREAM, hub_stream_name(stream));
+        ask(http, exchange, ASK_STREAM, broker_stream_name(stream));
     else if (events == HTTP_ACCEPT_NO)
         answer_error(http, exchange, 406, NULL,
                      "a stream is given as text/event-stream, or told of as application/json");
@@ -152,7 +153,7 @@ static bool is_foreign(const struct http_session *http)
 static void route_stream(struct http_session *http, const struct exchange *exchange)
 {
     static const char allow[] = "Allow: GET, HEAD, POST, DELETE, OPTIONS\r\n";
-    struct hub_stream *stream = stream_named(http, exchange);
+    struct broker_stream *stream = stream_named(http, exchange);
     if (!stream)
         return;
     if (is_foreign(http) &&
@@ -160,7 +161,7 @@ static void route_stream(struct http_session *http, const struct exchange *excha
         answer_error(
             http, exchange, 403, NULL,
             "pages of another origin may not do this (hark serve --allow-origin lets them)");
-        hub_stream_close(stream);
+        broker_stream_close(stream);
         return;
     }
     switch (http->request.method) {
@@ -182,7 +183,7 @@ static void route_stream(struct http_session *http, const struct exchange *excha
         answer_error(http, exchange, 405, allow, "streams take GET, POST and DELETE");
         break;
     }
-    hub_stream_close(stream);
+    broker_stream_close(stream);
 }
 
 /* --- all of it --- */

@@ -36,7 +36,7 @@ void lines_refuse(struct lines_session *lines, const char *reason)
 
 /* --- subscribing --- */
 
-static void subscriber_closed(struct hub_subscriber *subscriber)
+static void subscriber_closed(struct broker_reader *subscriber)
 {
     struct lines_session *lines = hark_container_of(subscriber, struct lines_session, subscriber);
     session_release(&lines->session);
@@ -44,24 +44,24 @@ static void subscriber_closed(struct hub_subscriber *subscriber)
 
 static void subscriber_begin(struct lines_session *lines, const struct lines_command *command)
 {
-    static const enum hub_from from[] = {
-        [LINES_FROM_NOW] = HUB_FROM_NOW,
-        [LINES_FROM_START] = HUB_FROM_START,
-        [LINES_FROM_AFTER] = HUB_FROM_AFTER,
+    static const enum broker_from from[] = {
+        [LINES_FROM_NOW] = BROKER_FROM_NOW,
+        [LINES_FROM_START] = BROKER_FROM_START,
+        [LINES_FROM_AFTER] = BROKER_FROM_AFTER,
     };
     struct session *session = &lines->session;
     char text[LINES_ID_BYTES_MAX];
     lines->subscribed = true;
     session_hold(session);
-    hub_subscriber_open(lines->stream, &lines->subscriber, &session->stream, HUB_LINES,
-                        from[command->from], command->after, subscriber_closed);
+    broker_reader_open(lines->stream, &lines->subscriber, &session->stream, BROKER_LINES,
+                       from[command->from], command->after, subscriber_closed);
     if (command->position &&
         hark_stream_write(&session->stream, text,
-                          lines_id_encode(hub_subscriber_position(&lines->subscriber), text)) < 0)
+                          lines_id_encode(broker_reader_position(&lines->subscriber), text)) < 0)
         session_close(session);
 }
 
-static void followed(struct hub_follow *follow, int error)
+static void followed(struct broker_follow *follow, int error)
 {
     struct lines_session *lines = hark_container_of(follow, struct lines_session, follow);
     struct session *session = &lines->session;
@@ -81,11 +81,11 @@ static void followed(struct hub_follow *follow, int error)
 static void subscribe(struct lines_session *lines, const struct lines_command *command)
 {
     struct session *session = &lines->session;
-    bool waits = !agent_is_home(session->agent);
+    bool waits = !agent_is_owner(session->agent);
     lines->mode = LINES_MODE_SUBSCRIBE;
     lines->command = waits ? malloc(sizeof *lines->command) : NULL;
     int known =
-        waits && !lines->command ? -ENOMEM : hub_follow(lines->stream, &lines->follow, followed);
+        waits && !lines->command ? -ENOMEM : broker_follow(lines->stream, &lines->follow, followed);
     if (known > 0) {
         subscriber_begin(lines, command);
     } else if (known < 0) {
@@ -127,8 +127,8 @@ static void take_command(struct lines_session *lines, const char *line, size_t c
     struct lines_command command;
     struct session *session = &lines->session;
     const char *reason = lines_command_parse(line, count, &command);
-    if (!reason && hub_stream_open(session->agent->hub, command.name, strlen(command.name),
-                                   &lines->stream) < 0)
+    if (!reason && broker_stream_open(session->agent->broker, command.name, strlen(command.name),
+                                      &lines->stream) < 0)
         reason = "out of memory: try again later";
     if (reason) {
         lines_refuse(lines, reason);
@@ -352,7 +352,7 @@ static void lines_finish(struct session *session)
     lines->peer_ended = true; /* no more of it is taken */
     input_drop(lines);
     if (lines->subscribed)
-        hub_subscriber_close(&lines->subscriber);
+        broker_reader_close(&lines->subscriber);
     if (lines->subscribed || lines->pending == 0)
         session_close_after_sending(session);
     else
@@ -363,7 +363,7 @@ static void lines_ended(struct session *session)
 {
     struct lines_session *lines = lines_of(session);
     if (lines->subscribed)
-        hub_subscriber_close(&lines->subscriber);
+        broker_reader_close(&lines->subscriber);
 }
 
 static void lines_free(struct session *session)
@@ -371,7 +371,7 @@ static void lines_free(struct session *session)
     struct lines_session *lines = lines_of(session);
     publish_lines_done(lines);
     lines_splitter_done(&lines->splitter);
-    hub_stream_close(lines->stream);
+    broker_stream_close(lines->stream);
     free(lines->command);
     free(lines->kept);
     free(lines);

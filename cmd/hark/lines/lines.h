@@ -26,7 +26,7 @@ struct lines_session {
     bool peer_ended;
     bool advancing;
 
-    struct hub_stream *stream;
+    struct broker_stream *stream;
     bool ack;
     struct lines_batch *batches; /* those that are free */
     struct lines_batch *filling;
@@ -34,8 +34,8 @@ struct lines_session {
     size_t pending;       /* events in flight */
     size_t pending_bytes; /* of batches in flight */
 
-    struct hub_subscriber subscriber;
-    struct hub_follow follow;
+    struct broker_reader subscriber;
+    struct broker_follow follow;
     struct lines_command *command; /* of a subscriber, until its stream is followed */
     bool subscribed;
     struct hark_op gone; /* once a subscriber has ended its side: waits for the end of the other */

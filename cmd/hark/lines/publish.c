@@ -23,7 +23,7 @@ enum {
 
 /* One line, and the way back from it to its batch. */
 struct line {
-    struct hub_publish publish;
+    struct broker_publish publish;
     struct lines_batch *batch;
     size_t end; /* where its bytes end among those of the batch */
 };
@@ -98,7 +98,7 @@ static void answer(struct lines_session *lines, int64_t id)
         session_close(&lines->session);
 }
 
-static void published(struct hub_publish *publish, int64_t id)
+static void published(struct broker_publish *publish, int64_t id)
 {
     struct lines_batch *batch = hark_container_of(publish, struct line, publish)->batch;
     struct lines_session *lines = batch->lines;
@@ -155,8 +155,8 @@ void publish_lines_flush(struct lines_session *lines)
     session_hold(&lines->session);
     for (unsigned i = 0; i < batch->events; i++) {
         struct line *line = &batch->line[i];
-        hub_publish(lines->stream, &line->publish, batch->bytes + begin, line->end - begin,
-                    published);
+        broker_publish(lines->stream, &line->publish, batch->bytes + begin, line->end - begin,
+                       published);
         begin = line->end;
     }
 }

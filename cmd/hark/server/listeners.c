@@ -1,4 +1,4 @@
-/* listeners.c - listening, and how many connections there may be. All of it is the home's.
+/* listeners.c - listening, and how many connections there may be. All of it is the owner's.
  *
  * Each connection takes one descriptor. Some are kept back for the log, the files that are followed
  * and the ports themselves; a connection past that is closed at once, so that the log never lacks a
@@ -45,19 +45,19 @@ void ports_raise_limit(void)
     setrlimit(RLIMIT_NOFILE, &limit); /* where it is refused, the limit stays what it is */
 }
 
-uint64_t ports_connections_max(struct agent *home)
+uint64_t ports_connections_max(struct agent *owner)
 {
     struct rlimit limit;
     uint64_t descriptors = SELECT_DESCRIPTORS;
-    uint64_t wanted = home->options->connections_max;
-    uint64_t reserved = RESERVED + 2 * home->options->tails_count + 2 * home->ports_count;
-    for (size_t i = 0; i < home->options->tails_count; i++)
-        if (tail_is_pattern(home->options->tails[i].file))
+    uint64_t wanted = owner->options->connections_max;
+    uint64_t reserved = RESERVED + 2 * owner->options->tails_count + 2 * owner->ports_count;
+    for (size_t i = 0; i < owner->options->tails_count; i++)
+        if (tail_is_pattern(owner->options->tails[i].file))
             reserved += PATTERN_RESERVED;
-    reserved += (uint64_t)(home->crew->count - 1) * RESERVED_FOR_LOOP;
+    reserved += (uint64_t)(owner->crew->count - 1) * RESERVED_FOR_LOOP;
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0)
         descriptors = limit.rlim_cur;
-    if (strcmp(hark_loop_backend(home->loop), "select") == 0 && descriptors > SELECT_DESCRIPTORS)
+    if (strcmp(hark_loop_backend(owner->loop), "select") == 0 && descriptors > SELECT_DESCRIPTORS)
         descriptors = SELECT_DESCRIPTORS;
     uint64_t most = descriptors > 2 * reserved ? descriptors - reserved : descriptors / 2;
     return wanted != 0 && wanted < most ? wanted : most;
@@ -68,18 +68,18 @@ uint64_t ports_connections_max(struct agent *home)
 static void accepted(struct hark_listener *listener, int fd)
 {
     struct port *port = hark_container_of(listener, struct port, listener);
-    struct agent *home = port->agent;
-    struct agent *agent = crew_deal(home, port->protocol);
+    struct agent *owner = port->agent;
+    struct agent *agent = crew_deal(owner, port->protocol);
     struct peer *peer = NULL;
-    if (!agent || !peer_enter(home, fd, &peer)) {
-        home->counters.shed++;
-        hark_os_close(home->loop, fd);
+    if (!agent || !peer_enter(owner, fd, &peer)) {
+        owner->counters.shed++;
+        hark_os_close(owner->loop, fd);
         return;
     }
-    atomic_fetch_add_explicit(&home->crew->open[port->protocol], 1, memory_order_relaxed);
-    if (agent == home || !crew_hand_over(home, agent, port, fd, peer)) {
-        home->dealt++;
-        session_open_or_shed(home, port, fd, peer);
+    atomic_fetch_add_explicit(&owner->crew->open[port->protocol], 1, memory_order_relaxed);
+    if (agent == owner || !crew_hand_over(owner, agent, port, fd, peer)) {
+        owner->dealt++;
+        session_open_or_shed(owner, port, fd, peer);
     }
 }
 

@@ -9,9 +9,9 @@
 
 #include "connection/worker.h"
 
-void reserve_fill(struct agent *home)
+void reserve_fill(struct agent *owner)
 {
-    struct reserve *reserve = &home->reserve;
+    struct reserve *reserve = &owner->reserve;
     while (reserve->count < RESERVE_DESCRIPTORS) {
         int fd = open("/dev/null", O_RDONLY | O_CLOEXEC); /* no disk is asked: it does not block */
         if (fd < 0)
@@ -20,17 +20,17 @@ void reserve_fill(struct agent *home)
     }
 }
 
-bool reserve_give(void *home)
+bool reserve_give(void *owner)
 {
-    struct agent *agent = home;
+    struct agent *agent = owner;
     if (agent->reserve.count == 0)
         return false;
     hark_os_close(agent->loop, agent->reserve.descriptors[--agent->reserve.count]);
     return true;
 }
 
-void reserve_done(struct agent *home)
+void reserve_done(struct agent *owner)
 {
-    while (reserve_give(home))
+    while (reserve_give(owner))
         ;
 }

@@ -9,21 +9,21 @@ struct agent;
 
 enum { RESERVE_DESCRIPTORS = 8 };
 
-/* The home's. */
+/* The owner's. */
 struct reserve {
     int descriptors[RESERVE_DESCRIPTORS];
     int count;
 };
 
 /* Takes as many as there can be. Called again whenever a connection has ended. */
-void reserve_fill(struct agent *home);
+void reserve_fill(struct agent *owner);
 
 /* Gives one up.
- * Takes: the home.
+ * Takes: the owner.
  * Gives: false: none is left. */
-bool reserve_give(void *home);
+bool reserve_give(void *owner);
 
 /* Closes all. */
-void reserve_done(struct agent *home);
+void reserve_done(struct agent *owner);
 
 #endif

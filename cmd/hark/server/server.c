@@ -1,5 +1,5 @@
-/* server.c - the agent's beginning: options, loops, log, hubs, ports, tails, in this order; then it
- * runs until it is told to end.
+/* server.c - the agent's beginning: options, loops, log, brokers, ports, tails, in this order; then
+ * it runs until it is told to end.
  *
  * Whatever refuses says one line, and the parts that were opened by then are closed as in any other
  * end.
@@ -91,7 +91,7 @@ static int tails_open(struct agent *agent)
             .spare = reserve_give,
             .report_context = agent,
         };
-        error = tail_open(agent->loop, agent->hub, agent->log, &tail, &agent->tail);
+        error = tail_open(agent->loop, agent->broker, agent->log, &tail, &agent->tail);
     }
     free(files);
     if (error == -EINVAL) {
@@ -163,33 +163,33 @@ static void ports_are_open(struct agent *agent, int code)
         tell_ready(agent);
 }
 
-struct hub_options agent_hub_options(struct agent *agent)
+struct broker_options agent_broker_options(struct agent *agent)
 {
-    return (struct hub_options){
+    return (struct broker_options){
         .ring_bytes = (size_t)agent->options->ring_bytes,
         .heartbeat_ns = agent->options->heartbeat_ns,
-        .hubs = agent->crew->count,
+        .brokers = agent->crew->count,
         .trouble = &agent->crew->trouble,
         .mailbox = &agent->mailbox,
     };
 }
 
-void crew_is_ready(struct agent *home, int error)
+void crew_is_ready(struct agent *owner, int error)
 {
-    if (home->ending != ENDING_NOT)
+    if (owner->ending != ENDING_NOT)
         return;
     if (error == 0) {
-        ports_open(home, ports_are_open);
+        ports_open(owner, ports_are_open);
     } else {
         say("cannot begin: %s", why(error));
-        shutdown_begin(home, EXIT_REFUSED);
+        shutdown_begin(owner, EXIT_REFUSED);
     }
 }
 
 static void parts_open(struct agent *agent)
 {
-    struct hub_options options = agent_hub_options(agent);
-    int error = hub_create(agent->loop, agent->log, &options, &agent->hub);
+    struct broker_options options = agent_broker_options(agent);
+    int error = broker_create(agent->loop, agent->log, &options, &agent->broker);
     if (error == 0)
         crew_begin(agent);
     else
@@ -286,8 +286,8 @@ static int begin_loop(struct hark_loop *loop, uint32_t index, void *context)
 
 static int run(struct crew *crew)
 {
-    struct agent *home = &crew->agents[0];
-    int code = begin(home);
+    struct agent *owner = &crew->agents[0];
+    int code = begin(owner);
     if (code != EXIT_DONE)
         return code;
     int result = hark_group_run(crew->group, begin_loop, crew);
@@ -295,7 +295,7 @@ static int run(struct crew *crew)
         say("the event loop cannot go on: %s", why(result));
         return EXIT_REFUSED;
     }
-    return home->exit_code;
+    return owner->exit_code;
 }
 
 static void agent_init(struct crew *crew, uint32_t index)

@@ -2,12 +2,12 @@
  *
  * At SIGTERM, and at what else a person or a supervisor may send to end it, it stops accepting
  * connections and reading files and requests; what it has accepted is published and answered; then
- * subscribers are told; then the hub and the log are closed, and nothing is left in flight, so that
- * hark_run returns. Who has finished something calls shutdown_advance, and the next step is taken
- * in a turn of its own.
+ * subscribers are told; then the broker and the log are closed, and nothing is left in flight, so
+ * that hark_run returns. Who has finished something calls shutdown_advance, and the next step is
+ * taken in a turn of its own.
  *
- * Where there are several threads the home leads: subscribers are told when all threads have
- * answered what they had accepted, and the home closes its hub and the log when all others have
+ * Where there are several threads the owner leads: subscribers are told when all threads have
+ * answered what they had accepted, and the owner closes its broker and the log when all others have
  * ended.
  *
  * The first signal gives all of them back to what they did before: a second one ends the process at
@@ -98,11 +98,11 @@ static void tail_closed(void *context)
     shutdown_advance(agent);
 }
 
-static void hub_closed(void *context)
+static void broker_closed(void *context)
 {
     struct agent *agent = context;
-    hub_destroy(agent->hub);
-    agent->hub = NULL;
+    broker_destroy(agent->broker);
+    agent->broker = NULL;
     shutdown_advance(agent);
 }
 
@@ -129,9 +129,9 @@ static bool accepted_is_done(struct agent *agent)
 {
     if (agent->answering != 0)
         return false;
-    if (!agent_is_home(agent)) {
+    if (!agent_is_owner(agent)) {
         crew_tell_idle(agent);
-        return false; /* the home says when */
+        return false; /* the owner says when */
     }
     return !agent->log_opening && !hark_op_active(&agent->ports_again) && agent->ports_open == 0 &&
            !agent->tail && crew_is_idle(agent);
@@ -140,9 +140,9 @@ static bool accepted_is_done(struct agent *agent)
 static void tell_subscribers(struct agent *agent)
 {
     agent->ending = ENDING_SUBSCRIBERS;
-    if (agent->hub)
-        hub_flush(agent->hub); /* the last events come before the farewell */
-    if (agent_is_home(agent))
+    if (agent->broker)
+        broker_flush(agent->broker); /* the last events come before the farewell */
+    if (agent_is_owner(agent))
         crew_farewell(agent);
     sessions_finish(agent);
 }
@@ -150,7 +150,7 @@ static void tell_subscribers(struct agent *agent)
 static void end(struct agent *agent)
 {
     agent->ending = ENDING_DONE;
-    if (agent_is_home(agent))
+    if (agent_is_owner(agent))
         deadline_end(&agent->shutdown, deadline_ended);
     else
         crew_tell_gone(agent);
@@ -169,14 +169,14 @@ static bool step(struct agent *agent)
         tell_subscribers(agent);
         return true;
     case ENDING_SUBSCRIBERS:
-        if (!list_empty(&agent->sessions) || (agent_is_home(agent) && !crew_is_gone(agent)))
+        if (!list_empty(&agent->sessions) || (agent_is_owner(agent) && !crew_is_gone(agent)))
             return false;
-        agent->ending = ENDING_HUB;
-        if (agent->hub)
-            hub_close(agent->hub, hub_closed, agent);
+        agent->ending = ENDING_BROKER;
+        if (agent->broker)
+            broker_close(agent->broker, broker_closed, agent);
         return true;
-    case ENDING_HUB:
-        if (agent->hub)
+    case ENDING_BROKER:
+        if (agent->broker)
             return false;
         agent->ending = ENDING_LOG;
         if (agent->log)

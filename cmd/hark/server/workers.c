@@ -1,9 +1,9 @@
-/* workers.c - the mail between the home and the other agents: their beginning, their end, and the
+/* workers.c - the mail between the owner and the other agents: their beginning, their end, and the
  * dealing out of connections.
  *
- * Connections are accepted by the home and go to whoever has the fewest: they live long, so their
+ * Connections are accepted by the owner and go to whoever has the fewest: they live long, so their
  * number is what makes the load, and a hash over addresses would spread a few of them badly. What
- * must hold: an agent's loop ends when the home has heard that it is gone, and the home sends it
+ * must hold: an agent's loop ends when the owner has heard that it is gone, and the owner sends it
  * nothing from then on.
  */
 #include "connection/connection.h"
@@ -14,29 +14,29 @@
 enum { PLACES_KEPT_MAX = 32 };
 
 /* Takes: mail_at: where the mail stands in each agent. */
-static void send_others(struct agent *home, size_t mail_at, mail_arrived *arrived)
+static void send_others(struct agent *owner, size_t mail_at, mail_arrived *arrived)
 {
-    struct crew *crew = home->crew;
+    struct crew *crew = owner->crew;
     for (uint32_t i = 1; i < crew->count; i++) {
         struct agent *agent = &crew->agents[i];
         if (!agent->is_gone)
-            mail_send(home->loop, &agent->mailbox, (struct mail *)(void *)((char *)agent + mail_at),
-                      arrived);
+            mail_send(owner->loop, &agent->mailbox,
+                      (struct mail *)(void *)((char *)agent + mail_at), arrived);
     }
 }
 
-static void send_home(struct agent *agent, struct mail *mail, mail_arrived *arrived)
+static void send_owner(struct agent *agent, struct mail *mail, mail_arrived *arrived)
 {
-    mail_send(agent->loop, &agent_home(agent)->mailbox, mail, arrived);
+    mail_send(agent->loop, &agent_owner(agent)->mailbox, mail, arrived);
 }
 
 /* --- the beginning --- */
 
-static void others_begun(struct agent *home)
+static void others_begun(struct agent *owner)
 {
-    struct crew *crew = home->crew;
+    struct crew *crew = owner->crew;
     if (crew->begun + 1 == crew->count)
-        crew_is_ready(home, crew->begin_error);
+        crew_is_ready(owner, crew->begin_error);
 }
 
 static void begun(struct mail *mail)
@@ -45,7 +45,7 @@ static void begun(struct mail *mail)
     struct crew *crew = agent->crew;
     if (agent->begin_error < 0) {
         crew->begin_error = agent->begin_error;
-        hub_lend_not(agent->feed);
+        broker_lend_not(agent->relay);
     }
     crew->begun++;
     others_begun(&crew->agents[0]);
@@ -54,26 +54,26 @@ static void begun(struct mail *mail)
 static void begin(struct mail *mail)
 {
     struct agent *agent = hark_container_of(mail, struct agent, begin);
-    struct hub_options options = agent_hub_options(agent);
-    agent->begin_error = hub_create_away(agent->loop, agent->feed, &options, &agent->hub);
-    send_home(agent, mail, begun);
+    struct broker_options options = agent_broker_options(agent);
+    agent->begin_error = broker_create_remote(agent->loop, agent->relay, &options, &agent->broker);
+    send_owner(agent, mail, begun);
 }
 
-void crew_begin(struct agent *home)
+void crew_begin(struct agent *owner)
 {
-    struct crew *crew = home->crew;
+    struct crew *crew = owner->crew;
     int error = 0;
     for (uint32_t i = 1; i < crew->count && error == 0; i++)
-        error = hub_lend(home->hub, &crew->agents[i].mailbox, &crew->agents[i].feed);
+        error = broker_lend(owner->broker, &crew->agents[i].mailbox, &crew->agents[i].relay);
     if (error < 0) {
         for (uint32_t i = 1; i < crew->count; i++)
-            if (crew->agents[i].feed)
-                hub_lend_not(crew->agents[i].feed);
-        crew_is_ready(home, error);
+            if (crew->agents[i].relay)
+                broker_lend_not(crew->agents[i].relay);
+        crew_is_ready(owner, error);
         return;
     }
-    send_others(home, offsetof(struct agent, begin), begin);
-    others_begun(home);
+    send_others(owner, offsetof(struct agent, begin), begin);
+    others_begun(owner);
 }
 
 /* --- the end --- */
@@ -93,32 +93,32 @@ static void cut(struct mail *mail)
     shutdown_cut(hark_container_of(mail, struct agent, cut));
 }
 
-void crew_finish(struct agent *home)
+void crew_finish(struct agent *owner)
 {
-    send_others(home, offsetof(struct agent, finish), finish);
+    send_others(owner, offsetof(struct agent, finish), finish);
 }
 
-void crew_farewell(struct agent *home)
+void crew_farewell(struct agent *owner)
 {
-    send_others(home, offsetof(struct agent, farewell), farewell);
+    send_others(owner, offsetof(struct agent, farewell), farewell);
 }
 
-void crew_cut(struct agent *home)
+void crew_cut(struct agent *owner)
 {
-    send_others(home, offsetof(struct agent, cut), cut);
+    send_others(owner, offsetof(struct agent, cut), cut);
 }
 
 static void is_idle(struct mail *mail)
 {
-    struct agent *home = agent_home(hark_container_of(mail, struct agent, finish));
-    home->crew->idle++;
-    shutdown_advance(home);
+    struct agent *owner = agent_owner(hark_container_of(mail, struct agent, finish));
+    owner->crew->idle++;
+    shutdown_advance(owner);
 }
 
 void crew_tell_idle(struct agent *agent)
 {
     if (!agent->told_idle)
-        send_home(agent, &agent->finish, is_idle);
+        send_owner(agent, &agent->finish, is_idle);
     agent->told_idle = true;
 }
 
@@ -130,26 +130,26 @@ static void released(struct mail *mail)
 static void is_gone(struct mail *mail)
 {
     struct agent *agent = hark_container_of(mail, struct agent, farewell);
-    struct agent *home = agent_home(agent);
-    home->crew->gone++;
+    struct agent *owner = agent_owner(agent);
+    owner->crew->gone++;
     agent->is_gone = true;
-    mail_send(home->loop, &agent->mailbox, mail, released);
-    shutdown_advance(home);
+    mail_send(owner->loop, &agent->mailbox, mail, released);
+    shutdown_advance(owner);
 }
 
 void crew_tell_gone(struct agent *agent)
 {
-    send_home(agent, &agent->farewell, is_gone);
+    send_owner(agent, &agent->farewell, is_gone);
 }
 
-bool crew_is_idle(const struct agent *home)
+bool crew_is_idle(const struct agent *owner)
 {
-    return home->crew->idle + 1 == home->crew->count;
+    return owner->crew->idle + 1 == owner->crew->count;
 }
 
-bool crew_is_gone(const struct agent *home)
+bool crew_is_gone(const struct agent *owner)
 {
-    return home->crew->gone + 1 == home->crew->count;
+    return owner->crew->gone + 1 == owner->crew->count;
 }
 
 /* --- connections --- */
@@ -178,20 +178,20 @@ static uint64_t connections_of(const struct agent *agent)
 
 /* Each protocol leaves a few places to the other: whoever fills the lines port with connections
  * that say nothing does not lock out who looks after the server. */
-static bool has_place(const struct agent *home, enum protocol protocol)
+static bool has_place(const struct agent *owner, enum protocol protocol)
 {
-    uint64_t kept = home->connections_max / 8;
-    bool both = home->options->http_count != 0 && home->options->lines_count != 0;
+    uint64_t kept = owner->connections_max / 8;
+    bool both = owner->options->http_count != 0 && owner->options->lines_count != 0;
     if (kept > PLACES_KEPT_MAX)
         kept = PLACES_KEPT_MAX;
-    uint64_t open = atomic_load_explicit(&home->crew->open[protocol], memory_order_relaxed);
-    return !both || open < home->connections_max - kept;
+    uint64_t open = atomic_load_explicit(&owner->crew->open[protocol], memory_order_relaxed);
+    return !both || open < owner->connections_max - kept;
 }
 
-struct agent *crew_deal(struct agent *home, enum protocol protocol)
+struct agent *crew_deal(struct agent *owner, enum protocol protocol)
 {
-    struct crew *crew = home->crew;
-    struct agent *least = home;
+    struct crew *crew = owner->crew;
+    struct agent *least = owner;
     uint64_t connections = 0;
     uint64_t fewest = UINT64_MAX;
     for (uint32_t i = 1; i <= crew->count; i++) {
@@ -203,13 +203,13 @@ struct agent *crew_deal(struct agent *home, enum protocol protocol)
             fewest = own;
         }
     }
-    if (connections >= home->connections_max || !has_place(home, protocol))
+    if (connections >= owner->connections_max || !has_place(owner, protocol))
         return NULL;
     crew->turn = least->index;
     return least;
 }
 
-bool crew_hand_over(struct agent *home, struct agent *to, const struct port *port, int fd,
+bool crew_hand_over(struct agent *owner, struct agent *to, const struct port *port, int fd,
                     struct peer *peer)
 {
     struct arrival *arrival = malloc(sizeof *arrival);
@@ -217,7 +217,7 @@ bool crew_hand_over(struct agent *home, struct agent *to, const struct port *por
         return false;
     *arrival = (struct arrival){.agent = to, .port = port, .fd = fd, .peer = peer};
     to->dealt++;
-    hark_os_forget(home->loop, fd); /* nothing was started on it here */
-    mail_send(home->loop, &to->mailbox, &arrival->mail, arrived);
+    hark_os_forget(owner->loop, fd); /* nothing was started on it here */
+    mail_send(owner->loop, &to->mailbox, &arrival->mail, arrived);
     return true;
 }

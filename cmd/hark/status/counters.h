@@ -8,7 +8,7 @@
  * Takes: an agent of the calling thread. */
 void sheet_read(struct agent *agent, struct sheet *out_sheet);
 
-/* The home's own, as it is now, and what the others have said last, in one. */
-void totals_read(struct agent *home, struct sheet *out_totals);
+/* The owner's own, as it is now, and what the others have said last, in one. */
+void totals_read(struct agent *owner, struct sheet *out_totals);
 
 #endif

@@ -36,8 +36,8 @@ void document_release(struct document *document)
 /* --- writing --- */
 
 static const struct {
-    void (*begin)(struct agent *home, struct edition *edition);
-    void (*stream)(struct edition *edition, const struct hub_stream_view *view);
+    void (*begin)(struct agent *owner, struct edition *edition);
+    void (*stream)(struct edition *edition, const struct broker_stream_view *view);
     void (*end)(struct edition *edition);
 } writers[DOCUMENTS] = {
     [DOCUMENT_METRICS] = {metrics_begin, metrics_stream, metrics_end},
@@ -46,7 +46,7 @@ static const struct {
 };
 
 /* Looks whether what is written so far may be. */
-static bool is_refused(struct agent *home, struct edition *edition)
+static bool is_refused(struct agent *owner, struct edition *edition)
 {
     size_t count = edition->text.count;
     bool failed = edition->text.failed;
@@ -57,50 +57,51 @@ static bool is_refused(struct agent *home, struct edition *edition)
     if (count > DOCUMENT_BYTES_MAX)
         edition->refused = 507;
     else if (failed ||
-             count + atomic_load_explicit(&home->crew->documents_bytes, memory_order_relaxed) >
+             count + atomic_load_explicit(&owner->crew->documents_bytes, memory_order_relaxed) >
                  DOCUMENTS_BYTES_MAX)
         edition->refused = 503;
     return edition->refused != 0;
 }
 
-void edition_begin(struct agent *home, struct edition *edition, enum document_kind kind)
+void edition_begin(struct agent *owner, struct edition *edition, enum document_kind kind)
 {
     *edition = (struct edition){.kind = kind, .comma = ""};
-    is_refused(home, edition);
+    is_refused(owner, edition);
 }
 
-static void add_stream(void *context, const struct hub_stream_view *view)
+static void add_stream(void *context, const struct broker_stream_view *view)
 {
     struct edition *edition = context;
     edition->streams++;
     writers[edition->kind].stream(edition, view);
 }
 
-bool edition_write(struct agent *home, struct edition *edition)
+bool edition_write(struct agent *owner, struct edition *edition)
 {
     if (edition->refused != 0)
         return false;
     if (!edition->begun)
-        writers[edition->kind].begin(home, edition);
+        writers[edition->kind].begin(owner, edition);
     edition->begun = true;
-    edition->after = hub_streams_walk(home->hub, edition->after, PART_STREAMS, add_stream, edition);
+    edition->after =
+        broker_streams_walk(owner->broker, edition->after, PART_STREAMS, add_stream, edition);
     bool more = edition->after != 0;
     if (!more)
         writers[edition->kind].end(edition);
-    return !is_refused(home, edition) && more;
+    return !is_refused(owner, edition) && more;
 }
 
-struct document *edition_end(struct agent *home, struct edition *edition)
+struct document *edition_end(struct agent *owner, struct edition *edition)
 {
     struct document *document = edition->refused == 0 ? malloc(sizeof *document) : NULL;
     if (document) {
         *document = (struct document){.uses = 1,
-                                      .crew = home->crew,
+                                      .crew = owner->crew,
                                       .bytes = edition->text.bytes,
                                       .count = edition->text.count};
-        atomic_fetch_add_explicit(&home->crew->documents_bytes, document->count,
+        atomic_fetch_add_explicit(&owner->crew->documents_bytes, document->count,
                                   memory_order_relaxed);
-        home->counters.documents++;
+        owner->counters.documents++;
         edition->text = (struct text){0};
     } else if (edition->refused == 0) {
         edition->refused = 503;

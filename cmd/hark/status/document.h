@@ -1,7 +1,7 @@
 /* document.h - answers that tell of all streams: made once for all who wait for one, a part in each
  * turn of the loop.
  *
- * All of it is the home's, but for giving back what was handed out.
+ * All of it is the owner's, but for giving back what was handed out.
  */
 #ifndef STATUS_DOCUMENT_H
 #define STATUS_DOCUMENT_H
@@ -14,7 +14,7 @@
 
 struct agent;
 struct crew;
-struct hub_stream_view;
+struct broker_stream_view;
 
 /* The kinds of them. */
 enum document_kind { DOCUMENT_METRICS, DOCUMENT_STATS, DOCUMENT_STREAMS, DOCUMENTS };
@@ -43,15 +43,15 @@ struct edition {
 };
 
 /* Begins to write one. Where there is no room for it, it is refused and nothing is written. */
-void edition_begin(struct agent *home, struct edition *edition, enum document_kind kind);
+void edition_begin(struct agent *owner, struct edition *edition, enum document_kind kind);
 
 /* Writes a part.
  * Gives: true: there is more to write. */
-bool edition_write(struct agent *home, struct edition *edition);
+bool edition_write(struct agent *owner, struct edition *edition);
 
 /* Ends it.
  * Gives: the document, with one use; NULL: it is refused. */
-struct document *edition_end(struct agent *home, struct edition *edition);
+struct document *edition_end(struct agent *owner, struct edition *edition);
 
 /* One use more, one less. */
 void document_hold(struct document *document);
@@ -59,13 +59,13 @@ void document_release(struct document *document);
 
 /* --- metrics.c, stats.c: the beginning, a stream, the end --- */
 
-void metrics_begin(struct agent *home, struct edition *edition);
-void metrics_stream(struct edition *edition, const struct hub_stream_view *view);
+void metrics_begin(struct agent *owner, struct edition *edition);
+void metrics_stream(struct edition *edition, const struct broker_stream_view *view);
 void metrics_end(struct edition *edition);
 
-void stats_begin(struct agent *home, struct edition *edition);
-void streams_begin(struct agent *home, struct edition *edition);
-void streams_stream(struct edition *edition, const struct hub_stream_view *view);
+void stats_begin(struct agent *owner, struct edition *edition);
+void streams_begin(struct agent *owner, struct edition *edition);
+void streams_stream(struct edition *edition, const struct broker_stream_view *view);
 void streams_end(struct edition *edition);
 
 #endif

@@ -28,28 +28,28 @@ static void forgotten(struct log_append *append, int64_t result)
 static void probed(struct log_append *append, int64_t result)
 {
     struct health *health = hark_container_of(append, struct health, probe);
-    struct agent *home = health->agent;
-    hub_trouble_look(home->hub);
-    health->again_ns = hark_now(home->loop) + PROBE_NS;
+    struct agent *owner = health->agent;
+    broker_trouble_look(owner->broker);
+    health->again_ns = hark_now(owner->loop) + PROBE_NS;
     health->probing = result > 0;
     if (result <= 0)
         return;
     append->done = forgotten;
-    log_delete(home->log, append);
+    log_delete(owner->log, append);
 }
 
-void health_probe(struct agent *home)
+void health_probe(struct agent *owner)
 {
-    struct health *health = &home->health;
-    if (health->probing || hark_now(home->loop) < health->again_ns || !health_trouble(home) ||
-        !home->hub)
+    struct health *health = &owner->health;
+    if (health->probing || hark_now(owner->loop) < health->again_ns || !health_trouble(owner) ||
+        !owner->broker)
         return;
     memset(&health->probe, 0, sizeof health->probe);
-    health->agent = home;
+    health->agent = owner;
     health->probing = true;
     health->probe.name = probe_name;
     health->probe.name_length = sizeof probe_name - 1;
     health->probe.bytes = "";
     health->probe.done = probed;
-    log_append(home->log, &health->probe);
+    log_append(owner->log, &health->probe);
 }

@@ -2,11 +2,11 @@
 #ifndef STATUS_HEALTH_H
 #define STATUS_HEALTH_H
 
-#include "hub/hub.h"
+#include "broker/broker.h"
 
 struct agent;
 
-/* The home's. Zeroed before its first use; all private. */
+/* The owner's. Zeroed before its first use; all private. */
 struct health {
     struct log_append probe;
     struct agent *agent;
@@ -20,7 +20,7 @@ const char *health_trouble(const struct agent *agent);
 
 /* While events are refused: tries one of its own, at most once a second, so that the end of the
  * trouble is seen though nobody publishes.
- * Takes: the home. */
-void health_probe(struct agent *home);
+ * Takes: the owner. */
+void health_probe(struct agent *owner);
 
 #endif

@@ -111,7 +111,7 @@ static void add_loop(struct text *text, const struct hark_metrics *metrics)
             metrics->requested, metrics->handled, metrics->requested);
 }
 
-static void add_connections(struct text *text, const struct agent *home,
+static void add_connections(struct text *text, const struct agent *owner,
                             const struct agent_counters *counters)
 {
     static const char *const methods[] = {
@@ -122,9 +122,9 @@ static void add_connections(struct text *text, const struct agent *home,
     };
     uint64_t paused = 0;
     uint64_t shed = counters->shed;
-    for (size_t i = 0; i < home->ports_count; i++) {
-        paused += home->ports[i].listener.pauses;
-        shed += home->ports[i].listener.shed_count;
+    for (size_t i = 0; i < owner->ports_count; i++) {
+        paused += owner->ports[i].listener.pauses;
+        shed += owner->ports[i].listener.shed_count;
     }
     add_kind(text, "hark_connections", "gauge", "Open connections.");
     text_add(
@@ -132,7 +132,7 @@ static void add_connections(struct text *text, const struct agent *home,
         "hark_connections{protocol=\"http\"} %llu\nhark_connections{protocol=\"lines\"} %llu\n",
         (number)counters->connections[PROTOCOL_HTTP],
         (number)counters->connections[PROTOCOL_LINES]);
-    add_gauge(text, "hark_connections_max", "How many there may be.", home->connections_max);
+    add_gauge(text, "hark_connections_max", "How many there may be.", owner->connections_max);
     add_kind(text, "hark_connections_accepted_total", "counter", "Connections accepted.");
     text_add(text,
              "hark_connections_accepted_total{protocol=\"http\"} "
@@ -157,7 +157,7 @@ static void add_connections(struct text *text, const struct agent *home,
                  (number)counters->answers[i]);
 }
 
-static void add_hub(struct text *text, const struct hub_statistics *statistics)
+static void add_broker(struct text *text, const struct broker_statistics *statistics)
 {
     add_counter(text, "hark_events_published_total", "Events published.", statistics->published);
     add_counter(text, "hark_events_published_bytes_total", "Bytes of events published.",
@@ -180,9 +180,9 @@ static void add_hub(struct text *text, const struct hub_statistics *statistics)
     add_gauge(text, "hark_ring_bytes", "Memory that holds the newest events.",
               statistics->ring_bytes);
     add_kind(text, "hark_subscribers", "gauge", "Subscribers, by protocol.");
-    for (int i = 0; i < HUB_ENCODINGS; i++)
+    for (int i = 0; i < BROKER_ENCODINGS; i++)
         text_add(text, "hark_subscribers{protocol=\"%s\"} %llu\n",
-                 hub_encoding_name((enum hub_encoding)i), (number)statistics->subscribers[i]);
+                 broker_encoding_name((enum broker_encoding)i), (number)statistics->subscribers[i]);
 }
 
 static void add_log(struct text *text, const struct log *log)
@@ -228,7 +228,7 @@ static const struct {
 
 _Static_assert(sizeof kinds / sizeof kinds[0] <= EDITION_LISTS, "each has its list");
 
-void metrics_stream(struct edition *edition, const struct hub_stream_view *view)
+void metrics_stream(struct edition *edition, const struct broker_stream_view *view)
 {
     const uint64_t values[] = {
         view->log ? view->log->count : 0,
@@ -276,15 +276,15 @@ static void add_threads(struct text *text, const struct crew *crew)
                  (double)crew->sheets[i].loop.lag_total_ns / 1e9);
 }
 
-void metrics_begin(struct agent *home, struct edition *edition)
+void metrics_begin(struct agent *owner, struct edition *edition)
 {
     struct text *text = &edition->text;
     struct sheet totals;
-    totals_read(home, &totals);
-    add_process(text, home);
+    totals_read(owner, &totals);
+    add_process(text, owner);
     add_loop(text, &totals.loop);
-    add_threads(text, home->crew);
-    add_connections(text, home, &totals.counters);
-    add_hub(text, &totals.hub);
-    add_log(text, home->log);
+    add_threads(text, owner->crew);
+    add_connections(text, owner, &totals.counters);
+    add_broker(text, &totals.broker);
+    add_log(text, owner->log);
 }

@@ -1,9 +1,9 @@
-/* query.c - answers that tell of all streams, or of all threads: the home makes them, for whoever
+/* query.c - answers that tell of all streams, or of all threads: the owner makes them, for whoever
  * asks.
  *
  * A document (/metrics, /stats, /streams) is written for all who asked for it before it was begun,
  * one document at a time, a part a turn: however many ask however often, the others wait for one
- * part. For what other threads count the home has each of them fill in a sheet before it begins.
+ * part. For what other threads count the owner has each of them fill in a sheet before it begins.
  * What is asked of one stream is told at once. What must hold: while a session waits for such an
  * answer none of its other requests is answered, as this one keeps no order with the log's.
  */
@@ -40,42 +40,42 @@ static const char *const document_types[DOCUMENTS] = {
 /* --- answers --- */
 
 /* Gives: false: there is no such stream. */
-static bool write_stream(struct agent *home, const char *name, struct text *text)
+static bool write_stream(struct agent *owner, const char *name, struct text *text)
 {
-    struct hub_stream *stream = NULL;
-    if (hub_stream_open(home->hub, name, strlen(name), &stream) < 0) {
+    struct broker_stream *stream = NULL;
+    if (broker_stream_open(owner->broker, name, strlen(name), &stream) < 0) {
         text->failed = true;
         return true;
     }
-    struct hub_stream_view view = hub_stream_look(stream);
+    struct broker_stream_view view = broker_stream_look(stream);
     if (view.log) {
         stats_stream_write(text, &view);
         text_add(text, "\n");
     }
-    hub_stream_close(stream);
+    broker_stream_close(stream);
     return view.log;
 }
 
 /* Writes nothing where events are taken. */
-static void write_health(struct agent *home, struct text *text)
+static void write_health(struct agent *owner, struct text *text)
 {
-    const char *trouble = health_trouble(home);
-    health_probe(home);
+    const char *trouble = health_trouble(owner);
+    health_probe(owner);
     if (trouble)
         text_add(text, "%s", trouble);
 }
 
-/* On the home's thread. Gives: false: there is no such stream. */
-static bool write_answer(struct agent *home, enum ask_what what, const char *name,
+/* On the owner's thread. Gives: false: there is no such stream. */
+static bool write_answer(struct agent *owner, enum ask_what what, const char *name,
                          struct text *text)
 {
     switch (what) {
     case ASK_DOCUMENT:
         break;
     case ASK_STREAM:
-        return write_stream(home, name, text);
+        return write_stream(owner, name, text);
     case ASK_HEALTH:
-        write_health(home, text);
+        write_health(owner, text);
         break;
     }
     return true;
@@ -129,15 +129,15 @@ static void returned(struct mail *mail)
     answered(hark_container_of(mail, struct ask, mail));
 }
 
-/* On the home's thread. */
-static void answer(struct agent *home, struct ask *ask)
+/* On the owner's thread. */
+static void answer(struct agent *owner, struct ask *ask)
 {
     struct agent *asker = ask->http->session.agent;
-    ask->unknown = !write_answer(home, ask->what, ask->name, &ask->text);
-    if (asker == home)
+    ask->unknown = !write_answer(owner, ask->what, ask->name, &ask->text);
+    if (asker == owner)
         answered(ask);
     else
-        mail_send(home->loop, &asker->mailbox, &ask->mail, returned);
+        mail_send(owner->loop, &asker->mailbox, &ask->mail, returned);
 }
 
 /* --- those that wait --- */
@@ -151,7 +151,7 @@ static void move_all(struct mail_list *to, struct mail_list *from)
     }
 }
 
-static void go_on(struct agent *home);
+static void go_on(struct agent *owner);
 
 /* Answers some of those that can be. */
 static void tell_due(struct crew *crew)
@@ -166,10 +166,10 @@ static void tell_due(struct crew *crew)
 }
 
 /* The document is written: each that asked for it gets a use of it. */
-static void publish(struct agent *home)
+static void publish(struct agent *owner)
 {
-    struct crew *crew = home->crew;
-    struct document *document = edition_end(home, &crew->edition);
+    struct crew *crew = owner->crew;
+    struct document *document = edition_end(owner, &crew->edition);
     for (struct mail *mail = crew->asked.first; mail; mail = mail->next) {
         struct ask *ask = hark_container_of(mail, struct ask, mail);
         ask->refused = crew->edition.refused;
@@ -186,29 +186,29 @@ static void publish(struct agent *home)
 static void tell(struct hark_op *op, int64_t result)
 {
     struct crew *crew = hark_container_of(op, struct crew, tell);
-    struct agent *home = &crew->agents[0];
+    struct agent *owner = &crew->agents[0];
     (void)result;
     if (crew->due.first)
         tell_due(crew);
-    if (crew->writing && crew->sheets_out == 0 && !edition_write(home, &crew->edition))
-        publish(home);
-    go_on(home);
+    if (crew->writing && crew->sheets_out == 0 && !edition_write(owner, &crew->edition))
+        publish(owner);
+    go_on(owner);
 }
 
 /* --- sheets --- */
 
 /* Once the end has come so far the others may be gone: what they said last has to do. */
-static bool needs_sheets(const struct agent *home, enum document_kind kind)
+static bool needs_sheets(const struct agent *owner, enum document_kind kind)
 {
-    return kind != DOCUMENT_STREAMS && home->crew->count > 1 && home->ending < ENDING_SUBSCRIBERS;
+    return kind != DOCUMENT_STREAMS && owner->crew->count > 1 && owner->ending < ENDING_SUBSCRIBERS;
 }
 
 static void sheet_filled(struct mail *mail)
 {
     struct sheet *sheet = hark_container_of(mail, struct sheet, mail);
-    struct agent *home = agent_home(sheet->agent);
-    if (--home->crew->sheets_out == 0)
-        go_on(home);
+    struct agent *owner = agent_owner(sheet->agent);
+    if (--owner->crew->sheets_out == 0)
+        go_on(owner);
 }
 
 static void sheet_fill(struct mail *mail)
@@ -216,55 +216,55 @@ static void sheet_fill(struct mail *mail)
     struct sheet *sheet = hark_container_of(mail, struct sheet, mail);
     struct agent *agent = sheet->agent;
     sheet_read(agent, sheet);
-    mail_send(agent->loop, &agent_home(agent)->mailbox, mail, sheet_filled);
+    mail_send(agent->loop, &agent_owner(agent)->mailbox, mail, sheet_filled);
 }
 
-static void send_sheets(struct agent *home)
+static void send_sheets(struct agent *owner)
 {
-    struct crew *crew = home->crew;
+    struct crew *crew = owner->crew;
     crew->sheets_out = crew->count - 1;
     for (uint32_t i = 1; i < crew->count; i++)
-        mail_send(home->loop, &crew->agents[i].mailbox, &crew->sheets[i].mail, sheet_fill);
+        mail_send(owner->loop, &crew->agents[i].mailbox, &crew->sheets[i].mail, sheet_fill);
 }
 
 /* Begins the next document that is asked for; the kinds take turns. */
-static void write_next(struct agent *home)
+static void write_next(struct agent *owner)
 {
-    struct crew *crew = home->crew;
+    struct crew *crew = owner->crew;
     for (int i = 1; i <= DOCUMENTS && !crew->writing; i++) {
         enum document_kind kind = (enum document_kind)(((int)crew->edition.kind + i) % DOCUMENTS);
         if (!crew->asking[kind].first)
             continue;
         move_all(&crew->asked, &crew->asking[kind]);
-        edition_begin(home, &crew->edition, kind);
+        edition_begin(owner, &crew->edition, kind);
         crew->writing = true;
-        if (crew->edition.refused == 0 && needs_sheets(home, kind))
-            send_sheets(home);
+        if (crew->edition.refused == 0 && needs_sheets(owner, kind))
+            send_sheets(owner);
     }
 }
 
-static void go_on(struct agent *home)
+static void go_on(struct agent *owner)
 {
-    struct crew *crew = home->crew;
+    struct crew *crew = owner->crew;
     if (!crew->writing)
-        write_next(home);
+        write_next(owner);
     bool something = crew->due.first || (crew->writing && crew->sheets_out == 0);
     if (something && !hark_op_active(&crew->tell))
-        hark_defer(home->loop, &crew->tell, tell);
+        hark_defer(owner->loop, &crew->tell, tell);
 }
 
-/* On the home's thread. */
-static void take_up(struct agent *home, struct ask *ask)
+/* On the owner's thread. */
+static void take_up(struct agent *owner, struct ask *ask)
 {
-    struct crew *crew = home->crew;
+    struct crew *crew = owner->crew;
     mail_list_append(ask->what == ASK_DOCUMENT ? &crew->asking[ask->kind] : &crew->due, &ask->mail);
-    go_on(home);
+    go_on(owner);
 }
 
 static void asked(struct mail *mail)
 {
     struct ask *ask = hark_container_of(mail, struct ask, mail);
-    take_up(agent_home(ask->http->session.agent), ask);
+    take_up(agent_owner(ask->http->session.agent), ask);
 }
 
 /* --- questions --- */
@@ -280,10 +280,10 @@ static void send_ask(struct http_session *http, const struct exchange *exchange,
     ask->http = http;
     ask->exchange = *exchange;
     http_await(http);
-    if (agent_is_home(agent))
+    if (agent_is_owner(agent))
         take_up(agent, ask);
     else
-        mail_send(agent->loop, &agent_home(agent)->mailbox, &ask->mail, asked);
+        mail_send(agent->loop, &agent_owner(agent)->mailbox, &ask->mail, asked);
 }
 
 /* HEAD is told what is known without writing it. */
@@ -308,7 +308,7 @@ void ask(struct http_session *http, const struct exchange *exchange, enum ask_wh
          const char *name)
 {
     struct agent *agent = http->session.agent;
-    if (agent_is_home(agent)) {
+    if (agent_is_owner(agent)) {
         struct text text = {0};
         bool known = write_answer(agent, what, name, &text);
         give_answer(http, exchange, what, known, &text);

@@ -120,38 +120,38 @@ static void add_threads(struct text *text, const struct crew *crew)
 }
 
 /* Whether events are taken. */
-static void add_health(struct text *text, const struct agent *home)
+static void add_health(struct text *text, const struct agent *owner)
 {
-    const char *trouble = health_trouble(home);
+    const char *trouble = health_trouble(owner);
     text_add(text, ",\"health\":{\"ok\":%s,\"reason\":", !trouble ? "true" : "false");
     add_string(text, !trouble ? "" : trouble);
     text_add(text, "}");
 }
 
-static void add_traffic(struct text *text, const struct agent *home, const struct sheet *totals)
+static void add_traffic(struct text *text, const struct agent *owner, const struct sheet *totals)
 {
     const struct agent_counters *counters = &totals->counters;
-    const struct hub_statistics *hub = &totals->hub;
+    const struct broker_statistics *broker = &totals->broker;
     text_add(text,
              ",\"connections\":{\"http\":%llu,\"lines\":%llu,\"max\":%llu,\"accepted_http\":%llu,"
              "\"accepted_lines\":%llu,"
              "\"shed\":%llu,\"timeouts\":%llu,\"documents\":%llu}",
              (number)counters->connections[PROTOCOL_HTTP],
-             (number)counters->connections[PROTOCOL_LINES], (number)home->connections_max,
+             (number)counters->connections[PROTOCOL_LINES], (number)owner->connections_max,
              (number)counters->accepted[PROTOCOL_HTTP], (number)counters->accepted[PROTOCOL_LINES],
              (number)counters->shed, (number)counters->timeouts, (number)counters->documents);
     text_add(text,
              ",\"events\":{\"published\":%llu,\"published_bytes\":%llu,\"failed\":%llu,"
              "\"delivered\":%llu,\"delivered_bytes\":%llu",
-             (number)hub->published, (number)hub->published_bytes, (number)hub->failed,
-             (number)hub->delivered, (number)hub->delivered_bytes);
+             (number)broker->published, (number)broker->published_bytes, (number)broker->failed,
+             (number)broker->delivered, (number)broker->delivered_bytes);
     text_add(text,
              ",\"gaps\":%llu,\"heartbeats\":%llu,\"disk_reads\":%llu,\"encoded\":%llu,\"left_out\":"
              "%llu,\"ring_bytes\":%llu}",
-             (number)hub->gaps, (number)hub->heartbeats, (number)hub->disk_reads,
-             (number)hub->encoded, (number)hub->left_out, (number)hub->ring_bytes);
+             (number)broker->gaps, (number)broker->heartbeats, (number)broker->disk_reads,
+             (number)broker->encoded, (number)broker->left_out, (number)broker->ring_bytes);
     text_add(text, ",\"subscribers\":{\"sse\":%llu,\"lines\":%llu}",
-             (number)hub->subscribers[HUB_SSE], (number)hub->subscribers[HUB_LINES]);
+             (number)broker->subscribers[BROKER_SSE], (number)broker->subscribers[BROKER_LINES]);
 }
 
 static void add_log(struct text *text, const struct log *log)
@@ -193,7 +193,7 @@ static void add_tail(void *context, const struct tail_view *view)
     listing->comma = ",";
 }
 
-void stats_stream_write(struct text *text, const struct hub_stream_view *view)
+void stats_stream_write(struct text *text, const struct broker_stream_view *view)
 {
     const struct log_stream *log = view->log;
     text_add(text, "{\"name\":\"%s\",\"events\":%llu,\"bytes\":%llu,\"first\":%llu,\"last\":%llu",
@@ -203,7 +203,7 @@ void stats_stream_write(struct text *text, const struct hub_stream_view *view)
              (number)view->published, view->per_second, view->subscribers);
 }
 
-void streams_stream(struct edition *edition, const struct hub_stream_view *view)
+void streams_stream(struct edition *edition, const struct broker_stream_view *view)
 {
     text_add(&edition->text, "%s", edition->comma);
     stats_stream_write(&edition->text, view);
@@ -215,26 +215,26 @@ void streams_end(struct edition *edition)
     text_add(&edition->text, "]}\n");
 }
 
-void streams_begin(struct agent *home, struct edition *edition)
+void streams_begin(struct agent *owner, struct edition *edition)
 {
-    (void)home;
+    (void)owner;
     text_add(&edition->text, "{\"streams\":[");
 }
 
-void stats_begin(struct agent *home, struct edition *edition)
+void stats_begin(struct agent *owner, struct edition *edition)
 {
     struct text *text = &edition->text;
-    struct measures measures = measures_read(home);
+    struct measures measures = measures_read(owner);
     struct sheet totals;
     struct listing tails = {.text = text, .comma = ""};
     text_add(text, "{\"version\":\"%s\",\"backend\":\"%s\",\"pid\":%ld,\"uptime_seconds\":%.3f,",
-             hark_version(), hark_loop_backend(home->loop), (long)getpid(),
+             hark_version(), hark_loop_backend(owner->loop), (long)getpid(),
              measures.uptime_seconds);
-    add_refusals(text, home->loop);
+    add_refusals(text, owner->loop);
     text_add(text, ",");
-    totals_read(home, &totals);
+    totals_read(owner, &totals);
     add_loop(text, &totals.loop, totals.active);
-    add_threads(text, home->crew);
+    add_threads(text, owner->crew);
     text_add(text,
              ",\"process\":{\"cpu_seconds\":%.6f,\"user_seconds\":%.6f,\"system_seconds\":%.6f,"
              "\"max_resident_bytes\":%llu,"
@@ -242,10 +242,10 @@ void stats_begin(struct agent *home, struct edition *edition)
              measures.user_seconds + measures.system_seconds, measures.user_seconds,
              measures.system_seconds, (number)measures.max_resident_bytes,
              (number)measures.voluntary_switches, (number)measures.involuntary_switches);
-    add_health(text, home);
-    add_traffic(text, home, &totals);
-    add_log(text, home->log);
+    add_health(text, owner);
+    add_traffic(text, owner, &totals);
+    add_log(text, owner->log);
     text_add(text, ",\"tails\":[");
-    tail_each(home->tail, add_tail, &tails);
+    tail_each(owner->tail, add_tail, &tails);
     text_add(text, "],\"streams\":[");
 }

@@ -34,7 +34,7 @@ static void record_appended(struct log_append *append, int64_t result)
     answered(batch->follower);
 }
 
-static void line_published(struct hub_publish *publish, int64_t id)
+static void line_published(struct broker_publish *publish, int64_t id)
 {
     struct tail_line *line = hark_container_of(publish, struct tail_line, publish);
     line->result = id;
@@ -290,8 +290,8 @@ static void send_batch(struct tail_follower *follower)
     log_append(tail->log, &batch->record);
     for (uint32_t i = 0; i < batch->count; i++)
         if (batch->lines[i].result <= 0)
-            hub_publish(follower->stream, &batch->lines[i].publish, batch->lines[i].bytes,
-                        batch->lines[i].count, line_published);
+            broker_publish(follower->stream, &batch->lines[i].publish, batch->lines[i].bytes,
+                           batch->lines[i].count, line_published);
 }
 
 static bool has_batch(struct tail_follower *follower)

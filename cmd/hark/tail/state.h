@@ -105,7 +105,7 @@ struct tail_buffer {
 
 /* A line on its way. */
 struct tail_line {
-    struct hub_publish publish;
+    struct broker_publish publish;
     struct tail_follower *follower;
     const char *bytes;
     size_t count;
@@ -136,7 +136,7 @@ struct tail_follower {
     char *path;                         /* absolute */
     char *stream_name;
     char private_name[TAIL_RECORDS_NAME_BYTES];
-    struct hub_stream *stream;
+    struct broker_stream *stream;
 
     struct hark_op resolve;
     struct resolution *resolution; /* the last one; its fd is handed over to a source */
@@ -220,7 +220,7 @@ struct tail_pattern {
 
 struct tail {
     struct hark_loop *loop;
-    struct hub *hub;
+    struct broker *broker;
     struct log *log;
     log_report *report;
     bool (*spare)(void *context);

@@ -204,7 +204,7 @@ static void watch(struct tail *tail)
 
 static void follower_free(struct tail_follower *follower)
 {
-    hub_stream_close(follower->stream);
+    broker_stream_close(follower->stream);
     free(follower->path);
     free(follower->stream_name);
     free(follower->resolution);
@@ -264,7 +264,7 @@ static int follower_init(struct tail *tail, struct tail_follower *follower,
     for (const struct tail_follower *other = tail->followers; other < follower; other++)
         if (strcmp(other->private_name, follower->private_name) == 0)
             return -EINVAL;
-    return hub_stream_open(tail->hub, file->stream, strlen(file->stream), &follower->stream);
+    return broker_stream_open(tail->broker, file->stream, strlen(file->stream), &follower->stream);
 }
 
 /* Watches the file's directory from now on, before the first walk: so nothing that happens once the
@@ -336,14 +336,14 @@ static uint64_t newest_id(const struct log *log)
     return newest;
 }
 
-int tail_open(struct hark_loop *loop, struct hub *hub, struct log *log,
+int tail_open(struct hark_loop *loop, struct broker *broker, struct log *log,
               const struct tail_options *options, struct tail **out_tail)
 {
     struct tail *tail = calloc(1, sizeof *tail);
     if (!tail)
         return -ENOMEM;
     tail->loop = loop;
-    tail->hub = hub;
+    tail->broker = broker;
     tail->log = log;
     tail->report = options->report;
     tail->spare = options->spare;

@@ -25,8 +25,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "broker/broker.h"
 #include "hark.h"
-#include "hub/hub.h"
 #include "log/log.h"
 
 struct tail;
@@ -63,18 +63,18 @@ struct tail_options {
 };
 
 /* Begins to follow.
- * Takes: a hub and its log, open until `closed` of tail_close. A path may be relative: to the
+ * Takes: a broker and its log, open until `closed` of tail_close. A path may be relative: to the
  *   directory that is current now.
  * Gives: 0 and *out_tail; what happens to single files later is reported. With count 0 it gives a
  *   tail that does nothing.
  * Fails: -EINVAL a name of a stream, or the same file and stream twice; -ENOMEM; -EMFILE, -ENFILE,
  *   -ENOSYS: no inotify. */
-int tail_open(struct hark_loop *loop, struct hub *hub, struct log *log,
+int tail_open(struct hark_loop *loop, struct broker *broker, struct log *log,
               const struct tail_options *options, struct tail **out_tail);
 
 /* Stops reading, waits for what is being published, and calls closed from hark_run; the tail's
  * memory is then gone.
- * Takes: closed and context: may not be NULL, may. Call it before hub_close and log_close. */
+ * Takes: closed and context: may not be NULL, may. Call it before broker_close and log_close. */
 void tail_close(struct tail *tail, void (*closed)(void *context), void *context);
 
 /* One followed file as /stats shows it. */

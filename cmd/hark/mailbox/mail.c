@@ -4,7 +4,7 @@
  * bell's mark away before it looks, and a sender looks at the mark after it has pushed: one of the
  * two sees the other. The bell is an op that several loops send, one after the other: who has set
  * the mark has the op. */
-#include "mail/mail.h"
+#include "mailbox/mail.h"
 
 #include <stddef.h>
 

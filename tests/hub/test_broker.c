@@ -1,5 +1,5 @@
-/* test_hub.c - the hub in this process, over a real log and real sockets: what only shows when
- * turns of the loop are counted. */
+/* test_broker.c - the broker in this process, over a real log and real sockets: what only shows
+ * when turns of the loop are counted. */
 #include "reader.h"
 
 #include <errno.h>
@@ -11,7 +11,7 @@
 struct bench {
     struct hark_loop *loop;
     struct log *log;
-    struct hub *hub;
+    struct broker *broker;
     bool done;
     int result;
 };
@@ -31,28 +31,28 @@ static void log_is_closed(void *context, int result)
     bench->done = true;
 }
 
-static void hub_is_closed(void *context)
+static void broker_is_closed(void *context)
 {
     struct bench *bench = context;
     bench->done = true;
 }
 
 static void bench_open(struct bench *bench, struct hark_loop *loop,
-                       const struct hub_options *options)
+                       const struct broker_options *options)
 {
     *bench = (struct bench){.loop = loop};
     assert_int_equal(log_open(loop, harness_path("data"), NULL, log_is_open, bench), 0);
     harness_run_until(loop, &bench->done);
     assert_int_equal(bench->result, 0);
-    assert_int_equal(hub_create(loop, bench->log, options, &bench->hub), 0);
+    assert_int_equal(broker_create(loop, bench->log, options, &bench->broker), 0);
 }
 
 static void bench_close(struct bench *bench)
 {
     bench->done = false;
-    hub_close(bench->hub, hub_is_closed, bench);
+    broker_close(bench->broker, broker_is_closed, bench);
     harness_run_until(bench->loop, &bench->done);
-    hub_destroy(bench->hub);
+    broker_destroy(bench->broker);
     bench->done = false;
     log_close(bench->log, log_is_closed, bench);
     harness_run_until(bench->loop, &bench->done);
@@ -62,14 +62,14 @@ static void bench_close(struct bench *bench)
 /* --- publishing --- */
 
 struct burst {
-    struct hub_publish publish;
+    struct broker_publish publish;
     char event[16];
     size_t *left;
     bool *done;
     uint64_t id;
 };
 
-static void burst_published(struct hub_publish *publish, int64_t id)
+static void burst_published(struct broker_publish *publish, int64_t id)
 {
     struct burst *burst = hark_container_of(publish, struct burst, publish);
     assert_true(id > 0);
@@ -80,34 +80,34 @@ static void burst_published(struct hub_publish *publish, int64_t id)
 /* Publishes numbers, all in one turn, and waits for the answers: asserts that ids grow. */
 static void publish_numbers(struct bench *bench, const char *name, size_t from, size_t to)
 {
-    struct hub_stream *stream = NULL;
+    struct broker_stream *stream = NULL;
     struct burst *bursts = calloc(to - from, sizeof *bursts);
     size_t left = to - from;
     bool done = false;
-    assert_int_equal(hub_stream_open(bench->hub, name, strlen(name), &stream), 0);
+    assert_int_equal(broker_stream_open(bench->broker, name, strlen(name), &stream), 0);
     for (size_t i = 0; i < to - from; i++) {
         int count = snprintf(bursts[i].event, sizeof bursts[i].event, "%zu", from + i);
         bursts[i].left = &left;
         bursts[i].done = &done;
-        hub_publish(stream, &bursts[i].publish, bursts[i].event, (size_t)count, burst_published);
+        broker_publish(stream, &bursts[i].publish, bursts[i].event, (size_t)count, burst_published);
     }
     harness_run_until(bench->loop, &done);
     for (size_t i = 1; i < to - from; i++)
         assert_true(bursts[i].id > bursts[i - 1].id);
-    hub_stream_close(stream);
+    broker_stream_close(stream);
     free(bursts);
 }
 
 static void open_reader(struct bench *bench, struct reader *reader, const char *name,
-                        enum hub_from from, uint64_t after)
+                        enum broker_from from, uint64_t after)
 {
-    reader_open(bench->loop, bench->hub, reader, name, from, after);
+    reader_open(bench->loop, bench->broker, reader, name, from, after);
 }
 
 static void open_sse_reader(struct bench *bench, struct reader *reader, const char *name,
-                            enum hub_from from)
+                            enum broker_from from)
 {
-    reader_open_as(bench->loop, bench->hub, reader, name, from, 0, HUB_SSE);
+    reader_open_as(bench->loop, bench->broker, reader, name, from, 0, BROKER_SSE);
 }
 
 static void reader_done(struct bench *bench, struct reader *reader)
@@ -143,7 +143,7 @@ BACKEND_TEST(burst_of_one_commit_reaches_each_live_subscriber_once)
     struct bench bench;
     bench_open(&bench, loop, NULL);
     for (size_t i = 0; i < READERS; i++)
-        open_reader(&bench, &readers[i], "s", HUB_FROM_NOW, 0);
+        open_reader(&bench, &readers[i], "s", BROKER_FROM_NOW, 0);
     publish_numbers(&bench, "s", 0, EVENTS);
     for (size_t i = 0; i < READERS; i++) {
         while (readers[i].next < EVENTS) {
@@ -153,8 +153,8 @@ BACKEND_TEST(burst_of_one_commit_reaches_each_live_subscriber_once)
         }
     }
     /* Encoded once for all of them, and sent many together. */
-    assert_int_equal(hub_statistics(bench.hub)->encoded, EVENTS);
-    assert_int_equal(hub_statistics(bench.hub)->delivered, READERS * EVENTS);
+    assert_int_equal(broker_statistics(bench.broker)->encoded, EVENTS);
+    assert_int_equal(broker_statistics(bench.broker)->delivered, READERS * EVENTS);
     for (size_t i = 0; i < READERS; i++)
         reader_done(&bench, &readers[i]);
     bench_close(&bench);
@@ -168,7 +168,7 @@ BACKEND_TEST(readers_of_the_disk_take_turns_where_they_are_more_than_may_read_at
     bench_open(&bench, loop, NULL);
     publish_numbers(&bench, "s", 0, EVENTS);
     for (size_t i = 0; i < READERS; i++)
-        open_reader(&bench, &readers[i], "s", HUB_FROM_START, 0);
+        open_reader(&bench, &readers[i], "s", BROKER_FROM_START, 0);
     for (size_t i = 0; i < READERS; i++) {
         while (readers[i].next < EVENTS) {
             assert_true(hark_run_once(loop) >= 0);
@@ -192,7 +192,7 @@ BACKEND_TEST(readers_of_the_disk_that_leave_at_any_time_hold_up_no_other)
     for (int round = 0; round < ROUNDS; round++) {
         size_t left = READERS;
         for (size_t i = 0; i < READERS; i++)
-            open_reader(&bench, &readers[i], "s", HUB_FROM_START, 0);
+            open_reader(&bench, &readers[i], "s", BROKER_FROM_START, 0);
         while (left > 0) {
             hark_run_once(loop);
             for (int i = 0; i < 6;
@@ -221,12 +221,12 @@ BACKEND_TEST(readers_of_any_speed_get_each_event_once_while_events_come)
 {
     enum { READERS = 24, BURST = 200, BURSTS = 60 };
     static struct reader readers[READERS];
-    struct hub_options options = {.ring_bytes = 8192}; /* many fall out of it, and come back */
+    struct broker_options options = {.ring_bytes = 8192}; /* many fall out of it, and come back */
     struct bench bench;
     uint32_t seed = 2;
     bench_open(&bench, loop, &options);
     for (size_t i = 0; i < READERS; i++)
-        open_reader(&bench, &readers[i], "s", i % 2 == 0 ? HUB_FROM_START : HUB_FROM_NOW, 0);
+        open_reader(&bench, &readers[i], "s", i % 2 == 0 ? BROKER_FROM_START : BROKER_FROM_NOW, 0);
     for (size_t burst = 0; burst < BURSTS; burst++) {
         publish_numbers(&bench, "s", burst * BURST, (burst + 1) * BURST);
         harness_turns(loop, (int)(drawn(&seed) % 4));
@@ -242,18 +242,18 @@ BACKEND_TEST(readers_of_any_speed_get_each_event_once_while_events_come)
     }
     for (size_t i = 0; i < READERS; i++)
         reader_done(&bench, &readers[i]);
-    assert_int_equal(hub_statistics(bench.hub)->ring_bytes, 0);
+    assert_int_equal(broker_statistics(bench.broker)->ring_bytes, 0);
     bench_close(&bench);
 }
 
 BACKEND_TEST(stream_name_that_is_none_is_refused)
 {
     struct bench bench;
-    struct hub_stream *stream = NULL;
+    struct broker_stream *stream = NULL;
     bench_open(&bench, loop, NULL);
-    assert_int_equal(hub_stream_open(bench.hub, ".s", 2, &stream), -EINVAL);
-    assert_int_equal(hub_stream_open(bench.hub, "", 0, &stream), -EINVAL);
-    assert_int_equal(hub_stream_open(bench.hub, "a/b", 3, &stream), -EINVAL);
+    assert_int_equal(broker_stream_open(bench.broker, ".s", 2, &stream), -EINVAL);
+    assert_int_equal(broker_stream_open(bench.broker, "", 0, &stream), -EINVAL);
+    assert_int_equal(broker_stream_open(bench.broker, "a/b", 3, &stream), -EINVAL);
     assert_null(stream);
     bench_close(&bench);
 }
@@ -266,7 +266,7 @@ BACKEND_TEST(nothing_is_in_flight_while_nobody_needs_it)
     harness_settle(loop);
     uint64_t before = hark_loop_active(loop);
     publish_numbers(&bench, "s", 0, 1);
-    open_reader(&bench, &reader, "s", HUB_FROM_START, 0);
+    open_reader(&bench, &reader, "s", BROKER_FROM_START, 0);
     while (reader.next < 1) {
         hark_run_once(loop);
         reader_take(&reader, SIZE_MAX);
@@ -274,9 +274,9 @@ BACKEND_TEST(nothing_is_in_flight_while_nobody_needs_it)
     harness_settle(loop);
     assert_int_equal(
         hark_loop_active(loop),
-        before); /* a waiting subscriber has no op of the hub's, lines have no heartbeat */
+        before); /* a waiting subscriber has no op of the broker's, lines have no heartbeat */
     reader_done(&bench, &reader);
-    open_sse_reader(&bench, &reader, "s", HUB_FROM_NOW);
+    open_sse_reader(&bench, &reader, "s", BROKER_FROM_NOW);
     harness_settle(loop);
     assert_int_equal(hark_loop_active(loop), before + 1);
     reader_done(&bench, &reader);
@@ -310,7 +310,7 @@ static size_t heartbeats(const struct reader *reader, struct got *got)
     return count_in(got, ":\n\n");
 }
 
-/* How often the hub's timer has called so far. */
+/* How often the broker's timer has called so far. */
 static uint64_t beats(struct hark_loop *loop)
 {
     return hark_loop_metrics(loop)->repeated[HARK_OP_EVERY];
@@ -319,15 +319,15 @@ static uint64_t beats(struct hark_loop *loop)
 BACKEND_TEST(heartbeat_comes_to_an_idle_reader_in_each_period)
 {
     enum { PERIODS = 12 };
-    struct hub_options options = {.heartbeat_ns = 1000000};
+    struct broker_options options = {.heartbeat_ns = 1000000};
     struct reader idle;
     struct bench bench;
     bench_open(&bench, loop, &options);
-    open_sse_reader(&bench, &idle, "s", HUB_FROM_NOW);
+    open_sse_reader(&bench, &idle, "s", BROKER_FROM_NOW);
     while (beats(loop) < PERIODS)
         assert_true(hark_run_once(loop) >= 0);
     /* But for the period in which it came, and those that found the last one not sent yet. */
-    assert_true(3 * hub_statistics(bench.hub)->heartbeats >= 2 * beats(loop));
+    assert_true(3 * broker_statistics(bench.broker)->heartbeats >= 2 * beats(loop));
     reader_done(&bench, &idle);
     bench_close(&bench);
 }
@@ -335,19 +335,19 @@ BACKEND_TEST(heartbeat_comes_to_an_idle_reader_in_each_period)
 BACKEND_TEST(heartbeat_passes_over_who_was_told_something_since_the_last)
 {
     enum { EVENTS = 10 };
-    struct hub_options options = {.heartbeat_ns = 1000000};
+    struct broker_options options = {.heartbeat_ns = 1000000};
     struct reader told;
     struct bench bench;
     bench_open(&bench, loop, &options);
-    open_sse_reader(&bench, &told, "s", HUB_FROM_NOW);
+    open_sse_reader(&bench, &told, "s", BROKER_FROM_NOW);
     for (size_t i = 0; i < EVENTS; i++) {
         publish_numbers(&bench, "s", i, i + 1);
-        while (hub_statistics(bench.hub)->delivered <= i)
+        while (broker_statistics(bench.broker)->delivered <= i)
             assert_true(hark_run_once(loop) >= 0);
         for (uint64_t before = beats(loop); beats(loop) == before;)
             assert_true(hark_run_once(loop) >= 0);
     }
-    assert_true(hub_statistics(bench.hub)->heartbeats + EVENTS <= beats(loop));
+    assert_true(broker_statistics(bench.broker)->heartbeats + EVENTS <= beats(loop));
     reader_done(&bench, &told);
     bench_close(&bench);
 }
@@ -356,17 +356,17 @@ BACKEND_TEST(heartbeat_comes_not_into_what_a_slow_reader_is_being_sent)
 {
     enum { EVENTS = 20000 };
     static struct got got[2];
-    struct hub_options options = {.heartbeat_ns = 1000000};
+    struct broker_options options = {.heartbeat_ns = 1000000};
     struct reader idle, slow;
     struct bench bench;
     int room = 1;
     memset(got, 0, sizeof got);
     bench_open(&bench, loop, &options);
     publish_numbers(&bench, "s", 0, EVENTS);
-    open_sse_reader(&bench, &idle, "nothing", HUB_FROM_NOW);
-    open_sse_reader(&bench, &slow, "s", HUB_FROM_START);
+    open_sse_reader(&bench, &idle, "nothing", BROKER_FROM_NOW);
+    open_sse_reader(&bench, &slow, "s", BROKER_FROM_START);
     assert_int_equal(setsockopt(slow.output.fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof room), 0);
-    while (hub_statistics(bench.hub)->delivered == 0)
+    while (broker_statistics(bench.broker)->delivered == 0)
         assert_true(hark_run_once(loop) >= 0);
     for (size_t before = heartbeats(&idle, &got[0]); heartbeats(&idle, &got[0]) < before + 3;)
         assert_true(hark_run_once(loop) >= 0);
@@ -387,49 +387,49 @@ BACKEND_TEST(rate_is_of_the_five_whole_seconds_before_this_one)
         0, 2, 3, 3, 3, 3,
         1, 0, 0, 0, 0, 0}; /* after 10 events in the first second, 5 in the next */
     struct bench bench;
-    struct hub_stream *stream = NULL;
+    struct broker_stream *stream = NULL;
     struct timespec now;
     bench_open(&bench, loop, NULL);
-    assert_int_equal(hub_stream_open(bench.hub, "s", 1, &stream), 0);
+    assert_int_equal(broker_stream_open(bench.broker, "s", 1, &stream), 0);
     clock_gettime(CLOCK_MONOTONIC, &now);
     stands_s = now.tv_sec + 1;
     for (size_t second = 0; second < sizeof rates / sizeof *rates; second++, stands_s++) {
         assert_true(hark_run_ready(loop) >= 0);
-        assert_true(hub_stream_look(stream).per_second == rates[second]);
+        assert_true(broker_stream_look(stream).per_second == rates[second]);
         if (second < 2)
             publish_numbers(&bench, "s", 0, second == 0 ? 10 : 5);
     }
     stands_s = 0;
-    hub_stream_close(stream);
+    broker_stream_close(stream);
     bench_close(&bench);
 }
 
-/* --- lives --- */
+/* --- generations --- */
 
 /* One who reads from now on comes in the callback of the first of a batch: all of it is
  * acknowledged by then, and old. */
-static struct hub_publish batch[3];
+static struct broker_publish batch[3];
 static struct reader late;
 static struct bench *current;
 
-static void batch_published(struct hub_publish *publish, int64_t id)
+static void batch_published(struct broker_publish *publish, int64_t id)
 {
     assert_true(id > 0);
     if (publish == &batch[0])
-        open_reader(current, &late, "s", HUB_FROM_NOW, 0);
+        open_reader(current, &late, "s", BROKER_FROM_NOW, 0);
     current->done = publish == &batch[2];
 }
 
 BACKEND_TEST(reader_from_now_that_comes_between_the_answers_of_a_commit_is_given_none_of_it)
 {
     struct bench bench;
-    struct hub_stream *stream = NULL;
+    struct broker_stream *stream = NULL;
     bench_open(&bench, loop, NULL);
-    assert_int_equal(hub_stream_open(bench.hub, "s", 1, &stream), 0);
+    assert_int_equal(broker_stream_open(bench.broker, "s", 1, &stream), 0);
     current = &bench;
     bench.done = false;
     for (size_t i = 0; i < 3; i++)
-        hub_publish(stream, &batch[i], "0", 1, batch_published);
+        broker_publish(stream, &batch[i], "0", 1, batch_published);
     harness_run_until(loop, &bench.done);
     late.next = 1;
     publish_numbers(&bench, "s", 1, 2);
@@ -438,43 +438,43 @@ BACKEND_TEST(reader_from_now_that_comes_between_the_answers_of_a_commit_is_given
         reader_take(&late, SIZE_MAX);
     }
     reader_done(&bench, &late);
-    hub_stream_close(stream);
+    broker_stream_close(stream);
     bench_close(&bench);
 }
 
-static void stream_deleted(struct hub_publish *publish, int64_t id)
+static void stream_deleted(struct broker_publish *publish, int64_t id)
 {
     (void)publish;
     assert_true(id > 0);
     current->done = true;
 }
 
-static void delete_stream(struct bench *bench, struct hub_stream *stream)
+static void delete_stream(struct bench *bench, struct broker_stream *stream)
 {
-    struct hub_publish publish = {0};
+    struct broker_publish publish = {0};
     current = bench;
     bench->done = false;
-    hub_delete(stream, &publish, stream_deleted);
+    broker_delete(stream, &publish, stream_deleted);
     harness_run_until(bench->loop, &bench->done);
 }
 
 BACKEND_TEST(deleted_stream_keeps_nothing_in_memory_and_is_new_to_who_comes_after)
 {
     struct bench bench;
-    struct hub_stream *stream = NULL;
+    struct broker_stream *stream = NULL;
     struct reader before, after;
     bench_open(&bench, loop, NULL);
-    assert_int_equal(hub_stream_open(bench.hub, "s", 1, &stream), 0);
-    open_reader(&bench, &before, "s", HUB_FROM_START, 0);
+    assert_int_equal(broker_stream_open(bench.broker, "s", 1, &stream), 0);
+    open_reader(&bench, &before, "s", BROKER_FROM_START, 0);
     publish_numbers(&bench, "s", 0, 10);
     while (before.next < 10) {
         assert_true(hark_run_once(loop) >= 0);
         reader_take(&before, SIZE_MAX);
     }
-    assert_true(hub_statistics(bench.hub)->ring_bytes > 0);
+    assert_true(broker_statistics(bench.broker)->ring_bytes > 0);
     delete_stream(&bench, stream);
-    assert_int_equal(hub_statistics(bench.hub)->ring_bytes, 0);
-    open_reader(&bench, &after, "s", HUB_FROM_NOW, 0);
+    assert_int_equal(broker_statistics(bench.broker)->ring_bytes, 0);
+    open_reader(&bench, &after, "s", BROKER_FROM_NOW, 0);
     publish_numbers(&bench, "s", 0, 10);
     while (after.next < 10) { /* asserts that no gap is told */
         assert_true(hark_run_once(loop) >= 0);
@@ -482,7 +482,7 @@ BACKEND_TEST(deleted_stream_keeps_nothing_in_memory_and_is_new_to_who_comes_afte
     }
     reader_done(&bench, &before);
     reader_done(&bench, &after);
-    hub_stream_close(stream);
+    broker_stream_close(stream);
     bench_close(&bench);
 }
 
@@ -495,13 +495,13 @@ static void log_deleted(struct log_append *append, int64_t result)
 
 BACKEND_TEST(stream_deleted_without_the_hub_leaves_its_readers_waiting)
 {
-    struct hub_options options = {.ring_bytes = 4096};
+    struct broker_options options = {.ring_bytes = 4096};
     struct log_append deletion = {.name = "s", .name_length = 1, .done = log_deleted};
     struct bench bench;
     struct reader reader;
     bench_open(&bench, loop, &options);
     publish_numbers(&bench, "s", 0, 100000); /* more than its connection takes */
-    open_reader(&bench, &reader, "s", HUB_FROM_START, 0);
+    open_reader(&bench, &reader, "s", BROKER_FROM_START, 0);
     while (!reader.subscriber.sending)
         assert_true(hark_run_once(loop) >= 0);
     current = &bench;
@@ -513,10 +513,10 @@ BACKEND_TEST(stream_deleted_without_the_hub_leaves_its_readers_waiting)
         hark_run_ready(loop);
     }
     assert_true(reader.next > 0 && reader.next < 100000);
-    uint64_t reads = hub_statistics(bench.hub)->disk_reads;
+    uint64_t reads = broker_statistics(bench.broker)->disk_reads;
     for (int i = 0; i < 200; i++)
         hark_run_ready(loop);
-    assert_int_equal(hub_statistics(bench.hub)->disk_reads, reads);
+    assert_int_equal(broker_statistics(bench.broker)->disk_reads, reads);
     reader_done(&bench, &reader);
     bench_close(&bench);
 }
@@ -532,14 +532,14 @@ BACKEND_TEST(reader_of_the_disk_that_is_gone_holds_no_memory)
     bench_open(&bench, loop, NULL);
     publish_numbers(&bench, "s", 0, EVENTS);
     for (int round = 0; round < 4; round++) {
-        open_reader(&bench, &reader, "s", HUB_FROM_START, 0);
+        open_reader(&bench, &reader, "s", BROKER_FROM_START, 0);
         while (reader.next < EVENTS) {
             assert_true(hark_run_once(loop) >= 0);
             reader_take(&reader, SIZE_MAX);
         }
         reader_done(&bench, &reader);
         harness_settle(loop);
-        if (round == 1) /* by then the hub has what it needs */
+        if (round == 1) /* by then the broker has what it needs */
             held = mallinfo2().uordblks;
     }
     assert_int_equal(mallinfo2().uordblks, held);
@@ -552,11 +552,11 @@ BACKEND_TEST(stream_that_is_not_there_holds_no_memory_once_nobody_has_it)
     size_t held = 0;
     bench_open(&bench, loop, NULL);
     for (int i = 0; i < 20; i++) {
-        struct hub_stream *stream = NULL;
+        struct broker_stream *stream = NULL;
         char name[16];
         int count = snprintf(name, sizeof name, "s%02d", i);
-        assert_int_equal(hub_stream_open(bench.hub, name, (size_t)count, &stream), 0);
-        hub_stream_close(stream);
+        assert_int_equal(broker_stream_open(bench.broker, name, (size_t)count, &stream), 0);
+        broker_stream_close(stream);
         if (i == 10) /* by then the allocator keeps what it keeps */
             held = mallinfo2().uordblks;
     }
@@ -570,10 +570,10 @@ BACKEND_TEST(heartbeat_of_many_readers_takes_several_turns)
     enum { READERS = 300, TURN = 256 };
     static struct reader readers[READERS];
     struct bench bench;
-    bench_open(&bench, loop, &(struct hub_options){.heartbeat_ns = 20000000});
-    const struct hub_statistics *statistics = hub_statistics(bench.hub);
+    bench_open(&bench, loop, &(struct broker_options){.heartbeat_ns = 20000000});
+    const struct broker_statistics *statistics = broker_statistics(bench.broker);
     for (size_t i = 0; i < READERS; i++)
-        reader_open_as(loop, bench.hub, &readers[i], "s", HUB_FROM_NOW, 0, HUB_SSE);
+        reader_open_as(loop, bench.broker, &readers[i], "s", BROKER_FROM_NOW, 0, BROKER_SSE);
     while (statistics->heartbeats < READERS) {
         uint64_t before = statistics->heartbeats;
         assert_int_equal(hark_run_once(loop), 1);
@@ -597,19 +597,19 @@ BACKEND_TEST(long_events_are_read_from_the_disk_for_few_readers_at_once)
     enum { READERS = 60, LONG = 300000, AT_ONCE = 8 };
     static struct reader readers[READERS];
     static char event[LONG] = "0 ";
-    struct hub_stream *stream = NULL;
+    struct broker_stream *stream = NULL;
     struct bench bench;
     bool done = false;
     size_t left = 1, most = 0;
     struct burst burst = {.left = &left, .done = &done};
     bench_open(&bench, loop, NULL);
     memset(event + 2, 'a', LONG - 2);
-    assert_int_equal(hub_stream_open(bench.hub, "s", 1, &stream), 0);
-    hub_publish(stream, &burst.publish, event, LONG, burst_published);
+    assert_int_equal(broker_stream_open(bench.broker, "s", 1, &stream), 0);
+    broker_publish(stream, &burst.publish, event, LONG, burst_published);
     harness_run_until(loop, &done);
-    hub_stream_close(stream);
+    broker_stream_close(stream);
     for (size_t i = 0; i < READERS; i++)
-        open_reader(&bench, &readers[i], "s", HUB_FROM_START, 0);
+        open_reader(&bench, &readers[i], "s", BROKER_FROM_START, 0);
     for (size_t i = 0; i < READERS; i++) {
         while (readers[i].next < 1) {
             size_t reading = 0;

@@ -1,5 +1,5 @@
-/* test_away.c - a hub without a log, and the one that has it. Both loops run in this thread, so
- * which of them is how far behind the other is the test's to choose. */
+/* test_remote.c - a broker without a log, and the one that has it. Both loops run in this
+ * thread, so which of them is how far behind the other is the test's to choose. */
 #include "reader.h"
 #include "sides.h"
 
@@ -10,8 +10,8 @@
 /* One who publishes numbers into a stream, several at a time. */
 struct source {
     struct bench *bench;
-    struct hub_stream *stream;
-    size_t asked;    /* numbers below this were given to the hub */
+    struct broker_stream *stream;
+    size_t asked;    /* numbers below this were given to the broker */
     size_t answered; /* numbers below this are acknowledged */
     uint64_t last;
     bool deleting;
@@ -19,7 +19,7 @@ struct source {
 };
 
 struct number {
-    struct hub_publish publish;
+    struct broker_publish publish;
     struct source *source;
     size_t value;
     char text[];
@@ -36,10 +36,11 @@ static struct number *number_make(struct source *source, size_t room)
 static void source_open(struct bench *bench, struct source *source, int side, const char *name)
 {
     *source = (struct source){.bench = bench};
-    assert_int_equal(hub_stream_open(bench->hubs[side], name, strlen(name), &source->stream), 0);
+    assert_int_equal(broker_stream_open(bench->brokers[side], name, strlen(name), &source->stream),
+                     0);
 }
 
-static void published(struct hub_publish *publish, int64_t id)
+static void published(struct broker_publish *publish, int64_t id)
 {
     struct number *number = hark_container_of(publish, struct number, publish);
     struct source *source = number->source;
@@ -58,8 +59,8 @@ static void source_publish_long(struct source *source, size_t bytes)
     size_t length = (size_t)snprintf(number->text, bytes + 24, "%zu", number->value);
     if (length < bytes)
         memset(number->text + length, ' ', bytes - length);
-    hub_publish(source->stream, &number->publish, number->text, length < bytes ? bytes : length,
-                published);
+    broker_publish(source->stream, &number->publish, number->text, length < bytes ? bytes : length,
+                   published);
 }
 
 static void source_publish(struct source *source, size_t count)
@@ -77,7 +78,7 @@ static void source_wait(struct source *source)
 static void source_close(struct source *source)
 {
     source_wait(source);
-    hub_stream_close(source->stream);
+    broker_stream_close(source->stream);
 }
 
 /* --- reading --- */
@@ -112,7 +113,7 @@ BACKEND_TEST(events_of_either_side_reach_readers_on_both_once)
 {
     enum { EVENTS = 4000, READERS = 8 };
     static struct reader readers[2][READERS];
-    static const char *const names[] = {"home", "away"};
+    static const char *const names[] = {"owner", "remote"};
     struct bench bench;
     struct source sources[2];
     uint32_t seed = 1;
@@ -120,8 +121,8 @@ BACKEND_TEST(events_of_either_side_reach_readers_on_both_once)
     for (int s = 0; s < 2; s++) {
         source_open(&bench, &sources[s], s, names[s]);
         for (int i = 0; i < READERS; i++)
-            reader_open(bench.loops[i % 2], bench.hubs[i % 2], &readers[s][i], names[s],
-                        HUB_FROM_START, 0);
+            reader_open(bench.loops[i % 2], bench.brokers[i % 2], &readers[s][i], names[s],
+                        BROKER_FROM_START, 0);
     }
     while (sources[0].asked < EVENTS || sources[1].asked < EVENTS) {
         for (int s = 0; s < 2; s++) {
@@ -141,17 +142,17 @@ BACKEND_TEST(events_of_either_side_reach_readers_on_both_once)
             reader_done(&bench, &readers[s][i]);
         source_close(&sources[s]);
     }
-    assert_int_equal(hub_statistics(bench.hubs[HOME])->published, 2 * EVENTS);
+    assert_int_equal(broker_statistics(bench.brokers[OWNER])->published, 2 * EVENTS);
     bench_close(&bench);
 }
 
-/* Publishes from home while the other side does not turn. */
+/* Publishes from the owner while the other side does not turn. */
 static void publish_alone(struct source *source, size_t count, uint32_t *seed)
 {
     for (size_t i = 0; i < count; i++)
         source_publish_long(source, drawn(seed) % 50 == 0 ? drawn(seed) % 300000 : 0);
     while (source->answered < source->asked)
-        assert_true(hark_run_ready(source->bench->loops[HOME]) >= 0);
+        assert_true(hark_run_ready(source->bench->loops[OWNER]) >= 0);
 }
 
 BACKEND_TEST_TIMEOUT(thread_that_lags_is_told_where_the_stream_stands_and_its_readers_read_the_disk,
@@ -164,30 +165,31 @@ BACKEND_TEST_TIMEOUT(thread_that_lags_is_told_where_the_stream_stands_and_its_re
     uint32_t seed = 5;
     uint64_t left_out = 0;
     bench_open(&bench, loop, 0);
-    source_open(&bench, &source, HOME, "s");
+    source_open(&bench, &source, OWNER, "s");
     for (int i = 0; i < READERS; i++)
-        reader_open(bench.loops[AWAY], bench.hubs[AWAY], &readers[i], "s", HUB_FROM_NOW, 0);
+        reader_open(bench.loops[REMOTE], bench.brokers[REMOTE], &readers[i], "s", BROKER_FROM_NOW,
+                    0);
     for (int i = 0; i < READERS; i++)
         turn_until(&bench, &readers[i].begun);
     for (int round = 0; round < ROUNDS; round++) {
-        uint64_t reads = hub_statistics(bench.hubs[AWAY])->disk_reads;
+        uint64_t reads = broker_statistics(bench.brokers[REMOTE])->disk_reads;
         for (int i = 0; i < 12; i++) /* more than may be on its way */
             publish_alone(&source, 1000, &seed);
         for (int i = 0; i < 300;
-             i++) { /* what came is read to its end before the home hears of it */
-            assert_true(hark_run_ready(bench.loops[AWAY]) >= 0);
+             i++) { /* what came is read to its end before the owner hears of it */
+            assert_true(hark_run_ready(bench.loops[REMOTE]) >= 0);
             for (int r = 0; r < READERS; r++)
                 reader_take(&readers[r], SIZE_MAX);
         }
         read_all(&bench, readers, READERS, source.asked);
-        assert_true(hub_statistics(bench.hubs[AWAY])->disk_reads > reads);
-        assert_true(hub_statistics(bench.hubs[HOME])->left_out > left_out);
-        left_out = hub_statistics(bench.hubs[HOME])->left_out;
-        reads = hub_statistics(bench.hubs[AWAY])->disk_reads;
+        assert_true(broker_statistics(bench.brokers[REMOTE])->disk_reads > reads);
+        assert_true(broker_statistics(bench.brokers[OWNER])->left_out > left_out);
+        left_out = broker_statistics(bench.brokers[OWNER])->left_out;
+        reads = broker_statistics(bench.brokers[REMOTE])->disk_reads;
         source_publish(&source, 10); /* and from here on they are live again */
         read_all(&bench, readers, READERS, source.asked);
-        assert_int_equal(hub_statistics(bench.hubs[AWAY])->disk_reads, reads);
-        assert_int_equal(hub_statistics(bench.hubs[HOME])->left_out, left_out);
+        assert_int_equal(broker_statistics(bench.brokers[REMOTE])->disk_reads, reads);
+        assert_int_equal(broker_statistics(bench.brokers[OWNER])->left_out, left_out);
     }
     for (int i = 0; i < READERS; i++)
         reader_done(&bench, &readers[i]);
@@ -206,9 +208,9 @@ static void come_and_go(struct hark_loop *loop, size_t count, uint32_t seed)
     struct bench bench;
     struct source sources[2];
     bench_open(&bench, loop, 4096); /* many fall out of the ring */
-    source_open(&bench, &sources[HOME], HOME, "s");
-    source_open(&bench, &sources[AWAY], AWAY, "s");
-    struct source *source = &sources[HOME];
+    source_open(&bench, &sources[OWNER], OWNER, "s");
+    source_open(&bench, &sources[REMOTE], REMOTE, "s");
+    struct source *source = &sources[OWNER];
     for (size_t i = 0; i < count; i++)
         readers[i] = (struct reader){.closed = true, .peer = -1};
     for (int step = 0; step < STEPS; step++) {
@@ -218,7 +220,8 @@ static void come_and_go(struct hark_loop *loop, size_t count, uint32_t seed)
         if (choice < 8 && reader->closed) {
             if (reader->peer >= 0)
                 close(reader->peer);
-            reader_open(bench.loops[AWAY], bench.hubs[AWAY], reader, "s", HUB_FROM_NOW, 0);
+            reader_open(bench.loops[REMOTE], bench.brokers[REMOTE], reader, "s", BROKER_FROM_NOW,
+                        0);
             reader->any = true;
             acknowledged[index] = source->answered;
             seen_begun[index] = false;
@@ -232,7 +235,7 @@ static void come_and_go(struct hark_loop *loop, size_t count, uint32_t seed)
             source = other;
             source_publish(source, 1 + drawn(&seed) % 20);
         } else if (choice < 75) {
-            assert_true(hark_run_ready(bench.loops[drawn(&seed) % 4 ? HOME : AWAY]) >= 0);
+            assert_true(hark_run_ready(bench.loops[drawn(&seed) % 4 ? OWNER : REMOTE]) >= 0);
         } else if (!reader->closed) {
             reader_take(reader, drawn(&seed) % 4000);
         }
@@ -265,8 +268,8 @@ static void come_and_go(struct hark_loop *loop, size_t count, uint32_t seed)
             turn_until(&bench, &readers[i].closed);
         close(readers[i].peer);
     }
-    hub_stream_close(sources[HOME].stream);
-    hub_stream_close(sources[AWAY].stream);
+    broker_stream_close(sources[OWNER].stream);
+    broker_stream_close(sources[REMOTE].stream);
     bench_close(&bench);
 }
 
@@ -278,7 +281,7 @@ BACKEND_TEST(readers_that_come_and_go_miss_nothing_and_see_nothing_from_before)
     }
 }
 
-static void deleted(struct hub_publish *publish, int64_t id)
+static void deleted(struct broker_publish *publish, int64_t id)
 {
     struct number *number = hark_container_of(publish, struct number, publish);
     number->source->deleted = id;
@@ -290,7 +293,7 @@ static int64_t delete_stream(struct source *source)
 {
     struct number *number = number_make(source, 0);
     source->deleting = true;
-    hub_delete(source->stream, &number->publish, deleted);
+    broker_delete(source->stream, &number->publish, deleted);
     while (source->deleting)
         turn(source->bench);
     return source->deleted;
@@ -322,11 +325,12 @@ BACKEND_TEST(stream_deleted_and_made_anew_on_either_side_is_a_gap_on_both)
     bench_open(&bench, loop, 0);
     for (int side = 0; side < SIDES; side++)
         source_open(&bench, &sources[side], side, "s");
-    assert_int_equal(delete_stream(&sources[AWAY]), -ENOENT);
-    source_publish(&sources[HOME], 1);
-    source_wait(&sources[HOME]);
+    assert_int_equal(delete_stream(&sources[REMOTE]), -ENOENT);
+    source_publish(&sources[OWNER], 1);
+    source_wait(&sources[OWNER]);
     for (int side = 0; side < SIDES; side++) {
-        reader_open(bench.loops[side], bench.hubs[side], &readers[side], "s", HUB_FROM_START, 0);
+        reader_open(bench.loops[side], bench.brokers[side], &readers[side], "s", BROKER_FROM_START,
+                    0);
         turn_until(&bench, &readers[side].begun);
         assert_int_equal(gaps_until(&bench, &readers[side], "\t0\n"), 0);
     }
@@ -353,10 +357,10 @@ BACKEND_TEST(reader_of_the_disk_whose_stream_is_deleted_waits)
     struct source source;
     struct reader reader;
     bench_open(&bench, loop, 4096);
-    source_open(&bench, &source, HOME, "s");
+    source_open(&bench, &source, OWNER, "s");
     source_publish(&source, 100000); /* more than its connection takes */
     source_wait(&source);
-    reader_open(bench.loops[AWAY], bench.hubs[AWAY], &reader, "s", HUB_FROM_START, 0);
+    reader_open(bench.loops[REMOTE], bench.brokers[REMOTE], &reader, "s", BROKER_FROM_START, 0);
     turn_until(&bench, &reader.begun);
     turn_until(&bench, &reader.subscriber.sending);
     assert_true(delete_stream(&source) > 0);
@@ -365,10 +369,10 @@ BACKEND_TEST(reader_of_the_disk_whose_stream_is_deleted_waits)
         reader_take(&reader, SIZE_MAX);
     }
     assert_true(reader.next > 0 && reader.next < 100000);
-    uint64_t reads = hub_statistics(bench.hubs[AWAY])->disk_reads;
+    uint64_t reads = broker_statistics(bench.brokers[REMOTE])->disk_reads;
     for (int i = 0; i < 200; i++)
         turn(&bench);
-    assert_int_equal(hub_statistics(bench.hubs[AWAY])->disk_reads, reads);
+    assert_int_equal(broker_statistics(bench.brokers[REMOTE])->disk_reads, reads);
     reader_done(&bench, &reader);
     source_close(&source);
     bench_close(&bench);
@@ -377,27 +381,29 @@ BACKEND_TEST(reader_of_the_disk_whose_stream_is_deleted_waits)
 BACKEND_TEST(event_of_the_largest_size_crosses_and_is_read_back)
 {
     struct bench bench;
-    struct hub_stream *stream = NULL;
+    struct broker_stream *stream = NULL;
     char *event = malloc(LOG_EVENT_BYTES_MAX);
     char *got = malloc(LOG_EVENT_BYTES_MAX + 64);
     bench_open(&bench, loop, 0);
     harness_fill(event, LOG_EVENT_BYTES_MAX, 7);
     for (size_t i = 0; i < LOG_EVENT_BYTES_MAX; i++)
         event[i] = (char)(event[i] == '\n' ? ' ' : event[i]); /* so that it is one line */
-    for (int from = HUB_FROM_NOW; from <= HUB_FROM_START; from++) {
+    for (int from = BROKER_FROM_NOW; from <= BROKER_FROM_START; from++) {
         struct reader reader;
         struct source source;
-        if (from == HUB_FROM_NOW) {
-            reader_open(bench.loops[AWAY], bench.hubs[AWAY], &reader, "s", HUB_FROM_NOW, 0);
+        if (from == BROKER_FROM_NOW) {
+            reader_open(bench.loops[REMOTE], bench.brokers[REMOTE], &reader, "s", BROKER_FROM_NOW,
+                        0);
             turn_until(&bench, &reader.begun);
-            assert_int_equal(hub_stream_open(bench.hubs[AWAY], "s", 1, &stream), 0);
+            assert_int_equal(broker_stream_open(bench.brokers[REMOTE], "s", 1, &stream), 0);
             source = (struct source){.bench = &bench, .stream = stream, .asked = 1};
             struct number *number = number_make(&source, 0);
-            hub_publish(stream, &number->publish, event, LOG_EVENT_BYTES_MAX, published);
+            broker_publish(stream, &number->publish, event, LOG_EVENT_BYTES_MAX, published);
             source_wait(&source);
-            hub_stream_close(stream);
+            broker_stream_close(stream);
         } else {
-            reader_open(bench.loops[AWAY], bench.hubs[AWAY], &reader, "s", HUB_FROM_START, 0);
+            reader_open(bench.loops[REMOTE], bench.brokers[REMOTE], &reader, "s", BROKER_FROM_START,
+                        0);
         }
         size_t count = 0;
         while (count == 0 || got[count - 1] != '\n') {
@@ -417,10 +423,10 @@ BACKEND_TEST(event_of_the_largest_size_crosses_and_is_read_back)
     bench_close(&bench);
 }
 
-/* What a flush of the home's has sent, and a mail behind it. */
+/* What a flush of the owner's has sent, and a mail behind it. */
 struct last_word {
     struct mail mail;
-    struct hub *hub;
+    struct broker *broker;
     uint64_t delivered;
     bool arrived;
 };
@@ -428,8 +434,8 @@ struct last_word {
 static void last_word_arrived(struct mail *mail)
 {
     struct last_word *word = hark_container_of(mail, struct last_word, mail);
-    hub_flush(word->hub);
-    word->delivered = hub_statistics(word->hub)->delivered;
+    broker_flush(word->broker);
+    word->delivered = broker_statistics(word->broker)->delivered;
     word->arrived = true;
 }
 
@@ -439,16 +445,16 @@ BACKEND_TEST(flush_gives_readers_all_that_was_published_before_the_mail_that_fol
     struct source source;
     struct reader reader;
     bench_open(&bench, loop, 0);
-    reader_open(bench.loops[AWAY], bench.hubs[AWAY], &reader, "s", HUB_FROM_NOW, 0);
+    reader_open(bench.loops[REMOTE], bench.brokers[REMOTE], &reader, "s", BROKER_FROM_NOW, 0);
     turn_until(&bench, &reader.begun);
-    source_open(&bench, &source, HOME, "s");
-    struct last_word word = {.hub = bench.hubs[AWAY]};
+    source_open(&bench, &source, OWNER, "s");
+    struct last_word word = {.broker = bench.brokers[REMOTE]};
     source_publish(&source, 5);
     while (source.answered <
            5) /* its last answer comes in the turn that has the events for the other side */
-        assert_true(hark_run_once(bench.loops[HOME]) >= 0);
-    hub_flush(bench.hubs[HOME]);
-    mail_send(bench.loops[HOME], &bench.boxes[AWAY], &word.mail, last_word_arrived);
+        assert_true(hark_run_once(bench.loops[OWNER]) >= 0);
+    broker_flush(bench.brokers[OWNER]);
+    mail_send(bench.loops[OWNER], &bench.boxes[REMOTE], &word.mail, last_word_arrived);
     turn_until(&bench, &word.arrived);
     assert_int_equal(word.delivered, 5);
     read_all(&bench, &reader, 1, 5);
@@ -463,23 +469,23 @@ BACKEND_TEST(stream_without_readers_there_costs_the_other_thread_nothing)
     struct source source;
     struct reader reader;
     bench_open(&bench, loop, 0);
-    source_open(&bench, &source, HOME, "s");
+    source_open(&bench, &source, OWNER, "s");
     source_publish(&source, 10);
     source_wait(&source);
-    reader_open(bench.loops[AWAY], bench.hubs[AWAY], &reader, "s", HUB_FROM_START, 0);
+    reader_open(bench.loops[REMOTE], bench.brokers[REMOTE], &reader, "s", BROKER_FROM_START, 0);
     turn_until(&bench, &reader.begun);
     read_all(&bench, &reader, 1, 10);
     reader_done(&bench, &reader);
     for (int i = 0; i < 100; i++)
         turn(&bench);
-    const struct hark_metrics *metrics = hark_loop_metrics(bench.loops[AWAY]);
+    const struct hark_metrics *metrics = hark_loop_metrics(bench.loops[REMOTE]);
     uint64_t before = metrics->handled[HARK_OP_POST];
     source_publish(&source, 100);
     source_wait(&source);
     for (int i = 0; i < 100; i++)
         turn(&bench);
     assert_int_equal(metrics->handled[HARK_OP_POST], before);
-    assert_int_equal(hark_loop_active(bench.loops[AWAY]), 0);
+    assert_int_equal(hark_loop_active(bench.loops[REMOTE]), 0);
     source_close(&source);
     bench_close(&bench);
 }

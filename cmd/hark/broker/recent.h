@@ -1,5 +1,5 @@
-/* ring.h - the newest events of one stream in one encoding, ready to be sent, shared by all of its
- * subscribers.
+/* recent.h - the newest events of one stream in one encoding, ready to be sent, shared by all of
+ * its subscribers.
  *
  * Each event is encoded once, behind the one before it, in chunks that are counted: the ring holds
  * one reference, each send that is on its way another. So a subscriber sends all that it lacks of a
@@ -7,22 +7,22 @@
  * over its limit its oldest chunk leaves; a send that is on its way keeps that chunk's memory until
  * it ends, a subscriber that comes later reads the disk.
  */
-#ifndef HUB_RING_H
-#define HUB_RING_H
+#ifndef BROKER_RECENT_H
+#define BROKER_RECENT_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "hub/encoding.h"
+#include "broker/encoding.h"
 
 /* The size of a chunk once a stream is busy; the first ones are smaller, and a longer event has a
  * chunk of its own. */
-enum { HUB_CHUNK_BYTES = 65536 };
+enum { RECENT_CHUNK_BYTES = 65536 };
 
 /* Encoded bytes grow from the front, the entries that tell where each event ends from the back. */
-struct hub_chunk {
-    struct hub_chunk *next;
+struct recent_chunk {
+    struct recent_chunk *next;
     uint32_t references;
     uint32_t capacity;
     uint32_t filled;
@@ -31,20 +31,20 @@ struct hub_chunk {
     _Alignas(16) char bytes[];
 };
 
-struct hub_ring {
-    struct hub_chunk *first;
-    struct hub_chunk *last;
+struct recent {
+    struct recent_chunk *first;
+    struct recent_chunk *last;
     uint64_t floor; /* every event after this id is in the ring */
     uint64_t top;   /* the newest id */
     size_t bytes;   /* of all chunks kept */
     size_t bytes_max;
-    enum hub_encoding encoding;
+    enum broker_encoding encoding;
     bool active;
 };
 
 /* Encoded events that follow each other in one chunk. */
-struct hub_range {
-    struct hub_chunk *chunk;
+struct recent_range {
+    struct recent_chunk *chunk;
     const char *bytes;
     size_t count;
     uint64_t first_id;
@@ -52,32 +52,32 @@ struct hub_range {
     uint32_t events;
 };
 
-void hub_ring_init(struct hub_ring *ring, enum hub_encoding encoding, size_t bytes_max);
+void recent_init(struct recent *recent, enum broker_encoding encoding, size_t bytes_max);
 
 /* Begins to keep events: those after id.
  * Takes: a ring that is not active. */
-void hub_ring_start(struct hub_ring *ring, uint64_t id);
+void recent_start(struct recent *recent, uint64_t id);
 
 /* Lets go of everything; sends that are on their way keep their chunks. */
-void hub_ring_stop(struct hub_ring *ring);
+void recent_stop(struct recent *recent);
 
 /* Encodes an event behind the others.
  * Takes: an active ring; an id above all before it.
  * Gives: the bytes that it took; 0 where memory is lacking: the ring is then emptied, and
  *   subscribers find the event on the disk.
  */
-size_t hub_ring_append(struct hub_ring *ring, uint64_t id, const void *bytes, size_t count);
+size_t recent_append(struct recent *recent, uint64_t id, const void *bytes, size_t count);
 
 /* The events after an id, as many as lie together.
  * Takes: after at or above the ring's floor; hint: a chunk that the caller holds a reference of and
  *   in which its last range ended, or NULL.
  * Gives: true and *out_range; false where there is none. No reference is taken. */
-bool hub_ring_find(const struct hub_ring *ring, uint64_t after, const struct hub_chunk *hint,
-                   struct hub_range *out_range);
+bool recent_find(const struct recent *recent, uint64_t after, const struct recent_chunk *hint,
+                 struct recent_range *out_range);
 
-void hub_chunk_hold(struct hub_chunk *chunk);
+void recent_chunk_hold(struct recent_chunk *chunk);
 
 /* Takes: NULL: nothing happens. */
-void hub_chunk_release(struct hub_chunk *chunk);
+void recent_chunk_release(struct recent_chunk *chunk);
 
 #endif
