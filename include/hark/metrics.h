@@ -1,5 +1,9 @@
 /* metrics.h - what a loop counts. All counters run from its creation and never go back. Reading
- * costs nothing. */
+ * costs nothing.
+ *
+ * The struct only grows at its end, and an op keeps its number: a program that was built with an
+ * older library reads right what it knows. One that may be linked with an older library than it was
+ * built with reads a counter only if `size` reaches past it. */
 #ifndef HARK_METRICS_H
 #define HARK_METRICS_H
 
@@ -12,7 +16,11 @@ HARK_BEGIN
  * nanoseconds; the first bucket takes in all below, the last all above. */
 enum { HARK_LAG_BUCKETS = 40 };
 
+/* The room of the counters by kind, so that new kinds move nothing. */
+enum { HARK_OP_KINDS_MAX = 96 };
+
 struct hark_metrics {
+    uint64_t size; /* bytes of this struct in the library that is linked */
     uint64_t turns;
     uint64_t sleeps;            /* waits that could block */
     uint64_t wakes;             /* posts, stops and signals that had to wake the loop */
@@ -25,9 +33,9 @@ struct hark_metrics {
     uint64_t lag_total_ns;      /* time spent handling, over all turns */
     uint64_t longest_turn_ns;   /* the longest of these times: what kept the loop most */
     uint64_t lag[HARK_LAG_BUCKETS];
-    uint64_t requested[HARK_OP_KINDS]; /* starts, by enum hark_op_code */
-    uint64_t handled[HARK_OP_KINDS];   /* final calls */
-    uint64_t repeated[HARK_OP_KINDS];  /* calls of repeating ops before the final one */
+    uint64_t requested[HARK_OP_KINDS_MAX]; /* starts, by enum hark_op_code */
+    uint64_t handled[HARK_OP_KINDS_MAX];   /* final calls */
+    uint64_t repeated[HARK_OP_KINDS_MAX];  /* calls of repeating ops before the final one */
 };
 
 HARK_END

@@ -32,8 +32,10 @@ struct msghdr;
 struct sockaddr;
 struct statx;
 
-/* Every kind of op, a row each: its code and its name. Code that must treat each kind has a switch
- * without a default over these, so that the compiler names what a new row still lacks. */
+/* Every kind of op, a row each: its code and its name. A row's place is the op's number, which
+ * programs are built with: new rows go to the end, none is moved or taken out. Code that must treat
+ * each kind has a switch without a default over these, so that the compiler names what a new row
+ * still lacks. */
 #define HARK_OPS(X)                                                                                \
     X(NOP, nop)                                                                                    \
     X(DEFER, defer)                                                                                \

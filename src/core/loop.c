@@ -126,6 +126,7 @@ int hark_loop_create(const struct hark_options *given, struct hark_loop **out_lo
     if (!loop)
         return -ENOMEM;
     memset(loop, 0, sizeof *loop);
+    loop->metrics.size = sizeof loop->metrics;
     loop->turn_max = options.turn_max;
     loop->workers_max = options.workers_max;
     loop->signal_slot = -1;

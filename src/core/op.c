@@ -4,6 +4,8 @@
 #include "core/loop.h"
 #include "core/wake.h"
 
+_Static_assert((int)HARK_OP_KINDS <= (int)HARK_OP_KINDS_MAX, "hark_metrics has room for each kind");
+
 static const char *const op_names[HARK_OP_KINDS] = {
 #define NAME(code, name) [HARK_OP_##code] = #name,
     HARK_OPS(NAME)

@@ -128,6 +128,35 @@ BACKEND_TEST(promise_10_no_call_is_made_that_can_only_say_that_it_would_block)
     harness_close(loop, ends[1]);
 }
 
+/* Programs were built with these numbers: a new op gets the next one. */
+static const char *const numbers[] = {
+    "nop",         "defer",     "sleep",       "every",           "post",   "work",
+    "signal_each", "accept",    "accept_each", "connect",         "recv",   "recv_each",
+    "send",        "recvmsg",   "sendmsg",     "shutdown",        "socket", "read",
+    "write",       "readv",     "writev",      "openat",          "close",  "detach",
+    "fsync",       "fdatasync", "ftruncate",   "fallocate",       "statx",  "renameat",
+    "unlinkat",    "mkdirat",   "getdents",    "copy_file_range", "poll",   "poll_each",
+};
+
+TEST(an_op_keeps_its_number)
+{
+    int count = sizeof numbers / sizeof numbers[0];
+    assert_true(HARK_OP_KINDS >= count);
+    for (int code = 0; code < count; code++)
+        assert_string_equal(hark_op_name(code), numbers[code]);
+}
+
+BACKEND_TEST(counters_stay_where_they_are_and_tell_how_many_there_are)
+{
+    const struct hark_metrics *metrics = hark_loop_metrics(loop);
+    assert_int_equal(metrics->size, sizeof *metrics);
+    assert_int_equal(offsetof(struct hark_metrics, turns), 8);
+    assert_int_equal(offsetof(struct hark_metrics, lag), 12 * 8);
+    assert_int_equal(offsetof(struct hark_metrics, requested), (12 + 40) * 8);
+    assert_int_equal(offsetof(struct hark_metrics, handled), (12 + 40 + 96) * 8);
+    assert_int_equal(offsetof(struct hark_metrics, repeated), (12 + 40 + 2 * 96) * 8);
+}
+
 BACKEND_TEST(starts_final_calls_and_repeats_are_counted_by_kind)
 {
     const struct hark_metrics *metrics = hark_loop_metrics(loop);

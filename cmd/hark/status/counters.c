@@ -29,6 +29,7 @@ static void add_sheet(struct sheet *sum, const struct sheet *other)
     add(&sum->counters, &other->counters, sizeof sum->counters);
     add(&sum->broker, &other->broker, sizeof sum->broker);
     add(&sum->loop, &other->loop, sizeof sum->loop);
+    sum->loop.size = other->loop.size;
     sum->loop.longest_turn_ns = longest_ns;
     sum->active += other->active;
 }
