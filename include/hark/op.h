@@ -160,12 +160,15 @@ struct hark_op {
     uint8_t code; /* enum hark_op_code */
     uint8_t state;
     uint16_t marks;
-    uint32_t timer;         /* its number among the timers, plus one; 0 none */
-    uint32_t spare;         /* the backend's own */
+    uint32_t timer; /* its number among the timers, plus one; 0 none */
+    union {
+        uint32_t backend_bits; /* with the backend: its own */
+        uint32_t ticket;       /* in the inbox: its place there */
+    };
     struct hark_op *queued; /* next in whichever queue it stands */
     uint32_t serial;        /* which start this is; see hark_op_id */
     struct hark_op *next;   /* among the ops of its descriptor */
-    struct hark_op **link;  /* what points at it there */
+    struct hark_op **link;  /* what points at it there; NULL: it is in no such list */
     union hark_op_arguments with;
     int64_t result;
 };

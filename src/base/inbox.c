@@ -10,10 +10,10 @@ static bool is_before(uint32_t ticket, uint32_t other)
 static void hold(struct op_queue *held, struct hark_op *op)
 {
     struct hark_op **at = &held->first;
-    if (held->first && is_before(held->last->spare, op->spare))
+    if (held->first && is_before(held->last->ticket, op->ticket))
         at = &held->last->queued;
     else
-        while (*at && is_before((*at)->spare, op->spare))
+        while (*at && is_before((*at)->ticket, op->ticket))
             at = &(*at)->queued;
     op->queued = *at;
     *at = op;
@@ -43,7 +43,7 @@ struct hark_op *inbox_take_overflowed(struct inbox *inbox)
 {
     if (atomic_load_explicit(&inbox->overflow, memory_order_relaxed))
         hold_overflow(inbox);
-    if (!inbox->held.first || inbox->held.first->spare != inbox->next)
+    if (!inbox->held.first || inbox->held.first->ticket != inbox->next)
         return NULL;
     inbox->next++;
     return op_queue_pop(&inbox->held);

@@ -4,7 +4,7 @@
  * through the slots in order, so each thread's ops keep theirs. Neither waits for the other, and
  * the taker can fetch the ops ahead, since it need not go from one to the next. A ticket for which
  * the ring is full goes to a stack beside it, whose ops the taker puts in their places by their
- * tickets (hark_op.spare); so nothing is ever refused, and nothing allocated. An op whose
+ * tickets (hark_op.ticket); so nothing is ever refused, and nothing allocated. An op whose
  * forerunner has its ticket, but is not in its slot yet, waits for it: whoever puts that one wakes
  * the taker. */
 #ifndef BASE_INBOX_H
@@ -36,7 +36,7 @@ static inline void inbox_place(struct inbox *inbox, struct hark_op *op, uint32_t
         atomic_store_explicit(&inbox->slots[ticket % INBOX_SLOTS], op, memory_order_seq_cst);
         return;
     }
-    op->spare = ticket;
+    op->ticket = ticket;
     struct hark_op *newest = atomic_load_explicit(&inbox->overflow, memory_order_relaxed);
     do
         op->queued = newest;
@@ -67,7 +67,7 @@ static inline bool inbox_is_empty(const struct inbox *inbox)
 {
     return !atomic_load_explicit(&inbox->slots[inbox->next % INBOX_SLOTS], memory_order_seq_cst) &&
            !atomic_load_explicit(&inbox->overflow, memory_order_seq_cst) &&
-           !(inbox->held.first && inbox->held.first->spare == inbox->next);
+           !(inbox->held.first && inbox->held.first->ticket == inbox->next);
 }
 
 /* The next op where it is no longer in the ring, or not yet; NULL where there is none (inbox.c). */

@@ -16,7 +16,7 @@ static inline void loop_call_final(struct hark_loop *loop, struct hark_op *op, i
     checking_end(loop, op, result);
     if (unlikely(op->timer != 0))
         timers_remove(&loop->timers, op);
-    if (likely(op->marks & MARK_LINKED))
+    if (likely(op->link))
         descriptors_unlink(op);
     op->state = OP_IDLE;
     loop->active--;

@@ -85,7 +85,7 @@ static void close_without_row(struct hark_loop *loop, struct hark_op *op)
 {
     if (op->code == HARK_OP_DETACH)
         return loop_finish(loop, op, 0);
-    op->marks |= MARK_LINKED | MARK_CLOSED;
+    op->marks |= MARK_CLOSED;
     descriptors_link(&loop->descriptors.loose, op);
     loop->backend->close(loop, op);
 }
@@ -102,7 +102,6 @@ static void start_close(struct hark_loop *loop, struct hark_op *op)
     bool released = (row->flags & DESCRIPTOR_RELEASED) != 0;
     if (row->flags & DESCRIPTOR_CLOSING || (released && close_is_still_here(loop, op->fd)))
         return loop_finish(loop, op, -EBADF);
-    op->marks |= MARK_LINKED;
     descriptors_link(&row->ops, op);
     if (released)
         op->state = OP_PARKED;

@@ -69,6 +69,7 @@ static inline void descriptors_unlink(struct hark_op *op)
     *op->link = op->next;
     if (op->next)
         op->next->link = op->link;
+    op->link = NULL;
 }
 
 void descriptors_done(struct descriptors *table);

@@ -42,7 +42,7 @@ enum op_state {
 enum {
     MARK_CANCELLED = 2,  /* a cancel was asked for */
     MARK_EXPIRED = 4,    /* its deadline has passed */
-    MARK_LINKED = 8,     /* in a row, or among the loose */
+    MARK_GUARDED = 8,    /* a write that must raise no SIGPIPE: counted in guarded_writes */
     MARK_BEGUN = 16,     /* ready: the connect was started */
     MARK_NO_MEMORY = 32, /* it ends because its deadline could not be kept */
     MARK_CLOSED = 64,    /* a close that is with the kernel: its number is no longer its own */
@@ -50,8 +50,8 @@ enum {
     MARK_PATIENT = 256,  /* a close that lets what is being sent go on */
     MARK_BACKEND = 512,  /* and above: the backend's own */
 
-    MARKS_RARE = MARK_EXPIRED | MARK_NO_MEMORY | MARK_CLOSED |
-                 MARK_EVICTED, /* a final call that needs more than the call */
+    /* a final call that needs more than the call */
+    MARKS_RARE = MARK_EXPIRED | MARK_GUARDED | MARK_NO_MEMORY | MARK_CLOSED | MARK_EVICTED,
 };
 
 struct work_pool;
@@ -80,6 +80,7 @@ struct hark_loop {
                      more may be on their way */
     bool sigpipe_guarded;
     bool sigpipe_was_blocked;
+    uint64_t guarded_writes; /* in flight, with MARK_GUARDED */
 
     /* Touched by other threads. */
     _Alignas(64) struct inbox inbox;
@@ -131,7 +132,7 @@ static inline void op_begin(struct hark_loop *loop, struct hark_op *op, enum har
     op->state = OP_WAITING;
     op->marks = 0;
     op->timer = 0;
-    op->spare = 0;
+    op->backend_bits = 0;
     op->serial = ++loop->last_serial;
     loop->active++;
     loop->metrics.requested[code]++;
@@ -148,7 +149,6 @@ static inline void op_start_on_descriptor(struct hark_loop *loop, struct hark_op
     struct descriptor *row = descriptors_find(&loop->descriptors, op->fd);
     if (unlikely(!row || row->flags & (DESCRIPTOR_CLOSING | DESCRIPTOR_RELEASED)))
         return op_start_on_rare_descriptor(loop, op);
-    op->marks = MARK_LINKED;
     descriptors_link(&row->ops, op);
     checking_given(loop, op);
     loop->backend->start(loop, op);
@@ -161,7 +161,6 @@ void op_start_loose(struct hark_loop *loop, struct hark_op *op);
  * finds it. */
 static inline void op_link_loose(struct hark_loop *loop, struct hark_op *op)
 {
-    op->marks |= MARK_LINKED;
     op->fd = -1;
     descriptors_link(&loop->descriptors.loose, op);
 }
@@ -211,10 +210,6 @@ void loop_forget_descriptor(struct hark_loop *loop, int fd);
 /* Whether no op is in flight on the number but polls that have ended and wait for their final call
  * (op.c). */
 bool op_row_is_free(struct hark_loop *loop, int fd);
-
-/* Once a write may raise SIGPIPE: blocks it in this thread until hark_run returns with no write in
- * flight. */
-void loop_guard_sigpipe(struct hark_loop *loop);
 
 /* Signals that have arrived since the last call (signals.c). */
 void signals_deliver(struct hark_loop *loop);

@@ -21,7 +21,6 @@ const char *hark_op_name(int code)
 
 void op_start_loose(struct hark_loop *loop, struct hark_op *op)
 {
-    op->marks |= MARK_LINKED;
     descriptors_link(&loop->descriptors.loose, op);
     checking_given(loop, op);
     loop->backend->start(loop, op);
@@ -43,7 +42,6 @@ void op_start_on_rare_descriptor(struct hark_loop *loop, struct hark_op *op)
     struct descriptor *row = descriptors_row(table, op->fd);
     if (row->flags & DESCRIPTOR_CLOSING)
         return loop_finish(loop, op, -EBADF);
-    op->marks |= MARK_LINKED;
     descriptors_link(&row->ops, op);
     checking_given(loop, op);
     if (!(row->flags & DESCRIPTOR_RELEASED))

@@ -7,6 +7,7 @@
 #include "core/call.h"
 #include "core/close.h"
 #include "core/deadline.h"
+#include "core/sigpipe.h"
 #include "core/wake.h"
 
 /* --- calling back --- */
@@ -18,6 +19,7 @@ void loop_call_rare(struct hark_loop *loop, struct hark_op *op, int64_t result)
     if (result == -ECANCELED && marks & (MARK_EXPIRED | MARK_NO_MEMORY))
         result = marks & MARK_EXPIRED ? -ETIMEDOUT : -ENOMEM;
     op->marks = 0;
+    loop->guarded_writes -= (marks & MARK_GUARDED) != 0;
     if (marks & MARK_CLOSED && op->code == HARK_OP_DETACH)
         loop_forget_descriptor(loop, fd); /* from here on it is the caller's */
     else if (marks & MARK_CLOSED)
@@ -123,32 +125,6 @@ static int turn(struct hark_loop *loop, bool may_wait)
     return 0;
 }
 
-/* --- SIGPIPE --- */
-
-void loop_guard_sigpipe(struct hark_loop *loop)
-{
-    sigset_t pipe_only, before;
-    sigemptyset(&pipe_only);
-    sigaddset(&pipe_only, SIGPIPE);
-    (void)kernel_sigmask(calls_of(loop), SIG_BLOCK, &pipe_only, &before);
-    loop->sigpipe_was_blocked = sigismember(&before, SIGPIPE) == 1;
-    loop->sigpipe_guarded = true;
-}
-
-static void release_sigpipe(struct hark_loop *loop)
-{
-    loop->sigpipe_guarded = false;
-    if (loop->sigpipe_was_blocked)
-        return;
-    sigset_t pipe_only;
-    sigemptyset(&pipe_only);
-    sigaddset(&pipe_only, SIGPIPE);
-    const struct timespec now = {0, 0};
-    while (kernel_sigtimedwait(calls_of(loop), &pipe_only, &now) == -EINTR)
-        ;
-    (void)kernel_sigmask(calls_of(loop), SIG_UNBLOCK, &pipe_only, NULL);
-}
-
 /* --- running --- */
 
 static int adopt(struct hark_loop *loop, uint64_t thread)
@@ -173,18 +149,11 @@ static int enter(struct hark_loop *loop)
     return 0;
 }
 
-static bool writes_in_flight(const struct hark_metrics *metrics)
-{
-    return metrics->requested[HARK_OP_WRITE] + metrics->requested[HARK_OP_WRITEV] !=
-           metrics->handled[HARK_OP_WRITE] + metrics->handled[HARK_OP_WRITEV];
-}
-
 static void leave(struct hark_loop *loop)
 {
     if (loop->backend->settle)
         loop->backend->settle(loop);
-    if (loop->sigpipe_guarded && !writes_in_flight(&loop->metrics))
-        release_sigpipe(loop);
+    sigpipe_release(loop);
     loop->running = false;
 }
 

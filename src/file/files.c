@@ -1,5 +1,6 @@
 /* files.c - starting the ops of file.h. */
 #include "core/loop.h"
+#include "core/sigpipe.h"
 #include "hark/file.h"
 
 #include <fcntl.h>
@@ -29,8 +30,7 @@ void hark_write(struct hark_loop *loop, struct hark_op *op, int fd, const void *
                 int64_t offset, hark_done *done)
 {
     op_begin(loop, op, HARK_OP_WRITE, fd, done);
-    if (!loop->sigpipe_guarded)
-        loop_guard_sigpipe(loop);
+    sigpipe_guard(loop, op);
     start_io(loop, op, (void *)(uintptr_t)bytes, count, offset);
 }
 
@@ -53,8 +53,7 @@ void hark_writev(struct hark_loop *loop, struct hark_op *op, int fd, const struc
                  unsigned count, int64_t offset, hark_done *done)
 {
     op_begin(loop, op, HARK_OP_WRITEV, fd, done);
-    if (!loop->sigpipe_guarded)
-        loop_guard_sigpipe(loop);
+    sigpipe_guard(loop, op);
     start_vector(loop, op, vector, count, offset);
 }
 

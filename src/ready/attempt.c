@@ -5,7 +5,7 @@
 #include "core/unblocked.h"
 #include "ready/ready.h"
 
-uint32_t ready_spare_of(const struct hark_op *op)
+uint32_t ready_bits_of(const struct hark_op *op)
 {
     switch ((enum hark_op_code)op->code) {
     case HARK_OP_RECV_EACH:
@@ -85,7 +85,7 @@ static int64_t try_connect(struct hark_loop *loop, struct hark_op *op)
         if (result == -EALREADY && !(op->marks & MARK_BEGUN))
             return result;
         op->marks |= MARK_BEGUN;
-        op->spare &= ~(uint32_t)TRY_ALWAYS;
+        op->backend_bits &= ~(uint32_t)TRY_ALWAYS;
         return WOULD_BLOCK;
     }
     return result;
@@ -266,7 +266,7 @@ static __attribute__((noinline)) int64_t settle(struct hark_loop *loop, struct h
     if (result == WOULD_BLOCK) {
         if (!(op->marks & (MARK_STARVED | MARK_RECHECK)))
             row->ready &= (uint16_t)~ready_events_of(op);
-    } else if (result > 0 && op->spare & READY_IN) {
+    } else if (result > 0 && op->backend_bits & READY_IN) {
         row->seen &= (uint16_t)~READY_IN; /* data was read: hang-ups can be told from it again
                                              (ready.c, watchable) */
     }

@@ -114,7 +114,7 @@ static inline void watch_hangups_again(struct ready *ready, int fd)
 
 static void finish(struct hark_loop *loop, struct hark_op *op, int64_t result)
 {
-    if (unlikely(op->spare & TRY_REPEATS) && result >= 0)
+    if (unlikely(op->backend_bits & TRY_REPEATS) && result >= 0)
         op->marks |= HARK_MARK_MORE;
     loop_finish(loop, op, result);
 }
@@ -123,7 +123,7 @@ static void try_or_wait(struct hark_loop *loop, struct hark_op *op, struct descr
 {
     struct ready *ready = ready_of(loop);
     int fd = op->fd;
-    if (op->spare & (row->ready | TRY_ALWAYS)) {
+    if (op->backend_bits & (row->ready | TRY_ALWAYS)) {
         if (op->code == HARK_OP_RECV_EACH)
             return loop_finish_late(loop, op);
         int64_t result = ready_attempt(loop, op, row);
@@ -190,8 +190,8 @@ static void start_on_descriptor(struct hark_loop *loop, struct hark_op *op)
         if (error)
             return loop_finish(loop, op, error);
     }
-    op->spare = ready_spare_of(op);
-    if (op->spare & TRY_FILE && row->kind == KIND_FILE)
+    op->backend_bits = ready_bits_of(op);
+    if (op->backend_bits & TRY_FILE && row->kind == KIND_FILE)
         return start_on_file(loop, op);
     if (unlikely(op->fd >= ready_of(loop)->poller->limit))
         return loop_finish(loop, op, -ERANGE);

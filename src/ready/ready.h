@@ -33,7 +33,7 @@ enum {
     READY_EDGE = 0x4000, /* to watch: told once, when it comes */
 };
 
-/* hark_op.spare: the events that the op waits for (READY_), and how it is tried. */
+/* hark_op.backend_bits: the events that the op waits for (READY_), and how it is tried. */
 enum {
     TRY_ALWAYS =
         1 << 16, /* it is tried whatever is known of its descriptor: no event need ever come */
@@ -93,13 +93,13 @@ int64_t ready_attempt(struct hark_loop *loop, struct hark_op *op, struct descrip
  * WOULD_BLOCK. */
 int64_t ready_read_cached(struct hark_loop *loop, struct hark_op *op);
 
-/* What stands in hark_op.spare while the op is in flight. */
-uint32_t ready_spare_of(const struct hark_op *op);
+/* What stands in hark_op.backend_bits while the op is in flight. */
+uint32_t ready_bits_of(const struct hark_op *op);
 
 /* The events that an op in flight waits for. */
 static inline uint32_t ready_events_of(const struct hark_op *op)
 {
-    return op->spare & READY_EVENTS;
+    return op->backend_bits & READY_EVENTS;
 }
 
 /* Looks up what a descriptor is, once (kind.c).

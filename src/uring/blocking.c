@@ -69,7 +69,7 @@ int64_t uring_io_by_hand(struct hark_loop *loop, struct hark_op *op)
     int64_t result = unblocked_by_hand(loop, op);
     op->marks |= MARK_BY_HAND;
     if (result == -EAGAIN)
-        op->spare |= OP_POLLING;
+        op->backend_bits |= OP_POLLING;
     return result;
 }
 

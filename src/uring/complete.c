@@ -15,18 +15,18 @@
 
 static void end_with_cancel(struct hark_loop *loop, struct hark_op *op, int64_t result)
 {
-    if (op->spare & OP_BACKLOGGED) /* its cancel had no entry yet, and needs none any more */
+    if (op->backend_bits & OP_BACKLOGGED) /* its cancel had no entry yet, and needs none any more */
         op_queue_remove(&uring_of(loop)->backlog, op);
-    if (!(op->spare & OP_CANCEL_SENT))
+    if (!(op->backend_bits & OP_CANCEL_SENT))
         return loop_call_final(loop, op, result);
-    op->spare |= OP_ENDED;
+    op->backend_bits |= OP_ENDED;
     op->result = result;
 }
 
 /* The op's own request is over, for good. */
 static inline void end(struct hark_loop *loop, struct hark_op *op, int64_t result)
 {
-    if (likely(!(op->spare & (OP_BACKLOGGED | OP_CANCEL_SENT))))
+    if (likely(!(op->backend_bits & (OP_BACKLOGGED | OP_CANCEL_SENT))))
         loop_call_final(loop, op, result);
     else
         end_with_cancel(loop, op, result);
@@ -92,7 +92,7 @@ static void starve(struct hark_loop *loop, struct hark_op *op)
     loop->metrics.buffers_exhausted += buffers->free + buffers->offered == 0;
     if (op->marks & MARK_CANCELLED)
         return request_again(loop, op);
-    op->spare |= OP_STARVED;
+    op->backend_bits |= OP_STARVED;
     op_queue_push(&buffers->starved, op);
 }
 
@@ -105,12 +105,13 @@ static void call_last_lent(struct hark_loop *loop, struct hark_op *op, int64_t r
 
 static void complete_fed(struct hark_loop *loop, struct hark_op *op, int32_t result)
 {
-    op->spare &= ~(uint32_t)OP_FED;
+    op->backend_bits &= ~(uint32_t)OP_FED;
     if (result > 0)
         return call_last_lent(loop, op, result);
     hark_buffer_return(loop, hark_buffer_keep(op));
     if (result == -EAGAIN)
-        op->spare |= OP_POLLING; /* a request wants a buffer even to wait: from an empty ring it
+        op->backend_bits |=
+            OP_POLLING; /* a request wants a buffer even to wait: from an empty ring it
                                     gets none, and starves again */
     if (result == -EINTR || result == -EAGAIN)
         request_again(loop, op);
@@ -138,11 +139,11 @@ static void recv_each_ended(struct hark_loop *loop, struct hark_op *op, int32_t 
 static void complete_datagram(struct hark_loop *loop, struct hark_op *op, int32_t result,
                               uint32_t flags)
 {
-    bool fed = (op->spare & OP_FED) != 0;
+    bool fed = (op->backend_bits & OP_FED) != 0;
     int64_t room = loop->buffers.bytes;
     if (result < 0 || (result == 0 && kernel_is_shut(calls_of(loop), op->fd)))
         return fed ? complete_fed(loop, op, result) : recv_each_ended(loop, op, result, flags);
-    op->spare &= ~(uint32_t)OP_FED;
+    op->backend_bits &= ~(uint32_t)OP_FED;
     if (flags & IORING_CQE_F_BUFFER)
         take_buffer(loop, op, flags);
     if (result == 0)
@@ -159,9 +160,9 @@ static void complete_datagram(struct hark_loop *loop, struct hark_op *op, int32_
 static inline void complete_recv_each(struct hark_loop *loop, struct hark_op *op, int32_t result,
                                       uint32_t flags)
 {
-    if (unlikely(op->spare & (OP_FED | OP_DATAGRAMS)))
-        return op->spare & OP_DATAGRAMS ? complete_datagram(loop, op, result, flags)
-                                        : complete_fed(loop, op, result);
+    if (unlikely(op->backend_bits & (OP_FED | OP_DATAGRAMS)))
+        return op->backend_bits & OP_DATAGRAMS ? complete_datagram(loop, op, result, flags)
+                                               : complete_fed(loop, op, result);
     if (unlikely(result <= 0))
         return recv_each_ended(loop, op, result, flags);
     take_buffer(loop, op, flags);
@@ -245,7 +246,7 @@ static bool is_full_receiver(struct hark_loop *loop, const struct hark_op *op)
 static void complete_failed(struct hark_loop *loop, struct hark_op *op, int32_t error)
 {
     if (wants_polling(op, error) && !is_full_receiver(loop, op)) {
-        op->spare |= OP_POLLING;
+        op->backend_bits |= OP_POLLING;
         uring_submit(loop, op);
     } else if (error == -EINTR) {
         request_again(loop, op);
@@ -322,7 +323,7 @@ static void complete_polling(struct hark_loop *loop, struct hark_op *op, int32_t
                  (uint32_t)result & (uring_poll_events(op) | HARK_POLL_ERROR | HARK_POLL_HANGUP);
     if (result > 0 && !holds && !(op->marks & MARK_CANCELLED))
         return wait_again(loop, op, result);
-    op->spare &= ~(uint32_t)OP_POLLING;
+    op->backend_bits &= ~(uint32_t)OP_POLLING;
     if (result < 0 && result != -EINTR)
         end(loop, op, result);
     else
@@ -338,7 +339,7 @@ static void watch_reports(struct hark_loop *loop, struct hark_op *op, uint32_t e
     if (op->code == HARK_OP_ACCEPT_EACH)
         return uring_accept_waiting(loop, op);
     uring_unwatch(loop, op);
-    if (op->spare & OP_POLLING)
+    if (op->backend_bits & OP_POLLING)
         complete_polling(loop, op, (int32_t)events);
     else
         end(loop, op, events);
@@ -346,8 +347,8 @@ static void watch_reports(struct hark_loop *loop, struct hark_op *op, uint32_t e
 
 static void complete_cancel(struct hark_loop *loop, struct hark_op *op, int32_t result)
 {
-    op->spare &= ~(uint32_t)OP_CANCEL_SENT;
-    if (op->spare & OP_ENDED)
+    op->backend_bits &= ~(uint32_t)OP_CANCEL_SENT;
+    if (op->backend_bits & OP_ENDED)
         loop_call_final(loop, op, op->result);
     else if (result == -ENOENT)
         uring_send_cancel(

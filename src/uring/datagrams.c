@@ -33,6 +33,6 @@ void uring_start_recv_each(struct hark_loop *loop, struct hark_op *op)
     if (unlikely(row->kind == KIND_UNKNOWN))
         row->kind = look_up(loop, op->fd);
     if (unlikely(row->kind == KIND_DATAGRAMS))
-        op->spare |= OP_DATAGRAMS;
+        op->backend_bits |= OP_DATAGRAMS;
     uring_submit(loop, op);
 }

@@ -54,14 +54,14 @@ static void prepare_accept(const struct uring *uring, struct io_uring_sqe *sqe,
 /* The whole length of a datagram is told, also where the buffer is shorter. */
 static uint32_t datagram_flags(const struct hark_op *op)
 {
-    return unlikely(op->spare & OP_DATAGRAMS) ? MSG_TRUNC : 0;
+    return unlikely(op->backend_bits & OP_DATAGRAMS) ? MSG_TRUNC : 0;
 }
 
 static void prepare_recv_each(const struct uring *uring, struct io_uring_sqe *sqe,
                               const struct hark_op *op)
 {
     sqe->opcode = IORING_OP_RECV;
-    if (unlikely(op->spare & OP_FED)) {
+    if (unlikely(op->backend_bits & OP_FED)) {
         sqe->addr = (uint64_t)(uintptr_t)op->with.io.bytes;
         sqe->len = op->loop->buffers.bytes;
         sqe->msg_flags = MSG_DONTWAIT | datagram_flags(op);
@@ -242,7 +242,7 @@ static void prepare(const struct uring *uring, struct io_uring_sqe *sqe, const s
 void uring_prepare(const struct uring *uring, struct io_uring_sqe *sqe, const struct hark_op *op)
 {
     *sqe = (struct io_uring_sqe){.fd = op->fd, .user_data = hark_op_id(op)};
-    if (unlikely(op->spare & OP_POLLING)) {
+    if (unlikely(op->backend_bits & OP_POLLING)) {
         prepare_poll(sqe, uring_poll_events(op));
         sqe->user_data = tagged(op, TAG_POLL);
         return;

@@ -55,7 +55,7 @@ static inline struct io_uring_sqe *next_entry(struct hark_loop *loop, struct uri
 
 static void put_in_backlog(struct uring *uring, struct hark_op *op)
 {
-    op->spare |= OP_BACKLOGGED;
+    op->backend_bits |= OP_BACKLOGGED;
     op_queue_push(&uring->backlog, op);
 }
 
@@ -78,10 +78,10 @@ static void prepare_cancel(struct io_uring_sqe *sqe, struct hark_op *op)
     *sqe = (struct io_uring_sqe){
         .opcode = IORING_OP_ASYNC_CANCEL,
         .fd = -1,
-        .addr = tagged(op, op->spare & OP_POLLING ? TAG_POLL : TAG_OP),
+        .addr = tagged(op, op->backend_bits & OP_POLLING ? TAG_POLL : TAG_OP),
         .user_data = tagged(op, TAG_CANCEL),
     };
-    op->spare |= OP_CANCEL_SENT;
+    op->backend_bits |= OP_CANCEL_SENT;
 }
 
 void uring_send_cancel(struct hark_loop *loop, struct hark_op *op)
@@ -89,7 +89,7 @@ void uring_send_cancel(struct hark_loop *loop, struct hark_op *op)
     struct uring *uring = uring_of(loop);
     struct io_uring_sqe *sqe = uring->backlog.first ? NULL : next_entry(loop, uring);
     if (!sqe) {
-        op->spare |= OP_CANCEL_WANTED;
+        op->backend_bits |= OP_CANCEL_WANTED;
         return put_in_backlog(uring, op);
     }
     prepare_cancel(sqe, op);
@@ -104,8 +104,8 @@ static void drain_backlog(struct hark_loop *loop, struct uring *uring)
         if (!sqe)
             return;
         op_queue_pop(&uring->backlog);
-        bool cancel = (op->spare & OP_CANCEL_WANTED) != 0;
-        op->spare &= ~(uint32_t)(OP_BACKLOGGED | OP_CANCEL_WANTED);
+        bool cancel = (op->backend_bits & OP_CANCEL_WANTED) != 0;
+        op->backend_bits &= ~(uint32_t)(OP_BACKLOGGED | OP_CANCEL_WANTED);
         if (cancel)
             prepare_cancel(sqe, op);
         else
@@ -196,26 +196,26 @@ static void again(struct hark_loop *loop, struct hark_op *op)
     if (likely(op->code != HARK_OP_RECV_EACH || !buffers->starved.first))
         return uring_submit(loop, op);
     loop->metrics.buffers_exhausted += buffers->free + buffers->offered == 0;
-    op->spare |= OP_STARVED;
+    op->backend_bits |= OP_STARVED;
     op_queue_push(&buffers->starved, op);
 }
 
 static void cancel(struct hark_loop *loop, struct hark_op *op)
 {
     struct uring *uring = uring_of(loop);
-    if (op->spare & OP_STARVED) {
+    if (op->backend_bits & OP_STARVED) {
         op_queue_remove(&loop->buffers.starved, op);
-        op->spare = 0;
+        op->backend_bits = 0;
         loop_finish(loop, op, -ECANCELED);
-    } else if (op->spare & OP_WATCHED) {
+    } else if (op->backend_bits & OP_WATCHED) {
         uring_unwatch(loop, op);
-        op->spare = 0;
+        op->backend_bits = 0;
         loop_finish(loop, op, -ECANCELED);
-    } else if (op->spare & OP_BACKLOGGED) {
+    } else if (op->backend_bits & OP_BACKLOGGED) {
         op_queue_remove(&uring->backlog, op);
-        if (op->spare & OP_FED)
+        if (op->backend_bits & OP_FED)
             hark_buffer_return(loop, hark_buffer_keep(op));
-        op->spare = 0;
+        op->backend_bits = 0;
         loop_finish(loop, op, -ECANCELED);
     } else {
         uring_send_cancel(loop, op);
@@ -248,14 +248,14 @@ static void feed_starved(struct hark_loop *loop, struct ring *ring)
         uint32_t index = buffers->stack[--buffers->free];
         op->with.io.bytes = buffers_at(buffers, index);
         op->with.io.buffer = index + 1;
-        op->spare = (op->spare & OP_DATAGRAMS) | OP_FED;
+        op->backend_bits = (op->backend_bits & OP_DATAGRAMS) | OP_FED;
         uring_submit(loop, op);
     }
     bool known = ring_cqes(ring) == 0 &&
                  !is_overflown(ring); /* else some are taken that still count as in the ring */
     left = known ? buffers->offered : 0;
     while ((op = buffers_next_starved(buffers, &left))) {
-        op->spare &= OP_DATAGRAMS;
+        op->backend_bits &= OP_DATAGRAMS;
         uring_submit(loop, op);
     }
 }

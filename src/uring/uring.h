@@ -56,7 +56,7 @@ struct uring {
     struct hark_feature features[URING_FEATURE_COUNT];
 };
 
-/* Bits of hark_op.spare. */
+/* Bits of hark_op.backend_bits. */
 enum {
     OP_BACKLOGGED = 1,    /* in the backlog: waits for an entry */
     OP_CANCEL_WANTED = 2, /* with OP_BACKLOGGED: the entry is for its cancel */

@@ -49,7 +49,7 @@ static int set_interest(struct hark_loop *loop, int fd, uint32_t events)
  * ticket. */
 static bool is_watched(const struct hark_op *op)
 {
-    return op->state == OP_WAITING && op->spare & OP_WATCHED;
+    return op->state == OP_WAITING && op->backend_bits & OP_WATCHED;
 }
 
 /* Whether another op is watched on the descriptor: then it is still the file that was registered.
@@ -73,7 +73,7 @@ int uring_watch(struct hark_loop *loop, struct hark_op *op)
     int error = registered ? 0 : set_interest(loop, op->fd, wanted);
     if (error)
         return error;
-    op->spare |= OP_WATCHED;
+    op->backend_bits |= OP_WATCHED;
     op->result = (int64_t)uring->looks; /* what is being reported now was for others */
     uring->watch_count++;
     return 0;
@@ -81,7 +81,7 @@ int uring_watch(struct hark_loop *loop, struct hark_op *op)
 
 void uring_unwatch(struct hark_loop *loop, struct hark_op *op)
 {
-    op->spare &= ~(uint32_t)OP_WATCHED;
+    op->backend_bits &= ~(uint32_t)OP_WATCHED;
     uring_of(loop)->watch_count--;
 }
 
