@@ -4,19 +4,19 @@
 
 enum { FIRST = 1000, OFFSET = 4096 };
 
-static struct record sample(const char *text)
+static struct log_record sample(const char *text)
 {
-    return (struct record){.kind = RECORD_EVENT,
-                           .flags = RECORD_OPENS_COMMIT,
-                           .length = (uint32_t)strlen(text),
-                           .sequence = FIRST + 7,
-                           .time_ns = 123456789,
-                           .stream = 42,
-                           .payload = (const unsigned char *)text};
+    return (struct log_record){.kind = RECORD_EVENT,
+                               .flags = RECORD_OPENS_COMMIT,
+                               .length = (uint32_t)strlen(text),
+                               .sequence = FIRST + 7,
+                               .time_ns = 123456789,
+                               .stream = 42,
+                               .payload = (const unsigned char *)text};
 }
 
 /* Writes a whole record. Gives: its size. */
-static size_t put(unsigned char *to, const struct record *record, uint64_t offset)
+static size_t put(unsigned char *to, const struct log_record *record, uint64_t offset)
 {
     memset(to, 0, record_size(record->length));
     record_encode(to, record, FIRST, offset);
@@ -27,7 +27,7 @@ static size_t put(unsigned char *to, const struct record *record, uint64_t offse
 TEST(record_decodes_to_what_was_encoded)
 {
     unsigned char bytes[256];
-    struct record in = sample("an event"), out;
+    struct log_record in = sample("an event"), out;
     size_t size = put(bytes, &in, OFFSET);
     assert_int_equal(size, 48);
     assert_int_equal(record_decode(bytes, size, FIRST, OFFSET, true, &out), RECORD_GOOD);
@@ -44,7 +44,7 @@ TEST(record_decodes_to_what_was_encoded)
 TEST(record_at_another_place_or_in_another_segment_is_bad)
 {
     unsigned char bytes[256];
-    struct record in = sample("an event"), out;
+    struct log_record in = sample("an event"), out;
     size_t size = put(bytes, &in, OFFSET);
     assert_int_equal(record_decode(bytes, size, FIRST, OFFSET + 8, true, &out), RECORD_BAD);
     assert_int_equal(record_decode(bytes, size, FIRST - 1, OFFSET, true, &out), RECORD_BAD);
@@ -53,7 +53,7 @@ TEST(record_at_another_place_or_in_another_segment_is_bad)
 TEST(record_cut_short_asks_for_its_size)
 {
     unsigned char bytes[256];
-    struct record in = sample("an event"), out;
+    struct log_record in = sample("an event"), out;
     size_t size = put(bytes, &in, OFFSET);
     for (size_t cut = 0; cut < size; cut++) {
         assert_int_equal(record_decode(bytes, cut, FIRST, OFFSET, true, &out), RECORD_SHORT);
@@ -64,7 +64,7 @@ TEST(record_cut_short_asks_for_its_size)
 TEST(record_with_any_bit_flipped_is_not_good)
 {
     unsigned char bytes[256];
-    struct record in = sample("13 bytes long"), out;
+    struct log_record in = sample("13 bytes long"), out;
     put(bytes, &in, OFFSET);
     size_t covered = RECORD_HEADER_BYTES + in.length; /* the zeros after it say nothing */
     for (size_t bit = 0; bit < covered * 8; bit++) {
@@ -78,7 +78,7 @@ TEST(record_with_any_bit_flipped_is_not_good)
 TEST(record_search_finds_the_next_one_that_may_follow)
 {
     unsigned char bytes[1024];
-    struct record old = sample("old"), new = sample("new"), out;
+    struct log_record old = sample("old"), new = sample("new"), out;
     uint64_t position;
     memset(bytes, 0xff, sizeof bytes);
     old.sequence = FIRST + 3;
@@ -101,7 +101,7 @@ TEST(record_search_finds_the_next_one_that_may_follow)
 TEST(record_with_a_length_or_sequence_out_of_range_is_bad)
 {
     unsigned char bytes[256];
-    struct record in = sample("event"), out;
+    struct log_record in = sample("event"), out;
     in.sequence = FIRST;
     put(bytes, &in, OFFSET);
     assert_int_equal(record_decode(bytes, sizeof bytes, FIRST, OFFSET, true, &out), RECORD_BAD);
@@ -117,7 +117,7 @@ TEST(record_with_a_length_or_sequence_out_of_range_is_bad)
 TEST(segment_header_with_any_bit_flipped_is_refused)
 {
     unsigned char bytes[SEGMENT_HEADER_BYTES];
-    struct segment_header in = {1, 2, 3, 4, 5, 6, 7}, out;
+    struct log_segment_header in = {1, 2, 3, 4, 5, 6, 7}, out;
     segment_header_encode(bytes, &in);
     assert_true(segment_header_decode(bytes, &out));
     assert_memory_equal(&in, &out, sizeof in);

@@ -533,7 +533,7 @@ BACKEND_TEST(a_segment_of_a_newer_version_is_left_alone)
     fill_many(loop, path);
     assert_true(list_files(path, ".log", names, 64) > 0);
     unsigned char header[SEGMENT_HEADER_BYTES];
-    struct segment_header decoded;
+    struct log_segment_header decoded;
     int fd = open(inside(path, names[0]), O_RDWR | O_CLOEXEC);
     assert_int_equal(pread(fd, header, sizeof header, 0), sizeof header);
     assert_true(segment_header_decode(header, &decoded));
@@ -617,7 +617,7 @@ BACKEND_TEST(a_segment_whose_making_crashed_is_removed)
     int before = count_files(path, ".log");
     for (size_t length = 0; length < 80; length += 13) {
         unsigned char bytes[80] = {0};
-        struct segment_header header = {
+        struct log_segment_header header = {
             .version = SEGMENT_VERSION, .declared = 9, .first = 99999, .declared_end = 900};
         if (length > 40)
             segment_header_encode(bytes, &header);

@@ -14,7 +14,7 @@
 
 #define COPIED_BYTES_MAX 4096u /* larger events have their own vector */
 
-static void add_vector(struct commit *commit, const void *bytes, size_t count)
+static void add_vector(struct log_commit *commit, const void *bytes, size_t count)
 {
     struct iovec *last = commit->vectors == 0 ? NULL : &commit->vector[commit->vectors - 1];
     if (last && (char *)last->iov_base + last->iov_len == bytes)
@@ -23,7 +23,7 @@ static void add_vector(struct commit *commit, const void *bytes, size_t count)
         commit->vector[commit->vectors++] = (struct iovec){(void *)bytes, count};
 }
 
-static void add_buffered(struct commit *commit, const void *bytes, size_t count)
+static void add_buffered(struct log_commit *commit, const void *bytes, size_t count)
 {
     if (count == 0)
         return;
@@ -35,17 +35,17 @@ static void add_buffered(struct commit *commit, const void *bytes, size_t count)
 /* Whether all that the segment holds so far is on the disk. */
 static bool is_synced(const struct log *log)
 {
-    const struct commit *commit = &log->commit;
+    const struct log_commit *commit = &log->commit;
     if (log->options.sync == LOG_SYNC_ALWAYS || log->active->last_sequence == log->active->first)
         return true;
     return log->options.sync == LOG_SYNC_INTERVAL && !commit->dirty &&
            !hark_op_active(&commit->sync);
 }
 
-static void add_record(struct log *log, struct record *record)
+static void add_record(struct log *log, struct log_record *record)
 {
     static const unsigned char zeros[RECORD_ALIGNMENT];
-    struct commit *commit = &log->commit;
+    struct log_commit *commit = &log->commit;
     unsigned char header[RECORD_HEADER_BYTES];
     record->time_ns = commit->time_ns;
     record->flags = commit->bytes == 0 && is_synced(log) ? RECORD_OPENS_COMMIT : 0;
@@ -78,14 +78,15 @@ bool batch_must_roll(const struct log *log, const struct log_append *request, bo
 
 bool batch_is_full(const struct log *log, const struct log_append *request)
 {
-    const struct commit *commit = &log->commit;
+    const struct log_commit *commit = &log->commit;
     size_t copied = request->deletes || request->length > COPIED_BYTES_MAX ? 0 : request->length;
     size_t overhead = 2 * (size_t)RECORD_HEADER_BYTES + LOG_NAME_MAX + 2 * (size_t)RECORD_ALIGNMENT;
     return commit->closes || commit->used + copied + overhead > BATCH_BUFFER_BYTES ||
            commit->vectors + 4 > COMMIT_VECTORS;
 }
 
-int batch_check(const struct log *log, const struct log_append *request, struct stream **out_stream)
+int batch_check(const struct log *log, const struct log_append *request,
+                struct log_row **out_stream)
 {
     if (request->error != 0)
         return request->error;
@@ -93,7 +94,7 @@ int batch_check(const struct log *log, const struct log_append *request, struct 
         return -EINVAL;
     if (!request->deletes && request->length > LOG_EVENT_BYTES_MAX)
         return -EINVAL;
-    struct stream *stream = table_by_name(&log->table, request->name, request->name_length);
+    struct log_row *stream = table_by_name(&log->table, request->name, request->name_length);
     if (!stream && request->deletes)
         return -ENOENT;
     bool own = request->name[0] == '.';
@@ -104,7 +105,7 @@ int batch_check(const struct log *log, const struct log_append *request, struct 
 }
 
 /* Memory for counting it, before anything is changed. Gives: 0, or -ENOMEM. */
-static int reserve(struct log *log, struct stream *stream, const struct log_append *request,
+static int reserve(struct log *log, struct log_row *stream, const struct log_append *request,
                    bool creates)
 {
     uint64_t offset = log->active->end + log->commit.bytes;
@@ -116,10 +117,10 @@ static int reserve(struct log *log, struct stream *stream, const struct log_appe
     if (block == UINT32_MAX)
         return -ENOMEM;
     return request->deletes ? builder_reserve_deleted(&log->builder)
-                            : stream_reserve(stream, log->active->first, block);
+                            : row_reserve(stream, log->active->first, block);
 }
 
-int batch_add(struct log *log, struct log_append *request, struct stream *stream)
+int batch_add(struct log *log, struct log_append *request, struct log_row *stream)
 {
     bool creates = !stream;
     if (creates)
@@ -134,13 +135,14 @@ int batch_add(struct log *log, struct log_append *request, struct stream *stream
         return -ENOMEM;
     }
     if (creates) {
-        struct record record = {.kind = RECORD_CREATE, .stream = log->next, .sequence = log->next};
+        struct log_record record = {
+            .kind = RECORD_CREATE, .stream = log->next, .sequence = log->next};
         record.length = request->name_length;
         record.payload = (const unsigned char *)request->name;
         add_record(log, &record);
         log->next++;
     }
-    struct record record = {
+    struct log_record record = {
         .kind = RECORD_EVENT, .stream = stream->facts.number, .sequence = log->next};
     record.length = request->length;
     record.payload = request->bytes;

@@ -9,7 +9,7 @@
 /* What a request can be refused for.
  * Gives: 0 and *out_stream, NULL where it has to be made; a negative errno. */
 int batch_check(const struct log *log, const struct log_append *request,
-                struct stream **out_stream);
+                struct log_row **out_stream);
 
 /* Whether the segment cannot take the request, and the next one should. A segment without any
  * record takes everything. */
@@ -21,6 +21,6 @@ bool batch_is_full(const struct log *log, const struct log_append *request);
 /* Adds a request: it has its id from now on, and what the write needs stands in log->commit.
  * Takes: stream: NULL to make it.
  * Gives: 0; -ENOMEM, and then nothing has changed. */
-int batch_add(struct log *log, struct log_append *request, struct stream *stream);
+int batch_add(struct log *log, struct log_append *request, struct log_row *stream);
 
 #endif

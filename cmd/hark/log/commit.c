@@ -27,7 +27,7 @@ static void write_on(struct log *log);
 
 int commit_init(struct log *log)
 {
-    struct commit *commit = &log->commit;
+    struct log_commit *commit = &log->commit;
     commit->queue_end = &commit->queue;
     commit->batch_end = &commit->batch;
     commit->buffer = malloc(BATCH_BUFFER_BYTES);
@@ -41,7 +41,7 @@ void commit_done(struct log *log)
 
 static void ask(struct log *log, struct log_append *request, bool deletes)
 {
-    struct commit *commit = &log->commit;
+    struct log_commit *commit = &log->commit;
     request->next = NULL;
     request->stream = NULL;
     request->id = 0;
@@ -72,11 +72,11 @@ void log_delete(struct log *log, struct log_append *request)
 /* A stream is told of as long as its deletion's callback runs. */
 static void answer_one(struct log *log, struct log_append *request)
 {
-    struct stream *gone = NULL;
+    struct log_row *gone = NULL;
     if (request->error != 0) {
         log->statistics.append_errors++;
     } else if (request->deletes) {
-        gone = (struct stream *)request->stream;
+        gone = (struct log_row *)request->stream;
         request->stream = NULL;
         table_take(&log->table, gone);
     } else {
@@ -90,12 +90,12 @@ static void answer_one(struct log *log, struct log_append *request)
     if (segment_bury(log, gone) && log->options.sync == LOG_SYNC_ALWAYS)
         retention_drop_dead(
             log); /* else the next segment has to be there first: it proves the deletion */
-    stream_free(gone);
+    row_free(gone);
 }
 
 static void answer(struct log *log)
 {
-    struct commit *commit = &log->commit;
+    struct log_commit *commit = &log->commit;
     struct log_append *request = commit->batch;
     commit->batch = NULL;
     commit->batch_end = &commit->batch;
@@ -115,10 +115,10 @@ static void answer(struct log *log)
  * them. */
 static void answer_failure(struct log *log, int error)
 {
-    struct commit *commit = &log->commit;
+    struct log_commit *commit = &log->commit;
     for (struct log_append *request = commit->batch; request; request = request->next) {
         if (request->creates)
-            table_remove(&log->table, (struct stream *)request->stream);
+            table_remove(&log->table, (struct log_row *)request->stream);
         request->stream = NULL;
         if (request->error == 0)
             request->error = error;
@@ -147,7 +147,7 @@ static void count_record(struct log *log, uint64_t *offset, uint64_t sequence, u
 
 static void count_request(struct log *log, struct log_append *request, uint64_t *offset)
 {
-    struct stream *stream = (struct stream *)request->stream;
+    struct log_row *stream = (struct log_row *)request->stream;
     if (request->creates) {
         stream->pending = false;
         count_record(log, offset, stream->facts.number, stream->facts.name_length);
@@ -156,14 +156,14 @@ static void count_request(struct log *log, struct log_append *request, uint64_t 
     count_record(log, offset, request->id, request->deletes ? 0 : request->length);
     if (request->deletes)
         builder_note_deleted(&log->builder, stream->facts.number);
-    else if (stream_note(stream, log->active->first, builder_block(&log->builder, place),
-                         request->id, request->length))
+    else if (row_note(stream, log->active->first, builder_block(&log->builder, place), request->id,
+                      request->length))
         log->active->live++;
 }
 
 static void succeed(struct log *log)
 {
-    struct commit *commit = &log->commit;
+    struct log_commit *commit = &log->commit;
     uint64_t offset = log->active->end;
     for (struct log_append *request = commit->batch; request; request = request->next)
         if (request->error == 0)
@@ -228,7 +228,7 @@ static void interval_synced(struct hark_op *op, int64_t result)
 static void interval_ended(struct hark_op *op, int64_t result)
 {
     struct log *log = hark_container_of(op, struct log, commit.timer);
-    struct commit *commit = &log->commit;
+    struct log_commit *commit = &log->commit;
     if (result == 0 && commit->dirty && !log->closing) {
         if (hark_op_active(&commit->sync)) {
             arm_interval(log); /* a slow disk */
@@ -246,7 +246,7 @@ static void interval_ended(struct hark_op *op, int64_t result)
 
 static void become_dirty(struct log *log)
 {
-    struct commit *commit = &log->commit;
+    struct log_commit *commit = &log->commit;
     if (log->options.sync != LOG_SYNC_INTERVAL || commit->dirty)
         return;
     commit->dirty = true;
@@ -298,7 +298,7 @@ static void write_failed(struct log *log, int error)
 static void written(struct hark_op *op, int64_t result)
 {
     struct log *log = hark_container_of(op, struct log, commit.op);
-    struct commit *commit = &log->commit;
+    struct log_commit *commit = &log->commit;
     if (result <= 0) {
         write_failed(log, result < 0 ? (int)result : -EIO);
         return;
@@ -322,7 +322,7 @@ static void written(struct hark_op *op, int64_t result)
 
 static void write_on(struct log *log)
 {
-    struct commit *commit = &log->commit;
+    struct log_commit *commit = &log->commit;
     hark_writev(log->loop, &commit->op, log->active->fd, commit->vector + commit->first_vector,
                 commit->vectors - commit->first_vector,
                 (int64_t)(log->active->end + commit->written), written);
@@ -332,7 +332,7 @@ static void write_on(struct log *log)
 
 static void rolled(struct log *log, int error)
 {
-    struct commit *commit = &log->commit;
+    struct log_commit *commit = &log->commit;
     if (error == 0) {
         collect(log);
         return;
@@ -350,10 +350,10 @@ static void rolled(struct log *log, int error)
 
 static void collect(struct log *log)
 {
-    struct commit *commit = &log->commit;
+    struct log_commit *commit = &log->commit;
     while (commit->queue) {
         struct log_append *request = commit->queue;
-        struct stream *stream = NULL;
+        struct log_row *stream = NULL;
         int error = batch_check(log, request, &stream);
         if (error == 0) {
             if (batch_must_roll(log, request, !stream)) {
@@ -383,7 +383,7 @@ static void collect(struct log *log)
 static void turn_ended(struct hark_op *op, int64_t result)
 {
     struct log *log = hark_container_of(op, struct log, commit.turn);
-    struct commit *commit = &log->commit;
+    struct log_commit *commit = &log->commit;
     commit->used = commit->vectors = commit->first_vector = 0;
     commit->bytes = commit->written = 0;
     commit->closes = false;

@@ -105,14 +105,14 @@ void log_cursor_cancel(struct log_cursor *cursor)
     hark_cancel(&cursor->op);
 }
 
-static struct stream *stream_of(const struct log_cursor *cursor)
+static struct log_row *stream_of(const struct log_cursor *cursor)
 {
-    struct stream *stream = table_by_number(&cursor->log->table, cursor->stream);
+    struct log_row *stream = table_by_number(&cursor->log->table, cursor->stream);
     return !stream || stream->pending ? NULL : stream;
 }
 
 /* Ends a read that has nothing more to look for. */
-static bool ends(struct log_cursor *cursor, const struct stream *stream)
+static bool ends(struct log_cursor *cursor, const struct log_row *stream)
 {
     if (stream && !cursor->cancelled)
         return false;
@@ -126,13 +126,13 @@ static bool ends(struct log_cursor *cursor, const struct stream *stream)
  * read has ended. */
 static bool enter_segment(struct log_cursor *cursor)
 {
-    const struct stream *stream = stream_of(cursor);
+    const struct log_row *stream = stream_of(cursor);
     if (ends(cursor, stream))
         return false;
     bool from_start = cursor->after == LOG_START;
     if (!from_start && cursor->after < stream->facts.number)
         note_gap(cursor, stream->facts.number);
-    const struct span *span = stream_span_after(stream, cursor->after);
+    const struct log_span *span = row_span_after(stream, cursor->after);
     if (!from_start)
         note_gap(cursor, span ? span->lost : stream->facts.lost);
     cursor->segment = !span ? NULL : segment_by_first(cursor->log, span->segment);
@@ -144,8 +144,8 @@ static bool enter_segment(struct log_cursor *cursor)
 
 /* --- which blocks --- */
 
-static bool find_run(const struct log_cursor *cursor, const struct stream *stream,
-                     struct run *out_run)
+static bool find_run(const struct log_cursor *cursor, const struct log_row *stream,
+                     struct log_run *out_run)
 {
     const struct log_segment *segment = cursor->segment;
     uint64_t place = cursor->place_segment == segment->first ? cursor->place_offset : 0;
@@ -160,11 +160,11 @@ static bool find_run(const struct log_cursor *cursor, const struct stream *strea
  * no more, and was let go. */
 static bool enter_blocks(struct log_cursor *cursor)
 {
-    const struct stream *stream = stream_of(cursor);
-    struct run run;
+    const struct log_row *stream = stream_of(cursor);
+    struct log_run run;
     if (ends(cursor, stream))
         return true;
-    const struct span *span = stream_span_after(stream, cursor->after);
+    const struct log_span *span = row_span_after(stream, cursor->after);
     if (span && span->segment == cursor->segment->first && cursor->after != LOG_START)
         note_gap(cursor, span->lost);
     if (find_run(cursor, stream, &run)) {
@@ -175,7 +175,7 @@ static bool enter_blocks(struct log_cursor *cursor)
         return true;
     }
     /* Where the spans say that it should have more, that was unreadable. */
-    span = stream_span_after(stream, cursor->after);
+    span = row_span_after(stream, cursor->after);
     if (span && span->segment == cursor->segment->first)
         note_gap(cursor, span->last);
     let_go(cursor);
@@ -310,10 +310,10 @@ static void search(struct log_cursor *cursor, uint64_t position)
         tell_damage(cursor, position);
     uint64_t first = cursor->segment->first;
     bool file_ended = cursor->filled < wanted(cursor);
-    struct record record;
+    struct log_record record;
     for (uint64_t at = position + RECORD_ALIGNMENT;; at += RECORD_ALIGNMENT) {
-        enum record_answer answer = record_search(cursor->buffer, cursor->filled, at, first,
-                                                  cursor->read_offset, first, &at, &record);
+        enum log_record_answer answer = record_search(cursor->buffer, cursor->filled, at, first,
+                                                      cursor->read_offset, first, &at, &record);
         if (answer == RECORD_GOOD || (at < cursor->filled && !file_ended &&
                                       cursor->read_offset + at + record.size <= cursor->read_end)) {
             go_on(cursor, at); /* if it is none, the search goes on from there */
@@ -328,14 +328,14 @@ static void search(struct log_cursor *cursor, uint64_t position)
         go_on(cursor, cursor->filled);
 }
 
-static bool is_wanted(const struct log_cursor *cursor, const struct record *record)
+static bool is_wanted(const struct log_cursor *cursor, const struct log_record *record)
 {
     return record->kind == RECORD_EVENT && record->stream == cursor->stream &&
            record->sequence > cursor->after;
 }
 
 /* A record that does not fit into the buffer stands at its beginning. */
-static void pass_large(struct log_cursor *cursor, const struct record *record)
+static void pass_large(struct log_cursor *cursor, const struct log_record *record)
 {
     if (is_wanted(cursor, record)) {
         cursor->needed = (size_t)record->size;
@@ -347,7 +347,7 @@ static void pass_large(struct log_cursor *cursor, const struct record *record)
 }
 
 /* The record at that position is good. */
-static int64_t take(struct log_cursor *cursor, const struct record *record)
+static int64_t take(struct log_cursor *cursor, const struct log_record *record)
 {
     if (cursor->searching && record->sequence > 0)
         note_damage(cursor, record->sequence - 1);
@@ -359,8 +359,8 @@ static void walk(struct log_cursor *cursor)
 {
     uint64_t position = 0;
     int64_t found = 0;
-    struct record record = {0};
-    enum record_answer answer = RECORD_SHORT;
+    struct log_record record = {0};
+    enum log_record_answer answer = RECORD_SHORT;
     while (position < cursor->filled) {
         answer =
             record_decode(cursor->buffer + position, cursor->filled - position,
@@ -388,8 +388,8 @@ static void walk(struct log_cursor *cursor)
 bool log_cursor_next(struct log_cursor *cursor, struct log_event *out_event)
 {
     while (cursor->walked < cursor->filled) {
-        struct record record;
-        enum record_answer answer =
+        struct log_record record;
+        enum log_record_answer answer =
             record_decode(cursor->buffer + cursor->walked, cursor->filled - cursor->walked,
                           cursor->place_segment, cursor->place_offset, false, &record);
         check(answer == RECORD_GOOD); /* the read has seen to it */

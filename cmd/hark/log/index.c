@@ -32,7 +32,7 @@ static int reserve(void **array, uint32_t *capacity, uint32_t wanted, size_t siz
     return 0;
 }
 
-uint32_t builder_plan(struct builder *builder, uint64_t offset, uint64_t sequence)
+uint32_t builder_plan(struct log_builder *builder, uint64_t offset, uint64_t sequence)
 {
     uint32_t count = builder->planned;
     if (count > 0 && offset - builder->blocks[count - 1].offset < INDEX_BLOCK_BYTES)
@@ -41,12 +41,12 @@ uint32_t builder_plan(struct builder *builder, uint64_t offset, uint64_t sequenc
     if (reserve(&blocks, &builder->capacity, count + 1, sizeof *builder->blocks) != 0)
         return UINT32_MAX;
     builder->blocks = blocks;
-    builder->blocks[count] = (struct block){offset, sequence};
+    builder->blocks[count] = (struct log_block){offset, sequence};
     builder->planned = count + 1;
     return count;
 }
 
-void builder_note(struct builder *builder, uint64_t offset, uint64_t sequence, uint64_t time_ns)
+void builder_note(struct log_builder *builder, uint64_t offset, uint64_t sequence, uint64_t time_ns)
 {
     while (builder->count < builder->planned && builder->blocks[builder->count].offset <= offset)
         builder->count++;
@@ -55,7 +55,7 @@ void builder_note(struct builder *builder, uint64_t offset, uint64_t sequence, u
         builder->newest_ns = time_ns;
 }
 
-uint32_t builder_block(const struct builder *builder, uint64_t offset)
+uint32_t builder_block(const struct log_builder *builder, uint64_t offset)
 {
     uint32_t block = builder->count - 1;
     while (builder->blocks[block].offset > offset)
@@ -63,12 +63,12 @@ uint32_t builder_block(const struct builder *builder, uint64_t offset)
     return block;
 }
 
-void builder_forget(struct builder *builder)
+void builder_forget(struct log_builder *builder)
 {
     builder->planned = builder->count;
 }
 
-int builder_reserve_deleted(struct builder *builder)
+int builder_reserve_deleted(struct log_builder *builder)
 {
     void *deleted = builder->deleted;
     int error = reserve(&deleted, &builder->deleted_capacity, builder->deleted_count + 1,
@@ -77,7 +77,7 @@ int builder_reserve_deleted(struct builder *builder)
     return error;
 }
 
-void builder_note_deleted(struct builder *builder, uint64_t number)
+void builder_note_deleted(struct log_builder *builder, uint64_t number)
 {
     if (number > builder->segment)
         return; /* made in this very segment: nobody else knows of it */
@@ -85,25 +85,25 @@ void builder_note_deleted(struct builder *builder, uint64_t number)
     builder->deleted[builder->deleted_count++] = number;
 }
 
-void builder_done(struct builder *builder)
+void builder_done(struct log_builder *builder)
 {
     free(builder->blocks);
     free(builder->deleted);
-    *builder = (struct builder){0};
+    *builder = (struct log_builder){0};
 }
 
 /* Whether an index of this segment tells of the stream. */
-static bool told(const struct stream *stream, const struct builder *builder)
+static bool told(const struct log_row *stream, const struct log_builder *builder)
 {
     return !stream->pending &&
-           (stream->facts.number > builder->segment || stream_span_of(stream, builder->segment));
+           (stream->facts.number > builder->segment || row_span_of(stream, builder->segment));
 }
 
-static void put_entry(unsigned char *to, const struct stream *stream, const struct builder *builder,
-                      uint32_t word, uint32_t name)
+static void put_entry(unsigned char *to, const struct log_row *stream,
+                      const struct log_builder *builder, uint32_t word, uint32_t name)
 {
-    const struct span *span = stream_span_of(stream, builder->segment);
-    const struct span none = {0};
+    const struct log_span *span = row_span_of(stream, builder->segment);
+    const struct log_span none = {0};
     if (!span)
         span = &none;
     put64(to, stream->facts.number);
@@ -119,34 +119,34 @@ static void put_entry(unsigned char *to, const struct stream *stream, const stru
     put32(to + 60, 0);
 }
 
-static size_t total_bytes(const struct index *index)
+static size_t total_bytes(const struct log_index *index)
 {
     return INDEX_HEADER_BYTES + (size_t)index->blocks * BLOCK_BYTES +
            (size_t)index->entries * ENTRY_BYTES +
            ((size_t)index->deleted + index->words) * sizeof(uint64_t) + index->name_bytes;
 }
 
-static size_t entries_at(const struct index *index)
+static size_t entries_at(const struct log_index *index)
 {
     return INDEX_HEADER_BYTES + (size_t)index->blocks * BLOCK_BYTES;
 }
 
-static size_t deleted_at(const struct index *index)
+static size_t deleted_at(const struct log_index *index)
 {
     return entries_at(index) + (size_t)index->entries * ENTRY_BYTES;
 }
 
-static size_t words_at(const struct index *index)
+static size_t words_at(const struct log_index *index)
 {
     return deleted_at(index) + (size_t)index->deleted * sizeof(uint64_t);
 }
 
-static size_t names_at(const struct index *index)
+static size_t names_at(const struct log_index *index)
 {
     return words_at(index) + (size_t)index->words * sizeof(uint64_t);
 }
 
-static void put_header(const struct index *index)
+static void put_header(const struct log_index *index)
 {
     unsigned char *to = index->bytes;
     put64(to, INDEX_MAGIC);
@@ -175,16 +175,16 @@ static uint64_t index_checksum(unsigned char *bytes, size_t size)
     return sum;
 }
 
-static void put_streams(const struct index *index, const struct builder *builder,
-                        const struct table *table)
+static void put_streams(const struct log_index *index, const struct log_builder *builder,
+                        const struct log_table *table)
 {
     unsigned char *entry = index->bytes + entries_at(index);
     uint32_t word = 0, name = 0;
-    for (const struct stream *stream = table->oldest; stream; stream = stream->after) {
+    for (const struct log_row *stream = table->oldest; stream; stream = stream->after) {
         if (!told(stream, builder))
             continue;
         put_entry(entry, stream, builder, word, name);
-        if (stream_span_of(stream, builder->segment))
+        if (row_span_of(stream, builder->segment))
             for (uint32_t i = 0; i < stream->presence.words; i++)
                 put64(index->bytes + words_at(index) + 8 * (size_t)word++,
                       stream->presence.bits[i]);
@@ -197,10 +197,10 @@ static void put_streams(const struct index *index, const struct builder *builder
     }
 }
 
-int index_make(const struct builder *builder, const struct table *table, uint64_t end,
-               uint64_t next, struct index *out_index)
+int index_make(const struct log_builder *builder, const struct log_table *table, uint64_t end,
+               uint64_t next, struct log_index *out_index)
 {
-    struct index index = {
+    struct log_index index = {
         .first = builder->segment,
         .end = end,
         .next = next,
@@ -209,11 +209,11 @@ int index_make(const struct builder *builder, const struct table *table, uint64_
         .blocks = builder->count,
         .deleted = builder->deleted_count,
     };
-    for (const struct stream *stream = table->oldest; stream; stream = stream->after) {
+    for (const struct log_row *stream = table->oldest; stream; stream = stream->after) {
         if (!told(stream, builder))
             continue;
         index.entries++;
-        index.words += !stream_span_of(stream, builder->segment) ? 0 : stream->presence.words;
+        index.words += !row_span_of(stream, builder->segment) ? 0 : stream->presence.words;
         index.name_bytes += stream->facts.number > builder->segment ? stream->facts.name_length : 0;
     }
     index.size = total_bytes(&index);
@@ -235,9 +235,9 @@ int index_make(const struct builder *builder, const struct table *table, uint64_
     return 0;
 }
 
-static void get_header(unsigned char *bytes, struct index *index)
+static void get_header(unsigned char *bytes, struct log_index *index)
 {
-    *index = (struct index){
+    *index = (struct log_index){
         .bytes = bytes,
         .first = get64(bytes + 16),
         .end = get64(bytes + 24),
@@ -255,7 +255,7 @@ static void get_header(unsigned char *bytes, struct index *index)
 
 size_t index_total(const unsigned char *header)
 {
-    struct index index;
+    struct log_index index;
     unsigned char copy[INDEX_HEADER_BYTES];
     memcpy(copy, header, sizeof copy);
     get_header(copy, &index);
@@ -264,9 +264,9 @@ size_t index_total(const unsigned char *header)
     return whole ? index.size : 0;
 }
 
-int index_parse(unsigned char *bytes, size_t size, uint64_t first, struct index *out_index)
+int index_parse(unsigned char *bytes, size_t size, uint64_t first, struct log_index *out_index)
 {
-    struct index index;
+    struct log_index index;
     if (size < INDEX_HEADER_BYTES || index_total(bytes) != size)
         return -EBADMSG;
     get_header(bytes, &index);
@@ -284,12 +284,12 @@ int index_parse(unsigned char *bytes, size_t size, uint64_t first, struct index 
     return 0;
 }
 
-struct index_entry index_entry(const struct index *index, uint32_t i)
+struct log_index_entry index_entry(const struct log_index *index, uint32_t i)
 {
     const unsigned char *from = index->bytes + entries_at(index) + (size_t)i * ENTRY_BYTES;
     uint32_t name_length = get32(from + 56);
     const unsigned char *name = index->bytes + names_at(index) + get32(from + 52);
-    return (struct index_entry){
+    return (struct log_index_entry){
         .number = get64(from),
         .span = {index->first, get64(from + 8), get64(from + 16), get64(from + 24),
                  get64(from + 32), 0},
@@ -301,21 +301,21 @@ struct index_entry index_entry(const struct index *index, uint32_t i)
     };
 }
 
-uint64_t index_deleted(const struct index *index, uint32_t i)
+uint64_t index_deleted(const struct log_index *index, uint32_t i)
 {
     return get64(index->bytes + deleted_at(index) + (size_t)i * 8);
 }
 
-void index_free(struct index *index)
+void index_free(struct log_index *index)
 {
     free(index->bytes);
-    *index = (struct index){0};
+    *index = (struct log_index){0};
 }
 
 /* Both kinds of index, for one stream, seen alike. */
 struct view {
-    const struct block *blocks; /* of a builder */
-    const unsigned char *bytes; /* of a file */
+    const struct log_block *blocks; /* of a builder */
+    const unsigned char *bytes;     /* of a file */
     uint32_t count;
     uint32_t first_block;
     uint32_t words;
@@ -323,13 +323,13 @@ struct view {
     const unsigned char *bit_bytes;
 };
 
-static struct block view_block(const struct view *view, uint32_t i)
+static struct log_block view_block(const struct view *view, uint32_t i)
 {
     if (view->blocks)
         return view->blocks[i];
     check(view->bytes);
     const unsigned char *from = view->bytes + (size_t)i * BLOCK_BYTES;
-    return (struct block){get64(from), get64(from + 8)};
+    return (struct log_block){get64(from), get64(from + 8)};
 }
 
 static bool view_present(const struct view *view, uint32_t block)
@@ -350,7 +350,7 @@ static uint32_t block_at(const struct view *view, uint64_t offset, uint64_t sequ
     uint32_t low = 0, high = view->count;
     while (high - low > 1) {
         uint32_t middle = low + (high - low) / 2;
-        struct block block = view_block(view, middle);
+        struct log_block block = view_block(view, middle);
         if (block.offset <= offset && block.sequence <= sequence)
             low = middle;
         else
@@ -360,7 +360,7 @@ static uint32_t block_at(const struct view *view, uint64_t offset, uint64_t sequ
 }
 
 static bool view_find(const struct view *view, uint64_t after, uint64_t place, uint64_t end,
-                      struct run *out_run)
+                      struct log_run *out_run)
 {
     if (view->count == 0 || place >= end)
         return false;
@@ -380,7 +380,8 @@ static bool view_find(const struct view *view, uint64_t after, uint64_t place, u
 }
 
 /* Entries are in order of their numbers. */
-static bool find_entry(const struct index *index, uint64_t number, struct index_entry *out_entry)
+static bool find_entry(const struct log_index *index, uint64_t number,
+                       struct log_index_entry *out_entry)
 {
     uint32_t low = 0, high = index->entries;
     while (low < high) {
@@ -396,14 +397,15 @@ static bool find_entry(const struct index *index, uint64_t number, struct index_
     return false;
 }
 
-bool index_find(const struct index *index, uint64_t number, uint64_t after, uint64_t place,
-                uint64_t end, struct run *out_run)
+bool index_find(const struct log_index *index, uint64_t number, uint64_t after, uint64_t place,
+                uint64_t end, struct log_run *out_run)
 {
     if (!index->bytes) { /* it was lost: all of the segment is one block that may hold anything */
-        *out_run = (struct run){place < SEGMENT_HEADER_BYTES ? SEGMENT_HEADER_BYTES : place, end};
+        *out_run =
+            (struct log_run){place < SEGMENT_HEADER_BYTES ? SEGMENT_HEADER_BYTES : place, end};
         return out_run->offset < end;
     }
-    struct index_entry entry;
+    struct log_index_entry entry;
     if (!find_entry(index, number, &entry))
         return false;
     struct view view = {
@@ -416,8 +418,8 @@ bool index_find(const struct index *index, uint64_t number, uint64_t after, uint
     return view_find(&view, after, place, end, out_run);
 }
 
-bool builder_find(const struct builder *builder, const struct presence *presence, uint64_t after,
-                  uint64_t place, uint64_t end, struct run *out_run)
+bool builder_find(const struct log_builder *builder, const struct log_presence *presence,
+                  uint64_t after, uint64_t place, uint64_t end, struct log_run *out_run)
 {
     struct view view = {
         .blocks = builder->blocks,
@@ -438,7 +440,7 @@ static uint64_t view_next(const struct view *view, uint64_t offset, uint64_t end
     return there ? view_block(view, next).offset : end;
 }
 
-uint64_t index_next_block(const struct index *index, uint64_t offset, uint64_t end,
+uint64_t index_next_block(const struct log_index *index, uint64_t offset, uint64_t end,
                           uint64_t *out_sequence)
 {
     struct view view = {.bytes = index->bytes + INDEX_HEADER_BYTES,
@@ -446,7 +448,7 @@ uint64_t index_next_block(const struct index *index, uint64_t offset, uint64_t e
     return view_next(&view, offset, end, out_sequence);
 }
 
-uint64_t builder_next_block(const struct builder *builder, uint64_t offset, uint64_t end,
+uint64_t builder_next_block(const struct log_builder *builder, uint64_t offset, uint64_t end,
                             uint64_t *out_sequence)
 {
     struct view view = {.blocks = builder->blocks, .count = builder->count};

@@ -3,7 +3,7 @@
  *
  * A block is about INDEX_BLOCK_BYTES of records: it begins with a record and ends where the next
  * begins. The index of the segment being written is a list of blocks here and the presence of each
- * stream in stream.h; that of a sealed segment is the bytes of a file beside it:
+ * stream in table.h; that of a sealed segment is the bytes of a file beside it:
  *
  *    0 magic u64          40 newest event's time u64    80 total bytes u64
  *    8 version u32        48 blocks u32                 88 checksum u64, over all but itself
@@ -22,20 +22,20 @@
 #ifndef HARK_COMMAND_LOG_INDEX_H
 #define HARK_COMMAND_LOG_INDEX_H
 
-#include "log/stream.h"
+#include "log/table.h"
 
 #define INDEX_BLOCK_BYTES  (64u * 1024)
 #define INDEX_HEADER_BYTES 96u
 
-struct block {
+struct log_block {
     uint64_t offset;
     uint64_t sequence; /* of its first record */
 };
 
 /* The index of a segment that grows. */
-struct builder {
+struct log_builder {
     uint64_t segment; /* its first */
-    struct block *blocks;
+    struct log_block *blocks;
     uint32_t count;   /* that count */
     uint32_t planned; /* those and the ones of a write in flight */
     uint32_t capacity;
@@ -48,35 +48,36 @@ struct builder {
 
 /* Takes a record into account that is about to be written after all others.
  * Gives: its block, or UINT32_MAX: out of memory. */
-uint32_t builder_plan(struct builder *builder, uint64_t offset, uint64_t sequence);
+uint32_t builder_plan(struct log_builder *builder, uint64_t offset, uint64_t sequence);
 
 /* The record at that offset counts from now on.
  * Takes: it was planned, and is the newest. */
-void builder_note(struct builder *builder, uint64_t offset, uint64_t sequence, uint64_t time_ns);
+void builder_note(struct log_builder *builder, uint64_t offset, uint64_t sequence,
+                  uint64_t time_ns);
 
 /* The block that a counted record stands in. */
-uint32_t builder_block(const struct builder *builder, uint64_t offset);
+uint32_t builder_block(const struct log_builder *builder, uint64_t offset);
 
 /* What was planned and not noted will not be. */
-void builder_forget(struct builder *builder);
+void builder_forget(struct log_builder *builder);
 
 /* A stream of an earlier segment was deleted in this one. reserve: gives 0 or -ENOMEM, and the note
  * after it cannot fail. */
-int builder_reserve_deleted(struct builder *builder);
-void builder_note_deleted(struct builder *builder, uint64_t number);
+int builder_reserve_deleted(struct log_builder *builder);
+void builder_note_deleted(struct log_builder *builder, uint64_t number);
 
-void builder_done(struct builder *builder);
+void builder_done(struct log_builder *builder);
 
 /* A sealed index: a view over bytes. */
-struct index {
+struct log_index {
     unsigned char *bytes; /* owned; NULL there is none */
     size_t size;
     uint64_t first, end, next, last_sequence, newest_ns;
     uint32_t blocks, entries, deleted, words, name_bytes;
 };
 
-struct index_entry {
-    struct span span;
+struct log_index_entry {
+    struct log_span span;
     uint64_t number;
     const char *name; /* not ended; NULL the stream is older than the segment */
     uint32_t name_length;
@@ -87,8 +88,8 @@ struct index_entry {
  * Takes: end: where its records end; next: the next sequence of the log.
  * Gives: 0 and *out_index, whose bytes are the caller's to free.
  * Fails: -ENOMEM. */
-int index_make(const struct builder *builder, const struct table *table, uint64_t end,
-               uint64_t next, struct index *out_index);
+int index_make(const struct log_builder *builder, const struct log_table *table, uint64_t end,
+               uint64_t next, struct log_index *out_index);
 
 /* How large the file is of which these are the first INDEX_HEADER_BYTES.
  * Gives: 0: it is no index, or one that cannot be. */
@@ -98,17 +99,17 @@ size_t index_total(const unsigned char *header);
  * Takes: bytes: from malloc; the index owns them on success.
  * Gives: 0.
  * Fails: -EBADMSG: it is damaged, or another's. */
-int index_parse(unsigned char *bytes, size_t size, uint64_t first, struct index *out_index);
+int index_parse(unsigned char *bytes, size_t size, uint64_t first, struct log_index *out_index);
 
 /* Entry number i; i below index->entries. */
-struct index_entry index_entry(const struct index *index, uint32_t i);
+struct log_index_entry index_entry(const struct log_index *index, uint32_t i);
 
-uint64_t index_deleted(const struct index *index, uint32_t i);
+uint64_t index_deleted(const struct log_index *index, uint32_t i);
 
-void index_free(struct index *index);
+void index_free(struct log_index *index);
 
 /* Where the events of a stream stand. */
-struct run {
+struct log_run {
     uint64_t offset;
     uint64_t end;
 };
@@ -118,16 +119,16 @@ struct run {
  * Takes: after: an id; place: read no further back than this, 0: as far as the id says. end: where
  *   the segment ends.
  * Gives: true and *out_run; false: there is none left. */
-bool index_find(const struct index *index, uint64_t number, uint64_t after, uint64_t place,
-                uint64_t end, struct run *out_run);
-bool builder_find(const struct builder *builder, const struct presence *presence, uint64_t after,
-                  uint64_t place, uint64_t end, struct run *out_run);
+bool index_find(const struct log_index *index, uint64_t number, uint64_t after, uint64_t place,
+                uint64_t end, struct log_run *out_run);
+bool builder_find(const struct log_builder *builder, const struct log_presence *presence,
+                  uint64_t after, uint64_t place, uint64_t end, struct log_run *out_run);
 
 /* The first block boundary after that offset; end where there is none. *out_sequence: what its
  * first record has; UINT64_MAX at the end. */
-uint64_t index_next_block(const struct index *index, uint64_t offset, uint64_t end,
+uint64_t index_next_block(const struct log_index *index, uint64_t offset, uint64_t end,
                           uint64_t *out_sequence);
-uint64_t builder_next_block(const struct builder *builder, uint64_t offset, uint64_t end,
+uint64_t builder_next_block(const struct log_builder *builder, uint64_t offset, uint64_t end,
                             uint64_t *out_sequence);
 
 #endif

@@ -21,18 +21,18 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-static void read_all(struct recovery *recovery);
+static void read_all(struct log_recovery *recovery);
 
-static struct found *found_now(const struct recovery *recovery)
+static struct log_found *found_now(const struct log_recovery *recovery)
 {
     return &recovery->found[recovery->at];
 }
 
 /* Where a later segment says that this one ends. Gives: false: none does. */
-static bool told_end(const struct recovery *recovery, uint64_t *out_end)
+static bool told_end(const struct log_recovery *recovery, uint64_t *out_end)
 {
     for (size_t i = recovery->at + 1; i < recovery->count; i++) {
-        const struct found *later = &recovery->found[i];
+        const struct log_found *later = &recovery->found[i];
         if (!later->whole_header)
             continue;
         *out_end = later->header.previous_end;
@@ -43,7 +43,7 @@ static bool told_end(const struct recovery *recovery, uint64_t *out_end)
 
 /* Whether no later segment was begun in order: a crash may have interrupted the writing of this
  * one. */
-static bool was_last(const struct recovery *recovery)
+static bool was_last(const struct log_recovery *recovery)
 {
     for (size_t i = recovery->at + 1; i < recovery->count; i++)
         if (recovery->found[i].whole_header || recovery->found[i].foreign ||
@@ -53,7 +53,7 @@ static bool was_last(const struct recovery *recovery)
 }
 
 /* Whether its end may be what a crash has left of a write. */
-static bool may_be_torn(const struct recovery *recovery)
+static bool may_be_torn(const struct log_recovery *recovery)
 {
     uint64_t end;
     return !told_end(recovery, &end) && was_last(recovery) && !recovery->sealed.bytes &&
@@ -61,7 +61,7 @@ static bool may_be_torn(const struct recovery *recovery)
 }
 
 /* Ids that may have been given in the segment end before this one. */
-static uint64_t ids_end(const struct recovery *recovery)
+static uint64_t ids_end(const struct log_recovery *recovery)
 {
     return recovery->at + 1 < recovery->count ? found_now(recovery)[1].first : recovery->high;
 }
@@ -69,9 +69,9 @@ static uint64_t ids_end(const struct recovery *recovery)
 /* --- the declarations --- */
 
 /* Without a gap before it, a segment's declarations say nothing new. */
-static bool needs_declarations(const struct recovery *recovery)
+static bool needs_declarations(const struct log_recovery *recovery)
 {
-    const struct found *found = found_now(recovery);
+    const struct log_found *found = found_now(recovery);
     if (!found->whole_header)
         return recovery->previous_damaged;
     return recovery->at == 0 || recovery->previous_damaged ||
@@ -80,25 +80,25 @@ static bool needs_declarations(const struct recovery *recovery)
 
 /* What is missing before the segment is known where all declarations are there; else any stream may
  * have had events in it. */
-static void declarations_end(struct recovery *recovery)
+static void declarations_end(struct log_recovery *recovery)
 {
-    const struct found *found = found_now(recovery);
+    const struct log_found *found = found_now(recovery);
     if (found->whole_header && recovery->declared == found->header.declared)
         replay_declared(recovery->log, found->first);
     else if (recovery->at > 0 && needs_declarations(recovery))
         recovery_lose(recovery, found->first - 1);
 }
 
-static void count_damage(struct recovery *recovery)
+static void count_damage(struct log_recovery *recovery)
 {
     recovery->damaged = true;
     recovery->log->statistics.damaged++;
     segment_name(recovery->name, found_now(recovery)->first, SUFFIX_LOG);
 }
 
-static void hole_in_declarations(struct scan *scan, uint64_t from, uint64_t end, uint64_t next)
+static void hole_in_declarations(struct log_scan *scan, uint64_t from, uint64_t end, uint64_t next)
 {
-    struct recovery *recovery = hark_container_of(scan, struct recovery, scan);
+    struct log_recovery *recovery = hark_container_of(scan, struct log_recovery, scan);
     (void)next;
     count_damage(recovery);
     log_tell(recovery->log, LOG_ERROR,
@@ -108,9 +108,9 @@ static void hole_in_declarations(struct scan *scan, uint64_t from, uint64_t end,
 
 /* Which streams had events there nobody knows, so all are told; unless nothing was there, or, of
  * the end, the next segment or the index tells which. */
-static void hole(struct scan *scan, uint64_t from, uint64_t end, uint64_t next)
+static void hole(struct log_scan *scan, uint64_t from, uint64_t end, uint64_t next)
 {
-    struct recovery *recovery = hark_container_of(scan, struct recovery, scan);
+    struct log_recovery *recovery = hark_container_of(scan, struct log_recovery, scan);
     uint64_t told, through = (next == 0 ? ids_end(recovery) : next) - 1;
     if (next == 0 && recovery->sealed.end > found_now(recovery)->size)
         return; /* it is where the file was cut short: lose_end tells */
@@ -131,9 +131,9 @@ static void hole(struct scan *scan, uint64_t from, uint64_t end, uint64_t next)
         recovery_lose(recovery, through);
 }
 
-static int declaration(struct scan *scan, const struct record *record, uint64_t offset)
+static int declaration(struct log_scan *scan, const struct log_record *record, uint64_t offset)
 {
-    struct recovery *recovery = hark_container_of(scan, struct recovery, scan);
+    struct log_recovery *recovery = hark_container_of(scan, struct log_recovery, scan);
     if (record->kind != RECORD_DECLARE)
         return 0;
     recovery->declared++;
@@ -142,7 +142,7 @@ static int declaration(struct scan *scan, const struct record *record, uint64_t 
 
 /* --- by its index --- */
 
-static void index_used(struct recovery *recovery)
+static void index_used(struct log_recovery *recovery)
 {
     struct log *log = recovery->log;
     struct log_segment *segment = recovery->segment;
@@ -164,7 +164,7 @@ static void index_used(struct recovery *recovery)
 
 static void declarations_closed(struct hark_op *op, int64_t result)
 {
-    struct recovery *recovery = hark_container_of(op, struct recovery, op);
+    struct log_recovery *recovery = hark_container_of(op, struct log_recovery, op);
     (void)result;
     if (recovery->error != 0)
         recovery_loaded(recovery, recovery->error);
@@ -172,9 +172,9 @@ static void declarations_closed(struct hark_op *op, int64_t result)
         index_used(recovery);
 }
 
-static void declarations_read(struct scan *scan, int error)
+static void declarations_read(struct log_scan *scan, int error)
 {
-    struct recovery *recovery = hark_container_of(scan, struct recovery, scan);
+    struct log_recovery *recovery = hark_container_of(scan, struct log_recovery, scan);
     recovery->error = error;
     if (error == 0)
         declarations_end(recovery);
@@ -183,8 +183,8 @@ static void declarations_read(struct scan *scan, int error)
 
 static void declarations_opened(struct hark_op *op, int64_t result)
 {
-    struct recovery *recovery = hark_container_of(op, struct recovery, op);
-    const struct found *found = found_now(recovery);
+    struct log_recovery *recovery = hark_container_of(op, struct log_recovery, op);
+    const struct log_found *found = found_now(recovery);
     const struct log *log = recovery->log;
     if (result < 0) {
         recovery_tell_unopened(recovery, result);
@@ -192,7 +192,7 @@ static void declarations_opened(struct hark_op *op, int64_t result)
         return;
     }
     recovery->fd = (int)result;
-    recovery->scan = (struct scan){
+    recovery->scan = (struct log_scan){
         .fd = recovery->fd,
         .buffer = recovery->buffer,
         .first = found->first,
@@ -204,7 +204,7 @@ static void declarations_opened(struct hark_op *op, int64_t result)
     scan_begin(op->loop, &recovery->scan);
 }
 
-static void use_index(struct recovery *recovery)
+static void use_index(struct log_recovery *recovery)
 {
     struct log *log = recovery->log;
     struct log_segment *segment = recovery->segment;
@@ -221,23 +221,23 @@ static void use_index(struct recovery *recovery)
 }
 
 /* Without its header, the segment's declarations have to be read one by one. */
-static bool index_fits(const struct recovery *recovery)
+static bool index_fits(const struct log_recovery *recovery)
 {
-    const struct index *index = &recovery->segment->index;
-    const struct found *found = found_now(recovery);
+    const struct log_index *index = &recovery->segment->index;
+    const struct log_found *found = found_now(recovery);
     uint64_t end;
     return found->whole_header && index->end <= found->size &&
            (!told_end(recovery, &end) || end == index->end);
 }
 
 /* All that it tells stands in the segment as well, unless something of that is missing. */
-static void do_without_index(struct recovery *recovery)
+static void do_without_index(struct log_recovery *recovery)
 {
     struct log_segment *segment = recovery->segment;
-    const struct found *found = found_now(recovery);
+    const struct log_found *found = found_now(recovery);
     if (segment->index.bytes && (segment->index.end > found->size || !found->whole_header)) {
         recovery->sealed = segment->index;
-        segment->index = (struct index){0};
+        segment->index = (struct log_index){0};
     } else {
         index_free(&segment->index);
         segment_name(recovery->name, segment->first, SUFFIX_INDEX);
@@ -252,15 +252,15 @@ static void do_without_index(struct recovery *recovery)
 static void trace_removed(struct hark_op *op, int64_t result)
 {
     (void)result; /* it is tried again at the next start */
-    recovery_loaded(hark_container_of(op, struct recovery, op), 0);
+    recovery_loaded(hark_container_of(op, struct log_recovery, op), 0);
 }
 
 /* What was lost with the segment is known for as long as the index is there, and then from the
  * declarations of the next. */
-static void trace_used(struct recovery *recovery)
+static void trace_used(struct log_recovery *recovery)
 {
     struct log *log = recovery->log;
-    struct index *index = &recovery->segment->index;
+    struct log_index *index = &recovery->segment->index;
     bool whole = index->bytes, newest = was_last(recovery);
     uint64_t first = found_now(recovery)->first, events = 0;
     int error = whole ? replay_lost(log, index, &events) : 0;
@@ -292,7 +292,7 @@ static void trace_used(struct recovery *recovery)
 
 static void index_closed(struct hark_op *op, int64_t result)
 {
-    struct recovery *recovery = hark_container_of(op, struct recovery, op);
+    struct log_recovery *recovery = hark_container_of(op, struct log_recovery, op);
     (void)result;
     if (found_now(recovery)->missing)
         trace_used(recovery);
@@ -302,9 +302,9 @@ static void index_closed(struct hark_op *op, int64_t result)
         do_without_index(recovery);
 }
 
-static void index_read(struct transfer *transfer, int64_t result)
+static void index_read(struct log_transfer *transfer, int64_t result)
 {
-    struct recovery *recovery = hark_container_of(transfer, struct recovery, transfer);
+    struct log_recovery *recovery = hark_container_of(transfer, struct log_recovery, transfer);
     struct log_segment *segment = recovery->segment;
     if (result >= 0 &&
         index_parse(segment->loading, (size_t)result, segment->first, &segment->index) == 0)
@@ -314,9 +314,9 @@ static void index_read(struct transfer *transfer, int64_t result)
     hark_close(recovery->log->loop, &recovery->op, recovery->fd, index_closed);
 }
 
-static void index_header_read(struct transfer *transfer, int64_t result)
+static void index_header_read(struct log_transfer *transfer, int64_t result)
 {
-    struct recovery *recovery = hark_container_of(transfer, struct recovery, transfer);
+    struct log_recovery *recovery = hark_container_of(transfer, struct log_recovery, transfer);
     size_t total = result == INDEX_HEADER_BYTES ? index_total(recovery->buffer) : 0;
     recovery->segment->loading = total == 0 ? NULL : malloc(total);
     if (!recovery->segment->loading)
@@ -333,7 +333,7 @@ static bool is_shortage(int64_t error)
 
 static void index_opened(struct hark_op *op, int64_t result)
 {
-    struct recovery *recovery = hark_container_of(op, struct recovery, op);
+    struct log_recovery *recovery = hark_container_of(op, struct log_recovery, op);
     if (result < 0) {
         if (is_shortage(result))
             recovery_loaded(recovery, (int)result);
@@ -352,13 +352,13 @@ static void index_opened(struct hark_op *op, int64_t result)
 
 static void scan_failed(struct hark_op *op, int64_t result)
 {
-    struct recovery *recovery = hark_container_of(op, struct recovery, op);
+    struct log_recovery *recovery = hark_container_of(op, struct log_recovery, op);
     (void)result;
     builder_done(&recovery->log->builder);
     recovery_loaded(recovery, recovery->error);
 }
 
-static void give_up(struct recovery *recovery, int64_t error)
+static void give_up(struct log_recovery *recovery, int64_t error)
 {
     recovery->error = (int)error;
     hark_close(recovery->log->loop, &recovery->op, recovery->fd, scan_failed);
@@ -366,7 +366,7 @@ static void give_up(struct recovery *recovery, int64_t error)
 
 static void synced(struct hark_op *op, int64_t result)
 {
-    struct recovery *recovery = hark_container_of(op, struct recovery, op);
+    struct log_recovery *recovery = hark_container_of(op, struct log_recovery, op);
     struct log *log = recovery->log;
     struct log_segment *segment = recovery->segment;
     uint64_t next = was_last(recovery) ? recovery->high : log->builder.last_sequence + 1;
@@ -397,7 +397,7 @@ static void synced(struct hark_op *op, int64_t result)
 
 static void cut(struct hark_op *op, int64_t result)
 {
-    struct recovery *recovery = hark_container_of(op, struct recovery, op);
+    struct log_recovery *recovery = hark_container_of(op, struct log_recovery, op);
     if (result < 0)
         give_up(recovery, result);
     else
@@ -406,7 +406,7 @@ static void cut(struct hark_op *op, int64_t result)
 
 static void dropped(struct hark_op *op, int64_t result)
 {
-    struct recovery *recovery = hark_container_of(op, struct recovery, op);
+    struct log_recovery *recovery = hark_container_of(op, struct log_recovery, op);
     (void)result;
     builder_done(&recovery->log->builder);
     segment_destroy(recovery->segment);
@@ -416,7 +416,7 @@ static void dropped(struct hark_op *op, int64_t result)
 
 static void dropped_closed(struct hark_op *op, int64_t result)
 {
-    struct recovery *recovery = hark_container_of(op, struct recovery, op);
+    struct log_recovery *recovery = hark_container_of(op, struct log_recovery, op);
     (void)result;
     if (recovery->log->options.inspect) {
         dropped(op, 0);
@@ -428,9 +428,9 @@ static void dropped_closed(struct hark_op *op, int64_t result)
 
 /* The log crashed while it made this segment. The very first file stays: its name says which ids
  * were given. */
-static bool is_unfinished(const struct recovery *recovery)
+static bool is_unfinished(const struct log_recovery *recovery)
 {
-    const struct found *found = found_now(recovery);
+    const struct log_found *found = found_now(recovery);
     bool whole = found->whole_header && recovery->declared == found->header.declared;
     return recovery->at > 0 && may_be_torn(recovery) && recovery->events == 0 && !whole &&
            recovery->mark != found->first;
@@ -438,16 +438,16 @@ static bool is_unfinished(const struct recovery *recovery)
 
 /* Not even its declarations are all there, and yet it was whole once: the lock file, or a later
  * segment, says so. */
-static bool is_emptied(const struct recovery *recovery)
+static bool is_emptied(const struct log_recovery *recovery)
 {
-    const struct found *found = found_now(recovery);
+    const struct log_found *found = found_now(recovery);
     bool whole = found->whole_header && recovery->declared == found->header.declared;
     return recovery->events == 0 && !whole &&
            (recovery->mark == found->first || !was_last(recovery));
 }
 
 /* What the segment's index knows of and is not there. */
-static int lose_end(struct recovery *recovery)
+static int lose_end(struct log_recovery *recovery)
 {
     struct log *log = recovery->log;
     uint64_t events, end = recovery->sealed.end;
@@ -463,10 +463,10 @@ static int lose_end(struct recovery *recovery)
     return 0;
 }
 
-static void tell_end(struct recovery *recovery)
+static void tell_end(struct log_recovery *recovery)
 {
     struct log *log = recovery->log;
-    const struct found *found = found_now(recovery);
+    const struct log_found *found = found_now(recovery);
     uint64_t end;
     segment_name(recovery->name, found->first, SUFFIX_LOG);
     if (found->foreign) {
@@ -503,9 +503,9 @@ static void tell_end(struct recovery *recovery)
     }
 }
 
-static void all_read(struct scan *scan, int error)
+static void all_read(struct log_scan *scan, int error)
 {
-    struct recovery *recovery = hark_container_of(scan, struct recovery, scan);
+    struct log_recovery *recovery = hark_container_of(scan, struct log_recovery, scan);
     struct hark_loop *loop = recovery->log->loop;
     if (error != 0) {
         give_up(recovery, error);
@@ -531,9 +531,9 @@ static void all_read(struct scan *scan, int error)
         hark_fdatasync(loop, &recovery->op, recovery->fd, synced);
 }
 
-static int any_record(struct scan *scan, const struct record *record, uint64_t offset)
+static int any_record(struct log_scan *scan, const struct log_record *record, uint64_t offset)
 {
-    struct recovery *recovery = hark_container_of(scan, struct recovery, scan);
+    struct log_recovery *recovery = hark_container_of(scan, struct log_recovery, scan);
     if (record->kind == RECORD_DECLARE)
         recovery->declared++;
     else if (recovery->events++ == 0)
@@ -541,7 +541,7 @@ static int any_record(struct scan *scan, const struct record *record, uint64_t o
     return replay_record(recovery->log, record, offset);
 }
 
-static void replay(struct recovery *recovery, int error)
+static void replay(struct log_recovery *recovery, int error)
 {
     if (error != 0) {
         give_up(recovery, error);
@@ -553,7 +553,7 @@ static void replay(struct recovery *recovery, int error)
     scan_begin(recovery->log->loop, &recovery->scan);
 }
 
-static uint64_t limit(const struct recovery *recovery)
+static uint64_t limit(const struct log_recovery *recovery)
 {
     uint64_t end, size = found_now(recovery)->size;
     if (told_end(recovery, &end) && end < size)
@@ -565,8 +565,8 @@ static uint64_t limit(const struct recovery *recovery)
 
 static void all_opened(struct hark_op *op, int64_t result)
 {
-    struct recovery *recovery = hark_container_of(op, struct recovery, op);
-    const struct found *found = found_now(recovery);
+    struct log_recovery *recovery = hark_container_of(op, struct log_recovery, op);
+    const struct log_found *found = found_now(recovery);
     if (result < 0) {
         recovery_tell_unopened(recovery, result);
         recovery_loaded(recovery, (int)result);
@@ -574,8 +574,8 @@ static void all_opened(struct hark_op *op, int64_t result)
     }
     recovery->fd = (int)result;
     recovery->log->builder =
-        (struct builder){.segment = found->first, .last_sequence = found->first};
-    recovery->scan = (struct scan){
+        (struct log_builder){.segment = found->first, .last_sequence = found->first};
+    recovery->scan = (struct log_scan){
         .fd = recovery->fd,
         .buffer = recovery->buffer,
         .first = found->first,
@@ -588,7 +588,7 @@ static void all_opened(struct hark_op *op, int64_t result)
         prove_begin(recovery, replay);
 }
 
-static void read_all(struct recovery *recovery)
+static void read_all(struct log_recovery *recovery)
 {
     struct log *log = recovery->log;
     int how = log->options.inspect ? O_RDONLY : O_RDWR;
@@ -597,10 +597,10 @@ static void read_all(struct recovery *recovery)
                 all_opened);
 }
 
-void load_begin(struct recovery *recovery)
+void load_begin(struct log_recovery *recovery)
 {
     struct log *log = recovery->log;
-    const struct found *found = found_now(recovery);
+    const struct log_found *found = found_now(recovery);
     recovery->declared = recovery->events = 0;
     recovery->damaged = false;
     recovery->segment = segment_create(log, found->first);

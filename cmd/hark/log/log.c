@@ -197,14 +197,14 @@ void log_close(struct log *log, log_closed *closed, void *context)
 const struct log_stream *log_stream_find(const struct log *log, const char *name,
                                          size_t name_length)
 {
-    const struct stream *stream = table_by_name(&log->table, name, name_length);
+    const struct log_row *stream = table_by_name(&log->table, name, name_length);
     return !stream || stream->pending ? NULL : &stream->facts;
 }
 
 const struct log_stream *log_stream_next(const struct log *log, const struct log_stream *after)
 {
-    const struct stream *stream =
-        !after ? log->table.oldest : ((const struct stream *)after)->after;
+    const struct log_row *stream =
+        !after ? log->table.oldest : ((const struct log_row *)after)->after;
     while (stream && stream->pending)
         stream = stream->after;
     return !stream ? NULL : &stream->facts;
@@ -212,7 +212,7 @@ const struct log_stream *log_stream_next(const struct log *log, const struct log
 
 const struct log_stream *log_stream_above(const struct log *log, uint64_t number)
 {
-    const struct stream *stream = number == 0 ? NULL : table_by_number(&log->table, number);
+    const struct log_row *stream = number == 0 ? NULL : table_by_number(&log->table, number);
     if (stream)
         return log_stream_next(log, &stream->facts);
     const struct log_stream *next = log_stream_next(log, NULL);

@@ -34,7 +34,7 @@ static void synced(struct hark_op *op, int64_t result)
     ended(hark_container_of(op, struct log, oldest.op), result);
 }
 
-static void written(struct transfer *transfer, int64_t result)
+static void written(struct log_transfer *transfer, int64_t result)
 {
     struct log *log = hark_container_of(transfer, struct log, oldest.transfer);
     if (result < 0)
@@ -45,7 +45,7 @@ static void written(struct transfer *transfer, int64_t result)
 
 void oldest_update(struct log *log)
 {
-    struct oldest *oldest = &log->oldest;
+    struct log_oldest *oldest = &log->oldest;
     if (log->options.inspect || log->segment_count == 0 || oldest->writing != 0 ||
         oldest->told == log->segments[0]->first)
         return;
@@ -59,7 +59,7 @@ void oldest_update(struct log *log)
 /* Where the file named none before, it does no harm if the power takes the line: no sync. */
 size_t oldest_add(struct log *log, char *to)
 {
-    struct oldest *oldest = &log->oldest;
+    struct log_oldest *oldest = &log->oldest;
     if (log->segment_count != 1 || oldest->told != 0 || oldest->writing != 0)
         return 0;
     oldest->writing = log->segments[0]->first;
@@ -75,7 +75,7 @@ void oldest_wrote(struct log *log, int64_t result)
 bool oldest_keeps(struct log_segment *segment)
 {
     struct log *log = segment->log;
-    struct oldest *oldest = &log->oldest;
+    struct log_oldest *oldest = &log->oldest;
     bool was_first = log->segment_count > 0 && segment->first < log->segments[0]->first;
     bool named = oldest->writing != 0 || (oldest->told != 0 && oldest->told <= segment->first);
     if (!was_first || !named)

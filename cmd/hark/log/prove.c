@@ -14,9 +14,9 @@
 #include <errno.h>
 #include <inttypes.h>
 
-static void rewrite_next(struct recovery *recovery);
+static void rewrite_next(struct log_recovery *recovery);
 
-static void prove_end(struct recovery *recovery, int64_t error)
+static void prove_end(struct log_recovery *recovery, int64_t error)
 {
     struct log *log = recovery->log;
     if (error == -ENOSPC ||
@@ -32,9 +32,9 @@ static void prove_end(struct recovery *recovery, int64_t error)
     recovery->prove_done(recovery, (int)error);
 }
 
-static void rewritten(struct transfer *transfer, int64_t result)
+static void rewritten(struct log_transfer *transfer, int64_t result)
 {
-    struct recovery *recovery = hark_container_of(transfer, struct recovery, transfer);
+    struct log_recovery *recovery = hark_container_of(transfer, struct log_recovery, transfer);
     if (result < 0) {
         prove_end(recovery, result);
         return;
@@ -43,9 +43,9 @@ static void rewritten(struct transfer *transfer, int64_t result)
     rewrite_next(recovery);
 }
 
-static void read_again(struct transfer *transfer, int64_t result)
+static void read_again(struct log_transfer *transfer, int64_t result)
 {
-    struct recovery *recovery = hark_container_of(transfer, struct recovery, transfer);
+    struct log_recovery *recovery = hark_container_of(transfer, struct log_recovery, transfer);
     if (result <= 0)
         prove_end(recovery, result);
     else
@@ -53,7 +53,7 @@ static void read_again(struct transfer *transfer, int64_t result)
                        (size_t)result, recovery->proven, rewritten);
 }
 
-static void rewrite_next(struct recovery *recovery)
+static void rewrite_next(struct log_recovery *recovery)
 {
     uint64_t left =
         recovery->scan.end > recovery->proven ? recovery->scan.end - recovery->proven : 0;
@@ -65,24 +65,25 @@ static void rewrite_next(struct recovery *recovery)
                       read_again);
 }
 
-static void scanned(struct scan *scan, int error)
+static void scanned(struct log_scan *scan, int error)
 {
-    struct recovery *recovery = hark_container_of(scan, struct recovery, scan);
+    struct log_recovery *recovery = hark_container_of(scan, struct log_recovery, scan);
     if (error != 0)
         prove_end(recovery, error);
     else
         rewrite_next(recovery);
 }
 
-static int note_opener(struct scan *scan, const struct record *record, uint64_t offset)
+static int note_opener(struct log_scan *scan, const struct log_record *record, uint64_t offset)
 {
-    struct recovery *recovery = hark_container_of(scan, struct recovery, scan);
+    struct log_recovery *recovery = hark_container_of(scan, struct log_recovery, scan);
     if ((record->flags & RECORD_OPENS_COMMIT) != 0)
         recovery->proven = offset;
     return 0;
 }
 
-void prove_begin(struct recovery *recovery, void (*done)(struct recovery *recovery, int error))
+void prove_begin(struct log_recovery *recovery,
+                 void (*done)(struct log_recovery *recovery, int error))
 {
     recovery->prove_done = done;
     recovery->proven = SEGMENT_HEADER_BYTES;

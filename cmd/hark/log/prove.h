@@ -9,6 +9,7 @@
  * Takes: recovery->scan: set as for the reading that follows, but for its callbacks; recovery->fd:
  *   open for writing.
  * Gives: to done, 0 or a negative errno. */
-void prove_begin(struct recovery *recovery, void (*done)(struct recovery *recovery, int error));
+void prove_begin(struct log_recovery *recovery,
+                 void (*done)(struct log_recovery *recovery, int error));
 
 #endif

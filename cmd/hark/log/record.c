@@ -36,7 +36,7 @@ static uint64_t checksum(const unsigned char *header, const unsigned char *paylo
     return log_checksum(header, 32, log_checksum(payload, length, seed));
 }
 
-void record_encode(unsigned char *to, const struct record *record, uint64_t segment_first,
+void record_encode(unsigned char *to, const struct log_record *record, uint64_t segment_first,
                    uint64_t offset)
 {
     put32(to, record->length);
@@ -49,7 +49,7 @@ void record_encode(unsigned char *to, const struct record *record, uint64_t segm
     put64(to + 32, checksum(to, record->payload, record->length, segment_first, offset));
 }
 
-static bool length_fits(const struct record *record)
+static bool length_fits(const struct log_record *record)
 {
     switch (record->kind) {
     case RECORD_EVENT:
@@ -67,7 +67,7 @@ static bool length_fits(const struct record *record)
 
 /* What can be said of the header without its checksum. It keeps the search cheap, and lengths
  * within bounds. */
-static bool plausible(const struct record *record, uint64_t segment_first)
+static bool plausible(const struct log_record *record, uint64_t segment_first)
 {
     if (!length_fits(record) || (record->flags & ~(uint32_t)RECORD_OPENS_COMMIT) != 0 ||
         record->stream == 0)
@@ -78,16 +78,16 @@ static bool plausible(const struct record *record, uint64_t segment_first)
            record->stream <= record->sequence;
 }
 
-enum record_answer record_decode(const unsigned char *bytes, uint64_t available,
-                                 uint64_t segment_first, uint64_t offset, bool verify,
-                                 struct record *out_record)
+enum log_record_answer record_decode(const unsigned char *bytes, uint64_t available,
+                                     uint64_t segment_first, uint64_t offset, bool verify,
+                                     struct log_record *out_record)
 {
     if (available < RECORD_HEADER_BYTES) {
         out_record->size = RECORD_HEADER_BYTES;
         return RECORD_SHORT;
     }
     out_record->length = get32(bytes);
-    out_record->kind = (enum record_kind)bytes[4];
+    out_record->kind = (enum log_record_kind)bytes[4];
     out_record->flags = bytes[5];
     out_record->sequence = get64(bytes + 8);
     out_record->time_ns = get64(bytes + 16);
@@ -104,17 +104,17 @@ enum record_answer record_decode(const unsigned char *bytes, uint64_t available,
     return RECORD_GOOD;
 }
 
-bool record_follows(const struct record *record, uint64_t last)
+bool record_follows(const struct log_record *record, uint64_t last)
 {
     return record->kind == RECORD_DECLARE ? record->sequence >= last : record->sequence > last;
 }
 
-enum record_answer record_search(const unsigned char *bytes, uint64_t filled, uint64_t position,
-                                 uint64_t segment_first, uint64_t offset, uint64_t last,
-                                 uint64_t *out_position, struct record *out_record)
+enum log_record_answer record_search(const unsigned char *bytes, uint64_t filled, uint64_t position,
+                                     uint64_t segment_first, uint64_t offset, uint64_t last,
+                                     uint64_t *out_position, struct log_record *out_record)
 {
     for (; position < filled; position += RECORD_ALIGNMENT) {
-        enum record_answer answer =
+        enum log_record_answer answer =
             record_decode(bytes + position, filled - position, segment_first, offset + position,
                           true, out_record);
         if (answer == RECORD_BAD)
@@ -200,7 +200,7 @@ bool record_is_damaged(const unsigned char *bytes, uint64_t available, uint64_t 
            (size <= available && holds_with(bytes, length, last + 1, segment_first, offset));
 }
 
-void segment_header_encode(unsigned char *to, const struct segment_header *header)
+void segment_header_encode(unsigned char *to, const struct log_segment_header *header)
 {
     put64(to, SEGMENT_MAGIC);
     put32(to + 8, header->version);
@@ -213,7 +213,7 @@ void segment_header_encode(unsigned char *to, const struct segment_header *heade
     put64(to + 56, log_checksum(to, 56, 0));
 }
 
-bool segment_header_decode(const unsigned char *bytes, struct segment_header *out_header)
+bool segment_header_decode(const unsigned char *bytes, struct log_segment_header *out_header)
 {
     if (get64(bytes) != SEGMENT_MAGIC || get64(bytes + 56) != log_checksum(bytes, 56, 0))
         return false;

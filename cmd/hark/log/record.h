@@ -38,7 +38,7 @@
 #define RECORD_DECLARE_BYTES 16u /* of a DECLARE's payload, before the name */
 #define RECORD_ALIGNMENT     8u
 
-enum record_kind {
+enum log_record_kind {
     RECORD_EVENT = 1,   /* payload: the event */
     RECORD_CREATE = 2,  /* payload: the name; its sequence is the stream's number */
     RECORD_DELETE = 3,  /* no payload */
@@ -50,8 +50,8 @@ enum record_kind {
  * with it. */
 enum { RECORD_OPENS_COMMIT = 1 };
 
-struct record {
-    enum record_kind kind;
+struct log_record {
+    enum log_record_kind kind;
     uint32_t flags;
     uint32_t length;
     uint64_t sequence;
@@ -61,7 +61,7 @@ struct record {
     uint64_t size; /* of all of it, in the file */
 };
 
-struct segment_header {
+struct log_segment_header {
     uint32_t version;
     uint32_t declared;
     uint64_t first;
@@ -80,10 +80,10 @@ uint32_t record_padding(uint64_t length);
 
 /* Writes the header of a record, with the checksum over it and its payload, to 40 bytes.
  * Takes: record: all but size. segment_first, offset: where it will stand. */
-void record_encode(unsigned char *to, const struct record *record, uint64_t segment_first,
+void record_encode(unsigned char *to, const struct log_record *record, uint64_t segment_first,
                    uint64_t offset);
 
-enum record_answer {
+enum log_record_answer {
     RECORD_GOOD,
     RECORD_SHORT, /* it may be good: out_record->size bytes are needed; only its header fields are
                      set */
@@ -93,23 +93,23 @@ enum record_answer {
 /* Looks at the record that should stand at bytes.
  * Takes: available: how many bytes there are. verify: false to trust the checksum, where it has
  *   been verified before. */
-enum record_answer record_decode(const unsigned char *bytes, uint64_t available,
-                                 uint64_t segment_first, uint64_t offset, bool verify,
-                                 struct record *out_record);
+enum log_record_answer record_decode(const unsigned char *bytes, uint64_t available,
+                                     uint64_t segment_first, uint64_t offset, bool verify,
+                                     struct log_record *out_record);
 
 /* Whether a record may stand after one with the sequence `last`: sequences grow, but for the
  * DECLAREs that all share the first.
  */
-bool record_follows(const struct record *record, uint64_t last);
+bool record_follows(const struct log_record *record, uint64_t last);
 
 /* Searches for the next record, from one aligned place to the next, after something unreadable.
  * Takes: bytes: filled of them, which stand at `offset` in the file. position: where to begin,
  *   inside bytes. last: only a record that may follow that sequence counts.
  * Gives: RECORD_GOOD, *out_position and *out_record; or RECORD_SHORT and *out_position: what begins
  *   there might be one, but needs out_record->size bytes. Never RECORD_BAD. */
-enum record_answer record_search(const unsigned char *bytes, uint64_t filled, uint64_t position,
-                                 uint64_t segment_first, uint64_t offset, uint64_t last,
-                                 uint64_t *out_position, struct record *out_record);
+enum log_record_answer record_search(const unsigned char *bytes, uint64_t filled, uint64_t position,
+                                     uint64_t segment_first, uint64_t offset, uint64_t last,
+                                     uint64_t *out_position, struct log_record *out_record);
 
 /* Whether what stands at bytes, and is no good record, is one that was written whole and damaged
  * since; false: it may as well be the remains of a write that a crash has cut off: too short, or
@@ -121,8 +121,8 @@ bool record_is_damaged(const unsigned char *bytes, uint64_t available, uint64_t 
 
 /* The header of a segment, to and from 64 bytes.
  * Fails: false: it is no such header, or is damaged. */
-void segment_header_encode(unsigned char *to, const struct segment_header *header);
-bool segment_header_decode(const unsigned char *bytes, struct segment_header *out_header);
+void segment_header_encode(unsigned char *to, const struct log_segment_header *header);
+bool segment_header_decode(const unsigned char *bytes, struct log_segment_header *out_header);
 
 /* A checksum for other files of the log. */
 uint64_t log_checksum(const void *bytes, size_t count, uint64_t seed);

@@ -24,7 +24,7 @@
 
 #define DIRECTORY_BYTES (64u * 1024) /* of entries, read at once */
 
-static void recovery_free(struct recovery *recovery)
+static void recovery_free(struct log_recovery *recovery)
 {
     free(recovery->buffer);
     free(recovery->found);
@@ -38,7 +38,7 @@ static void recovery_free(struct recovery *recovery)
 
 static void closed_after_failure(void *context, int result)
 {
-    struct recovery *recovery = context;
+    struct log_recovery *recovery = context;
     (void)result;
     log_opened *opened = recovery->opened;
     void *to = recovery->context;
@@ -47,7 +47,7 @@ static void closed_after_failure(void *context, int result)
     opened(to, error, NULL);
 }
 
-static void fail(struct recovery *recovery, int64_t error)
+static void fail(struct log_recovery *recovery, int64_t error)
 {
     recovery->error = (int)error;
     segment_destroy(recovery->segment);
@@ -57,14 +57,14 @@ static void fail(struct recovery *recovery, int64_t error)
     log_close(recovery->log, closed_after_failure, recovery);
 }
 
-void recovery_lose(struct recovery *recovery, uint64_t through)
+void recovery_lose(struct log_recovery *recovery, uint64_t through)
 {
     table_lose(&recovery->log->table, through);
     recovery->log->must_declare = true;
 }
 
 /* The newest segment is gone, and its index too: any stream may have had events in it. */
-static void lose_newest(struct recovery *recovery)
+static void lose_newest(struct log_recovery *recovery)
 {
     struct log *log = recovery->log;
     segment_name(recovery->name, recovery->mark, SUFFIX_LOG);
@@ -78,7 +78,7 @@ static void lose_newest(struct recovery *recovery)
 
 /* The oldest segment is gone, and its index too, and retention has not taken it. Which streams had
  * events in it the next one tells, as always. */
-static void tell_oldest(struct recovery *recovery)
+static void tell_oldest(struct log_recovery *recovery)
 {
     struct log *log = recovery->log;
     if (recovery->oldest == 0 || recovery->oldest == recovery->mark ||
@@ -95,7 +95,7 @@ static void tell_oldest(struct recovery *recovery)
  * order says exactly. */
 static void hand_over(struct log *log)
 {
-    struct recovery *recovery = log->recovery;
+    struct log_recovery *recovery = log->recovery;
     tell_oldest(recovery);
     if (recovery->mark > (recovery->count == 0 ? 0 : recovery->found[recovery->count - 1].first))
         lose_newest(recovery);
@@ -113,7 +113,7 @@ static void hand_over(struct log *log)
     opened(context, 0, log);
 }
 
-void recovery_tell_unopened(const struct recovery *recovery, int64_t error)
+void recovery_tell_unopened(const struct log_recovery *recovery, int64_t error)
 {
     if (error == -ELOOP)
         log_tell(recovery->log, LOG_ERROR,
@@ -129,7 +129,7 @@ void recovery_tell_unopened(const struct recovery *recovery, int64_t error)
 
 static void next_segment(struct log *log)
 {
-    struct recovery *recovery = log->recovery;
+    struct log_recovery *recovery = log->recovery;
     log->settled = NULL;
     if (recovery->at < recovery->count)
         load_begin(recovery);
@@ -137,7 +137,7 @@ static void next_segment(struct log *log)
         hand_over(log);
 }
 
-void recovery_loaded(struct recovery *recovery, int error)
+void recovery_loaded(struct log_recovery *recovery, int error)
 {
     struct log *log = recovery->log;
     if (error != 0) {
@@ -154,21 +154,21 @@ void recovery_loaded(struct recovery *recovery, int error)
 
 /* --- a first look at each --- */
 
-static void survey(struct recovery *recovery);
+static void survey(struct log_recovery *recovery);
 
 static void surveyed(struct hark_op *op, int64_t result)
 {
-    struct recovery *recovery = hark_container_of(op, struct recovery, op);
+    struct log_recovery *recovery = hark_container_of(op, struct log_recovery, op);
     (void)result;
     recovery->fd = -1;
     recovery->at++;
     survey(recovery);
 }
 
-static void header_read(struct transfer *transfer, int64_t result)
+static void header_read(struct log_transfer *transfer, int64_t result)
 {
-    struct recovery *recovery = hark_container_of(transfer, struct recovery, transfer);
-    struct found *found = &recovery->found[recovery->at];
+    struct log_recovery *recovery = hark_container_of(transfer, struct log_recovery, transfer);
+    struct log_found *found = &recovery->found[recovery->at];
     if (result == SEGMENT_HEADER_BYTES && segment_header_decode(recovery->buffer, &found->header)) {
         found->whole_header = found->header.first == found->first;
         found->foreign = !found->whole_header;
@@ -182,7 +182,7 @@ static void header_read(struct transfer *transfer, int64_t result)
 
 static void sized(struct hark_op *op, int64_t result)
 {
-    struct recovery *recovery = hark_container_of(op, struct recovery, op);
+    struct log_recovery *recovery = hark_container_of(op, struct log_recovery, op);
     const struct statx *status = (const struct statx *)(void *)recovery->buffer;
     if (result < 0) {
         recovery->error = (int)result;
@@ -196,7 +196,7 @@ static void sized(struct hark_op *op, int64_t result)
 
 static void survey_opened(struct hark_op *op, int64_t result)
 {
-    struct recovery *recovery = hark_container_of(op, struct recovery, op);
+    struct log_recovery *recovery = hark_container_of(op, struct log_recovery, op);
     if (result < 0) {
         recovery_tell_unopened(recovery, result);
         fail(recovery, result);
@@ -207,7 +207,7 @@ static void survey_opened(struct hark_op *op, int64_t result)
                (struct statx *)(void *)recovery->buffer, sized);
 }
 
-static void survey(struct recovery *recovery)
+static void survey(struct log_recovery *recovery)
 {
     struct log *log = recovery->log;
     if (recovery->error != 0) {
@@ -233,15 +233,15 @@ static void survey(struct recovery *recovery)
 
 /* --- what does not belong there --- */
 
-static void tidy(struct recovery *recovery);
+static void tidy(struct log_recovery *recovery);
 
 static void tidied(struct hark_op *op, int64_t result)
 {
     (void)result; /* it is tried again at the next start */
-    tidy(hark_container_of(op, struct recovery, op));
+    tidy(hark_container_of(op, struct log_recovery, op));
 }
 
-static void tidy(struct recovery *recovery)
+static void tidy(struct log_recovery *recovery)
 {
     struct log *log = recovery->log;
     if (recovery->unfinished_count == 0 || log->options.inspect) {
@@ -256,7 +256,8 @@ static void tidy(struct recovery *recovery)
 
 static int by_first(const void *left, const void *right)
 {
-    uint64_t a = ((const struct found *)left)->first, b = ((const struct found *)right)->first;
+    uint64_t a = ((const struct log_found *)left)->first,
+             b = ((const struct log_found *)right)->first;
     return (a > b) - (a < b);
 }
 
@@ -289,9 +290,9 @@ static bool may_be_file(const struct hark_dirent *entry)
     return entry->type == DT_REG || entry->type == DT_LNK || entry->type == DT_UNKNOWN;
 }
 
-static int add_found(struct recovery *recovery, const struct found *one)
+static int add_found(struct log_recovery *recovery, const struct log_found *one)
 {
-    struct found *found =
+    struct log_found *found =
         grown(recovery->found, recovery->count, &recovery->capacity, sizeof *found);
     if (!found)
         return -ENOMEM;
@@ -301,14 +302,14 @@ static int add_found(struct recovery *recovery, const struct found *one)
 }
 
 /* An index belongs to the segment of its number; without that it says that there was one. */
-static int match_indexes(struct recovery *recovery)
+static int match_indexes(struct log_recovery *recovery)
 {
     size_t segments = recovery->count;
     if (segments > 0)
         qsort(recovery->found, segments, sizeof *recovery->found, by_first);
     for (size_t i = 0; i < recovery->index_count; i++) {
-        struct found one = {.first = recovery->indexes[i], .has_index = true, .missing = true};
-        struct found *found =
+        struct log_found one = {.first = recovery->indexes[i], .has_index = true, .missing = true};
+        struct log_found *found =
             segments == 0 ? NULL : bsearch(&one, recovery->found, segments, sizeof one, by_first);
         if (found)
             found->has_index = true;
@@ -320,7 +321,7 @@ static int match_indexes(struct recovery *recovery)
     return 0;
 }
 
-static int add_entry(struct recovery *recovery, const struct hark_dirent *entry)
+static int add_entry(struct log_recovery *recovery, const struct hark_dirent *entry)
 {
     const char *name = entry->name;
     uint64_t first;
@@ -334,12 +335,12 @@ static int add_entry(struct recovery *recovery, const struct hark_dirent *entry)
                           &recovery->unfinished_capacity, first);
     if (!segment_name_parse(name, SUFFIX_LOG, &first))
         return 0; /* not ours */
-    return add_found(recovery, &(struct found){.first = first});
+    return add_found(recovery, &(struct log_found){.first = first});
 }
 
 static void listed(struct hark_op *op, int64_t result)
 {
-    struct recovery *recovery = hark_container_of(op, struct recovery, op);
+    struct log_recovery *recovery = hark_container_of(op, struct log_recovery, op);
     struct hark_dirent entry;
     size_t position = 0;
     int error = 0;
@@ -361,20 +362,20 @@ static void listed(struct hark_op *op, int64_t result)
 
 static int64_t take_lock(struct hark_op *op)
 {
-    const struct recovery *recovery = hark_container_of(op, struct recovery, op);
+    const struct log_recovery *recovery = hark_container_of(op, struct log_recovery, op);
     int how = recovery->log->options.inspect ? LOCK_SH : LOCK_EX;
     return flock(recovery->log->lock, how | LOCK_NB) == 0 ? 0 : -errno;
 }
 
-static void list(struct recovery *recovery)
+static void list(struct log_recovery *recovery)
 {
     hark_getdents(recovery->log->loop, &recovery->op, recovery->log->directory, recovery->buffer,
                   DIRECTORY_BYTES, listed);
 }
 
-static void mark_read(struct transfer *transfer, int64_t result)
+static void mark_read(struct log_transfer *transfer, int64_t result)
 {
-    struct recovery *recovery = hark_container_of(transfer, struct recovery, transfer);
+    struct log_recovery *recovery = hark_container_of(transfer, struct log_recovery, transfer);
     if (result > 0)
         recovery->mark = mark_decode((const char *)recovery->buffer, (size_t)result, MARK_NEWEST);
     if (result > MARK_LINE_BYTES)
@@ -385,7 +386,7 @@ static void mark_read(struct transfer *transfer, int64_t result)
 
 static void mark_opened(struct hark_op *op, int64_t result)
 {
-    struct recovery *recovery = hark_container_of(op, struct recovery, op);
+    struct log_recovery *recovery = hark_container_of(op, struct log_recovery, op);
     if (result < 0) {
         fail(recovery, result);
         return;
@@ -395,7 +396,7 @@ static void mark_opened(struct hark_op *op, int64_t result)
                   2 * MARK_LINE_BYTES, 0, mark_read);
 }
 
-static void open_lock_file(struct recovery *recovery, hark_done *opened)
+static void open_lock_file(struct log_recovery *recovery, hark_done *opened)
 {
     const struct log *log = recovery->log;
     int how = log->options.inspect ? O_RDONLY : O_RDWR | O_CREAT;
@@ -404,7 +405,7 @@ static void open_lock_file(struct recovery *recovery, hark_done *opened)
 
 static void locked(struct hark_op *op, int64_t result)
 {
-    struct recovery *recovery = hark_container_of(op, struct recovery, op);
+    struct log_recovery *recovery = hark_container_of(op, struct log_recovery, op);
     if (result < 0)
         fail(recovery, result == -EWOULDBLOCK ? -EBUSY : result);
     else
@@ -413,7 +414,7 @@ static void locked(struct hark_op *op, int64_t result)
 
 static void lock_opened(struct hark_op *op, int64_t result)
 {
-    struct recovery *recovery = hark_container_of(op, struct recovery, op);
+    struct log_recovery *recovery = hark_container_of(op, struct log_recovery, op);
     if (result == -ENOENT && recovery->log->options.inspect) {
         list(recovery); /* nobody has used it yet */
         return;
@@ -433,7 +434,7 @@ static void lock_opened(struct hark_op *op, int64_t result)
 /* Who may write to the directory may take events away, and give others. */
 static void directory_known(struct hark_op *op, int64_t result)
 {
-    struct recovery *recovery = hark_container_of(op, struct recovery, op);
+    struct log_recovery *recovery = hark_container_of(op, struct log_recovery, op);
     struct log *log = recovery->log;
     const struct statx *status = (const struct statx *)(void *)recovery->buffer;
     if (result == 0 && (status->stx_mode & (S_IWGRP | S_IWOTH)) != 0)
@@ -445,7 +446,7 @@ static void directory_known(struct hark_op *op, int64_t result)
 
 static void directory_opened(struct hark_op *op, int64_t result)
 {
-    struct recovery *recovery = hark_container_of(op, struct recovery, op);
+    struct log_recovery *recovery = hark_container_of(op, struct log_recovery, op);
     if (result < 0) {
         fail(recovery, result);
         return;
@@ -455,7 +456,7 @@ static void directory_opened(struct hark_op *op, int64_t result)
                (struct statx *)(void *)recovery->buffer, directory_known);
 }
 
-static void open_directory(struct recovery *recovery)
+static void open_directory(struct log_recovery *recovery)
 {
     struct log *log = recovery->log;
     hark_openat(log->loop, &recovery->op, AT_FDCWD, log->path, O_RDONLY | O_DIRECTORY, 0,
@@ -466,7 +467,7 @@ static void open_directory(struct recovery *recovery)
  * as well. */
 static void parent_closed(struct hark_op *op, int64_t result)
 {
-    struct recovery *recovery = hark_container_of(op, struct recovery, op);
+    struct log_recovery *recovery = hark_container_of(op, struct log_recovery, op);
     (void)result;
     if (recovery->error != 0)
         fail(recovery, recovery->error);
@@ -476,7 +477,7 @@ static void parent_closed(struct hark_op *op, int64_t result)
 
 static void parent_synced(struct hark_op *op, int64_t result)
 {
-    struct recovery *recovery = hark_container_of(op, struct recovery, op);
+    struct log_recovery *recovery = hark_container_of(op, struct log_recovery, op);
     recovery->error =
         result == -EINVAL ? 0 : (int)result; /* some file systems cannot sync a directory */
     hark_close(op->loop, op, recovery->fd, parent_closed);
@@ -484,7 +485,7 @@ static void parent_synced(struct hark_op *op, int64_t result)
 
 static void parent_opened(struct hark_op *op, int64_t result)
 {
-    struct recovery *recovery = hark_container_of(op, struct recovery, op);
+    struct log_recovery *recovery = hark_container_of(op, struct log_recovery, op);
     if (result == -EACCES) {
         open_directory(recovery); /* it may be written to, but not be opened: there is nothing to
                                      sync it with */
@@ -510,7 +511,7 @@ static void parent_of(const char *path, char *to)
 
 static void directory_made(struct hark_op *op, int64_t result)
 {
-    struct recovery *recovery = hark_container_of(op, struct recovery, op);
+    struct log_recovery *recovery = hark_container_of(op, struct log_recovery, op);
     if (result == 0) {
         parent_of(recovery->log->path, (char *)recovery->buffer);
         hark_openat(op->loop, op, AT_FDCWD, (const char *)recovery->buffer, O_RDONLY | O_DIRECTORY,
@@ -522,7 +523,7 @@ static void directory_made(struct hark_op *op, int64_t result)
 
 int recovery_begin(struct log *log, log_opened *opened, void *context)
 {
-    struct recovery *recovery = calloc(1, sizeof *recovery);
+    struct log_recovery *recovery = calloc(1, sizeof *recovery);
     if (!recovery)
         return -ENOMEM;
     recovery->buffer = malloc(SCAN_BUFFER_BYTES);

@@ -7,10 +7,10 @@
 #include "log/state.h"
 
 /* A segment file as it was found. */
-struct found {
+struct log_found {
     uint64_t first;
     uint64_t size;
-    struct segment_header header;
+    struct log_segment_header header;
     bool whole_header; /* the header was read and is sound */
     bool foreign;      /* it is sound, and another segment's */
     bool has_index;    /* there is a file of that name */
@@ -18,17 +18,17 @@ struct found {
 };
 
 /* The opening of a log. It frees itself. */
-struct recovery {
+struct log_recovery {
     struct log *log;
     log_opened *opened;
     void *context;
     int error;
     bool made_directory;
     struct hark_op op;
-    struct transfer transfer;
-    struct scan scan;
-    unsigned char *buffer; /* SCAN_BUFFER_BYTES */
-    struct found *found;   /* in order, once all are known */
+    struct log_transfer transfer;
+    struct log_scan scan;
+    unsigned char *buffer;   /* SCAN_BUFFER_BYTES */
+    struct log_found *found; /* in order, once all are known */
     size_t count, capacity;
     uint64_t *indexes; /* the indexes that there are */
     size_t index_count, index_capacity;
@@ -36,9 +36,9 @@ struct recovery {
     size_t unfinished_count, unfinished_capacity;
     size_t at; /* which of a list is being looked at */
     struct log_segment *segment;
-    struct index sealed; /* the segment's index, which tells of more than can be found */
-    uint64_t proven;     /* in the segment: what stands before it is on the disk */
-    void (*prove_done)(struct recovery *recovery, int error);
+    struct log_index sealed; /* the segment's index, which tells of more than can be found */
+    uint64_t proven;         /* in the segment: what stands before it is on the disk */
+    void (*prove_done)(struct log_recovery *recovery, int error);
     uint64_t declared; /* declarations found in the segment */
     uint64_t events;   /* other records found in it */
     bool damaged; /* something in the segment is missing: the next one's declarations tell what */
@@ -56,17 +56,17 @@ struct recovery {
 int recovery_begin(struct log *log, log_opened *opened, void *context);
 
 /* load.c: takes segment number recovery->at into the log, then calls recovery_loaded. */
-void load_begin(struct recovery *recovery);
+void load_begin(struct log_recovery *recovery);
 
 /* The segment has been taken, was dropped, or cannot be. */
-void recovery_loaded(struct recovery *recovery, int error);
+void recovery_loaded(struct log_recovery *recovery, int error);
 
 /* Ids up to that one may be lost, of every stream known so far; what a person is told is the
  * caller's. */
-void recovery_lose(struct recovery *recovery, uint64_t through);
+void recovery_lose(struct log_recovery *recovery, uint64_t through);
 
 /* Tells a person that the segment recovery->name cannot be opened, which the directory's error
  * alone would not. */
-void recovery_tell_unopened(const struct recovery *recovery, int64_t error);
+void recovery_tell_unopened(const struct log_recovery *recovery, int64_t error);
 
 #endif

@@ -15,26 +15,26 @@
 #include <inttypes.h>
 
 /* The stream of that number, without a name where it is not known yet. */
-static struct stream *stream_by_number(struct log *log, uint64_t number)
+static struct log_row *stream_by_number(struct log *log, uint64_t number)
 {
-    struct stream *stream = table_by_number(&log->table, number);
+    struct log_row *stream = table_by_number(&log->table, number);
     return stream ? stream : table_add(&log->table, number, NULL, 0);
 }
 
-static void bury(struct log *log, struct stream *stream)
+static void bury(struct log *log, struct log_row *stream)
 {
     (void)segment_bury(log, stream);
     table_remove(&log->table, stream);
 }
 
 /* The stream of that number, which has this name. */
-static struct stream *stream_named(struct log *log, uint64_t number, const char *name,
-                                   size_t length)
+static struct log_row *stream_named(struct log *log, uint64_t number, const char *name,
+                                    size_t length)
 {
-    struct stream *stream = table_by_number(&log->table, number);
+    struct log_row *stream = table_by_number(&log->table, number);
     if (stream && !stream->nameless)
         return stream;
-    struct stream *other = table_by_name(&log->table, name, length);
+    struct log_row *other = table_by_name(&log->table, name, length);
     if (other)
         bury(log, other); /* its deletion was lost */
     if (!stream)
@@ -43,54 +43,54 @@ static struct stream *stream_named(struct log *log, uint64_t number, const char 
     return stream;
 }
 
-static int replay_event(struct log *log, const struct record *record, uint64_t offset,
+static int replay_event(struct log *log, const struct log_record *record, uint64_t offset,
                         uint32_t block)
 {
     bool known = table_by_number(&log->table, record->stream);
-    struct stream *stream = stream_by_number(log, record->stream);
-    if (!stream || stream_reserve(stream, log->builder.segment, block) != 0)
+    struct log_row *stream = stream_by_number(log, record->stream);
+    if (!stream || row_reserve(stream, log->builder.segment, block) != 0)
         return -ENOMEM;
     if (!known)
-        stream_lose(stream,
-                    record->sequence -
-                        1); /* its creation is not there: neither may be events before this one */
+        row_lose(stream,
+                 record->sequence -
+                     1); /* its creation is not there: neither may be events before this one */
     builder_note(&log->builder, offset, record->sequence, record->time_ns);
-    (void)stream_note(stream, log->builder.segment, block, record->sequence, record->length);
+    (void)row_note(stream, log->builder.segment, block, record->sequence, record->length);
     return 0;
 }
 
-static int replay_delete(struct log *log, const struct record *record)
+static int replay_delete(struct log *log, const struct log_record *record)
 {
     if (builder_reserve_deleted(&log->builder) != 0)
         return -ENOMEM;
     builder_note_deleted(&log->builder, record->stream);
-    struct stream *stream = table_by_number(&log->table, record->stream);
+    struct log_row *stream = table_by_number(&log->table, record->stream);
     if (stream)
         bury(log, stream);
     return 0;
 }
 
-static int replay_declare(struct log *log, const struct record *record)
+static int replay_declare(struct log *log, const struct log_record *record)
 {
     uint64_t last = get64(record->payload), lost = get64(record->payload + 8);
     bool known = table_by_number(&log->table, record->stream);
-    struct stream *stream =
+    struct log_row *stream =
         stream_named(log, record->stream, (const char *)record->payload + RECORD_DECLARE_BYTES,
                      record->length - RECORD_DECLARE_BYTES);
     if (!stream)
         return -ENOMEM;
     stream->declared = record->sequence;
     if (!known)
-        stream_lose(stream, lost);
-    const struct recovery *recovery = log->recovery;
+        row_lose(stream, lost);
+    const struct log_recovery *recovery = log->recovery;
     if (stream->facts.last < last && (known || recovery->at > 0) && !recovery->previous_damaged)
         stream->missed = true; /* what is damaged was told already */
     if (stream->facts.last < last)
-        stream_lose(stream, last); /* it had events that are not there any more */
+        row_lose(stream, last); /* it had events that are not there any more */
     return 0;
 }
 
-int replay_record(struct log *log, const struct record *record, uint64_t offset)
+int replay_record(struct log *log, const struct log_record *record, uint64_t offset)
 {
     if (record->kind == RECORD_DECLARE)
         return replay_declare(log, record);
@@ -109,24 +109,24 @@ int replay_record(struct log *log, const struct record *record, uint64_t offset)
 
 void replay_declared(struct log *log, uint64_t first)
 {
-    for (struct stream *stream = log->table.oldest, *after; stream; stream = after) {
+    for (struct log_row *stream = log->table.oldest, *after; stream; stream = after) {
         after = stream->after;
         if (stream->facts.number < first && stream->declared != first)
             bury(log, stream);
     }
 }
 
-int replay_lost(struct log *log, const struct index *index, uint64_t *out_events)
+int replay_lost(struct log *log, const struct log_index *index, uint64_t *out_events)
 {
     uint64_t events = 0;
     for (uint32_t i = 0; i < index->deleted; i++) {
-        struct stream *stream = table_by_number(&log->table, index_deleted(index, i));
+        struct log_row *stream = table_by_number(&log->table, index_deleted(index, i));
         if (stream)
             bury(log, stream);
     }
     for (uint32_t i = 0; i < index->entries; i++) {
-        struct index_entry entry = index_entry(index, i);
-        struct stream *stream =
+        struct log_index_entry entry = index_entry(index, i);
+        struct log_row *stream =
             !entry.name ? stream_by_number(log, entry.number)
                         : stream_named(log, entry.number, entry.name, entry.name_length);
         if (!stream)
@@ -136,25 +136,25 @@ int replay_lost(struct log *log, const struct index *index, uint64_t *out_events
              k--)
             events -= stream->spans[k - 1].count;
         if (stream->facts.last < entry.span.last)
-            stream_lose(stream, entry.span.last);
+            row_lose(stream, entry.span.last);
     }
     *out_events = events;
     return 0;
 }
 
-int replay_index(struct log *log, const struct index *index)
+int replay_index(struct log *log, const struct log_index *index)
 {
     for (uint32_t i = 0; i < index->deleted; i++) {
-        struct stream *stream = table_by_number(&log->table, index_deleted(index, i));
+        struct log_row *stream = table_by_number(&log->table, index_deleted(index, i));
         if (stream)
             bury(log, stream);
     }
     for (uint32_t i = 0; i < index->entries; i++) {
-        struct index_entry entry = index_entry(index, i);
-        struct stream *stream =
+        struct log_index_entry entry = index_entry(index, i);
+        struct log_row *stream =
             !entry.name ? stream_by_number(log, entry.number)
                         : stream_named(log, entry.number, entry.name, entry.name_length);
-        if (!stream || (entry.span.count > 0 && stream_add_span(stream, &entry.span) != 0))
+        if (!stream || (entry.span.count > 0 && row_add_span(stream, &entry.span) != 0))
             return -ENOMEM;
     }
     return 0;
@@ -165,8 +165,8 @@ int replay_index(struct log *log, const struct index *index)
 static void tell_missed(struct log *log)
 {
     uint64_t count = 0;
-    const struct stream *example = NULL;
-    for (const struct stream *stream = log->table.oldest; stream; stream = stream->after) {
+    const struct log_row *example = NULL;
+    for (const struct log_row *stream = log->table.oldest; stream; stream = stream->after) {
         if (!stream->missed || stream->nameless)
             continue;
         example = !example ? stream : example;
@@ -186,7 +186,7 @@ static void tell_missed(struct log *log)
 void replay_end(struct log *log)
 {
     tell_missed(log);
-    for (struct stream *stream = log->table.oldest, *after; stream; stream = after) {
+    for (struct log_row *stream = log->table.oldest, *after; stream; stream = after) {
         after = stream->after;
         if (!stream->nameless)
             continue;

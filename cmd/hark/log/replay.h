@@ -7,7 +7,7 @@
 
 /* Takes a record at that offset of the segment that log->builder is for.
  * Gives: 0, or -ENOMEM. */
-int replay_record(struct log *log, const struct record *record, uint64_t offset);
+int replay_record(struct log *log, const struct log_record *record, uint64_t offset);
 
 /* All declarations of that segment have been taken: streams of which it does not speak were deleted
  * before it. */
@@ -15,12 +15,12 @@ void replay_declared(struct log *log, uint64_t first);
 
 /* Takes the index of a segment.
  * Gives: 0, or -ENOMEM. */
-int replay_index(struct log *log, const struct index *index);
+int replay_index(struct log *log, const struct log_index *index);
 
 /* Takes the index of a segment whose end, or all of it, is not there: what it tells of and was not
  * found is lost.
  * Gives: 0 and *out_events, how many; -ENOMEM. */
-int replay_lost(struct log *log, const struct index *index, uint64_t *out_events);
+int replay_lost(struct log *log, const struct log_index *index, uint64_t *out_events);
 
 /* All segments have been taken: streams whose names are lost go. */
 void replay_end(struct log *log);

@@ -22,7 +22,7 @@
 
 static void roll_end(struct log *log, int error)
 {
-    struct roll *roll = &log->roll;
+    struct log_roll *roll = &log->roll;
     free(roll->bytes);
     roll->bytes = NULL;
     log->must_roll = error != 0;
@@ -35,19 +35,19 @@ static void roll_end(struct log *log, int error)
 
 /* --- what stands in it --- */
 
-static uint64_t declare_length(const struct stream *stream)
+static uint64_t declare_length(const struct log_row *stream)
 {
     return RECORD_DECLARE_BYTES + stream->facts.name_length;
 }
 
-static uint64_t put_declaration(unsigned char *to, const struct stream *stream,
+static uint64_t put_declaration(unsigned char *to, const struct log_row *stream,
                                 const struct log_segment *segment, uint64_t offset)
 {
     unsigned char *payload = to + RECORD_HEADER_BYTES;
     put64(payload, stream->facts.last);
     put64(payload + 8, stream->facts.lost);
     memcpy(payload + RECORD_DECLARE_BYTES, stream->facts.name, stream->facts.name_length);
-    struct record record = {
+    struct log_record record = {
         .kind = RECORD_DECLARE,
         .length = (uint32_t)declare_length(stream),
         .sequence = segment->first,
@@ -61,10 +61,10 @@ static uint64_t put_declaration(unsigned char *to, const struct stream *stream,
 
 static int make_bytes(struct log *log)
 {
-    struct roll *roll = &log->roll;
+    struct log_roll *roll = &log->roll;
     const struct log_segment *before =
         log->segment_count == 0 ? NULL : log->segments[log->segment_count - 1];
-    struct segment_header header = {
+    struct log_segment_header header = {
         .version = SEGMENT_VERSION,
         .first = roll->segment->first,
         .created_ns = roll->segment->created_ns,
@@ -74,13 +74,13 @@ static int make_bytes(struct log *log)
         .previous_end = !before ? 0 : before->end,
     };
     uint64_t count = SEGMENT_HEADER_BYTES;
-    for (const struct stream *stream = log->table.oldest; stream; stream = stream->after)
+    for (const struct log_row *stream = log->table.oldest; stream; stream = stream->after)
         count += record_size(declare_length(stream));
     roll->bytes = calloc(1, count);
     if (!roll->bytes)
         return -ENOMEM;
     uint64_t offset = SEGMENT_HEADER_BYTES;
-    for (const struct stream *stream = log->table.oldest; stream; stream = stream->after) {
+    for (const struct log_row *stream = log->table.oldest; stream; stream = stream->after) {
         check(!stream->pending);
         offset += put_declaration(roll->bytes + offset, stream, roll->segment, offset);
         header.declared++;
@@ -96,19 +96,19 @@ static int make_bytes(struct log *log)
 
 static void unlinked(struct hark_op *op, int64_t result)
 {
-    struct roll *roll = hark_container_of(op, struct roll, op);
+    struct log_roll *roll = hark_container_of(op, struct log_roll, op);
     (void)result; /* what is left has no event in it, and recovery removes it */
     roll_end(roll->segment->log, roll->error);
 }
 
 static void unfinished_closed(struct hark_op *op, int64_t result)
 {
-    struct roll *roll = hark_container_of(op, struct roll, op);
+    struct log_roll *roll = hark_container_of(op, struct log_roll, op);
     (void)result;
     hark_unlinkat(op->loop, op, roll->segment->log->directory, roll->segment->name, 0, unlinked);
 }
 
-static void give_up(struct roll *roll, int64_t error)
+static void give_up(struct log_roll *roll, int64_t error)
 {
     struct log *log = roll->segment->log;
     roll->error = (int)error;
@@ -134,9 +134,9 @@ int roll_seal_active(struct log *log)
     return 0;
 }
 
-static void marked(struct transfer *transfer, int64_t result)
+static void marked(struct log_transfer *transfer, int64_t result)
 {
-    struct roll *roll = hark_container_of(transfer, struct roll, transfer);
+    struct log_roll *roll = hark_container_of(transfer, struct log_roll, transfer);
     struct log *log = roll->segment->log;
     if (roll->names_oldest) /* else a trace less, should the segment's file be lost */
         oldest_wrote(log, result);
@@ -147,7 +147,7 @@ static void marked(struct transfer *transfer, int64_t result)
 
 static void name_synced(struct hark_op *op, int64_t result)
 {
-    struct roll *roll = hark_container_of(op, struct roll, op);
+    struct log_roll *roll = hark_container_of(op, struct log_roll, op);
     struct log *log = roll->segment->log;
     if (result == -EINVAL)
         result = 0; /* some file systems cannot sync a directory */
@@ -161,7 +161,7 @@ static void name_synced(struct hark_op *op, int64_t result)
     segment->state = SEGMENT_OPEN;
     log->active = segment;
     log->statistics.open_segments = log->open + 1;
-    log->builder = (struct builder){.segment = segment->first, .last_sequence = segment->first};
+    log->builder = (struct log_builder){.segment = segment->first, .last_sequence = segment->first};
     int listed = segment_list(segment);
     check(listed == 0);
     log->commit.dirty = false; /* what was dirty is the seal's to sync now */
@@ -174,16 +174,16 @@ static void name_synced(struct hark_op *op, int64_t result)
 
 static void synced(struct hark_op *op, int64_t result)
 {
-    struct roll *roll = hark_container_of(op, struct roll, op);
+    struct log_roll *roll = hark_container_of(op, struct log_roll, op);
     if (result < 0)
         give_up(roll, result);
     else
         hark_fsync(op->loop, op, roll->segment->log->directory, name_synced);
 }
 
-static void written(struct transfer *transfer, int64_t result)
+static void written(struct log_transfer *transfer, int64_t result)
 {
-    struct roll *roll = hark_container_of(transfer, struct roll, transfer);
+    struct log_roll *roll = hark_container_of(transfer, struct log_roll, transfer);
     if (result < 0)
         give_up(roll, result);
     else
@@ -194,7 +194,7 @@ static void open_file(struct log *log);
 
 static void opened(struct hark_op *op, int64_t result)
 {
-    struct roll *roll = hark_container_of(op, struct roll, op);
+    struct log_roll *roll = hark_container_of(op, struct log_roll, op);
     if (result < 0) {
         if (log_spare(roll->segment->log, result))
             open_file(roll->segment->log);
@@ -209,7 +209,7 @@ static void opened(struct hark_op *op, int64_t result)
 
 static void open_file(struct log *log)
 {
-    struct roll *roll = &log->roll;
+    struct log_roll *roll = &log->roll;
     hark_openat(log->loop, &roll->op, log->directory, roll->segment->name,
                 O_RDWR | O_CREAT | O_EXCL, 0640, opened);
 }
@@ -223,7 +223,7 @@ static void memory_missing(struct hark_op *op, int64_t result)
 
 void roll_begin(struct log *log, void (*done)(struct log *log, int error))
 {
-    struct roll *roll = &log->roll;
+    struct log_roll *roll = &log->roll;
     log_begin(log);
     roll->done = done;
     roll->segment = segment_create(log, log->next);

@@ -9,9 +9,9 @@
  */
 #include "log/scan.h"
 
-static void examine(struct hark_loop *loop, struct scan *scan);
+static void examine(struct hark_loop *loop, struct log_scan *scan);
 
-static uint64_t wanted(const struct scan *scan)
+static uint64_t wanted(const struct log_scan *scan)
 {
     uint64_t left = scan->limit - scan->offset;
     return left < SCAN_BUFFER_BYTES ? left : SCAN_BUFFER_BYTES;
@@ -19,7 +19,7 @@ static uint64_t wanted(const struct scan *scan)
 
 static void read_some(struct hark_op *op, int64_t result)
 {
-    struct scan *scan = hark_container_of(op, struct scan, op);
+    struct log_scan *scan = hark_container_of(op, struct log_scan, op);
     if (result < 0) {
         scan->done(scan, (int)result);
         return;
@@ -36,7 +36,7 @@ static void read_some(struct hark_op *op, int64_t result)
     examine(op->loop, scan);
 }
 
-static void read_from(struct hark_loop *loop, struct scan *scan, uint64_t offset)
+static void read_from(struct hark_loop *loop, struct log_scan *scan, uint64_t offset)
 {
     scan->offset = offset;
     scan->position = 0;
@@ -44,14 +44,14 @@ static void read_from(struct hark_loop *loop, struct scan *scan, uint64_t offset
     hark_read(loop, &scan->op, scan->fd, scan->buffer, wanted(scan), (int64_t)offset, read_some);
 }
 
-static void finish(struct scan *scan, uint64_t end)
+static void finish(struct log_scan *scan, uint64_t end)
 {
     scan->end = end;
     scan->torn = scan->limit - end;
     scan->done(scan, 0);
 }
 
-static void begin_search(struct scan *scan, uint64_t place)
+static void begin_search(struct log_scan *scan, uint64_t place)
 {
     scan->searching = true;
     scan->hole_from = place;
@@ -60,13 +60,13 @@ static void begin_search(struct scan *scan, uint64_t place)
     scan->position += RECORD_ALIGNMENT;
 }
 
-static void tell_hole(struct scan *scan, uint64_t end, uint64_t next)
+static void tell_hole(struct log_scan *scan, uint64_t end, uint64_t next)
 {
     if (scan->hole)
         scan->hole(scan, scan->hole_from, end, next);
 }
 
-static void end_search(struct scan *scan)
+static void end_search(struct log_scan *scan)
 {
     if (scan->torn_allowed && !scan->damaged) {
         finish(scan, scan->hole_from);
@@ -77,7 +77,7 @@ static void end_search(struct scan *scan)
 }
 
 /* Gives: whether the scan goes on with what is in the buffer. */
-static bool take(struct scan *scan, const struct record *record, uint64_t place)
+static bool take(struct log_scan *scan, const struct log_record *record, uint64_t place)
 {
     if (scan->searching)
         tell_hole(scan, place, record->sequence);
@@ -90,18 +90,18 @@ static bool take(struct scan *scan, const struct record *record, uint64_t place)
     return error == 0;
 }
 
-static enum record_answer look(struct scan *scan, struct record *record)
+static enum log_record_answer look(struct log_scan *scan, struct log_record *record)
 {
     if (scan->searching)
         return record_search(scan->buffer, scan->filled, scan->position, scan->first, scan->offset,
                              scan->last, &scan->position, record);
-    enum record_answer answer =
+    enum log_record_answer answer =
         record_decode(scan->buffer + scan->position, scan->filled - scan->position, scan->first,
                       scan->offset + scan->position, true, record);
     return answer == RECORD_GOOD && !record_follows(record, scan->last) ? RECORD_BAD : answer;
 }
 
-static void examine(struct hark_loop *loop, struct scan *scan)
+static void examine(struct hark_loop *loop, struct log_scan *scan)
 {
     for (;;) {
         uint64_t place = scan->offset + scan->position;
@@ -112,8 +112,8 @@ static void examine(struct hark_loop *loop, struct scan *scan)
                 finish(scan, scan->limit);
             return;
         }
-        struct record record = {0};
-        enum record_answer answer = look(scan, &record);
+        struct log_record record = {0};
+        enum log_record_answer answer = look(scan, &record);
         place = scan->offset + scan->position;
         if (answer == RECORD_GOOD) {
             if (!take(scan, &record, place))
@@ -134,7 +134,7 @@ static void examine(struct hark_loop *loop, struct scan *scan)
 
 static void begun(struct hark_op *op, int64_t result)
 {
-    struct scan *scan = hark_container_of(op, struct scan, op);
+    struct log_scan *scan = hark_container_of(op, struct log_scan, op);
     if (result < 0)
         scan->done(scan, (int)result);
     else if (scan->limit <= SEGMENT_HEADER_BYTES)
@@ -143,7 +143,7 @@ static void begun(struct hark_op *op, int64_t result)
         read_from(op->loop, scan, SEGMENT_HEADER_BYTES);
 }
 
-void scan_begin(struct hark_loop *loop, struct scan *scan)
+void scan_begin(struct hark_loop *loop, struct log_scan *scan)
 {
     scan->last = scan->first;
     scan->searching = false;

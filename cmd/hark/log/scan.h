@@ -7,21 +7,21 @@
 
 #define SCAN_BUFFER_BYTES (2u * 1024 * 1024) /* more than any record takes */
 
-struct scan;
+struct log_scan;
 
-struct scan {
+struct log_scan {
     /* Set by the caller: */
     int fd;
     unsigned char *buffer; /* SCAN_BUFFER_BYTES */
     uint64_t first;        /* of the segment */
     uint64_t limit;        /* read no further than this */
     bool torn_allowed;     /* it may end in a write that a crash has interrupted */
-    int (*record)(struct scan *scan, const struct record *record,
+    int (*record)(struct log_scan *scan, const struct log_record *record,
                   uint64_t offset); /* not 0: the scan ends with that error */
     /* Something unreadable, passed over; what was good before it ended with scan->last. next: the
      * sequence of the record that follows, 0 none does. NULL: nobody asks. */
-    void (*hole)(struct scan *scan, uint64_t from, uint64_t end, uint64_t next);
-    void (*done)(struct scan *scan, int error);
+    void (*hole)(struct log_scan *scan, uint64_t from, uint64_t end, uint64_t next);
+    void (*done)(struct log_scan *scan, int error);
     /* Set when done is called: */
     uint64_t end;  /* where the records end */
     uint64_t torn; /* the bytes after it that belong to an interrupted write */
@@ -38,6 +38,6 @@ struct scan {
 };
 
 /* Scans from right after the header. Starts like an op; callbacks come from hark_run. */
-void scan_begin(struct hark_loop *loop, struct scan *scan);
+void scan_begin(struct hark_loop *loop, struct log_scan *scan);
 
 #endif

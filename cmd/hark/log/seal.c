@@ -11,9 +11,9 @@
 #include <fcntl.h>
 #include <stdlib.h>
 
-struct seal {
+struct log_seal {
     struct hark_op op;
-    struct transfer transfer;
+    struct log_transfer transfer;
     struct log_segment *segment;
     int fd;
     int error;
@@ -21,7 +21,7 @@ struct seal {
     char name[SEGMENT_NAME_BYTES];
 };
 
-static void seal_end(struct seal *seal)
+static void seal_end(struct log_seal *seal)
 {
     struct log_segment *segment = seal->segment;
     struct log *log = segment->log;
@@ -37,7 +37,7 @@ static void seal_end(struct seal *seal)
 
 static void name_synced(struct hark_op *op, int64_t result)
 {
-    struct seal *seal = hark_container_of(op, struct seal, op);
+    struct log_seal *seal = hark_container_of(op, struct log_seal, op);
     (void)result; /* without the name the index is made anew */
     seal_end(seal);
 }
@@ -45,10 +45,10 @@ static void name_synced(struct hark_op *op, int64_t result)
 static void unlinked(struct hark_op *op, int64_t result)
 {
     (void)result;
-    seal_end(hark_container_of(op, struct seal, op));
+    seal_end(hark_container_of(op, struct log_seal, op));
 }
 
-static void give_up(struct seal *seal, int64_t error)
+static void give_up(struct log_seal *seal, int64_t error)
 {
     seal->error = (int)error;
     hark_unlinkat(seal->op.loop, &seal->op, seal->segment->log->directory, seal->unfinished, 0,
@@ -57,7 +57,7 @@ static void give_up(struct seal *seal, int64_t error)
 
 static void renamed(struct hark_op *op, int64_t result)
 {
-    struct seal *seal = hark_container_of(op, struct seal, op);
+    struct log_seal *seal = hark_container_of(op, struct log_seal, op);
     if (result < 0)
         give_up(seal, result);
     else
@@ -66,7 +66,7 @@ static void renamed(struct hark_op *op, int64_t result)
 
 static void closed(struct hark_op *op, int64_t result)
 {
-    struct seal *seal = hark_container_of(op, struct seal, op);
+    struct log_seal *seal = hark_container_of(op, struct log_seal, op);
     int directory = seal->segment->log->directory;
     if (result < 0 || seal->error != 0)
         give_up(seal, seal->error != 0 ? seal->error : result);
@@ -76,14 +76,14 @@ static void closed(struct hark_op *op, int64_t result)
 
 static void synced(struct hark_op *op, int64_t result)
 {
-    struct seal *seal = hark_container_of(op, struct seal, op);
+    struct log_seal *seal = hark_container_of(op, struct log_seal, op);
     seal->error = (int)result;
     hark_close(op->loop, op, seal->fd, closed);
 }
 
-static void written(struct transfer *transfer, int64_t result)
+static void written(struct log_transfer *transfer, int64_t result)
 {
-    struct seal *seal = hark_container_of(transfer, struct seal, transfer);
+    struct log_seal *seal = hark_container_of(transfer, struct log_seal, transfer);
     struct hark_loop *loop = seal->segment->log->loop;
     if (result < 0) {
         seal->error = (int)result;
@@ -93,11 +93,11 @@ static void written(struct transfer *transfer, int64_t result)
     }
 }
 
-static void write_index(struct seal *seal);
+static void write_index(struct log_seal *seal);
 
 static void opened(struct hark_op *op, int64_t result)
 {
-    struct seal *seal = hark_container_of(op, struct seal, op);
+    struct log_seal *seal = hark_container_of(op, struct log_seal, op);
     if (log_spare(seal->segment->log, result)) {
         write_index(seal);
         return;
@@ -108,11 +108,11 @@ static void opened(struct hark_op *op, int64_t result)
         return;
     }
     seal->fd = (int)result;
-    const struct index *index = &seal->segment->index;
+    const struct log_index *index = &seal->segment->index;
     transfer_write(op->loop, &seal->transfer, seal->fd, index->bytes, index->size, 0, written);
 }
 
-static void write_index(struct seal *seal)
+static void write_index(struct log_seal *seal)
 {
     struct log *log = seal->segment->log;
     hark_openat(log->loop, &seal->op, log->directory, seal->unfinished,
@@ -121,7 +121,7 @@ static void write_index(struct seal *seal)
 
 static void events_synced(struct hark_op *op, int64_t result)
 {
-    struct seal *seal = hark_container_of(op, struct seal, op);
+    struct log_seal *seal = hark_container_of(op, struct log_seal, op);
     struct log_segment *segment = seal->segment;
     if (result < 0) {
         char name[SEGMENT_NAME_BYTES];
@@ -138,13 +138,13 @@ static void events_synced(struct hark_op *op, int64_t result)
 static void cut(struct hark_op *op, int64_t result)
 {
     (void)result; /* the next segment's header and the index say where this one ends */
-    write_index(hark_container_of(op, struct seal, op));
+    write_index(hark_container_of(op, struct log_seal, op));
 }
 
 void seal_begin(struct log_segment *segment)
 {
     struct log *log = segment->log;
-    struct seal *seal = calloc(1, sizeof *seal);
+    struct log_seal *seal = calloc(1, sizeof *seal);
     if (!seal) {
         log_tell(log, LOG_WARNING,
                  "out of memory: the index of a segment is made at the next start");

@@ -261,7 +261,7 @@ static void index_end(struct log_segment *segment, const char *problem)
     hark_close(segment->log->loop, &segment->op, segment->index_fd, index_closed);
 }
 
-static void index_read(struct transfer *transfer, int64_t result)
+static void index_read(struct log_transfer *transfer, int64_t result)
 {
     struct log_segment *segment = hark_container_of(transfer, struct log_segment, transfer);
     int error =
@@ -272,7 +272,7 @@ static void index_read(struct transfer *transfer, int64_t result)
     index_end(segment, error == 0 ? NULL : error == -EBADMSG ? "damaged" : hark_error_text(error));
 }
 
-static void index_header_read(struct transfer *transfer, int64_t result)
+static void index_header_read(struct log_transfer *transfer, int64_t result)
 {
     struct log_segment *segment = hark_container_of(transfer, struct log_segment, transfer);
     size_t total = result == INDEX_HEADER_BYTES ? index_total(segment->loading) : 0;
@@ -460,11 +460,11 @@ void segment_unlink(struct log_segment *segment)
     hark_unlinkat(log->loop, &segment->op, log->directory, segment->name, 0, index_unlinked);
 }
 
-bool segment_bury(struct log *log, const struct stream *stream)
+bool segment_bury(struct log *log, const struct log_row *stream)
 {
     bool empty = false;
     for (uint32_t i = 0; i < stream->span_count; i++) {
-        const struct span *span = &stream->spans[i];
+        const struct log_span *span = &stream->spans[i];
         struct log_segment *segment = segment_by_first(log, span->segment);
         uint64_t bytes = span->bytes + span->count * RECORD_HEADER_BYTES;
         if (!segment)
@@ -479,7 +479,7 @@ bool segment_bury(struct log *log, const struct stream *stream)
 
 void segment_count_live(struct log *log)
 {
-    for (const struct stream *stream = log->table.oldest; stream; stream = stream->after)
+    for (const struct log_row *stream = log->table.oldest; stream; stream = stream->after)
         for (uint32_t i = 0; i < stream->span_count; i++) {
             struct log_segment *segment = segment_by_first(log, stream->spans[i].segment);
             check(segment);
@@ -494,10 +494,10 @@ void segment_remove(struct log *log, size_t at)
     log->segment_count--;
     memmove(log->segments + at, log->segments + at + 1,
             (log->segment_count - at) * sizeof(struct log_segment *));
-    for (struct stream *stream = log->table.oldest; stream && segment->live > 0;
+    for (struct log_row *stream = log->table.oldest; stream && segment->live > 0;
          stream = stream->after)
         while (stream->span_count > 0 && stream->spans[0].segment == segment->first)
-            stream_drop_span(stream);
+            row_drop_span(stream);
     log->statistics.bytes -= segment->end;
     log->statistics.segments = log->segment_count;
     log->statistics.oldest_time_ns = log->segment_count == 0 ? 0 : log->segments[0]->created_ns;

@@ -44,7 +44,7 @@ void segment_sealed(struct log_segment *segment);
 
 /* The events of a stream that is deleted are dead.
  * Gives: whether there is a segment in which nothing is left. */
-bool segment_bury(struct log *log, const struct stream *stream);
+bool segment_bury(struct log *log, const struct log_row *stream);
 
 /* Counts what is in each: once, when all are there. */
 void segment_count_live(struct log *log);

@@ -6,7 +6,7 @@
 #include "log/index.h"
 #include "log/log.h"
 #include "log/mark.h"
-#include "log/stream.h"
+#include "log/table.h"
 #include "log/transfer.h"
 
 #include <sys/uio.h>
@@ -17,7 +17,7 @@
 #define SUFFIX_INDEX       ".idx"
 #define SUFFIX_UNFINISHED  ".new"
 
-enum segment_state { SEGMENT_CLOSED, SEGMENT_OPENING, SEGMENT_OPEN, SEGMENT_CLOSING };
+enum log_segment_state { SEGMENT_CLOSED, SEGMENT_OPENING, SEGMENT_OPEN, SEGMENT_CLOSING };
 
 /* One segment file. segment.c looks after its life. */
 struct log_segment {
@@ -27,9 +27,9 @@ struct log_segment {
     uint64_t created_ns;
     uint64_t newest_ns;
     uint64_t last_sequence;
-    struct index index; /* once sealed, while it is open or pinned */
-    int fd;             /* -1 none */
-    enum segment_state state;
+    struct log_index index; /* once sealed, while it is open or pinned */
+    int fd;                 /* -1 none */
+    enum log_segment_state state;
     uint32_t references; /* reads, the seal: what keeps it from going */
     uint32_t live;       /* spans of streams that are in it; counted once the log is open */
     uint64_t dead;       /* bytes in it of streams that were deleted since */
@@ -45,7 +45,7 @@ struct log_segment {
     struct log_segment *idle_before, *idle_after;
     struct log_cursor *waiting; /* for it to be open */
     struct hark_op op;
-    struct transfer transfer;
+    struct log_transfer transfer;
     unsigned char *loading;
     int index_fd;
     char name[SEGMENT_NAME_BYTES];
@@ -54,7 +54,7 @@ struct log_segment {
 enum { COMMIT_VECTORS = 128 };
 
 /* The appends: commit.c. */
-struct commit {
+struct log_commit {
     struct log_append *queue, **queue_end; /* those that wait */
     struct log_append *batch, **batch_end; /* those in the write in flight, in order */
     unsigned char *buffer;                 /* headers, small events, zeros */
@@ -80,7 +80,7 @@ struct commit {
 };
 
 /* The making of the next segment: roll.c. */
-struct roll {
+struct log_roll {
     struct log_segment *segment;
     unsigned char *bytes;
     size_t count;
@@ -88,22 +88,22 @@ struct roll {
     char mark[2 * MARK_BYTES];
     bool names_oldest; /* the mark says which segment is the oldest, too */
     struct hark_op op;
-    struct transfer transfer;
+    struct log_transfer transfer;
     void (*done)(struct log *log, int error);
 };
 
 /* The lock file's line of the oldest segment: oldest.c. */
-struct oldest {
+struct log_oldest {
     uint64_t told;               /* what it says, on the disk; 0: nothing, as far as is known */
     uint64_t writing;            /* what it is going to say; 0: it is not being written */
     struct log_segment *waiting; /* removed ones that it may still name, by idle_after */
     char line[MARK_BYTES];
     struct hark_op op;
-    struct transfer transfer;
+    struct log_transfer transfer;
 };
 
 /* Cursors in order of their asking. */
-struct cursor_list {
+struct log_cursor_list {
     struct log_cursor *head, **end;
     size_t count;
     bool feeding; /* they are being asked to try again */
@@ -118,7 +118,7 @@ struct log {
     int lock; /* for flock alone: what the kernel still has in flight on a descriptor keeps its
                  lock, even when the process is gone */
     int mark; /* the same file once more, to read and write */
-    struct table table;
+    struct log_table table;
     uint64_t next; /* the next sequence */
 
     struct log_segment *
@@ -130,15 +130,15 @@ struct log {
                        disk already */
     bool must_declare; /* the start has found losses: the next segment's declarations are to be read
                           at each start */
-    struct builder builder; /* of the active segment */
+    struct log_builder builder; /* of the active segment */
 
     struct log_segment *idle_oldest, *idle_newest; /* open, sealed, unused */
-    uint32_t open;              /* sealed segments that hold a descriptor, or soon will */
-    struct cursor_list starved; /* reads that wait for one of those to be let go */
+    uint32_t open;                  /* sealed segments that hold a descriptor, or soon will */
+    struct log_cursor_list starved; /* reads that wait for one of those to be let go */
 
-    struct commit commit;
-    struct roll roll;
-    struct oldest oldest;
+    struct log_commit commit;
+    struct log_roll roll;
+    struct log_oldest oldest;
     struct hark_op age; /* the timer of retention */
 
     struct log_statistics statistics;
@@ -146,7 +146,7 @@ struct log {
     uint64_t busy;                    /* what is under way: ops, reads, seals */
     void (*settled)(struct log *log); /* called when that falls to 0: recovery and close wait so;
                                          NULL nobody waits */
-    struct recovery *recovery;
+    struct log_recovery *recovery;
     bool closing;
     unsigned close_step;
     int close_error;

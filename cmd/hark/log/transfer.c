@@ -7,7 +7,7 @@
 
 #include <errno.h>
 
-static void set(struct transfer *transfer, int fd, void *bytes, size_t count, uint64_t offset,
+static void set(struct log_transfer *transfer, int fd, void *bytes, size_t count, uint64_t offset,
                 transfer_done *done)
 {
     transfer->fd = fd;
@@ -21,14 +21,14 @@ static void set(struct transfer *transfer, int fd, void *bytes, size_t count, ui
 static void read_some(struct hark_op *op, int64_t result);
 static void wrote_some(struct hark_op *op, int64_t result);
 
-static void read_on(struct hark_loop *loop, struct transfer *transfer)
+static void read_on(struct hark_loop *loop, struct log_transfer *transfer)
 {
     size_t moved = transfer->moved;
     hark_read(loop, &transfer->op, transfer->fd, transfer->bytes + moved, transfer->count - moved,
               transfer->offset + (int64_t)moved, read_some);
 }
 
-static void write_on(struct hark_loop *loop, struct transfer *transfer)
+static void write_on(struct hark_loop *loop, struct log_transfer *transfer)
 {
     size_t moved = transfer->moved;
     hark_write(loop, &transfer->op, transfer->fd, transfer->bytes + moved, transfer->count - moved,
@@ -37,7 +37,7 @@ static void write_on(struct hark_loop *loop, struct transfer *transfer)
 
 static void read_some(struct hark_op *op, int64_t result)
 {
-    struct transfer *transfer = hark_container_of(op, struct transfer, op);
+    struct log_transfer *transfer = hark_container_of(op, struct log_transfer, op);
     if (result < 0) {
         transfer->done(transfer, result);
         return;
@@ -51,7 +51,7 @@ static void read_some(struct hark_op *op, int64_t result)
 
 static void wrote_some(struct hark_op *op, int64_t result)
 {
-    struct transfer *transfer = hark_container_of(op, struct transfer, op);
+    struct log_transfer *transfer = hark_container_of(op, struct log_transfer, op);
     if (result <= 0) {
         transfer->done(transfer, result < 0 ? result : -EIO);
         return;
@@ -63,14 +63,14 @@ static void wrote_some(struct hark_op *op, int64_t result)
         transfer->done(transfer, (int64_t)transfer->moved);
 }
 
-void transfer_read(struct hark_loop *loop, struct transfer *transfer, int fd, void *bytes,
+void transfer_read(struct hark_loop *loop, struct log_transfer *transfer, int fd, void *bytes,
                    size_t count, uint64_t offset, transfer_done *done)
 {
     set(transfer, fd, bytes, count, offset, done);
     read_on(loop, transfer);
 }
 
-void transfer_write(struct hark_loop *loop, struct transfer *transfer, int fd, void *bytes,
+void transfer_write(struct hark_loop *loop, struct log_transfer *transfer, int fd, void *bytes,
                     size_t count, uint64_t offset, transfer_done *done)
 {
     set(transfer, fd, bytes, count, offset, done);

@@ -1,10 +1,10 @@
-/* stream.c - the table of streams.
+/* table.c - the table of streams.
  *
  * What must hold: the facts of a stream are the sum of its spans; spans are in order of their
  * segments; taking note of a written event cannot fail, as its memory was reserved before the
  * write. Which records there are and when they count is the commit's and the recovery's to know.
  */
-#include "log/stream.h"
+#include "log/table.h"
 #include "base/check.h"
 
 #include "log/record.h"
@@ -13,57 +13,57 @@
 #include <stdlib.h>
 #include <string.h>
 
-static uint32_t bucket_of_name(const struct table *table, const char *name, size_t length)
+static uint32_t bucket_of_name(const struct log_table *table, const char *name, size_t length)
 {
     return (uint32_t)log_checksum(name, length, 0) & (table->buckets - 1);
 }
 
-static uint32_t bucket_of_number(const struct table *table, uint64_t number)
+static uint32_t bucket_of_number(const struct log_table *table, uint64_t number)
 {
     return (uint32_t)((number * UINT64_C(0x9e3779b97f4a7c15)) >> 32) & (table->buckets - 1);
 }
 
-struct stream *table_by_name(const struct table *table, const char *name, size_t length)
+struct log_row *table_by_name(const struct log_table *table, const char *name, size_t length)
 {
     if (table->buckets == 0)
         return NULL;
-    struct stream *stream = table->by_name[bucket_of_name(table, name, length)];
+    struct log_row *stream = table->by_name[bucket_of_name(table, name, length)];
     while (stream &&
            (stream->facts.name_length != length || memcmp(stream->facts.name, name, length) != 0))
         stream = stream->next_by_name;
     return stream;
 }
 
-struct stream *table_by_number(const struct table *table, uint64_t number)
+struct log_row *table_by_number(const struct log_table *table, uint64_t number)
 {
     if (table->buckets == 0)
         return NULL;
-    struct stream *stream = table->by_number[bucket_of_number(table, number)];
+    struct log_row *stream = table->by_number[bucket_of_number(table, number)];
     while (stream && stream->facts.number != number)
         stream = stream->next_by_number;
     return stream;
 }
 
-static void link_name(struct table *table, struct stream *stream)
+static void link_name(struct log_table *table, struct log_row *stream)
 {
-    struct stream **bucket =
+    struct log_row **bucket =
         &table->by_name[bucket_of_name(table, stream->facts.name, stream->facts.name_length)];
     stream->next_by_name = *bucket;
     *bucket = stream;
 }
 
-static void link_number(struct table *table, struct stream *stream)
+static void link_number(struct log_table *table, struct log_row *stream)
 {
-    struct stream **bucket = &table->by_number[bucket_of_number(table, stream->facts.number)];
+    struct log_row **bucket = &table->by_number[bucket_of_number(table, stream->facts.number)];
     stream->next_by_number = *bucket;
     *bucket = stream;
 }
 
-static int grow(struct table *table)
+static int grow(struct log_table *table)
 {
     uint32_t buckets = table->buckets == 0 ? 64 : table->buckets * 2;
-    struct stream **by_name = calloc(buckets, sizeof *by_name);
-    struct stream **by_number = calloc(buckets, sizeof *by_number);
+    struct log_row **by_name = calloc(buckets, sizeof *by_name);
+    struct log_row **by_number = calloc(buckets, sizeof *by_number);
     if (!by_name || !by_number) {
         free(by_name);
         free(by_number);
@@ -74,7 +74,7 @@ static int grow(struct table *table)
     table->by_name = by_name;
     table->by_number = by_number;
     table->buckets = buckets;
-    for (struct stream *stream = table->oldest; stream; stream = stream->after) {
+    for (struct log_row *stream = table->oldest; stream; stream = stream->after) {
         link_number(table, stream);
         if (!stream->nameless)
             link_name(table, stream);
@@ -82,7 +82,7 @@ static int grow(struct table *table)
     return 0;
 }
 
-static void set_name(struct stream *stream, const char *name, size_t length)
+static void set_name(struct log_row *stream, const char *name, size_t length)
 {
     memcpy(stream->facts.name, name, length);
     stream->facts.name[length] = '\0';
@@ -90,9 +90,9 @@ static void set_name(struct stream *stream, const char *name, size_t length)
 }
 
 /* Streams come in order of creation, but for those that recovery learns of late. */
-static void link_in_order(struct table *table, struct stream *stream)
+static void link_in_order(struct log_table *table, struct log_row *stream)
 {
-    struct stream *before = table->newest;
+    struct log_row *before = table->newest;
     while (before && before->facts.number > stream->facts.number)
         before = before->before;
     stream->before = before;
@@ -101,11 +101,11 @@ static void link_in_order(struct table *table, struct stream *stream)
     *(!before ? &table->oldest : &before->after) = stream;
 }
 
-struct stream *table_add(struct table *table, uint64_t number, const char *name, size_t length)
+struct log_row *table_add(struct log_table *table, uint64_t number, const char *name, size_t length)
 {
     if (table->count == table->buckets && grow(table) != 0)
         return NULL;
-    struct stream *stream = calloc(1, sizeof *stream);
+    struct log_row *stream = calloc(1, sizeof *stream);
     if (!stream)
         return NULL;
     stream->facts.number = number;
@@ -120,7 +120,7 @@ struct stream *table_add(struct table *table, uint64_t number, const char *name,
     return stream;
 }
 
-void table_name(struct table *table, struct stream *stream, const char *name, size_t length)
+void table_name(struct log_table *table, struct log_row *stream, const char *name, size_t length)
 {
     check(stream->nameless);
     stream->nameless = false;
@@ -128,16 +128,16 @@ void table_name(struct table *table, struct stream *stream, const char *name, si
     link_name(table, stream);
 }
 
-void stream_free(struct stream *stream)
+void row_free(struct log_row *stream)
 {
     free(stream->spans);
     free(stream->presence.bits);
     free(stream);
 }
 
-void table_take(struct table *table, struct stream *stream)
+void table_take(struct log_table *table, struct log_row *stream)
 {
-    struct stream **link = &table->by_number[bucket_of_number(table, stream->facts.number)];
+    struct log_row **link = &table->by_number[bucket_of_number(table, stream->facts.number)];
     while (*link != stream)
         link = &(*link)->next_by_number;
     *link = stream->next_by_number;
@@ -153,29 +153,29 @@ void table_take(struct table *table, struct stream *stream)
     table->count--;
 }
 
-void table_remove(struct table *table, struct stream *stream)
+void table_remove(struct log_table *table, struct log_row *stream)
 {
     table_take(table, stream);
-    stream_free(stream);
+    row_free(stream);
 }
 
-void table_done(struct table *table)
+void table_done(struct log_table *table)
 {
-    for (struct stream *stream = table->oldest, *after; stream; stream = after) {
+    for (struct log_row *stream = table->oldest, *after; stream; stream = after) {
         after = stream->after;
-        stream_free(stream);
+        row_free(stream);
     }
     free(table->by_name);
     free(table->by_number);
-    *table = (struct table){0};
+    *table = (struct log_table){0};
 }
 
-static int reserve_span(struct stream *stream)
+static int reserve_span(struct log_row *stream)
 {
     if (stream->span_count < stream->span_capacity)
         return 0;
     uint32_t capacity = stream->span_capacity == 0 ? 2 : stream->span_capacity * 2;
-    struct span *spans = realloc(stream->spans, capacity * sizeof *spans);
+    struct log_span *spans = realloc(stream->spans, capacity * sizeof *spans);
     if (!spans)
         return -ENOMEM;
     stream->spans = spans;
@@ -183,9 +183,9 @@ static int reserve_span(struct stream *stream)
     return 0;
 }
 
-int stream_reserve(struct stream *stream, uint64_t segment, uint32_t block)
+int row_reserve(struct log_row *stream, uint64_t segment, uint32_t block)
 {
-    struct presence *presence = &stream->presence;
+    struct log_presence *presence = &stream->presence;
     if (presence->segment != segment) {
         presence->segment = segment;
         presence->first_block = block;
@@ -208,7 +208,7 @@ int stream_reserve(struct stream *stream, uint64_t segment, uint32_t block)
     return reserve_span(stream);
 }
 
-static void add_to_facts(struct stream *stream, const struct span *span)
+static void add_to_facts(struct log_row *stream, const struct log_span *span)
 {
     struct log_stream *facts = &stream->facts;
     facts->count += span->count;
@@ -219,7 +219,7 @@ static void add_to_facts(struct stream *stream, const struct span *span)
         facts->last = span->last;
 }
 
-static void note_block(struct presence *presence, uint32_t block)
+static void note_block(struct log_presence *presence, uint32_t block)
 {
     uint32_t bit = block - presence->first_block;
     while (presence->words <= bit / 64)
@@ -227,11 +227,11 @@ static void note_block(struct presence *presence, uint32_t block)
     presence->bits[bit / 64] |= UINT64_C(1) << (bit % 64);
 }
 
-bool stream_note(struct stream *stream, uint64_t segment, uint32_t block, uint64_t id,
-                 uint64_t bytes)
+bool row_note(struct log_row *stream, uint64_t segment, uint32_t block, uint64_t id, uint64_t bytes)
 {
-    struct span event = {segment, 1, bytes, id, id, stream->facts.lost};
-    struct span *newest = stream->span_count == 0 ? NULL : &stream->spans[stream->span_count - 1];
+    struct log_span event = {segment, 1, bytes, id, id, stream->facts.lost};
+    struct log_span *newest =
+        stream->span_count == 0 ? NULL : &stream->spans[stream->span_count - 1];
     bool begins = !newest || newest->segment != segment || newest->last < stream->facts.lost;
     if (!begins) {
         newest->count++;
@@ -246,7 +246,7 @@ bool stream_note(struct stream *stream, uint64_t segment, uint32_t block, uint64
     return begins;
 }
 
-int stream_add_span(struct stream *stream, const struct span *span)
+int row_add_span(struct log_row *stream, const struct log_span *span)
 {
     if (reserve_span(stream) != 0)
         return -ENOMEM;
@@ -256,7 +256,7 @@ int stream_add_span(struct stream *stream, const struct span *span)
     return 0;
 }
 
-const struct span *stream_span_after(const struct stream *stream, uint64_t after)
+const struct log_span *row_span_after(const struct log_row *stream, uint64_t after)
 {
     uint32_t low = 0, high = stream->span_count;
     while (low < high) {
@@ -269,28 +269,28 @@ const struct span *stream_span_after(const struct stream *stream, uint64_t after
     return low == stream->span_count ? NULL : &stream->spans[low];
 }
 
-const struct span *stream_span_of(const struct stream *stream, uint64_t segment)
+const struct log_span *row_span_of(const struct log_row *stream, uint64_t segment)
 {
     if (stream->span_count == 0 || stream->spans[stream->span_count - 1].segment != segment)
         return NULL;
     return &stream->spans[stream->span_count - 1];
 }
 
-void stream_drop_span(struct stream *stream)
+void row_drop_span(struct log_row *stream)
 {
     check(stream->spans && stream->span_count > 0);
-    struct span gone = stream->spans[0];
+    struct log_span gone = stream->spans[0];
     stream->span_count--;
     memmove(stream->spans, stream->spans + 1, stream->span_count * sizeof gone);
     stream->facts.count -= gone.count;
     stream->facts.bytes -= gone.bytes;
     stream->facts.first = stream->span_count == 0 ? 0 : stream->spans[0].first;
-    stream_lose(stream, gone.last);
+    row_lose(stream, gone.last);
     if (stream->span_count > 0 && stream->spans[0].lost < gone.last)
         stream->spans[0].lost = gone.last;
 }
 
-void stream_lose(struct stream *stream, uint64_t through)
+void row_lose(struct log_row *stream, uint64_t through)
 {
     if (stream->facts.lost < through)
         stream->facts.lost = through;
@@ -298,8 +298,8 @@ void stream_lose(struct stream *stream, uint64_t through)
         stream->facts.last = through;
 }
 
-void table_lose(struct table *table, uint64_t through)
+void table_lose(struct log_table *table, uint64_t through)
 {
-    for (struct stream *stream = table->oldest; stream; stream = stream->after)
-        stream_lose(stream, through);
+    for (struct log_row *stream = table->oldest; stream; stream = stream->after)
+        row_lose(stream, through);
 }

@@ -1,12 +1,12 @@
-/* stream.h - the streams that exist, by name and by number, and where in the log each has
+/* table.h - the streams that exist, by name and by number, and where in the log each has
  * events. */
-#ifndef HARK_COMMAND_LOG_STREAM_H
-#define HARK_COMMAND_LOG_STREAM_H
+#ifndef HARK_COMMAND_LOG_TABLE_H
+#define HARK_COMMAND_LOG_TABLE_H
 
 #include "log/log.h"
 
 /* What one segment holds of a stream. */
-struct span {
+struct log_span {
     uint64_t segment; /* the first of that segment */
     uint64_t count;
     uint64_t bytes;
@@ -18,7 +18,7 @@ struct span {
 
 /* The blocks of the segment being written that hold events of a stream: a bit each, from
  * first_block on. */
-struct presence {
+struct log_presence {
     uint64_t segment;
     uint32_t first_block;
     uint32_t words;
@@ -26,79 +26,80 @@ struct presence {
     uint64_t *bits;
 };
 
-struct stream {
+struct log_row {
     struct log_stream facts; /* first: a log_stream that is handed out is one of these */
-    struct span
+    struct log_span
         *spans; /* in order; some 48 bytes for each segment that holds events of the stream */
     uint32_t span_count;
     uint32_t span_capacity;
-    struct presence presence;
+    struct log_presence presence;
     uint64_t declared; /* recovery: the segment that last told of it */
     bool pending;      /* its creation is being written */
     bool nameless;     /* recovery: its events were found, its name was not, yet */
     bool missed;       /* recovery: a declaration tells of later events than were found */
-    struct stream *next_by_name;
-    struct stream *next_by_number;
-    struct stream *before, *after; /* in order of creation */
+    struct log_row *next_by_name;
+    struct log_row *next_by_number;
+    struct log_row *before, *after; /* in order of creation */
 };
 
-struct table {
-    struct stream **by_name;
-    struct stream **by_number;
+struct log_table {
+    struct log_row **by_name;
+    struct log_row **by_number;
     uint32_t buckets; /* of each map, a power of two; 0 at first */
     uint32_t count;
-    struct stream *oldest, *newest;
+    struct log_row *oldest, *newest;
 };
 
 /* Finds a stream; pending ones are found.
  * Gives: the stream, or NULL. */
-struct stream *table_by_name(const struct table *table, const char *name, size_t length);
-struct stream *table_by_number(const struct table *table, uint64_t number);
+struct log_row *table_by_name(const struct log_table *table, const char *name, size_t length);
+struct log_row *table_by_number(const struct log_table *table, uint64_t number);
 
 /* Adds a stream that is in neither map.
  * Takes: name: copied; NULL for a nameless one.
  * Gives: the stream; NULL: out of memory. */
-struct stream *table_add(struct table *table, uint64_t number, const char *name, size_t length);
+struct log_row *table_add(struct log_table *table, uint64_t number, const char *name,
+                          size_t length);
 
 /* Gives a nameless stream its name. */
-void table_name(struct table *table, struct stream *stream, const char *name, size_t length);
+void table_name(struct log_table *table, struct log_row *stream, const char *name, size_t length);
 
-/* Takes a stream out of the table. It is the caller's then, to be freed by stream_free. */
-void table_take(struct table *table, struct stream *stream);
-void stream_free(struct stream *stream);
+/* Takes a stream out of the table. It is the caller's then, to be freed by row_free. */
+void table_take(struct log_table *table, struct log_row *stream);
+void row_free(struct log_row *stream);
 
 /* Both in one. */
-void table_remove(struct table *table, struct stream *stream);
+void table_remove(struct log_table *table, struct log_row *stream);
 
 /* Frees all of it. */
-void table_done(struct table *table);
+void table_done(struct log_table *table);
 
-/* Makes sure that stream_note for that segment and block will not need memory.
+/* Makes sure that row_note for that segment and block will not need memory.
  * Gives: 0, or -ENOMEM. */
-int stream_reserve(struct stream *stream, uint64_t segment, uint32_t block);
+int row_reserve(struct log_row *stream, uint64_t segment, uint32_t block);
 
 /* Takes one more event into the facts, the span of the segment, and the blocks of the segment.
  * Gives: whether a span began. */
-bool stream_note(struct stream *stream, uint64_t segment, uint32_t block, uint64_t id,
-                 uint64_t bytes);
+bool row_note(struct log_row *stream, uint64_t segment, uint32_t block, uint64_t id,
+              uint64_t bytes);
 
 /* Adds what a sealed segment holds, later than all other spans.
  * Gives: 0, or -ENOMEM. */
-int stream_add_span(struct stream *stream, const struct span *span);
+int row_add_span(struct log_row *stream, const struct log_span *span);
 
 /* The first span with an event after that id, or NULL. */
-const struct span *stream_span_after(const struct stream *stream, uint64_t after);
+const struct log_span *row_span_after(const struct log_row *stream, uint64_t after);
 
 /* The newest span, if it is of that segment; or NULL. */
-const struct span *stream_span_of(const struct stream *stream, uint64_t segment);
+const struct log_span *row_span_of(const struct log_row *stream, uint64_t segment);
 
 /* The oldest span is gone. */
-void stream_drop_span(struct stream *stream);
+void row_drop_span(struct log_row *stream);
 
 /* Ids up to that one are not all there, of every stream that there is. */
-void table_lose(struct table *table, uint64_t through);
+void table_lose(struct log_table *table, uint64_t through);
 
 /* Ids up to that one are not all there. */
-void stream_lose(struct stream *stream, uint64_t through);
+void row_lose(struct log_row *stream, uint64_t through);
 
 #endif
