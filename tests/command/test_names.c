@@ -220,13 +220,13 @@ static struct {
     int opened, ended;
 } told;
 
-static void opened(struct connection *connection)
+static void opened(struct client_connection *connection)
 {
     told.opened++;
-    connection_close(connection);
+    client_connection_close(connection);
 }
 
-static void ended(struct connection *connection)
+static void ended(struct client_connection *connection)
 {
     told.ended++;
     (void)connection;
@@ -234,20 +234,20 @@ static void ended(struct connection *connection)
 
 BACKEND_TEST(client_tries_each_address_in_turn)
 {
-    static const struct connection_events events = {.opened = opened, .ended = ended};
-    static struct connection connection;
+    static const struct client_connection_events events = {.opened = opened, .ended = ended};
+    static struct client_connection connection;
     struct hark_address addresses[3];
     int listening = harness_listen(loop, &addresses[2]);
     assert_int_equal(hark_address_parse("127.0.0.1:1", &addresses[0]), 0);
     assert_int_equal(hark_address_parse("127.0.0.2:1", &addresses[1]), 0);
     struct names names = {
         .text = "three.example:1", .named = true, .addresses = addresses, .count = 3};
-    connection_open(loop, &connection, &names, &events);
+    client_connection_open(loop, &connection, &names, &events);
     assert_true(hark_run(loop) >= 0);
     assert_int_equal(told.opened, 1);
     assert_int_equal(told.ended, 1);
     names.count = 2;
-    connection_open(loop, &connection, &names, &events);
+    client_connection_open(loop, &connection, &names, &events);
     assert_true(hark_run(loop) >= 0);
     assert_int_equal(told.opened, 1);
     assert_int_equal(told.ended, 2);

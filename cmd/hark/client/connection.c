@@ -23,16 +23,16 @@ static const struct hark_stream_options stream_options = {
     .low_bytes = 128 * 1024,
 };
 
-static void told_ended(struct connection *connection)
+static void told_ended(struct client_connection *connection)
 {
     lines_splitter_done(&connection->splitter);
     connection->events->ended(connection);
 }
 
-static void end(struct connection *connection, int error);
+static void end(struct client_connection *connection, int error);
 
 /* One line of the server's. */
-static void take_line(struct connection *connection, const char *line, size_t count)
+static void take_line(struct client_connection *connection, const char *line, size_t count)
 {
     struct lines_output output;
     if (lines_output_parse(line, count, &output)) {
@@ -50,7 +50,8 @@ static void take_line(struct connection *connection, const char *line, size_t co
 
 static void stream_received(struct hark_stream *stream, const void *bytes, int64_t count)
 {
-    struct connection *connection = hark_container_of(stream, struct connection, stream);
+    struct client_connection *connection =
+        hark_container_of(stream, struct client_connection, stream);
     if (count <= 0)
         return end(connection, (int)count);
     const char *piece = bytes;
@@ -69,14 +70,16 @@ static void stream_received(struct hark_stream *stream, const void *bytes, int64
 
 static void stream_drained(struct hark_stream *stream)
 {
-    struct connection *connection = hark_container_of(stream, struct connection, stream);
+    struct client_connection *connection =
+        hark_container_of(stream, struct client_connection, stream);
     if (!connection->closing)
         connection->events->drained(connection);
 }
 
 static void stream_failed(struct hark_stream *stream, int error)
 {
-    struct connection *connection = hark_container_of(stream, struct connection, stream);
+    struct client_connection *connection =
+        hark_container_of(stream, struct client_connection, stream);
     /* What the server said before it closed is worth more than the broken pipe: it is read to its
      * end first. A peer that is truly gone fails the reading too. */
     if (error != -EPIPE && error != -ECONNRESET)
@@ -85,7 +88,7 @@ static void stream_failed(struct hark_stream *stream, int error)
 
 static void stream_closed(struct hark_stream *stream)
 {
-    told_ended(hark_container_of(stream, struct connection, stream));
+    told_ended(hark_container_of(stream, struct client_connection, stream));
 }
 
 static const struct hark_stream_events stream_events = {
@@ -98,10 +101,10 @@ static const struct hark_stream_events stream_events = {
 static void closed(struct hark_op *op, int64_t result)
 {
     (void)result;
-    told_ended(hark_container_of(op, struct connection, close));
+    told_ended(hark_container_of(op, struct client_connection, close));
 }
 
-static void end(struct connection *connection, int error)
+static void end(struct client_connection *connection, int error)
 {
     if (connection->closing)
         return;
@@ -115,7 +118,7 @@ static void end(struct connection *connection, int error)
 
 /* Probes after a minute of silence, then every 10 s; lost after three. Best effort: a unix socket
  * has none of it. */
-static void set_keep_alive(struct connection *connection)
+static void set_keep_alive(struct client_connection *connection)
 {
     static const struct {
         int level, option, value;
@@ -135,7 +138,7 @@ static void connected(struct hark_op *op, int64_t result);
 
 /* Connects to the next address for which there is a socket, or ends. Takes: error: of the one
  * before. */
-static void try_next(struct connection *connection, int error)
+static void try_next(struct client_connection *connection, int error)
 {
     struct hark_loop *loop = connection->loop;
     while (connection->tried < connection->server->count) {
@@ -158,7 +161,7 @@ static void try_next(struct connection *connection, int error)
 
 static void connected(struct hark_op *op, int64_t result)
 {
-    struct connection *connection = hark_container_of(op, struct connection, connect);
+    struct client_connection *connection = hark_container_of(op, struct client_connection, connect);
     if (connection->closing)
         return; /* closed() follows */
     if (result < 0)
@@ -170,8 +173,9 @@ static void connected(struct hark_op *op, int64_t result)
     connection->events->opened(connection);
 }
 
-void connection_open(struct hark_loop *loop, struct connection *connection,
-                     const struct names *server, const struct connection_events *events)
+void client_connection_open(struct hark_loop *loop, struct client_connection *connection,
+                            const struct names *server,
+                            const struct client_connection_events *events)
 {
     memset(connection, 0, sizeof *connection);
     connection->loop = loop;
@@ -182,7 +186,7 @@ void connection_open(struct hark_loop *loop, struct connection *connection,
     try_next(connection, -EDESTADDRREQ);
 }
 
-bool connection_write(struct connection *connection, const void *bytes, size_t count)
+bool client_connection_write(struct client_connection *connection, const void *bytes, size_t count)
 {
     if (connection->closing)
         return false;
@@ -192,24 +196,24 @@ bool connection_write(struct connection *connection, const void *bytes, size_t c
     return written == 0;
 }
 
-void connection_pause(struct connection *connection)
+void client_connection_pause(struct client_connection *connection)
 {
     if (connection->streaming && !connection->closing)
         hark_stream_read_stop(&connection->stream);
 }
 
-void connection_resume(struct connection *connection)
+void client_connection_resume(struct client_connection *connection)
 {
     if (connection->streaming && !connection->closing)
         hark_stream_read_start(&connection->stream);
 }
 
-void connection_close(struct connection *connection)
+void client_connection_close(struct client_connection *connection)
 {
     end(connection, 0);
 }
 
-void connection_say_ended(const struct connection *connection, const char *rest)
+void client_connection_say_ended(const struct client_connection *connection, const char *rest)
 {
     char address[NAMES_TEXT_MAX];
     names_format(connection->address, connection->server->named ? connection->server->text : NULL,

@@ -10,25 +10,25 @@
 #include "options/names.h"
 #include "wire/lines.h"
 
-struct connection;
+struct client_connection;
 
 /* What a connection tells its owner; none comes from inside a call of this header. */
-struct connection_events {
-    void (*opened)(struct connection *connection);
+struct client_connection_events {
+    void (*opened)(struct client_connection *connection);
     /* A line from the server, but ERR: that ends the connection. Valid until the callback
      * returns. */
-    void (*line)(struct connection *connection, const struct lines_output *output);
+    void (*line)(struct client_connection *connection, const struct lines_output *output);
     /* The write queue has room again. */
-    void (*drained)(struct connection *connection);
+    void (*drained)(struct client_connection *connection);
     /* Last of all, once: the connection may be opened again. `error` and `reason` tell the
      * cause. */
-    void (*ended)(struct connection *connection);
+    void (*ended)(struct client_connection *connection);
 };
 
 /* In the caller's memory, zeroed before its first use. */
-struct connection {
+struct client_connection {
     struct hark_loop *loop;
-    const struct connection_events *events;
+    const struct client_connection_events *events;
     const struct names *server;
     const struct hark_address *address; /* of those, the one that is connected to */
     size_t tried;                       /* how many of them */
@@ -46,23 +46,24 @@ struct connection {
 /* Connects to the first address that takes it; each has ten seconds.
  * Takes: server: must stay until `ended`.
  * Gives: nothing at once; `opened`, or `ended` with the error. */
-void connection_open(struct hark_loop *loop, struct connection *connection,
-                     const struct names *server, const struct connection_events *events);
+void client_connection_open(struct hark_loop *loop, struct client_connection *connection,
+                            const struct names *server,
+                            const struct client_connection_events *events);
 
 /* Queues bytes.
  * Gives: false where the queue is full for now: wait for `drained`. What fails for good ends the
  *   connection. */
-bool connection_write(struct connection *connection, const void *bytes, size_t count);
+bool client_connection_write(struct client_connection *connection, const void *bytes, size_t count);
 
 /* Holds answers back, and lets them come again. */
-void connection_pause(struct connection *connection);
-void connection_resume(struct connection *connection);
+void client_connection_pause(struct client_connection *connection);
+void client_connection_resume(struct client_connection *connection);
 
 /* Ends it; `ended` follows. Called again: nothing happens. */
-void connection_close(struct connection *connection);
+void client_connection_close(struct client_connection *connection);
 
 /* Prints why a connection ended, in one line.
  * Takes: rest: what follows from it, put at the end: "; trying again". */
-void connection_say_ended(const struct connection *connection, const char *rest);
+void client_connection_say_ended(const struct client_connection *connection, const char *rest);
 
 #endif

@@ -31,7 +31,7 @@ enum {
 };
 
 struct publisher {
-    struct connection connection;
+    struct client_connection connection;
     struct printer printer; /* of ids */
     struct hark_loop *loop;
     struct hark_op read;
@@ -66,7 +66,7 @@ static void finish(struct publisher *publisher)
     hark_cancel(&publisher->progress);
     client_signals_done(&publisher->signals);
     printer_unwatch(&publisher->printer);
-    connection_close(&publisher->connection);
+    client_connection_close(&publisher->connection);
 }
 
 static void fail(struct publisher *publisher)
@@ -83,7 +83,7 @@ static void finish_when_all_acknowledged(struct publisher *publisher)
 
 static void send_piece(struct publisher *publisher, const char *bytes, size_t count)
 {
-    if (!connection_write(&publisher->connection, bytes, count))
+    if (!client_connection_write(&publisher->connection, bytes, count))
         publisher->writable = false;
 }
 
@@ -163,7 +163,7 @@ static void read_on(struct publisher *publisher)
                   publisher->input + publisher->kept, INPUT_BYTES, HARK_AT_POSITION, input_read);
 }
 
-static void opened(struct connection *connection)
+static void opened(struct client_connection *connection)
 {
     struct publisher *publisher = hark_container_of(connection, struct publisher, connection);
     char command[NAME_BYTES_MAX + 16];
@@ -190,13 +190,13 @@ static bool print_id(struct publisher *publisher, uint64_t id)
     printer_end_event(printer);
     printer_flush(printer);
     if (printer_full(printer))
-        connection_pause(&publisher->connection);
+        client_connection_pause(&publisher->connection);
     return true;
 }
 
 static void printer_drained(struct printer *printer)
 {
-    connection_resume(&hark_container_of(printer, struct publisher, printer)->connection);
+    client_connection_resume(&hark_container_of(printer, struct publisher, printer)->connection);
 }
 
 /* What was sent is waited for all the same. */
@@ -205,12 +205,12 @@ static void printer_failed(struct printer *printer, int error)
     struct publisher *publisher = hark_container_of(printer, struct publisher, printer);
     if (error != -EPIPE && error != -ETIMEDOUT)
         say("cannot write to standard output: %s", why(error));
-    connection_resume(&publisher->connection);
+    client_connection_resume(&publisher->connection);
     hark_cancel(&publisher->read);
     stop_reading(publisher);
 }
 
-static void answered(struct connection *connection, const struct lines_output *output)
+static void answered(struct client_connection *connection, const struct lines_output *output)
 {
     struct publisher *publisher = hark_container_of(connection, struct publisher, connection);
     if (output->kind != LINES_ID || publisher->acknowledged == publisher->lines) {
@@ -227,14 +227,14 @@ static void answered(struct connection *connection, const struct lines_output *o
         read_on(publisher);
 }
 
-static void drained(struct connection *connection)
+static void drained(struct client_connection *connection)
 {
     struct publisher *publisher = hark_container_of(connection, struct publisher, connection);
     publisher->writable = true;
     read_on(publisher);
 }
 
-static void ended(struct connection *connection)
+static void ended(struct client_connection *connection)
 {
     struct publisher *publisher = hark_container_of(connection, struct publisher, connection);
     bool all = publisher->input_ended && publisher->acknowledged == publisher->lines;
@@ -243,13 +243,13 @@ static void ended(struct connection *connection)
     publisher->open = false;
     if (connection->error || *connection->reason || !all) {
         if (publisher->code == EXIT_DONE)
-            connection_say_ended(connection, "");
+            client_connection_say_ended(connection, "");
         publisher->code = EXIT_REFUSED;
     }
     finish(publisher);
 }
 
-static const struct connection_events events = {
+static const struct client_connection_events events = {
     .opened = opened,
     .line = answered,
     .drained = drained,
@@ -291,7 +291,7 @@ static int publish(struct publisher *publisher)
 {
     bool progress = !publisher->quiet && isatty(STDERR_FILENO);
     publisher->open = true;
-    connection_open(publisher->loop, &publisher->connection, &publisher->names, &events);
+    client_connection_open(publisher->loop, &publisher->connection, &publisher->names, &events);
     client_signals_watch(publisher->loop, &publisher->signals, interrupted);
     if (publisher->print_ids)
         printer_init(&publisher->printer, publisher->loop, printer_drained, printer_failed);

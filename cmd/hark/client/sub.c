@@ -30,7 +30,7 @@ static const uint64_t last_words_ns =
     1000 * 1000 * 1000; /* for what is to be printed still, after an interrupt */
 
 struct subscriber {
-    struct connection connection;
+    struct client_connection connection;
     struct printer printer;
     struct hark_loop *loop;
     struct hark_op back_off;
@@ -79,7 +79,7 @@ static void finish(struct subscriber *subscriber, int code)
     client_signals_done(&subscriber->signals);
     printer_unwatch(&subscriber->printer);
     if (subscriber->connected)
-        connection_close(&subscriber->connection);
+        client_connection_close(&subscriber->connection);
     leave_look_up(subscriber);
 }
 
@@ -87,7 +87,7 @@ static void printer_drained(struct printer *printer)
 {
     struct subscriber *subscriber = hark_container_of(printer, struct subscriber, printer);
     if (subscriber->connected)
-        connection_resume(&subscriber->connection);
+        client_connection_resume(&subscriber->connection);
     leave_look_up(subscriber);
 }
 
@@ -104,7 +104,7 @@ static void printer_failed(struct printer *printer, int error)
     subscriber->code = EXIT_REFUSED; /* it may be ending already: what it has counted is not out */
 }
 
-static void opened(struct connection *connection)
+static void opened(struct client_connection *connection)
 {
     struct subscriber *subscriber = hark_container_of(connection, struct subscriber, connection);
     char command[NAME_BYTES_MAX + 64];
@@ -115,7 +115,7 @@ static void opened(struct connection *connection)
     else
         length = snprintf(command, sizeof command, "SUB %s %s\n", subscriber->stream,
                           subscriber->from_start ? "start" : "now");
-    connection_write(connection, command, (size_t)length);
+    client_connection_write(connection, command, (size_t)length);
 }
 
 /* Adds a line of output, with what stands in front of it where ids are asked for. Gives: 0;
@@ -149,12 +149,12 @@ static void take_event(struct subscriber *subscriber, const struct lines_output 
     subscriber->count++;
     printer_flush(&subscriber->printer);
     if (printer_full(&subscriber->printer))
-        connection_pause(&subscriber->connection);
+        client_connection_pause(&subscriber->connection);
     if (subscriber->count == subscriber->count_max)
         finish(subscriber, EXIT_DONE);
 }
 
-static void line(struct connection *connection, const struct lines_output *output)
+static void line(struct client_connection *connection, const struct lines_output *output)
 {
     struct subscriber *subscriber = hark_container_of(connection, struct subscriber, connection);
     subscriber->back_off_ns = 0;
@@ -193,7 +193,7 @@ static void back_off(struct subscriber *subscriber)
     hark_sleep(subscriber->loop, &subscriber->back_off, jittered_ns, connect_again);
 }
 
-static void ended(struct connection *connection)
+static void ended(struct client_connection *connection)
 {
     struct subscriber *subscriber = hark_container_of(connection, struct subscriber, connection);
     subscriber->connected = false;
@@ -203,16 +203,16 @@ static void ended(struct connection *connection)
         return;
     /* What the server refuses in words it would refuse again. */
     if (*connection->reason || subscriber->once) {
-        connection_say_ended(connection, "");
+        client_connection_say_ended(connection, "");
         return finish(subscriber, EXIT_REFUSED);
     }
     if (!subscriber->in_trouble)
-        connection_say_ended(connection, "; trying again");
+        client_connection_say_ended(connection, "; trying again");
     subscriber->in_trouble = true;
     back_off(subscriber);
 }
 
-static const struct connection_events events = {
+static const struct client_connection_events events = {
     .opened = opened,
     .line = line,
     .drained = NULL,
@@ -222,7 +222,7 @@ static const struct connection_events events = {
 static void connect_now(struct subscriber *subscriber)
 {
     subscriber->connected = true;
-    connection_open(subscriber->loop, &subscriber->connection, &subscriber->names, &events);
+    client_connection_open(subscriber->loop, &subscriber->connection, &subscriber->names, &events);
 }
 
 /* On the pool. Of the subscriber nobody else touches `found` meanwhile. */

@@ -11,121 +11,123 @@ enum {
 
 static const uint64_t STALL_NS_DEFAULT = 60000000000U;
 
-void session_hold(struct session *session)
+void connection_hold(struct connection *connection)
 {
-    session->uses++;
+    connection->uses++;
 }
 
-/* The agent writes this number alone, and the owner reads it. */
-static void connection_over(struct agent *agent, enum protocol protocol, struct peer *peer)
+/* The worker writes this number alone, and the owner reads it. */
+static void connection_over(struct worker *worker, enum protocol protocol, struct peer *peer)
 {
     peer_leave(peer);
-    atomic_fetch_sub_explicit(&agent->crew->open[protocol], 1, memory_order_relaxed);
-    uint64_t over = atomic_load_explicit(&agent->over, memory_order_relaxed);
-    atomic_store_explicit(&agent->over, over + 1, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&worker->server->open[protocol], 1, memory_order_relaxed);
+    uint64_t over = atomic_load_explicit(&worker->over, memory_order_relaxed);
+    atomic_store_explicit(&worker->over, over + 1, memory_order_relaxed);
 }
 
-void session_open_or_shed(struct agent *agent, const struct port *port, int fd, struct peer *peer)
+void connection_open_or_shed(struct worker *worker, const struct listener *listener, int fd,
+                             struct peer *peer)
 {
     bool taken = false;
-    if (agent->ending == ENDING_NOT)
-        taken = port->protocol == PROTOCOL_HTTP ? session_http_open(agent, port, fd, peer)
-                                                : session_lines_open(agent, port, fd, peer);
+    if (worker->ending == ENDING_NOT)
+        taken = listener->protocol == PROTOCOL_HTTP
+                    ? http_connection_open(worker, listener, fd, peer)
+                    : lines_connection_open(worker, listener, fd, peer);
     if (taken)
         return;
-    agent->counters.shed++;
-    connection_over(agent, port->protocol, peer);
-    hark_os_close(agent->loop, fd);
+    worker->counters.shed++;
+    connection_over(worker, listener->protocol, peer);
+    hark_os_close(worker->loop, fd);
 }
 
-void session_release(struct session *session)
+void connection_release(struct connection *connection)
 {
-    struct agent *agent = session->agent;
-    check(session->uses > 0);
-    if (--session->uses != 0)
+    struct worker *worker = connection->worker;
+    check(connection->uses > 0);
+    if (--connection->uses != 0)
         return;
-    list_remove(&session->place);
-    incoming_set(session, 0);
-    agent->counters.connections[session->kind->protocol]--;
-    connection_over(agent, session->kind->protocol, session->peer);
-    session->kind->free(session);
-    if (agent_is_owner(agent) && agent->log)
-        reserve_fill(agent);
-    shutdown_advance(agent);
+    list_remove(&connection->place);
+    incoming_set(connection, 0);
+    worker->counters.connections[connection->kind->protocol]--;
+    connection_over(worker, connection->kind->protocol, connection->peer);
+    connection->kind->free(connection);
+    if (worker_is_owner(worker) && worker->log)
+        reserve_fill(worker);
+    shutdown_advance(worker);
 }
 
 static void deadline_passed(struct deadline *deadline)
 {
-    struct session *session = hark_container_of(deadline, struct session, deadline);
-    session->agent->counters.timeouts++;
-    session->kind->timed_out(session);
+    struct connection *connection = hark_container_of(deadline, struct connection, deadline);
+    connection->worker->counters.timeouts++;
+    connection->kind->timed_out(connection);
 }
 
-void session_open(struct agent *agent, struct session *session, const struct session_kind *kind,
-                  int fd, struct peer *peer)
+void connection_open(struct worker *worker, struct connection *connection,
+                     const struct connection_kind *kind, int fd, struct peer *peer)
 {
-    uint64_t stall_ns = agent->options->stall_timeout_ns;
+    uint64_t stall_ns = worker->options->stall_timeout_ns;
     struct hark_stream_options options = {
         .queue_bytes_max = QUEUE_BYTES_MAX,
         .high_bytes = HIGH_BYTES,
         .low_bytes = LOW_BYTES,
         .write_timeout_ns = stall_ns != 0 ? stall_ns : STALL_NS_DEFAULT,
     };
-    session->agent = agent;
-    session->kind = kind;
-    session->fd = fd;
-    session->peer = peer;
-    session->uses = 2; /* the stream and the deadline */
-    list_init(&session->turns.place);
-    list_append(&agent->sessions, &session->place);
-    agent->counters.connections[kind->protocol]++;
-    agent->counters.accepted[kind->protocol]++;
-    deadline_init(&session->deadline, agent->loop, deadline_passed);
-    hark_stream_open(agent->loop, &session->stream, fd, &options, kind->events);
-    hark_stream_read_start(&session->stream);
+    connection->worker = worker;
+    connection->kind = kind;
+    connection->fd = fd;
+    connection->peer = peer;
+    connection->uses = 2; /* the stream and the deadline */
+    list_init(&connection->turns.place);
+    list_append(&worker->connections, &connection->place);
+    worker->counters.connections[kind->protocol]++;
+    worker->counters.accepted[kind->protocol]++;
+    deadline_init(&connection->deadline, worker->loop, deadline_passed);
+    hark_stream_open(worker->loop, &connection->stream, fd, &options, kind->events);
+    hark_stream_read_start(&connection->stream);
 }
 
 static void deadline_ended(struct deadline *deadline)
 {
-    session_release(hark_container_of(deadline, struct session, deadline));
+    connection_release(hark_container_of(deadline, struct connection, deadline));
 }
 
-static void end(struct session *session)
+static void end(struct connection *connection)
 {
-    if (session->ended)
+    if (connection->ended)
         return;
-    session->ended = true;
-    session->closing = true;
-    list_remove(&session->turns.place);
-    session->kind->ended(session);
-    deadline_end(&session->deadline,
-                 deadline_ended); /* may free the session, if the stream is closed */
+    connection->ended = true;
+    connection->closing = true;
+    list_remove(&connection->turns.place);
+    connection->kind->ended(connection);
+    deadline_end(&connection->deadline,
+                 deadline_ended); /* may free the connection, if the stream is closed */
 }
 
-void session_close(struct session *session)
+void connection_close(struct connection *connection)
 {
-    session_hold(session);
-    hark_stream_close(&session->stream);
-    end(session);
-    session_release(session);
+    connection_hold(connection);
+    hark_stream_close(&connection->stream);
+    end(connection);
+    connection_release(connection);
 }
 
-void session_close_after_sending(struct session *session)
+void connection_close_after_sending(struct connection *connection)
 {
-    session->closing = true;
-    deadline_cancel(&session->deadline);
-    hark_stream_close_after_sending(&session->stream);
+    connection->closing = true;
+    deadline_cancel(&connection->deadline);
+    hark_stream_close_after_sending(&connection->stream);
 }
 
-void session_stream_closed(struct hark_stream *stream)
+void connection_stream_closed(struct hark_stream *stream)
 {
-    struct session *session = session_of(stream);
-    end(session);
-    session_release(session);
+    struct connection *connection = connection_of(stream);
+    end(connection);
+    connection_release(connection);
 }
 
-void session_stream_failed(struct hark_stream *stream, int error)
+void connection_stream_failed(struct hark_stream *stream, int error)
 {
     (void)error; /* the peer is gone, or takes nothing: there is nobody to tell */
-    session_close(session_of(stream));
+    connection_close(connection_of(stream));
 }

@@ -1,6 +1,6 @@
 /* connection.h - one connection: what HTTP and lines have in common.
  *
- * A session's memory is used by its stream, its deadline, and by what it waits for (publishes, a
+ * A connection's memory is used by its stream, its deadline, and by what it waits for (publishes, a
  * subscription): each holds one use, and the last that goes frees it.
  */
 #ifndef CONNECTION_CONNECTION_H
@@ -8,22 +8,22 @@
 
 #include "connection/worker.h"
 
-struct session_kind {
+struct connection_kind {
     enum protocol protocol;
-    const struct hark_stream_events *events; /* closed is session_stream_closed */
-    void (*timed_out)(struct session *session);
-    void (*go_on)(struct session *session); /* its turn has come; see turns.h */
-    /* The agent is ending: no more requests; what is accepted is finished. */
-    void (*finish)(struct session *session);
+    const struct hark_stream_events *events; /* closed is connection_stream_closed */
+    void (*timed_out)(struct connection *connection);
+    void (*go_on)(struct connection *connection); /* its turn has come; see turns.h */
+    /* The worker is ending: no more requests; what is accepted is finished. */
+    void (*finish)(struct connection *connection);
     /* The connection is closed, or is going to be: end what still uses it. Called once. */
-    void (*ended)(struct session *session);
+    void (*ended)(struct connection *connection);
     /* Frees the memory. */
-    void (*free)(struct session *session);
+    void (*free)(struct connection *connection);
 };
 
-struct session {
-    struct agent *agent;
-    const struct session_kind *kind;
+struct connection {
+    struct worker *worker;
+    const struct connection_kind *kind;
     struct list place;
     struct hark_stream stream;
     struct deadline deadline;
@@ -37,39 +37,42 @@ struct session {
 };
 
 /* Takes over a connection.
- * Takes: a zeroed session.
+ * Takes: a zeroed connection.
  * Owns: fd. */
-void session_open(struct agent *agent, struct session *session, const struct session_kind *kind,
-                  int fd, struct peer *peer);
+void connection_open(struct worker *worker, struct connection *connection,
+                     const struct connection_kind *kind, int fd, struct peer *peer);
 
 /* One use more, one less. */
-void session_hold(struct session *session);
-void session_release(struct session *session);
+void connection_hold(struct connection *connection);
+void connection_release(struct connection *connection);
 
 /* Closes it now; what is queued is dropped. Called again: nothing happens. */
-void session_close(struct session *session);
+void connection_close(struct connection *connection);
 
 /* Closes it once what is queued is sent. */
-void session_close_after_sending(struct session *session);
+void connection_close_after_sending(struct connection *connection);
 
 /* For the stream's events. */
-void session_stream_closed(struct hark_stream *stream);
-void session_stream_failed(struct hark_stream *stream, int error);
+void connection_stream_closed(struct hark_stream *stream);
+void connection_stream_failed(struct hark_stream *stream, int error);
 
-/* The session that a stream belongs to. */
-static inline struct session *session_of(struct hark_stream *stream)
+/* The connection that a stream belongs to. */
+static inline struct connection *connection_of(struct hark_stream *stream)
 {
-    return hark_container_of(stream, struct session, stream);
+    return hark_container_of(stream, struct connection, stream);
 }
 
-/* Take over a connection of their protocol. Take: port: where it came.
+/* Take over a connection of their protocol. Take: listener: where it came.
  * Owns: fd. Give: false: no memory, fd is still the caller's. */
-bool session_http_open(struct agent *agent, const struct port *port, int fd, struct peer *peer);
-bool session_lines_open(struct agent *agent, const struct port *port, int fd, struct peer *peer);
+bool http_connection_open(struct worker *worker, const struct listener *listener, int fd,
+                          struct peer *peer);
+bool lines_connection_open(struct worker *worker, const struct listener *listener, int fd,
+                           struct peer *peer);
 
-/* Takes over a connection that was dealt to the agent, or closes it at once: the agent ends, or
+/* Takes over a connection that was dealt to the worker, or closes it at once: the worker ends, or
  * memory is lacking.
  * Owns: fd. */
-void session_open_or_shed(struct agent *agent, const struct port *port, int fd, struct peer *peer);
+void connection_open_or_shed(struct worker *worker, const struct listener *listener, int fd,
+                             struct peer *peer);
 
 #endif

@@ -18,12 +18,12 @@ enum {
 
 static const uint64_t INCOMING_BYTES_DEFAULT = 64U * 1024 * 1024;
 
-void incoming_init(struct agent *agent)
+void incoming_init(struct worker *worker)
 {
-    uint64_t whole = agent->options->incoming_bytes != 0 ? agent->options->incoming_bytes
-                                                         : INCOMING_BYTES_DEFAULT;
-    uint64_t share = whole / agent->crew->count;
-    agent->incoming.bytes_max = share > SHARE_BYTES_MIN ? share : SHARE_BYTES_MIN;
+    uint64_t whole = worker->options->incoming_bytes != 0 ? worker->options->incoming_bytes
+                                                          : INCOMING_BYTES_DEFAULT;
+    uint64_t share = whole / worker->server->count;
+    worker->incoming.bytes_max = share > SHARE_BYTES_MIN ? share : SHARE_BYTES_MIN;
 }
 
 static void give_back(struct hark_op *op, int64_t result)
@@ -33,20 +33,20 @@ static void give_back(struct hark_op *op, int64_t result)
     malloc_trim(0);
 }
 
-bool incoming_set(struct session *session, size_t bytes)
+bool incoming_set(struct connection *connection, size_t bytes)
 {
-    struct agent *agent = session->agent;
-    struct incoming *incoming = &agent->incoming;
-    if (bytes == session->incoming)
+    struct worker *worker = connection->worker;
+    struct incoming *incoming = &worker->incoming;
+    if (bytes == connection->incoming)
         return true;
-    incoming->bytes = incoming->bytes - session->incoming + bytes;
-    session->incoming = bytes;
+    incoming->bytes = incoming->bytes - connection->incoming + bytes;
+    connection->incoming = bytes;
     if (incoming->bytes > incoming->peak)
         incoming->peak = incoming->bytes;
     if (incoming->peak >= BURST_BYTES && incoming->bytes < incoming->peak / 4 &&
         !hark_op_active(&incoming->give_back)) {
         incoming->peak = incoming->bytes;
-        hark_defer(agent->loop, &incoming->give_back, give_back);
+        hark_defer(worker->loop, &incoming->give_back, give_back);
     }
     return bytes <= LITTLE_BYTES || incoming->bytes <= incoming->bytes_max;
 }

@@ -10,10 +10,10 @@
 
 #include "hark.h"
 
-struct agent;
-struct session;
+struct worker;
+struct connection;
 
-/* An agent's. */
+/* A worker's. */
 struct incoming {
     uint64_t bytes;
     uint64_t bytes_max; /* its share of the bound */
@@ -23,10 +23,10 @@ struct incoming {
 
 #define INCOMING_BUSY "too much is on its way from all clients together: try again later"
 
-void incoming_init(struct agent *agent);
+void incoming_init(struct worker *worker);
 
-/* The session now holds so many.
+/* The connection now holds so many.
  * Gives: false: it has more than a little, and all together have more than they may. */
-bool incoming_set(struct session *session, size_t bytes);
+bool incoming_set(struct connection *connection, size_t bytes);
 
 #endif

@@ -74,15 +74,15 @@ static struct peer *find(struct peer **link, uint64_t address)
     return found;
 }
 
-bool peer_enter(struct agent *owner, int fd, struct peer **out_peer)
+bool peer_enter(struct worker *owner, int fd, struct peer **out_peer)
 {
     uint64_t address;
     uint64_t limit = owner->options->connections_each;
     *out_peer = NULL;
     if (limit == 0 || !address_of(fd, &address))
         return true;
-    size_t bucket = (size_t)((address * UINT64_C(0x9e3779b97f4a7c15)) >> 32) % CREW_PEERS;
-    struct peer *peer = find(&owner->crew->peers[bucket], address);
+    size_t bucket = (size_t)((address * UINT64_C(0x9e3779b97f4a7c15)) >> 32) % PEERS_BUCKETS;
+    struct peer *peer = find(&owner->server->peers[bucket], address);
     if (!peer || atomic_load_explicit(&peer->connections, memory_order_relaxed) >= limit)
         return false;
     atomic_fetch_add_explicit(&peer->connections, 1, memory_order_relaxed);
@@ -96,13 +96,13 @@ void peer_leave(struct peer *peer)
         atomic_fetch_sub_explicit(&peer->connections, 1, memory_order_release);
 }
 
-void peers_done(struct crew *crew)
+void peers_done(struct server *server)
 {
-    for (size_t i = 0; i < CREW_PEERS; i++) {
-        while (crew->peers[i]) {
-            struct peer *next = crew->peers[i]->next;
-            free(crew->peers[i]);
-            crew->peers[i] = next;
+    for (size_t i = 0; i < PEERS_BUCKETS; i++) {
+        while (server->peers[i]) {
+            struct peer *next = server->peers[i]->next;
+            free(server->peers[i]);
+            server->peers[i] = next;
         }
     }
 }

@@ -5,8 +5,8 @@
  * from its beginning, turn by turn. So the longest that anybody waits is what a share costs, times
  * the connections that wait before.
  *
- * What must hold: nobody who comes later passes those that wait; a session stands in the list once,
- * and not after its end.
+ * What must hold: nobody who comes later passes those that wait; a connection stands in the list
+ * once, and not after its end.
  */
 #include "connection/turns.h"
 
@@ -17,11 +17,11 @@ void turns_init(struct turns *turns)
     list_init(&turns->waiting);
 }
 
-int64_t turns_left(struct session *session)
+int64_t turns_left(struct connection *connection)
 {
-    struct turns *turns = &session->agent->turns;
-    struct turns_place *place = &session->turns;
-    uint64_t turn = hark_loop_metrics(session->agent->loop)->turns;
+    struct turns *turns = &connection->worker->turns;
+    struct turns_place *place = &connection->turns;
+    uint64_t turn = hark_loop_metrics(connection->worker->loop)->turns;
     if (turns->turn != turn) {
         turns->turn = turn;
         turns->left = TURNS_WHOLE;
@@ -35,48 +35,49 @@ int64_t turns_left(struct session *session)
     return place->left < turns->left ? place->left : turns->left;
 }
 
-void turns_spend(struct session *session, int64_t units)
+void turns_spend(struct connection *connection, int64_t units)
 {
-    session->turns.left -= units;
-    session->agent->turns.left -= units;
+    connection->turns.left -= units;
+    connection->worker->turns.left -= units;
 }
 
 static void serve(struct hark_op *op, int64_t result);
 
-static void serve_soon(struct agent *agent)
+static void serve_soon(struct worker *worker)
 {
-    if (!list_empty(&agent->turns.waiting) && !hark_op_active(&agent->turns.serve))
-        hark_defer(agent->loop, &agent->turns.serve, serve);
+    if (!list_empty(&worker->turns.waiting) && !hark_op_active(&worker->turns.serve))
+        hark_defer(worker->loop, &worker->turns.serve, serve);
 }
 
 /* Those that wait now; who has to wait again comes behind them, and behind those that come
  * meanwhile. */
 static void serve(struct hark_op *op, int64_t result)
 {
-    struct agent *agent = hark_container_of(op, struct agent, turns.serve);
-    struct turns *turns = &agent->turns;
-    struct list due;
+    struct worker *worker = hark_container_of(op, struct worker, turns.serve);
+    struct turns *turns = &worker->turns;
+    struct list answerable;
     bool left = true;
     (void)result;
-    list_init(&due);
-    list_move(&due, &turns->waiting);
+    list_init(&answerable);
+    list_move(&answerable, &turns->waiting);
     turns->serving = true;
-    while (left && !list_empty(&due)) {
-        struct session *session = hark_container_of(due.next, struct session, turns.place);
-        list_remove(&session->turns.place);
-        session->kind->go_on(session);
+    while (left && !list_empty(&answerable)) {
+        struct connection *connection =
+            hark_container_of(answerable.next, struct connection, turns.place);
+        list_remove(&connection->turns.place);
+        connection->kind->go_on(connection);
         left = turns->left > 0;
     }
     turns->serving = false;
-    list_move(&due, &turns->waiting);
-    list_move(&turns->waiting, &due);
-    serve_soon(agent);
+    list_move(&answerable, &turns->waiting);
+    list_move(&turns->waiting, &answerable);
+    serve_soon(worker);
 }
 
-void turns_wait(struct session *session)
+void turns_wait(struct connection *connection)
 {
-    if (session->ended || !list_empty(&session->turns.place))
+    if (connection->ended || !list_empty(&connection->turns.place))
         return;
-    list_append(&session->agent->turns.waiting, &session->turns.place);
-    serve_soon(session->agent);
+    list_append(&connection->worker->turns.waiting, &connection->turns.place);
+    serve_soon(connection->worker);
 }

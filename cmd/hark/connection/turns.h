@@ -9,8 +9,8 @@
 #include "base/list.h"
 #include "hark.h"
 
-struct agent;
-struct session;
+struct worker;
+struct connection;
 
 /* Work is counted in units of well below a microsecond. */
 enum {
@@ -24,16 +24,16 @@ enum {
         1024, /* a connection that waits for its turn is read from while less than this is kept */
 };
 
-/* The agent's. */
+/* The worker's. */
 struct turns {
-    struct list waiting; /* sessions, in order */
+    struct list waiting; /* connections, in order */
     struct hark_op serve;
     uint64_t turn; /* the one that `left` is of */
     int64_t left;
     bool serving;
 };
 
-/* A session's. */
+/* A connection's. */
 struct turns_place {
     struct list place; /* among those that wait */
     uint64_t turn;     /* the one that `left` is of */
@@ -42,14 +42,14 @@ struct turns_place {
 
 void turns_init(struct turns *turns);
 
-/* What may be done for the session now, in units.
+/* What may be done for the connection now, in units.
  * Gives: 0: it has to wait for its turn. */
-int64_t turns_left(struct session *session);
+int64_t turns_left(struct connection *connection);
 
 /* Takes: what was done; a little more than was left does no harm. */
-void turns_spend(struct session *session, int64_t units);
+void turns_spend(struct connection *connection, int64_t units);
 
-/* The session's kind->go_on is called when its turn has come. Called again: nothing happens. */
-void turns_wait(struct session *session);
+/* The connection's kind->go_on is called when its turn has come. Called again: nothing happens. */
+void turns_wait(struct connection *connection);
 
 #endif

@@ -13,12 +13,12 @@ enum {
 };
 
 /* Writes the head into `to`. Gives: its bytes; 0 where it has no room. */
-static size_t head_format(struct http_session *http, const struct exchange *exchange, int status,
+static size_t head_format(struct http_connection *http, const struct exchange *exchange, int status,
                           int64_t length, const char *type, const char *fields, char *to,
                           size_t room)
 {
-    struct agent *agent = http->session.agent;
-    const char *origin = agent->options->allow_origin;
+    struct worker *worker = http->connection.worker;
+    const char *origin = worker->options->allow_origin;
     char lines[1024];
     if (origin) {
         int count = snprintf(lines, sizeof lines, "%sAccess-Control-Allow-Origin: %s\r\n",
@@ -32,26 +32,26 @@ static size_t head_format(struct http_session *http, const struct exchange *exch
         .length = length,
         .keep_alive = exchange->keep_alive,
         .content_type = type,
-        .date = agent_date(agent),
+        .date = worker_date(worker),
         .fields = fields,
     };
     int64_t written = http_head_write(&head, to, room);
     if (written < 0)
         return 0;
-    agent->counters.answers[status / 100]++;
+    worker->counters.answers[status / 100]++;
     return (size_t)written;
 }
 
 /* What cannot be queued ends the connection: an answer left out would shift those after it. */
-static bool write_or_close(struct http_session *http, const void *bytes, size_t count)
+static bool write_or_close(struct http_connection *http, const void *bytes, size_t count)
 {
-    if (count != 0 && hark_stream_write(&http->session.stream, bytes, count) >= 0)
+    if (count != 0 && hark_stream_write(&http->connection.stream, bytes, count) >= 0)
         return true;
-    session_close(&http->session);
+    connection_close(&http->connection);
     return false;
 }
 
-bool answer_head(struct http_session *http, const struct exchange *exchange, int status,
+bool answer_head(struct http_connection *http, const struct exchange *exchange, int status,
                  int64_t length, const char *type, const char *fields)
 {
     char head[HEAD_ROOM];
@@ -59,13 +59,13 @@ bool answer_head(struct http_session *http, const struct exchange *exchange, int
     return write_or_close(http, head, count);
 }
 
-void answer_done(struct http_session *http, const struct exchange *exchange)
+void answer_done(struct http_connection *http, const struct exchange *exchange)
 {
-    if (!exchange->keep_alive && !http->session.closing)
-        session_close_after_sending(&http->session);
+    if (!exchange->keep_alive && !http->connection.closing)
+        connection_close_after_sending(&http->connection);
 }
 
-void answer_bytes(struct http_session *http, const struct exchange *exchange, int status,
+void answer_bytes(struct http_connection *http, const struct exchange *exchange, int status,
                   const char *type, const char *fields, const void *body, size_t count)
 {
     char whole[HEAD_ROOM + SMALL_BYTES];
@@ -80,7 +80,7 @@ void answer_bytes(struct http_session *http, const struct exchange *exchange, in
     answer_done(http, exchange);
 }
 
-void answer_error(struct http_session *http, const struct exchange *exchange, int status,
+void answer_error(struct http_connection *http, const struct exchange *exchange, int status,
                   const char *fields, const char *reason)
 {
     char body[512];
@@ -90,7 +90,7 @@ void answer_error(struct http_session *http, const struct exchange *exchange, in
     answer_bytes(http, exchange, status, "application/json", fields, body, (size_t)count);
 }
 
-void answer_line(struct http_session *http, const struct exchange *exchange, int status,
+void answer_line(struct http_connection *http, const struct exchange *exchange, int status,
                  const char *line)
 {
     char body[256];
@@ -99,11 +99,11 @@ void answer_line(struct http_session *http, const struct exchange *exchange, int
                  body, (size_t)count);
 }
 
-void answer_options(struct http_session *http, const struct exchange *exchange, const char *allow,
-                    const char *methods)
+void answer_options(struct http_connection *http, const struct exchange *exchange,
+                    const char *allow, const char *methods)
 {
     char fields[512];
-    const char *origin = http->session.agent->options->allow_origin;
+    const char *origin = http->connection.worker->options->allow_origin;
     snprintf(fields, sizeof fields, "%s%s%s%s", allow,
              origin ? "Access-Control-Allow-Methods: " : "", origin ? methods : "",
              origin ? "\r\nAccess-Control-Allow-Headers: Content-Type, "
@@ -122,7 +122,7 @@ static void page_released(struct hark_stream *stream, struct hark_stream_block *
     free(block);
 }
 
-void answer_static(struct http_session *http, const struct exchange *exchange, const char *type,
+void answer_static(struct http_connection *http, const struct exchange *exchange, const char *type,
                    const char *fields, const char *bytes, size_t count)
 {
     bool written = answer_head(http, exchange, 200, (int64_t)count, type, fields);
@@ -131,9 +131,9 @@ void answer_static(struct http_session *http, const struct exchange *exchange, c
         if (block)
             *block = (struct hark_stream_block){
                 .bytes = bytes, .count = count, .released = page_released};
-        if (!block || hark_stream_write_block(&http->session.stream, block) < 0) {
+        if (!block || hark_stream_write_block(&http->connection.stream, block) < 0) {
             free(block);
-            session_close(&http->session);
+            connection_close(&http->connection);
         }
     }
     answer_done(http, exchange);
@@ -145,7 +145,7 @@ void answer_static(struct http_session *http, const struct exchange *exchange, c
  * megabytes, which are copied in one turn of the loop. */
 struct body {
     struct hark_stream_block block;
-    struct http_session *http;
+    struct http_connection *http;
     struct exchange exchange;
     struct document *document;
     size_t given;
@@ -153,7 +153,7 @@ struct body {
 
 static void body_end(struct body *body)
 {
-    struct http_session *http = body->http;
+    struct http_connection *http = body->http;
     struct exchange exchange = body->exchange;
     document_release(body->document);
     free(body);
@@ -167,7 +167,7 @@ static void piece_released(struct hark_stream *stream, struct hark_stream_block 
 {
     struct body *body = hark_container_of(block, struct body, block);
     (void)stream;
-    if (error < 0 || body->http->session.closing || body->given == body->document->count)
+    if (error < 0 || body->http->connection.closing || body->given == body->document->count)
         body_end(body);
     else
         body_next(body);
@@ -182,21 +182,21 @@ static void body_next(struct body *body)
         .released = piece_released,
     };
     body->given += body->block.count;
-    if (hark_stream_write_block(&body->http->session.stream, &body->block) >= 0)
+    if (hark_stream_write_block(&body->http->connection.stream, &body->block) >= 0)
         return;
-    session_close(&body->http->session);
+    connection_close(&body->http->connection);
     body_end(body);
 }
 
-void answer_document(struct http_session *http, const struct exchange *exchange, const char *type,
-                     struct document *document)
+void answer_document(struct http_connection *http, const struct exchange *exchange,
+                     const char *type, struct document *document)
 {
     struct body *body = malloc(sizeof *body);
     if (!body || !answer_head(http, exchange, 200, (int64_t)document->count, type,
                               "Cache-Control: no-cache\r\n")) {
         free(body);
         document_release(document);
-        session_close(&http->session);
+        connection_close(&http->connection);
         return;
     }
     *body = (struct body){.http = http, .exchange = *exchange, .document = document};

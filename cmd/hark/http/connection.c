@@ -31,43 +31,43 @@ static uint64_t or_default(uint64_t value, uint64_t value_default)
     return value != 0 ? value : value_default;
 }
 
-struct exchange http_exchange(const struct http_session *http)
+struct exchange http_exchange(const struct http_connection *http)
 {
     return (struct exchange){
         .head_only = http->request.method == HTTP_METHOD_HEAD,
-        .keep_alive = http->request.keep_alive && http->session.agent->ending == ENDING_NOT,
+        .keep_alive = http->request.keep_alive && http->connection.worker->ending == ENDING_NOT,
     };
 }
 
 /* --- deadlines --- */
 
-static void phase_set(struct http_session *http, enum http_phase phase)
+static void phase_set(struct http_connection *http, enum http_phase phase)
 {
-    const struct serve_options *options = http->session.agent->options;
-    if (http->phase == phase && http->session.deadline.at_ns != HARK_NEVER)
+    const struct serve_options *options = http->connection.worker->options;
+    if (http->phase == phase && http->connection.deadline.at_ns != HARK_NEVER)
         return;
     http->phase = phase;
     switch (phase) {
     case HTTP_PHASE_IDLE:
-        deadline_set(&http->session.deadline,
+        deadline_set(&http->connection.deadline,
                      or_default(options->idle_timeout_ns, IDLE_NS_DEFAULT));
         break;
     case HTTP_PHASE_HEAD:
-        deadline_set(&http->session.deadline,
+        deadline_set(&http->connection.deadline,
                      or_default(options->head_timeout_ns, HEAD_NS_DEFAULT));
         break;
     case HTTP_PHASE_BODY:
-        deadline_set(&http->session.deadline,
+        deadline_set(&http->connection.deadline,
                      or_default(options->body_timeout_ns, BODY_NS_DEFAULT));
         break;
     }
 }
 
-static void http_timed_out(struct session *session)
+static void http_timed_out(struct connection *connection)
 {
-    struct http_session *http = http_session_of(session);
+    struct http_connection *http = http_connection_of(connection);
     if (http->phase == HTTP_PHASE_IDLE) {
-        session_close(session);
+        connection_close(connection);
         return;
     }
     http->late = http->phase == HTTP_PHASE_HEAD ? "the head of the request did not come in time"
@@ -79,11 +79,11 @@ static void http_timed_out(struct session *session)
 /* --- input --- */
 
 /* Copies what was not looked at: the caller's bytes are gone when it returns. */
-static void input_keep(struct http_session *http)
+static void input_keep(struct http_connection *http)
 {
     char *kept = malloc(http->input_count);
     if (!kept) {
-        session_close(&http->session);
+        connection_close(&http->connection);
         return;
     }
     memcpy(kept, http->input, http->input_count);
@@ -92,7 +92,7 @@ static void input_keep(struct http_session *http)
     http->input = kept;
 }
 
-static void input_drop(struct http_session *http)
+static void input_drop(struct http_connection *http)
 {
     free(http->kept);
     http->kept = NULL;
@@ -101,11 +101,11 @@ static void input_drop(struct http_session *http)
 }
 
 /* Adds a piece that came after all to what is kept. */
-static void input_append(struct http_session *http, const void *bytes, size_t count)
+static void input_append(struct http_connection *http, const void *bytes, size_t count)
 {
     char *kept = malloc(http->input_count + count);
     if (!kept) {
-        session_close(&http->session);
+        connection_close(&http->connection);
         return;
     }
     if (http->input_count != 0)
@@ -120,24 +120,24 @@ static void input_append(struct http_session *http, const void *bytes, size_t co
 /* --- steps --- */
 
 /* Whether the step may be taken now. */
-static bool may_go(const struct http_session *http)
+static bool may_go(const struct http_connection *http)
 {
-    if (hark_stream_queued(&http->session.stream) >= QUEUED_BYTES_MAX)
+    if (hark_stream_queued(&http->connection.stream) >= QUEUED_BYTES_MAX)
         return false;
     if (http->pending == 0 || http->step == HTTP_STEP_READ)
         return true;
     if (http->awaits != 0 || http->step != HTTP_STEP_REQUEST || !route_is_ordered(http))
         return false;
-    const struct incoming *incoming = &http->session.agent->incoming;
+    const struct incoming *incoming = &http->connection.worker->incoming;
     return http->pending < PENDING_MAX && http->pending_bytes < PENDING_BYTES_MAX &&
            incoming->bytes <= incoming->bytes_max;
 }
 
 /* A head has come: looks whether the request is for us. The rest of it is not read where it is
  * not. */
-static enum http_step step_for_host(struct http_session *http, enum http_step step)
+static enum http_step step_for_host(struct http_connection *http, enum http_step step)
 {
-    if (!http->guarded || host_allowed(http->session.agent->options, http->request.host))
+    if (!http->guarded || host_allowed(http->connection.worker->options, http->request.host))
         return step;
     http->request.status = 421;
     http->request.reason =
@@ -145,7 +145,7 @@ static enum http_step step_for_host(struct http_session *http, enum http_step st
     return HTTP_STEP_REFUSED;
 }
 
-static void read_on(struct http_session *http)
+static void read_on(struct http_connection *http)
 {
     size_t used = 0;
     enum http_state state =
@@ -155,7 +155,7 @@ static void read_on(struct http_session *http)
     switch (state) {
     case HTTP_MORE:
         check(http->input_count == 0);
-        if (!incoming_set(&http->session, http->request.body_count + http->pending_bytes)) {
+        if (!incoming_set(&http->connection, http->request.body_count + http->pending_bytes)) {
             http->crowded = true;
             http->step = HTTP_STEP_REFUSED;
         }
@@ -175,21 +175,21 @@ static void read_on(struct http_session *http)
     }
 }
 
-static void take_request(struct http_session *http)
+static void take_request(struct http_connection *http)
 {
-    struct session *session = &http->session;
+    struct connection *connection = &http->connection;
     http->step = HTTP_STEP_READ;
     http->phase = HTTP_PHASE_IDLE;
-    deadline_off(&session->deadline);
-    session->agent->counters.requests[http->request.method]++;
+    deadline_off(&connection->deadline);
+    connection->worker->counters.requests[http->request.method]++;
     http->last = http->last || !http->request.keep_alive;
     http->large = http->request.body_count > KEPT_BODY_BYTES;
     route(http);
-    if (!session->closing && http->step == HTTP_STEP_READ)
+    if (!connection->closing && http->step == HTTP_STEP_READ)
         http_request_next(&http->request);
 }
 
-static void take_step(struct http_session *http)
+static void take_step(struct http_connection *http)
 {
     struct exchange refusal = {.head_only = http->request.method == HTTP_METHOD_HEAD,
                                .keep_alive = false};
@@ -200,10 +200,11 @@ static void take_step(struct http_session *http)
     case HTTP_STEP_HEAD:
         http->step = HTTP_STEP_READ;
         if (!route_wants_body(http))
-            http->session.agent->counters.requests[http->request.method]++;
+            http->connection.worker->counters.requests[http->request.method]++;
         else if (http->input_count == 0 &&
-                 hark_stream_write(&http->session.stream, HTTP_CONTINUE, strlen(HTTP_CONTINUE)) < 0)
-            session_close(&http->session);
+                 hark_stream_write(&http->connection.stream, HTTP_CONTINUE, strlen(HTTP_CONTINUE)) <
+                     0)
+            connection_close(&http->connection);
         break;
     case HTTP_STEP_REQUEST:
         take_request(http);
@@ -223,7 +224,7 @@ static void take_step(struct http_session *http)
 
 /* Between two requests. What a large one took is not held meanwhile; small ones leave theirs for
  * the next. */
-static void idle(struct http_session *http)
+static void idle(struct http_connection *http)
 {
     phase_set(http, HTTP_PHASE_IDLE);
     if (http->large)
@@ -232,18 +233,18 @@ static void idle(struct http_session *http)
 }
 
 /* Nothing more can be done with what is here: waits for more, or for its turn. */
-static void rest(struct http_session *http, bool may_read)
+static void rest(struct http_connection *http, bool may_read)
 {
-    struct session *session = &http->session;
-    if (session->closing || http->step == HTTP_STEP_STREAM)
+    struct connection *connection = &http->connection;
+    if (connection->closing || http->step == HTTP_STEP_STREAM)
         return;
     if ((http->peer_ended || http->last) && may_read && http->pending == 0) {
-        session_close_after_sending(session);
+        connection_close_after_sending(connection);
     } else if (!may_read || http->last) {
-        hark_stream_read_stop(&session->stream);
-        deadline_off(&session->deadline);
+        hark_stream_read_stop(&connection->stream);
+        deadline_off(&connection->deadline);
     } else {
-        hark_stream_read_start(&session->stream);
+        hark_stream_read_start(&connection->stream);
         if (http_request_begun(&http->request))
             phase_set(http, http->phase == HTTP_PHASE_IDLE ? HTTP_PHASE_HEAD : http->phase);
         else if (http->pending == 0)
@@ -252,40 +253,40 @@ static void rest(struct http_session *http, bool may_read)
 }
 
 /* Of what came in, and is not done with. */
-static size_t held_bytes(const struct http_session *http)
+static size_t held_bytes(const struct http_connection *http)
 {
     return http->request.body_count + http->pending_bytes + (http->kept ? http->input_count : 0);
 }
 
 /* What the next step will have cost. */
-static int64_t cost_of(const struct http_session *http)
+static int64_t cost_of(const struct http_connection *http)
 {
     return http->step == HTTP_STEP_READ ? 1 + (int64_t)(http->input_count / TURNS_BYTES)
                                         : TURNS_REQUEST;
 }
 
 /* It has had its share: others are next. */
-static void await_turn(struct http_session *http)
+static void await_turn(struct http_connection *http)
 {
-    if (http->session.closing)
+    if (http->connection.closing)
         return;
     if (http->input_count >= TURNS_INPUT)
-        hark_stream_read_stop(&http->session.stream);
-    turns_wait(&http->session);
+        hark_stream_read_stop(&http->connection.stream);
+    turns_wait(&http->connection);
 }
 
-void http_advance(struct http_session *http)
+void http_advance(struct http_connection *http)
 {
-    struct session *session = &http->session;
+    struct connection *connection = &http->connection;
     bool may_read = true;
     bool waits = false;
-    if (http->advancing || session->closing)
+    if (http->advancing || connection->closing)
         return;
-    int64_t left = turns_left(session);
+    int64_t left = turns_left(connection);
     int64_t budget = left;
     http->advancing = true;
-    session_hold(session);
-    while (!session->closing && http->step != HTTP_STEP_STREAM &&
+    connection_hold(connection);
+    while (!connection->closing && http->step != HTTP_STEP_STREAM &&
            !(http->last && http->step == HTTP_STEP_READ)) {
         may_read = may_go(http);
         if (!may_read || (http->step == HTTP_STEP_READ && http->input_count == 0))
@@ -296,71 +297,71 @@ void http_advance(struct http_session *http)
         left -= cost_of(http);
         take_step(http);
     }
-    turns_spend(session, budget - left);
+    turns_spend(connection, budget - left);
     if (waits)
         await_turn(http);
     else
         rest(http, may_read);
-    if (session->closing || http->step == HTTP_STEP_STREAM)
+    if (connection->closing || http->step == HTTP_STEP_STREAM)
         http->input_count = 0;
     if (http->input_count == 0)
         input_drop(http);
-    incoming_set(session, held_bytes(http));
+    incoming_set(connection, held_bytes(http));
     http->advancing = false;
-    session_release(session);
+    connection_release(connection);
 }
 
 /* --- answers that come later --- */
 
-void http_hold(struct http_session *http)
+void http_hold(struct http_connection *http)
 {
     http->pending++;
     http->awaits++;
-    session_hold(&http->session);
+    connection_hold(&http->connection);
 }
 
-void http_go(struct http_session *http)
+void http_go(struct http_connection *http)
 {
     http->pending--;
     http->awaits--;
     http_advance(http);
-    session_release(&http->session);
+    connection_release(&http->connection);
 }
 
-void http_await(struct http_session *http)
+void http_await(struct http_connection *http)
 {
-    http->session.agent->answering++;
+    http->connection.worker->answering++;
     http_hold(http);
 }
 
-void http_answered(struct http_session *http)
+void http_answered(struct http_connection *http)
 {
-    struct agent *agent = http->session.agent;
-    agent->answering--;
+    struct worker *worker = http->connection.worker;
+    worker->answering--;
     http_go(http);
-    shutdown_advance(agent);
+    shutdown_advance(worker);
 }
 
 /* --- the stream's events --- */
 
 static void http_received(struct hark_stream *stream, const void *bytes, int64_t count)
 {
-    struct session *session = session_of(stream);
-    struct http_session *http = http_session_of(session);
-    if (session->closing || (count > 0 && (http->step == HTTP_STEP_STREAM || http->last)))
+    struct connection *connection = connection_of(stream);
+    struct http_connection *http = http_connection_of(connection);
+    if (connection->closing || (count > 0 && (http->step == HTTP_STEP_STREAM || http->last)))
         return;
     if (count < 0) {
-        session_close(session);
+        connection_close(connection);
         return;
     }
     if (count == 0 &&
         http->step ==
             HTTP_STEP_STREAM) { /* answers from before the events may still be on their way */
         event_stream_close(http);
-        session_close_after_sending(session);
+        connection_close_after_sending(connection);
         return;
     }
-    session_hold(session);
+    connection_hold(connection);
     bool lent = false;
     if (count == 0) {
         http->peer_ended = true;
@@ -374,47 +375,47 @@ static void http_received(struct hark_stream *stream, const void *bytes, int64_t
     http_advance(http);
     if (lent && http->input_count != 0)
         input_keep(http);
-    if (!session->closing)
-        incoming_set(session, held_bytes(http));
-    session_release(session);
+    if (!connection->closing)
+        incoming_set(connection, held_bytes(http));
+    connection_release(connection);
 }
 
-static void http_go_on(struct session *session)
+static void http_go_on(struct connection *connection)
 {
-    http_advance(http_session_of(session));
+    http_advance(http_connection_of(connection));
 }
 
 static void http_drained(struct hark_stream *stream)
 {
-    http_advance(http_session_of(session_of(stream)));
+    http_advance(http_connection_of(connection_of(stream)));
 }
 
 /* --- its life --- */
 
-static void http_finish(struct session *session)
+static void http_finish(struct connection *connection)
 {
-    struct http_session *http = http_session_of(session);
-    if (session->closing)
+    struct http_connection *http = http_connection_of(connection);
+    if (connection->closing)
         return;
     if (http->step == HTTP_STEP_STREAM) {
-        if (session->agent->ending >= ENDING_SUBSCRIBERS)
+        if (connection->worker->ending >= ENDING_SUBSCRIBERS)
             event_stream_finish(http);
         return;
     }
     http->last = true;
     http_advance(http);
-    if (!session->closing && http->pending == 0)
-        session_close_after_sending(session);
+    if (!connection->closing && http->pending == 0)
+        connection_close_after_sending(connection);
 }
 
-static void http_ended(struct session *session)
+static void http_ended(struct connection *connection)
 {
-    event_stream_close(http_session_of(session));
+    event_stream_close(http_connection_of(connection));
 }
 
-static void http_free(struct session *session)
+static void http_free(struct connection *connection)
 {
-    struct http_session *http = http_session_of(session);
+    struct http_connection *http = http_connection_of(connection);
     http_request_done(&http->request);
     free(http->kept);
     free(http);
@@ -423,11 +424,11 @@ static void http_free(struct session *session)
 static const struct hark_stream_events http_events = {
     .received = http_received,
     .drained = http_drained,
-    .failed = session_stream_failed,
-    .closed = session_stream_closed,
+    .failed = connection_stream_failed,
+    .closed = connection_stream_closed,
 };
 
-static const struct session_kind http_kind = {
+static const struct connection_kind http_kind = {
     .protocol = PROTOCOL_HTTP,
     .events = &http_events,
     .timed_out = http_timed_out,
@@ -437,14 +438,15 @@ static const struct session_kind http_kind = {
     .free = http_free,
 };
 
-bool session_http_open(struct agent *agent, const struct port *port, int fd, struct peer *peer)
+bool http_connection_open(struct worker *worker, const struct listener *listener, int fd,
+                          struct peer *peer)
 {
-    struct http_session *http = calloc(1, sizeof *http);
+    struct http_connection *http = calloc(1, sizeof *http);
     if (!http)
         return false;
-    http->guarded = port->guarded;
+    http->guarded = listener->guarded;
     http_request_init(&http->request);
-    session_open(agent, &http->session, &http_kind, fd, peer);
+    connection_open(worker, &http->connection, &http_kind, fd, peer);
     phase_set(http, HTTP_PHASE_IDLE);
     return true;
 }

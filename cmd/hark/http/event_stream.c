@@ -26,7 +26,7 @@ static const char farewell[] = ": the server is ending\n\n";
 
 struct event_stream {
     struct broker_reader subscriber;
-    struct http_session *http;
+    struct http_connection *http;
     struct broker_follow follow; /* these until the stream is followed */
     struct broker_stream *stream;
     struct exchange exchange;
@@ -37,9 +37,9 @@ struct event_stream {
 static void subscriber_closed(struct broker_reader *subscriber)
 {
     struct event_stream *events = hark_container_of(subscriber, struct event_stream, subscriber);
-    struct session *session = &events->http->session;
+    struct connection *connection = &events->http->connection;
     free(events);
-    session_release(session);
+    connection_release(connection);
 }
 
 /* "retry: 2000", and the position as an event of its own kind with empty data: every client
@@ -56,7 +56,7 @@ static size_t first_block(const struct event_stream *events, char *to)
 }
 
 /* The head of the answer. Gives: false: it cannot be sent. */
-static bool begin(struct http_session *http, const struct exchange *exchange)
+static bool begin(struct http_connection *http, const struct exchange *exchange)
 {
     static const char fields[] = "Cache-Control: no-store\r\nX-Accel-Buffering: no\r\n";
     struct exchange last = *exchange;
@@ -72,35 +72,36 @@ static bool begin(struct http_session *http, const struct exchange *exchange)
 /* The stream is followed: the subscriber begins. */
 static void subscribe(struct event_stream *events, struct broker_stream *stream)
 {
-    struct http_session *http = events->http;
-    struct session *session = &http->session;
+    struct http_connection *http = events->http;
+    struct connection *connection = &http->connection;
     char first[FIRST_BYTES_MAX];
     http->events = events;
     http->step = HTTP_STEP_STREAM;
-    session_hold(session);
-    deadline_cancel(&session->deadline);
-    broker_reader_open(stream, &events->subscriber, &session->stream, BROKER_SSE, events->from,
+    connection_hold(connection);
+    deadline_cancel(&connection->deadline);
+    broker_reader_open(stream, &events->subscriber, &connection->stream, BROKER_SSE, events->from,
                        events->after, subscriber_closed);
     http_request_done(&http->request);
-    hark_stream_read_start(&session->stream); /* nothing is expected: the client's end is seen so */
-    if (hark_stream_write(&session->stream, first, first_block(events, first)) < 0) {
-        session_close(session);
+    hark_stream_read_start(
+        &connection->stream); /* nothing is expected: the client's end is seen so */
+    if (hark_stream_write(&connection->stream, first, first_block(events, first)) < 0) {
+        connection_close(connection);
     } else if (http->peer_ended) { /* it ended its side before: nothing more tells that it is gone
                                     */
         event_stream_close(http);
-        session_close_after_sending(session);
+        connection_close_after_sending(connection);
     }
 }
 
 static void followed(struct broker_follow *follow, int error)
 {
     struct event_stream *events = hark_container_of(follow, struct event_stream, follow);
-    struct http_session *http = events->http;
+    struct http_connection *http = events->http;
     struct broker_stream *stream = events->stream;
     struct exchange exchange = events->exchange;
     exchange.keep_alive = false;
-    if (http->session.closing || error < 0 || !begin(http, &exchange)) {
-        if (!http->session.closing)
+    if (http->connection.closing || error < 0 || !begin(http, &exchange)) {
+        if (!http->connection.closing)
             answer_error(http, &exchange, 503, "Retry-After: 1\r\n",
                          "out of memory: try again later");
         free(events);
@@ -115,7 +116,7 @@ static void followed(struct broker_follow *follow, int error)
 static int follow(struct event_stream *events, const struct broker_stream *stream)
 {
     const char *name = broker_stream_name(stream);
-    int known = broker_stream_open(events->http->session.agent->broker, name, strlen(name),
+    int known = broker_stream_open(events->http->connection.worker->broker, name, strlen(name),
                                    &events->stream);
     if (known < 0)
         return known;
@@ -125,7 +126,7 @@ static int follow(struct event_stream *events, const struct broker_stream *strea
     return known;
 }
 
-void event_stream_open(struct http_session *http, const struct exchange *exchange,
+void event_stream_open(struct http_connection *http, const struct exchange *exchange,
                        struct broker_stream *stream, enum broker_from from, uint64_t after)
 {
     if (exchange->head_only) {
@@ -134,7 +135,7 @@ void event_stream_open(struct http_session *http, const struct exchange *exchang
     }
     struct event_stream *events = calloc(1, sizeof *events);
     if (!events) {
-        session_close(&http->session);
+        connection_close(&http->connection);
         return;
     }
     *events =
@@ -153,7 +154,7 @@ void event_stream_open(struct http_session *http, const struct exchange *exchang
     }
 }
 
-void event_stream_close(struct http_session *http)
+void event_stream_close(struct http_connection *http)
 {
     struct event_stream *events = http->events;
     http->events = NULL;
@@ -161,13 +162,13 @@ void event_stream_close(struct http_session *http)
         broker_reader_close(&events->subscriber);
 }
 
-void event_stream_finish(struct http_session *http)
+void event_stream_finish(struct http_connection *http)
 {
-    struct session *session = &http->session;
-    if (hark_stream_write(&session->stream, farewell, strlen(farewell)) < 0) {
-        session_close(session);
+    struct connection *connection = &http->connection;
+    if (hark_stream_write(&connection->stream, farewell, strlen(farewell)) < 0) {
+        connection_close(connection);
         return;
     }
     event_stream_close(http);
-    session_close_after_sending(session);
+    connection_close_after_sending(connection);
 }

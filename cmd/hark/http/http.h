@@ -23,8 +23,8 @@ enum http_step {
 
 enum http_phase { HTTP_PHASE_IDLE, HTTP_PHASE_HEAD, HTTP_PHASE_BODY };
 
-struct http_session {
-    struct session session;
+struct http_connection {
+    struct connection connection;
     struct http_request request;
     enum http_step step;
     enum http_phase phase; /* what the deadline is for */
@@ -44,114 +44,114 @@ struct http_session {
     struct event_stream *events; /* HTTP_STEP_STREAM */
 };
 
-static inline struct http_session *http_session_of(struct session *session)
+static inline struct http_connection *http_connection_of(struct connection *connection)
 {
-    return hark_container_of(session, struct http_session, session);
+    return hark_container_of(connection, struct http_connection, connection);
 }
 
 /* What the request that was just read asks of its answer. */
-struct exchange http_exchange(const struct http_session *http);
+struct exchange http_exchange(const struct http_connection *http);
 
 /* Goes on with what waits: after an answer, or when the queue has drained. */
-void http_advance(struct http_session *http);
+void http_advance(struct http_connection *http);
 
-/* An answer will come later, and nothing is answered before. The session stays until
+/* An answer will come later, and nothing is answered before. The connection stays until
  * http_answered. */
-void http_await(struct http_session *http);
+void http_await(struct http_connection *http);
 
-/* It has come, or nobody needs it any more. The session may be gone afterwards. */
-void http_answered(struct http_session *http);
+/* It has come, or nobody needs it any more. The connection may be gone afterwards. */
+void http_answered(struct http_connection *http);
 
-/* The same for an answer that is given in pieces: the agent's end does not wait for who takes
+/* The same for an answer that is given in pieces: the worker's end does not wait for who takes
  * them. */
-void http_hold(struct http_session *http);
-void http_go(struct http_session *http);
+void http_hold(struct http_connection *http);
+void http_go(struct http_connection *http);
 
 /* --- answer.c --- */
 
 /* Answers with a body that is copied.
  * Takes: fields: further header lines with CRLF each, or NULL. */
-void answer_bytes(struct http_session *http, const struct exchange *exchange, int status,
+void answer_bytes(struct http_connection *http, const struct exchange *exchange, int status,
                   const char *type, const char *fields, const void *body, size_t count);
 
 /* Answers with one line of JSON that says what is wrong. */
-void answer_error(struct http_session *http, const struct exchange *exchange, int status,
+void answer_error(struct http_connection *http, const struct exchange *exchange, int status,
                   const char *fields, const char *reason);
 
 /* Answers with one line of plain text. */
-void answer_line(struct http_session *http, const struct exchange *exchange, int status,
+void answer_line(struct http_connection *http, const struct exchange *exchange, int status,
                  const char *line);
 
 /* Answers with a document, in pieces.
  * Takes: one use of it, which is the answer's. */
-void answer_document(struct http_session *http, const struct exchange *exchange, const char *type,
-                     struct document *document);
+void answer_document(struct http_connection *http, const struct exchange *exchange,
+                     const char *type, struct document *document);
 
 /* Answers with bytes that stay for ever.
  * Takes: fields as above. */
-void answer_static(struct http_session *http, const struct exchange *exchange, const char *type,
+void answer_static(struct http_connection *http, const struct exchange *exchange, const char *type,
                    const char *fields, const char *bytes, size_t count);
 
 /* Answers OPTIONS.
  * Takes: allow: the whole Allow line; methods: the same for pages of another origin, where they may
  *   ask. */
-void answer_options(struct http_session *http, const struct exchange *exchange, const char *allow,
-                    const char *methods);
+void answer_options(struct http_connection *http, const struct exchange *exchange,
+                    const char *allow, const char *methods);
 
 /* Answers with a head alone: HTTP_LENGTH_NONE, HTTP_LENGTH_UNTIL_CLOSE. The caller goes on. */
-bool answer_head(struct http_session *http, const struct exchange *exchange, int status,
+bool answer_head(struct http_connection *http, const struct exchange *exchange, int status,
                  int64_t length, const char *type, const char *fields);
 
 /* The connection ends after this answer, where it has to. */
-void answer_done(struct http_session *http, const struct exchange *exchange);
+void answer_done(struct http_connection *http, const struct exchange *exchange);
 
 /* --- route.c --- */
 
 /* Answers the request that was read, now or later. */
-void route(struct http_session *http);
+void route(struct http_connection *http);
 
 /* Whether the request may be answered while others are pending: its answer comes in their order by
  * itself. */
-bool route_is_ordered(const struct http_session *http);
+bool route_is_ordered(const struct http_connection *http);
 
 /* Looks at a request whose body was not sent yet.
  * Gives: true: the body is wanted; false: it is answered already. */
-bool route_wants_body(struct http_session *http);
+bool route_wants_body(struct http_connection *http);
 
 /* --- publish.c --- */
 
-void publish_event(struct http_session *http, const struct exchange *exchange,
+void publish_event(struct http_connection *http, const struct exchange *exchange,
                    struct broker_stream *stream);
-void publish_deletion(struct http_session *http, const struct exchange *exchange,
+void publish_deletion(struct http_connection *http, const struct exchange *exchange,
                       struct broker_stream *stream);
 
 /* Frees what is kept for the next. */
-void publish_http_done(struct agent *agent);
+void publish_http_done(struct worker *worker);
 
 /* --- event_stream.c --- */
 
-void event_stream_open(struct http_session *http, const struct exchange *exchange,
+void event_stream_open(struct http_connection *http, const struct exchange *exchange,
                        struct broker_stream *stream, enum broker_from from, uint64_t after);
 
 /* Tells the client that the server ends, and closes. */
-void event_stream_finish(struct http_session *http);
+void event_stream_finish(struct http_connection *http);
 
 /* The connection is gone. */
-void event_stream_close(struct http_session *http);
+void event_stream_close(struct http_connection *http);
 
 /* --- status/query.c --- */
 
 /* What the owner knows, besides documents. */
-enum ask_what { ASK_DOCUMENT, ASK_STREAM, ASK_HEALTH };
+enum query_what { QUERY_DOCUMENT, QUERY_STREAM, QUERY_HEALTH };
 
 /* Answers with a document, once it is made. */
-void ask_document(struct http_session *http, const struct exchange *exchange,
-                  enum document_kind kind);
+void query_document(struct http_connection *http, const struct exchange *exchange,
+                    enum document_kind kind);
 
 /* Answers, now or later.
  * Takes: name: of the stream, for ASK_STREAM; copied. */
-void ask(struct http_session *http, const struct exchange *exchange, enum ask_what what,
-         const char *name);
+void query_ask(struct http_connection *http, const struct exchange *exchange, enum query_what what,
+               const char *name);
 
 /* --- status/stats.c --- */
 

@@ -1,7 +1,7 @@
 /* publish.c - POST and DELETE on a stream: answered when the log has answered.
  *
  * The log answers in the order in which it was asked, so the answers of one connection stand in the
- * order of its requests without a queue of ours. A post is one block, body behind it; blocks for
+ * order of its requests without a queue of ours. A publish is one block, body behind it; blocks for
  * small bodies are kept for the next.
  */
 #include "http/http.h"
@@ -16,57 +16,57 @@
 enum { SMALL_BODY_BYTES = 2048, KEPT_MAX = 256 };
 
 /* One request that waits for the log. */
-struct post {
-    struct broker_publish publish;
-    struct http_session *http;
+struct publish {
+    struct broker_publish request;
+    struct http_connection *http;
     struct exchange exchange;
-    struct post *next; /* among those kept */
+    struct publish *next; /* among those kept */
     size_t count;
     size_t room;
     char body[];
 };
 
-static struct post *post_take(struct agent *agent, size_t count)
+static struct publish *publish_take(struct worker *worker, size_t count)
 {
-    struct post *post = agent->kept_posts;
-    if (count <= SMALL_BODY_BYTES && post) {
-        agent->kept_posts = post->next;
-        agent->kept_posts_count--;
+    struct publish *publish = worker->kept_publishes;
+    if (count <= SMALL_BODY_BYTES && publish) {
+        worker->kept_publishes = publish->next;
+        worker->kept_publishes_count--;
     } else {
         size_t room = count < SMALL_BODY_BYTES ? SMALL_BODY_BYTES : count;
-        post = malloc(sizeof *post + room);
-        if (!post)
+        publish = malloc(sizeof *publish + room);
+        if (!publish)
             return NULL;
-        post->room = room;
+        publish->room = room;
     }
-    memset(&post->publish, 0, sizeof post->publish);
-    return post;
+    memset(&publish->request, 0, sizeof publish->request);
+    return publish;
 }
 
-static void post_give(struct agent *agent, struct post *post)
+static void publish_give(struct worker *worker, struct publish *publish)
 {
-    if (post->room != SMALL_BODY_BYTES || agent->kept_posts_count == KEPT_MAX) {
-        free(post);
+    if (publish->room != SMALL_BODY_BYTES || worker->kept_publishes_count == KEPT_MAX) {
+        free(publish);
         return;
     }
-    post->next = agent->kept_posts;
-    agent->kept_posts = post;
-    agent->kept_posts_count++;
+    publish->next = worker->kept_publishes;
+    worker->kept_publishes = publish;
+    worker->kept_publishes_count++;
 }
 
-void publish_http_done(struct agent *agent)
+void publish_http_done(struct worker *worker)
 {
-    while (agent->kept_posts) {
-        struct post *next = agent->kept_posts->next;
-        free(agent->kept_posts);
-        agent->kept_posts = next;
+    while (worker->kept_publishes) {
+        struct publish *next = worker->kept_publishes->next;
+        free(worker->kept_publishes);
+        worker->kept_publishes = next;
     }
-    agent->kept_posts_count = 0;
+    worker->kept_publishes_count = 0;
 }
 
 /* --- answers --- */
 
-static void answer_refusal(struct http_session *http, const struct exchange *exchange,
+static void answer_refusal(struct http_connection *http, const struct exchange *exchange,
                            int64_t error)
 {
     struct refusal refusal = refusal_of(error);
@@ -74,102 +74,104 @@ static void answer_refusal(struct http_session *http, const struct exchange *exc
                  refusal.status == 503 ? "Retry-After: 1\r\n" : NULL, refusal.reason);
 }
 
-static void answer_published(struct http_session *http, struct post *post, int64_t id)
+static void answer_published(struct http_connection *http, struct publish *publish, int64_t id)
 {
     char body[NAME_BYTES_MAX + ID_BYTES_MAX + 32];
     char *end = stpcpy(body, "{\"stream\":\"");
-    end = stpcpy(end, broker_stream_name(post->publish.stream));
+    end = stpcpy(end, broker_stream_name(publish->request.stream));
     end = stpcpy(end, "\",\"id\":");
     end += id_format((uint64_t)id, end);
     end = stpcpy(end, "}\n");
-    answer_bytes(http, &post->exchange, 201, "application/json", NULL, body, (size_t)(end - body));
+    answer_bytes(http, &publish->exchange, 201, "application/json", NULL, body,
+                 (size_t)(end - body));
 }
 
 /* What published and deleted have in common: the request is no longer pending. */
-static void post_end(struct post *post)
+static void publish_end(struct publish *publish)
 {
-    struct http_session *http = post->http;
-    struct agent *agent = http->session.agent;
-    broker_stream_close(post->publish.stream);
+    struct http_connection *http = publish->http;
+    struct worker *worker = http->connection.worker;
+    broker_stream_close(publish->request.stream);
     http->pending--;
-    http->pending_bytes -= post->count;
-    agent->answering--;
-    post_give(agent, post);
+    http->pending_bytes -= publish->count;
+    worker->answering--;
+    publish_give(worker, publish);
     http_advance(http);
-    session_release(&http->session);
-    shutdown_advance(agent);
+    connection_release(&http->connection);
+    shutdown_advance(worker);
 }
 
-static void published(struct broker_publish *publish, int64_t id)
+static void published(struct broker_publish *request, int64_t id)
 {
-    struct post *post = hark_container_of(publish, struct post, publish);
-    struct http_session *http = post->http;
-    if (!http->session.closing && id < 0)
-        answer_refusal(http, &post->exchange, id);
-    else if (!http->session.closing)
-        answer_published(http, post, id);
-    post_end(post);
+    struct publish *publish = hark_container_of(request, struct publish, request);
+    struct http_connection *http = publish->http;
+    if (!http->connection.closing && id < 0)
+        answer_refusal(http, &publish->exchange, id);
+    else if (!http->connection.closing)
+        answer_published(http, publish, id);
+    publish_end(publish);
 }
 
-static void deleted(struct broker_publish *publish, int64_t id)
+static void deleted(struct broker_publish *request, int64_t id)
 {
-    struct post *post = hark_container_of(publish, struct post, publish);
-    struct http_session *http = post->http;
-    if (!http->session.closing && id == -ENOENT) {
-        answer_error(http, &post->exchange, 404, NULL, "there is no such stream");
-    } else if (!http->session.closing && id < 0) {
-        answer_refusal(http, &post->exchange, id);
-    } else if (!http->session.closing) {
-        answer_head(http, &post->exchange, 204, HTTP_LENGTH_NONE, NULL, NULL);
-        answer_done(http, &post->exchange);
+    struct publish *publish = hark_container_of(request, struct publish, request);
+    struct http_connection *http = publish->http;
+    if (!http->connection.closing && id == -ENOENT) {
+        answer_error(http, &publish->exchange, 404, NULL, "there is no such stream");
+    } else if (!http->connection.closing && id < 0) {
+        answer_refusal(http, &publish->exchange, id);
+    } else if (!http->connection.closing) {
+        answer_head(http, &publish->exchange, 204, HTTP_LENGTH_NONE, NULL, NULL);
+        answer_done(http, &publish->exchange);
     }
-    post_end(post);
+    publish_end(publish);
 }
 
 /* --- requests --- */
 
 /* Makes the request pending. Gives: NULL: no memory, and answered. */
-static struct post *post_begin(struct http_session *http, const struct exchange *exchange,
-                               struct broker_stream *stream, size_t count)
+static struct publish *publish_begin(struct http_connection *http, const struct exchange *exchange,
+                                     struct broker_stream *stream, size_t count)
 {
-    struct post *post = post_take(http->session.agent, count);
+    struct publish *publish = publish_take(http->connection.worker, count);
     struct broker_stream *own = NULL;
     const char *name = broker_stream_name(stream);
-    if (!post || broker_stream_open(http->session.agent->broker, name, strlen(name), &own) < 0) {
-        free(post);
+    if (!publish ||
+        broker_stream_open(http->connection.worker->broker, name, strlen(name), &own) < 0) {
+        free(publish);
         if (http->pending == 0)
             answer_error(http, exchange, 503, "Retry-After: 1\r\n",
                          "out of memory: try again later");
         else
-            session_close(
-                &http->session); /* an answer here would come before those that are pending */
+            connection_close(
+                &http->connection); /* an answer here would come before those that are pending */
         return NULL;
     }
-    post->http = http;
-    post->exchange = *exchange;
-    post->count = count;
+    publish->http = http;
+    publish->exchange = *exchange;
+    publish->count = count;
     http->pending++;
     http->pending_bytes += count;
-    http->session.agent->answering++;
-    session_hold(&http->session);
-    return post;
+    http->connection.worker->answering++;
+    connection_hold(&http->connection);
+    return publish;
 }
 
-void publish_event(struct http_session *http, const struct exchange *exchange,
+void publish_event(struct http_connection *http, const struct exchange *exchange,
                    struct broker_stream *stream)
 {
     size_t count = http->request.body_count;
-    struct post *post = post_begin(http, exchange, stream, count);
-    if (!post)
+    struct publish *publish = publish_begin(http, exchange, stream, count);
+    if (!publish)
         return;
-    memcpy(post->body, http->request.body, count);
-    broker_publish(stream, &post->publish, post->body, count, published);
+    memcpy(publish->body, http->request.body, count);
+    broker_publish(stream, &publish->request, publish->body, count, published);
 }
 
-void publish_deletion(struct http_session *http, const struct exchange *exchange,
+void publish_deletion(struct http_connection *http, const struct exchange *exchange,
                       struct broker_stream *stream)
 {
-    struct post *post = post_begin(http, exchange, stream, 0);
-    if (post)
-        broker_delete(stream, &post->publish, deleted);
+    struct publish *publish = publish_begin(http, exchange, stream, 0);
+    if (publish)
+        broker_delete(stream, &publish->request, deleted);
 }

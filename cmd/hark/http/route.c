@@ -26,7 +26,7 @@
 
 /* --- documents --- */
 
-static void get_page(struct http_session *http, const struct exchange *exchange)
+static void get_page(struct http_connection *http, const struct exchange *exchange)
 {
     char fields[1024]; /* the policy is some 400 bytes */
     snprintf(fields, sizeof fields,
@@ -36,51 +36,51 @@ static void get_page(struct http_session *http, const struct exchange *exchange)
     answer_static(http, exchange, "text/html; charset=utf-8", fields, web_page, web_page_size);
 }
 
-static void get_life(struct http_session *http, const struct exchange *exchange)
+static void get_life(struct http_connection *http, const struct exchange *exchange)
 {
     answer_line(http, exchange, 200, "ok");
 }
 
 /* Trouble is the owner's to tell of: it looks whether it is over. */
-static void get_health(struct http_session *http, const struct exchange *exchange)
+static void get_health(struct http_connection *http, const struct exchange *exchange)
 {
-    if (!health_trouble(http->session.agent))
+    if (!health_trouble(http->connection.worker))
         answer_line(http, exchange, 200, "ok");
     else
-        ask(http, exchange, ASK_HEALTH, NULL);
+        query_ask(http, exchange, QUERY_HEALTH, NULL);
 }
 
-static void get_metrics(struct http_session *http, const struct exchange *exchange)
+static void get_metrics(struct http_connection *http, const struct exchange *exchange)
 {
-    ask_document(http, exchange, DOCUMENT_METRICS);
+    query_document(http, exchange, DOCUMENT_METRICS);
 }
 
-static void get_stats(struct http_session *http, const struct exchange *exchange)
+static void get_stats(struct http_connection *http, const struct exchange *exchange)
 {
-    ask_document(http, exchange, DOCUMENT_STATS);
+    query_document(http, exchange, DOCUMENT_STATS);
 }
 
-static void get_streams(struct http_session *http, const struct exchange *exchange)
+static void get_streams(struct http_connection *http, const struct exchange *exchange)
 {
-    ask_document(http, exchange, DOCUMENT_STREAMS);
+    query_document(http, exchange, DOCUMENT_STREAMS);
 }
 
 /* --- one stream --- */
 
 static const char streams_prefix[] = "/streams/";
 
-static bool is_stream(const struct http_session *http)
+static bool is_stream(const struct http_connection *http)
 {
     return strncmp(http->request.path, streams_prefix, strlen(streams_prefix)) == 0;
 }
 
 /* A handle on the stream that the path names; NULL: answered already. */
-static struct broker_stream *stream_named(struct http_session *http,
+static struct broker_stream *stream_named(struct http_connection *http,
                                           const struct exchange *exchange)
 {
     struct broker_stream *stream = NULL;
     size_t prefix = strlen(streams_prefix);
-    int error = broker_stream_open(http->session.agent->broker, http->request.path + prefix,
+    int error = broker_stream_open(http->connection.worker->broker, http->request.path + prefix,
                                    http->request.path_count - prefix, &stream);
     if (error == -EINVAL)
         answer_error(
@@ -93,7 +93,7 @@ static struct broker_stream *stream_named(struct http_session *http,
 
 /* Where the subscriber wants to begin: Last-Event-ID, which a client sends when it comes back, goes
  * before the query that it began with. Gives: NULL, or what is wrong. */
-static const char *begin_of(const struct http_session *http, enum broker_from *out_from,
+static const char *begin_of(const struct http_connection *http, enum broker_from *out_from,
                             uint64_t *out_after)
 {
     char text[32];
@@ -118,7 +118,7 @@ static const char *begin_of(const struct http_session *http, enum broker_from *o
     return NULL;
 }
 
-static void get_stream(struct http_session *http, const struct exchange *exchange,
+static void get_stream(struct http_connection *http, const struct exchange *exchange,
                        struct broker_stream *stream)
 {
     enum broker_from from = BROKER_FROM_NOW;
@@ -127,7 +127,7 @@ static void get_stream(struct http_session *http, const struct exchange *exchang
     enum http_accept json = http_request_accepts(&http->request, "application/json");
     const char *wrong = begin_of(http, &from, &after);
     if (json == HTTP_ACCEPT_NAMED && events != HTTP_ACCEPT_NAMED)
-        ask(http, exchange, ASK_STREAM, broker_stream_name(stream));
+        query_ask(http, exchange, QUERY_STREAM, broker_stream_name(stream));
     else if (events == HTTP_ACCEPT_NO)
         answer_error(http, exchange, 406, NULL,
                      "a stream is given as text/event-stream, or told of as application/json");
@@ -140,17 +140,17 @@ static void get_stream(struct http_session *http, const struct exchange *exchang
 /* Whether a page of another origin asks, in somebody's browser, for what it was not allowed. A
  * browser lets any page post; that the page may not read the answer does not help. Clients that are
  * no browsers send no Origin. */
-static bool is_foreign(const struct http_session *http)
+static bool is_foreign(const struct http_connection *http)
 {
     const char *origin = http_request_header(&http->request, "Origin");
-    const char *allowed = http->session.agent->options->allow_origin;
+    const char *allowed = http->connection.worker->options->allow_origin;
     if (!origin || (allowed && (strcmp(allowed, "*") == 0 || strcmp(allowed, origin) == 0)))
         return false;
     const char *host = strstr(origin, "://");
     return !host || strcasecmp(host + 3, http->request.host) != 0;
 }
 
-static void route_stream(struct http_session *http, const struct exchange *exchange)
+static void route_stream(struct http_connection *http, const struct exchange *exchange)
 {
     static const char allow[] = "Allow: GET, HEAD, POST, DELETE, OPTIONS\r\n";
     struct broker_stream *stream = stream_named(http, exchange);
@@ -190,13 +190,13 @@ static void route_stream(struct http_session *http, const struct exchange *excha
 
 static const struct place {
     const char *path;
-    void (*get)(struct http_session *http, const struct exchange *exchange);
+    void (*get)(struct http_connection *http, const struct exchange *exchange);
 } places[] = {
     {"/", get_page},           {"/healthz", get_health}, {"/livez", get_life},
     {"/metrics", get_metrics}, {"/stats", get_stats},    {"/streams", get_streams},
 };
 
-static void route_place(struct http_session *http, const struct exchange *exchange,
+static void route_place(struct http_connection *http, const struct exchange *exchange,
                         const struct place *place)
 {
     static const char allow[] = "Allow: GET, HEAD, OPTIONS\r\n";
@@ -227,7 +227,7 @@ static const struct place *place_find(const char *path)
     return NULL;
 }
 
-void route(struct http_session *http)
+void route(struct http_connection *http)
 {
     struct exchange exchange = http_exchange(http);
     const struct place *place = place_find(http->request.path);
@@ -243,7 +243,7 @@ void route(struct http_session *http)
                      "there is nothing here: try GET / or GET /streams");
 }
 
-bool route_is_ordered(const struct http_session *http)
+bool route_is_ordered(const struct http_connection *http)
 {
     const struct http_request *request = &http->request;
     return request->method == HTTP_METHOD_POST && is_stream(http) && !is_foreign(http) &&
@@ -251,7 +251,7 @@ bool route_is_ordered(const struct http_session *http)
                       request->path_count - strlen(streams_prefix));
 }
 
-bool route_wants_body(struct http_session *http)
+bool route_wants_body(struct http_connection *http)
 {
     if (route_is_ordered(http))
         return true;

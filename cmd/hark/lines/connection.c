@@ -18,70 +18,71 @@ static const uint64_t FIRST_LINE_NS_DEFAULT = 10000000000U;
 static const uint64_t LINE_NS_DEFAULT = 60000000000U;
 static const uint64_t HALF_CLOSED_NS_DEFAULT = 10000000000U;
 
-static struct lines_session *lines_of(struct session *session)
+static struct lines_connection *lines_of(struct connection *connection)
 {
-    return hark_container_of(session, struct lines_session, session);
+    return hark_container_of(connection, struct lines_connection, connection);
 }
 
-void lines_refuse(struct lines_session *lines, const char *reason)
+void lines_refuse(struct lines_connection *lines, const char *reason)
 {
     char text[LINES_COMMAND_BYTES_MAX + 16];
     int count = snprintf(text, sizeof text, "ERR %s\n", reason);
     if (count < 0 || count >= (int)sizeof text ||
-        hark_stream_write(&lines->session.stream, text, (size_t)count) < 0)
-        session_close(&lines->session);
+        hark_stream_write(&lines->connection.stream, text, (size_t)count) < 0)
+        connection_close(&lines->connection);
     else
-        session_close_after_sending(&lines->session);
+        connection_close_after_sending(&lines->connection);
 }
 
 /* --- subscribing --- */
 
 static void subscriber_closed(struct broker_reader *subscriber)
 {
-    struct lines_session *lines = hark_container_of(subscriber, struct lines_session, subscriber);
-    session_release(&lines->session);
+    struct lines_connection *lines =
+        hark_container_of(subscriber, struct lines_connection, subscriber);
+    connection_release(&lines->connection);
 }
 
-static void subscriber_begin(struct lines_session *lines, const struct lines_command *command)
+static void subscriber_begin(struct lines_connection *lines, const struct lines_command *command)
 {
     static const enum broker_from from[] = {
         [LINES_FROM_NOW] = BROKER_FROM_NOW,
         [LINES_FROM_START] = BROKER_FROM_START,
         [LINES_FROM_AFTER] = BROKER_FROM_AFTER,
     };
-    struct session *session = &lines->session;
+    struct connection *connection = &lines->connection;
     char text[LINES_ID_BYTES_MAX];
     lines->subscribed = true;
-    session_hold(session);
-    broker_reader_open(lines->stream, &lines->subscriber, &session->stream, BROKER_LINES,
+    connection_hold(connection);
+    broker_reader_open(lines->stream, &lines->subscriber, &connection->stream, BROKER_LINES,
                        from[command->from], command->after, subscriber_closed);
     if (command->position &&
-        hark_stream_write(&session->stream, text,
+        hark_stream_write(&connection->stream, text,
                           lines_id_encode(broker_reader_position(&lines->subscriber), text)) < 0)
-        session_close(session);
+        connection_close(connection);
 }
 
 static void followed(struct broker_follow *follow, int error)
 {
-    struct lines_session *lines = hark_container_of(follow, struct lines_session, follow);
-    struct session *session = &lines->session;
-    struct agent *agent = session->agent;
+    struct lines_connection *lines = hark_container_of(follow, struct lines_connection, follow);
+    struct connection *connection = &lines->connection;
+    struct worker *worker = connection->worker;
     struct lines_command *command = lines->command;
     lines->command = NULL;
-    if (error < 0 && !session->closing)
+    if (error < 0 && !connection->closing)
         lines_refuse(lines, "out of memory: try again later");
-    else if (!session->closing)
+    else if (!connection->closing)
         subscriber_begin(lines, command);
     free(command);
-    agent->answering--;
-    session_release(session);
-    shutdown_advance(agent);
+    worker->answering--;
+    connection_release(connection);
+    shutdown_advance(worker);
 }
 
-static void subscribe(struct lines_session *lines, const struct lines_command *command)
+static void subscribe(struct lines_connection *lines, const struct lines_command *command)
 {
-    struct session *session = &lines->session;
-    bool waits = !agent_is_owner(session->agent);
+    struct connection *connection = &lines->connection;
+    bool waits = !worker_is_owner(connection->worker);
     lines->mode = LINES_MODE_SUBSCRIBE;
     lines->command = waits ? malloc(sizeof *lines->command) : NULL;
     int known =
@@ -92,49 +93,49 @@ static void subscribe(struct lines_session *lines, const struct lines_command *c
         lines_refuse(lines, "out of memory: try again later");
     } else {
         *lines->command = *command;
-        session->agent->answering++;
-        session_hold(session);
+        connection->worker->answering++;
+        connection_hold(connection);
     }
 }
 
 /* The peer has closed all of it, not its side alone. */
 static void gone(struct hark_op *op, int64_t result)
 {
-    struct lines_session *lines = hark_container_of(op, struct lines_session, gone);
+    struct lines_connection *lines = hark_container_of(op, struct lines_connection, gone);
     (void)result;
-    session_close(&lines->session);
-    session_release(&lines->session);
+    connection_close(&lines->connection);
+    connection_release(&lines->connection);
 }
 
 /* A subscriber that has ended its side is sent to, and may never be heard of again: TCP's
  * keep-alive finds out, or the next event. Should it not take that, it is soon let go. */
-static void watch_for_end(struct lines_session *lines)
+static void watch_for_end(struct lines_connection *lines)
 {
-    uint64_t limit_ns = lines->session.agent->options->half_closed_ns;
-    uint64_t stall_ns = lines->session.agent->options->stall_timeout_ns;
+    uint64_t limit_ns = lines->connection.worker->options->half_closed_ns;
+    uint64_t stall_ns = lines->connection.worker->options->stall_timeout_ns;
     limit_ns = limit_ns != 0 ? limit_ns : HALF_CLOSED_NS_DEFAULT;
-    hark_stream_write_timeout(&lines->session.stream,
+    hark_stream_write_timeout(&lines->connection.stream,
                               stall_ns != 0 && stall_ns < limit_ns ? stall_ns : limit_ns);
-    session_hold(&lines->session);
-    hark_poll(lines->session.agent->loop, &lines->gone, lines->session.fd,
+    connection_hold(&lines->connection);
+    hark_poll(lines->connection.worker->loop, &lines->gone, lines->connection.fd,
               HARK_POLL_HANGUP | HARK_POLL_ERROR, gone);
 }
 
 /* --- lines --- */
 
-static void take_command(struct lines_session *lines, const char *line, size_t count)
+static void take_command(struct lines_connection *lines, const char *line, size_t count)
 {
     struct lines_command command;
-    struct session *session = &lines->session;
+    struct connection *connection = &lines->connection;
     const char *reason = lines_command_parse(line, count, &command);
-    if (!reason && broker_stream_open(session->agent->broker, command.name, strlen(command.name),
-                                      &lines->stream) < 0)
+    if (!reason && broker_stream_open(connection->worker->broker, command.name,
+                                      strlen(command.name), &lines->stream) < 0)
         reason = "out of memory: try again later";
     if (reason) {
         lines_refuse(lines, reason);
         return;
     }
-    deadline_cancel(&session->deadline);
+    deadline_cancel(&connection->deadline);
     if (command.verb == LINES_SUB) {
         subscribe(lines, &command);
         return;
@@ -145,21 +146,21 @@ static void take_command(struct lines_session *lines, const char *line, size_t c
 }
 
 /* Whether the next line may be taken now. */
-static bool may_go(const struct lines_session *lines)
+static bool may_go(const struct lines_connection *lines)
 {
     if (lines->refusal)
         return false;
     if (lines->mode != LINES_MODE_PUBLISH)
         return true;
-    const struct incoming *incoming = &lines->session.agent->incoming;
+    const struct incoming *incoming = &lines->connection.worker->incoming;
     if (lines->pending != 0 && incoming->bytes > incoming->bytes_max)
         return false; /* an answer of its own comes first */
     return publish_lines_may(lines) &&
-           hark_stream_queued(&lines->session.stream) < QUEUED_BYTES_MAX;
+           hark_stream_queued(&lines->connection.stream) < QUEUED_BYTES_MAX;
 }
 
 /* Takes the next line of the input. Gives: false: there is none. */
-static bool take_line(struct lines_session *lines)
+static bool take_line(struct lines_connection *lines)
 {
     const char *line = NULL;
     size_t count = 0;
@@ -167,7 +168,7 @@ static bool take_line(struct lines_session *lines)
         lines_splitter_next(&lines->splitter, &lines->input, &lines->input_count, &line, &count);
     if (result == 0)
         return false;
-    deadline_off(&lines->session.deadline); /* it was for this line */
+    deadline_off(&lines->connection.deadline); /* it was for this line */
     if (result > 0 && lines->mode == LINES_MODE_COMMAND)
         take_command(lines, line, count);
     else if (result > 0)
@@ -179,7 +180,7 @@ static bool take_line(struct lines_session *lines)
 
 /* --- input --- */
 
-static void input_drop(struct lines_session *lines)
+static void input_drop(struct lines_connection *lines)
 {
     free(lines->kept);
     lines->kept = NULL;
@@ -188,11 +189,11 @@ static void input_drop(struct lines_session *lines)
 }
 
 /* Keeps what was not looked at, and a further piece behind it. */
-static void input_keep(struct lines_session *lines, const void *bytes, size_t count)
+static void input_keep(struct lines_connection *lines, const void *bytes, size_t count)
 {
     char *kept = malloc(lines->input_count + count);
     if (!kept) {
-        session_close(&lines->session);
+        connection_close(&lines->connection);
         return;
     }
     if (lines->input_count != 0)
@@ -206,10 +207,10 @@ static void input_keep(struct lines_session *lines, const void *bytes, size_t co
 }
 
 /* A half line may take so long to end, and no longer, however many bytes of it come. */
-static void limit_half_line(struct lines_session *lines, bool reading)
+static void limit_half_line(struct lines_connection *lines, bool reading)
 {
-    struct deadline *deadline = &lines->session.deadline;
-    uint64_t line_ns = lines->session.agent->options->body_timeout_ns;
+    struct deadline *deadline = &lines->connection.deadline;
+    uint64_t line_ns = lines->connection.worker->options->body_timeout_ns;
     if (lines->mode != LINES_MODE_PUBLISH)
         return;
     if (!reading || lines_splitter_kept(&lines->splitter) == 0)
@@ -219,27 +220,27 @@ static void limit_half_line(struct lines_session *lines, bool reading)
 }
 
 /* Nothing more can be done with what is here: waits for more, for its turn, or ends. */
-static void rest(struct lines_session *lines, bool may_read)
+static void rest(struct lines_connection *lines, bool may_read)
 {
-    struct session *session = &lines->session;
+    struct connection *connection = &lines->connection;
     bool over = lines->peer_ended && lines->mode != LINES_MODE_SUBSCRIBE && lines->input_count == 0;
     if (lines->refusal && lines->pending == 0)
         lines_refuse(lines, lines->refusal); /* after the answers to what came before it */
     else if (over && lines->pending == 0)
-        session_close_after_sending(session);
+        connection_close_after_sending(connection);
     else if (may_read && !lines->refusal)
-        hark_stream_read_start(&session->stream);
+        hark_stream_read_start(&connection->stream);
     else
-        hark_stream_read_stop(&session->stream);
+        hark_stream_read_stop(&connection->stream);
 }
 
 /* Of what came in, and is not done with. Where all together hold too much, a half line that is more
  * than a little goes. */
-static void account(struct lines_session *lines)
+static void account(struct lines_connection *lines)
 {
     size_t half = lines_splitter_kept(&lines->splitter);
     size_t bytes = half + lines->pending_bytes + (lines->kept ? lines->input_count : 0);
-    if (!incoming_set(&lines->session, bytes) && half > bytes / 2 && !lines->refusal) {
+    if (!incoming_set(&lines->connection, bytes) && half > bytes / 2 && !lines->refusal) {
         lines->refusal = INCOMING_BUSY;
         lines_splitter_done(&lines->splitter);
         input_drop(lines);
@@ -247,27 +248,27 @@ static void account(struct lines_session *lines)
 }
 
 /* It has had its share: others are next. */
-static void await_turn(struct lines_session *lines)
+static void await_turn(struct lines_connection *lines)
 {
-    if (lines->session.closing)
+    if (lines->connection.closing)
         return;
     if (lines->input_count >= TURNS_INPUT)
-        hark_stream_read_stop(&lines->session.stream);
-    turns_wait(&lines->session);
+        hark_stream_read_stop(&lines->connection.stream);
+    turns_wait(&lines->connection);
 }
 
-void lines_advance(struct lines_session *lines)
+void lines_advance(struct lines_connection *lines)
 {
-    struct session *session = &lines->session;
+    struct connection *connection = &lines->connection;
     bool may = true;
     bool waits = false;
-    if (lines->advancing || session->closing)
+    if (lines->advancing || connection->closing)
         return;
-    int64_t left = turns_left(session);
+    int64_t left = turns_left(connection);
     int64_t budget = left;
     lines->advancing = true;
-    session_hold(session);
-    while (!session->closing && lines->mode != LINES_MODE_SUBSCRIBE && lines->input_count != 0) {
+    connection_hold(connection);
+    while (!connection->closing && lines->mode != LINES_MODE_SUBSCRIBE && lines->input_count != 0) {
         size_t before = lines->input_count;
         may = may_go(lines);
         waits = may && left <= 0;
@@ -275,36 +276,36 @@ void lines_advance(struct lines_session *lines)
             break;
         left -= TURNS_LINE + (int64_t)((before - lines->input_count) / TURNS_BYTES);
     }
-    turns_spend(session, budget - left);
-    if (!session->closing && lines->mode == LINES_MODE_PUBLISH)
+    turns_spend(connection, budget - left);
+    if (!connection->closing && lines->mode == LINES_MODE_PUBLISH)
         publish_lines_flush(lines);
-    if (session->closing || lines->mode == LINES_MODE_SUBSCRIBE || lines->refusal ||
+    if (connection->closing || lines->mode == LINES_MODE_SUBSCRIBE || lines->refusal ||
         lines->input_count == 0)
         input_drop(lines);
     account(lines);
-    limit_half_line(lines, may && !waits && !session->closing);
+    limit_half_line(lines, may && !waits && !connection->closing);
     if (waits)
         await_turn(lines);
-    else if (!session->closing)
+    else if (!connection->closing)
         rest(lines, may);
     lines->advancing = false;
-    session_release(session);
+    connection_release(connection);
 }
 
 /* --- the stream's events --- */
 
 static void lines_received(struct hark_stream *stream, const void *bytes, int64_t count)
 {
-    struct session *session = session_of(stream);
-    struct lines_session *lines = lines_of(session);
+    struct connection *connection = connection_of(stream);
+    struct lines_connection *lines = lines_of(connection);
     bool lent = false;
-    if (session->closing || (count > 0 && lines->mode == LINES_MODE_SUBSCRIBE))
+    if (connection->closing || (count > 0 && lines->mode == LINES_MODE_SUBSCRIBE))
         return;
     if (count < 0) {
-        session_close(session);
+        connection_close(connection);
         return;
     }
-    session_hold(session);
+    connection_hold(connection);
     if (count == 0) {
         lines->peer_ended = true;
     } else if (lines->input_count != 0) {
@@ -315,60 +316,60 @@ static void lines_received(struct hark_stream *stream, const void *bytes, int64_
         lines->input_count = (size_t)count;
     }
     lines_advance(lines);
-    if (count == 0 && lines->mode == LINES_MODE_SUBSCRIBE && !session->closing)
+    if (count == 0 && lines->mode == LINES_MODE_SUBSCRIBE && !connection->closing)
         watch_for_end(lines);
     if (lent && lines->input_count != 0)
         input_keep(lines, NULL, 0);
-    session_release(session);
+    connection_release(connection);
 }
 
-static void lines_go_on(struct session *session)
+static void lines_go_on(struct connection *connection)
 {
-    lines_advance(lines_of(session));
+    lines_advance(lines_of(connection));
 }
 
 static void lines_drained(struct hark_stream *stream)
 {
-    lines_advance(lines_of(session_of(stream)));
+    lines_advance(lines_of(connection_of(stream)));
 }
 
 /* --- its life --- */
 
-static void lines_timed_out(struct session *session)
+static void lines_timed_out(struct connection *connection)
 {
-    struct lines_session *lines = lines_of(session);
+    struct lines_connection *lines = lines_of(connection);
     lines->refusal = lines->mode == LINES_MODE_COMMAND ? "the first line did not come in time"
                                                        : "the line did not end in time";
     lines_advance(lines);
 }
 
-static void lines_finish(struct session *session)
+static void lines_finish(struct connection *connection)
 {
-    struct lines_session *lines = lines_of(session);
-    if (session->closing)
+    struct lines_connection *lines = lines_of(connection);
+    if (connection->closing)
         return;
-    if (lines->mode == LINES_MODE_SUBSCRIBE && session->agent->ending < ENDING_SUBSCRIBERS)
+    if (lines->mode == LINES_MODE_SUBSCRIBE && connection->worker->ending < ENDING_SUBSCRIBERS)
         return;
     lines->peer_ended = true; /* no more of it is taken */
     input_drop(lines);
     if (lines->subscribed)
         broker_reader_close(&lines->subscriber);
     if (lines->subscribed || lines->pending == 0)
-        session_close_after_sending(session);
+        connection_close_after_sending(connection);
     else
-        hark_stream_read_stop(&session->stream);
+        hark_stream_read_stop(&connection->stream);
 }
 
-static void lines_ended(struct session *session)
+static void lines_ended(struct connection *connection)
 {
-    struct lines_session *lines = lines_of(session);
+    struct lines_connection *lines = lines_of(connection);
     if (lines->subscribed)
         broker_reader_close(&lines->subscriber);
 }
 
-static void lines_free(struct session *session)
+static void lines_free(struct connection *connection)
 {
-    struct lines_session *lines = lines_of(session);
+    struct lines_connection *lines = lines_of(connection);
     publish_lines_done(lines);
     lines_splitter_done(&lines->splitter);
     broker_stream_close(lines->stream);
@@ -380,11 +381,11 @@ static void lines_free(struct session *session)
 static const struct hark_stream_events lines_events = {
     .received = lines_received,
     .drained = lines_drained,
-    .failed = session_stream_failed,
-    .closed = session_stream_closed,
+    .failed = connection_stream_failed,
+    .closed = connection_stream_closed,
 };
 
-static const struct session_kind lines_kind = {
+static const struct connection_kind lines_kind = {
     .protocol = PROTOCOL_LINES,
     .events = &lines_events,
     .timed_out = lines_timed_out,
@@ -394,15 +395,16 @@ static const struct session_kind lines_kind = {
     .free = lines_free,
 };
 
-bool session_lines_open(struct agent *agent, const struct port *port, int fd, struct peer *peer)
+bool lines_connection_open(struct worker *worker, const struct listener *listener, int fd,
+                           struct peer *peer)
 {
-    (void)port;
-    struct lines_session *lines = calloc(1, sizeof *lines);
+    (void)listener;
+    struct lines_connection *lines = calloc(1, sizeof *lines);
     if (!lines)
         return false;
-    uint64_t first_ns = agent->options->head_timeout_ns;
+    uint64_t first_ns = worker->options->head_timeout_ns;
     lines_splitter_init(&lines->splitter, LINES_COMMAND_BYTES_MAX);
-    session_open(agent, &lines->session, &lines_kind, fd, peer);
-    deadline_set(&lines->session.deadline, first_ns != 0 ? first_ns : FIRST_LINE_NS_DEFAULT);
+    connection_open(worker, &lines->connection, &lines_kind, fd, peer);
+    deadline_set(&lines->connection.deadline, first_ns != 0 ? first_ns : FIRST_LINE_NS_DEFAULT);
     return true;
 }

@@ -14,8 +14,8 @@ enum lines_mode {
     LINES_MODE_SUBSCRIBE,
 };
 
-struct lines_session {
-    struct session session;
+struct lines_connection {
+    struct connection connection;
     struct lines_splitter splitter;
     enum lines_mode mode;
     const char *input; /* bytes that came and were not looked at */
@@ -42,26 +42,26 @@ struct lines_session {
 };
 
 /* Says "ERR reason" and closes. */
-void lines_refuse(struct lines_session *lines, const char *reason);
+void lines_refuse(struct lines_connection *lines, const char *reason);
 
 /* Goes on with what waits: after an answer, or when the queue has drained. */
-void lines_advance(struct lines_session *lines);
+void lines_advance(struct lines_connection *lines);
 
 /* --- publish.c --- */
 
 /* Whether one more event can be taken. */
-bool publish_lines_may(const struct lines_session *lines);
+bool publish_lines_may(const struct lines_connection *lines);
 
 /* Takes an event; it is published with those around it by the next flush.
  * Gives: 0.
  * Fails: -ENOMEM. */
-int publish_lines_add(struct lines_session *lines, const char *bytes, size_t count);
+int publish_lines_add(struct lines_connection *lines, const char *bytes, size_t count);
 
 /* Publishes what was taken. */
-void publish_lines_flush(struct lines_session *lines);
+void publish_lines_flush(struct lines_connection *lines);
 
 /* Frees all batches.
- * Takes: a session with no event in flight. */
-void publish_lines_done(struct lines_session *lines);
+ * Takes: a connection with no event in flight. */
+void publish_lines_done(struct lines_connection *lines);
 
 #endif

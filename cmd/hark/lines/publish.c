@@ -30,7 +30,7 @@ struct line {
 
 struct lines_batch {
     struct lines_batch *next;
-    struct lines_session *lines;
+    struct lines_connection *lines;
     char *bytes;
     size_t count;
     size_t room;
@@ -39,7 +39,7 @@ struct lines_batch {
     struct line line[BATCH_EVENTS];
 };
 
-static struct lines_batch *batch_take(struct lines_session *lines)
+static struct lines_batch *batch_take(struct lines_connection *lines)
 {
     struct lines_batch *batch = lines->batches;
     if (batch) {
@@ -56,7 +56,7 @@ static struct lines_batch *batch_take(struct lines_session *lines)
 
 static void batch_give(struct lines_batch *batch)
 {
-    struct lines_session *lines = batch->lines;
+    struct lines_connection *lines = batch->lines;
     if (batch->room > BATCH_BYTES) {
         free(batch->bytes);
         batch->bytes = NULL;
@@ -86,45 +86,45 @@ static bool batch_room(struct lines_batch *batch, size_t count)
 
 /* --- answers --- */
 
-static void answer(struct lines_session *lines, int64_t id)
+static void answer(struct lines_connection *lines, int64_t id)
 {
     char text[LINES_ID_BYTES_MAX];
-    if (lines->session.closing)
+    if (lines->connection.closing)
         return;
     if (id < 0)
         lines_refuse(lines, refusal_of(id).reason);
-    else if (lines->ack && hark_stream_write(&lines->session.stream, text,
+    else if (lines->ack && hark_stream_write(&lines->connection.stream, text,
                                              lines_id_encode((uint64_t)id, text)) < 0)
-        session_close(&lines->session);
+        connection_close(&lines->connection);
 }
 
 static void published(struct broker_publish *publish, int64_t id)
 {
     struct lines_batch *batch = hark_container_of(publish, struct line, publish)->batch;
-    struct lines_session *lines = batch->lines;
-    struct agent *agent = lines->session.agent;
+    struct lines_connection *lines = batch->lines;
+    struct worker *worker = lines->connection.worker;
     answer(lines, id);
     lines->pending--;
-    agent->answering--;
+    worker->answering--;
     if (++batch->answered == batch->events) {
         lines->pending_bytes -= batch->count;
         batch_give(batch);
         lines_advance(lines);
-        session_release(&lines->session); /* the batch's use; may free the session */
-        shutdown_advance(agent);
+        connection_release(&lines->connection); /* the batch's use; may free the connection */
+        shutdown_advance(worker);
     }
 }
 
 /* --- taking and publishing --- */
 
-bool publish_lines_may(const struct lines_session *lines)
+bool publish_lines_may(const struct lines_connection *lines)
 {
     if (!lines->filling && !lines->batches && lines->batches_made == BATCHES_MAX)
         return false;
     return lines->pending_bytes < PENDING_BYTES_MAX;
 }
 
-int publish_lines_add(struct lines_session *lines, const char *bytes, size_t count)
+int publish_lines_add(struct lines_connection *lines, const char *bytes, size_t count)
 {
     struct lines_batch *batch = lines->filling;
     if (!batch)
@@ -142,7 +142,7 @@ int publish_lines_add(struct lines_session *lines, const char *bytes, size_t cou
     return 0;
 }
 
-void publish_lines_flush(struct lines_session *lines)
+void publish_lines_flush(struct lines_connection *lines)
 {
     struct lines_batch *batch = lines->filling;
     size_t begin = 0;
@@ -151,8 +151,8 @@ void publish_lines_flush(struct lines_session *lines)
     lines->filling = NULL;
     lines->pending += batch->events;
     lines->pending_bytes += batch->count;
-    lines->session.agent->answering += batch->events;
-    session_hold(&lines->session);
+    lines->connection.worker->answering += batch->events;
+    connection_hold(&lines->connection);
     for (unsigned i = 0; i < batch->events; i++) {
         struct line *line = &batch->line[i];
         broker_publish(lines->stream, &line->publish, batch->bytes + begin, line->end - begin,
@@ -161,7 +161,7 @@ void publish_lines_flush(struct lines_session *lines)
     }
 }
 
-void publish_lines_done(struct lines_session *lines)
+void publish_lines_done(struct lines_connection *lines)
 {
     check(lines->pending == 0);
     if (lines->filling)

@@ -33,10 +33,10 @@ static const uint64_t AGAIN_NS = 20000000U;
 
 static const char *const option_names[PROTOCOLS] = {
     [PROTOCOL_HTTP] = "--http", [PROTOCOL_LINES] = "--lines"};
-static const char *const port_names[PROTOCOLS] = {
+static const char *const protocol_names[PROTOCOLS] = {
     [PROTOCOL_HTTP] = "http", [PROTOCOL_LINES] = "lines"};
 
-void ports_raise_limit(void)
+void listeners_raise_limit(void)
 {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
@@ -45,16 +45,16 @@ void ports_raise_limit(void)
     setrlimit(RLIMIT_NOFILE, &limit); /* where it is refused, the limit stays what it is */
 }
 
-uint64_t ports_connections_max(struct agent *owner)
+uint64_t listeners_connections_max(struct worker *owner)
 {
     struct rlimit limit;
     uint64_t descriptors = SELECT_DESCRIPTORS;
     uint64_t wanted = owner->options->connections_max;
-    uint64_t reserved = RESERVED + 2 * owner->options->tails_count + 2 * owner->ports_count;
+    uint64_t reserved = RESERVED + 2 * owner->options->tails_count + 2 * owner->listeners_count;
     for (size_t i = 0; i < owner->options->tails_count; i++)
         if (tail_is_pattern(owner->options->tails[i].file))
             reserved += PATTERN_RESERVED;
-    reserved += (uint64_t)(owner->crew->count - 1) * RESERVED_FOR_LOOP;
+    reserved += (uint64_t)(owner->server->count - 1) * RESERVED_FOR_LOOP;
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0)
         descriptors = limit.rlim_cur;
     if (strcmp(hark_loop_backend(owner->loop), "select") == 0 && descriptors > SELECT_DESCRIPTORS)
@@ -65,44 +65,45 @@ uint64_t ports_connections_max(struct agent *owner)
 
 /* --- accepting --- */
 
-static void accepted(struct hark_listener *listener, int fd)
+static void accepted(struct hark_listener *socket, int fd)
 {
-    struct port *port = hark_container_of(listener, struct port, listener);
-    struct agent *owner = port->agent;
-    struct agent *agent = crew_deal(owner, port->protocol);
+    struct listener *listener = hark_container_of(socket, struct listener, socket);
+    struct worker *owner = listener->worker;
+    struct worker *worker = workers_deal(owner, listener->protocol);
     struct peer *peer = NULL;
-    if (!agent || !peer_enter(owner, fd, &peer)) {
+    if (!worker || !peer_enter(owner, fd, &peer)) {
         owner->counters.shed++;
         hark_os_close(owner->loop, fd);
         return;
     }
-    atomic_fetch_add_explicit(&owner->crew->open[port->protocol], 1, memory_order_relaxed);
-    if (agent == owner || !crew_hand_over(owner, agent, port, fd, peer)) {
+    atomic_fetch_add_explicit(&owner->server->open[listener->protocol], 1, memory_order_relaxed);
+    if (worker == owner || !workers_hand_over(owner, worker, listener, fd, peer)) {
         owner->dealt++;
-        session_open_or_shed(owner, port, fd, peer);
+        connection_open_or_shed(owner, listener, fd, peer);
     }
 }
 
-static void failed(struct hark_listener *listener, int error)
+static void failed(struct hark_listener *socket, int error)
 {
-    struct port *port = hark_container_of(listener, struct port, listener);
+    struct listener *listener = hark_container_of(socket, struct listener, socket);
     switch (-error) {
     case EMFILE:
     case ENFILE:
         say_at(SAY_WARNING,
                "no descriptor is left for connections to the %s port: they are closed until there "
                "is (raise the limit: ulimit -n)",
-               port_names[port->protocol]);
+               protocol_names[listener->protocol]);
         break;
     case ENOMEM:
     case ENOBUFS:
         say_at(SAY_WARNING,
                "no memory is left for connections to the %s port: they wait until there is",
-               port_names[port->protocol]);
+               protocol_names[listener->protocol]);
         break;
     default:
-        say("cannot accept connections to the %s port: %s", port_names[port->protocol], why(error));
-        shutdown_begin(port->agent, EXIT_REFUSED);
+        say("cannot accept connections to the %s port: %s", protocol_names[listener->protocol],
+            why(error));
+        shutdown_begin(listener->worker, EXIT_REFUSED);
         break;
     }
 }
@@ -142,114 +143,114 @@ static void keep_alive(struct hark_loop *loop, int fd)
     hark_os_setsockopt(loop, fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof count);
 }
 
-/* Opens one port. Gives: 0, or a negative errno. */
-static int port_open(struct agent *agent, struct port *port)
+/* Opens one listener. Gives: 0, or a negative errno. */
+static int listener_open(struct worker *worker, struct listener *listener)
 {
-    struct hark_address address = port->address;
+    struct hark_address address = listener->address;
     char actual[HARK_ADDRESS_TEXT_MAX];
-    int fd = hark_os_listen_at(agent->loop, &address, 0, HARK_LISTEN_NO_DELAY);
+    int fd = hark_os_listen_at(worker->loop, &address, 0, HARK_LISTEN_NO_DELAY);
     if (fd < 0)
         return fd;
     if (address.name.any.sa_family != AF_UNIX)
-        keep_alive(agent->loop, fd);
-    int error = hark_listener_adopt(agent->loop, &port->listener, fd, accepted, failed);
+        keep_alive(worker->loop, fd);
+    int error = hark_listener_adopt(worker->loop, &listener->socket, fd, accepted, failed);
     if (error < 0)
         return error;
-    port->guarded = host_is_loopback(&address) ||
-                    (agent->options->hosts_count != 0 && address.name.any.sa_family != AF_UNIX);
-    port->open = true;
-    agent->ports_open++;
-    if (!agent->options->quiet && hark_listener_address(&port->listener, &address) == 0)
-        say_at(SAY_NOTE, "%s on %s", port_names[port->protocol],
+    listener->guarded = host_is_loopback(&address) || (worker->options->hosts_count != 0 &&
+                                                       address.name.any.sa_family != AF_UNIX);
+    listener->open = true;
+    worker->listeners_open++;
+    if (!worker->options->quiet && hark_listener_address(&listener->socket, &address) == 0)
+        say_at(SAY_NOTE, "%s on %s", protocol_names[listener->protocol],
                hark_address_format(&address, actual, sizeof actual));
     return 0;
 }
 
-/* Whether a port may be left out: this machine lacks its address, or the whole family, and another
- * address of the same name is open or to be opened still. So localhost serves where there is no
- * IPv6. */
-static bool may_be_missed(const struct agent *agent, const struct port *port, int error)
+/* Whether a listener may be left out: this machine lacks its address, or the whole family, and
+ * another address of the same name is open or to be opened still. So localhost serves where there
+ * is no IPv6. */
+static bool may_be_missed(const struct worker *worker, const struct listener *listener, int error)
 {
-    if (!port->named || (error != -EAFNOSUPPORT && error != -EADDRNOTAVAIL))
+    if (!listener->named || (error != -EAFNOSUPPORT && error != -EADDRNOTAVAIL))
         return false;
-    for (const struct port *other = agent->ports; other < agent->ports + agent->ports_count;
-         other++) {
-        if (other->text == port->text && other->protocol == port->protocol &&
-            (other->open || other > port))
+    for (const struct listener *other = worker->listeners;
+         other < worker->listeners + worker->listeners_count; other++) {
+        if (other->text == listener->text && other->protocol == listener->protocol &&
+            (other->open || other > listener))
             return true;
     }
     return false;
 }
 
 /* Gives: whether the others may be opened all the same. */
-static bool say_not_open(const struct agent *agent, const struct port *port, int error)
+static bool say_not_open(const struct worker *worker, const struct listener *listener, int error)
 {
     char text[NAMES_TEXT_MAX];
-    names_format(&port->address, port->named ? port->text : NULL, text, sizeof text);
-    if (!may_be_missed(agent, port, error)) {
-        say("cannot listen on %s: %s (%s)", text, why(error), advice(port->protocol, error));
+    names_format(&listener->address, listener->named ? listener->text : NULL, text, sizeof text);
+    if (!may_be_missed(worker, listener, error)) {
+        say("cannot listen on %s: %s (%s)", text, why(error), advice(listener->protocol, error));
         return false;
     }
-    if (!agent->options->quiet)
-        say_at(SAY_NOTE, "%s not on %s: %s", port_names[port->protocol], text, why(error));
+    if (!worker->options->quiet)
+        say_at(SAY_NOTE, "%s not on %s: %s", protocol_names[listener->protocol], text, why(error));
     return true;
 }
 
-static void open_rest(struct agent *agent);
+static void open_rest(struct worker *worker);
 
 static void again(struct hark_op *op, int64_t result)
 {
-    struct agent *agent = hark_container_of(op, struct agent, ports_again);
+    struct worker *worker = hark_container_of(op, struct worker, listeners_again);
     (void)result;
-    if (agent->ending == ENDING_NOT)
-        open_rest(agent);
+    if (worker->ending == ENDING_NOT)
+        open_rest(worker);
     else
-        shutdown_advance(agent);
+        shutdown_advance(worker);
 }
 
 /* Opens those that are not open yet. A process that was killed may hold its listening sockets a
  * moment longer than it lives: the kernel (6.18) takes an io_uring apart in the background. So an
  * address in use is tried again for a while, and a supervisor may start the next at once. */
-static void open_rest(struct agent *agent)
+static void open_rest(struct worker *worker)
 {
-    while (agent->ports_next < agent->ports_count) {
-        struct port *port = &agent->ports[agent->ports_next];
-        port->agent = agent;
-        int error = port_open(agent, port);
-        if (error == -EADDRINUSE && hark_os_clock(agent->loop) < agent->ports_patient_ns) {
-            hark_sleep(agent->loop, &agent->ports_again, AGAIN_NS, again);
+    while (worker->listeners_next < worker->listeners_count) {
+        struct listener *listener = &worker->listeners[worker->listeners_next];
+        listener->worker = worker;
+        int error = listener_open(worker, listener);
+        if (error == -EADDRINUSE && hark_os_clock(worker->loop) < worker->listeners_patient_ns) {
+            hark_sleep(worker->loop, &worker->listeners_again, AGAIN_NS, again);
             return;
         }
-        if (error < 0 && !say_not_open(agent, port, error)) {
-            agent->ports_opened(agent, EXIT_REFUSED);
+        if (error < 0 && !say_not_open(worker, listener, error)) {
+            worker->listeners_opened(worker, EXIT_REFUSED);
             return;
         }
-        agent->ports_next++;
+        worker->listeners_next++;
     }
-    agent->ports_opened(agent, EXIT_DONE);
+    worker->listeners_opened(worker, EXIT_DONE);
 }
 
-void ports_open(struct agent *agent, void (*opened)(struct agent *agent, int code))
+void listeners_open(struct worker *worker, void (*opened)(struct worker *worker, int code))
 {
-    agent->ports_opened = opened;
-    agent->ports_patient_ns = hark_os_clock(agent->loop) + PATIENT_NS;
-    open_rest(agent);
+    worker->listeners_opened = opened;
+    worker->listeners_patient_ns = hark_os_clock(worker->loop) + PATIENT_NS;
+    open_rest(worker);
 }
 
 /* --- looking up --- */
 
-/* Adds a port for each address. Gives: 0, or an exit code. */
-static int add_ports(enum protocol protocol, const struct names *names, struct port **ports,
-                     size_t *count)
+/* Adds a listener for each address. Gives: 0, or an exit code. */
+static int add_listeners(enum protocol protocol, const struct names *names,
+                         struct listener **listeners, size_t *count)
 {
-    struct port *larger = reallocarray(*ports, *count + names->count, sizeof *larger);
+    struct listener *larger = reallocarray(*listeners, *count + names->count, sizeof *larger);
     if (!larger) {
         say("cannot begin: %s", why(ENOMEM));
         return EXIT_REFUSED;
     }
-    *ports = larger;
+    *listeners = larger;
     for (size_t i = 0; i < names->count; i++) {
-        larger[(*count)++] = (struct port){
+        larger[(*count)++] = (struct listener){
             .address = names->addresses[i],
             .text = names->text,
             .named = names->named,
@@ -260,44 +261,46 @@ static int add_ports(enum protocol protocol, const struct names *names, struct p
 }
 
 static int look_up(enum protocol protocol, const char *const *texts, size_t texts_count,
-                   struct port **ports, size_t *count)
+                   struct listener **listeners, size_t *count)
 {
     int code = EXIT_DONE;
     for (size_t i = 0; i < texts_count && code == EXIT_DONE; i++) {
         struct names names;
         code = names_look_up(option_names[protocol], texts[i], &names);
         if (code == EXIT_DONE)
-            code = add_ports(protocol, &names, ports, count);
+            code = add_listeners(protocol, &names, listeners, count);
         names_done(&names);
     }
     return code;
 }
 
-int ports_look_up(const struct serve_options *options, struct port **out_ports, size_t *out_count)
+int listeners_look_up(const struct serve_options *options, struct listener **out_listeners,
+                      size_t *out_count)
 {
-    *out_ports = NULL;
+    *out_listeners = NULL;
     *out_count = 0;
-    int code = look_up(PROTOCOL_HTTP, options->http, options->http_count, out_ports, out_count);
+    int code = look_up(PROTOCOL_HTTP, options->http, options->http_count, out_listeners, out_count);
     if (code == EXIT_DONE)
-        code = look_up(PROTOCOL_LINES, options->lines, options->lines_count, out_ports, out_count);
+        code =
+            look_up(PROTOCOL_LINES, options->lines, options->lines_count, out_listeners, out_count);
     return code;
 }
 
 /* --- closing --- */
 
-static void closed(struct hark_listener *listener)
+static void closed(struct hark_listener *socket)
 {
-    struct port *port = hark_container_of(listener, struct port, listener);
-    port->open = false;
-    port->agent->ports_open--;
-    shutdown_advance(port->agent);
+    struct listener *listener = hark_container_of(socket, struct listener, socket);
+    listener->open = false;
+    listener->worker->listeners_open--;
+    shutdown_advance(listener->worker);
 }
 
-void ports_close(struct agent *agent)
+void listeners_close(struct worker *worker)
 {
-    hark_cancel(&agent->ports_again);
-    for (size_t i = 0; i < agent->ports_count; i++) {
-        if (agent->ports[i].open)
-            hark_listener_close(&agent->ports[i].listener, closed);
+    hark_cancel(&worker->listeners_again);
+    for (size_t i = 0; i < worker->listeners_count; i++) {
+        if (worker->listeners[i].open)
+            hark_listener_close(&worker->listeners[i].socket, closed);
     }
 }

@@ -9,7 +9,7 @@
 
 #include "connection/worker.h"
 
-void reserve_fill(struct agent *owner)
+void reserve_fill(struct worker *owner)
 {
     struct reserve *reserve = &owner->reserve;
     while (reserve->count < RESERVE_DESCRIPTORS) {
@@ -22,14 +22,14 @@ void reserve_fill(struct agent *owner)
 
 bool reserve_give(void *owner)
 {
-    struct agent *agent = owner;
-    if (agent->reserve.count == 0)
+    struct worker *worker = owner;
+    if (worker->reserve.count == 0)
         return false;
-    hark_os_close(agent->loop, agent->reserve.descriptors[--agent->reserve.count]);
+    hark_os_close(worker->loop, worker->reserve.descriptors[--worker->reserve.count]);
     return true;
 }
 
-void reserve_done(struct agent *owner)
+void reserve_done(struct worker *owner)
 {
     while (reserve_give(owner))
         ;

@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-struct agent;
+struct worker;
 
 enum { RESERVE_DESCRIPTORS = 8 };
 
@@ -16,7 +16,7 @@ struct reserve {
 };
 
 /* Takes as many as there can be. Called again whenever a connection has ended. */
-void reserve_fill(struct agent *owner);
+void reserve_fill(struct worker *owner);
 
 /* Gives one up.
  * Takes: the owner.
@@ -24,6 +24,6 @@ void reserve_fill(struct agent *owner);
 bool reserve_give(void *owner);
 
 /* Closes all. */
-void reserve_done(struct agent *owner);
+void reserve_done(struct worker *owner);
 
 #endif

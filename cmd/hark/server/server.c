@@ -1,5 +1,5 @@
-/* server.c - the agent's beginning: options, loops, log, brokers, ports, tails, in this order; then
- * it runs until it is told to end.
+/* server.c - the server's beginning: options, loops, log, brokers, listeners, tails, in this
+ * order; then it runs until it is told to end.
  *
  * Whatever refuses says one line, and the parts that were opened by then are closed as in any other
  * end.
@@ -35,24 +35,24 @@ void serve_options_init(struct serve_options *out_options)
     };
 }
 
-const char *agent_date(struct agent *agent)
+const char *worker_date(struct worker *worker)
 {
     const uint64_t second_ns = 1000000000U;
-    uint64_t now_ns = hark_now(agent->loop);
-    if (now_ns >= agent->date_until_ns) {
-        uint64_t wall_ns = hark_os_wall_clock(agent->loop);
-        http_date((int64_t)(wall_ns / second_ns), agent->date);
-        agent->date_until_ns = now_ns + second_ns - wall_ns % second_ns;
+    uint64_t now_ns = hark_now(worker->loop);
+    if (now_ns >= worker->date_until_ns) {
+        uint64_t wall_ns = hark_os_wall_clock(worker->loop);
+        http_date((int64_t)(wall_ns / second_ns), worker->date);
+        worker->date_until_ns = now_ns + second_ns - wall_ns % second_ns;
     }
-    return agent->date;
+    return worker->date;
 }
 
 static void report(void *context, enum log_severity severity, const char *text)
 {
-    const struct agent *agent = context;
+    const struct worker *worker = context;
     static const enum say_level levels[] = {
         [LOG_NOTE] = SAY_NOTE, [LOG_WARNING] = SAY_WARNING, [LOG_ERROR] = SAY_ERROR};
-    if (severity != LOG_NOTE || !agent->options->quiet)
+    if (severity != LOG_NOTE || !worker->options->quiet)
         say_at(levels[severity], "%s", text);
 }
 
@@ -65,9 +65,9 @@ static bool is_directory(const char *path)
     return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
 }
 
-static int tails_open(struct agent *agent)
+static int tails_open(struct worker *worker)
 {
-    const struct serve_options *options = agent->options;
+    const struct serve_options *options = worker->options;
     if (options->tails_count == 0)
         return EXIT_DONE;
     for (size_t i = 0; i < options->tails_count; i++) {
@@ -89,9 +89,9 @@ static int tails_open(struct agent *agent)
             .directory = options->data,
             .report = report,
             .spare = reserve_give,
-            .report_context = agent,
+            .report_context = worker,
         };
-        error = tail_open(agent->loop, agent->broker, agent->log, &tail, &agent->tail);
+        error = tail_open(worker->loop, worker->broker, worker->log, &tail, &worker->tail);
     }
     free(files);
     if (error == -EINVAL) {
@@ -133,86 +133,87 @@ static const char *data_advice(int error)
     }
 }
 
-static void say_no_data(const struct agent *agent, int error)
+static void say_no_data(const struct worker *worker, int error)
 {
-    say("cannot open the data directory %s: %s (%s)", agent->options->data,
+    say("cannot open the data directory %s: %s (%s)", worker->options->data,
         error == -EBUSY ? "it is in use" : why(error), data_advice(error));
 }
 
 /* Tells the person and the supervisor that everything is listened on. */
-static void tell_ready(const struct agent *agent)
+static void say_ready(const struct worker *worker)
 {
-    const struct serve_options *options = agent->options;
+    const struct serve_options *options = worker->options;
     char threads[32] = "";
-    if (agent->crew->count > 1)
-        snprintf(threads, sizeof threads, ", %u threads", (unsigned)agent->crew->count);
+    if (worker->server->count > 1)
+        snprintf(threads, sizeof threads, ", %u threads", (unsigned)worker->server->count);
     if (!options->quiet)
         say_at(SAY_NOTE, "ready: events in %s, backend %s%s, up to %llu connections", options->data,
-               hark_loop_backend(agent->loop), threads, (unsigned long long)agent->connections_max);
+               hark_loop_backend(worker->loop), threads,
+               (unsigned long long)worker->connections_max);
     if (options->ready_descriptor > 0 && write(options->ready_descriptor, "\n", 1) < 0)
         say("cannot tell that it is ready: %s", why(errno));
 }
 
-static void ports_are_open(struct agent *agent, int code)
+static void listeners_are_open(struct worker *worker, int code)
 {
     if (code == EXIT_DONE)
-        code = tails_open(agent);
+        code = tails_open(worker);
     if (code != EXIT_DONE)
-        shutdown_begin(agent, code);
+        shutdown_begin(worker, code);
     else
-        tell_ready(agent);
+        say_ready(worker);
 }
 
-struct broker_options agent_broker_options(struct agent *agent)
+struct broker_options worker_broker_options(struct worker *worker)
 {
     return (struct broker_options){
-        .ring_bytes = (size_t)agent->options->ring_bytes,
-        .heartbeat_ns = agent->options->heartbeat_ns,
-        .brokers = agent->crew->count,
-        .trouble = &agent->crew->trouble,
-        .mailbox = &agent->mailbox,
+        .ring_bytes = (size_t)worker->options->ring_bytes,
+        .heartbeat_ns = worker->options->heartbeat_ns,
+        .brokers = worker->server->count,
+        .trouble = &worker->server->trouble,
+        .mailbox = &worker->mailbox,
     };
 }
 
-void crew_is_ready(struct agent *owner, int error)
+void workers_are_ready(struct worker *owner, int error)
 {
     if (owner->ending != ENDING_NOT)
         return;
     if (error == 0) {
-        ports_open(owner, ports_are_open);
+        listeners_open(owner, listeners_are_open);
     } else {
         say("cannot begin: %s", why(error));
         shutdown_begin(owner, EXIT_REFUSED);
     }
 }
 
-static void parts_open(struct agent *agent)
+static void parts_open(struct worker *worker)
 {
-    struct broker_options options = agent_broker_options(agent);
-    int error = broker_create(agent->loop, agent->log, &options, &agent->broker);
+    struct broker_options options = worker_broker_options(worker);
+    int error = broker_create(worker->loop, worker->log, &options, &worker->broker);
     if (error == 0)
-        crew_begin(agent);
+        workers_begin(worker);
     else
-        crew_is_ready(agent, error);
+        workers_are_ready(worker, error);
 }
 
 static void log_is_open(void *context, int result, struct log *log)
 {
-    struct agent *agent = context;
-    agent->log_opening = false;
-    agent->log = log;
+    struct worker *worker = context;
+    worker->log_opening = false;
+    worker->log = log;
     if (result < 0) {
-        say_no_data(agent, result);
-        shutdown_begin(agent, EXIT_REFUSED);
-    } else if (agent->ending == ENDING_NOT) {
-        parts_open(agent);
+        say_no_data(worker, result);
+        shutdown_begin(worker, EXIT_REFUSED);
+    } else if (worker->ending == ENDING_NOT) {
+        parts_open(worker);
     }
-    shutdown_advance(agent);
+    shutdown_advance(worker);
 }
 
-static int begin(struct agent *agent)
+static int begin(struct worker *worker)
 {
-    const struct serve_options *options = agent->options;
+    const struct serve_options *options = worker->options;
     static const enum log_sync syncs[] = {
         [SERVE_SYNC_ALWAYS] = LOG_SYNC_ALWAYS,
         [SERVE_SYNC_INTERVAL] = LOG_SYNC_INTERVAL,
@@ -226,21 +227,21 @@ static int begin(struct agent *agent)
         .retain_age_ns = options->retention_age_ns,
         .report = report,
         .spare = reserve_give,
-        .report_context = agent,
+        .report_context = worker,
     };
-    int error = log_open(agent->loop, options->data, &log, log_is_open, agent);
+    int error = log_open(worker->loop, options->data, &log, log_is_open, worker);
     if (error == -EINVAL) {
         say("the log cannot be kept so: --segment-bytes is out of its range, %s",
             LOG_SEGMENT_BYTES_RANGE);
         return EXIT_USAGE;
     }
     if (error < 0) {
-        say_no_data(agent, error);
+        say_no_data(worker, error);
         return EXIT_REFUSED;
     }
-    agent->log_opening = true;
-    reserve_fill(agent);
-    shutdown_watch(agent);
+    worker->log_opening = true;
+    reserve_fill(worker);
+    shutdown_watch(worker);
     return EXIT_DONE;
 }
 
@@ -278,19 +279,19 @@ static void held(struct hark_op *op, int64_t result)
 /* The others have nothing to do but what comes by mail. */
 static int begin_loop(struct hark_loop *loop, uint32_t index, void *context)
 {
-    struct crew *crew = context;
+    struct server *server = context;
     if (index != 0)
-        hark_sleep_until(loop, &crew->agents[index].hold, HARK_NEVER, held);
+        hark_sleep_until(loop, &server->workers[index].hold, HARK_NEVER, held);
     return 0;
 }
 
-static int run(struct crew *crew)
+static int run(struct server *server)
 {
-    struct agent *owner = &crew->agents[0];
+    struct worker *owner = &server->workers[0];
     int code = begin(owner);
     if (code != EXIT_DONE)
         return code;
-    int result = hark_group_run(crew->group, begin_loop, crew);
+    int result = hark_group_run(server->group, begin_loop, server);
     if (result < 0) {
         say("the event loop cannot go on: %s", why(result));
         return EXIT_REFUSED;
@@ -298,89 +299,89 @@ static int run(struct crew *crew)
     return owner->exit_code;
 }
 
-static void agent_init(struct crew *crew, uint32_t index)
+static void worker_init(struct server *server, uint32_t index)
 {
-    struct agent *agent = &crew->agents[index];
-    agent->options = crew->options;
-    agent->crew = crew;
-    agent->index = index;
-    agent->loop = hark_group_loop(crew->group, index);
-    mailbox_init(&agent->mailbox, agent->loop);
-    list_init(&agent->sessions);
-    turns_init(&agent->turns);
-    incoming_init(agent);
-    crew->sheets[index].agent = agent;
+    struct worker *worker = &server->workers[index];
+    worker->options = server->options;
+    worker->server = server;
+    worker->index = index;
+    worker->loop = hark_group_loop(server->group, index);
+    mailbox_init(&worker->mailbox, worker->loop);
+    list_init(&worker->connections);
+    turns_init(&worker->turns);
+    incoming_init(worker);
+    server->counters[index].worker = worker;
     if (index != 0)
         return;
-    agent->ports = crew->ports;
-    agent->ports_count = crew->ports_count;
-    agent->connections_max = ports_connections_max(agent);
-    agent->started_ns = hark_os_clock(agent->loop);
+    worker->listeners = server->listeners;
+    worker->listeners_count = server->listeners_count;
+    worker->connections_max = listeners_connections_max(worker);
+    worker->started_ns = hark_os_clock(worker->loop);
 }
 
-static void crew_free(struct crew *crew)
+static void server_free(struct server *server)
 {
-    free(crew->agents);
-    free(crew->sheets);
-    peers_done(crew);
-    free(crew);
+    free(server->workers);
+    free(server->counters);
+    peers_done(server);
+    free(server);
 }
 
-/* Makes the agents' memory. Takes: ports: stay the caller's, and as long as the crew. Gives: NULL:
- * none. */
-static struct crew *crew_create(const struct serve_options *options, struct hark_group *group,
-                                struct port *ports, size_t ports_count)
+/* Makes the workers' memory. Takes: listeners: stay the caller's, and as long as the server. Gives:
+ * NULL: none. */
+static struct server *server_create(const struct serve_options *options, struct hark_group *group,
+                                    struct listener *listeners, size_t listeners_count)
 {
-    struct crew *crew = calloc(1, sizeof *crew);
-    if (!crew)
+    struct server *server = calloc(1, sizeof *server);
+    if (!server)
         return NULL;
-    crew->options = options;
-    crew->group = group;
-    crew->ports = ports;
-    crew->ports_count = ports_count;
-    crew->count = hark_group_size(group);
-    size_t bytes = crew->count * sizeof *crew->agents;
-    crew->agents = aligned_alloc(_Alignof(struct agent), bytes);
-    crew->sheets = calloc(crew->count, sizeof *crew->sheets);
-    if (!crew->agents || !crew->sheets) {
-        crew_free(crew);
+    server->options = options;
+    server->group = group;
+    server->listeners = listeners;
+    server->listeners_count = listeners_count;
+    server->count = hark_group_size(group);
+    size_t bytes = server->count * sizeof *server->workers;
+    server->workers = aligned_alloc(_Alignof(struct worker), bytes);
+    server->counters = calloc(server->count, sizeof *server->counters);
+    if (!server->workers || !server->counters) {
+        server_free(server);
         return NULL;
     }
-    memset(crew->agents, 0, bytes);
-    for (uint32_t i = 0; i < crew->count; i++)
-        agent_init(crew, i);
-    return crew;
+    memset(server->workers, 0, bytes);
+    for (uint32_t i = 0; i < server->count; i++)
+        worker_init(server, i);
+    return server;
 }
 
 static int run_all(const struct serve_options *options)
 {
     struct hark_group *group = NULL;
-    struct port *ports = NULL;
-    size_t ports_count = 0;
-    int code = ports_look_up(options, &ports, &ports_count);
-    ports_raise_limit();
+    struct listener *listeners = NULL;
+    size_t listeners_count = 0;
+    int code = listeners_look_up(options, &listeners, &listeners_count);
+    listeners_raise_limit();
     signal(SIGXFSZ, SIG_IGN); /* a file that may not grow refuses events, and ends nothing */
     if (code == EXIT_DONE)
         code = group_make(options, &group);
     if (code != EXIT_DONE) {
-        free(ports);
+        free(listeners);
         return code;
     }
-    struct crew *crew = crew_create(options, group, ports, ports_count);
-    if (!crew) {
+    struct server *server = server_create(options, group, listeners, listeners_count);
+    if (!server) {
         say("cannot begin: %s", why(ENOMEM));
         code = EXIT_REFUSED;
     } else {
-        code = run(crew);
-        for (uint32_t i = 0; i < crew->count; i++)
-            publish_http_done(&crew->agents[i]);
+        code = run(server);
+        for (uint32_t i = 0; i < server->count; i++)
+            publish_http_done(&server->workers[i]);
     }
-    /* Where the loops had to be left, what is in flight still points at the agents: all stay, and
+    /* Where the loops had to be left, what is in flight still points at the workers: all stay, and
      * the process ends. */
     if (hark_group_destroy(group) == 0) {
-        if (crew)
-            crew_free(crew);
-        free(ports);
+        if (server)
+            server_free(server);
+        free(listeners);
     }
     return code;
 }

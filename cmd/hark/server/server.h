@@ -64,7 +64,7 @@ struct serve_options {
  * synced always. */
 void serve_options_init(struct serve_options *out_options);
 
-/* Runs the agent until a signal ends it, in order. It prints on standard error what it listens on
+/* Runs the worker until a signal ends it, in order. It prints on standard error what it listens on
  * and, where it fails, one line that says what failed, on what, why, and what to do.
  * Takes: options of which texts and numbers are not yet checked.
  * Gives: the exit code: 0 ended in order; 1 the environment refused (a used port, a second

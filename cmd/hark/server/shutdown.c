@@ -1,4 +1,4 @@
-/* shutdown.c - the end of the agent, in order.
+/* shutdown.c - the end of the worker, in order.
  *
  * At SIGTERM, and at what else a person or a supervisor may send to end it, it stops accepting
  * connections and reading files and requests; what it has accepted is published and answered; then
@@ -29,35 +29,36 @@ static const uint64_t DISK_NS =
 /* --- signals --- */
 
 /* All signals are given back: now a second one does what is said. */
-static void signal_ended(const struct agent *agent)
+static void signal_ended(const struct worker *worker)
 {
-    for (size_t i = 0; i < AGENT_SIGNALS; i++)
-        if (hark_op_active(&agent->signals[i].op))
+    for (size_t i = 0; i < SHUTDOWN_SIGNALS; i++)
+        if (hark_op_active(&worker->signals[i].op))
             return;
-    if (agent->signalled && !agent->options->quiet)
+    if (worker->signalled && !worker->options->quiet)
         say_at(SAY_NOTE,
                "ending: what was accepted is finished first (a second signal ends at once)");
 }
 
 static void signalled(struct hark_op *op, int64_t number)
 {
-    struct agent *agent = hark_container_of(op, struct signal_watch, op)->agent;
+    struct worker *worker = hark_container_of(op, struct signal_watch, op)->worker;
     if (hark_op_more(op)) {
-        agent->signalled = agent->ending == ENDING_NOT || agent->signalled;
-        shutdown_begin(agent, EXIT_DONE);
+        worker->signalled = worker->ending == ENDING_NOT || worker->signalled;
+        shutdown_begin(worker, EXIT_DONE);
         return;
     }
     if (number != -ECANCELED)
         say("cannot follow signals: %s", why(number));
-    signal_ended(agent);
+    signal_ended(worker);
 }
 
-void shutdown_watch(struct agent *agent)
+void shutdown_watch(struct worker *worker)
 {
-    static const int numbers[AGENT_SIGNALS] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGALRM, SIGXCPU};
-    for (size_t i = 0; i < AGENT_SIGNALS; i++) {
+    static const int numbers[SHUTDOWN_SIGNALS] = {SIGTERM, SIGINT,  SIGHUP,
+                                                  SIGQUIT, SIGALRM, SIGXCPU};
+    for (size_t i = 0; i < SHUTDOWN_SIGNALS; i++) {
         struct sigaction now;
-        agent->signals[i].agent = agent;
+        worker->signals[i].worker = worker;
         /* What was ignored when it was started stays so: nohup, the background of a script. */
         if (numbers[i] != SIGTERM && sigaction(numbers[i], NULL, &now) == 0 &&
             now.sa_handler == SIG_IGN)
@@ -65,58 +66,58 @@ void shutdown_watch(struct agent *agent)
         if (numbers[i] == SIGHUP)
             signal(SIGHUP, SIG_IGN); /* to which it is given back: no moment is left in which a
                                         second one ends the process */
-        hark_signal_each(agent->loop, &agent->signals[i].op, numbers[i], signalled);
+        hark_signal_each(worker->loop, &worker->signals[i].op, numbers[i], signalled);
     }
 }
 
 /* --- steps --- */
 
-static void sessions_finish(struct agent *agent)
+static void connections_finish(struct worker *worker)
 {
-    struct list *place = agent->sessions.next;
-    while (place != &agent->sessions) {
-        struct session *session = hark_container_of(place, struct session, place);
+    struct list *place = worker->connections.next;
+    while (place != &worker->connections) {
+        struct connection *connection = hark_container_of(place, struct connection, place);
         place = place->next;
-        session->kind->finish(session);
+        connection->kind->finish(connection);
     }
 }
 
-static void sessions_close(struct agent *agent)
+static void connections_close(struct worker *worker)
 {
-    struct list *place = agent->sessions.next;
-    while (place != &agent->sessions) {
-        struct session *session = hark_container_of(place, struct session, place);
+    struct list *place = worker->connections.next;
+    while (place != &worker->connections) {
+        struct connection *connection = hark_container_of(place, struct connection, place);
         place = place->next;
-        session_close(session);
+        connection_close(connection);
     }
 }
 
 static void tail_closed(void *context)
 {
-    struct agent *agent = context;
-    agent->tail = NULL;
-    shutdown_advance(agent);
+    struct worker *worker = context;
+    worker->tail = NULL;
+    shutdown_advance(worker);
 }
 
 static void broker_closed(void *context)
 {
-    struct agent *agent = context;
-    broker_destroy(agent->broker);
-    agent->broker = NULL;
-    shutdown_advance(agent);
+    struct worker *worker = context;
+    broker_destroy(worker->broker);
+    worker->broker = NULL;
+    shutdown_advance(worker);
 }
 
 static void log_is_closed(void *context, int result)
 {
-    struct agent *agent = context;
-    reserve_done(agent);
-    agent->log = NULL;
+    struct worker *worker = context;
+    reserve_done(worker);
+    worker->log = NULL;
     if (result < 0) {
         say("the last events may not be on the disk: %s (look at %s)", why(result),
-            agent->options->data);
-        agent->exit_code = EXIT_REFUSED;
+            worker->options->data);
+        worker->exit_code = EXIT_REFUSED;
     }
-    shutdown_advance(agent);
+    shutdown_advance(worker);
 }
 
 static void deadline_ended(struct deadline *deadline)
@@ -125,67 +126,68 @@ static void deadline_ended(struct deadline *deadline)
 }
 
 /* Subscribers may be told: all that was accepted, on every thread, is answered. */
-static bool accepted_is_done(struct agent *agent)
+static bool accepted_is_done(struct worker *worker)
 {
-    if (agent->answering != 0)
+    if (worker->answering != 0)
         return false;
-    if (!agent_is_owner(agent)) {
-        crew_tell_idle(agent);
+    if (!worker_is_owner(worker)) {
+        workers_send_idle(worker);
         return false; /* the owner says when */
     }
-    return !agent->log_opening && !hark_op_active(&agent->ports_again) && agent->ports_open == 0 &&
-           !agent->tail && crew_is_idle(agent);
+    return !worker->log_opening && !hark_op_active(&worker->listeners_again) &&
+           worker->listeners_open == 0 && !worker->tail && workers_are_idle(worker);
 }
 
-static void tell_subscribers(struct agent *agent)
+static void finish_subscribers(struct worker *worker)
 {
-    agent->ending = ENDING_SUBSCRIBERS;
-    if (agent->broker)
-        broker_flush(agent->broker); /* the last events come before the farewell */
-    if (agent_is_owner(agent))
-        crew_farewell(agent);
-    sessions_finish(agent);
+    worker->ending = ENDING_SUBSCRIBERS;
+    if (worker->broker)
+        broker_flush(worker->broker); /* the last events come before the farewell */
+    if (worker_is_owner(worker))
+        workers_farewell(worker);
+    connections_finish(worker);
 }
 
-static void end(struct agent *agent)
+static void end(struct worker *worker)
 {
-    agent->ending = ENDING_DONE;
-    if (agent_is_owner(agent))
-        deadline_end(&agent->shutdown, deadline_ended);
+    worker->ending = ENDING_DONE;
+    if (worker_is_owner(worker))
+        deadline_end(&worker->shutdown, deadline_ended);
     else
-        crew_tell_gone(agent);
+        workers_send_gone(worker);
 }
 
 /* Takes the next step. Gives: false: something has to finish first. */
-static bool step(struct agent *agent)
+static bool step(struct worker *worker)
 {
-    switch (agent->ending) {
+    switch (worker->ending) {
     case ENDING_NOT:
     case ENDING_DONE:
         return false;
     case ENDING_ACCEPTED:
-        if (!accepted_is_done(agent))
+        if (!accepted_is_done(worker))
             return false;
-        tell_subscribers(agent);
+        finish_subscribers(worker);
         return true;
     case ENDING_SUBSCRIBERS:
-        if (!list_empty(&agent->sessions) || (agent_is_owner(agent) && !crew_is_gone(agent)))
+        if (!list_empty(&worker->connections) ||
+            (worker_is_owner(worker) && !workers_are_gone(worker)))
             return false;
-        agent->ending = ENDING_BROKER;
-        if (agent->broker)
-            broker_close(agent->broker, broker_closed, agent);
+        worker->ending = ENDING_BROKER;
+        if (worker->broker)
+            broker_close(worker->broker, broker_closed, worker);
         return true;
     case ENDING_BROKER:
-        if (agent->broker)
+        if (worker->broker)
             return false;
-        agent->ending = ENDING_LOG;
-        if (agent->log)
-            log_close(agent->log, log_is_closed, agent);
+        worker->ending = ENDING_LOG;
+        if (worker->log)
+            log_close(worker->log, log_is_closed, worker);
         return true;
     case ENDING_LOG:
-        if (agent->log)
+        if (worker->log)
             return false;
-        end(agent);
+        end(worker);
         return true;
     }
     return false;
@@ -193,70 +195,70 @@ static bool step(struct agent *agent)
 
 static void step_turn(struct hark_op *op, int64_t result)
 {
-    struct agent *agent = hark_container_of(op, struct agent, step);
+    struct worker *worker = hark_container_of(op, struct worker, step);
     (void)result;
-    while (step(agent))
+    while (step(worker))
         ;
 }
 
-void shutdown_advance(struct agent *agent)
+void shutdown_advance(struct worker *worker)
 {
-    if (agent->ending != ENDING_NOT && !hark_op_active(&agent->step))
-        hark_defer(agent->loop, &agent->step, step_turn);
+    if (worker->ending != ENDING_NOT && !hark_op_active(&worker->step))
+        hark_defer(worker->loop, &worker->step, step_turn);
 }
 
 /* --- begin --- */
 
-void shutdown_cut(struct agent *agent)
+void shutdown_cut(struct worker *worker)
 {
-    sessions_close(agent);
+    connections_close(worker);
 }
 
 static void deadline_passed(struct deadline *deadline)
 {
-    struct agent *agent = hark_container_of(deadline, struct agent, shutdown);
-    if (agent->shutdown_late) {
+    struct worker *worker = hark_container_of(deadline, struct worker, shutdown);
+    if (worker->shutdown_late) {
         say("the end takes too long: leaving as it is (look at the disk of %s)",
-            agent->options->data);
-        agent->exit_code = EXIT_REFUSED;
-        hark_group_stop(agent->crew->group);
+            worker->options->data);
+        worker->exit_code = EXIT_REFUSED;
+        hark_group_stop(worker->server->group);
         return;
     }
-    agent->shutdown_late = true;
-    sessions_close(agent);
-    crew_cut(agent);
+    worker->shutdown_late = true;
+    connections_close(worker);
+    workers_cut(worker);
     deadline_set(deadline, DISK_NS);
 }
 
-void shutdown_begin(struct agent *agent, int exit_code)
+void shutdown_begin(struct worker *worker, int exit_code)
 {
-    uint64_t timeout_ns = agent->options->shutdown_timeout_ns;
-    if (agent->exit_code == EXIT_DONE)
-        agent->exit_code = exit_code;
-    if (agent->ending != ENDING_NOT)
+    uint64_t timeout_ns = worker->options->shutdown_timeout_ns;
+    if (worker->exit_code == EXIT_DONE)
+        worker->exit_code = exit_code;
+    if (worker->ending != ENDING_NOT)
         return;
-    agent->ending = ENDING_ACCEPTED;
-    for (size_t i = 0; i < AGENT_SIGNALS; i++)
-        hark_cancel(&agent->signals[i].op);
-    deadline_init(&agent->shutdown, agent->loop, deadline_passed);
-    deadline_set(&agent->shutdown, timeout_ns != 0 ? timeout_ns : SHUTDOWN_NS_DEFAULT);
-    ports_close(agent);
-    if (agent->tail && !agent->tail_closing) {
-        agent->tail_closing = true;
-        tail_close(agent->tail, tail_closed, agent);
+    worker->ending = ENDING_ACCEPTED;
+    for (size_t i = 0; i < SHUTDOWN_SIGNALS; i++)
+        hark_cancel(&worker->signals[i].op);
+    deadline_init(&worker->shutdown, worker->loop, deadline_passed);
+    deadline_set(&worker->shutdown, timeout_ns != 0 ? timeout_ns : SHUTDOWN_NS_DEFAULT);
+    listeners_close(worker);
+    if (worker->tail && !worker->tail_closing) {
+        worker->tail_closing = true;
+        tail_close(worker->tail, tail_closed, worker);
     }
-    crew_finish(agent);
-    sessions_finish(agent);
-    shutdown_advance(agent);
+    workers_finish(worker);
+    connections_finish(worker);
+    shutdown_advance(worker);
 }
 
-void shutdown_follow(struct agent *agent, enum ending ending)
+void shutdown_follow(struct worker *worker, enum ending ending)
 {
     if (ending == ENDING_SUBSCRIBERS) {
-        tell_subscribers(agent);
+        finish_subscribers(worker);
     } else {
-        agent->ending = ending;
-        sessions_finish(agent);
+        worker->ending = ending;
+        connections_finish(worker);
     }
-    shutdown_advance(agent);
+    shutdown_advance(worker);
 }

@@ -1,9 +1,9 @@
-/* workers.c - the mail between the owner and the other agents: their beginning, their end, and the
+/* workers.c - the mail between the owner and the other workers: their beginning, their end, and the
  * dealing out of connections.
  *
  * Connections are accepted by the owner and go to whoever has the fewest: they live long, so their
  * number is what makes the load, and a hash over addresses would spread a few of them badly. What
- * must hold: an agent's loop ends when the owner has heard that it is gone, and the owner sends it
+ * must hold: a worker's loop ends when the owner has heard that it is gone, and the owner sends it
  * nothing from then on.
  */
 #include "connection/connection.h"
@@ -13,66 +13,67 @@
 
 enum { PLACES_KEPT_MAX = 32 };
 
-/* Takes: mail_at: where the mail stands in each agent. */
-static void send_others(struct agent *owner, size_t mail_at, mail_arrived *arrived)
+/* Takes: mail_at: where the mail stands in each worker. */
+static void send_others(struct worker *owner, size_t mail_at, mail_arrived *arrived)
 {
-    struct crew *crew = owner->crew;
-    for (uint32_t i = 1; i < crew->count; i++) {
-        struct agent *agent = &crew->agents[i];
-        if (!agent->is_gone)
-            mail_send(owner->loop, &agent->mailbox,
-                      (struct mail *)(void *)((char *)agent + mail_at), arrived);
+    struct server *server = owner->server;
+    for (uint32_t i = 1; i < server->count; i++) {
+        struct worker *worker = &server->workers[i];
+        if (!worker->is_gone)
+            mail_send(owner->loop, &worker->mailbox,
+                      (struct mail *)(void *)((char *)worker + mail_at), arrived);
     }
 }
 
-static void send_owner(struct agent *agent, struct mail *mail, mail_arrived *arrived)
+static void send_owner(struct worker *worker, struct mail *mail, mail_arrived *arrived)
 {
-    mail_send(agent->loop, &agent_owner(agent)->mailbox, mail, arrived);
+    mail_send(worker->loop, &worker_owner(worker)->mailbox, mail, arrived);
 }
 
 /* --- the beginning --- */
 
-static void others_begun(struct agent *owner)
+static void others_begun(struct worker *owner)
 {
-    struct crew *crew = owner->crew;
-    if (crew->begun + 1 == crew->count)
-        crew_is_ready(owner, crew->begin_error);
+    struct server *server = owner->server;
+    if (server->begun + 1 == server->count)
+        workers_are_ready(owner, server->begin_error);
 }
 
 static void begun(struct mail *mail)
 {
-    struct agent *agent = hark_container_of(mail, struct agent, begin);
-    struct crew *crew = agent->crew;
-    if (agent->begin_error < 0) {
-        crew->begin_error = agent->begin_error;
-        broker_lend_not(agent->relay);
+    struct worker *worker = hark_container_of(mail, struct worker, begin);
+    struct server *server = worker->server;
+    if (worker->begin_error < 0) {
+        server->begin_error = worker->begin_error;
+        broker_lend_not(worker->relay);
     }
-    crew->begun++;
-    others_begun(&crew->agents[0]);
+    server->begun++;
+    others_begun(&server->workers[0]);
 }
 
 static void begin(struct mail *mail)
 {
-    struct agent *agent = hark_container_of(mail, struct agent, begin);
-    struct broker_options options = agent_broker_options(agent);
-    agent->begin_error = broker_create_remote(agent->loop, agent->relay, &options, &agent->broker);
-    send_owner(agent, mail, begun);
+    struct worker *worker = hark_container_of(mail, struct worker, begin);
+    struct broker_options options = worker_broker_options(worker);
+    worker->begin_error =
+        broker_create_remote(worker->loop, worker->relay, &options, &worker->broker);
+    send_owner(worker, mail, begun);
 }
 
-void crew_begin(struct agent *owner)
+void workers_begin(struct worker *owner)
 {
-    struct crew *crew = owner->crew;
+    struct server *server = owner->server;
     int error = 0;
-    for (uint32_t i = 1; i < crew->count && error == 0; i++)
-        error = broker_lend(owner->broker, &crew->agents[i].mailbox, &crew->agents[i].relay);
+    for (uint32_t i = 1; i < server->count && error == 0; i++)
+        error = broker_lend(owner->broker, &server->workers[i].mailbox, &server->workers[i].relay);
     if (error < 0) {
-        for (uint32_t i = 1; i < crew->count; i++)
-            if (crew->agents[i].relay)
-                broker_lend_not(crew->agents[i].relay);
-        crew_is_ready(owner, error);
+        for (uint32_t i = 1; i < server->count; i++)
+            if (server->workers[i].relay)
+                broker_lend_not(server->workers[i].relay);
+        workers_are_ready(owner, error);
         return;
     }
-    send_others(owner, offsetof(struct agent, begin), begin);
+    send_others(owner, offsetof(struct worker, begin), begin);
     others_begun(owner);
 }
 
@@ -80,76 +81,76 @@ void crew_begin(struct agent *owner)
 
 static void finish(struct mail *mail)
 {
-    shutdown_follow(hark_container_of(mail, struct agent, finish), ENDING_ACCEPTED);
+    shutdown_follow(hark_container_of(mail, struct worker, finish), ENDING_ACCEPTED);
 }
 
 static void farewell(struct mail *mail)
 {
-    shutdown_follow(hark_container_of(mail, struct agent, farewell), ENDING_SUBSCRIBERS);
+    shutdown_follow(hark_container_of(mail, struct worker, farewell), ENDING_SUBSCRIBERS);
 }
 
 static void cut(struct mail *mail)
 {
-    shutdown_cut(hark_container_of(mail, struct agent, cut));
+    shutdown_cut(hark_container_of(mail, struct worker, cut));
 }
 
-void crew_finish(struct agent *owner)
+void workers_finish(struct worker *owner)
 {
-    send_others(owner, offsetof(struct agent, finish), finish);
+    send_others(owner, offsetof(struct worker, finish), finish);
 }
 
-void crew_farewell(struct agent *owner)
+void workers_farewell(struct worker *owner)
 {
-    send_others(owner, offsetof(struct agent, farewell), farewell);
+    send_others(owner, offsetof(struct worker, farewell), farewell);
 }
 
-void crew_cut(struct agent *owner)
+void workers_cut(struct worker *owner)
 {
-    send_others(owner, offsetof(struct agent, cut), cut);
+    send_others(owner, offsetof(struct worker, cut), cut);
 }
 
 static void is_idle(struct mail *mail)
 {
-    struct agent *owner = agent_owner(hark_container_of(mail, struct agent, finish));
-    owner->crew->idle++;
+    struct worker *owner = worker_owner(hark_container_of(mail, struct worker, finish));
+    owner->server->idle++;
     shutdown_advance(owner);
 }
 
-void crew_tell_idle(struct agent *agent)
+void workers_send_idle(struct worker *worker)
 {
-    if (!agent->told_idle)
-        send_owner(agent, &agent->finish, is_idle);
-    agent->told_idle = true;
+    if (!worker->idle_sent)
+        send_owner(worker, &worker->finish, is_idle);
+    worker->idle_sent = true;
 }
 
 static void released(struct mail *mail)
 {
-    hark_cancel(&hark_container_of(mail, struct agent, farewell)->hold);
+    hark_cancel(&hark_container_of(mail, struct worker, farewell)->hold);
 }
 
 static void is_gone(struct mail *mail)
 {
-    struct agent *agent = hark_container_of(mail, struct agent, farewell);
-    struct agent *owner = agent_owner(agent);
-    owner->crew->gone++;
-    agent->is_gone = true;
-    mail_send(owner->loop, &agent->mailbox, mail, released);
+    struct worker *worker = hark_container_of(mail, struct worker, farewell);
+    struct worker *owner = worker_owner(worker);
+    owner->server->gone++;
+    worker->is_gone = true;
+    mail_send(owner->loop, &worker->mailbox, mail, released);
     shutdown_advance(owner);
 }
 
-void crew_tell_gone(struct agent *agent)
+void workers_send_gone(struct worker *worker)
 {
-    send_owner(agent, &agent->farewell, is_gone);
+    send_owner(worker, &worker->farewell, is_gone);
 }
 
-bool crew_is_idle(const struct agent *owner)
+bool workers_are_idle(const struct worker *owner)
 {
-    return owner->crew->idle + 1 == owner->crew->count;
+    return owner->server->idle + 1 == owner->server->count;
 }
 
-bool crew_is_gone(const struct agent *owner)
+bool workers_are_gone(const struct worker *owner)
 {
-    return owner->crew->gone + 1 == owner->crew->count;
+    return owner->server->gone + 1 == owner->server->count;
 }
 
 /* --- connections --- */
@@ -157,8 +158,8 @@ bool crew_is_gone(const struct agent *owner)
 /* A connection on its way. */
 struct arrival {
     struct mail mail;
-    struct agent *agent;
-    const struct port *port;
+    struct worker *worker;
+    const struct listener *listener;
     int fd;
     struct peer *peer;
 };
@@ -166,56 +167,56 @@ struct arrival {
 static void arrived(struct mail *mail)
 {
     struct arrival arrival = *hark_container_of(mail, struct arrival, mail);
-    struct agent *agent = arrival.agent;
+    struct worker *worker = arrival.worker;
     free(hark_container_of(mail, struct arrival, mail));
-    session_open_or_shed(agent, arrival.port, arrival.fd, arrival.peer);
+    connection_open_or_shed(worker, arrival.listener, arrival.fd, arrival.peer);
 }
 
-static uint64_t connections_of(const struct agent *agent)
+static uint64_t connections_of(const struct worker *worker)
 {
-    return agent->dealt - atomic_load_explicit(&agent->over, memory_order_relaxed);
+    return worker->dealt - atomic_load_explicit(&worker->over, memory_order_relaxed);
 }
 
 /* Each protocol leaves a few places to the other: whoever fills the lines port with connections
  * that say nothing does not lock out who looks after the server. */
-static bool has_place(const struct agent *owner, enum protocol protocol)
+static bool has_place(const struct worker *owner, enum protocol protocol)
 {
     uint64_t kept = owner->connections_max / 8;
     bool both = owner->options->http_count != 0 && owner->options->lines_count != 0;
     if (kept > PLACES_KEPT_MAX)
         kept = PLACES_KEPT_MAX;
-    uint64_t open = atomic_load_explicit(&owner->crew->open[protocol], memory_order_relaxed);
+    uint64_t open = atomic_load_explicit(&owner->server->open[protocol], memory_order_relaxed);
     return !both || open < owner->connections_max - kept;
 }
 
-struct agent *crew_deal(struct agent *owner, enum protocol protocol)
+struct worker *workers_deal(struct worker *owner, enum protocol protocol)
 {
-    struct crew *crew = owner->crew;
-    struct agent *least = owner;
+    struct server *server = owner->server;
+    struct worker *least = owner;
     uint64_t connections = 0;
     uint64_t fewest = UINT64_MAX;
-    for (uint32_t i = 1; i <= crew->count; i++) {
-        struct agent *agent = &crew->agents[(crew->turn + i) % crew->count];
-        uint64_t own = connections_of(agent);
+    for (uint32_t i = 1; i <= server->count; i++) {
+        struct worker *worker = &server->workers[(server->turn + i) % server->count];
+        uint64_t own = connections_of(worker);
         connections += own;
         if (own < fewest) {
-            least = agent;
+            least = worker;
             fewest = own;
         }
     }
     if (connections >= owner->connections_max || !has_place(owner, protocol))
         return NULL;
-    crew->turn = least->index;
+    server->turn = least->index;
     return least;
 }
 
-bool crew_hand_over(struct agent *owner, struct agent *to, const struct port *port, int fd,
-                    struct peer *peer)
+bool workers_hand_over(struct worker *owner, struct worker *to, const struct listener *listener,
+                       int fd, struct peer *peer)
 {
     struct arrival *arrival = malloc(sizeof *arrival);
     if (!arrival)
         return false;
-    *arrival = (struct arrival){.agent = to, .port = port, .fd = fd, .peer = peer};
+    *arrival = (struct arrival){.worker = to, .listener = listener, .fd = fd, .peer = peer};
     to->dealt++;
     hark_os_forget(owner->loop, fd); /* nothing was started on it here */
     mail_send(owner->loop, &to->mailbox, &arrival->mail, arrived);

@@ -1,16 +1,16 @@
-/* counters.c - adding up. Every counter of a sheet is a number of 64 bits, and the sum is a counter
- * again, but for the longest turn, which is the longest of all. */
+/* counters.c - adding up. Every counter is a number of 64 bits, and the sum is a counter again, but
+ * for the longest turn, which is the longest of all. */
 #include "status/counters.h"
 
 #include <string.h>
 
-void sheet_read(struct agent *agent, struct sheet *out_sheet)
+void counters_read(struct worker *worker, struct counters *out_counters)
 {
-    out_sheet->counters = agent->counters;
-    out_sheet->loop = *hark_loop_metrics(agent->loop);
-    out_sheet->active = hark_loop_active(agent->loop);
-    if (agent->broker)
-        out_sheet->broker = *broker_statistics(agent->broker);
+    out_counters->served = worker->counters;
+    out_counters->loop = *hark_loop_metrics(worker->loop);
+    out_counters->active = hark_loop_active(worker->loop);
+    if (worker->broker)
+        out_counters->broker = *broker_statistics(worker->broker);
 }
 
 static void add(void *sum, const void *other, size_t bytes)
@@ -21,12 +21,12 @@ static void add(void *sum, const void *other, size_t bytes)
         to[i] += from[i];
 }
 
-static void add_sheet(struct sheet *sum, const struct sheet *other)
+static void add_counters(struct counters *sum, const struct counters *other)
 {
     uint64_t longest_ns = sum->loop.longest_turn_ns;
     if (longest_ns < other->loop.longest_turn_ns)
         longest_ns = other->loop.longest_turn_ns;
-    add(&sum->counters, &other->counters, sizeof sum->counters);
+    add(&sum->served, &other->served, sizeof sum->served);
     add(&sum->broker, &other->broker, sizeof sum->broker);
     add(&sum->loop, &other->loop, sizeof sum->loop);
     sum->loop.size = other->loop.size;
@@ -34,16 +34,16 @@ static void add_sheet(struct sheet *sum, const struct sheet *other)
     sum->active += other->active;
 }
 
-void totals_read(struct agent *owner, struct sheet *out_totals)
+void counters_total(struct worker *owner, struct counters *out_totals)
 {
-    struct crew *crew = owner->crew;
+    struct server *server = owner->server;
     memset(out_totals, 0, sizeof *out_totals);
-    sheet_read(owner, &crew->sheets[0]);
-    for (uint32_t i = 0; i < crew->count; i++)
-        add_sheet(out_totals, &crew->sheets[i]);
+    counters_read(owner, &server->counters[0]);
+    for (uint32_t i = 0; i < server->count; i++)
+        add_counters(out_totals, &server->counters[i]);
 }
 
-_Static_assert(sizeof(struct agent_counters) % sizeof(uint64_t) == 0,
+_Static_assert(sizeof(struct worker_counters) % sizeof(uint64_t) == 0,
                "counters are numbers of 64 bits alone");
 _Static_assert(sizeof(struct broker_statistics) % sizeof(uint64_t) == 0,
                "counters are numbers of 64 bits alone");

@@ -4,11 +4,11 @@
 
 #include "connection/worker.h"
 
-/* Fills in what an agent counts now.
- * Takes: an agent of the calling thread. */
-void sheet_read(struct agent *agent, struct sheet *out_sheet);
+/* Fills in what a worker counts now.
+ * Takes: a worker of the calling thread. */
+void counters_read(struct worker *worker, struct counters *out_counters);
 
 /* The owner's own, as it is now, and what the others have said last, in one. */
-void totals_read(struct agent *owner, struct sheet *out_totals);
+void counters_total(struct worker *owner, struct counters *out_totals);
 
 #endif

@@ -27,7 +27,7 @@ void document_release(struct document *document)
 {
     if (!document || atomic_fetch_sub_explicit(&document->uses, 1, memory_order_acq_rel) != 1)
         return;
-    atomic_fetch_sub_explicit(&document->crew->documents_bytes, document->count,
+    atomic_fetch_sub_explicit(&document->server->documents_bytes, document->count,
                               memory_order_relaxed);
     free(document->bytes);
     free(document);
@@ -36,7 +36,7 @@ void document_release(struct document *document)
 /* --- writing --- */
 
 static const struct {
-    void (*begin)(struct agent *owner, struct edition *edition);
+    void (*begin)(struct worker *owner, struct edition *edition);
     void (*stream)(struct edition *edition, const struct broker_stream_view *view);
     void (*end)(struct edition *edition);
 } writers[DOCUMENTS] = {
@@ -46,7 +46,7 @@ static const struct {
 };
 
 /* Looks whether what is written so far may be. */
-static bool is_refused(struct agent *owner, struct edition *edition)
+static bool is_refused(struct worker *owner, struct edition *edition)
 {
     size_t count = edition->text.count;
     bool failed = edition->text.failed;
@@ -57,13 +57,13 @@ static bool is_refused(struct agent *owner, struct edition *edition)
     if (count > DOCUMENT_BYTES_MAX)
         edition->refused = 507;
     else if (failed ||
-             count + atomic_load_explicit(&owner->crew->documents_bytes, memory_order_relaxed) >
+             count + atomic_load_explicit(&owner->server->documents_bytes, memory_order_relaxed) >
                  DOCUMENTS_BYTES_MAX)
         edition->refused = 503;
     return edition->refused != 0;
 }
 
-void edition_begin(struct agent *owner, struct edition *edition, enum document_kind kind)
+void edition_begin(struct worker *owner, struct edition *edition, enum document_kind kind)
 {
     *edition = (struct edition){.kind = kind, .comma = ""};
     is_refused(owner, edition);
@@ -76,7 +76,7 @@ static void add_stream(void *context, const struct broker_stream_view *view)
     writers[edition->kind].stream(edition, view);
 }
 
-bool edition_write(struct agent *owner, struct edition *edition)
+bool edition_write(struct worker *owner, struct edition *edition)
 {
     if (edition->refused != 0)
         return false;
@@ -91,15 +91,15 @@ bool edition_write(struct agent *owner, struct edition *edition)
     return !is_refused(owner, edition) && more;
 }
 
-struct document *edition_end(struct agent *owner, struct edition *edition)
+struct document *edition_end(struct worker *owner, struct edition *edition)
 {
     struct document *document = edition->refused == 0 ? malloc(sizeof *document) : NULL;
     if (document) {
         *document = (struct document){.uses = 1,
-                                      .crew = owner->crew,
+                                      .server = owner->server,
                                       .bytes = edition->text.bytes,
                                       .count = edition->text.count};
-        atomic_fetch_add_explicit(&owner->crew->documents_bytes, document->count,
+        atomic_fetch_add_explicit(&owner->server->documents_bytes, document->count,
                                   memory_order_relaxed);
         owner->counters.documents++;
         edition->text = (struct text){0};

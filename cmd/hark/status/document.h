@@ -12,8 +12,8 @@
 
 #include "base/text.h"
 
-struct agent;
-struct crew;
+struct worker;
+struct server;
 struct broker_stream_view;
 
 /* The kinds of them. */
@@ -22,7 +22,7 @@ enum document_kind { DOCUMENT_METRICS, DOCUMENT_STATS, DOCUMENT_STREAMS, DOCUMEN
 /* One that is made: it lives until all have given it back, from whatever thread. */
 struct document {
     _Atomic(uint32_t) uses;
-    struct crew *crew;
+    struct server *server;
     char *bytes;
     size_t count;
 };
@@ -43,15 +43,15 @@ struct edition {
 };
 
 /* Begins to write one. Where there is no room for it, it is refused and nothing is written. */
-void edition_begin(struct agent *owner, struct edition *edition, enum document_kind kind);
+void edition_begin(struct worker *owner, struct edition *edition, enum document_kind kind);
 
 /* Writes a part.
  * Gives: true: there is more to write. */
-bool edition_write(struct agent *owner, struct edition *edition);
+bool edition_write(struct worker *owner, struct edition *edition);
 
 /* Ends it.
  * Gives: the document, with one use; NULL: it is refused. */
-struct document *edition_end(struct agent *owner, struct edition *edition);
+struct document *edition_end(struct worker *owner, struct edition *edition);
 
 /* One use more, one less. */
 void document_hold(struct document *document);
@@ -59,12 +59,12 @@ void document_release(struct document *document);
 
 /* --- metrics.c, stats.c: the beginning, a stream, the end --- */
 
-void metrics_begin(struct agent *owner, struct edition *edition);
+void metrics_begin(struct worker *owner, struct edition *edition);
 void metrics_stream(struct edition *edition, const struct broker_stream_view *view);
 void metrics_end(struct edition *edition);
 
-void stats_begin(struct agent *owner, struct edition *edition);
-void streams_begin(struct agent *owner, struct edition *edition);
+void stats_begin(struct worker *owner, struct edition *edition);
+void streams_begin(struct worker *owner, struct edition *edition);
 void streams_stream(struct edition *edition, const struct broker_stream_view *view);
 void streams_end(struct edition *edition);
 

@@ -13,9 +13,9 @@
 static const uint64_t PROBE_NS = 1000000000U;
 static const char probe_name[] = ".health";
 
-const char *health_trouble(const struct agent *agent)
+const char *health_trouble(const struct worker *worker)
 {
-    int error = atomic_load_explicit(&agent->crew->trouble, memory_order_relaxed);
+    int error = atomic_load_explicit(&worker->server->trouble, memory_order_relaxed);
     return error == 0 ? NULL : refusal_of(error).reason;
 }
 
@@ -28,7 +28,7 @@ static void forgotten(struct log_append *append, int64_t result)
 static void probed(struct log_append *append, int64_t result)
 {
     struct health *health = hark_container_of(append, struct health, probe);
-    struct agent *owner = health->agent;
+    struct worker *owner = health->worker;
     broker_trouble_look(owner->broker);
     health->again_ns = hark_now(owner->loop) + PROBE_NS;
     health->probing = result > 0;
@@ -38,14 +38,14 @@ static void probed(struct log_append *append, int64_t result)
     log_delete(owner->log, append);
 }
 
-void health_probe(struct agent *owner)
+void health_probe(struct worker *owner)
 {
     struct health *health = &owner->health;
     if (health->probing || hark_now(owner->loop) < health->again_ns || !health_trouble(owner) ||
         !owner->broker)
         return;
     memset(&health->probe, 0, sizeof health->probe);
-    health->agent = owner;
+    health->worker = owner;
     health->probing = true;
     health->probe.name = probe_name;
     health->probe.name_length = sizeof probe_name - 1;

@@ -4,23 +4,23 @@
 
 #include "broker/broker.h"
 
-struct agent;
+struct worker;
 
 /* The owner's. Zeroed before its first use; all private. */
 struct health {
     struct log_append probe;
-    struct agent *agent;
+    struct worker *worker;
     bool probing;
     uint64_t again_ns;
 };
 
 /* Gives: NULL: events are taken, as far as is known; else why not, in one constant line.
- * Thread: any of the crew. */
-const char *health_trouble(const struct agent *agent);
+ * Thread: any of the server's. */
+const char *health_trouble(const struct worker *worker);
 
 /* While events are refused: tries one of its own, at most once a second, so that the end of the
  * trouble is seen though nobody publishes.
  * Takes: the owner. */
-void health_probe(struct agent *owner);
+void health_probe(struct worker *owner);
 
 #endif

@@ -8,13 +8,13 @@ static double seconds_of(struct timeval time)
     return (double)time.tv_sec + (double)time.tv_usec / 1e6;
 }
 
-struct measures measures_read(struct agent *agent)
+struct measures measures_read(struct worker *worker)
 {
     struct rusage usage;
     memset(&usage, 0, sizeof usage);
     getrusage(RUSAGE_SELF, &usage);
     return (struct measures){
-        .uptime_seconds = (double)(hark_now(agent->loop) - agent->started_ns) / 1e9,
+        .uptime_seconds = (double)(hark_now(worker->loop) - worker->started_ns) / 1e9,
         .user_seconds = seconds_of(usage.ru_utime),
         .system_seconds = seconds_of(usage.ru_stime),
         .max_resident_bytes = (uint64_t)usage.ru_maxrss * 1024,

@@ -15,7 +15,7 @@ struct measures {
     uint64_t involuntary_switches;
 };
 
-struct measures measures_read(struct agent *agent);
+struct measures measures_read(struct worker *worker);
 
 /* The longest time that the given share (0 to 1) of all turns took, in seconds; as exact as the
  * buckets: it is the upper end of one. */

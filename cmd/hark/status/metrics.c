@@ -27,16 +27,16 @@ static void add_gauge(struct text *text, const char *name, const char *help, uin
     text_add(text, "%s %llu\n", name, (number)value);
 }
 
-static void add_process(struct text *text, struct agent *agent)
+static void add_process(struct text *text, struct worker *worker)
 {
-    struct measures measures = measures_read(agent);
+    struct measures measures = measures_read(worker);
     add_kind(text, "hark_build_info", "gauge",
              "1, with the version and the backend that the loop runs on.");
     text_add(text, "hark_build_info{version=\"%s\",backend=\"%s\"} 1\n", hark_version(),
-             hark_loop_backend(agent->loop));
+             hark_loop_backend(worker->loop));
     add_gauge(text, "hark_refusing", "1 while events are refused; /healthz says why.",
-              health_trouble(agent) ? 1 : 0);
-    add_gauge(text, "hark_threads", "Threads that serve connections.", agent->crew->count);
+              health_trouble(worker) ? 1 : 0);
+    add_gauge(text, "hark_threads", "Threads that serve connections.", worker->server->count);
     add_kind(text, "hark_uptime_seconds", "gauge", "Time since the start.");
     text_add(text, "hark_uptime_seconds %.3f\n", measures.uptime_seconds);
     add_kind(text, "process_cpu_seconds_total", "counter", "User and system CPU time.");
@@ -111,8 +111,8 @@ static void add_loop(struct text *text, const struct hark_metrics *metrics)
             metrics->requested, metrics->handled, metrics->requested);
 }
 
-static void add_connections(struct text *text, const struct agent *owner,
-                            const struct agent_counters *counters)
+static void add_connections(struct text *text, const struct worker *owner,
+                            const struct worker_counters *counters)
 {
     static const char *const methods[] = {
         [HTTP_METHOD_GET] = "GET",       [HTTP_METHOD_HEAD] = "HEAD",
@@ -122,9 +122,9 @@ static void add_connections(struct text *text, const struct agent *owner,
     };
     uint64_t paused = 0;
     uint64_t shed = counters->shed;
-    for (size_t i = 0; i < owner->ports_count; i++) {
-        paused += owner->ports[i].listener.pauses;
-        shed += owner->ports[i].listener.shed_count;
+    for (size_t i = 0; i < owner->listeners_count; i++) {
+        paused += owner->listeners[i].socket.pauses;
+        shed += owner->listeners[i].socket.shed_count;
     }
     add_kind(text, "hark_connections", "gauge", "Open connections.");
     text_add(
@@ -258,33 +258,33 @@ void metrics_end(struct edition *edition)
 }
 
 /* Where there are several threads: how they share the load. */
-static void add_threads(struct text *text, const struct crew *crew)
+static void add_threads(struct text *text, const struct server *server)
 {
-    if (crew->count == 1)
+    if (server->count == 1)
         return;
     add_kind(text, "hark_thread_connections", "gauge", "Open connections, by thread.");
-    for (uint32_t i = 0; i < crew->count; i++) {
-        const struct agent_counters *counters = &crew->sheets[i].counters;
+    for (uint32_t i = 0; i < server->count; i++) {
+        const struct worker_counters *counters = &server->counters[i].served;
         text_add(
             text, "hark_thread_connections{thread=\"%u\"} %llu\n", (unsigned)i,
             (number)(counters->connections[PROTOCOL_HTTP] + counters->connections[PROTOCOL_LINES]));
     }
     add_kind(text, "hark_thread_busy_seconds_total", "counter",
              "Time that a thread's loop spent handling.");
-    for (uint32_t i = 0; i < crew->count; i++)
+    for (uint32_t i = 0; i < server->count; i++)
         text_add(text, "hark_thread_busy_seconds_total{thread=\"%u\"} %.9f\n", (unsigned)i,
-                 (double)crew->sheets[i].loop.lag_total_ns / 1e9);
+                 (double)server->counters[i].loop.lag_total_ns / 1e9);
 }
 
-void metrics_begin(struct agent *owner, struct edition *edition)
+void metrics_begin(struct worker *owner, struct edition *edition)
 {
     struct text *text = &edition->text;
-    struct sheet totals;
-    totals_read(owner, &totals);
+    struct counters totals;
+    counters_total(owner, &totals);
     add_process(text, owner);
     add_loop(text, &totals.loop);
-    add_threads(text, owner->crew);
-    add_connections(text, owner, &totals.counters);
+    add_threads(text, owner->server);
+    add_connections(text, owner, &totals.served);
     add_broker(text, &totals.broker);
     add_log(text, owner->log);
 }

@@ -3,9 +3,9 @@
  *
  * A document (/metrics, /stats, /streams) is written for all who asked for it before it was begun,
  * one document at a time, a part a turn: however many ask however often, the others wait for one
- * part. For what other threads count the owner has each of them fill in a sheet before it begins.
- * What is asked of one stream is told at once. What must hold: while a session waits for such an
- * answer none of its other requests is answered, as this one keeps no order with the log's.
+ * part. For what other threads count the owner has each of them fill in its counters before it
+ * begins. What is asked of one stream is told at once. What must hold: while a connection waits for
+ * such an answer none of its other requests is answered, as this one keeps no order with the log's.
  */
 #include "http/http.h"
 #include "status/counters.h"
@@ -18,11 +18,11 @@
 enum { TURN_ANSWERS = 64 };
 
 /* One question on its way. */
-struct ask {
+struct query {
     struct mail mail;
-    struct http_session *http;
+    struct http_connection *http;
     struct exchange exchange;
-    enum ask_what what;
+    enum query_what what;
     enum document_kind kind;   /* ASK_DOCUMENT */
     struct document *document; /* its answer; NULL: refused */
     int refused;
@@ -40,7 +40,7 @@ static const char *const document_types[DOCUMENTS] = {
 /* --- answers --- */
 
 /* Gives: false: there is no such stream. */
-static bool write_stream(struct agent *owner, const char *name, struct text *text)
+static bool write_stream(struct worker *owner, const char *name, struct text *text)
 {
     struct broker_stream *stream = NULL;
     if (broker_stream_open(owner->broker, name, strlen(name), &stream) < 0) {
@@ -57,7 +57,7 @@ static bool write_stream(struct agent *owner, const char *name, struct text *tex
 }
 
 /* Writes nothing where events are taken. */
-static void write_health(struct agent *owner, struct text *text)
+static void write_health(struct worker *owner, struct text *text)
 {
     const char *trouble = health_trouble(owner);
     health_probe(owner);
@@ -66,25 +66,25 @@ static void write_health(struct agent *owner, struct text *text)
 }
 
 /* On the owner's thread. Gives: false: there is no such stream. */
-static bool write_answer(struct agent *owner, enum ask_what what, const char *name,
+static bool write_answer(struct worker *owner, enum query_what what, const char *name,
                          struct text *text)
 {
     switch (what) {
-    case ASK_DOCUMENT:
+    case QUERY_DOCUMENT:
         break;
-    case ASK_STREAM:
+    case QUERY_STREAM:
         return write_stream(owner, name, text);
-    case ASK_HEALTH:
+    case QUERY_HEALTH:
         write_health(owner, text);
         break;
     }
     return true;
 }
 
-static void give_answer(struct http_session *http, const struct exchange *exchange,
-                        enum ask_what what, bool known, const struct text *text)
+static void give_answer(struct http_connection *http, const struct exchange *exchange,
+                        enum query_what what, bool known, const struct text *text)
 {
-    if (what == ASK_HEALTH)
+    if (what == QUERY_HEALTH)
         answer_line(http, exchange, text->count != 0 || text->failed ? 503 : 200,
                     text->count != 0 ? text->bytes : "ok");
     else if (!known)
@@ -96,48 +96,48 @@ static void give_answer(struct http_session *http, const struct exchange *exchan
                      text->bytes, text->count);
 }
 
-static void give_document(struct http_session *http, struct ask *ask)
+static void give_document(struct http_connection *http, struct query *query)
 {
-    if (ask->document)
-        answer_document(http, &ask->exchange, document_types[ask->kind], ask->document);
-    else if (ask->refused == 507)
-        answer_error(http, &ask->exchange, 507, NULL,
+    if (query->document)
+        answer_document(http, &query->exchange, document_types[query->kind], query->document);
+    else if (query->refused == 507)
+        answer_error(http, &query->exchange, 507, NULL,
                      "there are too many streams for one answer: ask for one of them");
     else
         answer_error(
-            http, &ask->exchange, 503, "Retry-After: 1\r\n",
+            http, &query->exchange, 503, "Retry-After: 1\r\n",
             "there is no memory for the answer, as others have not taken theirs: try again later");
 }
 
-/* Back with the session. */
-static void answered(struct ask *ask)
+/* Back with the connection. */
+static void answered(struct query *query)
 {
-    struct http_session *http = ask->http;
-    if (http->session.closing)
-        document_release(ask->document);
-    else if (ask->what == ASK_DOCUMENT)
-        give_document(http, ask);
+    struct http_connection *http = query->http;
+    if (http->connection.closing)
+        document_release(query->document);
+    else if (query->what == QUERY_DOCUMENT)
+        give_document(http, query);
     else
-        give_answer(http, &ask->exchange, ask->what, !ask->unknown, &ask->text);
-    text_done(&ask->text);
-    free(ask);
+        give_answer(http, &query->exchange, query->what, !query->unknown, &query->text);
+    text_done(&query->text);
+    free(query);
     http_answered(http);
 }
 
 static void returned(struct mail *mail)
 {
-    answered(hark_container_of(mail, struct ask, mail));
+    answered(hark_container_of(mail, struct query, mail));
 }
 
 /* On the owner's thread. */
-static void answer(struct agent *owner, struct ask *ask)
+static void answer(struct worker *owner, struct query *query)
 {
-    struct agent *asker = ask->http->session.agent;
-    ask->unknown = !write_answer(owner, ask->what, ask->name, &ask->text);
-    if (asker == owner)
-        answered(ask);
+    struct worker *origin = query->http->connection.worker;
+    query->unknown = !write_answer(owner, query->what, query->name, &query->text);
+    if (origin == owner)
+        answered(query);
     else
-        mail_send(owner->loop, &asker->mailbox, &ask->mail, returned);
+        mail_send(owner->loop, &origin->mailbox, &query->mail, returned);
 }
 
 /* --- those that wait --- */
@@ -151,144 +151,149 @@ static void move_all(struct mail_list *to, struct mail_list *from)
     }
 }
 
-static void go_on(struct agent *owner);
+static void go_on(struct worker *owner);
 
 /* Answers some of those that can be. */
-static void tell_due(struct crew *crew)
+static void answer_some(struct server *server)
 {
     struct mail *mail;
-    for (int left = TURN_ANSWERS; left > 0 && (mail = crew->due.first); left--) {
-        crew->due.first = mail->next;
-        answer(&crew->agents[0],
-               hark_container_of(mail, struct ask,
+    for (int left = TURN_ANSWERS; left > 0 && (mail = server->answerable.first); left--) {
+        server->answerable.first = mail->next;
+        answer(&server->workers[0],
+               hark_container_of(mail, struct query,
                                  mail)); /* whoever it is for may ask again at once */
     }
 }
 
 /* The document is written: each that asked for it gets a use of it. */
-static void publish(struct agent *owner)
+static void publish(struct worker *owner)
 {
-    struct crew *crew = owner->crew;
-    struct document *document = edition_end(owner, &crew->edition);
-    for (struct mail *mail = crew->asked.first; mail; mail = mail->next) {
-        struct ask *ask = hark_container_of(mail, struct ask, mail);
-        ask->refused = crew->edition.refused;
-        ask->document = document;
+    struct server *server = owner->server;
+    struct document *document = edition_end(owner, &server->edition);
+    for (struct mail *mail = server->current.first; mail; mail = mail->next) {
+        struct query *query = hark_container_of(mail, struct query, mail);
+        query->refused = server->edition.refused;
+        query->document = document;
         if (document)
             document_hold(document);
     }
     document_release(document);
-    crew->writing = false;
-    move_all(&crew->due, &crew->asked);
+    server->writing = false;
+    move_all(&server->answerable, &server->current);
 }
 
 /* A turn's work: answers, or else a part of a document. */
-static void tell(struct hark_op *op, int64_t result)
+static void step(struct hark_op *op, int64_t result)
 {
-    struct crew *crew = hark_container_of(op, struct crew, tell);
-    struct agent *owner = &crew->agents[0];
+    struct server *server = hark_container_of(op, struct server, writing_step);
+    struct worker *owner = &server->workers[0];
     (void)result;
-    if (crew->due.first)
-        tell_due(crew);
-    if (crew->writing && crew->sheets_out == 0 && !edition_write(owner, &crew->edition))
+    if (server->answerable.first)
+        answer_some(server);
+    if (server->writing && server->counters_out == 0 && !edition_write(owner, &server->edition))
         publish(owner);
     go_on(owner);
 }
 
-/* --- sheets --- */
+/* --- counters --- */
 
 /* Once the end has come so far the others may be gone: what they said last has to do. */
-static bool needs_sheets(const struct agent *owner, enum document_kind kind)
+static bool needs_counters(const struct worker *owner, enum document_kind kind)
 {
-    return kind != DOCUMENT_STREAMS && owner->crew->count > 1 && owner->ending < ENDING_SUBSCRIBERS;
+    return kind != DOCUMENT_STREAMS && owner->server->count > 1 &&
+           owner->ending < ENDING_SUBSCRIBERS;
 }
 
-static void sheet_filled(struct mail *mail)
+static void counters_filled(struct mail *mail)
 {
-    struct sheet *sheet = hark_container_of(mail, struct sheet, mail);
-    struct agent *owner = agent_owner(sheet->agent);
-    if (--owner->crew->sheets_out == 0)
+    struct counters *counters = hark_container_of(mail, struct counters, mail);
+    struct worker *owner = worker_owner(counters->worker);
+    if (--owner->server->counters_out == 0)
         go_on(owner);
 }
 
-static void sheet_fill(struct mail *mail)
+static void counters_fill(struct mail *mail)
 {
-    struct sheet *sheet = hark_container_of(mail, struct sheet, mail);
-    struct agent *agent = sheet->agent;
-    sheet_read(agent, sheet);
-    mail_send(agent->loop, &agent_owner(agent)->mailbox, mail, sheet_filled);
+    struct counters *counters = hark_container_of(mail, struct counters, mail);
+    struct worker *worker = counters->worker;
+    counters_read(worker, counters);
+    mail_send(worker->loop, &worker_owner(worker)->mailbox, mail, counters_filled);
 }
 
-static void send_sheets(struct agent *owner)
+static void counters_send(struct worker *owner)
 {
-    struct crew *crew = owner->crew;
-    crew->sheets_out = crew->count - 1;
-    for (uint32_t i = 1; i < crew->count; i++)
-        mail_send(owner->loop, &crew->agents[i].mailbox, &crew->sheets[i].mail, sheet_fill);
+    struct server *server = owner->server;
+    server->counters_out = server->count - 1;
+    for (uint32_t i = 1; i < server->count; i++)
+        mail_send(owner->loop, &server->workers[i].mailbox, &server->counters[i].mail,
+                  counters_fill);
 }
 
 /* Begins the next document that is asked for; the kinds take turns. */
-static void write_next(struct agent *owner)
+static void write_next(struct worker *owner)
 {
-    struct crew *crew = owner->crew;
-    for (int i = 1; i <= DOCUMENTS && !crew->writing; i++) {
-        enum document_kind kind = (enum document_kind)(((int)crew->edition.kind + i) % DOCUMENTS);
-        if (!crew->asking[kind].first)
+    struct server *server = owner->server;
+    for (int i = 1; i <= DOCUMENTS && !server->writing; i++) {
+        enum document_kind kind = (enum document_kind)(((int)server->edition.kind + i) % DOCUMENTS);
+        if (!server->waiting[kind].first)
             continue;
-        move_all(&crew->asked, &crew->asking[kind]);
-        edition_begin(owner, &crew->edition, kind);
-        crew->writing = true;
-        if (crew->edition.refused == 0 && needs_sheets(owner, kind))
-            send_sheets(owner);
+        move_all(&server->current, &server->waiting[kind]);
+        edition_begin(owner, &server->edition, kind);
+        server->writing = true;
+        if (server->edition.refused == 0 && needs_counters(owner, kind))
+            counters_send(owner);
     }
 }
 
-static void go_on(struct agent *owner)
+static void go_on(struct worker *owner)
 {
-    struct crew *crew = owner->crew;
-    if (!crew->writing)
+    struct server *server = owner->server;
+    if (!server->writing)
         write_next(owner);
-    bool something = crew->due.first || (crew->writing && crew->sheets_out == 0);
-    if (something && !hark_op_active(&crew->tell))
-        hark_defer(owner->loop, &crew->tell, tell);
+    bool something = server->answerable.first || (server->writing && server->counters_out == 0);
+    if (something && !hark_op_active(&server->writing_step))
+        hark_defer(owner->loop, &server->writing_step, step);
 }
 
 /* On the owner's thread. */
-static void take_up(struct agent *owner, struct ask *ask)
+static void take_up(struct worker *owner, struct query *query)
 {
-    struct crew *crew = owner->crew;
-    mail_list_append(ask->what == ASK_DOCUMENT ? &crew->asking[ask->kind] : &crew->due, &ask->mail);
+    struct server *server = owner->server;
+    mail_list_append(query->what == QUERY_DOCUMENT ? &server->waiting[query->kind]
+                                                   : &server->answerable,
+                     &query->mail);
     go_on(owner);
 }
 
-static void asked(struct mail *mail)
+static void arrived(struct mail *mail)
 {
-    struct ask *ask = hark_container_of(mail, struct ask, mail);
-    take_up(agent_owner(ask->http->session.agent), ask);
+    struct query *query = hark_container_of(mail, struct query, mail);
+    take_up(worker_owner(query->http->connection.worker), query);
 }
 
 /* --- questions --- */
 
 /* Owns: the question; NULL: memory is lacking. */
-static void send_ask(struct http_session *http, const struct exchange *exchange, struct ask *ask)
+static void query_send(struct http_connection *http, const struct exchange *exchange,
+                       struct query *query)
 {
-    struct agent *agent = http->session.agent;
-    if (!ask) {
+    struct worker *worker = http->connection.worker;
+    if (!query) {
         answer_error(http, exchange, 503, "Retry-After: 1\r\n", "out of memory: try again later");
         return;
     }
-    ask->http = http;
-    ask->exchange = *exchange;
+    query->http = http;
+    query->exchange = *exchange;
     http_await(http);
-    if (agent_is_owner(agent))
-        take_up(agent, ask);
+    if (worker_is_owner(worker))
+        take_up(worker, query);
     else
-        mail_send(agent->loop, &agent_owner(agent)->mailbox, &ask->mail, asked);
+        mail_send(worker->loop, &worker_owner(worker)->mailbox, &query->mail, arrived);
 }
 
 /* HEAD is told what is known without writing it. */
-void ask_document(struct http_session *http, const struct exchange *exchange,
-                  enum document_kind kind)
+void query_document(struct http_connection *http, const struct exchange *exchange,
+                    enum document_kind kind)
 {
     if (exchange->head_only) {
         answer_head(http, exchange, 200, HTTP_LENGTH_NONE, document_types[kind],
@@ -296,30 +301,30 @@ void ask_document(struct http_session *http, const struct exchange *exchange,
         answer_done(http, exchange);
         return;
     }
-    struct ask *ask = calloc(1, sizeof *ask);
-    if (ask) {
-        ask->what = ASK_DOCUMENT;
-        ask->kind = kind;
+    struct query *query = calloc(1, sizeof *query);
+    if (query) {
+        query->what = QUERY_DOCUMENT;
+        query->kind = kind;
     }
-    send_ask(http, exchange, ask);
+    query_send(http, exchange, query);
 }
 
-void ask(struct http_session *http, const struct exchange *exchange, enum ask_what what,
-         const char *name)
+void query_ask(struct http_connection *http, const struct exchange *exchange, enum query_what what,
+               const char *name)
 {
-    struct agent *agent = http->session.agent;
-    if (agent_is_owner(agent)) {
+    struct worker *worker = http->connection.worker;
+    if (worker_is_owner(worker)) {
         struct text text = {0};
-        bool known = write_answer(agent, what, name, &text);
+        bool known = write_answer(worker, what, name, &text);
         give_answer(http, exchange, what, known, &text);
         text_done(&text);
         return;
     }
-    struct ask *ask = calloc(1, sizeof *ask);
-    if (ask) {
-        ask->what = what;
+    struct query *query = calloc(1, sizeof *query);
+    if (query) {
+        query->what = what;
         if (name)
-            memcpy(ask->name, name, strlen(name));
+            memcpy(query->name, name, strlen(name));
     }
-    send_ask(http, exchange, ask);
+    query_send(http, exchange, query);
 }

@@ -101,26 +101,26 @@ static void add_loop(struct text *text, const struct hark_metrics *metrics, uint
 }
 
 /* How the threads share the load. */
-static void add_threads(struct text *text, const struct crew *crew)
+static void add_threads(struct text *text, const struct server *server)
 {
     const char *comma = "";
     text_add(text, ",\"threads\":[");
-    for (uint32_t i = 0; i < crew->count; i++) {
-        const struct sheet *sheet = &crew->sheets[i];
+    for (uint32_t i = 0; i < server->count; i++) {
+        const struct counters *counters = &server->counters[i];
         text_add(text,
                  "%s{\"connections\":%llu,\"turns\":%llu,\"sleeps\":%llu,\"busy_seconds\":%.9f}",
                  comma,
-                 (number)(sheet->counters.connections[PROTOCOL_HTTP] +
-                          sheet->counters.connections[PROTOCOL_LINES]),
-                 (number)sheet->loop.turns, (number)sheet->loop.sleeps,
-                 (double)sheet->loop.lag_total_ns / 1e9);
+                 (number)(counters->served.connections[PROTOCOL_HTTP] +
+                          counters->served.connections[PROTOCOL_LINES]),
+                 (number)counters->loop.turns, (number)counters->loop.sleeps,
+                 (double)counters->loop.lag_total_ns / 1e9);
         comma = ",";
     }
     text_add(text, "]");
 }
 
 /* Whether events are taken. */
-static void add_health(struct text *text, const struct agent *owner)
+static void add_health(struct text *text, const struct worker *owner)
 {
     const char *trouble = health_trouble(owner);
     text_add(text, ",\"health\":{\"ok\":%s,\"reason\":", !trouble ? "true" : "false");
@@ -128,9 +128,10 @@ static void add_health(struct text *text, const struct agent *owner)
     text_add(text, "}");
 }
 
-static void add_traffic(struct text *text, const struct agent *owner, const struct sheet *totals)
+static void add_traffic(struct text *text, const struct worker *owner,
+                        const struct counters *totals)
 {
-    const struct agent_counters *counters = &totals->counters;
+    const struct worker_counters *counters = &totals->served;
     const struct broker_statistics *broker = &totals->broker;
     text_add(text,
              ",\"connections\":{\"http\":%llu,\"lines\":%llu,\"max\":%llu,\"accepted_http\":%llu,"
@@ -215,26 +216,26 @@ void streams_end(struct edition *edition)
     text_add(&edition->text, "]}\n");
 }
 
-void streams_begin(struct agent *owner, struct edition *edition)
+void streams_begin(struct worker *owner, struct edition *edition)
 {
     (void)owner;
     text_add(&edition->text, "{\"streams\":[");
 }
 
-void stats_begin(struct agent *owner, struct edition *edition)
+void stats_begin(struct worker *owner, struct edition *edition)
 {
     struct text *text = &edition->text;
     struct measures measures = measures_read(owner);
-    struct sheet totals;
+    struct counters totals;
     struct listing tails = {.text = text, .comma = ""};
     text_add(text, "{\"version\":\"%s\",\"backend\":\"%s\",\"pid\":%ld,\"uptime_seconds\":%.3f,",
              hark_version(), hark_loop_backend(owner->loop), (long)getpid(),
              measures.uptime_seconds);
     add_refusals(text, owner->loop);
     text_add(text, ",");
-    totals_read(owner, &totals);
+    counters_total(owner, &totals);
     add_loop(text, &totals.loop, totals.active);
-    add_threads(text, owner->crew);
+    add_threads(text, owner->server);
     text_add(text,
              ",\"process\":{\"cpu_seconds\":%.6f,\"user_seconds\":%.6f,\"system_seconds\":%.6f,"
              "\"max_resident_bytes\":%llu,"
