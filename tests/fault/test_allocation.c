@@ -4,16 +4,11 @@
  * The program's own malloc and its relatives stand before libc's (or the sanitizer's), so that
  * every allocation of the library, of libc for it, and of its threads is counted, and can be
  * refused. mmap counts as well: rings and pools come from it. */
+#include "fault/faults.h"
 #include "harness/sanitizer.h"
 #include "harness/scenario.h"
 
-#include <errno.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
-#include <sys/mman.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #if THREAD_SANITIZED
 
@@ -124,16 +119,11 @@ void free(void *memory)
         __libc_free(memory);
 }
 
-void *mmap(void *address, size_t length, int protection, int flags, int fd, off_t offset)
-{
-    if (refuse())
-        return MAP_FAILED;
-    long result = syscall(SYS_mmap, address, length, protection, flags, fd, offset);
-    return (void *)(uintptr_t)result;
-}
+static int no_mapping; /* the fault of mmap */
 
 static void arm(void)
 {
+    no_mapping = FAULT(.calls = "kernel_mmap", .error = -ENOMEM, .chooses = refuse);
     loop_thread = pthread_self();
     atomic_store(&seen, 0);
     atomic_store(&refused, 0);
@@ -143,6 +133,7 @@ static void arm(void)
 static void disarm(void)
 {
     atomic_store(&armed, false);
+    fault_end(no_mapping);
 }
 
 static const struct scenario_faults faults = {.arm = arm, .disarm = disarm, .patience = 40};

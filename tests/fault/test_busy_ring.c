@@ -2,52 +2,29 @@
  * loop's own wake-up, wait for room in its queue: it must not go to sleep with them in hand. On the
  * other backends there is no such queue, and nothing is refused.
  */
-#include "harness/harness.h"
+#include "fault/faults.h"
 
-#include <dlfcn.h>
-#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { ENTER = 426, REQUESTS = 100 };
+enum { REQUESTS = 100 };
 
-static atomic_int refusals; /* of the next enters */
-static atomic_int error_to_give;
-
-/* The program's own stands before libc's. A call may have fewer arguments than are looked at here;
- * what is read past them is passed on and read by nobody. */
-__attribute__((no_sanitize("address"))) long syscall(long number, ...)
+/* So many of the next enters fail. */
+static void refuse(int error, int times)
 {
-    static long (*_Atomic real)(long, ...);
-    long arguments[6];
-    va_list rest;
-    va_start(rest, number);
-    for (int index = 0; index < 6; index++)
-        arguments[index] = va_arg(rest, long);
-    va_end(rest);
-    if (!real)
-        real = (long (*)(long, ...))dlsym(RTLD_NEXT, "syscall");
-    if (number == ENTER && atomic_load(&refusals) > 0 && atomic_fetch_sub(&refusals, 1) > 0) {
-        errno = atomic_load(&error_to_give);
-        return -1;
-    }
-    return real(number, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4],
-                arguments[5]);
-}
-
-static void refuse(int error, int count)
-{
-    atomic_store(&error_to_give, error);
-    atomic_store(&refusals, count);
+    static int number;
+    fault_end(number);
+    if (times > 0)
+        number = FAULT(.calls = "kernel_io_uring_enter", .error = error, .times = (uint64_t)times);
 }
 
 /* More requests than the queue holds, and no room made for any number of tries. */
 BACKEND_TEST_WITH(requests_that_found_no_room_are_handed_over_before_it_sleeps, 0, .entries = 1)
 {
     static struct harness_op ops[REQUESTS];
-    static const int errors[] = {EAGAIN, EBUSY};
+    static const int errors[] = {-EAGAIN, -EBUSY};
     char byte[1];
     int ends[2];
     harness_socket_pair(loop, ends);
@@ -97,7 +74,7 @@ BACKEND_TEST(wake_up_that_found_no_room_is_armed_before_it_sleeps)
         struct harness_op waiting = {0};
         struct posting posting = {.loop = harness_loop_create(&options)};
         pthread_t thread;
-        refuse(EAGAIN, count);
+        refuse(-EAGAIN, count);
         for (int index = 0; index < REQUESTS; index++) {
             ops[index] = (struct harness_op){0};
             hark_nop(posting.loop, &ops[index].op, harness_done);
@@ -126,7 +103,7 @@ BACKEND_TEST(wake_up_that_found_no_room_beside_what_only_waits_is_armed_before_i
     harness_socket_pair(posting.loop, ends);
     hark_recv(posting.loop, &receive.op, ends[0], byte, 1, 0, harness_done);
     posting.sleeper = gettid();
-    refuse(EAGAIN, 1);
+    refuse(-EAGAIN, 1);
     assert_int_equal(pthread_create(&thread, NULL, post_it_once_it_sleeps, &posting), 0);
     harness_wait(posting.loop, &posting.op);
     pthread_join(thread, NULL);
@@ -166,7 +143,7 @@ BACKEND_TEST_WITH(buffer_of_a_receive_that_is_cancelled_before_it_found_room_com
     harness_settle(loop);
     assert_int_equal(starved.calls, 0);
 
-    refuse(EAGAIN, 1000000);
+    refuse(-EAGAIN, 1000000);
     for (int index = 0; index < REQUESTS; index++)
         hark_nop(loop, &ops[index].op, harness_done);
     hark_buffer_return(loop, holder.context);

@@ -1,42 +1,21 @@
 /* test_no_thread.c - no thread can be started, as where the system's limit is reached: what needs
  * one says so, and a close closes even so. */
-#include "harness/harness.h"
+#include "fault/faults.h"
 
-#include <dlfcn.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-static atomic_bool refused;
-
-typedef int create_function(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
-create_function __interceptor_pthread_create
-    __attribute__((weak)); /* a sanitizer's, which must know its threads */
-
-/* The program's own stands before libc's. */
-int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*function)(void *),
-                   void *argument)
+static int refuse_each_thread(void)
 {
-    if (atomic_load(&refused))
-        return EAGAIN;
-    create_function *real = __interceptor_pthread_create;
-    if (!real)
-        real = (create_function *)dlsym(RTLD_NEXT, "pthread_create");
-    return real(thread, attributes, function, argument);
+    return FAULT(.calls = "kernel_thread_start", .error = -EAGAIN, .times = FAULT_FOR_EVER);
 }
 
 BACKEND_TEST(close_of_a_file_needs_no_thread)
 {
     struct harness_op closing = {0};
     int fd = harness_file("file", "text", 4);
-    atomic_store(&refused, true);
+    refuse_each_thread();
     hark_close(loop, &closing.op, fd, harness_done);
     assert_result(harness_wait(loop, &closing), 0);
     assert_int_equal(fcntl(fd, F_GETFD), -1);
@@ -49,7 +28,7 @@ BACKEND_TEST(close_of_a_file_with_an_op_on_it_needs_no_thread)
     struct harness_op reading = {0};
     struct harness_op closing = {0};
     int fd = harness_file("file", "text", 4);
-    atomic_store(&refused, true);
+    refuse_each_thread();
     hark_read(loop, &reading.op, fd, bytes, sizeof bytes, 0, harness_done);
     hark_close(loop, &closing.op, fd, harness_done);
     harness_run(loop);
@@ -64,16 +43,25 @@ static int64_t do_work(struct hark_op *op)
     return 7;
 }
 
-BACKEND_TEST(work_without_a_thread_gives_eagain_and_works_once_there_is_one)
+BACKEND_TEST(work_without_any_thread_gives_eagain_and_works_once_there_is_one)
 {
-    struct harness_op working = {0};
-    atomic_store(&refused, true);
-    hark_work(loop, &working.op, do_work, harness_done);
-    assert_result(harness_wait(loop, &working), -EAGAIN);
-    atomic_store(&refused, false);
-    harness_op_again(&working);
-    hark_work(loop, &working.op, do_work, harness_done);
-    assert_result(harness_wait(loop, &working), 7);
+    char bytes[4];
+    struct statx status;
+    struct harness_op ops[3] = {0};
+    int fd = harness_file("file", "text", 4);
+    int refused = refuse_each_thread();
+    hark_work(loop, &ops[0].op, do_work, harness_done);
+    hark_getdents(loop, &ops[1].op, fd, bytes, sizeof bytes, harness_done);
+    hark_statx(loop, &ops[2].op, fd, "", AT_EMPTY_PATH, STATX_SIZE, &status, harness_done);
+    harness_run(loop);
+    assert_result(ops[0].result, -EAGAIN);
+    assert_result(ops[1].result, -EAGAIN);
+    assert_result(ops[2].result, harness_backend() == HARK_BACKEND_URING ? 0 : -EAGAIN);
+    harness_close(loop, fd);
+    fault_end(refused);
+    harness_op_again(&ops[0]);
+    hark_work(loop, &ops[0].op, do_work, harness_done);
+    assert_result(harness_wait(loop, &ops[0]), 7);
 }
 
 /* From here on the process may start no thread, and io_uring none for it either. Gives: the limit
@@ -126,7 +114,7 @@ BACKEND_TEST(promise_06_want_of_every_thread_is_told_as_such)
     struct harness_op asking = {0};
     struct statx status;
     struct rlimit before = refuse_threads();
-    atomic_store(&refused, true);
+    refuse_each_thread();
     hark_statx(loop, &asking.op, AT_FDCWD, "/", 0, STATX_SIZE, &status, harness_done);
     assert_result(harness_wait(loop, &asking), -EAGAIN);
     assert_int_equal(setrlimit(RLIMIT_NPROC, &before), 0);
@@ -136,14 +124,14 @@ BACKEND_TEST(group_without_a_thread_gives_eagain_and_one_of_a_single_loop_needs_
 {
     struct hark_group_options options = {.loop.backend = harness_backend(), .loops = 3};
     struct hark_group *group = NULL;
-    atomic_store(&refused, true);
+    int refused = refuse_each_thread();
     assert_result(hark_group_create(&options, &group), -EAGAIN);
     assert_null(group);
     options.loops = 1;
     assert_result(hark_group_create(&options, &group), 0);
     assert_result(hark_group_run(group, NULL, NULL), 0);
     assert_result(hark_group_destroy(group), 0);
-    atomic_store(&refused, false);
+    fault_end(refused);
     options.loops = 3;
     assert_result(hark_group_create(&options, &group), 0);
     assert_result(hark_group_destroy(group), 0);

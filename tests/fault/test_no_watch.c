@@ -1,25 +1,16 @@
 /* test_no_watch.c - the kernel takes no more registrations (ENOSPC: max_user_watches of epoll(7)).
  * On io_uring the ring polls by itself then, as it does for files; the epoll backend has no other
  * way, and the others have no registrations. */
-#include "harness/harness.h"
-
-#include <errno.h>
-#include <stdatomic.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
-#include <sys/syscall.h>
-#include <unistd.h>
+#include "fault/faults.h"
 
 static atomic_bool refused;
 
-/* The program's own stands before libc's. */
-int epoll_ctl(int epoll, int operation, int fd, struct epoll_event *event)
+int kernel_epoll_ctl(uint64_t *calls, int epoll, int operation, int fd, struct epoll_event *event)
 {
-    if (atomic_load(&refused) && operation == EPOLL_CTL_ADD) {
-        errno = ENOSPC;
-        return -1;
-    }
-    return (int)syscall(SYS_epoll_ctl, epoll, operation, fd, event);
+    (void)calls;
+    if (atomic_load(&refused) && operation == EPOLL_CTL_ADD)
+        return -ENOSPC;
+    return epoll_ctl(epoll, operation, fd, event) < 0 ? -errno : 0;
 }
 
 BACKEND_TEST(poll_without_a_registration_waits_for_what_was_asked_for)

@@ -1,28 +1,18 @@
 /* test_signal_at_once.c - a signal that arrives in the very moment in which it begins, or ceases,
  * to be asked for: it goes to the op or to the disposition that the program had before; it is not
  * swallowed in between. */
-#include "harness/harness.h"
-
-#include <dlfcn.h>
-#include <errno.h>
-#include <signal.h>
-#include <stdatomic.h>
+#include "fault/faults.h"
 
 static volatile sig_atomic_t armed;
 static volatile sig_atomic_t arrivals; /* at the program's own handler */
 
-/* The program's own stands before libc's (or the sanitizer's): the signal arrives as soon as the
- * disposition has changed. */
-int sigaction(int number, const struct sigaction *action, struct sigaction *former)
+/* The signal arrives as soon as the disposition has changed. */
+int kernel_sigaction(int number, const struct sigaction *action, struct sigaction *out_former)
 {
-    static int (*_Atomic real)(int, const struct sigaction *, struct sigaction *);
-    if (!real)
-        real = (int (*)(int, const struct sigaction *, struct sigaction *))dlsym(RTLD_NEXT,
-                                                                                 "sigaction");
-    int result = real(number, action, former);
-    if (armed && number == SIGUSR1 && action)
+    int error = sigaction(number, action, out_former) < 0 ? -errno : 0;
+    if (armed && number == SIGUSR1)
         raise(SIGUSR1);
-    return result;
+    return error;
 }
 
 static void count_it(int number)

@@ -1,34 +1,20 @@
 /* hark_os_listen_at: TCP and unix, options, stale paths. */
-#include "harness/harness.h"
+#include "fault/faults.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
-static bool listen_fails, ip6_missing;
+static bool ip6_missing;
 
-/* These stand before the C library's, which has its own way to the kernel. */
-int socket(int family, int type, int protocol)
+int kernel_socket(uint64_t *calls, int family, int type, int protocol)
 {
-    if (ip6_missing && family == AF_INET6) {
-        errno = EAFNOSUPPORT;
-        return -1;
-    }
-    return (int)syscall(SYS_socket, family, type, protocol);
-}
-
-int listen(int fd, int backlog)
-{
-    if (listen_fails) {
-        errno = EADDRINUSE;
-        return -1;
-    }
-    return (int)syscall(SYS_listen, fd, backlog);
+    (void)calls;
+    if (ip6_missing && family == AF_INET6)
+        return -EAFNOSUPPORT;
+    int fd = socket(family, type, protocol);
+    return fd < 0 ? -errno : fd;
 }
 
 static struct hark_address address_of(const char *text)
@@ -282,9 +268,9 @@ BACKEND_TEST(listen_at_missing_directory_gives_enoent)
 BACKEND_TEST(listen_at_unix_path_that_fails_after_bind_removes_it)
 {
     struct hark_address address = unix_address("socket");
-    listen_fails = true;
+    int failing = FAULT(.calls = "kernel_listen", .error = -EADDRINUSE);
     assert_result(listen_at(loop, &address, 0), -EADDRINUSE);
-    listen_fails = false;
+    fault_end(failing);
     assert_int_equal(access(harness_path("socket"), F_OK), -1);
     int fd = listen_at(loop, &address, 0);
     assert_true(fd >= 0);

@@ -1,30 +1,17 @@
 /* hark_listener: connections that fail before they are accepted, and the pauses after them. */
+#include "fault/faults.h"
 #include "net/door.h"
-
-#include <sys/syscall.h>
-
-/* --- accept(2) of the readiness backends, made to fail as the network can make it --- */
-
-static int accept_error; /* an errno that accept4 gives; 0: the kernel is asked */
-static int accept_errors_left;
-
-/* Stands before the C library's, which has its own way to the kernel. */
-int accept4(int fd, struct sockaddr *__restrict name, socklen_t *__restrict length, int flags)
-{
-    if (accept_error && accept_errors_left > 0) {
-        accept_errors_left--;
-        errno = accept_error;
-        return -1;
-    }
-    return (int)syscall(SYS_accept4, fd, name, length, flags);
-}
-
-/* --- failures that are the connection's own --- */
 
 static void skip_uring(void)
 {
     if (harness_backend() == HARK_BACKEND_URING)
-        harness_skip("io_uring does not accept through the C library");
+        harness_skip("io_uring does not accept by a call");
+}
+
+/* The next accepts fail, so many, as the network can make them fail. Gives: the fault. */
+static int fail_accepts(int error, uint64_t times)
+{
+    return FAULT(.calls = "kernel_accept4", .error = error, .times = times);
 }
 
 BACKEND_TEST(listener_goes_on_after_a_failed_connection)
@@ -33,14 +20,14 @@ BACKEND_TEST(listener_goes_on_after_a_failed_connection)
     skip_uring();
     for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
         struct door door = {0};
-        accept_error = errors[i];
-        accept_errors_left = 10;
+        int failing = fail_accepts(-errors[i], 10);
         assert_result(door_open(loop, &door, "127.0.0.1:0"), 0);
         int client = client_connect(&door.address);
         door_wait(loop, &door, 1);
-        assert_int_equal(accept_errors_left, 0);
+        assert_int_equal(fault_met(failing), 10);
         assert_int_equal(door.error_count, 0);
         assert_int_equal(door.listener.pauses, 0);
+        fault_end(failing);
         close(client);
         door_close(loop, &door);
     }
@@ -50,14 +37,13 @@ BACKEND_TEST(listener_pauses_where_every_connection_fails)
 {
     struct door door = {0};
     skip_uring();
-    accept_error = ENETDOWN;
-    accept_errors_left = 1000000;
+    int failing = fail_accepts(-ENETDOWN, FAULT_FOR_EVER);
     assert_result(door_open(loop, &door, "127.0.0.1:0"), 0);
     while (door.listener.pauses < 3)
         assert_true(hark_run_once(loop) >= 0);
-    assert_true(1000000 - accept_errors_left < 40); /* it does not spin */
+    assert_true(fault_met(failing) < 40); /* it does not spin */
     assert_int_equal(door.error_count, 0);
-    accept_errors_left = 0;
+    fault_end(failing);
     int client = client_connect(&door.address);
     door_wait(loop, &door, 1);
     close(client);
@@ -70,8 +56,7 @@ BACKEND_TEST(listener_short_of_memory_tells_once_pauses_and_recovers)
     skip_uring();
     for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
         struct door door = {0};
-        accept_error = errors[i];
-        accept_errors_left = 3;
+        int failing = fail_accepts(-errors[i], 3);
         assert_result(door_open(loop, &door, "127.0.0.1:0"), 0);
         int client = client_connect(&door.address);
         door_wait(loop, &door, 1);
@@ -79,6 +64,7 @@ BACKEND_TEST(listener_short_of_memory_tells_once_pauses_and_recovers)
         assert_result(door.errors[0], -errors[i]);
         assert_int_equal(door.listener.pauses, 3);
         assert_int_equal(door.listener.shed_count, 0);
+        fault_end(failing);
         close(client);
         door_close(loop, &door);
     }
@@ -89,8 +75,7 @@ BACKEND_TEST(listener_pauses_double_up_to_a_second)
 {
     struct door door = {0};
     skip_uring();
-    accept_error = ENOBUFS;
-    accept_errors_left = 1000000;
+    fail_accepts(-ENOBUFS, FAULT_FOR_EVER);
     assert_result(door_open(loop, &door, "127.0.0.1:0"), 0);
     uint64_t pause_ns = 10000000;
     uint64_t before_ns = hark_os_clock(loop);
