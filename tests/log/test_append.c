@@ -262,7 +262,7 @@ BACKEND_TEST(streams_are_listed_in_order_of_creation_with_their_facts)
         assert_int_equal(stream->first, zebra);
         assert_int_equal(stream->last, last);
         assert_int_equal(stream->lost, 0);
-        assert_true(stream->number < zebra);
+        assert_true(stream->generation < zebra);
         stream = log_stream_next(log, stream);
         assert_string_equal(stream->name, "apple");
         assert_null(log_stream_next(log, stream));

@@ -19,7 +19,7 @@ struct event {
 struct stream {
     bool exists;
     char name[32];
-    uint64_t number;
+    uint64_t generation;
     struct event events[EVENTS_MAX];
     int count;
 };
@@ -88,10 +88,11 @@ static void do_append(struct hark_loop *loop, struct log *log)
         highest = (uint64_t)appends[i].result;
         if (!stream->exists) {
             stream->exists = true;
-            stream->number = find(log, stream->name)->number;
+            stream->generation = find(log, stream->name)->generation;
             stream->count = 0;
         }
-        CHECK(stream->count < EVENTS_MAX && appends[i].request.stream->number == stream->number);
+        CHECK(stream->count < EVENTS_MAX &&
+              appends[i].request.stream->generation == stream->generation);
         stream->events[stream->count++] =
             (struct event){highest, appends[i].request.length, base + (uint64_t)i};
     }
@@ -126,7 +127,7 @@ static int kept_from(const struct stream *stream, const struct log_stream *facts
 static void check_from(struct hark_loop *loop, struct log *log, const struct stream *stream,
                        int from, int start)
 {
-    uint64_t after = start == 0 ? stream->number : stream->events[start - 1].id;
+    uint64_t after = start == 0 ? stream->generation : stream->events[start - 1].id;
     struct history history = read_from(loop, log, stream->name, after);
     int next = start < from ? from : start;
     CHECK(history.gaps == (start < from ? 1u : 0u));
@@ -149,7 +150,7 @@ static void do_check(struct hark_loop *loop, struct log *log)
     CHECK(!facts == !stream->exists);
     if (!facts)
         return;
-    CHECK(facts->number == stream->number);
+    CHECK(facts->generation == stream->generation);
     int from = kept_from(stream, facts);
     check_from(loop, log, stream, from, (int)roll((unsigned)stream->count + 1));
     check_from(loop, log, stream, from, from);

@@ -374,7 +374,7 @@ BACKEND_TEST(gap_at_the_end_of_a_segment_that_was_damaged_goes_to_its_last_id)
 static void assert_only_lost(struct hark_loop *loop, struct log *log, const char *name,
                              const uint64_t *all, int count, int lost)
 {
-    struct history history = read_from(loop, log, name, find(log, name)->number);
+    struct history history = read_from(loop, log, name, find(log, name)->generation);
     int next = 0;
     assert_int_equal(history.count, count);
     for (int i = 0; i < count; i++, next++) {
@@ -466,8 +466,8 @@ BACKEND_TEST_TIMEOUT(a_segment_that_has_lost_its_last_event_is_a_gap_that_ends, 
         assert_int_equal(last->gap.after, ids[EVENTS - 2]);
         assert_int_equal(last->gap.first, ids[EVENTS - 1] + 1);
         history_free(&history);
-        history =
-            read_from(loop, log, "third", find(log, "third")->number); /* which had nothing there */
+        history = read_from(loop, log, "third",
+                            find(log, "third")->generation); /* which had nothing there */
         assert_int_equal(history.gaps, 0);
         history_free(&history);
         assert_int_equal(log_statistics(log)->damaged, 1);

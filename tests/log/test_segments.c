@@ -331,7 +331,7 @@ BACKEND_TEST(gap_that_has_two_reasons_is_told_as_one)
     uint64_t before = append_text(loop, log, "other", "1");
     fill(loop, log, "s", 0, 60, 4000, NULL);
     const struct log_stream *stream = find(log, "s");
-    assert_true(stream->number > before && stream->lost > stream->number);
+    assert_true(stream->generation > before && stream->lost > stream->generation);
     struct history history = read_from(loop, log, "s", before);
     assert_int_equal(history.gaps, 1);
     assert_int_equal(history.seen[0].gap.after, before);
@@ -376,7 +376,7 @@ BACKEND_TEST(segments_in_which_all_was_deleted_go_at_once)
     for (int restart = 0; restart < 3; restart++) {
         assert_int_equal(count_files(path, ".log"), log_statistics(log)->segments);
         assert_null(find(log, "gone"));
-        struct history history = read_from(loop, log, "kept", find(log, "kept")->number);
+        struct history history = read_from(loop, log, "kept", find(log, "kept")->generation);
         assert_int_equal(history.gaps, 0);
         assert_events(&history, 0, 23 + restart, BYTES, ids);
         history_free(&history);
@@ -424,7 +424,7 @@ BACKEND_TEST(a_segment_that_is_dropped_under_a_reader_goes_after_the_read)
     fill(loop, log, "gone", 0, 40, 4000, NULL);
     struct append gone = {.request = {.name = "gone", .name_length = 4, .done = append_ended}};
     for (int i = 0; i < 4; i++) {
-        readings[i] = (struct repeated){.log = log, .stream = find(log, "gone")->number};
+        readings[i] = (struct repeated){.log = log, .stream = find(log, "gone")->generation};
         log_cursor_place(&readings[i].cursor, readings[i].stream, LOG_START);
         log_read(log, &readings[i].cursor, readings[i].buffer, sizeof readings[i].buffer,
                  read_repeatedly);

@@ -117,7 +117,7 @@ uint64_t broker_streams_walk(struct broker *broker, uint64_t after, size_t count
             view = broker_stream_look(stream);
         if (log->name[0] != '.') /* else private: a source's own notes */
             each(context, &view);
-        after = log->number;
+        after = log->generation;
         log = log_stream_next(broker->log, log);
     }
     return log ? after : 0;

@@ -82,7 +82,7 @@ void broker_reader_ready(struct broker_reader *reader)
     broker_turns(reader->broker);
 }
 
-/* The first look at a generation of the stream. Ids of earlier generations are below its number;
+/* The first look at a generation of the stream. Ids of earlier generations are below it;
  * one that is above all that it has given is foreign (the data directory was replaced):
  * everything is then new to this reader, after a gap. */
 static void enter_generation(struct broker_reader *reader, uint64_t newest)

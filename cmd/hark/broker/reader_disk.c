@@ -82,7 +82,7 @@ static bool generation_stands(const struct broker_reader *reader)
     if (reader->broker->owner)
         return reader->generation == reader->stream->generation;
     const struct log_stream *log = broker_stream_log(reader->stream);
-    return log && log->number == reader->generation;
+    return log && log->generation == reader->generation;
 }
 
 void broker_disk(struct broker_reader *reader)

@@ -192,7 +192,7 @@ static void settle(struct relay *relay)
             watch->owner_stream ? broker_stream_log(watch->owner_stream) : NULL;
         *entry = (struct relay_entry){
             .watch = watch,
-            .number = log ? log->number : 0,
+            .generation = log ? log->generation : 0,
             .id = log ? broker_stream_newest(log) : 0,
             .error = watch->error,
             .answers = watch->answers,
@@ -212,7 +212,7 @@ void relay_state(struct broker_watch *watch)
     settle(relay);
 }
 
-void relay_event(struct broker_watch *watch, uint64_t number, uint64_t id, const void *bytes,
+void relay_event(struct broker_watch *watch, uint64_t generation, uint64_t id, const void *bytes,
                  size_t count)
 {
     struct relay_entry *entry = watch->is_due ? NULL : entry_add(watch->relay, count);
@@ -221,8 +221,11 @@ void relay_event(struct broker_watch *watch, uint64_t number, uint64_t id, const
         relay_state(watch);
         return;
     }
-    *entry = (struct relay_entry){
-        .watch = watch, .number = number, .id = id, .count = (uint32_t)count, .event = true};
+    *entry = (struct relay_entry){.watch = watch,
+                                  .generation = generation,
+                                  .id = id,
+                                  .count = (uint32_t)count,
+                                  .event = true};
     if (count != 0)
         memcpy(entry + 1, bytes, count);
 }

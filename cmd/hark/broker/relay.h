@@ -47,10 +47,10 @@ struct broker_watch {
 /* What an entry of a block says. */
 struct relay_entry {
     struct broker_watch *watch;
-    uint64_t number; /* log_stream.number; 0: there is no such stream */
-    uint64_t id;     /* of the event; of a state: the newest that was acknowledged */
-    uint32_t count;  /* bytes of the event, which follow */
-    int32_t error;   /* of a state that answers */
+    uint64_t generation; /* log_stream.generation; 0: there is no such stream */
+    uint64_t id;         /* of the event; of a state: the newest that was acknowledged */
+    uint32_t count;      /* bytes of the event, which follow */
+    int32_t error;       /* of a state that answers */
     bool event;
     bool answers;
 };
@@ -66,7 +66,7 @@ void relay_destroy(struct relay *relay);
 void relay_mail(struct relay *relay, struct mail *mail, mail_arrived *arrived);
 
 /* Sends an event, or leaves it out. */
-void relay_event(struct broker_watch *watch, uint64_t number, uint64_t id, const void *bytes,
+void relay_event(struct broker_watch *watch, uint64_t generation, uint64_t id, const void *bytes,
                  size_t count);
 
 /* Sends what this turn has for all other brokers now. */

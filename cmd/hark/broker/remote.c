@@ -165,10 +165,10 @@ void remote_subscribers(struct broker_stream *stream)
 
 /* The stream is another one now, or events were left out: the rings hold what comes after
  * `newest`. */
-static void take_state(struct broker_stream *stream, uint64_t number, uint64_t newest)
+static void take_state(struct broker_stream *stream, uint64_t generation, uint64_t newest)
 {
-    if (number != stream->generation)
-        broker_stream_begin_generation(stream, number, newest);
+    if (generation != stream->generation)
+        broker_stream_begin_generation(stream, generation, newest);
     else if (newest > stream->newest)
         broker_stream_skip(stream, newest);
     stream->newest = newest;
@@ -180,14 +180,14 @@ void remote_take(const struct relay_entry *entry, const void *bytes)
     struct broker_stream *stream = watch->stream;
     if (entry->event) {
         if (watch->followed &&
-            (entry->number != stream->generation || entry->id > stream->newest)) {
-            broker_stream_take(stream, entry->number, entry->id, bytes, entry->count);
+            (entry->generation != stream->generation || entry->id > stream->newest)) {
+            broker_stream_take(stream, entry->generation, entry->id, bytes, entry->count);
             stream->newest = entry->id;
         }
         return;
     }
     if (watch->followed || (entry->answers && entry->error == 0))
-        take_state(stream, entry->number, entry->id);
+        take_state(stream, entry->generation, entry->id);
     if (entry->answers)
         answer_follows(watch, entry->error);
 }

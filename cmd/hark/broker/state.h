@@ -54,7 +54,8 @@ struct broker_stream {
     struct broker *broker;
     struct broker_stream *chained;
     uint64_t hash;
-    uint64_t generation; /* log_stream.number of what stands under the name now; 0: nothing does */
+    uint64_t
+        generation; /* log_stream.generation of what stands under the name now; 0: nothing does */
     uint32_t handles;
     uint32_t subscribers[BROKER_ENCODINGS];
     struct recent

@@ -166,14 +166,14 @@ void broker_stream_skip(struct broker_stream *stream, uint64_t newest)
 
 uint64_t broker_stream_newest(const struct log_stream *log)
 {
-    return log->last > log->number ? log->last : log->number;
+    return log->last > log->generation ? log->last : log->generation;
 }
 
 void broker_stream_refresh(struct broker_stream *stream)
 {
     const struct log_stream *log = stream->broker->owner ? NULL : broker_stream_log(stream);
-    if (log && log->number != stream->generation)
-        broker_stream_begin_generation(stream, log->number, broker_stream_newest(log));
+    if (log && log->generation != stream->generation)
+        broker_stream_begin_generation(stream, log->generation, broker_stream_newest(log));
 }
 
 /* The newest id of this generation that may have gone by. */
@@ -284,7 +284,8 @@ void broker_stream_appended(struct broker *broker, struct broker_stream *stream,
     broker->statistics.published_bytes += append->length;
     if (!stream)
         return;
-    broker_stream_take(stream, append->stream->number, append->id, append->bytes, append->length);
+    broker_stream_take(stream, append->stream->generation, append->id, append->bytes,
+                       append->length);
     stream->published++;
     rate_advance(stream);
     stream->rate[stream->rate_second % BROKER_RATE_SECONDS]++;

@@ -91,7 +91,7 @@ static void end_stream(struct check *check)
     printf("stream %s: %" PRIu64 " events", stream->name, check->events);
     if (stream->first != 0)
         printf(", ids %" PRIu64 " to %" PRIu64, stream->first, stream->last);
-    if (stream->lost >= stream->number && stream->lost < stream->first)
+    if (stream->lost >= stream->generation && stream->lost < stream->first)
         printf(", nothing is kept up to id %" PRIu64, stream->lost);
     printf("%s\n", check->gaps == 0 ? "" : ": not whole");
     next_stream(check);

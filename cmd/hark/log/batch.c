@@ -143,7 +143,7 @@ int batch_add(struct log *log, struct log_append *request, struct log_row *strea
         log->next++;
     }
     struct log_record record = {
-        .kind = RECORD_EVENT, .stream = stream->facts.number, .sequence = log->next};
+        .kind = RECORD_EVENT, .stream = stream->facts.generation, .sequence = log->next};
     record.length = request->length;
     record.payload = request->bytes;
     if (request->deletes) {

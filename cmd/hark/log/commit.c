@@ -150,12 +150,12 @@ static void count_request(struct log *log, struct log_append *request, uint64_t 
     struct log_row *stream = (struct log_row *)request->stream;
     if (request->creates) {
         stream->pending = false;
-        count_record(log, offset, stream->facts.number, stream->facts.name_length);
+        count_record(log, offset, stream->facts.generation, stream->facts.name_length);
     }
     uint64_t place = *offset;
     count_record(log, offset, request->id, request->deletes ? 0 : request->length);
     if (request->deletes)
-        builder_note_deleted(&log->builder, stream->facts.number);
+        builder_note_deleted(&log->builder, stream->facts.generation);
     else if (row_note(stream, log->active->first, builder_block(&log->builder, place), request->id,
                       request->length))
         log->active->live++;

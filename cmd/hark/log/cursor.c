@@ -25,7 +25,7 @@ void log_cursor_place(struct log_cursor *cursor, uint64_t stream, uint64_t after
 
 void log_cursor_init(struct log_cursor *cursor, const struct log_stream *stream, uint64_t after)
 {
-    log_cursor_place(cursor, stream->number, after);
+    log_cursor_place(cursor, stream->generation, after);
 }
 
 static void let_go(struct log_cursor *cursor)
@@ -130,8 +130,8 @@ static bool enter_segment(struct log_cursor *cursor)
     if (ends(cursor, stream))
         return false;
     bool from_start = cursor->after == LOG_START;
-    if (!from_start && cursor->after < stream->facts.number)
-        note_gap(cursor, stream->facts.number);
+    if (!from_start && cursor->after < stream->facts.generation)
+        note_gap(cursor, stream->facts.generation);
     const struct log_span *span = row_span_after(stream, cursor->after);
     if (!from_start)
         note_gap(cursor, span ? span->lost : stream->facts.lost);

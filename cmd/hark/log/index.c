@@ -96,7 +96,7 @@ void builder_done(struct log_builder *builder)
 static bool told(const struct log_row *stream, const struct log_builder *builder)
 {
     return !stream->pending &&
-           (stream->facts.number > builder->segment || row_span_of(stream, builder->segment));
+           (stream->facts.generation > builder->segment || row_span_of(stream, builder->segment));
 }
 
 static void put_entry(unsigned char *to, const struct log_row *stream,
@@ -106,7 +106,7 @@ static void put_entry(unsigned char *to, const struct log_row *stream,
     const struct log_span none = {0};
     if (!span)
         span = &none;
-    put64(to, stream->facts.number);
+    put64(to, stream->facts.generation);
     put64(to + 8, span->count);
     put64(to + 16, span->bytes);
     put64(to + 24, span->first);
@@ -115,7 +115,7 @@ static void put_entry(unsigned char *to, const struct log_row *stream,
     put32(to + 44, span == &none ? 0 : stream->presence.words);
     put32(to + 48, word);
     put32(to + 52, name);
-    put32(to + 56, stream->facts.number > builder->segment ? stream->facts.name_length : 0);
+    put32(to + 56, stream->facts.generation > builder->segment ? stream->facts.name_length : 0);
     put32(to + 60, 0);
 }
 
@@ -188,7 +188,7 @@ static void put_streams(const struct log_index *index, const struct log_builder 
             for (uint32_t i = 0; i < stream->presence.words; i++)
                 put64(index->bytes + words_at(index) + 8 * (size_t)word++,
                       stream->presence.bits[i]);
-        if (stream->facts.number > builder->segment) {
+        if (stream->facts.generation > builder->segment) {
             memcpy(index->bytes + names_at(index) + name, stream->facts.name,
                    stream->facts.name_length);
             name += stream->facts.name_length;
@@ -214,7 +214,8 @@ int index_make(const struct log_builder *builder, const struct log_table *table,
             continue;
         index.entries++;
         index.words += !row_span_of(stream, builder->segment) ? 0 : stream->presence.words;
-        index.name_bytes += stream->facts.number > builder->segment ? stream->facts.name_length : 0;
+        index.name_bytes +=
+            stream->facts.generation > builder->segment ? stream->facts.name_length : 0;
     }
     index.size = total_bytes(&index);
     index.bytes = calloc(1, index.size);

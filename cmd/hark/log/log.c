@@ -210,13 +210,14 @@ const struct log_stream *log_stream_next(const struct log *log, const struct log
     return !stream ? NULL : &stream->facts;
 }
 
-const struct log_stream *log_stream_above(const struct log *log, uint64_t number)
+const struct log_stream *log_stream_above(const struct log *log, uint64_t generation)
 {
-    const struct log_row *stream = number == 0 ? NULL : table_by_number(&log->table, number);
+    const struct log_row *stream =
+        generation == 0 ? NULL : table_by_number(&log->table, generation);
     if (stream)
         return log_stream_next(log, &stream->facts);
     const struct log_stream *next = log_stream_next(log, NULL);
-    while (next && next->number <= number) /* that one is gone */
+    while (next && next->generation <= generation) /* that one is gone */
         next = log_stream_next(log, next);
     return next;
 }

@@ -92,13 +92,14 @@ void log_close(struct log *log, log_closed *closed, void *context);
 struct log_stream {
     char name[LOG_NAME_MAX + 1]; /* ends with NUL */
     uint32_t name_length;
-    uint64_t number; /* never given twice, unlike the name: the id of its creation, less than every
+    uint64_t
+        generation; /* never given twice, unlike the name: the id of its creation, less than every
                         event's id in it */
-    uint64_t count;  /* of the events that are kept */
-    uint64_t bytes;  /* of those events, without what the log adds */
-    uint64_t first;  /* the oldest id kept; 0 none is */
-    uint64_t last;   /* the newest id ever acknowledged in it, kept or not; 0 none */
-    uint64_t lost;   /* ids up to this one are not all kept: retention or damage; 0 none is lost */
+    uint64_t count; /* of the events that are kept */
+    uint64_t bytes; /* of those events, without what the log adds */
+    uint64_t first; /* the oldest id kept; 0 none is */
+    uint64_t last;  /* the newest id ever acknowledged in it, kept or not; 0 none */
+    uint64_t lost;  /* ids up to this one are not all kept: retention or damage; 0 none is lost */
 };
 
 /* Finds a stream.
@@ -111,9 +112,9 @@ const struct log_stream *log_stream_find(const struct log *log, const char *name
  * Gives: the next; NULL at the end. */
 const struct log_stream *log_stream_next(const struct log *log, const struct log_stream *after);
 
-/* The same for who comes back later: the oldest stream with a number above that.
+/* The same for who comes back later: the oldest stream with a generation above that.
  * Takes: 0: the first of all. */
-const struct log_stream *log_stream_above(const struct log *log, uint64_t number);
+const struct log_stream *log_stream_above(const struct log *log, uint64_t generation);
 
 struct log_append;
 
@@ -184,7 +185,7 @@ typedef void log_read_done(struct log_cursor *cursor, int64_t result);
 
 /* A place in a stream, and the one read in flight for it, in the caller's memory. */
 struct log_cursor {
-    uint64_t stream; /* log_stream.number */
+    uint64_t stream; /* log_stream.generation */
     uint64_t after;  /* the id of the last event taken; moved by log_cursor_next, and past a gap by
                         log_read */
     struct log_gap gap; /* what the last read found, before its first event */
@@ -210,11 +211,11 @@ struct log_cursor {
 
 /* Places a cursor.
  * Takes: any cursor without a read in flight. after: an id, or LOG_START. An id that is less than
- *   the stream's number, so from a stream of that name before it, makes the first read tell a gap;
- *   an id that is greater than all, none. */
+ *   the stream's generation, so from a stream of that name before it, makes the first read tell a
+ *   gap; an id that is greater than all, none. */
 void log_cursor_init(struct log_cursor *cursor, const struct log_stream *stream, uint64_t after);
 
-/* The same, by log_stream.number.
+/* The same, by log_stream.generation.
  * Thread: any that has the cursor. */
 void log_cursor_place(struct log_cursor *cursor, uint64_t stream, uint64_t after);
 

@@ -111,7 +111,7 @@ void replay_declared(struct log *log, uint64_t first)
 {
     for (struct log_row *stream = log->table.oldest, *after; stream; stream = after) {
         after = stream->after;
-        if (stream->facts.number < first && stream->declared != first)
+        if (stream->facts.generation < first && stream->declared != first)
             bury(log, stream);
     }
 }

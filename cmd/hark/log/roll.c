@@ -52,7 +52,7 @@ static uint64_t put_declaration(unsigned char *to, const struct log_row *stream,
         .length = (uint32_t)declare_length(stream),
         .sequence = segment->first,
         .time_ns = segment->created_ns,
-        .stream = stream->facts.number,
+        .stream = stream->facts.generation,
         .payload = payload,
     };
     record_encode(to, &record, segment->first, offset);

@@ -39,7 +39,7 @@ struct log_row *table_by_number(const struct log_table *table, uint64_t number)
     if (table->buckets == 0)
         return NULL;
     struct log_row *stream = table->by_number[bucket_of_number(table, number)];
-    while (stream && stream->facts.number != number)
+    while (stream && stream->facts.generation != number)
         stream = stream->next_by_number;
     return stream;
 }
@@ -54,7 +54,7 @@ static void link_name(struct log_table *table, struct log_row *stream)
 
 static void link_number(struct log_table *table, struct log_row *stream)
 {
-    struct log_row **bucket = &table->by_number[bucket_of_number(table, stream->facts.number)];
+    struct log_row **bucket = &table->by_number[bucket_of_number(table, stream->facts.generation)];
     stream->next_by_number = *bucket;
     *bucket = stream;
 }
@@ -93,7 +93,7 @@ static void set_name(struct log_row *stream, const char *name, size_t length)
 static void link_in_order(struct log_table *table, struct log_row *stream)
 {
     struct log_row *before = table->newest;
-    while (before && before->facts.number > stream->facts.number)
+    while (before && before->facts.generation > stream->facts.generation)
         before = before->before;
     stream->before = before;
     stream->after = !before ? table->oldest : before->after;
@@ -108,7 +108,7 @@ struct log_row *table_add(struct log_table *table, uint64_t number, const char *
     struct log_row *stream = calloc(1, sizeof *stream);
     if (!stream)
         return NULL;
-    stream->facts.number = number;
+    stream->facts.generation = number;
     stream->nameless = !name;
     link_number(table, stream);
     if (name) {
@@ -137,7 +137,7 @@ void row_free(struct log_row *stream)
 
 void table_take(struct log_table *table, struct log_row *stream)
 {
-    struct log_row **link = &table->by_number[bucket_of_number(table, stream->facts.number)];
+    struct log_row **link = &table->by_number[bucket_of_number(table, stream->facts.generation)];
     while (*link != stream)
         link = &(*link)->next_by_number;
     *link = stream->next_by_number;

@@ -37,7 +37,7 @@ struct edition {
                                          by side */
     const char *comma;
     uint64_t streams; /* seen so far */
-    uint64_t after;   /* the last of them, by log_stream.number */
+    uint64_t after;   /* the last of them, by log_stream.generation */
     bool begun;
     int refused; /* the status that there is instead; 0: none */
 };

@@ -226,7 +226,7 @@ static void use_slot(struct tail_start *start, bool exact)
 static void count_published(struct tail_start *start)
 {
     const struct log_stream *stream = find_stream(start->follower, start->follower->stream_name);
-    bool same = stream && stream->number <= start->record_id + 1;
+    bool same = stream && stream->generation <= start->record_id + 1;
     if (start->position.lines == 0)
         return find_places(start);
     if (!same) { /* deleted since, or never made */
@@ -241,7 +241,7 @@ static void count_published(struct tail_start *start)
     if (start->last > start->newest)
         start->last = start->newest;
     log_cursor_init(&start->cursor, stream,
-                    start->record_id > stream->number ? start->record_id : stream->number);
+                    start->record_id > stream->generation ? start->record_id : stream->generation);
     read_log(start, read_counted);
 }
 
