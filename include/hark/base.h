@@ -25,7 +25,7 @@
 
 HARK_BEGIN
 
-/* The symbol of an error, "ECONNRESET" for -ECONNRESET or ECONNRESET, "EUNKNOWN" where there is
+/* The symbol of an error, "ECONNRESET" for -ECONNRESET or ECONNRESET, "EUNKNOWN" if there is
  * none.
  * Thread: any. */
 HARK_API const char *hark_error_name(int64_t error);

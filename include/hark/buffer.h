@@ -25,7 +25,7 @@ static inline bool hark_op_cut(const struct hark_op *op)
 /* Keeps the lent buffer past the callback: it is the caller's until hark_buffer_return. While the
  * pool is empty no hark_recv_each on the loop receives: return buffers soon.
  * Takes: the op of a hark_recv_each, inside its callback, with a result above 0.
- * Gives: the buffer; NULL where the op has none. */
+ * Gives: the buffer; NULL if the op has none. */
 static inline void *hark_buffer_keep(struct hark_op *op)
 {
     void *buffer = hark_op_buffer(op);

@@ -113,7 +113,7 @@ HARK_API void hark_statx(struct hark_loop *loop, struct hark_op *op, int directo
                          hark_done *done);
 
 /* renameat2(2).
- * Takes: flags: 0, RENAME_NOREPLACE, RENAME_EXCHANGE; to_directory, where it is a descriptor, stays
+ * Takes: flags: 0, RENAME_NOREPLACE, RENAME_EXCHANGE; to_directory, if it is a descriptor, stays
  *   open until the final call.
  * Gives: 0.
  * Fails: as renameat2(2). */
@@ -155,8 +155,7 @@ HARK_API void hark_copy_file_range(struct hark_loop *loop, struct hark_op *op, i
 struct hark_dirent {
     uint64_t inode;
     const char *name; /* inside the bytes that were read */
-    unsigned
-        type; /* DT_REG, DT_DIR, ... of dirent.h; DT_UNKNOWN where the file system does not say */
+    unsigned type; /* DT_REG, DT_DIR, ... of dirent.h; DT_UNKNOWN if the file system does not say */
 };
 
 /* Steps through what hark_getdents gave.

@@ -74,7 +74,7 @@ HARK_API struct hark_loop *hark_group_loop(const struct hark_group *group, uint3
 
 /* Opens one listening socket for each loop, all at one address: the kernel spreads the connections
  * over them. Each loop adopts its own with hark_listener_adopt. The address is first taken alone
- * and then shared: where anybody has it, another group too, it is in use. Once it is shared, a
+ * and then shared: if anybody has it, another group too, it is in use. Once it is shared, a
  * process of the same user that sets SO_REUSEPORT of its own accord can join. Port 0 takes a free
  * port, the same for all (hark_os_getsockname tells which). A unix socket has one queue: all get a
  * copy of its descriptor, and whichever loop comes first accepts.

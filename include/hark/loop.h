@@ -47,7 +47,7 @@ struct hark_feature {
  * hark_post and hark_stop. Until it is first run, another thread may make it, start ops on it and
  * hand it over; and after the last run, destroy it.
  * Takes: options, or NULL for the defaults. Under HARK_BACKEND_AUTO the environment variable
- *   HARK_BACKEND (auto, uring, epoll, poll, select) chooses; where that is unset or auto, io_uring
+ *   HARK_BACKEND (auto, uring, epoll, poll, select) chooses; if that is unset or auto, io_uring
  *   is tried, then epoll, poll and select. A backend that was named, by option or environment, is
  *   used or refused, never replaced. With any name but auto and uring no io_uring call is made.
  * Gives: 0 and *out_loop; release it with hark_loop_destroy.
@@ -104,7 +104,7 @@ HARK_API uint64_t hark_loop_active(const struct hark_loop *loop);
  *   -ENOMEM as eventfd(2). */
 HARK_API int hark_loop_descriptor(const struct hark_loop *loop);
 
-/* When hark_run_ready is needed at the latest: now where callbacks wait, HARK_NEVER where no timer
+/* When hark_run_ready is needed at the latest: now if callbacks wait, HARK_NEVER if no timer
  * or deadline runs. */
 HARK_API uint64_t hark_loop_next_deadline(const struct hark_loop *loop);
 
@@ -112,7 +112,7 @@ HARK_API uint64_t hark_loop_next_deadline(const struct hark_loop *loop);
 HARK_API const char *hark_loop_backend(const struct hark_loop *loop);
 
 /* Why a better backend than the one in use was refused: "io_uring_setup: EPERM (...)".
- * Gives: NULL where that backend was not tried. The text is the loop's. */
+ * Gives: NULL if that backend was not tried. The text is the loop's. */
 HARK_API const char *hark_loop_refusal(const struct hark_loop *loop, enum hark_backend_kind kind);
 
 /* The optional features of the loop's backend, in *out_features.

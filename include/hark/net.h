@@ -1,6 +1,6 @@
 /* net.h - sockets: every call that may wait, as an op. Those that never wait are in os.h.
  *
- * The rules of op.h hold. MSG_ERRQUEUE never waits: it gives -EAGAIN where the queue is empty
+ * The rules of op.h hold. MSG_ERRQUEUE never waits: it gives -EAGAIN if the queue is empty
  * (hark_poll for HARK_POLL_ERROR first). MSG_NOSIGNAL and MSG_DONTWAIT are always in force: nothing
  * raises SIGPIPE, nothing blocks. A descriptor that the loop has seen is closed with hark_close, or
  * taken back with hark_detach, never closed with close(2).
@@ -22,7 +22,7 @@ HARK_API void hark_socket(struct hark_loop *loop, struct hark_op *op, int family
                           int protocol, hark_done *done);
 
 /* Accepts one connection; its descriptor is close-on-exec and non-blocking.
- * Takes: fd a listening socket; name and *length as accept(2), both NULL where not wanted; the
+ * Takes: fd a listening socket; name and *length as accept(2), both NULL if not wanted; the
  *   loop's until the final call.
  * Gives: the descriptor, the caller's to close.
  * Fails: as accept(2): -EINVAL not listening, -EMFILE, -ENFILE, -EOPNOTSUPP. A connection that was

@@ -7,13 +7,13 @@
  *             the final call begins, and to the caller from there on: inside it the op may be
  *             started again or freed. Starting an op that is in flight is a bug of the program and
  *             is asserted. Starting allocates nothing per op; tables inside the loop grow by
- *             doubling, and where that fails the op ends with -ENOMEM.
+ *             doubling; if that fails the op ends with -ENOMEM.
  *   Outcome   Starting never fails and never calls back. Every outcome arrives as `done(op,
  *             result)`, called by hark_run alone: a count, a descriptor or 0; a negative errno
- *             where it failed. Each started op gets exactly one final call. Repeating ops
+ *             if it failed. Each started op gets exactly one final call. Repeating ops
  *             (`*_each`, hark_every) get more calls before it; in those hark_op_more(op) is true.
  *   Ends      -ECANCELED after hark_cancel, hark_cancel_all, hark_close or hark_detach, -ETIMEDOUT
- *             after its deadline: or the real result, where that came first. -EBADF for a
+ *             after its deadline: or the real result, if that came first. -EBADF for a
  *             descriptor that is negative, not open, or being closed or detached.
  *   Order     Two ops in flight on one descriptor in the same direction end in no promised order.
  *   Thread    The loop's own, unless a function says otherwise.
@@ -197,7 +197,7 @@ static inline uint64_t hark_op_id(const struct hark_op *op)
     return (uint64_t)(uintptr_t)op | (uint64_t)op->serial << 48;
 }
 
-/* The name of a kind of op, "recv"; "unknown" where there is none.
+/* The name of a kind of op, "recv"; "unknown" if there is none.
  * Thread: any. */
 HARK_API const char *hark_op_name(int code);
 
@@ -214,7 +214,7 @@ HARK_API void hark_defer(struct hark_loop *loop, struct hark_op *op, hark_done *
 /* Asks that an op in flight end soon.
  * Takes: any op; NULL, a zeroed op and one that is not in flight: nothing happens.
  * Gives: nothing at once; the op's one final call follows, with -ECANCELED, or with its real result
- *   where that came first (a disk already at work, a function already running on the pool, and a
+ *   if that came first (a disk already at work, a function already running on the pool, and a
  *   close cannot be stopped). A repeating op may be called with what had already arrived before its
  *   final call.
  * Owns: op and buffers stay the loop's until the final call. */
@@ -224,12 +224,12 @@ HARK_API void hark_cancel(struct hark_op *op);
  * returns when all have had their final calls. */
 HARK_API void hark_cancel_all(struct hark_loop *loop);
 
-/* Gives an op in flight a deadline; past it, it ends with -ETIMEDOUT, or with its real result where
+/* Gives an op in flight a deadline; past it, it ends with -ETIMEDOUT, or with its real result if
  * that came first.
  * Takes: deadline_ns on the clock of hark_now, any value: one that has passed ends the op in the
  *   next turn; HARK_NEVER takes the deadline away. Called again, it moves the deadline. On an op
  *   that is not in flight nothing happens.
- * Fails: where the table of timers cannot grow, the op ends with -ENOMEM. */
+ * Fails: if the table of timers cannot grow, the op ends with -ENOMEM. */
 HARK_API void hark_op_deadline(struct hark_op *op, uint64_t deadline_ns);
 
 #define HARK_NEVER UINT64_MAX

@@ -29,7 +29,7 @@ HARK_API int hark_os_getsockopt(struct hark_loop *loop, int fd, int level, int o
 HARK_API int hark_os_getsockname(struct hark_loop *loop, int fd, struct hark_address *out_address);
 HARK_API int hark_os_getpeername(struct hark_loop *loop, int fd, struct hark_address *out_address);
 
-/* Closes at once a descriptor with no op in flight. It may block where a file has to be written out
+/* Closes at once a descriptor with no op in flight. It may block if a file has to be written out
  * first: hark_close does not.
  * Fails: -EBUSY ops are in flight on it; -EBADF. */
 HARK_API int hark_os_close(struct hark_loop *loop, int fd);
@@ -60,7 +60,7 @@ HARK_API uint64_t hark_os_wall_clock(struct hark_loop *loop);
 HARK_API int hark_os_random(struct hark_loop *loop, void *bytes, size_t count);
 
 /* Lets go of a descriptor without closing it: the loop forgets what it knew of it, and it may be
- * closed or used elsewhere. hark_detach does the same where ops are in flight. A poll that has been
+ * closed or used elsewhere. hark_detach does the same if ops are in flight. A poll that has been
  * cancelled, its final call still to come, is none; with the last of them on a descriptor
  * hark_cancel does this by itself.
  * Gives: 0.

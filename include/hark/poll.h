@@ -22,7 +22,7 @@ enum hark_poll_events {
  *
  * A descriptor that somebody else owns, such as a library that says what to wait for, may be closed
  * as soon as no poll is in flight on it: after hark_cancel of the last one, before its final call,
- * and from inside its callback. The number may come again at once. Where the last poll was not
+ * and from inside its callback. The number may come again at once. If the last poll was not
  * cancelled but has ended by itself, hark_os_forget says so to the loop before the close.
  * Takes: events: a set of enum hark_poll_events.
  * Gives: the set that holds, never empty.

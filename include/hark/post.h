@@ -17,9 +17,9 @@ HARK_API void hark_post(struct hark_loop *loop, struct hark_op *op, hark_done *d
 
 /* Has done(op, 0) called on the thread of another loop: a message. Those of one loop to another are
  * called in the order in which they were sent; from that call on the op, and whatever it stands in,
- * is the receiver's. A loop that sleeps is woken by the sender's next system call where both are on
+ * is the receiver's. A loop that sleeps is woken by the sender's next system call if both are on
  * io_uring (IORING_OP_MSG_RING), which the end of the sender's turn makes anyway; elsewhere by one
- * of its own, at once. Where even a turn is too long to wait, hark_post.
+ * of its own, at once. If even a turn is too long to wait, hark_post.
  * Takes: from: the loop of the calling thread; to: any loop, `from` too; an op that is not in
  *   flight, from here to its final call the receiving loop's.
  * Gives: 0. It cannot fail: nothing is allocated.
