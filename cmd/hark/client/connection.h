@@ -30,7 +30,7 @@ struct client_connection {
     struct hark_loop *loop;
     const struct client_connection_events *events;
     const struct names *server;
-    const struct hark_address *address; /* of those, the one that is connected to */
+    const struct hark_address *address; /* of the server's, the one that is connected to */
     size_t tried;                       /* how many of them */
     struct hark_op connect;
     struct hark_op close;
@@ -51,7 +51,7 @@ void client_connection_open(struct hark_loop *loop, struct client_connection *co
                             const struct client_connection_events *events);
 
 /* Queues bytes.
- * Gives: false where the queue is full for now: wait for `drained`. What fails for good ends the
+ * Gives: false if the queue is full for now: wait for `drained`. What fails for good ends the
  *   connection. */
 bool client_connection_write(struct client_connection *connection, const void *bytes, size_t count);
 

@@ -88,7 +88,7 @@ static void send_piece(struct publisher *publisher, const char *bytes, size_t co
 }
 
 /* Sends the lines that are whole, and keeps the beginning of the next. Takes: fresh: bytes that
- * were read behind those kept. Gives: false where a line is too long. */
+ * were read behind the kept ones. Gives: false: a line is too long. */
 static bool send_lines(struct publisher *publisher, size_t fresh)
 {
     size_t end = publisher->kept + fresh;
@@ -154,7 +154,7 @@ static void input_read(struct hark_op *op, int64_t count)
     read_on(publisher);
 }
 
-/* Reads the next piece, where connection and window have room for it. */
+/* Reads the next piece, if connection and window have room for it. */
 static void read_on(struct publisher *publisher)
 {
     bool room = publisher->writable && publisher->lines - publisher->acknowledged < WINDOW_LINES;

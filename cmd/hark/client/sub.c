@@ -7,7 +7,7 @@
  * standard output takes nothing, nothing is read from the server.
  *
  * Before it connects again the server's name is looked up anew, on the pool: the server may have
- * moved. Where nothing is found the addresses of before are tried.
+ * moved. If nothing is found the addresses of before are tried.
  */
 #include "client/client.h"
 
@@ -118,7 +118,7 @@ static void opened(struct client_connection *connection)
     client_connection_write(connection, command, (size_t)length);
 }
 
-/* Adds a line of output, with what stands in front of it where ids are asked for. Gives: 0;
+/* Adds a line of output, with what stands in front of it if ids are asked for. Gives: 0;
  * -ENOMEM. */
 static int add_line(struct subscriber *subscriber, const struct lines_output *output)
 {
@@ -254,7 +254,7 @@ static void connect_again(struct hark_op *op, int64_t result)
         connect_now(subscriber);
 }
 
-/* Ctrl-C is the usual way to end, also where the terminal has stopped taking what is printed. */
+/* Ctrl-C is the usual way to end, also if the terminal has stopped taking what is printed. */
 static void interrupted(struct client_signals *signals)
 {
     struct subscriber *subscriber = hark_container_of(signals, struct subscriber, signals);

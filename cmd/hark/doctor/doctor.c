@@ -127,7 +127,7 @@ static void report_features(struct report *report, const struct hark_loop *uring
     }
 }
 
-/* What hark chooses by itself. Gives: its name in text; NULL where no loop could be made. */
+/* What hark chooses by itself. Gives: its name in text; NULL if no loop could be made. */
 static const char *report_choice(struct report *report, char *text, size_t room)
 {
     struct hark_loop *loop;

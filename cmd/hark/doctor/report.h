@@ -18,7 +18,7 @@ struct report {
     unsigned problems;
 };
 
-/* Begins; colours where standard output is a terminal that wants them. */
+/* Begins; in colour if standard output is a terminal that wants colours. */
 void report_init(struct report *report);
 
 /* Prints a heading. */

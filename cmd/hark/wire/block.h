@@ -11,7 +11,7 @@
  * Fails: -ENOMEM; the block is then as it was. */
 int block_reserve(char **block, size_t *room, size_t needed);
 
-/* Frees it. */
+/* Frees a block; *block is then NULL and *room 0. */
 void block_free(char **block, size_t *room);
 
 #endif

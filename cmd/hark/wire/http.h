@@ -2,22 +2,41 @@
  * here.
  *
  * A request is read in pieces of any size. The head is gathered in one block and the body in
- * another, so that path, headers and body are contiguous, and NUL-terminated where they are text.
- * Two readers look at each message: llhttp, and a strict one of our own that refuses what RFC 9112
- * forbids or leaves open. Where they do not agree, or a message could be understood in two ways,
- * the request is refused, and the connection has to be closed after the answer.
+ * another, so that path, headers and body are contiguous; text in them ends with a NUL. Two readers
+ * look at each message: llhttp, and a strict one of our own that refuses what RFC 9112 forbids or
+ * leaves open. If the two do not agree, or a message could be understood in two ways, the request
+ * is refused, and the connection has to be closed after the answer.
  *
  *     while (count > 0) {
  *         size_t used;
- *         enum http_state state = http_request_feed(&request, bytes, count, &used); bytes += used,
- *         count -= used; switch (state) {
- *         case HTTP_MORE:          break;       // every byte was taken
- *         case HTTP_HEAD_COMPLETE: ...; break;  // a body follows: answer "100 Continue", or
- *                                               refuse; then feed on
- *         case HTTP_COMPLETE:      ...; http_request_next(&request); break;
- *         case HTTP_REFUSED:       answer request.status, close; return;
+ *         enum http_state state = http_request_feed(&request, bytes, count, &used);
+ *         bytes += used;
+ *         count -= used;
+ *         switch (state) {
+ *         case HTTP_MORE: // every byte was taken
+ *             break;
+ *         case HTTP_HEAD_COMPLETE: // a body follows: answer "100 Continue", or refuse; feed on
+ *             break;
+ *         case HTTP_COMPLETE: // answer
+ *             http_request_next(&request);
+ *             break;
+ *         case HTTP_REFUSED: // answer request.status, and close
+ *             return;
  *         }
  *     }
+ *
+ * Which file reads and writes what:
+ *
+ *     http_request.c    a request, step by step, from its first byte to the last of its body
+ *     http_fields.c     the head, line by line, and its header fields
+ *     http_target.c     what is asked for: path, query, host
+ *     http_framing.c    where the body ends, and whether the connection goes on
+ *     http_chunks.c     the framing of a chunked body
+ *     http_second.c     llhttp, the second reader
+ *     http_accept.c     Accept: what a client takes
+ *     http_text.c       the bytes and words of RFC 9110
+ *     http_write.c      heads of responses and of requests, chunks, dates
+ *     response.c        a response, for a client (response.h)
  */
 #ifndef WIRE_HTTP_H
 #define WIRE_HTTP_H
@@ -39,7 +58,7 @@ enum {
 
 enum http_state {
     HTTP_MORE,          /* all bytes were taken, and more are needed */
-    HTTP_HEAD_COMPLETE, /* the head is complete and a body follows; told once a request, never where
+    HTTP_HEAD_COMPLETE, /* the head is complete and a body follows; told once a request, never if
                            no body follows */
     HTTP_COMPLETE,      /* head and body are complete */
     HTTP_REFUSED, /* status and reason tell why; nothing more can be read on this connection */
@@ -68,11 +87,11 @@ struct http_request {
     const char *path;  /* decoded; begins with "/", or is "*" with OPTIONS; no control bytes, and no
                           "/" that was an escape */
     size_t path_count;
-    const char *query;     /* what follows the "?", not decoded; "" where there is none */
-    const char *host;      /* the target's, where it has one, else the Host field's; "" in HTTP/1.0
+    const char *query;     /* what follows the "?", not decoded; "" if there is none */
+    const char *host;      /* the target's, if it has one, else the Host field's; "" in HTTP/1.0
                               without one */
     bool keep_alive;       /* the client lets the connection live on after the answer */
-    bool expects_continue; /* send "HTTP/1.1 100 Continue" before the body, where it is wanted */
+    bool expects_continue; /* send "HTTP/1.1 100 Continue" before the body, if it is wanted */
     bool has_body;         /* the request is framed as one with a body, be it of 0 bytes */
     bool chunked;
 
@@ -93,7 +112,7 @@ struct http_request {
 /* Makes a request ready to be fed. Allocates nothing: memory is taken with the first byte. */
 void http_request_init(struct http_request *request);
 
-/* Takes bytes up to the end of the head (where a body follows), the end of the message, or an
+/* Takes bytes up to the end of the head (if a body follows), the end of the message, or an
  * error.
  * Gives: the state, and *out_used, the bytes that were taken: all of them with HTTP_MORE. The rest
  *   belongs to what comes next. After HTTP_COMPLETE call http_request_next first; after
@@ -105,17 +124,17 @@ enum http_state http_request_feed(struct http_request *request, const void *byte
  * deadline, and for the end of a connection: quiet, or in the middle of a request. */
 bool http_request_begun(const struct http_request *request);
 
-/* Forgets the request and makes ready for the next on the connection. Keeps its memory where that
- * is small. */
+/* Forgets the request and makes ready for the next on the connection. Blocks of memory that are
+ * small are kept. */
 void http_request_next(struct http_request *request);
 
-/* Frees everything; the request is then as after http_request_init, and may be fed again. For idle
- * and ended connections, and for those that become event streams. */
+/* Frees all memory of the request, which is then as after http_request_init and may be fed again.
+ * For connections that are idle, have ended, or become event streams. */
 void http_request_done(struct http_request *request);
 
 /* A header's value, without the blanks around it.
  * Takes: the name in any case.
- * Gives: the first header of this name, NULL where there is none. Host, Content-Length,
+ * Gives: the first header of this name, NULL if there is none. Host, Content-Length,
  *   Transfer-Encoding, Content-Type, Expect, Authorization and Last-Event-ID are there once at
  *   most: two of them are refused. */
 const char *http_request_header(const struct http_request *request, const char *name);
@@ -191,8 +210,9 @@ struct http_request_head {
     const char *fields; /* as in struct http_head */
 };
 
-/* Writes it, keep-alive. Gives and fails as http_head_write; -EINVAL also for blanks in method,
- * target or host. */
+/* Writes the head of a request, keep-alive.
+ * Gives: as http_head_write.
+ * Fails: as http_head_write; -EINVAL also for blanks in method, target or host. */
 int64_t http_request_head_write(const struct http_request_head *head, char *bytes, size_t room);
 
 #endif

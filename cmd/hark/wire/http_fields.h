@@ -59,25 +59,11 @@ unsigned http_fields_find(const struct http_fields *fields, const char *name,
 void http_fields_terminate(struct http_fields *fields);
 
 /* A value as text, after http_fields_terminate.
- * Gives: NULL where there is none. */
+ * Gives: the text; NULL if there is none. */
 const char *http_fields_text(const struct http_fields *fields, const char *name);
 
 /* Forgets the head.
  * Takes: spent as above. */
 void http_fields_reset(struct http_fields *fields, size_t spent);
-
-/* How the body is framed (RFC 9112, 6), from either side. */
-struct http_framing {
-    bool chunked;
-    bool has_length;
-    uint64_t length;
-};
-
-/* Reads it from the fields. Refuses what two readers could take for two different lengths. */
-bool http_framing_read(const struct http_fields *fields, int version_minor,
-                       struct http_framing *out_framing, struct http_refusal *out_refusal);
-
-/* Whether the connection may live on after the message, by version and Connection fields. */
-bool http_keep_alive_read(const struct http_fields *fields, int version_minor);
 
 #endif

@@ -1,9 +1,6 @@
-/* http_framing.c - where a body ends, and whether the connection goes on after it.
- *
- * This decides where the next message begins: what a proxy before us could read otherwise is
- * refused, not guessed.
- */
-#include "wire/http_fields.h"
+/* http_framing.c - where a body ends, and so where the next message begins: what a proxy before us
+ * could read otherwise is refused, not guessed. */
+#include "wire/http_framing.h"
 
 static bool refuse(struct http_refusal *refusal, int status, const char *reason)
 {
@@ -12,8 +9,8 @@ static bool refuse(struct http_refusal *refusal, int status, const char *reason)
     return false;
 }
 
-/* Only "chunked" is understood. Another coding below it would be legal (501); chunked anywhere but
- * once at the end is not. */
+/* Only "chunked" is understood. Another coding below "chunked" would be legal (501); "chunked"
+ * anywhere but once at the end is not. */
 static bool read_coding(struct http_span value, struct http_refusal *refusal)
 {
     struct http_span coding = {NULL, 0};

@@ -1,15 +1,17 @@
 /* http_request.c - reading requests: the steps from the first byte of a head to the last of a body.
  *
- * The head is gathered and checked line by line (http_fields.c); at its end the whole of it is
- * judged: host, framing, expectation; then llhttp reads it again (http_second.c) and must come to
- * the same framing. A body with a length is copied; a chunked one goes through http_chunks.c and
- * llhttp side by side, and llhttp's decoding is what is kept. Memory follows what has arrived,
- * never what a header claims. A refusal is final: where the next message would begin is in doubt.
+ * The head is gathered and checked line by line (http_fields.c); at its end the whole head is
+ * judged: host, framing, expectation; then llhttp reads the head again (http_second.c) and must
+ * come to the same framing. A body with a length is copied; a chunked one goes through
+ * http_chunks.c and llhttp side by side, and llhttp's decoding is what is kept. Memory follows what
+ * has arrived, never what a header claims. A refusal is final: where the next message would begin
+ * is in doubt.
  */
 #include "wire/http_request.h"
-#include "base/check.h"
 
+#include "base/check.h"
 #include "wire/block.h"
+#include "wire/http_framing.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -54,7 +56,7 @@ static bool refuse(struct http_refusal *refusal, int status, const char *reason)
     return false;
 }
 
-/* Puts decoded bytes behind those of the body that are there. */
+/* Puts decoded bytes behind what the body has so far. */
 static int keep_body(void *context, const char *bytes, size_t count)
 {
     struct http_request *request = context;
@@ -173,7 +175,7 @@ static bool read_framing(struct http_request *request, struct http_refusal *refu
     return true;
 }
 
-/* llhttp reads the head as well, and has to see a body where one is seen here. */
+/* llhttp reads the head as well, and has to see a body if one is seen here. */
 static bool read_again(struct http_request *request, struct http_refusal *refusal)
 {
     struct http_parts *parts = request->parts;
@@ -227,7 +229,7 @@ static void give_texts(struct http_request *request, struct http_target target)
     request->host = host ? host : "";
 }
 
-/* The head is complete: judges the whole of it. */
+/* The head is complete: judges the whole head. */
 static enum http_state end_head(struct http_request *request)
 {
     struct http_parts *parts = request->parts;

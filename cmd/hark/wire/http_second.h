@@ -26,7 +26,7 @@ void http_second_init(struct http_second *second, llhttp_type_t type, bool no_bo
                       http_second_body *give, void *context);
 
 /* Reads on.
- * Gives: false where llhttp refuses, or finds the message's end before the last of these bytes. */
+ * Gives: false if llhttp refuses, or finds the message's end before the last of these bytes. */
 bool http_second_read(struct http_second *second, const char *bytes, size_t count);
 
 /* Reads on in a chunked body: the strict reader first, then llhttp, as far as the strict one found
@@ -37,7 +37,7 @@ int http_second_read_chunks(struct http_second *second, struct http_chunks *chun
                             const char *bytes, size_t count, size_t *out_used,
                             struct http_refusal *out_refusal);
 
-/* Why it gave false, in llhttp's words. */
+/* Why http_second_read gave false, in llhttp's words. */
 const char *http_second_reason(const struct http_second *second);
 
 #endif

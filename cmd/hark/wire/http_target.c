@@ -175,7 +175,7 @@ size_t http_path_decode(char *bytes, size_t count)
     return to;
 }
 
-/* One byte of a name or value in a query, decoded; -1 where it is none that may be there. Moves
+/* One byte of a name or value in a query, decoded; -1 if it may not be there. Moves
  * past it. */
 static int next_byte(struct http_span *rest)
 {
@@ -195,7 +195,7 @@ static int next_byte(struct http_span *rest)
     return byte;
 }
 
-/* Whether a pair's name, decoded, is the name; -1 where it cannot be decoded. */
+/* Whether a pair's name, decoded, is the name; -1 if it cannot be decoded. */
 static int named(struct http_span pair, const char *name)
 {
     while (pair.count > 0) {

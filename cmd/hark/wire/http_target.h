@@ -6,9 +6,9 @@
 #include "wire/http_fields.h"
 
 struct http_target {
-    struct http_span authority; /* of "http://host/path"; bytes NULL where the target has none */
+    struct http_span authority; /* of "http://host/path"; bytes NULL if the target has none */
     struct http_span path;      /* not decoded; of 0 bytes in "http://host" */
-    struct http_span query;     /* without the "?"; bytes NULL where there is none */
+    struct http_span query;     /* without the "?"; bytes NULL if there is none */
 };
 
 /* Understands and checks a target: "/path?query", "http://host/path?query", or "*".

@@ -47,7 +47,7 @@ struct http_span http_span_trim(struct http_span span);
 bool http_list_next(struct http_span *list, struct http_span *out_element);
 
 /* Reads decimal digits and nothing else, at most 20 of them.
- * Gives: false where it is none or passes UINT64_MAX. */
+ * Gives: true and *out_number; false if it is no such number or passes UINT64_MAX. */
 bool http_decimal(struct http_span span, uint64_t *out_number);
 
 #endif

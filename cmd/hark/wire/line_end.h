@@ -1,4 +1,4 @@
-/* line_end.h - finding the ends of lines where CR, LF and CR LF all end one. For the codecs of this
+/* line_end.h - finding the ends of lines: CR, LF and CR LF each end one. For the codecs of this
  * folder alone. */
 #ifndef WIRE_LINE_END_H
 #define WIRE_LINE_END_H

@@ -19,7 +19,7 @@ struct word {
 
 enum { WORDS_MAX = 4 };
 
-/* Cuts at single blanks. Gives: how many words there are; 0 where one is empty or there are too
+/* Cuts at single blanks. Gives: how many words there are; 0 if one is empty or there are too
  * many. */
 static unsigned cut(const char *line, size_t count, struct word *words)
 {

@@ -7,6 +7,7 @@
 #include "wire/response.h"
 
 #include "wire/block.h"
+#include "wire/http_framing.h"
 #include "wire/http_second.h"
 
 #include <stdlib.h>

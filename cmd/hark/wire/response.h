@@ -40,8 +40,8 @@ enum http_state http_response_feed(struct http_response *response, const void *b
                                    size_t *out_used);
 
 /* The peer has ended the connection.
- * Gives: HTTP_COMPLETE where the response was complete or ends so, else HTTP_REFUSED: it was
- *   cut. */
+ * Gives: HTTP_COMPLETE if the response was complete or ends with the connection, else
+ *   HTTP_REFUSED: the response was cut. */
 enum http_state http_response_end(struct http_response *response);
 
 /* A header's value, as http_request_header. */
@@ -51,7 +51,7 @@ const char *http_response_header(const struct http_response *response, const cha
  * Takes: to_head as in init. */
 void http_response_next(struct http_response *response, bool to_head);
 
-/* Frees everything; http_response_init makes it ready again. */
+/* Frees all memory of the response; http_response_init makes it ready again. */
 void http_response_done(struct http_response *response);
 
 #endif

@@ -52,7 +52,7 @@ size_t sse_retry_encode(uint64_t milliseconds, char *bytes);
 /* One event as a client sees it. Text ends with a NUL besides its count. */
 struct sse_event {
     const char *id;   /* the last id that was set, by this event or an earlier one; "" at first */
-    const char *name; /* "message" where none was given */
+    const char *name; /* "message" if none was given */
     const char *data;
     size_t data_count;
 };
@@ -62,7 +62,7 @@ typedef void sse_decoded(void *context, const struct sse_event *event);
 
 /* A decoder, in the caller's memory. It holds one event at a time, bounded by the limits above. */
 struct sse_decoder {
-    char *last_id;  /* for reading: what to send as Last-Event-ID; NULL or "" where there is none */
+    char *last_id;  /* for reading: what to send as Last-Event-ID; NULL or "" if there is none */
     uint64_t retry; /* for reading: milliseconds, valid with has_retry */
     bool has_retry;
 

@@ -77,7 +77,7 @@ static void set_retry(struct sse_decoder *decoder, const char *bytes, size_t cou
     decoder->has_retry = true;
 }
 
-/* An empty line: the event is complete. An id counts even where no data came with it. */
+/* An empty line: the event is complete. An id counts even if no data came with it. */
 static int dispatch(struct sse_decoder *decoder)
 {
     struct sse_event event = {0};
