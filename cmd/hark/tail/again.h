@@ -1,4 +1,4 @@
-/* again.h - which errors may be over in a moment, and the timer that finds out. */
+/* again.h - errors that may be over in a moment, and the timer that finds out. */
 #ifndef TAIL_AGAIN_H
 #define TAIL_AGAIN_H
 
@@ -7,9 +7,7 @@
 
 #include "hark.h"
 
-struct tail;
-
-/* Zeroed before its first use. */
+/* Zeroed before its first use. later.h sets it. */
 struct tail_again {
     struct hark_op op;
     uint64_t wait_ns; /* what was waited for last; 0: nothing is in the way any more */
@@ -20,10 +18,5 @@ struct tail_again {
  * Takes: a negative errno, or anything else.
  * Thread: any. */
 bool again_may_help(int64_t error);
-
-/* Calls back after a time that doubles from try to try; at once where a descriptor lacked (error)
- * that was kept for such times. rang has to call tail_end. While it waits nothing happens. */
-void tail_again(struct tail *tail, struct tail_again *again, int64_t error,
-                void (*rang)(struct hark_op *op, int64_t result));
 
 #endif

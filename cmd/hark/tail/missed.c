@@ -4,9 +4,11 @@
  *
  * What could not be found is told: lines may be lost then, but not without a word.
  */
-#include "tail/state.h"
+#include "tail/missed.h"
 
 #include "base/say.h"
+#include "tail/source.h"
+#include "tail/tell.h"
 
 #include <errno.h>
 #include <fcntl.h>

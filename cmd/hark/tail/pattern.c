@@ -6,23 +6,25 @@
  * rotation may have given (survey_is_rotation) to another that matches belongs to that one, as long
  * as that one is there or its place is kept.
  */
-#include "tail/state.h"
+#include "tail/pattern.h"
 
 #include "base/say.h"
+#include "tail/follower.h"
+#include "tail/later.h"
+#include "tail/pattern_name.h"
+#include "tail/tell.h"
+#include "tail/watches.h"
 #include "wire/name.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <fnmatch.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
 #include <unistd.h>
-
-static const char name_mark[] = "{name}";
 
 /* A name that matches. */
 struct tail_match {
@@ -33,46 +35,9 @@ struct tail_match {
 
 /* --- names --- */
 
-bool tail_is_pattern(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return strpbrk(slash ? slash + 1 : path, "*?[");
-}
-
 static bool matches(const struct tail_pattern *pattern, const char *name)
 {
     return fnmatch(pattern->name, name, FNM_PERIOD) == 0;
-}
-
-/* The stream of a name: the mark's place is taken by it, with _ for what no stream's name holds. */
-static void stream_of(const struct tail_pattern *pattern, const char *name, char *stream)
-{
-    const char *mark = strstr(pattern->stream, name_mark);
-    if (mark)
-        snprintf(stream, NAME_BYTES_MAX + 1, "%.*s%s%s", (int)(mark - pattern->stream),
-                 pattern->stream, name, mark + strlen(name_mark));
-    else
-        snprintf(stream, NAME_BYTES_MAX + 1, "%s", pattern->stream);
-    for (char *at = stream; *at; at++)
-        if (!name_valid((char[]){'x', *at}, 2) || (at == stream && *at == '.'))
-            *at = '_';
-}
-
-bool tail_pattern_stream_valid(const char *stream)
-{
-    const struct tail_pattern pattern = {.stream = (char *)stream};
-    char expanded[NAME_BYTES_MAX + 1];
-    const char *mark = strstr(stream, name_mark);
-    size_t length = strlen(stream);
-    if (!mark)
-        return name_valid(stream, length);
-    if (length > NAME_BYTES_MAX)
-        return false;
-    stream_of(&pattern, "x", expanded);
-    for (const char *at = stream; *at; at++)
-        if ((at < mark || at >= mark + strlen(name_mark)) && !name_valid((char[]){'x', *at}, 2))
-            return false;
-    return *stream != '.' && name_valid(expanded, strlen(expanded));
 }
 
 static void path_of(const struct tail_pattern *pattern, const char *name, char *path)
@@ -110,7 +75,7 @@ static bool place_kept(const struct tail_pattern *pattern, const char *name)
     char path[PATH_MAX], stream[NAME_BYTES_MAX + 1], records[TAIL_RECORDS_NAME_BYTES],
         position[PATH_MAX];
     path_of(pattern, name, path);
-    stream_of(pattern, name, stream);
+    tail_pattern_stream_of(pattern->stream, name, stream);
     tail_records_name(path, stream, records);
     snprintf(position, sizeof position, "%s/%s.position", pattern->tail->directory, records + 1);
     return access(position, F_OK) == 0;
@@ -204,19 +169,6 @@ static int64_t look_through(struct hark_op *op)
 
 /* --- on the loop --- */
 
-__attribute__((format(printf, 3, 4))) static void tell(const struct tail_pattern *pattern,
-                                                       enum log_severity severity,
-                                                       const char *format, ...)
-{
-    const struct tail_follower follower = {.tail = pattern->tail, .path = pattern->path};
-    char text[640];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
-    va_end(arguments);
-    tail_tell(&follower, severity, "%s", text);
-}
-
 /* Whether a name is followed already, or belongs to one that is. */
 static bool is_taken(const struct tail_pattern *pattern, const char *name)
 {
@@ -252,24 +204,26 @@ static void follow(struct tail_pattern *pattern, const struct tail_match *match)
     char path[PATH_MAX], stream[NAME_BYTES_MAX + 1];
     if (pattern->count == TAIL_PATTERN_FILES_MAX) {
         if (!pattern->full)
-            tell(pattern, LOG_WARNING,
-                 "matches more than %d files: %s and others are not followed until the next start",
-                 TAIL_PATTERN_FILES_MAX, match->name);
+            tail_tell_path(
+                pattern->tail, pattern->path, LOG_WARNING,
+                "matches more than %d files: %s and others are not followed until the next start",
+                TAIL_PATTERN_FILES_MAX, match->name);
         pattern->full = true;
         return;
     }
     const struct tail_follower *reader = reader_of(pattern, match);
     path_of(pattern, match->name, path);
-    stream_of(pattern, match->name, stream);
+    tail_pattern_stream_of(pattern->stream, match->name, stream);
     struct tail_follower *follower;
-    int error = tail_follow(pattern->tail, &(struct tail_file){path, stream}, pattern, &follower);
+    int error = tail_follower_add(pattern->tail, path, stream, pattern, &follower);
     if (error == -EINVAL)
         return; /* another --tail follows it, into the same stream */
     if (error)
-        return tell(pattern, LOG_ERROR, "%s is not followed: %s", match->name, why(error));
+        return tail_tell_path(pattern->tail, pattern->path, LOG_ERROR, "%s is not followed: %s",
+                              match->name, why(error));
     pattern->count++;
     if (!reader)
-        return tail_follow_begin(follower);
+        return tail_follower_begin(follower);
     tail_tell(follower, LOG_WARNING,
               "it is the file that was %s, and is read as such; the next start takes it for a new "
               "one and reads it from its "
@@ -300,19 +254,21 @@ static void take_matches(struct tail_pattern *pattern)
     pattern->way = pattern->walking;
     pattern->walking = way;
     for (unsigned i = 0; i < way->count; i++)
-        tail_drop_watch(pattern->tail, way->watches[i].watch);
-    tail_drop_watch(pattern->tail, pattern->way->fd >= 0 ? pattern->way->watch : -1);
+        tail_watches_drop(pattern->tail, way->watches[i].watch);
+    tail_watches_drop(pattern->tail, pattern->way->fd >= 0 ? pattern->way->watch : -1);
     for (size_t i = 0; i < pattern->match_count; i++)
         if (!is_taken(pattern, pattern->matches[i].name) && !is_second_name(pattern, i))
             follow(pattern, &pattern->matches[i]);
     if (pattern->error && pattern->error != pattern->told)
-        tell(pattern, LOG_WARNING, "cannot look for files: %s: %s", why(pattern->error),
-             may_look_again(pattern) ? "trying again" : "waiting for a change");
+        tail_tell_path(pattern->tail, pattern->path, LOG_WARNING, "cannot look for files: %s: %s",
+                       why(pattern->error),
+                       may_look_again(pattern) ? "trying again" : "waiting for a change");
     if (pattern->rotated && !pattern->rotated_told)
-        tell(pattern, LOG_NOTE,
-             "%u files that match are passed over (%s): by their names they are rotated ones of "
-             "others",
-             pattern->rotated, pattern->rotated_name);
+        tail_tell_path(
+            pattern->tail, pattern->path, LOG_NOTE,
+            "%u files that match are passed over (%s): by their names they are rotated ones of "
+            "others",
+            pattern->rotated, pattern->rotated_name);
     pattern->rotated_told |= pattern->rotated > 0;
 }
 
@@ -329,7 +285,7 @@ static void look_again(struct hark_op *op, int64_t result)
     struct tail *tail = pattern->tail;
     if (result == 0)
         tail_pattern_look(pattern);
-    tail_end(tail);
+    pending_end(&tail->pending);
 }
 
 static void looked_through(struct hark_op *op, int64_t result)
@@ -338,23 +294,24 @@ static void looked_through(struct hark_op *op, int64_t result)
     struct tail *tail = pattern->tail;
     bool again = pattern->wanted;
     pattern->wanted = false;
-    tail->resolving--;
+    tail->walking--;
     if (result < 0)
         pattern->error = (int)result;
     if (result == 0 && !tail->closing)
         take_matches(pattern);
     else if (!tail->closing && pattern->told != pattern->error)
-        tell(pattern, LOG_WARNING, "cannot look for files: %s: trying again", why(result));
+        tail_tell_path(pattern->tail, pattern->path, LOG_WARNING,
+                       "cannot look for files: %s: trying again", why(result));
     pattern->told = pattern->error;
     drop_matches(pattern);
     if (may_look_again(pattern))
-        tail_again(tail, &pattern->again, pattern->error, look_again);
+        tail_later(tail, &pattern->again, pattern->error, look_again);
     else
         pattern->again.wait_ns = 0;
     if (again)
         tail_pattern_look(pattern);
-    tail_trim_watches(tail);
-    tail_end(tail);
+    tail_watches_trim(tail);
+    pending_end(&tail->pending);
 }
 
 void tail_pattern_look(struct tail_pattern *pattern)
@@ -366,8 +323,8 @@ void tail_pattern_look(struct tail_pattern *pattern)
         pattern->wanted = true;
         return;
     }
-    tail->resolving++;
-    tail_begin(tail);
+    tail->walking++;
+    pending_begin(&tail->pending);
     hark_work(tail->loop, &pattern->look, look_through, looked_through);
 }
 
@@ -394,17 +351,18 @@ bool tail_pattern_concerned(const struct tail_pattern *pattern, const struct ino
     return false;
 }
 
-int tail_pattern_init(struct tail *tail, struct tail_pattern *pattern, const struct tail_file *file)
+int tail_pattern_init(struct tail *tail, struct tail_pattern *pattern, const char *path,
+                      const char *stream)
 {
     pattern->tail = tail;
-    pattern->path = tail_absolute_path(file->path);
-    pattern->stream = strdup(file->stream);
+    pattern->path = tail_absolute_path(path);
+    pattern->stream = strdup(stream);
     pattern->way = calloc(1, sizeof *pattern->way);
     pattern->walking = calloc(1, sizeof *pattern->walking);
     if (!pattern->path || !pattern->stream || !pattern->way || !pattern->walking)
         return -ENOMEM;
     pattern->name = strrchr(pattern->path, '/') + 1;
-    if (strlen(pattern->path) + NAME_MAX >= PATH_MAX || !tail_pattern_stream_valid(file->stream))
+    if (strlen(pattern->path) + NAME_MAX >= PATH_MAX || !tail_pattern_stream_valid(stream))
         return -EINVAL;
     for (const struct tail_pattern *other = tail->patterns; other < pattern; other++)
         if (strcmp(other->path, pattern->path) == 0 && strcmp(other->stream, pattern->stream) == 0)

@@ -6,9 +6,11 @@
  * between them; the offset moves only past lines that were acknowledged; lines that failed are
  * tried again, those that did not are not.
  */
-#include "tail/state.h"
+#include "tail/publish.h"
 
 #include "base/say.h"
+#include "tail/source.h"
+#include "tail/tell.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -24,7 +26,7 @@ static void answered(struct tail_follower *follower)
     struct tail *tail = follower->tail;
     if (--follower->batch->waiting == 0)
         batch_ended(follower);
-    tail_end(tail);
+    pending_end(&tail->pending);
 }
 
 static void record_appended(struct log_append *append, int64_t result)
@@ -43,6 +45,8 @@ static void line_published(struct broker_publish *publish, int64_t id)
 
 /* --- the position beside the log --- */
 
+static void write_slot(struct tail_follower *follower, uint64_t id);
+
 static void slot_written(struct hark_op *op, int64_t count)
 {
     struct tail_follower *follower = hark_container_of(op, struct tail_follower, slot_op);
@@ -50,11 +54,12 @@ static void slot_written(struct hark_op *op, int64_t count)
     follower->slot_writing = false;
     (void)count; /* a full disk, say: the record in the log is what counts */
     if (follower->slot_wanted)
-        tail_publish_slot(follower, follower->slot_id);
-    tail_end(tail);
+        write_slot(follower, follower->slot_id);
+    pending_end(&tail->pending);
 }
 
-void tail_publish_slot(struct tail_follower *follower, uint64_t id)
+/* Writes the position beside the log, after the batch of record `id`. */
+static void write_slot(struct tail_follower *follower, uint64_t id)
 {
     struct position position;
     follower->slot_id = id;
@@ -65,7 +70,7 @@ void tail_publish_slot(struct tail_follower *follower, uint64_t id)
     position_slot_write(id, &position, follower->slot);
     follower->slot_writing = true;
     follower->slot_next = (follower->slot_next + 1) % POSITION_SLOTS;
-    tail_begin(follower->tail);
+    pending_begin(&follower->tail->pending);
     hark_write(follower->tail->loop, &follower->slot_op, follower->slot_fd, follower->slot,
                sizeof follower->slot, (int64_t)follower->slot_next * POSITION_SLOT_BYTES,
                slot_written);
@@ -79,10 +84,10 @@ static void places_appended(struct log_append *append, int64_t result)
     struct tail *tail = follower->tail;
     follower->placing_active = false;
     if (result > 0 && !follower->slot_id)
-        tail_publish_slot(follower, (uint64_t)result);
+        write_slot(follower, (uint64_t)result);
     if (result > 0 && follower->place_wanted)
         tail_publish_places(follower);
-    tail_end(tail);
+    pending_end(&tail->pending);
 }
 
 /* Between a batch and its answers a record of the places would stand for what is under way as if it
@@ -104,7 +109,7 @@ void tail_publish_places(struct tail_follower *follower)
         .length = (uint32_t)position_write(&position, follower->placing_text),
         .done = places_appended,
     };
-    tail_begin(follower->tail);
+    pending_begin(&follower->tail->pending);
     log_append(follower->tail->log, &follower->placing);
 }
 
@@ -178,19 +183,14 @@ static void batch_ended(struct tail_follower *follower)
     /* A file that grows in the last moment is not let go. */
     if (follower->reading->dirty)
         follower->reading->leaving = false;
-    bool done = batch->final && follower->reading->leaving;
-    if (done)
+    if (batch->final && follower->reading->leaving)
         tail_source_close(follower->reading);
-    tail_publish_slot(follower, (uint64_t)batch->record_result);
+    write_slot(follower, (uint64_t)batch->record_result);
     if (follower->tail->closing || follower->stopped)
         return;
     if (follower->place_wanted)
         tail_publish_places(follower);
-    if (!done)
-        return tail_read_step(follower);
-    follower->busy = false;
-    follower->reading = NULL;
-    tail_read_pump(follower);
+    batch->done(follower);
 }
 
 static void retry_now(struct hark_op *op, int64_t result)
@@ -202,9 +202,9 @@ static void retry_now(struct hark_op *op, int64_t result)
         if (follower->batch->again)
             send_batch(follower);
         else
-            tail_read_step(follower);
+            follower->batch->done(follower);
     }
-    tail_end(tail);
+    pending_end(&tail->pending);
 }
 
 static void try_again(struct tail_follower *follower, int64_t error)
@@ -230,7 +230,7 @@ static void try_again(struct tail_follower *follower, int64_t error)
     if (batch->retry_ns > retry_max_ns)
         batch->retry_ns = retry_max_ns;
     follower->state = "waiting to try again";
-    tail_begin(follower->tail);
+    pending_begin(&follower->tail->pending);
     hark_sleep(follower->tail->loop, &follower->retry, batch->retry_ns, retry_now);
 }
 
@@ -286,7 +286,7 @@ static void send_batch(struct tail_follower *follower)
     for (uint32_t i = 0; i < batch->count; i++)
         batch->waiting += batch->lines[i].result <= 0;
     for (uint32_t i = 0; i < batch->waiting; i++)
-        tail_begin(tail);
+        pending_begin(&tail->pending);
     log_append(tail->log, &batch->record);
     for (uint32_t i = 0; i < batch->count; i++)
         if (batch->lines[i].result <= 0)
@@ -359,7 +359,7 @@ static void fill_batch(struct tail_follower *follower, bool final)
     tail_source_passed(source, bytes + begin, buffer->at - begin);
 }
 
-bool tail_publish(struct tail_follower *follower)
+bool tail_publish(struct tail_follower *follower, tail_published *done)
 {
     struct tail_source *source = follower->reading;
     bool final = source->leaving && !source->dirty;
@@ -372,6 +372,7 @@ bool tail_publish(struct tail_follower *follower)
         return false;
     }
     fill_batch(follower, final);
+    follower->batch->done = done;
     if (follower->batch->count == 0)
         return false;
     send_batch(follower);

@@ -5,9 +5,13 @@
  * length, as if it had only grown; and many logs begin with the same lines each time. What is read
  * short of what was asked for is the end for now: whatever is appended later is told by inotify.
  */
-#include "tail/state.h"
+#include "tail/read.h"
 
 #include "base/say.h"
+#include "tail/later.h"
+#include "tail/publish.h"
+#include "tail/source.h"
+#include "tail/tell.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +19,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+static void read_more(struct tail_follower *follower);
 static void read_bytes(struct tail_follower *follower);
+static void read_step(struct tail_follower *follower);
 
 /* The file was cut, or written anew from its beginning. Whoever cuts a file has often copied it
  * before: what was not read yet is looked for there, and goes first. */
@@ -37,7 +43,7 @@ static void begin_anew(struct tail_follower *follower, struct tail_source *sourc
     follower->reading = NULL;
     follower->survey_wanted = true;
     follower->place_wanted = true;
-    tail_source_resolve(follower);
+    follower->steps->walk(follower);
 }
 
 /* It stays the next to be read: nothing that came later goes before it. */
@@ -50,7 +56,7 @@ static void cannot_read(struct tail_follower *follower, int64_t error)
     follower->reading = NULL;
     follower->busy = false;
     follower->state = "waiting to try again";
-    tail_follower_again(follower, error);
+    tail_follower_later(follower, error);
 }
 
 /* This source has nothing more for now; maybe another has. */
@@ -58,7 +64,7 @@ static void at_end(struct tail_follower *follower)
 {
     follower->busy = false;
     follower->reading = NULL;
-    tail_read_pump(follower);
+    tail_read(follower);
 }
 
 /* Nothing was read at the place that was reached: is that the end, or was the file cut to less? */
@@ -71,11 +77,11 @@ static void length_known(struct hark_op *op, int64_t result)
             follower->status.stx_size < follower->buffer.start + follower->buffer.count)
             begin_anew(follower, source);
         else if (source->dirty)
-            tail_read_more(follower);
+            read_more(follower);
         else
-            tail_read_step(follower);
+            read_step(follower);
     }
-    tail_end(follower->tail);
+    pending_end(&follower->tail->pending);
 }
 
 /* Keeps the file's first bytes as they come by. */
@@ -123,7 +129,7 @@ static void take_bytes(struct tail_follower *follower, size_t count)
     buffer->count += count;
     if (count == asked)
         follower->reading->dirty = true; /* there may be more */
-    tail_read_step(follower);
+    read_step(follower);
 }
 
 static void bytes_read(struct hark_op *op, int64_t count)
@@ -143,13 +149,13 @@ static void bytes_read(struct hark_op *op, int64_t count)
         else
             take_bytes(follower, (size_t)count - before);
     } else if (count == 0 && buffer->start + buffer->count > 0) {
-        tail_begin(tail);
+        pending_begin(&tail->pending);
         hark_statx(tail->loop, &follower->read, follower->reading->fd, "", AT_EMPTY_PATH,
                    STATX_SIZE, &follower->status, length_known);
     } else {
         take_bytes(follower, (size_t)count);
     }
-    tail_end(tail);
+    pending_end(&tail->pending);
 }
 
 /* Moves what is left to the front, and gives it more room where it fills the block. Fails:
@@ -196,7 +202,7 @@ static void read_bytes(struct tail_follower *follower)
     follower->vector[1] = (struct iovec){buffer->block + SPLIT_MARK_BYTES_MAX + buffer->count,
                                          buffer->room - buffer->count};
     unsigned skipped = follower->before_count == 0;
-    tail_begin(follower->tail);
+    pending_begin(&follower->tail->pending);
     hark_readv(follower->tail->loop, &follower->read, source->fd, follower->vector + skipped,
                2 - skipped, (int64_t)(buffer->start + buffer->count - follower->before_count),
                bytes_read);
@@ -217,33 +223,42 @@ static void first_read(struct hark_op *op, int64_t count)
         else
             read_bytes(follower);
     }
-    tail_end(follower->tail);
+    pending_end(&follower->tail->pending);
 }
 
-void tail_read_more(struct tail_follower *follower)
+/* The buffer is used up as far as it goes: reads on. */
+static void read_more(struct tail_follower *follower)
 {
     struct tail_source *source = follower->reading;
     source->dirty = false;
     if (source->first_count == 0)
         return read_bytes(follower);
-    tail_begin(follower->tail);
+    pending_begin(&follower->tail->pending);
     hark_read(follower->tail->loop, &follower->read, source->fd, follower->check,
               source->first_count, 0, first_read);
 }
 
-void tail_read_step(struct tail_follower *follower)
+/* The batch is in the log, or has to be cut out of the buffer anew. */
+static void published(struct tail_follower *follower)
+{
+    if (follower->reading)
+        read_step(follower);
+    else
+        at_end(follower);
+}
+
+/* Publishes what the buffer holds, or reads on, or ends this turn of the source. */
+static void read_step(struct tail_follower *follower)
 {
     struct tail_source *source = follower->reading;
-    if (tail_publish(follower))
+    if (tail_publish(follower, published))
         return;
     if (follower->stopped || follower->tail->closing)
         return;
     if (source->dirty)
-        return tail_read_more(follower);
-    if (source->leaving) {
+        return read_more(follower);
+    if (source->leaving)
         tail_source_close(source);
-        return at_end(follower);
-    }
     at_end(follower);
 }
 
@@ -265,7 +280,7 @@ static void shrink(struct tail_buffer *buffer)
     *buffer = (struct tail_buffer){.source = NULL};
 }
 
-void tail_read_pump(struct tail_follower *follower)
+void tail_read(struct tail_follower *follower)
 {
     if (follower->busy || !follower->walked || follower->stopped || follower->tail->closing)
         return;
@@ -278,5 +293,5 @@ void tail_read_pump(struct tail_follower *follower)
     follower->state = "reading";
     follower->busy = true;
     follower->reading = source;
-    tail_read_more(follower);
+    read_more(follower);
 }

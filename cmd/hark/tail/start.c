@@ -5,9 +5,13 @@
  * of its batch are in the log; the files themselves, which may have been renamed meanwhile. Then
  * the path is walked as always.
  */
-#include "tail/state.h"
+#include "tail/start.h"
 
 #include "base/say.h"
+#include "tail/later.h"
+#include "tail/source.h"
+#include "tail/tell.h"
+#include "tail/walk.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -43,7 +47,7 @@ static void start_done(struct tail_start *start)
     free(start->buffer);
     free(start);
     follower->ready = true;
-    tail_source_resolve(follower);
+    tail_walk(follower);
 }
 
 /* It cannot be known where to begin. */
@@ -68,7 +72,7 @@ static void start_failed(struct tail_start *start, int64_t error)
     follower->slot_fd = -1;
     follower->lost_count = 0;
     follower->state = "waiting to try again";
-    tail_follower_again(follower, error);
+    tail_follower_later(follower, error);
 }
 
 /* --- the files --- */
@@ -119,9 +123,7 @@ static void choose_since(struct tail_start *start)
 {
     struct tail_follower *follower = start->follower;
     const struct position *position = &start->position;
-    const struct tail_source *newest = follower->oldest;
-    while (newest && newest->newer)
-        newest = newest->newer;
+    const struct tail_source *newest = tail_source_newest(follower);
     follower->looked_ns = position->looked_ns;
     if (position->looked_ns > start->now_ns)
         tail_tell(follower, LOG_WARNING,
@@ -139,7 +141,7 @@ static void places_opened(struct hark_op *op, int64_t result)
 {
     struct tail_start *start = hark_container_of(op, struct tail_start, work);
     struct tail *tail = start->follower->tail;
-    tail->resolving--;
+    tail->walking--;
     int64_t error = tail->closing ? -ECANCELED : result;
     for (uint32_t i = 0; result == 0 && !error && i < start->position.count; i++)
         if (again_may_help(start->opened[i].fd))
@@ -161,7 +163,7 @@ static void places_opened(struct hark_op *op, int64_t result)
         start_failed(start, error);
     else
         start_done(start);
-    tail_end(tail);
+    pending_end(&tail->pending);
 }
 
 static void find_places(struct tail_start *start)
@@ -176,8 +178,8 @@ static void find_places(struct tail_start *start)
         start->position.source = -1;
         start->published = 0;
     }
-    tail->resolving++;
-    tail_begin(tail);
+    tail->walking++;
+    pending_begin(&tail->pending);
     hark_work(tail->loop, &start->work, open_places, places_opened);
 }
 
@@ -192,7 +194,7 @@ static const struct log_stream *find_stream(const struct tail_follower *follower
 
 static void read_log(struct tail_start *start, log_read_done *done)
 {
-    tail_begin(start->follower->tail);
+    pending_begin(&start->follower->tail->pending);
     log_read(start->follower->tail->log, &start->cursor, start->buffer, start->capacity, done);
 }
 
@@ -265,7 +267,7 @@ static void read_counted(struct log_cursor *cursor, int64_t result)
         else
             read_log(start, read_counted);
     }
-    tail_end(tail);
+    pending_end(&tail->pending);
 }
 
 /* --- the last record: as long as it is there it goes before the slot, which may tell of a batch
@@ -287,7 +289,7 @@ static void record_read(struct log_cursor *cursor, int64_t result)
         start->record_id = event.id;
         count_published(start);
     }
-    tail_end(tail);
+    pending_end(&tail->pending);
 }
 
 static void find_record(struct tail_start *start)
@@ -355,10 +357,10 @@ static void slots_read(struct hark_op *op, int64_t result)
                                          : why(result));
         find_record(start);
     }
-    tail_end(tail);
+    pending_end(&tail->pending);
 }
 
-void tail_start_begin(struct tail_follower *follower)
+void tail_start(struct tail_follower *follower)
 {
     struct tail *tail = follower->tail;
     struct tail_start *start = calloc(1, sizeof *start);
@@ -378,6 +380,6 @@ void tail_start_begin(struct tail_follower *follower)
     if (snprintf(start->path, sizeof start->path, "%s/%s.position", tail->directory,
                  follower->private_name + 1) >= (int)sizeof start->path)
         return start_failed(start, -ENAMETOOLONG);
-    tail_begin(tail);
+    pending_begin(&tail->pending);
     hark_work(tail->loop, &start->work, read_slots, slots_read);
 }

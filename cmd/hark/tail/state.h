@@ -1,26 +1,40 @@
-/* state.h - the tail as its own files see it, and who of them looks after which part.
+/* state.h - the tail as its own files see it: what they share.
  *
- *     tail.c     opening and closing, inotify
- *     start.c    where publishing stood when the process ended
- *     pattern.c  which files match a pattern
- *     source.c   which files are open: the one at the path, and older ones that are being finished
- *     missed.c   files that nobody saw come and go: what is looked for, and what became of it
- *     read.c     from a file into the buffer
- *     publish.c  from the buffer into the stream
- *     again.c    what could not be had, tried again
+ * Each file uses those below it, so that a line goes down once:
  *
- * Everything that is under way is counted (tail_begin, tail_end): a tail that is closing is gone
- * when the count is 0.
+ *     tail.c          opening and closing
+ *     events.c        what inotify tells
+ *     pattern.c       which files match a pattern
+ *     follower.c      one path: made, begun, gone on with
+ *     start.c         where publishing stood when the process ended
+ *     walk.c          what stands at the path now
+ *     moved.c         files that were renamed before they were opened
+ *     missed.c        files that nobody saw come and go
+ *     let_go.c        old files are let go in time
+ *     read.c          from a file into the buffer
+ *     publish.c       from the buffer into the stream
+ *     source.c        which files are open, and how far they are published
+ *     watches.c       inotify's watches
+ *     later.c         what could not be had, tried again
+ *     tell.c          what a person is told
+ *
+ * resolve.c and survey.c look at paths and directories, on the pool; position.c, split.c and
+ * pattern_name.c do no I/O.
+ *
+ * Whatever calls back is counted in tail->pending: a tail that is closing is gone when nothing is
+ * under way any more.
  */
 #ifndef TAIL_STATE_H
 #define TAIL_STATE_H
 
+#include "base/pending.h"
+#include "broker/broker.h"
+#include "log/log.h"
 #include "tail/again.h"
 #include "tail/position.h"
 #include "tail/resolve.h"
 #include "tail/split.h"
 #include "tail/survey.h"
-#include "tail/tail.h"
 
 #include <stdbool.h>
 #include <sys/stat.h>
@@ -113,6 +127,9 @@ struct tail_line {
     int64_t result;
 };
 
+/* The batch is in the log, or has to be cut out of the buffer anew. */
+typedef void tail_published(struct tail_follower *follower);
+
 /* The lines that are being published, and the record before them. */
 struct tail_batch {
     struct tail_follower *follower;
@@ -126,22 +143,33 @@ struct tail_batch {
     bool again; /* it is sent a second time: lines of it, or all, are published, but not its record
                    or others */
     uint64_t retry_ns;
+    tail_published *done;
     struct tail_line lines[TAIL_BATCH_LINES];
+};
+
+/* What lower files need of higher ones. */
+struct tail_steps {
+    /* The path has to be looked at: a file was cut, or closed while another waited for room. */
+    void (*walk)(struct tail_follower *follower);
+    /* What could not be had may be there now. */
+    void (*again)(struct tail_follower *follower);
 };
 
 /* One path that is followed. */
 struct tail_follower {
     struct tail *tail;
+    const struct tail_steps *steps;
     const struct tail_pattern *pattern; /* that it matches; NULL: it was named */
     char *path;                         /* absolute */
     char *stream_name;
     char private_name[TAIL_RECORDS_NAME_BYTES];
     struct broker_stream *stream;
 
-    struct hark_op resolve;
-    struct resolution *resolution; /* the last one; its fd is handed over to a source */
-    struct resolution *resolving;
-    bool resolve_wanted;
+    struct hark_op walk;
+    struct resolution *way;          /* of the last walk; its fd is handed over to a source */
+    struct resolution *walking;      /* of the walk that is under way */
+    bool walk_wanted;                /* once more, after the one that is under way */
+    bool walk_waits;                 /* until a file is closed: there are too many */
     char directory[PATH_MAX];        /* in which the path ended at the last walk */
     struct tail_moved *moved;        /* the oldest first; made when first needed */
     struct tail_moved_file *opening; /* the first of those, in the walk that is under way */
@@ -240,129 +268,14 @@ struct tail {
     int move_watch; /* the last renaming that was half told: the directory, */
     uint32_t move_cookie;
     char move_name[RESOLVE_NAME_BYTES]; /* and the old name */
-    unsigned resolving;                 /* walks on the pool, which may be adding watches */
+    unsigned walking;                   /* walks on the pool, which may be adding watches */
     int *stale;                         /* watches that may be used by nothing any more */
     size_t stale_count, stale_room;
-    uint64_t under_way;
+    struct pending pending;
     bool closing;
-    bool emptied; /* nothing is read or published any more */
     void (*closed)(void *context);
     void *closed_context;
     char events[TAIL_INOTIFY_BYTES] __attribute__((aligned(8)));
 };
-
-/* tail.c: something begins that calls back, something has; after the end the tail may be gone. */
-void tail_begin(struct tail *tail);
-void tail_end(struct tail *tail);
-
-/* tail.c: tells a person about a follower. */
-__attribute__((format(printf, 3, 4))) void tail_tell(const struct tail_follower *follower,
-                                                     enum log_severity severity, const char *format,
-                                                     ...);
-
-/* tail.c: gives up a follower for good; reported by the caller. */
-void tail_stop(struct tail_follower *follower, const char *state);
-
-/* again.c: tries again later what the follower could not have: its start, its path, its bytes. */
-void tail_follower_again(struct tail_follower *follower, int64_t error);
-
-/* tail.c: removes a watch, once it is sure that nothing uses it any more. */
-void tail_drop_watch(struct tail *tail, int watch);
-void tail_trim_watches(struct tail *tail);
-
-/* tail.c: the path from the root on.
- * Gives: memory of its own; NULL none is left. */
-char *tail_absolute_path(const char *path);
-
-/* tail.c: the stream of records, by path and stream: the same after a restart.
- * Takes: name of TAIL_RECORDS_NAME_BYTES. */
-void tail_records_name(const char *path, const char *stream, char *name);
-
-/* tail.c: makes a follower.
- * Takes: pattern: NULL where it was named.
- * Fails: -EINVAL the name of the stream, or it is there already; -ENOMEM. */
-int tail_follow(struct tail *tail, const struct tail_file *file, const struct tail_pattern *pattern,
-                struct tail_follower **out_follower);
-
-/* tail.c: watches, and finds out where to begin. */
-void tail_follow_begin(struct tail_follower *follower);
-
-/* pattern.c */
-struct inotify_event;
-int tail_pattern_init(struct tail *tail, struct tail_pattern *pattern,
-                      const struct tail_file *file);
-void tail_pattern_free(struct tail_pattern *pattern);
-
-/* pattern.c: looks through the directory, soon. */
-void tail_pattern_look(struct tail_pattern *pattern);
-
-/* pattern.c: whether an event may tell of a file that matches. */
-bool tail_pattern_concerned(const struct tail_pattern *pattern, const struct inotify_event *event);
-
-/* start.c: finds out where to begin, then lets the follower be ready and resolves its path. */
-void tail_start_begin(struct tail_follower *follower);
-
-/* source.c: a file in a watched directory was renamed. */
-void tail_source_moved(struct tail_follower *follower, int watch, const char *from, const char *to);
-
-/* missed.c: something may have come and gone unseen: the next walk looks at all names. */
-void tail_missed_look(struct tail_follower *follower);
-
-/* missed.c: what a survey has to know.
- * Gives: a survey that was made ready; NULL: no memory is left. */
-struct survey *tail_missed_begin(struct tail_follower *follower);
-
-/* missed.c: puts what a survey has found in front of the names to open, and tells what could not be
- * found. */
-void tail_missed_take(struct tail_follower *follower);
-
-/* missed.c: a survey that was not made. */
-void tail_missed_drop(struct tail_follower *follower);
-
-/* source.c: walks the path again, soon. */
-void tail_source_resolve(struct tail_follower *follower);
-
-/* source.c: adds an open file as the newest.
- * Fails: -ENOMEM, -ENOSPC too many; fd is then still the caller's. */
-int tail_source_add(struct tail_follower *follower, int fd, int watch, uint64_t device,
-                    uint64_t inode, int64_t born_ns, struct tail_source **out_source);
-
-/* source.c: the place of a file that was found again; its bytes stand in first and last. */
-void tail_source_go_on(struct tail_source *source, const struct position_place *place,
-                       const char *first, const char *last);
-
-/* source.c: closes a file that is done. */
-void tail_source_close(struct tail_source *source);
-
-/* source.c: the place has moved past these bytes, which follow those it keeps. */
-void tail_source_passed(struct tail_source *source, const char *bytes, size_t count);
-
-/* source.c: the place as it is written. */
-void tail_source_place(const struct tail_source *source, struct position_place *out_place);
-
-/* source.c: the position before or after what is at hand. */
-void tail_source_positions(const struct tail_follower *follower, struct position *out_position);
-
-/* source.c: sees to it that old files are let go in time. */
-void tail_source_arm(struct tail_follower *follower);
-
-/* read.c: goes on with whatever there is to read. */
-void tail_read_pump(struct tail_follower *follower);
-
-/* read.c: the buffer is used up as far as it goes: reads on, or ends this turn of the source. */
-void tail_read_more(struct tail_follower *follower);
-
-/* read.c: publishes what the buffer holds, or reads on. */
-void tail_read_step(struct tail_follower *follower);
-
-/* publish.c: publishes units from the buffer.
- * Gives: false where the buffer holds none. */
-bool tail_publish(struct tail_follower *follower);
-
-/* publish.c: appends a record of the places, once no batch is under way. */
-void tail_publish_places(struct tail_follower *follower);
-
-/* publish.c: writes the position beside the log, after the batch of record `id`. */
-void tail_publish_slot(struct tail_follower *follower, uint64_t id);
 
 #endif

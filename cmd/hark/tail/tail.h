@@ -28,10 +28,9 @@
 #include "broker/broker.h"
 #include "hark.h"
 #include "log/log.h"
+#include "tail/pattern_name.h"
 
 struct tail;
-
-enum { TAIL_PATTERN_FILES_MAX = 256 }; /* followed for one pattern */
 
 /* One file to follow, or a pattern. */
 struct tail_file {
@@ -39,13 +38,6 @@ struct tail_file {
     const char *stream; /* for a pattern: {name} in it stands for the file's name, with _ for what
                            no stream's name holds */
 };
-
-/* Whether the last name of a path holds one of * ? [, and so is a pattern as fnmatch(3) has it. */
-bool tail_is_pattern(const char *path);
-
-/* Whether a text can be the stream of a pattern: a stream's name once {name}, where it is there, is
- * replaced. */
-bool tail_pattern_stream_valid(const char *stream);
 
 /* What to follow; copied. */
 struct tail_options {

@@ -1,0 +1,149 @@
+/* moved.c - the names that renamed files have now, in the order in which they stood at the path:
+ * inotify tells them, or a survey (missed.h). Each walk opens some of them; the path's own file has
+ * to wait until none is left, so that lines keep their order. */
+#include "tail/moved.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/say.h"
+#include "tail/missed.h"
+#include "tail/source.h"
+#include "tail/tell.h"
+
+static void note_moved(struct tail_follower *follower, const char *from, const char *to)
+{
+    const struct resolution *way = follower->way;
+    for (unsigned i = 0; i < follower->moved_count; i++) {
+        if (strcmp(follower->moved[i].name, from) == 0) {
+            snprintf(follower->moved[i].name, sizeof follower->moved[i].name, "%s", to);
+            follower->moved[i].again = true;
+            return;
+        }
+    }
+    /* The last name on the way is the file's own. */
+    if (way->count == 0 || strcmp(way->watches[way->count - 1].name, from) != 0)
+        return;
+    if (!follower->moved)
+        follower->moved = calloc(TAIL_MOVED_MAX, sizeof *follower->moved);
+    if (!follower->moved || follower->moved_count == TAIL_MOVED_MAX)
+        return tail_missed_look(follower);
+    struct tail_moved *moved = &follower->moved[follower->moved_count++];
+    *moved = (struct tail_moved){.again = false};
+    snprintf(moved->name, sizeof moved->name, "%s", to);
+}
+
+void tail_moved_note(struct tail_follower *follower, int watch, const char *from, const char *to)
+{
+    if (watch == follower->way->directory_watch)
+        return note_moved(follower, from, to);
+    if (follower->ready && !hark_op_active(&follower->walk))
+        return;
+    if (!follower->early)
+        follower->early = calloc(TAIL_EARLY_MAX, sizeof *follower->early);
+    if (!follower->early || follower->early_count == TAIL_EARLY_MAX)
+        return tail_missed_look(follower);
+    struct tail_early *early = &follower->early[follower->early_count++];
+    early->watch = watch;
+    snprintf(early->from, sizeof early->from, "%s", from);
+    snprintf(early->to, sizeof early->to, "%s", to);
+}
+
+void tail_moved_take_early(struct tail_follower *follower)
+{
+    for (unsigned i = 0; i < follower->early_count; i++)
+        if (follower->early[i].watch == follower->way->directory_watch)
+            note_moved(follower, follower->early[i].from, follower->early[i].to);
+    follower->early_count = 0;
+}
+
+void tail_moved_choose(struct tail_follower *follower)
+{
+    unsigned count =
+        follower->moved_count < TAIL_MOVED_WALK ? follower->moved_count : TAIL_MOVED_WALK;
+    if (count && !follower->opening)
+        follower->opening = calloc(TAIL_MOVED_WALK, sizeof *follower->opening);
+    follower->opening_count = follower->opening ? count : 0;
+    for (unsigned i = 0; i < follower->opening_count; i++) {
+        follower->moved[i].again = false;
+        follower->opening[i].moved = follower->moved[i];
+        follower->opening[i].file.fd = -1;
+    }
+}
+
+void tail_moved_open(struct tail_follower *follower)
+{
+    for (unsigned i = 0; i < follower->opening_count; i++) {
+        struct tail_moved_file *opening = &follower->opening[i];
+        resolve_name(follower->tail->inotify, follower->directory, opening->moved.name,
+                     opening->moved.goes_on ? &opening->moved.place : NULL, &opening->file);
+    }
+}
+
+/* Takes one over as a file that is no longer at the path. Gives: false: it has to wait until there
+ * is room. */
+static bool take_moved(struct tail_follower *follower, struct tail_moved_file *opened)
+{
+    struct resolve_file *file = &opened->file;
+    const struct tail_moved *moved = &opened->moved;
+    struct tail_source *source;
+    if (again_may_help(file->fd))
+        return false;
+    bool other =
+        moved->inode && (file->fd == -ENOENT || (file->fd >= 0 && file->inode != moved->inode));
+    if (other || (file->fd >= 0 && moved->goes_on && !file->begins)) {
+        follower->survey_wanted = true; /* it was renamed since, or is not what it was */
+        return true;
+    }
+    if (file->fd < 0) {
+        tail_tell(follower, LOG_WARNING,
+                  "the file that was renamed to %s cannot be read: %s: lines may be lost",
+                  moved->name, why(file->fd));
+        return true;
+    }
+    if (tail_source_find(follower, file->device, file->inode))
+        return true;
+    if (follower->source_count >= POSITION_PLACES_MAX - 1) { /* one is for the path's own */
+        follower->oldest->leaving = true;
+        return false;
+    }
+    tail_source_retire(follower);
+    if (tail_source_add(follower, file->fd, file->watch, file->device, file->inode, file->born_ns,
+                        &source))
+        return false;
+    file->fd = -1;
+    if (moved->goes_on)
+        tail_source_go_on(source, &moved->place, file->first, file->last);
+    source->copy = moved->goes_on;
+    source->left_ns = hark_now(follower->tail->loop);
+    follower->place_wanted = true;
+    follower->rotations++;
+    return true;
+}
+
+bool tail_moved_adopt(struct tail_follower *follower, bool *out_wait)
+{
+    unsigned taken = 0;
+    *out_wait = false;
+    while (!follower->survey_wanted && taken < follower->opening_count &&
+           !follower->moved[taken].again && !*out_wait) {
+        *out_wait = !take_moved(follower, &follower->opening[taken]);
+        taken += !*out_wait;
+    }
+    follower->moved_count -= taken;
+    if (taken)
+        memmove(follower->moved, follower->moved + taken,
+                follower->moved_count * sizeof *follower->moved);
+    return follower->moved_count == 0 && !follower->survey_wanted;
+}
+
+void tail_moved_close(struct tail_follower *follower)
+{
+    for (unsigned i = 0; i < follower->opening_count; i++)
+        if (follower->opening[i].file.fd >= 0)
+            close(follower->opening[i].file.fd);
+    follower->opening_count = 0;
+}

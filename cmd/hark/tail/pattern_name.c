@@ -1,0 +1,44 @@
+/* pattern_name.c - {name} stands in a stream's name for that of a file. */
+#include "tail/pattern_name.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "wire/name.h"
+
+static const char name_mark[] = "{name}";
+
+bool tail_is_pattern(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return strpbrk(slash ? slash + 1 : path, "*?[");
+}
+
+void tail_pattern_stream_of(const char *pattern, const char *name, char *stream)
+{
+    const char *mark = strstr(pattern, name_mark);
+    if (mark)
+        snprintf(stream, NAME_BYTES_MAX + 1, "%.*s%s%s", (int)(mark - pattern), pattern, name,
+                 mark + strlen(name_mark));
+    else
+        snprintf(stream, NAME_BYTES_MAX + 1, "%s", pattern);
+    for (char *at = stream; *at; at++)
+        if (!name_valid((char[]){'x', *at}, 2) || (at == stream && *at == '.'))
+            *at = '_';
+}
+
+bool tail_pattern_stream_valid(const char *stream)
+{
+    char expanded[NAME_BYTES_MAX + 1];
+    const char *mark = strstr(stream, name_mark);
+    size_t length = strlen(stream);
+    if (!mark)
+        return name_valid(stream, length);
+    if (length > NAME_BYTES_MAX)
+        return false;
+    tail_pattern_stream_of(stream, "x", expanded);
+    for (const char *at = stream; *at; at++)
+        if ((at < mark || at >= mark + strlen(name_mark)) && !name_valid((char[]){'x', *at}, 2))
+            return false;
+    return *stream != '.' && name_valid(expanded, strlen(expanded));
+}

@@ -1,0 +1,16 @@
+/* publish.h - from the buffer into the stream. */
+#ifndef TAIL_PUBLISH_H
+#define TAIL_PUBLISH_H
+
+#include "tail/state.h"
+
+/* Publishes units from the buffer.
+ * Takes: done: called once the log has them, or asks for them anew; never from inside this call. If
+ *   that was the end of their file, follower->reading is NULL.
+ * Gives: false: the buffer holds none, or no memory is left and the follower was stopped. */
+bool tail_publish(struct tail_follower *follower, tail_published *done);
+
+/* Appends a record of the places, once no batch is under way. */
+void tail_publish_places(struct tail_follower *follower);
+
+#endif

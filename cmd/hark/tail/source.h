@@ -1,0 +1,47 @@
+/* source.h - the files that a follower has open, and how far each is published. */
+#ifndef TAIL_SOURCE_H
+#define TAIL_SOURCE_H
+
+#include "tail/state.h"
+
+/* Adds an open file as the newest.
+ * Gives: 0 and *out_source.
+ * Fails: -ENOMEM; -ENOSPC too many; fd is then still the caller's. */
+int tail_source_add(struct tail_follower *follower, int fd, int watch, uint64_t device,
+                    uint64_t inode, int64_t born_ns, struct tail_source **out_source);
+
+/* Takes over the place of a file that was found again; its bytes stand in first and last. */
+void tail_source_go_on(struct tail_source *source, const struct position_place *place,
+                       const char *first, const char *last);
+
+/* Closes a file that is done. */
+void tail_source_close(struct tail_source *source);
+
+/* The place has moved past these bytes, which follow those that it keeps. */
+void tail_source_passed(struct tail_source *source, const char *bytes, size_t count);
+
+/* The place as it is written. */
+void tail_source_place(const struct tail_source *source, struct position_place *out_place);
+
+/* The places of all files, in order. */
+void tail_source_positions(const struct tail_follower *follower, struct position *out_position);
+
+/* The open file of an inode.
+ * Gives: NULL: it is not open. */
+struct tail_source *tail_source_find(const struct tail_follower *follower, uint64_t device,
+                                     uint64_t inode);
+
+/* The file that came last.
+ * Gives: NULL: none is open. */
+struct tail_source *tail_source_newest(const struct tail_follower *follower);
+
+/* Whether it stands at the path. */
+bool tail_source_is_current(const struct tail_source *source);
+
+/* The file at the path is no longer there. */
+void tail_source_retire(struct tail_follower *follower);
+
+/* A file that is open stands at the path again: it becomes the newest. */
+void tail_source_return(struct tail_follower *follower, struct tail_source *source);
+
+#endif

@@ -1,0 +1,10 @@
+/* start.h - where publishing stood when the last process ended. */
+#ifndef TAIL_START_H
+#define TAIL_START_H
+
+#include "tail/state.h"
+
+/* Finds out where to begin; then the follower is ready, and its path is walked. */
+void tail_start(struct tail_follower *follower);
+
+#endif
