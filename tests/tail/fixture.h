@@ -9,6 +9,7 @@
 enum { STREAM_LINES_MAX = 8192 };
 
 static const char stream_name[] = "lines";
+static const uint64_t soon_ns = 1000 * 1000; /* after which an old file is let go */
 
 /* What a server would have open. */
 struct server {
@@ -18,18 +19,16 @@ struct server {
     struct tail *tail;
 };
 
-/* Opens all of it, on a file of the test's directory, or a pattern, into a stream. */
-static inline struct server server_open_into(struct hark_loop *loop, const char *file,
-                                             const char *stream,
-                                             const struct log_options *log_options,
-                                             uint64_t let_go_ns)
+/* Opens a server that follows these files. */
+static inline struct server server_open_files(struct hark_loop *loop, const struct tail_file *files,
+                                              size_t count, const struct log_options *log_options,
+                                              uint64_t let_go_ns)
 {
     struct server server = {.loop = loop, .log = open_log(loop, harness_path("data"), log_options)};
     assert_int_equal(broker_create(loop, server.log, NULL, &server.broker), 0);
-    const struct tail_file files[] = {{harness_path(file), stream}};
     const struct tail_options options = {
         .files = files,
-        .count = 1,
+        .count = count,
         .directory = harness_path("data"),
         .let_go_ns = let_go_ns,
         .retry_ns = 1000000, /* what failed is tried again soon */
@@ -38,6 +37,16 @@ static inline struct server server_open_into(struct hark_loop *loop, const char 
     };
     assert_int_equal(tail_open(loop, server.broker, server.log, &options, &server.tail), 0);
     return server;
+}
+
+/* Opens a server that follows a file of the test's directory, or a pattern, into a stream. */
+static inline struct server server_open_into(struct hark_loop *loop, const char *file,
+                                             const char *stream,
+                                             const struct log_options *log_options,
+                                             uint64_t let_go_ns)
+{
+    const struct tail_file files[] = {{harness_path(file), stream}};
+    return server_open_files(loop, files, 1, log_options, let_go_ns);
 }
 
 static inline struct server server_open(struct hark_loop *loop, const char *file,
@@ -167,5 +176,54 @@ static inline void make_directory(const char *name)
 {
     assert_int_equal(mkdir(harness_path(name), 0700), 0);
 }
+
+static inline void remove_file(const char *name)
+{
+    assert_int_equal(unlink(harness_path(name)), 0);
+}
+
+static inline void cut_file(const char *name)
+{
+    assert_int_equal(truncate(harness_path(name), 0), 0);
+}
+
+static inline void copy_file(const char *from, const char *to)
+{
+    size_t length;
+    unsigned char *bytes = load_file(harness_path(from), &length);
+    store_file(harness_path(to), bytes, length);
+    free(bytes);
+}
+
+/* --- a test's beginning and end --- */
+
+/* Appends text to the file "f", follows it, and waits until its lines are published. */
+static inline struct server follow(struct hark_loop *loop, const char *text)
+{
+    uint64_t count = 0;
+    append_file("f", text);
+    struct server server = server_open(loop, "f", NULL, 0);
+    for (const char *at = text; *at; at++)
+        count += *at == '\n';
+    wait_for_count(&server, count);
+    return server;
+}
+
+/* Waits for so many lines, asserts that these are there and no other, and closes. */
+static inline void close_with(struct server server, const char *const *lines, size_t count)
+{
+    wait_for_count(&server, count);
+    assert_lines(&server, lines);
+    server_close(&server);
+}
+
+#define CLOSE_WITH(server, ...)                                                                    \
+    close_with(*(server), (const char *const[]){__VA_ARGS__, NULL},                                \
+               sizeof((const char *const[]){__VA_ARGS__}) / sizeof(const char *))
+
+/* Opens a server on the file "f", and goes on as CLOSE_WITH. */
+#define EXPECT_AT_START(loop, ...)                                                                 \
+    close_with(server_open((loop), "f", NULL, 0), (const char *const[]){__VA_ARGS__, NULL},        \
+               sizeof((const char *const[]){__VA_ARGS__}) / sizeof(const char *))
 
 #endif

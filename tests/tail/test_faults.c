@@ -11,9 +11,7 @@
 BACKEND_TEST(one_failed_sync_stops_no_tail)
 {
     not_on_uring();
-    append_file("f", "one\n");
-    struct server server = server_open(loop, "f", NULL, 0);
-    wait_for_count(&server, 1);
+    struct server server = follow(loop, "one\n");
     wait_for_state(&server, "following");
     fail_call(SYS_fdatasync, descriptor_of(harness_path("data"), ".log"));
     append_file("f", "two\nthree\n");
@@ -24,10 +22,7 @@ BACKEND_TEST(one_failed_sync_stops_no_tail)
     ASSERT_LINES(&server, "one", "two", "three", "four");
     server_close(&server);
     append_file("f", "five\n");
-    server = server_open(loop, "f", NULL, 0);
-    wait_for_count(&server, 5);
-    ASSERT_LINES(&server, "one", "two", "three", "four", "five");
-    server_close(&server);
+    EXPECT_AT_START(loop, "one", "two", "three", "four", "five");
 }
 
 /* Stands in for the C library's. */
@@ -40,7 +35,6 @@ int fdatasync(int fd)
 /* It is written to between the read of its last bytes and the answer that they are published. */
 BACKEND_TEST(file_that_grows_while_its_rest_is_published_is_not_let_go)
 {
-    const uint64_t soon_ns = 1000 * 1000;
     struct slow_disk slow;
     not_on_uring();
     append_file("f", "one\nrest");
@@ -54,9 +48,7 @@ BACKEND_TEST(file_that_grows_while_its_rest_is_published_is_not_let_go)
     harness_settle(loop);
     slow_end();
     slow_let_go(&slow);
-    wait_for_count(&server, 3);
-    ASSERT_LINES(&server, "one", "rest", "more");
-    server_close(&server);
+    CLOSE_WITH(&server, "one", "rest", "more");
     slow_close(&slow);
 }
 
@@ -71,7 +63,6 @@ static void pass_time(struct hark_loop *loop, uint64_t let_go_ns)
 /* It is to be let go while another's lines cannot be published, and is then back at the path. */
 BACKEND_TEST(file_that_comes_back_to_its_path_before_it_is_let_go_is_followed_on)
 {
-    const uint64_t soon_ns = 1000 * 1000;
     struct rlimit limit;
     signal(SIGXFSZ, SIG_IGN);
     append_file("f", "one\n");
@@ -94,9 +85,7 @@ BACKEND_TEST(file_that_comes_back_to_its_path_before_it_is_let_go_is_followed_on
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
     wait_for_count(&server, 3);
     append_file("f", "four\n");
-    wait_for_count(&server, 4);
-    ASSERT_LINES(&server, "one", "two", "three", "four");
-    server_close(&server);
+    CLOSE_WITH(&server, "one", "two", "three", "four");
 }
 
 /* Its lines are of two commits, for a segment ends in it. The first fails, the second does not. */
@@ -173,9 +162,7 @@ BACKEND_TEST(file_that_found_no_descriptor_is_read_once_there_is_one)
     rename_file("next", "f");
     wait_for_report(&server, "oo many open files");
     give_descriptors();
-    wait_for_count(&server, 3);
-    ASSERT_LINES(&server, "one", "two", "three");
-    server_close(&server);
+    CLOSE_WITH(&server, "one", "two", "three");
 }
 
 BACKEND_TEST(renamed_file_that_found_no_descriptor_is_read_once_there_is_one)
@@ -193,17 +180,13 @@ BACKEND_TEST(renamed_file_that_found_no_descriptor_is_read_once_there_is_one)
     rename_file("third", "f");
     wait_for_report(&server, "oo many open files");
     give_descriptors();
-    wait_for_count(&server, 3);
-    ASSERT_LINES(&server, "one", "two", "three");
-    server_close(&server);
+    CLOSE_WITH(&server, "one", "two", "three");
 }
 
 /* Wherever it is that the start lacks one: no line is read twice, and none is left out. */
 BACKEND_TEST(start_that_lacks_descriptors_goes_on_once_there_are_some)
 {
-    append_file("f", "0\n");
-    struct server server = server_open(loop, "f", NULL, 0);
-    wait_for_count(&server, 1);
+    struct server server = follow(loop, "0\n");
     server_close(&server);
     for (unsigned left = 0; left < 4; left++) {
         append_numbers("f", left + 1, left + 2);
@@ -231,18 +214,14 @@ BACKEND_TEST(files_of_a_pattern_are_found_once_there_are_descriptors)
     rename_file("other", "fb");
     wait_for_report(&server, "cannot look for files");
     give_descriptors();
-    wait_for_count(&server, 2);
-    ASSERT_LINES(&server, "one", "two");
-    server_close(&server);
+    CLOSE_WITH(&server, "one", "two");
 }
 
 /* A file that cannot be read may be one tomorrow: it is not given up. */
 BACKEND_TEST(file_that_cannot_be_read_is_tried_again)
 {
     not_on_uring();
-    append_file("f", "one\n");
-    struct server server = server_open(loop, "f", NULL, 0);
-    wait_for_count(&server, 1);
+    struct server server = follow(loop, "one\n");
     wait_for_state(&server, "following");
     char directory[4096];
     snprintf(directory, sizeof directory, "%s", harness_path("f"));

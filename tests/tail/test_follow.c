@@ -6,17 +6,11 @@
 #include <sys/syscall.h>
 #include <time.h>
 
-static const uint64_t soon_ns = 1000 * 1000;
-
 BACKEND_TEST(line_appended_becomes_an_event)
 {
-    append_file("f", "one\ntwo\n");
-    struct server server = server_open(loop, "f", NULL, 0);
-    wait_for_count(&server, 2);
+    struct server server = follow(loop, "one\ntwo\n");
     append_file("f", "three\n\nfive\r\n");
-    wait_for_count(&server, 5);
-    ASSERT_LINES(&server, "one", "two", "three", "", "five\r");
-    server_close(&server);
+    CLOSE_WITH(&server, "one", "two", "three", "", "five\r");
 }
 
 BACKEND_TEST(line_is_published_once_it_is_complete)
@@ -29,9 +23,7 @@ BACKEND_TEST(line_is_published_once_it_is_complete)
     append_file("f", "\nthr");
     wait_for_count(&server, 2);
     append_file("f", "ee\n");
-    wait_for_count(&server, 3);
-    ASSERT_LINES(&server, "one", "two", "three");
-    server_close(&server);
+    CLOSE_WITH(&server, "one", "two", "three");
 }
 
 BACKEND_TEST(many_lines_keep_their_order)
@@ -52,9 +44,7 @@ BACKEND_TEST(file_that_comes_later_is_read_from_its_beginning)
     append_file("f", "one\n");
     wait_for_count(&server, 1);
     append_file("f", "two\n");
-    wait_for_count(&server, 2);
-    ASSERT_LINES(&server, "one", "two");
-    server_close(&server);
+    CLOSE_WITH(&server, "one", "two");
 }
 
 BACKEND_TEST(directory_that_comes_later_is_waited_for)
@@ -71,39 +61,29 @@ BACKEND_TEST(directory_that_comes_later_is_waited_for)
     make_directory("a");
     make_directory("a/b");
     append_file("a/b/f", "two\n");
-    wait_for_count(&server, 2);
-    ASSERT_LINES(&server, "one", "two");
-    server_close(&server);
+    CLOSE_WITH(&server, "one", "two");
 }
 
 BACKEND_TEST(renamed_file_is_finished_before_the_new_one)
 {
-    append_file("f", "one\n");
-    struct server server = server_open(loop, "f", NULL, 0);
-    wait_for_count(&server, 1);
+    struct server server = follow(loop, "one\n");
     append_file("f", "two\n");
     rename_file("f", "f.1");
     append_file("f.1", "three\n");
     append_file("f", "four\n");
-    wait_for_count(&server, 4);
-    ASSERT_LINES(&server, "one", "two", "three", "four");
-    server_close(&server);
+    CLOSE_WITH(&server, "one", "two", "three", "four");
 }
 
 BACKEND_TEST(renamed_file_is_followed_while_it_is_still_written)
 {
-    append_file("f", "one\n");
-    struct server server = server_open(loop, "f", NULL, 0);
-    wait_for_count(&server, 1);
+    struct server server = follow(loop, "one\n");
     rename_file("f", "f.1");
     append_file("f", "two\n");
     wait_for_count(&server, 2);
     append_file("f.1", "late\n");
     wait_for_count(&server, 3);
     append_file("f", "three\n");
-    wait_for_count(&server, 4);
-    ASSERT_LINES(&server, "one", "two", "late", "three");
-    server_close(&server);
+    CLOSE_WITH(&server, "one", "two", "late", "three");
 }
 
 BACKEND_TEST(many_rotations_lose_nothing)
@@ -233,25 +213,19 @@ BACKEND_TEST(renamed_files_are_let_go_each_in_its_time)
     wait_for_count(&server, 4); /* the older one was let go */
     wait_for_state(&server, "following");
     append_file("f.2", "late\n");
-    wait_for_count(&server, 5);
-    ASSERT_LINES(&server, "one", "two", "three", "rest", "late");
-    server_close(&server);
+    CLOSE_WITH(&server, "one", "two", "three", "rest", "late");
 }
 
 BACKEND_TEST(truncated_file_is_read_from_its_beginning)
 {
-    append_file("f", "one\ntwo\n");
-    struct server server = server_open(loop, "f", NULL, 0);
-    wait_for_count(&server, 2);
-    assert_int_equal(truncate(harness_path("f"), 0), 0);
+    struct server server = follow(loop, "one\ntwo\n");
+    cut_file("f");
     append_file("f", "3\n");
     wait_for_count(&server, 3);
     /* Cut again, and grown at once past the place that was reached: only the beginning tells. */
-    assert_int_equal(truncate(harness_path("f"), 0), 0);
+    cut_file("f");
     append_file("f", "four, longer than before\n");
-    wait_for_count(&server, 4);
-    ASSERT_LINES(&server, "one", "two", "3", "four, longer than before");
-    server_close(&server);
+    CLOSE_WITH(&server, "one", "two", "3", "four, longer than before");
 }
 
 /* What stands before the place is the same, and the file has grown: only the first bytes tell. */
@@ -264,31 +238,23 @@ BACKEND_TEST(file_of_which_the_beginning_was_written_anew_is_read_from_it)
     memcpy(changed, first, sizeof changed);
     changed[0] = 'y';
     append_file("f", first);
-    append_file("f", "\ntwo\n");
-    struct server server = server_open(loop, "f", NULL, 0);
-    wait_for_count(&server, 2);
+    struct server server = follow(loop, "\ntwo\n");
     wait_for_state(&server, "following");
     int fd = open(harness_path("f"), O_WRONLY | O_CLOEXEC);
     assert_int_equal(pwrite(fd, "y", 1, 0), 1);
     close(fd);
     append_file("f", "three\n");
-    wait_for_count(&server, 5);
-    ASSERT_LINES(&server, first, "two", changed, "two", "three");
-    server_close(&server);
+    CLOSE_WITH(&server, first, "two", changed, "two", "three");
 }
 
 BACKEND_TEST(removed_file_is_waited_for_and_read_anew)
 {
-    append_file("f", "one\n");
-    struct server server = server_open(loop, "f", NULL, 0);
-    wait_for_count(&server, 1);
+    struct server server = follow(loop, "one\n");
     append_file("f", "two\n");
-    assert_int_equal(unlink(harness_path("f")), 0);
+    remove_file("f");
     wait_for_state(&server, "waiting for the file");
     append_file("f", "three\n");
-    wait_for_count(&server, 3);
-    ASSERT_LINES(&server, "one", "two", "three");
-    server_close(&server);
+    CLOSE_WITH(&server, "one", "two", "three");
 }
 
 BACKEND_TEST(symbolic_link_that_is_switched_leads_to_the_other_file)
@@ -307,16 +273,14 @@ BACKEND_TEST(symbolic_link_that_is_switched_leads_to_the_other_file)
     wait_for_count(&server, 2);
     /* The file's own link. */
     append_file("three", "three\n");
-    assert_int_equal(unlink(harness_path("link")), 0);
+    remove_file("link");
     assert_int_equal(symlink("three", harness_path("link")), 0);
     wait_for_count(&server, 3);
     /* One that is told from the root on. */
     append_file("four", "four\n");
     assert_int_equal(symlink(harness_path("four"), harness_path("new")), 0);
     rename_file("new", "link");
-    wait_for_count(&server, 4);
-    ASSERT_LINES(&server, "one", "two", "three", "four");
-    server_close(&server);
+    CLOSE_WITH(&server, "one", "two", "three", "four");
 }
 
 BACKEND_TEST(long_line_comes_in_marked_parts)
@@ -398,7 +362,7 @@ BACKEND_TEST(file_cut_within_a_long_line_begins_with_a_whole_one)
     struct server server = server_open(loop, "f", NULL, 0);
     wait_for_count(&server, 1);
     wait_for_state(&server, "following");
-    assert_int_equal(truncate(harness_path("f"), 0), 0);
+    cut_file("f");
     append_file("f", "short\n");
     wait_for_count(&server, 2);
     struct history history = read_from(loop, server.log, stream_name, LOG_START);
@@ -423,9 +387,7 @@ BACKEND_TEST(file_that_may_not_be_read_is_read_once_it_may)
     struct server server = server_open(loop, "f", NULL, 0);
     wait_for_state(&server, "waiting for the file");
     assert_int_equal(chmod(harness_path("f"), 0600), 0);
-    wait_for_count(&server, 1);
-    ASSERT_LINES(&server, "one");
-    server_close(&server);
+    CLOSE_WITH(&server, "one");
     assert_int_equal(seteuid(getuid()), 0);
     assert_int_equal(
         prctl(PR_SET_DUMPABLE, 1),
@@ -436,28 +398,19 @@ BACKEND_TEST(files_in_one_directory_are_told_apart)
 {
     append_file("a", "a1\n");
     append_file("b", "b1\n");
-    struct log *log = open_log(loop, harness_path("data"), NULL);
-    struct broker *broker;
-    struct tail *tail;
-    assert_int_equal(broker_create(loop, log, NULL, &broker), 0);
     char path_a[4096], path_b[4096];
     snprintf(path_a, sizeof path_a, "%s", harness_path("a"));
     snprintf(path_b, sizeof path_b, "%s", harness_path("b"));
     const struct tail_file files[] = {{path_a, stream_name}, {path_b, "other"}, {path_a, "other"}};
-    const struct tail_options options = {
-        .files = files, .count = 3, .directory = harness_path("data")};
-    assert_int_equal(tail_open(loop, broker, log, &options, &tail), 0);
-    struct server server = {loop, log, broker, tail};
+    struct server server = server_open_files(loop, files, 3, NULL, 0);
     wait_for_count(&server, 1);
-    while (!find(log, "other") || find(log, "other")->count < 2)
-        assert_int_equal(hark_run_once(loop), 1);
+    wait_for_count_in(&server, "other", 2);
     append_file("a", "a2\n");
     append_file("b", "b2\n");
     rename_file("a", "a.old");
     append_file("a", "a3\n");
     wait_for_count(&server, 3);
-    while (!find(log, "other") || find(log, "other")->count < 5)
-        assert_int_equal(hark_run_once(loop), 1);
+    wait_for_count_in(&server, "other", 5);
     ASSERT_LINES(&server, "a1", "a2", "a3");
     server_close(&server);
 }
@@ -481,9 +434,7 @@ BACKEND_TEST(same_file_and_stream_twice_is_refused)
 
 BACKEND_TEST(idle_tail_makes_no_wake_up)
 {
-    append_file("f", "one\n");
-    struct server server = server_open(loop, "f", NULL, 0);
-    wait_for_count(&server, 1);
+    struct server server = follow(loop, "one\n");
     wait_for_state(&server, "following");
     harness_settle(loop);
     /* Somebody else's business in the directories on the way wakes nobody; only this one's own

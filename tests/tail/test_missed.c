@@ -2,24 +2,6 @@
  * files that are cut and grow again so that only their bytes tell. */
 #include "fixture.h"
 
-static void copy_file(const char *from, const char *to)
-{
-    size_t length;
-    unsigned char *bytes = load_file(harness_path(from), &length);
-    store_file(harness_path(to), bytes, length);
-    free(bytes);
-}
-
-static void cut_file(const char *name)
-{
-    assert_int_equal(truncate(harness_path(name), 0), 0);
-}
-
-static void remove_file(const char *name)
-{
-    assert_int_equal(unlink(harness_path(name)), 0);
-}
-
 /* Opens a server on a file and waits until so many lines are there. */
 static struct server open_at(struct hark_loop *loop, const char *file, uint64_t count,
                              uint64_t let_go_ns)

@@ -73,13 +73,10 @@ static void rotate_by_name(struct model *model)
 static void rotate_by_copy(struct model *model)
 {
     char name[24];
-    size_t length;
     pass_tick();
     make_name(model, name, sizeof name);
-    unsigned char *bytes = load_file(harness_path("f"), &length);
-    store_file(harness_path(name), bytes, length);
-    free(bytes);
-    assert_int_equal(truncate(harness_path("f"), 0), 0);
+    copy_file("f", name);
+    cut_file("f");
     append_lines(model, roll(20));
 }
 

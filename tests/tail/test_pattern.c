@@ -145,9 +145,7 @@ BACKEND_TEST(directory_that_comes_later_is_looked_through)
     append_file("sub/a.log", "one\n");
     wait_for_count(&server, 1);
     append_file("sub/b.log", "two\n");
-    wait_for_count(&server, 2);
-    ASSERT_LINES(&server, "one", "two");
-    server_close(&server);
+    CLOSE_WITH(&server, "one", "two");
 }
 
 BACKEND_TEST(link_beside_its_file_is_no_second_file)

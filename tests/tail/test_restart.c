@@ -3,8 +3,6 @@
 
 #include "tail/position.h"
 
-static const uint64_t soon_ns = 1000 * 1000;
-
 BACKEND_TEST(restart_goes_on_where_it_was)
 {
     append_numbers("f", 0, 700);
@@ -40,17 +38,12 @@ BACKEND_TEST(close_in_the_middle_of_much_loses_and_repeats_nothing)
 
 BACKEND_TEST(file_renamed_while_stopped_is_found_and_finished)
 {
-    append_file("f", "one\n");
-    struct server server = server_open(loop, "f", NULL, 0);
-    wait_for_count(&server, 1);
+    struct server server = follow(loop, "one\n");
     server_close(&server);
     append_file("f", "two\n");
     rename_file("f", "f.1");
     append_file("f", "three\n");
-    server = server_open(loop, "f", NULL, 0);
-    wait_for_count(&server, 3);
-    ASSERT_LINES(&server, "one", "two", "three");
-    server_close(&server);
+    EXPECT_AT_START(loop, "one", "two", "three");
 }
 
 /* The birth of a file that is made now. */
@@ -59,7 +52,7 @@ static int64_t birth_of_new_file(void)
     struct statx status;
     append_file("tick", "");
     assert_int_equal(statx(AT_FDCWD, harness_path("tick"), 0, STATX_BTIME, &status), 0);
-    assert_int_equal(unlink(harness_path("tick")), 0);
+    remove_file("tick");
     if (!(status.stx_mask & STATX_BTIME))
         harness_skip("the file system keeps no birth of files");
     return status.stx_btime.tv_sec * 1000000000 + status.stx_btime.tv_nsec;
@@ -114,33 +107,23 @@ BACKEND_TEST(files_rotated_one_after_the_other_while_stopped_are_all_read)
     rename_file("f", "f.1");
     append_file("f", "five\n");
     append_file("f.also-not", "another log\n");
-    server = server_open(loop, "f", NULL, 0);
-    wait_for_count(&server, 5);
-    ASSERT_LINES(&server, "one", "two", "three", "four", "five");
-    server_close(&server);
+    EXPECT_AT_START(loop, "one", "two", "three", "four", "five");
     /* Once is enough. */
     server = server_open(loop, "f", NULL, 0);
     append_file("f", "six\n");
-    wait_for_count(&server, 6);
-    ASSERT_LINES(&server, "one", "two", "three", "four", "five", "six");
-    server_close(&server);
+    CLOSE_WITH(&server, "one", "two", "three", "four", "five", "six");
 }
 
 BACKEND_TEST(two_files_that_are_open_are_both_found_again)
 {
-    append_file("f", "one\n");
-    struct server server = server_open(loop, "f", NULL, 0);
-    wait_for_count(&server, 1);
+    struct server server = follow(loop, "one\n");
     rename_file("f", "f.1");
     append_file("f", "two\n");
     wait_for_count(&server, 2);
     server_close(&server);
     append_file("f.1", "late\n");
     append_file("f", "three\n");
-    server = server_open(loop, "f", NULL, 0);
-    wait_for_count(&server, 4);
-    ASSERT_LINES(&server, "one", "two", "late", "three");
-    server_close(&server);
+    EXPECT_AT_START(loop, "one", "two", "late", "three");
 }
 
 /* --- the record in the log alone: what stands beside it is not synced, and may be gone --- */
@@ -155,15 +138,12 @@ static void close_and_lose_slots(struct server *server)
 
 BACKEND_TEST(event_of_another_behind_the_last_lines_is_not_counted_as_one_of_them)
 {
-    append_file("f", "one\n");
-    struct server server = server_open(loop, "f", NULL, 0);
-    wait_for_count(&server, 1);
+    struct server server = follow(loop, "one\n");
     append_text(loop, server.log, stream_name, "another's");
     close_and_lose_slots(&server);
     append_file("f", "two\nthree\n");
     server = server_open(loop, "f", NULL, 0);
-    while (!find(server.log, stream_name) || find(server.log, stream_name)->count < 3)
-        assert_int_equal(hark_run_once(loop), 1);
+    wait_for_count(&server, 3);
     wait_for_state(&server, "following");
     ASSERT_LINES(&server, "one", "another's", "two", "three");
     server_close(&server);
@@ -171,19 +151,14 @@ BACKEND_TEST(event_of_another_behind_the_last_lines_is_not_counted_as_one_of_the
 
 BACKEND_TEST(lines_of_the_newer_of_two_files_are_counted_as_its_own)
 {
-    append_file("f", "one\n");
-    struct server server = server_open(loop, "f", NULL, 0);
-    wait_for_count(&server, 1);
+    struct server server = follow(loop, "one\n");
     rename_file("f", "f.1");
     append_file("f", "two\n");
     wait_for_count(&server, 2);
     close_and_lose_slots(&server);
     append_file("f.1", "late\n");
     append_file("f", "three\n");
-    server = server_open(loop, "f", NULL, 0);
-    wait_for_count(&server, 4);
-    ASSERT_LINES(&server, "one", "two", "late", "three");
-    server_close(&server);
+    EXPECT_AT_START(loop, "one", "two", "late", "three");
 }
 
 BACKEND_TEST(file_that_was_let_go_is_done_with_for_good)
@@ -320,59 +295,40 @@ BACKEND_TEST(file_of_the_same_number_that_was_born_at_another_time_is_another)
 
 BACKEND_TEST(file_replaced_while_stopped_is_read_from_its_beginning)
 {
-    append_file("f", "one\ntwo\n");
-    struct server server = server_open(loop, "f", NULL, 0);
-    wait_for_count(&server, 2);
+    struct server server = follow(loop, "one\ntwo\n");
     server_close(&server);
     /* The same length and maybe the same inode: only the bytes tell. */
-    assert_int_equal(unlink(harness_path("f")), 0);
+    remove_file("f");
     append_file("f", "333\n444\n");
-    server = server_open(loop, "f", NULL, 0);
-    wait_for_count(&server, 4);
-    ASSERT_LINES(&server, "one", "two", "333", "444");
-    server_close(&server);
+    EXPECT_AT_START(loop, "one", "two", "333", "444");
 }
 
 BACKEND_TEST(file_cut_while_stopped_is_read_from_its_beginning)
 {
-    append_file("f", "one\ntwo\n");
-    struct server server = server_open(loop, "f", NULL, 0);
-    wait_for_count(&server, 2);
+    struct server server = follow(loop, "one\ntwo\n");
     server_close(&server);
-    assert_int_equal(truncate(harness_path("f"), 0), 0);
+    cut_file("f");
     append_file("f", "3\n");
-    server = server_open(loop, "f", NULL, 0);
-    wait_for_count(&server, 3);
-    ASSERT_LINES(&server, "one", "two", "3");
-    server_close(&server);
+    EXPECT_AT_START(loop, "one", "two", "3");
 }
 
 BACKEND_TEST(half_line_is_completed_after_a_restart)
 {
-    append_file("f", "one\ntw");
-    struct server server = server_open(loop, "f", NULL, 0);
-    wait_for_count(&server, 1);
+    struct server server = follow(loop, "one\ntw");
     server_close(&server);
     append_file("f", "o\n");
-    server = server_open(loop, "f", NULL, 0);
-    wait_for_count(&server, 2);
-    ASSERT_LINES(&server, "one", "two");
-    server_close(&server);
+    EXPECT_AT_START(loop, "one", "two");
 }
 
 BACKEND_TEST(deleted_stream_is_not_filled_with_old_lines)
 {
-    append_file("f", "one\ntwo\n");
-    struct server server = server_open(loop, "f", NULL, 0);
-    wait_for_count(&server, 2);
+    struct server server = follow(loop, "one\ntwo\n");
     wait_for_state(&server, "following");
     assert_true(delete_stream(loop, server.log, stream_name) > 0);
     server_close(&server);
     server = server_open(loop, "f", NULL, 0);
     append_file("f", "three\n");
-    wait_for_count(&server, 1);
-    ASSERT_LINES(&server, "three");
-    server_close(&server);
+    CLOSE_WITH(&server, "three");
 }
 
 BACKEND_TEST(record_that_retention_removed_is_not_needed)
