@@ -140,6 +140,34 @@ static int64_t outcome(const struct fault *fault, const char *name, int64_t valu
     return is_among("kernel_close", name) && value < 0 ? value : fault->error;
 }
 
+/* --- clocks --- */
+
+static struct {
+    _Atomic(int64_t) ahead_ns;
+    _Atomic(uint64_t) stands_ns; /* 0: it goes */
+} clocks[CLOCK_BOOTTIME + 1];
+
+void fault_clock_ahead(clockid_t clock, int64_t ns)
+{
+    atomic_store(&clocks[clock].ahead_ns, ns);
+}
+
+void fault_clock_stands(clockid_t clock, uint64_t at_ns)
+{
+    atomic_store(&clocks[clock].stands_ns, at_ns);
+}
+
+static void tell_time(clockid_t clock, struct timespec *out_time)
+{
+    const uint64_t second_ns = 1000000000;
+    clock_gettime(clock, out_time);
+    uint64_t ns = atomic_load(&clocks[clock].stands_ns);
+    if (ns == 0)
+        ns = (uint64_t)out_time->tv_sec * second_ns + (uint64_t)out_time->tv_nsec;
+    ns += (uint64_t)atomic_load(&clocks[clock].ahead_ns);
+    *out_time = (struct timespec){(time_t)(ns / second_ns), (long)(ns % second_ns)};
+}
+
 /* --- the calls --- */
 
 static void shorten(const struct fault *fault, size_t *count)
@@ -174,6 +202,8 @@ static int count;
     })
 #define KERNEL_ONCE(call)               KERNEL_FAULTY(call, false)
 #define KERNEL_ONCE_INTERRUPTIBLE(call) KERNEL_FAULTY(call, true)
+
+#define clock_gettime(clock, time) tell_time(clock, time)
 
 /* A program's own definition of a call stands before the one here. */
 #undef KERNEL_INLINE

@@ -43,4 +43,9 @@ uint64_t fault_seen(int number);
 uint64_t fault_met(int number);
 const char *fault_met_first(int number);
 
+/* From now on a clock of the library's is that far ahead of the kernel's; and stands still, at a
+ * time of the kernel's. 0: it is right, it goes. */
+void fault_clock_ahead(clockid_t clock, int64_t ns);
+void fault_clock_stands(clockid_t clock, uint64_t at_ns);
+
 #endif

@@ -1,12 +1,11 @@
 /* test_broker.c - the broker in this process, over a real log and real sockets: what only shows
  * when turns of the loop are counted. */
+#include "fault/faults.h"
 #include "reader.h"
 
 #include <errno.h>
 #include <malloc.h>
 #include <stdlib.h>
-#include <sys/syscall.h>
-#include <time.h>
 
 struct bench {
     struct hark_loop *loop;
@@ -115,17 +114,6 @@ static void reader_done(struct bench *bench, struct reader *reader)
     reader_close(reader);
     harness_run_until(bench->loop, &reader->closed);
     close(reader->peer);
-}
-
-static time_t stands_s; /* where the clock stands still; 0: it does not */
-
-/* Stands in for the C library's. */
-int clock_gettime(clockid_t clock, struct timespec *time)
-{
-    int result = (int)syscall(SYS_clock_gettime, clock, time);
-    if (result == 0 && clock == CLOCK_MONOTONIC && stands_s != 0)
-        *time = (struct timespec){.tv_sec = stands_s};
-    return result;
 }
 
 static uint32_t drawn(uint32_t *seed)
@@ -386,20 +374,20 @@ BACKEND_TEST(rate_is_of_the_five_whole_seconds_before_this_one)
     static const double rates[] = {
         0, 2, 3, 3, 3, 3,
         1, 0, 0, 0, 0, 0}; /* after 10 events in the first second, 5 in the next */
+    const uint64_t second_ns = 1000000000;
     struct bench bench;
     struct broker_stream *stream = NULL;
-    struct timespec now;
     bench_open(&bench, loop, NULL);
     assert_int_equal(broker_stream_open(bench.broker, "s", 1, &stream), 0);
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    stands_s = now.tv_sec + 1;
-    for (size_t second = 0; second < sizeof rates / sizeof *rates; second++, stands_s++) {
+    uint64_t now_ns = (hark_os_clock(loop) / second_ns + 1) * second_ns;
+    for (size_t second = 0; second < sizeof rates / sizeof *rates; second++) {
+        fault_clock_stands(CLOCK_MONOTONIC, now_ns + second * second_ns);
         assert_true(hark_run_ready(loop) >= 0);
         assert_true(broker_stream_look(stream).per_second == rates[second]);
         if (second < 2)
             publish_numbers(&bench, "s", 0, second == 0 ? 10 : 5);
     }
-    stands_s = 0;
+    fault_clock_stands(CLOCK_MONOTONIC, 0);
     broker_stream_close(stream);
     bench_close(&bench);
 }

@@ -1,11 +1,11 @@
 /* test_faults.c - a disk that is full, a file that may grow no more, no descriptors left, writes
- * and syncs that fail: done for real.
+ * and syncs that fail.
  *
- * The kernel refuses by resource limits, by a file system of its own of a quarter of a megabyte,
- * and by a filter of system calls. The filter does not see what io_uring does, so its tests are for
- * the other backends.
- */
-#include "failing.h"
+ * The kernel refuses by resource limits and by a file system of its own of a quarter of a megabyte:
+ * that is done for real. Of a disk that breaks the tests are for the other backends than io_uring,
+ * whose work is no call. */
+#include "disk.h"
+#include "fault/faults.h"
 
 #include <sched.h>
 #include <signal.h>
@@ -278,7 +278,7 @@ BACKEND_TEST(a_failed_sync_fails_its_batch_and_is_final_for_its_segment)
     struct log *log = open_log(loop, path, NULL);
     for (int i = 0; i < 5; i++)
         assert_true(append_one(loop, log) > 0);
-    fail_call(SYS_fdatasync, descriptor_of(path, ".log"));
+    fail_calls("kernel_fdatasync", descriptor_of(path, ".log"));
     for (int i = 0; i < 4; i++)
         append_start(log, &appends[i], i == 3 ? "new" : "s", "not kept", 8);
     harness_run_until(loop, &appends[3].ended);
@@ -310,7 +310,7 @@ BACKEND_TEST(who_is_refused_for_reasons_of_his_own_is_told_those_where_the_batch
     not_on_uring();
     struct log *log = open_log(loop, path, NULL);
     assert_true(append_one(loop, log) > 0);
-    fail_call(SYS_fdatasync, descriptor_of(path, ".log"));
+    fail_calls("kernel_fdatasync", descriptor_of(path, ".log"));
     append_start(log, &appends[0], "s", "not kept", 8);
     append_start(log, &appends[1], "", "not kept", 8);
     append_start(log, &appends[2], "s", "not kept", 8);
@@ -349,7 +349,7 @@ BACKEND_TEST(a_sync_that_fails_later_is_told_and_what_was_answered_stays)
     struct log *log = open_log(loop, path, &options);
     assert_true(append_one(loop, log) > 0);
     harness_run(loop);
-    fail_call(SYS_fdatasync, descriptor_of(path, ".log"));
+    fail_calls("kernel_fdatasync", descriptor_of(path, ".log"));
     assert_true(append_one(loop, log) > 0);
     harness_run(loop);
     assert_true(reported("may not be on the disk"));
@@ -374,7 +374,7 @@ BACKEND_TEST(a_directory_that_cannot_be_synced_makes_no_segment)
             directory = fd;
     }
     assert_true(directory >= 0);
-    fail_call(SYS_fsync, directory);
+    fail_calls("kernel_fsync", directory);
     assert_result(append_one(loop, log), -EREMOTEIO); /* nothing can have been kept */
     assert_result(append_one(loop, log), -EREMOTEIO);
     assert_int_equal(log_trouble(log), -EREMOTEIO);

@@ -3,17 +3,14 @@
  * kernel keeps the bytes in its memory, takes them for written, and says of the next sync that all
  * is well, as Linux does. What readers were shown is there when the power is back.
  *
- * The stand-ins are for the C library's calls, which io_uring does without: its tests are for the
- * other backends.
- */
-#include "fixture.h"
-#include "slow.h"
+ * What io_uring does is no call: its tests are for the other backends. */
+#include "disk.h"
+#include "fault/faults.h"
 
 #include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 
@@ -51,7 +48,7 @@ static struct disk {
 static void make_disk(void)
 {
     if (harness_backend() == HARK_BACKEND_URING)
-        harness_skip("its calls are not the C library's");
+        harness_skip("what io_uring does is no call");
     pthread_mutexattr_t shared;
     disk = mmap(NULL, sizeof *disk, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     assert_true(disk != MAP_FAILED);
@@ -94,7 +91,7 @@ static void write_back(struct shadow *shadow, int fd)
         abort();
     shadow->length = (size_t)status.st_size;
     for (size_t i = 0; i < shadow->length; i++)
-        if (shadow->dirty[i] && syscall(SYS_pread64, fd, shadow->bytes + i, 1, i) != 1)
+        if (shadow->dirty[i] && pread(fd, shadow->bytes + i, 1, (off_t)i) != 1)
             abort();
     memset(shadow->dirty, 0, sizeof shadow->dirty);
     memset(shadow->bytes + shadow->length, 0, FILE_BYTES_MAX - shadow->length);
@@ -114,23 +111,30 @@ static void wrote(int fd, off_t offset, ssize_t count)
     pthread_mutex_unlock(&disk->mutex);
 }
 
-ssize_t pwrite(int fd, const void *bytes, size_t count, off_t offset)
+static int64_t write_through(int fd, const void *bytes, size_t count, off64_t offset)
 {
-    ssize_t result = syscall(SYS_pwrite64, fd, bytes, count, offset);
+    ssize_t result = pwrite(fd, bytes, count, offset);
+    int64_t value = result < 0 ? -errno : result;
     wrote(fd, offset, result);
-    return result;
+    return value;
 }
 
-ssize_t pwritev(int fd, const struct iovec *vector, int count, off_t offset)
+int64_t kernel_pwrite(uint64_t *calls, int fd, const void *bytes, size_t count, off64_t offset)
 {
+    (void)calls;
+    return write_through(fd, bytes, count, offset);
+}
+
+int64_t kernel_pwritev(uint64_t *calls, int fd, const struct iovec *vector, int count,
+                       off64_t offset)
+{
+    (void)calls;
     size_t all = 0;
     for (int i = 0; i < count; i++)
         all += vector[i].iov_len;
     if (disk && disk->room >= 0 && shadow_of(fd)) {
-        if (disk->room == 0) {
-            errno = ENOSPC;
-            return -1;
-        }
+        if (disk->room == 0)
+            return -ENOSPC;
         all = all < (size_t)disk->room ? all : (size_t)disk->room;
         disk->room -= (long)all;
     }
@@ -141,28 +145,27 @@ ssize_t pwritev(int fd, const struct iovec *vector, int count, off_t offset)
         memcpy(to, vector[i].iov_base, part);
         to += part;
     }
-    ssize_t result = syscall(SYS_pwrite64, fd, bytes, all, offset);
+    int64_t result = write_through(fd, bytes, all, offset);
     free(bytes);
-    wrote(fd, offset, result);
     return result;
 }
 
-int fsync(int fd)
+int kernel_fsync(uint64_t *calls, int fd)
 {
+    (void)calls;
     struct stat status;
     if (disk && disk->synced_directory == 0 && fstat(fd, &status) == 0 && S_ISDIR(status.st_mode))
         disk->synced_directory = status.st_ino;
-    return (int)syscall(SYS_fsync, fd);
+    return fsync(fd) < 0 ? -errno : 0;
 }
 
 static int sync_index(int fd)
 {
     struct stat status;
-    errno = EIO;
     if (!disk || fstat(fd, &status) != 0)
-        return (int)syscall(SYS_fdatasync, fd);
+        return fdatasync(fd) < 0 ? -errno : 0;
     if (disk->fail_index_sync)
-        return -1;
+        return -EIO;
     pthread_mutex_lock(&disk->mutex);
     disk->synced_index = status.st_ino;
     pthread_mutex_unlock(&disk->mutex);
@@ -187,22 +190,24 @@ static bool is_early(int directory, const char *unfinished, const char *to)
     return early;
 }
 
-int renameat2(int from_directory, const char *from, int to_directory, const char *to,
-              unsigned flags)
+int kernel_renameat2(uint64_t *calls, int from_directory, const char *from, int to_directory,
+                     const char *to, unsigned flags)
 {
+    (void)calls;
     if (disk && strstr(to, ".idx")) {
         disk->indexes_named++;
         disk->index_named_early |= is_early(from_directory, from, to);
     }
-    return (int)syscall(SYS_renameat2, from_directory, from, to_directory, to, flags);
+    return renameat2(from_directory, from, to_directory, to, flags) < 0 ? -errno : 0;
 }
 
-int fdatasync(int fd)
+int kernel_fdatasync(uint64_t *calls, int fd)
 {
+    (void)calls;
     struct shadow *shadow = shadow_of(fd);
     if (!shadow)
         return sync_index(fd);
-    slow_sync();
+    slow_sync(NULL);
     pthread_mutex_lock(&disk->mutex);
     bool fails = disk->fail_sync;
     disk->fail_sync = false;
@@ -211,15 +216,15 @@ int fdatasync(int fd)
     else
         write_back(shadow, fd);
     pthread_mutex_unlock(&disk->mutex);
-    errno = EIO;
-    return fails ? -1 : 0;
+    return fails ? -EIO : 0;
 }
 
 /* The lock's file says which segment is the oldest, so that retention is told from a loss: it has
  * to say so on the disk before.
  */
-int unlinkat(int directory, const char *name, int flags)
+int kernel_unlinkat(uint64_t *calls, int directory, const char *name, int flags)
 {
+    (void)calls;
     uint64_t named = 0;
     if (disk && disk->watching && !strstr(name, ".new")) {
         pthread_mutex_lock(&disk->mutex);
@@ -230,7 +235,7 @@ int unlinkat(int directory, const char *name, int flags)
         disk->removed_early += named <= strtoull(name, NULL, 10);
         pthread_mutex_unlock(&disk->mutex);
     }
-    return (int)syscall(SYS_unlinkat, directory, name, flags);
+    return unlinkat(directory, name, flags) < 0 ? -errno : 0;
 }
 
 /* The power goes, and comes back: the files are what the disk has. */

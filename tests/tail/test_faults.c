@@ -1,9 +1,8 @@
 /* test_faults.c - a disk that fails for a moment, and what somebody has put where the place is
  * kept. */
+#include "fault/faults.h"
 #include "fixture.h"
-
-#include "../log/failing.h"
-#include "../log/slow.h"
+#include "log/disk.h"
 
 #include <signal.h>
 #include <sys/resource.h>
@@ -13,7 +12,7 @@ BACKEND_TEST(one_failed_sync_stops_no_tail)
     not_on_uring();
     struct server server = follow(loop, "one\n");
     wait_for_state(&server, "following");
-    fail_call(SYS_fdatasync, descriptor_of(harness_path("data"), ".log"));
+    fail_calls("kernel_fdatasync", descriptor_of(harness_path("data"), ".log"));
     append_file("f", "two\nthree\n");
     wait_for_count(&server, 3);
     append_file("f", "four\n");
@@ -23,13 +22,6 @@ BACKEND_TEST(one_failed_sync_stops_no_tail)
     server_close(&server);
     append_file("f", "five\n");
     EXPECT_AT_START(loop, "one", "two", "three", "four", "five");
-}
-
-/* Stands in for the C library's. */
-int fdatasync(int fd)
-{
-    slow_sync();
-    return (int)syscall(SYS_fdatasync, fd);
 }
 
 /* It is written to between the read of its last bytes and the answer that they are published. */
@@ -100,7 +92,7 @@ BACKEND_TEST(lines_of_a_batch_that_failed_in_part_are_published_once)
     struct server server = server_open(loop, "f", &options, 0);
     wait_for_count(&server, 1);
     wait_for_state(&server, "following");
-    fail_call(SYS_fdatasync, descriptor_of(harness_path("data"), ".log"));
+    fail_calls("kernel_fdatasync", descriptor_of(harness_path("data"), ".log"));
     for (int i = 0; i < LINES; i++)
         end += sprintf(end, "%0*d\n", BYTES, i);
     append_file("f", text);

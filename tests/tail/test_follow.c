@@ -1,5 +1,6 @@
 /* test_follow.c - a file that grows, is rotated, cut, removed and made anew, while it is
  * followed. */
+#include "fault/faults.h"
 #include "fixture.h"
 
 #include <sys/prctl.h>
@@ -182,34 +183,22 @@ BACKEND_TEST(rest_of_a_renamed_file_is_published_when_it_is_let_go)
     server_close(&server);
 }
 
-static time_t ahead_s; /* by how much the clock is put forward */
-
-/* Stands in for the C library's. */
-int clock_gettime(clockid_t clock, struct timespec *time)
-{
-    int result = (int)syscall(SYS_clock_gettime, clock, time);
-    if (result == 0 && clock == CLOCK_MONOTONIC)
-        time->tv_sec += ahead_s;
-    return result;
-}
-
 BACKEND_TEST(renamed_files_are_let_go_each_in_its_time)
 {
-    const uint64_t hour_ns = UINT64_C(3600) * 1000 * 1000 * 1000;
-    const time_t most_of_it_s = 2400;
+    const int64_t hour_ns = INT64_C(3600) * 1000 * 1000 * 1000;
     append_file("f", "one\nrest");
-    struct server server = server_open(loop, "f", NULL, hour_ns);
+    struct server server = server_open(loop, "f", NULL, (uint64_t)hour_ns);
     wait_for_count(&server, 1);
     rename_file("f", "f.1");
     append_file("f", "two\n");
     wait_for_count(&server, 2);
     wait_for_state(&server, "following");
-    ahead_s += most_of_it_s;
+    fault_clock_ahead(CLOCK_MONOTONIC, hour_ns * 2 / 3);
     rename_file("f", "f.2");
     append_file("f", "three\n");
     wait_for_count(&server, 3);
     wait_for_state(&server, "following");
-    ahead_s += most_of_it_s;
+    fault_clock_ahead(CLOCK_MONOTONIC, hour_ns * 4 / 3);
     wait_for_count(&server, 4); /* the older one was let go */
     wait_for_state(&server, "following");
     append_file("f.2", "late\n");
