@@ -14,7 +14,7 @@ TEST(head_with_everything_is_written)
         .keep_alive = true,
         .content_type = "text/plain",
         .date = "Sun, 06 Nov 1994 08:49:37 GMT",
-        .fields = "Allow: GET, HEAD\r\n",
+        .lines = (const struct http_line[]){{"Allow", "GET, HEAD"}, {0}},
     };
     const char expected[] = "HTTP/1.1 405 Method Not Allowed\r\nDate: Sun, 06 Nov 1994 08:49:37 "
                             "GMT\r\nContent-Type: text/plain\r\n"
@@ -82,10 +82,12 @@ TEST(head_lengths_are_written_as_asked)
 
 TEST(head_with_line_ends_in_values_is_refused)
 {
-    static const struct http_head rows[] = {
+    const struct http_head rows[] = {
         {.status = 200, .content_type = "a\r\nX: y"},
         {.status = 200, .content_type = "a\n"},
         {.status = 200, .date = "a\r"},
+        {.status = 200, .lines = (const struct http_line[]){{"A", "b"}, {"A", "b\n"}, {0}}},
+        {.status = 200, .lines = (const struct http_line[]){{"A\r\nB", "b"}, {0}}},
         {.status = 99},
         {.status = 600},
         {.status = -1},
@@ -98,11 +100,12 @@ TEST(head_with_line_ends_in_values_is_refused)
 
 TEST(request_head_is_read_as_it_was_written)
 {
-    const struct http_request_head head = {.method = "POST",
-                                           .target = "/streams/a?after=5",
-                                           .host = "[::1]:12345",
-                                           .length = 3,
-                                           .fields = "Last-Event-ID: 7\r\n"};
+    const struct http_request_head head = {
+        .method = "POST",
+        .target = "/streams/a?after=5",
+        .host = "[::1]:12345",
+        .length = 3,
+        .lines = (const struct http_line[]){{"Last-Event-ID", "7"}, {0}}};
     struct http_request request;
     char bytes[512];
     size_t used;

@@ -65,7 +65,7 @@ struct worker_counters {
     uint64_t connections[PROTOCOLS]; /* now */
     uint64_t accepted[PROTOCOLS];
     uint64_t shed; /* closed at once: too many connections, or no memory */
-    uint64_t requests[HTTP_METHOD_PATCH + 1];
+    uint64_t requests[HTTP_METHODS];
     uint64_t answers[6]; /* by the first digit of their status */
     uint64_t timeouts;   /* connections ended by a deadline of ours */
     uint64_t documents;  /* made: /metrics, /stats, /streams */

@@ -1,6 +1,7 @@
 /* answer.c - writing answers. Small ones go with their head into one copy; large bodies are sent
  * from where they are. */
-#include "http/http.h"
+#include "http/answer.h"
+#include "base/check.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,32 +9,45 @@
 
 enum {
     HEAD_ROOM = 2048,
+    LINES_MAX = 8, /* beside the common ones */
     SMALL_BYTES = 4096,
     PIECE_BYTES = 128 * 1024, /* of a document */
 };
 
+const struct http_line answer_no_cache[] = {{"Cache-Control", "no-cache"}, {0}};
+const struct http_line answer_retry[] = {{"Retry-After", "1"}, {0}};
+
+/* Copies a list, and adds what every answer has.
+ * Takes: out of LINES_MAX. */
+static void add_lines(const struct http_connection *http, const struct http_line *lines,
+                      struct http_line *out)
+{
+    const char *origin = http->connection.worker->options->allow_origin;
+    size_t count = 0;
+    for (; lines && lines->name; lines++) {
+        check(count < LINES_MAX - 2);
+        out[count++] = *lines;
+    }
+    if (origin)
+        out[count++] = (struct http_line){"Access-Control-Allow-Origin", origin};
+    out[count] = (struct http_line){0};
+}
+
 /* Writes the head into `to`. Gives: its bytes; 0 where it has no room. */
 static size_t head_format(struct http_connection *http, const struct exchange *exchange, int status,
-                          int64_t length, const char *type, const char *fields, char *to,
+                          int64_t length, const char *type, const struct http_line *lines, char *to,
                           size_t room)
 {
     struct worker *worker = http->connection.worker;
-    const char *origin = worker->options->allow_origin;
-    char lines[1024];
-    if (origin) {
-        int count = snprintf(lines, sizeof lines, "%sAccess-Control-Allow-Origin: %s\r\n",
-                             fields ? fields : "", origin);
-        if (count < 0 || (size_t)count >= sizeof lines)
-            return 0;
-        fields = lines;
-    }
+    struct http_line all[LINES_MAX];
+    add_lines(http, lines, all);
     struct http_head head = {
         .status = status,
         .length = length,
         .keep_alive = exchange->keep_alive,
         .content_type = type,
         .date = worker_date(worker),
-        .fields = fields,
+        .lines = all,
     };
     int64_t written = http_head_write(&head, to, room);
     if (written < 0)
@@ -52,10 +66,10 @@ static bool write_or_close(struct http_connection *http, const void *bytes, size
 }
 
 bool answer_head(struct http_connection *http, const struct exchange *exchange, int status,
-                 int64_t length, const char *type, const char *fields)
+                 int64_t length, const char *type, const struct http_line *lines)
 {
     char head[HEAD_ROOM];
-    size_t count = head_format(http, exchange, status, length, type, fields, head, sizeof head);
+    size_t count = head_format(http, exchange, status, length, type, lines, head, sizeof head);
     return write_or_close(http, head, count);
 }
 
@@ -66,11 +80,11 @@ void answer_done(struct http_connection *http, const struct exchange *exchange)
 }
 
 void answer_bytes(struct http_connection *http, const struct exchange *exchange, int status,
-                  const char *type, const char *fields, const void *body, size_t count)
+                  const char *type, const struct http_line *lines, const void *body, size_t count)
 {
     char whole[HEAD_ROOM + SMALL_BYTES];
     size_t head =
-        head_format(http, exchange, status, (int64_t)count, type, fields, whole, HEAD_ROOM);
+        head_format(http, exchange, status, (int64_t)count, type, lines, whole, HEAD_ROOM);
     size_t send = exchange->head_only ? 0 : count;
     bool small = send <= SMALL_BYTES;
     if (small && send != 0)
@@ -81,13 +95,18 @@ void answer_bytes(struct http_connection *http, const struct exchange *exchange,
 }
 
 void answer_error(struct http_connection *http, const struct exchange *exchange, int status,
-                  const char *fields, const char *reason)
+                  const struct http_line *lines, const char *reason)
 {
     char body[512];
     int count = snprintf(body, sizeof body, "{\"error\":\"%s\"}\n", reason);
     if (count >= (int)sizeof body)
         count = (int)sizeof body - 1;
-    answer_bytes(http, exchange, status, "application/json", fields, body, (size_t)count);
+    answer_bytes(http, exchange, status, "application/json", lines, body, (size_t)count);
+}
+
+void answer_no_memory(struct http_connection *http, const struct exchange *exchange)
+{
+    answer_error(http, exchange, 503, answer_retry, "out of memory: try again later");
 }
 
 void answer_line(struct http_connection *http, const struct exchange *exchange, int status,
@@ -95,21 +114,23 @@ void answer_line(struct http_connection *http, const struct exchange *exchange, 
 {
     char body[256];
     int count = snprintf(body, sizeof body, "%s\n", line);
-    answer_bytes(http, exchange, status, "text/plain; charset=utf-8", "Cache-Control: no-cache\r\n",
-                 body, (size_t)count);
+    answer_bytes(http, exchange, status, "text/plain; charset=utf-8", answer_no_cache, body,
+                 (size_t)count);
 }
 
 void answer_options(struct http_connection *http, const struct exchange *exchange,
                     const char *allow, const char *methods)
 {
-    char fields[512];
-    const char *origin = http->connection.worker->options->allow_origin;
-    snprintf(fields, sizeof fields, "%s%s%s%s", allow,
-             origin ? "Access-Control-Allow-Methods: " : "", origin ? methods : "",
-             origin ? "\r\nAccess-Control-Allow-Headers: Content-Type, "
-                      "Last-Event-ID\r\nAccess-Control-Max-Age: 600\r\n"
-                    : "");
-    answer_head(http, exchange, 204, HTTP_LENGTH_NONE, NULL, fields);
+    const struct http_line plain[] = {{"Allow", allow}, {0}};
+    const struct http_line with_origin[] = {
+        {"Allow", allow},
+        {"Access-Control-Allow-Methods", methods},
+        {"Access-Control-Allow-Headers", "Content-Type, Last-Event-ID"},
+        {"Access-Control-Max-Age", "600"},
+        {0},
+    };
+    bool origin = http->connection.worker->options->allow_origin;
+    answer_head(http, exchange, 204, HTTP_LENGTH_NONE, NULL, origin ? with_origin : plain);
     answer_done(http, exchange);
 }
 
@@ -123,9 +144,9 @@ static void page_released(struct hark_stream *stream, struct hark_stream_block *
 }
 
 void answer_static(struct http_connection *http, const struct exchange *exchange, const char *type,
-                   const char *fields, const char *bytes, size_t count)
+                   const struct http_line *lines, const char *bytes, size_t count)
 {
-    bool written = answer_head(http, exchange, 200, (int64_t)count, type, fields);
+    bool written = answer_head(http, exchange, 200, (int64_t)count, type, lines);
     if (written && !exchange->head_only && count != 0) {
         struct hark_stream_block *block = malloc(sizeof *block);
         if (block)
@@ -192,8 +213,8 @@ void answer_document(struct http_connection *http, const struct exchange *exchan
                      const char *type, struct document *document)
 {
     struct body *body = malloc(sizeof *body);
-    if (!body || !answer_head(http, exchange, 200, (int64_t)document->count, type,
-                              "Cache-Control: no-cache\r\n")) {
+    if (!body ||
+        !answer_head(http, exchange, 200, (int64_t)document->count, type, answer_no_cache)) {
         free(body);
         document_release(document);
         connection_close(&http->connection);

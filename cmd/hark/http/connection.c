@@ -8,8 +8,11 @@
  * their turn. What must hold: answers are written in the order of their requests.
  */
 #include "base/check.h"
+#include "http/answer.h"
+#include "http/event_stream.h"
 #include "http/host.h"
 #include "http/http.h"
+#include "http/route.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -133,16 +136,19 @@ static bool may_go(const struct http_connection *http)
            incoming->bytes <= incoming->bytes_max;
 }
 
-/* A head has come: looks whether the request is for us. The rest of it is not read where it is
- * not. */
-static enum http_step step_for_host(struct http_connection *http, enum http_step step)
+/* A head has come: looks whether the request is for us, and where it leads. The rest of it is not
+ * read if it is for another host. */
+static void take_head(struct http_connection *http, enum http_step step)
 {
-    if (!http->guarded || host_allowed(http->connection.worker->options, http->request.host))
-        return step;
+    http->step = step;
+    if (!http->guarded || host_allowed(http->connection.worker->options, http->request.host)) {
+        route_find(http);
+        return;
+    }
     http->request.status = 421;
     http->request.reason =
         "the host that was asked for is not one of this server (hark serve --host NAME adds it)";
-    return HTTP_STEP_REFUSED;
+    http->step = HTTP_STEP_REFUSED;
 }
 
 static void read_on(struct http_connection *http)
@@ -162,12 +168,13 @@ static void read_on(struct http_connection *http)
         break;
     case HTTP_HEAD_COMPLETE:
         phase_set(http, HTTP_PHASE_BODY);
-        http->step =
-            step_for_host(http, http->request.expects_continue ? HTTP_STEP_HEAD : HTTP_STEP_READ);
+        take_head(http, http->request.expects_continue ? HTTP_STEP_HEAD : HTTP_STEP_READ);
         break;
     case HTTP_COMPLETE:
-        http->step = http->phase == HTTP_PHASE_BODY ? HTTP_STEP_REQUEST
-                                                    : step_for_host(http, HTTP_STEP_REQUEST);
+        if (http->phase == HTTP_PHASE_BODY)
+            http->step = HTTP_STEP_REQUEST;
+        else
+            take_head(http, HTTP_STEP_REQUEST);
         break;
     case HTTP_REFUSED:
         http->step = HTTP_STEP_REFUSED;
@@ -184,9 +191,18 @@ static void take_request(struct http_connection *http)
     connection->worker->counters.requests[http->request.method]++;
     http->last = http->last || !http->request.keep_alive;
     http->large = http->request.body_count > KEPT_BODY_BYTES;
-    route(http);
+    route_answer(http);
     if (!connection->closing && http->step == HTTP_STEP_READ)
         http_request_next(&http->request);
+}
+
+/* Answers a request whose body was not sent yet, and whose body is of no use. */
+static void refuse_body(struct http_connection *http)
+{
+    http->last = true; /* whether the body comes all the same is not known */
+    http->request.keep_alive = false;
+    http->connection.worker->counters.requests[http->request.method]++;
+    route_answer(http);
 }
 
 static void take_step(struct http_connection *http)
@@ -200,7 +216,7 @@ static void take_step(struct http_connection *http)
     case HTTP_STEP_HEAD:
         http->step = HTTP_STEP_READ;
         if (!route_wants_body(http))
-            http->connection.worker->counters.requests[http->request.method]++;
+            refuse_body(http);
         else if (http->input_count == 0 &&
                  hark_stream_write(&http->connection.stream, HTTP_CONTINUE, strlen(HTTP_CONTINUE)) <
                      0)
@@ -213,7 +229,7 @@ static void take_step(struct http_connection *http)
         if (http->late)
             answer_error(http, &refusal, 408, NULL, http->late);
         else if (http->crowded)
-            answer_error(http, &refusal, 503, "Retry-After: 1\r\n", INCOMING_BUSY);
+            answer_error(http, &refusal, 503, answer_retry, INCOMING_BUSY);
         else
             answer_error(http, &refusal, http->request.status, NULL, http->request.reason);
         break;
@@ -416,6 +432,7 @@ static void http_ended(struct connection *connection)
 static void http_free(struct connection *connection)
 {
     struct http_connection *http = http_connection_of(connection);
+    route_done(http);
     http_request_done(&http->request);
     free(http->kept);
     free(http);

@@ -5,7 +5,8 @@
  * before it comes back, and the id that it stands at, so that one that has seen no event yet misses
  * none either.
  */
-#include "http/http.h"
+#include "http/event_stream.h"
+#include "http/answer.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -58,11 +59,15 @@ static size_t first_block(const struct event_stream *events, char *to)
 /* The head of the answer. Gives: false: it cannot be sent. */
 static bool begin(struct http_connection *http, const struct exchange *exchange)
 {
-    static const char fields[] = "Cache-Control: no-store\r\nX-Accel-Buffering: no\r\n";
+    static const struct http_line lines[] = {
+        {"Cache-Control", "no-store"},
+        {"X-Accel-Buffering", "no"},
+        {0},
+    };
     struct exchange last = *exchange;
     last.keep_alive = false;
     http->last = true;
-    if (!answer_head(http, &last, 200, HTTP_LENGTH_UNTIL_CLOSE, SSE_TYPE, fields))
+    if (!answer_head(http, &last, 200, HTTP_LENGTH_UNTIL_CLOSE, SSE_TYPE, lines))
         return false;
     if (exchange->head_only)
         answer_done(http, &last);
@@ -102,8 +107,7 @@ static void followed(struct broker_follow *follow, int error)
     exchange.keep_alive = false;
     if (http->connection.closing || error < 0 || !begin(http, &exchange)) {
         if (!http->connection.closing)
-            answer_error(http, &exchange, 503, "Retry-After: 1\r\n",
-                         "out of memory: try again later");
+            answer_no_memory(http, &exchange);
         free(events);
     } else {
         subscribe(events, stream);
@@ -112,22 +116,8 @@ static void followed(struct broker_follow *follow, int error)
     http_answered(http);
 }
 
-/* As broker_follow, with a handle on the stream that stays until `followed`. */
-static int follow(struct event_stream *events, const struct broker_stream *stream)
-{
-    const char *name = broker_stream_name(stream);
-    int known = broker_stream_open(events->http->connection.worker->broker, name, strlen(name),
-                                   &events->stream);
-    if (known < 0)
-        return known;
-    known = broker_follow(events->stream, &events->follow, followed);
-    if (known != 0)
-        broker_stream_close(events->stream);
-    return known;
-}
-
 void event_stream_open(struct http_connection *http, const struct exchange *exchange,
-                       struct broker_stream *stream, enum broker_from from, uint64_t after)
+                       enum broker_from from, uint64_t after)
 {
     if (exchange->head_only) {
         begin(http, exchange);
@@ -140,16 +130,17 @@ void event_stream_open(struct http_connection *http, const struct exchange *exch
     }
     *events =
         (struct event_stream){.http = http, .exchange = *exchange, .from = from, .after = after};
-    int known = follow(events, stream);
+    int known = broker_follow(http->route.stream, &events->follow, followed);
     if (known == 0) {
+        events->stream = http->route.stream; /* stays until `followed` */
+        http->route.stream = NULL;
         http->last = true; /* it ends in a stream, or not at all */
         http_await(http);
     } else if (known > 0 && begin(http, exchange)) {
-        subscribe(events, stream);
+        subscribe(events, http->route.stream);
     } else {
         if (known < 0)
-            answer_error(http, exchange, 503, "Retry-After: 1\r\n",
-                         "out of memory: try again later");
+            answer_no_memory(http, exchange);
         free(events);
     }
 }

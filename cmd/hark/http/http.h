@@ -12,6 +12,8 @@ struct exchange {
 };
 
 struct event_stream;
+struct route_place;
+struct route_rule;
 
 enum http_step {
     HTTP_STEP_READ,    /* reads a request */
@@ -21,11 +23,19 @@ enum http_step {
     HTTP_STEP_STREAM,  /* it was the last: events follow */
 };
 
+/* Where the request that is being read leads, found once its head is complete; see route.h. */
+struct http_route {
+    const struct route_place *place; /* NULL: not found yet */
+    const struct route_rule *rule;
+    struct broker_stream *stream; /* what the path names: a handle; NULL: no stream */
+};
+
 enum http_phase { HTTP_PHASE_IDLE, HTTP_PHASE_HEAD, HTTP_PHASE_BODY };
 
 struct http_connection {
     struct connection connection;
     struct http_request request;
+    struct http_route route;
     enum http_step step;
     enum http_phase phase; /* what the deadline is for */
     const char *input;     /* bytes that came and were not looked at */
@@ -66,78 +76,6 @@ void http_answered(struct http_connection *http);
  * them. */
 void http_hold(struct http_connection *http);
 void http_go(struct http_connection *http);
-
-/* --- answer.c --- */
-
-/* Answers with a body that is copied.
- * Takes: fields: further header lines with CRLF each, or NULL. */
-void answer_bytes(struct http_connection *http, const struct exchange *exchange, int status,
-                  const char *type, const char *fields, const void *body, size_t count);
-
-/* Answers with one line of JSON that says what is wrong. */
-void answer_error(struct http_connection *http, const struct exchange *exchange, int status,
-                  const char *fields, const char *reason);
-
-/* Answers with one line of plain text. */
-void answer_line(struct http_connection *http, const struct exchange *exchange, int status,
-                 const char *line);
-
-/* Answers with a document, in pieces.
- * Takes: one use of it, which is the answer's. */
-void answer_document(struct http_connection *http, const struct exchange *exchange,
-                     const char *type, struct document *document);
-
-/* Answers with bytes that stay for ever.
- * Takes: fields as above. */
-void answer_static(struct http_connection *http, const struct exchange *exchange, const char *type,
-                   const char *fields, const char *bytes, size_t count);
-
-/* Answers OPTIONS.
- * Takes: allow: the whole Allow line; methods: the same for pages of another origin, where they may
- *   ask. */
-void answer_options(struct http_connection *http, const struct exchange *exchange,
-                    const char *allow, const char *methods);
-
-/* Answers with a head alone: HTTP_LENGTH_NONE, HTTP_LENGTH_UNTIL_CLOSE. The caller goes on. */
-bool answer_head(struct http_connection *http, const struct exchange *exchange, int status,
-                 int64_t length, const char *type, const char *fields);
-
-/* The connection ends after this answer, where it has to. */
-void answer_done(struct http_connection *http, const struct exchange *exchange);
-
-/* --- route.c --- */
-
-/* Answers the request that was read, now or later. */
-void route(struct http_connection *http);
-
-/* Whether the request may be answered while others are pending: its answer comes in their order by
- * itself. */
-bool route_is_ordered(const struct http_connection *http);
-
-/* Looks at a request whose body was not sent yet.
- * Gives: true: the body is wanted; false: it is answered already. */
-bool route_wants_body(struct http_connection *http);
-
-/* --- publish.c --- */
-
-void publish_event(struct http_connection *http, const struct exchange *exchange,
-                   struct broker_stream *stream);
-void publish_deletion(struct http_connection *http, const struct exchange *exchange,
-                      struct broker_stream *stream);
-
-/* Frees what is kept for the next. */
-void publish_http_done(struct worker *worker);
-
-/* --- event_stream.c --- */
-
-void event_stream_open(struct http_connection *http, const struct exchange *exchange,
-                       struct broker_stream *stream, enum broker_from from, uint64_t after);
-
-/* Tells the client that the server ends, and closes. */
-void event_stream_finish(struct http_connection *http);
-
-/* The connection is gone. */
-void event_stream_close(struct http_connection *http);
 
 /* --- status/query.c --- */
 

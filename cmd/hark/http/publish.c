@@ -4,7 +4,8 @@
  * order of its requests without a queue of ours. A publish is one block, body behind it; blocks for
  * small bodies are kept for the next.
  */
-#include "http/http.h"
+#include "http/publish.h"
+#include "http/answer.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -20,7 +21,8 @@ struct publish {
     struct broker_publish request;
     struct http_connection *http;
     struct exchange exchange;
-    struct publish *next; /* among those kept */
+    struct broker_stream *stream; /* a handle */
+    struct publish *next;         /* among those kept */
     size_t count;
     size_t room;
     char body[];
@@ -70,15 +72,15 @@ static void answer_refusal(struct http_connection *http, const struct exchange *
                            int64_t error)
 {
     struct refusal refusal = refusal_of(error);
-    answer_error(http, exchange, refusal.status,
-                 refusal.status == 503 ? "Retry-After: 1\r\n" : NULL, refusal.reason);
+    answer_error(http, exchange, refusal.status, refusal.status == 503 ? answer_retry : NULL,
+                 refusal.reason);
 }
 
 static void answer_published(struct http_connection *http, struct publish *publish, int64_t id)
 {
     char body[NAME_BYTES_MAX + ID_BYTES_MAX + 32];
     char *end = stpcpy(body, "{\"stream\":\"");
-    end = stpcpy(end, broker_stream_name(publish->request.stream));
+    end = stpcpy(end, broker_stream_name(publish->stream));
     end = stpcpy(end, "\",\"id\":");
     end += id_format((uint64_t)id, end);
     end = stpcpy(end, "}\n");
@@ -91,7 +93,7 @@ static void publish_end(struct publish *publish)
 {
     struct http_connection *http = publish->http;
     struct worker *worker = http->connection.worker;
-    broker_stream_close(publish->request.stream);
+    broker_stream_close(publish->stream);
     http->pending--;
     http->pending_bytes -= publish->count;
     worker->answering--;
@@ -129,27 +131,24 @@ static void deleted(struct broker_publish *request, int64_t id)
 
 /* --- requests --- */
 
-/* Makes the request pending. Gives: NULL: no memory, and answered. */
+/* Makes the request pending; the stream of its route goes along. Gives: NULL: no memory, and
+ * answered. */
 static struct publish *publish_begin(struct http_connection *http, const struct exchange *exchange,
-                                     struct broker_stream *stream, size_t count)
+                                     size_t count)
 {
     struct publish *publish = publish_take(http->connection.worker, count);
-    struct broker_stream *own = NULL;
-    const char *name = broker_stream_name(stream);
-    if (!publish ||
-        broker_stream_open(http->connection.worker->broker, name, strlen(name), &own) < 0) {
-        free(publish);
+    if (!publish) {
         if (http->pending == 0)
-            answer_error(http, exchange, 503, "Retry-After: 1\r\n",
-                         "out of memory: try again later");
-        else
-            connection_close(
-                &http->connection); /* an answer here would come before those that are pending */
+            answer_no_memory(http, exchange);
+        else /* an answer here would come before those that are pending */
+            connection_close(&http->connection);
         return NULL;
     }
     publish->http = http;
     publish->exchange = *exchange;
+    publish->stream = http->route.stream;
     publish->count = count;
+    http->route.stream = NULL;
     http->pending++;
     http->pending_bytes += count;
     http->connection.worker->answering++;
@@ -157,21 +156,19 @@ static struct publish *publish_begin(struct http_connection *http, const struct 
     return publish;
 }
 
-void publish_event(struct http_connection *http, const struct exchange *exchange,
-                   struct broker_stream *stream)
+void publish_event(struct http_connection *http, const struct exchange *exchange)
 {
     size_t count = http->request.body_count;
-    struct publish *publish = publish_begin(http, exchange, stream, count);
+    struct publish *publish = publish_begin(http, exchange, count);
     if (!publish)
         return;
     memcpy(publish->body, http->request.body, count);
-    broker_publish(stream, &publish->request, publish->body, count, published);
+    broker_publish(publish->stream, &publish->request, publish->body, count, published);
 }
 
-void publish_deletion(struct http_connection *http, const struct exchange *exchange,
-                      struct broker_stream *stream)
+void publish_deletion(struct http_connection *http, const struct exchange *exchange)
 {
-    struct publish *publish = publish_begin(http, exchange, stream, 0);
+    struct publish *publish = publish_begin(http, exchange, 0);
     if (publish)
-        broker_delete(stream, &publish->request, deleted);
+        broker_delete(publish->stream, &publish->request, deleted);
 }

@@ -1,4 +1,4 @@
-/* route.c - which answer a request gets, by its path and method.
+/* route.c - the table of paths and methods.
  *
  *     GET    /                the dashboard
  *     GET    /healthz         ok, or why events are refused
@@ -12,11 +12,16 @@
  *     DELETE /streams/NAME    deletes it
  *
  * HEAD stands wherever GET does, OPTIONS everywhere.
+ *
+ * What must hold: only a request with a rule that is `ordered` is answered while others are
+ * pending, so all others are refused in their turn.
  */
-#include "http/http.h"
+#include "http/route.h"
+#include "http/answer.h"
+#include "http/event_stream.h"
+#include "http/publish.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -24,16 +29,32 @@
 #include "wire/name.h"
 #include "wire/sse.h"
 
+enum { METHODS_BYTES_MAX = 64 };
+
+struct route_rule {
+    void (*answer)(struct http_connection *http, const struct exchange *exchange);
+    bool wants_body;
+    bool ordered; /* answered in the order of the log, as all that are so */
+};
+
+struct route_place {
+    const char *path;
+    const char *takes; /* what is said to other methods */
+    struct route_rule rules[HTTP_METHODS];
+};
+
 /* --- documents --- */
 
 static void get_page(struct http_connection *http, const struct exchange *exchange)
 {
-    char fields[1024]; /* the policy is some 400 bytes */
-    snprintf(fields, sizeof fields,
-             "Cache-Control: no-cache\r\nContent-Security-Policy: %s\r\nX-Frame-Options: "
-             "DENY\r\nReferrer-Policy: no-referrer\r\n",
-             web_page_policy);
-    answer_static(http, exchange, "text/html; charset=utf-8", fields, web_page, web_page_size);
+    const struct http_line lines[] = {
+        {"Cache-Control", "no-cache"},
+        {"Content-Security-Policy", web_page_policy},
+        {"X-Frame-Options", "DENY"},
+        {"Referrer-Policy", "no-referrer"},
+        {0},
+    };
+    answer_static(http, exchange, "text/html; charset=utf-8", lines, web_page, web_page_size);
 }
 
 static void get_life(struct http_connection *http, const struct exchange *exchange)
@@ -67,30 +88,6 @@ static void get_streams(struct http_connection *http, const struct exchange *exc
 
 /* --- one stream --- */
 
-static const char streams_prefix[] = "/streams/";
-
-static bool is_stream(const struct http_connection *http)
-{
-    return strncmp(http->request.path, streams_prefix, strlen(streams_prefix)) == 0;
-}
-
-/* A handle on the stream that the path names; NULL: answered already. */
-static struct broker_stream *stream_named(struct http_connection *http,
-                                          const struct exchange *exchange)
-{
-    struct broker_stream *stream = NULL;
-    size_t prefix = strlen(streams_prefix);
-    int error = broker_stream_open(http->connection.worker->broker, http->request.path + prefix,
-                                   http->request.path_count - prefix, &stream);
-    if (error == -EINVAL)
-        answer_error(
-            http, exchange, 400, NULL,
-            "this is no name of a stream: 1 to 128 of A-Z a-z 0-9 . _ -, the first no dot");
-    else if (error < 0)
-        answer_error(http, exchange, 503, "Retry-After: 1\r\n", "out of memory: try again later");
-    return stream;
-}
-
 /* Where the subscriber wants to begin: Last-Event-ID, which a client sends when it comes back, goes
  * before the query that it began with. Gives: NULL, or what is wrong. */
 static const char *begin_of(const struct http_connection *http, enum broker_from *out_from,
@@ -118,8 +115,7 @@ static const char *begin_of(const struct http_connection *http, enum broker_from
     return NULL;
 }
 
-static void get_stream(struct http_connection *http, const struct exchange *exchange,
-                       struct broker_stream *stream)
+static void get_stream(struct http_connection *http, const struct exchange *exchange)
 {
     enum broker_from from = BROKER_FROM_NOW;
     uint64_t after = 0;
@@ -127,15 +123,105 @@ static void get_stream(struct http_connection *http, const struct exchange *exch
     enum http_accept json = http_request_accepts(&http->request, "application/json");
     const char *wrong = begin_of(http, &from, &after);
     if (json == HTTP_ACCEPT_NAMED && events != HTTP_ACCEPT_NAMED)
-        query_ask(http, exchange, QUERY_STREAM, broker_stream_name(stream));
+        query_ask(http, exchange, QUERY_STREAM, broker_stream_name(http->route.stream));
     else if (events == HTTP_ACCEPT_NO)
         answer_error(http, exchange, 406, NULL,
                      "a stream is given as text/event-stream, or told of as application/json");
     else if (wrong)
         answer_error(http, exchange, 400, NULL, wrong);
     else
-        event_stream_open(http, exchange, stream, from, after);
+        event_stream_open(http, exchange, from, after);
 }
+
+/* --- the table --- */
+
+#define TAKES_GET "this takes GET; events are posted to /streams/NAME"
+
+static const struct route_place places[] = {
+    {"/", TAKES_GET, {[HTTP_METHOD_GET] = {get_page}}},
+    {"/healthz", TAKES_GET, {[HTTP_METHOD_GET] = {get_health}}},
+    {"/livez", TAKES_GET, {[HTTP_METHOD_GET] = {get_life}}},
+    {"/metrics", TAKES_GET, {[HTTP_METHOD_GET] = {get_metrics}}},
+    {"/stats", TAKES_GET, {[HTTP_METHOD_GET] = {get_stats}}},
+    {"/streams", TAKES_GET, {[HTTP_METHOD_GET] = {get_streams}}},
+};
+
+static const struct route_place stream_place = {
+    "/streams/", /* and a name */
+    "streams take GET, POST and DELETE",
+    {
+        [HTTP_METHOD_GET] = {get_stream},
+        [HTTP_METHOD_POST] = {publish_event, .wants_body = true, .ordered = true},
+        [HTTP_METHOD_DELETE] = {publish_deletion},
+    },
+};
+
+/* --- requests without a rule in it --- */
+
+/* Adds to a list of methods. */
+static char *add_method(char *end, const char *begin, enum http_method method)
+{
+    if (end != begin)
+        end = stpcpy(end, ", ");
+    return stpcpy(end, http_method_name(method));
+}
+
+/* "GET, HEAD, POST, DELETE".
+ * Takes: text of METHODS_BYTES_MAX. Gives: its end. */
+static char *methods_of(const struct route_place *place, char *text)
+{
+    char *end = text;
+    for (enum http_method method = 0; method < HTTP_METHODS; method++) {
+        if (place->rules[method].answer)
+            end = add_method(end, text, method);
+        if (place->rules[method].answer && method == HTTP_METHOD_GET)
+            end = add_method(end, text, HTTP_METHOD_HEAD);
+    }
+    return end;
+}
+
+static void options(struct http_connection *http, const struct exchange *exchange)
+{
+    char allow[METHODS_BYTES_MAX];
+    char methods[METHODS_BYTES_MAX];
+    methods_of(http->route.place, methods);
+    add_method(methods_of(http->route.place, allow), allow, HTTP_METHOD_OPTIONS);
+    answer_options(http, exchange, allow, methods);
+}
+
+static void not_allowed(struct http_connection *http, const struct exchange *exchange)
+{
+    char allow[METHODS_BYTES_MAX];
+    add_method(methods_of(http->route.place, allow), allow, HTTP_METHOD_OPTIONS);
+    answer_error(http, exchange, 405, (const struct http_line[]){{"Allow", allow}, {0}},
+                 http->route.place->takes);
+}
+
+static void not_here(struct http_connection *http, const struct exchange *exchange)
+{
+    answer_error(http, exchange, 404, NULL, "there is nothing here: try GET / or GET /streams");
+}
+
+static void no_name(struct http_connection *http, const struct exchange *exchange)
+{
+    answer_error(http, exchange, 400, NULL,
+                 "this is no name of a stream: 1 to 128 of A-Z a-z 0-9 . _ -, the first no dot");
+}
+
+static void foreign(struct http_connection *http, const struct exchange *exchange)
+{
+    answer_error(http, exchange, 403, NULL,
+                 "pages of another origin may not do this (hark serve --allow-origin lets them)");
+}
+
+static const struct route_rule options_rule = {.answer = options};
+static const struct route_rule not_allowed_rule = {.answer = not_allowed};
+static const struct route_rule not_here_rule = {.answer = not_here};
+static const struct route_rule no_name_rule = {.answer = no_name};
+static const struct route_rule no_memory_rule = {.answer = answer_no_memory};
+static const struct route_rule foreign_rule = {.answer = foreign};
+
+/* --- finding --- */
 
 /* Whether a page of another origin asks, in somebody's browser, for what it was not allowed. A
  * browser lets any page post; that the page may not read the answer does not help. Clients that are
@@ -150,113 +236,78 @@ static bool is_foreign(const struct http_connection *http)
     return !host || strcasecmp(host + 3, http->request.host) != 0;
 }
 
-static void route_stream(struct http_connection *http, const struct exchange *exchange)
+static const struct route_rule *rule_of(const struct route_place *place, enum http_method method)
 {
-    static const char allow[] = "Allow: GET, HEAD, POST, DELETE, OPTIONS\r\n";
-    struct broker_stream *stream = stream_named(http, exchange);
-    if (!stream)
-        return;
-    if (is_foreign(http) &&
-        (http->request.method == HTTP_METHOD_POST || http->request.method == HTTP_METHOD_DELETE)) {
-        answer_error(
-            http, exchange, 403, NULL,
-            "pages of another origin may not do this (hark serve --allow-origin lets them)");
-        broker_stream_close(stream);
-        return;
-    }
-    switch (http->request.method) {
-    case HTTP_METHOD_GET:
-    case HTTP_METHOD_HEAD:
-        get_stream(http, exchange, stream);
-        break;
-    case HTTP_METHOD_POST:
-        publish_event(http, exchange, stream);
-        break;
-    case HTTP_METHOD_DELETE:
-        publish_deletion(http, exchange, stream);
-        break;
-    case HTTP_METHOD_OPTIONS:
-        answer_options(http, exchange, allow, "GET, HEAD, POST, DELETE");
-        break;
-    case HTTP_METHOD_PUT:
-    case HTTP_METHOD_PATCH:
-        answer_error(http, exchange, 405, allow, "streams take GET, POST and DELETE");
-        break;
-    }
-    broker_stream_close(stream);
+    if (method == HTTP_METHOD_OPTIONS)
+        return &options_rule;
+    const struct route_rule *rule =
+        &place->rules[method == HTTP_METHOD_HEAD ? HTTP_METHOD_GET : method];
+    return rule->answer ? rule : &not_allowed_rule;
 }
 
-/* --- all of it --- */
-
-static const struct place {
-    const char *path;
-    void (*get)(struct http_connection *http, const struct exchange *exchange);
-} places[] = {
-    {"/", get_page},           {"/healthz", get_health}, {"/livez", get_life},
-    {"/metrics", get_metrics}, {"/stats", get_stats},    {"/streams", get_streams},
-};
-
-static void route_place(struct http_connection *http, const struct exchange *exchange,
-                        const struct place *place)
+/* Takes: name: of the stream. */
+static const struct route_rule *find_stream(struct http_connection *http, const char *name)
 {
-    static const char allow[] = "Allow: GET, HEAD, OPTIONS\r\n";
-    switch (http->request.method) {
-    case HTTP_METHOD_GET:
-    case HTTP_METHOD_HEAD:
-        place->get(http, exchange);
-        break;
-    case HTTP_METHOD_OPTIONS:
-        answer_options(http, exchange, allow, "GET, HEAD");
-        break;
-    case HTTP_METHOD_POST:
-    case HTTP_METHOD_PUT:
-    case HTTP_METHOD_DELETE:
-    case HTTP_METHOD_PATCH:
-        answer_error(http, exchange, 405, allow,
-                     "this takes GET; events are posted to /streams/NAME");
-        break;
-    }
+    enum http_method method = http->request.method;
+    size_t count = http->request.path_count - (size_t)(name - http->request.path);
+    int error =
+        broker_stream_open(http->connection.worker->broker, name, count, &http->route.stream);
+    if (error == -EINVAL)
+        return &no_name_rule;
+    if (error < 0)
+        return &no_memory_rule;
+    if ((method == HTTP_METHOD_POST || method == HTTP_METHOD_DELETE) && is_foreign(http))
+        return &foreign_rule;
+    return rule_of(&stream_place, method);
 }
 
-static const struct place *place_find(const char *path)
+static const struct route_place *find_place(const char *path)
 {
-    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++)
         if (strcmp(path, places[i].path) == 0)
             return &places[i];
-    }
     return NULL;
 }
 
-void route(struct http_connection *http)
+void route_find(struct http_connection *http)
 {
-    struct exchange exchange = http_exchange(http);
-    const struct place *place = place_find(http->request.path);
-    if (is_stream(http))
-        route_stream(http, &exchange);
-    else if (place)
-        route_place(http, &exchange, place);
-    else if (strcmp(http->request.path, "*") == 0)
-        answer_options(http, &exchange, "Allow: GET, HEAD, POST, DELETE, OPTIONS\r\n",
-                       "GET, HEAD, POST, DELETE");
+    const char *path = http->request.path;
+    size_t prefix = strlen(stream_place.path);
+    struct http_route *route = &http->route;
+    route_done(http);
+    route->place = find_place(path);
+    if (route->place) {
+        route->rule = rule_of(route->place, http->request.method);
+        return;
+    }
+    route->place = &stream_place;
+    if (strncmp(path, stream_place.path, prefix) == 0)
+        route->rule = find_stream(http, path + prefix);
     else
-        answer_error(http, &exchange, 404, NULL,
-                     "there is nothing here: try GET / or GET /streams");
+        route->rule = strcmp(path, "*") == 0 ? &options_rule : &not_here_rule;
 }
+
+void route_done(struct http_connection *http)
+{
+    broker_stream_close(http->route.stream);
+    http->route = (struct http_route){0};
+}
+
+/* --- what was found --- */
 
 bool route_is_ordered(const struct http_connection *http)
 {
-    const struct http_request *request = &http->request;
-    return request->method == HTTP_METHOD_POST && is_stream(http) && !is_foreign(http) &&
-           name_valid(request->path + strlen(streams_prefix),
-                      request->path_count - strlen(streams_prefix));
+    return http->route.rule->ordered;
 }
 
-bool route_wants_body(struct http_connection *http)
+bool route_wants_body(const struct http_connection *http)
 {
-    if (route_is_ordered(http))
-        return true;
-    http->last = true; /* whether the body comes all the same is not known */
-    http->request.keep_alive = false;
-    route(http);
-    return false;
+    return http->route.rule->wants_body;
+}
+
+void route_answer(struct http_connection *http)
+{
+    struct exchange exchange = http_exchange(http);
+    http->route.rule->answer(http, &exchange);
+    route_done(http);
 }

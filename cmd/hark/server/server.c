@@ -7,6 +7,7 @@
 #include "server/server.h"
 #include "connection/worker.h"
 #include "http/http.h"
+#include "http/publish.h"
 
 #include <errno.h>
 #include <signal.h>

@@ -114,12 +114,6 @@ static void add_loop(struct text *text, const struct hark_metrics *metrics)
 static void add_connections(struct text *text, const struct worker *owner,
                             const struct worker_counters *counters)
 {
-    static const char *const methods[] = {
-        [HTTP_METHOD_GET] = "GET",       [HTTP_METHOD_HEAD] = "HEAD",
-        [HTTP_METHOD_POST] = "POST",     [HTTP_METHOD_PUT] = "PUT",
-        [HTTP_METHOD_DELETE] = "DELETE", [HTTP_METHOD_OPTIONS] = "OPTIONS",
-        [HTTP_METHOD_PATCH] = "PATCH",
-    };
     uint64_t paused = 0;
     uint64_t shed = counters->shed;
     for (size_t i = 0; i < owner->listeners_count; i++) {
@@ -148,9 +142,9 @@ static void add_connections(struct text *text, const struct worker *owner,
                 "Times that /metrics, /stats or /streams was made, each for all who waited.",
                 counters->documents);
     add_kind(text, "hark_http_requests_total", "counter", "Requests, by method.");
-    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++)
-        text_add(text, "hark_http_requests_total{method=\"%s\"} %llu\n", methods[i],
-                 (number)counters->requests[i]);
+    for (enum http_method method = 0; method < HTTP_METHODS; method++)
+        text_add(text, "hark_http_requests_total{method=\"%s\"} %llu\n", http_method_name(method),
+                 (number)counters->requests[method]);
     add_kind(text, "hark_http_answers_total", "counter", "Answers, by the class of their status.");
     for (int i = 2; i < 6; i++)
         text_add(text, "hark_http_answers_total{status=\"%dxx\"} %llu\n", i,

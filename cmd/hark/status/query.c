@@ -7,7 +7,7 @@
  * begins. What is asked of one stream is told at once. What must hold: while a connection waits for
  * such an answer none of its other requests is answered, as this one keeps no order with the log's.
  */
-#include "http/http.h"
+#include "http/answer.h"
 #include "status/counters.h"
 
 #include <stdlib.h>
@@ -90,10 +90,10 @@ static void give_answer(struct http_connection *http, const struct exchange *exc
     else if (!known)
         answer_error(http, exchange, 404, NULL, "there is no such stream");
     else if (text->failed)
-        answer_error(http, exchange, 503, "Retry-After: 1\r\n", "out of memory: try again later");
+        answer_no_memory(http, exchange);
     else
-        answer_bytes(http, exchange, 200, "application/json", "Cache-Control: no-cache\r\n",
-                     text->bytes, text->count);
+        answer_bytes(http, exchange, 200, "application/json", answer_no_cache, text->bytes,
+                     text->count);
 }
 
 static void give_document(struct http_connection *http, struct query *query)
@@ -105,7 +105,7 @@ static void give_document(struct http_connection *http, struct query *query)
                      "there are too many streams for one answer: ask for one of them");
     else
         answer_error(
-            http, &query->exchange, 503, "Retry-After: 1\r\n",
+            http, &query->exchange, 503, answer_retry,
             "there is no memory for the answer, as others have not taken theirs: try again later");
 }
 
@@ -279,7 +279,7 @@ static void query_send(struct http_connection *http, const struct exchange *exch
 {
     struct worker *worker = http->connection.worker;
     if (!query) {
-        answer_error(http, exchange, 503, "Retry-After: 1\r\n", "out of memory: try again later");
+        answer_no_memory(http, exchange);
         return;
     }
     query->http = http;
@@ -296,8 +296,7 @@ void query_document(struct http_connection *http, const struct exchange *exchang
                     enum document_kind kind)
 {
     if (exchange->head_only) {
-        answer_head(http, exchange, 200, HTTP_LENGTH_NONE, document_types[kind],
-                    "Cache-Control: no-cache\r\n");
+        answer_head(http, exchange, 200, HTTP_LENGTH_NONE, document_types[kind], answer_no_cache);
         answer_done(http, exchange);
         return;
     }

@@ -73,7 +73,11 @@ enum http_method {
     HTTP_METHOD_DELETE,
     HTTP_METHOD_OPTIONS,
     HTTP_METHOD_PATCH,
+    HTTP_METHODS,
 };
+
+/* "GET". */
+const char *http_method_name(enum http_method method);
 
 struct http_parts; /* private: the parser's own memory */
 
@@ -164,21 +168,26 @@ enum {
     HTTP_LENGTH_NONE = -3, /* no body and no word of it: 1xx, 204, 304 */
 };
 
+/* A header line of a message. Lists of them end with a name that is NULL. */
+struct http_line {
+    const char *name;
+    const char *value;
+};
+
 /* The head of a response. */
 struct http_head {
     int status;
-    int64_t length;           /* of the body, which HEAD does not get; or one of the above */
-    bool keep_alive;          /* else "Connection: close" is said */
-    const char *content_type; /* NULL: none */
-    const char *date;         /* from http_date; NULL: none */
-    const char
-        *fields; /* further whole lines, each with CRLF: "Allow: GET, HEAD\r\n"; NULL: none */
+    int64_t length;                /* of the body, which HEAD does not get; or one of the above */
+    bool keep_alive;               /* else "Connection: close" is said */
+    const char *content_type;      /* NULL: none */
+    const char *date;              /* from http_date; NULL: none */
+    const struct http_line *lines; /* further ones: {{"Allow", "GET, HEAD"}, {0}}; NULL: none */
 };
 
 /* Writes a head with its empty line. Every answer forbids browsers to guess at its type.
  * Gives: the bytes written.
- * Fails: -ENOSPC room is too small (512 is enough without fields), -EINVAL status outside of 100 to
- *   599, or a CR, LF or NUL in content_type or date. */
+ * Fails: -ENOSPC room is too small (512 is enough without further lines), -EINVAL status outside of
+ *   100 to 599, or a CR or LF in content_type, date or a further line. */
 int64_t http_head_write(const struct http_head *head, char *bytes, size_t room);
 
 /* Writes the line before a chunk's bytes; HTTP_CHUNK_END follows them.
@@ -204,10 +213,10 @@ const char *http_status_text(int status);
 /* The head of a client's request. */
 struct http_request_head {
     const char *method;
-    const char *target; /* "/streams/a?after=5", escaped already */
-    const char *host;   /* "127.0.0.1:12345" */
-    int64_t length;     /* HTTP_LENGTH_NONE: no body */
-    const char *fields; /* as in struct http_head */
+    const char *target;            /* "/streams/a?after=5", escaped already */
+    const char *host;              /* "127.0.0.1:12345" */
+    int64_t length;                /* HTTP_LENGTH_NONE: no body */
+    const struct http_line *lines; /* as in struct http_head */
 };
 
 /* Writes the head of a request, keep-alive.

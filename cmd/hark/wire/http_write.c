@@ -47,6 +47,17 @@ static const struct {
     {507, "Insufficient Storage"},
 };
 
+const char *http_method_name(enum http_method method)
+{
+    static const char *const names[HTTP_METHODS] = {
+        [HTTP_METHOD_GET] = "GET",       [HTTP_METHOD_HEAD] = "HEAD",
+        [HTTP_METHOD_POST] = "POST",     [HTTP_METHOD_PUT] = "PUT",
+        [HTTP_METHOD_DELETE] = "DELETE", [HTTP_METHOD_OPTIONS] = "OPTIONS",
+        [HTTP_METHOD_PATCH] = "PATCH",
+    };
+    return names[method];
+}
+
 const char *http_status_text(int status)
 {
     for (size_t index = 0; index < sizeof statuses / sizeof statuses[0]; index++) {
@@ -109,12 +120,27 @@ static bool one_line(const char *value)
     return !value || !strpbrk(value, "\r\n");
 }
 
+/* What ends a line in the middle would begin one that nobody meant. */
+static bool whole_lines(const struct http_line *line)
+{
+    for (; line && line->name; line++)
+        if (!one_line(line->name) || !one_line(line->value))
+            return false;
+    return true;
+}
+
+static void put_lines(struct writer *writer, const struct http_line *line)
+{
+    for (; line && line->name; line++)
+        put_field(writer, line->name, line->value);
+}
+
 int64_t http_head_write(const struct http_head *head, char *bytes, size_t room)
 {
     struct writer writer = {bytes, room, 0};
 
     if (head->status < 100 || head->status > 599 || !one_line(head->content_type) ||
-        !one_line(head->date))
+        !one_line(head->date) || !whole_lines(head->lines))
         return -EINVAL;
     put(&writer, "HTTP/1.1 ");
     put_number(&writer, (uint64_t)head->status);
@@ -130,8 +156,7 @@ int64_t http_head_write(const struct http_head *head, char *bytes, size_t room)
         put(&writer, "X-Content-Type-Options: nosniff\r\n");
         put_field(&writer, "Connection", head->keep_alive ? "keep-alive" : "close");
     }
-    if (head->fields)
-        put(&writer, head->fields);
+    put_lines(&writer, head->lines);
     put(&writer, "\r\n");
     return end(&writer);
 }
@@ -145,7 +170,8 @@ int64_t http_request_head_write(const struct http_request_head *head, char *byte
 {
     struct writer writer = {bytes, room, 0};
 
-    if (!one_word(head->method) || !one_word(head->target) || !one_word(head->host))
+    if (!one_word(head->method) || !one_word(head->target) || !one_word(head->host) ||
+        !whole_lines(head->lines))
         return -EINVAL;
     put(&writer, head->method);
     put(&writer, " ");
@@ -153,8 +179,7 @@ int64_t http_request_head_write(const struct http_request_head *head, char *byte
     put(&writer, " HTTP/1.1\r\n");
     put_field(&writer, "Host", head->host);
     put_length(&writer, head->length);
-    if (head->fields)
-        put(&writer, head->fields);
+    put_lines(&writer, head->lines);
     put(&writer, "\r\n");
     return end(&writer);
 }

@@ -1,0 +1,17 @@
+/* event_stream.h - GET on a stream, as text/event-stream. */
+#ifndef HTTP_EVENT_STREAM_H
+#define HTTP_EVENT_STREAM_H
+
+#include "http/http.h"
+
+/* Answers the request that was read, with the events of its route's stream. */
+void event_stream_open(struct http_connection *http, const struct exchange *exchange,
+                       enum broker_from from, uint64_t after);
+
+/* Tells the client that the server ends, and closes. */
+void event_stream_finish(struct http_connection *http);
+
+/* The connection is gone. */
+void event_stream_close(struct http_connection *http);
+
+#endif

@@ -1,0 +1,14 @@
+/* publish.h - POST and DELETE on a stream. */
+#ifndef HTTP_PUBLISH_H
+#define HTTP_PUBLISH_H
+
+#include "http/http.h"
+
+/* Answer the request that was read. Owns: the stream of its route. */
+void publish_event(struct http_connection *http, const struct exchange *exchange);
+void publish_deletion(struct http_connection *http, const struct exchange *exchange);
+
+/* Frees what is kept for the next. */
+void publish_http_done(struct worker *worker);
+
+#endif
