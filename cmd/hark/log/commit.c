@@ -9,10 +9,12 @@
  * segment ends where it ended before; after a failed sync it takes no more, ever.
  */
 #include "log/commit.h"
-#include "base/check.h"
 
+#include "base/check.h"
 #include "log/batch.h"
+#include "log/program.h"
 #include "log/record.h"
+#include "log/removal.h"
 #include "log/retention.h"
 #include "log/roll.h"
 #include "log/segment.h"
@@ -53,7 +55,7 @@ static void ask(struct log *log, struct log_append *request, bool deletes)
     if (commit->running)
         return;
     commit->running = true;
-    log_begin(log);
+    pending_begin(&log->pending);
     hark_defer(log->loop, &commit->turn, turn_ended);
 }
 
@@ -87,7 +89,7 @@ static void answer_one(struct log *log, struct log_append *request)
     request->done(request, request->error != 0 ? request->error : (int64_t)request->id);
     if (!gone)
         return;
-    if (segment_bury(log, gone) && log->options.sync == LOG_SYNC_ALWAYS)
+    if (removal_bury(log, gone) && log->options.sync == LOG_SYNC_ALWAYS)
         retention_drop_dead(
             log); /* else the next segment has to be there first: it proves the deletion */
     row_free(gone);
@@ -108,7 +110,7 @@ static void answer(struct log *log)
     if (commit->running)
         hark_defer(log->loop, &commit->turn, turn_ended);
     else
-        log_end(log);
+        pending_end(&log->pending);
 }
 
 /* Gives what failed back its state from before, and says why; those with errors of their own keep
@@ -133,8 +135,8 @@ static void tell_failure(struct log *log, const char *what, int error, int answe
     if (log->commit.reported == answer)
         return;
     log->commit.reported = answer;
-    log_tell(log, LOG_ERROR, "cannot %s in %s: %s: events are refused until that is over", what,
-             log->path, hark_error_text(error));
+    program_tell(log, LOG_ERROR, "cannot %s in %s: %s: events are refused until that is over", what,
+                 log->path, hark_error_text(error));
 }
 
 /* --- counting what is written --- */
@@ -175,7 +177,7 @@ static void succeed(struct log *log)
     log->statistics.bytes += commit->bytes;
     log->statistics.commits++;
     if (commit->reported != 0)
-        log_tell(log, LOG_NOTE, "events are taken again in %s", log->path);
+        program_tell(log, LOG_NOTE, "events are taken again in %s", log->path);
     commit->reported = 0;
     answer(log);
 }
@@ -205,7 +207,7 @@ static void interval_ended(struct hark_op *op, int64_t result);
 
 static void arm_interval(struct log *log)
 {
-    log_begin(log);
+    pending_begin(&log->pending);
     hark_sleep(log->loop, &log->commit.timer, log->options.sync_interval_ns, interval_ended);
 }
 
@@ -216,13 +218,13 @@ static void interval_synced(struct hark_op *op, int64_t result)
     log->statistics.syncs++;
     if (result < 0) {
         sync_failed(log, segment);
-        log_tell(log, LOG_ERROR,
-                 "cannot sync in %s: %s: events from id %" PRIu64
-                 " on were answered and may not be on the disk",
-                 log->path, hark_error_text(result), log->commit.syncing_id);
+        program_tell(log, LOG_ERROR,
+                     "cannot sync in %s: %s: events from id %" PRIu64
+                     " on were answered and may not be on the disk",
+                     log->path, hark_error_text(result), log->commit.syncing_id);
     }
     segment_release(segment);
-    log_end(log);
+    pending_end(&log->pending);
 }
 
 static void interval_ended(struct hark_op *op, int64_t result)
@@ -237,11 +239,11 @@ static void interval_ended(struct hark_op *op, int64_t result)
             commit->syncing = log->active;
             commit->syncing_id = commit->dirty_id;
             segment_hold(commit->syncing);
-            log_begin(log);
+            pending_begin(&log->pending);
             hark_fdatasync(log->loop, &commit->sync, commit->syncing->fd, interval_synced);
         }
     }
-    log_end(log);
+    pending_end(&log->pending);
 }
 
 static void become_dirty(struct log *log)

@@ -6,16 +6,15 @@
  * be read, or is not kept, there is a gap to tell, and never before an event that still has to be
  * given; each read ends with one call of done.
  */
-#include "log/cursor.h"
 #include "base/check.h"
-
+#include "log/program.h"
 #include "log/record.h"
 #include "log/segment.h"
 
 #include <errno.h>
 #include <inttypes.h>
 
-static void advance(struct log_cursor *cursor);
+static void ready(struct log_wait *wait, int result);
 static void read_begin(struct log_cursor *cursor);
 
 void log_cursor_place(struct log_cursor *cursor, uint64_t stream, uint64_t after)
@@ -44,7 +43,7 @@ static void finish(struct log_cursor *cursor, int64_t result)
     if (result <= 0)
         cursor->filled = cursor->walked = 0;
     cursor->done(cursor, result);
-    log_end(log);
+    pending_end(&log->pending);
 }
 
 /* Events up to that id may be missing. */
@@ -64,6 +63,8 @@ static void note_damage(struct log_cursor *cursor, uint64_t through)
     if (through > cursor->stream)
         note_gap(cursor, through);
 }
+
+static void advance(struct log_cursor *cursor);
 
 static void begin(struct hark_op *op, int64_t result)
 {
@@ -90,10 +91,11 @@ void log_read(struct log *log, struct log_cursor *cursor, void *buffer, size_t c
     cursor->needed = 0;
     cursor->filled = cursor->walked = 0;
     cursor->segment = NULL;
+    cursor->wait.ready = ready;
     cursor->reading = true;
     cursor->cancelled = false;
     cursor->searching = false;
-    log_begin(log);
+    pending_begin(&log->pending);
     hark_defer(log->loop, &cursor->op, begin);
 }
 
@@ -137,7 +139,7 @@ static bool enter_segment(struct log_cursor *cursor)
         note_gap(cursor, span ? span->lost : stream->facts.lost);
     cursor->segment = !span ? NULL : segment_by_first(cursor->log, span->segment);
     if (cursor->segment)
-        return segment_acquire(cursor->segment, cursor);
+        return segment_acquire(cursor->segment, &cursor->wait);
     finish(cursor, 0);
     return false;
 }
@@ -195,20 +197,19 @@ static void locate(struct log_cursor *cursor)
         advance(cursor);
 }
 
-void cursor_retry(struct log_cursor *cursor)
+/* What it waited for has come, or will not. */
+static void ready(struct log_wait *wait, int result)
 {
-    cursor->segment = NULL;
-    advance(cursor);
-}
-
-void cursor_resume(struct log_cursor *cursor, int error)
-{
-    if (error == 0) {
+    struct log_cursor *cursor = hark_container_of(wait, struct log_cursor, wait);
+    if (result == SEGMENT_HELD) {
         locate(cursor);
         return;
     }
     cursor->segment = NULL; /* it is not held */
-    finish(cursor, error);
+    if (result == SEGMENT_AGAIN)
+        advance(cursor);
+    else
+        finish(cursor, result);
 }
 
 /* --- reading them --- */
@@ -282,9 +283,9 @@ static void tell_damage(struct log_cursor *cursor, uint64_t position)
     cursor->segment->damage_told = true;
     char name[SEGMENT_NAME_BYTES];
     segment_name(name, cursor->segment->first, SUFFIX_LOG);
-    log_tell(log, LOG_ERROR,
-             "segment %s cannot be read at byte %" PRIu64 ": readers are told of a gap", name,
-             cursor->read_offset + position);
+    program_tell(log, LOG_ERROR,
+                 "segment %s cannot be read at byte %" PRIu64 ": readers are told of a gap", name,
+                 cursor->read_offset + position);
 }
 
 /* The run ends in something unreadable. What stands after it tells how far the gap goes. */

@@ -5,8 +5,8 @@
  * whatever damaged file they came from.
  */
 #include "log/index.h"
-#include "base/check.h"
 
+#include "base/check.h"
 #include "log/bytes.h"
 #include "log/record.h"
 

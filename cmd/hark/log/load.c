@@ -9,8 +9,9 @@
  * would hide the damage from the next start, and keeps the one that it has, which may know of more
  * than can be read.
  */
-#include "log/recovery.h"
+#include "log/load.h"
 
+#include "log/program.h"
 #include "log/prove.h"
 #include "log/replay.h"
 #include "log/seal.h"
@@ -66,6 +67,23 @@ static uint64_t ids_end(const struct log_recovery *recovery)
     return recovery->at + 1 < recovery->count ? found_now(recovery)[1].first : recovery->high;
 }
 
+void load_tell_unopened(const struct log_recovery *recovery, int64_t error)
+{
+    if (error == -ELOOP)
+        program_tell(recovery->log, LOG_ERROR,
+                     "cannot open segment %s: it is a symbolic link, and none is followed: put the "
+                     "file itself there, or remove the link",
+                     recovery->name);
+    else
+        program_tell(recovery->log, LOG_ERROR, "cannot open segment %s: %s", recovery->name,
+                     hark_error_text((int)error));
+}
+
+static void load_end(struct log_recovery *recovery, int error)
+{
+    recovery->loaded(recovery, error);
+}
+
 /* --- the declarations --- */
 
 /* Without a gap before it, a segment's declarations say nothing new. */
@@ -86,7 +104,7 @@ static void declarations_end(struct log_recovery *recovery)
     if (found->whole_header && recovery->declared == found->header.declared)
         replay_declared(recovery->log, found->first);
     else if (recovery->at > 0 && needs_declarations(recovery))
-        recovery_lose(recovery, found->first - 1);
+        replay_lose_all(recovery->log, found->first - 1);
 }
 
 static void count_damage(struct log_recovery *recovery)
@@ -101,9 +119,9 @@ static void hole_in_declarations(struct log_scan *scan, uint64_t from, uint64_t 
     struct log_recovery *recovery = hark_container_of(scan, struct log_recovery, scan);
     (void)next;
     count_damage(recovery);
-    log_tell(recovery->log, LOG_ERROR,
-             "segment %s is damaged: bytes %" PRIu64 " to %" PRIu64 " are passed over",
-             recovery->name, from, end);
+    program_tell(recovery->log, LOG_ERROR,
+                 "segment %s is damaged: bytes %" PRIu64 " to %" PRIu64 " are passed over",
+                 recovery->name, from, end);
 }
 
 /* Which streams had events there nobody knows, so all are told; unless nothing was there, or, of
@@ -116,19 +134,19 @@ static void hole(struct log_scan *scan, uint64_t from, uint64_t end, uint64_t ne
         return; /* it is where the file was cut short: lose_end tells */
     count_damage(recovery);
     if (through <= scan->last) {
-        log_tell(recovery->log, LOG_ERROR,
-                 "segment %s is damaged: bytes %" PRIu64 " to %" PRIu64
-                 " are passed over, no event was there",
-                 recovery->name, from, end);
+        program_tell(recovery->log, LOG_ERROR,
+                     "segment %s is damaged: bytes %" PRIu64 " to %" PRIu64
+                     " are passed over, no event was there",
+                     recovery->name, from, end);
         return;
     }
-    log_tell(recovery->log, LOG_ERROR,
-             "segment %s is damaged: bytes %" PRIu64 " to %" PRIu64
-             " are passed over: events between ids %" PRIu64 " and %" PRIu64
-             " are lost, readers are told of a gap",
-             recovery->name, from, end, scan->last, through + 1);
+    program_tell(recovery->log, LOG_ERROR,
+                 "segment %s is damaged: bytes %" PRIu64 " to %" PRIu64
+                 " are passed over: events between ids %" PRIu64 " and %" PRIu64
+                 " are lost, readers are told of a gap",
+                 recovery->name, from, end, scan->last, through + 1);
     if (next != 0 || (!told_end(recovery, &told) && !recovery->sealed.bytes))
-        recovery_lose(recovery, through);
+        replay_lose_all(recovery->log, through);
 }
 
 static int declaration(struct log_scan *scan, const struct log_record *record, uint64_t offset)
@@ -159,7 +177,7 @@ static void index_used(struct log_recovery *recovery)
             recovery->damaged && log->options.inspect; /* all of it was looked at, and told */
         recovery->segment = NULL;
     }
-    recovery_loaded(recovery, error);
+    load_end(recovery, error);
 }
 
 static void declarations_closed(struct hark_op *op, int64_t result)
@@ -167,7 +185,7 @@ static void declarations_closed(struct hark_op *op, int64_t result)
     struct log_recovery *recovery = hark_container_of(op, struct log_recovery, op);
     (void)result;
     if (recovery->error != 0)
-        recovery_loaded(recovery, recovery->error);
+        load_end(recovery, recovery->error);
     else
         index_used(recovery);
 }
@@ -187,8 +205,8 @@ static void declarations_opened(struct hark_op *op, int64_t result)
     const struct log_found *found = found_now(recovery);
     const struct log *log = recovery->log;
     if (result < 0) {
-        recovery_tell_unopened(recovery, result);
-        recovery_loaded(recovery, (int)result);
+        load_tell_unopened(recovery, result);
+        load_end(recovery, (int)result);
         return;
     }
     recovery->fd = (int)result;
@@ -241,8 +259,8 @@ static void do_without_index(struct log_recovery *recovery)
     } else {
         index_free(&segment->index);
         segment_name(recovery->name, segment->first, SUFFIX_INDEX);
-        log_tell(recovery->log, LOG_WARNING, "index %s cannot be used: it %s made anew",
-                 recovery->name, recovery->log->options.inspect ? "would be" : "is");
+        program_tell(recovery->log, LOG_WARNING, "index %s cannot be used: it %s made anew",
+                     recovery->name, recovery->log->options.inspect ? "would be" : "is");
     }
     read_all(recovery);
 }
@@ -252,7 +270,7 @@ static void do_without_index(struct log_recovery *recovery)
 static void trace_removed(struct hark_op *op, int64_t result)
 {
     (void)result; /* it is tried again at the next start */
-    recovery_loaded(hark_container_of(op, struct log_recovery, op), 0);
+    load_end(hark_container_of(op, struct log_recovery, op), 0);
 }
 
 /* What was lost with the segment is known for as long as the index is there, and then from the
@@ -268,22 +286,22 @@ static void trace_used(struct log_recovery *recovery)
         count_damage(recovery);
         log->must_declare = true;
         if (whole)
-            log_tell(log, LOG_ERROR,
-                     "segment %s is missing: its %" PRIu64
-                     " events are lost, readers are told of a gap",
-                     recovery->name, events);
+            program_tell(log, LOG_ERROR,
+                         "segment %s is missing: its %" PRIu64
+                         " events are lost, readers are told of a gap",
+                         recovery->name, events);
         else
-            log_tell(log, LOG_ERROR,
-                     "segment %s is missing: what it held is lost, readers are told of a gap",
-                     recovery->name);
+            program_tell(log, LOG_ERROR,
+                         "segment %s is missing: what it held is lost, readers are told of a gap",
+                         recovery->name);
     }
     if (!whole && newest)
-        recovery_lose(recovery, ids_end(recovery) - 1);
+        replay_lose_all(recovery->log, ids_end(recovery) - 1);
     index_free(index);
     segment_destroy(recovery->segment);
     recovery->segment = NULL;
     if (error != 0 || newest || log->options.inspect) {
-        recovery_loaded(recovery, error);
+        load_end(recovery, error);
         return;
     }
     segment_name(recovery->name, first, SUFFIX_INDEX);
@@ -336,7 +354,7 @@ static void index_opened(struct hark_op *op, int64_t result)
     struct log_recovery *recovery = hark_container_of(op, struct log_recovery, op);
     if (result < 0) {
         if (is_shortage(result))
-            recovery_loaded(recovery, (int)result);
+            load_end(recovery, (int)result);
         else if (found_now(recovery)->missing)
             trace_used(recovery);
         else
@@ -355,7 +373,7 @@ static void scan_failed(struct hark_op *op, int64_t result)
     struct log_recovery *recovery = hark_container_of(op, struct log_recovery, op);
     (void)result;
     builder_done(&recovery->log->builder);
-    recovery_loaded(recovery, recovery->error);
+    load_end(recovery, recovery->error);
 }
 
 static void give_up(struct log_recovery *recovery, int64_t error)
@@ -392,7 +410,7 @@ static void synced(struct hark_op *op, int64_t result)
     if (!segment->damaged && !log->options.inspect)
         seal_begin(segment);
     segment_release(segment);
-    recovery_loaded(recovery, 0);
+    load_end(recovery, 0);
 }
 
 static void cut(struct hark_op *op, int64_t result)
@@ -411,7 +429,7 @@ static void dropped(struct hark_op *op, int64_t result)
     builder_done(&recovery->log->builder);
     segment_destroy(recovery->segment);
     recovery->segment = NULL;
-    recovery_loaded(recovery, 0);
+    load_end(recovery, 0);
 }
 
 static void dropped_closed(struct hark_op *op, int64_t result)
@@ -456,10 +474,10 @@ static int lose_end(struct log_recovery *recovery)
         return error;
     count_damage(recovery);
     log->must_declare = true;
-    log_tell(log, LOG_ERROR,
-             "segment %s has lost its last %" PRIu64 " bytes: %" PRIu64
-             " events are lost, readers are told of a gap",
-             recovery->name, end - found_now(recovery)->size, events);
+    program_tell(log, LOG_ERROR,
+                 "segment %s has lost its last %" PRIu64 " bytes: %" PRIu64
+                 " events are lost, readers are told of a gap",
+                 recovery->name, end - found_now(recovery)->size, events);
     return 0;
 }
 
@@ -471,35 +489,37 @@ static void tell_end(struct log_recovery *recovery)
     segment_name(recovery->name, found->first, SUFFIX_LOG);
     if (found->foreign) {
         count_damage(recovery);
-        log_tell(log, LOG_ERROR,
-                 "segment %s holds another one, %020" PRIu64 SUFFIX_LOG
-                 ": was it renamed or copied?",
-                 recovery->name, found->header.first);
+        program_tell(log, LOG_ERROR,
+                     "segment %s holds another one, %020" PRIu64 SUFFIX_LOG
+                     ": was it renamed or copied?",
+                     recovery->name, found->header.first);
     } else if (!found->whole_header && found->size >= SEGMENT_HEADER_BYTES &&
                (recovery->events > 0 || recovery->sealed.bytes)) {
         count_damage(recovery);
-        log_tell(log, LOG_ERROR, "segment %s has a damaged header", recovery->name);
+        program_tell(log, LOG_ERROR, "segment %s has a damaged header", recovery->name);
     }
     if (recovery->scan.torn > 0) {
         log->statistics.cut_bytes += recovery->scan.torn;
-        log_tell(log, LOG_WARNING,
-                 "segment %s ended in an unfinished write: %" PRIu64 " bytes %s cut off",
-                 recovery->name, recovery->scan.torn, log->options.inspect ? "would be" : "are");
+        program_tell(log, LOG_WARNING,
+                     "segment %s ended in an unfinished write: %" PRIu64 " bytes %s cut off",
+                     recovery->name, recovery->scan.torn,
+                     log->options.inspect ? "would be" : "are");
     }
     if (recovery->sealed.bytes || recovery->damaged)
         return;
     if (told_end(recovery, &end) && recovery->scan.end < end) {
         count_damage(recovery);
         log->must_declare = true;
-        log_tell(log, LOG_ERROR,
-                 "segment %s has lost its last %" PRIu64 " bytes: readers are told of a gap",
-                 recovery->name, end - recovery->scan.end);
+        program_tell(log, LOG_ERROR,
+                     "segment %s has lost its last %" PRIu64 " bytes: readers are told of a gap",
+                     recovery->name, end - recovery->scan.end);
     } else if (is_emptied(recovery)) {
         count_damage(recovery);
-        log_tell(log, LOG_ERROR, "segment %s has lost all that it held: readers are told of a gap",
-                 recovery->name);
+        program_tell(log, LOG_ERROR,
+                     "segment %s has lost all that it held: readers are told of a gap",
+                     recovery->name);
         if (was_last(recovery))
-            recovery_lose(recovery, ids_end(recovery) - 1);
+            replay_lose_all(recovery->log, ids_end(recovery) - 1);
     }
 }
 
@@ -568,8 +588,8 @@ static void all_opened(struct hark_op *op, int64_t result)
     struct log_recovery *recovery = hark_container_of(op, struct log_recovery, op);
     const struct log_found *found = found_now(recovery);
     if (result < 0) {
-        recovery_tell_unopened(recovery, result);
-        recovery_loaded(recovery, (int)result);
+        load_tell_unopened(recovery, result);
+        load_end(recovery, (int)result);
         return;
     }
     recovery->fd = (int)result;
@@ -597,15 +617,17 @@ static void read_all(struct log_recovery *recovery)
                 all_opened);
 }
 
-void load_begin(struct log_recovery *recovery)
+void load_begin(struct log_recovery *recovery,
+                void (*loaded)(struct log_recovery *recovery, int error))
 {
     struct log *log = recovery->log;
     const struct log_found *found = found_now(recovery);
+    recovery->loaded = loaded;
     recovery->declared = recovery->events = 0;
     recovery->damaged = false;
     recovery->segment = segment_create(log, found->first);
     if (!recovery->segment) {
-        recovery_loaded(recovery, -ENOMEM);
+        load_end(recovery, -ENOMEM);
         return;
     }
     recovery->segment->created_ns = found->whole_header ? found->header.created_ns : 0;

@@ -176,6 +176,12 @@ struct log_gap {
     uint64_t first; /* everything from this id on is kept, as far as is known; 0: there is no gap */
 };
 
+/* Private: a place among those that wait for a segment to be opened, or for a descriptor. */
+struct log_wait {
+    struct log_wait *next;
+    void (*ready)(struct log_wait *wait, int result);
+};
+
 struct log_cursor;
 
 /* A read has ended.
@@ -195,7 +201,7 @@ struct log_cursor {
     struct log *log;
     log_read_done *done;
     struct log_segment *segment; /* held, or waited for */
-    struct log_cursor *waiting;  /* the next that waits */
+    struct log_wait wait;
     unsigned char *buffer;
     size_t capacity;
     size_t filled;

@@ -6,8 +6,6 @@
  */
 #include "log/oldest.h"
 
-#include "log/segment.h"
-
 static void let_go(struct log *log)
 {
     struct log_segment *segment = log->oldest.waiting;
@@ -15,7 +13,7 @@ static void let_go(struct log *log)
     while (segment) {
         struct log_segment *next = segment->idle_after;
         segment->idle_after = NULL;
-        segment_unlink(segment); /* it may have to wait once more */
+        segment->unused(segment); /* it may have to wait once more */
         segment = next;
     }
 }
@@ -26,7 +24,7 @@ static void ended(struct log *log, int64_t result)
     let_go(log);
     if (result >= 0)
         oldest_update(log);
-    log_end(log);
+    pending_end(&log->pending);
 }
 
 static void synced(struct hark_op *op, int64_t result)
@@ -50,7 +48,7 @@ void oldest_update(struct log *log)
         oldest->told == log->segments[0]->first)
         return;
     oldest->writing = log->segments[0]->first;
-    log_begin(log);
+    pending_begin(&log->pending);
     transfer_write(log->loop, &oldest->transfer, log->mark, oldest->line,
                    mark_encode(oldest->line, MARK_OLDEST, oldest->writing), MARK_LINE_BYTES,
                    written);

@@ -20,8 +20,8 @@ void oldest_update(struct log *log);
 size_t oldest_add(struct log *log, char *to);
 void oldest_wrote(struct log *log, int64_t result);
 
-/* Whether the files of a removed segment have to stay for now. Then it is kept, and segment_unlink
- * called later. */
+/* Whether the files of a removed segment have to stay for now. Then it is kept, and segment->unused
+ * is called later. */
 bool oldest_keeps(struct log_segment *segment);
 
 #endif

@@ -9,6 +9,7 @@
  */
 #include "log/prove.h"
 
+#include "log/program.h"
 #include "log/segment.h"
 
 #include <errno.h>
@@ -23,13 +24,13 @@ static void prove_end(struct log_recovery *recovery, int64_t error)
         error ==
             -EDQUOT) { /* a file system that never writes in place; there is no better to be had */
         segment_name(recovery->name, recovery->scan.first, SUFFIX_LOG);
-        log_tell(
+        program_tell(
             log, LOG_WARNING,
             "the end of segment %s cannot be written again: %s: make space before the power goes",
             recovery->name, hark_error_text(error));
         error = 0;
     }
-    recovery->prove_done(recovery, (int)error);
+    recovery->proved(recovery, (int)error);
 }
 
 static void rewritten(struct log_transfer *transfer, int64_t result)
@@ -85,7 +86,7 @@ static int note_opener(struct log_scan *scan, const struct log_record *record, u
 void prove_begin(struct log_recovery *recovery,
                  void (*done)(struct log_recovery *recovery, int error))
 {
-    recovery->prove_done = done;
+    recovery->proved = done;
     recovery->proven = SEGMENT_HEADER_BYTES;
     recovery->scan.record = note_opener;
     recovery->scan.hole = NULL;

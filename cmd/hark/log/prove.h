@@ -2,7 +2,7 @@
 #ifndef HARK_COMMAND_LOG_PROVE_H
 #define HARK_COMMAND_LOG_PROVE_H
 
-#include "log/recovery.h"
+#include "log/recovery_state.h"
 
 /* Writes again what stands in the segment from its last proven place on, so that the next sync of
  * it is one of these very bytes.

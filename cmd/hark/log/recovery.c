@@ -7,9 +7,11 @@
  */
 #include "log/recovery.h"
 
-#include "log/commit.h"
+#include "log/load.h"
 #include "log/mark.h"
 #include "log/oldest.h"
+#include "log/program.h"
+#include "log/removal.h"
 #include "log/replay.h"
 #include "log/retention.h"
 #include "log/segment.h"
@@ -36,31 +38,21 @@ static void recovery_free(struct log_recovery *recovery)
 
 /* --- the end --- */
 
-static void closed_after_failure(void *context, int result)
+/* Nothing of it is in use any more. */
+static void end(struct log_recovery *recovery, int error)
 {
-    struct log_recovery *recovery = context;
-    (void)result;
-    log_opened *opened = recovery->opened;
-    void *to = recovery->context;
-    int error = recovery->error;
+    struct log *log = recovery->log;
+    recovery_done *done = recovery->recovered;
+    void *context = recovery->context;
+    log->recovery = NULL;
     recovery_free(recovery);
-    opened(to, error, NULL);
+    done(log, error, context);
 }
 
 static void fail(struct log_recovery *recovery, int64_t error)
 {
-    recovery->error = (int)error;
     segment_destroy(recovery->segment);
-    recovery->segment = NULL;
-    recovery->log->recovery = NULL;
-    recovery->log->settled = NULL;
-    log_close(recovery->log, closed_after_failure, recovery);
-}
-
-void recovery_lose(struct log_recovery *recovery, uint64_t through)
-{
-    table_lose(&recovery->log->table, through);
-    recovery->log->must_declare = true;
+    end(recovery, (int)error);
 }
 
 /* The newest segment is gone, and its index too: any stream may have had events in it. */
@@ -69,11 +61,12 @@ static void lose_newest(struct log_recovery *recovery)
     struct log *log = recovery->log;
     segment_name(recovery->name, recovery->mark, SUFFIX_LOG);
     log->statistics.damaged++;
-    log_tell(log, LOG_ERROR,
-             "segment %s, the newest, is missing: what it held is lost, readers are told of a gap, "
-             "ids go on from %" PRIu64,
-             recovery->name, log->next);
-    recovery_lose(recovery, log->next - 1);
+    program_tell(
+        log, LOG_ERROR,
+        "segment %s, the newest, is missing: what it held is lost, readers are told of a gap, "
+        "ids go on from %" PRIu64,
+        recovery->name, log->next);
+    replay_lose_all(log, log->next - 1);
 }
 
 /* The oldest segment is gone, and its index too, and retention has not taken it. Which streams had
@@ -86,70 +79,51 @@ static void tell_oldest(struct log_recovery *recovery)
         return; /* it is there, or is told as the newest */
     segment_name(recovery->name, recovery->oldest, SUFFIX_LOG);
     log->statistics.damaged++;
-    log_tell(log, LOG_ERROR,
-             "segment %s, the oldest, is missing: what it held is lost, readers are told of a gap",
-             recovery->name);
+    program_tell(
+        log, LOG_ERROR,
+        "segment %s, the oldest, is missing: what it held is lost, readers are told of a gap",
+        recovery->name);
 }
 
 /* The ids that may have been given before a crash are below `high`; a segment that was ended in
  * order says exactly. */
-static void hand_over(struct log *log)
+static void hand_over(struct log_recovery *recovery)
 {
-    struct log_recovery *recovery = log->recovery;
+    struct log *log = recovery->log;
     tell_oldest(recovery);
     if (recovery->mark > (recovery->count == 0 ? 0 : recovery->found[recovery->count - 1].first))
         lose_newest(recovery);
-    segment_count_live(log); /* before what cannot be reached goes: it keeps its segments */
+    removal_count_live(log); /* before what cannot be reached goes: it keeps its segments */
     replay_end(log);
-    log->recovery = NULL;
-    log->settled = NULL;
     log->statistics.streams = log->table.count;
     log->oldest.told = recovery->oldest;
     retention_check(log);
     oldest_update(log);
-    log_opened *opened = recovery->opened;
-    void *context = recovery->context;
-    recovery_free(recovery);
-    opened(context, 0, log);
-}
-
-void recovery_tell_unopened(const struct log_recovery *recovery, int64_t error)
-{
-    if (error == -ELOOP)
-        log_tell(recovery->log, LOG_ERROR,
-                 "cannot open segment %s: it is a symbolic link, and none is followed: put the "
-                 "file itself there, or remove the link",
-                 recovery->name);
-    else
-        log_tell(recovery->log, LOG_ERROR, "cannot open segment %s: %s", recovery->name,
-                 hark_error_text((int)error));
+    end(recovery, 0);
 }
 
 /* --- the segments --- */
 
-static void next_segment(struct log *log)
+static void loaded(struct log_recovery *recovery, int error);
+
+static void next_segment(struct pending *pending)
 {
-    struct log_recovery *recovery = log->recovery;
-    log->settled = NULL;
+    struct log_recovery *recovery = hark_container_of(pending, struct log, pending)->recovery;
     if (recovery->at < recovery->count)
-        load_begin(recovery);
+        load_begin(recovery, loaded);
     else
-        hand_over(log);
+        hand_over(recovery);
 }
 
-void recovery_loaded(struct log_recovery *recovery, int error)
+static void loaded(struct log_recovery *recovery, int error)
 {
-    struct log *log = recovery->log;
     if (error != 0) {
         fail(recovery, error);
         return;
     }
     recovery->at++;
     recovery->previous_damaged = recovery->damaged;
-    if (log->busy > 0)
-        log->settled = next_segment; /* an index is being written */
-    else
-        next_segment(log);
+    pending_wait(&recovery->log->pending, next_segment); /* an index may be being written */
 }
 
 /* --- a first look at each --- */
@@ -198,7 +172,7 @@ static void survey_opened(struct hark_op *op, int64_t result)
 {
     struct log_recovery *recovery = hark_container_of(op, struct log_recovery, op);
     if (result < 0) {
-        recovery_tell_unopened(recovery, result);
+        load_tell_unopened(recovery, result);
         fail(recovery, result);
         return;
     }
@@ -223,7 +197,7 @@ static void survey(struct log_recovery *recovery)
         recovery->high = newest > 0 ? newest + SEGMENT_SPAN : 1;
         log->next = recovery->high;
         recovery->at = 0;
-        next_segment(log);
+        next_segment(&log->pending);
         return;
     }
     segment_name(recovery->name, recovery->found[recovery->at].first, SUFFIX_LOG);
@@ -420,9 +394,9 @@ static void lock_opened(struct hark_op *op, int64_t result)
         return;
     }
     if (result == -ELOOP)
-        log_tell(recovery->log, LOG_ERROR,
-                 "%s/lock is a symbolic link, and none is followed: remove it",
-                 recovery->log->path);
+        program_tell(recovery->log, LOG_ERROR,
+                     "%s/lock is a symbolic link, and none is followed: remove it",
+                     recovery->log->path);
     if (result < 0) {
         fail(recovery, result);
         return;
@@ -438,9 +412,9 @@ static void directory_known(struct hark_op *op, int64_t result)
     struct log *log = recovery->log;
     const struct statx *status = (const struct statx *)(void *)recovery->buffer;
     if (result == 0 && (status->stx_mode & (S_IWGRP | S_IWOTH)) != 0)
-        log_tell(log, LOG_WARNING,
-                 "others may write to the directory %s (its mode is %04o): chmod go-w it",
-                 log->path, (unsigned)status->stx_mode & 07777u);
+        program_tell(log, LOG_WARNING,
+                     "others may write to the directory %s (its mode is %04o): chmod go-w it",
+                     log->path, (unsigned)status->stx_mode & 07777u);
     open_lock_file(recovery, lock_opened);
 }
 
@@ -521,7 +495,7 @@ static void directory_made(struct hark_op *op, int64_t result)
     }
 }
 
-int recovery_begin(struct log *log, log_opened *opened, void *context)
+int recovery_begin(struct log *log, recovery_done *done, void *context)
 {
     struct log_recovery *recovery = calloc(1, sizeof *recovery);
     if (!recovery)
@@ -532,7 +506,7 @@ int recovery_begin(struct log *log, log_opened *opened, void *context)
         return -ENOMEM;
     }
     recovery->log = log;
-    recovery->opened = opened;
+    recovery->recovered = done;
     recovery->context = context;
     recovery->fd = -1;
     log->recovery = recovery;

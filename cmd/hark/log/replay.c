@@ -8,8 +8,9 @@
 #include "log/replay.h"
 
 #include "log/bytes.h"
-#include "log/recovery.h"
-#include "log/segment.h"
+#include "log/program.h"
+#include "log/recovery_state.h"
+#include "log/removal.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -23,7 +24,7 @@ static struct log_row *stream_by_number(struct log *log, uint64_t number)
 
 static void bury(struct log *log, struct log_row *stream)
 {
-    (void)segment_bury(log, stream);
+    (void)removal_bury(log, stream);
     table_remove(&log->table, stream);
 }
 
@@ -160,6 +161,12 @@ int replay_index(struct log *log, const struct log_index *index)
     return 0;
 }
 
+void replay_lose_all(struct log *log, uint64_t through)
+{
+    table_lose(&log->table, through);
+    log->must_declare = true;
+}
+
 /* Streams whose later declarations tell of events that were not found, where nothing damaged has
  * been told of. */
 static void tell_missed(struct log *log)
@@ -176,11 +183,12 @@ static void tell_missed(struct log *log)
         return;
     log->statistics.damaged++;
     log->must_declare = true;
-    log_tell(log, LOG_ERROR,
-             "events of %" PRIu64
-             " streams are missing, with the segment that held them: '%s' is one, up to id %" PRIu64
-             ": readers are told of a gap",
-             count, example->facts.name, example->facts.lost);
+    program_tell(
+        log, LOG_ERROR,
+        "events of %" PRIu64
+        " streams are missing, with the segment that held them: '%s' is one, up to id %" PRIu64
+        ": readers are told of a gap",
+        count, example->facts.name, example->facts.lost);
 }
 
 void replay_end(struct log *log)
@@ -191,10 +199,10 @@ void replay_end(struct log *log)
         if (!stream->nameless)
             continue;
         log->statistics.damaged++;
-        log_tell(log, LOG_ERROR,
-                 "a stream's name is lost: %" PRIu64 " events from id %" PRIu64 " to %" PRIu64
-                 " cannot be reached",
-                 stream->facts.count, stream->facts.first, stream->facts.last);
+        program_tell(log, LOG_ERROR,
+                     "a stream's name is lost: %" PRIu64 " events from id %" PRIu64 " to %" PRIu64
+                     " cannot be reached",
+                     stream->facts.count, stream->facts.first, stream->facts.last);
         table_remove(&log->table, stream);
     }
 }

@@ -22,6 +22,10 @@ int replay_index(struct log *log, const struct log_index *index);
  * Gives: 0 and *out_events, how many; -ENOMEM. */
 int replay_lost(struct log *log, const struct log_index *index, uint64_t *out_events);
 
+/* Ids up to that one may be lost, of every stream known so far; what a person is told is the
+ * caller's. */
+void replay_lose_all(struct log *log, uint64_t through);
+
 /* All segments have been taken: streams whose names are lost go. */
 void replay_end(struct log *log);
 

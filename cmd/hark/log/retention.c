@@ -6,7 +6,7 @@
  */
 #include "log/retention.h"
 
-#include "log/segment.h"
+#include "log/removal.h"
 
 static uint64_t comes_of_age(const struct log *log, const struct log_segment *segment)
 {
@@ -20,7 +20,7 @@ static void timer_rang(struct hark_op *op, int64_t result)
     struct log *log = hark_container_of(op, struct log, age);
     if (result == 0 && !log->closing)
         retention_check(log);
-    log_end(log);
+    pending_end(&log->pending);
 }
 
 /* How many of the oldest segments are old enough to go. A clock that was wrong for a while may have
@@ -55,7 +55,7 @@ static void set_timer(struct log *log, uint64_t now, uint64_t next)
         next - now < log->options.retain_age_ns ? next - now : log->options.retain_age_ns;
     if (log->segment_count <= 1 || hark_op_active(&log->age))
         return;
-    log_begin(log);
+    pending_begin(&log->pending);
     hark_sleep(log->loop, &log->age, wait, timer_rang);
 }
 
@@ -66,7 +66,7 @@ void retention_drop_dead(struct log *log)
     for (size_t i = log->segment_count; i-- > 1;) {
         const struct log_segment *segment = log->segments[i - 1];
         if (segment->live == 0 && segment->sealed && !segment->damaged)
-            segment_remove(log, i - 1);
+            removal_begin(log, i - 1);
     }
 }
 
@@ -76,12 +76,12 @@ void retention_check(struct log *log)
         return;
     retention_drop_dead(log);
     while (log->segment_count > 1 && is_too_much(log))
-        segment_remove(log, 0);
+        removal_begin(log, 0);
     if (log->options.retain_age_ns == 0)
         return;
     uint64_t now = hark_os_wall_clock(log->loop), next;
     for (size_t old = count_old(log, now, &next); old > 0; old--)
-        segment_remove(log, 0);
+        removal_begin(log, 0);
     set_timer(log, now, next);
 }
 

@@ -7,10 +7,11 @@
  * that named a file is never used again, also when the making failed.
  */
 #include "log/roll.h"
-#include "base/check.h"
 
+#include "base/check.h"
 #include "log/bytes.h"
 #include "log/oldest.h"
+#include "log/program.h"
 #include "log/record.h"
 #include "log/retention.h"
 #include "log/seal.h"
@@ -30,7 +31,7 @@ static void roll_end(struct log *log, int error)
         segment_destroy(roll->segment);
     roll->segment = NULL;
     roll->done(log, error);
-    log_end(log);
+    pending_end(&log->pending);
 }
 
 /* --- what stands in it --- */
@@ -117,23 +118,6 @@ static void give_up(struct log_roll *roll, int64_t error)
 
 /* --- step by step --- */
 
-int roll_seal_active(struct log *log)
-{
-    struct log_segment *segment = log->active;
-    if (index_make(&log->builder, &log->table, segment->end, log->next, &segment->index) != 0)
-        return -ENOMEM;
-    segment->pinned = true;
-    segment->last_sequence = log->builder.last_sequence;
-    segment->newest_ns = log->builder.newest_ns;
-    builder_done(&log->builder);
-    log->active = NULL;
-    segment_hold(segment);
-    segment_sealed(segment);
-    seal_begin(segment);
-    segment_release(segment);
-    return 0;
-}
-
 static void marked(struct log_transfer *transfer, int64_t result)
 {
     struct log_roll *roll = hark_container_of(transfer, struct log_roll, transfer);
@@ -152,7 +136,7 @@ static void name_synced(struct hark_op *op, int64_t result)
     if (result == -EINVAL)
         result = 0; /* some file systems cannot sync a directory */
     if (result == 0 && log->active)
-        result = roll_seal_active(log);
+        result = seal_active(log);
     if (result < 0) {
         give_up(roll, result);
         return;
@@ -196,7 +180,7 @@ static void opened(struct hark_op *op, int64_t result)
 {
     struct log_roll *roll = hark_container_of(op, struct log_roll, op);
     if (result < 0) {
-        if (log_spare(roll->segment->log, result))
+        if (program_spare(roll->segment->log, result))
             open_file(roll->segment->log);
         else
             roll_end(roll->segment->log, (int)result);
@@ -224,7 +208,7 @@ static void memory_missing(struct hark_op *op, int64_t result)
 void roll_begin(struct log *log, void (*done)(struct log *log, int error))
 {
     struct log_roll *roll = &log->roll;
-    log_begin(log);
+    pending_begin(&log->pending);
     roll->done = done;
     roll->segment = segment_create(log, log->next);
     if (roll->segment)

@@ -9,8 +9,4 @@
  * changed. One at a time, and no commit meanwhile. */
 void roll_begin(struct log *log, void (*done)(struct log *log, int error));
 
-/* Makes the active segment a sealed one: no write goes to it any more.
- * Gives: 0; -ENOMEM, and then nothing has changed. */
-int roll_seal_active(struct log *log);
-
 #endif

@@ -1,4 +1,5 @@
-/* seal.c - the end of a segment's writing.
+/* seal.c - the end of a segment's writing: first no more is written to it, then, in the background,
+ * it gets its index.
  *
  * What must hold: an index has its name only once its content is on the disk, and that only after
  * the segment's own content: the next start believes an index. A segment of which a sync has failed
@@ -6,8 +7,10 @@
  */
 #include "log/seal.h"
 
+#include "log/program.h"
 #include "log/segment.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 
@@ -26,13 +29,13 @@ static void seal_end(struct log_seal *seal)
     struct log_segment *segment = seal->segment;
     struct log *log = segment->log;
     if (seal->error != 0)
-        log_tell(log, LOG_WARNING, "cannot write index %s: %s (it is made at the next start)",
-                 seal->name, hark_error_text(seal->error));
+        program_tell(log, LOG_WARNING, "cannot write index %s: %s (it is made at the next start)",
+                     seal->name, hark_error_text(seal->error));
     else
         segment->pinned = false;
     free(seal);
     segment_release(segment);
-    log_end(log);
+    pending_end(&log->pending);
 }
 
 static void name_synced(struct hark_op *op, int64_t result)
@@ -98,7 +101,7 @@ static void write_index(struct log_seal *seal);
 static void opened(struct hark_op *op, int64_t result)
 {
     struct log_seal *seal = hark_container_of(op, struct log_seal, op);
-    if (log_spare(seal->segment->log, result)) {
+    if (program_spare(seal->segment->log, result)) {
         write_index(seal);
         return;
     }
@@ -127,10 +130,10 @@ static void events_synced(struct hark_op *op, int64_t result)
         char name[SEGMENT_NAME_BYTES];
         segment_name(name, segment->first, SUFFIX_LOG);
         segment->failed = true;
-        segment->log->close_error = (int)result;
-        log_tell(segment->log, LOG_ERROR,
-                 "cannot sync segment %s: %s: its newest events may be lost", name,
-                 hark_error_text(result));
+        segment->log->close.error = (int)result;
+        program_tell(segment->log, LOG_ERROR,
+                     "cannot sync segment %s: %s: its newest events may be lost", name,
+                     hark_error_text(result));
     }
     write_index(seal);
 }
@@ -146,11 +149,11 @@ void seal_begin(struct log_segment *segment)
     struct log *log = segment->log;
     struct log_seal *seal = calloc(1, sizeof *seal);
     if (!seal) {
-        log_tell(log, LOG_WARNING,
-                 "out of memory: the index of a segment is made at the next start");
+        program_tell(log, LOG_WARNING,
+                     "out of memory: the index of a segment is made at the next start");
         return;
     }
-    log_begin(log);
+    pending_begin(&log->pending);
     segment_hold(segment);
     seal->segment = segment;
     segment_name(seal->unfinished, segment->first, SUFFIX_UNFINISHED);
@@ -161,4 +164,21 @@ void seal_begin(struct log_segment *segment)
         write_index(seal);
     else
         hark_fdatasync(log->loop, &seal->op, segment->fd, events_synced);
+}
+
+int seal_active(struct log *log)
+{
+    struct log_segment *segment = log->active;
+    if (index_make(&log->builder, &log->table, segment->end, log->next, &segment->index) != 0)
+        return -ENOMEM;
+    segment->pinned = true;
+    segment->last_sequence = log->builder.last_sequence;
+    segment->newest_ns = log->builder.newest_ns;
+    builder_done(&log->builder);
+    log->active = NULL;
+    segment_hold(segment);
+    segment_sealed(segment);
+    seal_begin(segment);
+    segment_release(segment);
+    return 0;
 }

@@ -3,13 +3,12 @@
  * What must hold: at most options.open_segments_max sealed segments hold a descriptor and an index
  * in memory (an index whose file could not be written stays); a reader holds a reference from
  * acquire to release, and nothing of a segment goes while there is one. What is read from a segment
- * is cursor.c's to know; which segments go, retention.c's.
+ * is cursor.c's to know; how one goes, removal.c's.
  */
 #include "log/segment.h"
-#include "base/check.h"
 
-#include "log/cursor.h"
-#include "log/oldest.h"
+#include "base/check.h"
+#include "log/program.h"
 #include "log/record.h"
 
 #include <errno.h>
@@ -86,6 +85,18 @@ int segment_list(struct log_segment *segment)
     return 0;
 }
 
+void segment_unlist(struct log *log, size_t at)
+{
+    const struct log_segment *segment = log->segments[at];
+    check(segment->sealed);
+    log->segment_count--;
+    memmove(log->segments + at, log->segments + at + 1,
+            (log->segment_count - at) * sizeof(struct log_segment *));
+    log->statistics.segments = log->segment_count;
+    log->statistics.bytes -= segment->end;
+    log->statistics.oldest_time_ns = log->segment_count == 0 ? 0 : log->segments[0]->created_ns;
+}
+
 struct log_segment *segment_by_first(const struct log *log, uint64_t first)
 {
     size_t low = 0, high = log->segment_count;
@@ -133,16 +144,15 @@ static void feed_starved(struct log *log);
 /* Those that waited get a reference each, or the error. */
 static void wake_waiting(struct log_segment *segment, int error)
 {
-    struct log_cursor *cursor = segment->waiting;
+    struct log_wait *wait = segment->waiting;
     segment->waiting = NULL;
     if (error == 0)
-        for (struct log_cursor *each = cursor; each; each = each->waiting)
+        for (const struct log_wait *each = wait; each; each = each->next)
             segment->references++;
-    while (cursor) {
-        struct log_cursor *next = cursor->waiting;
-        cursor->waiting = NULL;
-        cursor_resume(cursor, error);
-        cursor = next;
+    while (wait) {
+        struct log_wait *next = wait->next;
+        wait->ready(wait, error);
+        wait = next;
     }
 }
 
@@ -152,13 +162,13 @@ static void closed(struct hark_op *op, int64_t result)
     struct log *log = segment->log;
     (void)result; /* it was open for reading: there is nothing to lose */
     segment->state = SEGMENT_CLOSED;
-    if (segment->removed)
-        segment_unlink(segment);
+    if (segment->unused)
+        segment->unused(segment);
     feed_starved(log);
-    log_end(log);
+    pending_end(&log->pending);
 }
 
-static void close_begin(struct log_segment *segment)
+void segment_close(struct log_segment *segment)
 {
     struct log *log = segment->log;
     if (segment->idle)
@@ -169,7 +179,7 @@ static void close_begin(struct log_segment *segment)
     segment->fd = -1;
     segment->state = SEGMENT_CLOSING;
     count_open(log, -1);
-    log_begin(log);
+    pending_begin(&log->pending);
     hark_close(log->loop, &segment->op, fd, closed);
 }
 
@@ -177,22 +187,22 @@ static void close_begin(struct log_segment *segment)
 static void close_surplus(struct log *log)
 {
     while (log->open > log->options.open_segments_max && log->idle_oldest)
-        close_begin(log->idle_oldest);
+        segment_close(log->idle_oldest);
 }
 
 /* A descriptor more may be opened, if need be by closing the one that was unused for longest. */
 static bool room_for_one(struct log *log)
 {
     if (log->open == log->options.open_segments_max && log->idle_oldest)
-        close_begin(log->idle_oldest);
+        segment_close(log->idle_oldest);
     return log->open < log->options.open_segments_max;
 }
 
-static void starve(struct log *log, struct log_cursor *cursor)
+static void starve(struct log *log, struct log_wait *wait)
 {
-    cursor->waiting = NULL;
-    *log->starved.end = cursor;
-    log->starved.end = &cursor->waiting;
+    wait->next = NULL;
+    *log->starved.end = wait;
+    log->starved.end = &wait->next;
     log->starved.count++;
 }
 
@@ -202,13 +212,12 @@ static void feed_once(struct log *log)
 {
     size_t left = log->starved.count;
     while (left-- > 0 && log->starved.head && room_for_one(log)) {
-        struct log_cursor *cursor = log->starved.head;
-        log->starved.head = cursor->waiting;
+        struct log_wait *wait = log->starved.head;
+        log->starved.head = wait->next;
         if (!log->starved.head)
             log->starved.end = &log->starved.head;
         log->starved.count--;
-        cursor->waiting = NULL;
-        cursor_retry(cursor);
+        wait->ready(wait, SEGMENT_AGAIN);
     }
 }
 
@@ -238,14 +247,14 @@ static void opened(struct log_segment *segment, int error)
     segment->references++; /* so that it stays while those who waited are woken */
     wake_waiting(segment, error);
     segment_release(segment);
-    log_end(log);
+    pending_end(&log->pending);
 }
 
 static void index_missing(struct log_segment *segment, const char *why)
 {
-    log_tell(segment->log, LOG_WARNING,
-             "the index of segment %s cannot be used (%s): the whole segment is read instead",
-             segment->name, why);
+    program_tell(segment->log, LOG_WARNING,
+                 "the index of segment %s cannot be used (%s): the whole segment is read instead",
+                 segment->name, why);
 }
 
 static void index_closed(struct hark_op *op, int64_t result)
@@ -292,7 +301,7 @@ static void open_index(struct log_segment *segment);
 static void index_opened(struct hark_op *op, int64_t result)
 {
     struct log_segment *segment = hark_container_of(op, struct log_segment, op);
-    if (log_spare(segment->log, result)) {
+    if (program_spare(segment->log, result)) {
         open_index(segment);
         return;
     }
@@ -314,7 +323,7 @@ static void open_file(struct log_segment *segment);
 static void file_opened(struct hark_op *op, int64_t result)
 {
     struct log_segment *segment = hark_container_of(op, struct log_segment, op);
-    if (log_spare(segment->log, result)) {
+    if (program_spare(segment->log, result)) {
         open_file(segment);
         return;
     }
@@ -348,12 +357,12 @@ static void open_begin(struct log_segment *segment)
     struct log *log = segment->log;
     segment->state = SEGMENT_OPENING;
     count_open(log, 1);
-    log_begin(log);
+    pending_begin(&log->pending);
     segment_name(segment->name, segment->first, SUFFIX_LOG);
     open_file(segment);
 }
 
-bool segment_acquire(struct log_segment *segment, struct log_cursor *cursor)
+bool segment_acquire(struct log_segment *segment, struct log_wait *wait)
 {
     struct log *log = segment->log;
     if (segment->state == SEGMENT_OPEN) {
@@ -362,11 +371,11 @@ bool segment_acquire(struct log_segment *segment, struct log_cursor *cursor)
     }
     if (segment->state == SEGMENT_CLOSING ||
         (segment->state == SEGMENT_CLOSED && !room_for_one(log))) {
-        starve(log, cursor);
+        starve(log, wait);
         return false;
     }
-    cursor->waiting = segment->waiting;
-    segment->waiting = cursor;
+    wait->next = segment->waiting;
+    segment->waiting = wait;
     if (segment->state == SEGMENT_CLOSED)
         open_begin(segment);
     return false;
@@ -384,8 +393,8 @@ void segment_release(struct log_segment *segment)
     struct log *log = segment->log;
     check(segment->references > 0);
     if (--segment->references == 0) {
-        if (segment->removed)
-            segment_unlink(segment);
+        if (segment->unused)
+            segment->unused(segment);
         else if (segment->sealed && segment->state == SEGMENT_OPEN)
             idle_add(segment);
     }
@@ -406,106 +415,15 @@ void segment_sealed(struct log_segment *segment)
 void segment_close_idle(struct log *log)
 {
     while (log->idle_oldest)
-        close_begin(log->idle_oldest);
+        segment_close(log->idle_oldest);
 }
 
-/* --- removal --- */
-
-static void removed(struct log_segment *segment)
+void segment_when_unused(struct log_segment *segment, void (*unused)(struct log_segment *segment))
 {
-    struct log *log = segment->log;
-    if (segment->state == SEGMENT_OPEN)
-        close_begin(segment); /* comes back to segment_unlink, which then finds it closed */
-    else
-        segment_destroy(segment);
-    log_end(log);
-}
-
-static void file_unlinked(struct hark_op *op, int64_t result)
-{
-    struct log_segment *segment = hark_container_of(op, struct log_segment, op);
-    if (result < 0 && result != -ENOENT)
-        log_tell(segment->log, LOG_ERROR,
-                 "cannot remove segment %s: %s (it is tried again at the next start)",
-                 segment->name, hark_error_text(result));
-    removed(segment);
-}
-
-static void index_unlinked(struct hark_op *op, int64_t result)
-{
-    struct log_segment *segment = hark_container_of(op, struct log_segment, op);
-    struct log *log = segment->log;
-    (void)result; /* if it stays, so does the segment, most likely; else the next start says that
-                     one is missing */
-    segment_name(segment->name, segment->first, SUFFIX_LOG);
-    hark_unlinkat(log->loop, op, log->directory, segment->name, 0, file_unlinked);
-}
-
-/* Nobody holds it: first its index goes, then the segment: an index alone is the trace of a segment
- * that was lost. */
-void segment_unlink(struct log_segment *segment)
-{
-    struct log *log = segment->log;
-    if (segment->unlinked) {
-        segment_destroy(segment);
-        return;
-    }
+    segment->unused = unused;
     if (segment->idle)
         idle_remove(segment);
-    if (oldest_keeps(segment))
-        return;
-    log_begin(log);
-    segment->unlinked = true;
-    segment_name(segment->name, segment->first, SUFFIX_INDEX);
-    hark_unlinkat(log->loop, &segment->op, log->directory, segment->name, 0, index_unlinked);
-}
-
-bool segment_bury(struct log *log, const struct log_row *stream)
-{
-    bool empty = false;
-    for (uint32_t i = 0; i < stream->span_count; i++) {
-        const struct log_span *span = &stream->spans[i];
-        struct log_segment *segment = segment_by_first(log, span->segment);
-        uint64_t bytes = span->bytes + span->count * RECORD_HEADER_BYTES;
-        if (!segment)
-            continue; /* recovery: it is being read */
-        segment->dead += bytes;
-        log->statistics.dead_bytes += bytes;
-        if (segment->live > 0 && --segment->live == 0)
-            empty = true;
-    }
-    return empty;
-}
-
-void segment_count_live(struct log *log)
-{
-    for (const struct log_row *stream = log->table.oldest; stream; stream = stream->after)
-        for (uint32_t i = 0; i < stream->span_count; i++) {
-            struct log_segment *segment = segment_by_first(log, stream->spans[i].segment);
-            check(segment);
-            segment->live++;
-        }
-}
-
-void segment_remove(struct log *log, size_t at)
-{
-    struct log_segment *segment = log->segments[at];
-    check(segment->sealed);
-    log->segment_count--;
-    memmove(log->segments + at, log->segments + at + 1,
-            (log->segment_count - at) * sizeof(struct log_segment *));
-    for (struct log_row *stream = log->table.oldest; stream && segment->live > 0;
-         stream = stream->after)
-        while (stream->span_count > 0 && stream->spans[0].segment == segment->first)
-            row_drop_span(stream);
-    log->statistics.bytes -= segment->end;
-    log->statistics.segments = log->segment_count;
-    log->statistics.oldest_time_ns = log->segment_count == 0 ? 0 : log->segments[0]->created_ns;
-    log->statistics.dead_bytes -= segment->dead;
-    log->statistics.removed++;
-    segment->removed = true;
-    oldest_update(log);
     if (segment->references == 0 &&
         (segment->state == SEGMENT_OPEN || segment->state == SEGMENT_CLOSED))
-        segment_unlink(segment);
+        unused(segment);
 }

@@ -28,10 +28,15 @@ int segment_list(struct log_segment *segment);
 /* The segment of the list with that first, or NULL. */
 struct log_segment *segment_by_first(const struct log *log, uint64_t first);
 
+/* What log_wait.ready is told, besides errors. */
+enum {
+    SEGMENT_HELD = 0,  /* the segment is open, and the one who waited holds a reference */
+    SEGMENT_AGAIN = 1, /* there may be room for one more descriptor: ask again */
+};
+
 /* Asks for a segment to read from.
- * Gives: true: it is open, and the caller holds a reference; false: the cursor waits, and
- *   cursor_resume is called with a reference held, or with an error. */
-bool segment_acquire(struct log_segment *segment, struct log_cursor *cursor);
+ * Gives: true: it is open, and the caller holds a reference; false: wait->ready will be called. */
+bool segment_acquire(struct log_segment *segment, struct log_wait *wait);
 
 /* Holds it without reading. */
 void segment_hold(struct log_segment *segment);
@@ -42,19 +47,17 @@ void segment_release(struct log_segment *segment);
 /* The active segment is written no more: its descriptor now counts among those for reading. */
 void segment_sealed(struct log_segment *segment);
 
-/* The events of a stream that is deleted are dead.
- * Gives: whether there is a segment in which nothing is left. */
-bool segment_bury(struct log *log, const struct log_row *stream);
-
-/* Counts what is in each: once, when all are there. */
-void segment_count_live(struct log *log);
-
-/* Takes one, by its place in the list, out of it and removes its files, once nobody reads it.
+/* Takes one, by its place, out of the list.
  * Takes: it is sealed. */
-void segment_remove(struct log *log, size_t at);
+void segment_unlist(struct log *log, size_t at);
 
-/* The files of a removed segment that nobody holds may go. */
-void segment_unlink(struct log_segment *segment);
+/* Calls unused when nobody holds a segment and its descriptor is neither being opened nor closed;
+ * inside of this call, if that is so now; and again after segment_close.
+ * Takes: it is in no list. */
+void segment_when_unused(struct log_segment *segment, void (*unused)(struct log_segment *segment));
+
+/* Lets the descriptor of an open segment go that nobody holds. */
+void segment_close(struct log_segment *segment);
 
 /* Lets all descriptors of unused segments go. */
 void segment_close_idle(struct log *log);

@@ -3,6 +3,7 @@
 #ifndef HARK_COMMAND_LOG_STATE_H
 #define HARK_COMMAND_LOG_STATE_H
 
+#include "base/pending.h"
 #include "log/index.h"
 #include "log/log.h"
 #include "log/mark.h"
@@ -36,14 +37,15 @@ struct log_segment {
     bool sealed;         /* nothing is written to it any more */
     bool failed;         /* a sync or a cut of it failed: it takes no more appends */
     bool pinned;         /* its index is in memory alone */
-    bool removed;        /* it is in no list any more, and goes with its last reference */
     bool unlinked;       /* removed, and its files are being dealt with */
     bool damage_told;    /* that something in it is unreadable */
     bool damaged; /* the start has passed something over: no index is kept of it, so that each start
                      looks again */
     bool idle;    /* it stands in the list of those that may be closed */
     struct log_segment *idle_before, *idle_after;
-    struct log_cursor *waiting; /* for it to be open */
+    struct log_wait *waiting;                    /* for it to be open */
+    void (*unused)(struct log_segment *segment); /* removed: is called when nobody holds it and its
+                                                    descriptor rests; NULL: it is in the list */
     struct hark_op op;
     struct log_transfer transfer;
     unsigned char *loading;
@@ -102,9 +104,18 @@ struct log_oldest {
     struct log_transfer transfer;
 };
 
-/* Cursors in order of their asking. */
-struct log_cursor_list {
-    struct log_cursor *head, **end;
+/* The end of the log: close.c. */
+struct log_close {
+    unsigned step;
+    int error; /* what is told: the first that lost something */
+    struct hark_op op;
+    log_closed *closed;
+    void *context;
+};
+
+/* Those that wait for a descriptor, in order of their asking: segment.c. */
+struct log_starved {
+    struct log_wait *head, **end;
     size_t count;
     bool feeding; /* they are being asked to try again */
     bool again;
@@ -133,8 +144,8 @@ struct log {
     struct log_builder builder; /* of the active segment */
 
     struct log_segment *idle_oldest, *idle_newest; /* open, sealed, unused */
-    uint32_t open;                  /* sealed segments that hold a descriptor, or soon will */
-    struct log_cursor_list starved; /* reads that wait for one of those to be let go */
+    uint32_t open;              /* sealed segments that hold a descriptor, or soon will */
+    struct log_starved starved; /* reads that wait for one of those to be let go */
 
     struct log_commit commit;
     struct log_roll roll;
@@ -143,31 +154,10 @@ struct log {
 
     struct log_statistics statistics;
 
-    uint64_t busy;                    /* what is under way: ops, reads, seals */
-    void (*settled)(struct log *log); /* called when that falls to 0: recovery and close wait so;
-                                         NULL nobody waits */
-    struct log_recovery *recovery;
+    struct pending pending;        /* ops, reads, seals: recovery and the end wait for them */
+    struct log_recovery *recovery; /* NULL: the log is open */
     bool closing;
-    unsigned close_step;
-    int close_error;
-    struct hark_op close_op;
-    log_closed *closed;
-    void *closed_context;
+    struct log_close close;
 };
-
-/* log.c: tells the report of something. */
-/* Whether to try again what ended for want of a descriptor, as one was given up for it. */
-bool log_spare(struct log *log, int64_t result);
-
-__attribute__((format(printf, 3, 4))) void log_tell(struct log *log, enum log_severity severity,
-                                                    const char *format, ...);
-
-/* log.c: something begins that must end before the log is gone; it has ended. The log may be gone
- * after the end. */
-void log_begin(struct log *log);
-void log_end(struct log *log);
-
-/* log.c: frees all memory of a log that has nothing under way and no descriptor. */
-void log_free(struct log *log);
 
 #endif

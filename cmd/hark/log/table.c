@@ -5,8 +5,8 @@
  * write. Which records there are and when they count is the commit's and the recovery's to know.
  */
 #include "log/table.h"
-#include "base/check.h"
 
+#include "base/check.h"
 #include "log/record.h"
 
 #include <errno.h>

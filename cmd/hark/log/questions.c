@@ -1,0 +1,44 @@
+/* questions.c - what can be asked of a log without I/O. */
+#include "log/state.h"
+
+static const struct log_stream *facts_of(const struct log_row *stream)
+{
+    return !stream || stream->pending ? NULL : &stream->facts;
+}
+
+const struct log_stream *log_stream_find(const struct log *log, const char *name,
+                                         size_t name_length)
+{
+    return facts_of(table_by_name(&log->table, name, name_length));
+}
+
+const struct log_stream *log_stream_next(const struct log *log, const struct log_stream *after)
+{
+    const struct log_row *stream =
+        !after ? log->table.oldest : ((const struct log_row *)after)->after;
+    while (stream && stream->pending)
+        stream = stream->after;
+    return !stream ? NULL : &stream->facts;
+}
+
+const struct log_stream *log_stream_above(const struct log *log, uint64_t generation)
+{
+    const struct log_row *stream =
+        generation == 0 ? NULL : table_by_number(&log->table, generation);
+    if (stream)
+        return log_stream_next(log, &stream->facts);
+    const struct log_stream *next = log_stream_next(log, NULL);
+    while (next && next->generation <= generation) /* that one is gone */
+        next = log_stream_next(log, next);
+    return next;
+}
+
+int log_trouble(const struct log *log)
+{
+    return log->commit.reported;
+}
+
+const struct log_statistics *log_statistics(const struct log *log)
+{
+    return &log->statistics;
+}
