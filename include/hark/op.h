@@ -166,7 +166,7 @@ struct hark_op {
         uint32_t ticket;       /* in the inbox: its place there */
     };
     struct hark_op *queued; /* next in whichever queue it stands */
-    uint32_t serial;        /* which start this is; see hark_op_id */
+    uint64_t id;            /* which start this is; see hark_op_id */
     struct hark_op *next;   /* among the ops of its descriptor */
     struct hark_op **link;  /* what points at it there; NULL: it is in no such list */
     union hark_op_arguments with;
@@ -189,12 +189,15 @@ static inline bool hark_op_active(const struct hark_op *op)
     return op->state != 0;
 }
 
-/* A number that names this start of the op and no other that is in flight: its address, and above
- * that a count of starts. io_uring carries it as user_data, so that the kernel's own traces can be
- * joined with the program's. */
+/* A number that names this start of the op and no other: the loop's number in the upper 24 bits,
+ * below it how many starts the loop has seen. It does not come again in the life of a process that
+ * makes fewer than 16 million loops, each with fewer than a million million starts.
+ * io_uring carries as user_data, and shows in the kernel's own traces, the op's address, and above
+ * its 48 bits the lowest 16 of this number.
+ * Takes: an op in flight. A post has its number once its loop takes it in. */
 static inline uint64_t hark_op_id(const struct hark_op *op)
 {
-    return (uint64_t)(uintptr_t)op | (uint64_t)op->serial << 48;
+    return op->id;
 }
 
 /* The name of a kind of op, "recv"; "unknown" if there is none.

@@ -78,7 +78,7 @@ static void insert(struct hark_loop *loop, struct hark_op *op)
         .op = op,
         .done = op->done,
         .fd = op->fd,
-        .serial = op->serial,
+        .id = op->id,
         .next = *bucket,
         .start = checking->starts++,
         .code = op->code,
@@ -116,7 +116,7 @@ static bool is_as_started(const struct hark_loop *loop, const struct flight *fli
     if (memory_is_gone(op, sizeof *op))
         return false;
     return op->done == flight->done && op->loop == loop && op->fd == flight->fd &&
-           op->code == flight->code && op->serial == flight->serial &&
+           op->code == flight->code && op->id == flight->id &&
            (!flight->given || op->with.io.bytes == flight->given);
 }
 
@@ -163,7 +163,6 @@ void checking_taken(struct hark_loop *loop, struct hark_op *op)
     bool whole = !memory_is_gone(op, sizeof *op) && op->state == OP_POSTED && op->loop == loop;
     check_rule(whole || list_of(loop)->crowded,
                "an op was freed or overwritten while it was in flight", &posted, -1);
-    insert(loop, op);
 }
 
 /* --- what it was given --- */
@@ -244,6 +243,29 @@ static void compare_memory(struct hark_loop *loop, struct flight *flight, int64_
         tell(flight, rule);
 }
 
+void checking_delegated(const struct hark_loop *loop, const struct hark_op *op)
+{
+    struct flight *flight = checking_find(loop, op);
+    if (flight)
+        flight->delegated = true;
+}
+
+void checking_returned(const struct hark_loop *loop, const struct hark_op *op, int64_t result)
+{
+    struct flight *flight = checking_find(loop, op);
+    (void)result;
+    if (!flight)
+        return;
+    check(flight->delegated);
+    flight->returned = true;
+}
+
+/* What the loop itself brings about, or another thread of the program. */
+static bool stays_here(int code)
+{
+    return code == HARK_OP_DEFER || code == HARK_OP_POST || code == HARK_OP_DETACH;
+}
+
 void checking_end(struct hark_loop *loop, const struct hark_op *op, int64_t result)
 {
     int saved = errno;
@@ -252,6 +274,7 @@ void checking_end(struct hark_loop *loop, const struct hark_op *op, int64_t resu
     if (!flight)
         return;
     look_at(loop, flight);
+    check(flight->returned || result < 0 || stays_here(flight->code));
     if (flight->remembered)
         compare_memory(loop, flight, result);
     remove_flight(list_of(loop), flight);

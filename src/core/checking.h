@@ -32,6 +32,11 @@ void checking_begin(struct hark_loop *loop, struct hark_op *op);
 void checking_given(struct hark_loop *loop, const struct hark_op *op);
 void checking_end(struct hark_loop *loop, const struct hark_op *op, int64_t result);
 
+/* It goes out of the loop's hands, and comes back with a result: whether all that is told comes
+ * from there. */
+void checking_delegated(const struct hark_loop *loop, const struct hark_op *op);
+void checking_returned(const struct hark_loop *loop, const struct hark_op *op, int64_t result);
+
 /* An op comes out of the inbox: another thread has posted it, or worked on it. */
 void checking_taken(struct hark_loop *loop, struct hark_op *op);
 
@@ -86,6 +91,20 @@ static inline void checking_given(struct hark_loop *loop, const struct hark_op *
 }
 
 static inline void checking_end(struct hark_loop *loop, const struct hark_op *op, int64_t result)
+{
+    (void)loop;
+    (void)op;
+    (void)result;
+}
+
+static inline void checking_delegated(const struct hark_loop *loop, const struct hark_op *op)
+{
+    (void)loop;
+    (void)op;
+}
+
+static inline void checking_returned(const struct hark_loop *loop, const struct hark_op *op,
+                                     int64_t result)
 {
     (void)loop;
     (void)op;

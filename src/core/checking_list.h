@@ -13,11 +13,13 @@ struct flight {
     struct hark_op *op;
     hark_done *done;
     void *given; /* its first argument, where that leads to memory */
+    uint64_t id;
     int32_t fd;
-    uint32_t serial;
     uint32_t next;  /* in its list: a place in the array, plus one; 0: none */
     uint64_t start; /* how many were started before it */
     uint8_t code;
+    bool delegated;  /* it has been out of the loop's hands */
+    bool returned;   /* and has come back */
     bool remembered; /* memory is */
     bool exact;      /* its descriptor fills no byte beyond those that it counts */
     bool shared;     /* another op may have filled the same memory */

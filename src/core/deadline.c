@@ -29,6 +29,7 @@ void hark_op_deadline(struct hark_op *op, uint64_t deadline_ns)
 static void timer_due(struct hark_loop *loop, struct hark_op *op)
 {
     uint64_t at_ns = op->with.timer.at_ns;
+    op_returned(loop, op, 0);
     if (op->with.timer.deadline_ns < at_ns)
         return loop_finish(loop, op, -ETIMEDOUT);
     if (op->code == HARK_OP_SLEEP)
@@ -59,6 +60,7 @@ void deadline_every_continue(struct hark_loop *loop, struct hark_op *op)
     uint64_t deadline_ns = op->with.timer.deadline_ns;
     uint64_t at_ns = op->with.timer.at_ns < deadline_ns ? op->with.timer.at_ns : deadline_ns;
     op->state = OP_TIMED;
+    op_delegated(loop, op);
     int error = timers_set(&loop->timers, op, at_ns);
     if (error)
         loop_finish(loop, op, error);

@@ -20,6 +20,7 @@ enum {
     WORKERS_DEFAULT = 4,
     WORKERS_MAX = 1024,
     TURN_DEFAULT = 256,
+    LOOP_NUMBER_SHIFT = 40,
 };
 
 static const struct hark_backend *const backends[HARK_BACKEND_KINDS] = {
@@ -103,6 +104,13 @@ static int choose_backend(struct hark_loop *loop, const struct hark_options *opt
     return error;
 }
 
+/* Of each loop of the process another, so that no id of an op is another loop's. */
+static uint64_t next_number(void)
+{
+    static _Atomic(uint64_t) loops;
+    return atomic_fetch_add_explicit(&loops, 1, memory_order_relaxed) + 1;
+}
+
 static void release(struct hark_loop *loop)
 {
     work_pool_destroy(loop);
@@ -127,6 +135,7 @@ int hark_loop_create(const struct hark_options *given, struct hark_loop **out_lo
         return -ENOMEM;
     memset(loop, 0, sizeof *loop);
     loop->metrics.size = sizeof loop->metrics;
+    loop->last_id = next_number() << LOOP_NUMBER_SHIFT;
     loop->turn_max = options.turn_max;
     loop->workers_max = options.workers_max;
     loop->signal_slot = -1;

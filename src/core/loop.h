@@ -24,6 +24,9 @@
 
 #include <signal.h>
 
+_Static_assert(sizeof(void *) != 8 || sizeof(struct hark_op) == 104,
+               "it is part of every connection of every program");
+
 enum op_state {
     OP_IDLE,      /* the caller's */
     OP_WAITING,   /* with the backend */
@@ -61,6 +64,7 @@ struct hark_loop {
     void *backend_state;
     uint64_t now_ns;
     uint64_t active;
+    uint64_t last_id;     /* of the ops started here: see hark_op_id */
     uint64_t submissions; /* entries into the kernel that can have handed it what was requested */
     struct op_queue finished; /* results that wait to be called */
     struct op_queue
@@ -72,7 +76,6 @@ struct hark_loop {
     struct timers timers;
     struct buffers buffers;
     uint32_t turn_max;
-    uint32_t last_serial;
     uint64_t thread; /* the number of the one that runs it, or ran it last; 0: none has */
     bool running;
     bool looks_again; /* the backend has something to try in the next turn */
@@ -105,15 +108,13 @@ static inline uint64_t *calls_of(struct hark_loop *loop)
 
 /* --- the life cycle (op.c) --- */
 
-/* An id (hark_op_id) holds the op's address in its lower 48 bits, and above them a count of starts.
- * As ops are aligned, the lowest two bits are free: there a backend says what its request belongs
- * to. */
-enum { OP_ID_TAG_MASK = 3 };
-_Static_assert(_Alignof(struct hark_op) > OP_ID_TAG_MASK, "an id has room for its tag");
-
-static inline struct hark_op *op_of_id(uint64_t id)
+/* An op has been started: from here on it is in flight. */
+static inline void op_count_start(struct hark_loop *loop, struct hark_op *op)
 {
-    return (struct hark_op *)(uintptr_t)(id & (((UINT64_C(1) << 48) - 1) ^ OP_ID_TAG_MASK));
+    op->id = ++loop->last_id;
+    loop->active++;
+    loop->metrics.requested[op->code]++;
+    checking_begin(loop, op);
 }
 
 /* Puts an op in flight. The caller fills the arguments in, then hands it on. */
@@ -133,10 +134,23 @@ static inline void op_begin(struct hark_loop *loop, struct hark_op *op, enum har
     op->marks = 0;
     op->timer = 0;
     op->backend_bits = 0;
-    op->serial = ++loop->last_serial;
-    loop->active++;
-    loop->metrics.requested[code]++;
-    checking_begin(loop, op);
+    op_count_start(loop, op);
+}
+
+/* The four places of an op's way that a trace sees: begun (op_count_start), delegated and returned,
+ * called (call.h). These two are called wherever an op goes out of the loop's hands, to the kernel,
+ * the pool or the timers, and comes back: as often as that happens, so more than once where a call
+ * would block, or a request repeats. An op that is refused before, or cancelled while it waits for
+ * room, is not among them. Empty but in the checking build. */
+static inline void op_delegated(struct hark_loop *loop, const struct hark_op *op)
+{
+    checking_delegated(loop, op);
+}
+
+/* Takes: result: what came back with it. */
+static inline void op_returned(struct hark_loop *loop, const struct hark_op *op, int64_t result)
+{
+    checking_returned(loop, op, result);
 }
 
 /* The start of an op whose descriptor has no row yet, or is being closed (op.c). */
@@ -182,6 +196,14 @@ static inline void loop_finish(struct hark_loop *loop, struct hark_op *op, int64
     op->result = result;
     op->state = OP_FINISHED;
     op_queue_push(&loop->finished, op);
+}
+
+/* The same with what a call has given that was made in place, in the loop's own thread. */
+static inline void loop_finish_at_once(struct hark_loop *loop, struct hark_op *op, int64_t result)
+{
+    op_delegated(loop, op);
+    op_returned(loop, op, result);
+    loop_finish(loop, op, result);
 }
 
 /* The result can be had at once, but is better had late: an op that takes a buffer takes it only

@@ -98,6 +98,7 @@ void hark_signal_each(struct hark_loop *loop, struct hark_op *op, int number, ha
         return loop_finish(loop, op, error);
     op->with.signal.number = number;
     op->state = OP_LISTENING;
+    op_delegated(loop, op);
     op_link_loose(loop, op);
     op->with.signal.next = loop->listening;
     loop->listening = op;
@@ -136,6 +137,7 @@ void signals_deliver(struct hark_loop *loop)
             continue;
         if (op->state != OP_LISTENING)
             continue; /* one arrival waits to be called already: merged */
+        op_returned(loop, op, op->with.signal.number);
         op->marks |= HARK_MARK_MORE;
         loop_finish(loop, op, op->with.signal.number);
     }

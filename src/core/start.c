@@ -25,6 +25,7 @@ static void start_timer(struct hark_loop *loop, struct hark_op *op, uint64_t at_
     op->with.timer.at_ns = at_ns;
     op->with.timer.deadline_ns = HARK_NEVER;
     op->state = OP_TIMED;
+    op_delegated(loop, op);
     int error = timers_set(&loop->timers, op, at_ns);
     if (error)
         loop_finish(loop, op, error);
@@ -81,7 +82,7 @@ static uint32_t put_in_inbox(struct hark_loop *loop, struct hark_op *op, hark_do
     op->state = OP_POSTED;
     op->marks = 0;
     op->timer = 0;
-    op->serial = 0;
+    op->id = 0;
     return inbox_put(&loop->inbox, op);
 }
 

@@ -38,12 +38,12 @@ static void take(struct hark_loop *loop, struct hark_op *op)
 {
     checking_taken(loop, op);
     if (op->state == OP_POSTED) {
+        op_count_start(loop, op);
         op->state = OP_FINISHED;
-        loop->active++;
-        loop->metrics.requested[HARK_OP_POST]++;
         op_queue_push(&loop->finished, op);
         return;
     }
+    op_returned(loop, op, op->result);
     if (op->code == HARK_OP_OPENAT && op->result >= 0)
         loop_forget_descriptor(loop, (int)op->result);
     loop_finish(loop, op, op->result);

@@ -81,6 +81,7 @@ int work_pool_try(struct hark_loop *loop, struct hark_op *op)
         return -EAGAIN;
     }
     op->state = OP_WORKING;
+    op_delegated(loop, op);
     op_queue_push(&pool->queue, op);
     pool->waiting++;
     kernel_mutex_unlock(&pool->lock);

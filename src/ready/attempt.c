@@ -276,12 +276,14 @@ static __attribute__((noinline)) int64_t settle(struct hark_loop *loop, struct h
 int64_t ready_attempt(struct hark_loop *loop, struct hark_op *op, struct descriptor *row)
 {
     int64_t result;
+    op_delegated(loop, op);
     if (op->code == HARK_OP_RECV_EACH)
         result = try_recv_each(loop, op, row);
     else if (op->code == HARK_OP_SEND || op->code == HARK_OP_RECV)
         result = try_transfer(loop, op, row);
     else
         result = attempt_other(loop, op, row);
+    op_returned(loop, op, result);
     bool accepted = result >= 0 && (op->code == HARK_OP_ACCEPT || op->code == HARK_OP_ACCEPT_EACH);
     if (accepted)
         return result; /* the rows may have moved */

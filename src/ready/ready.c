@@ -177,7 +177,7 @@ static void start_on_file(struct hark_loop *loop, struct hark_op *op)
     bool waits_for_disk = descriptors_row(&loop->descriptors, op->fd)->flags & DESCRIPTOR_BLOCKING;
     int64_t result = waits_for_disk ? WOULD_BLOCK : ready_read_cached(loop, op);
     if (result != WOULD_BLOCK)
-        loop_finish(loop, op, result);
+        loop_finish_at_once(loop, op, result);
     else
         work_pool_submit(loop, op);
 }
@@ -206,19 +206,19 @@ static void make_socket(struct hark_loop *loop, struct hark_op *op)
     if (fd >= 0)
         ready_note_socket(
             loop, fd, ready_kind_of_socket(op->with.socket.family, type, op->with.socket.protocol));
-    loop_finish(loop, op, fd);
+    loop_finish_at_once(loop, op, fd);
 }
 
 static void shut_down(struct hark_loop *loop, struct hark_op *op)
 {
-    loop_finish(loop, op, kernel_shutdown(calls_of(loop), op->fd, op->with.io.flags));
+    loop_finish_at_once(loop, op, kernel_shutdown(calls_of(loop), op->fd, op->with.io.flags));
 }
 
 void ready_start(struct hark_loop *loop, struct hark_op *op)
 {
     switch ((enum hark_op_code)op->code) {
     case HARK_OP_NOP:
-        return loop_finish(loop, op, 0);
+        return loop_finish_at_once(loop, op, 0);
     case HARK_OP_SOCKET:
         return make_socket(loop, op);
     case HARK_OP_SHUTDOWN:
@@ -334,6 +334,8 @@ void ready_report(struct ready *ready, int fd, uint32_t events)
             continue;
         }
         int64_t result = told_by_report(ready, op, events, tried);
+        if (result)
+            op_returned(loop, op, result);
         if (result == 0) {
             result = ready_attempt(loop, op, row);
             tried = true;
@@ -417,7 +419,7 @@ void ready_close(struct hark_loop *loop, struct hark_op *op)
         return; /* without a thread it is closed here: better late than never */
     /* Before the close: where a copy of the descriptor lives on, a registration would too. */
     ready_forget(loop, op->fd);
-    loop_finish(loop, op, kernel_close(calls_of(loop), op->fd));
+    loop_finish_at_once(loop, op, kernel_close(calls_of(loop), op->fd));
 }
 
 /* --- making --- */

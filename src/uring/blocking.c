@@ -61,7 +61,7 @@ void uring_start_io(struct hark_loop *loop, struct hark_op *op)
     if (likely(result == -EAGAIN))
         uring_submit(loop, op);
     else
-        loop_finish(loop, op, result);
+        loop_finish_at_once(loop, op, result);
 }
 
 int64_t uring_io_by_hand(struct hark_loop *loop, struct hark_op *op)
@@ -99,11 +99,10 @@ void uring_do_without_thread(struct hark_loop *loop, struct hark_op *op)
                            UINT64_C(1) << HARK_OP_RENAMEAT | UINT64_C(1) << HARK_OP_UNLINKAT |
                            UINT64_C(1) << HARK_OP_MKDIRAT;
     if (op->code == HARK_OP_SHUTDOWN) {
-        loop_finish(loop, op, kernel_shutdown(calls_of(loop), op->fd, op->with.io.flags));
+        loop_finish_at_once(loop, op, kernel_shutdown(calls_of(loop), op->fd, op->with.io.flags));
     } else if (op->code == HARK_OP_CLOSE) {
-        if (work_pool_try(loop, op) < 0)
-            loop_finish(loop, op,
-                        kernel_close(calls_of(loop), op->fd)); /* better late than never */
+        if (work_pool_try(loop, op) < 0) /* better late than never */
+            loop_finish_at_once(loop, op, kernel_close(calls_of(loop), op->fd));
     } else if (calls >> op->code & 1) {
         work_pool_submit(loop, op);
     } else {

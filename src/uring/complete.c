@@ -334,6 +334,7 @@ static void complete_polling(struct hark_loop *loop, struct hark_op *op, int32_t
  * what they waited for. */
 static void watch_reports(struct hark_loop *loop, struct hark_op *op, uint32_t events)
 {
+    op_returned(loop, op, events);
     if (op->code == HARK_OP_POLL_EACH)
         return loop_call_more(loop, op, events);
     if (op->code == HARK_OP_ACCEPT_EACH)
@@ -370,9 +371,9 @@ static void complete_other(struct hark_loop *loop, uint64_t id, int32_t result, 
 {
     switch (tag_of(id)) {
     case TAG_CANCEL:
-        return complete_cancel(loop, op_of_id(id), result);
+        return complete_cancel(loop, op_of(id), result);
     case TAG_POLL:
-        return complete_polling(loop, op_of_id(id), result);
+        return complete_polling(loop, op_of(id), result);
     case TAG_WAKE:
         return complete_wake(loop, id, flags);
     case TAG_OP:
@@ -406,8 +407,10 @@ uint32_t uring_reap(struct hark_loop *loop, uint32_t budget)
         uint64_t id = cqe->user_data;
         int32_t result = cqe->res;
         uint32_t flags = cqe->flags;
+        if (likely(tag_of(id) == TAG_OP || tag_of(id) == TAG_POLL))
+            op_returned(loop, op_of(id), result);
         if (likely(tag_of(id) == TAG_OP))
-            complete(loop, op_of_id(id), result, flags);
+            complete(loop, op_of(id), result, flags);
         else
             complete_other(loop, id, result, flags);
     }

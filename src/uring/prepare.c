@@ -241,7 +241,7 @@ static void prepare(const struct uring *uring, struct io_uring_sqe *sqe, const s
 
 void uring_prepare(const struct uring *uring, struct io_uring_sqe *sqe, const struct hark_op *op)
 {
-    *sqe = (struct io_uring_sqe){.fd = op->fd, .user_data = hark_op_id(op)};
+    *sqe = (struct io_uring_sqe){.fd = op->fd, .user_data = tagged(op, TAG_OP)};
     if (unlikely(op->backend_bits & OP_POLLING)) {
         prepare_poll(sqe, uring_poll_events(op));
         sqe->user_data = tagged(op, TAG_POLL);

@@ -59,21 +59,16 @@ static void put_in_backlog(struct uring *uring, struct hark_op *op)
     op_queue_push(&uring->backlog, op);
 }
 
-static inline void submit(struct hark_loop *loop, struct uring *uring, struct hark_op *op)
+/* An op's request goes into the queue. */
+static inline void push_op(struct hark_loop *loop, struct uring *uring, struct io_uring_sqe *sqe,
+                           struct hark_op *op)
 {
-    struct io_uring_sqe *sqe = unlikely(uring->backlog.first) ? NULL : next_entry(loop, uring);
-    if (unlikely(!sqe))
-        return put_in_backlog(uring, op);
     uring_prepare(uring, sqe, op);
     ring_push(&uring->ring);
+    op_delegated(loop, op);
 }
 
-void uring_submit(struct hark_loop *loop, struct hark_op *op)
-{
-    submit(loop, uring_of(loop), op);
-}
-
-static void prepare_cancel(struct io_uring_sqe *sqe, struct hark_op *op)
+static void push_cancel(struct uring *uring, struct io_uring_sqe *sqe, struct hark_op *op)
 {
     *sqe = (struct io_uring_sqe){
         .opcode = IORING_OP_ASYNC_CANCEL,
@@ -81,7 +76,21 @@ static void prepare_cancel(struct io_uring_sqe *sqe, struct hark_op *op)
         .addr = tagged(op, op->backend_bits & OP_POLLING ? TAG_POLL : TAG_OP),
         .user_data = tagged(op, TAG_CANCEL),
     };
+    ring_push(&uring->ring);
     op->backend_bits |= OP_CANCEL_SENT;
+}
+
+static inline void submit(struct hark_loop *loop, struct uring *uring, struct hark_op *op)
+{
+    struct io_uring_sqe *sqe = unlikely(uring->backlog.first) ? NULL : next_entry(loop, uring);
+    if (unlikely(!sqe))
+        return put_in_backlog(uring, op);
+    push_op(loop, uring, sqe, op);
+}
+
+void uring_submit(struct hark_loop *loop, struct hark_op *op)
+{
+    submit(loop, uring_of(loop), op);
 }
 
 void uring_send_cancel(struct hark_loop *loop, struct hark_op *op)
@@ -92,8 +101,7 @@ void uring_send_cancel(struct hark_loop *loop, struct hark_op *op)
         op->backend_bits |= OP_CANCEL_WANTED;
         return put_in_backlog(uring, op);
     }
-    prepare_cancel(sqe, op);
-    ring_push(&uring->ring);
+    push_cancel(uring, sqe, op);
 }
 
 static void drain_backlog(struct hark_loop *loop, struct uring *uring)
@@ -107,10 +115,9 @@ static void drain_backlog(struct hark_loop *loop, struct uring *uring)
         bool cancel = (op->backend_bits & OP_CANCEL_WANTED) != 0;
         op->backend_bits &= ~(uint32_t)(OP_BACKLOGGED | OP_CANCEL_WANTED);
         if (cancel)
-            prepare_cancel(sqe, op);
+            push_cancel(uring, sqe, op);
         else
-            uring_prepare(uring, sqe, op);
-        ring_push(&uring->ring);
+            push_op(loop, uring, sqe, op);
     }
 }
 
@@ -150,11 +157,11 @@ static void arm_watch(struct hark_loop *loop, struct uring *uring)
 
 /* --- the backend's functions --- */
 
-/* The op's address has to fit into its id. No Linux gives out more than 48 bits unless it is asked
- * to. */
-static bool has_id(const struct hark_op *op)
+/* The op's address has to fit into what a request carries. No Linux gives out more than 48 bits
+ * unless it is asked to. */
+static bool fits(const struct hark_op *op)
 {
-    return (uintptr_t)op >> 48 == 0;
+    return (uintptr_t)op >> ADDRESS_BITS == 0;
 }
 
 /* What epoll cannot watch, files and other loops for example, the ring polls. */
@@ -169,7 +176,7 @@ static void watch(struct hark_loop *loop, struct hark_op *op)
 
 static void start(struct hark_loop *loop, struct hark_op *op)
 {
-    if (unlikely(!has_id(op)))
+    if (unlikely(!fits(op)))
         return loop_finish(loop, op, -EFAULT);
     struct uring *uring = uring_of(loop);
     if (likely(!(uring->apart >> op->code & 1)))
@@ -224,8 +231,9 @@ static void cancel(struct hark_loop *loop, struct hark_op *op)
 
 static void close_descriptor(struct hark_loop *loop, struct hark_op *op)
 {
-    if (unlikely(!has_id(op)))
-        loop_finish(loop, op, kernel_close(calls_of(loop), op->fd)); /* it must not be refused */
+    if (unlikely(!fits(op)))
+        /* It must not be refused. */
+        loop_finish_at_once(loop, op, kernel_close(calls_of(loop), op->fd));
     else
         uring_submit(loop, op);
 }

@@ -74,7 +74,7 @@ enum {
  * (blocking.c). */
 enum { MARK_BY_HAND = MARK_BACKEND };
 
-/* The bits of an id that say what a completion belongs to. */
+/* What a completion belongs to. */
 enum uring_tag {
     TAG_OP,
     TAG_CANCEL,
@@ -82,7 +82,7 @@ enum uring_tag {
     TAG_WAKE,
 };
 
-/* Ids that belong to no op. */
+/* What requests carry that belong to no op. */
 enum uring_wake {
     WAKE_WRITTEN = TAG_WAKE,     /* wake_fd was written */
     WAKE_MESSAGE = TAG_WAKE + 4, /* another loop has sent a message */
@@ -93,14 +93,25 @@ enum uring_wake {
 };
 enum { WAKE_FD_SHIFT = 8, WAKE_MASK = (1 << WAKE_FD_SHIFT) - 1 };
 
+/* What a request carries (user_data): the op's address in the lower 48 bits, and above them the
+ * lowest of its id. As ops are aligned, the lowest two bits are free: there stands the tag. */
+enum { TAG_MASK = 3, ADDRESS_BITS = 48 };
+_Static_assert(_Alignof(struct hark_op) > TAG_MASK, "an op's address has room for a tag");
+
 static inline uint64_t tagged(const struct hark_op *op, enum uring_tag tag)
 {
-    return hark_op_id(op) | tag;
+    return (uint64_t)(uintptr_t)op | hark_op_id(op) << ADDRESS_BITS | tag;
 }
 
 static inline enum uring_tag tag_of(uint64_t user_data)
 {
-    return (enum uring_tag)(user_data & OP_ID_TAG_MASK);
+    return (enum uring_tag)(user_data & TAG_MASK);
+}
+
+static inline struct hark_op *op_of(uint64_t user_data)
+{
+    const uint64_t address = (UINT64_C(1) << ADDRESS_BITS) - 1;
+    return (struct hark_op *)(uintptr_t)(user_data & (address ^ TAG_MASK));
 }
 
 static inline struct uring *uring_of(const struct hark_loop *loop)

@@ -76,6 +76,7 @@ int uring_watch(struct hark_loop *loop, struct hark_op *op)
     op->backend_bits |= OP_WATCHED;
     op->result = (int64_t)uring->looks; /* what is being reported now was for others */
     uring->watch_count++;
+    op_delegated(loop, op);
     return 0;
 }
 

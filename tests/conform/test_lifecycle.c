@@ -49,6 +49,34 @@ BACKEND_TEST(op_carries_its_loop_and_an_id_of_its_own)
     harness_run(loop);
 }
 
+/* So many that a count of 16 bits would have come round. */
+BACKEND_TEST(id_does_not_come_again_when_an_op_is_started_again)
+{
+    struct harness_op op = {0};
+    uint64_t before = 0;
+    for (int count = 0; count <= 0x10000; count++) {
+        hark_sleep(loop, &op.op, 1, harness_done);
+        assert_true(hark_op_id(&op.op) > before);
+        before = hark_op_id(&op.op);
+        hark_cancel(&op.op);
+        harness_run(loop);
+        op.ended = false;
+    }
+}
+
+BACKEND_TEST(id_is_none_that_another_loop_gives)
+{
+    struct hark_loop *other = harness_loop_create(NULL);
+    struct harness_op op = {0};
+    struct harness_op same = {0};
+    hark_sleep(loop, &op.op, 0, harness_done);
+    hark_sleep(other, &same.op, 0, harness_done);
+    assert_true(hark_op_id(&op.op) != hark_op_id(&same.op));
+    harness_run(loop);
+    harness_run(other);
+    harness_loop_destroy(other);
+}
+
 BACKEND_TEST(defer_runs_after_all_that_this_turn_handles)
 {
     struct harness_op deferred = {0};

@@ -118,7 +118,7 @@ static void end_nops(struct harness_op *nops)
 {
     for (int index = 0; index < SQES; index++) {
         struct io_uring_sqe request = next_request();
-        assert_int_equal(request.user_data, hark_op_id(&nops[index].op));
+        assert_int_equal(request.user_data, tagged(&nops[index].op, TAG_OP));
         answer(request.user_data, 0, 0);
     }
 }
@@ -176,10 +176,10 @@ TEST(promise_11_receive_that_had_a_buffer_stands_behind_those_that_wait_for_one)
     assert_result(fed.result, 1);
     assert_no_request();
     turn();
-    assert_int_equal(next_request().user_data, hark_op_id(&starved.op));
-    assert_int_equal(next_request().user_data, hark_op_id(&fed.op));
-    answer(hark_op_id(&starved.op), 0, 0);
-    answer(hark_op_id(&fed.op), 0, 0);
+    assert_int_equal(next_request().user_data, tagged(&starved.op, TAG_OP));
+    assert_int_equal(next_request().user_data, tagged(&fed.op, TAG_OP));
+    answer(tagged(&starved.op, TAG_OP), 0, 0);
+    answer(tagged(&fed.op, TAG_OP), 0, 0);
     reap();
     assert_true(starved.ended && fed.ended);
     close_kernel();
@@ -220,14 +220,14 @@ TEST(repeating_accept_that_the_kernel_ends_is_requested_again)
     answer(next_request().user_data, ends[1], IORING_CQE_F_MORE);
     reap();
     assert_no_request();
-    answer(hark_op_id(&accepting.op), ends[1], 0);
+    answer(tagged(&accepting.op, TAG_OP), ends[1], 0);
     reap();
     assert_int_equal(accepting.calls, 2);
     assert_int_equal(next_request().opcode, IORING_OP_ACCEPT);
-    answer(hark_op_id(&accepting.op), -ECONNABORTED, IORING_CQE_F_MORE);
+    answer(tagged(&accepting.op, TAG_OP), -ECONNABORTED, IORING_CQE_F_MORE);
     reap();
     assert_no_request();
-    answer(hark_op_id(&accepting.op), -ECONNABORTED, 0);
+    answer(tagged(&accepting.op, TAG_OP), -ECONNABORTED, 0);
     reap();
     assert_int_equal(accepting.calls, 2); /* nobody is told of a connection that is gone */
     answer(next_request().user_data, -EMFILE, 0);
@@ -360,7 +360,7 @@ TEST(what_finds_room_does_not_overtake_what_found_none)
     turn();
     for (int index = 0; index < 2; index++) {
         struct io_uring_sqe request = next_request();
-        assert_int_equal(request.user_data, hark_op_id(&late[index].op));
+        assert_int_equal(request.user_data, tagged(&late[index].op, TAG_OP));
         answer(request.user_data, 0, 0);
     }
     reap();
