@@ -25,6 +25,7 @@ HARK_BEGIN
 struct hark_stream;
 struct hark_stream_block;
 struct hark_stream_piece;
+struct hark_transport;
 
 /* What a stream tells its owner. Any may be NULL but `closed`. */
 struct hark_stream_events {
@@ -87,6 +88,7 @@ struct hark_stream {
     void *context;
     struct hark_loop *loop;
     const struct hark_stream_events *events;
+    const struct hark_transport *transport; /* what its bytes go over */
     struct hark_stream_options options;
     union {
         struct hark_op connect;

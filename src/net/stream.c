@@ -14,16 +14,13 @@
  * early. */
 #include "net/stream_held.h"
 #include "net/stream_queue.h"
+#include "net/transport.h"
 
 #include "base/check.h"
 #include "hark/buffer.h"
-#include "hark/file.h"
-#include "hark/net.h"
 #include "hark/os.h"
 
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 
 enum {
@@ -155,12 +152,11 @@ static void advance_writing(struct hark_stream *stream)
             stream->flags |= CLOSING;
     } else if (stream->first) {
         stream_queue_gather(stream);
-        hark_sendmsg(stream->loop, &stream->send, stream->fd, &stream->gather.message, 0,
-                     send_done);
+        stream->transport->send(stream, &stream->gather.message, send_done);
         limit(stream, &stream->send, stream->options.write_timeout_ns);
     } else if (has(stream, ENDED) && !has(stream, SHUT)) {
         stream->flags |= SHUT;
-        hark_shutdown(stream->loop, &stream->shutdown, stream->fd, SHUT_WR, shutdown_done);
+        stream->transport->end(stream, shutdown_done);
     } else if (has(stream, CLOSE_AFTER)) {
         linger(stream);
     }
@@ -306,11 +302,8 @@ static void start_receiving(struct hark_stream *stream)
         stream->filling = stream->into;
         stream->into = NULL;
         stream->flags &= ~(uint32_t)READING;
-        hark_recv(stream->loop, &stream->receive, stream->fd, stream->filling, stream->into_count,
-                  0, receive_done);
-    } else {
-        hark_recv_each(stream->loop, &stream->receive, stream->fd, receive_done);
     }
+    stream->transport->receive(stream, stream->filling, stream->into_count, receive_done);
     if (has(stream, LINGERING))
         hark_op_deadline(&stream->receive, stream->linger_ns);
     else if (!has(stream, CLOSE_AFTER))
@@ -376,7 +369,7 @@ static void advance_detaching(struct hark_stream *stream)
     if (hark_op_active(&stream->send) || stream->first || has(stream, LEAVING) || held_is_due)
         return;
     stream->flags |= LEAVING;
-    hark_detach(stream->loop, &stream->close, stream->fd, detach_done);
+    stream->transport->detach(stream, detach_done);
 }
 
 static void close_done(struct hark_op *op, int64_t result)
@@ -390,13 +383,14 @@ static void advance_closing(struct hark_stream *stream)
 {
     if (has(stream, LEAVING))
         return;
+    if (hark_op_active(&stream->close))
+        return;
     if (!has(stream, CLOSED)) {
-        stream->flags |= CLOSED;
-        hark_close(stream->loop, &stream->close, stream->fd, close_done);
+        if (!stream->transport->close(stream, close_done))
+            stream->flags |= CLOSED;
         return;
     }
-    if (hark_op_active(&stream->close) || hark_op_active(&stream->receive) ||
-        hark_op_active(&stream->send))
+    if (hark_op_active(&stream->receive) || hark_op_active(&stream->send))
         return;
     stream->flags |= CORKED; /* a `released` that closes again finds nothing to do */
     stream_queue_drop(stream, -ECANCELED);
@@ -433,6 +427,7 @@ static void prepare(struct hark_loop *loop, struct hark_stream *stream, int fd,
                stream->fd);
     stream->loop = loop;
     stream->events = events;
+    stream->transport = &transport_socket;
     stream->options = options ? *options : (struct hark_stream_options){0};
     struct hark_stream_options *own = &stream->options;
     if (own->queue_bytes_max == 0)
@@ -469,20 +464,13 @@ int hark_stream_connect(struct hark_loop *loop, struct hark_stream *stream,
                         const struct hark_stream_options *options,
                         const struct hark_stream_events *events)
 {
-    sa_family_t family =
-        address->length >= sizeof(sa_family_t) ? address->name.any.sa_family : AF_UNSPEC;
-    int fd = hark_os_socket(loop, family, SOCK_STREAM, 0);
+    int fd = transport_socket_make(loop, address);
     if (fd < 0)
         return fd;
-    int on = 1;
-    if (family == AF_INET || family == AF_INET6)
-        hark_os_setsockopt(loop, fd, IPPROTO_TCP, TCP_NODELAY, &on,
-                           sizeof on); /* without it: slower, not wrong */
     prepare(loop, stream, fd, options, events);
     stream->flags |= CONNECTING;
     stream->peer = *address;
-    hark_connect(loop, &stream->connect, fd, &stream->peer.name.any, stream->peer.length,
-                 connect_done);
+    stream->transport->open(stream, connect_done);
     limit(stream, &stream->connect, stream->options.connect_timeout_ns);
     return 0;
 }

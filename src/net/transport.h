@@ -1,0 +1,71 @@
+/* transport.h - what a stream moves its bytes over, and how.
+ *
+ * The stream (stream.c) is the face: the queue and its marks, the order in which things happen,
+ * deadlines, and what is held. A transport has the descriptors: it starts what moves bytes. Each
+ * function here starts one thing and never calls back; `done` is called from hark_run, as that of
+ * an op.
+ *
+ * What must hold, for every transport:
+ *
+ *   In flight   What it does for a stream stands in an op of that stream, each in its own: open in
+ *               `connect`, receive in `receive`, send in `send`, end in `shutdown`; close, detach
+ *               and watch in `close`. The op is active from the call until its `done`, and at no
+ *               other time. So the stream knows what is under way, and gives deadlines and cancels
+ *               to the op itself. It starts nothing in an op that is active.
+ *   Done        `done(op, result)` with the op of the stream: op.h's rules for its final call. What
+ *               a receive brought is in the bytes that were given to it, or is lent by the op
+ *               (hark_op_buffer).
+ *   Descriptors Nobody but the transport uses them.
+ *
+ * A filter, such as TLS, is a transport over a transport. It has a struct hark_transport as the
+ * first member of its state, so that `stream->transport` leads to it, and keeps the one under it
+ * there; to that it gives callbacks of its own, and calls the `done` of the stream when something
+ * has come of it:
+ *
+ *   open        the handshake: sends and receives of the transport under it, then `done` in
+ *               `connect`'s place: nothing is received or sent for the stream before.
+ *   receive     decrypts what comes, in a callback of its own. Its bytes are not the op's: it hands
+ *               them to the stream by what receive_done of stream.c does behind its first lines.
+ *   send        encrypts from the message into memory of its own and sends that; `done` tells bytes
+ *               of the message. What it has encrypted it need not point at any longer.
+ *   end         close_notify, then the end of the transport under it.
+ *   To wait in `send` for something to be read, as in a handshake anew, it holds the op by a
+ *   hark_sleep_until HARK_NEVER: the deadline of the send then holds for that as well, and the
+ *   receive it starts in `receive`, if the stream has not.
+ *   detach      NULL: what it has encrypted and decrypted cannot be given to another.
+ */
+#ifndef NET_TRANSPORT_H
+#define NET_TRANSPORT_H
+
+#include "hark/stream.h"
+
+struct hark_transport {
+    /* Makes bytes able to go both ways: connects to stream->peer. Gives: 0 to `done`. */
+    void (*open)(struct hark_stream *stream, hark_done *done);
+
+    /* Receives one piece into the caller's bytes; or, where they are NULL, piece after piece into
+     * buffers that are lent. Gives: as hark_recv and hark_recv_each. */
+    void (*receive)(struct hark_stream *stream, void *bytes, size_t count, hark_done *done);
+
+    /* Sends from the message, which stays as it is until `done`. Gives: as hark_sendmsg. */
+    void (*send)(struct hark_stream *stream, const struct msghdr *message, hark_done *done);
+
+    /* Tells the peer that nothing more comes. Gives: as hark_shutdown. */
+    void (*end)(struct hark_stream *stream, hark_done *done);
+
+    /* Closes a descriptor at once, and ends what is in flight on it.
+     * Gives: whether there is another: then it is called again after `done`. */
+    bool (*close)(struct hark_stream *stream, hark_done *done);
+
+    /* Gives stream->fd up, open, as hark_detach. NULL: it cannot. */
+    void (*detach)(struct hark_stream *stream, hark_done *done);
+};
+
+/* A connected socket: stream->fd (transport_socket.c). */
+extern const struct hark_transport transport_socket;
+
+/* A socket to connect to an address, for transport_socket. Gives: the descriptor.
+ * Fails: as hark_os_socket. */
+int transport_socket_make(struct hark_loop *loop, const struct hark_address *address);
+
+#endif
