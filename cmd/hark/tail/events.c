@@ -1,6 +1,6 @@
 /* events.c - one inotify descriptor serves all files. Its watches are by inode, so files in one
- * directory share one: an event is offered to every follower. What an event means is not read out
- * of it, but only where to look: at a file, or at the way to it.
+ * directory share one: an event is offered to every follower. An event only tells where to look: at
+ * a file, or at the way to a file.
  */
 #include "tail/events.h"
 

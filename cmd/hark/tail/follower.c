@@ -1,6 +1,6 @@
 /* follower.c - a follower is handed on from step to step: where to begin (start.h), what stands at
- * the path (walk.h), the bytes (read.h), the stream (publish.h). Each knows those that come after
- * it; for what leads back, `steps` is given to them from here.
+ * the path (walk.h), the bytes (read.h), the stream (publish.h). Each step knows the steps after
+ * it; what leads back is given to them from here: `steps`.
  */
 #include "tail/follower.h"
 

@@ -1,6 +1,6 @@
 /* missed.c - files that came and went while nobody could see it: while the process was away, when
  * inotify's queue overflowed, and what a file that was cut still held. A survey (survey.h) finds
- * them; here is what it has to know, and what becomes of it.
+ * them; here is what a survey has to know, and what becomes of its findings.
  *
  * What could not be found is told: lines may be lost then, but not without a word.
  */
@@ -20,7 +20,7 @@
 void tail_missed_look(struct tail_follower *follower)
 {
     follower->survey_wanted = true;
-    follower->moved_count = 0; /* it finds those, too */
+    follower->moved_count = 0; /* the survey finds these, too */
     follower->early_count = 0;
 }
 
@@ -30,7 +30,7 @@ static void add_known(struct survey *survey, const struct position_place *place,
         (struct survey_known){.place = *place, .fd = fd, .read = read};
 }
 
-/* Frees one that was not made. */
+/* Frees a survey that was not made. */
 static void survey_free(struct survey *survey)
 {
     for (unsigned i = 0; i < survey->known_count; i++)
@@ -74,8 +74,8 @@ void tail_missed_drop(struct tail_follower *follower)
     follower->survey_wanted = true;
 }
 
-/* Which place, that lost its file, stands at an index of a survey's known. Gives: NULL: it is an
- * open file's. */
+/* Which place, that lost its file, stands at an index of a survey's known. Gives: NULL: the place
+ * is an open file's. */
 static struct tail_lost *lost_at(struct tail_follower *follower, const struct survey *survey,
                                  unsigned index)
 {
@@ -168,7 +168,7 @@ void tail_missed_take(struct tail_follower *follower)
 {
     struct survey *survey = follower->survey;
     if (!survey) {
-        follower->survey_wanted |= follower->lacks != 0; /* it could not be begun */
+        follower->survey_wanted |= follower->lacks != 0; /* no survey could be begun */
         return;
     }
     if (again_may_help(survey->error)) {

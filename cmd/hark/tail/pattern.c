@@ -3,8 +3,8 @@
  *
  * The directory is watched and, when a name in it appears that matches, looked through on the pool.
  * Which names are files of their own is told by their names, the same after a restart: one that
- * rotation may have given (survey_is_rotation) to another that matches belongs to that one, as long
- * as that one is there or its place is kept.
+ * rotation may have given (survey_is_rotation) to another that matches belongs to the other, as
+ * long as that is there or its place is kept.
  */
 #include "tail/pattern.h"
 

@@ -42,7 +42,7 @@ size_t position_write(const struct position *position, char *text)
     return at;
 }
 
-/* The text after the next LF; NULL where there is none. */
+/* The text after the next LF; NULL if there is none. */
 static const char *next_line(const char *text)
 {
     const char *lf = strchr(text, '\n');

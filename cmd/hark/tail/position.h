@@ -4,13 +4,13 @@
  * turn, the tail appends a record of its own to a private stream of the log: where each of its
  * files stood before the batch, from which of them the batch is, and how many lines it has. The log
  * keeps what is appended in order and loses nothing but its end, ids are given in that order, and
- * after a crash they leap ahead: so the lines of the batch that are in the log are those with the
- * ids just above the record's. The next start reads the last record, counts them, and passes over
- * as many lines in the file.
+ * after a crash ids leap ahead: so the lines of the batch that are in the log have the ids just
+ * above the record's. The next start reads the last record, counts them, and passes over as many
+ * lines in the file.
  *
  * A second copy stands in a small file beside the log, written after each batch: it tells the
- * position once retention has removed the record, or the stream was deleted. It is not synced: it
- * only matters long after.
+ * position once retention has removed the record, or the stream was deleted. The file is not
+ * synced: it only matters long after.
  */
 #ifndef TAIL_POSITION_H
 #define TAIL_POSITION_H
@@ -22,15 +22,15 @@
 enum {
     POSITION_PLACES_MAX = 8,
     POSITION_TEXT_BYTES = 1920, /* of the text with its final NUL */
-    POSITION_FIRST_BYTES = 512, /* of a file's beginning that tell it from another, */
+    POSITION_FIRST_BYTES = 512, /* of a file's beginning, which tell it from another, */
     POSITION_LAST_BYTES = 512,  /* and of what stands before the place */
 };
 
 /* How far one file is published, and what tells the file from others. After a restart it is that
- * file if its inode's number, its birth (where the file system keeps it), its first bytes and those
- * before the place are the same. The device is not looked at: its number changes when the machine
- * starts. One birth and other bytes: the file was cut, or written anew. The same bytes in another
- * inode: a copy, such as logrotate's copytruncate leaves. */
+ * file if its inode's number, its birth (if the file system keeps it), its first bytes and the
+ * bytes before the place are the same. The device is not looked at: its number changes when the
+ * machine starts. One birth and other bytes: the file was cut, or written anew. The same bytes in
+ * another inode: a copy, such as logrotate's copytruncate leaves. */
 struct position_place {
     uint64_t inode;
     int64_t born_ns;      /* 0: not known */

@@ -1,10 +1,10 @@
-/* publish.c - batches of lines into the stream, each behind the record of where it begins
+/* publish.c - batches of lines into the stream, each behind a record of where the batch begins
  * (position.h says why).
  *
  * One batch of a follower is on its way at a time: that bounds what waits, and the log still syncs
  * a whole batch at once. What must hold: a record and its lines are appended in one go, nothing
- * between them; the offset moves only past lines that were acknowledged; lines that failed are
- * tried again, those that did not are not.
+ * between them; the offset moves only past lines that were acknowledged; only lines that failed are
+ * tried again.
  */
 #include "tail/publish.h"
 
@@ -90,8 +90,8 @@ static void places_appended(struct log_append *append, int64_t result)
     pending_end(&tail->pending);
 }
 
-/* Between a batch and its answers a record of the places would stand for what is under way as if it
- * was not: the next batch brings it along, or its end. */
+/* Between a batch and its answers a record of the places would tell of what is under way as if it
+ * was not: the next batch brings the places along, or its end does. */
 void tail_publish_places(struct tail_follower *follower)
 {
     struct position position;
@@ -136,8 +136,8 @@ static void count_line(struct tail_follower *follower, const struct tail_line *l
  * end. */
 static void try_again(struct tail_follower *follower, int64_t error);
 
-/* Drops those lines from the front that were acknowledged. Gives: how many of the rest were, too:
- * answers out of order, because the disk was full for a moment. */
+/* Drops the lines at the front that were acknowledged. Gives: how many of the rest were
+ * acknowledged, too: answers out of order, because the disk was full for a moment. */
 static uint32_t take_acknowledged(struct tail_follower *follower)
 {
     struct tail_batch *batch = follower->batch;
@@ -219,9 +219,9 @@ static void try_again(struct tail_follower *follower, int64_t error)
             why(error));
         return tail_stop(follower, "stopped: its lines cannot be published");
     }
-    /* After a failed disk (EIO) nobody knows whether the batch is there. Whoever comes to a segment
-     * after it is told where that one ends without it; a crash before the log has begun another may
-     * show it, and then its lines come twice. */
+    /* After a failed disk (EIO) nobody knows whether the batch is there. Whoever comes to the next
+     * segment is told where this one ends without the batch; after a crash before the log has begun
+     * another, the batch may be there, and its lines then come twice. */
     if (batch->retry_ns == 0)
         tail_tell(follower, LOG_WARNING,
                   "its lines cannot be published for now: %s: trying again%s", why(error),
@@ -246,8 +246,8 @@ static int32_t index_of(const struct tail_follower *follower, const struct tail_
     return index;
 }
 
-/* Writes the record of the batch. Where some of its lines are published already, the others cannot
- * be counted from the log alone: the record then stands for the whole batch. */
+/* Writes the record of the batch. If some of its lines are published already, the others cannot be
+ * counted from the log alone: the record then stands for the whole batch. */
 static void write_record(struct tail_follower *follower)
 {
     struct tail_batch *batch = follower->batch;
@@ -324,8 +324,7 @@ static void add_line(struct tail_follower *follower, char *bytes, const struct s
 }
 
 /* Cuts units out of the buffer, past those that the last process has published. A part is a batch
- * of its own: its mark takes the place of what stands before it, which must be published by
- * then. */
+ * of its own: its mark takes the place of the bytes before it, which must be published by then. */
 static void fill_batch(struct tail_follower *follower, bool final)
 {
     struct tail_buffer *buffer = &follower->buffer;

@@ -46,7 +46,7 @@ static void begin_anew(struct tail_follower *follower, struct tail_source *sourc
     follower->steps->walk(follower);
 }
 
-/* It stays the next to be read: nothing that came later goes before it. */
+/* The file stays the next to be read: nothing that came later goes before it. */
 static void cannot_read(struct tail_follower *follower, int64_t error)
 {
     if (follower->read_told != (int)error)
@@ -158,8 +158,7 @@ static void bytes_read(struct hark_op *op, int64_t count)
     pending_end(&tail->pending);
 }
 
-/* Moves what is left to the front, and gives it more room where it fills the block. Fails:
- * -ENOMEM. */
+/* Moves what is left to the front, and enlarges the block if that fills it. Fails: -ENOMEM. */
 static int make_room(struct tail_buffer *buffer)
 {
     if (buffer->block && buffer->at > 0) {

@@ -1,7 +1,7 @@
 /* resolve.c - walks a path as the kernel would, one name after the other, because each step wants a
  * watch.
  *
- * A directory is watched for the fate of one name in it only where that name is expected to change:
+ * A directory is watched for the fate of one name in it only if that name is expected to change:
  * other directories, such as a busy /tmp on the way, are watched for their own moving and removal
  * alone, which costs nothing while they stay.
  */
@@ -143,7 +143,7 @@ static int open_file(struct walk *walk, const char *path)
     return fd;
 }
 
-/* Goes into a directory that is not expected to change. Gives: false where there is none, or it
+/* Goes into a directory that is not expected to change. Gives: false: there is no directory, or it
  * went meanwhile. */
 static bool enter_directory(struct walk *walk, const char *path)
 {
@@ -225,14 +225,14 @@ static bool is_place(int fd, const struct position_place *place, struct resolve_
     return survey_begins_as(fd, place, file->first, file->last);
 }
 
-/* Something could not be opened: whether it is the file of the place is not known then. */
+/* Something could not be opened: it may be the file of the place. */
 static void note_shortage(struct resolve_file *file)
 {
     if (again_may_help(-errno))
         file->fd = -errno;
 }
 
-/* Opens one name in a directory, where it is the file of the place. Gives: true and *file. */
+/* Opens one name in a directory, if that is the file of the place. Gives: true and *file. */
 static bool open_place(int inotify, int directory, const char *name,
                        const struct position_place *place, struct resolve_file *file)
 {
@@ -250,7 +250,7 @@ static bool open_place(int inotify, int directory, const char *name,
     return true;
 }
 
-/* Opens the directory of a path. Gives: NULL where it cannot be read. */
+/* Opens the directory of a path. Gives: NULL: it cannot be read. */
 static DIR *open_directory_of(const char *path)
 {
     char directory[PATH_MAX];

@@ -36,9 +36,9 @@ struct resolution {
 };
 
 /* Walks a path, watching on the way: each directory whether it is moved or removed; each one in
- * which the next name is a symbolic link, the file, or missing, whether that name changes. What is
- * missing is so waited for in its nearest existing directory. Each watch is set before what it
- * guards is looked at: so nothing can change unseen.
+ * which the next name is a symbolic link, the file, or missing, whether that name changes. So what
+ * is missing is waited for in its nearest existing directory. Each watch is set before what it
+ * guards is looked at: nothing can change unseen.
  * Takes: an absolute path; the descriptor of inotify.
  * Gives: *out_resolution; its fd is the caller's to close. */
 void resolve_path(int inotify, const char *path, struct resolution *out_resolution);
@@ -51,20 +51,20 @@ struct resolve_file {
     int64_t born_ns;                  /* 0: not known */
     bool begins;                      /* with what the place tells of */
     char first[POSITION_FIRST_BYTES]; /* as many of its first bytes as the place knows, */
-    char last[POSITION_LAST_BYTES];   /* and of those before it */
+    char last[POSITION_LAST_BYTES];   /* and of the bytes before the place */
 };
 
-/* Opens the file of a place again: at the path, or where rotation has put it: in the same directory
- * under another name.
+/* Opens the file of a place again: at the path, or in the same directory under the name that
+ * rotation has given it.
  * Takes: as resolve_path.
- * Gives: *out_file; its fd is the caller's to close; -ENOENT it is gone, or another file has its
+ * Gives: *out_file; its fd is the caller's to close; -ENOENT the file is gone, or another has its
  *   number; -EMFILE and what else again_may_help names: it may be there. */
 void resolve_place(int inotify, const char *path, const struct position_place *place,
                    struct resolve_file *out_file);
 
 /* Opens a file by its name in a directory: one that stood at the path and was renamed.
  * Takes: place: to be gone on from, or NULL.
- * Gives: *out_file, its fd a negative errno where it cannot be had or is no regular file. */
+ * Gives: *out_file, its fd a negative errno if it cannot be had or is no regular file. */
 void resolve_name(int inotify, const char *directory, const char *name,
                   const struct position_place *place, struct resolve_file *out_file);
 

@@ -17,7 +17,7 @@ void tail_source_go_on(struct tail_source *source, const struct position_place *
 /* Closes a file that is done. */
 void tail_source_close(struct tail_source *source);
 
-/* The place has moved past these bytes, which follow those that it keeps. */
+/* The place has moved past these bytes, which follow the bytes that the source keeps. */
 void tail_source_passed(struct tail_source *source, const char *bytes, size_t count);
 
 /* The place as it is written. */

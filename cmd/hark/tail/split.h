@@ -17,17 +17,17 @@ enum {
 
 /* What becomes one event. */
 struct split_unit {
-    size_t length;   /* its bytes, from where it was looked for */
-    size_t consumed; /* those and the LF */
+    size_t length;   /* its bytes, from the beginning of what was looked at */
+    size_t consumed; /* with the LF */
     uint32_t part;   /* 0: a whole line; else which part of one, from 1 */
     bool last;       /* the last part */
 };
 
 /* Finds the unit at the beginning of bytes. Where units begin and end depends on the bytes alone,
- * not on the pieces in which they were read: so they can be counted again after a restart.
+ * not on the pieces in which they were read: so units can be counted again after a restart.
  * Takes: part: how many parts of the line at hand came before. final: nothing will ever follow:
  *   what has no LF is a unit too.
- * Gives: true and *out_unit; false where more bytes are needed, or there is none. */
+ * Gives: true and *out_unit; false: more bytes are needed, or there is none. */
 bool split_next(const char *bytes, size_t count, uint32_t part, bool final,
                 struct split_unit *out_unit);
 

@@ -156,7 +156,7 @@ static void places_opened(struct hark_op *op, int64_t result)
         if (error || finished)
             close(start->opened[i].fd);
         else
-            error = restore_source(start, i); /* which closes it where it fails */
+            error = restore_source(start, i); /* which closes the file if it fails */
     }
     choose_since(start);
     if (error)
@@ -169,8 +169,8 @@ static void places_opened(struct hark_op *op, int64_t result)
 static void find_places(struct tail_start *start)
 {
     struct tail *tail = start->follower->tail;
-    /* Where all of the batch is there, its slot tells the same and more: what stands before the
-     * place that was reached. */
+    /* If the whole batch is there, its slot tells the same and more: what stands before the place
+     * that was reached. */
     if (start->slot_found && start->slot_id == start->record_id && start->position.lines > 0 &&
         start->published == start->position.lines) {
         start->position = start->slot;
@@ -198,8 +198,8 @@ static void read_log(struct tail_start *start, log_read_done *done)
     log_read(start->follower->tail->log, &start->cursor, start->buffer, start->capacity, done);
 }
 
-/* A read that ended with an error: gives it more room where that is all it wants. Gives: true it is
- * read again. */
+/* A read that ended with an error: gives it more room if that is all it lacks. Gives: true: it
+ * reads again. */
 static bool read_again(struct tail_start *start, int64_t result, log_read_done *done)
 {
     if (result != -EMSGSIZE || start->follower->tail->closing)
@@ -213,7 +213,7 @@ static bool read_again(struct tail_start *start, int64_t result, log_read_done *
     return true;
 }
 
-/* What the slot says, without counting: exact where it is of the last record. */
+/* What the slot says, without counting: exact if it is of the last record. */
 static void use_slot(struct tail_start *start, bool exact)
 {
     if (!exact)
@@ -237,8 +237,8 @@ static void count_published(struct tail_start *start)
         return find_places(start);
     }
     /* Its lines have the ids just above the record's; the making of the stream, and of a segment,
-     * takes one too. If all are there, others may follow within the bound. If not, the process
-     * ended there: the next ids were given after a leap. */
+     * takes one too. If all its lines are there, others may follow within the bound. If not, the
+     * process ended there: the next ids were given after a leap. */
     start->last = start->record_id + 2 * (uint64_t)start->position.lines + 2;
     if (start->last > start->newest)
         start->last = start->newest;
@@ -270,7 +270,7 @@ static void read_counted(struct log_cursor *cursor, int64_t result)
     pending_end(&tail->pending);
 }
 
-/* --- the last record: as long as it is there it goes before the slot, which may tell of a batch
+/* --- the last record: as long as there is one it goes before the slot, which may tell of a batch
  * that the log has lost with its end ---- */
 
 static void record_read(struct log_cursor *cursor, int64_t result)

@@ -1,6 +1,6 @@
 /* state.h - the tail as its own files see it: what they share.
  *
- * Each file uses those below it, so that a line goes down once:
+ * Each file uses only files that stand below it here:
  *
  *     tail.c          opening and closing
  *     events.c        what inotify tells
@@ -76,14 +76,14 @@ struct tail_early {
     char to[RESOLVE_NAME_BYTES];
 };
 
-/* One of those, while it is being opened on the pool. */
+/* A renamed file while it is being opened on the pool. */
 struct tail_moved_file {
     struct tail_moved moved;
     struct resolve_file file;
 };
 
-/* An open file. The last in a follower's list stands at the path, where `current` says so; the
- * others are older. */
+/* An open file. The last in a follower's list stands at the path if `current` says so; the others
+ * are older. */
 struct tail_source {
     struct tail_source *newer;
     struct tail_follower *follower;
@@ -172,7 +172,7 @@ struct tail_follower {
     bool walk_waits;                 /* until a file is closed: there are too many */
     char directory[PATH_MAX];        /* in which the path ended at the last walk */
     struct tail_moved *moved;        /* the oldest first; made when first needed */
-    struct tail_moved_file *opening; /* the first of those, in the walk that is under way */
+    struct tail_moved_file *opening; /* the first of `moved`, in the walk that is under way */
     unsigned moved_count, opening_count;
     struct tail_early *early; /* made when first needed */
     unsigned early_count;

@@ -2,9 +2,9 @@
  * could see it.
  *
  * That is asked after a start, after inotify's queue overflowed, and after a file was cut. A file
- * is a rotation of the path's by its name (survey_is_rotation) and one that nobody has read by what
- * is known: its inode and birth are none of those that are open, it was born since the path was
- * last looked at, or it begins with what was read of a file that is gone or was cut.
+ * is a rotation of the path's by its name (survey_is_rotation) and nobody has read it if its inode
+ * and birth are no open file's and it was born since the path was last looked at, or if it begins
+ * with what was read of a file that is gone or was cut.
  *
  * Every function here blocks: they run on the work pool.
  */
@@ -27,7 +27,7 @@ enum {
 struct survey_known {
     struct position_place place;
     int fd; /* open; closed by the survey; -1: it is gone, or was cut: a copy of it is looked for */
-    bool read;    /* all of it is published: no copy is looked for either */
+    bool read;    /* the whole file is published: no copy is looked for either */
     bool matched; /* out: a copy was found */
 };
 
@@ -42,7 +42,7 @@ struct survey_file {
 };
 
 struct survey {
-    int64_t since_ns; /* files born before are passed over; 0: all but those that go on where a
+    int64_t since_ns; /* files born before are passed over; 0: all but files that go on where a
                          known one stood */
     struct survey_known known[SURVEY_KNOWN_MAX];
     unsigned known_count;
@@ -72,11 +72,11 @@ bool survey_is_rotation(const char *name, const char *base, bool *out_packed);
 void survey_directory(const char *directory, const char *base, struct survey *survey);
 
 /* Whether an open file begins with what a place tells of.
- * Takes: first, last: room for those bytes, filled on success. */
+ * Takes: first, last: room for the bytes that the place tells of, filled on success. */
 bool survey_begins_as(int fd, const struct position_place *place, char *first, char *last);
 
 /* When a file was born.
- * Gives: nanoseconds; 0: the file system does not keep it, or it cannot be asked. */
+ * Gives: nanoseconds; 0: the file system does not keep births, or cannot be asked. */
 int64_t survey_birth(int fd);
 
 /* The clock of births: that of the file systems, which goes by ticks. */

@@ -8,7 +8,7 @@
  *
  * No line is lost or repeated, also across kill -9: see tail/position.h for how.
  *
- * A line is what stands before an LF, without it. What a file that was renamed or removed still
+ * A line is what stands before an LF, without the LF. What a file that was renamed or removed still
  * holds after its last LF is a line too, once nobody writes to it any more. A line longer than an
  * event may be becomes several events, its parts, in order. Each part begins with a line of JSON
  * and an LF: {"part":1,"last":false}. As other lines hold no LF, no line looks like a part.
@@ -66,7 +66,7 @@ int tail_open(struct hark_loop *loop, struct broker *broker, struct log *log,
 
 /* Stops reading, waits for what is being published, and calls closed from hark_run; the tail's
  * memory is then gone.
- * Takes: closed and context: may not be NULL, may. Call it before broker_close and log_close. */
+ * Takes: closed: not NULL; context: as it is. Call tail_close before broker_close and log_close. */
 void tail_close(struct tail *tail, void (*closed)(void *context), void *context);
 
 /* One followed file as /stats shows it. */
@@ -75,9 +75,9 @@ struct tail_view {
     const char *stream;
     const char
         *state; /* "reading", "following", "waiting for the file", "stopped", ... for a person */
-    uint64_t offset;      /* in the current file: all before it is published */
+    uint64_t offset;      /* in the current file: what stands before is published */
     uint64_t lines;       /* published since the start */
-    uint64_t bytes;       /* of them */
+    uint64_t bytes;       /* of these lines */
     uint64_t split;       /* lines that were longer than an event */
     uint64_t rotations;   /* times that another file stood at the path */
     uint64_t truncations; /* times that the file was cut */

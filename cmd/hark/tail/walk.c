@@ -67,8 +67,7 @@ static int take_new(struct tail_follower *follower, struct resolution *found)
     return 0;
 }
 
-/* Sees to what stands at the path now. Gives: true where it has to wait until another file is
- * closed. */
+/* Sees to what stands at the path now. Gives: true: it has to wait until another file is closed. */
 static bool adopt_current(struct tail_follower *follower, struct resolution *found)
 {
     if (found->fd < 0) {
@@ -125,8 +124,8 @@ static void nothing_missed(struct tail_follower *follower)
         tail_publish_places(follower);
 }
 
-/* A walk has ended. Its watches replace the last walk's. Gives: true where another walk is needed
- * at once. */
+/* A walk has ended. Its watches replace the last walk's. Gives: true: another walk is needed at
+ * once. */
 static bool adopt(struct tail_follower *follower)
 {
     struct resolution *found = follower->walking;

@@ -1,5 +1,4 @@
-/* watches.c - which watches are in use is asked when one is to go: there is one for each inode,
- * whoever wants it. */
+/* watches.c - an inode has one watch, whoever wants it: before one goes, all users are asked. */
 #include "tail/watches.h"
 
 #include <limits.h>

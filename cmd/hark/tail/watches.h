@@ -1,4 +1,4 @@
-/* watches.h - inotify's watches: one serves all that looks at its inode, and goes when nothing
+/* watches.h - inotify's watches: an inode has one watch, whoever wants it, which goes when nobody
  * does. */
 #ifndef TAIL_WATCHES_H
 #define TAIL_WATCHES_H
