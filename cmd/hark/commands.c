@@ -5,10 +5,10 @@
 #include <string.h>
 
 #include "base/say.h"
-#include "check/check.h"
 #include "client/client.h"
 #include "doctor/doctor.h"
 #include "hark.h"
+#include "inspect/inspect.h"
 #include "options/options.h"
 #include "server/command.h"
 
@@ -36,7 +36,7 @@ static const struct command commands[] = {
     {"sub", "print the events of a stream, and go on when the connection breaks",
      &client_sub_options, client_sub_run},
     {"doctor", "tell what this machine offers, and what to change", &doctor_options, doctor_run},
-    {"log", "check what a data directory holds", &check_options, check_run},
+    {"log", "check what a data directory holds", &inspect_options, inspect_run},
     {"version", "print the version", &version_options, run_version},
     {"help", "explain a command", &help_options, run_help},
 };

@@ -8,7 +8,7 @@
  */
 #include "fixture.h"
 
-#include "check/check.h"
+#include "inspect/inspect.h"
 #include "log/record.h"
 
 FILES_IN_MEMORY
@@ -218,7 +218,7 @@ static int check_by_command(const char *path)
         nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
     fflush(stdout);
     dup2(nowhere, STDOUT_FILENO);
-    int code = check_run(3, arguments);
+    int code = inspect_run(3, arguments);
     fflush(stdout);
     dup2(kept, STDOUT_FILENO);
     close(kept);
