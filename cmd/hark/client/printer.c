@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+static const uint64_t last_words_ns = 1000 * 1000 * 1000; /* for what is to be printed still */
+
 static void write_on(struct printer *printer);
 
 static void fail(struct printer *printer, int error)
@@ -103,10 +105,10 @@ static void write_on(struct printer *printer)
     hark_op_deadline(&printer->write, printer->deadline_ns);
 }
 
-void printer_give_up_at(struct printer *printer, uint64_t deadline_ns)
+void printer_give_up_soon(struct printer *printer)
 {
-    printer->deadline_ns = deadline_ns;
-    hark_op_deadline(&printer->write, deadline_ns);
+    printer->deadline_ns = hark_now(printer->loop) + last_words_ns;
+    hark_op_deadline(&printer->write, printer->deadline_ns);
 }
 
 void printer_flush(struct printer *printer)

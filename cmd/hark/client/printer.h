@@ -50,9 +50,9 @@ void printer_drop_event(struct printer *printer);
 /* Starts printing what is whole, unless it is being done. */
 void printer_flush(struct printer *printer);
 
-/* What is still to be printed is given up at that time, with -ETIMEDOUT: whoever stopped reading
+/* What is still to be printed is given up in a second, with -ETIMEDOUT: whoever stopped reading
  * must not keep the program. */
-void printer_give_up_at(struct printer *printer, uint64_t deadline_ns);
+void printer_give_up_soon(struct printer *printer);
 
 /* Whether so much waits that no more should be added for now. */
 bool printer_full(const struct printer *printer);

@@ -18,12 +18,8 @@
 #include "client/connection.h"
 #include "client/printer.h"
 #include "client/signals.h"
+#include "client/target.h"
 #include "hark.h"
-#include "options/names.h"
-#include "options/value.h"
-
-static const uint64_t last_words_ns =
-    1000 * 1000 * 1000; /* for the ids that are to be printed still, after an interrupt */
 
 enum {
     INPUT_BYTES = 64 * 1024,
@@ -31,17 +27,13 @@ enum {
 };
 
 struct publisher {
+    struct client_target target;
     struct client_connection connection;
     struct printer printer; /* of ids */
-    struct hark_loop *loop;
     struct hark_op read;
     struct hark_op progress;
     struct client_signals signals;
-    struct names names; /* what `server` stands for */
 
-    const char *stream;
-    const char *server;
-    enum hark_backend_kind backend;
     bool print_ids;
     bool quiet;
 
@@ -159,7 +151,7 @@ static void read_on(struct publisher *publisher)
 {
     bool room = publisher->writable && publisher->lines - publisher->acknowledged < WINDOW_LINES;
     if (room && !publisher->input_ended && !hark_op_active(&publisher->read))
-        hark_read(publisher->loop, &publisher->read, STDIN_FILENO,
+        hark_read(publisher->target.loop, &publisher->read, STDIN_FILENO,
                   publisher->input + publisher->kept, INPUT_BYTES, HARK_AT_POSITION, input_read);
 }
 
@@ -167,9 +159,9 @@ static void opened(struct client_connection *connection)
 {
     struct publisher *publisher = hark_container_of(connection, struct publisher, connection);
     char command[NAME_BYTES_MAX + 16];
-    int length = snprintf(command, sizeof command, "PUB %s ack\n", publisher->stream);
+    int length = snprintf(command, sizeof command, "PUB %s ack\n", publisher->target.stream);
     publisher->writable = true;
-    publisher->started_ns = hark_now(publisher->loop);
+    publisher->started_ns = hark_now(publisher->target.loop);
     send_piece(publisher, command, (size_t)length);
     read_on(publisher);
 }
@@ -215,7 +207,7 @@ static void answered(struct client_connection *connection, const struct lines_ou
     struct publisher *publisher = hark_container_of(connection, struct publisher, connection);
     if (output->kind != LINES_ID || publisher->acknowledged == publisher->lines) {
         say("%s: an answer that was not asked for (is it the lines port of hark serve?)",
-            publisher->server);
+            publisher->target.server);
         return fail(publisher);
     }
     publisher->acknowledged++;
@@ -262,7 +254,7 @@ static void interrupted(struct client_signals *signals)
     struct publisher *publisher = hark_container_of(signals, struct publisher, signals);
     if (publisher->input_ended || !publisher->writable) {
         if (publisher->print_ids)
-            printer_give_up_at(&publisher->printer, hark_now(publisher->loop) + last_words_ns);
+            printer_give_up_soon(&publisher->printer);
         return fail(publisher);
     }
     publisher->code = EXIT_REFUSED;
@@ -278,7 +270,7 @@ static void show_progress(struct hark_op *op, int64_t periods)
     struct publisher *publisher = hark_container_of(op, struct publisher, progress);
     if (periods < 0)
         return;
-    double seconds = (double)(hark_now(publisher->loop) - publisher->started_ns) / 1e9;
+    double seconds = (double)(hark_now(publisher->target.loop) - publisher->started_ns) / 1e9;
     double rate = seconds > 0 ? (double)publisher->acknowledged / seconds : 0;
     char text[80];
     snprintf(text, sizeof text, "\r\033[K%" PRIu64 " acknowledged, %.0f/s", publisher->acknowledged,
@@ -291,30 +283,21 @@ static int publish(struct publisher *publisher)
 {
     bool progress = !publisher->quiet && isatty(STDERR_FILENO);
     publisher->open = true;
-    client_connection_open(publisher->loop, &publisher->connection, &publisher->names, &events);
-    client_signals_watch(publisher->loop, &publisher->signals, interrupted);
+    client_connection_open(publisher->target.loop, &publisher->connection, &publisher->target.names,
+                           &events);
+    client_signals_watch(publisher->target.loop, &publisher->signals, interrupted);
     if (publisher->print_ids)
-        printer_init(&publisher->printer, publisher->loop, printer_drained, printer_failed);
+        printer_init(&publisher->printer, publisher->target.loop, printer_drained, printer_failed);
     if (progress)
-        hark_every(publisher->loop, &publisher->progress, 200ULL * 1000 * 1000, show_progress);
-    int error = hark_run(publisher->loop);
+        hark_every(publisher->target.loop, &publisher->progress, 200ULL * 1000 * 1000,
+                   show_progress);
+    int error = hark_run(publisher->target.loop);
     if (progress)
         say_progress("\r\033[K");
     printer_done(&publisher->printer);
     if (error < 0)
         say("the loop cannot go on: %s", why(error));
     return error < 0 ? EXIT_REFUSED : publisher->code;
-}
-
-static const char *set_server(void *target, const char *value)
-{
-    ((struct publisher *)target)->server = value;
-    return value_address(value);
-}
-
-static const char *set_backend(void *target, const char *value)
-{
-    return value_backend(value, &((struct publisher *)target)->backend);
 }
 
 static const char *set_id(void *target, const char *value)
@@ -333,12 +316,12 @@ static const struct option_row rows[] = {
     {"server", 's', "HOST:PORT",
      "the server's lines port [127.0.0.1:12346]; a name is looked up once,\nand its addresses are "
      "tried in turn",
-     set_server},
+     client_target_set_server},
     {"id", 'i', NULL,
      "print the id of each acknowledged event; the count then goes\nto standard error", set_id},
     {"quiet", 'q', NULL, "no progress on the terminal, and no count at the end", set_quiet},
     {"backend", 'b', "NAME", "the loop's backend: auto, uring, epoll, poll, select [auto]",
-     set_backend},
+     client_target_set_backend},
 };
 
 const struct options_command client_pub_options = {
@@ -379,7 +362,7 @@ static void report(const struct publisher *publisher)
 
 int client_pub_run(int argc, char **argv)
 {
-    static struct publisher publisher = {.server = "127.0.0.1:12346"};
+    static struct publisher publisher = {.target.server = CLIENT_SERVER_DEFAULT};
     struct options_memory memory = {NULL};
     struct options_found found;
     switch (options_parse(&client_pub_options, &memory, argc, argv, &publisher, &found)) {
@@ -390,25 +373,12 @@ int client_pub_run(int argc, char **argv)
     case OPTIONS_GO:
         break;
     }
-    publisher.stream = found.operands[0];
-    const char *wrong = value_stream(publisher.stream);
-    if (wrong) {
-        say("pub: '%s' %s", publisher.stream, wrong);
-        return EXIT_USAGE;
-    }
-    int code = names_look_up("--server", publisher.server, &publisher.names);
+    int code = client_target_open(&publisher.target, "pub", found.operands[0]);
     if (code != EXIT_DONE)
         return code;
-    struct hark_options options = {.backend = publisher.backend};
-    int error = hark_loop_create(&options, &publisher.loop);
-    if (error) {
-        say("cannot make a loop: %s (try: hark doctor)", why(error));
-        names_done(&publisher.names);
-        return EXIT_REFUSED;
-    }
     code = publish(&publisher);
-    hark_loop_destroy(publisher.loop);
-    names_done(&publisher.names);
+    hark_loop_destroy(publisher.target.loop);
+    names_done(&publisher.target.names);
     report(&publisher);
     return code;
 }

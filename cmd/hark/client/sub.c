@@ -20,28 +20,22 @@
 #include "client/connection.h"
 #include "client/printer.h"
 #include "client/signals.h"
+#include "client/target.h"
 #include "hark.h"
-#include "options/names.h"
 #include "options/value.h"
 
 static const uint64_t back_off_first_ns = 100ULL * 1000 * 1000;
 static const uint64_t back_off_max_ns = 5ULL * 1000 * 1000 * 1000;
-static const uint64_t last_words_ns =
-    1000 * 1000 * 1000; /* for what is to be printed still, after an interrupt */
 
 struct subscriber {
+    struct client_target target;
     struct client_connection connection;
     struct printer printer;
-    struct hark_loop *loop;
     struct hark_op back_off;
     struct hark_op look_up;
     struct client_signals signals;
-    struct names names; /* what `server` stands for */
     struct names found; /* by the look-up on the pool */
 
-    const char *stream;
-    const char *server;
-    enum hark_backend_kind backend;
     bool from_start;
     bool print_ids;
     bool once;
@@ -65,7 +59,7 @@ static void leave_look_up(struct subscriber *subscriber)
 {
     if (subscriber->ending && hark_op_active(&subscriber->look_up) &&
         (subscriber->printer.error || printer_idle(&subscriber->printer)))
-        hark_stop(subscriber->loop);
+        hark_stop(subscriber->target.loop);
 }
 
 /* Lets go of everything once what was taken over is printed; hark_run then returns. */
@@ -110,10 +104,10 @@ static void opened(struct client_connection *connection)
     char command[NAME_BYTES_MAX + 64];
     int length;
     if (subscriber->positioned)
-        length = snprintf(command, sizeof command, "SUB %s after %" PRIu64 "\n", subscriber->stream,
-                          subscriber->after);
+        length = snprintf(command, sizeof command, "SUB %s after %" PRIu64 "\n",
+                          subscriber->target.stream, subscriber->after);
     else
-        length = snprintf(command, sizeof command, "SUB %s %s\n", subscriber->stream,
+        length = snprintf(command, sizeof command, "SUB %s %s\n", subscriber->target.stream,
                           subscriber->from_start ? "start" : "now");
     client_connection_write(connection, command, (size_t)length);
 }
@@ -159,7 +153,7 @@ static void line(struct client_connection *connection, const struct lines_output
     struct subscriber *subscriber = hark_container_of(connection, struct subscriber, connection);
     subscriber->back_off_ns = 0;
     if (subscriber->in_trouble)
-        say("%s: connected again", subscriber->server);
+        say("%s: connected again", subscriber->target.server);
     subscriber->in_trouble = false;
     switch (output->kind) {
     case LINES_EVENT:
@@ -168,7 +162,7 @@ static void line(struct client_connection *connection, const struct lines_output
         break;
     case LINES_GAP:
         say("%s: the events after %" PRIu64 " and before %" PRIu64 " are no longer kept: a gap",
-            subscriber->stream, output->after, output->id);
+            subscriber->target.stream, output->after, output->id);
         break;
     case LINES_ID: /* where a subscription "now" begins */
         subscriber->after = output->id;
@@ -188,9 +182,9 @@ static void back_off(struct subscriber *subscriber)
         wait_ns = back_off_max_ns;
     subscriber->back_off_ns = wait_ns;
     uint32_t random = 0;
-    hark_os_random(subscriber->loop, &random, sizeof random);
+    hark_os_random(subscriber->target.loop, &random, sizeof random);
     uint64_t jittered_ns = wait_ns / 2 + (wait_ns / 2 * random >> 32);
-    hark_sleep(subscriber->loop, &subscriber->back_off, jittered_ns, connect_again);
+    hark_sleep(subscriber->target.loop, &subscriber->back_off, jittered_ns, connect_again);
 }
 
 static void ended(struct client_connection *connection)
@@ -222,22 +216,23 @@ static const struct client_connection_events events = {
 static void connect_now(struct subscriber *subscriber)
 {
     subscriber->connected = true;
-    client_connection_open(subscriber->loop, &subscriber->connection, &subscriber->names, &events);
+    client_connection_open(subscriber->target.loop, &subscriber->connection,
+                           &subscriber->target.names, &events);
 }
 
 /* On the pool. Of the subscriber nobody else touches `found` meanwhile. */
 static int64_t look_up_again(struct hark_op *op)
 {
     struct subscriber *subscriber = hark_container_of(op, struct subscriber, look_up);
-    return names_look_up_again(&subscriber->names, &subscriber->found);
+    return names_look_up_again(&subscriber->target.names, &subscriber->found);
 }
 
 static void looked_up(struct hark_op *op, int64_t found)
 {
     struct subscriber *subscriber = hark_container_of(op, struct subscriber, look_up);
     if (found > 0) {
-        names_done(&subscriber->names);
-        subscriber->names = subscriber->found;
+        names_done(&subscriber->target.names);
+        subscriber->target.names = subscriber->found;
     }
     if (!subscriber->ending)
         connect_now(subscriber);
@@ -248,8 +243,8 @@ static void connect_again(struct hark_op *op, int64_t result)
     struct subscriber *subscriber = hark_container_of(op, struct subscriber, back_off);
     if (result < 0 || subscriber->ending)
         return;
-    if (subscriber->lost && subscriber->names.named)
-        hark_work(subscriber->loop, &subscriber->look_up, look_up_again, looked_up);
+    if (subscriber->lost && subscriber->target.names.named)
+        hark_work(subscriber->target.loop, &subscriber->look_up, look_up_again, looked_up);
     else
         connect_now(subscriber);
 }
@@ -258,16 +253,16 @@ static void connect_again(struct hark_op *op, int64_t result)
 static void interrupted(struct client_signals *signals)
 {
     struct subscriber *subscriber = hark_container_of(signals, struct subscriber, signals);
-    printer_give_up_at(&subscriber->printer, hark_now(subscriber->loop) + last_words_ns);
+    printer_give_up_soon(&subscriber->printer);
     finish(subscriber, EXIT_DONE);
 }
 
 static int subscribe(struct subscriber *subscriber)
 {
-    client_signals_watch(subscriber->loop, &subscriber->signals, interrupted);
-    printer_init(&subscriber->printer, subscriber->loop, printer_drained, printer_failed);
-    hark_defer(subscriber->loop, &subscriber->back_off, connect_again);
-    int error = hark_run(subscriber->loop);
+    client_signals_watch(subscriber->target.loop, &subscriber->signals, interrupted);
+    printer_init(&subscriber->printer, subscriber->target.loop, printer_drained, printer_failed);
+    hark_defer(subscriber->target.loop, &subscriber->back_off, connect_again);
+    int error = hark_run(subscriber->target.loop);
     if (error < 0)
         say("the loop cannot go on: %s", why(error));
     printer_done(&subscriber->printer);
@@ -284,12 +279,6 @@ static const char *set_after(void *target, const char *value)
     return NULL;
 }
 
-static const char *set_server(void *target, const char *value)
-{
-    ((struct subscriber *)target)->server = value;
-    return value_address(value);
-}
-
 static const char *set_count(void *target, const char *value)
 {
     uint64_t *out = &((struct subscriber *)target)->count_max;
@@ -297,11 +286,6 @@ static const char *set_count(void *target, const char *value)
     if (wrong)
         return wrong;
     return *out ? NULL : "must be more than 0";
-}
-
-static const char *set_backend(void *target, const char *value)
-{
-    return value_backend(value, &((struct subscriber *)target)->backend);
 }
 
 static const char *set_id(void *target, const char *value)
@@ -330,9 +314,9 @@ static const struct option_row rows[] = {
     {"server", 's', "HOST:PORT",
      "the server's lines port [127.0.0.1:12346]; a name is looked up each\ntime, and its addresses "
      "are tried in turn",
-     set_server},
+     client_target_set_server},
     {"backend", 'b', "NAME", "the loop's backend: auto, uring, epoll, poll, select [auto]",
-     set_backend},
+     client_target_set_backend},
 };
 
 const struct options_command client_sub_options = {
@@ -360,7 +344,7 @@ const struct options_command client_sub_options = {
 
 int client_sub_run(int argc, char **argv)
 {
-    static struct subscriber subscriber = {.server = "127.0.0.1:12346"};
+    static struct subscriber subscriber = {.target.server = CLIENT_SERVER_DEFAULT};
     struct options_memory memory = {NULL};
     struct options_found found;
     switch (options_parse(&client_sub_options, &memory, argc, argv, &subscriber, &found)) {
@@ -371,25 +355,12 @@ int client_sub_run(int argc, char **argv)
     case OPTIONS_GO:
         break;
     }
-    subscriber.stream = found.operands[0];
-    const char *wrong = value_stream(subscriber.stream);
-    if (wrong) {
-        say("sub: '%s' %s", subscriber.stream, wrong);
-        return EXIT_USAGE;
-    }
-    int code = names_look_up("--server", subscriber.server, &subscriber.names);
+    int code = client_target_open(&subscriber.target, "sub", found.operands[0]);
     if (code != EXIT_DONE)
         return code;
-    struct hark_options options = {.backend = subscriber.backend};
-    int error = hark_loop_create(&options, &subscriber.loop);
-    if (error) {
-        say("cannot make a loop: %s (try: hark doctor)", why(error));
-        names_done(&subscriber.names);
-        return EXIT_REFUSED;
-    }
     code = subscribe(&subscriber);
-    if (hark_loop_destroy(subscriber.loop) ==
+    if (hark_loop_destroy(subscriber.target.loop) ==
         0) /* else a look-up is under way still, and the process ends */
-        names_done(&subscriber.names);
+        names_done(&subscriber.target.names);
     return code;
 }

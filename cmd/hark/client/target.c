@@ -1,0 +1,37 @@
+/* target.c - from the words of a command line to a loop and addresses. */
+#include "client/target.h"
+
+#include "base/say.h"
+#include "options/value.h"
+
+const char *client_target_set_server(void *target, const char *value)
+{
+    ((struct client_target *)target)->server = value;
+    return value_address(value);
+}
+
+const char *client_target_set_backend(void *target, const char *value)
+{
+    return value_backend(value, &((struct client_target *)target)->backend);
+}
+
+int client_target_open(struct client_target *target, const char *command, const char *stream)
+{
+    const struct hark_options options = {.backend = target->backend};
+    const char *wrong = value_stream(stream);
+    if (wrong) {
+        say("%s: '%s' %s", command, stream, wrong);
+        return EXIT_USAGE;
+    }
+    target->stream = stream;
+    int code = names_look_up("--server", target->server, &target->names);
+    if (code != EXIT_DONE)
+        return code;
+    int error = hark_loop_create(&options, &target->loop);
+    if (error) {
+        say("cannot make a loop: %s (try: hark doctor)", why(error));
+        names_done(&target->names);
+        return EXIT_REFUSED;
+    }
+    return EXIT_DONE;
+}
