@@ -4,7 +4,7 @@
 #define TESTS_FUZZ_CHECK_RESPONSE_H
 
 #include "check.h"
-#include "wire/response.h"
+#include "wire/http_response.h"
 
 struct fuzzed_response {
     struct http_response response;

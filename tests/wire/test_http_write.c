@@ -1,7 +1,7 @@
 /* test_http_write.c - heads as they are written: read again by our own readers, and within their
  * room. */
 #include "http_reader.h"
-#include "wire/response.h"
+#include "wire/http_response.h"
 
 #include <errno.h>
 

@@ -7,8 +7,8 @@
  */
 #include "harness/sanitizer.h"
 #include "pieces.h"
+#include "wire/http_response.h"
 #include "wire/lines.h"
-#include "wire/response.h"
 #include "wire/sse.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* test_response.c - responses as a client reads them. */
 #include "pieces.h"
-#include "wire/response.h"
+#include "wire/http_response.h"
 
 struct response_reading {
     struct http_response response;

@@ -36,7 +36,7 @@
  *     http_accept.c     Accept: what a client takes
  *     http_text.c       the bytes and words of RFC 9110
  *     http_write.c      heads of responses and of requests, chunks, dates
- *     response.c        a response, for a client (response.h)
+ *     http_response.c   a response, for a client (http_response.h)
  */
 #ifndef WIRE_HTTP_H
 #define WIRE_HTTP_H

@@ -1,10 +1,10 @@
-/* response.c - reading responses, for clients. The same readers as for requests, as strict; the
- * body is handed on in pieces.
+/* http_response.c - reading responses, for clients. The same readers as for requests, as strict;
+ * the body is handed on in pieces.
  *
  * A client that is wrong about where a response ends takes the rest for the next one: what is in
  * doubt is refused here too.
  */
-#include "wire/response.h"
+#include "wire/http_response.h"
 
 #include "wire/block.h"
 #include "wire/http_framing.h"

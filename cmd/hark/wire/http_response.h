@@ -1,10 +1,10 @@
-/* response.h - HTTP/1.1 for a client: reading responses. No I/O is done here.
+/* http_response.h - HTTP/1.1 for a client: reading responses. No I/O is done here.
  *
  * The head is gathered; pieces of the body are handed on as they come, without a copy: an event
  * stream has no end.
  */
-#ifndef WIRE_RESPONSE_H
-#define WIRE_RESPONSE_H
+#ifndef WIRE_HTTP_RESPONSE_H
+#define WIRE_HTTP_RESPONSE_H
 
 #include "wire/http.h"
 
