@@ -148,7 +148,7 @@ static inline void assert_numbers(struct server *server, size_t count)
     history_free(&history);
 }
 
-/* Appends text to a file of the test's directory, made where it is missing. */
+/* Appends text to a file of the test's directory, made if it is missing. */
 static inline void append_file(const char *name, const char *text)
 {
     int fd = open(harness_path(name), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);

@@ -1,5 +1,5 @@
-/* test_faults.c - a disk that fails for a moment, and what somebody has put where the place is
- * kept. */
+/* test_faults.c - a disk that fails for a moment, descriptors that lack, and what somebody has put
+ * into the place of a place. */
 #include "fault/faults.h"
 #include "fixture.h"
 #include "log/disk.h"
@@ -225,9 +225,9 @@ BACKEND_TEST(file_that_cannot_be_read_is_tried_again)
     server_close(&server);
 }
 
-/* --- what stands where the place is kept --- */
+/* --- what stands in the place of a place --- */
 
-/* Puts another file where the place is kept, by a link, and opens the tail. */
+/* Puts another file into the place of a place, by a link, and opens the tail. */
 static void replace_place(struct hark_loop *loop, int (*put)(const char *target, const char *path))
 {
     char names[4][64], place[4096], target[4096];

@@ -1,5 +1,5 @@
-/* test_pattern.c - files that match a pattern: those that are there, those that come, and the names
- * that rotation gives. */
+/* test_pattern.c - files that match a pattern: that are there, that come, and the names that
+ * rotation gives. */
 #include "fixture.h"
 
 static void count_view(void *context, const struct tail_view *view)

@@ -79,7 +79,7 @@ void free(void *memory)
 #endif
 
 /* Runs a scenario with the nth allocation refused, n = 1, 2, ..., until one asks for less than n. A
- * scenario gives 0 where it came to its end, or the error. */
+ * scenario gives 0 if it came to its end, or the error. */
 static void refuse_each(int (*scenario)(void))
 {
     long refused = 0;
