@@ -3,9 +3,9 @@
 #ifndef TESTS_HUB_READER_H
 #define TESTS_HUB_READER_H
 
+#include "broker/reader.h"
+#include "broker/stream.h"
 #include "harness/harness.h"
-
-#include "broker/broker.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -6,6 +6,8 @@
 #include "harness/harness.h"
 
 #include "broker/broker.h"
+#include "threads/owner.h"
+#include "threads/source_remote.h"
 
 enum { OWNER, REMOTE, SIDES };
 
@@ -13,6 +15,7 @@ struct bench {
     struct hark_loop *loops[SIDES];
     struct mailbox boxes[SIDES];
     struct broker *brokers[SIDES];
+    struct owner *owner;
     struct log *log;
     bool done;
     int result;
@@ -62,13 +65,12 @@ static inline void bench_open(struct bench *bench, struct hark_loop *loop, size_
                      0);
     turn_until(bench, &bench->done);
     assert_int_equal(bench->result, 0);
-    struct broker_options options = {
-        .ring_bytes = ring_bytes, .brokers = SIDES, .mailbox = &bench->boxes[OWNER]};
+    const struct broker_options options = {.ring_bytes = ring_bytes, .brokers = SIDES};
     assert_int_equal(broker_create(loop, bench->log, &options, &bench->brokers[OWNER]), 0);
-    assert_int_equal(broker_lend(bench->brokers[OWNER], &bench->boxes[REMOTE], &relay), 0);
-    options.mailbox = &bench->boxes[REMOTE];
+    assert_int_equal(owner_create(bench->brokers[OWNER], &bench->boxes[OWNER], &bench->owner), 0);
+    assert_int_equal(owner_lend(bench->owner, &bench->boxes[REMOTE], &relay), 0);
     assert_int_equal(
-        broker_create_remote(bench->loops[REMOTE], relay, &options, &bench->brokers[REMOTE]), 0);
+        source_remote_broker(bench->loops[REMOTE], relay, &options, &bench->brokers[REMOTE]), 0);
 }
 
 static inline void bench_close(struct bench *bench)
@@ -79,6 +81,7 @@ static inline void bench_close(struct bench *bench)
         turn_until(bench, &bench->done);
         broker_destroy(bench->brokers[side]); /* asserts that no stream is held any more */
     }
+    owner_destroy(bench->owner);
     bench->done = false;
     log_close(bench->log, log_is_closed, bench);
     turn_until(bench, &bench->done);

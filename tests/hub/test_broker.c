@@ -1,5 +1,10 @@
 /* test_broker.c - the broker in this process, over a real log and real sockets: what only shows
  * when turns of the loop are counted. */
+#include "broker/broker.h"
+#include "broker/look.h"
+#include "broker/publish.h"
+#include "broker/reader.h"
+#include "broker/stream.h"
 #include "fault/faults.h"
 #include "reader.h"
 
@@ -603,7 +608,8 @@ BACKEND_TEST(long_events_are_read_from_the_disk_for_few_readers_at_once)
             size_t reading = 0;
             hark_run_once(loop);
             for (size_t j = 0; j < READERS; j++) {
-                reading += readers[j].subscriber.reading && readers[j].subscriber.needed != 0;
+                reading +=
+                    readers[j].subscriber.disk.reading && readers[j].subscriber.disk.needed != 0;
                 reader_take(&readers[j], SIZE_MAX);
                 if (j % 7 == 6 && reading > 0)
                     reader_close(&readers[j]),

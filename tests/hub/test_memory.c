@@ -1,6 +1,9 @@
 /* test_memory.c - brokers on two threads when memory is lacking: the nth allocation fails, n =
  * 1, 2, ... until a run in which none did. An answer is an error then, and still comes in its
  * order. */
+#include "broker/broker.h"
+#include "broker/publish.h"
+#include "broker/stream.h"
 #include "harness/sanitizer.h"
 #include "sides.h"
 

@@ -1,5 +1,9 @@
 /* test_remote.c - a broker without a log, and the one that has it. Both loops run in this
  * thread, so which of them is how far behind the other is the test's to choose. */
+#include "broker/broker.h"
+#include "broker/publish.h"
+#include "broker/reader.h"
+#include "broker/stream.h"
 #include "reader.h"
 #include "sides.h"
 
@@ -450,10 +454,9 @@ BACKEND_TEST(flush_gives_readers_all_that_was_published_before_the_mail_that_fol
     source_open(&bench, &source, OWNER, "s");
     struct last_word word = {.broker = bench.brokers[REMOTE]};
     source_publish(&source, 5);
-    while (source.answered <
-           5) /* its last answer comes in the turn that has the events for the other side */
+    while (source.answered < 5) /* the last answer comes in the turn that has the remote's events */
         assert_true(hark_run_once(bench.loops[OWNER]) >= 0);
-    broker_flush(bench.brokers[OWNER]);
+    owner_flush(bench.owner);
     mail_send(bench.loops[OWNER], &bench.boxes[REMOTE], &word.mail, last_word_arrived);
     turn_until(&bench, &word.arrived);
     assert_int_equal(word.delivered, 5);

@@ -1,5 +1,6 @@
 /* test_follow.c - a file that grows, is rotated, cut, removed and made anew, while it is
  * followed. */
+#include "broker/broker.h"
 #include "fault/faults.h"
 #include "fixture.h"
 

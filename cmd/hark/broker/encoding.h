@@ -1,6 +1,6 @@
 /* encoding.h - the ways in which events go out: one row for each protocol that has subscribers. */
-#ifndef BROKER_ENCODING_H
-#define BROKER_ENCODING_H
+#ifndef HARK_COMMAND_BROKER_ENCODING_H
+#define HARK_COMMAND_BROKER_ENCODING_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,15 +1,38 @@
-/* reader.c - one reader of a stream: where it stands, and what it sends next.
+/* reader.c - one reader of a stream: where it stands, and what it sends next; the turns of all of
+ * them, and the heartbeat.
  *
- * A subscriber is always in one of these: its block is on its way (sending); the log reads for it
- * (reading); it waits in a list (for events, for its turn, for a buffer); or its connection takes
- * nothing more (broken). `position` tells what it has been given; everything else is found from
- * that. Reading from the disk is left to reader_disk.c, taking turns to turns.c.
+ * A reader is always in one of these: its block is on its way (sending); the log reads for it
+ * (disk.reading); it waits in a list (for events, for its turn, for a buffer); or its connection
+ * takes nothing more (broken). The bookmark tells what it has been given; everything else is found
+ * from that. Reading from the disk is left to reader_disk.c.
+ *
+ * A turn of the loop serves a bounded number of readers, and of heartbeats: others than they are
+ * served as well.
+ *
+ * Thread: the broker's.
  */
+#include "broker/reader.h"
+
+#include "broker/recent.h"
 #include "broker/state.h"
+#include "broker/stream.h"
+#include "wire/sse.h"
 
 #include <stdlib.h>
+#include <string.h>
+
+enum { TURN_READERS = 256 };
+
+static bool finish(struct broker_reader *reader);
+static void pump(struct broker_reader *reader);
 
 /* --- sending --- */
+
+static void break_off(struct broker_reader *reader)
+{
+    reader->broken = true;
+    hark_stream_close(reader->output);
+}
 
 static void block_released(struct hark_stream *output, struct hark_stream_block *block, int error)
 {
@@ -20,11 +43,12 @@ static void block_released(struct hark_stream *output, struct hark_stream_block 
     reader->own = NULL;
     if (error < 0)
         reader->broken = true;
-    if (!broker_reader_finish(reader))
-        broker_reader_pump(reader);
+    if (!finish(reader))
+        pump(reader);
 }
 
-void broker_reader_send(struct broker_reader *reader, const char *bytes, size_t count)
+/* Sends bytes that stay until the block is released. */
+static void send_bytes(struct broker_reader *reader, const char *bytes, size_t count)
 {
     reader->block =
         (struct hark_stream_block){.bytes = bytes, .count = count, .released = block_released};
@@ -37,24 +61,19 @@ void broker_reader_send(struct broker_reader *reader, const char *bytes, size_t 
     reader->sending = false;
     free(reader->own);
     reader->own = NULL;
-    broker_reader_break(reader);
-}
-
-void broker_reader_break(struct broker_reader *reader)
-{
-    reader->broken = true;
-    hark_stream_close(reader->output);
+    break_off(reader);
 }
 
 static void send_gap(struct broker_reader *reader, uint64_t first)
 {
-    size_t count = broker_encode_gap(reader->encoding, reader->gap, reader->gap_after, first);
-    reader->gap_waits = false;
+    struct broker_bookmark *mark = &reader->mark;
+    size_t count = broker_encode_gap(mark->encoding, reader->gap, mark->gap_after, first);
+    mark->gap_waits = false;
     reader->broker->statistics.gaps++;
-    broker_reader_send(reader, reader->gap, count);
+    send_bytes(reader, reader->gap, count);
 }
 
-/* Sends what the ring holds after the position: all of it that lies in one chunk. */
+/* Sends the recent events after the position: all that lie in one chunk. */
 static void send_range(struct broker_reader *reader, const struct recent_range *range)
 {
     if (reader->chunk != range->chunk) {
@@ -62,9 +81,9 @@ static void send_range(struct broker_reader *reader, const struct recent_range *
         recent_chunk_release(reader->chunk);
         reader->chunk = range->chunk;
     }
-    reader->position = range->last_id;
+    reader->mark.position = range->last_id;
     reader->broker->statistics.delivered += range->events;
-    broker_reader_send(reader, range->bytes, range->count);
+    send_bytes(reader, range->bytes, range->count);
 }
 
 /* --- where it stands --- */
@@ -72,93 +91,210 @@ static void send_range(struct broker_reader *reader, const struct recent_range *
 static void wait_for_events(struct broker_reader *reader)
 {
     list_remove(&reader->place);
-    list_append(&reader->stream->waiting, &reader->place);
+    list_append(&reader->mark.stream->waiting, &reader->place);
 }
 
-void broker_reader_ready(struct broker_reader *reader)
+static void wait_for_turn(struct broker_reader *reader)
+{
+    broker_turns_add(&reader->broker->turns, &reader->place);
+}
+
+static void disk_done(struct broker_disk_read *read, enum broker_disk_outcome outcome, char *bytes,
+                      size_t count)
+{
+    struct broker_reader *reader = hark_container_of(read, struct broker_reader, disk);
+    if (finish(reader))
+        return;
+    switch (outcome) {
+    case DISK_BLOCK:
+        reader->own = bytes;
+        send_bytes(reader, bytes, count);
+        break;
+    case DISK_AGAIN:
+        wait_for_turn(reader);
+        break;
+    case DISK_GONE:
+        if (reader->mark.generation != reader->mark.stream->generation)
+            wait_for_turn(reader);
+        else
+            wait_for_events(reader); /* what tells of the deletion is on its way */
+        break;
+    case DISK_FAILED:
+        break_off(reader);
+        break;
+    }
+}
+
+static void read_disk(struct broker_reader *reader)
 {
     list_remove(&reader->place);
-    list_append(&reader->broker->ready, &reader->place);
-    broker_turns(reader->broker);
+    if (broker_disk_begin(&reader->disk, &reader->mark, &reader->place, disk_done) < 0)
+        break_off(reader);
 }
 
-/* The first look at a generation of the stream. Ids of earlier generations are below it;
- * one that is above all that it has given is foreign (the data directory was replaced):
- * everything is then new to this reader, after a gap. */
-static void enter_generation(struct broker_reader *reader, uint64_t newest)
+/* The first look at a generation of the stream. Ids of earlier ones are below it; an id that is
+ * above all that it has given is foreign (the data directory was replaced): everything is then new
+ * to this reader, after a gap. */
+static void enter_generation(struct broker_bookmark *mark, uint64_t newest)
 {
-    reader->generation = reader->stream->generation;
-    if (reader->position <= newest)
+    mark->generation = mark->stream->generation;
+    if (mark->position <= newest)
         return;
-    reader->gap_after = reader->position;
-    reader->gap_waits = true;
-    reader->position = LOG_START;
+    mark->gap_after = mark->position;
+    mark->gap_waits = true;
+    mark->position = LOG_START;
 }
 
-void broker_reader_pump(struct broker_reader *reader)
+/* Sends what there is, or reads, or waits. */
+static void pump(struct broker_reader *reader)
 {
-    struct broker_stream *stream = reader->stream;
-    struct recent *recent = &stream->recents[reader->encoding];
+    struct broker_bookmark *mark = &reader->mark;
+    struct broker_stream *stream = mark->stream;
+    struct recent *recent = &stream->recents[mark->encoding];
     struct recent_range range;
-    if (reader->closing || reader->sending || reader->reading || reader->broken)
+    if (reader->closing || reader->sending || reader->disk.reading || reader->broken)
         return;
     if (stream->generation == 0) {
         wait_for_events(reader);
         return;
     }
-    if (reader->generation != stream->generation)
-        enter_generation(reader, recent->top);
-    if (reader->position == LOG_START && recent->floor == stream->generation)
-        reader->position = stream->generation; /* the ring holds all that this generation has had */
-    if (reader->position < recent->floor) {
-        broker_disk(reader);
+    if (mark->generation != stream->generation)
+        enter_generation(mark, recent->top);
+    if (mark->position == LOG_START && recent->floor == stream->generation)
+        mark->position = stream->generation; /* all that it has had is among the recent events */
+    if (mark->position < recent->floor) {
+        read_disk(reader);
         return;
     }
-    if (!recent_find(recent, reader->position, reader->chunk, &range))
+    if (!recent_find(recent, mark->position, reader->chunk, &range))
         wait_for_events(reader);
-    else if (reader->gap_waits)
+    else if (mark->gap_waits)
         send_gap(reader, range.first_id);
     else
         send_range(reader, &range);
 }
 
+/* --- turns --- */
+
+static void pump_first(struct broker *broker)
+{
+    struct broker_reader *reader =
+        hark_container_of(broker->turns.ready.next, struct broker_reader, place);
+    list_remove(&reader->place);
+    pump(reader);
+}
+
+void broker_readers_flush(struct broker *broker)
+{
+    while (!list_empty(&broker->turns.ready))
+        pump_first(broker);
+}
+
+/* Sends a comment to the next of those that have waited for the whole period. */
+static void beat_first(struct broker *broker)
+{
+    struct broker_reader *reader =
+        hark_container_of(broker->beating.next, struct broker_reader, among_all);
+    list_remove(&reader->among_all);
+    list_append(&broker->readers[BROKER_SSE], &reader->among_all);
+    bool told = reader->told;
+    reader->told = false;
+    if (told || reader->sending || reader->disk.reading || reader->broken)
+        return;
+    list_remove(&reader->place);
+    broker->statistics.heartbeats++;
+    send_bytes(reader, SSE_HEARTBEAT, strlen(SSE_HEARTBEAT));
+    reader->told = false; /* else every second one would be left out */
+}
+
+void broker_readers_give_turns(struct broker_turns *turns)
+{
+    struct broker *broker = hark_container_of(turns, struct broker, turns);
+    for (int i = 0; i < TURN_READERS && !list_empty(&turns->ready); i++)
+        pump_first(broker);
+    for (int i = 0; i < TURN_READERS && !list_empty(&broker->beating); i++)
+        beat_first(broker);
+    broker_buffers_offer(&broker->buffers);
+    if (!list_empty(&turns->ready) || !list_empty(&broker->beating))
+        broker_turns_soon(turns);
+}
+
+/* --- the heartbeat --- */
+
+static void beat(struct hark_op *op, int64_t result)
+{
+    struct broker *broker = hark_container_of(op, struct broker, heartbeat);
+    (void)result;
+    if (!hark_op_more(op)) {
+        broker_readers_heartbeat(broker); /* somebody may have come since it was cancelled */
+        pending_end(&broker->pending);
+        return;
+    }
+    list_move(&broker->beating, &broker->readers[BROKER_SSE]);
+    broker_turns_soon(&broker->turns);
+}
+
+void broker_readers_heartbeat(struct broker *broker)
+{
+    bool anybody = !list_empty(&broker->readers[BROKER_SSE]) || !list_empty(&broker->beating);
+    if (!anybody || broker->closing) {
+        hark_cancel(&broker->heartbeat);
+    } else if (!hark_op_active(&broker->heartbeat)) {
+        pending_begin(&broker->pending);
+        hark_every(broker->loop, &broker->heartbeat, broker->options.heartbeat_ns, beat);
+    }
+}
+
+void broker_readers_init(struct broker *broker)
+{
+    for (int i = 0; i < BROKER_ENCODINGS; i++)
+        list_init(&broker->readers[i]);
+    list_init(&broker->beating);
+}
+
 /* --- its beginning and end --- */
+
+int broker_follow(struct broker_stream *stream, struct broker_follow *follow, broker_followed *done)
+{
+    follow->done = done;
+    return stream->broker->source->calls->follow(stream, follow);
+}
 
 void broker_reader_open(struct broker_stream *stream, struct broker_reader *reader,
                         struct hark_stream *output, enum broker_encoding encoding,
                         enum broker_from from, uint64_t after, broker_reader_closed *closed)
 {
+    struct broker *broker = stream->broker;
     *reader = (struct broker_reader){
-        .broker = stream->broker,
-        .stream = stream,
+        .broker = broker,
+        .mark = {.stream = broker_stream_hold(stream), .encoding = encoding},
         .output = output,
         .closed = closed,
-        .encoding = encoding,
         .told = true,
     };
     list_init(&reader->place);
-    list_append(&stream->broker->all[encoding], &reader->among_all);
-    stream->handles++;
-    broker_stream_refresh(stream);
+    list_append(&broker->readers[encoding], &reader->among_all);
+    broker->source->calls->look(stream);
     broker_stream_join(stream, encoding);
     if (from == BROKER_FROM_AFTER)
-        reader->position = after;
+        reader->mark.position = after;
     else if (from == BROKER_FROM_NOW && stream->generation != 0)
-        reader->position = stream->recents[encoding].top;
-    broker_reader_ready(reader);
-    broker_heartbeat(stream->broker);
+        reader->mark.position = stream->recents[encoding].top;
+    wait_for_turn(reader);
+    broker_readers_heartbeat(broker);
 }
 
 uint64_t broker_reader_position(const struct broker_reader *reader)
 {
-    return reader->position;
+    return reader->mark.position;
 }
 
-bool broker_reader_finish(struct broker_reader *reader)
+/* Calls `closed` if it is closing and nothing of it is in use. Gives: true: it is gone. */
+static bool finish(struct broker_reader *reader)
 {
-    if (!reader->closing || reader->sending || reader->reading)
+    if (!reader->closing || reader->sending || reader->disk.reading)
         return false;
-    struct broker_stream *stream = reader->stream;
+    struct broker_stream *stream = reader->mark.stream;
     recent_chunk_release(reader->chunk);
     reader->chunk = NULL;
     reader->closed(reader);
@@ -174,10 +310,9 @@ void broker_reader_close(struct broker_reader *reader)
     reader->closing = true;
     list_remove(&reader->place);
     list_remove(&reader->among_all);
-    broker_stream_leave(reader->stream, reader->encoding);
-    broker_heartbeat(broker);
-    if (reader->reading && !broker->owner) /* else the owner has the cursor */
-        log_cursor_cancel(&reader->cursor);
-    broker_buffers_offer(broker); /* one may have been kept for it */
-    broker_reader_finish(reader);
+    broker_stream_leave(reader->mark.stream, reader->mark.encoding);
+    broker_readers_heartbeat(broker);
+    broker_disk_abandon(&reader->disk);
+    broker_buffers_offer(&broker->buffers); /* one may have been kept for it */
+    finish(reader);
 }

@@ -4,9 +4,12 @@
  * entry to entry and from chunk to chunk; `floor` is at or above the id of the last event that
  * left.
  *
- * Which subscribers are told, and when, is left to reader.c.
+ * Which readers are told, and when, is left to stream.c and reader.c.
+ *
+ * Thread: the broker's.
  */
 #include "broker/recent.h"
+
 #include "base/check.h"
 
 #include <stdlib.h>
@@ -111,7 +114,7 @@ size_t recent_append(struct recent *recent, uint64_t id, const void *bytes, size
     return size;
 }
 
-/* The index of the first entry after an id; the chunk's count where there is none. */
+/* The index of the first entry after an id; the chunk's count if there is none. */
 static uint32_t entry_after(const struct recent_chunk *chunk, uint64_t after)
 {
     uint32_t low = 0;

@@ -10,7 +10,8 @@
 #define CONNECTION_WORKER_H
 
 #include "base/deadline.h"
-#include "broker/broker.h"
+#include "broker/options.h"
+#include "broker/statistics.h"
 #include "connection/incoming.h"
 #include "connection/peers.h"
 #include "connection/turns.h"
@@ -111,6 +112,7 @@ struct server {
     struct edition edition;              /* the one that is being written */
     bool writing;
     struct hark_op writing_step;
+    struct owner *owner; /* what the other brokers have of the log; NULL: there are none */
 };
 
 struct worker {

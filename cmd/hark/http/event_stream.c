@@ -6,6 +6,8 @@
  * none either.
  */
 #include "http/event_stream.h"
+#include "broker/reader.h"
+#include "broker/stream.h"
 #include "http/answer.h"
 
 #include <stdlib.h>

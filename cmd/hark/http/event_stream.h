@@ -2,6 +2,7 @@
 #ifndef HTTP_EVENT_STREAM_H
 #define HTTP_EVENT_STREAM_H
 
+#include "broker/reader.h"
 #include "http/http.h"
 
 /* Answers the request that was read, with the events of its route's stream. */

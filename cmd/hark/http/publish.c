@@ -4,8 +4,10 @@
  * order of its requests without a queue of ours. A publish is one block, body behind it; blocks for
  * small bodies are kept for the next.
  */
-#include "http/publish.h"
+#include "broker/publish.h"
+#include "broker/stream.h"
 #include "http/answer.h"
+#include "http/publish.h"
 
 #include <errno.h>
 #include <stdlib.h>

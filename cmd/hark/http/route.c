@@ -17,6 +17,8 @@
  * pending, so all others are refused in their turn.
  */
 #include "http/route.h"
+#include "broker/reader.h"
+#include "broker/stream.h"
 #include "http/answer.h"
 #include "http/event_stream.h"
 #include "http/publish.h"

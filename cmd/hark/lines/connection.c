@@ -5,6 +5,8 @@
  * may, and keeps the rest. Of a subscriber, what it sends is passed over, and its half-close is no
  * end: `printf 'SUB a\n' | nc` goes on printing.
  */
+#include "broker/reader.h"
+#include "broker/stream.h"
 #include "lines/lines.h"
 
 #include <errno.h>

@@ -2,6 +2,7 @@
 #ifndef LINES_LINES_H
 #define LINES_LINES_H
 
+#include "broker/reader.h"
 #include "connection/connection.h"
 
 #include "wire/lines.h"

@@ -5,6 +5,7 @@
  * What must hold: lines are published in the order in which they came, and answered in it, which
  * the log sees to.
  */
+#include "broker/publish.h"
 #include "base/check.h"
 #include "lines/lines.h"
 

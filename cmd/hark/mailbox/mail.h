@@ -6,8 +6,8 @@
  * told already is not told again, so many pieces of mail in one turn are one message of the loops.
  * On io_uring it leaves with the turn of whoever sent first. A server of one thread sends none.
  */
-#ifndef MAILBOX_MAIL_H
-#define MAILBOX_MAIL_H
+#ifndef HARK_COMMAND_MAILBOX_MAIL_H
+#define HARK_COMMAND_MAILBOX_MAIL_H
 
 #include <stdatomic.h>
 #include <stdbool.h>

@@ -5,6 +5,7 @@
  * end.
  */
 #include "server/server.h"
+#include "broker/broker.h"
 #include "connection/worker.h"
 #include "http/http.h"
 #include "http/publish.h"
@@ -172,7 +173,6 @@ struct broker_options worker_broker_options(struct worker *worker)
         .heartbeat_ns = worker->options->heartbeat_ns,
         .brokers = worker->server->count,
         .trouble = &worker->server->trouble,
-        .mailbox = &worker->mailbox,
     };
 }
 

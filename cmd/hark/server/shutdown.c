@@ -15,7 +15,9 @@
  * deadline passes, connections are closed as they are; when the disk does not answer for as long
  * again, the loop is left.
  */
+#include "broker/broker.h"
 #include "connection/connection.h"
+#include "threads/owner.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -104,6 +106,10 @@ static void broker_closed(void *context)
     struct worker *worker = context;
     broker_destroy(worker->broker);
     worker->broker = NULL;
+    if (worker_is_owner(worker)) {
+        owner_destroy(worker->server->owner);
+        worker->server->owner = NULL;
+    }
     shutdown_advance(worker);
 }
 
@@ -141,8 +147,10 @@ static bool accepted_is_done(struct worker *worker)
 static void finish_subscribers(struct worker *worker)
 {
     worker->ending = ENDING_SUBSCRIBERS;
+    if (worker_is_owner(worker))
+        owner_flush(worker->server->owner); /* the last events come before the farewell */
     if (worker->broker)
-        broker_flush(worker->broker); /* the last events come before the farewell */
+        broker_flush(worker->broker);
     if (worker_is_owner(worker))
         workers_farewell(worker);
     connections_finish(worker);

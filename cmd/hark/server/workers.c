@@ -6,7 +6,10 @@
  * must hold: a worker's loop ends when the owner has heard that it is gone, and the owner sends it
  * nothing from then on.
  */
+#include "broker/options.h"
 #include "connection/connection.h"
+#include "threads/owner.h"
+#include "threads/source_remote.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -45,7 +48,7 @@ static void begun(struct mail *mail)
     struct server *server = worker->server;
     if (worker->begin_error < 0) {
         server->begin_error = worker->begin_error;
-        broker_lend_not(worker->relay);
+        owner_lend_not(worker->relay);
     }
     server->begun++;
     others_begun(&server->workers[0]);
@@ -56,7 +59,7 @@ static void begin(struct mail *mail)
     struct worker *worker = hark_container_of(mail, struct worker, begin);
     struct broker_options options = worker_broker_options(worker);
     worker->begin_error =
-        broker_create_remote(worker->loop, worker->relay, &options, &worker->broker);
+        source_remote_broker(worker->loop, worker->relay, &options, &worker->broker);
     send_owner(worker, mail, begun);
 }
 
@@ -64,12 +67,14 @@ void workers_begin(struct worker *owner)
 {
     struct server *server = owner->server;
     int error = 0;
+    if (server->count > 1)
+        error = owner_create(owner->broker, &owner->mailbox, &server->owner);
     for (uint32_t i = 1; i < server->count && error == 0; i++)
-        error = broker_lend(owner->broker, &server->workers[i].mailbox, &server->workers[i].relay);
+        error = owner_lend(server->owner, &server->workers[i].mailbox, &server->workers[i].relay);
     if (error < 0) {
         for (uint32_t i = 1; i < server->count; i++)
             if (server->workers[i].relay)
-                broker_lend_not(server->workers[i].relay);
+                owner_lend_not(server->workers[i].relay);
         workers_are_ready(owner, error);
         return;
     }

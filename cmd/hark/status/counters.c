@@ -1,6 +1,7 @@
 /* counters.c - adding up. Every counter is a number of 64 bits, and the sum is a counter again, but
  * for the longest turn, which is the longest of all. */
 #include "status/counters.h"
+#include "broker/broker.h"
 
 #include <string.h>
 

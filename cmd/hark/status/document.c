@@ -7,6 +7,7 @@
  * met at the end, and one that goes is passed over.
  */
 #include "status/document.h"
+#include "broker/look.h"
 
 #include <stdlib.h>
 

@@ -5,6 +5,7 @@
  * would tell that it is over. So who asks meanwhile has an empty event tried, in a stream of the
  * server's own that nobody sees and that goes again. Without trouble nothing is written.
  */
+#include "broker/source_log.h"
 #include "connection/refusal.h"
 #include "connection/worker.h"
 
@@ -29,7 +30,7 @@ static void probed(struct log_append *append, int64_t result)
 {
     struct health *health = hark_container_of(append, struct health, probe);
     struct worker *owner = health->worker;
-    broker_trouble_look(owner->broker);
+    source_log_trouble(owner->broker);
     health->again_ns = hark_now(owner->loop) + PROBE_NS;
     health->probing = result > 0;
     if (result <= 0)

@@ -2,7 +2,7 @@
 #ifndef STATUS_HEALTH_H
 #define STATUS_HEALTH_H
 
-#include "broker/broker.h"
+#include "log/log.h"
 
 struct worker;
 

@@ -2,6 +2,7 @@
  * once, its samples together, and the last line ends with LF. Streams past a number are left out,
  * so that an answer stays small; how many is told. */
 #include "base/say.h"
+#include "broker/look.h"
 #include "http/http.h"
 #include "status/counters.h"
 #include "status/measures.h"

@@ -7,6 +7,8 @@
  * begins. What is asked of one stream is told at once. What must hold: while a connection waits for
  * such an answer none of its other requests is answered, as this one keeps no order with the log's.
  */
+#include "broker/look.h"
+#include "broker/stream.h"
 #include "http/answer.h"
 #include "status/counters.h"
 

@@ -1,6 +1,7 @@
 /* stats.c - GET /stats and GET /streams: everything that the dashboard shows, as JSON. Names and
  * states hold nothing that JSON would need escaped, but for paths and refusals, which are
  * escaped. */
+#include "broker/look.h"
 #include "http/http.h"
 #include "status/counters.h"
 #include "status/measures.h"

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "broker/stream.h"
 #include "tail/read.h"
 #include "tail/start.h"
 #include "tail/walk.h"

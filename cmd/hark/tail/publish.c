@@ -9,6 +9,7 @@
 #include "tail/publish.h"
 
 #include "base/say.h"
+#include "broker/publish.h"
 #include "tail/source.h"
 #include "tail/tell.h"
 

@@ -28,7 +28,7 @@
 #define TAIL_STATE_H
 
 #include "base/pending.h"
-#include "broker/broker.h"
+#include "broker/publish.h"
 #include "log/log.h"
 #include "tail/again.h"
 #include "tail/position.h"

@@ -25,11 +25,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "broker/broker.h"
 #include "hark.h"
 #include "log/log.h"
 #include "tail/pattern_name.h"
 
+struct broker;
 struct tail;
 
 /* One file to follow, or a pattern. */

@@ -1,13 +1,18 @@
 /* relay.c - blocks of events, out and back.
  *
- * What must hold: what is sent to one broker arrives in the order in which it was given here, but
+ * What must hold: what is sent to one remote arrives in the order in which it was given here, but
  * that events may overtake answers (they are durable already). Between two events of a followed
  * stream nothing is left out without a state after it. At least one block is always at hand or on
  * its way back, so a state can wait for nothing else.
+ *
+ * Thread: the owner's, but for block_arrived, which runs on the remote's.
  */
-#include "broker/relay.h"
+#include "threads/relay.h"
+
 #include "base/check.h"
+#include "broker/source_log.h"
 #include "broker/state.h"
+#include "threads/sides.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -24,8 +29,9 @@ struct relay_block {
 };
 
 struct relay {
-    struct broker *owner;
+    struct owner *owner;
     struct mailbox *to;
+    relay_take *take;  /* the remote's */
     struct list place; /* among the owner's */
     struct relay_block *filling;
     struct relay_block *spare;
@@ -78,16 +84,19 @@ static struct relay_block *block_take(struct relay *relay, size_t size)
 
 /* --- sending --- */
 
+static struct hark_loop *loop_of(const struct relay *relay)
+{
+    return relay->owner->broker->loop;
+}
+
 static void settle(struct relay *relay);
 
 static void end_check(struct relay *relay)
 {
-    struct broker *owner = relay->owner;
     if (!relay->ending || relay->outstanding != 0 || relay->mails.first ||
         hark_op_active(&relay->turn))
         return;
     relay_destroy(relay);
-    broker_close_check(owner);
 }
 
 /* Back at the owner. */
@@ -101,14 +110,14 @@ static void block_returned(struct mail *mail)
     end_check(relay);
 }
 
-/* On the other thread. */
+/* On the remote's thread. */
 static void block_arrived(struct mail *mail)
 {
     struct relay_block *block = hark_container_of(mail, struct relay_block, mail);
     struct relay *relay = block->relay;
     for (size_t at = 0; at < block->used;) {
         const struct relay_entry *entry = (const void *)(block->bytes + at);
-        remote_take(entry, block->bytes + at + sizeof *entry);
+        relay->take(entry, block->bytes + at + sizeof *entry);
         at += (sizeof *entry + entry->count + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
     }
     mail_send(relay->to->loop, relay->owner->mailbox, mail, block_returned);
@@ -119,20 +128,20 @@ static void send_block(struct relay *relay)
     struct relay_block *block = relay->filling;
     relay->filling = NULL;
     if (block)
-        mail_send(relay->owner->loop, relay->to, &block->mail, block_arrived);
+        mail_send(loop_of(relay), relay->to, &block->mail, block_arrived);
 }
 
-static void relay_flush(struct relay *relay)
+void relay_flush(struct relay *relay)
 {
     struct mail *mail;
     send_block(relay);
     while ((mail = relay->mails.first)) {
         relay->mails.first = mail->next;
-        mail_send(relay->owner->loop, relay->to, mail, mail->arrived);
+        mail_send(loop_of(relay), relay->to, mail, mail->arrived);
     }
 }
 
-void relays_flush(struct broker *owner)
+void relay_flush_all(struct owner *owner)
 {
     for (struct list *place = owner->relays.next; place != &owner->relays; place = place->next)
         relay_flush(hark_container_of(place, struct relay, place));
@@ -149,7 +158,7 @@ static void turn_over(struct hark_op *op, int64_t result)
 static void flush_soon(struct relay *relay)
 {
     if (!hark_op_active(&relay->turn))
-        hark_defer(relay->owner->loop, &relay->turn, turn_over);
+        hark_defer(loop_of(relay), &relay->turn, turn_over);
 }
 
 void relay_mail(struct relay *relay, struct mail *mail, mail_arrived *arrived)
@@ -184,16 +193,15 @@ static struct relay_entry *entry_add(struct relay *relay, size_t count)
 static void settle(struct relay *relay)
 {
     while (!list_empty(&relay->due)) {
-        struct broker_watch *watch = hark_container_of(relay->due.next, struct broker_watch, due);
+        struct remote_watch *watch = hark_container_of(relay->due.next, struct remote_watch, due);
         struct relay_entry *entry = entry_add(relay, 0);
         if (!entry)
             return;
-        const struct log_stream *log =
-            watch->owner_stream ? broker_stream_log(watch->owner_stream) : NULL;
+        const struct log_stream *log = watch->owned ? source_log_stream(watch->owned) : NULL;
         *entry = (struct relay_entry){
             .watch = watch,
             .generation = log ? log->generation : 0,
-            .id = log ? broker_stream_newest(log) : 0,
+            .id = log ? source_log_newest(log) : 0,
             .error = watch->error,
             .answers = watch->answers,
         };
@@ -203,7 +211,7 @@ static void settle(struct relay *relay)
     }
 }
 
-void relay_state(struct broker_watch *watch)
+void relay_state(struct remote_watch *watch)
 {
     struct relay *relay = watch->relay;
     if (!watch->is_due)
@@ -212,12 +220,12 @@ void relay_state(struct broker_watch *watch)
     settle(relay);
 }
 
-void relay_event(struct broker_watch *watch, uint64_t generation, uint64_t id, const void *bytes,
+void relay_event(struct remote_watch *watch, uint64_t generation, uint64_t id, const void *bytes,
                  size_t count)
 {
     struct relay_entry *entry = watch->is_due ? NULL : entry_add(watch->relay, count);
     if (!entry) {
-        watch->relay->owner->statistics.left_out++;
+        watch->relay->owner->broker->statistics.left_out++;
         relay_state(watch);
         return;
     }
@@ -230,7 +238,7 @@ void relay_event(struct broker_watch *watch, uint64_t generation, uint64_t id, c
         memcpy(entry + 1, bytes, count);
 }
 
-void relay_forget(struct broker_watch *watch)
+void relay_forget(struct remote_watch *watch)
 {
     if (watch->is_due)
         list_remove(&watch->due);
@@ -239,7 +247,7 @@ void relay_forget(struct broker_watch *watch)
 
 /* --- its beginning and end --- */
 
-struct relay *relay_create(struct broker *owner, struct mailbox *to)
+struct relay *relay_create(struct owner *owner, struct mailbox *to)
 {
     struct relay *relay = calloc(1, sizeof *relay);
     if (!relay)
@@ -254,11 +262,18 @@ struct relay *relay_create(struct broker *owner, struct mailbox *to)
         return NULL;
     }
     list_append(&owner->relays, &relay->place);
+    pending_begin(&owner->broker->pending);
     return relay;
+}
+
+void relay_open(struct relay *relay, relay_take *take)
+{
+    relay->take = take;
 }
 
 void relay_destroy(struct relay *relay)
 {
+    struct broker *broker = relay->owner->broker;
     check(relay->outstanding == 0 && list_empty(&relay->due));
     list_remove(&relay->place);
     while (relay->spare) {
@@ -267,6 +282,7 @@ void relay_destroy(struct relay *relay)
         relay->spare = next;
     }
     free(relay);
+    pending_end(&broker->pending);
 }
 
 void relay_end(struct relay *relay, struct mail *mail, mail_arrived *arrived)
@@ -275,7 +291,7 @@ void relay_end(struct relay *relay, struct mail *mail, mail_arrived *arrived)
     relay_mail(relay, mail, arrived);
 }
 
-struct broker *relay_owner(const struct relay *relay)
+struct owner *relay_owner(const struct relay *relay)
 {
     return relay->owner;
 }

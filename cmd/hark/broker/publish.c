@@ -1,0 +1,37 @@
+/* publish.c - a publish begins here: what the log needs is written into it, and the source has it.
+ * The source answers `done`.
+ *
+ * Thread: the broker's.
+ */
+#include "broker/publish.h"
+
+#include "base/check.h"
+#include "broker/state.h"
+#include "broker/stream.h"
+
+/* What an append is told, but for whom it answers. */
+static void prepare(struct broker_stream *stream, struct broker_publish *publish, const void *bytes,
+                    size_t count, broker_published *done)
+{
+    check(count <= LOG_EVENT_BYTES_MAX);
+    publish->stream = stream;
+    publish->done = done;
+    publish->append.name = stream->name;
+    publish->append.name_length = stream->name_length;
+    publish->append.bytes = bytes;
+    publish->append.length = (uint32_t)count;
+}
+
+void broker_publish(struct broker_stream *stream, struct broker_publish *publish, const void *bytes,
+                    size_t count, broker_published *done)
+{
+    prepare(stream, publish, bytes, count, done);
+    stream->broker->source->calls->append(publish);
+}
+
+void broker_delete(struct broker_stream *stream, struct broker_publish *publish,
+                   broker_published *done)
+{
+    prepare(stream, publish, NULL, 0, done);
+    stream->broker->source->calls->remove(publish);
+}

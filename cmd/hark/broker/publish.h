@@ -1,0 +1,47 @@
+/* publish.h - events into streams, and streams deleted.
+ *
+ * Thread, for every function here: the broker's.
+ */
+#ifndef HARK_COMMAND_BROKER_PUBLISH_H
+#define HARK_COMMAND_BROKER_PUBLISH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "log/log.h"
+#include "mailbox/mail.h"
+
+struct broker_publish;
+struct broker_stream;
+
+/* A publish has ended.
+ * Takes: id: above 0: the event is as durable as --sync asks, and readers will see it; else a
+ *   negative errno as log_append (or log_delete) gives it. */
+typedef void broker_published(struct broker_publish *publish, int64_t id);
+
+/* One publish, in the caller's memory, usually inside the caller's own struct. Zeroed before its
+ * first use; all private. */
+struct broker_publish {
+    struct log_append append;
+    struct broker_stream *stream;
+    broker_published *done;
+    struct mail mail; /* these two if the log is on another thread */
+    int64_t result;
+};
+
+/* Publishes an event. Publishes are answered in the order in which they were made, those of one
+ * turn share a commit.
+ * Takes: count 0 to LOG_EVENT_BYTES_MAX.
+ * Owns: publish, bytes and the caller's handle on the stream must stay until `done`, which is never
+ *   called from inside this call. */
+void broker_publish(struct broker_stream *stream, struct broker_publish *publish, const void *bytes,
+                    size_t count, broker_published *done);
+
+/* Deletes a stream, in order with the publishes. Its readers stay: once it is made anew they are
+ * told of the gap.
+ * Owns: as broker_publish.
+ * Fails: -ENOENT it does not exist. */
+void broker_delete(struct broker_stream *stream, struct broker_publish *publish,
+                   broker_published *done);
+
+#endif

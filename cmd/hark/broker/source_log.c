@@ -1,0 +1,190 @@
+/* source_log.c - a broker's events are in the log on this thread: calls of the broker become calls
+ * of the log, and answers of the log become events of streams.
+ *
+ * Where a server has one thread, all its publishes come through here. Those of other threads are
+ * brought by threads/owner.c, which tells of the log's answers by the same functions.
+ *
+ * Thread: the log's.
+ */
+#include "broker/source_log.h"
+
+#include "broker/publish.h"
+#include "broker/reader.h"
+#include "broker/state.h"
+#include "broker/stream.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+struct source_log {
+    struct broker_source source;
+    struct log *log;
+    bool troubled; /* events were refused, last time */
+};
+
+static struct source_log *source_of(const struct broker *broker)
+{
+    return hark_container_of(broker->source, struct source_log, source);
+}
+
+struct log *source_log_of(const struct broker *broker)
+{
+    return source_of(broker)->log;
+}
+
+const struct log_stream *source_log_stream(const struct broker_stream *stream)
+{
+    return log_stream_find(source_log_of(stream->broker), stream->name, stream->name_length);
+}
+
+/* --- streams --- */
+
+uint64_t source_log_newest(const struct log_stream *log)
+{
+    return log->last > log->generation ? log->last : log->generation;
+}
+
+static uint64_t newest(const struct broker_stream *stream)
+{
+    const struct log_stream *log = source_log_stream(stream);
+    return log ? source_log_newest(log) : stream->generation;
+}
+
+static void look(struct broker_stream *stream)
+{
+    const struct log_stream *log = source_log_stream(stream);
+    if (log && log->generation != stream->generation)
+        broker_stream_begin(stream, log->generation, source_log_newest(log));
+}
+
+static int follow(struct broker_stream *stream, struct broker_follow *follow)
+{
+    (void)stream;
+    (void)follow;
+    return 1; /* whatever the log answers comes by here */
+}
+
+static void readers_changed(struct broker_stream *stream)
+{
+    (void)stream; /* nobody else has to know */
+}
+
+/* --- publishing --- */
+
+void source_log_trouble(struct broker *broker)
+{
+    struct source_log *source = source_of(broker);
+    int error = log_trouble(source->log);
+    source->troubled = error != 0;
+    if (broker->options.trouble)
+        atomic_store_explicit(broker->options.trouble, error, memory_order_relaxed);
+}
+
+void source_log_appended(struct broker *broker, struct broker_stream *stream,
+                         const struct log_append *append, int64_t result)
+{
+    if (result < 0 || source_of(broker)->troubled)
+        source_log_trouble(broker);
+    if (result < 0) {
+        broker->statistics.failed++;
+        return;
+    }
+    broker->statistics.published++;
+    broker->statistics.published_bytes += append->length;
+    if (!stream)
+        return;
+    uint64_t generation = append->stream->generation;
+    broker_stream_take(stream, generation, append->id, append->bytes, append->length);
+    broker_stream_tell_event(stream, generation, append->id, append->bytes, append->length);
+    stream->published++;
+    rate_add(&stream->rate, hark_now(broker->loop));
+}
+
+void source_log_removed(struct broker_stream *stream, int64_t result)
+{
+    if (result <= 0 || !stream)
+        return;
+    broker_stream_begin(stream, 0, 0);
+    stream->published = 0;
+    broker_stream_tell_deleted(stream);
+}
+
+static void appended(struct log_append *append, int64_t result)
+{
+    struct broker_publish *publish = hark_container_of(append, struct broker_publish, append);
+    source_log_appended(publish->stream->broker, publish->stream, append, result);
+    publish->done(publish, result);
+}
+
+static void append(struct broker_publish *publish)
+{
+    publish->append.done = appended;
+    log_append(source_log_of(publish->stream->broker), &publish->append);
+}
+
+static void removed(struct log_append *append, int64_t result)
+{
+    struct broker_publish *publish = hark_container_of(append, struct broker_publish, append);
+    source_log_removed(publish->stream, result);
+    publish->done(publish, result);
+}
+
+/* "remove" is the C library's, of a file. */
+static void remove_stream(struct broker_publish *publish)
+{
+    publish->append.done = removed;
+    log_delete(source_log_of(publish->stream->broker), &publish->append);
+}
+
+/* --- reading --- */
+
+static void read_done(struct log_cursor *cursor, int64_t result)
+{
+    broker_disk_ended(hark_container_of(cursor, struct broker_disk_read, cursor), result);
+}
+
+static void read_disk(struct broker_disk_read *read)
+{
+    log_read(source_log_of(read->mark->stream->broker), &read->cursor, read->buffer, read->capacity,
+             read_done);
+}
+
+static void read_cancel(struct broker_disk_read *read)
+{
+    log_cursor_cancel(&read->cursor);
+}
+
+/* --- its beginning and end --- */
+
+static void leave(struct broker_source *source)
+{
+    (void)source; /* the log is not told of brokers */
+}
+
+static void destroy(struct broker_source *source)
+{
+    free(hark_container_of(source, struct source_log, source));
+}
+
+int source_log_create(struct log *log, struct broker_source **out_source)
+{
+    static const struct broker_source_calls calls = {
+        .append = append,
+        .remove = remove_stream,
+        .read = read_disk,
+        .read_cancel = read_cancel,
+        .follow = follow,
+        .readers_changed = readers_changed,
+        .look = look,
+        .newest = newest,
+        .leave = leave,
+        .destroy = destroy,
+    };
+    struct source_log *source = malloc(sizeof *source);
+    if (!source)
+        return -ENOMEM;
+    *source = (struct source_log){.source = {.calls = &calls}, .log = log};
+    *out_source = &source->source;
+    return 0;
+}

@@ -1,0 +1,41 @@
+/* source_log.h - the source of a broker that has the log on its own thread.
+ *
+ * Thread, for every function here: the log's.
+ */
+#ifndef HARK_COMMAND_BROKER_SOURCE_LOG_H
+#define HARK_COMMAND_BROKER_SOURCE_LOG_H
+
+#include "log/log.h"
+
+struct broker;
+struct broker_source;
+struct broker_stream;
+
+/* Takes: an open log, which must outlive the broker.
+ * Gives: 0 and *out_source.
+ * Fails: -ENOMEM. */
+int source_log_create(struct log *log, struct broker_source **out_source);
+
+/* The log of a broker that has it. */
+struct log *source_log_of(const struct broker *broker);
+
+/* An append to the stream, or its deletion, has ended: tells everybody, and counts.
+ * Takes: a broker over a log; a stream of its, or NULL: nobody has to be told. */
+void source_log_appended(struct broker *broker, struct broker_stream *stream,
+                         const struct log_append *append, int64_t result);
+void source_log_removed(struct broker_stream *stream, int64_t result);
+
+/* Looks whether the log takes events, and writes it to broker_options.trouble. Every answer of the
+ * log to a publish does.
+ * Takes: a broker over a log. */
+void source_log_trouble(struct broker *broker);
+
+/* What the stream has on disk; NULL: it does not exist (yet, or any more). Valid until the loop
+ * runs on.
+ * Takes: a stream of a broker over a log. */
+const struct log_stream *source_log_stream(const struct broker_stream *stream);
+
+/* The newest id that was acknowledged in a stream; what comes later is above it. */
+uint64_t source_log_newest(const struct log_stream *log);
+
+#endif

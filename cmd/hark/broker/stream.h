@@ -1,0 +1,121 @@
+/* stream.h - a stream in memory: its name, what stands under the name now, its newest events, and
+ * who is told of them.
+ *
+ * Thread, for every function here: the broker's.
+ */
+#ifndef HARK_COMMAND_BROKER_STREAM_H
+#define HARK_COMMAND_BROKER_STREAM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "broker/encoding.h"
+#include "broker/rate.h"
+#include "broker/recent.h"
+
+struct broker;
+struct broker_stream;
+struct broker_watcher;
+struct remote_watch;
+
+/* --- for users --- */
+
+/* A handle on a stream by name, whether it exists on disk or not: a stream is made by its first
+ * event.
+ * Takes: a name; give the handle back with broker_stream_close.
+ * Gives: 0 and *out_stream.
+ * Fails: -EINVAL not a stream's name; -ENOMEM. */
+int broker_stream_open(struct broker *broker, const char *name, size_t name_length,
+                       struct broker_stream **out_stream);
+
+/* One handle more.
+ * Gives: the stream. */
+struct broker_stream *broker_stream_hold(struct broker_stream *stream);
+
+/* Gives a handle back.
+ * Takes: NULL: nothing happens. */
+void broker_stream_close(struct broker_stream *stream);
+
+const char *broker_stream_name(const struct broker_stream *stream);
+
+/* --- for the broker's files, and for sources --- */
+
+/* What else than readers is told of a stream. */
+struct broker_watcher_calls {
+    /* An event has come, of that generation of the stream. */
+    void (*event)(struct broker_watcher *watcher, uint64_t generation, uint64_t id,
+                  const void *bytes, size_t count);
+
+    /* The stream was deleted. */
+    void (*deleted)(struct broker_watcher *watcher);
+
+    /* How many readers it stands for. */
+    uint32_t (*readers)(const struct broker_watcher *watcher);
+};
+
+/* In the watcher's memory. */
+struct broker_watcher {
+    const struct broker_watcher_calls *calls;
+    struct broker_watcher *next;
+};
+
+struct broker_stream {
+    struct broker *broker;
+    struct broker_stream *chained;
+    uint64_t hash;
+    uint64_t generation; /* log_stream.generation of what stands under the name; 0: nothing does */
+    uint32_t handles;
+    uint32_t readers[BROKER_ENCODINGS];
+    struct recent recents[BROKER_ENCODINGS]; /* each active while it has readers and the stream
+                                                exists */
+    struct list waiting;                     /* readers that have all there is */
+    struct broker_watcher *watchers;
+    uint64_t published; /* events of this generation, since the start */
+    struct rate rate;   /* of them */
+
+    /* The source's. */
+    struct remote_watch *watch; /* a remote one's: NULL: the stream is not followed */
+    uint64_t newest;            /* a remote one's: the newest id that the owner has told of */
+
+    uint32_t name_length;
+    char name[];
+};
+
+/* The stream of that name, where the broker has one; NULL. */
+struct broker_stream *broker_stream_known(const struct broker *broker, const char *name,
+                                          size_t name_length);
+
+/* One more reader, one less: newest events are kept only while somebody reads them. */
+void broker_stream_join(struct broker_stream *stream, enum broker_encoding encoding);
+void broker_stream_leave(struct broker_stream *stream, enum broker_encoding encoding);
+
+/* From the source: an event of that generation, for readers. */
+void broker_stream_take(struct broker_stream *stream, uint64_t generation, uint64_t id,
+                        const void *bytes, size_t count);
+
+/* From the source: another stream stands under the name, or none (generation 0). The newest events
+ * are those after `floor`. */
+void broker_stream_begin(struct broker_stream *stream, uint64_t generation, uint64_t floor);
+
+/* From the source: events up to that id did not come. The newest events are those after it, and
+ * readers find the others on the disk. */
+void broker_stream_skip(struct broker_stream *stream, uint64_t newest);
+
+/* Has somebody told of the stream, beside readers, or no more. */
+void broker_stream_watch(struct broker_stream *stream, struct broker_watcher *watcher);
+void broker_stream_unwatch(struct broker_stream *stream, struct broker_watcher *watcher);
+
+/* Tells them of an event, of a deletion. */
+void broker_stream_tell_event(struct broker_stream *stream, uint64_t generation, uint64_t id,
+                              const void *bytes, size_t count);
+void broker_stream_tell_deleted(struct broker_stream *stream);
+
+/* All readers, those of watchers too. */
+uint32_t broker_stream_readers(const struct broker_stream *stream);
+
+/* Frees all streams of a broker.
+ * Takes: one without handles. */
+void broker_stream_free_all(struct broker *broker);
+
+#endif
