@@ -18,6 +18,7 @@
 #include "hark/signal.h"
 #include "hark/stream.h"
 #include "hark/timer.h"
+#include "hark/trace.h"
 #include "hark/work.h"
 
 #endif

@@ -6,10 +6,19 @@
 #define CORE_CALL_H
 
 #include "core/loop.h"
+#include "core/trace.h"
 #include "hark/buffer.h"
 
 /* The final call of an op with one of MARKS_RARE (run.c). */
 void loop_call_rare(struct hark_loop *loop, struct hark_op *op, int64_t result);
+
+/* The callback. It may free the op. */
+static inline void call_done(struct hark_loop *loop, struct hark_op *op, int64_t result)
+{
+    if (unlikely(loop->recorder))
+        return trace_call(loop, op, result);
+    op->done(op, result);
+}
 
 static inline void loop_call_final(struct hark_loop *loop, struct hark_op *op, int64_t result)
 {
@@ -24,7 +33,7 @@ static inline void loop_call_final(struct hark_loop *loop, struct hark_op *op, i
     if (unlikely(op->marks & MARKS_RARE))
         return loop_call_rare(loop, op, result);
     op->marks = 0;
-    op->done(op, result);
+    call_done(loop, op, result);
     checking_look(loop, NULL);
 }
 
@@ -32,7 +41,7 @@ static inline void loop_call_more(struct hark_loop *loop, struct hark_op *op, in
 {
     loop->metrics.repeated[op->code]++;
     op->marks |= HARK_MARK_MORE;
-    op->done(op, result);
+    call_done(loop, op, result);
     checking_look(loop, op);
     op->marks &= (uint16_t) ~(HARK_MARK_MORE | HARK_MARK_CUT);
 }

@@ -1,5 +1,6 @@
 /* loop.c - making and unmaking a loop, choosing its backend, and what it says of itself. */
 #include "core/loop.h"
+#include "core/trace.h"
 #include "core/wake.h"
 
 #include <stdio.h>
@@ -20,7 +21,6 @@ enum {
     WORKERS_DEFAULT = 4,
     WORKERS_MAX = 1024,
     TURN_DEFAULT = 256,
-    LOOP_NUMBER_SHIFT = 40,
 };
 
 static const struct hark_backend *const backends[HARK_BACKEND_KINDS] = {
@@ -114,6 +114,7 @@ static uint64_t next_number(void)
 static void release(struct hark_loop *loop)
 {
     work_pool_destroy(loop);
+    hark_trace_stop(loop);
     signals_done(loop);
     if (loop->wake_fd >= 0)
         kernel_close(NULL, loop->wake_fd);
@@ -147,6 +148,8 @@ int hark_loop_create(const struct hark_options *given, struct hark_loop **out_lo
         error = checking_init(loop);
     if (!error)
         error = choose_backend(loop, &options);
+    if (!error)
+        error = trace_from_environment(loop);
     if (error) {
         release(loop);
         return error;

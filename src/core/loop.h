@@ -21,6 +21,7 @@
 #include "hark/metrics.h"
 #include "hark/op.h"
 #include "kernel/kernel.h"
+#include "trace/recorder.h"
 
 #include <signal.h>
 
@@ -64,7 +65,8 @@ struct hark_loop {
     void *backend_state;
     uint64_t now_ns;
     uint64_t active;
-    uint64_t last_id;     /* of the ops started here: see hark_op_id */
+    struct recorder *recorder; /* NULL: nothing is recorded (trace.h) */
+    uint64_t last_id;          /* of the ops started here: see hark_op_id */
     uint64_t submissions; /* entries into the kernel that can have handed it what was requested */
     struct op_queue finished; /* results that wait to be called */
     struct op_queue
@@ -106,6 +108,9 @@ static inline uint64_t *calls_of(struct hark_loop *loop)
     return &loop->metrics.system_calls;
 }
 
+/* The loop's number stands above this bit of its ops' ids. */
+enum { LOOP_NUMBER_SHIFT = 40 };
+
 /* --- the life cycle (op.c) --- */
 
 /* An op has been started: from here on it is in flight. */
@@ -114,6 +119,8 @@ static inline void op_count_start(struct hark_loop *loop, struct hark_op *op)
     op->id = ++loop->last_id;
     loop->active++;
     loop->metrics.requested[op->code]++;
+    if (unlikely(loop->recorder))
+        recorder_request(loop->recorder, op);
     checking_begin(loop, op);
 }
 
@@ -141,15 +148,19 @@ static inline void op_begin(struct hark_loop *loop, struct hark_op *op, enum har
  * called (call.h). These two are called wherever an op goes out of the loop's hands, to the kernel,
  * the pool or the timers, and comes back: as often as that happens, so more than once where a call
  * would block, or a request repeats. An op that is refused before, or cancelled while it waits for
- * room, is not among them. Empty but in the checking build. */
+ * room, is not among them. */
 static inline void op_delegated(struct hark_loop *loop, const struct hark_op *op)
 {
+    if (unlikely(loop->recorder))
+        recorder_delegate(loop->recorder, op);
     checking_delegated(loop, op);
 }
 
 /* Takes: result: what came back with it. */
 static inline void op_returned(struct hark_loop *loop, const struct hark_op *op, int64_t result)
 {
+    if (unlikely(loop->recorder))
+        recorder_return(loop->recorder, op, result);
     checking_returned(loop, op, result);
 }
 
@@ -248,6 +259,8 @@ void work_pool_submit(struct hark_loop *loop, struct hark_op *op);
 int work_pool_try(struct hark_loop *loop, struct hark_op *op);
 bool work_pool_withdraw(struct hark_loop *loop, struct hark_op *op);
 void work_pool_withdraw_all(struct hark_loop *loop);
+/* The threads record into it from here on; NULL: into none, and none is writing to one any more. */
+void work_pool_record(struct hark_loop *loop, struct recorder *recorder);
 void work_pool_destroy(struct hark_loop *loop);
 
 /* A file op as a blocking system call, for the pool (file_call.c). Gives its result. */

@@ -24,7 +24,7 @@ void loop_call_rare(struct hark_loop *loop, struct hark_op *op, int64_t result)
         loop_forget_descriptor(loop, fd); /* from here on it is the caller's */
     else if (marks & MARK_CLOSED)
         close_ended(loop, fd);
-    op->done(op, result);
+    call_done(loop, op, result);
     checking_look(loop, NULL);
     if (marks & MARK_EVICTED)
         close_if_alone(loop, fd);
@@ -108,7 +108,11 @@ static int turn(struct hark_loop *loop, bool may_wait)
     uint64_t timeout_ns = time_to_sleep(loop, may_wait);
     loop->metrics.turns++;
     loop->metrics.sleeps += timeout_ns != 0;
+    if (unlikely(loop->recorder))
+        recorder_sleep(loop->recorder, timeout_ns);
     int error = loop->backend->wait(loop, timeout_ns);
+    if (unlikely(loop->recorder))
+        recorder_wake(loop->recorder);
     atomic_store_explicit(&loop->sleeping, false, memory_order_relaxed);
     if (error)
         return error;

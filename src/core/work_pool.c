@@ -15,8 +15,15 @@ struct work_pool {
     uint32_t idle;
     uint32_t count;
     bool ending;
+    _Atomic(struct recorder *) recorder; /* the loop's, or NULL; changed, and written to, under the
+                                            lock */
     pthread_t threads[];
 };
+
+static struct recorder *recorder_of(struct work_pool *pool)
+{
+    return atomic_load_explicit(&pool->recorder, memory_order_relaxed);
+}
 
 static struct hark_op *take(struct work_pool *pool)
 {
@@ -27,8 +34,18 @@ static struct hark_op *take(struct work_pool *pool)
     pool->idle--;
     struct hark_op *op = op_queue_pop(&pool->queue);
     pool->waiting -= op ? 1 : 0;
+    if (op && recorder_of(pool))
+        recorder_perform(recorder_of(pool), op, (uint32_t)kernel_gettid());
     kernel_mutex_unlock(&pool->lock);
     return op;
+}
+
+static void record_performed(struct work_pool *pool, const struct hark_op *op)
+{
+    kernel_mutex_lock(&pool->lock);
+    if (recorder_of(pool))
+        recorder_performed(recorder_of(pool), op);
+    kernel_mutex_unlock(&pool->lock);
 }
 
 static void *worker(void *argument)
@@ -38,6 +55,8 @@ static void *worker(void *argument)
     while ((op = take(pool))) {
         struct hark_loop *loop = op->loop;
         op->result = op->code == HARK_OP_WORK ? op->with.work.function(op) : file_call(op);
+        if (recorder_of(pool))
+            record_performed(pool, op);
         inbox_put(&loop->inbox, op);
         wake_loop(loop);
     }
@@ -51,6 +70,7 @@ static struct work_pool *create(struct hark_loop *loop)
         return NULL;
     kernel_mutex_init(&pool->lock);
     kernel_cond_init(&pool->more);
+    atomic_init(&pool->recorder, loop->recorder);
     loop->pool = pool;
     return pool;
 }
@@ -119,6 +139,16 @@ void work_pool_withdraw_all(struct hark_loop *loop)
         op->marks |= MARK_CANCELLED;
         loop_finish(loop, op, -ECANCELED);
     }
+}
+
+void work_pool_record(struct hark_loop *loop, struct recorder *recorder)
+{
+    struct work_pool *pool = loop->pool;
+    if (!pool)
+        return;
+    kernel_mutex_lock(&pool->lock);
+    atomic_store_explicit(&pool->recorder, recorder, memory_order_relaxed);
+    kernel_mutex_unlock(&pool->lock);
 }
 
 void work_pool_destroy(struct hark_loop *loop)

@@ -153,6 +153,9 @@ KERNEL_INLINE void kernel_munmap(uint64_t *calls, void *memory, size_t count);
 /* Not counted: it enters the kernel on odd machines alone (vdso(7)). */
 KERNEL_INLINE uint64_t kernel_clock_gettime(clockid_t clock);
 KERNEL_INLINE int64_t kernel_getrandom(uint64_t *calls, void *bytes, size_t count);
+KERNEL_INLINE pid_t kernel_getpid(void);
+/* The calling thread. */
+KERNEL_INLINE pid_t kernel_gettid(void);
 /* Gives: text that nobody changes, or NULL. */
 KERNEL_INLINE const char *kernel_getenv(const char *name);
 

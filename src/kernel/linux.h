@@ -364,6 +364,16 @@ KERNEL_INLINE int64_t kernel_getrandom(uint64_t *calls, void *bytes, size_t coun
     return KERNEL_RETRY(calls, getrandom(bytes, count, 0));
 }
 
+KERNEL_INLINE pid_t kernel_getpid(void)
+{
+    return getpid();
+}
+
+KERNEL_INLINE pid_t kernel_gettid(void)
+{
+    return gettid();
+}
+
 KERNEL_INLINE const char *kernel_getenv(const char *name)
 {
     return getenv(name);

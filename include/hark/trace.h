@@ -1,0 +1,106 @@
+/* trace.h - what became of each request, and when: the stages of its way as the loop sees them.
+ *
+ * A loop that records puts an event of 32 bytes into a ring of its own at each stage. The ring
+ * keeps the newest; what was overwritten before it was read is counted. Off, which is the default,
+ * each stage costs one branch; on, a reading of the clock and one write.
+ *
+ * Three ways turn it on: hark_trace_start; the environment variable HARK_TRACE, the name of a
+ * directory in which each loop then keeps its ring as the file hark-PID-LOOP.trace; and, from
+ * outside and without a restart, `hark trace --pid`.
+ *
+ * Stages 4 and 5, the device and its interrupt, are the kernel's: `hark trace` joins them from the
+ * kernel's own tracepoints.
+ */
+#ifndef HARK_TRACE_H
+#define HARK_TRACE_H
+
+#include "base.h"
+
+HARK_BEGIN
+
+struct hark_loop;
+
+/* What an event tells, in the order in which a request goes through it. */
+enum hark_trace_what {
+    HARK_TRACE_SLEEP = 1,   /* stage 1: the loop asks the kernel what has come; value: for how many
+                                nanoseconds it may sleep, -1 for ever, 0 not at all */
+    HARK_TRACE_WAKE = 2,    /* stage 1: the kernel has answered */
+    HARK_TRACE_REQUEST = 3, /* stage 2: an op is started; value: the id of the op whose callback did
+                                so, 0 if none did */
+    HARK_TRACE_DELEGATE = 4, /* stage 3: it is handed on; value: as what the kernel's io_uring
+                                tracepoints name it (user_data) */
+    HARK_TRACE_PERFORM = 5,  /* stage 4, in the pool's ring: a thread has taken it; value: which */
+    HARK_TRACE_RETURN = 6,   /* stage 6, in the pool's ring stage 5: a result is back; value: it */
+    HARK_TRACE_CALL = 7,     /* stage 7: the callback begins; value: its result */
+    HARK_TRACE_CALLED = 8,   /* stage 7: the callback has returned */
+};
+
+/* Bits of hark_trace_event.flags. */
+enum {
+    HARK_TRACE_MORE = 1, /* more calls follow (hark_op_more) */
+};
+
+struct hark_trace_event {
+    uint64_t time_ns; /* CLOCK_MONOTONIC */
+    uint64_t op;      /* hark_op_id; 0: the loop itself */
+    int64_t value;    /* see enum hark_trace_what */
+    int32_t fd;       /* the op's descriptor; -1: it has none */
+    uint8_t what;     /* enum hark_trace_what */
+    uint8_t kind;     /* enum hark_op_code */
+    uint16_t flags;
+};
+
+/* A ring, in memory or as it stands at the beginning of a file, or behind another one in it. All
+ * numbers are in the machine's byte order. */
+struct hark_trace_ring {
+    char magic[8];         /* "harktrc1" */
+    uint32_t header_bytes; /* the events begin so far behind the ring's beginning */
+    uint32_t event_bytes;
+    uint64_t capacity; /* in events, a power of two: event n stands at place n % capacity */
+    uint64_t next; /* how far behind this ring's beginning the next one begins; 0: it is the last */
+    uint32_t pid;
+    uint32_t thread;     /* the one that runs the loop, as gettid(2); 0: it has not slept yet */
+    uint32_t loop;       /* the loop's number: the upper 24 bits of its ops' ids */
+    uint16_t is_pool;    /* 0: the loop's events; 1: those of the threads of its work pool */
+    uint16_t backend;    /* enum hark_backend_kind */
+    uint64_t started_ns; /* CLOCK_MONOTONIC when recording began */
+    uint64_t started_at; /* CLOCK_REALTIME at the same moment, in nanoseconds */
+    uint64_t written;    /* events so far */
+    uint64_t ended_ns;   /* when recording ended; 0: it goes on */
+    uint64_t reserved[6];
+};
+
+struct hark_trace_options {
+    uint32_t events; /* of a ring, rounded up to a power of two; 0: 65,536; 64 to 2^26 */
+    const char
+        *directory; /* keep the rings in the file hark-PID-LOOP.trace in it; NULL: in memory */
+};
+
+/* Begins to record, into empty rings.
+ * Takes: options, or NULL for the defaults.
+ * Gives: 0.
+ * Fails: -EALREADY it records already; -EINVAL an option is out of range; -ENOMEM; -ENAMETOOLONG;
+ *   what creating, sizing or mapping the file gives. */
+HARK_API int hark_trace_start(struct hark_loop *loop, const struct hark_trace_options *options);
+
+/* Ends the recording; what was recorded is gone with its memory, a file stays. If it does not
+ * record, nothing happens. */
+HARK_API void hark_trace_stop(struct hark_loop *loop);
+
+/* The loop's ring; behind it (`next`) stands that of its work pool.
+ * Gives: NULL if the loop does not record. It stays until hark_trace_stop. */
+HARK_API const struct hark_trace_ring *hark_loop_trace(const struct hark_loop *loop);
+
+/* Takes events out of a ring, oldest first. The ring may be written to meanwhile, also by another
+ * process: what it hands out is whole.
+ * Takes: room for at least one event; *position: which event is next, 0 at first, moved by each
+ *   call.
+ * Gives: how many; 0: there are no more for now. *out_lost: how many were overwritten, and are
+ *   passed over.
+ * Thread: any, as long as the ring's memory stays. */
+HARK_API size_t hark_trace_read(const struct hark_trace_ring *ring, struct hark_trace_event *events,
+                                size_t room, uint64_t *position, uint64_t *out_lost);
+
+HARK_END
+
+#endif

@@ -1,0 +1,105 @@
+/* trace.c - turning a loop's recorder on and off, and recording its callbacks. Where the other
+ * stages are recorded: op_count_start, op_delegated and op_returned (loop.h), the turn (run.c), and
+ * the pool's threads (work_pool.c). */
+#include "core/trace.h"
+#include "core/loop.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+    EVENTS_DEFAULT = 65536,
+    EVENTS_MIN = 64,
+    EVENTS_MAX = 1 << 26,
+};
+
+void trace_call(struct hark_loop *loop, struct hark_op *op, int64_t result)
+{
+    struct hark_trace_event call = recorder_call(loop->recorder, op, result);
+    op->done(op, result);
+    if (loop->recorder)
+        recorder_called(loop->recorder, call);
+}
+
+static uint32_t loop_number(const struct hark_loop *loop)
+{
+    return (uint32_t)(loop->last_id >> LOOP_NUMBER_SHIFT);
+}
+
+/* Gives: 0 and *out_fd, a new file; -1: there is no directory, the rings are kept in memory. */
+static int make_file(const struct hark_loop *loop, const char *directory, int *out_fd)
+{
+    char path[PATH_MAX];
+    *out_fd = -1;
+    if (!directory)
+        return 0;
+    int length = snprintf(path, sizeof path, "%s/hark-%d-%u.trace", directory, (int)kernel_getpid(),
+                          loop_number(loop));
+    if (length < 0 || (size_t)length >= sizeof path)
+        return -ENAMETOOLONG;
+    int fd = kernel_openat(NULL, AT_FDCWD, path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return fd;
+    *out_fd = fd;
+    return 0;
+}
+
+static uint32_t power_of_two_from(uint32_t count)
+{
+    return 1u << (32 - __builtin_clz(count - 1));
+}
+
+int hark_trace_start(struct hark_loop *loop, const struct hark_trace_options *options)
+{
+    uint32_t events = options && options->events ? options->events : EVENTS_DEFAULT;
+    int fd;
+    if (loop->recorder)
+        return -EALREADY;
+    if (events < EVENTS_MIN || events > EVENTS_MAX)
+        return -EINVAL;
+    int error = make_file(loop, options ? options->directory : NULL, &fd);
+    if (error)
+        return error;
+    struct hark_trace_ring facts = {
+        .pid = (uint32_t)kernel_getpid(),
+        .loop = loop_number(loop),
+        .backend = (uint16_t)loop->backend->kind,
+        .started_ns = kernel_clock_gettime(CLOCK_MONOTONIC),
+        .started_at = kernel_clock_gettime(CLOCK_REALTIME),
+    };
+    struct recorder *recorder;
+    error = recorder_create(power_of_two_from(events), fd, &facts, &recorder);
+    if (fd >= 0)
+        kernel_close(NULL, fd);
+    if (error)
+        return error;
+    loop->recorder = recorder;
+    work_pool_record(loop, recorder);
+    return 0;
+}
+
+void hark_trace_stop(struct hark_loop *loop)
+{
+    struct recorder *recorder = loop->recorder;
+    work_pool_record(loop, NULL);
+    loop->recorder = NULL;
+    recorder_destroy(recorder);
+}
+
+const struct hark_trace_ring *hark_loop_trace(const struct hark_loop *loop)
+{
+    return loop->recorder ? loop->recorder->loop : NULL;
+}
+
+int trace_from_environment(struct hark_loop *loop)
+{
+    const char *directory = kernel_getenv("HARK_TRACE");
+    const char *events = kernel_getenv("HARK_TRACE_EVENTS");
+    if (!directory || !*directory)
+        return 0;
+    return hark_trace_start(loop, &(struct hark_trace_options){
+                                      .directory = directory,
+                                      .events = events ? (uint32_t)strtoul(events, NULL, 10) : 0,
+                                  });
+}

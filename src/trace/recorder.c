@@ -1,0 +1,188 @@
+/* recorder.c - rings of events: making them, and writing into them. Nothing here is called while a
+ * loop does not record. */
+#include "trace/recorder.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* --- rings --- */
+
+static struct hark_trace_ring *lay_out(void *memory, uint32_t events,
+                                       const struct hark_trace_ring *facts)
+{
+    struct hark_trace_ring *ring = memory;
+    *ring = *facts;
+    memcpy(ring->magic, "harktrc1", sizeof ring->magic);
+    ring->header_bytes = sizeof *ring;
+    ring->event_bytes = sizeof(struct hark_trace_event);
+    ring->capacity = events;
+    return ring;
+}
+
+/* Room on the disk is taken now: a page that finds none when it is written to ends the process. */
+static int size_file(int fd, size_t bytes)
+{
+    int error = kernel_fallocate(NULL, fd, 0, 0, (off64_t)bytes);
+    return error == -EOPNOTSUPP ? kernel_ftruncate(NULL, fd, (off64_t)bytes) : error;
+}
+
+int recorder_create(uint32_t events, int fd, const struct hark_trace_ring *facts,
+                    struct recorder **out_recorder)
+{
+    size_t ring_bytes = sizeof *facts + (size_t)events * sizeof(struct hark_trace_event);
+    struct recorder *recorder = calloc(1, sizeof *recorder);
+    if (!recorder)
+        return -ENOMEM;
+    recorder->bytes = 2 * ring_bytes;
+    int error = fd < 0 ? 0 : size_file(fd, recorder->bytes);
+    if (!error)
+        error =
+            kernel_mmap(NULL, recorder->bytes, fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED,
+                        fd, 0, &recorder->memory);
+    if (error) {
+        free(recorder);
+        return error;
+    }
+    recorder->loop = lay_out(recorder->memory, events, facts);
+    recorder->loop->next = ring_bytes;
+    recorder->pool = lay_out((char *)recorder->memory + ring_bytes, events, facts);
+    recorder->pool->is_pool = 1;
+    *out_recorder = recorder;
+    return 0;
+}
+
+void recorder_destroy(struct recorder *recorder)
+{
+    if (!recorder)
+        return;
+    recorder->loop->ended_ns = recorder->pool->ended_ns = kernel_clock_gettime(CLOCK_MONOTONIC);
+    kernel_munmap(NULL, recorder->memory, recorder->bytes);
+    free(recorder);
+}
+
+/* --- events --- */
+
+union words {
+    struct hark_trace_event event;
+    uint64_t word[4];
+};
+
+/* What must hold for readers: no word of event n is seen before the count has become n. So whoever
+ * has read a count of n afterwards knows that the events up to n - capacity may be overwritten, and
+ * that no other is. */
+static void put(struct hark_trace_ring *ring, const struct hark_trace_event *event)
+{
+    union words from = {.event = *event};
+    uint64_t at = ring->written;
+    uint64_t *to = (uint64_t *)(void *)&recorder_events(ring)[at & (ring->capacity - 1)];
+    from.event.time_ns = kernel_clock_gettime(CLOCK_MONOTONIC);
+    __atomic_thread_fence(__ATOMIC_RELEASE);
+    for (int i = 0; i < 4; i++)
+        __atomic_store_n(&to[i], from.word[i], __ATOMIC_RELAXED);
+    __atomic_store_n(&ring->written, at + 1, __ATOMIC_RELEASE);
+}
+
+size_t hark_trace_read(const struct hark_trace_ring *ring, struct hark_trace_event *events,
+                       size_t room, uint64_t *position, uint64_t *out_lost)
+{
+    uint64_t first = *position;
+    uint64_t written = __atomic_load_n(&ring->written, __ATOMIC_ACQUIRE);
+    uint64_t oldest = written > ring->capacity ? written - ring->capacity : 0;
+    uint64_t at = first > oldest ? first : oldest;
+    size_t count = 0;
+    for (; count < room && at + count < written; count++) {
+        union words to;
+        const uint64_t *from = (const uint64_t *)(const void *)&recorder_events(
+            ring)[(at + count) & (ring->capacity - 1)];
+        for (int i = 0; i < 4; i++)
+            to.word[i] = __atomic_load_n(&from[i], __ATOMIC_RELAXED);
+        events[count] = to.event;
+    }
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    written = __atomic_load_n(&ring->written, __ATOMIC_RELAXED);
+    uint64_t torn = written >= ring->capacity ? written - ring->capacity + 1 : 0;
+    if (torn > at && count > 0) {
+        size_t gone = torn - at < count ? (size_t)(torn - at) : count;
+        memmove(events, events + gone, (count - gone) * sizeof *events);
+        count -= gone;
+        at += gone;
+    }
+    *out_lost = at - first;
+    *position = at + count;
+    return count;
+}
+
+/* --- the stages --- */
+
+static struct hark_trace_event event_of(const struct hark_op *op, enum hark_trace_what what,
+                                        int64_t value)
+{
+    return (struct hark_trace_event){
+        .op = op->id,
+        .value = value,
+        .fd = op->fd,
+        .what = (uint8_t)what,
+        .kind = op->code,
+    };
+}
+
+void recorder_sleep(struct recorder *recorder, uint64_t timeout_ns)
+{
+    if (unlikely(recorder->loop->thread == 0))
+        recorder->loop->thread = recorder->pool->thread = (uint32_t)kernel_gettid();
+    put(recorder->loop, &(struct hark_trace_event){
+                            .what = HARK_TRACE_SLEEP, .fd = -1, .value = (int64_t)timeout_ns});
+}
+
+void recorder_wake(struct recorder *recorder)
+{
+    put(recorder->loop, &(struct hark_trace_event){.what = HARK_TRACE_WAKE, .fd = -1});
+}
+
+void recorder_request(struct recorder *recorder, const struct hark_op *op)
+{
+    struct hark_trace_event event = event_of(op, HARK_TRACE_REQUEST, (int64_t)recorder->asking);
+    put(recorder->loop, &event);
+}
+
+void recorder_delegate(struct recorder *recorder, const struct hark_op *op)
+{
+    uint64_t known_as = (uint64_t)(uintptr_t)op | op->id << 48;
+    struct hark_trace_event event = event_of(op, HARK_TRACE_DELEGATE, (int64_t)known_as);
+    put(recorder->loop, &event);
+}
+
+void recorder_return(struct recorder *recorder, const struct hark_op *op, int64_t result)
+{
+    struct hark_trace_event event = event_of(op, HARK_TRACE_RETURN, result);
+    put(recorder->loop, &event);
+}
+
+struct hark_trace_event recorder_call(struct recorder *recorder, const struct hark_op *op,
+                                      int64_t result)
+{
+    struct hark_trace_event event = event_of(op, HARK_TRACE_CALL, result);
+    event.flags = hark_op_more(op) ? HARK_TRACE_MORE : 0;
+    recorder->asking = op->id;
+    put(recorder->loop, &event);
+    return event;
+}
+
+void recorder_called(struct recorder *recorder, struct hark_trace_event call)
+{
+    recorder->asking = 0;
+    call.what = HARK_TRACE_CALLED;
+    put(recorder->loop, &call);
+}
+
+void recorder_perform(struct recorder *recorder, const struct hark_op *op, uint32_t thread)
+{
+    struct hark_trace_event event = event_of(op, HARK_TRACE_PERFORM, thread);
+    put(recorder->pool, &event);
+}
+
+void recorder_performed(struct recorder *recorder, const struct hark_op *op)
+{
+    struct hark_trace_event event = event_of(op, HARK_TRACE_RETURN, op->result);
+    put(recorder->pool, &event);
+}

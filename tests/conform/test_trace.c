@@ -1,0 +1,395 @@
+/* test_trace.c - what the recorder tells of an op's way, against what is known of it. */
+#include "harness/harness.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+enum { EVENTS_MAX = 1 << 18 };
+
+/* All that a ring holds, in its order. */
+struct events {
+    struct hark_trace_event *event;
+    size_t count;
+    uint64_t lost;
+};
+
+static struct events take_all(const struct hark_trace_ring *ring)
+{
+    struct events all = {.event = calloc(EVENTS_MAX, sizeof *all.event)};
+    uint64_t position = 0, lost;
+    size_t count;
+    assert_non_null(all.event);
+    while ((count = hark_trace_read(ring, all.event + all.count, EVENTS_MAX - all.count, &position,
+                                    &lost)) > 0) {
+        all.count += count;
+        all.lost += lost;
+    }
+    return all;
+}
+
+static const struct hark_trace_ring *ring_behind(const struct hark_trace_ring *ring)
+{
+    return (const void *)((const char *)ring + ring->next);
+}
+
+/* The first event from a place on that tells this of an op; NULL: there is none. */
+static const struct hark_trace_event *find(const struct events *all, enum hark_trace_what what,
+                                           uint64_t op)
+{
+    for (size_t i = 0; i < all->count; i++)
+        if (all->event[i].what == what && all->event[i].op == op)
+            return &all->event[i];
+    return NULL;
+}
+
+static void begin(struct hark_loop *loop, uint32_t events)
+{
+    assert_result(hark_trace_start(
+                      loop, &(struct hark_trace_options){.events = events ? events : EVENTS_MAX}),
+                  0);
+}
+
+/* --- one op --- */
+
+BACKEND_TEST(an_op_is_seen_at_each_stage_in_order)
+{
+    int ends[2];
+    char byte;
+    struct harness_op receive = {0};
+    harness_tcp_pair(loop, ends);
+    begin(loop, 0);
+    hark_recv(loop, &receive.op, ends[0], &byte, 1, 0, harness_done);
+    uint64_t id = hark_op_id(&receive.op);
+    harness_settle(loop);
+    assert_int_equal(write(ends[1], "x", 1), 1);
+    harness_run(loop);
+    struct events all = take_all(hark_loop_trace(loop));
+    const struct hark_trace_event *request = find(&all, HARK_TRACE_REQUEST, id);
+    const struct hark_trace_event *delegate = find(&all, HARK_TRACE_DELEGATE, id);
+    const struct hark_trace_event *returned = find(&all, HARK_TRACE_RETURN, id);
+    const struct hark_trace_event *call = find(&all, HARK_TRACE_CALL, id);
+    const struct hark_trace_event *called = find(&all, HARK_TRACE_CALLED, id);
+    assert_true(request && delegate && returned && call && called);
+    assert_true(request < delegate && delegate < returned && returned < call && call < called);
+    assert_int_equal(request->kind, HARK_OP_RECV);
+    assert_int_equal(request->fd, ends[0]);
+    assert_int_equal(request->value, 0); /* no callback asked for it */
+    assert_result(call->value, 1);
+    for (size_t i = 1; i < all.count; i++)
+        assert_true(all.event[i - 1].time_ns <= all.event[i].time_ns);
+    free(all.event);
+    harness_close(loop, ends[0]);
+    harness_close(loop, ends[1]);
+}
+
+/* --- chains --- */
+
+static void start_another(struct harness_op *self, int64_t result)
+{
+    (void)result;
+    struct harness_op *other = self->context;
+    hark_nop(self->op.loop, &other->op, harness_done);
+}
+
+BACKEND_TEST(an_op_knows_whose_callback_asked_for_it)
+{
+    struct harness_op second = {0};
+    struct harness_op first = {.then = start_another, .context = &second};
+    begin(loop, 0);
+    hark_defer(loop, &first.op, harness_done);
+    uint64_t first_id = hark_op_id(&first.op);
+    harness_run(loop);
+    struct events all = take_all(hark_loop_trace(loop));
+    const struct hark_trace_event *request = NULL;
+    for (size_t i = 0; i < all.count; i++)
+        if (all.event[i].what == HARK_TRACE_REQUEST && all.event[i].kind == HARK_OP_NOP)
+            request = &all.event[i];
+    assert_non_null(request);
+    assert_int_equal(request->value, first_id);
+    free(all.event);
+}
+
+/* --- counts --- */
+
+static void again(struct harness_op *self, int64_t result)
+{
+    int *left = self->context;
+    (void)result;
+    if (--*left <= 0)
+        return;
+    harness_op_again(self);
+    if (*left % 3)
+        hark_nop(self->op.loop, &self->op, harness_done);
+    else
+        hark_sleep(self->op.loop, &self->op, 1000, harness_done);
+}
+
+static void assert_counts(const struct hark_metrics *before, const struct hark_metrics *now,
+                          const struct events *all)
+{
+    for (int kind = 0; kind < HARK_OP_KINDS; kind++) {
+        uint64_t requested = 0, handled = 0, repeated = 0;
+        for (size_t i = 0; i < all->count; i++) {
+            const struct hark_trace_event *event = &all->event[i];
+            if (event->kind != kind || event->op == 0)
+                continue;
+            requested += event->what == HARK_TRACE_REQUEST;
+            handled += event->what == HARK_TRACE_CALL && !(event->flags & HARK_TRACE_MORE);
+            repeated += event->what == HARK_TRACE_CALL && event->flags & HARK_TRACE_MORE;
+        }
+        assert_int_equal(requested, now->requested[kind] - before->requested[kind]);
+        assert_int_equal(handled, now->handled[kind] - before->handled[kind]);
+        assert_int_equal(repeated, now->repeated[kind] - before->repeated[kind]);
+    }
+}
+
+BACKEND_TEST(counts_are_those_of_the_metrics)
+{
+    struct harness_op ops[8] = {0}, every = {0}, accept = {0};
+    const struct hark_metrics *metrics = hark_loop_metrics(loop);
+    struct hark_address address;
+    int left = 20000;
+    int listening = harness_listen(loop, &address);
+    struct hark_metrics before = *metrics;
+    begin(loop, 0);
+    for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++) {
+        ops[i] = (struct harness_op){.then = again, .context = &left};
+        hark_nop(loop, &ops[i].op, harness_done);
+    }
+    hark_every(loop, &every.op, 100000, harness_done);
+    hark_accept_each(loop, &accept.op, listening, harness_done);
+    while (left > 0)
+        assert_result(hark_run_once(loop), 1);
+    hark_cancel_all(loop);
+    harness_run(loop);
+    struct events all = take_all(hark_loop_trace(loop));
+    assert_int_equal(all.lost, 0);
+    assert_true(every.calls > 1);
+    assert_counts(&before, metrics, &all);
+    uint64_t sleeps = 0;
+    for (size_t i = 0; i < all.count; i++)
+        sleeps += all.event[i].what == HARK_TRACE_SLEEP && all.event[i].value != 0;
+    assert_int_equal(sleeps, metrics->sleeps - before.sleeps);
+    free(all.event);
+    harness_close(loop, listening);
+}
+
+/* --- times that are known --- */
+
+enum { KNOWN_NS = 5000000 };
+
+BACKEND_TEST(a_sleep_of_known_length_is_as_long_between_request_and_return)
+{
+    struct harness_op sleep = {0};
+    begin(loop, 0);
+    hark_sleep(loop, &sleep.op, KNOWN_NS, harness_done);
+    uint64_t id = hark_op_id(&sleep.op);
+    harness_run(loop);
+    struct events all = take_all(hark_loop_trace(loop));
+    const struct hark_trace_event *delegate = find(&all, HARK_TRACE_DELEGATE, id);
+    const struct hark_trace_event *returned = find(&all, HARK_TRACE_RETURN, id);
+    assert_true(delegate && returned);
+    /* The clock was read a moment before the start was recorded. */
+    const struct hark_trace_event *request = find(&all, HARK_TRACE_REQUEST, id);
+    assert_true(returned->time_ns >= request->time_ns);
+    assert_true(returned->time_ns - hark_loop_trace(loop)->started_ns >= KNOWN_NS);
+    free(all.event);
+}
+
+static void burn(struct harness_op *self, int64_t result)
+{
+    (void)result;
+    uint64_t from_ns = hark_os_clock(self->op.loop);
+    while (hark_os_clock(self->op.loop) - from_ns < KNOWN_NS)
+        ;
+}
+
+BACKEND_TEST(a_callback_that_burns_is_as_long_between_call_and_called)
+{
+    struct harness_op burning = {.then = burn};
+    begin(loop, 0);
+    hark_defer(loop, &burning.op, harness_done);
+    uint64_t id = hark_op_id(&burning.op);
+    harness_run(loop);
+    struct events all = take_all(hark_loop_trace(loop));
+    const struct hark_trace_event *call = find(&all, HARK_TRACE_CALL, id);
+    const struct hark_trace_event *called = find(&all, HARK_TRACE_CALLED, id);
+    assert_true(call && called);
+    assert_true(called->time_ns - call->time_ns >= KNOWN_NS);
+    free(all.event);
+}
+
+static int64_t answer(struct hark_op *op)
+{
+    (void)op;
+    return 42;
+}
+
+BACKEND_TEST_WITH(work_waits_for_a_thread_of_a_full_pool_before_it_is_performed, 0,
+                  .workers_max = 1)
+{
+    struct harness_op works[3] = {0};
+    uint64_t ids[3];
+    begin(loop, 0);
+    for (int i = 0; i < 3; i++) {
+        hark_work(loop, &works[i].op, answer, harness_done);
+        ids[i] = hark_op_id(&works[i].op);
+    }
+    harness_run(loop);
+    const struct hark_trace_ring *ring = hark_loop_trace(loop);
+    struct events all = take_all(ring), pool = take_all(ring_behind(ring));
+    assert_int_equal(ring_behind(ring)->is_pool, 1);
+    for (int i = 0; i < 3; i++) {
+        const struct hark_trace_event *perform = find(&pool, HARK_TRACE_PERFORM, ids[i]);
+        const struct hark_trace_event *performed = find(&pool, HARK_TRACE_RETURN, ids[i]);
+        const struct hark_trace_event *delegate = find(&all, HARK_TRACE_DELEGATE, ids[i]);
+        const struct hark_trace_event *returned = find(&all, HARK_TRACE_RETURN, ids[i]);
+        assert_true(perform && performed && delegate && returned);
+        assert_true(perform < performed);
+        assert_true(performed->time_ns <= returned->time_ns);
+        assert_result(performed->value, 42);
+        if (i > 0)
+            assert_true(perform > find(&pool, HARK_TRACE_RETURN, ids[i - 1]));
+    }
+    free(all.event);
+    free(pool.event);
+}
+
+/* --- the ring --- */
+
+BACKEND_TEST(what_was_overwritten_is_counted_and_what_is_read_is_whole)
+{
+    struct harness_op nop = {0};
+    begin(loop, 64);
+    for (int i = 0; i < 100; i++) {
+        harness_op_again(&nop);
+        hark_nop(loop, &nop.op, harness_done);
+        harness_run(loop);
+    }
+    const struct hark_trace_ring *ring = hark_loop_trace(loop);
+    struct events all = take_all(ring);
+    assert_int_equal(ring->capacity, 64);
+    assert_int_equal(all.lost + all.count, ring->written);
+    assert_int_equal(all.count, 63);
+    for (size_t i = 0; i < all.count; i++)
+        assert_true(all.event[i].what >= HARK_TRACE_SLEEP &&
+                    all.event[i].what <= HARK_TRACE_CALLED);
+    free(all.event);
+}
+
+BACKEND_TEST(a_reader_goes_on_where_it_was)
+{
+    struct harness_op nop = {0};
+    struct hark_trace_event events[4];
+    uint64_t position = 0, lost, seen = 0;
+    begin(loop, 0);
+    for (int round = 0; round < 50; round++) {
+        size_t count;
+        harness_op_again(&nop);
+        hark_nop(loop, &nop.op, harness_done);
+        harness_run(loop);
+        while ((count = hark_trace_read(hark_loop_trace(loop), events, 4, &position, &lost)) > 0) {
+            seen += count;
+            assert_int_equal(lost, 0);
+        }
+    }
+    assert_int_equal(seen, hark_loop_trace(loop)->written);
+    assert_int_equal(position, seen);
+}
+
+/* --- turning it on and off --- */
+
+static void switch_off(struct harness_op *self, int64_t result)
+{
+    (void)result;
+    hark_trace_stop(self->op.loop);
+}
+
+static void switch_on(struct harness_op *self, int64_t result)
+{
+    (void)result;
+    begin(self->op.loop, 0);
+}
+
+BACKEND_TEST(it_is_turned_on_and_off_inside_callbacks)
+{
+    struct harness_op on = {.then = switch_on}, off = {.then = switch_off};
+    hark_defer(loop, &on.op, harness_done);
+    harness_run(loop);
+    assert_non_null(hark_loop_trace(loop));
+    hark_defer(loop, &off.op, harness_done);
+    harness_run(loop);
+    assert_null(hark_loop_trace(loop));
+    hark_trace_stop(loop);
+}
+
+BACKEND_TEST(options_out_of_range_and_a_second_start_are_refused)
+{
+    assert_result(hark_trace_start(loop, &(struct hark_trace_options){.events = 63}), -EINVAL);
+    assert_result(hark_trace_start(loop, &(struct hark_trace_options){.events = (1 << 26) + 1}),
+                  -EINVAL);
+    assert_result(
+        hark_trace_start(loop, &(struct hark_trace_options){.directory = harness_path("none")}),
+        -ENOENT);
+    assert_null(hark_loop_trace(loop));
+    begin(loop, 0);
+    assert_result(hark_trace_start(loop, NULL), -EALREADY);
+}
+
+/* --- files --- */
+
+static struct events read_file(struct hark_loop *loop)
+{
+    char name[64];
+    uint32_t number = hark_loop_trace(loop)->loop;
+    snprintf(name, sizeof name, "hark-%d-%u.trace", getpid(), number);
+    int fd = open(harness_path(name), O_RDONLY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    hark_trace_stop(loop); /* the file stays */
+    size_t bytes = (size_t)lseek(fd, 0, SEEK_END);
+    void *memory = mmap(NULL, bytes, PROT_READ, MAP_SHARED, fd, 0);
+    assert_true(memory != MAP_FAILED);
+    const struct hark_trace_ring *ring = memory;
+    assert_memory_equal(ring->magic, "harktrc1", 8);
+    assert_int_equal(ring->pid, getpid());
+    assert_int_equal(ring->thread, gettid());
+    assert_int_equal(ring->backend, harness_backend());
+    assert_true(ring->ended_ns >= ring->started_ns);
+    struct events all = take_all(ring);
+    munmap(memory, bytes);
+    close(fd);
+    return all;
+}
+
+BACKEND_TEST(a_file_keeps_what_was_recorded)
+{
+    struct harness_op nop = {0};
+    assert_result(
+        hark_trace_start(loop, &(struct hark_trace_options){.directory = harness_directory()}), 0);
+    hark_nop(loop, &nop.op, harness_done);
+    uint64_t id = hark_op_id(&nop.op);
+    harness_run(loop);
+    struct events all = read_file(loop);
+    assert_non_null(find(&all, HARK_TRACE_CALLED, id));
+    free(all.event);
+}
+
+BACKEND_TEST(the_environment_turns_it_on_and_says_how_large)
+{
+    setenv("HARK_TRACE", harness_directory(), 1);
+    setenv("HARK_TRACE_EVENTS", "100", 1);
+    struct hark_loop *other = harness_loop_create(NULL);
+    struct harness_op nop = {0};
+    assert_non_null(hark_loop_trace(other));
+    assert_int_equal(hark_loop_trace(other)->capacity, 128);
+    hark_nop(other, &nop.op, harness_done);
+    harness_run(other);
+    struct events all = read_file(other);
+    assert_true(all.count > 0);
+    free(all.event);
+    harness_loop_destroy(other);
+}
