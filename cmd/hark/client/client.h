@@ -1,5 +1,5 @@
-/* client.h - `hark pub` and `hark sub`: clients of a server's lines port (wire/lines.h says how it
- * is spoken). */
+/* client.h - `hark pub` and `hark sub`: clients of a server's lines port (wire/lines.h has the
+ * protocol). */
 #ifndef CLIENT_CLIENT_H
 #define CLIENT_CLIENT_H
 

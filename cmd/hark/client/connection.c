@@ -80,7 +80,7 @@ static void stream_failed(struct hark_stream *stream, int error)
 {
     struct client_connection *connection =
         hark_container_of(stream, struct client_connection, stream);
-    /* What the server said before it closed is worth more than the broken pipe: it is read to its
+    /* What the server said before it closed is worth more than the broken pipe, and is read to its
      * end first. A peer that is truly gone fails the reading too. */
     if (error != -EPIPE && error != -ECONNRESET)
         end(connection, error);
@@ -117,7 +117,7 @@ static void end(struct client_connection *connection, int error)
 }
 
 /* Probes after a minute of silence, then every 10 s; lost after three. Best effort: a unix socket
- * has none of it. */
+ * has no such options. */
 static void set_keep_alive(struct client_connection *connection)
 {
     static const struct {

@@ -31,13 +31,14 @@ struct client_connection {
     const struct client_connection_events *events;
     const struct names *server;
     const struct hark_address *address; /* of the server's, the one that is connected to */
-    size_t tried;                       /* how many of them */
+    size_t tried;                       /* how many addresses */
     struct hark_op connect;
     struct hark_op close;
     struct hark_stream stream;
     struct lines_splitter splitter;
     int fd;
-    int error;        /* why it ended: 0 the peer or the owner ended it; a negative errno */
+    int error;        /* why the connection ended: 0 the peer or the owner ended it; a negative
+                         errno */
     char reason[256]; /* what the server said after ERR; "" nothing */
     bool streaming;   /* `stream` has the descriptor */
     bool closing;
@@ -59,7 +60,7 @@ bool client_connection_write(struct client_connection *connection, const void *b
 void client_connection_pause(struct client_connection *connection);
 void client_connection_resume(struct client_connection *connection);
 
-/* Ends it; `ended` follows. Called again: nothing happens. */
+/* Ends the connection; `ended` follows. Called again: nothing happens. */
 void client_connection_close(struct client_connection *connection);
 
 /* Prints why a connection ended, in one line.

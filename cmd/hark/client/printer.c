@@ -26,7 +26,7 @@ static void fail(struct printer *printer, int error)
 static void reader_gone(struct hark_op *op, int64_t events)
 {
     struct printer *printer = hark_container_of(op, struct printer, watch);
-    if (events > 0 && !hark_op_active(&printer->write)) /* a write finds it out by itself */
+    if (events > 0 && !hark_op_active(&printer->write)) /* a write finds out by itself */
         fail(printer, -EPIPE);
 }
 

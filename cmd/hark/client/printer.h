@@ -32,7 +32,7 @@ struct printer {
 };
 
 /* Makes ready to print on standard output. `failed` comes with -EPIPE, too, when nobody is left to
- * read it, while nothing is written. */
+ * read, while nothing is written. */
 void printer_init(struct printer *printer, struct hark_loop *loop,
                   void (*drained)(struct printer *printer),
                   void (*failed)(struct printer *printer, int error));
@@ -47,7 +47,7 @@ void printer_end_event(struct printer *printer);
 /* The event that was added to will never be whole: it is dropped. */
 void printer_drop_event(struct printer *printer);
 
-/* Starts printing what is whole, unless it is being done. */
+/* Starts printing what is whole, unless something is being printed. */
 void printer_flush(struct printer *printer);
 
 /* What is still to be printed is given up in a second, with -ETIMEDOUT: whoever stopped reading

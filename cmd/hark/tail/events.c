@@ -30,8 +30,8 @@ static void event_for_sources(struct tail_follower *follower, const struct inoti
     }
 }
 
-/* Whether the way to the file may have changed. While it is being walked, any change of names may
- * concern it: the watches of that walk are not known yet. */
+/* Whether the way to the file may have changed. While the way is being walked, any change of names
+ * may concern it: the watches of that walk are not known yet. */
 static bool event_for_path(const struct tail_follower *follower, const struct inotify_event *event)
 {
     const struct resolution *way = follower->way;

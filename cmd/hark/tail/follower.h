@@ -4,10 +4,10 @@
 
 #include "tail/state.h"
 
-/* Makes a follower: in the memory for them that the tail has, or may have.
+/* Makes a follower, in the memory that the tail keeps for followers.
  * Takes: pattern: that the path matches; NULL: it was named.
  * Gives: 0 and *out_follower.
- * Fails: -EINVAL the path is followed already, into the same stream, or that has a bad name;
+ * Fails: -EINVAL the path is followed already, into the same stream, or the stream has a bad name;
  *   -ENOMEM. */
 int tail_follower_add(struct tail *tail, const char *path, const char *stream,
                       const struct tail_pattern *pattern, struct tail_follower **out_follower);
@@ -18,8 +18,8 @@ void tail_follower_begin(struct tail_follower *follower);
 /* Frees what a follower has. */
 void tail_follower_free(struct tail_follower *follower);
 
-/* A path as one from the root.
- * Gives: memory for the caller to free; NULL: there is none, or no current directory. */
+/* A path, from the root on.
+ * Gives: text for the caller to free; NULL: no memory, or no current directory. */
 char *tail_absolute_path(const char *path);
 
 /* The name of the private stream with the records of a path and its stream.

@@ -5,7 +5,7 @@
 #include "tail/state.h"
 
 /* Calls back after a time that doubles from try to try; at once if a descriptor lacked (error) that
- * was kept for such times. While it waits, another call does nothing.
+ * was kept for such times. A call while that waits does nothing.
  * Takes: rang: has to call pending_end. */
 void tail_later(struct tail *tail, struct tail_again *again, int64_t error,
                 void (*rang)(struct hark_op *op, int64_t result));

@@ -1,4 +1,4 @@
-/* missed.h - files that nobody saw come and go: what is looked for, and what became of it. */
+/* missed.h - files that nobody saw come and go: what is looked for, and what was found. */
 #ifndef TAIL_MISSED_H
 #define TAIL_MISSED_H
 

@@ -1,6 +1,6 @@
 /* moved.c - the names that renamed files have now, in the order in which they stood at the path:
- * inotify tells them, or a survey (missed.h). Each walk opens some of them; the path's own file has
- * to wait until none is left, so that lines keep their order. */
+ * inotify tells them, or a survey (missed.h). Each walk opens some of these files; the path's own
+ * file has to wait until none is left, so that lines keep their order. */
 #include "tail/moved.h"
 
 #include <errno.h>
@@ -83,8 +83,8 @@ void tail_moved_open(struct tail_follower *follower)
     }
 }
 
-/* Takes one over as a file that is no longer at the path. Gives: false: it has to wait until there
- * is room. */
+/* Takes a renamed file over, as one that is no longer at the path. Gives: false: it has to wait
+ * until there is room. */
 static bool take_moved(struct tail_follower *follower, struct tail_moved_file *opened)
 {
     struct resolve_file *file = &opened->file;

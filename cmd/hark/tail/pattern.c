@@ -81,7 +81,7 @@ static bool place_kept(const struct tail_pattern *pattern, const char *name)
     return access(position, F_OK) == 0;
 }
 
-/* Whether a name is a rotated file's of the one that is asked for. */
+/* Whether a name is that of a rotated file of `base`. */
 static bool belongs_to(struct tail_pattern *pattern, int directory, const char *name,
                        const char *base)
 {
@@ -93,7 +93,7 @@ static bool belongs_to(struct tail_pattern *pattern, int directory, const char *
         return S_ISREG(status.st_mode);
     if (!place_kept(pattern, base))
         return false;
-    add_match(pattern, base, false, NULL); /* what was not read of it is */
+    add_match(pattern, base, false, NULL); /* what is left of it is read */
     return true;
 }
 
@@ -137,7 +137,7 @@ static void look_at(struct tail_pattern *pattern, int directory, const char *nam
         snprintf(pattern->rotated_name, sizeof pattern->rotated_name, "%s", name);
 }
 
-/* Files before links to them, then by name. */
+/* Files before links, then by name. */
 static int compare_matches(const void *left, const void *right)
 {
     const struct tail_match *a = left, *b = right;
@@ -169,7 +169,7 @@ static int64_t look_through(struct hark_op *op)
 
 /* --- on the loop --- */
 
-/* Whether a name is followed already, or belongs to one that is. */
+/* Whether a name is followed already, or belongs to a followed file. */
 static bool is_taken(const struct tail_pattern *pattern, const char *name)
 {
     bool packed;

@@ -5,8 +5,8 @@
 #include "tail/state.h"
 
 /* Publishes units from the buffer.
- * Takes: done: called once the log has them, or asks for them anew; never from inside this call. If
- *   that was the end of their file, follower->reading is NULL.
+ * Takes: done: called once the log has the units, or they have to be cut out anew; never from
+ *   inside this call. If that was the end of their file, follower->reading is NULL.
  * Gives: false: the buffer holds none, or no memory is left and the follower was stopped. */
 bool tail_publish(struct tail_follower *follower, tail_published *done);
 

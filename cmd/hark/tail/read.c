@@ -225,7 +225,7 @@ static void first_read(struct hark_op *op, int64_t count)
     pending_end(&follower->tail->pending);
 }
 
-/* The buffer is used up as far as it goes: reads on. */
+/* The buffer holds no whole unit: reads on. */
 static void read_more(struct tail_follower *follower)
 {
     struct tail_source *source = follower->reading;

@@ -190,7 +190,7 @@ static int step(struct walk *walk)
     if (!is_last(walk)) {
         if (!S_ISDIR(status.st_mode))
             return -ENOTDIR;
-        memcpy(walk->at, path, strlen(path) + 1); /* it came between the two looks */
+        memcpy(walk->at, path, strlen(path) + 1); /* the directory came between the two looks */
         return 0;
     }
     int fd = open_file(walk, path);

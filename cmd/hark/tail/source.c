@@ -1,8 +1,8 @@
 /* source.c - which files of a follower are open.
  *
- * One stands at the path, or none. A file that no longer does is kept, read, and let go once it has
- * not grown for a while: whoever wrote to it goes on doing so until told of the rotation, and may
- * be one of many. The list is in the order in which the files stood at the path.
+ * One stands at the path, or none. A file that has left the path is kept, read, and let go once it
+ * has not grown for a while: whoever writes to it goes on until told of the rotation, and may be
+ * one of many. The list is in the order in which the files stood at the path.
  */
 #include "tail/source.h"
 
@@ -86,7 +86,7 @@ void tail_source_close(struct tail_source *source)
         follower->buffer.source = NULL;
     if (follower->reading == source)
         follower->reading = NULL;
-    /* Those before it are read, or open; of the same tick some may still wait. */
+    /* Older files are read, or open; of the same tick some may still wait. */
     int64_t read_ns = source->born_ns + (follower->moved_count == 0);
     if (read_ns > follower->looked_ns)
         follower->looked_ns = read_ns;

@@ -20,14 +20,14 @@ void tail_source_close(struct tail_source *source);
 /* The place has moved past these bytes, which follow the bytes that the source keeps. */
 void tail_source_passed(struct tail_source *source, const char *bytes, size_t count);
 
-/* The place as it is written. */
+/* The place of a file, as a position has it. */
 void tail_source_place(const struct tail_source *source, struct position_place *out_place);
 
 /* The places of all files, in order. */
 void tail_source_positions(const struct tail_follower *follower, struct position *out_position);
 
 /* The open file of an inode.
- * Gives: NULL: it is not open. */
+ * Gives: NULL: no open file is of that inode. */
 struct tail_source *tail_source_find(const struct tail_follower *follower, uint64_t device,
                                      uint64_t inode);
 
@@ -35,7 +35,7 @@ struct tail_source *tail_source_find(const struct tail_follower *follower, uint6
  * Gives: NULL: none is open. */
 struct tail_source *tail_source_newest(const struct tail_follower *follower);
 
-/* Whether it stands at the path. */
+/* Whether a file stands at the path. */
 bool tail_source_is_current(const struct tail_source *source);
 
 /* The file at the path is no longer there. */

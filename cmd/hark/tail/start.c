@@ -128,8 +128,8 @@ static void choose_since(struct tail_start *start)
     if (position->looked_ns > start->now_ns)
         tail_tell(follower, LOG_WARNING,
                   "the clock was set back: files that were rotated since may be read twice");
-    /* An older version has not said when it looked: what is younger than the newest file came after
-     * it. */
+    /* An older version has not said when it looked: what is younger than the newest file came
+     * later. */
     if ((position->looked_ns == 0 || position->looked_ns > start->now_ns) && newest &&
         newest->born_ns)
         follower->looked_ns = newest->born_ns + 1;

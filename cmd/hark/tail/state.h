@@ -140,8 +140,8 @@ struct tail_batch {
     uint32_t count;
     uint32_t waiting; /* answers still to come, the record's too */
     bool final;       /* its source is done with it */
-    bool again; /* it is sent a second time: lines of it, or all, are published, but not its record
-                   or others */
+    bool again;       /* it is sent a second time: some or all of its lines are published, but its
+                         record or other lines are not */
     uint64_t retry_ns;
     tail_published *done;
     struct tail_line lines[TAIL_BATCH_LINES];
@@ -189,7 +189,8 @@ struct tail_follower {
     int told;             /* the last trouble with the path that was reported */
     int lacks;            /* what the last walk lacked, and another may find; 0: nothing */
     bool incomplete;      /* so that a file which is there is not open */
-    int read_told;        /* the last trouble with reading that was reported, while it lasts */
+    int read_told;        /* the last trouble with reading that was reported, until something is
+                             read */
     struct tail_again again;
 
     struct tail_source *oldest;

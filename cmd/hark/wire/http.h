@@ -116,15 +116,14 @@ struct http_request {
 /* Makes a request ready to be fed. Allocates nothing: memory is taken with the first byte. */
 void http_request_init(struct http_request *request);
 
-/* Takes bytes up to the end of the head (if a body follows), the end of the message, or an
- * error.
+/* Takes bytes up to the end of the head (if a body follows), the end of the message, or an error.
  * Gives: the state, and *out_used, the bytes that were taken: all of them with HTTP_MORE. The rest
  *   belongs to what comes next. After HTTP_COMPLETE call http_request_next first; after
- *   HTTP_REFUSED it gives that again and takes nothing. */
+ *   HTTP_REFUSED it gives HTTP_REFUSED again and takes nothing. */
 enum http_state http_request_feed(struct http_request *request, const void *bytes, size_t count,
                                   size_t *out_used);
 
-/* Whether a request has begun: a byte of it was taken and it is not complete. For the head's
+/* Whether a request has begun: a byte was taken and the request is not complete. For the head's
  * deadline, and for the end of a connection: quiet, or in the middle of a request. */
 bool http_request_begun(const struct http_request *request);
 
@@ -140,7 +139,7 @@ void http_request_done(struct http_request *request);
  * Takes: the name in any case.
  * Gives: the first header of this name, NULL if there is none. Host, Content-Length,
  *   Transfer-Encoding, Content-Type, Expect, Authorization and Last-Event-ID are there once at
- *   most: two of them are refused. */
+ *   most: a second one is refused. */
 const char *http_request_header(const struct http_request *request, const char *name);
 
 /* How the client takes a media type, by its Accept headers. */

@@ -191,8 +191,8 @@ static bool read_again(struct http_request *request, struct http_refusal *refusa
     return true;
 }
 
-/* The host of an absolute target goes before Host (RFC 9112, 3.2.2). It is moved over the slash
- * before it, so that there is room to end it: the path begins right behind. */
+/* The host of an absolute target goes before Host (RFC 9112, 3.2.2). The host is moved over the
+ * slash before it, so that there is room for its end: the path begins right behind. */
 static const char *target_host(struct http_fields *fields, struct http_span authority)
 {
     char *host = fields->bytes + (authority.bytes - fields->bytes) - 1;
@@ -202,7 +202,7 @@ static const char *target_host(struct http_fields *fields, struct http_span auth
     return host;
 }
 
-/* Makes text of the head: from here on it is for the server to read. */
+/* Makes text of the head, for the server to read. */
 static void give_texts(struct http_request *request, struct http_target target)
 {
     struct http_parts *parts = request->parts;

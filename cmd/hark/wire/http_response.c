@@ -70,7 +70,7 @@ static const char *read_status_line(struct http_response *response, struct http_
     return NULL;
 }
 
-/* Whether no body follows, whatever the fields say: they tell of the one that a GET would have
+/* Whether no body follows, whatever the fields say: they tell of the body that a GET would have
  * got. */
 static bool bodyless(const struct http_response *response)
 {

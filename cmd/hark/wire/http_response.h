@@ -8,7 +8,8 @@
 
 #include "wire/http.h"
 
-/* Called with a piece of the body; valid until it returns. It must not touch the response. */
+/* Called with a piece of the body; valid until it returns. The callback must not touch the
+ * response. */
 typedef void http_response_body(void *context, const char *bytes, size_t count);
 
 /* A response that is being read, in the caller's memory. For reading from HTTP_HEAD_COMPLETE on,

@@ -2,7 +2,7 @@
  *
  * It gets a whole head at once, then pieces of a chunked body, and is stopped at the message's end:
  * there it would go on with the next one, or with what it takes for another protocol after an
- * upgrade. Upgrades are none of ours: a message that asks for one is read as any other (RFC 9110,
+ * upgrade. There are no upgrades here: a message that asks for one is read as any other (RFC 9110,
  * 7.8).
  *
  * llhttp 8.1 also refuses a chunk extension that follows one with an unquoted value ("5;a=b;c"),

@@ -175,8 +175,8 @@ size_t http_path_decode(char *bytes, size_t count)
     return to;
 }
 
-/* One byte of a name or value in a query, decoded; -1 if it may not be there. Moves
- * past it. */
+/* One byte of a name or value in a query, decoded; -1 if it may not be there. Moves past the
+ * byte. */
 static int next_byte(struct http_span *rest)
 {
     int byte = (unsigned char)rest->bytes[0];

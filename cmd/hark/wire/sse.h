@@ -57,7 +57,7 @@ struct sse_event {
     size_t data_count;
 };
 
-/* Called for each event; valid until it returns. It must not touch the decoder. */
+/* Called for each event; valid until it returns. The callback must not touch the decoder. */
 typedef void sse_decoded(void *context, const struct sse_event *event);
 
 /* A decoder, in the caller's memory. It holds one event at a time, bounded by the limits above. */

@@ -1,9 +1,9 @@
 /* sse_decode.c - decoding an event stream, as WHATWG HTML 9.2.6 says, but for what bytes mean: they
  * are passed on as they are.
  *
- * A line that lies whole in a piece is understood in place; only one that is cut is gathered. The
- * data of an event is gathered with an LF after each line, of which the last is dropped. Whatever a
- * server sends, what is held stays within the limits of sse.h.
+ * A line that lies whole in a piece is understood in place; only a line that is cut is gathered.
+ * The data of an event is gathered with an LF after each line, of which the last is dropped.
+ * Whatever a server sends, what is held stays within the limits of sse.h.
  */
 #include "wire/block.h"
 #include "wire/line_end.h"
