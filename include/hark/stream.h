@@ -107,18 +107,21 @@ struct hark_stream {
     struct hark_stream_block *last;
     struct hark_stream_block *spare; /* one emptied copy block, kept for the next write */
     void *into; /* the caller's buffer for the next piece, and its size; NULL: the pool's */
-    size_t into_count;
+    union {
+        size_t into_count;
+        uint64_t linger_ns; /* until when the peer's end is waited for */
+    };
     void *filling;                  /* the caller's buffer that the receive in flight fills */
     struct hark_stream_piece *held; /* what came after reading had been stopped, the oldest first */
     struct hark_stream_piece *held_last;
-    int64_t held_end;  /* the end of reading that came behind it */
     size_t first_sent; /* bytes of the first block that are gone */
     size_t queued_bytes;
     uint64_t received_bytes;
     uint64_t sent_bytes;
-    uint64_t linger_ns; /* until when the peer's end is waited for */
     int fd;
-    uint32_t flags;
+    int32_t held_end;                          /* the end of reading that came behind it */
+    uint8_t opening, reading, writing, ending; /* its states: see stream.c */
+    bool corked; /* inside a callback: what is asked for is started when it returns */
 };
 
 /* Takes over a connected socket.

@@ -1,8 +1,9 @@
 /* The stream: a connection with a bounded write queue, half-close both ways, and deadlines.
  *
- * Calls and callbacks only note in `flags` what is wanted or has happened; `advance` alone looks at
- * them and starts what is due. Each callback of an op runs between `enter` and `leave`: what its
- * owner asks for meanwhile is gathered, and started once, when it has returned.
+ * Calls and callbacks only note what is wanted or has happened, in four states: opening, reading,
+ * writing, ending. `move_on` alone looks at them and starts what is due. Each callback of an op
+ * runs between `enter` and `leave`: what its owner asks for meanwhile is gathered, and started
+ * once, when it has returned.
  *
  * What must hold: starting an op never calls back (op.h), so no call here does; after
  * hark_stream_close nothing is called but `released` and `closed`; `closed` comes once every op is
@@ -11,7 +12,9 @@
  * the owner reads again: what was taken from the socket meanwhile is held (stream_held.c).
  * Deadlines belong to the ops: the one in flight is moved, no timer is kept. They are counted from
  * a clock read at that moment: the turn's own time could be a long callback old, and a deadline
- * early. */
+ * early.
+ *
+ * Left to others: the descriptor, and what moves bytes (transport.h). */
 #include "net/stream_held.h"
 #include "net/stream_queue.h"
 #include "net/transport.h"
@@ -23,52 +26,68 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum {
-    OPEN = 1,
-    CONNECTING = 2,
-    CORKED = 4, /* inside a callback: what is asked for is started when it returns */
-
-    READING = 8,         /* the owner wants to read */
-    READ_CANCELLED = 16, /* receive is being cancelled by hark_stream_read_stop */
-    READ_ENDED = 32,     /* the end of reading has come: nothing more is received */
-    PEER_ENDED = 64,     /* ... because the peer, or the connection, has ended */
-
-    DRAIN_OWED = 128, /* the owner waits for `drained` */
-    ENDED = 256,      /* nothing more may be written */
-    SHUT = 512,       /* the end was sent, or is being sent */
-    FAILED = 1024,    /* writing has failed, and the owner knows */
-
-    CLOSE_AFTER = 2048, /* hark_stream_close_after_sending */
-    LINGERING = 4096,   /* all is sent: the peer's end is waited for */
-    CLOSING = 8192,     /* hark_stream_close */
-    CLOSED = 16384,     /* hark_close was called */
-
-    DETACHING = 32768, /* hark_stream_detach */
-    LEAVING = 65536,   /* hark_detach was called, and has not called back */
-
-    HELD_END = 131072, /* the end of reading came while the owner did not read: held_end, behind the
-                          pieces that are held */
+/* Where the connection stands. */
+enum opening {
+    NOT_OPEN,   /* the memory is the owner's */
+    CONNECTING, /* what is asked for waits */
+    OPEN,
+    LEAVING, /* the transport gives its descriptor up */
+    CLOSED,  /* the transport closes the last of its descriptors */
 };
+
+enum reading {
+    RESTS,      /* the owner does not read, and nothing is being received */
+    READS,      /* he does: a receive is in flight, or due */
+    STOPPING,   /* he has stopped, and the receive in flight is being cancelled */
+    RESTARTING, /* and wants to read again */
+    CUT,        /* reading has ended by its deadline or a cancel; the peer may still send */
+    PEER_ENDED, /* reading has ended, since the peer or the connection has */
+};
+
+enum writing {
+    WRITES,
+    DRAIN_OWED, /* the owner waits for `drained` */
+    ENDED,      /* nothing more may be written: after the queue the end is sent */
+    SHUT,       /* the end was sent, or is being sent */
+    FAILED,     /* writing has failed, and the owner knows */
+};
+
+/* What the owner wants in the end. */
+enum ending {
+    STAYS,
+    DETACHING, /* hark_stream_detach */
+    FINISHING, /* hark_stream_close_after_sending: the queue and the end are sent */
+    LINGERING, /* all is sent: the peer's end is waited for */
+    CLOSING,   /* hark_stream_close */
+};
+
+enum { NO_END = 1 }; /* as held_end: an end is 0 or less */
 
 #define QUEUE_BYTES_DEFAULT ((size_t)1 << 20)
 #define LINGER_NS           2000000000ull
 
-static void advance(struct hark_stream *stream);
+static void move_on(struct hark_stream *stream);
 
-static bool has(const struct hark_stream *stream, uint32_t flags)
+static void advance(struct hark_stream *stream)
 {
-    return (stream->flags & flags) != 0;
+    if (!stream->corked)
+        move_on(stream);
 }
 
 static void enter(struct hark_stream *stream)
 {
-    stream->flags |= CORKED;
+    stream->corked = true;
 }
 
 static void leave(struct hark_stream *stream)
 {
-    stream->flags &= ~(uint32_t)CORKED;
-    advance(stream); /* the last: the stream may be gone */
+    stream->corked = false;
+    move_on(stream); /* the last: the stream may be gone */
+}
+
+static bool finishes(const struct hark_stream *stream)
+{
+    return stream->ending == FINISHING || stream->ending == LINGERING;
 }
 
 /* A point in time that long from now; a time-out of 0 is none. */
@@ -90,9 +109,9 @@ static void limit(const struct hark_stream *stream, struct hark_op *op, uint64_t
 /* Writing has ended badly: once. */
 static void fail(struct hark_stream *stream, int error)
 {
-    stream->flags |= FAILED | ENDED;
+    stream->writing = FAILED;
     stream_queue_drop(stream, error);
-    if (stream->events->failed && !has(stream, CLOSING))
+    if (stream->events->failed && stream->ending != CLOSING)
         stream->events->failed(stream, error);
 }
 
@@ -103,13 +122,13 @@ static void send_done(struct hark_op *op, int64_t result)
     if (result >= 0) {
         stream->sent_bytes += (uint64_t)result;
         stream_queue_sent(stream, (size_t)result);
-        if (has(stream, DRAIN_OWED) && !has(stream, ENDED | CLOSING) &&
+        if (stream->writing == DRAIN_OWED && stream->ending != CLOSING &&
             stream->queued_bytes <= stream->options.low_bytes) {
-            stream->flags &= ~(uint32_t)DRAIN_OWED;
+            stream->writing = WRITES;
             if (stream->events->drained)
                 stream->events->drained(stream);
         }
-    } else if (!has(stream, CLOSING)) {
+    } else if (stream->ending != CLOSING) {
         fail(stream, (int)result);
     }
     leave(stream);
@@ -119,10 +138,9 @@ static void shutdown_done(struct hark_op *op, int64_t result)
 {
     struct hark_stream *stream = hark_container_of(op, struct hark_stream, shutdown);
     enter(stream);
-    if (result < 0 && has(stream, CLOSE_AFTER))
-        stream->flags |=
-            FAILED; /* all was sent, and the connection is gone: that is what was asked for */
-    else if (result < 0 && !has(stream, CLOSING))
+    if (result < 0 && finishes(stream))
+        stream->writing = FAILED; /* all was sent, and the connection is gone: as asked for */
+    else if (result < 0 && stream->ending != CLOSING)
         fail(stream, (int)result);
     leave(stream);
 }
@@ -130,15 +148,15 @@ static void shutdown_done(struct hark_op *op, int64_t result)
 /* All is sent, and the end of it: close, once the peer has ended too. */
 static void linger(struct hark_stream *stream)
 {
-    if (has(stream, PEER_ENDED) || (has(stream, LINGERING) && has(stream, READ_ENDED))) {
-        stream->flags |= CLOSING;
-    } else if (!has(stream, LINGERING)) {
+    if (stream->reading == PEER_ENDED || (stream->ending == LINGERING && stream->reading == CUT)) {
+        stream->ending = CLOSING;
+    } else if (stream->ending != LINGERING) {
         uint64_t write_timeout_ns = stream->options.write_timeout_ns;
         bool shorter = write_timeout_ns && write_timeout_ns < LINGER_NS;
         stream->linger_ns = deadline(stream, shorter ? write_timeout_ns : LINGER_NS);
-        stream->flags |= LINGERING;
-        stream->flags &=
-            ~(uint32_t)READ_ENDED; /* where it ended by its deadline, the peer may still send */
+        stream->ending = LINGERING;
+        if (stream->reading == CUT)
+            stream->reading = RESTS;
         hark_op_deadline(&stream->receive, stream->linger_ns);
     }
 }
@@ -147,17 +165,17 @@ static void advance_writing(struct hark_stream *stream)
 {
     if (hark_op_active(&stream->send))
         return;
-    if (has(stream, FAILED)) {
-        if (has(stream, CLOSE_AFTER))
-            stream->flags |= CLOSING;
+    if (stream->writing == FAILED) {
+        if (finishes(stream))
+            stream->ending = CLOSING;
     } else if (stream->first) {
         stream_queue_gather(stream);
         stream->transport->send(stream, &stream->gather.message, send_done);
         limit(stream, &stream->send, stream->options.write_timeout_ns);
-    } else if (has(stream, ENDED) && !has(stream, SHUT)) {
-        stream->flags |= SHUT;
+    } else if (stream->writing == ENDED) {
+        stream->writing = SHUT;
         stream->transport->end(stream, shutdown_done);
-    } else if (has(stream, CLOSE_AFTER)) {
+    } else if (finishes(stream)) {
         linger(stream);
     }
 }
@@ -166,94 +184,123 @@ static void advance_writing(struct hark_stream *stream)
 
 static bool delivers(const struct hark_stream *stream)
 {
-    return stream->events->received && !has(stream, CLOSING | CLOSE_AFTER);
+    return stream->ending <= DETACHING && stream->events->received;
 }
 
 static void receive_ended(struct hark_stream *stream, int64_t result)
 {
-    stream->flags |= READ_ENDED;
-    if (result != -ECANCELED && result != -ETIMEDOUT)
-        stream->flags |= PEER_ENDED;
+    bool cut = result == -ECANCELED || result == -ETIMEDOUT;
+    if (stream->reading != PEER_ENDED)
+        stream->reading = cut ? CUT : PEER_ENDED;
     if (delivers(stream))
         stream->events->received(stream, NULL, result);
 }
 
-/* The owner has stopped reading, or has not yet had what came after it had stopped. What fills his
- * own buffer is his at once. */
+/* Whether the owner reads, or will once the receive that he has stopped has ended. */
+static bool wants(const struct hark_stream *stream)
+{
+    return stream->reading == READS || stream->reading == RESTARTING;
+}
+
+/* The receive in flight has ended. Gives: whether the owner had stopped it. */
+static bool receive_over(struct hark_stream *stream)
+{
+    bool was_stopped = stream->reading == STOPPING || stream->reading == RESTARTING;
+    if (was_stopped)
+        stream->reading = stream->reading == RESTARTING ? READS : RESTS;
+    return was_stopped;
+}
+
+/* The owner has stopped reading, or has not yet had what came after he had stopped. */
 static bool holds(const struct hark_stream *stream)
 {
-    return !has(stream, CLOSING | CLOSE_AFTER) &&
-           (stream->held || !has(stream, READING | DETACHING));
+    return stream->ending <= DETACHING &&
+           (stream->held || (!wants(stream) && stream->ending != DETACHING));
 }
 
 static void hold_end(struct hark_stream *stream, int64_t result)
 {
-    if (has(stream, HELD_END))
-        return;
-    stream->flags |= HELD_END;
-    stream->held_end = result;
+    if (stream->held_end == NO_END)
+        stream->held_end = (int32_t)result;
 }
 
 /* Without memory for a piece nothing behind it may be delivered either. */
 static void hold(struct hark_stream *stream, const void *bytes, size_t count)
 {
-    int error = has(stream, HELD_END) ? 0 : stream_held_put(stream, bytes, count);
+    int error = stream->held_end == NO_END ? stream_held_put(stream, bytes, count) : 0;
     if (error)
         hold_end(stream, error);
 }
 
-static void piece_received(struct hark_stream *stream, const void *bytes, size_t count,
-                           bool own_buffer)
+static void deliver(struct hark_stream *stream, const void *bytes, size_t count)
 {
-    stream->received_bytes += count;
-    if (!own_buffer && holds(stream))
-        hold(stream, bytes, count);
-    else if (delivers(stream))
+    if (delivers(stream))
         stream->events->received(stream, bytes, (int64_t)count);
 }
 
-static void end_received(struct hark_stream *stream, int64_t result, bool own_buffer)
+static void end_received(struct hark_stream *stream, int64_t result, bool was_stopped)
 {
-    bool stopped = has(stream, READ_CANCELLED);
-    if (stopped && (result == -ECANCELED || result == -ETIMEDOUT))
+    if (was_stopped && (result == -ECANCELED || result == -ETIMEDOUT))
         return;
-    if ((stopped || !own_buffer) && holds(stream))
+    if (holds(stream))
         hold_end(stream, result);
     else
         receive_ended(stream, result);
 }
 
-static void receive_done(struct hark_op *op, int64_t result)
+/* A piece in a buffer that is lent, or the end. */
+static void piece_done(struct hark_op *op, int64_t result)
 {
     struct hark_stream *stream = hark_container_of(op, struct hark_stream, receive);
     bool more = hark_op_more(op);
-    bool own_buffer = stream->filling;
-    const void *bytes = own_buffer ? stream->filling : hark_op_buffer(op);
+    bool was_stopped = !more && receive_over(stream);
+    enter(stream);
+    if (result <= 0) {
+        end_received(stream, result, was_stopped);
+    } else {
+        stream->received_bytes += (uint64_t)result;
+        if (holds(stream))
+            hold(stream, hark_op_buffer(op), (size_t)result);
+        else
+            deliver(stream, hark_op_buffer(op), (size_t)result);
+    }
+    if (more && stream->reading == READS && stream->ending == STAYS)
+        limit(stream, op, stream->options.read_timeout_ns);
+    leave(stream);
+}
+
+/* The owner's own buffer is filled: what is in it is his at once, and reading rests. */
+static void fill_done(struct hark_op *op, int64_t result)
+{
+    struct hark_stream *stream = hark_container_of(op, struct hark_stream, receive);
+    void *bytes = stream->filling;
+    bool was_stopped = receive_over(stream);
     stream->filling = NULL;
     enter(stream);
-    if (result > 0)
-        piece_received(stream, bytes, (size_t)result, own_buffer);
-    else
-        end_received(stream, result, own_buffer);
-    if (!more)
-        stream->flags &= ~(uint32_t)READ_CANCELLED;
-    else if (!has(stream, READ_CANCELLED | CLOSE_AFTER | CLOSING))
-        limit(stream, op, stream->options.read_timeout_ns);
+    if (!was_stopped)
+        stream->reading = RESTS;
+    if (result > 0) {
+        stream->received_bytes += (uint64_t)result;
+        deliver(stream, bytes, (size_t)result);
+    } else if (was_stopped) {
+        end_received(stream, result, true);
+    } else {
+        receive_ended(stream, result);
+    }
     leave(stream);
 }
 
 static void deliver_held_end(struct hark_stream *stream)
 {
-    stream->flags &= ~(uint32_t)HELD_END;
-    receive_ended(stream, stream->held_end);
+    int end = stream->held_end;
+    stream->held_end = NO_END;
+    receive_ended(stream, end);
 }
 
 static void deliver_held_piece(struct hark_stream *stream)
 {
     struct hark_stream_piece *piece = stream_held_take(stream);
-    if (delivers(stream))
-        stream->events->received(stream, piece->bytes + piece->begin,
-                                 (int64_t)(piece->count - piece->begin));
+    deliver(stream, piece->bytes + piece->begin, piece->count - piece->begin);
     free(piece);
 }
 
@@ -263,19 +310,16 @@ static void fill_from_held(struct hark_stream *stream)
     void *bytes = stream->into;
     size_t count = stream_held_fill(stream, bytes, stream->into_count);
     stream->into = NULL;
-    stream->flags &= ~(uint32_t)READING;
-    if (delivers(stream))
-        stream->events->received(stream, bytes, (int64_t)count);
+    stream->reading = RESTS;
+    deliver(stream, bytes, count);
 }
 
 /* One piece a call: the owner may stop after each. */
 static void held_due(struct hark_op *op, int64_t result)
 {
     struct hark_stream *stream = hark_container_of(op, struct hark_stream, receive);
-    bool stopped = has(stream, READ_CANCELLED);
-    stream->flags &= ~(uint32_t)READ_CANCELLED;
     enter(stream);
-    if (stopped || has(stream, CLOSING | CLOSE_AFTER | DETACHING))
+    if (receive_over(stream) || stream->ending != STAYS)
         ; /* it is kept, dropped, or delivered before the descriptor is given up */
     else if (result < 0)
         receive_ended(stream, result);
@@ -290,34 +334,34 @@ static void held_due(struct hark_op *op, int64_t result)
 
 static void drop_held(struct hark_stream *stream)
 {
-    if (has(stream, HELD_END))
-        stream->flags |= READ_ENDED | PEER_ENDED;
-    stream->flags &= ~(uint32_t)HELD_END;
+    if (stream->held_end != NO_END)
+        stream->reading = PEER_ENDED;
+    stream->held_end = NO_END;
     stream_held_drop(stream);
 }
 
 static void start_receiving(struct hark_stream *stream)
 {
-    if (stream->into) {
-        stream->filling = stream->into;
-        stream->into = NULL;
-        stream->flags &= ~(uint32_t)READING;
-    }
-    stream->transport->receive(stream, stream->filling, stream->into_count, receive_done);
-    if (has(stream, LINGERING))
+    stream->filling = stream->into;
+    stream->into = NULL;
+    stream->transport->receive(stream, stream->filling, stream->into_count,
+                               stream->filling ? fill_done : piece_done);
+    if (stream->ending == LINGERING)
         hark_op_deadline(&stream->receive, stream->linger_ns);
-    else if (!has(stream, CLOSE_AFTER))
+    else if (stream->ending != FINISHING)
         limit(stream, &stream->receive, stream->options.read_timeout_ns);
 }
 
 static void advance_reading(struct hark_stream *stream)
 {
-    if (!has(stream, READING | LINGERING) || has(stream, READ_ENDED | PEER_ENDED | CLOSING) ||
-        hark_op_active(&stream->receive))
+    if (hark_op_active(&stream->receive) || stream->ending == CLOSING)
         return;
-    if (!stream->held && !has(stream, HELD_END))
+    bool discards = stream->ending == LINGERING && stream->reading == RESTS;
+    if (stream->reading != READS && !discards)
+        return;
+    if (!stream->held && stream->held_end == NO_END)
         start_receiving(stream);
-    else if (!has(stream, DETACHING))
+    else if (stream->ending != DETACHING)
         hark_defer(stream->loop, &stream->receive, held_due);
 }
 
@@ -327,12 +371,14 @@ static void connect_done(struct hark_op *op, int64_t result)
 {
     struct hark_stream *stream = hark_container_of(op, struct hark_stream, connect);
     enter(stream);
-    stream->flags &= ~(uint32_t)CONNECTING;
-    if (result < 0 && !has(stream, CLOSING)) {
-        stream->flags |= FAILED | ENDED | READ_ENDED | PEER_ENDED;
+    if (stream->opening == CONNECTING)
+        stream->opening = OPEN;
+    if (result < 0 && stream->ending != CLOSING) {
+        stream->writing = FAILED;
+        stream->reading = PEER_ENDED;
         stream_queue_drop(stream, (int)result);
     }
-    if (!has(stream, CLOSING)) {
+    if (stream->ending != CLOSING) {
         if (stream->events->connected)
             stream->events->connected(stream, (int)result);
         else if (result < 0 && stream->events->failed)
@@ -341,24 +387,34 @@ static void connect_done(struct hark_op *op, int64_t result)
     leave(stream);
 }
 
+/* The memory is the owner's again. */
+static void forget(struct hark_stream *stream)
+{
+    stream->opening = NOT_OPEN;
+    stream->reading = RESTS;
+    stream->writing = WRITES;
+    stream->ending = STAYS;
+    stream->corked = false;
+    stream->fd = -1;
+}
+
 static void detach_done(struct hark_op *op, int64_t result)
 {
     struct hark_stream *stream = hark_container_of(op, struct hark_stream, close);
     int fd = stream->fd;
     (void)result; /* it is open, and nobody else's */
-    stream->flags &= ~(uint32_t)LEAVING;
+    stream->opening = OPEN;
     enter(stream);
-    while (stream->held && !has(stream, CLOSING))
+    while (stream->held && stream->ending != CLOSING)
         deliver_held_piece(stream);
-    if (has(stream, HELD_END) && !has(stream, CLOSING))
+    if (stream->held_end != NO_END && stream->ending != CLOSING)
         deliver_held_end(stream);
-    if (has(stream, CLOSING)) {
+    if (stream->ending == CLOSING) {
         leave(stream);
         return;
     }
     stream_queue_done(stream);
-    stream->flags = 0;
-    stream->fd = -1;
+    forget(stream);
     stream->events->detached(stream, fd); /* may free the stream, or open it again */
 }
 
@@ -366,9 +422,9 @@ static void detach_done(struct hark_op *op, int64_t result)
 static void advance_detaching(struct hark_stream *stream)
 {
     bool held_is_due = stream->receive.code == HARK_OP_DEFER && hark_op_active(&stream->receive);
-    if (hark_op_active(&stream->send) || stream->first || has(stream, LEAVING) || held_is_due)
+    if (hark_op_active(&stream->send) || stream->first || stream->opening == LEAVING || held_is_due)
         return;
-    stream->flags |= LEAVING;
+    stream->opening = LEAVING;
     stream->transport->detach(stream, detach_done);
 }
 
@@ -381,38 +437,33 @@ static void close_done(struct hark_op *op, int64_t result)
 
 static void advance_closing(struct hark_stream *stream)
 {
-    if (has(stream, LEAVING))
-        return;
     if (hark_op_active(&stream->close))
         return;
-    if (!has(stream, CLOSED)) {
+    if (stream->opening != CLOSED) {
         if (!stream->transport->close(stream, close_done))
-            stream->flags |= CLOSED;
+            stream->opening = CLOSED;
         return;
     }
     if (hark_op_active(&stream->receive) || hark_op_active(&stream->send))
         return;
-    stream->flags |= CORKED; /* a `released` that closes again finds nothing to do */
+    stream->corked = true; /* a `released` that closes again finds nothing to do */
     stream_queue_drop(stream, -ECANCELED);
     stream_queue_done(stream);
     stream_held_drop(stream);
-    stream->flags = 0;
-    stream->fd = -1;
+    forget(stream);
     stream->events->closed(stream); /* may free the stream, or open it again */
 }
 
-static void advance(struct hark_stream *stream)
+static void move_on(struct hark_stream *stream)
 {
-    if (has(stream, CORKED))
-        return;
-    if (!has(stream, CONNECTING | CLOSING)) {
+    if (stream->opening != CONNECTING && stream->ending != CLOSING) {
         advance_writing(stream);
         advance_reading(stream);
     }
-    if (has(stream, DETACHING) && !has(stream, CONNECTING | CLOSING))
-        advance_detaching(stream);
-    if (has(stream, CLOSING))
+    if (stream->ending == CLOSING)
         advance_closing(stream);
+    else if (stream->ending == DETACHING && stream->opening != CONNECTING)
+        advance_detaching(stream);
 }
 
 /* --- the calls --- */
@@ -423,8 +474,8 @@ static void prepare(struct hark_loop *loop, struct hark_stream *stream, int fd,
                     const struct hark_stream_options *options,
                     const struct hark_stream_events *events)
 {
-    check_rule(stream->flags == 0, "a stream was opened that is open, or that was not zeroed", NULL,
-               stream->fd);
+    check_rule(stream->opening == NOT_OPEN,
+               "a stream was opened that is open, or that was not zeroed", NULL, stream->fd);
     stream->loop = loop;
     stream->events = events;
     stream->transport = &transport_socket;
@@ -447,9 +498,13 @@ static void prepare(struct hark_loop *loop, struct hark_stream *stream, int fd,
     stream->held = NULL;
     stream->first_sent = stream->queued_bytes = 0;
     stream->received_bytes = stream->sent_bytes = 0;
-    stream->linger_ns = 0;
     stream->fd = fd;
-    stream->flags = OPEN;
+    stream->held_end = NO_END;
+    stream->opening = OPEN;
+    stream->reading = RESTS;
+    stream->writing = WRITES;
+    stream->ending = STAYS;
+    stream->corked = false;
 }
 
 void hark_stream_open(struct hark_loop *loop, struct hark_stream *stream, int fd,
@@ -468,29 +523,32 @@ int hark_stream_connect(struct hark_loop *loop, struct hark_stream *stream,
     if (fd < 0)
         return fd;
     prepare(loop, stream, fd, options, events);
-    stream->flags |= CONNECTING;
+    stream->opening = CONNECTING;
     stream->peer = *address;
     stream->transport->open(stream, connect_done);
     limit(stream, &stream->connect, stream->options.connect_timeout_ns);
     return 0;
 }
 
-static bool reads_already(const struct hark_stream *stream)
+static bool may_read(const struct hark_stream *stream)
 {
-    return has(stream, READING) || (stream->filling && !has(stream, READ_CANCELLED));
+    return stream->opening != NOT_OPEN && stream->ending == STAYS && !wants(stream);
 }
 
 void hark_stream_read_start(struct hark_stream *stream)
 {
-    if (!has(stream, OPEN) || has(stream, CLOSE_AFTER | DETACHING) || reads_already(stream))
+    if (!may_read(stream))
         return;
-    stream->flags |= READING;
+    if (stream->reading == RESTS)
+        stream->reading = READS;
+    else if (stream->reading == STOPPING)
+        stream->reading = RESTARTING;
     advance(stream);
 }
 
 void hark_stream_read_into(struct hark_stream *stream, void *bytes, size_t count)
 {
-    if (!has(stream, OPEN) || has(stream, CLOSE_AFTER | DETACHING) || reads_already(stream))
+    if (!may_read(stream))
         return;
     stream->into = bytes;
     stream->into_count = count;
@@ -499,24 +557,25 @@ void hark_stream_read_into(struct hark_stream *stream, void *bytes, size_t count
 
 void hark_stream_read_stop(struct hark_stream *stream)
 {
-    if (!(has(stream, READING) || stream->filling) || has(stream, CLOSE_AFTER))
+    if (!wants(stream) || finishes(stream))
         return;
-    stream->flags &= ~(uint32_t)READING;
     stream->into = NULL;
-    if (!has(stream, CONNECTING) && hark_op_active(&stream->receive)) {
-        stream->flags |= READ_CANCELLED;
+    if (stream->opening != CONNECTING && hark_op_active(&stream->receive)) {
+        stream->reading = STOPPING;
         hark_cancel(&stream->receive);
+    } else {
+        stream->reading = RESTS;
     }
 }
 
 /* Whether count more bytes may be queued. */
 static int admit(struct hark_stream *stream, size_t count)
 {
-    if (!has(stream, OPEN) || has(stream, ENDED | CLOSING | DETACHING))
+    if (stream->opening == NOT_OPEN || stream->writing >= ENDED || stream->ending != STAYS)
         return -EPIPE;
     if (count > stream->options.queue_bytes_max - stream->queued_bytes) {
         if (stream->queued_bytes > 0)
-            stream->flags |= DRAIN_OWED;
+            stream->writing = DRAIN_OWED;
         return -ENOBUFS;
     }
     return 0;
@@ -528,7 +587,7 @@ static int queued(struct hark_stream *stream)
 {
     bool high = stream->queued_bytes >= stream->options.high_bytes;
     if (high)
-        stream->flags |= DRAIN_OWED;
+        stream->writing = DRAIN_OWED;
     advance(stream);
     return high;
 }
@@ -563,40 +622,42 @@ size_t hark_stream_queued(const struct hark_stream *stream)
 
 void hark_stream_end(struct hark_stream *stream)
 {
-    if (!has(stream, OPEN) || has(stream, ENDED | DETACHING))
+    if (stream->opening == NOT_OPEN || stream->writing >= ENDED || stream->ending != STAYS)
         return;
-    stream->flags |= ENDED;
+    stream->writing = ENDED;
     advance(stream);
 }
 
 void hark_stream_close(struct hark_stream *stream)
 {
-    if (!has(stream, OPEN) || has(stream, CLOSING))
+    if (stream->opening == NOT_OPEN || stream->ending == CLOSING)
         return;
-    stream->flags |= CLOSING;
+    stream->ending = CLOSING;
     advance(stream);
 }
 
 void hark_stream_detach(struct hark_stream *stream)
 {
-    if (!has(stream, OPEN) || has(stream, CLOSE_AFTER | CLOSING | DETACHING))
+    if (stream->opening == NOT_OPEN || stream->ending != STAYS)
         return;
     check_rule(stream->events->detached, "hark_stream_detach of a stream without a detached event",
                NULL, stream->fd);
     hark_stream_read_stop(stream);
-    stream->flags |= DETACHING;
+    stream->ending = DETACHING;
     advance(stream);
 }
 
 void hark_stream_close_after_sending(struct hark_stream *stream)
 {
-    if (!has(stream, OPEN) || has(stream, CLOSE_AFTER | CLOSING | DETACHING))
+    if (stream->opening == NOT_OPEN || stream->ending != STAYS)
         return;
-    stream->flags |= CLOSE_AFTER | ENDED;
+    stream->ending = FINISHING;
+    if (stream->writing < ENDED)
+        stream->writing = ENDED;
+    stream->into = NULL;
     drop_held(stream);
-    if (!has(stream, CONNECTING))
-        hark_op_deadline(
-            &stream->receive,
-            HARK_NEVER); /* the silence of a peer that has had its answer is no error */
+    /* The silence of a peer that has had its answer is no error. */
+    if (stream->opening != CONNECTING)
+        hark_op_deadline(&stream->receive, HARK_NEVER);
     advance(stream);
 }

@@ -22,17 +22,22 @@
  * there; to that it gives callbacks of its own, and calls the `done` of the stream when something
  * has come of it:
  *
- *   open        the handshake: sends and receives of the transport under it, then `done` in
- *               `connect`'s place: nothing is received or sent for the stream before.
+ *   open        the handshake: sends and receives of the transport under it, and `done` once both
+ *               sides agree.
  *   receive     decrypts what comes, in a callback of its own. Its bytes are not the op's: it hands
- *               them to the stream by what receive_done of stream.c does behind its first lines.
- *   send        encrypts from the message into memory of its own and sends that; `done` tells bytes
- *               of the message. What it has encrypted it need not point at any longer.
+ *               them on by what piece_done (stream.c) does behind its first lines.
+ *   send        encrypts from the message into memory of its own and sends that; `done` tells how
+ *               many bytes of the message are on their way.
  *   end         close_notify, then the end of the transport under it.
- *   To wait in `send` for something to be read, as in a handshake anew, it holds the op by a
- *   hark_sleep_until HARK_NEVER: the deadline of the send then holds for that as well, and the
- *   receive it starts in `receive`, if the stream has not.
  *   detach      NULL: what it has encrypted and decrypted cannot be given to another.
+ *
+ * To wait in one direction for the other, as in a handshake, it keeps that op in flight by a
+ * hark_sleep_until HARK_NEVER, and uses the other op if the stream does not. An op that it starts
+ * anew in a call of its own has lost its deadline: it gives it the one that stream->options say.
+ *
+ * A pipe or a terminal has one descriptor to read and one to write: `close` closes one after the
+ * other, `end` closes the second alone, `receive` and `send` are a hark_readv and a hark_writev.
+ * A receive that ends with bytes is started again, if the owner still reads.
  */
 #ifndef NET_TRANSPORT_H
 #define NET_TRANSPORT_H
