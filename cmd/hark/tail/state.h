@@ -164,39 +164,54 @@ struct tail_follower {
     char *stream_name;
     char private_name[TAIL_RECORDS_NAME_BYTES];
     struct broker_stream *stream;
+    bool ready;        /* it is known where to begin */
+    bool stopped;      /* for good, after an error */
+    const char *state; /* as /stats shows it, and how much there was: */
+    uint64_t lines, bytes, split, rotations, truncations;
 
+    /* later.c */
+    struct tail_again again;
+
+    /* start.c */
+    struct tail_start *start;                   /* while it is being found out where to begin */
+    struct tail_lost lost[POSITION_PLACES_MAX]; /* at the start */
+    unsigned lost_count;
+
+    /* walk.c */
     struct hark_op walk;
-    struct resolution *way;          /* of the last walk; its fd is handed over to a source */
-    struct resolution *walking;      /* of the walk that is under way */
-    bool walk_wanted;                /* once more, after the one that is under way */
-    bool walk_waits;                 /* until a file is closed: there are too many */
-    char directory[PATH_MAX];        /* in which the path ended at the last walk */
+    struct resolution *way;     /* of the last walk; its fd is handed over to a source */
+    struct resolution *walking; /* of the walk that is under way */
+    bool walk_wanted;           /* once more, after the one that is under way */
+    bool walk_waits;            /* until a file is closed: there are too many */
+    bool walked;                /* once */
+    char directory[PATH_MAX];   /* in which the path ended at the last walk */
+    int64_t walk_ns;            /* the clock of births when the last walk began */
+    int64_t looked_ns;          /* files born before are known, or no matter */
+    int told;                   /* the last trouble with the path that was reported */
+    int lacks;                  /* what the last walk lacked, and another may find; 0: nothing */
+    bool incomplete;            /* so that a file which is there is not open */
+
+    /* moved.c */
     struct tail_moved *moved;        /* the oldest first; made when first needed */
     struct tail_moved_file *opening; /* the first of `moved`, in the walk that is under way */
     unsigned moved_count, opening_count;
     struct tail_early *early; /* made when first needed */
     unsigned early_count;
+
+    /* missed.c */
     bool survey_wanted;    /* the next walk looks at all names */
     struct survey *survey; /* while it does */
-    int64_t walk_ns;       /* the clock of births when the last walk began */
-    int64_t looked_ns;     /* files born before are known, or no matter */
-    int64_t passed_ns; /* no copy that was passed over is younger: it may be of the tick of the look
-                          itself */
-    struct tail_lost lost[POSITION_PLACES_MAX]; /* at the start */
-    unsigned lost_count;
-    struct tail_lost cut; /* the last file that was cut, as it was; inode 0: none */
-    bool walked;          /* once */
-    int told;             /* the last trouble with the path that was reported */
-    int lacks;            /* what the last walk lacked, and another may find; 0: nothing */
-    bool incomplete;      /* so that a file which is there is not open */
-    int read_told;        /* the last trouble with reading that was reported, until something is
-                             read */
-    struct tail_again again;
+    struct tail_lost cut;  /* the last file that was cut, as it was; inode 0: none */
+    int64_t passed_ns;     /* no copy that was passed over is younger: it may be of the tick of the
+                              look itself */
 
+    /* source.c, let_go.c */
     struct tail_source *oldest;
     unsigned source_count;
     bool current; /* the newest source stands at the path */
+    struct hark_op let_go;
 
+    /* read.c */
     bool busy; /* a source is being read, or a batch published */
     struct tail_source *reading;
     struct hark_op read;
@@ -207,25 +222,22 @@ struct tail_follower {
     size_t before_count;
     struct iovec vector[2];
     struct tail_buffer buffer;
+    int read_told; /* the last trouble with reading that was reported, until something is read */
+
+    /* publish.c: batches, */
     struct tail_batch *batch;
     struct hark_op retry;
-    struct hark_op let_go;
-    struct log_append placing; /* a record of the places alone */
+    /* a record of the places alone, */
+    struct log_append placing;
     bool placing_active, place_wanted;
     char placing_text[POSITION_TEXT_BYTES];
-
+    /* and the slots beside the log */
     int slot_fd;
     unsigned slot_next;
     bool slot_writing, slot_wanted;
     uint64_t slot_id;
     struct hark_op slot_op;
     char slot[POSITION_SLOT_BYTES];
-
-    struct tail_start *start; /* while it is being found out where to begin */
-    bool ready;
-    bool stopped; /* for good, after an error */
-    const char *state;
-    uint64_t lines, bytes, split, rotations, truncations;
 };
 
 /* One pattern. */
