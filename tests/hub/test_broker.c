@@ -489,7 +489,8 @@ static void log_deleted(struct log_append *append, int64_t result)
 BACKEND_TEST(stream_deleted_without_the_hub_leaves_its_readers_waiting)
 {
     struct broker_options options = {.ring_bytes = 4096};
-    struct log_append deletion = {.name = "s", .name_length = 1, .done = log_deleted};
+    struct log_append deletion = {
+        .kind = LOG_DELETE, .name = "s", .name_length = 1, .done = log_deleted};
     struct bench bench;
     struct reader reader;
     bench_open(&bench, loop, &options);
@@ -499,7 +500,7 @@ BACKEND_TEST(stream_deleted_without_the_hub_leaves_its_readers_waiting)
         assert_true(hark_run_once(loop) >= 0);
     current = &bench;
     bench.done = false;
-    log_delete(bench.log, &deletion);
+    log_append(bench.log, &deletion);
     harness_run_until(loop, &bench.done);
     for (int i = 0; i < 200; i++) {
         reader_take(&reader, SIZE_MAX);

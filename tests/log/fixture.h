@@ -174,13 +174,27 @@ static inline uint64_t append_text(struct hark_loop *loop, struct log *log, cons
     return append_bytes(loop, log, name, text, strlen(text));
 }
 
-static inline int64_t delete_stream(struct hark_loop *loop, struct log *log, const char *name)
+/* Any append, as the request says. */
+static inline void change_start(struct log *log, struct append *append, struct log_append request)
 {
-    struct append append = {
-        .request = {.name = name, .name_length = (uint32_t)strlen(name), .done = append_ended}};
-    log_delete(log, &append.request);
+    *append = (struct append){.request = request};
+    append->request.name_length = (uint32_t)strlen(request.name);
+    append->request.done = append_ended;
+    log_append(log, &append->request);
+    assert_false(append->ended);
+}
+
+static inline int64_t try_change(struct hark_loop *loop, struct log *log, struct log_append request)
+{
+    struct append append;
+    change_start(log, &append, request);
     harness_run_until(loop, &append.ended);
     return append.result;
+}
+
+static inline int64_t delete_stream(struct hark_loop *loop, struct log *log, const char *name)
+{
+    return try_change(loop, log, (struct log_append){.kind = LOG_DELETE, .name = name});
 }
 
 static inline const struct log_stream *find(const struct log *log, const char *name)

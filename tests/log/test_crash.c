@@ -175,10 +175,10 @@ static void run_or_die(struct hark_loop *loop, const bool *flag)
 
 static void delete_b(struct hark_loop *loop, struct log *log, struct shared *shared)
 {
-    struct append gone = {.request = {.name = "b", .name_length = 1, .done = append_ended}};
+    struct append gone;
     int before = shared->begun;
     shared->deleting = before;
-    log_delete(log, &gone.request);
+    change_start(log, &gone, (struct log_append){.kind = LOG_DELETE, .name = "b"});
     run_or_die(loop, &gone.ended);
     if (gone.result > 0)
         shared->deleted = before;

@@ -321,6 +321,25 @@ BACKEND_TEST(who_is_refused_for_reasons_of_his_own_is_told_those_where_the_batch
     close_log(loop, log);
 }
 
+/* Else the second would be told of a stream that never came into being. */
+BACKEND_TEST(who_depends_on_a_stream_that_is_being_made_is_decided_after_it)
+{
+    const char *path = harness_path("data");
+    const struct log_append create = {.kind = LOG_CREATE, .name = "new"};
+    struct append appends[2];
+    not_on_uring();
+    struct log *log = open_log(loop, path, NULL);
+    assert_true(append_one(loop, log) > 0);
+    fail_calls("kernel_fdatasync", descriptor_of(path, ".log"));
+    change_start(log, &appends[0], create);
+    change_start(log, &appends[1], create);
+    harness_run_until(loop, &appends[1].ended);
+    assert_result(appends[0].result, -EIO);
+    assert_true(appends[1].result > 0);
+    assert_int_equal(find(log, "new")->generation, appends[1].result);
+    close_log(loop, log);
+}
+
 BACKEND_TEST(a_failed_write_fails_its_batch_and_another_segment_goes_on)
 {
     const char *path = harness_path("data");

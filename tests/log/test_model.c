@@ -98,6 +98,19 @@ static void do_append(struct hark_loop *loop, struct log *log)
     }
 }
 
+static void do_create(struct hark_loop *loop, struct log *log)
+{
+    struct stream *stream = &streams[roll(STREAMS)];
+    struct log_append request = {.kind = LOG_CREATE, .name = stream->name};
+    int64_t result = try_change(loop, log, request);
+    CHECK(stream->exists ? result == -EEXIST : result > (int64_t)highest);
+    if (result < 0)
+        return;
+    highest = stream->generation = (uint64_t)result;
+    stream->exists = true;
+    stream->count = 0;
+}
+
 static void do_delete(struct hark_loop *loop, struct log *log)
 {
     struct stream *stream = &streams[roll(STREAMS)];
@@ -196,6 +209,8 @@ static void run_model(struct hark_loop *loop, const char *path)
             do_append(loop, log);
         else if (dice < 53)
             do_delete(loop, log);
+        else if (dice < 56)
+            do_create(loop, log);
         else if (dice < 80)
             do_check(loop, log);
         else if (dice < 83)

@@ -123,11 +123,11 @@ TEST(a_segment_gives_no_id_past_its_span)
     log.active = &active;
     log.options.segment_bytes = 1 << 20;
     log.next = active.first + 1;
-    assert_false(batch_must_roll(&log, &request, true));
+    assert_false(batch_must_roll(&log, &request, NULL));
     for (log.next = active.first + SEGMENT_SPAN - 9; log.next < active.first + SEGMENT_SPAN + 9;
          log.next++)
         if (log.next + 1 >= active.first + SEGMENT_SPAN) /* one for the stream, one for the event */
-            assert_true(batch_must_roll(&log, &request, true));
+            assert_true(batch_must_roll(&log, &request, NULL));
 }
 
 /* One flipped byte in a segment that was ended in order, or that was not, costs at most one record,

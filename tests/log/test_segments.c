@@ -422,7 +422,7 @@ BACKEND_TEST(a_segment_that_is_dropped_under_a_reader_goes_after_the_read)
     const char *path = harness_path("data");
     struct log *log = open_log(loop, path, &small_segments);
     fill(loop, log, "gone", 0, 40, 4000, NULL);
-    struct append gone = {.request = {.name = "gone", .name_length = 4, .done = append_ended}};
+    struct append gone;
     for (int i = 0; i < 4; i++) {
         readings[i] = (struct repeated){.log = log, .stream = find(log, "gone")->generation};
         log_cursor_place(&readings[i].cursor, readings[i].stream, LOG_START);
@@ -430,7 +430,7 @@ BACKEND_TEST(a_segment_that_is_dropped_under_a_reader_goes_after_the_read)
                  read_repeatedly);
         assert_true(hark_run_once(loop) >= 0);
     }
-    log_delete(log, &gone.request);
+    change_start(log, &gone, (struct log_append){.kind = LOG_DELETE, .name = "gone"});
     harness_run_until(loop, &gone.ended);
     assert_true(gone.result > 0);
     for (int i = 0; i < 4; i++)

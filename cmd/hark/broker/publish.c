@@ -10,12 +10,13 @@
 #include "broker/stream.h"
 
 /* What an append is told, but for whom it answers. */
-static void prepare(struct broker_stream *stream, struct broker_publish *publish, const void *bytes,
-                    size_t count, broker_published *done)
+static void prepare(struct broker_stream *stream, struct broker_publish *publish,
+                    enum log_kind kind, const void *bytes, size_t count, broker_published *done)
 {
     check(count <= LOG_EVENT_BYTES_MAX);
     publish->stream = stream;
     publish->done = done;
+    publish->append.kind = kind;
     publish->append.name = stream->name;
     publish->append.name_length = stream->name_length;
     publish->append.bytes = bytes;
@@ -25,13 +26,13 @@ static void prepare(struct broker_stream *stream, struct broker_publish *publish
 void broker_publish(struct broker_stream *stream, struct broker_publish *publish, const void *bytes,
                     size_t count, broker_published *done)
 {
-    prepare(stream, publish, bytes, count, done);
+    prepare(stream, publish, LOG_EVENT, bytes, count, done);
     stream->broker->source->calls->append(publish);
 }
 
 void broker_delete(struct broker_stream *stream, struct broker_publish *publish,
                    broker_published *done)
 {
-    prepare(stream, publish, NULL, 0, done);
+    prepare(stream, publish, LOG_DELETE, NULL, 0, done);
     stream->broker->source->calls->remove(publish);
 }

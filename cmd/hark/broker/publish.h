@@ -16,7 +16,7 @@ struct broker_stream;
 
 /* A publish has ended.
  * Takes: id: above 0: the event is as durable as --sync asks, and readers will see it; else a
- *   negative errno as log_append (or log_delete) gives it. */
+ *   negative errno as log_append gives it. */
 typedef void broker_published(struct broker_publish *publish, int64_t id);
 
 /* One publish, in the caller's memory, usually inside the caller's own struct. Zeroed before its

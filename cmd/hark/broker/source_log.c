@@ -134,7 +134,7 @@ static void removed(struct log_append *append, int64_t result)
 static void remove_stream(struct broker_publish *publish)
 {
     publish->append.done = removed;
-    log_delete(source_log_of(publish->stream->broker), &publish->append);
+    log_append(source_log_of(publish->stream->broker), &publish->append);
 }
 
 /* --- reading --- */

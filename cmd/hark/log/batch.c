@@ -4,7 +4,8 @@
  * less than a vector of its own; large ones are written from where they are.
  *
  * What must hold: nothing is changed for a request that is refused; what is needed to count a
- * request later is reserved here; sequences are given in order and never taken back.
+ * request later is reserved here; sequences are given in order and never taken back; a request is
+ * decided on what those before it leave, so that nobody has to ask before and hope that it lasts.
  */
 #include "log/batch.h"
 
@@ -59,49 +60,108 @@ static void add_record(struct log *log, struct log_record *record)
     commit->bytes += record_size(record->length);
 }
 
-static uint64_t bytes_of(const struct log_append *request, bool creates)
+/* --- what is decided of a request, in its turn --- */
+
+static bool has_name(const struct log_append *request)
 {
-    return record_size(request->deletes ? 0 : request->length) +
-           (creates ? record_size(request->name_length) : 0);
+    return request->name_length >= 1 && request->name_length <= LOG_NAME_MAX;
 }
 
-bool batch_must_roll(const struct log *log, const struct log_append *request, bool creates)
+struct log_row *batch_stream(const struct log *log, const struct log_append *request)
+{
+    if (!has_name(request))
+        return NULL;
+    struct log_row *stream =
+        request->generation == 0 ? NULL : table_by_number(&log->table, request->generation);
+    return stream ? stream : table_by_name(&log->table, request->name, request->name_length);
+}
+
+/* A stream that the same commit makes may not come into being. Who is told "there is one" may rely
+ * on it. */
+static bool depends_on(const struct log_append *request, const struct log_row *stream)
+{
+    return stream && stream->pending &&
+           (request->kind == LOG_CREATE || request->condition != LOG_UNCONDITIONAL);
+}
+
+bool batch_must_wait(const struct log *log, const struct log_append *request,
+                     const struct log_row *stream)
+{
+    const struct log_commit *commit = &log->commit;
+    uint32_t length = batch_length(request);
+    size_t copied = length > COPIED_BYTES_MAX ? 0 : length;
+    size_t overhead = 2 * (size_t)RECORD_HEADER_BYTES + LOG_NAME_MAX + 2 * (size_t)RECORD_ALIGNMENT;
+    return commit->closes || commit->used + copied + overhead > BATCH_BUFFER_BYTES ||
+           commit->vectors + 4 > COMMIT_VECTORS || depends_on(request, stream);
+}
+
+static int check_kind(enum log_kind kind, const struct log_row *stream)
+{
+    switch (kind) {
+    case LOG_EVENT:
+        return 0;
+    case LOG_CREATE:
+        return stream ? -EEXIST : 0;
+    case LOG_DELETE:
+        return stream ? 0 : -ENOENT;
+    }
+    return -EINVAL;
+}
+
+static int check_condition(const struct log_append *request, const struct log_row *stream)
+{
+    switch (request->condition) {
+    case LOG_UNCONDITIONAL:
+        return 0;
+    case LOG_IF_PRESENT:
+        return stream ? 0 : -ENOENT;
+    case LOG_IF_ABSENT:
+        return stream ? -EEXIST : 0;
+    case LOG_IF_SAME:
+        return stream && stream->facts.generation == request->generation ? 0 : -ESTALE;
+    }
+    return -EINVAL;
+}
+
+int batch_check(const struct log *log, const struct log_append *request,
+                const struct log_row *stream)
+{
+    if (request->error != 0)
+        return request->error;
+    if (!has_name(request) || batch_length(request) > LOG_EVENT_BYTES_MAX)
+        return -EINVAL;
+    int error = check_condition(request, stream);
+    if (error == 0)
+        error = check_kind(request->kind, stream);
+    bool own = request->name[0] == '.';
+    if (error == 0 && !stream && !own && log->table.count >= log->options.streams_max)
+        return -EDQUOT;
+    return error;
+}
+
+/* --- its records --- */
+
+/* What a request writes: the creation of the stream, if there is none, then what it is about. */
+static bool has_own_record(const struct log_append *request)
+{
+    return request->kind != LOG_CREATE;
+}
+
+static uint64_t bytes_of(const struct log_append *request, const struct log_row *stream)
+{
+    return (has_own_record(request) ? record_size(batch_length(request)) : 0) +
+           (stream ? 0 : record_size(request->name_length));
+}
+
+bool batch_must_roll(const struct log *log, const struct log_append *request,
+                     const struct log_row *stream)
 {
     const struct log_segment *active = log->active;
     if (!active || active->failed || log->must_roll ||
         log->next + 2 >= active->first + SEGMENT_SPAN)
         return true;
     return log->builder.planned > 0 &&
-           active->end + log->commit.bytes + bytes_of(request, creates) >
-               log->options.segment_bytes;
-}
-
-bool batch_is_full(const struct log *log, const struct log_append *request)
-{
-    const struct log_commit *commit = &log->commit;
-    size_t copied = request->deletes || request->length > COPIED_BYTES_MAX ? 0 : request->length;
-    size_t overhead = 2 * (size_t)RECORD_HEADER_BYTES + LOG_NAME_MAX + 2 * (size_t)RECORD_ALIGNMENT;
-    return commit->closes || commit->used + copied + overhead > BATCH_BUFFER_BYTES ||
-           commit->vectors + 4 > COMMIT_VECTORS;
-}
-
-int batch_check(const struct log *log, const struct log_append *request,
-                struct log_row **out_stream)
-{
-    if (request->error != 0)
-        return request->error;
-    if (request->name_length < 1 || request->name_length > LOG_NAME_MAX)
-        return -EINVAL;
-    if (!request->deletes && request->length > LOG_EVENT_BYTES_MAX)
-        return -EINVAL;
-    struct log_row *stream = table_by_name(&log->table, request->name, request->name_length);
-    if (!stream && request->deletes)
-        return -ENOENT;
-    bool own = request->name[0] == '.';
-    if (!stream && !own && log->table.count >= log->options.streams_max)
-        return -EDQUOT;
-    *out_stream = stream;
-    return 0;
+           active->end + log->commit.bytes + bytes_of(request, stream) > log->options.segment_bytes;
 }
 
 /* Memory for counting it, before anything is changed. Gives: 0, or -ENOMEM. */
@@ -111,13 +171,44 @@ static int reserve(struct log *log, struct log_row *stream, const struct log_app
     uint64_t offset = log->active->end + log->commit.bytes;
     if (creates && builder_plan(&log->builder, offset, log->next) == UINT32_MAX)
         return -ENOMEM;
+    if (!has_own_record(request))
+        return 0;
     if (creates)
         offset += record_size(request->name_length);
     uint32_t block = builder_plan(&log->builder, offset, log->next + creates);
     if (block == UINT32_MAX)
         return -ENOMEM;
-    return request->deletes ? builder_reserve_deleted(&log->builder)
-                            : row_reserve(stream, log->active->first, block);
+    return request->kind == LOG_DELETE ? builder_reserve_deleted(&log->builder)
+                                       : row_reserve(stream, log->active->first, block);
+}
+
+static void add_creation(struct log *log, const struct log_append *request)
+{
+    struct log_record record = {
+        .kind = RECORD_CREATE,
+        .stream = log->next,
+        .sequence = log->next,
+        .length = request->name_length,
+        .payload = (const unsigned char *)request->name,
+    };
+    add_record(log, &record);
+    log->next++;
+}
+
+static void add_own_record(struct log *log, const struct log_append *request,
+                           const struct log_row *stream)
+{
+    struct log_record record = {
+        .kind = request->kind == LOG_DELETE ? RECORD_DELETE : RECORD_EVENT,
+        .stream = stream->facts.generation,
+        .sequence = log->next,
+        .length = batch_length(request),
+        .payload = request->bytes,
+    };
+    add_record(log, &record);
+    log->next++;
+    if (request->kind == LOG_DELETE)
+        log->commit.closes = true; /* what comes after it must not find the stream */
 }
 
 int batch_add(struct log *log, struct log_append *request, struct log_row *stream)
@@ -134,27 +225,13 @@ int batch_add(struct log *log, struct log_append *request, struct log_row *strea
             table_remove(&log->table, stream);
         return -ENOMEM;
     }
-    if (creates) {
-        struct log_record record = {
-            .kind = RECORD_CREATE, .stream = log->next, .sequence = log->next};
-        record.length = request->name_length;
-        record.payload = (const unsigned char *)request->name;
-        add_record(log, &record);
-        log->next++;
-    }
-    struct log_record record = {
-        .kind = RECORD_EVENT, .stream = stream->facts.generation, .sequence = log->next};
-    record.length = request->length;
-    record.payload = request->bytes;
-    if (request->deletes) {
-        record.kind = RECORD_DELETE;
-        record.length = 0;
-        log->commit.closes = true; /* what comes after it must not find the stream */
-    }
-    add_record(log, &record);
+    if (creates)
+        add_creation(log, request);
+    if (has_own_record(request))
+        add_own_record(log, request, stream);
     request->creates = creates;
     request->stream = &stream->facts;
-    request->id = log->next++;
+    request->id = log->next - 1;
     request->time_ns = log->commit.time_ns;
     return 0;
 }

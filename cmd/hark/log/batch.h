@@ -6,20 +6,32 @@
 
 #define BATCH_BUFFER_BYTES (1024u * 1024) /* of commit.buffer: what is copied in one commit */
 
-/* What a request can be refused for.
- * Gives: 0 and *out_stream, NULL where it has to be made; a negative errno. */
+/* The stream that a request is about, as those before it leave it; NULL: there is none. */
+struct log_row *batch_stream(const struct log *log, const struct log_append *request);
+
+/* Whether the request has to wait for the next commit: the batch is full, or what the request
+ * depends on is not on the disk yet. An empty batch takes every request.
+ * Takes: stream: as batch_stream gives it, here and below. */
+bool batch_must_wait(const struct log *log, const struct log_append *request,
+                     const struct log_row *stream);
+
+/* What a request is refused for.
+ * Gives: 0; a negative errno. */
 int batch_check(const struct log *log, const struct log_append *request,
-                struct log_row **out_stream);
+                const struct log_row *stream);
 
 /* Whether the segment cannot take the request, and the next one should. A segment without any
  * record takes everything. */
-bool batch_must_roll(const struct log *log, const struct log_append *request, bool creates);
+bool batch_must_roll(const struct log *log, const struct log_append *request,
+                     const struct log_row *stream);
 
-/* Whether the request has to wait for the next commit. An empty batch takes every request. */
-bool batch_is_full(const struct log *log, const struct log_append *request);
+/* The bytes of a request's event; 0: it has none. */
+static inline uint32_t batch_length(const struct log_append *request)
+{
+    return request->kind == LOG_EVENT ? request->length : 0;
+}
 
 /* Adds a request: it has its id from now on, and what the write needs stands in log->commit.
- * Takes: stream: NULL to make it.
  * Gives: 0; -ENOMEM, and then nothing has changed. */
 int batch_add(struct log *log, struct log_append *request, struct log_row *stream);
 

@@ -41,13 +41,12 @@ void commit_done(struct log *log)
     free(log->commit.buffer);
 }
 
-static void ask(struct log *log, struct log_append *request, bool deletes)
+void log_append(struct log *log, struct log_append *request)
 {
     struct log_commit *commit = &log->commit;
     request->next = NULL;
     request->stream = NULL;
     request->id = 0;
-    request->deletes = deletes;
     request->creates = false;
     request->error = log->closing ? -ESHUTDOWN : log->options.inspect ? -EROFS : 0;
     *commit->queue_end = request;
@@ -59,16 +58,6 @@ static void ask(struct log *log, struct log_append *request, bool deletes)
     hark_defer(log->loop, &commit->turn, turn_ended);
 }
 
-void log_append(struct log *log, struct log_append *request)
-{
-    ask(log, request, false);
-}
-
-void log_delete(struct log *log, struct log_append *request)
-{
-    ask(log, request, true);
-}
-
 /* --- answering --- */
 
 /* A stream is told of as long as its deletion's callback runs. */
@@ -77,11 +66,11 @@ static void answer_one(struct log *log, struct log_append *request)
     struct log_row *gone = NULL;
     if (request->error != 0) {
         log->statistics.append_errors++;
-    } else if (request->deletes) {
+    } else if (request->kind == LOG_DELETE) {
         gone = (struct log_row *)request->stream;
         request->stream = NULL;
         table_take(&log->table, gone);
-    } else {
+    } else if (request->kind == LOG_EVENT) {
         log->statistics.appends++;
         log->statistics.append_bytes += request->length;
     }
@@ -154,9 +143,11 @@ static void count_request(struct log *log, struct log_append *request, uint64_t 
         stream->pending = false;
         count_record(log, offset, stream->facts.generation, stream->facts.name_length);
     }
+    if (request->kind == LOG_CREATE)
+        return;
     uint64_t place = *offset;
-    count_record(log, offset, request->id, request->deletes ? 0 : request->length);
-    if (request->deletes)
+    count_record(log, offset, request->id, batch_length(request));
+    if (request->kind == LOG_DELETE)
         builder_note_deleted(&log->builder, stream->facts.generation);
     else if (row_note(stream, log->active->first, builder_block(&log->builder, place), request->id,
                       request->length))
@@ -355,17 +346,17 @@ static void collect(struct log *log)
     struct log_commit *commit = &log->commit;
     while (commit->queue) {
         struct log_append *request = commit->queue;
-        struct log_row *stream = NULL;
-        int error = batch_check(log, request, &stream);
+        struct log_row *stream = batch_stream(log, request);
+        if (batch_must_wait(log, request, stream))
+            break;
+        int error = batch_check(log, request, stream);
         if (error == 0) {
-            if (batch_must_roll(log, request, !stream)) {
+            if (batch_must_roll(log, request, stream)) {
                 if (commit->bytes > 0)
                     break;
                 roll_begin(log, rolled);
                 return;
             }
-            if (batch_is_full(log, request))
-                break;
             error = batch_add(log, request, stream);
         }
         request->error = error;

@@ -88,7 +88,7 @@ typedef void log_closed(void *context, int result);
 void log_close(struct log *log, log_closed *closed, void *context);
 
 /* A stream, as it now is. Fields are the log's: read them only. Valid until the callback of
- * log_delete for it returns with success, or the log is closed. */
+ * LOG_DELETE of it returns with success, or the log is closed. */
 struct log_stream {
     char name[LOG_NAME_MAX + 1]; /* ends with NUL */
     uint32_t name_length;
@@ -116,51 +116,65 @@ const struct log_stream *log_stream_next(const struct log *log, const struct log
  * Takes: 0: the first of all. */
 const struct log_stream *log_stream_above(const struct log *log, uint64_t generation);
 
+/* What an append changes. All kinds stand in one order, and each is decided when its turn in that
+ * order has come: on what those before it have made of the stream. */
+enum log_kind {
+    LOG_EVENT,  /* an event; the stream is made if there is none */
+    LOG_CREATE, /* a stream without an event; -EEXIST there is one */
+    LOG_DELETE, /* no stream any more; -ENOENT there is none */
+};
+
+/* What has to be so when the turn of an append has come. If it is not, the answer is this error,
+ * and nothing is changed. */
+enum log_condition {
+    LOG_UNCONDITIONAL,
+    LOG_IF_PRESENT, /* there is a stream of that name; else -ENOENT */
+    LOG_IF_ABSENT,  /* there is none; else -EEXIST */
+    LOG_IF_SAME,    /* there is one of that generation; else -ESTALE */
+};
+
 struct log_append;
 
-/* An append, or a deletion, has ended.
+/* An append has ended.
  * Takes: result: the id, above 0; or a negative errno. */
 typedef void log_appended(struct log_append *request, int64_t result);
 
 /* One append, in the caller's memory, usually inside the caller's own struct. Zero it once, then
- * set the first five. Everything it points to is the log's until `done` is called. */
+ * set what is to be told. Everything it points to is the log's until `done` is called. */
 struct log_append {
+    enum log_kind kind;
+    enum log_condition condition;
     const char *name;
     uint32_t name_length;
-    uint32_t length;
+    uint32_t length; /* these two for an event */
     const void *bytes;
+    uint64_t generation; /* of the stream, if the caller knows it: then it is found by that, and by
+                            its name only if that one is gone; 0: by its name */
     log_appended *done;
     /* Set when done is called with success: */
     uint64_t id;
     uint64_t time_ns;                /* wall clock; not sure to grow, as clocks are set */
-    const struct log_stream *stream; /* after log_delete: NULL */
+    const struct log_stream *stream; /* after LOG_DELETE: NULL */
     /* Private: */
     struct log_append *next;
     int32_t error;
-    bool deletes;
     bool creates;
 };
 
-/* Appends an event; the stream is made where there is none. Appends are answered in the order in
- * which they were made.
+/* Appends. Appends are answered in the order in which they were made.
  * Takes: request: the log's until `done`, which is never called from inside this call. name: 1 to
  *   LOG_NAME_MAX bytes; the log does not mind which, but for streams_max. bytes: length of them, 0
  *   to LOG_EVENT_BYTES_MAX.
- * Gives: the id, to done.
+ * Gives: the id, to done: of a stream that was created its generation. Cursors in a stream that was
+ *   deleted end with -ENOENT; one that is made under the same name later is another: cursors from
+ *   before find a gap.
  * Fails: -EINVAL name or length is out of range; -EDQUOT a new stream would pass streams_max;
- *   -ENOSPC, -EFBIG, -EDQUOT nothing was kept of it: try again when there is space; -EMFILE,
- *   -ENFILE, -EACCES, -EPERM, -EROFS nothing was kept of it: no segment could be made; -EREMOTEIO
- *   the same, as the disk failed; -EAGAIN nothing was kept of it: no thread could be started; -EIO
- *   the disk failed: the event may or may not be found after a crash, and is not read before;
- *   -ENOMEM; -ESHUTDOWN the log is being closed. */
+ *   -ENOENT, -EEXIST, -ESTALE by its kind or its condition; -ENOSPC, -EFBIG, -EDQUOT nothing was
+ *   kept of it: try again when there is space; -EMFILE, -ENFILE, -EACCES, -EPERM, -EROFS nothing
+ *   was kept of it: no segment could be made; -EREMOTEIO the same, as the disk failed; -EAGAIN
+ *   nothing was kept of it: no thread could be started; -EIO the disk failed: it may or may not be
+ *   found after a crash, and is not read before; -ENOMEM; -ESHUTDOWN the log is being closed. */
 void log_append(struct log *log, struct log_append *request);
-
-/* Deletes a stream, in order with the appends.
- * Takes: request: only name, name_length and done matter.
- * Gives: an id of its own.
- * Fails: -ENOENT there is no such stream; as log_append. Cursors in it end with -ENOENT. A stream
- *   that is made under the same name later is another one: cursors from before find a gap. */
-void log_delete(struct log *log, struct log_append *request);
 
 /* One event, as read. */
 struct log_event {

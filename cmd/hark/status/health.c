@@ -35,8 +35,9 @@ static void probed(struct log_append *append, int64_t result)
     health->probing = result > 0;
     if (result <= 0)
         return;
+    append->kind = LOG_DELETE;
     append->done = forgotten;
-    log_delete(owner->log, append);
+    log_append(owner->log, append);
 }
 
 void health_probe(struct worker *owner)

@@ -81,7 +81,7 @@ void owner_remove(struct mail *mail)
 {
     struct broker_publish *publish = hark_container_of(mail, struct broker_publish, mail);
     publish->append.done = removed;
-    log_delete(source_log_of(own_broker(remote_that_has(publish->stream))), &publish->append);
+    log_append(source_log_of(own_broker(remote_that_has(publish->stream))), &publish->append);
 }
 
 /* --- following --- */
