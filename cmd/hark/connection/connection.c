@@ -1,4 +1,8 @@
-/* connection.c - the life of a connection, whatever it speaks. */
+/* connection.c - the life of a connection, whatever it speaks.
+ *
+ * What must hold: nothing is done inside of connection_advance that calls it again to effect, and
+ * the bytes that the stream lends are kept or dropped before its callback returns.
+ */
 #include "connection/connection.h"
 #include "base/check.h"
 
@@ -10,6 +14,13 @@ enum {
 };
 
 static const uint64_t STALL_NS_DEFAULT = 60000000000U;
+
+static struct connection *connection_of(struct hark_stream *stream)
+{
+    return hark_container_of(stream, struct connection, stream);
+}
+
+/* --- uses --- */
 
 void connection_hold(struct connection *connection)
 {
@@ -47,14 +58,199 @@ void connection_release(struct connection *connection)
     if (--connection->uses != 0)
         return;
     list_remove(&connection->place);
-    incoming_set(connection, 0);
+    input_drop(&connection->input);
+    incoming_set(&worker->incoming, &connection->incoming, 0);
     worker->counters.connections[connection->kind->protocol]--;
     connection_over(worker, connection->kind->protocol, connection->peer);
     connection->kind->free(connection);
     if (worker_is_owner(worker) && worker->log)
         reserve_fill(worker);
-    shutdown_advance(worker);
+    pending_end(&worker->connected);
 }
+
+/* --- working through what came --- */
+
+/* Gives: false: it holds more than a little, and all together more than they may. */
+static bool account(struct connection *connection)
+{
+    size_t bytes = connection->kind->held(connection) + input_held(&connection->input);
+    return incoming_set(&connection->worker->incoming, &connection->incoming, bytes);
+}
+
+/* Takes steps, as long as there are any and the share lasts. Gives: why no more are taken. */
+static enum connection_next take_steps(struct connection *connection)
+{
+    struct turns *turns = &connection->worker->turns;
+    int64_t budget = turns_left(turns, &connection->turn);
+    int64_t left = budget;
+    enum connection_next next = CONNECTION_DROP;
+    while (!connection->closing) {
+        next = connection->kind->next(connection);
+        if (next == CONNECTION_STEP && left <= 0)
+            next = CONNECTION_TURN;
+        if (next != CONNECTION_STEP)
+            break;
+        left -= connection->kind->step(connection);
+    }
+    turns_spend(turns, &connection->turn, budget - left);
+    return connection->closing ? CONNECTION_DROP : next;
+}
+
+/* It has had its share: others are next. */
+static void await_turn(struct connection *connection)
+{
+    if (connection->input.count >= TURNS_INPUT)
+        hark_stream_read_stop(&connection->stream);
+    turns_wait(&connection->worker->turns, &connection->turn);
+}
+
+static void rest(struct connection *connection, enum connection_next why)
+{
+    const struct connection_kind *kind = connection->kind;
+    if (kind->stepped && !connection->closing)
+        kind->stepped(connection);
+    if (why == CONNECTION_DROP || connection->input.count == 0)
+        input_drop(&connection->input);
+    if (!account(connection) && kind->crowded && !connection->closing)
+        kind->crowded(connection);
+    if (connection->closing)
+        return;
+    if (why == CONNECTION_TURN)
+        await_turn(connection);
+    kind->rest(connection, why);
+}
+
+void connection_advance(struct connection *connection)
+{
+    if (connection->advancing || connection->closing)
+        return;
+    connection->advancing = true;
+    connection_hold(connection);
+    rest(connection, take_steps(connection));
+    connection->advancing = false;
+    connection_release(connection);
+}
+
+void connection_turn(struct turns_place *turn)
+{
+    connection_advance(hark_container_of(turn, struct connection, turn));
+}
+
+void connection_await(struct connection *connection)
+{
+    pending_begin(&connection->worker->accepted);
+    connection_hold(connection);
+}
+
+void connection_answered(struct connection *connection)
+{
+    struct worker *worker = connection->worker;
+    connection_advance(connection);
+    connection_release(connection);
+    pending_end(&worker->accepted);
+}
+
+/* --- writing --- */
+
+bool connection_is_full(const struct connection *connection)
+{
+    return hark_stream_queued(&connection->stream) >= HIGH_BYTES;
+}
+
+bool connection_write(struct connection *connection, const void *bytes, size_t count)
+{
+    if (count != 0 && hark_stream_write(&connection->stream, bytes, count) >= 0)
+        return true;
+    connection_close(connection);
+    return false;
+}
+
+/* --- the end --- */
+
+static void deadline_ended(struct deadline *deadline)
+{
+    connection_release(hark_container_of(deadline, struct connection, deadline));
+}
+
+static void end(struct connection *connection)
+{
+    if (connection->ended)
+        return;
+    connection->ended = true;
+    connection->closing = true;
+    turns_leave(&connection->turn);
+    connection->kind->ended(connection);
+    /* May free the connection, if the stream is closed. */
+    deadline_end(&connection->deadline, deadline_ended);
+}
+
+void connection_close(struct connection *connection)
+{
+    connection_hold(connection);
+    hark_stream_close(&connection->stream);
+    end(connection);
+    connection_release(connection);
+}
+
+void connection_close_after_sending(struct connection *connection)
+{
+    connection->closing = true;
+    deadline_cancel(&connection->deadline);
+    hark_stream_close_after_sending(&connection->stream);
+}
+
+/* --- the stream's events --- */
+
+static void received(struct hark_stream *stream, const void *bytes, int64_t count)
+{
+    struct connection *connection = connection_of(stream);
+    if (connection->closing)
+        return;
+    if (count < 0) {
+        connection_close(connection);
+        return;
+    }
+    connection_hold(connection);
+    if (count == 0)
+        connection->peer_ended = true;
+    else if (input_add(&connection->input, bytes, (size_t)count) < 0)
+        connection_close(connection);
+    connection_advance(connection);
+    if (count == 0 && !connection->closing)
+        connection->kind->peer_ended(connection);
+    if (input_keep(&connection->input) < 0)
+        connection_close(connection);
+    if (!connection->closing)
+        account(connection);
+    connection_release(connection);
+}
+
+static void drained(struct hark_stream *stream)
+{
+    connection_advance(connection_of(stream));
+}
+
+static void failed(struct hark_stream *stream, int error)
+{
+    (void)error; /* the peer is gone, or takes nothing: there is nobody to tell */
+    connection_close(connection_of(stream));
+}
+
+static void closed(struct hark_stream *stream)
+{
+    struct connection *connection = connection_of(stream);
+    end(connection);
+    connection_release(connection);
+}
+
+static const struct hark_stream_events events = {
+    .received = received,
+    .drained = drained,
+    .failed = failed,
+    .closed = closed,
+};
+
+/* --- the beginning --- */
 
 static void deadline_passed(struct deadline *deadline)
 {
@@ -78,56 +274,12 @@ void connection_open(struct worker *worker, struct connection *connection,
     connection->fd = fd;
     connection->peer = peer;
     connection->uses = 2; /* the stream and the deadline */
-    list_init(&connection->turns.place);
+    turns_enter(&connection->turn);
     list_append(&worker->connections, &connection->place);
+    pending_begin(&worker->connected);
     worker->counters.connections[kind->protocol]++;
     worker->counters.accepted[kind->protocol]++;
     deadline_init(&connection->deadline, worker->loop, deadline_passed);
-    hark_stream_open(worker->loop, &connection->stream, fd, &options, kind->events);
+    hark_stream_open(worker->loop, &connection->stream, fd, &options, &events);
     hark_stream_read_start(&connection->stream);
-}
-
-static void deadline_ended(struct deadline *deadline)
-{
-    connection_release(hark_container_of(deadline, struct connection, deadline));
-}
-
-static void end(struct connection *connection)
-{
-    if (connection->ended)
-        return;
-    connection->ended = true;
-    connection->closing = true;
-    list_remove(&connection->turns.place);
-    connection->kind->ended(connection);
-    deadline_end(&connection->deadline,
-                 deadline_ended); /* may free the connection, if the stream is closed */
-}
-
-void connection_close(struct connection *connection)
-{
-    connection_hold(connection);
-    hark_stream_close(&connection->stream);
-    end(connection);
-    connection_release(connection);
-}
-
-void connection_close_after_sending(struct connection *connection)
-{
-    connection->closing = true;
-    deadline_cancel(&connection->deadline);
-    hark_stream_close_after_sending(&connection->stream);
-}
-
-void connection_stream_closed(struct hark_stream *stream)
-{
-    struct connection *connection = connection_of(stream);
-    end(connection);
-    connection_release(connection);
-}
-
-void connection_stream_failed(struct hark_stream *stream, int error)
-{
-    (void)error; /* the peer is gone, or takes nothing: there is nobody to tell */
-    connection_close(connection_of(stream));
 }

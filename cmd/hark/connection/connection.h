@@ -2,17 +2,45 @@
  *
  * A connection's memory is used by its stream, its deadline, and by what it waits for (publishes, a
  * subscription): each holds one use, and the last that goes frees it.
+ *
+ * What came is worked through in steps (a request, a line), by connection_advance alone: while the
+ * kind says that there is a step to take, and as long as the connection's share of the turn
+ * lasts. What is left then is kept, and if nothing more may be taken, reading stops and TCP holds
+ * the peer back.
  */
 #ifndef CONNECTION_CONNECTION_H
 #define CONNECTION_CONNECTION_H
 
+#include "base/input.h"
 #include "connection/worker.h"
 
+/* What can be done with what came. */
+enum connection_next {
+    CONNECTION_STEP, /* a step can be taken */
+    CONNECTION_MORE, /* more has to come */
+    CONNECTION_HELD, /* something else has to happen before: nothing is read meanwhile */
+    CONNECTION_DROP, /* it is of no use: it is dropped, and so is what comes */
+    CONNECTION_TURN, /* a step waits for the connection's turn; not the kind's to say */
+};
+
+/* What a protocol makes of it. */
 struct connection_kind {
     enum protocol protocol;
-    const struct hark_stream_events *events; /* closed is connection_stream_closed */
+    enum connection_next (*next)(struct connection *connection);
+    /* Takes a step. Gives: its cost, in units of turns.h. */
+    int64_t (*step)(struct connection *connection);
+    /* No step is taken any more, for now. NULL: nothing is to be done then. */
+    void (*stepped)(struct connection *connection);
+    /* What it holds of what came, besides its input. */
+    size_t (*held)(struct connection *connection);
+    /* It holds more than a little, and all together hold more than they may. NULL: that is found
+     * out by another way. */
+    void (*crowded)(struct connection *connection);
+    /* Waits for what comes next, or ends. Takes: why no step is taken. */
+    void (*rest)(struct connection *connection, enum connection_next why);
+    /* The peer has ended its side; what came before it is worked through, as far as it may be. */
+    void (*peer_ended)(struct connection *connection);
     void (*timed_out)(struct connection *connection);
-    void (*go_on)(struct connection *connection); /* its turn has come; see turns.h */
     /* The worker is ending: no more requests; what is accepted is finished. */
     void (*finish)(struct connection *connection);
     /* The connection is closed, or is going to be: end what still uses it. Called once. */
@@ -27,12 +55,15 @@ struct connection {
     struct list place;
     struct hark_stream stream;
     struct deadline deadline;
-    struct turns_place turns;
+    struct turns_place turn;
+    struct input input;
     int fd;            /* the stream's */
     struct peer *peer; /* where it is from; NULL: nobody counts */
     unsigned uses;
     size_t incoming; /* bytes of bodies and lines that it holds */
-    bool closing;    /* nothing more is read or written */
+    bool advancing;
+    bool peer_ended;
+    bool closing; /* nothing more is read or written */
     bool ended;
 };
 
@@ -46,21 +77,29 @@ void connection_open(struct worker *worker, struct connection *connection,
 void connection_hold(struct connection *connection);
 void connection_release(struct connection *connection);
 
+/* Goes on with what waits: after an answer, or when something may be taken again. The connection
+ * may be gone afterwards, unless it is held. */
+void connection_advance(struct connection *connection);
+
+/* Something was accepted, and its answer comes later: the connection stays until
+ * connection_answered, and the worker's end waits for it. */
+void connection_await(struct connection *connection);
+
+/* It has come, or nobody needs it any more. Goes on; the connection may be gone afterwards. */
+void connection_answered(struct connection *connection);
+
+/* Whether the peer does not take what it was sent. */
+bool connection_is_full(const struct connection *connection);
+
 /* Closes it now; what is queued is dropped. Called again: nothing happens. */
 void connection_close(struct connection *connection);
 
 /* Closes it once what is queued is sent. */
 void connection_close_after_sending(struct connection *connection);
 
-/* For the stream's events. */
-void connection_stream_closed(struct hark_stream *stream);
-void connection_stream_failed(struct hark_stream *stream, int error);
-
-/* The connection that a stream belongs to. */
-static inline struct connection *connection_of(struct hark_stream *stream)
-{
-    return hark_container_of(stream, struct connection, stream);
-}
+/* Writes, or closes it now: what is left out would shift what follows.
+ * Gives: false: it is closed. */
+bool connection_write(struct connection *connection, const void *bytes, size_t count);
 
 /* Take over a connection of their protocol. Take: listener: where it came.
  * Owns: fd. Give: false: no memory, fd is still the caller's. */
@@ -74,5 +113,8 @@ bool lines_connection_open(struct worker *worker, const struct listener *listene
  * Owns: fd. */
 void connection_open_or_shed(struct worker *worker, const struct listener *listener, int fd,
                              struct peer *peer);
+
+/* For the worker's turns. */
+void connection_turn(struct turns_place *turn);
 
 #endif

@@ -10,11 +10,9 @@
 
 #include "hark.h"
 
-struct worker;
-struct connection;
-
 /* A worker's. */
 struct incoming {
+    struct hark_loop *loop;
     uint64_t bytes;
     uint64_t bytes_max; /* its share of the bound */
     uint64_t peak;      /* since memory was last given back */
@@ -23,10 +21,19 @@ struct incoming {
 
 #define INCOMING_BUSY "too much is on its way from all clients together: try again later"
 
-void incoming_init(struct worker *worker);
+/* Takes: bytes_max: the bound of all workers together; 0: 64 MiB. */
+void incoming_init(struct incoming *incoming, struct hark_loop *loop, uint64_t bytes_max,
+                   uint32_t workers);
 
-/* The connection now holds so many.
+/* Whether all together hold more than they may. */
+static inline bool incoming_is_full(const struct incoming *incoming)
+{
+    return incoming->bytes > incoming->bytes_max;
+}
+
+/* One connection now holds so many bytes.
+ * Takes: held: what it held, 0 at first.
  * Gives: false: it has more than a little, and all together have more than they may. */
-bool incoming_set(struct connection *connection, size_t bytes);
+bool incoming_set(struct incoming *incoming, size_t *held, size_t bytes);
 
 #endif

@@ -5,23 +5,32 @@
  * from its beginning, turn by turn. So the longest that anybody waits is what a share costs, times
  * the connections that wait before.
  *
- * What must hold: nobody who comes later passes those that wait; a connection stands in the list
- * once, and not after its end.
+ * What must hold: nobody who comes later passes those that wait; a place stands in the list once,
+ * and not after it has gone.
  */
 #include "connection/turns.h"
 
-#include "connection/connection.h"
-
-void turns_init(struct turns *turns)
+void turns_init(struct turns *turns, struct hark_loop *loop,
+                void (*go_on)(struct turns_place *place))
 {
+    turns->loop = loop;
+    turns->go_on = go_on;
     list_init(&turns->waiting);
 }
 
-int64_t turns_left(struct connection *connection)
+void turns_enter(struct turns_place *place)
 {
-    struct turns *turns = &connection->worker->turns;
-    struct turns_place *place = &connection->turns;
-    uint64_t turn = hark_loop_metrics(connection->worker->loop)->turns;
+    list_init(&place->waits);
+}
+
+void turns_leave(struct turns_place *place)
+{
+    list_remove(&place->waits);
+}
+
+int64_t turns_left(struct turns *turns, struct turns_place *place)
+{
+    uint64_t turn = hark_loop_metrics(turns->loop)->turns;
     if (turns->turn != turn) {
         turns->turn = turn;
         turns->left = TURNS_WHOLE;
@@ -30,54 +39,53 @@ int64_t turns_left(struct connection *connection)
         place->turn = turn;
         place->left = TURNS_SHARE;
     }
-    if (place->left <= 0 || turns->left <= 0 || (!turns->serving && !list_empty(&turns->waiting)))
+    bool others_wait = !turns->serving && !list_empty(&turns->waiting);
+    if (place->left <= 0 || turns->left <= 0 || others_wait)
         return 0;
     return place->left < turns->left ? place->left : turns->left;
 }
 
-void turns_spend(struct connection *connection, int64_t units)
+void turns_spend(struct turns *turns, struct turns_place *place, int64_t units)
 {
-    connection->turns.left -= units;
-    connection->worker->turns.left -= units;
+    place->left -= units;
+    turns->left -= units;
 }
 
 static void serve(struct hark_op *op, int64_t result);
 
-static void serve_soon(struct worker *worker)
+static void serve_soon(struct turns *turns)
 {
-    if (!list_empty(&worker->turns.waiting) && !hark_op_active(&worker->turns.serve))
-        hark_defer(worker->loop, &worker->turns.serve, serve);
+    if (!list_empty(&turns->waiting) && !hark_op_active(&turns->serve))
+        hark_defer(turns->loop, &turns->serve, serve);
 }
 
 /* Those that wait now; who has to wait again comes behind them, and behind those that come
  * meanwhile. */
 static void serve(struct hark_op *op, int64_t result)
 {
-    struct worker *worker = hark_container_of(op, struct worker, turns.serve);
-    struct turns *turns = &worker->turns;
-    struct list answerable;
+    struct turns *turns = hark_container_of(op, struct turns, serve);
+    struct list due;
     bool left = true;
     (void)result;
-    list_init(&answerable);
-    list_move(&answerable, &turns->waiting);
+    list_init(&due);
+    list_move(&due, &turns->waiting);
     turns->serving = true;
-    while (left && !list_empty(&answerable)) {
-        struct connection *connection =
-            hark_container_of(answerable.next, struct connection, turns.place);
-        list_remove(&connection->turns.place);
-        connection->kind->go_on(connection);
+    while (left && !list_empty(&due)) {
+        struct turns_place *place = hark_container_of(due.next, struct turns_place, waits);
+        list_remove(&place->waits);
+        turns->go_on(place);
         left = turns->left > 0;
     }
     turns->serving = false;
-    list_move(&answerable, &turns->waiting);
-    list_move(&turns->waiting, &answerable);
-    serve_soon(worker);
+    list_move(&due, &turns->waiting);
+    list_move(&turns->waiting, &due);
+    serve_soon(turns);
 }
 
-void turns_wait(struct connection *connection)
+void turns_wait(struct turns *turns, struct turns_place *place)
 {
-    if (connection->ended || !list_empty(&connection->turns.place))
+    if (!list_empty(&place->waits))
         return;
-    list_append(&connection->worker->turns.waiting, &connection->turns.place);
-    serve_soon(connection->worker);
+    list_append(&turns->waiting, &place->waits);
+    serve_soon(turns);
 }

@@ -10,6 +10,7 @@
 #define CONNECTION_WORKER_H
 
 #include "base/deadline.h"
+#include "base/pending.h"
 #include "broker/options.h"
 #include "broker/statistics.h"
 #include "connection/incoming.h"
@@ -101,8 +102,6 @@ struct server {
     struct peer *peers[PEERS_BUCKETS];   /* in buckets */
     uint32_t turn;                       /* who was dealt the last connection */
     uint32_t begun;                      /* others that are ready to serve */
-    uint32_t idle;                       /* others that have finished what they had accepted */
-    uint32_t gone;                       /* others that have ended */
     int begin_error;                     /* the first of theirs */
     struct counters *counters;           /* one for each worker */
     uint32_t counters_out;               /* that are being filled in */
@@ -129,9 +128,8 @@ struct worker {
     struct mail cut;      /* it takes too long */
     struct relay *relay;  /* with `begin` */
     int begin_error;      /* back with it */
-    bool idle_sent;
-    bool is_gone;                   /* it has ended: the owner's */
-    uint64_t dealt;                 /* connections given to it: the owner's */
+    bool is_gone;         /* it has ended: the owner's */
+    uint64_t dealt;       /* connections given to it: the owner's */
     _Atomic(uint64_t) over;         /* connections that have ended: its own, read by the owner */
     struct publish *kept_publishes; /* memory for the next */
     size_t kept_publishes_count;
@@ -142,28 +140,28 @@ struct worker {
     struct reserve reserve;
     struct listener *listeners;
     size_t listeners_count;
-    size_t listeners_open;
     size_t listeners_next;         /* the one to be opened next */
     uint64_t listeners_patient_ns; /* until when an address may be in use */
     struct hark_op listeners_again;
     void (*listeners_opened)(struct worker *worker, int code);
     struct list connections;
+    struct pending accepted;  /* publishes, questions to other threads; the owner's also: what is
+                                 opened and followed, and other workers until they have answered */
+    struct pending connected; /* connections; the owner's also: other workers until they are gone */
     struct turns turns;
     struct incoming incoming;
     uint64_t connections_max;
     uint64_t started_ns;
-    uint64_t answering; /* what connections wait for: publishes, questions to other threads */
     struct worker_counters counters;
     uint64_t date_until_ns; /* the text below is right until then */
     char date[HTTP_DATE_BYTES];
 
     enum ending ending;
     int exit_code;
-    bool log_opening;
-    bool tail_closing;
     struct signal_watch signals[SHUTDOWN_SIGNALS];
     bool signalled; /* one of them began the end */
     struct hark_op step;
+    void (*next)(struct worker *worker); /* the step */
     struct deadline shutdown;
     bool shutdown_late; /* its deadline has passed once */
 };
@@ -204,10 +202,6 @@ void workers_cut(struct worker *owner);
 void workers_send_idle(struct worker *worker);
 void workers_send_gone(struct worker *worker);
 
-/* All others have. */
-bool workers_are_idle(const struct worker *owner);
-bool workers_are_gone(const struct worker *owner);
-
 /* Chooses who gets the next connection.
  * Gives: NULL: there are as many as there may be. */
 struct worker *workers_deal(struct worker *owner, enum protocol protocol);
@@ -229,7 +223,7 @@ void listeners_open(struct worker *worker, void (*opened)(struct worker *worker,
 int listeners_look_up(const struct serve_options *options, struct listener **out_listeners,
                       size_t *out_count);
 
-/* Stops accepting; shutdown_advance is called when all are closed. */
+/* Stops accepting. */
 void listeners_close(struct worker *worker);
 
 /* Raises the limit of descriptors as far as it may be. */
@@ -246,9 +240,6 @@ void shutdown_watch(struct worker *worker);
 /* Begins the end.
  * Takes: the exit code that the worker shall have. */
 void shutdown_begin(struct worker *worker, int exit_code);
-
-/* Looks whether the next step of the end can be taken. In other times nothing happens. */
-void shutdown_advance(struct worker *worker);
 
 /* For one of the others, told by the owner. */
 void shutdown_follow(struct worker *worker, enum ending ending);

@@ -56,21 +56,12 @@ static size_t head_format(struct http_connection *http, const struct exchange *e
     return (size_t)written;
 }
 
-/* What cannot be queued ends the connection: an answer left out would shift those after it. */
-static bool write_or_close(struct http_connection *http, const void *bytes, size_t count)
-{
-    if (count != 0 && hark_stream_write(&http->connection.stream, bytes, count) >= 0)
-        return true;
-    connection_close(&http->connection);
-    return false;
-}
-
 bool answer_head(struct http_connection *http, const struct exchange *exchange, int status,
                  int64_t length, const char *type, const struct http_line *lines)
 {
     char head[HEAD_ROOM];
     size_t count = head_format(http, exchange, status, length, type, lines, head, sizeof head);
-    return write_or_close(http, head, count);
+    return connection_write(&http->connection, head, count);
 }
 
 void answer_done(struct http_connection *http, const struct exchange *exchange)
@@ -89,8 +80,9 @@ void answer_bytes(struct http_connection *http, const struct exchange *exchange,
     bool small = send <= SMALL_BYTES;
     if (small && send != 0)
         memcpy(whole + head, body, send);
-    if (write_or_close(http, whole, head != 0 && small ? head + send : head) && !small)
-        write_or_close(http, body, send);
+    if (connection_write(&http->connection, whole, head != 0 && small ? head + send : head) &&
+        !small)
+        connection_write(&http->connection, body, send);
     answer_done(http, exchange);
 }
 
@@ -179,7 +171,9 @@ static void body_end(struct body *body)
     document_release(body->document);
     free(body);
     answer_done(http, &exchange);
-    http_go(http);
+    http_unblock(http);
+    connection_advance(&http->connection);
+    connection_release(&http->connection);
 }
 
 static void body_next(struct body *body);
@@ -221,6 +215,7 @@ void answer_document(struct http_connection *http, const struct exchange *exchan
         return;
     }
     *body = (struct body){.http = http, .exchange = *exchange, .document = document};
-    http_hold(http);
+    http_block(http);
+    connection_hold(&http->connection); /* the worker's end does not wait for who takes it */
     body_next(body);
 }

@@ -1,11 +1,10 @@
 /* connection.c - reading requests of one connection, in order, and no faster than they are
  * answered.
  *
- * `http_advance` is the one place that moves on. It takes bytes while it may, and leaves the rest
- * in `input` while it may not: while answers that have to come first are pending, or the client
- * does not read what it was sent. Then reading stops, and TCP holds the client back. Publishing
- * requests are started while others are pending, so that many share a commit; all others wait for
- * their turn. What must hold: answers are written in the order of their requests.
+ * Nothing is taken while answers that have to come first are pending, or the client does not read
+ * what it was sent. Publishing requests are started while others are pending, so that many share a
+ * commit; all others wait for their turn. What must hold: answers are written in the order of their
+ * requests.
  */
 #include "base/check.h"
 #include "http/answer.h"
@@ -22,7 +21,6 @@ enum {
     PENDING_MAX = 128,               /* publishing requests of one connection at once */
     PENDING_BYTES_MAX = 1024 * 1024, /* and their bodies; one is always let in */
     KEPT_BODY_BYTES = 4096,
-    QUEUED_BYTES_MAX = 256 * 1024, /* answers that the client has not taken */
 };
 
 static const uint64_t HEAD_NS_DEFAULT = 10000000000U;
@@ -32,14 +30,6 @@ static const uint64_t IDLE_NS_DEFAULT = 75000000000U;
 static uint64_t or_default(uint64_t value, uint64_t value_default)
 {
     return value != 0 ? value : value_default;
-}
-
-struct exchange http_exchange(const struct http_connection *http)
-{
-    return (struct exchange){
-        .head_only = http->request.method == HTTP_METHOD_HEAD,
-        .keep_alive = http->request.keep_alive && http->connection.worker->ending == ENDING_NOT,
-    };
 }
 
 /* --- deadlines --- */
@@ -76,64 +66,41 @@ static void http_timed_out(struct connection *connection)
     http->late = http->phase == HTTP_PHASE_HEAD ? "the head of the request did not come in time"
                                                 : "the body of the request did not come in time";
     http->step = HTTP_STEP_REFUSED; /* after the answers that are pending */
-    http_advance(http);
-}
-
-/* --- input --- */
-
-/* Copies what was not looked at: the caller's bytes are gone when it returns. */
-static void input_keep(struct http_connection *http)
-{
-    char *kept = malloc(http->input_count);
-    if (!kept) {
-        connection_close(&http->connection);
-        return;
-    }
-    memcpy(kept, http->input, http->input_count);
-    free(http->kept);
-    http->kept = kept;
-    http->input = kept;
-}
-
-static void input_drop(struct http_connection *http)
-{
-    free(http->kept);
-    http->kept = NULL;
-    http->input = NULL;
-    http->input_count = 0;
-}
-
-/* Adds a piece that came after all to what is kept. */
-static void input_append(struct http_connection *http, const void *bytes, size_t count)
-{
-    char *kept = malloc(http->input_count + count);
-    if (!kept) {
-        connection_close(&http->connection);
-        return;
-    }
-    if (http->input_count != 0)
-        memcpy(kept, http->input, http->input_count);
-    memcpy(kept + http->input_count, bytes, count);
-    free(http->kept);
-    http->kept = kept;
-    http->input = kept;
-    http->input_count += count;
+    connection_advance(connection);
 }
 
 /* --- steps --- */
 
+/* Of what came in, and is not done with. */
+static size_t http_held(struct connection *connection)
+{
+    struct http_connection *http = http_connection_of(connection);
+    return http->request.body_count + http->pending_bytes;
+}
+
 /* Whether the step may be taken now. */
 static bool may_go(const struct http_connection *http)
 {
-    if (hark_stream_queued(&http->connection.stream) >= QUEUED_BYTES_MAX)
+    if (connection_is_full(&http->connection))
         return false;
     if (http->pending == 0 || http->step == HTTP_STEP_READ)
         return true;
     if (http->awaits != 0 || http->step != HTTP_STEP_REQUEST || !route_is_ordered(http))
         return false;
-    const struct incoming *incoming = &http->connection.worker->incoming;
     return http->pending < PENDING_MAX && http->pending_bytes < PENDING_BYTES_MAX &&
-           incoming->bytes <= incoming->bytes_max;
+           !incoming_is_full(&http->connection.worker->incoming);
+}
+
+static enum connection_next http_next(struct connection *connection)
+{
+    struct http_connection *http = http_connection_of(connection);
+    if (http->step == HTTP_STEP_STREAM || (http->last && http->step == HTTP_STEP_READ))
+        return CONNECTION_DROP;
+    if (!may_go(http))
+        return CONNECTION_HELD;
+    if (http->step == HTTP_STEP_READ && connection->input.count == 0)
+        return CONNECTION_MORE;
+    return CONNECTION_STEP;
 }
 
 /* A head has come: looks whether the request is for us, and where it leads. The rest of it is not
@@ -153,15 +120,16 @@ static void take_head(struct http_connection *http, enum http_step step)
 
 static void read_on(struct http_connection *http)
 {
+    struct connection *connection = &http->connection;
+    struct input *input = &connection->input;
     size_t used = 0;
-    enum http_state state =
-        http_request_feed(&http->request, http->input, http->input_count, &used);
-    http->input += used;
-    http->input_count -= used;
+    enum http_state state = http_request_feed(&http->request, input->bytes, input->count, &used);
+    input_use(input, used);
     switch (state) {
     case HTTP_MORE:
-        check(http->input_count == 0);
-        if (!incoming_set(&http->connection, http->request.body_count + http->pending_bytes)) {
+        check(input->count == 0);
+        if (!incoming_set(&connection->worker->incoming, &connection->incoming,
+                          http_held(connection))) {
             http->crowded = true;
             http->step = HTTP_STEP_REFUSED;
         }
@@ -205,38 +173,48 @@ static void refuse_body(struct http_connection *http)
     route_answer(http);
 }
 
-static void take_step(struct http_connection *http)
+/* Answers a request that cannot be understood, or did not come in time. */
+static void refuse(struct http_connection *http)
 {
     struct exchange refusal = {.head_only = http->request.method == HTTP_METHOD_HEAD,
                                .keep_alive = false};
+    if (http->late)
+        answer_error(http, &refusal, 408, NULL, http->late);
+    else if (http->crowded)
+        answer_error(http, &refusal, 503, answer_retry, INCOMING_BUSY);
+    else
+        answer_error(http, &refusal, http->request.status, NULL, http->request.reason);
+}
+
+static int64_t http_step(struct connection *connection)
+{
+    struct http_connection *http = http_connection_of(connection);
     switch (http->step) {
-    case HTTP_STEP_READ:
+    case HTTP_STEP_READ: {
+        int64_t cost = 1 + (int64_t)(connection->input.count / TURNS_BYTES);
         read_on(http);
-        break;
+        return cost;
+    }
     case HTTP_STEP_HEAD:
         http->step = HTTP_STEP_READ;
         if (!route_wants_body(http))
             refuse_body(http);
-        else if (http->input_count == 0 &&
-                 hark_stream_write(&http->connection.stream, HTTP_CONTINUE, strlen(HTTP_CONTINUE)) <
-                     0)
-            connection_close(&http->connection);
+        else if (connection->input.count == 0)
+            connection_write(connection, HTTP_CONTINUE, strlen(HTTP_CONTINUE));
         break;
     case HTTP_STEP_REQUEST:
         take_request(http);
         break;
     case HTTP_STEP_REFUSED:
-        if (http->late)
-            answer_error(http, &refusal, 408, NULL, http->late);
-        else if (http->crowded)
-            answer_error(http, &refusal, 503, answer_retry, INCOMING_BUSY);
-        else
-            answer_error(http, &refusal, http->request.status, NULL, http->request.reason);
+        refuse(http);
         break;
     case HTTP_STEP_STREAM:
         break;
     }
+    return TURNS_REQUEST;
 }
+
+/* --- between steps --- */
 
 /* Between two requests. What a large one took is not held meanwhile; small ones leave theirs for
  * the next. */
@@ -248,13 +226,13 @@ static void idle(struct http_connection *http)
     http->large = false;
 }
 
-/* Nothing more can be done with what is here: waits for more, or for its turn. */
-static void rest(struct http_connection *http, bool may_read)
+static void http_rest(struct connection *connection, enum connection_next why)
 {
-    struct connection *connection = &http->connection;
-    if (connection->closing || http->step == HTTP_STEP_STREAM)
+    struct http_connection *http = http_connection_of(connection);
+    bool may_read = why != CONNECTION_HELD;
+    if (why == CONNECTION_TURN || http->step == HTTP_STEP_STREAM)
         return;
-    if ((http->peer_ended || http->last) && may_read && http->pending == 0) {
+    if ((connection->peer_ended || http->last) && may_read && http->pending == 0) {
         connection_close_after_sending(connection);
     } else if (!may_read || http->last) {
         hark_stream_read_stop(&connection->stream);
@@ -268,142 +246,13 @@ static void rest(struct http_connection *http, bool may_read)
     }
 }
 
-/* Of what came in, and is not done with. */
-static size_t held_bytes(const struct http_connection *http)
+static void http_peer_ended(struct connection *connection)
 {
-    return http->request.body_count + http->pending_bytes + (http->kept ? http->input_count : 0);
-}
-
-/* What the next step will have cost. */
-static int64_t cost_of(const struct http_connection *http)
-{
-    return http->step == HTTP_STEP_READ ? 1 + (int64_t)(http->input_count / TURNS_BYTES)
-                                        : TURNS_REQUEST;
-}
-
-/* It has had its share: others are next. */
-static void await_turn(struct http_connection *http)
-{
-    if (http->connection.closing)
-        return;
-    if (http->input_count >= TURNS_INPUT)
-        hark_stream_read_stop(&http->connection.stream);
-    turns_wait(&http->connection);
-}
-
-void http_advance(struct http_connection *http)
-{
-    struct connection *connection = &http->connection;
-    bool may_read = true;
-    bool waits = false;
-    if (http->advancing || connection->closing)
-        return;
-    int64_t left = turns_left(connection);
-    int64_t budget = left;
-    http->advancing = true;
-    connection_hold(connection);
-    while (!connection->closing && http->step != HTTP_STEP_STREAM &&
-           !(http->last && http->step == HTTP_STEP_READ)) {
-        may_read = may_go(http);
-        if (!may_read || (http->step == HTTP_STEP_READ && http->input_count == 0))
-            break;
-        waits = left <= 0;
-        if (waits)
-            break;
-        left -= cost_of(http);
-        take_step(http);
-    }
-    turns_spend(connection, budget - left);
-    if (waits)
-        await_turn(http);
-    else
-        rest(http, may_read);
-    if (connection->closing || http->step == HTTP_STEP_STREAM)
-        http->input_count = 0;
-    if (http->input_count == 0)
-        input_drop(http);
-    incoming_set(connection, held_bytes(http));
-    http->advancing = false;
-    connection_release(connection);
-}
-
-/* --- answers that come later --- */
-
-void http_hold(struct http_connection *http)
-{
-    http->pending++;
-    http->awaits++;
-    connection_hold(&http->connection);
-}
-
-void http_go(struct http_connection *http)
-{
-    http->pending--;
-    http->awaits--;
-    http_advance(http);
-    connection_release(&http->connection);
-}
-
-void http_await(struct http_connection *http)
-{
-    http->connection.worker->answering++;
-    http_hold(http);
-}
-
-void http_answered(struct http_connection *http)
-{
-    struct worker *worker = http->connection.worker;
-    worker->answering--;
-    http_go(http);
-    shutdown_advance(worker);
-}
-
-/* --- the stream's events --- */
-
-static void http_received(struct hark_stream *stream, const void *bytes, int64_t count)
-{
-    struct connection *connection = connection_of(stream);
     struct http_connection *http = http_connection_of(connection);
-    if (connection->closing || (count > 0 && (http->step == HTTP_STEP_STREAM || http->last)))
+    if (http->step != HTTP_STEP_STREAM)
         return;
-    if (count < 0) {
-        connection_close(connection);
-        return;
-    }
-    if (count == 0 &&
-        http->step ==
-            HTTP_STEP_STREAM) { /* answers from before the events may still be on their way */
-        event_stream_close(http);
-        connection_close_after_sending(connection);
-        return;
-    }
-    connection_hold(connection);
-    bool lent = false;
-    if (count == 0) {
-        http->peer_ended = true;
-    } else if (http->input_count != 0) {
-        input_append(http, bytes, (size_t)count);
-    } else {
-        lent = true;
-        http->input = bytes;
-        http->input_count = (size_t)count;
-    }
-    http_advance(http);
-    if (lent && http->input_count != 0)
-        input_keep(http);
-    if (!connection->closing)
-        incoming_set(connection, held_bytes(http));
-    connection_release(connection);
-}
-
-static void http_go_on(struct connection *connection)
-{
-    http_advance(http_connection_of(connection));
-}
-
-static void http_drained(struct hark_stream *stream)
-{
-    http_advance(http_connection_of(connection_of(stream)));
+    event_stream_close(http); /* answers from before the events may still be on their way */
+    connection_close_after_sending(connection);
 }
 
 /* --- its life --- */
@@ -419,7 +268,7 @@ static void http_finish(struct connection *connection)
         return;
     }
     http->last = true;
-    http_advance(http);
+    connection_advance(connection);
     if (!connection->closing && http->pending == 0)
         connection_close_after_sending(connection);
 }
@@ -434,22 +283,17 @@ static void http_free(struct connection *connection)
     struct http_connection *http = http_connection_of(connection);
     route_done(http);
     http_request_done(&http->request);
-    free(http->kept);
     free(http);
 }
 
-static const struct hark_stream_events http_events = {
-    .received = http_received,
-    .drained = http_drained,
-    .failed = connection_stream_failed,
-    .closed = connection_stream_closed,
-};
-
 static const struct connection_kind http_kind = {
     .protocol = PROTOCOL_HTTP,
-    .events = &http_events,
+    .next = http_next,
+    .step = http_step,
+    .held = http_held,
+    .rest = http_rest,
+    .peer_ended = http_peer_ended,
     .timed_out = http_timed_out,
-    .go_on = http_go_on,
     .finish = http_finish,
     .ended = http_ended,
     .free = http_free,

@@ -6,8 +6,8 @@
  * none either.
  */
 #include "http/event_stream.h"
-#include "broker/reader.h"
 #include "broker/stream.h"
+#include "connection/subscription.h"
 #include "http/answer.h"
 
 #include <stdlib.h>
@@ -28,21 +28,22 @@ enum {
 static const char farewell[] = ": the server is ending\n\n";
 
 struct event_stream {
-    struct broker_reader subscriber;
+    struct subscription subscription;
     struct http_connection *http;
-    struct broker_follow follow; /* these until the stream is followed */
-    struct broker_stream *stream;
+    struct broker_stream *stream; /* these until the stream is followed */
     struct exchange exchange;
     enum broker_from from;
     uint64_t after;
 };
 
-static void subscriber_closed(struct broker_reader *subscriber)
+static struct event_stream *event_stream_of(struct subscription *subscription)
 {
-    struct event_stream *events = hark_container_of(subscriber, struct event_stream, subscriber);
-    struct connection *connection = &events->http->connection;
-    free(events);
-    connection_release(connection);
+    return hark_container_of(subscription, struct event_stream, subscription);
+}
+
+static void closed(struct subscription *subscription)
+{
+    free(event_stream_of(subscription));
 }
 
 /* "retry: 2000", and the position as an event of its own kind with empty data: every client
@@ -53,7 +54,7 @@ static size_t first_block(const struct event_stream *events, char *to)
     size_t count = sse_retry_encode(RETRY_MILLISECONDS, to);
     memcpy(to + count, POSITION_HEAD, strlen(POSITION_HEAD));
     count += strlen(POSITION_HEAD);
-    count += id_format(broker_reader_position(&events->subscriber), to + count);
+    count += id_format(subscription_position(&events->subscription), to + count);
     memcpy(to + count, POSITION_TAIL, strlen(POSITION_TAIL));
     return count + strlen(POSITION_TAIL);
 }
@@ -84,29 +85,28 @@ static void subscribe(struct event_stream *events, struct broker_stream *stream)
     char first[FIRST_BYTES_MAX];
     http->events = events;
     http->step = HTTP_STEP_STREAM;
-    connection_hold(connection);
     deadline_cancel(&connection->deadline);
-    broker_reader_open(stream, &events->subscriber, &connection->stream, BROKER_SSE, events->from,
-                       events->after, subscriber_closed);
+    subscription_open(&events->subscription, stream, BROKER_SSE, events->from, events->after,
+                      closed);
     http_request_done(&http->request);
     hark_stream_read_start(
         &connection->stream); /* nothing is expected: the client's end is seen so */
-    if (hark_stream_write(&connection->stream, first, first_block(events, first)) < 0) {
-        connection_close(connection);
-    } else if (http->peer_ended) { /* it ended its side before: nothing more tells that it is gone
-                                    */
+    if (!connection_write(connection, first, first_block(events, first)))
+        return;
+    if (connection->peer_ended) { /* it ended its side before: nothing more tells that it is gone */
         event_stream_close(http);
         connection_close_after_sending(connection);
     }
 }
 
-static void followed(struct broker_follow *follow, int error)
+static void followed(struct subscription *subscription, int error)
 {
-    struct event_stream *events = hark_container_of(follow, struct event_stream, follow);
+    struct event_stream *events = event_stream_of(subscription);
     struct http_connection *http = events->http;
     struct broker_stream *stream = events->stream;
     struct exchange exchange = events->exchange;
     exchange.keep_alive = false;
+    http_unblock(http);
     if (http->connection.closing || error < 0 || !begin(http, &exchange)) {
         if (!http->connection.closing)
             answer_no_memory(http, &exchange);
@@ -115,7 +115,6 @@ static void followed(struct broker_follow *follow, int error)
         subscribe(events, stream);
     }
     broker_stream_close(stream);
-    http_answered(http);
 }
 
 void event_stream_open(struct http_connection *http, const struct exchange *exchange,
@@ -132,12 +131,13 @@ void event_stream_open(struct http_connection *http, const struct exchange *exch
     }
     *events =
         (struct event_stream){.http = http, .exchange = *exchange, .from = from, .after = after};
-    int known = broker_follow(http->route.stream, &events->follow, followed);
+    int known =
+        subscription_follow(&events->subscription, &http->connection, http->route.stream, followed);
     if (known == 0) {
         events->stream = http->route.stream; /* stays until `followed` */
         http->route.stream = NULL;
         http->last = true; /* it ends in a stream, or not at all */
-        http_await(http);
+        http_block(http);
     } else if (known > 0 && begin(http, exchange)) {
         subscribe(events, http->route.stream);
     } else {
@@ -152,16 +152,14 @@ void event_stream_close(struct http_connection *http)
     struct event_stream *events = http->events;
     http->events = NULL;
     if (events)
-        broker_reader_close(&events->subscriber);
+        subscription_close(&events->subscription);
 }
 
 void event_stream_finish(struct http_connection *http)
 {
     struct connection *connection = &http->connection;
-    if (hark_stream_write(&connection->stream, farewell, strlen(farewell)) < 0) {
-        connection_close(connection);
+    if (!connection_write(connection, farewell, strlen(farewell)))
         return;
-    }
     event_stream_close(http);
     connection_close_after_sending(connection);
 }

@@ -38,19 +38,14 @@ struct http_connection {
     struct http_route route;
     enum http_step step;
     enum http_phase phase; /* what the deadline is for */
-    const char *input;     /* bytes that came and were not looked at */
-    size_t input_count;
-    char *kept;           /* the same, where they had to be copied */
-    size_t pending;       /* requests whose answer is on its way; answered in their order */
-    size_t pending_bytes; /* of their bodies */
-    unsigned awaits;      /* what is pending has an order of its own: no other beside it */
-    bool last;            /* no request is read after those pending */
-    bool large;           /* the last request took much memory */
-    const char *late;     /* what did not come in time; NULL: nothing */
-    bool guarded;         /* requests for other hosts are refused */
+    size_t pending;        /* requests whose answer is on its way; answered in their order */
+    size_t pending_bytes;  /* of their bodies */
+    unsigned awaits;       /* what is pending has an order of its own: no other beside it */
+    bool last;             /* no request is read after those pending */
+    bool large;            /* the last request took much memory */
+    const char *late;      /* what did not come in time; NULL: nothing */
+    bool guarded;          /* requests for other hosts are refused */
     bool crowded; /* all connections together hold too much, and this one more than a little */
-    bool peer_ended;
-    bool advancing;
     struct event_stream *events; /* HTTP_STEP_STREAM */
 };
 
@@ -60,22 +55,26 @@ static inline struct http_connection *http_connection_of(struct connection *conn
 }
 
 /* What the request that was just read asks of its answer. */
-struct exchange http_exchange(const struct http_connection *http);
+static inline struct exchange http_exchange(const struct http_connection *http)
+{
+    return (struct exchange){
+        .head_only = http->request.method == HTTP_METHOD_HEAD,
+        .keep_alive = http->request.keep_alive && http->connection.worker->ending == ENDING_NOT,
+    };
+}
 
-/* Goes on with what waits: after an answer, or when the queue has drained. */
-void http_advance(struct http_connection *http);
+/* An answer will come later: nothing is answered before http_unblock. */
+static inline void http_block(struct http_connection *http)
+{
+    http->pending++;
+    http->awaits++;
+}
 
-/* An answer will come later, and nothing is answered before. The connection stays until
- * http_answered. */
-void http_await(struct http_connection *http);
-
-/* It has come, or nobody needs it any more. The connection may be gone afterwards. */
-void http_answered(struct http_connection *http);
-
-/* The same for an answer that is given in pieces: the worker's end does not wait for who takes
- * them. */
-void http_hold(struct http_connection *http);
-void http_go(struct http_connection *http);
+static inline void http_unblock(struct http_connection *http)
+{
+    http->pending--;
+    http->awaits--;
+}
 
 /* --- status/query.c --- */
 

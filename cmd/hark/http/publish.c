@@ -94,15 +94,11 @@ static void answer_published(struct http_connection *http, struct publish *publi
 static void publish_end(struct publish *publish)
 {
     struct http_connection *http = publish->http;
-    struct worker *worker = http->connection.worker;
     broker_stream_close(publish->stream);
     http->pending--;
     http->pending_bytes -= publish->count;
-    worker->answering--;
-    publish_give(worker, publish);
-    http_advance(http);
-    connection_release(&http->connection);
-    shutdown_advance(worker);
+    publish_give(http->connection.worker, publish);
+    connection_answered(&http->connection);
 }
 
 static void published(struct broker_publish *request, int64_t id)
@@ -153,8 +149,7 @@ static struct publish *publish_begin(struct http_connection *http, const struct 
     http->route.stream = NULL;
     http->pending++;
     http->pending_bytes += count;
-    http->connection.worker->answering++;
-    connection_hold(&http->connection);
+    connection_await(&http->connection);
     return publish;
 }
 

@@ -1,9 +1,8 @@
-/* lines.h - a connection to the lines port. */
+/* lines.h - a connection to the lines port, as the files of this folder see it. */
 #ifndef LINES_LINES_H
 #define LINES_LINES_H
 
-#include "broker/reader.h"
-#include "connection/connection.h"
+#include "connection/subscription.h"
 
 #include "wire/lines.h"
 
@@ -15,54 +14,39 @@ enum lines_mode {
     LINES_MODE_SUBSCRIBE,
 };
 
-struct lines_connection {
-    struct connection connection;
-    struct lines_splitter splitter;
-    enum lines_mode mode;
-    const char *input; /* bytes that came and were not looked at */
-    size_t input_count;
-    char *kept; /* the same, where they had to be copied */
-    const char
-        *refusal; /* what to say once the answers that are pending are written; NULL: nothing */
-    bool peer_ended;
-    bool advancing;
-
-    struct broker_stream *stream;
+/* PUB: what is published; see publish.c. */
+struct lines_publishing {
     bool ack;
     struct lines_batch *batches; /* those that are free */
     struct lines_batch *filling;
     size_t batches_made;
     size_t pending;       /* events in flight */
     size_t pending_bytes; /* of batches in flight */
-
-    struct broker_reader subscriber;
-    struct broker_follow follow;
-    struct lines_command *command; /* of a subscriber, until its stream is followed */
-    bool subscribed;
-    struct hark_op gone; /* once a subscriber has ended its side: waits for the end of the other */
 };
 
-/* Says "ERR reason" and closes. */
-void lines_refuse(struct lines_connection *lines, const char *reason);
+/* SUB: what is subscribed to; see subscribe.c. */
+struct lines_subscribing {
+    struct subscription subscription;
+    enum lines_from from; /* of the command */
+    uint64_t after;
+    bool position;
+    struct hark_op gone; /* once the peer has ended its side: waits for the end of the other */
+};
 
-/* Goes on with what waits: after an answer, or when the queue has drained. */
-void lines_advance(struct lines_connection *lines);
+struct lines_connection {
+    struct connection connection;
+    struct lines_splitter splitter;
+    enum lines_mode mode;
+    const char *refusal; /* what to say once the answers that are pending are written; NULL:
+                            nothing */
+    struct broker_stream *stream;
+    struct lines_publishing publishing;
+    struct lines_subscribing subscribing;
+};
 
-/* --- publish.c --- */
-
-/* Whether one more event can be taken. */
-bool publish_lines_may(const struct lines_connection *lines);
-
-/* Takes an event; it is published with those around it by the next flush.
- * Gives: 0.
- * Fails: -ENOMEM. */
-int publish_lines_add(struct lines_connection *lines, const char *bytes, size_t count);
-
-/* Publishes what was taken. */
-void publish_lines_flush(struct lines_connection *lines);
-
-/* Frees all batches.
- * Takes: a connection with no event in flight. */
-void publish_lines_done(struct lines_connection *lines);
+static inline struct lines_connection *lines_connection_of(struct connection *connection)
+{
+    return hark_container_of(connection, struct lines_connection, connection);
+}
 
 #endif

@@ -7,7 +7,8 @@
  */
 #include "broker/publish.h"
 #include "base/check.h"
-#include "lines/lines.h"
+#include "lines/answer.h"
+#include "lines/publish.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -42,22 +43,23 @@ struct lines_batch {
 
 static struct lines_batch *batch_take(struct lines_connection *lines)
 {
-    struct lines_batch *batch = lines->batches;
+    struct lines_publishing *publishing = &lines->publishing;
+    struct lines_batch *batch = publishing->batches;
     if (batch) {
-        lines->batches = batch->next;
+        publishing->batches = batch->next;
         return batch;
     }
     batch = calloc(1, sizeof *batch);
     if (!batch)
         return NULL;
     batch->lines = lines;
-    lines->batches_made++;
+    publishing->batches_made++;
     return batch;
 }
 
 static void batch_give(struct lines_batch *batch)
 {
-    struct lines_connection *lines = batch->lines;
+    struct lines_publishing *publishing = &batch->lines->publishing;
     if (batch->room > BATCH_BYTES) {
         free(batch->bytes);
         batch->bytes = NULL;
@@ -66,8 +68,8 @@ static void batch_give(struct lines_batch *batch)
     batch->count = 0;
     batch->events = 0;
     batch->answered = 0;
-    batch->next = lines->batches;
-    lines->batches = batch;
+    batch->next = publishing->batches;
+    publishing->batches = batch;
 }
 
 static bool batch_room(struct lines_batch *batch, size_t count)
@@ -89,47 +91,43 @@ static bool batch_room(struct lines_batch *batch, size_t count)
 
 static void answer(struct lines_connection *lines, int64_t id)
 {
-    char text[LINES_ID_BYTES_MAX];
     if (lines->connection.closing)
         return;
     if (id < 0)
         lines_refuse(lines, refusal_of(id).reason);
-    else if (lines->ack && hark_stream_write(&lines->connection.stream, text,
-                                             lines_id_encode((uint64_t)id, text)) < 0)
-        connection_close(&lines->connection);
+    else if (lines->publishing.ack)
+        lines_answer_id(lines, (uint64_t)id);
 }
 
 static void published(struct broker_publish *publish, int64_t id)
 {
     struct lines_batch *batch = hark_container_of(publish, struct line, publish)->batch;
     struct lines_connection *lines = batch->lines;
-    struct worker *worker = lines->connection.worker;
     answer(lines, id);
-    lines->pending--;
-    worker->answering--;
-    if (++batch->answered == batch->events) {
-        lines->pending_bytes -= batch->count;
-        batch_give(batch);
-        lines_advance(lines);
-        connection_release(&lines->connection); /* the batch's use; may free the connection */
-        shutdown_advance(worker);
-    }
+    lines->publishing.pending--;
+    if (++batch->answered != batch->events)
+        return;
+    lines->publishing.pending_bytes -= batch->count;
+    batch_give(batch);
+    connection_answered(&lines->connection);
 }
 
 /* --- taking and publishing --- */
 
-bool publish_lines_may(const struct lines_connection *lines)
+bool lines_publish_may(const struct lines_connection *lines)
 {
-    if (!lines->filling && !lines->batches && lines->batches_made == BATCHES_MAX)
+    const struct lines_publishing *publishing = &lines->publishing;
+    if (!publishing->filling && !publishing->batches && publishing->batches_made == BATCHES_MAX)
         return false;
-    return lines->pending_bytes < PENDING_BYTES_MAX;
+    return publishing->pending_bytes < PENDING_BYTES_MAX;
 }
 
-int publish_lines_add(struct lines_connection *lines, const char *bytes, size_t count)
+int lines_publish_add(struct lines_connection *lines, const char *bytes, size_t count)
 {
-    struct lines_batch *batch = lines->filling;
+    struct lines_publishing *publishing = &lines->publishing;
+    struct lines_batch *batch = publishing->filling;
     if (!batch)
-        batch = lines->filling = batch_take(lines);
+        batch = publishing->filling = batch_take(lines);
     if (!batch || !batch_room(batch, count))
         return -ENOMEM;
     if (count != 0)
@@ -139,21 +137,21 @@ int publish_lines_add(struct lines_connection *lines, const char *bytes, size_t 
     batch->line[batch->events].end = batch->count;
     batch->events++;
     if (batch->events == BATCH_EVENTS || batch->count >= BATCH_BYTES)
-        publish_lines_flush(lines);
+        lines_publish_flush(lines);
     return 0;
 }
 
-void publish_lines_flush(struct lines_connection *lines)
+void lines_publish_flush(struct lines_connection *lines)
 {
-    struct lines_batch *batch = lines->filling;
+    struct lines_publishing *publishing = &lines->publishing;
+    struct lines_batch *batch = publishing->filling;
     size_t begin = 0;
     if (!batch || batch->events == 0)
         return;
-    lines->filling = NULL;
-    lines->pending += batch->events;
-    lines->pending_bytes += batch->count;
-    lines->connection.worker->answering += batch->events;
-    connection_hold(&lines->connection);
+    publishing->filling = NULL;
+    publishing->pending += batch->events;
+    publishing->pending_bytes += batch->count;
+    connection_await(&lines->connection);
     for (unsigned i = 0; i < batch->events; i++) {
         struct line *line = &batch->line[i];
         broker_publish(lines->stream, &line->publish, batch->bytes + begin, line->end - begin,
@@ -162,15 +160,16 @@ void publish_lines_flush(struct lines_connection *lines)
     }
 }
 
-void publish_lines_done(struct lines_connection *lines)
+void lines_publish_done(struct lines_connection *lines)
 {
-    check(lines->pending == 0);
-    if (lines->filling)
-        batch_give(lines->filling);
-    lines->filling = NULL;
-    while (lines->batches) {
-        struct lines_batch *batch = lines->batches;
-        lines->batches = batch->next;
+    struct lines_publishing *publishing = &lines->publishing;
+    check(publishing->pending == 0);
+    if (publishing->filling)
+        batch_give(publishing->filling);
+    publishing->filling = NULL;
+    while (publishing->batches) {
+        struct lines_batch *batch = publishing->batches;
+        publishing->batches = batch->next;
         free(batch->bytes);
         free(batch);
     }

@@ -159,7 +159,7 @@ static int listener_open(struct worker *worker, struct listener *listener)
     listener->guarded = host_is_loopback(&address) || (worker->options->hosts_count != 0 &&
                                                        address.name.any.sa_family != AF_UNIX);
     listener->open = true;
-    worker->listeners_open++;
+    pending_begin(&worker->accepted);
     if (!worker->options->quiet && hark_listener_address(&listener->socket, &address) == 0)
         say_at(SAY_NOTE, "%s on %s", protocol_names[listener->protocol],
                hark_address_format(&address, actual, sizeof actual));
@@ -204,8 +204,7 @@ static void again(struct hark_op *op, int64_t result)
     (void)result;
     if (worker->ending == ENDING_NOT)
         open_rest(worker);
-    else
-        shutdown_advance(worker);
+    pending_end(&worker->accepted);
 }
 
 /* Opens those that are not open yet. A process that was killed may hold its listening sockets a
@@ -218,6 +217,7 @@ static void open_rest(struct worker *worker)
         listener->worker = worker;
         int error = listener_open(worker, listener);
         if (error == -EADDRINUSE && hark_os_clock(worker->loop) < worker->listeners_patient_ns) {
+            pending_begin(&worker->accepted);
             hark_sleep(worker->loop, &worker->listeners_again, AGAIN_NS, again);
             return;
         }
@@ -292,8 +292,7 @@ static void closed(struct hark_listener *socket)
 {
     struct listener *listener = hark_container_of(socket, struct listener, socket);
     listener->open = false;
-    listener->worker->listeners_open--;
-    shutdown_advance(listener->worker);
+    pending_end(&listener->worker->accepted);
 }
 
 void listeners_close(struct worker *worker)

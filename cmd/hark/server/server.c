@@ -6,8 +6,8 @@
  */
 #include "server/server.h"
 #include "broker/broker.h"
+#include "connection/connection.h"
 #include "connection/worker.h"
-#include "http/http.h"
 #include "http/publish.h"
 
 #include <errno.h>
@@ -94,6 +94,8 @@ static int tails_open(struct worker *worker)
             .report_context = worker,
         };
         error = tail_open(worker->loop, worker->broker, worker->log, &tail, &worker->tail);
+        if (error == 0)
+            pending_begin(&worker->accepted);
     }
     free(files);
     if (error == -EINVAL) {
@@ -201,7 +203,6 @@ static void parts_open(struct worker *worker)
 static void log_is_open(void *context, int result, struct log *log)
 {
     struct worker *worker = context;
-    worker->log_opening = false;
     worker->log = log;
     if (result < 0) {
         say_no_data(worker, result);
@@ -209,7 +210,7 @@ static void log_is_open(void *context, int result, struct log *log)
     } else if (worker->ending == ENDING_NOT) {
         parts_open(worker);
     }
-    shutdown_advance(worker);
+    pending_end(&worker->accepted);
 }
 
 static int begin(struct worker *worker)
@@ -240,7 +241,7 @@ static int begin(struct worker *worker)
         say_no_data(worker, error);
         return EXIT_REFUSED;
     }
-    worker->log_opening = true;
+    pending_begin(&worker->accepted);
     reserve_fill(worker);
     shutdown_watch(worker);
     return EXIT_DONE;
@@ -308,9 +309,9 @@ static void worker_init(struct server *server, uint32_t index)
     worker->index = index;
     worker->loop = hark_group_loop(server->group, index);
     mailbox_init(&worker->mailbox, worker->loop);
+    turns_init(&worker->turns, worker->loop, connection_turn);
+    incoming_init(&worker->incoming, worker->loop, worker->options->incoming_bytes, server->count);
     list_init(&worker->connections);
-    turns_init(&worker->turns);
-    incoming_init(worker);
     server->counters[index].worker = worker;
     if (index != 0)
         return;

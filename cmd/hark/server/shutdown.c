@@ -3,8 +3,9 @@
  * At SIGTERM, and at what else a person or a supervisor may send to end it, it stops accepting
  * connections and reading files and requests; what it has accepted is published and answered; then
  * subscribers are told; then the broker and the log are closed, and nothing is left in flight, so
- * that hark_run returns. Who has finished something calls shutdown_advance, and the next step is
- * taken in a turn of its own.
+ * that hark_run returns. What has to
+ * finish before is counted (worker.h: accepted, connected), and the step that follows is taken in
+ * a turn of its own.
  *
  * Where there are several threads the owner leads: subscribers are told when all threads have
  * answered what they had accepted, and the owner closes its broker and the log when all others have
@@ -98,19 +99,35 @@ static void tail_closed(void *context)
 {
     struct worker *worker = context;
     worker->tail = NULL;
-    shutdown_advance(worker);
+    pending_end(&worker->accepted);
 }
 
-static void broker_closed(void *context)
+static void step_turn(struct hark_op *op, int64_t result)
 {
-    struct worker *worker = context;
-    broker_destroy(worker->broker);
-    worker->broker = NULL;
-    if (worker_is_owner(worker)) {
-        owner_destroy(worker->server->owner);
-        worker->server->owner = NULL;
-    }
-    shutdown_advance(worker);
+    struct worker *worker = hark_container_of(op, struct worker, step);
+    (void)result;
+    worker->next(worker);
+}
+
+/* The next step, in a turn of its own: whoever finished something may still be at it. */
+static void step_soon(struct worker *worker, void (*next)(struct worker *worker))
+{
+    worker->next = next;
+    hark_defer(worker->loop, &worker->step, step_turn);
+}
+
+static void deadline_ended(struct deadline *deadline)
+{
+    (void)deadline;
+}
+
+static void step_end(struct worker *worker)
+{
+    worker->ending = ENDING_DONE;
+    if (worker_is_owner(worker))
+        deadline_end(&worker->shutdown, deadline_ended);
+    else
+        workers_send_gone(worker);
 }
 
 static void log_is_closed(void *context, int result)
@@ -123,28 +140,47 @@ static void log_is_closed(void *context, int result)
             worker->options->data);
         worker->exit_code = EXIT_REFUSED;
     }
-    shutdown_advance(worker);
+    step_soon(worker, step_end);
 }
 
-static void deadline_ended(struct deadline *deadline)
+static void step_log(struct worker *worker)
 {
-    (void)deadline;
+    worker->ending = ENDING_LOG;
+    if (worker->log)
+        log_close(worker->log, log_is_closed, worker);
+    else
+        step_end(worker);
 }
 
-/* Subscribers may be told: all that was accepted, on every thread, is answered. */
-static bool accepted_is_done(struct worker *worker)
+static void broker_closed(void *context)
 {
-    if (worker->answering != 0)
-        return false;
-    if (!worker_is_owner(worker)) {
-        workers_send_idle(worker);
-        return false; /* the owner says when */
+    struct worker *worker = context;
+    broker_destroy(worker->broker);
+    worker->broker = NULL;
+    if (worker_is_owner(worker)) {
+        owner_destroy(worker->server->owner);
+        worker->server->owner = NULL;
     }
-    return !worker->log_opening && !hark_op_active(&worker->listeners_again) &&
-           worker->listeners_open == 0 && !worker->tail && workers_are_idle(worker);
+    step_soon(worker, step_log);
 }
 
-static void finish_subscribers(struct worker *worker)
+/* All connections are gone, on the owner also all other workers. */
+static void step_broker(struct worker *worker)
+{
+    worker->ending = ENDING_BROKER;
+    if (worker->broker)
+        broker_close(worker->broker, broker_closed, worker);
+    else
+        step_log(worker);
+}
+
+static void connected_gone(struct pending *connected)
+{
+    step_soon(hark_container_of(connected, struct worker, connected), step_broker);
+}
+
+/* Subscribers are told: all that was accepted, on every thread, is answered. */
+static void step_subscribers(struct worker *worker)
 {
     worker->ending = ENDING_SUBSCRIBERS;
     if (worker_is_owner(worker))
@@ -154,65 +190,32 @@ static void finish_subscribers(struct worker *worker)
     if (worker_is_owner(worker))
         workers_farewell(worker);
     connections_finish(worker);
+    pending_wait(&worker->connected, connected_gone);
 }
 
-static void end(struct worker *worker)
+static void accepted_done(struct pending *accepted);
+
+static void step_accepted(struct worker *worker)
 {
-    worker->ending = ENDING_DONE;
-    if (worker_is_owner(worker))
-        deadline_end(&worker->shutdown, deadline_ended);
+    if (!pending_none(&worker->accepted)) /* some more was, meanwhile */
+        pending_wait(&worker->accepted, accepted_done);
+    else if (worker_is_owner(worker))
+        step_subscribers(worker);
     else
-        workers_send_gone(worker);
+        workers_send_idle(worker); /* the owner says when */
 }
 
-/* Takes the next step. Gives: false: something has to finish first. */
-static bool step(struct worker *worker)
+static void accepted_done(struct pending *accepted)
 {
-    switch (worker->ending) {
-    case ENDING_NOT:
-    case ENDING_DONE:
-        return false;
-    case ENDING_ACCEPTED:
-        if (!accepted_is_done(worker))
-            return false;
-        finish_subscribers(worker);
-        return true;
-    case ENDING_SUBSCRIBERS:
-        if (!list_empty(&worker->connections) ||
-            (worker_is_owner(worker) && !workers_are_gone(worker)))
-            return false;
-        worker->ending = ENDING_BROKER;
-        if (worker->broker)
-            broker_close(worker->broker, broker_closed, worker);
-        return true;
-    case ENDING_BROKER:
-        if (worker->broker)
-            return false;
-        worker->ending = ENDING_LOG;
-        if (worker->log)
-            log_close(worker->log, log_is_closed, worker);
-        return true;
-    case ENDING_LOG:
-        if (worker->log)
-            return false;
-        end(worker);
-        return true;
-    }
-    return false;
+    step_soon(hark_container_of(accepted, struct worker, accepted), step_accepted);
 }
 
-static void step_turn(struct hark_op *op, int64_t result)
+/* Nothing more is accepted; what is, is finished. */
+static void finish_accepted(struct worker *worker)
 {
-    struct worker *worker = hark_container_of(op, struct worker, step);
-    (void)result;
-    while (step(worker))
-        ;
-}
-
-void shutdown_advance(struct worker *worker)
-{
-    if (worker->ending != ENDING_NOT && !hark_op_active(&worker->step))
-        hark_defer(worker->loop, &worker->step, step_turn);
+    worker->ending = ENDING_ACCEPTED;
+    connections_finish(worker);
+    pending_wait(&worker->accepted, accepted_done);
 }
 
 /* --- begin --- */
@@ -250,23 +253,21 @@ void shutdown_begin(struct worker *worker, int exit_code)
         hark_cancel(&worker->signals[i].op);
     deadline_init(&worker->shutdown, worker->loop, deadline_passed);
     deadline_set(&worker->shutdown, timeout_ns != 0 ? timeout_ns : SHUTDOWN_NS_DEFAULT);
-    listeners_close(worker);
-    if (worker->tail && !worker->tail_closing) {
-        worker->tail_closing = true;
-        tail_close(worker->tail, tail_closed, worker);
+    for (uint32_t i = 1; i < worker->server->count; i++) {
+        pending_begin(&worker->accepted);
+        pending_begin(&worker->connected);
     }
+    listeners_close(worker);
+    if (worker->tail)
+        tail_close(worker->tail, tail_closed, worker);
     workers_finish(worker);
-    connections_finish(worker);
-    shutdown_advance(worker);
+    finish_accepted(worker);
 }
 
 void shutdown_follow(struct worker *worker, enum ending ending)
 {
-    if (ending == ENDING_SUBSCRIBERS) {
-        finish_subscribers(worker);
-    } else {
-        worker->ending = ending;
-        connections_finish(worker);
-    }
-    shutdown_advance(worker);
+    if (ending == ENDING_SUBSCRIBERS)
+        step_subscribers(worker);
+    else
+        finish_accepted(worker);
 }

@@ -116,16 +116,12 @@ void workers_cut(struct worker *owner)
 
 static void is_idle(struct mail *mail)
 {
-    struct worker *owner = worker_owner(hark_container_of(mail, struct worker, finish));
-    owner->server->idle++;
-    shutdown_advance(owner);
+    pending_end(&worker_owner(hark_container_of(mail, struct worker, finish))->accepted);
 }
 
 void workers_send_idle(struct worker *worker)
 {
-    if (!worker->idle_sent)
-        send_owner(worker, &worker->finish, is_idle);
-    worker->idle_sent = true;
+    send_owner(worker, &worker->finish, is_idle);
 }
 
 static void released(struct mail *mail)
@@ -137,25 +133,14 @@ static void is_gone(struct mail *mail)
 {
     struct worker *worker = hark_container_of(mail, struct worker, farewell);
     struct worker *owner = worker_owner(worker);
-    owner->server->gone++;
     worker->is_gone = true;
     mail_send(owner->loop, &worker->mailbox, mail, released);
-    shutdown_advance(owner);
+    pending_end(&owner->connected);
 }
 
 void workers_send_gone(struct worker *worker)
 {
     send_owner(worker, &worker->farewell, is_gone);
-}
-
-bool workers_are_idle(const struct worker *owner)
-{
-    return owner->server->idle + 1 == owner->server->count;
-}
-
-bool workers_are_gone(const struct worker *owner)
-{
-    return owner->server->gone + 1 == owner->server->count;
 }
 
 /* --- connections --- */

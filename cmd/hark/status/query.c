@@ -123,7 +123,8 @@ static void answered(struct query *query)
         give_answer(http, &query->exchange, query->what, !query->unknown, &query->text);
     text_done(&query->text);
     free(query);
-    http_answered(http);
+    http_unblock(http);
+    connection_answered(&http->connection);
 }
 
 static void returned(struct mail *mail)
@@ -286,7 +287,8 @@ static void query_send(struct http_connection *http, const struct exchange *exch
     }
     query->http = http;
     query->exchange = *exchange;
-    http_await(http);
+    http_block(http);
+    connection_await(&http->connection);
     if (worker_is_owner(worker))
         take_up(worker, query);
     else
