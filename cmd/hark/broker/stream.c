@@ -260,16 +260,3 @@ void broker_stream_unwatch(struct broker_stream *stream, struct broker_watcher *
         link = &(*link)->next;
     *link = watcher->next;
 }
-
-void broker_stream_tell_event(struct broker_stream *stream, uint64_t generation, uint64_t id,
-                              const void *bytes, size_t count)
-{
-    for (struct broker_watcher *at = stream->watchers; at; at = at->next)
-        at->calls->event(at, generation, id, bytes, count);
-}
-
-void broker_stream_tell_deleted(struct broker_stream *stream)
-{
-    for (struct broker_watcher *at = stream->watchers; at; at = at->next)
-        at->calls->deleted(at);
-}

@@ -17,7 +17,6 @@
 struct broker;
 struct broker_stream;
 struct broker_watcher;
-struct remote_watch;
 
 /* --- for users --- */
 
@@ -74,9 +73,7 @@ struct broker_stream {
     uint64_t published; /* events of this generation, since the start */
     struct rate rate;   /* of them */
 
-    /* The source's. */
-    struct remote_watch *watch; /* a remote one's: NULL: the stream is not followed */
-    uint64_t newest;            /* a remote one's: the newest id that the owner has told of */
+    void *kept; /* by the source: what it knows of the stream */
 
     uint32_t name_length;
     char name[];
@@ -107,9 +104,18 @@ void broker_stream_watch(struct broker_stream *stream, struct broker_watcher *wa
 void broker_stream_unwatch(struct broker_stream *stream, struct broker_watcher *watcher);
 
 /* Tells them of an event, of a deletion. */
-void broker_stream_tell_event(struct broker_stream *stream, uint64_t generation, uint64_t id,
-                              const void *bytes, size_t count);
-void broker_stream_tell_deleted(struct broker_stream *stream);
+static inline void broker_stream_tell_event(const struct broker_stream *stream, uint64_t generation,
+                                            uint64_t id, const void *bytes, size_t count)
+{
+    for (struct broker_watcher *at = stream->watchers; at; at = at->next)
+        at->calls->event(at, generation, id, bytes, count);
+}
+
+static inline void broker_stream_tell_deleted(const struct broker_stream *stream)
+{
+    for (struct broker_watcher *at = stream->watchers; at; at = at->next)
+        at->calls->deleted(at);
+}
 
 /* All readers, those of watchers too. */
 uint32_t broker_stream_readers(const struct broker_stream *stream);

@@ -41,8 +41,8 @@ struct remote {
     struct mail leave; /* the goodbye */
 };
 
-/* A stream that a remote follows, or asks to. In the remote's memory; given over with its mail, and
- * back with the answer. */
+/* A stream that a remote follows, or asks to: broker_stream.kept of the remote's stream. In the
+ * remote's memory; given over with its mail, and back with the answer. */
 struct remote_watch {
     struct broker_stream *stream; /* the remote's: set once */
     struct mail mail;
@@ -50,6 +50,7 @@ struct remote_watch {
     /* The remote's thread. */
     struct broker_follow *wanted; /* to be asked for with the next mail, the last first */
     struct broker_follow *asked;  /* those that the mail under way asks for */
+    uint64_t newest;              /* the newest id that the owner has told of */
     uint32_t follows;             /* all of them */
     bool travelling;              /* the mail is on its way */
     bool followed;                /* events are coming */

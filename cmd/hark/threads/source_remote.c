@@ -77,7 +77,7 @@ static struct remote_watch *watch_create(struct broker_stream *stream)
     if (!watch)
         return NULL;
     watch->stream = broker_stream_hold(stream);
-    stream->watch = watch;
+    stream->kept = watch;
     pending_begin(&stream->broker->pending);
     return watch;
 }
@@ -86,7 +86,7 @@ static void watch_destroy(struct remote_watch *watch)
 {
     struct broker_stream *stream = watch->stream;
     struct broker *broker = stream->broker;
-    stream->watch = NULL;
+    stream->kept = NULL;
     free(watch);
     broker_stream_begin(stream, 0, 0); /* nothing is known of it any more */
     broker_stream_close(stream);
@@ -123,7 +123,7 @@ static void unfollowed(struct mail *mail)
 
 static int follow(struct broker_stream *stream, struct broker_follow *follow)
 {
-    struct remote_watch *watch = stream->watch;
+    struct remote_watch *watch = stream->kept;
     if (!watch)
         watch = watch_create(stream);
     if (!watch)
@@ -153,7 +153,7 @@ static void answer_follows(struct remote_watch *watch, int error)
 
 static void readers_changed(struct broker_stream *stream)
 {
-    struct remote_watch *watch = stream->watch;
+    struct remote_watch *watch = stream->kept;
     check(watch);
     atomic_store_explicit(&watch->readers, broker_stream_readers(stream), memory_order_relaxed);
     watch_go_on(watch);
@@ -168,27 +168,27 @@ static void look(struct broker_stream *stream)
 
 static uint64_t newest(const struct broker_stream *stream)
 {
-    return stream->newest;
+    const struct remote_watch *watch = stream->kept;
+    return watch->newest;
 }
 
 /* The stream is another one now, or events were left out: the recent ones are those after it. */
-static void take_state(struct broker_stream *stream, uint64_t generation, uint64_t told_newest)
+static void take_state(struct remote_watch *watch, uint64_t generation, uint64_t told_newest)
 {
-    if (generation != stream->generation)
-        broker_stream_begin(stream, generation, told_newest);
-    else if (told_newest > stream->newest)
-        broker_stream_skip(stream, told_newest);
-    stream->newest = told_newest;
+    if (generation != watch->stream->generation)
+        broker_stream_begin(watch->stream, generation, told_newest);
+    else if (told_newest > watch->newest)
+        broker_stream_skip(watch->stream, told_newest);
+    watch->newest = told_newest;
 }
 
 static void take_event(struct remote_watch *watch, const struct relay_entry *entry,
                        const void *bytes)
 {
     struct broker_stream *stream = watch->stream;
-    if (watch->followed &&
-        (entry->generation != stream->generation || entry->id > stream->newest)) {
+    if (watch->followed && (entry->generation != stream->generation || entry->id > watch->newest)) {
         broker_stream_take(stream, entry->generation, entry->id, bytes, entry->count);
-        stream->newest = entry->id;
+        watch->newest = entry->id;
     }
 }
 
@@ -200,7 +200,7 @@ static void take(const struct relay_entry *entry, const void *bytes)
         return;
     }
     if (watch->followed || (entry->answers && entry->error == 0))
-        take_state(watch->stream, entry->generation, entry->id);
+        take_state(watch, entry->generation, entry->id);
     if (entry->answers)
         answer_follows(watch, entry->error);
 }
