@@ -6,16 +6,16 @@
  */
 #include "tail/missed.h"
 
-#include "base/say.h"
-#include "tail/source.h"
-#include "tail/tell.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "base/say.h"
+#include "tail/source.h"
+#include "tail/tell.h"
 
 void tail_missed_look(struct tail_follower *follower)
 {

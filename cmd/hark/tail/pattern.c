@@ -8,14 +8,6 @@
  */
 #include "tail/pattern.h"
 
-#include "base/say.h"
-#include "tail/follower.h"
-#include "tail/later.h"
-#include "tail/pattern_name.h"
-#include "tail/tell.h"
-#include "tail/watches.h"
-#include "wire/name.h"
-
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -25,6 +17,14 @@
 #include <string.h>
 #include <sys/inotify.h>
 #include <unistd.h>
+
+#include "base/say.h"
+#include "tail/follower.h"
+#include "tail/later.h"
+#include "tail/pattern_name.h"
+#include "tail/tell.h"
+#include "tail/watches.h"
+#include "wire/name.h"
 
 /* A name that matches. */
 struct tail_match {

@@ -8,14 +8,15 @@
  */
 #include "tail/publish.h"
 
-#include "base/say.h"
-#include "broker/publish.h"
-#include "tail/source.h"
-#include "tail/tell.h"
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/say.h"
+#include "broker/publish.h"
+#include "tail/places.h"
+#include "tail/source.h"
+#include "tail/tell.h"
 
 static const uint64_t retry_max_ns = 30ULL * 1000 * 1000 * 1000;
 
@@ -42,76 +43,6 @@ static void line_published(struct broker_publish *publish, int64_t id)
     struct tail_line *line = hark_container_of(publish, struct tail_line, publish);
     line->result = id;
     answered(line->follower);
-}
-
-/* --- the position beside the log --- */
-
-static void write_slot(struct tail_follower *follower, uint64_t id);
-
-static void slot_written(struct hark_op *op, int64_t count)
-{
-    struct tail_follower *follower = hark_container_of(op, struct tail_follower, slot_op);
-    struct tail *tail = follower->tail;
-    follower->slot_writing = false;
-    (void)count; /* a full disk, say: the record in the log is what counts */
-    if (follower->slot_wanted)
-        write_slot(follower, follower->slot_id);
-    pending_end(&tail->pending);
-}
-
-/* Writes the position beside the log, after the batch of record `id`. */
-static void write_slot(struct tail_follower *follower, uint64_t id)
-{
-    struct position position;
-    follower->slot_id = id;
-    follower->slot_wanted = follower->slot_writing;
-    if (follower->slot_fd < 0 || follower->slot_writing)
-        return;
-    tail_source_positions(follower, &position);
-    position_slot_write(id, &position, follower->slot);
-    follower->slot_writing = true;
-    follower->slot_next = (follower->slot_next + 1) % POSITION_SLOTS;
-    pending_begin(&follower->tail->pending);
-    hark_write(follower->tail->loop, &follower->slot_op, follower->slot_fd, follower->slot,
-               sizeof follower->slot, (int64_t)follower->slot_next * POSITION_SLOT_BYTES,
-               slot_written);
-}
-
-/* --- a record without a batch: where the files stand, as soon as they are known --- */
-
-static void places_appended(struct log_append *append, int64_t result)
-{
-    struct tail_follower *follower = hark_container_of(append, struct tail_follower, placing);
-    struct tail *tail = follower->tail;
-    follower->placing_active = false;
-    if (result > 0 && !follower->slot_id)
-        write_slot(follower, (uint64_t)result);
-    if (result > 0 && follower->place_wanted)
-        tail_publish_places(follower);
-    pending_end(&tail->pending);
-}
-
-/* Between a batch and its answers a record of the places would tell of what is under way as if it
- * was not: the next batch brings the places along, or its end does. */
-void tail_publish_places(struct tail_follower *follower)
-{
-    struct position position;
-    follower->place_wanted = true;
-    if (follower->placing_active || follower->tail->closing ||
-        (follower->batch && follower->batch->count > 0))
-        return;
-    follower->place_wanted = false;
-    follower->placing_active = true;
-    tail_source_positions(follower, &position);
-    follower->placing = (struct log_append){
-        .name = follower->private_name,
-        .name_length = (uint32_t)strlen(follower->private_name),
-        .bytes = follower->placing_text,
-        .length = (uint32_t)position_write(&position, follower->placing_text),
-        .done = places_appended,
-    };
-    pending_begin(&follower->tail->pending);
-    log_append(follower->tail->log, &follower->placing);
 }
 
 /* --- after a batch --- */
@@ -186,11 +117,11 @@ static void batch_ended(struct tail_follower *follower)
         follower->reading->leaving = false;
     if (batch->final && follower->reading->leaving)
         tail_source_close(follower->reading);
-    write_slot(follower, (uint64_t)batch->record_result);
+    tail_places_keep(follower, (uint64_t)batch->record_result);
     if (follower->tail->closing || follower->stopped)
         return;
     if (follower->place_wanted)
-        tail_publish_places(follower);
+        tail_places_record(follower);
     batch->done(follower);
 }
 

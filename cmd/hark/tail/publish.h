@@ -10,7 +10,4 @@
  * Gives: false: the buffer holds none, or no memory is left and the follower was stopped. */
 bool tail_publish(struct tail_follower *follower, tail_published *done);
 
-/* Appends a record of the places, once no batch is under way. */
-void tail_publish_places(struct tail_follower *follower);
-
 #endif

@@ -7,17 +7,17 @@
  */
 #include "tail/read.h"
 
-#include "base/say.h"
-#include "tail/later.h"
-#include "tail/publish.h"
-#include "tail/source.h"
-#include "tail/tell.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/say.h"
+#include "tail/later.h"
+#include "tail/publish.h"
+#include "tail/source.h"
+#include "tail/tell.h"
 
 static void read_more(struct tail_follower *follower);
 static void read_bytes(struct tail_follower *follower);

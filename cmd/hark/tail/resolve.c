@@ -7,9 +7,6 @@
  */
 #include "tail/resolve.h"
 
-#include "tail/again.h"
-#include "tail/survey.h"
-
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -21,6 +18,9 @@
 #include <sys/inotify.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "tail/again.h"
+#include "tail/survey.h"
 
 enum {
     LINKS_MAX = 40,

@@ -7,12 +7,6 @@
  */
 #include "tail/start.h"
 
-#include "base/say.h"
-#include "tail/later.h"
-#include "tail/source.h"
-#include "tail/tell.h"
-#include "tail/walk.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -20,6 +14,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "base/say.h"
+#include "tail/later.h"
+#include "tail/source.h"
+#include "tail/tell.h"
+#include "tail/walk.h"
 
 struct tail_start {
     struct tail_follower *follower;

@@ -13,6 +13,7 @@
  *     let_go.c        old files are let go in time
  *     read.c          from a file into the buffer
  *     publish.c       from the buffer into the stream
+ *     places.c        where the files stand is kept
  *     source.c        which files are open, and how far they are published
  *     watches.c       inotify's watches
  *     later.c         what could not be had, tried again
@@ -224,10 +225,11 @@ struct tail_follower {
     struct tail_buffer buffer;
     int read_told; /* the last trouble with reading that was reported, until something is read */
 
-    /* publish.c: batches, */
+    /* publish.c */
     struct tail_batch *batch;
     struct hark_op retry;
-    /* a record of the places alone, */
+
+    /* places.c: a record of the places alone, */
     struct log_append placing;
     bool placing_active, place_wanted;
     char placing_text[POSITION_TEXT_BYTES];

@@ -1,8 +1,6 @@
 /* survey.c - finds the files of a rotation that nobody saw. */
 #include "tail/survey.h"
 
-#include "tail/again.h"
-
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -12,6 +10,8 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "tail/again.h"
 
 enum { COMPARED_BYTES = 64 * 1024 };
 

@@ -13,7 +13,7 @@
 #include "tail/let_go.h"
 #include "tail/missed.h"
 #include "tail/moved.h"
-#include "tail/publish.h"
+#include "tail/places.h"
 #include "tail/read.h"
 #include "tail/source.h"
 #include "tail/tell.h"
@@ -121,7 +121,7 @@ static void nothing_missed(struct tail_follower *follower)
     for (struct tail_source *source = follower->oldest; source; source = source->newer)
         source->held = false;
     if (follower->place_wanted)
-        tail_publish_places(follower);
+        tail_places_record(follower);
 }
 
 /* A walk has ended. Its watches replace the last walk's. Gives: true: another walk is needed at
