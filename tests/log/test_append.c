@@ -403,6 +403,7 @@ BACKEND_TEST(append_to_a_generation_finds_it_or_the_name_or_is_refused)
     struct log_append request = {
         .name = "s", .bytes = "2", .length = 1, .generation = find(log, "s")->generation};
     assert_true(try_change(loop, log, request) > 0);
+    assert_ptr_equal(log_stream_by_generation(log, request.generation), find(log, "s"));
     request.condition = LOG_IF_SAME;
     assert_true(try_change(loop, log, request) > 0);
     assert_int_equal(find(log, "s")->count, 3);
@@ -410,6 +411,7 @@ BACKEND_TEST(append_to_a_generation_finds_it_or_the_name_or_is_refused)
     assert_result(try_change(loop, log, request), -ESTALE);
     assert_null(find(log, "s"));
     append_text(loop, log, "s", "new");
+    assert_null(log_stream_by_generation(log, request.generation));
     assert_result(try_change(loop, log, request), -ESTALE);
     assert_int_equal(find(log, "s")->count, 1);
     request.condition = LOG_UNCONDITIONAL;

@@ -21,6 +21,7 @@ static void prepare(struct broker_stream *stream, struct broker_publish *publish
     publish->append.name_length = stream->name_length;
     publish->append.bytes = bytes;
     publish->append.length = (uint32_t)count;
+    publish->append.generation = stream->generation; /* 0, and even an old one, do no harm */
 }
 
 void broker_publish(struct broker_stream *stream, struct broker_publish *publish, const void *bytes,

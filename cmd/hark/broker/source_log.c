@@ -35,7 +35,10 @@ struct log *source_log_of(const struct broker *broker)
 
 const struct log_stream *source_log_stream(const struct broker_stream *stream)
 {
-    return log_stream_find(source_log_of(stream->broker), stream->name, stream->name_length);
+    const struct log *log = source_log_of(stream->broker);
+    const struct log_stream *known =
+        stream->generation == 0 ? NULL : log_stream_by_generation(log, stream->generation);
+    return known ? known : log_stream_find(log, stream->name, stream->name_length);
 }
 
 /* --- streams --- */

@@ -107,6 +107,10 @@ struct log_stream {
 const struct log_stream *log_stream_find(const struct log *log, const char *name,
                                          size_t name_length);
 
+/* The same for who knows its generation, which takes no look at a name.
+ * Gives: NULL also if another stream has the name by now. */
+const struct log_stream *log_stream_by_generation(const struct log *log, uint64_t generation);
+
 /* Steps through all streams, in order of creation.
  * Takes: after: the one before, or NULL for the first.
  * Gives: the next; NULL at the end. */

@@ -12,6 +12,11 @@ const struct log_stream *log_stream_find(const struct log *log, const char *name
     return facts_of(table_by_name(&log->table, name, name_length));
 }
 
+const struct log_stream *log_stream_by_generation(const struct log *log, uint64_t generation)
+{
+    return facts_of(table_by_number(&log->table, generation));
+}
+
 const struct log_stream *log_stream_next(const struct log *log, const struct log_stream *after)
 {
     const struct log_row *stream =
