@@ -3,48 +3,19 @@
 #define TESTS_LOG_DISK_H
 
 #include "fault/faults.h"
-#include "fixture.h"
+#include "log/fixture.h"
 
-static inline void not_on_uring(void)
-{
-    if (harness_backend() == HARK_BACKEND_URING)
-        harness_skip("what io_uring does is no call");
-}
+void not_on_uring(void);
 
 /* --- it breaks --- */
 
 /* From now on these calls fail with EIO on that descriptor. */
-static inline void fail_calls(const char *names, int fd)
-{
-    FAULT(.calls = names, .fd = fd, .error = -EIO, .times = FAULT_FOR_EVER);
-}
-
-static inline void fail_write(int fd)
-{
-    fail_calls("kernel_pwritev2 kernel_pwritev kernel_pwrite kernel_writev", fd);
-}
-
-static inline void fail_read(int fd)
-{
-    fail_calls("kernel_preadv2 kernel_preadv kernel_pread", fd);
-}
+void fail_calls(const char *names, int fd);
+void fail_write(int fd);
+void fail_read(int fd);
 
 /* The descriptor of the newest file in a directory that ends so. */
-static inline int descriptor_of(const char *path, const char *suffix)
-{
-    char names[64][64], link[64], target[4096];
-    int count = list_files(path, suffix, names, 64);
-    assert_in_range(count, 1, 64);
-    for (int fd = 0; fd < 256; fd++) {
-        snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-        ssize_t length = readlink(link, target, sizeof target - 1);
-        target[length < 0 ? 0 : length] = '\0';
-        if (strcmp(target, inside(path, names[count - 1])) == 0)
-            return fd;
-    }
-    fail_msg("no descriptor of %s", names[count - 1]);
-    return -1;
-}
+int descriptor_of(const char *path, const char *suffix);
 
 /* --- it is slow: syncs say that they have begun, and wait until they are let go --- */
 
@@ -54,57 +25,22 @@ struct slow_disk {
     char byte;
 };
 
-static struct slow_disk *_Atomic slow_disk;
-
 /* A sync, on any thread. For a program that makes the syncs itself: before each. */
-static inline void slow_sync(void *unused)
-{
-    struct slow_disk *slow = slow_disk;
-    char byte = 0;
-    (void)unused;
-    if (!slow)
-        return;
-    if (write(slow->began[1], &byte, 1) != 1 || read(slow->goes_on[0], &byte, 1) != 1)
-        abort();
-}
+void slow_sync(void *unused);
 
 /* Takes: slow stays until slow_close. */
-static inline void slow_begin(struct slow_disk *slow)
-{
-    *slow = (struct slow_disk){0};
-    assert_int_equal(pipe2(slow->began, O_CLOEXEC), 0);
-    assert_int_equal(pipe2(slow->goes_on, O_CLOEXEC), 0);
-    slow_disk = slow;
-    FAULT(.calls = "kernel_fdatasync", .before = slow_sync, .times = FAULT_FOR_EVER);
-}
+void slow_begin(struct slow_disk *slow);
 
 /* Turns the loop until a sync has begun. */
-static inline void slow_await(struct hark_loop *loop, struct slow_disk *slow)
-{
-    harness_op_again(&slow->op);
-    hark_read(loop, &slow->op.op, slow->began[0], &slow->byte, 1, -1, harness_done);
-    harness_run_until(loop, &slow->op.ended);
-}
+void slow_await(struct hark_loop *loop, struct slow_disk *slow);
 
 /* Lets one sync go on. */
-static inline void slow_let_go(struct slow_disk *slow)
-{
-    assert_int_equal(write(slow->goes_on[1], "", 1), 1);
-}
+void slow_let_go(struct slow_disk *slow);
 
 /* Those that begin from now on do not wait. */
-static inline void slow_end(void)
-{
-    slow_disk = NULL;
-}
+void slow_end(void);
 
 /* Takes: none waits any more. */
-static inline void slow_close(struct slow_disk *slow)
-{
-    for (int i = 0; i < 2; i++) {
-        close(slow->began[i]);
-        close(slow->goes_on[i]);
-    }
-}
+void slow_close(struct slow_disk *slow);
 
 #endif

@@ -1,6 +1,6 @@
 /* test_append.c - appending, reading back, streams and their deletion, in a log that nothing goes
  * wrong with. */
-#include "fixture.h"
+#include "log/fixture.h"
 
 #include <malloc.h>
 

@@ -1,6 +1,6 @@
 /* test_clock.c - retention by age where the wall clock is set while the log is used. */
 #include "fault/faults.h"
-#include "fixture.h"
+#include "log/fixture.h"
 
 FILES_IN_MEMORY
 

@@ -2,7 +2,7 @@
  * nobody chose. What was answered is there afterwards, once and in order, and ids are never given
  * twice. Then the gentler end: every op of some turn is cancelled.
  */
-#include "fixture.h"
+#include "log/fixture.h"
 
 #include <sched.h>
 #include <signal.h>

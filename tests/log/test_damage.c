@@ -6,7 +6,7 @@
  *
  * HARK_TEST_SEED=N runs one seed alone; HARK_TEST_RUNS=N that many.
  */
-#include "fixture.h"
+#include "log/fixture.h"
 
 #include "inspect/inspect.h"
 #include "log/record.h"

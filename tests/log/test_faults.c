@@ -4,8 +4,8 @@
  * The kernel refuses by resource limits and by a file system of its own of a quarter of a megabyte:
  * that is done for real. Of a disk that breaks the tests are for the other backends than io_uring,
  * whose work is no call. */
-#include "disk.h"
 #include "fault/faults.h"
+#include "log/disk.h"
 
 #include <sched.h>
 #include <signal.h>

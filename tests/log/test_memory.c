@@ -5,8 +5,8 @@
  * what was answered with success is there afterwards, every request is answered, and the log
  * closes.
  */
-#include "fixture.h"
 #include "harness/sanitizer.h"
+#include "log/fixture.h"
 
 #include <pthread.h>
 

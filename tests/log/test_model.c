@@ -4,7 +4,7 @@
  * A failing run prints its seed; HARK_TEST_SEED repeats it alone. HARK_TEST_RUNS: how many seeds,
  * from 1 on.
  */
-#include "fixture.h"
+#include "log/fixture.h"
 
 FILES_IN_MEMORY
 

@@ -4,8 +4,8 @@
  * is well, as Linux does. What readers were shown is there when the power is back.
  *
  * What io_uring does is no call: its tests are for the other backends. */
-#include "disk.h"
 #include "fault/faults.h"
+#include "log/disk.h"
 
 #include <pthread.h>
 #include <signal.h>

@@ -1,5 +1,5 @@
 /* test_record.c - records and headers as bytes: what is taken for one, and what is not. */
-#include "fixture.h"
+#include "log/fixture.h"
 #include "log/record.h"
 
 enum { FIRST = 1000, OFFSET = 4096 };

@@ -1,7 +1,7 @@
 /* test_recovery.c - opening what a crash, a disk or a person has left: every truncation, every
  * flipped byte, missing files. */
-#include "fixture.h"
 #include "log/batch.h"
+#include "log/fixture.h"
 #include "log/record.h"
 
 FILES_IN_MEMORY

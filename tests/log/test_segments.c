@@ -1,5 +1,5 @@
 /* test_segments.c - many segments: rolling, indexes, descriptors, retention. */
-#include "fixture.h"
+#include "log/fixture.h"
 
 enum { SEGMENT_BYTES = 64 * 1024 };
 

@@ -2,8 +2,8 @@
 #ifndef TESTS_TAIL_FIXTURE_H
 #define TESTS_TAIL_FIXTURE_H
 
-#include "../log/fixture.h"
 #include "broker/broker.h"
+#include "log/fixture.h"
 #include "tail/tail.h"
 
 enum { STREAM_LINES_MAX = 8192 };
