@@ -140,21 +140,21 @@ static void get_stream(struct http_connection *http, const struct exchange *exch
 #define TAKES_GET "this takes GET; events are posted to /streams/NAME"
 
 static const struct route_place places[] = {
-    {"/", TAKES_GET, {[HTTP_METHOD_GET] = {get_page}}},
-    {"/healthz", TAKES_GET, {[HTTP_METHOD_GET] = {get_health}}},
-    {"/livez", TAKES_GET, {[HTTP_METHOD_GET] = {get_life}}},
-    {"/metrics", TAKES_GET, {[HTTP_METHOD_GET] = {get_metrics}}},
-    {"/stats", TAKES_GET, {[HTTP_METHOD_GET] = {get_stats}}},
-    {"/streams", TAKES_GET, {[HTTP_METHOD_GET] = {get_streams}}},
+    {"/", TAKES_GET, {[HTTP_METHOD_GET] = {.answer = get_page}}},
+    {"/healthz", TAKES_GET, {[HTTP_METHOD_GET] = {.answer = get_health}}},
+    {"/livez", TAKES_GET, {[HTTP_METHOD_GET] = {.answer = get_life}}},
+    {"/metrics", TAKES_GET, {[HTTP_METHOD_GET] = {.answer = get_metrics}}},
+    {"/stats", TAKES_GET, {[HTTP_METHOD_GET] = {.answer = get_stats}}},
+    {"/streams", TAKES_GET, {[HTTP_METHOD_GET] = {.answer = get_streams}}},
 };
 
 static const struct route_place stream_place = {
     "/streams/", /* and a name */
     "streams take GET, POST and DELETE",
     {
-        [HTTP_METHOD_GET] = {get_stream},
-        [HTTP_METHOD_POST] = {publish_event, .wants_body = true, .ordered = true},
-        [HTTP_METHOD_DELETE] = {publish_deletion},
+        [HTTP_METHOD_GET] = {.answer = get_stream},
+        [HTTP_METHOD_POST] = {.answer = publish_event, .wants_body = true, .ordered = true},
+        [HTTP_METHOD_DELETE] = {.answer = publish_deletion},
     },
 };
 
