@@ -2,14 +2,11 @@
  * the tests of this folder.
  *
  * It listens on unix sockets in the test's directory, so no port is shared with others. Every wait
- * is for an event; the limit on it is only there to end a test that has failed.
- */
+ * is for an event; the limit on it is only there to end a test that has failed. */
 #ifndef TESTS_HUB_SERVER_H
 #define TESTS_HUB_SERVER_H
 
 #include "harness/harness.h"
-#include "harness/sanitizer.h"
-
 #include "server/server.h"
 
 #include <errno.h>
@@ -30,7 +27,7 @@
 enum { SERVER_WAIT_SECONDS = 250, SERVER_THREADS = 3 };
 
 /* Of the servers that are made next. */
-static uint32_t server_threads = 1;
+extern uint32_t server_threads;
 
 /* A test of a server on each backend: once with one thread, once with several. */
 #define SERVER_TEST(test_name) SERVER_TEST_TIMEOUT(test_name, 0)
@@ -57,116 +54,23 @@ struct server {
     char said[256]; /* the file with what it says on standard error */
 };
 
-__attribute__((unused)) static void server_init(struct server *server, const char *name)
-{
-    const char *directory = harness_directory();
-    const uint64_t hour_ns = UINT64_C(3600000000000);
-    memset(server, 0, sizeof *server);
-    serve_options_init(&server->options);
-    snprintf(server->http, sizeof server->http, "unix:%s/%s.http", directory, name);
-    snprintf(server->lines, sizeof server->lines, "unix:%s/%s.lines", directory, name);
-    snprintf(server->data, sizeof server->data, "%s/%s.data", directory, name);
-    snprintf(server->said, sizeof server->said, "%s/%s.said", directory, name);
-    server->options.backend = harness_backend();
-    server->options.threads = server_threads;
-    server->options.data = server->data;
-    /* No time-out comes by itself, however slow the machine: a test of one sets it. */
-    server->options.heartbeat_ns = hour_ns;
-    server->options.head_timeout_ns = hour_ns;
-    server->options.body_timeout_ns = hour_ns;
-    server->options.idle_timeout_ns = hour_ns;
-    server->options.stall_timeout_ns = hour_ns;
-    server->options.shutdown_timeout_ns = (uint64_t)SERVER_WAIT_SECONDS * 1000000000U;
-}
+void server_init(struct server *server, const char *name);
 
 /* Starts it and waits until it listens, or has ended.
  * Gives: true: it listens. */
-__attribute__((unused)) static bool server_try(struct server *server)
-{
-    int ready[2];
-    char byte;
-    assert_int_equal(pipe2(ready, O_CLOEXEC), 0);
-    server->pid = fork();
-    assert_true(server->pid >= 0);
-    if (server->pid == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL); /* whoever gives up on the test gives up on this, too */
-        const char *http = server->http;
-        const char *lines = server->lines;
-        int said = open(server->said, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-        dup2(server->says_to ? server->says_to : said, STDERR_FILENO);
-        close(ready[0]);
-        server->options.http = &http;
-        server->options.http_count = 1;
-        server->options.lines = &lines;
-        server->options.lines_count = 1;
-        server->options.ready_descriptor = ready[1];
-        exit(serve_run(&server->options));
-    }
-    close(ready[1]);
-    ssize_t count = read(ready[0], &byte, 1);
-    close(ready[0]);
-    return count == 1;
-}
-
-#if THREAD_SANITIZED
-/* ThreadSanitizer keeps a signal back until the process next calls the C library. One that comes in
- * the moment before the loop falls asleep in a system call of its own is then seen when something
- * else wakes it: here a connection. */
-static void server_nudge(const struct server *server)
-{
-    struct hark_address address;
-    struct pollfd end = {.fd = (int)syscall(SYS_pidfd_open, server->pid, 0), .events = POLLIN};
-    assert_true(end.fd >= 0);
-    bool listens = hark_address_parse(server->http, &address) == 0;
-    while (poll(&end, 1, 1000) == 0 && listens) {
-        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-        (void)connect(fd, &address.name.any, address.length);
-        close(fd);
-    }
-    close(end.fd);
-}
-#endif
+bool server_try(struct server *server);
 
 /* Waits for its end.
  * Gives: its exit code, or 128 and the signal. */
-__attribute__((unused)) static int server_wait(struct server *server)
-{
-    int status;
-#if THREAD_SANITIZED
-    server_nudge(server);
-#endif
-    assert_int_equal(waitpid(server->pid, &status, 0), server->pid);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
-
-__attribute__((unused)) static int server_end(struct server *server, int number)
-{
-    kill(server->pid, number);
-    return server_wait(server);
-}
+int server_wait(struct server *server);
+int server_end(struct server *server, int number);
 
 /* Ends it in order: asserts that it does. */
-__attribute__((unused)) static void server_stop(struct server *server)
-{
-    assert_int_equal(server_end(server, SIGTERM), 0);
-}
+void server_stop(struct server *server);
 
 /* What it has said, in memory that the next call uses again. */
-__attribute__((unused)) static const char *server_said(const struct server *server)
-{
-    static char text[4096];
-    int fd = open(server->said, O_RDONLY | O_CLOEXEC);
-    ssize_t count = fd >= 0 ? read(fd, text, sizeof text - 1) : 0;
-    close(fd);
-    text[count > 0 ? count : 0] = '\0';
-    return text;
-}
-
-__attribute__((unused)) static void server_start(struct server *server)
-{
-    if (!server_try(server))
-        fail_msg("the server did not start: %s", server_said(server));
-}
+const char *server_said(const struct server *server);
+void server_start(struct server *server);
 
 /* --- clients --- */
 
@@ -178,111 +82,29 @@ struct client {
     size_t room;
 };
 
-__attribute__((unused)) static void client_open(struct client *client, const char *address)
-{
-    struct hark_address parsed;
-    struct timeval limit = {.tv_sec = SERVER_WAIT_SECONDS};
-    *client = (struct client){.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
-    assert_true(client->fd >= 0);
-    assert_int_equal(hark_address_parse(address, &parsed), 0);
-    setsockopt(client->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-    setsockopt(client->fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
-    assert_int_equal(connect(client->fd, &parsed.name.any, parsed.length), 0);
-}
-
-__attribute__((unused)) static void client_close(struct client *client)
-{
-    close(client->fd);
-    free(client->bytes);
-    *client = (struct client){.fd = -1};
-}
-
-__attribute__((unused)) static void client_send_bytes(struct client *client, const void *bytes,
-                                                      size_t count)
-{
-    const char *at = bytes;
-    while (count > 0) {
-        ssize_t sent = send(client->fd, at, count, MSG_NOSIGNAL);
-        assert_true(sent > 0);
-        at += sent;
-        count -= (size_t)sent;
-    }
-}
-
-__attribute__((unused)) static void client_send(struct client *client, const char *text)
-{
-    client_send_bytes(client, text, strlen(text));
-}
+void client_open(struct client *client, const char *address);
+void client_close(struct client *client);
+void client_send_bytes(struct client *client, const void *bytes, size_t count);
+void client_send(struct client *client, const char *text);
 
 /* The same where the server may have ended the connection. */
-__attribute__((unused)) static void client_try_send(struct client *client, const char *text)
-{
-    ssize_t sent = send(client->fd, text, strlen(text), MSG_NOSIGNAL);
-    assert_true(sent == (ssize_t)strlen(text) || errno == EPIPE || errno == ECONNRESET);
-}
+void client_try_send(struct client *client, const char *text);
 
 /* Receives once.
  * Gives: false at the end of the connection. */
-__attribute__((unused)) static bool client_receive(struct client *client)
-{
-    if (client->room - client->count < 65537) {
-        client->room = client->room * 2 + 65537 * 2;
-        client->bytes = realloc(client->bytes, client->room);
-        assert_non_null(client->bytes);
-    }
-    ssize_t count = recv(client->fd, client->bytes + client->count, 65536, 0);
-    if (count < 0 && errno != ECONNRESET)
-        fail_msg("nothing came: %s; so far: %.*s", strerror(errno), (int)client->count,
-                 client->bytes);
-    if (count <= 0)
-        return false;
-    client->count += (size_t)count;
-    client->bytes[client->count] = '\0';
-    return true;
-}
+bool client_receive(struct client *client);
 
 /* Receives until a text has come.
  * Gives: where it begins. */
-__attribute__((unused)) static char *client_await(struct client *client, const char *text)
-{
-    char *found = NULL;
-    while (client->count == 0 ||
-           !(found = memmem(client->bytes, client->count, text, strlen(text)))) {
-        if (!client_receive(client))
-            fail_msg("ended before \"%s\": %.*s", text, (int)client->count,
-                     client->bytes ? client->bytes : "");
-    }
-    return found;
-}
-
-__attribute__((unused)) static void client_await_end(struct client *client)
-{
-    while (client_receive(client))
-        ;
-}
+char *client_await(struct client *client, const char *text);
+void client_await_end(struct client *client);
 
 /* Drops the first bytes. */
-__attribute__((unused)) static void client_drop(struct client *client, size_t count)
-{
-    assert_true(count <= client->count);
-    client->count -= count;
-    memmove(client->bytes, client->bytes + count, client->count);
-    if (client->bytes)
-        client->bytes[client->count] = '\0';
-}
+void client_drop(struct client *client, size_t count);
 
 /* One line, without its end.
  * Gives: text that the next call uses again. */
-__attribute__((unused)) static const char *client_line(struct client *client)
-{
-    static char line[4096];
-    size_t count = (size_t)(client_await(client, "\n") - client->bytes);
-    assert_true(count < sizeof line);
-    memcpy(line, client->bytes, count);
-    line[count] = '\0';
-    client_drop(client, count + 1);
-    return line;
-}
+const char *client_line(struct client *client);
 
 /* --- HTTP --- */
 
@@ -293,127 +115,36 @@ struct response {
     size_t count;
 };
 
-__attribute__((unused)) static void response_done(struct response *response)
-{
-    free(response->body);
-    response->body = NULL;
-}
+void response_done(struct response *response);
 
 /* Receives a head, and the body where there is one. */
-__attribute__((unused)) static void client_response(struct client *client, bool with_body,
-                                                    struct response *out_response)
-{
-    size_t head = (size_t)(client_await(client, "\r\n\r\n") - client->bytes) + 4;
-    assert_true(head < sizeof out_response->head);
-    memcpy(out_response->head, client->bytes, head);
-    out_response->head[head] = '\0';
-    assert_int_equal(sscanf(out_response->head, "HTTP/1.1 %d ", &out_response->status), 1);
-    const char *length = strstr(out_response->head, "Content-Length: ");
-    out_response->count = length && with_body ? strtoul(length + 16, NULL, 10) : 0;
-    while (client->count < head + out_response->count)
-        assert_true(client_receive(client));
-    out_response->body = malloc(out_response->count + 1);
-    memcpy(out_response->body, client->bytes + head, out_response->count);
-    out_response->body[out_response->count] = '\0';
-    client_drop(client, head + out_response->count);
-}
+void client_response(struct client *client, bool with_body, struct response *out_response);
 
 /* Publishes by POST on a connection that lives on.
  * Gives: the id. */
-__attribute__((unused)) static uint64_t client_post(struct client *client, const char *stream,
-                                                    const void *event, size_t count)
-{
-    char head[512];
-    struct response response;
-    unsigned long long id = 0;
-    int written = snprintf(head, sizeof head,
-                           "POST /streams/%s HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n\r\n",
-                           stream, count);
-    client_send_bytes(client, head, (size_t)written);
-    client_send_bytes(client, event, count);
-    client_response(client, true, &response);
-    assert_int_equal(response.status, 201);
-    assert_int_equal(sscanf(strstr(response.body, "\"id\":"), "\"id\":%llu}", &id), 1);
-    response_done(&response);
-    return id;
-}
+uint64_t client_post(struct client *client, const char *stream, const void *event, size_t count);
 
 /* A GET on a connection that lives on.
  * Gives: the body, the caller's to free. */
-__attribute__((unused)) static char *client_get(struct client *client, const char *path)
-{
-    char head[512];
-    struct response response;
-    int written = snprintf(head, sizeof head, "GET %s HTTP/1.1\r\nHost: a\r\n\r\n", path);
-    client_send_bytes(client, head, (size_t)written);
-    client_response(client, true, &response);
-    assert_int_equal(response.status, 200);
-    return response.body;
-}
+char *client_get(struct client *client, const char *path);
 
 /* A number out of /stats, by the text before it. */
-__attribute__((unused)) static uint64_t client_stat(struct client *client, const char *section,
-                                                    const char *name)
-{
-    char key[64];
-    char *body = client_get(client, "/stats");
-    snprintf(key, sizeof key, "\"%s\":{", section);
-    const char *at = strstr(body, key);
-    assert_non_null(at);
-    snprintf(key, sizeof key, "\"%s\":", name);
-    at = strstr(at, key);
-    assert_non_null(at);
-    uint64_t value = strtoull(at + strlen(key), NULL, 10);
-    free(body);
-    return value;
-}
+uint64_t client_stat(struct client *client, const char *section, const char *name);
 
 /* Begins a subscription over SSE and takes its head.
  * Takes: path with its query; fields: further header lines or "". */
-__attribute__((unused)) static void client_subscribe(struct client *client, const char *address,
-                                                     const char *path, const char *fields)
-{
-    char head[1024];
-    client_open(client, address);
-    snprintf(head, sizeof head, "GET %s HTTP/1.1\r\nHost: a\r\nAccept: text/event-stream\r\n%s\r\n",
-             path, fields);
-    client_send(client, head);
-    size_t end = (size_t)(client_await(client, "\r\n\r\n") - client->bytes) + 4;
-    assert_memory_equal(client->bytes, "HTTP/1.1 200 ", 13);
-    assert_non_null(strstr(client->bytes, "Content-Type: text/event-stream\r\n"));
-    client_drop(client, end);
-}
+void client_subscribe(struct client *client, const char *address, const char *path,
+                      const char *fields);
 
 /* The next block of an event stream, without the empty line at its end.
  * Gives: memory that is the caller's. */
-__attribute__((unused)) static char *client_block(struct client *client)
-{
-    size_t count = (size_t)(client_await(client, "\n\n") - client->bytes);
-    char *block = malloc(count + 1);
-    memcpy(block, client->bytes, count);
-    block[count] = '\0';
-    client_drop(client, count + 2);
-    return block;
-}
+char *client_block(struct client *client);
 
 /* The next block is this. */
-__attribute__((unused)) static void client_expect(struct client *client, const char *expected)
-{
-    char *block = client_block(client);
-    assert_string_equal(block, expected);
-    free(block);
-}
+void client_expect(struct client *client, const char *expected);
 
 /* Passes over the blocks in front of the first event: the time to wait, and the position.
  * Gives: that. */
-__attribute__((unused)) static uint64_t client_position(struct client *client)
-{
-    unsigned long long id = 0;
-    client_expect(client, "retry: 2000");
-    char *block = client_block(client);
-    assert_int_equal(sscanf(block, "event: position\nid: %llu\ndata:", &id), 1);
-    free(block);
-    return id;
-}
+uint64_t client_position(struct client *client);
 
 #endif

@@ -1,12 +1,13 @@
 /* test_broker.c - the broker in this process, over a real log and real sockets: what only shows
  * when turns of the loop are counted. */
-#include "broker/broker.h"
 #include "broker/look.h"
 #include "broker/publish.h"
 #include "broker/reader.h"
 #include "broker/stream.h"
 #include "fault/faults.h"
-#include "reader.h"
+#include "hub/fixture.h"
+#include "hub/reader.h"
+#include "log/fixture.h"
 
 #include <errno.h>
 #include <malloc.h>
@@ -17,50 +18,19 @@ struct bench {
     struct log *log;
     struct broker *broker;
     bool done;
-    int result;
 };
-
-static void log_is_open(void *context, int result, struct log *log)
-{
-    struct bench *bench = context;
-    bench->log = log;
-    bench->result = result;
-    bench->done = true;
-}
-
-static void log_is_closed(void *context, int result)
-{
-    struct bench *bench = context;
-    bench->result = result;
-    bench->done = true;
-}
-
-static void broker_is_closed(void *context)
-{
-    struct bench *bench = context;
-    bench->done = true;
-}
 
 static void bench_open(struct bench *bench, struct hark_loop *loop,
                        const struct broker_options *options)
 {
-    *bench = (struct bench){.loop = loop};
-    assert_int_equal(log_open(loop, harness_path("data"), NULL, log_is_open, bench), 0);
-    harness_run_until(loop, &bench->done);
-    assert_int_equal(bench->result, 0);
-    assert_int_equal(broker_create(loop, bench->log, options, &bench->broker), 0);
+    *bench = (struct bench){.loop = loop, .log = open_log(loop, harness_path("data"), NULL)};
+    bench->broker = open_broker(loop, bench->log, options);
 }
 
 static void bench_close(struct bench *bench)
 {
-    bench->done = false;
-    broker_close(bench->broker, broker_is_closed, bench);
-    harness_run_until(bench->loop, &bench->done);
-    broker_destroy(bench->broker);
-    bench->done = false;
-    log_close(bench->log, log_is_closed, bench);
-    harness_run_until(bench->loop, &bench->done);
-    assert_int_equal(bench->result, 0);
+    close_broker(bench->loop, bench->broker);
+    close_log(bench->loop, bench->log);
 }
 
 /* --- publishing --- */
@@ -442,7 +412,7 @@ static void stream_deleted(struct broker_publish *publish, int64_t id)
     current->done = true;
 }
 
-static void delete_stream(struct bench *bench, struct broker_stream *stream)
+static void remove_stream(struct bench *bench, struct broker_stream *stream)
 {
     struct broker_publish publish = {0};
     current = bench;
@@ -465,7 +435,7 @@ BACKEND_TEST(deleted_stream_keeps_nothing_in_memory_and_is_new_to_who_comes_afte
         reader_take(&before, SIZE_MAX);
     }
     assert_true(broker_statistics(bench.broker)->ring_bytes > 0);
-    delete_stream(&bench, stream);
+    remove_stream(&bench, stream);
     assert_int_equal(broker_statistics(bench.broker)->ring_bytes, 0);
     open_reader(&bench, &after, "s", BROKER_FROM_NOW, 0);
     publish_numbers(&bench, "s", 0, 10);

@@ -1,5 +1,5 @@
 /* test_lines.c - the lines port: publishing, acknowledgements, subscribing, and what is refused. */
-#include "server.h"
+#include "hub/server.h"
 
 /* The id and the event of a line. */
 static uint64_t expect_line(struct client *client, const char *event)

@@ -5,7 +5,7 @@
 #include "broker/publish.h"
 #include "broker/stream.h"
 #include "harness/sanitizer.h"
-#include "sides.h"
+#include "hub/sides.h"
 
 #include "broker/recent.h"
 

@@ -4,8 +4,8 @@
 #include "broker/publish.h"
 #include "broker/reader.h"
 #include "broker/stream.h"
-#include "reader.h"
-#include "sides.h"
+#include "hub/reader.h"
+#include "hub/sides.h"
 
 #include <errno.h>
 

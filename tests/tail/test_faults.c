@@ -1,8 +1,8 @@
 /* test_faults.c - a disk that fails for a moment, descriptors that lack, and what somebody has put
  * into the place of a place. */
 #include "fault/faults.h"
-#include "fixture.h"
 #include "log/disk.h"
+#include "tail/fixture.h"
 
 #include <signal.h>
 #include <sys/resource.h>

@@ -2,7 +2,8 @@
  * followed. */
 #include "broker/broker.h"
 #include "fault/faults.h"
-#include "fixture.h"
+#include "hub/fixture.h"
+#include "tail/fixture.h"
 
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -404,17 +405,13 @@ BACKEND_TEST(files_in_one_directory_are_told_apart)
 BACKEND_TEST(same_file_and_stream_twice_is_refused)
 {
     struct log *log = open_log(loop, harness_path("data"), NULL);
-    struct broker *broker;
+    struct broker *broker = open_broker(loop, log, NULL);
     struct tail *tail;
-    assert_int_equal(broker_create(loop, log, NULL, &broker), 0);
     const struct tail_file files[] = {{"/x", "s"}, {"/x", "s"}};
     const struct tail_options options = {
         .files = files, .count = 2, .directory = harness_path("data")};
     assert_result(tail_open(loop, broker, log, &options, &tail), -EINVAL);
-    bool closed = false;
-    broker_close(broker, set_flag, &closed);
-    harness_run_until(loop, &closed);
-    broker_destroy(broker);
+    close_broker(loop, broker);
     close_log(loop, log);
 }
 

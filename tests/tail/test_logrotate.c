@@ -1,6 +1,6 @@
 /* test_logrotate.c - files that the real logrotate rotates, while they are followed and while
  * nobody looks. */
-#include "fixture.h"
+#include "tail/fixture.h"
 
 #include <stdlib.h>
 #include <sys/wait.h>

@@ -1,6 +1,6 @@
 /* test_missed.c - files that were rotated, copied, cut and removed while nobody could see it, and
  * files that are cut and grow again so that only their bytes tell. */
-#include "fixture.h"
+#include "tail/fixture.h"
 
 /* Opens a server on a file and waits until so many lines are there. */
 static struct server open_at(struct hark_loop *loop, const char *file, uint64_t count,

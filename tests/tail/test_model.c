@@ -3,7 +3,7 @@
  *
  * The sequence is the same each time; HARK_TEST_SEED chooses another.
  */
-#include "fixture.h"
+#include "tail/fixture.h"
 
 #include <time.h>
 

@@ -1,6 +1,6 @@
 /* test_pattern.c - files that match a pattern: that are there, that come, and the names that
  * rotation gives. */
-#include "fixture.h"
+#include "tail/fixture.h"
 
 static void count_view(void *context, const struct tail_view *view)
 {

@@ -1,5 +1,5 @@
 /* test_restart.c - no line lost and none twice, whatever ended the last process. */
-#include "fixture.h"
+#include "tail/fixture.h"
 
 #include "tail/position.h"
 

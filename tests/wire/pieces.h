@@ -3,8 +3,7 @@
  *
  * A reader takes bytes piece by piece and writes down what it saw. Each piece lies in memory of
  * exactly its size which is freed after it was fed: a parser that reads past a piece, or keeps a
- * pointer into one, is found by the sanitizers.
- */
+ * pointer into one, is found by the sanitizers. */
 #ifndef TESTS_WIRE_PIECES_H
 #define TESTS_WIRE_PIECES_H
 
@@ -23,39 +22,11 @@ struct transcript {
     size_t count;
 };
 
-__attribute__((format(printf, 2, 3))) static inline void note(struct transcript *transcript,
-                                                              const char *format, ...)
-{
-    va_list arguments;
-    int count;
-
-    va_start(arguments, format);
-    count = vsnprintf(transcript->text + transcript->count,
-                      sizeof transcript->text - transcript->count, format, arguments);
-    va_end(arguments);
-    assert_true(count >= 0 && (size_t)count < sizeof transcript->text - transcript->count);
-    transcript->count += (size_t)count;
-}
+void note(struct transcript *transcript, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /* Bytes so that they can be read and compared; long ones by their beginning, length and a sum. */
-static inline void note_bytes(struct transcript *transcript, const char *bytes, size_t count)
-{
-    uint64_t sum = 14695981039346656037u;
-
-    for (size_t at = 0; at < count; at++) {
-        const unsigned char byte = (unsigned char)bytes[at];
-
-        sum = (sum ^ byte) * 1099511628211u;
-        if (at >= 200)
-            continue;
-        if (byte < 0x20 || byte > 0x7e)
-            note(transcript, "<%02x>", byte);
-        else
-            note(transcript, "%c", byte);
-    }
-    if (count > 200)
-        note(transcript, "...%zu:%llx", count, (unsigned long long)sum);
-}
+void note_bytes(struct transcript *transcript, const char *bytes, size_t count);
 
 /* What a test reads with: state made by begin, fed piece by piece until it says stop, ended. */
 struct reader {
@@ -65,53 +36,14 @@ struct reader {
 };
 
 /* Feeds bytes in pieces: the first of `first` bytes, the others of `step`. */
-static inline void read_in_pieces(const struct reader *reader, const char *bytes, size_t count,
-                                  size_t first, size_t step, struct transcript *transcript)
-{
-    void *state;
-    size_t at = 0;
-    bool going = true;
-
-    transcript->count = 0;
-    transcript->text[0] = '\0';
-    state = reader->begin(transcript);
-    while (going && at < count) {
-        const size_t wanted = at == 0 ? first : step;
-        const size_t taken = wanted < count - at ? wanted : count - at;
-        char *piece = malloc(taken ? taken : 1);
-
-        assert_non_null(piece);
-        memcpy(piece, bytes + at, taken);
-        going = reader->feed(state, piece, taken);
-        free(piece);
-        at += taken;
-    }
-    reader->end(state);
-}
+void read_in_pieces(const struct reader *reader, const char *bytes, size_t count, size_t first,
+                    size_t step, struct transcript *transcript);
 
 /* Reads the bytes whole, byte by byte, and split in two at each position (long ones at some):
  * asserts that all transcripts are the expected one.
  * Takes: expected NULL: only that all are the same. */
-static inline void assert_reads_as(const struct reader *reader, const char *name, const char *bytes,
-                                   size_t count, const char *expected)
-{
-    static struct transcript whole;
-    static struct transcript pieces;
-    const size_t stride = count <= SPLIT_EVERYWHERE_BYTES ? 1 : count / 61 + 1;
-
-    read_in_pieces(reader, bytes, count, count, count, &whole);
-    if (expected && strcmp(whole.text, expected) != 0)
-        fail_msg("%s: reads as\n%s\nexpected\n%s", name, whole.text, expected);
-    read_in_pieces(reader, bytes, count, 1, 1, &pieces);
-    if (strcmp(whole.text, pieces.text) != 0)
-        fail_msg("%s: byte by byte it reads as\n%s\nwhole as\n%s", name, pieces.text, whole.text);
-    for (size_t at = 1; at < count; at += stride) {
-        read_in_pieces(reader, bytes, count, at, count, &pieces);
-        if (strcmp(whole.text, pieces.text) != 0)
-            fail_msg("%s: split at %zu it reads as\n%s\nwhole as\n%s", name, at, pieces.text,
-                     whole.text);
-    }
-}
+void assert_reads_as(const struct reader *reader, const char *name, const char *bytes, size_t count,
+                     const char *expected);
 
 /* One row of a table: what is read, and the transcript. */
 struct reading {
@@ -126,12 +58,7 @@ struct reading {
         row_name, row_bytes, sizeof row_bytes - 1, row_expected                                    \
     }
 
-static inline void assert_all_read(const struct reader *reader, const struct reading *rows,
-                                   size_t count)
-{
-    for (size_t at = 0; at < count; at++)
-        assert_reads_as(reader, rows[at].name, rows[at].bytes, rows[at].count, rows[at].expected);
-}
+void assert_all_read(const struct reader *reader, const struct reading *rows, size_t count);
 
 #define ASSERT_ALL_READ(reader, rows) assert_all_read(reader, rows, sizeof rows / sizeof((rows)[0]))
 

@@ -1,6 +1,6 @@
 /* test_http_accepted.c - requests that are read: what a server sees of them, however the bytes come
  * in pieces. */
-#include "http_reader.h"
+#include "wire/http_reader.h"
 
 static const struct reading plain[] = {
     READING("get", "GET / HTTP/1.1\r\nHost: a\r\n\r\n", "GET /? 1.1 a\n"),

@@ -1,6 +1,6 @@
 /* test_http_limits.c - requests at their limits and one past them, and what memory a request
  * holds. */
-#include "http_reader.h"
+#include "wire/http_reader.h"
 
 /* A text that grows, for requests that no literal should hold. */
 struct text {

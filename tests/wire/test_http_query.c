@@ -1,6 +1,6 @@
 /* test_http_query.c - what a server asks of a request: values out of the query, and what the client
  * accepts. */
-#include "http_reader.h"
+#include "wire/http_reader.h"
 
 #include <errno.h>
 

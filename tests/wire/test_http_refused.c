@@ -1,6 +1,6 @@
 /* test_http_refused.c - requests that are refused: each way in which two readers could see two
  * different requests. */
-#include "http_reader.h"
+#include "wire/http_reader.h"
 
 #define HEAD "POST /a HTTP/1.1\r\nHost: a\r\n"
 #define GET  "GET / HTTP/1.1\r\nHost: a\r\n"

@@ -1,6 +1,6 @@
 /* test_http_write.c - heads as they are written: read again by our own readers, and within their
  * room. */
-#include "http_reader.h"
+#include "wire/http_reader.h"
 #include "wire/http_response.h"
 
 #include <errno.h>

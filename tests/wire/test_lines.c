@@ -1,6 +1,6 @@
 /* test_lines.c - the lines protocol: commands in, events out, and back again. */
-#include "pieces.h"
 #include "wire/lines.h"
+#include "wire/pieces.h"
 
 #include <errno.h>
 

@@ -1,6 +1,6 @@
 /* test_lines_split.c - bytes cut into lines, in pieces of any size. */
-#include "pieces.h"
 #include "wire/lines.h"
+#include "wire/pieces.h"
 
 #include <errno.h>
 

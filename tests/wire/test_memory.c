@@ -6,9 +6,9 @@
  * ready): the tests are skipped there.
  */
 #include "harness/sanitizer.h"
-#include "pieces.h"
 #include "wire/http_response.h"
 #include "wire/lines.h"
+#include "wire/pieces.h"
 #include "wire/sse.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* test_response.c - responses as a client reads them. */
-#include "pieces.h"
 #include "wire/http_response.h"
+#include "wire/pieces.h"
 
 struct response_reading {
     struct http_response response;

@@ -1,5 +1,5 @@
 /* test_sse_decode.c - event streams as a client sees them, by the rules of WHATWG HTML 9.2.6. */
-#include "pieces.h"
+#include "wire/pieces.h"
 #include "wire/sse.h"
 
 #include <errno.h>
