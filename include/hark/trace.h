@@ -5,8 +5,9 @@
  * each stage costs one branch; on, a reading of the clock and one write.
  *
  * Three ways turn it on: hark_trace_start; the environment variable HARK_TRACE, the name of a
- * directory in which each loop then keeps its ring as the file hark-PID-LOOP.trace; and, from
- * outside and without a restart, `hark trace --pid`.
+ * directory in which each loop then keeps its ring as the file hark-PID-LOOP.trace, if there is
+ * such a directory (HARK_TRACE_EVENTS is then the size of a ring, in events); and, from outside
+ * and without a restart, `hark trace --pid`.
  *
  * Stages 4 and 5, the device and its interrupt, are the kernel's: `hark trace` joins them from the
  * kernel's own tracepoints.
@@ -67,7 +68,8 @@ struct hark_trace_ring {
     uint64_t started_at; /* CLOCK_REALTIME at the same moment, in nanoseconds */
     uint64_t written;    /* events so far */
     uint64_t ended_ns;   /* when recording ended; 0: it goes on */
-    uint64_t reserved[6];
+    char process[16];    /* the program's name, as in /proc/PID/comm; "" if that is not known */
+    uint64_t reserved[4];
 };
 
 struct hark_trace_options {

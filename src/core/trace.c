@@ -27,7 +27,8 @@ static uint32_t loop_number(const struct hark_loop *loop)
     return (uint32_t)(loop->last_id >> LOOP_NUMBER_SHIFT);
 }
 
-/* Gives: 0 and *out_fd, a new file; -1: there is no directory, the rings are kept in memory. */
+/* Gives: 0 and *out_fd, a new file; -1: there is no directory, the rings are kept in memory. A file
+ * that is there already may be read by somebody: it loses its name, and nothing else. */
 static int make_file(const struct hark_loop *loop, const char *directory, int *out_fd)
 {
     char path[PATH_MAX];
@@ -38,11 +39,21 @@ static int make_file(const struct hark_loop *loop, const char *directory, int *o
                           loop_number(loop));
     if (length < 0 || (size_t)length >= sizeof path)
         return -ENAMETOOLONG;
-    int fd = kernel_openat(NULL, AT_FDCWD, path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    (void)kernel_unlinkat(NULL, AT_FDCWD, path, 0);
+    int fd = kernel_openat(NULL, AT_FDCWD, path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)
         return fd;
     *out_fd = fd;
     return 0;
+}
+
+static void read_process_name(char name[16])
+{
+    int fd = kernel_openat(NULL, AT_FDCWD, "/proc/self/comm", O_RDONLY | O_CLOEXEC, 0);
+    int64_t count = fd < 0 ? fd : kernel_read(NULL, fd, name, 15);
+    if (fd >= 0)
+        kernel_close(NULL, fd);
+    name[count > 0 ? count - 1 : 0] = '\0'; /* it ends with a newline */
 }
 
 static uint32_t power_of_two_from(uint32_t count)
@@ -68,6 +79,7 @@ int hark_trace_start(struct hark_loop *loop, const struct hark_trace_options *op
         .started_ns = kernel_clock_gettime(CLOCK_MONOTONIC),
         .started_at = kernel_clock_gettime(CLOCK_REALTIME),
     };
+    read_process_name(facts.process);
     struct recorder *recorder;
     error = recorder_create(power_of_two_from(events), fd, &facts, &recorder);
     if (fd >= 0)
@@ -98,8 +110,11 @@ int trace_from_environment(struct hark_loop *loop)
     const char *events = kernel_getenv("HARK_TRACE_EVENTS");
     if (!directory || !*directory)
         return 0;
-    return hark_trace_start(loop, &(struct hark_trace_options){
-                                      .directory = directory,
-                                      .events = events ? (uint32_t)strtoul(events, NULL, 10) : 0,
-                                  });
+    int error =
+        hark_trace_start(loop, &(struct hark_trace_options){
+                                   .directory = directory,
+                                   .events = events ? (uint32_t)strtoul(events, NULL, 10) : 0,
+                               });
+    /* Whoever traced may be gone with his directory: the program goes on without. */
+    return error == -ENOENT ? 0 : error;
 }

@@ -7,7 +7,7 @@
 struct hark_loop;
 struct hark_op;
 
-/* What HARK_TRACE asks for.
+/* What HARK_TRACE asks for; nothing if it names no directory that is there.
  * Fails: as hark_trace_start. */
 int trace_from_environment(struct hark_loop *loop);
 

@@ -12,11 +12,17 @@ static struct hark_trace_ring *lay_out(void *memory, uint32_t events,
 {
     struct hark_trace_ring *ring = memory;
     *ring = *facts;
-    memcpy(ring->magic, "harktrc1", sizeof ring->magic);
     ring->header_bytes = sizeof *ring;
     ring->event_bytes = sizeof(struct hark_trace_event);
     ring->capacity = events;
     return ring;
+}
+
+/* What must hold for who finds the file while it is made: it is none before all of it is there. */
+static void declare(struct hark_trace_ring *ring)
+{
+    __atomic_thread_fence(__ATOMIC_RELEASE);
+    memcpy(ring->magic, "harktrc1", sizeof ring->magic);
 }
 
 /* Room on the disk is taken now: a page that finds none when it is written to ends the process. */
@@ -47,6 +53,8 @@ int recorder_create(uint32_t events, int fd, const struct hark_trace_ring *facts
     recorder->loop->next = ring_bytes;
     recorder->pool = lay_out((char *)recorder->memory + ring_bytes, events, facts);
     recorder->pool->is_pool = 1;
+    declare(recorder->pool);
+    declare(recorder->loop);
     *out_recorder = recorder;
     return 0;
 }
