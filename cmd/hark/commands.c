@@ -11,6 +11,7 @@
 #include "inspect/inspect.h"
 #include "options/options.h"
 #include "server/command.h"
+#include "trace/command.h"
 
 static int run_help(int argc, char **argv);
 static int run_version(int argc, char **argv);
@@ -37,6 +38,8 @@ static const struct command commands[] = {
      &client_sub_options, client_sub_run},
     {"doctor", "tell what this machine offers, and what to change", &doctor_options, doctor_run},
     {"log", "check what a data directory holds", &inspect_options, inspect_run},
+    {"trace", "run a program and show where the time of its requests went", &trace_options,
+     trace_run},
     {"version", "print the version", &version_options, run_version},
     {"help", "explain a command", &help_options, run_help},
 };

@@ -104,8 +104,6 @@ static void reap(void)
 /* A turn as far as the backend goes: what waits for room, or for buffers, becomes requests. */
 static void turn(void)
 {
-    if (buffers_can_feed(&loop.buffers))
-        loop.backend->feed(&loop);
     (void)loop.backend->wait(&loop, 0);
 }
 

@@ -1,0 +1,175 @@
+/* collection.c - the way of the data: rings, ops, then whoever shows them. */
+#include "trace/collection.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <time.h>
+
+#include "base/say.h"
+#include "trace/text.h"
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+/* --- what comes out of the ops --- */
+
+static bool is_wanted(const struct trace_collection *collection, const struct trace_op *op)
+{
+    return collection->options.kind < 0 || collection->options.kind == op->kind;
+}
+
+static bool is_slow(const struct trace_collection *collection, const struct trace_op *op)
+{
+    uint64_t all = trace_op_span(op, TRACE_SPAN_ALL);
+    uint64_t own =
+        collection->options.kind >= 0 && all != TRACE_OP_UNKNOWN ? all : trace_op_slowness(op);
+    return own >= collection->options.slower_than_ns;
+}
+
+static void take_ended(void *context, const struct trace_op *op)
+{
+    struct trace_collection *collection = context;
+    if (!is_wanted(collection, op))
+        return;
+    trace_table_add(&collection->table, op);
+    if (!is_slow(collection, op))
+        return;
+    trace_slowest_offer(&collection->slowest, op);
+    if (collection->json.file)
+        trace_json_op(&collection->json, op);
+}
+
+static void take_wait(void *context, const struct trace_loop *loop, uint64_t from_ns,
+                      uint64_t until_ns, uint64_t may_sleep_ns)
+{
+    struct trace_collection *collection = context;
+    if (collection->json.file)
+        trace_json_wait(&collection->json, loop, from_ns, until_ns, may_sleep_ns);
+}
+
+/* --- reading --- */
+
+int trace_collection_open(struct trace_collection *collection,
+                          const struct trace_collection_options *options)
+{
+    const struct trace_ops_receiver receiver = {
+        .context = collection, .ended = take_ended, .waited = take_wait};
+    collection->options = *options;
+    collection->slowest.wanted = options->slowest;
+    collection->slowest.by_whole_time = options->kind >= 0;
+    int error = trace_ops_create(&receiver, &collection->ops);
+    if (error || !options->output)
+        return error;
+    FILE *file = fopen(options->output, "we");
+    if (!file) {
+        error = -errno;
+        say("trace: cannot write %s: %s", options->output, why(error));
+        return error;
+    }
+    trace_json_begin(&collection->json, file);
+    return 0;
+}
+
+void trace_collection_round(struct trace_collection *collection)
+{
+    uint64_t before_ns = collection->round_ns;
+    collection->round_ns = now_ns();
+    trace_rings_read(&collection->rings, trace_ops_take, collection->ops);
+    trace_ops_settle(collection->ops, before_ns);
+}
+
+static int end_picture(struct trace_collection *collection)
+{
+    FILE *file = collection->json.file;
+    if (!file)
+        return 0;
+    trace_json_end(&collection->json);
+    bool failed = ferror(file) != 0;
+    int error = fclose(file) == 0 && !failed ? 0 : -(errno ? errno : EIO);
+    collection->json.file = NULL;
+    if (error)
+        say("trace: cannot write %s: %s", collection->options.output, why(error));
+    return error;
+}
+
+int trace_collection_end(struct trace_collection *collection)
+{
+    trace_collection_round(collection);
+    trace_ops_settle(collection->ops, UINT64_MAX);
+    const struct trace_op *op = NULL;
+    while ((op = trace_ops_next_in_flight(collection->ops, op)))
+        if (is_wanted(collection, op))
+            trace_table_add_in_flight(&collection->table, op);
+    return end_picture(collection);
+}
+
+void trace_collection_done(struct trace_collection *collection)
+{
+    (void)end_picture(collection);
+    trace_slowest_done(&collection->slowest);
+    trace_table_done(&collection->table);
+    trace_ops_destroy(collection->ops);
+    trace_rings_done(&collection->rings);
+}
+
+/* --- printing --- */
+
+static double share(uint64_t part, uint64_t whole)
+{
+    return whole ? 100.0 * (double)part / (double)whole : 0;
+}
+
+static void print_loop(const struct trace_loop *loop, FILE *file)
+{
+    char turns[TRACE_TEXT_MAX], length[TRACE_TEXT_MAX];
+    uint64_t whole_ns = loop->last_ns - loop->first_ns;
+    fprintf(file, "%s %u, loop %u on %s: %s, %s turns, %.1f %% asleep, %.1f %% in callbacks\n",
+            loop->process[0] ? loop->process : "process", loop->pid, loop->number,
+            trace_text_backend(loop->backend), trace_text_duration(length, whole_ns),
+            trace_text_count(turns, loop->turns), share(loop->asleep_ns, whole_ns),
+            share(loop->callbacks_ns, whole_ns));
+    if (loop->lost)
+        fprintf(file,
+                "  %s of its events were overwritten before they were read: more room has\n"
+                "  HARK_TRACE_EVENTS=%u\n",
+                trace_text_count(turns, loop->lost), 1u << 20);
+}
+
+static void print_losses(const struct trace_ops_losses *losses, FILE *file)
+{
+    if (losses->left_out)
+        fprintf(file,
+                "%" PRIu64 " ops were left out: more than %d were in flight, or memory is "
+                "short\n",
+                losses->left_out, TRACE_OPS_MAX);
+    if (losses->forgotten)
+        fprintf(file, "%" PRIu64 " ops have no end here: it was overwritten\n", losses->forgotten);
+    if (losses->odd)
+        fprintf(file, "%" PRIu64 " events made no sense, and were passed over\n", losses->odd);
+}
+
+uint64_t trace_collection_print(const struct trace_collection *collection, FILE *file)
+{
+    const struct trace_loop *loop;
+    for (size_t i = 0; (loop = trace_ops_loop(collection->ops, i)); i++)
+        print_loop(loop, file);
+    print_losses(trace_ops_losses(collection->ops), file);
+    if (collection->table.count == 0)
+        return 0;
+    fputc('\n', file);
+    trace_table_print(&collection->table, file);
+    if (collection->slowest.count)
+        fprintf(file, "\nThe slowest%s:\n",
+                collection->options.kind >= 0
+                    ? ""
+                    : " (what waits for peers, signals or timers without that wait)");
+    for (size_t i = 0; i < collection->slowest.count; i++) {
+        fputc('\n', file);
+        trace_story_print(&collection->slowest.ops[i], file);
+    }
+    return collection->table.count;
+}

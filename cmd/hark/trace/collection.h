@@ -1,0 +1,50 @@
+/* collection.h - all that one run of `hark trace` gathers: from rings through ops into the table,
+ * the stories and the picture. Whoever else wants to see the ops is called from here. */
+#ifndef TRACE_COLLECTION_H
+#define TRACE_COLLECTION_H
+
+#include <stdio.h>
+
+#include "trace/json.h"
+#include "trace/ops.h"
+#include "trace/rings.h"
+#include "trace/story.h"
+#include "trace/table.h"
+
+struct trace_collection_options {
+    int kind;                /* ops of this kind alone; -1: of all */
+    uint64_t slower_than_ns; /* stories and picture: no others */
+    size_t slowest;          /* how many stories */
+    const char *output;      /* the picture's file; NULL: none */
+};
+
+/* In the caller's memory, zeroed. */
+struct trace_collection {
+    struct trace_collection_options options;
+    struct trace_rings rings;
+    struct trace_ops *ops;
+    struct trace_table table;
+    struct trace_slowest slowest;
+    struct trace_json json;
+    uint64_t round_ns; /* when the last round began */
+};
+
+/* Fails: -ENOMEM; what opening the picture's file gives, after a line that says so. */
+int trace_collection_open(struct trace_collection *collection,
+                          const struct trace_collection_options *options);
+
+/* Reads what has been written to the rings that are open; settles what ended before the round
+ * before. */
+void trace_collection_round(struct trace_collection *collection);
+
+/* The last round, and the end of the picture.
+ * Gives: 0; a negative errno if the picture could not be written, after a line that says so. */
+int trace_collection_end(struct trace_collection *collection);
+
+/* Prints loops, losses, table and stories. With nothing to print it prints nothing.
+ * Gives: how many ops there were. */
+uint64_t trace_collection_print(const struct trace_collection *collection, FILE *file);
+
+void trace_collection_done(struct trace_collection *collection);
+
+#endif

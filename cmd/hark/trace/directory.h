@@ -1,0 +1,23 @@
+/* directory.h - where the rings of a run are kept. */
+#ifndef TRACE_DIRECTORY_H
+#define TRACE_DIRECTORY_H
+
+#include <limits.h>
+#include <stdbool.h>
+
+/* In the caller's memory, zeroed. */
+struct trace_directory {
+    char path[PATH_MAX];
+    bool temporary;
+};
+
+/* Makes one.
+ * Takes: keep: the one to use, which is made if it is not there; NULL: a temporary one, in memory
+ *   if there is room.
+ * Gives: 0; a negative errno after a line that says why. */
+int trace_directory_make(struct trace_directory *directory, const char *keep);
+
+/* Removes a temporary one with the files in it. */
+void trace_directory_remove(struct trace_directory *directory);
+
+#endif
