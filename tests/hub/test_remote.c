@@ -355,6 +355,27 @@ BACKEND_TEST(stream_deleted_and_made_anew_on_either_side_is_a_gap_on_both)
     bench_close(&bench);
 }
 
+BACKEND_TEST(deleted_stream_keeps_nothing_in_memory_on_the_other_thread)
+{
+    struct bench bench;
+    struct source source;
+    struct reader reader;
+    bench_open(&bench, loop, 0);
+    source_open(&bench, &source, OWNER, "s");
+    reader_open(bench.loops[REMOTE], bench.brokers[REMOTE], &reader, "s", BROKER_FROM_NOW, 0);
+    turn_until(&bench, &reader.begun);
+    source_publish(&source, 10);
+    read_all(&bench, &reader, 1, 10);
+    assert_true(broker_statistics(bench.brokers[REMOTE])->ring_bytes > 0);
+    assert_true(delete_stream(&source) > 0);
+    for (int i = 0; i < 100 && broker_statistics(bench.brokers[REMOTE])->ring_bytes > 0; i++)
+        turn(&bench);
+    assert_int_equal(broker_statistics(bench.brokers[REMOTE])->ring_bytes, 0);
+    reader_done(&bench, &reader);
+    source_close(&source);
+    bench_close(&bench);
+}
+
 BACKEND_TEST(reader_of_the_disk_whose_stream_is_deleted_waits)
 {
     struct bench bench;

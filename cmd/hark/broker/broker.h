@@ -5,7 +5,7 @@
  * shown before it is as durable as --sync asks.
  *
  * Handles on streams are in stream.h, publishing is in publish.h, reading in reader.h. A server of
- * several threads has a broker on each, whose source the others have in threads/.
+ * several threads has a broker on each; how those without the log come to its events is threads/.
  *
  * Thread, for every function here: the broker's.
  */

@@ -1,8 +1,10 @@
 /* encoding.c - from an encoding to the functions of its protocol. The bytes themselves are left to
- * wire/. */
+ * wire/.
+ *
+ * Thread: any. */
 #include "broker/encoding.h"
-#include "base/check.h"
 
+#include "base/check.h"
 #include "wire/lines.h"
 #include "wire/sse.h"
 

@@ -1,4 +1,6 @@
-/* encoding.h - the ways in which events go out: one row for each protocol that has subscribers. */
+/* encoding.h - the ways in which events go out: one row for each protocol that has readers.
+ *
+ * Thread, for every function here: any. */
 #ifndef HARK_COMMAND_BROKER_ENCODING_H
 #define HARK_COMMAND_BROKER_ENCODING_H
 

@@ -1,5 +1,7 @@
 /* rate.c - a count for each of the newest seconds, in a ring: the second that is not over is
- * counted, and left out of the average. */
+ * counted, and left out of the average.
+ *
+ * Thread: the broker's. */
 #include "broker/rate.h"
 
 #include <string.h>

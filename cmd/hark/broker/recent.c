@@ -67,7 +67,7 @@ void recent_stop(struct recent *recent)
     recent->active = false;
 }
 
-/* Adds a chunk that holds at least `size` bytes of one event. Gives NULL where memory is
+/* Adds a chunk that holds at least `size` bytes of one event. Gives NULL if memory is
  * lacking. */
 static struct recent_chunk *chunk_add(struct recent *recent, size_t size)
 {

@@ -79,7 +79,7 @@ struct broker_stream {
     char name[];
 };
 
-/* The stream of that name, where the broker has one; NULL. */
+/* The stream of that name, if the broker has one; else NULL. */
 struct broker_stream *broker_stream_known(const struct broker *broker, const char *name,
                                           size_t name_length);
 

@@ -3,7 +3,9 @@
  * What must hold: whoever pushes after the receiver has looked rings again. The receiver takes the
  * bell's mark away before it looks, and a sender looks at the mark after it has pushed: one of the
  * two sees the other. The bell is an op that several loops send, one after the other: who has set
- * the mark has the op. */
+ * the mark has the op.
+ *
+ * Thread: mail_send runs on the sender's, all else on the receiver's. */
 #include "mailbox/mail.h"
 
 #include <stddef.h>
