@@ -37,6 +37,13 @@ void wait_for_count(struct server *server, uint64_t count);
 /* Turns the loop until the tail says that it is in a state. */
 void wait_for_state(struct server *server, const char *state);
 
+/* Turns the loop until the stream has so many events, and the tail waits for more. */
+static inline void wait_until_read(struct server *server, uint64_t count)
+{
+    wait_for_count(server, count);
+    wait_for_state(server, "following");
+}
+
 /* Asserts that a stream holds these lines and no other, in this order. The list ends with NULL. */
 void assert_lines_in(struct server *server, const char *stream, const char *const *lines);
 void assert_lines(struct server *server, const char *const *lines);

@@ -31,8 +31,7 @@ BACKEND_TEST(file_that_grows_while_its_rest_is_published_is_not_let_go)
     not_on_uring();
     append_file("f", "one\nrest");
     struct server server = server_open(loop, "f", NULL, soon_ns);
-    wait_for_count(&server, 1);
-    wait_for_state(&server, "following");
+    wait_until_read(&server, 1);
     slow_begin(&slow);
     rename_file("f", "f.1");
     slow_await(loop, &slow);
@@ -59,8 +58,7 @@ BACKEND_TEST(file_that_comes_back_to_its_path_before_it_is_let_go_is_followed_on
     signal(SIGXFSZ, SIG_IGN);
     append_file("f", "one\n");
     struct server server = server_open(loop, "f", NULL, soon_ns);
-    wait_for_count(&server, 1);
-    wait_for_state(&server, "following");
+    wait_until_read(&server, 1);
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
     append_file("f", "two\n");
     rename_file("f", "f.1");
@@ -90,14 +88,12 @@ BACKEND_TEST(lines_of_a_batch_that_failed_in_part_are_published_once)
     not_on_uring();
     append_file("f", "one\n");
     struct server server = server_open(loop, "f", &options, 0);
-    wait_for_count(&server, 1);
-    wait_for_state(&server, "following");
+    wait_until_read(&server, 1);
     fail_calls("kernel_fdatasync", descriptor_of(harness_path("data"), ".log"));
     for (int i = 0; i < LINES; i++)
         end += sprintf(end, "%0*d\n", BYTES, i);
     append_file("f", text);
-    wait_for_count(&server, 1 + LINES);
-    wait_for_state(&server, "following");
+    wait_until_read(&server, 1 + LINES);
     assert_true(reported("trying again"));
     struct history history = read_from(loop, server.log, stream_name, LOG_START);
     assert_int_equal(history.events, 1 + LINES);
@@ -146,8 +142,7 @@ BACKEND_TEST(file_that_found_no_descriptor_is_read_once_there_is_one)
     append_file("f", "one\n");
     append_file("next", "three\n");
     struct server server = server_open(loop, "f", NULL, 0);
-    wait_for_count(&server, 1);
-    wait_for_state(&server, "following");
+    wait_until_read(&server, 1);
     append_file("f", "two\n");
     leave_descriptors(0);
     rename_file("f", "f.1");
@@ -163,8 +158,7 @@ BACKEND_TEST(renamed_file_that_found_no_descriptor_is_read_once_there_is_one)
     append_file("second", "two\n");
     append_file("third", "three\n");
     struct server server = server_open(loop, "f", NULL, 0);
-    wait_for_count(&server, 1);
-    wait_for_state(&server, "following");
+    wait_until_read(&server, 1);
     leave_descriptors(0);
     rename_file("f", "f.2");
     rename_file("second", "f");
@@ -188,8 +182,7 @@ BACKEND_TEST(start_that_lacks_descriptors_goes_on_once_there_are_some)
         for (int turn = 0; turn < 50 && !reported("oo many open files"); turn++)
             assert_int_equal(hark_run_once(loop), 1);
         give_descriptors();
-        wait_for_count(&server, left + 2);
-        wait_for_state(&server, "following");
+        wait_until_read(&server, left + 2);
         assert_numbers(&server, left + 2);
         server_close(&server);
     }
@@ -200,8 +193,7 @@ BACKEND_TEST(files_of_a_pattern_are_found_once_there_are_descriptors)
     append_file("fa", "one\n");
     append_file("other", "two\n");
     struct server server = server_open_into(loop, "f*", stream_name, NULL, 0);
-    wait_for_count(&server, 1);
-    wait_for_state(&server, "following");
+    wait_until_read(&server, 1);
     leave_descriptors(0);
     rename_file("other", "fb");
     wait_for_report(&server, "cannot look for files");

@@ -20,8 +20,7 @@ BACKEND_TEST(line_is_published_once_it_is_complete)
 {
     struct server server = server_open(loop, "f", NULL, 0);
     append_file("f", "one\ntw");
-    wait_for_count(&server, 1);
-    wait_for_state(&server, "following");
+    wait_until_read(&server, 1);
     append_file("f", "o");
     append_file("f", "\nthr");
     wait_for_count(&server, 2);
@@ -189,13 +188,11 @@ BACKEND_TEST(renamed_files_are_let_go_each_in_its_time)
     wait_for_count(&server, 1);
     rename_file("f", "f.1");
     append_file("f", "two\n");
-    wait_for_count(&server, 2);
-    wait_for_state(&server, "following");
+    wait_until_read(&server, 2);
     fault_clock_ahead(CLOCK_MONOTONIC, hour_ns * 2 / 3);
     rename_file("f", "f.2");
     append_file("f", "three\n");
-    wait_for_count(&server, 3);
-    wait_for_state(&server, "following");
+    wait_until_read(&server, 3);
     fault_clock_ahead(CLOCK_MONOTONIC, hour_ns * 4 / 3);
     wait_for_count(&server, 4); /* the older one was let go */
     wait_for_state(&server, "following");
@@ -347,8 +344,7 @@ BACKEND_TEST(file_cut_within_a_long_line_begins_with_a_whole_one)
     text[length] = '\0';
     append_file("f", text);
     struct server server = server_open(loop, "f", NULL, 0);
-    wait_for_count(&server, 1);
-    wait_for_state(&server, "following");
+    wait_until_read(&server, 1);
     cut_file("f");
     append_file("f", "short\n");
     wait_for_count(&server, 2);

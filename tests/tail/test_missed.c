@@ -14,6 +14,14 @@ static struct server open_at(struct hark_loop *loop, const char *file, uint64_t 
     return server;
 }
 
+/* A file with one line is read, and left alone. */
+static void follow_one_line(struct hark_loop *loop, const char *file)
+{
+    append_file(file, "one\n");
+    struct server server = open_at(loop, file, 1, 0);
+    server_close(&server);
+}
+
 /* As many starts as one likes change nothing. */
 static void assert_for_good(struct hark_loop *loop, const char *file, const char *const *lines,
                             size_t count)
@@ -42,9 +50,7 @@ BACKEND_TEST(file_without_a_line_is_known_after_a_restart)
 /* A file that is read, one that nobody saw, and the one that is there now. */
 static void rotate_under_names(struct hark_loop *loop, const char *older, const char *newer)
 {
-    append_file("app.log", "one\n");
-    struct server server = open_at(loop, "app.log", 1, 0);
-    server_close(&server);
+    follow_one_line(loop, "app.log");
     rename_file("app.log", older);
     append_file("app.log", "two\n");
     rename_file("app.log", newer);
@@ -80,9 +86,7 @@ BACKEND_TEST(file_is_found_under_a_time)
 /* Nothing but the numbers tells which of them is older. */
 BACKEND_TEST(files_of_one_moment_are_read_by_their_numbers)
 {
-    append_file("app.log", "one\n");
-    struct server server = open_at(loop, "app.log", 1, 0);
-    server_close(&server);
+    follow_one_line(loop, "app.log");
     rename_file("app.log", "app.log.4");
     append_file("app.log.2", "three\n");
     append_file("app.log.3", "two\n");
@@ -95,14 +99,12 @@ BACKEND_TEST(files_of_one_moment_are_read_by_their_numbers)
 
 BACKEND_TEST(file_after_one_that_was_removed_is_read)
 {
-    append_file("f", "one\n");
-    struct server server = open_at(loop, "f", 1, 0);
-    server_close(&server);
+    follow_one_line(loop, "f");
     remove_file("f");
     append_file("f", "two\n");
     rename_file("f", "f.1");
     append_file("f", "three\n");
-    server = open_at(loop, "f", 3, 0);
+    struct server server = open_at(loop, "f", 3, 0);
     assert_true(reported("gone"));
     server_close(&server);
     ASSERT_FOR_GOOD("f", 3, "one", "two", "three");
@@ -110,9 +112,7 @@ BACKEND_TEST(file_after_one_that_was_removed_is_read)
 
 BACKEND_TEST(copy_is_not_read_beside_the_renamed_file)
 {
-    append_file("f", "one\n");
-    struct server server = open_at(loop, "f", 1, 0);
-    server_close(&server);
+    follow_one_line(loop, "f");
     append_file("f", "two\n");
     copy_file("f", "f.1");
     rename_file("f", "f.2");
@@ -122,9 +122,7 @@ BACKEND_TEST(copy_is_not_read_beside_the_renamed_file)
 
 BACKEND_TEST(copy_is_not_read_beside_the_file_itself)
 {
-    append_file("f", "one\n");
-    struct server server = open_at(loop, "f", 1, 0);
-    server_close(&server);
+    follow_one_line(loop, "f");
     append_file("f", "two\n");
     copy_file("f", "f.1");
     append_file("f", "three\n");
@@ -133,14 +131,12 @@ BACKEND_TEST(copy_is_not_read_beside_the_file_itself)
 
 BACKEND_TEST(file_cut_while_stopped_goes_on_in_its_copy)
 {
-    append_file("f", "one\n");
-    struct server server = open_at(loop, "f", 1, 0);
-    server_close(&server);
+    follow_one_line(loop, "f");
     append_file("f", "two\n");
     copy_file("f", "f.1");
     cut_file("f");
     append_file("f", "three, which is longer than both\n");
-    server = open_at(loop, "f", 3, 0);
+    struct server server = open_at(loop, "f", 3, 0);
     assert_true(reported("by its bytes is a copy"));
     server_close(&server);
     ASSERT_FOR_GOOD("f", 3, "one", "two", "three, which is longer than both");
@@ -162,8 +158,7 @@ BACKEND_TEST(file_cut_while_followed_goes_on_in_its_copy)
     copy_file("f", "f.1");
     cut_file("f");
     append_file("f", "5\n");
-    wait_for_count(&server, 5);
-    wait_for_state(&server, "following");
+    wait_until_read(&server, 5);
     ASSERT_LINES(&server, "one", "two", "three", "four", "5");
     server_close(&server);
     ASSERT_FOR_GOOD("f", 5, "one", "two", "three", "four", "5");
@@ -195,8 +190,7 @@ BACKEND_TEST(file_cut_and_begun_with_the_same_head_is_read_anew)
     struct server server = open_at(loop, "f", 2, 0);
     cut_file("f");
     append_with_head("f", "two\n"); /* as long as before */
-    wait_for_count(&server, 4);
-    wait_for_state(&server, "following");
+    wait_until_read(&server, 4);
     cut_file("f");
     append_with_head("f", "three, which is longer\n");
     wait_for_count(&server, 6);
@@ -229,12 +223,10 @@ BACKEND_TEST(file_cut_in_the_middle_of_a_line_is_read_anew)
 
 BACKEND_TEST(packed_file_is_told_of)
 {
-    append_file("f", "one\n");
-    struct server server = open_at(loop, "f", 1, 0);
-    server_close(&server);
+    follow_one_line(loop, "f");
     append_file("f.2.gz", "packed");
     append_file("f", "two\n");
-    server = open_at(loop, "f", 2, 0);
+    struct server server = open_at(loop, "f", 2, 0);
     assert_true(reported("f.2.gz"));
     server_close(&server);
     ASSERT_FOR_GOOD("f", 2, "one", "two");
@@ -244,9 +236,7 @@ BACKEND_TEST(other_files_beside_it_are_left_alone)
 {
     static const char *const others[] = {"app.log.lock",    "app-error.log", "app.log1",
                                          "application.log", "xapp.log.1",    "app.txt"};
-    append_file("app.log", "one\n");
-    struct server server = open_at(loop, "app.log", 1, 0);
-    server_close(&server);
+    follow_one_line(loop, "app.log");
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         append_file(others[i], "another\n");
     append_file("app.log", "two\n");
@@ -278,8 +268,7 @@ BACKEND_TEST(files_rotated_behind_an_overflow_are_read)
     rename_file("f.1", "f.2");
     rename_file("f", "f.1");
     append_file("f", "four\n");
-    wait_for_count(&server, 4);
-    wait_for_state(&server, "following");
+    wait_until_read(&server, 4);
     ASSERT_LINES(&server, "one", "two", "three", "four");
     assert_true(reported("overflowed"));
     server_close(&server);

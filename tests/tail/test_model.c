@@ -113,8 +113,7 @@ static void step(struct hark_loop *loop, struct model *model)
     }
     if (!model->open)
         return;
-    wait_for_count(&model->server, model->lines);
-    wait_for_state(&model->server, "following");
+    wait_until_read(&model->server, model->lines);
 }
 
 static void run_model(struct hark_loop *loop, bool copies)
@@ -132,8 +131,7 @@ static void run_model(struct hark_loop *loop, bool copies)
     if (!model.open)
         start_or_stop(loop, &model);
     append_lines(&model, 1);
-    wait_for_count(&model.server, model.lines);
-    wait_for_state(&model.server, "following");
+    wait_until_read(&model.server, model.lines);
     assert_numbers(&model.server, model.lines);
     server_close(&model.server);
 }

@@ -124,8 +124,7 @@ BACKEND_TEST(file_renamed_to_another_name_that_matches_is_read_once_and_told)
 {
     append_file("a.log", "one\n");
     struct server server = server_open(loop, "*.log", NULL, 0);
-    wait_for_count(&server, 1);
-    wait_for_state(&server, "following");
+    wait_until_read(&server, 1);
     rename_file("a.log", "other.log");
     wait_for_state(&server, "stopped: another file by a new name");
     append_file("other.log", "two\n");

@@ -143,8 +143,7 @@ BACKEND_TEST(event_of_another_behind_the_last_lines_is_not_counted_as_one_of_the
     close_and_lose_slots(&server);
     append_file("f", "two\nthree\n");
     server = server_open(loop, "f", NULL, 0);
-    wait_for_count(&server, 3);
-    wait_for_state(&server, "following");
+    wait_until_read(&server, 3);
     ASSERT_LINES(&server, "one", "another's", "two", "three");
     server_close(&server);
 }
@@ -174,8 +173,7 @@ BACKEND_TEST(file_that_was_let_go_is_done_with_for_good)
     append_file("f.1", "more\nlater\n");
     append_file("f", "two\n");
     server = server_open(loop, "f", NULL, soon_ns);
-    wait_for_count(&server, 3);
-    wait_for_state(&server, "following");
+    wait_until_read(&server, 3);
     ASSERT_LINES(&server, "one", "no end", "two");
     server_close(&server);
 }
@@ -199,8 +197,7 @@ BACKEND_TEST(slots_are_written_in_turns)
     size_t count;
     for (size_t i = 0; i < 3; i++) {
         append_numbers("f", i, i + 1);
-        wait_for_count(&server, i + 1);
-        wait_for_state(&server, "following");
+        wait_until_read(&server, i + 1);
         harness_settle(loop);
     }
     server_close(&server);
@@ -336,8 +333,7 @@ BACKEND_TEST(record_that_retention_removed_is_not_needed)
     const struct log_options options = {.segment_bytes = 4096, .retain_bytes = 8192};
     append_file("f", "one\ntwo\n");
     struct server server = server_open(loop, "f", &options, 0);
-    wait_for_count(&server, 2);
-    wait_for_state(&server, "following");
+    wait_until_read(&server, 2);
     char text[512];
     memset(text, 'x', sizeof text);
     for (int i = 0; i < 64; i++)
@@ -394,8 +390,7 @@ static void start_from_cut(struct hark_loop *loop, const unsigned char *bytes, s
     snprintf(names[0], sizeof names[0], "data/%020d.log", 1);
     store_file(harness_path(names[0]), bytes, cut);
     struct server server = server_open(loop, "f", NULL, soon_ns);
-    wait_for_count(&server, CRASH_LINES);
-    wait_for_state(&server, "following");
+    wait_until_read(&server, CRASH_LINES);
     assert_crash_lines(&server, cut);
     server_close(&server);
 }
@@ -408,8 +403,7 @@ static void crash_at_every_cut(struct hark_loop *loop, bool with_slots, size_t s
      * events stand between. */
     struct server server = server_open(loop, "f", NULL, soon_ns);
     write_crash_lines();
-    wait_for_count(&server, CRASH_LINES);
-    wait_for_state(&server, "following");
+    wait_until_read(&server, CRASH_LINES);
     server_close(&server);
     assert_int_equal(list_files(harness_path("data"), ".log", names, 8), 1);
     unsigned char *bytes = load_file(inside(harness_path("data"), names[0]), &length);
