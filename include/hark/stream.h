@@ -111,7 +111,7 @@ struct hark_stream {
         size_t into_count;
         uint64_t linger_ns; /* until when the peer's end is waited for */
     };
-    void *filling;                  /* the caller's buffer that the receive in flight fills */
+    void *filling; /* the buffer that the receive in flight fills; NULL: one lent */
     struct hark_stream_piece *held; /* what came after reading had been stopped, the oldest first */
     struct hark_stream_piece *held_last;
     size_t first_sent; /* bytes of the first block that are gone */
@@ -196,9 +196,11 @@ HARK_API void hark_stream_close(struct hark_stream *stream);
  * (-EPIPE), and of the other calls only hark_stream_close has an effect: `closed` then comes in the
  * place of `detached`. Where sending fails, `failed` tells so, and the descriptor is given up all
  * the same: the next op on it finds out. With a write deadline it cannot hang.
- * Takes: a stream with a `detached` event; one that is not open, or is being closed or detached:
- *   nothing happens. */
-HARK_API void hark_stream_detach(struct hark_stream *stream);
+ * Takes: a stream with a `detached` event.
+ * Gives: 0.
+ * Fails: -EBADF not open; -EBUSY being closed or detached already; -EOPNOTSUPP what the stream's
+ *   bytes go over has a state that cannot be given up (no socket has). Nothing has changed then. */
+HARK_API int hark_stream_detach(struct hark_stream *stream);
 
 /* Sends the queue, ends writing, and closes once the peer has ended its side too, or after two
  * seconds (the write deadline where that is shorter); or once writing fails. From here on nothing

@@ -15,6 +15,8 @@
  *   - wake() has another loop woken by the next wait(), which costs no system call of its own. It
  *     says whether it will; else the caller wakes it. settle() is called when the loop is left: no
  *     wait() may follow, so what wake() said is done now.
+ *   - Ops that the core keeps for the backend (loop_finish_late, loop_next_turn, loop_starve) come
+ *     back through fulfil() and feed(), or are cancelled without it.
  *   - close() gets a hark_close once no other op is linked to its descriptor. */
 #ifndef CORE_BACKEND_H
 #define CORE_BACKEND_H
@@ -37,9 +39,12 @@ struct hark_backend {
     int (*adopt)(struct hark_loop *loop);
     void (*start)(struct hark_loop *loop, struct hark_op *op);
     void (*again)(struct hark_loop *loop, struct hark_op *op);
-    /* An op given to loop_finish_late: calls back, or puts it into OP_WAITING again. NULL where
-     * none is given. */
+    /* An op given to loop_finish_late, or to loop_next_turn before: calls back, or sees to it that
+     * it goes on. NULL where none is given. */
     void (*fulfil)(struct hark_loop *loop, struct hark_op *op);
+    /* Before a wait(), as buffers are free that ops starve for: lets as many ops of
+     * buffers.starved go on as there are buffers (buffers_next_starved). */
+    void (*feed)(struct hark_loop *loop);
     void (*cancel)(struct hark_loop *loop, struct hark_op *op);
     int (*wait)(struct hark_loop *loop, uint64_t timeout_ns);
     uint32_t (*reap)(struct hark_loop *loop, uint32_t budget);

@@ -190,8 +190,7 @@ int hark_loop_descriptor(const struct hark_loop *loop)
 
 uint64_t hark_loop_next_deadline(const struct hark_loop *loop)
 {
-    if (loop->finished.first || loop->late.first || loop->deferred.first || loop->looks_again ||
-        buffers_can_feed(&loop->buffers))
+    if (loop_has_more(loop))
         return loop->now_ns;
     return timers_next(&loop->timers);
 }

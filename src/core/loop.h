@@ -37,9 +37,11 @@ enum op_state {
     OP_POSTED,    /* in the inbox, put there by another thread */
     OP_CLOSING,   /* a close that waits for its descriptor's ops */
     OP_PARKED, /* started on a number whose close is with the kernel: goes on once that has ended */
-    OP_CALLING,  /* in a call that is not the final one, and nowhere else */
-    OP_READY,    /* in the queue of late ops: the backend fulfils it when its turn comes */
-    OP_FINISHED, /* its result is known and waits to be called */
+    OP_CALLING,   /* in a call that is not the final one, and nowhere else */
+    OP_STARVED,   /* among those that wait for a buffer of the pool */
+    OP_LATE,      /* in the queue of late ops: the backend fulfils it when its turn comes */
+    OP_NEXT_TURN, /* in the queue of the next turn: a defer is finished then, others are late */
+    OP_FINISHED,  /* its result is known and waits to be called */
 };
 
 /* Further bits of hark_op.marks; the first is HARK_MARK_MORE. */
@@ -47,7 +49,6 @@ enum {
     MARK_CANCELLED = 2,  /* a cancel was asked for */
     MARK_EXPIRED = 4,    /* its deadline has passed */
     MARK_GUARDED = 8,    /* a write that must raise no SIGPIPE: counted in guarded_writes */
-    MARK_BEGUN = 16,     /* ready: the connect was started */
     MARK_NO_MEMORY = 32, /* it ends because its deadline could not be kept */
     MARK_CLOSED = 64,    /* a close that is with the kernel: its number is no longer its own */
     MARK_EVICTED = 128,  /* a close waits for it to end */
@@ -69,10 +70,9 @@ struct hark_loop {
     uint64_t last_id;          /* of the ops started here: see hark_op_id */
     uint64_t submissions; /* entries into the kernel that can have handed it what was requested */
     struct op_queue finished; /* results that wait to be called */
-    struct op_queue
-        late; /* ops in OP_READY: after the finished ones, which may give back what these need */
-    struct op_queue deferred; /* hark_defer: finished once this turn is over */
-    struct hark_op *calling;  /* a finished op in a call that is not its final one: an every stands
+    struct op_queue late;     /* after the finished ones, which may give back what these need */
+    struct op_queue next_turn;
+    struct hark_op *calling; /* a finished op in a call that is not its final one: an every stands
                                  nowhere else then */
     struct descriptors descriptors;
     struct timers timers;
@@ -80,7 +80,6 @@ struct hark_loop {
     uint32_t turn_max;
     uint64_t thread; /* the number of the one that runs it, or ran it last; 0: none has */
     bool running;
-    bool looks_again; /* the backend has something to try in the next turn */
     bool lingers; /* several posts came in the last turn: it looks once more before it sleeps, as
                      more may be on their way */
     bool sigpipe_guarded;
@@ -221,8 +220,41 @@ static inline void loop_finish_at_once(struct hark_loop *loop, struct hark_op *o
  * when it is called. The backend's fulfil() is called in its turn. */
 static inline void loop_finish_late(struct hark_loop *loop, struct hark_op *op)
 {
-    op->state = OP_READY;
+    op->state = OP_LATE;
     op_queue_push(&loop->late, op);
+}
+
+/* It goes on in the next turn, which does not sleep before it: the backend's fulfil() is called in
+ * it, a defer is finished. */
+static inline void loop_next_turn(struct hark_loop *loop, struct hark_op *op)
+{
+    op->state = OP_NEXT_TURN;
+    op_queue_push(&loop->next_turn, op);
+}
+
+/* It receives into a buffer of the pool, and there is none: it waits behind all others that do. The
+ * backend's feed() lets it go on. */
+static inline void loop_starve(struct hark_loop *loop, struct hark_op *op)
+{
+    struct buffers *buffers = &loop->buffers;
+    loop->metrics.buffers_exhausted += buffers->free + buffers->offered == 0;
+    op->state = OP_STARVED;
+    op_queue_push(&buffers->starved, op);
+}
+
+/* Whether the next turn has something to do, whatever comes from outside. */
+static inline bool loop_has_more(const struct hark_loop *loop)
+{
+    return loop->finished.first || loop->late.first || loop->next_turn.first ||
+           buffers_can_feed(&loop->buffers);
+}
+
+/* The result of an op that is cancelled: what it has moved already, of one that moves all or
+ * nothing, is not forgotten. */
+static inline int64_t loop_cancelled_result(const struct hark_op *op)
+{
+    bool transfers = op->code == HARK_OP_RECV || op->code == HARK_OP_SEND;
+    return transfers && op->with.io.offset > 0 ? op->with.io.offset : -ECANCELED;
 }
 
 /* After a call that was not final, of an op in state OP_CALLING: ends it where that was asked for,

@@ -158,17 +158,17 @@ void op_cancel(struct hark_loop *loop, struct hark_op *op)
         if (!op_closes(op))
             finish_cancelled(loop, op);
         break;
-    case OP_READY:
-        /* It stands in a queue already. */
-        op->marks |= MARK_CANCELLED;
-        op->result = -ECANCELED;
-        op->state = OP_FINISHED;
+    case OP_STARVED:
+        op_queue_remove(&loop->buffers.starved, op);
+        finish_cancelled(loop, op);
         break;
     case OP_FINISHED:
         cancel_finished(op);
         break;
+    case OP_LATE:
+    case OP_NEXT_TURN:
     case OP_CALLING:
-        op->marks |= MARK_CANCELLED;
+        op->marks |= MARK_CANCELLED; /* it is looked at where it goes on */
         break;
     case OP_POSTED:
     case OP_CLOSING:
@@ -226,8 +226,8 @@ void hark_cancel_all(struct hark_loop *loop)
     cancel_list(loop, loop->descriptors.loose);
     for (struct hark_op *op = loop->finished.first; op; op = op->queued)
         cancel_finished(op);
-    for (struct hark_op *op = loop->deferred.first; op; op = op->queued)
-        cancel_finished(op);
+    for (struct hark_op *op = loop->next_turn.first; op; op = op->queued)
+        op->marks |= MARK_CANCELLED;
     hark_cancel(loop->calling);
     while (cancel_timers(loop))
         ;

@@ -1,9 +1,9 @@
 /* run.c - the turn of the loop: wait, then call back what has come, in bounded batches.
  *
- * A turn: what was deferred becomes due; one wait, which also submits all requests; the clock;
- * timers and deadlines; then the callbacks, at most turn_max from the queue of finished ops and as
- * many from what the backend holds. What is left over is handled in the next turn, whose wait does
- * not sleep. */
+ * A turn: what was left for it becomes due, and who starved of buffers goes on; one wait, which
+ * also submits all requests; the clock; timers and deadlines; then the callbacks, at most turn_max
+ * from the queue of finished ops and as many from what the backend holds. What is left over is
+ * handled in the next turn, whose wait does not sleep. */
 #include "core/call.h"
 #include "core/close.h"
 #include "core/deadline.h"
@@ -54,10 +54,10 @@ static void call_late(struct hark_loop *loop, uint32_t *budget)
     struct hark_op *op;
     while (*budget > 0 && !loop_should_stop(loop) && (op = op_queue_pop(&loop->late))) {
         --*budget;
-        if (likely(op->state == OP_READY))
+        if (likely(!(op->marks & MARK_CANCELLED)))
             loop->backend->fulfil(loop, op);
         else
-            loop_call_final(loop, op, op->result); /* cancelled meanwhile */
+            loop_call_final(loop, op, loop_cancelled_result(op));
     }
 }
 
@@ -76,13 +76,33 @@ static void call_back(struct hark_loop *loop)
 
 /* --- the turn --- */
 
+/* What was left for this turn. */
+static void begin_turn(struct hark_loop *loop)
+{
+    struct hark_op *op;
+    while ((op = op_queue_pop(&loop->next_turn))) {
+        if (op->marks & MARK_CANCELLED)
+            loop_finish(loop, op, loop_cancelled_result(op));
+        else if (op->code == HARK_OP_DEFER)
+            loop_finish(loop, op, 0);
+        else
+            loop_finish_late(loop, op);
+    }
+}
+
+/* Buffers may have come back since they starved. */
+static void feed_starved(struct hark_loop *loop)
+{
+    if (unlikely(buffers_can_feed(&loop->buffers)))
+        loop->backend->feed(loop);
+}
+
 /* How long the wait may sleep. Says beforehand that it will, so that whoever puts something in
  * afterwards wakes it. */
 static uint64_t time_to_sleep(struct hark_loop *loop, bool may_wait)
 {
     uint64_t next_ns = timers_next(&loop->timers);
-    if (!may_wait || loop->lingers || loop->finished.first || loop->late.first ||
-        next_ns <= loop->now_ns)
+    if (!may_wait || loop->lingers || loop_has_more(loop) || next_ns <= loop->now_ns)
         return 0;
     atomic_store(&loop->sleeping, true);
     if (!inbox_is_empty(&loop->inbox) || atomic_load(&loop->stopped) || signals_pending(loop))
@@ -104,7 +124,8 @@ static void count_lag(struct hark_loop *loop, uint64_t woke_ns)
 static int turn(struct hark_loop *loop, bool may_wait)
 {
     checking_look(loop, NULL);
-    op_queue_append(&loop->finished, &loop->deferred);
+    begin_turn(loop);
+    feed_starved(loop);
     uint64_t timeout_ns = time_to_sleep(loop, may_wait);
     loop->metrics.turns++;
     loop->metrics.sleeps += timeout_ns != 0;
@@ -201,10 +222,11 @@ static int run_turn(struct hark_loop *loop, bool may_wait)
         return result;
     if (has_work(loop) || !may_wait)
         result = turn(loop, may_wait);
-    if (!result && !may_wait)
-        result = loop->backend->wait(
-            loop,
-            0); /* what the callbacks requested must be under way when the other loop sleeps */
+    if (!result && !may_wait) {
+        /* What the callbacks requested must be under way when the other loop sleeps. */
+        feed_starved(loop);
+        result = loop->backend->wait(loop, 0);
+    }
     atomic_store(&loop->stopped, false);
     if (!result)
         result = has_work(loop);

@@ -15,9 +15,7 @@ void hark_nop(struct hark_loop *loop, struct hark_op *op, hark_done *done)
 void hark_defer(struct hark_loop *loop, struct hark_op *op, hark_done *done)
 {
     op_begin(loop, op, HARK_OP_DEFER, -1, done);
-    op->result = 0;
-    op->state = OP_FINISHED;
-    op_queue_push(&loop->deferred, op);
+    loop_next_turn(loop, op);
 }
 
 static void start_timer(struct hark_loop *loop, struct hark_op *op, uint64_t at_ns)

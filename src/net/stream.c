@@ -15,9 +15,10 @@
  * early.
  *
  * Left to others: the descriptor, and what moves bytes (transport.h). */
+#include "net/stream.h"
 #include "net/stream_held.h"
 #include "net/stream_queue.h"
-#include "net/transport.h"
+#include "net/transport_socket.h"
 
 #include "base/check.h"
 #include "hark/buffer.h"
@@ -254,15 +255,16 @@ static void piece_done(struct hark_op *op, int64_t result)
     struct hark_stream *stream = hark_container_of(op, struct hark_stream, receive);
     bool more = hark_op_more(op);
     bool was_stopped = !more && receive_over(stream);
+    const void *bytes = stream->filling ? stream->filling : hark_op_buffer(op);
     enter(stream);
     if (result <= 0) {
         end_received(stream, result, was_stopped);
     } else {
         stream->received_bytes += (uint64_t)result;
         if (holds(stream))
-            hold(stream, hark_op_buffer(op), (size_t)result);
+            hold(stream, bytes, (size_t)result);
         else
-            deliver(stream, hark_op_buffer(op), (size_t)result);
+            deliver(stream, bytes, (size_t)result);
     }
     if (more && stream->reading == READS && stream->ending == STAYS)
         limit(stream, op, stream->options.read_timeout_ns);
@@ -342,10 +344,10 @@ static void drop_held(struct hark_stream *stream)
 
 static void start_receiving(struct hark_stream *stream)
 {
-    stream->filling = stream->into;
+    void *into = stream->into;
     stream->into = NULL;
-    stream->transport->receive(stream, stream->filling, stream->into_count,
-                               stream->filling ? fill_done : piece_done);
+    stream->filling = into;
+    stream->transport->receive(stream, into, stream->into_count, into ? fill_done : piece_done);
     if (stream->ending == LINGERING)
         hark_op_deadline(&stream->receive, stream->linger_ns);
     else if (stream->ending != FINISHING)
@@ -470,15 +472,16 @@ static void move_on(struct hark_stream *stream)
 
 /* Everything but the ops, which are idle and stay zeroed from the caller's first use on, and the
  * caller's context. */
-static void prepare(struct hark_loop *loop, struct hark_stream *stream, int fd,
-                    const struct hark_stream_options *options,
-                    const struct hark_stream_events *events)
+void stream_open_over(struct hark_loop *loop, struct hark_stream *stream,
+                      const struct hark_transport *transport, int fd,
+                      const struct hark_stream_options *options,
+                      const struct hark_stream_events *events)
 {
     check_rule(stream->opening == NOT_OPEN,
                "a stream was opened that is open, or that was not zeroed", NULL, stream->fd);
     stream->loop = loop;
     stream->events = events;
-    stream->transport = &transport_socket;
+    stream->transport = transport;
     stream->options = options ? *options : (struct hark_stream_options){0};
     struct hark_stream_options *own = &stream->options;
     if (own->queue_bytes_max == 0)
@@ -511,7 +514,7 @@ void hark_stream_open(struct hark_loop *loop, struct hark_stream *stream, int fd
                       const struct hark_stream_options *options,
                       const struct hark_stream_events *events)
 {
-    prepare(loop, stream, fd, options, events);
+    stream_open_over(loop, stream, &transport_socket, fd, options, events);
 }
 
 int hark_stream_connect(struct hark_loop *loop, struct hark_stream *stream,
@@ -522,7 +525,7 @@ int hark_stream_connect(struct hark_loop *loop, struct hark_stream *stream,
     int fd = transport_socket_make(loop, address);
     if (fd < 0)
         return fd;
-    prepare(loop, stream, fd, options, events);
+    stream_open_over(loop, stream, &transport_socket, fd, options, events);
     stream->opening = CONNECTING;
     stream->peer = *address;
     stream->transport->open(stream, connect_done);
@@ -636,15 +639,20 @@ void hark_stream_close(struct hark_stream *stream)
     advance(stream);
 }
 
-void hark_stream_detach(struct hark_stream *stream)
+int hark_stream_detach(struct hark_stream *stream)
 {
-    if (stream->opening == NOT_OPEN || stream->ending != STAYS)
-        return;
+    if (stream->opening == NOT_OPEN)
+        return -EBADF;
+    if (stream->ending != STAYS)
+        return -EBUSY;
+    if (!stream->transport->detach)
+        return -EOPNOTSUPP;
     check_rule(stream->events->detached, "hark_stream_detach of a stream without a detached event",
                NULL, stream->fd);
     hark_stream_read_stop(stream);
     stream->ending = DETACHING;
     advance(stream);
+    return 0;
 }
 
 void hark_stream_close_after_sending(struct hark_stream *stream)

@@ -13,19 +13,20 @@
  *               other time. So the stream knows what is under way, and gives deadlines and cancels
  *               to the op itself. It starts nothing in an op that is active.
  *   Done        `done(op, result)` with the op of the stream: op.h's rules for its final call. What
- *               a receive brought is in the bytes that were given to it, or is lent by the op
- *               (hark_op_buffer).
+ *               a receive brought is in the bytes that were given to it; or it is lent by the op
+ *               (hark_op_buffer); or by the transport, which has stream->filling point at it.
+ *   State       A transport that needs memory has its struct hark_transport as the first member of
+ *               it, so that stream->transport leads to it (transport_pair.h).
  *   Descriptors Nobody but the transport uses them.
  *
- * A filter, such as TLS, is a transport over a transport. It has a struct hark_transport as the
- * first member of its state, so that `stream->transport` leads to it, and keeps the one under it
- * there; to that it gives callbacks of its own, and calls the `done` of the stream when something
- * has come of it:
+ * A filter, such as TLS, is a transport over a transport. It keeps the one under it in its state,
+ * gives that one callbacks of its own, and calls the stream's `done` when something has come of it:
  *
  *   open        the handshake: sends and receives of the transport under it, and `done` once both
  *               sides agree.
- *   receive     decrypts what comes, in a callback of its own. Its bytes are not the op's: it hands
- *               them on by what piece_done (stream.c) does behind its first lines.
+ *   receive     decrypts what comes into memory of its own, has stream->filling point at it, and
+ *               calls `done`: as often as it has something, in a call that is not the op's last.
+ *               What is left over is for the next receive, which is then a hark_defer in the op.
  *   send        encrypts from the message into memory of its own and sends that; `done` tells how
  *               many bytes of the message are on their way.
  *   end         close_notify, then the end of the transport under it.
@@ -35,9 +36,7 @@
  * hark_sleep_until HARK_NEVER, and uses the other op if the stream does not. An op that it starts
  * anew in a call of its own has lost its deadline: it gives it the one that stream->options say.
  *
- * A pipe or a terminal has one descriptor to read and one to write: `close` closes one after the
- * other, `end` closes the second alone, `receive` and `send` are a hark_readv and a hark_writev.
- * A receive that ends with bytes is started again, if the owner still reads.
+ * A pair of pipes, or a terminal, has one descriptor to read and one to write (transport_pair.c).
  */
 #ifndef NET_TRANSPORT_H
 #define NET_TRANSPORT_H
@@ -48,8 +47,9 @@ struct hark_transport {
     /* Makes bytes able to go both ways: connects to stream->peer. Gives: 0 to `done`. */
     void (*open)(struct hark_stream *stream, hark_done *done);
 
-    /* Receives one piece into the caller's bytes; or, where they are NULL, piece after piece into
-     * buffers that are lent. Gives: as hark_recv and hark_recv_each. */
+    /* Receives one piece into the caller's bytes; or, where they are NULL, one or more pieces into
+     * buffers that are lent: it is called again once that has ended.
+     * Gives: as hark_recv and hark_recv_each. */
     void (*receive)(struct hark_stream *stream, void *bytes, size_t count, hark_done *done);
 
     /* Sends from the message, which stays as it is until `done`. Gives: as hark_sendmsg. */
@@ -65,12 +65,5 @@ struct hark_transport {
     /* Gives stream->fd up, open, as hark_detach. NULL: it cannot. */
     void (*detach)(struct hark_stream *stream, hark_done *done);
 };
-
-/* A connected socket: stream->fd (transport_socket.c). */
-extern const struct hark_transport transport_socket;
-
-/* A socket to connect to an address, for transport_socket. Gives: the descriptor.
- * Fails: as hark_os_socket. */
-int transport_socket_make(struct hark_loop *loop, const struct hark_address *address);
 
 #endif

@@ -1,5 +1,5 @@
 /* transport_socket.c - a stream over a connected socket: each call is one op on its descriptor. */
-#include "net/transport.h"
+#include "net/transport_socket.h"
 
 #include "hark/file.h"
 #include "hark/net.h"

@@ -1,11 +1,15 @@
-/* attempt.c - each op that may wait for readiness, tried once without blocking.
+/* attempt.c - the calls of ops, each made once without blocking, and what comes of it. No op is
+ * moved here, nor told of anything: that is ready.c's.
  *
- * What must hold: WOULD_BLOCK clears the event in row->ready, so that nothing is tried again before
- * the poller reports. */
+ * What must hold: ATTEMPT_BLOCKED clears the events in row->ready, so that nothing is tried again
+ * before the poller reports. */
+#include "ready/attempt.h"
 #include "core/unblocked.h"
-#include "ready/ready.h"
+#include "ready/kind.h"
 
-uint32_t ready_bits_of(const struct hark_op *op)
+enum { MARK_BEGUN = MARK_BACKEND }; /* the connect was started */
+
+uint32_t attempt_bits_of(const struct hark_op *op)
 {
     switch ((enum hark_op_code)op->code) {
     case HARK_OP_RECV_EACH:
@@ -71,24 +75,35 @@ static int64_t try_accept(struct hark_loop *loop, struct hark_op *op, struct des
     while (fd == -ECONNABORTED);
     if (fd >= 0) {
         uint8_t kind = row->kind;
-        ready_note_socket(loop, (int)fd, kind); /* may move the rows */
+        kind_note_socket(loop, (int)fd, kind); /* may move the rows */
     }
     return fd;
 }
 
-/* Called again, connect(2) says how it stands: EALREADY, the error, or 0. */
-static int64_t try_connect(struct hark_loop *loop, struct hark_op *op)
+static struct attempt result_of(int64_t result)
+{
+    return (struct attempt){result, ATTEMPT_RESULT};
+}
+
+static struct attempt blocked(void)
+{
+    return (struct attempt){-EAGAIN, ATTEMPT_BLOCKED};
+}
+
+/* Called again, connect(2) says how it stands: EALREADY, the error, or 0. EAGAIN, a unix socket's
+ * full queue of connections, no event will end. */
+static struct attempt try_connect(struct hark_loop *loop, struct hark_op *op,
+                                  struct descriptor *row)
 {
     int64_t result =
         kernel_connect(calls_of(loop), op->fd, op->with.address.name, op->with.address.count);
-    if (result == -EINPROGRESS || result == -EALREADY) {
-        if (result == -EALREADY && !(op->marks & MARK_BEGUN))
-            return result;
-        op->marks |= MARK_BEGUN;
-        op->backend_bits &= ~(uint32_t)TRY_ALWAYS;
-        return WOULD_BLOCK;
-    }
-    return result;
+    bool begun = result == -EINPROGRESS || (result == -EALREADY && op->marks & MARK_BEGUN);
+    if (!begun)
+        return result_of(result);
+    op->marks |= MARK_BEGUN;
+    op->backend_bits &= ~(uint32_t)TRY_ALWAYS;
+    row->ready &= (uint16_t)~attempt_events_of(op);
+    return blocked();
 }
 
 /* After a short read from TCP nothing is left, unless it ended at urgent data or at the end, which
@@ -99,10 +114,39 @@ static void note_short_read(struct descriptor *row, int64_t result, size_t asked
         row->ready &= (uint16_t)~READY_IN;
 }
 
+/* EAGAIN that no event will end: an empty error queue, and a full receiver of datagrams on a socket
+ * that is not connected to it, which says that it is writable. */
+static bool is_final(struct hark_loop *loop, const struct hark_op *op)
+{
+    if (op->code == HARK_OP_RECV || op->code == HARK_OP_RECVMSG)
+        return (op->with.io.flags & MSG_ERRQUEUE) != 0;
+    return op_sends_to_unix_name(op) && kernel_poll_now(calls_of(loop), op->fd, READY_OUT) > 0;
+}
+
+/* Apart, as is try_other: what sends and receives do each time stays small enough for the
+ * registers. */
+static __attribute__((noinline)) struct attempt failed(struct hark_loop *loop,
+                                                       const struct hark_op *op,
+                                                       struct descriptor *row, int64_t error)
+{
+    if (error != -EAGAIN || is_final(loop, op))
+        return result_of(error);
+    row->ready &= (uint16_t)~attempt_events_of(op);
+    return blocked();
+}
+
+/* What the kernel's answer means. */
+static inline struct attempt answered(struct hark_loop *loop, const struct hark_op *op,
+                                      struct descriptor *row, int64_t result)
+{
+    return likely(result >= 0) ? result_of(result) : failed(loop, op, row, result);
+}
+
 enum { FAIR_BYTES = 1 << 20 }; /* one transfer moves so much before the others have their turn */
 
 /* send or recv; with MSG_WAITALL as often as it takes, what has been moved kept in offset. */
-static int64_t try_transfer(struct hark_loop *loop, struct hark_op *op, struct descriptor *row)
+static struct attempt try_transfer(struct hark_loop *loop, struct hark_op *op,
+                                   struct descriptor *row)
 {
     int flags = (op->with.io.flags & ~MSG_WAITALL) | MSG_DONTWAIT;
     bool is_stream = row->kind == KIND_TCP || row->kind == KIND_STREAM;
@@ -117,29 +161,22 @@ static int64_t try_transfer(struct hark_loop *loop, struct hark_op *op, struct d
         if (receives && !(flags & (MSG_PEEK | MSG_OOB | MSG_ERRQUEUE)))
             note_short_read(row, result, count);
         if (!goes_on || result == -EAGAIN)
-            return result;
+            return answered(loop, op, row, result);
         if (result <= 0)
-            return moved > 0 ? (int64_t)moved : result;
+            return result_of(moved > 0 ? (int64_t)moved : result);
         op->with.io.offset += result;
         if ((size_t)op->with.io.offset == op->with.io.count)
-            return op->with.io.offset;
+            return result_of(op->with.io.offset);
         moved_now += result;
-        if (moved_now >= FAIR_BYTES) {
-            ready_recheck(loop, op);
-            return WOULD_BLOCK;
-        }
+        if (moved_now >= FAIR_BYTES)
+            return (struct attempt){0, ATTEMPT_SHARE_USED};
     }
 }
 
-static int64_t try_recv_each(struct hark_loop *loop, struct hark_op *op, struct descriptor *row)
+static struct attempt try_recv_each(struct hark_loop *loop, struct hark_op *op,
+                                    struct descriptor *row)
 {
     struct buffers *buffers = &loop->buffers;
-    if (buffers->free == 0) {
-        loop->metrics.buffers_exhausted++;
-        op->marks |= MARK_STARVED;
-        op_queue_push(&buffers->starved, op);
-        return WOULD_BLOCK;
-    }
     uint32_t index = buffers->stack[buffers->free - 1];
     void *bytes = buffers_at(buffers, index);
     checking_buffer_out(loop, bytes);
@@ -159,13 +196,13 @@ static int64_t try_recv_each(struct hark_loop *loop, struct hark_op *op, struct 
     } else {
         checking_buffer_unused(buffers, bytes);
     }
-    return result;
+    return answered(loop, op, row, result);
 }
 
 static int64_t ask(struct hark_loop *loop, int fd, uint32_t events)
 {
     int64_t result = kernel_poll_now(calls_of(loop), fd, events);
-    return result ? result : WOULD_BLOCK;
+    return result ? result : -EAGAIN;
 }
 
 /* read and write on what is no regular file. Offsets mean nothing there. */
@@ -178,29 +215,26 @@ static int64_t try_file_io(struct hark_loop *loop, struct hark_op *op, struct de
     return unblocked_by_hand(loop, op);
 }
 
-int64_t ready_read_cached(struct hark_loop *loop, struct hark_op *op)
+static int64_t make_socket(struct hark_loop *loop, struct hark_op *op)
 {
-    /* At the file's own position a part would move it; and much at once would keep the loop. */
-    const size_t bytes_max = 64 * 1024;
-    if (op->code != HARK_OP_READ || op->with.io.offset < 0 || op->with.io.count > bytes_max)
-        return WOULD_BLOCK;
-    const struct iovec vector = {op->with.io.bytes, op->with.io.count};
-    int64_t count =
-        kernel_preadv2(calls_of(loop), op->fd, &vector, 1, op->with.io.offset, RWF_NOWAIT);
-    return count == (int64_t)op->with.io.count ? count : WOULD_BLOCK;
+    int type = op->with.socket.type;
+    int family = op->with.socket.family;
+    int protocol = op->with.socket.protocol;
+    int fd = kernel_socket(calls_of(loop), family, type, protocol);
+    type &= ~(SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd >= 0)
+        kind_note_socket(loop, fd, kind_of_socket(family, type, protocol));
+    return fd;
 }
 
-/* Apart, as is settle: what sends and receives do each time stays small enough for the
- * registers. */
-static __attribute__((noinline)) int64_t attempt_other(struct hark_loop *loop, struct hark_op *op,
-                                                       struct descriptor *row)
+/* The kinds that neither send nor receive bytes. */
+static __attribute__((noinline)) int64_t try_other(struct hark_loop *loop, struct hark_op *op,
+                                                   struct descriptor *row)
 {
     switch ((enum hark_op_code)op->code) {
     case HARK_OP_ACCEPT:
     case HARK_OP_ACCEPT_EACH:
         return try_accept(loop, op, row);
-    case HARK_OP_CONNECT:
-        return try_connect(loop, op);
     case HARK_OP_RECVMSG:
         return kernel_recvmsg(calls_of(loop), op->fd, op->with.io.bytes,
                               op->with.io.flags | MSG_DONTWAIT);
@@ -215,20 +249,25 @@ static __attribute__((noinline)) int64_t attempt_other(struct hark_loop *loop, s
     case HARK_OP_POLL:
     case HARK_OP_POLL_EACH:
         return ask(loop, op->fd, op->with.poll.events);
+    case HARK_OP_NOP:
+        return 0;
+    case HARK_OP_SOCKET:
+        return make_socket(loop, op);
+    case HARK_OP_SHUTDOWN:
+        return kernel_shutdown(calls_of(loop), op->fd, op->with.io.flags);
+    case HARK_OP_CLOSE:
+        return kernel_close(calls_of(loop), op->fd);
     case HARK_OP_RECV:
     case HARK_OP_SEND:
-    case HARK_OP_RECV_EACH: /* see ready_attempt */
-    case HARK_OP_NOP:
+    case HARK_OP_RECV_EACH:
+    case HARK_OP_CONNECT: /* see attempt_call */
     case HARK_OP_DEFER:
     case HARK_OP_SLEEP:
     case HARK_OP_EVERY:
     case HARK_OP_POST:
     case HARK_OP_WORK:
     case HARK_OP_SIGNAL_EACH:
-    case HARK_OP_SHUTDOWN:
-    case HARK_OP_SOCKET:
     case HARK_OP_OPENAT:
-    case HARK_OP_CLOSE:
     case HARK_OP_DETACH:
     case HARK_OP_FSYNC:
     case HARK_OP_FDATASYNC:
@@ -245,47 +284,46 @@ static __attribute__((noinline)) int64_t attempt_other(struct hark_loop *loop, s
     return -ENOSYS;
 }
 
-/* EAGAIN that no event will end: a unix socket's full queue of connections, an empty error queue,
- * and a full receiver of datagrams on a socket that is not connected to it, which says that it is
- * writable. */
-static bool is_final(struct hark_loop *loop, const struct hark_op *op)
+static inline struct attempt make_call(struct hark_loop *loop, struct hark_op *op,
+                                       struct descriptor *row)
 {
+    if (op->code == HARK_OP_RECV_EACH)
+        return try_recv_each(loop, op, row);
+    if (op->code == HARK_OP_SEND || op->code == HARK_OP_RECV)
+        return try_transfer(loop, op, row);
     if (op->code == HARK_OP_CONNECT)
-        return true;
-    if (op->code == HARK_OP_RECV || op->code == HARK_OP_RECVMSG)
-        return (op->with.io.flags & MSG_ERRQUEUE) != 0;
-    return op_sends_to_unix_name(op) && kernel_poll_now(calls_of(loop), op->fd, READY_OUT) > 0;
+        return try_connect(loop, op, row);
+    return answered(loop, op, row, try_other(loop, op, row));
 }
 
-/* What an attempt that gave no plain result says of its descriptor. */
-static __attribute__((noinline)) int64_t settle(struct hark_loop *loop, struct hark_op *op,
-                                                struct descriptor *row, int64_t result)
+struct attempt attempt_call(struct hark_loop *loop, struct hark_op *op, struct descriptor *row)
 {
-    if (result == -EAGAIN && !is_final(loop, op))
-        result = WOULD_BLOCK;
-    if (result == WOULD_BLOCK) {
-        if (!(op->marks & (MARK_STARVED | MARK_RECHECK)))
-            row->ready &= (uint16_t)~ready_events_of(op);
-    } else if (result > 0 && op->backend_bits & READY_IN) {
-        row->seen &= (uint16_t)~READY_IN; /* data was read: hang-ups can be told from it again
-                                             (ready.c, watchable) */
-    }
+    if (op->code == HARK_OP_RECV_EACH && unlikely(loop->buffers.free == 0))
+        return (struct attempt){0, ATTEMPT_NO_BUFFER};
+    op_delegated(loop, op);
+    struct attempt attempt = make_call(loop, op, row);
+    op_returned(loop, op, attempt.result);
+    return attempt;
+}
+
+int64_t attempt_at_once(struct hark_loop *loop, struct hark_op *op)
+{
+    op_delegated(loop, op);
+    int64_t result = try_other(loop, op, NULL);
+    op_returned(loop, op, result);
     return result;
 }
 
-int64_t ready_attempt(struct hark_loop *loop, struct hark_op *op, struct descriptor *row)
+struct attempt attempt_cached(struct hark_loop *loop, struct hark_op *op)
 {
-    int64_t result;
+    /* At the file's own position a part would move it; and much at once would keep the loop. */
+    const size_t bytes_max = 64 * 1024;
+    if (op->code != HARK_OP_READ || op->with.io.offset < 0 || op->with.io.count > bytes_max)
+        return blocked();
+    const struct iovec vector = {op->with.io.bytes, op->with.io.count};
     op_delegated(loop, op);
-    if (op->code == HARK_OP_RECV_EACH)
-        result = try_recv_each(loop, op, row);
-    else if (op->code == HARK_OP_SEND || op->code == HARK_OP_RECV)
-        result = try_transfer(loop, op, row);
-    else
-        result = attempt_other(loop, op, row);
-    op_returned(loop, op, result);
-    bool accepted = result >= 0 && (op->code == HARK_OP_ACCEPT || op->code == HARK_OP_ACCEPT_EACH);
-    if (accepted)
-        return result; /* the rows may have moved */
-    return likely(result >= 0 && !(row->seen & READY_IN)) ? result : settle(loop, op, row, result);
+    int64_t count =
+        kernel_preadv2(calls_of(loop), op->fd, &vector, 1, op->with.io.offset, RWF_NOWAIT);
+    op_returned(loop, op, count);
+    return count == (int64_t)op->with.io.count ? result_of(count) : blocked();
 }

@@ -99,7 +99,6 @@ static int epoll_wait_and_report(struct ready *ready, uint64_t timeout_ns)
 
 static const struct ready_poller poller = {
     .edge = true,
-    .hangups = true,
     .limit = INT_MAX,
     .create = epoll_create_state,
     .destroy = epoll_destroy,

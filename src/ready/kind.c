@@ -1,11 +1,12 @@
 /* kind.c - what a descriptor is, looked up once for those that the library did not make itself. */
+#include "ready/kind.h"
 #include "core/unblocked.h"
-#include "ready/ready.h"
+#include "ready/events.h"
 
 #include <netinet/in.h>
 #include <sys/sysmacros.h>
 
-enum ready_kind ready_kind_of_socket(int family, int type, int protocol)
+enum ready_kind kind_of_socket(int family, int type, int protocol)
 {
     if (type != SOCK_STREAM)
         return type == SOCK_SEQPACKET ? KIND_STREAM : KIND_SOCKET;
@@ -25,8 +26,8 @@ static int option_of(struct hark_loop *loop, int fd, int option)
 
 static enum ready_kind look_up_socket(struct hark_loop *loop, int fd)
 {
-    return ready_kind_of_socket(option_of(loop, fd, SO_DOMAIN), option_of(loop, fd, SO_TYPE),
-                                option_of(loop, fd, SO_PROTOCOL));
+    return kind_of_socket(option_of(loop, fd, SO_DOMAIN), option_of(loop, fd, SO_TYPE),
+                          option_of(loop, fd, SO_PROTOCOL));
 }
 
 /* Accepting and connecting have no flag that says not to wait. A terminal or pipe may be shared
@@ -58,7 +59,7 @@ static bool is_like_a_file(struct hark_loop *loop, int fd, const struct stat *st
     return !unblocked_can_poll(loop, fd);
 }
 
-int ready_look_up(struct hark_loop *loop, int fd, struct descriptor *row)
+int kind_look_up(struct hark_loop *loop, int fd, struct descriptor *row)
 {
     struct stat status;
     int error = kernel_fstat(calls_of(loop), fd, &status);
@@ -79,7 +80,7 @@ int ready_look_up(struct hark_loop *loop, int fd, struct descriptor *row)
     return 0;
 }
 
-void ready_note_socket(struct hark_loop *loop, int fd, enum ready_kind kind)
+void kind_note_socket(struct hark_loop *loop, int fd, enum ready_kind kind)
 {
     loop_forget_descriptor(loop, fd);
     if (descriptors_grow(&loop->descriptors, fd) < 0)

@@ -112,7 +112,6 @@ static int poll_wait_and_report(struct ready *ready, uint64_t timeout_ns)
 
 static const struct ready_poller poller = {
     .edge = false,
-    .hangups = true,
     .limit = INT_MAX,
     .create = poll_create,
     .destroy = poll_destroy,

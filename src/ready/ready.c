@@ -1,41 +1,27 @@
 /* ready.c - the completion engine: ops are tried, wait in their rows, and are tried again when the
- * poller reports.
+ * poller reports. Here alone an op of a readiness backend is moved: where to, the attempt says.
  *
  * What must hold: an op in state OP_WAITING stands in its row and, under a level-triggered poller,
- * is watched for; or it is starved of buffers, or among those that are looked at again in the next
- * turn. No callback is ever called from here. */
+ * is watched for. No callback is ever called from here but from ready_fulfil. */
 #include "ready/ready.h"
 #include "core/call.h"
 #include "core/unblocked.h"
+#include "ready/attempt.h"
+#include "ready/kind.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 /* --- watching --- */
-
-static bool waits_for_events(const struct hark_op *op)
-{
-    return op->state == OP_WAITING && !(op->marks & (MARK_STARVED | MARK_RECHECK));
-}
 
 /* Also a repeating poll that is being told of its events: it waits again right after. */
 static bool is_for_events(const struct hark_op *op)
 {
     if (op->code != HARK_OP_POLL_EACH || op->state == OP_WAITING)
-        return waits_for_events(op);
+        return op->state == OP_WAITING;
     bool goes_on =
         op->state == OP_CALLING || (op->state == OP_FINISHED && op->marks & HARK_MARK_MORE);
     return goes_on && !(op->marks & (MARK_CANCELLED | MARK_EXPIRED));
-}
-
-/* A poller that cannot report hang-ups sees them as readability. Unless data lies unread: then that
- * would be reported for ever, and hang-ups have to wait until it is read. */
-static uint32_t watchable(const struct ready *ready, const struct descriptor *row, uint32_t events)
-{
-    if (ready->poller->hangups || events & READY_IN)
-        return events;
-    bool only_hangups = events && !(events & (READY_OUT | READY_PRI));
-    return (only_hangups || events & READY_RDHUP) && !(row->seen & READY_IN) ? events | READY_IN
-                                                                             : events;
 }
 
 static int watch(struct ready *ready, int fd, struct descriptor *row, uint32_t wanted)
@@ -68,7 +54,7 @@ static bool never_changes(struct hark_loop *loop, struct descriptor *row, const 
 static uint32_t edge_or_level(const struct descriptor *row, const struct hark_op *op)
 {
     bool level = op->code == HARK_OP_POLL_EACH || (op->code == HARK_OP_POLL && row->interest);
-    return level ? row->interest | ready_events_of(op) : (uint32_t)(READY_ALL | READY_EDGE);
+    return level ? row->interest | attempt_events_of(op) : (uint32_t)(READY_ALL | READY_EDGE);
 }
 
 /* An op begins to wait. */
@@ -80,7 +66,7 @@ static inline int watch_for(struct ready *ready, struct descriptor *row, const s
                    : watch(ready, op->fd, row, edge_or_level(row, op));
     if (unlikely(never_changes(ready->loop, row, op)))
         return -EPERM;
-    return watch(ready, op->fd, row, row->interest | watchable(ready, row, ready_events_of(op)));
+    return watch(ready, op->fd, row, row->interest | attempt_events_of(op));
 }
 
 enum { WALK_MAX = 256 };
@@ -98,16 +84,9 @@ static void watch_rest(struct ready *ready, int fd, struct descriptor *row, uint
         if (walk_max-- == 0)
             return;
         if (is_for_events(op))
-            wanted |= watchable(ready, row, ready_events_of(op));
+            wanted |= attempt_events_of(op);
     }
     (void)watch(ready, fd, row, wanted);
-}
-
-/* Data was read: hang-ups can be told from it again, by a poller that sees both as readability. */
-static inline void watch_hangups_again(struct ready *ready, int fd)
-{
-    if (unlikely(!ready->poller->hangups))
-        watch_rest(ready, fd, descriptors_row(&ready->loop->descriptors, fd), UINT32_MAX);
 }
 
 /* --- trying --- */
@@ -119,25 +98,32 @@ static void finish(struct hark_loop *loop, struct hark_op *op, int64_t result)
     loop_finish(loop, op, result);
 }
 
+/* Where an op goes that has been tried and has no result. */
+static void go_on(struct hark_loop *loop, struct hark_op *op, enum attempt_outcome outcome)
+{
+    int error = 0;
+    if (outcome == ATTEMPT_NO_BUFFER)
+        loop_starve(loop, op);
+    else if (outcome == ATTEMPT_SHARE_USED)
+        loop_next_turn(loop, op);
+    else
+        error = watch_for(ready_of(loop), descriptors_row(&loop->descriptors, op->fd), op);
+    if (error)
+        loop_finish(loop, op, error);
+}
+
 static void try_or_wait(struct hark_loop *loop, struct hark_op *op, struct descriptor *row)
 {
-    struct ready *ready = ready_of(loop);
-    int fd = op->fd;
+    struct attempt attempt = {.outcome = ATTEMPT_BLOCKED};
     if (op->backend_bits & (row->ready | TRY_ALWAYS)) {
         if (op->code == HARK_OP_RECV_EACH)
             return loop_finish_late(loop, op);
-        int64_t result = ready_attempt(loop, op, row);
-        if (likely(result != WOULD_BLOCK)) {
-            finish(loop, op, result);
-            return watch_hangups_again(ready, fd);
-        }
-        if (op->marks & MARK_RECHECK)
-            return;
-        row = descriptors_row(&loop->descriptors, fd); /* the attempt may have moved it */
+        attempt = attempt_call(loop, op, row);
     }
-    int error = watch_for(ready, row, op);
-    if (error)
-        finish(loop, op, error);
+    if (likely(attempt.outcome == ATTEMPT_RESULT))
+        finish(loop, op, attempt.result);
+    else
+        go_on(loop, op, attempt.outcome);
 }
 
 /* A datagram of no bytes, which is no end. */
@@ -149,35 +135,40 @@ static bool is_empty_datagram(struct hark_loop *loop, const struct hark_op *op)
 
 /* hark_recv_each takes a buffer, so it receives only when it is called: one buffer then goes from
  * hand to hand, still in the cache. */
-void ready_fulfil(struct hark_loop *loop, struct hark_op *op)
+static void receive_and_call(struct hark_loop *loop, struct hark_op *op)
 {
     struct descriptor *row = descriptors_row(&loop->descriptors, op->fd);
+    struct attempt attempt = attempt_call(loop, op, row);
+    int64_t result = attempt.result;
+    if (unlikely(attempt.outcome != ATTEMPT_RESULT))
+        return go_on(loop, op, attempt.outcome);
+    if (unlikely(result < 0 || (result == 0 && !is_empty_datagram(loop, op))))
+        return loop_call_final(loop, op, result);
+    op->state = OP_CALLING;
+    loop_call_lent(loop, op, result);
+    if (unlikely(op->marks & (MARK_CANCELLED | MARK_EXPIRED)))
+        return op_continue(loop, op);
     op->state = OP_WAITING;
-    int64_t result = ready_attempt(loop, op, row);
-    if (result == WOULD_BLOCK) {
-        int error = op->marks & MARK_STARVED ? 0 : watch_for(ready_of(loop), row, op);
-        if (error)
-            loop_call_final(loop, op, error);
-    } else if (result > 0 || (result == 0 && is_empty_datagram(loop, op))) {
-        op->state = OP_CALLING;
-        watch_hangups_again(ready_of(loop), op->fd);
-        loop_call_lent(loop, op, result);
-        if (unlikely(op->marks & (MARK_CANCELLED | MARK_EXPIRED)))
-            return op_continue(loop, op);
-        op->state = OP_WAITING;
+    try_or_wait(loop, op, descriptors_row(&loop->descriptors, op->fd));
+}
+
+void ready_fulfil(struct hark_loop *loop, struct hark_op *op)
+{
+    op->state = OP_WAITING;
+    if (likely(op->code == HARK_OP_RECV_EACH))
+        receive_and_call(loop, op);
+    else
         try_or_wait(loop, op, descriptors_row(&loop->descriptors, op->fd));
-    } else {
-        loop_call_final(loop, op, result);
-    }
 }
 
 /* What lies in the page cache is read at once: it cannot block. All else is the pool's. */
 static void start_on_file(struct hark_loop *loop, struct hark_op *op)
 {
-    bool waits_for_disk = descriptors_row(&loop->descriptors, op->fd)->flags & DESCRIPTOR_BLOCKING;
-    int64_t result = waits_for_disk ? WOULD_BLOCK : ready_read_cached(loop, op);
-    if (result != WOULD_BLOCK)
-        loop_finish_at_once(loop, op, result);
+    struct attempt attempt = {.outcome = ATTEMPT_BLOCKED};
+    if (!(descriptors_row(&loop->descriptors, op->fd)->flags & DESCRIPTOR_BLOCKING))
+        attempt = attempt_cached(loop, op);
+    if (attempt.outcome == ATTEMPT_RESULT)
+        loop_finish(loop, op, attempt.result);
     else
         work_pool_submit(loop, op);
 }
@@ -186,11 +177,11 @@ static void start_on_descriptor(struct hark_loop *loop, struct hark_op *op)
 {
     struct descriptor *row = descriptors_row(&loop->descriptors, op->fd);
     if (unlikely(!(row->flags & DESCRIPTOR_KNOWN))) {
-        int error = ready_look_up(loop, op->fd, row);
+        int error = kind_look_up(loop, op->fd, row);
         if (error)
             return loop_finish(loop, op, error);
     }
-    op->backend_bits = ready_bits_of(op);
+    op->backend_bits = attempt_bits_of(op);
     if (op->backend_bits & TRY_FILE && row->kind == KIND_FILE)
         return start_on_file(loop, op);
     if (unlikely(op->fd >= ready_of(loop)->poller->limit))
@@ -198,31 +189,13 @@ static void start_on_descriptor(struct hark_loop *loop, struct hark_op *op)
     try_or_wait(loop, op, row);
 }
 
-static void make_socket(struct hark_loop *loop, struct hark_op *op)
-{
-    int type = op->with.socket.type;
-    int fd = kernel_socket(calls_of(loop), op->with.socket.family, type, op->with.socket.protocol);
-    type &= ~(SOCK_CLOEXEC | SOCK_NONBLOCK);
-    if (fd >= 0)
-        ready_note_socket(
-            loop, fd, ready_kind_of_socket(op->with.socket.family, type, op->with.socket.protocol));
-    loop_finish_at_once(loop, op, fd);
-}
-
-static void shut_down(struct hark_loop *loop, struct hark_op *op)
-{
-    loop_finish_at_once(loop, op, kernel_shutdown(calls_of(loop), op->fd, op->with.io.flags));
-}
-
 void ready_start(struct hark_loop *loop, struct hark_op *op)
 {
     switch ((enum hark_op_code)op->code) {
     case HARK_OP_NOP:
-        return loop_finish_at_once(loop, op, 0);
     case HARK_OP_SOCKET:
-        return make_socket(loop, op);
     case HARK_OP_SHUTDOWN:
-        return shut_down(loop, op);
+        return loop_finish(loop, op, attempt_at_once(loop, op));
     case HARK_OP_ACCEPT:
     case HARK_OP_ACCEPT_EACH:
     case HARK_OP_CONNECT:
@@ -263,20 +236,12 @@ void ready_start(struct hark_loop *loop, struct hark_op *op)
     check(false); /* these the core keeps for itself */
 }
 
-void ready_recheck(struct hark_loop *loop, struct hark_op *op)
-{
-    op->marks |= MARK_RECHECK;
-    op_queue_push(&ready_of(loop)->recheck, op);
-}
-
-/* Level-triggered, the next wait says whether its events still hold. Where it is told once, or
- * where an event cannot be told apart from others, the kernel is asked. */
+/* Level-triggered, the next wait says whether its events still hold. Where it is told once, the
+ * kernel is asked in the next turn. */
 static void poll_again(struct hark_loop *loop, struct hark_op *op, struct descriptor *row)
 {
-    struct ready *ready = ready_of(loop);
-    bool is_told = ready->poller->hangups && !(row->interest & READY_EDGE);
-    if (!is_told || watch_for(ready, row, op) != 0)
-        ready_recheck(loop, op);
+    if (row->interest & READY_EDGE || watch_for(ready_of(loop), row, op) != 0)
+        loop_next_turn(loop, op);
 }
 
 void ready_again(struct hark_loop *loop, struct hark_op *op)
@@ -300,14 +265,24 @@ static uint16_t ready_from(uint32_t events)
 }
 
 /* What a report says to an op that only polls: it need not be asked for again, unless other ops of
- * the row have been tried since, or the poller cannot tell hang-ups apart. 0: ask. */
+ * the row have been tried since. 0: ask. */
 static int64_t told_by_report(const struct ready *ready, const struct hark_op *op, uint32_t events,
                               bool tried)
 {
     bool polls = op->code == HARK_OP_POLL || op->code == HARK_OP_POLL_EACH;
-    if (!polls || tried || !ready->poller->hangups || (events & READY_ERR && !ready->poller->edge))
+    if (!polls || tried || (events & READY_ERR && !ready->poller->edge))
         return 0; /* poll(2) calls a closed number an error */
     return events & (op->with.poll.events | READY_ERR | READY_HUP);
+}
+
+/* One of the events of an op has come: unless it was told to it, it is tried. */
+static void try_reported(struct hark_loop *loop, struct hark_op *op, struct descriptor *row)
+{
+    struct attempt attempt = attempt_call(loop, op, row);
+    if (likely(attempt.outcome == ATTEMPT_RESULT))
+        finish(loop, op, attempt.result);
+    else if (attempt.outcome == ATTEMPT_SHARE_USED)
+        loop_next_turn(loop, op); /* else it is watched for still */
 }
 
 void ready_report(struct ready *ready, int fd, uint32_t events)
@@ -316,35 +291,30 @@ void ready_report(struct ready *ready, int fd, uint32_t events)
     struct descriptor *row = descriptors_find(&loop->descriptors, fd);
     if (!row)
         return;
-    row->ready |= ready_from(events);
-    row->seen |= (uint16_t)(events & (READY_PRI | READY_RDHUP | READY_HUP | READY_ERR));
     uint32_t matching = ready_from(events);
-    if (!ready->poller->hangups && events & READY_IN)
-        matching |= READY_RDHUP | READY_HUP | READY_ERR;
+    row->ready |= (uint16_t)matching;
+    row->seen |= (uint16_t)(events & (READY_PRI | READY_RDHUP | READY_HUP | READY_ERR));
     bool tried = false;
     bool awaited = false;
     for (struct hark_op *op = row->ops; op; op = op->next) {
-        if (!(matching & ready_events_of(op)))
+        if (!(matching & attempt_events_of(op)))
             continue;
         awaited = true;
-        if (!waits_for_events(op))
+        if (op->state != OP_WAITING)
             continue;
         if (op->code == HARK_OP_RECV_EACH) {
             loop_finish_late(loop, op);
             continue;
         }
-        int64_t result = told_by_report(ready, op, events, tried);
-        if (result)
-            op_returned(loop, op, result);
-        if (result == 0) {
-            result = ready_attempt(loop, op, row);
+        int64_t told = told_by_report(ready, op, events, tried);
+        if (told) {
+            op_returned(loop, op, told);
+            finish(loop, op, told);
+        } else {
             tried = true;
+            try_reported(loop, op, row);
+            row = descriptors_row(&loop->descriptors, fd);
         }
-        row = descriptors_row(&loop->descriptors, fd);
-        if (result != WOULD_BLOCK)
-            finish(loop, op, result);
-        else if (!ready->poller->hangups && !(ready_events_of(op) & READY_IN))
-            row->seen |= READY_IN; /* see watchable() */
     }
     /* epoll keeps what is watched until it is reported to nobody: who polls once most often does so
      * again. */
@@ -354,23 +324,17 @@ void ready_report(struct ready *ready, int fd, uint32_t events)
 
 void ready_cancel(struct hark_loop *loop, struct hark_op *op)
 {
-    struct ready *ready = ready_of(loop);
-    if (op->marks & MARK_STARVED)
-        op_queue_remove(&loop->buffers.starved, op);
-    if (op->marks & MARK_RECHECK)
-        op_queue_remove(&ready->recheck, op);
-    op->marks &= (uint16_t) ~(MARK_STARVED | MARK_RECHECK);
-    bool in_part = (op->code == HARK_OP_RECV || op->code == HARK_OP_SEND) && op->with.io.offset > 0;
-    loop_finish(loop, op, in_part ? op->with.io.offset : -ECANCELED);
-    watch_rest(ready, op->fd, descriptors_row(&loop->descriptors, op->fd), WALK_MAX);
+    int fd = op->fd;
+    loop_finish(loop, op, loop_cancelled_result(op));
+    watch_rest(ready_of(loop), fd, descriptors_row(&loop->descriptors, fd), WALK_MAX);
 }
 
-static void try_starved(struct hark_loop *loop)
+void ready_feed(struct hark_loop *loop)
 {
     struct hark_op *op;
     uint32_t left = loop->buffers.free;
     while ((op = buffers_next_starved(&loop->buffers, &left))) {
-        op->marks &= (uint16_t)~MARK_STARVED;
+        op->state = OP_WAITING;
         try_or_wait(loop, op, descriptors_row(&loop->descriptors, op->fd));
     }
 }
@@ -378,21 +342,9 @@ static void try_starved(struct hark_loop *loop)
 int ready_wait(struct hark_loop *loop, uint64_t timeout_ns)
 {
     struct ready *ready = ready_of(loop);
-    if (unlikely(loop->buffers.starved.first))
-        try_starved(loop);
-    struct op_queue recheck = ready->recheck;
-    ready->recheck.first = NULL;
-    struct hark_op *op;
-    while ((op = op_queue_pop(&recheck))) {
-        op->marks &= (uint16_t)~MARK_RECHECK;
-        try_or_wait(loop, op, descriptors_row(&loop->descriptors, op->fd));
-    }
     loop->metrics.waits++;
     loop->submissions++;
-    loop->looks_again = ready->recheck.first;
-    bool goes_on = loop->finished.first || loop->late.first || loop->looks_again ||
-                   buffers_can_feed(&loop->buffers);
-    return ready->poller->wait(ready, goes_on ? 0 : timeout_ns);
+    return ready->poller->wait(ready, timeout_ns);
 }
 
 void ready_forget(struct hark_loop *loop, int fd)
@@ -413,13 +365,13 @@ void ready_close(struct hark_loop *loop, struct hark_op *op)
     if (!row)
         row = &unknown;
     if (!(row->flags & DESCRIPTOR_KNOWN))
-        (void)ready_look_up(loop, op->fd,
-                            row); /* where it fails: closed all the same, and the close says why */
+        (void)kind_look_up(loop, op->fd,
+                           row); /* where it fails: closed all the same, and the close says why */
     if (row->kind == KIND_FILE && work_pool_try(loop, op) == 0)
         return; /* without a thread it is closed here: better late than never */
     /* Before the close: where a copy of the descriptor lives on, a registration would too. */
     ready_forget(loop, op->fd);
-    loop_finish_at_once(loop, op, kernel_close(calls_of(loop), op->fd));
+    loop_finish(loop, op, attempt_at_once(loop, op));
 }
 
 /* --- making --- */

@@ -87,13 +87,11 @@ static inline void take_buffer(struct hark_loop *loop, struct hark_op *op, uint3
 
 static void starve(struct hark_loop *loop, struct hark_op *op)
 {
-    struct buffers *buffers = &loop->buffers;
     uring_of(loop)->buffers_ran_out = true;
-    loop->metrics.buffers_exhausted += buffers->free + buffers->offered == 0;
     if (op->marks & MARK_CANCELLED)
-        return request_again(loop, op);
-    op->backend_bits |= OP_STARVED;
-    op_queue_push(&buffers->starved, op);
+        request_again(loop, op);
+    else
+        loop_starve(loop, op);
 }
 
 static void call_last_lent(struct hark_loop *loop, struct hark_op *op, int64_t result)

@@ -199,22 +199,16 @@ static void start(struct hark_loop *loop, struct hark_op *op)
 /* A receiver that had a buffer stands behind those that wait for one. */
 static void again(struct hark_loop *loop, struct hark_op *op)
 {
-    struct buffers *buffers = &loop->buffers;
-    if (likely(op->code != HARK_OP_RECV_EACH || !buffers->starved.first))
-        return uring_submit(loop, op);
-    loop->metrics.buffers_exhausted += buffers->free + buffers->offered == 0;
-    op->backend_bits |= OP_STARVED;
-    op_queue_push(&buffers->starved, op);
+    if (likely(op->code != HARK_OP_RECV_EACH || !loop->buffers.starved.first))
+        uring_submit(loop, op);
+    else
+        loop_starve(loop, op);
 }
 
 static void cancel(struct hark_loop *loop, struct hark_op *op)
 {
     struct uring *uring = uring_of(loop);
-    if (op->backend_bits & OP_STARVED) {
-        op_queue_remove(&loop->buffers.starved, op);
-        op->backend_bits = 0;
-        loop_finish(loop, op, -ECANCELED);
-    } else if (op->backend_bits & OP_WATCHED) {
+    if (op->backend_bits & OP_WATCHED) {
         uring_unwatch(loop, op);
         op->backend_bits = 0;
         loop_finish(loop, op, -ECANCELED);
@@ -247,8 +241,9 @@ static bool is_overflown(const struct ring *ring)
 /* Each gets a buffer of its own, as those that never starved would take them all out of the ring:
  * the kernel serves them first. It holds none while there is nothing to receive. What is left in
  * the ring goes to whoever comes. */
-static void feed_starved(struct hark_loop *loop, struct ring *ring)
+static void feed(struct hark_loop *loop)
 {
+    const struct ring *ring = &uring_of(loop)->ring;
     struct buffers *buffers = &loop->buffers;
     struct hark_op *op;
     uint32_t left = buffers->free;
@@ -256,6 +251,7 @@ static void feed_starved(struct hark_loop *loop, struct ring *ring)
         uint32_t index = buffers->stack[--buffers->free];
         op->with.io.bytes = buffers_at(buffers, index);
         op->with.io.buffer = index + 1;
+        op->state = OP_WAITING;
         op->backend_bits = (op->backend_bits & OP_DATAGRAMS) | OP_FED;
         uring_submit(loop, op);
     }
@@ -263,6 +259,7 @@ static void feed_starved(struct hark_loop *loop, struct ring *ring)
                  !is_overflown(ring); /* else some are taken that still count as in the ring */
     left = known ? buffers->offered : 0;
     while ((op = buffers_next_starved(buffers, &left))) {
+        op->state = OP_WAITING;
         op->backend_bits &= OP_DATAGRAMS;
         uring_submit(loop, op);
     }
@@ -278,8 +275,6 @@ static void drain_event_fd(struct hark_loop *loop, int event_fd)
 static int wait(struct hark_loop *loop, uint64_t timeout_ns)
 {
     struct uring *uring = uring_of(loop);
-    if (unlikely(loop->buffers.starved.first))
-        feed_starved(loop, &uring->ring);
     if (loop->buffers.offered < uring->buffers_wanted || unlikely(uring->buffers_ran_out))
         uring_fill_buffers(loop, uring);
     if (unlikely(uring->backlog.first))
@@ -288,10 +283,8 @@ static int wait(struct hark_loop *loop, uint64_t timeout_ns)
         arm_wake(loop, uring);
     if (unlikely(is_unarmed(uring)))
         arm_watch(loop, uring);
-    /* What is left for want of room, or of a look at it, goes with the next turn: only then may it
-     * sleep. */
-    if (unlikely(uring->backlog.first || !uring->wake_armed || is_unarmed(uring) ||
-                 buffers_can_feed(&loop->buffers)))
+    /* What is left for want of room goes with the next turn: only then may it sleep. */
+    if (unlikely(uring->backlog.first || !uring->wake_armed || is_unarmed(uring)))
         timeout_ns = 0;
     if (unlikely(uring->event_fd >= 0))
         drain_event_fd(loop, uring->event_fd);
@@ -387,6 +380,7 @@ const struct hark_backend backend_uring = {
     .adopt = uring_adopt,
     .start = start,
     .again = again,
+    .feed = feed,
     .cancel = cancel,
     .wait = wait,
     .reap = uring_reap,

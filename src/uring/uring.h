@@ -62,12 +62,10 @@ enum {
     OP_CANCEL_WANTED = 2, /* with OP_BACKLOGGED: the entry is for its cancel */
     OP_CANCEL_SENT = 4,   /* the cancel's completion is still to come: the op cannot end before */
     OP_ENDED = 8,         /* its own completion has come, the result is in op->result */
-    OP_POLLING =
-        16, /* the kernel would not wait by itself: waits for readiness, then starts anew */
-    OP_STARVED = 32,    /* among the ops that wait for buffers */
-    OP_WATCHED = 64,    /* waits behind watch_fd: the kernel has no request of it */
-    OP_FED = 128,       /* it receives once, into a buffer that is kept for it */
-    OP_DATAGRAMS = 256, /* what it receives has borders */
+    OP_POLLING = 16,      /* the kernel would not wait by itself: it polls, then starts anew */
+    OP_WATCHED = 64,      /* waits behind watch_fd: the kernel has no request of it */
+    OP_FED = 128,         /* it receives once, into a buffer that is kept for it */
+    OP_DATAGRAMS = 256,   /* what it receives has borders */
 };
 
 /* A further mark of an op: it polls through the ring, and its read or write is done by the loop

@@ -217,7 +217,8 @@ static void traveller_received(struct hark_stream *stream, const void *bytes, in
         assert_true(hark_stream_write(stream, bytes, (size_t)count) >= 0);
     else
         hark_stream_close(stream);
-    hark_stream_detach(stream); /* nothing where it is being closed */
+    int error = hark_stream_detach(stream);
+    assert_true(!error || error == -EBUSY); /* it is being closed, or detached already */
 }
 
 static void release_all(struct hark_op *op, int64_t result)

@@ -231,6 +231,32 @@ static void cancel_inside(struct harness_op *self, int64_t result)
         hark_cancel(&self->op);
 }
 
+/* Cancels the receiver, and takes away what it was about to receive. */
+static void cancel_and_drain(struct harness_op *self, int64_t result)
+{
+    struct harness_op *receive = self->context;
+    char bytes[16];
+    assert_result(result, 0);
+    hark_cancel(&receive->op);
+    (void)!recv(receive->op.fd, bytes, sizeof bytes, MSG_DONTWAIT);
+}
+
+BACKEND_TEST(recv_each_cancelled_in_the_turn_that_it_is_due_ends_though_its_data_is_gone)
+{
+    int ends[2];
+    struct harness_op receive = {0};
+    struct harness_op deferred = {.then = cancel_and_drain, .context = &receive};
+    harness_socket_pair(loop, ends);
+    assert_int_equal(write(ends[0], "data", 4), 4);
+    hark_defer(loop, &deferred.op, harness_done);
+    hark_recv_each(loop, &receive.op, ends[1], harness_done);
+    harness_run(loop);
+    assert_true(deferred.ended && receive.ended);
+    assert_result(receive.result, -ECANCELED);
+    harness_close(loop, ends[0]);
+    harness_close(loop, ends[1]);
+}
+
 BACKEND_TEST(recv_each_cancelled_inside_its_callback_ends_with_ecanceled)
 {
     int ends[2];

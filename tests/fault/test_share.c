@@ -20,7 +20,8 @@ int64_t kernel_recv(uint64_t *calls, int fd, void *bytes, size_t count, int flag
     return (int64_t)piece;
 }
 
-static void receive_all(struct hark_loop *loop)
+/* From its start on, or from when it is told that something is there. */
+static void receive_all(struct hark_loop *loop, bool waits_first)
 {
     struct harness_op receiving = {0};
     struct harness_op other = {0};
@@ -28,10 +29,12 @@ static void receive_all(struct hark_loop *loop)
     int ends[2];
     assert_non_null(bytes);
     harness_socket_pair(loop, ends);
-    assert_int_equal(send(ends[1], "x", 1, 0), 1);
     moved = 0;
-    never_dry = true;
+    never_dry = !waits_first;
     hark_recv(loop, &receiving.op, ends[0], bytes, WHOLE, MSG_WAITALL, harness_done);
+    assert_int_equal(moved > 0, never_dry);
+    never_dry = true;
+    assert_int_equal(send(ends[1], "x", 1, 0), 1);
     hark_nop(loop, &other.op, harness_done);
     while (!other.ended)
         assert_result(hark_run_ready(loop), 1);
@@ -54,7 +57,8 @@ TEST(promise_11_transfer_that_never_runs_dry_has_its_share)
         const struct hark_options options = {.backend = (enum hark_backend_kind)kind};
         struct hark_loop *loop = NULL;
         assert_result(hark_loop_create(&options, &loop), 0);
-        receive_all(loop);
+        receive_all(loop, false);
+        receive_all(loop, true);
         harness_loop_destroy(loop);
     }
 }

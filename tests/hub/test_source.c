@@ -75,7 +75,6 @@ static struct broker *open_broker(struct hark_loop *loop, struct asked *asked)
 {
     static const struct broker_source_calls calls = {
         .append = no_publish,
-        .remove = no_publish,
         .read = keep_read,
         .read_cancel = count_cancel,
         .follow = follow_at_once,

@@ -45,7 +45,7 @@ BACKEND_TEST(queue_is_sent_before_the_descriptor_is_given_back)
     witness_open(loop, &stream, pair[0], &options);
     assert_true(witness_write(&stream, sent, HEAD) >= 0);
     assert_true(witness_write_block(&stream, &block, sent + HEAD, COUNT - HEAD) >= 0);
-    witness_detach_start(&stream);
+    assert_result(witness_detach_start(&stream), 0);
     assert_result(witness_write(&stream, "late", 4), -EPIPE);
     peer_read_all(loop, pair[1], got, COUNT);
     harness_run_until(loop, &stream.detached);
@@ -67,8 +67,8 @@ BACKEND_TEST(calls_after_a_detach_have_no_effect)
     witness_open(loop, &stream, pair[0], NULL);
     assert_result(witness_write(&stream, "x", 1), 0);
     harness_settle(loop);
-    witness_detach_start(&stream);
-    witness_detach_start(&stream);
+    assert_result(witness_detach_start(&stream), 0);
+    assert_result(witness_detach_start(&stream), -EBUSY);
     witness_read_start(&stream);
     CALL_VOID(hark_stream_read_into(&stream.stream, byte, 1));
     witness_end(&stream);
@@ -94,12 +94,12 @@ BACKEND_TEST(detach_of_a_stream_that_is_not_open_or_is_being_closed_does_nothing
 {
     struct witness stream = {0};
     int pair[2];
-    witness_detach_start(&stream);
+    assert_result(witness_detach_start(&stream), -EBADF);
     harness_run(loop);
     harness_tcp_pair(loop, pair);
     witness_open(loop, &stream, pair[0], NULL);
     witness_close_start(&stream);
-    witness_detach_start(&stream);
+    assert_result(witness_detach_start(&stream), -EBUSY);
     harness_run(loop);
     assert_true(stream.closed);
     assert_false(is_open(pair[0]));
@@ -120,7 +120,7 @@ BACKEND_TEST(close_during_a_detach_closes)
             if (queued)
                 assert_result(witness_write(&stream, "x", 1), 0);
             harness_settle(loop);
-            witness_detach_start(&stream);
+            assert_result(witness_detach_start(&stream), 0);
             if (turns && queued)
                 harness_turns(loop, 1);
             witness_close_start(&stream);
@@ -138,8 +138,10 @@ static void detach_in(struct witness *witness, enum witness_event event, const v
 {
     (void)bytes;
     (void)count;
-    if (event == *(enum witness_event *)witness->context)
-        witness_detach_start(witness);
+    if (event != *(enum witness_event *)witness->context)
+        return;
+    int error = witness_detach_start(witness);
+    assert_true(!error || error == -EBUSY); /* further pieces come while it is being detached */
 }
 
 BACKEND_TEST(stream_detached_in_received_leaves_the_rest_in_the_descriptor)
@@ -199,7 +201,7 @@ BACKEND_TEST(stream_that_cannot_send_says_so_and_is_given_back)
     harness_stuff(pair[0]);
     witness_open(loop, &stream, pair[0], &options);
     assert_result(witness_write_block(&stream, &block, "x", 1), 0);
-    witness_detach_start(&stream);
+    assert_result(witness_detach_start(&stream), 0);
     harness_run(loop);
     assert_true(stream.failed);
     assert_result(stream.failed_error, -ETIMEDOUT);
@@ -273,7 +275,7 @@ BACKEND_TEST(stream_may_be_freed_in_detached)
     witness_open(loop, stream, pair[0], NULL);
     witness_read_start(stream);
     assert_result(witness_write(stream, "x", 1), 0); /* leaves a spare copy block behind */
-    witness_detach_start(stream);
+    assert_result(witness_detach_start(stream), 0);
     harness_run(loop);
     assert_int_equal(fd, pair[0]);
     close(pair[0]);
@@ -340,7 +342,7 @@ static void wander(struct hark_loop *loops[2], uint64_t seed)
             far_step(pair[1], far_out, &far_sent, far_in, &far_received);
             assert_true(hark_run_ready(loop) >= 0);
         }
-        witness_detach_start(&stream);
+        assert_result(witness_detach_start(&stream), 0);
         while (!stream.detached) {
             far_step(pair[1], far_out, &far_sent, far_in, &far_received);
             assert_true(hark_run_ready(loop) >= 0);

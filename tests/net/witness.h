@@ -243,17 +243,17 @@ static inline void witness_close_after_sending(struct witness *witness)
     CALL_VOID(hark_stream_close_after_sending(&witness->stream));
 }
 
-/* Asks for the descriptor, from a callback too. */
-static inline void witness_detach_start(struct witness *witness)
+/* Asks for the descriptor, from a callback too. Gives: 0, or a negative errno. */
+static inline int witness_detach_start(struct witness *witness)
 {
-    CALL_VOID(hark_stream_detach(&witness->stream));
+    return CALL(hark_stream_detach(&witness->stream));
 }
 
 /* Detaches, and turns the loop until that is done.
  * Gives: the descriptor. */
 static inline int witness_detach(struct hark_loop *loop, struct witness *witness)
 {
-    witness_detach_start(witness);
+    assert_result(witness_detach_start(witness), 0);
     harness_run_until(loop, &witness->detached);
     return witness->fd;
 }

@@ -104,6 +104,8 @@ static void reap(void)
 /* A turn as far as the backend goes: what waits for room, or for buffers, becomes requests. */
 static void turn(void)
 {
+    if (buffers_can_feed(&loop.buffers))
+        loop.backend->feed(&loop);
     (void)loop.backend->wait(&loop, 0);
 }
 

@@ -9,9 +9,8 @@
 #include "broker/state.h"
 #include "broker/stream.h"
 
-/* What an append is told, but for whom it answers. */
-static void prepare(struct broker_stream *stream, struct broker_publish *publish,
-                    enum log_kind kind, const void *bytes, size_t count, broker_published *done)
+static void begin(struct broker_stream *stream, struct broker_publish *publish, enum log_kind kind,
+                  const void *bytes, size_t count, broker_published *done)
 {
     check(count <= LOG_EVENT_BYTES_MAX);
     publish->stream = stream;
@@ -21,19 +20,17 @@ static void prepare(struct broker_stream *stream, struct broker_publish *publish
     publish->append.name_length = stream->name_length;
     publish->append.bytes = bytes;
     publish->append.length = (uint32_t)count;
-    publish->append.generation = stream->generation; /* 0, and even an old one, do no harm */
+    stream->broker->source->calls->append(publish);
 }
 
 void broker_publish(struct broker_stream *stream, struct broker_publish *publish, const void *bytes,
                     size_t count, broker_published *done)
 {
-    prepare(stream, publish, LOG_EVENT, bytes, count, done);
-    stream->broker->source->calls->append(publish);
+    begin(stream, publish, LOG_EVENT, bytes, count, done);
 }
 
 void broker_delete(struct broker_stream *stream, struct broker_publish *publish,
                    broker_published *done)
 {
-    prepare(stream, publish, LOG_DELETE, NULL, 0, done);
-    stream->broker->source->calls->remove(publish);
+    begin(stream, publish, LOG_DELETE, NULL, 0, done);
 }

@@ -25,7 +25,8 @@ struct broker_publish {
     struct log_append append;
     struct broker_stream *stream;
     broker_published *done;
-    struct mail mail; /* these two if the log is on another thread */
+    struct mail mail;            /* these three if the log is on another thread */
+    struct broker_stream *owned; /* the handle of the thread that has the log */
     int64_t result;
 };
 

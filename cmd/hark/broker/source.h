@@ -20,9 +20,8 @@ struct broker_source;
 struct broker_stream;
 
 struct broker_source_calls {
-    /* Appends the event of a publish to its stream; deletes the stream. */
+    /* Changes a stream as the kind of the append says: one event more, or its deletion. */
     void (*append)(struct broker_publish *publish);
-    void (*remove)(struct broker_publish *publish);
 
     /* Reads events from the disk; whoever asked for a read waits for it no more. */
     void (*read)(struct broker_disk_read *read);

@@ -84,8 +84,8 @@ void source_log_trouble(struct broker *broker)
         atomic_store_explicit(broker->options.trouble, error, memory_order_relaxed);
 }
 
-void source_log_appended(struct broker *broker, struct broker_stream *stream,
-                         const struct log_append *append, int64_t result)
+static void appended(struct broker *broker, struct broker_stream *stream,
+                     const struct log_append *append, int64_t result)
 {
     if (result < 0 || source_of(broker)->troubled)
         source_log_trouble(broker);
@@ -104,40 +104,40 @@ void source_log_appended(struct broker *broker, struct broker_stream *stream,
     rate_add(&stream->rate, hark_now(broker->loop));
 }
 
-void source_log_removed(struct broker_stream *stream, int64_t result)
+static void deleted(struct broker_stream *stream)
 {
-    if (result <= 0 || !stream)
-        return;
     broker_stream_begin(stream, 0, 0);
     stream->published = 0;
     broker_stream_tell_deleted(stream);
 }
 
-static void appended(struct log_append *append, int64_t result)
+void source_log_append(struct broker *broker, const struct broker_stream *stream,
+                       struct log_append *append)
+{
+    append->generation = stream ? stream->generation : 0;
+    log_append(source_log_of(broker), append);
+}
+
+void source_log_answered(struct broker *broker, struct broker_stream *stream,
+                         const struct log_append *append, int64_t result)
+{
+    if (append->kind != LOG_DELETE)
+        appended(broker, stream, append, result);
+    else if (result > 0 && stream)
+        deleted(stream);
+}
+
+static void answered(struct log_append *append, int64_t result)
 {
     struct broker_publish *publish = hark_container_of(append, struct broker_publish, append);
-    source_log_appended(publish->stream->broker, publish->stream, append, result);
+    source_log_answered(publish->stream->broker, publish->stream, append, result);
     publish->done(publish, result);
 }
 
-static void append(struct broker_publish *publish)
+static void append_publish(struct broker_publish *publish)
 {
-    publish->append.done = appended;
-    log_append(source_log_of(publish->stream->broker), &publish->append);
-}
-
-static void removed(struct log_append *append, int64_t result)
-{
-    struct broker_publish *publish = hark_container_of(append, struct broker_publish, append);
-    source_log_removed(publish->stream, result);
-    publish->done(publish, result);
-}
-
-/* "remove" is the C library's, of a file. */
-static void remove_stream(struct broker_publish *publish)
-{
-    publish->append.done = removed;
-    log_append(source_log_of(publish->stream->broker), &publish->append);
+    publish->append.done = answered;
+    source_log_append(publish->stream->broker, publish->stream, &publish->append);
 }
 
 /* --- reading --- */
@@ -173,8 +173,7 @@ static void destroy(struct broker_source *source)
 int source_log_create(struct log *log, struct broker_source **out_source)
 {
     static const struct broker_source_calls calls = {
-        .append = append,
-        .remove = remove_stream,
+        .append = append_publish,
         .read = read_disk,
         .read_cancel = read_cancel,
         .follow = follow,

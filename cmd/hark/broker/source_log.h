@@ -19,11 +19,16 @@ int source_log_create(struct log *log, struct broker_source **out_source);
 /* The log of a broker that has it. */
 struct log *source_log_of(const struct broker *broker);
 
-/* An append to the stream, or its deletion, has ended: tells everybody, and counts.
- * Takes: a broker over a log; a stream of its, or NULL: nobody has to be told. */
-void source_log_appended(struct broker *broker, struct broker_stream *stream,
+/* Asks the log. What is known of the stream spares it a look-up by name.
+ * Takes: a broker over a log; a stream of its, or NULL: it is found by its name; append: without
+ *   its `generation`, which is set here. */
+void source_log_append(struct broker *broker, const struct broker_stream *stream,
+                       struct log_append *append);
+
+/* The log has answered: tells everybody, and counts.
+ * Takes: the stream; NULL: nobody has to be told. */
+void source_log_answered(struct broker *broker, struct broker_stream *stream,
                          const struct log_append *append, int64_t result);
-void source_log_removed(struct broker_stream *stream, int64_t result);
 
 /* Looks whether the log takes events, and writes it to broker_options.trouble. Every answer of the
  * log to a publish does.

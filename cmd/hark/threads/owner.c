@@ -40,9 +40,7 @@ static void answer(struct broker_publish *publish, int64_t result)
     relay_mail(remote->relay, &publish->mail, remote->answers->published);
 }
 
-/* The owner's stream of that name. It is not opened before the log is asked: an error here would be
- * an answer that overtakes those before it. Gives: NULL: no memory. Then there was none, so nobody
- * reads it or follows it, and nobody has to be told. */
+/* The owner's stream of that name. Gives: NULL: no memory. Then there was none. */
 static struct broker_stream *open_own(const struct broker_publish *publish)
 {
     const struct broker_stream *stream = publish->stream;
@@ -52,36 +50,25 @@ static struct broker_stream *open_own(const struct broker_publish *publish)
     return own;
 }
 
-static void appended(struct log_append *append, int64_t result)
+/* Without an own stream it is opened now: somebody may have come to it. If there still is none,
+ * nobody reads it or follows it, and nobody has to be told. */
+static void answered(struct log_append *append, int64_t result)
 {
     struct broker_publish *publish = hark_container_of(append, struct broker_publish, append);
-    struct broker_stream *own = open_own(publish);
-    source_log_appended(own_broker(remote_that_has(publish->stream)), own, append, result);
+    struct broker_stream *own = publish->owned ? publish->owned : open_own(publish);
+    source_log_answered(own_broker(remote_that_has(publish->stream)), own, append, result);
     answer(publish, result);
     broker_stream_close(own);
 }
 
-static void removed(struct log_append *append, int64_t result)
-{
-    struct broker_publish *publish = hark_container_of(append, struct broker_publish, append);
-    struct broker_stream *own = open_own(publish);
-    source_log_removed(own, result);
-    answer(publish, result);
-    broker_stream_close(own);
-}
-
+/* A lack of memory here is no answer: that would overtake those before it. */
 void owner_append(struct mail *mail)
 {
     struct broker_publish *publish = hark_container_of(mail, struct broker_publish, mail);
-    publish->append.done = appended;
-    log_append(source_log_of(own_broker(remote_that_has(publish->stream))), &publish->append);
-}
-
-void owner_remove(struct mail *mail)
-{
-    struct broker_publish *publish = hark_container_of(mail, struct broker_publish, mail);
-    publish->append.done = removed;
-    log_append(source_log_of(own_broker(remote_that_has(publish->stream))), &publish->append);
+    publish->owned = open_own(publish);
+    publish->append.done = answered;
+    source_log_append(own_broker(remote_that_has(publish->stream)), publish->owned,
+                      &publish->append);
 }
 
 /* --- following --- */

@@ -39,7 +39,6 @@ void owner_flush(struct owner *owner);
 
 /* In a broker_publish. */
 void owner_append(struct mail *mail);
-void owner_remove(struct mail *mail);
 
 /* In a remote_watch. */
 void owner_follow(struct mail *mail);

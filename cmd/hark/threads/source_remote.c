@@ -39,12 +39,6 @@ static void append(struct broker_publish *publish)
     send_owner(publish->stream->broker, &publish->mail, owner_append);
 }
 
-/* "remove" is the C library's, of a file. */
-static void remove_stream(struct broker_publish *publish)
-{
-    send_owner(publish->stream->broker, &publish->mail, owner_remove);
-}
-
 static void published(struct mail *mail)
 {
     struct broker_publish *publish = hark_container_of(mail, struct broker_publish, mail);
@@ -235,7 +229,6 @@ int source_remote_broker(struct hark_loop *loop, struct relay *relay,
     };
     static const struct broker_source_calls calls = {
         .append = append,
-        .remove = remove_stream,
         .read = read_disk,
         .read_cancel = read_cancel,
         .follow = follow,
