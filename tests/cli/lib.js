@@ -276,8 +276,9 @@ export function random(seed) {
 }
 
 /** A test for each backend. */
-export function eachBackend(test, name, body) {
-  for (const backend of backends) test(`${name} (${backend})`, t => body(t, backend));
+export function eachBackend(test, name, ...rest) {
+  const body = rest.pop();
+  for (const backend of backends) test(`${name} (${backend})`, ...rest, t => body(t, backend));
 }
 
 export { once };

@@ -222,7 +222,7 @@ static void take_call(struct ops_loop *loop, struct trace_op *op,
     op->fd = event->fd;
     op->flags |= event->flags & HARK_TRACE_MORE ? TRACE_OP_MORE : 0;
     /* Its result was there already, together with the one of the call before. */
-    if (op->flags & TRACE_OP_AGAIN && !(op->flags & TRACE_OP_RETURNED))
+    if (op->flags & TRACE_OP_AGAIN && op->flags & TRACE_OP_MORE && !(op->flags & TRACE_OP_RETURNED))
         op->returned_ns = op->request_ns;
     loop->loop.callbacks++;
 }
