@@ -9,7 +9,7 @@ static const char *const names[] = {"hark.example.org", "box"};
 
 static bool allowed(const char *host)
 {
-    const struct serve_options options = {.hosts = names, .hosts_count = 2};
+    const struct connection_options options = {.hosts = names, .hosts_count = 2};
     return host_allowed(&options, host);
 }
 
@@ -58,7 +58,7 @@ TEST(host_that_nobody_named_is_refused)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (allowed(rows[i]))
             fail_msg("%s was allowed", rows[i]);
-    assert_false(host_allowed(&(struct serve_options){.hosts = NULL}, "box"));
+    assert_false(host_allowed(&(struct connection_options){.hosts = NULL}, "box"));
 }
 
 TEST(host_that_does_not_fit_a_name_is_refused)

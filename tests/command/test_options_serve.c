@@ -42,7 +42,7 @@ static void expect_defaults(const struct serve_options *options)
     assert_int_equal(options->lines_count, 1);
     assert_string_equal(options->lines[0], "127.0.0.1:12346");
     assert_string_equal(options->data, "./hark-data");
-    assert_int_equal(options->sync, SERVE_SYNC_ALWAYS);
+    assert_int_equal(options->log.sync, LOG_SYNC_ALWAYS);
     assert_int_equal(options->tails_count, 0);
     assert_int_equal(options->backend, HARK_BACKEND_AUTO);
     assert_int_equal(options->threads, 1);
@@ -62,9 +62,9 @@ static void expect_lists(const struct serve_options *options)
     assert_string_equal(options->http[2], ":3");
     assert_int_equal(options->lines_count, 0);
     assert_int_equal(options->tails_count, 3);
-    assert_string_equal(options->tails[0].file, "/a=b");
+    assert_string_equal(options->tails[0].path, "/a=b");
     assert_string_equal(options->tails[0].stream, "c");
-    assert_string_equal(options->tails[2].file, "/e");
+    assert_string_equal(options->tails[2].path, "/e");
 }
 
 TEST(repeated_options_make_lists)
@@ -77,16 +77,16 @@ TEST(repeated_options_make_lists)
 
 static void expect_values(const struct serve_options *options)
 {
-    assert_int_equal(options->sync, SERVE_SYNC_INTERVAL);
-    assert_int_equal(options->sync_interval_ns, 250000000);
-    assert_int_equal(options->retention_bytes, 1 << 30);
-    assert_true(options->retention_age_ns == UINT64_C(7) * 86400 * 1000000000);
-    assert_int_equal(options->segment_bytes, 1 << 20);
+    assert_int_equal(options->log.sync, LOG_SYNC_INTERVAL);
+    assert_int_equal(options->log.sync_interval_ns, 250000000);
+    assert_int_equal(options->log.retain_bytes, 1 << 30);
+    assert_true(options->log.retain_age_ns == UINT64_C(7) * 86400 * 1000000000);
+    assert_int_equal(options->log.segment_bytes, 1 << 20);
     assert_int_equal(options->connections_max, 100);
     assert_int_equal(options->threads, 5);
-    assert_true(options->heartbeat_ns == 3000000000);
+    assert_true(options->broker.heartbeat_ns == 3000000000);
     assert_int_equal(options->backend, HARK_BACKEND_POLL);
-    assert_string_equal(options->allow_origin, "*");
+    assert_string_equal(options->connection.allow_origin, "*");
     assert_true(options->quiet);
 }
 
@@ -163,7 +163,7 @@ TEST(command_line_goes_before_the_file)
 static void expect_pattern(const struct serve_options *options)
 {
     assert_int_equal(options->tails_count, 1);
-    assert_string_equal(options->tails[0].file, "/a/*.log");
+    assert_string_equal(options->tails[0].path, "/a/*.log");
     assert_string_equal(options->tails[0].stream, "x-{name}");
 }
 

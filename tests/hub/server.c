@@ -20,11 +20,11 @@ void server_init(struct server *server, const char *name)
     server->options.threads = server_threads;
     server->options.data = server->data;
     /* No time-out comes by itself, however slow the machine: a test of one sets it. */
-    server->options.heartbeat_ns = hour_ns;
-    server->options.head_timeout_ns = hour_ns;
-    server->options.body_timeout_ns = hour_ns;
-    server->options.idle_timeout_ns = hour_ns;
-    server->options.stall_timeout_ns = hour_ns;
+    server->options.broker.heartbeat_ns = hour_ns;
+    server->options.connection.head_timeout_ns = hour_ns;
+    server->options.connection.body_timeout_ns = hour_ns;
+    server->options.connection.idle_timeout_ns = hour_ns;
+    server->options.connection.stall_timeout_ns = hour_ns;
     server->options.shutdown_timeout_ns = (uint64_t)SERVER_WAIT_SECONDS * 1000000000U;
 }
 

@@ -71,7 +71,7 @@ BACKEND_TEST(lines_of_one_packet_are_spread_over_turns)
     struct client client, other;
     (void)loop;
     server_init(&server, "a");
-    server.options.sync = SERVE_SYNC_NEVER;
+    server.options.log.sync = LOG_SYNC_NEVER;
     server_start(&server);
     client_open(&client, server.lines);
     client_open(&other, server.http);
@@ -113,7 +113,7 @@ SERVER_TEST(document_is_written_over_turns_once_for_all_who_wait)
     struct client client;
     int status;
     server_init(&server, "a");
-    server.options.sync = SERVE_SYNC_NEVER;
+    server.options.log.sync = LOG_SYNC_NEVER;
     server_start(&server);
     client_open(&client, server.http);
     make_streams(&client, STREAMS);
@@ -152,7 +152,7 @@ SERVER_TEST(documents_that_nobody_takes_hold_up_no_other)
     struct client clients[CLIENTS];
     struct client client;
     server_init(&server, "a");
-    server.options.sync = SERVE_SYNC_NEVER;
+    server.options.log.sync = LOG_SYNC_NEVER;
     server_start(&server);
     client_open(&client, server.http);
     make_streams(&client, STREAMS);

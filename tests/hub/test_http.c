@@ -355,7 +355,7 @@ SERVER_TEST(head_that_does_not_end_in_time_gets_408)
     struct client client;
     struct response response;
     server_init(&server, "a");
-    server.options.head_timeout_ns = 20000000;
+    server.options.connection.head_timeout_ns = 20000000;
     server_start(&server);
     client_open(&client, server.http);
     client_send(&client, "GET / HTTP/1.1\r\nHost: ");
@@ -373,7 +373,7 @@ SERVER_TEST(slow_head_gets_408_after_the_answers_before_it)
     struct client client;
     struct response response;
     server_init(&server, "a");
-    server.options.head_timeout_ns = 20000000;
+    server.options.connection.head_timeout_ns = 20000000;
     server_start(&server);
     client_open(&client, server.http);
     client_send(&client,
@@ -395,7 +395,7 @@ SERVER_TEST(body_that_does_not_end_in_time_gets_408_and_is_not_published)
     struct client client;
     struct response response;
     server_init(&server, "a");
-    server.options.body_timeout_ns = 20000000;
+    server.options.connection.body_timeout_ns = 20000000;
     server_start(&server);
     client_open(&client, server.http);
     client_send(&client, "POST /streams/s HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab");
@@ -416,7 +416,7 @@ SERVER_TEST(idle_connection_is_closed_in_the_end)
     struct client client;
     struct response response;
     server_init(&server, "a");
-    server.options.idle_timeout_ns = 20000000;
+    server.options.connection.idle_timeout_ns = 20000000;
     server_start(&server);
     client_open(&client, server.http);
     client_await_end(&client);
@@ -466,7 +466,7 @@ SERVER_TEST(origin_is_allowed_only_where_it_was_asked_for)
         struct client client;
         struct response response;
         server_init(&server, asked != 0 ? "a" : "b");
-        server.options.allow_origin = asked != 0 ? "*" : NULL;
+        server.options.connection.allow_origin = asked != 0 ? "*" : NULL;
         server_start(&server);
         client_open(&client, server.http);
         client_send(&client, "OPTIONS /streams/s HTTP/1.1\r\nHost: a\r\n\r\n");

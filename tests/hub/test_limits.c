@@ -35,7 +35,8 @@ SERVER_TEST(bodies_that_do_not_end_have_one_bound)
     struct client client;
     int refused = 0;
     server_init(&server, "a");
-    server.options.incoming_bytes = 6 * 1024 * 1024; /* 2 MiB for each of three threads */
+    server.options.connection.incoming_bytes =
+        6 * 1024 * 1024; /* 2 MiB for each of three threads */
     server_start(&server);
     for (int i = 0; i < CLIENTS; i++)
         begin_body(&clients[i], server.http, PART);
@@ -93,7 +94,7 @@ SERVER_TEST(half_lines_have_the_same_bound)
     char *bytes = malloc(PART);
     memset(bytes, 'x', PART);
     server_init(&server, "a");
-    server.options.incoming_bytes = 6 * 1024 * 1024;
+    server.options.connection.incoming_bytes = 6 * 1024 * 1024;
     server_start(&server);
     for (int i = 0; i < CLIENTS; i++) {
         client_open(&clients[i], server.lines);
@@ -174,8 +175,8 @@ SERVER_TEST(address_has_no_more_connections_than_it_may)
     server_init(&server, "a");
     strcpy(server.http, "127.0.0.1:0");
     server.options.connections_each = EACH;
-    server.options.hosts = hosts;
-    server.options.hosts_count = 1;
+    server.options.connection.hosts = hosts;
+    server.options.connection.hosts_count = 1;
     server_start(&server);
     for (int i = 0; i < EACH; i++) {
         open_tcp(&clients[i], &server);
@@ -240,7 +241,7 @@ BACKEND_TEST(log_finds_a_descriptor_when_connections_have_taken_all)
     struct client client;
     (void)loop;
     server_init(&server, "a");
-    server.options.segment_bytes = 4096; /* each event begins a segment */
+    server.options.log.segment_bytes = 4096; /* each event begins a segment */
     server_start(&server);
     client_open(&client, server.http);
     client_post(&client, "s", event, sizeof event);
@@ -272,7 +273,7 @@ BACKEND_TEST(tail_finds_a_descriptor_when_connections_have_taken_all)
     (void)loop;
     server_init(&server, "a");
     snprintf(path, sizeof path, "%s", harness_path("app.log"));
-    const struct serve_tail tail = {path, "app"};
+    const struct tail_file tail = {path, "app"};
     server.options.tails = &tail;
     server.options.tails_count = 1;
     append_line(path, "one");

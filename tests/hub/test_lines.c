@@ -136,7 +136,7 @@ SERVER_TEST(first_line_that_does_not_come_in_time_is_refused)
     struct server server;
     struct client client;
     server_init(&server, "a");
-    server.options.head_timeout_ns = 20000000;
+    server.options.connection.head_timeout_ns = 20000000;
     server_start(&server);
     client_open(&client, server.lines);
     client_send(&client, "PUB ");
@@ -151,7 +151,7 @@ SERVER_TEST(line_that_does_not_end_in_time_is_refused_and_not_published)
     struct server server;
     struct client client;
     server_init(&server, "a");
-    server.options.body_timeout_ns = 20000000;
+    server.options.connection.body_timeout_ns = 20000000;
     server_start(&server);
     client_open(&client, server.lines);
     client_send(&client, "PUB s ack\nwhole\nha");
@@ -171,8 +171,8 @@ SERVER_TEST(publisher_whose_pieces_end_within_lines_may_go_on_for_ever)
     struct server server;
     struct client client;
     server_init(&server, "a");
-    server.options.body_timeout_ns = second_ns;
-    server.options.sync = SERVE_SYNC_NEVER; /* an answer is never late because of the disk */
+    server.options.connection.body_timeout_ns = second_ns;
+    server.options.log.sync = LOG_SYNC_NEVER; /* an answer is never late because of the disk */
     server_start(&server);
     bool late = true; /* the machine kept one of the two away for so long that a line did take a
                          second: all begins anew */
@@ -293,8 +293,8 @@ SERVER_TEST(subscriber_that_has_ended_its_side_and_takes_nothing_is_dropped_soon
     struct client client, slow;
     char *event = calloc(1, 1024 * 1024);
     server_init(&server, "a");
-    server.options.stall_timeout_ns = 3600000000000U;
-    server.options.half_closed_ns = 20000000;
+    server.options.connection.stall_timeout_ns = 3600000000000U;
+    server.options.connection.half_closed_ns = 20000000;
     server_start(&server);
     client_open(&client, server.http);
     client_open(&slow, server.lines);

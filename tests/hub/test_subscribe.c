@@ -255,8 +255,8 @@ SERVER_TEST(retention_tells_those_who_were_before_it_of_a_gap)
     struct client client, reader;
     char event[2048];
     server_init(&server, "a");
-    server.options.segment_bytes = 16384;
-    server.options.retention_bytes = 65536;
+    server.options.log.segment_bytes = 16384;
+    server.options.log.retain_bytes = 65536;
     server_start(&server);
     client_open(&client, server.http);
     memset(event, 'x', sizeof event);
@@ -317,7 +317,7 @@ SERVER_TEST(heartbeat_comes_to_idle_subscribers_alone)
     struct server server;
     struct client client, reader;
     server_init(&server, "a");
-    server.options.heartbeat_ns = 5000000;
+    server.options.broker.heartbeat_ns = 5000000;
     server_start(&server);
     client_open(&client, server.http);
     client_subscribe(&reader, server.http, "/streams/s", "");
@@ -349,8 +349,8 @@ SERVER_TEST_TIMEOUT(thousand_subscribers_each_get_each_event_once_from_one_encod
     int many =
         harness_backend() == HARK_BACKEND_SELECT ? 700 : MANY; /* select ends at 1024 descriptors */
     server_init(&server, "a");
-    server.options.sync =
-        SERVE_SYNC_NEVER; /* a commit for each event, and no wait for the disk in each */
+    server.options.log.sync =
+        LOG_SYNC_NEVER; /* a commit for each event, and no wait for the disk in each */
     server_start(&server);
     client_open(&client, server.http);
     client_post(&client, "s", "before", 6);
@@ -398,8 +398,8 @@ SERVER_TEST_TIMEOUT(reader_that_stops_costs_little_delays_nobody_and_misses_noth
     struct client client, quick, slow[SLOW];
     char *event = malloc(EVENT_BYTES + 1);
     server_init(&server, "a");
-    server.options.sync =
-        SERVE_SYNC_NEVER; /* a commit for each event, and no wait for the disk in each */
+    server.options.log.sync =
+        LOG_SYNC_NEVER; /* a commit for each event, and no wait for the disk in each */
     server_start(&server);
     client_open(&client, server.http);
     client_post(&client, "s", "before", 6);
@@ -445,7 +445,7 @@ SERVER_TEST(reader_that_takes_nothing_for_too_long_is_dropped)
     struct client client, slow;
     char *event = calloc(1, 1024 * 1024);
     server_init(&server, "a");
-    server.options.stall_timeout_ns = 20000000;
+    server.options.connection.stall_timeout_ns = 20000000;
     server_start(&server);
     client_open(&client, server.http);
     client_subscribe(&slow, server.http, "/streams/s", "");

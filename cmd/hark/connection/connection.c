@@ -27,44 +27,26 @@ void connection_hold(struct connection *connection)
     connection->uses++;
 }
 
-/* The worker writes this number alone, and the owner reads it. */
-static void connection_over(struct worker *worker, enum protocol protocol, struct peer *peer)
+static void over(struct worker *worker, enum protocol_kind protocol, struct peer *peer)
 {
     peer_leave(peer);
-    atomic_fetch_sub_explicit(&worker->server->open[protocol], 1, memory_order_relaxed);
-    uint64_t over = atomic_load_explicit(&worker->over, memory_order_relaxed);
-    atomic_store_explicit(&worker->over, over + 1, memory_order_relaxed);
-}
-
-void connection_open_or_shed(struct worker *worker, const struct listener *listener, int fd,
-                             struct peer *peer)
-{
-    bool taken = false;
-    if (worker->ending == ENDING_NOT)
-        taken = listener->protocol == PROTOCOL_HTTP
-                    ? http_connection_open(worker, listener, fd, peer)
-                    : lines_connection_open(worker, listener, fd, peer);
-    if (taken)
-        return;
-    worker->counters.shed++;
-    connection_over(worker, listener->protocol, peer);
-    hark_os_close(worker->loop, fd);
+    worker->calls->connection_ended(worker, protocol);
 }
 
 void connection_release(struct connection *connection)
 {
     struct worker *worker = connection->worker;
+    enum protocol_kind protocol = connection->kind->protocol;
+    struct peer *peer = connection->peer;
     check(connection->uses > 0);
     if (--connection->uses != 0)
         return;
     list_remove(&connection->place);
     input_drop(&connection->input);
     incoming_set(&worker->incoming, &connection->incoming, 0);
-    worker->counters.connections[connection->kind->protocol]--;
-    connection_over(worker, connection->kind->protocol, connection->peer);
+    worker->counters.connections[protocol]--;
     connection->kind->free(connection);
-    if (worker_is_owner(worker) && worker->log)
-        reserve_fill(worker);
+    over(worker, protocol, peer);
     pending_end(&worker->connected);
 }
 
@@ -260,19 +242,18 @@ static void deadline_passed(struct deadline *deadline)
 }
 
 void connection_open(struct worker *worker, struct connection *connection,
-                     const struct connection_kind *kind, int fd, struct peer *peer)
+                     const struct connection_kind *kind, const struct arrival *arrival)
 {
-    uint64_t stall_ns = worker->options->stall_timeout_ns;
     struct hark_stream_options options = {
         .queue_bytes_max = QUEUE_BYTES_MAX,
         .high_bytes = HIGH_BYTES,
         .low_bytes = LOW_BYTES,
-        .write_timeout_ns = stall_ns != 0 ? stall_ns : STALL_NS_DEFAULT,
+        .write_timeout_ns = connection_option(worker->options->stall_timeout_ns, STALL_NS_DEFAULT),
     };
     connection->worker = worker;
     connection->kind = kind;
-    connection->fd = fd;
-    connection->peer = peer;
+    connection->fd = arrival->fd;
+    connection->peer = arrival->peer;
     connection->uses = 2; /* the stream and the deadline */
     turns_enter(&connection->turn);
     list_append(&worker->connections, &connection->place);
@@ -280,6 +261,15 @@ void connection_open(struct worker *worker, struct connection *connection,
     worker->counters.connections[kind->protocol]++;
     worker->counters.accepted[kind->protocol]++;
     deadline_init(&connection->deadline, worker->loop, deadline_passed);
-    hark_stream_open(worker->loop, &connection->stream, fd, &options, &events);
+    hark_stream_open(worker->loop, &connection->stream, connection->fd, &options, &events);
     hark_stream_read_start(&connection->stream);
+}
+
+void connection_accept(struct worker *worker, const struct arrival *arrival)
+{
+    if (worker->state == WORKER_SERVES && arrival->protocol->open(worker, arrival))
+        return;
+    worker->counters.shed++;
+    over(worker, arrival->protocol->kind, arrival->peer);
+    hark_os_close(worker->loop, arrival->fd);
 }

@@ -11,8 +11,28 @@
 #ifndef CONNECTION_CONNECTION_H
 #define CONNECTION_CONNECTION_H
 
+#include "base/deadline.h"
 #include "base/input.h"
+#include "connection/peers.h"
 #include "connection/worker.h"
+
+struct connection;
+
+/* A connection that was accepted and is nobody's yet. */
+struct arrival {
+    const struct protocol *protocol;
+    int fd;
+    struct peer *peer; /* where it is from; NULL: nobody counts */
+    bool guarded;      /* requests for hosts that nobody named are refused */
+};
+
+/* What may be spoken on a connection. */
+struct protocol {
+    const char *name; /* "http" */
+    enum protocol_kind kind;
+    /* Takes a connection over. Owns: arrival->fd. Gives: false: no memory, and nothing is owned. */
+    bool (*open)(struct worker *worker, const struct arrival *arrival);
+};
 
 /* What can be done with what came. */
 enum connection_next {
@@ -25,7 +45,7 @@ enum connection_next {
 
 /* What a protocol makes of it. */
 struct connection_kind {
-    enum protocol protocol;
+    enum protocol_kind protocol;
     enum connection_next (*next)(struct connection *connection);
     /* Takes a step. Gives: its cost, in units of turns.h. */
     int64_t (*step)(struct connection *connection);
@@ -41,7 +61,8 @@ struct connection_kind {
     /* The peer has ended its side; what came before it is worked through, as far as it may be. */
     void (*peer_ended)(struct connection *connection);
     void (*timed_out)(struct connection *connection);
-    /* The worker is ending: no more requests; what is accepted is finished. */
+    /* The worker ends: no more requests; what is accepted is finished; subscribers stay until it
+     * leaves (worker->state). */
     void (*finish)(struct connection *connection);
     /* The connection is closed, or is going to be: end what still uses it. Called once. */
     void (*ended)(struct connection *connection);
@@ -69,9 +90,9 @@ struct connection {
 
 /* Takes over a connection.
  * Takes: a zeroed connection.
- * Owns: fd. */
+ * Owns: arrival->fd. */
 void connection_open(struct worker *worker, struct connection *connection,
-                     const struct connection_kind *kind, int fd, struct peer *peer);
+                     const struct connection_kind *kind, const struct arrival *arrival);
 
 /* One use more, one less. */
 void connection_hold(struct connection *connection);
@@ -101,18 +122,10 @@ void connection_close_after_sending(struct connection *connection);
  * Gives: false: it is closed. */
 bool connection_write(struct connection *connection, const void *bytes, size_t count);
 
-/* Take over a connection of their protocol. Take: listener: where it came.
- * Owns: fd. Give: false: no memory, fd is still the caller's. */
-bool http_connection_open(struct worker *worker, const struct listener *listener, int fd,
-                          struct peer *peer);
-bool lines_connection_open(struct worker *worker, const struct listener *listener, int fd,
-                           struct peer *peer);
-
 /* Takes over a connection that was dealt to the worker, or closes it at once: the worker ends, or
  * memory is lacking.
- * Owns: fd. */
-void connection_open_or_shed(struct worker *worker, const struct listener *listener, int fd,
-                             struct peer *peer);
+ * Owns: arrival->fd. */
+void connection_accept(struct worker *worker, const struct arrival *arrival);
 
 /* For the worker's turns. */
 void connection_turn(struct turns_place *turn);

@@ -8,11 +8,10 @@
 #include "connection/peers.h"
 
 #include <netinet/in.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-
-#include "connection/worker.h"
 
 struct peer {
     struct peer *next;
@@ -74,15 +73,14 @@ static struct peer *find(struct peer **link, uint64_t address)
     return found;
 }
 
-bool peer_enter(struct worker *owner, int fd, struct peer **out_peer)
+bool peer_enter(struct peers *peers, uint64_t limit, int fd, struct peer **out_peer)
 {
     uint64_t address;
-    uint64_t limit = owner->options->connections_each;
     *out_peer = NULL;
     if (limit == 0 || !address_of(fd, &address))
         return true;
     size_t bucket = (size_t)((address * UINT64_C(0x9e3779b97f4a7c15)) >> 32) % PEERS_BUCKETS;
-    struct peer *peer = find(&owner->server->peers[bucket], address);
+    struct peer *peer = find(&peers->buckets[bucket], address);
     if (!peer || atomic_load_explicit(&peer->connections, memory_order_relaxed) >= limit)
         return false;
     atomic_fetch_add_explicit(&peer->connections, 1, memory_order_relaxed);
@@ -96,13 +94,13 @@ void peer_leave(struct peer *peer)
         atomic_fetch_sub_explicit(&peer->connections, 1, memory_order_release);
 }
 
-void peers_done(struct server *server)
+void peers_done(struct peers *peers)
 {
     for (size_t i = 0; i < PEERS_BUCKETS; i++) {
-        while (server->peers[i]) {
-            struct peer *next = server->peers[i]->next;
-            free(server->peers[i]);
-            server->peers[i] = next;
+        while (peers->buckets[i]) {
+            struct peer *next = peers->buckets[i]->next;
+            free(peers->buckets[i]);
+            peers->buckets[i] = next;
         }
     }
 }

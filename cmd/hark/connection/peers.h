@@ -1,17 +1,23 @@
-/* peers.h - how many connections each address has, where there is a limit for one. */
+/* peers.h - how many connections each address has, if there is a limit for one. */
 #ifndef CONNECTION_PEERS_H
 #define CONNECTION_PEERS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
-struct worker;
-struct server;
 struct peer; /* an address */
 
+enum { PEERS_BUCKETS = 1024 };
+
+/* The owner's, zeroed at first; all private. */
+struct peers {
+    struct peer *buckets[PEERS_BUCKETS];
+};
+
 /* One connection more, if there may be.
- * Takes: the owner.
- * Gives: true and *out_peer: NULL where nobody counts. */
-bool peer_enter(struct worker *owner, int fd, struct peer **out_peer);
+ * Takes: limit: of one address; 0: none.
+ * Gives: true and *out_peer: NULL if nobody counts. */
+bool peer_enter(struct peers *peers, uint64_t limit, int fd, struct peer **out_peer);
 
 /* One less.
  * Takes: NULL: nothing happens.
@@ -19,6 +25,6 @@ bool peer_enter(struct worker *owner, int fd, struct peer **out_peer);
 void peer_leave(struct peer *peer);
 
 /* Frees what is kept of them. */
-void peers_done(struct server *server);
+void peers_done(struct peers *peers);
 
 #endif

@@ -46,7 +46,7 @@ static size_t head_format(struct http_connection *http, const struct exchange *e
         .length = length,
         .keep_alive = exchange->keep_alive,
         .content_type = type,
-        .date = worker_date(worker),
+        .date = date_text(&worker->date, worker->loop),
         .lines = all,
     };
     int64_t written = http_head_write(&head, to, room);

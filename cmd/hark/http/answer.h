@@ -3,6 +3,7 @@
 #ifndef HTTP_ANSWER_H
 #define HTTP_ANSWER_H
 
+#include "connection/document.h"
 #include "http/http.h"
 
 /* Lines that several answers have. */

@@ -6,6 +6,7 @@
  * commit; all others wait for their turn. What must hold: answers are written in the order of their
  * requests.
  */
+#include "http/connection.h"
 #include "base/check.h"
 #include "http/answer.h"
 #include "http/event_stream.h"
@@ -27,31 +28,26 @@ static const uint64_t HEAD_NS_DEFAULT = 10000000000U;
 static const uint64_t BODY_NS_DEFAULT = 60000000000U;
 static const uint64_t IDLE_NS_DEFAULT = 75000000000U;
 
-static uint64_t or_default(uint64_t value, uint64_t value_default)
-{
-    return value != 0 ? value : value_default;
-}
-
 /* --- deadlines --- */
 
 static void phase_set(struct http_connection *http, enum http_phase phase)
 {
-    const struct serve_options *options = http->connection.worker->options;
+    const struct connection_options *options = http->connection.worker->options;
     if (http->phase == phase && http->connection.deadline.at_ns != HARK_NEVER)
         return;
     http->phase = phase;
     switch (phase) {
     case HTTP_PHASE_IDLE:
         deadline_set(&http->connection.deadline,
-                     or_default(options->idle_timeout_ns, IDLE_NS_DEFAULT));
+                     connection_option(options->idle_timeout_ns, IDLE_NS_DEFAULT));
         break;
     case HTTP_PHASE_HEAD:
         deadline_set(&http->connection.deadline,
-                     or_default(options->head_timeout_ns, HEAD_NS_DEFAULT));
+                     connection_option(options->head_timeout_ns, HEAD_NS_DEFAULT));
         break;
     case HTTP_PHASE_BODY:
         deadline_set(&http->connection.deadline,
-                     or_default(options->body_timeout_ns, BODY_NS_DEFAULT));
+                     connection_option(options->body_timeout_ns, BODY_NS_DEFAULT));
         break;
     }
 }
@@ -263,7 +259,7 @@ static void http_finish(struct connection *connection)
     if (connection->closing)
         return;
     if (http->step == HTTP_STEP_STREAM) {
-        if (connection->worker->ending >= ENDING_SUBSCRIBERS)
+        if (connection->worker->state == WORKER_LEAVES)
             event_stream_finish(http);
         return;
     }
@@ -299,15 +295,16 @@ static const struct connection_kind http_kind = {
     .free = http_free,
 };
 
-bool http_connection_open(struct worker *worker, const struct listener *listener, int fd,
-                          struct peer *peer)
+static bool http_open(struct worker *worker, const struct arrival *arrival)
 {
     struct http_connection *http = calloc(1, sizeof *http);
     if (!http)
         return false;
-    http->guarded = listener->guarded;
+    http->guarded = arrival->guarded;
     http_request_init(&http->request);
-    connection_open(worker, &http->connection, &http_kind, fd, peer);
+    connection_open(worker, &http->connection, &http_kind, arrival);
     phase_set(http, HTTP_PHASE_IDLE);
     return true;
 }
+
+const struct protocol http_protocol = {"http", PROTOCOL_HTTP, http_open};

@@ -32,7 +32,7 @@ static bool is_name(const char *name, size_t count, const char *wanted)
     return strlen(wanted) == count && strncasecmp(name, wanted, count) == 0;
 }
 
-bool host_allowed(const struct serve_options *options, const char *host)
+bool host_allowed(const struct connection_options *options, const char *host)
 {
     char text[HOST_BYTES_MAX + 1];
     struct in_addr ip4;

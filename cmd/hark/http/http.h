@@ -2,8 +2,9 @@
 #ifndef HTTP_HTTP_H
 #define HTTP_HTTP_H
 
-#include "base/text.h"
 #include "connection/connection.h"
+
+#include "wire/http.h"
 
 /* What has to be known of a request when it is answered. Kept by those who answer later. */
 struct exchange {
@@ -59,7 +60,7 @@ static inline struct exchange http_exchange(const struct http_connection *http)
 {
     return (struct exchange){
         .head_only = http->request.method == HTTP_METHOD_HEAD,
-        .keep_alive = http->request.keep_alive && http->connection.worker->ending == ENDING_NOT,
+        .keep_alive = http->request.keep_alive && http->connection.worker->state == WORKER_SERVES,
     };
 }
 
@@ -75,23 +76,5 @@ static inline void http_unblock(struct http_connection *http)
     http->pending--;
     http->awaits--;
 }
-
-/* --- status/query.c --- */
-
-/* What the owner knows, besides documents. */
-enum query_what { QUERY_DOCUMENT, QUERY_STREAM, QUERY_HEALTH };
-
-/* Answers with a document, once it is made. */
-void query_document(struct http_connection *http, const struct exchange *exchange,
-                    enum document_kind kind);
-
-/* Answers, now or later.
- * Takes: name: of the stream, for ASK_STREAM; copied. */
-void query_ask(struct http_connection *http, const struct exchange *exchange, enum query_what what,
-               const char *name);
-
-/* --- status/stats.c --- */
-
-void stats_stream_write(struct text *text, const struct broker_stream_view *view);
 
 #endif

@@ -26,46 +26,23 @@ struct publish {
     struct broker_stream *stream; /* a handle */
     struct publish *next;         /* among those kept */
     size_t count;
-    size_t room;
     char body[];
 };
 
 static struct publish *publish_take(struct worker *worker, size_t count)
 {
-    struct publish *publish = worker->kept_publishes;
-    if (count <= SMALL_BODY_BYTES && publish) {
-        worker->kept_publishes = publish->next;
-        worker->kept_publishes_count--;
-    } else {
-        size_t room = count < SMALL_BODY_BYTES ? SMALL_BODY_BYTES : count;
-        publish = malloc(sizeof *publish + room);
-        if (!publish)
-            return NULL;
-        publish->room = room;
-    }
-    memset(&publish->request, 0, sizeof publish->request);
+    bool small = count <= SMALL_BODY_BYTES;
+    struct publish *publish = small ? blocks_take(&worker->publishes) : NULL;
+    if (!publish)
+        publish = malloc(sizeof *publish + (small ? SMALL_BODY_BYTES : count));
+    if (publish)
+        memset(&publish->request, 0, sizeof publish->request);
     return publish;
 }
 
 static void publish_give(struct worker *worker, struct publish *publish)
 {
-    if (publish->room != SMALL_BODY_BYTES || worker->kept_publishes_count == KEPT_MAX) {
-        free(publish);
-        return;
-    }
-    publish->next = worker->kept_publishes;
-    worker->kept_publishes = publish;
-    worker->kept_publishes_count++;
-}
-
-void publish_http_done(struct worker *worker)
-{
-    while (worker->kept_publishes) {
-        struct publish *next = worker->kept_publishes->next;
-        free(worker->kept_publishes);
-        worker->kept_publishes = next;
-    }
-    worker->kept_publishes_count = 0;
+    blocks_give(&worker->publishes, publish, publish->count <= SMALL_BODY_BYTES ? KEPT_MAX : 0);
 }
 
 /* --- answers --- */

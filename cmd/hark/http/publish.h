@@ -8,7 +8,4 @@
 void publish_event(struct http_connection *http, const struct exchange *exchange);
 void publish_deletion(struct http_connection *http, const struct exchange *exchange);
 
-/* Frees what is kept for the next. */
-void publish_http_done(struct worker *worker);
-
 #endif

@@ -22,6 +22,7 @@
 #include "http/answer.h"
 #include "http/event_stream.h"
 #include "http/publish.h"
+#include "http/query.h"
 
 #include <errno.h>
 #include <string.h>
@@ -64,28 +65,24 @@ static void get_life(struct http_connection *http, const struct exchange *exchan
     answer_line(http, exchange, 200, "ok");
 }
 
-/* Trouble is the owner's to tell of: it looks whether it is over. */
 static void get_health(struct http_connection *http, const struct exchange *exchange)
 {
-    if (!health_trouble(http->connection.worker))
-        answer_line(http, exchange, 200, "ok");
-    else
-        query_ask(http, exchange, QUERY_HEALTH, NULL);
+    http_query(http, exchange, QUERY_HEALTH);
 }
 
 static void get_metrics(struct http_connection *http, const struct exchange *exchange)
 {
-    query_document(http, exchange, DOCUMENT_METRICS);
+    http_query(http, exchange, QUERY_METRICS);
 }
 
 static void get_stats(struct http_connection *http, const struct exchange *exchange)
 {
-    query_document(http, exchange, DOCUMENT_STATS);
+    http_query(http, exchange, QUERY_STATS);
 }
 
 static void get_streams(struct http_connection *http, const struct exchange *exchange)
 {
-    query_document(http, exchange, DOCUMENT_STREAMS);
+    http_query(http, exchange, QUERY_STREAMS);
 }
 
 /* --- one stream --- */
@@ -125,7 +122,7 @@ static void get_stream(struct http_connection *http, const struct exchange *exch
     enum http_accept json = http_request_accepts(&http->request, "application/json");
     const char *wrong = begin_of(http, &from, &after);
     if (json == HTTP_ACCEPT_NAMED && events != HTTP_ACCEPT_NAMED)
-        query_ask(http, exchange, QUERY_STREAM, broker_stream_name(http->route.stream));
+        http_query(http, exchange, QUERY_STREAM);
     else if (events == HTTP_ACCEPT_NO)
         answer_error(http, exchange, 406, NULL,
                      "a stream is given as text/event-stream, or told of as application/json");

@@ -3,6 +3,7 @@
  *
  * A line is a step. Of a subscriber, what it sends is passed over, and its half-close is no end.
  */
+#include "lines/connection.h"
 #include "broker/stream.h"
 #include "lines/answer.h"
 #include "lines/lines.h"
@@ -112,13 +113,14 @@ static void lines_crowded(struct connection *connection)
 static void limit_half_line(struct lines_connection *lines, bool reading)
 {
     struct deadline *deadline = &lines->connection.deadline;
-    uint64_t line_ns = lines->connection.worker->options->body_timeout_ns;
+    uint64_t line_ns =
+        connection_option(lines->connection.worker->options->body_timeout_ns, LINE_NS_DEFAULT);
     if (lines->mode != LINES_MODE_PUBLISH)
         return;
     if (!reading || lines_splitter_kept(&lines->splitter) == 0)
         deadline_off(deadline);
     else if (deadline->at_ns == HARK_NEVER)
-        deadline_set(deadline, line_ns != 0 ? line_ns : LINE_NS_DEFAULT);
+        deadline_set(deadline, line_ns);
 }
 
 static void lines_rest(struct connection *connection, enum connection_next why)
@@ -162,7 +164,7 @@ static void lines_finish(struct connection *connection)
     bool subscribed = lines->subscribing.subscription.open;
     if (connection->closing)
         return;
-    if (lines->mode == LINES_MODE_SUBSCRIBE && connection->worker->ending < ENDING_SUBSCRIBERS)
+    if (lines->mode == LINES_MODE_SUBSCRIBE && connection->worker->state != WORKER_LEAVES)
         return;
     connection->peer_ended = true; /* no more of it is taken */
     input_drop(&connection->input);
@@ -202,16 +204,16 @@ static const struct connection_kind lines_kind = {
     .free = lines_free,
 };
 
-bool lines_connection_open(struct worker *worker, const struct listener *listener, int fd,
-                           struct peer *peer)
+static bool lines_open(struct worker *worker, const struct arrival *arrival)
 {
-    (void)listener;
     struct lines_connection *lines = calloc(1, sizeof *lines);
     if (!lines)
         return false;
-    uint64_t first_ns = worker->options->head_timeout_ns;
     lines_splitter_init(&lines->splitter, LINES_COMMAND_BYTES_MAX);
-    connection_open(worker, &lines->connection, &lines_kind, fd, peer);
-    deadline_set(&lines->connection.deadline, first_ns != 0 ? first_ns : FIRST_LINE_NS_DEFAULT);
+    connection_open(worker, &lines->connection, &lines_kind, arrival);
+    deadline_set(&lines->connection.deadline,
+                 connection_option(worker->options->head_timeout_ns, FIRST_LINE_NS_DEFAULT));
     return true;
 }
+
+const struct protocol lines_protocol = {"lines", PROTOCOL_LINES, lines_open};

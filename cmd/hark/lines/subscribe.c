@@ -63,10 +63,9 @@ static void gone(struct hark_op *op, int64_t result)
 void lines_subscribe_half_closed(struct lines_connection *lines)
 {
     struct connection *connection = &lines->connection;
-    const struct serve_options *options = connection->worker->options;
-    uint64_t limit_ns = options->half_closed_ns;
+    const struct connection_options *options = connection->worker->options;
+    uint64_t limit_ns = connection_option(options->half_closed_ns, HALF_CLOSED_NS_DEFAULT);
     uint64_t stall_ns = options->stall_timeout_ns;
-    limit_ns = limit_ns != 0 ? limit_ns : HALF_CLOSED_NS_DEFAULT;
     hark_stream_write_timeout(&connection->stream,
                               stall_ns != 0 && stall_ns < limit_ns ? stall_ns : limit_ns);
     connection_hold(connection);

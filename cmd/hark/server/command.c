@@ -27,7 +27,7 @@ struct serving {
     const char **http;
     const char **lines;
     const char **hosts;
-    struct serve_tail *tails;
+    struct tail_file *tails;
     size_t tails_count;
 };
 
@@ -81,12 +81,13 @@ static const char *set_host(void *target, const char *value)
     struct serving *serving = target;
     const char *wrong = value_host(value);
     const char **larger =
-        wrong ? NULL : grown(serving->hosts, serving->options.hosts_count, sizeof *larger);
+        wrong ? NULL
+              : grown(serving->hosts, serving->options.connection.hosts_count, sizeof *larger);
     if (wrong || !larger)
         return wrong ? wrong : hark_error_text(ENOMEM);
-    larger[serving->options.hosts_count++] = value;
+    larger[serving->options.connection.hosts_count++] = value;
     serving->hosts = larger;
-    serving->options.hosts = larger;
+    serving->options.connection.hosts = larger;
     return NULL;
 }
 
@@ -116,12 +117,12 @@ static const char *set_tail(void *target, const char *value)
     if (tail_is_pattern(file) ? !tail_pattern_stream_valid(equals + 1) : !!value_stream(equals + 1))
         return "the part after the = is not a stream's name: 1 to 128 of A-Z a-z 0-9 . _ -, no dot "
                "in front";
-    struct serve_tail *tails = grown(serving->tails, serving->tails_count, sizeof *tails);
+    struct tail_file *tails = grown(serving->tails, serving->tails_count, sizeof *tails);
     if (tails)
         serving->tails = tails;
     if (!tails)
         return hark_error_text(ENOMEM);
-    tails[serving->tails_count++] = (struct serve_tail){.file = file, .stream = equals + 1};
+    tails[serving->tails_count++] = (struct tail_file){.path = file, .stream = equals + 1};
     return NULL;
 }
 
@@ -158,17 +159,17 @@ static const char *set_sync(void *target, const char *value)
     struct serving *serving = target;
     uint64_t interval_ns = 0;
     if (strcmp(value, "always") == 0) {
-        serving->options.sync = SERVE_SYNC_ALWAYS;
+        serving->options.log.sync = LOG_SYNC_ALWAYS;
     } else if (strcmp(value, "never") == 0) {
-        serving->options.sync = SERVE_SYNC_NEVER;
+        serving->options.log.sync = LOG_SYNC_NEVER;
     } else {
         if (value_duration(value, &interval_ns))
             return "is not always, never or a duration such as 200ms";
         const char *wrong = within_a_century(NULL, interval_ns);
         if (wrong)
             return wrong;
-        serving->options.sync = SERVE_SYNC_INTERVAL;
-        serving->options.sync_interval_ns = interval_ns;
+        serving->options.log.sync = LOG_SYNC_INTERVAL;
+        serving->options.log.sync_interval_ns = interval_ns;
     }
     return NULL;
 }
@@ -198,7 +199,7 @@ static const char *set_allow_origin(void *target, const char *value)
     size_t length = strlen(value);
     if (length < 1 || length > ORIGIN_BYTES_MAX || strspn(value, letters) != length)
         return "is not an origin such as https://example.org, or *";
-    ((struct serving *)target)->options.allow_origin = value;
+    ((struct serving *)target)->options.connection.allow_origin = value;
     return NULL;
 }
 
@@ -208,47 +209,30 @@ static const char *set_quiet(void *target, const char *value)
     return NULL;
 }
 
-#define SET_DURATION(field, check)                                                                 \
-    static const char *set_##field(void *target, const char *value)                                \
+#define SET(name, field, read, check)                                                              \
+    static const char *set_##name(void *target, const char *text)                                  \
     {                                                                                              \
-        uint64_t *out = &((struct serving *)target)->options.field##_ns;                           \
-        const char *wrong = value_duration(value, out);                                            \
-        return check(wrong, *out);                                                                 \
-    }
-
-#define SET_BYTES(field, check)                                                                    \
-    static const char *set_##field(void *target, const char *value)                                \
-    {                                                                                              \
-        uint64_t *out = &((struct serving *)target)->options.field##_bytes;                        \
-        const char *wrong = value_bytes(value, out);                                               \
-        return check(wrong, *out);                                                                 \
+        uint64_t value = 0;                                                                        \
+        const char *wrong = read(text, &value);                                                    \
+        ((struct serving *)target)->options.field = value;                                         \
+        return check(wrong, value);                                                                \
     }
 
 #define ANY(wrong, value) (wrong)
 
-SET_DURATION(retention_age, ANY)
-SET_DURATION(heartbeat, within_a_century)
-SET_DURATION(head_timeout, within_a_century)
-SET_DURATION(body_timeout, within_a_century)
-SET_DURATION(idle_timeout, within_a_century)
-SET_DURATION(stall_timeout, within_a_century)
-SET_DURATION(shutdown_timeout, within_a_century)
-SET_BYTES(segment, in_segment_range)
-SET_BYTES(retention, ANY)
-SET_BYTES(ring, above_zero)
-SET_BYTES(incoming, above_zero)
-
-static const char *set_connections_max(void *target, const char *value)
-{
-    uint64_t *out = &((struct serving *)target)->options.connections_max;
-    const char *wrong = value_count(value, out);
-    return above_zero(wrong, *out);
-}
-
-static const char *set_connections_each(void *target, const char *value)
-{
-    return value_count(value, &((struct serving *)target)->options.connections_each);
-}
+SET(retention_age, log.retain_age_ns, value_duration, ANY)
+SET(heartbeat, broker.heartbeat_ns, value_duration, within_a_century)
+SET(head_timeout, connection.head_timeout_ns, value_duration, within_a_century)
+SET(body_timeout, connection.body_timeout_ns, value_duration, within_a_century)
+SET(idle_timeout, connection.idle_timeout_ns, value_duration, within_a_century)
+SET(stall_timeout, connection.stall_timeout_ns, value_duration, within_a_century)
+SET(shutdown_timeout, shutdown_timeout_ns, value_duration, within_a_century)
+SET(segment, log.segment_bytes, value_bytes, in_segment_range)
+SET(retention, log.retain_bytes, value_bytes, ANY)
+SET(ring, broker.ring_bytes, value_bytes, above_zero)
+SET(incoming, connection.incoming_bytes, value_bytes, above_zero)
+SET(connections_max, connections_max, value_count, above_zero)
+SET(connections_each, connections_each, value_count, ANY)
 
 static const struct option_row rows[] = {
     {"http", 0, "HOST:PORT",

@@ -5,12 +5,14 @@
  * descriptor. Dead peers are found by TCP's keep-alive, which accepted sockets inherit, without a
  * timer of ours.
  */
-#include "connection/connection.h"
-#include "connection/worker.h"
+#include "server/listeners.h"
+#include "http/connection.h"
 #include "http/host.h"
+#include "lines/connection.h"
 
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -31,11 +33,6 @@ enum {
 static const uint64_t PATIENT_NS = 1000000000U;
 static const uint64_t AGAIN_NS = 20000000U;
 
-static const char *const option_names[PROTOCOLS] = {
-    [PROTOCOL_HTTP] = "--http", [PROTOCOL_LINES] = "--lines"};
-static const char *const protocol_names[PROTOCOLS] = {
-    [PROTOCOL_HTTP] = "http", [PROTOCOL_LINES] = "lines"};
-
 void listeners_raise_limit(void)
 {
     struct rlimit limit;
@@ -45,22 +42,29 @@ void listeners_raise_limit(void)
     setrlimit(RLIMIT_NOFILE, &limit); /* where it is refused, the limit stays what it is */
 }
 
-uint64_t listeners_connections_max(struct worker *owner)
+uint64_t listeners_connections_max(const struct listeners *listeners, const struct workers *workers)
 {
+    const struct serve_options *options = workers->options;
     struct rlimit limit;
     uint64_t descriptors = SELECT_DESCRIPTORS;
-    uint64_t wanted = owner->options->connections_max;
-    uint64_t reserved = RESERVED + 2 * owner->options->tails_count + 2 * owner->listeners_count;
-    for (size_t i = 0; i < owner->options->tails_count; i++)
-        if (tail_is_pattern(owner->options->tails[i].file))
+    uint64_t wanted = options->connections_max;
+    uint64_t reserved = RESERVED + 2 * options->tails_count + 2 * listeners->count;
+    for (size_t i = 0; i < options->tails_count; i++)
+        if (tail_is_pattern(options->tails[i].path))
             reserved += PATTERN_RESERVED;
-    reserved += (uint64_t)(owner->server->count - 1) * RESERVED_FOR_LOOP;
+    reserved += (uint64_t)(workers->count - 1) * RESERVED_FOR_LOOP;
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0)
         descriptors = limit.rlim_cur;
-    if (strcmp(hark_loop_backend(owner->loop), "select") == 0 && descriptors > SELECT_DESCRIPTORS)
+    if (strcmp(hark_loop_backend(workers->all[0].worker.loop), "select") == 0 &&
+        descriptors > SELECT_DESCRIPTORS)
         descriptors = SELECT_DESCRIPTORS;
     uint64_t most = descriptors > 2 * reserved ? descriptors - reserved : descriptors / 2;
     return wanted != 0 && wanted < most ? wanted : most;
+}
+
+static struct worker *owner_of(const struct listeners *listeners)
+{
+    return workers_owner(listeners->workers);
 }
 
 /* --- accepting --- */
@@ -68,19 +72,7 @@ uint64_t listeners_connections_max(struct worker *owner)
 static void accepted(struct hark_listener *socket, int fd)
 {
     struct listener *listener = hark_container_of(socket, struct listener, socket);
-    struct worker *owner = listener->worker;
-    struct worker *worker = workers_deal(owner, listener->protocol);
-    struct peer *peer = NULL;
-    if (!worker || !peer_enter(owner, fd, &peer)) {
-        owner->counters.shed++;
-        hark_os_close(owner->loop, fd);
-        return;
-    }
-    atomic_fetch_add_explicit(&owner->server->open[listener->protocol], 1, memory_order_relaxed);
-    if (worker == owner || !workers_hand_over(owner, worker, listener, fd, peer)) {
-        owner->dealt++;
-        connection_open_or_shed(owner, listener, fd, peer);
-    }
+    workers_deal(listener->listeners->workers, listener->protocol, fd, listener->guarded);
 }
 
 static void failed(struct hark_listener *socket, int error)
@@ -92,25 +84,24 @@ static void failed(struct hark_listener *socket, int error)
         say_at(SAY_WARNING,
                "no descriptor is left for connections to the %s port: they are closed until there "
                "is (raise the limit: ulimit -n)",
-               protocol_names[listener->protocol]);
+               listener->protocol->name);
         break;
     case ENOMEM:
     case ENOBUFS:
         say_at(SAY_WARNING,
                "no memory is left for connections to the %s port: they wait until there is",
-               protocol_names[listener->protocol]);
+               listener->protocol->name);
         break;
     default:
-        say("cannot accept connections to the %s port: %s", protocol_names[listener->protocol],
-            why(error));
-        shutdown_begin(listener->worker, EXIT_REFUSED);
+        say("cannot accept connections to the %s port: %s", listener->protocol->name, why(error));
+        listener->listeners->failed(listener->listeners, EXIT_REFUSED);
         break;
     }
 }
 
 /* --- opening --- */
 
-static const char *advice(enum protocol protocol, int error)
+static const char *advice(enum protocol_kind protocol, int error)
 {
     switch (-error) {
     case EADDRINUSE:
@@ -144,24 +135,27 @@ static void keep_alive(struct hark_loop *loop, int fd)
 }
 
 /* Opens one listener. Gives: 0, or a negative errno. */
-static int listener_open(struct worker *worker, struct listener *listener)
+static int listener_open(struct listener *listener)
 {
+    struct worker *owner = owner_of(listener->listeners);
+    const struct serve_options *options = listener->listeners->workers->options;
     struct hark_address address = listener->address;
     char actual[HARK_ADDRESS_TEXT_MAX];
-    int fd = hark_os_listen_at(worker->loop, &address, 0, HARK_LISTEN_NO_DELAY);
+    int fd = hark_os_listen_at(owner->loop, &address, 0, HARK_LISTEN_NO_DELAY);
     if (fd < 0)
         return fd;
-    if (address.name.any.sa_family != AF_UNIX)
-        keep_alive(worker->loop, fd);
-    int error = hark_listener_adopt(worker->loop, &listener->socket, fd, accepted, failed);
+    bool is_unix = address.name.any.sa_family == AF_UNIX;
+    if (!is_unix)
+        keep_alive(owner->loop, fd);
+    int error = hark_listener_adopt(owner->loop, &listener->socket, fd, accepted, failed);
     if (error < 0)
         return error;
-    listener->guarded = host_is_loopback(&address) || (worker->options->hosts_count != 0 &&
-                                                       address.name.any.sa_family != AF_UNIX);
+    listener->guarded =
+        host_is_loopback(&address) || (options->connection.hosts_count != 0 && !is_unix);
     listener->open = true;
-    pending_begin(&worker->accepted);
-    if (!worker->options->quiet && hark_listener_address(&listener->socket, &address) == 0)
-        say_at(SAY_NOTE, "%s on %s", protocol_names[listener->protocol],
+    pending_begin(&owner->accepted);
+    if (!options->quiet && hark_listener_address(&listener->socket, &address) == 0)
+        say_at(SAY_NOTE, "%s on %s", listener->protocol->name,
                hark_address_format(&address, actual, sizeof actual));
     return 0;
 }
@@ -169,12 +163,13 @@ static int listener_open(struct worker *worker, struct listener *listener)
 /* Whether a listener may be left out: this machine lacks its address, or the whole family, and
  * another address of the same name is open or to be opened still. So localhost serves where there
  * is no IPv6. */
-static bool may_be_missed(const struct worker *worker, const struct listener *listener, int error)
+static bool may_be_missed(const struct listener *listener, int error)
 {
+    const struct listeners *listeners = listener->listeners;
     if (!listener->named || (error != -EAFNOSUPPORT && error != -EADDRNOTAVAIL))
         return false;
-    for (const struct listener *other = worker->listeners;
-         other < worker->listeners + worker->listeners_count; other++) {
+    for (const struct listener *other = listeners->all; other < listeners->all + listeners->count;
+         other++) {
         if (other->text == listener->text && other->protocol == listener->protocol &&
             (other->open || other > listener))
             return true;
@@ -183,106 +178,112 @@ static bool may_be_missed(const struct worker *worker, const struct listener *li
 }
 
 /* Gives: whether the others may be opened all the same. */
-static bool say_not_open(const struct worker *worker, const struct listener *listener, int error)
+static bool say_not_open(const struct listener *listener, int error)
 {
     char text[NAMES_TEXT_MAX];
     names_format(&listener->address, listener->named ? listener->text : NULL, text, sizeof text);
-    if (!may_be_missed(worker, listener, error)) {
-        say("cannot listen on %s: %s (%s)", text, why(error), advice(listener->protocol, error));
+    if (!may_be_missed(listener, error)) {
+        say("cannot listen on %s: %s (%s)", text, why(error),
+            advice(listener->protocol->kind, error));
         return false;
     }
-    if (!worker->options->quiet)
-        say_at(SAY_NOTE, "%s not on %s: %s", protocol_names[listener->protocol], text, why(error));
+    if (!listener->listeners->workers->options->quiet)
+        say_at(SAY_NOTE, "%s not on %s: %s", listener->protocol->name, text, why(error));
     return true;
 }
 
-static void open_rest(struct worker *worker);
+static void open_rest(struct listeners *listeners);
 
 static void again(struct hark_op *op, int64_t result)
 {
-    struct worker *worker = hark_container_of(op, struct worker, listeners_again);
+    struct listeners *listeners = hark_container_of(op, struct listeners, again);
+    struct worker *owner = owner_of(listeners);
     (void)result;
-    if (worker->ending == ENDING_NOT)
-        open_rest(worker);
-    pending_end(&worker->accepted);
+    if (owner->state == WORKER_SERVES)
+        open_rest(listeners);
+    pending_end(&owner->accepted);
 }
 
 /* Opens those that are not open yet. A process that was killed may hold its listening sockets a
  * moment longer than it lives: the kernel (6.18) takes an io_uring apart in the background. So an
  * address in use is tried again for a while, and a supervisor may start the next at once. */
-static void open_rest(struct worker *worker)
+static void open_rest(struct listeners *listeners)
 {
-    while (worker->listeners_next < worker->listeners_count) {
-        struct listener *listener = &worker->listeners[worker->listeners_next];
-        listener->worker = worker;
-        int error = listener_open(worker, listener);
-        if (error == -EADDRINUSE && hark_os_clock(worker->loop) < worker->listeners_patient_ns) {
-            pending_begin(&worker->accepted);
-            hark_sleep(worker->loop, &worker->listeners_again, AGAIN_NS, again);
+    struct worker *owner = owner_of(listeners);
+    while (listeners->next < listeners->count) {
+        struct listener *listener = &listeners->all[listeners->next];
+        listener->listeners = listeners;
+        int error = listener_open(listener);
+        if (error == -EADDRINUSE && hark_os_clock(owner->loop) < listeners->patient_ns) {
+            pending_begin(&owner->accepted);
+            hark_sleep(owner->loop, &listeners->again, AGAIN_NS, again);
             return;
         }
-        if (error < 0 && !say_not_open(worker, listener, error)) {
-            worker->listeners_opened(worker, EXIT_REFUSED);
+        if (error < 0 && !say_not_open(listener, error)) {
+            listeners->opened(listeners, EXIT_REFUSED);
             return;
         }
-        worker->listeners_next++;
+        listeners->next++;
     }
-    worker->listeners_opened(worker, EXIT_DONE);
+    listeners->opened(listeners, EXIT_DONE);
 }
 
-void listeners_open(struct worker *worker, void (*opened)(struct worker *worker, int code))
+void listeners_open(struct listeners *listeners, struct workers *workers,
+                    void (*opened)(struct listeners *listeners, int code),
+                    void (*cannot_accept)(struct listeners *listeners, int code))
 {
-    worker->listeners_opened = opened;
-    worker->listeners_patient_ns = hark_os_clock(worker->loop) + PATIENT_NS;
-    open_rest(worker);
+    listeners->workers = workers;
+    listeners->opened = opened;
+    listeners->failed = cannot_accept;
+    listeners->patient_ns = hark_os_clock(workers_owner(workers)->loop) + PATIENT_NS;
+    open_rest(listeners);
 }
 
 /* --- looking up --- */
 
 /* Adds a listener for each address. Gives: 0, or an exit code. */
-static int add_listeners(enum protocol protocol, const struct names *names,
-                         struct listener **listeners, size_t *count)
+static int add_listeners(struct listeners *listeners, const struct protocol *protocol,
+                         const struct names *names)
 {
-    struct listener *larger = reallocarray(*listeners, *count + names->count, sizeof *larger);
+    struct listener *larger =
+        reallocarray(listeners->all, listeners->count + names->count, sizeof *larger);
     if (!larger) {
         say("cannot begin: %s", why(ENOMEM));
         return EXIT_REFUSED;
     }
-    *listeners = larger;
+    listeners->all = larger;
     for (size_t i = 0; i < names->count; i++) {
-        larger[(*count)++] = (struct listener){
+        larger[listeners->count++] = (struct listener){
+            .protocol = protocol,
             .address = names->addresses[i],
             .text = names->text,
             .named = names->named,
-            .protocol = protocol,
         };
     }
     return EXIT_DONE;
 }
 
-static int look_up(enum protocol protocol, const char *const *texts, size_t texts_count,
-                   struct listener **listeners, size_t *count)
+static int look_up(struct listeners *listeners, const struct protocol *protocol,
+                   const char *const *texts, size_t count)
 {
+    char option[16];
     int code = EXIT_DONE;
-    for (size_t i = 0; i < texts_count && code == EXIT_DONE; i++) {
+    snprintf(option, sizeof option, "--%s", protocol->name);
+    for (size_t i = 0; i < count && code == EXIT_DONE; i++) {
         struct names names;
-        code = names_look_up(option_names[protocol], texts[i], &names);
+        code = names_look_up(option, texts[i], &names);
         if (code == EXIT_DONE)
-            code = add_listeners(protocol, &names, listeners, count);
+            code = add_listeners(listeners, protocol, &names);
         names_done(&names);
     }
     return code;
 }
 
-int listeners_look_up(const struct serve_options *options, struct listener **out_listeners,
-                      size_t *out_count)
+int listeners_look_up(struct listeners *listeners, const struct serve_options *options)
 {
-    *out_listeners = NULL;
-    *out_count = 0;
-    int code = look_up(PROTOCOL_HTTP, options->http, options->http_count, out_listeners, out_count);
+    int code = look_up(listeners, &http_protocol, options->http, options->http_count);
     if (code == EXIT_DONE)
-        code =
-            look_up(PROTOCOL_LINES, options->lines, options->lines_count, out_listeners, out_count);
+        code = look_up(listeners, &lines_protocol, options->lines, options->lines_count);
     return code;
 }
 
@@ -292,14 +293,19 @@ static void closed(struct hark_listener *socket)
 {
     struct listener *listener = hark_container_of(socket, struct listener, socket);
     listener->open = false;
-    pending_end(&listener->worker->accepted);
+    pending_end(&owner_of(listener->listeners)->accepted);
 }
 
-void listeners_close(struct worker *worker)
+void listeners_close(struct listeners *listeners)
 {
-    hark_cancel(&worker->listeners_again);
-    for (size_t i = 0; i < worker->listeners_count; i++) {
-        if (worker->listeners[i].open)
-            hark_listener_close(&worker->listeners[i].socket, closed);
+    hark_cancel(&listeners->again);
+    for (size_t i = 0; i < listeners->count; i++) {
+        if (listeners->all[i].open)
+            hark_listener_close(&listeners->all[i].socket, closed);
     }
+}
+
+void listeners_done(struct listeners *listeners)
+{
+    free(listeners->all);
 }

@@ -7,12 +7,15 @@
 
 #include <fcntl.h>
 
-#include "connection/worker.h"
-
-void reserve_fill(struct worker *owner)
+void reserve_init(struct reserve *reserve, struct hark_loop *loop)
 {
-    struct reserve *reserve = &owner->reserve;
-    while (reserve->count < RESERVE_DESCRIPTORS) {
+    reserve->loop = loop;
+    reserve_fill(reserve);
+}
+
+void reserve_fill(struct reserve *reserve)
+{
+    while (reserve->count < RESERVE_DESCRIPTORS && !reserve->done) {
         int fd = open("/dev/null", O_RDONLY | O_CLOEXEC); /* no disk is asked: it does not block */
         if (fd < 0)
             return;
@@ -20,17 +23,17 @@ void reserve_fill(struct worker *owner)
     }
 }
 
-bool reserve_give(void *owner)
+bool reserve_give(struct reserve *reserve)
 {
-    struct worker *worker = owner;
-    if (worker->reserve.count == 0)
+    if (reserve->count == 0)
         return false;
-    hark_os_close(worker->loop, worker->reserve.descriptors[--worker->reserve.count]);
+    hark_os_close(reserve->loop, reserve->descriptors[--reserve->count]);
     return true;
 }
 
-void reserve_done(struct worker *owner)
+void reserve_done(struct reserve *reserve)
 {
-    while (reserve_give(owner))
+    reserve->done = true;
+    while (reserve_give(reserve))
         ;
 }

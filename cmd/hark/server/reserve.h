@@ -5,25 +5,29 @@
 
 #include <stdbool.h>
 
-struct worker;
+#include "hark.h"
 
 enum { RESERVE_DESCRIPTORS = 8 };
 
-/* The owner's. */
+/* The owner's. Zeroed, then reserve_init. */
 struct reserve {
+    struct hark_loop *loop;
     int descriptors[RESERVE_DESCRIPTORS];
     int count;
+    bool done;
 };
 
-/* Takes as many as there can be. Called again whenever a connection has ended. */
-void reserve_fill(struct worker *owner);
+/* Takes as many as there can be. */
+void reserve_init(struct reserve *reserve, struct hark_loop *loop);
 
-/* Gives one up.
- * Takes: the owner.
+/* The same, whenever a connection has ended. */
+void reserve_fill(struct reserve *reserve);
+
+/* Gives one up, for the log and the tails.
  * Gives: false: none is left. */
-bool reserve_give(void *owner);
+bool reserve_give(struct reserve *reserve);
 
-/* Closes all. */
-void reserve_done(struct worker *owner);
+/* Closes all, and takes no more. */
+void reserve_done(struct reserve *reserve);
 
 #endif

@@ -5,10 +5,12 @@
  * end.
  */
 #include "server/server.h"
-#include "broker/broker.h"
-#include "connection/connection.h"
-#include "connection/worker.h"
-#include "http/publish.h"
+#include "server/listeners.h"
+#include "server/reserve.h"
+#include "server/shutdown.h"
+#include "server/workers.h"
+#include "status/query.h"
+#include "status/status.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -20,45 +22,32 @@
 
 #include "base/say.h"
 
-static const char *const http_default[] = {"127.0.0.1:12345"};
-static const char *const lines_default[] = {"127.0.0.1:12346"};
+struct server {
+    const struct serve_options *options;
+    struct workers workers;
+    struct listeners listeners;
+    struct reserve reserve;
+    struct status status;
+    struct shutdown shutdown;
+};
 
-void serve_options_init(struct serve_options *out_options)
-{
-    *out_options = (struct serve_options){
-        .http = http_default,
-        .http_count = 1,
-        .lines = lines_default,
-        .lines_count = 1,
-        .data = "./hark-data",
-        .sync = SERVE_SYNC_ALWAYS,
-        .backend = HARK_BACKEND_AUTO,
-        .threads = 1,
-    };
-}
-
-const char *worker_date(struct worker *worker)
-{
-    const uint64_t second_ns = 1000000000U;
-    uint64_t now_ns = hark_now(worker->loop);
-    if (now_ns >= worker->date_until_ns) {
-        uint64_t wall_ns = hark_os_wall_clock(worker->loop);
-        http_date((int64_t)(wall_ns / second_ns), worker->date);
-        worker->date_until_ns = now_ns + second_ns - wall_ns % second_ns;
-    }
-    return worker->date;
-}
+/* --- what the log and the tails ask of it --- */
 
 static void report(void *context, enum log_severity severity, const char *text)
 {
-    const struct worker *worker = context;
+    const struct server *server = context;
     static const enum say_level levels[] = {
         [LOG_NOTE] = SAY_NOTE, [LOG_WARNING] = SAY_WARNING, [LOG_ERROR] = SAY_ERROR};
-    if (severity != LOG_NOTE || !worker->options->quiet)
+    if (severity != LOG_NOTE || !server->options->quiet)
         say_at(levels[severity], "%s", text);
 }
 
-/* --- what has to be open before there is anything to serve --- */
+static bool spare(void *context)
+{
+    return reserve_give(&((struct server *)context)->reserve);
+}
+
+/* --- files that are followed --- */
 
 /* Whether a directory is to be followed, which can only be meant otherwise. */
 static bool is_directory(const char *path)
@@ -67,49 +56,49 @@ static bool is_directory(const char *path)
     return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
 }
 
-static int tails_open(struct worker *worker)
+static int say_no_tails(int error)
 {
-    const struct serve_options *options = worker->options;
-    if (options->tails_count == 0)
-        return EXIT_DONE;
-    for (size_t i = 0; i < options->tails_count; i++) {
-        if (is_directory(options->tails[i].file)) {
-            say("cannot follow %s: it is a directory: name a file in it (look at --tail)",
-                options->tails[i].file);
-            return EXIT_USAGE;
-        }
-    }
-    struct tail_file *files = calloc(options->tails_count, sizeof *files);
-    int error = !files ? -ENOMEM : 0;
-    if (files) {
-        for (size_t i = 0; i < options->tails_count; i++)
-            files[i] = (struct tail_file){.path = options->tails[i].file,
-                                          .stream = options->tails[i].stream};
-        struct tail_options tail = {
-            .files = files,
-            .count = options->tails_count,
-            .directory = options->data,
-            .report = report,
-            .spare = reserve_give,
-            .report_context = worker,
-        };
-        error = tail_open(worker->loop, worker->broker, worker->log, &tail, &worker->tail);
-        if (error == 0)
-            pending_begin(&worker->accepted);
-    }
-    free(files);
     if (error == -EINVAL) {
         say("cannot follow files: a stream's name is wrong, or a FILE=STREAM is there twice (look "
             "at --tail)");
         return EXIT_USAGE;
     }
-    if (error < 0) {
-        say("cannot follow files: %s (look at fs.inotify.max_user_instances and ulimit -n)",
-            why(error));
-        return EXIT_REFUSED;
+    say("cannot follow files: %s (look at fs.inotify.max_user_instances and ulimit -n)",
+        why(error));
+    return EXIT_REFUSED;
+}
+
+static int tails_open(struct server *server)
+{
+    const struct serve_options *options = server->options;
+    struct worker *owner = workers_owner(&server->workers);
+    struct tail_options tail = {
+        .files = options->tails,
+        .count = options->tails_count,
+        .directory = options->data,
+        .report = report,
+        .spare = spare,
+        .report_context = server,
+    };
+    if (options->tails_count == 0)
+        return EXIT_DONE;
+    for (size_t i = 0; i < options->tails_count; i++) {
+        if (is_directory(options->tails[i].path)) {
+            say("cannot follow %s: it is a directory: name a file in it (look at --tail)",
+                options->tails[i].path);
+            return EXIT_USAGE;
+        }
     }
+    int error =
+        tail_open(owner->loop, owner->broker, server->shutdown.log, &tail, &server->shutdown.tail);
+    if (error < 0)
+        return say_no_tails(error);
+    server->status.tail = server->shutdown.tail;
+    pending_begin(&owner->accepted);
     return EXIT_DONE;
 }
+
+/* --- what has to be open before there is anything to serve --- */
 
 static const char *data_advice(int error)
 {
@@ -137,113 +126,92 @@ static const char *data_advice(int error)
     }
 }
 
-static void say_no_data(const struct worker *worker, int error)
+static void say_no_data(const struct server *server, int error)
 {
-    say("cannot open the data directory %s: %s (%s)", worker->options->data,
+    say("cannot open the data directory %s: %s (%s)", server->options->data,
         error == -EBUSY ? "it is in use" : why(error), data_advice(error));
 }
 
 /* Tells the person and the supervisor that everything is listened on. */
-static void say_ready(const struct worker *worker)
+static void say_ready(const struct server *server)
 {
-    const struct serve_options *options = worker->options;
+    const struct serve_options *options = server->options;
+    const struct workers *workers = &server->workers;
     char threads[32] = "";
-    if (worker->server->count > 1)
-        snprintf(threads, sizeof threads, ", %u threads", (unsigned)worker->server->count);
+    if (workers->count > 1)
+        snprintf(threads, sizeof threads, ", %u threads", (unsigned)workers->count);
     if (!options->quiet)
         say_at(SAY_NOTE, "ready: events in %s, backend %s%s, up to %llu connections", options->data,
-               hark_loop_backend(worker->loop), threads,
-               (unsigned long long)worker->connections_max);
+               hark_loop_backend(workers->all[0].worker.loop), threads,
+               (unsigned long long)workers->connections_max);
     if (options->ready_descriptor > 0 && write(options->ready_descriptor, "\n", 1) < 0)
         say("cannot tell that it is ready: %s", why(errno));
 }
 
-static void listeners_are_open(struct worker *worker, int code)
+static void listeners_are_open(struct listeners *listeners, int code)
 {
+    struct server *server = hark_container_of(listeners, struct server, listeners);
     if (code == EXIT_DONE)
-        code = tails_open(worker);
+        code = tails_open(server);
     if (code != EXIT_DONE)
-        shutdown_begin(worker, code);
+        shutdown_begin(&server->shutdown, code);
     else
-        say_ready(worker);
+        say_ready(server);
 }
 
-struct broker_options worker_broker_options(struct worker *worker)
+static void listeners_failed(struct listeners *listeners, int code)
 {
-    return (struct broker_options){
-        .ring_bytes = (size_t)worker->options->ring_bytes,
-        .heartbeat_ns = worker->options->heartbeat_ns,
-        .brokers = worker->server->count,
-        .trouble = &worker->server->trouble,
-    };
+    shutdown_begin(&hark_container_of(listeners, struct server, listeners)->shutdown, code);
 }
 
-void workers_are_ready(struct worker *owner, int error)
+static void workers_are_ready(struct workers *workers, int error)
 {
-    if (owner->ending != ENDING_NOT)
+    struct server *server = hark_container_of(workers, struct server, workers);
+    if (server->shutdown.begun)
         return;
     if (error == 0) {
-        listeners_open(owner, listeners_are_open);
+        listeners_open(&server->listeners, workers, listeners_are_open, listeners_failed);
     } else {
         say("cannot begin: %s", why(error));
-        shutdown_begin(owner, EXIT_REFUSED);
+        shutdown_begin(&server->shutdown, EXIT_REFUSED);
     }
-}
-
-static void parts_open(struct worker *worker)
-{
-    struct broker_options options = worker_broker_options(worker);
-    int error = broker_create(worker->loop, worker->log, &options, &worker->broker);
-    if (error == 0)
-        workers_begin(worker);
-    else
-        workers_are_ready(worker, error);
 }
 
 static void log_is_open(void *context, int result, struct log *log)
 {
-    struct worker *worker = context;
-    worker->log = log;
+    struct server *server = context;
+    server->shutdown.log = log;
+    server->status.log = log;
     if (result < 0) {
-        say_no_data(worker, result);
-        shutdown_begin(worker, EXIT_REFUSED);
-    } else if (worker->ending == ENDING_NOT) {
-        parts_open(worker);
+        say_no_data(server, result);
+        shutdown_begin(&server->shutdown, EXIT_REFUSED);
+    } else if (!server->shutdown.begun) {
+        workers_begin(&server->workers, log, &server->status.health.trouble, workers_are_ready);
     }
-    pending_end(&worker->accepted);
+    pending_end(&workers_owner(&server->workers)->accepted);
 }
 
-static int begin(struct worker *worker)
+static int begin(struct server *server)
 {
-    const struct serve_options *options = worker->options;
-    static const enum log_sync syncs[] = {
-        [SERVE_SYNC_ALWAYS] = LOG_SYNC_ALWAYS,
-        [SERVE_SYNC_INTERVAL] = LOG_SYNC_INTERVAL,
-        [SERVE_SYNC_NEVER] = LOG_SYNC_NEVER,
-    };
-    struct log_options log = {
-        .sync = syncs[options->sync],
-        .sync_interval_ns = options->sync_interval_ns,
-        .segment_bytes = options->segment_bytes,
-        .retain_bytes = options->retention_bytes,
-        .retain_age_ns = options->retention_age_ns,
-        .report = report,
-        .spare = reserve_give,
-        .report_context = worker,
-    };
-    int error = log_open(worker->loop, options->data, &log, log_is_open, worker);
+    const struct serve_options *options = server->options;
+    struct worker *owner = workers_owner(&server->workers);
+    struct log_options log = options->log;
+    log.report = report;
+    log.spare = spare;
+    log.report_context = server;
+    int error = log_open(owner->loop, options->data, &log, log_is_open, server);
     if (error == -EINVAL) {
         say("the log cannot be kept so: --segment-bytes is out of its range, %s",
             LOG_SEGMENT_BYTES_RANGE);
         return EXIT_USAGE;
     }
     if (error < 0) {
-        say_no_data(worker, error);
+        say_no_data(server, error);
         return EXIT_REFUSED;
     }
-    pending_begin(&worker->accepted);
-    reserve_fill(worker);
-    shutdown_watch(worker);
+    pending_begin(&owner->accepted);
+    reserve_init(&server->reserve, owner->loop);
+    shutdown_watch(&server->shutdown);
     return EXIT_DONE;
 }
 
@@ -272,119 +240,122 @@ static int group_make(const struct serve_options *options, struct hark_group **o
     return error == -EINVAL ? EXIT_USAGE : EXIT_REFUSED;
 }
 
-static void held(struct hark_op *op, int64_t result)
-{
-    (void)op;
-    (void)result;
-}
-
-/* The others have nothing to do but what comes by mail. */
 static int begin_loop(struct hark_loop *loop, uint32_t index, void *context)
 {
     struct server *server = context;
-    if (index != 0)
-        hark_sleep_until(loop, &server->workers[index].hold, HARK_NEVER, held);
+    workers_begin_loop(&server->workers, loop, index);
     return 0;
 }
 
 static int run(struct server *server)
 {
-    struct worker *owner = &server->workers[0];
-    int code = begin(owner);
+    int code = begin(server);
     if (code != EXIT_DONE)
         return code;
-    int result = hark_group_run(server->group, begin_loop, server);
+    int result = hark_group_run(server->workers.group, begin_loop, server);
     if (result < 0) {
         say("the event loop cannot go on: %s", why(result));
         return EXIT_REFUSED;
     }
-    return owner->exit_code;
+    return server->shutdown.exit_code;
 }
 
-static void worker_init(struct server *server, uint32_t index)
+/* --- its parts --- */
+
+static const struct worker_calls calls = {
+    .connection_ended = workers_connection_ended,
+    .query_now = query_now,
+    .query_send = query_send,
+};
+
+static struct status_listeners count_listeners(void *context)
 {
-    struct worker *worker = &server->workers[index];
-    worker->options = server->options;
-    worker->server = server;
-    worker->index = index;
-    worker->loop = hark_group_loop(server->group, index);
-    mailbox_init(&worker->mailbox, worker->loop);
-    turns_init(&worker->turns, worker->loop, connection_turn);
-    incoming_init(&worker->incoming, worker->loop, worker->options->incoming_bytes, server->count);
-    list_init(&worker->connections);
-    server->counters[index].worker = worker;
-    if (index != 0)
-        return;
-    worker->listeners = server->listeners;
-    worker->listeners_count = server->listeners_count;
-    worker->connections_max = listeners_connections_max(worker);
-    worker->started_ns = hark_os_clock(worker->loop);
+    const struct listeners *listeners = context;
+    struct status_listeners counted = {0};
+    for (size_t i = 0; i < listeners->count; i++) {
+        counted.pauses += listeners->all[i].socket.pauses;
+        counted.shed += listeners->all[i].socket.shed_count;
+    }
+    return counted;
+}
+
+static int status_init(struct server *server)
+{
+    struct status *status = &server->status;
+    struct workers *workers = &server->workers;
+    status->counters = calloc(workers->count, sizeof *status->counters);
+    if (!status->counters)
+        return -ENOMEM;
+    for (uint32_t i = 0; i < workers->count; i++)
+        status->counters[i].worker = &workers->all[i].worker;
+    status->owner = workers_owner(workers);
+    status->count = workers->count;
+    status->started_ns = hark_os_clock(status->owner->loop);
+    status->connections_max = workers->connections_max;
+    status->listeners = count_listeners;
+    status->listeners_context = &server->listeners;
+    return 0;
+}
+
+static int parts_init(struct server *server, struct hark_group *group)
+{
+    struct workers *workers = &server->workers;
+    int error = workers_create(workers, server->options, group, &calls, &server->status);
+    if (error < 0)
+        return error;
+    workers->connections_max = listeners_connections_max(&server->listeners, workers);
+    workers->reserve = &server->reserve;
+    workers->shutdown = &server->shutdown;
+    server->shutdown.workers = workers;
+    server->shutdown.listeners = &server->listeners;
+    server->shutdown.reserve = &server->reserve;
+    return status_init(server);
 }
 
 static void server_free(struct server *server)
 {
-    free(server->workers);
-    free(server->counters);
-    peers_done(server);
+    workers_done(&server->workers);
+    listeners_done(&server->listeners);
+    free(server->status.counters);
     free(server);
 }
 
-/* Makes the workers' memory. Takes: listeners: stay the caller's, and as long as the server. Gives:
- * NULL: none. */
-static struct server *server_create(const struct serve_options *options, struct hark_group *group,
-                                    struct listener *listeners, size_t listeners_count)
+static int run_group(struct server *server)
 {
-    struct server *server = calloc(1, sizeof *server);
-    if (!server)
-        return NULL;
-    server->options = options;
-    server->group = group;
-    server->listeners = listeners;
-    server->listeners_count = listeners_count;
-    server->count = hark_group_size(group);
-    size_t bytes = server->count * sizeof *server->workers;
-    server->workers = aligned_alloc(_Alignof(struct worker), bytes);
-    server->counters = calloc(server->count, sizeof *server->counters);
-    if (!server->workers || !server->counters) {
+    struct hark_group *group = NULL;
+    int code = group_make(server->options, &group);
+    if (code != EXIT_DONE) {
         server_free(server);
-        return NULL;
+        return code;
     }
-    memset(server->workers, 0, bytes);
-    for (uint32_t i = 0; i < server->count; i++)
-        worker_init(server, i);
-    return server;
+    int error = parts_init(server, group);
+    if (error == 0) {
+        code = run(server);
+    } else {
+        say("cannot begin: %s", why(error));
+        code = EXIT_REFUSED;
+    }
+    /* If the loops had to be left, what is in flight still points at the workers: all stay, and the
+     * process ends. */
+    if (hark_group_destroy(group) == 0)
+        server_free(server);
+    return code;
 }
 
 static int run_all(const struct serve_options *options)
 {
-    struct hark_group *group = NULL;
-    struct listener *listeners = NULL;
-    size_t listeners_count = 0;
-    int code = listeners_look_up(options, &listeners, &listeners_count);
+    struct server *server = calloc(1, sizeof *server);
+    if (!server) {
+        say("cannot begin: %s", why(ENOMEM));
+        return EXIT_REFUSED;
+    }
+    server->options = options;
+    int code = listeners_look_up(&server->listeners, options);
     listeners_raise_limit();
     signal(SIGXFSZ, SIG_IGN); /* a file that may not grow refuses events, and ends nothing */
     if (code == EXIT_DONE)
-        code = group_make(options, &group);
-    if (code != EXIT_DONE) {
-        free(listeners);
-        return code;
-    }
-    struct server *server = server_create(options, group, listeners, listeners_count);
-    if (!server) {
-        say("cannot begin: %s", why(ENOMEM));
-        code = EXIT_REFUSED;
-    } else {
-        code = run(server);
-        for (uint32_t i = 0; i < server->count; i++)
-            publish_http_done(&server->workers[i]);
-    }
-    /* Where the loops had to be left, what is in flight still points at the workers: all stay, and
-     * the process ends. */
-    if (hark_group_destroy(group) == 0) {
-        if (server)
-            server_free(server);
-        free(listeners);
-    }
+        return run_group(server);
+    server_free(server);
     return code;
 }
 

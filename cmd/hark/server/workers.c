@@ -1,214 +1,264 @@
-/* workers.c - the mail between the owner and the other workers: their beginning, their end, and the
- * dealing out of connections.
+/* workers.c - workers: how they begin, and who gets which connection.
  *
  * Connections are accepted by the owner and go to whoever has the fewest: they live long, so their
- * number is what makes the load, and a hash over addresses would spread a few of them badly. What
- * must hold: a worker's loop ends when the owner has heard that it is gone, and the owner sends it
- * nothing from then on.
+ * number is what makes the load, and a hash over addresses would spread a few of them badly.
  */
-#include "broker/options.h"
-#include "connection/connection.h"
+#include "server/workers.h"
+#include "broker/broker.h"
 #include "threads/owner.h"
 #include "threads/source_remote.h"
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { PLACES_KEPT_MAX = 32 };
 
-/* Takes: mail_at: where the mail stands in each worker. */
-static void send_others(struct worker *owner, size_t mail_at, mail_arrived *arrived)
+static struct server_worker *server_worker_of(struct worker *worker)
 {
-    struct server *server = owner->server;
-    for (uint32_t i = 1; i < server->count; i++) {
-        struct worker *worker = &server->workers[i];
-        if (!worker->is_gone)
-            mail_send(owner->loop, &worker->mailbox,
-                      (struct mail *)(void *)((char *)worker + mail_at), arrived);
+    return hark_container_of(worker, struct server_worker, worker);
+}
+
+/* --- mail --- */
+
+void workers_send(struct workers *workers, size_t mail_at, mail_arrived *arrived)
+{
+    for (uint32_t i = 1; i < workers->count; i++) {
+        struct server_worker *own = &workers->all[i];
+        if (!own->farewell.gone)
+            mail_send(workers_owner(workers)->loop, &own->worker.mailbox,
+                      (struct mail *)(void *)((char *)own + mail_at), arrived);
     }
 }
 
-static void send_owner(struct worker *worker, struct mail *mail, mail_arrived *arrived)
+void workers_send_owner(struct server_worker *from, struct mail *mail, mail_arrived *arrived)
 {
-    mail_send(worker->loop, &worker_owner(worker)->mailbox, mail, arrived);
+    mail_send(from->worker.loop, &workers_owner(from->workers)->mailbox, mail, arrived);
+}
+
+/* --- memory --- */
+
+static void worker_init(struct workers *workers, uint32_t index, const struct worker_calls *calls,
+                        struct status *status)
+{
+    struct server_worker *own = &workers->all[index];
+    struct worker *worker = &own->worker;
+    const struct connection_options *options = &workers->options->connection;
+    own->workers = workers;
+    own->index = index;
+    worker->loop = hark_group_loop(workers->group, index);
+    worker->options = options;
+    worker->calls = calls;
+    worker->status = status;
+    mailbox_init(&worker->mailbox, worker->loop);
+    list_init(&worker->connections);
+    turns_init(&worker->turns, worker->loop, connection_turn);
+    incoming_init(&worker->incoming, worker->loop, options->incoming_bytes, workers->count);
+}
+
+int workers_create(struct workers *workers, const struct serve_options *options,
+                   struct hark_group *group, const struct worker_calls *calls,
+                   struct status *status)
+{
+    workers->options = options;
+    workers->group = group;
+    workers->count = hark_group_size(group);
+    size_t bytes = workers->count * sizeof *workers->all;
+    workers->all = aligned_alloc(_Alignof(struct server_worker), bytes);
+    if (!workers->all)
+        return -ENOMEM;
+    memset(workers->all, 0, bytes);
+    for (uint32_t i = 0; i < workers->count; i++)
+        worker_init(workers, i, calls, status);
+    return 0;
+}
+
+void workers_done(struct workers *workers)
+{
+    for (uint32_t i = 0; i < workers->count && workers->all; i++)
+        blocks_done(&workers->all[i].worker.publishes);
+    free(workers->all);
+    peers_done(&workers->peers);
 }
 
 /* --- the beginning --- */
 
-static void others_begun(struct worker *owner)
+static void held(struct hark_op *op, int64_t result)
 {
-    struct server *server = owner->server;
-    if (server->begun + 1 == server->count)
-        workers_are_ready(owner, server->begin_error);
+    (void)op;
+    (void)result;
+}
+
+void workers_begin_loop(struct workers *workers, struct hark_loop *loop, uint32_t index)
+{
+    if (index != 0) /* the others have nothing to do but what comes by mail */
+        hark_sleep_until(loop, &workers->all[index].hold, HARK_NEVER, held);
+}
+
+static void others_begun(struct workers *workers)
+{
+    if (workers->begun + 1 == workers->count)
+        workers->ready(workers, workers->begin_error);
 }
 
 static void begun(struct mail *mail)
 {
-    struct worker *worker = hark_container_of(mail, struct worker, begin);
-    struct server *server = worker->server;
-    if (worker->begin_error < 0) {
-        server->begin_error = worker->begin_error;
-        owner_lend_not(worker->relay);
+    struct server_worker *own = hark_container_of(mail, struct server_worker, beginning.mail);
+    struct workers *workers = own->workers;
+    if (own->beginning.error < 0) {
+        workers->begin_error = own->beginning.error;
+        owner_lend_not(own->beginning.relay);
     }
-    server->begun++;
-    others_begun(&server->workers[0]);
+    workers->begun++;
+    others_begun(workers);
 }
 
 static void begin(struct mail *mail)
 {
-    struct worker *worker = hark_container_of(mail, struct worker, begin);
-    struct broker_options options = worker_broker_options(worker);
-    worker->begin_error =
-        source_remote_broker(worker->loop, worker->relay, &options, &worker->broker);
-    send_owner(worker, mail, begun);
+    struct server_worker *own = hark_container_of(mail, struct server_worker, beginning.mail);
+    struct worker_beginning *beginning = &own->beginning;
+    beginning->error = source_remote_broker(own->worker.loop, beginning->relay,
+                                            &own->workers->broker_options, &own->worker.broker);
+    workers_send_owner(own, mail, begun);
 }
 
-void workers_begin(struct worker *owner)
+static int lend(struct workers *workers)
 {
-    struct server *server = owner->server;
+    struct worker *owner = workers_owner(workers);
     int error = 0;
-    if (server->count > 1)
-        error = owner_create(owner->broker, &owner->mailbox, &server->owner);
-    for (uint32_t i = 1; i < server->count && error == 0; i++)
-        error = owner_lend(server->owner, &server->workers[i].mailbox, &server->workers[i].relay);
+    if (workers->count > 1)
+        error = owner_create(owner->broker, &owner->mailbox, &workers->owner);
+    for (uint32_t i = 1; i < workers->count && error == 0; i++) {
+        struct server_worker *own = &workers->all[i];
+        error = owner_lend(workers->owner, &own->worker.mailbox, &own->beginning.relay);
+    }
+    return error;
+}
+
+static void lend_not(struct workers *workers)
+{
+    for (uint32_t i = 1; i < workers->count; i++)
+        if (workers->all[i].beginning.relay)
+            owner_lend_not(workers->all[i].beginning.relay);
+}
+
+void workers_begin(struct workers *workers, struct log *log, _Atomic(int) *trouble,
+                   void (*ready)(struct workers *workers, int error))
+{
+    struct worker *owner = workers_owner(workers);
+    workers->ready = ready;
+    workers->broker_options = workers->options->broker;
+    workers->broker_options.brokers = workers->count;
+    workers->broker_options.trouble = trouble;
+    int error = broker_create(owner->loop, log, &workers->broker_options, &owner->broker);
+    if (error == 0) {
+        error = lend(workers);
+        if (error < 0)
+            lend_not(workers);
+    }
     if (error < 0) {
-        for (uint32_t i = 1; i < server->count; i++)
-            if (server->workers[i].relay)
-                owner_lend_not(server->workers[i].relay);
-        workers_are_ready(owner, error);
+        ready(workers, error);
         return;
     }
-    send_others(owner, offsetof(struct worker, begin), begin);
-    others_begun(owner);
-}
-
-/* --- the end --- */
-
-static void finish(struct mail *mail)
-{
-    shutdown_follow(hark_container_of(mail, struct worker, finish), ENDING_ACCEPTED);
-}
-
-static void farewell(struct mail *mail)
-{
-    shutdown_follow(hark_container_of(mail, struct worker, farewell), ENDING_SUBSCRIBERS);
-}
-
-static void cut(struct mail *mail)
-{
-    shutdown_cut(hark_container_of(mail, struct worker, cut));
-}
-
-void workers_finish(struct worker *owner)
-{
-    send_others(owner, offsetof(struct worker, finish), finish);
-}
-
-void workers_farewell(struct worker *owner)
-{
-    send_others(owner, offsetof(struct worker, farewell), farewell);
-}
-
-void workers_cut(struct worker *owner)
-{
-    send_others(owner, offsetof(struct worker, cut), cut);
-}
-
-static void is_idle(struct mail *mail)
-{
-    pending_end(&worker_owner(hark_container_of(mail, struct worker, finish))->accepted);
-}
-
-void workers_send_idle(struct worker *worker)
-{
-    send_owner(worker, &worker->finish, is_idle);
-}
-
-static void released(struct mail *mail)
-{
-    hark_cancel(&hark_container_of(mail, struct worker, farewell)->hold);
-}
-
-static void is_gone(struct mail *mail)
-{
-    struct worker *worker = hark_container_of(mail, struct worker, farewell);
-    struct worker *owner = worker_owner(worker);
-    worker->is_gone = true;
-    mail_send(owner->loop, &worker->mailbox, mail, released);
-    pending_end(&owner->connected);
-}
-
-void workers_send_gone(struct worker *worker)
-{
-    send_owner(worker, &worker->farewell, is_gone);
+    workers_send(workers, offsetof(struct server_worker, beginning.mail), begin);
+    others_begun(workers);
 }
 
 /* --- connections --- */
 
-/* A connection on its way. */
-struct arrival {
+/* One on its way. */
+struct handover {
     struct mail mail;
     struct worker *worker;
-    const struct listener *listener;
-    int fd;
-    struct peer *peer;
+    struct arrival arrival;
 };
 
 static void arrived(struct mail *mail)
 {
-    struct arrival arrival = *hark_container_of(mail, struct arrival, mail);
-    struct worker *worker = arrival.worker;
-    free(hark_container_of(mail, struct arrival, mail));
-    connection_open_or_shed(worker, arrival.listener, arrival.fd, arrival.peer);
+    struct handover *handover = hark_container_of(mail, struct handover, mail);
+    struct worker *worker = handover->worker;
+    struct arrival arrival = handover->arrival;
+    free(handover);
+    connection_accept(worker, &arrival);
 }
 
-static uint64_t connections_of(const struct worker *worker)
+/* The worker writes `over` alone, and the owner reads it. */
+void workers_connection_ended(struct worker *worker, enum protocol_kind protocol)
 {
-    return worker->dealt - atomic_load_explicit(&worker->over, memory_order_relaxed);
+    struct server_worker *own = server_worker_of(worker);
+    struct workers *workers = own->workers;
+    atomic_fetch_sub_explicit(&workers->open[protocol], 1, memory_order_relaxed);
+    uint64_t over = atomic_load_explicit(&own->load.over, memory_order_relaxed);
+    atomic_store_explicit(&own->load.over, over + 1, memory_order_relaxed);
+    if (own->index == 0)
+        reserve_fill(workers->reserve);
+}
+
+static uint64_t connections_of(const struct server_worker *own)
+{
+    return own->load.dealt - atomic_load_explicit(&own->load.over, memory_order_relaxed);
 }
 
 /* Each protocol leaves a few places to the other: whoever fills the lines port with connections
  * that say nothing does not lock out who looks after the server. */
-static bool has_place(const struct worker *owner, enum protocol protocol)
+static bool has_place(const struct workers *workers, enum protocol_kind protocol)
 {
-    uint64_t kept = owner->connections_max / 8;
-    bool both = owner->options->http_count != 0 && owner->options->lines_count != 0;
+    uint64_t kept = workers->connections_max / 8;
+    bool both = workers->options->http_count != 0 && workers->options->lines_count != 0;
     if (kept > PLACES_KEPT_MAX)
         kept = PLACES_KEPT_MAX;
-    uint64_t open = atomic_load_explicit(&owner->server->open[protocol], memory_order_relaxed);
-    return !both || open < owner->connections_max - kept;
+    uint64_t open = atomic_load_explicit(&workers->open[protocol], memory_order_relaxed);
+    return !both || open < workers->connections_max - kept;
 }
 
-struct worker *workers_deal(struct worker *owner, enum protocol protocol)
+/* Chooses who gets the next connection. Gives: NULL: there are as many as there may be. */
+static struct server_worker *choose(struct workers *workers, enum protocol_kind protocol)
 {
-    struct server *server = owner->server;
-    struct worker *least = owner;
+    struct server_worker *least = NULL;
     uint64_t connections = 0;
     uint64_t fewest = UINT64_MAX;
-    for (uint32_t i = 1; i <= server->count; i++) {
-        struct worker *worker = &server->workers[(server->turn + i) % server->count];
-        uint64_t own = connections_of(worker);
+    for (uint32_t i = 1; i <= workers->count; i++) {
+        struct server_worker *next = &workers->all[(workers->last + i) % workers->count];
+        uint64_t own = connections_of(next);
         connections += own;
         if (own < fewest) {
-            least = worker;
+            least = next;
             fewest = own;
         }
     }
-    if (connections >= owner->connections_max || !has_place(owner, protocol))
+    if (connections >= workers->connections_max || !has_place(workers, protocol))
         return NULL;
-    server->turn = least->index;
+    workers->last = least->index;
     return least;
 }
 
-bool workers_hand_over(struct worker *owner, struct worker *to, const struct listener *listener,
-                       int fd, struct peer *peer)
+/* Hands a connection over. Gives: false: no memory, it is still the caller's. */
+static bool hand_over(struct worker *owner, struct server_worker *to, const struct arrival *arrival)
 {
-    struct arrival *arrival = malloc(sizeof *arrival);
-    if (!arrival)
+    struct handover *handover = malloc(sizeof *handover);
+    if (!handover)
         return false;
-    *arrival = (struct arrival){.worker = to, .listener = listener, .fd = fd, .peer = peer};
-    to->dealt++;
-    hark_os_forget(owner->loop, fd); /* nothing was started on it here */
-    mail_send(owner->loop, &to->mailbox, &arrival->mail, arrived);
+    *handover = (struct handover){.worker = &to->worker, .arrival = *arrival};
+    to->load.dealt++;
+    hark_os_forget(owner->loop, arrival->fd); /* nothing was started on it here */
+    mail_send(owner->loop, &to->worker.mailbox, &handover->mail, arrived);
     return true;
+}
+
+void workers_deal(struct workers *workers, const struct protocol *protocol, int fd, bool guarded)
+{
+    struct server_worker *owner = &workers->all[0];
+    struct server_worker *to = choose(workers, protocol->kind);
+    struct arrival arrival = {.protocol = protocol, .fd = fd, .guarded = guarded};
+    uint64_t limit = workers->options->connections_each;
+    if (!to || !peer_enter(&workers->peers, limit, fd, &arrival.peer)) {
+        owner->worker.counters.shed++;
+        hark_os_close(owner->worker.loop, fd);
+        return;
+    }
+    atomic_fetch_add_explicit(&workers->open[protocol->kind], 1, memory_order_relaxed);
+    if (to == owner || !hand_over(&owner->worker, to, &arrival)) {
+        owner->load.dealt++;
+        connection_accept(&owner->worker, &arrival);
+    }
 }

@@ -1,17 +1,19 @@
-/* counters.c - adding up. Every counter is a number of 64 bits, and the sum is a counter again, but
- * for the longest turn, which is the longest of all. */
+/* counters.c - adding up. Every counter of a worker is a number of 64 bits, and the sum is a
+ * counter again, but for the longest turn, which is the longest of all. */
 #include "status/counters.h"
 #include "broker/broker.h"
 
 #include <string.h>
+#include <sys/resource.h>
 
-void counters_read(struct worker *worker, struct counters *out_counters)
+void counters_read(struct counters *counters)
 {
-    out_counters->served = worker->counters;
-    out_counters->loop = *hark_loop_metrics(worker->loop);
-    out_counters->active = hark_loop_active(worker->loop);
+    struct worker *worker = counters->worker;
+    counters->served = worker->counters;
+    counters->loop = *hark_loop_metrics(worker->loop);
+    counters->active = hark_loop_active(worker->loop);
     if (worker->broker)
-        out_counters->broker = *broker_statistics(worker->broker);
+        counters->broker = *broker_statistics(worker->broker);
 }
 
 static void add(void *sum, const void *other, size_t bytes)
@@ -35,13 +37,11 @@ static void add_counters(struct counters *sum, const struct counters *other)
     sum->active += other->active;
 }
 
-void counters_total(struct worker *owner, struct counters *out_totals)
+void counters_total(const struct counters *all, uint32_t count, struct counters *out_total)
 {
-    struct server *server = owner->server;
-    memset(out_totals, 0, sizeof *out_totals);
-    counters_read(owner, &server->counters[0]);
-    for (uint32_t i = 0; i < server->count; i++)
-        add_counters(out_totals, &server->counters[i]);
+    memset(out_total, 0, sizeof *out_total);
+    for (uint32_t i = 0; i < count; i++)
+        add_counters(out_total, &all[i]);
 }
 
 _Static_assert(sizeof(struct worker_counters) % sizeof(uint64_t) == 0,
@@ -50,3 +50,54 @@ _Static_assert(sizeof(struct broker_statistics) % sizeof(uint64_t) == 0,
                "counters are numbers of 64 bits alone");
 _Static_assert(sizeof(struct hark_metrics) % sizeof(uint64_t) == 0,
                "counters are numbers of 64 bits alone");
+
+/* --- the loop's lag --- */
+
+double counters_lag_upper(int bucket)
+{
+    return (double)(2ULL << bucket) / 1e9;
+}
+
+static double least(double a, double b)
+{
+    return a < b ? a : b;
+}
+
+double counters_lag(const struct hark_metrics *metrics, double share)
+{
+    double longest = (double)metrics->longest_turn_ns /
+                     1e9; /* a bucket's upper end may be above all that is in it */
+    uint64_t turns = 0;
+    uint64_t below = 0;
+    for (int i = 0; i < HARK_LAG_BUCKETS; i++)
+        turns += metrics->lag[i];
+    if (turns == 0)
+        return 0;
+    for (int i = 0; i < HARK_LAG_BUCKETS; i++) {
+        below += metrics->lag[i];
+        if ((double)below >= share * (double)turns)
+            return least(counters_lag_upper(i), longest);
+    }
+    return longest;
+}
+
+/* --- the process --- */
+
+static double seconds_of(struct timeval time)
+{
+    return (double)time.tv_sec + (double)time.tv_usec / 1e6;
+}
+
+struct counters_usage counters_usage(void)
+{
+    struct rusage usage;
+    memset(&usage, 0, sizeof usage);
+    getrusage(RUSAGE_SELF, &usage);
+    return (struct counters_usage){
+        .user_seconds = seconds_of(usage.ru_utime),
+        .system_seconds = seconds_of(usage.ru_stime),
+        .max_resident_bytes = (uint64_t)usage.ru_maxrss * 1024,
+        .voluntary_switches = (uint64_t)usage.ru_nvcsw,
+        .involuntary_switches = (uint64_t)usage.ru_nivcsw,
+    };
+}

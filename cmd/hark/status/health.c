@@ -5,6 +5,7 @@
  * would tell that it is over. So who asks meanwhile has an empty event tried, in a stream of the
  * server's own that nobody sees and that goes again. Without trouble nothing is written.
  */
+#include "status/health.h"
 #include "broker/source_log.h"
 #include "connection/refusal.h"
 #include "connection/worker.h"
@@ -14,44 +15,45 @@
 static const uint64_t PROBE_NS = 1000000000U;
 static const char probe_name[] = ".health";
 
-const char *health_trouble(const struct worker *worker)
+const char *health_trouble(const struct health *health)
 {
-    int error = atomic_load_explicit(&worker->server->trouble, memory_order_relaxed);
+    int error = atomic_load_explicit(&health->trouble, memory_order_relaxed);
     return error == 0 ? NULL : refusal_of(error).reason;
 }
 
 static void forgotten(struct log_append *append, int64_t result)
 {
-    (void)result; /* where it stays, the next one takes it along */
+    (void)result; /* if it stays, the next one takes it along */
     hark_container_of(append, struct health, probe)->probing = false;
 }
 
 static void probed(struct log_append *append, int64_t result)
 {
     struct health *health = hark_container_of(append, struct health, probe);
-    struct worker *owner = health->worker;
-    source_log_trouble(owner->broker);
+    struct worker *owner = health->owner;
+    if (owner->broker)
+        source_log_trouble(owner->broker);
     health->again_ns = hark_now(owner->loop) + PROBE_NS;
     health->probing = result > 0;
     if (result <= 0)
         return;
     append->kind = LOG_DELETE;
     append->done = forgotten;
-    log_append(owner->log, append);
+    log_append(health->log, append);
 }
 
-void health_probe(struct worker *owner)
+void health_probe(struct health *health, struct worker *owner, struct log *log)
 {
-    struct health *health = &owner->health;
-    if (health->probing || hark_now(owner->loop) < health->again_ns || !health_trouble(owner) ||
+    if (health->probing || hark_now(owner->loop) < health->again_ns || !health_trouble(health) ||
         !owner->broker)
         return;
     memset(&health->probe, 0, sizeof health->probe);
-    health->worker = owner;
+    health->owner = owner;
+    health->log = log;
     health->probing = true;
     health->probe.name = probe_name;
     health->probe.name_length = sizeof probe_name - 1;
     health->probe.bytes = "";
     health->probe.done = probed;
-    log_append(owner->log, &health->probe);
+    log_append(log, &health->probe);
 }

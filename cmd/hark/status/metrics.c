@@ -1,11 +1,11 @@
 /* metrics.c - GET /metrics: the text format 0.0.4 of Prometheus. Each metric has its HELP and TYPE
  * once, its samples together, and the last line ends with LF. Streams past a number are left out,
  * so that an answer stays small; how many is told. */
+#include "status/metrics.h"
 #include "base/say.h"
 #include "broker/look.h"
-#include "http/http.h"
-#include "status/counters.h"
-#include "status/measures.h"
+#include "log/log.h"
+#include "status/status.h"
 
 typedef unsigned long long number;
 
@@ -28,28 +28,29 @@ static void add_gauge(struct text *text, const char *name, const char *help, uin
     text_add(text, "%s %llu\n", name, (number)value);
 }
 
-static void add_process(struct text *text, struct worker *worker)
+static void add_process(struct text *text, const struct status *status)
 {
-    struct measures measures = measures_read(worker);
+    struct counters_usage usage = counters_usage();
+    struct hark_loop *loop = status->owner->loop;
     add_kind(text, "hark_build_info", "gauge",
              "1, with the version and the backend that the loop runs on.");
     text_add(text, "hark_build_info{version=\"%s\",backend=\"%s\"} 1\n", hark_version(),
-             hark_loop_backend(worker->loop));
+             hark_loop_backend(loop));
     add_gauge(text, "hark_refusing", "1 while events are refused; /healthz says why.",
-              health_trouble(worker) ? 1 : 0);
-    add_gauge(text, "hark_threads", "Threads that serve connections.", worker->server->count);
+              health_trouble(&status->health) ? 1 : 0);
+    add_gauge(text, "hark_threads", "Threads that serve connections.", status->count);
     add_kind(text, "hark_uptime_seconds", "gauge", "Time since the start.");
-    text_add(text, "hark_uptime_seconds %.3f\n", measures.uptime_seconds);
+    text_add(text, "hark_uptime_seconds %.3f\n",
+             (double)(hark_now(loop) - status->started_ns) / 1e9);
     add_kind(text, "process_cpu_seconds_total", "counter", "User and system CPU time.");
-    text_add(text, "process_cpu_seconds_total %.6f\n",
-             measures.user_seconds + measures.system_seconds);
+    text_add(text, "process_cpu_seconds_total %.6f\n", usage.user_seconds + usage.system_seconds);
     add_gauge(text, "hark_process_resident_max_bytes", "The most memory that was resident.",
-              measures.max_resident_bytes);
+              usage.max_resident_bytes);
     add_kind(text, "hark_process_switches_total", "counter", "Context switches of the process.");
     text_add(text,
              "hark_process_switches_total{kind=\"voluntary\"} "
              "%llu\nhark_process_switches_total{kind=\"involuntary\"} %llu\n",
-             (number)measures.voluntary_switches, (number)measures.involuntary_switches);
+             (number)usage.voluntary_switches, (number)usage.involuntary_switches);
     add_counter(text, "hark_messages_left_out_total", "Lines that standard error did not take.",
                 say_left_out());
 }
@@ -63,7 +64,7 @@ static void add_lag(struct text *text, const struct hark_metrics *metrics)
         count += metrics->lag[i];
         if (i >= 9 && i <= 33) /* 1 us to 17 s */
             text_add(text, "hark_loop_turn_seconds_bucket{le=\"%.9g\"} %llu\n",
-                     measures_lag_upper(i), (number)count);
+                     counters_lag_upper(i), (number)count);
     }
     count += metrics->lag[HARK_LAG_BUCKETS - 1];
     text_add(text, "hark_loop_turn_seconds_bucket{le=\"+Inf\"} %llu\n", (number)count);
@@ -112,31 +113,27 @@ static void add_loop(struct text *text, const struct hark_metrics *metrics)
             metrics->requested, metrics->handled, metrics->requested);
 }
 
-static void add_connections(struct text *text, const struct worker *owner,
+static void add_connections(struct text *text, const struct status *status,
                             const struct worker_counters *counters)
 {
-    uint64_t paused = 0;
-    uint64_t shed = counters->shed;
-    for (size_t i = 0; i < owner->listeners_count; i++) {
-        paused += owner->listeners[i].socket.pauses;
-        shed += owner->listeners[i].socket.shed_count;
-    }
+    struct status_listeners listeners = status->listeners(status->listeners_context);
     add_kind(text, "hark_connections", "gauge", "Open connections.");
     text_add(
         text,
         "hark_connections{protocol=\"http\"} %llu\nhark_connections{protocol=\"lines\"} %llu\n",
         (number)counters->connections[PROTOCOL_HTTP],
         (number)counters->connections[PROTOCOL_LINES]);
-    add_gauge(text, "hark_connections_max", "How many there may be.", owner->connections_max);
+    add_gauge(text, "hark_connections_max", "How many there may be.", status->connections_max);
     add_kind(text, "hark_connections_accepted_total", "counter", "Connections accepted.");
     text_add(text,
              "hark_connections_accepted_total{protocol=\"http\"} "
              "%llu\nhark_connections_accepted_total{protocol=\"lines\"} %llu\n",
              (number)counters->accepted[PROTOCOL_HTTP], (number)counters->accepted[PROTOCOL_LINES]);
     add_counter(text, "hark_connections_shed_total",
-                "Connections closed at once, for want of a place.", shed);
+                "Connections closed at once, for want of a place.",
+                counters->shed + listeners.shed);
     add_counter(text, "hark_accept_pauses_total",
-                "Times that accepting paused for want of descriptors or memory.", paused);
+                "Times that accepting paused for want of descriptors or memory.", listeners.pauses);
     add_counter(text, "hark_timeouts_total", "Connections ended by a deadline.",
                 counters->timeouts);
     add_counter(text, "hark_documents_total",
@@ -223,7 +220,7 @@ static const struct {
 
 _Static_assert(sizeof kinds / sizeof kinds[0] <= EDITION_LISTS, "each has its list");
 
-void metrics_stream(struct edition *edition, const struct broker_stream_view *view)
+static void metrics_stream(struct edition *edition, const struct broker_stream_view *view)
 {
     const uint64_t values[] = {
         view->log ? view->log->count : 0,
@@ -238,7 +235,7 @@ void metrics_stream(struct edition *edition, const struct broker_stream_view *vi
                  (number)values[i]);
 }
 
-void metrics_end(struct edition *edition)
+static void metrics_end(struct edition *edition)
 {
     struct text *text = &edition->text;
     uint64_t count = edition->streams;
@@ -253,33 +250,36 @@ void metrics_end(struct edition *edition)
 }
 
 /* Where there are several threads: how they share the load. */
-static void add_threads(struct text *text, const struct server *server)
+static void add_threads(struct text *text, const struct status *status)
 {
-    if (server->count == 1)
+    if (status->count == 1)
         return;
     add_kind(text, "hark_thread_connections", "gauge", "Open connections, by thread.");
-    for (uint32_t i = 0; i < server->count; i++) {
-        const struct worker_counters *counters = &server->counters[i].served;
+    for (uint32_t i = 0; i < status->count; i++) {
+        const struct worker_counters *counters = &status->counters[i].served;
         text_add(
             text, "hark_thread_connections{thread=\"%u\"} %llu\n", (unsigned)i,
             (number)(counters->connections[PROTOCOL_HTTP] + counters->connections[PROTOCOL_LINES]));
     }
     add_kind(text, "hark_thread_busy_seconds_total", "counter",
              "Time that a thread's loop spent handling.");
-    for (uint32_t i = 0; i < server->count; i++)
+    for (uint32_t i = 0; i < status->count; i++)
         text_add(text, "hark_thread_busy_seconds_total{thread=\"%u\"} %.9f\n", (unsigned)i,
-                 (double)server->counters[i].loop.lag_total_ns / 1e9);
+                 (double)status->counters[i].loop.lag_total_ns / 1e9);
 }
 
-void metrics_begin(struct worker *owner, struct edition *edition)
+static void metrics_begin(struct edition *edition, struct status *status)
 {
     struct text *text = &edition->text;
-    struct counters totals;
-    counters_total(owner, &totals);
-    add_process(text, owner);
-    add_loop(text, &totals.loop);
-    add_threads(text, owner->server);
-    add_connections(text, owner, &totals.served);
-    add_broker(text, &totals.broker);
-    add_log(text, owner->log);
+    struct counters total;
+    counters_read(&status->counters[0]);
+    counters_total(status->counters, status->count, &total);
+    add_process(text, status);
+    add_loop(text, &total.loop);
+    add_threads(text, status);
+    add_connections(text, status, &total.served);
+    add_broker(text, &total.broker);
+    add_log(text, status->log);
 }
+
+const struct edition_writer metrics_writer = {metrics_begin, metrics_stream, metrics_end};

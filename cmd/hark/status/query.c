@@ -4,143 +4,81 @@
  * A document (/metrics, /stats, /streams) is written for all who asked for it before it was begun,
  * one document at a time, a part a turn: however many ask however often, the others wait for one
  * part. For what other threads count the owner has each of them fill in its counters before it
- * begins. What is asked of one stream is told at once. What must hold: while a connection waits for
- * such an answer none of its other requests is answered, as this one keeps no order with the log's.
+ * begins. What is asked of one stream is told at once.
  */
+#include "status/query.h"
 #include "broker/look.h"
 #include "broker/stream.h"
-#include "http/answer.h"
-#include "status/counters.h"
+#include "status/metrics.h"
+#include "status/stats.h"
+#include "status/status.h"
 
-#include <stdlib.h>
 #include <string.h>
-
-#include "wire/name.h"
 
 enum { TURN_ANSWERS = 64 };
 
-/* One question on its way. */
-struct query {
-    struct mail mail;
-    struct http_connection *http;
-    struct exchange exchange;
-    enum query_what what;
-    enum document_kind kind;   /* ASK_DOCUMENT */
-    struct document *document; /* its answer; NULL: refused */
-    int refused;
-    bool unknown; /* there is no such stream */
-    struct text text;
-    char name[NAME_BYTES_MAX + 1];
+static const struct edition_writer *const writers[QUERY_DOCUMENTS] = {
+    [QUERY_METRICS] = &metrics_writer,
+    [QUERY_STATS] = &stats_writer,
+    [QUERY_STREAMS] = &streams_writer,
 };
 
-static const char *const document_types[DOCUMENTS] = {
-    [DOCUMENT_METRICS] = "text/plain; version=0.0.4; charset=utf-8",
-    [DOCUMENT_STATS] = "application/json",
-    [DOCUMENT_STREAMS] = "application/json",
-};
+static bool is_owner(const struct worker *worker)
+{
+    return worker == worker->status->owner;
+}
 
 /* --- answers --- */
 
-/* Gives: false: there is no such stream. */
-static bool write_stream(struct worker *owner, const char *name, struct text *text)
+static enum query_outcome write_stream(struct broker *broker, const char *name, struct text *text)
 {
     struct broker_stream *stream = NULL;
-    if (broker_stream_open(owner->broker, name, strlen(name), &stream) < 0) {
-        text->failed = true;
-        return true;
-    }
+    if (broker_stream_open(broker, name, strlen(name), &stream) < 0)
+        return QUERY_NO_MEMORY;
     struct broker_stream_view view = broker_stream_look(stream);
     if (view.log) {
         stats_stream_write(text, &view);
         text_add(text, "\n");
     }
     broker_stream_close(stream);
-    return view.log;
+    if (!view.log)
+        return QUERY_UNKNOWN;
+    return text->failed ? QUERY_NO_MEMORY : QUERY_DONE;
 }
 
-/* Writes nothing where events are taken. */
-static void write_health(struct worker *owner, struct text *text)
+/* Who asks while events are refused has one tried. */
+static enum query_outcome look_at_health(struct status *status, const char **out_reason)
 {
-    const char *trouble = health_trouble(owner);
-    health_probe(owner);
-    if (trouble)
-        text_add(text, "%s", trouble);
+    *out_reason = health_trouble(&status->health);
+    if (!*out_reason)
+        return QUERY_DONE;
+    health_probe(&status->health, status->owner, status->log);
+    return QUERY_REFUSED;
 }
 
-/* On the owner's thread. Gives: false: there is no such stream. */
-static bool write_answer(struct worker *owner, enum query_what what, const char *name,
-                         struct text *text)
+/* What needs no document. On the owner's thread. */
+static void answer(struct status *status, struct query *query)
 {
-    switch (what) {
-    case QUERY_DOCUMENT:
-        break;
-    case QUERY_STREAM:
-        return write_stream(owner, name, text);
-    case QUERY_HEALTH:
-        write_health(owner, text);
-        break;
-    }
-    return true;
-}
-
-static void give_answer(struct http_connection *http, const struct exchange *exchange,
-                        enum query_what what, bool known, const struct text *text)
-{
-    if (what == QUERY_HEALTH)
-        answer_line(http, exchange, text->count != 0 || text->failed ? 503 : 200,
-                    text->count != 0 ? text->bytes : "ok");
-    else if (!known)
-        answer_error(http, exchange, 404, NULL, "there is no such stream");
-    else if (text->failed)
-        answer_no_memory(http, exchange);
-    else
-        answer_bytes(http, exchange, 200, "application/json", answer_no_cache, text->bytes,
-                     text->count);
-}
-
-static void give_document(struct http_connection *http, struct query *query)
-{
-    if (query->document)
-        answer_document(http, &query->exchange, document_types[query->kind], query->document);
-    else if (query->refused == 507)
-        answer_error(http, &query->exchange, 507, NULL,
-                     "there are too many streams for one answer: ask for one of them");
-    else
-        answer_error(
-            http, &query->exchange, 503, answer_retry,
-            "there is no memory for the answer, as others have not taken theirs: try again later");
-}
-
-/* Back with the connection. */
-static void answered(struct query *query)
-{
-    struct http_connection *http = query->http;
-    if (http->connection.closing)
-        document_release(query->document);
-    else if (query->what == QUERY_DOCUMENT)
-        give_document(http, query);
-    else
-        give_answer(http, &query->exchange, query->what, !query->unknown, &query->text);
-    text_done(&query->text);
-    free(query);
-    http_unblock(http);
-    connection_answered(&http->connection);
+    if (query->kind == QUERY_STREAM)
+        query->outcome = write_stream(status->owner->broker, query->name, &query->text);
+    else if (query->kind == QUERY_HEALTH)
+        query->outcome = look_at_health(status, &query->reason);
 }
 
 static void returned(struct mail *mail)
 {
-    answered(hark_container_of(mail, struct query, mail));
+    struct query *query = hark_container_of(mail, struct query, mail);
+    query->answered(query);
 }
 
-/* On the owner's thread. */
-static void answer(struct worker *owner, struct query *query)
+/* Answers, and takes the answer to whoever asked. */
+static void give(struct status *status, struct query *query)
 {
-    struct worker *origin = query->http->connection.worker;
-    query->unknown = !write_answer(owner, query->what, query->name, &query->text);
-    if (origin == owner)
-        answered(query);
+    answer(status, query);
+    if (is_owner(query->worker))
+        query->answered(query);
     else
-        mail_send(owner->loop, &origin->mailbox, &query->mail, returned);
+        mail_send(status->owner->loop, &query->worker->mailbox, &query->mail, returned);
 }
 
 /* --- those that wait --- */
@@ -154,180 +92,150 @@ static void move_all(struct mail_list *to, struct mail_list *from)
     }
 }
 
-static void go_on(struct worker *owner);
+static void go_on(struct status *status);
 
 /* Answers some of those that can be. */
-static void answer_some(struct server *server)
+static void give_some(struct status *status)
 {
+    struct mail_list *answerable = &status->documents.answerable;
     struct mail *mail;
-    for (int left = TURN_ANSWERS; left > 0 && (mail = server->answerable.first); left--) {
-        server->answerable.first = mail->next;
-        answer(&server->workers[0],
-               hark_container_of(mail, struct query,
-                                 mail)); /* whoever it is for may ask again at once */
+    for (int left = TURN_ANSWERS; left > 0 && (mail = answerable->first); left--) {
+        answerable->first = mail->next;
+        /* Whoever it is for may ask again at once. */
+        give(status, hark_container_of(mail, struct query, mail));
     }
 }
 
 /* The document is written: each that asked for it gets a use of it. */
-static void publish(struct worker *owner)
+static void publish(struct status *status)
 {
-    struct server *server = owner->server;
-    struct document *document = edition_end(owner, &server->edition);
-    for (struct mail *mail = server->current.first; mail; mail = mail->next) {
+    struct status_documents *documents = &status->documents;
+    struct document *document = edition_end(&documents->edition);
+    if (document)
+        status->owner->counters.documents++;
+    for (struct mail *mail = documents->current.first; mail; mail = mail->next) {
         struct query *query = hark_container_of(mail, struct query, mail);
-        query->refused = server->edition.refused;
+        query->outcome = documents->edition.outcome;
         query->document = document;
         if (document)
             document_hold(document);
     }
     document_release(document);
-    server->writing = false;
-    move_all(&server->answerable, &server->current);
+    documents->writing = false;
+    move_all(&documents->answerable, &documents->current);
 }
 
-/* A turn's work: answers, or else a part of a document. */
+/* A turn's work: answers, and a part of a document. */
 static void step(struct hark_op *op, int64_t result)
 {
-    struct server *server = hark_container_of(op, struct server, writing_step);
-    struct worker *owner = &server->workers[0];
+    struct status *status = hark_container_of(op, struct status, documents.step);
+    struct status_documents *documents = &status->documents;
     (void)result;
-    if (server->answerable.first)
-        answer_some(server);
-    if (server->writing && server->counters_out == 0 && !edition_write(owner, &server->edition))
-        publish(owner);
-    go_on(owner);
+    if (documents->answerable.first)
+        give_some(status);
+    if (documents->writing && documents->counters_out == 0 &&
+        !edition_write(&documents->edition, status->owner->broker))
+        publish(status);
+    go_on(status);
 }
 
 /* --- counters --- */
 
 /* Once the end has come so far the others may be gone: what they said last has to do. */
-static bool needs_counters(const struct worker *owner, enum document_kind kind)
+static bool needs_counters(const struct status *status, enum query_kind kind)
 {
-    return kind != DOCUMENT_STREAMS && owner->server->count > 1 &&
-           owner->ending < ENDING_SUBSCRIBERS;
+    return kind != QUERY_STREAMS && status->count > 1 && status->owner->state != WORKER_LEAVES;
 }
 
 static void counters_filled(struct mail *mail)
 {
     struct counters *counters = hark_container_of(mail, struct counters, mail);
-    struct worker *owner = worker_owner(counters->worker);
-    if (--owner->server->counters_out == 0)
-        go_on(owner);
+    struct status *status = counters->worker->status;
+    if (--status->documents.counters_out == 0)
+        go_on(status);
 }
 
 static void counters_fill(struct mail *mail)
 {
     struct counters *counters = hark_container_of(mail, struct counters, mail);
     struct worker *worker = counters->worker;
-    counters_read(worker, counters);
-    mail_send(worker->loop, &worker_owner(worker)->mailbox, mail, counters_filled);
+    counters_read(counters);
+    mail_send(worker->loop, &worker->status->owner->mailbox, mail, counters_filled);
 }
 
-static void counters_send(struct worker *owner)
+static void counters_send(struct status *status)
 {
-    struct server *server = owner->server;
-    server->counters_out = server->count - 1;
-    for (uint32_t i = 1; i < server->count; i++)
-        mail_send(owner->loop, &server->workers[i].mailbox, &server->counters[i].mail,
-                  counters_fill);
-}
-
-/* Begins the next document that is asked for; the kinds take turns. */
-static void write_next(struct worker *owner)
-{
-    struct server *server = owner->server;
-    for (int i = 1; i <= DOCUMENTS && !server->writing; i++) {
-        enum document_kind kind = (enum document_kind)(((int)server->edition.kind + i) % DOCUMENTS);
-        if (!server->waiting[kind].first)
-            continue;
-        move_all(&server->current, &server->waiting[kind]);
-        edition_begin(owner, &server->edition, kind);
-        server->writing = true;
-        if (server->edition.refused == 0 && needs_counters(owner, kind))
-            counters_send(owner);
+    status->documents.counters_out = status->count - 1;
+    for (uint32_t i = 1; i < status->count; i++) {
+        struct counters *counters = &status->counters[i];
+        mail_send(status->owner->loop, &counters->worker->mailbox, &counters->mail, counters_fill);
     }
 }
 
-static void go_on(struct worker *owner)
+/* Begins the next document that is asked for; the kinds take turns. */
+static void write_next(struct status *status)
 {
-    struct server *server = owner->server;
-    if (!server->writing)
-        write_next(owner);
-    bool something = server->answerable.first || (server->writing && server->counters_out == 0);
-    if (something && !hark_op_active(&server->writing_step))
-        hark_defer(owner->loop, &server->writing_step, step);
+    struct status_documents *documents = &status->documents;
+    for (int i = 1; i <= QUERY_DOCUMENTS && !documents->writing; i++) {
+        enum query_kind kind = (enum query_kind)(((int)documents->kind + i) % QUERY_DOCUMENTS);
+        if (!documents->waiting[kind].first)
+            continue;
+        move_all(&documents->current, &documents->waiting[kind]);
+        edition_begin(&documents->edition, writers[kind], status, &documents->bytes);
+        documents->kind = kind;
+        documents->writing = true;
+        if (documents->edition.outcome == QUERY_DONE && needs_counters(status, kind))
+            counters_send(status);
+    }
+}
+
+static void go_on(struct status *status)
+{
+    struct status_documents *documents = &status->documents;
+    if (!documents->writing)
+        write_next(status);
+    bool something =
+        documents->answerable.first || (documents->writing && documents->counters_out == 0);
+    if (something && !hark_op_active(&documents->step))
+        hark_defer(status->owner->loop, &documents->step, step);
 }
 
 /* On the owner's thread. */
-static void take_up(struct worker *owner, struct query *query)
+static void take_up(struct status *status, struct query *query)
 {
-    struct server *server = owner->server;
-    mail_list_append(query->what == QUERY_DOCUMENT ? &server->waiting[query->kind]
-                                                   : &server->answerable,
+    struct status_documents *documents = &status->documents;
+    bool document = query->kind < QUERY_DOCUMENTS;
+    mail_list_append(document ? &documents->waiting[query->kind] : &documents->answerable,
                      &query->mail);
-    go_on(owner);
+    go_on(status);
 }
 
 static void arrived(struct mail *mail)
 {
     struct query *query = hark_container_of(mail, struct query, mail);
-    take_up(worker_owner(query->http->connection.worker), query);
+    take_up(query->worker->status, query);
 }
 
-/* --- questions --- */
+/* --- asking --- */
 
-/* Owns: the question; NULL: memory is lacking. */
-static void query_send(struct http_connection *http, const struct exchange *exchange,
-                       struct query *query)
+bool query_now(struct worker *worker, struct query *query)
 {
-    struct worker *worker = http->connection.worker;
-    if (!query) {
-        answer_no_memory(http, exchange);
-        return;
-    }
-    query->http = http;
-    query->exchange = *exchange;
-    http_block(http);
-    connection_await(&http->connection);
-    if (worker_is_owner(worker))
-        take_up(worker, query);
+    struct status *status = worker->status;
+    if (query->kind == QUERY_HEALTH && !health_trouble(&status->health))
+        return true; /* whatever the thread: there is nothing to look at */
+    if (query->kind < QUERY_DOCUMENTS || !is_owner(worker))
+        return false;
+    answer(status, query);
+    return true;
+}
+
+void query_send(struct worker *worker, struct query *query, void (*answered)(struct query *query))
+{
+    struct status *status = worker->status;
+    query->worker = worker;
+    query->answered = answered;
+    if (is_owner(worker))
+        take_up(status, query);
     else
-        mail_send(worker->loop, &worker_owner(worker)->mailbox, &query->mail, arrived);
-}
-
-/* HEAD is told what is known without writing it. */
-void query_document(struct http_connection *http, const struct exchange *exchange,
-                    enum document_kind kind)
-{
-    if (exchange->head_only) {
-        answer_head(http, exchange, 200, HTTP_LENGTH_NONE, document_types[kind], answer_no_cache);
-        answer_done(http, exchange);
-        return;
-    }
-    struct query *query = calloc(1, sizeof *query);
-    if (query) {
-        query->what = QUERY_DOCUMENT;
-        query->kind = kind;
-    }
-    query_send(http, exchange, query);
-}
-
-void query_ask(struct http_connection *http, const struct exchange *exchange, enum query_what what,
-               const char *name)
-{
-    struct worker *worker = http->connection.worker;
-    if (worker_is_owner(worker)) {
-        struct text text = {0};
-        bool known = write_answer(worker, what, name, &text);
-        give_answer(http, exchange, what, known, &text);
-        text_done(&text);
-        return;
-    }
-    struct query *query = calloc(1, sizeof *query);
-    if (query) {
-        query->what = what;
-        if (name)
-            memcpy(query->name, name, strlen(name));
-    }
-    query_send(http, exchange, query);
+        mail_send(worker->loop, &status->owner->mailbox, &query->mail, arrived);
 }

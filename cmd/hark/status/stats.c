@@ -1,10 +1,11 @@
 /* stats.c - GET /stats and GET /streams: everything that the dashboard shows, as JSON. Names and
  * states hold nothing that JSON would need escaped, but for paths and refusals, which are
  * escaped. */
+#include "status/stats.h"
 #include "broker/look.h"
-#include "http/http.h"
-#include "status/counters.h"
-#include "status/measures.h"
+#include "log/log.h"
+#include "status/status.h"
+#include "tail/tail.h"
 
 #include <unistd.h>
 
@@ -54,12 +55,12 @@ static void add_lag(struct text *text, const struct hark_metrics *metrics)
     text_add(text,
              ",\"p50_seconds\":%.9f,\"p90_seconds\":%.9f,\"p99_seconds\":%.9f,\"max_seconds\":%.9f,"
              "\"buckets\":[",
-             measures_lag(metrics, 0.5), measures_lag(metrics, 0.9), measures_lag(metrics, 0.99),
-             measures_lag(metrics, 1));
+             counters_lag(metrics, 0.5), counters_lag(metrics, 0.9), counters_lag(metrics, 0.99),
+             counters_lag(metrics, 1));
     for (int i = 0; i < HARK_LAG_BUCKETS; i++) {
         if (metrics->lag[i] == 0)
             continue;
-        text_add(text, "%s[%.9f,%llu]", comma, measures_lag_upper(i), (number)metrics->lag[i]);
+        text_add(text, "%s[%.9f,%llu]", comma, counters_lag_upper(i), (number)metrics->lag[i]);
         comma = ",";
     }
     text_add(text, "]}");
@@ -102,12 +103,12 @@ static void add_loop(struct text *text, const struct hark_metrics *metrics, uint
 }
 
 /* How the threads share the load. */
-static void add_threads(struct text *text, const struct server *server)
+static void add_threads(struct text *text, const struct status *status)
 {
     const char *comma = "";
     text_add(text, ",\"threads\":[");
-    for (uint32_t i = 0; i < server->count; i++) {
-        const struct counters *counters = &server->counters[i];
+    for (uint32_t i = 0; i < status->count; i++) {
+        const struct counters *counters = &status->counters[i];
         text_add(text,
                  "%s{\"connections\":%llu,\"turns\":%llu,\"sleeps\":%llu,\"busy_seconds\":%.9f}",
                  comma,
@@ -121,15 +122,15 @@ static void add_threads(struct text *text, const struct server *server)
 }
 
 /* Whether events are taken. */
-static void add_health(struct text *text, const struct worker *owner)
+static void add_health(struct text *text, const struct status *status)
 {
-    const char *trouble = health_trouble(owner);
+    const char *trouble = health_trouble(&status->health);
     text_add(text, ",\"health\":{\"ok\":%s,\"reason\":", !trouble ? "true" : "false");
     add_string(text, !trouble ? "" : trouble);
     text_add(text, "}");
 }
 
-static void add_traffic(struct text *text, const struct worker *owner,
+static void add_traffic(struct text *text, const struct status *status,
                         const struct counters *totals)
 {
     const struct worker_counters *counters = &totals->served;
@@ -139,7 +140,7 @@ static void add_traffic(struct text *text, const struct worker *owner,
              "\"accepted_lines\":%llu,"
              "\"shed\":%llu,\"timeouts\":%llu,\"documents\":%llu}",
              (number)counters->connections[PROTOCOL_HTTP],
-             (number)counters->connections[PROTOCOL_LINES], (number)owner->connections_max,
+             (number)counters->connections[PROTOCOL_LINES], (number)status->connections_max,
              (number)counters->accepted[PROTOCOL_HTTP], (number)counters->accepted[PROTOCOL_LINES],
              (number)counters->shed, (number)counters->timeouts, (number)counters->documents);
     text_add(text,
@@ -205,49 +206,59 @@ void stats_stream_write(struct text *text, const struct broker_stream_view *view
              (number)view->published, view->per_second, view->subscribers);
 }
 
-void streams_stream(struct edition *edition, const struct broker_stream_view *view)
+static void streams_stream(struct edition *edition, const struct broker_stream_view *view)
 {
     text_add(&edition->text, "%s", edition->comma);
     stats_stream_write(&edition->text, view);
     edition->comma = ",";
 }
 
-void streams_end(struct edition *edition)
+static void streams_end(struct edition *edition)
 {
     text_add(&edition->text, "]}\n");
 }
 
-void streams_begin(struct worker *owner, struct edition *edition)
+static void streams_begin(struct edition *edition, struct status *status)
 {
-    (void)owner;
+    (void)status;
     text_add(&edition->text, "{\"streams\":[");
 }
 
-void stats_begin(struct worker *owner, struct edition *edition)
+static void add_process(struct text *text)
 {
-    struct text *text = &edition->text;
-    struct measures measures = measures_read(owner);
-    struct counters totals;
-    struct listing tails = {.text = text, .comma = ""};
-    text_add(text, "{\"version\":\"%s\",\"backend\":\"%s\",\"pid\":%ld,\"uptime_seconds\":%.3f,",
-             hark_version(), hark_loop_backend(owner->loop), (long)getpid(),
-             measures.uptime_seconds);
-    add_refusals(text, owner->loop);
-    text_add(text, ",");
-    counters_total(owner, &totals);
-    add_loop(text, &totals.loop, totals.active);
-    add_threads(text, owner->server);
+    struct counters_usage usage = counters_usage();
     text_add(text,
              ",\"process\":{\"cpu_seconds\":%.6f,\"user_seconds\":%.6f,\"system_seconds\":%.6f,"
              "\"max_resident_bytes\":%llu,"
              "\"voluntary_switches\":%llu,\"involuntary_switches\":%llu}",
-             measures.user_seconds + measures.system_seconds, measures.user_seconds,
-             measures.system_seconds, (number)measures.max_resident_bytes,
-             (number)measures.voluntary_switches, (number)measures.involuntary_switches);
-    add_health(text, owner);
-    add_traffic(text, owner, &totals);
-    add_log(text, owner->log);
+             usage.user_seconds + usage.system_seconds, usage.user_seconds, usage.system_seconds,
+             (number)usage.max_resident_bytes, (number)usage.voluntary_switches,
+             (number)usage.involuntary_switches);
+}
+
+static void stats_begin(struct edition *edition, struct status *status)
+{
+    struct text *text = &edition->text;
+    struct hark_loop *loop = status->owner->loop;
+    struct listing tails = {.text = text, .comma = ""};
+    struct counters total;
+    counters_read(&status->counters[0]);
+    counters_total(status->counters, status->count, &total);
+    text_add(text, "{\"version\":\"%s\",\"backend\":\"%s\",\"pid\":%ld,\"uptime_seconds\":%.3f,",
+             hark_version(), hark_loop_backend(loop), (long)getpid(),
+             (double)(hark_now(loop) - status->started_ns) / 1e9);
+    add_refusals(text, loop);
+    text_add(text, ",");
+    add_loop(text, &total.loop, total.active);
+    add_threads(text, status);
+    add_process(text);
+    add_health(text, status);
+    add_traffic(text, status, &total);
+    add_log(text, status->log);
     text_add(text, ",\"tails\":[");
-    tail_each(owner->tail, add_tail, &tails);
+    tail_each(status->tail, add_tail, &tails);
     text_add(text, "],\"streams\":[");
 }
+
+const struct edition_writer stats_writer = {stats_begin, streams_stream, streams_end};
+const struct edition_writer streams_writer = {streams_begin, streams_stream, streams_end};

@@ -1,0 +1,47 @@
+/* query.h - what a connection asks of the server as a whole, and the answer. The status answers
+ * (status/query.h), on whatever thread. */
+#ifndef CONNECTION_QUERY_H
+#define CONNECTION_QUERY_H
+
+#include "base/text.h"
+#include "connection/document.h"
+#include "mailbox/mail.h"
+
+#include "wire/name.h"
+
+struct query;
+struct worker;
+
+enum query_kind {
+    QUERY_METRICS, /* these three: a document */
+    QUERY_STATS,
+    QUERY_STREAMS,
+    QUERY_DOCUMENTS,
+    QUERY_STREAM = QUERY_DOCUMENTS, /* what is known of one stream: a text */
+    QUERY_HEALTH,                   /* whether events are taken */
+};
+
+enum query_outcome {
+    QUERY_DONE,
+    QUERY_UNKNOWN,   /* there is no such stream */
+    QUERY_REFUSED,   /* events are, and `reason` tells why */
+    QUERY_TOO_LONG,  /* the document would be */
+    QUERY_NO_MEMORY, /* for it now */
+};
+
+/* In the caller's memory, zeroed, then `kind` is set, and `name` for QUERY_STREAM. */
+struct query {
+    enum query_kind kind;
+    char name[NAME_BYTES_MAX + 1];
+    /* The answer. */
+    enum query_outcome outcome;
+    const char *reason;        /* one constant line */
+    struct document *document; /* one use, which is the caller's */
+    struct text text;          /* the caller's to free */
+    /* Private. */
+    struct worker *worker;
+    void (*answered)(struct query *query);
+    struct mail mail;
+};
+
+#endif

@@ -1,0 +1,9 @@
+/* connection.h - connections that speak HTTP/1.1. */
+#ifndef HTTP_CONNECTION_H
+#define HTTP_CONNECTION_H
+
+#include "connection/connection.h"
+
+extern const struct protocol http_protocol;
+
+#endif

@@ -1,0 +1,39 @@
+/* options.h - everything that `hark serve` can be told: what its parts can be, and which there
+ * are. */
+#ifndef SERVER_OPTIONS_H
+#define SERVER_OPTIONS_H
+
+#include "broker/options.h"
+#include "connection/options.h"
+#include "hark.h"
+#include "log/log.h"
+#include "tail/tail.h"
+
+/* serve_options_init gives the defaults; texts are the caller's and must outlive serve_run. */
+struct serve_options {
+    const char *const *http; /* addresses as names_look_up reads them; none: no HTTP port */
+    size_t http_count;
+    const char *const *lines; /* likewise; none: no lines port */
+    size_t lines_count;
+    const char *data; /* the directory of the log; made if it is missing */
+    const struct tail_file *tails;
+    size_t tails_count;
+    struct log_options log;       /* reports are the server's */
+    struct broker_options broker; /* of each thread */
+    struct connection_options connection;
+    enum hark_backend_kind backend;
+    uint32_t threads;             /* loops that serve connections, each on a thread; 0: one for each
+                                     CPU */
+    uint64_t connections_max;     /* 0: what RLIMIT_NOFILE leaves */
+    uint64_t connections_each;    /* of one address; 0: no limit */
+    uint64_t shutdown_timeout_ns; /* the longest time that an orderly end may take; 0: 5 s */
+    int ready_descriptor; /* a line end is written to it, once everything is listened on; 0: none */
+    const char *config;   /* the file that the options came from, for messages; NULL: none */
+    bool quiet;           /* no lines on standard error but errors */
+};
+
+/* The defaults of `hark serve`: HTTP on 127.0.0.1:12345, lines on 127.0.0.1:12346, ./hark-data,
+ * synced always. */
+void serve_options_init(struct serve_options *out_options);
+
+#endif
