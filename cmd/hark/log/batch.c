@@ -72,7 +72,7 @@ struct log_row *batch_stream(const struct log *log, const struct log_append *req
     if (!has_name(request))
         return NULL;
     struct log_row *stream =
-        request->generation == 0 ? NULL : table_by_number(&log->table, request->generation);
+        request->generation == 0 ? NULL : table_by_generation(&log->table, request->generation);
     return stream ? stream : table_by_name(&log->table, request->name, request->name_length);
 }
 

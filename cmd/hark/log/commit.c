@@ -78,9 +78,9 @@ static void answer_one(struct log *log, struct log_append *request)
     request->done(request, request->error != 0 ? request->error : (int64_t)request->id);
     if (!gone)
         return;
+    /* Else the next segment has to be there first: it proves the deletion. */
     if (removal_bury(log, gone) && log->options.sync == LOG_SYNC_ALWAYS)
-        retention_drop_dead(
-            log); /* else the next segment has to be there first: it proves the deletion */
+        retention_drop_dead(log);
     row_free(gone);
 }
 

@@ -109,7 +109,7 @@ void log_cursor_cancel(struct log_cursor *cursor)
 
 static struct log_row *stream_of(const struct log_cursor *cursor)
 {
-    struct log_row *stream = table_by_number(&cursor->log->table, cursor->stream);
+    struct log_row *stream = table_by_generation(&cursor->log->table, cursor->stream);
     return !stream || stream->pending ? NULL : stream;
 }
 

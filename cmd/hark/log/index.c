@@ -77,12 +77,12 @@ int builder_reserve_deleted(struct log_builder *builder)
     return error;
 }
 
-void builder_note_deleted(struct log_builder *builder, uint64_t number)
+void builder_note_deleted(struct log_builder *builder, uint64_t generation)
 {
-    if (number > builder->segment)
+    if (generation > builder->segment)
         return; /* made in this very segment: nobody else knows of it */
     check(builder->deleted_count < builder->deleted_capacity);
-    builder->deleted[builder->deleted_count++] = number;
+    builder->deleted[builder->deleted_count++] = generation;
 }
 
 void builder_done(struct log_builder *builder)
@@ -291,7 +291,7 @@ struct log_index_entry index_entry(const struct log_index *index, uint32_t i)
     uint32_t name_length = get32(from + 56);
     const unsigned char *name = index->bytes + names_at(index) + get32(from + 52);
     return (struct log_index_entry){
-        .number = get64(from),
+        .generation = get64(from),
         .span = {index->first, get64(from + 8), get64(from + 16), get64(from + 24),
                  get64(from + 32), 0},
         .first_block = get32(from + 40),
@@ -381,16 +381,16 @@ static bool view_find(const struct view *view, uint64_t after, uint64_t place, u
 }
 
 /* Entries are in order of their numbers. */
-static bool find_entry(const struct log_index *index, uint64_t number,
+static bool find_entry(const struct log_index *index, uint64_t generation,
                        struct log_index_entry *out_entry)
 {
     uint32_t low = 0, high = index->entries;
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
         *out_entry = index_entry(index, middle);
-        if (out_entry->number == number)
+        if (out_entry->generation == generation)
             return true;
-        if (out_entry->number < number)
+        if (out_entry->generation < generation)
             low = middle + 1;
         else
             high = middle;
@@ -398,7 +398,7 @@ static bool find_entry(const struct log_index *index, uint64_t number,
     return false;
 }
 
-bool index_find(const struct log_index *index, uint64_t number, uint64_t after, uint64_t place,
+bool index_find(const struct log_index *index, uint64_t generation, uint64_t after, uint64_t place,
                 uint64_t end, struct log_run *out_run)
 {
     if (!index->bytes) { /* it was lost: all of the segment is one block that may hold anything */
@@ -407,7 +407,7 @@ bool index_find(const struct log_index *index, uint64_t number, uint64_t after, 
         return out_run->offset < end;
     }
     struct log_index_entry entry;
-    if (!find_entry(index, number, &entry))
+    if (!find_entry(index, generation, &entry))
         return false;
     struct view view = {
         .bytes = index->bytes + INDEX_HEADER_BYTES,

@@ -8,16 +8,15 @@
  *    0 magic u64          40 newest event's time u64    80 total bytes u64
  *    8 version u32        48 blocks u32                 88 checksum u64, over all but itself
  *   12 unused u32         52 entries u32                96 blocks: offset u64, first sequence u64
- *   16 first u64          56 deleted u32                   entries: 64 bytes each, by growing
- *                         number
- *   24 end u64            60 words u32                     deleted: numbers of streams from before
- *                         that were deleted here, u64
+ *   16 first u64          56 deleted u32                   entries: 64 bytes, by generation
+ *   24 end u64            60 words u32                     deleted: generations, u64
  *   32 next sequence u64  64 name bytes u32                words: the bits of the entries, u64
  *                         68 unused u32                    names
  *                         72 last sequence u64
  *
- * entry: number u64, count u64, bytes u64, first u64, last u64, first block u32, words u32, word
- * u32, name u32, name bytes u32 (0: it was made in an earlier segment), unused u32
+ *   entry: generation u64, count u64, bytes u64, first u64, last u64, first block u32, words u32,
+ *          word u32, name u32, name bytes u32 (0: it was made in an earlier segment), unused u32
+ *   deleted: streams of earlier segments that were deleted in this one
  */
 #ifndef HARK_COMMAND_LOG_INDEX_H
 #define HARK_COMMAND_LOG_INDEX_H
@@ -64,7 +63,7 @@ void builder_forget(struct log_builder *builder);
 /* A stream of an earlier segment was deleted in this one. reserve: gives 0 or -ENOMEM, and the note
  * after it cannot fail. */
 int builder_reserve_deleted(struct log_builder *builder);
-void builder_note_deleted(struct log_builder *builder, uint64_t number);
+void builder_note_deleted(struct log_builder *builder, uint64_t generation);
 
 void builder_done(struct log_builder *builder);
 
@@ -78,7 +77,7 @@ struct log_index {
 
 struct log_index_entry {
     struct log_span span;
-    uint64_t number;
+    uint64_t generation;
     const char *name; /* not ended; NULL the stream is older than the segment */
     uint32_t name_length;
     uint32_t first_block, words, word;
@@ -101,7 +100,7 @@ size_t index_total(const unsigned char *header);
  * Fails: -EBADMSG: it is damaged, or another's. */
 int index_parse(unsigned char *bytes, size_t size, uint64_t first, struct log_index *out_index);
 
-/* Entry number i; i below index->entries. */
+/* Entry i; i below index->entries. */
 struct log_index_entry index_entry(const struct log_index *index, uint32_t i);
 
 uint64_t index_deleted(const struct log_index *index, uint32_t i);
@@ -119,7 +118,7 @@ struct log_run {
  * Takes: after: an id; place: read no further back than this, 0: as far as the id says. end: where
  *   the segment ends.
  * Gives: true and *out_run; false: there is none left. */
-bool index_find(const struct log_index *index, uint64_t number, uint64_t after, uint64_t place,
+bool index_find(const struct log_index *index, uint64_t generation, uint64_t after, uint64_t place,
                 uint64_t end, struct log_run *out_run);
 bool builder_find(const struct log_builder *builder, const struct log_presence *presence,
                   uint64_t after, uint64_t place, uint64_t end, struct log_run *out_run);

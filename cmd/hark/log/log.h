@@ -92,9 +92,8 @@ void log_close(struct log *log, log_closed *closed, void *context);
 struct log_stream {
     char name[LOG_NAME_MAX + 1]; /* ends with NUL */
     uint32_t name_length;
-    uint64_t
-        generation; /* never given twice, unlike the name: the id of its creation, less than every
-                        event's id in it */
+    /* Never given twice, unlike the name: the id of its creation, less than every event's in it. */
+    uint64_t generation;
     uint64_t count; /* of the events that are kept */
     uint64_t bytes; /* of those events, without what the log adds */
     uint64_t first; /* the oldest id kept; 0 none is */
@@ -152,8 +151,9 @@ struct log_append {
     uint32_t name_length;
     uint32_t length; /* these two for an event */
     const void *bytes;
-    uint64_t generation; /* of the stream, if the caller knows it: then it is found by that, and by
-                            its name only if that one is gone; 0: by its name */
+    /* Of the stream, if the caller knows it: then it is found by that, and by its name only if that
+     * one is gone. 0: by its name. */
+    uint64_t generation;
     log_appended *done;
     /* Set when done is called with success: */
     uint64_t id;

@@ -14,7 +14,7 @@ const struct log_stream *log_stream_find(const struct log *log, const char *name
 
 const struct log_stream *log_stream_by_generation(const struct log *log, uint64_t generation)
 {
-    return facts_of(table_by_number(&log->table, generation));
+    return facts_of(table_by_generation(&log->table, generation));
 }
 
 const struct log_stream *log_stream_next(const struct log *log, const struct log_stream *after)
@@ -29,7 +29,7 @@ const struct log_stream *log_stream_next(const struct log *log, const struct log
 const struct log_stream *log_stream_above(const struct log *log, uint64_t generation)
 {
     const struct log_row *stream =
-        generation == 0 ? NULL : table_by_number(&log->table, generation);
+        generation == 0 ? NULL : table_by_generation(&log->table, generation);
     if (stream)
         return log_stream_next(log, &stream->facts);
     const struct log_stream *next = log_stream_next(log, NULL);

@@ -1,12 +1,11 @@
 /* record.h - what stands in a segment file: a header, then records, each at a multiple of 8.
  *
- *   segment header, 64 bytes                record, 40 bytes, then its payload, then zeros up to a
- *                                           multiple of 8
+ *   segment header, 64 bytes                record: 40 bytes, its payload, zeros up to 8 * n
  *    0  magic          u64                   0  length of the payload  u32
  *    8  version        u32                   4  kind u8, flags u8, mark u16
  *   12  declared       u32                   8  sequence               u64
  *   16  first          u64                  16  wall clock time, ns    u64
- *   24  created, ns    u64                  24  number of the stream   u64
+ *   24  created, ns    u64                  24  the stream: generation u64
  *   32  previous first u64                  32  checksum               u64
  *   40  previous end   u64
  *   48  declared end   u64
@@ -28,19 +27,18 @@
 
 #define SEGMENT_HEADER_BYTES 64u
 #define SEGMENT_VERSION      1u
-#define SEGMENT_SPAN                                                                               \
-    ((uint64_t)1 << 20) /* after a crash the next id is this much past the last segment's first */
-#define SEGMENT_FIRST_MAX                                                                          \
-    (((uint64_t)1 << 53) -                                                                         \
-     SEGMENT_SPAN) /* no log comes so far: the ids would be no JSON numbers  \
-                                          */
 #define RECORD_HEADER_BYTES  40u
 #define RECORD_DECLARE_BYTES 16u /* of a DECLARE's payload, before the name */
 #define RECORD_ALIGNMENT     8u
 
+/* After a crash the next id is this much past the last segment's first. No log comes so far that
+ * its ids would be no JSON numbers. */
+#define SEGMENT_SPAN      ((uint64_t)1 << 20)
+#define SEGMENT_FIRST_MAX (((uint64_t)1 << 53) - SEGMENT_SPAN)
+
 enum log_record_kind {
     RECORD_EVENT = 1,   /* payload: the event */
-    RECORD_CREATE = 2,  /* payload: the name; its sequence is the stream's number */
+    RECORD_CREATE = 2,  /* payload: the name; its sequence is the stream's generation */
     RECORD_DELETE = 3,  /* no payload */
     RECORD_DECLARE = 4, /* payload: last u64, lost u64, the name */
 };

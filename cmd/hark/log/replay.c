@@ -15,11 +15,11 @@
 #include <errno.h>
 #include <inttypes.h>
 
-/* The stream of that number, without a name where it is not known yet. */
-static struct log_row *stream_by_number(struct log *log, uint64_t number)
+/* The stream of that generation, without a name where it is not known yet. */
+static struct log_row *stream_by_generation(struct log *log, uint64_t generation)
 {
-    struct log_row *stream = table_by_number(&log->table, number);
-    return stream ? stream : table_add(&log->table, number, NULL, 0);
+    struct log_row *stream = table_by_generation(&log->table, generation);
+    return stream ? stream : table_add(&log->table, generation, NULL, 0);
 }
 
 static void bury(struct log *log, struct log_row *stream)
@@ -28,18 +28,18 @@ static void bury(struct log *log, struct log_row *stream)
     table_remove(&log->table, stream);
 }
 
-/* The stream of that number, which has this name. */
-static struct log_row *stream_named(struct log *log, uint64_t number, const char *name,
+/* The stream of that generation, which has this name. */
+static struct log_row *stream_named(struct log *log, uint64_t generation, const char *name,
                                     size_t length)
 {
-    struct log_row *stream = table_by_number(&log->table, number);
+    struct log_row *stream = table_by_generation(&log->table, generation);
     if (stream && !stream->nameless)
         return stream;
     struct log_row *other = table_by_name(&log->table, name, length);
     if (other)
         bury(log, other); /* its deletion was lost */
     if (!stream)
-        return table_add(&log->table, number, name, length);
+        return table_add(&log->table, generation, name, length);
     table_name(&log->table, stream, name, length);
     return stream;
 }
@@ -47,8 +47,8 @@ static struct log_row *stream_named(struct log *log, uint64_t number, const char
 static int replay_event(struct log *log, const struct log_record *record, uint64_t offset,
                         uint32_t block)
 {
-    bool known = table_by_number(&log->table, record->stream);
-    struct log_row *stream = stream_by_number(log, record->stream);
+    bool known = table_by_generation(&log->table, record->stream);
+    struct log_row *stream = stream_by_generation(log, record->stream);
     if (!stream || row_reserve(stream, log->builder.segment, block) != 0)
         return -ENOMEM;
     if (!known)
@@ -65,7 +65,7 @@ static int replay_delete(struct log *log, const struct log_record *record)
     if (builder_reserve_deleted(&log->builder) != 0)
         return -ENOMEM;
     builder_note_deleted(&log->builder, record->stream);
-    struct log_row *stream = table_by_number(&log->table, record->stream);
+    struct log_row *stream = table_by_generation(&log->table, record->stream);
     if (stream)
         bury(log, stream);
     return 0;
@@ -74,7 +74,7 @@ static int replay_delete(struct log *log, const struct log_record *record)
 static int replay_declare(struct log *log, const struct log_record *record)
 {
     uint64_t last = get64(record->payload), lost = get64(record->payload + 8);
-    bool known = table_by_number(&log->table, record->stream);
+    bool known = table_by_generation(&log->table, record->stream);
     struct log_row *stream =
         stream_named(log, record->stream, (const char *)record->payload + RECORD_DECLARE_BYTES,
                      record->length - RECORD_DECLARE_BYTES);
@@ -121,15 +121,15 @@ int replay_lost(struct log *log, const struct log_index *index, uint64_t *out_ev
 {
     uint64_t events = 0;
     for (uint32_t i = 0; i < index->deleted; i++) {
-        struct log_row *stream = table_by_number(&log->table, index_deleted(index, i));
+        struct log_row *stream = table_by_generation(&log->table, index_deleted(index, i));
         if (stream)
             bury(log, stream);
     }
     for (uint32_t i = 0; i < index->entries; i++) {
         struct log_index_entry entry = index_entry(index, i);
         struct log_row *stream =
-            !entry.name ? stream_by_number(log, entry.number)
-                        : stream_named(log, entry.number, entry.name, entry.name_length);
+            !entry.name ? stream_by_generation(log, entry.generation)
+                        : stream_named(log, entry.generation, entry.name, entry.name_length);
         if (!stream)
             return -ENOMEM;
         events += entry.span.count;
@@ -146,15 +146,15 @@ int replay_lost(struct log *log, const struct log_index *index, uint64_t *out_ev
 int replay_index(struct log *log, const struct log_index *index)
 {
     for (uint32_t i = 0; i < index->deleted; i++) {
-        struct log_row *stream = table_by_number(&log->table, index_deleted(index, i));
+        struct log_row *stream = table_by_generation(&log->table, index_deleted(index, i));
         if (stream)
             bury(log, stream);
     }
     for (uint32_t i = 0; i < index->entries; i++) {
         struct log_index_entry entry = index_entry(index, i);
         struct log_row *stream =
-            !entry.name ? stream_by_number(log, entry.number)
-                        : stream_named(log, entry.number, entry.name, entry.name_length);
+            !entry.name ? stream_by_generation(log, entry.generation)
+                        : stream_named(log, entry.generation, entry.name, entry.name_length);
         if (!stream || (entry.span.count > 0 && row_add_span(stream, &entry.span) != 0))
             return -ENOMEM;
     }

@@ -25,8 +25,7 @@ struct log_scan {
     /* Set when done is called: */
     uint64_t end;  /* where the records end */
     uint64_t torn; /* the bytes after it that belong to an interrupted write */
-    uint64_t
-        last; /* the sequence of the newest record so far; that of the segment before the first */
+    uint64_t last; /* the sequence of the newest record so far; before the first: the segment's */
     /* Private: */
     struct hark_op op;
     uint64_t offset;

@@ -39,13 +39,13 @@ struct log_segment {
     bool pinned;         /* its index is in memory alone */
     bool unlinked;       /* removed, and its files are being dealt with */
     bool damage_told;    /* that something in it is unreadable */
-    bool damaged; /* the start has passed something over: no index is kept of it, so that each start
-                     looks again */
-    bool idle;    /* it stands in the list of those that may be closed */
+    bool idle;           /* it stands in the list of those that may be closed */
+    /* The start has passed something over: no index is kept of it, and each start looks again. */
+    bool damaged;
     struct log_segment *idle_before, *idle_after;
-    struct log_wait *waiting;                    /* for it to be open */
-    void (*unused)(struct log_segment *segment); /* removed: is called when nobody holds it and its
-                                                    descriptor rests; NULL: it is in the list */
+    struct log_wait *waiting; /* for it to be open */
+    /* Removed: is called when nobody holds it and its descriptor rests; NULL: it is in the list. */
+    void (*unused)(struct log_segment *segment);
     struct hark_op op;
     struct log_transfer transfer;
     unsigned char *loading;
@@ -126,21 +126,22 @@ struct log {
     struct log_options options;
     char *path;
     int directory;
-    int lock; /* for flock alone: what the kernel still has in flight on a descriptor keeps its
-                 lock, even when the process is gone */
-    int mark; /* the same file once more, to read and write */
+    /* For flock alone: what the kernel still has in flight on a descriptor keeps its lock, even
+     * when the process is gone; and the same file once more, to read and write. */
+    int lock;
+    int mark;
     struct log_table table;
     uint64_t next; /* the next sequence */
 
-    struct log_segment *
-        *segments; /* in order; the one being written, where there is one, is the last */
+    /* In order; the one being written, if there is one, is the last. */
+    struct log_segment **segments;
     size_t segment_count;
     size_t segment_capacity;
     struct log_segment *active; /* NULL: the next append makes one */
-    bool must_roll; /* the active one must not grow: a header that says where it ends may be on the
-                       disk already */
-    bool must_declare; /* the start has found losses: the next segment's declarations are to be read
-                          at each start */
+    /* The active one must not grow: a header that says where it ends may be on the disk already. */
+    bool must_roll;
+    /* The start has found losses: the next segment's declarations are to be read at each start. */
+    bool must_declare;
     struct log_builder builder; /* of the active segment */
 
     struct log_segment *idle_oldest, *idle_newest; /* open, sealed, unused */

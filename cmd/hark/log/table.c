@@ -18,9 +18,9 @@ static uint32_t bucket_of_name(const struct log_table *table, const char *name, 
     return (uint32_t)log_checksum(name, length, 0) & (table->buckets - 1);
 }
 
-static uint32_t bucket_of_number(const struct log_table *table, uint64_t number)
+static uint32_t bucket_of_generation(const struct log_table *table, uint64_t generation)
 {
-    return (uint32_t)((number * UINT64_C(0x9e3779b97f4a7c15)) >> 32) & (table->buckets - 1);
+    return (uint32_t)((generation * UINT64_C(0x9e3779b97f4a7c15)) >> 32) & (table->buckets - 1);
 }
 
 struct log_row *table_by_name(const struct log_table *table, const char *name, size_t length)
@@ -34,13 +34,13 @@ struct log_row *table_by_name(const struct log_table *table, const char *name, s
     return stream;
 }
 
-struct log_row *table_by_number(const struct log_table *table, uint64_t number)
+struct log_row *table_by_generation(const struct log_table *table, uint64_t generation)
 {
     if (table->buckets == 0)
         return NULL;
-    struct log_row *stream = table->by_number[bucket_of_number(table, number)];
-    while (stream && stream->facts.generation != number)
-        stream = stream->next_by_number;
+    struct log_row *stream = table->by_generation[bucket_of_generation(table, generation)];
+    while (stream && stream->facts.generation != generation)
+        stream = stream->next_by_generation;
     return stream;
 }
 
@@ -52,10 +52,11 @@ static void link_name(struct log_table *table, struct log_row *stream)
     *bucket = stream;
 }
 
-static void link_number(struct log_table *table, struct log_row *stream)
+static void link_generation(struct log_table *table, struct log_row *stream)
 {
-    struct log_row **bucket = &table->by_number[bucket_of_number(table, stream->facts.generation)];
-    stream->next_by_number = *bucket;
+    struct log_row **bucket =
+        &table->by_generation[bucket_of_generation(table, stream->facts.generation)];
+    stream->next_by_generation = *bucket;
     *bucket = stream;
 }
 
@@ -63,19 +64,19 @@ static int grow(struct log_table *table)
 {
     uint32_t buckets = table->buckets == 0 ? 64 : table->buckets * 2;
     struct log_row **by_name = calloc(buckets, sizeof *by_name);
-    struct log_row **by_number = calloc(buckets, sizeof *by_number);
-    if (!by_name || !by_number) {
+    struct log_row **by_generation = calloc(buckets, sizeof *by_generation);
+    if (!by_name || !by_generation) {
         free(by_name);
-        free(by_number);
+        free(by_generation);
         return -ENOMEM;
     }
     free(table->by_name);
-    free(table->by_number);
+    free(table->by_generation);
     table->by_name = by_name;
-    table->by_number = by_number;
+    table->by_generation = by_generation;
     table->buckets = buckets;
     for (struct log_row *stream = table->oldest; stream; stream = stream->after) {
-        link_number(table, stream);
+        link_generation(table, stream);
         if (!stream->nameless)
             link_name(table, stream);
     }
@@ -101,16 +102,17 @@ static void link_in_order(struct log_table *table, struct log_row *stream)
     *(!before ? &table->oldest : &before->after) = stream;
 }
 
-struct log_row *table_add(struct log_table *table, uint64_t number, const char *name, size_t length)
+struct log_row *table_add(struct log_table *table, uint64_t generation, const char *name,
+                          size_t length)
 {
     if (table->count == table->buckets && grow(table) != 0)
         return NULL;
     struct log_row *stream = calloc(1, sizeof *stream);
     if (!stream)
         return NULL;
-    stream->facts.generation = number;
+    stream->facts.generation = generation;
     stream->nameless = !name;
-    link_number(table, stream);
+    link_generation(table, stream);
     if (name) {
         set_name(stream, name, length);
         link_name(table, stream);
@@ -137,10 +139,11 @@ void row_free(struct log_row *stream)
 
 void table_take(struct log_table *table, struct log_row *stream)
 {
-    struct log_row **link = &table->by_number[bucket_of_number(table, stream->facts.generation)];
+    struct log_row **link =
+        &table->by_generation[bucket_of_generation(table, stream->facts.generation)];
     while (*link != stream)
-        link = &(*link)->next_by_number;
-    *link = stream->next_by_number;
+        link = &(*link)->next_by_generation;
+    *link = stream->next_by_generation;
     if (!stream->nameless) {
         link =
             &table->by_name[bucket_of_name(table, stream->facts.name, stream->facts.name_length)];
@@ -166,7 +169,7 @@ void table_done(struct log_table *table)
         row_free(stream);
     }
     free(table->by_name);
-    free(table->by_number);
+    free(table->by_generation);
     *table = (struct log_table){0};
 }
 

@@ -1,4 +1,4 @@
-/* table.h - the streams that exist, by name and by number, and where in the log each has
+/* table.h - the streams that exist, by name and by generation, and where in the log each has
  * events. */
 #ifndef HARK_COMMAND_LOG_TABLE_H
 #define HARK_COMMAND_LOG_TABLE_H
@@ -28,8 +28,7 @@ struct log_presence {
 
 struct log_row {
     struct log_stream facts; /* first: a log_stream that is handed out is one of these */
-    struct log_span
-        *spans; /* in order; some 48 bytes for each segment that holds events of the stream */
+    struct log_span *spans;  /* in order: 48 bytes for each segment that holds events of it */
     uint32_t span_count;
     uint32_t span_capacity;
     struct log_presence presence;
@@ -38,13 +37,13 @@ struct log_row {
     bool nameless;     /* recovery: its events were found, its name was not, yet */
     bool missed;       /* recovery: a declaration tells of later events than were found */
     struct log_row *next_by_name;
-    struct log_row *next_by_number;
+    struct log_row *next_by_generation;
     struct log_row *before, *after; /* in order of creation */
 };
 
 struct log_table {
     struct log_row **by_name;
-    struct log_row **by_number;
+    struct log_row **by_generation;
     uint32_t buckets; /* of each map, a power of two; 0 at first */
     uint32_t count;
     struct log_row *oldest, *newest;
@@ -53,12 +52,12 @@ struct log_table {
 /* Finds a stream; pending ones are found.
  * Gives: the stream, or NULL. */
 struct log_row *table_by_name(const struct log_table *table, const char *name, size_t length);
-struct log_row *table_by_number(const struct log_table *table, uint64_t number);
+struct log_row *table_by_generation(const struct log_table *table, uint64_t generation);
 
 /* Adds a stream that is in neither map.
  * Takes: name: copied; NULL for a nameless one.
  * Gives: the stream; NULL: out of memory. */
-struct log_row *table_add(struct log_table *table, uint64_t number, const char *name,
+struct log_row *table_add(struct log_table *table, uint64_t generation, const char *name,
                           size_t length);
 
 /* Gives a nameless stream its name. */
