@@ -16,6 +16,7 @@
 #include "hark/poll.h"
 #include "hark/post.h"
 #include "hark/signal.h"
+#include "hark/stall.h"
 #include "hark/stream.h"
 #include "hark/timer.h"
 #include "hark/trace.h"

@@ -114,6 +114,8 @@ static uint64_t next_number(void)
 static void release(struct hark_loop *loop)
 {
     work_pool_destroy(loop);
+    if (loop->recorder && loop->recorder->watch)
+        loop->recorder->watch->end(loop->recorder->watch);
     hark_trace_stop(loop);
     signals_done(loop);
     if (loop->wake_fd >= 0)

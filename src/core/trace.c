@@ -19,7 +19,7 @@ void trace_call(struct hark_loop *loop, struct hark_op *op, int64_t result)
     struct hark_trace_event call = recorder_call(loop->recorder, op, result);
     op->done(op, result);
     if (loop->recorder)
-        recorder_called(loop->recorder, call);
+        recorder_called(loop->recorder, &call);
 }
 
 static uint32_t loop_number(const struct hark_loop *loop)
@@ -61,17 +61,28 @@ static uint32_t power_of_two_from(uint32_t count)
     return 1u << (32 - __builtin_clz(count - 1));
 }
 
-int hark_trace_start(struct hark_loop *loop, const struct hark_trace_options *options)
+/* --- the recorder, there while anybody wants it --- */
+
+struct recorder *trace_recorder(struct hark_loop *loop)
 {
-    uint32_t events = options && options->events ? options->events : EVENTS_DEFAULT;
-    int fd;
-    if (loop->recorder)
-        return -EALREADY;
-    if (events < EVENTS_MIN || events > EVENTS_MAX)
-        return -EINVAL;
-    int error = make_file(loop, options ? options->directory : NULL, &fd);
-    if (error)
-        return error;
+    if (!loop->recorder)
+        loop->recorder = calloc(1, sizeof *loop->recorder);
+    return loop->recorder;
+}
+
+void trace_let_go(struct hark_loop *loop)
+{
+    struct recorder *recorder = loop->recorder;
+    if (!recorder || recorder->loop || recorder->watch)
+        return;
+    loop->recorder = NULL;
+    free(recorder);
+}
+
+/* --- recording --- */
+
+static int open_rings(struct hark_loop *loop, uint32_t events, int fd)
+{
     struct hark_trace_ring facts = {
         .pid = (uint32_t)kernel_getpid(),
         .loop = loop_number(loop),
@@ -80,23 +91,39 @@ int hark_trace_start(struct hark_loop *loop, const struct hark_trace_options *op
         .started_at = kernel_clock_gettime(CLOCK_REALTIME),
     };
     read_process_name(facts.process);
-    struct recorder *recorder;
-    error = recorder_create(power_of_two_from(events), fd, &facts, &recorder);
-    if (fd >= 0)
-        kernel_close(NULL, fd);
+    struct recorder *recorder = trace_recorder(loop);
+    int error = recorder ? recorder_open(recorder, events, fd, &facts) : -ENOMEM;
+    if (error)
+        trace_let_go(loop);
+    else
+        work_pool_record(loop, recorder);
+    return error;
+}
+
+int hark_trace_start(struct hark_loop *loop, const struct hark_trace_options *options)
+{
+    uint32_t events = options && options->events ? options->events : EVENTS_DEFAULT;
+    int fd;
+    if (loop->recorder && loop->recorder->loop)
+        return -EALREADY;
+    if (events < EVENTS_MIN || events > EVENTS_MAX)
+        return -EINVAL;
+    int error = make_file(loop, options ? options->directory : NULL, &fd);
     if (error)
         return error;
-    loop->recorder = recorder;
-    work_pool_record(loop, recorder);
-    return 0;
+    error = open_rings(loop, power_of_two_from(events), fd);
+    if (fd >= 0)
+        kernel_close(NULL, fd);
+    return error;
 }
 
 void hark_trace_stop(struct hark_loop *loop)
 {
-    struct recorder *recorder = loop->recorder;
+    if (!loop->recorder || !loop->recorder->loop)
+        return;
     work_pool_record(loop, NULL);
-    loop->recorder = NULL;
-    recorder_destroy(recorder);
+    recorder_close(loop->recorder);
+    trace_let_go(loop);
 }
 
 const struct hark_trace_ring *hark_loop_trace(const struct hark_loop *loop)

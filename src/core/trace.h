@@ -7,6 +7,15 @@
 struct hark_loop;
 struct hark_op;
 
+struct recorder;
+
+/* The loop's recorder, made if there is none.
+ * Gives: NULL: no memory is left. */
+struct recorder *trace_recorder(struct hark_loop *loop);
+
+/* Lets it go if nobody wants it any more. */
+void trace_let_go(struct hark_loop *loop);
+
 /* What HARK_TRACE asks for; nothing if it names no directory that is there.
  * Fails: as hark_trace_start. */
 int trace_from_environment(struct hark_loop *loop);

@@ -70,7 +70,7 @@ static struct work_pool *create(struct hark_loop *loop)
         return NULL;
     kernel_mutex_init(&pool->lock);
     kernel_cond_init(&pool->more);
-    atomic_init(&pool->recorder, loop->recorder);
+    atomic_init(&pool->recorder, loop->recorder && loop->recorder->pool ? loop->recorder : NULL);
     loop->pool = pool;
     return pool;
 }

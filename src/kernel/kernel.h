@@ -171,6 +171,9 @@ KERNEL_INLINE void kernel_mutex_unlock(pthread_mutex_t *mutex);
 KERNEL_INLINE void kernel_cond_init(pthread_cond_t *condition);
 KERNEL_INLINE void kernel_cond_destroy(pthread_cond_t *condition);
 KERNEL_INLINE void kernel_cond_wait(pthread_cond_t *condition, pthread_mutex_t *mutex);
+/* Until at_ns of CLOCK_MONOTONIC at the longest. */
+KERNEL_INLINE void kernel_cond_wait_until(pthread_cond_t *condition, pthread_mutex_t *mutex,
+                                          uint64_t at_ns);
 KERNEL_INLINE void kernel_cond_signal(pthread_cond_t *condition);
 KERNEL_INLINE void kernel_cond_broadcast(pthread_cond_t *condition);
 
@@ -195,6 +198,9 @@ KERNEL_INLINE int kernel_sigaction(int number, const struct sigaction *action,
 /* Of the calling thread (pthread_sigmask). */
 KERNEL_INLINE int kernel_sigmask(uint64_t *calls, int how, const sigset_t *signals,
                                  sigset_t *out_former);
+/* To one thread of this process (tgkill(2)).
+ * Takes: thread: as kernel_gettid gives it. */
+KERNEL_INLINE int kernel_thread_signal(pid_t thread, int number);
 /* Gives: the number of a signal that was taken, -EAGAIN: none came in time, -EINTR. */
 KERNEL_INLINE int kernel_sigtimedwait(uint64_t *calls, const sigset_t *signals,
                                       const struct timespec *timeout);

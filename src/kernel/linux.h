@@ -401,7 +401,11 @@ KERNEL_INLINE void kernel_mutex_unlock(pthread_mutex_t *mutex)
 
 KERNEL_INLINE void kernel_cond_init(pthread_cond_t *condition)
 {
-    pthread_cond_init(condition, NULL);
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(condition, &monotonic);
+    pthread_condattr_destroy(&monotonic);
 }
 
 KERNEL_INLINE void kernel_cond_destroy(pthread_cond_t *condition)
@@ -412,6 +416,14 @@ KERNEL_INLINE void kernel_cond_destroy(pthread_cond_t *condition)
 KERNEL_INLINE void kernel_cond_wait(pthread_cond_t *condition, pthread_mutex_t *mutex)
 {
     pthread_cond_wait(condition, mutex);
+}
+
+KERNEL_INLINE void kernel_cond_wait_until(pthread_cond_t *condition, pthread_mutex_t *mutex,
+                                          uint64_t at_ns)
+{
+    struct timespec at = {.tv_sec = (time_t)(at_ns / 1000000000),
+                          .tv_nsec = (long)(at_ns % 1000000000)};
+    pthread_cond_timedwait(condition, mutex, &at);
 }
 
 KERNEL_INLINE void kernel_cond_signal(pthread_cond_t *condition)
@@ -468,6 +480,11 @@ KERNEL_INLINE int kernel_sigmask(uint64_t *calls, int how, const sigset_t *signa
                                  sigset_t *out_former)
 {
     return (int)KERNEL_CALL(calls, kernel_told(pthread_sigmask(how, signals, out_former)));
+}
+
+KERNEL_INLINE int kernel_thread_signal(pid_t thread, int number)
+{
+    return (int)KERNEL_CALL(NULL, tgkill(getpid(), thread, number));
 }
 
 KERNEL_INLINE int kernel_sigtimedwait(uint64_t *calls, const sigset_t *signals,

@@ -32,40 +32,31 @@ static int size_file(int fd, size_t bytes)
     return error == -EOPNOTSUPP ? kernel_ftruncate(NULL, fd, (off64_t)bytes) : error;
 }
 
-int recorder_create(uint32_t events, int fd, const struct hark_trace_ring *facts,
-                    struct recorder **out_recorder)
+int recorder_open(struct recorder *recorder, uint32_t events, int fd,
+                  const struct hark_trace_ring *facts)
 {
     size_t ring_bytes = sizeof *facts + (size_t)events * sizeof(struct hark_trace_event);
-    struct recorder *recorder = calloc(1, sizeof *recorder);
-    if (!recorder)
-        return -ENOMEM;
-    recorder->bytes = 2 * ring_bytes;
-    int error = fd < 0 ? 0 : size_file(fd, recorder->bytes);
+    int flags = fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED;
+    int error = fd < 0 ? 0 : size_file(fd, 2 * ring_bytes);
     if (!error)
-        error =
-            kernel_mmap(NULL, recorder->bytes, fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED,
-                        fd, 0, &recorder->memory);
-    if (error) {
-        free(recorder);
+        error = kernel_mmap(NULL, 2 * ring_bytes, flags, fd, 0, &recorder->memory);
+    if (error)
         return error;
-    }
+    recorder->bytes = 2 * ring_bytes;
     recorder->loop = lay_out(recorder->memory, events, facts);
     recorder->loop->next = ring_bytes;
     recorder->pool = lay_out((char *)recorder->memory + ring_bytes, events, facts);
     recorder->pool->is_pool = 1;
     declare(recorder->pool);
     declare(recorder->loop);
-    *out_recorder = recorder;
     return 0;
 }
 
-void recorder_destroy(struct recorder *recorder)
+void recorder_close(struct recorder *recorder)
 {
-    if (!recorder)
-        return;
     recorder->loop->ended_ns = recorder->pool->ended_ns = kernel_clock_gettime(CLOCK_MONOTONIC);
     kernel_munmap(NULL, recorder->memory, recorder->bytes);
-    free(recorder);
+    recorder->loop = recorder->pool = NULL;
 }
 
 /* --- events --- */
@@ -75,15 +66,19 @@ union words {
     uint64_t word[4];
 };
 
-/* What must hold for readers: no word of event n is seen before the count has become n. So whoever
+/* Puts an event at the end: of this moment, if it has no time.
+ * What must hold for readers: no word of event n is seen before the count has become n. So whoever
  * has read a count of n afterwards knows that the events up to n - capacity may be overwritten, and
  * that no other is. */
 static void put(struct hark_trace_ring *ring, const struct hark_trace_event *event)
 {
+    if (!ring)
+        return;
     union words from = {.event = *event};
     uint64_t at = ring->written;
     uint64_t *to = (uint64_t *)(void *)&recorder_events(ring)[at & (ring->capacity - 1)];
-    from.event.time_ns = kernel_clock_gettime(CLOCK_MONOTONIC);
+    if (from.event.time_ns == 0)
+        from.event.time_ns = kernel_clock_gettime(CLOCK_MONOTONIC);
     __atomic_thread_fence(__ATOMIC_RELEASE);
     for (int i = 0; i < 4; i++)
         __atomic_store_n(&to[i], from.word[i], __ATOMIC_RELAXED);
@@ -136,7 +131,7 @@ static struct hark_trace_event event_of(const struct hark_op *op, enum hark_trac
 
 void recorder_sleep(struct recorder *recorder, uint64_t timeout_ns)
 {
-    if (unlikely(recorder->loop->thread == 0))
+    if (recorder->loop && unlikely(recorder->loop->thread == 0))
         recorder->loop->thread = recorder->pool->thread = (uint32_t)kernel_gettid();
     put(recorder->loop, &(struct hark_trace_event){
                             .what = HARK_TRACE_SLEEP, .fd = -1, .value = (int64_t)timeout_ns});
@@ -166,21 +161,48 @@ void recorder_return(struct recorder *recorder, const struct hark_op *op, int64_
     put(recorder->loop, &event);
 }
 
+static int own_thread(void)
+{
+    static _Thread_local int number;
+    if (number == 0)
+        number = kernel_gettid();
+    return number;
+}
+
 struct hark_trace_event recorder_call(struct recorder *recorder, const struct hark_op *op,
                                       int64_t result)
 {
     struct hark_trace_event event = event_of(op, HARK_TRACE_CALL, result);
+    struct recorder_watch *watch = recorder->watch;
     event.flags = hark_op_more(op) ? HARK_TRACE_MORE : 0;
+    event.time_ns = kernel_clock_gettime(CLOCK_MONOTONIC);
     recorder->asking = op->id;
     put(recorder->loop, &event);
+    if (watch) {
+        atomic_store_explicit(&watch->began_ns, event.time_ns, memory_order_relaxed);
+        atomic_store_explicit(&watch->kind, op->code, memory_order_relaxed);
+        atomic_store_explicit(&watch->thread, own_thread(), memory_order_relaxed);
+        atomic_store(&watch->running, op->id); /* seen by whoever parks, or `parked` is seen here */
+        if (unlikely(atomic_load(&watch->parked)))
+            watch->wake(watch);
+    }
     return event;
 }
 
-void recorder_called(struct recorder *recorder, struct hark_trace_event call)
+void recorder_called(struct recorder *recorder, const struct hark_trace_event *call)
 {
+    struct hark_trace_event event = *call;
+    struct recorder_watch *watch = recorder->watch;
+    event.what = HARK_TRACE_CALLED;
+    event.time_ns = kernel_clock_gettime(CLOCK_MONOTONIC);
     recorder->asking = 0;
-    call.what = HARK_TRACE_CALLED;
-    put(recorder->loop, &call);
+    put(recorder->loop, &event);
+    if (watch) {
+        uint64_t held_ns = event.time_ns - call->time_ns;
+        atomic_store_explicit(&watch->running, 0, memory_order_release);
+        if (unlikely(held_ns >= watch->limit_ns))
+            watch->over(watch, event.op, event.kind, held_ns);
+    }
 }
 
 void recorder_perform(struct recorder *recorder, const struct hark_op *op, uint32_t thread)
