@@ -1,6 +1,6 @@
 /* door.h - a listener that writes down what it is told, and what its clients see. */
-#ifndef NET_DOOR_H
-#define NET_DOOR_H
+#ifndef TESTS_NET_DOOR_H
+#define TESTS_NET_DOOR_H
 
 #include "harness/harness.h"
 
@@ -25,98 +25,18 @@ struct door {
     void (*on_closed)(struct door *door);
 };
 
-static bool door_inside; /* a call of the library: it must not call back */
-
-static inline struct door *door_of(struct hark_listener *listener)
-{
-    assert_false(door_inside);
-    struct door *door = hark_container_of(listener, struct door, listener);
-    assert_false(door->closed);
-    return door;
-}
-
-static inline void door_accepted(struct hark_listener *listener, int fd)
-{
-    struct door *door = door_of(listener);
-    assert_true(fd >= 0);
-    assert_true(door->count < DOORS_MAX);
-    assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
-    assert_true(fcntl(fd, F_GETFL) & O_NONBLOCK);
-    door->fds[door->count++] = fd;
-    if (door->on_accepted)
-        door->on_accepted(door);
-}
-
-static inline void door_failed(struct hark_listener *listener, int error)
-{
-    struct door *door = door_of(listener);
-    assert_true(error < 0);
-    assert_true(door->error_count < DOORS_MAX);
-    door->errors[door->error_count++] = error;
-    door->failed = true;
-    if (door->on_failed)
-        door->on_failed(door);
-}
-
-static inline void door_closed(struct hark_listener *listener)
-{
-    struct door *door = door_of(listener);
-    door->closed = true;
-    if (door->on_closed)
-        door->on_closed(door);
-}
-
-static inline int door_open(struct hark_loop *loop, struct door *door, const char *text)
-{
-    struct hark_address address;
-    assert_result(hark_address_parse(text, &address), 0);
-    door_inside = true;
-    int error =
-        hark_listener_open(loop, &door->listener, &address, 0, 0, door_accepted, door_failed);
-    door_inside = false;
-    if (error == 0)
-        assert_result(hark_listener_address(&door->listener, &door->address), 0);
-    return error;
-}
-
-static inline void door_close_start(struct door *door)
-{
-    door_inside = true;
-    hark_listener_close(&door->listener, door_closed);
-    door_inside = false;
-}
+void door_accepted(struct hark_listener *listener, int fd);
+void door_failed(struct hark_listener *listener, int error);
+int door_open(struct hark_loop *loop, struct door *door, const char *text);
+void door_close_start(struct door *door);
 
 /* Closes the listener, and all that it accepted. */
-static inline void door_close(struct hark_loop *loop, struct door *door)
-{
-    door_close_start(door);
-    harness_run_until(loop, &door->closed);
-    for (int i = 0; i < door->count; i++)
-        harness_close(loop, door->fds[i]);
-}
-
-static inline int client_connect(const struct hark_address *address)
-{
-    int fd = socket(address->name.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    assert_true(fd >= 0);
-    int error = connect(fd, &address->name.any, address->length);
-    assert_true(error == 0 || errno == EINPROGRESS);
-    return fd;
-}
-
-static inline void door_wait(struct hark_loop *loop, struct door *door, int count)
-{
-    while (door->count < count)
-        assert_true(hark_run_once(loop) >= 0);
-}
+void door_close(struct hark_loop *loop, struct door *door);
+int client_connect(const struct hark_address *address);
+void door_wait(struct hark_loop *loop, struct door *door, int count);
 
 /* What a client sees.
  * Gives: 0 or -ECONNRESET where the connection is closed, -EAGAIN where it is open. */
-static inline ssize_t client_look(int fd)
-{
-    char byte;
-    ssize_t count = recv(fd, &byte, 1, MSG_DONTWAIT);
-    return count < 0 ? -errno : count;
-}
+ssize_t client_look(int fd);
 
 #endif

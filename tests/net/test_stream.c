@@ -1,6 +1,6 @@
 /* hark_stream: reading, writing, half-close both ways, connecting. The queue, closing and deadlines
  * have files of their own. */
-#include "witness.h"
+#include "net/witness.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>

@@ -2,7 +2,7 @@
  * repeated or out of order.
  *
  * HARK_TEST_BULK_MB says how much each stream sends; 16 where it is not set. */
-#include "witness.h"
+#include "net/witness.h"
 
 /* A sequence of bytes, sent and checked as it goes: no memory for all of it. */
 struct sequence {

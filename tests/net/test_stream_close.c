@@ -1,6 +1,6 @@
 /* hark_stream: closing at once, after sending, inside every callback, while connecting; and opening
  * again. */
-#include "witness.h"
+#include "net/witness.h"
 
 /* --- inside each callback --- */
 

@@ -1,6 +1,6 @@
 /* hark_stream: deadlines of connecting, reading and writing. That a deadline moves is read off
  * hark_loop_next_deadline: no test here depends on how long anything takes. */
-#include "witness.h"
+#include "net/witness.h"
 
 #define SHORT_NS 20000000ull
 #define LONG_NS  3600000000000ull

@@ -1,6 +1,6 @@
 /* hark_stream_detach: the queue goes out, what was received is delivered, and the descriptor is
  * given back as it is. */
-#include "witness.h"
+#include "net/witness.h"
 
 #include <fcntl.h>
 #include <poll.h>

@@ -1,6 +1,6 @@
 /* hark_stream_read_stop: nothing more is delivered until reading is started again, and then
  * everything, in order. */
-#include "witness.h"
+#include "net/witness.h"
 
 enum { BYTES = 40000, PIECE = 1024 };
 

@@ -1,5 +1,5 @@
 /* hark_stream_read_into: one piece at a time into the caller's own buffer. */
-#include "witness.h"
+#include "net/witness.h"
 
 struct reader {
     char bytes[8];

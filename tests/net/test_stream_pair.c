@@ -1,5 +1,5 @@
 /* A stream over a pair of descriptors: the same rules, with nothing of a socket under it. */
-#include "witness.h"
+#include "net/witness.h"
 
 #include "net/stream.h"
 #include "net/transport_pair.h"

@@ -1,6 +1,6 @@
 /* hark_stream's write queue: order, gathering, marks and limits, blocks of the caller, memory. */
 #include "harness/sanitizer.h"
-#include "witness.h"
+#include "net/witness.h"
 
 #include <malloc.h>
 

@@ -5,7 +5,7 @@
  *
  * HARK_TEST_SEED replays a run: it is printed where one fails. HARK_TEST_ROUNDS says how many
  * conversations; 150 where it is not set. */
-#include "witness.h"
+#include "net/witness.h"
 
 #include <signal.h>
 
