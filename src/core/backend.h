@@ -2,8 +2,8 @@
  *
  * The contract:
  *   - start() gets an op that is in flight, linked to its descriptor, arguments in place. It ends
- *     it now or later, always through loop_finish, or, while reap runs, through loop_call_final and
- *     loop_call_more. It never calls back.
+ *     it now or later, always through loop_finish, or, while reap runs, through call_final and
+ *     call_more. It never calls back.
  *   - An op whose result is marked HARK_MARK_MORE when it is given to loop_finish stays in flight;
  *     after the callback the core hands it to again().
  *   - cancel() gets an op in state OP_WAITING, which only the backend puts an op into; it sees to

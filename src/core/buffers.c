@@ -1,7 +1,7 @@
-/* buffers.c - the pool of receive buffers: its memory, and hark_buffer_return. */
+/* buffers.c - the pool of receive buffers: its memory. */
 #include "core/buffers.h"
-#include "core/loop.h"
-#include "hark/buffer.h"
+#include "core/checking.h"
+#include "kernel/kernel.h"
 
 #include <stdlib.h>
 
@@ -38,24 +38,4 @@ void buffers_done(struct buffers *buffers)
     }
     free(buffers->stack);
     *buffers = (struct buffers){0};
-}
-
-void hark_buffer_return(struct hark_loop *loop, void *buffer)
-{
-    if (!buffer)
-        return;
-    checking_thread(loop, NULL, -1);
-    struct buffers *buffers = &loop->buffers;
-    size_t index = (size_t)((char *)buffer - buffers->memory) / buffers->stride;
-    bool lent = index < buffers->count && buffers_at(buffers, (uint32_t)index) == buffer;
-    check_rule(lent, "a buffer was returned that is none of this loop's pool", NULL, -1);
-    check_rule(buffers->free + buffers->offered < buffers->count, "a buffer was returned twice",
-               NULL, -1);
-    checking_buffer_back(loop, buffer);
-    buffers->stack[buffers->free++] = (uint32_t)index;
-}
-
-size_t hark_buffer_size(const struct hark_loop *loop)
-{
-    return loop->buffers.bytes;
 }

@@ -5,12 +5,12 @@
 #ifndef CORE_CALL_H
 #define CORE_CALL_H
 
-#include "core/loop.h"
+#include "core/op.h"
 #include "core/trace.h"
 #include "hark/buffer.h"
 
-/* The final call of an op with one of MARKS_RARE (run.c). */
-void loop_call_rare(struct hark_loop *loop, struct hark_op *op, int64_t result);
+/* The final call of an op with one of MARKS_RARE. */
+void call_rare(struct hark_loop *loop, struct hark_op *op, int64_t result);
 
 /* The callback. It may free the op. */
 static inline void call_done(struct hark_loop *loop, struct hark_op *op, int64_t result)
@@ -20,7 +20,7 @@ static inline void call_done(struct hark_loop *loop, struct hark_op *op, int64_t
     op->done(op, result);
 }
 
-static inline void loop_call_final(struct hark_loop *loop, struct hark_op *op, int64_t result)
+static inline void call_final(struct hark_loop *loop, struct hark_op *op, int64_t result)
 {
     checking_end(loop, op, result);
     if (unlikely(op->timer != 0))
@@ -31,13 +31,13 @@ static inline void loop_call_final(struct hark_loop *loop, struct hark_op *op, i
     loop->active--;
     loop->metrics.handled[op->code]++;
     if (unlikely(op->marks & MARKS_RARE))
-        return loop_call_rare(loop, op, result);
+        return call_rare(loop, op, result);
     op->marks = 0;
     call_done(loop, op, result);
     checking_look(loop, NULL);
 }
 
-static inline void loop_call_more(struct hark_loop *loop, struct hark_op *op, int64_t result)
+static inline void call_more(struct hark_loop *loop, struct hark_op *op, int64_t result)
 {
     loop->metrics.repeated[op->code]++;
     op->marks |= HARK_MARK_MORE;
@@ -48,12 +48,16 @@ static inline void loop_call_more(struct hark_loop *loop, struct hark_op *op, in
 
 /* The same with the buffer that a hark_recv_each has been lent; it goes back unless the callback
  * has kept it. */
-static inline void loop_call_lent(struct hark_loop *loop, struct hark_op *op, int64_t result)
+static inline void call_lent(struct hark_loop *loop, struct hark_op *op, int64_t result)
 {
     checking_lends(loop, op, result);
-    loop_call_more(loop, op, result);
+    call_more(loop, op, result);
     if (op->with.io.buffer)
         hark_buffer_return(loop, hark_buffer_keep(op));
 }
+
+/* After a call that was not final, of an op in state OP_CALLING: ends it where that was asked for,
+ * else lets it go on. */
+void call_continue(struct hark_loop *loop, struct hark_op *op);
 
 #endif

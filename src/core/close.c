@@ -1,16 +1,10 @@
 /* close.c - closing and detaching, each in its order: what is in flight on the descriptor ends
  * first, what is started meanwhile waits for it. */
 #include "core/close.h"
-#include "core/loop.h"
+#include "core/cancel.h"
+#include "core/op.h"
+#include "core/row.h"
 #include "hark/file.h"
-
-bool close_is_still_here(const struct hark_loop *loop, int fd)
-{
-    for (const struct hark_op *op = loop->descriptors.loose; op; op = op->next)
-        if (op->code == HARK_OP_CLOSE && op->fd == fd && op->state == OP_WAITING)
-            return op->with.close.submissions == loop->submissions;
-    return false;
-}
 
 void close_if_alone(struct hark_loop *loop, int fd)
 {
@@ -28,7 +22,7 @@ void close_if_alone(struct hark_loop *loop, int fd)
     op->marks |= MARK_CLOSED;
     op->state = OP_WAITING;
     loop->backend->close(loop, op);
-    loop_forget_descriptor(loop, fd);
+    row_forget(loop, fd);
     if (op->state == OP_FINISHED)
         return; /* closed already: from here on the number means nothing, or another file */
     op->with.close.submissions = loop->submissions;
@@ -54,7 +48,7 @@ static void begin_close(struct hark_loop *loop, struct hark_op *op)
         if (op_closes(other) && other->state == OP_PARKED)
             loop_finish(loop, other, -EBADF);
         else if (!is_waited_for(op, other))
-            op_cancel(loop, other);
+            cancel_op(loop, other);
     }
     for (struct hark_op *other = loop->descriptors.ended[op->fd]; other; other = other->next)
         other->marks |= MARK_EVICTED;
@@ -93,14 +87,14 @@ static void close_without_row(struct hark_loop *loop, struct hark_op *op)
 static void start_close(struct hark_loop *loop, struct hark_op *op)
 {
     struct descriptors *table = &loop->descriptors;
-    int error = descriptors_find(table, op->fd) ? 0 : op_make_row(loop, op->fd);
+    int error = descriptors_find(table, op->fd) ? 0 : row_make(loop, op->fd);
     if (error == -ENOMEM)
         return close_without_row(loop, op);
     if (error)
         return loop_finish(loop, op, error);
     struct descriptor *row = descriptors_row(table, op->fd);
     bool released = (row->flags & DESCRIPTOR_RELEASED) != 0;
-    if (row->flags & DESCRIPTOR_CLOSING || (released && close_is_still_here(loop, op->fd)))
+    if (row->flags & DESCRIPTOR_CLOSING || (released && row_close_is_here(loop, op->fd)))
         return loop_finish(loop, op, -EBADF);
     descriptors_link(&row->ops, op);
     if (released)

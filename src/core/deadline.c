@@ -1,6 +1,6 @@
 /* deadline.c - deadlines of ops, and timers that are due. */
 #include "core/deadline.h"
-#include "core/loop.h"
+#include "core/op.h"
 
 void hark_op_deadline(struct hark_op *op, uint64_t deadline_ns)
 {

@@ -1,6 +1,7 @@
 /* file_call.c - each file op as the blocking system call of its name, run on a thread of the pool
  * where the kernel offers no asynchronous one. */
-#include "core/loop.h"
+#include "core/file_call.h"
+#include "kernel/kernel.h"
 
 static int64_t call_at(const struct hark_op *op)
 {
@@ -16,7 +17,7 @@ static int64_t call_at(const struct hark_op *op)
     return kernel_pwritev(NULL, op->fd, bytes, (int)count, offset);
 }
 
-int64_t file_io(uint64_t *calls, const struct hark_op *op, int fd)
+int64_t file_call_io(uint64_t *calls, const struct hark_op *op, int fd)
 {
     void *bytes = op->with.io.bytes;
     size_t count = op->with.io.count;
@@ -33,7 +34,7 @@ int64_t file_io(uint64_t *calls, const struct hark_op *op, int fd)
 static int64_t call_io(const struct hark_op *op)
 {
     int64_t result = op->with.io.offset < 0 ? -ESPIPE : call_at(op);
-    return result == -ESPIPE ? file_io(NULL, op, op->fd) : result;
+    return result == -ESPIPE ? file_call_io(NULL, op, op->fd) : result;
 }
 
 static int64_t call_copy(const struct hark_op *op)
@@ -45,7 +46,7 @@ static int64_t call_copy(const struct hark_op *op)
                                   op->with.copy.count);
 }
 
-bool file_open_may_wait(const struct hark_op *op)
+bool file_call_open_may_wait(const struct hark_op *op)
 {
     uint64_t flags = op->with.open.flags;
     bool made = (flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL);
@@ -65,7 +66,7 @@ static int64_t call_open(const struct hark_op *op)
 {
     int flags = (int)op->with.open.flags;
     mode_t mode = (mode_t)op->with.open.mode;
-    if (!file_open_may_wait(op) || !is_named_pipe(op))
+    if (!file_call_open_may_wait(op) || !is_named_pipe(op))
         return kernel_openat(NULL, op->fd, op->with.open.path, flags, mode);
     int fd = kernel_openat(NULL, op->fd, op->with.open.path, flags | O_NONBLOCK, mode);
     if (fd >= 0)

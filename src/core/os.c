@@ -1,13 +1,13 @@
 /* os.c - the calls of os.h: each asks the kernel, and the loop knows of what it opens and
  * closes. */
 #include "hark/os.h"
-#include "core/loop.h"
+#include "core/row.h"
 
 int hark_os_socket(struct hark_loop *loop, int family, int type, int protocol)
 {
     int fd = kernel_socket(calls_of(loop), family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol);
     if (fd >= 0)
-        loop_forget_descriptor(loop, fd);
+        row_forget(loop, fd);
     return fd;
 }
 
@@ -61,9 +61,9 @@ int hark_os_close(struct hark_loop *loop, int fd)
 
 int hark_os_forget(struct hark_loop *loop, int fd)
 {
-    if (!op_row_is_free(loop, fd))
+    if (!row_is_free(loop, fd))
         return -EBUSY;
-    loop_forget_descriptor(loop, fd);
+    row_forget(loop, fd);
     return 0;
 }
 

@@ -5,30 +5,12 @@
  * from the queue of finished ops and as many from what the backend holds. What is left over is
  * handled in the next turn, whose wait does not sleep. */
 #include "core/call.h"
-#include "core/close.h"
 #include "core/deadline.h"
+#include "core/signals.h"
 #include "core/sigpipe.h"
 #include "core/wake.h"
 
 /* --- calling back --- */
-
-void loop_call_rare(struct hark_loop *loop, struct hark_op *op, int64_t result)
-{
-    unsigned marks = op->marks;
-    int fd = op->fd;
-    if (result == -ECANCELED && marks & (MARK_EXPIRED | MARK_NO_MEMORY))
-        result = marks & MARK_EXPIRED ? -ETIMEDOUT : -ENOMEM;
-    op->marks = 0;
-    loop->guarded_writes -= (marks & MARK_GUARDED) != 0;
-    if (marks & MARK_CLOSED && op->code == HARK_OP_DETACH)
-        loop_forget_descriptor(loop, fd); /* from here on it is the caller's */
-    else if (marks & MARK_CLOSED)
-        close_ended(loop, fd);
-    call_done(loop, op, result);
-    checking_look(loop, NULL);
-    if (marks & MARK_EVICTED)
-        close_if_alone(loop, fd);
-}
 
 static void call_finished(struct hark_loop *loop, uint32_t *budget)
 {
@@ -36,15 +18,15 @@ static void call_finished(struct hark_loop *loop, uint32_t *budget)
     while (*budget > 0 && !loop_should_stop(loop) && (op = op_queue_pop(&loop->finished))) {
         --*budget;
         if (op->code == HARK_OP_POST) {
-            loop_call_final(loop, op, op->marks & MARK_CANCELLED ? -ECANCELED : 0);
+            call_final(loop, op, op->marks & MARK_CANCELLED ? -ECANCELED : 0);
         } else if (op->marks & HARK_MARK_MORE) {
             op->state = OP_CALLING;
             loop->calling = op;
-            loop_call_more(loop, op, op->result);
+            call_more(loop, op, op->result);
             loop->calling = NULL;
-            op_continue(loop, op);
+            call_continue(loop, op);
         } else {
-            loop_call_final(loop, op, op->result);
+            call_final(loop, op, op->result);
         }
     }
 }
@@ -57,7 +39,7 @@ static void call_late(struct hark_loop *loop, uint32_t *budget)
         if (likely(!(op->marks & MARK_CANCELLED)))
             loop->backend->fulfil(loop, op);
         else
-            loop_call_final(loop, op, loop_cancelled_result(op));
+            call_final(loop, op, loop_cancelled_result(op));
     }
 }
 

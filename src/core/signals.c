@@ -4,7 +4,8 @@
  * async-signal-safe. Slots are static, so the handler never meets freed memory; a loop leaves its
  * slot only when no handler is running. What must hold: a signal's former disposition comes back
  * when the last op that asks for it has ended. */
-#include "core/loop.h"
+#include "core/signals.h"
+#include "core/op.h"
 #include "core/wake.h"
 #include "hark/signal.h"
 

@@ -1,7 +1,8 @@
 /* start.c - starting the ops that the core itself fulfils: defer, timers, posts, work. And nop,
  * which goes to the kernel. */
-#include "core/loop.h"
+#include "core/op.h"
 #include "core/wake.h"
+#include "core/work_pool.h"
 #include "hark/post.h"
 #include "hark/timer.h"
 #include "hark/work.h"

@@ -1,8 +1,9 @@
 /* trace.c - turning a loop's recorder on and off, and recording its callbacks. Where the other
- * stages are recorded: op_count_start, op_delegated and op_returned (loop.h), the turn (run.c), and
+ * stages are recorded: op_count_start, op_delegated and op_returned (op.h), the turn (run.c), and
  * the pool's threads (work_pool.c). */
 #include "core/trace.h"
 #include "core/loop.h"
+#include "core/work_pool.h"
 
 #include <limits.h>
 #include <stdio.h>

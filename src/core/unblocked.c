@@ -10,6 +10,7 @@
  *     writes there in that moment may meet EAGAIN. What must hold: when a call returns, the
  *     descriptor's flags are as they were. */
 #include "core/unblocked.h"
+#include "core/file_call.h"
 
 #include "hark/poll.h"
 
@@ -82,7 +83,7 @@ static int open_anew(struct hark_loop *loop, int fd, int flags)
 
 static int64_t call_anew(struct hark_loop *loop, const struct hark_op *op, int other)
 {
-    int64_t result = file_io(calls_of(loop), op, other);
+    int64_t result = file_call_io(calls_of(loop), op, other);
     kernel_close(calls_of(loop), other);
     return result;
 }
@@ -92,7 +93,7 @@ static int64_t call_between(struct hark_loop *loop, const struct hark_op *op, in
     int error = kernel_fcntl(calls_of(loop), op->fd, F_SETFL, flags | O_NONBLOCK);
     if (error < 0)
         return error;
-    int64_t result = file_io(calls_of(loop), op, op->fd);
+    int64_t result = file_call_io(calls_of(loop), op, op->fd);
     (void)kernel_fcntl(calls_of(loop), op->fd, F_SETFL, flags);
     return result;
 }
@@ -105,7 +106,7 @@ int64_t unblocked_by_hand(struct hark_loop *loop, const struct hark_op *op)
     if (flags & O_PATH || (flags & O_ACCMODE) == (reads(op) ? O_WRONLY : O_RDONLY))
         return -EBADF;
     if (flags & O_NONBLOCK)
-        return file_io(calls_of(loop), op, op->fd);
+        return file_call_io(calls_of(loop), op, op->fd);
     if (op->code == HARK_OP_READ && op->with.io.count == 0)
         return 0;
     int64_t events = kernel_poll_now(calls_of(loop), op->fd,

@@ -1,6 +1,7 @@
 /* wake.c - waking loops from wherever somebody puts something in, and taking in what was put. */
 #include "core/wake.h"
-#include "core/loop.h"
+#include "core/op.h"
+#include "core/row.h"
 
 void wake_loop(struct hark_loop *loop)
 {
@@ -45,7 +46,7 @@ static void take(struct hark_loop *loop, struct hark_op *op)
     }
     op_returned(loop, op, op->result);
     if (op->code == HARK_OP_OPENAT && op->result >= 0)
-        loop_forget_descriptor(loop, (int)op->result);
+        row_forget(loop, (int)op->result);
     loop_finish(loop, op, op->result);
 }
 

@@ -4,7 +4,9 @@
  * Threads start when work waits and none is idle, up to workers_max, and sleep on a condition while
  * there is none. An op that is done comes back through the loop's inbox. What must hold: an op is
  * in the queue, or with exactly one thread, or back. */
-#include "core/loop.h"
+#include "core/work_pool.h"
+#include "core/file_call.h"
+#include "core/op.h"
 #include "core/wake.h"
 
 struct work_pool {

@@ -1,5 +1,5 @@
 /* files.c - starting the ops of file.h. */
-#include "core/loop.h"
+#include "core/op.h"
 #include "core/sigpipe.h"
 #include "hark/file.h"
 

@@ -1,5 +1,5 @@
 /* paths.c - starting the ops of file.h that name a path, and walking directories. */
-#include "core/loop.h"
+#include "core/op.h"
 #include "hark/file.h"
 
 #include <dirent.h>

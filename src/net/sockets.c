@@ -1,5 +1,5 @@
 /* sockets.c - starting the ops of net.h and poll.h. */
-#include "core/loop.h"
+#include "core/op.h"
 #include "hark/net.h"
 #include "hark/poll.h"
 

@@ -4,6 +4,7 @@
  * What must hold: ATTEMPT_BLOCKED clears the events in row->ready, so that nothing is tried again
  * before the poller reports. */
 #include "ready/attempt.h"
+#include "core/op.h"
 #include "core/unblocked.h"
 #include "ready/kind.h"
 
@@ -206,7 +207,7 @@ static int64_t ask(struct hark_loop *loop, int fd, uint32_t events)
 }
 
 /* read and write on what is no regular file. Offsets mean nothing there. */
-static int64_t try_file_io(struct hark_loop *loop, struct hark_op *op, struct descriptor *row)
+static int64_t try_io(struct hark_loop *loop, struct hark_op *op, struct descriptor *row)
 {
     int64_t result; /* O_NONBLOCK says nothing for good: whoever shares the file can clear it */
     if (!(row->flags & DESCRIPTOR_BY_HAND) && unblocked_by_kernel(loop, op, &result))
@@ -245,7 +246,7 @@ static __attribute__((noinline)) int64_t try_other(struct hark_loop *loop, struc
     case HARK_OP_WRITE:
     case HARK_OP_READV:
     case HARK_OP_WRITEV:
-        return try_file_io(loop, op, row);
+        return try_io(loop, op, row);
     case HARK_OP_POLL:
     case HARK_OP_POLL_EACH:
         return ask(loop, op->fd, op->with.poll.events);

@@ -1,5 +1,6 @@
 /* kind.c - what a descriptor is, looked up once for those that the library did not make itself. */
 #include "ready/kind.h"
+#include "core/row.h"
 #include "core/unblocked.h"
 #include "ready/events.h"
 
@@ -82,7 +83,7 @@ int kind_look_up(struct hark_loop *loop, int fd, struct descriptor *row)
 
 void kind_note_socket(struct hark_loop *loop, int fd, enum ready_kind kind)
 {
-    loop_forget_descriptor(loop, fd);
+    row_forget(loop, fd);
     if (descriptors_grow(&loop->descriptors, fd) < 0)
         return; /* it is looked up when first used */
     struct descriptor *row = descriptors_row(&loop->descriptors, fd);

@@ -6,6 +6,7 @@
 #include "ready/ready.h"
 #include "core/call.h"
 #include "core/unblocked.h"
+#include "core/work_pool.h"
 #include "ready/attempt.h"
 #include "ready/kind.h"
 
@@ -143,11 +144,11 @@ static void receive_and_call(struct hark_loop *loop, struct hark_op *op)
     if (unlikely(attempt.outcome != ATTEMPT_RESULT))
         return go_on(loop, op, attempt.outcome);
     if (unlikely(result < 0 || (result == 0 && !is_empty_datagram(loop, op))))
-        return loop_call_final(loop, op, result);
+        return call_final(loop, op, result);
     op->state = OP_CALLING;
-    loop_call_lent(loop, op, result);
+    call_lent(loop, op, result);
     if (unlikely(op->marks & (MARK_CANCELLED | MARK_EXPIRED)))
-        return op_continue(loop, op);
+        return call_continue(loop, op);
     op->state = OP_WAITING;
     try_or_wait(loop, op, descriptors_row(&loop->descriptors, op->fd));
 }

@@ -7,10 +7,13 @@
  *
  * Left to the ring: one accept at a time, a socket that blocks, and what the epoll does not
  * take. */
+#include "uring/accept.h"
 #include "core/call.h"
-#include "uring/uring.h"
+#include "core/row.h"
+#include "uring/datagrams.h"
+#include "uring/watch.h"
 
-bool uring_can_watch_accept(struct hark_loop *loop, const struct hark_op *op)
+bool accept_can_watch(struct hark_loop *loop, const struct hark_op *op)
 {
     int listens = 0;
     socklen_t length = sizeof listens;
@@ -36,7 +39,7 @@ static bool shall_go_on(struct hark_loop *loop, const struct hark_op *op)
 }
 
 /* What is left when the turn's share is used up is reported again. */
-void uring_accept_waiting(struct hark_loop *loop, struct hark_op *op)
+void accept_waiting(struct hark_loop *loop, struct hark_op *op)
 {
     op->state = OP_CALLING;
     uint32_t *left = &uring_of(loop)->accepts_left;
@@ -45,16 +48,16 @@ void uring_accept_waiting(struct hark_loop *loop, struct hark_op *op)
         if (fd == -EAGAIN)
             break;
         if (fd < 0) {
-            uring_unwatch(loop, op);
-            return loop_call_final(loop, op, fd);
+            watch_end(loop, op);
+            return call_final(loop, op, fd);
         }
-        loop_forget_descriptor(loop, fd);
-        uring_note_socket(loop, fd, SOCK_STREAM);
-        loop_call_more(loop, op, fd);
+        row_forget(loop, fd);
+        datagrams_note_socket(loop, fd, SOCK_STREAM);
+        call_more(loop, op, fd);
     }
     if (op->marks & (MARK_CANCELLED | MARK_EXPIRED)) {
-        uring_unwatch(loop, op);
-        return op_continue(loop, op);
+        watch_end(loop, op);
+        return call_continue(loop, op);
     }
     op->state = OP_WAITING;
 }

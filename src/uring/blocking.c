@@ -13,8 +13,11 @@
  *
  * Where the kernel can start no thread (RLIMIT_NPROC, a container's limit) it answers as after a
  * cancel. */
+#include "uring/blocking.h"
+#include "core/file_call.h"
 #include "core/unblocked.h"
-#include "uring/uring.h"
+#include "core/work_pool.h"
+#include "uring/submit.h"
 
 #include <linux/openat2.h>
 
@@ -47,24 +50,24 @@ static int64_t first_io(struct hark_loop *loop, struct hark_op *op)
     struct descriptor *row = descriptors_row(&loop->descriptors, op->fd);
     bool never = never_blocks(loop, op, status.st_mode, &result);
     row->flags |= never ? DESCRIPTOR_KNOWN : DESCRIPTOR_BY_HAND;
-    return never ? result : uring_io_by_hand(loop, op);
+    return never ? result : blocking_io_by_hand(loop, op);
 }
 
-void uring_start_io(struct hark_loop *loop, struct hark_op *op)
+void blocking_start_io(struct hark_loop *loop, struct hark_op *op)
 {
     const struct descriptor *row = descriptors_row(&loop->descriptors, op->fd);
     int64_t result = -EAGAIN;
     if (unlikely(row->flags & DESCRIPTOR_BY_HAND))
-        result = uring_io_by_hand(loop, op);
+        result = blocking_io_by_hand(loop, op);
     else if (unlikely(!(row->flags & DESCRIPTOR_KNOWN)))
         result = first_io(loop, op);
     if (likely(result == -EAGAIN))
-        uring_submit(loop, op);
+        submit_op(loop, op);
     else
-        loop_finish_at_once(loop, op, result);
+        op_finish_at_once(loop, op, result);
 }
 
-int64_t uring_io_by_hand(struct hark_loop *loop, struct hark_op *op)
+int64_t blocking_io_by_hand(struct hark_loop *loop, struct hark_op *op)
 {
     int64_t result = unblocked_by_hand(loop, op);
     op->marks |= MARK_BY_HAND;
@@ -73,23 +76,23 @@ int64_t uring_io_by_hand(struct hark_loop *loop, struct hark_op *op)
     return result;
 }
 
-void uring_start_open(struct hark_loop *loop, struct hark_op *op)
+void blocking_start_open(struct hark_loop *loop, struct hark_op *op)
 {
     const uint64_t changes = O_CREAT | O_TRUNC | O_TMPFILE; /* the cache alone never suffices */
     const uint64_t known = O_ACCMODE | O_EXCL | O_NOCTTY | O_APPEND | O_DSYNC | O_SYNC | O_ASYNC |
                            O_DIRECT | O_NOFOLLOW | O_NOATIME |
                            O_CLOEXEC; /* openat2(2) refuses what it does not know */
-    if (!file_open_may_wait(op))
-        return uring_submit(loop, op);
+    if (!file_call_open_may_wait(op))
+        return submit_op(loop, op);
     if (op->with.open.flags & changes)
         return work_pool_submit(loop, op);
     op->with.open.flags &= known;
     op->with.open.mode = 0; /* it means nothing here, and openat2(2) minds */
     op->with.open.resolve = RESOLVE_CACHED;
-    uring_submit(loop, op);
+    submit_op(loop, op);
 }
 
-void uring_do_without_thread(struct hark_loop *loop, struct hark_op *op)
+void blocking_without_thread(struct hark_loop *loop, struct hark_op *op)
 {
     const uint64_t calls = UINT64_C(1) << HARK_OP_READ | UINT64_C(1) << HARK_OP_WRITE |
                            UINT64_C(1) << HARK_OP_READV | UINT64_C(1) << HARK_OP_WRITEV |
@@ -99,10 +102,10 @@ void uring_do_without_thread(struct hark_loop *loop, struct hark_op *op)
                            UINT64_C(1) << HARK_OP_RENAMEAT | UINT64_C(1) << HARK_OP_UNLINKAT |
                            UINT64_C(1) << HARK_OP_MKDIRAT;
     if (op->code == HARK_OP_SHUTDOWN) {
-        loop_finish_at_once(loop, op, kernel_shutdown(calls_of(loop), op->fd, op->with.io.flags));
+        op_finish_at_once(loop, op, kernel_shutdown(calls_of(loop), op->fd, op->with.io.flags));
     } else if (op->code == HARK_OP_CLOSE) {
         if (work_pool_try(loop, op) < 0) /* better late than never */
-            loop_finish_at_once(loop, op, kernel_close(calls_of(loop), op->fd));
+            op_finish_at_once(loop, op, kernel_close(calls_of(loop), op->fd));
     } else if (calls >> op->code & 1) {
         work_pool_submit(loop, op);
     } else {

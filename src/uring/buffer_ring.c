@@ -5,7 +5,7 @@
  * Therefore it gets few at first, and twice as many each time that it finds none, up to the whole
  * pool; after a calm time half of them again. The rest stays on the pool's stack. What must hold: a
  * buffer is on the stack, or with the kernel, or lent. */
-#include "uring/uring.h"
+#include "uring/buffer_ring.h"
 
 enum { OFFERED_MIN = 64, CALM_FILLS = 1024 };
 
@@ -34,7 +34,7 @@ static void adapt(const struct buffers *buffers, struct uring *uring)
         uring->buffers_wanted /= 2;
 }
 
-void uring_fill_buffers(struct hark_loop *loop, struct uring *uring)
+void buffer_ring_fill(struct hark_loop *loop, struct uring *uring)
 {
     struct buffers *buffers = &loop->buffers;
     adapt(buffers, uring);
@@ -44,7 +44,7 @@ void uring_fill_buffers(struct hark_loop *loop, struct uring *uring)
                           memory_order_release);
 }
 
-int uring_register_buffers(struct hark_loop *loop, struct uring *uring)
+int buffer_ring_register(struct hark_loop *loop, struct uring *uring)
 {
     struct buffers *buffers = &loop->buffers;
     uring->buffer_ring_bytes = buffers->count * sizeof(struct io_uring_buf);

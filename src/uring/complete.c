@@ -2,9 +2,16 @@
  *
  * The kernel may end a repeating request at any time; it is then requested anew, and the program
  * does not see it. */
+#include "uring/complete.h"
 #include "core/call.h"
 #include "core/wake.h"
-#include "uring/uring.h"
+#include "core/work_pool.h"
+#include "uring/accept.h"
+#include "uring/blocking.h"
+#include "uring/datagrams.h"
+#include "uring/prepare.h"
+#include "uring/submit.h"
+#include "uring/watch.h"
 
 #include "hark/buffer.h"
 #include "hark/poll.h"
@@ -18,7 +25,7 @@ static void end_with_cancel(struct hark_loop *loop, struct hark_op *op, int64_t 
     if (op->backend_bits & OP_BACKLOGGED) /* its cancel had no entry yet, and needs none any more */
         op_queue_remove(&uring_of(loop)->backlog, op);
     if (!(op->backend_bits & OP_CANCEL_SENT))
-        return loop_call_final(loop, op, result);
+        return call_final(loop, op, result);
     op->backend_bits |= OP_ENDED;
     op->result = result;
 }
@@ -27,7 +34,7 @@ static void end_with_cancel(struct hark_loop *loop, struct hark_op *op, int64_t 
 static inline void end(struct hark_loop *loop, struct hark_op *op, int64_t result)
 {
     if (likely(!(op->backend_bits & (OP_BACKLOGGED | OP_CANCEL_SENT))))
-        loop_call_final(loop, op, result);
+        call_final(loop, op, result);
     else
         end_with_cancel(loop, op, result);
 }
@@ -37,11 +44,11 @@ static void request_again(struct hark_loop *loop, struct hark_op *op)
 {
     if (op->marks & MARK_CANCELLED)
         return end(loop, op, -ECANCELED);
-    int64_t result = unlikely(op->marks & MARK_BY_HAND) ? uring_io_by_hand(loop, op) : -EAGAIN;
+    int64_t result = unlikely(op->marks & MARK_BY_HAND) ? blocking_io_by_hand(loop, op) : -EAGAIN;
     if (result != -EAGAIN)
         end(loop, op, result);
     else
-        uring_submit(loop, op);
+        submit_op(loop, op);
 }
 
 /* Around a call that is not the final one, but the last that the kernel's request brings. An op
@@ -59,18 +66,18 @@ static void after_last_call(struct hark_loop *loop, struct hark_op *op, bool can
     if (cancelled)
         end(loop, op, -ECANCELED);
     else
-        op_continue(loop, op);
+        call_continue(loop, op);
 }
 
 /* Calls with more to come; where the kernel will bring no more by itself, the op is requested
  * again. */
-static void call_more(struct hark_loop *loop, struct hark_op *op, int64_t result,
-                      bool kernel_goes_on)
+static void call_whichever(struct hark_loop *loop, struct hark_op *op, int64_t result,
+                           bool kernel_goes_on)
 {
     if (likely(kernel_goes_on))
-        return loop_call_more(loop, op, result);
+        return call_more(loop, op, result);
     bool cancelled = before_last_call(op);
-    loop_call_more(loop, op, result);
+    call_more(loop, op, result);
     after_last_call(loop, op, cancelled);
 }
 
@@ -97,7 +104,7 @@ static void starve(struct hark_loop *loop, struct hark_op *op)
 static void call_last_lent(struct hark_loop *loop, struct hark_op *op, int64_t result)
 {
     bool cancelled = before_last_call(op);
-    loop_call_lent(loop, op, result);
+    call_lent(loop, op, result);
     after_last_call(loop, op, cancelled);
 }
 
@@ -150,7 +157,7 @@ static void complete_datagram(struct hark_loop *loop, struct hark_op *op, int32_
         op->marks |= HARK_MARK_CUT;
     int64_t count = result > room ? room : result;
     if (flags & IORING_CQE_F_MORE)
-        loop_call_lent(loop, op, count);
+        call_lent(loop, op, count);
     else
         call_last_lent(loop, op, count);
 }
@@ -165,7 +172,7 @@ static inline void complete_recv_each(struct hark_loop *loop, struct hark_op *op
         return recv_each_ended(loop, op, result, flags);
     take_buffer(loop, op, flags);
     if (likely(flags & IORING_CQE_F_MORE))
-        loop_call_lent(loop, op, result);
+        call_lent(loop, op, result);
     else
         call_last_lent(loop, op, result);
 }
@@ -182,9 +189,9 @@ static void complete_accept(struct hark_loop *loop, struct hark_op *op, int32_t 
         return;
     }
     if (result >= 0)
-        uring_note_socket(loop, result, SOCK_STREAM);
+        datagrams_note_socket(loop, result, SOCK_STREAM);
     if (result >= 0 && op->code == HARK_OP_ACCEPT_EACH)
-        call_more(loop, op, result, kernel_goes_on);
+        call_whichever(loop, op, result, kernel_goes_on);
     else
         end(loop, op, result);
 }
@@ -193,10 +200,10 @@ static void complete_accept(struct hark_loop *loop, struct hark_op *op, int32_t 
 static void wait_again(struct hark_loop *loop, struct hark_op *op, int32_t reported)
 {
     bool spins = reported > 0 && reported & HARK_POLL_PEER_HANGUP &&
-                 !(uring_poll_events(op) & HARK_POLL_PEER_HANGUP);
+                 !(prepare_events_of(op) & HARK_POLL_PEER_HANGUP);
     if (!spins || op->marks & MARK_CANCELLED)
         return request_again(loop, op);
-    int error = uring_watch(loop, op);
+    int error = watch_begin(loop, op);
     if (error)
         end(loop, op, error);
 }
@@ -213,7 +220,7 @@ static void complete_poll(struct hark_loop *loop, struct hark_op *op, int32_t re
     if (result == 0 || result == -EINTR)
         wait_again(loop, op, reported);
     else if (result > 0 && op->code == HARK_OP_POLL_EACH)
-        call_more(loop, op, result, false);
+        call_whichever(loop, op, result, false);
     else
         end(loop, op,
             result == -EINVAL ? -EPERM : result); /* no poll of its own: as epoll has it */
@@ -245,11 +252,11 @@ static void complete_failed(struct hark_loop *loop, struct hark_op *op, int32_t 
 {
     if (wants_polling(op, error) && !is_full_receiver(loop, op)) {
         op->backend_bits |= OP_POLLING;
-        uring_submit(loop, op);
+        submit_op(loop, op);
     } else if (error == -EINTR) {
         request_again(loop, op);
     } else if (error == -ECANCELED && !(op->marks & MARK_CANCELLED)) {
-        uring_do_without_thread(loop, op);
+        blocking_without_thread(loop, op);
     } else {
         end(loop, op, error == -EAGAIN && op->marks & MARK_CANCELLED ? -ECANCELED : error);
     }
@@ -280,7 +287,7 @@ static void complete_special(struct hark_loop *loop, struct hark_op *op, int32_t
         return complete_open(loop, op, result);
     case HARK_OP_SOCKET:
         if (result >= 0)
-            uring_note_socket(loop, result, op->with.socket.type);
+            datagrams_note_socket(loop, result, op->with.socket.type);
         return result >= 0 ? end(loop, op, result) : complete_failed(loop, op, result);
     case HARK_OP_ACCEPT:
     case HARK_OP_ACCEPT_EACH:
@@ -290,7 +297,7 @@ static void complete_special(struct hark_loop *loop, struct hark_op *op, int32_t
         return complete_poll(loop, op, result);
     case HARK_OP_CLOSE:
         if (result == -ECANCELED)
-            return uring_do_without_thread(loop, op);
+            return blocking_without_thread(loop, op);
         /* After EINTR the descriptor is gone all the same (close(2), Linux). */
         return end(loop, op, result == -EINTR ? 0 : result);
     default:
@@ -318,7 +325,7 @@ static inline void complete(struct hark_loop *loop, struct hark_op *op, int32_t 
 static void complete_polling(struct hark_loop *loop, struct hark_op *op, int32_t result)
 {
     bool holds = result > 0 &&
-                 (uint32_t)result & (uring_poll_events(op) | HARK_POLL_ERROR | HARK_POLL_HANGUP);
+                 (uint32_t)result & (prepare_events_of(op) | HARK_POLL_ERROR | HARK_POLL_HANGUP);
     if (result > 0 && !holds && !(op->marks & MARK_CANCELLED))
         return wait_again(loop, op, result);
     op->backend_bits &= ~(uint32_t)OP_POLLING;
@@ -334,10 +341,10 @@ static void watch_reports(struct hark_loop *loop, struct hark_op *op, uint32_t e
 {
     op_returned(loop, op, events);
     if (op->code == HARK_OP_POLL_EACH)
-        return loop_call_more(loop, op, events);
+        return call_more(loop, op, events);
     if (op->code == HARK_OP_ACCEPT_EACH)
-        return uring_accept_waiting(loop, op);
-    uring_unwatch(loop, op);
+        return accept_waiting(loop, op);
+    watch_end(loop, op);
     if (op->backend_bits & OP_POLLING)
         complete_polling(loop, op, (int32_t)events);
     else
@@ -348,9 +355,9 @@ static void complete_cancel(struct hark_loop *loop, struct hark_op *op, int32_t 
 {
     op->backend_bits &= ~(uint32_t)OP_CANCEL_SENT;
     if (op->backend_bits & OP_ENDED)
-        loop_call_final(loop, op, op->result);
+        call_final(loop, op, op->result);
     else if (result == -ENOENT)
-        uring_send_cancel(
+        submit_cancel(
             loop, op); /* between two stages inside the kernel: it is found there the next time */
 }
 
@@ -359,7 +366,7 @@ static void complete_wake(struct hark_loop *loop, uint64_t id, uint32_t flags)
     if ((id & WAKE_MASK) == WAKE_REFUSED)
         return wake_write((int)(id >> WAKE_FD_SHIFT));
     if (id == WAKE_WATCH)
-        return uring_look(loop, watch_reports);
+        return watch_look(loop, watch_reports);
     loop->metrics.wakes++;
     if (id == WAKE_WRITTEN && !(flags & IORING_CQE_F_MORE))
         uring_of(loop)->wake_armed = false;
@@ -379,7 +386,7 @@ static void complete_other(struct hark_loop *loop, uint64_t id, int32_t result, 
     }
 }
 
-void uring_find_refused(struct uring *uring)
+void complete_find_refused(struct uring *uring)
 {
     struct ring *ring = &uring->ring;
     uring->messages_out = false;
@@ -392,7 +399,7 @@ void uring_find_refused(struct uring *uring)
     }
 }
 
-uint32_t uring_reap(struct hark_loop *loop, uint32_t budget)
+uint32_t complete_reap(struct hark_loop *loop, uint32_t budget)
 {
     struct ring *ring = &uring_of(loop)->ring;
     uint32_t count = ring_cqes(ring);
@@ -413,7 +420,7 @@ uint32_t uring_reap(struct hark_loop *loop, uint32_t budget)
             complete_other(loop, id, result, flags);
     }
     if (unlikely(uring_of(loop)->messages_out))
-        uring_find_refused(uring_of(loop));
+        complete_find_refused(uring_of(loop));
     ring_release_cqes(ring);
     return count;
 }

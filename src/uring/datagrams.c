@@ -3,7 +3,8 @@
  * A datagram of no bytes is not the end, and of one that is longer than the buffer the rest is
  * lost, which the kernel tells where it is asked (MSG_TRUNC). TCP throws bytes away for the same
  * flag: so it must be known before. The row keeps it, as its kind. */
-#include "uring/uring.h"
+#include "uring/datagrams.h"
+#include "uring/submit.h"
 
 enum { KIND_UNKNOWN, KIND_STREAM, KIND_DATAGRAMS };
 
@@ -12,7 +13,7 @@ static uint8_t kind_of(int type)
     return type == SOCK_STREAM || type == SOCK_SEQPACKET ? KIND_STREAM : KIND_DATAGRAMS;
 }
 
-void uring_note_socket(struct hark_loop *loop, int fd, int type)
+void datagrams_note_socket(struct hark_loop *loop, int fd, int type)
 {
     if (unlikely(descriptors_grow(&loop->descriptors, fd) < 0))
         return; /* it is asked when it first receives */
@@ -27,12 +28,12 @@ static uint8_t look_up(struct hark_loop *loop, int fd)
     return kind_of(type);
 }
 
-void uring_start_recv_each(struct hark_loop *loop, struct hark_op *op)
+void datagrams_start(struct hark_loop *loop, struct hark_op *op)
 {
     struct descriptor *row = descriptors_row(&loop->descriptors, op->fd);
     if (unlikely(row->kind == KIND_UNKNOWN))
         row->kind = look_up(loop, op->fd);
     if (unlikely(row->kind == KIND_DATAGRAMS))
         op->backend_bits |= OP_DATAGRAMS;
-    uring_submit(loop, op);
+    submit_op(loop, op);
 }

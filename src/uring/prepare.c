@@ -1,6 +1,6 @@
 /* prepare.c - an op as a submission entry: one case for each, as io_uring_enter(2) describes its
  * fields. */
-#include "uring/uring.h"
+#include "uring/prepare.h"
 
 #include "hark/poll.h"
 #include <linux/openat2.h>
@@ -128,7 +128,7 @@ static void prepare_poll(struct io_uring_sqe *sqe, uint32_t events)
     sqe->poll32_events = events;
 }
 
-uint32_t uring_poll_events(const struct hark_op *op)
+uint32_t prepare_events_of(const struct hark_op *op)
 {
     if (op->code == HARK_OP_POLL || op->code == HARK_OP_POLL_EACH)
         return op->with.poll.events;
@@ -239,11 +239,11 @@ static void prepare(const struct uring *uring, struct io_uring_sqe *sqe, const s
     }
 }
 
-void uring_prepare(const struct uring *uring, struct io_uring_sqe *sqe, const struct hark_op *op)
+void prepare_entry(const struct uring *uring, struct io_uring_sqe *sqe, const struct hark_op *op)
 {
     *sqe = (struct io_uring_sqe){.fd = op->fd, .user_data = tagged(op, TAG_OP)};
     if (unlikely(op->backend_bits & OP_POLLING)) {
-        prepare_poll(sqe, uring_poll_events(op));
+        prepare_poll(sqe, prepare_events_of(op));
         sqe->user_data = tagged(op, TAG_POLL);
         return;
     }

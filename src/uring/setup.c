@@ -1,6 +1,7 @@
 /* setup.c - opening the ring: the ladder of features, each probed, each with a rung below it, and
  * what refuses io_uring as a whole. */
-#include "uring/uring.h"
+#include "uring/setup.h"
+#include "uring/buffer_ring.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -196,7 +197,7 @@ static int set_up(struct hark_loop *loop, struct uring *uring, const char **out_
     if (error)
         return error;
     *out_step = "io_uring_register of a buffer ring";
-    error = uring_register_buffers(loop, uring);
+    error = buffer_ring_register(loop, uring);
     if (error)
         return error;
     *out_step = "epoll_create1";
@@ -204,7 +205,7 @@ static int set_up(struct hark_loop *loop, struct uring *uring, const char **out_
     return uring->watch_fd < 0 ? uring->watch_fd : 0;
 }
 
-int uring_create(struct hark_loop *loop, const struct hark_options *options, char *out_reason,
+int setup_create(struct hark_loop *loop, const struct hark_options *options, char *out_reason,
                  size_t reason_room)
 {
     const char *step = "io_uring_setup";
@@ -228,7 +229,7 @@ int uring_create(struct hark_loop *loop, const struct hark_options *options, cha
     return 0;
 }
 
-int uring_adopt(struct hark_loop *loop)
+int setup_adopt(struct hark_loop *loop)
 {
     struct uring *uring = uring_of(loop);
     struct ring *ring = &uring->ring;
@@ -241,7 +242,7 @@ int uring_adopt(struct hark_loop *loop)
     return 0;
 }
 
-void uring_destroy(struct hark_loop *loop)
+void setup_destroy(struct hark_loop *loop)
 {
     struct uring *uring = uring_of(loop);
     if (loop->thread != thread_number())

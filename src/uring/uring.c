@@ -4,128 +4,26 @@
  * buffers. After a cancel was sent for it, it ends only when both its own completion and the
  * cancel's have come, so no completion ever names memory that the caller has again. A full
  * submission queue is flushed; where the kernel takes nothing, ops wait in the backlog. */
-#include "uring/uring.h"
 #include "core/wake.h"
+#include "core/work_pool.h"
+#include "uring/accept.h"
+#include "uring/blocking.h"
+#include "uring/buffer_ring.h"
+#include "uring/complete.h"
+#include "uring/datagrams.h"
+#include "uring/setup.h"
+#include "uring/submit.h"
+#include "uring/watch.h"
 
 #include "hark/buffer.h"
 
-/* --- entries --- */
-
-/* The messages do not go out, or are not known to: each becomes a nop, and its loop is woken by a
- * system call. */
-static void wake_by_hand(struct uring *uring)
-{
-    while (uring->wake_count > 0) {
-        struct uring_wake_entry *entry = &uring->wakes[--uring->wake_count];
-        *entry->sqe = (struct io_uring_sqe){
-            .opcode = IORING_OP_NOP, .flags = IOSQE_CQE_SKIP_SUCCESS, .user_data = WAKE_MESSAGE};
-        wake_write(entry->wake_fd);
-    }
-}
-
-/* After each submission. Which entries the kernel did not take is not looked at: the others' places
- * are free, and may be written.
- */
-static inline void wakes_submitted(struct uring *uring)
-{
-    if (likely(uring->wake_count == 0))
-        return;
-    uring->messages_out = true;
-    if (ring_unsubmitted(&uring->ring) != 0)
-        wake_by_hand(uring);
-    uring->wake_count = 0;
-}
-
-static struct io_uring_sqe *flush_for_entry(struct hark_loop *loop, struct uring *uring)
-{
-    loop->metrics.ring_full++;
-    loop->submissions++;
-    (void)ring_submit(&uring->ring, calls_of(loop)); /* where it fails there is still no room */
-    wakes_submitted(uring);
-    return ring_next_sqe(&uring->ring);
-}
-
-/* Room for an entry, and what fills it in calls ring_push afterwards. NULL: the kernel takes
- * nothing for now. */
-static inline struct io_uring_sqe *next_entry(struct hark_loop *loop, struct uring *uring)
-{
-    struct io_uring_sqe *sqe = ring_next_sqe(&uring->ring);
-    return likely(sqe) ? sqe : flush_for_entry(loop, uring);
-}
-
-static void put_in_backlog(struct uring *uring, struct hark_op *op)
-{
-    op->backend_bits |= OP_BACKLOGGED;
-    op_queue_push(&uring->backlog, op);
-}
-
-/* An op's request goes into the queue. */
-static inline void push_op(struct hark_loop *loop, struct uring *uring, struct io_uring_sqe *sqe,
-                           struct hark_op *op)
-{
-    uring_prepare(uring, sqe, op);
-    ring_push(&uring->ring);
-    op_delegated(loop, op);
-}
-
-static void push_cancel(struct uring *uring, struct io_uring_sqe *sqe, struct hark_op *op)
-{
-    *sqe = (struct io_uring_sqe){
-        .opcode = IORING_OP_ASYNC_CANCEL,
-        .fd = -1,
-        .addr = tagged(op, op->backend_bits & OP_POLLING ? TAG_POLL : TAG_OP),
-        .user_data = tagged(op, TAG_CANCEL),
-    };
-    ring_push(&uring->ring);
-    op->backend_bits |= OP_CANCEL_SENT;
-}
-
-static inline void submit(struct hark_loop *loop, struct uring *uring, struct hark_op *op)
-{
-    struct io_uring_sqe *sqe = unlikely(uring->backlog.first) ? NULL : next_entry(loop, uring);
-    if (unlikely(!sqe))
-        return put_in_backlog(uring, op);
-    push_op(loop, uring, sqe, op);
-}
-
-void uring_submit(struct hark_loop *loop, struct hark_op *op)
-{
-    submit(loop, uring_of(loop), op);
-}
-
-void uring_send_cancel(struct hark_loop *loop, struct hark_op *op)
-{
-    struct uring *uring = uring_of(loop);
-    struct io_uring_sqe *sqe = uring->backlog.first ? NULL : next_entry(loop, uring);
-    if (!sqe) {
-        op->backend_bits |= OP_CANCEL_WANTED;
-        return put_in_backlog(uring, op);
-    }
-    push_cancel(uring, sqe, op);
-}
-
-static void drain_backlog(struct hark_loop *loop, struct uring *uring)
-{
-    struct hark_op *op;
-    while ((op = uring->backlog.first)) {
-        struct io_uring_sqe *sqe = next_entry(loop, uring);
-        if (!sqe)
-            return;
-        op_queue_pop(&uring->backlog);
-        bool cancel = (op->backend_bits & OP_CANCEL_WANTED) != 0;
-        op->backend_bits &= ~(uint32_t)(OP_BACKLOGGED | OP_CANCEL_WANTED);
-        if (cancel)
-            push_cancel(uring, sqe, op);
-        else
-            push_op(loop, uring, sqe, op);
-    }
-}
+/* --- the loop's own descriptors --- */
 
 /* Polls one of the loop's own descriptors. Gives whether there was room for it. */
 static bool arm(struct hark_loop *loop, int fd, uint32_t flags, enum uring_wake id)
 {
     struct uring *uring = uring_of(loop);
-    struct io_uring_sqe *sqe = next_entry(loop, uring);
+    struct io_uring_sqe *sqe = submit_entry(loop, uring);
     if (!sqe)
         return false;
     *sqe = (struct io_uring_sqe){
@@ -167,11 +65,11 @@ static bool fits(const struct hark_op *op)
 /* What epoll cannot watch, files and other loops for example, the ring polls. */
 static void watch(struct hark_loop *loop, struct hark_op *op)
 {
-    int error = uring_watch(loop, op);
+    int error = watch_begin(loop, op);
     if (error == -EBADF)
         loop_finish(loop, op, error);
     else if (error)
-        uring_submit(loop, op);
+        submit_op(loop, op);
 }
 
 static void start(struct hark_loop *loop, struct hark_op *op)
@@ -180,27 +78,27 @@ static void start(struct hark_loop *loop, struct hark_op *op)
         return loop_finish(loop, op, -EFAULT);
     struct uring *uring = uring_of(loop);
     if (likely(!(uring->apart >> op->code & 1)))
-        submit(loop, uring, op);
+        submit_op_here(loop, op);
     else if (uring->for_pool >> op->code & 1)
         work_pool_submit(loop, op);
     else if (op->code == HARK_OP_POLL || op->code == HARK_OP_POLL_EACH ||
-             uring_can_watch_accept(loop, op))
+             accept_can_watch(loop, op))
         watch(loop, op);
     else if (op->code == HARK_OP_ACCEPT_EACH)
-        submit(loop, uring, op);
+        submit_op_here(loop, op);
     else if (op->code == HARK_OP_RECV_EACH)
-        uring_start_recv_each(loop, op);
+        datagrams_start(loop, op);
     else if (op->code == HARK_OP_OPENAT)
-        uring_start_open(loop, op);
+        blocking_start_open(loop, op);
     else
-        uring_start_io(loop, op);
+        blocking_start_io(loop, op);
 }
 
 /* A receiver that had a buffer stands behind those that wait for one. */
 static void again(struct hark_loop *loop, struct hark_op *op)
 {
     if (likely(op->code != HARK_OP_RECV_EACH || !loop->buffers.starved.first))
-        uring_submit(loop, op);
+        submit_op(loop, op);
     else
         loop_starve(loop, op);
 }
@@ -209,7 +107,7 @@ static void cancel(struct hark_loop *loop, struct hark_op *op)
 {
     struct uring *uring = uring_of(loop);
     if (op->backend_bits & OP_WATCHED) {
-        uring_unwatch(loop, op);
+        watch_end(loop, op);
         op->backend_bits = 0;
         loop_finish(loop, op, -ECANCELED);
     } else if (op->backend_bits & OP_BACKLOGGED) {
@@ -219,7 +117,7 @@ static void cancel(struct hark_loop *loop, struct hark_op *op)
         op->backend_bits = 0;
         loop_finish(loop, op, -ECANCELED);
     } else {
-        uring_send_cancel(loop, op);
+        submit_cancel(loop, op);
     }
 }
 
@@ -227,9 +125,9 @@ static void close_descriptor(struct hark_loop *loop, struct hark_op *op)
 {
     if (unlikely(!fits(op)))
         /* It must not be refused. */
-        loop_finish_at_once(loop, op, kernel_close(calls_of(loop), op->fd));
+        op_finish_at_once(loop, op, kernel_close(calls_of(loop), op->fd));
     else
-        uring_submit(loop, op);
+        submit_op(loop, op);
 }
 
 /* The kernel keeps what did not fit and brings it with a later enter; it only has to be asked. */
@@ -253,7 +151,7 @@ static void feed(struct hark_loop *loop)
         op->with.io.buffer = index + 1;
         op->state = OP_WAITING;
         op->backend_bits = (op->backend_bits & OP_DATAGRAMS) | OP_FED;
-        uring_submit(loop, op);
+        submit_op(loop, op);
     }
     bool known = ring_cqes(ring) == 0 &&
                  !is_overflown(ring); /* else some are taken that still count as in the ring */
@@ -261,7 +159,7 @@ static void feed(struct hark_loop *loop)
     while ((op = buffers_next_starved(buffers, &left))) {
         op->state = OP_WAITING;
         op->backend_bits &= OP_DATAGRAMS;
-        uring_submit(loop, op);
+        submit_op(loop, op);
     }
 }
 
@@ -276,9 +174,9 @@ static int wait(struct hark_loop *loop, uint64_t timeout_ns)
 {
     struct uring *uring = uring_of(loop);
     if (loop->buffers.offered < uring->buffers_wanted || unlikely(uring->buffers_ran_out))
-        uring_fill_buffers(loop, uring);
+        buffer_ring_fill(loop, uring);
     if (unlikely(uring->backlog.first))
-        drain_backlog(loop, uring);
+        submit_backlog(loop);
     if (unlikely(!uring->wake_armed))
         arm_wake(loop, uring);
     if (unlikely(is_unarmed(uring)))
@@ -291,7 +189,7 @@ static int wait(struct hark_loop *loop, uint64_t timeout_ns)
     loop->metrics.waits++;
     loop->submissions++;
     int error = ring_enter(&uring->ring, calls_of(loop), timeout_ns);
-    wakes_submitted(uring);
+    submit_done(uring);
     loop->metrics.overflows += is_overflown(&uring->ring);
     /* EBUSY and EAGAIN: nothing more was taken for now. Completions are handled first, then it is
      * tried again. */
@@ -339,9 +237,9 @@ static bool wake(struct hark_loop *loop, const struct hark_loop *other)
 static void settle(struct hark_loop *loop)
 {
     struct uring *uring = uring_of(loop);
-    wake_by_hand(uring);
+    submit_wake_by_hand(uring);
     if (unlikely(uring->messages_out))
-        uring_find_refused(uring);
+        complete_find_refused(uring);
 }
 
 /* With deferred task work nobody who polls the ring's own descriptor is woken: what has come counts
@@ -375,19 +273,19 @@ static size_t features(const struct hark_loop *loop, const struct hark_feature *
 const struct hark_backend backend_uring = {
     .kind = HARK_BACKEND_URING,
     .name = "uring",
-    .create = uring_create,
-    .destroy = uring_destroy,
-    .adopt = uring_adopt,
+    .create = setup_create,
+    .destroy = setup_destroy,
+    .adopt = setup_adopt,
     .start = start,
     .again = again,
     .feed = feed,
     .cancel = cancel,
     .wait = wait,
-    .reap = uring_reap,
+    .reap = complete_reap,
     .wake = wake,
     .settle = settle,
     .close = close_descriptor,
-    .forget = uring_forget,
+    .forget = watch_forget,
     .descriptor = descriptor,
     .features = features,
 };

@@ -11,7 +11,9 @@
  * What must hold: while an op with OP_WATCHED stands in a row, the number is registered for its
  * events (row->interest). What is registered beyond that is taken back when it is reported: ops
  * that come and go beside others then cost no system call. */
-#include "uring/uring.h"
+#include "uring/watch.h"
+#include "core/op.h"
+#include "uring/prepare.h"
 
 enum { REPORTS_MAX = 256 };
 
@@ -63,12 +65,12 @@ static bool has_watched(const struct descriptor *row, const struct hark_op *but)
     return false;
 }
 
-int uring_watch(struct hark_loop *loop, struct hark_op *op)
+int watch_begin(struct hark_loop *loop, struct hark_op *op)
 {
     struct uring *uring = uring_of(loop);
     struct descriptor *row = descriptors_row(&loop->descriptors, op->fd);
     /* EPOLLERR stands for "registered, for no more than what is always reported". */
-    uint32_t wanted = row->interest | uring_poll_events(op) | EPOLLERR;
+    uint32_t wanted = row->interest | prepare_events_of(op) | EPOLLERR;
     bool registered = wanted == row->interest && has_watched(row, op);
     int error = registered ? 0 : set_interest(loop, op->fd, wanted);
     if (error)
@@ -80,13 +82,13 @@ int uring_watch(struct hark_loop *loop, struct hark_op *op)
     return 0;
 }
 
-void uring_unwatch(struct hark_loop *loop, struct hark_op *op)
+void watch_end(struct hark_loop *loop, struct hark_op *op)
 {
     op->backend_bits &= ~(uint32_t)OP_WATCHED;
     uring_of(loop)->watch_count--;
 }
 
-void uring_forget(struct hark_loop *loop, int fd)
+void watch_forget(struct hark_loop *loop, int fd)
 {
     if (descriptors_row(&loop->descriptors, fd)->flags & DESCRIPTOR_WATCHED)
         (void)set_interest(loop, fd, 0);
@@ -94,7 +96,7 @@ void uring_forget(struct hark_loop *loop, int fd)
 
 static uint32_t wanted_by(const struct hark_op *op)
 {
-    return uring_poll_events(op) | EPOLLERR | EPOLLHUP;
+    return prepare_events_of(op) | EPOLLERR | EPOLLHUP;
 }
 
 /* An op that these events are for, and that has not had them yet. */
@@ -112,7 +114,7 @@ static uint32_t wanted_of_row(const struct descriptor *row)
     uint32_t events = 0;
     for (const struct hark_op *op = row->ops; op; op = op->next)
         if (is_watched(op))
-            events |= uring_poll_events(op) | EPOLLERR;
+            events |= prepare_events_of(op) | EPOLLERR;
     return events;
 }
 
@@ -154,7 +156,7 @@ static void take_back(struct hark_loop *loop, int fd, uint32_t reported)
 }
 
 /* The ops are looked for anew after each call: a callback may end others, and move the table. */
-static void report_all(struct hark_loop *loop, int fd, uint32_t events, uring_report *report)
+static void report_all(struct hark_loop *loop, int fd, uint32_t events, watch_report *report)
 {
     struct hark_op *op = find_waiting(loop, fd, events);
     if (!op)
@@ -165,7 +167,7 @@ static void report_all(struct hark_loop *loop, int fd, uint32_t events, uring_re
     }
 }
 
-void uring_look(struct hark_loop *loop, uring_report *report)
+void watch_look(struct hark_loop *loop, watch_report *report)
 {
     struct uring *uring = uring_of(loop);
     struct epoll_event events[REPORTS_MAX];

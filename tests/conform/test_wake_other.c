@@ -6,7 +6,7 @@
 #include "harness/harness.h"
 
 #include "core/loop.h"
-#include "uring/uring.h"
+#include "uring/state.h"
 
 #include <fcntl.h>
 #include <pthread.h>

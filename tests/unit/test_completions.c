@@ -5,7 +5,8 @@
  * There is no ring behind them: an enter fails, and takes nothing. */
 #include "core/loop.h"
 #include "harness/harness.h"
-#include "uring/uring.h"
+#include "uring/buffer_ring.h"
+#include "uring/complete.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -98,7 +99,7 @@ static void answer(uint64_t id, int32_t result, uint32_t flags)
 
 static void reap(void)
 {
-    uring_reap(&loop, 100);
+    complete_reap(&loop, 100);
 }
 
 /* A turn as far as the backend goes: what waits for room, or for buffers, becomes requests. */
@@ -131,7 +132,7 @@ TEST(buffer_that_comes_with_the_end_goes_back_to_the_pool)
 {
     struct harness_op receive = {0};
     open_kernel();
-    uring_fill_buffers(&loop, &uring);
+    buffer_ring_fill(&loop, &uring);
     uint32_t all = loop.buffers.free + loop.buffers.offered;
     hark_recv_each(&loop, &receive.op, ends[0], harness_done);
     answer(next_request().user_data, 0,
@@ -168,7 +169,7 @@ TEST(promise_11_receive_that_had_a_buffer_stands_behind_those_that_wait_for_one)
     struct harness_op fed = {0};
     struct harness_op starved = {0};
     open_kernel();
-    uring_fill_buffers(&loop, &uring);
+    buffer_ring_fill(&loop, &uring);
     hark_recv_each(&loop, &fed.op, ends[0], harness_done);
     hark_recv_each(&loop, &starved.op, ends[1], harness_done);
     uint64_t first = next_request().user_data;
@@ -191,7 +192,7 @@ TEST(kernel_that_found_no_buffer_gets_twice_as_many_and_fewer_when_it_is_calm)
 {
     struct harness_op receive = {0};
     open_kernel();
-    uring_fill_buffers(&loop, &uring);
+    buffer_ring_fill(&loop, &uring);
     assert_int_equal(loop.buffers.offered, 64);
     hark_recv_each(&loop, &receive.op, ends[0], harness_done);
     answer(next_request().user_data, -ENOBUFS, 0);
@@ -204,10 +205,10 @@ TEST(kernel_that_found_no_buffer_gets_twice_as_many_and_fewer_when_it_is_calm)
     reap();
     assert_result(receive.result, -ECANCELED);
     for (int fills = 0; fills < 2000; fills++)
-        uring_fill_buffers(&loop, &uring);
+        buffer_ring_fill(&loop, &uring);
     uint32_t few = 0; /* the kernel uses them up */
     loop.buffers.offered = few;
-    uring_fill_buffers(&loop, &uring);
+    buffer_ring_fill(&loop, &uring);
     assert_int_equal(loop.buffers.offered, 64);
     close_kernel();
 }

@@ -1,8 +1,8 @@
 /* test_expire.c - deadline_expire (core/deadline.h) against a clock that stands still: to the
  * nanosecond, and within its budget.
  */
+#include "core/call.h"
 #include "core/deadline.h"
-#include "core/loop.h"
 #include "harness/harness.h"
 
 #include <errno.h>
@@ -74,7 +74,7 @@ TEST(promise_07_every_ends_at_its_deadline_between_two_periods)
     assert_ptr_equal(expire_at(1000, 10), &op);
     assert_result(op.result, 1);
     op.state = OP_CALLING;
-    op_continue(&loop, &op);
+    call_continue(&loop, &op);
     assert_null(expire_at(1499, 10));
     assert_ptr_equal(expire_at(1500, 10), &op);
     assert_result(op.result, -ETIMEDOUT);

@@ -1,6 +1,6 @@
-/* uring.h - the completion backend's state, shared by its files. */
-#ifndef URING_URING_H
-#define URING_URING_H
+/* state.h - the completion backend's state, shared by its files. */
+#ifndef URING_STATE_H
+#define URING_STATE_H
 
 #include "core/loop.h"
 #include "uring/ring.h"
@@ -121,74 +121,5 @@ static inline bool uring_uses(const struct uring *uring, enum uring_feature feat
 {
     return uring->features[feature].used;
 }
-
-/* Fills in the entry for an op (prepare.c). */
-void uring_prepare(const struct uring *uring, struct io_uring_sqe *sqe, const struct hark_op *op);
-
-/* The events for which an op polls: its own, or what it lacks to be done (prepare.c). */
-uint32_t uring_poll_events(const struct hark_op *op);
-
-/* Has an op wait for the events of uring_poll_events behind watch_fd (watch.c).
- * Fails: -EBADF; -EPERM for what cannot be polled, such as files; -ENOMEM, -ENOSPC and the others
- *   of epoll_ctl(2). */
-int uring_watch(struct hark_loop *loop, struct hark_op *op);
-
-/* It does so no longer. */
-void uring_unwatch(struct hark_loop *loop, struct hark_op *op);
-
-/* Start a read or a write, an open (blocking.c). */
-void uring_start_io(struct hark_loop *loop, struct hark_op *op);
-void uring_start_open(struct hark_loop *loop, struct hark_op *op);
-
-/* Starts a hark_recv_each; notes what kind of socket the kernel has just made (datagrams.c). */
-void uring_start_recv_each(struct hark_loop *loop, struct hark_op *op);
-void uring_note_socket(struct hark_loop *loop, int fd, int type);
-
-/* Does what the kernel would have put to a thread of its own: on the pool, where that can. Ends
- * with -EAGAIN where it cannot. */
-void uring_do_without_thread(struct hark_loop *loop, struct hark_op *op);
-
-/* Tries an op that the kernel might block on.
- * Gives: its result; or -EAGAIN, and what is submitted next is its poll. */
-int64_t uring_io_by_hand(struct hark_loop *loop, struct hark_op *op);
-
-/* The number is about to mean another file (watch.c). */
-void uring_forget(struct hark_loop *loop, int fd);
-
-/* Calls `report` for each watched op that has got one of its events, with these; the op is watched
- * on. */
-typedef void uring_report(struct hark_loop *loop, struct hark_op *op, uint32_t events);
-void uring_look(struct hark_loop *loop, uring_report *report);
-
-/* Opens the ring with the best features that the kernel takes (setup.c). */
-int uring_create(struct hark_loop *loop, const struct hark_options *options, char *out_reason,
-                 size_t reason_room);
-void uring_destroy(struct hark_loop *loop);
-
-/* The calling thread is about to run the loop, for the first time or after another: the first has
- * the ring for good, where that has deferred task work.
- * Fails: -EPERM. */
-int uring_adopt(struct hark_loop *loop);
-
-/* The ring of buffers that the kernel lends from (buffer_ring.c): registers it, and fills it before
- * a wait. */
-int uring_register_buffers(struct hark_loop *loop, struct uring *uring);
-void uring_fill_buffers(struct hark_loop *loop, struct uring *uring);
-
-/* Messages that the kernel has refused, among the completions that are left for later: their loops
- * are woken now (complete.c). */
-void uring_find_refused(struct uring *uring);
-
-/* Handles up to `budget` completions (complete.c). Gives how many. */
-uint32_t uring_reap(struct hark_loop *loop, uint32_t budget);
-
-/* Gives the op's request to the kernel, now or as soon as there is room (uring.c). */
-void uring_submit(struct hark_loop *loop, struct hark_op *op);
-void uring_send_cancel(struct hark_loop *loop, struct hark_op *op);
-
-/* Whether an op is a hark_accept_each that can wait behind watch_fd; and what it does once that has
- * reported it (accept.c). */
-bool uring_can_watch_accept(struct hark_loop *loop, const struct hark_op *op);
-void uring_accept_waiting(struct hark_loop *loop, struct hark_op *op);
 
 #endif

@@ -1,7 +1,9 @@
 /* loop.c - making and unmaking a loop, choosing its backend, and what it says of itself. */
 #include "core/loop.h"
+#include "core/signals.h"
 #include "core/trace.h"
 #include "core/wake.h"
+#include "core/work_pool.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,0 +1,19 @@
+/* blocking.h - what would block a thread, done by other ways. */
+#ifndef URING_BLOCKING_H
+#define URING_BLOCKING_H
+
+#include "uring/state.h"
+
+/* Start a read or a write, an open. */
+void blocking_start_io(struct hark_loop *loop, struct hark_op *op);
+void blocking_start_open(struct hark_loop *loop, struct hark_op *op);
+
+/* Does what the kernel would have put to a thread of its own: on the pool, where that can. Ends
+ * with -EAGAIN where it cannot. */
+void blocking_without_thread(struct hark_loop *loop, struct hark_op *op);
+
+/* Tries an op that the kernel might block on.
+ * Gives: its result; or -EAGAIN, and what is submitted next is its poll. */
+int64_t blocking_io_by_hand(struct hark_loop *loop, struct hark_op *op);
+
+#endif

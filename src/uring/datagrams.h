@@ -1,0 +1,11 @@
+/* datagrams.h - hark_recv_each of what has borders. */
+#ifndef URING_DATAGRAMS_H
+#define URING_DATAGRAMS_H
+
+#include "uring/state.h"
+
+/* Starts a hark_recv_each; notes what kind of socket the kernel has just made. */
+void datagrams_start(struct hark_loop *loop, struct hark_op *op);
+void datagrams_note_socket(struct hark_loop *loop, int fd, int type);
+
+#endif
