@@ -5,6 +5,7 @@
  * Each step of a hash is a bijection of what came before, so a change of eight bytes or fewer is
  * never missed. */
 #include "core/checking_memory.h"
+#include "core/op_kinds.h"
 #include "kernel/kernel.h"
 
 #include <limits.h>
@@ -14,14 +15,12 @@ enum { CHUNK = 4096 };
 
 bool memory_is_read(int code)
 {
-    return code == HARK_OP_SEND || code == HARK_OP_SENDMSG || code == HARK_OP_WRITE ||
-           code == HARK_OP_WRITEV;
+    return op_kinds[code].reads;
 }
 
 bool memory_is_filled(int code)
 {
-    return code == HARK_OP_RECV || code == HARK_OP_RECVMSG || code == HARK_OP_READ ||
-           code == HARK_OP_READV || code == HARK_OP_GETDENTS;
+    return op_kinds[code].fills;
 }
 
 /* --- reading and hashing --- */
@@ -150,59 +149,31 @@ static void add_message(struct memory *memory, const struct msghdr *from, bool s
 bool memory_remember(struct memory *memory, const struct hark_op *op)
 {
     *memory = (struct memory){.low = UINTPTR_MAX};
-    switch ((enum hark_op_code)op->code) {
-    case HARK_OP_SEND:
-    case HARK_OP_WRITE:
-    case HARK_OP_RECV:
-    case HARK_OP_READ:
-    case HARK_OP_GETDENTS:
+    switch ((enum op_memory)op_kinds[op->code].memory) {
+    case MEMORY_BYTES:
         add_bytes(memory, op->with.io.bytes, op->with.io.count);
         return true;
-    case HARK_OP_READV:
-    case HARK_OP_WRITEV:
+    case MEMORY_VECTORS:
         add_vectors(memory, op->with.io.bytes, op->with.io.count);
         return true;
-    case HARK_OP_SENDMSG:
-    case HARK_OP_RECVMSG:
+    case MEMORY_MESSAGE:
         add_message(memory, op->with.io.bytes, op->code == HARK_OP_SENDMSG);
         return true;
-    case HARK_OP_CONNECT:
+    case MEMORY_NAME:
         add_around(memory, op->with.address.name, op->with.address.count);
         return true;
-    case HARK_OP_OPENAT:
+    case MEMORY_OPENED:
         add_path(memory, op->with.open.path);
         return true;
-    case HARK_OP_RENAMEAT:
+    case MEMORY_PATHS:
         add_path(memory, op->with.path.to);
         add_path(memory, op->with.path.from);
         return true;
-    case HARK_OP_STATX:
-    case HARK_OP_UNLINKAT:
-    case HARK_OP_MKDIRAT:
+    case MEMORY_PATH:
         add_path(memory, op->with.path.from);
         return true;
-    case HARK_OP_NOP:
-    case HARK_OP_DEFER:
-    case HARK_OP_SLEEP:
-    case HARK_OP_EVERY:
-    case HARK_OP_POST:
-    case HARK_OP_WORK:
-    case HARK_OP_SIGNAL_EACH:
-    case HARK_OP_ACCEPT:
-    case HARK_OP_ACCEPT_EACH:
-    case HARK_OP_RECV_EACH:
-    case HARK_OP_SHUTDOWN:
-    case HARK_OP_SOCKET:
-    case HARK_OP_CLOSE:
-    case HARK_OP_DETACH:
-    case HARK_OP_FSYNC:
-    case HARK_OP_FDATASYNC:
-    case HARK_OP_FTRUNCATE:
-    case HARK_OP_FALLOCATE:
-    case HARK_OP_COPY_FILE_RANGE:
-    case HARK_OP_POLL:
-    case HARK_OP_POLL_EACH:
-        break; /* nothing, or what is filled in at their end alone */
+    case MEMORY_NONE:
+        break; /* nothing, or what is filled in at its end alone */
     }
     return false;
 }

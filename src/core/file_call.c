@@ -31,13 +31,13 @@ int64_t file_call_io(uint64_t *calls, const struct hark_op *op, int fd)
 }
 
 /* What cannot seek passes over the offset; that may be a file, of /proc for one, as well. */
-static int64_t call_io(const struct hark_op *op)
+int64_t file_call_transfer(const struct hark_op *op)
 {
     int64_t result = op->with.io.offset < 0 ? -ESPIPE : call_at(op);
     return result == -ESPIPE ? file_call_io(NULL, op, op->fd) : result;
 }
 
-static int64_t call_copy(const struct hark_op *op)
+int64_t file_call_copy(const struct hark_op *op)
 {
     off64_t from_offset = op->with.copy.from_offset;
     off64_t to_offset = op->with.copy.to_offset;
@@ -62,7 +62,7 @@ static bool is_named_pipe(const struct hark_op *op)
 }
 
 /* Nobody knows when a named pipe's other side comes, if it ever does: no thread waits for it. */
-static int64_t call_open(const struct hark_op *op)
+int64_t file_call_open(const struct hark_op *op)
 {
     int flags = (int)op->with.open.flags;
     mode_t mode = (mode_t)op->with.open.mode;
@@ -74,7 +74,7 @@ static int64_t call_open(const struct hark_op *op)
     return fd;
 }
 
-static int64_t call_path(const struct hark_op *op)
+int64_t file_call_path(const struct hark_op *op)
 {
     const char *from = op->with.path.from;
     int flags = op->with.path.flags;
@@ -88,58 +88,25 @@ static int64_t call_path(const struct hark_op *op)
     return kernel_mkdirat(NULL, op->fd, from, mode);
 }
 
-/* The ops that never come here have no call. */
-int64_t file_call(struct hark_op *op)
+int64_t file_call_close(const struct hark_op *op)
 {
-    switch ((enum hark_op_code)op->code) {
-    case HARK_OP_READ:
-    case HARK_OP_WRITE:
-    case HARK_OP_READV:
-    case HARK_OP_WRITEV:
-        return call_io(op);
-    case HARK_OP_OPENAT:
-        return call_open(op);
-    case HARK_OP_STATX:
-    case HARK_OP_RENAMEAT:
-    case HARK_OP_UNLINKAT:
-    case HARK_OP_MKDIRAT:
-        return call_path(op);
-    case HARK_OP_CLOSE:
-        return kernel_close(NULL, op->fd);
-    case HARK_OP_FSYNC:
-        return kernel_fsync(NULL, op->fd);
-    case HARK_OP_FDATASYNC:
-        return kernel_fdatasync(NULL, op->fd);
-    case HARK_OP_FTRUNCATE:
-        return kernel_ftruncate(NULL, op->fd, op->with.range.count);
-    case HARK_OP_FALLOCATE:
-        return kernel_fallocate(NULL, op->fd, op->with.range.mode, op->with.range.offset,
-                                op->with.range.count);
-    case HARK_OP_GETDENTS:
-        return kernel_getdents64(NULL, op->fd, op->with.io.bytes, op->with.io.count);
-    case HARK_OP_COPY_FILE_RANGE:
-        return call_copy(op);
-    case HARK_OP_NOP:
-    case HARK_OP_DEFER:
-    case HARK_OP_SLEEP:
-    case HARK_OP_EVERY:
-    case HARK_OP_POST:
-    case HARK_OP_WORK:
-    case HARK_OP_SIGNAL_EACH:
-    case HARK_OP_DETACH:
-    case HARK_OP_ACCEPT:
-    case HARK_OP_ACCEPT_EACH:
-    case HARK_OP_CONNECT:
-    case HARK_OP_RECV:
-    case HARK_OP_RECV_EACH:
-    case HARK_OP_SEND:
-    case HARK_OP_RECVMSG:
-    case HARK_OP_SENDMSG:
-    case HARK_OP_SHUTDOWN:
-    case HARK_OP_SOCKET:
-    case HARK_OP_POLL:
-    case HARK_OP_POLL_EACH:
-        break;
-    }
-    return -ENOSYS;
+    return kernel_close(NULL, op->fd);
+}
+
+int64_t file_call_sync(const struct hark_op *op)
+{
+    return op->code == HARK_OP_FSYNC ? kernel_fsync(NULL, op->fd) : kernel_fdatasync(NULL, op->fd);
+}
+
+int64_t file_call_range(const struct hark_op *op)
+{
+    int64_t count = op->with.range.count;
+    if (op->code == HARK_OP_FTRUNCATE)
+        return kernel_ftruncate(NULL, op->fd, count);
+    return kernel_fallocate(NULL, op->fd, op->with.range.mode, op->with.range.offset, count);
+}
+
+int64_t file_call_entries(const struct hark_op *op)
+{
+    return kernel_getdents64(NULL, op->fd, op->with.io.bytes, op->with.io.count);
 }

@@ -4,8 +4,11 @@
 
 #include "hark/op.h"
 
-/* A file op as a blocking system call, for the pool. Gives its result. */
-int64_t file_call(struct hark_op *op);
+/* The blocking system calls of the ops, for the threads of the pool: which is whose says
+ * op_kinds.c. Each gives the op's result. */
+typedef int64_t file_call_made(const struct hark_op *op);
+file_call_made file_call_transfer, file_call_open, file_call_close, file_call_sync, file_call_range,
+    file_call_path, file_call_entries, file_call_copy;
 
 /* Whether opening would wait for the other side, were it a named pipe.
  * Takes: a HARK_OP_OPENAT. */

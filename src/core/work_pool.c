@@ -5,8 +5,8 @@
  * there is none. An op that is done comes back through the loop's inbox. What must hold: an op is
  * in the queue, or with exactly one thread, or back. */
 #include "core/work_pool.h"
-#include "core/file_call.h"
 #include "core/op.h"
+#include "core/op_kinds.h"
 #include "core/wake.h"
 
 struct work_pool {
@@ -56,7 +56,8 @@ static void *worker(void *argument)
     struct hark_op *op;
     while ((op = take(pool))) {
         struct hark_loop *loop = op->loop;
-        op->result = op->code == HARK_OP_WORK ? op->with.work.function(op) : file_call(op);
+        op->result =
+            op->code == HARK_OP_WORK ? op->with.work.function(op) : op_kinds[op->code].call(op);
         if (recorder_of(pool))
             record_performed(pool, op);
         inbox_put(&loop->inbox, op);

@@ -10,61 +10,21 @@
 
 enum { MARK_BEGUN = MARK_BACKEND }; /* the connect was started */
 
+static uint32_t bits_by_arguments(const struct hark_op *op, uint32_t bits)
+{
+    if (op->code == HARK_OP_POLL || op->code == HARK_OP_POLL_EACH)
+        return bits | op->with.poll.events;
+    if (op->code == HARK_OP_READ)
+        return op->with.io.count > 0 ? bits : bits | TRY_ALWAYS;
+    if (op->with.io.flags & MSG_OOB)
+        return READY_PRI;
+    return op->with.io.flags & MSG_ERRQUEUE ? (uint32_t)(READY_ERR | TRY_ALWAYS) : bits;
+}
+
 uint32_t attempt_bits_of(const struct hark_op *op)
 {
-    switch ((enum hark_op_code)op->code) {
-    case HARK_OP_RECV_EACH:
-    case HARK_OP_ACCEPT:
-        return READY_IN;
-    case HARK_OP_ACCEPT_EACH:
-        return READY_IN | TRY_REPEATS;
-    case HARK_OP_RECV:
-    case HARK_OP_RECVMSG:
-        return op->with.io.flags & MSG_OOB        ? (uint32_t)READY_PRI
-               : op->with.io.flags & MSG_ERRQUEUE ? (uint32_t)(READY_ERR | TRY_ALWAYS)
-                                                  : (uint32_t)READY_IN;
-    case HARK_OP_SEND:
-    case HARK_OP_SENDMSG:
-        return READY_OUT;
-    case HARK_OP_READ:
-        return op->with.io.count > 0 ? (uint32_t)(READY_IN | TRY_FILE)
-                                     : (uint32_t)(READY_IN | TRY_FILE | TRY_ALWAYS);
-    case HARK_OP_READV:
-        return READY_IN | TRY_FILE;
-    case HARK_OP_WRITE:
-    case HARK_OP_WRITEV:
-        return READY_OUT | TRY_FILE;
-    case HARK_OP_CONNECT:
-        return READY_OUT | TRY_ALWAYS; /* until it has begun */
-    case HARK_OP_POLL:
-        return op->with.poll.events | TRY_ALWAYS;
-    case HARK_OP_POLL_EACH:
-        return op->with.poll.events | TRY_ALWAYS | TRY_REPEATS;
-    case HARK_OP_NOP:
-    case HARK_OP_DEFER:
-    case HARK_OP_SLEEP:
-    case HARK_OP_EVERY:
-    case HARK_OP_POST:
-    case HARK_OP_WORK:
-    case HARK_OP_SIGNAL_EACH:
-    case HARK_OP_SHUTDOWN:
-    case HARK_OP_SOCKET:
-    case HARK_OP_OPENAT:
-    case HARK_OP_CLOSE:
-    case HARK_OP_DETACH:
-    case HARK_OP_FSYNC:
-    case HARK_OP_FDATASYNC:
-    case HARK_OP_FTRUNCATE:
-    case HARK_OP_FALLOCATE:
-    case HARK_OP_STATX:
-    case HARK_OP_RENAMEAT:
-    case HARK_OP_UNLINKAT:
-    case HARK_OP_MKDIRAT:
-    case HARK_OP_GETDENTS:
-    case HARK_OP_COPY_FILE_RANGE:
-        break;
-    }
-    return 0;
+    uint32_t bits = op_kinds[op->code].tries;
+    return unlikely(bits & TRY_VARIES) ? bits_by_arguments(op, bits) : bits;
 }
 
 static int64_t try_accept(struct hark_loop *loop, struct hark_op *op, struct descriptor *row)
@@ -232,7 +192,7 @@ static int64_t make_socket(struct hark_loop *loop, struct hark_op *op)
 static __attribute__((noinline)) int64_t try_other(struct hark_loop *loop, struct hark_op *op,
                                                    struct descriptor *row)
 {
-    switch ((enum hark_op_code)op->code) {
+    switch (op->code) {
     case HARK_OP_ACCEPT:
     case HARK_OP_ACCEPT_EACH:
         return try_accept(loop, op, row);
@@ -258,30 +218,10 @@ static __attribute__((noinline)) int64_t try_other(struct hark_loop *loop, struc
         return kernel_shutdown(calls_of(loop), op->fd, op->with.io.flags);
     case HARK_OP_CLOSE:
         return kernel_close(calls_of(loop), op->fd);
-    case HARK_OP_RECV:
-    case HARK_OP_SEND:
-    case HARK_OP_RECV_EACH:
-    case HARK_OP_CONNECT: /* see attempt_call */
-    case HARK_OP_DEFER:
-    case HARK_OP_SLEEP:
-    case HARK_OP_EVERY:
-    case HARK_OP_POST:
-    case HARK_OP_WORK:
-    case HARK_OP_SIGNAL_EACH:
-    case HARK_OP_OPENAT:
-    case HARK_OP_DETACH:
-    case HARK_OP_FSYNC:
-    case HARK_OP_FDATASYNC:
-    case HARK_OP_FTRUNCATE:
-    case HARK_OP_FALLOCATE:
-    case HARK_OP_STATX:
-    case HARK_OP_RENAMEAT:
-    case HARK_OP_UNLINKAT:
-    case HARK_OP_MKDIRAT:
-    case HARK_OP_GETDENTS:
-    case HARK_OP_COPY_FILE_RANGE:
-        break;
+    default:
+        break; /* see make_call; all others are done elsewhere */
     }
+    check(false);
     return -ENOSYS;
 }
 

@@ -3,16 +3,11 @@
 #define READY_ATTEMPT_H
 
 #include "core/loop.h"
+#include "core/op_kinds.h"
 #include "ready/events.h"
 
-/* hark_op.backend_bits: the events that the op waits for (READY_), and how it is tried. */
-enum {
-    TRY_ALWAYS = 1 << 16,  /* whatever is known of its descriptor: no event need ever come */
-    TRY_REPEATS = 1 << 17, /* a result that is no error is not its last */
-    TRY_FILE = 1 << 18,    /* its descriptor may be a regular file */
-};
-
-/* What stands there while an op is in flight that waits for events. */
+/* hark_op.backend_bits while an op is in flight that waits for events: these (READY_), and how it
+ * is tried (TRY_). */
 uint32_t attempt_bits_of(const struct hark_op *op);
 
 /* The events that it waits for. */

@@ -5,6 +5,7 @@
  * is watched for. No callback is ever called from here but from ready_fulfil. */
 #include "ready/ready.h"
 #include "core/call.h"
+#include "core/op_kinds.h"
 #include "core/unblocked.h"
 #include "core/work_pool.h"
 #include "ready/attempt.h"
@@ -192,46 +193,14 @@ static void start_on_descriptor(struct hark_loop *loop, struct hark_op *op)
 
 void ready_start(struct hark_loop *loop, struct hark_op *op)
 {
-    switch ((enum hark_op_code)op->code) {
-    case HARK_OP_NOP:
-    case HARK_OP_SOCKET:
-    case HARK_OP_SHUTDOWN:
-        return loop_finish(loop, op, attempt_at_once(loop, op));
-    case HARK_OP_ACCEPT:
-    case HARK_OP_ACCEPT_EACH:
-    case HARK_OP_CONNECT:
-    case HARK_OP_RECV:
-    case HARK_OP_RECV_EACH:
-    case HARK_OP_SEND:
-    case HARK_OP_RECVMSG:
-    case HARK_OP_SENDMSG:
-    case HARK_OP_POLL:
-    case HARK_OP_POLL_EACH:
-    case HARK_OP_READ:
-    case HARK_OP_WRITE:
-    case HARK_OP_READV:
-    case HARK_OP_WRITEV:
+    switch ((enum op_way)op_kinds[op->code].way) {
+    case WAY_EVENTS:
         return start_on_descriptor(loop, op);
-    case HARK_OP_OPENAT:
-    case HARK_OP_FSYNC:
-    case HARK_OP_FDATASYNC:
-    case HARK_OP_FTRUNCATE:
-    case HARK_OP_FALLOCATE:
-    case HARK_OP_STATX:
-    case HARK_OP_RENAMEAT:
-    case HARK_OP_UNLINKAT:
-    case HARK_OP_MKDIRAT:
-    case HARK_OP_GETDENTS:
-    case HARK_OP_COPY_FILE_RANGE:
+    case WAY_AT_ONCE:
+        return loop_finish(loop, op, attempt_at_once(loop, op));
+    case WAY_POOL:
         return work_pool_submit(loop, op);
-    case HARK_OP_DEFER:
-    case HARK_OP_SLEEP:
-    case HARK_OP_EVERY:
-    case HARK_OP_POST:
-    case HARK_OP_WORK:
-    case HARK_OP_SIGNAL_EACH:
-    case HARK_OP_CLOSE:
-    case HARK_OP_DETACH:
+    case WAY_CORE:
         break;
     }
     check(false); /* these the core keeps for itself */

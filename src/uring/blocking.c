@@ -14,7 +14,7 @@
  * Where the kernel can start no thread (RLIMIT_NPROC, a container's limit) it answers as after a
  * cancel. */
 #include "uring/blocking.h"
-#include "core/file_call.h"
+#include "core/op_kinds.h"
 #include "core/unblocked.h"
 #include "core/work_pool.h"
 #include "uring/submit.h"
@@ -94,19 +94,12 @@ void blocking_start_open(struct hark_loop *loop, struct hark_op *op)
 
 void blocking_without_thread(struct hark_loop *loop, struct hark_op *op)
 {
-    const uint64_t calls = UINT64_C(1) << HARK_OP_READ | UINT64_C(1) << HARK_OP_WRITE |
-                           UINT64_C(1) << HARK_OP_READV | UINT64_C(1) << HARK_OP_WRITEV |
-                           UINT64_C(1) << HARK_OP_OPENAT | UINT64_C(1) << HARK_OP_FSYNC |
-                           UINT64_C(1) << HARK_OP_FDATASYNC | UINT64_C(1) << HARK_OP_FTRUNCATE |
-                           UINT64_C(1) << HARK_OP_FALLOCATE | UINT64_C(1) << HARK_OP_STATX |
-                           UINT64_C(1) << HARK_OP_RENAMEAT | UINT64_C(1) << HARK_OP_UNLINKAT |
-                           UINT64_C(1) << HARK_OP_MKDIRAT;
     if (op->code == HARK_OP_SHUTDOWN) {
         op_finish_at_once(loop, op, kernel_shutdown(calls_of(loop), op->fd, op->with.io.flags));
     } else if (op->code == HARK_OP_CLOSE) {
         if (work_pool_try(loop, op) < 0) /* better late than never */
             op_finish_at_once(loop, op, kernel_close(calls_of(loop), op->fd));
-    } else if (calls >> op->code & 1) {
+    } else if (op_kinds[op->code].call) {
         work_pool_submit(loop, op);
     } else {
         loop_finish(loop, op, -EAGAIN);
