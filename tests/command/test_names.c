@@ -124,7 +124,7 @@ TEST(port_alone_is_this_machine_and_all_interfaces_are_said_in_full)
     look_ups = 0;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct names names;
-        assert_null(value_address(rows[i].text));
+        assert_null(names_check(rows[i].text));
         assert_int_equal(names_look_up("--http", rows[i].text, &names), EXIT_DONE);
         assert_int_equal(names.count, 1);
         assert_address(&names, 0, rows[i].expected);
@@ -164,12 +164,12 @@ TEST(what_is_no_address_is_not_looked_up)
     look_ups = 0;
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         struct names names;
-        if (!value_address(wrong[i]))
+        if (!names_check(wrong[i]))
             fail_msg("%s was taken", wrong[i]);
         assert_int_equal(names_look_up("--http", wrong[i], &names), EXIT_USAGE);
     }
-    assert_null(value_address("both.example:80"));
-    assert_null(value_address("a-b_c.example:0"));
+    assert_null(names_check("both.example:80"));
+    assert_null(names_check("a-b_c.example:0"));
     assert_int_equal(look_ups, 0);
 }
 

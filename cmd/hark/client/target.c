@@ -2,12 +2,13 @@
 #include "client/target.h"
 
 #include "base/say.h"
+#include "options/names.h"
 #include "options/value.h"
 
 const char *client_target_set_server(void *target, const char *value)
 {
     ((struct client_target *)target)->server = value;
-    return value_address(value);
+    return names_check(value);
 }
 
 const char *client_target_set_backend(void *target, const char *value)

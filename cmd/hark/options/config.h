@@ -2,7 +2,8 @@
 #ifndef OPTIONS_CONFIG_H
 #define OPTIONS_CONFIG_H
 
-#include "options/options.h"
+#include "options/memory.h"
+#include "options/table.h"
 
 /* Reads NAME = VALUE lines and sets them. A section, [serve], may stand above them; other sections,
  * lines that begin with a blank and values in quotes are refused.

@@ -67,11 +67,14 @@ static int parse(const char *text, struct hark_address *out_address)
     return hark_address_parse(text, out_address);
 }
 
-bool names_may_be(const char *text)
+const char *names_check(const char *text)
 {
     struct hark_address address;
     struct parts parts;
-    return parse(text, &address) == 0 || split(text, &parts);
+    if (parse(text, &address) == 0 || split(text, &parts))
+        return NULL;
+    return "is not an address such as 127.0.0.1:12345, localhost:80, [::1]:80, *:80, 8080 or "
+           "unix:/path";
 }
 
 static bool has(const struct names *names, const struct addrinfo *info)
@@ -145,7 +148,7 @@ int names_look_up(const char *option, const char *text, struct names *out_names)
     if (parse(text, &address) < 0) {
         if (split(text, &parts))
             return look_up(option, &parts, out_names);
-        say("%s %s: %s", option, text, value_address(text));
+        say("%s %s: %s", option, text, names_check(text));
         return EXIT_USAGE;
     }
     out_names->addresses = malloc(sizeof *out_names->addresses);

@@ -17,8 +17,9 @@ struct names {
 };
 
 /* Only looks: whether a text may be an address: what hark_address_parse reads, HOST:PORT, PORT,
- * :PORT. */
-bool names_may_be(const char *text);
+ * :PORT. No name is looked up.
+ * Gives: NULL, or what is wrong with it: "is not an address ...". */
+const char *names_check(const char *text);
 
 /* Reads an address, and looks its name up where it has one, which may block. PORT and :PORT are
  * 127.0.0.1:PORT.

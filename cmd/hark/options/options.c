@@ -15,11 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct options_copy {
-    struct options_copy *next;
-    char text[];
-};
-
 /* What getopt_long answers for the two options that every command may have; rows answer from
  * ROW_FIRST on. Short letters must not be met: they end below 256. */
 enum { ANSWER_HELP = 256, ANSWER_CONFIG, ROW_FIRST };
@@ -29,27 +24,6 @@ struct walk {
     struct option longs[OPTIONS_ROWS_MAX + 3];
     char letters[2 * OPTIONS_ROWS_MAX + 6];
 };
-
-char *options_memory_copy(struct options_memory *memory, const char *text, size_t count)
-{
-    struct options_copy *copy = malloc(sizeof *copy + count + 1);
-    if (!copy)
-        return NULL;
-    memcpy(copy->text, text, count);
-    copy->text[count] = '\0';
-    copy->next = memory->copies;
-    memory->copies = copy;
-    return copy->text;
-}
-
-void options_memory_done(struct options_memory *memory)
-{
-    while (memory->copies) {
-        struct options_copy *copy = memory->copies;
-        memory->copies = copy->next;
-        free(copy);
-    }
-}
 
 /* Makes getopt's own tables out of the command's. */
 static void walk_init(struct walk *walk, const struct options_command *command)

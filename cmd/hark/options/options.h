@@ -1,64 +1,9 @@
-/* options.h - the command line of one command: a table of options, from which parsing, the
- * configuration file and the help are all made, so that the three cannot say different things. */
+/* options.h - the command line of one command, by its table. */
 #ifndef OPTIONS_OPTIONS_H
 #define OPTIONS_OPTIONS_H
 
-#include <stdbool.h>
-#include <stddef.h>
-
-/* Keeps copies of texts (from the configuration file) for as long as the options are used. Zeroed
- * before its first use. */
-struct options_memory {
-    struct options_copy *copies;
-};
-
-/* Takes: count bytes, without their end.
- * Gives: a copy that lives until options_memory_done; NULL out of memory. */
-char *options_memory_copy(struct options_memory *memory, const char *text, size_t count);
-
-/* Frees all copies. */
-void options_memory_done(struct options_memory *memory);
-
-/* One option. */
-struct option_row {
-    const char *name;  /* "http", which is --http, and http = ... in the configuration file */
-    char letter;       /* its short form, 'q' for -q; 0: none */
-    const char *value; /* what its value is called in the help, "ADDR:PORT"; NULL: it is a flag */
-    const char *text;  /* what it does; lines are ended by \n */
-    /* Puts a value into the command's own struct.
-     * Takes: a text that lives as long as the options; for a flag "yes" or "no".
-     * Gives: NULL, or what is wrong with the value: "is not a port". */
-    const char *(*set)(void *target, const char *value);
-};
-
-/* One command. */
-struct options_command {
-    const char *name;  /* "serve" */
-    const char *usage; /* what follows the name in the first line of the help */
-    const char *about; /* what it is for, lines ended by \n */
-    const char *after; /* examples, and what else there is to say */
-    const struct option_row *rows;
-    size_t count;         /* at most OPTIONS_ROWS_MAX */
-    size_t operands_min;  /* operands are what is not an option: STREAM */
-    size_t operands_max;  /* at most OPTIONS_OPERANDS_MAX */
-    const char *operands; /* how the operands are called in messages, "a STREAM" */
-    bool with_config;     /* takes --config FILE */
-};
-
-enum { OPTIONS_ROWS_MAX = 40, OPTIONS_OPERANDS_MAX = 4 };
-
-/* What was found besides the options. */
-struct options_found {
-    const char *operands[OPTIONS_OPERANDS_MAX];
-    size_t operands_count;
-    const char *config; /* the configuration file; NULL: none */
-};
-
-enum options_outcome {
-    OPTIONS_GO,    /* all is set: go on */
-    OPTIONS_HELP,  /* the help was asked for and printed */
-    OPTIONS_WRONG, /* one line was said: exit with EXIT_USAGE */
-};
+#include "options/memory.h"
+#include "options/table.h"
 
 /* Reads the command line, and the configuration file that it names. An option on the command line
  * replaces whatever the file says for it.

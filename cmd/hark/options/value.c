@@ -1,5 +1,5 @@
-/* value.c - durations, sizes, numbers, backends, addresses and stream names from text.
- * Nothing is guessed: a duration without a unit, a sign, a blank or a number that does not fit are
+/* value.c - durations, sizes, numbers, backends, names of hosts and streams from text. Nothing is
+ * guessed: a duration without a unit, a sign, a blank or a number that does not fit are
  * all refused. */
 #include "options/value.h"
 
@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "hark.h"
-#include "options/names.h"
 
 enum reading { READ, READ_NOTHING, READ_TOO_LARGE };
 
@@ -114,14 +113,6 @@ const char *value_backend(const char *text, enum hark_backend_kind *out_kind)
         }
     }
     return "is not auto, uring, epoll, poll or select";
-}
-
-const char *value_address(const char *text)
-{
-    if (!names_may_be(text))
-        return "is not an address such as 127.0.0.1:12345, localhost:80, [::1]:80, *:80, 8080 or "
-               "unix:/path";
-    return NULL;
 }
 
 const char *value_host(const char *text)

@@ -22,9 +22,6 @@ const char *value_count(const char *text, uint64_t *out_count);
 /* "auto", "uring", "epoll", "poll", "select". */
 const char *value_backend(const char *text, enum hark_backend_kind *out_kind);
 
-/* Only looks: an address of the kinds that names_look_up knows; no name is looked up. */
-const char *value_address(const char *text);
-
 /* Only looks: the name of a host, without a port. */
 const char *value_host(const char *text);
 

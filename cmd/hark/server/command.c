@@ -11,6 +11,7 @@
 
 #include "base/say.h"
 #include "log/log.h"
+#include "options/names.h"
 #include "options/value.h"
 #include "server/server.h"
 #include "tail/tail.h"
@@ -49,7 +50,7 @@ static const char *add_address(const char ***list, const char *const **used, siz
         *count = 0;
         return NULL;
     }
-    const char *wrong = value_address(value);
+    const char *wrong = names_check(value);
     if (wrong)
         return wrong;
     if (*used != *list)
