@@ -1,9 +1,8 @@
-/* linux.h - the calls of kernel.h, each as the C library's. What an interruption means stands here:
+/* linux.h - the calls of kernel.h, which includes it, each as the C library's. What an interruption
+ * means stands here:
  * see there. */
 #ifndef KERNEL_LINUX_H
 #define KERNEL_LINUX_H
-
-#include "kernel/kernel.h"
 
 static inline void kernel_count(uint64_t *calls)
 {
