@@ -4,7 +4,7 @@
  * (tests/meson.build), and faults.c makes them: each is the real one with a fault before it. Where
  * that is not enough, a program may define a call of kernel.h itself, and its own stands in place
  * of the one here. What the server calls by itself (inotify, flock, rlimits, directories) does not
- * come this way, nor does memory: a program that lets malloc fail stands before the C library. */
+ * come this way, nor does memory (memory.h). */
 #ifndef FAULT_FAULTS_H
 #define FAULT_FAULTS_H
 

@@ -4,7 +4,7 @@
 #include "broker/broker.h"
 #include "broker/publish.h"
 #include "broker/stream.h"
-#include "harness/sanitizer.h"
+#include "fault/memory.h"
 #include "hub/sides.h"
 
 #include "broker/recent.h"
@@ -12,47 +12,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-#if THREAD_SANITIZED
-
-BACKEND_TEST(each_allocation_fails_and_answers_keep_their_order)
-{
-    harness_skip("the thread sanitizer has the allocator to itself");
-}
-
-#else
-
-/* The real ones: a sanitizer's where there is one, else libc's. */
-void *__interceptor_malloc(size_t size) __attribute__((weak));
-void *__interceptor_calloc(size_t count, size_t size) __attribute__((weak));
-void *__libc_malloc(size_t size);
-void *__libc_calloc(size_t count, size_t size);
-
-/* Of the test's thread: those of the work pool have theirs. */
-static _Thread_local unsigned long fail_at; /* this one, counted from 1; 0: none */
-static _Thread_local unsigned long seen;
-
-static bool refuse(void)
-{
-    if (fail_at == 0 || ++seen != fail_at)
-        return false;
-    errno = ENOMEM;
-    return true;
-}
-
-void *malloc(size_t size)
-{
-    if (refuse())
-        return NULL;
-    return __interceptor_malloc ? __interceptor_malloc(size) : __libc_malloc(size);
-}
-
-void *calloc(size_t count, size_t size)
-{
-    if (refuse())
-        return NULL;
-    return __interceptor_calloc ? __interceptor_calloc(count, size) : __libc_calloc(count, size);
-}
 
 enum { STREAMS = 3, EACH = 4, EVENTS = STREAMS * EACH };
 
@@ -98,15 +57,14 @@ static bool publish_with_one_refused(struct bench *bench, unsigned long number)
         events[i].number = i;
         broker_publish(streams[i / EACH], &events[i].publish, "x", 1, published);
     }
-    seen = 0;
-    fail_at = number;
+    memory_begin(number, false);
     while (answered < EVENTS)
         turn(bench);
-    fail_at = 0;
+    memory_end();
     assert_int_equal(broker_statistics(bench->brokers[OWNER])->published, before + kept);
     for (size_t s = 0; s < STREAMS; s++)
         broker_stream_close(streams[s]);
-    return seen >= number;
+    return memory_refused() > 0;
 }
 
 BACKEND_TEST(each_allocation_fails_and_answers_keep_their_order)
@@ -130,10 +88,9 @@ TEST(ring_without_memory_for_an_event_sends_its_readers_to_the_disk)
     recent_init(&ring, BROKER_LINES, 1 << 20);
     recent_start(&ring, 5);
     assert_true(recent_append(&ring, 6, "x", 1) > 0);
-    seen = 0;
-    fail_at = 1;
+    memory_begin(1, false);
     assert_int_equal(recent_append(&ring, 7, event, sizeof event), 0);
-    fail_at = 0;
+    memory_end();
     assert_int_equal(ring.floor, 7);
     assert_int_equal(ring.bytes, 0);
     assert_false(recent_find(&ring, 7, NULL, &range));
@@ -142,5 +99,3 @@ TEST(ring_without_memory_for_an_event_sends_its_readers_to_the_disk)
     assert_int_equal(range.first_id, 8);
     recent_stop(&ring);
 }
-
-#endif

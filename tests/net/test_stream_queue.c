@@ -1,34 +1,9 @@
 /* hark_stream's write queue: order, gathering, marks and limits, blocks of the caller, memory. */
+#include "fault/memory.h"
 #include "harness/sanitizer.h"
 #include "net/witness.h"
 
 #include <malloc.h>
-
-/* --- allocations of the whole program, counted where the C library's own are not a sanitizer's
- * --- */
-
-#if defined(__GLIBC__) && !SANITIZED
-#define COUNTS_ALLOCATIONS 1
-#else
-#define COUNTS_ALLOCATIONS 0
-#endif
-
-static size_t allocations;
-static size_t allocated_bytes;
-static bool allocation_fails;
-
-#if COUNTS_ALLOCATIONS
-void *__libc_malloc(size_t count);
-
-void *malloc(size_t count)
-{
-    allocations++;
-    allocated_bytes += count;
-    if (allocation_fails)
-        return NULL;
-    return __libc_malloc(count);
-}
-#endif
 
 static uint64_t sends(struct hark_loop *loop)
 {
@@ -490,20 +465,19 @@ BACKEND_TEST(stream_write_block_refused_is_not_released)
 
 BACKEND_TEST(stream_that_echoes_allocates_nothing_once_it_runs)
 {
-    if (!COUNTS_ALLOCATIONS)
-        harness_skip("allocations are the sanitizer's here");
+    memory_begin(0, false);
     struct witness stream = {.then = answer_in_pieces};
     char got[1000];
     int peer = opened(loop, &stream, NULL);
     witness_read_start(&stream);
-    size_t before = 0;
+    unsigned long before = 0;
     for (int round = 0; round < 50; round++) {
         if (round == 10)
-            before = allocations;
+            before = memory_asked();
         assert_int_equal(send(peer, "?", 1, 0), 1);
         peer_read_all(loop, peer, got, sizeof got);
     }
-    assert_int_equal(allocations - before, 0);
+    assert_int_equal(memory_asked() - before, 0);
     assert_true(before > 0);
     witness_close(loop, &stream);
     close(peer);
@@ -513,26 +487,24 @@ BACKEND_TEST(stream_that_echoes_allocates_nothing_once_it_runs)
 BACKEND_TEST(stream_short_copies_between_blocks_take_little_memory)
 {
     enum { ROUNDS = 200 };
-    if (!COUNTS_ALLOCATIONS)
-        harness_skip("allocations are the sanitizer's here");
     struct witness stream = {0};
     struct witness_block blocks[ROUNDS];
     size_t stuff;
     int peer = stuffed(loop, &stream, NULL, &stuff);
-    size_t before = allocated_bytes;
+    memory_begin(0, false);
     for (int i = 0; i < ROUNDS; i++) {
         assert_true(witness_write(&stream, "c", 1) >= 0);
         assert_true(witness_write_block(&stream, &blocks[i], "b", 1) >= 0);
     }
-    assert_true(allocated_bytes > before);
-    assert_true(allocated_bytes - before < (size_t)ROUNDS * 512);
+    assert_true(memory_bytes() > 0);
+    assert_true(memory_bytes() < (size_t)ROUNDS * 512);
     witness_close(loop, &stream);
     close(peer);
 }
 
 BACKEND_TEST(stream_that_has_closed_holds_no_memory)
 {
-    if (!COUNTS_ALLOCATIONS)
+    if (SANITIZED)
         harness_skip("allocations are the sanitizer's here");
     size_t held = 0;
     for (int round = 0; round < 3; round++) {
@@ -551,8 +523,6 @@ BACKEND_TEST(stream_that_has_closed_holds_no_memory)
 
 BACKEND_TEST(stream_write_out_of_memory_gives_enomem_and_changes_nothing)
 {
-    if (!COUNTS_ALLOCATIONS)
-        harness_skip("allocations are the sanitizer's here");
     struct witness stream = {0};
     size_t stuff;
     int peer = stuffed(loop, &stream, NULL, &stuff);
@@ -560,11 +530,11 @@ BACKEND_TEST(stream_write_out_of_memory_gives_enomem_and_changes_nothing)
     char got[4101];
     harness_fill(bytes, sizeof bytes, 5);
     assert_result(witness_write(&stream, bytes, 100), 0);
-    allocation_fails = true;
+    memory_begin(1, true);
     int error =
         witness_write(&stream, bytes, sizeof bytes); /* part of it would fit into what is there */
     assert_result(witness_write(&stream, bytes + 100, 4000 - 4), 0);
-    allocation_fails = false;
+    memory_end();
     assert_result(error, -ENOMEM);
     assert_int_equal(hark_stream_queued(&stream.stream), 4096);
     unstuff(loop, peer, stuff);

@@ -1,11 +1,6 @@
 /* test_memory.c - each allocation of the parsers is refused in turn: what comes is the error that
- * was promised, and nothing is left.
- *
- * The program's own malloc, calloc and realloc stand before AddressSanitizer's or libc's, and can
- * be told to refuse the nth. ThreadSanitizer's cannot be stood before (they are called before it is
- * ready): the tests are skipped there.
- */
-#include "harness/sanitizer.h"
+ * was promised, and nothing is left. */
+#include "fault/memory.h"
 #include "wire/http_response.h"
 #include "wire/lines.h"
 #include "wire/pieces.h"
@@ -13,95 +8,22 @@
 
 #include <errno.h>
 
-#define STANDS_BEFORE !THREAD_SANITIZED
-
-static bool counting;
-static long asked;     /* allocations since counting began */
-static long refuse_at; /* this one is refused, from 1; 0: none */
-static long alive;     /* allocations less frees, while counting */
-
-#if STANDS_BEFORE
-
-void *__interceptor_malloc(size_t size) __attribute__((weak));
-void *__interceptor_calloc(size_t count, size_t size) __attribute__((weak));
-void *__interceptor_realloc(void *memory, size_t size) __attribute__((weak));
-void __interceptor_free(void *memory) __attribute__((weak));
-void *__libc_malloc(size_t size);
-void *__libc_calloc(size_t count, size_t size);
-void *__libc_realloc(void *memory, size_t size);
-void __libc_free(void *memory);
-
-static bool refuse(void)
-{
-    return counting && ++asked == refuse_at;
-}
-
-static void *given(void *memory)
-{
-    alive += counting && memory;
-    return memory;
-}
-
-void *malloc(size_t size)
-{
-    if (refuse())
-        return NULL;
-    return given(__interceptor_malloc ? __interceptor_malloc(size) : __libc_malloc(size));
-}
-
-void *calloc(size_t count, size_t size)
-{
-    if (refuse())
-        return NULL;
-    return given(__interceptor_calloc ? __interceptor_calloc(count, size)
-                                      : __libc_calloc(count, size));
-}
-
-void *realloc(void *memory, size_t size)
-{
-    if (refuse())
-        return NULL;
-    if (!memory)
-        return given(__interceptor_malloc ? __interceptor_malloc(size) : __libc_malloc(size));
-    return __interceptor_realloc ? __interceptor_realloc(memory, size)
-                                 : __libc_realloc(memory, size);
-}
-
-void free(void *memory)
-{
-    alive -= counting && memory;
-    if (__interceptor_free)
-        __interceptor_free(memory);
-    else
-        __libc_free(memory);
-}
-
-#endif
-
 /* Runs a scenario with the nth allocation refused, n = 1, 2, ..., until one asks for less than n. A
  * scenario gives 0 if it came to its end, or the error. */
 static void refuse_each(int (*scenario)(void))
 {
-    long refused = 0;
-
-    if (!STANDS_BEFORE)
-        harness_skip("allocations cannot be refused under ThreadSanitizer");
-    for (refuse_at = 1; refuse_at < 1000; refuse_at++) {
-        int result;
-
-        asked = 0;
-        alive = 0;
-        counting = true;
-        result = scenario();
-        counting = false;
-        assert_int_equal(alive, 0);
-        if (asked < refuse_at) {
+    for (unsigned long number = 1; number < 1000; number++) {
+        long before = memory_alive();
+        memory_begin(number, false);
+        int result = scenario();
+        memory_end();
+        assert_int_equal(memory_alive(), before);
+        if (memory_refused() == 0) {
             assert_int_equal(result, 0);
-            assert_true(refused > 0);
+            assert_true(number > 1);
             return;
         }
         assert_int_equal(result, -ENOMEM);
-        refused++;
     }
     fail_msg("no end");
 }
