@@ -42,6 +42,9 @@ struct hark_stream_events {
     /* Writing has failed: -EPIPE, -ECONNRESET, -ETIMEDOUT (the peer took nothing in time). What was
      * queued is dropped. Called once. */
     void (*failed)(struct hark_stream *stream, int error);
+    /* hark_stream_watch has asked for it: the connection is over both ways (0), or nothing can tell
+     * that any longer: -ECANCELED after hark_cancel_all, -ENOMEM, ... Called once. */
+    void (*gone)(struct hark_stream *stream, int error);
     /* Last of all, after hark_stream_close or hark_stream_close_after_sending: the memory is the
      * caller's again. */
     void (*closed)(struct hark_stream *stream);
@@ -98,7 +101,10 @@ struct hark_stream {
         struct hark_op send;
         struct hark_op shutdown;
     };
-    struct hark_op close;
+    union {
+        struct hark_op watch;
+        struct hark_op close;
+    };
     union {
         struct hark_address peer;
         struct hark_stream_gather gather;
@@ -121,6 +127,7 @@ struct hark_stream {
     int fd;
     int32_t held_end;                          /* the end of reading that came behind it */
     uint8_t opening, reading, writing, ending; /* its states: see stream.c */
+    uint8_t watching;
     bool corked; /* inside a callback: what is asked for is started when it returns */
 };
 
@@ -181,6 +188,17 @@ HARK_API size_t hark_stream_queued(const struct hark_stream *stream);
  *   `failed` is called with -ENOMEM.
  * Thread: the loop's. */
 HARK_API void hark_stream_write_timeout(struct hark_stream *stream, uint64_t timeout_ns);
+
+/* Asks for `gone`, to be told that the peer has gone though nobody reads: after
+ * hark_stream_read_stop, or once the peer has ended its side. The peer has gone when the connection
+ * has been reset, when both sides have ended, and when the peer of a unix socket has closed it. A
+ * peer that has closed a TCP connection has at first done no more than end its side: what is sent
+ * to it then makes it reset the connection. While the stream is read, `received` tells of the end,
+ * and `gone` is not called before reading has stopped or ended.
+ * Takes: any stream; one that is not open, or watched already: nothing happens.
+ * Backends: select does not wake for a reset while bytes lie unread, or once the peer has ended its
+ *   side: there `gone` is called in the loop's next turn. */
+HARK_API void hark_stream_watch(struct hark_stream *stream);
 
 /* Ends writing once the queue is sent (half-close); reading goes on. Later writes give -EPIPE.
  * Where the peer cannot be told, `failed` is called (-ENOTCONN). */

@@ -62,6 +62,14 @@ enum ending {
     CLOSING,   /* hark_stream_close */
 };
 
+/* Whether it is looked for that the peer has gone. */
+enum watching {
+    UNWATCHED,
+    WATCHED,  /* hark_stream_watch */
+    WATCHING, /* the watch is in flight */
+    TOLD,
+};
+
 enum { NO_END = 1 }; /* as held_end: an end is 0 or less */
 
 #define QUEUE_BYTES_DEFAULT ((size_t)1 << 20)
@@ -367,6 +375,39 @@ static void advance_reading(struct hark_stream *stream)
         hark_defer(stream->loop, &stream->receive, held_due);
 }
 
+/* --- watching --- */
+
+/* What comes while the stream is read is told by reading, and looked for again after that. */
+static void watch_done(struct hark_op *op, int64_t result)
+{
+    struct hark_stream *stream = hark_container_of(op, struct hark_stream, watch);
+    enter(stream);
+    stream->watching = WATCHED;
+    if (stream->ending == STAYS && (result < 0 || !hark_op_active(&stream->receive))) {
+        stream->watching = TOLD;
+        if (stream->events->gone)
+            stream->events->gone(stream, result < 0 ? (int)result : 0);
+    }
+    leave(stream);
+}
+
+static void advance_watching(struct hark_stream *stream)
+{
+    if (stream->watching == WATCHED && stream->ending == STAYS &&
+        !hark_op_active(&stream->receive)) {
+        stream->watching = WATCHING;
+        stream->transport->watch(stream, watch_done);
+    }
+}
+
+/* Whether the place of `close` is free of the watch; else it is asked to end. */
+static bool is_unwatched(struct hark_stream *stream)
+{
+    if (stream->watching == WATCHING)
+        hark_cancel(&stream->watch);
+    return stream->watching != WATCHING;
+}
+
 /* --- connecting, detaching, closing --- */
 
 static void connect_done(struct hark_op *op, int64_t result)
@@ -396,6 +437,7 @@ static void forget(struct hark_stream *stream)
     stream->reading = RESTS;
     stream->writing = WRITES;
     stream->ending = STAYS;
+    stream->watching = UNWATCHED;
     stream->corked = false;
     stream->fd = -1;
 }
@@ -426,6 +468,8 @@ static void advance_detaching(struct hark_stream *stream)
     bool held_is_due = stream->receive.code == HARK_OP_DEFER && hark_op_active(&stream->receive);
     if (hark_op_active(&stream->send) || stream->first || stream->opening == LEAVING || held_is_due)
         return;
+    if (!is_unwatched(stream))
+        return;
     stream->opening = LEAVING;
     stream->transport->detach(stream, detach_done);
 }
@@ -439,7 +483,7 @@ static void close_done(struct hark_op *op, int64_t result)
 
 static void advance_closing(struct hark_stream *stream)
 {
-    if (hark_op_active(&stream->close))
+    if (!is_unwatched(stream) || hark_op_active(&stream->close))
         return;
     if (stream->opening != CLOSED) {
         if (!stream->transport->close(stream, close_done))
@@ -461,6 +505,8 @@ static void move_on(struct hark_stream *stream)
     if (stream->opening != CONNECTING && stream->ending != CLOSING) {
         advance_writing(stream);
         advance_reading(stream);
+        if (stream->watching)
+            advance_watching(stream);
     }
     if (stream->ending == CLOSING)
         advance_closing(stream);
@@ -507,6 +553,7 @@ void stream_open_over(struct hark_loop *loop, struct hark_stream *stream,
     stream->reading = RESTS;
     stream->writing = WRITES;
     stream->ending = STAYS;
+    stream->watching = UNWATCHED;
     stream->corked = false;
 }
 
@@ -621,6 +668,14 @@ void hark_stream_write_timeout(struct hark_stream *stream, uint64_t timeout_ns)
 size_t hark_stream_queued(const struct hark_stream *stream)
 {
     return stream->queued_bytes;
+}
+
+void hark_stream_watch(struct hark_stream *stream)
+{
+    if (stream->opening == NOT_OPEN || stream->watching)
+        return;
+    stream->watching = WATCHED;
+    advance(stream);
 }
 
 void hark_stream_end(struct hark_stream *stream)

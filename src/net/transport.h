@@ -8,10 +8,10 @@
  * What must hold, for every transport:
  *
  *   In flight   What it does for a stream stands in an op of that stream, each in its own: open in
- *               `connect`, receive in `receive`, send in `send`, end in `shutdown`; close, detach
- *               and watch in `close`. The op is active from the call until its `done`, and at no
- *               other time. So the stream knows what is under way, and gives deadlines and cancels
- *               to the op itself. It starts nothing in an op that is active.
+ *               `connect`, receive in `receive`, send in `send`, end in `shutdown`, watch in
+ *               `watch`, close and detach in `close`. The op is active from the call until its
+ *               `done`, and at no other time. So the stream knows what is under way, and gives
+ *               deadlines and cancels to the op itself. It starts nothing in an op that is active.
  *   Done        `done(op, result)` with the op of the stream: op.h's rules for its final call. What
  *               a receive brought is in the bytes that were given to it; or it is lent by the op
  *               (hark_op_buffer); or by the transport, which has stream->filling point at it.
@@ -64,6 +64,10 @@ struct hark_transport {
 
     /* Gives stream->fd up, open, as hark_detach. NULL: it cannot. */
     void (*detach)(struct hark_stream *stream, hark_done *done);
+
+    /* Waits until the connection is over both ways.
+     * Gives: more than 0, as hark_poll. */
+    void (*watch)(struct hark_stream *stream, hark_done *done);
 };
 
 #endif

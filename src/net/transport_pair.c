@@ -5,6 +5,7 @@
 #include "net/transport_pair.h"
 
 #include "hark/file.h"
+#include "hark/poll.h"
 
 static struct transport_pair *pair_of(const struct hark_stream *stream)
 {
@@ -48,6 +49,14 @@ static bool close_next(struct hark_stream *stream, hark_done *done)
     return both;
 }
 
+/* Who reads what is written, or else who writes. */
+static void watch(struct hark_stream *stream, hark_done *done)
+{
+    const struct transport_pair *pair = pair_of(stream);
+    hark_poll(stream->loop, &stream->watch, pair->out >= 0 ? pair->out : pair->in,
+              HARK_POLL_HANGUP | HARK_POLL_ERROR, done);
+}
+
 void transport_pair_init(struct transport_pair *pair, int in, int out)
 {
     pair->transport = (struct hark_transport){
@@ -55,6 +64,7 @@ void transport_pair_init(struct transport_pair *pair, int in, int out)
         .send = send_message,
         .end = end,
         .close = close_next,
+        .watch = watch,
     };
     pair->in = in;
     pair->out = out;

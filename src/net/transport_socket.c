@@ -4,6 +4,7 @@
 #include "hark/file.h"
 #include "hark/net.h"
 #include "hark/os.h"
+#include "hark/poll.h"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -55,6 +56,11 @@ static void detach(struct hark_stream *stream, hark_done *done)
     hark_detach(stream->loop, &stream->close, stream->fd, done);
 }
 
+static void watch(struct hark_stream *stream, hark_done *done)
+{
+    hark_poll(stream->loop, &stream->watch, stream->fd, HARK_POLL_HANGUP | HARK_POLL_ERROR, done);
+}
+
 const struct hark_transport transport_socket = {
     .open = open_socket,
     .receive = receive,
@@ -62,4 +68,5 @@ const struct hark_transport transport_socket = {
     .end = end,
     .close = close_socket,
     .detach = detach,
+    .watch = watch,
 };

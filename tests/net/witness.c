@@ -72,6 +72,16 @@ void witness_failed(struct hark_stream *stream, int error)
     witness_then(witness, FAILED, NULL, error);
 }
 
+static void witness_gone(struct hark_stream *stream, int error)
+{
+    struct witness *witness = witness_of(stream);
+    assert_false(witness->silent);
+    assert_false(witness->gone);
+    witness->gone = true;
+    witness->gone_error = error;
+    witness_then(witness, GONE, NULL, error);
+}
+
 static void witness_released_block(struct hark_stream *stream, struct hark_stream_block *block,
                                    int error)
 {
@@ -110,6 +120,7 @@ const struct hark_stream_events witness_events = {
     .received = witness_received,
     .drained = witness_drained,
     .failed = witness_failed,
+    .gone = witness_gone,
     .closed = witness_closed,
     .detached = witness_detached,
 };
@@ -141,6 +152,11 @@ int witness_write_block(struct witness *witness, struct witness_block *own, cons
                                             .next = &own->block,
                                             .capacity = 77}};
     return CALL(hark_stream_write_block(&witness->stream, &own->block));
+}
+
+void witness_watch(struct witness *witness)
+{
+    CALL_VOID(hark_stream_watch(&witness->stream));
 }
 
 void witness_end(struct witness *witness)

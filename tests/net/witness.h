@@ -21,16 +21,17 @@ enum witness_event {
     DRAINED,
     FAILED,
     RELEASED,
+    GONE,
     CLOSED,
     DETACHED
 };
 
 struct witness {
     struct hark_stream stream;
-    bool connected, ended, failed, closed, detached; /* what harness_run_until waits for */
-    bool silent;                                     /* hark_stream_close was called */
-    int fd;                                          /* what `detached` gave back */
-    int connected_error, failed_error;
+    bool connected, ended, failed, gone, closed, detached; /* what harness_run_until waits for */
+    bool silent;                                           /* hark_stream_close was called */
+    int fd;                                                /* what `detached` gave back */
+    int connected_error, failed_error, gone_error;
     int64_t end;
     int pieces, drained;
     char *bytes; /* what was received, where there is room for it */
@@ -80,6 +81,7 @@ int witness_connect(struct hark_loop *loop, struct witness *witness,
 int witness_write(struct witness *witness, const void *bytes, size_t count);
 int witness_write_block(struct witness *witness, struct witness_block *own, const void *bytes,
                         size_t count);
+void witness_watch(struct witness *witness);
 void witness_end(struct witness *witness);
 void witness_read_start(struct witness *witness);
 void witness_read_stop(struct witness *witness);

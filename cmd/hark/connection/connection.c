@@ -218,6 +218,13 @@ static void failed(struct hark_stream *stream, int error)
     connection_close(connection_of(stream));
 }
 
+/* The peer has closed all of it, not its side alone. */
+static void gone(struct hark_stream *stream, int error)
+{
+    (void)error;
+    connection_close(connection_of(stream));
+}
+
 static void closed(struct hark_stream *stream)
 {
     struct connection *connection = connection_of(stream);
@@ -229,6 +236,7 @@ static const struct hark_stream_events events = {
     .received = received,
     .drained = drained,
     .failed = failed,
+    .gone = gone,
     .closed = closed,
 };
 
@@ -252,7 +260,6 @@ void connection_open(struct worker *worker, struct connection *connection,
     };
     connection->worker = worker;
     connection->kind = kind;
-    connection->fd = arrival->fd;
     connection->peer = arrival->peer;
     connection->uses = 2; /* the stream and the deadline */
     turns_enter(&connection->turn);
@@ -261,7 +268,7 @@ void connection_open(struct worker *worker, struct connection *connection,
     worker->counters.connections[kind->protocol]++;
     worker->counters.accepted[kind->protocol]++;
     deadline_init(&connection->deadline, worker->loop, deadline_passed);
-    hark_stream_open(worker->loop, &connection->stream, connection->fd, &options, &events);
+    hark_stream_open(worker->loop, &connection->stream, arrival->fd, &options, &events);
     hark_stream_read_start(&connection->stream);
 }
 

@@ -78,7 +78,6 @@ struct connection {
     struct deadline deadline;
     struct turns_place turn;
     struct input input;
-    int fd;            /* the stream's */
     struct peer *peer; /* where it is from; NULL: nobody counts */
     unsigned uses;
     size_t incoming; /* bytes of bodies and lines that it holds */

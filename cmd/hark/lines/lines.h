@@ -30,7 +30,6 @@ struct lines_subscribing {
     enum lines_from from; /* of the command */
     uint64_t after;
     bool position;
-    struct hark_op gone; /* once the peer has ended its side: waits for the end of the other */
 };
 
 struct lines_connection {

@@ -48,16 +48,6 @@ void lines_subscribe(struct lines_connection *lines, const struct lines_command 
         followed(&subscribing->subscription, known < 0 ? known : 0);
 }
 
-/* The peer has closed all of it, not its side alone. */
-static void gone(struct hark_op *op, int64_t result)
-{
-    struct lines_connection *lines =
-        hark_container_of(op, struct lines_connection, subscribing.gone);
-    (void)result;
-    connection_close(&lines->connection);
-    connection_release(&lines->connection);
-}
-
 /* It is sent to, and may never be heard of again: TCP's keep-alive finds out, or the next event.
  * Should it not take that, it is soon let go. */
 void lines_subscribe_half_closed(struct lines_connection *lines)
@@ -68,7 +58,5 @@ void lines_subscribe_half_closed(struct lines_connection *lines)
     uint64_t stall_ns = options->stall_timeout_ns;
     hark_stream_write_timeout(&connection->stream,
                               stall_ns != 0 && stall_ns < limit_ns ? stall_ns : limit_ns);
-    connection_hold(connection);
-    hark_poll(connection->worker->loop, &lines->subscribing.gone, connection->fd,
-              HARK_POLL_HANGUP | HARK_POLL_ERROR, gone);
+    hark_stream_watch(&connection->stream);
 }
