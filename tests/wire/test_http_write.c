@@ -87,7 +87,7 @@ TEST(head_with_line_ends_in_values_is_refused)
         {.status = 200, .content_type = "a\n"},
         {.status = 200, .date = "a\r"},
         {.status = 200, .lines = (const struct http_line[]){{"A", "b"}, {"A", "b\n"}, {0}}},
-        {.status = 200, .lines = (const struct http_line[]){{"A\r\nB", "b"}, {0}}},
+        {.status = 200, .lines = (const struct http_line[]){{"A", "b\r\nB: c"}, {0}}},
         {.status = 99},
         {.status = 600},
         {.status = -1},

@@ -9,7 +9,6 @@
 enum {
     QUEUE_BYTES_MAX =
         16 * 1024 * 1024, /* above the longest block: an event of a MiB is up to 7 MiB of SSE */
-    HIGH_BYTES = 256 * 1024,
     LOW_BYTES = 64 * 1024,
 };
 
@@ -59,23 +58,15 @@ static bool account(struct connection *connection)
     return incoming_set(&connection->worker->incoming, &connection->incoming, bytes);
 }
 
-/* Takes steps, as long as there are any and the share lasts. Gives: why no more are taken. */
+/* Takes what steps there are and may be taken. Gives: why no more are. */
 static enum connection_next take_steps(struct connection *connection)
 {
     struct turns *turns = &connection->worker->turns;
     int64_t budget = turns_left(turns, &connection->turn);
     int64_t left = budget;
-    enum connection_next next = CONNECTION_DROP;
-    while (!connection->closing) {
-        next = connection->kind->next(connection);
-        if (next == CONNECTION_STEP && left <= 0)
-            next = CONNECTION_TURN;
-        if (next != CONNECTION_STEP)
-            break;
-        left -= connection->kind->step(connection);
-    }
+    enum connection_next next = connection->kind->steps(connection, &left);
     turns_spend(turns, &connection->turn, budget - left);
-    return connection->closing ? CONNECTION_DROP : next;
+    return next;
 }
 
 /* It has had its share: others are next. */
@@ -130,21 +121,6 @@ void connection_answered(struct connection *connection)
     connection_advance(connection);
     connection_release(connection);
     pending_end(&worker->accepted);
-}
-
-/* --- writing --- */
-
-bool connection_is_full(const struct connection *connection)
-{
-    return hark_stream_queued(&connection->stream) >= HIGH_BYTES;
-}
-
-bool connection_write(struct connection *connection, const void *bytes, size_t count)
-{
-    if (count != 0 && hark_stream_write(&connection->stream, bytes, count) >= 0)
-        return true;
-    connection_close(connection);
-    return false;
 }
 
 /* --- the end --- */
@@ -254,7 +230,7 @@ void connection_open(struct worker *worker, struct connection *connection,
 {
     struct hark_stream_options options = {
         .queue_bytes_max = QUEUE_BYTES_MAX,
-        .high_bytes = HIGH_BYTES,
+        .high_bytes = CONNECTION_HIGH_BYTES,
         .low_bytes = LOW_BYTES,
         .write_timeout_ns = connection_option(worker->options->stall_timeout_ns, STALL_NS_DEFAULT),
     };

@@ -4,9 +4,8 @@
  * subscription): each holds one use, and the last that goes frees it.
  *
  * What came is worked through in steps (a request, a line), by connection_advance alone: while the
- * kind says that there is a step to take, and as long as the connection's share of the turn
- * lasts. What is left then is kept, and if nothing more may be taken, reading stops and TCP holds
- * the peer back.
+ * kind finds one to take, and as long as the connection's share of the turn lasts. What is left
+ * then is kept, and if nothing more may be taken, reading stops and TCP holds the peer back.
  */
 #ifndef CONNECTION_CONNECTION_H
 #define CONNECTION_CONNECTION_H
@@ -34,6 +33,8 @@ struct protocol {
     bool (*open)(struct worker *worker, const struct arrival *arrival);
 };
 
+enum { CONNECTION_HIGH_BYTES = 256 * 1024 }; /* of what was not sent: nothing more is taken */
+
 /* What can be done with what came. */
 enum connection_next {
     CONNECTION_STEP, /* a step can be taken */
@@ -46,9 +47,8 @@ enum connection_next {
 /* What a protocol makes of it. */
 struct connection_kind {
     enum protocol_kind protocol;
-    enum connection_next (*next)(struct connection *connection);
-    /* Takes a step. Gives: its cost, in units of turns.h. */
-    int64_t (*step)(struct connection *connection);
+    /* Is connection_steps with two functions of the kind. */
+    enum connection_next (*steps)(struct connection *connection, int64_t *left);
     /* No step is taken any more, for now. NULL: nothing is to be done then. */
     void (*stepped)(struct connection *connection);
     /* What it holds of what came, besides its input. */
@@ -108,9 +108,6 @@ void connection_await(struct connection *connection);
 /* It has come, or nobody needs it any more. Goes on; the connection may be gone afterwards. */
 void connection_answered(struct connection *connection);
 
-/* Whether the peer does not take what it was sent. */
-bool connection_is_full(const struct connection *connection);
-
 /* Closes it now; what is queued is dropped. Called again: nothing happens. */
 void connection_close(struct connection *connection);
 
@@ -119,7 +116,38 @@ void connection_close_after_sending(struct connection *connection);
 
 /* Writes, or closes it now: what is left out would shift what follows.
  * Gives: false: it is closed. */
-bool connection_write(struct connection *connection, const void *bytes, size_t count);
+static inline bool connection_write(struct connection *connection, const void *bytes, size_t count)
+{
+    if (count != 0 && hark_stream_write(&connection->stream, bytes, count) >= 0)
+        return true;
+    connection_close(connection);
+    return false;
+}
+
+/* Whether the peer does not take what it was sent. */
+static inline bool connection_is_full(const struct connection *connection)
+{
+    return hark_stream_queued(&connection->stream) >= CONNECTION_HIGH_BYTES;
+}
+
+/* Takes steps while there are any, and as long as the share lasts. Stands here so that it becomes
+ * one with the two that it calls for each of thousands of lines.
+ * Takes: left: what may be done, in units of turns.h: is lowered by the cost that step gives.
+ * Gives: why no more are taken. */
+static inline enum connection_next connection_steps(
+    struct connection *connection, int64_t *left, enum connection_next (*next)(struct connection *),
+    int64_t (*step)(struct connection *))
+{
+    while (!connection->closing) {
+        enum connection_next what = next(connection);
+        if (what != CONNECTION_STEP)
+            return what;
+        if (*left <= 0)
+            return CONNECTION_TURN;
+        *left -= step(connection);
+    }
+    return CONNECTION_DROP;
+}
 
 /* Takes over a connection that was dealt to the worker, or closes it at once: the worker ends, or
  * memory is lacking.

@@ -17,20 +17,19 @@ enum {
 const struct http_line answer_no_cache[] = {{"Cache-Control", "no-cache"}, {0}};
 const struct http_line answer_retry[] = {{"Retry-After", "1"}, {0}};
 
-/* Copies a list, and adds what every answer has.
- * Takes: out of LINES_MAX. */
-static void add_lines(const struct http_connection *http, const struct http_line *lines,
-                      struct http_line *out)
+/* A list with one line more.
+ * Takes: out of LINES_MAX. Gives: out. */
+static const struct http_line *with_origin(const char *origin, const struct http_line *lines,
+                                           struct http_line *out)
 {
-    const char *origin = http->connection.worker->options->allow_origin;
     size_t count = 0;
     for (; lines && lines->name; lines++) {
         check(count < LINES_MAX - 2);
         out[count++] = *lines;
     }
-    if (origin)
-        out[count++] = (struct http_line){"Access-Control-Allow-Origin", origin};
+    out[count++] = (struct http_line){"Access-Control-Allow-Origin", origin};
     out[count] = (struct http_line){0};
+    return out;
 }
 
 /* Writes the head into `to`. Gives: its bytes; 0 where it has no room. */
@@ -40,14 +39,15 @@ static size_t head_format(struct http_connection *http, const struct exchange *e
 {
     struct worker *worker = http->connection.worker;
     struct http_line all[LINES_MAX];
-    add_lines(http, lines, all);
+    if (worker->options->allow_origin)
+        lines = with_origin(worker->options->allow_origin, lines, all);
     struct http_head head = {
         .status = status,
         .length = length,
         .keep_alive = exchange->keep_alive,
         .content_type = type,
         .date = date_text(&worker->date, worker->loop),
-        .lines = all,
+        .lines = lines,
     };
     int64_t written = http_head_write(&head, to, room);
     if (written < 0)

@@ -182,15 +182,20 @@ static void refuse(struct http_connection *http)
         answer_error(http, &refusal, http->request.status, NULL, http->request.reason);
 }
 
-static int64_t http_step(struct connection *connection)
+/* What the next step will have cost. */
+static int64_t cost_of(const struct http_connection *http)
 {
-    struct http_connection *http = http_connection_of(connection);
+    return http->step == HTTP_STEP_READ ? 1 + (int64_t)(http->connection.input.count / TURNS_BYTES)
+                                        : TURNS_REQUEST;
+}
+
+static void take_step(struct http_connection *http)
+{
+    struct connection *connection = &http->connection;
     switch (http->step) {
-    case HTTP_STEP_READ: {
-        int64_t cost = 1 + (int64_t)(connection->input.count / TURNS_BYTES);
+    case HTTP_STEP_READ:
         read_on(http);
-        return cost;
-    }
+        break;
     case HTTP_STEP_HEAD:
         http->step = HTTP_STEP_READ;
         if (!route_wants_body(http))
@@ -207,7 +212,19 @@ static int64_t http_step(struct connection *connection)
     case HTTP_STEP_STREAM:
         break;
     }
-    return TURNS_REQUEST;
+}
+
+static int64_t http_step(struct connection *connection)
+{
+    struct http_connection *http = http_connection_of(connection);
+    int64_t cost = cost_of(http);
+    take_step(http);
+    return cost;
+}
+
+static enum connection_next http_steps(struct connection *connection, int64_t *left)
+{
+    return connection_steps(connection, left, http_next, http_step);
 }
 
 /* --- between steps --- */
@@ -284,8 +301,7 @@ static void http_free(struct connection *connection)
 
 static const struct connection_kind http_kind = {
     .protocol = PROTOCOL_HTTP,
-    .next = http_next,
-    .step = http_step,
+    .steps = http_steps,
     .held = http_held,
     .rest = http_rest,
     .peer_ended = http_peer_ended,

@@ -83,6 +83,11 @@ static int64_t lines_step(struct connection *connection)
     return cost;
 }
 
+static enum connection_next lines_steps(struct connection *connection, int64_t *left)
+{
+    return connection_steps(connection, left, lines_next, lines_step);
+}
+
 static void lines_stepped(struct connection *connection)
 {
     struct lines_connection *lines = lines_connection_of(connection);
@@ -191,8 +196,7 @@ static void lines_free(struct connection *connection)
 
 static const struct connection_kind lines_kind = {
     .protocol = PROTOCOL_LINES,
-    .next = lines_next,
-    .step = lines_step,
+    .steps = lines_steps,
     .stepped = lines_stepped,
     .held = lines_held,
     .crowded = lines_crowded,

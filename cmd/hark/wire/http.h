@@ -169,7 +169,7 @@ enum {
 
 /* A header line of a message. Lists of them end with a name that is NULL. */
 struct http_line {
-    const char *name;
+    const char *name; /* the program's own: it is not looked at */
     const char *value;
 };
 
