@@ -9,8 +9,4 @@
 void load_begin(struct log_recovery *recovery,
                 void (*loaded)(struct log_recovery *recovery, int error));
 
-/* Tells a person that the segment recovery->name cannot be opened, which the directory's error
- * alone would not. */
-void load_tell_unopened(const struct log_recovery *recovery, int64_t error);
-
 #endif

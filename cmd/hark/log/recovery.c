@@ -7,6 +7,7 @@
  */
 #include "log/recovery.h"
 
+#include "log/found.h"
 #include "log/load.h"
 #include "log/mark.h"
 #include "log/oldest.h"
@@ -172,7 +173,7 @@ static void survey_opened(struct hark_op *op, int64_t result)
 {
     struct log_recovery *recovery = hark_container_of(op, struct log_recovery, op);
     if (result < 0) {
-        load_tell_unopened(recovery, result);
+        found_tell_unopened(recovery, result);
         fail(recovery, result);
         return;
     }
