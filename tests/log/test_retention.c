@@ -81,7 +81,11 @@ BACKEND_TEST(what_retention_takes_is_never_told_as_lost)
         append_bytes(loop, log, "s", bytes, sizeof bytes);
         for (int turn = 0; turn < i % 8; turn++)
             assert_true(hark_run_ready(loop) >= 0);
-        assert_int_equal(system(command), 0);
+        /* The kernel may still be about a removal that was asked for: then a file that was listed
+         * is not there any more. No further one follows, as the loop does not turn. */
+        int copies = 1;
+        while (system(command) != 0)
+            assert_true(copies++ < 100);
         assert_int_equal(damaged_in(loop, copy, true), 0);
     }
     assert_true(log_statistics(log)->removed > COUNT / 2);
