@@ -312,6 +312,7 @@ static inline void complete(struct hark_loop *loop, struct hark_op *op, int32_t 
                              UINT64_C(1) << HARK_OP_POLL | UINT64_C(1) << HARK_OP_POLL_EACH |
                              UINT64_C(1) << HARK_OP_CLOSE | UINT64_C(1) << HARK_OP_OPENAT |
                              UINT64_C(1) << HARK_OP_SOCKET;
+    op_returned(loop, op, result);
     if (op->code == HARK_OP_RECV_EACH)
         complete_recv_each(loop, op, result, flags);
     else if (unlikely(special >> op->code & 1))
@@ -378,6 +379,7 @@ static void complete_other(struct hark_loop *loop, uint64_t id, int32_t result, 
     case TAG_CANCEL:
         return complete_cancel(loop, op_of(id), result);
     case TAG_POLL:
+        op_returned(loop, op_of(id), result);
         return complete_polling(loop, op_of(id), result);
     case TAG_WAKE:
         return complete_wake(loop, id, flags);
@@ -412,8 +414,6 @@ uint32_t complete_reap(struct hark_loop *loop, uint32_t budget)
         uint64_t id = cqe->user_data;
         int32_t result = cqe->res;
         uint32_t flags = cqe->flags;
-        if (likely(tag_of(id) == TAG_OP || tag_of(id) == TAG_POLL))
-            op_returned(loop, op_of(id), result);
         if (likely(tag_of(id) == TAG_OP))
             complete(loop, op_of(id), result, flags);
         else
