@@ -11,11 +11,19 @@ static struct hark_loop loop;
 
 static void start(struct hark_op *op, enum hark_op_code code, uint64_t at_ns, uint64_t period_ns)
 {
+    if (!loop.checking)
+        assert_int_equal(checking_init(&loop), 0);
     *op = (struct hark_op){.loop = &loop, .code = (uint8_t)code, .state = OP_TIMED};
     op->with.timer.at_ns = at_ns;
     op->with.timer.period_ns = period_ns;
     op->with.timer.deadline_ns = HARK_NEVER;
     assert_int_equal(timers_set(&loop.timers, op, at_ns), 0);
+}
+
+static void end(void)
+{
+    timers_done(&loop.timers);
+    checking_done(&loop);
 }
 
 /* What expires at that time. */
@@ -34,7 +42,7 @@ TEST(promise_07_timer_expires_at_its_nanosecond)
     assert_ptr_equal(expire_at(1000, 10), &op);
     assert_result(op.result, 0);
     assert_null(expire_at(1001, 10));
-    timers_done(&loop.timers);
+    end();
 }
 
 TEST(every_counts_the_periods_to_the_nanosecond)
@@ -51,7 +59,7 @@ TEST(every_counts_the_periods_to_the_nanosecond)
         assert_result(op.result, cases[index].periods);
         assert_int_equal(op.with.timer.at_ns, cases[index].next_ns);
     }
-    timers_done(&loop.timers);
+    end();
 }
 
 TEST(promise_11_deadline_expire_within_a_budget)
@@ -63,7 +71,7 @@ TEST(promise_11_deadline_expire_within_a_budget)
     assert_ptr_equal(op_queue_pop(&loop.finished), &ops[1]);
     assert_null(op_queue_pop(&loop.finished));
     assert_ptr_equal(expire_at(2000, 2), &ops[2]);
-    timers_done(&loop.timers);
+    end();
 }
 
 TEST(promise_07_every_ends_at_its_deadline_between_two_periods)
@@ -78,5 +86,5 @@ TEST(promise_07_every_ends_at_its_deadline_between_two_periods)
     assert_null(expire_at(1499, 10));
     assert_ptr_equal(expire_at(1500, 10), &op);
     assert_result(op.result, -ETIMEDOUT);
-    timers_done(&loop.timers);
+    end();
 }
