@@ -6,7 +6,7 @@
 #define CORE_CALL_H
 
 #include "core/op.h"
-#include "core/trace.h"
+#include "core/stages.h"
 #include "hark/buffer.h"
 
 /* The final call of an op with one of MARKS_RARE. */
@@ -16,7 +16,7 @@ void call_rare(struct hark_loop *loop, struct hark_op *op, int64_t result);
 static inline void call_done(struct hark_loop *loop, struct hark_op *op, int64_t result)
 {
     if (unlikely(loop->recorder))
-        return trace_call(loop, op, result);
+        return stages_call(loop, op, result);
     op->done(op, result);
 }
 

@@ -1,5 +1,5 @@
-/* checking.c - the list of the ops in flight, and whether they are as they were started. For the
- * checking build alone.
+/* checking_list.c - the list of the ops in flight, and whether they are as they were started. For
+ * the checking build alone.
  *
  * What must hold: of an op only that is compared which nobody but the program would change,
  * whatever the state, on whichever thread; and room to fill only where what the descriptor is

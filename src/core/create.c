@@ -1,4 +1,4 @@
-/* loop.c - making and unmaking a loop, choosing its backend, and what it says of itself. */
+/* create.c - making and unmaking a loop, choosing its backend, and what it says of itself. */
 #include "core/loop.h"
 #include "core/signals.h"
 #include "core/trace.h"

@@ -41,7 +41,8 @@ enum op_state {
     OP_NEXT_TURN, /* next_turn: then a defer is finished, and others are late */
     OP_LATE,      /* late: the backend fulfils it in this turn */
     OP_FINISHED,  /* finished: its result waits to be called */
-    OP_CALLING,   /* in none but for its row: its callback runs, and is not the final one */
+    OP_CALLING,   /* in none: its callback runs, and is not the final one. One whose request the
+                     kernel goes on with is OP_WAITING in its callbacks, too */
 };
 
 /* Further bits of hark_op.marks; the first is HARK_MARK_MORE. */
@@ -68,12 +69,11 @@ struct hark_loop {
     uint64_t active;
     struct recorder *recorder; /* NULL: nothing is recorded (trace.h) */
     uint64_t last_id;          /* of the ops started here: see hark_op_id */
-    uint64_t submissions; /* entries into the kernel that can have handed it what was requested */
-    struct op_queue finished; /* results that wait to be called */
-    struct op_queue late;     /* after the finished ones, which may give back what these need */
+    uint64_t submissions;      /* entries into the kernel that can have taken requests with them */
+    struct op_queue finished;
+    struct op_queue late; /* after the finished ones, which may give back what these need */
     struct op_queue next_turn;
-    struct hark_op *calling; /* a finished op in a call that is not its final one: an every stands
-                                 nowhere else then */
+    struct hark_op *calling; /* a finished op in a call that is not its final one */
     struct descriptors descriptors;
     struct timers timers;
     struct buffers buffers;

@@ -3,6 +3,7 @@
 #define CORE_OP_H
 
 #include "core/loop.h"
+#include "core/stages.h"
 
 /* An op has been started: from here on it is in flight. */
 static inline void op_count_start(struct hark_loop *loop, struct hark_op *op)
@@ -11,7 +12,7 @@ static inline void op_count_start(struct hark_loop *loop, struct hark_op *op)
     loop->active++;
     loop->metrics.requested[op->code]++;
     if (unlikely(loop->recorder))
-        recorder_request(loop->recorder, op);
+        stages_request(loop, op);
     checking_begin(loop, op);
 }
 
@@ -43,7 +44,7 @@ static inline void op_begin(struct hark_loop *loop, struct hark_op *op, enum har
 static inline void op_delegated(struct hark_loop *loop, const struct hark_op *op)
 {
     if (unlikely(loop->recorder))
-        recorder_delegate(loop->recorder, op);
+        stages_delegate(loop, op);
     checking_delegated(loop, op);
 }
 
@@ -51,7 +52,7 @@ static inline void op_delegated(struct hark_loop *loop, const struct hark_op *op
 static inline void op_returned(struct hark_loop *loop, const struct hark_op *op, int64_t result)
 {
     if (unlikely(loop->recorder))
-        recorder_return(loop->recorder, op, result);
+        stages_return(loop, op, result);
     checking_returned(loop, op, result);
 }
 

@@ -1,6 +1,5 @@
-/* trace.c - turning a loop's recorder on and off, and recording its callbacks. Where the other
- * stages are recorded: op_count_start, op_delegated and op_returned (op.h), the turn (run.c), and
- * the pool's threads (work_pool.c). */
+/* trace.c - turning a loop's recorder on and off. Where the stages are recorded: stages.c, which
+ * op.h and call.h call, the turn (run.c), and the pool's threads (work_pool.c). */
 #include "core/trace.h"
 #include "core/loop.h"
 #include "core/work_pool.h"
@@ -14,14 +13,6 @@ enum {
     EVENTS_MIN = 64,
     EVENTS_MAX = 1 << 26,
 };
-
-void trace_call(struct hark_loop *loop, struct hark_op *op, int64_t result)
-{
-    struct hark_trace_event call = recorder_call(loop->recorder, op, result);
-    op->done(op, result);
-    if (loop->recorder)
-        recorder_called(loop->recorder, &call);
-}
 
 static uint32_t loop_number(const struct hark_loop *loop)
 {

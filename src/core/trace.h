@@ -20,8 +20,4 @@ void trace_let_go(struct hark_loop *loop);
  * Fails: as hark_trace_start. */
 int trace_from_environment(struct hark_loop *loop);
 
-/* The op's callback, recorded. */
-__attribute__((noinline, cold)) void trace_call(struct hark_loop *loop, struct hark_op *op,
-                                                int64_t result);
-
 #endif

@@ -1,9 +1,10 @@
 /* uring.c - the completion backend on io_uring: requests out, one enter a turn.
  *
- * What must hold: an op in state OP_WAITING is with the kernel, or in the backlog, or starved of
- * buffers. After a cancel was sent for it, it ends only when both its own completion and the
- * cancel's have come, so no completion ever names memory that the caller has again. A full
- * submission queue is flushed; where the kernel takes nothing, ops wait in the backlog. */
+ * What must hold: an op in state OP_WAITING is with the kernel, or in the backlog (OP_BACKLOGGED),
+ * or behind the epoll descriptor (OP_WATCHED). After a cancel was sent for it, it ends only when
+ * both its own completion and the cancel's have come, so no completion ever names memory that the
+ * caller has again. A full submission queue is flushed; if the kernel takes nothing, ops wait in
+ * the backlog. */
 #include "core/wake.h"
 #include "core/work_pool.h"
 #include "uring/accept.h"
