@@ -78,6 +78,17 @@ static void close_kernel(void)
     close(ends[1]);
 }
 
+/* A test on that kernel. */
+#define KERNEL_TEST(test_name)                                                                     \
+    static void test_name##_body(void);                                                            \
+    TEST(test_name)                                                                                \
+    {                                                                                              \
+        open_kernel();                                                                             \
+        test_name##_body();                                                                        \
+        close_kernel();                                                                            \
+    }                                                                                              \
+    static void test_name##_body(void)
+
 /* The kernel takes the oldest request that it has not taken yet. */
 static struct io_uring_sqe next_request(void)
 {
@@ -128,10 +139,9 @@ static void end_nops(struct harness_op *nops)
 
 /* --- receiving --- */
 
-TEST(buffer_that_comes_with_the_end_goes_back_to_the_pool)
+KERNEL_TEST(buffer_that_comes_with_the_end_goes_back_to_the_pool)
 {
     struct harness_op receive = {0};
-    open_kernel();
     buffer_ring_fill(&loop, &uring);
     uint32_t all = loop.buffers.free + loop.buffers.offered;
     hark_recv_each(&loop, &receive.op, ends[0], harness_done);
@@ -142,13 +152,11 @@ TEST(buffer_that_comes_with_the_end_goes_back_to_the_pool)
     assert_result(receive.result, 0);
     assert_int_equal(loop.buffers.free + loop.buffers.offered, all);
     assert_int_equal(loop.buffers.offered, 63);
-    close_kernel();
 }
 
-TEST(receive_that_is_cancelled_as_it_finds_no_buffer_ends)
+KERNEL_TEST(receive_that_is_cancelled_as_it_finds_no_buffer_ends)
 {
     struct harness_op receive = {0};
-    open_kernel();
     hark_recv_each(&loop, &receive.op, ends[0], harness_done);
     struct io_uring_sqe request = next_request();
     hark_cancel(&receive.op);
@@ -161,14 +169,12 @@ TEST(receive_that_is_cancelled_as_it_finds_no_buffer_ends)
     assert_true(receive.ended);
     assert_result(receive.result, -ECANCELED);
     assert_no_request();
-    close_kernel();
 }
 
-TEST(promise_11_receive_that_had_a_buffer_stands_behind_those_that_wait_for_one)
+KERNEL_TEST(promise_11_receive_that_had_a_buffer_stands_behind_those_that_wait_for_one)
 {
     struct harness_op fed = {0};
     struct harness_op starved = {0};
-    open_kernel();
     buffer_ring_fill(&loop, &uring);
     hark_recv_each(&loop, &fed.op, ends[0], harness_done);
     hark_recv_each(&loop, &starved.op, ends[1], harness_done);
@@ -185,13 +191,11 @@ TEST(promise_11_receive_that_had_a_buffer_stands_behind_those_that_wait_for_one)
     answer(tagged(&fed.op, TAG_OP), 0, 0);
     reap();
     assert_true(starved.ended && fed.ended);
-    close_kernel();
 }
 
-TEST(kernel_that_found_no_buffer_gets_twice_as_many_and_fewer_when_it_is_calm)
+KERNEL_TEST(kernel_that_found_no_buffer_gets_twice_as_many_and_fewer_when_it_is_calm)
 {
     struct harness_op receive = {0};
-    open_kernel();
     buffer_ring_fill(&loop, &uring);
     assert_int_equal(loop.buffers.offered, 64);
     hark_recv_each(&loop, &receive.op, ends[0], harness_done);
@@ -210,15 +214,13 @@ TEST(kernel_that_found_no_buffer_gets_twice_as_many_and_fewer_when_it_is_calm)
     loop.buffers.offered = few;
     buffer_ring_fill(&loop, &uring);
     assert_int_equal(loop.buffers.offered, 64);
-    close_kernel();
 }
 
 /* --- requests that the kernel ends by itself --- */
 
-TEST(repeating_accept_that_the_kernel_ends_is_requested_again)
+KERNEL_TEST(repeating_accept_that_the_kernel_ends_is_requested_again)
 {
     struct harness_op accepting = {0};
-    open_kernel();
     hark_accept_each(&loop, &accepting.op, ends[0], harness_done);
     answer(next_request().user_data, ends[1], IORING_CQE_F_MORE);
     reap();
@@ -237,15 +239,13 @@ TEST(repeating_accept_that_the_kernel_ends_is_requested_again)
     reap();
     assert_true(accepting.ended);
     assert_result(accepting.result, -EMFILE);
-    close_kernel();
 }
 
 /* A file: epoll does not take it, and the ring polls. */
-TEST(repeating_poll_tells_what_was_asked_for_and_is_requested_again)
+KERNEL_TEST(repeating_poll_tells_what_was_asked_for_and_is_requested_again)
 {
     struct harness_op polling = {0};
     int fd = harness_file("file", "text", 4);
-    open_kernel();
     hark_poll_each(&loop, &polling.op, fd, HARK_POLL_READABLE, harness_done);
     for (int call = 1; call <= 3; call++) {
         struct io_uring_sqe request = next_request();
@@ -265,28 +265,24 @@ TEST(repeating_poll_tells_what_was_asked_for_and_is_requested_again)
     assert_int_equal(polling.calls, 4);
     assert_result(polling.result, -ECANCELED);
     close(fd);
-    close_kernel();
 }
 
-TEST(close_that_was_interrupted_has_closed)
+KERNEL_TEST(close_that_was_interrupted_has_closed)
 {
     struct harness_op closing = {0};
-    open_kernel();
     hark_close(&loop, &closing.op, ends[0], harness_done);
     answer(next_request().user_data, -EINTR, 0);
     reap();
     assert_true(closing.ended);
     assert_result(closing.result, 0);
-    close_kernel();
 }
 
 /* --- cancels --- */
 
-TEST(promise_06_cancel_that_finds_nothing_is_sent_again)
+KERNEL_TEST(promise_06_cancel_that_finds_nothing_is_sent_again)
 {
     struct harness_op receive = {0};
     char byte[1];
-    open_kernel();
     hark_recv(&loop, &receive.op, ends[0], byte, 1, 0, harness_done);
     uint64_t id = next_request().user_data;
     hark_cancel(&receive.op);
@@ -302,15 +298,13 @@ TEST(promise_06_cancel_that_finds_nothing_is_sent_again)
     assert_true(receive.ended);
     assert_result(receive.result, -ECANCELED);
     assert_no_request();
-    close_kernel();
 }
 
-TEST(promise_06_cancel_that_finds_no_room_is_sent_once_there_is_some)
+KERNEL_TEST(promise_06_cancel_that_finds_no_room_is_sent_once_there_is_some)
 {
     struct harness_op receive = {0};
     struct harness_op nops[SQES] = {0};
     char byte[1];
-    open_kernel();
     hark_recv(&loop, &receive.op, ends[0], byte, 1, 0, harness_done);
     uint64_t id = next_request().user_data;
     fill_requests(nops);
@@ -326,15 +320,13 @@ TEST(promise_06_cancel_that_finds_no_room_is_sent_once_there_is_some)
     reap();
     assert_true(receive.ended);
     assert_result(receive.result, -ECANCELED);
-    close_kernel();
 }
 
-TEST(promise_04_op_that_ends_before_its_cancel_found_room_is_asked_for_no_more)
+KERNEL_TEST(promise_04_op_that_ends_before_its_cancel_found_room_is_asked_for_no_more)
 {
     struct harness_op receive = {0};
     struct harness_op nops[SQES] = {0};
     char byte[1];
-    open_kernel();
     hark_recv(&loop, &receive.op, ends[0], byte, 1, 0, harness_done);
     uint64_t id = next_request().user_data;
     fill_requests(nops);
@@ -348,14 +340,12 @@ TEST(promise_04_op_that_ends_before_its_cancel_found_room_is_asked_for_no_more)
     turn();
     assert_no_request();
     reap();
-    close_kernel();
 }
 
-TEST(what_finds_room_does_not_overtake_what_found_none)
+KERNEL_TEST(what_finds_room_does_not_overtake_what_found_none)
 {
     struct harness_op nops[SQES] = {0};
     struct harness_op late[2] = {0};
-    open_kernel();
     fill_requests(nops);
     hark_nop(&loop, &late[0].op, harness_done);
     end_nops(nops);
@@ -368,7 +358,6 @@ TEST(what_finds_room_does_not_overtake_what_found_none)
     }
     reap();
     assert_true(late[0].ended && late[1].ended);
-    close_kernel();
 }
 
 /* --- waking, stopping --- */
@@ -379,9 +368,8 @@ static uint64_t times_woken(int wake_fd)
     return read(wake_fd, &count, sizeof count) == (ssize_t)sizeof count ? count : 0;
 }
 
-TEST(poll_for_its_wake_up_that_the_kernel_ends_is_requested_again)
+KERNEL_TEST(poll_for_its_wake_up_that_the_kernel_ends_is_requested_again)
 {
-    open_kernel();
     answer(WAKE_WRITTEN, 1, IORING_CQE_F_MORE);
     reap();
     turn();
@@ -392,7 +380,6 @@ TEST(poll_for_its_wake_up_that_the_kernel_ends_is_requested_again)
     struct io_uring_sqe request = next_request();
     assert_int_equal(request.opcode, IORING_OP_POLL_ADD);
     assert_int_equal(request.fd, loop.wake_fd);
-    close_kernel();
 }
 
 static void stop_here(struct harness_op *self, int64_t result)
@@ -406,22 +393,19 @@ static uint64_t refusal_of(int wake_fd)
     return (uint64_t)wake_fd << WAKE_FD_SHIFT | WAKE_REFUSED;
 }
 
-TEST(loop_whose_message_was_refused_is_woken_by_hand)
+KERNEL_TEST(loop_whose_message_was_refused_is_woken_by_hand)
 {
     int other = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    open_kernel();
     answer(refusal_of(other), -EBADF, 0);
     reap();
     assert_int_equal(times_woken(other), 1);
     close(other);
-    close_kernel();
 }
 
-TEST(stop_leaves_completions_for_later_but_no_message_that_was_refused)
+KERNEL_TEST(stop_leaves_completions_for_later_but_no_message_that_was_refused)
 {
     struct harness_op nops[2] = {{.then = stop_here}};
     int other = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    open_kernel();
     for (int index = 0; index < 2; index++) {
         hark_nop(&loop, &nops[index].op, harness_done);
         answer(next_request().user_data, 0, 0);
@@ -437,14 +421,12 @@ TEST(stop_leaves_completions_for_later_but_no_message_that_was_refused)
     assert_true(nops[1].ended);
     assert_int_equal(times_woken(other), 0);
     close(other);
-    close_kernel();
 }
 
-TEST(message_that_the_kernel_does_not_take_wakes_by_hand)
+KERNEL_TEST(message_that_the_kernel_does_not_take_wakes_by_hand)
 {
     static struct hark_loop other;
     static struct uring others;
-    open_kernel();
     other.backend = &backend_uring;
     other.backend_state = &others;
     other.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -454,5 +436,4 @@ TEST(message_that_the_kernel_does_not_take_wakes_by_hand)
     assert_int_equal(times_woken(other.wake_fd), 1);
     assert_int_equal(next_request().opcode, IORING_OP_NOP); /* it must not wake once more */
     close(other.wake_fd);
-    close_kernel();
 }
