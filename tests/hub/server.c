@@ -210,6 +210,19 @@ const char *client_line(struct client *client)
     return line;
 }
 
+void server_begin(struct server *server, struct client *client)
+{
+    server_init(server, "a");
+    server_start(server);
+    client_open(client, server->http);
+}
+
+void server_finish(struct server *server, struct client *client)
+{
+    client_close(client);
+    server_stop(server);
+}
+
 /* --- HTTP --- */
 
 void response_done(struct response *response)

@@ -106,6 +106,10 @@ void client_drop(struct client *client, size_t count);
  * Gives: text that the next call uses again. */
 const char *client_line(struct client *client);
 
+/* A server of which nothing is changed, and a client of its HTTP; and both to their ends. */
+void server_begin(struct server *server, struct client *client);
+void server_finish(struct server *server, struct client *client);
+
 /* --- HTTP --- */
 
 struct response {

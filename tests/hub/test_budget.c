@@ -51,9 +51,7 @@ BACKEND_TEST(pipelined_requests_are_spread_over_turns)
     struct server server;
     struct client client, other;
     (void)loop;
-    server_init(&server, "a");
-    server_start(&server);
-    client_open(&client, server.http);
+    server_begin(&server, &client);
     client_open(&other, server.http);
     uint64_t before = client_stat(&other, "loop", "turns");
     send_many(&client, "HEAD /livez HTTP/1.1\r\nHost:a\r\n\r\n", REQUESTS);
@@ -91,9 +89,7 @@ BACKEND_TEST(head_makes_no_document)
     struct server server;
     struct client client;
     (void)loop;
-    server_init(&server, "a");
-    server_start(&server);
-    client_open(&client, server.http);
+    server_begin(&server, &client);
     uint64_t before = client_stat(&client, "connections", "documents");
     send_many(&client,
               "HEAD /metrics HTTP/1.1\r\nHost: a\r\n\r\nHEAD /stats HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -101,8 +97,7 @@ BACKEND_TEST(head_makes_no_document)
               10);
     await_answers(&client, 30);
     assert_int_equal(client_stat(&client, "connections", "documents"), before + 1);
-    client_close(&client);
-    server_stop(&server);
+    server_finish(&server, &client);
 }
 
 SERVER_TEST(document_is_written_over_turns_once_for_all_who_wait)
@@ -141,8 +136,7 @@ SERVER_TEST(document_is_written_over_turns_once_for_all_who_wait)
     uint64_t made = client_stat(&client, "connections", "documents") - documents;
     assert_true(made <= CLIENTS / 2); /* a thread takes one or two, and the count itself is one */
     assert_true(client_stat(&client, "loop", "turns") - turns >= STREAMS / PART);
-    client_close(&client);
-    server_stop(&server);
+    server_finish(&server, &client);
 }
 
 SERVER_TEST(documents_that_nobody_takes_hold_up_no_other)
@@ -173,6 +167,5 @@ SERVER_TEST(documents_that_nobody_takes_hold_up_no_other)
     }
     for (int i = 0; i < CLIENTS; i++)
         client_close(&clients[i]);
-    client_close(&client);
-    server_stop(&server);
+    server_finish(&server, &client);
 }

@@ -41,8 +41,7 @@ SERVER_TEST(signal_that_was_ignored_at_the_start_stays_so)
     kill(server.pid, SIGINT);
     client_open(&client, server.http);
     client_post(&client, "s", "x", 1);
-    client_close(&client);
-    server_stop(&server);
+    server_finish(&server, &client);
 }
 
 /* A terminal that goes sends it, and the shell that had it sends it again. */
@@ -68,9 +67,7 @@ SERVER_TEST(subscribers_are_told_of_the_end)
 {
     struct server server;
     struct client client, reader, lines, publisher, idle;
-    server_init(&server, "a");
-    server_start(&server);
-    client_open(&client, server.http);
+    server_begin(&server, &client);
     client_post(&client, "s", "x", 1);
     client_subscribe(&reader, server.http, "/streams/s?after=start", "");
     client_open(&lines, server.lines);
@@ -118,8 +115,7 @@ SERVER_TEST(standard_error_that_nobody_drains_stops_nothing)
     assert_non_null(left_out);
     assert_true(atoi(strchr(left_out + 1, ' ')) >= 3); /* two ports and that it is ready */
     response_done(&response);
-    client_close(&client);
-    server_stop(&server);
+    server_finish(&server, &client);
     close(ends[0]);
     close(ends[1]);
 }
@@ -129,9 +125,7 @@ SERVER_TEST(what_was_accepted_before_the_end_is_answered_and_kept)
     struct server server;
     struct client client, other;
     int answered = 0;
-    server_init(&server, "a");
-    server_start(&server);
-    client_open(&client, server.http);
+    server_begin(&server, &client);
     client_post(&client, "s", "x", 1);
     /* A burst, and the end in the middle of it: every answer is of an event that is there
      * afterwards. */
@@ -151,8 +145,7 @@ SERVER_TEST(what_was_accepted_before_the_end_is_answered_and_kept)
     assert_int_equal(events, 1 + answered);
     free(body);
     client_close(&other);
-    client_close(&client);
-    server_stop(&server);
+    server_finish(&server, &client);
 }
 
 SERVER_TEST(reader_that_takes_nothing_cannot_hold_up_the_end)
@@ -179,9 +172,7 @@ SERVER_TEST(posts_that_wait_at_the_end_are_each_answered_or_not_kept)
     struct server server;
     struct client client, other;
     int answered = 0;
-    server_init(&server, "a");
-    server_start(&server);
-    client_open(&client, server.http);
+    server_begin(&server, &client);
     char *requests = malloc(POSTS * 128);
     size_t count = 0;
     for (int i = 0; i < POSTS; i++)
@@ -214,8 +205,7 @@ SERVER_TEST(posts_that_wait_at_the_end_are_each_answered_or_not_kept)
     free(body);
     free(requests);
     client_close(&other);
-    client_close(&client);
-    server_stop(&server);
+    server_finish(&server, &client);
 }
 
 /* --- what refuses --- */

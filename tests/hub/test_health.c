@@ -39,9 +39,7 @@ SERVER_TEST(healthz_says_why_events_are_refused_until_they_are_taken)
 {
     struct server server;
     struct client client;
-    server_init(&server, "a");
-    server_start(&server);
-    client_open(&client, server.http);
+    server_begin(&server, &client);
     client_post(&client, "s", "x", 1);
     assert_int_equal(status_of(&client, "/healthz", "ok"), 200);
     status_of(&client, "/stats", "\"health\":{\"ok\":true,\"reason\":\"\"}");
@@ -60,17 +58,14 @@ SERVER_TEST(healthz_says_why_events_are_refused_until_they_are_taken)
            201) /* one may still share the end of what the look at /healthz has tried */
         ;
     assert_int_equal(status_of(&client, "/healthz", "ok"), 200);
-    client_close(&client);
-    server_stop(&server);
+    server_finish(&server, &client);
 }
 
 SERVER_TEST(healthz_finds_out_alone_that_the_trouble_is_over)
 {
     struct server server;
     struct client client;
-    server_init(&server, "a");
-    server_start(&server);
-    client_open(&client, server.http);
+    server_begin(&server, &client);
     client_post(&client, "s", "x", 1);
     limit_files(&server, 1);
     assert_int_equal(post_status(&client, "nothing was kept"), 507);
@@ -82,8 +77,7 @@ SERVER_TEST(healthz_finds_out_alone_that_the_trouble_is_over)
     char *listing = client_get(&client, "/streams");
     assert_null(strstr(listing, ".health"));
     free(listing);
-    client_close(&client);
-    server_stop(&server);
+    server_finish(&server, &client);
 }
 
 SERVER_TEST(streams_that_do_not_exist_are_not_told_of)
@@ -107,6 +101,5 @@ SERVER_TEST(streams_that_do_not_exist_are_not_told_of)
     assert_non_null(strstr(metrics, "\nhark_streams 1\n"));
     free(metrics);
     client_close(&reader);
-    client_close(&client);
-    server_stop(&server);
+    server_finish(&server, &client);
 }

@@ -6,9 +6,7 @@ SERVER_TEST(post_gives_201_with_the_stream_and_a_growing_id)
     struct server server;
     struct client client;
     struct response response;
-    server_init(&server, "a");
-    server_start(&server);
-    client_open(&client, server.http);
+    server_begin(&server, &client);
     uint64_t first = client_post(&client, "weather", "it rains", 8);
     uint64_t second = client_post(&client, "weather", "", 0);
     assert_true(first > 0 && second > first);
@@ -23,8 +21,7 @@ SERVER_TEST(post_gives_201_with_the_stream_and_a_growing_id)
     assert_string_equal(response.body, expected);
     assert_non_null(strstr(response.head, "Content-Type: application/json\r\n"));
     response_done(&response);
-    client_close(&client);
-    server_stop(&server);
+    server_finish(&server, &client);
 }
 
 SERVER_TEST(pipelined_posts_are_answered_in_order_and_share_commits)
@@ -33,9 +30,7 @@ SERVER_TEST(pipelined_posts_are_answered_in_order_and_share_commits)
     struct server server;
     struct client client, other;
     uint64_t last = 0;
-    server_init(&server, "a");
-    server_start(&server);
-    client_open(&client, server.http);
+    server_begin(&server, &client);
     char *requests = malloc(POSTS * 128);
     size_t count = 0;
     for (int i = 0; i < POSTS; i++)
@@ -70,8 +65,7 @@ SERVER_TEST(pipelined_posts_are_answered_in_order_and_share_commits)
         free(block);
     }
     client_close(&other);
-    client_close(&client);
-    server_stop(&server);
+    server_finish(&server, &client);
 }
 
 SERVER_TEST(pipelined_requests_of_every_kind_are_answered_in_order)
@@ -79,9 +73,7 @@ SERVER_TEST(pipelined_requests_of_every_kind_are_answered_in_order)
     struct server server;
     struct client client;
     static const int expected[] = {200, 201, 200, 201, 204, 404, 404, 201, 200};
-    server_init(&server, "a");
-    server_start(&server);
-    client_open(&client, server.http);
+    server_begin(&server, &client);
     client_send(&client, "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"
                          "POST /streams/s HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx"
                          "GET /streams HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -104,8 +96,7 @@ SERVER_TEST(pipelined_requests_of_every_kind_are_answered_in_order)
     }
     client_await_end(&client);
     assert_int_equal(client.count, 0);
-    client_close(&client);
-    server_stop(&server);
+    server_finish(&server, &client);
 }
 
 SERVER_TEST(pipelined_questions_about_all_threads_are_each_answered)
@@ -138,9 +129,7 @@ SERVER_TEST(many_pipelined_gets_to_a_reader_that_waits_are_all_answered)
     enum { GETS = 2000 };
     struct server server;
     struct client client;
-    server_init(&server, "a");
-    server_start(&server);
-    client_open(&client, server.http);
+    server_begin(&server, &client);
     pid_t sender = fork(); /* the answers are larger than what sockets hold: sending and receiving
                               must not wait for each other */
     if (sender == 0) {
@@ -155,8 +144,7 @@ SERVER_TEST(many_pipelined_gets_to_a_reader_that_waits_are_all_answered)
         response_done(&response);
     }
     assert_int_equal(waitpid(sender, NULL, 0), sender);
-    client_close(&client);
-    server_stop(&server);
+    server_finish(&server, &client);
 }
 
 SERVER_TEST(request_in_single_bytes_is_understood)
@@ -166,16 +154,13 @@ SERVER_TEST(request_in_single_bytes_is_understood)
     struct server server;
     struct client client;
     struct response response;
-    server_init(&server, "a");
-    server_start(&server);
-    client_open(&client, server.http);
+    server_begin(&server, &client);
     for (size_t i = 0; i < sizeof request - 1; i++)
         client_send_bytes(&client, request + i, 1);
     client_response(&client, true, &response);
     assert_int_equal(response.status, 201);
     response_done(&response);
-    client_close(&client);
-    server_stop(&server);
+    server_finish(&server, &client);
 }
 
 /* --- statuses --- */
@@ -294,9 +279,7 @@ SERVER_TEST(expect_continue_is_told_before_the_body)
     struct server server;
     struct client client;
     struct response response;
-    server_init(&server, "a");
-    server_start(&server);
-    client_open(&client, server.http);
+    server_begin(&server, &client);
     client_send(
         &client,
         "POST /streams/s HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n");
@@ -316,8 +299,7 @@ SERVER_TEST(expect_continue_is_told_before_the_body)
     assert_non_null(strstr(response.head, "Connection: close\r\n"));
     response_done(&response);
     client_await_end(&client);
-    client_close(&client);
-    server_stop(&server);
+    server_finish(&server, &client);
 }
 
 SERVER_TEST(event_of_the_largest_size_passes_and_one_byte_more_is_refused)
@@ -326,9 +308,7 @@ SERVER_TEST(event_of_the_largest_size_passes_and_one_byte_more_is_refused)
     struct server server;
     struct client client, reader;
     char *event = malloc(LARGEST + 1);
-    server_init(&server, "a");
-    server_start(&server);
-    client_open(&client, server.http);
+    server_begin(&server, &client);
     memset(event, '\n', LARGEST); /* as SSE seven times as long */
     client_post(&client, "s", event, LARGEST);
     client_post(&client, "s", "after", 5);
@@ -363,8 +343,7 @@ SERVER_TEST(head_that_does_not_end_in_time_gets_408)
     assert_int_equal(response.status, 408);
     response_done(&response);
     client_await_end(&client);
-    client_close(&client);
-    server_stop(&server);
+    server_finish(&server, &client);
 }
 
 SERVER_TEST(slow_head_gets_408_after_the_answers_before_it)
@@ -385,8 +364,7 @@ SERVER_TEST(slow_head_gets_408_after_the_answers_before_it)
     assert_int_equal(response.status, 408);
     response_done(&response);
     client_await_end(&client);
-    client_close(&client);
-    server_stop(&server);
+    server_finish(&server, &client);
 }
 
 SERVER_TEST(body_that_does_not_end_in_time_gets_408_and_is_not_published)
@@ -406,8 +384,7 @@ SERVER_TEST(body_that_does_not_end_in_time_gets_408_and_is_not_published)
     client_close(&client);
     client_open(&client, server.http);
     assert_int_equal(client_stat(&client, "events", "published"), 0);
-    client_close(&client);
-    server_stop(&server);
+    server_finish(&server, &client);
 }
 
 SERVER_TEST(idle_connection_is_closed_in_the_end)
@@ -432,8 +409,7 @@ SERVER_TEST(idle_connection_is_closed_in_the_end)
     assert_int_equal(response.status, 201);
     assert_int_equal(client.count, 0);
     response_done(&response);
-    client_close(&client);
-    server_stop(&server);
+    server_finish(&server, &client);
 }
 
 SERVER_TEST(connection_past_the_limit_is_closed_and_others_live_on)
@@ -485,9 +461,7 @@ SERVER_TEST(metrics_are_lines_of_the_text_format)
 {
     struct server server;
     struct client client;
-    server_init(&server, "a");
-    server_start(&server);
-    client_open(&client, server.http);
+    server_begin(&server, &client);
     client_post(&client, "s", "x", 1);
     char *text = client_get(&client, "/metrics");
     assert_non_null(strstr(text, "\nhark_stream_events{stream=\"s\"} 1\n"));
@@ -507,8 +481,7 @@ SERVER_TEST(metrics_are_lines_of_the_text_format)
         assert_true(value >= 0);
     }
     free(text);
-    client_close(&client);
-    server_stop(&server);
+    server_finish(&server, &client);
 }
 
 SERVER_TEST(post_whose_segment_cannot_be_made_is_answered_as_not_kept)
@@ -519,9 +492,7 @@ SERVER_TEST(post_whose_segment_cannot_be_made_is_answered_as_not_kept)
     struct rlimit none, limit;
     if (harness_backend() == HARK_BACKEND_POLL)
         harness_skip("poll itself takes no more descriptors than the limit");
-    server_init(&server, "a");
-    server_start(&server);
-    client_open(&client, server.http);
+    server_begin(&server, &client);
     client_send(&client, "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n");
     client_response(&client, true, &response);
     response_done(&response);
@@ -536,6 +507,5 @@ SERVER_TEST(post_whose_segment_cannot_be_made_is_answered_as_not_kept)
     response_done(&response);
     assert_int_equal(prlimit(server.pid, RLIMIT_NOFILE, &limit, NULL), 0);
     assert_true(client_post(&client, "s", "x", 1) > 0);
-    client_close(&client);
-    server_stop(&server);
+    server_finish(&server, &client);
 }

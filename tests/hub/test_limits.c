@@ -81,8 +81,7 @@ SERVER_TEST(bodies_that_do_not_end_have_one_bound)
         response_done(&response);
     }
     free(large);
-    client_close(&client);
-    server_stop(&server);
+    server_finish(&server, &client);
 }
 
 SERVER_TEST(half_lines_have_the_same_bound)
@@ -250,8 +249,7 @@ BACKEND_TEST(log_finds_a_descriptor_when_connections_have_taken_all)
         client_post(&client, "s", event, sizeof event);
     for (int i = 0; i < MANY; i++)
         client_close(&many[i]);
-    client_close(&client);
-    server_stop(&server);
+    server_finish(&server, &client);
 }
 
 static void append_line(const char *path, const char *line)

@@ -98,17 +98,14 @@ SERVER_TEST(event_with_line_ends_comes_in_parts)
 {
     struct server server;
     struct client client, reader;
-    server_init(&server, "a");
-    server_start(&server);
-    client_open(&client, server.http);
+    server_begin(&server, &client);
     uint64_t id = client_post(&client, "s", "one\ntwo", 7);
     client_open(&reader, server.lines);
     client_send(&reader, "SUB s start\n");
     assert_string_equal(client_line(&reader), "+\tone");
     assert_int_equal(expect_line(&reader, "two"), id);
     client_close(&reader);
-    client_close(&client);
-    server_stop(&server);
+    server_finish(&server, &client);
 }
 
 SERVER_TEST(wrong_first_lines_are_refused_with_a_reason)
@@ -142,8 +139,7 @@ SERVER_TEST(first_line_that_does_not_come_in_time_is_refused)
     client_send(&client, "PUB ");
     assert_memory_equal(client_line(&client), "ERR ", 4);
     client_await_end(&client);
-    client_close(&client);
-    server_stop(&server);
+    server_finish(&server, &client);
 }
 
 SERVER_TEST(line_that_does_not_end_in_time_is_refused_and_not_published)
@@ -161,8 +157,7 @@ SERVER_TEST(line_that_does_not_end_in_time_is_refused_and_not_published)
     client_close(&client);
     client_open(&client, server.http);
     assert_int_equal(client_stat(&client, "events", "published"), 1);
-    client_close(&client);
-    server_stop(&server);
+    server_finish(&server, &client);
 }
 
 SERVER_TEST(publisher_whose_pieces_end_within_lines_may_go_on_for_ever)
@@ -222,9 +217,7 @@ SERVER_TEST(subscriber_after_a_stream_made_anew_is_told_of_the_gap)
     struct server server;
     struct client client, reader;
     struct response response;
-    server_init(&server, "a");
-    server_start(&server);
-    client_open(&client, server.http);
+    server_begin(&server, &client);
     uint64_t old = client_post(&client, "s", "old", 3);
     client_send(&client, "DELETE /streams/s HTTP/1.1\r\nHost: a\r\n\r\n");
     client_response(&client, true, &response);
@@ -239,17 +232,14 @@ SERVER_TEST(subscriber_after_a_stream_made_anew_is_told_of_the_gap)
     assert_memory_equal(client_line(&reader), expected, strlen(expected));
     assert_int_equal(expect_line(&reader, "new"), id);
     client_close(&reader);
-    client_close(&client);
-    server_stop(&server);
+    server_finish(&server, &client);
 }
 
 SERVER_TEST(subscriber_from_now_is_told_its_position_where_it_asks)
 {
     struct server server;
     struct client client, reader;
-    server_init(&server, "a");
-    server_start(&server);
-    client_open(&client, server.http);
+    server_begin(&server, &client);
     client_open(&reader, server.lines);
     client_send(&reader, "SUB s now\n");
     assert_string_equal(client_line(&reader), "0");
@@ -262,17 +252,14 @@ SERVER_TEST(subscriber_from_now_is_told_its_position_where_it_asks)
     uint64_t next = client_post(&client, "s", "y", 1);
     assert_int_equal(expect_line(&reader, "y"), next);
     client_close(&reader);
-    client_close(&client);
-    server_stop(&server);
+    server_finish(&server, &client);
 }
 
 SERVER_TEST(subscriber_that_is_gone_after_it_ended_its_side_is_noticed)
 {
     struct server server;
     struct client client, reader;
-    server_init(&server, "a");
-    server_start(&server);
-    client_open(&client, server.http);
+    server_begin(&server, &client);
     client_open(&reader, server.lines);
     client_send(&reader, "SUB s now\n");
     shutdown(reader.fd, SHUT_WR);
@@ -280,8 +267,7 @@ SERVER_TEST(subscriber_that_is_gone_after_it_ended_its_side_is_noticed)
     client_close(&reader);
     while (client_stat(&client, "subscribers", "lines") != 0)
         ;
-    client_close(&client);
-    server_stop(&server);
+    server_finish(&server, &client);
 }
 
 SERVER_TEST(subscriber_that_has_ended_its_side_and_takes_nothing_is_dropped_soon)

@@ -57,9 +57,7 @@ SERVER_TEST(subscriber_from_now_sees_what_comes_and_knows_its_position)
 {
     struct server server;
     struct client client, reader;
-    server_init(&server, "a");
-    server_start(&server);
-    client_open(&client, server.http);
+    server_begin(&server, &client);
     uint64_t old = client_post(&client, "s", "old", 3);
     client_subscribe(&reader, server.http, "/streams/s", "");
     uint64_t last = client_position(&reader);
@@ -67,17 +65,14 @@ SERVER_TEST(subscriber_from_now_sees_what_comes_and_knows_its_position)
     publish_numbers(&client, "s", 0, 20);
     expect_numbers(&reader, &last, 0, 20);
     client_close(&reader);
-    client_close(&client);
-    server_stop(&server);
+    server_finish(&server, &client);
 }
 
 SERVER_TEST(subscriber_of_a_stream_that_is_not_there_yet_sees_its_first_event)
 {
     struct server server;
     struct client client, reader, replayer;
-    server_init(&server, "a");
-    server_start(&server);
-    client_open(&client, server.http);
+    server_begin(&server, &client);
     client_subscribe(&reader, server.http, "/streams/s", "");
     uint64_t last = client_position(&reader);
     assert_int_equal(last, 0);
@@ -88,8 +83,7 @@ SERVER_TEST(subscriber_of_a_stream_that_is_not_there_yet_sees_its_first_event)
     expect_numbers(&replayer, &replayed, 0, 3);
     client_close(&replayer);
     client_close(&reader);
-    client_close(&client);
-    server_stop(&server);
+    server_finish(&server, &client);
 }
 
 SERVER_TEST(replay_begins_after_the_id_and_goes_over_into_live)
@@ -97,9 +91,7 @@ SERVER_TEST(replay_begins_after_the_id_and_goes_over_into_live)
     struct server server;
     struct client client, reader;
     char fields[64];
-    server_init(&server, "a");
-    server_start(&server);
-    client_open(&client, server.http);
+    server_begin(&server, &client);
     publish_numbers(&client, "s", 0, 10);
     uint64_t middle = client_post(&client, "s", "10", 2);
     publish_numbers(&client, "s", 11, 20);
@@ -118,17 +110,14 @@ SERVER_TEST(replay_begins_after_the_id_and_goes_over_into_live)
     last = client_position(&reader);
     expect_numbers(&reader, &last, 11, 30);
     client_close(&reader);
-    client_close(&client);
-    server_stop(&server);
+    server_finish(&server, &client);
 }
 
 SERVER_TEST(events_keep_their_lines)
 {
     struct server server;
     struct client client, reader;
-    server_init(&server, "a");
-    server_start(&server);
-    client_open(&client, server.http);
+    server_begin(&server, &client);
     client_subscribe(&reader, server.http, "/streams/s", "");
     client_position(&reader);
     client_post(&client, "s", "one\ntwo\r\nthree\rfour\n", 20);
@@ -136,8 +125,7 @@ SERVER_TEST(events_keep_their_lines)
     assert_non_null(strstr(block, "\ndata: one\ndata: two\ndata: three\ndata: four\ndata: "));
     free(block);
     client_close(&reader);
-    client_close(&client);
-    server_stop(&server);
+    server_finish(&server, &client);
 }
 
 /* A line end becomes seven bytes: what one read of the disk gives is more than one block takes. */
@@ -147,9 +135,7 @@ SERVER_TEST(events_of_many_lines_are_replayed_in_as_many_blocks_as_they_need)
     struct server server;
     struct client client, reader;
     char event[LINES];
-    server_init(&server, "a");
-    server_start(&server);
-    client_open(&client, server.http);
+    server_begin(&server, &client);
     memset(event, '\n', sizeof event);
     uint64_t ids[EVENTS];
     for (int i = 0; i < EVENTS; i++)
@@ -168,8 +154,7 @@ SERVER_TEST(events_of_many_lines_are_replayed_in_as_many_blocks_as_they_need)
         free(block);
     }
     client_close(&reader);
-    client_close(&client);
-    server_stop(&server);
+    server_finish(&server, &client);
 }
 
 SERVER_TEST(stream_made_anew_tells_those_who_know_the_old_one_of_a_gap)
@@ -178,9 +163,7 @@ SERVER_TEST(stream_made_anew_tells_those_who_know_the_old_one_of_a_gap)
     struct client client, reader;
     struct response response;
     char fields[64];
-    server_init(&server, "a");
-    server_start(&server);
-    client_open(&client, server.http);
+    server_begin(&server, &client);
     uint64_t old = client_post(&client, "s", "old", 3);
     client_subscribe(&reader, server.http, "/streams/s", "");
     uint64_t last = client_position(&reader);
@@ -205,17 +188,14 @@ SERVER_TEST(stream_made_anew_tells_those_who_know_the_old_one_of_a_gap)
         client_position(&reader);
     }
     client_close(&reader);
-    client_close(&client);
-    server_stop(&server);
+    server_finish(&server, &client);
 }
 
 SERVER_TEST(id_that_was_never_given_leads_to_a_gap_and_all_events)
 {
     struct server server;
     struct client client, reader;
-    server_init(&server, "a");
-    server_start(&server);
-    client_open(&client, server.http);
+    server_begin(&server, &client);
     publish_numbers(&client, "s", 0, 3);
     client_subscribe(&reader, server.http, "/streams/s?after=99999999", "");
     client_position(&reader);
@@ -225,17 +205,14 @@ SERVER_TEST(id_that_was_never_given_leads_to_a_gap_and_all_events)
     uint64_t last = 0;
     expect_numbers(&reader, &last, 0, 3);
     client_close(&reader);
-    client_close(&client);
-    server_stop(&server);
+    server_finish(&server, &client);
 }
 
 SERVER_TEST(id_that_was_never_given_leads_to_a_gap_before_the_first_event_of_a_stream)
 {
     struct server server;
     struct client client, reader;
-    server_init(&server, "a");
-    server_start(&server);
-    client_open(&client, server.http);
+    server_begin(&server, &client);
     client_subscribe(&reader, server.http, "/streams/s?after=99999999", "");
     client_position(&reader);
     publish_numbers(&client, "s", 0, 3);
@@ -245,8 +222,7 @@ SERVER_TEST(id_that_was_never_given_leads_to_a_gap_before_the_first_event_of_a_s
     uint64_t last = 0;
     expect_numbers(&reader, &last, 0, 3);
     client_close(&reader);
-    client_close(&client);
-    server_stop(&server);
+    server_finish(&server, &client);
 }
 
 SERVER_TEST(retention_tells_those_who_were_before_it_of_a_gap)
@@ -282,8 +258,7 @@ SERVER_TEST(retention_tells_those_who_were_before_it_of_a_gap)
     assert_true(id >= kept && kept > first && id <= newest);
     free(block);
     client_close(&reader);
-    client_close(&client);
-    server_stop(&server);
+    server_finish(&server, &client);
 }
 
 SERVER_TEST(reader_that_had_ended_its_side_before_it_began_is_let_go_after_its_answers)
@@ -327,8 +302,7 @@ SERVER_TEST(heartbeat_comes_to_idle_subscribers_alone)
     client_close(&reader);
     while (client_stat(&client, "subscribers", "sse") != 0)
         ;
-    client_close(&client);
-    server_stop(&server);
+    server_finish(&server, &client);
 }
 
 /* --- many, and slow ones --- */
@@ -504,9 +478,7 @@ SERVER_TEST_TIMEOUT(thousand_that_come_back_at_once_are_all_served_from_the_disk
     setrlimit(RLIMIT_NOFILE, &limit);
     if (limit.rlim_cur < MANY + 100)
         harness_skip("the limit of descriptors is %llu", (unsigned long long)limit.rlim_cur);
-    server_init(&server, "a");
-    server_start(&server);
-    client_open(&client, server.http);
+    server_begin(&server, &client);
     publish_numbers_together(&client, "s", 0, EACH);
     client_close(&client);
     assert_int_equal(server_end(&server, SIGKILL), 128 + SIGKILL);
