@@ -54,7 +54,7 @@ static void look_at_program(struct trace_session *session)
 static void time_up(struct hark_op *op, int64_t result)
 {
     struct trace_session *session = hark_container_of(op, struct trace_session, time_up);
-    if (result == -ECANCELED)
+    if (session->over || result == -ECANCELED)
         return;
     if (session->round)
         session->round(session->context, true);
@@ -80,8 +80,8 @@ static uint64_t round_length_ns(const struct trace_session *session)
 static void tick(struct hark_op *op, int64_t result)
 {
     struct trace_session *session = hark_container_of(op, struct trace_session, tick);
-    if (result == -ECANCELED)
-        return;
+    if (session->over || result == -ECANCELED)
+        return; /* a cancel may find it due already */
     bool goes_on = !session->round || session->round(session->context, false);
     trace_collection_round(session->collection);
     if (goes_on)
