@@ -56,7 +56,7 @@ int main(int argc, char **argv)
     snprintf(text, sizeof text, "127.0.0.1:%s", argc > 1 ? argv[1] : "0");
     if (hark_loop_create(NULL, &loop) < 0 || hark_address_parse(text, &address) < 0)
         return 1;
-    int fd = hark_os_listen_at(loop, &address, 0, HARK_LISTEN_NO_DELAY);
+    int fd = hark_listen_at(loop, &address, 0, HARK_LISTEN_NO_DELAY);
     if (fd < 0)
         return 1;
     plain_tcp(fd);

@@ -139,7 +139,7 @@ int main(int count, char **arguments)
     snprintf(text, sizeof text, "127.0.0.1:%s", count > 1 ? arguments[1] : "12345");
     if ((error = hark_address_parse(text, &address)) < 0 ||
         (error = hark_loop_create(NULL, &loop)) < 0 ||
-        (error = server.fd = hark_os_listen_at(loop, &address, 0, HARK_LISTEN_NO_DELAY)) < 0 ||
+        (error = server.fd = hark_listen_at(loop, &address, 0, HARK_LISTEN_NO_DELAY)) < 0 ||
         (error = hark_os_getsockname(loop, server.fd, &address)) < 0) {
         fprintf(stderr, "03_select: cannot listen on %s: %s\n", text, hark_error_text(error));
         return 1;

@@ -78,10 +78,10 @@ HARK_API struct hark_loop *hark_group_loop(const struct hark_group *group, uint3
  * process of the same user that sets SO_REUSEPORT of its own accord can join. Port 0 takes a free
  * port, the same for all (hark_os_getsockname tells which). A unix socket has one queue: all get a
  * copy of its descriptor, and whichever loop comes first accepts.
- * Takes: backlog and flags as hark_os_listen_at; with HARK_LISTEN_REUSE_PORT it joins an address
+ * Takes: backlog and flags as hark_listen_at; with HARK_LISTEN_REUSE_PORT it joins an address
  *   that processes of the user share already. out_fds: room for hark_group_size descriptors.
  * Gives: 0 and *out_fds, the caller's.
- * Fails: as hark_os_listen_at; -ENOMEM: nothing is left open.
+ * Fails: as hark_listen_at; -ENOMEM: nothing is left open.
  * Thread: the first loop's.
  * Backends: SO_REUSEPORT of socket(7). */
 HARK_API int hark_group_listen(struct hark_group *group, const struct hark_address *address,

@@ -8,6 +8,25 @@
 
 HARK_BEGIN
 
+/* How hark_listen_at opens a listening socket. */
+enum hark_listen_flags {
+    HARK_LISTEN_REUSE_PORT =
+        1, /* SO_REUSEPORT: several loops listen on one address and share its connections */
+    HARK_LISTEN_NO_DELAY = 2, /* TCP_NODELAY, which accepted connections inherit */
+};
+
+/* Opens a listening socket: socket, SO_REUSEADDR (TCP), bind and listen in one, for TCP over IPv4
+ * and IPv6 (the address "::" takes both, and IPv4 alone on a machine without IPv6) and unix
+ * streams. A stale unix path, a socket that nobody listens on, is removed first; no other file is.
+ * It blocks the loop's thread shortly: for a few system calls, which with a unix path look into the
+ * file system and can wait for a disk.
+ * Takes: backlog 1 to SOMAXCONN; 0: SOMAXCONN. flags: enum hark_listen_flags.
+ * Gives: the listening descriptor, to be closed with hark_close.
+ * Fails: -EADDRINUSE, -EACCES, -EADDRNOTAVAIL, -EAFNOSUPPORT, -EMFILE, ...; -EINVAL backlog or
+ *   flags; -EOPNOTSUPP HARK_LISTEN_REUSE_PORT on a unix address. */
+HARK_API int hark_listen_at(struct hark_loop *loop, const struct hark_address *address, int backlog,
+                            unsigned flags);
+
 struct hark_listener;
 
 /* Called for each connection. fd is the receiver's, to be closed with hark_close (or given to a
@@ -46,9 +65,9 @@ struct hark_listener {
 };
 
 /* Listens at an address and accepts.
- * Takes: backlog and flags as hark_os_listen_at.
+ * Takes: backlog and flags as hark_listen_at.
  * Owns: the listener's memory is the library's until `closed` is called.
- * Fails: as hark_os_listen_at; nothing is then left open and no callback comes. */
+ * Fails: as hark_listen_at; nothing is then left open and no callback comes. */
 HARK_API int hark_listener_open(struct hark_loop *loop, struct hark_listener *listener,
                                 const struct hark_address *address, int backlog, unsigned flags,
                                 hark_listener_accepted *accepted, hark_listener_failed *failed);

@@ -34,23 +34,6 @@ HARK_API int hark_os_getpeername(struct hark_loop *loop, int fd, struct hark_add
  * Fails: -EBUSY ops are in flight on it; -EBADF. */
 HARK_API int hark_os_close(struct hark_loop *loop, int fd);
 
-/* How hark_os_listen_at opens a listening socket. */
-enum hark_listen_flags {
-    HARK_LISTEN_REUSE_PORT =
-        1, /* SO_REUSEPORT: several loops listen on one address and share its connections */
-    HARK_LISTEN_NO_DELAY = 2, /* TCP_NODELAY, which accepted connections inherit */
-};
-
-/* socket, SO_REUSEADDR (TCP), bind and listen in one: for TCP over IPv4 and IPv6 (the address "::"
- * takes both, and IPv4 alone on a machine without IPv6) and unix streams. A stale unix path, a
- * socket that nobody listens on, is removed first; no other file is.
- * Takes: backlog 1 to SOMAXCONN; 0: SOMAXCONN. flags: enum hark_listen_flags.
- * Gives: the listening descriptor, to be closed with hark_close.
- * Fails: -EADDRINUSE, -EACCES, -EADDRNOTAVAIL, -EAFNOSUPPORT, -EMFILE, ...; -EINVAL backlog or
- *   flags; -EOPNOTSUPP HARK_LISTEN_REUSE_PORT on a unix address. */
-HARK_API int hark_os_listen_at(struct hark_loop *loop, const struct hark_address *address,
-                               int backlog, unsigned flags);
-
 /* CLOCK_MONOTONIC and CLOCK_REALTIME in nanoseconds, read now. */
 HARK_API uint64_t hark_os_clock(struct hark_loop *loop);
 HARK_API uint64_t hark_os_wall_clock(struct hark_loop *loop);

@@ -4,7 +4,7 @@
 #include "core/cancel.h"
 #include "core/op.h"
 #include "core/row.h"
-#include "hark/file.h"
+#include "hark/close.h"
 
 void close_if_alone(struct hark_loop *loop, int fd)
 {

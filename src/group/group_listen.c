@@ -6,6 +6,7 @@
  * kernel looks at it when the others join (inet_csk_get_port, reuseport_add_sock). What must hold:
  * where it fails, nothing is left open. */
 #include "hark/group.h"
+#include "hark/listener.h"
 #include "hark/os.h"
 #include "kernel/kernel.h"
 
@@ -17,7 +18,7 @@ static int open_first(struct hark_loop *loop, const struct hark_address *address
                       unsigned flags, struct hark_address *out_actual)
 {
     const int on = 1;
-    int fd = hark_os_listen_at(loop, address, backlog, flags);
+    int fd = hark_listen_at(loop, address, backlog, flags);
     if (fd < 0)
         return fd;
     int error = hark_os_getsockname(loop, fd, out_actual);
@@ -33,7 +34,7 @@ static int open_next(struct hark_loop *loop, const struct hark_address *actual, 
                      unsigned flags, int first)
 {
     if (actual->name.any.sa_family != AF_UNIX)
-        return hark_os_listen_at(loop, actual, backlog, flags | HARK_LISTEN_REUSE_PORT);
+        return hark_listen_at(loop, actual, backlog, flags | HARK_LISTEN_REUSE_PORT);
     return kernel_fcntl(NULL, first, F_DUPFD_CLOEXEC, 0);
 }
 

@@ -1,6 +1,7 @@
-/* hark_os_listen_at: a listening socket in one call. What must hold: where it fails nothing is left
+/* hark_listen_at: a listening socket in one call. What must hold: where it fails nothing is left
  * open, and no path is removed but that of a unix socket on which nobody listens. The calls below
  * it are the core's (os.h). */
+#include "hark/listener.h"
 #include "hark/os.h"
 #include "kernel/kernel.h"
 
@@ -102,8 +103,8 @@ static int listen_at(struct hark_loop *loop, const struct hark_address *address,
     return error;
 }
 
-int hark_os_listen_at(struct hark_loop *loop, const struct hark_address *address, int backlog,
-                      unsigned flags)
+int hark_listen_at(struct hark_loop *loop, const struct hark_address *address, int backlog,
+                   unsigned flags)
 {
     sa_family_t family =
         address->length >= sizeof(sa_family_t) ? address->name.any.sa_family : AF_UNSPEC;

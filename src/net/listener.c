@@ -15,7 +15,7 @@
  *
  * Left to others: accepting itself (accept_each), and the fairness of the turn. */
 #include "hark/listener.h"
-#include "hark/file.h"
+#include "hark/close.h"
 #include "hark/net.h"
 #include "hark/os.h"
 #include "hark/timer.h"
@@ -238,7 +238,7 @@ int hark_listener_open(struct hark_loop *loop, struct hark_listener *listener,
     prepare(loop, listener, accepted, failed);
     if (!reserve_open(listener))
         return listener->reserve;
-    int fd = hark_os_listen_at(loop, address, backlog, flags);
+    int fd = hark_listen_at(loop, address, backlog, flags);
     if (fd < 0) {
         reserve_close(listener);
         return fd;

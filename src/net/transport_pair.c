@@ -4,6 +4,7 @@
  * what lies in `bytes` is delivered before more is read into it. */
 #include "net/transport_pair.h"
 
+#include "hark/close.h"
 #include "hark/file.h"
 #include "hark/poll.h"
 

@@ -1,7 +1,7 @@
 /* transport_socket.c - a stream over a connected socket: each call is one op on its descriptor. */
 #include "net/transport_socket.h"
 
-#include "hark/file.h"
+#include "hark/close.h"
 #include "hark/net.h"
 #include "hark/os.h"
 #include "hark/poll.h"

@@ -90,7 +90,7 @@ BACKEND_TEST(connect_to_a_listener_gives_zero_and_accept_its_descriptor)
             assert_int_equal(hark_address_parse(
                                  families[index] == AF_INET ? "127.0.0.1:0" : "[::1]:0", &address),
                              0);
-        int listener = hark_os_listen_at(loop, &address, 0, 0);
+        int listener = hark_listen_at(loop, &address, 0, 0);
         if (listener == -EADDRNOTAVAIL || listener == -EAFNOSUPPORT)
             continue; /* no IPv6 here */
         assert_true(listener >= 0);

@@ -140,14 +140,14 @@ BACKEND_TEST(address_of_a_group_is_in_use_for_everybody_else)
     assert_result(hark_group_listen(group, &address, 0, 0, fds), 0);
     assert_int_equal(hark_os_getsockname(loop, fds[0], &actual), 0);
     assert_result(hark_group_listen(other, &actual, 0, 0, others), -EADDRINUSE);
-    assert_result(hark_os_listen_at(loop, &actual, 0, 0), -EADDRINUSE);
+    assert_result(hark_listen_at(loop, &actual, 0, 0), -EADDRINUSE);
     assert_int_equal(others[0], -7);
     close_all(fds, 2);
     assert_result(hark_group_listen(other, &actual, 0, 0, others), 0);
     /* and one that is another's is not taken */
     assert_result(hark_group_listen(group, &actual, 0, 0, fds), -EADDRINUSE);
     close_all(others, 2);
-    int alone = hark_os_listen_at(loop, &actual, 0, 0);
+    int alone = hark_listen_at(loop, &actual, 0, 0);
     assert_true(alone >= 0);
     assert_result(hark_group_listen(group, &actual, 0, 0, fds), -EADDRINUSE);
     close(alone);

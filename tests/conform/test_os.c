@@ -91,11 +91,11 @@ BACKEND_TEST(listen_at_a_used_port_gives_eaddrinuse)
 {
     struct hark_address address;
     assert_int_equal(hark_address_parse("127.0.0.1:0", &address), 0);
-    int fd = hark_os_listen_at(loop, &address, 0, 0);
+    int fd = hark_listen_at(loop, &address, 0, 0);
     assert_true(fd >= 0);
     assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
     assert_result(hark_os_getsockname(loop, fd, &address), 0);
-    assert_result(hark_os_listen_at(loop, &address, 0, 0), -EADDRINUSE);
+    assert_result(hark_listen_at(loop, &address, 0, 0), -EADDRINUSE);
     harness_close(loop, fd);
 }
 
@@ -103,10 +103,10 @@ BACKEND_TEST(listen_at_with_reuse_port_shares_it)
 {
     struct hark_address address;
     assert_int_equal(hark_address_parse("127.0.0.1:0", &address), 0);
-    int one = hark_os_listen_at(loop, &address, 0, HARK_LISTEN_REUSE_PORT | HARK_LISTEN_NO_DELAY);
+    int one = hark_listen_at(loop, &address, 0, HARK_LISTEN_REUSE_PORT | HARK_LISTEN_NO_DELAY);
     assert_true(one >= 0);
     assert_result(hark_os_getsockname(loop, one, &address), 0);
-    int other = hark_os_listen_at(loop, &address, 0, HARK_LISTEN_REUSE_PORT);
+    int other = hark_listen_at(loop, &address, 0, HARK_LISTEN_REUSE_PORT);
     assert_true(other >= 0);
     harness_close(loop, one);
     harness_close(loop, other);
@@ -119,17 +119,17 @@ BACKEND_TEST(listen_at_removes_a_stale_unix_path_and_no_other)
     struct stat status;
     snprintf(text, sizeof text, "unix:%s", harness_path("socket"));
     assert_int_equal(hark_address_parse(text, &address), 0);
-    int one = hark_os_listen_at(loop, &address, 0, 0);
+    int one = hark_listen_at(loop, &address, 0, 0);
     assert_true(one >= 0);
-    assert_result(hark_os_listen_at(loop, &address, 0, 0), -EADDRINUSE); /* somebody listens */
+    assert_result(hark_listen_at(loop, &address, 0, 0), -EADDRINUSE); /* somebody listens */
     harness_close(loop, one);
-    int other = hark_os_listen_at(loop, &address, 0, 0); /* nobody does any more */
+    int other = hark_listen_at(loop, &address, 0, 0); /* nobody does any more */
     assert_true(other >= 0);
     harness_close(loop, other);
     close(harness_file("file", "precious", 8));
     snprintf(text, sizeof text, "unix:%s", harness_path("file"));
     assert_int_equal(hark_address_parse(text, &address), 0);
-    assert_result(hark_os_listen_at(loop, &address, 0, 0), -EADDRINUSE); /* no socket at all */
+    assert_result(hark_listen_at(loop, &address, 0, 0), -EADDRINUSE); /* no socket at all */
     assert_int_equal(stat(harness_path("file"), &status), 0);
     assert_int_equal(status.st_size, 8);
 }

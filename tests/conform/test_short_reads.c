@@ -133,7 +133,7 @@ BACKEND_TEST(recv_on_an_accepted_unix_stream_goes_on_after_a_piece_that_carried_
     char text[HARK_ADDRESS_TEXT_MAX];
     snprintf(text, sizeof text, "unix:%s", harness_path("socket"));
     assert_int_equal(hark_address_parse(text, &address), 0);
-    int listener = hark_os_listen_at(loop, &address, 0, 0);
+    int listener = hark_listen_at(loop, &address, 0, 0);
     assert_true(listener >= 0);
     hark_socket(loop, &making.op, AF_UNIX, SOCK_STREAM, 0, harness_done);
     ends[1] = (int)harness_wait(loop, &making);

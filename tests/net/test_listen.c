@@ -1,4 +1,4 @@
-/* hark_os_listen_at: TCP and unix, options, stale paths. */
+/* hark_listen_at: TCP and unix, options, stale paths. */
 #include "fault/faults.h"
 
 #include <arpa/inet.h>
@@ -33,7 +33,7 @@ static struct hark_address unix_address(const char *name)
 
 static int listen_at(struct hark_loop *loop, const struct hark_address *address, unsigned flags)
 {
-    return hark_os_listen_at(loop, address, 0, flags);
+    return hark_listen_at(loop, address, 0, flags);
 }
 
 static int option_of(int fd, int level, int option)
@@ -90,9 +90,9 @@ BACKEND_TEST(listen_at_address_in_use_gives_eaddrinuse)
 BACKEND_TEST(listen_at_wrong_arguments_is_refused)
 {
     struct hark_address address = address_of("127.0.0.1:0");
-    assert_result(hark_os_listen_at(loop, &address, -1, 0), -EINVAL);
-    assert_result(hark_os_listen_at(loop, &address, SOMAXCONN + 1, 0), -EINVAL);
-    assert_result(hark_os_listen_at(loop, &address, 0, 4), -EINVAL);
+    assert_result(hark_listen_at(loop, &address, -1, 0), -EINVAL);
+    assert_result(hark_listen_at(loop, &address, SOMAXCONN + 1, 0), -EINVAL);
+    assert_result(hark_listen_at(loop, &address, 0, 4), -EINVAL);
     struct hark_address unknown = {.length = sizeof(struct sockaddr),
                                    .name.any.sa_family = AF_NETLINK};
     assert_result(listen_at(loop, &unknown, 0), -EAFNOSUPPORT);
@@ -216,7 +216,7 @@ BACKEND_TEST(listen_at_unix_path_in_use_leaves_it)
 BACKEND_TEST(listen_at_unix_path_with_full_backlog_leaves_it)
 {
     struct hark_address address = unix_address("socket");
-    int fd = hark_os_listen_at(loop, &address, 1, 0);
+    int fd = hark_listen_at(loop, &address, 1, 0);
     assert_true(fd >= 0);
     int clients[4];
     int count = 0;

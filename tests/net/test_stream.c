@@ -404,7 +404,7 @@ static void talk(struct hark_loop *loop, const char *text)
     struct witness server = {0};
     struct hark_address address;
     assert_result(hark_address_parse(text, &address), 0);
-    int listener = hark_os_listen_at(loop, &address, 0, 0);
+    int listener = hark_listen_at(loop, &address, 0, 0);
     assert_true(listener >= 0);
     assert_result(hark_os_getsockname(loop, listener, &address), 0);
     assert_result(witness_connect(loop, &client, &address, NULL), 0);

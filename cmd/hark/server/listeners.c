@@ -141,7 +141,7 @@ static int listener_open(struct listener *listener)
     const struct serve_options *options = listener->listeners->workers->options;
     struct hark_address address = listener->address;
     char actual[HARK_ADDRESS_TEXT_MAX];
-    int fd = hark_os_listen_at(owner->loop, &address, 0, HARK_LISTEN_NO_DELAY);
+    int fd = hark_listen_at(owner->loop, &address, 0, HARK_LISTEN_NO_DELAY);
     if (fd < 0)
         return fd;
     bool is_unix = address.name.any.sa_family == AF_UNIX;
