@@ -112,6 +112,8 @@ static void accepted(struct hark_listener *listener, int fd)
     hark_recv_each(listener->loop, &session->receive, fd, received);
 }
 
+static const struct hark_listener_events listening = {.accepted = accepted};
+
 int main(int count, char **arguments)
 {
     static struct hark_listener listener;
@@ -125,8 +127,8 @@ int main(int count, char **arguments)
     snprintf(text, sizeof text, "127.0.0.1:%s", count > 1 ? arguments[1] : "7000");
     if ((error = hark_address_parse(text, &address)) < 0 ||
         (error = hark_loop_create(&options, &loop)) < 0 ||
-        (error = hark_listener_open(loop, &listener, &address, 0, HARK_LISTEN_NO_DELAY, accepted,
-                                    NULL)) < 0 ||
+        (error = hark_listener_open(loop, &listener, &address, 0, HARK_LISTEN_NO_DELAY,
+                                    &listening)) < 0 ||
         (error = hark_listener_address(&listener, &address)) < 0) {
         fprintf(stderr, "02_echo: cannot listen on %s: %s\n", text, hark_error_text(error));
         return 1;

@@ -88,6 +88,8 @@ static void accepted(struct hark_listener *listener, int fd)
     client_write(client);
 }
 
+static const struct hark_listener_events listening = {.accepted = accepted};
+
 int main(int count, char **arguments)
 {
     static struct hark_listener listener;
@@ -102,7 +104,7 @@ int main(int count, char **arguments)
         lines_wanted = strtoull(arguments[2], NULL, 10);
     if ((error = hark_address_parse(text, &address)) < 0 ||
         (error = hark_loop_create(NULL, &loop)) < 0 ||
-        (error = hark_listener_open(loop, &listener, &address, 0, 0, accepted, NULL)) < 0 ||
+        (error = hark_listener_open(loop, &listener, &address, 0, 0, &listening)) < 0 ||
         (error = hark_listener_address(&listener, &address)) < 0) {
         fprintf(stderr, "07_back_pressure: cannot listen on %s: %s\n", text,
                 hark_error_text(error));

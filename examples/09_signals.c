@@ -70,6 +70,8 @@ static void accepted(struct hark_listener *listener, int fd)
     hark_stream_read_start(stream);
 }
 
+static const struct hark_listener_events listening = {.accepted = accepted};
+
 static void hung_up(struct hark_op *op, int64_t result)
 {
     if (hark_op_more(op) && result == SIGHUP)
@@ -90,7 +92,7 @@ static void asked_to_end(struct hark_op *op, int64_t result)
         return;
     printf("ending: signal %d, %" PRIu64 " connections open\n", (int)result, server.connections);
     server.ending = true;
-    hark_listener_close(&server.listener, NULL);
+    hark_listener_close(&server.listener);
     hark_cancel(&server.hangup);
     hark_cancel(&server.interrupt);
     hark_cancel(&server.terminate); /* from here on the signals do what they do by default: a second
@@ -110,7 +112,7 @@ int main(int count, char **arguments)
     snprintf(text, sizeof text, "127.0.0.1:%s", count > 1 ? arguments[1] : "7000");
     if ((error = hark_address_parse(text, &address)) < 0 ||
         (error = hark_loop_create(NULL, &loop)) < 0 ||
-        (error = hark_listener_open(loop, &server.listener, &address, 0, 0, accepted, NULL)) < 0 ||
+        (error = hark_listener_open(loop, &server.listener, &address, 0, 0, &listening)) < 0 ||
         (error = hark_listener_address(&server.listener, &address)) < 0) {
         fprintf(stderr, "09_signals: cannot listen on %s: %s\n", text, hark_error_text(error));
         return 1;

@@ -126,14 +126,16 @@ static void accepted(struct hark_listener *listener, int fd)
 static void accepting_ended(struct hark_listener *listener, int error)
 {
     if (error == -ECANCELED)
-        hark_listener_close(listener, NULL);
+        hark_listener_close(listener);
 }
+
+static const struct hark_listener_events listening = {.accepted = accepted,
+                                                      .failed = accepting_ended};
 
 static int begin(struct hark_loop *loop, uint32_t index, void *context)
 {
     (void)context;
-    return hark_listener_adopt(loop, &places[index].listener, places[index].fd, accepted,
-                               accepting_ended);
+    return hark_listener_adopt(loop, &places[index].listener, places[index].fd, &listening);
 }
 
 static int end(struct hark_loop *loop, uint32_t index, void *context)

@@ -29,30 +29,29 @@ HARK_API int hark_listen_at(struct hark_loop *loop, const struct hark_address *a
 
 struct hark_listener;
 
-/* Called for each connection. fd is the receiver's, to be closed with hark_close (or given to a
- * stream). */
-typedef void hark_listener_accepted(struct hark_listener *listener, int fd);
+/* What a listener tells its owner. Any may be NULL but `accepted`. */
+struct hark_listener_events {
+    /* A connection has come. fd is the receiver's, to be closed with hark_close (or given to a
+     * stream). */
+    void (*accepted)(struct hark_listener *listener, int fd);
+    /* Accepting is in trouble, by a negative errno. -EMFILE, -ENFILE, -ENOMEM, -ENOBUFS:
+     * connections are shed or kept waiting for now, and it goes on by itself; told once, until a
+     * connection has been accepted in the ordinary way. Anything else: the listener has stopped and
+     * wants to be closed: -ECANCELED after hark_cancel_all, -EINVAL not a listening socket,
+     * -ENOTRECOVERABLE no memory even for a timer to wait with. */
+    void (*failed)(struct hark_listener *listener, int error);
+    /* Last of all, after hark_listener_close: the memory is the caller's again. */
+    void (*closed)(struct hark_listener *listener);
+};
 
-/* Called with a negative errno when accepting is in trouble. -EMFILE, -ENFILE, -ENOMEM, -ENOBUFS:
- * connections are shed or kept waiting for now, and it goes on by itself; told once, until a
- * connection has been accepted in the ordinary way. Anything else: the listener has stopped and
- * wants to be closed: -ECANCELED after hark_cancel_all, -EINVAL not a listening socket,
- * -ENOTRECOVERABLE no memory even for a timer to wait with. May be NULL. */
-typedef void hark_listener_failed(struct hark_listener *listener, int error);
-
-/* Called once, last of all, after hark_listener_close: the listener may be freed or opened again.
- * May be NULL. */
-typedef void hark_listener_closed(struct hark_listener *listener);
-
-/* In the caller's memory, zeroed before its first use. All but the three counters is private. */
+/* In the caller's memory, zeroed before its first use. `loop` and the three counters may be read;
+ * all else is private. */
 struct hark_listener {
     struct hark_op accept;
     struct hark_op pause;
     struct hark_op close;
     struct hark_loop *loop;
-    hark_listener_accepted *accepted;
-    hark_listener_failed *failed;
-    hark_listener_closed *closed;
+    const struct hark_listener_events *events;
     uint64_t accepted_count; /* connections handed over */
     uint64_t shed_count;     /* connections closed at once for want of a descriptor */
     uint64_t pauses;         /* times that accepting was paused */
@@ -65,29 +64,28 @@ struct hark_listener {
 };
 
 /* Listens at an address and accepts.
- * Takes: backlog and flags as hark_listen_at.
+ * Takes: backlog and flags as hark_listen_at; events must outlive the listener.
  * Owns: the listener's memory is the library's until `closed` is called.
  * Fails: as hark_listen_at; nothing is then left open and no callback comes. */
 HARK_API int hark_listener_open(struct hark_loop *loop, struct hark_listener *listener,
                                 const struct hark_address *address, int backlog, unsigned flags,
-                                hark_listener_accepted *accepted, hark_listener_failed *failed);
+                                const struct hark_listener_events *events);
 
 /* Accepts on a socket that listens already: inherited, or made with other options.
  * Owns: fd is the listener's from here, also where it fails.
  * Fails: -EMFILE, -ENFILE no reserve descriptor could be opened. */
 HARK_API int hark_listener_adopt(struct hark_loop *loop, struct hark_listener *listener, int fd,
-                                 hark_listener_accepted *accepted, hark_listener_failed *failed);
+                                 const struct hark_listener_events *events);
 
 /* The address it listens at: tells the port where port 0 was asked for.
  * Fails: -EBADF closed. */
 HARK_API int hark_listener_address(struct hark_listener *listener,
                                    struct hark_address *out_address);
 
-/* Stops accepting and closes the socket; then calls closed. The path of a unix socket stays, for
+/* Stops accepting and closes the socket; then calls `closed`. The path of a unix socket stays, for
  * the next one that listens there to replace.
- * Takes: a listener that is open, from any callback; one that is not: nothing happens. closed may
- *   be NULL. */
-HARK_API void hark_listener_close(struct hark_listener *listener, hark_listener_closed *closed);
+ * Takes: a listener that is open, from any callback; one that is not: nothing happens. */
+HARK_API void hark_listener_close(struct hark_listener *listener);
 
 HARK_END
 

@@ -155,7 +155,7 @@ union hark_op_arguments {
  * in flight. What every event touches stands in the first 64 bytes. */
 struct hark_op {
     hark_done *done;
-    struct hark_loop *loop; /* the loop that it was last started on */
+    struct hark_loop *loop; /* the loop that it was last started on: may be read */
     int32_t fd;
     uint8_t code; /* enum hark_op_code */
     uint8_t state;

@@ -85,7 +85,8 @@ struct hark_stream_gather {
     struct iovec vectors[HARK_STREAM_VECTORS];
 };
 
-/* In the caller's memory, zeroed before its first use; all private. `context` is the caller's.
+/* In the caller's memory, zeroed before its first use. `context` is the caller's, and `loop` may be
+ * read; all else is private.
  * Where two members share their place, the first has ended before the second begins. */
 struct hark_stream {
     void *context;

@@ -63,15 +63,15 @@ static void close_if_idle(struct hark_listener *listener)
         return;
     listener->state = CLOSED;
     listener->fd = -1;
-    if (listener->closed)
-        listener->closed(listener); /* may free the listener */
+    if (listener->events->closed)
+        listener->events->closed(listener); /* may free the listener */
 }
 
 static void stop(struct hark_listener *listener, int error)
 {
     listener->state = STOPPED;
-    if (listener->failed)
-        listener->failed(listener, error);
+    if (listener->events->failed)
+        listener->events->failed(listener, error);
 }
 
 /* Tells of a lack of descriptors or memory once, until accepting goes well again. */
@@ -80,8 +80,8 @@ static void report(struct hark_listener *listener, int error)
     if (listener->reported)
         return;
     listener->reported = true;
-    if (listener->failed)
-        listener->failed(listener, error);
+    if (listener->events->failed)
+        listener->events->failed(listener, error);
 }
 
 static void pause_over(struct hark_op *op, int64_t result)
@@ -149,7 +149,7 @@ static void accept_failed(struct hark_listener *listener, int error)
 static void hand_over(struct hark_listener *listener, int fd)
 {
     listener->accepted_count++;
-    listener->accepted(listener, fd);
+    listener->events->accepted(listener, fd);
 }
 
 static void accept_done(struct hark_op *op, int64_t result)
@@ -215,14 +215,12 @@ static void shed_one(struct hark_listener *listener)
 
 /* Everything but the ops, which are idle, and stay zeroed from the caller's first use on. */
 static void prepare(struct hark_loop *loop, struct hark_listener *listener,
-                    hark_listener_accepted *accepted, hark_listener_failed *failed)
+                    const struct hark_listener_events *events)
 {
     check_rule(listener->state == CLOSED,
                "a listener was opened that is open, or that was not zeroed", NULL, listener->fd);
     listener->loop = loop;
-    listener->accepted = accepted;
-    listener->failed = failed;
-    listener->closed = NULL;
+    listener->events = events;
     listener->accepted_count = listener->shed_count = listener->pauses = 0;
     listener->pause_ns = 0;
     listener->transient = 0;
@@ -233,9 +231,9 @@ static void prepare(struct hark_loop *loop, struct hark_listener *listener,
 
 int hark_listener_open(struct hark_loop *loop, struct hark_listener *listener,
                        const struct hark_address *address, int backlog, unsigned flags,
-                       hark_listener_accepted *accepted, hark_listener_failed *failed)
+                       const struct hark_listener_events *events)
 {
-    prepare(loop, listener, accepted, failed);
+    prepare(loop, listener, events);
     if (!reserve_open(listener))
         return listener->reserve;
     int fd = hark_listen_at(loop, address, backlog, flags);
@@ -249,9 +247,9 @@ int hark_listener_open(struct hark_loop *loop, struct hark_listener *listener,
 }
 
 int hark_listener_adopt(struct hark_loop *loop, struct hark_listener *listener, int fd,
-                        hark_listener_accepted *accepted, hark_listener_failed *failed)
+                        const struct hark_listener_events *events)
 {
-    prepare(loop, listener, accepted, failed);
+    prepare(loop, listener, events);
     if (!reserve_open(listener)) {
         hark_os_close(loop, fd);
         return listener->reserve;
@@ -275,12 +273,11 @@ static void close_done(struct hark_op *op, int64_t result)
     close_if_idle(hark_container_of(op, struct hark_listener, close));
 }
 
-void hark_listener_close(struct hark_listener *listener, hark_listener_closed *closed)
+void hark_listener_close(struct hark_listener *listener)
 {
     if (listener->state == CLOSED || listener->state == CLOSING)
         return;
     listener->state = CLOSING;
-    listener->closed = closed;
     reserve_close(listener);
     hark_cancel(&listener->pause);
     hark_close(listener->loop, &listener->close, listener->fd, close_done);

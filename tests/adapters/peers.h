@@ -65,14 +65,16 @@ static inline void peers_accepted(struct hark_listener *listener, int fd)
     hark_stream_read_start(&peer->stream);
 }
 
+static const struct hark_listener_events peers_listening = {.accepted = peers_accepted};
+
 static inline void peers_start(struct hark_loop *loop, struct peers *peers, size_t peer_bytes,
                                void (*received)(struct peer *peer, const void *bytes, size_t count))
 {
     struct hark_address address;
     *peers = (struct peers){.peer_bytes = peer_bytes, .received = received};
     assert_int_equal(hark_address_parse("127.0.0.1:0", &address), 0);
-    assert_int_equal(
-        hark_listener_open(loop, &peers->listener, &address, 0, 0, peers_accepted, NULL), 0);
+    assert_int_equal(hark_listener_open(loop, &peers->listener, &address, 0, 0, &peers_listening),
+                     0);
     assert_int_equal(hark_listener_address(&peers->listener, &address), 0);
     peers->port = ntohs(address.name.ip4.sin_port);
 }
@@ -86,7 +88,7 @@ static inline void peers_close(struct peers *peers)
 /* Goes away, with all its connections, once the loop has run. */
 static inline void peers_end(struct peers *peers)
 {
-    hark_listener_close(&peers->listener, NULL);
+    hark_listener_close(&peers->listener);
     peers_close(peers);
 }
 

@@ -45,7 +45,7 @@ static void close_shop(struct hark_op *op, int64_t result)
     (void)result;
     for (int i = 0; i < LOOPS; i++)
         if (op == &shop.all_served[i])
-            hark_listener_close(&shop.acceptors[i].listener, NULL);
+            hark_listener_close(&shop.acceptors[i].listener);
 }
 
 static void accept_client(struct hark_listener *listener, int fd)
@@ -59,11 +59,13 @@ static void accept_client(struct hark_listener *listener, int fd)
                          close_shop);
 }
 
+static const struct hark_listener_events acceptor_events = {.accepted = accept_client};
+
 static int begin_accepting(struct hark_loop *loop, uint32_t index, void *context)
 {
     struct acceptor *acceptor = &shop.acceptors[index];
     (void)context;
-    return hark_listener_adopt(loop, &acceptor->listener, acceptor->fd, accept_client, NULL);
+    return hark_listener_adopt(loop, &acceptor->listener, acceptor->fd, &acceptor_events);
 }
 
 static void *come_in(void *context)

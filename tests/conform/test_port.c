@@ -21,6 +21,8 @@ static void serve_one(struct hark_listener *listener, int fd)
     close(fd);
 }
 
+static const struct hark_listener_events listening = {.accepted = serve_one};
+
 /* The process that listens: it says at which port, then that it has a connection, and ends when it
  * is told to, or is killed. */
 static void serve(const int to_parent[2], const int from_parent[2])
@@ -32,7 +34,7 @@ static void serve(const int to_parent[2], const int from_parent[2])
     alarm(HARNESS_TIMEOUT_SECONDS);
     struct hark_loop *loop = harness_loop_create(NULL);
     hark_address_parse("127.0.0.1:0", &address);
-    if (hark_listener_open(loop, &server.listener, &address, 0, 0, serve_one, NULL) < 0 ||
+    if (hark_listener_open(loop, &server.listener, &address, 0, 0, &listening) < 0 ||
         hark_listener_address(&server.listener, &address) < 0 ||
         write(to_parent[1], &address, sizeof address) < 0)
         _exit(1);

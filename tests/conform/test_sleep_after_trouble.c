@@ -149,6 +149,8 @@ static void accepted(struct hark_listener *listener, int fd)
     hark_recv_each(listener->loop, &connection->receive, fd, received);
 }
 
+static const struct hark_listener_events listening = {.accepted = accepted};
+
 static void tell(struct side *side, enum command command)
 {
     char letter = (char)command;
@@ -182,7 +184,7 @@ static void open_side(struct hark_loop *loop, struct side *side)
     assert_non_null(side->connections);
     snprintf(text, sizeof text, "unix:%s", path);
     assert_int_equal(hark_address_parse(text, &address), 0);
-    assert_int_equal(hark_listener_open(loop, &side->listener, &address, 0, 0, accepted, NULL), 0);
+    assert_int_equal(hark_listener_open(loop, &side->listener, &address, 0, 0, &listening), 0);
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
     fflush(NULL);
     side->peers = fork();
@@ -200,7 +202,7 @@ static void open_side(struct hark_loop *loop, struct side *side)
 static void close_side(struct hark_loop *loop, struct side *side)
 {
     int status = 0;
-    hark_listener_close(&side->listener, NULL);
+    hark_listener_close(&side->listener);
     hark_cancel_all(loop);
     harness_run(loop);
     for (int index = 0; index < side->count; index++)

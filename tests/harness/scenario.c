@@ -224,15 +224,18 @@ static void accepted(struct hark_listener *listener, int fd)
 static void accepting_failed(struct hark_listener *listener, int error)
 {
     if (error != -EMFILE && error != -ENFILE && error != -ENOMEM && error != -ENOBUFS)
-        hark_listener_close(listener, listener_closed);
+        hark_listener_close(listener);
 }
+
+static const struct hark_listener_events listener_events = {
+    .accepted = accepted, .failed = accepting_failed, .closed = listener_closed};
 
 static void start_streams(void)
 {
     struct hark_stream_options options = {.connect_timeout_ns = 3600000000000u,
                                           .read_timeout_ns = 3600000000000u};
     if (hark_listener_open(scenario.loop, &scenario.listener, &scenario.listen_address, 0, 0,
-                           accepted, accepting_failed) != 0)
+                           &listener_events) != 0)
         return;
     scenario.listener_open = true;
     struct hark_address address;
@@ -274,7 +277,7 @@ static void close_all(void)
     if (scenario.server_open)
         hark_stream_close(&scenario.server);
     if (scenario.listener_open)
-        hark_listener_close(&scenario.listener, listener_closed);
+        hark_listener_close(&scenario.listener);
 }
 
 /* Turns the loop until nothing is left in it. A wait that fails may be tried again. */

@@ -25,7 +25,7 @@ void door_accepted(struct hark_listener *listener, int fd)
         door->on_accepted(door);
 }
 
-void door_failed(struct hark_listener *listener, int error)
+static void door_failed(struct hark_listener *listener, int error)
 {
     struct door *door = door_of(listener);
     assert_true(error < 0);
@@ -44,13 +44,18 @@ static void door_closed(struct hark_listener *listener)
         door->on_closed(door);
 }
 
+const struct hark_listener_events door_events = {
+    .accepted = door_accepted,
+    .failed = door_failed,
+    .closed = door_closed,
+};
+
 int door_open(struct hark_loop *loop, struct door *door, const char *text)
 {
     struct hark_address address;
     assert_result(hark_address_parse(text, &address), 0);
     door_inside = true;
-    int error =
-        hark_listener_open(loop, &door->listener, &address, 0, 0, door_accepted, door_failed);
+    int error = hark_listener_open(loop, &door->listener, &address, 0, 0, &door_events);
     door_inside = false;
     if (error == 0)
         assert_result(hark_listener_address(&door->listener, &door->address), 0);
@@ -60,7 +65,7 @@ int door_open(struct hark_loop *loop, struct door *door, const char *text)
 void door_close_start(struct door *door)
 {
     door_inside = true;
-    hark_listener_close(&door->listener, door_closed);
+    hark_listener_close(&door->listener);
     door_inside = false;
 }
 

@@ -25,8 +25,9 @@ struct door {
     void (*on_closed)(struct door *door);
 };
 
+/* What a door has for its listener. */
+extern const struct hark_listener_events door_events;
 void door_accepted(struct hark_listener *listener, int fd);
-void door_failed(struct hark_listener *listener, int error);
 int door_open(struct hark_loop *loop, struct door *door, const char *text);
 void door_close_start(struct door *door);
 

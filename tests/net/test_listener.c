@@ -96,7 +96,7 @@ BACKEND_TEST(listener_adopts_a_socket)
     struct hark_address address;
     int fd = harness_listen(loop, &address);
     int early = client_connect(&address);
-    assert_result(hark_listener_adopt(loop, &door.listener, fd, door_accepted, door_failed), 0);
+    assert_result(hark_listener_adopt(loop, &door.listener, fd, &door_events), 0);
     door_wait(loop, &door, 1);
     assert_result(hark_listener_address(&door.listener, &door.address), 0);
     assert_int_equal(door.address.name.ip4.sin_port, address.name.ip4.sin_port);
@@ -109,7 +109,7 @@ BACKEND_TEST(listener_adopting_what_does_not_listen_stops)
     struct door door = {0};
     int fd = hark_os_socket(loop, AF_INET, SOCK_STREAM, 0);
     assert_true(fd >= 0);
-    assert_result(hark_listener_adopt(loop, &door.listener, fd, door_accepted, door_failed), 0);
+    assert_result(hark_listener_adopt(loop, &door.listener, fd, &door_events), 0);
     harness_run(loop);
     assert_int_equal(door.error_count, 1);
     assert_result(door.errors[0], -EINVAL);
@@ -143,7 +143,7 @@ BACKEND_TEST(listener_closed_in_failed_is_closed_once)
 {
     struct door door = {.on_failed = close_it};
     int fd = hark_os_socket(loop, AF_INET, SOCK_STREAM, 0);
-    assert_result(hark_listener_adopt(loop, &door.listener, fd, door_accepted, door_failed), 0);
+    assert_result(hark_listener_adopt(loop, &door.listener, fd, &door_events), 0);
     harness_run(loop);
     assert_int_equal(door.error_count, 1);
     assert_true(door.closed);
@@ -173,9 +173,10 @@ BACKEND_TEST(listener_without_failed_and_closed_works)
 {
     struct hark_listener listener = {0};
     int fd = hark_os_socket(loop, AF_INET, SOCK_STREAM, 0);
-    assert_result(hark_listener_adopt(loop, &listener, fd, door_accepted, NULL), 0);
+    const struct hark_listener_events events = {.accepted = door_accepted};
+    assert_result(hark_listener_adopt(loop, &listener, fd, &events), 0);
     harness_run(loop); /* it has stopped, and nobody is told */
-    hark_listener_close(&listener, NULL);
+    hark_listener_close(&listener);
     harness_run(loop);
 }
 
@@ -212,7 +213,7 @@ BACKEND_TEST(listener_closed_before_it_could_hand_over_closes_the_connection)
     struct hark_address address;
     int fd = harness_listen(loop, &address);
     int client = client_connect(&address);
-    assert_result(hark_listener_adopt(loop, &door.listener, fd, door_accepted, door_failed), 0);
+    assert_result(hark_listener_adopt(loop, &door.listener, fd, &door_events), 0);
     door_close_start(&door);
     harness_run(loop);
     assert_true(door.closed);

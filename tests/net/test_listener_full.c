@@ -281,8 +281,7 @@ BACKEND_TEST(listener_open_and_adopt_without_descriptors_fail)
     int fd = harness_listen(loop, &address);
     table_fill(&table);
     assert_result(door_open(loop, &door, "127.0.0.1:0"), -EMFILE);
-    assert_result(hark_listener_adopt(loop, &door.listener, fd, door_accepted, door_failed),
-                  -EMFILE);
+    assert_result(hark_listener_adopt(loop, &door.listener, fd, &door_events), -EMFILE);
     assert_int_equal(fcntl(fd, F_GETFD), -1); /* it was the listener's, also where that fails */
     table_fill(&table);
     table_free(&table, 1); /* enough for the reserve, not for the socket */

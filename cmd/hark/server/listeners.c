@@ -99,6 +99,19 @@ static void failed(struct hark_listener *socket, int error)
     }
 }
 
+static void closed(struct hark_listener *socket)
+{
+    struct listener *listener = hark_container_of(socket, struct listener, socket);
+    listener->open = false;
+    pending_end(&owner_of(listener->listeners)->accepted);
+}
+
+static const struct hark_listener_events events = {
+    .accepted = accepted,
+    .failed = failed,
+    .closed = closed,
+};
+
 /* --- opening --- */
 
 static const char *advice(enum protocol_kind protocol, int error)
@@ -147,7 +160,7 @@ static int listener_open(struct listener *listener)
     bool is_unix = address.name.any.sa_family == AF_UNIX;
     if (!is_unix)
         keep_alive(owner->loop, fd);
-    int error = hark_listener_adopt(owner->loop, &listener->socket, fd, accepted, failed);
+    int error = hark_listener_adopt(owner->loop, &listener->socket, fd, &events);
     if (error < 0)
         return error;
     listener->guarded =
@@ -289,19 +302,12 @@ int listeners_look_up(struct listeners *listeners, const struct serve_options *o
 
 /* --- closing --- */
 
-static void closed(struct hark_listener *socket)
-{
-    struct listener *listener = hark_container_of(socket, struct listener, socket);
-    listener->open = false;
-    pending_end(&owner_of(listener->listeners)->accepted);
-}
-
 void listeners_close(struct listeners *listeners)
 {
     hark_cancel(&listeners->again);
     for (size_t i = 0; i < listeners->count; i++) {
         if (listeners->all[i].open)
-            hark_listener_close(&listeners->all[i].socket, closed);
+            hark_listener_close(&listeners->all[i].socket);
     }
 }
 
