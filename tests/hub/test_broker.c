@@ -367,6 +367,19 @@ BACKEND_TEST(rate_is_of_the_five_whole_seconds_before_this_one)
     bench_close(&bench);
 }
 
+BACKEND_TEST(events_of_a_stream_are_counted_on_while_nobody_has_it)
+{
+    struct bench bench;
+    struct broker_stream *stream = NULL;
+    bench_open(&bench, loop, NULL);
+    publish_numbers(&bench, "s", 0, 3); /* with a handle for the time of it */
+    publish_numbers(&bench, "s", 3, 10);
+    assert_int_equal(broker_stream_open(bench.broker, "s", 1, &stream), 0);
+    assert_int_equal(broker_stream_look(stream).published, 10);
+    broker_stream_close(stream);
+    bench_close(&bench);
+}
+
 /* --- generations --- */
 
 /* One who reads from now on comes in the callback of the first of a batch: all of it is
