@@ -89,6 +89,28 @@ HARK_API int hark_trace_start(struct hark_loop *loop, const struct hark_trace_op
  * record, nothing happens. */
 HARK_API void hark_trace_stop(struct hark_loop *loop);
 
+/* How a process is told from outside to record, as `hark trace --pid` does. Each copy of libhark in
+ * it has one of these in its memory. Whoever may write there (process_vm_writev(2)) writes how long
+ * and how much, and last another wish: each loop looks at that in its next turn, so one that sleeps
+ * goes on sleeping, and begins then, in a memfd that it keeps open, called hark-PID-LOOP.trace. It
+ * ends in its first turn after until_ns: whoever traces moves that on for as long as he does.
+ *
+ * An ELF note of the owner "hark" and the type HARK_TRACE_NOTE leads there, in programs without
+ * symbols too. Its descriptor, an int32_t, is how far behind the descriptor itself this stands. */
+struct hark_trace_control {
+    char magic[8];     /* "harkctl1" */
+    uint32_t bytes;    /* of this struct */
+    uint32_t loops;    /* that there are now */
+    uint64_t wish;     /* to be written last, with a number that is not there */
+    uint64_t until_ns; /* CLOCK_MONOTONIC; has that passed, the recording ends */
+    uint32_t events;   /* of a ring; 0: the default of hark_trace_options */
+    int32_t refused; /* why the last loop that should begin did not, a negative errno; 0: all did */
+    uint64_t started; /* how often a loop has begun; counted once its file is there */
+    uint64_t reserved[2];
+};
+
+enum { HARK_TRACE_NOTE = 1 };
+
 /* The loop's ring; behind it (`next`) stands that of its work pool.
  * Gives: NULL if the loop does not record. It stays until hark_trace_stop. */
 HARK_API const struct hark_trace_ring *hark_loop_trace(const struct hark_loop *loop);

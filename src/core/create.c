@@ -3,6 +3,7 @@
 #include "core/signals.h"
 #include "core/trace.h"
 #include "core/wake.h"
+#include "core/wish.h"
 #include "core/work_pool.h"
 
 #include <stdio.h>
@@ -144,6 +145,7 @@ int hark_loop_create(const struct hark_options *given, struct hark_loop **out_lo
     loop->turn_max = options.turn_max;
     loop->workers_max = options.workers_max;
     loop->signal_slot = -1;
+    loop->wish_fd = -1;
     loop->wake_fd = kernel_eventfd(NULL, 0, EFD_CLOEXEC | EFD_NONBLOCK);
     error = loop->wake_fd < 0
                 ? loop->wake_fd
@@ -159,6 +161,7 @@ int hark_loop_create(const struct hark_options *given, struct hark_loop **out_lo
         return error;
     }
     loop->now_ns = kernel_clock_gettime(CLOCK_MONOTONIC);
+    wish_count_loop(1);
     *out_loop = loop;
     return 0;
 }
@@ -171,6 +174,7 @@ int hark_loop_destroy(struct hark_loop *loop)
     if (loop->running || loop->active > 0)
         return -EBUSY;
     loop->backend->destroy(loop);
+    wish_count_loop(-1);
     release(loop);
     return 0;
 }

@@ -68,6 +68,8 @@ struct hark_loop {
     uint64_t now_ns;
     uint64_t active;
     struct recorder *recorder; /* NULL: nothing is recorded (trace.h) */
+    uint64_t wish;             /* from outside, to record: the last one that was looked at */
+    int wish_fd;               /* what it records into because of that; -1: it does not */
     uint64_t last_id;          /* of the ops started here: see hark_op_id */
     uint64_t submissions;      /* entries into the kernel that can have taken requests with them */
     struct op_queue finished;

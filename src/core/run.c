@@ -9,6 +9,7 @@
 #include "core/signals.h"
 #include "core/sigpipe.h"
 #include "core/wake.h"
+#include "core/wish.h"
 
 /* --- calling back --- */
 
@@ -112,8 +113,10 @@ static int turn(struct hark_loop *loop, bool may_wait)
     loop->metrics.turns++;
     loop->metrics.sleeps += timeout_ns != 0;
     if (unlikely(loop->recorder))
-        recorder_sleep(loop->recorder, timeout_ns);
+        wish_sleep(loop, timeout_ns);
     int error = loop->backend->wait(loop, timeout_ns);
+    if (unlikely(wish_number() != loop->wish))
+        wish_obey(loop);
     if (unlikely(loop->recorder))
         recorder_wake(loop->recorder);
     atomic_store_explicit(&loop->sleeping, false, memory_order_relaxed);

@@ -73,8 +73,18 @@ void trace_let_go(struct hark_loop *loop)
 
 /* --- recording --- */
 
-static int open_rings(struct hark_loop *loop, uint32_t events, int fd)
+static int check_options(const struct hark_loop *loop, uint32_t events)
 {
+    if (loop->recorder && loop->recorder->loop)
+        return -EALREADY;
+    return events != 0 && (events < EVENTS_MIN || events > EVENTS_MAX) ? -EINVAL : 0;
+}
+
+int trace_open(struct hark_loop *loop, uint32_t events, int fd)
+{
+    int error = check_options(loop, events);
+    if (error)
+        return error;
     struct hark_trace_ring facts = {
         .pid = (uint32_t)kernel_getpid(),
         .loop = loop_number(loop),
@@ -84,7 +94,8 @@ static int open_rings(struct hark_loop *loop, uint32_t events, int fd)
     };
     read_process_name(facts.process);
     struct recorder *recorder = trace_recorder(loop);
-    int error = recorder ? recorder_open(recorder, events, fd, &facts) : -ENOMEM;
+    events = power_of_two_from(events ? events : EVENTS_DEFAULT);
+    error = recorder ? recorder_open(recorder, events, fd, &facts) : -ENOMEM;
     if (error)
         trace_let_go(loop);
     else
@@ -94,16 +105,14 @@ static int open_rings(struct hark_loop *loop, uint32_t events, int fd)
 
 int hark_trace_start(struct hark_loop *loop, const struct hark_trace_options *options)
 {
-    uint32_t events = options && options->events ? options->events : EVENTS_DEFAULT;
+    uint32_t events = options ? options->events : 0;
     int fd;
-    if (loop->recorder && loop->recorder->loop)
-        return -EALREADY;
-    if (events < EVENTS_MIN || events > EVENTS_MAX)
-        return -EINVAL;
-    int error = make_file(loop, options ? options->directory : NULL, &fd);
+    int error = check_options(loop, events);
+    if (!error)
+        error = make_file(loop, options ? options->directory : NULL, &fd);
     if (error)
         return error;
-    error = open_rings(loop, power_of_two_from(events), fd);
+    error = trace_open(loop, events, fd);
     if (fd >= 0)
         kernel_close(NULL, fd);
     return error;
@@ -116,6 +125,9 @@ void hark_trace_stop(struct hark_loop *loop)
     work_pool_record(loop, NULL);
     recorder_close(loop->recorder);
     trace_let_go(loop);
+    if (loop->wish_fd >= 0)
+        kernel_close(NULL, loop->wish_fd);
+    loop->wish_fd = -1;
 }
 
 const struct hark_trace_ring *hark_loop_trace(const struct hark_loop *loop)

@@ -49,6 +49,7 @@ KERNEL_INLINE int kernel_close(uint64_t *calls, int fd);
 KERNEL_INLINE int kernel_fcntl(uint64_t *calls, int fd, int command, int argument);
 KERNEL_INLINE int kernel_ioctl(uint64_t *calls, int fd, unsigned long request, void *argument);
 KERNEL_INLINE int kernel_eventfd(uint64_t *calls, unsigned count, int flags);
+KERNEL_INLINE int kernel_memfd_create(uint64_t *calls, const char *name, unsigned flags);
 KERNEL_INLINE int64_t kernel_read(uint64_t *calls, int fd, void *bytes, size_t count);
 KERNEL_INLINE int64_t kernel_write(uint64_t *calls, int fd, const void *bytes, size_t count);
 KERNEL_INLINE int64_t kernel_readv(uint64_t *calls, int fd, const struct iovec *vector, int count);

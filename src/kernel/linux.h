@@ -64,6 +64,11 @@ KERNEL_INLINE int kernel_eventfd(uint64_t *calls, unsigned count, int flags)
     return (int)KERNEL_CALL(calls, eventfd(count, flags));
 }
 
+KERNEL_INLINE int kernel_memfd_create(uint64_t *calls, const char *name, unsigned flags)
+{
+    return (int)KERNEL_CALL(calls, memfd_create(name, flags));
+}
+
 KERNEL_INLINE int64_t kernel_read(uint64_t *calls, int fd, void *bytes, size_t count)
 {
     return KERNEL_RETRY(calls, read(fd, bytes, count));

@@ -1,10 +1,10 @@
 // trace.test.js - `hark trace` from outside: real programs, what is known of them, and the picture read by parsers that are not ours.
 
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
-import { Process, backends, bin, directory, eachBackend, hark, run, sanitized } from './lib.js';
+import { Process, bin, directory, eachBackend, hark, run } from './lib.js';
 
 const examples = join(process.env.HARK_BUILD, 'examples');
 const example = name => join(examples, name);
@@ -40,7 +40,7 @@ function table(stdout) {
 // --- what is known of programs ---
 
 eachBackend(test, 'sleeps of a known length are away for so long', { skip }, async (t, backend) => {
-  const { code, stdout, stderr } = await trace(t, backend, [], [example('01_timer')]);
+  const { code, stdout, stderr } = await trace(t, backend, ['--slowest', '100'], [example('01_timer')]);
   assert.equal(stderr, '');
   assert.equal(code, 0);
   assert.match(stdout, /ticking ended: ECANCELED/);
@@ -156,6 +156,15 @@ test('after the time is over the program is ended, and how it ends is not told',
 test('a program that is ended by the end of the time has ended well', async t => {
   const { code } = await trace(t, 'auto', ['--for', '10ms'], ['sleep', '600']);
   assert.equal(code, 0);
+});
+
+test('the end of the time that comes late, together with the next round, is the end', { timeout: 60000 }, async t => {
+  const tracer = new Process(t, bin, ['trace', '--for', '95ms', '--', 'sh', '-c', 'echo begun; exec sleep 600']);
+  await tracer.until('begun');
+  tracer.child.kill('SIGSTOP');
+  await run(t, 'sleep', ['0.4']); // both are due by then
+  tracer.child.kill('SIGCONT');
+  assert.equal((await tracer.done()).code, 0);
 });
 
 test('standard input is the program\'s', async t => {
@@ -289,4 +298,110 @@ test('a picture that cannot be written is told', async t => {
     assert.equal(full.code, 1);
     assert.match(full.stderr, /cannot write \/dev\/full: no space left on device/);
   }
+});
+
+// --- a process that runs already ---
+
+/** A server that listens, not traced. */
+async function untraced(t, file = bin, backend = 'auto') {
+  const args = ['serve', '--http', '127.0.0.1:0', '--lines', '127.0.0.1:0', '--data', directory(t)];
+  const process_ = new Process(t, file, args, { env: { ...process.env, HARK_BACKEND: backend } });
+  const [, port] = await process_.until(/http on 127\.0\.0\.1:(\d+)[^]*ready: /, 'stderr');
+  return { process: process_, pid: process_.child.pid, url: `http://127.0.0.1:${port}` };
+}
+
+/** How many files of rings a process has open. */
+const rings = pid => readdirSync(`/proc/${pid}/fd`).filter(fd => {
+  try {
+    return readlinkSync(`/proc/${pid}/fd/${fd}`).startsWith('/memfd:hark-');
+  } catch {
+    return false; // closed meanwhile
+  }
+}).length;
+
+const publish = async url => assert.equal((await fetch(`${url}/streams/s`, { method: 'POST', body: 'x' })).status, 201);
+
+/** Publishes until something holds. */
+async function publishUntil(url, holds) {
+  const until = Date.now() + 60000;
+  while (!holds()) {
+    assert.ok(Date.now() < until, `in vain: ${holds}`);
+    await publish(url);
+  }
+}
+
+async function assertTracedByPid(t, server) {
+  const tracer = new Process(t, bin, ['trace', '--pid', String(server.pid)]);
+  await publishUntil(server.url, () => rings(server.pid) > 0);
+  for (let i = 0; i < 20; i++) await publish(server.url);
+  tracer.child.kill('SIGINT');
+  const { code, stdout, stderr } = await tracer.done();
+  assert.equal(stderr, '');
+  assert.equal(code, 0);
+  assert.match(stdout, new RegExp(`^hark ${server.pid}, loop \\d+ on `, 'm'));
+  assert.ok(table(stdout).recv_each.calls >= 20);
+  await publishUntil(server.url, () => rings(server.pid) === 0);
+}
+
+eachBackend(test, 'a server that runs is traced, and afterwards is as before', async (t, backend) => {
+  const server = await untraced(t, bin, backend);
+  await assertTracedByPid(t, server);
+  await assertTracedByPid(t, server);
+});
+
+test('a program without symbols is traced too', async t => {
+  const stripped = join(directory(t), 'hark');
+  if ((await run(t, 'strip', ['-s', '-o', stripped, bin])).code !== 0) return t.skip('there is no strip');
+  await assertTracedByPid(t, await untraced(t, stripped));
+});
+
+test('who traces may die: the process stops recording', async t => {
+  const server = await untraced(t);
+  const tracer = new Process(t, bin, ['trace', '--pid', String(server.pid)]);
+  await publishUntil(server.url, () => rings(server.pid) > 0);
+  const second = await hark(t, 'trace', '--pid', String(server.pid));
+  assert.equal(second.code, 1);
+  assert.match(second.stderr, /is being traced already/);
+  await tracer.kill('SIGKILL');
+  await publishUntil(server.url, () => rings(server.pid) === 0);
+});
+
+test('a process may end while it is traced: what it did is told', async t => {
+  const server = await untraced(t);
+  const tracer = new Process(t, bin, ['trace', '--pid', String(server.pid)]);
+  await publishUntil(server.url, () => readFileSync(`/proc/${tracer.child.pid}/maps`, 'utf8').includes('/memfd:hark-'));
+  await server.process.kill('SIGKILL');
+  const { code, stdout } = await tracer.done();
+  assert.equal(code, 0);
+  assert.match(stdout, /^hark \d+, loop 1 on /m);
+});
+
+test('a loop that sleeps is not woken for a trace, and that is said', async t => {
+  const server = await untraced(t);
+  const { code, stderr, stdout } = await hark(t, 'trace', '--pid', String(server.pid), '--for', '50ms');
+  assert.equal(code, 0);
+  assert.equal(stdout, '');
+  assert.match(stderr, /^hark: trace: 1 of its 1 loops slept all the time: there is nothing of them\n$/);
+});
+
+test('a process that cannot be traced is told in one line', async t => {
+  const none = await hark(t, 'trace', '--pid', String(process.pid));
+  assert.equal(none.code, 1);
+  assert.match(none.stderr, /^hark: trace: process \d+ has no libhark in it that can be told to record: .*\n$/);
+  const missing = await hark(t, 'trace', '--pid', '2147483647');
+  assert.match(missing.stderr, /^hark: trace: there is no process 2147483647\n$/);
+  for (const args of [['--pid', '0'], ['--pid', 'x'], ['--pid', '1', '--', 'true'], ['--pid', '1', '--keep', 'x']])
+    assert.equal((await hark(t, 'trace', ...args)).code, 2, args.join(' '));
+});
+
+test('another user is refused in one line', async t => {
+  if (process.getuid() !== 0) return t.skip('only root can be somebody else');
+  const server = await untraced(t);
+  const folder = directory(t);
+  chmodSync(folder, 0o755);
+  const reachable = join(folder, 'hark');
+  copyFileSync(bin, reachable);
+  const { code, stderr } = await run(t, reachable, ['trace', '--pid', String(server.pid)], '', { uid: 65534, gid: 65534, cwd: '/' });
+  assert.equal(code, 1);
+  assert.match(stderr, /^hark: trace: process \d+ is not ours to trace: .*\n$/);
 });

@@ -18,16 +18,21 @@ static void traced_take_wait(void *context, const struct trace_loop *loop, uint6
     traced->slept_ns += may_sleep_ns ? until_ns - from_ns : 0;
 }
 
-void traced_begin(struct traced *traced, struct hark_loop *loop, uint32_t events)
+void traced_init(struct traced *traced)
 {
     const struct trace_ops_receiver receiver = {
         .context = traced, .ended = traced_take, .waited = traced_take_wait};
-    const struct hark_trace_options options = {.events = events ? events : 1 << 16,
-                                               .directory = harness_directory()};
-    assert_result(hark_trace_start(loop, &options), 0);
     *traced = (struct traced){.ended = calloc(TRACED_MAX, sizeof *traced->ended)};
     assert_non_null(traced->ended);
     assert_int_equal(trace_ops_create(&receiver, &traced->ops), 0);
+}
+
+void traced_begin(struct traced *traced, struct hark_loop *loop, uint32_t events)
+{
+    const struct hark_trace_options options = {.events = events ? events : 1 << 16,
+                                               .directory = harness_directory()};
+    assert_result(hark_trace_start(loop, &options), 0);
+    traced_init(traced);
 }
 
 void traced_round(struct traced *traced)

@@ -21,7 +21,10 @@ struct traced {
     uint64_t slept_ns;
 };
 
-/* The loop records from here on.
+/* Nothing records yet. */
+void traced_init(struct traced *traced);
+
+/* The same, and the loop records from here on.
  * Takes: events: of a ring; 0: enough. */
 void traced_begin(struct traced *traced, struct hark_loop *loop, uint32_t events);
 

@@ -10,6 +10,7 @@
 
 #include "base/say.h"
 #include "options/value.h"
+#include "trace/attached.h"
 #include "trace/collection.h"
 #include "trace/directory.h"
 #include "trace/program.h"
@@ -22,6 +23,7 @@ struct trace_options {
     uint64_t for_ns;
     const char *keep;
     const char *read;
+    uint64_t pid; /* 0: none */
 };
 
 /* --- options --- */
@@ -72,6 +74,17 @@ static const char *set_read(void *target, const char *value)
     return NULL;
 }
 
+static const char *set_pid(void *target, const char *value)
+{
+    uint64_t pid;
+    const char *wrong = value_count(value, &pid);
+    if (!wrong && (pid == 0 || pid > INT32_MAX))
+        wrong = "is no number of a process";
+    if (!wrong)
+        ((struct trace_options *)target)->pid = pid;
+    return wrong;
+}
+
 static const struct option_row rows[] = {
     {"for", 0, "TIME",
      "end after this time (5s, 200ms): COMMAND is sent SIGTERM, and how it\n"
@@ -86,13 +99,17 @@ static const struct option_row rows[] = {
      "a picture for ui.perfetto.dev: a track for each loop and each\n"
      "thread of its pool, arrows from request to callback",
      set_output},
+    {"pid", 0, "PID",
+     "trace a process that runs already, instead of running something;\n"
+     "it ends with --for, or with ^C",
+     set_pid},
     {"keep", 0, "DIR", "keep what was recorded in this directory", set_keep},
     {"read", 0, "DIR", "read what was kept, instead of running something", set_read},
 };
 
 const struct options_command trace_options = {
     .name = "trace",
-    .usage = "[OPTION]... -- COMMAND [ARG]...",
+    .usage = "[OPTION]... -- COMMAND [ARG]... | --pid PID [OPTION]...",
     .about =
         "Runs COMMAND and shows where the time of its requests went: through which stages each of\n"
         "them came, and how long each stage was. COMMAND is any program that uses libhark, hark\n"
@@ -119,6 +136,7 @@ const struct options_command trace_options = {
              "  hark trace --for 5s -- hark serve        where a server spends its time\n"
              "  hark trace --op read -- ./copy a b       the reads of a program\n"
              "  hark trace --output t.json -- ./copy a b   a picture; open it in ui.perfetto.dev\n"
+             "  hark trace --pid 4242 --for 5s           a server that is slow now\n"
              "  hark trace --keep DIR -- ./copy a b && hark trace --read DIR --op read\n",
     .rows = rows,
     .count = sizeof rows / sizeof *rows,
@@ -207,6 +225,60 @@ static int run_program(struct trace_options *options, char **argv)
     return code;
 }
 
+/* --- a process that runs already --- */
+
+struct attached_run {
+    struct run run;
+    struct trace_attached attached;
+};
+
+static bool find_rings_of_process(void *context, bool last)
+{
+    return trace_attached_round(&((struct attached_run *)context)->attached, last);
+}
+
+/* A loop begins when it wakes, and is not woken for that. */
+static void say_who_slept(const struct trace_attached *attached)
+{
+    uint64_t begun = trace_attached_begun(attached);
+    if (attached->refused)
+        say("trace: a loop could not record: %s", attached->refused == -EALREADY
+                                                      ? "it does so already, by itself"
+                                                      : hark_error_text(attached->refused));
+    else if (attached->gone && begun == 0)
+        say("trace: the process has ended before anything of it was seen");
+    else if (begun < attached->loops)
+        say("trace: %u of its %u loops slept all the time: there is nothing of them",
+            attached->loops - (unsigned)begun, attached->loops);
+}
+
+static int trace_process(struct trace_options *options)
+{
+    struct attached_run all = {.run.options = options};
+    struct trace_session session = {
+        .collection = &all.run.collection,
+        .round = find_rings_of_process,
+        .context = &all,
+        .for_ns = options->for_ns,
+    };
+    sigset_t former;
+    int code = EXIT_REFUSED;
+    trace_session_block(&former);
+    if (trace_collection_open(&all.run.collection, &options->collection) == 0 &&
+        trace_attached_begin(&all.attached, (pid_t)options->pid, EVENTS_OF_RING,
+                             &all.run.collection.rings) == 0) {
+        int error = trace_session_run(&session);
+        code = error ? EXIT_REFUSED : EXIT_DONE;
+        fflush(stdout);
+        say_who_slept(&all.attached);
+        if (trace_collection_print(&all.run.collection, stdout) == 0 &&
+            all.run.collection.rings.files)
+            say_nothing_came(&all.run, "it");
+    }
+    trace_collection_done(&all.run.collection);
+    return code;
+}
+
 /* --- reading what was kept --- */
 
 static int read_kept(struct trace_options *options)
@@ -262,10 +334,14 @@ int trace_run(int argc, char **argv)
     case OPTIONS_GO:
         break;
     }
-    if (options.read && (command < argc || options.keep || options.for_ns))
-        return wrong("--read takes no COMMAND, --keep or --for");
+    if (options.read && (command < argc || options.keep || options.for_ns || options.pid))
+        return wrong("--read takes no COMMAND, --pid, --keep or --for");
+    if (options.pid && (command < argc || options.keep))
+        return wrong("--pid takes no COMMAND or --keep");
     if (options.read)
         return read_kept(&options);
+    if (options.pid)
+        return trace_process(&options);
     if (command >= argc)
         return wrong("needs -- and a COMMAND");
     return run_program(&options, argv + command);

@@ -1,0 +1,28 @@
+/* wish.h - recording because somebody outside wishes so: struct hark_trace_control, which is in
+ * hark/trace.h. */
+#ifndef CORE_WISH_H
+#define CORE_WISH_H
+
+#include "hark/trace.h"
+
+struct hark_loop;
+
+/* What is wished. The process itself reads its first half, and writes the other. */
+extern struct hark_trace_control wish_control;
+
+/* Which wish it is: another than the loop's last one is to be obeyed. */
+static inline uint64_t wish_number(void)
+{
+    return __atomic_load_n(&wish_control.wish, __ATOMIC_ACQUIRE);
+}
+
+/* Begins to record, or ends. */
+__attribute__((noinline, cold)) void wish_obey(struct hark_loop *loop);
+
+/* The loop is about to wait: recorded, unless the time for which it should record is over. */
+__attribute__((noinline, cold)) void wish_sleep(struct hark_loop *loop, uint64_t timeout_ns);
+
+/* A loop was made (1), or is being unmade (-1). */
+void wish_count_loop(int change);
+
+#endif
