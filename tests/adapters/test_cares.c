@@ -7,6 +7,7 @@
 #include "harness/harness.h"
 
 #include <arpa/nameser.h>
+#include <unistd.h>
 
 enum { QUESTIONS = 100, LONG_MS = 20000, STATUSES = 32 };
 

@@ -5,6 +5,8 @@
 #include "adapters/numbers.h"
 #include "harness/harness.h"
 
+#include <unistd.h>
+
 enum { TRANSFERS = 100, PARALLEL = 200, BYTES = 100000 };
 
 /* What the transfers of a test share. */
