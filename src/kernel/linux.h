@@ -1,6 +1,5 @@
 /* linux.h - the calls of kernel.h, which includes it, each as the C library's. What an interruption
- * means stands here:
- * see there. */
+ * means stands here: see there. */
 #ifndef KERNEL_LINUX_H
 #define KERNEL_LINUX_H
 
