@@ -16,7 +16,7 @@
 #include "trace/program.h"
 #include "trace/session.h"
 
-enum { EVENTS_OF_RING = 1 << 17, SLOWEST_DEFAULT = 5 };
+enum { EVENTS_OF_RING = 1 << 18, SLOWEST_DEFAULT = 5 };
 
 struct trace_options {
     struct trace_collection_options collection;

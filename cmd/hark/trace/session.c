@@ -10,9 +10,8 @@
 
 #include "base/say.h"
 
-enum { ROUND_MS = 100, ROUND_SHORTEST_MS = 5 };
-static const double fill_calm = 0.25; /* of a ring between two rounds */
-static const uint64_t millisecond_ns = 1000000;
+static const double round_longest_ns = 100e6, round_first_ns = 10e6, round_shortest_ns = 2e6;
+static const double fill_wanted = 0.2; /* of the fullest ring between two rounds */
 
 static const int passed_on[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
 
@@ -68,13 +67,18 @@ static void time_up(struct hark_op *op, int64_t result)
 
 /* --- rounds --- */
 
-static uint64_t round_length_ns(const struct trace_session *session)
+/* As long as leaves enough room for what comes meanwhile; growing slowly, as it may come all at
+ * once. */
+static uint64_t next_round_ns(struct trace_session *session)
 {
     double fill = session->collection->rings.fill_most;
-    uint64_t length_ms = ROUND_MS;
-    for (; fill > fill_calm && length_ms > ROUND_SHORTEST_MS; fill /= 2)
-        length_ms /= 2;
-    return length_ms * millisecond_ns;
+    double factor = fill > fill_wanted / 2 ? fill_wanted / fill : 2;
+    session->round_ns *= factor;
+    if (session->round_ns > round_longest_ns)
+        session->round_ns = round_longest_ns;
+    if (session->round_ns < round_shortest_ns)
+        session->round_ns = round_shortest_ns;
+    return (uint64_t)session->round_ns;
 }
 
 static void tick(struct hark_op *op, int64_t result)
@@ -85,7 +89,7 @@ static void tick(struct hark_op *op, int64_t result)
     bool goes_on = !session->round || session->round(session->context, false);
     trace_collection_round(session->collection);
     if (goes_on)
-        hark_sleep(session->loop, op, round_length_ns(session), tick);
+        hark_sleep(session->loop, op, next_round_ns(session), tick);
     else
         end(session);
 }
@@ -118,6 +122,7 @@ static int start(struct trace_session *session)
 {
     sigset_t set;
     handled(&set);
+    session->round_ns = round_first_ns;
     session->signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
     if (session->signal_fd < 0)
         return -errno;

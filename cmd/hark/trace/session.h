@@ -25,8 +25,9 @@ struct trace_session {
     struct hark_loop *loop;
     struct hark_op tick, time_up, signals;
     int signal_fd;
-    bool over;    /* nothing is recorded any more */
-    bool stopped; /* the program was asked to end, as the time was over */
+    double round_ns; /* the next one comes so much later */
+    bool over;       /* nothing is recorded any more */
+    bool stopped;    /* the program was asked to end, as the time was over */
 };
 
 /* Blocks the signals that a session handles, so that none is missed.
