@@ -330,6 +330,42 @@ BACKEND_TEST(each_call_of_a_repeating_op_is_a_life_that_begins_where_the_last_on
     traced_done(&traced);
 }
 
+/* --- as the kernel names them --- */
+
+BACKEND_TEST(ops_are_found_by_what_the_kernel_calls_them_while_they_are_remembered)
+{
+    enum { COUNT = 10000 };
+    struct traced traced;
+    struct harness_op every = {0}, *sleeps = calloc(COUNT, sizeof *sleeps);
+    traced_begin(&traced, loop, 0);
+    hark_every(loop, &every.op, 1, harness_done);
+    for (int i = 0; i < COUNT; i++)
+        hark_sleep(loop, &sleeps[i].op, 1, harness_done);
+    while (every.calls < 3)
+        assert_result(hark_run_once(loop), 1);
+    hark_cancel(&every.op);
+    harness_run(loop);
+    traced_round(&traced);
+    size_t found = 0;
+    for (struct trace_op *op = NULL; (op = trace_ops_next_ended(traced.ops, op)); found++) {
+        uint32_t pid = op->loop->pid;
+        assert_true(op->known_as != 0);
+        /* A life ends at the moment at which the next one begins. */
+        uint64_t within_ns = op->call_ns;
+        assert_ptr_equal(trace_ops_find_known(traced.ops, pid, op->known_as, within_ns), op);
+        assert_null(trace_ops_find_known(traced.ops, pid + 1, op->known_as, within_ns));
+        assert_null(
+            trace_ops_find_known(traced.ops, pid, op->known_as, op->request_ns - 1000000000));
+    }
+    assert_int_equal(found, COUNT + every.calls);
+    traced_end(&traced);
+    assert_int_equal(traced.count, found);
+    assert_null(trace_ops_find_known(traced.ops, (uint32_t)getpid(), traced.ended[0].known_as,
+                                     traced.ended[0].call_ns));
+    traced_done(&traced);
+    free(sleeps);
+}
+
 /* --- facts --- */
 
 TEST(facts_stand_in_the_order_of_their_times_and_are_copied_with_their_op)

@@ -133,7 +133,7 @@ int trace_op_copy(const struct trace_op *op, struct trace_op *out_copy)
 {
     struct trace_op copy = *op;
     copy.facts = NULL;
-    copy.chain = NULL;
+    copy.chain = copy.known_chain = NULL;
     for (const struct trace_fact *fact = op->facts; fact; fact = fact->next)
         if (trace_op_add_fact(&copy, fact) < 0) {
             trace_op_done(&copy);

@@ -84,9 +84,10 @@ struct trace_op {
     struct trace_ancestor ancestors[TRACE_ANCESTORS]; /* the first is the nearest */
     struct trace_fact *facts;                         /* in the order of their times */
 
-    struct trace_op *chain; /* among those of the same hash */
-    struct list place;      /* in flight, or ended and not handed on */
-    struct list queue;      /* in io_uring's queue until the loop waits */
+    struct trace_op *chain;       /* among those of the same hash of loop and id */
+    struct trace_op *known_chain; /* and of known_as */
+    struct list place;            /* in flight, or ended and not handed on */
+    struct list queue;            /* in io_uring's queue until the loop waits */
 };
 
 /* The stretches of an op's way. */

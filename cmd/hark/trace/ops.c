@@ -28,8 +28,9 @@ struct ops_loop {
 struct trace_ops {
     struct trace_ops_receiver receiver;
     struct trace_op **buckets;
-    size_t bucket_count; /* a power of two */
-    size_t count;        /* ops that are remembered */
+    struct trace_op **known_buckets; /* as many, by known_as */
+    size_t bucket_count;             /* a power of two */
+    size_t count;                    /* ops that are remembered */
     struct list ended;
     struct ops_loop *loops;
     struct trace_ops_losses losses;
@@ -78,23 +79,66 @@ static void leave(struct trace_ops *ops, struct trace_op *op)
     op->chain = NULL;
 }
 
+static struct trace_op **known_bucket_of(const struct trace_ops *ops, uint64_t known_as)
+{
+    return &ops->known_buckets[known_as * 0x9e3779b97f4a7c15u >> 32 & (ops->bucket_count - 1)];
+}
+
+static void enter_known(struct trace_ops *ops, struct trace_op *op)
+{
+    struct trace_op **bucket = known_bucket_of(ops, op->known_as);
+    op->known_chain = *bucket;
+    *bucket = op;
+}
+
+/* One that is not in it stays as it is. */
+static void leave_known(struct trace_ops *ops, struct trace_op *op)
+{
+    struct trace_op **at = known_bucket_of(ops, op->known_as);
+    while (*at && *at != op)
+        at = &(*at)->known_chain;
+    if (*at)
+        *at = op->known_chain;
+    op->known_chain = NULL;
+}
+
+struct trace_op *trace_ops_find_known(const struct trace_ops *ops, uint32_t pid, uint64_t known_as,
+                                      uint64_t time_ns)
+{
+    struct trace_op *op = *known_bucket_of(ops, known_as);
+    while (op && (op->known_as != known_as || op->loop->pid != pid || op->request_ns > time_ns ||
+                  (op->called_ns && op->called_ns < time_ns)))
+        op = op->known_chain;
+    return op;
+}
+
 /* Without memory the chains only become longer. */
 static void grow(struct trace_ops *ops)
 {
-    struct trace_op **former = ops->buckets;
+    struct trace_op **former = ops->buckets, **former_known = ops->known_buckets;
     size_t count = ops->bucket_count;
     struct trace_op **buckets = calloc(2 * count, sizeof(struct trace_op *));
-    if (!buckets)
+    struct trace_op **known_buckets = calloc(2 * count, sizeof(struct trace_op *));
+    if (!buckets || !known_buckets) {
+        free(buckets);
+        free(known_buckets);
         return;
+    }
     ops->buckets = buckets;
+    ops->known_buckets = known_buckets;
     ops->bucket_count = 2 * count;
-    for (size_t i = 0; i < count; i++)
-        while (former[i]) {
-            struct trace_op *op = former[i];
-            former[i] = op->chain;
+    for (size_t i = 0; i < count; i++) {
+        for (struct trace_op *op = former[i], *next; op; op = next) {
+            next = op->chain;
             enter(ops, op);
         }
+        for (struct trace_op *op = former_known[i], *next; op; op = next) {
+            next = op->known_chain;
+            enter_known(ops, op);
+        }
+    }
     free(former);
+    free(former_known);
 }
 
 /* --- lives --- */
@@ -122,6 +166,7 @@ static struct trace_op *begin(struct trace_ops *ops, struct ops_loop *loop, uint
 static void forget(struct trace_ops *ops, struct trace_op *op)
 {
     leave(ops, op);
+    leave_known(ops, op);
     list_remove(&op->place);
     list_remove(&op->queue);
     trace_op_done(op);
@@ -191,10 +236,13 @@ static bool is_queued(const struct ops_loop *loop, int kind)
     }
 }
 
-static void take_delegate(struct ops_loop *loop, struct trace_op *op,
+static void take_delegate(struct trace_ops *ops, struct ops_loop *loop, struct trace_op *op,
                           const struct hark_trace_event *event)
 {
-    op->known_as = (uint64_t)event->value;
+    if (op->known_as == 0) {
+        op->known_as = (uint64_t)event->value;
+        enter_known(ops, op);
+    }
     if (op->tries < UINT16_MAX)
         op->tries++;
     if (op->tries > 1 || op->flags & (TRACE_OP_AGAIN | TRACE_OP_UNSEEN))
@@ -237,6 +285,8 @@ static void begin_again(struct trace_ops *ops, struct ops_loop *loop, struct tra
     op->flags = TRACE_OP_AGAIN;
     op->request_ns = op->queued_ns = op->delegated_ns = event->time_ns;
     op->known_as = before->known_as;
+    if (op->known_as != 0)
+        enter_known(ops, op);
     memcpy(op->ancestors, before->ancestors, sizeof op->ancestors);
 }
 
@@ -293,7 +343,7 @@ static void take_of_op(struct trace_ops *ops, struct ops_loop *loop,
     }
     switch (event->what) {
     case HARK_TRACE_DELEGATE:
-        return take_delegate(loop, op, event);
+        return take_delegate(ops, loop, op, event);
     case HARK_TRACE_RETURN:
         return take_return(loop, op, event);
     case HARK_TRACE_CALL:
@@ -457,12 +507,13 @@ int trace_ops_create(const struct trace_ops_receiver *receiver, struct trace_ops
         return -ENOMEM;
     ops->receiver = *receiver;
     ops->bucket_count = BUCKETS_FIRST;
+    list_init(&ops->ended);
     ops->buckets = calloc(ops->bucket_count, sizeof(struct trace_op *));
-    if (!ops->buckets) {
-        free(ops);
+    ops->known_buckets = calloc(ops->bucket_count, sizeof(struct trace_op *));
+    if (!ops->buckets || !ops->known_buckets) {
+        trace_ops_destroy(ops);
         return -ENOMEM;
     }
-    list_init(&ops->ended);
     *out_ops = ops;
     return 0;
 }
@@ -480,5 +531,6 @@ void trace_ops_destroy(struct trace_ops *ops)
         free(loop);
     }
     free(ops->buckets);
+    free(ops->known_buckets);
     free(ops);
 }

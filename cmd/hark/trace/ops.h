@@ -50,6 +50,12 @@ void trace_ops_settle(struct trace_ops *ops, uint64_t until_ns);
 struct trace_op *trace_ops_next_in_flight(const struct trace_ops *ops, const struct trace_op *op);
 struct trace_op *trace_ops_next_ended(const struct trace_ops *ops, const struct trace_op *op);
 
+/* The op that the kernel's io_uring tracepoints name so at a time, among those that have not been
+ * handed on: user_data comes again once an op has ended.
+ * Gives: NULL: there is none. */
+struct trace_op *trace_ops_find_known(const struct trace_ops *ops, uint32_t pid, uint64_t known_as,
+                                      uint64_t time_ns);
+
 /* The loops, in the order in which they were found.
  * Gives: NULL: there is none with that number. */
 const struct trace_loop *trace_ops_loop(const struct trace_ops *ops, size_t number);
