@@ -1,7 +1,7 @@
 /* subscription.c - what a reader uses of its connection, and until when. */
 #include "connection/subscription.h"
 
-static void followed(struct broker_follow *follow, int error)
+static void follow_done(struct broker_follow *follow, int error)
 {
     struct subscription *subscription = hark_container_of(follow, struct subscription, follow);
     struct connection *connection = subscription->connection;
@@ -10,17 +10,17 @@ static void followed(struct broker_follow *follow, int error)
 }
 
 int subscription_follow(struct subscription *subscription, struct connection *connection,
-                        struct broker_stream *stream, subscription_followed *called)
+                        struct broker_stream *stream, subscription_followed *followed)
 {
     subscription->connection = connection;
-    subscription->followed = called;
-    int known = broker_follow(stream, &subscription->follow, followed);
+    subscription->followed = followed;
+    int known = broker_follow(stream, &subscription->follow, follow_done);
     if (known == 0)
         connection_await(connection);
     return known;
 }
 
-static void closed(struct broker_reader *reader)
+static void reader_closed(struct broker_reader *reader)
 {
     struct subscription *subscription = hark_container_of(reader, struct subscription, reader);
     struct connection *connection = subscription->connection;
@@ -31,14 +31,14 @@ static void closed(struct broker_reader *reader)
 
 void subscription_open(struct subscription *subscription, struct broker_stream *stream,
                        enum broker_encoding encoding, enum broker_from from, uint64_t after,
-                       subscription_closed *called)
+                       subscription_closed *closed)
 {
     struct connection *connection = subscription->connection;
-    subscription->closed = called;
+    subscription->closed = closed;
     subscription->open = true;
     connection_hold(connection);
     broker_reader_open(stream, &subscription->reader, &connection->stream, encoding, from, after,
-                       closed);
+                       reader_closed);
 }
 
 void subscription_close(struct subscription *subscription)

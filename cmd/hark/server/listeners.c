@@ -75,7 +75,7 @@ static void accepted(struct hark_listener *socket, int fd)
     workers_deal(listener->listeners->workers, listener->protocol, fd, listener->guarded);
 }
 
-static void failed(struct hark_listener *socket, int error)
+static void accept_failed(struct hark_listener *socket, int error)
 {
     struct listener *listener = hark_container_of(socket, struct listener, socket);
     switch (-error) {
@@ -108,7 +108,7 @@ static void closed(struct hark_listener *socket)
 
 static const struct hark_listener_events events = {
     .accepted = accepted,
-    .failed = failed,
+    .failed = accept_failed,
     .closed = closed,
 };
 
@@ -243,11 +243,11 @@ static void open_rest(struct listeners *listeners)
 
 void listeners_open(struct listeners *listeners, struct workers *workers,
                     void (*opened)(struct listeners *listeners, int code),
-                    void (*cannot_accept)(struct listeners *listeners, int code))
+                    void (*failed)(struct listeners *listeners, int code))
 {
     listeners->workers = workers;
     listeners->opened = opened;
-    listeners->failed = cannot_accept;
+    listeners->failed = failed;
     listeners->patient_ns = hark_os_clock(workers_owner(workers)->loop) + PATIENT_NS;
     open_rest(listeners);
 }

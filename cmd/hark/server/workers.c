@@ -214,7 +214,7 @@ static bool has_place(const struct workers *workers, enum protocol_kind protocol
 /* Chooses who gets the next connection. Gives: NULL: there are as many as there may be. */
 static struct server_worker *choose(struct workers *workers, enum protocol_kind protocol)
 {
-    struct server_worker *least = NULL;
+    struct server_worker *least = &workers->all[0];
     uint64_t connections = 0;
     uint64_t fewest = UINT64_MAX;
     for (uint32_t i = 1; i <= workers->count; i++) {
