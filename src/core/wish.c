@@ -49,8 +49,6 @@ void wish_obey(struct hark_loop *loop)
 {
     loop->wish = wish_number();
     bool wished = is_wished(kernel_clock_gettime(CLOCK_MONOTONIC));
-    if (loop->wish_fd >= 0 && !wished)
-        hark_trace_stop(loop);
     if (!wished || loop->wish_fd >= 0)
         return;
     int error = start(loop);

@@ -16,7 +16,7 @@ static inline uint64_t wish_number(void)
     return __atomic_load_n(&wish_control.wish, __ATOMIC_ACQUIRE);
 }
 
-/* Begins to record, or ends. */
+/* Begins to record; when that ends, wish_sleep sees. */
 __attribute__((noinline, cold)) void wish_obey(struct hark_loop *loop);
 
 /* The loop is about to wait: recorded, unless the time for which it should record is over. */

@@ -3,6 +3,7 @@
 #include "trace/fixture.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -229,6 +230,27 @@ BACKEND_TEST(what_io_uring_queues_is_delegated_when_the_loop_waits)
         assert_false(op->flags & TRACE_OP_QUEUED);
     }
     traced_done(&traced);
+}
+
+BACKEND_TEST(a_file_op_for_the_pool_is_handed_on_at_once)
+{
+    struct traced traced;
+    struct harness_op getdents = {0};
+    char entries[1024];
+    int directory = open(harness_directory(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_true(directory >= 0);
+    traced_begin(&traced, loop, 0);
+    hark_getdents(loop, &getdents.op, directory, entries, sizeof entries, harness_done);
+    burn(&(struct harness_op){.op.loop = loop}, 0);
+    harness_run(loop);
+    traced_end(&traced);
+    const struct trace_op *op = traced_first(&traced, HARK_OP_GETDENTS);
+    assert_true(op->flags & TRACE_OP_POOL);
+    assert_false(op->flags & TRACE_OP_QUEUED);
+    assert_int_equal(op->delegated_ns, op->queued_ns);
+    traced_assert_order(op);
+    traced_done(&traced);
+    harness_close(loop, directory);
 }
 
 /* --- beginnings and ends that are not seen --- */

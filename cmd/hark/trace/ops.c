@@ -176,8 +176,11 @@ static void forget(struct trace_ops *ops, struct trace_op *op)
 
 static void forget_flight(struct trace_ops *ops, struct ops_loop *loop)
 {
-    while (!list_empty(&loop->flight)) {
-        forget(ops, hark_container_of(loop->flight.next, struct trace_op, place));
+    struct list *at = loop->flight.next;
+    while (at != &loop->flight) {
+        struct trace_op *op = hark_container_of(at, struct trace_op, place);
+        at = at->next;
+        forget(ops, op);
         ops->losses.forgotten++;
     }
     loop->sleep_ns = 0;
@@ -511,7 +514,9 @@ int trace_ops_create(const struct trace_ops_receiver *receiver, struct trace_ops
     ops->buckets = calloc(ops->bucket_count, sizeof(struct trace_op *));
     ops->known_buckets = calloc(ops->bucket_count, sizeof(struct trace_op *));
     if (!ops->buckets || !ops->known_buckets) {
-        trace_ops_destroy(ops);
+        free(ops->buckets);
+        free(ops->known_buckets);
+        free(ops);
         return -ENOMEM;
     }
     *out_ops = ops;
@@ -522,8 +527,8 @@ void trace_ops_destroy(struct trace_ops *ops)
 {
     if (!ops)
         return;
-    while (!list_empty(&ops->ended))
-        forget(ops, hark_container_of(ops->ended.next, struct trace_op, place));
+    ops->receiver = (struct trace_ops_receiver){0};
+    trace_ops_settle(ops, UINT64_MAX);
     while (ops->loops) {
         struct ops_loop *loop = ops->loops;
         forget_flight(ops, loop);
