@@ -51,6 +51,46 @@ static void take_wait(void *context, const struct trace_loop *loop, uint64_t fro
         trace_json_wait(&collection->json, loop, from_ns, until_ns, may_sleep_ns);
 }
 
+/* --- the kernel's part --- */
+
+/* What no op has asked after for so long, no op will. */
+static const uint64_t kernel_memory_ns = 10000000000;
+
+void trace_collection_ask_kernel(struct trace_collection *collection, pid_t pid)
+{
+    int error = trace_kernel_open(&collection->kernel, &collection->kernel_missing);
+    if (!error) {
+        collection->kernel_missing = "it cannot be told whom to follow";
+        error = trace_kernel_follow(collection->kernel, pid);
+    }
+    if (!error)
+        error = trace_join_create(&collection->join);
+    if (!error) {
+        collection->kernel_missing = NULL;
+        return;
+    }
+    trace_kernel_close(collection->kernel);
+    collection->kernel = NULL;
+}
+
+static void join(struct trace_collection *collection, uint64_t until_ns)
+{
+    bool all_came = trace_kernel_lost(collection->kernel) == 0;
+    struct trace_op *op = NULL;
+    while ((op = trace_ops_next_ended(collection->ops, op)))
+        if (op->called_ns <= until_ns)
+            trace_join_op(collection->join, op, all_came);
+    if (until_ns > kernel_memory_ns && until_ns != UINT64_MAX)
+        trace_join_forget(collection->join, until_ns - kernel_memory_ns);
+}
+
+static void settle(struct trace_collection *collection, uint64_t until_ns)
+{
+    if (collection->join)
+        join(collection, until_ns);
+    trace_ops_settle(collection->ops, until_ns);
+}
+
 /* --- reading --- */
 
 int trace_collection_open(struct trace_collection *collection,
@@ -78,8 +118,11 @@ void trace_collection_round(struct trace_collection *collection)
 {
     uint64_t before_ns = collection->round_ns;
     collection->round_ns = now_ns();
+    if (collection->kernel)
+        trace_kernel_read(collection->kernel, collection->round_ns, trace_join_take,
+                          collection->join);
     trace_rings_read(&collection->rings, trace_ops_take, collection->ops);
-    trace_ops_settle(collection->ops, before_ns);
+    settle(collection, before_ns);
 }
 
 static int end_picture(struct trace_collection *collection)
@@ -99,7 +142,7 @@ static int end_picture(struct trace_collection *collection)
 int trace_collection_end(struct trace_collection *collection)
 {
     trace_collection_round(collection);
-    trace_ops_settle(collection->ops, UINT64_MAX);
+    settle(collection, UINT64_MAX);
     const struct trace_op *op = NULL;
     while ((op = trace_ops_next_in_flight(collection->ops, op)))
         if (is_wanted(collection, op))
@@ -112,6 +155,8 @@ void trace_collection_done(struct trace_collection *collection)
     (void)end_picture(collection);
     trace_slowest_done(&collection->slowest);
     trace_table_done(&collection->table);
+    trace_kernel_close(collection->kernel);
+    trace_join_destroy(collection->join);
     trace_ops_destroy(collection->ops);
     trace_rings_done(&collection->rings);
 }
@@ -152,12 +197,29 @@ static void print_losses(const struct trace_ops_losses *losses, FILE *file)
         fprintf(file, "%" PRIu64 " events made no sense, and were passed over\n", losses->odd);
 }
 
+static void print_kernel(const struct trace_collection *collection, FILE *file)
+{
+    char exact[TRACE_TEXT_MAX], no_device[TRACE_TEXT_MAX];
+    if (collection->kernel_missing)
+        fprintf(file, "the kernel's part, stages 4 and 5 of what it performs, is not seen: %s\n",
+                collection->kernel_missing);
+    if (!collection->join)
+        return;
+    const struct trace_join_counts *counts = trace_join_counts(collection->join);
+    fprintf(file,
+            "the kernel's part: %s ops joined exactly (%s of them asked no device), %" PRIu64
+            " by a guess,\n  %" PRIu64 " not or not wholly; %" PRIu64 " events lost\n",
+            trace_text_count(exact, counts->exact), trace_text_count(no_device, counts->no_device),
+            counts->guessed, counts->missing, trace_kernel_lost(collection->kernel));
+}
+
 uint64_t trace_collection_print(const struct trace_collection *collection, FILE *file)
 {
     const struct trace_loop *loop;
     for (size_t i = 0; (loop = trace_ops_loop(collection->ops, i)); i++)
         print_loop(loop, file);
     print_losses(trace_ops_losses(collection->ops), file);
+    print_kernel(collection, file);
     if (collection->table.count == 0)
         return 0;
     fputc('\n', file);

@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 
+#include "trace/join.h"
 #include "trace/json.h"
 #include "trace/ops.h"
 #include "trace/rings.h"
@@ -23,6 +24,9 @@ struct trace_collection {
     struct trace_collection_options options;
     struct trace_rings rings;
     struct trace_ops *ops;
+    struct trace_join *join; /* NULL: what the kernel does is not seen */
+    struct trace_kernel *kernel;
+    const char *kernel_missing; /* why not; NULL: nobody has asked */
     struct trace_table table;
     struct trace_slowest slowest;
     struct trace_json json;
@@ -32,6 +36,10 @@ struct trace_collection {
 /* Fails: -ENOMEM; what opening the picture's file gives, after a line that says so. */
 int trace_collection_open(struct trace_collection *collection,
                           const struct trace_collection_options *options);
+
+/* Lets the kernel tell its part, from here on, if it can.
+ * Takes: pid: of a process whose threads, and whatever they start from here on, are traced. */
+void trace_collection_ask_kernel(struct trace_collection *collection, pid_t pid);
 
 /* Reads what has been written to the rings that are open; settles what ended before the round
  * before. */

@@ -216,6 +216,7 @@ static int run_program(struct trace_options *options, char **argv)
     if (trace_directory_make(&run.directory, options->keep) == 0 &&
         trace_collection_open(&run.collection, &options->collection) == 0) {
         trace_session_block(&former);
+        trace_collection_ask_kernel(&run.collection, getpid());
         code = trace_program_start(&run.program, argv, run.directory.path, EVENTS_OF_RING, &former);
         if (code == 0)
             code = follow(&run, argv[0]);
@@ -264,10 +265,14 @@ static int trace_process(struct trace_options *options)
     sigset_t former;
     int code = EXIT_REFUSED;
     trace_session_block(&former);
-    if (trace_collection_open(&all.run.collection, &options->collection) == 0 &&
-        trace_attached_begin(&all.attached, (pid_t)options->pid, EVENTS_OF_RING,
-                             &all.run.collection.rings) == 0) {
-        int error = trace_session_run(&session);
+    int error = trace_collection_open(&all.run.collection, &options->collection);
+    if (!error) {
+        trace_collection_ask_kernel(&all.run.collection, (pid_t)options->pid);
+        error = trace_attached_begin(&all.attached, (pid_t)options->pid, EVENTS_OF_RING,
+                                     &all.run.collection.rings);
+    }
+    if (!error) {
+        error = trace_session_run(&session);
         code = error ? EXIT_REFUSED : EXIT_DONE;
         fflush(stdout);
         say_who_slept(&all.attached);

@@ -1,0 +1,40 @@
+/* join.h - the kernel's part of the ops: what its tracepoints tell, joined per op.
+ *
+ * By user_data to io_uring's request; by the thread that submits, or works, to what it asks of a
+ * device; by device and sector to the device's request, its interrupt and its end. Where a join is
+ * by process and order alone, or one of several might be meant, the fact is marked as a guess. */
+#ifndef TRACE_JOIN_H
+#define TRACE_JOIN_H
+
+#include <stdio.h>
+
+#include "trace/kernel.h"
+#include "trace/ops.h"
+
+struct trace_join;
+
+/* How many ops, that the kernel had, were joined how. */
+struct trace_join_counts {
+    uint64_t exact;
+    uint64_t guessed;
+    uint64_t missing;   /* the kernel told nothing of it, or not all */
+    uint64_t no_device; /* of the exact ones: no device was asked */
+};
+
+/* Fails: -ENOMEM. */
+int trace_join_create(struct trace_join **out_join);
+void trace_join_destroy(struct trace_join *join);
+
+/* Takes an event in; for trace_kernel_read, with `join` as its context. */
+trace_kernel_take trace_join_take;
+
+/* Adds to an op, which has ended, what is known of it.
+ * Takes: all_came: the kernel has lost no event. */
+void trace_join_op(struct trace_join *join, struct trace_op *op, bool all_came);
+
+/* Forgets what no op has asked after until a time. */
+void trace_join_forget(struct trace_join *join, uint64_t before_ns);
+
+const struct trace_join_counts *trace_join_counts(const struct trace_join *join);
+
+#endif
