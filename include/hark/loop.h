@@ -23,8 +23,8 @@ enum hark_backend_kind {
 /* How a loop is made. All zero is the default. */
 struct hark_options {
     enum hark_backend_kind backend;
-    uint32_t
-        entries; /* uring: submission entries, rounded up to a power of two; 0: 256; 1 to 32768 */
+    /* uring: submission entries, rounded up to a power of two; 0: 256; 1 to 32768 */
+    uint32_t entries;
     uint32_t completions;  /* uring: completion entries, rounded up to a power of two, at least
                               `entries`; 0: 16 for each  entry; 1 to 1048576. What finds no room the
                               kernel keeps until there is some: slower, not lost */

@@ -142,8 +142,8 @@ union hark_op_arguments {
         uint32_t events;
     } poll;
     struct {
-        uint64_t
-            submissions; /* how often the kernel had been entered when the close was handed over */
+        /* how often the kernel had been entered when the close was handed over */
+        uint64_t submissions;
     } close;
     struct {
         struct hark_op *next; /* the loop's next op that asks for signals */

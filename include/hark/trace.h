@@ -74,8 +74,8 @@ struct hark_trace_ring {
 
 struct hark_trace_options {
     uint32_t events; /* of a ring, rounded up to a power of two; 0: 65,536; 64 to 2^26 */
-    const char
-        *directory; /* keep the rings in the file hark-PID-LOOP.trace in it; NULL: in memory */
+    /* keep the rings in the file hark-PID-LOOP.trace in it; NULL: in memory */
+    const char *directory;
 };
 
 /* Begins to record, into empty rings.

@@ -18,8 +18,8 @@ struct timer_entry {
 
 struct timers {
     struct timer_entry *entries;
-    uint32_t
-        *places; /* by number: its place in the heap; of a number that is free, the next free one */
+    /* by number: its place in the heap; of a number that is free, the next free one */
+    uint32_t *places;
     struct hark_op **ops; /* by number */
     uint32_t count;
     uint32_t room;

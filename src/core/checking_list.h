@@ -30,8 +30,8 @@ struct checking {
     uint32_t count;
     uint32_t next;   /* the next to be looked at */
     uint64_t starts; /* so far */
-    uint64_t
-        blind_before;  /* of those started before this one nobody knows who shares their memory */
+    /* of those started before this one nobody knows who shares their memory */
+    uint64_t blind_before;
     bool crowded;      /* there was no room for an op */
     bool pool_inexact; /* what lies in the pool's buffers beyond the bytes received may be the
                           kernel's */

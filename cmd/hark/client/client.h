@@ -1,7 +1,7 @@
 /* client.h - `hark pub` and `hark sub`: clients of a server's lines port (wire/lines.h has the
  * protocol). */
-#ifndef CLIENT_CLIENT_H
-#define CLIENT_CLIENT_H
+#ifndef HARK_COMMAND_CLIENT_CLIENT_H
+#define HARK_COMMAND_CLIENT_CLIENT_H
 
 #include "options/options.h"
 

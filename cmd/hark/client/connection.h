@@ -1,7 +1,7 @@
 /* connection.h - one connection to a server's lines port: connecting, the answers as lines, and one
  * end, whatever the cause. */
-#ifndef CLIENT_CONNECTION_H
-#define CLIENT_CONNECTION_H
+#ifndef HARK_COMMAND_CLIENT_CONNECTION_H
+#define HARK_COMMAND_CLIENT_CONNECTION_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 /* printer.h - standard output through the loop: events are gathered whole and written without
  * blocking the loop. */
-#ifndef CLIENT_PRINTER_H
-#define CLIENT_PRINTER_H
+#ifndef HARK_COMMAND_CLIENT_PRINTER_H
+#define HARK_COMMAND_CLIENT_PRINTER_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 /* signals.h - the signals that end `hark pub` and `hark sub`: SIGINT, SIGTERM and SIGHUP, but those
  * that were ignored when they were started (nohup, a script's background). */
-#ifndef CLIENT_SIGNALS_H
-#define CLIENT_SIGNALS_H
+#ifndef HARK_COMMAND_CLIENT_SIGNALS_H
+#define HARK_COMMAND_CLIENT_SIGNALS_H
 
 #include "hark.h"
 

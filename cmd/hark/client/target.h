@@ -1,7 +1,7 @@
 /* target.h - what `hark pub` and `hark sub` are told alike: a stream, a server, a backend; and what
  * comes of these: the server's addresses, and a loop. */
-#ifndef CLIENT_TARGET_H
-#define CLIENT_TARGET_H
+#ifndef HARK_COMMAND_CLIENT_TARGET_H
+#define HARK_COMMAND_CLIENT_TARGET_H
 
 #include "hark.h"
 #include "options/names.h"

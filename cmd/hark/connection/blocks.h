@@ -1,6 +1,6 @@
 /* blocks.h - memory of one size that is kept for the next who needs it. */
-#ifndef CONNECTION_BLOCKS_H
-#define CONNECTION_BLOCKS_H
+#ifndef HARK_COMMAND_CONNECTION_BLOCKS_H
+#define HARK_COMMAND_CONNECTION_BLOCKS_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -7,8 +7,8 @@
  * kind finds one to take, and as long as the connection's share of the turn lasts. What is left
  * then is kept, and if nothing more may be taken, reading stops and TCP holds the peer back.
  */
-#ifndef CONNECTION_CONNECTION_H
-#define CONNECTION_CONNECTION_H
+#ifndef HARK_COMMAND_CONNECTION_CONNECTION_H
+#define HARK_COMMAND_CONNECTION_CONNECTION_H
 
 #include "base/deadline.h"
 #include "base/input.h"

@@ -1,6 +1,6 @@
 /* date.h - the time of day as HTTP writes it, read from the clock once a second at most. */
-#ifndef CONNECTION_DATE_H
-#define CONNECTION_DATE_H
+#ifndef HARK_COMMAND_CONNECTION_DATE_H
+#define HARK_COMMAND_CONNECTION_DATE_H
 
 #include "hark.h"
 

@@ -1,7 +1,7 @@
 /* document.h - a long answer that is made once for all who wait for it, and sent to each from where
  * it is. */
-#ifndef CONNECTION_DOCUMENT_H
-#define CONNECTION_DOCUMENT_H
+#ifndef HARK_COMMAND_CONNECTION_DOCUMENT_H
+#define HARK_COMMAND_CONNECTION_DOCUMENT_H
 
 #include <stdatomic.h>
 #include <stddef.h>

@@ -1,8 +1,8 @@
 /* incoming.h - memory that peers can make the server take before it has anything whole of them:
  * bodies and lines that are on their way in, and those that wait for the disk. All connections
  * together have one bound. */
-#ifndef CONNECTION_INCOMING_H
-#define CONNECTION_INCOMING_H
+#ifndef HARK_COMMAND_CONNECTION_INCOMING_H
+#define HARK_COMMAND_CONNECTION_INCOMING_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* options.h - what connections may do, and for how long. All zero is the default. */
-#ifndef CONNECTION_OPTIONS_H
-#define CONNECTION_OPTIONS_H
+#ifndef HARK_COMMAND_CONNECTION_OPTIONS_H
+#define HARK_COMMAND_CONNECTION_OPTIONS_H
 
 #include <stddef.h>
 #include <stdint.h>

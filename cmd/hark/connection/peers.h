@@ -1,6 +1,6 @@
 /* peers.h - how many connections each address has, if there is a limit for one. */
-#ifndef CONNECTION_PEERS_H
-#define CONNECTION_PEERS_H
+#ifndef HARK_COMMAND_CONNECTION_PEERS_H
+#define HARK_COMMAND_CONNECTION_PEERS_H
 
 #include <stdbool.h>
 #include <stdint.h>

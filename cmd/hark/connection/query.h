@@ -1,7 +1,7 @@
 /* query.h - what a connection asks of the server as a whole, and the answer. The status answers
  * (status/query.h), on whatever thread. */
-#ifndef CONNECTION_QUERY_H
-#define CONNECTION_QUERY_H
+#ifndef HARK_COMMAND_CONNECTION_QUERY_H
+#define HARK_COMMAND_CONNECTION_QUERY_H
 
 #include "base/text.h"
 #include "connection/document.h"

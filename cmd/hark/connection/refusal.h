@@ -1,7 +1,7 @@
 /* refusal.h - why an event is refused: one table for both protocols, and for who asks after the
  * server's health. */
-#ifndef CONNECTION_REFUSAL_H
-#define CONNECTION_REFUSAL_H
+#ifndef HARK_COMMAND_CONNECTION_REFUSAL_H
+#define HARK_COMMAND_CONNECTION_REFUSAL_H
 
 #include <stdint.h>
 

@@ -1,7 +1,7 @@
 /* subscription.h - a connection that becomes a reader of a stream: first the stream is followed,
  * which may take a question to the owner, then the reader begins. */
-#ifndef CONNECTION_SUBSCRIPTION_H
-#define CONNECTION_SUBSCRIPTION_H
+#ifndef HARK_COMMAND_CONNECTION_SUBSCRIPTION_H
+#define HARK_COMMAND_CONNECTION_SUBSCRIPTION_H
 
 #include "broker/reader.h"
 #include "connection/connection.h"

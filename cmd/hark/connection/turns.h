@@ -1,7 +1,7 @@
 /* turns.h - how much one connection, and all of them together, may have done for them in one turn
  * of the loop. */
-#ifndef CONNECTION_TURNS_H
-#define CONNECTION_TURNS_H
+#ifndef HARK_COMMAND_CONNECTION_TURNS_H
+#define HARK_COMMAND_CONNECTION_TURNS_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -6,8 +6,8 @@
  * out, and whatever concerns all of them is asked of it. A server of one thread is an owner without
  * others.
  */
-#ifndef CONNECTION_WORKER_H
-#define CONNECTION_WORKER_H
+#ifndef HARK_COMMAND_CONNECTION_WORKER_H
+#define HARK_COMMAND_CONNECTION_WORKER_H
 
 #include "base/list.h"
 #include "base/pending.h"

@@ -1,6 +1,6 @@
 /* doctor.h - `hark doctor`: what this machine offers to the loop, and what to change. */
-#ifndef DOCTOR_DOCTOR_H
-#define DOCTOR_DOCTOR_H
+#ifndef HARK_COMMAND_DOCTOR_DOCTOR_H
+#define HARK_COMMAND_DOCTOR_DOCTOR_H
 
 #include "options/options.h"
 

@@ -1,6 +1,6 @@
 /* limits.h - the machine's limits that a server of events meets. */
-#ifndef DOCTOR_LIMITS_H
-#define DOCTOR_LIMITS_H
+#ifndef HARK_COMMAND_DOCTOR_LIMITS_H
+#define HARK_COMMAND_DOCTOR_LIMITS_H
 
 #include <stdint.h>
 

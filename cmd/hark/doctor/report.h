@@ -1,7 +1,7 @@
 /* report.h - how the doctor's findings look: aligned rows with a mark, and advice below those that
  * want it. */
-#ifndef DOCTOR_REPORT_H
-#define DOCTOR_REPORT_H
+#ifndef HARK_COMMAND_DOCTOR_REPORT_H
+#define HARK_COMMAND_DOCTOR_REPORT_H
 
 #include <stdbool.h>
 

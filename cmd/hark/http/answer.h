@@ -1,7 +1,7 @@
 /* answer.h - writing the answers of HTTP. Further header lines are a list as in struct http_head;
  * NULL: none. */
-#ifndef HTTP_ANSWER_H
-#define HTTP_ANSWER_H
+#ifndef HARK_COMMAND_HTTP_ANSWER_H
+#define HARK_COMMAND_HTTP_ANSWER_H
 
 #include "connection/document.h"
 #include "http/http.h"

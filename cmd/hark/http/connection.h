@@ -1,6 +1,6 @@
 /* connection.h - connections that speak HTTP/1.1. */
-#ifndef HTTP_CONNECTION_H
-#define HTTP_CONNECTION_H
+#ifndef HARK_COMMAND_HTTP_CONNECTION_H
+#define HARK_COMMAND_HTTP_CONNECTION_H
 
 #include "connection/connection.h"
 

@@ -1,6 +1,6 @@
 /* event_stream.h - GET on a stream, as text/event-stream. */
-#ifndef HTTP_EVENT_STREAM_H
-#define HTTP_EVENT_STREAM_H
+#ifndef HARK_COMMAND_HTTP_EVENT_STREAM_H
+#define HARK_COMMAND_HTTP_EVENT_STREAM_H
 
 #include "broker/reader.h"
 #include "http/http.h"

@@ -1,6 +1,6 @@
 /* host.h - which hosts a request may be for. */
-#ifndef HTTP_HOST_H
-#define HTTP_HOST_H
+#ifndef HARK_COMMAND_HTTP_HOST_H
+#define HARK_COMMAND_HTTP_HOST_H
 
 #include "connection/options.h"
 #include "hark.h"

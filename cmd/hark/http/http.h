@@ -1,6 +1,6 @@
 /* http.h - a connection that speaks HTTP/1.1, as those who answer its requests see it. */
-#ifndef HTTP_HTTP_H
-#define HTTP_HTTP_H
+#ifndef HARK_COMMAND_HTTP_HTTP_H
+#define HARK_COMMAND_HTTP_HTTP_H
 
 #include "connection/connection.h"
 

@@ -1,6 +1,6 @@
 /* publish.h - POST and DELETE on a stream. */
-#ifndef HTTP_PUBLISH_H
-#define HTTP_PUBLISH_H
+#ifndef HARK_COMMAND_HTTP_PUBLISH_H
+#define HARK_COMMAND_HTTP_PUBLISH_H
 
 #include "http/http.h"
 

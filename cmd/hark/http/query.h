@@ -1,6 +1,6 @@
 /* query.h - answers that the server as a whole gives: documents, one stream's facts, its health. */
-#ifndef HTTP_QUERY_H
-#define HTTP_QUERY_H
+#ifndef HARK_COMMAND_HTTP_QUERY_H
+#define HARK_COMMAND_HTTP_QUERY_H
 
 #include "connection/query.h"
 #include "http/http.h"

@@ -1,7 +1,7 @@
 /* route.h - which answer a request gets, by its path and method. A request is routed once, when its
  * head is complete; what was found stands in http->route until it is answered. */
-#ifndef HTTP_ROUTE_H
-#define HTTP_ROUTE_H
+#ifndef HARK_COMMAND_HTTP_ROUTE_H
+#define HARK_COMMAND_HTTP_ROUTE_H
 
 #include "http/http.h"
 

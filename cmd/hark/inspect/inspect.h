@@ -1,6 +1,6 @@
 /* inspect.h - `hark log check`: reads a data directory whole, and tells what is damaged or lost. */
-#ifndef INSPECT_INSPECT_H
-#define INSPECT_INSPECT_H
+#ifndef HARK_COMMAND_INSPECT_INSPECT_H
+#define HARK_COMMAND_INSPECT_INSPECT_H
 
 #include "options/options.h"
 

@@ -1,6 +1,6 @@
 /* answer.h - what is said on the lines port besides events. */
-#ifndef LINES_ANSWER_H
-#define LINES_ANSWER_H
+#ifndef HARK_COMMAND_LINES_ANSWER_H
+#define HARK_COMMAND_LINES_ANSWER_H
 
 #include "lines/lines.h"
 

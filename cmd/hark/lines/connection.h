@@ -1,6 +1,6 @@
 /* connection.h - connections that speak lines (wire/lines.h). */
-#ifndef LINES_CONNECTION_H
-#define LINES_CONNECTION_H
+#ifndef HARK_COMMAND_LINES_CONNECTION_H
+#define HARK_COMMAND_LINES_CONNECTION_H
 
 #include "connection/connection.h"
 

@@ -1,6 +1,6 @@
 /* lines.h - a connection to the lines port, as the files of this folder see it. */
-#ifndef LINES_LINES_H
-#define LINES_LINES_H
+#ifndef HARK_COMMAND_LINES_LINES_H
+#define HARK_COMMAND_LINES_LINES_H
 
 #include "connection/subscription.h"
 

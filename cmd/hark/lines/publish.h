@@ -1,6 +1,6 @@
 /* publish.h - PUB: lines become events. */
-#ifndef LINES_PUBLISH_H
-#define LINES_PUBLISH_H
+#ifndef HARK_COMMAND_LINES_PUBLISH_H
+#define HARK_COMMAND_LINES_PUBLISH_H
 
 #include "lines/lines.h"
 

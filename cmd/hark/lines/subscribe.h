@@ -1,6 +1,6 @@
 /* subscribe.h - SUB: the connection becomes a reader of its stream. */
-#ifndef LINES_SUBSCRIBE_H
-#define LINES_SUBSCRIBE_H
+#ifndef HARK_COMMAND_LINES_SUBSCRIBE_H
+#define HARK_COMMAND_LINES_SUBSCRIBE_H
 
 #include "lines/lines.h"
 

@@ -10,8 +10,8 @@
  *
  * Thread, for every function here: the loop's.
  */
-#ifndef HARK_COMMAND_LOG_H
-#define HARK_COMMAND_LOG_H
+#ifndef HARK_COMMAND_LOG_LOG_H
+#define HARK_COMMAND_LOG_LOG_H
 
 #include "hark.h"
 

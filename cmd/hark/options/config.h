@@ -1,6 +1,6 @@
 /* config.h - the configuration file: the options of a command, one a line. */
-#ifndef OPTIONS_CONFIG_H
-#define OPTIONS_CONFIG_H
+#ifndef HARK_COMMAND_OPTIONS_CONFIG_H
+#define HARK_COMMAND_OPTIONS_CONFIG_H
 
 #include "options/memory.h"
 #include "options/table.h"

@@ -1,6 +1,6 @@
 /* memory.h - texts that live as long as the options that they are values of. */
-#ifndef OPTIONS_MEMORY_H
-#define OPTIONS_MEMORY_H
+#ifndef HARK_COMMAND_OPTIONS_MEMORY_H
+#define HARK_COMMAND_OPTIONS_MEMORY_H
 
 #include <stddef.h>
 

@@ -1,7 +1,7 @@
 /* names.h - addresses as people give them: with numbers, with a name that is looked up, or a port
  * alone. */
-#ifndef OPTIONS_NAMES_H
-#define OPTIONS_NAMES_H
+#ifndef HARK_COMMAND_OPTIONS_NAMES_H
+#define HARK_COMMAND_OPTIONS_NAMES_H
 
 #include <stdbool.h>
 #include <stddef.h>

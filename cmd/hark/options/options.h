@@ -1,6 +1,6 @@
 /* options.h - the command line of one command, by its table. */
-#ifndef OPTIONS_OPTIONS_H
-#define OPTIONS_OPTIONS_H
+#ifndef HARK_COMMAND_OPTIONS_OPTIONS_H
+#define HARK_COMMAND_OPTIONS_OPTIONS_H
 
 #include "options/memory.h"
 #include "options/table.h"

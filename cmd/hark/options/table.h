@@ -1,7 +1,7 @@
 /* table.h - what a command can be told: a table, from which parsing, the configuration file and the
  * help are all made, so that the three cannot say different things. */
-#ifndef OPTIONS_TABLE_H
-#define OPTIONS_TABLE_H
+#ifndef HARK_COMMAND_OPTIONS_TABLE_H
+#define HARK_COMMAND_OPTIONS_TABLE_H
 
 #include <stdbool.h>
 #include <stddef.h>

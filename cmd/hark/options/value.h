@@ -1,7 +1,7 @@
 /* value.h - the kinds of values that options take: from text, with what is wrong with it in
  * words. */
-#ifndef OPTIONS_VALUE_H
-#define OPTIONS_VALUE_H
+#ifndef HARK_COMMAND_OPTIONS_VALUE_H
+#define HARK_COMMAND_OPTIONS_VALUE_H
 
 #include <stdint.h>
 

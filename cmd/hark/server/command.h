@@ -1,6 +1,6 @@
 /* command.h - the command line of `hark serve`. */
-#ifndef SERVER_COMMAND_H
-#define SERVER_COMMAND_H
+#ifndef HARK_COMMAND_SERVER_COMMAND_H
+#define HARK_COMMAND_SERVER_COMMAND_H
 
 #include "options/options.h"
 

@@ -1,7 +1,7 @@
 /* ending.h - the end of one worker: what was accepted is answered, then readers are told and the
  * connections end, then the broker does. */
-#ifndef SERVER_ENDING_H
-#define SERVER_ENDING_H
+#ifndef HARK_COMMAND_SERVER_ENDING_H
+#define HARK_COMMAND_SERVER_ENDING_H
 
 #include "connection/worker.h"
 

@@ -1,7 +1,7 @@
 /* listeners.h - what the server listens on, and how many connections there may be. All of it is the
  * owner's. */
-#ifndef SERVER_LISTENERS_H
-#define SERVER_LISTENERS_H
+#ifndef HARK_COMMAND_SERVER_LISTENERS_H
+#define HARK_COMMAND_SERVER_LISTENERS_H
 
 #include "server/workers.h"
 

@@ -1,7 +1,7 @@
 /* options.h - everything that `hark serve` can be told: what its parts can be, and which there
  * are. */
-#ifndef SERVER_OPTIONS_H
-#define SERVER_OPTIONS_H
+#ifndef HARK_COMMAND_SERVER_OPTIONS_H
+#define HARK_COMMAND_SERVER_OPTIONS_H
 
 #include "broker/options.h"
 #include "connection/options.h"

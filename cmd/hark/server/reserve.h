@@ -1,7 +1,7 @@
 /* reserve.h - descriptors that are kept open for the log and the tails alone: connections cannot
  * take them. */
-#ifndef SERVER_RESERVE_H
-#define SERVER_RESERVE_H
+#ifndef HARK_COMMAND_SERVER_RESERVE_H
+#define HARK_COMMAND_SERVER_RESERVE_H
 
 #include <stdbool.h>
 

@@ -1,8 +1,8 @@
 /* server.h - the server: `hark serve`. It listens for HTTP and for lines, follows files, keeps
  * events in the log, and sleeps until something happens. The command line fills the options;
  * everything else is behind serve_run. */
-#ifndef SERVER_SERVER_H
-#define SERVER_SERVER_H
+#ifndef HARK_COMMAND_SERVER_SERVER_H
+#define HARK_COMMAND_SERVER_SERVER_H
 
 #include "server/options.h"
 

@@ -1,6 +1,6 @@
 /* shutdown.h - the end of the server, in order. */
-#ifndef SERVER_SHUTDOWN_H
-#define SERVER_SHUTDOWN_H
+#ifndef HARK_COMMAND_SERVER_SHUTDOWN_H
+#define HARK_COMMAND_SERVER_SHUTDOWN_H
 
 #include "base/deadline.h"
 #include "server/listeners.h"

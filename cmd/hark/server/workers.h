@@ -1,7 +1,7 @@
 /* workers.h - the server's threads: a worker on each, mail between them and the owner, and
  * connections that are dealt out. */
-#ifndef SERVER_WORKERS_H
-#define SERVER_WORKERS_H
+#ifndef HARK_COMMAND_SERVER_WORKERS_H
+#define HARK_COMMAND_SERVER_WORKERS_H
 
 #include "connection/connection.h"
 #include "connection/peers.h"

@@ -1,7 +1,7 @@
 /* counters.h - the server in numbers: what all workers have counted, together, and what the process
  * has used. */
-#ifndef STATUS_COUNTERS_H
-#define STATUS_COUNTERS_H
+#ifndef HARK_COMMAND_STATUS_COUNTERS_H
+#define HARK_COMMAND_STATUS_COUNTERS_H
 
 #include "broker/statistics.h"
 #include "connection/worker.h"

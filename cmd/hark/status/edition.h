@@ -1,7 +1,7 @@
 /* edition.h - documents that tell of all streams, while they are written: a part in each turn of
  * the loop. All of it is the owner's. */
-#ifndef STATUS_EDITION_H
-#define STATUS_EDITION_H
+#ifndef HARK_COMMAND_STATUS_EDITION_H
+#define HARK_COMMAND_STATUS_EDITION_H
 
 #include <stdbool.h>
 

@@ -1,6 +1,6 @@
 /* health.h - whether events are taken, for /healthz, /stats and /metrics. */
-#ifndef STATUS_HEALTH_H
-#define STATUS_HEALTH_H
+#ifndef HARK_COMMAND_STATUS_HEALTH_H
+#define HARK_COMMAND_STATUS_HEALTH_H
 
 #include <stdatomic.h>
 #include <stdbool.h>

@@ -1,6 +1,6 @@
 /* metrics.h - GET /metrics. */
-#ifndef STATUS_METRICS_H
-#define STATUS_METRICS_H
+#ifndef HARK_COMMAND_STATUS_METRICS_H
+#define HARK_COMMAND_STATUS_METRICS_H
 
 #include "status/edition.h"
 

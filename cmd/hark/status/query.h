@@ -2,8 +2,8 @@
  *
  * Thread, for both: the worker's.
  */
-#ifndef STATUS_QUERY_H
-#define STATUS_QUERY_H
+#ifndef HARK_COMMAND_STATUS_QUERY_H
+#define HARK_COMMAND_STATUS_QUERY_H
 
 #include "connection/query.h"
 #include "connection/worker.h"

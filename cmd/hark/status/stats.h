@@ -1,6 +1,6 @@
 /* stats.h - GET /stats, GET /streams, and one stream. */
-#ifndef STATUS_STATS_H
-#define STATUS_STATS_H
+#ifndef HARK_COMMAND_STATUS_STATS_H
+#define HARK_COMMAND_STATUS_STATS_H
 
 #include "status/edition.h"
 

@@ -1,7 +1,7 @@
 /* status.h - what is told of the server: it knows the parts that the server hands it, and counts
  * none itself. All of it is the owner's, but where another thread is named. */
-#ifndef STATUS_STATUS_H
-#define STATUS_STATUS_H
+#ifndef HARK_COMMAND_STATUS_STATUS_H
+#define HARK_COMMAND_STATUS_STATUS_H
 
 #include "mailbox/mail.h"
 #include "status/counters.h"

@@ -1,6 +1,6 @@
 /* again.h - errors that may be over in a moment, and the timer that finds out. */
-#ifndef TAIL_AGAIN_H
-#define TAIL_AGAIN_H
+#ifndef HARK_COMMAND_TAIL_AGAIN_H
+#define HARK_COMMAND_TAIL_AGAIN_H
 
 #include <stdbool.h>
 #include <stdint.h>

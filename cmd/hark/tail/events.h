@@ -1,6 +1,6 @@
 /* events.h - what inotify tells. */
-#ifndef TAIL_EVENTS_H
-#define TAIL_EVENTS_H
+#ifndef HARK_COMMAND_TAIL_EVENTS_H
+#define HARK_COMMAND_TAIL_EVENTS_H
 
 #include "tail/state.h"
 

@@ -1,6 +1,6 @@
 /* follower.h - one path that is followed: made, begun, and gone on with. */
-#ifndef TAIL_FOLLOWER_H
-#define TAIL_FOLLOWER_H
+#ifndef HARK_COMMAND_TAIL_FOLLOWER_H
+#define HARK_COMMAND_TAIL_FOLLOWER_H
 
 #include "tail/state.h"
 

@@ -1,6 +1,6 @@
 /* later.h - what could not be had is tried again, later and later. */
-#ifndef TAIL_LATER_H
-#define TAIL_LATER_H
+#ifndef HARK_COMMAND_TAIL_LATER_H
+#define HARK_COMMAND_TAIL_LATER_H
 
 #include "tail/state.h"
 

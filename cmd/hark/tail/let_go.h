@@ -1,6 +1,6 @@
 /* let_go.h - files that are no longer at the path are let go in time. */
-#ifndef TAIL_LET_GO_H
-#define TAIL_LET_GO_H
+#ifndef HARK_COMMAND_TAIL_LET_GO_H
+#define HARK_COMMAND_TAIL_LET_GO_H
 
 #include "tail/state.h"
 

@@ -1,6 +1,6 @@
 /* missed.h - files that nobody saw come and go: what is looked for, and what was found. */
-#ifndef TAIL_MISSED_H
-#define TAIL_MISSED_H
+#ifndef HARK_COMMAND_TAIL_MISSED_H
+#define HARK_COMMAND_TAIL_MISSED_H
 
 #include "tail/state.h"
 

@@ -1,6 +1,6 @@
 /* moved.h - files that stood at the path and were renamed before they could be opened. */
-#ifndef TAIL_MOVED_H
-#define TAIL_MOVED_H
+#ifndef HARK_COMMAND_TAIL_MOVED_H
+#define HARK_COMMAND_TAIL_MOVED_H
 
 #include "tail/state.h"
 

@@ -1,6 +1,6 @@
 /* pattern.h - a path whose last name is a pattern: each file that matches is followed. */
-#ifndef TAIL_PATTERN_H
-#define TAIL_PATTERN_H
+#ifndef HARK_COMMAND_TAIL_PATTERN_H
+#define HARK_COMMAND_TAIL_PATTERN_H
 
 #include "tail/state.h"
 

@@ -1,6 +1,6 @@
 /* pattern_name.h - which paths are patterns, and the names of streams that come of them. */
-#ifndef TAIL_PATTERN_NAME_H
-#define TAIL_PATTERN_NAME_H
+#ifndef HARK_COMMAND_TAIL_PATTERN_NAME_H
+#define HARK_COMMAND_TAIL_PATTERN_NAME_H
 
 #include <stdbool.h>
 

@@ -1,6 +1,6 @@
 /* places.h - where the files stand is kept: in the log, and beside the log. */
-#ifndef TAIL_PLACES_H
-#define TAIL_PLACES_H
+#ifndef HARK_COMMAND_TAIL_PLACES_H
+#define HARK_COMMAND_TAIL_PLACES_H
 
 #include "tail/state.h"
 

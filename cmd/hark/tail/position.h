@@ -12,8 +12,8 @@
  * position once retention has removed the record, or the stream was deleted. The file is not
  * synced: it only matters long after.
  */
-#ifndef TAIL_POSITION_H
-#define TAIL_POSITION_H
+#ifndef HARK_COMMAND_TAIL_POSITION_H
+#define HARK_COMMAND_TAIL_POSITION_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -49,9 +49,9 @@ struct position {
     int32_t source;    /* from which place they are; -1: from none that can be read again */
     bool last;         /* that file is done with it */
     int64_t looked_ns; /* wall clock: files born before are known, or no matter; 0: not known */
-    struct position_place
-        cut;        /* where a file stood when it was cut: a copy may be there; inode 0: none */
-    uint32_t count; /* of the places */
+    /* where a file stood when it was cut: a copy may be there; inode 0: none */
+    struct position_place cut;
+    uint32_t count;                                    /* of the places */
     struct position_place places[POSITION_PLACES_MAX]; /* the oldest file first */
 };
 

@@ -1,6 +1,6 @@
 /* publish.h - from the buffer into the stream. */
-#ifndef TAIL_PUBLISH_H
-#define TAIL_PUBLISH_H
+#ifndef HARK_COMMAND_TAIL_PUBLISH_H
+#define HARK_COMMAND_TAIL_PUBLISH_H
 
 #include "tail/state.h"
 

@@ -1,6 +1,6 @@
 /* read.h - from the files into the buffer, and on into the stream. */
-#ifndef TAIL_READ_H
-#define TAIL_READ_H
+#ifndef HARK_COMMAND_TAIL_READ_H
+#define HARK_COMMAND_TAIL_READ_H
 
 #include "tail/state.h"
 

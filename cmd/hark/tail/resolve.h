@@ -3,8 +3,8 @@
  *
  * Every function here blocks: they run on the work pool.
  */
-#ifndef TAIL_RESOLVE_H
-#define TAIL_RESOLVE_H
+#ifndef HARK_COMMAND_TAIL_RESOLVE_H
+#define HARK_COMMAND_TAIL_RESOLVE_H
 
 #include <limits.h>
 #include <stdbool.h>

@@ -1,6 +1,6 @@
 /* source.h - the files that a follower has open, and how far each is published. */
-#ifndef TAIL_SOURCE_H
-#define TAIL_SOURCE_H
+#ifndef HARK_COMMAND_TAIL_SOURCE_H
+#define HARK_COMMAND_TAIL_SOURCE_H
 
 #include "tail/state.h"
 

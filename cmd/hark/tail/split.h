@@ -1,7 +1,7 @@
 /* split.h - bytes of a file into what is published: lines, and parts of lines that are too long. No
  * I/O is done here. */
-#ifndef TAIL_SPLIT_H
-#define TAIL_SPLIT_H
+#ifndef HARK_COMMAND_TAIL_SPLIT_H
+#define HARK_COMMAND_TAIL_SPLIT_H
 
 #include <stdbool.h>
 #include <stddef.h>

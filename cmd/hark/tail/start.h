@@ -1,6 +1,6 @@
 /* start.h - where publishing stood when the last process ended. */
-#ifndef TAIL_START_H
-#define TAIL_START_H
+#ifndef HARK_COMMAND_TAIL_START_H
+#define HARK_COMMAND_TAIL_START_H
 
 #include "tail/state.h"
 

@@ -25,8 +25,8 @@
  * Whatever calls back is counted in tail->pending: a tail that is closing is gone when nothing is
  * under way any more.
  */
-#ifndef TAIL_STATE_H
-#define TAIL_STATE_H
+#ifndef HARK_COMMAND_TAIL_STATE_H
+#define HARK_COMMAND_TAIL_STATE_H
 
 #include "base/pending.h"
 #include "broker/publish.h"

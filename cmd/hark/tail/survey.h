@@ -8,8 +8,8 @@
  *
  * Every function here blocks: they run on the work pool.
  */
-#ifndef TAIL_SURVEY_H
-#define TAIL_SURVEY_H
+#ifndef HARK_COMMAND_TAIL_SURVEY_H
+#define HARK_COMMAND_TAIL_SURVEY_H
 
 #include <stdbool.h>
 #include <stddef.h>

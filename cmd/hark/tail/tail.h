@@ -18,8 +18,8 @@
  *
  * Thread, for every function here: the loop's.
  */
-#ifndef TAIL_TAIL_H
-#define TAIL_TAIL_H
+#ifndef HARK_COMMAND_TAIL_TAIL_H
+#define HARK_COMMAND_TAIL_TAIL_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -73,8 +73,8 @@ void tail_close(struct tail *tail, void (*closed)(void *context), void *context)
 struct tail_view {
     const char *path;
     const char *stream;
-    const char
-        *state; /* "reading", "following", "waiting for the file", "stopped", ... for a person */
+    /* "reading", "following", "waiting for the file", "stopped", ... for a person */
+    const char *state;
     uint64_t offset;      /* in the current file: what stands before is published */
     uint64_t lines;       /* published since the start */
     uint64_t bytes;       /* of these lines */

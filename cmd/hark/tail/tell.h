@@ -1,6 +1,6 @@
 /* tell.h - what a person is told: lines, and the state of a follower that /stats shows. */
-#ifndef TAIL_TELL_H
-#define TAIL_TELL_H
+#ifndef HARK_COMMAND_TAIL_TELL_H
+#define HARK_COMMAND_TAIL_TELL_H
 
 #include "tail/state.h"
 

@@ -1,6 +1,6 @@
 /* walk.h - looks along the path: which file stands there now, and which stood there meanwhile. */
-#ifndef TAIL_WALK_H
-#define TAIL_WALK_H
+#ifndef HARK_COMMAND_TAIL_WALK_H
+#define HARK_COMMAND_TAIL_WALK_H
 
 #include "tail/state.h"
 

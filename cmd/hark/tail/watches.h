@@ -1,7 +1,7 @@
 /* watches.h - inotify's watches: an inode has one watch, whoever wants it, which goes when nobody
  * does. */
-#ifndef TAIL_WATCHES_H
-#define TAIL_WATCHES_H
+#ifndef HARK_COMMAND_TAIL_WATCHES_H
+#define HARK_COMMAND_TAIL_WATCHES_H
 
 #include "tail/state.h"
 

@@ -1,7 +1,7 @@
 /* attached.h - a process that runs already and is told to record: how long, and the rings of its
  * loops. */
-#ifndef TRACE_ATTACHED_H
-#define TRACE_ATTACHED_H
+#ifndef HARK_COMMAND_TRACE_ATTACHED_H
+#define HARK_COMMAND_TRACE_ATTACHED_H
 
 #include <stdbool.h>
 #include <stdint.h>

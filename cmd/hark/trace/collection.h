@@ -1,7 +1,7 @@
 /* collection.h - all that one run of `hark trace` gathers: from rings through ops into the table,
  * the stories and the picture. Whoever else wants to see the ops is called from here. */
-#ifndef TRACE_COLLECTION_H
-#define TRACE_COLLECTION_H
+#ifndef HARK_COMMAND_TRACE_COLLECTION_H
+#define HARK_COMMAND_TRACE_COLLECTION_H
 
 #include <stdio.h>
 

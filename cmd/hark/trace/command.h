@@ -1,6 +1,6 @@
 /* command.h - `hark trace`. */
-#ifndef TRACE_COMMAND_H
-#define TRACE_COMMAND_H
+#ifndef HARK_COMMAND_TRACE_COMMAND_H
+#define HARK_COMMAND_TRACE_COMMAND_H
 
 #include "options/options.h"
 

@@ -1,7 +1,7 @@
 /* control.h - the place in another process where it is told to record (hark_trace_control, in
  * hark/trace.h): finding it, and writing there. */
-#ifndef TRACE_CONTROL_H
-#define TRACE_CONTROL_H
+#ifndef HARK_COMMAND_TRACE_CONTROL_H
+#define HARK_COMMAND_TRACE_CONTROL_H
 
 #include <stdbool.h>
 #include <stddef.h>

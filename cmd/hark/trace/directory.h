@@ -1,6 +1,6 @@
 /* directory.h - where the rings of a run are kept. */
-#ifndef TRACE_DIRECTORY_H
-#define TRACE_DIRECTORY_H
+#ifndef HARK_COMMAND_TRACE_DIRECTORY_H
+#define HARK_COMMAND_TRACE_DIRECTORY_H
 
 #include <limits.h>
 #include <stdbool.h>

@@ -3,8 +3,8 @@
  * By user_data to io_uring's request; by the thread that submits, or works, to what it asks of a
  * device; by device and sector to the device's request, its interrupt and its end. Where a join is
  * by process and order alone, or one of several might be meant, the fact is marked as a guess. */
-#ifndef TRACE_JOIN_H
-#define TRACE_JOIN_H
+#ifndef HARK_COMMAND_TRACE_JOIN_H
+#define HARK_COMMAND_TRACE_JOIN_H
 
 #include <stdio.h>
 

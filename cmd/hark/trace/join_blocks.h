@@ -1,7 +1,7 @@
 /* join_blocks.h - block I/O from the thread that asked for it to the device and back: joined by
  * device and sector. */
-#ifndef TRACE_JOIN_BLOCKS_H
-#define TRACE_JOIN_BLOCKS_H
+#ifndef HARK_COMMAND_TRACE_JOIN_BLOCKS_H
+#define HARK_COMMAND_TRACE_JOIN_BLOCKS_H
 
 #include "base/list.h"
 #include "trace/join_cpus.h"

@@ -1,7 +1,7 @@
 /* join_cpus.h - in which interrupt each CPU is, and what came of it: the cause of what happens in
  * it. */
-#ifndef TRACE_JOIN_CPUS_H
-#define TRACE_JOIN_CPUS_H
+#ifndef HARK_COMMAND_TRACE_JOIN_CPUS_H
+#define HARK_COMMAND_TRACE_JOIN_CPUS_H
 
 #include <stdbool.h>
 

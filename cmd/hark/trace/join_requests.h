@@ -1,7 +1,7 @@
 /* join_requests.h - io_uring's requests: what the kernel told of each, by the thread whose ring it
  * is and by user_data. */
-#ifndef TRACE_JOIN_REQUESTS_H
-#define TRACE_JOIN_REQUESTS_H
+#ifndef HARK_COMMAND_TRACE_JOIN_REQUESTS_H
+#define HARK_COMMAND_TRACE_JOIN_REQUESTS_H
 
 #include "base/list.h"
 #include "trace/join_blocks.h"

@@ -1,6 +1,6 @@
 /* join_wakes.h - the newest wake-ups and switches of threads. */
-#ifndef TRACE_JOIN_WAKES_H
-#define TRACE_JOIN_WAKES_H
+#ifndef HARK_COMMAND_TRACE_JOIN_WAKES_H
+#define HARK_COMMAND_TRACE_JOIN_WAKES_H
 
 #include "trace/join_cpus.h"
 

@@ -6,8 +6,8 @@
  * each CPU that facts are of. Arrows lead from where an op was asked for to its callback.
  *
  * The format: "Trace Event Format", by Google, the phases X, M, i, s, t and f. */
-#ifndef TRACE_JSON_H
-#define TRACE_JSON_H
+#ifndef HARK_COMMAND_TRACE_JSON_H
+#define HARK_COMMAND_TRACE_JSON_H
 
 #include <stdio.h>
 

@@ -3,8 +3,8 @@
  * tracefs: hark-PID for what happens in whichever thread an interrupt comes into, and hark-PID-own
  * for what happens in the traced threads. They are removed at the end; those that a process has
  * left behind, because it was killed, are removed by the next one. */
-#ifndef TRACE_KERNEL_H
-#define TRACE_KERNEL_H
+#ifndef HARK_COMMAND_TRACE_KERNEL_H
+#define HARK_COMMAND_TRACE_KERNEL_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,7 +1,7 @@
 /* ops.h - the ops of all traced loops: events in, ops out, each once it has ended and all that is
  * known of it has come. */
-#ifndef TRACE_OPS_H
-#define TRACE_OPS_H
+#ifndef HARK_COMMAND_TRACE_OPS_H
+#define HARK_COMMAND_TRACE_OPS_H
 
 #include <stddef.h>
 #include <stdint.h>

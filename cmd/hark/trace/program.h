@@ -1,7 +1,7 @@
 /* program.h - the COMMAND that is traced: its start with the environment that turns the recorder
  * on, and its end. */
-#ifndef TRACE_PROGRAM_H
-#define TRACE_PROGRAM_H
+#ifndef HARK_COMMAND_TRACE_PROGRAM_H
+#define HARK_COMMAND_TRACE_PROGRAM_H
 
 #include <signal.h>
 #include <stdbool.h>

@@ -1,7 +1,7 @@
 /* rings.h - the files in which traced processes keep their rings (hark/trace.h): finding them,
  * looking whether they are what they seem, and reading them while they are written. */
-#ifndef TRACE_RINGS_H
-#define TRACE_RINGS_H
+#ifndef HARK_COMMAND_TRACE_RINGS_H
+#define HARK_COMMAND_TRACE_RINGS_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 /* session.h - a trace while it goes on: the loop that reads the rings some ten times a second, and
  * ends when what is traced ends, when the time is over, or when somebody ends it. */
-#ifndef TRACE_SESSION_H
-#define TRACE_SESSION_H
+#ifndef HARK_COMMAND_TRACE_SESSION_H
+#define HARK_COMMAND_TRACE_SESSION_H
 
 #include <signal.h>
 #include <stdbool.h>

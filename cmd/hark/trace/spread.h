@@ -1,7 +1,7 @@
 /* spread.h - how a number of durations are spread: percentiles from memory that does not grow with
  * their number. */
-#ifndef TRACE_SPREAD_H
-#define TRACE_SPREAD_H
+#ifndef HARK_COMMAND_TRACE_SPREAD_H
+#define HARK_COMMAND_TRACE_SPREAD_H
 
 #include <stdint.h>
 

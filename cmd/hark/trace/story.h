@@ -1,6 +1,6 @@
 /* story.h - the slowest ops, each as a story of its seven stages. */
-#ifndef TRACE_STORY_H
-#define TRACE_STORY_H
+#ifndef HARK_COMMAND_TRACE_STORY_H
+#define HARK_COMMAND_TRACE_STORY_H
 
 #include <stddef.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* table.h - the table: per kind of op how many there were, and how long each stretch of their way
  * was. */
-#ifndef TRACE_TABLE_H
-#define TRACE_TABLE_H
+#ifndef HARK_COMMAND_TRACE_TABLE_H
+#define HARK_COMMAND_TRACE_TABLE_H
 
 #include <stdio.h>
 

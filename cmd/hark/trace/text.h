@@ -1,6 +1,6 @@
 /* text.h - how times, counts and ops are written for people. */
-#ifndef TRACE_TEXT_H
-#define TRACE_TEXT_H
+#ifndef HARK_COMMAND_TRACE_TEXT_H
+#define HARK_COMMAND_TRACE_TEXT_H
 
 #include <stddef.h>
 

@@ -1,7 +1,7 @@
 /* web.h - the dashboard: one page, which needs nothing else. index.html is made into C when the
  * program is built (embed.py). */
-#ifndef WEB_WEB_H
-#define WEB_WEB_H
+#ifndef HARK_COMMAND_WEB_WEB_H
+#define HARK_COMMAND_WEB_WEB_H
 
 #include <stddef.h>
 

@@ -1,6 +1,6 @@
 /* block.h - growing blocks of memory, for the parsers of this folder alone. */
-#ifndef WIRE_BLOCK_H
-#define WIRE_BLOCK_H
+#ifndef HARK_COMMAND_WIRE_BLOCK_H
+#define HARK_COMMAND_WIRE_BLOCK_H
 
 #include <stddef.h>
 

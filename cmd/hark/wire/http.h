@@ -38,8 +38,8 @@
  *     http_write.c      heads of responses and of requests, chunks, dates
  *     http_response.c   a response, for a client (http_response.h)
  */
-#ifndef WIRE_HTTP_H
-#define WIRE_HTTP_H
+#ifndef HARK_COMMAND_WIRE_HTTP_H
+#define HARK_COMMAND_WIRE_HTTP_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 /* http_chunks.h - the framing of a chunked body, read strictly. For the parsers of this folder
  * alone. */
-#ifndef WIRE_HTTP_CHUNKS_H
-#define WIRE_HTTP_CHUNKS_H
+#ifndef HARK_COMMAND_WIRE_HTTP_CHUNKS_H
+#define HARK_COMMAND_WIRE_HTTP_CHUNKS_H
 
 #include "wire/http_fields.h"
 

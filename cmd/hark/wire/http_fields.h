@@ -1,7 +1,7 @@
 /* http_fields.h - the head of a message while it is gathered, line by line, and its header fields
  * afterwards. For requests and responses; for the parsers of this folder alone. */
-#ifndef WIRE_HTTP_FIELDS_H
-#define WIRE_HTTP_FIELDS_H
+#ifndef HARK_COMMAND_WIRE_HTTP_FIELDS_H
+#define HARK_COMMAND_WIRE_HTTP_FIELDS_H
 
 #include "wire/http.h"
 #include "wire/http_text.h"

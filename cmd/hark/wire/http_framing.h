@@ -1,7 +1,7 @@
 /* http_framing.h - where the body of a message ends, and whether the connection goes on after the
  * body, by its header fields. For the parsers of this folder alone. */
-#ifndef WIRE_HTTP_FRAMING_H
-#define WIRE_HTTP_FRAMING_H
+#ifndef HARK_COMMAND_WIRE_HTTP_FRAMING_H
+#define HARK_COMMAND_WIRE_HTTP_FRAMING_H
 
 #include "wire/http_fields.h"
 

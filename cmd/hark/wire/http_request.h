@@ -1,7 +1,7 @@
 /* http_request.h - the memory of a request that is being read. For the parsers of this folder
  * alone. */
-#ifndef WIRE_HTTP_REQUEST_H
-#define WIRE_HTTP_REQUEST_H
+#ifndef HARK_COMMAND_WIRE_HTTP_REQUEST_H
+#define HARK_COMMAND_WIRE_HTTP_REQUEST_H
 
 #include "wire/http_second.h"
 #include "wire/http_target.h"

@@ -3,8 +3,8 @@
  * The head is gathered; pieces of the body are handed on as they come, without a copy: an event
  * stream has no end.
  */
-#ifndef WIRE_HTTP_RESPONSE_H
-#define WIRE_HTTP_RESPONSE_H
+#ifndef HARK_COMMAND_WIRE_HTTP_RESPONSE_H
+#define HARK_COMMAND_WIRE_HTTP_RESPONSE_H
 
 #include "wire/http.h"
 

@@ -1,7 +1,7 @@
 /* http_second.h - llhttp as the second reader of what the strict one has let through. For the
  * parsers of this folder alone. */
-#ifndef WIRE_HTTP_SECOND_H
-#define WIRE_HTTP_SECOND_H
+#ifndef HARK_COMMAND_WIRE_HTTP_SECOND_H
+#define HARK_COMMAND_WIRE_HTTP_SECOND_H
 
 #include "wire/http_chunks.h"
 

@@ -1,7 +1,7 @@
 /* http_target.h - the target of a request: what it asks for, of which host. For the parsers of this
  * folder alone. */
-#ifndef WIRE_HTTP_TARGET_H
-#define WIRE_HTTP_TARGET_H
+#ifndef HARK_COMMAND_WIRE_HTTP_TARGET_H
+#define HARK_COMMAND_WIRE_HTTP_TARGET_H
 
 #include "wire/http_fields.h"
 

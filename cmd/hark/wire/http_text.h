@@ -1,6 +1,6 @@
 /* http_text.h - the bytes and words of RFC 9110, for the parsers of this folder alone. */
-#ifndef WIRE_HTTP_TEXT_H
-#define WIRE_HTTP_TEXT_H
+#ifndef HARK_COMMAND_WIRE_HTTP_TEXT_H
+#define HARK_COMMAND_WIRE_HTTP_TEXT_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 /* line_end.h - finding the ends of lines: CR, LF and CR LF each end one. For the codecs of this
  * folder alone. */
-#ifndef WIRE_LINE_END_H
-#define WIRE_LINE_END_H
+#ifndef HARK_COMMAND_WIRE_LINE_END_H
+#define HARK_COMMAND_WIRE_LINE_END_H
 
 #include <stddef.h>
 #include <string.h>

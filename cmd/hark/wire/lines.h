@@ -25,8 +25,8 @@
  *                           the next event
  *     ERR reason            something is wrong; the connection ends
  */
-#ifndef WIRE_LINES_H
-#define WIRE_LINES_H
+#ifndef HARK_COMMAND_WIRE_LINES_H
+#define HARK_COMMAND_WIRE_LINES_H
 
 #include "wire/name.h"
 

@@ -1,6 +1,6 @@
 /* name.h - names of streams and ids of events, as every protocol writes them. */
-#ifndef WIRE_NAME_H
-#define WIRE_NAME_H
+#ifndef HARK_COMMAND_WIRE_NAME_H
+#define HARK_COMMAND_WIRE_NAME_H
 
 #include <stdbool.h>
 #include <stddef.h>

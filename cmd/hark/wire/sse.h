@@ -4,8 +4,8 @@
  * What an event stream can carry is text in lines: CR LF, CR and LF in an event all arrive as LF.
  * Other bytes pass as they are.
  */
-#ifndef WIRE_SSE_H
-#define WIRE_SSE_H
+#ifndef HARK_COMMAND_WIRE_SSE_H
+#define HARK_COMMAND_WIRE_SSE_H
 
 #include <stdbool.h>
 #include <stddef.h>
