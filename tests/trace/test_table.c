@@ -133,7 +133,7 @@ TEST(the_table_counts_by_kind_and_has_the_most_frequent_first)
     struct trace_table table = {0};
     for (int i = 0; i < 3; i++) {
         struct trace_op op = whole_op(HARK_OP_WRITE, 1000);
-        op.result = i == 0 ? -EIO : 1;
+        op.result = (const int64_t[]){-EIO, -ECANCELED, 1}[i];
         trace_table_add(&table, &op);
     }
     struct trace_op read = whole_op(HARK_OP_READ, 1000);
@@ -146,6 +146,7 @@ TEST(the_table_counts_by_kind_and_has_the_most_frequent_first)
     const struct trace_table_row *row = trace_table_row(&table, HARK_OP_WRITE);
     assert_int_equal(row->count, 3);
     assert_int_equal(row->failed, 1);
+    assert_int_equal(row->cancelled, 1);
     for (enum trace_span span = 0; span < TRACE_SPANS; span++)
         assert_int_equal(row->spans[span].count, 3);
     assert_int_equal(row->spans[TRACE_SPAN_AWAY].most, 3000);
@@ -155,7 +156,8 @@ TEST(the_table_counts_by_kind_and_has_the_most_frequent_first)
     assert_null(trace_table_row(&table, HARK_OP_SEND));
     char *text = printed(print_table, &table);
     assert_true(strstr(text, "\nwrite ") < strstr(text, "\nread "));
-    assert_non_null(strstr(text, "1 failed"));
+    assert_non_null(strstr(text, " 1 failed  p99 "));
+    assert_non_null(strstr(text, " 1 cancelled  max "));
     assert_non_null(strstr(text, "In flight at the end: 1 read."));
     for (const char *line = text; *line; line += strcspn(line, "\n") + 1)
         assert_true(strcspn(line, "\n") <= 100);

@@ -2,6 +2,7 @@
  * what 99 of 100 did not exceed, and the longest. */
 #include "trace/table.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +29,8 @@ void trace_table_add(struct trace_table *table, const struct trace_op *op)
         return;
     table->count++;
     row->count++;
-    row->failed += op->result < 0;
+    row->failed += op->result < 0 && op->result != -ECANCELED;
+    row->cancelled += op->result == -ECANCELED;
     row->unseen += (op->flags & TRACE_OP_UNSEEN) != 0;
     for (enum trace_span span = 0; span < TRACE_SPANS; span++) {
         uint64_t duration_ns = trace_op_span(op, span);
@@ -75,16 +77,25 @@ static void print_spans(const struct trace_table_row *row, double percent, FILE 
     fputc('\n', file);
 }
 
+/* "12 failed", "1234k failed"; "" for none. */
+static void put_note(char note[TRACE_TEXT_MAX], uint64_t count, const char *what)
+{
+    bool large = count >= 10000;
+    if (count)
+        snprintf(note, TRACE_TEXT_MAX, "%" PRIu64 "%s %s", large ? count / 1000 : count,
+                 large ? "k" : "", what);
+    else
+        *note = '\0';
+}
+
 static void print_row(const struct trace_table_row *row, int kind, FILE *file)
 {
-    char count[TRACE_TEXT_MAX], note[TRACE_TEXT_MAX] = "";
-    if (row->failed)
-        snprintf(note, sizeof note, "%" PRIu64 " failed", row->failed);
+    char notes[sizeof lines / sizeof *lines][TRACE_TEXT_MAX];
+    trace_text_count(notes[0], row->count);
+    put_note(notes[1], row->failed, "failed");
+    put_note(notes[2], row->cancelled, "cancelled");
     for (size_t line = 0; line < sizeof lines / sizeof *lines; line++) {
-        fprintf(file, "%-15.15s %11s  %s ", line == 0 ? hark_op_name(kind) : "",
-                line == 0   ? trace_text_count(count, row->count)
-                : line == 1 ? note
-                            : "",
+        fprintf(file, "%-15.15s %14s  %s ", line == 0 ? hark_op_name(kind) : "", notes[line],
                 lines[line].name);
         print_spans(row, lines[line].percent, file);
     }
@@ -127,7 +138,7 @@ void trace_table_print(const struct trace_table *table, FILE *file)
 {
     int kinds[HARK_OP_KINDS];
     sort(table, kinds);
-    fprintf(file, "%-15s %11s  %s ", "op", "calls", "   ");
+    fprintf(file, "%-15s %14s  %s ", "op", "calls", "   ");
     for (enum trace_span span = 0; span < TRACE_SPANS; span++)
         fprintf(file, " %7s", trace_op_span_name(span));
     fputc('\n', file);

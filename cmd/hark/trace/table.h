@@ -11,7 +11,8 @@
 /* Of one kind. */
 struct trace_table_row {
     uint64_t count;  /* calls */
-    uint64_t failed; /* of them with an error */
+    uint64_t failed; /* of them with an error, but for the next */
+    uint64_t cancelled;
     uint64_t unseen; /* of them asked for before the trace began */
     uint64_t in_flight;
     struct trace_spread spans[TRACE_SPANS];
