@@ -20,8 +20,8 @@ export const browser = () => (starting ??= chromium.launch({
 }));
 after(async () => (await starting)?.close());
 
-/** Opens the page, and fails the test on any error in it. */
-export async function open(t, url, options = {}) {
+/** Opens a page, waits until it has what says that it is there, and fails the test on any error in it. */
+export async function open(t, url, options = {}, there = '#state[data-state="live"]') {
   const context = await (await browser()).newContext({ viewport: { width: 1280, height: 1100 }, ...options });
   const page = await context.newPage();
   const errors = [];
@@ -33,7 +33,7 @@ export async function open(t, url, options = {}) {
     assert.deepEqual(errors, []);
   });
   await page.goto(url);
-  await page.locator('#state[data-state="live"]').waitFor();
+  await page.locator(there).waitFor();
   return page;
 }
 

@@ -41,6 +41,8 @@ static void take_ended(void *context, const struct trace_op *op)
     trace_slowest_offer(&collection->slowest, op);
     if (collection->json.file)
         trace_json_op(&collection->json, op);
+    if (collection->html.file)
+        trace_html_op(&collection->html, op);
 }
 
 static void take_wait(void *context, const struct trace_loop *loop, uint64_t from_ns,
@@ -49,6 +51,67 @@ static void take_wait(void *context, const struct trace_loop *loop, uint64_t fro
     struct trace_collection *collection = context;
     if (collection->json.file)
         trace_json_wait(&collection->json, loop, from_ns, until_ns, may_sleep_ns);
+    if (collection->html.file)
+        trace_html_wait(&collection->html, loop, from_ns, until_ns, may_sleep_ns);
+}
+
+/* --- pictures --- */
+
+static int open_picture(const char *name, FILE **out_file)
+{
+    *out_file = fopen(name, "we");
+    if (*out_file)
+        return 0;
+    int error = -errno;
+    say("trace: cannot write %s: %s", name, why(error));
+    return error;
+}
+
+static int close_picture(const char *name, FILE **file)
+{
+    bool failed = ferror(*file) != 0;
+    int error = fclose(*file) == 0 && !failed ? 0 : -(errno ? errno : EIO);
+    *file = NULL;
+    if (error)
+        say("trace: cannot write %s: %s", name, why(error));
+    return error;
+}
+
+static int begin_pictures(struct trace_collection *collection)
+{
+    FILE *file;
+    int error = 0;
+    if (collection->options.output) {
+        error = open_picture(collection->options.output, &file);
+        if (!error)
+            trace_json_begin(&collection->json, file);
+    }
+    if (!error && collection->options.html) {
+        error = open_picture(collection->options.html, &file);
+        if (!error)
+            trace_html_begin(&collection->html, file);
+    }
+    return error;
+}
+
+/* Gives: the first error. */
+static int end_pictures(struct trace_collection *collection)
+{
+    int error = 0, error_html = 0;
+    if (collection->json.file) {
+        trace_json_end(&collection->json);
+        error = close_picture(collection->options.output, &collection->json.file);
+    }
+    if (collection->html.file) {
+        const struct trace_html_about about = {
+            .kind = collection->options.kind,
+            .slower_than_ns = collection->options.slower_than_ns,
+            .ended = collection->table.count,
+        };
+        trace_html_end(&collection->html, &about);
+        error_html = close_picture(collection->options.html, &collection->html.file);
+    }
+    return error ? error : error_html;
 }
 
 /* --- the kernel's part --- */
@@ -102,16 +165,7 @@ int trace_collection_open(struct trace_collection *collection,
     collection->slowest.wanted = options->slowest;
     collection->slowest.by_whole_time = options->kind >= 0;
     int error = trace_ops_create(&receiver, &collection->ops);
-    if (error || !options->output)
-        return error;
-    FILE *file = fopen(options->output, "we");
-    if (!file) {
-        error = -errno;
-        say("trace: cannot write %s: %s", options->output, why(error));
-        return error;
-    }
-    trace_json_begin(&collection->json, file);
-    return 0;
+    return error ? error : begin_pictures(collection);
 }
 
 void trace_collection_round(struct trace_collection *collection)
@@ -125,20 +179,6 @@ void trace_collection_round(struct trace_collection *collection)
     settle(collection, before_ns);
 }
 
-static int end_picture(struct trace_collection *collection)
-{
-    FILE *file = collection->json.file;
-    if (!file)
-        return 0;
-    trace_json_end(&collection->json);
-    bool failed = ferror(file) != 0;
-    int error = fclose(file) == 0 && !failed ? 0 : -(errno ? errno : EIO);
-    collection->json.file = NULL;
-    if (error)
-        say("trace: cannot write %s: %s", collection->options.output, why(error));
-    return error;
-}
-
 int trace_collection_end(struct trace_collection *collection)
 {
     trace_collection_round(collection);
@@ -147,12 +187,12 @@ int trace_collection_end(struct trace_collection *collection)
     while ((op = trace_ops_next_in_flight(collection->ops, op)))
         if (is_wanted(collection, op))
             trace_table_add_in_flight(&collection->table, op);
-    return end_picture(collection);
+    return end_pictures(collection);
 }
 
 void trace_collection_done(struct trace_collection *collection)
 {
-    (void)end_picture(collection);
+    (void)end_pictures(collection);
     trace_slowest_done(&collection->slowest);
     trace_table_done(&collection->table);
     trace_kernel_close(collection->kernel);

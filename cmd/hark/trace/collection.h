@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 
+#include "trace/html.h"
 #include "trace/join.h"
 #include "trace/json.h"
 #include "trace/ops.h"
@@ -17,6 +18,7 @@ struct trace_collection_options {
     uint64_t slower_than_ns; /* stories and picture: no others */
     size_t slowest;          /* how many stories */
     const char *output;      /* the picture's file; NULL: none */
+    const char *html;        /* the page's */
 };
 
 /* In the caller's memory, zeroed. */
@@ -30,10 +32,11 @@ struct trace_collection {
     struct trace_table table;
     struct trace_slowest slowest;
     struct trace_json json;
+    struct trace_html html;
     uint64_t round_ns; /* when the last round began */
 };
 
-/* Fails: -ENOMEM; what opening the picture's file gives, after a line that says so. */
+/* Fails: -ENOMEM; what opening a picture's file gives, after a line that says so. */
 int trace_collection_open(struct trace_collection *collection,
                           const struct trace_collection_options *options);
 
@@ -45,8 +48,8 @@ void trace_collection_ask_kernel(struct trace_collection *collection, pid_t pid)
  * before. */
 void trace_collection_round(struct trace_collection *collection);
 
-/* The last round, and the end of the picture.
- * Gives: 0; a negative errno if the picture could not be written, after a line that says so. */
+/* The last round, and the end of the pictures.
+ * Gives: 0; a negative errno if one could not be written, after a line that says so. */
 int trace_collection_end(struct trace_collection *collection);
 
 /* Prints loops, losses, table and stories. With nothing to print it prints nothing.

@@ -62,6 +62,12 @@ static const char *set_output(void *target, const char *value)
     return NULL;
 }
 
+static const char *set_html(void *target, const char *value)
+{
+    ((struct trace_options *)target)->collection.html = value;
+    return NULL;
+}
+
 static const char *set_keep(void *target, const char *value)
 {
     ((struct trace_options *)target)->keep = value;
@@ -99,6 +105,10 @@ static const struct option_row rows[] = {
      "a picture for ui.perfetto.dev: a track for each loop and each\n"
      "thread of its pool, arrows from request to callback",
      set_output},
+    {"html", 0, "FILE.html",
+     "a page for a browser, all in one file: the seven stages as lanes, the\n"
+     "slowest ops and their stories",
+     set_html},
     {"pid", 0, "PID",
      "trace a process that runs already, instead of running something;\n"
      "it ends with --for, or with ^C",
@@ -137,6 +147,7 @@ const struct options_command trace_options = {
              "  hark trace --op read -- ./copy a b       the reads of a program\n"
              "  hark trace --output t.json -- ./copy a b   a picture; open it in ui.perfetto.dev\n"
              "  hark trace --pid 4242 --for 5s           a server that is slow now\n"
+             "  hark trace --html t.html -- ./copy a b   a page for a browser\n"
              "  hark trace --keep DIR -- ./copy a b && hark trace --read DIR --op read\n",
     .rows = rows,
     .count = sizeof rows / sizeof *rows,
