@@ -19,10 +19,7 @@ void stages_return(struct hark_loop *loop, const struct hark_op *op, int64_t res
 
 void stages_call(struct hark_loop *loop, struct hark_op *op, int64_t result)
 {
-    struct recorder *recorder = loop->recorder;
-    struct hark_trace_event call = recorder_call(recorder, op, result);
+    struct hark_trace_event call = recorder_call(loop->recorder, op, result);
     op->done(op, result);
-    recorder = loop->recorder; /* the callback may have turned it off, or on anew */
-    if (recorder)
-        recorder_called(recorder, &call);
+    recorder_called(loop->recorder, &call); /* the callback may have turned it off */
 }

@@ -191,18 +191,20 @@ struct hark_trace_event recorder_call(struct recorder *recorder, const struct ha
 
 void recorder_called(struct recorder *recorder, const struct hark_trace_event *call)
 {
+    if (!recorder)
+        return;
     struct hark_trace_event event = *call;
     struct recorder_watch *watch = recorder->watch;
     event.what = HARK_TRACE_CALLED;
     event.time_ns = kernel_clock_gettime(CLOCK_MONOTONIC);
     recorder->asking = 0;
     put(recorder->loop, &event);
-    if (watch) {
-        uint64_t held_ns = event.time_ns - call->time_ns;
-        atomic_store_explicit(&watch->running, 0, memory_order_release);
-        if (unlikely(held_ns >= watch->limit_ns))
-            watch->over(watch, event.op, event.kind, held_ns);
-    }
+    if (!watch)
+        return;
+    uint64_t held_ns = event.time_ns - call->time_ns;
+    atomic_store_explicit(&watch->running, 0, memory_order_release);
+    if (unlikely(held_ns >= watch->limit_ns))
+        watch->over(watch, event.op, event.kind, held_ns);
 }
 
 void recorder_perform(struct recorder *recorder, const struct hark_op *op, uint32_t thread)

@@ -67,6 +67,7 @@ void recorder_return(struct recorder *recorder, const struct hark_op *op, int64_
 /* Gives: what recorder_called takes, as the callback may have freed the op. */
 struct hark_trace_event recorder_call(struct recorder *recorder, const struct hark_op *op,
                                       int64_t result);
+/* Takes: recorder: NULL: nothing happens. */
 void recorder_called(struct recorder *recorder, const struct hark_trace_event *call);
 /* Under the pool's lock. */
 void recorder_perform(struct recorder *recorder, const struct hark_op *op, uint32_t thread);
