@@ -228,6 +228,10 @@ function assertPicture(text) {
     if (event.ph === 'X') {
       assert.ok(event.dur >= 0);
       slices.set(track, [...slices.get(track) ?? [], event]);
+    } else if (event.ph === 'i') { // what the kernel told, where it may be asked
+      assert.equal(event.pid, 0);
+      assert.equal(event.s, 't');
+      assert.ok(['exact', 'guess'].includes(event.args.join));
     } else {
       assert.ok(['s', 't', 'f'].includes(event.ph), event.ph);
       arrows.set(event.id, [...arrows.get(event.id) ?? [], { ...event, track }]);

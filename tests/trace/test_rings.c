@@ -135,6 +135,30 @@ TEST(of_a_directory_the_whole_files_are_read_and_each_once)
     assert_result(trace_rings_look(&rings, harness_path("none"), true), -ENOENT);
 }
 
+TEST(whoever_reads_alone_lets_go_of_what_has_ended)
+{
+    struct file file = whole_file();
+    struct trace_rings rings = {.only_reader = true};
+    size_t count = 0;
+    file.ring.written = 3;
+    file.ring.ended_ns = 1;
+    put("hark-1-1.trace", &file, sizeof file);
+    file.ring.ended_ns = 0; /* process 1 is there */
+    put("hark-1-2.trace", &file, sizeof file);
+    file.ring.pid = INT32_MAX; /* that one is not */
+    put("hark-2-1.trace", &file, sizeof file);
+    assert_result(trace_rings_look(&rings, harness_directory(), false), 0);
+    assert_int_equal(access(harness_path("hark-1-1.trace"), F_OK), -1);
+    assert_int_equal(access(harness_path("hark-1-2.trace"), F_OK), -1);
+    trace_rings_read(&rings, count_events, &count);
+    assert_int_equal(count, 9);
+    assert_int_equal(rings.found, 3);
+    assert_non_null(rings.files);
+    assert_string_equal(rings.files->name, "hark-1-2.trace");
+    assert_null(rings.files->next);
+    trace_rings_done(&rings);
+}
+
 TEST(a_count_that_makes_no_sense_ends_the_reading)
 {
     struct file file = whole_file();

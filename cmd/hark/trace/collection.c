@@ -255,13 +255,18 @@ static void print_kernel(const struct trace_collection *collection, FILE *file)
 
 uint64_t trace_collection_print(const struct trace_collection *collection, FILE *file)
 {
+    enum { LOOPS_TOLD = 20 };
     const struct trace_loop *loop;
-    for (size_t i = 0; (loop = trace_ops_loop(collection->ops, i)); i++)
-        print_loop(loop, file);
+    size_t count = 0;
+    for (; (loop = trace_ops_loop(collection->ops, count)); count++)
+        if (count < LOOPS_TOLD)
+            print_loop(loop, file);
+    if (count > LOOPS_TOLD)
+        fprintf(file, "and %zu loops more\n", count - LOOPS_TOLD);
     print_losses(trace_ops_losses(collection->ops), file);
-    print_kernel(collection, file);
     if (collection->table.count == 0)
         return 0;
+    print_kernel(collection, file);
     fputc('\n', file);
     trace_table_print(&collection->table, file);
     if (collection->slowest.count)

@@ -173,7 +173,7 @@ static bool find_rings(void *context, bool last)
 
 static void say_nothing_came(const struct run *run, const char *program)
 {
-    if (!run->collection.rings.files)
+    if (!run->collection.rings.found)
         say("trace: %s has made no loop that records: it is no program of hark, or one with an "
             "older libhark in it, or it was started without the environment (sudo, env -i)",
             program);
@@ -226,6 +226,7 @@ static int run_program(struct trace_options *options, char **argv)
     int code = EXIT_REFUSED;
     if (trace_directory_make(&run.directory, options->keep) == 0 &&
         trace_collection_open(&run.collection, &options->collection) == 0) {
+        run.collection.rings.only_reader = run.directory.temporary;
         trace_session_block(&former);
         trace_collection_ask_kernel(&run.collection, getpid());
         code = trace_program_start(&run.program, argv, run.directory.path, EVENTS_OF_RING, &former);
@@ -288,7 +289,7 @@ static int trace_process(struct trace_options *options)
         fflush(stdout);
         say_who_slept(&all.attached);
         if (trace_collection_print(&all.run.collection, stdout) == 0 &&
-            all.run.collection.rings.files)
+            all.run.collection.rings.found)
             say_nothing_came(&all.run, "it");
     }
     trace_collection_done(&all.run.collection);
@@ -305,7 +306,7 @@ static int read_kept(struct trace_options *options)
         int error = trace_rings_look(&run.collection.rings, options->read, true);
         if (error)
             say("trace: cannot read %s: %s", options->read, why(error));
-        else if (!run.collection.rings.files)
+        else if (!run.collection.rings.found && !run.collection.rings.refused)
             say("trace: there is no trace in %s", options->read);
         else
             code = report(&run, options->read, trace_collection_end(&run.collection));

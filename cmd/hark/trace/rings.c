@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <fnmatch.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -126,6 +127,7 @@ int trace_rings_add(struct trace_rings *rings, int fd, const char *name, const c
         return error;
     }
     rings->refused += error != 0;
+    rings->found += error == 0;
     insert(rings, file); /* one that is refused too: so that it is told of once */
     return error;
 }
@@ -137,6 +139,8 @@ static void look_at(struct trace_rings *rings, const char *directory, int place,
     int fd = openat(place, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
     int error = fd < 0 ? -errno : trace_rings_add(rings, fd, name, &wrong);
     bool may_become_one = fd < 0 || error == -EAGAIN;
+    if (error == 0 && rings->only_reader)
+        unlinkat(place, name, 0);
     if (fd >= 0)
         close(fd);
     if (error < 0 && (last || !may_become_one)) {
@@ -195,6 +199,38 @@ static void read_ring(struct trace_file *file, size_t number, uint64_t until,
     }
 }
 
+/* A process that was killed has said nothing of its end. */
+static bool has_ended(const struct trace_file *file)
+{
+    const struct hark_trace_ring *ring = file->rings[0];
+    return __atomic_load_n(&ring->ended_ns, __ATOMIC_ACQUIRE) != 0 ||
+           (kill((pid_t)ring->pid, 0) < 0 && errno == ESRCH);
+}
+
+static bool is_read(const struct trace_file *file)
+{
+    for (size_t number = 0; number < file->count; number++)
+        if (file->positions[number] < written_so_far(file->rings[number]))
+            return false;
+    return true;
+}
+
+/* Of many short processes only those that run need memory. */
+static void let_go_of_ended(struct trace_rings *rings)
+{
+    struct trace_file **at = &rings->files;
+    while (*at) {
+        struct trace_file *file = *at;
+        if (file->count == 0 || !has_ended(file) || !is_read(file)) {
+            at = &file->next;
+            continue;
+        }
+        *at = file->next;
+        drop_memory(file);
+        free(file);
+    }
+}
+
 void trace_rings_read(struct trace_rings *rings, trace_rings_take *take, void *context)
 {
     rings->fill_most = 0;
@@ -208,6 +244,8 @@ void trace_rings_read(struct trace_rings *rings, trace_rings_take *take, void *c
         if (file->count > 1)
             read_ring(file, 1, pool_until, take, context);
     }
+    if (rings->only_reader)
+        let_go_of_ended(rings);
 }
 
 void trace_rings_done(struct trace_rings *rings)

@@ -27,12 +27,15 @@ struct trace_file {
     void *reader;                       /* of whoever takes the events; NULL at first */
 };
 
-/* In the caller's memory, zeroed. */
+/* In the caller's memory, zeroed but for the first. */
 struct trace_rings {
+    bool
+        only_reader; /* the files are for nobody else: each loses its name once it is open, and goes
+                         when its loop has ended and all of it is read */
     struct trace_file *files;
+    size_t found;     /* files that were rings, those that have gone too */
     size_t refused;   /* files that were not what they should be */
     double fill_most; /* the share of its ring that the fullest one held at the last read */
-    bool out_of_memory;
 };
 
 /* What is done with the events of one file, oldest first.
