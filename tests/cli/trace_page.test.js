@@ -16,7 +16,7 @@ const aboutOf = text => JSON.parse(text.match(/<script type="application\/json" 
 async function openPage(t, file, options = {}) {
   const page = await open(t, pathToFileURL(file).href, options, '#lanes[data-drawn]');
   const asked = [];
-  page.on('request', request => asked.push(request.url()));
+  page.on('request', request => request.isNavigationRequest() || asked.push(request.url()));
   t.after(() => assert.deepEqual(asked, []));
   return page;
 }
@@ -180,6 +180,17 @@ test('what the kernel told is in stories and lanes, and a guess is marked as one
   const words = rows.map(row => row.split(/\s+/).filter(Boolean).join(' '));
   assert.deepEqual(words, ['CPU 1 +10.0 block_rq_issue <i>virtio1</i>, 8 sectors from 1234', 'CPU 0 +80.0 irq_handler_entry irq 27, virtio1-req.0 a guess']);
   assert.match(await page.locator('#story').innerText(), /4 perform\s+kernel/);
+  await page.locator('#lanes').press('0');
+
+  // The mouse on one of them tells it: the first is looked for along its lane.
+  const box = await page.locator('#lanes').boundingBox();
+  for (let x = 140; x < box.width && !/block_rq_issue/.test(await page.locator('#tip').textContent()); x += 4) await page.mouse.move(box.x + x, box.y + 306);
+  assert.match(await page.locator('#tip').textContent(), /^block_rq_issue\n<i>virtio1<\/i>, 8 sectors from 1234\n\+10\.0 µs, CPU 1, of read on 7$/);
+
+  // Where the kernel was not asked, the page says why.
+  writeFileSync(file, text.replace('"kernel":null', '"kernel":"there is no tracefs"'));
+  await page.reload();
+  await page.locator('#facts', { hasText: 'the kernel’s part is not seen: there is no tracefs' }).waitFor();
 });
 
 test('a trace without ops has a page that says so', { skip }, async t => {

@@ -107,6 +107,7 @@ static int end_pictures(struct trace_collection *collection)
             .kind = collection->options.kind,
             .slower_than_ns = collection->options.slower_than_ns,
             .ended = collection->table.count,
+            .kernel = collection->kernel_missing,
         };
         trace_html_end(&collection->html, &about);
         error_html = close_picture(collection->options.html, &collection->html.file);

@@ -276,12 +276,23 @@ static void put_errors(const struct trace_html *html)
     fputs("},\n", html->file);
 }
 
+static void put_kernel(FILE *file, const char *missing)
+{
+    fputs("\"kernel\":", file);
+    if (missing)
+        put_text(file, missing);
+    else
+        fputs("null", file);
+    fputs(",\n", file);
+}
+
 static void put_about(const struct trace_html *html, const struct trace_html_about *about)
 {
     fputs("<script type=\"application/json\" id=\"about\">{\"version\":1,\n", html->file);
     put_loops(html);
     put_kinds(html->file);
     put_errors(html);
+    put_kernel(html->file, about->kernel);
     fprintf(html->file,
             "\"ended\":%" PRIu64 ",\"ops\":%" PRIu64 ",\"waits_count\":%" PRIu64
             ",\"facts\":%" PRIu64 ",\n\"left_out\":{\"ops\":%" PRIu64 ",\"waits\":%" PRIu64

@@ -61,6 +61,7 @@ struct trace_html_about {
     int kind;                /* ops of this kind alone; -1: of all */
     uint64_t slower_than_ns; /* no others; 0: all */
     uint64_t ended;          /* ops of that kind, also those that were not slow */
+    const char *kernel;      /* why the kernel's part is not seen; NULL: it is, or was not asked */
 };
 
 /* Takes: file: written to until trace_html_end, which leaves it open. */
