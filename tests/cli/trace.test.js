@@ -164,6 +164,13 @@ test('standard input is the program\'s', async t => {
   assert.equal(stdout, 'passed on');
 });
 
+// --- the kernel's part ---
+
+test('what the kernel tells stands above the table, or why it tells nothing', { skip }, async t => {
+  const { stdout } = await trace(t, 'auto', [], [example('01_timer')]);
+  assert.match(stdout, /^the kernel's part(: [\d,]+ ops joined exactly|, stages 4 and 5 of what it performs, is not seen: )/m);
+});
+
 // --- what is kept ---
 
 test('nothing is left behind, unless it is to be kept; and that can be read again', { skip }, async t => {

@@ -36,8 +36,9 @@ struct joining {
     uint64_t until_ns;  /* the loop has its result */
     uint64_t submit_ns; /* 0: not seen */
     uint64_t complete_ns;
-    uint64_t issued_ns; /* the first of its blocks */
-    uint64_t done_ns;   /* the last of its blocks, or what it waits for has come */
+    uint64_t issued_ns;      /* the first of its blocks */
+    uint64_t done_ns;        /* the last of its blocks, or what it waits for has come */
+    struct join_cause cause; /* of that */
     bool has_worker, has_wait, has_blocks, is_guess, is_missing;
 };
 
@@ -166,6 +167,8 @@ static void join_block(struct joining *joining, const struct join_block *block)
         block->cause.irq_ns > block->issued_ns ? block->cause.irq_ns : block->done_ns;
     if (done_ns <= joining->until_ns && done_ns > joining->done_ns)
         joining->done_ns = done_ns;
+    if (joining->done_ns == done_ns)
+        joining->cause = block->cause;
 }
 
 static void join_blocks(struct joining *joining, struct list *owner)
@@ -196,6 +199,7 @@ static void join_moment(struct joining *joining, const struct join_moment *momen
     case TRACE_KERNEL_TASK_ADD:
         joining->has_wait = true;
         joining->done_ns = moment->time_ns;
+        joining->cause = moment->cause;
         joining->issued_ns = moment->cause.irq_ns ? moment->cause.irq_ns : moment->cause.softirq_ns;
         if (!joining->issued_ns)
             joining->issued_ns = moment->time_ns;
@@ -252,23 +256,44 @@ static void join_request(struct joining *joining, struct join_request *request, 
 
 /* --- the wake-up --- */
 
-static void join_wake(struct joining *joining, uint64_t from_ns)
+static uint64_t begin_of(const struct join_cause *cause)
 {
-    const struct trace_op *op = joining->op;
-    int32_t thread = (int32_t)op->loop->thread;
+    return cause->irq_ns ? cause->irq_ns : cause->softirq_ns;
+}
+
+static bool is_same(const struct join_cause *one, const struct join_cause *other)
+{
+    return begin_of(one) != 0 && one->cpu == other->cpu && one->irq_ns == other->irq_ns &&
+           one->softirq_ns == other->softirq_ns;
+}
+
+/* What ended the wait of a loop that waits for readiness may have done so for several ops. */
+static void join_readiness(struct joining *joining, const struct join_wake *wake)
+{
+    add_cause(joining, &wake->cause, true);
+    if (!trace_op_kind_waits(joining->op->kind) || !begin_of(&wake->cause))
+        return;
+    joining->issued_ns = begin_of(&wake->cause);
+    joining->done_ns = wake->time_ns;
+}
+
+/* Takes: is_readiness: nothing else is known of the op. */
+static void join_wake(struct joining *joining, uint64_t from_ns, bool is_readiness)
+{
+    int32_t thread = (int32_t)joining->op->loop->thread;
     const struct join_wake *wake =
         join_wakes_last(&joining->join->wakes, thread, false, from_ns, joining->until_ns);
     if (!wake)
         return; /* it did not sleep */
-    /* Others may have had a part in it, but for what was done in the same interrupt. */
-    bool exact = joining->done_ns && wake->cause.irq_ns == joining->done_ns;
-    struct trace_fact fact = {
-        .stage = 6, .time_ns = wake->time_ns, .cpu = wake->cpu, .guess = !exact};
-    bool in_irq = wake->cause.irq_ns || wake->cause.softirq_ns;
-    if (!exact && !joining->done_ns)
-        add_cause(joining, &wake->cause, true);
-    if (in_irq)
-        add(joining, fact, "sched_waking", "thread %d is woken, in this interrupt", thread);
+    /* What happened in another interrupt, or none, may have woken it for another op. */
+    struct trace_fact fact = {.stage = 6,
+                              .time_ns = wake->time_ns,
+                              .cpu = wake->cpu,
+                              .guess = !is_same(&joining->cause, &wake->cause)};
+    if (is_readiness)
+        join_readiness(joining, wake);
+    if (begin_of(&wake->cause))
+        add(joining, fact, "sched_waking", "thread %d is woken, in an interrupt", thread);
     else
         add(joining, fact, "sched_waking", "thread %d is woken, by thread %d", thread, wake->other);
     wake = join_wakes_last(&joining->join->wakes, thread, true, wake->time_ns, joining->until_ns);
@@ -317,10 +342,26 @@ static void join_pool(struct joining *joining)
                       op->done_ns ? op->done_ns : joining->until_ns);
     join_blocks(joining, &blocks);
     join_blocks_free(&blocks);
-    joining->done_ns = 0;
-    join_wake(joining, op->done_ns);
+    join_wake(joining, op->done_ns, false);
     if (joining->has_blocks)
         count(joining);
+}
+
+/* The others are the loop's own: the kernel wakes it for them, and knows nothing more. */
+static bool is_of_a_descriptor(int kind)
+{
+    return kind != HARK_OP_SLEEP && kind != HARK_OP_EVERY && kind != HARK_OP_POST &&
+           kind != HARK_OP_DEFER && kind != HARK_OP_SIGNAL_EACH;
+}
+
+static void join_ready(struct joining *joining)
+{
+    join_wake(joining, joining->op->delegated_ns, true);
+    if (!joining->done_ns)
+        return;
+    joining->is_guess = true;
+    set_times(joining);
+    count(joining);
 }
 
 static void join_uring(struct joining *joining, bool all_came)
@@ -330,12 +371,14 @@ static void join_uring(struct joining *joining, bool all_came)
         join_requests_find(&joining->join->requests, (int32_t)op->loop->thread, op->known_as);
     if (request)
         join_request(joining, request, all_came);
+    else if (is_of_a_descriptor(op->kind) && trace_op_kind_waits(op->kind))
+        return join_ready(joining); /* behind a descriptor that the ring polls for many of them */
     else if (op->flags & TRACE_OP_QUEUED)
         joining->is_missing = true;
     else
         return;
     set_times(joining);
-    join_wake(joining, joining->done_ns ? joining->done_ns : op->delegated_ns);
+    join_wake(joining, joining->done_ns ? joining->done_ns : op->delegated_ns, false);
     count(joining);
 }
 
@@ -348,8 +391,8 @@ void trace_join_op(struct trace_join *join, struct trace_op *op, bool all_came)
         join_pool(&joining);
     else if (op->loop->backend == HARK_BACKEND_URING && op->known_as)
         join_uring(&joining, all_came);
-    else if (op->delegated_ns)
-        join_wake(&joining, op->delegated_ns);
+    else if (op->delegated_ns && is_of_a_descriptor(op->kind))
+        join_ready(&joining);
 }
 
 /* --- the whole --- */

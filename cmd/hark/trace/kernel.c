@@ -63,55 +63,81 @@ struct trace_kernel {
     uint64_t lost;
 };
 
-static const struct {
+struct kernel_row {
     const char *system;
     const char *name;
     const char *fields[SLOTS];
     const char *filter; /* which of it are wanted; NULL: all */
     int instance;
-} points[TRACE_KERNEL_KINDS] = {
-    [TRACE_KERNEL_SUBMIT] =
-        {"io_uring", "io_uring_submit_req", {"user_data", "ctx"}, NULL, INSTANCE_OWN},
-    [TRACE_KERNEL_QUEUE_WORK] =
-        {"io_uring", "io_uring_queue_async_work", {"user_data", "ctx"}, NULL, INSTANCE_OWN},
-    [TRACE_KERNEL_POLL_ARM] =
-        {"io_uring", "io_uring_poll_arm", {"user_data", "ctx"}, NULL, INSTANCE_OWN},
-    [TRACE_KERNEL_TASK_ADD] = {"io_uring", "io_uring_task_add", {"user_data", "ctx"}, NULL},
-    [TRACE_KERNEL_COMPLETE] = {"io_uring",
-                               "io_uring_complete",
-                               {"user_data", "ctx", [SLOT_VALUE] = "res"},
-                               NULL,
-                               INSTANCE_OWN},
-    [TRACE_KERNEL_RING_WAIT] =
-        {"io_uring", "io_uring_cqring_wait", {[SLOT_CONTEXT] = "ctx"}, NULL, INSTANCE_OWN},
-    [TRACE_KERNEL_BLOCK_QUEUE] = {"block",
-                                  "block_bio_queue",
-                                  {"sector", NULL, "dev", "nr_sector", NULL, "comm"},
-                                  NULL},
-    [TRACE_KERNEL_BLOCK_ISSUE] = {"block",
-                                  "block_rq_issue",
-                                  {"sector", NULL, "dev", "nr_sector", NULL, "rwbs"},
-                                  NULL},
-    [TRACE_KERNEL_BLOCK_DONE] = {"block",
-                                 "block_rq_complete",
-                                 {"sector", NULL, "dev", "nr_sector", "error", "rwbs"},
-                                 NULL},
-    [TRACE_KERNEL_IRQ_ENTRY] = {"irq", "irq_handler_entry", {"irq", [SLOT_TEXT] = "name"}, NULL},
-    [TRACE_KERNEL_IRQ_EXIT] = {"irq", "irq_handler_exit", {"irq"}, NULL},
-    [TRACE_KERNEL_SOFTIRQ_RAISE] = {"irq", "softirq_raise", {"vec"}, "vec == 3 || vec == 4"},
-    [TRACE_KERNEL_SOFTIRQ_ENTRY] = {"irq", "softirq_entry", {"vec"}, "vec == 3 || vec == 4"},
-    [TRACE_KERNEL_SOFTIRQ_EXIT] = {"irq", "softirq_exit", {"vec"}, "vec == 3 || vec == 4"},
-    [TRACE_KERNEL_RECEIVE] = {"net",
-                              "netif_receive_skb",
-                              {[SLOT_LENGTH] = "len", [SLOT_TEXT] = "name"},
-                              NULL},
-    [TRACE_KERNEL_NAPI_POLL] = {"napi",
-                                "napi_poll",
-                                {[SLOT_VALUE] = "work", [SLOT_TEXT] = "dev_name"},
-                                "work > 0"},
-    [TRACE_KERNEL_WAKING] = {"sched", "sched_waking", {"pid"}, NULL, INSTANCE_OWN},
-    [TRACE_KERNEL_SWITCH] =
-        {"sched", "sched_switch", {"next_pid", [SLOT_VALUE] = "prev_pid"}, NULL, INSTANCE_OWN},
+};
+
+/* NET_RX and BLOCK. */
+#define SOFTIRQS "vec == 3 || vec == 4"
+
+static const struct kernel_row points[TRACE_KERNEL_KINDS] = {
+    [TRACE_KERNEL_SUBMIT] = {.system = "io_uring",
+                             .name = "io_uring_submit_req",
+                             .fields = {"user_data", "ctx"},
+                             .instance = INSTANCE_OWN},
+    [TRACE_KERNEL_QUEUE_WORK] = {.system = "io_uring",
+                                 .name = "io_uring_queue_async_work",
+                                 .fields = {"user_data", "ctx"},
+                                 .instance = INSTANCE_OWN},
+    [TRACE_KERNEL_POLL_ARM] = {.system = "io_uring",
+                               .name = "io_uring_poll_arm",
+                               .fields = {"user_data", "ctx"},
+                               .instance = INSTANCE_OWN},
+    [TRACE_KERNEL_TASK_ADD] = {.system = "io_uring",
+                               .name = "io_uring_task_add",
+                               .fields = {"user_data", "ctx"}},
+    [TRACE_KERNEL_COMPLETE] = {.system = "io_uring",
+                               .name = "io_uring_complete",
+                               .fields = {"user_data", "ctx", [SLOT_VALUE] = "res"},
+                               .instance = INSTANCE_OWN},
+    [TRACE_KERNEL_RING_WAIT] = {.system = "io_uring",
+                                .name = "io_uring_cqring_wait",
+                                .fields = {[SLOT_CONTEXT] = "ctx"},
+                                .instance = INSTANCE_OWN},
+    [TRACE_KERNEL_BLOCK_QUEUE] = {.system = "block",
+                                  .name = "block_bio_queue",
+                                  .fields = {"sector", NULL, "dev", "nr_sector", NULL, "comm"}},
+    [TRACE_KERNEL_BLOCK_ISSUE] = {.system = "block",
+                                  .name = "block_rq_issue",
+                                  .fields = {"sector", NULL, "dev", "nr_sector", NULL, "rwbs"}},
+    [TRACE_KERNEL_BLOCK_DONE] = {.system = "block",
+                                 .name = "block_rq_complete",
+                                 .fields = {"sector", NULL, "dev", "nr_sector", "error", "rwbs"}},
+    [TRACE_KERNEL_IRQ_ENTRY] = {.system = "irq",
+                                .name = "irq_handler_entry",
+                                .fields = {"irq", [SLOT_TEXT] = "name"}},
+    [TRACE_KERNEL_IRQ_EXIT] = {.system = "irq", .name = "irq_handler_exit", .fields = {"irq"}},
+    [TRACE_KERNEL_SOFTIRQ_RAISE] = {.system = "irq",
+                                    .name = "softirq_raise",
+                                    .fields = {"vec"},
+                                    .filter = SOFTIRQS},
+    [TRACE_KERNEL_SOFTIRQ_ENTRY] = {.system = "irq",
+                                    .name = "softirq_entry",
+                                    .fields = {"vec"},
+                                    .filter = SOFTIRQS},
+    [TRACE_KERNEL_SOFTIRQ_EXIT] = {.system = "irq",
+                                   .name = "softirq_exit",
+                                   .fields = {"vec"},
+                                   .filter = SOFTIRQS},
+    [TRACE_KERNEL_RECEIVE] = {.system = "net",
+                              .name = "netif_receive_skb",
+                              .fields = {[SLOT_LENGTH] = "len", [SLOT_TEXT] = "name"}},
+    [TRACE_KERNEL_NAPI_POLL] = {.system = "napi",
+                                .name = "napi_poll",
+                                .fields = {[SLOT_VALUE] = "work", [SLOT_TEXT] = "dev_name"},
+                                .filter = "work > 0"},
+    [TRACE_KERNEL_WAKING] = {.system = "sched",
+                             .name = "sched_waking",
+                             .fields = {"pid"},
+                             .instance = INSTANCE_OWN},
+    [TRACE_KERNEL_SWITCH] = {.system = "sched",
+                             .name = "sched_switch",
+                             .fields = {"next_pid", [SLOT_VALUE] = "prev_pid"},
+                             .instance = INSTANCE_OWN},
 };
 
 /* --- instances --- */
@@ -157,13 +183,13 @@ static int make_instance(struct trace_kernel *kernel, int which)
 
 static int make_instances(struct trace_kernel *kernel, const char **out_missing)
 {
-    const char *tracing = NULL;
     int error = 0;
     *out_missing = "only root may read tracefs";
     if (geteuid() != 0)
         return -EPERM;
     *out_missing = "there is no tracefs here";
-    if (tracefs_tracing_dir_is_mounted(true, &tracing) < 0 || !tracing)
+    const char *tracing = tracefs_tracing_dir();
+    if (!tracing)
         return -ENOENT;
     remove_stale(tracing);
     *out_missing = "no trace instance can be made in tracefs";

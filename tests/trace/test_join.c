@@ -1,0 +1,241 @@
+/* test_join.c - joins of events that were made up: which of them are exact, which are guesses, and
+ * what is not known. */
+#include "harness/harness.h"
+#include "trace/join.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+
+enum { THREAD = 100, WORKER = 101, RING = 7, USER_DATA = 0x1000, OTHER_DATA = 0x2000, IRQ = 36 };
+
+/* Events come in the order of their times: one a microsecond. */
+static uint64_t clock_ns;
+
+static struct trace_kernel_event event_of(int what, uint64_t number)
+{
+    clock_ns += 1000;
+    return (struct trace_kernel_event){
+        .time_ns = clock_ns, .what = (uint8_t)what, .number = number, .thread = THREAD};
+}
+
+static uint64_t ring(struct trace_join *join, int what, uint64_t user_data)
+{
+    struct trace_kernel_event event = event_of(what, user_data);
+    event.context = RING;
+    event.value = what == TRACE_KERNEL_COMPLETE ? 4096 : 0;
+    trace_join_take(join, &event);
+    return event.time_ns;
+}
+
+static uint64_t block_by(struct trace_join *join, int what, uint64_t sector, uint32_t sectors,
+                         int32_t thread, const char *process)
+{
+    struct trace_kernel_event event = event_of(what, sector);
+    event.device = UINT64_C(254) << 20;
+    event.length = sectors;
+    event.thread = thread;
+    snprintf(event.text, sizeof event.text, "%s", process);
+    trace_join_take(join, &event);
+    return event.time_ns;
+}
+
+static uint64_t block(struct trace_join *join, int what, uint64_t sector, uint32_t sectors)
+{
+    return block_by(join, what, sector, sectors, THREAD, "program");
+}
+
+static uint64_t interrupt(struct trace_join *join, int what, const char *name)
+{
+    struct trace_kernel_event event = event_of(what, IRQ);
+    snprintf(event.text, sizeof event.text, "%s", name);
+    trace_join_take(join, &event);
+    return event.time_ns;
+}
+
+/* An op of a loop on THREAD, from before all events until after them. */
+static struct trace_op op_of(uint64_t user_data, int kind)
+{
+    static struct trace_loop loop = {
+        .pid = 99, .thread = THREAD, .number = 1, .backend = HARK_BACKEND_URING};
+    struct trace_op op = {
+        .id = user_data,
+        .loop = &loop,
+        .kind = (uint8_t)kind,
+        .flags = TRACE_OP_QUEUED | TRACE_OP_RETURNED,
+        .known_as = user_data,
+        .request_ns = 1,
+        .queued_ns = 2,
+        .delegated_ns = 3,
+        .returned_ns = clock_ns + 1000,
+        .call_ns = clock_ns + 2000,
+        .called_ns = clock_ns + 3000,
+    };
+    return op;
+}
+
+static const struct trace_fact *fact_of(const struct trace_op *op, const char *what)
+{
+    const struct trace_fact *fact = op->facts;
+    while (fact && strcmp(fact->what, what) != 0)
+        fact = fact->next;
+    return fact;
+}
+
+static struct trace_join *begin(void)
+{
+    struct trace_join *join;
+    clock_ns = 1000;
+    assert_int_equal(trace_join_create(&join), 0);
+    return join;
+}
+
+static void assert_counts(const struct trace_join *join, uint64_t exact, uint64_t guessed,
+                          uint64_t missing, uint64_t no_device)
+{
+    const struct trace_join_counts *counts = trace_join_counts(join);
+    assert_int_equal(counts->exact, exact);
+    assert_int_equal(counts->guessed, guessed);
+    assert_int_equal(counts->missing, missing);
+    assert_int_equal(counts->no_device, no_device);
+}
+
+TEST(a_direct_read_is_joined_exactly)
+{
+    struct trace_join *join = begin();
+    uint64_t submitted_ns = ring(join, TRACE_KERNEL_SUBMIT, USER_DATA);
+    block(join, TRACE_KERNEL_BLOCK_QUEUE, 800, 8);
+    uint64_t issued_ns = block(join, TRACE_KERNEL_BLOCK_ISSUE, 800, 8);
+    ring(join, TRACE_KERNEL_RING_WAIT, 0);
+    block(join, TRACE_KERNEL_BLOCK_QUEUE, 1600, 8); /* its own, but of no request */
+    uint64_t irq_ns = interrupt(join, TRACE_KERNEL_IRQ_ENTRY, "disk");
+    block(join, TRACE_KERNEL_BLOCK_DONE, 800, 8);
+    struct trace_kernel_event waking = event_of(TRACE_KERNEL_WAKING, THREAD);
+    trace_join_take(join, &waking);
+    interrupt(join, TRACE_KERNEL_IRQ_EXIT, "");
+    ring(join, TRACE_KERNEL_COMPLETE, USER_DATA);
+    struct trace_op op = op_of(USER_DATA, HARK_OP_READ);
+    trace_join_op(join, &op, true);
+    assert_counts(join, 1, 0, 0, 0);
+    assert_int_equal(op.delegated_ns, submitted_ns);
+    assert_int_equal(op.performed_ns, issued_ns);
+    assert_int_equal(op.done_ns, irq_ns);
+    assert_int_equal(fact_of(&op, "block_rq_issue")->device, makedev(254, 0));
+    assert_int_equal(fact_of(&op, "block_rq_issue")->sector, 800);
+    assert_string_equal(fact_of(&op, "irq_handler_entry")->text, "interrupt 36, disk");
+    for (const struct trace_fact *fact = op.facts; fact; fact = fact->next)
+        assert_false(fact->guess);
+    assert_non_null(fact_of(&op, "sched_waking"));
+    trace_op_done(&op);
+    trace_join_destroy(join);
+}
+
+TEST(merged_requests_are_guesses)
+{
+    struct trace_join *join = begin();
+    const uint64_t data[] = {USER_DATA, OTHER_DATA};
+    for (int i = 0; i < 2; i++) {
+        ring(join, TRACE_KERNEL_SUBMIT, data[i]);
+        block(join, TRACE_KERNEL_BLOCK_QUEUE, 800 + 8 * (uint64_t)i, 8);
+    }
+    block(join, TRACE_KERNEL_BLOCK_ISSUE, 800, 16);
+    block(join, TRACE_KERNEL_BLOCK_DONE, 800, 16);
+    for (int i = 0; i < 2; i++)
+        ring(join, TRACE_KERNEL_COMPLETE, data[i]);
+    for (int i = 0; i < 2; i++) {
+        struct trace_op op = op_of(data[i], HARK_OP_READ);
+        trace_join_op(join, &op, true);
+        assert_false(fact_of(&op, "block_bio_queue")->guess);
+        assert_int_equal(fact_of(&op, "block_bio_queue")->sector, 800 + 8 * i);
+        assert_true(fact_of(&op, "block_rq_issue")->guess);
+        assert_true(fact_of(&op, "block_rq_complete")->guess);
+        trace_op_done(&op);
+    }
+    assert_counts(join, 0, 2, 0, 0);
+    trace_join_destroy(join);
+}
+
+TEST(of_several_workers_whose_a_request_is_is_a_guess)
+{
+    struct trace_join *join = begin();
+    const uint64_t data[] = {USER_DATA, OTHER_DATA};
+    ring(join, TRACE_KERNEL_SUBMIT, USER_DATA);
+    ring(join, TRACE_KERNEL_QUEUE_WORK, USER_DATA);
+    block_by(join, TRACE_KERNEL_BLOCK_QUEUE, 0, 8, WORKER, "iou-wrk-100"); /* the only one */
+    ring(join, TRACE_KERNEL_SUBMIT, OTHER_DATA);
+    ring(join, TRACE_KERNEL_QUEUE_WORK, OTHER_DATA);
+    block_by(join, TRACE_KERNEL_BLOCK_QUEUE, 8, 8, WORKER + 1, "iou-wrk-100");
+    block_by(join, TRACE_KERNEL_BLOCK_QUEUE, 16, 8, WORKER, "iou-wrk-101"); /* another's worker */
+    for (uint64_t sector = 0; sector < 24; sector += 8) {
+        block(join, TRACE_KERNEL_BLOCK_ISSUE, sector, 8);
+        block(join, TRACE_KERNEL_BLOCK_DONE, sector, 8);
+    }
+    for (int i = 0; i < 2; i++)
+        ring(join, TRACE_KERNEL_COMPLETE, data[i]);
+    for (int i = 0; i < 2; i++) {
+        struct trace_op op = op_of(data[i], HARK_OP_WRITE);
+        trace_join_op(join, &op, true);
+        assert_int_equal(fact_of(&op, "block_bio_queue")->guess, i == 1);
+        assert_int_equal(fact_of(&op, "block_bio_queue")->sector, 8 * i);
+        trace_op_done(&op);
+    }
+    assert_counts(join, 1, 1, 0, 0);
+    trace_join_destroy(join);
+}
+
+TEST(what_the_kernel_did_not_tell_is_missing)
+{
+    struct trace_join *join = begin();
+    struct trace_op op = op_of(USER_DATA, HARK_OP_READ);
+    trace_join_op(join, &op, true);
+    assert_counts(join, 0, 0, 1, 0);
+    assert_null(op.facts);
+    assert_int_equal(op.performed_ns, 0);
+    /* Submitted and asked of a device that never was seen to be done. */
+    ring(join, TRACE_KERNEL_SUBMIT, USER_DATA);
+    block(join, TRACE_KERNEL_BLOCK_QUEUE, 800, 8);
+    block(join, TRACE_KERNEL_BLOCK_ISSUE, 800, 8);
+    ring(join, TRACE_KERNEL_COMPLETE, USER_DATA);
+    op = op_of(USER_DATA, HARK_OP_READ);
+    trace_join_op(join, &op, true);
+    assert_counts(join, 0, 0, 2, 0);
+    assert_int_equal(op.performed_ns, 0);
+    trace_op_done(&op);
+    trace_join_destroy(join);
+}
+
+TEST(without_a_device_it_says_so_unless_events_were_lost)
+{
+    struct trace_join *join = begin();
+    for (int all_came = 1; all_came >= 0; all_came--) {
+        uint64_t submitted_ns = ring(join, TRACE_KERNEL_SUBMIT, USER_DATA);
+        uint64_t completed_ns = ring(join, TRACE_KERNEL_COMPLETE, USER_DATA);
+        struct trace_op op = op_of(USER_DATA, HARK_OP_READ);
+        trace_join_op(join, &op, all_came);
+        assert_int_equal(fact_of(&op, "no device")->guess, !all_came);
+        assert_int_equal(op.performed_ns, submitted_ns);
+        assert_int_equal(op.done_ns, completed_ns);
+        trace_op_done(&op);
+    }
+    assert_counts(join, 1, 1, 0, 2);
+    trace_join_destroy(join);
+}
+
+/* What nobody asks after is given back in the end, whatever it was. */
+TEST(what_no_op_asks_after_is_forgotten)
+{
+    struct trace_join *join = begin();
+    for (uint64_t i = 1; i <= 100; i++) {
+        ring(join, TRACE_KERNEL_SUBMIT, i * 16);
+        block(join, TRACE_KERNEL_BLOCK_QUEUE, i * 8, 8);
+        ring(join, TRACE_KERNEL_RING_WAIT, 0);
+        block(join, TRACE_KERNEL_BLOCK_QUEUE, i * 8, 8);
+        ring(join, TRACE_KERNEL_COMPLETE, i * 16);
+    }
+    trace_join_forget(join, clock_ns + 1);
+    struct trace_op op = op_of(16, HARK_OP_READ);
+    trace_join_op(join, &op, true);
+    assert_counts(join, 0, 0, 1, 0);
+    trace_op_done(&op);
+    trace_join_destroy(join);
+}
