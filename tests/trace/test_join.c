@@ -221,6 +221,21 @@ TEST(without_a_device_it_says_so_unless_events_were_lost)
     trace_join_destroy(join);
 }
 
+TEST(flushes_that_wait_together_are_guesses)
+{
+    struct trace_join *join = begin();
+    ring(join, TRACE_KERNEL_SUBMIT, USER_DATA);
+    ring(join, TRACE_KERNEL_QUEUE_WORK, USER_DATA);
+    block_by(join, TRACE_KERNEL_BLOCK_QUEUE, 0, 0, WORKER, "iou-wrk-100");
+    ring(join, TRACE_KERNEL_COMPLETE, USER_DATA);
+    struct trace_op op = op_of(USER_DATA, HARK_OP_FSYNC);
+    trace_join_op(join, &op, true);
+    assert_counts(join, 0, 1, 0, 0);
+    assert_string_equal(op.facts->next->what, "io_uring_queue_async_work");
+    trace_op_done(&op);
+    trace_join_destroy(join);
+}
+
 /* What nobody asks after is given back in the end, whatever it was. */
 TEST(what_no_op_asks_after_is_forgotten)
 {

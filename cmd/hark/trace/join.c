@@ -158,7 +158,11 @@ static void join_block(struct joining *joining, const struct join_block *block)
     joining->has_blocks = true;
     joining->is_guess |= block->is_guess || block->is_owner_guess;
     if (!block->issued_ns || !block->done_ns) {
-        joining->is_missing = true;
+        /* Flushes that wait together are one for the device. */
+        if (block->sectors == 0)
+            joining->is_guess = true;
+        else
+            joining->is_missing = true;
         return;
     }
     if (!joining->issued_ns || block->issued_ns < joining->issued_ns)

@@ -126,10 +126,6 @@ static const struct kernel_row points[TRACE_KERNEL_KINDS] = {
     [TRACE_KERNEL_RECEIVE] = {.system = "net",
                               .name = "netif_receive_skb",
                               .fields = {[SLOT_LENGTH] = "len", [SLOT_TEXT] = "name"}},
-    [TRACE_KERNEL_NAPI_POLL] = {.system = "napi",
-                                .name = "napi_poll",
-                                .fields = {[SLOT_VALUE] = "work", [SLOT_TEXT] = "dev_name"},
-                                .filter = "work > 0"},
     [TRACE_KERNEL_WAKING] = {.system = "sched",
                              .name = "sched_waking",
                              .fields = {"pid"},
@@ -229,7 +225,7 @@ static bool note_id(struct trace_kernel *kernel, int id, int what)
 
 static int find_points(struct trace_kernel *kernel, const char **out_missing)
 {
-    static const char *const systems[] = {"io_uring", "block", "irq", "net", "napi", "sched", NULL};
+    static const char *const systems[] = {"io_uring", "block", "irq", "net", "sched", NULL};
     int found = 0;
     *out_missing = "the formats of the tracepoints cannot be read";
     kernel->formats = tracefs_local_events_system(tracefs_tracing_dir(), systems);

@@ -27,7 +27,6 @@ enum trace_kernel_what {
     TRACE_KERNEL_SOFTIRQ_ENTRY, /* vector */
     TRACE_KERNEL_SOFTIRQ_EXIT,  /* vector */
     TRACE_KERNEL_RECEIVE,       /* , , , bytes, , network device */
-    TRACE_KERNEL_NAPI_POLL,     /* , , , , packets, network device */
     TRACE_KERNEL_WAKING,        /* thread that is woken */
     TRACE_KERNEL_SWITCH,        /* thread that runs now, , , , thread that ran */
     TRACE_KERNEL_KINDS,

@@ -35,7 +35,7 @@ struct trace_fact {
     bool guess;       /* joined by time and order, not by a number of its own */
     uint64_t device;  /* as in struct stat; 0: none */
     uint64_t sector;
-    char what[24];  /* the tracepoint: "block_rq_issue" */
+    char what[28];  /* the tracepoint: "block_rq_issue" */
     char text[104]; /* what it tells: "virtio1, 8 sectors from 1234" */
 };
 
