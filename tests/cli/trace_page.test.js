@@ -256,7 +256,8 @@ test('100,000 ops are drawn, zoomed into, filtered and walked through', { skip }
   await page.keyboard.press('ArrowDown');
   assert.match(await page.locator('#said').textContent(), /^(recv|send|read) on \d+: /);
   await page.keyboard.press('Escape');
-  assert.equal(await page.locator('#story h3').count(), 0);
+  await page.getByText('The story of the slowest').waitFor();
+  assert.equal(await page.locator('#story h3').textContent(), (await page.locator('#slowest button').first().innerText()).split('\n').slice(0, 2).join(': '));
   await page.keyboard.press('0');
   await until(page, () => document.getElementById('lanes').dataset.drawn === '100000 together');
 
@@ -276,6 +277,7 @@ test('100,000 ops are drawn, zoomed into, filtered and walked through', { skip }
   await page.locator('#shown', { hasText: / of 100,000 ops$/ }).waitFor();
   await page.fill('#slower', '1000s');
   await page.locator('#shown', { hasText: /^0 of 100,000 ops$/ }).waitFor();
+  await page.getByText('No op is as you ask for.').waitFor();
 });
 
 // --- how it is used ---
