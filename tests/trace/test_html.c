@@ -1,0 +1,131 @@
+/* test_html.c - the page's blocks are what html.h says, as a program that is not ours has made
+ * them; names are escaped; what has no room is counted. */
+#include "harness/harness.h"
+#include "trace/html.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct trace_loop loop = {.pid = 42,
+                                 .number = 1,
+                                 .backend = HARK_BACKEND_URING,
+                                 .process = "</script>&\"x",
+                                 .first_ns = 1000000};
+
+static const struct trace_op a_read = {
+    .id = (UINT64_C(1) << 40) + 5,
+    .loop = &loop,
+    .request_ns = 1000000,
+    .queued_ns = 1000100,
+    .delegated_ns = 1000100,
+    .woke_ns = 1000900,
+    .returned_ns = 1001000,
+    .call_ns = 1001100,
+    .called_ns = 1003000,
+    .result = -ECONNRESET,
+    .fd = 7,
+    .kind = 3,
+    .flags = TRACE_OP_QUEUED,
+    .tries = 1,
+    .ancestors = {{.id = (UINT64_C(1) << 40) + 2, .fd = 3, .kind = 4}},
+};
+
+/* A page in memory. */
+struct page {
+    struct trace_html html;
+    FILE *file;
+    char *text;
+    size_t bytes;
+};
+
+static void begin(struct page *page)
+{
+    *page = (struct page){.file = NULL};
+    page->file = open_memstream(&page->text, &page->bytes);
+    assert_non_null(page->file);
+    trace_html_begin(&page->html, page->file);
+}
+
+static void end(struct page *page, const char *kernel)
+{
+    const struct trace_html_about about = {.kind = -1, .ended = 9, .kernel = kernel};
+    trace_html_end(&page->html, &about);
+    assert_int_equal(fclose(page->file), 0);
+}
+
+static void assert_has(const struct page *page, const char *part)
+{
+    if (!strstr(page->text, part))
+        fail_msg("the page has no %s", part);
+}
+
+TEST(ops_facts_and_waits_stand_in_the_page_as_its_header_says)
+{
+    static struct page page;
+    struct trace_op op = a_read;
+    const struct trace_fact fact = {.time_ns = 1000500,
+                                    .cpu = 1,
+                                    .stage = 4,
+                                    .guess = true,
+                                    .device = 259,
+                                    .sector = 1234,
+                                    .what = "block_rq_issue",
+                                    .text = "virtio1"};
+    assert_int_equal(trace_op_add_fact(&op, &fact), 0);
+    begin(&page);
+    trace_html_op(&page.html, &op);
+    trace_html_wait(&page.html, &loop, 1000200, 1000900, UINT64_MAX);
+    trace_html_wait(&page.html, &loop, 1002200, 1002205, 0);
+    end(&page, NULL);
+    assert_has(&page, "data-block=\"ops\">ABDnAwADCAUAAc8BAQIEBJcRyAEAwAzIAcgB2B0=</script>");
+    assert_has(&page, "data-block=\"facts\">AK8JAgQBgwLSCQ5ibG9ja19ycV9pc3N1ZQd2aXJ0aW8x</script>");
+    assert_has(&page, "data-block=\"waits\">AAGHDrwFAACgHwU=</script>");
+    assert_has(&page, "\"errors\":{\"-104\":[\"ECONNRESET\",");
+    assert_has(&page, "\"from\":-1100,");
+    assert_has(&page, "\"kernel\":null,");
+    free(page.text);
+    trace_op_done(&op);
+}
+
+TEST(what_programs_and_the_kernel_say_is_no_markup)
+{
+    static struct page page;
+    begin(&page);
+    trace_html_op(&page.html, &a_read);
+    end(&page, "<!--\n");
+    assert_has(&page, "\"process\":\"\\u003c/script\\u003e\\u0026\\u0022x\"");
+    assert_has(&page, "\"kernel\":\"\\u003c!--\\u000a\"");
+    free(page.text);
+}
+
+TEST(what_has_no_room_in_the_page_is_counted)
+{
+    static struct page page;
+    begin(&page);
+    page.html.ops.count = TRACE_HTML_OPS - 1;
+    page.html.waits.count = TRACE_HTML_WAITS - 1;
+    for (int i = 0; i < 3; i++) {
+        trace_html_op(&page.html, &a_read);
+        trace_html_wait(&page.html, &loop, 1000200, 1000900, 0);
+    }
+    end(&page, NULL);
+    assert_has(&page, "\"ops\":1048576,\"waits_count\":1048576,");
+    assert_has(&page, "\"left_out\":{\"ops\":2,\"waits\":2,\"facts\":0}");
+    free(page.text);
+}
+
+TEST(more_than_a_block_holds_goes_into_more_blocks)
+{
+    static struct page page;
+    begin(&page);
+    for (int i = 0; i < 5000; i++)
+        trace_html_op(&page.html, &a_read);
+    end(&page, NULL);
+    size_t blocks = 0;
+    for (const char *at = page.text; (at = strstr(at, "data-block=\"ops\">")); at++)
+        blocks++;
+    assert_in_range(blocks, 2, 10);
+    assert_true(page.html.ops.count == 5000);
+    free(page.text);
+}
