@@ -130,6 +130,36 @@ TEST(a_direct_read_is_joined_exactly)
     trace_join_destroy(join);
 }
 
+/* It asks for the softirq, and is its cause; for a softirq that others asked for it is not. */
+TEST(an_interrupt_is_known_through_its_softirq)
+{
+    struct trace_join *join = begin();
+    for (int is_raised = 1; is_raised >= 0; is_raised--) {
+        ring(join, TRACE_KERNEL_SUBMIT, USER_DATA);
+        block(join, TRACE_KERNEL_BLOCK_QUEUE, 800, 8);
+        block(join, TRACE_KERNEL_BLOCK_ISSUE, 800, 8);
+        uint64_t irq_ns = interrupt(join, TRACE_KERNEL_IRQ_ENTRY, "disk");
+        struct trace_kernel_event softirq = event_of(TRACE_KERNEL_SOFTIRQ_RAISE, 4);
+        if (is_raised)
+            trace_join_take(join, &softirq);
+        interrupt(join, TRACE_KERNEL_IRQ_EXIT, "");
+        softirq = event_of(TRACE_KERNEL_SOFTIRQ_ENTRY, 4);
+        trace_join_take(join, &softirq);
+        uint64_t done_ns = block(join, TRACE_KERNEL_BLOCK_DONE, 800, 8);
+        softirq = event_of(TRACE_KERNEL_SOFTIRQ_EXIT, 4);
+        trace_join_take(join, &softirq);
+        ring(join, TRACE_KERNEL_COMPLETE, USER_DATA);
+        struct trace_op op = op_of(USER_DATA, HARK_OP_READ);
+        trace_join_op(join, &op, true);
+        assert_int_equal(!!fact_of(&op, "irq_handler_entry"), is_raised);
+        assert_string_equal(fact_of(&op, "softirq_entry")->text, "BLOCK");
+        assert_int_equal(op.done_ns, is_raised ? irq_ns : done_ns);
+        trace_op_done(&op);
+    }
+    assert_counts(join, 2, 0, 0, 0);
+    trace_join_destroy(join);
+}
+
 TEST(merged_requests_are_guesses)
 {
     struct trace_join *join = begin();

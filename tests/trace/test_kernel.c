@@ -232,20 +232,26 @@ BACKEND_TEST(what_is_received_is_followed_from_its_packet)
 
 /* --- what is left behind --- */
 
-static bool is_there(pid_t pid)
+/* How many of a process's instances there are. */
+static int instances_of(pid_t pid)
 {
-    char name[64];
-    snprintf(name, sizeof name, "/sys/kernel/tracing/instances/hark-%d", (int)pid);
-    return access(name, F_OK) == 0;
+    const char *const kinds[] = {"", "-own"};
+    int count = 0;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "/sys/kernel/tracing/instances/hark-%d%s", (int)pid, kinds[i]);
+        count += access(name, F_OK) == 0;
+    }
+    return count;
 }
 
 TEST(what_a_killed_tracer_leaves_behind_the_next_one_removes)
 {
     struct watched watched = {0};
     ask_kernel(&watched);
-    assert_true(is_there(getpid()));
+    assert_int_equal(instances_of(getpid()), 2);
     watched_done(&watched);
-    assert_false(is_there(getpid()));
+    assert_int_equal(instances_of(getpid()), 0);
 
     pid_t pid = fork();
     assert_true(pid >= 0);
@@ -257,9 +263,9 @@ TEST(what_a_killed_tracer_leaves_behind_the_next_one_removes)
     int status;
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
-    assert_true(is_there(pid));
+    assert_int_equal(instances_of(pid), 2);
     ask_kernel(&watched);
-    assert_false(is_there(pid));
+    assert_int_equal(instances_of(pid), 0);
     trace_kernel_close(watched.kernel);
     trace_join_destroy(watched.join);
 }
