@@ -193,6 +193,16 @@ test('what the kernel told is in stories and lanes, and a guess is marked as one
   await page.locator('#facts', { hasText: 'the kernel’s part is not seen: there is no tracefs' }).waitFor();
 });
 
+test('where the time went leaves out the wait for a peer, and no other', { skip }, async t => {
+  const one = kind => [[0, REQUEST, 1, kind, 7, 0], [1000, DELEGATE, 1, kind, 7, 1], [98_000, RETURN, 1, kind, 7, 1], [98_000, CALL, 1, kind, 7, 1], [99_000, CALLED, 1, kind, 7, 0]];
+  for (const [name, expected] of [['recv', 'request 50.0 %, delegate 0.0 %, perform 0.0 %, return 0.0 %, notify 0.0 %, handle 50.0 %'],
+    ['read', 'request 1.0 %, delegate 0.0 %, perform 98.0 %, return 0.0 %, notify 0.0 %, handle 1.0 %']]) {
+    const [kind] = await kindsOf(t, name);
+    const page = await openPage(t, (await pageOf(t, one(kind))).file);
+    assert.equal(await page.locator('#share-bar').getAttribute('aria-label'), expected);
+  }
+});
+
 test('a trace without ops has a page that says so', { skip }, async t => {
   const file = join(directory(t), 'none.html');
   assert.equal((await hark(t, 'trace', '--html', file, '--', 'true')).code, 0);

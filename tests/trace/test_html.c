@@ -75,10 +75,14 @@ TEST(ops_facts_and_waits_stand_in_the_page_as_its_header_says)
     assert_int_equal(trace_op_add_fact(&op, &fact), 0);
     begin(&page);
     trace_html_op(&page.html, &op);
+    trace_html_op(&page.html, &a_read);
     trace_html_wait(&page.html, &loop, 1000200, 1000900, UINT64_MAX);
     trace_html_wait(&page.html, &loop, 1002200, 1002205, 0);
     end(&page, NULL);
-    assert_has(&page, "data-block=\"ops\">ABDnAwADCAUAAc8BAQIEBJcRyAEAwAzIAcgB2B0=</script>");
+    assert_has(
+        &page,
+        "data-block=\"ops\">"
+        "ABDnAwADCAUAAc8BAQIEBJcRyAEAwAzIAcgB2B0Q5wMAAwgFAAHPAQECBAQAyAEAwAzIAcgB2B0=</script>");
     assert_has(&page, "data-block=\"facts\">AK8JAgQBgwLSCQ5ibG9ja19ycV9pc3N1ZQd2aXJ0aW8x</script>");
     assert_has(&page, "data-block=\"waits\">AAGHDrwFAACgHwU=</script>");
     assert_has(&page, "\"errors\":{\"-104\":[\"ECONNRESET\",");
