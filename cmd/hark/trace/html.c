@@ -251,7 +251,7 @@ static void put_kinds(FILE *file)
     fputs("\"kinds\":[", file);
     for (int kind = 0; kind < HARK_OP_KINDS; kind++) {
         fputs(kind == 0 ? "" : ",", file);
-        put_text(file, hark_op_name((enum hark_op_code)kind));
+        put_text(file, hark_op_name(kind));
     }
     fputs("],\n\"waits\":[", file);
     for (int kind = 0; kind < HARK_OP_KINDS; kind++)
