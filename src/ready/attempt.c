@@ -210,16 +210,8 @@ static __attribute__((noinline)) int64_t try_other(struct hark_loop *loop, struc
     case HARK_OP_POLL:
     case HARK_OP_POLL_EACH:
         return ask(loop, op->fd, op->with.poll.events);
-    case HARK_OP_NOP:
-        return 0;
-    case HARK_OP_SOCKET:
-        return make_socket(loop, op);
-    case HARK_OP_SHUTDOWN:
-        return kernel_shutdown(calls_of(loop), op->fd, op->with.io.flags);
-    case HARK_OP_CLOSE:
-        return kernel_close(calls_of(loop), op->fd);
     default:
-        break; /* see make_call; all others are done elsewhere */
+        break; /* see make_call and call_at_once; all others are done elsewhere */
     }
     check(false);
     return -ENOSYS;
@@ -247,10 +239,29 @@ struct attempt attempt_call(struct hark_loop *loop, struct hark_op *op, struct d
     return attempt;
 }
 
+/* The kinds that never wait. */
+static int64_t call_at_once(struct hark_loop *loop, struct hark_op *op)
+{
+    switch (op->code) {
+    case HARK_OP_NOP:
+        return 0;
+    case HARK_OP_SOCKET:
+        return make_socket(loop, op);
+    case HARK_OP_SHUTDOWN:
+        return kernel_shutdown(calls_of(loop), op->fd, op->with.io.flags);
+    case HARK_OP_CLOSE:
+        return kernel_close(calls_of(loop), op->fd);
+    default:
+        break;
+    }
+    check(false);
+    return -ENOSYS;
+}
+
 int64_t attempt_at_once(struct hark_loop *loop, struct hark_op *op)
 {
     op_delegated(loop, op);
-    int64_t result = try_other(loop, op, NULL);
+    int64_t result = call_at_once(loop, op);
     op_returned(loop, op, result);
     return result;
 }
