@@ -9,6 +9,9 @@
  * such a directory (HARK_TRACE_EVENTS is then the size of a ring, in events); and, from outside
  * and without a restart, `hark trace --pid`.
  *
+ * What follows at once shares a reading of the clock: a request and its hand-over, a return and the
+ * callback.
+ *
  * Stages 4 and 5, the device and its interrupt, are the kernel's: `hark trace` joins them from the
  * kernel's own tracepoints.
  */

@@ -66,19 +66,40 @@ union words {
     uint64_t word[4];
 };
 
-/* Puts an event at the end: of this moment, if it has no time.
+/* Whether nothing that takes time lies between an event and the one before it: then they share one
+ * reading of the clock. Not so a return: what it tells of may have ended after the event before. */
+static bool comes_at_once(const struct hark_trace_ring *ring, const struct hark_trace_event *event,
+                          uint64_t *out_time_ns)
+{
+    if (ring->written == 0)
+        return false;
+    const struct hark_trace_event *last =
+        &recorder_events(ring)[(ring->written - 1) & (ring->capacity - 1)];
+    bool same_op = last->op == event->op;
+    *out_time_ns = last->time_ns;
+    switch (event->what) {
+    case HARK_TRACE_DELEGATE:
+        return last->what == HARK_TRACE_REQUEST && same_op;
+    case HARK_TRACE_CALL:
+        return last->what == HARK_TRACE_RETURN && same_op;
+    default:
+        return false;
+    }
+}
+
+/* Puts an event of this moment at the end.
  * What must hold for readers: no word of event n is seen before the count has become n. So whoever
  * has read a count of n afterwards knows that the events up to n - capacity may be overwritten, and
  * that no other is. */
-static void put(struct hark_trace_ring *ring, const struct hark_trace_event *event)
+static void put(struct hark_trace_ring *ring, struct hark_trace_event *event)
 {
     if (!ring)
         return;
+    if (!comes_at_once(ring, event, &event->time_ns))
+        event->time_ns = kernel_clock_gettime(CLOCK_MONOTONIC);
     union words from = {.event = *event};
     uint64_t at = ring->written;
     uint64_t *to = (uint64_t *)(void *)&recorder_events(ring)[at & (ring->capacity - 1)];
-    if (from.event.time_ns == 0)
-        from.event.time_ns = kernel_clock_gettime(CLOCK_MONOTONIC);
     __atomic_thread_fence(__ATOMIC_RELEASE);
     for (int i = 0; i < 4; i++)
         __atomic_store_n(&to[i], from.word[i], __ATOMIC_RELAXED);
@@ -175,8 +196,9 @@ struct hark_trace_event recorder_call(struct recorder *recorder, const struct ha
     struct hark_trace_event event = event_of(op, HARK_TRACE_CALL, result);
     struct recorder_watch *watch = recorder->watch;
     event.flags = hark_op_more(op) ? HARK_TRACE_MORE : 0;
-    event.time_ns = kernel_clock_gettime(CLOCK_MONOTONIC);
     recorder->asking = op->id;
+    if (!recorder->loop)
+        event.time_ns = kernel_clock_gettime(CLOCK_MONOTONIC);
     put(recorder->loop, &event);
     if (watch) {
         atomic_store_explicit(&watch->began_ns, event.time_ns, memory_order_relaxed);
@@ -196,7 +218,7 @@ void recorder_called(struct recorder *recorder, const struct hark_trace_event *c
     struct hark_trace_event event = *call;
     struct recorder_watch *watch = recorder->watch;
     event.what = HARK_TRACE_CALLED;
-    event.time_ns = kernel_clock_gettime(CLOCK_MONOTONIC);
+    event.time_ns = recorder->loop ? 0 : kernel_clock_gettime(CLOCK_MONOTONIC);
     recorder->asking = 0;
     put(recorder->loop, &event);
     if (!watch)
