@@ -31,14 +31,14 @@ static struct disk {
     pthread_mutex_t mutex;
     struct shadow files[FILES_MAX];
     bool watching;
-    bool fail_sync;      /* the next one */
-    long room;           /* bytes that may be written before the disk is full; -1: enough */
-    bool writes_at_once; /* the kernel does not wait for a sync */
-    int removed;         /* files of segments that went, */
+    _Atomic bool fail_sync; /* the next one */
+    long room;              /* bytes that may be written before the disk is full; -1: enough */
+    bool writes_at_once;    /* the kernel does not wait for a sync */
+    int removed;            /* files of segments that went, */
     int removed_early; /* and those of them whose segment the disk then still named as the oldest */
     ino_t synced_directory; /* the first */
     ino_t synced_index;     /* the last */
-    bool fail_index_sync;
+    _Atomic bool fail_index_sync;
     int indexes_named;
     bool index_named_early; /* before it, or the events that it tells of, were on the disk */
     int count;
