@@ -47,13 +47,15 @@ struct hark_feature {
  * hark_post and hark_stop. Until it is first run, another thread may make it, start ops on it and
  * hand it over; and after the last run, destroy it.
  * Takes: options, or NULL for the defaults. Under HARK_BACKEND_AUTO the environment variable
- *   HARK_BACKEND (auto, uring, epoll, poll, select) chooses; if that is unset or auto, io_uring
- *   is tried, then epoll, poll and select. A backend that was named, by option or environment, is
- *   used or refused, never replaced. With any name but auto and uring no io_uring call is made.
+ *   HARK_BACKEND (auto, uring, epoll, poll, select) chooses; if that is unset or auto, io_uring is
+ *   tried, then epoll, poll and select. A backend that was named, by option or environment, is used
+ *   or refused, never replaced. With any name but auto and uring no io_uring call is made.
  * Gives: 0 and *out_loop; release it with hark_loop_destroy.
  * Fails: -EINVAL an option is out of range, or HARK_BACKEND is no known name; -ENOMEM, -EMFILE,
- *   -ENFILE the machine's limits; for a named backend what refused it: -EPERM (io_uring_disabled,
- *   seccomp), -ENOSYS, -EOPNOTSUPP, -EINVAL an old kernel. */
+ *   -ENFILE the machine's limits; as hark_trace_start if HARK_TRACE asks for a trace, but a
+ *   directory that is not there, and -EINVAL HARK_TRACE_EVENTS is no size of a ring; for a named
+ *   backend what refused it: -EPERM (io_uring_disabled, seccomp), -ENOSYS, -EOPNOTSUPP, -EINVAL an
+ *   old kernel. */
 HARK_API int hark_loop_create(const struct hark_options *options, struct hark_loop **out_loop);
 
 /* Releases a loop that has no op in flight.

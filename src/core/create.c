@@ -114,6 +114,18 @@ static uint64_t next_number(void)
     return atomic_fetch_add_explicit(&loops, 1, memory_order_relaxed) + 1;
 }
 
+/* Fails: the backend is then not there any more. */
+static int choose_and_trace(struct hark_loop *loop, const struct hark_options *options)
+{
+    int error = choose_backend(loop, options);
+    if (error)
+        return error;
+    error = trace_from_environment(loop);
+    if (error)
+        loop->backend->destroy(loop);
+    return error;
+}
+
 static void release(struct hark_loop *loop)
 {
     work_pool_destroy(loop);
@@ -153,9 +165,7 @@ int hark_loop_create(const struct hark_options *given, struct hark_loop **out_lo
     if (!error)
         error = checking_init(loop);
     if (!error)
-        error = choose_backend(loop, &options);
-    if (!error)
-        error = trace_from_environment(loop);
+        error = choose_and_trace(loop, &options);
     if (error) {
         release(loop);
         return error;

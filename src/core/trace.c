@@ -135,17 +135,29 @@ const struct hark_trace_ring *hark_loop_trace(const struct hark_loop *loop)
     return loop->recorder ? loop->recorder->loop : NULL;
 }
 
+/* Gives: 0 and *out_events; -EINVAL: it is no number, or none that hark_trace_start takes. */
+static int events_from_environment(uint32_t *out_events)
+{
+    const char *text = kernel_getenv("HARK_TRACE_EVENTS");
+    char *end;
+    *out_events = 0;
+    if (!text || !*text)
+        return 0;
+    unsigned long events = strtoul(text, &end, 10);
+    if (*end || events < EVENTS_MIN || events > EVENTS_MAX)
+        return -EINVAL;
+    *out_events = (uint32_t)events;
+    return 0;
+}
+
 int trace_from_environment(struct hark_loop *loop)
 {
-    const char *directory = kernel_getenv("HARK_TRACE");
-    const char *events = kernel_getenv("HARK_TRACE_EVENTS");
-    if (!directory || !*directory)
+    struct hark_trace_options options = {.directory = kernel_getenv("HARK_TRACE")};
+    if (!options.directory || !*options.directory)
         return 0;
-    int error =
-        hark_trace_start(loop, &(struct hark_trace_options){
-                                   .directory = directory,
-                                   .events = events ? (uint32_t)strtoul(events, NULL, 10) : 0,
-                               });
+    int error = events_from_environment(&options.events);
+    if (!error)
+        error = hark_trace_start(loop, &options);
     /* Whoever traced may be gone with his directory: the program goes on without. */
     return error == -ENOENT ? 0 : error;
 }

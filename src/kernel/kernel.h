@@ -157,7 +157,8 @@ KERNEL_INLINE int64_t kernel_getrandom(uint64_t *calls, void *bytes, size_t coun
 KERNEL_INLINE pid_t kernel_getpid(void);
 /* The calling thread. */
 KERNEL_INLINE pid_t kernel_gettid(void);
-/* Gives: text that nobody changes, or NULL. */
+/* Gives: text that nobody changes, or NULL: also in a program that has more rights than whoever
+ * started it (secure_getenv(3)), who may not choose where it makes files. */
 KERNEL_INLINE const char *kernel_getenv(const char *name);
 
 /* --- threads --- */

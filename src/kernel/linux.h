@@ -379,7 +379,7 @@ KERNEL_INLINE pid_t kernel_gettid(void)
 
 KERNEL_INLINE const char *kernel_getenv(const char *name)
 {
-    return getenv(name);
+    return secure_getenv(name);
 }
 
 KERNEL_INLINE void kernel_mutex_init(pthread_mutex_t *mutex)

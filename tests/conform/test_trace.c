@@ -393,3 +393,21 @@ BACKEND_TEST(the_environment_turns_it_on_and_says_how_large)
     free(all.event);
     harness_loop_destroy(other);
 }
+
+BACKEND_TEST(an_environment_that_makes_no_sense_makes_no_loop)
+{
+    static const char *const sizes[] = {"many", "63", "99999999999", "128 "};
+    struct hark_loop *other;
+    setenv("HARK_TRACE", harness_directory(), 1);
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        setenv("HARK_TRACE_EVENTS", sizes[i], 1);
+        assert_result(
+            hark_loop_create(&(struct hark_options){.backend = harness_backend()}, &other),
+            -EINVAL);
+    }
+    setenv("HARK_TRACE", harness_path("none"), 1);
+    setenv("HARK_TRACE_EVENTS", "128", 1);
+    other = harness_loop_create(NULL); /* whoever traced has gone with his directory */
+    assert_null(hark_loop_trace(other));
+    harness_loop_destroy(other);
+}
