@@ -35,7 +35,8 @@ struct hark_stall_options {
     uint64_t limit_ns;         /* from 1 ms on; 0: 100 ms */
     hark_stall_report *report; /* NULL: lines on standard error, with the stack */
     void *context;
-    /* Sent to the loop's thread, whose handler looks at the stack. 0: SIGURG, which does nothing to
+    /* Sent to the loop's thread, whose handler looks at the stack; a call in which the callback
+     * sleeps may end with EINTR, as signal(7) has it. 0: SIGURG, which does nothing to
      * programs that do not ask for it. While any loop of the process is watched its handler is the
      * library's; loops that are watched at one time use the same. */
     int signal;

@@ -57,13 +57,26 @@ static void over(struct recorder_watch *watch, uint64_t op, int kind, uint64_t h
     stall->report(stall->context, &facts);
 }
 
+static bool find_running(struct stall *stall, struct running *out_running)
+{
+    out_running->op = atomic_load(&stall->watch.running);
+    out_running->began_ns = atomic_load_explicit(&stall->watch.began_ns, memory_order_relaxed);
+    return out_running->op != 0 && atomic_load(&stall->watch.running) == out_running->op;
+}
+
+static bool same(const struct running *a, const struct running *b)
+{
+    return a->op == b->op && a->began_ns == b->began_ns;
+}
+
 static void report_running(struct stall *stall, const struct running *running)
 {
     void *frames[STACK_FRAMES_MAX];
     int kind = atomic_load_explicit(&stall->watch.kind, memory_order_relaxed);
     int count =
         stack_take(atomic_load_explicit(&stall->watch.thread, memory_order_relaxed), frames);
-    if (atomic_load(&stall->watch.running) != running->op)
+    struct running now;
+    if (!find_running(stall, &now) || !same(&now, running))
         return; /* it has just returned: what was taken is another's stack */
     struct hark_stall facts = {
         .loop = stall->loop,
@@ -102,18 +115,6 @@ static void wait_until(struct stall *stall, uint64_t at_ns)
 {
     while (!stall->ending && kernel_clock_gettime(CLOCK_MONOTONIC) < at_ns)
         kernel_cond_wait_until(&stall->changed, &stall->lock, at_ns);
-}
-
-static bool find_running(struct stall *stall, struct running *out_running)
-{
-    out_running->op = atomic_load(&stall->watch.running);
-    out_running->began_ns = atomic_load_explicit(&stall->watch.began_ns, memory_order_relaxed);
-    return out_running->op != 0 && atomic_load(&stall->watch.running) == out_running->op;
-}
-
-static bool same(const struct running *a, const struct running *b)
-{
-    return a->op == b->op && a->began_ns == b->began_ns;
 }
 
 /* Looks at the callback that runs, if any. The lock is held, but for the report. */
