@@ -4,9 +4,9 @@
 #include "client/client.h"
 #include "client/connection.h"
 #include "harness/harness.h"
-#include "hub/server.h"
 #include "options/names.h"
 #include "options/value.h"
+#include "server/fixture.h"
 
 #include <netdb.h>
 #include <netinet/in.h>

@@ -1,6 +1,6 @@
 /* fixture.c - see the header. */
 #include "tail/fixture.h"
-#include "hub/fixture.h"
+#include "broker/fixture.h"
 
 struct server server_open_files(struct hark_loop *loop, const struct tail_file *files, size_t count,
                                 const struct log_options *log_options, uint64_t let_go_ns)

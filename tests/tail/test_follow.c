@@ -1,8 +1,8 @@
 /* test_follow.c - a file that grows, is rotated, cut, removed and made anew, while it is
  * followed. */
 #include "broker/broker.h"
+#include "broker/fixture.h"
 #include "fault/faults.h"
-#include "hub/fixture.h"
 #include "tail/fixture.h"
 
 #include <sys/prctl.h>

@@ -1,7 +1,7 @@
-/* reader.h - a subscriber of a broker in this process, and the other end of its connection, which
- * holds what it gets against the numbers that were published. */
-#ifndef TESTS_HUB_READER_H
-#define TESTS_HUB_READER_H
+/* subscriber.h - a subscriber of a broker in this process, and the other end of its connection,
+ * which holds what it gets against the numbers that were published. */
+#ifndef TESTS_BROKER_SUBSCRIBER_H
+#define TESTS_BROKER_SUBSCRIBER_H
 
 #include "broker/reader.h"
 #include "broker/stream.h"

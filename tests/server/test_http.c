@@ -1,5 +1,5 @@
 /* test_http.c - the HTTP port: what is answered, in which order, and when it is refused. */
-#include "hub/server.h"
+#include "server/fixture.h"
 
 SERVER_TEST(post_gives_201_with_the_stream_and_a_growing_id)
 {

@@ -1,6 +1,6 @@
 /* test_end.c - the agent's beginning and end: what it says and gives when it may not begin, and
  * what it finishes when it ends. */
-#include "hub/server.h"
+#include "server/fixture.h"
 
 SERVER_TEST(sigterm_with_nothing_going_on_ends_with_0)
 {

@@ -1,10 +1,10 @@
-/* server.h - a server in a process of its own, and a client that waits for what should come: for
+/* fixture.h - a server in a process of its own, and a client that waits for what should come: for
  * the tests of this folder.
  *
  * It listens on unix sockets in the test's directory, so no port is shared with others. Every wait
  * is for an event; the limit on it is only there to end a test that has failed. */
-#ifndef TESTS_HUB_SERVER_H
-#define TESTS_HUB_SERVER_H
+#ifndef TESTS_SERVER_FIXTURE_H
+#define TESTS_SERVER_FIXTURE_H
 
 #include "harness/harness.h"
 #include "server/server.h"

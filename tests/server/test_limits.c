@@ -1,5 +1,5 @@
 /* test_limits.c - what clients may take: memory for what is on its way in, and places. */
-#include "hub/server.h"
+#include "server/fixture.h"
 
 #include <dirent.h>
 #include <netinet/in.h>

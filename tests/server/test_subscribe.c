@@ -1,7 +1,7 @@
 /* test_subscribe.c - subscribers over SSE: what they are given, whoever else reads, stops reading,
  * or comes back. */
 #include "harness/sanitizer.h"
-#include "hub/server.h"
+#include "server/fixture.h"
 
 static void publish_numbers(struct client *client, const char *stream, int from, int to)
 {

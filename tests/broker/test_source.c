@@ -1,6 +1,6 @@
 /* test_source.c - a broker over a source that is the test's: what it asks of one, and what it makes
  * of the answers. */
-#include "hub/reader.h"
+#include "broker/subscriber.h"
 
 #include "broker/broker.h"
 #include "broker/source.h"

@@ -1,5 +1,5 @@
 /* sides.c - see the header. */
-#include "hub/sides.h"
+#include "broker/sides.h"
 #include "log/fixture.h"
 
 void turn(struct bench *bench)

@@ -1,5 +1,5 @@
-/* reader.c - see the header. */
-#include "hub/reader.h"
+/* subscriber.c - see the header. */
+#include "broker/subscriber.h"
 
 static void reader_end(struct reader *reader)
 {

@@ -1,5 +1,5 @@
 /* fixture.c - see the header. */
-#include "hub/fixture.h"
+#include "broker/fixture.h"
 
 struct broker *open_broker(struct hark_loop *loop, struct log *log,
                            const struct broker_options *options)

@@ -1,6 +1,6 @@
 /* test_budget.c - what one client may have done at once: a share of a turn of the loop, and
  * documents are made once for all who wait. Turns and documents are counted, not time. */
-#include "hub/server.h"
+#include "server/fixture.h"
 
 enum { CLIENTS = 12 };
 

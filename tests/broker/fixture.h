@@ -1,6 +1,6 @@
 /* fixture.h - a broker in this process, as steps of a test: for those who have a log and a loop. */
-#ifndef TESTS_HUB_FIXTURE_H
-#define TESTS_HUB_FIXTURE_H
+#ifndef TESTS_BROKER_FIXTURE_H
+#define TESTS_BROKER_FIXTURE_H
 
 #include "broker/broker.h"
 #include "harness/harness.h"

@@ -1,12 +1,12 @@
-/* test_broker.c - the broker in this process, over a real log and real sockets: what only shows
+/* test_turns.c - the broker in this process, over a real log and real sockets: what only shows
  * when turns of the loop are counted. */
+#include "broker/fixture.h"
 #include "broker/look.h"
 #include "broker/publish.h"
 #include "broker/reader.h"
 #include "broker/stream.h"
+#include "broker/subscriber.h"
 #include "fault/faults.h"
-#include "hub/fixture.h"
-#include "hub/reader.h"
 #include "log/fixture.h"
 
 #include <errno.h>
@@ -469,7 +469,7 @@ static void log_deleted(struct log_append *append, int64_t result)
     current->done = true;
 }
 
-BACKEND_TEST(stream_deleted_without_the_hub_leaves_its_readers_waiting)
+BACKEND_TEST(stream_deleted_without_the_broker_leaves_its_readers_waiting)
 {
     struct broker_options options = {.ring_bytes = 4096};
     struct log_append deletion = {

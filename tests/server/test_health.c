@@ -1,6 +1,6 @@
 /* test_health.c - what the server tells of its state: /healthz is 503 with the reason while events
  * are refused, and finds out by itself that they are taken again. */
-#include "hub/server.h"
+#include "server/fixture.h"
 
 /* The files of the server may not be longer than this. */
 static void limit_files(const struct server *server, rlim_t bytes)

@@ -1,5 +1,5 @@
-/* server.c - see the header. */
-#include "hub/server.h"
+/* fixture.c - see the header. */
+#include "server/fixture.h"
 #include "harness/sanitizer.h"
 
 #include <sys/un.h>

@@ -1,5 +1,5 @@
 /* test_lines.c - the lines port: publishing, acknowledgements, subscribing, and what is refused. */
-#include "hub/server.h"
+#include "server/fixture.h"
 
 /* The id and the event of a line. */
 static uint64_t expect_line(struct client *client, const char *event)

@@ -1,11 +1,11 @@
 /* sides.h - two brokers, the one with the log and one without, on two loops that both run in the
  * test's thread: which of them is how far behind the other is the test's to choose. */
-#ifndef TESTS_HUB_SIDES_H
-#define TESTS_HUB_SIDES_H
+#ifndef TESTS_BROKER_SIDES_H
+#define TESTS_BROKER_SIDES_H
 
 #include "harness/harness.h"
 
-#include "hub/fixture.h"
+#include "broker/fixture.h"
 #include "threads/owner.h"
 #include "threads/source_remote.h"
 

@@ -3,9 +3,9 @@
  * order. */
 #include "broker/broker.h"
 #include "broker/publish.h"
+#include "broker/sides.h"
 #include "broker/stream.h"
 #include "fault/memory.h"
-#include "hub/sides.h"
 
 #include "broker/recent.h"
 

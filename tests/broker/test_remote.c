@@ -3,9 +3,9 @@
 #include "broker/broker.h"
 #include "broker/publish.h"
 #include "broker/reader.h"
+#include "broker/sides.h"
 #include "broker/stream.h"
-#include "hub/reader.h"
-#include "hub/sides.h"
+#include "broker/subscriber.h"
 
 #include <errno.h>
 
