@@ -4,7 +4,7 @@
 #define TESTS_TRACE_FIXTURE_H
 
 #include "harness/harness.h"
-#include "trace/ops.h"
+#include "stages/ops.h"
 #include "trace/rings.h"
 
 #include <stdlib.h>

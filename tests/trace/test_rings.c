@@ -103,10 +103,10 @@ TEST(a_file_that_is_being_made_is_waited_for)
 
 /* --- directories --- */
 
-static void count_events(void *context, struct trace_file *file, const struct hark_trace_ring *ring,
+static void count_events(void *context, void **reader, const struct hark_trace_ring *ring,
                          const struct hark_trace_event *events, size_t count, uint64_t lost)
 {
-    (void)file, (void)ring, (void)events, (void)lost;
+    (void)reader, (void)ring, (void)events, (void)lost;
     *(size_t *)context += count;
 }
 

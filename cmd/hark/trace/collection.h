@@ -5,10 +5,10 @@
 
 #include <stdio.h>
 
+#include "stages/ops.h"
 #include "trace/html.h"
 #include "trace/join.h"
 #include "trace/json.h"
-#include "trace/ops.h"
 #include "trace/rings.h"
 #include "trace/story.h"
 #include "trace/table.h"

@@ -27,7 +27,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#include "trace/op.h"
+#include "stages/op.h"
 
 enum {
     TRACE_HTML_BLOCK = 3 << 14, /* bytes of a block; a multiple of 3, so that base64 has no end */

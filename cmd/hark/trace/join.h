@@ -8,8 +8,8 @@
 
 #include <stdio.h>
 
+#include "stages/ops.h"
 #include "trace/kernel.h"
-#include "trace/ops.h"
 
 struct trace_join;
 

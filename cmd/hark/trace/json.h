@@ -11,7 +11,7 @@
 
 #include <stdio.h>
 
-#include "trace/op.h"
+#include "stages/op.h"
 
 struct trace_json_track;
 

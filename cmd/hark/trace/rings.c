@@ -195,7 +195,7 @@ static void read_ring(struct trace_file *file, size_t number, uint64_t until,
         if (count + lost == 0)
             return;
         file->lost[number] += lost;
-        take(context, file, ring, events, count, lost);
+        take(context, &file->reader, ring, events, count, lost);
     }
 }
 

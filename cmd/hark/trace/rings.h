@@ -39,9 +39,8 @@ struct trace_rings {
 };
 
 /* What is done with the events of one file, oldest first.
- * Takes: lost: how many were overwritten directly before these. */
-typedef void trace_rings_take(void *context, struct trace_file *file,
-                              const struct hark_trace_ring *ring,
+ * Takes: reader: that of the file; lost: how many were overwritten directly before these. */
+typedef void trace_rings_take(void *context, void **reader, const struct hark_trace_ring *ring,
                               const struct hark_trace_event *events, size_t count, uint64_t lost);
 
 /* Opens the hark-*.trace files of a directory that are not open yet.

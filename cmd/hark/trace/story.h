@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
-#include "trace/op.h"
+#include "stages/op.h"
 
 enum { TRACE_STORY_MAX = 100 };
 

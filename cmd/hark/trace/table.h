@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-#include "trace/op.h"
+#include "stages/op.h"
 #include "trace/spread.h"
 
 /* Of one kind. */

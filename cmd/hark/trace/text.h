@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-#include "trace/op.h"
+#include "stages/op.h"
 
 /* Room for what each of these writes; each gives its first argument. */
 enum { TRACE_TEXT_MAX = 64 };

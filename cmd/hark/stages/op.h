@@ -1,7 +1,7 @@
 /* op.h - one call of one op with the times of its stages, and what else is known of it. This is
  * what the table, the stories, the picture and the page are made from. */
-#ifndef HARK_COMMAND_TRACE_OP_H
-#define HARK_COMMAND_TRACE_OP_H
+#ifndef HARK_COMMAND_STAGES_OP_H
+#define HARK_COMMAND_STAGES_OP_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
 /* op.c - one call of one op: how long each stretch was, and the facts that belong to it. */
-#include "trace/op.h"
+#include "stages/op.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,13 +1,12 @@
 /* ops.h - the ops of all traced loops: events in, ops out, each once it has ended and all that is
  * known of it has come. */
-#ifndef HARK_COMMAND_TRACE_OPS_H
-#define HARK_COMMAND_TRACE_OPS_H
+#ifndef HARK_COMMAND_STAGES_OPS_H
+#define HARK_COMMAND_STAGES_OPS_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-#include "trace/op.h"
-#include "trace/rings.h"
+#include "stages/op.h"
 
 struct trace_ops;
 
@@ -37,8 +36,12 @@ enum { TRACE_OPS_MAX = 1 << 20 }; /* that are remembered at a time */
 int trace_ops_create(const struct trace_ops_receiver *receiver, struct trace_ops **out_ops);
 void trace_ops_destroy(struct trace_ops *ops);
 
-/* Takes events in; for trace_rings_read, with `ops` as its context. */
-trace_rings_take trace_ops_take;
+/* Takes events of a ring in, oldest first. Of a loop's two rings the loop's own comes first: so the
+ * request of an op is known when its thread is.
+ * Takes: ops: as `context`; *reader: NULL at first, then what this has made of it: one for both
+ *   rings of a loop; lost: how many events were overwritten directly before these. */
+void trace_ops_take(void *context, void **reader, const struct hark_trace_ring *ring,
+                    const struct hark_trace_event *events, size_t count, uint64_t lost);
 
 /* Hands on what ended before a time. Called at each round of reading with the time at which the
  * round before it began, so that what the pool's ring and the kernel tell has come. */

@@ -7,7 +7,7 @@
  *
  * Where events were lost, whatever was in flight on that loop is forgotten: what comes of it later
  * counts as asked for before the trace began. */
-#include "trace/ops.h"
+#include "stages/ops.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -428,13 +428,13 @@ static void note(struct trace_loop *loop, const struct hark_trace_event *events,
         loop->last_ns = events[count - 1].time_ns;
 }
 
-void trace_ops_take(void *context, struct trace_file *file, const struct hark_trace_ring *ring,
+void trace_ops_take(void *context, void **reader, const struct hark_trace_ring *ring,
                     const struct hark_trace_event *events, size_t count, uint64_t lost)
 {
     struct trace_ops *ops = context;
-    struct ops_loop *loop = file->reader;
+    struct ops_loop *loop = *reader;
     if (!loop)
-        file->reader = loop = make_loop(ops, file->rings[0]);
+        *reader = loop = make_loop(ops, ring);
     if (!loop) {
         ops->losses.left_out += count;
         return;
