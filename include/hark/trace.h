@@ -32,7 +32,7 @@ enum hark_trace_what {
     HARK_TRACE_REQUEST = 3, /* stage 2: an op is started; value: the id of the op whose callback did
                                 so, 0 if none did */
     HARK_TRACE_DELEGATE = 4, /* stage 3: it is handed on; value: as what the kernel's io_uring
-                                tracepoints name it (user_data) */
+                                tracepoints name it (user_data); of a timer: when it is due */
     HARK_TRACE_PERFORM = 5,  /* stage 4, in the pool's ring: a thread has taken it; value: which */
     HARK_TRACE_RETURN = 6,   /* stage 6, in the pool's ring stage 5: a result is back; value: it */
     HARK_TRACE_CALL = 7,     /* stage 7: the callback begins; value: its result */
@@ -77,6 +77,10 @@ struct hark_trace_ring {
 
 struct hark_trace_options {
     uint32_t events; /* of a ring, rounded up to a power of two; 0: 65,536; 64 to 2^26 */
+    /* whoever turns the recorder on from outside gets it: this recording ends then, and
+     * hark_loop_trace gives his rings for as long as he records. false: he is refused, as long as
+     * this recording lasts */
+    bool yields;
     /* keep the rings in the file hark-PID-LOOP.trace in it; NULL: in memory */
     const char *directory;
 };
@@ -115,7 +119,8 @@ struct hark_trace_control {
 enum { HARK_TRACE_NOTE = 1 };
 
 /* The loop's ring; behind it (`next`) stands that of its work pool.
- * Gives: NULL if the loop does not record. It stays until hark_trace_stop. */
+ * Gives: NULL if the loop does not record. It stays until the recording ends, which one that was
+ *   turned on from outside, or that yields, may do between two callbacks. */
 HARK_API const struct hark_trace_ring *hark_loop_trace(const struct hark_loop *loop);
 
 /* Takes events out of a ring, oldest first. The ring may be written to meanwhile, also by another

@@ -115,6 +115,8 @@ int hark_trace_start(struct hark_loop *loop, const struct hark_trace_options *op
     error = trace_open(loop, events, fd);
     if (fd >= 0)
         kernel_close(NULL, fd);
+    if (!error)
+        loop->recorder->yields = options && options->yields;
     return error;
 }
 
@@ -124,6 +126,7 @@ void hark_trace_stop(struct hark_loop *loop)
         return;
     work_pool_record(loop, NULL);
     recorder_close(loop->recorder);
+    loop->recorder->yields = false;
     trace_let_go(loop);
     if (loop->wish_fd >= 0)
         kernel_close(NULL, loop->wish_fd);

@@ -37,6 +37,8 @@ static int start(struct hark_loop *loop)
     int fd = kernel_memfd_create(NULL, name, MFD_CLOEXEC);
     if (fd < 0)
         return fd;
+    if (loop->recorder && loop->recorder->yields)
+        hark_trace_stop(loop);
     int error = trace_open(loop, __atomic_load_n(&wish_control.events, __ATOMIC_RELAXED), fd);
     if (error)
         kernel_close(NULL, fd);

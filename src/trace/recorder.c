@@ -171,8 +171,10 @@ void recorder_request(struct recorder *recorder, const struct hark_op *op)
 
 void recorder_delegate(struct recorder *recorder, const struct hark_op *op)
 {
+    bool is_timer = op->code == HARK_OP_SLEEP || op->code == HARK_OP_EVERY;
     uint64_t known_as = (uint64_t)(uintptr_t)op | op->id << 48;
-    struct hark_trace_event event = event_of(op, HARK_TRACE_DELEGATE, (int64_t)known_as);
+    struct hark_trace_event event =
+        event_of(op, HARK_TRACE_DELEGATE, (int64_t)(is_timer ? op->with.timer.at_ns : known_as));
     put(recorder->loop, &event);
 }
 

@@ -34,6 +34,7 @@ struct recorder {
     struct hark_trace_ring *loop, *pool; /* NULL: no events are kept */
     struct recorder_watch *watch;        /* NULL: nobody watches */
     uint64_t asking;                     /* the id of the op whose callback runs; 0: none does */
+    bool yields;                         /* the rings go if somebody outside wants others */
     void *memory;
     size_t bytes;
 };

@@ -109,6 +109,33 @@ BACKEND_TEST(a_loop_that_records_already_goes_on_and_says_so)
     assert_ptr_equal(hark_loop_trace(loop), ring);
 }
 
+BACKEND_TEST(a_recording_that_yields_makes_room_and_may_begin_again_afterwards)
+{
+    struct trace_controls controls = own_controls();
+    const struct hark_trace_options yielding = {.events = 256, .yields = true};
+    assert_result(hark_trace_start(loop, &yielding), 0);
+    turn(loop);
+    assert_true(hark_loop_trace(loop)->capacity == 256);
+    for (int i = 0; i < 2; i++) {
+        assert_result(trace_controls_begin(&controls, hark_os_clock(loop) + 3600 * second_ns, 64),
+                      0);
+        turn(loop);
+        assert_true(hark_loop_trace(loop)->capacity == 64);
+        assert_result(look(&controls).refused, 0);
+        assert_result(hark_trace_start(loop, &yielding), -EALREADY);
+        trace_controls_end(&controls);
+        turn(loop);
+        assert_null(hark_loop_trace(loop));
+        assert_result(hark_trace_start(loop, &yielding), 0);
+    }
+    hark_trace_stop(loop);
+    assert_result(hark_trace_start(loop, NULL), 0); /* this one does not, though one before did */
+    assert_result(trace_controls_begin(&controls, hark_os_clock(loop) + 3600 * second_ns, 64), 0);
+    turn(loop);
+    assert_result(look(&controls).refused, -EALREADY);
+    trace_controls_end(&controls);
+}
+
 BACKEND_TEST(rings_of_a_size_that_makes_no_sense_are_refused)
 {
     struct trace_controls controls = own_controls();

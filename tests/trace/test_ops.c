@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 /* --- many ops of many kinds --- */
@@ -192,6 +193,32 @@ BACKEND_TEST(a_sleep_is_away_and_a_callback_that_burns_is_in_its_callback)
     traced_done(&traced);
 }
 
+static void cancel_itself(struct harness_op *self, int64_t result)
+{
+    (void)result;
+    hark_cancel(&self->op);
+}
+
+BACKEND_TEST(a_timer_says_when_it_is_due_and_nothing_else_does)
+{
+    struct traced traced;
+    struct harness_op sleep = {0}, every = {.then = cancel_itself}, nop = {0};
+    traced_begin(&traced, loop, 0);
+    uint64_t due_ns = hark_os_clock(loop) + KNOWN_NS;
+    hark_sleep_until(loop, &sleep.op, due_ns, harness_done);
+    hark_every(loop, &every.op, KNOWN_NS, harness_done);
+    hark_nop(loop, &nop.op, harness_done);
+    harness_run(loop);
+    traced_end(&traced);
+    const struct trace_op *found = traced_first(&traced, HARK_OP_SLEEP);
+    assert_int_equal(found->due_ns, due_ns);
+    assert_true(found->call_ns >= due_ns);
+    assert_int_equal(found->known_as, 0);
+    assert_true(traced_first(&traced, HARK_OP_EVERY)->due_ns >= due_ns);
+    assert_int_equal(traced_first(&traced, HARK_OP_NOP)->due_ns, 0);
+    traced_done(&traced);
+}
+
 BACKEND_TEST_WITH(work_for_a_full_pool_waits_before_it_is_performed, 0, .workers_max = 1)
 {
     struct traced traced;
@@ -355,18 +382,26 @@ BACKEND_TEST(each_call_of_a_repeating_op_is_a_life_that_begins_where_the_last_on
 
 /* --- as the kernel names them --- */
 
+static void make_ready_again(struct harness_op *self, int64_t result)
+{
+    const uint64_t one = 1;
+    if (result >= 0)
+        assert_int_equal(write(self->op.fd, &one, sizeof one), sizeof one);
+}
+
 BACKEND_TEST(ops_are_found_by_what_the_kernel_calls_them_while_they_are_remembered)
 {
     enum { COUNT = 10000 };
     struct traced traced;
-    struct harness_op every = {0}, *sleeps = calloc(COUNT, sizeof *sleeps);
+    struct harness_op each = {.then = make_ready_again}, *nops = calloc(COUNT, sizeof *nops);
+    int fd = eventfd(1, EFD_CLOEXEC);
     traced_begin(&traced, loop, 0);
-    hark_every(loop, &every.op, 1, harness_done);
+    hark_poll_each(loop, &each.op, fd, HARK_POLL_READABLE, harness_done);
     for (int i = 0; i < COUNT; i++)
-        hark_sleep(loop, &sleeps[i].op, 1, harness_done);
-    while (every.calls < 3)
+        hark_nop(loop, &nops[i].op, harness_done);
+    while (each.calls < 3)
         assert_result(hark_run_once(loop), 1);
-    hark_cancel(&every.op);
+    hark_cancel(&each.op);
     harness_run(loop);
     traced_round(&traced);
     size_t found = 0;
@@ -380,13 +415,14 @@ BACKEND_TEST(ops_are_found_by_what_the_kernel_calls_them_while_they_are_remember
         assert_null(
             trace_ops_find_known(traced.ops, pid, op->known_as, op->request_ns - 1000000000));
     }
-    assert_int_equal(found, COUNT + every.calls);
+    assert_int_equal(found, COUNT + each.calls);
     traced_end(&traced);
     assert_int_equal(traced.count, found);
     assert_null(trace_ops_find_known(traced.ops, (uint32_t)getpid(), traced.ended[0].known_as,
                                      traced.ended[0].call_ns));
     traced_done(&traced);
-    free(sleeps);
+    free(nops);
+    hark_os_close(loop, fd);
 }
 
 /* --- facts --- */

@@ -75,6 +75,7 @@ struct trace_op {
     uint64_t call_ns;      /* 7 */
     uint64_t called_ns;    /* 7: the callback has returned */
     uint64_t known_as;     /* io_uring's user_data; 0: it has none */
+    uint64_t due_ns;       /* of a timer: when it is due; 0: not known */
     int64_t result;        /* of the call */
     int32_t fd;
     uint8_t kind; /* enum hark_op_code */

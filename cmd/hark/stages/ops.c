@@ -242,7 +242,9 @@ static bool is_queued(const struct ops_loop *loop, int kind)
 static void take_delegate(struct trace_ops *ops, struct ops_loop *loop, struct trace_op *op,
                           const struct hark_trace_event *event)
 {
-    if (op->known_as == 0) {
+    if (op->kind == HARK_OP_SLEEP || op->kind == HARK_OP_EVERY) {
+        op->due_ns = (uint64_t)event->value;
+    } else if (op->known_as == 0) {
         op->known_as = (uint64_t)event->value;
         enter_known(ops, op);
     }
