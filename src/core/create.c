@@ -1,4 +1,5 @@
 /* create.c - making and unmaking a loop, choosing its backend, and what it says of itself. */
+#include "base/power_of_two.h"
 #include "core/loop.h"
 #include "core/signals.h"
 #include "core/trace.h"
@@ -34,11 +35,6 @@ static const struct hark_backend *const backends[HARK_BACKEND_KINDS] = {
 };
 
 /* --- options --- */
-
-static uint32_t power_of_two_from(uint32_t count)
-{
-    return count <= 1 ? 1 : 1u << (32 - __builtin_clz(count - 1));
-}
 
 static bool in_range_or_default(uint32_t *value, uint32_t otherwise, uint32_t least, uint32_t most)
 {

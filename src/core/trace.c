@@ -1,6 +1,7 @@
 /* trace.c - turning a loop's recorder on and off. Where the stages are recorded: stages.c, which
  * op.h and call.h call, the turn (run.c), and the pool's threads (work_pool.c). */
 #include "core/trace.h"
+#include "base/power_of_two.h"
 #include "core/loop.h"
 #include "core/work_pool.h"
 
@@ -46,11 +47,6 @@ static void read_process_name(char name[16])
     if (fd >= 0)
         kernel_close(NULL, fd);
     name[count > 0 ? count - 1 : 0] = '\0'; /* it ends with a newline */
-}
-
-static uint32_t power_of_two_from(uint32_t count)
-{
-    return 1u << (32 - __builtin_clz(count - 1));
 }
 
 /* --- the recorder, there while anybody wants it --- */
