@@ -70,16 +70,10 @@ static void print_commands(FILE *file)
 
 static int run_help(int argc, char **argv)
 {
-    struct options_memory memory = {NULL};
     struct options_found found;
-    switch (options_parse(&help_options, &memory, argc, argv, NULL, &found)) {
-    case OPTIONS_HELP:
-        return EXIT_DONE;
-    case OPTIONS_WRONG:
-        return EXIT_USAGE;
-    case OPTIONS_GO:
-        break;
-    }
+    int code;
+    if (!options_parse(&help_options, NULL, argc, argv, NULL, &found, &code))
+        return code;
     if (found.operands_count == 0) {
         print_commands(stdout);
         return EXIT_DONE;
@@ -95,16 +89,10 @@ static int run_help(int argc, char **argv)
 
 static int run_version(int argc, char **argv)
 {
-    struct options_memory memory = {NULL};
     struct options_found found;
-    switch (options_parse(&version_options, &memory, argc, argv, NULL, &found)) {
-    case OPTIONS_HELP:
-        return EXIT_DONE;
-    case OPTIONS_WRONG:
-        return EXIT_USAGE;
-    case OPTIONS_GO:
-        break;
-    }
+    int code;
+    if (!options_parse(&version_options, NULL, argc, argv, NULL, &found, &code))
+        return code;
     printf("hark %s\n", hark_version());
     return EXIT_DONE;
 }

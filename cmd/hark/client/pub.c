@@ -363,17 +363,11 @@ static void report(const struct publisher *publisher)
 int client_pub_run(int argc, char **argv)
 {
     static struct publisher publisher = {.target.server = CLIENT_SERVER_DEFAULT};
-    struct options_memory memory = {NULL};
     struct options_found found;
-    switch (options_parse(&client_pub_options, &memory, argc, argv, &publisher, &found)) {
-    case OPTIONS_HELP:
-        return EXIT_DONE;
-    case OPTIONS_WRONG:
-        return EXIT_USAGE;
-    case OPTIONS_GO:
-        break;
-    }
-    int code = client_target_open(&publisher.target, "pub", found.operands[0]);
+    int code;
+    if (!options_parse(&client_pub_options, NULL, argc, argv, &publisher, &found, &code))
+        return code;
+    code = client_target_open(&publisher.target, "pub", found.operands[0]);
     if (code != EXIT_DONE)
         return code;
     code = publish(&publisher);

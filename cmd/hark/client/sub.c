@@ -345,17 +345,11 @@ const struct options_command client_sub_options = {
 int client_sub_run(int argc, char **argv)
 {
     static struct subscriber subscriber = {.target.server = CLIENT_SERVER_DEFAULT};
-    struct options_memory memory = {NULL};
     struct options_found found;
-    switch (options_parse(&client_sub_options, &memory, argc, argv, &subscriber, &found)) {
-    case OPTIONS_HELP:
-        return EXIT_DONE;
-    case OPTIONS_WRONG:
-        return EXIT_USAGE;
-    case OPTIONS_GO:
-        break;
-    }
-    int code = client_target_open(&subscriber.target, "sub", found.operands[0]);
+    int code;
+    if (!options_parse(&client_sub_options, NULL, argc, argv, &subscriber, &found, &code))
+        return code;
+    code = client_target_open(&subscriber.target, "sub", found.operands[0]);
     if (code != EXIT_DONE)
         return code;
     code = subscribe(&subscriber);

@@ -202,15 +202,9 @@ const struct options_command doctor_options = {
 
 int doctor_run(int argc, char **argv)
 {
-    struct options_memory memory = {NULL};
     struct options_found found;
-    switch (options_parse(&doctor_options, &memory, argc, argv, NULL, &found)) {
-    case OPTIONS_HELP:
-        return EXIT_DONE;
-    case OPTIONS_WRONG:
-        return EXIT_USAGE;
-    case OPTIONS_GO:
-        break;
-    }
+    int code;
+    if (!options_parse(&doctor_options, NULL, argc, argv, NULL, &found, &code))
+        return code;
     return examine();
 }

@@ -188,16 +188,10 @@ static int check_directory(const char *path)
 
 int inspect_run(int argc, char **argv)
 {
-    struct options_memory memory = {NULL};
     struct options_found found;
-    switch (options_parse(&inspect_options, &memory, argc, argv, NULL, &found)) {
-    case OPTIONS_HELP:
-        return EXIT_DONE;
-    case OPTIONS_WRONG:
-        return EXIT_USAGE;
-    case OPTIONS_GO:
-        break;
-    }
+    int code;
+    if (!options_parse(&inspect_options, NULL, argc, argv, NULL, &found, &code))
+        return code;
     if (strcmp(found.operands[0], "check") != 0) {
         say("hark log does not know '%s' (try: hark log check DIR)", found.operands[0]);
         return EXIT_USAGE;

@@ -117,19 +117,28 @@ void replay_declared(struct log *log, uint64_t first)
     }
 }
 
-int replay_lost(struct log *log, const struct log_index *index, uint64_t *out_events)
+static void replay_deletions(struct log *log, const struct log_index *index)
 {
-    uint64_t events = 0;
     for (uint32_t i = 0; i < index->deleted; i++) {
         struct log_row *stream = table_by_generation(&log->table, index_deleted(index, i));
         if (stream)
             bury(log, stream);
     }
+}
+
+static struct log_row *stream_of_entry(struct log *log, const struct log_index_entry *entry)
+{
+    return !entry->name ? stream_by_generation(log, entry->generation)
+                        : stream_named(log, entry->generation, entry->name, entry->name_length);
+}
+
+int replay_lost(struct log *log, const struct log_index *index, uint64_t *out_events)
+{
+    uint64_t events = 0;
+    replay_deletions(log, index);
     for (uint32_t i = 0; i < index->entries; i++) {
         struct log_index_entry entry = index_entry(index, i);
-        struct log_row *stream =
-            !entry.name ? stream_by_generation(log, entry.generation)
-                        : stream_named(log, entry.generation, entry.name, entry.name_length);
+        struct log_row *stream = stream_of_entry(log, &entry);
         if (!stream)
             return -ENOMEM;
         events += entry.span.count;
@@ -145,16 +154,10 @@ int replay_lost(struct log *log, const struct log_index *index, uint64_t *out_ev
 
 int replay_index(struct log *log, const struct log_index *index)
 {
-    for (uint32_t i = 0; i < index->deleted; i++) {
-        struct log_row *stream = table_by_generation(&log->table, index_deleted(index, i));
-        if (stream)
-            bury(log, stream);
-    }
+    replay_deletions(log, index);
     for (uint32_t i = 0; i < index->entries; i++) {
         struct log_index_entry entry = index_entry(index, i);
-        struct log_row *stream =
-            !entry.name ? stream_by_generation(log, entry.generation)
-                        : stream_named(log, entry.generation, entry.name, entry.name_length);
+        struct log_row *stream = stream_of_entry(log, &entry);
         if (!stream || (entry.span.count > 0 && row_add_span(stream, &entry.span) != 0))
             return -ENOMEM;
     }

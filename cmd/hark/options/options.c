@@ -162,9 +162,8 @@ static enum options_outcome take_operands(const struct options_command *command,
     return OPTIONS_GO;
 }
 
-enum options_outcome options_parse(const struct options_command *command,
-                                   struct options_memory *memory, int argc, char **argv,
-                                   void *target, struct options_found *out_found)
+bool options_parse(const struct options_command *command, struct options_memory *memory, int argc,
+                   char **argv, void *target, struct options_found *out_found, int *out_code)
 {
     struct walk walk;
     bool named[OPTIONS_ROWS_MAX] = {false};
@@ -180,7 +179,9 @@ enum options_outcome options_parse(const struct options_command *command,
         outcome = take_operands(command, argc, argv, &found);
     if (outcome == OPTIONS_GO)
         *out_found = found;
-    return outcome;
+    else
+        *out_code = outcome == OPTIONS_HELP ? EXIT_DONE : EXIT_USAGE;
+    return outcome == OPTIONS_GO;
 }
 
 /* Prints one option: its forms in a column of their own, then its text, each line of it in the

@@ -44,7 +44,7 @@ struct options_found {
 enum options_outcome {
     OPTIONS_GO,    /* all is set: go on */
     OPTIONS_HELP,  /* the help was asked for and printed */
-    OPTIONS_WRONG, /* one line was said: exit with EXIT_USAGE */
+    OPTIONS_WRONG, /* one line was said */
 };
 
 #endif

@@ -335,32 +335,28 @@ const struct options_command options_serve = {
     .with_config = true,
 };
 
+/* Says so where there is nothing to do. */
+static bool has_work(const struct serve_options *options)
+{
+    if (options->http_count > 0 || options->lines_count > 0 || options->tails_count > 0)
+        return true;
+    say("serve: there is nothing to do: --http and --lines are off, and no --tail is given "
+        "(try: hark serve --help)");
+    return false;
+}
+
 int options_serve_parse(int argc, char **argv, int (*run)(const struct serve_options *options))
 {
     struct serving serving = {.http = NULL};
     struct options_found found;
-    int code = EXIT_DONE;
+    int code;
 
     serve_options_init(&serving.options);
-    switch (options_parse(&options_serve, &serving.memory, argc, argv, &serving, &found)) {
-    case OPTIONS_GO:
-        if (serving.options.http_count == 0 && serving.options.lines_count == 0 &&
-            serving.tails_count == 0) {
-            say("serve: there is nothing to do: --http and --lines are off, and no --tail is given "
-                "(try: hark serve --help)");
-            code = EXIT_USAGE;
-            break;
-        }
+    if (options_parse(&options_serve, &serving.memory, argc, argv, &serving, &found, &code)) {
         serving.options.tails = serving.tails;
         serving.options.tails_count = serving.tails_count;
         serving.options.config = found.config;
-        code = run(&serving.options);
-        break;
-    case OPTIONS_HELP:
-        break;
-    case OPTIONS_WRONG:
-        code = EXIT_USAGE;
-        break;
+        code = has_work(&serving.options) ? run(&serving.options) : EXIT_USAGE;
     }
     free(serving.http);
     free(serving.lines);

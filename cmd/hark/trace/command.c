@@ -339,18 +339,12 @@ int trace_run(int argc, char **argv)
     struct trace_options options = {
         .collection = {.kind = -1, .slowest = SLOWEST_DEFAULT},
     };
-    struct options_memory memory = {NULL};
     struct options_found found;
+    int code;
     int command = find_command(argc, argv);
     int own = command < argc ? command - 1 : argc;
-    switch (options_parse(&trace_options, &memory, own, argv, &options, &found)) {
-    case OPTIONS_HELP:
-        return EXIT_DONE;
-    case OPTIONS_WRONG:
-        return EXIT_USAGE;
-    case OPTIONS_GO:
-        break;
-    }
+    if (!options_parse(&trace_options, NULL, own, argv, &options, &found, &code))
+        return code;
     if (options.read && (command < argc || options.keep || options.for_ns || options.pid))
         return wrong("--read takes no COMMAND, --pid, --keep or --for");
     if (options.pid && (command < argc || options.keep))

@@ -31,29 +31,22 @@ void http_chunks_init(struct http_chunks *chunks, uint64_t allowed)
     *chunks = (struct http_chunks){.allowed = allowed, .step = SIZE};
 }
 
-static int refuse(struct http_refusal *refusal, int status, const char *reason)
-{
-    refusal->status = status;
-    refusal->reason = reason;
-    return -EBADMSG;
-}
-
 static int take_size(struct http_chunks *chunks, char byte, struct http_refusal *refusal)
 {
     const int digit = http_hex_digit(byte);
 
     if (digit >= 0) {
         if (++chunks->digits > DIGITS_MAX)
-            return refuse(refusal, 400, "a chunk size with too many digits");
+            return http_refuse_with_error(refusal, 400, "a chunk size with too many digits");
         chunks->size = chunks->size << 4 | (unsigned)digit;
         return 0;
     }
     if (chunks->digits == 0)
-        return refuse(refusal, 400, "a chunk without a size");
+        return http_refuse_with_error(refusal, 400, "a chunk without a size");
     if (byte != '\r' && byte != ';')
-        return refuse(refusal, 400, "a chunk size that is no number");
+        return http_refuse_with_error(refusal, 400, "a chunk size that is no number");
     if (chunks->size > chunks->allowed)
-        return refuse(refusal, 413, "the body is too long");
+        return http_refuse_with_error(refusal, 413, "the body is too long");
     if (chunks->allowed != UINT64_MAX)
         chunks->allowed -= chunks->size;
     chunks->step = byte == ';' ? EXTENSION : SIZE_LF;
@@ -67,21 +60,21 @@ static int take_extension(struct http_chunks *chunks, char byte, struct http_ref
         return 0;
     }
     if (!http_text_byte(byte))
-        return refuse(refusal, 400, "a control byte in a chunk extension");
+        return http_refuse_with_error(refusal, 400, "a control byte in a chunk extension");
     if (++chunks->extensions > HTTP_EXTENSION_BYTES_MAX)
-        return refuse(refusal, 400, "too long chunk extensions");
+        return http_refuse_with_error(refusal, 400, "too long chunk extensions");
     return 0;
 }
 
 static int take_trailer(struct http_chunks *chunks, char byte, struct http_refusal *refusal)
 {
     if (++chunks->trailers > HTTP_HEAD_BYTES_MAX)
-        return refuse(refusal, 431, "the trailers are too long");
+        return http_refuse_with_error(refusal, 431, "the trailers are too long");
     if (chunks->step == TRAILER_VALUE) {
         if (byte == '\r')
             chunks->step = TRAILER_LF;
         else if (!http_text_byte(byte))
-            return refuse(refusal, 400, "a control byte in a trailer");
+            return http_refuse_with_error(refusal, 400, "a control byte in a trailer");
         return 0;
     }
     if (chunks->step == TRAILER_START && byte == '\r') {
@@ -93,7 +86,7 @@ static int take_trailer(struct http_chunks *chunks, char byte, struct http_refus
         return 0;
     }
     if (!http_token_byte(byte))
-        return refuse(refusal, 400, "a bad trailer");
+        return http_refuse_with_error(refusal, 400, "a bad trailer");
     chunks->step = TRAILER_NAME;
     return 0;
 }
@@ -103,7 +96,7 @@ static int take_lf(struct http_chunks *chunks, char byte, enum step next,
                    struct http_refusal *refusal)
 {
     if (byte != '\n')
-        return refuse(refusal, 400, "a CR without LF in a chunked body");
+        return http_refuse_with_error(refusal, 400, "a CR without LF in a chunked body");
     chunks->step = next;
     return 0;
 }
@@ -119,7 +112,7 @@ static int take(struct http_chunks *chunks, char byte, struct http_refusal *refu
         return take_lf(chunks, byte, chunks->size ? DATA : TRAILER_START, refusal);
     case DATA_CR:
         if (byte != '\r')
-            return refuse(refusal, 400, "a chunk that is longer than its size");
+            return http_refuse_with_error(refusal, 400, "a chunk that is longer than its size");
         chunks->step = DATA_LF;
         return 0;
     case DATA_LF:

@@ -12,13 +12,6 @@
 #include <errno.h>
 #include <string.h>
 
-static int refuse(struct http_refusal *refusal, int status, const char *reason)
-{
-    refusal->status = status;
-    refusal->reason = reason;
-    return -EBADMSG;
-}
-
 /* Looks at the bytes that were added since the last look. */
 static int examine(struct http_fields *fields, struct http_refusal *refusal)
 {
@@ -26,12 +19,13 @@ static int examine(struct http_fields *fields, struct http_refusal *refusal)
         const char byte = fields->bytes[fields->examined];
 
         if (fields->after_cr != (byte == '\n'))
-            return refuse(refusal, 400,
-                          fields->after_cr ? "a CR without LF in the head"
-                                           : "an LF without CR in the head");
+            return http_refuse_with_error(refusal, 400,
+                                          fields->after_cr ? "a CR without LF in the head"
+                                                           : "an LF without CR in the head");
         fields->after_cr = byte == '\r';
         if (byte != '\r' && byte != '\n' && !http_text_byte(byte))
-            return refuse(refusal, 400, byte ? "a control byte in the head" : "a NUL in the head");
+            return http_refuse_with_error(
+                refusal, 400, byte ? "a control byte in the head" : "a NUL in the head");
     }
     return 0;
 }
@@ -56,16 +50,16 @@ int http_fields_gather(struct http_fields *fields, const char *bytes, size_t cou
 
     *out_used = 0;
     if (block_reserve(&fields->bytes, &fields->room, fields->count + taken))
-        return refuse(out_refusal, 503, "out of memory");
+        return http_refuse_with_error(out_refusal, 503, "out of memory");
     memcpy(fields->bytes + fields->count, bytes, taken);
     fields->count += taken;
     *out_used = taken;
     if (examine(fields, out_refusal))
         return -EBADMSG;
     if (taken < wanted && fields->lines == 0)
-        return refuse(out_refusal, 414, "the first line is too long");
+        return http_refuse_with_error(out_refusal, 414, "the first line is too long");
     if (taken < wanted)
-        return refuse(out_refusal, 431, "the head is too long");
+        return http_refuse_with_error(out_refusal, 431, "the head is too long");
     if (!end)
         return 0;
     out_line->bytes = fields->bytes + fields->line;
@@ -102,20 +96,15 @@ bool http_fields_add(struct http_fields *fields, struct http_span line,
         const bool blank =
             name < line.count && (line.bytes[name] == ' ' || line.bytes[name] == '\t');
 
-        refuse(out_refusal, 400,
-               !blank      ? "a header without a colon or with a bad name"
-               : name == 0 ? "a header line that begins with a blank"
-                           : "a blank in or after a header's name");
-        return false;
+        return http_refuse(out_refusal, 400,
+                           !blank      ? "a header without a colon or with a bad name"
+                           : name == 0 ? "a header line that begins with a blank"
+                                       : "a blank in or after a header's name");
     }
-    if (name == 0) {
-        refuse(out_refusal, 400, "a header without a name");
-        return false;
-    }
-    if (fields->fields == HTTP_HEADERS_MAX) {
-        refuse(out_refusal, 431, "too many headers");
-        return false;
-    }
+    if (name == 0)
+        return http_refuse(out_refusal, 400, "a header without a name");
+    if (fields->fields == HTTP_HEADERS_MAX)
+        return http_refuse(out_refusal, 431, "too many headers");
     around = (struct http_span){line.bytes + name + 1, line.count - name - 1};
     value = http_span_trim(around);
     blank_out(fields, around, value);

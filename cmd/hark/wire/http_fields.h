@@ -6,11 +6,29 @@
 #include "wire/http.h"
 #include "wire/http_text.h"
 
+#include <errno.h>
+
 /* What refuses a message: the status to answer and why. A status of 0: nothing does. */
 struct http_refusal {
     int status;
     const char *reason;
 };
+
+/* Says what refuses a message. Gives: false, for the caller to give on. */
+static inline bool http_refuse(struct http_refusal *out_refusal, int status, const char *reason)
+{
+    out_refusal->status = status;
+    out_refusal->reason = reason;
+    return false;
+}
+
+/* The same. Gives: -EBADMSG. */
+static inline int http_refuse_with_error(struct http_refusal *out_refusal, int status,
+                                         const char *reason)
+{
+    http_refuse(out_refusal, status, reason);
+    return -EBADMSG;
+}
 
 /* A field's place in the head: offsets, since the head may move while it grows. */
 struct http_field {

@@ -2,13 +2,6 @@
  * could read otherwise is refused, not guessed. */
 #include "wire/http_framing.h"
 
-static bool refuse(struct http_refusal *refusal, int status, const char *reason)
-{
-    refusal->status = status;
-    refusal->reason = reason;
-    return false;
-}
-
 /* Only "chunked" is understood. Another coding below "chunked" would be legal (501); "chunked"
  * anywhere but once at the end is not. */
 static bool read_coding(struct http_span value, struct http_refusal *refusal)
@@ -20,15 +13,15 @@ static bool read_coding(struct http_span value, struct http_refusal *refusal)
 
     while (http_list_next(&value, &coding)) {
         if (coding.count == 0)
-            return refuse(refusal, 400, "an empty transfer coding");
+            return http_refuse(refusal, 400, "an empty transfer coding");
         last = http_span_is(coding, "chunked");
         chunked += last;
         codings++;
     }
     if (!last || chunked != 1)
-        return refuse(refusal, 400, "a Transfer-Encoding that does not end in one chunked");
+        return http_refuse(refusal, 400, "a Transfer-Encoding that does not end in one chunked");
     if (codings != 1)
-        return refuse(refusal, 501, "a transfer coding other than chunked");
+        return http_refuse(refusal, 501, "a transfer coding other than chunked");
     return true;
 }
 
@@ -42,17 +35,17 @@ bool http_framing_read(const struct http_fields *fields, int version_minor,
     const unsigned lengths = http_fields_find(fields, "content-length", &length);
 
     if (codings > 1)
-        return refuse(out_refusal, 400, "Transfer-Encoding twice");
+        return http_refuse(out_refusal, 400, "Transfer-Encoding twice");
     if (lengths > 1)
-        return refuse(out_refusal, 400, "Content-Length twice");
+        return http_refuse(out_refusal, 400, "Content-Length twice");
     if (codings && lengths)
-        return refuse(out_refusal, 400, "Content-Length together with Transfer-Encoding");
+        return http_refuse(out_refusal, 400, "Content-Length together with Transfer-Encoding");
     if (codings && version_minor == 0)
-        return refuse(out_refusal, 400, "Transfer-Encoding in HTTP/1.0");
+        return http_refuse(out_refusal, 400, "Transfer-Encoding in HTTP/1.0");
     if (codings && !read_coding(coding, out_refusal))
         return false;
     if (lengths && !http_decimal(length, &framing.length))
-        return refuse(out_refusal, 400, "a Content-Length that is no number");
+        return http_refuse(out_refusal, 400, "a Content-Length that is no number");
     framing.chunked = codings == 1;
     framing.has_length = lengths == 1;
     *out_framing = framing;

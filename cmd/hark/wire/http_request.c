@@ -49,13 +49,6 @@ static enum http_state refused(struct http_request *request, struct http_refusal
     return HTTP_REFUSED;
 }
 
-static bool refuse(struct http_refusal *refusal, int status, const char *reason)
-{
-    refusal->status = status;
-    refusal->reason = reason;
-    return false;
-}
-
 /* Puts decoded bytes behind what the body has so far. */
 static int keep_body(void *context, const char *bytes, size_t count)
 {
@@ -75,7 +68,7 @@ static bool read_method(struct http_request *request, struct http_span method,
 {
     for (size_t at = 0; at < method.count; at++) {
         if (!http_token_byte(method.bytes[at]))
-            return refuse(refusal, 400, "a bad method");
+            return http_refuse(refusal, 400, "a bad method");
     }
     for (size_t index = 0; index < sizeof methods / sizeof methods[0]; index++) {
         if (strlen(methods[index].name) == method.count &&
@@ -84,7 +77,7 @@ static bool read_method(struct http_request *request, struct http_span method,
             return true;
         }
     }
-    return refuse(refusal, 501, "an unknown method");
+    return http_refuse(refusal, 501, "an unknown method");
 }
 
 static bool read_version(struct http_request *request, struct http_span version,
@@ -93,9 +86,9 @@ static bool read_version(struct http_request *request, struct http_span version,
     if (version.count != 8 || memcmp(version.bytes, "HTTP/", 5) != 0 || version.bytes[5] < '0' ||
         version.bytes[5] > '9' || version.bytes[6] != '.' || version.bytes[7] < '0' ||
         version.bytes[7] > '9')
-        return refuse(refusal, 400, "a bad request line");
+        return http_refuse(refusal, 400, "a bad request line");
     if (version.bytes[5] != '1' || version.bytes[7] > '1')
-        return refuse(refusal, 505, "a version other than HTTP/1.0 and HTTP/1.1");
+        return http_refuse(refusal, 505, "a version other than HTTP/1.0 and HTTP/1.1");
     request->version_minor = version.bytes[7] - '0';
     return true;
 }
@@ -111,7 +104,7 @@ static bool read_request_line(struct http_request *request, struct http_span lin
     struct http_span bytes;
 
     if (!first || first == last || first == line.bytes)
-        return refuse(refusal, 400, "a bad request line");
+        return http_refuse(refusal, 400, "a bad request line");
     bytes = (struct http_span){first + 1, (size_t)(last - first) - 1};
     if (!read_version(request, (struct http_span){last + 1, (size_t)(end - last) - 1}, refusal) ||
         !read_method(request, (struct http_span){line.bytes, (size_t)(first - line.bytes)},
@@ -132,7 +125,7 @@ static bool check_single(const struct http_fields *fields, struct http_refusal *
 
     for (size_t index = 0; index < sizeof single / sizeof single[0]; index++) {
         if (http_fields_find(fields, single[index], &value) > 1)
-            return refuse(refusal, 400, "a header twice that may be there once");
+            return http_refuse(refusal, 400, "a header twice that may be there once");
     }
     return true;
 }
@@ -143,10 +136,10 @@ static bool check_host(const struct http_request *request, struct http_refusal *
     const unsigned hosts = http_fields_find(&request->parts->fields, "host", &host);
 
     if (hosts > 1)
-        return refuse(refusal, 400, "Host twice");
+        return http_refuse(refusal, 400, "Host twice");
     if (hosts == 0)
-        return request->version_minor == 0 || refuse(refusal, 400, "no Host");
-    return http_host_valid(host) || refuse(refusal, 400, "a bad Host");
+        return request->version_minor == 0 || http_refuse(refusal, 400, "no Host");
+    return http_host_valid(host) || http_refuse(refusal, 400, "a bad Host");
 }
 
 static bool read_expect(struct http_request *request, struct http_refusal *refusal)
@@ -156,7 +149,7 @@ static bool read_expect(struct http_request *request, struct http_refusal *refus
     if (http_fields_find(&request->parts->fields, "expect", &expect) == 0)
         return true;
     if (!http_span_is(expect, "100-continue"))
-        return refuse(refusal, 417, "an Expect other than 100-continue");
+        return http_refuse(refusal, 417, "an Expect other than 100-continue");
     request->expects_continue = request->version_minor > 0;
     return true;
 }
@@ -168,7 +161,7 @@ static bool read_framing(struct http_request *request, struct http_refusal *refu
     if (!http_framing_read(&request->parts->fields, request->version_minor, &framing, refusal))
         return false;
     if (framing.length > HTTP_BODY_BYTES_MAX)
-        return refuse(refusal, 413, "the body is too long");
+        return http_refuse(refusal, 413, "the body is too long");
     request->chunked = framing.chunked;
     request->body_length = framing.length;
     request->has_body = framing.chunked || framing.has_length;
@@ -183,11 +176,11 @@ static bool read_again(struct http_request *request, struct http_refusal *refusa
 
     http_second_init(&parts->second, HTTP_REQUEST, false, keep_body, request);
     if (!http_second_read(&parts->second, parts->fields.bytes, parts->fields.count))
-        return refuse(refusal, 400, http_second_reason(&parts->second));
+        return http_refuse(refusal, 400, http_second_reason(&parts->second));
     if (!parts->second.head || parts->second.complete == follows ||
         (request->body_length > 0 && parts->second.parser.content_length != request->body_length) ||
         request->chunked != ((parts->second.parser.flags & F_CHUNKED) != 0))
-        return refuse(refusal, 400, "a head that can be read in two ways");
+        return http_refuse(refusal, 400, "a head that can be read in two ways");
     return true;
 }
 

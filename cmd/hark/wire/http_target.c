@@ -12,9 +12,7 @@
 
 static bool refuse(struct http_refusal *refusal, const char *reason)
 {
-    refusal->status = 400;
-    refusal->reason = reason;
-    return false;
+    return http_refuse(refusal, 400, reason);
 }
 
 /* Letters, digits and the bytes that RFC 3986 lets stand for themselves in a part of a path,
