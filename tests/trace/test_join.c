@@ -86,7 +86,7 @@ static struct trace_join *begin(void)
 {
     struct trace_join *join;
     clock_ns = 1000;
-    assert_int_equal(trace_join_create(&join), 0);
+    assert_int_equal(trace_join_create(NULL, &join), 0);
     return join;
 }
 
@@ -263,6 +263,176 @@ TEST(flushes_that_wait_together_are_guesses)
     assert_counts(join, 0, 1, 0, 0);
     assert_string_equal(op.facts->next->what, "io_uring_queue_async_work");
     trace_op_done(&op);
+    trace_join_destroy(join);
+}
+
+/* --- how much is told --- */
+
+static size_t facts_of(const struct trace_op *op)
+{
+    size_t count = 0;
+    for (const struct trace_fact *fact = op->facts; fact; fact = fact->next)
+        count++;
+    return count;
+}
+
+static void assert_says(const struct trace_fact *fact, const char *words)
+{
+    assert_non_null(fact);
+    if (!strstr(fact->text, words))
+        fail_msg("\"%s\" does not say \"%s\"", fact->text, words);
+}
+
+/* Asked for, given to the device and done, one after the other. Gives: when the first was. */
+static uint64_t many_blocks(struct trace_join *join, uint64_t device, uint64_t sector, int count,
+                            const char *direction)
+{
+    const int steps[] = {TRACE_KERNEL_BLOCK_QUEUE, TRACE_KERNEL_BLOCK_ISSUE,
+                         TRACE_KERNEL_BLOCK_DONE};
+    uint64_t first_ns = clock_ns + 1000;
+    for (size_t step = 0; step < sizeof steps / sizeof *steps; step++)
+        for (int i = 0; i < count; i++) {
+            struct trace_kernel_event event = event_of(steps[step], sector + 8 * (uint64_t)i);
+            event.device = device << 20;
+            event.length = 8;
+            snprintf(event.text, sizeof event.text, "%s",
+                     steps[step] == TRACE_KERNEL_BLOCK_QUEUE ? "program" : direction);
+            trace_join_take(join, &event);
+        }
+    return first_ns;
+}
+
+TEST(many_requests_of_a_device_are_told_together)
+{
+    struct trace_join *join = begin();
+    ring(join, TRACE_KERNEL_SUBMIT, USER_DATA);
+    uint64_t first_ns = many_blocks(join, 254, 800, 37, "WS");
+    uint64_t reads_ns = many_blocks(join, 254, 80, 2, "R");
+    ring(join, TRACE_KERNEL_COMPLETE, USER_DATA);
+    struct trace_op op = op_of(USER_DATA, HARK_OP_FSYNC);
+    trace_join_op(join, &op, true);
+    assert_int_equal(facts_of(&op), 2 + 2 * 3);
+    const struct trace_fact *fact = fact_of(&op, "block_bio_queue");
+    assert_says(fact, "37 writes, ");
+    assert_says(fact, ", sectors 800..1095, 148 KiB, within 36.0us, program 100");
+    assert_int_equal(fact->sector, 800);
+    assert_int_equal(fact->time_ns, first_ns);
+    fact = fact_of(&op, "block_rq_issue");
+    assert_says(fact, " has the first of them: WS; the last 36.0us later");
+    assert_int_equal(fact->time_ns, first_ns + UINT64_C(37) * 1000);
+    fact = fact_of(&op, "block_rq_complete");
+    assert_says(fact, "the last of 37 writes; with the first 36.0us before");
+    assert_int_equal(fact->time_ns, first_ns + UINT64_C(110) * 1000);
+    assert_says(fact->next, "2 reads, ");
+    assert_int_equal(fact->next->time_ns, reads_ns);
+    assert_counts(join, 1, 0, 0, 0);
+    trace_op_done(&op);
+    trace_join_destroy(join);
+}
+
+TEST(a_few_requests_of_a_device_are_told_one_by_one)
+{
+    struct trace_join *join = begin();
+    ring(join, TRACE_KERNEL_SUBMIT, USER_DATA);
+    many_blocks(join, 254, 800, 4, "W");
+    ring(join, TRACE_KERNEL_COMPLETE, USER_DATA);
+    struct trace_op op = op_of(USER_DATA, HARK_OP_FSYNC);
+    trace_join_op(join, &op, true);
+    assert_int_equal(facts_of(&op), 2 + 4 * 3);
+    trace_op_done(&op);
+    trace_join_destroy(join);
+}
+
+TEST(of_more_devices_than_are_told_the_rest_is_counted)
+{
+    struct trace_join *join = begin();
+    ring(join, TRACE_KERNEL_SUBMIT, USER_DATA);
+    for (uint64_t device = 1; device <= 30; device++)
+        many_blocks(join, 3000 + device, 800, 3, "W");
+    ring(join, TRACE_KERNEL_COMPLETE, USER_DATA);
+    struct trace_op op = op_of(USER_DATA, HARK_OP_FSYNC);
+    trace_join_op(join, &op, true);
+    assert_int_equal(facts_of(&op), 2 + 4 * 3 + 1);
+    assert_string_equal(fact_of(&op, "left out")->text,
+                        "78 requests of other devices or directions");
+    trace_op_done(&op);
+    trace_join_destroy(join);
+}
+
+TEST(of_a_request_that_waits_often_the_first_and_the_last_are_told)
+{
+    struct trace_join *join = begin();
+    ring(join, TRACE_KERNEL_SUBMIT, USER_DATA);
+    for (int i = 0; i < 1000; i++)
+        ring(join, TRACE_KERNEL_POLL_ARM, USER_DATA);
+    uint64_t complete_ns = ring(join, TRACE_KERNEL_COMPLETE, USER_DATA);
+    struct trace_op op = op_of(USER_DATA, HARK_OP_RECV);
+    trace_join_op(join, &op, true);
+    assert_int_equal(facts_of(&op), 12 + 4 + 1);
+    assert_int_equal(fact_of(&op, "io_uring_complete")->time_ns, complete_ns);
+    assert_says(fact_of(&op, "left out"), "986 times ");
+    trace_op_done(&op);
+    trace_join_destroy(join);
+}
+
+static bool is_of_a_write(void *context, const struct trace_op *op)
+{
+    ++*(int *)context;
+    return op->performed_ns != 0 && op->kind == HARK_OP_WRITE;
+}
+
+/* It is asked once the times are known, and what is not shown has all but the words. */
+TEST(facts_are_made_for_what_is_shown_alone)
+{
+    int asked = 0;
+    const struct trace_join_shown shown = {.is_shown = is_of_a_write, .context = &asked};
+    const int kinds[] = {HARK_OP_READ, HARK_OP_WRITE};
+    struct trace_join *join;
+    clock_ns = 1000;
+    assert_int_equal(trace_join_create(&shown, &join), 0);
+    for (int i = 0; i < 2; i++) {
+        ring(join, TRACE_KERNEL_SUBMIT, USER_DATA);
+        many_blocks(join, 254, 800, 1, "W");
+        ring(join, TRACE_KERNEL_COMPLETE, USER_DATA);
+        struct trace_op op = op_of(USER_DATA, kinds[i]);
+        trace_join_op(join, &op, true);
+        assert_int_equal(facts_of(&op), i == 0 ? 0 : 2 + 3);
+        assert_true(op.performed_ns != 0 && op.done_ns > op.performed_ns);
+        trace_op_done(&op);
+    }
+    assert_int_equal(asked, 2);
+    assert_counts(join, 2, 0, 0, 0);
+    trace_join_destroy(join);
+}
+
+/* --- packets --- */
+
+TEST(which_of_several_packets_it_was_is_a_guess)
+{
+    struct trace_join *join = begin();
+    for (uint32_t packets = 1; packets <= 2; packets++) {
+        ring(join, TRACE_KERNEL_SUBMIT, USER_DATA);
+        ring(join, TRACE_KERNEL_POLL_ARM, USER_DATA);
+        struct trace_kernel_event event = event_of(TRACE_KERNEL_SOFTIRQ_ENTRY, 3);
+        trace_join_take(join, &event);
+        for (uint32_t i = 0; i < packets; i++) {
+            event = event_of(TRACE_KERNEL_RECEIVE, 0);
+            event.length = 100 + i;
+            snprintf(event.text, sizeof event.text, "lo");
+            trace_join_take(join, &event);
+        }
+        ring(join, TRACE_KERNEL_TASK_ADD, USER_DATA);
+        event = event_of(TRACE_KERNEL_SOFTIRQ_EXIT, 3);
+        trace_join_take(join, &event);
+        ring(join, TRACE_KERNEL_COMPLETE, USER_DATA);
+        struct trace_op op = op_of(USER_DATA, HARK_OP_RECV);
+        trace_join_op(join, &op, true);
+        const struct trace_fact *packet = fact_of(&op, "netif_receive_skb");
+        assert_int_equal(packet->guess, packets > 1);
+        assert_int_equal(fact_of(&op, "softirq_entry")->guess, false);
+        assert_counts(join, 1, packets - 1, 0, 0);
+        trace_op_done(&op);
+    }
     trace_join_destroy(join);
 }
 

@@ -38,7 +38,7 @@ static void ask_kernel(struct watched *watched)
     if (trace_kernel_open(&watched->kernel, &missing) < 0)
         harness_skip("%s", missing);
     assert_result(trace_kernel_follow(watched->kernel, getpid()), 0);
-    assert_int_equal(trace_join_create(&watched->join), 0);
+    assert_int_equal(trace_join_create(NULL, &watched->join), 0);
 }
 
 static void round_of_kernel(struct watched *watched)

@@ -30,9 +30,19 @@ static bool is_slow(const struct trace_collection *collection, const struct trac
     return own >= collection->options.slower_than_ns;
 }
 
-static void take_ended(void *context, const struct trace_op *op)
+/* Of others nobody asks what the kernel told. */
+static bool is_shown(void *context, const struct trace_op *op)
 {
-    struct trace_collection *collection = context;
+    const struct trace_collection *collection = context;
+    if (!is_wanted(collection, op) || !is_slow(collection, op))
+        return false;
+    return collection->json.file ||
+           (collection->html.file && !trace_html_is_full(&collection->html)) ||
+           trace_slowest_takes(&collection->slowest, op);
+}
+
+static void show(struct trace_collection *collection, const struct trace_op *op)
+{
     if (!is_wanted(collection, op))
         return;
     trace_table_add(&collection->table, op);
@@ -43,6 +53,18 @@ static void take_ended(void *context, const struct trace_op *op)
         trace_json_op(&collection->json, op);
     if (collection->html.file)
         trace_html_op(&collection->html, op);
+}
+
+/* What the kernel knows of it is joined to a copy, and gone once that has been shown. */
+static void take_ended(void *context, const struct trace_op *op)
+{
+    struct trace_collection *collection = context;
+    if (!collection->join)
+        return show(collection, op);
+    struct trace_op joined = *op;
+    trace_join_op(collection->join, &joined, trace_kernel_lost(collection->kernel) == 0);
+    show(collection, &joined);
+    trace_op_done(&joined);
 }
 
 static void take_wait(void *context, const struct trace_loop *loop, uint64_t from_ns,
@@ -122,13 +144,14 @@ static const uint64_t kernel_memory_ns = 10000000000;
 
 void trace_collection_ask_kernel(struct trace_collection *collection, pid_t pid)
 {
+    const struct trace_join_shown shown = {.is_shown = is_shown, .context = collection};
     int error = trace_kernel_open(&collection->kernel, &collection->kernel_missing);
     if (!error) {
         collection->kernel_missing = "it cannot be told whom to follow";
         error = trace_kernel_follow(collection->kernel, pid);
     }
     if (!error)
-        error = trace_join_create(&collection->join);
+        error = trace_join_create(&shown, &collection->join);
     if (!error) {
         collection->kernel_missing = NULL;
         return;
@@ -137,22 +160,11 @@ void trace_collection_ask_kernel(struct trace_collection *collection, pid_t pid)
     collection->kernel = NULL;
 }
 
-static void join(struct trace_collection *collection, uint64_t until_ns)
-{
-    bool all_came = trace_kernel_lost(collection->kernel) == 0;
-    struct trace_op *op = NULL;
-    while ((op = trace_ops_next_ended(collection->ops, op)))
-        if (op->called_ns <= until_ns)
-            trace_join_op(collection->join, op, all_came);
-    if (until_ns > kernel_memory_ns && until_ns != UINT64_MAX)
-        trace_join_forget(collection->join, until_ns - kernel_memory_ns);
-}
-
 static void settle(struct trace_collection *collection, uint64_t until_ns)
 {
-    if (collection->join)
-        join(collection, until_ns);
     trace_ops_settle(collection->ops, until_ns);
+    if (collection->join && until_ns > kernel_memory_ns && until_ns != UINT64_MAX)
+        trace_join_forget(collection->join, until_ns - kernel_memory_ns);
 }
 
 /* --- reading --- */

@@ -191,6 +191,11 @@ void trace_html_op(struct trace_html *html, const struct trace_op *op)
     block->count++;
 }
 
+bool trace_html_is_full(const struct trace_html *html)
+{
+    return html->ops.count >= TRACE_HTML_OPS;
+}
+
 void trace_html_wait(struct trace_html *html, const struct trace_loop *loop, uint64_t from_ns,
                      uint64_t until_ns, uint64_t may_sleep_ns)
 {

@@ -69,6 +69,10 @@ void trace_html_begin(struct trace_html *html, FILE *file);
 
 /* Takes: op: its loop stays until trace_html_end. */
 void trace_html_op(struct trace_html *html, const struct trace_op *op);
+
+/* Whether no op has room any more. */
+bool trace_html_is_full(const struct trace_html *html);
+
 void trace_html_wait(struct trace_html *html, const struct trace_loop *loop, uint64_t from_ns,
                      uint64_t until_ns, uint64_t may_sleep_ns);
 

@@ -21,14 +21,22 @@ struct trace_join_counts {
     uint64_t no_device; /* of the exact ones: no device was asked */
 };
 
-/* Fails: -ENOMEM. */
-int trace_join_create(struct trace_join **out_join);
+/* Of which ops facts are made: words cost more than all the rest. */
+struct trace_join_shown {
+    bool (*is_shown)(void *context, const struct trace_op *op); /* it has its times */
+    void *context;
+};
+
+/* Takes: shown: copied; NULL: all are.
+ * Fails: -ENOMEM. */
+int trace_join_create(const struct trace_join_shown *shown, struct trace_join **out_join);
 void trace_join_destroy(struct trace_join *join);
 
 /* Takes an event in; for trace_kernel_read, with `join` as its context. */
 trace_kernel_take trace_join_take;
 
-/* Adds to an op, which has ended, what is known of it.
+/* Sets the times of an op, which has ended, that the kernel knows; if it is shown, adds what is
+ * known of it.
  * Takes: all_came: the kernel has lost no event. */
 void trace_join_op(struct trace_join *join, struct trace_op *op, bool all_came);
 

@@ -223,17 +223,27 @@ static bool note_id(struct trace_kernel *kernel, int id, int what)
     return true;
 }
 
+/* Of each tracepoint its own format alone: a whole system has dozens. */
+static struct tep_event *read_format(struct trace_kernel *kernel, const struct kernel_row *row)
+{
+    int length;
+    char *text = tracefs_event_file_read(kernel->instances[row->instance], row->system, row->name,
+                                         "format", &length);
+    if (text && length > 0)
+        (void)tep_parse_event(kernel->formats, text, (unsigned long)length, row->system);
+    free(text);
+    return tep_find_event_by_name(kernel->formats, row->system, row->name);
+}
+
 static int find_points(struct trace_kernel *kernel, const char **out_missing)
 {
-    static const char *const systems[] = {"io_uring", "block", "irq", "net", "sched", NULL};
     int found = 0;
     *out_missing = "the formats of the tracepoints cannot be read";
-    kernel->formats = tracefs_local_events_system(tracefs_tracing_dir(), systems);
+    kernel->formats = tep_alloc();
     if (!kernel->formats)
-        return -ENOENT;
+        return -ENOMEM;
     for (int what = 0; what < TRACE_KERNEL_KINDS; what++) {
-        struct tep_event *event =
-            tep_find_event_by_name(kernel->formats, points[what].system, points[what].name);
+        struct tep_event *event = read_format(kernel, &points[what]);
         if (!event || !note_id(kernel, event->id, what))
             continue;
         for (int slot = 0; slot < SLOTS; slot++)

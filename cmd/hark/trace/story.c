@@ -20,6 +20,14 @@ static void drop_last(struct trace_slowest *slowest)
     trace_op_done(&slowest->ops[--slowest->count]);
 }
 
+bool trace_slowest_takes(const struct trace_slowest *slowest, const struct trace_op *op)
+{
+    if (slowest->count < slowest->wanted)
+        return true;
+    return slowest->wanted > 0 &&
+           slowness(slowest, &slowest->ops[slowest->count - 1]) < slowness(slowest, op);
+}
+
 void trace_slowest_offer(struct trace_slowest *slowest, const struct trace_op *op)
 {
     uint64_t own = slowness(slowest, op);

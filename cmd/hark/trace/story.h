@@ -17,6 +17,9 @@ struct trace_slowest {
     bool by_whole_time; /* by the time from request to callback's end, whatever the kind */
 };
 
+/* Whether it would be among the slowest, for now. */
+bool trace_slowest_takes(const struct trace_slowest *slowest, const struct trace_op *op);
+
 /* Keeps a copy of it, if it is among the slowest. */
 void trace_slowest_offer(struct trace_slowest *slowest, const struct trace_op *op);
 

@@ -27,6 +27,21 @@ char *trace_text_duration(char text[TRACE_TEXT_MAX], uint64_t duration_ns)
     return text;
 }
 
+char *trace_text_bytes(char text[TRACE_TEXT_MAX], uint64_t bytes)
+{
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB"};
+    enum { UNITS = sizeof units / sizeof *units };
+    double value = (double)bytes;
+    unsigned unit = 0;
+    while (value >= 1024 && unit < UNITS - 1) {
+        value /= 1024;
+        unit++;
+    }
+    snprintf(text, TRACE_TEXT_MAX, "%.*f %s", unit == 0 || value >= 100 ? 0 : 1, value,
+             units[unit]);
+    return text;
+}
+
 char *trace_text_count(char text[TRACE_TEXT_MAX], uint64_t count)
 {
     char digits[24];

@@ -13,6 +13,9 @@ enum { TRACE_TEXT_MAX = 64 };
  * a day; "-" for TRACE_OP_UNKNOWN. */
 char *trace_text_duration(char text[TRACE_TEXT_MAX], uint64_t duration_ns);
 
+/* "512 B", "37.5 KiB", "1.2 MiB". */
+char *trace_text_bytes(char text[TRACE_TEXT_MAX], uint64_t bytes);
+
 /* "1,234,567". */
 char *trace_text_count(char text[TRACE_TEXT_MAX], uint64_t count);
 
