@@ -26,8 +26,11 @@ static struct copy {
     struct statx status;
     int64_t copied;
     size_t filled, written; /* of the block */
-    char block[BLOCK];
 } copy = {.from = -1, .to = -1};
+
+/* Not in the struct, which is initialised: it would stand in the program's file, and be read from
+ * there before it is written to. */
+static char block[BLOCK];
 
 /* The end: closes one thing, or removes the failed copy, and is called back for the next. */
 static void finish(struct hark_op *op, int64_t result)
@@ -66,10 +69,10 @@ static void wrote(struct hark_op *op, int64_t count)
     copy.written += (size_t)count;
     copy.copied += count;
     if (copy.written < copy.filled)
-        hark_write(op->loop, op, copy.to, copy.block + copy.written, copy.filled - copy.written,
+        hark_write(op->loop, op, copy.to, block + copy.written, copy.filled - copy.written,
                    copy.copied, wrote);
     else
-        hark_read(op->loop, op, copy.from, copy.block, BLOCK, copy.copied, got);
+        hark_read(op->loop, op, copy.from, block, BLOCK, copy.copied, got);
 }
 
 static void got(struct hark_op *op, int64_t count)
@@ -82,7 +85,7 @@ static void got(struct hark_op *op, int64_t count)
     }
     copy.filled = (size_t)count;
     copy.written = 0;
-    hark_write(op->loop, op, copy.to, copy.block, copy.filled, copy.copied, wrote);
+    hark_write(op->loop, op, copy.to, block, copy.filled, copy.copied, wrote);
 }
 
 static void progressed(struct hark_op *op, int64_t periods)
@@ -98,7 +101,7 @@ static void created(struct hark_op *op, int64_t result)
     copy.to = (int)result;
     copy.created = true;
     hark_every(op->loop, &copy.progress, 100000000, progressed);
-    hark_read(op->loop, op, copy.from, copy.block, BLOCK, 0, got);
+    hark_read(op->loop, op, copy.from, block, BLOCK, 0, got);
 }
 
 static void sized(struct hark_op *op, int64_t result)
