@@ -303,6 +303,13 @@ test('a picture that cannot be written is told', async t => {
   }
 });
 
+eachBackend(test, 'what the loop does by itself is not told as something that failed', {}, async (t, backend) => {
+  const { stdout } = await trace(t, backend, ['--op', 'defer', '--slowest', '1'], [bin, 'log', 'check', directory(t)]);
+  assert.match(stdout, /3 delegate loop .* to nobody: the loop does it itself\n/);
+  assert.match(stdout, /6 notify {3}loop .* its turn has come\n.* its callback, with 0\n/);
+  assert.doesNotMatch(stdout, /did not come back/);
+});
+
 // --- a process that runs already ---
 
 /** A server that listens, not traced. */

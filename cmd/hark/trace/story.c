@@ -132,9 +132,15 @@ static void print_request(const struct trace_op *op, FILE *file)
                     trace_op_span(op, TRACE_SPAN_ASKED), "asked for");
 }
 
+/* A defer, say: nobody else has had it. What was refused or cancelled has an error. */
+static bool is_loops_own(const struct trace_op *op)
+{
+    return !op->delegated_ns && !op->returned_ns && op->result >= 0;
+}
+
 static void print_delegate(const struct trace_op *op, FILE *file)
 {
-    const char *how = "not seen";
+    const char *how = is_loops_own(op) ? "to nobody: the loop does it itself" : "not seen";
     uint64_t until_ns = op->performed_ns ? op->performed_ns : op->returned_ns;
     if (op->flags & TRACE_OP_POOL)
         how = "into the queue of the work pool";
@@ -155,6 +161,11 @@ static void print_perform(const struct trace_op *op, FILE *file)
     if (op->kind == HARK_OP_SLEEP || op->kind == HARK_OP_EVERY) {
         print_stage(op, file, "4 perform", "clock", 0, TRACE_OP_UNKNOWN, "time passes");
         print_stage(op, file, "5 return", "clock", 0, TRACE_OP_UNKNOWN, "it is time");
+        return;
+    }
+    if (is_loops_own(op)) {
+        print_stage(op, file, "4 perform", "loop", 0, TRACE_OP_UNKNOWN, "there is nothing to do");
+        print_stage(op, file, "5 return", "loop", 0, TRACE_OP_UNKNOWN, "and nothing comes back");
         return;
     }
     if (op->thread)
@@ -184,7 +195,9 @@ static void print_handle(const struct trace_op *op, FILE *file)
     else
         print_stage(op, file, "6 notify", "loop", op->returned_ns,
                     trace_op_span(op, TRACE_SPAN_READY), "%s",
-                    op->returned_ns ? "has the result" : "did not come back: refused or cancelled");
+                    op->returned_ns    ? "has the result"
+                    : is_loops_own(op) ? "its turn has come"
+                                       : "did not come back: refused or cancelled");
     print_facts(op, file, 6);
     print_stage(op, file, "7 handle", "program", op->call_ns,
                 trace_op_span(op, TRACE_SPAN_CALLBACK), "its callback, with %s",
