@@ -1,5 +1,7 @@
 /* os.h - what a program needs from the kernel and what never waits: plain calls with an answer.
- * They go through the loop, so that the kernel that answers can be another than the machine's.
+ * They go through the loop, so that the kernel that answers can be another than the machine's. What
+ * needs no loop, and what other threads ask for, is in os_descriptor.h, os_file.h, os_inotify.h and
+ * os_process.h.
  *
  * Gives, unless it says otherwise: 0 or more; a negative errno as the system call of that name
  *   would.

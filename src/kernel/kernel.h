@@ -26,9 +26,12 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
+#include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/select.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -50,6 +53,8 @@ KERNEL_INLINE int kernel_fcntl(uint64_t *calls, int fd, int command, int argumen
 KERNEL_INLINE int kernel_ioctl(uint64_t *calls, int fd, unsigned long request, void *argument);
 KERNEL_INLINE int kernel_eventfd(uint64_t *calls, unsigned count, int flags);
 KERNEL_INLINE int kernel_memfd_create(uint64_t *calls, const char *name, unsigned flags);
+/* Gives: 0: it is a terminal; -ENOTTY. */
+KERNEL_INLINE int kernel_isatty(uint64_t *calls, int fd);
 KERNEL_INLINE int64_t kernel_read(uint64_t *calls, int fd, void *bytes, size_t count);
 KERNEL_INLINE int64_t kernel_write(uint64_t *calls, int fd, const void *bytes, size_t count);
 KERNEL_INLINE int64_t kernel_readv(uint64_t *calls, int fd, const struct iovec *vector, int count);
@@ -86,6 +91,13 @@ KERNEL_INLINE int kernel_renameat2(uint64_t *calls, int from, const char *old, i
 KERNEL_INLINE int kernel_unlinkat(uint64_t *calls, int directory, const char *path, int flags);
 KERNEL_INLINE int kernel_mkdirat(uint64_t *calls, int directory, const char *path, mode_t mode);
 KERNEL_INLINE int64_t kernel_getdents64(uint64_t *calls, int fd, void *entries, size_t count);
+KERNEL_INLINE int64_t kernel_readlinkat(uint64_t *calls, int directory, const char *path,
+                                        char *text, size_t room);
+KERNEL_INLINE int kernel_faccessat(uint64_t *calls, int directory, const char *path, int mode);
+/* Gives: 0 and the path, ended by a null byte. */
+KERNEL_INLINE int kernel_getcwd(uint64_t *calls, char *out_path, size_t room);
+/* It waits for a lock that another has, unless it is told not to. */
+KERNEL_INLINE int kernel_flock(uint64_t *calls, int fd, int operation);
 KERNEL_INLINE int64_t kernel_copy_file_range(uint64_t *calls, int from, off64_t *from_offset,
                                              int to, off64_t *to_offset, size_t count);
 
@@ -131,6 +143,13 @@ KERNEL_INLINE int kernel_ppoll(uint64_t *calls, struct pollfd *watched, nfds_t c
 KERNEL_INLINE int kernel_pselect(uint64_t *calls, int count, fd_set *readable, fd_set *writable,
                                  fd_set *exceptional, const struct timespec *timeout);
 
+/* --- being told of changes to files --- */
+
+KERNEL_INLINE int kernel_inotify_init1(uint64_t *calls, int flags);
+KERNEL_INLINE int kernel_inotify_add_watch(uint64_t *calls, int fd, const char *path,
+                                           uint32_t events);
+KERNEL_INLINE int kernel_inotify_rm_watch(uint64_t *calls, int fd, int watch);
+
 /* --- io_uring --- */
 
 KERNEL_INLINE int kernel_io_uring_setup(uint64_t *calls, unsigned entries,
@@ -154,6 +173,9 @@ KERNEL_INLINE void kernel_munmap(uint64_t *calls, void *memory, size_t count);
 /* Not counted: it enters the kernel on odd machines alone (vdso(7)). */
 KERNEL_INLINE uint64_t kernel_clock_gettime(clockid_t clock);
 KERNEL_INLINE int64_t kernel_getrandom(uint64_t *calls, void *bytes, size_t count);
+KERNEL_INLINE int kernel_getrlimit(uint64_t *calls, int resource, struct rlimit *out_limit);
+KERNEL_INLINE int kernel_setrlimit(uint64_t *calls, int resource, const struct rlimit *limit);
+KERNEL_INLINE int kernel_getrusage(uint64_t *calls, int who, struct rusage *out_usage);
 KERNEL_INLINE pid_t kernel_getpid(void);
 /* The calling thread. */
 KERNEL_INLINE pid_t kernel_gettid(void);

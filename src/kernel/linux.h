@@ -68,6 +68,11 @@ KERNEL_INLINE int kernel_memfd_create(uint64_t *calls, const char *name, unsigne
     return (int)KERNEL_CALL(calls, memfd_create(name, flags));
 }
 
+KERNEL_INLINE int kernel_isatty(uint64_t *calls, int fd)
+{
+    return (int)KERNEL_CALL(calls, isatty(fd) ? 0 : -1);
+}
+
 KERNEL_INLINE int64_t kernel_read(uint64_t *calls, int fd, void *bytes, size_t count)
 {
     return KERNEL_RETRY(calls, read(fd, bytes, count));
@@ -186,6 +191,27 @@ KERNEL_INLINE int kernel_mkdirat(uint64_t *calls, int directory, const char *pat
 KERNEL_INLINE int64_t kernel_getdents64(uint64_t *calls, int fd, void *entries, size_t count)
 {
     return KERNEL_RETRY(calls, syscall(SYS_getdents64, fd, entries, count));
+}
+
+KERNEL_INLINE int64_t kernel_readlinkat(uint64_t *calls, int directory, const char *path,
+                                        char *text, size_t room)
+{
+    return KERNEL_RETRY(calls, readlinkat(directory, path, text, room));
+}
+
+KERNEL_INLINE int kernel_faccessat(uint64_t *calls, int directory, const char *path, int mode)
+{
+    return (int)KERNEL_RETRY(calls, faccessat(directory, path, mode, 0));
+}
+
+KERNEL_INLINE int kernel_getcwd(uint64_t *calls, char *out_path, size_t room)
+{
+    return (int)KERNEL_CALL(calls, getcwd(out_path, room) ? 0 : -1);
+}
+
+KERNEL_INLINE int kernel_flock(uint64_t *calls, int fd, int operation)
+{
+    return (int)KERNEL_RETRY(calls, flock(fd, operation));
 }
 
 KERNEL_INLINE int64_t kernel_copy_file_range(uint64_t *calls, int from, off64_t *from_offset,
@@ -313,6 +339,22 @@ KERNEL_INLINE int kernel_pselect(uint64_t *calls, int count, fd_set *readable, f
     return (int)KERNEL_WAIT(calls, pselect(count, readable, writable, exceptional, timeout, NULL));
 }
 
+KERNEL_INLINE int kernel_inotify_init1(uint64_t *calls, int flags)
+{
+    return (int)KERNEL_CALL(calls, inotify_init1(flags));
+}
+
+KERNEL_INLINE int kernel_inotify_add_watch(uint64_t *calls, int fd, const char *path,
+                                           uint32_t events)
+{
+    return (int)KERNEL_RETRY(calls, inotify_add_watch(fd, path, events));
+}
+
+KERNEL_INLINE int kernel_inotify_rm_watch(uint64_t *calls, int fd, int watch)
+{
+    return (int)KERNEL_CALL(calls, inotify_rm_watch(fd, watch));
+}
+
 KERNEL_INLINE int kernel_io_uring_setup(uint64_t *calls, unsigned entries,
                                         struct io_uring_params *params)
 {
@@ -365,6 +407,21 @@ KERNEL_INLINE uint64_t kernel_clock_gettime(clockid_t clock)
 KERNEL_INLINE int64_t kernel_getrandom(uint64_t *calls, void *bytes, size_t count)
 {
     return KERNEL_RETRY(calls, getrandom(bytes, count, 0));
+}
+
+KERNEL_INLINE int kernel_getrlimit(uint64_t *calls, int resource, struct rlimit *out_limit)
+{
+    return (int)KERNEL_CALL(calls, getrlimit(resource, out_limit));
+}
+
+KERNEL_INLINE int kernel_setrlimit(uint64_t *calls, int resource, const struct rlimit *limit)
+{
+    return (int)KERNEL_CALL(calls, setrlimit(resource, limit));
+}
+
+KERNEL_INLINE int kernel_getrusage(uint64_t *calls, int who, struct rusage *out_usage)
+{
+    return (int)KERNEL_CALL(calls, getrusage(who, out_usage));
 }
 
 KERNEL_INLINE pid_t kernel_getpid(void)
