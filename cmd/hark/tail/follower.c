@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "broker/stream.h"
 #include "tail/read.h"
@@ -40,7 +39,8 @@ char *tail_absolute_path(const char *path)
     char *absolute;
     if (*path == '/')
         return strdup(path);
-    if (!getcwd(directory, sizeof directory) || asprintf(&absolute, "%s/%s", directory, path) < 0)
+    if (hark_os_getcwd(directory, sizeof directory) ||
+        asprintf(&absolute, "%s/%s", directory, path) < 0)
         return NULL;
     return absolute;
 }

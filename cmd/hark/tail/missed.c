@@ -7,11 +7,9 @@
 #include "tail/missed.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/say.h"
 #include "tail/source.h"
@@ -35,7 +33,7 @@ static void survey_free(struct survey *survey)
 {
     for (unsigned i = 0; i < survey->known_count; i++)
         if (survey->known[i].fd >= 0)
-            close(survey->known[i].fd);
+            hark_os_close_unknown(survey->known[i].fd);
     free(survey);
 }
 
@@ -50,9 +48,9 @@ struct survey *tail_missed_begin(struct tail_follower *follower)
     for (const struct tail_source *source = follower->oldest; source; source = source->newer) {
         struct position_place place;
         tail_source_place(source, &place);
-        int fd = fcntl(source->fd, F_DUPFD_CLOEXEC, 0);
+        int fd = hark_os_dup(source->fd);
         if (fd < 0) { /* what is not known would be read once more */
-            follower->lacks = -errno;
+            follower->lacks = fd;
             survey_free(survey);
             return NULL;
         }

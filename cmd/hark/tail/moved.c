@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/say.h"
 #include "tail/missed.h"
@@ -144,6 +143,6 @@ void tail_moved_close(struct tail_follower *follower)
 {
     for (unsigned i = 0; i < follower->opening_count; i++)
         if (follower->opening[i].file.fd >= 0)
-            close(follower->opening[i].file.fd);
+            hark_os_close_unknown(follower->opening[i].file.fd);
     follower->opening_count = 0;
 }

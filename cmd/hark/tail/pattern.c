@@ -8,7 +8,6 @@
  */
 #include "tail/pattern.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <fnmatch.h>
@@ -16,9 +15,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 #include "base/say.h"
+#include "tail/directory.h"
 #include "tail/follower.h"
 #include "tail/later.h"
 #include "tail/pattern_name.h"
@@ -78,7 +78,7 @@ static bool place_kept(const struct tail_pattern *pattern, const char *name)
     tail_pattern_stream_of(pattern->stream, name, stream);
     tail_records_name(path, stream, records);
     snprintf(position, sizeof position, "%s/%s.position", pattern->tail->directory, records + 1);
-    return access(position, F_OK) == 0;
+    return hark_os_faccessat(AT_FDCWD, position, F_OK) == 0;
 }
 
 /* Whether a name is that of a rotated file of `base`. */
@@ -89,7 +89,7 @@ static bool belongs_to(struct tail_pattern *pattern, int directory, const char *
     bool packed;
     if (!*base || !matches(pattern, base) || !survey_is_rotation(name, base, &packed))
         return false;
-    if (fstatat(directory, base, &status, 0) == 0)
+    if (hark_os_fstatat(directory, base, &status, 0) == 0)
         return S_ISREG(status.st_mode);
     if (!place_kept(pattern, base))
         return false;
@@ -121,10 +121,10 @@ static bool is_rotated(struct tail_pattern *pattern, int directory, const char *
 static void look_at(struct tail_pattern *pattern, int directory, const char *name)
 {
     struct stat itself, status;
-    if (!matches(pattern, name) || fstatat(directory, name, &itself, AT_SYMLINK_NOFOLLOW))
+    if (!matches(pattern, name) || hark_os_fstatat(directory, name, &itself, AT_SYMLINK_NOFOLLOW))
         return;
     bool link = S_ISLNK(itself.st_mode);
-    if (link && fstatat(directory, name, &status, 0))
+    if (link && hark_os_fstatat(directory, name, &status, 0))
         return add_match(pattern, name, true, NULL); /* its file may come */
     if (!link)
         status = itself;
@@ -148,20 +148,22 @@ static int64_t look_through(struct hark_op *op)
 {
     struct tail_pattern *pattern = hark_container_of(op, struct tail_pattern, look);
     struct resolution *way = pattern->walking;
+    struct tail_directory names;
+    struct hark_dirent entry;
     resolve_path(pattern->tail->inotify, pattern->path, way);
     if (way->fd >= 0)
-        close(way->fd); /* a file that is named as the pattern is one of those that match */
+        hark_os_close_unknown(
+            way->fd); /* a file that is named as the pattern is one of those that match */
     pattern->error = way->trouble;
     pattern->rotated = 0;
     if (way->count == 0 || strcmp(way->watches[way->count - 1].name, pattern->name) != 0)
         return 0; /* its directory is not there */
-    DIR *names = opendir(*way->directory ? way->directory : "/");
-    if (!names)
-        pattern->error = -errno;
-    for (struct dirent *entry = names ? readdir(names) : NULL; entry; entry = readdir(names))
-        look_at(pattern, dirfd(names), entry->d_name);
-    if (names)
-        closedir(names);
+    tail_directory_open(&names, *way->directory ? way->directory : "/");
+    while (tail_directory_next(&names, &entry))
+        look_at(pattern, names.fd, entry.name);
+    if (names.error)
+        pattern->error = names.error;
+    tail_directory_close(&names);
     if (pattern->match_count)
         qsort(pattern->matches, pattern->match_count, sizeof *pattern->matches, compare_matches);
     return 0;

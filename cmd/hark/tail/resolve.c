@@ -17,9 +17,10 @@
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
+#include "hark.h"
 #include "tail/again.h"
+#include "tail/directory.h"
 #include "tail/survey.h"
 
 enum {
@@ -27,6 +28,7 @@ enum {
     SELF_EVENTS = IN_MOVE_SELF | IN_DELETE_SELF,
     NAME_EVENTS = IN_CREATE | IN_MOVED_TO | IN_DELETE | IN_MOVED_FROM,
     FILE_EVENTS = IN_MODIFY | IN_MOVE_SELF,
+    OPENING = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW | O_CLOEXEC,
 };
 
 struct walk {
@@ -38,17 +40,23 @@ struct walk {
     unsigned links;
 };
 
+/* A link is looked at, not followed. */
+static int look_at(const char *path, struct stat *out_status)
+{
+    return hark_os_fstatat(AT_FDCWD, path, out_status, AT_SYMLINK_NOFOLLOW);
+}
+
 /* Notes a watch, or the first trouble in setting one. */
 static void add_watch(struct walk *walk, uint32_t events, const char *name)
 {
     struct resolution *found = walk->found;
-    int watch = inotify_add_watch(walk->inotify, *walk->at ? walk->at : "/",
-                                  events | IN_ONLYDIR | IN_MASK_ADD);
+    int watch = hark_os_inotify_add_watch(walk->inotify, *walk->at ? walk->at : "/",
+                                          events | IN_ONLYDIR | IN_MASK_ADD);
     if (watch < 0 || found->count == RESOLVE_WATCHES_MAX) {
         /* A directory that may be passed but not read (EACCES) cannot be watched; then its fate is
          * not noticed. */
-        if (!found->trouble && !(errno == EACCES && *name == '\0'))
-            found->trouble = watch < 0 ? -errno : -ENAMETOOLONG;
+        if (!found->trouble && !(watch == -EACCES && *name == '\0'))
+            found->trouble = watch < 0 ? watch : -ENAMETOOLONG;
         return;
     }
     struct resolve_watch *entry = &found->watches[found->count++];
@@ -94,9 +102,9 @@ static int follow_link(struct walk *walk, const char *path)
     char rest[PATH_MAX];
     if (++walk->links > LINKS_MAX)
         return -ELOOP;
-    ssize_t count = readlink(path, target, sizeof target - 1);
+    int64_t count = hark_os_readlinkat(AT_FDCWD, path, target, sizeof target - 1);
     if (count < 0)
-        return -errno;
+        return (int)count;
     target[count] = '\0';
     if (*target == '/')
         walk->at[0] = '\0';
@@ -112,10 +120,10 @@ static int watch_file(int inotify, int fd, const char *path)
 {
     char name[32];
     snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
-    int watch = inotify_add_watch(inotify, name, FILE_EVENTS | IN_MASK_ADD);
-    if (watch < 0 && errno == ENOENT) /* no /proc here */
-        watch = inotify_add_watch(inotify, path, FILE_EVENTS | IN_MASK_ADD);
-    return watch < 0 ? -errno : watch;
+    int watch = hark_os_inotify_add_watch(inotify, name, FILE_EVENTS | IN_MASK_ADD);
+    if (watch == -ENOENT) /* no /proc here */
+        watch = hark_os_inotify_add_watch(inotify, path, FILE_EVENTS | IN_MASK_ADD);
+    return watch;
 }
 
 /* Opens what stands at the end of the way. Gives: the descriptor. Fails: a negative errno. */
@@ -125,15 +133,14 @@ static int open_file(struct walk *walk, const char *path)
     struct stat status;
     /* Non-blocking, so that a pipe without a writer does not hold up the thread; regular files do
      * not mind. */
-    int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW | O_CLOEXEC);
+    int fd = hark_os_openat(AT_FDCWD, path, OPENING, 0);
     if (fd < 0)
-        return -errno;
-    int error = fstat(fd, &status)        ? -errno
-                : S_ISREG(status.st_mode) ? 0
-                : S_ISDIR(status.st_mode) ? -EISDIR
-                                          : -EINVAL;
+        return fd;
+    int error = hark_os_fstat(fd, &status);
+    if (!error)
+        error = S_ISREG(status.st_mode) ? 0 : S_ISDIR(status.st_mode) ? -EISDIR : -EINVAL;
     if (error) {
-        close(fd);
+        hark_os_close_unknown(fd);
         return error;
     }
     found->device = status.st_dev;
@@ -149,12 +156,12 @@ static bool enter_directory(struct walk *walk, const char *path)
 {
     char before[PATH_MAX];
     struct stat status;
-    if (lstat(path, &status) || !S_ISDIR(status.st_mode))
+    if (look_at(path, &status) || !S_ISDIR(status.st_mode))
         return false;
     memcpy(before, walk->at, sizeof before);
     memcpy(walk->at, path, strlen(path) + 1);
     add_watch(walk, SELF_EVENTS, "");
-    if (lstat(path, &status) == 0 && S_ISDIR(status.st_mode))
+    if (look_at(path, &status) == 0 && S_ISDIR(status.st_mode))
         return true;
     memcpy(walk->at, before, sizeof before);
     return false;
@@ -183,8 +190,9 @@ static int step(struct walk *walk)
     if (!is_last(walk) && enter_directory(walk, path))
         return 0;
     add_watch(walk, NAME_EVENTS, walk->name);
-    if (lstat(path, &status))
-        return -errno;
+    error = look_at(path, &status);
+    if (error)
+        return error;
     if (S_ISLNK(status.st_mode))
         return follow_link(walk, path);
     if (!is_last(walk)) {
@@ -215,7 +223,7 @@ void resolve_path(int inotify, const char *path, struct resolution *out_resoluti
 static bool is_place(int fd, const struct position_place *place, struct resolve_file *file)
 {
     struct stat status;
-    if (fstat(fd, &status) || !S_ISREG(status.st_mode) || status.st_ino != place->inode)
+    if (hark_os_fstat(fd, &status) || !S_ISREG(status.st_mode) || status.st_ino != place->inode)
         return false;
     file->device = status.st_dev;
     file->inode = status.st_ino;
@@ -226,23 +234,23 @@ static bool is_place(int fd, const struct position_place *place, struct resolve_
 }
 
 /* Something could not be opened: it may be the file of the place. */
-static void note_shortage(struct resolve_file *file)
+static void note_shortage(struct resolve_file *file, int error)
 {
-    if (again_may_help(-errno))
-        file->fd = -errno;
+    if (again_may_help(error))
+        file->fd = error;
 }
 
 /* Opens one name in a directory, if that is the file of the place. Gives: true and *file. */
 static bool open_place(int inotify, int directory, const char *name,
                        const struct position_place *place, struct resolve_file *file)
 {
-    int fd = openat(directory, name, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    int fd = hark_os_openat(directory, name, OPENING & ~O_NOFOLLOW, 0);
     if (fd < 0) {
-        note_shortage(file);
+        note_shortage(file, fd);
         return false;
     }
     if (!is_place(fd, place, file)) {
-        close(fd);
+        hark_os_close_unknown(fd);
         return false;
     }
     file->fd = fd;
@@ -250,33 +258,36 @@ static bool open_place(int inotify, int directory, const char *name,
     return true;
 }
 
-/* Opens the directory of a path. Gives: NULL: it cannot be read. */
-static DIR *open_directory_of(const char *path)
+/* Opens the directory of a path. Gives: 0; a negative errno: it cannot be read. */
+static int open_directory_of(struct tail_directory *directory, const char *path)
 {
-    char directory[PATH_MAX];
-    snprintf(directory, sizeof directory, "%s", path);
-    char *slash = strrchr(directory, '/');
+    char name[PATH_MAX];
+    snprintf(name, sizeof name, "%s", path);
+    char *slash = strrchr(name, '/');
     if (!slash)
-        return NULL;
-    slash[slash == directory ? 1 : 0] = '\0';
-    return opendir(directory);
+        return -ENOENT;
+    slash[slash == name ? 1 : 0] = '\0';
+    return tail_directory_open(directory, name);
 }
 
 /* Looks through the directory of a path for the place's number. */
 static bool search_directory(int inotify, const char *path, const struct position_place *place,
                              struct resolve_file *file)
 {
+    struct tail_directory directory;
+    struct hark_dirent entry;
     bool found = false;
-    DIR *directory = open_directory_of(path);
-    if (!directory) {
-        note_shortage(file);
+    int error = open_directory_of(&directory, path);
+    if (error) {
+        note_shortage(file, error);
         return false;
     }
-    for (struct dirent *entry = readdir(directory); entry && !found; entry = readdir(directory))
-        if (entry->d_ino == place->inode &&
-            (entry->d_type == DT_REG || entry->d_type == DT_UNKNOWN))
-            found = open_place(inotify, dirfd(directory), entry->d_name, place, file);
-    closedir(directory);
+    while (!found && tail_directory_next(&directory, &entry))
+        if (entry.inode == place->inode && (entry.type == DT_REG || entry.type == DT_UNKNOWN))
+            found = open_place(inotify, directory.fd, entry.name, place, file);
+    if (!found)
+        note_shortage(file, directory.error);
+    tail_directory_close(&directory);
     return found;
 }
 
@@ -288,7 +299,7 @@ void resolve_place(int inotify, const char *path, const struct position_place *p
     bool found = open_place(inotify, AT_FDCWD, path, place, out_file) ||
                  search_directory(inotify, path, place, out_file);
     /* Behind a symbolic link, the file's own directory is another one. */
-    if (!found && realpath(path, real))
+    if (!found && hark_os_realpath(path, real) == 0)
         found = search_directory(inotify, real, place, out_file);
     if (!found && out_file->fd >= 0)
         out_file->fd = -ENOENT;
@@ -300,12 +311,12 @@ void resolve_name(int inotify, const char *directory, const char *name,
     char path[PATH_MAX + RESOLVE_NAME_BYTES];
     struct stat status;
     snprintf(path, sizeof path, "%s/%s", directory, name);
-    int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW | O_CLOEXEC);
-    out_file->fd = fd < 0 ? -errno : fd;
+    int fd = hark_os_openat(AT_FDCWD, path, OPENING, 0);
+    out_file->fd = fd;
     if (fd < 0)
         return;
-    if (fstat(fd, &status) || !S_ISREG(status.st_mode)) {
-        close(fd);
+    if (hark_os_fstat(fd, &status) || !S_ISREG(status.st_mode)) {
+        hark_os_close_unknown(fd);
         out_file->fd = -EINVAL;
         return;
     }

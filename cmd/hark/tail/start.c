@@ -100,7 +100,7 @@ static int restore_source(struct tail_start *start, uint32_t index)
     int error = tail_source_add(follower, file->fd, file->watch, file->device, place->inode,
                                 file->born_ns, &source);
     if (error) {
-        close(file->fd);
+        hark_os_close_unknown(file->fd);
         return error;
     }
     source->left_ns = hark_now(follower->tail->loop);
@@ -154,7 +154,7 @@ static void places_opened(struct hark_op *op, int64_t result)
         if (start->opened[i].fd < 0)
             continue;
         if (error || finished)
-            close(start->opened[i].fd);
+            hark_os_close_unknown(start->opened[i].fd);
         else
             error = restore_source(start, i); /* which closes the file if it fails */
     }
@@ -315,18 +315,19 @@ static int64_t read_slots(struct hark_op *op)
     /* A link that somebody put there would have another file written over; so would a second name
      * of one. */
     int fd =
-        open(start->path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0640);
+        hark_os_openat(AT_FDCWD, start->path,
+                       O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0640);
     if (fd < 0)
-        return -errno;
-    if (fstat(fd, &status) || !S_ISREG(status.st_mode) || status.st_nlink > 1) {
-        close(fd);
+        return fd;
+    if (hark_os_fstat(fd, &status) || !S_ISREG(status.st_mode) || status.st_nlink > 1) {
+        hark_os_close_unknown(fd);
         return -EPERM;
     }
     for (int i = 0; i < POSITION_SLOTS; i++) {
         char slot[POSITION_SLOT_BYTES];
         struct position position;
         uint64_t id;
-        ssize_t count = pread(fd, slot, sizeof slot, (off_t)i * POSITION_SLOT_BYTES);
+        int64_t count = hark_os_pread(fd, slot, sizeof slot, (int64_t)i * POSITION_SLOT_BYTES);
         if (count <= 0 || position_slot_read(slot, (size_t)count, &id, &position))
             continue;
         if (!start->slot_found || id > start->slot_id) {

@@ -1,7 +1,6 @@
 /* survey.c - finds the files of a rotation that nobody saw. */
 #include "tail/survey.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -9,9 +8,10 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
+#include "hark.h"
 #include "tail/again.h"
+#include "tail/directory.h"
 
 enum { COMPARED_BYTES = 64 * 1024 };
 
@@ -114,27 +114,27 @@ static bool older_name(const char *a, const char *b)
 int64_t survey_birth(int fd)
 {
     struct statx status;
-    if (statx(fd, "", AT_EMPTY_PATH, STATX_BTIME, &status) || !(status.stx_mask & STATX_BTIME))
+    if (hark_os_statx(fd, "", AT_EMPTY_PATH, STATX_BTIME, &status) ||
+        !(status.stx_mask & STATX_BTIME))
         return 0;
     return status.stx_btime.tv_sec * second_ns + status.stx_btime.tv_nsec;
 }
 
 int64_t survey_now(void)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME_COARSE, &now);
-    return now.tv_sec * second_ns + now.tv_nsec;
+    return (int64_t)hark_os_clock_gettime(CLOCK_REALTIME_COARSE);
 }
 
 bool survey_begins_as(int fd, const struct position_place *place, char *first, char *last)
 {
     struct stat status;
-    if (fstat(fd, &status) || (uint64_t)status.st_size < place->offset)
+    if (hark_os_fstat(fd, &status) || (uint64_t)status.st_size < place->offset)
         return false;
-    return pread(fd, first, place->first_count, 0) == (ssize_t)place->first_count &&
+    return hark_os_pread(fd, first, place->first_count, 0) == (int64_t)place->first_count &&
            position_hash(first, place->first_count) == place->first_hash &&
-           pread(fd, last, place->last_count, (off_t)(place->offset - place->last_count)) ==
-               (ssize_t)place->last_count &&
+           hark_os_pread(fd, last, place->last_count,
+                         (int64_t)(place->offset - place->last_count)) ==
+               (int64_t)place->last_count &&
            (place->last_count == 0 || position_hash(last, place->last_count) == place->last_hash);
 }
 
@@ -144,8 +144,8 @@ static bool same_bytes(int a, int b, off_t offset, size_t most)
     char bytes[2][4096];
     while (most > 0) {
         size_t part = most < sizeof bytes[0] ? most : sizeof bytes[0];
-        if (pread(a, bytes[0], part, offset) != (ssize_t)part ||
-            pread(b, bytes[1], part, offset) != (ssize_t)part ||
+        if (hark_os_pread(a, bytes[0], part, offset) != (int64_t)part ||
+            hark_os_pread(b, bytes[1], part, offset) != (int64_t)part ||
             memcmp(bytes[0], bytes[1], part) != 0)
             return false;
         offset += (off_t)part;
@@ -159,7 +159,7 @@ static bool is_copy(int fd, const struct stat *status, int of)
 {
     off_t size = status->st_size;
     struct stat whole;
-    if (size == 0 || fstat(of, &whole) || whole.st_size < size)
+    if (size == 0 || hark_os_fstat(of, &whole) || whole.st_size < size)
         return false;
     size_t part = size < COMPARED_BYTES ? (size_t)size : COMPARED_BYTES;
     return same_bytes(fd, of, 0, part) && same_bytes(fd, of, size - (off_t)part, part);
@@ -225,7 +225,7 @@ static void look_at(struct survey *survey, int fd, const char *name, bool packed
     struct stat status;
     struct survey_file file = {.known = -1};
     bool cut;
-    if (fstat(fd, &status) || !S_ISREG(status.st_mode))
+    if (hark_os_fstat(fd, &status) || !S_ISREG(status.st_mode))
         return;
     int64_t born_ns = survey_birth(fd);
     file.written_ns = status.st_mtim.tv_sec * second_ns + status.st_mtim.tv_nsec;
@@ -268,27 +268,28 @@ static void look_at(struct survey *survey, int fd, const char *name, bool packed
 
 void survey_directory(const char *directory, const char *base, struct survey *survey)
 {
-    DIR *names = opendir(*directory ? directory : "/");
-    if (!names)
-        survey->error = -errno;
-    for (struct dirent *entry = names ? readdir(names) : NULL; entry; entry = readdir(names)) {
+    struct tail_directory names;
+    struct hark_dirent entry;
+    tail_directory_open(&names, *directory ? directory : "/");
+    while (tail_directory_next(&names, &entry)) {
         bool packed;
-        if (!survey_is_rotation(entry->d_name, base, &packed))
+        if (!survey_is_rotation(entry.name, base, &packed))
             continue;
-        int fd = openat(dirfd(names), entry->d_name,
-                        O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW | O_CLOEXEC);
+        int fd = hark_os_openat(names.fd, entry.name,
+                                O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW | O_CLOEXEC, 0);
         if (fd >= 0) {
-            look_at(survey, fd, entry->d_name, packed);
-            close(fd);
-        } else if (again_may_help(-errno)) {
-            survey->error = -errno;
-        } else if (errno != ENOENT && errno != ELOOP && survey->unreadable++ == 0) {
-            snprintf(survey->unreadable_name, sizeof survey->unreadable_name, "%s", entry->d_name);
+            look_at(survey, fd, entry.name, packed);
+            hark_os_close_unknown(fd);
+        } else if (again_may_help(fd)) {
+            survey->error = fd;
+        } else if (fd != -ENOENT && fd != -ELOOP && survey->unreadable++ == 0) {
+            snprintf(survey->unreadable_name, sizeof survey->unreadable_name, "%s", entry.name);
         }
     }
-    if (names)
-        closedir(names);
+    if (names.error)
+        survey->error = names.error;
+    tail_directory_close(&names);
     for (unsigned i = 0; i < survey->known_count; i++)
         if (survey->known[i].fd >= 0)
-            close(survey->known[i].fd);
+            hark_os_close_unknown(survey->known[i].fd);
 }

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/inotify.h>
 
 #include "tail/events.h"
 #include "tail/follower.h"
@@ -85,8 +84,8 @@ int tail_open(struct hark_loop *loop, struct broker *broker, struct log *log,
     int error = add_files(tail, options);
     tail->opened_id = tail->pattern_count ? newest_id(log) : UINT64_MAX;
     if (!error && options->count) {
-        tail->inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-        error = tail->inotify < 0 ? -errno : 0;
+        tail->inotify = hark_os_inotify_init();
+        error = tail->inotify < 0 ? tail->inotify : 0;
     }
     if (error) {
         tail_free(tail);

@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/say.h"
 #include "tail/later.h"
@@ -162,7 +161,7 @@ static bool adopt(struct tail_follower *follower)
 static void close_untaken(struct tail_follower *follower, struct resolution *walked)
 {
     if (walked->fd >= 0)
-        close(walked->fd);
+        hark_os_close_unknown(walked->fd);
     walked->fd = -1;
     tail_moved_close(follower);
 }

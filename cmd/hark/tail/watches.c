@@ -49,7 +49,7 @@ void tail_watches_trim(struct tail *tail)
         return; /* a walk may just have been given the same watch again, or soon will */
     for (size_t i = 0; i < tail->stale_count; i++)
         if (!watch_used(tail, tail->stale[i]))
-            inotify_rm_watch(tail->inotify, tail->stale[i]);
+            hark_os_inotify_rm_watch(tail->inotify, tail->stale[i]);
     tail->stale_count = 0;
 }
 
@@ -61,5 +61,5 @@ void tail_watches_early(struct tail *tail, const char *path)
     slash[slash == directory ? 1 : 0] = '\0';
     uint32_t events =
         IN_CREATE | IN_MOVED_TO | IN_DELETE | IN_MOVED_FROM | IN_ONLYDIR | IN_MASK_ADD;
-    tail_watches_drop(tail, inotify_add_watch(tail->inotify, directory, events));
+    tail_watches_drop(tail, hark_os_inotify_add_watch(tail->inotify, directory, events));
 }
