@@ -33,6 +33,8 @@
 #include <time.h>
 #include <unistd.h>
 
+static const uint64_t second_ns = 1000000000;
+
 enum { LINE_BYTES = 1200, TEXT_BYTES = 1024, PATIENT_MS = 200 };
 
 static struct {
@@ -49,25 +51,25 @@ static struct {
 
 static int open_own(void)
 {
-    return open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    return hark_os_openat(AT_FDCWD, "/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY, 0);
 }
 
-static ssize_t write_if_ready(const char *bytes, size_t count)
+static int64_t write_if_ready(const char *bytes, size_t count)
 {
     struct pollfd ready = {.fd = STDERR_FILENO, .events = POLLOUT};
-    if (poll(&ready, 1, 0) <= 0 || !(ready.revents & POLLOUT))
-        return -1;
-    return write(STDERR_FILENO, bytes, count);
+    if (hark_os_poll(&ready, 1, 0) <= 0 || !(ready.revents & POLLOUT))
+        return -EAGAIN;
+    return hark_os_write(STDERR_FILENO, bytes, count);
 }
 
-static ssize_t write_own(const char *bytes, size_t count)
+static int64_t write_own(const char *bytes, size_t count)
 {
     int fd = state.is_log ? state.own : open_own();
     if (fd < 0)
         return write_if_ready(bytes, count);
-    ssize_t written = write(fd, bytes, count);
+    int64_t written = hark_os_write(fd, bytes, count);
     if (!state.is_log)
-        close(fd);
+        hark_os_close_unknown(fd);
     return written;
 }
 
@@ -77,19 +79,20 @@ static void wait_a_moment(void)
 {
     struct pollfd ready = {.fd = STDERR_FILENO, .events = POLLOUT};
     if (!state.is_log)
-        poll(&ready, 1, PATIENT_MS);
+        hark_os_poll(&ready, 1, PATIENT_MS);
 }
 
-static ssize_t write_now(const char *bytes, size_t count)
+static int64_t write_now(const char *bytes, size_t count)
 {
     struct stat is;
-    if (fstat(STDERR_FILENO, &is) < 0)
-        return -1;
+    int error = hark_os_fstat(STDERR_FILENO, &is);
+    if (error)
+        return error;
     if (S_ISSOCK(is.st_mode))
-        return send(STDERR_FILENO, bytes, count, MSG_DONTWAIT | MSG_NOSIGNAL);
+        return hark_os_send(STDERR_FILENO, bytes, count, MSG_DONTWAIT);
     if (S_ISFIFO(is.st_mode) || S_ISCHR(is.st_mode))
         return write_own(bytes, count);
-    return write(STDERR_FILENO, bytes, count);
+    return hark_os_write(STDERR_FILENO, bytes, count);
 }
 
 /* Gives: true: all of it is out. A line that is taken in part is ended before the next. */
@@ -99,23 +102,23 @@ static bool put(const char *bytes, size_t count)
     size_t before = state.cut;
     whole[0] = '\n';
     memcpy(whole + before, bytes, count);
-    ssize_t written = write_now(whole, count + before);
+    int64_t written = write_now(whole, count + before);
     if (written > 0)
         state.cut = (size_t)written < count + before;
-    return written == (ssize_t)(count + before);
+    return written == (int64_t)(count + before);
 }
 
 /* --- lines --- */
 
 static size_t put_time(char *text, size_t room)
 {
-    struct timespec now;
+    uint64_t now_ns = hark_os_clock_gettime(CLOCK_REALTIME);
+    time_t whole = (time_t)(now_ns / second_ns);
     struct tm parts;
     char seconds[32];
-    clock_gettime(CLOCK_REALTIME, &now);
-    gmtime_r(&now.tv_sec, &parts);
+    gmtime_r(&whole, &parts);
     strftime(seconds, sizeof seconds, "%Y-%m-%dT%H:%M:%S", &parts);
-    return (size_t)snprintf(text, room, "%s.%03dZ ", seconds, (int)(now.tv_nsec / 1000000));
+    return (size_t)snprintf(text, room, "%s.%03dZ ", seconds, (int)(now_ns % second_ns / 1000000));
 }
 
 static size_t line_format(enum say_level level, const char *text, char *line)
@@ -219,10 +222,10 @@ const char *why(int64_t error)
  * talk to it. */
 static bool is_journal(void)
 {
-    const char *stream = getenv("JOURNAL_STREAM");
+    const char *stream = hark_os_getenv("JOURNAL_STREAM");
     char own[64];
     struct stat is;
-    if (!stream || fstat(STDERR_FILENO, &is) < 0)
+    if (!stream || hark_os_fstat(STDERR_FILENO, &is) < 0)
         return false;
     snprintf(own, sizeof own, "%llu:%llu", (unsigned long long)is.st_dev,
              (unsigned long long)is.st_ino);
@@ -235,7 +238,7 @@ void say_begin_log(void)
     struct stat is;
     state.is_log = true;
     state.is_journal = is_journal();
-    if (state.own < 0 && fstat(STDERR_FILENO, &is) == 0 &&
+    if (state.own < 0 && hark_os_fstat(STDERR_FILENO, &is) == 0 &&
         (S_ISFIFO(is.st_mode) || S_ISCHR(is.st_mode)))
         state.own = open_own();
     pthread_mutex_unlock(&state.lock);
@@ -246,7 +249,7 @@ void say_end_log(void)
     pthread_mutex_lock(&state.lock);
     put_left_out();
     if (state.own >= 0)
-        close(state.own);
+        hark_os_close_unknown(state.own);
     state.own = -1;
     state.is_log = false;
     state.is_journal = false;

@@ -35,7 +35,7 @@ static void reader_gone(struct hark_op *op, int64_t events)
 static void watch_reader(struct printer *printer)
 {
     struct stat is;
-    if (fstat(STDOUT_FILENO, &is) == 0 && (S_ISFIFO(is.st_mode) || S_ISSOCK(is.st_mode)))
+    if (hark_os_fstat(STDOUT_FILENO, &is) == 0 && (S_ISFIFO(is.st_mode) || S_ISSOCK(is.st_mode)))
         hark_poll(printer->loop, &printer->watch, STDOUT_FILENO, HARK_POLL_ERROR | HARK_POLL_HANGUP,
                   reader_gone);
 }

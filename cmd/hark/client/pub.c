@@ -281,7 +281,7 @@ static void show_progress(struct hark_op *op, int64_t periods)
 /* Runs the loop until all is done. */
 static int publish(struct publisher *publisher)
 {
-    bool progress = !publisher->quiet && isatty(STDERR_FILENO);
+    bool progress = !publisher->quiet && hark_os_isatty(STDERR_FILENO);
     publisher->open = true;
     client_connection_open(publisher->target.loop, &publisher->connection, &publisher->target.names,
                            &events);

@@ -19,7 +19,7 @@ void client_signals_watch(struct hark_loop *loop, struct client_signals *signals
     for (size_t i = 0; i < CLIENT_SIGNALS; i++) {
         struct sigaction now;
         signals->each[i].all = signals;
-        if (numbers[i] == SIGTERM || sigaction(numbers[i], NULL, &now) < 0 ||
+        if (numbers[i] == SIGTERM || hark_os_sigaction(numbers[i], NULL, &now) < 0 ||
             now.sa_handler != SIG_IGN)
             hark_signal_each(loop, &signals->each[i].op, numbers[i], arrived);
     }

@@ -7,11 +7,11 @@
  */
 #include "connection/peers.h"
 
-#include <netinet/in.h>
+#include "hark.h"
+
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 struct peer {
     struct peer *next;
@@ -30,20 +30,19 @@ static uint64_t number_of_ip4(const void *address)
 }
 
 /* Gives: false: there is none to count by. */
-static bool address_of(int fd, uint64_t *out_address)
+static bool address_of(struct hark_loop *loop, int fd, uint64_t *out_address)
 {
-    struct sockaddr_storage name = {.ss_family = AF_UNSPEC};
-    socklen_t length = sizeof name;
+    struct hark_address peer;
     *out_address = 0;
-    if (getpeername(fd, (struct sockaddr *)&name, &length) < 0)
+    if (hark_os_getpeername(loop, fd, &peer))
         return false;
-    if (name.ss_family == AF_INET) {
-        *out_address = number_of_ip4(&((const struct sockaddr_in *)&name)->sin_addr);
+    if (peer.name.any.sa_family == AF_INET) {
+        *out_address = number_of_ip4(&peer.name.ip4.sin_addr);
         return true;
     }
-    if (name.ss_family != AF_INET6)
+    if (peer.name.any.sa_family != AF_INET6)
         return false;
-    const struct in6_addr *address = &((const struct sockaddr_in6 *)&name)->sin6_addr;
+    const struct in6_addr *address = &peer.name.ip6.sin6_addr;
     if (IN6_IS_ADDR_V4MAPPED(address))
         *out_address = number_of_ip4(address->s6_addr + 12);
     else
@@ -73,11 +72,12 @@ static struct peer *find(struct peer **link, uint64_t address)
     return found;
 }
 
-bool peer_enter(struct peers *peers, uint64_t limit, int fd, struct peer **out_peer)
+bool peer_enter(struct peers *peers, struct hark_loop *loop, uint64_t limit, int fd,
+                struct peer **out_peer)
 {
     uint64_t address;
     *out_peer = NULL;
-    if (limit == 0 || !address_of(fd, &address))
+    if (limit == 0 || !address_of(loop, fd, &address))
         return true;
     size_t bucket = (size_t)((address * UINT64_C(0x9e3779b97f4a7c15)) >> 32) % PEERS_BUCKETS;
     struct peer *peer = find(&peers->buckets[bucket], address);

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct hark_loop;
 struct peer; /* an address */
 
 enum { PEERS_BUCKETS = 1024 };
@@ -15,9 +16,10 @@ struct peers {
 };
 
 /* One connection more, if there may be.
- * Takes: limit: of one address; 0: none.
+ * Takes: loop: the owner's; limit: of one address; 0: none.
  * Gives: true and *out_peer: NULL if nobody counts. */
-bool peer_enter(struct peers *peers, uint64_t limit, int fd, struct peer **out_peer);
+bool peer_enter(struct peers *peers, struct hark_loop *loop, uint64_t limit, int fd,
+                struct peer **out_peer);
 
 /* One less.
  * Takes: NULL: nothing happens.

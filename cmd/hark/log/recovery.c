@@ -339,7 +339,7 @@ static int64_t take_lock(struct hark_op *op)
 {
     const struct log_recovery *recovery = hark_container_of(op, struct log_recovery, op);
     int how = recovery->log->options.inspect ? LOCK_SH : LOCK_EX;
-    return flock(recovery->log->lock, how | LOCK_NB) == 0 ? 0 : -errno;
+    return hark_os_flock(recovery->log->lock, how | LOCK_NB);
 }
 
 static void list(struct log_recovery *recovery)

@@ -36,10 +36,11 @@ static const uint64_t AGAIN_NS = 20000000U;
 void listeners_raise_limit(void)
 {
     struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+    if (hark_os_getrlimit(RLIMIT_NOFILE, &limit) < 0)
         return;
     limit.rlim_cur = limit.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &limit); /* where it is refused, the limit stays what it is */
+    /* Where it is refused, the limit stays what it is. */
+    hark_os_setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 uint64_t listeners_connections_max(const struct listeners *listeners, const struct workers *workers)
@@ -53,7 +54,7 @@ uint64_t listeners_connections_max(const struct listeners *listeners, const stru
         if (tail_is_pattern(options->tails[i].path))
             reserved += PATTERN_RESERVED;
     reserved += (uint64_t)(workers->count - 1) * RESERVED_FOR_LOOP;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0)
+    if (hark_os_getrlimit(RLIMIT_NOFILE, &limit) == 0)
         descriptors = limit.rlim_cur;
     if (strcmp(hark_loop_backend(workers->all[0].worker.loop), "select") == 0 &&
         descriptors > SELECT_DESCRIPTORS)

@@ -16,7 +16,8 @@ void reserve_init(struct reserve *reserve, struct hark_loop *loop)
 void reserve_fill(struct reserve *reserve)
 {
     while (reserve->count < RESERVE_DESCRIPTORS && !reserve->done) {
-        int fd = open("/dev/null", O_RDONLY | O_CLOEXEC); /* no disk is asked: it does not block */
+        /* No disk is asked: it does not block. */
+        int fd = hark_os_openat(AT_FDCWD, "/dev/null", O_RDONLY, 0);
         if (fd < 0)
             return;
         reserve->descriptors[reserve->count++] = fd;

@@ -13,12 +13,12 @@
 #include "status/status.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/say.h"
 
@@ -53,7 +53,7 @@ static bool spare(void *context)
 static bool is_directory(const char *path)
 {
     struct stat status;
-    return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
+    return hark_os_fstatat(AT_FDCWD, path, &status, 0) == 0 && S_ISDIR(status.st_mode);
 }
 
 static int say_no_tails(int error)
@@ -144,8 +144,10 @@ static void say_ready(const struct server *server)
         say_at(SAY_NOTE, "ready: events in %s, backend %s%s, up to %llu connections", options->data,
                hark_loop_backend(workers->all[0].worker.loop), threads,
                (unsigned long long)workers->connections_max);
-    if (options->ready_descriptor > 0 && write(options->ready_descriptor, "\n", 1) < 0)
-        say("cannot tell that it is ready: %s", why(errno));
+    int64_t told =
+        options->ready_descriptor > 0 ? hark_os_write(options->ready_descriptor, "\n", 1) : 0;
+    if (told < 0)
+        say("cannot tell that it is ready: %s", why(told));
 }
 
 static void listeners_are_open(struct listeners *listeners, int code)
@@ -231,7 +233,7 @@ static int group_make(const struct serve_options *options, struct hark_group **o
         say("cannot make the event loops: %s (raise ulimit -n, or try --threads 1)", why(error));
     else if (options->threads != 1 && (error == -EAGAIN || error == -ENOMEM))
         say("cannot make the event loops: %s (try --threads 1)", why(error));
-    else if (options->backend != HARK_BACKEND_AUTO || getenv("HARK_BACKEND"))
+    else if (options->backend != HARK_BACKEND_AUTO || hark_os_getenv("HARK_BACKEND"))
         say("cannot make the event loop: this backend is refused here: %s (try --backend auto; "
             "hark doctor tells more)",
             why(error));
@@ -342,6 +344,11 @@ static int run_group(struct server *server)
     return code;
 }
 
+static void ignore(int number)
+{
+    hark_os_sigaction(number, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
+}
+
 static int run_all(const struct serve_options *options)
 {
     struct server *server = calloc(1, sizeof *server);
@@ -352,7 +359,7 @@ static int run_all(const struct serve_options *options)
     server->options = options;
     int code = listeners_look_up(&server->listeners, options);
     listeners_raise_limit();
-    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow refuses events, and ends nothing */
+    ignore(SIGXFSZ); /* a file that may not grow refuses events, and ends nothing */
     if (code == EXIT_DONE)
         return run_group(server);
     server_free(server);
@@ -365,7 +372,7 @@ int serve_run(const struct serve_options *options)
      * well, and the other two mean nothing here: no reasons to end. */
     static const int ignored[] = {SIGPIPE, SIGXFSZ, SIGUSR1, SIGUSR2};
     for (size_t i = 0; i < sizeof ignored / sizeof ignored[0]; i++)
-        signal(ignored[i], SIG_IGN);
+        ignore(ignored[i]);
     say_begin_log();
     int code = run_all(options);
     say_end_log();

@@ -64,12 +64,12 @@ void shutdown_watch(struct shutdown *shutdown)
         struct sigaction now;
         shutdown->signals[i].shutdown = shutdown;
         /* What was ignored when it was started stays so: nohup, the background of a script. */
-        if (numbers[i] != SIGTERM && sigaction(numbers[i], NULL, &now) == 0 &&
+        if (numbers[i] != SIGTERM && hark_os_sigaction(numbers[i], NULL, &now) == 0 &&
             now.sa_handler == SIG_IGN)
             continue;
-        if (numbers[i] == SIGHUP)
-            signal(SIGHUP, SIG_IGN); /* to which it is given back: no moment is left in which a
-                                        second one ends the process */
+        if (numbers[i] == SIGHUP) /* it is given back to that: no moment is left in which a second
+                                     one ends the process */
+            hark_os_sigaction(SIGHUP, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
         hark_signal_each(loop, &shutdown->signals[i].op, numbers[i], signalled);
     }
 }

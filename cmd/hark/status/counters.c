@@ -92,7 +92,7 @@ struct counters_usage counters_usage(void)
 {
     struct rusage usage;
     memset(&usage, 0, sizeof usage);
-    getrusage(RUSAGE_SELF, &usage);
+    hark_os_getrusage(RUSAGE_SELF, &usage);
     return (struct counters_usage){
         .user_seconds = seconds_of(usage.ru_utime),
         .system_seconds = seconds_of(usage.ru_stime),

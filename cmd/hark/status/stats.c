@@ -7,8 +7,6 @@
 #include "status/status.h"
 #include "tail/tail.h"
 
-#include <unistd.h>
-
 typedef unsigned long long number;
 
 /* A JSON string. Bytes that are no UTF-8 pass as they are. */
@@ -245,7 +243,7 @@ static void stats_begin(struct edition *edition, struct status *status)
     counters_read(&status->counters[0]);
     counters_total(status->counters, status->count, &total);
     text_add(text, "{\"version\":\"%s\",\"backend\":\"%s\",\"pid\":%ld,\"uptime_seconds\":%.3f,",
-             hark_version(), hark_loop_backend(loop), (long)getpid(),
+             hark_version(), hark_loop_backend(loop), (long)hark_os_getpid(),
              (double)(hark_now(loop) - status->started_ns) / 1e9);
     add_refusals(text, loop);
     text_add(text, ",");
