@@ -114,6 +114,7 @@ test('what it is told on the command line must make sense', async t => {
   const cases = [
     [[], /needs -- and a COMMAND/], [['--'], /needs -- and a COMMAND/], [['--op', 'dance', '--', 'true'], /--op dance: is no kind of op/],
     [['--for', '5', '--', 'true'], /--for 5: is not a duration/], [['--slowest', '101', '--', 'true'], /--slowest 101: is more than 100/],
+    [['--events', '63', '--', 'true'], /--events 63: is not from 64 to 67108864/], [['--kernel-buffer', '63K', '--', 'true'], /--kernel-buffer 63K: is not from 64K to 1G/],
     [['--read', '/tmp', '--', 'true'], /--read takes no COMMAND/], [['ls', '--', 'true'], /'ls' is one argument too many/],
   ];
   for (const [args, said] of cases) {
@@ -208,6 +209,15 @@ test('a ring that is too small says what it has lost', { skip }, async t => {
   await run(t, example('06_work'), ['200000'], '', { env: { ...process.env, HARK_TRACE: kept, HARK_TRACE_EVENTS: '64' } });
   const { stdout } = await hark(t, 'trace', '--read', kept);
   assert.match(stdout, /\d of its events were overwritten before they were read/);
+});
+
+test('rings have as many events as they are told to', { skip }, async t => {
+  const kept = join(directory(t), 'kept');
+  for (const [events, env, capacity] of [['1024', { HARK_TRACE_EVENTS: '64' }, 1024n], [null, { HARK_TRACE_EVENTS: '64' }, 64n], [null, {}, 262144n]]) {
+    const folder = `${kept}-${capacity}`;
+    await trace(t, 'auto', ['--keep', folder, ...events ? ['--events', events] : []], [example('01_timer')], { env });
+    assert.equal(readFileSync(join(folder, readdirSync(folder)[0])).readBigUInt64LE(16), capacity);
+  }
 });
 
 // --- the picture ---

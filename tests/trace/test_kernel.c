@@ -32,13 +32,18 @@ static uint64_t now_ns(void)
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-static void ask_kernel(struct watched *watched)
+static void ask_kernel_with(struct watched *watched, uint64_t buffer_bytes)
 {
     const char *missing;
-    if (trace_kernel_open(&watched->kernel, &missing) < 0)
+    if (trace_kernel_open(buffer_bytes, &watched->kernel, &missing) < 0)
         harness_skip("%s", missing);
     assert_result(trace_kernel_follow(watched->kernel, getpid()), 0);
     assert_int_equal(trace_join_create(NULL, &watched->join), 0);
+}
+
+static void ask_kernel(struct watched *watched)
+{
+    ask_kernel_with(watched, 0);
 }
 
 static void round_of_kernel(struct watched *watched)
@@ -97,7 +102,7 @@ static void has_read(struct harness_op *self, int64_t result)
     next_read(watched, self);
 }
 
-static void read_all(struct watched *watched, struct hark_loop *loop)
+static void read_all_without_kernel(struct watched *watched, struct hark_loop *loop)
 {
     assert_int_equal(posix_memalign((void **)&watched->pages, PAGE, (size_t)READ_AT_A_TIME * PAGE),
                      0);
@@ -109,9 +114,14 @@ static void read_all(struct watched *watched, struct hark_loop *loop)
         next_read(watched, &watched->ops[i]);
     }
     assert_result(hark_run(loop), 0);
-    round_of_kernel(watched);
     close(watched->fd);
     free(watched->pages);
+}
+
+static void read_all(struct watched *watched, struct hark_loop *loop)
+{
+    read_all_without_kernel(watched, loop);
+    round_of_kernel(watched);
     assert_int_equal(watched->traced.count, READS);
 }
 
@@ -195,6 +205,32 @@ BACKEND_TEST(a_cached_read_asks_no_device)
     watched_done(&watched);
 }
 
+static void count_requests(void *context, const struct trace_kernel_event *event)
+{
+    bool is_one = event->what == TRACE_KERNEL_SUBMIT || event->what == TRACE_KERNEL_COMPLETE;
+    *(uint64_t *)context += is_one && event->thread == gettid();
+}
+
+/* Each read is submitted and completed, which either was told or is among the lost. */
+BACKEND_TEST(what_the_kernel_has_no_room_for_is_counted)
+{
+    static struct watched watched;
+    uint64_t told = 0;
+    if (harness_backend() != HARK_BACKEND_URING)
+        harness_skip("the kernel tells nothing of a read in a thread");
+    watched.fd = open_file("pages", 0);
+    ask_kernel_with(&watched, 64 << 10);
+    assert_int_equal(trace_kernel_buffer(watched.kernel), 64 << 10);
+    read_all_without_kernel(&watched, loop);
+    trace_kernel_read(watched.kernel, now_ns(), count_requests, &told);
+    uint64_t lost = trace_kernel_lost(watched.kernel);
+    print_message("%d reads: told %d, lost %d\n", READS, (int)told, (int)lost);
+    assert_true(lost > 0 && told < 2 * READS);
+    assert_true(told + lost >= 2 * READS);
+    assert_true(trace_kernel_fill(watched.kernel) > 0.5);
+    watched_done(&watched);
+}
+
 /* --- the network --- */
 
 /* Loopback has no interrupt: the packet comes in a softirq. */
@@ -258,7 +294,7 @@ TEST(what_a_killed_tracer_leaves_behind_the_next_one_removes)
     if (pid == 0) {
         const char *missing;
         struct trace_kernel *kernel;
-        _exit(trace_kernel_open(&kernel, &missing) == 0 && raise(SIGKILL) ? 1 : 1);
+        _exit(trace_kernel_open(0, &kernel, &missing) == 0 && raise(SIGKILL) ? 1 : 1);
     }
     int status;
     assert_int_equal(waitpid(pid, &status, 0), pid);

@@ -145,7 +145,8 @@ static const uint64_t kernel_memory_ns = 10000000000;
 void trace_collection_ask_kernel(struct trace_collection *collection, pid_t pid)
 {
     const struct trace_join_shown shown = {.is_shown = is_shown, .context = collection};
-    int error = trace_kernel_open(&collection->kernel, &collection->kernel_missing);
+    int error = trace_kernel_open(collection->options.kernel_bytes, &collection->kernel,
+                                  &collection->kernel_missing);
     if (!error) {
         collection->kernel_missing = "it cannot be told whom to follow";
         error = trace_kernel_follow(collection->kernel, pid);
@@ -192,6 +193,13 @@ void trace_collection_round(struct trace_collection *collection)
     settle(collection, before_ns);
 }
 
+double trace_collection_fill(const struct trace_collection *collection)
+{
+    double fill = collection->rings.fill_most;
+    double kernel = collection->kernel ? trace_kernel_fill(collection->kernel) : 0;
+    return kernel > fill ? kernel : fill;
+}
+
 int trace_collection_end(struct trace_collection *collection)
 {
     trace_collection_round(collection);
@@ -221,7 +229,7 @@ static double share(uint64_t part, uint64_t whole)
     return whole ? 100.0 * (double)part / (double)whole : 0;
 }
 
-static void print_loop(const struct trace_loop *loop, FILE *file)
+static void print_loop(const struct trace_loop *loop, uint32_t events, FILE *file)
 {
     char turns[TRACE_TEXT_MAX], length[TRACE_TEXT_MAX];
     uint64_t whole_ns = loop->last_ns - loop->first_ns;
@@ -233,8 +241,9 @@ static void print_loop(const struct trace_loop *loop, FILE *file)
     if (loop->lost)
         fprintf(file,
                 "  %s of its events were overwritten before they were read: more room has\n"
-                "  HARK_TRACE_EVENTS=%u\n",
-                trace_text_count(turns, loop->lost), 1u << 20);
+                "  --events %u\n",
+                trace_text_count(turns, loop->lost),
+                events < TRACE_EVENTS_MAX / 4 ? 4 * events : TRACE_EVENTS_MAX);
 }
 
 static void print_losses(const struct trace_ops_losses *losses, FILE *file)
@@ -264,16 +273,21 @@ static void print_kernel(const struct trace_collection *collection, FILE *file)
             " by a guess,\n  %" PRIu64 " not or not wholly; %" PRIu64 " events lost\n",
             trace_text_count(exact, counts->exact), trace_text_count(no_device, counts->no_device),
             counts->guessed, counts->missing, trace_kernel_lost(collection->kernel));
+    if (trace_kernel_lost(collection->kernel))
+        fprintf(file, "  more room has --kernel-buffer %" PRIu64 "M\n",
+                4 * trace_kernel_buffer(collection->kernel) >> 20);
 }
 
 uint64_t trace_collection_print(const struct trace_collection *collection, FILE *file)
 {
     enum { LOOPS_TOLD = 20 };
+    const uint32_t given = collection->options.events;
+    const uint32_t events = given ? given : TRACE_EVENTS_DEFAULT;
     const struct trace_loop *loop;
     size_t count = 0;
     for (; (loop = trace_ops_loop(collection->ops, count)); count++)
         if (count < LOOPS_TOLD)
-            print_loop(loop, file);
+            print_loop(loop, events, file);
     if (count > LOOPS_TOLD)
         fprintf(file, "and %zu loops more\n", count - LOOPS_TOLD);
     print_losses(trace_ops_losses(collection->ops), file);

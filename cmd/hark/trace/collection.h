@@ -13,12 +13,16 @@
 #include "trace/story.h"
 #include "trace/table.h"
 
+enum { TRACE_EVENTS_DEFAULT = 1 << 18, TRACE_EVENTS_MIN = 64, TRACE_EVENTS_MAX = 1 << 26 };
+
 struct trace_collection_options {
     int kind;                /* ops of this kind alone; -1: of all */
     uint64_t slower_than_ns; /* stories and picture: no others */
     size_t slowest;          /* how many stories */
     const char *output;      /* the picture's file; NULL: none */
     const char *html;        /* the page's */
+    uint32_t events;         /* of a ring, to be recorded; 0: TRACE_EVENTS_DEFAULT */
+    uint64_t kernel_bytes;   /* of each of the kernel's buffers; 0: what suits the machine */
 };
 
 /* In the caller's memory, zeroed. */
@@ -47,6 +51,10 @@ void trace_collection_ask_kernel(struct trace_collection *collection, pid_t pid)
 /* Reads what has been written to the rings that are open; settles what ended before the round
  * before. */
 void trace_collection_round(struct trace_collection *collection);
+
+/* The share of its ring, or of its buffer in the kernel, that the fullest one held at the last
+ * round. */
+double trace_collection_fill(const struct trace_collection *collection);
 
 /* The last round, and the end of the pictures.
  * Gives: 0; a negative errno if one could not be written, after a line that says so. */

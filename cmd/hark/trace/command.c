@@ -16,7 +16,8 @@
 #include "trace/program.h"
 #include "trace/session.h"
 
-enum { EVENTS_OF_RING = 1 << 18, SLOWEST_DEFAULT = 5 };
+enum { SLOWEST_DEFAULT = 5 };
+static const uint64_t kernel_bytes_min = 64 << 10, kernel_bytes_max = 1 << 30;
 
 struct trace_options {
     struct trace_collection_options collection;
@@ -53,6 +54,28 @@ static const char *set_slowest(void *target, const char *value)
         wrong = "is more than 100";
     if (!wrong)
         ((struct trace_options *)target)->collection.slowest = (size_t)count;
+    return wrong;
+}
+
+static const char *set_events(void *target, const char *value)
+{
+    uint64_t count;
+    const char *wrong = value_count(value, &count);
+    if (!wrong && (count < TRACE_EVENTS_MIN || count > TRACE_EVENTS_MAX))
+        wrong = "is not from 64 to 67108864";
+    if (!wrong)
+        ((struct trace_options *)target)->collection.events = (uint32_t)count;
+    return wrong;
+}
+
+static const char *set_kernel_buffer(void *target, const char *value)
+{
+    uint64_t bytes;
+    const char *wrong = value_bytes(value, &bytes);
+    if (!wrong && (bytes < kernel_bytes_min || bytes > kernel_bytes_max))
+        wrong = "is not from 64K to 1G";
+    if (!wrong)
+        ((struct trace_options *)target)->collection.kernel_bytes = bytes;
     return wrong;
 }
 
@@ -113,6 +136,11 @@ static const struct option_row rows[] = {
      "trace a process that runs already, instead of running something;\n"
      "it ends with --for, or with ^C",
      set_pid},
+    {"events", 0, "N", "each loop's ring has so many events of 32 bytes (262144)", set_events},
+    {"kernel-buffer", 0, "SIZE",
+     "as root: the kernel keeps so many bytes for each CPU, twice (4M, less\n"
+     "where memory is short or CPUs are many)",
+     set_kernel_buffer},
     {"keep", 0, "DIR", "keep what was recorded in this directory", set_keep},
     {"read", 0, "DIR", "read what was kept, instead of running something", set_read},
 };
@@ -229,7 +257,8 @@ static int run_program(struct trace_options *options, char **argv)
         run.collection.rings.only_reader = run.directory.temporary;
         trace_session_block(&former);
         trace_collection_ask_kernel(&run.collection, getpid());
-        code = trace_program_start(&run.program, argv, run.directory.path, EVENTS_OF_RING, &former);
+        code = trace_program_start(&run.program, argv, run.directory.path,
+                                   options->collection.events, &former);
         if (code == 0)
             code = follow(&run, argv[0]);
     }
@@ -243,11 +272,15 @@ static int run_program(struct trace_options *options, char **argv)
 struct attached_run {
     struct run run;
     struct trace_attached attached;
+    struct trace_session session;
 };
 
 static bool find_rings_of_process(void *context, bool last)
 {
-    return trace_attached_round(&((struct attached_run *)context)->attached, last);
+    struct attached_run *all = context;
+    bool goes_on = trace_attached_round(&all->attached, last);
+    all->session.is_hurried = trace_attached_begun(&all->attached) < all->attached.loops;
+    return goes_on;
 }
 
 /* A loop begins when it wakes, and is not woken for that. */
@@ -268,7 +301,7 @@ static void say_who_slept(const struct trace_attached *attached)
 static int trace_process(struct trace_options *options)
 {
     struct attached_run all = {.run.options = options};
-    struct trace_session session = {
+    all.session = (struct trace_session){
         .collection = &all.run.collection,
         .round = find_rings_of_process,
         .context = &all,
@@ -280,11 +313,13 @@ static int trace_process(struct trace_options *options)
     int error = trace_collection_open(&all.run.collection, &options->collection);
     if (!error) {
         trace_collection_ask_kernel(&all.run.collection, (pid_t)options->pid);
-        error = trace_attached_begin(&all.attached, (pid_t)options->pid, EVENTS_OF_RING,
+        error = trace_attached_begin(&all.attached, (pid_t)options->pid,
+                                     options->collection.events ? options->collection.events
+                                                                : TRACE_EVENTS_DEFAULT,
                                      &all.run.collection.rings);
     }
     if (!error) {
-        error = trace_session_run(&session);
+        error = trace_session_run(&all.session);
         code = error ? EXIT_REFUSED : EXIT_DONE;
         fflush(stdout);
         say_who_slept(&all.attached);

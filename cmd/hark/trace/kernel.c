@@ -17,7 +17,12 @@
 #include <tracefs.h>
 #include <unistd.h>
 
-enum { BUFFER_KB = 4096, EVENTS_MAX = 1 << 21 };
+enum { EVENTS_MAX = 1 << 21 };
+
+/* Of all buffers together at most so much, and of the memory at most such a part; of each at least
+ * what holds some thousands of events. */
+static const uint64_t all_buffers_max = 256 << 20, buffer_max = 4 << 20, buffer_min = 256 << 10;
+enum { MEMORY_PART = 64 };
 
 /* Of all threads, or of those that are followed. */
 enum { INSTANCE_ALL, INSTANCE_OWN, INSTANCES };
@@ -60,7 +65,10 @@ struct trace_kernel {
     struct trace_kernel_event *events;
     size_t count, room;
     uint32_t order;
-    uint64_t lost;
+    uint64_t buffer_bytes; /* of each buffer */
+    uint64_t left_out;     /* events for which there was no memory here */
+    uint64_t overrun;      /* events that the kernel had no room for */
+    double fill_most;
 };
 
 struct kernel_row {
@@ -160,6 +168,18 @@ static void remove_stale(const char *tracing)
         closedir(directory);
 }
 
+static uint64_t choose_size(void)
+{
+    uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+    uint64_t all = (uint64_t)sysconf(_SC_PHYS_PAGES) * page / MEMORY_PART;
+    if (all > all_buffers_max)
+        all = all_buffers_max;
+    uint64_t each = all / INSTANCES / (uint64_t)sysconf(_SC_NPROCESSORS_CONF);
+    if (each > buffer_max)
+        return buffer_max;
+    return each < buffer_min ? buffer_min : each;
+}
+
 static int make_instance(struct trace_kernel *kernel, int which)
 {
     char name[32];
@@ -169,7 +189,7 @@ static int make_instance(struct trace_kernel *kernel, int which)
     if (!instance)
         return -(errno ? errno : EACCES);
     if (tracefs_instance_file_write(instance, "trace_clock", "mono") < 0 ||
-        tracefs_instance_set_buffer_size(instance, BUFFER_KB, -1) < 0)
+        tracefs_instance_set_buffer_size(instance, (size_t)(kernel->buffer_bytes >> 10), -1) < 0)
         return -ENOMEM;
     if (which == INSTANCE_OWN &&
         tracefs_instance_file_write(instance, "options/event-fork", "1") < 0)
@@ -292,13 +312,15 @@ static int open_buffers(struct trace_kernel *kernel, const char **out_missing)
     return opened ? 0 : -EACCES;
 }
 
-int trace_kernel_open(struct trace_kernel **out_kernel, const char **out_missing)
+int trace_kernel_open(uint64_t buffer_bytes, struct trace_kernel **out_kernel,
+                      const char **out_missing)
 {
     struct trace_kernel *kernel = calloc(1, sizeof *kernel);
     *out_kernel = NULL;
     *out_missing = "out of memory";
     if (!kernel)
         return -ENOMEM;
+    kernel->buffer_bytes = buffer_bytes ? buffer_bytes : choose_size();
     int error = make_instances(kernel, out_missing);
     if (!error)
         error = find_points(kernel, out_missing);
@@ -388,7 +410,7 @@ static void take_record(struct trace_kernel *kernel, int cpu, uint64_t time_ns, 
         struct trace_kernel_event *grown =
             room > EVENTS_MAX ? NULL : realloc(kernel->events, room * sizeof *grown);
         if (!grown) {
-            kernel->lost++;
+            kernel->left_out++;
             return;
         }
         kernel->events = grown;
@@ -410,19 +432,44 @@ static void take_record(struct trace_kernel *kernel, int cpu, uint64_t time_ns, 
     load_text(&fields[SLOT_TEXT], record, event->text, sizeof event->text);
 }
 
-static void read_buffer(struct trace_kernel *kernel, int fd)
+/* Gives: whether some were overwritten before they were read. */
+static bool read_buffer(struct trace_kernel *kernel, int fd)
 {
-    while (read(kernel->fds[fd], kernel->bytes, kernel->page_bytes) > 0) {
+    uint64_t bytes = 0;
+    bool missed = false;
+    /* What is written to faster than it is read must not keep the reader for ever. */
+    while (bytes < 2 * kernel->buffer_bytes &&
+           read(kernel->fds[fd], kernel->bytes, kernel->page_bytes) > 0) {
         unsigned long long time_ns;
+        bytes += kernel->page_bytes;
         kbuffer_load_subbuffer(kernel->page, kernel->bytes);
-        int missed = kbuffer_missed_events(kernel->page);
-        kernel->lost += missed < 0 ? 1 : (uint64_t)missed;
+        missed = missed || kbuffer_missed_events(kernel->page) != 0;
         const char *record = kbuffer_read_event(kernel->page, &time_ns);
         for (; record; record = kbuffer_next_event(kernel->page, NULL)) {
             time_ns = kbuffer_timestamp(kernel->page);
             take_record(kernel, fd % kernel->cpus, time_ns, record);
         }
     }
+    double fill = (double)bytes / (double)kernel->buffer_bytes;
+    if (fill > kernel->fill_most)
+        kernel->fill_most = fill;
+    return missed;
+}
+
+/* A page says only that something is missing where its end has no room for how much. */
+static void count_overrun(struct trace_kernel *kernel)
+{
+    uint64_t overrun = 0;
+    for (int fd = 0; fd < kernel->cpus * INSTANCES; fd++) {
+        char name[64];
+        snprintf(name, sizeof name, "per_cpu/cpu%d/stats", fd % kernel->cpus);
+        char *text = tracefs_instance_file_read(kernel->instances[fd / kernel->cpus], name, NULL);
+        const char *at = text ? strstr(text, "overrun: ") : NULL;
+        if (at)
+            overrun += strtoull(at + strlen("overrun: "), NULL, 10);
+        free(text);
+    }
+    kernel->overrun = overrun > kernel->overrun ? overrun : kernel->overrun + 1;
 }
 
 static int by_time(const void *a, const void *b)
@@ -437,9 +484,13 @@ void trace_kernel_read(struct trace_kernel *kernel, uint64_t until_ns, trace_ker
                        void *context)
 {
     size_t taken = 0;
+    bool missed = false;
+    kernel->fill_most = 0;
     for (int fd = 0; fd < kernel->fd_count; fd++)
-        if (kernel->fds[fd] >= 0)
-            read_buffer(kernel, fd);
+        if (kernel->fds[fd] >= 0 && read_buffer(kernel, fd))
+            missed = true;
+    if (missed)
+        count_overrun(kernel);
     if (kernel->count == 0)
         return;
     qsort(kernel->events, kernel->count, sizeof *kernel->events, by_time);
@@ -471,5 +522,15 @@ int trace_kernel_follow(struct trace_kernel *kernel, pid_t pid)
 
 uint64_t trace_kernel_lost(const struct trace_kernel *kernel)
 {
-    return kernel->lost;
+    return kernel->overrun + kernel->left_out;
+}
+
+uint64_t trace_kernel_buffer(const struct trace_kernel *kernel)
+{
+    return kernel->buffer_bytes;
+}
+
+double trace_kernel_fill(const struct trace_kernel *kernel)
+{
+    return kernel->fill_most;
 }

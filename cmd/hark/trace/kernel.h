@@ -52,8 +52,11 @@ struct trace_kernel;
 typedef void trace_kernel_take(void *context, const struct trace_kernel_event *event);
 
 /* Begins. What the kernel cannot tell, because it lacks a tracepoint, does not come.
+ * Takes: buffer_bytes: of each buffer, of which each CPU has two; 0: what the machine's memory and
+ *   number of CPUs allow.
  * Fails: -EPERM, -ENOSYS and others; *out_missing: what is missing, in words. */
-int trace_kernel_open(struct trace_kernel **out_kernel, const char **out_missing);
+int trace_kernel_open(uint64_t buffer_bytes, struct trace_kernel **out_kernel,
+                      const char **out_missing);
 
 /* Hands out all that happened until a time, which must have passed. */
 void trace_kernel_read(struct trace_kernel *kernel, uint64_t until_ns, trace_kernel_take *take,
@@ -66,6 +69,13 @@ int trace_kernel_follow(struct trace_kernel *kernel, pid_t pid);
 
 /* Events that the kernel had no room for, so far. */
 uint64_t trace_kernel_lost(const struct trace_kernel *kernel);
+
+/* Bytes of each buffer. */
+uint64_t trace_kernel_buffer(const struct trace_kernel *kernel);
+
+/* The share of its buffer that the fullest CPU's held at the last read; more than 1 if it was
+ * written to meanwhile. */
+double trace_kernel_fill(const struct trace_kernel *kernel);
 
 /* Ends, and removes the instances. */
 void trace_kernel_close(struct trace_kernel *kernel);

@@ -3,8 +3,10 @@
 
 #include <errno.h>
 
-int trace_kernel_open(struct trace_kernel **out_kernel, const char **out_missing)
+int trace_kernel_open(uint64_t buffer_bytes, struct trace_kernel **out_kernel,
+                      const char **out_missing)
 {
+    (void)buffer_bytes;
     *out_kernel = NULL;
     *out_missing = "this hark was built without libtracefs";
     return -ENOSYS;
@@ -23,6 +25,18 @@ int trace_kernel_follow(struct trace_kernel *kernel, pid_t pid)
 }
 
 uint64_t trace_kernel_lost(const struct trace_kernel *kernel)
+{
+    (void)kernel;
+    return 0;
+}
+
+uint64_t trace_kernel_buffer(const struct trace_kernel *kernel)
+{
+    (void)kernel;
+    return 0;
+}
+
+double trace_kernel_fill(const struct trace_kernel *kernel)
 {
     (void)kernel;
     return 0;

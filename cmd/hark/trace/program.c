@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/say.h"
+#include "trace/collection.h"
 
 enum { CODE_NOT_FOUND = 127, CODE_CANNOT_RUN = 126, CODE_KILLED = 128 };
 
@@ -25,9 +26,9 @@ static _Noreturn void become(char *const *argv, int told, const sigset_t *mask)
 static void set_environment(const char *directory, unsigned events)
 {
     char number[16];
-    snprintf(number, sizeof number, "%u", events);
+    snprintf(number, sizeof number, "%u", events ? events : TRACE_EVENTS_DEFAULT);
     setenv("HARK_TRACE", directory, 1);
-    setenv("HARK_TRACE_EVENTS", number, 0);
+    setenv("HARK_TRACE_EVENTS", number, events != 0);
 }
 
 /* Gives: why it did not become the program; 0: it did. */

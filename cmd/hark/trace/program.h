@@ -17,7 +17,8 @@ struct trace_program {
 
 /* Starts it, in this process's group and with its descriptors.
  * Takes: argv ends with NULL; directory: where its loops keep their rings; events: the size of a
- *   ring unless the environment says otherwise; mask: the signals that it has blocked.
+ *   ring; 0: TRACE_EVENTS_DEFAULT, unless the environment says otherwise; mask: the signals that it
+ *   has blocked.
  * Gives: 0, or, after a line that says why, 127 there is no such program, 126 it cannot be run. */
 int trace_program_start(struct trace_program *program, char *const *argv, const char *directory,
                         unsigned events, const sigset_t *mask);

@@ -71,11 +71,12 @@ static void time_up(struct hark_op *op, int64_t result)
  * once. */
 static uint64_t next_round_ns(struct trace_session *session)
 {
-    double fill = session->collection->rings.fill_most;
+    double fill = trace_collection_fill(session->collection);
     double factor = fill > fill_wanted / 2 ? fill_wanted / fill : 2;
     session->round_ns *= factor;
-    if (session->round_ns > round_longest_ns)
-        session->round_ns = round_longest_ns;
+    double longest_ns = session->is_hurried ? round_first_ns : round_longest_ns;
+    if (session->round_ns > longest_ns)
+        session->round_ns = longest_ns;
     if (session->round_ns < round_shortest_ns)
         session->round_ns = round_shortest_ns;
     return (uint64_t)session->round_ns;

@@ -26,6 +26,7 @@ struct trace_session {
     struct hark_op tick, time_up, signals;
     int signal_fd;
     double round_ns; /* the next one comes so much later */
+    bool is_hurried; /* a round sets it: the next one is to come soon, whatever there is to read */
     bool over;       /* nothing is recorded any more */
     bool stopped;    /* the program was asked to end, as the time was over */
 };
