@@ -17,13 +17,13 @@ struct slot {
     _Atomic(uint64_t) arrived;
 };
 
-static struct slot slots[SLOTS];
-static _Atomic(unsigned) handlers_running;
+static KERNEL_PROCESS_LOCAL struct slot slots[SLOTS];
+static KERNEL_PROCESS_LOCAL _Atomic(unsigned) handlers_running;
 
 /* Only changed under the lock, never by the handler. */
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct sigaction former[SIGNALS + 1];
-static unsigned asking[SIGNALS + 1];
+static KERNEL_PROCESS_LOCAL pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static KERNEL_PROCESS_LOCAL struct sigaction former[SIGNALS + 1];
+static KERNEL_PROCESS_LOCAL unsigned asking[SIGNALS + 1];
 
 static uint64_t bit_of(int number)
 {

@@ -42,8 +42,12 @@
 
 #ifdef HARK_KERNEL_APART
 #define KERNEL_INLINE
+/* Behind `static`: a variable of which each process has its own, where one thread of the machine
+ * runs several of them (hark/sim.h). */
+#define KERNEL_PROCESS_LOCAL __attribute__((section("hark_process"), used))
 #else
 #define KERNEL_INLINE static inline
+#define KERNEL_PROCESS_LOCAL
 #endif
 
 /* --- descriptors --- */
@@ -179,6 +183,8 @@ KERNEL_INLINE int kernel_getrusage(uint64_t *calls, int who, struct rusage *out_
 KERNEL_INLINE pid_t kernel_getpid(void);
 /* The calling thread. */
 KERNEL_INLINE pid_t kernel_gettid(void);
+/* A word of the calling thread's own, 0 at first, for base/thread_number.c alone. */
+KERNEL_INLINE uint64_t *kernel_thread_word(void);
 /* Gives: text that nobody changes, or NULL: also in a program that has more rights than whoever
  * started it (secure_getenv(3)), who may not choose where it makes files. */
 KERNEL_INLINE const char *kernel_getenv(const char *name);

@@ -434,6 +434,12 @@ KERNEL_INLINE pid_t kernel_gettid(void)
     return gettid();
 }
 
+KERNEL_INLINE uint64_t *kernel_thread_word(void)
+{
+    static _Thread_local uint64_t word;
+    return &word;
+}
+
 KERNEL_INLINE const char *kernel_getenv(const char *name)
 {
     return secure_getenv(name);

@@ -1,0 +1,67 @@
+/* call.c - see the header. */
+#include "sim/call.h"
+#include "base/check.h"
+#include "sim/notes.h"
+#include "sim/schedule.h"
+#include "sim/signals.h"
+
+/* A call takes a time like this; now and then the thread loses its CPU for longer. */
+enum {
+    CALL_LEAST_NS = 100,
+    CALL_MOST_NS = 2000,
+    AWAY_MOST_NS = 20000000,
+    AWAY_PER_MILLION = 300,
+    OTHERS_RUN_ONE_IN = 8,
+};
+
+static void let_time_pass(void)
+{
+    uint64_t ns = chance_between(&world->chance, CALL_LEAST_NS, CALL_MOST_NS);
+    if (chance_happens(&world->chance, AWAY_PER_MILLION))
+        ns += chance_delay(&world->chance, 0, AWAY_MOST_NS);
+    schedule_advance(ns);
+}
+
+int call_begin(uint64_t *calls, const char *name, int fd)
+{
+    (void)name;
+    (void)fd;
+    check(world && world->thread); /* hark was called from outside of a process */
+    world->calls++;
+    if (calls)
+        ++*calls;
+    let_time_pass();
+    if (chance_below(&world->chance, OTHERS_RUN_ONE_IN) == 0 ||
+        world->calls > world->options.calls_max)
+        schedule_yield();
+    return 0;
+}
+
+int64_t call_end(const char *name, int fd, int64_t result)
+{
+    note(name, world->thread->number, (uint64_t)(int64_t)fd, (uint64_t)result);
+    signals_handle();
+    return result;
+}
+
+/* --- sleeping --- */
+
+int call_block(struct file *file, uint32_t events, uint64_t until_ns)
+{
+    struct sleeper sleeper = {.file = file, .events = events};
+    return schedule_sleep_in(&sleeper, 1, NULL, until_ns);
+}
+
+void call_delay(uint64_t ns)
+{
+    uint64_t until_ns = world->now_ns + ns;
+    while (world->now_ns < until_ns)
+        (void)schedule_sleep(until_ns); /* a device is waited for to the end */
+}
+
+uint64_t call_deadline(const struct timespec *timeout)
+{
+    if (!timeout || (uint64_t)timeout->tv_sec > UINT64_MAX / 2000000000u)
+        return UINT64_MAX;
+    return world->now_ns + (uint64_t)timeout->tv_sec * 1000000000u + (uint64_t)timeout->tv_nsec;
+}

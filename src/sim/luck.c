@@ -1,0 +1,14 @@
+/* luck.c - see the header. */
+#include "sim/luck.h"
+#include "sim/state.h"
+
+enum { NEVER = 1, ALL = 1000000 };
+
+bool luck_fails(uint32_t per_million)
+{
+    uint32_t wanted = world->options.faults_per_million;
+    if (wanted == NEVER)
+        return false;
+    uint64_t scaled = (uint64_t)per_million * wanted / ALL;
+    return chance_happens(&world->chance, scaled > ALL ? ALL : (uint32_t)scaled);
+}

@@ -1,0 +1,32 @@
+/* names.h - the calls on files by their names, at the moment at which the kernel makes them: no
+ * delay, no waiting. Who calls them lets the device's time pass before (call_delay, or an event).
+ *
+ * All give what the system call gives, or a negative errno. */
+#ifndef SIM_NAMES_H
+#define SIM_NAMES_H
+
+#include "sim/state.h"
+
+struct statx;
+
+/* resolve: of openat2(2). Gives: a descriptor. */
+int names_open(struct process *process, int directory, const char *path, int flags, mode_t mode,
+               uint64_t resolve);
+int names_stat(struct process *process, int directory, const char *path, int flags,
+               struct stat *out_status);
+int names_statx(struct process *process, int directory, const char *path, int flags, unsigned mask,
+                struct statx *out_status);
+int names_rename(struct process *process, int from, const char *old, int to, const char *new,
+                 unsigned flags);
+int names_unlink(struct process *process, int directory, const char *path, int flags);
+int names_make_directory(struct process *process, int directory, const char *path, mode_t mode);
+
+/* Of open files. -EINVAL where it is of no such kind. */
+int names_sync(struct file *file, bool data_alone);
+int names_truncate(struct file *file, int64_t length);
+int names_allocate(struct file *file, int mode, int64_t offset, int64_t count);
+int64_t names_list(struct file *file, void *entries, size_t count); /* getdents64(2) */
+int64_t names_copy(struct file *from, off64_t *from_offset, struct file *to, off64_t *to_offset,
+                   size_t count);
+
+#endif

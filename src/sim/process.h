@@ -1,0 +1,22 @@
+/* process.h - the life of a process: its start, its end, what it leaves behind. */
+#ifndef SIM_PROCESS_H
+#define SIM_PROCESS_H
+
+#include "sim/state.h"
+
+/* The process of the calling thread. */
+static inline struct process *process_current(void)
+{
+    return world->thread->process;
+}
+
+/* It is over, with that status, also for the thread that calls, which goes on to the world. */
+void process_end(struct process *process, int status);
+
+/* What an ended process had goes back. From outside of its threads. */
+void process_bury(struct process *process);
+
+/* Memory and all: the world ends. */
+void process_destroy(struct process *process);
+
+#endif

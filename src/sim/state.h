@@ -1,0 +1,99 @@
+/* state.h - what a world consists of. Each struct has one file that keeps it in order. */
+#ifndef SIM_STATE_H
+#define SIM_STATE_H
+
+#include "hark/sim.h"
+#include "sim/chance.h"
+#include "sim/descriptors.h"
+#include "sim/events.h"
+#include "sim/memory.h"
+#include "sim/stack.h"
+#include "sim/wait.h"
+
+#include <signal.h>
+
+enum thread_state {
+    THREAD_READY,  /* in world->ready; or it runs */
+    THREAD_SLEEPS, /* until it is woken, or its time has come */
+    THREAD_ENDED,
+};
+
+/* A thread of a process: schedule.c. */
+struct thread {
+    struct thread *next; /* of its process */
+    struct process *process;
+    struct stack *stack;
+    enum thread_state state;
+    size_t place; /* in world->ready */
+    int id;       /* gettid(2): the process's own for its first */
+    struct event timeout;
+    int woken_by; /* what ended its last sleep: 0, -ETIME, -EINTR */
+    void *(*function)(void *);
+    void *argument;
+    struct wait_queue ended; /* who joins it */
+    uint64_t number;         /* of all threads of the world */
+    uint64_t word;           /* kernel_thread_word */
+
+    /* What it sleeps in, on its own stack: taken out if it is destroyed asleep. */
+    struct sleeper *sleepers;
+    size_t sleeper_count;
+
+    sigset_t blocked;
+    sigset_t pending; /* for it alone */
+};
+
+/* process.c */
+struct process {
+    struct process *next; /* of the world */
+    struct machine *machine;
+    int id;
+    int (*main)(void *);
+    void *argument;
+    struct thread *threads; /* also those that have ended and were not joined */
+    struct descriptors descriptors;
+    struct memory_set memory;
+    char **environment; /* "NAME=value", NULL behind the last */
+    size_t variables;
+    void *locals;             /* HARK_SIM_PROCESS_LOCAL, while another process runs */
+    struct mapping *mappings; /* mappings.c */
+    struct sigaction actions[NSIG];
+    sigset_t pending;
+    bool ended;
+    int status;
+};
+
+/* machine.c */
+struct machine {
+    struct machine *next;
+    struct hark_sim *world;
+    int number; /* from 1 */
+    bool on;
+    int64_t wall_ns;         /* CLOCK_REALTIME less the world's time */
+    int processes;           /* started so far */
+    struct disk *disk;       /* disk.h; NULL: not asked for yet */
+    struct network *network; /* network.h; NULL: not asked for yet */
+};
+
+struct hark_sim {
+    struct hark_sim_options options;
+    struct chance chance;
+    uint64_t now_ns;
+    struct events events;
+    struct machine *machines;
+    int machine_count;
+    struct process *processes;
+    int process_id; /* given out last */
+    struct thread **ready;
+    size_t ready_count, ready_room;
+    struct thread *thread;     /* the one that runs; NULL: the world itself */
+    struct process *locals_of; /* whose HARK_SIM_PROCESS_LOCAL stand in place; NULL: nobody's */
+    void *locals_at_first;
+    uint64_t threads;
+    uint64_t calls;
+    uint64_t hash;
+};
+
+/* The one that runs; NULL: none. */
+extern struct hark_sim *world;
+
+#endif
