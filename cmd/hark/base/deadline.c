@@ -53,11 +53,6 @@ void deadline_set(struct deadline *deadline, uint64_t from_now_ns)
         hark_cancel(&deadline->op);
 }
 
-void deadline_off(struct deadline *deadline)
-{
-    deadline->at_ns = HARK_NEVER;
-}
-
 void deadline_cancel(struct deadline *deadline)
 {
     deadline->at_ns = HARK_NEVER;

@@ -27,7 +27,10 @@ void deadline_init(struct deadline *deadline, struct hark_loop *loop, deadline_c
 void deadline_set(struct deadline *deadline, uint64_t from_now_ns);
 
 /* Switches it off; the timer may still wake the loop once. */
-void deadline_off(struct deadline *deadline);
+static inline void deadline_off(struct deadline *deadline)
+{
+    deadline->at_ns = HARK_NEVER;
+}
 
 /* Switches it off and takes the timer away: for what will have no deadline for long. */
 void deadline_cancel(struct deadline *deadline);

@@ -47,9 +47,3 @@ int input_keep(struct input *input)
     input_drop(input);
     return 0;
 }
-
-void input_drop(struct input *input)
-{
-    free(input->kept);
-    *input = (struct input){0};
-}

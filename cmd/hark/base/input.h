@@ -15,6 +15,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdlib.h>
 
 /* In the caller's memory, zeroed before its first use. Who parses may move `bytes` and `count` on
  * himself; the rest is private. */
@@ -43,8 +44,13 @@ static inline void input_use(struct input *input, size_t count)
     input->count -= count;
 }
 
-/* All are done with. Frees what was kept. */
-void input_drop(struct input *input);
+/* All are done with. Frees what was kept, which seldom is anything. */
+static inline void input_drop(struct input *input)
+{
+    if (input->kept)
+        free(input->kept);
+    *input = (struct input){0};
+}
 
 /* The bytes that it holds in memory of its own. */
 static inline size_t input_held(const struct input *input)

@@ -4,7 +4,6 @@
  * the bytes that the stream lends are kept or dropped before its callback returns.
  */
 #include "connection/connection.h"
-#include "base/check.h"
 
 enum {
     QUEUE_BYTES_MAX =
@@ -21,25 +20,17 @@ static struct connection *connection_of(struct hark_stream *stream)
 
 /* --- uses --- */
 
-void connection_hold(struct connection *connection)
-{
-    connection->uses++;
-}
-
 static void over(struct worker *worker, enum protocol_kind protocol, struct peer *peer)
 {
     peer_leave(peer);
     worker->calls->connection_ended(worker, protocol);
 }
 
-void connection_release(struct connection *connection)
+void connection_unused(struct connection *connection)
 {
     struct worker *worker = connection->worker;
     enum protocol_kind protocol = connection->kind->protocol;
     struct peer *peer = connection->peer;
-    check(connection->uses > 0);
-    if (--connection->uses != 0)
-        return;
     list_remove(&connection->place);
     input_drop(&connection->input);
     incoming_set(&worker->incoming, &connection->incoming, 0);
@@ -58,17 +49,6 @@ static bool account(struct connection *connection)
     return incoming_set(&connection->worker->incoming, &connection->incoming, bytes);
 }
 
-/* Takes what steps there are and may be taken. Gives: why no more are. */
-static enum connection_next take_steps(struct connection *connection)
-{
-    struct turns *turns = &connection->worker->turns;
-    int64_t budget = turns_left(turns, &connection->turn);
-    int64_t left = budget;
-    enum connection_next next = connection->kind->steps(connection, &left);
-    turns_spend(turns, &connection->turn, budget - left);
-    return next;
-}
-
 /* It has had its share: others are next. */
 static void await_turn(struct connection *connection)
 {
@@ -80,8 +60,6 @@ static void await_turn(struct connection *connection)
 static void rest(struct connection *connection, enum connection_next why)
 {
     const struct connection_kind *kind = connection->kind;
-    if (kind->stepped && !connection->closing)
-        kind->stepped(connection);
     if (why == CONNECTION_DROP || connection->input.count == 0)
         input_drop(&connection->input);
     if (!account(connection) && kind->crowded && !connection->closing)
@@ -99,7 +77,7 @@ void connection_advance(struct connection *connection)
         return;
     connection->advancing = true;
     connection_hold(connection);
-    rest(connection, take_steps(connection));
+    rest(connection, connection->kind->steps(connection));
     connection->advancing = false;
     connection_release(connection);
 }
@@ -159,6 +137,15 @@ void connection_close_after_sending(struct connection *connection)
 
 /* --- the stream's events --- */
 
+/* What is left of what the stream has lent is its own from here on, and counts. */
+static void keep(struct connection *connection)
+{
+    if (input_keep(&connection->input) < 0)
+        connection_close(connection);
+    else if (connection->input.count != 0 && !connection->closing)
+        account(connection);
+}
+
 static void received(struct hark_stream *stream, const void *bytes, int64_t count)
 {
     struct connection *connection = connection_of(stream);
@@ -176,10 +163,7 @@ static void received(struct hark_stream *stream, const void *bytes, int64_t coun
     connection_advance(connection);
     if (count == 0 && !connection->closing)
         connection->kind->peer_ended(connection);
-    if (input_keep(&connection->input) < 0)
-        connection_close(connection);
-    if (!connection->closing)
-        account(connection);
+    keep(connection);
     connection_release(connection);
 }
 

@@ -10,6 +10,7 @@
 #ifndef HARK_COMMAND_CONNECTION_CONNECTION_H
 #define HARK_COMMAND_CONNECTION_CONNECTION_H
 
+#include "base/check.h"
 #include "base/deadline.h"
 #include "base/input.h"
 #include "connection/peers.h"
@@ -47,10 +48,9 @@ enum connection_next {
 /* What a protocol makes of it. */
 struct connection_kind {
     enum protocol_kind protocol;
-    /* Is connection_steps with two functions of the kind. */
-    enum connection_next (*steps)(struct connection *connection, int64_t *left);
-    /* No step is taken any more, for now. NULL: nothing is to be done then. */
-    void (*stepped)(struct connection *connection);
+    /* Takes what steps there are and may be taken: connection_steps with two functions of the
+     * kind. Gives: why no more are. */
+    enum connection_next (*steps)(struct connection *connection);
     /* What it holds of what came, besides its input. */
     size_t (*held)(struct connection *connection);
     /* It holds more than a little, and all together hold more than they may. NULL: that is found
@@ -93,9 +93,21 @@ struct connection {
 void connection_open(struct worker *worker, struct connection *connection,
                      const struct connection_kind *kind, const struct arrival *arrival);
 
+/* Nobody uses it any more: frees it. For connection_release alone. */
+void connection_unused(struct connection *connection);
+
 /* One use more, one less. */
-void connection_hold(struct connection *connection);
-void connection_release(struct connection *connection);
+static inline void connection_hold(struct connection *connection)
+{
+    connection->uses++;
+}
+
+static inline void connection_release(struct connection *connection)
+{
+    check(connection->uses > 0);
+    if (--connection->uses == 0)
+        connection_unused(connection);
+}
 
 /* Goes on with what waits: after an answer, or when something may be taken again. The connection
  * may be gone afterwards, unless it is held. */
@@ -131,22 +143,28 @@ static inline bool connection_is_full(const struct connection *connection)
 }
 
 /* Takes steps while there are any, and as long as the share lasts. Stands here so that it becomes
- * one with the two that it calls for each of thousands of lines.
- * Takes: left: what may be done, in units of turns.h: is lowered by the cost that step gives.
+ * one with the two that it calls for each of thousands of lines; the share is looked at only where
+ * there is a step.
+ * Takes: step: gives what it has cost, in units of turns.h.
  * Gives: why no more are taken. */
 static inline enum connection_next connection_steps(
-    struct connection *connection, int64_t *left, enum connection_next (*next)(struct connection *),
+    struct connection *connection, enum connection_next (*next)(struct connection *),
     int64_t (*step)(struct connection *))
 {
-    while (!connection->closing) {
-        enum connection_next what = next(connection);
-        if (what != CONNECTION_STEP)
-            return what;
-        if (*left <= 0)
-            return CONNECTION_TURN;
-        *left -= step(connection);
+    struct turns *turns = &connection->worker->turns;
+    enum connection_next what = CONNECTION_DROP;
+    int64_t spent = 0, share = 0;
+    while (!connection->closing && (what = next(connection)) == CONNECTION_STEP) {
+        if (spent == 0)
+            share = turns_left(turns, &connection->turn);
+        if (spent >= share)
+            break;
+        spent += step(connection);
     }
-    return CONNECTION_DROP;
+    turns_spend(turns, &connection->turn, spent);
+    if (connection->closing)
+        return CONNECTION_DROP;
+    return what == CONNECTION_STEP ? CONNECTION_TURN : what;
 }
 
 /* Takes over a connection that was dealt to the worker, or closes it at once: the worker ends, or

@@ -45,12 +45,6 @@ int64_t turns_left(struct turns *turns, struct turns_place *place)
     return place->left < turns->left ? place->left : turns->left;
 }
 
-void turns_spend(struct turns *turns, struct turns_place *place, int64_t units)
-{
-    place->left -= units;
-    turns->left -= units;
-}
-
 static void serve(struct hark_op *op, int64_t result);
 
 static void serve_soon(struct turns *turns)

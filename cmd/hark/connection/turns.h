@@ -51,7 +51,11 @@ void turns_leave(struct turns_place *place);
 int64_t turns_left(struct turns *turns, struct turns_place *place);
 
 /* Takes: what was done; a little more than was left does no harm. */
-void turns_spend(struct turns *turns, struct turns_place *place, int64_t units);
+static inline void turns_spend(struct turns *turns, struct turns_place *place, int64_t units)
+{
+    place->left -= units;
+    turns->left -= units;
+}
 
 /* go_on is called when its turn has come. Called again: nothing happens. */
 void turns_wait(struct turns *turns, struct turns_place *place);

@@ -222,9 +222,9 @@ static int64_t http_step(struct connection *connection)
     return cost;
 }
 
-static enum connection_next http_steps(struct connection *connection, int64_t *left)
+static enum connection_next http_steps(struct connection *connection)
 {
-    return connection_steps(connection, left, http_next, http_step);
+    return connection_steps(connection, http_next, http_step);
 }
 
 /* --- between steps --- */

@@ -83,16 +83,13 @@ static int64_t lines_step(struct connection *connection)
     return cost;
 }
 
-static enum connection_next lines_steps(struct connection *connection, int64_t *left)
-{
-    return connection_steps(connection, left, lines_next, lines_step);
-}
-
-static void lines_stepped(struct connection *connection)
+static enum connection_next lines_steps(struct connection *connection)
 {
     struct lines_connection *lines = lines_connection_of(connection);
-    if (lines->mode == LINES_MODE_PUBLISH)
+    enum connection_next why = connection_steps(connection, lines_next, lines_step);
+    if (lines->publishing.filling && !connection->closing)
         lines_publish_flush(lines);
+    return why;
 }
 
 /* --- between lines --- */
@@ -118,14 +115,13 @@ static void lines_crowded(struct connection *connection)
 static void limit_half_line(struct lines_connection *lines, bool reading)
 {
     struct deadline *deadline = &lines->connection.deadline;
-    uint64_t line_ns =
-        connection_option(lines->connection.worker->options->body_timeout_ns, LINE_NS_DEFAULT);
+    const struct connection_options *options = lines->connection.worker->options;
     if (lines->mode != LINES_MODE_PUBLISH)
         return;
     if (!reading || lines_splitter_kept(&lines->splitter) == 0)
         deadline_off(deadline);
     else if (deadline->at_ns == HARK_NEVER)
-        deadline_set(deadline, line_ns);
+        deadline_set(deadline, connection_option(options->body_timeout_ns, LINE_NS_DEFAULT));
 }
 
 static void lines_rest(struct connection *connection, enum connection_next why)
@@ -197,7 +193,6 @@ static void lines_free(struct connection *connection)
 static const struct connection_kind lines_kind = {
     .protocol = PROTOCOL_LINES,
     .steps = lines_steps,
-    .stepped = lines_stepped,
     .held = lines_held,
     .crowded = lines_crowded,
     .rest = lines_rest,

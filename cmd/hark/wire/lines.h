@@ -61,7 +61,10 @@ int lines_splitter_next(struct lines_splitter *splitter, const char **bytes, siz
                         const char **out_line, size_t *out_count);
 
 /* The bytes of a half line that are kept. */
-size_t lines_splitter_kept(const struct lines_splitter *splitter);
+static inline size_t lines_splitter_kept(const struct lines_splitter *splitter)
+{
+    return splitter->given ? 0 : splitter->kept_count;
+}
 
 /* Frees what is kept; the splitter is then as after init. */
 void lines_splitter_done(struct lines_splitter *splitter);

@@ -58,11 +58,6 @@ int lines_splitter_next(struct lines_splitter *splitter, const char **bytes, siz
     return 1;
 }
 
-size_t lines_splitter_kept(const struct lines_splitter *splitter)
-{
-    return splitter->given ? 0 : splitter->kept_count;
-}
-
 void lines_splitter_done(struct lines_splitter *splitter)
 {
     block_free(&splitter->kept, &splitter->kept_room);
