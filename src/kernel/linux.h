@@ -201,7 +201,9 @@ KERNEL_INLINE int64_t kernel_readlinkat(uint64_t *calls, int directory, const ch
 
 KERNEL_INLINE int kernel_faccessat(uint64_t *calls, int directory, const char *path, int mode)
 {
-    return (int)KERNEL_RETRY(calls, faccessat(directory, path, mode, 0));
+    /* The C library's asks for faccessat2 first, which kernels before 5.8 and some filters
+     * refuse. */
+    return (int)KERNEL_RETRY(calls, syscall(SYS_faccessat, directory, path, mode));
 }
 
 KERNEL_INLINE int kernel_getcwd(uint64_t *calls, char *out_path, size_t room)
