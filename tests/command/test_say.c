@@ -4,6 +4,7 @@
 #include "harness/harness.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -142,6 +143,44 @@ TEST(line_for_a_pipe_without_reader_is_counted)
     say_as_before();
     assert_int_equal(say_left_out() - left_out, 1);
     close(ends[1]);
+}
+
+enum { SPEAKERS = 4, SENTENCES = 500 };
+
+static void *speak(void *context)
+{
+    for (int i = 0; i < SENTENCES; i++)
+        say_at(SAY_NOTE, "%s %d", (const char *)context, i);
+    return NULL;
+}
+
+TEST(lines_of_threads_that_speak_at_once_are_whole_and_all_there)
+{
+    static char names[SPEAKERS][2] = {"a", "b", "c", "d"};
+    pthread_t threads[SPEAKERS];
+    int next[SPEAKERS] = {0};
+    char line[128];
+    int fd = harness_file("said", "", 0);
+    say_to(fd);
+    say_begin_log();
+    for (int i = 0; i < SPEAKERS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, speak, names[i]), 0);
+    for (int i = 0; i < SPEAKERS; i++)
+        pthread_join(threads[i], NULL);
+    say_end_log();
+    say_as_before();
+    FILE *file = fdopen(fd, "r");
+    rewind(file);
+    while (fgets(line, sizeof line, file)) {
+        char name;
+        int number;
+        assert_int_equal(sscanf(line, "%*s hark: note: %c %d\n", &name, &number), 2);
+        assert_in_range(name, 'a', 'd');
+        assert_int_equal(number, next[name - 'a']++); /* each thread's in its order */
+    }
+    for (int i = 0; i < SPEAKERS; i++)
+        assert_int_equal(next[i], SENTENCES);
+    fclose(file);
 }
 
 static const char *said_to_file(const char *name, enum say_level level)

@@ -12,6 +12,9 @@
  *     below what a pipe takes whole
  *
  * Only the last can still wait, if another process fills a pipe in between.
+ *
+ * Threads that speak at the same time do not wait for each other either: a line is one write, and
+ * what is kept between lines is counted atomically.
  */
 #include "base/say.h"
 
@@ -21,7 +24,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -38,14 +40,13 @@ static const uint64_t second_ns = 1000000000;
 enum { LINE_BYTES = 1200, TEXT_BYTES = 1024, PATIENT_MS = 200 };
 
 static struct {
-    pthread_mutex_t lock;
-    bool is_log;
-    bool is_journal;
-    bool cut;        /* the last line was taken in part */
-    int own;         /* the log's description; -1: none */
-    uint64_t unsaid; /* lines that were left out, and nobody knows */
+    _Atomic(bool) is_log;
+    _Atomic(bool) is_journal;
+    _Atomic(bool) cut;        /* the last line was taken in part */
+    _Atomic(int) own;         /* the log's description; -1: none */
+    _Atomic(uint64_t) unsaid; /* lines that were left out, and nobody knows */
     _Atomic(uint64_t) left_out;
-} state = {.lock = PTHREAD_MUTEX_INITIALIZER, .own = -1};
+} state = {.own = -1};
 
 /* --- writing without waiting --- */
 
@@ -99,12 +100,12 @@ static int64_t write_now(const char *bytes, size_t count)
 static bool put(const char *bytes, size_t count)
 {
     char whole[LINE_BYTES + 1];
-    size_t before = state.cut;
+    bool before = atomic_exchange(&state.cut, false);
     whole[0] = '\n';
     memcpy(whole + before, bytes, count);
     int64_t written = write_now(whole, count + before);
-    if (written > 0)
-        state.cut = (size_t)written < count + before;
+    if (written > 0 ? (size_t)written < count + before : before)
+        state.cut = true;
     return written == (int64_t)(count + before);
 }
 
@@ -146,14 +147,15 @@ static bool put_line(enum say_level level, const char *text)
 static bool put_left_out(void)
 {
     char text[128];
-    if (state.unsaid == 0)
+    uint64_t unsaid = atomic_exchange(&state.unsaid, 0);
+    if (unsaid == 0)
         return true;
     snprintf(text, sizeof text, "lines left out here: %llu (standard error did not take them)",
-             (unsigned long long)state.unsaid);
-    if (!put_line(SAY_WARNING, text))
-        return false;
-    state.unsaid = 0;
-    return true;
+             (unsigned long long)unsaid);
+    if (put_line(SAY_WARNING, text))
+        return true;
+    atomic_fetch_add(&state.unsaid, unsaid);
+    return false;
 }
 
 /* Names of files and what a peer says may hold anything: an LF would begin a line that looks like
@@ -172,13 +174,11 @@ __attribute__((format(printf, 2, 0))) static void say_text(enum say_level level,
     int error = errno;
     vsnprintf(text, sizeof text, format, arguments);
     make_plain(text);
-    pthread_mutex_lock(&state.lock);
     wait_a_moment();
     if (!put_left_out() || !put_line(level, text)) {
-        state.unsaid++;
+        atomic_fetch_add(&state.unsaid, 1);
         atomic_fetch_add_explicit(&state.left_out, 1, memory_order_relaxed);
     }
-    pthread_mutex_unlock(&state.lock);
     errno = error;
 }
 
@@ -200,9 +200,7 @@ void say_at(enum say_level level, const char *format, ...)
 
 void say_progress(const char *text)
 {
-    pthread_mutex_lock(&state.lock);
-    (void)!write_now(text, strlen(text));
-    pthread_mutex_unlock(&state.lock);
+    write_now(text, strlen(text));
 }
 
 /* The system's words for an error begin with a capital letter; in the middle of a sentence they do
@@ -234,26 +232,22 @@ static bool is_journal(void)
 
 void say_begin_log(void)
 {
-    pthread_mutex_lock(&state.lock);
     struct stat is;
     state.is_log = true;
     state.is_journal = is_journal();
     if (state.own < 0 && hark_os_fstat(STDERR_FILENO, &is) == 0 &&
         (S_ISFIFO(is.st_mode) || S_ISCHR(is.st_mode)))
         state.own = open_own();
-    pthread_mutex_unlock(&state.lock);
 }
 
 void say_end_log(void)
 {
-    pthread_mutex_lock(&state.lock);
     put_left_out();
-    if (state.own >= 0)
-        hark_os_close_unknown(state.own);
-    state.own = -1;
+    int own = atomic_exchange(&state.own, -1);
+    if (own >= 0)
+        hark_os_close_unknown(own);
     state.is_log = false;
     state.is_journal = false;
-    pthread_mutex_unlock(&state.lock);
 }
 
 uint64_t say_left_out(void)

@@ -43,7 +43,8 @@ void say_progress(const char *text);
  * so that there is one when the process has none left. */
 void say_begin_log(void);
 
-/* Says what could not be said, if it can be now, and ends the log. */
+/* Says what could not be said, if it can be now, and ends the log. No other thread says anything
+ * meanwhile. */
 void say_end_log(void);
 
 /* How many lines were left out since the process began.
