@@ -10,8 +10,8 @@
 #include "options/config.h"
 
 #include "base/say.h"
+#include "options/text_file.h"
 
-#include <errno.h>
 #include <ini.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,7 +24,7 @@ struct reading {
     const bool *named;
     void *target;
     const char *path;
-    FILE *file;
+    struct text_file file;
     unsigned line;
     bool wrong; /* one line was said: the rest is passed over */
 };
@@ -68,7 +68,7 @@ static const char *look_at(const struct reading *reading, const char *line, size
 static char *read_line(char *line, int room, void *context)
 {
     struct reading *reading = context;
-    if (reading->wrong || !fgets(line, room, reading->file))
+    if (reading->wrong || !text_file_line(&reading->file, line, (size_t)room))
         return NULL;
     reading->line++;
     size_t length = strlen(line);
@@ -77,7 +77,7 @@ static char *read_line(char *line, int room, void *context)
         refuse(reading, "the line", NULL, wrong);
         return NULL;
     }
-    if ((int)length < room - 1 || line[length - 1] == '\n' || feof(reading->file))
+    if ((int)length < room - 1 || line[length - 1] == '\n' || reading->file.ended)
         return line;
     char limit[64];
     snprintf(limit, sizeof limit, "the line is longer than %d bytes", room - 2);
@@ -151,10 +151,10 @@ enum options_outcome options_config_read(const struct options_command *command,
         .named = named,
         .target = target,
         .path = path,
-        .file = fopen(path, "re"),
     };
-    if (!reading.file) {
-        say("cannot read the configuration %s: %s", path, why(errno));
+    int error = text_file_open(&reading.file, path);
+    if (error) {
+        say("cannot read the configuration %s: %s", path, why(error));
         return OPTIONS_WRONG;
     }
     int line = ini_parse_stream(read_line, &reading, take_pair, &reading);
@@ -162,10 +162,10 @@ enum options_outcome options_config_read(const struct options_command *command,
         reading.line = (unsigned)line;
         refuse(&reading, "configuration", NULL, "is not NAME = VALUE");
     }
-    if (ferror(reading.file) && !reading.wrong) {
-        say("cannot read the configuration %s: %s", path, why(errno));
+    if (reading.file.error && !reading.wrong) {
+        say("cannot read the configuration %s: %s", path, why(reading.file.error));
         reading.wrong = true;
     }
-    fclose(reading.file);
+    text_file_close(&reading.file);
     return reading.wrong ? OPTIONS_WRONG : OPTIONS_GO;
 }
