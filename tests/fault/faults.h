@@ -3,8 +3,8 @@
  * A program that includes this is linked with the library whose calls of kernel.h are functions
  * (tests/meson.build), and faults.c makes them: each is the real one with a fault before it. Where
  * that is not enough, a program may define a call of kernel.h itself, and its own stands in place
- * of the one here. What the server calls by itself (inotify, flock, rlimits, directories) does not
- * come this way, nor does memory (memory.h). */
+ * of the one here. What the server asks for comes this way as well, since it asks the library; but
+ * memory does not (memory.h). */
 #ifndef FAULT_FAULTS_H
 #define FAULT_FAULTS_H
 
