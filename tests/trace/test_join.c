@@ -251,6 +251,25 @@ TEST(without_a_device_it_says_so_unless_events_were_lost)
     trace_join_destroy(join);
 }
 
+TEST(who_slept_over_a_read_did_not_find_it_in_the_cache)
+{
+    struct trace_join *join = begin();
+    uint64_t submitted_ns = ring(join, TRACE_KERNEL_SUBMIT, USER_DATA);
+    struct trace_kernel_event waking = event_of(TRACE_KERNEL_WAKING, THREAD);
+    trace_join_take(join, &waking);
+    uint64_t completed_ns = ring(join, TRACE_KERNEL_COMPLETE, USER_DATA);
+    struct trace_op op = op_of(USER_DATA, HARK_OP_READ);
+    trace_join_op(join, &op, true);
+    assert_null(fact_of(&op, "no device"));
+    assert_int_equal(fact_of(&op, "sched_waking")->time_ns, waking.time_ns);
+    assert_int_equal(fact_of(&op, "sched_waking")->stage, 4);
+    assert_int_equal(op.performed_ns, submitted_ns);
+    assert_int_equal(op.done_ns, completed_ns);
+    trace_op_done(&op);
+    assert_counts(join, 0, 0, 1, 0);
+    trace_join_destroy(join);
+}
+
 TEST(flushes_that_wait_together_are_guesses)
 {
     struct trace_join *join = begin();

@@ -129,8 +129,19 @@ static bool is_of_a_file(int kind)
            kind == HARK_OP_WRITEV;
 }
 
+/* Nothing was asked of a device in its name. If it was done at once, the cache had it. If the
+ * thread slept, somebody else may have asked: the kernel itself, where a limit on I/O has put the
+ * request off. */
 static void note_no_device(struct joining *joining, bool all_came)
 {
+    int32_t thread = (int32_t)joining->op->loop->thread;
+    if (!joining->has_worker)
+        joining->found.slept = join_wakes_last(&joining->join->wakes, thread, false,
+                                               joining->submit_ns, joining->complete_ns);
+    if (joining->found.slept) {
+        joining->is_missing = true;
+        return;
+    }
     joining->found.no_device_ns = joining->submit_ns;
     joining->found.is_no_device_guess = !all_came;
     joining->is_guess |= !all_came;

@@ -292,6 +292,14 @@ static void tell_no_device(const struct telling *telling)
             : "the kernel keeps the data in its cache for now");
 }
 
+static void tell_slept(const struct telling *telling)
+{
+    const struct join_wake *slept = telling->found->slept;
+    struct trace_fact fact = {.stage = 4, .time_ns = slept->time_ns, .cpu = slept->cpu};
+    add(telling, fact, "sched_waking",
+        "thread %d slept until here, for what is not seen: a limit, a lock", slept->thread);
+}
+
 /* --- io_uring --- */
 
 static void tell_moment(const struct telling *telling, const struct join_moment *moment)
@@ -368,6 +376,8 @@ void join_facts_tell(struct join_devices *devices, struct trace_op *op,
         tell_blocks(&telling);
     if (found->no_device_ns)
         tell_no_device(&telling);
+    if (found->slept)
+        tell_slept(&telling);
     if (found->wake)
         tell_wake(&telling);
 }

@@ -25,8 +25,10 @@ struct join_found {
     const struct list *blocks;         /* what was asked of devices; NULL: nothing */
     uint64_t no_device_ns;             /* it was seen that no device was asked; 0: that is not so */
     bool is_no_device_guess;
-    const struct join_wake *wake; /* of the loop's thread, for it; NULL: none */
-    const struct join_wake *runs; /* and when it had the CPU; NULL: not seen */
+    const struct join_wake *slept; /* the thread that submits slept over it, and for what was not
+                                      seen; NULL: that is not so */
+    const struct join_wake *wake;  /* of the loop's thread, for it; NULL: none */
+    const struct join_wake *runs;  /* and when it had the CPU; NULL: not seen */
     bool is_wake_guess;
     bool is_readiness; /* the wake's cause is that of the op: nothing else is known of it */
 };
