@@ -12,9 +12,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-struct reader {
+struct subscriber {
     struct hark_stream output;
-    struct broker_reader subscriber;
+    struct broker_reader reader;
     struct broker_follow follow;
     struct broker_stream *stream;
     enum broker_from from;
@@ -23,7 +23,7 @@ struct reader {
     bool begun;   /* it subscribes */
     bool closing; /* it is to end */
     bool stream_closed;
-    bool subscriber_closed;
+    bool reader_closed;
     bool closed;
     bool any;    /* it may begin with any number, and `next` follows from the first */
     size_t next; /* the number that the next event should have */
@@ -33,18 +33,18 @@ struct reader {
     size_t events;
 };
 
-void reader_open_as(struct hark_loop *loop, struct broker *broker, struct reader *reader,
-                    const char *name, enum broker_from from, uint64_t after,
-                    enum broker_encoding encoding);
-void reader_open(struct hark_loop *loop, struct broker *broker, struct reader *reader,
-                 const char *name, enum broker_from from, uint64_t after);
+void subscriber_open_as(struct hark_loop *loop, struct broker *broker,
+                        struct subscriber *subscriber, const char *name, enum broker_from from,
+                        uint64_t after, enum broker_encoding encoding);
+void subscriber_open(struct hark_loop *loop, struct broker *broker, struct subscriber *subscriber,
+                     const char *name, enum broker_from from, uint64_t after);
 
 /* Ends it; called again: nothing happens. It is over when `closed` is true. */
-void reader_close(struct reader *reader);
+void subscriber_close(struct subscriber *subscriber);
 
 /* Takes what has come: asserts that it is the next numbers, each once; a blank and anything may
  * follow a number.
  * Takes: most: at most so many bytes. */
-void reader_take(struct reader *reader, size_t most);
+void subscriber_take(struct subscriber *subscriber, size_t most);
 
 #endif

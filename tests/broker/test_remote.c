@@ -87,22 +87,23 @@ static void source_close(struct source *source)
 
 /* --- reading --- */
 
-static void read_all(struct bench *bench, struct reader *readers, size_t count, size_t numbers)
+static void read_all(struct bench *bench, struct subscriber *subscribers, size_t count,
+                     size_t numbers)
 {
     for (size_t i = 0; i < count; i++) {
-        while (readers[i].next < numbers) {
+        while (subscribers[i].next < numbers) {
             turn(bench);
             for (size_t j = 0; j < count; j++)
-                reader_take(&readers[j], SIZE_MAX);
+                subscriber_take(&subscribers[j], SIZE_MAX);
         }
     }
 }
 
-static void reader_done(struct bench *bench, struct reader *reader)
+static void subscriber_done(struct bench *bench, struct subscriber *subscriber)
 {
-    reader_close(reader);
-    turn_until(bench, &reader->closed);
-    close(reader->peer);
+    subscriber_close(subscriber);
+    turn_until(bench, &subscriber->closed);
+    close(subscriber->peer);
 }
 
 static uint32_t drawn(uint32_t *seed)
@@ -115,8 +116,8 @@ static uint32_t drawn(uint32_t *seed)
 
 BACKEND_TEST(events_of_either_side_reach_readers_on_both_once)
 {
-    enum { EVENTS = 4000, READERS = 8 };
-    static struct reader readers[2][READERS];
+    enum { EVENTS = 4000, SUBSCRIBERS = 8 };
+    static struct subscriber subscribers[2][SUBSCRIBERS];
     static const char *const names[] = {"owner", "remote"};
     struct bench bench;
     struct source sources[2];
@@ -124,9 +125,9 @@ BACKEND_TEST(events_of_either_side_reach_readers_on_both_once)
     bench_open(&bench, loop, 0);
     for (int s = 0; s < 2; s++) {
         source_open(&bench, &sources[s], s, names[s]);
-        for (int i = 0; i < READERS; i++)
-            reader_open(bench.loops[i % 2], bench.brokers[i % 2], &readers[s][i], names[s],
-                        BROKER_FROM_START, 0);
+        for (int i = 0; i < SUBSCRIBERS; i++)
+            subscriber_open(bench.loops[i % 2], bench.brokers[i % 2], &subscribers[s][i], names[s],
+                            BROKER_FROM_START, 0);
     }
     while (sources[0].asked < EVENTS || sources[1].asked < EVENTS) {
         for (int s = 0; s < 2; s++) {
@@ -137,13 +138,13 @@ BACKEND_TEST(events_of_either_side_reach_readers_on_both_once)
         for (uint32_t turns = drawn(&seed) % 4; turns > 0; turns--) /* one of them falls behind */
             assert_true(hark_run_ready(bench.loops[drawn(&seed) % 2]) >= 0);
         for (int s = 0; s < 2; s++)
-            for (int i = 0; i < READERS; i++)
-                reader_take(&readers[s][i], drawn(&seed) % 3000);
+            for (int i = 0; i < SUBSCRIBERS; i++)
+                subscriber_take(&subscribers[s][i], drawn(&seed) % 3000);
     }
     for (int s = 0; s < 2; s++) {
-        read_all(&bench, readers[s], READERS, EVENTS);
-        for (int i = 0; i < READERS; i++)
-            reader_done(&bench, &readers[s][i]);
+        read_all(&bench, subscribers[s], SUBSCRIBERS, EVENTS);
+        for (int i = 0; i < SUBSCRIBERS; i++)
+            subscriber_done(&bench, &subscribers[s][i]);
         source_close(&sources[s]);
     }
     assert_int_equal(broker_statistics(bench.brokers[OWNER])->published, 2 * EVENTS);
@@ -162,19 +163,19 @@ static void publish_alone(struct source *source, size_t count, uint32_t *seed)
 BACKEND_TEST_TIMEOUT(thread_that_lags_is_told_where_the_stream_stands_and_its_readers_read_the_disk,
                      120)
 {
-    enum { READERS = 3, ROUNDS = 4 };
-    static struct reader readers[READERS];
+    enum { SUBSCRIBERS = 3, ROUNDS = 4 };
+    static struct subscriber subscribers[SUBSCRIBERS];
     struct bench bench;
     struct source source;
     uint32_t seed = 5;
     uint64_t left_out = 0;
     bench_open(&bench, loop, 0);
     source_open(&bench, &source, OWNER, "s");
-    for (int i = 0; i < READERS; i++)
-        reader_open(bench.loops[REMOTE], bench.brokers[REMOTE], &readers[i], "s", BROKER_FROM_NOW,
-                    0);
-    for (int i = 0; i < READERS; i++)
-        turn_until(&bench, &readers[i].begun);
+    for (int i = 0; i < SUBSCRIBERS; i++)
+        subscriber_open(bench.loops[REMOTE], bench.brokers[REMOTE], &subscribers[i], "s",
+                        BROKER_FROM_NOW, 0);
+    for (int i = 0; i < SUBSCRIBERS; i++)
+        turn_until(&bench, &subscribers[i].begun);
     for (int round = 0; round < ROUNDS; round++) {
         uint64_t reads = broker_statistics(bench.brokers[REMOTE])->disk_reads;
         for (int i = 0; i < 12; i++) /* more than may be on its way */
@@ -182,33 +183,33 @@ BACKEND_TEST_TIMEOUT(thread_that_lags_is_told_where_the_stream_stands_and_its_re
         for (int i = 0; i < 300;
              i++) { /* what came is read to its end before the owner hears of it */
             assert_true(hark_run_ready(bench.loops[REMOTE]) >= 0);
-            for (int r = 0; r < READERS; r++)
-                reader_take(&readers[r], SIZE_MAX);
+            for (int r = 0; r < SUBSCRIBERS; r++)
+                subscriber_take(&subscribers[r], SIZE_MAX);
         }
-        read_all(&bench, readers, READERS, source.asked);
+        read_all(&bench, subscribers, SUBSCRIBERS, source.asked);
         assert_true(broker_statistics(bench.brokers[REMOTE])->disk_reads > reads);
         assert_true(broker_statistics(bench.brokers[OWNER])->left_out > left_out);
         left_out = broker_statistics(bench.brokers[OWNER])->left_out;
         reads = broker_statistics(bench.brokers[REMOTE])->disk_reads;
         source_publish(&source, 10); /* and from here on they are live again */
-        read_all(&bench, readers, READERS, source.asked);
+        read_all(&bench, subscribers, SUBSCRIBERS, source.asked);
         assert_int_equal(broker_statistics(bench.brokers[REMOTE])->disk_reads, reads);
         assert_int_equal(broker_statistics(bench.brokers[OWNER])->left_out, left_out);
     }
-    for (int i = 0; i < READERS; i++)
-        reader_done(&bench, &readers[i]);
+    for (int i = 0; i < SUBSCRIBERS; i++)
+        subscriber_done(&bench, &subscribers[i]);
     source_close(&source);
     bench_close(&bench);
 }
 
-/* A reader that begins "now" sees what is acknowledged after it came, all of it, and nothing else,
- * however the threads lag. */
+/* A subscriber that begins "now" sees what is acknowledged after it came, all of it, and nothing
+ * else, however the threads lag. */
 static void come_and_go(struct hark_loop *loop, size_t count, uint32_t seed)
 {
-    enum { READERS = 12, STEPS = 6000 };
-    static struct reader readers[READERS];
-    static size_t acknowledged[READERS], asked[READERS];
-    static bool seen_begun[READERS];
+    enum { SUBSCRIBERS = 12, STEPS = 6000 };
+    static struct subscriber subscribers[SUBSCRIBERS];
+    static size_t acknowledged[SUBSCRIBERS], asked[SUBSCRIBERS];
+    static bool seen_begun[SUBSCRIBERS];
     struct bench bench;
     struct source sources[2];
     bench_open(&bench, loop, 4096); /* many fall out of the ring */
@@ -216,21 +217,21 @@ static void come_and_go(struct hark_loop *loop, size_t count, uint32_t seed)
     source_open(&bench, &sources[REMOTE], REMOTE, "s");
     struct source *source = &sources[OWNER];
     for (size_t i = 0; i < count; i++)
-        readers[i] = (struct reader){.closed = true, .peer = -1};
+        subscribers[i] = (struct subscriber){.closed = true, .peer = -1};
     for (int step = 0; step < STEPS; step++) {
-        struct reader *reader = &readers[drawn(&seed) % count];
-        size_t index = (size_t)(reader - readers);
+        struct subscriber *subscriber = &subscribers[drawn(&seed) % count];
+        size_t index = (size_t)(subscriber - subscribers);
         uint32_t choice = drawn(&seed) % 100;
-        if (choice < 8 && reader->closed) {
-            if (reader->peer >= 0)
-                close(reader->peer);
-            reader_open(bench.loops[REMOTE], bench.brokers[REMOTE], reader, "s", BROKER_FROM_NOW,
-                        0);
-            reader->any = true;
+        if (choice < 8 && subscriber->closed) {
+            if (subscriber->peer >= 0)
+                close(subscriber->peer);
+            subscriber_open(bench.loops[REMOTE], bench.brokers[REMOTE], subscriber, "s",
+                            BROKER_FROM_NOW, 0);
+            subscriber->any = true;
             acknowledged[index] = source->answered;
             seen_begun[index] = false;
-        } else if (choice < 12 && !reader->closed) {
-            reader_close(reader);
+        } else if (choice < 12 && !subscriber->closed) {
+            subscriber_close(subscriber);
         } else if (choice < 30 && source->answered == source->asked) {
             /* One after the other, on either side: so the numbers have one order. */
             struct source *other = &sources[drawn(&seed) % 2];
@@ -240,16 +241,16 @@ static void come_and_go(struct hark_loop *loop, size_t count, uint32_t seed)
             source_publish(source, 1 + drawn(&seed) % 20);
         } else if (choice < 75) {
             assert_true(hark_run_ready(bench.loops[drawn(&seed) % 4 ? OWNER : REMOTE]) >= 0);
-        } else if (!reader->closed) {
-            reader_take(reader, drawn(&seed) % 4000);
+        } else if (!subscriber->closed) {
+            subscriber_take(subscriber, drawn(&seed) % 4000);
         }
         for (size_t i = 0; i < count; i++) {
-            if (readers[i].begun && !seen_begun[i])
+            if (subscribers[i].begun && !seen_begun[i])
                 asked[i] = source->asked;
-            seen_begun[i] |= readers[i].begun;
-            if (readers[i].events == 0)
+            seen_begun[i] |= subscribers[i].begun;
+            if (subscribers[i].events == 0)
                 continue;
-            size_t first = readers[i].next - readers[i].events;
+            size_t first = subscribers[i].next - subscribers[i].events;
             if (first < acknowledged[i] || first > asked[i])
                 fail_msg("it began with %zu: %zu were acknowledged when it came, %zu were asked "
                          "for when it began",
@@ -258,26 +259,27 @@ static void come_and_go(struct hark_loop *loop, size_t count, uint32_t seed)
     }
     source_wait(source);
     for (size_t i = 0; i < count; i++)
-        if (!readers[i].closing && !readers[i].closed)
-            turn_until(&bench, &readers[i].begun);
+        if (!subscribers[i].closing && !subscribers[i].closed)
+            turn_until(&bench, &subscribers[i].begun);
     source_publish(source, 1); /* so that each has something to end with */
     source_wait(source);
     for (size_t i = 0; i < count; i++) {
-        while (readers[i].begun && !readers[i].closing && readers[i].next < source->asked) {
+        while (subscribers[i].begun && !subscribers[i].closing &&
+               subscribers[i].next < source->asked) {
             turn(&bench);
-            reader_take(&readers[i], SIZE_MAX);
+            subscriber_take(&subscribers[i], SIZE_MAX);
         }
-        reader_close(&readers[i]);
-        if (!readers[i].closed)
-            turn_until(&bench, &readers[i].closed);
-        close(readers[i].peer);
+        subscriber_close(&subscribers[i]);
+        if (!subscribers[i].closed)
+            turn_until(&bench, &subscribers[i].closed);
+        close(subscribers[i].peer);
     }
     broker_stream_close(sources[OWNER].stream);
     broker_stream_close(sources[REMOTE].stream);
     bench_close(&bench);
 }
 
-BACKEND_TEST(readers_that_come_and_go_miss_nothing_and_see_nothing_from_before)
+BACKEND_TEST(subscribers_that_come_and_go_miss_nothing_and_see_nothing_from_before)
 {
     for (uint32_t seed = 1; seed <= 3; seed++) {
         come_and_go(loop, 12, seed);
@@ -304,7 +306,7 @@ static int64_t delete_stream(struct source *source)
 }
 
 /* Takes lines until the one that ends so. Gives: how many gaps were told before. */
-static int gaps_until(struct bench *bench, struct reader *reader, const char *ending)
+static int gaps_until(struct bench *bench, struct subscriber *subscriber, const char *ending)
 {
     char text[8192];
     size_t count = 0;
@@ -312,7 +314,7 @@ static int gaps_until(struct bench *bench, struct reader *reader, const char *en
     text[0] = '\0';
     while (!strstr(text, ending)) {
         turn(bench);
-        ssize_t got = recv(reader->peer, text + count, sizeof text - 1 - count, MSG_DONTWAIT);
+        ssize_t got = recv(subscriber->peer, text + count, sizeof text - 1 - count, MSG_DONTWAIT);
         count += got > 0 ? (size_t)got : 0;
         text[count] = '\0';
     }
@@ -325,7 +327,7 @@ BACKEND_TEST(stream_deleted_and_made_anew_on_either_side_is_a_gap_on_both)
 {
     struct bench bench;
     struct source sources[2];
-    struct reader readers[2];
+    struct subscriber subscribers[2];
     bench_open(&bench, loop, 0);
     for (int side = 0; side < SIDES; side++)
         source_open(&bench, &sources[side], side, "s");
@@ -333,10 +335,10 @@ BACKEND_TEST(stream_deleted_and_made_anew_on_either_side_is_a_gap_on_both)
     source_publish(&sources[OWNER], 1);
     source_wait(&sources[OWNER]);
     for (int side = 0; side < SIDES; side++) {
-        reader_open(bench.loops[side], bench.brokers[side], &readers[side], "s", BROKER_FROM_START,
-                    0);
-        turn_until(&bench, &readers[side].begun);
-        assert_int_equal(gaps_until(&bench, &readers[side], "\t0\n"), 0);
+        subscriber_open(bench.loops[side], bench.brokers[side], &subscribers[side], "s",
+                        BROKER_FROM_START, 0);
+        turn_until(&bench, &subscribers[side].begun);
+        assert_int_equal(gaps_until(&bench, &subscribers[side], "\t0\n"), 0);
     }
     for (int round = 0; round < 10; round++) {
         struct source *source = &sources[round % 2];
@@ -346,10 +348,10 @@ BACKEND_TEST(stream_deleted_and_made_anew_on_either_side_is_a_gap_on_both)
         source_wait(source);
         snprintf(ending, sizeof ending, "\t%zu\n", source->asked - 1);
         for (int side = 0; side < SIDES; side++)
-            assert_int_equal(gaps_until(&bench, &readers[side], ending), 1);
+            assert_int_equal(gaps_until(&bench, &subscribers[side], ending), 1);
     }
     for (int side = 0; side < SIDES; side++) {
-        reader_done(&bench, &readers[side]);
+        subscriber_done(&bench, &subscribers[side]);
         source_close(&sources[side]);
     }
     bench_close(&bench);
@@ -359,19 +361,20 @@ BACKEND_TEST(deleted_stream_keeps_nothing_in_memory_on_the_other_thread)
 {
     struct bench bench;
     struct source source;
-    struct reader reader;
+    struct subscriber subscriber;
     bench_open(&bench, loop, 0);
     source_open(&bench, &source, OWNER, "s");
-    reader_open(bench.loops[REMOTE], bench.brokers[REMOTE], &reader, "s", BROKER_FROM_NOW, 0);
-    turn_until(&bench, &reader.begun);
+    subscriber_open(bench.loops[REMOTE], bench.brokers[REMOTE], &subscriber, "s", BROKER_FROM_NOW,
+                    0);
+    turn_until(&bench, &subscriber.begun);
     source_publish(&source, 10);
-    read_all(&bench, &reader, 1, 10);
+    read_all(&bench, &subscriber, 1, 10);
     assert_true(broker_statistics(bench.brokers[REMOTE])->ring_bytes > 0);
     assert_true(delete_stream(&source) > 0);
     for (int i = 0; i < 100 && broker_statistics(bench.brokers[REMOTE])->ring_bytes > 0; i++)
         turn(&bench);
     assert_int_equal(broker_statistics(bench.brokers[REMOTE])->ring_bytes, 0);
-    reader_done(&bench, &reader);
+    subscriber_done(&bench, &subscriber);
     source_close(&source);
     bench_close(&bench);
 }
@@ -380,25 +383,26 @@ BACKEND_TEST(reader_of_the_disk_whose_stream_is_deleted_waits)
 {
     struct bench bench;
     struct source source;
-    struct reader reader;
+    struct subscriber subscriber;
     bench_open(&bench, loop, 4096);
     source_open(&bench, &source, OWNER, "s");
     source_publish(&source, 100000); /* more than its connection takes */
     source_wait(&source);
-    reader_open(bench.loops[REMOTE], bench.brokers[REMOTE], &reader, "s", BROKER_FROM_START, 0);
-    turn_until(&bench, &reader.begun);
-    turn_until(&bench, &reader.subscriber.sending);
+    subscriber_open(bench.loops[REMOTE], bench.brokers[REMOTE], &subscriber, "s", BROKER_FROM_START,
+                    0);
+    turn_until(&bench, &subscriber.begun);
+    turn_until(&bench, &subscriber.reader.sending);
     assert_true(delete_stream(&source) > 0);
     for (int i = 0; i < 1000; i++) {
         turn(&bench);
-        reader_take(&reader, SIZE_MAX);
+        subscriber_take(&subscriber, SIZE_MAX);
     }
-    assert_true(reader.next > 0 && reader.next < 100000);
+    assert_true(subscriber.next > 0 && subscriber.next < 100000);
     uint64_t reads = broker_statistics(bench.brokers[REMOTE])->disk_reads;
     for (int i = 0; i < 200; i++)
         turn(&bench);
     assert_int_equal(broker_statistics(bench.brokers[REMOTE])->disk_reads, reads);
-    reader_done(&bench, &reader);
+    subscriber_done(&bench, &subscriber);
     source_close(&source);
     bench_close(&bench);
 }
@@ -414,12 +418,12 @@ BACKEND_TEST(event_of_the_largest_size_crosses_and_is_read_back)
     for (size_t i = 0; i < LOG_EVENT_BYTES_MAX; i++)
         event[i] = (char)(event[i] == '\n' ? ' ' : event[i]); /* so that it is one line */
     for (int from = BROKER_FROM_NOW; from <= BROKER_FROM_START; from++) {
-        struct reader reader;
+        struct subscriber subscriber;
         struct source source;
         if (from == BROKER_FROM_NOW) {
-            reader_open(bench.loops[REMOTE], bench.brokers[REMOTE], &reader, "s", BROKER_FROM_NOW,
-                        0);
-            turn_until(&bench, &reader.begun);
+            subscriber_open(bench.loops[REMOTE], bench.brokers[REMOTE], &subscriber, "s",
+                            BROKER_FROM_NOW, 0);
+            turn_until(&bench, &subscriber.begun);
             assert_int_equal(broker_stream_open(bench.brokers[REMOTE], "s", 1, &stream), 0);
             source = (struct source){.bench = &bench, .stream = stream, .asked = 1};
             struct number *number = number_make(&source, 0);
@@ -427,21 +431,21 @@ BACKEND_TEST(event_of_the_largest_size_crosses_and_is_read_back)
             source_wait(&source);
             broker_stream_close(stream);
         } else {
-            reader_open(bench.loops[REMOTE], bench.brokers[REMOTE], &reader, "s", BROKER_FROM_START,
-                        0);
+            subscriber_open(bench.loops[REMOTE], bench.brokers[REMOTE], &subscriber, "s",
+                            BROKER_FROM_START, 0);
         }
         size_t count = 0;
         while (count == 0 || got[count - 1] != '\n') {
             turn(&bench);
             ssize_t more =
-                recv(reader.peer, got + count, LOG_EVENT_BYTES_MAX + 64 - count, MSG_DONTWAIT);
+                recv(subscriber.peer, got + count, LOG_EVENT_BYTES_MAX + 64 - count, MSG_DONTWAIT);
             count += more > 0 ? (size_t)more : 0;
         }
         const char *tab = memchr(got, '\t', count);
         assert_non_null(tab);
         assert_int_equal(got + count - tab, LOG_EVENT_BYTES_MAX + 2);
         assert_memory_equal(tab + 1, event, LOG_EVENT_BYTES_MAX);
-        reader_done(&bench, &reader);
+        subscriber_done(&bench, &subscriber);
     }
     free(event);
     free(got);
@@ -468,10 +472,11 @@ BACKEND_TEST(flush_gives_readers_all_that_was_published_before_the_mail_that_fol
 {
     struct bench bench;
     struct source source;
-    struct reader reader;
+    struct subscriber subscriber;
     bench_open(&bench, loop, 0);
-    reader_open(bench.loops[REMOTE], bench.brokers[REMOTE], &reader, "s", BROKER_FROM_NOW, 0);
-    turn_until(&bench, &reader.begun);
+    subscriber_open(bench.loops[REMOTE], bench.brokers[REMOTE], &subscriber, "s", BROKER_FROM_NOW,
+                    0);
+    turn_until(&bench, &subscriber.begun);
     source_open(&bench, &source, OWNER, "s");
     struct last_word word = {.broker = bench.brokers[REMOTE]};
     source_publish(&source, 5);
@@ -481,8 +486,8 @@ BACKEND_TEST(flush_gives_readers_all_that_was_published_before_the_mail_that_fol
     mail_send(bench.loops[OWNER], &bench.boxes[REMOTE], &word.mail, last_word_arrived);
     turn_until(&bench, &word.arrived);
     assert_int_equal(word.delivered, 5);
-    read_all(&bench, &reader, 1, 5);
-    reader_done(&bench, &reader);
+    read_all(&bench, &subscriber, 1, 5);
+    subscriber_done(&bench, &subscriber);
     source_close(&source);
     bench_close(&bench);
 }
@@ -491,15 +496,16 @@ BACKEND_TEST(stream_without_readers_there_costs_the_other_thread_nothing)
 {
     struct bench bench;
     struct source source;
-    struct reader reader;
+    struct subscriber subscriber;
     bench_open(&bench, loop, 0);
     source_open(&bench, &source, OWNER, "s");
     source_publish(&source, 10);
     source_wait(&source);
-    reader_open(bench.loops[REMOTE], bench.brokers[REMOTE], &reader, "s", BROKER_FROM_START, 0);
-    turn_until(&bench, &reader.begun);
-    read_all(&bench, &reader, 1, 10);
-    reader_done(&bench, &reader);
+    subscriber_open(bench.loops[REMOTE], bench.brokers[REMOTE], &subscriber, "s", BROKER_FROM_START,
+                    0);
+    turn_until(&bench, &subscriber.begun);
+    read_all(&bench, &subscriber, 1, 10);
+    subscriber_done(&bench, &subscriber);
     for (int i = 0; i < 100; i++)
         turn(&bench);
     const struct hark_metrics *metrics = hark_loop_metrics(bench.loops[REMOTE]);

@@ -117,11 +117,11 @@ static void wait_for_read(struct broker *broker, const struct asked *asked)
         assert_true(hark_run_once(broker->loop) >= 0);
 }
 
-static void end_reader(struct broker *broker, struct reader *reader)
+static void end_subscriber(struct broker *broker, struct subscriber *subscriber)
 {
-    reader_close(reader);
-    harness_run_until(broker->loop, &reader->closed);
-    close(reader->peer);
+    subscriber_close(subscriber);
+    harness_run_until(broker->loop, &subscriber->closed);
+    close(subscriber->peer);
 }
 
 /* --- tests --- */
@@ -145,21 +145,21 @@ BACKEND_TEST(events_that_a_source_gives_reach_readers_in_order)
     enum { EVENTS = 100 };
     struct asked asked;
     struct broker *broker = open_broker(loop, &asked);
-    struct reader reader;
+    struct subscriber subscriber;
     char text[16];
-    reader_open(loop, broker, &reader, "s", BROKER_FROM_NOW, 0);
-    struct broker_stream *stream = reader.subscriber.mark.stream;
+    subscriber_open(loop, broker, &subscriber, "s", BROKER_FROM_NOW, 0);
+    struct broker_stream *stream = subscriber.reader.mark.stream;
     for (size_t i = 0; i < EVENTS; i++) {
         int count = snprintf(text, sizeof text, "%zu", i);
         broker_stream_take(stream, 7, 8 + i, text, (size_t)count);
     }
-    while (reader.next < EVENTS) {
+    while (subscriber.next < EVENTS) {
         assert_true(hark_run_once(loop) >= 0);
-        reader_take(&reader, SIZE_MAX);
+        subscriber_take(&subscriber, SIZE_MAX);
     }
     assert_int_equal(asked.reads, 0);
     broker_stream_begin(stream, 0, 0);
-    end_reader(broker, &reader);
+    end_subscriber(broker, &subscriber);
     close_broker(broker, &asked);
 }
 
@@ -167,9 +167,9 @@ BACKEND_TEST(events_that_did_not_come_are_read_from_the_source)
 {
     struct asked asked;
     struct broker *broker = open_broker(loop, &asked);
-    struct reader reader;
-    reader_open(loop, broker, &reader, "s", BROKER_FROM_NOW, 0);
-    struct broker_stream *stream = reader.subscriber.mark.stream;
+    struct subscriber subscriber;
+    subscriber_open(loop, broker, &subscriber, "s", BROKER_FROM_NOW, 0);
+    struct broker_stream *stream = subscriber.reader.mark.stream;
     broker_stream_begin(stream, 7, 7);
     harness_settle(loop); /* the reader is at the beginning */
     broker_stream_skip(stream, 20);
@@ -178,13 +178,13 @@ BACKEND_TEST(events_that_did_not_come_are_read_from_the_source)
     assert_int_equal(asked.read->cursor.after, 7);
     answer(&asked, 0); /* nothing lies there: on to what comes after it */
     broker_stream_take(stream, 7, 21, "0", 1);
-    while (reader.next < 1) {
+    while (subscriber.next < 1) {
         assert_true(hark_run_once(loop) >= 0);
-        reader_take(&reader, SIZE_MAX);
+        subscriber_take(&subscriber, SIZE_MAX);
     }
     assert_int_equal(asked.reads, 1);
     broker_stream_begin(stream, 0, 0);
-    end_reader(broker, &reader);
+    end_subscriber(broker, &subscriber);
     close_broker(broker, &asked);
 }
 
@@ -192,9 +192,9 @@ BACKEND_TEST(reader_whose_generation_is_gone_reads_no_more_until_it_is_told)
 {
     struct asked asked;
     struct broker *broker = open_broker(loop, &asked);
-    struct reader reader;
-    reader_open(loop, broker, &reader, "s", BROKER_FROM_START, 0);
-    struct broker_stream *stream = reader.subscriber.mark.stream;
+    struct subscriber subscriber;
+    subscriber_open(loop, broker, &subscriber, "s", BROKER_FROM_START, 0);
+    struct broker_stream *stream = subscriber.reader.mark.stream;
     asked.newest = 20;
     broker_stream_begin(stream, 7, 20);
     wait_for_read(broker, &asked);
@@ -206,7 +206,7 @@ BACKEND_TEST(reader_whose_generation_is_gone_reads_no_more_until_it_is_told)
     assert_int_equal(asked.read->cursor.stream, 30);
     answer(&asked, 0);
     broker_stream_begin(stream, 0, 0);
-    end_reader(broker, &reader);
+    end_subscriber(broker, &subscriber);
     close_broker(broker, &asked);
 }
 
@@ -214,18 +214,18 @@ BACKEND_TEST(reader_that_is_closed_during_a_read_ends_with_its_answer)
 {
     struct asked asked;
     struct broker *broker = open_broker(loop, &asked);
-    struct reader reader;
-    reader_open(loop, broker, &reader, "s", BROKER_FROM_START, 0);
-    struct broker_stream *stream = reader.subscriber.mark.stream;
+    struct subscriber subscriber;
+    subscriber_open(loop, broker, &subscriber, "s", BROKER_FROM_START, 0);
+    struct broker_stream *stream = subscriber.reader.mark.stream;
     broker_stream_begin(stream, 7, 20);
     wait_for_read(broker, &asked);
-    reader_close(&reader);
-    harness_run_until(loop, &reader.stream_closed);
+    subscriber_close(&subscriber);
+    harness_run_until(loop, &subscriber.stream_closed);
     assert_int_equal(asked.cancels, 1);
-    assert_false(reader.subscriber_closed);
+    assert_false(subscriber.reader_closed);
     broker_stream_begin(stream, 0, 0);
     answer(&asked, -ECANCELED);
-    assert_true(reader.closed);
-    close(reader.peer);
+    assert_true(subscriber.closed);
+    close(subscriber.peer);
     close_broker(broker, &asked);
 }

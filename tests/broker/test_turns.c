@@ -72,23 +72,23 @@ static void publish_numbers(struct bench *bench, const char *name, size_t from, 
     free(bursts);
 }
 
-static void open_reader(struct bench *bench, struct reader *reader, const char *name,
-                        enum broker_from from, uint64_t after)
+static void open_subscriber(struct bench *bench, struct subscriber *subscriber, const char *name,
+                            enum broker_from from, uint64_t after)
 {
-    reader_open(bench->loop, bench->broker, reader, name, from, after);
+    subscriber_open(bench->loop, bench->broker, subscriber, name, from, after);
 }
 
-static void open_sse_reader(struct bench *bench, struct reader *reader, const char *name,
-                            enum broker_from from)
+static void open_sse_subscriber(struct bench *bench, struct subscriber *subscriber,
+                                const char *name, enum broker_from from)
 {
-    reader_open_as(bench->loop, bench->broker, reader, name, from, 0, BROKER_SSE);
+    subscriber_open_as(bench->loop, bench->broker, subscriber, name, from, 0, BROKER_SSE);
 }
 
-static void reader_done(struct bench *bench, struct reader *reader)
+static void subscriber_done(struct bench *bench, struct subscriber *subscriber)
 {
-    reader_close(reader);
-    harness_run_until(bench->loop, &reader->closed);
-    close(reader->peer);
+    subscriber_close(subscriber);
+    harness_run_until(bench->loop, &subscriber->closed);
+    close(subscriber->peer);
 }
 
 static uint32_t drawn(uint32_t *seed)
@@ -101,110 +101,111 @@ static uint32_t drawn(uint32_t *seed)
 
 BACKEND_TEST(burst_of_one_commit_reaches_each_live_subscriber_once)
 {
-    enum { READERS = 20, EVENTS = 5000 };
-    static struct reader readers[READERS];
+    enum { SUBSCRIBERS = 20, EVENTS = 5000 };
+    static struct subscriber subscribers[SUBSCRIBERS];
     struct bench bench;
     bench_open(&bench, loop, NULL);
-    for (size_t i = 0; i < READERS; i++)
-        open_reader(&bench, &readers[i], "s", BROKER_FROM_NOW, 0);
+    for (size_t i = 0; i < SUBSCRIBERS; i++)
+        open_subscriber(&bench, &subscribers[i], "s", BROKER_FROM_NOW, 0);
     publish_numbers(&bench, "s", 0, EVENTS);
-    for (size_t i = 0; i < READERS; i++) {
-        while (readers[i].next < EVENTS) {
+    for (size_t i = 0; i < SUBSCRIBERS; i++) {
+        while (subscribers[i].next < EVENTS) {
             hark_run_once(loop);
-            for (size_t j = 0; j < READERS; j++)
-                reader_take(&readers[j], SIZE_MAX);
+            for (size_t j = 0; j < SUBSCRIBERS; j++)
+                subscriber_take(&subscribers[j], SIZE_MAX);
         }
     }
     /* Encoded once for all of them, and sent many together. */
     assert_int_equal(broker_statistics(bench.broker)->encoded, EVENTS);
-    assert_int_equal(broker_statistics(bench.broker)->delivered, READERS * EVENTS);
-    for (size_t i = 0; i < READERS; i++)
-        reader_done(&bench, &readers[i]);
+    assert_int_equal(broker_statistics(bench.broker)->delivered, SUBSCRIBERS * EVENTS);
+    for (size_t i = 0; i < SUBSCRIBERS; i++)
+        subscriber_done(&bench, &subscribers[i]);
     bench_close(&bench);
 }
 
 BACKEND_TEST(readers_of_the_disk_take_turns_where_they_are_more_than_may_read_at_once)
 {
-    enum { READERS = 40, EVENTS = 100 };
-    static struct reader readers[READERS];
+    enum { SUBSCRIBERS = 40, EVENTS = 100 };
+    static struct subscriber subscribers[SUBSCRIBERS];
     struct bench bench;
     bench_open(&bench, loop, NULL);
     publish_numbers(&bench, "s", 0, EVENTS);
-    for (size_t i = 0; i < READERS; i++)
-        open_reader(&bench, &readers[i], "s", BROKER_FROM_START, 0);
-    for (size_t i = 0; i < READERS; i++) {
-        while (readers[i].next < EVENTS) {
+    for (size_t i = 0; i < SUBSCRIBERS; i++)
+        open_subscriber(&bench, &subscribers[i], "s", BROKER_FROM_START, 0);
+    for (size_t i = 0; i < SUBSCRIBERS; i++) {
+        while (subscribers[i].next < EVENTS) {
             assert_true(hark_run_once(loop) >= 0);
-            for (size_t j = 0; j < READERS; j++)
-                reader_take(&readers[j], SIZE_MAX);
+            for (size_t j = 0; j < SUBSCRIBERS; j++)
+                subscriber_take(&subscribers[j], SIZE_MAX);
         }
     }
-    for (size_t i = 0; i < READERS; i++)
-        reader_done(&bench, &readers[i]);
+    for (size_t i = 0; i < SUBSCRIBERS; i++)
+        subscriber_done(&bench, &subscribers[i]);
     bench_close(&bench);
 }
 
 BACKEND_TEST(readers_of_the_disk_that_leave_at_any_time_hold_up_no_other)
 {
-    enum { READERS = 64, EVENTS = 3000, ROUNDS = 20 };
-    static struct reader readers[READERS];
+    enum { SUBSCRIBERS = 64, EVENTS = 3000, ROUNDS = 20 };
+    static struct subscriber subscribers[SUBSCRIBERS];
     struct bench bench;
     uint32_t seed = 1;
     bench_open(&bench, loop, NULL);
     publish_numbers(&bench, "s", 0, EVENTS);
     for (int round = 0; round < ROUNDS; round++) {
-        size_t left = READERS;
-        for (size_t i = 0; i < READERS; i++)
-            open_reader(&bench, &readers[i], "s", BROKER_FROM_START, 0);
+        size_t left = SUBSCRIBERS;
+        for (size_t i = 0; i < SUBSCRIBERS; i++)
+            open_subscriber(&bench, &subscribers[i], "s", BROKER_FROM_START, 0);
         while (left > 0) {
             hark_run_once(loop);
             for (int i = 0; i < 6;
                  i++) { /* some leave in each turn: in every state that there is */
-                struct reader *reader = &readers[drawn(&seed) % READERS];
-                if (!reader->closing && reader->next < EVENTS && left > 4) {
-                    reader_close(reader);
+                struct subscriber *subscriber = &subscribers[drawn(&seed) % SUBSCRIBERS];
+                if (!subscriber->closing && subscriber->next < EVENTS && left > 4) {
+                    subscriber_close(subscriber);
                     left--;
                 }
             }
-            for (size_t i = 0; i < READERS; i++) {
-                bool before = readers[i].next < EVENTS;
-                if (!readers[i].closing)
-                    reader_take(&readers[i], SIZE_MAX);
-                if (before && !readers[i].closing && readers[i].next == EVENTS)
+            for (size_t i = 0; i < SUBSCRIBERS; i++) {
+                bool before = subscribers[i].next < EVENTS;
+                if (!subscribers[i].closing)
+                    subscriber_take(&subscribers[i], SIZE_MAX);
+                if (before && !subscribers[i].closing && subscribers[i].next == EVENTS)
                     left--;
             }
         }
-        for (size_t i = 0; i < READERS; i++)
-            reader_done(&bench, &readers[i]);
+        for (size_t i = 0; i < SUBSCRIBERS; i++)
+            subscriber_done(&bench, &subscribers[i]);
     }
     bench_close(&bench);
 }
 
-BACKEND_TEST(readers_of_any_speed_get_each_event_once_while_events_come)
+BACKEND_TEST(subscribers_of_any_speed_get_each_event_once_while_events_come)
 {
-    enum { READERS = 24, BURST = 200, BURSTS = 60 };
-    static struct reader readers[READERS];
+    enum { SUBSCRIBERS = 24, BURST = 200, BURSTS = 60 };
+    static struct subscriber subscribers[SUBSCRIBERS];
     struct broker_options options = {.ring_bytes = 8192}; /* many fall out of it, and come back */
     struct bench bench;
     uint32_t seed = 2;
     bench_open(&bench, loop, &options);
-    for (size_t i = 0; i < READERS; i++)
-        open_reader(&bench, &readers[i], "s", i % 2 == 0 ? BROKER_FROM_START : BROKER_FROM_NOW, 0);
+    for (size_t i = 0; i < SUBSCRIBERS; i++)
+        open_subscriber(&bench, &subscribers[i], "s",
+                        i % 2 == 0 ? BROKER_FROM_START : BROKER_FROM_NOW, 0);
     for (size_t burst = 0; burst < BURSTS; burst++) {
         publish_numbers(&bench, "s", burst * BURST, (burst + 1) * BURST);
         harness_turns(loop, (int)(drawn(&seed) % 4));
-        for (size_t i = 0; i < READERS; i++)
-            reader_take(&readers[i], i < 4 ? SIZE_MAX : drawn(&seed) % (2000 * (i / 4)));
+        for (size_t i = 0; i < SUBSCRIBERS; i++)
+            subscriber_take(&subscribers[i], i < 4 ? SIZE_MAX : drawn(&seed) % (2000 * (i / 4)));
     }
-    for (size_t i = 0; i < READERS; i++) {
-        while (readers[i].next < BURST * BURSTS) {
+    for (size_t i = 0; i < SUBSCRIBERS; i++) {
+        while (subscribers[i].next < BURST * BURSTS) {
             hark_run_once(loop);
-            for (size_t j = 0; j < READERS; j++)
-                reader_take(&readers[j], SIZE_MAX);
+            for (size_t j = 0; j < SUBSCRIBERS; j++)
+                subscriber_take(&subscribers[j], SIZE_MAX);
         }
     }
-    for (size_t i = 0; i < READERS; i++)
-        reader_done(&bench, &readers[i]);
+    for (size_t i = 0; i < SUBSCRIBERS; i++)
+        subscriber_done(&bench, &subscribers[i]);
     assert_int_equal(broker_statistics(bench.broker)->ring_bytes, 0);
     bench_close(&bench);
 }
@@ -224,31 +225,31 @@ BACKEND_TEST(stream_name_that_is_none_is_refused)
 BACKEND_TEST(nothing_is_in_flight_while_nobody_needs_it)
 {
     struct bench bench;
-    struct reader reader;
+    struct subscriber subscriber;
     bench_open(&bench, loop, NULL);
     harness_settle(loop);
     uint64_t before = hark_loop_active(loop);
     publish_numbers(&bench, "s", 0, 1);
-    open_reader(&bench, &reader, "s", BROKER_FROM_START, 0);
-    while (reader.next < 1) {
+    open_subscriber(&bench, &subscriber, "s", BROKER_FROM_START, 0);
+    while (subscriber.next < 1) {
         hark_run_once(loop);
-        reader_take(&reader, SIZE_MAX);
+        subscriber_take(&subscriber, SIZE_MAX);
     }
     harness_settle(loop);
     assert_int_equal(
         hark_loop_active(loop),
         before); /* a waiting subscriber has no op of the broker's, lines have no heartbeat */
-    reader_done(&bench, &reader);
-    open_sse_reader(&bench, &reader, "s", BROKER_FROM_NOW);
+    subscriber_done(&bench, &subscriber);
+    open_sse_subscriber(&bench, &subscriber, "s", BROKER_FROM_NOW);
     harness_settle(loop);
     assert_int_equal(hark_loop_active(loop), before + 1);
-    reader_done(&bench, &reader);
+    subscriber_done(&bench, &subscriber);
     harness_settle(loop);
     assert_int_equal(hark_loop_active(loop), before); /* it ends with the last who needs it */
     bench_close(&bench);
 }
 
-/* What a reader of SSE has got so far. */
+/* What a subscriber over SSE has got so far. */
 struct got {
     char text[1 << 20];
     size_t count;
@@ -263,11 +264,11 @@ static size_t count_in(const struct got *got, const char *part)
 }
 
 /* Takes what has come. Gives: how many heartbeats there were so far. */
-static size_t heartbeats(const struct reader *reader, struct got *got)
+static size_t heartbeats(const struct subscriber *subscriber, struct got *got)
 {
     ssize_t count;
-    while ((count = recv(reader->peer, got->text + got->count, sizeof got->text - 1 - got->count,
-                         MSG_DONTWAIT)) > 0)
+    while ((count = recv(subscriber->peer, got->text + got->count,
+                         sizeof got->text - 1 - got->count, MSG_DONTWAIT)) > 0)
         got->count += (size_t)count;
     got->text[got->count] = '\0';
     return count_in(got, ":\n\n");
@@ -283,15 +284,15 @@ BACKEND_TEST(heartbeat_comes_to_an_idle_reader_in_each_period)
 {
     enum { PERIODS = 12 };
     struct broker_options options = {.heartbeat_ns = 1000000};
-    struct reader idle;
+    struct subscriber idle;
     struct bench bench;
     bench_open(&bench, loop, &options);
-    open_sse_reader(&bench, &idle, "s", BROKER_FROM_NOW);
+    open_sse_subscriber(&bench, &idle, "s", BROKER_FROM_NOW);
     while (beats(loop) < PERIODS)
         assert_true(hark_run_once(loop) >= 0);
     /* But for the period in which it came, and those that found the last one not sent yet. */
     assert_true(3 * broker_statistics(bench.broker)->heartbeats >= 2 * beats(loop));
-    reader_done(&bench, &idle);
+    subscriber_done(&bench, &idle);
     bench_close(&bench);
 }
 
@@ -299,10 +300,10 @@ BACKEND_TEST(heartbeat_passes_over_who_was_told_something_since_the_last)
 {
     enum { EVENTS = 10 };
     struct broker_options options = {.heartbeat_ns = 1000000};
-    struct reader told;
+    struct subscriber told;
     struct bench bench;
     bench_open(&bench, loop, &options);
-    open_sse_reader(&bench, &told, "s", BROKER_FROM_NOW);
+    open_sse_subscriber(&bench, &told, "s", BROKER_FROM_NOW);
     for (size_t i = 0; i < EVENTS; i++) {
         publish_numbers(&bench, "s", i, i + 1);
         while (broker_statistics(bench.broker)->delivered <= i)
@@ -311,7 +312,7 @@ BACKEND_TEST(heartbeat_passes_over_who_was_told_something_since_the_last)
             assert_true(hark_run_once(loop) >= 0);
     }
     assert_true(broker_statistics(bench.broker)->heartbeats + EVENTS <= beats(loop));
-    reader_done(&bench, &told);
+    subscriber_done(&bench, &told);
     bench_close(&bench);
 }
 
@@ -320,27 +321,27 @@ BACKEND_TEST(heartbeat_comes_not_into_what_a_slow_reader_is_being_sent)
     enum { EVENTS = 20000 };
     static struct got got[2];
     struct broker_options options = {.heartbeat_ns = 1000000};
-    struct reader idle, slow;
+    struct subscriber idle, slow;
     struct bench bench;
     int room = 1;
     memset(got, 0, sizeof got);
     bench_open(&bench, loop, &options);
     publish_numbers(&bench, "s", 0, EVENTS);
-    open_sse_reader(&bench, &idle, "nothing", BROKER_FROM_NOW);
-    open_sse_reader(&bench, &slow, "s", BROKER_FROM_START);
+    open_sse_subscriber(&bench, &idle, "nothing", BROKER_FROM_NOW);
+    open_sse_subscriber(&bench, &slow, "s", BROKER_FROM_START);
     assert_int_equal(setsockopt(slow.output.fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof room), 0);
     while (broker_statistics(bench.broker)->delivered == 0)
         assert_true(hark_run_once(loop) >= 0);
     for (size_t before = heartbeats(&idle, &got[0]); heartbeats(&idle, &got[0]) < before + 3;)
         assert_true(hark_run_once(loop) >= 0);
-    assert_true(slow.subscriber.sending);
+    assert_true(slow.reader.sending);
     while (!strstr(got[1].text, "data: 19999\n")) {
         heartbeats(&slow, &got[1]);
         hark_run_ready(loop);
     }
     assert_int_equal(count_in(&got[1], "\ndata: "), EVENTS);
-    reader_done(&bench, &idle);
-    reader_done(&bench, &slow);
+    subscriber_done(&bench, &idle);
+    subscriber_done(&bench, &slow);
     bench_close(&bench);
 }
 
@@ -385,14 +386,14 @@ BACKEND_TEST(events_of_a_stream_are_counted_on_while_nobody_has_it)
 /* One who reads from now on comes in the callback of the first of a batch: all of it is
  * acknowledged by then, and old. */
 static struct broker_publish batch[3];
-static struct reader late;
+static struct subscriber late;
 static struct bench *current;
 
 static void batch_published(struct broker_publish *publish, int64_t id)
 {
     assert_true(id > 0);
     if (publish == &batch[0])
-        open_reader(current, &late, "s", BROKER_FROM_NOW, 0);
+        open_subscriber(current, &late, "s", BROKER_FROM_NOW, 0);
     current->done = publish == &batch[2];
 }
 
@@ -411,9 +412,9 @@ BACKEND_TEST(reader_from_now_that_comes_between_the_answers_of_a_commit_is_given
     publish_numbers(&bench, "s", 1, 2);
     while (late.next < 2) {
         assert_true(hark_run_once(loop) >= 0);
-        reader_take(&late, SIZE_MAX);
+        subscriber_take(&late, SIZE_MAX);
     }
-    reader_done(&bench, &late);
+    subscriber_done(&bench, &late);
     broker_stream_close(stream);
     bench_close(&bench);
 }
@@ -438,26 +439,26 @@ BACKEND_TEST(deleted_stream_keeps_nothing_in_memory_and_is_new_to_who_comes_afte
 {
     struct bench bench;
     struct broker_stream *stream = NULL;
-    struct reader before, after;
+    struct subscriber before, after;
     bench_open(&bench, loop, NULL);
     assert_int_equal(broker_stream_open(bench.broker, "s", 1, &stream), 0);
-    open_reader(&bench, &before, "s", BROKER_FROM_START, 0);
+    open_subscriber(&bench, &before, "s", BROKER_FROM_START, 0);
     publish_numbers(&bench, "s", 0, 10);
     while (before.next < 10) {
         assert_true(hark_run_once(loop) >= 0);
-        reader_take(&before, SIZE_MAX);
+        subscriber_take(&before, SIZE_MAX);
     }
     assert_true(broker_statistics(bench.broker)->ring_bytes > 0);
     remove_stream(&bench, stream);
     assert_int_equal(broker_statistics(bench.broker)->ring_bytes, 0);
-    open_reader(&bench, &after, "s", BROKER_FROM_NOW, 0);
+    open_subscriber(&bench, &after, "s", BROKER_FROM_NOW, 0);
     publish_numbers(&bench, "s", 0, 10);
     while (after.next < 10) { /* asserts that no gap is told */
         assert_true(hark_run_once(loop) >= 0);
-        reader_take(&after, SIZE_MAX);
+        subscriber_take(&after, SIZE_MAX);
     }
-    reader_done(&bench, &before);
-    reader_done(&bench, &after);
+    subscriber_done(&bench, &before);
+    subscriber_done(&bench, &after);
     broker_stream_close(stream);
     bench_close(&bench);
 }
@@ -475,26 +476,26 @@ BACKEND_TEST(stream_deleted_without_the_broker_leaves_its_readers_waiting)
     struct log_append deletion = {
         .kind = LOG_DELETE, .name = "s", .name_length = 1, .done = log_deleted};
     struct bench bench;
-    struct reader reader;
+    struct subscriber subscriber;
     bench_open(&bench, loop, &options);
     publish_numbers(&bench, "s", 0, 100000); /* more than its connection takes */
-    open_reader(&bench, &reader, "s", BROKER_FROM_START, 0);
-    while (!reader.subscriber.sending)
+    open_subscriber(&bench, &subscriber, "s", BROKER_FROM_START, 0);
+    while (!subscriber.reader.sending)
         assert_true(hark_run_once(loop) >= 0);
     current = &bench;
     bench.done = false;
     log_append(bench.log, &deletion);
     harness_run_until(loop, &bench.done);
     for (int i = 0; i < 200; i++) {
-        reader_take(&reader, SIZE_MAX);
+        subscriber_take(&subscriber, SIZE_MAX);
         hark_run_ready(loop);
     }
-    assert_true(reader.next > 0 && reader.next < 100000);
+    assert_true(subscriber.next > 0 && subscriber.next < 100000);
     uint64_t reads = broker_statistics(bench.broker)->disk_reads;
     for (int i = 0; i < 200; i++)
         hark_run_ready(loop);
     assert_int_equal(broker_statistics(bench.broker)->disk_reads, reads);
-    reader_done(&bench, &reader);
+    subscriber_done(&bench, &subscriber);
     bench_close(&bench);
 }
 
@@ -503,18 +504,18 @@ BACKEND_TEST(stream_deleted_without_the_broker_leaves_its_readers_waiting)
 BACKEND_TEST(reader_of_the_disk_that_is_gone_holds_no_memory)
 {
     enum { EVENTS = 3000 };
-    static struct reader reader;
+    static struct subscriber subscriber;
     struct bench bench;
     size_t held = 0;
     bench_open(&bench, loop, NULL);
     publish_numbers(&bench, "s", 0, EVENTS);
     for (int round = 0; round < 4; round++) {
-        open_reader(&bench, &reader, "s", BROKER_FROM_START, 0);
-        while (reader.next < EVENTS) {
+        open_subscriber(&bench, &subscriber, "s", BROKER_FROM_START, 0);
+        while (subscriber.next < EVENTS) {
             assert_true(hark_run_once(loop) >= 0);
-            reader_take(&reader, SIZE_MAX);
+            subscriber_take(&subscriber, SIZE_MAX);
         }
-        reader_done(&bench, &reader);
+        subscriber_done(&bench, &subscriber);
         harness_settle(loop);
         if (round == 1) /* by then the broker has what it needs */
             held = mallinfo2().uordblks;
@@ -544,26 +545,27 @@ BACKEND_TEST(stream_that_is_not_there_holds_no_memory_once_nobody_has_it)
 /* Others get their turn in between. */
 BACKEND_TEST(heartbeat_of_many_readers_takes_several_turns)
 {
-    enum { READERS = 300, TURN = 256 };
-    static struct reader readers[READERS];
+    enum { SUBSCRIBERS = 300, TURN = 256 };
+    static struct subscriber subscribers[SUBSCRIBERS];
     struct bench bench;
     bench_open(&bench, loop, &(struct broker_options){.heartbeat_ns = 20000000});
     const struct broker_statistics *statistics = broker_statistics(bench.broker);
-    for (size_t i = 0; i < READERS; i++)
-        reader_open_as(loop, bench.broker, &readers[i], "s", BROKER_FROM_NOW, 0, BROKER_SSE);
-    while (statistics->heartbeats < READERS) {
+    for (size_t i = 0; i < SUBSCRIBERS; i++)
+        subscriber_open_as(loop, bench.broker, &subscribers[i], "s", BROKER_FROM_NOW, 0,
+                           BROKER_SSE);
+    while (statistics->heartbeats < SUBSCRIBERS) {
         uint64_t before = statistics->heartbeats;
         assert_int_equal(hark_run_once(loop), 1);
         assert_true(statistics->heartbeats - before <= TURN);
     }
-    for (size_t i = 0; i < READERS; i++) {
+    for (size_t i = 0; i < SUBSCRIBERS; i++) {
         char beat[8];
         ssize_t count;
-        while ((count = recv(readers[i].peer, beat, sizeof beat, MSG_DONTWAIT)) <
+        while ((count = recv(subscribers[i].peer, beat, sizeof beat, MSG_DONTWAIT)) <
                0) /* it is on its way */
             assert_int_equal(hark_run_once(loop), 1);
         assert_true(count > 0 && beat[0] == ':');
-        reader_done(&bench, &readers[i]);
+        subscriber_done(&bench, &subscribers[i]);
     }
     bench_close(&bench);
 }
@@ -571,8 +573,8 @@ BACKEND_TEST(heartbeat_of_many_readers_takes_several_turns)
 /* Each read takes the memory of the whole event. */
 BACKEND_TEST(long_events_are_read_from_the_disk_for_few_readers_at_once)
 {
-    enum { READERS = 60, LONG = 300000, AT_ONCE = 8 };
-    static struct reader readers[READERS];
+    enum { SUBSCRIBERS = 60, LONG = 300000, AT_ONCE = 8 };
+    static struct subscriber subscribers[SUBSCRIBERS];
     static char event[LONG] = "0 ";
     struct broker_stream *stream = NULL;
     struct bench bench;
@@ -585,25 +587,25 @@ BACKEND_TEST(long_events_are_read_from_the_disk_for_few_readers_at_once)
     broker_publish(stream, &burst.publish, event, LONG, burst_published);
     harness_run_until(loop, &done);
     broker_stream_close(stream);
-    for (size_t i = 0; i < READERS; i++)
-        open_reader(&bench, &readers[i], "s", BROKER_FROM_START, 0);
-    for (size_t i = 0; i < READERS; i++) {
-        while (readers[i].next < 1) {
+    for (size_t i = 0; i < SUBSCRIBERS; i++)
+        open_subscriber(&bench, &subscribers[i], "s", BROKER_FROM_START, 0);
+    for (size_t i = 0; i < SUBSCRIBERS; i++) {
+        while (subscribers[i].next < 1) {
             size_t reading = 0;
             hark_run_once(loop);
-            for (size_t j = 0; j < READERS; j++) {
+            for (size_t j = 0; j < SUBSCRIBERS; j++) {
                 reading +=
-                    readers[j].subscriber.disk.reading && readers[j].subscriber.disk.needed != 0;
-                reader_take(&readers[j], SIZE_MAX);
+                    subscribers[j].reader.disk.reading && subscribers[j].reader.disk.needed != 0;
+                subscriber_take(&subscribers[j], SIZE_MAX);
                 if (j % 7 == 6 && reading > 0)
-                    reader_close(&readers[j]),
-                        readers[j].next = 1; /* others get what was kept for them */
+                    subscriber_close(&subscribers[j]),
+                        subscribers[j].next = 1; /* others get what was kept for them */
             }
             most = reading > most ? reading : most;
         }
     }
     assert_in_range(most, 1, AT_ONCE);
-    for (size_t i = 0; i < READERS; i++)
-        reader_done(&bench, &readers[i]);
+    for (size_t i = 0; i < SUBSCRIBERS; i++)
+        subscriber_done(&bench, &subscribers[i]);
     bench_close(&bench);
 }

@@ -39,16 +39,16 @@ eachBackend(test, 'curl publishes and reads', async (t, backend) => {
   assert.ok(id > 0);
   await server.curl('--data-binary', 'two\nlines', `${server.url}/streams/weather`);
 
-  const reader = new Process(t, 'curl', ['-sSN', '-H', 'Accept: text/event-stream', `${server.url}/streams/weather?after=start`]);
-  await reader.until(/data: it rains\n\n[^]*data: two\ndata: lines\n\n/);
-  assert.match(reader.stdout, new RegExp(`id: ${id}\ndata: it rains\n\n`));
+  const subscriber = new Process(t, 'curl', ['-sSN', '-H', 'Accept: text/event-stream', `${server.url}/streams/weather?after=start`]);
+  await subscriber.until(/data: it rains\n\n[^]*data: two\ndata: lines\n\n/);
+  assert.match(subscriber.stdout, new RegExp(`id: ${id}\ndata: it rains\n\n`));
   await server.curl('-d', 'it snows', `${server.url}/streams/weather`);
-  await reader.until(/data: it snows\n\n/);
+  await subscriber.until(/data: it snows\n\n/);
 
   const later = new Process(t, 'curl', ['-sSN', '-H', 'Accept: text/event-stream', '-H', `Last-Event-ID: ${id}`, `${server.url}/streams/weather`]);
   await later.until(/data: it snows\n\n/);
   assert.doesNotMatch(later.stdout, /it rains/);
-  await Promise.all([reader.kill(), later.kill()]);
+  await Promise.all([subscriber.kill(), later.kill()]);
 
   const health = await server.curl(`${server.url}/healthz`);
   assert.equal(health.stdout.trim(), 'ok');

@@ -22,11 +22,11 @@ async function listen(t, server, stream, count, from = '') {
 
 const datas = socket => [...socket.text.matchAll(/^id: (\d+)\ndata: (.*)$/gm)].filter(match => match[2] !== '').map(match => match[2]);
 
-eachBackend(test, 'many streams over one connection, each with readers on all threads', async (t, backend) => {
+eachBackend(test, 'many streams over one connection, each with subscribers on all threads', async (t, backend) => {
   const server = await threaded(t, { backend });
   const STREAMS = 12, ROUNDS = 20;
-  const readers = [];
-  for (let s = 0; s < STREAMS; s++) readers.push(await listen(t, server, `s${s}`, THREADS));
+  const subscribers = [];
+  for (let s = 0; s < STREAMS; s++) subscribers.push(await listen(t, server, `s${s}`, THREADS));
   const agent = connection(t);
   const ids = new Map();
   for (let round = 0; round < ROUNDS; round++) {
@@ -42,9 +42,9 @@ eachBackend(test, 'many streams over one connection, each with readers on all th
   assert.equal(agent.totalSocketCount <= 1, true);
   const expected = s => Array.from({ length: ROUNDS }, (_, round) => `${s}.${round}`);
   for (let s = 0; s < STREAMS; s++) {
-    for (const reader of readers[s]) {
-      await reader.until(text => text.includes(`data: ${s}.${ROUNDS - 1}\n`));
-      assert.deepEqual(datas(reader), expected(s));
+    for (const subscriber of subscribers[s]) {
+      await subscriber.until(text => text.includes(`data: ${s}.${ROUNDS - 1}\n`));
+      assert.deepEqual(datas(subscriber), expected(s));
     }
     assert.deepEqual((await server.read(`s${s}`, ROUNDS)).map(event => event.text), expected(s));
   }
@@ -74,7 +74,7 @@ eachBackend(test, 'what is told of the server is told of all threads, on each', 
   const agents = Array.from({ length: THREADS }, () => connection(t));
   for (const agent of agents) await request('GET', `${server.url}/healthz`, undefined, { agent }); // the next one is on the next thread
   for (let i = 0; i < 10; i++) await request('POST', `${server.url}/streams/a`, 'x'.repeat(i), { agent: agents[i % THREADS] });
-  const readers = await listen(t, server, 'a', 2 * THREADS);
+  const subscribers = await listen(t, server, 'a', 2 * THREADS);
   const lines = Array.from({ length: THREADS }, () => new Socket(t, server.linesPort).send('SUB nothing now\n'));
   await Promise.all(lines.map(socket => socket.until(text => text.includes('\n'))));
   for (const agent of agents) {
@@ -102,29 +102,29 @@ eachBackend(test, 'what is told of the server is told of all threads, on each', 
     assert.equal(await ask('/healthz'), 'ok\n');
   }
   await server.publish('a', 'and one');
-  await Promise.all(readers.map(reader => reader.until(text => text.includes('data: and one\n'))));
+  await Promise.all(subscribers.map(subscriber => subscriber.until(text => text.includes('data: and one\n'))));
   const { events } = await server.stats();
   assert.equal(events.delivered, 2 * THREADS);
-  readers.forEach(reader => reader.socket.destroy());
-  await within((async () => { while ((await server.stats()).subscribers.sse !== 0); })(), 'the readers to be gone');
+  subscribers.forEach(subscriber => subscriber.socket.destroy());
+  await within((async () => { while ((await server.stats()).subscribers.sse !== 0); })(), 'the subscribers to be gone');
   await server.stop();
 });
 
-test('a stream that is deleted and made anew is a gap to its readers on all threads', async t => {
+test('a stream that is deleted and made anew is a gap to its subscribers on all threads', async t => {
   const server = await threaded(t);
   await server.publish('d', 'first');
-  const readers = await listen(t, server, 'd', 2 * THREADS, '?after=start');
-  await Promise.all(readers.map(reader => reader.until(text => text.includes('data: first\n'))));
+  const subscribers = await listen(t, server, 'd', 2 * THREADS, '?after=start');
+  await Promise.all(subscribers.map(subscriber => subscriber.until(text => text.includes('data: first\n'))));
   for (let i = 0; i < THREADS; i++) {
     assert.equal((await request('DELETE', `${server.url}/streams/d`)).status, 204);
     assert.equal((await request('DELETE', `${server.url}/streams/d`)).status, 404);
     assert.equal((await server.curl('-o', '/dev/null', '-w', '%{http_code}', '-H', 'Accept: application/json', `${server.url}/streams/d`)).stdout, '404');
     await server.publish('d', `life ${i}`);
-    await Promise.all(readers.map(reader => reader.until(text => text.includes(`data: life ${i}\n`))));
+    await Promise.all(subscribers.map(subscriber => subscriber.until(text => text.includes(`data: life ${i}\n`))));
   }
-  for (const reader of readers) {
-    assert.deepEqual(datas(reader), ['first', 'life 0', 'life 1', 'life 2']);
-    assert.equal(reader.text.match(/^event: gap$/gm).length, 3);
+  for (const subscriber of subscribers) {
+    assert.deepEqual(datas(subscriber), ['first', 'life 0', 'life 1', 'life 2']);
+    assert.equal(subscriber.text.match(/^event: gap$/gm).length, 3);
   }
   await server.stop();
 });
@@ -153,7 +153,7 @@ eachBackend(test, 'the directory is the same for any number of threads', async (
   let last = 0;
   for (const threads of [1, 3, 2, 4, 1]) {
     const server = await serve(t, { backend, data, threads });
-    const reader = new Process(t, bin, ['sub', 'k', '--server', server.lines, '--after', last ? String(last) : 'start', '--id']);
+    const subscriber = new Process(t, bin, ['sub', 'k', '--server', server.lines, '--after', last ? String(last) : 'start', '--id']);
     for (let i = 0; i < 40; i++) {
       const text = `${threads} ${i}`;
       const id = await server.publish(i % 2 ? 'k' : `k${i % 5}`, text);
@@ -163,19 +163,19 @@ eachBackend(test, 'the directory is the same for any number of threads', async (
         written.push({ id, text });
       }
     }
-    await reader.until(new RegExp(`^${last}\t`, 'm'));
-    assert.deepEqual(reader.stdout.split('\n').slice(0, -1).map(line => line.split('\t')[1]), written.slice(-20).map(event => event.text));
-    assert.doesNotMatch(reader.stderr, /no longer kept|gap/);
+    await subscriber.until(new RegExp(`^${last}\t`, 'm'));
+    assert.deepEqual(subscriber.stdout.split('\n').slice(0, -1).map(line => line.split('\t')[1]), written.slice(-20).map(event => event.text));
+    assert.doesNotMatch(subscriber.stderr, /no longer kept|gap/);
     assert.deepEqual(await server.read('k', written.length), written);
     await (threads === 3 ? server.kill() : server.stop());
-    await reader.kill();
+    await subscriber.kill();
   }
 });
 
 eachBackend(test, 'the end reaches everybody, and what was acknowledged is kept', async (t, backend) => {
   const server = await threaded(t, { backend });
   await server.publish('e', 'begun');
-  const readers = await listen(t, server, 'e', 2 * THREADS);
+  const subscribers = await listen(t, server, 'e', 2 * THREADS);
   const idle = Array.from({ length: THREADS }, () => new Socket(t, server.httpPort).send(head('GET', '/healthz')));
   const publishers = Array.from({ length: THREADS }, () => new Process(t, bin, ['pub', 'e', '--server', server.lines, '--id']));
   await Promise.all(idle.map(socket => socket.until(text => text.includes('ok'))));
@@ -183,16 +183,16 @@ eachBackend(test, 'the end reaches everybody, and what was acknowledged is kept'
   await Promise.all(publishers.map(publisher => publisher.until(/\n/)));
   const exit = await server.kill('SIGTERM');
   assert.equal(exit.code, 0, exit.stderr);
-  await Promise.all([...readers, ...idle].map(socket => socket.closed()));
+  await Promise.all([...subscribers, ...idle].map(socket => socket.closed()));
   const ends = await Promise.all(publishers.map(publisher => publisher.done()));
   const acknowledged = ends.flatMap(end => end.stdout.split('\n').filter(line => /^\d+$/.test(line)).map(Number)).sort((a, b) => a - b);
   await server.start();
   const kept = await server.read('e', await server.count('e'));
   const keptIds = new Set(kept.map(event => event.id));
   assert.ok(acknowledged.every(id => keptIds.has(id)));
-  for (const reader of readers) {
-    assert.match(reader.text, /: the server is ending\n\n$/);
-    const seen = datas(reader); // what a reader had not taken yet it finds by its id
+  for (const subscriber of subscribers) {
+    assert.match(subscriber.text, /: the server is ending\n\n$/);
+    const seen = datas(subscriber); // what a subscriber had not taken yet it finds by its id
     assert.deepEqual(seen, kept.slice(1, 1 + seen.length).map(event => event.text));
   }
   await server.stop();
@@ -209,7 +209,7 @@ test('a second signal ends all threads at once', async t => {
   assert.equal((await server.process.done()).signal, 'SIGTERM');
 });
 
-test('readers that take nothing are cut, on every thread, when the time for the end is over', async t => {
+test('subscribers that take nothing are cut, on every thread, when the time for the end is over', async t => {
   const server = await threaded(t, { args: ['--shutdown-timeout', '300ms'] });
   const events = await listen(t, server, 'x', 2 * THREADS);
   events.forEach(socket => socket.socket.pause());
@@ -265,30 +265,30 @@ test('connections that go make room on whichever thread they were', async t => {
   await server.stop();
 });
 
-eachBackend(test, 'files are followed for readers on all threads', async (t, backend) => {
+eachBackend(test, 'files are followed for subscribers on all threads', async (t, backend) => {
   const file = join(directory(t), 'app.log');
   appendFileSync(file, '');
   const server = await threaded(t, { backend, args: ['--tail', `${file}=app`] });
-  const readers = await listen(t, server, 'app', 2 * THREADS, '?after=start');
+  const subscribers = await listen(t, server, 'app', 2 * THREADS, '?after=start');
   const lines = Array.from({ length: 2000 }, (_, i) => `line ${i}`);
   for (let i = 0; i < lines.length; i += 100) appendFileSync(file, lines.slice(i, i + 100).map(line => `${line}\n`).join(''));
-  for (const reader of readers) {
-    await reader.until(text => text.includes('data: line 1999\n'));
-    assert.deepEqual(datas(reader), lines);
+  for (const subscriber of subscribers) {
+    await subscriber.until(text => text.includes('data: line 1999\n'));
+    assert.deepEqual(datas(subscriber), lines);
   }
   const { tails } = await server.stats();
   assert.deepEqual([tails.length, tails[0].lines], [1, 2000]);
   await server.stop();
 });
 
-// Publishers and readers of a few streams, all at random, while the server is killed: what was acknowledged is there once.
+// Publishers and subscribers of a few streams, all at random, while the server is killed: what was acknowledged is there once.
 eachBackend(test, 'publishers on all threads, and kill -9', async (t, backend) => {
   const seed = Number(process.env.HARK_TEST_SEED ?? Date.now() % 1e9);
   t.diagnostic(`HARK_TEST_SEED=${seed}`);
   const next = random(seed);
   const STREAMS = 4, ROUNDS = 6, PUBLISHERS = 6;
   const server = new Server(t, { backend });
-  const readers = [];
+  const subscribers = [];
   const acknowledged = Array.from({ length: STREAMS }, () => []);
   let number = 0;
   for (let round = 0; round < ROUNDS; round++) {
@@ -296,7 +296,7 @@ eachBackend(test, 'publishers on all threads, and kill -9', async (t, backend) =
     await server.start();
     if (round === 0)
       for (let s = 0; s < STREAMS; s++)
-        for (let i = 0; i < 2; i++) readers.push({ s, process: new Process(t, bin, ['sub', `c${s}`, '--server', server.lines, '--after', 'start', '--id']) });
+        for (let i = 0; i < 2; i++) subscribers.push({ s, process: new Process(t, bin, ['sub', `c${s}`, '--server', server.lines, '--after', 'start', '--id']) });
     const publishers = [];
     for (let p = 0; p < PUBLISHERS; p++) {
       const s = Math.floor(next() * STREAMS);
@@ -321,11 +321,11 @@ eachBackend(test, 'publishers on all threads, and kill -9', async (t, backend) =
     for (let i = 1; i < kept.length; i++) assert.ok(kept[i].id > kept[i - 1].id);
     for (const { id, text } of acknowledged[s]) assert.equal(ids.get(text), id, `event ${text}`);
     const expected = kept.map(event => `${event.id}\t${event.text}\n`).join('');
-    for (const reader of readers.filter(each => each.s === s)) {
-      await reader.process.until(text => text.length >= expected.length);
-      assert.ok(reader.process.stdout === expected, 'a reader saw each event once, in order');
-      assert.doesNotMatch(reader.process.stderr, /no longer kept/);
-      await reader.process.kill();
+    for (const subscriber of subscribers.filter(each => each.s === s)) {
+      await subscriber.process.until(text => text.length >= expected.length);
+      assert.ok(subscriber.process.stdout === expected, 'a subscriber saw each event once, in order');
+      assert.doesNotMatch(subscriber.process.stderr, /no longer kept/);
+      await subscriber.process.kill();
     }
   }
   await server.stop();

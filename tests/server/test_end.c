@@ -48,44 +48,44 @@ SERVER_TEST(signal_that_was_ignored_at_the_start_stays_so)
 SERVER_TEST(second_hangup_does_not_cut_the_end_short)
 {
     struct server server;
-    struct client reader;
+    struct client subscriber;
     server_init(&server, "a");
     server_start(&server);
-    client_open(&reader, server.lines);
-    client_send(&reader, "PUB s ack\nx\n");
-    client_line(&reader);
+    client_open(&subscriber, server.lines);
+    client_send(&subscriber, "PUB s ack\nx\n");
+    client_line(&subscriber);
     for (int i = 0; i < 50; i++)
         kill(server.pid, SIGHUP);
-    client_await_end(&reader);
+    client_await_end(&subscriber);
     for (int i = 0; i < 50; i++)
         kill(server.pid, SIGHUP);
-    client_close(&reader);
+    client_close(&subscriber);
     assert_int_equal(server_wait(&server), 0);
 }
 
 SERVER_TEST(subscribers_are_told_of_the_end)
 {
     struct server server;
-    struct client client, reader, lines, publisher, idle;
+    struct client client, subscriber, lines, publisher, idle;
     server_begin(&server, &client);
     client_post(&client, "s", "x", 1);
-    client_subscribe(&reader, server.http, "/streams/s?after=start", "");
+    client_subscribe(&subscriber, server.http, "/streams/s?after=start", "");
     client_open(&lines, server.lines);
     client_send(&lines, "SUB s start\n");
     client_line(&lines);
     client_open(&publisher, server.lines);
     client_send(&publisher, "PUB s ack\ny\n");
     client_line(&publisher);
-    client_await(&reader, "\ndata: y\n\n");
+    client_await(&subscriber, "\ndata: y\n\n");
     client_open(&idle, server.http);
     kill(server.pid, SIGTERM);
-    client_await(&reader, "\n\n: the server is ending\n\n");
-    client_await_end(&reader);
+    client_await(&subscriber, "\n\n: the server is ending\n\n");
+    client_await_end(&subscriber);
     client_await_end(&lines);
     client_await_end(&publisher);
     client_await_end(&idle);
     client_await_end(&client);
-    client_close(&reader);
+    client_close(&subscriber);
     client_close(&lines);
     client_close(&publisher);
     client_close(&idle);
@@ -148,7 +148,7 @@ SERVER_TEST(what_was_accepted_before_the_end_is_answered_and_kept)
     server_finish(&server, &client);
 }
 
-SERVER_TEST(reader_that_takes_nothing_cannot_hold_up_the_end)
+SERVER_TEST(subscriber_that_takes_nothing_cannot_hold_up_the_end)
 {
     struct server server;
     struct client client, slow;

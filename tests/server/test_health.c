@@ -83,11 +83,11 @@ SERVER_TEST(healthz_finds_out_alone_that_the_trouble_is_over)
 SERVER_TEST(streams_that_do_not_exist_are_not_told_of)
 {
     struct server server;
-    struct client client, reader;
+    struct client client, subscriber;
     server_init(&server, "a");
     server_start(&server);
-    client_subscribe(&reader, server.http, "/streams/wished", "");
-    client_position(&reader);
+    client_subscribe(&subscriber, server.http, "/streams/wished", "");
+    client_position(&subscriber);
     client_open(&client, server.http);
     client_post(&client, "real", "x", 1);
     static const char *const pages[] = {"/streams", "/stats", "/metrics"};
@@ -100,6 +100,6 @@ SERVER_TEST(streams_that_do_not_exist_are_not_told_of)
     char *metrics = client_get(&client, "/metrics");
     assert_non_null(strstr(metrics, "\nhark_streams 1\n"));
     free(metrics);
-    client_close(&reader);
+    client_close(&subscriber);
     server_finish(&server, &client);
 }

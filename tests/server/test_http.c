@@ -124,7 +124,7 @@ SERVER_TEST(pipelined_questions_about_all_threads_are_each_answered)
     server_stop(&server);
 }
 
-SERVER_TEST(many_pipelined_gets_to_a_reader_that_waits_are_all_answered)
+SERVER_TEST(many_pipelined_gets_to_a_client_that_waits_are_all_answered)
 {
     enum { GETS = 2000 };
     struct server server;
@@ -306,22 +306,22 @@ SERVER_TEST(event_of_the_largest_size_passes_and_one_byte_more_is_refused)
 {
     enum { LARGEST = 1024 * 1024 };
     struct server server;
-    struct client client, reader;
+    struct client client, subscriber;
     char *event = malloc(LARGEST + 1);
     server_begin(&server, &client);
     memset(event, '\n', LARGEST); /* as SSE seven times as long */
     client_post(&client, "s", event, LARGEST);
     client_post(&client, "s", "after", 5);
-    client_subscribe(&reader, server.http, "/streams/s?after=start", ""); /* from the disk */
-    client_await(&reader, "\ndata: after\n\n");
-    assert_true(reader.count > 7 * LARGEST);
-    client_drop(&reader, reader.count);
+    client_subscribe(&subscriber, server.http, "/streams/s?after=start", ""); /* from the disk */
+    client_await(&subscriber, "\ndata: after\n\n");
+    assert_true(subscriber.count > 7 * LARGEST);
+    client_drop(&subscriber, subscriber.count);
     memset(event, 'x', LARGEST);
     client_post(&client, "s", event, LARGEST); /* from memory */
     client_post(&client, "s", "again", 5);
-    client_await(&reader, "\ndata: again\n\n");
-    assert_true(reader.count > LARGEST);
-    client_close(&reader);
+    client_await(&subscriber, "\ndata: again\n\n");
+    assert_true(subscriber.count > LARGEST);
+    client_close(&subscriber);
     client_close(&client);
     free(event);
     server_stop(&server);

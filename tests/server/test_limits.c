@@ -267,7 +267,7 @@ BACKEND_TEST(tail_finds_a_descriptor_when_connections_have_taken_all)
     char rotated[280];
     struct server server;
     struct client many[MANY];
-    struct client reader;
+    struct client subscriber;
     (void)loop;
     server_init(&server, "a");
     snprintf(path, sizeof path, "%s", harness_path("app.log"));
@@ -276,18 +276,18 @@ BACKEND_TEST(tail_finds_a_descriptor_when_connections_have_taken_all)
     server.options.tails_count = 1;
     append_line(path, "one");
     server_start(&server);
-    client_open(&reader, server.lines);
-    client_send(&reader, "SUB app start\n");
-    assert_non_null(strstr(client_line(&reader), "\tone"));
+    client_open(&subscriber, server.lines);
+    client_send(&subscriber, "SUB app start\n");
+    assert_non_null(strstr(client_line(&subscriber), "\tone"));
     take_all_descriptors(&server, many);
     for (int i = 0; i < ROTATIONS; i++) { /* a rotated file is kept open beside the new one */
         snprintf(rotated, sizeof rotated, "%s.%d", path, ROTATIONS - i);
         assert_int_equal(rename(path, rotated), 0);
         append_line(path, "more");
-        assert_non_null(strstr(client_line(&reader), "\tmore"));
+        assert_non_null(strstr(client_line(&subscriber), "\tmore"));
     }
     for (int i = 0; i < MANY; i++)
         client_close(&many[i]);
-    client_close(&reader);
+    client_close(&subscriber);
     server_stop(&server);
 }

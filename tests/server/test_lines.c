@@ -15,23 +15,23 @@ static uint64_t expect_line(struct client *client, const char *event)
 SERVER_TEST(published_lines_reach_a_subscriber_in_order)
 {
     struct server server;
-    struct client publisher, reader;
+    struct client publisher, subscriber;
     server_init(&server, "a");
     server_start(&server);
-    client_open(&reader, server.lines);
-    client_send(&reader, "SUB s start\n");
+    client_open(&subscriber, server.lines);
+    client_send(&subscriber, "SUB s start\n");
     client_open(&publisher, server.lines);
     client_send(&publisher, "PUB s\none\n\ntwo\r\nhalf a li");
-    uint64_t first = expect_line(&reader, "one");
-    uint64_t second = expect_line(&reader, "");
-    uint64_t third = expect_line(&reader, "two\r");
+    uint64_t first = expect_line(&subscriber, "one");
+    uint64_t second = expect_line(&subscriber, "");
+    uint64_t third = expect_line(&subscriber, "two\r");
     assert_true(first < second && second < third);
     client_close(&publisher); /* the half is no event */
     client_open(&publisher, server.lines);
     client_send(&publisher, "PUB s\r\nwhole\n");
-    expect_line(&reader, "whole");
+    expect_line(&subscriber, "whole");
     client_close(&publisher);
-    client_close(&reader);
+    client_close(&subscriber);
     server_stop(&server);
 }
 
@@ -39,7 +39,7 @@ SERVER_TEST_TIMEOUT(acknowledged_lines_are_answered_each_with_its_id, 120)
 {
     enum { LINES = 50000 };
     struct server server;
-    struct client publisher, reader;
+    struct client publisher, subscriber;
     server_init(&server, "a");
     server_start(&server);
     client_open(&publisher, server.lines);
@@ -61,14 +61,14 @@ SERVER_TEST_TIMEOUT(acknowledged_lines_are_answered_each_with_its_id, 120)
     client_await_end(&publisher);
     assert_int_equal(publisher.count, 0);
     assert_int_equal(waitpid(sender, NULL, 0), sender);
-    client_open(&reader, server.lines);
-    client_send(&reader, "SUB s after 0\n");
+    client_open(&subscriber, server.lines);
+    client_send(&subscriber, "SUB s after 0\n");
     for (int i = 0; i < LINES; i++) {
         char event[16];
         snprintf(event, sizeof event, "%d", i);
-        assert_int_equal(expect_line(&reader, event), ids[i]);
+        assert_int_equal(expect_line(&subscriber, event), ids[i]);
     }
-    client_close(&reader);
+    client_close(&subscriber);
     client_close(&publisher);
     free(ids);
     server_stop(&server);
@@ -77,19 +77,19 @@ SERVER_TEST_TIMEOUT(acknowledged_lines_are_answered_each_with_its_id, 120)
 SERVER_TEST(subscriber_that_ends_its_side_goes_on_reading)
 {
     struct server server;
-    struct client publisher, reader;
+    struct client publisher, subscriber;
     server_init(&server, "a");
     server_start(&server);
     client_open(&publisher, server.lines);
     client_send(&publisher, "PUB s ack\n1\n");
     client_line(&publisher);
-    client_open(&reader, server.lines);
-    client_send(&reader, "SUB s start\n");
-    shutdown(reader.fd, SHUT_WR);
-    expect_line(&reader, "1");
+    client_open(&subscriber, server.lines);
+    client_send(&subscriber, "SUB s start\n");
+    shutdown(subscriber.fd, SHUT_WR);
+    expect_line(&subscriber, "1");
     client_send(&publisher, "2\n");
-    expect_line(&reader, "2");
-    client_close(&reader);
+    expect_line(&subscriber, "2");
+    client_close(&subscriber);
     client_close(&publisher);
     server_stop(&server);
 }
@@ -97,14 +97,14 @@ SERVER_TEST(subscriber_that_ends_its_side_goes_on_reading)
 SERVER_TEST(event_with_line_ends_comes_in_parts)
 {
     struct server server;
-    struct client client, reader;
+    struct client client, subscriber;
     server_begin(&server, &client);
     uint64_t id = client_post(&client, "s", "one\ntwo", 7);
-    client_open(&reader, server.lines);
-    client_send(&reader, "SUB s start\n");
-    assert_string_equal(client_line(&reader), "+\tone");
-    assert_int_equal(expect_line(&reader, "two"), id);
-    client_close(&reader);
+    client_open(&subscriber, server.lines);
+    client_send(&subscriber, "SUB s start\n");
+    assert_string_equal(client_line(&subscriber), "+\tone");
+    assert_int_equal(expect_line(&subscriber, "two"), id);
+    client_close(&subscriber);
     server_finish(&server, &client);
 }
 
@@ -215,7 +215,7 @@ SERVER_TEST(line_over_the_limit_is_refused_after_the_answers_before_it)
 SERVER_TEST(subscriber_after_a_stream_made_anew_is_told_of_the_gap)
 {
     struct server server;
-    struct client client, reader;
+    struct client client, subscriber;
     struct response response;
     server_begin(&server, &client);
     uint64_t old = client_post(&client, "s", "old", 3);
@@ -225,46 +225,46 @@ SERVER_TEST(subscriber_after_a_stream_made_anew_is_told_of_the_gap)
     uint64_t id = client_post(&client, "s", "new", 3);
     char command[64];
     snprintf(command, sizeof command, "SUB s after %llu\n", (unsigned long long)old);
-    client_open(&reader, server.lines);
-    client_send(&reader, command);
+    client_open(&subscriber, server.lines);
+    client_send(&subscriber, command);
     char expected[32];
     snprintf(expected, sizeof expected, "GAP\t%llu\t", (unsigned long long)old);
-    assert_memory_equal(client_line(&reader), expected, strlen(expected));
-    assert_int_equal(expect_line(&reader, "new"), id);
-    client_close(&reader);
+    assert_memory_equal(client_line(&subscriber), expected, strlen(expected));
+    assert_int_equal(expect_line(&subscriber, "new"), id);
+    client_close(&subscriber);
     server_finish(&server, &client);
 }
 
 SERVER_TEST(subscriber_from_now_is_told_its_position_where_it_asks)
 {
     struct server server;
-    struct client client, reader;
+    struct client client, subscriber;
     server_begin(&server, &client);
-    client_open(&reader, server.lines);
-    client_send(&reader, "SUB s now\n");
-    assert_string_equal(client_line(&reader), "0");
+    client_open(&subscriber, server.lines);
+    client_send(&subscriber, "SUB s now\n");
+    assert_string_equal(client_line(&subscriber), "0");
     uint64_t id = client_post(&client, "s", "x", 1);
-    assert_int_equal(expect_line(&reader, "x"), id);
-    client_close(&reader);
-    client_open(&reader, server.lines);
-    client_send(&reader, "SUB s now\n");
-    assert_int_equal(strtoull(client_line(&reader), NULL, 10), id);
+    assert_int_equal(expect_line(&subscriber, "x"), id);
+    client_close(&subscriber);
+    client_open(&subscriber, server.lines);
+    client_send(&subscriber, "SUB s now\n");
+    assert_int_equal(strtoull(client_line(&subscriber), NULL, 10), id);
     uint64_t next = client_post(&client, "s", "y", 1);
-    assert_int_equal(expect_line(&reader, "y"), next);
-    client_close(&reader);
+    assert_int_equal(expect_line(&subscriber, "y"), next);
+    client_close(&subscriber);
     server_finish(&server, &client);
 }
 
 SERVER_TEST(subscriber_that_is_gone_after_it_ended_its_side_is_noticed)
 {
     struct server server;
-    struct client client, reader;
+    struct client client, subscriber;
     server_begin(&server, &client);
-    client_open(&reader, server.lines);
-    client_send(&reader, "SUB s now\n");
-    shutdown(reader.fd, SHUT_WR);
-    client_line(&reader);
-    client_close(&reader);
+    client_open(&subscriber, server.lines);
+    client_send(&subscriber, "SUB s now\n");
+    shutdown(subscriber.fd, SHUT_WR);
+    client_line(&subscriber);
+    client_close(&subscriber);
     while (client_stat(&client, "subscribers", "lines") != 0)
         ;
     server_finish(&server, &client);

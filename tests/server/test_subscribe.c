@@ -56,40 +56,40 @@ static void expect_numbers(struct client *client, uint64_t *last, int from, int 
 SERVER_TEST(subscriber_from_now_sees_what_comes_and_knows_its_position)
 {
     struct server server;
-    struct client client, reader;
+    struct client client, subscriber;
     server_begin(&server, &client);
     uint64_t old = client_post(&client, "s", "old", 3);
-    client_subscribe(&reader, server.http, "/streams/s", "");
-    uint64_t last = client_position(&reader);
+    client_subscribe(&subscriber, server.http, "/streams/s", "");
+    uint64_t last = client_position(&subscriber);
     assert_int_equal(last, old);
     publish_numbers(&client, "s", 0, 20);
-    expect_numbers(&reader, &last, 0, 20);
-    client_close(&reader);
+    expect_numbers(&subscriber, &last, 0, 20);
+    client_close(&subscriber);
     server_finish(&server, &client);
 }
 
 SERVER_TEST(subscriber_of_a_stream_that_is_not_there_yet_sees_its_first_event)
 {
     struct server server;
-    struct client client, reader, replayer;
+    struct client client, subscriber, replayer;
     server_begin(&server, &client);
-    client_subscribe(&reader, server.http, "/streams/s", "");
-    uint64_t last = client_position(&reader);
+    client_subscribe(&subscriber, server.http, "/streams/s", "");
+    uint64_t last = client_position(&subscriber);
     assert_int_equal(last, 0);
     client_subscribe(&replayer, server.http, "/streams/s?after=start", "");
     uint64_t replayed = client_position(&replayer);
     publish_numbers(&client, "s", 0, 3);
-    expect_numbers(&reader, &last, 0, 3);
+    expect_numbers(&subscriber, &last, 0, 3);
     expect_numbers(&replayer, &replayed, 0, 3);
     client_close(&replayer);
-    client_close(&reader);
+    client_close(&subscriber);
     server_finish(&server, &client);
 }
 
 SERVER_TEST(replay_begins_after_the_id_and_goes_over_into_live)
 {
     struct server server;
-    struct client client, reader;
+    struct client client, subscriber;
     char fields[64];
     server_begin(&server, &client);
     publish_numbers(&client, "s", 0, 10);
@@ -97,34 +97,34 @@ SERVER_TEST(replay_begins_after_the_id_and_goes_over_into_live)
     publish_numbers(&client, "s", 11, 20);
     /* The header goes before the query that a client began with. */
     snprintf(fields, sizeof fields, "Last-Event-ID: %llu\r\n", (unsigned long long)middle);
-    client_subscribe(&reader, server.http, "/streams/s?after=start", fields);
-    uint64_t last = client_position(&reader);
+    client_subscribe(&subscriber, server.http, "/streams/s?after=start", fields);
+    uint64_t last = client_position(&subscriber);
     assert_int_equal(last, middle);
-    expect_numbers(&reader, &last, 11, 20);
+    expect_numbers(&subscriber, &last, 11, 20);
     publish_numbers(&client, "s", 20, 30);
-    expect_numbers(&reader, &last, 20, 30);
-    client_close(&reader);
+    expect_numbers(&subscriber, &last, 20, 30);
+    client_close(&subscriber);
     char path[64];
     snprintf(path, sizeof path, "/streams/s?after=%llu", (unsigned long long)middle);
-    client_subscribe(&reader, server.http, path, "");
-    last = client_position(&reader);
-    expect_numbers(&reader, &last, 11, 30);
-    client_close(&reader);
+    client_subscribe(&subscriber, server.http, path, "");
+    last = client_position(&subscriber);
+    expect_numbers(&subscriber, &last, 11, 30);
+    client_close(&subscriber);
     server_finish(&server, &client);
 }
 
 SERVER_TEST(events_keep_their_lines)
 {
     struct server server;
-    struct client client, reader;
+    struct client client, subscriber;
     server_begin(&server, &client);
-    client_subscribe(&reader, server.http, "/streams/s", "");
-    client_position(&reader);
+    client_subscribe(&subscriber, server.http, "/streams/s", "");
+    client_position(&subscriber);
     client_post(&client, "s", "one\ntwo\r\nthree\rfour\n", 20);
-    char *block = client_block(&reader);
+    char *block = client_block(&subscriber);
     assert_non_null(strstr(block, "\ndata: one\ndata: two\ndata: three\ndata: four\ndata: "));
     free(block);
-    client_close(&reader);
+    client_close(&subscriber);
     server_finish(&server, &client);
 }
 
@@ -133,19 +133,19 @@ SERVER_TEST(events_of_many_lines_are_replayed_in_as_many_blocks_as_they_need)
 {
     enum { LINES = 16000, EVENTS = 6 };
     struct server server;
-    struct client client, reader;
+    struct client client, subscriber;
     char event[LINES];
     server_begin(&server, &client);
     memset(event, '\n', sizeof event);
     uint64_t ids[EVENTS];
     for (int i = 0; i < EVENTS; i++)
         ids[i] = client_post(&client, "s", event, sizeof event);
-    client_subscribe(&reader, server.http, "/streams/s?after=start", "");
-    client_position(&reader);
+    client_subscribe(&subscriber, server.http, "/streams/s?after=start", "");
+    client_position(&subscriber);
     for (int i = 0; i < EVENTS; i++) {
         unsigned long long id = 0;
         int lines = 0;
-        char *block = client_block(&reader);
+        char *block = client_block(&subscriber);
         assert_int_equal(sscanf(block, "id: %llu\n", &id), 1);
         assert_int_equal(id, ids[i]);
         for (const char *at = block; (at = strstr(at, "\ndata:")); at++)
@@ -153,20 +153,20 @@ SERVER_TEST(events_of_many_lines_are_replayed_in_as_many_blocks_as_they_need)
         assert_int_equal(lines, LINES + 1);
         free(block);
     }
-    client_close(&reader);
+    client_close(&subscriber);
     server_finish(&server, &client);
 }
 
 SERVER_TEST(stream_made_anew_tells_those_who_know_the_old_one_of_a_gap)
 {
     struct server server;
-    struct client client, reader;
+    struct client client, subscriber;
     struct response response;
     char fields[64];
     server_begin(&server, &client);
     uint64_t old = client_post(&client, "s", "old", 3);
-    client_subscribe(&reader, server.http, "/streams/s", "");
-    uint64_t last = client_position(&reader);
+    client_subscribe(&subscriber, server.http, "/streams/s", "");
+    uint64_t last = client_position(&subscriber);
     client_send(&client, "DELETE /streams/s HTTP/1.1\r\nHost: a\r\n\r\n");
     client_response(&client, true, &response);
     assert_int_equal(response.status, 204);
@@ -175,60 +175,60 @@ SERVER_TEST(stream_made_anew_tells_those_who_know_the_old_one_of_a_gap)
     assert_true(first > old);
     for (int i = 0; i < 2; i++) { /* the one that stayed, then one that comes back */
         unsigned long long after = 0;
-        char *block = client_block(&reader);
+        char *block = client_block(&subscriber);
         assert_int_equal(sscanf(block, "event: gap\ndata: {\"after\":\"%llu\"", &after), 1);
         assert_int_equal(after, old);
         free(block);
         last = old;
-        expect_event(&reader, &last, "0");
+        expect_event(&subscriber, &last, "0");
         assert_int_equal(last, first);
-        client_close(&reader);
+        client_close(&subscriber);
         snprintf(fields, sizeof fields, "Last-Event-ID: %llu\r\n", (unsigned long long)old);
-        client_subscribe(&reader, server.http, "/streams/s", fields);
-        client_position(&reader);
+        client_subscribe(&subscriber, server.http, "/streams/s", fields);
+        client_position(&subscriber);
     }
-    client_close(&reader);
+    client_close(&subscriber);
     server_finish(&server, &client);
 }
 
 SERVER_TEST(id_that_was_never_given_leads_to_a_gap_and_all_events)
 {
     struct server server;
-    struct client client, reader;
+    struct client client, subscriber;
     server_begin(&server, &client);
     publish_numbers(&client, "s", 0, 3);
-    client_subscribe(&reader, server.http, "/streams/s?after=99999999", "");
-    client_position(&reader);
-    char *block = client_block(&reader);
+    client_subscribe(&subscriber, server.http, "/streams/s?after=99999999", "");
+    client_position(&subscriber);
+    char *block = client_block(&subscriber);
     assert_non_null(strstr(block, "event: gap\ndata: {\"after\":\"99999999\""));
     free(block);
     uint64_t last = 0;
-    expect_numbers(&reader, &last, 0, 3);
-    client_close(&reader);
+    expect_numbers(&subscriber, &last, 0, 3);
+    client_close(&subscriber);
     server_finish(&server, &client);
 }
 
 SERVER_TEST(id_that_was_never_given_leads_to_a_gap_before_the_first_event_of_a_stream)
 {
     struct server server;
-    struct client client, reader;
+    struct client client, subscriber;
     server_begin(&server, &client);
-    client_subscribe(&reader, server.http, "/streams/s?after=99999999", "");
-    client_position(&reader);
+    client_subscribe(&subscriber, server.http, "/streams/s?after=99999999", "");
+    client_position(&subscriber);
     publish_numbers(&client, "s", 0, 3);
-    char *block = client_block(&reader);
+    char *block = client_block(&subscriber);
     assert_non_null(strstr(block, "event: gap\ndata: {\"after\":\"99999999\""));
     free(block);
     uint64_t last = 0;
-    expect_numbers(&reader, &last, 0, 3);
-    client_close(&reader);
+    expect_numbers(&subscriber, &last, 0, 3);
+    client_close(&subscriber);
     server_finish(&server, &client);
 }
 
 SERVER_TEST(retention_tells_those_who_were_before_it_of_a_gap)
 {
     struct server server;
-    struct client client, reader;
+    struct client client, subscriber;
     char event[2048];
     server_init(&server, "a");
     server.options.log.segment_bytes = 16384;
@@ -244,24 +244,24 @@ SERVER_TEST(retention_tells_those_who_were_before_it_of_a_gap)
     }
     char path[64];
     snprintf(path, sizeof path, "/streams/s?after=%llu", (unsigned long long)first);
-    client_subscribe(&reader, server.http, path, "");
-    client_position(&reader);
+    client_subscribe(&subscriber, server.http, path, "");
+    client_position(&subscriber);
     unsigned long long after = 0, kept = 0, id = 0;
-    char *block = client_block(&reader);
+    char *block = client_block(&subscriber);
     assert_int_equal(
         sscanf(block, "event: gap\ndata: {\"after\":\"%llu\",\"first\":\"%llu\"}", &after, &kept),
         2);
     assert_int_equal(after, first);
     free(block);
-    block = client_block(&reader);
+    block = client_block(&subscriber);
     assert_int_equal(sscanf(block, "id: %llu\n", &id), 1);
     assert_true(id >= kept && kept > first && id <= newest);
     free(block);
-    client_close(&reader);
+    client_close(&subscriber);
     server_finish(&server, &client);
 }
 
-SERVER_TEST(reader_that_had_ended_its_side_before_it_began_is_let_go_after_its_answers)
+SERVER_TEST(subscriber_that_had_ended_its_side_before_it_began_is_let_go_after_its_answers)
 {
     struct server server;
     struct client client;
@@ -290,16 +290,16 @@ SERVER_TEST(reader_that_had_ended_its_side_before_it_began_is_let_go_after_its_a
 SERVER_TEST(heartbeat_comes_to_idle_subscribers_alone)
 {
     struct server server;
-    struct client client, reader;
+    struct client client, subscriber;
     server_init(&server, "a");
     server.options.broker.heartbeat_ns = 5000000;
     server_start(&server);
     client_open(&client, server.http);
-    client_subscribe(&reader, server.http, "/streams/s", "");
-    client_position(&reader);
-    client_expect(&reader, ":");
-    client_expect(&reader, ":");
-    client_close(&reader);
+    client_subscribe(&subscriber, server.http, "/streams/s", "");
+    client_position(&subscriber);
+    client_expect(&subscriber, ":");
+    client_expect(&subscriber, ":");
+    client_close(&subscriber);
     while (client_stat(&client, "subscribers", "sse") != 0)
         ;
     server_finish(&server, &client);
@@ -313,7 +313,7 @@ SERVER_TEST_TIMEOUT(thousand_subscribers_each_get_each_event_once_from_one_encod
 {
     struct server server;
     struct client client;
-    struct client *readers = calloc(MANY, sizeof *readers);
+    struct client *subscribers = calloc(MANY, sizeof *subscribers);
     struct rlimit limit;
     getrlimit(RLIMIT_NOFILE, &limit);
     limit.rlim_cur = limit.rlim_max;
@@ -329,24 +329,24 @@ SERVER_TEST_TIMEOUT(thousand_subscribers_each_get_each_event_once_from_one_encod
     client_open(&client, server.http);
     client_post(&client, "s", "before", 6);
     for (int i = 0; i < many; i++)
-        client_subscribe(&readers[i], server.http, "/streams/s", "");
+        client_subscribe(&subscribers[i], server.http, "/streams/s", "");
     assert_int_equal(client_stat(&client, "subscribers", "sse"), many);
     publish_numbers(&client, "s", 0, MANY_EVENTS);
     for (int i = 0; i < many; i++) {
-        uint64_t last = client_position(&readers[i]);
-        expect_numbers(&readers[i], &last, 0, MANY_EVENTS);
-        assert_int_equal(readers[i].count, 0);
+        uint64_t last = client_position(&subscribers[i]);
+        expect_numbers(&subscribers[i], &last, 0, MANY_EVENTS);
+        assert_int_equal(subscribers[i].count, 0);
     }
     assert_int_equal(client_stat(&client, "events", "encoded"), MANY_EVENTS * server_threads);
     assert_int_equal(client_stat(&client, "events", "delivered"), (uint64_t)many * MANY_EVENTS);
     assert_int_equal(client_stat(&client, "events", "disk_reads"), 0);
     for (int i = 0; i < many; i++)
-        client_close(&readers[i]);
+        client_close(&subscribers[i]);
     while (client_stat(&client, "subscribers", "sse") != 0)
         ;
     assert_int_equal(client_stat(&client, "events", "ring_bytes"), 0);
     client_close(&client);
-    free(readers);
+    free(subscribers);
     server_stop(&server);
 }
 
@@ -363,7 +363,7 @@ static uint64_t resident(pid_t pid)
     return pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
-SERVER_TEST_TIMEOUT(reader_that_stops_costs_little_delays_nobody_and_misses_nothing, 120)
+SERVER_TEST_TIMEOUT(subscriber_that_stops_costs_little_delays_nobody_and_misses_nothing, 120)
 {
     /* 40 MB, ten times what the ring holds. What the slow ones cost is looked at where no sanitizer
      * slows each byte down: there one for each thread will do. */
@@ -413,7 +413,7 @@ SERVER_TEST_TIMEOUT(reader_that_stops_costs_little_delays_nobody_and_misses_noth
     server_stop(&server);
 }
 
-SERVER_TEST(reader_that_takes_nothing_for_too_long_is_dropped)
+SERVER_TEST(subscriber_that_takes_nothing_for_too_long_is_dropped)
 {
     struct server server;
     struct client client, slow;
@@ -437,7 +437,7 @@ SERVER_TEST(killed_and_started_again_it_gives_a_client_that_comes_back_each_even
 {
     enum { ROUNDS = 5, EACH = 50 };
     struct server server;
-    struct client client, reader;
+    struct client client, subscriber;
     uint64_t last = 0;
     server_init(&server, "a");
     for (int round = 0; round < ROUNDS; round++) {
@@ -445,23 +445,23 @@ SERVER_TEST(killed_and_started_again_it_gives_a_client_that_comes_back_each_even
         server_start(&server);
         client_open(&client, server.http);
         snprintf(fields, sizeof fields, "Last-Event-ID: %llu\r\n", (unsigned long long)last);
-        client_subscribe(&reader, server.http, "/streams/s", fields);
-        assert_int_equal(client_position(&reader), last);
+        client_subscribe(&subscriber, server.http, "/streams/s", fields);
+        assert_int_equal(client_position(&subscriber), last);
         publish_numbers_together(&client, "s", round * EACH, (round + 1) * EACH);
         /* It has seen only some of them when the server dies. */
         int seen_from = round == 0 ? 0 : round * EACH - EACH / 2;
         int seen_to = (round + 1) * EACH - EACH / 2;
-        expect_numbers(&reader, &last, seen_from, seen_to);
+        expect_numbers(&subscriber, &last, seen_from, seen_to);
         assert_int_equal(server_end(&server, SIGKILL), 128 + SIGKILL);
-        client_close(&reader);
+        client_close(&subscriber);
         client_close(&client);
     }
     server_start(&server);
-    client_subscribe(&reader, server.http, "/streams/s?after=start", "");
-    client_position(&reader);
+    client_subscribe(&subscriber, server.http, "/streams/s?after=start", "");
+    client_position(&subscriber);
     last = 0;
-    expect_numbers(&reader, &last, 0, ROUNDS * EACH);
-    client_close(&reader);
+    expect_numbers(&subscriber, &last, 0, ROUNDS * EACH);
+    client_close(&subscriber);
     server_stop(&server);
 }
 
@@ -471,7 +471,7 @@ SERVER_TEST_TIMEOUT(thousand_that_come_back_at_once_are_all_served_from_the_disk
     struct server server;
     struct client client;
     int many = harness_backend() == HARK_BACKEND_SELECT ? 300 : MANY;
-    struct client *readers = calloc((size_t)many, sizeof *readers);
+    struct client *subscribers = calloc((size_t)many, sizeof *subscribers);
     struct rlimit limit;
     getrlimit(RLIMIT_NOFILE, &limit);
     limit.rlim_cur = limit.rlim_max;
@@ -484,14 +484,14 @@ SERVER_TEST_TIMEOUT(thousand_that_come_back_at_once_are_all_served_from_the_disk
     assert_int_equal(server_end(&server, SIGKILL), 128 + SIGKILL);
     server_start(&server);
     for (int i = 0; i < many; i++)
-        client_subscribe(&readers[i], server.http, "/streams/s?after=start", "");
+        client_subscribe(&subscribers[i], server.http, "/streams/s?after=start", "");
     for (int i = 0; i < many; i += 2) /* half of them leave, some with a buffer kept for them */
-        client_close(&readers[i]);
+        client_close(&subscribers[i]);
     for (int i = 1; i < many; i += 2) {
-        uint64_t last = client_position(&readers[i]);
-        expect_numbers(&readers[i], &last, 0, EACH);
-        client_close(&readers[i]);
+        uint64_t last = client_position(&subscribers[i]);
+        expect_numbers(&subscribers[i], &last, 0, EACH);
+        client_close(&subscribers[i]);
     }
-    free(readers);
+    free(subscribers);
     server_stop(&server);
 }

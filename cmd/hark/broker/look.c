@@ -15,7 +15,7 @@ struct broker_stream_view broker_stream_look(struct broker_stream *stream)
         .log = source_log_stream(stream),
         .published = stream->published,
         .per_second = rate_per_second(&stream->rate, hark_now(stream->broker->loop)),
-        .subscribers = broker_stream_readers(stream),
+        .readers = broker_stream_readers(stream),
     };
 }
 

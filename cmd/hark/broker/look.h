@@ -17,7 +17,7 @@ struct broker_stream_view {
     const struct log_stream *log; /* NULL: it does not exist */
     uint64_t published;           /* since the start */
     double per_second;            /* events, over the last five seconds */
-    uint32_t subscribers;
+    uint32_t readers;
 };
 
 /* What one stream is like now, the readers on all threads together.

@@ -1,4 +1,4 @@
-/* reader.h - who follows a stream, and writes it into a connection.
+/* reader.h - a cursor that follows a stream, and writes it into a connection.
  *
  * Thread, for every function here: the broker's.
  */
@@ -51,9 +51,9 @@ enum broker_from {
 /* The reader needs its memory no more. */
 typedef void broker_reader_closed(struct broker_reader *reader);
 
-/* A reader of a stream that writes into a connection. It is a cursor: near the end it sends the
- * recent events that it lacks, further back it reads the log. It has one block on its way at a
- * time, and asks for more when that is sent. So one that stops reading costs:
+/* A reader of a stream that writes into the connection of its subscriber. It is a cursor: near the
+ * end it sends the recent events that it lacks, further back it reads the log. It has one block on
+ * its way at a time, and asks for more when that is sent. So one that stops reading costs:
  *   - its connection, with what the kernel buffers,
  *   - one block: a chunk that it shares (64 KiB, or the one event that is longer), or, if it reads
  *     from the disk, a block of its own: up to 256 KiB, or the one event whose encoding is longer

@@ -19,7 +19,7 @@ struct broker_statistics {
     uint64_t left_out;   /* events that a thread which lags was not told of: its readers read the
                             disk */
     uint64_t ring_bytes; /* memory of the newest events of all streams, now */
-    uint64_t subscribers[BROKER_ENCODINGS];
+    uint64_t readers[BROKER_ENCODINGS];
 };
 
 #endif

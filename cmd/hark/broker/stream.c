@@ -190,7 +190,7 @@ void broker_stream_join(struct broker_stream *stream, enum broker_encoding encod
     struct broker *broker = stream->broker;
     if (stream->readers[encoding]++ == 0 && stream->generation != 0)
         recent_start(&stream->recents[encoding], broker->source->calls->newest(stream));
-    broker->statistics.subscribers[encoding]++;
+    broker->statistics.readers[encoding]++;
     broker->source->calls->readers_changed(stream);
 }
 
@@ -200,7 +200,7 @@ void broker_stream_leave(struct broker_stream *stream, enum broker_encoding enco
     check(stream->readers[encoding] > 0);
     if (--stream->readers[encoding] == 0 && stream->recents[encoding].active)
         recent_end(stream, &stream->recents[encoding]);
-    broker->statistics.subscribers[encoding]--;
+    broker->statistics.readers[encoding]--;
     broker->source->calls->readers_changed(stream);
 }
 

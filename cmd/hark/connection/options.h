@@ -13,7 +13,7 @@ struct connection_options {
     uint64_t head_timeout_ns;  /* the longest time for a request's whole head; 0: 10 s */
     uint64_t body_timeout_ns;  /* the longest time for a request's whole body; 0: 60 s */
     uint64_t idle_timeout_ns;  /* the longest time between two requests; 0: 75 s */
-    uint64_t stall_timeout_ns; /* the longest time in which a reader may take nothing; 0: 60 s */
+    uint64_t stall_timeout_ns; /* the longest time in which a client may take nothing; 0: 60 s */
     uint64_t half_closed_ns;   /* the same for one that has ended its own side; 0: 10 s */
 };
 

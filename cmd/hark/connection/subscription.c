@@ -1,4 +1,4 @@
-/* subscription.c - what a reader uses of its connection, and until when. */
+/* subscription.c - what a subscriber uses of its connection, and until when. */
 #include "connection/subscription.h"
 
 static void follow_done(struct broker_follow *follow, int error)

@@ -1,5 +1,5 @@
-/* subscription.h - a connection that becomes a reader of a stream: first the stream is followed,
- * which may take a question to the owner, then the reader begins. */
+/* subscription.h - a connection that becomes a subscriber of a stream: first the stream is
+ * followed, which may take a question to the owner, then its reader begins. */
 #ifndef HARK_COMMAND_CONNECTION_SUBSCRIPTION_H
 #define HARK_COMMAND_CONNECTION_SUBSCRIPTION_H
 
@@ -42,7 +42,7 @@ void subscription_open(struct subscription *subscription, struct broker_stream *
 /* Ends it, if it is open. Called again: nothing happens. */
 void subscription_close(struct subscription *subscription);
 
-/* The id after which a reader that comes back would go on; at first: where it began. */
+/* The id after which a subscriber that comes back would go on; at first: where it began. */
 static inline uint64_t subscription_position(const struct subscription *subscription)
 {
     return broker_reader_position(&subscription->reader);

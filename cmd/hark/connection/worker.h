@@ -34,7 +34,7 @@ enum protocol_kind { PROTOCOL_HTTP, PROTOCOL_LINES, PROTOCOLS };
 enum worker_state {
     WORKER_SERVES,
     WORKER_FINISHES, /* what was accepted is being answered, and nothing more is */
-    WORKER_LEAVES,   /* readers are being told */
+    WORKER_LEAVES,   /* subscribers are being told */
 };
 
 struct worker_counters {

@@ -77,7 +77,7 @@ static bool begin(struct http_connection *http, const struct exchange *exchange)
     return true;
 }
 
-/* The stream is followed: the subscriber begins. */
+/* The stream is followed: its reader begins. */
 static void subscribe(struct event_stream *events, struct broker_stream *stream)
 {
     struct http_connection *http = events->http;

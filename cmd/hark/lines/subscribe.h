@@ -1,4 +1,4 @@
-/* subscribe.h - SUB: the connection becomes a reader of its stream. */
+/* subscribe.h - SUB: the connection becomes a subscriber of its stream. */
 #ifndef HARK_COMMAND_LINES_SUBSCRIBE_H
 #define HARK_COMMAND_LINES_SUBSCRIBE_H
 

@@ -291,7 +291,7 @@ static const struct option_row rows[] = {
     {"body-timeout", 0, "TIME", "the longest time for a request's whole body [60s]",
      set_body_timeout},
     {"idle-timeout", 0, "TIME", "the longest time between two requests [75s]", set_idle_timeout},
-    {"stall-timeout", 0, "TIME", "the longest time in which a reader may take nothing [60s]",
+    {"stall-timeout", 0, "TIME", "the longest time in which a client may take nothing [60s]",
      set_stall_timeout},
     {"shutdown-timeout", 0, "TIME", "the longest time that an orderly end may take [5s]",
      set_shutdown_timeout},

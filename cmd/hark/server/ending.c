@@ -67,7 +67,7 @@ void ending_finish(struct ending *ending, struct worker *worker, ending_reached 
     pending_wait(&worker->accepted, accepted_done);
 }
 
-/* --- readers, connections, the broker --- */
+/* --- subscribers, connections, the broker --- */
 
 static void broker_closed(void *context)
 {

@@ -1,5 +1,5 @@
-/* ending.h - the end of one worker: what was accepted is answered, then readers are told and the
- * connections end, then the broker does. */
+/* ending.h - the end of one worker: what was accepted is answered, then subscribers are told and
+ * the connections end, then the broker does. */
 #ifndef HARK_COMMAND_SERVER_ENDING_H
 #define HARK_COMMAND_SERVER_ENDING_H
 
@@ -22,7 +22,7 @@ struct ending {
 /* Accepts nothing more, and calls finished when all is done that worker->accepted counts. */
 void ending_finish(struct ending *ending, struct worker *worker, ending_reached *finished);
 
-/* Then: tells readers, closes connections once they have what was sent, and calls left when
+/* Then: tells subscribers, closes connections once they have what was sent, and calls left when
  * all is gone that worker->connected counts, and the broker is closed. */
 void ending_leave(struct ending *ending, ending_reached *left);
 

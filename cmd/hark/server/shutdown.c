@@ -2,10 +2,10 @@
  *
  * At SIGTERM, and at what else a person or a supervisor may send to end it, it stops accepting
  * connections and reading files and requests; what it has accepted is published and answered; then
- * readers are told; then the broker and the log are closed, and nothing is left in flight, so that
- * hark_run returns.
+ * subscribers are told; then the broker and the log are closed, and nothing is left in flight, so
+ * that hark_run returns.
  *
- * If there are several threads the owner leads: readers are told when all threads have answered
+ * If there are several threads the owner leads: subscribers are told when all threads have answered
  * what they had accepted, and the owner closes its broker and the log when all others have ended.
  * What must hold: a worker's loop ends when the owner has heard that it is gone, and the owner
  * sends it nothing from then on.

@@ -25,9 +25,10 @@ struct worker_beginning {
 /* What is said about its end. */
 struct worker_farewell {
     struct mail finish; /* the end begins; back: all that was accepted is answered */
-    struct mail leave; /* readers are to be told; back: it has ended; and again: its loop may end */
-    struct mail cut;   /* it takes too long */
-    bool gone;         /* it has ended: the owner's */
+    struct mail
+        leave; /* subscribers are to be told; back: it has ended; and again: its loop may end */
+    struct mail cut; /* it takes too long */
+    bool gone;       /* it has ended: the owner's */
 };
 
 /* How many connections it has. */

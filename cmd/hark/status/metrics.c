@@ -174,7 +174,7 @@ static void add_broker(struct text *text, const struct broker_statistics *statis
     add_kind(text, "hark_subscribers", "gauge", "Subscribers, by protocol.");
     for (int i = 0; i < BROKER_ENCODINGS; i++)
         text_add(text, "hark_subscribers{protocol=\"%s\"} %llu\n",
-                 broker_encoding_name((enum broker_encoding)i), (number)statistics->subscribers[i]);
+                 broker_encoding_name((enum broker_encoding)i), (number)statistics->readers[i]);
 }
 
 static void add_log(struct text *text, const struct log *log)
@@ -226,7 +226,7 @@ static void metrics_stream(struct edition *edition, const struct broker_stream_v
         view->log ? view->log->count : 0,
         view->log ? view->log->bytes : 0,
         view->published,
-        view->subscribers,
+        view->readers,
     };
     if (edition->streams > STREAMS_MAX)
         return;

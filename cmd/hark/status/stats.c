@@ -152,7 +152,7 @@ static void add_traffic(struct text *text, const struct status *status,
              (number)broker->gaps, (number)broker->heartbeats, (number)broker->disk_reads,
              (number)broker->encoded, (number)broker->left_out, (number)broker->ring_bytes);
     text_add(text, ",\"subscribers\":{\"sse\":%llu,\"lines\":%llu}",
-             (number)broker->subscribers[BROKER_SSE], (number)broker->subscribers[BROKER_LINES]);
+             (number)broker->readers[BROKER_SSE], (number)broker->readers[BROKER_LINES]);
 }
 
 static void add_log(struct text *text, const struct log *log)
@@ -201,7 +201,7 @@ void stats_stream_write(struct text *text, const struct broker_stream_view *view
              view->name, (number)(log ? log->count : 0), (number)(log ? log->bytes : 0),
              (number)(log ? log->first : 0), (number)(log ? log->last : 0));
     text_add(text, ",\"published\":%llu,\"per_second\":%.1f,\"subscribers\":%u}",
-             (number)view->published, view->per_second, view->subscribers);
+             (number)view->published, view->per_second, view->readers);
 }
 
 static void streams_stream(struct edition *edition, const struct broker_stream_view *view)
