@@ -61,8 +61,8 @@ int64_t kernel_getrandom(uint64_t *calls, void *bytes, size_t count)
 /* Which backend a loop gets is the seed's choice where nobody says it. */
 static const char *chosen_backend(void)
 {
-    static const char *const names[] = {"epoll", "poll", "select"};
-    return names[chance_below(&world->chance, 3)];
+    static const char *const names[] = {"uring", "epoll", "poll", "select"};
+    return names[chance_below(&world->chance, 4)];
 }
 
 const char *kernel_getenv(const char *name)

@@ -11,33 +11,6 @@ int kernel_memfd_create(uint64_t *calls, const char *name, unsigned flags)
     return (int)MISSING(calls, "memfd_create", -1, -ENOSYS);
 }
 
-int kernel_io_uring_setup(uint64_t *calls, unsigned entries, struct io_uring_params *params)
-{
-    (void)entries;
-    (void)params;
-    return (int)MISSING(calls, "io_uring_setup", -1, -ENOSYS);
-}
-
-int kernel_io_uring_enter(uint64_t *calls, int fd, unsigned submit, unsigned wait, unsigned flags,
-                          const void *argument, size_t count)
-{
-    (void)submit;
-    (void)wait;
-    (void)flags;
-    (void)argument;
-    (void)count;
-    return (int)MISSING(calls, "io_uring_enter", fd, -ENOSYS);
-}
-
-int kernel_io_uring_register(uint64_t *calls, int fd, unsigned operation, void *argument,
-                             unsigned count)
-{
-    (void)operation;
-    (void)argument;
-    (void)count;
-    return (int)MISSING(calls, "io_uring_register", fd, -ENOSYS);
-}
-
 int kernel_socket(uint64_t *calls, int family, int type, int protocol)
 {
     (void)family;

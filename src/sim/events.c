@@ -80,5 +80,10 @@ struct event *events_take(struct events *events)
 
 void events_done(struct events *events)
 {
+    while (events->count > 0) {
+        struct event *event = events_take(events);
+        if (event->drop)
+            event->drop(event);
+    }
     memory_own_free(events->heap);
 }

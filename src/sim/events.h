@@ -12,6 +12,7 @@ struct event {
     uint64_t order;
     size_t place; /* in the heap, from 1; 0: it is not in */
     void (*happen)(struct event *event);
+    void (*drop)(struct event *event); /* the world ends before; NULL: nothing is to be done */
 };
 
 struct events {

@@ -149,6 +149,11 @@ void schedule_destroy(struct thread *thread)
     if (thread->state == THREAD_READY)
         make_unready(thread, THREAD_ENDED);
     take_out(thread->sleepers, thread->sleeper_count);
+    for (size_t i = 0; i < THREAD_RINGS; i++)
+        if (thread->rings[i])
+            file_release(thread->rings[i]);
+    if (thread->held)
+        file_release(thread->held);
     events_remove(&world->events, &thread->timeout);
     stack_destroy(thread->stack);
     memory_own_free(thread);

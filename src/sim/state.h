@@ -12,6 +12,8 @@
 
 #include <signal.h>
 
+enum { THREAD_RINGS = 4 };
+
 enum thread_state {
     THREAD_READY,  /* in world->ready; or it runs */
     THREAD_SLEEPS, /* until it is woken, or its time has come */
@@ -37,6 +39,9 @@ struct thread {
     /* What it sleeps in, on its own stack: taken out if it is destroyed asleep. */
     struct sleeper *sleepers;
     size_t sleeper_count;
+
+    struct file *rings[THREAD_RINGS]; /* that it has registered, held: uring.c */
+    struct file *held;                /* by the call that it is in; NULL: none */
 
     sigset_t blocked;
     sigset_t pending; /* for it alone */
@@ -70,6 +75,7 @@ struct machine {
     bool on;
     int64_t wall_ns;         /* CLOCK_REALTIME less the world's time */
     int processes;           /* started so far */
+    int uring_version;       /* of its kernel: uring_queue.h */
     struct disk *disk;       /* disk.h; NULL: not asked for yet */
     struct network *network; /* network.h; NULL: not asked for yet */
 };

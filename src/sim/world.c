@@ -60,6 +60,9 @@ void hark_sim_destroy(struct hark_sim *ended)
     world = NULL;
 }
 
+/* Of Linux: with each, io_uring has learnt something that hark uses. */
+static const int versions[] = {519, 600, 601, 606, 609, 615};
+
 struct hark_sim_machine *hark_sim_add_machine(struct hark_sim *in)
 {
     struct machine *machine = memory_own(sizeof *machine);
@@ -67,6 +70,8 @@ struct hark_sim_machine *hark_sim_add_machine(struct hark_sim *in)
     machine->number = ++in->machine_count;
     machine->on = true;
     machine->wall_ns = wall_at_first_ns + (int64_t)chance_below(&in->chance, 1000000000);
+    machine->uring_version =
+        versions[chance_below(&in->chance, sizeof versions / sizeof *versions)];
     machine->next = in->machines;
     in->machines = machine;
     return (struct hark_sim_machine *)machine;
