@@ -270,6 +270,24 @@ TEST(who_slept_over_a_read_did_not_find_it_in_the_cache)
     trace_join_destroy(join);
 }
 
+TEST(a_send_that_waits_for_room_and_is_cancelled_was_handed_on_at_first)
+{
+    struct trace_join *join = begin();
+    uint64_t submitted_ns = ring(join, TRACE_KERNEL_SUBMIT, USER_DATA);
+    ring(join, TRACE_KERNEL_COMPLETE, USER_DATA); /* there is no room */
+    ring(join, TRACE_KERNEL_SUBMIT, USER_DATA);
+    uint64_t cancelled_ns = ring(join, TRACE_KERNEL_SUBMIT, USER_DATA);
+    uint64_t done_ns = ring(join, TRACE_KERNEL_TASK_ADD, USER_DATA);
+    ring(join, TRACE_KERNEL_COMPLETE, USER_DATA);
+    struct trace_op op = op_of(USER_DATA, HARK_OP_SENDMSG);
+    trace_join_op(join, &op, true);
+    assert_int_equal(op.delegated_ns, submitted_ns);
+    assert_in_range(op.performed_ns, cancelled_ns, done_ns);
+    assert_int_equal(op.done_ns, done_ns);
+    trace_op_done(&op);
+    trace_join_destroy(join);
+}
+
 TEST(flushes_that_wait_together_are_guesses)
 {
     struct trace_join *join = begin();

@@ -102,7 +102,8 @@ static void join_moment(struct joining *joining, const struct join_moment *momen
 {
     switch (moment->what) {
     case TRACE_KERNEL_SUBMIT:
-        joining->submit_ns = moment->time_ns;
+        if (!joining->submit_ns) /* what follows is a wait for room, another try, its cancel */
+            joining->submit_ns = moment->time_ns;
         return;
     case TRACE_KERNEL_QUEUE_WORK:
         joining->has_worker = true;
