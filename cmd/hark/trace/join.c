@@ -121,6 +121,7 @@ static void join_moment(struct joining *joining, const struct join_moment *momen
         return;
     default:
         joining->complete_ns = moment->time_ns;
+        joining->found.is_immediate = moment->is_immediate;
     }
 }
 
@@ -130,23 +131,25 @@ static bool is_of_a_file(int kind)
            kind == HARK_OP_WRITEV;
 }
 
-/* Nothing was asked of a device in its name. If it was done at once, the cache had it. If the
- * thread slept, somebody else may have asked: the kernel itself, where a limit on I/O has put the
- * request off. */
-static void note_no_device(struct joining *joining, bool all_came)
+/* Over a request: what it sleeps for between two of them is of neither. */
+static bool has_slept_over(const struct joining *joining, const struct join_request *request)
 {
-    int32_t thread = (int32_t)joining->op->loop->thread;
-    if (!joining->has_worker)
-        joining->found.slept = join_wakes_last(&joining->join->wakes, thread, false,
-                                               joining->submit_ns, joining->complete_ns);
-    if (joining->found.slept) {
-        joining->is_missing = true;
-        return;
-    }
-    joining->found.no_device_ns = joining->submit_ns;
-    joining->found.is_no_device_guess = !all_came;
-    joining->is_guess |= !all_came;
-    joining->join->counts.no_device++;
+    return request->left_ns != 0 && !!join_wakes_last(&joining->join->wakes, request->thread, false,
+                                                      joining->submit_ns, request->left_ns);
+}
+
+/* A read that was not complete at once waited for something that was not seen. */
+static void note_no_device(struct joining *joining, const struct join_request *request,
+                           bool all_came)
+{
+    bool is_write = joining->op->kind == HARK_OP_WRITE || joining->op->kind == HARK_OP_WRITEV;
+    struct join_found *found = &joining->found;
+    bool is_known = all_came && (is_write || found->is_immediate);
+    found->no_device_ns = joining->submit_ns;
+    found->has_slept = has_slept_over(joining, request);
+    found->is_no_device_guess = !is_known;
+    joining->is_guess |= !is_known;
+    joining->join->counts.no_device += !found->has_slept && (is_write || found->is_immediate);
 }
 
 static void join_request(struct joining *joining, const struct join_request *request, bool all_came)
@@ -161,9 +164,9 @@ static void join_request(struct joining *joining, const struct join_request *req
         joining->is_missing = true;
     else if (is_of_a_file(joining->op->kind) && !joining->has_blocks && !joining->has_wait &&
              joining->submit_ns)
-        note_no_device(joining, all_came);
+        note_no_device(joining, request, all_came);
     /* All that was done, was done while it was submitted. */
-    if (!joining->has_blocks && !joining->has_wait && !joining->has_worker) {
+    if (joining->found.is_immediate && !joining->has_blocks) {
         joining->issued_ns = joining->submit_ns;
         joining->done_ns = joining->complete_ns;
     }

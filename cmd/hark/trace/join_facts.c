@@ -286,18 +286,17 @@ static void tell_no_device(const struct telling *telling)
                               .time_ns = telling->found->no_device_ns,
                               .cpu = -1,
                               .guess = telling->found->is_no_device_guess};
-    add(telling, fact, "no device", "%s",
-        kind == HARK_OP_READ || kind == HARK_OP_READV
-            ? "the kernel had the data in its cache"
-            : "the kernel keeps the data in its cache for now");
-}
-
-static void tell_slept(const struct telling *telling)
-{
-    const struct join_wake *slept = telling->found->slept;
-    struct trace_fact fact = {.stage = 4, .time_ns = slept->time_ns, .cpu = slept->cpu};
-    add(telling, fact, "sched_waking",
-        "thread %d slept until here, for what is not seen: a limit, a lock", slept->thread);
+    bool is_read = kind == HARK_OP_READ || kind == HARK_OP_READV;
+    const char *text = "the kernel keeps the data in its cache for now";
+    if (telling->found->has_slept)
+        text = "was seen, and the loop slept while it asked: a file system that cannot but wait";
+    else if (is_read && telling->found->is_immediate)
+        text = "the kernel had the data in its cache";
+    else if (is_read)
+        text = "was seen: others had asked for the data, or the file system has none";
+    else if (!telling->found->is_immediate)
+        text = "the kernel keeps the data in its cache for now, or the file system has none";
+    add(telling, fact, "no device", "%s", text);
 }
 
 /* --- io_uring --- */
@@ -376,8 +375,6 @@ void join_facts_tell(struct join_devices *devices, struct trace_op *op,
         tell_blocks(&telling);
     if (found->no_device_ns)
         tell_no_device(&telling);
-    if (found->slept)
-        tell_slept(&telling);
     if (found->wake)
         tell_wake(&telling);
 }

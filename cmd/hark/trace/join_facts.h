@@ -23,12 +23,13 @@ struct join_found {
     uint64_t until_ns;                 /* the loop has its result: nothing younger is told */
     const struct join_moment *moments; /* of its request in io_uring; NULL: none */
     const struct list *blocks;         /* what was asked of devices; NULL: nothing */
-    uint64_t no_device_ns;             /* it was seen that no device was asked; 0: that is not so */
+    uint64_t
+        no_device_ns;  /* when it was submitted, if no device was seen to be asked; 0: one was */
+    bool is_immediate; /* it was complete when it had been submitted */
+    bool has_slept;    /* the thread that submitted it slept over that */
     bool is_no_device_guess;
-    const struct join_wake *slept; /* the thread that submits slept over it, and for what was not
-                                      seen; NULL: that is not so */
-    const struct join_wake *wake;  /* of the loop's thread, for it; NULL: none */
-    const struct join_wake *runs;  /* and when it had the CPU; NULL: not seen */
+    const struct join_wake *wake; /* of the loop's thread, for it; NULL: none */
+    const struct join_wake *runs; /* and when it had the CPU; NULL: not seen */
     bool is_wake_guess;
     bool is_readiness; /* the wake's cause is that of the op: nothing else is known of it */
 };

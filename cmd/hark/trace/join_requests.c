@@ -2,15 +2,20 @@
  *
  * user_data is the key, not the address of the kernel's request: those are used again. While a
  * thread submits, it is one request after the other that it works on: what it asks a device for
- * between two of them is asked for the first. */
+ * between two of them is asked for the first.
+ *
+ * What is complete as soon as the kernel has looked at it is told so behind the last of those that
+ * were submitted with it, in one batch: before the thread waits, and before it submits more. */
 #include "trace/join_requests.h"
 
 #include <errno.h>
+#include <linux/io_uring.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "hark.h"
 
+enum { HELD_STEPS_MAX = 4096 };
 enum { BUCKETS = 1 << 14, REQUESTS_MAX = 1 << 17, MOMENTS_MAX = 4096, TAGS = 3 };
 
 /* A ring of the kernel, and the thread that submits to it. */
@@ -19,7 +24,9 @@ struct join_ring {
     uint64_t context;
     int32_t thread;
     struct join_request *current; /* what it submits just now */
-    struct list work;             /* of workers, the oldest first */
+    uint64_t batch;
+    bool is_batch_over;
+    struct list work; /* of workers, the oldest first */
 };
 
 /* --- rings --- */
@@ -118,7 +125,8 @@ void join_requests_drop(struct join_requests *requests, struct join_request *req
 /* --- moments --- */
 
 static void add_moment(struct join_requests *requests, struct join_request *request,
-                       const struct trace_kernel_event *event, const struct join_cpus *cpus)
+                       const struct trace_kernel_event *event, const struct join_cpus *cpus,
+                       bool is_immediate)
 {
     struct join_moment *moment = calloc(1, sizeof *moment);
     if (!moment) {
@@ -130,12 +138,14 @@ static void add_moment(struct join_requests *requests, struct join_request *requ
     moment->thread = event->thread;
     moment->value = event->value;
     moment->what = event->what;
+    moment->is_immediate = is_immediate;
     if (event->what == TRACE_KERNEL_TASK_ADD)
         moment->cause = join_cpus_cause(cpus, event->cpu);
     *request->end = moment;
     request->end = &moment->next;
     request->last_ns = event->time_ns;
     request->is_complete = event->what == TRACE_KERNEL_COMPLETE;
+    request->is_under_way = event->what == TRACE_KERNEL_SUBMIT;
     if (++request->moment_count > MOMENTS_MAX)
         free(join_requests_next(request, UINT64_MAX));
 }
@@ -154,18 +164,35 @@ struct join_moment *join_requests_next(struct join_request *request, uint64_t un
 
 /* --- events --- */
 
+/* The thread is done with what it submitted before. */
+static void leave_current(struct join_ring *ring, uint64_t now_ns)
+{
+    if (ring->current)
+        ring->current->left_ns = now_ns;
+    ring->current = NULL;
+}
+
 static void follow(struct join_ring *ring, struct join_request *request,
                    const struct trace_kernel_event *event)
 {
-    if (event->what == TRACE_KERNEL_SUBMIT)
+    if (event->what == TRACE_KERNEL_SUBMIT) {
+        ring->batch += ring->is_batch_over;
+        ring->is_batch_over = false;
+        request->batch = ring->batch;
+        request->opcode = (uint8_t)event->length;
+        request->ring = ring;
+        request->left_ns = 0;
+        leave_current(ring, event->time_ns);
         ring->current = request;
-    else if (ring->current == request)
-        ring->current = NULL;
+    } else if (ring->current == request) {
+        leave_current(ring, event->time_ns);
+    }
     if (event->what == TRACE_KERNEL_QUEUE_WORK) {
         list_remove(&request->work);
         list_append(&ring->work, &request->work);
     } else if (event->what == TRACE_KERNEL_COMPLETE) {
         list_remove(&request->work);
+        ring->is_batch_over = true;
     }
 }
 
@@ -180,7 +207,9 @@ void join_requests_take(struct join_requests *requests, const struct trace_kerne
     if (event->what == TRACE_KERNEL_SUBMIT || event->what == TRACE_KERNEL_RING_WAIT)
         ring->thread = event->thread;
     if (event->what == TRACE_KERNEL_RING_WAIT) {
-        ring->current = NULL;
+        leave_current(ring, event->time_ns);
+        ring->batch++;
+        ring->is_batch_over = false;
         return;
     }
     struct join_request *request = join_requests_find(requests, ring->thread, event->number);
@@ -189,7 +218,9 @@ void join_requests_take(struct join_requests *requests, const struct trace_kerne
     if (!request)
         return;
     follow(ring, request, event);
-    add_moment(requests, request, event, cpus);
+    bool is_immediate = event->what == TRACE_KERNEL_COMPLETE && request->is_under_way &&
+                        request->batch == ring->batch;
+    add_moment(requests, request, event, cpus, is_immediate);
 }
 
 /* The thread for which a worker works; 0: it is none. */
@@ -214,6 +245,35 @@ static struct join_request *with_workers(const struct join_ring *ring, bool *out
     return hark_container_of(ring->work.next, struct join_request, work);
 }
 
+/* A read that was submitted, was not complete at once, and for which nobody is known to have been
+ * asked. */
+static bool may_be_held_back(const struct join_request *request)
+{
+    bool is_read = request->opcode == IORING_OP_READ || request->opcode == IORING_OP_READV ||
+                   request->opcode == IORING_OP_READ_FIXED;
+    return is_read && request->is_under_way && list_empty(&request->blocks) &&
+           request->batch != request->ring->batch;
+}
+
+/* Reads of a group that is throttled are held back, and asked for by a worker of the kernel's own,
+ * the oldest first. Its writes are mostly those of the cache: of them it is not known whose. */
+static struct join_request *held_back(const struct join_requests *requests,
+                                      const struct trace_kernel_event *event)
+{
+    static const char worker[] = "kworker/";
+    int steps = 0;
+    if (event->value != 'R' || strncmp(event->text, worker, sizeof worker - 1) != 0)
+        return NULL;
+    for (struct list *at = requests->all.next; at != &requests->all; at = at->next) {
+        struct join_request *request = hark_container_of(at, struct join_request, place);
+        if (may_be_held_back(request))
+            return request;
+        if (++steps == HELD_STEPS_MAX)
+            return NULL;
+    }
+    return NULL;
+}
+
 struct join_request *join_requests_asking(struct join_requests *requests,
                                           const struct trace_kernel_event *event, bool *out_guess)
 {
@@ -228,7 +288,9 @@ struct join_request *join_requests_asking(struct join_requests *requests,
         if (found)
             return found;
     }
-    return NULL;
+    struct join_request *held = held_back(requests, event);
+    *out_guess = !!held;
+    return held;
 }
 
 /* --- the whole --- */

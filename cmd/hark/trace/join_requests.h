@@ -14,9 +14,12 @@ struct join_moment {
     int32_t cpu;
     int32_t thread; /* in whose time */
     int32_t value;
-    uint8_t what; /* enum trace_kernel_what */
+    uint8_t what;      /* enum trace_kernel_what */
+    bool is_immediate; /* TRACE_KERNEL_COMPLETE: while it was submitted */
     struct join_cause cause;
 };
+
+struct join_ring;
 
 struct join_request {
     struct join_request *chain;
@@ -26,13 +29,16 @@ struct join_request {
     int32_t thread;     /* whose ring it is */
     uint64_t last_ns;
     size_t moment_count;
-    bool is_complete;            /* as far as is known: a repeating one may go on */
-    struct join_moment *moments; /* the oldest first */
+    const struct join_ring *ring; /* to which it was submitted; NULL: not seen */
+    uint64_t left_ns;             /* the thread that submitted it did something else; 0: not yet */
+    uint64_t batch;               /* with which it was submitted */
+    uint8_t opcode;               /* IORING_OP_READ and the like */
+    bool is_under_way;            /* submitted, and nothing was told of it since */
+    bool is_complete;             /* as far as is known: a repeating one may go on */
+    struct join_moment *moments;  /* the oldest first */
     struct join_moment **end;
     struct list blocks;
 };
-
-struct join_ring;
 
 /* In the caller's memory; join_requests_begin first. */
 struct join_requests {
@@ -53,7 +59,8 @@ void join_requests_take(struct join_requests *requests, const struct trace_kerne
 
 /* For whom a thread asks a device now.
  * Takes: event: TRACE_KERNEL_BLOCK_QUEUE.
- * Gives: NULL: for none that is known. *out_guess: it is one of several that workers have. */
+ * Gives: NULL: for none that is known. *out_guess: it is one of several that workers have, or that
+ *   are held back. */
 struct join_request *join_requests_asking(struct join_requests *requests,
                                           const struct trace_kernel_event *event, bool *out_guess);
 

@@ -85,7 +85,7 @@ struct kernel_row {
 static const struct kernel_row points[TRACE_KERNEL_KINDS] = {
     [TRACE_KERNEL_SUBMIT] = {.system = "io_uring",
                              .name = "io_uring_submit_req",
-                             .fields = {"user_data", "ctx"},
+                             .fields = {"user_data", "ctx", [SLOT_LENGTH] = "opcode"},
                              .instance = INSTANCE_OWN},
     [TRACE_KERNEL_QUEUE_WORK] = {.system = "io_uring",
                                  .name = "io_uring_queue_async_work",
@@ -108,7 +108,7 @@ static const struct kernel_row points[TRACE_KERNEL_KINDS] = {
                                 .instance = INSTANCE_OWN},
     [TRACE_KERNEL_BLOCK_QUEUE] = {.system = "block",
                                   .name = "block_bio_queue",
-                                  .fields = {"sector", NULL, "dev", "nr_sector", NULL, "comm"}},
+                                  .fields = {"sector", NULL, "dev", "nr_sector", "rwbs", "comm"}},
     [TRACE_KERNEL_BLOCK_ISSUE] = {.system = "block",
                                   .name = "block_rq_issue",
                                   .fields = {"sector", NULL, "dev", "nr_sector", NULL, "rwbs"}},
@@ -227,6 +227,19 @@ static void find_field(struct kernel_field *field, struct tep_event *event, cons
     field->is_elsewhere = (format->flags & TEP_FIELD_IS_DYNAMIC) != 0;
 }
 
+/* Of a text where a number is to be, the first letter. */
+static void find_fields(struct kernel_field fields[SLOTS], struct tep_event *event,
+                        const char *const names[SLOTS])
+{
+    for (int slot = 0; slot < SLOTS; slot++) {
+        find_field(&fields[slot], event, names[slot]);
+        struct tep_format_field *format =
+            names[slot] ? tep_find_any_field(event, names[slot]) : NULL;
+        if (format && slot != SLOT_TEXT && format->flags & TEP_FIELD_IS_ARRAY)
+            fields[slot].size = 1;
+    }
+}
+
 static bool note_id(struct trace_kernel *kernel, int id, int what)
 {
     if (id < 0)
@@ -266,8 +279,7 @@ static int find_points(struct trace_kernel *kernel, const char **out_missing)
         struct tep_event *event = read_format(kernel, &points[what]);
         if (!event || !note_id(kernel, event->id, what))
             continue;
-        for (int slot = 0; slot < SLOTS; slot++)
-            find_field(&kernel->points[what].fields[slot], event, points[what].fields[slot]);
+        find_fields(kernel->points[what].fields, event, points[what].fields);
         find_field(&kernel->thread, event, "common_pid");
         found++;
     }

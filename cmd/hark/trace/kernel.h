@@ -12,13 +12,14 @@
 
 /* Which tracepoint. Behind each: what stands in number, context, device, length, value and text. */
 enum trace_kernel_what {
-    TRACE_KERNEL_SUBMIT,        /* user_data, ring */
+    TRACE_KERNEL_SUBMIT,        /* user_data, ring, , opcode */
     TRACE_KERNEL_QUEUE_WORK,    /* user_data, ring */
     TRACE_KERNEL_POLL_ARM,      /* user_data, ring */
     TRACE_KERNEL_TASK_ADD,      /* user_data, ring */
     TRACE_KERNEL_COMPLETE,      /* user_data, ring, , , result */
     TRACE_KERNEL_RING_WAIT,     /* , ring */
-    TRACE_KERNEL_BLOCK_QUEUE,   /* sector, , device, sectors, , process */
+    TRACE_KERNEL_BLOCK_QUEUE,   /* sector, , device, sectors, the first letter of "R" or "WS" and
+                                   the like, process */
     TRACE_KERNEL_BLOCK_ISSUE,   /* sector, , device, sectors, , "R" or "WS" and the like */
     TRACE_KERNEL_BLOCK_DONE,    /* sector, , device, sectors, error, as with issue */
     TRACE_KERNEL_IRQ_ENTRY,     /* interrupt, , , , , its name */
