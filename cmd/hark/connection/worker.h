@@ -18,6 +18,7 @@
 #include "connection/turns.h"
 #include "hark.h"
 #include "mailbox/mail.h"
+#include "stages/live.h"
 
 #include "wire/http.h"
 
@@ -75,6 +76,7 @@ struct worker {
     struct incoming incoming;
     struct blocks publishes; /* memory of HTTP's, for small ones */
     struct date date;
+    struct live live; /* the stages of this loop, while somebody looks */
     struct worker_counters counters;
 };
 

@@ -227,6 +227,7 @@ SET(head_timeout, connection.head_timeout_ns, value_duration, within_a_century)
 SET(body_timeout, connection.body_timeout_ns, value_duration, within_a_century)
 SET(idle_timeout, connection.idle_timeout_ns, value_duration, within_a_century)
 SET(stall_timeout, connection.stall_timeout_ns, value_duration, within_a_century)
+SET(stages, stages_ns, value_duration, ANY)
 SET(shutdown_timeout, shutdown_timeout_ns, value_duration, within_a_century)
 SET(segment, log.segment_bytes, value_bytes, in_segment_range)
 SET(retention, log.retain_bytes, value_bytes, ANY)
@@ -295,6 +296,10 @@ static const struct option_row rows[] = {
      set_stall_timeout},
     {"shutdown-timeout", 0, "TIME", "the longest time that an orderly end may take [5s]",
      set_shutdown_timeout},
+    {"stages", 0, "TIME",
+     "record the stages of requests for TIME after each look at the\n"
+     "dashboard, /stats or /metrics; 0: never [10s]",
+     set_stages},
     {"allow-origin", 0, "ORIGIN", "let pages of ORIGIN (or *) use the HTTP port", set_allow_origin},
     {"quiet", 'q', NULL, "say nothing but errors", set_quiet},
 };

@@ -63,6 +63,7 @@ void ending_finish(struct ending *ending, struct worker *worker, ending_reached 
     ending->finished = finished;
     worker->ending = ending;
     worker->state = WORKER_FINISHES;
+    live_end(&worker->live);
     each_connection(worker, finish);
     pending_wait(&worker->accepted, accepted_done);
 }

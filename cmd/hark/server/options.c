@@ -15,5 +15,6 @@ void serve_options_init(struct serve_options *out_options)
         .log.sync = LOG_SYNC_ALWAYS,
         .backend = HARK_BACKEND_AUTO,
         .threads = 1,
+        .stages_ns = 10000000000U,
     };
 }

@@ -47,6 +47,7 @@ static void worker_init(struct workers *workers, uint32_t index, const struct wo
     own->workers = workers;
     own->index = index;
     worker->loop = hark_group_loop(workers->group, index);
+    live_init(&worker->live, worker->loop, workers->options->stages_ns);
     worker->options = options;
     worker->calls = calls;
     worker->status = status;
@@ -75,8 +76,10 @@ int workers_create(struct workers *workers, const struct serve_options *options,
 
 void workers_done(struct workers *workers)
 {
-    for (uint32_t i = 0; i < workers->count && workers->all; i++)
+    for (uint32_t i = 0; i < workers->count && workers->all; i++) {
         blocks_done(&workers->all[i].worker.publishes);
+        live_done(&workers->all[i].worker.live);
+    }
     free(workers->all);
     peers_done(&workers->peers);
 }

@@ -1,5 +1,6 @@
 /* counters.c - adding up. Every counter of a worker is a number of 64 bits, and the sum is a
- * counter again, but for the longest turn, which is the longest of all. */
+ * counter again, but for the longest turn and the longest callback, which are the longest of
+ * all. */
 #include "status/counters.h"
 #include "broker/broker.h"
 
@@ -14,6 +15,9 @@ void counters_read(struct counters *counters)
     counters->active = hark_loop_active(worker->loop);
     if (worker->broker)
         counters->broker = *broker_statistics(worker->broker);
+    live_look(&worker->live);
+    if (live_view(&worker->live))
+        counters->stages = *live_view(&worker->live);
 }
 
 static void add(void *sum, const void *other, size_t bytes)
@@ -35,6 +39,7 @@ static void add_counters(struct counters *sum, const struct counters *other)
     sum->loop.size = other->loop.size;
     sum->loop.longest_turn_ns = longest_ns;
     sum->active += other->active;
+    live_view_join(&sum->stages, &other->stages);
 }
 
 void counters_total(const struct counters *all, uint32_t count, struct counters *out_total)

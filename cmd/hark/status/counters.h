@@ -14,9 +14,10 @@ struct counters {
     struct broker_statistics broker;
     struct hark_metrics loop;
     uint64_t active; /* ops in flight */
+    struct live_view stages;
 };
 
-/* Fills in what the worker counts now.
+/* Fills in what the worker counts now. As somebody looks, its loop is recorded from here on.
  * Thread: the worker's. */
 void counters_read(struct counters *counters);
 

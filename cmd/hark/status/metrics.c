@@ -5,6 +5,7 @@
 #include "base/say.h"
 #include "broker/look.h"
 #include "log/log.h"
+#include "status/stages.h"
 #include "status/status.h"
 
 typedef unsigned long long number;
@@ -271,14 +272,15 @@ static void add_threads(struct text *text, const struct status *status)
 static void metrics_begin(struct edition *edition, struct status *status)
 {
     struct text *text = &edition->text;
-    struct counters total;
+    const struct counters *total = &status->total;
     counters_read(&status->counters[0]);
-    counters_total(status->counters, status->count, &total);
+    counters_total(status->counters, status->count, &status->total);
     add_process(text, status);
-    add_loop(text, &total.loop);
+    add_loop(text, &total->loop);
+    stages_metrics(text, &total->stages);
     add_threads(text, status);
-    add_connections(text, status, &total.served);
-    add_broker(text, &total.broker);
+    add_connections(text, status, &total->served);
+    add_broker(text, &total->broker);
     add_log(text, status->log);
 }
 

@@ -4,6 +4,7 @@
 #include "status/stats.h"
 #include "broker/look.h"
 #include "log/log.h"
+#include "status/stages.h"
 #include "status/status.h"
 #include "tail/tail.h"
 
@@ -239,19 +240,20 @@ static void stats_begin(struct edition *edition, struct status *status)
     struct text *text = &edition->text;
     struct hark_loop *loop = status->owner->loop;
     struct listing tails = {.text = text, .comma = ""};
-    struct counters total;
+    const struct counters *total = &status->total;
     counters_read(&status->counters[0]);
-    counters_total(status->counters, status->count, &total);
+    counters_total(status->counters, status->count, &status->total);
     text_add(text, "{\"version\":\"%s\",\"backend\":\"%s\",\"pid\":%ld,\"uptime_seconds\":%.3f,",
              hark_version(), hark_loop_backend(loop), (long)hark_os_getpid(),
              (double)(hark_now(loop) - status->started_ns) / 1e9);
     add_refusals(text, loop);
     text_add(text, ",");
-    add_loop(text, &total.loop, total.active);
+    add_loop(text, &total->loop, total->active);
     add_threads(text, status);
+    stages_stats(text, &total->stages, hark_os_clock(loop));
     add_process(text);
     add_health(text, status);
-    add_traffic(text, status, &total);
+    add_traffic(text, status, total);
     add_log(text, status->log);
     text_add(text, ",\"tails\":[");
     tail_each(status->tail, add_tail, &tails);

@@ -43,6 +43,7 @@ struct status {
     void *listeners_context;
 
     struct health health;
+    struct counters total; /* of the document that is being begun */
     struct status_documents documents;
 };
 
