@@ -1,9 +1,10 @@
-/* The stream: a connection with a bounded write queue, half-close both ways, and deadlines.
+/* stream.c - the stream: a connection with a bounded write queue, half-close both ways, and
+ * deadlines.
  *
- * Calls and callbacks only note what is wanted or has happened, in four states: opening, reading,
- * writing, ending. `move_on` alone looks at them and starts what is due. Each callback of an op
- * runs between `enter` and `leave`: what its owner asks for meanwhile is gathered, and started
- * once, when it has returned.
+ * Calls (stream_calls.c) and callbacks only note what is wanted or has happened, in four states:
+ * opening, reading, writing, ending. `stream_move_on` alone looks at them and starts what is due.
+ * Each callback of an op runs between `enter` and `leave`: what its owner asks for meanwhile is
+ * gathered, and started once, when it has returned.
  *
  * What must hold: starting an op never calls back (op.h), so no call here does; after
  * hark_stream_close nothing is called but `released` and `closed`; `closed` comes once every op is
@@ -18,6 +19,7 @@
 #include "net/stream.h"
 #include "net/stream_held.h"
 #include "net/stream_queue.h"
+#include "net/stream_states.h"
 #include "net/transport_socket.h"
 
 #include "base/check.h"
@@ -27,61 +29,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* Where the connection stands. */
-enum opening {
-    NOT_OPEN,   /* the memory is the owner's */
-    CONNECTING, /* what is asked for waits */
-    OPEN,
-    LEAVING, /* the transport gives its descriptor up */
-    CLOSED,  /* the transport closes the last of its descriptors */
-};
-
-enum reading {
-    RESTS,      /* the owner does not read, and nothing is being received */
-    READS,      /* he does: a receive is in flight, or due */
-    STOPPING,   /* he has stopped, and the receive in flight is being cancelled */
-    RESTARTING, /* and wants to read again */
-    CUT,        /* reading has ended by its deadline or a cancel; the peer may still send */
-    PEER_ENDED, /* reading has ended, since the peer or the connection has */
-};
-
-enum writing {
-    WRITES,
-    DRAIN_OWED, /* the owner waits for `drained` */
-    ENDED,      /* nothing more may be written: after the queue the end is sent */
-    SHUT,       /* the end was sent, or is being sent */
-    FAILED,     /* writing has failed, and the owner knows */
-};
-
-/* What the owner wants in the end. */
-enum ending {
-    STAYS,
-    DETACHING, /* hark_stream_detach */
-    FINISHING, /* hark_stream_close_after_sending: the queue and the end are sent */
-    LINGERING, /* all is sent: the peer's end is waited for */
-    CLOSING,   /* hark_stream_close */
-};
-
-/* Whether it is looked for that the peer has gone. */
-enum watching {
-    UNWATCHED,
-    WATCHED,  /* hark_stream_watch */
-    WATCHING, /* the watch is in flight */
-    TOLD,
-};
-
-enum { NO_END = 1 }; /* as held_end: an end is 0 or less */
-
-#define QUEUE_BYTES_DEFAULT ((size_t)1 << 20)
-#define LINGER_NS           2000000000ull
-
-static void move_on(struct hark_stream *stream);
-
-static void advance(struct hark_stream *stream)
-{
-    if (!stream->corked)
-        move_on(stream);
-}
+#define LINGER_NS 2000000000ull
 
 static void enter(struct hark_stream *stream)
 {
@@ -91,16 +39,10 @@ static void enter(struct hark_stream *stream)
 static void leave(struct hark_stream *stream)
 {
     stream->corked = false;
-    move_on(stream); /* the last: the stream may be gone */
+    stream_move_on(stream); /* the last: the stream may be gone */
 }
 
-static bool finishes(const struct hark_stream *stream)
-{
-    return stream->ending == FINISHING || stream->ending == LINGERING;
-}
-
-/* A point in time that long from now; a time-out of 0 is none. */
-static uint64_t deadline(const struct hark_stream *stream, uint64_t timeout_ns)
+uint64_t stream_deadline(const struct hark_stream *stream, uint64_t timeout_ns)
 {
     uint64_t now_ns = timeout_ns ? hark_os_clock(stream->loop) : 0;
     return timeout_ns && timeout_ns < HARK_NEVER - now_ns ? now_ns + timeout_ns : HARK_NEVER;
@@ -110,7 +52,7 @@ static uint64_t deadline(const struct hark_stream *stream, uint64_t timeout_ns)
 static void limit(const struct hark_stream *stream, struct hark_op *op, uint64_t timeout_ns)
 {
     if (timeout_ns)
-        hark_op_deadline(op, deadline(stream, timeout_ns));
+        hark_op_deadline(op, stream_deadline(stream, timeout_ns));
 }
 
 /* --- writing --- */
@@ -147,7 +89,7 @@ static void shutdown_done(struct hark_op *op, int64_t result)
 {
     struct hark_stream *stream = hark_container_of(op, struct hark_stream, shutdown);
     enter(stream);
-    if (result < 0 && finishes(stream))
+    if (result < 0 && stream_finishes(stream))
         stream->writing = FAILED; /* all was sent, and the connection is gone: as asked for */
     else if (result < 0 && stream->ending != CLOSING)
         fail(stream, (int)result);
@@ -162,7 +104,7 @@ static void linger(struct hark_stream *stream)
     } else if (stream->ending != LINGERING) {
         uint64_t write_timeout_ns = stream->options.write_timeout_ns;
         bool shorter = write_timeout_ns && write_timeout_ns < LINGER_NS;
-        stream->linger_ns = deadline(stream, shorter ? write_timeout_ns : LINGER_NS);
+        stream->linger_ns = stream_deadline(stream, shorter ? write_timeout_ns : LINGER_NS);
         stream->ending = LINGERING;
         if (stream->reading == CUT)
             stream->reading = RESTS;
@@ -175,7 +117,7 @@ static void advance_writing(struct hark_stream *stream)
     if (hark_op_active(&stream->send))
         return;
     if (stream->writing == FAILED) {
-        if (finishes(stream))
+        if (stream_finishes(stream))
             stream->ending = CLOSING;
     } else if (stream->first) {
         stream_queue_gather(stream);
@@ -184,7 +126,7 @@ static void advance_writing(struct hark_stream *stream)
     } else if (stream->writing == ENDED) {
         stream->writing = SHUT;
         stream->transport->end(stream, shutdown_done);
-    } else if (finishes(stream)) {
+    } else if (stream_finishes(stream)) {
         linger(stream);
     }
 }
@@ -205,12 +147,6 @@ static void receive_ended(struct hark_stream *stream, int64_t result)
         stream->events->received(stream, NULL, result);
 }
 
-/* Whether the owner reads, or will once the receive that he has stopped has ended. */
-static bool wants(const struct hark_stream *stream)
-{
-    return stream->reading == READS || stream->reading == RESTARTING;
-}
-
 /* The receive in flight has ended. Gives: whether the owner had stopped it. */
 static bool receive_over(struct hark_stream *stream)
 {
@@ -224,7 +160,7 @@ static bool receive_over(struct hark_stream *stream)
 static bool holds(const struct hark_stream *stream)
 {
     return stream->ending <= DETACHING &&
-           (stream->held || (!wants(stream) && stream->ending != DETACHING));
+           (stream->held || (!stream_wants(stream) && stream->ending != DETACHING));
 }
 
 static void hold_end(struct hark_stream *stream, int64_t result)
@@ -342,14 +278,6 @@ static void held_due(struct hark_op *op, int64_t result)
     leave(stream);
 }
 
-static void drop_held(struct hark_stream *stream)
-{
-    if (stream->held_end != NO_END)
-        stream->reading = PEER_ENDED;
-    stream->held_end = NO_END;
-    stream_held_drop(stream);
-}
-
 static void start_receiving(struct hark_stream *stream)
 {
     void *into = stream->into;
@@ -430,6 +358,13 @@ static void connect_done(struct hark_op *op, int64_t result)
     leave(stream);
 }
 
+void stream_connect(struct hark_stream *stream)
+{
+    stream->opening = CONNECTING;
+    stream->transport->open(stream, connect_done);
+    limit(stream, &stream->connect, stream->options.connect_timeout_ns);
+}
+
 /* The memory is the owner's again. */
 static void forget(struct hark_stream *stream)
 {
@@ -478,7 +413,7 @@ static void close_done(struct hark_op *op, int64_t result)
 {
     struct hark_stream *stream = hark_container_of(op, struct hark_stream, close);
     (void)result; /* the descriptor is closed whatever it says */
-    advance(stream);
+    stream_advance(stream);
 }
 
 static void advance_closing(struct hark_stream *stream)
@@ -500,7 +435,7 @@ static void advance_closing(struct hark_stream *stream)
     stream->events->closed(stream); /* may free the stream, or open it again */
 }
 
-static void move_on(struct hark_stream *stream)
+void stream_move_on(struct hark_stream *stream)
 {
     if (stream->opening != CONNECTING && stream->ending != CLOSING) {
         advance_writing(stream);
@@ -508,219 +443,10 @@ static void move_on(struct hark_stream *stream)
         if (stream->watching)
             advance_watching(stream);
     }
+    if (stream->ending == STAYS)
+        return;
     if (stream->ending == CLOSING)
         advance_closing(stream);
     else if (stream->ending == DETACHING && stream->opening != CONNECTING)
         advance_detaching(stream);
-}
-
-/* --- the calls --- */
-
-/* Everything but the ops, which are idle and stay zeroed from the caller's first use on, and the
- * caller's context. */
-void stream_open_over(struct hark_loop *loop, struct hark_stream *stream,
-                      const struct hark_transport *transport, int fd,
-                      const struct hark_stream_options *options,
-                      const struct hark_stream_events *events)
-{
-    check_rule(stream->opening == NOT_OPEN,
-               "a stream was opened that is open, or that was not zeroed", NULL, stream->fd);
-    stream->loop = loop;
-    stream->events = events;
-    stream->transport = transport;
-    stream->options = options ? *options : (struct hark_stream_options){0};
-    struct hark_stream_options *own = &stream->options;
-    if (own->queue_bytes_max == 0)
-        own->queue_bytes_max = QUEUE_BYTES_DEFAULT;
-    if (own->high_bytes == 0)
-        own->high_bytes = own->queue_bytes_max / 2;
-    if (own->high_bytes > own->queue_bytes_max)
-        own->high_bytes = own->queue_bytes_max;
-    if (own->high_bytes == 0)
-        own->high_bytes = 1; /* an empty queue is never full */
-    if (own->low_bytes == 0)
-        own->low_bytes = own->queue_bytes_max / 8;
-    if (own->low_bytes > own->high_bytes)
-        own->low_bytes = own->high_bytes;
-    stream->first = stream->last = stream->spare = NULL;
-    stream->into = stream->filling = NULL;
-    stream->held = NULL;
-    stream->first_sent = stream->queued_bytes = 0;
-    stream->received_bytes = stream->sent_bytes = 0;
-    stream->fd = fd;
-    stream->held_end = NO_END;
-    stream->opening = OPEN;
-    stream->reading = RESTS;
-    stream->writing = WRITES;
-    stream->ending = STAYS;
-    stream->watching = UNWATCHED;
-    stream->corked = false;
-}
-
-void hark_stream_open(struct hark_loop *loop, struct hark_stream *stream, int fd,
-                      const struct hark_stream_options *options,
-                      const struct hark_stream_events *events)
-{
-    stream_open_over(loop, stream, &transport_socket, fd, options, events);
-}
-
-int hark_stream_connect(struct hark_loop *loop, struct hark_stream *stream,
-                        const struct hark_address *address,
-                        const struct hark_stream_options *options,
-                        const struct hark_stream_events *events)
-{
-    int fd = transport_socket_make(loop, address);
-    if (fd < 0)
-        return fd;
-    stream_open_over(loop, stream, &transport_socket, fd, options, events);
-    stream->opening = CONNECTING;
-    stream->peer = *address;
-    stream->transport->open(stream, connect_done);
-    limit(stream, &stream->connect, stream->options.connect_timeout_ns);
-    return 0;
-}
-
-static bool may_read(const struct hark_stream *stream)
-{
-    return stream->opening != NOT_OPEN && stream->ending == STAYS && !wants(stream);
-}
-
-void hark_stream_read_start(struct hark_stream *stream)
-{
-    if (!may_read(stream))
-        return;
-    if (stream->reading == RESTS)
-        stream->reading = READS;
-    else if (stream->reading == STOPPING)
-        stream->reading = RESTARTING;
-    advance(stream);
-}
-
-void hark_stream_read_into(struct hark_stream *stream, void *bytes, size_t count)
-{
-    if (!may_read(stream))
-        return;
-    stream->into = bytes;
-    stream->into_count = count;
-    hark_stream_read_start(stream);
-}
-
-void hark_stream_read_stop(struct hark_stream *stream)
-{
-    if (!wants(stream) || finishes(stream))
-        return;
-    stream->into = NULL;
-    if (stream->opening != CONNECTING && hark_op_active(&stream->receive)) {
-        stream->reading = STOPPING;
-        hark_cancel(&stream->receive);
-    } else {
-        stream->reading = RESTS;
-    }
-}
-
-/* Whether count more bytes may be queued. */
-static int admit(struct hark_stream *stream, size_t count)
-{
-    if (stream->opening == NOT_OPEN || stream->writing >= ENDED || stream->ending != STAYS)
-        return -EPIPE;
-    if (count > stream->options.queue_bytes_max - stream->queued_bytes) {
-        if (stream->queued_bytes > 0)
-            stream->writing = DRAIN_OWED;
-        return -ENOBUFS;
-    }
-    return 0;
-}
-
-/* Something was queued: sends it where nothing is in flight. Gives: whether the queue is at its
- * high mark. */
-static int queued(struct hark_stream *stream)
-{
-    bool high = stream->queued_bytes >= stream->options.high_bytes;
-    if (high)
-        stream->writing = DRAIN_OWED;
-    advance(stream);
-    return high;
-}
-
-int hark_stream_write(struct hark_stream *stream, const void *bytes, size_t count)
-{
-    int error = admit(stream, count);
-    if (error == 0)
-        error = stream_queue_copy(stream, bytes, count);
-    return error < 0 ? error : queued(stream);
-}
-
-int hark_stream_write_block(struct hark_stream *stream, struct hark_stream_block *block)
-{
-    int error = admit(stream, block->count);
-    if (error < 0)
-        return error;
-    stream_queue_append(stream, block);
-    return queued(stream);
-}
-
-void hark_stream_write_timeout(struct hark_stream *stream, uint64_t timeout_ns)
-{
-    stream->options.write_timeout_ns = timeout_ns;
-    hark_op_deadline(&stream->send, deadline(stream, timeout_ns));
-}
-
-size_t hark_stream_queued(const struct hark_stream *stream)
-{
-    return stream->queued_bytes;
-}
-
-void hark_stream_watch(struct hark_stream *stream)
-{
-    if (stream->opening == NOT_OPEN || stream->watching)
-        return;
-    stream->watching = WATCHED;
-    advance(stream);
-}
-
-void hark_stream_end(struct hark_stream *stream)
-{
-    if (stream->opening == NOT_OPEN || stream->writing >= ENDED || stream->ending != STAYS)
-        return;
-    stream->writing = ENDED;
-    advance(stream);
-}
-
-void hark_stream_close(struct hark_stream *stream)
-{
-    if (stream->opening == NOT_OPEN || stream->ending == CLOSING)
-        return;
-    stream->ending = CLOSING;
-    advance(stream);
-}
-
-int hark_stream_detach(struct hark_stream *stream)
-{
-    if (stream->opening == NOT_OPEN)
-        return -EBADF;
-    if (stream->ending != STAYS)
-        return -EBUSY;
-    if (!stream->transport->detach)
-        return -EOPNOTSUPP;
-    check_rule(stream->events->detached, "hark_stream_detach of a stream without a detached event",
-               NULL, stream->fd);
-    hark_stream_read_stop(stream);
-    stream->ending = DETACHING;
-    advance(stream);
-    return 0;
-}
-
-void hark_stream_close_after_sending(struct hark_stream *stream)
-{
-    if (stream->opening == NOT_OPEN || stream->ending != STAYS)
-        return;
-    stream->ending = FINISHING;
-    if (stream->writing < ENDED)
-        stream->writing = ENDED;
-    stream->into = NULL;
-    drop_held(stream);
-    /* The silence of a peer that has had its answer is no error. */
-    if (stream->opening != CONNECTING)
-        hark_op_deadline(&stream->receive, HARK_NEVER);
-    advance(stream);
 }

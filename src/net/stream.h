@@ -12,4 +12,22 @@ void stream_open_over(struct hark_loop *loop, struct hark_stream *stream,
                       const struct hark_stream_options *options,
                       const struct hark_stream_events *events);
 
+/* --- for stream_calls.c --- */
+
+/* Looks at what is wanted and has happened, and starts what is due. */
+void stream_move_on(struct hark_stream *stream);
+
+/* Starts what is due; inside of a callback, once it has returned. */
+static inline void stream_advance(struct hark_stream *stream)
+{
+    if (!stream->corked)
+        stream_move_on(stream);
+}
+
+/* Begins to connect. The stream is open, and its peer is set. */
+void stream_connect(struct hark_stream *stream);
+
+/* A point in time that long from now; a time-out of 0 is none. */
+uint64_t stream_deadline(const struct hark_stream *stream, uint64_t timeout_ns);
+
 #endif
