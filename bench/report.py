@@ -90,6 +90,11 @@ SHOWN = {
         ("cpu_us", "what hark does not use of io_uring, by hand: server CPU per message, us", 2),
         ("p50_us", "latency p50, us", 0),
     ],
+    "trace": [
+        ("cpu_us", "what recording costs: CPU of the program per message or read, us", 2),
+        ("per_second", "messages or reads per second, thousands", 1),
+        ("instructions", "user-space instructions per message or read (callgrind: without what a reading of the clock takes)", 1),
+    ],
     "idle": [
         ("bytes_each", "resident bytes that each further connection adds", 0),
         ("bytes_struct", "the program's own struct for a connection, bytes", 0),
@@ -100,7 +105,7 @@ SHOWN = {
 }
 THOUSANDS = {"per_second"}
 ABSOLUTE = {"wake_ups", "bytes_struct", "bytes_beyond", "idle_cpu_us"}  # no ratio
-BASES = {"features": "all on", "tried": "io_uring by hand"}
+BASES = {"features": "all on", "tried": "io_uring by hand", "trace": "not recorded"}
 
 
 def number(value, digits):

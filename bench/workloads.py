@@ -10,6 +10,7 @@ import time
 
 import counts
 import shares
+import traced
 from contestants import APPEND, BUILD, COPY, ECHO, FILES, IDLE, MOSTLY_IDLE, POSTS, READINESS, SERVERS, TIMERS, TRIED
 from contestants import environment, features, program
 from measure import (
@@ -365,6 +366,10 @@ def posts(results):
     results.turns("posts", who, once, "post")
 
 
+def trace(results):
+    traced.traced(results, random_file)
+
+
 # name: function, seconds that a round takes on a quiet machine, and whether one round says all
 WORKLOADS = {
     "echo": (echo, 48, False),
@@ -381,6 +386,7 @@ WORKLOADS = {
     "serve": (serve, 5, False),
     "features": (feature_switches, 28, False),
     "tried": (tried, 14, False),
+    "trace": (trace, 20, False),
     "idle": (idle, 21, True),
     "shares": (shares.shares, 32, True),
     "system_calls": (counts.system_calls, 34, True),

@@ -2,15 +2,16 @@
  *
  * A loop that records puts an event of 32 bytes into a ring of its own at each stage. The ring
  * keeps the newest; what was overwritten before it was read is counted. Off, which is the default,
- * each stage costs one branch; on, a reading of the clock and one write.
+ * each stage costs one branch; on, one write, and a reading of the clock where time may have
+ * passed.
  *
  * Three ways turn it on: hark_trace_start; the environment variable HARK_TRACE, the name of a
  * directory in which each loop then keeps its ring as the file hark-PID-LOOP.trace, if there is
  * such a directory (HARK_TRACE_EVENTS is then the size of a ring, in events); and, from outside
  * and without a restart, `hark trace --pid`.
  *
- * What follows at once shares a reading of the clock: a request and its hand-over, a return and the
- * callback.
+ * Events between which the program has not run, and no system call was made, share a reading of the
+ * clock: a request and its hand-over, the end of a callback and the beginning of the next.
  *
  * Stages 4 and 5, the device and its interrupt, are the kernel's: `hark trace` joins them from the
  * kernel's own tracepoints.
@@ -34,23 +35,32 @@ enum hark_trace_what {
     HARK_TRACE_DELEGATE = 4, /* stage 3: it is handed on; value: as what the kernel's io_uring
                                 tracepoints name it (user_data); of a timer: when it is due */
     HARK_TRACE_PERFORM = 5,  /* stage 4, in the pool's ring: a thread has taken it; value: which */
-    HARK_TRACE_RETURN = 6,   /* stage 6, in the pool's ring stage 5: a result is back; value: it */
+    HARK_TRACE_RETURN = 6,   /* stage 6, in the pool's ring stage 5: a result is back; value: it.
+                                -EAGAIN: it waits on */
     HARK_TRACE_CALL = 7,     /* stage 7: the callback begins; value: its result */
     HARK_TRACE_CALLED = 8,   /* stage 7: the callback has returned */
 };
 
 /* Bits of hark_trace_event.flags. */
 enum {
-    HARK_TRACE_MORE = 1, /* more calls follow (hark_op_more) */
+    HARK_TRACE_MORE = 1,     /* more calls follow (hark_op_more) */
+    HARK_TRACE_RETURNED = 4, /* a call: its result came back at the same moment, which no event of
+                                its own tells */
+    HARK_TRACE_TRIED = 2,    /* a return: the loop's own thread made the op's system call, without
+                             waiting, and took_ns stands in place of fd. It has been handed on when
+                             that began, unless it was before. */
 };
 
 struct hark_trace_event {
     uint64_t time_ns; /* CLOCK_MONOTONIC */
     uint64_t op;      /* hark_op_id; 0: the loop itself */
     int64_t value;    /* see enum hark_trace_what */
-    int32_t fd;       /* the op's descriptor; -1: it has none */
-    uint8_t what;     /* enum hark_trace_what */
-    uint8_t kind;     /* enum hark_op_code */
+    union {
+        int32_t fd;       /* the op's descriptor, or directory; negative: it has none */
+        uint32_t took_ns; /* with HARK_TRACE_TRIED: how long the call was, UINT32_MAX at most */
+    };
+    uint8_t what; /* enum hark_trace_what */
+    uint8_t kind; /* enum hark_op_code */
     uint16_t flags;
 };
 

@@ -36,11 +36,12 @@ static inline void op_begin(struct hark_loop *loop, struct hark_op *op, enum har
     op_count_start(loop, op);
 }
 
-/* The four places of an op's way that a trace sees: begun (op_count_start), delegated and returned,
- * called (call.h). These two are called wherever an op goes out of the loop's hands, to the kernel,
- * the pool or the timers, and comes back: as often as that happens, so more than once where a call
- * would block, or a request repeats. An op that is refused before, or cancelled while it waits for
- * room, is not among them. */
+/* The places of an op's way that a trace sees: begun (op_count_start), delegated, returned, called
+ * (call.h). These are called wherever an op goes out of the loop's hands, to the kernel, the pool
+ * or the timers, and comes back: as often as that happens, so more than once where a call would
+ * block, or a request repeats. A call that the loop's own thread makes, and that does not wait, is
+ * both: tried. An op that is refused before, or cancelled while it waits for room, is not among
+ * them. */
 static inline void op_delegated(struct hark_loop *loop, const struct hark_op *op)
 {
     if (unlikely(loop->recorder))
@@ -54,6 +55,29 @@ static inline void op_returned(struct hark_loop *loop, const struct hark_op *op,
     if (unlikely(loop->recorder))
         stages_return(loop, op, result);
     checking_returned(loop, op, result);
+}
+
+/* Around a call that is made in place, in the loop's own thread, and does not wait. */
+static inline void op_trying(struct hark_loop *loop, const struct hark_op *op)
+{
+    if (unlikely(loop->recorder))
+        stages_try(loop);
+    checking_delegated(loop, op);
+}
+
+static inline void op_tried(struct hark_loop *loop, const struct hark_op *op, int64_t result)
+{
+    if (unlikely(loop->recorder))
+        stages_tried(loop, op, result);
+    checking_returned(loop, op, result);
+}
+
+/* It waits for an event of its descriptor. */
+static inline void op_waits(struct hark_loop *loop, const struct hark_op *op)
+{
+    if (unlikely(loop->recorder))
+        stages_wait(loop, op);
+    checking_delegated(loop, op);
 }
 
 /* The start of an op whose descriptor has no row yet, or is being closed (op.c). */
@@ -92,11 +116,10 @@ static inline bool op_closes(const struct hark_op *op)
     return op->code == HARK_OP_CLOSE || op->code == HARK_OP_DETACH;
 }
 
-/* loop_finish with what a call has given that was made in place, in the loop's own thread. */
-static inline void op_finish_at_once(struct hark_loop *loop, struct hark_op *op, int64_t result)
+/* op_tried and loop_finish. */
+static inline void op_finish_tried(struct hark_loop *loop, struct hark_op *op, int64_t result)
 {
-    op_delegated(loop, op);
-    op_returned(loop, op, result);
+    op_tried(loop, op, result);
     loop_finish(loop, op, result);
 }
 

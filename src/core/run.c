@@ -117,13 +117,13 @@ static int turn(struct hark_loop *loop, bool may_wait)
     int error = loop->backend->wait(loop, timeout_ns);
     if (unlikely(wish_number() != loop->wish))
         wish_obey(loop);
-    if (unlikely(loop->recorder))
-        recorder_wake(loop->recorder);
     atomic_store_explicit(&loop->sleeping, false, memory_order_relaxed);
     if (error)
         return error;
     uint64_t woke_ns = kernel_clock_gettime(CLOCK_MONOTONIC);
     loop->now_ns = woke_ns;
+    if (unlikely(loop->recorder))
+        stages_wake(loop, woke_ns);
     loop->lingers = !inbox_is_empty(&loop->inbox) && wake_take_inbox(loop) > 1;
     if (unlikely(signals_pending(loop)))
         signals_deliver(loop);

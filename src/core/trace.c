@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum {
     EVENTS_DEFAULT = 65536,
@@ -51,10 +52,29 @@ static void read_process_name(char name[16])
 
 /* --- the recorder, there while anybody wants it --- */
 
+/* Completions of io_uring come at any time, unless the kernel keeps their work for the loop's next
+ * entry. Where the loop asks for readiness a result is that of a call of its own. */
+static bool returns_any_time(const struct hark_loop *loop)
+{
+    const struct hark_feature *features;
+    size_t count = loop->backend->features ? loop->backend->features(loop, &features) : 0;
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(features[i].name, "defer_taskrun") == 0)
+            return !features[i].used;
+    return false;
+}
+
 struct recorder *trace_recorder(struct hark_loop *loop)
 {
+    if (loop->recorder)
+        return loop->recorder;
+    loop->recorder = calloc(1, sizeof *loop->recorder);
     if (!loop->recorder)
-        loop->recorder = calloc(1, sizeof *loop->recorder);
+        return NULL;
+    loop->recorder->loop_ns = &loop->now_ns;
+    loop->recorder->calls = calls_of(loop);
+    loop->recorder->now_calls = *calls_of(loop) - 1;
+    loop->recorder->returns_any_time = returns_any_time(loop);
     return loop->recorder;
 }
 

@@ -44,9 +44,10 @@ static struct hark_op *take(struct work_pool *pool)
 
 static void record_performed(struct work_pool *pool, const struct hark_op *op)
 {
+    uint64_t done_ns = kernel_clock_gettime(CLOCK_MONOTONIC);
     kernel_mutex_lock(&pool->lock);
     if (recorder_of(pool))
-        recorder_performed(recorder_of(pool), op);
+        recorder_performed(recorder_of(pool), op, done_ns);
     kernel_mutex_unlock(&pool->lock);
 }
 

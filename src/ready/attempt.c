@@ -233,9 +233,9 @@ struct attempt attempt_call(struct hark_loop *loop, struct hark_op *op, struct d
 {
     if (op->code == HARK_OP_RECV_EACH && unlikely(loop->buffers.free == 0))
         return (struct attempt){0, ATTEMPT_NO_BUFFER};
-    op_delegated(loop, op);
+    op_trying(loop, op);
     struct attempt attempt = make_call(loop, op, row);
-    op_returned(loop, op, attempt.result);
+    op_tried(loop, op, attempt.result);
     return attempt;
 }
 
@@ -260,9 +260,9 @@ static int64_t call_at_once(struct hark_loop *loop, struct hark_op *op)
 
 int64_t attempt_at_once(struct hark_loop *loop, struct hark_op *op)
 {
-    op_delegated(loop, op);
+    op_trying(loop, op);
     int64_t result = call_at_once(loop, op);
-    op_returned(loop, op, result);
+    op_tried(loop, op, result);
     return result;
 }
 
@@ -273,9 +273,9 @@ struct attempt attempt_cached(struct hark_loop *loop, struct hark_op *op)
     if (op->code != HARK_OP_READ || op->with.io.offset < 0 || op->with.io.count > bytes_max)
         return blocked();
     const struct iovec vector = {op->with.io.bytes, op->with.io.count};
-    op_delegated(loop, op);
+    op_trying(loop, op);
     int64_t count =
         kernel_preadv2(calls_of(loop), op->fd, &vector, 1, op->with.io.offset, RWF_NOWAIT);
-    op_returned(loop, op, count);
+    op_tried(loop, op, count);
     return count == (int64_t)op->with.io.count ? result_of(count) : blocked();
 }

@@ -85,6 +85,7 @@ static int epoll_wait_and_report(struct ready *ready, uint64_t timeout_ns)
 {
     struct epoll *epoll = ready->state;
     int count = wait_for_events(epoll, calls_of(ready->loop), timeout_ns);
+    ready_woke(ready);
     if (count < 0)
         return count == -EINTR ? 0 : count;
     for (int i = 0; i < count; i++) {

@@ -93,6 +93,7 @@ static int poll_wait_and_report(struct ready *ready, uint64_t timeout_ns)
                                (long)(timeout_ns % 1000000000u)};
     int left = kernel_ppoll(calls_of(ready->loop), state->watched, state->count,
                             timeout_ns == HARK_NEVER ? NULL : &timeout);
+    ready_woke(ready);
     if (left < 0)
         return left == -EINTR ? 0 : left;
     for (uint32_t i = state->count; i-- > 0 && left > 0;) {

@@ -100,18 +100,23 @@ static void finish(struct hark_loop *loop, struct hark_op *op, int64_t result)
     loop_finish(loop, op, result);
 }
 
+static inline void wait_for_events(struct hark_loop *loop, struct hark_op *op,
+                                   struct descriptor *row)
+{
+    int error = watch_for(ready_of(loop), row, op);
+    if (error)
+        loop_finish(loop, op, error);
+}
+
 /* Where an op goes that has been tried and has no result. */
 static void go_on(struct hark_loop *loop, struct hark_op *op, enum attempt_outcome outcome)
 {
-    int error = 0;
     if (outcome == ATTEMPT_NO_BUFFER)
-        loop_starve(loop, op);
-    else if (outcome == ATTEMPT_SHARE_USED)
-        loop_next_turn(loop, op);
-    else
-        error = watch_for(ready_of(loop), descriptors_row(&loop->descriptors, op->fd), op);
-    if (error)
-        loop_finish(loop, op, error);
+        return loop_starve(loop, op);
+    if (outcome == ATTEMPT_SHARE_USED)
+        return loop_next_turn(loop, op);
+    op_waits(loop, op);
+    wait_for_events(loop, op, descriptors_row(&loop->descriptors, op->fd));
 }
 
 static void try_or_wait(struct hark_loop *loop, struct hark_op *op, struct descriptor *row)
@@ -151,7 +156,11 @@ static void receive_and_call(struct hark_loop *loop, struct hark_op *op)
     if (unlikely(op->marks & (MARK_CANCELLED | MARK_EXPIRED)))
         return call_continue(loop, op);
     op->state = OP_WAITING;
-    try_or_wait(loop, op, descriptors_row(&loop->descriptors, op->fd));
+    row = descriptors_row(&loop->descriptors, op->fd); /* they may have moved */
+    if (op->backend_bits & (row->ready | TRY_ALWAYS))
+        loop_finish_late(loop, op);
+    else
+        wait_for_events(loop, op, row);
 }
 
 void ready_fulfil(struct hark_loop *loop, struct hark_op *op)

@@ -9,6 +9,7 @@
 #define READY_READY_H
 
 #include "core/loop.h"
+#include "core/stages.h"
 #include "ready/events.h"
 
 struct ready;
@@ -35,6 +36,13 @@ struct ready {
 static inline struct ready *ready_of(const struct hark_loop *loop)
 {
     return loop->backend_state;
+}
+
+/* A poller's wait has returned, and nothing is reported yet. */
+static inline void ready_woke(struct ready *ready)
+{
+    if (unlikely(ready->loop->recorder))
+        stages_wake(ready->loop, 0);
 }
 
 /* A poller says that these events hold. */

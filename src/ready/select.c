@@ -154,6 +154,7 @@ static int select_wait_and_report(struct ready *ready, uint64_t timeout_ns)
     int left =
         kernel_pselect(calls_of(ready->loop), highest + 1, &result->readable, &result->writable,
                        &result->exceptional, timeout_ns == HARK_NEVER ? NULL : &timeout);
+    ready_woke(ready);
     if (left == -EBADF)
         return report_closed(ready);
     if (left < 0)

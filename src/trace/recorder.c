@@ -49,11 +49,17 @@ int recorder_open(struct recorder *recorder, uint32_t events, int fd,
     recorder->pool->is_pool = 1;
     declare(recorder->pool);
     declare(recorder->loop);
+    recorder->words = (uint64_t *)(void *)recorder_events(recorder->loop);
+    recorder->mask = events - 1;
+    recorder->asleep = true; /* for all that is known: it tells when it is not */
+    recorder->now_calls = *recorder->calls - 1;
     return 0;
 }
 
 void recorder_close(struct recorder *recorder)
 {
+    if (recorder->returned)
+        recorder_put_returned(recorder);
     recorder->loop->ended_ns = recorder->pool->ended_ns = kernel_clock_gettime(CLOCK_MONOTONIC);
     kernel_munmap(NULL, recorder->memory, recorder->bytes);
     recorder->loop = recorder->pool = NULL;
@@ -65,46 +71,6 @@ union words {
     struct hark_trace_event event;
     uint64_t word[4];
 };
-
-/* Whether nothing that takes time lies between an event and the one before it: then they share one
- * reading of the clock. Not so a return: what it tells of may have ended after the event before. */
-static bool comes_at_once(const struct hark_trace_ring *ring, const struct hark_trace_event *event,
-                          uint64_t *out_time_ns)
-{
-    if (ring->written == 0)
-        return false;
-    const struct hark_trace_event *last =
-        &recorder_events(ring)[(ring->written - 1) & (ring->capacity - 1)];
-    bool same_op = last->op == event->op;
-    *out_time_ns = last->time_ns;
-    switch (event->what) {
-    case HARK_TRACE_DELEGATE:
-        return last->what == HARK_TRACE_REQUEST && same_op;
-    case HARK_TRACE_CALL:
-        return last->what == HARK_TRACE_RETURN && same_op;
-    default:
-        return false;
-    }
-}
-
-/* Puts an event of this moment at the end.
- * What must hold for readers: no word of event n is seen before the count has become n. So whoever
- * has read a count of n afterwards knows that the events up to n - capacity may be overwritten, and
- * that no other is. */
-static void put(struct hark_trace_ring *ring, struct hark_trace_event *event)
-{
-    if (!ring)
-        return;
-    if (!comes_at_once(ring, event, &event->time_ns))
-        event->time_ns = kernel_clock_gettime(CLOCK_MONOTONIC);
-    union words from = {.event = *event};
-    uint64_t at = ring->written;
-    uint64_t *to = (uint64_t *)(void *)&recorder_events(ring)[at & (ring->capacity - 1)];
-    __atomic_thread_fence(__ATOMIC_RELEASE);
-    for (int i = 0; i < 4; i++)
-        __atomic_store_n(&to[i], from.word[i], __ATOMIC_RELAXED);
-    __atomic_store_n(&ring->written, at + 1, __ATOMIC_RELEASE);
-}
 
 size_t hark_trace_read(const struct hark_trace_ring *ring, struct hark_trace_event *events,
                        size_t room, uint64_t *position, uint64_t *out_lost)
@@ -138,51 +104,56 @@ size_t hark_trace_read(const struct hark_trace_ring *ring, struct hark_trace_eve
 
 /* --- the stages --- */
 
-static struct hark_trace_event event_of(const struct hark_op *op, enum hark_trace_what what,
-                                        int64_t value)
+void recorder_put_returned(struct recorder *recorder)
 {
-    return (struct hark_trace_event){
-        .op = op->id,
-        .value = value,
-        .fd = op->fd,
-        .what = (uint8_t)what,
-        .kind = op->code,
-    };
+    uint64_t time_ns =
+        recorder->returned_any_time ? recorder_clock(recorder) : recorder_moment(recorder);
+    if (recorder->loop)
+        recorder_put(recorder, time_ns, recorder->returned, recorder->returned_result,
+                     recorder_tail((uint32_t)recorder->returned_fd, HARK_TRACE_RETURN,
+                                   recorder->returned_kind, 0));
+    recorder->returned = 0;
 }
 
 void recorder_sleep(struct recorder *recorder, uint64_t timeout_ns)
 {
-    if (recorder->loop && unlikely(recorder->loop->thread == 0))
+    if (!recorder->loop)
+        return;
+    if (unlikely(recorder->loop->thread == 0))
         recorder->loop->thread = recorder->pool->thread = (uint32_t)kernel_gettid();
-    put(recorder->loop, &(struct hark_trace_event){
-                            .what = HARK_TRACE_SLEEP, .fd = -1, .value = (int64_t)timeout_ns});
+    recorder->asleep = true;
+    if (unlikely(recorder->returned))
+        recorder_put_returned(recorder);
+    recorder_put(recorder, recorder_moment(recorder), 0, (int64_t)timeout_ns,
+                 recorder_tail(UINT32_MAX, HARK_TRACE_SLEEP, 0, 0));
 }
 
-void recorder_wake(struct recorder *recorder)
+void recorder_wake(struct recorder *recorder, uint64_t now_ns)
 {
-    put(recorder->loop, &(struct hark_trace_event){.what = HARK_TRACE_WAKE, .fd = -1});
+    if (!recorder->loop || !recorder->asleep)
+        return;
+    recorder->asleep = false;
+    if (now_ns == 0)
+        now_ns = recorder_clock(recorder);
+    recorder->now_ns = now_ns;
+    recorder->now_calls = *recorder->calls;
+    recorder_put(recorder, now_ns, 0, 0, recorder_tail(UINT32_MAX, HARK_TRACE_WAKE, 0, 0));
 }
 
-void recorder_request(struct recorder *recorder, const struct hark_op *op)
+/* An op that was tried has been handed on with that. So is one that repeats: there is no request of
+ * it right before. */
+void recorder_wait(struct recorder *recorder, const struct hark_op *op)
 {
-    struct hark_trace_event event = event_of(op, HARK_TRACE_REQUEST, (int64_t)recorder->asking);
-    put(recorder->loop, &event);
+    const struct hark_trace_ring *ring = recorder->loop;
+    if (!ring || ring->written == 0)
+        return;
+    const struct hark_trace_event *last =
+        &recorder_events(ring)[(ring->written - 1) & recorder->mask];
+    if (last->what == HARK_TRACE_REQUEST && last->op == op->id)
+        recorder_delegate(recorder, op);
 }
 
-void recorder_delegate(struct recorder *recorder, const struct hark_op *op)
-{
-    bool is_timer = op->code == HARK_OP_SLEEP || op->code == HARK_OP_EVERY;
-    uint64_t known_as = (uint64_t)(uintptr_t)op | op->id << 48;
-    struct hark_trace_event event =
-        event_of(op, HARK_TRACE_DELEGATE, (int64_t)(is_timer ? op->with.timer.at_ns : known_as));
-    put(recorder->loop, &event);
-}
-
-void recorder_return(struct recorder *recorder, const struct hark_op *op, int64_t result)
-{
-    struct hark_trace_event event = event_of(op, HARK_TRACE_RETURN, result);
-    put(recorder->loop, &event);
-}
+/* --- who watches callbacks --- */
 
 static int own_thread(void)
 {
@@ -192,53 +163,40 @@ static int own_thread(void)
     return number;
 }
 
-struct hark_trace_event recorder_call(struct recorder *recorder, const struct hark_op *op,
-                                      int64_t result)
+void recorder_watch_begin(struct recorder_watch *watch, struct recorder_call call)
 {
-    struct hark_trace_event event = event_of(op, HARK_TRACE_CALL, result);
-    struct recorder_watch *watch = recorder->watch;
-    event.flags = hark_op_more(op) ? HARK_TRACE_MORE : 0;
-    recorder->asking = op->id;
-    if (!recorder->loop)
-        event.time_ns = kernel_clock_gettime(CLOCK_MONOTONIC);
-    put(recorder->loop, &event);
-    if (watch) {
-        atomic_store_explicit(&watch->began_ns, event.time_ns, memory_order_relaxed);
-        atomic_store_explicit(&watch->kind, op->code, memory_order_relaxed);
-        atomic_store_explicit(&watch->thread, own_thread(), memory_order_relaxed);
-        atomic_store(&watch->running, op->id); /* seen by whoever parks, or `parked` is seen here */
-        if (unlikely(atomic_load(&watch->parked)))
-            watch->wake(watch);
-    }
-    return event;
+    atomic_store_explicit(&watch->began_ns, call.began_ns, memory_order_relaxed);
+    atomic_store_explicit(&watch->kind, recorder_call_kind(&call), memory_order_relaxed);
+    atomic_store_explicit(&watch->thread, own_thread(), memory_order_relaxed);
+    atomic_store(&watch->running, call.op); /* seen by whoever parks, or `parked` is seen here */
+    if (unlikely(atomic_load(&watch->parked)))
+        watch->wake(watch);
 }
 
-void recorder_called(struct recorder *recorder, const struct hark_trace_event *call)
+void recorder_watch_end(struct recorder_watch *watch, struct recorder_call call, uint64_t now_ns)
 {
-    if (!recorder)
-        return;
-    struct hark_trace_event event = *call;
-    struct recorder_watch *watch = recorder->watch;
-    event.what = HARK_TRACE_CALLED;
-    event.time_ns = recorder->loop ? 0 : kernel_clock_gettime(CLOCK_MONOTONIC);
-    recorder->asking = 0;
-    put(recorder->loop, &event);
-    if (!watch)
-        return;
-    uint64_t held_ns = event.time_ns - call->time_ns;
+    uint64_t held_ns = now_ns - call.began_ns;
     atomic_store_explicit(&watch->running, 0, memory_order_release);
     if (unlikely(held_ns >= watch->limit_ns))
-        watch->over(watch, event.op, event.kind, held_ns);
+        watch->over(watch, call.op, recorder_call_kind(&call), held_ns);
+}
+
+/* --- the pool --- */
+
+static void put_of_pool(struct recorder *recorder, uint64_t time_ns, const struct hark_op *op,
+                        enum hark_trace_what what, int64_t value)
+{
+    struct hark_trace_ring *pool = recorder->pool;
+    recorder_put_into(pool, (uint64_t *)(void *)recorder_events(pool), recorder->mask, time_ns,
+                      op->id, value, recorder_tail_of(op, what, 0));
 }
 
 void recorder_perform(struct recorder *recorder, const struct hark_op *op, uint32_t thread)
 {
-    struct hark_trace_event event = event_of(op, HARK_TRACE_PERFORM, thread);
-    put(recorder->pool, &event);
+    put_of_pool(recorder, kernel_clock_gettime(CLOCK_MONOTONIC), op, HARK_TRACE_PERFORM, thread);
 }
 
-void recorder_performed(struct recorder *recorder, const struct hark_op *op)
+void recorder_performed(struct recorder *recorder, const struct hark_op *op, uint64_t done_ns)
 {
-    struct hark_trace_event event = event_of(op, HARK_TRACE_RETURN, op->result);
-    put(recorder->pool, &event);
+    put_of_pool(recorder, done_ns, op, HARK_TRACE_RETURN, op->result);
 }

@@ -35,12 +35,18 @@ static bool never_blocks(struct hark_loop *loop, const struct hark_op *op, unsig
     if (is_plain(mode))
         return true;
     int flags = kernel_fcntl(calls_of(loop), op->fd, F_GETFL, 0);
-    return flags & O_NONBLOCK || unblocked_by_kernel(loop, op, out_result) ||
-           !unblocked_can_poll(loop, op->fd);
+    if (flags & O_NONBLOCK)
+        return true;
+    op_trying(loop, op);
+    bool told = unblocked_by_kernel(loop, op, out_result);
+    if (told)
+        op_tried(loop, op, *out_result);
+    return told || !unblocked_can_poll(loop, op->fd);
 }
 
-/* The first read or write on a descriptor: what it is is looked up. */
-static int64_t first_io(struct hark_loop *loop, struct hark_op *op)
+/* The first read or write on a descriptor: what it is is looked up. Apart, as is
+ * blocking_io_by_hand: what all others do stays small. */
+static __attribute__((noinline)) int64_t first_io(struct hark_loop *loop, struct hark_op *op)
 {
     struct stat status;
     int64_t result = -EAGAIN;
@@ -64,12 +70,14 @@ void blocking_start_io(struct hark_loop *loop, struct hark_op *op)
     if (likely(result == -EAGAIN))
         submit_op(loop, op);
     else
-        op_finish_at_once(loop, op, result);
+        loop_finish(loop, op, result);
 }
 
-int64_t blocking_io_by_hand(struct hark_loop *loop, struct hark_op *op)
+__attribute__((noinline)) int64_t blocking_io_by_hand(struct hark_loop *loop, struct hark_op *op)
 {
+    op_trying(loop, op);
     int64_t result = unblocked_by_hand(loop, op);
+    op_tried(loop, op, result);
     op->marks |= MARK_BY_HAND;
     if (result == -EAGAIN)
         op->backend_bits |= OP_POLLING;
@@ -95,10 +103,13 @@ void blocking_start_open(struct hark_loop *loop, struct hark_op *op)
 void blocking_without_thread(struct hark_loop *loop, struct hark_op *op)
 {
     if (op->code == HARK_OP_SHUTDOWN) {
-        op_finish_at_once(loop, op, kernel_shutdown(calls_of(loop), op->fd, op->with.io.flags));
+        op_trying(loop, op);
+        op_finish_tried(loop, op, kernel_shutdown(calls_of(loop), op->fd, op->with.io.flags));
     } else if (op->code == HARK_OP_CLOSE) {
-        if (work_pool_try(loop, op) < 0) /* better late than never */
-            op_finish_at_once(loop, op, kernel_close(calls_of(loop), op->fd));
+        if (work_pool_try(loop, op) == 0)
+            return;
+        op_trying(loop, op); /* better late than never */
+        op_finish_tried(loop, op, kernel_close(calls_of(loop), op->fd));
     } else if (op_kinds[op->code].call) {
         work_pool_submit(loop, op);
     } else {

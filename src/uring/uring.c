@@ -124,11 +124,10 @@ static void cancel(struct hark_loop *loop, struct hark_op *op)
 
 static void close_descriptor(struct hark_loop *loop, struct hark_op *op)
 {
-    if (unlikely(!fits(op)))
-        /* It must not be refused. */
-        op_finish_at_once(loop, op, kernel_close(calls_of(loop), op->fd));
-    else
-        submit_op(loop, op);
+    if (likely(fits(op)))
+        return submit_op(loop, op);
+    op_trying(loop, op); /* it must not be refused */
+    op_finish_tried(loop, op, kernel_close(calls_of(loop), op->fd));
 }
 
 /* The kernel keeps what did not fit and brings it with a later enter; it only has to be asked. */

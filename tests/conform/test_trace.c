@@ -46,6 +46,32 @@ static const struct hark_trace_event *find(const struct events *all, enum hark_t
     return NULL;
 }
 
+/* Where an op was handed on: an event of its own, or the first call that the loop made itself. */
+static const struct hark_trace_event *find_delegate(const struct events *all, uint64_t op)
+{
+    for (size_t i = 0; i < all->count; i++) {
+        const struct hark_trace_event *event = &all->event[i];
+        if (event->op == op &&
+            (event->what == HARK_TRACE_DELEGATE || event->flags & HARK_TRACE_TRIED))
+            return event;
+    }
+    return NULL;
+}
+
+/* Where its result came back: a return that is not to say that it waits, or the call, if that was
+ * at the same moment. */
+static const struct hark_trace_event *find_return(const struct events *all, uint64_t op)
+{
+    for (size_t i = 0; i < all->count; i++) {
+        const struct hark_trace_event *event = &all->event[i];
+        bool waits = event->flags & HARK_TRACE_TRIED && event->value == -EAGAIN;
+        if (event->op == op &&
+            ((event->what == HARK_TRACE_RETURN && !waits) || event->flags & HARK_TRACE_RETURNED))
+            return event;
+    }
+    return NULL;
+}
+
 static void begin(struct hark_loop *loop, uint32_t events)
 {
     assert_result(hark_trace_start(
@@ -69,18 +95,82 @@ BACKEND_TEST(an_op_is_seen_at_each_stage_in_order)
     harness_run(loop);
     struct events all = take_all(hark_loop_trace(loop));
     const struct hark_trace_event *request = find(&all, HARK_TRACE_REQUEST, id);
-    const struct hark_trace_event *delegate = find(&all, HARK_TRACE_DELEGATE, id);
-    const struct hark_trace_event *returned = find(&all, HARK_TRACE_RETURN, id);
+    const struct hark_trace_event *delegate = find_delegate(&all, id);
+    const struct hark_trace_event *returned = find_return(&all, id);
     const struct hark_trace_event *call = find(&all, HARK_TRACE_CALL, id);
     const struct hark_trace_event *called = find(&all, HARK_TRACE_CALLED, id);
     assert_true(request && delegate && returned && call && called);
-    assert_true(request < delegate && delegate < returned && returned < call && call < called);
+    assert_true(request < delegate && delegate < returned && returned <= call && call < called);
     assert_int_equal(request->kind, HARK_OP_RECV);
     assert_int_equal(request->fd, ends[0]);
     assert_int_equal(request->value, 0); /* no callback asked for it */
     assert_result(call->value, 1);
     for (size_t i = 1; i < all.count; i++)
         assert_true(all.event[i - 1].time_ns <= all.event[i].time_ns);
+    free(all.event);
+    harness_close(loop, ends[0]);
+    harness_close(loop, ends[1]);
+}
+
+static bool is_readiness(void)
+{
+    return harness_backend() != HARK_BACKEND_URING;
+}
+
+BACKEND_TEST(the_call_that_fetches_is_seen_after_the_wait_that_reported_it)
+{
+    int ends[2];
+    char byte;
+    struct harness_op receive = {0};
+    harness_tcp_pair(loop, ends);
+    begin(loop, 0);
+    hark_recv(loop, &receive.op, ends[0], &byte, 1, 0, harness_done);
+    uint64_t id = hark_op_id(&receive.op);
+    harness_settle(loop);
+    assert_int_equal(write(ends[1], "x", 1), 1);
+    harness_run(loop);
+    struct events all = take_all(hark_loop_trace(loop));
+    const struct hark_trace_event *wake = NULL, *returned = find_return(&all, id);
+    assert_non_null(returned);
+    if (is_readiness()) {
+        assert_int_equal(returned->flags, HARK_TRACE_TRIED);
+        assert_result(returned->value, 1);
+        for (const struct hark_trace_event *at = all.event; at < returned; at++)
+            wake = at->what == HARK_TRACE_WAKE ? at : wake;
+        assert_non_null(wake);
+        assert_true(wake->time_ns <= returned->time_ns - returned->took_ns);
+        assert_true(find_delegate(&all, id)->time_ns < wake->time_ns);
+        assert_int_equal(find_delegate(&all, id)->value, -EAGAIN); /* it was tried, and waited */
+    } else {
+        assert_false(returned->flags & HARK_TRACE_TRIED);
+    }
+    free(all.event);
+    harness_close(loop, ends[0]);
+    harness_close(loop, ends[1]);
+}
+
+/* The second receive finds out by itself that there is nothing: the first was short. */
+BACKEND_TEST(an_op_that_is_not_tried_is_handed_on_when_it_begins_to_wait)
+{
+    int ends[2];
+    char bytes[16];
+    struct harness_op receive = {0};
+    harness_tcp_pair(loop, ends);
+    assert_int_equal(write(ends[1], "x", 1), 1);
+    begin(loop, 0);
+    hark_recv(loop, &receive.op, ends[0], bytes, sizeof bytes, 0, harness_done);
+    harness_run(loop);
+    harness_op_again(&receive);
+    hark_recv(loop, &receive.op, ends[0], bytes, sizeof bytes, 0, harness_done);
+    uint64_t id = hark_op_id(&receive.op);
+    harness_settle(loop);
+    assert_int_equal(write(ends[1], "y", 1), 1);
+    harness_run(loop);
+    struct events all = take_all(hark_loop_trace(loop));
+    const struct hark_trace_event *delegate = find(&all, HARK_TRACE_DELEGATE, id);
+    assert_non_null(delegate);
+    assert_ptr_equal(delegate, find(&all, HARK_TRACE_REQUEST, id) + 1);
+    assert_true(delegate < find_return(&all, id));
     free(all.event);
     harness_close(loop, ends[0]);
     harness_close(loop, ends[1]);
@@ -190,8 +280,8 @@ BACKEND_TEST(a_sleep_of_known_length_is_as_long_between_request_and_return)
     uint64_t id = hark_op_id(&sleep.op);
     harness_run(loop);
     struct events all = take_all(hark_loop_trace(loop));
-    const struct hark_trace_event *delegate = find(&all, HARK_TRACE_DELEGATE, id);
-    const struct hark_trace_event *returned = find(&all, HARK_TRACE_RETURN, id);
+    const struct hark_trace_event *delegate = find_delegate(&all, id);
+    const struct hark_trace_event *returned = find_return(&all, id);
     assert_true(delegate && returned);
     /* The clock was read a moment before the start was recorded. */
     const struct hark_trace_event *request = find(&all, HARK_TRACE_REQUEST, id);
@@ -246,8 +336,8 @@ BACKEND_TEST_WITH(work_waits_for_a_thread_of_a_full_pool_before_it_is_performed,
     for (int i = 0; i < 3; i++) {
         const struct hark_trace_event *perform = find(&pool, HARK_TRACE_PERFORM, ids[i]);
         const struct hark_trace_event *performed = find(&pool, HARK_TRACE_RETURN, ids[i]);
-        const struct hark_trace_event *delegate = find(&all, HARK_TRACE_DELEGATE, ids[i]);
-        const struct hark_trace_event *returned = find(&all, HARK_TRACE_RETURN, ids[i]);
+        const struct hark_trace_event *delegate = find_delegate(&all, ids[i]);
+        const struct hark_trace_event *returned = find_return(&all, ids[i]);
         assert_true(perform && performed && delegate && returned);
         assert_true(perform < performed);
         assert_true(performed->time_ns <= returned->time_ns);

@@ -71,16 +71,20 @@ struct trace_op {
     uint64_t performed_ns; /* 4: a thread, a worker or a device has begun */
     uint64_t done_ns;      /* 5: and is done */
     uint64_t woke_ns;      /* 6: the loop's wait has returned */
-    uint64_t returned_ns;  /* 6: the loop has its result */
-    uint64_t call_ns;      /* 7 */
-    uint64_t called_ns;    /* 7: the callback has returned */
-    uint64_t known_as;     /* io_uring's user_data; 0: it has none */
-    uint64_t due_ns;       /* of a timer: when it is due; 0: not known */
-    int64_t result;        /* of the call */
-    int32_t fd;
-    uint8_t kind; /* enum hark_op_code */
+    uint64_t fetch_ns;   /* 6: the loop's own thread makes the op's system call, the last of them if
+                              it made several; 0: it made none */
+    uint64_t fetched_ns; /* 6: and that has returned */
+    uint64_t returned_ns; /* 6: the loop has its result */
+    uint64_t call_ns;     /* 7 */
+    uint64_t called_ns;   /* 7: the callback has returned */
+    uint64_t known_as;    /* io_uring's user_data; 0: it has none */
+    uint64_t due_ns;      /* of a timer: when it is due; 0: not known */
+    int64_t result;       /* of the call */
+    int32_t fd;           /* its descriptor, or directory; -1: it has none */
+    uint8_t kind;         /* enum hark_op_code */
     uint8_t flags;
-    uint16_t tries;  /* how often it was handed on: more than one where it would block */
+    uint16_t tries;  /* how often its call was made, or it was handed on: more than once where it
+                        would block */
     uint32_t thread; /* of the pool, as gettid(2); 0: none */
     struct trace_ancestor ancestors[TRACE_ANCESTORS]; /* the first is the nearest */
     struct trace_fact *facts;                         /* in the order of their times */

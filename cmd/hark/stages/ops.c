@@ -143,6 +143,12 @@ static void grow(struct trace_ops *ops)
 
 /* --- lives --- */
 
+/* What is no descriptor, as AT_FDCWD, is none. */
+static int32_t fd_of(const struct hark_trace_event *event)
+{
+    return event->flags & HARK_TRACE_TRIED || event->fd < 0 ? -1 : event->fd;
+}
+
 static struct trace_op *begin(struct trace_ops *ops, struct ops_loop *loop, uint64_t id,
                               const struct hark_trace_event *event)
 {
@@ -156,7 +162,7 @@ static struct trace_op *begin(struct trace_ops *ops, struct ops_loop *loop, uint
     op->id = id;
     op->loop = &loop->loop;
     op->kind = event->kind;
-    op->fd = event->fd;
+    op->fd = fd_of(event);
     list_init(&op->queue);
     list_append(&loop->flight, &op->place);
     enter(ops, op);
@@ -239,6 +245,12 @@ static bool is_queued(const struct ops_loop *loop, int kind)
     }
 }
 
+static void count_try(struct trace_op *op)
+{
+    if (op->tries < UINT16_MAX)
+        op->tries++;
+}
+
 static void take_delegate(struct trace_ops *ops, struct ops_loop *loop, struct trace_op *op,
                           const struct hark_trace_event *event)
 {
@@ -248,8 +260,7 @@ static void take_delegate(struct trace_ops *ops, struct ops_loop *loop, struct t
         op->known_as = (uint64_t)event->value;
         enter_known(ops, op);
     }
-    if (op->tries < UINT16_MAX)
-        op->tries++;
+    count_try(op);
     if (op->tries > 1 || op->flags & (TRACE_OP_AGAIN | TRACE_OP_UNSEEN))
         return;
     op->queued_ns = op->delegated_ns = event->time_ns;
@@ -257,9 +268,23 @@ static void take_delegate(struct trace_ops *ops, struct ops_loop *loop, struct t
         list_append(&loop->queued, &op->queue);
 }
 
+/* A call that the loop has made itself: its first hands the op on. */
+static void take_tried(struct trace_op *op, const struct hark_trace_event *event)
+{
+    op->fetch_ns = event->time_ns - event->took_ns;
+    op->fetched_ns = event->time_ns;
+    if (op->queued_ns == 0 && !(op->flags & TRACE_OP_UNSEEN))
+        op->queued_ns = op->delegated_ns = op->fetch_ns;
+    count_try(op);
+}
+
 static void take_return(struct ops_loop *loop, struct trace_op *op,
                         const struct hark_trace_event *event)
 {
+    if (event->flags & HARK_TRACE_TRIED)
+        take_tried(op, event);
+    if (event->flags & HARK_TRACE_TRIED && event->value == -EAGAIN)
+        return; /* it waits; should that be its result all the same, its callback says so */
     list_remove(&op->queue);
     op->flags |= TRACE_OP_RETURNED;
     op->returned_ns = event->time_ns;
@@ -269,10 +294,14 @@ static void take_return(struct ops_loop *loop, struct trace_op *op,
 static void take_call(struct ops_loop *loop, struct trace_op *op,
                       const struct hark_trace_event *event)
 {
+    if (event->flags & HARK_TRACE_RETURNED)
+        take_return(loop, op, event);
     list_remove(&op->queue);
     op->call_ns = event->time_ns;
     op->result = event->value;
-    op->fd = event->fd;
+    op->fd = fd_of(event);
+    if (op->result == -EAGAIN && op->returned_ns == 0)
+        op->returned_ns = op->fetched_ns;
     op->flags |= event->flags & HARK_TRACE_MORE ? TRACE_OP_MORE : 0;
     /* Its result was there already, together with the one of the call before. */
     if (op->flags & TRACE_OP_AGAIN && op->flags & TRACE_OP_MORE && !(op->flags & TRACE_OP_RETURNED))

@@ -146,8 +146,8 @@ static void print_delegate(const struct trace_op *op, FILE *file)
         how = "into the queue of the work pool";
     else if (op->flags & TRACE_OP_QUEUED)
         how = "with the kernel: submitted with the loop's wait";
-    else if (op->tries > 1)
-        how = "tried, and waited for, by its descriptor";
+    else if (op->fetch_ns > op->delegated_ns)
+        how = "waits for its descriptor";
     else if (op->delegated_ns)
         how = "out of the program's hands";
     print_stage(op, file, "3 delegate", "loop", op->delegated_ns,
@@ -185,9 +185,28 @@ static void print_perform(const struct trace_op *op, FILE *file)
     print_facts(op, file, 5);
 }
 
+/* The call that brought the result, where the loop has made it itself. */
+static void print_fetch(const struct trace_op *op, FILE *file)
+{
+    char text[TRACE_TEXT_MAX];
+    if (op->fetch_ns == 0 || op->fetched_ns != op->returned_ns)
+        return;
+    if (op->fetch_ns <= op->delegated_ns)
+        print_stage(op, file, "", "loop", op->fetch_ns, op->fetched_ns - op->fetch_ns,
+                    "its call, made at once and without waiting");
+    else if (op->woke_ns && op->woke_ns <= op->fetch_ns)
+        print_stage(op, file, "", "loop", op->fetch_ns, op->fetched_ns - op->fetch_ns,
+                    "its call, %s after the wait reported the descriptor",
+                    trace_text_duration(text, op->fetch_ns - op->woke_ns));
+    else
+        print_stage(op, file, "", "loop", op->fetch_ns, op->fetched_ns - op->fetch_ns,
+                    "its call, made anew");
+}
+
 static void print_handle(const struct trace_op *op, FILE *file)
 {
     char text[TRACE_TEXT_MAX];
+    print_fetch(op, file);
     if (op->woke_ns && op->returned_ns)
         print_stage(op, file, "6 notify", "loop", op->returned_ns,
                     trace_op_span(op, TRACE_SPAN_READY), "has the result; it woke %s before",
