@@ -98,7 +98,7 @@ async function kindsOf(t, ...names) {
 
 function block(name, numbers) {
   const bytes = numbers.flatMap(value => {
-    if (typeof value === 'string') return [value.length, ...Buffer.from(value)];
+    if (typeof value === 'string') return [0, value.length, ...Buffer.from(value)];
     const parts = [];
     for (; value > 127; value = Math.floor(value / 128)) parts.push(value % 128 + 128);
     return [...parts, value];

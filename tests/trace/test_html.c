@@ -64,15 +64,20 @@ TEST(ops_facts_and_waits_stand_in_the_page_as_its_header_says)
 {
     static struct page page;
     struct trace_op op = a_read;
-    const struct trace_fact fact = {.time_ns = 1000500,
-                                    .cpu = 1,
-                                    .stage = 4,
-                                    .guess = true,
-                                    .device = 259,
-                                    .sector = 1234,
-                                    .what = "block_rq_issue",
-                                    .text = "virtio1"};
+    struct trace_fact fact = {.time_ns = 1000500,
+                              .cpu = 1,
+                              .stage = 4,
+                              .guess = true,
+                              .device = 259,
+                              .sector = 1234,
+                              .what = "block_rq_issue",
+                              .text = "virtio1"};
     assert_int_equal(trace_op_add_fact(&op, &fact), 0);
+    for (int i = 0; i < 2; i++) { /* texts that have been before */
+        fact.time_ns += 100;
+        snprintf(fact.text, sizeof fact.text, "vda1");
+        assert_int_equal(trace_op_add_fact(&op, &fact), 0);
+    }
     begin(&page);
     trace_html_op(&page.html, &op);
     trace_html_op(&page.html, &a_read);
@@ -83,7 +88,9 @@ TEST(ops_facts_and_waits_stand_in_the_page_as_its_header_says)
         &page,
         "data-block=\"ops\">"
         "ABDnAwADCAUAAc8BAQIEBJcRyAEAwAzIAcgB2B0Q5wMAAwgFAAHPAQECBAQAyAEAwAzIAcgB2B0=</script>");
-    assert_has(&page, "data-block=\"facts\">AK8JAgQBgwLSCQ5ibG9ja19ycV9pc3N1ZQd2aXJ0aW8x</script>");
+    assert_has(&page, "data-block=\"facts\">"
+                      "AK8JAgQBgwLSCQAOYmxvY2tfcnFfaXNzdWUAB3ZpcnRpbzEA5wcCBAGDAtIJ"
+                      "AQAEdmRhMQCfBgIEAYMC0gkBAw==</script>");
     assert_has(&page, "data-block=\"waits\">AAGHDrwFAACgHwU=</script>");
     assert_has(&page, "\"errors\":{\"-104\":[\"ECONNRESET\",");
     assert_has(&page, "\"from\":-1100,");

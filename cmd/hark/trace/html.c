@@ -41,6 +41,8 @@ static void flush_block(struct trace_html *html, struct trace_html_block *block)
     fputs("</script>\n", html->file);
     block->used = 0;
     block->last_ns = html->base_ns;
+    block->text_count = 0;
+    memset(block->texts, 0, sizeof block->texts);
 }
 
 /* Gives: whether there is to be one more in it; if so, there is room. */
@@ -82,6 +84,30 @@ static void put_bytes(struct trace_html_block *block, const char *text, size_t r
     check(block->used + length <= sizeof block->bytes);
     memcpy(block->bytes + block->used, text, length);
     block->used += length;
+}
+
+static size_t hash_of(const char *text, size_t length)
+{
+    uint32_t hash = 2166136261u;
+    for (size_t i = 0; i < length; i++)
+        hash = (hash ^ (unsigned char)text[i]) * 16777619u;
+    return (hash ^ hash >> 16) % TRACE_HTML_TEXTS;
+}
+
+/* What the kernel tells is the same again and again. */
+static void put_repeated(struct trace_html_block *block, const char *text, size_t room)
+{
+    size_t length = strnlen(text, room), place = hash_of(text, length);
+    if (block->texts[place].number && block->texts[place].length == length &&
+        memcmp(block->bytes + block->texts[place].at, text, length) == 0) {
+        put(block, block->texts[place].number);
+        return;
+    }
+    put(block, 0);
+    put_bytes(block, text, room);
+    block->texts[place].number = ++block->text_count;
+    block->texts[place].length = (uint16_t)length;
+    block->texts[place].at = (uint16_t)(block->used - length);
 }
 
 /* --- ops --- */
@@ -142,7 +168,7 @@ static void put_times(struct trace_html_block *block, const uint64_t *times, siz
 static void put_fact(struct trace_html *html, uint64_t op, const struct trace_fact *fact)
 {
     struct trace_html_block *block = &html->facts;
-    size_t room = 9 * NUMBER_BYTES + sizeof fact->what + sizeof fact->text;
+    size_t room = 11 * NUMBER_BYTES + sizeof fact->what + sizeof fact->text;
     if (!make_room(html, block, room, TRACE_HTML_FACTS))
         return;
     block->count++;
@@ -153,8 +179,8 @@ static void put_fact(struct trace_html *html, uint64_t op, const struct trace_fa
     put(block, fact->guess);
     put(block, fact->device);
     put(block, fact->sector);
-    put_bytes(block, fact->what, sizeof fact->what);
-    put_bytes(block, fact->text, sizeof fact->text);
+    put_repeated(block, fact->what, sizeof fact->what);
+    put_repeated(block, fact->text, sizeof fact->text);
 }
 
 void trace_html_op(struct trace_html *html, const struct trace_op *op)

@@ -16,8 +16,9 @@
  *   waits    loop, whether it might sleep, begin (folded difference to the one before, or the
  *            base), length
  *   facts    op (its number in the page), time (folded difference to the base), CPU + 1, stage,
- *            whether it is a guess, device, sector, and the bytes of "what" and of "text" with
- *            their lengths before them
+ *            whether it is a guess, device, sector, and the texts "what" and "text": each either
+ *            0, its length and its bytes, or, if it has been in this block, the how many-th new one
+ *            it was (from 1)
  *
  * Behind them stands one of JSON, id="about": the loops, the names of kinds and errors, what is
  * not in the page. */
@@ -32,6 +33,7 @@
 enum {
     TRACE_HTML_BLOCK = 3 << 14, /* bytes of a block; a multiple of 3, so that base64 has no end */
     TRACE_HTML_ERRORS = 4096,
+    TRACE_HTML_TEXTS = 1024, /* of a block that are known again */
 };
 
 /* In the page; what comes after is counted. */
@@ -44,6 +46,11 @@ struct trace_html_block {
     uint64_t last_ns; /* what the next time counts from */
     size_t used;
     uint8_t bytes[TRACE_HTML_BLOCK];
+    uint16_t text_count; /* in this block */
+    struct {
+        uint16_t number; /* 0: none */
+        uint16_t at, length;
+    } texts[TRACE_HTML_TEXTS]; /* by their hashes: the newest of each */
 };
 
 /* In the caller's memory, zeroed. */
