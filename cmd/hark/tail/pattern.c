@@ -156,7 +156,7 @@ static int64_t look_through(struct hark_op *op)
             way->fd); /* a file that is named as the pattern is one of those that match */
     pattern->error = way->trouble;
     pattern->rotated = 0;
-    if (way->count == 0 || strcmp(way->watches[way->count - 1].name, pattern->name) != 0)
+    if (strcmp(way->name, pattern->name) != 0)
         return 0; /* its directory is not there */
     tail_directory_open(&names, *way->directory ? way->directory : "/");
     while (tail_directory_next(&names, &entry))

@@ -50,6 +50,11 @@ static int look_at(const char *path, struct stat *out_status)
 static void add_watch(struct walk *walk, uint32_t events, const char *name)
 {
     struct resolution *found = walk->found;
+    if (*name) {
+        found->directory_watch = -1;
+        memcpy(found->directory, walk->at, sizeof found->directory);
+        snprintf(found->name, sizeof found->name, "%s", name);
+    }
     int watch = hark_os_inotify_add_watch(walk->inotify, *walk->at ? walk->at : "/",
                                           events | IN_ONLYDIR | IN_MASK_ADD);
     if (watch < 0 || found->count == RESOLVE_WATCHES_MAX) {
@@ -62,10 +67,8 @@ static void add_watch(struct walk *walk, uint32_t events, const char *name)
     struct resolve_watch *entry = &found->watches[found->count++];
     entry->watch = watch;
     snprintf(entry->name, sizeof entry->name, "%s", name);
-    if (*name) {
+    if (*name)
         found->directory_watch = watch;
-        memcpy(found->directory, walk->at, sizeof found->directory);
-    }
 }
 
 /* Takes the next name off the rest. Gives: 1 a name; 0 there is none. Fails: -ENAMETOOLONG. */

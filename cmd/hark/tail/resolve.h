@@ -28,9 +28,10 @@ struct resolution {
     int watch;   /* of the file; or a negative errno */
     int trouble; /* the first errno of a watch on the way that could not be had; 0: none */
     uint64_t device, inode;
-    int64_t born_ns;          /* 0: not known */
-    int directory_watch;      /* of the directory in which the way ends */
-    char directory[PATH_MAX]; /* its path; "" the root */
+    int64_t born_ns;               /* 0: not known */
+    int directory_watch;           /* of the directory in which the way ends; -1: it has none */
+    char directory[PATH_MAX];      /* its path; "" the root */
+    char name[RESOLVE_NAME_BYTES]; /* what was looked for in it */
     unsigned count;
     struct resolve_watch watches[RESOLVE_WATCHES_MAX];
 };

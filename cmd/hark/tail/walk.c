@@ -204,9 +204,7 @@ static int64_t walk_path(struct hark_op *op)
     tail_moved_open(follower);
     resolve_path(follower->tail->inotify, follower->path, found);
     if (follower->survey)
-        survey_directory(found->directory,
-                         found->count ? found->watches[found->count - 1].name : "",
-                         follower->survey);
+        survey_directory(found->directory, found->name, follower->survey);
     return 0;
 }
 
