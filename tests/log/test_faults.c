@@ -424,3 +424,27 @@ BACKEND_TEST(a_segment_that_cannot_be_read_gives_its_error_and_can_be_read_later
     check_kept(loop, log);
     close_log(loop, log);
 }
+
+/* --- a lock that cannot be had --- */
+
+/* Whatever refuses it: nothing is kept open, and the next open finds all. */
+BACKEND_TEST(open_without_its_lock_fails_and_leaves_the_log_alone)
+{
+    static const struct {
+        int refused, given;
+    } errors[] = {{-EWOULDBLOCK, -EBUSY}, {-ENOLCK, -ENOLCK}, {-EOPNOTSUPP, -EOPNOTSUPP}};
+    const char *path = harness_path("data");
+    struct log *log = open_log(loop, path, NULL);
+    append_one(loop, log);
+    close_log(loop, log);
+    for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
+        int fault = FAULT(.calls = "kernel_flock", .error = errors[i].refused);
+        assert_result(try_open(loop, path, NULL, &log), errors[i].given);
+        assert_int_equal(fault_met(fault), 1);
+        fault_end(fault);
+    }
+    log = open_log(loop, path, NULL);
+    append_one(loop, log);
+    check_kept(loop, log);
+    close_log(loop, log);
+}
