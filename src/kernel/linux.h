@@ -413,12 +413,12 @@ KERNEL_INLINE int64_t kernel_getrandom(uint64_t *calls, void *bytes, size_t coun
 
 KERNEL_INLINE int kernel_getrlimit(uint64_t *calls, int resource, struct rlimit *out_limit)
 {
-    return (int)KERNEL_CALL(calls, getrlimit(resource, out_limit));
+    return (int)KERNEL_CALL(calls, getrlimit((unsigned)resource, out_limit));
 }
 
 KERNEL_INLINE int kernel_setrlimit(uint64_t *calls, int resource, const struct rlimit *limit)
 {
-    return (int)KERNEL_CALL(calls, setrlimit(resource, limit));
+    return (int)KERNEL_CALL(calls, setrlimit((unsigned)resource, limit));
 }
 
 KERNEL_INLINE int kernel_getrusage(uint64_t *calls, int who, struct rusage *out_usage)

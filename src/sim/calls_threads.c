@@ -129,6 +129,8 @@ void kernel_thread_join(pthread_t joined)
         struct sleeper sleeper = {0};
         (void)schedule_sleep_in(&sleeper, 1, &thread->ended, UINT64_MAX);
     }
+    if (thread->out_result)
+        thread->out_result->value = thread->result;
     struct thread **at = &thread->process->threads;
     while (*at != thread)
         at = &(*at)->next;

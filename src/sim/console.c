@@ -7,6 +7,9 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+/* The real machine's: src/sim/posix.h. */
+ssize_t __real_writev(int fd, const struct iovec *vector, int count);
+
 struct console {
     struct file file;
     int number; /* of the real machine's descriptor */
@@ -34,7 +37,7 @@ static int64_t console_write(struct file *file, const struct iovec *vector, int 
     (void)offset;
     (void)flags;
     if (!world->options.quiet)
-        (void)!writev(((struct console *)file)->number, vector, count);
+        (void)!__real_writev(((struct console *)file)->number, vector, count);
     return (int64_t)vector_bytes(vector, count);
 }
 

@@ -65,6 +65,7 @@ void process_bury(struct process *process)
         process->threads = thread->next;
         schedule_destroy(thread);
     }
+    events_remove(&world->events, &process->alarm);
     descriptors_close_all(&process->descriptors);
     mappings_release(process);
     (void)memory_release(&process->memory);

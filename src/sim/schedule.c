@@ -32,7 +32,7 @@ static void make_unready(struct thread *thread, enum thread_state state)
 static void run(void *argument)
 {
     struct thread *thread = argument;
-    (void)thread->function(thread->argument);
+    thread->result = thread->function(thread->argument);
     schedule_end();
 }
 

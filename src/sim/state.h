@@ -20,6 +20,11 @@ enum thread_state {
     THREAD_ENDED,
 };
 
+/* What a thread's function returned, for whoever joins it. */
+struct thread_result {
+    void *value;
+};
+
 /* A thread of a process: schedule.c. */
 struct thread {
     struct thread *next; /* of its process */
@@ -33,8 +38,10 @@ struct thread {
     void *(*function)(void *);
     void *argument;
     struct wait_queue ended; /* who joins it */
-    uint64_t number;         /* of all threads of the world */
-    uint64_t word;           /* kernel_thread_word */
+    void *result;
+    struct thread_result *out_result; /* where it is wanted; NULL: nowhere */
+    uint64_t number;                  /* of all threads of the world */
+    uint64_t word;                    /* kernel_thread_word */
 
     /* What it sleeps in, on its own stack: taken out if it is destroyed asleep. */
     struct sleeper *sleepers;
@@ -63,6 +70,7 @@ struct process {
     struct mapping *mappings; /* mappings.c */
     struct sigaction actions[NSIG];
     sigset_t pending;
+    struct event alarm;
     bool ended;
     int status;
 };

@@ -123,7 +123,7 @@ static void keep(struct ring *ring, const struct io_uring_cqe *cqe)
     atomic_fetch_or(ring->sq_flags, IORING_SQ_CQ_OVERFLOW);
 }
 
-static void tell(struct ring *ring)
+void uring_queue_tell(struct ring *ring)
 {
     uint64_t one = 1;
     struct iovec vector = {&one, sizeof one};
@@ -140,7 +140,7 @@ bool uring_queue_post(struct ring *ring, uint64_t user_data, int32_t result, uin
         put(ring, &cqe);
     else
         keep(ring, &cqe);
-    tell(ring);
+    uring_queue_tell(ring);
     return has_room;
 }
 

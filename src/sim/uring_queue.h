@@ -62,6 +62,10 @@ bool uring_queue_take(struct ring *ring, struct io_uring_sqe *out_sqe);
  * Gives: whether there was room. */
 bool uring_queue_post(struct ring *ring, uint64_t user_data, int32_t result, uint32_t flags);
 
+/* Wakes who waits for completions; and writes the eventfd, which with deferred work is done as soon
+ * as there is work (io_req_local_work_add). */
+void uring_queue_tell(struct ring *ring);
+
 /* What was kept goes in, as far as there is room. */
 void uring_queue_flush(struct ring *ring);
 

@@ -26,7 +26,7 @@ static void add_work(struct request *request, enum request_stage stage)
     *(ring->work_last ? &ring->work_last->next_work : &ring->work_first) = request;
     ring->work_last = request;
     if (ring->setup_flags & IORING_SETUP_DEFER_TASKRUN)
-        file_wake(&ring->file, POLLIN);
+        uring_queue_tell(ring);
     else if (!ring->work_event.place)
         events_set(&world->events, &ring->work_event,
                    world->now_ns + chance_below(&world->chance, WORK_MOST_NS));

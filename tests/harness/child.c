@@ -5,6 +5,7 @@
  * destroyed, so it covers the backend's own descriptors as well.
  */
 #include "harness/child.h"
+#include "harness/world.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -109,7 +110,7 @@ static void compare(const int *before, size_t before_count, const int *after, si
         fail_msg("descriptors differ after the test:%s", text);
 }
 
-void harness_child_run(const struct harness_test *test)
+static void run_checked(const struct harness_test *test)
 {
     int *before = calloc(HARNESS_DESCRIPTORS_MAX, sizeof *before);
     int *after = calloc(HARNESS_DESCRIPTORS_MAX, sizeof *after);
@@ -126,4 +127,12 @@ void harness_child_run(const struct harness_test *test)
     compare(before, before_count, after, after_count);
     free(before);
     free(after);
+}
+
+void harness_child_run(const struct harness_test *test)
+{
+    if (harness_has_worlds() && test->on_backend)
+        harness_world_run(test, run_checked);
+    else
+        run_checked(test);
 }

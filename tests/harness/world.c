@@ -1,0 +1,115 @@
+/* world.c - see the header. What libhark-sim brings is asked for weakly: most programs have none of
+ * it. */
+#include "harness/world.h"
+#include "harness/child.h"
+
+#include "hark/sim.h"
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#pragma weak hark_sim_create
+#pragma weak hark_sim_destroy
+#pragma weak hark_sim_add_machine
+#pragma weak hark_sim_start
+#pragma weak hark_sim_run
+#pragma weak hark_sim_status
+
+static bool in_world;
+static unsigned long long seed;
+
+bool harness_has_worlds(void)
+{
+    return hark_sim_create;
+}
+
+bool harness_in_world(void)
+{
+    return in_world;
+}
+
+static unsigned long long number_of(const char *variable, unsigned long long otherwise)
+{
+    const char *text = getenv(variable);
+    return text && *text ? strtoull(text, NULL, 10) : otherwise;
+}
+
+/* An assert that has failed aborts. */
+static void tell_seed(int number)
+{
+    char line[64];
+    int length = snprintf(line, sizeof line, "the world of HARK_TEST_SEED=%llu\n", seed);
+    (void)!write(STDERR_FILENO, line, (size_t)length);
+    signal(number, SIG_DFL);
+    raise(number);
+}
+
+struct scene {
+    const struct harness_test *test;
+    void (*body)(const struct harness_test *test);
+};
+
+static int play(void *argument)
+{
+    const struct scene *scene = argument;
+    scene->body(scene->test);
+    return 0;
+}
+
+static void run_one(struct scene *scene)
+{
+    struct hark_sim *world;
+    struct hark_sim_options options = {
+        .seed = seed, .faults_per_million = 1, .stack_bytes = 1 << 20, .calls_max = 20000000};
+    assert_int_equal(hark_sim_create(&options, &world), 0);
+    struct hark_sim_process *process = hark_sim_start(hark_sim_add_machine(world), play, scene);
+    in_world = true;
+    int result = hark_sim_run(world);
+    in_world = false;
+    if (hark_sim_status(process) == HARNESS_SKIPPED) {
+        fflush(NULL);
+        _exit(HARNESS_SKIPPED);
+    }
+    if (result || hark_sim_status(process) != 0)
+        fail_msg("in the world the test ends with %s, status %d",
+                 result ? hark_error_name(result) : "its end", hark_sim_status(process));
+    hark_sim_destroy(world);
+}
+
+/* In a process of its own: what the test keeps in static variables begins anew with each seed. */
+static void run_apart(struct scene *scene)
+{
+    fflush(NULL);
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        run_one(scene);
+        fflush(NULL);
+        exit(0);
+    }
+    int status;
+    while (waitpid(pid, &status, 0) < 0)
+        assert_int_equal(errno, EINTR);
+    if (WIFSIGNALED(status)) {
+        signal(WTERMSIG(status), SIG_DFL);
+        raise(WTERMSIG(status));
+    }
+    if (WEXITSTATUS(status) != 0)
+        _exit(WEXITSTATUS(status));
+}
+
+void harness_world_run(const struct harness_test *test,
+                       void (*body)(const struct harness_test *test))
+{
+    struct scene scene = {.test = test, .body = body};
+    unsigned long long first = number_of("HARK_TEST_SEED", 1);
+    unsigned long long count = number_of("HARK_TEST_SEEDS", 10);
+    signal(SIGABRT, tell_seed);
+    signal(SIGSEGV, tell_seed);
+    for (seed = first; seed < first + count - 1; seed++)
+        run_apart(&scene);
+    run_one(&scene);
+}
