@@ -302,6 +302,36 @@ eachBackend(test, 'the picture is what its format says, with slices that nest an
   assert.equal(Number(counted.stdout), picture.events.length);
 });
 
+const CHECKER = `
+import json, sys
+from jsonschema import Draft7Validator
+checker = Draft7Validator(json.load(open(sys.argv[1])))
+for error in checker.iter_errors(json.load(open(sys.argv[2]))):
+    print(list(error.absolute_path), error.message[:200])
+`;
+
+test('the picture holds to the schema of its format, as a checker that is not ours sees it', { skip }, async t => {
+  if ((await run(t, 'python3', ['-c', 'from jsonschema import Draft7Validator'])).code !== 0) return t.skip('python has no jsonschema here (apt-get install python3-jsonschema)');
+  const folder = directory(t);
+  const [file, broken] = [join(folder, 'picture.json'), join(folder, 'broken.json')];
+  const schema = new URL('trace-event-format.schema.json', import.meta.url).pathname;
+  const complaints = async picture => {
+    const { code, stdout, stderr } = await run(t, 'python3', ['-c', CHECKER, schema, picture]);
+    assert.deepEqual([code, stderr], [0, '']);
+    return stdout;
+  };
+  writeFileSync(join(folder, 'from'), Buffer.alloc(3 << 20, 'x'));
+  await trace(t, 'auto', ['--output', file], [example('05_copy'), join(folder, 'from'), join(folder, 'to')]);
+  assert.equal(await complaints(file), '');
+  const { traceEvents } = JSON.parse(readFileSync(file, 'utf8'));
+  for (const [phase, field] of [['X', 'dur'], ['M', 'args'], ['s', 'id'], ['f', 'ts']]) {
+    const events = structuredClone(traceEvents);
+    delete events.find(event => event.ph === phase)[field];
+    writeFileSync(broken, JSON.stringify({ traceEvents: events }));
+    assert.match(await complaints(broken), new RegExp(`'${field}' is a required property`));
+  }
+});
+
 test('a picture that cannot be written is told', async t => {
   const { code, stderr } = await trace(t, 'auto', ['--output', '/nonexistent/p.json'], ['true']);
   assert.equal(code, 1);
