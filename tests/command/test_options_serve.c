@@ -88,6 +88,7 @@ static void expect_values(const struct serve_options *options)
     assert_int_equal(options->backend, HARK_BACKEND_POLL);
     assert_string_equal(options->connection.allow_origin, "*");
     assert_true(options->stages_ns == UINT64_C(60) * 1000000000);
+    assert_int_equal(options->stall_ns, 1000000);
     assert_true(options->quiet);
 }
 
@@ -123,7 +124,7 @@ TEST(values_land_in_their_fields)
     assert_int_equal(PARSE(expect_values, "--sync", "250ms", "--retention-bytes", "1G",
                            "--retention-age", "7d", "--segment-bytes", "1M", "--connections-max",
                            "100", "--threads", "5", "--heartbeat", "3s", "-b", "poll",
-                           "--allow-origin", "*", "--stages", "1m", "-q"),
+                           "--allow-origin", "*", "--stages", "1m", "--stall", "1ms", "-q"),
                      EXIT_DONE);
     assert_int_equal(checked, 1);
 }
@@ -146,12 +147,22 @@ TEST(origin_that_is_none_is_refused)
     assert_int_equal(PARSE(expect_nothing, "--allow-origin", text), EXIT_USAGE);
 }
 
+TEST(stalls_are_as_long_as_can_be_watched)
+{
+    assert_int_equal(PARSE(expect_nothing, "--stall", "0"), EXIT_DONE);
+    assert_int_equal(PARSE(expect_nothing, "--stall", "36500d"), EXIT_DONE);
+    assert_int_equal(PARSE(expect_nothing, "--stall", "999us"), EXIT_USAGE);
+    assert_int_equal(PARSE(expect_nothing, "--stall", "36501d"), EXIT_USAGE);
+    assert_int_equal(PARSE(expect_nothing, "--stall", "often"), EXIT_USAGE);
+}
+
 TEST(command_line_goes_before_the_file)
 {
-    static const char text[] = "http = :1\nhttp = :2\ntail = /f=f\nsync = 250ms\nretention-bytes = "
-                               "1G\nretention-age = 7d\n"
-                               "segment-bytes = 9M\nconnections-max = 100\nthreads = 5\nheartbeat "
-                               "= 3s\nbackend = poll\nallow-origin = *\nstages = 1m\nquiet = on\n";
+    static const char text[] =
+        "http = :1\nhttp = :2\ntail = /f=f\nsync = 250ms\nretention-bytes = "
+        "1G\nretention-age = 7d\n"
+        "segment-bytes = 9M\nconnections-max = 100\nthreads = 5\nheartbeat "
+        "= 3s\nbackend = poll\nallow-origin = *\nstages = 1m\nstall = 1ms\nquiet = on\n";
     int fd = harness_file("hark.ini", text, sizeof text - 1);
     assert_true(fd >= 0);
     close(fd);

@@ -43,9 +43,11 @@ struct worker_counters {
     uint64_t accepted[PROTOCOLS];
     uint64_t shed; /* closed at once: too many connections, or no memory */
     uint64_t requests[HTTP_METHODS];
-    uint64_t answers[6]; /* by the first digit of their status */
-    uint64_t timeouts;   /* connections ended by a deadline of ours */
-    uint64_t documents;  /* made: /metrics, /stats, /streams */
+    uint64_t answers[6];            /* by the first digit of their status */
+    uint64_t timeouts;              /* connections ended by a deadline of ours */
+    uint64_t documents;             /* made: /metrics, /stats, /streams */
+    uint64_t stalls[HARK_OP_KINDS]; /* callbacks that held the loop for longer than --stall */
+    uint64_t stalled_ns;            /* and for how long they did */
 };
 
 /* What the server does for its workers' connections. */
@@ -78,6 +80,7 @@ struct worker {
     struct date date;
     struct live live; /* the stages of this loop, while somebody looks */
     struct worker_counters counters;
+    struct live_callback last_stall;
 };
 
 #endif

@@ -146,6 +146,13 @@ static const char *within_a_century(const char *wrong, uint64_t value)
                                                 : "is out of range: more than 0, up to 36500d";
 }
 
+static const char *none_or_a_millisecond(const char *wrong, uint64_t value)
+{
+    if (wrong || value == 0)
+        return wrong;
+    return value >= 1000000 ? within_a_century(NULL, value) : "is out of range: 0, or 1ms and more";
+}
+
 static const char *in_segment_range(const char *wrong, uint64_t value)
 {
     if (wrong)
@@ -228,6 +235,7 @@ SET(body_timeout, connection.body_timeout_ns, value_duration, within_a_century)
 SET(idle_timeout, connection.idle_timeout_ns, value_duration, within_a_century)
 SET(stall_timeout, connection.stall_timeout_ns, value_duration, within_a_century)
 SET(stages, stages_ns, value_duration, ANY)
+SET(stall, stall_ns, value_duration, none_or_a_millisecond)
 SET(shutdown_timeout, shutdown_timeout_ns, value_duration, within_a_century)
 SET(segment, log.segment_bytes, value_bytes, in_segment_range)
 SET(retention, log.retain_bytes, value_bytes, ANY)
@@ -300,6 +308,10 @@ static const struct option_row rows[] = {
      "record the stages of requests for TIME after each look at the\n"
      "dashboard, /stats or /metrics; 0: never [10s]",
      set_stages},
+    {"stall", 0, "TIME",
+     "say which callback holds a thread for longer than TIME, and where it\n"
+     "is, and count it; 0: nobody watches [0]",
+     set_stall},
     {"allow-origin", 0, "ORIGIN", "let pages of ORIGIN (or *) use the HTTP port", set_allow_origin},
     {"quiet", 'q', NULL, "say nothing but errors", set_quiet},
 };

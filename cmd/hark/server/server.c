@@ -294,6 +294,7 @@ static int status_init(struct server *server)
     status->count = workers->count;
     status->started_ns = hark_os_clock(status->owner->loop);
     status->connections_max = workers->connections_max;
+    status->stall_ns = server->options->stall_ns;
     status->listeners = count_listeners;
     status->listeners_context = &server->listeners;
     return 0;

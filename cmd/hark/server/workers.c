@@ -94,8 +94,13 @@ static void held(struct hark_op *op, int64_t result)
 
 void workers_begin_loop(struct workers *workers, struct hark_loop *loop, uint32_t index)
 {
+    struct stalls *stalls = &workers->stalls;
+    struct server_worker *own = &workers->all[index];
+    stalls->limit_ns = workers->options->stall_ns;
+    if (stalls->limit_ns != 0)
+        stalls_watch(&own->stall_watch, stalls, &own->worker, index);
     if (index != 0) /* the others have nothing to do but what comes by mail */
-        hark_sleep_until(loop, &workers->all[index].hold, HARK_NEVER, held);
+        hark_sleep_until(loop, &own->hold, HARK_NEVER, held);
 }
 
 static void others_begun(struct workers *workers)

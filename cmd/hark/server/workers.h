@@ -8,6 +8,7 @@
 #include "server/ending.h"
 #include "server/options.h"
 #include "server/reserve.h"
+#include "server/stalls.h"
 
 struct owner;
 struct relay;
@@ -47,6 +48,7 @@ struct server_worker {
     struct ending ending;
     struct worker_farewell farewell;
     struct worker_load load;
+    struct stall_watch stall_watch;
 };
 
 /* All of them. */
@@ -55,6 +57,7 @@ struct workers {
     struct hark_group *group;
     struct server_worker *all; /* the first is the owner */
     uint32_t count;
+    struct stalls stalls;
     _Atomic(uint64_t) open[PROTOCOLS]; /* connections, on all threads */
     /* The owner's. */
     uint64_t connections_max;

@@ -13,6 +13,7 @@ void counters_read(struct counters *counters)
     counters->served = worker->counters;
     counters->loop = *hark_loop_metrics(worker->loop);
     counters->active = hark_loop_active(worker->loop);
+    counters->last_stall = worker->last_stall;
     if (worker->broker)
         counters->broker = *broker_statistics(worker->broker);
     live_look(&worker->live);
@@ -40,6 +41,8 @@ static void add_counters(struct counters *sum, const struct counters *other)
     sum->loop.longest_turn_ns = longest_ns;
     sum->active += other->active;
     live_view_join(&sum->stages, &other->stages);
+    if (other->last_stall.ended_ns > sum->last_stall.ended_ns)
+        sum->last_stall = other->last_stall;
 }
 
 void counters_total(const struct counters *all, uint32_t count, struct counters *out_total)

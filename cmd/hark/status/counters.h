@@ -15,6 +15,7 @@ struct counters {
     struct hark_metrics loop;
     uint64_t active; /* ops in flight */
     struct live_view stages;
+    struct live_callback last_stall;
 };
 
 /* Fills in what the worker counts now. As somebody looks, its loop is recorded from here on.

@@ -114,6 +114,18 @@ static void add_loop(struct text *text, const struct hark_metrics *metrics)
             metrics->requested, metrics->handled, metrics->requested);
 }
 
+static void add_stalls(struct text *text, const struct worker_counters *counters)
+{
+    add_kind(text, "hark_stalls_total", "counter",
+             "Callbacks that held a loop for longer than --stall, by the kind of their op.");
+    for (int i = 0; i < HARK_OP_KINDS; i++)
+        if (counters->stalls[i] != 0)
+            text_add(text, "hark_stalls_total{op=\"%s\"} %llu\n", hark_op_name(i),
+                     (number)counters->stalls[i]);
+    add_kind(text, "hark_stalled_seconds_total", "counter", "Time for which they held it.");
+    text_add(text, "hark_stalled_seconds_total %.9f\n", (double)counters->stalled_ns / 1e9);
+}
+
 static void add_connections(struct text *text, const struct status *status,
                             const struct worker_counters *counters)
 {
@@ -137,6 +149,7 @@ static void add_connections(struct text *text, const struct status *status,
                 "Times that accepting paused for want of descriptors or memory.", listeners.pauses);
     add_counter(text, "hark_timeouts_total", "Connections ended by a deadline.",
                 counters->timeouts);
+    add_stalls(text, counters);
     add_counter(text, "hark_documents_total",
                 "Times that /metrics, /stats or /streams was made, each for all who waited.",
                 counters->documents);

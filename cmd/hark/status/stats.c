@@ -120,6 +120,23 @@ static void add_threads(struct text *text, const struct status *status)
     text_add(text, "]");
 }
 
+static void add_stalls(struct text *text, const struct status *status, const struct counters *total,
+                       uint64_t now_ns)
+{
+    const struct live_callback *last = &total->last_stall;
+    uint64_t count = 0;
+    for (int i = 0; i < HARK_OP_KINDS; i++)
+        count += total->served.stalls[i];
+    text_add(text, ",\"stalls\":{\"limit_seconds\":%.9f,\"count\":%llu,\"seconds\":%.9f,\"last\":",
+             (double)status->stall_ns / 1e9, (number)count, (double)total->served.stalled_ns / 1e9);
+    if (last->ended_ns == 0)
+        text_add(text, "null}");
+    else
+        text_add(text, "{\"op\":\"%s\",\"seconds\":%.9f,\"ago_seconds\":%.3f}}",
+                 hark_op_name((int)last->kind), (double)last->held_ns / 1e9,
+                 now_ns > last->ended_ns ? (double)(now_ns - last->ended_ns) / 1e9 : 0);
+}
+
 /* Whether events are taken. */
 static void add_health(struct text *text, const struct status *status)
 {
@@ -251,6 +268,7 @@ static void stats_begin(struct edition *edition, struct status *status)
     add_loop(text, &total->loop, total->active);
     add_threads(text, status);
     stages_stats(text, &total->stages, hark_os_clock(loop));
+    add_stalls(text, status, total, hark_os_clock(loop));
     add_process(text);
     add_health(text, status);
     add_traffic(text, status, total);

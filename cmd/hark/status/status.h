@@ -39,6 +39,7 @@ struct status {
     struct tail *tail; /* NULL: nothing is followed */
     uint64_t started_ns;
     uint64_t connections_max;
+    uint64_t stall_ns; /* how long a callback may take; 0: nobody watches */
     struct status_listeners (*listeners)(void *context);
     void *listeners_context;
 
