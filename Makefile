@@ -23,7 +23,7 @@ help:
 
 build:
 	@scripts/setup run
-	@scripts/build $(BUILD) -Dtests=false -Dexamples=false -Dprefix=$(PREFIX)
+	@scripts/build $(BUILD) -Dtests=false -Dprefix=$(PREFIX)
 
 run: build
 	@scripts/run $(BUILD)/cmd/hark/hark $(ARGS)
