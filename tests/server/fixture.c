@@ -2,6 +2,7 @@
 #include "server/fixture.h"
 #include "harness/sanitizer.h"
 
+#include <netinet/in.h>
 #include <sys/un.h>
 
 uint32_t server_threads = 1;
@@ -123,6 +124,21 @@ void client_open(struct client *client, const char *address)
     setsockopt(client->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
     setsockopt(client->fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
     assert_int_equal(connect(client->fd, &parsed.name.any, parsed.length), 0);
+}
+
+void client_open_tcp(struct client *client, const struct server *server)
+{
+    struct timeval limit = {.tv_sec = SERVER_WAIT_SECONDS};
+    const char *said = strstr(server_said(server), "http on 127.0.0.1:");
+    assert_non_null(said);
+    struct sockaddr_in name = {
+        .sin_family = AF_INET,
+        .sin_port = htons((uint16_t)strtoul(said + strlen("http on 127.0.0.1:"), NULL, 10)),
+        .sin_addr = {htonl(INADDR_LOOPBACK)},
+    };
+    *client = (struct client){.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    setsockopt(client->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    assert_int_equal(connect(client->fd, (const struct sockaddr *)&name, sizeof name), 0);
 }
 
 void client_close(struct client *client)

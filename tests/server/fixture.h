@@ -83,6 +83,9 @@ struct client {
 };
 
 void client_open(struct client *client, const char *address);
+
+/* Over TCP, to the HTTP port that the server has said it listens on: 127.0.0.1:0 was asked for. */
+void client_open_tcp(struct client *client, const struct server *server);
 void client_close(struct client *client);
 void client_send_bytes(struct client *client, const void *bytes, size_t count);
 void client_send(struct client *client, const char *text);

@@ -62,6 +62,71 @@ BACKEND_TEST(pipelined_requests_are_spread_over_turns)
     server_stop(&server);
 }
 
+/* Sends requests for as long as they are taken, and takes what is answered. Gives: the most bytes
+ * that were sent and not answered yet. */
+static size_t flood(struct client *client, const char *request, size_t requests)
+{
+    size_t length = strlen(request), total = length * requests;
+    size_t sent = 0, received = 0, answer = 0, most = 0;
+    char bytes[65536];
+    while (answer == 0 || received < answer * requests) {
+        struct pollfd polled = {.fd = client->fd, .events = POLLIN};
+        if (sent < total)
+            polled.events |= POLLOUT;
+        assert_true(poll(&polled, 1, -1) > 0);
+        if (polled.revents & POLLOUT) {
+            ssize_t count = send(client->fd, request + sent % length, length - sent % length,
+                                 MSG_DONTWAIT | MSG_NOSIGNAL);
+            sent += count > 0 ? (size_t)count : 0;
+        }
+        if (polled.revents & POLLIN) {
+            ssize_t count = recv(client->fd, bytes, sizeof bytes, MSG_DONTWAIT);
+            assert_true(count > 0);
+            if (answer == 0) /* all are of one length */
+                answer = (size_t)((char *)memmem(bytes, (size_t)count, "\r\n\r\n", 4) + 4 - bytes);
+            received += (size_t)count;
+        }
+        size_t open = sent - (answer ? received / answer * length : 0);
+        most = open > most ? open : most;
+    }
+    return most;
+}
+
+BACKEND_TEST(client_that_sends_more_than_its_share_is_not_read_from_meanwhile)
+{
+    enum { REQUESTS = 3000, LENGTH = 2000, OPEN_MAX = 2 * 1024 * 1024 };
+    static char request[LENGTH + 1];
+    struct server server;
+    struct client client;
+    (void)loop;
+    server_begin(&server, &client);
+    int head = snprintf(request, sizeof request, "HEAD /livez HTTP/1.1\r\nHost: a\r\nX: ");
+    memset(request + head, 'x', sizeof request - (size_t)head);
+    memcpy(request + LENGTH - 4, "\r\n\r\n", 5);
+    assert_true(flood(&client, request, REQUESTS) < OPEN_MAX);
+    server_finish(&server, &client);
+}
+
+BACKEND_TEST(clients_that_go_while_they_wait_for_their_turn_hold_up_no_other)
+{
+    enum { ROUNDS = 20, REQUESTS = 300 };
+    struct server server;
+    struct client clients[CLIENTS];
+    struct client client;
+    (void)loop;
+    server_begin(&server, &client);
+    for (int round = 0; round < ROUNDS; round++) {
+        for (int i = 0; i < CLIENTS; i++) {
+            client_open(&clients[i], server.http);
+            send_many(&clients[i], "HEAD /livez HTTP/1.1\r\nHost: a\r\n\r\n", REQUESTS);
+        }
+        for (int i = 0; i < CLIENTS; i++)
+            client_close(&clients[i]);
+        free(client_get(&client, "/livez"));
+    }
+    server_finish(&server, &client);
+}
+
 BACKEND_TEST(lines_of_one_packet_are_spread_over_turns)
 {
     enum { LINES = 10000, SHARE = 512 };

@@ -217,6 +217,8 @@ static const struct case_of cases[] = {
      403, NULL, false, false},
     {"POST /streams/t HTTP/1.1\r\nHost: a:1\r\nOrigin: null\r\nContent-Length: 1\r\n\r\nx", 403,
      NULL, false, false},
+    {"DELETE /streams/t HTTP/1.1\r\nHost: a:1\r\nOrigin: http://evil\r\n\r\n", 403, NULL, false,
+     false},
     {"GET / HTTP/1.1\r\n\r\n", 400, NULL, true, false},
     {"GET / HTTP/1.1\nHost: a\n\n", 400, NULL, true, false},
 };
@@ -410,6 +412,29 @@ SERVER_TEST(idle_connection_is_closed_in_the_end)
     assert_int_equal(client.count, 0);
     response_done(&response);
     server_finish(&server, &client);
+}
+
+/* A page whose name leads to 127.0.0.1 is in somebody's browser, and asks by that name. */
+SERVER_TEST(requests_on_loopback_are_for_its_names_alone)
+{
+    static const char *const hosts[] = {"localhost", "127.0.0.1", "[::1]", "page.example"};
+    struct server server;
+    server_init(&server, "a");
+    strcpy(server.http, "127.0.0.1:0");
+    server_start(&server);
+    for (size_t i = 0; i < sizeof hosts / sizeof hosts[0]; i++) {
+        struct client client;
+        struct response response;
+        char request[128];
+        client_open_tcp(&client, &server);
+        snprintf(request, sizeof request, "GET /livez HTTP/1.1\r\nHost: %s\r\n\r\n", hosts[i]);
+        client_send(&client, request);
+        client_response(&client, true, &response);
+        assert_int_equal(response.status, i < 3 ? 200 : 421);
+        response_done(&response);
+        client_close(&client);
+    }
+    server_stop(&server);
 }
 
 SERVER_TEST(connection_past_the_limit_is_closed_and_others_live_on)

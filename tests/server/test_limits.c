@@ -2,7 +2,6 @@
 #include "server/fixture.h"
 
 #include <dirent.h>
-#include <netinet/in.h>
 
 enum { CLIENTS = 40, PART = 200 * 1024 };
 
@@ -148,22 +147,6 @@ SERVER_TEST(lines_leave_places_to_http)
     server_stop(&server);
 }
 
-/* A connection over TCP to the port that the server has said it listens on. */
-static void open_tcp(struct client *client, const struct server *server)
-{
-    struct timeval limit = {.tv_sec = SERVER_WAIT_SECONDS};
-    const char *said = strstr(server_said(server), "http on 127.0.0.1:");
-    assert_non_null(said);
-    struct sockaddr_in name = {
-        .sin_family = AF_INET,
-        .sin_port = htons((uint16_t)strtoul(said + strlen("http on 127.0.0.1:"), NULL, 10)),
-        .sin_addr = {htonl(INADDR_LOOPBACK)},
-    };
-    *client = (struct client){.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
-    setsockopt(client->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-    assert_int_equal(connect(client->fd, (const struct sockaddr *)&name, sizeof name), 0);
-}
-
 SERVER_TEST(address_has_no_more_connections_than_it_may)
 {
     enum { EACH = 3 };
@@ -178,16 +161,16 @@ SERVER_TEST(address_has_no_more_connections_than_it_may)
     server.options.connection.hosts_count = 1;
     server_start(&server);
     for (int i = 0; i < EACH; i++) {
-        open_tcp(&clients[i], &server);
+        client_open_tcp(&clients[i], &server);
         free(client_get(&clients[i], "/livez"));
     }
-    open_tcp(&client, &server);
+    client_open_tcp(&client, &server);
     client_await_end(&client);
     client_close(&client);
     /* One that ends makes room for the next, once the server has seen it. */
     client_close(&clients[0]);
     for (bool taken = false; !taken;) {
-        open_tcp(&client, &server);
+        client_open_tcp(&client, &server);
         client_try_send(&client, "GET /livez HTTP/1.1\r\nHost: a\r\n\r\n");
         taken = client_receive(&client);
         if (!taken)
@@ -196,6 +179,27 @@ SERVER_TEST(address_has_no_more_connections_than_it_may)
     client_close(&client);
     for (int i = 1; i < EACH; i++)
         client_close(&clients[i]);
+    server_stop(&server);
+}
+
+SERVER_TEST(connection_that_has_ended_gives_its_place_to_the_next)
+{
+    enum { PLACES = 2, AFTER_EACH_OTHER = 4 * PLACES };
+    struct server server;
+    struct client client;
+    server_init(&server, "a");
+    server.options.connections_max = PLACES;
+    server_start(&server);
+    for (int i = 0; i < AFTER_EACH_OTHER; i++) {
+        bool taken = false;
+        for (int tried = 0; !taken && tried < 10000; tried++) { /* it may not have seen the end */
+            client_open(&client, server.http);
+            client_try_send(&client, "GET /livez HTTP/1.1\r\nHost: a\r\n\r\n");
+            taken = client_receive(&client);
+            client_close(&client);
+        }
+        assert_true(taken);
+    }
     server_stop(&server);
 }
 
