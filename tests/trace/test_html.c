@@ -140,3 +140,34 @@ TEST(more_than_a_block_holds_goes_into_more_blocks)
     assert_true(page.html.ops.count == 5000);
     free(page.text);
 }
+
+TEST(number_of_more_than_seven_bits_takes_another_byte)
+{
+    static struct page page;
+    begin(&page);
+    trace_html_wait(&page.html, &loop, 1000000, 1000128, 1);
+    end(&page, NULL);
+    assert_has(&page, "data-block=\"waits\">AAEAgAE=</script>");
+    free(page.text);
+}
+
+/* Else a block could not be read without those before it. */
+TEST(times_of_each_block_count_from_the_beginning)
+{
+    static struct page page;
+    const struct trace_html_block *waits = &page.html.waits;
+    uint64_t from_ns = 1000000;
+    uint64_t folded = 0;
+    size_t used = 0, at = 2; /* behind the loop, and whether it may sleep */
+    begin(&page);
+    while (waits->used >= used) {
+        used = waits->used;
+        from_ns += 1000;
+        trace_html_wait(&page.html, &loop, from_ns, from_ns + 1, 0);
+    }
+    for (unsigned shift = 0; shift == 0 || waits->bytes[at - 1] & 0x80; shift += 7)
+        folded |= (uint64_t)(waits->bytes[at++] & 0x7f) << shift;
+    assert_int_equal(folded, 2 * (from_ns - page.html.base_ns));
+    end(&page, NULL);
+    free(page.text);
+}
