@@ -4,6 +4,11 @@
 #include "server/prometheus.h"
 
 #include <cjson/cJSON.h>
+#include <dirent.h>
+#include <linux/io_uring.h>
+#include <sched.h>
+#include <sys/uio.h>
+#include <time.h>
 
 enum { POSTS = 50 };
 
@@ -153,4 +158,93 @@ SERVER_TEST(where_stages_are_not_wanted_none_are_recorded)
         cJSON_Delete(stats);
     }
     server_finish(&server, &client);
+}
+
+/* --- rest --- */
+
+enum { NOT_ASLEEP = -1, SECONDS_MAX = 1000000 };
+
+static bool peek(const struct server *server, uint64_t at, void *into, size_t bytes)
+{
+    struct iovec here = {into, bytes}, there = {(void *)(uintptr_t)at, bytes};
+    return process_vm_readv(server->pid, &here, 1, &there, 1, 0) == (ssize_t)bytes;
+}
+
+/* For how many whole seconds a thread may sleep in the wait of its loop. */
+static long sleeps_for(const struct server *server, const char *thread)
+{
+    char path[320], text[256];
+    unsigned long long call[6];
+    int number;
+    struct timespec timeout;
+    snprintf(path, sizeof path, "/proc/%d/task/%s/syscall", (int)server->pid, thread);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t count = fd >= 0 ? read(fd, text, sizeof text - 1) : 0;
+    close(fd);
+    text[count > 0 ? count : 0] = '\0';
+    if (sscanf(text, "%d %llx %llx %llx %llx %llx %llx", &number, &call[0], &call[1], &call[2],
+               &call[3], &call[4], &call[5]) != 7)
+        return NOT_ASLEEP;
+    uint64_t at = 0;
+    if (number == SYS_io_uring_enter && call[3] & IORING_ENTER_EXT_ARG) {
+        struct io_uring_getevents_arg argument;
+        if (!peek(server, call[4], &argument, sizeof argument))
+            return NOT_ASLEEP;
+        at = argument.ts;
+    } else if (number == SYS_epoll_pwait2) {
+        at = call[3];
+    } else if (number == SYS_ppoll) {
+        at = call[2];
+    } else if (number == SYS_pselect6) {
+        at = call[4];
+    } else if (number != SYS_io_uring_enter) {
+        return NOT_ASLEEP;
+    }
+    if (at == 0)
+        return SECONDS_MAX;
+    return peek(server, at, &timeout, sizeof timeout) ? (long)timeout.tv_sec : NOT_ASLEEP;
+}
+
+/* How many loops of a server sleep for a time in such a range, of seconds. */
+static uint32_t asleep(const struct server *server, long least, long most)
+{
+    char path[64];
+    uint32_t count = 0;
+    snprintf(path, sizeof path, "/proc/%d/task", (int)server->pid);
+    DIR *listing = opendir(path);
+    assert_non_null(listing);
+    const struct dirent *entry;
+    while ((entry = readdir(listing))) {
+        long seconds = *entry->d_name == '.' ? NOT_ASLEEP : sleeps_for(server, entry->d_name);
+        count += seconds >= least && seconds <= most;
+    }
+    closedir(listing);
+    return count;
+}
+
+static void await_sleep(const struct server *server, long least, long most)
+{
+    while (asleep(server, least, most) != server_threads)
+        sched_yield();
+}
+
+SERVER_TEST(once_nobody_looks_no_thread_is_to_be_woken_for_it)
+{
+    struct server server;
+    struct client client;
+    const uint64_t holds_ns[] = {UINT64_C(3600) * 1000000000, 1000000};
+    for (int i = 0; i < 2; i++) {
+        server_init(&server, i == 0 ? "long" : "short");
+        server.options.stages_ns = holds_ns[i];
+        server_start(&server);
+        client_open(&client, server.http);
+        client_post(&client, "s", "x", 1);
+        await_sleep(&server, 60, SECONDS_MAX); /* nobody has looked */
+        free(client_get(&client, i == 0 ? "/stats" : "/metrics"));
+        if (i == 0)
+            await_sleep(&server, 0, 0); /* it is looked at: a few times a second */
+        else
+            await_sleep(&server, 60, SECONDS_MAX);
+        server_finish(&server, &client);
+    }
 }
