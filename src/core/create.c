@@ -1,6 +1,7 @@
 /* create.c - making and unmaking a loop, choosing its backend, and what it says of itself. */
 #include "base/power_of_two.h"
 #include "core/loop.h"
+#include "core/probes.h"
 #include "core/signals.h"
 #include "core/trace.h"
 #include "core/wake.h"
@@ -119,6 +120,8 @@ static int choose_and_trace(struct hark_loop *loop, const struct hark_options *o
     error = trace_from_environment(loop);
     if (error)
         loop->backend->destroy(loop);
+    else if (probes_wanted())
+        wish_show(loop);
     return error;
 }
 
@@ -128,6 +131,8 @@ static void release(struct hark_loop *loop)
     if (loop->recorder && loop->recorder->watch)
         loop->recorder->watch->end(loop->recorder->watch);
     hark_trace_stop(loop);
+    if (loop->recorder)
+        wish_show_end(loop);
     signals_done(loop);
     if (loop->wake_fd >= 0)
         kernel_close(NULL, loop->wake_fd);

@@ -61,7 +61,7 @@ static inline void op_returned(struct hark_loop *loop, const struct hark_op *op,
 static inline void op_trying(struct hark_loop *loop, const struct hark_op *op)
 {
     if (unlikely(loop->recorder))
-        stages_try(loop);
+        stages_try(loop, op);
     checking_delegated(loop, op);
 }
 

@@ -6,6 +6,7 @@
  * handled in the next turn, whose wait does not sleep. */
 #include "core/call.h"
 #include "core/deadline.h"
+#include "core/probes.h"
 #include "core/signals.h"
 #include "core/sigpipe.h"
 #include "core/wake.h"
@@ -117,6 +118,8 @@ static int turn(struct hark_loop *loop, bool may_wait)
     int error = loop->backend->wait(loop, timeout_ns);
     if (unlikely(wish_number() != loop->wish))
         wish_obey(loop);
+    if (unlikely(probes_wanted()))
+        wish_show(loop);
     atomic_store_explicit(&loop->sleeping, false, memory_order_relaxed);
     if (error)
         return error;

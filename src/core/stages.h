@@ -1,4 +1,5 @@
-/* stages.h - the stages of an op, recorded: called where a loop has a recorder. */
+/* stages.h - the stages of an op, recorded and shown to probes: called where a loop has a
+ * recorder. */
 #ifndef CORE_STAGES_H
 #define CORE_STAGES_H
 
@@ -17,7 +18,7 @@ STAGES_APART void stages_wait(struct hark_loop *loop, const struct hark_op *op);
 STAGES_APART void stages_return(struct hark_loop *loop, const struct hark_op *op, int64_t result);
 
 /* Around a system call of an op that the loop's own thread makes, without waiting. */
-STAGES_APART void stages_try(struct hark_loop *loop);
+STAGES_APART void stages_try(struct hark_loop *loop, const struct hark_op *op);
 STAGES_APART void stages_tried(struct hark_loop *loop, const struct hark_op *op, int64_t result);
 
 /* The wait has returned: before what it reports is looked at.

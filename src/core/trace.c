@@ -81,7 +81,7 @@ struct recorder *trace_recorder(struct hark_loop *loop)
 void trace_let_go(struct hark_loop *loop)
 {
     struct recorder *recorder = loop->recorder;
-    if (!recorder || recorder->loop || recorder->watch)
+    if (!recorder || recorder->loop || recorder->watch || recorder->probed)
         return;
     loop->recorder = NULL;
     free(recorder);

@@ -2,6 +2,7 @@
  * wishes moves on: if he dies, the loop ends by itself. */
 #include "core/wish.h"
 #include "core/loop.h"
+#include "core/probes.h"
 #include "core/trace.h"
 
 #include <stdio.h>
@@ -60,10 +61,27 @@ void wish_obey(struct hark_loop *loop)
         __atomic_fetch_add(&wish_control.started, 1, __ATOMIC_RELEASE);
 }
 
+void wish_show(struct hark_loop *loop)
+{
+    struct recorder *recorder = trace_recorder(loop);
+    if (recorder)
+        recorder->probed = true;
+}
+
+void wish_show_end(struct hark_loop *loop)
+{
+    loop->recorder->probed = false;
+    trace_let_go(loop);
+}
+
 void wish_sleep(struct hark_loop *loop, uint64_t timeout_ns)
 {
     if (loop->wish_fd >= 0 && !is_wished(loop->now_ns))
         hark_trace_stop(loop);
-    if (loop->recorder)
-        recorder_sleep(loop->recorder, timeout_ns);
+    if (loop->recorder && loop->recorder->probed && !probes_wanted())
+        wish_show_end(loop);
+    if (!loop->recorder)
+        return;
+    recorder_sleep(loop->recorder, timeout_ns);
+    PROBE(loop_sleep, (uint32_t)(loop->last_id >> LOOP_NUMBER_SHIFT), (int64_t)timeout_ns);
 }

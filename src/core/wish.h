@@ -22,6 +22,13 @@ __attribute__((noinline, cold)) void wish_obey(struct hark_loop *loop);
 /* The loop is about to wait: recorded, unless the time for which it should record is over. */
 __attribute__((noinline, cold)) void wish_sleep(struct hark_loop *loop, uint64_t timeout_ns);
 
+/* Somebody looks at the probes (probes.h): from here on the loop has a recorder, without rings if
+ * nobody wants those. Without memory it is tried again. */
+__attribute__((noinline, cold)) void wish_show(struct hark_loop *loop);
+
+/* Nobody looks any more. */
+void wish_show_end(struct hark_loop *loop);
+
 /* A loop was made (1), or is being unmade (-1). */
 void wish_count_loop(int change);
 

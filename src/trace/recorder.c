@@ -117,40 +117,39 @@ void recorder_put_returned(struct recorder *recorder)
 
 void recorder_sleep(struct recorder *recorder, uint64_t timeout_ns)
 {
+    recorder->asleep = true;
     if (!recorder->loop)
         return;
     if (unlikely(recorder->loop->thread == 0))
         recorder->loop->thread = recorder->pool->thread = (uint32_t)kernel_gettid();
-    recorder->asleep = true;
     if (unlikely(recorder->returned))
         recorder_put_returned(recorder);
     recorder_put(recorder, recorder_moment(recorder), 0, (int64_t)timeout_ns,
                  recorder_tail(UINT32_MAX, HARK_TRACE_SLEEP, 0, 0));
 }
 
-void recorder_wake(struct recorder *recorder, uint64_t now_ns)
+bool recorder_wake(struct recorder *recorder, uint64_t now_ns)
 {
-    if (!recorder->loop || !recorder->asleep)
-        return;
+    if (!recorder->asleep)
+        return false;
     recorder->asleep = false;
+    if (!recorder->loop)
+        return true;
     if (now_ns == 0)
         now_ns = recorder_clock(recorder);
     recorder->now_ns = now_ns;
     recorder->now_calls = *recorder->calls;
     recorder_put(recorder, now_ns, 0, 0, recorder_tail(UINT32_MAX, HARK_TRACE_WAKE, 0, 0));
+    return true;
 }
 
-/* An op that was tried has been handed on with that. So is one that repeats: there is no request of
- * it right before. */
-void recorder_wait(struct recorder *recorder, const struct hark_op *op)
+bool recorder_wait(struct recorder *recorder, const struct hark_op *op)
 {
-    const struct hark_trace_ring *ring = recorder->loop;
-    if (!ring || ring->written == 0)
-        return;
-    const struct hark_trace_event *last =
-        &recorder_events(ring)[(ring->written - 1) & recorder->mask];
-    if (last->what == HARK_TRACE_REQUEST && last->op == op->id)
-        recorder_delegate(recorder, op);
+    if (recorder->requested != op->id)
+        return false;
+    recorder->requested = 0;
+    recorder_delegate(recorder, op);
+    return true;
 }
 
 /* --- who watches callbacks --- */

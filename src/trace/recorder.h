@@ -33,10 +33,12 @@ struct recorder_watch {
 struct recorder {
     struct hark_trace_ring *loop, *pool; /* NULL: no events are kept */
     struct recorder_watch *watch;        /* NULL: nobody watches */
+    bool probed;                         /* somebody looks at the probes (core/probes.h) */
     uint64_t asking;                     /* the id of the op whose callback runs; 0: none does */
     bool yields;                         /* the rings go if somebody outside wants others */
     uint64_t *words;                     /* the first ring's events */
     uint64_t mask;                       /* of the place of an event in them */
+    uint64_t requested;                  /* the op that was requested last, if it was not tried */
     bool asleep;                         /* the wait has begun, and that it is over is not told */
     uint64_t try_ns;                     /* when the call of an op began that is being made */
     /* A result that came back, and is no event yet: most often its callback is the next, and tells
@@ -150,6 +152,7 @@ RECORDER_INLINE void recorder_put(struct recorder *recorder, uint64_t time_ns, u
 
 RECORDER_INLINE void recorder_request(struct recorder *recorder, const struct hark_op *op)
 {
+    recorder->requested = op->id;
     if (!recorder->loop)
         return;
     if (unlikely(recorder->returned))
@@ -189,6 +192,7 @@ RECORDER_INLINE void recorder_try(struct recorder *recorder)
     if (unlikely(recorder->returned))
         recorder_put_returned(recorder);
     recorder->try_ns = recorder_moment(recorder);
+    recorder->requested = 0;
 }
 
 RECORDER_INLINE void recorder_tried(struct recorder *recorder, const struct hark_op *op,
@@ -261,13 +265,15 @@ RECORDER_INLINE void recorder_called(struct recorder *recorder, struct recorder_
         recorder_watch_end(recorder->watch, call, now_ns);
 }
 
-/* It waits: handed on, unless it has been already. */
-void recorder_wait(struct recorder *recorder, const struct hark_op *op);
+/* It waits: handed on with that, unless it has been already.
+ * Gives: whether it is. */
+bool recorder_wait(struct recorder *recorder, const struct hark_op *op);
 
 void recorder_sleep(struct recorder *recorder, uint64_t timeout_ns);
 /* The wait is over, if that was not told yet.
- * Takes: now_ns: a reading of the clock since; 0: there is none. */
-void recorder_wake(struct recorder *recorder, uint64_t now_ns);
+ * Takes: now_ns: a reading of the clock since; 0: there is none.
+ * Gives: whether it is told now. */
+bool recorder_wake(struct recorder *recorder, uint64_t now_ns);
 
 /* Under the pool's lock. */
 void recorder_perform(struct recorder *recorder, const struct hark_op *op, uint32_t thread);
