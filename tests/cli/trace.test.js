@@ -1,7 +1,7 @@
 // trace.test.js - `hark trace` from outside: real programs, what is known of them, and the picture read by parsers that are not ours.
 
 import assert from 'node:assert/strict';
-import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, readlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
 import { Process, bin, directory, eachBackend, hark, run } from './lib.js';
@@ -192,6 +192,29 @@ test('nothing is left behind, unless it is to be kept; and that can be read agai
   assert.equal(damaged.code, 1);
   assert.match(damaged.stderr, /hark-1-1\.trace is no trace of this version of hark; it is left out\n/);
   assert.deepEqual(table(damaged.stdout), table(first.stdout));
+});
+
+test('what a killed hark trace leaves behind, the next one removes', { skip }, async t => {
+  const temporary = directory(t);
+  const env = { TMPDIR: temporary };
+  const instances = '/sys/kernel/tracing/instances';
+  const { process: tracer } = await traced(t, [], env);
+  const own = existsSync(instances) ? readdirSync(instances).filter(name => name.startsWith(`hark-${tracer.child.pid}`)) : [];
+  if (process.getuid() === 0 && existsSync(instances)) assert.ok(own.length === 2 || own.length === 0, 'both, or hark was built without libtracefs');
+  const server = Number(readFileSync(`/proc/${tracer.child.pid}/task/${tracer.child.pid}/children`, 'utf8').trim());
+  assert.ok(server > 1);
+  tracer.child.kill('SIGKILL');
+  process.kill(server, 'SIGKILL'); // it has the tracer's standard output, too
+  await tracer.done();
+  const [left] = readdirSync(temporary);
+  assert.match(left, /^hark-trace-/);
+  await trace(t, 'auto', [], [example('01_timer')], { env });
+  assert.deepEqual(readdirSync(temporary), [left], 'one that is young may be just being made');
+  const old = new Date(Date.now() - 60_000);
+  utimesSync(join(temporary, left), old, old);
+  await trace(t, 'auto', [], [example('01_timer')], { env });
+  assert.deepEqual(readdirSync(temporary), []);
+  for (const name of own) assert.ok(!existsSync(join(instances, name)), name);
 });
 
 test('a directory without a trace is told', async t => {

@@ -5,17 +5,21 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/say.h"
 
 static const uint64_t room_wanted = 512u << 20;
+static const time_t seconds_to_lock = 10;
 
 static bool has_room(const char *path)
 {
@@ -51,14 +55,62 @@ static int make_absolute(struct trace_directory *directory)
     return length > 0 && (size_t)length < sizeof directory->path ? 0 : -ENAMETOOLONG;
 }
 
+static void remove_files(DIR *listing)
+{
+    const struct dirent *entry;
+    while ((entry = readdir(listing)))
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            unlinkat(dirfd(listing), entry->d_name, 0);
+}
+
+/* Whoever made one has it locked. One that has just been made may not be locked yet. */
+static bool is_left_behind(int fd)
+{
+    struct stat status;
+    return fstat(fd, &status) == 0 && status.st_uid == geteuid() &&
+           status.st_mtime + seconds_to_lock < time(NULL) && flock(fd, LOCK_EX | LOCK_NB) == 0;
+}
+
+static void remove_if_left_behind(int place, const char *name)
+{
+    int fd = openat(place, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *listing = fd >= 0 && is_left_behind(fd) ? fdopendir(fd) : NULL;
+    if (listing) {
+        remove_files(listing);
+        unlinkat(place, name, AT_REMOVEDIR);
+        closedir(listing);
+    } else if (fd >= 0) {
+        close(fd);
+    }
+}
+
+static void remove_stale(const char *place)
+{
+    DIR *listing = opendir(place);
+    const struct dirent *entry;
+    while (listing && (entry = readdir(listing)))
+        if (fnmatch("hark-trace-??????", entry->d_name, 0) == 0)
+            remove_if_left_behind(dirfd(listing), entry->d_name);
+    if (listing)
+        closedir(listing);
+}
+
 static int make_temporary(struct trace_directory *directory)
 {
     int length =
         snprintf(directory->path, sizeof directory->path, "%s/hark-trace-XXXXXX", parent());
     if (length < 0 || (size_t)length >= sizeof directory->path)
         return -ENAMETOOLONG;
+    remove_stale(parent());
     directory->temporary = mkdtemp(directory->path);
-    return directory->temporary ? 0 : -errno;
+    if (!directory->temporary)
+        return -errno;
+    int fd = open(directory->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    (void)flock(fd, LOCK_SH); /* elsewhere it is looked after in vain: it stays */
+    directory->lock = fd;
+    return 0;
 }
 
 int trace_directory_make(struct trace_directory *directory, const char *keep)
@@ -76,12 +128,13 @@ void trace_directory_remove(struct trace_directory *directory)
     if (!directory->temporary)
         return;
     DIR *listing = opendir(directory->path);
-    const struct dirent *entry;
-    while (listing && (entry = readdir(listing)))
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-            unlinkat(dirfd(listing), entry->d_name, 0);
-    if (listing)
+    if (listing) {
+        remove_files(listing);
         closedir(listing);
+    }
     rmdir(directory->path);
+    if (directory->lock)
+        close(directory->lock);
+    directory->lock = 0;
     directory->temporary = false;
 }
