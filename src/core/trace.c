@@ -44,7 +44,7 @@ static int make_file(const struct hark_loop *loop, const char *directory, int *o
 static void read_process_name(char name[16])
 {
     int fd = kernel_openat(NULL, AT_FDCWD, "/proc/self/comm", O_RDONLY | O_CLOEXEC, 0);
-    int64_t count = fd < 0 ? fd : kernel_read(NULL, fd, name, 15);
+    int64_t count = fd < 0 ? fd : kernel_read(NULL, fd, name, 16);
     if (fd >= 0)
         kernel_close(NULL, fd);
     name[count > 0 ? count - 1 : 0] = '\0'; /* it ends with a newline */

@@ -366,6 +366,13 @@ test('a picture that cannot be written is told', async t => {
   }
 });
 
+test('of a long name all is told that the kernel has of it', { skip }, async t => {
+  const long = join(directory(t), 'a_name_of_letters_that_are_many');
+  copyFileSync(example('01_timer'), long);
+  const { stdout } = await trace(t, 'auto', ['--slowest', '0'], [long]);
+  assert.match(stdout, /^a_name_of_lette \d+, loop 1 on /m);
+});
+
 eachBackend(test, 'what the loop does by itself is not told as something that failed', {}, async (t, backend) => {
   const { stdout } = await trace(t, backend, ['--op', 'defer', '--slowest', '1'], [bin, 'log', 'check', directory(t)]);
   assert.match(stdout, /3 delegate loop .* to nobody: the loop does it itself\n/);
