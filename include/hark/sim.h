@@ -30,14 +30,21 @@ struct hark_sim_process;
 /* How a world is made. All zero is the default. */
 struct hark_sim_options {
     uint64_t seed;
-    /* Faults that chance brings, of a million each: of how many calls (or completions, packets,
-     * sectors) one meets them is the kind's own, this says how much more often; 0: as it is, 1:
-     * never, 1000000: as it is */
+    /* Faults that chance brings. Of how many calls (or completions, packets, sectors) one meets
+     * them is the kind's own; this says how much more often: 1: never, 1000000: as it is. 0: as it
+     * is, but those alone that a program has to bear anyway, such as a read that gives fewer bytes:
+     * no error, no damage */
     uint32_t faults_per_million;
     size_t stack_bytes;   /* of each thread of a process; 0: 256 KiB */
     uint64_t time_max_ns; /* virtual time after which hark_sim_run gives up; 0: a day */
     uint64_t calls_max;   /* system calls after which it does; 0: 100 million */
     bool quiet;           /* what processes write to their standard output and error is dropped */
+
+    /* What each machine has: */
+    uint64_t disk_bytes;          /* -ENOSPC beyond; 0: a tebibyte */
+    uint64_t files_max;           /* open descriptors: -ENFILE beyond, from openat; 0: any number */
+    uint32_t inotify_events_max;  /* fs.inotify.max_queued_events; 0: 16384 */
+    uint32_t inotify_watches_max; /* fs.inotify.max_user_watches; 0: 65536 */
 };
 
 /* Makes a world without machines. It is the one that the calling program runs in from here on.
@@ -50,8 +57,8 @@ HARK_API int hark_sim_create(const struct hark_sim_options *options, struct hark
  * Takes: NULL: nothing happens. */
 HARK_API void hark_sim_destroy(struct hark_sim *world);
 
-/* Adds a machine, switched on, with an empty disk. Its address is 10.0.0.N, N its number from 1,
- * and 127.0.0.1.
+/* Adds a machine, switched on, with a disk on which there is /tmp and nothing else. Its address is
+ * 10.0.0.N, N its number from 1, and 127.0.0.1.
  * Gives: the machine, which lives as long as the world; NULL: no memory. */
 HARK_API struct hark_sim_machine *hark_sim_add_machine(struct hark_sim *world);
 
@@ -91,6 +98,77 @@ HARK_API int hark_sim_signal(struct hark_sim_process *process, int number);
 /* SIGKILL: it is gone at once, and what it had goes back: descriptors, memory, threads. Not from
  * that process itself. */
 HARK_API void hark_sim_kill(struct hark_sim_process *process);
+
+/* --- power --- */
+
+/* The power fails: all processes of the machine end at once (status 137), and its disk keeps what
+ * was synced, and of the rest what the seed wants. That is for bytes of a file: each sector of 512
+ * bytes as it was or as it was written, in any order; the length as it was, as it is or between,
+ * with zeros where data is missing. For names: a change of a directory is wholly there or not at
+ * all, and what no sync of the directory has told the device may be gone, with all that came later:
+ * in that directory, on the whole disk, or of that name, as the disk's kind is. Whether a sync of a
+ * new file brings its name along is the disk's kind, too.
+ * Where a process of that machine calls this, it does not return.
+ * Takes: one that is off: nothing happens. */
+HARK_API void hark_sim_power_off(struct hark_sim_machine *machine);
+
+/* It is on again, with its disk, and no process runs on it. */
+HARK_API void hark_sim_power_on(struct hark_sim_machine *machine);
+
+/* Whether it is on, as it is at first. */
+HARK_API bool hark_sim_is_on(const struct hark_sim_machine *machine);
+
+/* --- files --- */
+
+/* Makes a symbolic link on the machine's disk, as symlinkat(2) does with an absolute path.
+ * Gives: 0; a negative errno. */
+HARK_API int hark_sim_link(struct hark_sim_machine *machine, const char *target, const char *path);
+
+/* --- faults that a scene asks for --- */
+
+/* What is to go wrong, and when. All that is zero says nothing. */
+struct hark_sim_fault {
+    /* The call, by the name of its manual page, also where io_uring makes it: all of read, pread,
+     * readv and preadv2 are "read", and so for "write"; "sync" is fsync and fdatasync; "malloc" is
+     * memory, which lacks whatever `error` says. NULL: any that is about a file or a path */
+    const char *call;
+    /* The file that it is about, by the end of its path, from a slash on: "log/lock" is meant by
+     * "/tmp/log/lock", too. Of an open file it is the name that it has, or had last */
+    const char *path;
+    struct hark_sim_process *process; /* who calls */
+    uint32_t after;                   /* so many such calls go well before */
+    uint32_t times;                   /* so many do not; 0: one, UINT32_MAX: all */
+    /* A negative errno: the call is not made. A sync of a file is: some of what was to be written
+     * is lost, all counts as written, the error is told once to each who has the file open, and
+     * later syncs go well, as in Linux (fsync(2)) */
+    int error;
+    /* It moves that many bytes at the most; 0: as many as were wanted. With an error: those are
+     * moved, and the next such call fails */
+    uint64_t short_to;
+    /* The machine's power fails within 20 ms from the beginning of the call: before it has done
+     * anything, half-way, or after it has returned */
+    bool power_off;
+};
+
+/* Adds one; those that were added first are looked at first.
+ * Takes: fault: copied, and its texts. */
+HARK_API void hark_sim_add_fault(struct hark_sim *world, const struct hark_sim_fault *fault);
+
+/* What went wrong, by chance or as asked for. */
+enum hark_sim_fault_kind {
+    HARK_SIM_FAULT_ERROR,  /* a call that failed */
+    HARK_SIM_FAULT_SHORT,  /* fewer bytes were moved than could be */
+    HARK_SIM_FAULT_SYNC,   /* written pages were lost */
+    HARK_SIM_FAULT_BITS,   /* a bit came from the disk as another */
+    HARK_SIM_FAULT_MEMORY, /* no memory */
+    HARK_SIM_FAULT_POWER,  /* a machine was switched off */
+    HARK_SIM_FAULT_KINDS,
+};
+
+/* How many of a kind there were so far. */
+HARK_API uint64_t hark_sim_faults(const struct hark_sim *world, enum hark_sim_fault_kind kind);
+
+/* --- the world --- */
 
 /* The world's virtual time, of CLOCK_MONOTONIC of all machines, in nanoseconds. */
 HARK_API uint64_t hark_sim_now(const struct hark_sim *world);

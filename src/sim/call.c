@@ -1,6 +1,7 @@
 /* call.c - see the header. */
 #include "sim/call.h"
 #include "base/check.h"
+#include "sim/faults.h"
 #include "sim/notes.h"
 #include "sim/schedule.h"
 #include "sim/signals.h"
@@ -22,10 +23,8 @@ static void let_time_pass(void)
     schedule_advance(ns);
 }
 
-int call_begin(uint64_t *calls, const char *name, int fd)
+void call_enter(uint64_t *calls)
 {
-    (void)name;
-    (void)fd;
     check(world && world->thread); /* hark was called from outside of a process */
     world->calls++;
     if (calls)
@@ -34,11 +33,35 @@ int call_begin(uint64_t *calls, const char *name, int fd)
     if (chance_below(&world->chance, OTHERS_RUN_ONE_IN) == 0 ||
         world->calls > world->options.calls_max)
         schedule_yield();
-    return 0;
+}
+
+int call_begin(uint64_t *calls, const char *name, int fd)
+{
+    call_enter(calls);
+    return faults_of(process_current(), name, call_file(fd), NULL);
+}
+
+void call_hold(struct file *file)
+{
+    struct thread *thread = world->thread;
+    check(!thread->held[1]);
+    file_hold(file);
+    thread->held[thread->held[0] ? 1 : 0] = file;
+}
+
+static void release_held(struct thread *thread)
+{
+    for (size_t i = 0; i < 2; i++) {
+        struct file *file = thread->held[i];
+        thread->held[i] = NULL;
+        if (file)
+            file_release(file);
+    }
 }
 
 int64_t call_end(const char *name, int fd, int64_t result)
 {
+    release_held(world->thread);
     note(name, world->thread->number, (uint64_t)(int64_t)fd, (uint64_t)result);
     signals_handle();
     return result;

@@ -11,6 +11,12 @@
  * Gives: 0, or the error of a fault: then the call is not made. */
 int call_begin(uint64_t *calls, const char *name, int fd);
 
+/* The same without faults: who calls asks for them himself. */
+void call_enter(uint64_t *calls);
+
+/* The file stays as long as the call, or the thread. Two at the most. */
+void call_hold(struct file *file);
+
 /* Notes what came of it, and runs the handlers of signals that came.
  * Gives: the result. */
 int64_t call_end(const char *name, int fd, int64_t result);
@@ -21,6 +27,13 @@ int64_t call_end(const char *name, int fd, int64_t result);
         int64_t call_result = call_begin(calls, name, fd);                                         \
         if (!call_result)                                                                          \
             call_result = (made);                                                                  \
+        call_end(name, fd, call_result);                                                           \
+    })
+
+#define CALL_WITH_FAULTS(calls, name, fd, made)                                                    \
+    __extension__({                                                                                \
+        call_enter(calls);                                                                         \
+        int64_t call_result = (made);                                                              \
         call_end(name, fd, call_result);                                                           \
     })
 

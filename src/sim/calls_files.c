@@ -2,8 +2,10 @@
  * which may have to wait, and what a descriptor is asked. */
 #include "sim/call.h"
 #include "sim/disk.h"
+#include "sim/faults.h"
 
 #include <poll.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 
@@ -13,32 +15,55 @@ typedef int64_t mover(struct file *file, const struct iovec *vector, int count, 
                       int flags);
 
 /* A regular file's device takes its time; the others are waited for. */
-static int64_t move(int fd, mover *transfer, uint32_t events, const struct iovec *vector, int count,
-                    int64_t offset, int flags)
+static int64_t move_now(struct file *file, mover *transfer, uint32_t events,
+                        const struct iovec *vector, int count, int64_t offset, int flags)
 {
-    struct file *file = call_file(fd);
-    if (!file)
-        return -EBADF;
-    if (offset != FILE_OFFSET_OWN && !file->kind->is_regular)
-        return -ESPIPE;
-    file_hold(file);
-    int64_t result;
     if (file->kind->is_regular && !(flags & RWF_NOWAIT))
         call_delay(disk_delay(file, vector_bytes(vector, count), events == POLLOUT));
     for (;;) {
-        result = transfer(file, vector, count, offset, flags);
+        int64_t result = transfer(file, vector, count, offset, flags);
         if (result != -EAGAIN || file->flags & O_NONBLOCK || flags & RWF_NOWAIT)
-            break;
+            return result;
         (void)call_block(file, events, UINT64_MAX); /* where a signal ends it, it is made again */
     }
-    file_release(file);
+}
+
+/* With fewer bytes than were asked for. */
+static int64_t move_less(struct file *file, mover *transfer, uint32_t events,
+                         const struct iovec *vector, int count, int64_t offset, int flags,
+                         size_t bytes)
+{
+    struct iovec *less = memory_taken((size_t)count * sizeof *less);
+    memcpy(less, vector, (size_t)count * sizeof *less);
+    int64_t result =
+        move_now(file, transfer, events, less, vector_cut(less, count, bytes), offset, flags);
+    memory_give_back(less);
     return result;
 }
 
+static int64_t move(const char *name, int fd, mover *transfer, uint32_t events,
+                    const struct iovec *vector, int count, int64_t offset, int flags)
+{
+    struct file *file = call_file(fd);
+    size_t wanted = vector_bytes(vector, count), bytes = wanted;
+    if (!file)
+        return -EBADF;
+    int error = faults_of(process_current(), name, file, &bytes);
+    if (error)
+        return error;
+    if (offset != FILE_OFFSET_OWN && !file->kind->is_regular)
+        return -ESPIPE;
+    call_hold(file);
+    return bytes < wanted ? move_less(file, transfer, events, vector, count, offset, flags, bytes)
+                          : move_now(file, transfer, events, vector, count, offset, flags);
+}
+
 #define READ(calls, name, vector, count, offset, flags)                                            \
-    CALL(calls, name, fd, move(fd, file_read, POLLIN, vector, count, offset, flags))
+    CALL_WITH_FAULTS(calls, name, fd,                                                              \
+                     move(name, fd, file_read, POLLIN, vector, count, offset, flags))
 #define WRITE(calls, name, vector, count, offset, flags)                                           \
-    CALL(calls, name, fd, move(fd, file_write, POLLOUT, vector, count, offset, flags))
+    CALL_WITH_FAULTS(calls, name, fd,                                                              \
+                     move(name, fd, file_write, POLLOUT, vector, count, offset, flags))
 
 int64_t kernel_read(uint64_t *calls, int fd, void *bytes, size_t count)
 {

@@ -104,3 +104,15 @@ size_t vector_put(const struct iovec *vector, int count, size_t at, const void *
 {
     return copy(vector, count, at, (char *)(uintptr_t)bytes, size, true);
 }
+
+int vector_cut(struct iovec *vector, int count, size_t most)
+{
+    for (int i = 0; i < count; i++) {
+        if (vector[i].iov_len >= most) {
+            vector[i].iov_len = most;
+            return i + 1;
+        }
+        most -= vector[i].iov_len;
+    }
+    return count;
+}

@@ -76,4 +76,7 @@ size_t vector_bytes(const struct iovec *vector, int count);
 size_t vector_take(const struct iovec *vector, int count, size_t at, void *bytes, size_t room);
 size_t vector_put(const struct iovec *vector, int count, size_t at, const void *bytes, size_t size);
 
+/* Shortens a vector to so many bytes. Gives: how many parts it has then. */
+int vector_cut(struct iovec *vector, int count, size_t most);
+
 #endif

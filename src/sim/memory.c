@@ -110,6 +110,22 @@ static bool take_out(struct memory_set *set, const void *memory)
 static struct memory_set *sets;  /* of all processes */
 static struct memory_set *taker; /* who runs; NULL: none of them */
 
+static bool (*is_lacking)(void);
+
+void memory_ask(bool (*lacks)(void))
+{
+    is_lacking = lacks;
+}
+
+/* Nobody but a process meets it. */
+static bool lacks(void)
+{
+    if (!taker || !is_lacking || !is_lacking())
+        return false;
+    errno = ENOMEM;
+    return true;
+}
+
 void memory_of(struct memory_set *set)
 {
     taker = set;
@@ -171,17 +187,17 @@ void memory_give_back(void *memory)
 
 void *__wrap_malloc(size_t bytes)
 {
-    return taken(__real_malloc(bytes));
+    return lacks() ? NULL : taken(__real_malloc(bytes));
 }
 
 void *__wrap_calloc(size_t count, size_t bytes)
 {
-    return taken(__real_calloc(count, bytes));
+    return lacks() ? NULL : taken(__real_calloc(count, bytes));
 }
 
 void *__wrap_aligned_alloc(size_t alignment, size_t bytes)
 {
-    return taken(__real_aligned_alloc(alignment, bytes));
+    return lacks() ? NULL : taken(__real_aligned_alloc(alignment, bytes));
 }
 
 int __wrap_posix_memalign(void **out_memory, size_t alignment, size_t bytes)
@@ -197,6 +213,8 @@ void *__wrap_realloc(void *memory, size_t bytes)
 {
     if (!memory)
         return __wrap_malloc(bytes);
+    if (bytes > 0 && lacks())
+        return NULL;
     void *moved = __real_realloc(memory, bytes);
     if (moved || bytes == 0)
         given_back(memory);

@@ -32,6 +32,9 @@ struct memory_set {
 /* What is allocated from here on is taken by that one; NULL: it is nobody's. */
 void memory_of(struct memory_set *set);
 
+/* Asked before a process is given memory: whether there is none. NULL: there always is. */
+void memory_ask(bool (*lacks)(void));
+
 /* Gives all of it back to the real machine.
  * Gives: how many there were. */
 size_t memory_release(struct memory_set *set);

@@ -1,5 +1,6 @@
 /* names.h - the calls on files by their names, at the moment at which the kernel makes them: no
- * delay, no waiting. Who calls them lets the device's time pass before (call_delay, or an event).
+ * delay, no waiting. Who calls them lets the device's time pass before (disk.h with call_delay, or
+ * an event).
  *
  * All give what the system call gives, or a negative errno. */
 #ifndef SIM_NAMES_H
@@ -16,10 +17,15 @@ int names_stat(struct process *process, int directory, const char *path, int fla
                struct stat *out_status);
 int names_statx(struct process *process, int directory, const char *path, int flags, unsigned mask,
                 struct statx *out_status);
+int names_access(struct process *process, int directory, const char *path, int mode);
+int64_t names_read_link(struct process *process, int directory, const char *path, char *text,
+                        size_t room);
 int names_rename(struct process *process, int from, const char *old, int to, const char *new,
                  unsigned flags);
 int names_unlink(struct process *process, int directory, const char *path, int flags);
 int names_make_directory(struct process *process, int directory, const char *path, mode_t mode);
+/* inotify_add_watch(2). */
+int names_watch(struct process *process, struct file *file, const char *path, uint32_t events);
 
 /* Of open files. -EINVAL where it is of no such kind. */
 int names_sync(struct file *file, bool data_alone);

@@ -152,8 +152,9 @@ void schedule_destroy(struct thread *thread)
     for (size_t i = 0; i < THREAD_RINGS; i++)
         if (thread->rings[i])
             file_release(thread->rings[i]);
-    if (thread->held)
-        file_release(thread->held);
+    for (size_t i = 0; i < 2; i++)
+        if (thread->held[i])
+            file_release(thread->held[i]);
     events_remove(&world->events, &thread->timeout);
     stack_destroy(thread->stack);
     memory_own_free(thread);

@@ -48,7 +48,8 @@ struct thread {
     size_t sleeper_count;
 
     struct file *rings[THREAD_RINGS]; /* that it has registered, held: uring.c */
-    struct file *held;                /* by the call that it is in; NULL: none */
+    /* What its system call is about, held until that ends, or the thread does: call_hold. */
+    struct file *held[2];
 
     sigset_t blocked;
     sigset_t pending; /* for it alone */
@@ -81,10 +82,12 @@ struct machine {
     struct hark_sim *world;
     int number; /* from 1 */
     bool on;
-    int64_t wall_ns;         /* CLOCK_REALTIME less the world's time */
-    int processes;           /* started so far */
-    int uring_version;       /* of its kernel: uring_queue.h */
-    struct disk *disk;       /* disk.h; NULL: not asked for yet */
+    int64_t wall_ns;   /* CLOCK_REALTIME less the world's time */
+    int processes;     /* started so far */
+    int uring_version; /* of its kernel: uring_queue.h */
+    struct disk *disk; /* disk.h; NULL: not asked for yet */
+    uint32_t watches;  /* of inotify */
+    struct event power_fails;
     struct network *network; /* network.h; NULL: not asked for yet */
 };
 
@@ -105,6 +108,10 @@ struct hark_sim {
     uint64_t threads;
     uint64_t calls;
     uint64_t hash;
+    bool errs;              /* faults that are errors happen by chance, too: luck.h */
+    struct script *scripts; /* faults.c */
+    uint64_t faults[HARK_SIM_FAULT_KINDS];
+    uint32_t move_cookie; /* inotify.c */
 };
 
 /* The one that runs; NULL: none. */

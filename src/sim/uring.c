@@ -216,14 +216,11 @@ static int64_t enter(int fd, unsigned count, unsigned wanted, unsigned flags, co
         return -EBADFD;
     if (ring->setup_flags & IORING_SETUP_SINGLE_ISSUER && ring->issuer != world->thread)
         return -EEXIST;
-    file_hold(&ring->file);
-    world->thread->held = &ring->file;
+    call_hold(&ring->file);
     int64_t submitted = count > 0 ? submit(ring, count) : 0;
     int waited = 0;
     if (flags & IORING_ENTER_GETEVENTS && submitted >= 0 && submitted == count)
         waited = wait_for(ring, wanted, wait_until(flags, argument, argument_bytes));
-    world->thread->held = NULL;
-    file_release(&ring->file);
     return submitted ? submitted : waited;
 }
 

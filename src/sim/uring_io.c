@@ -2,6 +2,7 @@
  * wait; what a device does, and what may need the file system, a worker does later. */
 #include "sim/uring_io.h"
 #include "sim/disk.h"
+#include "sim/faults.h"
 #include "sim/luck.h"
 #include "sim/names.h"
 #include "sim/socket.h"
@@ -193,6 +194,17 @@ static bool writes(const struct io_uring_sqe *sqe)
     return sqe->opcode == IORING_OP_WRITE || sqe->opcode == IORING_OP_WRITEV;
 }
 
+/* Fewer bytes than were asked for, where a fault wants it. Gives: NULL: it does not. */
+static struct iovec *shorten(const struct request *request, const struct iovec *vector, int *count)
+{
+    if (!request->file->kind->is_regular || request->bytes_most >= vector_bytes(vector, *count))
+        return NULL;
+    struct iovec *less = memory_own((size_t)*count * sizeof *less);
+    memcpy(less, vector, (size_t)*count * sizeof *less);
+    *count = vector_cut(less, *count, request->bytes_most);
+    return less;
+}
+
 static int64_t read_or_write(struct request *request)
 {
     const struct io_uring_sqe *sqe = &request->sqe;
@@ -201,8 +213,13 @@ static int64_t read_or_write(struct request *request)
     const struct iovec *vector = vectored ? pointer(sqe->addr) : &one;
     int count = vectored ? (int)sqe->len : 1;
     int64_t offset = request->file->kind->is_regular ? (int64_t)sqe->off : FILE_OFFSET_OWN;
-    return writes(sqe) ? file_write(request->file, vector, count, offset, 0)
-                       : file_read(request->file, vector, count, offset, 0);
+    struct iovec *less = shorten(request, vector, &count);
+    if (less)
+        vector = less;
+    int64_t result = writes(sqe) ? file_write(request->file, vector, count, offset, 0)
+                                 : file_read(request->file, vector, count, offset, 0);
+    memory_own_free(less);
+    return result;
 }
 
 static size_t bytes_asked(const struct io_uring_sqe *sqe)
@@ -215,6 +232,11 @@ static size_t bytes_asked(const struct io_uring_sqe *sqe)
 static void try_read_or_write(struct request *request)
 {
     if (request->file->kind->is_regular) {
+        request->bytes_most = bytes_asked(&request->sqe);
+        int error = faults_of(request->ring->process, writes(&request->sqe) ? "write" : "read",
+                              request->file, &request->bytes_most);
+        if (error)
+            return request_complete(request, error, 0);
         if (chance_below(&world->chance, 2) && !(request->file->flags & O_DIRECT))
             return request_complete(request, read_or_write(request), 0);
         return request_delay(
@@ -281,8 +303,40 @@ static int64_t perform(struct request *request)
 static uint64_t worker_delay(const struct request *request)
 {
     bool syncs = request->sqe.opcode == IORING_OP_FSYNC;
-    return syncs ? disk_delay(request->file, 0, true)
+    return syncs ? disk_sync_delay(request->file)
                  : chance_delay(&world->chance, WORKER_LEAST_NS, WORKER_MOST_NS);
+}
+
+/* As the call of that name would. */
+static int fault_of(const struct request *request)
+{
+    const struct io_uring_sqe *sqe = &request->sqe;
+    struct process *process = request->ring->process;
+    const char *path = pointer(sqe->addr);
+    switch (sqe->opcode) {
+    case IORING_OP_OPENAT:
+    case IORING_OP_OPENAT2:
+        return faults_of_path(process, "openat", sqe->fd, path);
+    case IORING_OP_STATX:
+        return faults_of_path(process, "statx", sqe->fd, path);
+    case IORING_OP_RENAMEAT:
+        return faults_of_path(process, "renameat2", sqe->fd, path);
+    case IORING_OP_UNLINKAT:
+        return faults_of_path(process, "unlinkat", sqe->fd, path);
+    case IORING_OP_MKDIRAT:
+        return faults_of_path(process, "mkdirat", sqe->fd, path);
+    case IORING_OP_FSYNC:
+        return faults_of(process, sqe->fsync_flags & IORING_FSYNC_DATASYNC ? "fdatasync" : "fsync",
+                         request->file, NULL);
+    case OPCODE_FTRUNCATE:
+        return faults_of(process, "ftruncate", request->file, NULL);
+    case IORING_OP_FALLOCATE:
+        return faults_of(process, "fallocate", request->file, NULL);
+    case IORING_OP_SOCKET:
+        return faults_of(process, "socket", NULL, NULL);
+    default:
+        return 0;
+    }
 }
 
 /* Sockets and descriptors need no worker, most of the time; names do. RESOLVE_CACHED asks for an
@@ -292,6 +346,9 @@ static void try_call(struct request *request)
     const struct io_uring_sqe *sqe = &request->sqe;
     bool quick = sqe->opcode == IORING_OP_CLOSE || sqe->opcode == IORING_OP_SHUTDOWN ||
                  sqe->opcode == IORING_OP_SOCKET;
+    int error = fault_of(request);
+    if (error)
+        return request_complete(request, error, 0);
     if (sqe->opcode == IORING_OP_OPENAT2 || (quick && chance_below(&world->chance, 4)))
         return request_complete(request, perform(request), 0);
     if (luck_fails(NO_WORKER_PER_MILLION))

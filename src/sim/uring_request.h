@@ -33,6 +33,7 @@ struct request {
     int64_t result;
     size_t done; /* bytes that have been moved, of a request that goes on until all are */
     bool connecting;
+    size_t bytes_most; /* that a read or write of a regular file moves */
 };
 
 /* What the opcodes do with it. */

@@ -1,5 +1,7 @@
 /* world.c - making and running a world. */
 #include "base/check.h"
+#include "sim/disk.h"
+#include "sim/faults.h"
 #include "sim/locals.h"
 #include "sim/process.h"
 #include "sim/schedule.h"
@@ -26,10 +28,12 @@ int hark_sim_create(const struct hark_sim_options *options, struct hark_sim **ou
         world->options.time_max_ns = day_ns;
     if (world->options.calls_max == 0)
         world->options.calls_max = 100000000;
+    world->errs = world->options.faults_per_million > 1;
     if (world->options.faults_per_million == 0)
         world->options.faults_per_million = 1000000;
     chance_seed(&world->chance, world->options.seed);
     file_begin();
+    faults_begin();
     world->now_ns = time_at_first_ns;
     world->hash = UINT64_C(0xcbf29ce484222325);
     *out_world = world;
@@ -50,8 +54,10 @@ void hark_sim_destroy(struct hark_sim *ended)
     struct machine *machine;
     while ((machine = world->machines)) {
         world->machines = machine->next;
+        disk_destroy(machine->disk);
         memory_own_free(machine);
     }
+    faults_done();
     locals_of(NULL);
     locals_done();
     memory_own_free(world->ready);

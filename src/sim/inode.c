@@ -1,0 +1,156 @@
+/* inode.c - an inode stays for as long as something leads to it, on either side of the disk. A
+ * directory and what stands in it lead to each other, which ends when the name does. */
+#include "sim/inode.h"
+#include "base/check.h"
+#include "sim/entries.h"
+#include "sim/inotify.h"
+#include "sim/pages.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+
+enum { SECTORS_OF_512 = PAGE_BYTES / 512, DISK_MAJOR = 8 };
+
+/* --- numbers --- */
+
+/* A number that was free is given out again, or never: ext4 does one, xfs and btrfs mostly the
+ * other. */
+static uint64_t next_number(struct disk *disk)
+{
+    if (disk->free_count == 0)
+        return ++disk->number;
+    size_t place = (size_t)chance_below(&world->chance, disk->free_count);
+    uint64_t number = disk->free[place];
+    disk->free[place] = disk->free[--disk->free_count];
+    return number;
+}
+
+static void free_number(struct disk *disk, uint64_t number)
+{
+    if (!disk->reuses_numbers)
+        return;
+    if (disk->free_count == disk->free_room) {
+        disk->free_room = disk->free_room ? disk->free_room * 2 : 16;
+        disk->free = memory_own_resize(disk->free, disk->free_room * sizeof *disk->free);
+    }
+    disk->free[disk->free_count++] = number;
+}
+
+/* --- life --- */
+
+struct inode *inode_create(struct disk *disk, mode_t mode)
+{
+    struct inode *inode = memory_own(sizeof *inode);
+    inode->disk = disk;
+    inode->number = next_number(disk);
+    inode->mode = mode;
+    inode->references = 1;
+    inode->shrunk_to = -1;
+    inode->read_ns = inode->written_ns = inode->changed_ns = inode->born_ns = disk_clock(disk);
+    inode->previous = disk->last;
+    *(disk->last ? &disk->last->next : &disk->first) = inode;
+    disk->last = inode;
+    return inode;
+}
+
+void inode_hold(struct inode *inode)
+{
+    inode->references++;
+}
+
+static void destroy(struct inode *inode)
+{
+    struct disk *disk = inode->disk;
+    check(inode->entries.count == 0 && !inode->files);
+    inotify_forget(inode);
+    *(inode->previous ? &inode->previous->next : &disk->first) = inode->next;
+    *(inode->next ? &inode->next->previous : &disk->last) = inode->previous;
+    free_number(disk, inode->number);
+    pages_done(inode);
+    (void)entries_take(&inode->entries);
+    struct inode *named; /* on the device, where nothing leads to this one */
+    while ((named = entries_take(&inode->stored_entries)))
+        inode_release(named);
+    memory_own_free(inode->target);
+    memory_own_free(inode->name);
+    struct inode *parent = inode->parent;
+    memory_own_free(inode);
+    inode_release(parent);
+}
+
+void inode_release(struct inode *inode)
+{
+    if (!inode)
+        return;
+    check(inode->references > 0);
+    if (--inode->references == 0)
+        destroy(inode);
+}
+
+void inode_place(struct inode *inode, struct inode *parent, const char *name)
+{
+    struct inode *former = inode->parent;
+    char *former_name = inode->name;
+    inode->name = NULL;
+    inode->parent = parent;
+    if (parent) {
+        inode_hold(parent);
+        inode->name = memory_own(strlen(name) + 1);
+        memcpy(inode->name, name, strlen(name) + 1);
+    }
+    memory_own_free(former_name);
+    inode_release(former);
+}
+
+void inode_look_gone(struct inode *inode)
+{
+    if (inode->linked || inode->opened > 0 || inode->is_gone)
+        return;
+    inode->is_gone = true;
+    inotify_tell_gone(inode);
+}
+
+/* --- what is known of it --- */
+
+static struct timespec time_of(int64_t ns)
+{
+    return (struct timespec){ns / 1000000000, ns % 1000000000};
+}
+
+static int64_t size_of(const struct inode *inode)
+{
+    return S_ISREG(inode->mode)   ? inode->length
+           : S_ISLNK(inode->mode) ? (int64_t)strlen(inode->target)
+                                  : PAGE_BYTES;
+}
+
+void inode_status(const struct inode *inode, struct stat *out_status)
+{
+    bool is_directory = S_ISDIR(inode->mode);
+    *out_status = (struct stat){
+        .st_dev = makedev(DISK_MAJOR, (unsigned)inode->disk->machine->number),
+        .st_ino = inode->number,
+        .st_mode = inode->mode,
+        .st_nlink = !inode->linked ? 0
+                    : is_directory ? 2 + inode->directories
+                                   : 1,
+        .st_size = size_of(inode),
+        .st_blksize = PAGE_BYTES,
+        .st_blocks = (is_directory ? 1 : inode->blocks) * SECTORS_OF_512,
+        .st_atim = time_of(inode->read_ns),
+        .st_mtim = time_of(inode->written_ns),
+        .st_ctim = time_of(inode->changed_ns),
+    };
+}
+
+void inode_path(const struct inode *inode, char *out_path, size_t room)
+{
+    if (!inode->parent) {
+        snprintf(out_path, room, "/");
+        return;
+    }
+    inode_path(inode->parent, out_path, room);
+    size_t length = strlen(out_path);
+    snprintf(out_path + length, room - length, "%s%s", length > 1 ? "/" : "", inode->name);
+}
