@@ -63,6 +63,7 @@ int workers_create(struct workers *workers, const struct serve_options *options,
 {
     workers->options = options;
     workers->group = group;
+    workers->stalls.limit_ns = options->stall_ns;
     workers->count = hark_group_size(group);
     size_t bytes = workers->count * sizeof *workers->all;
     workers->all = aligned_alloc(_Alignof(struct server_worker), bytes);
@@ -94,11 +95,9 @@ static void held(struct hark_op *op, int64_t result)
 
 void workers_begin_loop(struct workers *workers, struct hark_loop *loop, uint32_t index)
 {
-    struct stalls *stalls = &workers->stalls;
     struct server_worker *own = &workers->all[index];
-    stalls->limit_ns = workers->options->stall_ns;
-    if (stalls->limit_ns != 0)
-        stalls_watch(&own->stall_watch, stalls, &own->worker, index);
+    if (workers->stalls.limit_ns != 0)
+        stalls_watch(&own->stall_watch, &workers->stalls, &own->worker, index);
     if (index != 0) /* the others have nothing to do but what comes by mail */
         hark_sleep_until(loop, &own->hold, HARK_NEVER, held);
 }
