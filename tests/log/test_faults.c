@@ -438,10 +438,10 @@ BACKEND_TEST(open_without_its_lock_fails_and_leaves_the_log_alone)
     append_one(loop, log);
     close_log(loop, log);
     for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
+        /* Each stays until the end, as a thread of the pool may be looking at it still. */
         int fault = FAULT(.calls = "kernel_flock", .error = errors[i].refused);
         assert_result(try_open(loop, path, NULL, &log), errors[i].given);
         assert_int_equal(fault_met(fault), 1);
-        fault_end(fault);
     }
     log = open_log(loop, path, NULL);
     append_one(loop, log);
