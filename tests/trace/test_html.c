@@ -171,3 +171,51 @@ TEST(times_of_each_block_count_from_the_beginning)
     end(&page, NULL);
     free(page.text);
 }
+
+/* Gives: how many bytes a block had, up to room. */
+static size_t decode(const char *at, char *bytes, size_t room)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    size_t count = 0;
+    uint32_t kept = 0, bits = 0;
+    for (const char *digit; *at && (digit = strchr(digits, *at)) && count < room; at++) {
+        kept = kept << 6 | (uint32_t)(digit - digits);
+        bits += 6;
+        if (bits >= 8)
+            bytes[count++] = (char)(kept >> (bits -= 8) & 0xff);
+    }
+    return count;
+}
+
+/* So that each can be read without the others. */
+TEST(what_the_kernel_told_again_stands_in_each_block_once)
+{
+    static struct page page;
+    static char bytes[TRACE_HTML_BLOCK];
+    struct trace_op op = a_read;
+    const struct trace_fact fact = {
+        .time_ns = 1000500, .cpu = 1, .stage = 4, .what = "block_rq_issue", .text = "virtio1"};
+    const struct trace_fact first = {.time_ns = 1000500, .what = "before it", .text = "once"};
+    struct trace_op before = a_read;
+    assert_int_equal(trace_op_add_fact(&op, &fact), 0);
+    assert_int_equal(trace_op_add_fact(&before, &first), 0);
+    begin(&page);
+    trace_html_op(&page.html, &before);
+    for (int i = 0; i < 20000; i++)
+        trace_html_op(&page.html, &op);
+    end(&page, NULL);
+    static const char block[] = "data-block=\"facts\">";
+    size_t blocks = 0;
+    for (const char *at = page.text; (at = strstr(at, block)); blocks++) {
+        at += strlen(block);
+        size_t count = decode(at, bytes, sizeof bytes);
+        const char *found = memmem(bytes, count, "block_rq_issue", 14);
+        assert_non_null(found);
+        assert_in_range(found - bytes, 0, 50); /* with the first that it is told of */
+        assert_null(memmem(found + 1, count - (size_t)(found + 1 - bytes), "block_rq_issue", 14));
+    }
+    assert_in_range(blocks, 2, 20);
+    free(page.text);
+    trace_op_done(&before);
+    trace_op_done(&op);
+}
