@@ -4,7 +4,7 @@ BUILD ?= build
 PREFIX ?= /usr/local
 ARGS ?=
 
-.PHONY: help run build test check-fast lint format fuzz mutate bench asan tsan install clean
+.PHONY: help run build test check-fast lint format fuzz sim mutate bench asan tsan install clean
 
 help:
 	@echo 'make run         install what is missing, build, start the server on 127.0.0.1:12345'
@@ -14,6 +14,7 @@ help:
 	@echo 'make asan        clang with AddressSanitizer, UBSan and -Dchecking=true, all tests, in ./build-asan'
 	@echo 'make tsan        clang with ThreadSanitizer, the tests that cross threads, in ./build-tsan'
 	@echo 'make fuzz        each parser for FUZZ_SECONDS (60)'
+	@echo 'make sim         plays scenes in simulated worlds: SEEDS=n (10000), SCENE=name, SEED=first'
 	@echo 'make mutate      breaks the sources, one way at a time, and lists what no test sees: hours; it goes on where it was'
 	@echo 'make lint        clang-tidy, cppcheck and the checks of tests/checks'
 	@echo 'make format      clang-format over all sources'
@@ -43,6 +44,11 @@ asan tsan lint:
 fuzz:
 	@scripts/setup test
 	@FUZZ_SECONDS=$${FUZZ_SECONDS:-60} scripts/test fuzz
+
+sim:
+	@scripts/setup test
+	@CC=gcc scripts/build build-gcc
+	@build-gcc/tests/scenes --seeds $${SEEDS:-10000} --first $${SEED:-1} $${SCENE:+--scene $$SCENE}
 
 mutate:
 	@scripts/setup test

@@ -181,6 +181,11 @@ HARK_API uint64_t hark_sim_random(struct hark_sim *world, uint64_t bound);
  * of one seed give the same one. */
 HARK_API uint64_t hark_sim_hash(const struct hark_sim *world);
 
+/* Writes the last of what has happened, the oldest first, a line each: when, in which process and
+ * thread, which call on which descriptor, and its result. To a descriptor of the real machine.
+ * Takes: most: how many lines at the most; some thousands are kept. */
+HARK_API void hark_sim_tell(const struct hark_sim *world, int fd, size_t most);
+
 /* System calls so far. */
 HARK_API uint64_t hark_sim_calls(const struct hark_sim *world);
 

@@ -112,6 +112,7 @@ struct hark_sim {
     struct script *scripts; /* faults.c */
     uint64_t faults[HARK_SIM_FAULT_KINDS];
     uint32_t move_cookie; /* inotify.c */
+    struct notes *notes;  /* notes.c */
 };
 
 /* The one that runs; NULL: none. */

@@ -3,6 +3,7 @@
 #include "sim/disk.h"
 #include "sim/faults.h"
 #include "sim/locals.h"
+#include "sim/notes.h"
 #include "sim/process.h"
 #include "sim/schedule.h"
 #include "sim/state.h"
@@ -34,6 +35,7 @@ int hark_sim_create(const struct hark_sim_options *options, struct hark_sim **ou
     chance_seed(&world->chance, world->options.seed);
     file_begin();
     faults_begin();
+    notes_begin(world);
     world->now_ns = time_at_first_ns;
     world->hash = UINT64_C(0xcbf29ce484222325);
     *out_world = world;
@@ -60,6 +62,7 @@ void hark_sim_destroy(struct hark_sim *ended)
     faults_done();
     locals_of(NULL);
     locals_done();
+    notes_done();
     memory_own_free(world->ready);
     events_done(&world->events);
     memory_own_free(world);

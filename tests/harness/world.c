@@ -17,8 +17,10 @@
 #pragma weak hark_sim_start
 #pragma weak hark_sim_run
 #pragma weak hark_sim_status
+#pragma weak hark_sim_tell
 
 static bool in_world;
+static struct hark_sim *world;
 static unsigned long long seed;
 
 bool harness_has_worlds(void)
@@ -42,6 +44,8 @@ static void tell_seed(int number)
 {
     char line[64];
     int length = snprintf(line, sizeof line, "the world of HARK_TEST_SEED=%llu\n", seed);
+    in_world = false;
+    hark_sim_tell(world, STDERR_FILENO, 40);
     (void)!write(STDERR_FILENO, line, (size_t)length);
     signal(number, SIG_DFL);
     raise(number);
@@ -61,7 +65,6 @@ static int play(void *argument)
 
 static void run_one(struct scene *scene)
 {
-    struct hark_sim *world;
     struct hark_sim_options options = {
         .seed = seed, .faults_per_million = 1, .stack_bytes = 1 << 20, .calls_max = 20000000};
     assert_int_equal(hark_sim_create(&options, &world), 0);

@@ -1,0 +1,54 @@
+/* scene.h - scenes: programs in a simulated world, played from many seeds (make sim).
+ *
+ *     SCENE(echo, "clients and a server that echoes, connections that break")
+ *     {
+ *         ... hark_sim_add_machine(world), hark_sim_start, hark_sim_run, scene_check(...)
+ *     }
+ *
+ * A scene may be played many times in one process of the real machine: it keeps nothing in static
+ * variables. It is the same from the same seed. */
+#ifndef SCENE_SCENE_H
+#define SCENE_SCENE_H
+
+#include "hark.h"
+#include "hark/sim.h"
+
+struct scene {
+    const char *name;
+    const char *about;
+    void (*play)(struct hark_sim *world);
+    uint32_t faults_per_million; /* hark_sim_options */
+    struct scene *next;
+};
+
+void scene_enrol(struct scene *scene);
+
+/* A scene with faults of chance, and one that has none. */
+#define SCENE(scene_name, scene_about)      SCENE_WITH(scene_name, scene_about, 0)
+#define SCENE_CALM(scene_name, scene_about) SCENE_WITH(scene_name, scene_about, 1)
+#define SCENE_WITH(scene_name, scene_about, faults)                                                \
+    static void scene_##scene_name(struct hark_sim *world);                                        \
+    __attribute__((constructor)) static void scene_enrol_##scene_name(void)                        \
+    {                                                                                              \
+        static struct scene scene = {.name = #scene_name,                                          \
+                                     .about = scene_about,                                         \
+                                     .play = scene_##scene_name,                                   \
+                                     .faults_per_million = (faults)};                              \
+        scene_enrol(&scene);                                                                       \
+    }                                                                                              \
+    static void scene_##scene_name(struct hark_sim *world)
+
+/* What must hold, in the scene and in its processes. Where it does not, the seed is said, the last
+ * that has happened, and how to play it again. */
+#define scene_check(condition, ...)                                                                \
+    do {                                                                                           \
+        if (!(condition))                                                                          \
+            scene_failed(__FILE__, __LINE__, #condition, __VA_ARGS__);                             \
+    } while (0)
+_Noreturn void scene_failed(const char *file, int line, const char *condition, const char *format,
+                            ...) __attribute__((format(printf, 4, 5)));
+
+/* Runs the world until all processes have ended: else the scene fails. */
+void scene_run(struct hark_sim *world);
+
+#endif
