@@ -3,9 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { EVENTS_MAX = 1 << 18 };
@@ -136,7 +139,8 @@ BACKEND_TEST(the_call_that_fetches_is_seen_after_the_wait_that_reported_it)
         assert_int_equal(returned->flags, HARK_TRACE_TRIED);
         assert_result(returned->value, 1);
         for (const struct hark_trace_event *at = all.event; at < returned; at++)
-            wake = at->what == HARK_TRACE_WAKE ? at : wake;
+            if (at->what == HARK_TRACE_WAKE || at->what == HARK_TRACE_SLEEP)
+                wake = at->what == HARK_TRACE_WAKE ? at : NULL;
         assert_non_null(wake);
         assert_true(wake->time_ns <= returned->time_ns - returned->took_ns);
         assert_true(find_delegate(&all, id)->time_ns < wake->time_ns);
@@ -174,6 +178,66 @@ BACKEND_TEST(an_op_that_is_not_tried_is_handed_on_when_it_begins_to_wait)
     free(all.event);
     harness_close(loop, ends[0]);
     harness_close(loop, ends[1]);
+}
+
+static int make_file(const char *path)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, "0123456789", 10), 10);
+    return fd;
+}
+
+BACKEND_TEST(a_read_from_the_page_cache_is_one_call_of_the_loop_or_the_kernels)
+{
+    char bytes[10];
+    struct harness_op read_op = {0};
+    int fd = make_file(harness_path("file"));
+    begin(loop, 0);
+    hark_read(loop, &read_op.op, fd, bytes, sizeof bytes, 0, harness_done);
+    uint64_t id = hark_op_id(&read_op.op);
+    harness_run(loop);
+    struct events all = take_all(hark_loop_trace(loop)),
+                  pool = take_all(ring_behind(hark_loop_trace(loop)));
+    const struct hark_trace_event *returned = find_return(&all, id);
+    assert_non_null(returned);
+    assert_result(returned->value, 10);
+    if (is_readiness()) {
+        assert_int_equal(returned->flags, HARK_TRACE_TRIED);
+        assert_ptr_equal(find_delegate(&all, id), returned);
+        assert_ptr_equal(find(&all, HARK_TRACE_REQUEST, id) + 1, returned);
+        assert_true(find(&all, HARK_TRACE_REQUEST, id)->time_ns <=
+                    returned->time_ns - returned->took_ns);
+    } else {
+        assert_false(returned->flags & HARK_TRACE_TRIED);
+    }
+    assert_int_equal(pool.count, 0);
+    free(all.event);
+    free(pool.event);
+    harness_close(loop, fd);
+}
+
+/* io_uring would wait in the thread that submits. */
+BACKEND_TEST(a_read_that_the_loop_makes_itself_is_told_on_each_backend)
+{
+    char byte;
+    struct harness_op read_op = {0};
+    const char *path = harness_path("fifo");
+    assert_result(mkfifo(path, 0600), 0);
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, "x", 1), 1);
+    begin(loop, 0);
+    hark_read(loop, &read_op.op, fd, &byte, 1, -1, harness_done);
+    uint64_t id = hark_op_id(&read_op.op);
+    harness_run(loop);
+    struct events all = take_all(hark_loop_trace(loop));
+    const struct hark_trace_event *returned = find_return(&all, id);
+    assert_non_null(returned);
+    assert_int_equal(returned->flags, HARK_TRACE_TRIED);
+    assert_result(returned->value, 1);
+    free(all.event);
+    harness_close(loop, fd);
 }
 
 /* --- chains --- */
@@ -266,6 +330,137 @@ BACKEND_TEST(counts_are_those_of_the_metrics)
     assert_int_equal(sleeps, metrics->sleeps - before.sleeps);
     free(all.event);
     harness_close(loop, listening);
+}
+
+/* --- many --- */
+
+enum { MANY = 100000, AT_A_TIME = 8, CHUNK = 4096 };
+
+/* How far an op has come, and when. */
+struct way {
+    uint64_t time_ns;
+    uint8_t what; /* the last that was told */
+};
+
+struct many {
+    const struct hark_trace_ring *ring;
+    uint64_t position;
+    uint64_t time_ns; /* of the last event */
+    uint64_t first_id;
+    struct way *ways;
+    uint64_t ended;
+    int left, fd;
+    int ends[2];
+    char bytes[AT_A_TIME][16];
+    struct harness_op ops[AT_A_TIME];
+};
+
+static void follow(struct many *many, const struct hark_trace_event *event)
+{
+    assert_true(event->time_ns >= many->time_ns);
+    many->time_ns = event->time_ns;
+    if (event->op == 0)
+        return;
+    assert_in_range(event->op - many->first_id, 0, MANY + AT_A_TIME);
+    struct way *way = &many->ways[event->op - many->first_id];
+    bool tried = event->flags & HARK_TRACE_TRIED;
+    uint64_t from_ns = event->time_ns - (tried ? event->took_ns : 0);
+    assert_true(from_ns >= way->time_ns);
+    switch (event->what) {
+    case HARK_TRACE_REQUEST:
+        assert_int_equal(way->what, 0);
+        break;
+    case HARK_TRACE_DELEGATE: /* again, where the call would have blocked */
+        assert_true(way->what == HARK_TRACE_REQUEST || way->what == HARK_TRACE_DELEGATE);
+        break;
+    case HARK_TRACE_RETURN:
+        assert_true(way->what == HARK_TRACE_DELEGATE || (tried && way->what == HARK_TRACE_REQUEST));
+        break;
+    case HARK_TRACE_CALL:
+        if (event->flags & HARK_TRACE_RETURNED)
+            assert_int_equal(way->what, HARK_TRACE_DELEGATE);
+        else if (event->kind != HARK_OP_DEFER)
+            assert_int_equal(way->what, HARK_TRACE_RETURN);
+        break;
+    default:
+        assert_int_equal(event->what, HARK_TRACE_CALLED);
+        assert_int_equal(way->what, HARK_TRACE_CALL);
+        many->ended++;
+    }
+    bool waits = tried && event->value == -EAGAIN;
+    *way = (struct way){event->time_ns, waits ? HARK_TRACE_DELEGATE : event->what};
+}
+
+static void follow_all(struct many *many)
+{
+    static struct hark_trace_event events[CHUNK];
+    uint64_t lost;
+    size_t count;
+    while ((count = hark_trace_read(many->ring, events, CHUNK, &many->position, &lost)) > 0) {
+        assert_int_equal(lost, 0);
+        for (size_t i = 0; i < count; i++)
+            follow(many, &events[i]);
+    }
+}
+
+static int64_t think(struct hark_op *op)
+{
+    return op->fd;
+}
+
+static void another(struct harness_op *self, int64_t result)
+{
+    struct many *many = self->context;
+    struct hark_loop *loop = self->op.loop;
+    (void)result;
+    if (many->left <= 0)
+        return;
+    char *bytes = many->bytes[self - many->ops];
+    harness_op_again(self);
+    if (many->left % CHUNK == 0)
+        follow_all(many);
+    switch (many->left-- % 7) {
+    case 0:
+        return hark_sleep(loop, &self->op, 1000, harness_done);
+    case 1:
+        return hark_work(loop, &self->op, think, harness_done);
+    case 2:
+        return hark_read(loop, &self->op, many->fd, bytes, 10, 0, harness_done);
+    case 3:
+        return hark_send(loop, &self->op, many->ends[0], "x", 1, 0, harness_done);
+    case 4:
+        return hark_recv(loop, &self->op, many->ends[1], bytes, 1, 0, harness_done);
+    case 5:
+        return hark_defer(loop, &self->op, harness_done);
+    default:
+        return hark_nop(loop, &self->op, harness_done);
+    }
+}
+
+BACKEND_TEST_TIMEOUT(each_of_many_ops_goes_through_its_stages_in_the_order_of_their_times, 120)
+{
+    struct many *many = calloc(1, sizeof *many);
+    many->ways = calloc(MANY + AT_A_TIME, sizeof *many->ways);
+    many->left = MANY;
+    many->fd = make_file(harness_path("file"));
+    harness_tcp_pair(loop, many->ends);
+    assert_int_equal(write(many->ends[0], "12345678", 8),
+                     8); /* who receives first waits for none */
+    begin(loop, 0);
+    many->ring = hark_loop_trace(loop);
+    for (int i = 0; i < AT_A_TIME; i++) {
+        many->ops[i] = (struct harness_op){.then = another, .context = many};
+        hark_nop(loop, &many->ops[i].op, harness_done);
+        many->first_id = i ? many->first_id : hark_op_id(&many->ops[0].op);
+    }
+    harness_run(loop);
+    follow_all(many);
+    assert_int_equal(many->ended, MANY + AT_A_TIME);
+    harness_close(loop, many->ends[0]);
+    harness_close(loop, many->ends[1]);
+    harness_close(loop, many->fd);
+    free(many->ways);
+    free(many);
 }
 
 /* --- times that are known --- */
@@ -389,6 +584,58 @@ BACKEND_TEST(a_reader_goes_on_where_it_was)
     }
     assert_int_equal(seen, hark_loop_trace(loop)->written);
     assert_int_equal(position, seen);
+}
+
+/* A reader of its own, while the loop writes. */
+struct reader {
+    const struct hark_trace_ring *ring;
+    _Atomic bool ending;
+    uint64_t seen, lost, gaps;
+};
+
+/* Each op of a chain of them has the next number: one that is missing must have been said to be. */
+static void *read_along(void *context)
+{
+    struct reader *reader = context;
+    static struct hark_trace_event events[64];
+    uint64_t position = 0, lost = 0, last_id = 0;
+    bool said = false;
+    for (bool ending = false; !ending;) {
+        size_t count;
+        ending = atomic_load(&reader->ending);
+        while ((count = hark_trace_read(reader->ring, events, 64, &position, &lost)) + lost > 0) {
+            reader->seen += count;
+            reader->lost += lost;
+            said = said || lost > 0;
+            for (size_t i = 0; i < count; i++) {
+                if (events[i].what != HARK_TRACE_REQUEST)
+                    continue;
+                reader->gaps += !said && last_id != 0 && events[i].op != last_id + 1;
+                last_id = events[i].op;
+                said = false;
+            }
+        }
+    }
+    return NULL;
+}
+
+BACKEND_TEST(a_loop_that_writes_faster_than_it_is_read_loses_only_what_is_said)
+{
+    struct harness_op nop = {0};
+    pthread_t thread;
+    begin(loop, 256);
+    struct reader reader = {.ring = hark_loop_trace(loop)};
+    assert_result(pthread_create(&thread, NULL, read_along, &reader), 0);
+    for (int i = 0; i < 50000; i++) {
+        harness_op_again(&nop);
+        hark_nop(loop, &nop.op, harness_done);
+        harness_run(loop);
+    }
+    atomic_store(&reader.ending, true);
+    pthread_join(thread, NULL);
+    assert_int_equal(reader.seen + reader.lost, reader.ring->written);
+    assert_int_equal(reader.gaps, 0);
+    assert_true(reader.seen > 0);
 }
 
 /* --- turning it on and off --- */

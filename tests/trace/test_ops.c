@@ -427,6 +427,25 @@ BACKEND_TEST(ops_are_found_by_what_the_kernel_calls_them_while_they_are_remember
     hark_os_close(loop, fd);
 }
 
+BACKEND_TEST(an_op_on_a_path_has_no_descriptor_unless_it_has_a_directory)
+{
+    struct traced traced;
+    struct harness_op loose = {0}, within = {0};
+    int directory = open(harness_directory(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_true(directory >= 0);
+    traced_begin(&traced, loop, 0);
+    hark_mkdirat(loop, &loose.op, AT_FDCWD, harness_path("one"), 0700, harness_done);
+    harness_run(loop);
+    hark_mkdirat(loop, &within.op, directory, "two", 0700, harness_done);
+    harness_run(loop);
+    traced_end(&traced);
+    assert_int_equal(traced.count, 2);
+    assert_int_equal(traced.ended[0].fd, -1);
+    assert_int_equal(traced.ended[1].fd, directory);
+    traced_done(&traced);
+    hark_os_close(loop, directory);
+}
+
 /* --- facts --- */
 
 TEST(facts_stand_in_the_order_of_their_times_and_are_copied_with_their_op)
