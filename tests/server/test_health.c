@@ -70,13 +70,17 @@ SERVER_TEST(healthz_finds_out_alone_that_the_trouble_is_over)
     limit_files(&server, 1);
     assert_int_equal(post_status(&client, "nothing was kept"), 507);
     assert_int_equal(status_of(&client, "/healthz", "nothing was kept"), 503);
+    /* Behind what that has had tried, which so was refused as well: it is tried again. */
+    assert_int_equal(post_status(&client, "nothing was kept"), 507);
     limit_files(&server, RLIM_INFINITY);
     while (status_of(&client, "/healthz", "") != 200)
         ;
-    /* What was tried for it is seen by nobody, and is gone again. */
+    /* What was tried for it is seen by nobody, and is gone again before what is published now. */
     char *listing = client_get(&client, "/streams");
     assert_null(strstr(listing, ".health"));
     free(listing);
+    client_post(&client, "s", "x", 1);
+    assert_int_equal(client_stat(&client, "log", "streams"), 1);
     server_finish(&server, &client);
 }
 
