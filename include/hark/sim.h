@@ -40,6 +40,12 @@ struct hark_sim_options {
     uint64_t calls_max;   /* system calls after which it does; 0: 100 million */
     bool quiet;           /* what processes write to their standard output and error is dropped */
 
+    /* Between machines: how long a packet is under way, how many of a million are lost, how much a
+     * link carries. 0: the defaults, 30 microseconds to 5 milliseconds, 1000, 125 million */
+    uint64_t latency_least_ns, latency_most_ns;
+    uint32_t lost_per_million;
+    uint64_t bytes_per_second;
+
     /* What each machine has: */
     uint64_t disk_bytes;          /* -ENOSPC beyond; 0: a tebibyte */
     uint64_t files_max;           /* open descriptors: -ENFILE beyond, from openat; 0: any number */
@@ -57,8 +63,9 @@ HARK_API int hark_sim_create(const struct hark_sim_options *options, struct hark
  * Takes: NULL: nothing happens. */
 HARK_API void hark_sim_destroy(struct hark_sim *world);
 
-/* Adds a machine, switched on, with a disk on which there is /tmp and nothing else. Its address is
- * 10.0.0.N, N its number from 1, and 127.0.0.1.
+/* Adds a machine, switched on, with a disk on which there is /tmp and nothing else. Its addresses
+ * are 10.0.0.N and fd00::N, N its number from 1, in hexadecimal digits there, and 127.0.0.1 and ::1
+ * for itself. All machines are on one link.
  * Gives: the machine, which lives as long as the world; NULL: no memory. */
 HARK_API struct hark_sim_machine *hark_sim_add_machine(struct hark_sim *world);
 
@@ -117,6 +124,17 @@ HARK_API void hark_sim_power_on(struct hark_sim_machine *machine);
 
 /* Whether it is on, as it is at first. */
 HARK_API bool hark_sim_is_on(const struct hark_sim_machine *machine);
+
+/* --- the network --- */
+
+/* Cuts the link between two machines, in both directions: what is under way is lost, and what is
+ * sent from here on. Connections stay, and hang, until they are given up, or the link is whole
+ * again and what was lost is sent once more.
+ * Takes: two machines of one world; cut already: nothing happens. */
+HARK_API void hark_sim_partition(struct hark_sim_machine *one, struct hark_sim_machine *other);
+
+/* Makes that link whole again. One that is whole: nothing happens. */
+HARK_API void hark_sim_heal(struct hark_sim_machine *one, struct hark_sim_machine *other);
 
 /* --- files --- */
 

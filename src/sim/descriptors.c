@@ -15,13 +15,24 @@ static void grow(struct descriptors *descriptors)
     descriptors->room = room;
 }
 
-int descriptors_add(struct descriptors *descriptors, struct file *file, bool close_on_exec, int at)
+static int lowest_free(const struct descriptors *descriptors, int at)
 {
     int fd = at;
     while (fd < descriptors->room && descriptors->table[fd].file)
         fd++;
-    if (fd >= descriptors->limit)
-        return -EMFILE;
+    return fd < descriptors->limit ? fd : -EMFILE;
+}
+
+bool descriptors_have_room(const struct descriptors *descriptors)
+{
+    return lowest_free(descriptors, 0) >= 0;
+}
+
+int descriptors_add(struct descriptors *descriptors, struct file *file, bool close_on_exec, int at)
+{
+    int fd = lowest_free(descriptors, at);
+    if (fd < 0)
+        return fd;
     while (fd >= descriptors->room)
         grow(descriptors);
     descriptors->table[fd] = (struct descriptor){.file = file, .close_on_exec = close_on_exec};

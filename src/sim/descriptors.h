@@ -24,6 +24,9 @@ int descriptors_add(struct descriptors *descriptors, struct file *file, bool clo
 int descriptors_add_or_release(struct descriptors *descriptors, struct file *file,
                                bool close_on_exec);
 
+/* Whether one more may be added. */
+bool descriptors_have_room(const struct descriptors *descriptors);
+
 /* NULL: there is none of that number. It stays the table's. */
 struct file *descriptors_find(const struct descriptors *descriptors, int fd);
 

@@ -23,6 +23,7 @@ struct file_kind {
     const char *name;
     /* Whether reads and writes take an offset, and wait for a device, not for readiness. */
     bool is_regular;
+    bool is_socket; /* it is a struct socket: socket_base.h */
     /* The last descriptor has gone, and the last who used it: its memory goes, too. */
     void (*release)(struct file *file);
     /* Bytes moved, or a negative errno. flags: RWF_... of preadv2(2). NULL: -EINVAL. */

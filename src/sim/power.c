@@ -4,6 +4,7 @@
 #include "sim/changes.h"
 #include "sim/directory.h"
 #include "sim/luck.h"
+#include "sim/network.h"
 #include "sim/notes.h"
 #include "sim/pages.h"
 #include "sim/process.h"
@@ -47,6 +48,9 @@ void hark_sim_power_off(struct hark_sim_machine *machine)
 void hark_sim_power_on(struct hark_sim_machine *machine)
 {
     struct machine *switched = (struct machine *)machine;
+    if (switched->on)
+        return;
+    network_forget(switched);
     switched->on = true;
     note("power on", (uint64_t)switched->number, 0, 0);
 }

@@ -3,6 +3,7 @@
 #include "sim/disk.h"
 #include "sim/faults.h"
 #include "sim/locals.h"
+#include "sim/network.h"
 #include "sim/notes.h"
 #include "sim/process.h"
 #include "sim/schedule.h"
@@ -55,6 +56,7 @@ void hark_sim_destroy(struct hark_sim *ended)
     }
     struct machine *machine;
     while ((machine = world->machines)) {
+        network_destroy(machine);
         world->machines = machine->next;
         disk_destroy(machine->disk);
         memory_own_free(machine);
