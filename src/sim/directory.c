@@ -77,7 +77,7 @@ static void tell_move(struct inode *from, const char *old, struct inode *to, con
     inotify_tell_of(from, with_kind(IN_MOVED_FROM, moved), cookie, old);
     inotify_tell_of(to, with_kind(IN_MOVED_TO, moved), cookie, new);
     if (replaced)
-        inotify_tell_self(replaced, IN_ATTRIB);
+        inotify_tell_self(replaced, with_kind(IN_ATTRIB, replaced));
     inotify_tell_self(moved, IN_MOVE_SELF);
 }
 

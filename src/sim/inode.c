@@ -103,12 +103,27 @@ void inode_place(struct inode *inode, struct inode *parent, const char *name)
     inode_release(former);
 }
 
+/* Who is open keeps the directory that it was in last, as a dentry does its parent. */
+static bool is_in_use(const struct inode *inode)
+{
+    if (inode->opened > 0)
+        return true;
+    if (!S_ISDIR(inode->mode))
+        return false;
+    for (const struct inode *other = inode->disk->first; other; other = other->next)
+        if (other->parent == inode && !other->is_gone && is_in_use(other))
+            return true;
+    return false;
+}
+
 void inode_look_gone(struct inode *inode)
 {
-    if (inode->linked || inode->opened > 0 || inode->is_gone)
+    if (inode->linked || inode->is_gone || is_in_use(inode))
         return;
     inode->is_gone = true;
     inotify_tell_gone(inode);
+    if (inode->parent)
+        inode_look_gone(inode->parent);
 }
 
 /* --- what is known of it --- */

@@ -149,6 +149,13 @@ void inotify_tell(struct inode *inode, uint32_t events)
 {
     if (inode->parent)
         tell_marks(inode->parent, events, 0, inode->name, !inode->linked);
+    tell_marks(inode, events, 0, NULL, !inode->linked);
+}
+
+void inotify_tell_always(struct inode *inode, uint32_t events)
+{
+    if (inode->parent)
+        tell_marks(inode->parent, events, 0, inode->name, false);
     tell_marks(inode, events, 0, NULL, false);
 }
 

@@ -9,8 +9,11 @@ struct file;
 /* The number by which both events of a move know each other. */
 uint32_t inotify_cookie(void);
 
-/* To who watches the inode, and to who watches the directory that its name is in. */
+/* To who watches the inode, and to who watches the directory that its name is in, or was. */
 void inotify_tell(struct inode *inode, uint32_t events);
+
+/* The same without IN_EXCL_UNLINK: of what is not done by an open file, such as a cut. */
+void inotify_tell_always(struct inode *inode, uint32_t events);
 
 /* To who watches the inode alone. */
 void inotify_tell_self(struct inode *inode, uint32_t events);

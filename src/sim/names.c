@@ -92,13 +92,11 @@ static int open_found(struct process *process, struct inode *inode, int flags, b
     uint64_t most = world->options.files_max;
     if (most && open_files(process->machine) >= most)
         return -ENFILE;
-    inode_hold(inode);
+    struct file *file = opened_create(inode, flags);
     if (flags & O_TRUNC && !created && !(flags & O_PATH)) {
         pages_truncate(inode, 0);
-        opened_modified(inode);
+        opened_cut(inode);
     }
-    struct file *file = opened_create(inode, flags);
-    inode_release(inode);
     return descriptors_add_or_release(&process->descriptors, file, (flags & O_CLOEXEC) != 0);
 }
 
@@ -114,8 +112,8 @@ int names_open(struct process *process, int directory, const char *path, int fla
     if (resolve & RESOLVE_CACHED &&
         (flags & (O_CREAT | O_TRUNC) || chance_below(&world->chance, UNCACHED_ONE_IN) == 0))
         return -EAGAIN; /* openat2(2): the kernel would have to wait */
-    if (process->descriptors.limit <= 0)
-        return -EMFILE;
+    if (!descriptors_have_room(&process->descriptors))
+        return -EMFILE; /* nothing is made or cut */
     int how = (follows ? WALK_FOLLOW : 0) | (flags & O_CREAT ? WALK_LAST : 0);
     error = walk(process, directory, path, how, resolve, &way);
     if (!error)

@@ -59,7 +59,7 @@ int names_truncate(struct file *file, int64_t length)
     if (length > pages_length_max)
         return -EFBIG;
     pages_truncate(opened->inode, length);
-    opened_modified(opened->inode);
+    opened_cut(opened->inode);
     return 0;
 }
 

@@ -214,3 +214,9 @@ void opened_modified(struct inode *inode)
     inode->written_ns = inode->changed_ns = disk_clock(inode->disk);
     inotify_tell(inode, IN_MODIFY);
 }
+
+void opened_cut(struct inode *inode)
+{
+    inode->written_ns = inode->changed_ns = disk_clock(inode->disk);
+    inotify_tell_always(inode, IN_MODIFY);
+}

@@ -27,7 +27,8 @@ int opened_take_error(struct opened *opened);
 /* Whoever waits for something of the inode, such as a lock, looks again. */
 void opened_wake(struct inode *inode);
 
-/* For a write or a cut: times, and who watches. */
+/* For a write, and for a cut: times, and who watches. */
 void opened_modified(struct inode *inode);
+void opened_cut(struct inode *inode);
 
 #endif

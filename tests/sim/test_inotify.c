@@ -1,0 +1,170 @@
+/* test_inotify.c - what inotify tells: the same as Linux does of the same random program; what a
+ * full queue drops; and on a loop. */
+#define HARK_KERNEL_APART /* kernel_openat and its kin are the simulated kernel's here */
+#include "kernel/kernel.h"
+
+#include "sim/sides.h"
+
+#include <string.h>
+
+enum { SEEDS = 150, STEPS = 150 };
+
+/* --- as Linux does --- */
+
+static const char *const names[] = {"a", "b", "c", "a/b", "b/c", "c/a"};
+
+static const char *any_name(struct side *side)
+{
+    return names[side_below(side, sizeof names / sizeof *names)];
+}
+
+/* All that has been told so far. Cookies by the order of their coming. */
+static void say_events(struct side *side, int inotify)
+{
+    static char bytes[2][8192] __attribute__((aligned(8)));
+    char *buffer = bytes[side->is_real];
+    uint32_t last_cookie = 0, cookies = 0;
+    int64_t count;
+    while ((count = side->is_real ? REAL(read(inotify, buffer, sizeof bytes[0]))
+                                  : kernel_read(NULL, inotify, buffer, sizeof bytes[0])) > 0)
+        for (int64_t at = 0; at < count;) {
+            const struct inotify_event *event = (const void *)(buffer + at);
+            cookies += event->cookie && event->cookie != last_cookie;
+            last_cookie = event->cookie ? event->cookie : last_cookie;
+            side_say(side, "  watch %d events %x cookie %u length %u %s", event->wd, event->mask,
+                     event->cookie ? cookies : 0, event->len, event->len ? event->name : "");
+            at += (int64_t)(sizeof *event + event->len);
+        }
+    if (count != -EAGAIN)
+        side_say(side, "  read: %lld", (long long)count);
+}
+
+static int64_t watch(struct side *side, int inotify, const char *name, uint32_t events)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", side->top);
+    int64_t fd = side->is_real ? REAL(openat(side->top, name, O_PATH))
+                               : kernel_openat(NULL, side->top, name, O_PATH, 0);
+    if (fd < 0)
+        return fd;
+    snprintf(path, sizeof path, "/proc/self/fd/%d", (int)fd);
+    int64_t result = side->is_real ? REAL(inotify_add_watch(inotify, path, events))
+                                   : kernel_inotify_add_watch(NULL, inotify, path, events);
+    (void)(side->is_real ? close((int)fd) : kernel_close(NULL, (int)fd));
+    return result;
+}
+
+static void step_watch(struct side *side, int inotify)
+{
+    static const uint32_t kinds[] = {IN_ALL_EVENTS,
+                                     IN_MODIFY | IN_MOVE_SELF,
+                                     IN_CREATE | IN_DELETE | IN_MOVE,
+                                     IN_DELETE_SELF | IN_ATTRIB,
+                                     IN_OPEN | IN_CLOSE | IN_ACCESS,
+                                     IN_ALL_EVENTS | IN_EXCL_UNLINK};
+    static const uint32_t ways[] = {0, 0, IN_ONLYDIR, IN_MASK_ADD, IN_MASK_CREATE, IN_ONESHOT};
+    const char *name = side_below(side, 3) ? any_name(side) : ".";
+    uint32_t events = kinds[side_below(side, 6)] | ways[side_below(side, 6)];
+    if (side_below(side, 5) == 0) {
+        int number = (int)side_below(side, 8);
+        int64_t result = side->is_real ? REAL(inotify_rm_watch(inotify, number))
+                                       : kernel_inotify_rm_watch(NULL, inotify, number);
+        side_say(side, "unwatch %d: %lld", number, (long long)result);
+        return;
+    }
+    side_say(side, "watch %s %x: %lld", name, events,
+             (long long)watch(side, inotify, name, events));
+}
+
+static void step_open(struct side *side)
+{
+    static const int flags[] = {O_RDONLY,           O_RDWR | O_CREAT,  O_RDWR,
+                                O_WRONLY | O_TRUNC, O_RDWR | O_APPEND, O_RDONLY | O_DIRECTORY};
+    size_t chosen = (size_t)side_below(side, SIDE_SLOTS);
+    int *slot = &side->slots[chosen];
+    const char *name = any_name(side);
+    int how = flags[side_below(side, 6)];
+    if (*slot >= 0) {
+        (void)(side->is_real ? close(*slot) : kernel_close(NULL, *slot));
+        *slot = -1;
+        side_say(side, "close");
+        return;
+    }
+    int64_t fd = side->is_real ? REAL(openat(side->top, name, how, 0644))
+                               : kernel_openat(NULL, side->top, name, how, 0644);
+    *slot = (int)(fd < 0 ? -1 : fd);
+    side_say(side, "open %s %o: %lld", name, how, fd < 0 ? (long long)fd : 0);
+}
+
+static void step_use(struct side *side)
+{
+    char bytes[100] = "some bytes";
+    int fd = side->slots[side_below(side, SIDE_SLOTS)];
+    size_t count = (size_t)side_below(side, sizeof bytes);
+    int64_t result;
+    switch (side_below(side, 4)) {
+    case 0:
+        result = side->is_real ? REAL(pread(fd, bytes, count, 0))
+                               : kernel_pread(NULL, fd, bytes, count, 0);
+        break;
+    case 1:
+        result = side->is_real ? REAL(ftruncate(fd, (off64_t)count))
+                               : kernel_ftruncate(NULL, fd, (off64_t)count);
+        break;
+    default:
+        result =
+            side->is_real ? REAL(write(fd, bytes, count)) : kernel_write(NULL, fd, bytes, count);
+    }
+    side_say(side, "use %zu: %lld", count, (long long)result);
+}
+
+static void step_name(struct side *side)
+{
+    static const unsigned ways[] = {0, 0, RENAME_NOREPLACE, RENAME_EXCHANGE};
+    const char *name = any_name(side), *other = any_name(side);
+    uint64_t choice = side_below(side, 6);
+    unsigned way = ways[side_below(side, 4)];
+    int64_t result;
+    if (choice == 0)
+        result = side->is_real ? REAL(mkdirat(side->top, name, 0755))
+                               : kernel_mkdirat(NULL, side->top, name, 0755);
+    else if (choice < 3)
+        result = side->is_real
+                     ? REAL(unlinkat(side->top, name, choice == 1 ? 0 : AT_REMOVEDIR))
+                     : kernel_unlinkat(NULL, side->top, name, choice == 1 ? 0 : AT_REMOVEDIR);
+    else
+        result = side->is_real ? REAL(renameat2(side->top, name, side->top, other, way))
+                               : kernel_renameat2(NULL, side->top, name, side->top, other, way);
+    side_say(side, "name %llu %s %s %u: %lld", (unsigned long long)choice, name, other, way,
+             (long long)result);
+}
+
+static void run(struct side *side)
+{
+    int inotify = side->is_real ? inotify_init1(IN_NONBLOCK | IN_CLOEXEC)
+                                : kernel_inotify_init1(NULL, IN_NONBLOCK | IN_CLOEXEC);
+    for (int i = 0; i < STEPS; i++) {
+        uint64_t choice = side_below(side, 10);
+        if (choice < 2)
+            step_watch(side, inotify);
+        else if (choice < 5)
+            step_open(side);
+        else if (choice < 7)
+            step_use(side);
+        else
+            step_name(side);
+        if (side_below(side, 3) > 0)
+            say_events(side, inotify);
+    }
+    for (int i = 0; i < SIDE_SLOTS; i++)
+        if (side->slots[i] >= 0)
+            (void)(side->is_real ? close(side->slots[i]) : kernel_close(NULL, side->slots[i]));
+    say_events(side, inotify);
+    (void)(side->is_real ? close(inotify) : kernel_close(NULL, inotify));
+}
+
+TEST(inotify_tells_of_random_programs_what_linux_tells)
+{
+    for (uint64_t seed = 0; seed < SEEDS; seed++)
+        sides_run(seed, NULL, 0, run);
+}
