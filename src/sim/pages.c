@@ -21,7 +21,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum { WRITE_BACK_ONE_IN = 8, EVICT_ONE_IN = 16, PRESSURE_ONE_IN = 64, FLIPS_PER_MILLION = 20 };
+enum { WRITE_BACK_ONE_IN = 8, EVICT_ONE_IN = 16, PRESSURE_ONE_IN = 64, FLIPS_PER_MILLION = 50 };
 
 static const unsigned char zeros[PAGE_BYTES];
 

@@ -168,3 +168,144 @@ TEST(inotify_tells_of_random_programs_what_linux_tells)
     for (uint64_t seed = 0; seed < SEEDS; seed++)
         sides_run(seed, NULL, 0, run);
 }
+
+/* --- limits --- */
+
+static int fill_queue(void *argument)
+{
+    char bytes[sizeof(struct inotify_event) + 16] __attribute__((aligned(8)));
+    const struct inotify_event *event = (const void *)bytes;
+    int *told = argument; /* events, overflows */
+    int inotify = kernel_inotify_init1(NULL, IN_NONBLOCK);
+    if (kernel_inotify_add_watch(NULL, inotify, "/tmp", IN_CREATE | IN_DELETE) != 1)
+        return 1;
+    for (int i = 0; i < 8; i++)
+        if (kernel_mkdirat(NULL, AT_FDCWD, "/tmp/a", 0755) ||
+            kernel_unlinkat(NULL, AT_FDCWD, "/tmp/a", AT_REMOVEDIR))
+            return 2;
+    if (kernel_read(NULL, inotify, bytes, sizeof *event) != -EINVAL)
+        return 3; /* no room for the name */
+    int64_t count;
+    while ((count = kernel_read(NULL, inotify, bytes, sizeof bytes)) > 0) {
+        told[0] += event->wd == 1;
+        told[1] += event->wd == -1 && event->mask == IN_Q_OVERFLOW;
+    }
+    /* There is room again. */
+    if (kernel_mkdirat(NULL, AT_FDCWD, "/tmp/a", 0755) ||
+        kernel_read(NULL, inotify, bytes, sizeof bytes) < (int64_t)sizeof *event)
+        return 4;
+    return count == -EAGAIN ? 0 : 5;
+}
+
+TEST(a_full_queue_says_so_once_and_drops_the_rest)
+{
+    struct hark_sim *world;
+    struct hark_sim_options options = {.faults_per_million = 1, .inotify_events_max = 5};
+    int told[2] = {0, 0};
+    assert_int_equal(hark_sim_create(&options, &world), 0);
+    struct hark_sim_process *process =
+        hark_sim_start(hark_sim_add_machine(world), fill_queue, told);
+    assert_int_equal(hark_sim_run(world), 0);
+    assert_int_equal(hark_sim_status(process), 0);
+    assert_int_equal(told[0], 5);
+    assert_int_equal(told[1], 1);
+    hark_sim_destroy(world);
+}
+
+static int watch_too_much(void *argument)
+{
+    (void)argument;
+    int one = kernel_inotify_init1(NULL, 0), other = kernel_inotify_init1(NULL, 0);
+    if (kernel_inotify_add_watch(NULL, one, "/", IN_CREATE) != 1 ||
+        kernel_inotify_add_watch(NULL, other, "/", IN_CREATE) != 1)
+        return 1;
+    if (kernel_inotify_add_watch(NULL, one, "/tmp", IN_CREATE) != -ENOSPC)
+        return 2;
+    if (kernel_inotify_add_watch(NULL, one, "/", IN_DELETE) != 1)
+        return 3; /* it is one that there is */
+    kernel_close(NULL, other);
+    return kernel_inotify_add_watch(NULL, one, "/tmp", IN_CREATE) == 2 ? 0 : 4;
+}
+
+TEST(watches_are_limited_for_all_of_a_machine)
+{
+    struct hark_sim *world;
+    struct hark_sim_options options = {.faults_per_million = 1, .inotify_watches_max = 2};
+    assert_int_equal(hark_sim_create(&options, &world), 0);
+    struct hark_sim_machine *machine = hark_sim_add_machine(world);
+    struct hark_sim_process *process = hark_sim_start(machine, watch_too_much, NULL);
+    assert_int_equal(hark_sim_run(world), 0);
+    assert_int_equal(hark_sim_status(process), 0);
+    process = hark_sim_start(machine, watch_too_much, NULL); /* the first has given all back */
+    assert_int_equal(hark_sim_run(world), 0);
+    assert_int_equal(hark_sim_status(process), 0);
+    hark_sim_destroy(world);
+}
+
+/* --- on a loop, told by another process --- */
+
+struct follower {
+    struct hark_loop *loop;
+    struct hark_op reading;
+    char bytes[512] __attribute__((aligned(8)));
+    int inotify, creations;
+};
+
+static void told(struct hark_op *op, int64_t count)
+{
+    struct follower *follower = hark_container_of(op, struct follower, reading);
+    for (int64_t at = 0; at < count;) {
+        const struct inotify_event *event = (const void *)(follower->bytes + at);
+        follower->creations += event->mask == IN_CREATE;
+        at += (int64_t)(sizeof *event + event->len);
+    }
+    if (count > 0 && follower->creations < 10)
+        hark_read(follower->loop, op, follower->inotify, follower->bytes, sizeof follower->bytes,
+                  HARK_AT_POSITION, told);
+}
+
+static int follow(void *argument)
+{
+    struct follower *follower = argument;
+    if (hark_loop_create(NULL, &follower->loop) < 0)
+        return 1;
+    follower->inotify = hark_os_inotify_init();
+    if (hark_os_inotify_add_watch(follower->inotify, "/tmp", IN_CREATE) < 0)
+        return 2;
+    hark_read(follower->loop, &follower->reading, follower->inotify, follower->bytes,
+              sizeof follower->bytes, HARK_AT_POSITION, told);
+    int result = hark_run(follower->loop);
+    return result ? result : hark_loop_destroy(follower->loop);
+}
+
+static int create_files(void *argument)
+{
+    (void)argument;
+    for (int i = 0; i < 10; i++) {
+        char path[32];
+        snprintf(path, sizeof path, "/tmp/%d", i);
+        kernel_close(NULL, kernel_openat(NULL, AT_FDCWD, path, O_WRONLY | O_CREAT, 0644));
+        struct timespec pause = {.tv_nsec = (long)kernel_getpid() * 1000000};
+        nanosleep(&pause, NULL);
+    }
+    return 0;
+}
+
+TEST(a_loop_is_told_of_what_another_process_does)
+{
+    static const char *const backends[] = {"uring", "epoll", "poll", "select"};
+    for (uint64_t seed = 0; seed < 100; seed++) {
+        struct hark_sim *world;
+        struct hark_sim_options options = {.seed = seed, .faults_per_million = 1};
+        struct follower follower = {.inotify = -1};
+        assert_int_equal(hark_sim_create(&options, &world), 0);
+        struct hark_sim_machine *machine = hark_sim_add_machine(world);
+        struct hark_sim_process *process = hark_sim_start(machine, follow, &follower);
+        hark_sim_setenv(process, "HARK_BACKEND", backends[seed % 4]);
+        assert_int_equal(hark_sim_run_for(world, 1000000000), 1);
+        hark_sim_start(machine, create_files, NULL);
+        if (hark_sim_run(world) || hark_sim_status(process) || follower.creations != 10)
+            fail_msg("seed %llu: told of %d", (unsigned long long)seed, follower.creations);
+        hark_sim_destroy(world);
+    }
+}
