@@ -128,6 +128,30 @@ static void print_story(const void *what, FILE *file)
     trace_story_print(what, file);
 }
 
+/* A wait, the report of its end, the call. */
+TEST(a_story_has_the_call_that_fetched_and_when_its_report_came)
+{
+    struct trace_loop loop = {.backend = HARK_BACKEND_EPOLL};
+    struct trace_op op = {.loop = &loop, .kind = HARK_OP_RECV, .fd = 7, .result = 5};
+    op.request_ns = op.queued_ns = op.delegated_ns = 1000000;
+    op.woke_ns = 2000000;
+    op.fetch_ns = 2005000;
+    op.fetched_ns = op.returned_ns = op.call_ns = 2008000;
+    op.called_ns = 2009000;
+    char *text = printed(print_story, &op);
+    assert_non_null(strstr(text, "waits for its descriptor"));
+    assert_non_null(strstr(text, "its call, 5.00us after the wait reported the descriptor"));
+    free(text);
+    op.fetch_ns = op.delegated_ns;
+    text = printed(print_story, &op);
+    assert_non_null(strstr(text, "its call, made at once and without waiting"));
+    free(text);
+    op.fetched_ns = op.fetch_ns = 0; /* the kernel's */
+    text = printed(print_story, &op);
+    assert_null(strstr(text, "its call,"));
+    free(text);
+}
+
 TEST(the_table_counts_by_kind_and_has_the_most_frequent_first)
 {
     struct trace_table table = {0};
