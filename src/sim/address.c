@@ -149,10 +149,13 @@ struct machine *address_find(const struct address *address, struct machine *from
 
 bool address_has_way(const struct address *address)
 {
+    const uint32_t broadcast_of_loopback = 0x7fffffff; /* 127.255.255.255 */
+    if (address_is_of_4(address) && number_of_4(address) == broadcast_of_loopback)
+        return false; /* nothing is sent to all */
     if (address_is_loopback(address))
         return true;
     if (address_is_of_4(address))
-        return number_of_4(address) >> 8 == net_of_4 >> 8;
+        return (number_of_4(address) & 0xff) != 0xff && number_of_4(address) >> 8 == net_of_4 >> 8;
     static const unsigned char net[8] = {0xfd};
     return memcmp(address->ip.s6_addr, net, sizeof net) == 0; /* fd00::/64 */
 }
@@ -165,4 +168,14 @@ struct in6_addr address_of_source(const struct address *to, const struct machine
     if (address_is_of_4(to))
         map(&ip, htonl(INADDR_LOOPBACK));
     return ip;
+}
+
+void address_complete(struct address *address)
+{
+    if (!address_is_any(address))
+        return;
+    if (address_is_of_4(address))
+        map(&address->ip, htonl(INADDR_LOOPBACK));
+    else
+        address->ip = (struct in6_addr)IN6ADDR_LOOPBACK_INIT;
 }

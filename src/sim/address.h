@@ -40,6 +40,9 @@ bool address_has_way(const struct address *address);
 /* The address that a packet from there to that one bears. */
 struct in6_addr address_of_source(const struct address *to, const struct machine *from);
 
+/* What is called by any address is this machine (ip(7)): the loopback address then. */
+void address_complete(struct address *address);
+
 /* A number that is the same in every run. */
 uint64_t address_hash(const struct address *address);
 

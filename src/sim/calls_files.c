@@ -3,6 +3,7 @@
 #include "sim/call.h"
 #include "sim/disk.h"
 #include "sim/faults.h"
+#include "sim/signals.h"
 
 #include <poll.h>
 #include <string.h>
@@ -41,6 +42,25 @@ static int64_t move_less(struct file *file, mover *transfer, uint32_t events,
     return result;
 }
 
+/* A pipe or socket that is waited for takes all of a write (pipe(7)), or as much as it takes before
+ * nothing more goes. */
+static int64_t write_all(struct file *file, const struct iovec *vector, int count)
+{
+    size_t size = vector_bytes(vector, count);
+    int64_t result = move_now(file, file_write, POLLOUT, vector, count, FILE_OFFSET_OWN, 0);
+    if (result <= 0 || (size_t)result == size || file->flags & O_NONBLOCK)
+        return result;
+    struct iovec *rest = memory_taken((size_t)count * sizeof *rest);
+    size_t done = (size_t)result;
+    while (result > 0 && done < size) {
+        result = move_now(file, file_write, POLLOUT, rest, vector_rest(vector, count, done, rest),
+                          FILE_OFFSET_OWN, 0);
+        done += result > 0 ? (size_t)result : 0;
+    }
+    memory_give_back(rest);
+    return (int64_t)done;
+}
+
 static int64_t move(const char *name, int fd, mover *transfer, uint32_t events,
                     const struct iovec *vector, int count, int64_t offset, int flags)
 {
@@ -54,8 +74,14 @@ static int64_t move(const char *name, int fd, mover *transfer, uint32_t events,
     if (offset != FILE_OFFSET_OWN && !file->kind->is_regular)
         return -ESPIPE;
     call_hold(file);
-    return bytes < wanted ? move_less(file, transfer, events, vector, count, offset, flags, bytes)
-                          : move_now(file, transfer, events, vector, count, offset, flags);
+    int64_t result = bytes == wanted && transfer == file_write && file->kind->poll && !flags
+                         ? write_all(file, vector, count)
+                     : bytes < wanted
+                         ? move_less(file, transfer, events, vector, count, offset, flags, bytes)
+                         : move_now(file, transfer, events, vector, count, offset, flags);
+    if (result == -EPIPE)
+        signals_send(process_current(), world->thread, SIGPIPE);
+    return result;
 }
 
 #define READ(calls, name, vector, count, offset, flags)                                            \

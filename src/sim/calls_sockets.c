@@ -48,7 +48,8 @@ int kernel_socket(uint64_t *calls, int family, int type, int protocol)
 
 int kernel_bind(uint64_t *calls, int fd, const struct sockaddr *name, socklen_t length)
 {
-    return (int)CALL(calls, "bind", fd, WITH_FILE(fd, socket_bind(file, name, length)));
+    return (int)CALL(calls, "bind", fd,
+                     WITH_FILE(fd, socket_bind(process_current(), file, name, length)));
 }
 
 int kernel_listen(uint64_t *calls, int fd, int backlog)
@@ -149,22 +150,6 @@ static bool is_stream(const struct file *file)
     return file->kind->is_socket && ((const struct socket *)file)->type == SOCK_STREAM;
 }
 
-/* What is left of a vector behind the first bytes, in memory that is the process's. */
-static struct iovec *rest_of(const struct msghdr *message, size_t done, size_t *out_count)
-{
-    struct iovec *rest = memory_taken((message->msg_iovlen + 1) * sizeof *rest);
-    size_t count = 0;
-    for (size_t i = 0; i < message->msg_iovlen; i++) {
-        struct iovec part = message->msg_iov[i];
-        size_t skipped = done < part.iov_len ? done : part.iov_len;
-        done -= skipped;
-        if (part.iov_len > skipped)
-            rest[count++] = (struct iovec){(char *)part.iov_base + skipped, part.iov_len - skipped};
-    }
-    *out_count = count;
-    return rest;
-}
-
 /* A call that moves what is left of the message. */
 typedef int64_t mover(struct file *file, struct msghdr *message, int flags);
 
@@ -184,10 +169,19 @@ static int64_t move_rest(struct file *file, mover *transfer, struct msghdr *mess
     if (done == 0)
         return transfer(file, message, flags);
     struct msghdr rest = {.msg_flags = message->msg_flags};
-    rest.msg_iov = rest_of(message, done, &rest.msg_iovlen);
+    rest.msg_iov = memory_taken((message->msg_iovlen + 1) * sizeof *rest.msg_iov);
+    rest.msg_iovlen =
+        (size_t)vector_rest(message->msg_iov, (int)message->msg_iovlen, done, rest.msg_iov);
     int64_t result = transfer(file, &rest, flags);
     memory_give_back(rest.msg_iov);
     return result;
+}
+
+/* Datagrams that are waited for end there, where one that does not wait is told EAGAIN
+ * (__skb_wait_for_more_packets in Linux's net/core/datagram.c). */
+static bool is_shut(const struct file *file)
+{
+    return file->kind->is_socket && ((const struct socket *)file)->shut & SHUT_FOR_READING;
 }
 
 /* Moves until all has gone, or nothing more will. Gives the bytes, or why there are none. */
@@ -207,6 +201,8 @@ static int64_t move_all(struct file *file, mover *transfer, struct msghdr *messa
             return (int64_t)done;
         if (result != -EAGAIN && result <= 0)
             return done > 0 ? (int64_t)done : result;
+        if (result == -EAGAIN && !sends && may_wait && is_shut(file))
+            return (int64_t)done;
         if (result > 0)
             continue;
         if (!may_wait || wait_for(file, sends ? POLLOUT : POLLIN, until_ns))

@@ -79,5 +79,8 @@ size_t vector_put(const struct iovec *vector, int count, size_t at, const void *
 
 /* Shortens a vector to so many bytes. Gives: how many parts it has then. */
 int vector_cut(struct iovec *vector, int count, size_t most);
+/* What is left behind the first `done` bytes, in out_rest, which has as much room. Gives how many
+ * parts. */
+int vector_rest(const struct iovec *vector, int count, size_t done, struct iovec *out_rest);
 
 #endif

@@ -59,6 +59,8 @@ static int may_open(const struct way *way, int flags)
         return -EISDIR;
     if (wants_directory && !S_ISDIR(mode))
         return -ENOTDIR;
+    if (S_ISSOCK(mode) && !(flags & O_PATH))
+        return -ENXIO;
     if (S_ISDIR(mode) && !(flags & O_PATH) && wants_to_write(flags))
         return -EISDIR;
     return S_ISDIR(mode) && flags & O_DIRECT && !(flags & O_PATH) ? -EINVAL : 0;

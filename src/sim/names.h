@@ -9,6 +9,7 @@
 #include "sim/state.h"
 
 struct statx;
+struct inode;
 
 /* resolve: of openat2(2). Gives: a descriptor. */
 int names_open(struct process *process, int directory, const char *path, int flags, mode_t mode,
@@ -26,6 +27,11 @@ int names_unlink(struct process *process, int directory, const char *path, int f
 int names_make_directory(struct process *process, int directory, const char *path, mode_t mode);
 /* inotify_add_watch(2). */
 int names_watch(struct process *process, struct file *file, const char *path, uint32_t events);
+
+/* The path of a unix socket: made, held by who asked; or looked up, and not held.
+ * Fails: as open(2), and -EADDRINUSE something is there; -ECONNREFUSED it is no socket. */
+int names_make_socket(struct process *process, const char *path, struct inode **out_inode);
+int names_find_socket(struct process *process, const char *path, struct inode **out_inode);
 
 /* Of open files. -EINVAL where it is of no such kind. */
 int names_sync(struct file *file, bool data_alone);

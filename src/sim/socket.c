@@ -3,6 +3,7 @@
 #include "sim/address.h"
 #include "sim/socket_base.h"
 #include "sim/tcp.h"
+#include "sim/udp.h"
 #include "sim/unix.h"
 
 #include <errno.h>
@@ -43,7 +44,12 @@ static int make(struct machine *machine, int family, int type, int protocol,
         *out_socket = tcp_open(machine, family, type);
         return 0;
     }
-    return kind == SOCK_STREAM || kind == SOCK_RAW ? -EPROTONOSUPPORT : -ESOCKTNOSUPPORT;
+    if (kind == SOCK_DGRAM && (protocol == 0 || protocol == IPPROTO_UDP)) {
+        *out_socket = udp_open(machine, family, type);
+        return 0;
+    }
+    return kind == SOCK_STREAM || kind == SOCK_DGRAM || kind == SOCK_RAW ? -EPROTONOSUPPORT
+                                                                         : -ESOCKTNOSUPPORT;
 }
 
 int socket_open(struct process *process, int family, int type, int protocol)
@@ -56,12 +62,40 @@ int socket_open(struct process *process, int family, int type, int protocol)
                                       (type & SOCK_CLOEXEC) != 0);
 }
 
+int socket_open_pair(struct process *process, int family, int type, int protocol, int out_fds[2])
+{
+    struct socket *sockets[2];
+    if (family != AF_UNIX)
+        return family == AF_INET || family == AF_INET6 ? -EOPNOTSUPP : -EAFNOSUPPORT;
+    for (size_t i = 0; i < 2; i++) {
+        int kind = type & ~(SOCK_NONBLOCK | SOCK_CLOEXEC);
+        int error = make_unix(process->machine, type, kind, protocol, &sockets[i]);
+        if (error)
+            return error; /* of the first: both are asked for alike */
+    }
+    unix_pair(sockets[0], sockets[1]);
+    for (size_t i = 0; i < 2; i++) {
+        out_fds[i] = descriptors_add_or_release(&process->descriptors, &sockets[i]->file,
+                                                (type & SOCK_CLOEXEC) != 0);
+        if (out_fds[i] >= 0)
+            continue;
+        int error = out_fds[i];
+        if (i == 0)
+            file_release(&sockets[1]->file);
+        else
+            (void)descriptors_close(&process->descriptors, out_fds[0]);
+        return error;
+    }
+    return 0;
+}
+
 /* --- addresses and connections --- */
 
-int socket_bind(struct file *file, const struct sockaddr *name, socklen_t length)
+int socket_bind(struct process *process, struct file *file, const struct sockaddr *name,
+                socklen_t length)
 {
     struct socket *socket = socket_of(file);
-    return socket ? socket->calls->bind(socket, name, length) : -ENOTSOCK;
+    return socket ? socket->calls->bind(process, socket, name, length) : -ENOTSOCK;
 }
 
 int socket_listen(struct file *file, int backlog)
@@ -100,9 +134,8 @@ int socket_accept(struct process *process, struct file *file, struct sockaddr *o
 int socket_connect(struct process *process, struct file *file, const struct sockaddr *name,
                    socklen_t length)
 {
-    (void)process;
     struct socket *socket = socket_of(file);
-    return socket ? socket->calls->connect(socket, name, length) : -ENOTSOCK;
+    return socket ? socket->calls->connect(process, socket, name, length) : -ENOTSOCK;
 }
 
 int socket_connected(struct file *file)
@@ -111,6 +144,14 @@ int socket_connected(struct file *file)
     if (!socket)
         return -ENOTSOCK;
     return socket->calls->connected ? socket->calls->connected(socket) : 0;
+}
+
+bool socket_is_stream(const struct file *file)
+{
+    if (!file->kind->is_socket)
+        return false;
+    int type = ((const struct socket *)file)->type;
+    return type == SOCK_STREAM || type == SOCK_SEQPACKET;
 }
 
 int socket_shutdown(struct file *file, int how)

@@ -12,7 +12,10 @@
 
 /* type: with SOCK_NONBLOCK and SOCK_CLOEXEC. Gives: a descriptor. */
 int socket_open(struct process *process, int family, int type, int protocol);
-int socket_bind(struct file *file, const struct sockaddr *name, socklen_t length);
+/* socketpair(2). */
+int socket_open_pair(struct process *process, int family, int type, int protocol, int out_fds[2]);
+int socket_bind(struct process *process, struct file *file, const struct sockaddr *name,
+                socklen_t length);
 int socket_listen(struct file *file, int backlog);
 /* flags: SOCK_NONBLOCK, SOCK_CLOEXEC. Gives: a descriptor. */
 int socket_accept(struct process *process, struct file *file, struct sockaddr *out_name,
@@ -23,6 +26,9 @@ int socket_connect(struct process *process, struct file *file, const struct sock
                    socklen_t length);
 /* How the connecting that was under way has ended: as SO_ERROR does, which it empties. */
 int socket_connected(struct file *file);
+/* Whether it is a stream, or of packets in sequence, of which io_uring moves all that is asked for
+ * (io_net_retry in Linux's io_uring/net.c). */
+bool socket_is_stream(const struct file *file);
 int socket_shutdown(struct file *file, int how);
 int64_t socket_send(struct process *process, struct file *file, const struct msghdr *message,
                     int flags);

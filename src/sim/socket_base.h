@@ -12,11 +12,13 @@ struct socket;
 
 /* As socket.h has them, once it is known what the file is. NULL: -EOPNOTSUPP. */
 struct socket_calls {
-    int (*bind)(struct socket *socket, const struct sockaddr *name, socklen_t length);
+    int (*bind)(struct process *process, struct socket *socket, const struct sockaddr *name,
+                socklen_t length);
     int (*listen)(struct socket *socket, int backlog);
     /* Gives 0 and a socket, which is the caller's, and the name of its peer. */
     int (*accept)(struct socket *socket, struct socket **out_socket);
-    int (*connect)(struct socket *socket, const struct sockaddr *name, socklen_t length);
+    int (*connect)(struct process *process, struct socket *socket, const struct sockaddr *name,
+                   socklen_t length);
     int (*connected)(struct socket *socket);
     int (*shutdown)(struct socket *socket, int how); /* how: SHUT_FOR_... */
     int64_t (*send)(struct process *process, struct socket *socket, const struct msghdr *message,

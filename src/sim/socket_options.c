@@ -1,6 +1,7 @@
 /* socket_options.c - socket(7)'s options; those of other levels are the kind's own. */
 #include "sim/socket.h"
 #include "sim/socket_base.h"
+#include "sim/tcp.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -172,8 +173,6 @@ static int give_time(uint64_t ns, void *out_value, socklen_t *length)
     return give(&time, sizeof time, out_value, length);
 }
 
-enum { NO_UPPER_PROTOCOL = 31 }; /* TCP_ULP: a name, and there is none */
-
 int socket_get_option(struct file *file, int level, int option, void *out_value, socklen_t *length)
 {
     if (!file->kind->is_socket)
@@ -186,8 +185,14 @@ int socket_get_option(struct file *file, int level, int option, void *out_value,
         return give_time(option == SO_RCVTIMEO ? options->receive_timeout_ns
                                                : options->send_timeout_ns,
                          out_value, length);
-    if (level == IPPROTO_TCP && option == NO_UPPER_PROTOCOL && socket->protocol == IPPROTO_TCP)
+    if (level == IPPROTO_TCP && option == TCP_ULP /* a name, and there is none */ &&
+        socket->protocol == IPPROTO_TCP)
         return give("", 0, out_value, length);
+    if (level == IPPROTO_TCP && option == TCP_INFO && socket->protocol == IPPROTO_TCP) {
+        struct tcp_info info;
+        tcp_info(socket, &info);
+        return give(&info, sizeof info, out_value, length);
+    }
     int number = 0;
     int error = level == SOL_SOCKET ? get_number(socket, option, &number)
                 : socket->calls->get_option

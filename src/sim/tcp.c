@@ -85,8 +85,10 @@ static const struct file_kind tcp_kind = {
 
 /* --- calls --- */
 
-static int tcp_bind(struct socket *socket, const struct sockaddr *name, socklen_t length)
+static int tcp_bind(struct process *process, struct socket *socket, const struct sockaddr *name,
+                    socklen_t length)
 {
+    (void)process;
     struct tcp *tcp = (struct tcp *)socket;
     struct address address;
     int error = address_read(name, length, socket->family, &address);
@@ -97,20 +99,6 @@ static int tcp_bind(struct socket *socket, const struct sockaddr *name, socklen_
     return ports_bind(&tcp->inet, &address);
 }
 
-/* A call to any address is one to this machine (ip(7)). */
-static void complete(struct address *address)
-{
-    if (!address_is_any(address))
-        return;
-    struct address loopback = {.ip = IN6ADDR_LOOPBACK_INIT, .port = address->port};
-    if (address_is_of_4(address)) {
-        loopback = *address;
-        loopback.ip.s6_addr[12] = 127;
-        loopback.ip.s6_addr[15] = 1;
-    }
-    *address = loopback;
-}
-
 /* Gives: 0: it is under way. */
 static int call(struct tcp *tcp, const struct sockaddr *name, socklen_t length)
 {
@@ -118,7 +106,7 @@ static int call(struct tcp *tcp, const struct sockaddr *name, socklen_t length)
     int error = address_read(name, length, tcp->inet.socket.family, &to);
     if (error)
         return error;
-    complete(&to);
+    address_complete(&to);
     if (!address_has_way(&to) || (tcp->inet.only_6 && address_is_of_4(&to)))
         return -ENETUNREACH;
     tcp->inet.remote = to;
@@ -158,8 +146,10 @@ static int tcp_connected(struct socket *socket)
 }
 
 /* inet_stream_connect in Linux's net/ipv4/af_inet.c */
-static int tcp_connect(struct socket *socket, const struct sockaddr *name, socklen_t length)
+static int tcp_connect(struct process *process, struct socket *socket, const struct sockaddr *name,
+                       socklen_t length)
 {
+    (void)process;
     struct tcp *tcp = (struct tcp *)socket;
     if (length < sizeof name->sa_family)
         return -EINVAL;

@@ -145,6 +145,8 @@ uint64_t tcp_taken(const struct tcp *tcp);
 /* --- tcp_options.c --- */
 int tcp_set_option(struct socket *socket, int level, int option, int value);
 int tcp_get_option(struct socket *socket, int level, int option, int *out_value);
+/* The state, and whether something is under way. */
+void tcp_info(struct socket *socket, struct tcp_info *out_info);
 void tcp_options_changed(struct socket *socket);
 
 #endif

@@ -85,3 +85,10 @@ void tcp_options_changed(struct socket *socket)
     tcp_timers_keep_alive(tcp);
     tcp_offer_room(tcp);
 }
+
+void tcp_info(struct socket *socket, struct tcp_info *out_info)
+{
+    const struct tcp *tcp = (const struct tcp *)socket;
+    *out_info = (struct tcp_info){.tcpi_state = (uint8_t)tcp->state,
+                                  .tcpi_unacked = tcp->sent_most > tcp->acknowledged};
+}

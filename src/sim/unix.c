@@ -116,7 +116,8 @@ static const struct file_kind unix_kind = {
 
 /* --- calls --- */
 
-static int bind_unix(struct socket *socket, const struct sockaddr *name, socklen_t length)
+static int bind_unix(struct process *process, struct socket *socket, const struct sockaddr *name,
+                     socklen_t length)
 {
     struct unix_socket *unix = (struct unix_socket *)socket;
     struct unix_name named;
@@ -125,7 +126,7 @@ static int bind_unix(struct socket *socket, const struct sockaddr *name, socklen
         return error;
     if (unix->name.length > 0)
         return -EINVAL;
-    error = unix_names_add(socket->machine, &named, unix, &unix->entry);
+    error = unix_names_add(process, &named, unix, &unix->entry);
     if (!error)
         unix->name = named;
     return error;

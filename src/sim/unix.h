@@ -58,7 +58,10 @@ void unix_has_room(struct unix_socket *unix);
 /* --- unix_connect.c --- */
 int unix_listen(struct socket *socket, int backlog);
 int unix_accept(struct socket *socket, struct socket **out_socket);
-int unix_connect(struct socket *socket, const struct sockaddr *name, socklen_t length);
+int unix_connect(struct process *process, struct socket *socket, const struct sockaddr *name,
+                 socklen_t length);
+/* Connects two new ones to each other. */
+void unix_pair(struct socket *one, struct socket *other);
 int unix_shutdown(struct socket *socket, int how);
 /* The peer learns that this one has gone. */
 void unix_leave(struct unix_socket *unix);

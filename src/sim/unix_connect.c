@@ -108,7 +108,8 @@ static int join_receiver(struct unix_socket *unix, struct unix_socket *receiver)
     return 0;
 }
 
-int unix_connect(struct socket *socket, const struct sockaddr *name, socklen_t length)
+int unix_connect(struct process *process, struct socket *socket, const struct sockaddr *name,
+                 socklen_t length)
 {
     struct unix_socket *unix = (struct unix_socket *)socket;
     struct unix_socket *other;
@@ -123,10 +124,16 @@ int unix_connect(struct socket *socket, const struct sockaddr *name, socklen_t l
     if (!error && to.length <= sizeof to.name.sun_family)
         error = -EINVAL;
     if (!error)
-        error = unix_names_find(socket->machine, &to, &other);
+        error = unix_names_find(process, &to, &other);
     if (error)
         return error;
     return unix_has_connections(unix) ? call(unix, other) : join_receiver(unix, other);
+}
+
+void unix_pair(struct socket *one, struct socket *other)
+{
+    join((struct unix_socket *)one, (struct unix_socket *)other);
+    join((struct unix_socket *)other, (struct unix_socket *)one);
 }
 
 /* --- ends --- */

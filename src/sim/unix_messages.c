@@ -132,8 +132,8 @@ static int64_t send_stream(struct process *process, struct unix_socket *unix,
 }
 
 /* Who it is for: who is named, or the peer. */
-static int find_receiver(struct unix_socket *unix, const struct msghdr *message,
-                         struct unix_socket **out_receiver)
+static int find_receiver(struct process *process, struct unix_socket *unix,
+                         const struct msghdr *message, struct unix_socket **out_receiver)
 {
     bool named = message->msg_namelen > 0 && unix->socket.type == SOCK_DGRAM;
     if (!named) {
@@ -143,7 +143,7 @@ static int find_receiver(struct unix_socket *unix, const struct msghdr *message,
     struct unix_name name;
     int error = unix_names_read(message->msg_name, message->msg_namelen, &name);
     if (!error)
-        error = unix_names_find(unix->socket.machine, &name, out_receiver);
+        error = unix_names_find(process, &name, out_receiver);
     if (error)
         return error;
     if ((*out_receiver)->socket.type != SOCK_DGRAM)
@@ -181,7 +181,7 @@ static int64_t send_packet(struct process *process, struct unix_socket *unix,
     struct unix_socket *receiver;
     size_t most = (size_t)unix->socket.options.send_bytes;
     size_t size = vector_bytes(message->msg_iov, (int)message->msg_iovlen);
-    int error = find_receiver(unix, message, &receiver);
+    int error = find_receiver(process, unix, message, &receiver);
     if (error)
         return error;
     if (size > most - 32)

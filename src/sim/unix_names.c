@@ -1,5 +1,7 @@
 /* unix_names.c - see the header. */
 #include "sim/unix_names.h"
+#include "sim/inode.h"
+#include "sim/names.h"
 #include "sim/network.h"
 
 #include <errno.h>
@@ -21,6 +23,7 @@ static void destroy(struct remnant *remnant)
     struct unix_entry *entry;
     while ((entry = names->first)) {
         names->first = entry->next;
+        inode_release(entry->inode);
         memory_own_free(entry);
     }
     network_of(names->machine)->unix_names = NULL;
@@ -58,14 +61,22 @@ int unix_names_read(const struct sockaddr *name, socklen_t length, struct unix_n
     return 0;
 }
 
+/* The path ends with a null byte: the copy is longer than any. */
+static const char *path_of(const struct unix_name *name)
+{
+    return name->name.sun_path;
+}
+
+static bool is_named(const struct unix_entry *entry, const struct unix_name *name)
+{
+    return !entry->inode && entry->name.length == name->length &&
+           memcmp(entry->name.name.sun_path, name->name.sun_path, name->length - PATH_AT) == 0;
+}
+
 static struct unix_entry *find(struct machine *machine, const struct unix_name *name)
 {
     struct unix_entry *entry = names_of(machine)->first;
-    while (entry &&
-           (entry->name.length != name->length ||
-            memcmp(entry->name.name.sun_path, name->name.sun_path,
-                   (size_t)(name->length < sizeof name->name ? name->length : sizeof name->name) -
-                       PATH_AT) != 0))
+    while (entry && !is_named(entry, name))
         entry = entry->next;
     return entry;
 }
@@ -82,75 +93,49 @@ static void choose(struct machine *machine, struct unix_name *name)
     } while (find(machine, name));
 }
 
-int unix_names_add(struct machine *machine, struct unix_name *name, struct unix_socket *socket,
+int unix_names_add(struct process *process, struct unix_name *name, struct unix_socket *socket,
                    struct unix_entry **out_entry)
 {
+    struct machine *machine = process->machine;
+    struct inode *inode = NULL;
     if (name->length == PATH_AT)
         choose(machine, name);
-    if (find(machine, name))
-        return -EADDRINUSE;
+    int error = is_path(name)         ? names_make_socket(process, path_of(name), &inode)
+                : find(machine, name) ? -EADDRINUSE
+                                      : 0;
+    if (error)
+        return error;
     struct unix_names *names = names_of(machine);
     struct unix_entry *entry = memory_own(sizeof *entry);
-    *entry = (struct unix_entry){.next = names->first, .name = *name, .socket = socket};
+    *entry =
+        (struct unix_entry){.next = names->first, .name = *name, .inode = inode, .socket = socket};
     names->first = entry;
     *out_entry = entry;
     return 0;
 }
 
-static void remove_entry(struct machine *machine, struct unix_entry *entry)
+void unix_names_leave(struct machine *machine, struct unix_entry *entry)
 {
     struct unix_entry **at = &names_of(machine)->first;
     while (*at != entry)
         at = &(*at)->next;
     *at = entry->next;
+    inode_release(entry->inode);
     memory_own_free(entry);
 }
 
-void unix_names_leave(struct machine *machine, struct unix_entry *entry)
-{
-    entry->socket = NULL;
-    if (!is_path(&entry->name))
-        remove_entry(machine, entry);
-}
-
-int unix_names_find(struct machine *machine, const struct unix_name *name,
+int unix_names_find(struct process *process, const struct unix_name *name,
                     struct unix_socket **out_socket)
 {
-    const struct unix_entry *entry = find(machine, name);
+    struct inode *inode = NULL;
+    int error = is_path(name) ? names_find_socket(process, path_of(name), &inode) : 0;
+    if (error)
+        return error;
+    const struct unix_entry *entry = names_of(process->machine)->first;
+    while (entry && (inode ? entry->inode != inode : !is_named(entry, name)))
+        entry = entry->next;
     if (!entry)
-        return is_path(name) ? -ENOENT : -ECONNREFUSED;
+        return -ECONNREFUSED;
     *out_socket = entry->socket;
-    return entry->socket ? 0 : -ECONNREFUSED;
-}
-
-/* --- as files --- */
-
-static struct unix_entry *find_path(struct machine *machine, const char *path)
-{
-    struct unix_name name = {.name.sun_family = AF_UNIX};
-    size_t length = strlen(path);
-    if (length == 0 || length > sizeof name.name.sun_path)
-        return NULL;
-    memcpy(name.name.sun_path, path, length);
-    name.length = (socklen_t)(PATH_AT + length + 1);
-    return find(machine, &name);
-}
-
-bool unix_names_has_path(struct machine *machine, const char *path)
-{
-    return find_path(machine, path);
-}
-
-/* The socket that has it keeps its name, and is not found any more. */
-bool unix_names_remove_path(struct machine *machine, const char *path)
-{
-    struct unix_entry *entry = find_path(machine, path);
-    if (!entry)
-        return false;
-    if (!entry->socket) {
-        remove_entry(machine, entry);
-        return true;
-    }
-    entry->name.length = 0; /* nothing is found by it; it goes with the socket */
-    return true;
+    return 0;
 }

@@ -1,5 +1,5 @@
 /* unix_names.h - the names of unix sockets of a machine: abstract ones, which go with the socket,
- * and paths, which stay until they are removed. */
+ * and paths, which stay until they are unlinked. */
 #ifndef SIM_UNIX_NAMES_H
 #define SIM_UNIX_NAMES_H
 
@@ -9,34 +9,33 @@
 #include <sys/un.h>
 
 struct unix_socket;
+struct inode;
 
 struct unix_name {
     struct sockaddr_un name;
+    char null;        /* behind a path that fills the field */
     socklen_t length; /* 0: none */
 };
 
 struct unix_entry {
     struct unix_entry *next;
     struct unix_name name;
-    struct unix_socket *socket; /* NULL: it has gone, its path is still there */
+    struct inode *inode; /* of its path, held; NULL: it is abstract */
+    struct unix_socket *socket;
 };
 
 /* Fails: -EINVAL. */
 int unix_names_read(const struct sockaddr *name, socklen_t length, struct unix_name *out_name);
 
 /* Takes: a name of the family alone: one is chosen.
- * Fails: -EADDRINUSE. */
-int unix_names_add(struct machine *machine, struct unix_name *name, struct unix_socket *socket,
+ * Fails: -EADDRINUSE; for a path as names_make_socket. */
+int unix_names_add(struct process *process, struct unix_name *name, struct unix_socket *socket,
                    struct unix_entry **out_entry);
 /* Its socket has gone. */
 void unix_names_leave(struct machine *machine, struct unix_entry *entry);
 
-/* Fails: -ENOENT there is no such path; -ECONNREFUSED nobody has it. */
-int unix_names_find(struct machine *machine, const struct unix_name *name,
+/* Fails: -ECONNREFUSED nobody has it; for a path as names_find_socket. */
+int unix_names_find(struct process *process, const struct unix_name *name,
                     struct unix_socket **out_socket);
-
-/* For the calls on files: whether a socket has that path; and takes the path away. */
-bool unix_names_has_path(struct machine *machine, const char *path);
-bool unix_names_remove_path(struct machine *machine, const char *path);
 
 #endif

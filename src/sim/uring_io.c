@@ -147,7 +147,7 @@ static void try_transfer(struct request *request, bool sends)
 {
     const struct io_uring_sqe *sqe = &request->sqe;
     bool plain = sqe->opcode == IORING_OP_SEND || sqe->opcode == IORING_OP_RECV;
-    bool all = plain && sqe->msg_flags & MSG_WAITALL;
+    bool all = plain && sqe->msg_flags & MSG_WAITALL && socket_is_stream(request->file);
     int64_t result;
     do {
         result = transfer(request, sends);
@@ -180,7 +180,7 @@ static void try_connect(struct request *request)
     int result = request->connecting ? socket_connected(request->file)
                                      : socket_connect(request->ring->process, request->file,
                                                       pointer(sqe->addr), (socklen_t)sqe->off);
-    if (result == -EINPROGRESS || result == -EAGAIN) {
+    if (result == -EINPROGRESS || result == -EALREADY) {
         request->connecting = true;
         return request_poll(request, POLLOUT);
     }
