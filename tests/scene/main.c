@@ -82,6 +82,11 @@ static void crashed(int number)
     raise(number);
 }
 
+uint64_t scene_seed(void)
+{
+    return seed_played;
+}
+
 void scene_run(struct hark_sim *world)
 {
     int result = hark_sim_run(world);

@@ -48,6 +48,9 @@ void scene_enrol(struct scene *scene);
 _Noreturn void scene_failed(const char *file, int line, const char *condition, const char *format,
                             ...) __attribute__((format(printf, 4, 5)));
 
+/* The seed that is being played, for scenes in which it is a case's number. */
+uint64_t scene_seed(void);
+
 /* Runs the world until all processes have ended: else the scene fails. */
 void scene_run(struct hark_sim *world);
 
