@@ -8,6 +8,7 @@
 #include "sim/pages.h"
 #include "sim/power.h"
 #include "sim/process.h"
+#include "sim/walk.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -255,6 +256,8 @@ int faults_of_path(struct process *process, const char *call, int directory, con
     struct file *file = descriptors_find(&process->descriptors, directory);
     struct opened *opened = file ? opened_of(file) : NULL;
     struct question question = {.process = process, .call = call, .path = whole};
+    if (!walk_can_read(path))
+        return -EFAULT;
     if (world->scripts && opened && *path != '/')
         inode_path(opened->inode, whole, PATH_MAX);
     size_t length = strlen(whole);

@@ -25,6 +25,8 @@ int names_rename(struct process *process, int from, const char *old, int to, con
                  unsigned flags);
 int names_unlink(struct process *process, int directory, const char *path, int flags);
 int names_make_directory(struct process *process, int directory, const char *path, mode_t mode);
+/* symlinkat(2). */
+int names_link(struct process *process, const char *target, int directory, const char *path);
 /* inotify_add_watch(2). */
 int names_watch(struct process *process, struct file *file, const char *path, uint32_t events);
 

@@ -131,7 +131,7 @@ int names_rename(struct process *process, int from, const char *old, int to, con
     if (flags & ~(unsigned)(RENAME_NOREPLACE | RENAME_EXCHANGE) ||
         (flags & RENAME_NOREPLACE && flags & RENAME_EXCHANGE))
         return -EINVAL;
-    int error = walk(process, from, old, WALK_LAST, 0, &old_way);
+    int error = walk_can_read(new) ? walk(process, from, old, WALK_LAST, 0, &old_way) : -EFAULT;
     if (!error)
         error = walk(process, to, new, WALK_LAST, 0, &new_way);
     if (!error)
@@ -148,18 +148,19 @@ int names_rename(struct process *process, int from, const char *old, int to, con
 
 /* --- links --- */
 
-int hark_sim_link(struct hark_sim_machine *machine, const char *target, const char *path)
+int names_link(struct process *process, const char *target, int directory, const char *path)
 {
-    struct process scene = {.machine = (struct machine *)machine}; /* without descriptors */
     struct way way;
-    if (*path != '/' || !*target)
-        return *path == '/' || !*path ? -ENOENT : -EINVAL;
-    int error = walk(&scene, AT_FDCWD, path, WALK_LAST, 0, &way);
+    if (!*target)
+        return -ENOENT;
+    if (strlen(target) >= PATH_MAX)
+        return -ENAMETOOLONG;
+    int error = walk(process, directory, path, WALK_LAST, 0, &way);
     if (error)
         return error;
     if (way.found)
         return -EEXIST;
-    if (way.slash)
+    if (way.slash || !way.directory->linked)
         return -ENOENT;
     struct inode *link = inode_create(way.directory->disk, S_IFLNK | 0777);
     link->target = memory_own(strlen(target) + 1);
@@ -167,4 +168,10 @@ int hark_sim_link(struct hark_sim_machine *machine, const char *target, const ch
     directory_add(way.directory, way.name, link);
     inode_release(link);
     return 0;
+}
+
+int hark_sim_link(struct hark_sim_machine *machine, const char *target, const char *path)
+{
+    struct process scene = {.machine = (struct machine *)machine}; /* without descriptors */
+    return *path == '/' ? names_link(&scene, target, AT_FDCWD, path) : -EINVAL;
 }

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/inotify.h>
@@ -191,7 +192,7 @@ struct opened *opened_of(struct file *file)
     return file->kind->release == opened_release ? (struct opened *)file : NULL;
 }
 
-/* As errseq_check_and_advance: each open file is told once; an error that nobody was told of yet is
+/* As errseq_check_and_advance (Documentation/core-api/errseq.rst): each open file is told once; an error that nobody was told of yet is
  * told to who opens later, too. */
 int opened_take_error(struct opened *opened)
 {
@@ -207,6 +208,22 @@ void opened_wake(struct inode *inode)
 {
     for (struct opened *opened = inode->files; opened; opened = opened->next)
         file_wake(&opened->file, 0);
+}
+
+int64_t opened_seek(struct file *file, int64_t offset, int whence)
+{
+    struct opened *opened = opened_of(file);
+    if (!opened)
+        return -ESPIPE;
+    if (file->flags & O_PATH)
+        return -EBADF;
+    int64_t from = whence == SEEK_CUR   ? opened->offset
+                   : whence == SEEK_END ? opened->inode->length
+                                        : 0;
+    if (whence < SEEK_SET || whence > SEEK_END || offset < -from || offset > INT64_MAX - from)
+        return -EINVAL;
+    opened->offset = from + offset;
+    return opened->offset;
 }
 
 void opened_modified(struct inode *inode)

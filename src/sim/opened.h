@@ -27,6 +27,9 @@ int opened_take_error(struct opened *opened);
 /* Whoever waits for something of the inode, such as a lock, looks again. */
 void opened_wake(struct inode *inode);
 
+/* lseek(2). Gives: the position. Fails: -ESPIPE it is of another kind; -EINVAL. */
+int64_t opened_seek(struct file *file, int64_t offset, int whence);
+
 /* For a write, and for a cut: times, and who watches. */
 void opened_modified(struct inode *inode);
 void opened_cut(struct inode *inode);

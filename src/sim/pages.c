@@ -4,15 +4,16 @@
  *
  * The liberties, each of which some file system on Linux takes:
  *   - A sector that was written and not synced is on the device or is not, whatever was written
- *     before or after it: sync(2), "there is no guarantee of order"; T. S. Pillai et al., "All File
+ *     before or after it: the page cache is written back in no order of its making, and devices
+ *     have caches (Documentation/block/writeback_cache_control.rst); T. S. Pillai et al., "All File
  *     Systems Are Not Created Equal", OSDI 2014, on overwrites and appends. A sector is whole: what
  *     drives promise of 512 bytes (NVMe, atomic write unit at power fail).
  *   - A length without its data, zeros in its place: ext4(5) data=writeback, xfs (its FAQ, on
  *     binary zeros after a crash), or never (ext4 data=ordered): the disk's kind, `data_first`.
  *   - What was cut may be back, wholly as it was before, if nothing synced it since.
  *   - A failed write-back leaves pages that count as clean, with the bytes in the cache until they
- *     are evicted (fsync(2), errors; mm/filemap.c, mapping_set_error; Rebello et al., "Can
- *     Applications Recover from fsync Failures?", ATC 2020). */
+ *     are evicted (Documentation/filesystems/vfs.rst, on errors during writeback; Rebello et al.,
+ *     "Can Applications Recover from fsync Failures?", ATC 2020). */
 #include "sim/pages.h"
 #include "base/check.h"
 #include "sim/file.h"

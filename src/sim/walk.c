@@ -2,6 +2,7 @@
  * (getcwd(2)), and are root's: no permission is missing. /proc is not there, but for the one thing
  * that is asked of it by its name: /proc/self/fd/N is what stands behind the descriptor N. */
 #include "sim/walk.h"
+#include "kernel/kernel.h"
 #include "sim/directory.h"
 #include "sim/disk.h"
 #include "sim/opened.h"
@@ -25,6 +26,13 @@ struct walker {
     int how;
     uint64_t resolve;
 };
+
+bool walk_can_read(const char *path)
+{
+    char first;
+    struct iovec local = {&first, 1}, remote = {(void *)(uintptr_t)path, 1};
+    return kernel_process_vm_readv(NULL, &local, &remote) == 1;
+}
 
 /* --- where it begins --- */
 

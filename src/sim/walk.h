@@ -23,6 +23,9 @@ struct way {
     struct inode *found; /* NULL: nothing stands there */
 };
 
+/* Whether a process has memory where its path should be: else -EFAULT. */
+bool walk_can_read(const char *path);
+
 /* Takes: directory: a descriptor or AT_FDCWD; resolve: of openat2(2).
  * Gives: 0 and *out_way, in which nothing is held; whether something was found tells `found`.
  * Fails: -ENOENT a name before the last, -ENOTDIR, -ELOOP, -ENAMETOOLONG, -EBADF; -EXDEV and
