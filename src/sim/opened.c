@@ -192,8 +192,8 @@ struct opened *opened_of(struct file *file)
     return file->kind->release == opened_release ? (struct opened *)file : NULL;
 }
 
-/* As errseq_check_and_advance (Documentation/core-api/errseq.rst): each open file is told once; an error that nobody was told of yet is
- * told to who opens later, too. */
+/* As errseq_check_and_advance (Documentation/core-api/errseq.rst): each open file is told once; an
+ * error that nobody was told of yet is told to who opens later, too. */
 int opened_take_error(struct opened *opened)
 {
     struct inode *inode = opened->inode;
