@@ -87,6 +87,13 @@ int kernel_getpeername(uint64_t *calls, int fd, struct sockaddr *out_name, sockl
                      WITH_FILE(fd, socket_peer_name(file, out_name, length)));
 }
 
+/* Who waits is told of the end, and who does not of EAGAIN alone
+ * (__skb_wait_for_more_packets in Linux's net/core/datagram.c). */
+static bool is_shut(const struct file *file)
+{
+    return file->kind->is_socket && ((const struct socket *)file)->shut & SHUT_FOR_READING;
+}
+
 /* --- connections --- */
 
 static int accept_one(int fd, struct sockaddr *out_name, socklen_t *length, int flags)
@@ -100,8 +107,9 @@ static int accept_one(int fd, struct sockaddr *out_name, socklen_t *length, int 
     int result;
     do
         result = socket_accept(process_current(), file, out_name, length, flags);
-    while (result == -EAGAIN && waits(file, 0) && !wait_for(file, POLLIN, until_ns));
-    return result;
+    while (result == -EAGAIN && waits(file, 0) && !is_shut(file) &&
+           !wait_for(file, POLLIN, until_ns));
+    return result == -EAGAIN && waits(file, 0) && is_shut(file) ? -EINVAL : result;
 }
 
 int kernel_accept4(uint64_t *calls, int fd, struct sockaddr *out_name, socklen_t *length, int flags)
@@ -175,13 +183,6 @@ static int64_t move_rest(struct file *file, mover *transfer, struct msghdr *mess
     int64_t result = transfer(file, &rest, flags);
     memory_give_back(rest.msg_iov);
     return result;
-}
-
-/* Datagrams that are waited for end there, where one that does not wait is told EAGAIN
- * (__skb_wait_for_more_packets in Linux's net/core/datagram.c). */
-static bool is_shut(const struct file *file)
-{
-    return file->kind->is_socket && ((const struct socket *)file)->shut & SHUT_FOR_READING;
 }
 
 /* Moves until all has gone, or nothing more will. Gives the bytes, or why there are none. */

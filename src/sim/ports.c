@@ -94,8 +94,10 @@ static uint16_t choose(const struct inet *inet, bool (*will_do)(const struct ine
     return 0;
 }
 
-int ports_bind(struct inet *inet, const struct address *address)
+int ports_bind(struct inet *inet, const struct address *wanted)
 {
+    const struct address copy = *wanted; /* it may be the socket's own */
+    const struct address *address = &copy;
     if (!address_is_any(address) && !address_is_of(address, inet->socket.machine))
         return -EADDRNOTAVAIL;
     inet->local = *address;

@@ -20,7 +20,7 @@ struct inet {
 /* Binds it.
  * Takes: port 0: one is chosen.
  * Fails: -EADDRINUSE, -EADDRNOTAVAIL. */
-int ports_bind(struct inet *inet, const struct address *address);
+int ports_bind(struct inet *inet, const struct address *wanted);
 
 /* Whether it may listen at what it is bound to.
  * Fails: -EADDRINUSE. */

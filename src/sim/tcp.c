@@ -127,10 +127,19 @@ static bool is_under_way(const struct tcp *tcp)
     return tcp->state == TCP_SYN_SENT || tcp->state == TCP_SYN_RECV;
 }
 
+/* A connection that was asked for and not yet told of: inet_shutdown in Linux's
+ * net/ipv4/af_inet.c. */
+static void settle(struct tcp *tcp)
+{
+    if (tcp->progress == TCP_CONNECTING)
+        tcp->progress =
+            is_under_way(tcp) || tcp->state == TCP_CLOSE ? TCP_DISCONNECTING : TCP_CONNECTED;
+}
+
 static int tcp_connected(struct socket *socket)
 {
     struct tcp *tcp = (struct tcp *)socket;
-    if (tcp->progress == TCP_UNCONNECTED)
+    if (tcp->progress == TCP_UNCONNECTED || tcp->progress == TCP_DISCONNECTING)
         return -ENOTCONN;
     if (is_under_way(tcp))
         return -EALREADY;
@@ -157,6 +166,8 @@ static int tcp_connect(struct process *process, struct socket *socket, const str
         tcp_disconnect(tcp);
         return 0;
     }
+    if (tcp->progress == TCP_DISCONNECTING)
+        return -EINVAL;
     if (tcp->progress == TCP_CONNECTED)
         return -EISCONN;
     if (tcp->progress == TCP_CONNECTING)
@@ -174,6 +185,7 @@ static int tcp_shutdown(struct socket *socket, int how)
 {
     struct tcp *tcp = (struct tcp *)socket;
     int error = 0;
+    settle(tcp);
     switch (tcp->state) {
     case TCP_LISTEN:
         if (how & SHUT_FOR_READING)

@@ -21,7 +21,7 @@ enum tcp_flags {
 };
 
 /* Of the socket, apart from the connection's state: include/linux/net.h. */
-enum tcp_progress { TCP_UNCONNECTED, TCP_CONNECTING, TCP_CONNECTED };
+enum tcp_progress { TCP_UNCONNECTED, TCP_CONNECTING, TCP_CONNECTED, TCP_DISCONNECTING };
 
 enum tcp_urgent { URGENT_NONE, URGENT_COMING, URGENT_HERE, URGENT_TAKEN };
 

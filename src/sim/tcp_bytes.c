@@ -110,15 +110,9 @@ static void take_out(struct tcp *tcp, size_t size)
     tcp_offer_room(tcp);
 }
 
-int64_t tcp_receive(struct process *process, struct socket *socket, struct msghdr *message,
-                    int flags)
+static int64_t receive(struct tcp *tcp, struct msghdr *message, int flags)
 {
-    (void)process;
-    struct tcp *tcp = (struct tcp *)socket;
-    message->msg_flags = 0;
-    message->msg_controllen = 0;
-    if (message->msg_name)
-        message->msg_namelen = 0;
+    struct socket *socket = &tcp->inet.socket;
     if (flags & MSG_ERRQUEUE)
         return -EAGAIN;
     if (tcp->state == TCP_LISTEN)
@@ -139,4 +133,19 @@ int64_t tcp_receive(struct process *process, struct socket *socket, struct msghd
     if (size > 0)
         return (int64_t)size;
     return wanted == 0 && tcp->received.count > 0 ? 0 : nothing_to_receive(tcp);
+}
+
+/* Where it fails the message stays as it is. */
+int64_t tcp_receive(struct process *process, struct socket *socket, struct msghdr *message,
+                    int flags)
+{
+    (void)process;
+    int before = message->msg_flags;
+    message->msg_flags = 0;
+    int64_t result = receive((struct tcp *)socket, message, flags);
+    if (result < 0)
+        message->msg_flags = before;
+    else
+        message->msg_controllen = message->msg_namelen = 0;
+    return result;
 }

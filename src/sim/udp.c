@@ -121,13 +121,14 @@ static int64_t send_udp(struct process *process, struct socket *socket,
     struct machine *machine = socket->machine;
     size_t size = vector_bytes(message->msg_iov, (int)message->msg_iovlen);
     struct address to;
+    int error = bind_any(udp); /* first of all: inet_send_prepare */
+    if (error)
+        return error;
     if (size > SIZE_MOST)
         return -EMSGSIZE;
     if (flags & MSG_OOB)
         return -EOPNOTSUPP;
-    int error = find_target(udp, message, &to);
-    if (!error)
-        error = bind_any(udp);
+    error = find_target(udp, message, &to);
     if (error)
         return error;
     if (socket->error)
@@ -162,12 +163,8 @@ static int64_t receive_udp(struct process *process, struct socket *socket, struc
     (void)process;
     struct udp *udp = (struct udp *)socket;
     struct datagram *datagram = udp->first;
-    message->msg_flags = 0;
-    message->msg_controllen = 0;
     if (flags & MSG_ERRQUEUE)
         return -EAGAIN;
-    if (flags & MSG_OOB)
-        return -EOPNOTSUPP;
     if (socket->error)
         return socket_base_take_error(socket);
     if (!datagram)
@@ -218,16 +215,15 @@ static int connect_udp(struct process *process, struct socket *socket, const str
         disconnect(udp);
         return 0;
     }
-    int error = address_read(name, length, socket->family, &to);
+    int error = bind_any(udp); /* whatever comes of it: inet_dgram_connect */
+    if (!error)
+        error = address_read(name, length, socket->family, &to);
     if (error)
         return error;
     address_complete(&to);
     if (!address_has_way(&to))
         return -ENETUNREACH;
     disconnect(udp);
-    error = bind_any(udp);
-    if (error)
-        return error;
     udp->inet.remote = to;
     if (address_is_any(&udp->inet.local))
         udp->inet.local.ip = address_of_source(&to, socket->machine);

@@ -126,7 +126,7 @@ static int bind_unix(struct process *process, struct socket *socket, const struc
         return error;
     if (unix->name.length > 0)
         return -EINVAL;
-    error = unix_names_add(process, &named, unix, &unix->entry);
+    error = unix_names_add(process, &named, socket->type, unix, &unix->entry);
     if (!error)
         unix->name = named;
     return error;

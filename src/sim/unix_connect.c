@@ -46,7 +46,7 @@ int unix_accept(struct socket *socket, struct socket **out_socket)
         return -EINVAL;
     struct unix_socket *unix = take_first(listener);
     if (!unix)
-        return socket->shut & SHUT_FOR_READING ? -EINVAL : -EAGAIN;
+        return -EAGAIN;
     unix_has_room(listener);
     *out_socket = &unix->socket;
     return 0;
@@ -64,8 +64,6 @@ static void join(struct unix_socket *unix, struct unix_socket *peer)
 
 static int call(struct unix_socket *unix, struct unix_socket *listener)
 {
-    if (unix->state != TCP_CLOSE || unix->peer)
-        return unix->state == TCP_LISTEN ? -EINVAL : -EISCONN;
     if (listener->socket.type != unix->socket.type)
         return -EPROTOTYPE;
     if (listener->state != TCP_LISTEN || listener->socket.shut & SHUT_FOR_READING)
@@ -74,6 +72,8 @@ static int call(struct unix_socket *unix, struct unix_socket *listener)
         unix->full = listener;
         return -EAGAIN;
     }
+    if (unix->state != TCP_CLOSE)
+        return unix->state == TCP_LISTEN ? -EINVAL : -EISCONN;
     struct unix_socket *accepted = unix_create(listener->socket.machine, listener->socket.type);
     accepted->name = listener->name;
     join(accepted, unix);
@@ -96,13 +96,28 @@ static void part(struct unix_socket *unix)
         unix_release(peer);
 }
 
+/* From one receiver to another: what had come is lost, and who was connected to this one is told
+ * (unix_dgram_disconnected in Linux). */
+static void part_from_receiver(struct unix_socket *unix, struct unix_socket *next)
+{
+    struct unix_socket *peer = unix->peer;
+    if (peer && peer != next && unix->first) {
+        unix_drop_all(unix);
+        if (!peer->is_dead && peer->peer == unix) {
+            peer->socket.error = -ECONNRESET;
+            file_wake(&peer->socket.file, POLLERR);
+        }
+    }
+    part(unix);
+}
+
 static int join_receiver(struct unix_socket *unix, struct unix_socket *receiver)
 {
     if (receiver->socket.type != SOCK_DGRAM)
         return -EPROTOTYPE;
     if (receiver->peer && receiver->peer != unix)
         return -EPERM;
-    part(unix);
+    part_from_receiver(unix, receiver);
     join(unix, receiver);
     file_wake(&unix->socket.file, POLLOUT | POLLWRNORM | POLLWRBAND);
     return 0;
@@ -117,14 +132,14 @@ int unix_connect(struct process *process, struct socket *socket, const struct so
     if (length < sizeof name->sa_family)
         return -EINVAL;
     if (!unix_has_connections(unix) && name->sa_family == AF_UNSPEC) {
-        part(unix);
+        part_from_receiver(unix, NULL);
         return 0;
     }
     int error = unix_names_read(name, length, &to);
     if (!error && to.length <= sizeof to.name.sun_family)
         error = -EINVAL;
     if (!error)
-        error = unix_names_find(process, &to, &other);
+        error = unix_names_find(process, &to, socket->type, &other);
     if (error)
         return error;
     return unix_has_connections(unix) ? call(unix, other) : join_receiver(unix, other);
@@ -165,13 +180,22 @@ static void reset_waiting(struct unix_socket *listener)
     }
 }
 
+/* Packets of no bytes do not count, as in Linux 6.18. */
+static bool has_unread_bytes(const struct unix_socket *unix)
+{
+    const struct unix_message *message = unix->first;
+    while (message && message->size == 0)
+        message = message->next;
+    return message;
+}
+
 void unix_leave(struct unix_socket *unix)
 {
     reset_waiting(unix);
     unix->socket.shut = SHUT_FOR_BOTH;
     struct unix_socket *peer = unix->peer;
     if (peer && unix_has_connections(unix) && !peer->is_dead) {
-        if (unix->first)
+        if (has_unread_bytes(unix))
             peer->socket.error = -ECONNRESET;
         shut_peer(peer, SHUT_FOR_BOTH);
     }

@@ -19,14 +19,11 @@ static size_t charge_of(size_t size)
 
 /* --- room --- */
 
-/* unix_writable and sock_writeable: a quarter of the buffer for streams and datagrams, a half for
- * packets in sequence. */
+/* unix_writable: a quarter of the buffer. */
 static bool has_room(const struct unix_socket *unix)
 {
-    size_t most = (size_t)unix->socket.options.send_bytes;
-    if (unix->socket.type == SOCK_SEQPACKET)
-        return unix->charged < most / 2;
-    return unix->state != TCP_LISTEN && unix->charged * 4 <= most;
+    return unix->state != TCP_LISTEN &&
+           unix->charged * 4 <= (size_t)unix->socket.options.send_bytes;
 }
 
 static bool is_full(const struct unix_socket *unix, const struct unix_socket *sender)
@@ -143,18 +140,19 @@ static int find_receiver(struct process *process, struct unix_socket *unix,
     struct unix_name name;
     int error = unix_names_read(message->msg_name, message->msg_namelen, &name);
     if (!error)
-        error = unix_names_find(process, &name, out_receiver);
+        error = unix_names_find(process, &name, SOCK_DGRAM, out_receiver);
     if (error)
         return error;
     if ((*out_receiver)->socket.type != SOCK_DGRAM)
         return -EPROTOTYPE;
-    return (*out_receiver)->peer && (*out_receiver)->peer != unix ? -EPERM : 0;
+    return 0;
 }
 
 static int receiver_has_gone(struct unix_socket *unix, struct unix_socket *receiver)
 {
     if (unix->socket.type == SOCK_SEQPACKET)
         return -EPIPE;
+    unix_drop_all(unix);
     unix->peer = NULL;
     unix->peer_name.length = 0;
     unix->state = TCP_CLOSE;
@@ -164,7 +162,9 @@ static int receiver_has_gone(struct unix_socket *unix, struct unix_socket *recei
 
 static int may_receive(struct unix_socket *unix, struct unix_socket *receiver)
 {
-    if (receiver->is_dead)
+    if (receiver->peer && receiver->peer != unix)
+        return -EPERM;     /* it takes from its own peer alone */
+    if (receiver->is_dead) /* the peer, then: no other is found */
         return receiver_has_gone(unix, receiver);
     if (receiver->socket.shut & SHUT_FOR_READING)
         return -EPIPE;
@@ -181,9 +181,6 @@ static int64_t send_packet(struct process *process, struct unix_socket *unix,
     struct unix_socket *receiver;
     size_t most = (size_t)unix->socket.options.send_bytes;
     size_t size = vector_bytes(message->msg_iov, (int)message->msg_iovlen);
-    int error = find_receiver(process, unix, message, &receiver);
-    if (error)
-        return error;
     if (size > most - 32)
         return -EMSGSIZE;
     if (unix->socket.error)
@@ -192,7 +189,9 @@ static int64_t send_packet(struct process *process, struct unix_socket *unix,
         return -EPIPE;
     if (unix->charged >= most)
         return -EAGAIN;
-    error = may_receive(unix, receiver);
+    int error = find_receiver(process, unix, message, &receiver);
+    if (!error)
+        error = may_receive(unix, receiver);
     if (error)
         return error;
     struct unix_message *packet = prepare(unix, message, 0, size);
@@ -250,8 +249,10 @@ static int64_t receive_stream(struct process *process, struct unix_socket *unix,
     bool passed = false;
     message->msg_controllen = 0;
     struct unix_message *part = unix->first;
-    if (!part)
+    if (!part) {
+        message->msg_controllen = room;
         return nothing(unix);
+    }
     while (part && copied < wanted && !passed) {
         struct unix_message *next = part->next;
         size_t left = part->size - part->taken;
@@ -280,10 +281,11 @@ static int64_t receive_packet(struct process *process, struct unix_socket *unix,
                               struct msghdr *message, int flags)
 {
     struct unix_message *packet = unix->first;
-    if (!packet) {
-        message->msg_controllen = 0;
+    if (unix->socket.error)
+        return socket_base_take_error(
+            &unix->socket); /* before what has come: datagram.c in Linux */
+    if (!packet)
         return nothing(unix);
-    }
     size_t copied =
         vector_put(message->msg_iov, (int)message->msg_iovlen, 0, packet->bytes, packet->size);
     if (copied < packet->size)
@@ -303,13 +305,15 @@ int64_t unix_receive(struct process *process, struct socket *socket, struct msgh
                      int flags)
 {
     struct unix_socket *unix = (struct unix_socket *)socket;
-    message->msg_flags = 0;
     if (flags & MSG_ERRQUEUE)
         return -EAGAIN;
     if (flags & MSG_OOB)
         return -EOPNOTSUPP;
+    if (unix->first)
+        message->msg_flags = 0; /* where it fails the message stays as it is */
     if (socket->type == SOCK_STREAM) {
-        message->msg_namelen = 0;
+        if (unix->first)
+            message->msg_namelen = 0;
         return unix->state == TCP_ESTABLISHED ? receive_stream(process, unix, message, flags)
                                               : -EINVAL;
     }

@@ -67,22 +67,22 @@ static const char *path_of(const struct unix_name *name)
     return name->name.sun_path;
 }
 
-static bool is_named(const struct unix_entry *entry, const struct unix_name *name)
+static bool is_named(const struct unix_entry *entry, const struct unix_name *name, int type)
 {
-    return !entry->inode && entry->name.length == name->length &&
+    return !entry->inode && entry->type == type && entry->name.length == name->length &&
            memcmp(entry->name.name.sun_path, name->name.sun_path, name->length - PATH_AT) == 0;
 }
 
-static struct unix_entry *find(struct machine *machine, const struct unix_name *name)
+static struct unix_entry *find(struct machine *machine, const struct unix_name *name, int type)
 {
     struct unix_entry *entry = names_of(machine)->first;
-    while (entry && !is_named(entry, name))
+    while (entry && !is_named(entry, name, type))
         entry = entry->next;
     return entry;
 }
 
 /* Five digits behind a null byte (unix(7), autobind). */
-static void choose(struct machine *machine, struct unix_name *name)
+static void choose(struct machine *machine, struct unix_name *name, int type)
 {
     struct unix_names *names = names_of(machine);
     do {
@@ -90,25 +90,25 @@ static void choose(struct machine *machine, struct unix_name *name)
         snprintf(digits, sizeof digits, "%05x", ++names->chosen & 0xfffffu);
         memcpy(name->name.sun_path + 1, digits, 5);
         name->length = PATH_AT + 6;
-    } while (find(machine, name));
+    } while (find(machine, name, type));
 }
 
-int unix_names_add(struct process *process, struct unix_name *name, struct unix_socket *socket,
-                   struct unix_entry **out_entry)
+int unix_names_add(struct process *process, struct unix_name *name, int type,
+                   struct unix_socket *socket, struct unix_entry **out_entry)
 {
     struct machine *machine = process->machine;
     struct inode *inode = NULL;
     if (name->length == PATH_AT)
-        choose(machine, name);
-    int error = is_path(name)         ? names_make_socket(process, path_of(name), &inode)
-                : find(machine, name) ? -EADDRINUSE
-                                      : 0;
+        choose(machine, name, type);
+    int error = is_path(name)               ? names_make_socket(process, path_of(name), &inode)
+                : find(machine, name, type) ? -EADDRINUSE
+                                            : 0;
     if (error)
         return error;
     struct unix_names *names = names_of(machine);
     struct unix_entry *entry = memory_own(sizeof *entry);
-    *entry =
-        (struct unix_entry){.next = names->first, .name = *name, .inode = inode, .socket = socket};
+    *entry = (struct unix_entry){
+        .next = names->first, .name = *name, .inode = inode, .type = type, .socket = socket};
     names->first = entry;
     *out_entry = entry;
     return 0;
@@ -124,7 +124,7 @@ void unix_names_leave(struct machine *machine, struct unix_entry *entry)
     memory_own_free(entry);
 }
 
-int unix_names_find(struct process *process, const struct unix_name *name,
+int unix_names_find(struct process *process, const struct unix_name *name, int type,
                     struct unix_socket **out_socket)
 {
     struct inode *inode = NULL;
@@ -132,7 +132,7 @@ int unix_names_find(struct process *process, const struct unix_name *name,
     if (error)
         return error;
     const struct unix_entry *entry = names_of(process->machine)->first;
-    while (entry && (inode ? entry->inode != inode : !is_named(entry, name)))
+    while (entry && (inode ? entry->inode != inode : !is_named(entry, name, type)))
         entry = entry->next;
     if (!entry)
         return -ECONNREFUSED;

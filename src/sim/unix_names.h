@@ -21,6 +21,7 @@ struct unix_entry {
     struct unix_entry *next;
     struct unix_name name;
     struct inode *inode; /* of its path, held; NULL: it is abstract */
+    int type;            /* abstract names are each type's own */
     struct unix_socket *socket;
 };
 
@@ -29,13 +30,13 @@ int unix_names_read(const struct sockaddr *name, socklen_t length, struct unix_n
 
 /* Takes: a name of the family alone: one is chosen.
  * Fails: -EADDRINUSE; for a path as names_make_socket. */
-int unix_names_add(struct process *process, struct unix_name *name, struct unix_socket *socket,
-                   struct unix_entry **out_entry);
+int unix_names_add(struct process *process, struct unix_name *name, int type,
+                   struct unix_socket *socket, struct unix_entry **out_entry);
 /* Its socket has gone. */
 void unix_names_leave(struct machine *machine, struct unix_entry *entry);
 
 /* Fails: -ECONNREFUSED nobody has it; for a path as names_find_socket. */
-int unix_names_find(struct process *process, const struct unix_name *name,
+int unix_names_find(struct process *process, const struct unix_name *name, int type,
                     struct unix_socket **out_socket);
 
 #endif

@@ -180,7 +180,7 @@ static void try_connect(struct request *request)
     int result = request->connecting ? socket_connected(request->file)
                                      : socket_connect(request->ring->process, request->file,
                                                       pointer(sqe->addr), (socklen_t)sqe->off);
-    if (result == -EINPROGRESS || result == -EALREADY) {
+    if (result == -EINPROGRESS || (request->connecting && result == -EALREADY)) {
         request->connecting = true;
         return request_poll(request, POLLOUT);
     }

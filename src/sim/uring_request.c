@@ -214,9 +214,11 @@ int64_t request_cancel(struct request *found)
         (found->stage == STAGE_COMPLETE || chance_below(&world->chance, 2)))
         return -ENOENT;
     detach(found);
-    found->result = -ECANCELED;
+    /* What has been moved already is told (io_sendrecv_fail in Linux's io_uring/net.c). */
+    int64_t result = found->done > 0 ? (int64_t)found->done : -ECANCELED;
+    found->result = result;
     if (chance_below(&world->chance, 2))
-        request_complete(found, -ECANCELED, 0);
+        request_complete(found, result, 0);
     else
         add_work(found, STAGE_COMPLETE);
     return 0;
