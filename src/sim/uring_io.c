@@ -78,11 +78,13 @@ static void polled(struct request *request)
     request->state = REQUEST_POLLS;
 }
 
+/* What has no poll of its own is ready for what it is asked, once: there is nothing that a request
+ * could wait in (__io_arm_poll_handler). */
 static void try_poll(struct request *request)
 {
-    if (!request->file->kind->poll)
-        return request_complete(request, -EINVAL, 0);
     uint32_t now = file_poll(request->file) & poll_events(request);
+    if (!request->file->kind->poll && (!now || repeats(request)))
+        return request_complete(request, -EINVAL, 0);
     if (now && !repeats(request))
         return request_complete(request, now, 0);
     if (now && !request_complete_more(request, now, 0))

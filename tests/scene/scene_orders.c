@@ -75,7 +75,7 @@ struct slot {
     enum kind kind;
     int side;
     bool active, cancelled, limited;
-    bool ends_with_side; /* it was in flight when its descriptor was closed */
+    bool ends_with_side; /* it was in flight when its descriptor was closed, or closed again */
     bool is_bad;         /* its descriptor was being closed when it was started */
     bool again;          /* it has been started again */
     uint64_t due_ns, limit_ns;
@@ -145,13 +145,13 @@ static bool has_come(const struct slot *slot, int64_t result)
 
 static bool is_allowed(const struct slot *slot, int64_t result)
 {
-    if (slot->is_bad)
-        return result == -EBADF;
+    if (slot->is_bad && result == -EBADF)
+        return true;
     if (result == -ECANCELED)
         return slot->cancelled || slot->ends_with_side;
     if (result == -ETIMEDOUT)
         return slot->limited && hark_now(slot->orders->loop) >= slot->limit_ns;
-    return slot->kind != EACH && has_come(slot, result);
+    return !slot->is_bad && slot->kind != EACH && has_come(slot, result);
 }
 
 static void check_bytes(const struct slot *slot, int64_t result)
@@ -212,8 +212,8 @@ static void has_closed(struct hark_op *op, int64_t result)
                 (long long)result);
     closing->ended = true;
     for (size_t i = 0; closing->is_first && i < orders->started; i++)
-        scene_check(!orders->slots[i].active || !orders->slots[i].ends_with_side ||
-                        orders->slots[i].side != closing->side,
+        scene_check(!orders->slots[i].active || orders->slots[i].is_bad ||
+                        !orders->slots[i].ends_with_side || orders->slots[i].side != closing->side,
                     "op %zu is in flight, its descriptor closed", i);
 }
 
@@ -289,7 +289,7 @@ static void close_side(struct orders *orders, int number)
     struct closing *closing = &orders->closings[orders->closing_count++];
     *closing = (struct closing){.orders = orders, .side = number, .is_first = !side->closing};
     side->closing = true;
-    for (size_t i = 0; closing->is_first && i < orders->started; i++) {
+    for (size_t i = 0; i < orders->started; i++) {
         struct slot *slot = &orders->slots[i];
         if (slot->active && slot->side == number && slot->kind != SLEEP)
             slot->ends_with_side = true;
