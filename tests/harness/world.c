@@ -2,6 +2,7 @@
  * it. */
 #include "harness/world.h"
 #include "harness/child.h"
+#include "harness/sanitizer.h"
 
 #include "hark/sim.h"
 #include <errno.h>
@@ -9,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #pragma weak hark_sim_create
@@ -18,6 +20,9 @@
 #pragma weak hark_sim_run
 #pragma weak hark_sim_status
 #pragma weak hark_sim_tell
+
+/* Unless a number is asked for: how many seeds, and the real time after which there are enough. */
+enum { SEEDS = ADDRESS_SANITIZED ? 3 : 10, ENOUGH_NS = 100000000 };
 
 static bool in_world;
 static struct hark_sim *world;
@@ -82,6 +87,13 @@ static void run_one(struct scene *scene)
     hark_sim_destroy(world);
 }
 
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
 /* In a process of its own: what the test keeps in static variables begins anew with each seed. */
 static void run_apart(struct scene *scene)
 {
@@ -109,10 +121,12 @@ void harness_world_run(const struct harness_test *test,
 {
     struct scene scene = {.test = test, .body = body};
     unsigned long long first = number_of("HARK_TEST_SEED", 1);
-    unsigned long long count = number_of("HARK_TEST_SEEDS", 10);
+    unsigned long long asked = number_of("HARK_TEST_SEEDS", 0);
+    unsigned long long last = first + (asked ? asked : SEEDS) - 1;
+    uint64_t begun_ns = now_ns();
     signal(SIGABRT, tell_seed);
     signal(SIGSEGV, tell_seed);
-    for (seed = first; seed < first + count - 1; seed++)
+    for (seed = first; seed < last && (asked || now_ns() < begun_ns + ENOUGH_NS); seed++)
         run_apart(&scene);
     run_one(&scene);
 }
