@@ -9,6 +9,7 @@
  * fsync(2) says that a sync of the directory is needed, and ext2 does not do it: it is the disk's
  * kind. */
 #include "sim/changes.h"
+#include "base/check.h"
 #include "sim/entries.h"
 #include "sim/inode.h"
 
@@ -104,7 +105,8 @@ static struct change *any_of(struct disk *disk)
     for (const struct change *change = disk->changes; change; change = change->next)
         count++;
     struct change *chosen = disk->changes;
-    for (uint64_t steps = chance_below(&world->chance, count); steps > 0; steps--)
+    check(chosen);
+    for (uint64_t steps = chance_below(&world->chance, count); steps > 0 && chosen->next; steps--)
         chosen = chosen->next;
     return chosen;
 }

@@ -87,7 +87,7 @@ void directory_rename(struct inode *from, const char *old, struct inode *to, con
     struct inode *moved = leave(from, old);
     struct inode *other = directory_find(to, new) ? leave(to, new) : NULL;
     enter(to, new, moved);
-    if (exchange)
+    if (exchange && other)
         enter(from, old, other);
     struct change_part parts[2] = {
         {to, (char *)(uintptr_t) new, moved},
@@ -96,7 +96,7 @@ void directory_rename(struct inode *from, const char *old, struct inode *to, con
     bool whole = is_directory(moved) || (other && is_directory(other));
     changes_note(from->disk, parts, 2, whole);
     tell_move(from, old, to, new, moved, exchange ? NULL : other);
-    if (exchange)
+    if (exchange && other)
         tell_move(to, new, from, old, other, NULL);
     else if (other)
         inode_look_gone(other);
@@ -116,13 +116,22 @@ static void forget_names(struct inode *directory)
     directory->directories = 0;
 }
 
-static void read_names(struct inode *directory)
+/* From the root down, directory by directory. */
+static void read_names(struct inode *list)
 {
-    const struct entries *stored = &directory->stored_entries;
-    for (size_t i = 0; i < stored->count; i++) {
-        enter(directory, stored->table[i].name, stored->table[i].inode);
-        if (is_directory(stored->table[i].inode))
-            read_names(stored->table[i].inode);
+    struct inode *directory;
+    list->next_listed = NULL;
+    while ((directory = list)) {
+        const struct entries *stored = &directory->stored_entries;
+        list = directory->next_listed;
+        for (size_t i = 0; i < stored->count; i++) {
+            struct inode *inode = stored->table[i].inode;
+            enter(directory, stored->table[i].name, inode);
+            if (!is_directory(inode))
+                continue;
+            inode->next_listed = list;
+            list = inode;
+        }
     }
 }
 

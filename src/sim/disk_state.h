@@ -54,6 +54,7 @@ struct change {
 /* inode.c */
 struct inode {
     struct inode *next, *previous; /* of the disk */
+    struct inode *next_listed;     /* in a list of some for a while */
     struct disk *disk;
     uint64_t number;
     mode_t mode;

@@ -6,6 +6,7 @@
 #include "sim/inotify.h"
 #include "sim/pages.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/sysmacros.h>
@@ -59,7 +60,20 @@ void inode_hold(struct inode *inode)
     inode->references++;
 }
 
-static void destroy(struct inode *inode)
+/* One reference less; with the last it is listed, to go. */
+static void drop(struct inode *inode, struct inode **list)
+{
+    if (!inode)
+        return;
+    check(inode->references > 0);
+    if (--inode->references > 0)
+        return;
+    inode->next_listed = *list;
+    *list = inode;
+}
+
+/* What it leads to may be listed. */
+static void destroy(struct inode *inode, struct inode **list)
 {
     struct disk *disk = inode->disk;
     check(inode->entries.count == 0 && !inode->files);
@@ -71,21 +85,21 @@ static void destroy(struct inode *inode)
     (void)entries_take(&inode->entries);
     struct inode *named; /* on the device, where nothing leads to this one */
     while ((named = entries_take(&inode->stored_entries)))
-        inode_release(named);
+        drop(named, list);
+    drop(inode->parent, list);
     memory_own_free(inode->target);
     memory_own_free(inode->name);
-    struct inode *parent = inode->parent;
     memory_own_free(inode);
-    inode_release(parent);
 }
 
 void inode_release(struct inode *inode)
 {
-    if (!inode)
-        return;
-    check(inode->references > 0);
-    if (--inode->references == 0)
-        destroy(inode);
+    struct inode *list = NULL;
+    drop(inode, &list);
+    while ((inode = list)) {
+        list = inode->next_listed;
+        destroy(inode, &list);
+    }
 }
 
 void inode_place(struct inode *inode, struct inode *parent, const char *name)
@@ -103,27 +117,26 @@ void inode_place(struct inode *inode, struct inode *parent, const char *name)
     inode_release(former);
 }
 
-/* Who is open keeps the directory that it was in last, as a dentry does its parent. */
+/* Who is open keeps the directories that it was in last, as a dentry does its parents. */
 static bool is_in_use(const struct inode *inode)
 {
-    if (inode->opened > 0)
-        return true;
-    if (!S_ISDIR(inode->mode))
-        return false;
     for (const struct inode *other = inode->disk->first; other; other = other->next)
-        if (other->parent == inode && !other->is_gone && is_in_use(other))
-            return true;
+        for (const struct inode *at = other->opened > 0 ? other : NULL; at; at = at->parent)
+            if (at == inode)
+                return true;
     return false;
 }
 
 void inode_look_gone(struct inode *inode)
 {
-    if (inode->linked || inode->is_gone || is_in_use(inode))
-        return;
-    inode->is_gone = true;
-    inotify_tell_gone(inode);
-    if (inode->parent)
-        inode_look_gone(inode->parent);
+    for (; inode; inode = inode->parent) {
+        if (inode->linked || inode->is_gone || inode->opened > 0)
+            return;
+        if (S_ISDIR(inode->mode) && is_in_use(inode))
+            return;
+        inode->is_gone = true;
+        inotify_tell_gone(inode);
+    }
 }
 
 /* --- what is known of it --- */
@@ -161,11 +174,16 @@ void inode_status(const struct inode *inode, struct stat *out_status)
 
 void inode_path(const struct inode *inode, char *out_path, size_t room)
 {
-    if (!inode->parent) {
-        snprintf(out_path, room, "/");
-        return;
+    char whole[PATH_MAX];
+    size_t at = sizeof whole - 1;
+    whole[at] = '\0';
+    for (; inode->parent; inode = inode->parent) {
+        size_t length = strlen(inode->name);
+        if (length + 1 > at)
+            break;
+        at -= length;
+        memcpy(whole + at, inode->name, length);
+        whole[--at] = '/';
     }
-    inode_path(inode->parent, out_path, room);
-    size_t length = strlen(out_path);
-    snprintf(out_path + length, room - length, "%s%s", length > 1 ? "/" : "", inode->name);
+    snprintf(out_path, room, "%s", whole[at] ? whole + at : "/");
 }

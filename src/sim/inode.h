@@ -23,7 +23,7 @@ void inode_look_gone(struct inode *inode);
 void inode_status(const struct inode *inode, struct stat *out_status);
 
 /* Its path from the root, as its names were when they were last in place.
- * Takes: room: what does not fit is cut off. */
+ * Takes: room: what does not fit is cut off, at the end; past PATH_MAX at the beginning. */
 void inode_path(const struct inode *inode, char *out_path, size_t room);
 
 #endif
