@@ -32,7 +32,7 @@ int64_t kernel_process_vm_readv(uint64_t *calls, const struct iovec *local,
                                 const struct iovec *remote)
 {
     (void)calls;
-    int64_t count = syscall(SYS_process_vm_readv, syscall(SYS_getpid), local, 1, remote, 1, 0);
+    int64_t count = syscall(SYS_process_vm_readv, syscall(SYS_getpid), local, 1L, remote, 1L, 0L);
     return count < 0 ? -(int64_t)errno : count;
 }
 
