@@ -1,5 +1,6 @@
 /* mappings.c - see the header. */
 #include "sim/mappings.h"
+#include "core/checking_memory.h"
 
 #include <errno.h>
 #include <sys/mman.h>
@@ -33,6 +34,8 @@ int mappings_add(struct process *process, struct file *file, size_t bytes, int f
 
 static void release(struct mapping *mapping)
 {
+    /* Whoever was killed has left the marks of a checking build on it. */
+    memory_allow(mapping->memory, mapping->bytes);
     if (mapping->file)
         file_release(mapping->file);
     else

@@ -64,6 +64,8 @@ static int64_t receive_urgent(struct tcp *tcp, struct msghdr *message, int flags
     struct socket *socket = &tcp->inet.socket;
     if (socket->options.urgent_inline || tcp->urgent == URGENT_NONE || tcp->urgent == URGENT_TAKEN)
         return -EINVAL;
+    if (tcp->state == TCP_CLOSE && !tcp->fin_came)
+        return -ENOTCONN;
     if (tcp->urgent == URGENT_COMING)
         return tcp->state == TCP_CLOSE || socket->shut & SHUT_FOR_READING ? 0 : -EAGAIN;
     if (!(flags & MSG_PEEK))

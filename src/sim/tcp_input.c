@@ -82,6 +82,8 @@ static bool called(struct tcp *tcp, const struct packet *packet)
     if (tcp->state == TCP_SYN_RECV)
         tcp_established(tcp);
     tcp_timers_retransmit(tcp, true);
+    if (tcp->inet.socket.shut & SHUT_FOR_WRITING)
+        tcp_send_fin(tcp);
     return true;
 }
 
@@ -205,15 +207,26 @@ static bool comes_too_late(const struct tcp *tcp, const struct packet *packet)
            packet->sequence + packet->size > tcp->expected;
 }
 
+/* That is looked at first, and told of even so. */
+static void urgent_comes_too_late(struct tcp *tcp, const struct packet *packet)
+{
+    if (tcp->urgent != URGENT_COMING || tcp->urgent_at < packet->sequence ||
+        tcp->urgent_at >= packet->sequence + packet->size)
+        return;
+    tcp->urgent_byte = packet->bytes[tcp->urgent_at - packet->sequence];
+    tcp->urgent = URGENT_HERE;
+}
+
 /* Gives: whether the connection is still there. */
 static bool take(struct tcp *tcp, const struct packet *packet)
 {
+    if (packet->flags & SEGMENT_URG)
+        urgent(tcp, packet);
     if (comes_too_late(tcp, packet)) {
+        urgent_comes_too_late(tcp, packet);
         tcp_abort(tcp, -ECONNRESET);
         return false;
     }
-    if (packet->flags & SEGMENT_URG)
-        urgent(tcp, packet);
     if (packet->sequence + packet->size > tcp->expected)
         take_in(tcp, packet);
     bool whole = packet->sequence + packet->size == tcp->expected;

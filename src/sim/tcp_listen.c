@@ -43,6 +43,7 @@ static void inherit(struct tcp *tcp, const struct tcp *listener)
 {
     struct socket *socket = &tcp->inet.socket;
     socket->options = listener->inet.socket.options;
+    socket->shut = listener->inet.socket.shut; /* of a connection that it was once */
     tcp->inet.only_6 = listener->inet.only_6;
     tcp->no_delay = listener->no_delay;
     tcp->keep_idle = listener->keep_idle;

@@ -92,27 +92,6 @@ static int64_t make(struct play *play, struct step *step)
     return 0;
 }
 
-static int64_t make_pair(struct play *play, struct step *step)
-{
-    static const int types[] = {SOCK_STREAM, SOCK_SEQPACKET, SOCK_DGRAM};
-    int type = types[below(play, 3)];
-    int place = free_slot(play);
-    int fds[2];
-    step->call = "socketpair";
-    step->argument = type;
-    if (place < 0)
-        return 0;
-    if (socketpair(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) < 0)
-        return -1;
-    put(play, place, fds[0], AF_UNIX, type);
-    place = free_slot(play);
-    if (place >= 0)
-        put(play, place, fds[1], AF_UNIX, type);
-    else
-        close(fds[1]);
-    return 0;
-}
-
 static int64_t bind_slot(struct play *play, struct slot *slot)
 {
     union {
@@ -137,6 +116,48 @@ static int64_t bind_slot(struct play *play, struct slot *slot)
         return -1;
     slot->length = sizeof slot->name;
     return getsockname(slot->fd, (struct sockaddr *)&slot->name, &slot->length);
+}
+
+/* A connection of TCP, of which nobody listens any more. */
+static int64_t connect_pair(struct play *play, int family, int fds[2])
+{
+    struct slot listener = {.family = family, .type = SOCK_STREAM};
+    listener.fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind_slot(play, &listener), 0);
+    assert_int_equal(listen(listener.fd, 1), 0);
+    fds[0] = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int64_t result = connect(fds[0], (struct sockaddr *)&listener.name, listener.length);
+    assert_true(result == 0 || errno == EINPROGRESS);
+    fds[1] = accept4(listener.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    assert_true(fds[1] >= 0);
+    close(listener.fd);
+    return 0;
+}
+
+static int64_t make_pair(struct play *play, struct step *step)
+{
+    static const int kinds[][2] = {{AF_UNIX, SOCK_STREAM}, {AF_UNIX, SOCK_SEQPACKET},
+                                   {AF_UNIX, SOCK_DGRAM},  {AF_INET, SOCK_STREAM},
+                                   {AF_INET, SOCK_STREAM}, {AF_INET6, SOCK_STREAM}};
+    const int *kind = kinds[below(play, 6)];
+    int place = free_slot(play);
+    int fds[2];
+    step->call = "pair";
+    step->argument = kind[0] * 10 + kind[1];
+    if (place < 0)
+        return 0;
+    int64_t result = kind[0] == AF_UNIX
+                         ? socketpair(AF_UNIX, kind[1] | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds)
+                         : connect_pair(play, kind[0], fds);
+    if (result < 0)
+        return -1;
+    put(play, place, fds[0], kind[0], kind[1]);
+    place = free_slot(play);
+    if (place >= 0)
+        put(play, place, fds[1], kind[0], kind[1]);
+    else
+        close(fds[1]);
+    return 0;
 }
 
 static int64_t accept_slot(struct play *play, const struct slot *slot)
@@ -289,7 +310,7 @@ static int perform(void *argument)
         if (slot->fd >= 0)
             step->result = call_slot(play, step, slot, what);
         else
-            step->result = below(play, 4) ? make(play, step) : make_pair(play, step);
+            step->result = below(play, 3) ? make(play, step) : make_pair(play, step);
         step->error = step->result < 0 ? errno : 0;
         look(play, step);
     }
