@@ -207,6 +207,18 @@ HARK_API void hark_sim_tell(const struct hark_sim *world, int fd, size_t most);
 /* System calls so far. */
 HARK_API uint64_t hark_sim_calls(const struct hark_sim *world);
 
+/* Where in memory there are HARK_SIM_PROCESS_LOCAL variables: each file that includes this header
+ * says it of its program or shared library before main, by the borders that the linker has named.
+ * Private; weak, for those that include it and do without worlds. */
+__attribute__((weak)) HARK_API void hark_sim_locals(char *begin, char *end);
+extern char __start_hark_process[] __attribute__((weak, visibility("hidden")));
+extern char __stop_hark_process[] __attribute__((weak, visibility("hidden")));
+__attribute__((constructor)) static void hark_sim_name_locals(void)
+{
+    if (hark_sim_locals)
+        hark_sim_locals(__start_hark_process, __stop_hark_process);
+}
+
 HARK_END
 
 #endif
