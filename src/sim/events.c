@@ -78,6 +78,24 @@ struct event *events_take(struct events *events)
     return event;
 }
 
+static struct event *find(const struct events *events, const void *owner)
+{
+    for (size_t i = 0; i < events->count; i++)
+        if (events->heap[i]->owner == owner)
+            return events->heap[i];
+    return NULL;
+}
+
+void events_drop(struct events *events, const void *owner)
+{
+    struct event *event;
+    while ((event = find(events, owner))) {
+        events_remove(events, event);
+        if (event->drop)
+            event->drop(event);
+    }
+}
+
 void events_done(struct events *events)
 {
     while (events->count > 0) {

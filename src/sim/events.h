@@ -13,6 +13,7 @@ struct event {
     size_t place; /* in the heap, from 1; 0: it is not in */
     void (*happen)(struct event *event);
     void (*drop)(struct event *event); /* the world ends before; NULL: nothing is to be done */
+    const void *owner;                 /* with whose end it ends: events_drop */
 };
 
 struct events {
@@ -33,6 +34,9 @@ uint64_t events_next(const struct events *events);
 
 /* Takes out the first. */
 struct event *events_take(struct events *events);
+
+/* Takes out all of an owner, and drops them. */
+void events_drop(struct events *events, const void *owner);
 
 void events_done(struct events *events);
 

@@ -50,6 +50,7 @@ void hark_sim_power_on(struct hark_sim_machine *machine)
     struct machine *switched = (struct machine *)machine;
     if (switched->on)
         return;
+    events_drop(&world->events, switched);
     network_forget(switched);
     switched->on = true;
     note("power on", (uint64_t)switched->number, 0, 0);

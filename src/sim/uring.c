@@ -42,6 +42,7 @@ static void uring_release(struct file *file)
     struct ring *ring = (struct ring *)file;
     events_remove(&world->events, &ring->work_event);
     request_detach_all(ring);
+    ring->end_event.owner = ring->process->machine; /* at the latest with its power */
     ring->process = NULL;
     ring->buffers = NULL;
     ring->end_event.happen = let_go;

@@ -56,6 +56,7 @@ void hark_sim_destroy(struct hark_sim *ended)
     }
     struct machine *machine;
     while ((machine = world->machines)) {
+        events_drop(&world->events, machine);
         network_destroy(machine);
         world->machines = machine->next;
         disk_destroy(machine->disk);

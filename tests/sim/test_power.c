@@ -3,6 +3,7 @@
 #define HARK_KERNEL_APART /* kernel_openat and its kin are the simulated kernel's here */
 #include "kernel/kernel.h"
 
+#include "hark.h"
 #include "hark/sim.h"
 #include "harness/harness.h"
 
@@ -278,6 +279,67 @@ TEST(power_fails_when_a_scene_says_so)
         hark_sim_start(machine, look, &log);
         assert_int_equal(hark_sim_run(world), 0);
         assert_true(log.found >= log.acknowledged);
+        hark_sim_destroy(world);
+    }
+}
+
+/* --- connections --- */
+
+struct talk {
+    struct hark_loop *loop;
+    struct hark_listener listener;
+    struct hark_op connect, receive;
+    struct hark_address address;
+    int fd;
+    char byte;
+};
+
+static void nothing(struct hark_op *op, int64_t result)
+{
+    (void)op, (void)result;
+}
+
+static void accepted(struct hark_listener *listener, int fd)
+{
+    struct talk *talk = hark_container_of(listener, struct talk, listener);
+    hark_recv(listener->loop, &talk->receive, fd, &talk->byte, 1, 0, nothing);
+}
+
+static const struct hark_listener_events talk_events = {.accepted = accepted};
+
+static int receive_for_ever(void *argument)
+{
+    struct talk *talk = argument;
+    *talk = (struct talk){.fd = -1};
+    if (hark_address_parse("127.0.0.1:7000", &talk->address) < 0 ||
+        hark_loop_create(NULL, &talk->loop) < 0 ||
+        hark_listener_open(talk->loop, &talk->listener, &talk->address, 0, 0, &talk_events) < 0)
+        return 1;
+    talk->fd = hark_os_socket(talk->loop, AF_INET, SOCK_STREAM, 0);
+    hark_connect(talk->loop, &talk->connect, talk->fd, &talk->address.name.any,
+                 talk->address.length, nothing);
+    return hark_run(talk->loop);
+}
+
+/* io_uring's requests outlive their process, but not the power: the connection that one waited for
+ * is gone, and nothing is done to it later (AddressSanitizer would tell). */
+TEST(what_a_ring_waits_for_goes_with_the_power)
+{
+    for (uint64_t seed = 0; seed < 100; seed++) {
+        struct hark_sim *world;
+        struct hark_sim_options options = {.seed = seed};
+        struct talk talk;
+        assert_int_equal(hark_sim_create(&options, &world), 0);
+        struct hark_sim_machine *machine = hark_sim_add_machine(world);
+        for (int life = 0; life < LIVES; life++) {
+            struct hark_sim_process *process = hark_sim_start(machine, receive_for_ever, &talk);
+            assert_int_equal(hark_sim_setenv(process, "HARK_BACKEND", "uring"), 0);
+            assert_int_equal(hark_sim_run_for(world, second_ns / 10), 1);
+            assert_int_equal(talk.listener.accepted_count, 1);
+            hark_sim_power_off(machine);
+            hark_sim_power_on(machine);
+        }
+        assert_int_equal(hark_sim_run(world), 0);
         hark_sim_destroy(world);
     }
 }
