@@ -52,8 +52,16 @@ static void tell_seed(int number)
     in_world = false;
     hark_sim_tell(world, STDERR_FILENO, 40);
     (void)!write(STDERR_FILENO, line, (size_t)length);
-    signal(number, SIG_DFL);
-    raise(number);
+    if (number == SIGABRT)
+        abort();
+}
+
+/* Once: what the handler returns to, or aborts, then ends the process. In a process of a world
+ * signal(2) would be the simulated one's: so before. */
+static void tell_seed_at(int number)
+{
+    struct sigaction action = {.sa_handler = tell_seed, .sa_flags = (int)SA_RESETHAND | SA_NODEFER};
+    assert_int_equal(sigaction(number, &action, NULL), 0);
 }
 
 struct scene {
@@ -124,8 +132,8 @@ void harness_world_run(const struct harness_test *test,
     unsigned long long asked = number_of("HARK_TEST_SEEDS", 0);
     unsigned long long last = first + (asked ? asked : SEEDS) - 1;
     uint64_t begun_ns = now_ns();
-    signal(SIGABRT, tell_seed);
-    signal(SIGSEGV, tell_seed);
+    tell_seed_at(SIGABRT);
+    tell_seed_at(SIGSEGV);
     for (seed = first; seed < last && (asked || now_ns() < begun_ns + ENOUGH_NS); seed++)
         run_apart(&scene);
     run_one(&scene);

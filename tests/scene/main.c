@@ -75,11 +75,11 @@ void scene_failed(const char *file, int line, const char *condition, const char 
     abort();
 }
 
+/* Once: what it returns to then ends the process. */
 static void crashed(int number)
 {
+    (void)number;
     tell_end();
-    signal(number, SIG_DFL);
-    raise(number);
 }
 
 uint64_t scene_seed(void)
@@ -122,7 +122,8 @@ static double seconds_now(void)
 static _Noreturn void work(const struct run *run, const struct scene *scene, struct worker *workers,
                            unsigned number)
 {
-    signal(SIGSEGV, crashed);
+    struct sigaction action = {.sa_handler = crashed, .sa_flags = (int)SA_RESETHAND};
+    (void)sigaction(SIGSEGV, &action, NULL);
     for (uint64_t i = number; i < run->seeds; i += run->workers) {
         uint64_t hash = play(scene, run->first + i, &workers[number]);
         if (run->prints_hash)
