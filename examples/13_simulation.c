@@ -22,7 +22,7 @@
 #include <unistd.h>
 
 #define MILLISECOND UINT64_C(1000000)
-enum { CLIENTS = 3, PORT = 7000, LINES = 16 };
+enum { CLIENTS = 3, PORT = 7000, LINES = 24 };
 
 static bool answers_early;
 

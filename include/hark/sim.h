@@ -6,9 +6,9 @@
  * often as the seed says; and the same seed gives the same run, to the last bit.
  *
  * A process is a function with a stack, descriptors and memory of its own. What it asks of the
- * kernel by way of hark goes to the simulated one; what it asks of the C library by itself (printf,
- * memcpy) does not. Static variables are the whole program's, and so shared by all processes, but
- * those that are HARK_SIM_PROCESS_LOCAL.
+ * kernel by way of hark, or by the C library's names of system calls, goes to the simulated one;
+ * what the C library asks by itself, as in fopen(3), does not. Static variables are the whole
+ * program's, and so shared by all processes, but those that are HARK_SIM_PROCESS_LOCAL.
  *
  * Thread: all calls come from one thread of the real machine, in which the world runs; one world
  * runs at a time. A process may make those calls too that do not say otherwise. */
