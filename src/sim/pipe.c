@@ -116,7 +116,7 @@ static int64_t pipe_write(struct file *file, const struct iovec *vector, int cou
 static uint32_t pipe_poll(struct file *file)
 {
     const struct pipe *pipe = pipe_of(file);
-    if (&pipe->reader->file == file)
+    if (pipe->reader == (struct pipe_end *)file)
         return (pipe->count > 0 ? (uint32_t)(POLLIN | POLLRDNORM) : 0) |
                (pipe->writer ? 0 : (uint32_t)POLLHUP);
     return (pipe->count < PAGES ? (uint32_t)(POLLOUT | POLLWRNORM) : 0) |
@@ -126,7 +126,7 @@ static uint32_t pipe_poll(struct file *file)
 static void pipe_release(struct file *file)
 {
     struct pipe *pipe = pipe_of(file);
-    bool reads = &pipe->reader->file == file;
+    bool reads = pipe->reader == (struct pipe_end *)file;
     *(reads ? &pipe->reader : &pipe->writer) = NULL;
     struct pipe_end *other = reads ? pipe->writer : pipe->reader;
     memory_own_free(file);

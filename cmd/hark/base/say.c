@@ -18,6 +18,7 @@
  */
 #include "base/say.h"
 
+#include "base/process.h"
 #include "hark.h"
 
 #include <ctype.h>
@@ -39,7 +40,7 @@ static const uint64_t second_ns = 1000000000;
 
 enum { LINE_BYTES = 1200, TEXT_BYTES = 1024, PATIENT_MS = 200 };
 
-static struct {
+static PROCESS_LOCAL struct {
     _Atomic(bool) is_log;
     _Atomic(bool) is_journal;
     _Atomic(bool) cut;        /* the last line was taken in part */

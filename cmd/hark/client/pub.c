@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -360,19 +361,31 @@ static void report(const struct publisher *publisher)
         fputs(text, stdout);
 }
 
-int client_pub_run(int argc, char **argv)
+static int run(struct publisher *publisher, int argc, char **argv)
 {
-    static struct publisher publisher = {.target.server = CLIENT_SERVER_DEFAULT};
     struct options_found found;
     int code;
-    if (!options_parse(&client_pub_options, NULL, argc, argv, &publisher, &found, &code))
+    publisher->target.server = CLIENT_SERVER_DEFAULT;
+    if (!options_parse(&client_pub_options, NULL, argc, argv, publisher, &found, &code))
         return code;
-    code = client_target_open(&publisher.target, "pub", found.operands[0]);
+    code = client_target_open(&publisher->target, "pub", found.operands[0]);
     if (code != EXIT_DONE)
         return code;
-    code = publish(&publisher);
-    hark_loop_destroy(publisher.target.loop);
-    names_done(&publisher.target.names);
-    report(&publisher);
+    code = publish(publisher);
+    hark_loop_destroy(publisher->target.loop);
+    names_done(&publisher->target.names);
+    report(publisher);
+    return code;
+}
+
+int client_pub_run(int argc, char **argv)
+{
+    struct publisher *publisher = calloc(1, sizeof *publisher);
+    if (!publisher) {
+        say("pub: %s", why(ENOMEM));
+        return EXIT_REFUSED;
+    }
+    int code = run(publisher, argc, argv);
+    free(publisher);
     return code;
 }

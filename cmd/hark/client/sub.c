@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/say.h"
@@ -342,19 +343,34 @@ const struct options_command client_sub_options = {
     .operands = "the STREAM to subscribe to",
 };
 
-int client_sub_run(int argc, char **argv)
+/* Takes: out_left: set where a look-up is under way still, and uses the subscriber. */
+static int run(struct subscriber *subscriber, int argc, char **argv, bool *out_left)
 {
-    static struct subscriber subscriber = {.target.server = CLIENT_SERVER_DEFAULT};
     struct options_found found;
     int code;
-    if (!options_parse(&client_sub_options, NULL, argc, argv, &subscriber, &found, &code))
+    subscriber->target.server = CLIENT_SERVER_DEFAULT;
+    if (!options_parse(&client_sub_options, NULL, argc, argv, subscriber, &found, &code))
         return code;
-    code = client_target_open(&subscriber.target, "sub", found.operands[0]);
+    code = client_target_open(&subscriber->target, "sub", found.operands[0]);
     if (code != EXIT_DONE)
         return code;
-    code = subscribe(&subscriber);
-    if (hark_loop_destroy(subscriber.target.loop) ==
-        0) /* else a look-up is under way still, and the process ends */
-        names_done(&subscriber.target.names);
+    code = subscribe(subscriber);
+    *out_left = hark_loop_destroy(subscriber->target.loop) < 0;
+    if (!*out_left)
+        names_done(&subscriber->target.names);
+    return code;
+}
+
+int client_sub_run(int argc, char **argv)
+{
+    struct subscriber *subscriber = calloc(1, sizeof *subscriber);
+    bool left = false;
+    if (!subscriber) {
+        say("sub: %s", why(ENOMEM));
+        return EXIT_REFUSED;
+    }
+    int code = run(subscriber, argc, argv, &left);
+    if (!left) /* else the process ends beneath the look-up */
+        free(subscriber);
     return code;
 }

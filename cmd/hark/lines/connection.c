@@ -54,7 +54,7 @@ static bool may_go(const struct lines_connection *lines)
 static enum connection_next lines_next(struct connection *connection)
 {
     struct lines_connection *lines = lines_connection_of(connection);
-    if (lines->mode == LINES_MODE_SUBSCRIBE || lines->refusal)
+    if (lines->mode == LINES_MODE_SUBSCRIBE || lines->refusal || lines->finishing)
         return CONNECTION_DROP;
     if (connection->input.count == 0)
         return CONNECTION_MORE;
@@ -136,7 +136,7 @@ static void lines_rest(struct connection *connection, enum connection_next why)
         lines_refuse(lines, lines->refusal); /* after the answers to what came before it */
     else if (over && lines->publishing.pending == 0)
         connection_close_after_sending(connection);
-    else if (why != CONNECTION_HELD && !lines->refusal)
+    else if (why != CONNECTION_HELD && !lines->refusal && !lines->finishing)
         hark_stream_read_start(&connection->stream);
     else
         hark_stream_read_stop(&connection->stream);
@@ -168,6 +168,7 @@ static void lines_finish(struct connection *connection)
     if (lines->mode == LINES_MODE_SUBSCRIBE && connection->worker->state != WORKER_LEAVES)
         return;
     connection->peer_ended = true; /* no more of it is taken */
+    lines->finishing = true;
     input_drop(&connection->input);
     subscription_close(&lines->subscribing.subscription);
     if (subscribed || lines->publishing.pending == 0)

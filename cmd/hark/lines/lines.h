@@ -38,6 +38,8 @@ struct lines_connection {
     enum lines_mode mode;
     const char *refusal; /* what to say once the answers that are pending are written; NULL:
                             nothing */
+    bool finishing;      /* the server ends: what comes is passed over, half a line that came before
+                            would be missing */
     struct broker_stream *stream;
     struct lines_publishing publishing;
     struct lines_subscribing subscribing;
