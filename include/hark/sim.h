@@ -35,6 +35,11 @@ struct hark_sim_options {
      * is, but those alone that a program has to bear anyway, such as a read that gives fewer bytes:
      * no error, no damage */
     uint32_t faults_per_million;
+    /* Of those that chance brings: kinds that do not happen, a bit for each (1 << kind), and after
+     * how many none happens any more; 0: never. What happens before is as without: so the few that
+     * a failure needs are found */
+    uint32_t faults_off;
+    uint64_t faults_max;
     size_t stack_bytes;   /* of each thread of a process; 0: 256 KiB */
     uint64_t time_max_ns; /* virtual time after which hark_sim_run gives up; 0: a day */
     uint64_t calls_max;   /* system calls after which it does; 0: 100 million */
@@ -96,6 +101,19 @@ HARK_API int hark_sim_run_for(struct hark_sim *world, uint64_t duration_ns);
  * of the signal. */
 HARK_API bool hark_sim_ended(const struct hark_sim_process *process);
 HARK_API int hark_sim_status(const struct hark_sim_process *process);
+
+/* What a process had when it ended, beside its first thread and its standard descriptors: what a
+ * program that cleans up behind itself leaves is nothing. */
+struct hark_sim_leftovers {
+    size_t descriptors;
+    size_t allocations; /* of malloc(3) and its kin, not freed */
+    size_t threads;     /* that were not joined */
+    size_t mappings;    /* of mmap(2) */
+};
+
+/* Fills that in. Of one that has not ended: all are 0. */
+HARK_API void hark_sim_left(const struct hark_sim_process *process,
+                            struct hark_sim_leftovers *out_left);
 
 /* Sends a signal, as kill(2) does. What nobody handles ends the process, but for those that are
  * ignored by default.
@@ -180,10 +198,14 @@ enum hark_sim_fault_kind {
     HARK_SIM_FAULT_BITS,   /* a bit came from the disk as another */
     HARK_SIM_FAULT_MEMORY, /* no memory */
     HARK_SIM_FAULT_POWER,  /* a machine was switched off */
+    HARK_SIM_FAULT_LINK,   /* a packet was lost, late or came twice, a connection went early */
+    HARK_SIM_FAULT_SMALL,  /* a buffer, or a segment, was small */
+    HARK_SIM_FAULT_RING,   /* io_uring stopped short, or ended what repeats */
+    HARK_SIM_FAULT_AWAY,   /* a thread lost its CPU for a while */
     HARK_SIM_FAULT_KINDS,
 };
 
-/* How many of a kind there were so far. */
+/* How many of a kind there were so far. HARK_SIM_FAULT_KINDS: all that chance brought. */
 HARK_API uint64_t hark_sim_faults(const struct hark_sim *world, enum hark_sim_fault_kind kind);
 
 /* --- the world --- */
@@ -203,6 +225,10 @@ HARK_API uint64_t hark_sim_hash(const struct hark_sim *world);
  * thread, which call on which descriptor, and its result. To a descriptor of the real machine.
  * Takes: most: how many lines at the most; some thousands are kept. */
 HARK_API void hark_sim_tell(const struct hark_sim *world, int fd, size_t most);
+
+/* Writes which threads there are, a line each: in which call each sleeps, or was last. After
+ * -EDEADLK those are what waits for nothing. To a descriptor of the real machine. */
+HARK_API void hark_sim_tell_threads(const struct hark_sim *world, int fd);
 
 /* System calls so far. */
 HARK_API uint64_t hark_sim_calls(const struct hark_sim *world);

@@ -2,6 +2,7 @@
 #include "sim/call.h"
 #include "base/check.h"
 #include "sim/faults.h"
+#include "sim/luck.h"
 #include "sim/notes.h"
 #include "sim/schedule.h"
 #include "sim/signals.h"
@@ -18,14 +19,16 @@ enum {
 static void let_time_pass(void)
 {
     uint64_t ns = chance_between(&world->chance, CALL_LEAST_NS, CALL_MOST_NS);
-    if (chance_happens(&world->chance, AWAY_PER_MILLION))
+    if (chance_happens(&world->chance, AWAY_PER_MILLION) && luck_allows(HARK_SIM_FAULT_AWAY))
         ns += chance_delay(&world->chance, 0, AWAY_MOST_NS);
     schedule_advance(ns);
 }
 
-void call_enter(uint64_t *calls)
+void call_enter(uint64_t *calls, const char *name, int fd)
 {
     check(world && world->thread); /* hark was called from outside of a process */
+    world->thread->call = name;
+    world->thread->call_fd = fd;
     world->calls++;
     if (calls)
         ++*calls;
@@ -37,7 +40,7 @@ void call_enter(uint64_t *calls)
 
 int call_begin(uint64_t *calls, const char *name, int fd)
 {
-    call_enter(calls);
+    call_enter(calls, name, fd);
     return faults_of(process_current(), name, call_file(fd), NULL);
 }
 

@@ -12,7 +12,7 @@
 int call_begin(uint64_t *calls, const char *name, int fd);
 
 /* The same without faults: who calls asks for them himself. */
-void call_enter(uint64_t *calls);
+void call_enter(uint64_t *calls, const char *name, int fd);
 
 /* The file stays as long as the call, or the thread. Two at the most. */
 void call_hold(struct file *file);
@@ -32,7 +32,7 @@ int64_t call_end(const char *name, int fd, int64_t result);
 
 #define CALL_WITH_FAULTS(calls, name, fd, made)                                                    \
     __extension__({                                                                                \
-        call_enter(calls);                                                                         \
+        call_enter(calls, name, fd);                                                               \
         int64_t call_result = (made);                                                              \
         call_end(name, fd, call_result);                                                           \
     })

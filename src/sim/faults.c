@@ -211,11 +211,17 @@ static const struct likely_error of_others[] = {
     {"flock", -ENOLCK, 50},
 };
 
+static enum hark_sim_fault_kind kind_of(const char *call)
+{
+    return is_sync(call) ? HARK_SIM_FAULT_SYNC : HARK_SIM_FAULT_ERROR;
+}
+
 static int from_table(const struct question *question, const struct likely_error *table,
                       size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        if (is_call(question->call, table[i].call) && luck_errs(table[i].per_million))
+        if (is_call(question->call, table[i].call) &&
+            luck_errs(kind_of(question->call), table[i].per_million))
             return fail(question, table[i].error);
     return 0;
 }
@@ -225,7 +231,7 @@ static int by_chance(const struct question *question)
     if (!question->file || !question->file->kind->is_regular)
         return from_table(question, of_others, sizeof of_others / sizeof *of_others);
     size_t *bytes = question->bytes;
-    if (bytes && *bytes > 1 && luck_fails(SHORT_PER_MILLION))
+    if (bytes && *bytes > 1 && luck_fails(HARK_SIM_FAULT_SHORT, SHORT_PER_MILLION))
         shorten(question, chance_between(&world->chance, 1, *bytes - 1));
     return from_table(question, of_files, sizeof of_files / sizeof *of_files);
 }
@@ -270,7 +276,9 @@ static bool memory_lacks(void)
 {
     struct question question = {.process = process_current(), .call = "malloc"};
     int error = 0;
-    bool lacks = by_script(&question, &error) ? error != 0 : luck_errs(MEMORY_PER_MILLION);
+    bool lacks = by_script(&question, &error)
+                     ? error != 0
+                     : luck_errs(HARK_SIM_FAULT_MEMORY, MEMORY_PER_MILLION);
     if (lacks)
         luck_count(HARK_SIM_FAULT_MEMORY);
     return lacks;

@@ -55,6 +55,14 @@ void mappings_remove(struct process *process, const void *memory)
     release(found);
 }
 
+size_t mappings_count(const struct process *process)
+{
+    size_t count = 0;
+    for (const struct mapping *mapping = process->mappings; mapping; mapping = mapping->next)
+        count++;
+    return count;
+}
+
 void mappings_release(struct process *process)
 {
     struct mapping *mapping;

@@ -13,6 +13,9 @@ int mappings_add(struct process *process, struct file *file, size_t bytes, int f
 /* What is not mapped: nothing happens. */
 void mappings_remove(struct process *process, const void *memory);
 
+/* How many it has. */
+size_t mappings_count(const struct process *process);
+
 /* All that the process has. */
 void mappings_release(struct process *process);
 

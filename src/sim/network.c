@@ -156,8 +156,9 @@ static void arrive(struct event *event)
 
 static uint64_t loopback_ns(void)
 {
-    return luck_fails(LATE_PER_MILLION) ? chance_delay(&world->chance, 0, LATE_ON_LOOPBACK_MOST_NS)
-                                        : 0;
+    return luck_fails(HARK_SIM_FAULT_LINK, LATE_PER_MILLION)
+               ? chance_delay(&world->chance, 0, LATE_ON_LOOPBACK_MOST_NS)
+               : 0;
 }
 
 /* When what is sent now arrives: the link is taken for as long as its bytes need. */
@@ -199,7 +200,7 @@ static struct packet *double_of(const struct packet *packet)
 static bool is_lost(const struct link *link)
 {
     uint32_t wanted = world->options.lost_per_million;
-    return link->is_cut || luck_fails(wanted ? wanted : LOST_PER_MILLION);
+    return link->is_cut || luck_fails(HARK_SIM_FAULT_LINK, wanted ? wanted : LOST_PER_MILLION);
 }
 
 void network_send(struct machine *from, struct packet *packet, uint64_t *in_order)
@@ -214,7 +215,7 @@ void network_send(struct machine *from, struct packet *packet, uint64_t *in_orde
         memory_own_free(packet);
         return;
     }
-    if (luck_fails(DOUBLED_PER_MILLION))
+    if (luck_fails(HARK_SIM_FAULT_LINK, DOUBLED_PER_MILLION))
         put_on_the_way(double_of(packet), arrival_over(link, packet->size), in_order);
     put_on_the_way(packet, arrival_over(link, packet->size), in_order);
 }

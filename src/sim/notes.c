@@ -90,3 +90,22 @@ void hark_sim_tell(const struct hark_sim *of, int fd, size_t most)
     for (uint64_t at = notes->count - kept; at < notes->count; at++)
         tell_one(fd, &notes->last[at % NOTES_KEPT]);
 }
+
+static void tell_thread(int fd, const struct process *process, const struct thread *thread)
+{
+    char line[160];
+    const char *how = thread->state == THREAD_SLEEPS  ? "sleeps in"
+                      : thread->state == THREAD_ENDED ? "has ended after"
+                                                      : "can go on after";
+    int length = snprintf(line, sizeof line, "process %d  thread %llu  %s %s(%d)\n", process->id,
+                          (unsigned long long)thread->number, how,
+                          thread->call ? thread->call : "nothing", thread->call_fd);
+    (void)!__real_write(fd, line, (size_t)length);
+}
+
+void hark_sim_tell_threads(const struct hark_sim *of, int fd)
+{
+    for (const struct process *process = of->processes; process; process = process->next)
+        for (const struct thread *at = process->ended ? NULL : process->threads; at; at = at->next)
+            tell_thread(fd, process, at);
+}

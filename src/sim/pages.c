@@ -287,7 +287,7 @@ static void fetch(struct inode *inode, struct page *page)
     if (page->resident)
         return;
     page->resident = true;
-    if (!page->bytes || page->dirty || !luck_errs(FLIPS_PER_MILLION))
+    if (!page->bytes || page->dirty || !luck_errs(HARK_SIM_FAULT_BITS, FLIPS_PER_MILLION))
         return;
     luck_count(HARK_SIM_FAULT_BITS);
     part_sides(page);

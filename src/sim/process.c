@@ -55,9 +55,29 @@ void process_end(struct process *process, int status)
     process_bury(process);
 }
 
+/* What is there as it ends. */
+static void count_left(struct process *process)
+{
+    struct hark_sim_leftovers *left = &process->left;
+    for (int fd = 3; fd < process->descriptors.room; fd++)
+        left->descriptors += process->descriptors.table[fd].file != NULL;
+    for (const struct thread *thread = process->threads; thread; thread = thread->next)
+        left->threads += thread->id != process->id;
+    left->mappings = mappings_count(process);
+    left->allocations = process->memory.count;
+}
+
+void hark_sim_left(const struct hark_sim_process *process, struct hark_sim_leftovers *out_left)
+{
+    *out_left = ((const struct process *)process)->left;
+}
+
 /* Threads first: they have no say in the closing of descriptors. */
 void process_bury(struct process *process)
 {
+    if (!process->buried)
+        count_left(process);
+    process->buried = true;
     struct process *former = world->locals_of;
     locals_of(process); /* threads may sleep in a queue among them */
     struct thread *thread;

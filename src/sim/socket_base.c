@@ -12,7 +12,9 @@ enum { BUFFER_USUAL = 212992, SMALL_PER_MILLION = 200000 };
 static int buffer_at_first(void)
 {
     static const int small[] = {4608, 8192, 16384, 65536};
-    return luck_fails(SMALL_PER_MILLION) ? small[chance_below(&world->chance, 4)] : BUFFER_USUAL;
+    return luck_fails(HARK_SIM_FAULT_SMALL, SMALL_PER_MILLION)
+               ? small[chance_below(&world->chance, 4)]
+               : BUFFER_USUAL;
 }
 
 void *socket_base_create(const struct file_kind *kind, const struct socket_calls *calls,

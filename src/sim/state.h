@@ -47,6 +47,9 @@ struct thread {
     struct sleeper *sleepers;
     size_t sleeper_count;
 
+    const char *call; /* the system call that it makes, or made last; NULL: none yet */
+    int call_fd;
+
     struct file *rings[THREAD_RINGS]; /* that it has registered, held: uring.c */
     /* What its system call is about, held until that ends, or the thread does: call_hold. */
     struct file *held[2];
@@ -73,7 +76,9 @@ struct process {
     sigset_t pending;
     struct event alarm;
     bool ended;
+    bool buried;
     int status;
+    struct hark_sim_leftovers left;
 };
 
 /* machine.c */
@@ -111,6 +116,7 @@ struct hark_sim {
     bool errs;              /* faults that are errors happen by chance, too: luck.h */
     struct script *scripts; /* faults.c */
     uint64_t faults[HARK_SIM_FAULT_KINDS];
+    uint64_t faults_by_chance;
     uint32_t move_cookie; /* inotify.c */
     struct notes *notes;  /* notes.c */
 };

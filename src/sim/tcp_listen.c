@@ -84,7 +84,7 @@ bool tcp_listen_completed(struct tcp *tcp)
 {
     struct tcp *listener = tcp->listener;
     if (is_full(listener)) {
-        if (luck_fails(ABORTED_PER_MILLION))
+        if (luck_fails(HARK_SIM_FAULT_LINK, ABORTED_PER_MILLION))
             tcp_abort(tcp, -ECONNABORTED);
         return false;
     }

@@ -136,7 +136,9 @@ static size_t next_size(const struct tcp *tcp)
         size = most;
     if (size == 0 || holds_back(tcp, size, most))
         return 0;
-    return luck_fails(SMALL_PER_MILLION) ? 1 + chance_below(&world->chance, size) : size;
+    return luck_fails(HARK_SIM_FAULT_SMALL, SMALL_PER_MILLION)
+               ? 1 + chance_below(&world->chance, size)
+               : size;
 }
 
 static bool is_at_end(const struct tcp *tcp)

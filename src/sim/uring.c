@@ -154,7 +154,7 @@ static int64_t submit(struct ring *ring, unsigned count)
     struct io_uring_sqe sqe;
     int64_t submitted = 0;
     while (submitted < count) {
-        if (luck_fails(STOPS_SHORT_PER_MILLION))
+        if (luck_fails(HARK_SIM_FAULT_RING, STOPS_SHORT_PER_MILLION))
             return submitted ? submitted : -EAGAIN;
         if (!uring_queue_take(ring, &sqe))
             break;
@@ -178,7 +178,7 @@ static int wait_for(struct ring *ring, unsigned wanted, uint64_t until_ns)
         bring_in(ring);
         if (uring_queue_completions(ring) >= enough)
             return 0;
-        if (luck_fails(INTERRUPTED_PER_MILLION))
+        if (luck_fails(HARK_SIM_FAULT_RING, INTERRUPTED_PER_MILLION))
             return -EINTR;
         if (until_ns <= world->now_ns)
             return -ETIME;

@@ -353,7 +353,7 @@ static void try_call(struct request *request)
         return request_complete(request, error, 0);
     if (sqe->opcode == IORING_OP_OPENAT2 || (quick && chance_below(&world->chance, 4)))
         return request_complete(request, perform(request), 0);
-    if (luck_fails(NO_WORKER_PER_MILLION))
+    if (luck_fails(HARK_SIM_FAULT_RING, NO_WORKER_PER_MILLION))
         return request_complete(request, -ECANCELED, 0);
     request_delay(request, worker_delay(request));
 }

@@ -165,7 +165,7 @@ bool request_complete_more(struct request *request, int64_t result, uint32_t fla
     struct ring *ring = request->ring;
     bool has_room =
         !uring_queue_is_overflown(ring) && uring_queue_completions(ring) < ring->cq_entries;
-    if (!has_room || luck_fails(REPEATING_ENDS_PER_MILLION)) {
+    if (!has_room || luck_fails(HARK_SIM_FAULT_RING, REPEATING_ENDS_PER_MILLION)) {
         request_complete(request, result, flags);
         return false;
     }

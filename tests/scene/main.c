@@ -3,12 +3,11 @@
  * Each worker is a process that plays every so manieth seed, and tells how far it is in memory that
  * all share. Where one fails it has said why; its seed is told with the command that plays it
  * again. */
-#include "scene.h"
+#include "shrink.h"
 
 #include <errno.h>
 #include <getopt.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,98 +16,16 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { WORKERS_MAX = 256, LINES_TOLD = 60 };
-
-struct worker {
-    uint64_t seed; /* that is being played */
-    uint64_t seeds;
-    uint64_t simulated_ns;
-    uint64_t calls;
-    pid_t pid;
-};
+enum { WORKERS_MAX = 256 };
 
 struct run {
     const char *only;
     uint64_t first, seeds;
     unsigned workers;
-    bool prints_hash;
+    struct without without;
+    bool prints_hash, shrinks;
+    bool plays_kept; /* the seeds of the scene's own, first */
 };
-
-static struct scene *scenes;
-static struct hark_sim *playing;
-static const struct scene *scene_played;
-static uint64_t seed_played;
-static const char *program;
-
-void scene_enrol(struct scene *scene)
-{
-    struct scene **at = &scenes;
-    while (*at && strcmp((*at)->name, scene->name) < 0)
-        at = &(*at)->next;
-    scene->next = *at;
-    *at = scene;
-}
-
-/* --- one seed --- */
-
-static void tell_end(void)
-{
-    char line[200];
-    int length =
-        snprintf(line, sizeof line, "to play it again: %s --scene %s --first %llu --seeds 1\n",
-                 program, scene_played->name, (unsigned long long)seed_played);
-    hark_sim_tell(playing, STDERR_FILENO, LINES_TOLD);
-    (void)!write(STDERR_FILENO, line, (size_t)length);
-}
-
-void scene_failed(const char *file, int line, const char *condition, const char *format, ...)
-{
-    char text[500];
-    int length = snprintf(text, sizeof text, "%s:%d: %s: ", file, line, condition);
-    va_list arguments;
-    va_start(arguments, format);
-    length += vsnprintf(text + length, sizeof text - (size_t)length, format, arguments);
-    va_end(arguments);
-    fprintf(stderr, "scene %s, seed %llu: %s\n", scene_played->name,
-            (unsigned long long)seed_played, text);
-    tell_end();
-    abort();
-}
-
-/* Once: what it returns to then ends the process. */
-static void crashed(int number)
-{
-    (void)number;
-    tell_end();
-}
-
-uint64_t scene_seed(void)
-{
-    return seed_played;
-}
-
-void scene_run(struct hark_sim *world)
-{
-    int result = hark_sim_run(world);
-    scene_check(result == 0, "the world ends with %s", hark_error_name(result));
-}
-
-static uint64_t play(const struct scene *scene, uint64_t seed, struct worker *worker)
-{
-    struct hark_sim_options options = {
-        .seed = seed, .faults_per_million = scene->faults_per_million, .quiet = true};
-    if (hark_sim_create(&options, &playing) < 0)
-        abort();
-    scene_played = scene;
-    seed_played = worker->seed = seed;
-    scene->play(playing);
-    uint64_t hash = hark_sim_hash(playing);
-    worker->simulated_ns += hark_sim_now(playing);
-    worker->calls += hark_sim_calls(playing);
-    worker->seeds++;
-    hark_sim_destroy(playing);
-    return hash;
-}
 
 /* --- all of them --- */
 
@@ -122,33 +39,53 @@ static double seconds_now(void)
 static _Noreturn void work(const struct run *run, const struct scene *scene, struct worker *workers,
                            unsigned number)
 {
-    struct sigaction action = {.sa_handler = crashed, .sa_flags = (int)SA_RESETHAND};
-    (void)sigaction(SIGSEGV, &action, NULL);
-    for (uint64_t i = number; i < run->seeds; i += run->workers) {
-        uint64_t hash = play(scene, run->first + i, &workers[number]);
+    const uint64_t kept = run->plays_kept ? scene->kept_count : 0;
+    for (uint64_t i = number; i < kept + run->seeds; i += run->workers) {
+        uint64_t seed = i < kept ? scene->kept[i] : run->first + i - kept;
+        uint64_t hash = play(scene, seed, run->without, &workers[number]);
         if (run->prints_hash)
-            printf("%s %llu %016llx\n", scene->name, (unsigned long long)(run->first + i),
+            printf("%s %llu %016llx\n", scene->name, (unsigned long long)seed,
                    (unsigned long long)hash);
     }
     fflush(stdout);
     _exit(0);
 }
 
+static struct worker sum_of(const struct run *run, const struct worker *workers)
+{
+    struct worker sum = {0};
+    for (unsigned i = 0; i < run->workers; i++) {
+        sum.seeds += workers[i].seeds;
+        sum.simulated_ns += workers[i].simulated_ns;
+        sum.calls += workers[i].calls;
+        for (int kind = 0; kind <= HARK_SIM_FAULT_KINDS; kind++)
+            sum.faults[kind] += workers[i].faults[kind];
+    }
+    return sum;
+}
+
+static void tell_faults(const struct scene *scene, const uint64_t *faults)
+{
+    fprintf(stderr, "%s: %llu faults by chance", scene->name,
+            (unsigned long long)faults[HARK_SIM_FAULT_KINDS]);
+    for (int kind = 0; kind < HARK_SIM_FAULT_KINDS; kind++)
+        if (faults[kind])
+            fprintf(stderr, "%s%llu %s", ", ", (unsigned long long)faults[kind],
+                    shrink_kinds[kind]);
+    fprintf(stderr, "\n");
+}
+
 static void tell_progress(const struct scene *scene, const struct run *run,
                           const struct worker *workers, double began, bool is_last)
 {
-    uint64_t seeds = 0, simulated_ns = 0, calls = 0;
-    for (unsigned i = 0; i < run->workers; i++) {
-        seeds += workers[i].seeds;
-        simulated_ns += workers[i].simulated_ns;
-        calls += workers[i].calls;
-    }
+    struct worker sum = sum_of(run, workers);
     double took = seconds_now() - began;
-    fprintf(stderr,
-            "%s%s: %llu of %llu seeds, %.0f a second, %.1f simulated hours, %.1f million calls%s",
-            is_last ? "" : "\r", scene->name, (unsigned long long)seeds,
-            (unsigned long long)run->seeds, (double)seeds / (took > 0 ? took : 1),
-            (double)simulated_ns / 3.6e12, (double)calls / 1e6, is_last ? "\n" : "   ");
+    fprintf(stderr, "%s%s: %llu seeds, %.0f a second, %.1f simulated hours, %.1f million calls%s",
+            is_last ? "" : "\r", scene->name, (unsigned long long)sum.seeds,
+            (double)sum.seeds / (took > 0 ? took : 1), (double)sum.simulated_ns / 3.6e12,
+            (double)sum.calls / 1e6, is_last ? "\n" : "   ");
+    if (is_last)
+        tell_faults(scene, sum.faults);
 }
 
 /* Waits for a worker's end, for a second at most. Gives its place; -1: none has ended. */
@@ -172,10 +109,7 @@ static int await_worker(const struct worker *workers, unsigned count, int *out_s
 /* Gives whether all seeds hold. */
 static bool play_scene(const struct run *run, const struct scene *scene)
 {
-    struct worker *workers = mmap(NULL, WORKERS_MAX * sizeof *workers, PROT_READ | PROT_WRITE,
-                                  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (workers == MAP_FAILED)
-        abort();
+    struct worker *workers = play_workers(WORKERS_MAX);
     double began = seconds_now();
     fflush(NULL);
     for (unsigned i = 0; i < run->workers; i++) {
@@ -207,6 +141,7 @@ static bool play_scene(const struct run *run, const struct scene *scene)
 static void print_usage(void)
 {
     printf("usage: %s [--scene NAME] [--seeds COUNT] [--first SEED] [--jobs COUNT] [--hash]\n"
+           "       [--shrink] [--faults-off MASK] [--faults-max COUNT]\n"
            "\n"
            "Plays scenes in simulated worlds, each from many seeds. What fails is told with its "
            "seed,\n"
@@ -217,9 +152,14 @@ static void print_usage(void)
            "  --first SEED    the first of them (1)\n"
            "  --jobs COUNT    how many at a time (the CPUs)\n"
            "  --hash          print a number for each seed that stands for its whole run\n"
+           "  --shrink        leave out kinds of faults, and the last of the others, while the "
+           "first\n"
+           "                  seed still fails, and play what is left of it\n"
+           "  --faults-off, --faults-max\n"
+           "                  what it has found\n"
            "\n"
            "scenes:\n",
-           program);
+           play_program);
     for (const struct scene *scene = scenes; scene; scene = scene->next)
         printf("  %-12s  %s\n", scene->name, scene->about);
 }
@@ -230,7 +170,7 @@ static uint64_t number_in(const char *text)
     errno = 0;
     uint64_t value = strtoull(text, &end, 0);
     if (errno || *end || end == text) {
-        fprintf(stderr, "%s: %s is no number\n", program, text);
+        fprintf(stderr, "%s: %s is no number\n", play_program, text);
         exit(2);
     }
     return value;
@@ -243,10 +183,14 @@ static struct run options(int count, char **arguments)
                                           {"first", required_argument, NULL, 'f'},
                                           {"jobs", required_argument, NULL, 'j'},
                                           {"hash", no_argument, NULL, 'h'},
+                                          {"shrink", no_argument, NULL, 'r'},
+                                          {"faults-off", required_argument, NULL, 'o'},
+                                          {"faults-max", required_argument, NULL, 'm'},
                                           {"help", no_argument, NULL, '?'},
                                           {NULL, 0, NULL, 0}};
     long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-    struct run run = {.first = 1, .seeds = 1000, .workers = cpus > 0 ? (unsigned)cpus : 1};
+    struct run run = {
+        .first = 1, .seeds = 1000, .plays_kept = true, .workers = cpus > 0 ? (unsigned)cpus : 1};
     int option;
     while ((option = getopt_long(count, arguments, "", known, NULL)) != -1) {
         switch (option) {
@@ -258,9 +202,19 @@ static struct run options(int count, char **arguments)
             break;
         case 'f':
             run.first = number_in(optarg);
+            run.plays_kept = false;
             break;
         case 'j':
             run.workers = (unsigned)number_in(optarg);
+            break;
+        case 'r':
+            run.shrinks = true;
+            break;
+        case 'o':
+            run.without.faults_off = (uint32_t)number_in(optarg);
+            break;
+        case 'm':
+            run.without.faults_max = number_in(optarg);
             break;
         case 'h':
             run.prints_hash = true;
@@ -279,7 +233,7 @@ static struct run options(int count, char **arguments)
 
 int main(int count, char **arguments)
 {
-    program = arguments[0];
+    play_program = arguments[0];
     struct run run = options(count, arguments);
     sigset_t child;
     sigemptyset(&child);
@@ -289,14 +243,14 @@ int main(int count, char **arguments)
     for (const struct scene *scene = scenes; scene; scene = scene->next) {
         if (run.only && strcmp(run.only, scene->name) != 0)
             continue;
-        bool holds = play_scene(&run, scene);
+        bool holds = run.shrinks ? shrink(scene, run.first) : play_scene(&run, scene);
         printf("[ %8s ] scene %s\n", holds ? "      OK" : " FAILED ", scene->name);
         fflush(stdout);
         passed += holds;
         failed += !holds;
     }
     if (passed + failed == 0)
-        fprintf(stderr, "%s: there is no scene %s; --help lists them\n", program, run.only);
+        fprintf(stderr, "%s: there is no scene %s; --help lists them\n", play_program, run.only);
     printf("%u passed, %u failed\n", passed, failed);
     return failed > 0 || passed == 0;
 }

@@ -18,22 +18,35 @@ struct scene {
     const char *about;
     void (*play)(struct hark_sim *world);
     uint32_t faults_per_million; /* hark_sim_options */
+    uint32_t faults_off;
+    const uint64_t *kept; /* seeds that have found something: they are played first */
+    size_t kept_count;
     struct scene *next;
 };
 
 void scene_enrol(struct scene *scene);
 
-/* A scene with faults of chance, and one that has none. */
-#define SCENE(scene_name, scene_about)      SCENE_WITH(scene_name, scene_about, 0)
-#define SCENE_CALM(scene_name, scene_about) SCENE_WITH(scene_name, scene_about, 1)
-#define SCENE_WITH(scene_name, scene_about, faults)                                                \
+/* A scene with faults of chance, one that has none, and one that says how many, and of which kinds
+ * (1 << HARK_SIM_FAULT_...) there are none. The numbers behind are seeds that have found something:
+ * they are played first. */
+#define SCENE(scene_name, scene_about, ...)                                                        \
+    SCENE_WITHOUT(scene_name, scene_about, 0, 0, __VA_ARGS__)
+#define SCENE_CALM(scene_name, scene_about, ...)                                                   \
+    SCENE_WITHOUT(scene_name, scene_about, 1, 0, __VA_ARGS__)
+#define SCENE_WITH(scene_name, scene_about, faults, ...)                                           \
+    SCENE_WITHOUT(scene_name, scene_about, faults, 0, __VA_ARGS__)
+#define SCENE_WITHOUT(scene_name, scene_about, faults, off, ...)                                   \
     static void scene_##scene_name(struct hark_sim *world);                                        \
     __attribute__((constructor)) static void scene_enrol_##scene_name(void)                        \
     {                                                                                              \
+        static const uint64_t kept[] = {0, __VA_ARGS__}; /* the first stands for none */           \
         static struct scene scene = {.name = #scene_name,                                          \
                                      .about = scene_about,                                         \
                                      .play = scene_##scene_name,                                   \
-                                     .faults_per_million = (faults)};                              \
+                                     .faults_per_million = (faults),                               \
+                                     .faults_off = (off),                                          \
+                                     .kept = kept + 1,                                             \
+                                     .kept_count = sizeof kept / sizeof *kept - 1};                \
         scene_enrol(&scene);                                                                       \
     }                                                                                              \
     static void scene_##scene_name(struct hark_sim *world)
@@ -50,6 +63,9 @@ _Noreturn void scene_failed(const char *file, int line, const char *condition, c
 
 /* The seed that is being played, for scenes in which it is a case's number. */
 uint64_t scene_seed(void);
+
+/* It has ended with 0, and cleaned up behind itself. */
+void scene_left_nothing(const struct hark_sim_process *process);
 
 /* Runs the world until all processes have ended: else the scene fails. */
 void scene_run(struct hark_sim *world);

@@ -305,6 +305,8 @@ static void write_to(struct engine *engine, struct place *place, uint64_t number
     }
     if (place->written || place->has_ended || (place->asked && !place->empty))
         return;
+    if (!place->empty && !place->waiting && place->sort != COUNTER)
+        return; /* it may be full */
     note_written(place);
     if (at_once) {
         scene_check(write(place->other, bytes, count) == (ssize_t)count, "%s", strerror(errno));
@@ -536,7 +538,9 @@ static void compare(const struct engine *one, const struct engine *other, size_t
                 name_of(b->result, text_b), b->round, other->name);
 }
 
-SCENE_CALM(engines, "a program on all four engines, which must be told the same")
+/* No file's bytes in pieces: those are told as they come. */
+SCENE_WITHOUT(engines, "a program on all four engines, which must be told the same", 0,
+              1 << HARK_SIM_FAULT_SHORT, 1, 6, 60, 127, 208, 301, 823)
 {
     static const char *const names[ENGINES] = {"uring", "epoll", "poll", "select"};
     struct action *program = write_program(world);
@@ -550,8 +554,7 @@ SCENE_CALM(engines, "a program on all four engines, which must be told the same"
     }
     scene_run(world);
     for (size_t i = 0; i < ENGINES; i++) {
-        scene_check(hark_sim_status(processes[i]) == 0, "%s: status %d", names[i],
-                    hark_sim_status(processes[i]));
+        scene_left_nothing(processes[i]);
         for (size_t task = 0; task < TASKS; task++)
             compare(&engines[0], &engines[i], task);
     }

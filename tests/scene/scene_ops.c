@@ -236,6 +236,6 @@ SCENE(ops, "timers, work, posts, polls, deadlines and cancels in any order")
     program->world = world;
     struct hark_sim_process *process = hark_sim_start(hark_sim_add_machine(world), run, program);
     scene_run(world);
-    scene_check(hark_sim_status(process) == 0, "status %d", hark_sim_status(process));
+    scene_left_nothing(process);
     free(program);
 }

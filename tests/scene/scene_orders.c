@@ -443,7 +443,8 @@ static int run(void *argument)
     return result;
 }
 
-SCENE(orders, "up to four ops on two descriptors, all that can happen to them in all orders")
+SCENE(orders, "up to four ops on two descriptors, all that can happen to them in all orders", 1073,
+      75420)
 {
     static const char *const engines[ENGINES] = {"uring", "epoll", "poll", "select"};
     struct orders *orders = calloc(1, sizeof *orders);
@@ -451,6 +452,6 @@ SCENE(orders, "up to four ops on two descriptors, all that can happen to them in
     struct hark_sim_process *process = hark_sim_start(hark_sim_add_machine(world), run, orders);
     hark_sim_setenv(process, "HARK_BACKEND", engines[orders->order.engine]);
     scene_run(world);
-    scene_check(hark_sim_status(process) == 0, "status %d", hark_sim_status(process));
+    scene_left_nothing(process);
     free(orders);
 }
