@@ -60,7 +60,7 @@ static void count_left(struct process *process)
 {
     struct hark_sim_leftovers *left = &process->left;
     for (int fd = 3; fd < process->descriptors.room; fd++)
-        left->descriptors += process->descriptors.table[fd].file != NULL;
+        left->descriptors += process->descriptors.table[fd].file ? 1 : 0;
     for (const struct thread *thread = process->threads; thread; thread = thread->next)
         left->threads += thread->id != process->id;
     left->mappings = mappings_count(process);

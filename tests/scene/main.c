@@ -140,7 +140,7 @@ static bool play_scene(const struct run *run, const struct scene *scene)
 
 static void print_usage(void)
 {
-    printf("usage: %s [--scene NAME] [--seeds COUNT] [--first SEED] [--jobs COUNT] [--hash]\n"
+    printf("usage: %s [[--scene] NAME] [--seeds COUNT] [--first SEED] [--jobs COUNT] [--hash]\n"
            "       [--shrink] [--faults-off MASK] [--faults-max COUNT]\n"
            "\n"
            "Plays scenes in simulated worlds, each from many seeds. What fails is told with its "
@@ -191,6 +191,9 @@ static struct run options(int count, char **arguments)
     long cpus = sysconf(_SC_NPROCESSORS_ONLN);
     struct run run = {
         .first = 1, .seeds = 1000, .plays_kept = true, .workers = cpus > 0 ? (unsigned)cpus : 1};
+    const char *wanted = getenv("HARK_SCENE_SEEDS"); /* scripts/mutate */
+    if (wanted)
+        run.seeds = number_in(wanted);
     int option;
     while ((option = getopt_long(count, arguments, "", known, NULL)) != -1) {
         switch (option) {
@@ -224,6 +227,9 @@ static struct run options(int count, char **arguments)
             exit(optopt ? 2 : 0);
         }
     }
+    if (optind < count)
+        run.only = arguments[optind];
+    run.without.aloud = run.seeds == 1;
     if (run.workers > WORKERS_MAX)
         run.workers = WORKERS_MAX;
     if (run.workers == 0 || run.workers > run.seeds)

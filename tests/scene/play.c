@@ -18,6 +18,7 @@ static const struct scene *scene_played;
 static uint64_t seed_played;
 static struct without without_played;
 static struct worker *worker_played;
+static bool has_told; /* how it ended */
 
 void scene_enrol(struct scene *scene)
 {
@@ -40,6 +41,7 @@ static void count(struct worker *worker)
 
 static void tell_end(void)
 {
+    has_told = true;
     char line[300], without[80] = "";
     if (without_played.faults_off || without_played.faults_max)
         snprintf(without, sizeof without, " --faults-off %#x --faults-max %llu",
@@ -72,7 +74,8 @@ void scene_failed(const char *file, int line, const char *condition, const char 
 static void crashed(int number)
 {
     (void)number;
-    tell_end();
+    if (!has_told)
+        tell_end();
 }
 
 uint64_t scene_seed(void)
@@ -105,11 +108,12 @@ uint64_t play(const struct scene *scene, uint64_t seed, struct without without,
                                        .faults_per_million = scene->faults_per_million,
                                        .faults_off = scene->faults_off | without.faults_off,
                                        .faults_max = without.faults_max,
-                                       .quiet = true};
+                                       .quiet = !without.aloud};
     if (hark_sim_create(&options, &playing) < 0)
         abort();
     struct sigaction action = {.sa_handler = crashed, .sa_flags = (int)SA_RESETHAND};
     (void)sigaction(SIGSEGV, &action, NULL);
+    (void)sigaction(SIGABRT, &action, NULL);
     scene_played = scene;
     without_played = without;
     worker_played = worker;

@@ -20,6 +20,7 @@ struct worker {
 struct without {
     uint32_t faults_off;
     uint64_t faults_max;
+    bool aloud; /* what processes write is to be read */
 };
 
 /* In the order of their names. */

@@ -1,6 +1,6 @@
 /* shrink.c - see the header. Each trial is a process of its own, since what fails aborts. Kinds of
- * faults are left out one by one; of those that are left, as many of the first happen as are needed,
- * which halving finds. */
+ * faults are left out one by one; of those that are left, as many of the first happen as are
+ * needed, which halving finds. */
 #include "shrink.h"
 
 #include <fcntl.h>
@@ -90,6 +90,7 @@ bool shrink(const struct scene *scene, uint64_t seed)
             (unsigned long long)seed, (unsigned long long)trial.faults);
     leave_out_kinds(&trial);
     leave_out_last(&trial);
+    trial.without.aloud = true;
     (void)fails(&trial, true);
     fprintf(stderr, "%llu faults are left, of these kinds:", (unsigned long long)trial.faults);
     for (unsigned kind = 0; kind < HARK_SIM_FAULT_KINDS; kind++)
