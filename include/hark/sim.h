@@ -68,7 +68,7 @@ HARK_API int hark_sim_create(const struct hark_sim_options *options, struct hark
  * Takes: NULL: nothing happens. */
 HARK_API void hark_sim_destroy(struct hark_sim *world);
 
-/* Adds a machine, switched on, with a disk on which there is /tmp and nothing else. Its addresses
+/* Adds a machine, switched on, with a disk on which there are /tmp and /dev/null. Its addresses
  * are 10.0.0.N and fd00::N, N its number from 1, in hexadecimal digits there, and 127.0.0.1 and ::1
  * for itself. All machines are on one link.
  * Gives: the machine, which lives as long as the world; NULL: no memory. */

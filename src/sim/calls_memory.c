@@ -66,11 +66,6 @@ static const char *chosen_backend(void)
 
 const char *kernel_getenv(const char *name)
 {
-    const struct process *process = process_current();
-    size_t length = strlen(name);
-    for (size_t i = process->variables; i-- > 0;)
-        if (strncmp(process->environment[i], name, length) == 0 &&
-            process->environment[i][length] == '=')
-            return process->environment[i] + length + 1;
-    return strcmp(name, "HARK_BACKEND") == 0 ? chosen_backend() : NULL;
+    const char *value = process_variable(process_current(), name);
+    return value || strcmp(name, "HARK_BACKEND") != 0 ? value : chosen_backend();
 }

@@ -39,8 +39,10 @@ int kernel_setrlimit(uint64_t *calls, int resource, const struct rlimit *limit)
 }
 
 /* Every process has used the CPU for as long as the world has lasted. */
-static int use(struct rusage *out_usage)
+static int use(int who, struct rusage *out_usage)
 {
+    if (who != RUSAGE_SELF && who != RUSAGE_CHILDREN && who != RUSAGE_THREAD)
+        return -EINVAL;
     memset(out_usage, 0, sizeof *out_usage);
     out_usage->ru_utime.tv_sec = (time_t)(world->now_ns / 1000000000u);
     out_usage->ru_utime.tv_usec = (suseconds_t)(world->now_ns / 1000 % 1000000u);
@@ -50,6 +52,5 @@ static int use(struct rusage *out_usage)
 
 int kernel_getrusage(uint64_t *calls, int who, struct rusage *out_usage)
 {
-    (void)who;
-    return (int)CALL(calls, "getrusage", -1, use(out_usage));
+    return (int)CALL(calls, "getrusage", -1, use(who, out_usage));
 }

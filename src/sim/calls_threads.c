@@ -159,14 +159,21 @@ uint64_t *kernel_thread_word(void)
 int kernel_sched_getaffinity(cpu_set_t *out_cpus)
 {
     CPU_ZERO(out_cpus);
-    for (size_t cpu = 0; cpu < 4; cpu++)
-        CPU_SET(cpu, out_cpus);
+    for (size_t cpu = 0; cpu < CPUS; cpu++)
+        if (world->thread->cpus & 1u << cpu)
+            CPU_SET(cpu, out_cpus);
     return 0;
 }
 
 int kernel_sched_setaffinity(const cpu_set_t *cpus)
 {
-    return CPU_COUNT(cpus) > 0 ? 0 : -EINVAL;
+    uint32_t wanted = 0;
+    for (size_t cpu = 0; cpu < CPUS; cpu++)
+        wanted |= CPU_ISSET(cpu, cpus) ? 1u << cpu : 0;
+    if (wanted == 0)
+        return -EINVAL;
+    world->thread->cpus = wanted;
+    return 0;
 }
 
 void kernel_sched_yield(void)

@@ -27,14 +27,20 @@ static const uint64_t bytes_by_default = UINT64_C(1) << 40;
 
 /* --- making --- */
 
+static struct inode *make_name(struct inode *directory, const char *name, mode_t mode)
+{
+    struct inode *made = inode_create(directory->disk, mode);
+    directory_add(directory, name, made);
+    inode_release(made); /* its name has it */
+    return made;
+}
+
 static void make_names(struct disk *disk)
 {
-    struct inode *temporary;
     disk->root = inode_create(disk, S_IFDIR | 0755);
     disk->root->linked = true;
-    temporary = inode_create(disk, S_IFDIR | S_ISVTX | 0777);
-    directory_add(disk->root, "tmp", temporary);
-    inode_release(temporary);
+    (void)make_name(disk->root, "tmp", S_IFDIR | S_ISVTX | 0777);
+    (void)make_name(make_name(disk->root, "dev", S_IFDIR | 0755), "null", S_IFCHR | 0666);
 }
 
 struct disk *disk_of(struct machine *machine)

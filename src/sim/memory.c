@@ -4,6 +4,7 @@
 #include "hark/base.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -157,6 +158,14 @@ static void given_back(const void *memory)
     struct memory_set *set = sets;
     while (set && !take_out(set, memory))
         set = set->next;
+}
+
+size_t memory_in_use(const struct memory_set *set)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < set->room; i++)
+        bytes += set->places[i] ? malloc_usable_size(set->places[i]) : 0;
+    return bytes;
 }
 
 size_t memory_release(struct memory_set *set)

@@ -35,6 +35,9 @@ void memory_of(struct memory_set *set);
 /* Asked before a process is given memory: whether there is none. NULL: there always is. */
 void memory_ask(bool (*lacks)(void));
 
+/* Its bytes, as malloc_usable_size(3) counts them. */
+size_t memory_in_use(const struct memory_set *set);
+
 /* Gives all of it back to the real machine.
  * Gives: how many there were. */
 size_t memory_release(struct memory_set *set);

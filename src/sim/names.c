@@ -95,7 +95,7 @@ static int open_found(struct process *process, struct inode *inode, int flags, b
     if (most && open_files(process->machine) >= most)
         return -ENFILE;
     struct file *file = opened_create(inode, flags);
-    if (flags & O_TRUNC && !created && !(flags & O_PATH)) {
+    if (flags & O_TRUNC && !created && !(flags & O_PATH) && S_ISREG(inode->mode)) {
         pages_truncate(inode, 0);
         opened_cut(inode);
     }

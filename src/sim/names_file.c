@@ -36,6 +36,8 @@ int names_sync(struct file *file, bool data_alone)
     if (file->flags & O_PATH)
         return -EBADF;
     struct inode *inode = opened->inode;
+    if (S_ISCHR(inode->mode))
+        return -EINVAL;
     if (S_ISDIR(inode->mode)) {
         changes_sync(inode->disk, inode);
         return 0;
@@ -54,7 +56,7 @@ int names_truncate(struct file *file, int64_t length)
         return -EINVAL;
     if (file->flags & O_PATH)
         return -EBADF;
-    if (!opened || !is_writable(file))
+    if (!opened || !is_writable(file) || !S_ISREG(opened->inode->mode))
         return -EINVAL;
     if (length > pages_length_max)
         return -EFBIG;

@@ -148,6 +148,37 @@ static const struct file_kind directory = {
     .status = opened_status,
 };
 
+/* --- /dev/null: null(4) --- */
+
+static int64_t null_read(struct file *file, const struct iovec *vector, int count, int64_t offset,
+                         int flags)
+{
+    (void)file;
+    (void)vector;
+    (void)count;
+    (void)offset;
+    (void)flags;
+    return 0;
+}
+
+static int64_t null_write(struct file *file, const struct iovec *vector, int count, int64_t offset,
+                          int flags)
+{
+    (void)file;
+    (void)offset;
+    (void)flags;
+    return (int64_t)vector_bytes(vector, count);
+}
+
+static const struct file_kind null = {
+    .name = "null",
+    .is_regular = true,
+    .release = opened_release,
+    .read = null_read,
+    .write = null_write,
+    .status = opened_status,
+};
+
 static const struct file_kind place = {
     .name = "place",
     .is_regular = true,
@@ -172,6 +203,7 @@ struct file *opened_create(struct inode *inode, int flags)
 {
     const struct file_kind *kind = flags & O_PATH         ? &place
                                    : S_ISDIR(inode->mode) ? &directory
+                                   : S_ISCHR(inode->mode) ? &null
                                                           : &regular;
     struct opened *opened = file_create(kind, sizeof *opened, kept_flags(flags));
     opened->inode = inode;

@@ -123,14 +123,44 @@ int hark_sim_status(const struct hark_sim_process *process)
 
 /* --- the environment --- */
 
-int hark_sim_setenv(struct hark_sim_process *started, const char *name, const char *value)
+static char **find_variable(const struct process *process, const char *name)
 {
-    struct process *process = (struct process *)started;
+    size_t length = strlen(name);
+    for (size_t i = 0; i < process->variables; i++)
+        if (strncmp(process->environment[i], name, length) == 0 &&
+            process->environment[i][length] == '=')
+            return &process->environment[i];
+    return NULL;
+}
+
+const char *process_variable(const struct process *process, const char *name)
+{
+    char **found = find_variable(process, name);
+    return found ? *found + strlen(name) + 1 : NULL;
+}
+
+void process_set_variable(struct process *process, const char *name, const char *value)
+{
     size_t bytes = strlen(name) + strlen(value) + 2;
     char *variable = memory_own(bytes);
     snprintf(variable, bytes, "%s=%s", name, value);
+    process_unset_variable(process, name);
     process->environment = memory_own_resize(
         process->environment, (process->variables + 1) * sizeof *process->environment);
     process->environment[process->variables++] = variable;
+}
+
+void process_unset_variable(struct process *process, const char *name)
+{
+    char **found = find_variable(process, name);
+    if (!found)
+        return;
+    memory_own_free(*found);
+    *found = process->environment[--process->variables];
+}
+
+int hark_sim_setenv(struct hark_sim_process *process, const char *name, const char *value)
+{
+    process_set_variable((struct process *)process, name, value);
     return 0;
 }

@@ -50,6 +50,7 @@ struct thread *schedule_start(struct process *process, void *(*function)(void *)
     thread->function = function;
     thread->argument = argument;
     thread->timeout.happen = time_has_come;
+    thread->cpus = world->thread ? world->thread->cpus : (1u << CPUS) - 1;
     thread->number = ++world->threads;
     thread->id = process->threads ? ++world->process_id : process->id;
     sigemptyset(&thread->blocked);

@@ -12,7 +12,7 @@
 
 #include <signal.h>
 
-enum { THREAD_RINGS = 4 };
+enum { THREAD_RINGS = 4, CPUS = 4 };
 
 enum thread_state {
     THREAD_READY,  /* in world->ready; or it runs */
@@ -54,6 +54,7 @@ struct thread {
     /* What its system call is about, held until that ends, or the thread does: call_hold. */
     struct file *held[2];
 
+    uint32_t cpus; /* it may run on those: a bit each */
     sigset_t blocked;
     sigset_t pending; /* for it alone */
 };

@@ -51,10 +51,12 @@ static void uring_release(struct file *file)
                world->now_ns + chance_below(&world->chance, LETS_GO_MOST_NS));
 }
 
+/* Deferred work counts as well: io_has_work() in io_uring_poll(). */
 static uint32_t uring_poll(struct file *file)
 {
     const struct ring *ring = (struct ring *)file;
-    bool has = uring_queue_completions(ring) > 0 || uring_queue_is_overflown(ring);
+    bool has = uring_queue_completions(ring) > 0 || uring_queue_is_overflown(ring) ||
+               (ring->setup_flags & IORING_SETUP_DEFER_TASKRUN && request_has_work(ring));
     return (has ? (uint32_t)(POLLIN | POLLRDNORM) : 0u) | POLLOUT | POLLWRNORM;
 }
 

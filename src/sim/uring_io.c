@@ -341,6 +341,15 @@ static int fault_of(const struct request *request)
     }
 }
 
+/* io_close() in Linux's io_uring/openclose.c: only what has a flush() of its own, as files of some
+ * file systems have, is closed by a worker. */
+static bool is_closed_at_once(const struct request *request)
+{
+    const struct file *file =
+        descriptors_find(&request->ring->process->descriptors, request->sqe.fd);
+    return !file || !file->kind->is_regular;
+}
+
 /* Sockets and descriptors need no worker, most of the time; names do. RESOLVE_CACHED asks for an
  * answer at once (openat2(2)). */
 static void try_call(struct request *request)
@@ -351,7 +360,9 @@ static void try_call(struct request *request)
     int error = fault_of(request);
     if (error)
         return request_complete(request, error, 0);
-    if (sqe->opcode == IORING_OP_OPENAT2 || (quick && chance_below(&world->chance, 4)))
+    if (sqe->opcode == IORING_OP_OPENAT2 ||
+        (sqe->opcode == IORING_OP_CLOSE && is_closed_at_once(request)) ||
+        (quick && chance_below(&world->chance, 4)))
         return request_complete(request, perform(request), 0);
     if (luck_fails(HARK_SIM_FAULT_RING, NO_WORKER_PER_MILLION))
         return request_complete(request, -ECANCELED, 0);

@@ -2,6 +2,7 @@
  * for: with the last poll on one cancelled the loop has forgotten it, so that its owner may close
  * it at once and the number may come again. */
 #include "harness/harness.h"
+#include "harness/world.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -324,6 +325,8 @@ BACKEND_TEST_TIMEOUT(many_polls_on_one_descriptor_are_cancelled_in_linear_time, 
     const size_t count = 250000;
     struct hark_op *polls = calloc(count, sizeof *polls);
     int ends[2];
+    if (harness_in_world())
+        harness_skip("it is about real time");
     assert_non_null(polls);
     harness_socket_pair(loop, ends);
     for (int round = 0; round < 2; round++) {
@@ -346,6 +349,8 @@ BACKEND_TEST_TIMEOUT(many_ops_on_one_descriptor_are_cancelled_in_linear_time, 60
     struct harness_op one = {0};
     char byte;
     int ends[2];
+    if (harness_in_world())
+        harness_skip("it is about real time");
     assert_non_null(ops);
     harness_socket_pair(loop, ends);
     for (int round = 0; round < 2; round++) {

@@ -131,7 +131,7 @@ static void run_checked(const struct harness_test *test)
 
 void harness_child_run(const struct harness_test *test)
 {
-    if (harness_has_worlds() && test->on_backend)
+    if (test->in_worlds)
         harness_world_run(test, run_checked);
     else
         run_checked(test);

@@ -41,10 +41,16 @@ struct harness_test {
     void (*on_backend)(struct hark_loop *loop);
     struct hark_options options; /* of the loop that it gets */
     unsigned timeout_seconds;    /* 0: HARNESS_TIMEOUT_SECONDS */
+    bool in_worlds;              /* it is run in simulated worlds: harness/world.h */
     struct harness_test *next;
 };
 
 void harness_register(struct harness_test *test);
+
+/* Set for programs whose tests run in worlds (tests/meson.build). */
+#ifndef HARNESS_IN_WORLDS
+#define HARNESS_IN_WORLDS false
+#endif
 
 #define HARNESS_ENROL(test_name)                                                                   \
     __attribute__((constructor)) static void harness_enrol_##test_name(void)                       \
@@ -56,8 +62,11 @@ void harness_register(struct harness_test *test);
 #define TEST(test_name) TEST_TIMEOUT(test_name, 0)
 #define TEST_TIMEOUT(test_name, seconds)                                                           \
     static void test_name(void);                                                                   \
-    static struct harness_test harness_test_##test_name = {                                        \
-        .name = #test_name, .file = __FILE__, .plain = test_name, .timeout_seconds = (seconds)};   \
+    static struct harness_test harness_test_##test_name = {.name = #test_name,                     \
+                                                           .file = __FILE__,                       \
+                                                           .plain = test_name,                     \
+                                                           .timeout_seconds = (seconds),           \
+                                                           .in_worlds = HARNESS_IN_WORLDS};        \
     HARNESS_ENROL(test_name)                                                                       \
     static void test_name(void)
 
@@ -72,7 +81,8 @@ void harness_register(struct harness_test *test);
                                                            .file = __FILE__,                       \
                                                            .on_backend = test_name,                \
                                                            .options = {__VA_ARGS__},               \
-                                                           .timeout_seconds = (seconds)};          \
+                                                           .timeout_seconds = (seconds),           \
+                                                           .in_worlds = HARNESS_IN_WORLDS};        \
     HARNESS_ENROL(test_name)                                                                       \
     static void test_name(struct hark_loop *loop __attribute__((unused)))
 

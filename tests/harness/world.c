@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -18,6 +19,7 @@
 #pragma weak hark_sim_add_machine
 #pragma weak hark_sim_start
 #pragma weak hark_sim_run
+#pragma weak hark_sim_setenv
 #pragma weak hark_sim_status
 #pragma weak hark_sim_tell
 
@@ -27,11 +29,6 @@ enum { SEEDS = ADDRESS_SANITIZED ? 3 : 10, ENOUGH_NS = 100000000 };
 static bool in_world;
 static struct hark_sim *world;
 static unsigned long long seed;
-
-bool harness_has_worlds(void)
-{
-    return hark_sim_create;
-}
 
 bool harness_in_world(void)
 {
@@ -69,11 +66,35 @@ struct scene {
     void (*body)(const struct harness_test *test);
 };
 
+/* As main does on the real machine. */
+static void raise_limit(void)
+{
+    struct rlimit descriptors;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &descriptors), 0);
+    descriptors.rlim_cur = descriptors.rlim_max;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &descriptors), 0);
+}
+
 static int play(void *argument)
 {
     const struct scene *scene = argument;
+    raise_limit();
     scene->body(scene->test);
     return 0;
+}
+
+/* What the tests and their harness ask for. */
+static void pass_environment(struct hark_sim_process *process)
+{
+    static const char begins[] = "HARK_TEST_";
+    for (char **at = environ; *at; at++) {
+        char name[64];
+        const char *equals = strchr(*at, '=');
+        if (strncmp(*at, begins, sizeof begins - 1) != 0 || !equals)
+            continue;
+        snprintf(name, sizeof name, "%.*s", (int)(equals - *at), *at);
+        assert_int_equal(hark_sim_setenv(process, name, equals + 1), 0);
+    }
 }
 
 static void run_one(struct scene *scene)
@@ -82,6 +103,7 @@ static void run_one(struct scene *scene)
         .seed = seed, .faults_per_million = 1, .stack_bytes = 1 << 20, .calls_max = 20000000};
     assert_int_equal(hark_sim_create(&options, &world), 0);
     struct hark_sim_process *process = hark_sim_start(hark_sim_add_machine(world), play, scene);
+    pass_environment(process);
     in_world = true;
     int result = hark_sim_run(world);
     in_world = false;
@@ -134,7 +156,10 @@ void harness_world_run(const struct harness_test *test,
     uint64_t begun_ns = now_ns();
     tell_seed_at(SIGABRT);
     tell_seed_at(SIGSEGV);
-    for (seed = first; seed < last && (asked || now_ns() < begun_ns + ENOUGH_NS); seed++)
+    for (seed = first; seed < last; seed++) {
         run_apart(&scene);
+        if (!asked && now_ns() > begun_ns + ENOUGH_NS)
+            return;
+    }
     run_one(&scene);
 }

@@ -5,9 +5,6 @@
 
 #include "harness/harness.h"
 
-/* Whether tests of this program run in worlds. */
-bool harness_has_worlds(void);
-
 /* Whether the caller runs in one. */
 bool harness_in_world(void);
 
