@@ -169,7 +169,8 @@ struct hark_sim_fault {
      * memory, which lacks whatever `error` says. NULL: any that is about a file or a path */
     const char *call;
     /* The file that it is about, by the end of its path, from a slash on: "log/lock" is meant by
-     * "/tmp/log/lock", too. Of an open file it is the name that it has, or had last */
+     * "/tmp/log/lock", too, and "log/" means whatever is in that directory. Of an open file it is
+     * the name that it has, or had last */
     const char *path;
     struct hark_sim_process *process; /* who calls */
     uint32_t after;                   /* so many such calls go well before */

@@ -72,6 +72,22 @@ static bool ends_with(const char *path, const char *end)
     return length == wanted || *end == '/' || path[length - wanted - 1] == '/';
 }
 
+/* Whether a file is in the directory whose path ends so, a slash behind it. */
+static bool is_in(const char *path, const char *directory)
+{
+    char parent[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    int length = slash ? (int)(slash + 1 - path) : 0;
+    snprintf(parent, sizeof parent, "%.*s", length, path);
+    return ends_with(parent, directory);
+}
+
+static bool is_meant(const char *path, const char *named)
+{
+    size_t length = strlen(named);
+    return length > 1 && named[length - 1] == '/' ? is_in(path, named) : ends_with(path, named);
+}
+
 /* --- by script --- */
 
 static bool concerns(const struct script *script, const struct question *question)
@@ -79,7 +95,7 @@ static bool concerns(const struct script *script, const struct question *questio
     const struct hark_sim_fault *fault = &script->fault;
     if (script->call ? !is_call(question->call, script->call) : !question->path)
         return false;
-    if (script->path && (!question->path || !ends_with(question->path, script->path)))
+    if (script->path && (!question->path || !is_meant(question->path, script->path)))
         return false;
     return !fault->process || (struct process *)fault->process == question->process;
 }

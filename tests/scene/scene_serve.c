@@ -4,6 +4,7 @@
  * that was shown vanishes; who comes back by id misses nothing; idle costs nothing. */
 #include "serve.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 
@@ -23,20 +24,47 @@ static uint64_t chance(const struct town *town, uint64_t bound)
     return hark_sim_random(town->world, bound);
 }
 
+static void start_server(struct town *town)
+{
+    town->started_ns = hark_sim_now(town->world);
+    serve_start(&town->server, town->home);
+}
+
 /* Short times and long ones, none of them rare. */
 static void pass(struct town *town)
 {
     static const uint64_t most_ns[] = {100000, 1000000, 10000000, 100000000, 3000000000};
     int result = hark_sim_run_for(town->world, chance(town, most_ns[chance(town, 5)]));
     scene_check(result >= 0, "the world ends with %s", hark_error_name(result));
-    scene_check(!hark_sim_ended(town->server.process), "the server ends by itself with %d",
-                hark_sim_status(town->server.process));
+    if (!hark_sim_ended(town->server.process))
+        return;
+    int status = hark_sim_status(town->server.process);
+    scene_check(town->model->errs && status == 1, "the server ends by itself with %d", status);
+    start_server(town);
 }
 
-static void start_server(struct town *town)
+/* Of the server that runs now, a while from now. */
+static void fail_disk(struct town *town)
 {
-    town->started_ns = hark_sim_now(town->world);
-    serve_start(&town->server, town->home);
+    static const struct {
+        const char *call;
+        int error;
+    } faults[] = {
+        {"write", -EIO},     {"write", -ENOSPC},     {"write", -EDQUOT},     {"sync", -EIO},
+        {"sync", -EIO},      {"sync", -ENOSPC},      {"read", -EIO},         {"openat", -EIO},
+        {"openat", -ENOSPC}, {"renameat2", -ENOSPC}, {"renameat2", -EIO},    {"unlinkat", -EIO},
+        {"statx", -EIO},     {"openat", -EMFILE},    {"fallocate", -ENOSPC}, {"write", -ENOSPC},
+    };
+    size_t chosen = chance(town, sizeof faults / sizeof *faults);
+    struct hark_sim_fault fault = {
+        .call = faults[chosen].call,
+        .path = "data/",
+        .process = town->server.process,
+        .after = (uint32_t)chance(town, 1 + chance(town, 40)),
+        .times = 1 + (uint32_t)chance(town, 1 + chance(town, 20)),
+        .error = faults[chosen].error,
+    };
+    hark_sim_add_fault(town->world, &fault);
 }
 
 static void choose_server(struct town *town)
@@ -80,6 +108,8 @@ static void end_server(struct town *town)
     await_end(town, town->server.process, "the server");
     /* Before it has come to handle the signal, that ends it. */
     int status = hark_sim_status(town->server.process);
+    if (status == 1 && town->model->errs)
+        return;
     bool began = town->started_ns + second_ns < town->ended_ns;
     scene_check(status == 0 || (status == 128 + SIGTERM && !began), "the server ends with %d",
                 status);
@@ -107,6 +137,8 @@ static void fail_server(struct town *town)
 
 static void step(struct town *town)
 {
+    if (town->model->errs && chance(town, 2))
+        fail_disk(town);
     switch (chance(town, 8)) {
     case 0:
     case 1:
@@ -128,8 +160,13 @@ static void end_clients(struct town *town)
     struct serve_model *model = town->model;
     for (int i = 0; i < model->publishers_count; i++)
         await_end(town, model->publishers[i].run.process, "a publisher");
+    if (model->errs) { /* one whose disk has no faults */
+        end_server(town);
+        start_server(town);
+        (void)hark_sim_run_for(town->world, 10 * second_ns);
+    }
     for (int i = 0; i < SERVE_STREAMS; i++)
-        serve_read(model, town->clients, i, true);
+        serve_read(model, town->clients, i, true)->is_last = true;
     (void)hark_sim_run_for(town->world, 300 * second_ns);
     for (int i = 0; i < model->readers_count; i++)
         hark_sim_signal(model->readers[i].run.process, SIGINT);
@@ -147,13 +184,14 @@ static void check_sleeps(struct town *town)
                 (unsigned long long)(hark_sim_calls(town->world) - calls));
 }
 
-SCENE(serve, "hark serve, pub and sub; the server is killed, and its power fails")
+static void play(struct hark_sim *world, bool errs)
 {
     struct town *town = calloc(1, sizeof *town);
     town->world = world;
     town->home = hark_sim_add_machine(world);
     town->clients = hark_sim_add_machine(world);
     town->model = serve_model_create(world);
+    town->model->errs = errs;
     choose_server(town);
     start_server(town);
     (void)hark_sim_run_for(world, 100 * ms_ns);
@@ -165,4 +203,14 @@ SCENE(serve, "hark serve, pub and sub; the server is killed, and its power fails
     serve_model_check(town->model);
     serve_model_destroy(town->model);
     free(town);
+}
+
+SCENE(serve, "hark serve, pub and sub; the server is killed, and its power fails")
+{
+    play(world, false);
+}
+
+SCENE(serve_disk, "the same, and the disk of the server fails: errors, no space, failed syncs")
+{
+    play(world, true);
 }

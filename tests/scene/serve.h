@@ -66,6 +66,7 @@ struct serve_reader {
     struct serve_run run;
     int stream;
     bool from_start;
+    bool is_last; /* it begins after all the others, when nothing fails any more */
     int count, gaps_count;
     struct serve_shown shown[SERVE_EVENTS];
     struct serve_gap gaps[SERVE_EVENTS];
@@ -77,6 +78,8 @@ struct serve_model {
     /* Power failed, so that parts of a write that nobody was answered for may be gone with others
      * behind them whole: a gap is told where nothing that was acknowledged is missing */
     bool tears;
+    bool
+        errs; /* the server's disk fails now and then: readers before the end may be told of gaps */
     int publishers_count, readers_count;
     struct serve_publisher publishers[SERVE_RUNS];
     struct serve_reader readers[SERVE_READERS];
