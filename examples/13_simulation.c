@@ -138,8 +138,10 @@ static int serve(void *argument)
     (void)argument;
     if (!server || (server->votes = open_votes("/tmp")) < 0 ||
         hark_address_parse("0.0.0.0:7000", &address) < 0 || hark_loop_create(NULL, &loop) < 0 ||
-        hark_listener_open(loop, &server->listener, &address, 0, 0, &listening) < 0)
+        hark_listener_open(loop, &server->listener, &address, 0, 0, &listening) < 0) {
+        free(server);
         return 1;
+    }
     return hark_run(loop) < 0;
 }
 

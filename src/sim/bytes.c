@@ -59,7 +59,7 @@ void bytes_copy_to_vector(const struct bytes *bytes, size_t from, const struct i
                           int parts, size_t at, size_t size)
 {
     check(from + size <= bytes->count);
-    if (size == 0)
+    if (size == 0 || bytes->room == 0)
         return;
     size_t place = (bytes->first + from) % bytes->room;
     size_t row = in_a_row(bytes, place, size);

@@ -38,13 +38,13 @@ int kernel_sigmask(uint64_t *calls, int how, const sigset_t *signals, sigset_t *
     return (int)CALL(calls, "sigmask", -1, set_mask(how, signals, out_former));
 }
 
-int kernel_thread_signal(pid_t id, int number)
+int kernel_thread_signal(pid_t thread, int number)
 {
     struct process *process = process_current();
-    for (struct thread *thread = process->threads; thread; thread = thread->next) {
-        if (thread->id != id || thread->state == THREAD_ENDED)
+    for (struct thread *to = process->threads; to; to = to->next) {
+        if (to->id != thread || to->state == THREAD_ENDED)
             continue;
-        signals_send(process, thread, number);
+        signals_send(process, to, number);
         return 0;
     }
     return -ESRCH;

@@ -18,7 +18,7 @@ _Static_assert(sizeof(struct wait_queue) <= sizeof(pthread_cond_t), "it stands i
 
 void kernel_mutex_init(pthread_mutex_t *mutex)
 {
-    memset(mutex, 0, sizeof *mutex);
+    memset(mutex, 0, sizeof(struct mutex));
 }
 
 void kernel_mutex_destroy(pthread_mutex_t *mutex)
@@ -55,7 +55,7 @@ void kernel_mutex_unlock(pthread_mutex_t *mutex)
 
 void kernel_cond_init(pthread_cond_t *condition)
 {
-    memset(condition, 0, sizeof *condition);
+    memset(condition, 0, sizeof(struct wait_queue));
 }
 
 void kernel_cond_destroy(pthread_cond_t *condition)
@@ -93,7 +93,7 @@ void kernel_cond_signal(pthread_cond_t *condition)
     for (struct waiter *waiter = queue->first; waiter; waiter = waiter->next)
         count++;
     struct waiter *chosen = queue->first;
-    for (uint64_t steps = chance_below(&world->chance, count); steps > 0; steps--)
+    for (uint64_t steps = chance_below(&world->chance, count); chosen && steps > 0; steps--)
         chosen = chosen->next;
     if (chosen)
         chosen->woken(chosen, 0);
@@ -121,21 +121,21 @@ int kernel_thread_start(pthread_t *out_thread, const char *name, void *(*functio
     return (int)call_end("thread_start", -1, 0);
 }
 
-void kernel_thread_join(pthread_t joined)
+void kernel_thread_join(pthread_t thread)
 {
-    struct thread *thread = (void *)(uintptr_t)joined; // NOLINT: as kernel_thread_start gave it
+    struct thread *joined = (void *)(uintptr_t)thread; // NOLINT: as kernel_thread_start gave it
     (void)call_begin(NULL, "thread_join", -1);
-    while (thread->state != THREAD_ENDED) {
+    while (joined->state != THREAD_ENDED) {
         struct sleeper sleeper = {0};
-        (void)schedule_sleep_in(&sleeper, 1, &thread->ended, UINT64_MAX);
+        (void)schedule_sleep_in(&sleeper, 1, &joined->ended, UINT64_MAX);
     }
-    if (thread->out_result)
-        thread->out_result->value = thread->result;
-    struct thread **at = &thread->process->threads;
-    while (*at != thread)
+    if (joined->out_result)
+        joined->out_result->value = joined->result;
+    struct thread **at = &joined->process->threads;
+    while (*at != joined)
         at = &(*at)->next;
-    *at = thread->next;
-    schedule_destroy(thread);
+    *at = joined->next;
+    schedule_destroy(joined);
 }
 
 pid_t kernel_getpid(void)

@@ -127,7 +127,8 @@ static int look_at_kinds(const struct way *from, const struct way *to, unsigned 
 int names_rename(struct process *process, int from, const char *old, int to, const char *new,
                  unsigned flags)
 {
-    struct way old_way, new_way;
+    struct way old_way = {0};
+    struct way new_way = {0};
     if (flags & ~(unsigned)(RENAME_NOREPLACE | RENAME_EXCHANGE) ||
         (flags & RENAME_NOREPLACE && flags & RENAME_EXCHANGE))
         return -EINVAL;

@@ -118,7 +118,7 @@ static void run_checked(const struct harness_test *test)
     size_t before_count = harness_descriptors(before, HARNESS_DESCRIPTORS_MAX);
     if (test->plain) {
         test->plain();
-    } else {
+    } else if (test->on_backend) {
         struct hark_loop *loop = harness_loop_create(&test->options);
         test->on_backend(loop);
         harness_loop_destroy(loop);
