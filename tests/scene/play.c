@@ -43,14 +43,14 @@ static void tell_end(void)
 {
     has_told = true;
     char line[300], without[80] = "";
-    if (without_played.faults_off || without_played.faults_max)
+    const bool is_shrunk = without_played.faults_off || without_played.faults_max;
+    if (is_shrunk)
         snprintf(without, sizeof without, " --faults-off %#x --faults-max %llu",
                  without_played.faults_off, (unsigned long long)without_played.faults_max);
-    int length =
-        snprintf(line, sizeof line,
-                 "to play it again: %s --scene %s --first %llu --seeds 1 --jobs 1%s\n"
-                 "with fewer faults: the same, and --shrink\n",
-                 play_program, scene_played->name, (unsigned long long)seed_played, without);
+    int length = snprintf(line, sizeof line,
+                          "to play it again: %s --scene %s --first %llu --seeds 1 --jobs 1%s%s\n",
+                          play_program, scene_played->name, (unsigned long long)seed_played,
+                          without, is_shrunk ? "" : " (--shrink: with as few faults)");
     count(worker_played);
     hark_sim_tell(playing, STDERR_FILENO, LINES_TOLD);
     (void)!write(STDERR_FILENO, line, (size_t)length);

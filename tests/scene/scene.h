@@ -6,7 +6,8 @@
  *     }
  *
  * A scene may be played many times in one process of the real machine: it keeps nothing in static
- * variables. It is the same from the same seed. */
+ * variables. It is the same from the same seed, whoever has compiled it: so no two draws stand in
+ * one list of arguments or of initial values, whose order is the compiler's. */
 #ifndef SCENE_SCENE_H
 #define SCENE_SCENE_H
 

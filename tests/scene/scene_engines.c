@@ -510,11 +510,12 @@ static int run(void *argument)
 static struct action *write_program(struct hark_sim *world)
 {
     struct action *program = calloc(TASKS, sizeof *program);
-    for (size_t i = 0; i < TASKS; i++)
-        program[i] = (struct action){.what = (enum what)hark_sim_random(world, WHATS),
-                                     .place = hark_sim_random(world, PLACES),
-                                     .number = hark_sim_random(world, 1 << 20),
-                                     .cancelled = hark_sim_random(world, 4) == 0};
+    for (size_t i = 0; i < TASKS; i++) {
+        program[i].what = (enum what)hark_sim_random(world, WHATS);
+        program[i].place = hark_sim_random(world, PLACES);
+        program[i].number = hark_sim_random(world, 1 << 20);
+        program[i].cancelled = hark_sim_random(world, 4) == 0;
+    }
     return program;
 }
 

@@ -121,9 +121,11 @@ static void has_posted(struct hark_op *op, int64_t result)
 
 static void start_timer(struct program *program, struct task *task)
 {
-    /* Few times, so that many are equal. */
+    /* Few times, so that many are equal; or so soon that a turn meets it to the nanosecond. */
     uint64_t step_ns = SECOND_NS / 1000;
-    task->due_ns = (hark_now(program->loop) / step_ns + 1 + chance(program, 5)) * step_ns;
+    uint64_t now_ns = hark_now(program->loop);
+    task->due_ns = chance(program, 2) ? (now_ns / step_ns + 1 + chance(program, 5)) * step_ns
+                                      : now_ns + chance(program, 4000);
     hark_sleep_until(program->loop, &task->op, task->due_ns, done);
 }
 
@@ -212,9 +214,10 @@ static void step(struct hark_op *op, int64_t result)
 static int run(void *argument)
 {
     struct program *program = argument;
-    struct hark_options small = {.entries = 1 + (uint32_t)chance(program, 8),
-                                 .turn_max = 1 + (uint32_t)chance(program, 16),
-                                 .workers_max = 1 + (uint32_t)chance(program, 3)};
+    struct hark_options small = {0};
+    small.entries = 1 + (uint32_t)chance(program, 8);
+    small.turn_max = 1 + (uint32_t)chance(program, 16);
+    small.workers_max = 1 + (uint32_t)chance(program, 3);
     if (hark_loop_create(&small, &program->loop) < 0)
         return 1;
     program->counter = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);

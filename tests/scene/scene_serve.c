@@ -56,12 +56,14 @@ static void fail_disk(struct town *town)
         {"statx", -EIO},     {"openat", -EMFILE},    {"fallocate", -ENOSPC}, {"write", -ENOSPC},
     };
     size_t chosen = chance(town, sizeof faults / sizeof *faults);
+    uint32_t after = (uint32_t)chance(town, 1 + chance(town, 40));
+    uint32_t times = 1 + (uint32_t)chance(town, 1 + chance(town, 20));
     struct hark_sim_fault fault = {
         .call = faults[chosen].call,
         .path = "data/",
         .process = town->server.process,
-        .after = (uint32_t)chance(town, 1 + chance(town, 40)),
-        .times = 1 + (uint32_t)chance(town, 1 + chance(town, 20)),
+        .after = after,
+        .times = times,
         .error = faults[chosen].error,
     };
     hark_sim_add_fault(town->world, &fault);
@@ -135,6 +137,14 @@ static void fail_server(struct town *town)
     start_server(town);
 }
 
+/* One draw a line: compilers order the arguments of a call as they like. */
+static void start_reader(struct town *town)
+{
+    int stream = (int)chance(town, SERVE_STREAMS);
+    bool whole = chance(town, 2);
+    serve_read(town->model, town->clients, stream, whole);
+}
+
 static void step(struct town *town)
 {
     if (town->model->errs && chance(town, 2))
@@ -146,8 +156,7 @@ static void step(struct town *town)
         break;
     case 2:
         if (town->model->readers_count < SERVE_READERS - SERVE_STREAMS)
-            serve_read(town->model, town->clients, (int)chance(town, SERVE_STREAMS),
-                       chance(town, 2));
+            start_reader(town);
         break;
     default:
         serve_publish(town->model, town->clients, (int)chance(town, SERVE_STREAMS));

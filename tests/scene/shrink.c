@@ -11,11 +11,11 @@
 #include <unistd.h>
 
 const char *const shrink_kinds[HARK_SIM_FAULT_KINDS] = {
-    [HARK_SIM_FAULT_ERROR] = "errors",     [HARK_SIM_FAULT_SHORT] = "short transfers",
-    [HARK_SIM_FAULT_SYNC] = "syncs",       [HARK_SIM_FAULT_BITS] = "bits",
-    [HARK_SIM_FAULT_MEMORY] = "memory",    [HARK_SIM_FAULT_POWER] = "power",
-    [HARK_SIM_FAULT_LINK] = "of links",    [HARK_SIM_FAULT_SMALL] = "small buffers",
-    [HARK_SIM_FAULT_RING] = "of io_uring", [HARK_SIM_FAULT_AWAY] = "CPUs lost",
+    [HARK_SIM_FAULT_ERROR] = "errors",  [HARK_SIM_FAULT_SHORT] = "short transfers",
+    [HARK_SIM_FAULT_SYNC] = "syncs",    [HARK_SIM_FAULT_BITS] = "bits",
+    [HARK_SIM_FAULT_MEMORY] = "memory", [HARK_SIM_FAULT_POWER] = "power",
+    [HARK_SIM_FAULT_LINK] = "links",    [HARK_SIM_FAULT_SMALL] = "small buffers",
+    [HARK_SIM_FAULT_RING] = "io_uring", [HARK_SIM_FAULT_AWAY] = "CPUs lost",
 };
 
 struct trial {
@@ -56,10 +56,8 @@ static void leave_out_kinds(struct trial *trial)
     for (unsigned kind = 0; kind < HARK_SIM_FAULT_KINDS; kind++) {
         struct trial without = *trial;
         without.without.faults_off |= 1u << kind;
-        if (!fails(&without, false))
-            continue;
-        *trial = without;
-        fprintf(stderr, "it fails without %s, too\n", shrink_kinds[kind]);
+        if (fails(&without, false))
+            *trial = without;
     }
 }
 
@@ -79,6 +77,19 @@ static void leave_out_last(struct trial *trial)
         trial->without.faults_max = most;
 }
 
+static void tell_rest(const struct trial *trial)
+{
+    if (trial->faults == 0) {
+        fprintf(stderr, "it needs no fault\n");
+        return;
+    }
+    fprintf(stderr, "it needs %llu faults:", (unsigned long long)trial->faults);
+    for (unsigned kind = 0; kind < HARK_SIM_FAULT_KINDS; kind++)
+        if (!(trial->without.faults_off >> kind & 1))
+            fprintf(stderr, " %s", shrink_kinds[kind]);
+    fprintf(stderr, "\n");
+}
+
 bool shrink(const struct scene *scene, uint64_t seed)
 {
     struct trial trial = {.scene = scene, .seed = seed};
@@ -92,10 +103,6 @@ bool shrink(const struct scene *scene, uint64_t seed)
     leave_out_last(&trial);
     trial.without.aloud = true;
     (void)fails(&trial, true);
-    fprintf(stderr, "%llu faults are left, of these kinds:", (unsigned long long)trial.faults);
-    for (unsigned kind = 0; kind < HARK_SIM_FAULT_KINDS; kind++)
-        if (!(trial.without.faults_off >> kind & 1))
-            fprintf(stderr, " %s,", shrink_kinds[kind]);
-    fprintf(stderr, " of which those that have happened are needed\n");
+    tell_rest(&trial);
     return false;
 }
