@@ -67,14 +67,22 @@ static void at_end(struct tail_follower *follower)
     tail_read(follower);
 }
 
-/* Nothing was read at the place that was reached: is that the end, or was the file cut to less? */
+/* How far the file was read. */
+static uint64_t reached(const struct tail_follower *follower)
+{
+    const struct tail_buffer *buffer = &follower->buffer;
+    const struct tail_source *source = follower->reading;
+    return buffer->source == source ? buffer->start + buffer->count : source->offset;
+}
+
+/* Nothing was read at the place that was reached, or less than stands before it: is that the end,
+ * was the file cut to less, or did a read move less than was asked? */
 static void length_known(struct hark_op *op, int64_t result)
 {
     struct tail_follower *follower = hark_container_of(op, struct tail_follower, read);
     struct tail_source *source = follower->reading;
     if (!follower->tail->closing && !follower->stopped) {
-        if (result == 0 &&
-            follower->status.stx_size < follower->buffer.start + follower->buffer.count)
+        if (result == 0 && follower->status.stx_size < reached(follower))
             begin_anew(follower, source);
         else if (source->dirty)
             read_more(follower);
@@ -82,6 +90,30 @@ static void length_known(struct hark_op *op, int64_t result)
             read_step(follower);
     }
     pending_end(&follower->tail->pending);
+}
+
+static void ask_length(struct tail_follower *follower)
+{
+    pending_begin(&follower->tail->pending);
+    hark_statx(follower->tail->loop, &follower->read, follower->reading->fd, "", AT_EMPTY_PATH,
+               STATX_SIZE, &follower->status, length_known);
+}
+
+/* Compares what was read once more. A read may move less than was asked, also of a file: then it is
+ * made again, if the file is as long as it was.
+ * Gives: true: all of it is as it was; else what follows has begun. */
+static bool is_as_before(struct tail_follower *follower, const char *bytes, const char *expected,
+                         size_t count, size_t got)
+{
+    if (memcmp(bytes, expected, got < count ? got : count) != 0) {
+        begin_anew(follower, follower->reading);
+        return false;
+    }
+    if (got >= count)
+        return true;
+    follower->reading->dirty = true;
+    ask_length(follower);
+    return false;
 }
 
 /* Keeps the file's first bytes as they come by. */
@@ -144,14 +176,10 @@ static void bytes_read(struct hark_op *op, int64_t count)
         cannot_read(follower, count);
     } else if (follower->before_count) {
         size_t before = bytes_before(follower, expected);
-        if ((size_t)count < before || memcmp(expected, follower->before, before) != 0)
-            begin_anew(follower, follower->reading);
-        else
+        if (is_as_before(follower, follower->before, expected, before, (size_t)count))
             take_bytes(follower, (size_t)count - before);
     } else if (count == 0 && buffer->start + buffer->count > 0) {
-        pending_begin(&tail->pending);
-        hark_statx(tail->loop, &follower->read, follower->reading->fd, "", AT_EMPTY_PATH,
-                   STATX_SIZE, &follower->status, length_known);
+        ask_length(follower);
     } else {
         take_bytes(follower, (size_t)count);
     }
@@ -216,10 +244,8 @@ static void first_read(struct hark_op *op, int64_t count)
     } else if (count < 0) {
         cannot_read(follower, count);
     } else {
-        if (count < source->first_count ||
-            memcmp(follower->check, source->first, source->first_count) != 0)
-            begin_anew(follower, source);
-        else
+        if (is_as_before(follower, follower->check, source->first, source->first_count,
+                         (size_t)count))
             read_bytes(follower);
     }
     pending_end(&follower->tail->pending);

@@ -125,16 +125,29 @@ int64_t survey_now(void)
     return (int64_t)hark_os_clock_gettime(CLOCK_REALTIME_COARSE);
 }
 
+/* A read may move less than was asked, also of a file.
+ * Gives: whether all of it is there, and was read. */
+static bool read_all(int fd, char *bytes, size_t count, int64_t offset)
+{
+    while (count > 0) {
+        int64_t got = hark_os_pread(fd, bytes, count, offset);
+        if (got <= 0)
+            return false;
+        bytes += got;
+        offset += got;
+        count -= (size_t)got;
+    }
+    return true;
+}
+
 bool survey_begins_as(int fd, const struct position_place *place, char *first, char *last)
 {
     struct stat status;
     if (hark_os_fstat(fd, &status) || (uint64_t)status.st_size < place->offset)
         return false;
-    return hark_os_pread(fd, first, place->first_count, 0) == (int64_t)place->first_count &&
+    return read_all(fd, first, place->first_count, 0) &&
            position_hash(first, place->first_count) == place->first_hash &&
-           hark_os_pread(fd, last, place->last_count,
-                         (int64_t)(place->offset - place->last_count)) ==
-               (int64_t)place->last_count &&
+           read_all(fd, last, place->last_count, (int64_t)(place->offset - place->last_count)) &&
            (place->last_count == 0 || position_hash(last, place->last_count) == place->last_hash);
 }
 
@@ -144,8 +157,7 @@ static bool same_bytes(int a, int b, off_t offset, size_t most)
     char bytes[2][4096];
     while (most > 0) {
         size_t part = most < sizeof bytes[0] ? most : sizeof bytes[0];
-        if (hark_os_pread(a, bytes[0], part, offset) != (int64_t)part ||
-            hark_os_pread(b, bytes[1], part, offset) != (int64_t)part ||
+        if (!read_all(a, bytes[0], part, offset) || !read_all(b, bytes[1], part, offset) ||
             memcmp(bytes[0], bytes[1], part) != 0)
             return false;
         offset += (off_t)part;
