@@ -235,7 +235,7 @@ static enum hark_sim_fault_kind kind_of(const char *call)
 static int from_table(const struct question *question, const struct likely_error *table,
                       size_t count)
 {
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; world->errs && i < count; i++)
         if (is_call(question->call, table[i].call) &&
             luck_errs(kind_of(question->call), table[i].per_million))
             return fail(question, table[i].error);
