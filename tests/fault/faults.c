@@ -4,6 +4,7 @@
  * fails has closed, and what cannot fail does not. Of an interruption it is so for each fault: only
  * what waits can be interrupted, and a connection that was begun goes on. */
 #include "fault/faults.h"
+#include "drift/record.h"
 
 #include <string.h>
 
@@ -192,12 +193,15 @@ static int count;
 #define KERNEL_FAULTY(call, interruptible)                                                         \
     __extension__({                                                                                \
         const struct fault *kernel_fault = met_by(__func__, fd, (size_t)count, interruptible);     \
+        const char *kernel_kind = record_is_on() ? record_kind(fd) : NULL;                         \
         int64_t kernel_value = 0;                                                                  \
         if (is_made(kernel_fault, __func__)) {                                                     \
             SHORTEN(kernel_fault);                                                                 \
             kernel_value = (call);                                                                 \
             kernel_value = kernel_value < 0 ? -errno : kernel_value;                               \
         }                                                                                          \
+        if (kernel_kind && !kernel_fault)                                                          \
+            record_call(__func__ + sizeof "kernel", kernel_kind, kernel_value);                    \
         outcome(kernel_fault, __func__, kernel_value);                                             \
     })
 #define KERNEL_ONCE(call)               KERNEL_FAULTY(call, false)
