@@ -62,7 +62,7 @@ void scene_failed(const char *file, int line, const char *condition, const char 
     int length = snprintf(text, sizeof text, "%s:%d: %s: ", file, line, condition);
     va_list arguments;
     va_start(arguments, format);
-    length += vsnprintf(text + length, sizeof text - (size_t)length, format, arguments);
+    vsnprintf(text + length, sizeof text - (size_t)length, format, arguments);
     va_end(arguments);
     fprintf(stderr, "scene %s, seed %llu: %s\n", scene_played->name,
             (unsigned long long)seed_played, text);
