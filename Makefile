@@ -48,7 +48,7 @@ fuzz:
 sim:
 	@scripts/setup test
 	@CC=gcc scripts/build build-gcc
-	@build-gcc/tests/scenes --seeds $${SEEDS:-10000} --first $${SEED:-1} $${SCENE:+--scene $$SCENE}
+	@build-gcc/tests/scenes --seeds $${SEEDS:-10000} $${SEED:+--first $$SEED} $${SCENE:+--scene $$SCENE}
 
 mutate:
 	@scripts/setup test
