@@ -2,7 +2,7 @@
  * the end of a call here (tests/meson.build). */
 #include "drift/record.h"
 
-#include "sim/call.h"
+#include "sim/calls/call.h"
 #include <string.h>
 
 int __real_call_begin(uint64_t *calls, const char *name, int fd);

@@ -1,0 +1,203 @@
+/* calls_names.c - the calls of kernel.h on files by their names, and on what they led to: names.h
+ * with the time that the disk takes. */
+#include "sim/calls/call.h"
+#include "sim/disk/disk.h"
+#include "sim/disk/flock.h"
+#include "sim/disk/names.h"
+#include "sim/world/faults.h"
+
+#include <poll.h>
+#include <string.h>
+
+/* --- paths --- */
+
+/* A call on a path: its faults, its time, and then the call. */
+#define CALL_PATH(calls, name, directory, path, made)                                              \
+    CALL_WITH_FAULTS(calls, name, directory, walk_begins(name, directory, path) ?: (int64_t)(made))
+
+static int walk_begins(const char *name, int directory, const char *path)
+{
+    struct process *process = process_current();
+    int error = faults_of_path(process, name, directory, path);
+    if (!error)
+        call_delay(disk_name_delay(process));
+    return error;
+}
+
+int kernel_openat(uint64_t *calls, int directory, const char *path, int flags, mode_t mode)
+{
+    return (int)CALL_PATH(calls, "openat", directory, path,
+                          names_open(process_current(), directory, path, flags, mode, 0));
+}
+
+int kernel_fstatat(uint64_t *calls, int directory, const char *path, struct stat *out_status,
+                   int flags)
+{
+    return (int)CALL_PATH(calls, "fstatat", directory, path,
+                          names_stat(process_current(), directory, path, flags, out_status));
+}
+
+int kernel_statx(uint64_t *calls, int directory, const char *path, int flags, unsigned mask,
+                 struct statx *out_status)
+{
+    return (int)CALL_PATH(calls, "statx", directory, path,
+                          names_statx(process_current(), directory, path, flags, mask, out_status));
+}
+
+int kernel_faccessat(uint64_t *calls, int directory, const char *path, int mode)
+{
+    return (int)CALL_PATH(calls, "faccessat", directory, path,
+                          names_access(process_current(), directory, path, mode));
+}
+
+int64_t kernel_readlinkat(uint64_t *calls, int directory, const char *path, char *text, size_t room)
+{
+    return CALL_PATH(calls, "readlinkat", directory, path,
+                     names_read_link(process_current(), directory, path, text, room));
+}
+
+int kernel_renameat2(uint64_t *calls, int from, const char *old, int to, const char *new,
+                     unsigned flags)
+{
+    return (int)CALL_PATH(calls, "renameat2", from, old,
+                          names_rename(process_current(), from, old, to, new, flags));
+}
+
+int kernel_unlinkat(uint64_t *calls, int directory, const char *path, int flags)
+{
+    return (int)CALL_PATH(calls, "unlinkat", directory, path,
+                          names_unlink(process_current(), directory, path, flags));
+}
+
+int kernel_mkdirat(uint64_t *calls, int directory, const char *path, mode_t mode)
+{
+    return (int)CALL_PATH(calls, "mkdirat", directory, path,
+                          names_make_directory(process_current(), directory, path, mode));
+}
+
+/* Every process works in the root. */
+static int working_directory(char *out_path, size_t room)
+{
+    if (room < 2)
+        return room == 0 ? -EINVAL : -ERANGE;
+    memcpy(out_path, "/", 2);
+    return 0;
+}
+
+int kernel_getcwd(uint64_t *calls, char *out_path, size_t room)
+{
+    return (int)CALL(calls, "getcwd", -1, working_directory(out_path, room));
+}
+
+/* --- what is open --- */
+
+/* The file, held, after its time has passed; NULL: there is none. */
+static struct file *after(int fd, uint64_t (*delay)(struct file *file))
+{
+    struct file *file = call_file(fd);
+    if (!file)
+        return NULL;
+    call_hold(file);
+    call_delay(delay(file));
+    return file;
+}
+
+static uint64_t delay_of_length(struct file *file)
+{
+    return disk_delay(file, 0, true);
+}
+
+static uint64_t delay_of_list(struct file *file)
+{
+    return disk_delay(file, 0, false);
+}
+
+static int sync_now(int fd, bool data_alone)
+{
+    struct file *file = after(fd, disk_sync_delay);
+    return file ? names_sync(file, data_alone) : -EBADF;
+}
+
+int kernel_fsync(uint64_t *calls, int fd)
+{
+    return (int)CALL(calls, "fsync", fd, sync_now(fd, false));
+}
+
+int kernel_fdatasync(uint64_t *calls, int fd)
+{
+    return (int)CALL(calls, "fdatasync", fd, sync_now(fd, true));
+}
+
+static int cut(int fd, off64_t length)
+{
+    if (length < 0)
+        return -EINVAL; /* before the descriptor is looked at */
+    struct file *file = after(fd, delay_of_length);
+    return file ? names_truncate(file, length) : -EBADF;
+}
+
+int kernel_ftruncate(uint64_t *calls, int fd, off64_t length)
+{
+    return (int)CALL(calls, "ftruncate", fd, cut(fd, length));
+}
+
+static int allocate(int fd, int mode, off64_t offset, off64_t count)
+{
+    struct file *file = after(fd, delay_of_length);
+    return file ? names_allocate(file, mode, offset, count) : -EBADF;
+}
+
+int kernel_fallocate(uint64_t *calls, int fd, int mode, off64_t offset, off64_t count)
+{
+    return (int)CALL(calls, "fallocate", fd, allocate(fd, mode, offset, count));
+}
+
+static int64_t list(int fd, void *entries, size_t count)
+{
+    struct file *file = after(fd, delay_of_list);
+    return file ? names_list(file, entries, count) : -EBADF;
+}
+
+int64_t kernel_getdents64(uint64_t *calls, int fd, void *entries, size_t count)
+{
+    return CALL(calls, "getdents64", fd, list(fd, entries, count));
+}
+
+static int64_t copy(int from, off64_t *from_offset, int to, off64_t *to_offset, size_t count)
+{
+    struct file *source = call_file(from), *target = call_file(to);
+    if (!source || !target)
+        return -EBADF;
+    call_hold(source);
+    call_hold(target);
+    size_t bytes = count < 65536 ? count : 65536; /* for its time */
+    call_delay(disk_delay(source, bytes, false) + disk_delay(target, bytes, true));
+    return names_copy(source, from_offset, target, to_offset, count);
+}
+
+int64_t kernel_copy_file_range(uint64_t *calls, int from, off64_t *from_offset, int to,
+                               off64_t *to_offset, size_t count)
+{
+    return CALL(calls, "copy_file_range", from, copy(from, from_offset, to, to_offset, count));
+}
+
+/* --- locks --- */
+
+static int lock(int fd, int operation)
+{
+    struct file *file = call_file(fd);
+    if (!file || !flock_is_known(operation))
+        return file || !flock_is_known(operation) ? -EINVAL : -EBADF;
+    call_hold(file);
+    for (;;) {
+        int result = flock_try(file, operation);
+        if (result != -EAGAIN || operation & LOCK_NB)
+            return result;
+        (void)call_block(file, 0, UINT64_MAX); /* where a signal ends it, it is made again */
+    }
+}
+
+int kernel_flock(uint64_t *calls, int fd, int operation)
+{
+    return (int)CALL(calls, "flock", fd, lock(fd, operation));
+}

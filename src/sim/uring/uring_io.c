@@ -1,0 +1,418 @@
+/* uring_io.c - see the header. Sockets, pipes and their like are tried, and polled where they would
+ * wait; what a device does, and what may need the file system, a worker does later. */
+#include "sim/uring/uring_io.h"
+#include "sim/disk/disk.h"
+#include "sim/disk/names.h"
+#include "sim/net/socket.h"
+#include "sim/world/faults.h"
+#include "sim/world/luck.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <poll.h>
+#include <string.h>
+
+enum {
+    OPCODE_FTRUNCATE = 55,
+    WORKER_LEAST_NS = 2000,
+    WORKER_MOST_NS = 5000000,
+    NO_WORKER_PER_MILLION = 500, /* no thread could be made for it: it ends as if cancelled */
+};
+
+bool uring_io_has(int version, unsigned opcode)
+{
+    return opcode <= IORING_OP_SENDMSG_ZC
+               ? opcode != IORING_OP_SENDMSG_ZC || version >= URING_DEFER_TASKRUN
+               : opcode == OPCODE_FTRUNCATE && version >= URING_FTRUNCATE;
+}
+
+bool uring_io_has_file(const struct io_uring_sqe *sqe)
+{
+    switch (sqe->opcode) {
+    case IORING_OP_NOP:
+    case IORING_OP_SOCKET:
+    case IORING_OP_OPENAT:
+    case IORING_OP_OPENAT2:
+    case IORING_OP_CLOSE:
+    case IORING_OP_STATX:
+    case IORING_OP_RENAMEAT:
+    case IORING_OP_UNLINKAT:
+    case IORING_OP_MKDIRAT:
+        return false;
+    default:
+        return true;
+    }
+}
+
+static void *pointer(uint64_t address)
+{
+    return (void *)(uintptr_t)address; // NOLINT: as the process wrote it
+}
+
+/* --- polls --- */
+
+static uint32_t poll_events(const struct request *request)
+{
+    return request->sqe.poll32_events | POLLERR | POLLHUP | POLLRDHUP;
+}
+
+static bool repeats(const struct request *request)
+{
+    return (request->sqe.len & IORING_POLL_ADD_MULTI) != 0;
+}
+
+/* What it is told is what the wake-up could have meant, not what holds (io_poll_check_events). */
+static void polled(struct request *request)
+{
+    uint32_t told = request->polled;
+    if (request->asks_poll)
+        told |= file_poll(request->file);
+    told &= poll_events(request);
+    request->polled = 0;
+    request->asks_poll = false;
+    if (told && !repeats(request))
+        return request_complete(request, told, 0);
+    if (told && !request_complete_more(request, told, 0))
+        return;
+    request->state = REQUEST_POLLS;
+}
+
+/* What has no poll of its own is ready for what it is asked, once: there is nothing that a request
+ * could wait in (__io_arm_poll_handler). */
+static void try_poll(struct request *request)
+{
+    uint32_t now = file_poll(request->file) & poll_events(request);
+    if (!request->file->kind->poll && (!now || repeats(request)))
+        return request_complete(request, -EINVAL, 0);
+    if (now && !repeats(request))
+        return request_complete(request, now, 0);
+    if (now && !request_complete_more(request, now, 0))
+        return;
+    request_watch(request);
+}
+
+/* --- receiving into lent buffers --- */
+
+static int64_t receive(struct request *request, void *bytes, size_t count, int flags)
+{
+    struct iovec vector = {bytes, count};
+    struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1};
+    return socket_receive(request->ring->process, request->file, &message, flags);
+}
+
+/* A buffer is wanted even to wait: without one it has ended. */
+static void try_receive_lent(struct request *request)
+{
+    struct ring *ring = request->ring;
+    bool again = true;
+    if (request->sqe.ioprio & IORING_RECV_MULTISHOT && ring->version < URING_SINGLE_ISSUER)
+        return request_complete(request, -EINVAL, 0);
+    while (again) {
+        struct io_uring_buf *buffer = uring_queue_buffer(ring);
+        if (!buffer)
+            return request_complete(request, -ENOBUFS, 0);
+        uint32_t flags = IORING_CQE_F_BUFFER | (uint32_t)buffer->bid << IORING_CQE_BUFFER_SHIFT;
+        int64_t result =
+            receive(request, pointer(buffer->addr), buffer->len, (int)request->sqe.msg_flags);
+        if (result == -EAGAIN)
+            return request_poll(request, POLLIN | POLLRDHUP);
+        if (result <= 0)
+            return request_complete(request, result, 0);
+        uring_queue_take_buffer(ring);
+        if (!(request->sqe.ioprio & IORING_RECV_MULTISHOT))
+            return request_complete(request, result, flags);
+        again = request_complete_more(request, result, flags);
+    }
+}
+
+/* --- sockets --- */
+
+static int64_t transfer(struct request *request, bool sends)
+{
+    const struct io_uring_sqe *sqe = &request->sqe;
+    struct process *process = request->ring->process;
+    int flags = (int)sqe->msg_flags;
+    if (sqe->opcode == IORING_OP_SENDMSG)
+        return socket_send(process, request->file, pointer(sqe->addr), flags);
+    if (sqe->opcode == IORING_OP_RECVMSG)
+        return socket_receive(process, request->file, pointer(sqe->addr), flags);
+    char *bytes = pointer(sqe->addr);
+    struct iovec vector = {bytes + request->done, sqe->len - request->done};
+    struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1};
+    return sends ? socket_send(process, request->file, &message, flags)
+                 : socket_receive(process, request->file, &message, flags);
+}
+
+/* With MSG_WAITALL the kernel goes on until all has been moved, or it cannot. */
+static void try_transfer(struct request *request, bool sends)
+{
+    const struct io_uring_sqe *sqe = &request->sqe;
+    bool plain = sqe->opcode == IORING_OP_SEND || sqe->opcode == IORING_OP_RECV;
+    bool all = plain && sqe->msg_flags & MSG_WAITALL && socket_is_stream(request->file);
+    int64_t result;
+    do {
+        result = transfer(request, sends);
+        if (result > 0)
+            request->done += (size_t)result;
+    } while (all && result > 0 && request->done < sqe->len);
+    if (result == -EAGAIN && !(sqe->msg_flags & MSG_DONTWAIT))
+        return request_poll(request, sends ? POLLOUT : POLLIN | POLLRDHUP);
+    request_complete(request, request->done > 0 ? (int64_t)request->done : result, 0);
+}
+
+static void try_accept(struct request *request)
+{
+    const struct io_uring_sqe *sqe = &request->sqe;
+    for (;;) {
+        int64_t result = socket_accept(request->ring->process, request->file, pointer(sqe->addr),
+                                       pointer(sqe->addr2), (int)sqe->accept_flags);
+        if (result == -EAGAIN)
+            return request_poll(request, POLLIN);
+        if (result < 0 || !(sqe->ioprio & IORING_ACCEPT_MULTISHOT))
+            return request_complete(request, result, 0);
+        if (!request_complete_more(request, result, 0))
+            return;
+    }
+}
+
+static void try_connect(struct request *request)
+{
+    const struct io_uring_sqe *sqe = &request->sqe;
+    int result = request->connecting ? socket_connected(request->file)
+                                     : socket_connect(request->ring->process, request->file,
+                                                      pointer(sqe->addr), (socklen_t)sqe->off);
+    if (result == -EINPROGRESS || (request->connecting && result == -EALREADY)) {
+        request->connecting = true;
+        return request_poll(request, POLLOUT);
+    }
+    request_complete(request, result, 0);
+}
+
+/* --- reading and writing files of any kind --- */
+
+static bool writes(const struct io_uring_sqe *sqe)
+{
+    return sqe->opcode == IORING_OP_WRITE || sqe->opcode == IORING_OP_WRITEV;
+}
+
+/* Fewer bytes than were asked for, where a fault wants it. Gives: NULL: it does not. */
+static struct iovec *shorten(const struct request *request, const struct iovec *vector, int *count)
+{
+    if (!request->file->kind->is_regular || request->bytes_most >= vector_bytes(vector, *count))
+        return NULL;
+    struct iovec *less = memory_own((size_t)*count * sizeof *less);
+    memcpy(less, vector, (size_t)*count * sizeof *less);
+    *count = vector_cut(less, *count, request->bytes_most);
+    return less;
+}
+
+static int64_t read_or_write(struct request *request)
+{
+    const struct io_uring_sqe *sqe = &request->sqe;
+    bool vectored = sqe->opcode == IORING_OP_READV || sqe->opcode == IORING_OP_WRITEV;
+    struct iovec one = {pointer(sqe->addr), sqe->len};
+    const struct iovec *vector = vectored ? pointer(sqe->addr) : &one;
+    int count = vectored ? (int)sqe->len : 1;
+    int64_t offset = request->file->kind->is_regular ? (int64_t)sqe->off : FILE_OFFSET_OWN;
+    struct iovec *less = shorten(request, vector, &count);
+    if (less)
+        vector = less;
+    int64_t result = writes(sqe) ? file_write(request->file, vector, count, offset, 0)
+                                 : file_read(request->file, vector, count, offset, 0);
+    memory_own_free(less);
+    return result;
+}
+
+static size_t bytes_asked(const struct io_uring_sqe *sqe)
+{
+    bool vectored = sqe->opcode == IORING_OP_READV || sqe->opcode == IORING_OP_WRITEV;
+    return vectored ? vector_bytes(pointer(sqe->addr), (int)sqe->len) : sqe->len;
+}
+
+/* What is in the page cache may be moved at once. */
+static void try_read_or_write(struct request *request)
+{
+    if (request->file->kind->is_regular) {
+        request->bytes_most = bytes_asked(&request->sqe);
+        int error = faults_of(request->ring->process, writes(&request->sqe) ? "write" : "read",
+                              request->file, &request->bytes_most);
+        if (error)
+            return request_complete(request, error, 0);
+        if (chance_below(&world->chance, 2) && !(request->file->flags & O_DIRECT))
+            return request_complete(request, read_or_write(request), 0);
+        return request_delay(
+            request, disk_delay(request->file, bytes_asked(&request->sqe), writes(&request->sqe)));
+    }
+    int64_t result = read_or_write(request);
+    if (result == -EAGAIN && !(request->file->flags & O_NONBLOCK))
+        return request_poll(request, writes(&request->sqe) ? POLLOUT : POLLIN);
+    request_complete(request, result, 0);
+}
+
+/* --- what a worker does --- */
+
+static int open_by_name(struct process *process, const struct io_uring_sqe *sqe)
+{
+    if (sqe->opcode == IORING_OP_OPENAT)
+        return names_open(process, sqe->fd, pointer(sqe->addr), (int)sqe->open_flags, sqe->len, 0);
+    struct open_how how;
+    memcpy(&how, pointer(sqe->off), sizeof how);
+    return names_open(process, sqe->fd, pointer(sqe->addr), (int)how.flags, (mode_t)how.mode,
+                      how.resolve);
+}
+
+static int64_t perform(struct request *request)
+{
+    const struct io_uring_sqe *sqe = &request->sqe;
+    struct process *process = request->ring->process;
+    switch (sqe->opcode) {
+    case IORING_OP_READ:
+    case IORING_OP_READV:
+    case IORING_OP_WRITE:
+    case IORING_OP_WRITEV:
+        return read_or_write(request);
+    case IORING_OP_OPENAT:
+    case IORING_OP_OPENAT2:
+        return open_by_name(process, sqe);
+    case IORING_OP_CLOSE:
+        return descriptors_close(&process->descriptors, sqe->fd);
+    case IORING_OP_FSYNC:
+        return names_sync(request->file, (sqe->fsync_flags & IORING_FSYNC_DATASYNC) != 0);
+    case OPCODE_FTRUNCATE:
+        return names_truncate(request->file, (int64_t)sqe->off);
+    case IORING_OP_FALLOCATE:
+        return names_allocate(request->file, (int)sqe->len, (int64_t)sqe->off, (int64_t)sqe->addr);
+    case IORING_OP_STATX:
+        return names_statx(process, sqe->fd, pointer(sqe->addr), (int)sqe->statx_flags, sqe->len,
+                           pointer(sqe->off));
+    case IORING_OP_RENAMEAT:
+        return names_rename(process, sqe->fd, pointer(sqe->addr), (int)sqe->len,
+                            pointer(sqe->addr2), sqe->rename_flags);
+    case IORING_OP_UNLINKAT:
+        return names_unlink(process, sqe->fd, pointer(sqe->addr), (int)sqe->unlink_flags);
+    case IORING_OP_MKDIRAT:
+        return names_make_directory(process, sqe->fd, pointer(sqe->addr), sqe->len);
+    case IORING_OP_SHUTDOWN:
+        return socket_shutdown(request->file, (int)sqe->len);
+    case IORING_OP_SOCKET:
+        return socket_open(process, sqe->fd, (int)sqe->off, (int)sqe->len);
+    default:
+        return -EINVAL;
+    }
+}
+
+static uint64_t worker_delay(const struct request *request)
+{
+    bool syncs = request->sqe.opcode == IORING_OP_FSYNC;
+    return syncs ? disk_sync_delay(request->file)
+                 : chance_delay(&world->chance, WORKER_LEAST_NS, WORKER_MOST_NS);
+}
+
+/* As the call of that name would. */
+static int fault_of(const struct request *request)
+{
+    const struct io_uring_sqe *sqe = &request->sqe;
+    struct process *process = request->ring->process;
+    const char *path = pointer(sqe->addr);
+    switch (sqe->opcode) {
+    case IORING_OP_OPENAT:
+    case IORING_OP_OPENAT2:
+        return faults_of_path(process, "openat", sqe->fd, path);
+    case IORING_OP_STATX:
+        return faults_of_path(process, "statx", sqe->fd, path);
+    case IORING_OP_RENAMEAT:
+        return faults_of_path(process, "renameat2", sqe->fd, path);
+    case IORING_OP_UNLINKAT:
+        return faults_of_path(process, "unlinkat", sqe->fd, path);
+    case IORING_OP_MKDIRAT:
+        return faults_of_path(process, "mkdirat", sqe->fd, path);
+    case IORING_OP_FSYNC:
+        return faults_of(process, sqe->fsync_flags & IORING_FSYNC_DATASYNC ? "fdatasync" : "fsync",
+                         request->file, NULL);
+    case OPCODE_FTRUNCATE:
+        return faults_of(process, "ftruncate", request->file, NULL);
+    case IORING_OP_FALLOCATE:
+        return faults_of(process, "fallocate", request->file, NULL);
+    case IORING_OP_SOCKET:
+        return faults_of(process, "socket", NULL, NULL);
+    default:
+        return 0;
+    }
+}
+
+/* io_close() in Linux's io_uring/openclose.c: only what has a flush() of its own, as files of some
+ * file systems have, is closed by a worker. */
+static bool is_closed_at_once(const struct request *request)
+{
+    const struct file *file =
+        descriptors_find(&request->ring->process->descriptors, request->sqe.fd);
+    return !file || !file->kind->is_regular;
+}
+
+/* Sockets and descriptors need no worker, most of the time; names do. RESOLVE_CACHED asks for an
+ * answer at once (openat2(2)). */
+static void try_call(struct request *request)
+{
+    const struct io_uring_sqe *sqe = &request->sqe;
+    bool quick = sqe->opcode == IORING_OP_CLOSE || sqe->opcode == IORING_OP_SHUTDOWN ||
+                 sqe->opcode == IORING_OP_SOCKET;
+    int error = fault_of(request);
+    if (error)
+        return request_complete(request, error, 0);
+    if (sqe->opcode == IORING_OP_OPENAT2 ||
+        (sqe->opcode == IORING_OP_CLOSE && is_closed_at_once(request)) ||
+        (quick && chance_below(&world->chance, 4)))
+        return request_complete(request, perform(request), 0);
+    if (luck_fails(HARK_SIM_FAULT_RING, NO_WORKER_PER_MILLION))
+        return request_complete(request, -ECANCELED, 0);
+    request_delay(request, worker_delay(request));
+}
+
+/* --- messages between rings --- */
+
+static void try_message(struct request *request)
+{
+    const struct io_uring_sqe *sqe = &request->sqe;
+    struct ring *to = (struct ring *)request->file;
+    if (request->file->kind != &uring_kind)
+        return request_complete(request, -EBADFD, 0);
+    if (to->setup_flags & IORING_SETUP_R_DISABLED)
+        return request_complete(request, -EBADFD, 0);
+    (void)uring_queue_post(to, sqe->off, (int32_t)sqe->len, 0);
+    request_complete(request, 0, 0);
+}
+
+static void try(struct request *request)
+{
+    switch (request->sqe.opcode) {
+    case IORING_OP_NOP:
+        return request_complete(request, 0, 0);
+    case IORING_OP_POLL_ADD:
+        return try_poll(request);
+    case IORING_OP_ACCEPT:
+        return try_accept(request);
+    case IORING_OP_CONNECT:
+        return try_connect(request);
+    case IORING_OP_RECV:
+        if (request->sqe.flags & IOSQE_BUFFER_SELECT)
+            return try_receive_lent(request);
+        return try_transfer(request, false);
+    case IORING_OP_RECVMSG:
+        return try_transfer(request, false);
+    case IORING_OP_SEND:
+    case IORING_OP_SENDMSG:
+        return try_transfer(request, true);
+    case IORING_OP_READ:
+    case IORING_OP_READV:
+    case IORING_OP_WRITE:
+    case IORING_OP_WRITEV:
+        return try_read_or_write(request);
+    case IORING_OP_MSG_RING:
+        return try_message(request);
+    default:
+        return try_call(request);
+    }
+}
+
+const struct request_actions uring_io_actions = {.try = try, .perform = perform, .polled = polled};

@@ -1,0 +1,340 @@
+/* faults.c - see the header. Each error is one that the manual page of its call names; what a sync
+ * that fails leaves is pages_fail's. */
+#include "sim/world/faults.h"
+#include "sim/disk/inode.h"
+#include "sim/disk/opened.h"
+#include "sim/disk/pages.h"
+#include "sim/disk/power.h"
+#include "sim/disk/walk.h"
+#include "sim/file/descriptors.h"
+#include "sim/world/luck.h"
+#include "sim/world/process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { SHORT_PER_MILLION = 2000, MEMORY_PER_MILLION = 20, POWER_WITHIN_NS = 20000000 };
+
+struct script {
+    struct script *next;
+    struct hark_sim_fault fault;
+    char *call, *path;
+    uint32_t seen, done;
+    bool fails_next; /* the bytes before the error have been moved */
+};
+
+/* What a call is about. */
+struct question {
+    struct process *process;
+    const char *call;
+    struct file *file;
+    const char *path; /* NULL: none is known */
+    size_t *bytes;
+};
+
+/* --- names --- */
+
+static bool is_move(const char *call, const char *kind)
+{
+    size_t length = strlen(kind);
+    call += *call == 'p';
+    if (strncmp(call, kind, length) != 0)
+        return false;
+    call += length;
+    return !*call || strcmp(call, "v") == 0 || strcmp(call, "v2") == 0;
+}
+
+static bool is_sync(const char *call)
+{
+    return strcmp(call, "fsync") == 0 || strcmp(call, "fdatasync") == 0;
+}
+
+/* Whether a call is of the kind that a name stands for. */
+static bool is_call(const char *call, const char *named)
+{
+    if (is_move(named, "read"))
+        return is_move(call, "read");
+    if (is_move(named, "write"))
+        return is_move(call, "write");
+    if (strcmp(named, "sync") == 0)
+        return is_sync(call);
+    return strcmp(call, named) == 0;
+}
+
+static bool ends_with(const char *path, const char *end)
+{
+    size_t length = strlen(path), wanted = strlen(end);
+    if (length < wanted || strcmp(path + length - wanted, end) != 0)
+        return false;
+    return length == wanted || *end == '/' || path[length - wanted - 1] == '/';
+}
+
+/* Whether a file is in the directory whose path ends so, a slash behind it. */
+static bool is_in(const char *path, const char *directory)
+{
+    char parent[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    int length = slash ? (int)(slash + 1 - path) : 0;
+    snprintf(parent, sizeof parent, "%.*s", length, path);
+    return ends_with(parent, directory);
+}
+
+static bool is_meant(const char *path, const char *named)
+{
+    size_t length = strlen(named);
+    return length > 1 && named[length - 1] == '/' ? is_in(path, named) : ends_with(path, named);
+}
+
+/* --- by script --- */
+
+static bool concerns(const struct script *script, const struct question *question)
+{
+    const struct hark_sim_fault *fault = &script->fault;
+    if (script->call ? !is_call(question->call, script->call) : !question->path)
+        return false;
+    if (script->path && (!question->path || !is_meant(question->path, script->path)))
+        return false;
+    return !fault->process || (struct process *)fault->process == question->process;
+}
+
+/* Its turn among those that it concerns. */
+static bool is_due(struct script *script)
+{
+    uint32_t times = script->fault.times ? script->fault.times : 1;
+    if (script->seen < script->fault.after) {
+        script->seen++;
+        return false;
+    }
+    if (script->done == times)
+        return false;
+    if (times != UINT32_MAX)
+        script->done++;
+    return true;
+}
+
+static void power_fails(struct event *event)
+{
+    power_off(hark_container_of(event, struct machine, power_fails));
+}
+
+static void fail_power_soon(struct machine *machine)
+{
+    machine->power_fails.happen = power_fails;
+    events_set(&world->events, &machine->power_fails,
+               world->now_ns + chance_delay(&world->chance, 0, POWER_WITHIN_NS));
+}
+
+/* A file's sync fails by its pages. */
+static int fail(const struct question *question, int error)
+{
+    struct opened *opened = question->file ? opened_of(question->file) : NULL;
+    if (opened && is_sync(question->call) && S_ISREG(opened->inode->mode)) {
+        luck_count(HARK_SIM_FAULT_SYNC);
+        pages_fail(opened->inode, error);
+        return 0;
+    }
+    luck_count(HARK_SIM_FAULT_ERROR);
+    return error;
+}
+
+static void shorten(const struct question *question, uint64_t most)
+{
+    if (!question->bytes || *question->bytes <= most)
+        return;
+    luck_count(HARK_SIM_FAULT_SHORT);
+    *question->bytes = (size_t)most;
+}
+
+static int happen(struct script *script, const struct question *question)
+{
+    const struct hark_sim_fault *fault = &script->fault;
+    if (fault->power_off && question->process)
+        fail_power_soon(question->process->machine);
+    if (fault->short_to && !script->fails_next) {
+        script->fails_next = fault->error != 0;
+        script->done -= script->fails_next && fault->times != UINT32_MAX;
+        shorten(question, fault->short_to);
+        return 0;
+    }
+    script->fails_next = false;
+    return fault->error ? fail(question, fault->error) : 0;
+}
+
+/* Gives: whether one was due. */
+static bool by_script(const struct question *question, int *out_error)
+{
+    for (struct script *script = world->scripts; script; script = script->next) {
+        if (!concerns(script, question) || !is_due(script))
+            continue;
+        *out_error = happen(script, question);
+        return true;
+    }
+    return false;
+}
+
+/* --- by chance --- */
+
+struct likely_error {
+    const char *call;
+    int error;
+    uint32_t per_million;
+};
+
+static const struct likely_error of_files[] = {
+    {"read", -EIO, 50},
+    {"write", -EIO, 20},
+    {"write", -ENOSPC, 60},
+    {"write", -EDQUOT, 20},
+    {"sync", -EIO, 300},
+    {"sync", -ENOSPC, 60},
+    {"sync", -EDQUOT, 20},
+    {"ftruncate", -EIO, 20},
+    {"fallocate", -ENOSPC, 100},
+    {"fallocate", -EDQUOT, 20},
+    {"getdents64", -EIO, 20},
+    {"copy_file_range", -EIO, 50},
+    {"copy_file_range", -ENOSPC, 60},
+};
+
+static const struct likely_error of_others[] = {
+    {"openat", -EMFILE, 50},
+    {"openat", -ENFILE, 20},
+    {"openat", -ENOMEM, 20},
+    {"openat", -EIO, 20},
+    {"fstatat", -EIO, 20},
+    {"statx", -EIO, 20},
+    {"renameat2", -ENOSPC, 50},
+    {"renameat2", -EIO, 20},
+    {"unlinkat", -EIO, 20},
+    {"mkdirat", -ENOSPC, 50},
+    {"mkdirat", -EDQUOT, 20},
+    {"eventfd", -EMFILE, 50},
+    {"epoll_create1", -EMFILE, 50},
+    {"memfd_create", -EMFILE, 50},
+    {"inotify_init1", -EMFILE, 50},
+    {"inotify_add_watch", -ENOSPC, 100},
+    {"inotify_add_watch", -ENOMEM, 20},
+    {"socket", -EMFILE, 50},
+    {"socket", -ENFILE, 20},
+    {"accept4", -EMFILE, 50},
+    {"accept4", -ENFILE, 20},
+    {"io_uring_setup", -ENOMEM, 200},
+    {"mmap", -ENOMEM, 50},
+    {"thread_start", -EAGAIN, 200},
+    {"flock", -ENOLCK, 50},
+};
+
+static enum hark_sim_fault_kind kind_of(const char *call)
+{
+    return is_sync(call) ? HARK_SIM_FAULT_SYNC : HARK_SIM_FAULT_ERROR;
+}
+
+static int from_table(const struct question *question, const struct likely_error *table,
+                      size_t count)
+{
+    for (size_t i = 0; world->errs && i < count; i++)
+        if (is_call(question->call, table[i].call) &&
+            luck_errs(kind_of(question->call), table[i].per_million))
+            return fail(question, table[i].error);
+    return 0;
+}
+
+static int by_chance(const struct question *question)
+{
+    if (!question->file || !question->file->kind->is_regular)
+        return from_table(question, of_others, sizeof of_others / sizeof *of_others);
+    size_t *bytes = question->bytes;
+    if (bytes && *bytes > 1 && luck_fails(HARK_SIM_FAULT_SHORT, SHORT_PER_MILLION))
+        shorten(question, chance_between(&world->chance, 1, *bytes - 1));
+    return from_table(question, of_files, sizeof of_files / sizeof *of_files);
+}
+
+/* --- asking --- */
+
+static int answer(const struct question *question)
+{
+    int error = 0;
+    return by_script(question, &error) ? error : by_chance(question);
+}
+
+int faults_of(struct process *process, const char *call, struct file *file, size_t *bytes)
+{
+    char path[PATH_MAX];
+    struct opened *opened = file && world->scripts ? opened_of(file) : NULL;
+    struct question question = {.process = process, .call = call, .file = file, .bytes = bytes};
+    if (opened) {
+        inode_path(opened->inode, path, sizeof path);
+        question.path = path;
+    }
+    return answer(&question);
+}
+
+int faults_of_path(struct process *process, const char *call, int directory, const char *path)
+{
+    char whole[2 * PATH_MAX] = "/";
+    struct file *file = descriptors_find(&process->descriptors, directory);
+    struct opened *opened = file ? opened_of(file) : NULL;
+    struct question question = {.process = process, .call = call, .path = whole};
+    if (!walk_can_read(path))
+        return -EFAULT;
+    if (world->scripts && opened && *path != '/')
+        inode_path(opened->inode, whole, PATH_MAX);
+    size_t length = strlen(whole);
+    snprintf(whole + length, sizeof whole - length, "%s%s", length > 1 && *path ? "/" : "",
+             path + (*path == '/'));
+    return answer(&question);
+}
+
+static bool memory_lacks(void)
+{
+    struct question question = {.process = process_current(), .call = "malloc"};
+    int error = 0;
+    bool lacks = by_script(&question, &error)
+                     ? error != 0
+                     : luck_errs(HARK_SIM_FAULT_MEMORY, MEMORY_PER_MILLION);
+    if (lacks)
+        luck_count(HARK_SIM_FAULT_MEMORY);
+    return lacks;
+}
+
+/* --- scripts --- */
+
+static char *copy_of(const char *text)
+{
+    char *copy = text ? memory_own(strlen(text) + 1) : NULL;
+    if (copy)
+        memcpy(copy, text, strlen(text) + 1);
+    return copy;
+}
+
+void hark_sim_add_fault(struct hark_sim *in, const struct hark_sim_fault *fault)
+{
+    struct script *script = memory_own(sizeof *script);
+    script->fault = *fault;
+    script->call = copy_of(fault->call);
+    script->path = copy_of(fault->path);
+    struct script **at = &in->scripts;
+    while (*at)
+        at = &(*at)->next;
+    *at = script;
+}
+
+void faults_begin(void)
+{
+    memory_ask(memory_lacks);
+}
+
+void faults_done(void)
+{
+    struct script *script;
+    memory_ask(NULL);
+    while ((script = world->scripts)) {
+        world->scripts = script->next;
+        memory_own_free(script->call);
+        memory_own_free(script->path);
+        memory_own_free(script);
+    }
+}
