@@ -116,6 +116,10 @@ static bool play_scene(const struct run *run, const struct scene *scene)
         pid_t pid = fork();
         if (pid == 0)
             work(run, scene, workers, i);
+        if (pid < 0) {
+            perror("fork");
+            abort();
+        }
         workers[i].pid = pid; /* the parent's: the child's is 0 */
     }
     bool holds = true;
@@ -186,7 +190,7 @@ static struct run options(int count, char **arguments)
                                           {"shrink", no_argument, NULL, 'r'},
                                           {"faults-off", required_argument, NULL, 'o'},
                                           {"faults-max", required_argument, NULL, 'm'},
-                                          {"help", no_argument, NULL, '?'},
+                                          {"help", no_argument, NULL, 'H'},
                                           {NULL, 0, NULL, 0}};
     long cpus = sysconf(_SC_NPROCESSORS_ONLN);
     struct run run = {
@@ -222,9 +226,11 @@ static struct run options(int count, char **arguments)
         case 'h':
             run.prints_hash = true;
             break;
-        default:
+        case 'H':
             print_usage();
-            exit(optopt ? 2 : 0);
+            exit(0);
+        default: /* it is told which */
+            exit(2);
         }
     }
     if (optind < count)

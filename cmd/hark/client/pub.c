@@ -361,7 +361,8 @@ static void report(const struct publisher *publisher)
         fputs(text, stdout);
 }
 
-static int run(struct publisher *publisher, int argc, char **argv)
+/* *out_left: the loop could not be ended, and points at the publisher still. */
+static int run(struct publisher *publisher, int argc, char **argv, bool *out_left)
 {
     struct options_found found;
     int code;
@@ -372,7 +373,7 @@ static int run(struct publisher *publisher, int argc, char **argv)
     if (code != EXIT_DONE)
         return code;
     code = publish(publisher);
-    hark_loop_destroy(publisher->target.loop);
+    *out_left = hark_loop_destroy(publisher->target.loop) < 0;
     names_done(&publisher->target.names);
     report(publisher);
     return code;
@@ -385,7 +386,9 @@ int client_pub_run(int argc, char **argv)
         say("pub: %s", why(ENOMEM));
         return EXIT_REFUSED;
     }
-    int code = run(publisher, argc, argv);
-    free(publisher);
+    bool left = false;
+    int code = run(publisher, argc, argv, &left);
+    if (!left)
+        free(publisher);
     return code;
 }

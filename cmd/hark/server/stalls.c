@@ -11,6 +11,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/say.h"
 
@@ -69,7 +70,7 @@ static void tell(struct stall_watch *watch, const struct hark_stall *stall)
 {
     char frames[STALL_TEXT_BYTES], before[64] = "";
     uint64_t untold;
-    if (!may_tell(watch->stalls, hark_os_clock(stall->loop), &untold))
+    if (!may_tell(watch->stalls, hark_os_clock_gettime(CLOCK_MONOTONIC), &untold))
         return;
     atomic_store(&watch->told, stall->op);
     if (untold != 0)

@@ -209,6 +209,7 @@ static void start(struct live *live)
     live->read_ns = hark_os_clock(live->loop);
     live->round_ns = round_first_ns;
     live->view->recording = 1;
+    find_longest(live, live->read_ns); /* what was the longest before is over */
 }
 
 static void ticked(struct hark_op *op, int64_t result)

@@ -82,7 +82,9 @@ static void length_known(struct hark_op *op, int64_t result)
     struct tail_follower *follower = hark_container_of(op, struct tail_follower, read);
     struct tail_source *source = follower->reading;
     if (!follower->tail->closing && !follower->stopped) {
-        if (result == 0 && follower->status.stx_size < reached(follower))
+        if (result < 0)
+            cannot_read(follower, result);
+        else if (follower->status.stx_size < reached(follower))
             begin_anew(follower, source);
         else if (source->dirty)
             read_more(follower);
