@@ -61,8 +61,8 @@ HARK_API int hark_os_realpath(const char *path, char *out_path);
 /* getcwd(3): the directory that the process works in.
  * Takes: room of the path: PATH_MAX bytes are always enough.
  * Gives: 0 and the path.
- * Fails: -ERANGE there is not room enough; -ENOENT it has been removed, or cannot be reached from
- *   the root of this process. */
+ * Fails: -ERANGE there is not room enough; -EINVAL there is none; -ENOENT it has been removed, or
+ *   cannot be reached from the root of this process. */
 HARK_API int hark_os_getcwd(char *out_path, size_t room);
 
 /* getdents64(2): entries of an open directory, from where the last call ended.

@@ -33,7 +33,7 @@ struct hark_sim_options {
     /* Faults that chance brings. Of how many calls (or completions, packets, sectors) one meets
      * them is the kind's own; this says how much more often: 1: never, 1000000: as it is. 0: as it
      * is, but those alone that a program has to bear anyway, such as a read that gives fewer bytes:
-     * no error, no damage */
+     * no error, no damage. Threads lose their CPU for a while in any case */
     uint32_t faults_per_million;
     /* Of those that chance brings: kinds that do not happen, a bit for each (1 << kind), and after
      * how many none happens any more; 0: never. What happens before is as without: so the few that

@@ -116,5 +116,6 @@ int stack_take(int thread, void **frames)
 
 void stack_print(void *const *frames, int count)
 {
-    backtrace_symbols_fd(frames, count, STDERR_FILENO);
+    if (count > 0)
+        backtrace_symbols_fd(frames, count, STDERR_FILENO);
 }

@@ -37,6 +37,8 @@ int recorder_open(struct recorder *recorder, uint32_t events, int fd,
 {
     size_t ring_bytes = sizeof *facts + (size_t)events * sizeof(struct hark_trace_event);
     int flags = fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED;
+    if (ring_bytes > SIZE_MAX / 4) /* of 32 bits */
+        return -ENOMEM;
     int error = fd < 0 ? 0 : size_file(fd, 2 * ring_bytes);
     if (!error)
         error = kernel_mmap(NULL, 2 * ring_bytes, flags, fd, 0, &recorder->memory);
@@ -53,6 +55,7 @@ int recorder_open(struct recorder *recorder, uint32_t events, int fd,
     recorder->mask = events - 1;
     recorder->asleep = true; /* for all that is known: it tells when it is not */
     recorder->now_calls = *recorder->calls - 1;
+    recorder->requested = recorder->returned = 0; /* they were not for these rings */
     return 0;
 }
 
@@ -154,6 +157,13 @@ bool recorder_wait(struct recorder *recorder, const struct hark_op *op)
 
 /* --- who watches callbacks --- */
 
+#ifdef HARK_KERNEL_APART
+/* There one thread of the real machine may run many. */
+static int own_thread(void)
+{
+    return kernel_gettid();
+}
+#else
 static int own_thread(void)
 {
     static _Thread_local int number;
@@ -161,6 +171,7 @@ static int own_thread(void)
         number = kernel_gettid();
     return number;
 }
+#endif
 
 void recorder_watch_begin(struct recorder_watch *watch, struct recorder_call call)
 {

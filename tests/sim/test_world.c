@@ -4,7 +4,9 @@
 #include "harness/harness.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
+#include <unistd.h>
 
 static const uint64_t second_ns = UINT64_C(1000000000);
 
@@ -195,6 +197,57 @@ TEST(signals_work_and_timers_reach_each_process_for_itself)
             assert_int_equal(busy[i].works, 8);
             assert_int_equal(busy[i].ticks, 10);
         }
+        hark_sim_destroy(world);
+    }
+}
+
+/* --- killed while it joins --- */
+
+static int64_t sleep_on_pool(struct hark_op *op)
+{
+    (void)op;
+    return usleep(2000000) < 0 ? -errno : 0;
+}
+
+static void worked_for_nothing(struct hark_op *op, int64_t result)
+{
+    (void)op;
+    (void)result;
+}
+
+static void *sleep_long(void *argument)
+{
+    usleep(5000000);
+    return argument;
+}
+
+/* Waits for a thread, and has another in its pool. */
+static int join_while_work_runs(void *argument)
+{
+    struct task *task = argument;
+    struct hark_loop *loop;
+    if (hark_loop_create(NULL, &loop) < 0)
+        return 1;
+    hark_work(loop, &task->op, sleep_on_pool, worked_for_nothing);
+    usleep(1000000);
+    pthread_t joined;
+    if (pthread_create(&joined, NULL, sleep_long, NULL))
+        return 1;
+    return pthread_join(joined, NULL);
+}
+
+TEST(a_process_that_is_killed_while_it_joins_a_thread_leaves_nothing)
+{
+    for (uint64_t seed = 0; seed < 20; seed++) {
+        struct hark_sim *world;
+        struct hark_sim_options options = {.seed = seed};
+        assert_int_equal(hark_sim_create(&options, &world), 0);
+        struct task task = {.of = NULL};
+        struct hark_sim_process *process =
+            hark_sim_start(hark_sim_add_machine(world), join_while_work_runs, &task);
+        assert_int_equal(hark_sim_run_for(world, 3 * second_ns / 2), 1);
+        hark_sim_kill(process);
+        assert_int_equal(hark_sim_run(world), 0);
         hark_sim_destroy(world);
     }
 }

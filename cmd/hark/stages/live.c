@@ -184,7 +184,12 @@ static int follow(struct live *live, bool goes_on)
     let_go_of_ring(live);
     live->own = !hark_loop_trace(live->loop);
     int error = live->own ? hark_trace_start(live->loop, &options) : 0;
-    return error ? error : take_ring(live, live->own || goes_on);
+    if (error)
+        return error;
+    error = take_ring(live, live->own || goes_on);
+    if (error && live->own)
+        hark_trace_stop(live->loop);
+    return error;
 }
 
 static void stop(struct live *live)

@@ -262,6 +262,14 @@ static int open_by_name(struct process *process, const struct io_uring_sqe *sqe)
                       how.resolve);
 }
 
+/* Rings close no rings (io_close). */
+static int close_by_ring(struct process *process, int fd)
+{
+    const struct file *file = descriptors_find(&process->descriptors, fd);
+    return file && file->kind == &uring_kind ? -EBADF
+                                             : descriptors_close(&process->descriptors, fd);
+}
+
 static int64_t perform(struct request *request)
 {
     const struct io_uring_sqe *sqe = &request->sqe;
@@ -276,7 +284,7 @@ static int64_t perform(struct request *request)
     case IORING_OP_OPENAT2:
         return open_by_name(process, sqe);
     case IORING_OP_CLOSE:
-        return descriptors_close(&process->descriptors, sqe->fd);
+        return close_by_ring(process, sqe->fd);
     case IORING_OP_FSYNC:
         return names_sync(request->file, (sqe->fsync_flags & IORING_FSYNC_DATASYNC) != 0);
     case OPCODE_FTRUNCATE:

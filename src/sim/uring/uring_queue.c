@@ -61,6 +61,10 @@ void uring_queue_create(struct ring *ring, struct io_uring_params *params)
     ring->cq_head = (void *)(ring->queues + CQ_HEAD);
     ring->cq_tail = (void *)(ring->queues + CQ_TAIL);
     ring->cqes = (void *)(ring->queues + CQES);
+    *(unsigned *)(void *)(ring->queues + SQ_MASK) = ring->sq_entries - 1;
+    *(unsigned *)(void *)(ring->queues + SQ_ENTRIES) = ring->sq_entries;
+    *(unsigned *)(void *)(ring->queues + CQ_MASK) = ring->cq_entries - 1;
+    *(unsigned *)(void *)(ring->queues + CQ_ENTRIES) = ring->cq_entries;
     if (!(ring->setup_flags & (1u << 16))) /* IORING_SETUP_NO_SQARRAY, newer than some headers */
         ring->sq_array = (void *)(ring->queues + params->sq_off.array);
 }

@@ -150,6 +150,9 @@ void schedule_destroy(struct thread *thread)
     if (thread->state == THREAD_READY)
         make_unready(thread, THREAD_ENDED);
     take_out(thread->sleepers, thread->sleeper_count);
+    while (
+        thread->ended.first) /* who joins it sleeps on, for nothing, until it is destroyed, too */
+        wait_remove(thread->ended.first);
     for (size_t i = 0; i < THREAD_RINGS; i++)
         if (thread->rings[i])
             file_release(thread->rings[i]);
@@ -193,6 +196,8 @@ int schedule_run(uint64_t until_ns, void (*bury)(struct process *process))
         happen();
         if (world->calls > world->options.calls_max)
             return -ETIME;
+        if (world->now_ns >= until_ns)
+            return 0;
         if (world->ready_count > 0) {
             struct thread *thread = world->ready[chance_below(&world->chance, world->ready_count)];
             struct process *process = thread->process;

@@ -33,6 +33,12 @@ void signals_send(struct process *process, struct thread *thread, int number)
     sigaddset(thread ? &thread->pending : &process->pending, number);
     if (!thread)
         thread = find_taker(process, number);
+    /* What nobody handles ends it wherever it sleeps. Its own running thread first ends its
+     * call. */
+    bool runs = world->thread && world->thread->process == process;
+    if (thread && !runs && process->actions[number].sa_handler == SIG_DFL &&
+        !sigismember(&thread->blocked, number))
+        return process_end(process, 128 + number);
     if (thread)
         schedule_wake(thread, -EINTR);
 }

@@ -57,6 +57,7 @@ void hark_sim_destroy(struct hark_sim *ended)
     struct machine *machine;
     while ((machine = world->machines)) {
         events_drop(&world->events, machine);
+        events_remove(&world->events, &machine->power_fails);
         network_destroy(machine);
         world->machines = machine->next;
         disk_destroy(machine->disk);
@@ -112,7 +113,8 @@ int hark_sim_run_for(struct hark_sim *run, uint64_t duration_ns)
         return 0;
     if (until_ns == UINT64_MAX)
         return -EDEADLK;
-    world->now_ns = until_ns;
+    if (world->now_ns < until_ns)
+        world->now_ns = until_ns;
     return 1;
 }
 
