@@ -81,7 +81,8 @@ struct hark_trace_ring {
     uint64_t started_at; /* CLOCK_REALTIME at the same moment, in nanoseconds */
     uint64_t written;    /* events so far */
     uint64_t ended_ns;   /* when recording ended; 0: it goes on */
-    char process[16];    /* the program's name, as in /proc/PID/comm; "" if that is not known */
+    char process[16];    /* the program's name, as in /proc/PID/comm; "" if that is not known, or
+                            the ring is in memory alone */
     uint64_t reserved[4];
 };
 

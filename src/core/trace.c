@@ -108,7 +108,8 @@ int trace_open(struct hark_loop *loop, uint32_t events, int fd)
         .started_ns = kernel_clock_gettime(CLOCK_MONOTONIC),
         .started_at = kernel_clock_gettime(CLOCK_REALTIME),
     };
-    read_process_name(facts.process);
+    if (fd >= 0) /* others read a file, and may want to know whose it is */
+        read_process_name(facts.process);
     struct recorder *recorder = trace_recorder(loop);
     events = power_of_two_from(events ? events : EVENTS_DEFAULT);
     error = recorder ? recorder_open(recorder, events, fd, &facts) : -ENOMEM;
