@@ -8,6 +8,8 @@
 #include <signal.h>
 #include <stdlib.h>
 
+enum { TRIES = 4 };
+
 static const uint64_t ms_ns = 1000000;
 static const uint64_t second_ns = 1000000000;
 
@@ -159,9 +161,24 @@ static void step(struct town *town)
             start_reader(town);
         break;
     default:
-        serve_publish(town->model, town->clients, (int)chance(town, SERVE_STREAMS));
+        if (town->model->publishers_count < SERVE_RUNS - TRIES)
+            serve_publish(town->model, town->clients, (int)chance(town, SERVE_STREAMS));
     }
     pass(town);
+}
+
+/* Nothing but a link fails any more: of some tries one is answered for, whole. */
+static void publish_last(struct town *town)
+{
+    struct serve_model *model = town->model;
+    bool whole = false;
+    for (int left = TRIES; left > 0 && !whole; left--) {
+        serve_publish(model, town->clients, 0);
+        struct hark_sim_process *last = model->publishers[model->publishers_count - 1].run.process;
+        await_end(town, last, "the last publisher");
+        whole = hark_sim_status(last) == 0;
+    }
+    scene_check(whole, "of %d publishers in peace none is answered", TRIES);
 }
 
 static void end_clients(struct town *town)
@@ -174,6 +191,7 @@ static void end_clients(struct town *town)
         start_server(town);
         (void)hark_sim_run_for(town->world, 10 * second_ns);
     }
+    publish_last(town);
     for (int i = 0; i < SERVE_STREAMS; i++)
         serve_read(model, town->clients, i, true)->is_last = true;
     (void)hark_sim_run_for(town->world, 300 * second_ns);
