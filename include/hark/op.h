@@ -170,7 +170,10 @@ struct hark_op {
     struct hark_op *next;   /* among the ops of its descriptor */
     struct hark_op **link;  /* what points at it there; NULL: it is in no such list */
     union hark_op_arguments with;
-    int64_t result;
+    union {
+        int64_t result;
+        struct hark_op *before; /* while it waits in a queue that is left from the middle */
+    };
 };
 
 /* Bits of `marks`. Private, but for the inline functions below. */

@@ -7,7 +7,7 @@
 #ifndef CORE_BUFFERS_H
 #define CORE_BUFFERS_H
 
-#include "base/op_queue.h"
+#include "base/op_chain.h"
 
 struct buffers {
     char *memory;
@@ -18,7 +18,7 @@ struct buffers {
     uint32_t offered; /* uring: how many are with the kernel, free as well */
     uint32_t count;
     uint32_t bytes;
-    struct op_queue starved; /* hark_recv_each ops that found the pool empty */
+    struct op_chain starved; /* hark_recv_each ops that found the pool empty */
 };
 
 /* Fails: -ENOMEM, and nothing is left behind. Pages are touched only when used. */
@@ -44,7 +44,7 @@ static inline struct hark_op *buffers_next_starved(struct buffers *buffers, uint
     if (!buffers->starved.first || *left == 0)
         return NULL;
     --*left;
-    return op_queue_pop(&buffers->starved);
+    return op_chain_pop(&buffers->starved);
 }
 
 #endif

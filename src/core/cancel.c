@@ -63,7 +63,7 @@ void cancel_op(struct hark_loop *loop, struct hark_op *op)
             finish_cancelled(loop, op);
         break;
     case OP_STARVED:
-        op_queue_remove(&loop->buffers.starved, op);
+        op_chain_remove(&loop->buffers.starved, op);
         finish_cancelled(loop, op);
         break;
     case OP_FINISHED:

@@ -145,7 +145,7 @@ static inline void loop_starve(struct hark_loop *loop, struct hark_op *op)
     struct buffers *buffers = &loop->buffers;
     loop->metrics.buffers_exhausted += buffers->free + buffers->offered == 0;
     op->state = OP_STARVED;
-    op_queue_push(&buffers->starved, op);
+    op_chain_push(&buffers->starved, op);
 }
 
 /* Whether the next turn has something to do, whatever comes from outside. */

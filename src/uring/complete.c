@@ -23,7 +23,7 @@
 static void end_with_cancel(struct hark_loop *loop, struct hark_op *op, int64_t result)
 {
     if (op->backend_bits & OP_BACKLOGGED) /* its cancel had no entry yet, and needs none any more */
-        op_queue_remove(&uring_of(loop)->backlog, op);
+        op_chain_remove(&uring_of(loop)->backlog, op);
     if (!(op->backend_bits & OP_CANCEL_SENT))
         return call_final(loop, op, result);
     op->backend_bits |= OP_ENDED;

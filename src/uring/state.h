@@ -28,7 +28,7 @@ enum { WAKES_MAX = 8 };
 
 struct uring {
     struct ring ring;
-    struct op_queue backlog; /* ops whose entry, or whose cancel's entry, found no room */
+    struct op_chain backlog; /* ops whose entry, or whose cancel's entry, found no room */
     struct io_uring_buf_ring *buffer_ring;
     size_t buffer_ring_bytes;
     uint16_t buffer_tail;

@@ -39,7 +39,7 @@ static void push_cancel(struct uring *uring, struct io_uring_sqe *sqe, struct ha
 void submit_to_backlog(struct hark_loop *loop, struct hark_op *op)
 {
     op->backend_bits |= OP_BACKLOGGED;
-    op_queue_push(&uring_of(loop)->backlog, op);
+    op_chain_push(&uring_of(loop)->backlog, op);
 }
 
 void submit_op(struct hark_loop *loop, struct hark_op *op)
@@ -66,7 +66,7 @@ void submit_backlog(struct hark_loop *loop)
         struct io_uring_sqe *sqe = submit_entry(loop, uring);
         if (!sqe)
             return;
-        op_queue_pop(&uring->backlog);
+        op_chain_pop(&uring->backlog);
         bool cancel = (op->backend_bits & OP_CANCEL_WANTED) != 0;
         op->backend_bits &= ~(uint32_t)(OP_BACKLOGGED | OP_CANCEL_WANTED);
         if (cancel)

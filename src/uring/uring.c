@@ -112,7 +112,7 @@ static void cancel(struct hark_loop *loop, struct hark_op *op)
         op->backend_bits = 0;
         loop_finish(loop, op, -ECANCELED);
     } else if (op->backend_bits & OP_BACKLOGGED) {
-        op_queue_remove(&uring->backlog, op);
+        op_chain_remove(&uring->backlog, op);
         if (op->backend_bits & OP_FED)
             hark_buffer_return(loop, hark_buffer_keep(op));
         op->backend_bits = 0;
