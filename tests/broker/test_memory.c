@@ -3,8 +3,11 @@
  * order. */
 #include "broker/broker.h"
 #include "broker/publish.h"
+#include "broker/reader.h"
 #include "broker/sides.h"
+#include "broker/state.h"
 #include "broker/stream.h"
+#include "core/loop.h"
 #include "fault/memory.h"
 
 #include "broker/recent.h"
@@ -98,4 +101,84 @@ TEST(ring_without_memory_for_an_event_sends_its_readers_to_the_disk)
     assert_true(recent_find(&ring, 7, NULL, &range));
     assert_int_equal(range.first_id, 8);
     recent_stop(&ring);
+}
+
+/* --- the heartbeat --- */
+
+struct listener {
+    struct broker_reader reader;
+    struct hark_stream output;
+    int peer;
+    bool closed;
+};
+
+static void output_closed(struct hark_stream *output)
+{
+    (void)output;
+}
+
+static void listener_closed(struct broker_reader *reader)
+{
+    hark_container_of(reader, struct listener, reader)->closed = true;
+}
+
+/* One more timer needs memory. Gives: how many it has started for that. */
+static size_t fill_timers(struct hark_loop *loop, struct harness_op *sleeping)
+{
+    size_t count = 0;
+    do
+        hark_sleep(loop, &sleeping[count++].op, UINT64_C(3600000000000), harness_done);
+    while (TIMERS_ROOT + loop->timers.count < loop->timers.room);
+    return count;
+}
+
+static int64_t publish_one(struct bench *bench, struct broker_stream *stream)
+{
+    struct event event = {.number = 0};
+    answered = 0;
+    last = 0;
+    broker_publish(stream, &event.publish, "x", 1, published);
+    while (answered == 0)
+        turn(bench);
+    turn(bench); /* its readers have theirs */
+    return (int64_t)last;
+}
+
+BACKEND_TEST(heartbeat_without_memory_is_tried_when_readers_have_a_turn_and_not_in_each)
+{
+    enum { TURNS = 20, TIMERS_MAX = 1000 };
+    static struct harness_op sleeping[TIMERS_MAX];
+    static const struct hark_stream_events events = {.closed = output_closed};
+    struct bench bench;
+    struct broker_stream *stream = NULL;
+    struct listener listener = {0};
+    int pair[2];
+    memset(sleeping, 0, sizeof sleeping);
+    bench_open(&bench, loop, 0);
+    struct broker *broker = bench.brokers[OWNER];
+    assert_int_equal(broker_stream_open(broker, "s", 1, &stream), 0);
+    assert_true(publish_one(&bench, stream) > 0);
+    harness_socket_pair(loop, pair);
+    hark_stream_open(loop, &listener.output, pair[0], NULL, &events);
+    size_t timers = fill_timers(loop, sleeping);
+    memory_begin(1, true);
+    broker_reader_open(stream, &listener.reader, &listener.output, BROKER_SSE, BROKER_FROM_NOW, 0,
+                       listener_closed);
+    for (int i = 0; i < TURNS; i++)
+        turn(&bench);
+    unsigned long refused = memory_refused();
+    memory_end();
+    assert_true(refused > 0 && refused < TURNS / 2);
+    assert_false(hark_op_active(&broker->heartbeat));
+    assert_true(publish_one(&bench, stream) > 0);
+    assert_true(hark_op_active(&broker->heartbeat));
+    broker_reader_close(&listener.reader);
+    hark_stream_close(&listener.output);
+    while (!listener.closed)
+        turn(&bench);
+    for (size_t i = 0; i < timers; i++)
+        hark_cancel(&sleeping[i].op);
+    broker_stream_close(stream);
+    bench_close(&bench);
+    harness_close(loop, pair[1]);
 }

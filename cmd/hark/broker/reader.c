@@ -18,6 +18,7 @@
 #include "broker/stream.h"
 #include "wire/sse.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -217,6 +218,7 @@ void broker_readers_give_turns(struct broker_turns *turns)
     broker_buffers_offer(&broker->buffers);
     if (!list_empty(&turns->ready) || !list_empty(&broker->beating))
         broker_turns_soon(turns);
+    broker_readers_heartbeat(broker); /* for want of memory it may not have begun */
 }
 
 /* --- the heartbeat --- */
@@ -224,9 +226,9 @@ void broker_readers_give_turns(struct broker_turns *turns)
 static void beat(struct hark_op *op, int64_t result)
 {
     struct broker *broker = hark_container_of(op, struct broker, heartbeat);
-    (void)result;
     if (!hark_op_more(op)) {
-        broker_readers_heartbeat(broker); /* somebody may have come since it was cancelled */
+        if (result == -ECANCELED) /* somebody may have come since; all else is tried later */
+            broker_readers_heartbeat(broker);
         pending_end(&broker->pending);
         return;
     }
