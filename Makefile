@@ -4,7 +4,7 @@ BUILD ?= build
 PREFIX ?= /usr/local
 ARGS ?=
 
-.PHONY: help run build test check-fast lint format fuzz sim mutate bench asan tsan install clean
+.PHONY: help run build test check-fast lint format fuzz sim mutate coverage bench asan tsan install clean
 
 help:
 	@echo 'make run         install what is missing, build, start the server on 127.0.0.1:12345'
@@ -16,6 +16,7 @@ help:
 	@echo 'make fuzz        each parser for FUZZ_SECONDS (60)'
 	@echo 'make sim         plays scenes in simulated worlds: SEEDS=n (10000), SCENE=name, SEED=first'
 	@echo 'make mutate      breaks the sources, one way at a time, and lists what no test sees: hours; it goes on where it was'
+	@echo 'make coverage    which lines the suites and the simulated worlds reach, by room: ARGS=src/core lists the others'
 	@echo 'make lint        clang-tidy, cppcheck and the checks of tests/checks'
 	@echo 'make format      clang-format over all sources'
 	@echo 'make bench       hark beside its peers, about half an hour; tables and plots in docs/bench'
@@ -54,6 +55,10 @@ mutate:
 	@scripts/setup test
 	@scripts/mutate $(ARGS)
 
+coverage:
+	@scripts/setup test
+	@scripts/coverage $(ARGS)
+
 format:
 	@scripts/format
 
@@ -65,4 +70,4 @@ install: build
 	@meson install -C $(BUILD) --no-rebuild
 
 clean:
-	rm -rf build build-gcc build-asan build-tsan build-bench build-mutate
+	rm -rf build build-gcc build-asan build-tsan build-bench build-mutate build-coverage

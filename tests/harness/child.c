@@ -5,6 +5,7 @@
  * destroyed, so it covers the backend's own descriptors as well.
  */
 #include "harness/child.h"
+#include "harness/coverage.h"
 #include "harness/world.h"
 
 #include <errno.h>
@@ -21,6 +22,7 @@ void harness_skip(const char *format, ...)
     fputc('\n', stderr);
     va_end(arguments);
     fflush(NULL);
+    coverage_keep();
     _exit(HARNESS_SKIPPED);
 }
 

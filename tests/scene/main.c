@@ -3,6 +3,7 @@
  * Each worker is a process that plays every so manieth seed, and tells how far it is in memory that
  * all share. Where one fails it has said why; its seed is told with the command that plays it
  * again. */
+#include "harness/coverage.h"
 #include "shrink.h"
 
 #include <errno.h>
@@ -48,6 +49,7 @@ static _Noreturn void work(const struct run *run, const struct scene *scene, str
                    (unsigned long long)hash);
     }
     fflush(stdout);
+    coverage_keep();
     _exit(0);
 }
 
