@@ -10,6 +10,7 @@
  * Try:   ./13_simulation                  the worlds of the seeds 1 to 200
  *        ./13_simulation 1 200 early      the mistake is found, and the seed told
  *        ./13_simulation 3 1 early        one world alone, and the last that happens in it
+ *        ./13_simulation 3 1 early seen; hark trace --read seen      what became of each request
  */
 #include "hark.h"
 #include "hark/sim.h"
@@ -25,6 +26,7 @@
 enum { CLIENTS = 3, PORT = 7000, LINES = 24 };
 
 static bool answers_early;
+static const char *recordings; /* the directory for them; NULL: nobody asks */
 
 /* --- the server: it would be a file of its own, which knows nothing of worlds --- */
 
@@ -186,7 +188,8 @@ static bool holds(uint64_t seed, bool tells)
     struct hark_sim *world;
     int answers = 0, found = 0;
 
-    if (hark_sim_create(&options, &world) < 0)
+    if (hark_sim_create(&options, &world) < 0 ||
+        (recordings && hark_sim_trace(world, recordings) < 0))
         exit(2);
     struct hark_sim_machine *machine = hark_sim_add_machine(world);
     struct hark_sim_machine *other = hark_sim_add_machine(world);
@@ -215,6 +218,7 @@ int main(int count, char **arguments)
     uint64_t worlds = count > 2 ? strtoull(arguments[2], NULL, 10) : 200;
 
     answers_early = count > 3 && strcmp(arguments[3], "early") == 0;
+    recordings = count > 4 ? arguments[4] : NULL;
     for (uint64_t seed = first; seed < first + worlds; seed++)
         if (!holds(seed, worlds == 1))
             return 1;

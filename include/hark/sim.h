@@ -231,6 +231,17 @@ HARK_API void hark_sim_tell(const struct hark_sim *world, int fd, size_t most);
  * -EDEADLK those are what waits for nothing. To a descriptor of the real machine. */
 HARK_API void hark_sim_tell_threads(const struct hark_sim *world, int fd);
 
+/* Records the stages of all requests of all loops that are made from here on (hark/trace.h), each
+ * loop in a file of the real machine: `hark trace --read DIRECTORY` shows them as a table, as a
+ * page and as a picture, in the world's time, and also what was recorded before the program aborts.
+ * The run is the same as without, to its hash: no process can tell that it is looked at.
+ * Takes: directory: of the real machine, made if it is not there; what an earlier world has left
+ *   there, and another one's that is recorded there too, is removed. A process that calls
+ *   hark_trace_start has a recording of its own.
+ * Gives: 0.
+ * Fails: what making and opening a directory gives. Not from a process. */
+HARK_API int hark_sim_trace(struct hark_sim *world, const char *directory);
+
 /* System calls so far. */
 HARK_API uint64_t hark_sim_calls(const struct hark_sim *world);
 

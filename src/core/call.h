@@ -15,7 +15,7 @@ void call_rare(struct hark_loop *loop, struct hark_op *op, int64_t result);
 /* The callback. It may free the op. */
 static inline void call_done(struct hark_loop *loop, struct hark_op *op, int64_t result)
 {
-    if (unlikely(loop->recorder))
+    if (unlikely(loop_is_recorded(loop)))
         return stages_call(loop, op, result);
     op->done(op, result);
 }

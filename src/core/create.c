@@ -122,6 +122,8 @@ static int choose_and_trace(struct hark_loop *loop, const struct hark_options *o
         loop->backend->destroy(loop);
     else if (probes_wanted())
         wish_show(loop);
+    if (!error)
+        trace_let_look_on(loop);
     return error;
 }
 
@@ -131,6 +133,7 @@ static void release(struct hark_loop *loop)
     if (loop->recorder && loop->recorder->watch)
         loop->recorder->watch->end(loop->recorder->watch);
     hark_trace_stop(loop);
+    trace_end_look_on(loop);
     if (loop->recorder)
         wish_show_end(loop);
     signals_done(loop);

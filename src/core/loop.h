@@ -101,7 +101,28 @@ struct hark_loop {
     struct hark_op *listening; /* hark_signal_each ops, linked through with.signal.next */
     struct checking *checking; /* of a checking build, else NULL */
     char refusals[HARK_BACKEND_KINDS][160];
+#ifdef HARK_KERNEL_APART
+    struct recorder *onlooker; /* loop_onlooker; NULL: nobody looks on */
+#endif
 };
+
+/* The recorder of whoever looks on from outside of a simulated kernel, beside the process's own and
+ * without its knowing (trace/recorder.h). */
+static inline struct recorder *loop_onlooker(const struct hark_loop *loop)
+{
+#ifdef HARK_KERNEL_APART
+    return loop->onlooker;
+#else
+    (void)loop;
+    return NULL;
+#endif
+}
+
+/* Whether anybody is told of its stages. */
+static inline bool loop_is_recorded(const struct hark_loop *loop)
+{
+    return loop->recorder || loop_onlooker(loop);
+}
 
 /* Where the system calls of the loop's thread are counted. */
 static inline uint64_t *calls_of(struct hark_loop *loop)

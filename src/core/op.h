@@ -11,7 +11,7 @@ static inline void op_count_start(struct hark_loop *loop, struct hark_op *op)
     op->id = ++loop->last_id;
     loop->active++;
     loop->metrics.requested[op->code]++;
-    if (unlikely(loop->recorder))
+    if (unlikely(loop_is_recorded(loop)))
         stages_request(loop, op);
     checking_begin(loop, op);
 }
@@ -44,7 +44,7 @@ static inline void op_begin(struct hark_loop *loop, struct hark_op *op, enum har
  * them. */
 static inline void op_delegated(struct hark_loop *loop, const struct hark_op *op)
 {
-    if (unlikely(loop->recorder))
+    if (unlikely(loop_is_recorded(loop)))
         stages_delegate(loop, op);
     checking_delegated(loop, op);
 }
@@ -52,7 +52,7 @@ static inline void op_delegated(struct hark_loop *loop, const struct hark_op *op
 /* Takes: result: what came back with it. */
 static inline void op_returned(struct hark_loop *loop, const struct hark_op *op, int64_t result)
 {
-    if (unlikely(loop->recorder))
+    if (unlikely(loop_is_recorded(loop)))
         stages_return(loop, op, result);
     checking_returned(loop, op, result);
 }
@@ -60,14 +60,14 @@ static inline void op_returned(struct hark_loop *loop, const struct hark_op *op,
 /* Around a call that is made in place, in the loop's own thread, and does not wait. */
 static inline void op_trying(struct hark_loop *loop, const struct hark_op *op)
 {
-    if (unlikely(loop->recorder))
+    if (unlikely(loop_is_recorded(loop)))
         stages_try(loop, op);
     checking_delegated(loop, op);
 }
 
 static inline void op_tried(struct hark_loop *loop, const struct hark_op *op, int64_t result)
 {
-    if (unlikely(loop->recorder))
+    if (unlikely(loop_is_recorded(loop)))
         stages_tried(loop, op, result);
     checking_returned(loop, op, result);
 }
@@ -75,7 +75,7 @@ static inline void op_tried(struct hark_loop *loop, const struct hark_op *op, in
 /* It waits for an event of its descriptor. */
 static inline void op_waits(struct hark_loop *loop, const struct hark_op *op)
 {
-    if (unlikely(loop->recorder))
+    if (unlikely(loop_is_recorded(loop)))
         stages_wait(loop, op);
     checking_delegated(loop, op);
 }

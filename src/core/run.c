@@ -113,7 +113,7 @@ static int turn(struct hark_loop *loop, bool may_wait)
     uint64_t timeout_ns = time_to_sleep(loop, may_wait);
     loop->metrics.turns++;
     loop->metrics.sleeps += timeout_ns != 0;
-    if (unlikely(loop->recorder))
+    if (unlikely(loop_is_recorded(loop)))
         wish_sleep(loop, timeout_ns);
     int error = loop->backend->wait(loop, timeout_ns);
     if (unlikely(wish_number() != loop->wish))
@@ -125,7 +125,7 @@ static int turn(struct hark_loop *loop, bool may_wait)
         return error;
     uint64_t woke_ns = kernel_clock_gettime(CLOCK_MONOTONIC);
     loop->now_ns = woke_ns;
-    if (unlikely(loop->recorder))
+    if (unlikely(loop_is_recorded(loop)))
         stages_wake(loop, woke_ns);
     loop->lingers = !inbox_is_empty(&loop->inbox) && wake_take_inbox(loop) > 1;
     if (unlikely(signals_pending(loop)))

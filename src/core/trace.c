@@ -64,6 +64,14 @@ static bool returns_any_time(const struct hark_loop *loop)
     return false;
 }
 
+static void attach(struct recorder *recorder, struct hark_loop *loop)
+{
+    recorder->loop_ns = &loop->now_ns;
+    recorder->calls = calls_of(loop);
+    recorder->now_calls = *calls_of(loop) - 1;
+    recorder->returns_any_time = returns_any_time(loop);
+}
+
 struct recorder *trace_recorder(struct hark_loop *loop)
 {
     if (loop->recorder)
@@ -71,10 +79,7 @@ struct recorder *trace_recorder(struct hark_loop *loop)
     loop->recorder = calloc(1, sizeof *loop->recorder);
     if (!loop->recorder)
         return NULL;
-    loop->recorder->loop_ns = &loop->now_ns;
-    loop->recorder->calls = calls_of(loop);
-    loop->recorder->now_calls = *calls_of(loop) - 1;
-    loop->recorder->returns_any_time = returns_any_time(loop);
+    attach(loop->recorder, loop);
     return loop->recorder;
 }
 
@@ -154,6 +159,34 @@ const struct hark_trace_ring *hark_loop_trace(const struct hark_loop *loop)
 {
     return loop->recorder ? loop->recorder->loop : NULL;
 }
+
+#ifdef HARK_KERNEL_APART
+void trace_let_look_on(struct hark_loop *loop)
+{
+    if (!recorder_onlooker)
+        return;
+    loop->onlooker = recorder_onlooker->open(loop_number(loop), loop->backend->kind);
+    if (loop->onlooker)
+        attach(loop->onlooker, loop);
+}
+
+void trace_end_look_on(struct hark_loop *loop)
+{
+    if (loop->onlooker)
+        recorder_onlooker->close(loop->onlooker);
+    loop->onlooker = NULL;
+}
+#else
+void trace_let_look_on(struct hark_loop *loop)
+{
+    (void)loop;
+}
+
+void trace_end_look_on(struct hark_loop *loop)
+{
+    (void)loop;
+}
+#endif
 
 /* Gives: 0 and *out_events; -EINVAL: it is no number, or none that hark_trace_start takes. */
 static int events_from_environment(uint32_t *out_events)

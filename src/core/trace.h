@@ -26,4 +26,9 @@ int trace_open(struct hark_loop *loop, uint32_t events, int fd);
  * Fails: as hark_trace_start. */
 int trace_from_environment(struct hark_loop *loop);
 
+/* Whoever looks on from outside of a simulated kernel may have the loop recorded
+ * (trace/recorder.h), from its beginning to its end. Elsewhere nothing happens. */
+void trace_let_look_on(struct hark_loop *loop);
+void trace_end_look_on(struct hark_loop *loop);
+
 #endif

@@ -80,6 +80,8 @@ void wish_sleep(struct hark_loop *loop, uint64_t timeout_ns)
         hark_trace_stop(loop);
     if (loop->recorder && loop->recorder->probed && !probes_wanted())
         wish_show_end(loop);
+    if (loop_onlooker(loop))
+        recorder_sleep(loop_onlooker(loop), timeout_ns);
     if (!loop->recorder)
         return;
     recorder_sleep(loop->recorder, timeout_ns);

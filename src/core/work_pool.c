@@ -38,6 +38,8 @@ static struct hark_op *take(struct work_pool *pool)
     pool->waiting -= op ? 1 : 0;
     if (op && recorder_of(pool))
         recorder_perform(recorder_of(pool), op, (uint32_t)kernel_gettid());
+    if (op && loop_onlooker(op->loop))
+        recorder_perform(loop_onlooker(op->loop), op, (uint32_t)kernel_gettid());
     kernel_mutex_unlock(&pool->lock);
     return op;
 }
@@ -59,6 +61,8 @@ static void *worker(void *argument)
         struct hark_loop *loop = op->loop;
         op->result =
             op->code == HARK_OP_WORK ? op->with.work.function(op) : op_kinds[op->code].call(op);
+        if (loop_onlooker(loop))
+            recorder_performed(loop_onlooker(loop), op, recorder_time(loop_onlooker(loop)));
         if (recorder_of(pool))
             record_performed(pool, op);
         inbox_put(&loop->inbox, op);

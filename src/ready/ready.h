@@ -41,7 +41,7 @@ static inline struct ready *ready_of(const struct hark_loop *loop)
 /* A poller's wait has returned, and nothing is reported yet. */
 static inline void ready_woke(struct ready *ready)
 {
-    if (unlikely(ready->loop->recorder))
+    if (unlikely(loop_is_recorded(ready->loop)))
         stages_wake(ready->loop, 0);
 }
 

@@ -5,10 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifdef HARK_KERNEL_APART
+const struct recorder_onlooker *recorder_onlooker;
+#endif
+
 /* --- rings --- */
 
-static struct hark_trace_ring *lay_out(void *memory, uint32_t events,
-                                       const struct hark_trace_ring *facts)
+static struct hark_trace_ring *lay_out_ring(void *memory, uint32_t events,
+                                            const struct hark_trace_ring *facts)
 {
     struct hark_trace_ring *ring = memory;
     *ring = *facts;
@@ -32,38 +36,51 @@ static int size_file(int fd, size_t bytes)
     return error == -EOPNOTSUPP ? kernel_ftruncate(NULL, fd, (off64_t)bytes) : error;
 }
 
-int recorder_open(struct recorder *recorder, uint32_t events, int fd,
-                  const struct hark_trace_ring *facts)
+void recorder_lay_out(struct recorder *recorder, void *memory, uint32_t events,
+                      const struct hark_trace_ring *facts)
 {
-    size_t ring_bytes = sizeof *facts + (size_t)events * sizeof(struct hark_trace_event);
-    int flags = fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED;
-    if (ring_bytes > SIZE_MAX / 4) /* of 32 bits */
-        return -ENOMEM;
-    int error = fd < 0 ? 0 : size_file(fd, 2 * ring_bytes);
-    if (!error)
-        error = kernel_mmap(NULL, 2 * ring_bytes, flags, fd, 0, &recorder->memory);
-    if (error)
-        return error;
-    recorder->bytes = 2 * ring_bytes;
-    recorder->loop = lay_out(recorder->memory, events, facts);
-    recorder->loop->next = ring_bytes;
-    recorder->pool = lay_out((char *)recorder->memory + ring_bytes, events, facts);
+    recorder->memory = memory;
+    recorder->bytes = recorder_bytes(events);
+    recorder->loop = lay_out_ring(memory, events, facts);
+    recorder->loop->next = recorder->bytes / 2;
+    recorder->pool = lay_out_ring((char *)memory + recorder->bytes / 2, events, facts);
     recorder->pool->is_pool = 1;
     declare(recorder->pool);
     declare(recorder->loop);
     recorder->words = (uint64_t *)(void *)recorder_events(recorder->loop);
     recorder->mask = events - 1;
     recorder->asleep = true; /* for all that is known: it tells when it is not */
-    recorder->now_calls = *recorder->calls - 1;
     recorder->requested = recorder->returned = 0; /* they were not for these rings */
+}
+
+int recorder_open(struct recorder *recorder, uint32_t events, int fd,
+                  const struct hark_trace_ring *facts)
+{
+    int flags = fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED;
+    void *memory;
+    size_t bytes = recorder_bytes(events);
+    if (bytes > SIZE_MAX / 2) /* of 32 bits */
+        return -ENOMEM;
+    int error = fd < 0 ? 0 : size_file(fd, bytes);
+    if (!error)
+        error = kernel_mmap(NULL, bytes, flags, fd, 0, &memory);
+    if (error)
+        return error;
+    recorder_lay_out(recorder, memory, events, facts);
+    recorder->now_calls = *recorder->calls - 1;
     return 0;
+}
+
+void recorder_end(struct recorder *recorder)
+{
+    if (recorder->returned)
+        recorder_put_returned(recorder);
+    recorder->loop->ended_ns = recorder->pool->ended_ns = recorder_time(recorder);
 }
 
 void recorder_close(struct recorder *recorder)
 {
-    if (recorder->returned)
-        recorder_put_returned(recorder);
-    recorder->loop->ended_ns = recorder->pool->ended_ns = kernel_clock_gettime(CLOCK_MONOTONIC);
+    recorder_end(recorder);
     kernel_munmap(NULL, recorder->memory, recorder->bytes);
     recorder->loop = recorder->pool = NULL;
 }
@@ -203,7 +220,7 @@ static void put_of_pool(struct recorder *recorder, uint64_t time_ns, const struc
 
 void recorder_perform(struct recorder *recorder, const struct hark_op *op, uint32_t thread)
 {
-    put_of_pool(recorder, kernel_clock_gettime(CLOCK_MONOTONIC), op, HARK_TRACE_PERFORM, thread);
+    put_of_pool(recorder, recorder_time(recorder), op, HARK_TRACE_PERFORM, thread);
 }
 
 void recorder_performed(struct recorder *recorder, const struct hark_op *op, uint64_t done_ns)

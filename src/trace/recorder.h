@@ -57,7 +57,23 @@ struct recorder {
     bool returns_any_time;   /* results come also between two system calls of the loop's */
     void *memory;
     size_t bytes;
+#ifdef HARK_KERNEL_APART
+    uint64_t (*clock)(void); /* an onlooker's; NULL: it is the process that reads its clock */
+#endif
 };
+
+#ifdef HARK_KERNEL_APART
+/* Whoever looks on from outside of a simulated kernel: each loop that is made has a recorder of his
+ * then, beside the process's own, of which the process notices nothing: not by the clock, nor by
+ * memory or calls. */
+struct recorder_onlooker {
+    /* Gives: NULL: not of this one. */
+    struct recorder *(*open)(uint32_t loop, int backend);
+    void (*close)(struct recorder *recorder);
+};
+
+extern const struct recorder_onlooker *recorder_onlooker; /* NULL: there is none */
+#endif
 
 _Static_assert(sizeof(struct hark_trace_event) == 32, "four words, stored one by one");
 _Static_assert(sizeof(struct hark_trace_ring) == 128,
@@ -73,6 +89,17 @@ int recorder_open(struct recorder *recorder, uint32_t events, int fd,
 
 void recorder_close(struct recorder *recorder);
 
+/* The same without asking for memory, and without giving it back: what is recorded stands there.
+ * Takes: memory: zeroed, recorder_bytes of it. */
+void recorder_lay_out(struct recorder *recorder, void *memory, uint32_t events,
+                      const struct hark_trace_ring *facts);
+void recorder_end(struct recorder *recorder);
+
+static inline size_t recorder_bytes(uint32_t events)
+{
+    return 2 * (sizeof(struct hark_trace_ring) + (size_t)events * sizeof(struct hark_trace_event));
+}
+
 static inline struct hark_trace_event *recorder_events(const struct hark_trace_ring *ring)
 {
     return (struct hark_trace_event *)((uintptr_t)ring + ring->header_bytes);
@@ -83,18 +110,39 @@ static inline struct hark_trace_event *recorder_events(const struct hark_trace_r
 /* In place, in the one function that the loop calls for each stage (core/stages.c). */
 #define RECORDER_INLINE static inline __attribute__((always_inline))
 
+RECORDER_INLINE uint64_t recorder_time(const struct recorder *recorder)
+{
+#ifdef HARK_KERNEL_APART
+    if (recorder->clock)
+        return recorder->clock();
+#endif
+    (void)recorder;
+    return kernel_clock_gettime(CLOCK_MONOTONIC);
+}
+
 /* A reading of the clock of its own: the program may have run. */
 RECORDER_INLINE uint64_t recorder_clock(struct recorder *recorder)
 {
-    recorder->now_ns = kernel_clock_gettime(CLOCK_MONOTONIC);
+    recorder->now_ns = recorder_time(recorder);
     recorder->now_calls = *recorder->calls;
     return recorder->now_ns;
+}
+
+/* An onlooker's costs nothing. */
+RECORDER_INLINE bool recorder_clock_is_free(const struct recorder *recorder)
+{
+#ifdef HARK_KERNEL_APART
+    return recorder->clock;
+#else
+    (void)recorder;
+    return false;
+#endif
 }
 
 /* The time, where nothing but the loop itself has run since the last event. */
 RECORDER_INLINE uint64_t recorder_moment(struct recorder *recorder)
 {
-    if (*recorder->calls != recorder->now_calls)
+    if (*recorder->calls != recorder->now_calls || recorder_clock_is_free(recorder))
         return recorder_clock(recorder);
     if (*recorder->loop_ns > recorder->now_ns)
         recorder->now_ns = *recorder->loop_ns;

@@ -22,6 +22,7 @@
 #pragma weak hark_sim_setenv
 #pragma weak hark_sim_status
 #pragma weak hark_sim_tell
+#pragma weak hark_sim_trace
 
 /* Unless a number is asked for: how many seeds, and the real time after which there are enough. */
 enum { SEEDS = ADDRESS_SANITIZED ? 2 : 10, ENOUGH_NS = 100000000 };
@@ -102,6 +103,9 @@ static void run_one(struct scene *scene)
     struct hark_sim_options options = {
         .seed = seed, .faults_per_million = 1, .stack_bytes = 1 << 20, .calls_max = 20000000};
     assert_int_equal(hark_sim_create(&options, &world), 0);
+    const char *recordings = getenv("HARK_TEST_TRACE"); /* for hark trace --read */
+    if (recordings)
+        assert_int_equal(hark_sim_trace(world, recordings), 0);
     struct hark_sim_process *process = hark_sim_start(hark_sim_add_machine(world), play, scene);
     pass_environment(process);
     in_world = true;

@@ -147,7 +147,7 @@ static bool play_scene(const struct run *run, const struct scene *scene)
 static void print_usage(void)
 {
     printf("usage: %s [[--scene] NAME] [--seeds COUNT] [--first SEED] [--jobs COUNT] [--hash]\n"
-           "       [--shrink] [--faults-off MASK] [--faults-max COUNT]\n"
+           "       [--shrink] [--trace DIR] [--faults-off MASK] [--faults-max COUNT]\n"
            "\n"
            "Plays scenes in simulated worlds, each from many seeds. What fails is told with its "
            "seed,\n"
@@ -161,6 +161,8 @@ static void print_usage(void)
            "  --shrink        leave out kinds of faults, and the last of the others, while the "
            "first\n"
            "                  seed still fails, and play what is left of it\n"
+           "  --trace DIR     play the first seed alone, and keep what became of its requests\n"
+           "                  there, for hark trace --read DIR; the run is the same as without\n"
            "  --faults-off, --faults-max\n"
            "                  what it has found\n"
            "\n"
@@ -190,6 +192,7 @@ static struct run options(int count, char **arguments)
                                           {"jobs", required_argument, NULL, 'j'},
                                           {"hash", no_argument, NULL, 'h'},
                                           {"shrink", no_argument, NULL, 'r'},
+                                          {"trace", required_argument, NULL, 't'},
                                           {"faults-off", required_argument, NULL, 'o'},
                                           {"faults-max", required_argument, NULL, 'm'},
                                           {"help", no_argument, NULL, 'H'},
@@ -219,6 +222,9 @@ static struct run options(int count, char **arguments)
         case 'r':
             run.shrinks = true;
             break;
+        case 't':
+            run.without.trace = optarg;
+            break;
         case 'o':
             run.without.faults_off = (uint32_t)number_in(optarg);
             break;
@@ -237,6 +243,10 @@ static struct run options(int count, char **arguments)
     }
     if (optind < count)
         run.only = arguments[optind];
+    if (run.without.trace) {
+        run.seeds = 1;
+        run.plays_kept = false;
+    }
     run.without.aloud = run.seeds == 1;
     if (run.workers > WORKERS_MAX)
         run.workers = WORKERS_MAX;

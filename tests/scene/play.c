@@ -49,13 +49,15 @@ static void count(struct worker *worker)
 static void tell_end(void)
 {
     has_told = true;
-    char line[300], without[80] = "";
+    char line[400], without[80] = "";
     const bool is_shrunk = without_played.faults_off || without_played.faults_max;
     if (is_shrunk)
         snprintf(without, sizeof without, " --faults-off %#x --faults-max %llu",
                  without_played.faults_off, (unsigned long long)without_played.faults_max);
     int length = snprintf(line, sizeof line,
-                          "to play it again: %s --scene %s --first %llu --seeds 1 --jobs 1%s%s\n",
+                          "to play it again: %s --scene %s --first %llu --seeds 1 --jobs 1%s%s\n"
+                          "to see its requests: the same with --trace DIR, then hark trace --read "
+                          "DIR\n",
                           play_program, scene_played->name, (unsigned long long)seed_played,
                           without, is_shrunk ? "" : " (--shrink: with as few faults)");
     count(worker_played);
@@ -121,6 +123,12 @@ uint64_t play(const struct scene *scene, uint64_t seed, struct without without,
     struct sigaction action = {.sa_handler = crashed, .sa_flags = (int)SA_RESETHAND};
     (void)sigaction(SIGSEGV, &action, NULL);
     (void)sigaction(SIGABRT, &action, NULL);
+    int error = without.trace ? hark_sim_trace(playing, without.trace) : 0;
+    if (error) {
+        fprintf(stderr, "%s: cannot record in %s: %s; name another directory\n", play_program,
+                without.trace, hark_error_text(error));
+        exit(2);
+    }
     scene_played = scene;
     without_played = without;
     worker_played = worker;

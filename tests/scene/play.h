@@ -16,11 +16,12 @@ struct worker {
     pid_t pid;
 };
 
-/* Faults that are left out: hark_sim_options. */
+/* Faults that are left out: hark_sim_options. And what is to be seen. */
 struct without {
     uint32_t faults_off;
     uint64_t faults_max;
-    bool aloud; /* what processes write is to be read */
+    bool aloud;        /* what processes write is to be read */
+    const char *trace; /* the directory for what loops do: hark_sim_trace; NULL: none */
 };
 
 /* In the order of their names. */

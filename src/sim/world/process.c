@@ -5,6 +5,7 @@
 #include "sim/world/locals.h"
 #include "sim/world/mappings.h"
 #include "sim/world/notes.h"
+#include "sim/world/recordings.h"
 #include "sim/world/schedule.h"
 
 #include <errno.h>
@@ -85,6 +86,7 @@ void process_bury(struct process *process)
         process->threads = thread->next;
         schedule_destroy(thread);
     }
+    recordings_end(process);
     events_remove(&world->events, &process->alarm);
     descriptors_close_all(&process->descriptors);
     mappings_release(process);

@@ -71,8 +71,9 @@ struct process {
     struct memory_set memory;
     char **environment; /* "NAME=value", NULL behind the last */
     size_t variables;
-    void *locals;             /* HARK_SIM_PROCESS_LOCAL, while another process runs */
-    struct mapping *mappings; /* mappings.c */
+    void *locals;                 /* HARK_SIM_PROCESS_LOCAL, while another process runs */
+    struct mapping *mappings;     /* mappings.c */
+    struct recording *recordings; /* of its loops: recordings.c */
     struct sigaction actions[NSIG];
     sigset_t pending;
     struct event alarm;
@@ -120,6 +121,7 @@ struct hark_sim {
     uint64_t faults_by_chance;
     uint32_t move_cookie; /* inotify.c */
     struct notes *notes;  /* notes.c */
+    int recordings_fd;    /* the real machine's directory for them; -1: none: recordings.c */
 };
 
 /* The one that runs; NULL: none. */

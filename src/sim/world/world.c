@@ -6,6 +6,7 @@
 #include "sim/world/locals.h"
 #include "sim/world/notes.h"
 #include "sim/world/process.h"
+#include "sim/world/recordings.h"
 #include "sim/world/schedule.h"
 #include "sim/world/state.h"
 
@@ -37,6 +38,7 @@ int hark_sim_create(const struct hark_sim_options *options, struct hark_sim **ou
     file_begin();
     faults_begin();
     notes_begin(world);
+    recordings_begin();
     world->now_ns = time_at_first_ns;
     world->hash = UINT64_C(0xcbf29ce484222325);
     *out_world = world;
@@ -64,6 +66,7 @@ void hark_sim_destroy(struct hark_sim *ended)
         memory_own_free(machine);
     }
     faults_done();
+    recordings_done();
     locals_of(NULL);
     locals_done();
     notes_done();
