@@ -192,6 +192,20 @@ static inline bool hark_op_active(const struct hark_op *op)
     return op->state != 0;
 }
 
+/* The kind of op that it was started as last.
+ * Takes: an op that has been started. */
+static inline enum hark_op_code hark_op_kind(const struct hark_op *op)
+{
+    return (enum hark_op_code)op->code;
+}
+
+/* The descriptor that it was started on; -1 if its kind has none. Also in its final call.
+ * Takes: an op that has been started. */
+static inline int hark_op_fd(const struct hark_op *op)
+{
+    return op->fd;
+}
+
 /* A number that names this start of the op and no other: the loop's number in the upper 24 bits,
  * below it how many starts the loop has seen. It does not come again in the life of a process that
  * makes fewer than 16 million loops, each with fewer than a million million starts.

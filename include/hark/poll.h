@@ -39,6 +39,23 @@ HARK_API void hark_poll(struct hark_loop *loop, struct hark_op *op, int fd, uint
 HARK_API void hark_poll_each(struct hark_loop *loop, struct hark_op *op, int fd, uint32_t events,
                              hark_done *done);
 
+/* Changes what a poll in flight waits for, without ending it: one call of the kernel, or none.
+ * Takes: op: of hark_poll or hark_poll_each; if it is not in flight nothing happens. events: as
+ *   hark_poll.
+ * Gives: 0. An event of the former set that has come already may still be told, once.
+ * Fails: -EINVAL an unknown event: nothing has changed. What the kernel refuses ends the op with
+ *   that error, as when it was started.
+ * Thread: the loop's. */
+HARK_API int hark_poll_change(struct hark_op *op, uint32_t events);
+
+/* What a poll waits for: the events that it was started with or changed to, and HARK_POLL_ERROR and
+ * HARK_POLL_HANGUP, which always are among them.
+ * Takes: op: of hark_poll or hark_poll_each, in flight. */
+static inline uint32_t hark_op_events(const struct hark_op *op)
+{
+    return op->with.poll.events;
+}
+
 HARK_END
 
 #endif

@@ -29,6 +29,17 @@ HARK_API void hark_sleep_until(struct hark_loop *loop, struct hark_op *op, uint6
 HARK_API void hark_every(struct hark_loop *loop, struct hark_op *op, uint64_t period_ns,
                          hark_done *done);
 
+/* Moves the time of a timer in flight, without a call in between: as often as one likes, at a few
+ * nanoseconds each. A timer that is put off again and again, as idle connections need one, is one
+ * op for its whole life. A hark_every is called next at that time, and from there in its periods.
+ * Takes: op: of hark_sleep, hark_sleep_until or hark_every; a hark_every may move itself in its
+ *   callback. at_ns: on the clock of hark_now, any value. A deadline (hark_op_deadline) stays.
+ * Gives: 0.
+ * Fails: -EALREADY its time has come, or it was cancelled: its call is under way, or it is not in
+ *   flight. Nothing has changed then.
+ * Thread: the loop's. */
+HARK_API int hark_sleep_move(struct hark_op *op, uint64_t at_ns);
+
 HARK_END
 
 #endif

@@ -46,6 +46,9 @@ struct hark_backend {
      * buffers.starved go on as there are buffers (buffers_next_starved). */
     void (*feed)(struct hark_loop *loop);
     void (*cancel)(struct hark_loop *loop, struct hark_op *op);
+    /* An op that polls wants other events from now on: op->with.poll. It may be in any state but
+     * OP_PARKED. */
+    void (*change)(struct hark_loop *loop, struct hark_op *op);
     int (*wait)(struct hark_loop *loop, uint64_t timeout_ns);
     uint32_t (*reap)(struct hark_loop *loop, uint32_t budget);
     /* Both NULL where there is no such way. */

@@ -1,6 +1,7 @@
 /* deadline.c - deadlines of ops, and timers that are due. */
 #include "core/deadline.h"
 #include "core/op.h"
+#include "hark/timer.h"
 
 void hark_op_deadline(struct hark_op *op, uint64_t deadline_ns)
 {
@@ -24,6 +25,24 @@ void hark_op_deadline(struct hark_op *op, uint64_t deadline_ns)
         op->marks |= MARK_NO_MEMORY;
         hark_cancel(op);
     }
+}
+
+/* What stands among the timers needs no memory to be moved there. */
+int hark_sleep_move(struct hark_op *op, uint64_t at_ns)
+{
+    bool calls = op->state == OP_CALLING && !(op->marks & MARK_CANCELLED);
+    if (op->state == OP_IDLE)
+        return -EALREADY;
+    check_rule(op->code == HARK_OP_SLEEP || op->code == HARK_OP_EVERY,
+               "the time of an op was moved that is no timer", op, op->fd);
+    checking_thread(op->loop, op, op->fd);
+    if (op->state != OP_TIMED && !calls)
+        return -EALREADY;
+    op->with.timer.at_ns = at_ns;
+    if (calls)
+        return 0; /* it goes on after its callback */
+    uint64_t deadline_ns = op->with.timer.deadline_ns;
+    return timers_set(&op->loop->timers, op, at_ns <= deadline_ns ? at_ns : deadline_ns);
 }
 
 static void timer_due(struct hark_loop *loop, struct hark_op *op)

@@ -1,7 +1,6 @@
-/* sockets.c - starting the ops of net.h and poll.h. */
+/* sockets.c - starting the ops of net.h. */
 #include "core/op.h"
 #include "hark/net.h"
-#include "hark/poll.h"
 
 enum { ALWAYS = MSG_NOSIGNAL | MSG_DONTWAIT };
 
@@ -111,27 +110,4 @@ void hark_shutdown(struct hark_loop *loop, struct hark_op *op, int fd, int how, 
     op_begin(loop, op, HARK_OP_SHUTDOWN, fd, done);
     op->with.io.flags = how;
     op_start_on_descriptor(loop, op);
-}
-
-static void start_poll(struct hark_loop *loop, struct hark_op *op, uint32_t events)
-{
-    const uint32_t known = HARK_POLL_READABLE | HARK_POLL_EXCEPTIONAL | HARK_POLL_WRITABLE |
-                           HARK_POLL_ERROR | HARK_POLL_HANGUP | HARK_POLL_PEER_HANGUP;
-    if (events & ~known)
-        return loop_finish(loop, op, -EINVAL);
-    op->with.poll.events = events | HARK_POLL_ERROR | HARK_POLL_HANGUP;
-    op_start_on_descriptor(loop, op);
-}
-
-void hark_poll(struct hark_loop *loop, struct hark_op *op, int fd, uint32_t events, hark_done *done)
-{
-    op_begin(loop, op, HARK_OP_POLL, fd, done);
-    start_poll(loop, op, events);
-}
-
-void hark_poll_each(struct hark_loop *loop, struct hark_op *op, int fd, uint32_t events,
-                    hark_done *done)
-{
-    op_begin(loop, op, HARK_OP_POLL_EACH, fd, done);
-    start_poll(loop, op, events);
 }

@@ -232,6 +232,16 @@ void ready_again(struct hark_loop *loop, struct hark_op *op)
         try_or_wait(loop, op, row);
 }
 
+void ready_change(struct hark_loop *loop, struct hark_op *op)
+{
+    op->backend_bits = attempt_bits_of(op);
+    if (op->state != OP_WAITING)
+        return;
+    struct descriptor *row = descriptors_row(&loop->descriptors, op->fd);
+    watch_rest(ready_of(loop), op->fd, row, WALK_MAX);
+    poll_again(loop, op, row);
+}
+
 /* --- what comes from elsewhere --- */
 
 static uint16_t ready_from(uint32_t events)

@@ -58,6 +58,7 @@ void ready_fulfil(struct hark_loop *loop, struct hark_op *op);
 void ready_feed(struct hark_loop *loop);
 void ready_again(struct hark_loop *loop, struct hark_op *op);
 void ready_cancel(struct hark_loop *loop, struct hark_op *op);
+void ready_change(struct hark_loop *loop, struct hark_op *op);
 int ready_wait(struct hark_loop *loop, uint64_t timeout_ns);
 void ready_close(struct hark_loop *loop, struct hark_op *op);
 void ready_forget(struct hark_loop *loop, int fd);
@@ -66,8 +67,8 @@ void ready_forget(struct hark_loop *loop, int fd);
     {                                                                                              \
         .kind = (kind_), .name = (name_), .create = (create_), .destroy = ready_destroy,           \
         .start = ready_start, .again = ready_again, .fulfil = ready_fulfil, .feed = ready_feed,    \
-        .cancel = ready_cancel, .wait = ready_wait, .close = ready_close, .forget = ready_forget,  \
-        .descriptor = (descriptor_),                                                               \
+        .cancel = ready_cancel, .change = ready_change, .wait = ready_wait, .close = ready_close,  \
+        .forget = ready_forget, .descriptor = (descriptor_),                                       \
     }
 
 #endif

@@ -122,6 +122,19 @@ static void cancel(struct hark_loop *loop, struct hark_op *op)
     }
 }
 
+/* What the ring polls, files and the like, is asked for its new events once its poll completes. */
+static void change(struct hark_loop *loop, struct hark_op *op)
+{
+    if (op->state != OP_WAITING || !(op->backend_bits & OP_WATCHED))
+        return;
+    int error = watch_change(loop, op);
+    if (!error)
+        return;
+    watch_end(loop, op);
+    op->backend_bits = 0;
+    loop_finish(loop, op, error);
+}
+
 static void close_descriptor(struct hark_loop *loop, struct hark_op *op)
 {
     if (likely(fits(op)))
@@ -280,6 +293,7 @@ const struct hark_backend backend_uring = {
     .again = again,
     .feed = feed,
     .cancel = cancel,
+    .change = change,
     .wait = wait,
     .reap = complete_reap,
     .wake = wake,

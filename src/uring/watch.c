@@ -88,6 +88,15 @@ void watch_end(struct hark_loop *loop, struct hark_op *op)
     uring_of(loop)->watch_count--;
 }
 
+int watch_change(struct hark_loop *loop, struct hark_op *op)
+{
+    const struct descriptor *row = descriptors_row(&loop->descriptors, op->fd);
+    uint32_t wanted = prepare_events_of(op) | EPOLLERR;
+    if (row->ops != op || op->next)
+        wanted |= row->interest; /* of others */
+    return wanted == row->interest ? 0 : set_interest(loop, op->fd, wanted);
+}
+
 void watch_forget(struct hark_loop *loop, int fd)
 {
     if (descriptors_row(&loop->descriptors, fd)->flags & DESCRIPTOR_WATCHED)

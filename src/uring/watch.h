@@ -12,6 +12,10 @@ int watch_begin(struct hark_loop *loop, struct hark_op *op);
 /* It does so no longer. */
 void watch_end(struct hark_loop *loop, struct hark_op *op);
 
+/* A watched op waits for other events from now on.
+ * Fails: as watch_begin; it is watched still. */
+int watch_change(struct hark_loop *loop, struct hark_op *op);
+
 /* The number is about to mean another file. */
 void watch_forget(struct hark_loop *loop, int fd);
 

@@ -3,7 +3,7 @@
  *
  * The library may close a descriptor as soon as nothing is waited for on it, and the number may be
  * another file's at once. An op is the loop's until its final call, which comes later than that; so
- * each has memory of its own, which frees itself there, and what replaces it is another op. */
+ * each has memory of its own, which frees itself there. */
 #ifndef ADAPTERS_WATCH_H
 #define ADAPTERS_WATCH_H
 
@@ -46,29 +46,36 @@ static inline void watch_done(struct hark_op *op, int64_t result)
         watch->ready(watch->owner, watch->fd, watch->events | HARK_POLL_ERROR);
 }
 
-/* Waits for these events on fd, in place of what `old` waits for on it.
- * Takes: old NULL: nothing so far; events 0: for nothing, after which fd may be closed.
- * Gives: what takes the place of `old` the next time. */
+static inline void watch_end(struct hark_loop *loop, struct watch *watch)
+{
+    watch->ready = NULL;
+    if (hark_op_active(&watch->op)) {
+        hark_cancel(&watch->op); /* with the last one the loop forgets the descriptor */
+    } else {
+        (void)hark_os_forget(loop, watch->fd); /* it had ended by itself */
+        free(watch);
+    }
+}
+
+/* Waits for these events on fd.
+ * Takes: old: what waits on it so far; NULL: nothing. events 0: for nothing, after which fd may be
+ *   closed.
+ * Gives: what is `old` the next time. */
 static inline struct watch *watch_set(struct hark_loop *loop, struct watch *old, int fd,
                                       uint32_t events, watch_ready *ready, void *owner)
 {
-    struct watch *watch = NULL;
-    if (old && old->events == events)
+    if (old && events && hark_op_active(&old->op)) {
+        old->events = events;
+        (void)hark_poll_change(&old->op, events);
         return old;
-    if (events) {
-        watch = watch_memory(sizeof *watch);
-        *watch = (struct watch){.fd = fd, .events = events, .ready = ready, .owner = owner};
-        hark_poll_each(loop, &watch->op, fd, events, watch_done);
     }
-    if (!old)
-        return watch;
-    old->ready = NULL;
-    if (hark_op_active(&old->op)) {
-        hark_cancel(&old->op); /* with the last one the loop forgets the descriptor */
-    } else {
-        (void)hark_os_forget(loop, fd); /* it had ended by itself */
-        free(old);
-    }
+    if (old)
+        watch_end(loop, old);
+    if (!events)
+        return NULL;
+    struct watch *watch = watch_memory(sizeof *watch);
+    *watch = (struct watch){.fd = fd, .events = events, .ready = ready, .owner = owner};
+    hark_poll_each(loop, &watch->op, fd, events, watch_done);
     return watch;
 }
 
