@@ -5,7 +5,19 @@
 
 FILES_IN_MEMORY
 
-BACKEND_TEST(a_missing_segment_is_a_gap_wherever_it_was)
+static void damage_index_of(const char *path, const char *segment)
+{
+    char name[64];
+    size_t length;
+    snprintf(name, sizeof name, "%.20s.idx", segment);
+    unsigned char *bytes = load_file(inside(path, name), &length);
+    bytes[length / 2] ^= 1;
+    store_file(inside(path, name), bytes, length);
+    free(bytes);
+}
+
+/* Takes: damaged: the index that a segment leaves behind when it goes cannot be used, either. */
+static void lose_each(struct hark_loop *loop, bool damaged)
 {
     char names[64][64];
     fill_many(loop, harness_path("data"));
@@ -18,17 +30,31 @@ BACKEND_TEST(a_missing_segment_is_a_gap_wherever_it_was)
                  harness_path("data"), path);
         assert_int_equal(system(command), 0);
         assert_int_equal(unlink(inside(path, names[gone])), 0);
+        if (damaged)
+            damage_index_of(path, names[gone]);
+        reports.count = 0;
         for (int restart = 0; restart < 2; restart++) {
             struct log *log = open_log(loop, path, NULL);
             int events = check_many(loop, log, 1);
             assert_in_range(events, 1, MANY - 1);
             check_many(loop, log, many_ids[MANY / 2]);
+            assert_true(reported("missing"));
             assert_null(find(log, "gone"));
             assert_int_equal(find(log, "late")->count, 1);
             assert_true(append_text(loop, log, "new", "1") > many_ids[MANY - 1]);
             close_log(loop, log);
         }
     }
+}
+
+BACKEND_TEST(a_missing_segment_is_a_gap_wherever_it_was)
+{
+    lose_each(loop, false);
+}
+
+BACKEND_TEST(a_missing_segment_whose_index_is_damaged_is_a_gap_wherever_it_was)
+{
+    lose_each(loop, true);
 }
 
 BACKEND_TEST(damage_in_the_middle_of_an_ended_segment_is_a_gap_and_the_rest_is_read)

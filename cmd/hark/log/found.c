@@ -57,14 +57,15 @@ void found_tell_unopened(const struct log_recovery *recovery, int64_t error)
                      hark_error_text((int)error));
 }
 
-/* Without a gap before it, a segment's declarations say nothing new. */
+/* Without a gap before it, a segment's declarations say nothing new. Where the one before is gone
+ * and has left an index that cannot be used, they alone know what it held. */
 bool found_needs_declarations(const struct log_recovery *recovery)
 {
     const struct log_found *found = found_now(recovery);
-    if (!found->whole_header)
-        return recovery->previous_damaged;
-    return recovery->at == 0 || recovery->previous_damaged ||
-           found->header.previous_first != found[-1].first;
+    bool unknown = recovery->previous_damaged || (recovery->at > 0 && found[-1].missing);
+    if (unknown || !found->whole_header)
+        return unknown;
+    return recovery->at == 0 || found->header.previous_first != found[-1].first;
 }
 
 /* What is missing before the segment is known where all declarations are there; else any stream may
