@@ -5,6 +5,7 @@
 
 #include "harness/harness.h"
 #include "log/log.h"
+#include "streams/streams.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -211,7 +211,7 @@ BACKEND_TEST(a_name_whose_deletion_was_lost_is_of_the_newer_stream_alone)
     int named = 0;
     for (const struct log_stream *stream = log_stream_above(log, 0); stream;
          stream = log_stream_next(log, stream))
-        named += strcmp(stream->name, "s") == 0;
+        named += strcmp(stream->entry->name, "s") == 0;
     assert_int_equal(named, 1);
     close_log(loop, log);
 }

@@ -220,10 +220,10 @@ static struct position load_record(struct server *server, char *name)
 {
     struct position position = {0};
     const struct log_stream *stream = log_stream_above(server->log, 0);
-    while (stream && stream->name[0] != '.')
+    while (stream && stream->entry->name[0] != '.')
         stream = log_stream_next(server->log, stream);
     assert_non_null(stream);
-    snprintf(name, 64, "%.63s", stream->name);
+    snprintf(name, 64, "%.63s", stream->entry->name);
     struct history history = read_from(server->loop, server->log, name, LOG_START);
     const struct seen *last = &history.seen[history.count - 1];
     assert_int_equal(position_read((const char *)last->bytes, last->length, &position), 0);

@@ -40,6 +40,7 @@ int broker_create_from(struct hark_loop *loop, struct broker_source *source,
     broker->loop = loop;
     broker->source = source;
     broker->options = with_defaults(options);
+    broker_streams_init(broker, source->streams);
     broker_turns_init(&broker->turns, loop, &broker->pending, broker_readers_give_turns);
     broker_buffers_init(&broker->buffers, &broker->turns);
     broker_readers_init(broker);
@@ -94,7 +95,7 @@ void broker_destroy(struct broker *broker)
     if (!broker)
         return;
     broker_buffers_done(&broker->buffers);
-    broker_stream_free_all(broker);
+    broker_streams_done(broker);
     broker->source->calls->destroy(broker->source);
     free(broker);
 }

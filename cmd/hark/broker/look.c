@@ -11,7 +11,7 @@
 struct broker_stream_view broker_stream_look(struct broker_stream *stream)
 {
     return (struct broker_stream_view){
-        .name = stream->name,
+        .name = stream->entry->name,
         .log = source_log_stream(stream),
         .published = stream->published,
         .per_second = rate_per_second(&stream->rate, hark_now(stream->broker->loop)),
@@ -25,11 +25,11 @@ uint64_t broker_streams_walk(struct broker *broker, uint64_t after, size_t count
     const struct log *all = source_log_of(broker);
     const struct log_stream *log = log_stream_above(all, after);
     for (; log && count > 0; count--) {
-        struct broker_stream *stream = broker_stream_known(broker, log->name, log->name_length);
-        struct broker_stream_view view = {.name = log->name, .log = log};
-        if (stream)
-            view = broker_stream_look(stream);
-        if (log->name[0] != '.') /* else private: a source's own notes */
+        const struct stream_entry *entry = log->entry;
+        struct broker_stream_view view = {.name = entry->name, .log = log};
+        if (entry->stream)
+            view = broker_stream_look(entry->stream);
+        if (entry->name[0] != '.') /* else private: a source's own notes */
             each(context, &view);
         after = log->generation;
         log = log_stream_next(all, log);

@@ -16,8 +16,8 @@ static void begin(struct broker_stream *stream, struct broker_publish *publish, 
     publish->stream = stream;
     publish->done = done;
     publish->append.kind = kind;
-    publish->append.name = stream->name;
-    publish->append.name_length = stream->name_length;
+    publish->append.name = stream->entry->name;
+    publish->append.name_length = stream->entry->name_length;
     publish->append.bytes = bytes;
     publish->append.length = (uint32_t)count;
     stream->broker->source->calls->append(publish);

@@ -18,6 +18,7 @@ struct broker_follow;
 struct broker_publish;
 struct broker_source;
 struct broker_stream;
+struct streams;
 
 struct broker_source_calls {
     /* Changes a stream as the kind of the append says: one event more, or its deletion. */
@@ -49,7 +50,8 @@ struct broker_source_calls {
 /* First in what the source itself needs. */
 struct broker_source {
     const struct broker_source_calls *calls;
-    struct broker *broker; /* set by broker_create_from */
+    struct streams *streams; /* the table of the log, if that is on this thread; else NULL */
+    struct broker *broker;   /* set by broker_create_from */
 };
 
 #endif

@@ -35,10 +35,7 @@ struct log *source_log_of(const struct broker *broker)
 
 const struct log_stream *source_log_stream(const struct broker_stream *stream)
 {
-    const struct log *log = source_log_of(stream->broker);
-    const struct log_stream *known =
-        stream->generation == 0 ? NULL : log_stream_by_generation(log, stream->generation);
-    return known ? known : log_stream_find(log, stream->name, stream->name_length);
+    return log_stream_of(stream->entry);
 }
 
 /* --- streams --- */
@@ -114,7 +111,7 @@ static void deleted(struct broker_stream *stream)
 void source_log_append(struct broker *broker, const struct broker_stream *stream,
                        struct log_append *append)
 {
-    append->generation = stream ? stream->generation : 0;
+    append->entry = stream ? stream->entry : NULL;
     log_append(source_log_of(broker), append);
 }
 
@@ -186,7 +183,8 @@ int source_log_create(struct log *log, struct broker_source **out_source)
     struct source_log *source = malloc(sizeof *source);
     if (!source)
         return -ENOMEM;
-    *source = (struct source_log){.source = {.calls = &calls}, .log = log};
+    *source =
+        (struct source_log){.source = {.calls = &calls, .streams = log_streams(log)}, .log = log};
     *out_source = &source->source;
     return 0;
 }

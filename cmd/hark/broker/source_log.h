@@ -19,9 +19,9 @@ int source_log_create(struct log *log, struct broker_source **out_source);
 /* The log of a broker that has it. */
 struct log *source_log_of(const struct broker *broker);
 
-/* Asks the log. What is known of the stream spares it a look-up by name.
+/* Asks the log. With the stream it has the entry of the name, and looks nothing up.
  * Takes: a broker over a log; a stream of its, or NULL: it is found by its name; append: without
- *   its `generation`, which is set here. */
+ *   its `entry`, which is set here. */
 void source_log_append(struct broker *broker, const struct broker_stream *stream,
                        struct log_append *append);
 

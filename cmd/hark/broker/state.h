@@ -12,6 +12,7 @@
 #include "broker/source.h"
 #include "broker/statistics.h"
 #include "broker/turns.h"
+#include "streams/streams.h"
 
 struct broker {
     struct hark_loop *loop;
@@ -19,10 +20,9 @@ struct broker {
     struct broker_options options;
     struct broker_statistics statistics;
 
-    /* stream.c: by the hash of the name; chains through broker_stream.chained. */
-    struct broker_stream **streams;
-    size_t streams_size; /* a power of two */
-    size_t streams_count;
+    struct streams *streams; /* the table of this thread: the log's, or, without that, `own` */
+    struct streams own;
+    struct list holding; /* stream.c: all streams of this broker */
 
     /* reader.c */
     struct list readers[BROKER_ENCODINGS];

@@ -1,7 +1,7 @@
-/* stream.c - the broker's table of streams, and what each tells its readers and watchers.
+/* stream.c - the streams of a broker, and what each tells its readers and watchers.
  *
  * A stream in memory is made when somebody first asks for its name and stays while it has handles,
- * or something stands under its name.
+ * or something stands under its name. It hangs on the name in the table of its thread.
  *
  * What must hold: `generation` is that of the log's stream under this name, as far as the source
  * has told; recent events that are active hold every event of this generation after their floor;
@@ -18,101 +18,53 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
-enum { TABLE_FIRST = 64, WHOLE_RECENTS = 64 };
+enum { WHOLE_RECENTS = 64 };
 
-/* --- the table --- */
+/* --- which there are --- */
 
-static uint64_t hash_of(const char *name, size_t count)
+static struct broker_stream *stream_add(struct broker *broker, struct stream_entry *entry)
 {
-    uint64_t hash = 14695981039346656037ULL; /* FNV-1a */
-    for (size_t i = 0; i < count; i++)
-        hash = (hash ^ (unsigned char)name[i]) * 1099511628211ULL;
-    return hash ^ hash >> 32;
-}
-
-struct broker_stream *broker_stream_known(const struct broker *broker, const char *name,
-                                          size_t name_length)
-{
-    if (broker->streams_size == 0)
+    struct broker_stream *stream = calloc(1, sizeof *stream);
+    if (!stream) {
+        streams_let_go(broker->streams, entry);
         return NULL;
-    uint64_t hash = hash_of(name, name_length);
-    struct broker_stream *stream = broker->streams[hash & (broker->streams_size - 1)];
-    while (stream && (stream->hash != hash || stream->name_length != name_length ||
-                      memcmp(stream->name, name, name_length) != 0))
-        stream = stream->chained;
-    return stream;
-}
-
-/* Doubles the table once it holds as many as it has places. */
-static int table_grow(struct broker *broker)
-{
-    if (broker->streams_count < broker->streams_size)
-        return 0;
-    size_t size = broker->streams_size == 0 ? TABLE_FIRST : broker->streams_size * 2;
-    struct broker_stream **table = calloc(size, sizeof *table);
-    if (!table)
-        return broker->streams_size == 0 ? -ENOMEM : 0;
-    for (size_t i = 0; i < broker->streams_size; i++) {
-        struct broker_stream *stream = broker->streams[i];
-        while (stream) {
-            struct broker_stream *next = stream->chained;
-            stream->chained = table[stream->hash & (size - 1)];
-            table[stream->hash & (size - 1)] = stream;
-            stream = next;
-        }
     }
-    free(broker->streams);
-    broker->streams = table;
-    broker->streams_size = size;
-    return 0;
-}
-
-static struct broker_stream *stream_add(struct broker *broker, const char *name, size_t name_length)
-{
-    if (table_grow(broker) < 0)
-        return NULL;
-    struct broker_stream *stream = calloc(1, sizeof *stream + name_length + 1);
-    if (!stream)
-        return NULL;
     stream->broker = broker;
-    stream->hash = hash_of(name, name_length);
-    stream->name_length = (uint32_t)name_length;
-    memcpy(stream->name, name, name_length);
+    stream->entry = entry;
+    entry->stream = stream;
     list_init(&stream->waiting);
     for (int i = 0; i < BROKER_ENCODINGS; i++)
         recent_init(&stream->recents[i], (enum broker_encoding)i, broker->options.ring_bytes);
-    struct broker_stream **bucket = &broker->streams[stream->hash & (broker->streams_size - 1)];
-    stream->chained = *bucket;
-    *bucket = stream;
-    broker->streams_count++;
+    list_append(&broker->holding, &stream->place);
     broker->source->calls->look(stream);
     return stream;
 }
 
 static void stream_remove(struct broker_stream *stream)
 {
-    struct broker *broker = stream->broker;
-    struct broker_stream **link = &broker->streams[stream->hash & (broker->streams_size - 1)];
-    while (*link != stream)
-        link = &(*link)->chained;
-    *link = stream->chained;
-    broker->streams_count--;
+    struct stream_entry *entry = stream->entry;
+    list_remove(&stream->place);
+    entry->stream = NULL;
+    streams_let_go(stream->broker->streams, entry);
     free(stream);
 }
 
-void broker_stream_free_all(struct broker *broker)
+void broker_streams_init(struct broker *broker, struct streams *streams)
 {
-    for (size_t i = 0; i < broker->streams_size; i++) {
-        while (broker->streams[i]) {
-            struct broker_stream *stream = broker->streams[i];
-            check(stream->handles == 0);
-            broker->streams[i] = stream->chained;
-            free(stream);
-        }
+    broker->streams = streams ? streams : &broker->own;
+    list_init(&broker->holding);
+}
+
+void broker_streams_done(struct broker *broker)
+{
+    while (!list_empty(&broker->holding)) {
+        struct broker_stream *stream =
+            hark_container_of(broker->holding.next, struct broker_stream, place);
+        check(stream->handles == 0);
+        stream_remove(stream);
     }
-    free(broker->streams);
+    streams_done(&broker->own);
 }
 
 /* --- handles --- */
@@ -122,9 +74,10 @@ int broker_stream_open(struct broker *broker, const char *name, size_t name_leng
 {
     if (!name_valid(name, name_length))
         return -EINVAL;
-    struct broker_stream *stream = broker_stream_known(broker, name, name_length);
-    if (!stream)
-        stream = stream_add(broker, name, name_length);
+    struct stream_entry *entry = streams_get(broker->streams, name, name_length);
+    if (!entry)
+        return -ENOMEM;
+    struct broker_stream *stream = entry->stream ? entry->stream : stream_add(broker, entry);
     if (!stream)
         return -ENOMEM;
     *out_stream = broker_stream_hold(stream);
@@ -148,7 +101,7 @@ void broker_stream_close(struct broker_stream *stream)
 
 const char *broker_stream_name(const struct broker_stream *stream)
 {
-    return stream->name;
+    return stream->entry->name;
 }
 
 /* --- generations --- */

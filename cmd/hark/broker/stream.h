@@ -1,5 +1,5 @@
-/* stream.h - a stream in memory: its name, what stands under the name now, its newest events, and
- * who is told of them.
+/* stream.h - a stream in memory: what stands under its name now, its newest events, and who is told
+ * of them. It is the broker's part of an entry in the table of streams (streams/streams.h).
  *
  * Thread, for every function here: the broker's.
  */
@@ -13,6 +13,7 @@
 #include "broker/encoding.h"
 #include "broker/rate.h"
 #include "broker/recent.h"
+#include "streams/streams.h"
 
 struct broker;
 struct broker_stream;
@@ -61,8 +62,8 @@ struct broker_watcher {
 
 struct broker_stream {
     struct broker *broker;
-    struct broker_stream *chained;
-    uint64_t hash;
+    struct stream_entry *entry; /* its name; the log's part of it, if the log is on this thread */
+    struct list place;          /* among all of the broker */
     uint64_t generation; /* log_stream.generation of what stands under the name; 0: nothing does */
     uint32_t handles;
     uint32_t readers[BROKER_ENCODINGS];
@@ -74,14 +75,7 @@ struct broker_stream {
     struct rate rate;   /* of them */
 
     void *kept; /* by the source: what it knows of the stream */
-
-    uint32_t name_length;
-    char name[];
 };
-
-/* The stream of that name, if the broker has one; else NULL. */
-struct broker_stream *broker_stream_known(const struct broker *broker, const char *name,
-                                          size_t name_length);
 
 /* One more reader, one less: newest events are kept only while somebody reads them. */
 void broker_stream_join(struct broker_stream *stream, enum broker_encoding encoding);
@@ -120,8 +114,11 @@ static inline void broker_stream_tell_deleted(const struct broker_stream *stream
 /* All readers, those of watchers too. */
 uint32_t broker_stream_readers(const struct broker_stream *stream);
 
+/* Takes: streams: the table that the broker's streams are to be in; NULL: one of its own. */
+void broker_streams_init(struct broker *broker, struct streams *streams);
+
 /* Frees all streams of a broker.
  * Takes: one without handles. */
-void broker_stream_free_all(struct broker *broker);
+void broker_streams_done(struct broker *broker);
 
 #endif

@@ -16,6 +16,7 @@
 #include "base/say.h"
 #include "hark.h"
 #include "log/log.h"
+#include "streams/streams.h"
 
 enum { EXIT_UNREADABLE = 3 };
 
@@ -88,7 +89,7 @@ static void end_stream(struct inspection *inspection)
     const struct log_stream *stream = inspection->stream;
     inspection->all += inspection->events;
     inspection->damaged += inspection->gaps;
-    printf("stream %s: %" PRIu64 " events", stream->name, inspection->events);
+    printf("stream %s: %" PRIu64 " events", stream->entry->name, inspection->events);
     if (stream->first != 0)
         printf(", ids %" PRIu64 " to %" PRIu64, stream->first, stream->last);
     if (stream->lost >= stream->generation && stream->lost < stream->first)
@@ -104,7 +105,7 @@ static void take_events(struct inspection *inspection)
     if (gap->first != 0) {
         inspection->gaps++;
         printf("lost: in stream %s, what it had after id %" PRIu64 " and before id %" PRIu64 "\n",
-               inspection->stream->name, gap->after, gap->first);
+               inspection->stream->entry->name, gap->after, gap->first);
     }
     while (log_cursor_next(&inspection->cursor, &event))
         inspection->events++;
@@ -127,7 +128,7 @@ static void read_done(struct log_cursor *cursor, int64_t result)
     if (result < 0 && (result != -EMSGSIZE || inspection->capacity < cursor->needed)) {
         inspection->gaps++;
         printf("lost: in stream %s, what it has after id %" PRIu64 " cannot be read: %s\n",
-               inspection->stream->name, cursor->after, hark_error_text(result));
+               inspection->stream->entry->name, cursor->after, hark_error_text(result));
     }
     if (result >= 0)
         take_events(inspection);

@@ -71,9 +71,8 @@ struct log_row *batch_stream(const struct log *log, const struct log_append *req
 {
     if (!has_name(request))
         return NULL;
-    struct log_row *stream =
-        request->generation == 0 ? NULL : table_by_generation(&log->table, request->generation);
-    return stream ? stream : table_by_name(&log->table, request->name, request->name_length);
+    return request->entry ? request->entry->row
+                          : table_by_name(&log->table, request->name, request->name_length);
 }
 
 /* A stream that the same commit makes may not come into being. Who is told "there is one" may rely
@@ -211,11 +210,19 @@ static void add_own_record(struct log *log, const struct log_append *request,
         log->commit.closes = true; /* what comes after it must not find the stream */
 }
 
+static struct log_row *add_stream(struct log *log, const struct log_append *request)
+{
+    struct stream_entry *entry = request->entry;
+    if (!entry)
+        entry = streams_get(&log->table.names, request->name, request->name_length);
+    return entry ? table_add(&log->table, log->next, entry) : NULL;
+}
+
 int batch_add(struct log *log, struct log_append *request, struct log_row *stream)
 {
     bool creates = !stream;
     if (creates)
-        stream = table_add(&log->table, log->next, request->name, request->name_length);
+        stream = add_stream(log, request);
     if (!stream)
         return -ENOMEM;
     if (creates)

@@ -141,7 +141,7 @@ static void count_request(struct log *log, struct log_append *request, uint64_t 
     struct log_row *stream = (struct log_row *)request->stream;
     if (request->creates) {
         stream->pending = false;
-        count_record(log, offset, stream->facts.generation, stream->facts.name_length);
+        count_record(log, offset, stream->facts.generation, stream->facts.entry->name_length);
     }
     if (request->kind == LOG_CREATE)
         return;

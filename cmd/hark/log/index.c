@@ -115,7 +115,7 @@ static void put_entry(unsigned char *to, const struct log_row *stream,
     put32(to + 44, span == &none ? 0 : stream->presence.words);
     put32(to + 48, word);
     put32(to + 52, name);
-    put32(to + 56, stream->facts.generation > builder->segment ? stream->facts.name_length : 0);
+    put32(to + 56, stream->facts.generation > builder->segment ? row_name_length(stream) : 0);
     put32(to + 60, 0);
 }
 
@@ -187,11 +187,11 @@ static void put_streams(const struct log_index *index, const struct log_builder 
         if (row_span_of(stream, builder->segment))
             for (uint32_t i = 0; i < stream->presence.words; i++)
                 put64(index->bytes + words_at(index) + 8 * (size_t)word++,
-                      stream->presence.bits[i]);
-        if (stream->facts.generation > builder->segment) {
-            memcpy(index->bytes + names_at(index) + name, stream->facts.name,
-                   stream->facts.name_length);
-            name += stream->facts.name_length;
+                      presence_bits(&stream->presence)[i]);
+        const struct stream_entry *named = stream->facts.entry;
+        if (stream->facts.generation > builder->segment && named) {
+            memcpy(index->bytes + names_at(index) + name, named->name, named->name_length);
+            name += named->name_length;
         }
         entry += ENTRY_BYTES;
     }
@@ -215,7 +215,7 @@ int index_make(const struct log_builder *builder, const struct log_table *table,
         index.entries++;
         index.words += !row_span_of(stream, builder->segment) ? 0 : stream->presence.words;
         index.name_bytes +=
-            stream->facts.generation > builder->segment ? stream->facts.name_length : 0;
+            stream->facts.generation > builder->segment ? row_name_length(stream) : 0;
     }
     index.size = total_bytes(&index);
     index.bytes = calloc(1, index.size);
@@ -427,7 +427,7 @@ bool builder_find(const struct log_builder *builder, const struct log_presence *
         .count = builder->count,
         .first_block = presence->first_block,
         .words = presence->segment == builder->segment ? presence->words : 0,
-        .bits = presence->bits,
+        .bits = presence_bits(presence),
     };
     return view_find(&view, after, place, end, out_run);
 }

@@ -29,6 +29,8 @@
 #define LOG_START ((uint64_t)0)
 
 struct log;
+struct stream_entry;
+struct streams;
 
 /* When an append is answered. */
 enum log_sync {
@@ -87,11 +89,14 @@ typedef void log_closed(void *context, int result);
  * Takes: log: NULL is not allowed. */
 void log_close(struct log *log, log_closed *closed, void *context);
 
+/* The table of streams that the log keeps its own in: for who hangs more on them
+ * (streams/streams.h), and takes that off before the log is closed. */
+struct streams *log_streams(struct log *log);
+
 /* A stream, as it now is. Fields are the log's: read them only. Valid until the callback of
  * LOG_DELETE of it returns with success, or the log is closed. */
 struct log_stream {
-    char name[LOG_NAME_MAX + 1]; /* ends with NUL */
-    uint32_t name_length;
+    struct stream_entry *entry; /* its name, streams/streams.h; NULL: it was deleted */
     /* Never given twice, unlike the name: the id of its creation, less than every event's in it. */
     uint64_t generation;
     uint64_t count; /* of the events that are kept */
@@ -106,9 +111,8 @@ struct log_stream {
 const struct log_stream *log_stream_find(const struct log *log, const char *name,
                                          size_t name_length);
 
-/* The same for who knows its generation, which takes no look at a name.
- * Gives: NULL also if another stream has the name by now. */
-const struct log_stream *log_stream_by_generation(const struct log *log, uint64_t generation);
+/* The same for who has found its name already. */
+const struct log_stream *log_stream_of(const struct stream_entry *entry);
 
 /* Steps through all streams, in order of creation.
  * Takes: after: the one before, or NULL for the first.
@@ -151,9 +155,10 @@ struct log_append {
     uint32_t name_length;
     uint32_t length; /* these two for an event */
     const void *bytes;
-    /* Of the stream, if the caller knows it: then it is found by that, and by its name only if that
-     * one is gone. 0: by its name. */
-    uint64_t generation;
+    /* That name, of log_streams, if the caller has found it and keeps it there; NULL: it is looked
+     * up. */
+    struct stream_entry *entry;
+    uint64_t generation; /* for LOG_IF_SAME */
     log_appended *done;
     /* Set when done is called with success: */
     uint64_t id;

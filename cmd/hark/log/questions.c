@@ -1,5 +1,6 @@
 /* questions.c - what can be asked of a log without I/O. */
 #include "log/state.h"
+#include "streams/streams.h"
 
 static const struct log_stream *facts_of(const struct log_row *stream)
 {
@@ -12,9 +13,14 @@ const struct log_stream *log_stream_find(const struct log *log, const char *name
     return facts_of(table_by_name(&log->table, name, name_length));
 }
 
-const struct log_stream *log_stream_by_generation(const struct log *log, uint64_t generation)
+const struct log_stream *log_stream_of(const struct stream_entry *entry)
 {
-    return facts_of(table_by_generation(&log->table, generation));
+    return facts_of(entry->row);
+}
+
+struct streams *log_streams(struct log *log)
+{
+    return &log->table.names;
 }
 
 const struct log_stream *log_stream_next(const struct log *log, const struct log_stream *after)

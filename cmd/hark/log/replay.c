@@ -19,7 +19,7 @@
 static struct log_row *stream_by_generation(struct log *log, uint64_t generation)
 {
     struct log_row *stream = table_by_generation(&log->table, generation);
-    return stream ? stream : table_add(&log->table, generation, NULL, 0);
+    return stream ? stream : table_add(&log->table, generation, NULL);
 }
 
 static void bury(struct log *log, struct log_row *stream)
@@ -33,14 +33,15 @@ static struct log_row *stream_named(struct log *log, uint64_t generation, const 
                                     size_t length)
 {
     struct log_row *stream = table_by_generation(&log->table, generation);
-    if (stream && !stream->nameless)
+    if (stream && stream->facts.entry)
         return stream;
     struct log_row *other = table_by_name(&log->table, name, length);
     if (other)
         bury(log, other); /* its deletion was lost */
-    if (!stream)
-        return table_add(&log->table, generation, name, length);
-    table_name(&log->table, stream, name, length);
+    struct stream_entry *entry = streams_get(&log->table.names, name, length);
+    if (!entry || !stream)
+        return entry ? table_add(&log->table, generation, entry) : NULL;
+    table_name(stream, entry);
     return stream;
 }
 
@@ -177,7 +178,7 @@ static void tell_missed(struct log *log)
     uint64_t count = 0;
     const struct log_row *example = NULL;
     for (const struct log_row *stream = log->table.oldest; stream; stream = stream->after) {
-        if (!stream->missed || stream->nameless)
+        if (!stream->missed || !stream->facts.entry)
             continue;
         example = !example ? stream : example;
         count++;
@@ -191,7 +192,7 @@ static void tell_missed(struct log *log)
         "events of %" PRIu64
         " streams are missing, with the segment that held them: '%s' is one, up to id %" PRIu64
         ": readers are told of a gap",
-        count, example->facts.name, example->facts.lost);
+        count, example->facts.entry->name, example->facts.lost);
 }
 
 void replay_end(struct log *log)
@@ -199,7 +200,7 @@ void replay_end(struct log *log)
     tell_missed(log);
     for (struct log_row *stream = log->table.oldest, *after; stream; stream = after) {
         after = stream->after;
-        if (!stream->nameless)
+        if (stream->facts.entry)
             continue;
         log->statistics.damaged++;
         program_tell(log, LOG_ERROR,

@@ -38,7 +38,7 @@ static void roll_end(struct log *log, int error)
 
 static uint64_t declare_length(const struct log_row *stream)
 {
-    return RECORD_DECLARE_BYTES + stream->facts.name_length;
+    return RECORD_DECLARE_BYTES + stream->facts.entry->name_length;
 }
 
 static uint64_t put_declaration(unsigned char *to, const struct log_row *stream,
@@ -47,7 +47,8 @@ static uint64_t put_declaration(unsigned char *to, const struct log_row *stream,
     unsigned char *payload = to + RECORD_HEADER_BYTES;
     put64(payload, stream->facts.last);
     put64(payload + 8, stream->facts.lost);
-    memcpy(payload + RECORD_DECLARE_BYTES, stream->facts.name, stream->facts.name_length);
+    memcpy(payload + RECORD_DECLARE_BYTES, stream->facts.entry->name,
+           stream->facts.entry->name_length);
     struct log_record record = {
         .kind = RECORD_DECLARE,
         .length = (uint32_t)declare_length(stream),

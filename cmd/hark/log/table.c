@@ -1,4 +1,4 @@
-/* table.c - the table of streams.
+/* table.c - the streams that exist, and what each has in the segments.
  *
  * What must hold: the facts of a stream are the sum of its spans; spans are in order of their
  * segments; taking note of a written event cannot fail, as its memory was reserved before the
@@ -7,87 +7,21 @@
 #include "log/table.h"
 
 #include "base/check.h"
-#include "log/record.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-static uint32_t bucket_of_name(const struct log_table *table, const char *name, size_t length)
-{
-    return (uint32_t)log_checksum(name, length, 0) & (table->buckets - 1);
-}
-
-static uint32_t bucket_of_generation(const struct log_table *table, uint64_t generation)
-{
-    return (uint32_t)((generation * UINT64_C(0x9e3779b97f4a7c15)) >> 32) & (table->buckets - 1);
-}
-
 struct log_row *table_by_name(const struct log_table *table, const char *name, size_t length)
 {
-    if (table->buckets == 0)
-        return NULL;
-    struct log_row *stream = table->by_name[bucket_of_name(table, name, length)];
-    while (stream &&
-           (stream->facts.name_length != length || memcmp(stream->facts.name, name, length) != 0))
-        stream = stream->next_by_name;
-    return stream;
+    const struct stream_entry *entry = streams_find(&table->names, name, length);
+    return entry ? entry->row : NULL;
 }
 
 struct log_row *table_by_generation(const struct log_table *table, uint64_t generation)
 {
-    if (table->buckets == 0)
-        return NULL;
-    struct log_row *stream = table->by_generation[bucket_of_generation(table, generation)];
-    while (stream && stream->facts.generation != generation)
-        stream = stream->next_by_generation;
-    return stream;
-}
-
-static void link_name(struct log_table *table, struct log_row *stream)
-{
-    struct log_row **bucket =
-        &table->by_name[bucket_of_name(table, stream->facts.name, stream->facts.name_length)];
-    stream->next_by_name = *bucket;
-    *bucket = stream;
-}
-
-static void link_generation(struct log_table *table, struct log_row *stream)
-{
-    struct log_row **bucket =
-        &table->by_generation[bucket_of_generation(table, stream->facts.generation)];
-    stream->next_by_generation = *bucket;
-    *bucket = stream;
-}
-
-static int grow(struct log_table *table)
-{
-    uint32_t buckets = table->buckets == 0 ? 64 : table->buckets * 2;
-    struct log_row **by_name = calloc(buckets, sizeof *by_name);
-    struct log_row **by_generation = calloc(buckets, sizeof *by_generation);
-    if (!by_name || !by_generation) {
-        free(by_name);
-        free(by_generation);
-        return -ENOMEM;
-    }
-    free(table->by_name);
-    free(table->by_generation);
-    table->by_name = by_name;
-    table->by_generation = by_generation;
-    table->buckets = buckets;
-    for (struct log_row *stream = table->oldest; stream; stream = stream->after) {
-        link_generation(table, stream);
-        if (!stream->nameless)
-            link_name(table, stream);
-    }
-    return 0;
-}
-
-static void set_name(struct log_row *stream, const char *name, size_t length)
-{
-    memcpy(stream->facts.name, name, length);
-    stream->facts.name[length] = '\0';
-    stream->facts.name_length = (uint32_t)length;
+    struct map_link *link = map_first(&table->by_generation, generation);
+    return link ? hark_container_of(link, struct log_row, by_generation) : NULL;
 }
 
 /* Streams come in order of creation, but for those that recovery learns of late. */
@@ -102,54 +36,46 @@ static void link_in_order(struct log_table *table, struct log_row *stream)
     *(!before ? &table->oldest : &before->after) = stream;
 }
 
-struct log_row *table_add(struct log_table *table, uint64_t generation, const char *name,
-                          size_t length)
+void table_name(struct log_row *stream, struct stream_entry *entry)
 {
-    if (table->count == table->buckets && grow(table) != 0)
-        return NULL;
+    check(!stream->facts.entry && !entry->row);
+    stream->facts.entry = entry;
+    entry->row = stream;
+}
+
+struct log_row *table_add(struct log_table *table, uint64_t generation, struct stream_entry *entry)
+{
     struct log_row *stream = calloc(1, sizeof *stream);
-    if (!stream)
+    if (!stream || map_add(&table->by_generation, &stream->by_generation, generation) != 0) {
+        free(stream);
+        if (entry)
+            streams_let_go(&table->names, entry);
         return NULL;
-    stream->facts.generation = generation;
-    stream->nameless = !name;
-    link_generation(table, stream);
-    if (name) {
-        set_name(stream, name, length);
-        link_name(table, stream);
     }
+    stream->facts.generation = generation;
+    if (entry)
+        table_name(stream, entry);
     link_in_order(table, stream);
     table->count++;
     return stream;
 }
 
-void table_name(struct log_table *table, struct log_row *stream, const char *name, size_t length)
-{
-    check(stream->nameless);
-    stream->nameless = false;
-    set_name(stream, name, length);
-    link_name(table, stream);
-}
-
 void row_free(struct log_row *stream)
 {
     free(stream->spans);
-    free(stream->presence.bits);
+    if (stream->presence.capacity > 1)
+        free(stream->presence.many);
     free(stream);
 }
 
 void table_take(struct log_table *table, struct log_row *stream)
 {
-    struct log_row **link =
-        &table->by_generation[bucket_of_generation(table, stream->facts.generation)];
-    while (*link != stream)
-        link = &(*link)->next_by_generation;
-    *link = stream->next_by_generation;
-    if (!stream->nameless) {
-        link =
-            &table->by_name[bucket_of_name(table, stream->facts.name, stream->facts.name_length)];
-        while (*link != stream)
-            link = &(*link)->next_by_name;
-        *link = stream->next_by_name;
+    struct stream_entry *entry = stream->facts.entry;
+    map_remove(&table->by_generation, &stream->by_generation);
+    if (entry) {
+        stream->facts.entry = NULL;
+        entry->row = NULL;
+        streams_let_go(&table->names, entry);
     }
     *(!stream->after ? &table->newest : &stream->after->before) = stream->before;
     *(!stream->before ? &table->oldest : &stream->before->after) = stream->after;
@@ -164,26 +90,45 @@ void table_remove(struct log_table *table, struct log_row *stream)
 
 void table_done(struct log_table *table)
 {
-    for (struct log_row *stream = table->oldest, *after; stream; stream = after) {
-        after = stream->after;
-        row_free(stream);
-    }
-    free(table->by_name);
-    free(table->by_generation);
-    *table = (struct log_table){0};
+    while (table->oldest)
+        table_remove(table, table->oldest);
+    map_done(&table->by_generation);
+    streams_done(&table->names);
 }
 
 static int reserve_span(struct log_row *stream)
 {
     if (stream->span_count < stream->span_capacity)
         return 0;
-    uint32_t capacity = stream->span_capacity == 0 ? 2 : stream->span_capacity * 2;
+    uint32_t capacity = stream->span_capacity == 0 ? 1 : stream->span_capacity * 2;
     struct log_span *spans = realloc(stream->spans, capacity * sizeof *spans);
     if (!spans)
         return -ENOMEM;
     stream->spans = spans;
     stream->span_capacity = capacity;
     return 0;
+}
+
+static int reserve_words(struct log_presence *presence, uint32_t words)
+{
+    if (words <= 1 || words <= presence->capacity)
+        return 0;
+    bool is_one = presence->capacity <= 1;
+    uint64_t *many = realloc(is_one ? NULL : presence->many, words * 2 * sizeof *many);
+    if (!many)
+        return -ENOMEM;
+    if (is_one)
+        many[0] = presence->one;
+    presence->many = many;
+    presence->capacity = words * 2;
+    return 0;
+}
+
+/* Whether an event in that segment begins a span. */
+static bool begins_span(const struct log_row *stream, uint64_t segment)
+{
+    const struct log_span *newest = row_span_of(stream, segment);
+    return !newest || newest->last < stream->facts.lost;
 }
 
 int row_reserve(struct log_row *stream, uint64_t segment, uint32_t block)
@@ -199,16 +144,9 @@ int row_reserve(struct log_row *stream, uint64_t segment, uint32_t block)
     if (presence->words == 0 && block < presence->first_block)
         presence->first_block = block;
     check(block >= presence->first_block);
-    uint32_t words = (block - presence->first_block) / 64 + 1;
-    if (words > presence->capacity) {
-        uint32_t capacity = words < 2 ? 2 : words * 2;
-        uint64_t *bits = realloc(presence->bits, capacity * sizeof *bits);
-        if (!bits)
-            return -ENOMEM;
-        presence->bits = bits;
-        presence->capacity = capacity;
-    }
-    return reserve_span(stream);
+    if (reserve_words(presence, (block - presence->first_block) / 64 + 1) != 0)
+        return -ENOMEM;
+    return begins_span(stream, segment) ? reserve_span(stream) : 0;
 }
 
 static void add_to_facts(struct log_row *stream, const struct log_span *span)
@@ -224,19 +162,19 @@ static void add_to_facts(struct log_row *stream, const struct log_span *span)
 
 static void note_block(struct log_presence *presence, uint32_t block)
 {
+    uint64_t *bits = presence->capacity <= 1 ? &presence->one : presence->many;
     uint32_t bit = block - presence->first_block;
     while (presence->words <= bit / 64)
-        presence->bits[presence->words++] = 0;
-    presence->bits[bit / 64] |= UINT64_C(1) << (bit % 64);
+        bits[presence->words++] = 0;
+    bits[bit / 64] |= UINT64_C(1) << (bit % 64);
 }
 
 bool row_note(struct log_row *stream, uint64_t segment, uint32_t block, uint64_t id, uint64_t bytes)
 {
     struct log_span event = {segment, 1, bytes, id, id, stream->facts.lost};
-    struct log_span *newest =
-        stream->span_count == 0 ? NULL : &stream->spans[stream->span_count - 1];
-    bool begins = !newest || newest->segment != segment || newest->last < stream->facts.lost;
+    bool begins = begins_span(stream, segment);
     if (!begins) {
+        struct log_span *newest = &stream->spans[stream->span_count - 1];
         newest->count++;
         newest->bytes += bytes;
         newest->last = id;

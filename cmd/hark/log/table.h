@@ -1,9 +1,11 @@
-/* table.h - the streams that exist, by name and by generation, and where in the log each has
- * events. */
+/* table.h - the streams that exist, in order of their creation, and where in the log each has
+ * events. Names, and what stands under them, are streams/streams.h's. */
 #ifndef HARK_COMMAND_LOG_TABLE_H
 #define HARK_COMMAND_LOG_TABLE_H
 
+#include "base/map.h"
 #include "log/log.h"
+#include "streams/streams.h"
 
 /* What one segment holds of a stream. */
 struct log_span {
@@ -22,9 +24,17 @@ struct log_presence {
     uint64_t segment;
     uint32_t first_block;
     uint32_t words;
-    uint32_t capacity;
-    uint64_t *bits;
+    uint32_t capacity; /* of `many`; up to 1: there is but `one` */
+    union {
+        uint64_t one;
+        uint64_t *many;
+    };
 };
+
+static inline const uint64_t *presence_bits(const struct log_presence *presence)
+{
+    return presence->capacity <= 1 ? &presence->one : presence->many;
+}
 
 struct log_row {
     struct log_stream facts; /* first: a log_stream that is handed out is one of these */
@@ -34,17 +44,20 @@ struct log_row {
     struct log_presence presence;
     uint64_t declared; /* recovery: the segment that last told of it */
     bool pending;      /* its creation is being written */
-    bool nameless;     /* recovery: its events were found, its name was not, yet */
     bool missed;       /* recovery: a declaration tells of later events than were found */
-    struct log_row *next_by_name;
-    struct log_row *next_by_generation;
+    struct map_link by_generation;
     struct log_row *before, *after; /* in order of creation */
 };
 
+/* Without a name, which recovery may meet, none. */
+static inline uint32_t row_name_length(const struct log_row *stream)
+{
+    return stream->facts.entry ? stream->facts.entry->name_length : 0;
+}
+
 struct log_table {
-    struct log_row **by_name;
-    struct log_row **by_generation;
-    uint32_t buckets; /* of each map, a power of two; 0 at first */
+    struct streams names;
+    struct map by_generation;
     uint32_t count;
     struct log_row *oldest, *newest;
 };
@@ -54,16 +67,17 @@ struct log_table {
 struct log_row *table_by_name(const struct log_table *table, const char *name, size_t length);
 struct log_row *table_by_generation(const struct log_table *table, uint64_t generation);
 
-/* Adds a stream that is in neither map.
- * Takes: name: copied; NULL for a nameless one.
+/* Adds a stream.
+ * Takes: generation: of none that is there; entry: a name under which no stream is, let go if there
+ *   is no memory; NULL: recovery has found events of it, and not its name, yet.
  * Gives: the stream; NULL: out of memory. */
-struct log_row *table_add(struct log_table *table, uint64_t generation, const char *name,
-                          size_t length);
+struct log_row *table_add(struct log_table *table, uint64_t generation, struct stream_entry *entry);
 
 /* Gives a nameless stream its name. */
-void table_name(struct log_table *table, struct log_row *stream, const char *name, size_t length);
+void table_name(struct log_row *stream, struct stream_entry *entry);
 
-/* Takes a stream out of the table. It is the caller's then, to be freed by row_free. */
+/* Takes a stream out of the table, and off its name. It is the caller's then, to be freed by
+ * row_free. */
 void table_take(struct log_table *table, struct log_row *stream);
 void row_free(struct log_row *stream);
 

@@ -45,8 +45,8 @@ static struct broker_stream *open_own(const struct broker_publish *publish)
 {
     const struct broker_stream *stream = publish->stream;
     struct broker_stream *own = NULL;
-    broker_stream_open(own_broker(remote_that_has(stream)), stream->name, stream->name_length,
-                       &own);
+    broker_stream_open(own_broker(remote_that_has(stream)), stream->entry->name,
+                       stream->entry->name_length, &own);
     return own;
 }
 
@@ -114,8 +114,8 @@ void owner_follow(struct mail *mail)
         list_init(&watch->due);
     }
     if (!watch->owned) {
-        watch->error = broker_stream_open(own_broker(remote), stream->name, stream->name_length,
-                                          &watch->owned);
+        watch->error = broker_stream_open(own_broker(remote), stream->entry->name,
+                                          stream->entry->name_length, &watch->owned);
         if (watch->error == 0)
             broker_stream_watch(watch->owned, &watch->watcher);
     }
