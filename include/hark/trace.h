@@ -2,7 +2,7 @@
  *
  * A loop that records puts an event of 32 bytes into a ring of its own at each stage. The ring
  * keeps the newest; what was overwritten before it was read is counted. Off, which is the default,
- * each stage costs one branch; on, one write, and a reading of the clock where time may have
+ * each stage costs one branch; on, one write, and a reading of the time where some may have
  * passed.
  *
  * Three ways turn it on: hark_trace_start; the environment variable HARK_TRACE, the name of a
@@ -11,7 +11,12 @@
  * and without a restart, `hark trace --pid`.
  *
  * Events between which the program has not run, and no system call was made, share a reading of the
- * clock: a request and its hand-over, the end of a callback and the beginning of the next.
+ * time: a request and its hand-over, the end of a callback and the beginning of the next. Where the
+ * kernel's clock is the CPU's own counter (x86-64, the clock source tsc), that is read in place of
+ * the clock. Times may then be up to a microsecond behind the clock; those of one loop never go
+ * backwards, and what another thread or the kernel does later is later. Only while the clock is set
+ * right, or where the virtual machine moves to another, may they be wrong by more: by what either
+ * has gained or lost in 128 us.
  *
  * Stages 4 and 5, the device and its interrupt, are the kernel's: `hark trace` joins them from the
  * kernel's own tracepoints.

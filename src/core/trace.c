@@ -80,6 +80,7 @@ struct recorder *trace_recorder(struct hark_loop *loop)
     if (!loop->recorder)
         return NULL;
     attach(loop->recorder, loop);
+    ticks_init(&loop->recorder->ticks);
     return loop->recorder;
 }
 

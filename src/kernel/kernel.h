@@ -176,6 +176,11 @@ KERNEL_INLINE void kernel_munmap(uint64_t *calls, void *memory, size_t count);
 
 /* Not counted: it enters the kernel on odd machines alone (vdso(7)). */
 KERNEL_INLINE uint64_t kernel_clock_gettime(clockid_t clock);
+/* The counter of the CPU's that the kernel may make its clock of. It costs less to read than the
+ * clock, and says nothing but where the source of the kernel's clock has that name.
+ * Gives: the name; NULL: there is no such counter, and kernel_ticks gives 0. */
+KERNEL_INLINE const char *kernel_ticks_source(void);
+KERNEL_INLINE uint64_t kernel_ticks(void);
 KERNEL_INLINE int64_t kernel_getrandom(uint64_t *calls, void *bytes, size_t count);
 KERNEL_INLINE int kernel_getrlimit(uint64_t *calls, int resource, struct rlimit *out_limit);
 KERNEL_INLINE int kernel_setrlimit(uint64_t *calls, int resource, const struct rlimit *limit);

@@ -406,6 +406,24 @@ KERNEL_INLINE uint64_t kernel_clock_gettime(clockid_t clock)
     return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
 }
 
+KERNEL_INLINE const char *kernel_ticks_source(void)
+{
+#if defined __x86_64__ && !defined KERNEL_NO_TICKS
+    return "tsc";
+#else
+    return NULL;
+#endif
+}
+
+KERNEL_INLINE uint64_t kernel_ticks(void)
+{
+#ifdef __x86_64__
+    return __builtin_ia32_rdtsc();
+#else
+    return 0;
+#endif
+}
+
 KERNEL_INLINE int64_t kernel_getrandom(uint64_t *calls, void *bytes, size_t count)
 {
     return KERNEL_RETRY(calls, getrandom(bytes, count, 0));

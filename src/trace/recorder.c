@@ -127,7 +127,7 @@ size_t hark_trace_read(const struct hark_trace_ring *ring, struct hark_trace_eve
 void recorder_put_returned(struct recorder *recorder)
 {
     uint64_t time_ns =
-        recorder->returned_any_time ? recorder_clock(recorder) : recorder_moment(recorder);
+        recorder->returned_any_time ? recorder_exact(recorder) : recorder_moment(recorder);
     if (recorder->loop)
         recorder_put(recorder, time_ns, recorder->returned, recorder->returned_result,
                      recorder_tail((uint32_t)recorder->returned_fd, HARK_TRACE_RETURN,
@@ -155,10 +155,7 @@ bool recorder_wake(struct recorder *recorder, uint64_t now_ns)
     recorder->asleep = false;
     if (!recorder->loop)
         return true;
-    if (now_ns == 0)
-        now_ns = recorder_clock(recorder);
-    recorder->now_ns = now_ns;
-    recorder->now_calls = *recorder->calls;
+    now_ns = now_ns ? recorder_is_now(recorder, now_ns) : recorder_exact(recorder);
     recorder_put(recorder, now_ns, 0, 0, recorder_tail(UINT32_MAX, HARK_TRACE_WAKE, 0, 0));
     return true;
 }

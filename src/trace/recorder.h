@@ -11,6 +11,7 @@
 #include "hark/op.h"
 #include "hark/trace.h"
 #include "kernel/kernel.h"
+#include "trace/ticks.h"
 
 #include <stdatomic.h>
 
@@ -48,9 +49,10 @@ struct recorder {
     int32_t returned_fd;
     uint8_t returned_kind;
     bool returned_any_time; /* it may have come since the last event: another thread brought it */
-    /* With CPUs as they are a reading of the clock costs more than all else here, so neighbours
+    /* With CPUs as they are a reading of the time costs more than all else here, so neighbours
      * share one: until the program has run, or a system call was made. */
-    uint64_t now_ns;         /* the last reading */
+    struct ticks ticks;
+    uint64_t now_ns;         /* the last reading; none is less than the one before */
     uint64_t now_calls;      /* *calls at that time */
     const uint64_t *loop_ns; /* readings of the loop's own, hark_loop_now */
     const uint64_t *calls;   /* system calls of the loop's thread so far */
@@ -120,14 +122,6 @@ RECORDER_INLINE uint64_t recorder_time(const struct recorder *recorder)
     return kernel_clock_gettime(CLOCK_MONOTONIC);
 }
 
-/* A reading of the clock of its own: the program may have run. */
-RECORDER_INLINE uint64_t recorder_clock(struct recorder *recorder)
-{
-    recorder->now_ns = recorder_time(recorder);
-    recorder->now_calls = *recorder->calls;
-    return recorder->now_ns;
-}
-
 /* An onlooker's costs nothing. */
 RECORDER_INLINE bool recorder_clock_is_free(const struct recorder *recorder)
 {
@@ -137,6 +131,28 @@ RECORDER_INLINE bool recorder_clock_is_free(const struct recorder *recorder)
     (void)recorder;
     return false;
 #endif
+}
+
+RECORDER_INLINE uint64_t recorder_is_now(struct recorder *recorder, uint64_t now_ns)
+{
+    if (now_ns > recorder->now_ns)
+        recorder->now_ns = now_ns;
+    recorder->now_calls = *recorder->calls;
+    return recorder->now_ns;
+}
+
+/* A reading from the clock itself: of what somebody else has done, who may have read that. */
+RECORDER_INLINE uint64_t recorder_exact(struct recorder *recorder)
+{
+    return recorder_is_now(recorder, recorder_time(recorder));
+}
+
+/* A reading of its own: the program may have run. */
+RECORDER_INLINE uint64_t recorder_clock(struct recorder *recorder)
+{
+    if (recorder_clock_is_free(recorder))
+        return recorder_exact(recorder);
+    return recorder_is_now(recorder, ticks_clock(&recorder->ticks));
 }
 
 /* The time, where nothing but the loop itself has run since the last event. */
@@ -278,15 +294,15 @@ RECORDER_INLINE struct recorder_call recorder_call(struct recorder *recorder,
         .tail = recorder_tail_of(op, 0, hark_op_more(op) ? HARK_TRACE_MORE : 0),
     };
     uint64_t tail = call.tail | recorder_tail(0, HARK_TRACE_CALL, 0, 0);
-    bool clock = false;
+    bool exact = false;
     if (recorder->returned == call.op && recorder->returned_result == result) {
         tail |= recorder_tail(0, 0, 0, HARK_TRACE_RETURNED);
-        clock = recorder->returned_any_time;
+        exact = recorder->returned_any_time;
         recorder->returned = 0;
     } else if (unlikely(recorder->returned)) {
         recorder_put_returned(recorder);
     }
-    call.began_ns = unlikely(clock) ? recorder_clock(recorder) : recorder_moment(recorder);
+    call.began_ns = unlikely(exact) ? recorder_exact(recorder) : recorder_moment(recorder);
     recorder->asking = call.op;
     if (likely(recorder->loop))
         recorder_put(recorder, call.began_ns, call.op, result, tail);

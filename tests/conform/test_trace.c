@@ -511,6 +511,83 @@ BACKEND_TEST(a_callback_that_burns_is_as_long_between_call_and_called)
     free(all.event);
 }
 
+/* Ops one after the other, for longer than it takes to learn how fast the CPU's counter goes. What
+ * the program read of the clock itself is around what is told, but for the microsecond by which
+ * that may be behind (hark/trace.h). */
+enum { AROUND = 30000, AROUND_IN_WORLDS = 500, APART_NS = 1000 };
+
+struct around {
+    uint64_t first_id;
+    int count, asked;
+    uint64_t before_ns[AROUND], after_ns[AROUND]; /* of the request */
+    uint64_t inside_ns[AROUND];                   /* of the callback */
+};
+
+static void ask_for_another(struct around *around, struct harness_op *self, struct hark_loop *loop)
+{
+    around->before_ns[around->asked] = hark_os_clock(loop);
+    hark_defer(loop, &self->op, harness_done);
+    around->after_ns[around->asked++] = hark_os_clock(loop);
+}
+
+static void look_at_the_clock(struct harness_op *self, int64_t result)
+{
+    struct around *around = self->context;
+    struct hark_loop *loop = self->op.loop;
+    uint64_t began_ns = hark_os_clock(loop);
+    (void)result;
+    while (hark_os_clock(loop) - began_ns < APART_NS)
+        ;
+    around->inside_ns[around->asked - 1] = began_ns;
+    if (around->asked == around->count)
+        return;
+    harness_op_again(self);
+    ask_for_another(around, self, loop);
+}
+
+static void assert_around(const struct around *around, const struct hark_trace_event *event)
+{
+    uint64_t number = event->op - around->first_id;
+    if (event->op == 0)
+        return;
+    assert_in_range(number, 0, around->count - 1);
+    switch (event->what) {
+    case HARK_TRACE_REQUEST:
+        assert_true(event->time_ns + APART_NS >= around->before_ns[number]);
+        assert_true(event->time_ns <= around->after_ns[number] + APART_NS);
+        break;
+    case HARK_TRACE_CALL:
+        assert_true(event->time_ns + APART_NS >= around->after_ns[number]);
+        assert_true(event->time_ns <= around->inside_ns[number] + APART_NS);
+        break;
+    case HARK_TRACE_CALLED:
+        assert_true(event->time_ns + APART_NS >= around->inside_ns[number]);
+        break;
+    default:
+        break;
+    }
+}
+
+BACKEND_TEST(what_is_told_is_when_it_was_by_the_clock)
+{
+    static struct around around;
+    struct harness_op op = {.then = look_at_the_clock, .context = &around};
+    around.count = harness_in_world() ? AROUND_IN_WORLDS : AROUND;
+    around.asked = 0;
+    begin(loop, 0);
+    ask_for_another(&around, &op, loop);
+    around.first_id = hark_op_id(&op.op);
+    harness_run(loop);
+    struct events all = take_all(hark_loop_trace(loop));
+    assert_int_equal(all.lost, 0);
+    assert_int_equal(around.asked, around.count);
+    for (size_t i = 0; i < all.count; i++) {
+        assert_true(i == 0 || all.event[i - 1].time_ns <= all.event[i].time_ns);
+        assert_around(&around, &all.event[i]);
+    }
+    free(all.event);
+}
+
 static int64_t answer(struct hark_op *op)
 {
     (void)op;
