@@ -93,9 +93,9 @@ struct hark_trace_ring {
 
 struct hark_trace_options {
     uint32_t events; /* of a ring, rounded up to a power of two; 0: 65,536; 64 to 2^26 */
-    /* whoever turns the recorder on from outside gets it: this recording ends then, and
-     * hark_loop_trace gives his rings for as long as he records. false: he is refused, as long as
-     * this recording lasts */
+    /* whoever turns the recorder on from outside gets it: this recording ends then (it goes on if
+     * he cannot record), and hark_loop_trace gives his rings for as long as he records. false: he
+     * is refused, as long as this recording lasts */
     bool yields;
     /* keep the rings in the file hark-PID-LOOP.trace in it; NULL: in memory */
     const char *directory;
@@ -109,7 +109,8 @@ struct hark_trace_options {
 HARK_API int hark_trace_start(struct hark_loop *loop, const struct hark_trace_options *options);
 
 /* Ends the recording; what was recorded is gone with its memory, a file stays. If it does not
- * record, nothing happens. */
+ * record, nothing happens; nor if the recording was turned on from outside: that ends when whoever
+ * did so has seen enough. */
 HARK_API void hark_trace_stop(struct hark_loop *loop);
 
 /* How a process is told from outside to record, as `hark trace --pid` does. Each copy of libhark in

@@ -132,7 +132,7 @@ static void release(struct hark_loop *loop)
     work_pool_destroy(loop);
     if (loop->recorder && loop->recorder->watch)
         loop->recorder->watch->end(loop->recorder->watch);
-    hark_trace_stop(loop);
+    trace_close(loop);
     trace_end_look_on(loop);
     if (loop->recorder)
         wish_show_end(loop);

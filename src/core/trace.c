@@ -95,16 +95,39 @@ void trace_let_go(struct hark_loop *loop)
 
 /* --- recording --- */
 
-static int check_options(const struct hark_loop *loop, uint32_t events)
+static bool records(const struct hark_loop *loop)
 {
-    if (loop->recorder && loop->recorder->loop)
-        return -EALREADY;
+    return loop->recorder && loop->recorder->loop;
+}
+
+static int check_events(uint32_t events)
+{
     return events != 0 && (events < EVENTS_MIN || events > EVENTS_MAX) ? -EINVAL : 0;
+}
+
+/* Rings in place of others, which stay if there can be no new ones. */
+static int open_rings(struct hark_loop *loop, struct recorder *recorder, uint32_t events, int fd,
+                      const struct hark_trace_ring *facts)
+{
+    struct recorder fresh = *recorder;
+    int error = recorder_open(&fresh, events, fd, facts);
+    if (error)
+        return error;
+    if (recorder->loop) {
+        work_pool_record(loop, NULL);
+        recorder_close(recorder);
+    }
+    fresh.yields = false;
+    *recorder = fresh;
+    work_pool_record(loop, recorder);
+    return 0;
 }
 
 int trace_open(struct hark_loop *loop, uint32_t events, int fd)
 {
-    int error = check_options(loop, events);
+    if (records(loop) && !loop->recorder->yields)
+        return -EALREADY;
+    int error = check_events(events);
     if (error)
         return error;
     struct hark_trace_ring facts = {
@@ -118,11 +141,9 @@ int trace_open(struct hark_loop *loop, uint32_t events, int fd)
         read_process_name(facts.process);
     struct recorder *recorder = trace_recorder(loop);
     events = power_of_two_from(events ? events : EVENTS_DEFAULT);
-    error = recorder ? recorder_open(recorder, events, fd, &facts) : -ENOMEM;
+    error = recorder ? open_rings(loop, recorder, events, fd, &facts) : -ENOMEM;
     if (error)
         trace_let_go(loop);
-    else
-        work_pool_record(loop, recorder);
     return error;
 }
 
@@ -130,7 +151,7 @@ int hark_trace_start(struct hark_loop *loop, const struct hark_trace_options *op
 {
     uint32_t events = options ? options->events : 0;
     int fd;
-    int error = check_options(loop, events);
+    int error = records(loop) ? -EALREADY : check_events(events);
     if (!error)
         error = make_file(loop, options ? options->directory : NULL, &fd);
     if (error)
@@ -145,7 +166,13 @@ int hark_trace_start(struct hark_loop *loop, const struct hark_trace_options *op
 
 void hark_trace_stop(struct hark_loop *loop)
 {
-    if (!loop->recorder || !loop->recorder->loop)
+    if (loop->wish_fd < 0) /* else it is whose wish it was */
+        trace_close(loop);
+}
+
+void trace_close(struct hark_loop *loop)
+{
+    if (!records(loop))
         return;
     work_pool_record(loop, NULL);
     recorder_close(loop->recorder);
@@ -158,7 +185,7 @@ void hark_trace_stop(struct hark_loop *loop)
 
 const struct hark_trace_ring *hark_loop_trace(const struct hark_loop *loop)
 {
-    return loop->recorder ? loop->recorder->loop : NULL;
+    return records(loop) ? loop->recorder->loop : NULL;
 }
 
 #ifdef HARK_KERNEL_APART

@@ -16,11 +16,14 @@ struct recorder *trace_recorder(struct hark_loop *loop);
 /* Lets it go if nobody wants it any more. */
 void trace_let_go(struct hark_loop *loop);
 
-/* Begins to record.
+/* Begins to record. A recording that yields ends with that, and goes on where this one fails.
  * Takes: events: of a ring, as in hark_trace_options; fd: a new file to record into, which stays
  *   the caller's; -1: memory.
  * Fails: -EALREADY, -EINVAL, -ENOMEM, and what sizing and mapping a file gives. */
 int trace_open(struct hark_loop *loop, uint32_t events, int fd);
+
+/* Ends the recording, whoever began it. If it does not record, nothing happens. */
+void trace_close(struct hark_loop *loop);
 
 /* What HARK_TRACE asks for; nothing if it names no directory that is there.
  * Fails: as hark_trace_start. */

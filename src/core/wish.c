@@ -38,8 +38,6 @@ static int start(struct hark_loop *loop)
     int fd = kernel_memfd_create(NULL, name, MFD_CLOEXEC);
     if (fd < 0)
         return fd;
-    if (loop->recorder && loop->recorder->yields)
-        hark_trace_stop(loop);
     int error = trace_open(loop, __atomic_load_n(&wish_control.events, __ATOMIC_RELAXED), fd);
     if (error)
         kernel_close(NULL, fd);
@@ -77,7 +75,7 @@ void wish_show_end(struct hark_loop *loop)
 void wish_sleep(struct hark_loop *loop, uint64_t timeout_ns)
 {
     if (loop->wish_fd >= 0 && !is_wished(loop->now_ns))
-        hark_trace_stop(loop);
+        trace_close(loop);
     if (loop->recorder && loop->recorder->probed && !probes_wanted())
         wish_show_end(loop);
     if (loop_onlooker(loop))

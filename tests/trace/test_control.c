@@ -146,6 +146,54 @@ BACKEND_TEST(rings_of_a_size_that_makes_no_sense_are_refused)
     trace_controls_end(&controls);
 }
 
+BACKEND_TEST(a_recording_that_yields_goes_on_where_the_other_is_refused)
+{
+    struct trace_controls controls = own_controls();
+    const struct hark_trace_options yielding = {.events = 256, .yields = true};
+    static const uint32_t refused[] = {1, 1u << 31, UINT32_MAX};
+    assert_result(hark_trace_start(loop, &yielding), 0);
+    turn(loop);
+    const struct hark_trace_ring *ring = hark_loop_trace(loop);
+    size_t descriptors = open_descriptors();
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
+        uint64_t written = ring->written;
+        assert_result(
+            trace_controls_begin(&controls, hark_os_clock(loop) + 3600 * second_ns, refused[i]), 0);
+        turn(loop);
+        assert_result(look(&controls).refused, -EINVAL);
+        assert_ptr_equal(hark_loop_trace(loop), ring);
+        assert_true(ring->written > written);
+        assert_int_equal(open_descriptors(), descriptors);
+        trace_controls_end(&controls);
+        turn(loop);
+        assert_ptr_equal(hark_loop_trace(loop), ring);
+    }
+    assert_result(trace_controls_begin(&controls, hark_os_clock(loop) + 3600 * second_ns, 64), 0);
+    turn(loop);
+    assert_true(hark_loop_trace(loop)->capacity == 64); /* it yields still */
+    trace_controls_end(&controls);
+}
+
+BACKEND_TEST(a_program_ends_its_own_recording_and_not_one_from_outside)
+{
+    struct trace_controls controls = own_controls();
+    const struct hark_trace_options yielding = {.yields = true};
+    assert_result(hark_trace_start(loop, &yielding), 0);
+    assert_result(trace_controls_begin(&controls, hark_os_clock(loop) + 3600 * second_ns, 64), 0);
+    turn(loop);
+    const struct hark_trace_ring *ring = hark_loop_trace(loop);
+    assert_true(ring->capacity == 64);
+    hark_trace_stop(loop);
+    assert_ptr_equal(hark_loop_trace(loop), ring);
+    turn(loop);
+    trace_controls_end(&controls);
+    turn(loop);
+    assert_null(hark_loop_trace(loop));
+    assert_result(hark_trace_start(loop, &yielding), 0);
+    hark_trace_stop(loop);
+    assert_null(hark_loop_trace(loop));
+}
+
 /* --- the rings --- */
 
 BACKEND_TEST(the_rings_of_an_attached_process_are_found_and_stay_when_they_have_ended)
