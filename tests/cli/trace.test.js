@@ -56,6 +56,13 @@ eachBackend(test, 'sleeps of a known length are away for so long', { skip }, asy
   assert.match(stdout, /asked for by the callback of every, which that of sleep/);
 });
 
+eachBackend(test, 'of several kinds each has its row, and no other has one', { skip }, async (t, backend) => {
+  const kinds = async (...args) => Object.keys(table((await trace(t, backend, args, [example('01_timer')])).stdout)).sort();
+  assert.deepEqual(await kinds('--op', 'sleep,every'), ['every', 'sleep']);
+  assert.deepEqual(await kinds('--op', 'every', '--op', 'sleep', '--op', 'every'), ['every', 'sleep']);
+  assert.deepEqual(await kinds('--op', 'every,recv'), ['every']);
+});
+
 eachBackend(test, 'work waits for a thread of a pool that is full', { skip }, async (t, backend) => {
   const { stdout } = await trace(t, backend, ['--op', 'work', '--slowest', '100'], [example('06_work'), '200000']);
   const { work, ...others } = table(stdout);
@@ -113,6 +120,7 @@ test('the exit code is that of the program', async t => {
 test('what it is told on the command line must make sense', async t => {
   const cases = [
     [[], /needs -- and a COMMAND/], [['--'], /needs -- and a COMMAND/], [['--op', 'dance', '--', 'true'], /--op dance: is no kind of op/],
+    [['--op', 'read,dance', '--', 'true'], /--op read,dance: names what is no kind of op/], [['--op', 'read,', '--', 'true'], /--op read,: names what/],
     [['--for', '5', '--', 'true'], /--for 5: is not a duration/], [['--slowest', '101', '--', 'true'], /--slowest 101: is more than 100/],
     [['--events', '63', '--', 'true'], /--events 63: is not from 64 to 67108864/], [['--kernel-buffer', '63K', '--', 'true'], /--kernel-buffer 63K: is not from 64K to 1G/],
     [['--read', '/tmp', '--', 'true'], /--read takes no COMMAND/], [['ls', '--', 'true'], /'ls' is one argument too many/],

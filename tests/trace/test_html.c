@@ -47,11 +47,16 @@ static void begin(struct page *page)
     trace_html_begin(&page->html, page->file);
 }
 
-static void end(struct page *page, const char *kernel)
+static void end_of_kinds(struct page *page, const char *kernel, uint64_t kinds)
 {
-    const struct trace_html_about about = {.kind = -1, .ended = 9, .kernel = kernel};
+    const struct trace_html_about about = {.kinds = kinds, .ended = 9, .kernel = kernel};
     trace_html_end(&page->html, &about);
     assert_int_equal(fclose(page->file), 0);
+}
+
+static void end(struct page *page, const char *kernel)
+{
+    end_of_kinds(page, kernel, 0);
 }
 
 static void assert_has(const struct page *page, const char *part)
@@ -97,6 +102,21 @@ TEST(ops_facts_and_waits_stand_in_the_page_as_its_header_says)
     assert_has(&page, "\"kernel\":null,");
     free(page.text);
     trace_op_done(&op);
+}
+
+TEST(the_kinds_that_were_asked_for_stand_in_the_page)
+{
+    static struct page page;
+    char only[64];
+    begin(&page);
+    end(&page, NULL);
+    assert_has(&page, "\"only\":[]}");
+    free(page.text);
+    begin(&page);
+    end_of_kinds(&page, NULL, trace_op_kind_bit(HARK_OP_RECV) | trace_op_kind_bit(HARK_OP_READ));
+    snprintf(only, sizeof only, "\"only\":[%d,%d]}", HARK_OP_RECV, HARK_OP_READ);
+    assert_has(&page, only);
+    free(page.text);
 }
 
 TEST(what_programs_and_the_kernel_say_is_no_markup)

@@ -127,6 +127,13 @@ uint64_t trace_op_slowness(const struct trace_op *op);
 /* Gives: the kind that has a name, or -1. */
 int trace_op_kind_of(const char *name);
 
+/* Some of all kinds: a bit for each. */
+static inline uint64_t trace_op_kind_bit(int kind)
+{
+    return kind >= 0 && kind < HARK_OP_KINDS ? UINT64_C(1) << kind : 0;
+}
+_Static_assert(HARK_OP_KINDS <= 64, "a bit for each kind");
+
 /* Attaches a copy of a fact, at its place in time.
  * Fails: -ENOMEM. */
 int trace_op_add_fact(struct trace_op *op, const struct trace_fact *fact);

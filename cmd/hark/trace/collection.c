@@ -19,14 +19,15 @@ static uint64_t now_ns(void)
 
 static bool is_wanted(const struct trace_collection *collection, const struct trace_op *op)
 {
-    return collection->options.kind < 0 || collection->options.kind == op->kind;
+    uint64_t kinds = collection->options.kinds;
+    return kinds == 0 || kinds & trace_op_kind_bit(op->kind);
 }
 
 static bool is_slow(const struct trace_collection *collection, const struct trace_op *op)
 {
     uint64_t all = trace_op_span(op, TRACE_SPAN_ALL);
     uint64_t own =
-        collection->options.kind >= 0 && all != TRACE_OP_UNKNOWN ? all : trace_op_slowness(op);
+        collection->options.kinds && all != TRACE_OP_UNKNOWN ? all : trace_op_slowness(op);
     return own >= collection->options.slower_than_ns;
 }
 
@@ -126,7 +127,7 @@ static int end_pictures(struct trace_collection *collection)
     }
     if (collection->html.file) {
         const struct trace_html_about about = {
-            .kind = collection->options.kind,
+            .kinds = collection->options.kinds,
             .slower_than_ns = collection->options.slower_than_ns,
             .ended = collection->table.count,
             .kernel = collection->kernel_missing,
@@ -177,7 +178,7 @@ int trace_collection_open(struct trace_collection *collection,
         .context = collection, .ended = take_ended, .waited = take_wait};
     collection->options = *options;
     collection->slowest.wanted = options->slowest;
-    collection->slowest.by_whole_time = options->kind >= 0;
+    collection->slowest.by_whole_time = options->kinds != 0;
     int error = trace_ops_create(&receiver, &collection->ops);
     return error ? error : begin_pictures(collection);
 }
@@ -298,7 +299,7 @@ uint64_t trace_collection_print(const struct trace_collection *collection, FILE 
     trace_table_print(&collection->table, file);
     if (collection->slowest.count)
         fprintf(file, "\nThe slowest%s:\n",
-                collection->options.kind >= 0
+                collection->options.kinds
                     ? ""
                     : " (what waits for peers, signals or timers without that wait)");
     for (size_t i = 0; i < collection->slowest.count; i++) {

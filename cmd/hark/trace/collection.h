@@ -16,7 +16,7 @@
 enum { TRACE_EVENTS_DEFAULT = 1 << 18, TRACE_EVENTS_MIN = 64, TRACE_EVENTS_MAX = 1 << 26 };
 
 struct trace_collection_options {
-    int kind;                /* ops of this kind alone; -1: of all */
+    uint64_t kinds;          /* ops of these kinds alone, bits of theirs; 0: of all */
     uint64_t slower_than_ns; /* stories and picture: no others */
     size_t slowest;          /* how many stories */
     const char *output;      /* the picture's file; NULL: none */

@@ -37,8 +37,19 @@ static const char *set_for(void *target, const char *value)
 static const char *set_op(void *target, const char *value)
 {
     struct trace_options *options = target;
-    options->collection.kind = trace_op_kind_of(value);
-    return options->collection.kind < 0 ? "is no kind of op, such as recv, read or sleep" : NULL;
+    char name[32];
+    for (const char *at = value;; at++) {
+        size_t length = strcspn(at, ",");
+        snprintf(name, sizeof name, "%.*s", (int)length, at);
+        int kind = trace_op_kind_of(name);
+        if (kind < 0 || length >= sizeof name)
+            return strchr(value, ',') ? "names what is no kind of op, such as recv, read or sleep"
+                                      : "is no kind of op, such as recv, read or sleep";
+        options->collection.kinds |= trace_op_kind_bit(kind);
+        at += length;
+        if (!*at)
+            return NULL;
+    }
 }
 
 static const char *set_slower_than(void *target, const char *value)
@@ -119,7 +130,8 @@ static const struct option_row rows[] = {
      "end after this time (5s, 200ms): COMMAND is sent SIGTERM, and how it\n"
      "ends is not traced",
      set_for},
-    {"op", 0, "KIND", "ops of this kind alone: recv, send, read, ...", set_op},
+    {"op", 0, "KIND,...", "ops of these kinds alone: recv, send, read, ...; may be given again",
+     set_op},
     {"slower-than", 0, "TIME", "stories and picture: ops alone that took as long as this (1ms)",
      set_slower_than},
     {"slowest", 0, "N", "tell the story of so many of the slowest ops (5); 0: of none",
@@ -205,9 +217,8 @@ static void say_nothing_came(const struct run *run, const char *program)
         say("trace: %s has made no loop that records: it is no program of hark, or one with an "
             "older libhark in it, or it was started without the environment (sudo, env -i)",
             program);
-    else if (run->options->collection.kind >= 0)
-        say("trace: nothing of %s was asked for and ended while it was traced",
-            hark_op_name(run->options->collection.kind));
+    else if (run->options->collection.kinds)
+        say("trace: nothing of the kinds of --op was asked for and ended while it was traced");
     else
         say("trace: its loops have ended no op while they were traced");
 }
@@ -372,7 +383,7 @@ static int wrong(const char *what)
 int trace_run(int argc, char **argv)
 {
     struct trace_options options = {
-        .collection = {.kind = -1, .slowest = SLOWEST_DEFAULT},
+        .collection = {.slowest = SLOWEST_DEFAULT},
     };
     struct options_found found;
     int code;

@@ -277,6 +277,17 @@ static void put_loops(const struct trace_html *html)
     fputs("],\n", html->file);
 }
 
+/* The kinds of which alone there are ops. */
+static void put_only(uint64_t kinds, FILE *file)
+{
+    const char *before = "";
+    for (int kind = 0; kind < HARK_OP_KINDS; kind++)
+        if (kinds & trace_op_kind_bit(kind)) {
+            fprintf(file, "%s%d", before, kind);
+            before = ",";
+        }
+}
+
 static void put_kinds(FILE *file)
 {
     fputs("\"kinds\":[", file);
@@ -327,9 +338,11 @@ static void put_about(const struct trace_html *html, const struct trace_html_abo
     fprintf(html->file,
             "\"ended\":%" PRIu64 ",\"ops\":%" PRIu64 ",\"waits_count\":%" PRIu64
             ",\"facts\":%" PRIu64 ",\n\"left_out\":{\"ops\":%" PRIu64 ",\"waits\":%" PRIu64
-            ",\"facts\":%" PRIu64 "},\n\"kind\":%d,\"slower_than\":%" PRIu64 "}</script>\n",
+            ",\"facts\":%" PRIu64 "},\n\"slower_than\":%" PRIu64 ",\"only\":[",
             about->ended, html->ops.count, html->waits.count, html->facts.count, html->ops.left_out,
-            html->waits.left_out, html->facts.left_out, about->kind, about->slower_than_ns);
+            html->waits.left_out, html->facts.left_out, about->slower_than_ns);
+    put_only(about->kinds, html->file);
+    fputs("]}</script>\n", html->file);
 }
 
 /* --- the whole --- */

@@ -65,9 +65,9 @@ struct trace_html {
 
 /* What the page says of itself. */
 struct trace_html_about {
-    int kind;                /* ops of this kind alone; -1: of all */
+    uint64_t kinds;          /* ops of these kinds alone, bits of theirs; 0: of all */
     uint64_t slower_than_ns; /* no others; 0: all */
-    uint64_t ended;          /* ops of that kind, also those that were not slow */
+    uint64_t ended;          /* ops of those, also those that were not slow */
     const char *kernel;      /* why the kernel's part is not seen; NULL: it is, or was not asked */
 };
 
