@@ -420,13 +420,15 @@ async function publishUntil(url, holds) {
   }
 }
 
+/** A trace that says it has begun records from there on. */
 async function assertTracedByPid(t, server) {
   const tracer = new Process(t, bin, ['trace', '--pid', String(server.pid)]);
-  await publishUntil(server.url, () => rings(server.pid) > 0);
+  await publishUntil(server.url, () => tracer.stderr !== '');
+  assert.ok(rings(server.pid) > 0);
   for (let i = 0; i < 20; i++) await publish(server.url);
   tracer.child.kill('SIGINT');
   const { code, stdout, stderr } = await tracer.done();
-  assert.equal(stderr, '');
+  assert.equal(stderr, `hark: trace: process ${server.pid} records; ^C ends it\n`);
   assert.equal(code, 0);
   assert.match(stdout, new RegExp(`^hark ${server.pid}, loop \\d+ on `, 'm'));
   assert.ok(table(stdout).recv_each.calls >= 20);

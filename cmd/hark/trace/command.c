@@ -284,13 +284,32 @@ struct attached_run {
     struct run run;
     struct trace_attached attached;
     struct trace_session session;
+    bool said_begun;
 };
+
+/* Until then nothing of it is seen, so whoever wants to see something waits for this line. */
+static void say_begun(struct attached_run *all)
+{
+    unsigned pid = (unsigned)all->run.options->pid, loops = all->attached.loops;
+    uint64_t begun = trace_attached_begun(&all->attached);
+    const char *end = all->session.for_ns ? "" : "; ^C ends it";
+    if (begun == 0 || all->said_begun)
+        return;
+    all->said_begun = true;
+    if (begun < loops)
+        say("trace: process %u records, in %u of its %u loops; each other begins when it wakes%s",
+            pid, (unsigned)begun, loops, end);
+    else
+        say("trace: process %u records%s", pid, end);
+}
 
 static bool find_rings_of_process(void *context, bool last)
 {
     struct attached_run *all = context;
     bool goes_on = trace_attached_round(&all->attached, last);
     all->session.is_hurried = trace_attached_begun(&all->attached) < all->attached.loops;
+    if (goes_on && !last)
+        say_begun(all);
     return goes_on;
 }
 
