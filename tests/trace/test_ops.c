@@ -219,6 +219,36 @@ BACKEND_TEST(a_timer_says_when_it_is_due_and_nothing_else_does)
     traced_done(&traced);
 }
 
+static void cancel_at_the_fourth(struct harness_op *self, int64_t result)
+{
+    (void)result;
+    if (self->calls == 4)
+        hark_cancel(&self->op);
+}
+
+BACKEND_TEST(each_call_of_an_every_says_when_it_was_due)
+{
+    struct traced traced;
+    struct harness_op every = {.then = cancel_at_the_fourth};
+    uint64_t due_ns = 0, period_ns = KNOWN_NS / 5;
+    int calls = 0;
+    traced_begin(&traced, loop, 0);
+    hark_every(loop, &every.op, period_ns, harness_done);
+    harness_run(loop);
+    traced_end(&traced);
+    for (size_t i = 0; i < traced.count; i++) {
+        const struct trace_op *op = &traced.ended[i];
+        if (op->kind != HARK_OP_EVERY || op->result < 0)
+            continue;
+        assert_true(op->due_ns > 0 && op->call_ns >= op->due_ns);
+        assert_true(calls == 0 || (op->due_ns > due_ns && (op->due_ns - due_ns) % period_ns == 0));
+        due_ns = op->due_ns;
+        calls++;
+    }
+    assert_int_equal(calls, 4);
+    traced_done(&traced);
+}
+
 BACKEND_TEST_WITH(work_for_a_full_pool_waits_before_it_is_performed, 0, .workers_max = 1)
 {
     struct traced traced;
