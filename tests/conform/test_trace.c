@@ -221,8 +221,6 @@ BACKEND_TEST(a_read_from_the_page_cache_is_one_call_of_the_loop_or_the_kernels)
 /* io_uring would wait in the thread that submits. */
 BACKEND_TEST(a_read_that_the_loop_makes_itself_is_told_on_each_backend)
 {
-    if (harness_in_world())
-        harness_skip("a world has no named pipes");
     char byte;
     struct harness_op read_op = {0};
     const char *path = harness_path("fifo");
@@ -788,8 +786,6 @@ static struct events read_file(struct hark_loop *loop)
 BACKEND_TEST(a_file_keeps_what_was_recorded)
 {
     struct harness_op nop = {0};
-    if (harness_in_world())
-        harness_skip("files cannot be mapped");
     assert_result(
         hark_trace_start(loop, &(struct hark_trace_options){.directory = harness_directory()}), 0);
     hark_nop(loop, &nop.op, harness_done);
@@ -802,8 +798,6 @@ BACKEND_TEST(a_file_keeps_what_was_recorded)
 
 BACKEND_TEST(the_environment_turns_it_on_and_says_how_large)
 {
-    if (harness_in_world())
-        harness_skip("files cannot be mapped");
     setenv("HARK_TRACE", harness_directory(), 1);
     setenv("HARK_TRACE_EVENTS", "100", 1);
     struct hark_loop *other = harness_loop_create(NULL);

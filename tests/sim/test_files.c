@@ -447,3 +447,30 @@ TEST(nobody_who_asked_for_none_meets_an_error)
     }
     assert_int_equal(damaged, 0);
 }
+
+/* --- without a name --- */
+
+static int use_nameless(void *argument)
+{
+    struct stat status;
+    char bytes[5] = "";
+    (void)argument;
+    if (open("/tmp", O_TMPFILE | O_RDONLY, 0600) >= 0 || errno != EINVAL ||
+        open("/tmp/none", O_TMPFILE | O_RDWR, 0600) >= 0 || errno != ENOENT ||
+        open("/dev/null", O_TMPFILE | O_RDWR, 0600) >= 0 || errno != ENOTDIR)
+        return 1;
+    int fd = open("/tmp", O_TMPFILE | O_RDWR, 0666);
+    if (fd < 0 || write(fd, "text", 4) != 4 || pread(fd, bytes, 4, 0) != 4 ||
+        strcmp(bytes, "text") != 0 || fstat(fd, &status) < 0)
+        return 2;
+    if (status.st_nlink != 0 || status.st_mode != (S_IFREG | 0644) || status.st_size != 4)
+        return 3;
+    return fsync(fd) || close(fd) || rmdir("/tmp"); /* it is empty */
+}
+
+TEST(file_without_a_name_stands_in_no_directory)
+{
+    make_world((struct hark_sim_options){.faults_per_million = 1});
+    assert_int_equal(run(use_nameless, NULL), 0);
+    hark_sim_destroy(world);
+}

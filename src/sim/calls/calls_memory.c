@@ -10,7 +10,8 @@ static int map(size_t count, int flags, int fd, off64_t offset, void **out_memor
     struct file *file = fd < 0 ? NULL : call_file(fd);
     if (fd >= 0 && !file)
         return -EBADF;
-    return mappings_add(process_current(), file, count, flags, offset, out_memory);
+    return mappings_add(process_current(), file, count, PROT_READ | PROT_WRITE, flags, offset,
+                        out_memory);
 }
 
 int kernel_mmap(uint64_t *calls, size_t count, int flags, int fd, off64_t offset, void **out_memory)
@@ -23,7 +24,7 @@ void kernel_munmap(uint64_t *calls, void *memory, size_t count)
 {
     (void)count;
     (void)call_begin(calls, "munmap", -1);
-    mappings_remove(process_current(), memory);
+    (void)mappings_remove(process_current(), memory);
     (void)call_end("munmap", -1, 0);
 }
 

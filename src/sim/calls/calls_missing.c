@@ -4,13 +4,6 @@
 
 #define MISSING(calls, name, fd, error) CALL(calls, name, fd, error)
 
-int kernel_memfd_create(uint64_t *calls, const char *name, unsigned flags)
-{
-    (void)name;
-    (void)flags;
-    return (int)MISSING(calls, "memfd_create", -1, -ENOSYS);
-}
-
 int kernel_isatty(uint64_t *calls, int fd)
 {
     return (int)MISSING(calls, "isatty", fd, call_file(fd) ? -ENOTTY : -EBADF);

@@ -4,6 +4,7 @@
 #include "sim/disk/disk.h"
 #include "sim/disk/flock.h"
 #include "sim/disk/names.h"
+#include "sim/net/pipe.h"
 #include "sim/world/faults.h"
 
 #include <poll.h>
@@ -24,10 +25,23 @@ static int walk_begins(const char *name, int directory, const char *path)
     return error;
 }
 
+/* A pipe that has a name waits for its other side: fifo(7). Its number is there meanwhile. */
+static int open_and_wait(int directory, const char *path, int flags, mode_t mode)
+{
+    int fd = names_open(process_current(), directory, path, flags, mode, 0);
+    struct file *file = fd >= 0 && !(flags & O_NONBLOCK) ? call_file(fd) : NULL;
+    if (!file || pipe_is_met(file))
+        return fd;
+    call_hold(file);
+    while (!pipe_is_met(file))
+        (void)call_block(file, 0, UINT64_MAX); /* where a signal ends it, it is made again */
+    return fd;
+}
+
 int kernel_openat(uint64_t *calls, int directory, const char *path, int flags, mode_t mode)
 {
     return (int)CALL_PATH(calls, "openat", directory, path,
-                          names_open(process_current(), directory, path, flags, mode, 0));
+                          open_and_wait(directory, path, flags, mode));
 }
 
 int kernel_fstatat(uint64_t *calls, int directory, const char *path, struct stat *out_status,
@@ -73,6 +87,11 @@ int kernel_mkdirat(uint64_t *calls, int directory, const char *path, mode_t mode
 {
     return (int)CALL_PATH(calls, "mkdirat", directory, path,
                           names_make_directory(process_current(), directory, path, mode));
+}
+
+int kernel_memfd_create(uint64_t *calls, const char *name, unsigned flags)
+{
+    return (int)CALL(calls, "memfd_create", -1, names_open_memory(process_current(), name, flags));
 }
 
 /* Every process works in the root. */

@@ -20,6 +20,7 @@ struct page {
     unsigned char *stored; /* as the device has it; NULL: the same */
     uint8_t dirty;         /* sectors, a bit each, that are to be written back */
     uint8_t lost;          /* sectors that differ from the device's, though they count as clean */
+    bool shared;           /* `bytes` stand in the inode's shared memory: pages_shared.c */
     bool allocated;        /* it has its place on the disk: not a hole */
     bool resident;         /* reading it asks no device */
 };
@@ -70,11 +71,12 @@ struct inode {
     struct page **pages;
     size_t page_count, page_room;
     int64_t length, stored_length;
-    int64_t shrunk_to;  /* the device may not have been told yet that it is cut; -1: it has */
-    int64_t grown_from; /* where the write began by which it grew last */
-    int64_t blocks;     /* pages that have their place */
-    bool evicted;       /* some page may not be in the cache */
-    int error;          /* of writing back; with it, how many there were: errseq_t of Linux */
+    int64_t shrunk_to;     /* the device may not have been told yet that it is cut; -1: it has */
+    int64_t grown_from;    /* where the write began by which it grew last */
+    int64_t blocks;        /* pages that have their place */
+    bool evicted;          /* some page may not be in the cache */
+    struct shared *shared; /* memory that processes have mapped: pages_shared.c; NULL: none has */
+    int error;             /* of writing back; with it, how many there were: errseq_t of Linux */
     uint32_t errors;
     bool error_seen;
 
@@ -82,7 +84,8 @@ struct inode {
     struct entries entries, stored_entries;
     uint32_t directories;
 
-    char *target; /* a symbolic link's */
+    char *target;      /* a symbolic link's */
+    struct pipe *pipe; /* a named pipe's, while it is open: pipe.c; NULL: it is not */
 
     struct opened *files;       /* opened.c */
     struct inotify_mark *marks; /* inotify.c */

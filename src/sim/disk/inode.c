@@ -150,7 +150,8 @@ static int64_t size_of(const struct inode *inode)
 {
     return S_ISREG(inode->mode)   ? inode->length
            : S_ISLNK(inode->mode) ? (int64_t)strlen(inode->target)
-                                  : PAGE_BYTES;
+           : S_ISDIR(inode->mode) ? PAGE_BYTES
+                                  : 0;
 }
 
 void inode_status(const struct inode *inode, struct stat *out_status)

@@ -2,6 +2,7 @@
  * follows fs/namei.c of Linux 6.18; every process is root's, with a umask of 022. */
 #include "sim/disk/names.h"
 #include "sim/disk/directory.h"
+#include "sim/disk/disk.h"
 #include "sim/disk/inode.h"
 #include "sim/disk/inotify.h"
 #include "sim/disk/opened.h"
@@ -14,6 +15,7 @@
 #include <linux/openat2.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/mman.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -21,10 +23,15 @@ enum { UMASK = 022, UNCACHED_ONE_IN = 8 };
 
 /* --- opening --- */
 
+static bool is_for_nameless(int flags)
+{
+    return (flags & O_TMPFILE) == O_TMPFILE && !(flags & O_PATH);
+}
+
 static int check_flags(int flags)
 {
-    if ((flags & O_TMPFILE) == O_TMPFILE)
-        return -EOPNOTSUPP; /* a file system may refuse it: open(2) */
+    if (is_for_nameless(flags) && (flags & O_ACCMODE) == O_RDONLY)
+        return -EINVAL; /* nobody could ever write it */
     if (flags & O_CREAT && flags & O_DIRECTORY && !(flags & O_PATH))
         return -EINVAL;
     return 0;
@@ -94,12 +101,34 @@ static int open_found(struct process *process, struct inode *inode, int flags, b
     uint64_t most = world->options.files_max;
     if (most && open_files(process->machine) >= most)
         return -ENFILE;
-    struct file *file = opened_create(inode, flags);
+    struct file *file;
+    int error = opened_create(inode, flags, &file);
+    if (error)
+        return error;
     if (flags & O_TRUNC && !created && !(flags & O_PATH) && S_ISREG(inode->mode)) {
         pages_truncate(inode, 0);
         opened_cut(inode);
     }
     return descriptors_add_or_release(&process->descriptors, file, (flags & O_CLOEXEC) != 0);
+}
+
+/* A file that has no name, and never gets one. */
+static int open_nameless(struct process *process, mode_t mode, int flags)
+{
+    struct inode *inode = inode_create(disk_of(process->machine), S_IFREG | mode);
+    int fd = open_found(process, inode, flags, true);
+    inode_release(inode);
+    return fd;
+}
+
+/* O_TMPFILE: the path is the directory's in which it would stand. */
+static int open_in_directory(struct process *process, const struct way *way, int flags, mode_t mode)
+{
+    if (!way->found)
+        return -ENOENT;
+    if (!S_ISDIR(way->found->mode))
+        return -ENOTDIR;
+    return open_nameless(process, mode & 07777 & ~(mode_t)UMASK, flags);
 }
 
 int names_open(struct process *process, int directory, const char *path, int flags, mode_t mode,
@@ -118,9 +147,23 @@ int names_open(struct process *process, int directory, const char *path, int fla
         return -EMFILE; /* nothing is made or cut */
     int how = (follows ? WALK_FOLLOW : 0) | (flags & O_CREAT ? WALK_LAST : 0);
     error = walk(process, directory, path, how, resolve, &way);
+    if (!error && is_for_nameless(flags))
+        return open_in_directory(process, &way, flags, mode);
     if (!error)
         error = find_or_create(&way, flags, mode, &created);
     return error ? error : open_found(process, way.found, flags, created);
+}
+
+int names_open_memory(struct process *process, const char *name, unsigned flags)
+{
+    enum { NAME_MOST = 249, MODE = 0777 };
+    if (flags & ~(MFD_CLOEXEC | MFD_ALLOW_SEALING))
+        return -EINVAL;
+    if (!walk_can_read(name))
+        return -EFAULT;
+    if (strlen(name) > NAME_MOST)
+        return -EINVAL;
+    return open_nameless(process, MODE, O_RDWR | (flags & MFD_CLOEXEC ? O_CLOEXEC : 0));
 }
 
 /* --- asking --- */

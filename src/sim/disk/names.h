@@ -14,6 +14,8 @@ struct inode;
 /* resolve: of openat2(2). Gives: a descriptor. */
 int names_open(struct process *process, int directory, const char *path, int flags, mode_t mode,
                uint64_t resolve);
+/* memfd_create(2). Gives: a descriptor. */
+int names_open_memory(struct process *process, const char *name, unsigned flags);
 int names_stat(struct process *process, int directory, const char *path, int flags,
                struct stat *out_status);
 int names_statx(struct process *process, int directory, const char *path, int flags, unsigned mask,
@@ -25,6 +27,8 @@ int names_rename(struct process *process, int from, const char *old, int to, con
                  unsigned flags);
 int names_unlink(struct process *process, int directory, const char *path, int flags);
 int names_make_directory(struct process *process, int directory, const char *path, mode_t mode);
+/* mkfifoat(3). */
+int names_make_pipe(struct process *process, int directory, const char *path, mode_t mode);
 /* symlinkat(2). */
 int names_link(struct process *process, const char *target, int directory, const char *path);
 /* inotify_add_watch(2). */

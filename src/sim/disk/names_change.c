@@ -36,6 +36,23 @@ int names_make_directory(struct process *process, int directory, const char *pat
     return 0;
 }
 
+int names_make_pipe(struct process *process, int directory, const char *path, mode_t mode)
+{
+    struct way way;
+    int error = walk(process, directory, path, WALK_LAST, 0, &way);
+    if (error)
+        return error;
+    if (way.found)
+        return -EEXIST;
+    if (way.slash || !way.directory->linked)
+        return -ENOENT;
+    struct inode *made =
+        inode_create(way.directory->disk, S_IFIFO | (mode & 07777 & ~(mode_t)UMASK));
+    directory_add(way.directory, way.name, made);
+    inode_release(made);
+    return 0;
+}
+
 /* --- removing --- */
 
 static int remove_directory(const struct way *way)

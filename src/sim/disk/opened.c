@@ -5,13 +5,17 @@
 #include "sim/disk/inode.h"
 #include "sim/disk/inotify.h"
 #include "sim/disk/pages.h"
+#include "sim/net/pipe.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/inotify.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
 
 static uint32_t with_kind(uint32_t events, const struct inode *inode)
 {
@@ -102,6 +106,33 @@ static int64_t regular_write(struct file *file, const struct iovec *vector, int 
     return error ? error : result;
 }
 
+/* As mmap(2): writing to what is shared wants a file that is open for both. */
+static int regular_map(struct file *file, size_t bytes, int protection, int flags, int64_t offset,
+                       void **out_memory)
+{
+    int access = file->flags & O_ACCMODE;
+    bool changes_it = protection & PROT_WRITE && !(flags & MAP_PRIVATE);
+    if (access == O_WRONLY || (changes_it && access != O_RDWR))
+        return -EACCES;
+    return pages_map(((struct opened *)file)->inode, offset, bytes, protection, flags, out_memory);
+}
+
+static void regular_unmap(struct file *file, void *memory, size_t bytes)
+{
+    pages_unmap(((struct opened *)file)->inode, memory, bytes);
+}
+
+/* What is left to be read: FIONREAD of do_vfs_ioctl. */
+static int regular_ioctl(struct file *file, unsigned long request, void *argument)
+{
+    struct opened *opened = (struct opened *)file;
+    if (request != FIONREAD)
+        return -ENOTTY;
+    int value = (int)(opened->inode->length - opened->offset);
+    memcpy(argument, &value, sizeof value);
+    return 0;
+}
+
 static void opened_status(struct file *file, struct stat *out_status)
 {
     inode_status(((struct opened *)file)->inode, out_status);
@@ -113,6 +144,9 @@ static const struct file_kind regular = {
     .release = opened_release,
     .read = regular_read,
     .write = regular_write,
+    .ioctl = regular_ioctl,
+    .map_content = regular_map,
+    .unmap = regular_unmap,
     .status = opened_status,
 };
 
@@ -199,8 +233,10 @@ static int kept_flags(int flags)
                           : (flags & ~(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC)) | large;
 }
 
-struct file *opened_create(struct inode *inode, int flags)
+int opened_create(struct inode *inode, int flags, struct file **out_file)
 {
+    if (S_ISFIFO(inode->mode) && !(flags & O_PATH))
+        return pipe_open_named(inode, kept_flags(flags), out_file);
     const struct file_kind *kind = flags & O_PATH         ? &place
                                    : S_ISDIR(inode->mode) ? &directory
                                    : S_ISCHR(inode->mode) ? &null
@@ -216,7 +252,8 @@ struct file *opened_create(struct inode *inode, int flags)
     opened->errors = inode->error_seen ? inode->errors : 0;
     if (!(flags & O_PATH))
         inotify_tell(inode, with_kind(IN_OPEN, inode));
-    return &opened->file;
+    *out_file = &opened->file;
+    return 0;
 }
 
 struct opened *opened_of(struct file *file)

@@ -15,8 +15,10 @@ struct opened {
     int lock;                       /* flock.c: LOCK_SH, LOCK_EX, 0 */
 };
 
-/* Takes: flags: of open(2). */
-struct file *opened_create(struct inode *inode, int flags);
+/* Takes: flags: of open(2).
+ * Gives: 0 and *out_file.
+ * Fails: as pipe_open_named. */
+int opened_create(struct inode *inode, int flags, struct file **out_file);
 
 /* NULL: a file of another kind. */
 struct opened *opened_of(struct file *file);

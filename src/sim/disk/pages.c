@@ -16,6 +16,7 @@
  *     "Can Applications Recover from fsync Failures?", ATC 2020). */
 #include "sim/disk/pages.h"
 #include "base/check.h"
+#include "sim/disk/shared.h"
 #include "sim/file/file.h"
 #include "sim/world/luck.h"
 
@@ -76,6 +77,8 @@ static struct page *obtain(struct inode *inode, int64_t index)
     page = *at = memory_own(sizeof *page);
     page->index = index;
     page->resident = true;
+    if (inode->shared)
+        shared_take(inode, page);
     return page;
 }
 
@@ -100,7 +103,8 @@ static bool allocate(struct inode *inode, struct page *page)
 static void free_page(struct inode *inode, struct page *page)
 {
     set_allocated(inode, page, false);
-    memory_own_free(page->bytes);
+    if (!page->shared)
+        memory_own_free(page->bytes);
     memory_own_free(page->stored);
     memory_own_free(page);
 }
@@ -154,6 +158,8 @@ static void store(struct page *page, uint8_t sectors)
     if (!sectors)
         return;
     copy_sectors(page->stored, page->bytes, sectors);
+    if (page->shared)
+        return; /* it may be written to at any moment, and nothing tells */
     page->dirty &= (uint8_t)~sectors;
     join_sides(page);
 }
@@ -222,13 +228,25 @@ static void cut(struct inode *inode, int64_t length)
         commit_cut(inode);
 }
 
+/* What is mapped already is the file's as soon as that is as long. */
+static void grow_to(struct inode *inode, int64_t length)
+{
+    int64_t at = inode->length / PAGE_BYTES * PAGE_BYTES;
+    inode->length = length;
+    for (; inode->shared && at < length; at += PAGE_BYTES)
+        if (shared_has(inode, at))
+            set_allocated(inode, obtain(inode, at / PAGE_BYTES), true);
+}
+
 void pages_truncate(struct inode *inode, int64_t length)
 {
-    if (length < inode->length)
+    if (length < inode->length) {
         cut(inode, length);
-    else
+        inode->length = length;
+    } else {
         inode->grown_from = length; /* it is as long as this or as it was: never between */
-    inode->length = length;
+        grow_to(inode, length);
+    }
 }
 
 /* --- writing back --- */
@@ -267,6 +285,8 @@ void pages_fail(struct inode *inode, int error)
     for (size_t i = 0; i < inode->page_count; i++) {
         struct page *page = inode->pages[i];
         store(page, one_in(2) ? 0 : some_sectors());
+        if (page->shared)
+            continue; /* as if it had been written to once more */
         page->lost |= page->dirty;
         page->dirty = 0;
     }
@@ -350,7 +370,7 @@ int64_t pages_write(struct inode *inode, const struct iovec *vector, int count, 
     }
     if (done > 0 && offset + (int64_t)done > inode->length) {
         inode->grown_from = offset;
-        inode->length = offset + (int64_t)done;
+        grow_to(inode, offset + (int64_t)done);
     }
     if (one_in(WRITE_BACK_ONE_IN))
         write_back_some(inode);
@@ -397,6 +417,26 @@ bool pages_dirty(const struct inode *inode)
         if (inode->pages[i]->dirty)
             return true;
     return inode->length != inode->stored_length || inode->shrunk_to >= 0;
+}
+
+/* --- mapping --- */
+
+int pages_map(struct inode *inode, int64_t offset, size_t bytes, int protection, int flags,
+              void **out_memory)
+{
+    int64_t end = offset + (int64_t)bytes;
+    if (!shared_grow(inode, end))
+        return -ENOMEM;
+    for (size_t i = 0; i < inode->page_count; i++)
+        shared_take(inode, inode->pages[i]);
+    for (int64_t at = offset; at < end && at < inode->length; at += PAGE_BYTES)
+        set_allocated(inode, obtain(inode, at / PAGE_BYTES), true);
+    return shared_map(inode, offset, bytes, protection, flags, out_memory) ? 0 : -ENOMEM;
+}
+
+void pages_unmap(struct inode *inode, void *memory, size_t bytes)
+{
+    shared_unmap(inode, memory, bytes);
 }
 
 /* --- the power fails --- */
@@ -472,6 +512,7 @@ static void read_device(struct inode *inode)
 
 void pages_lose(struct inode *inode)
 {
+    shared_end(inode);
     if (inode->shrunk_to >= 0 && one_in(2)) {
         undo_cut(inode);
         inode->length = inode->stored_length;
@@ -489,6 +530,7 @@ void pages_lose(struct inode *inode)
 
 void pages_done(struct inode *inode)
 {
+    shared_end(inode);
     for (size_t i = 0; i < inode->page_count; i++)
         free_page(inode, inode->pages[i]);
     memory_own_free(inode->pages);

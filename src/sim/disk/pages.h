@@ -43,6 +43,14 @@ void pages_sync(struct inode *inode);
  * clean, and the next sync of every open file is told. */
 void pages_fail(struct inode *inode, int error);
 
+/* Maps so much of it, beginning at a page, into this program's memory.
+ * Takes: protection, flags: of mmap(2).
+ * Gives: 0 and *out_memory, for pages_unmap.
+ * Fails: -ENOMEM. */
+int pages_map(struct inode *inode, int64_t offset, size_t bytes, int protection, int flags,
+              void **out_memory);
+void pages_unmap(struct inode *inode, void *memory, size_t bytes);
+
 /* The power fails: what the device has is the content from here on. */
 void pages_lose(struct inode *inode);
 

@@ -6,6 +6,7 @@
 #include "sim/disk/directory.h"
 #include "sim/disk/disk.h"
 #include "sim/disk/opened.h"
+#include "sim/net/pipe.h"
 #include "sim/world/process.h"
 
 #include <errno.h>
@@ -16,7 +17,7 @@
 
 enum { LINKS_MAX = 40 };
 
-static const char descriptor_path[] = "/proc/self/fd/";
+static const char *const descriptor_paths[] = {"/proc/self/fd/", "/proc/thread-self/fd/"};
 
 struct walker {
     struct inode *at;
@@ -42,10 +43,8 @@ static int of_descriptor(struct process *process, int fd, struct inode **out_ino
     if (!file)
         return -EBADF;
     struct opened *opened = opened_of(file);
-    if (!opened)
-        return -ENOTDIR;
-    *out_inode = opened->inode;
-    return 0;
+    *out_inode = opened ? opened->inode : pipe_inode(file);
+    return *out_inode ? 0 : -ENOTDIR;
 }
 
 static int begin(struct process *process, int directory, const char *path, struct walker *walker)
@@ -162,8 +161,13 @@ static int step(struct walker *walker, struct way *way)
 /* A path of a descriptor. Gives: 1 where it is none. */
 static int look_at_descriptor(struct process *process, const char *path, struct way *out_way)
 {
-    size_t length = sizeof descriptor_path - 1;
-    if (strncmp(path, descriptor_path, length) != 0 || path[length] == '\0' ||
+    size_t length = strlen(descriptor_paths[0]);
+    bool is_one = strncmp(path, descriptor_paths[0], length) == 0;
+    if (!is_one) {
+        length = strlen(descriptor_paths[1]);
+        is_one = strncmp(path, descriptor_paths[1], length) == 0;
+    }
+    if (!is_one || path[length] == '\0' ||
         strspn(path + length, "0123456789") != strlen(path + length))
         return 1;
     *out_way = (struct way){.last = WALK_DOT};

@@ -38,6 +38,11 @@ struct file_kind {
     int (*ioctl)(struct file *file, unsigned long request, void *argument);
     /* Memory that a process and the file share; it stays the file's. NULL: -ENODEV. */
     void *(*map)(struct file *file, size_t bytes, int64_t offset);
+    /* A mapping of the file's content, which unmap ends: 0 and *out_memory, or a negative errno. In
+     * the place of `map`. */
+    int (*map_content)(struct file *file, size_t bytes, int protection, int flags, int64_t offset,
+                       void **out_memory);
+    void (*unmap)(struct file *file, void *memory, size_t bytes);
     /* Fills in what a stat has of it. NULL: it is of no type (0600). */
     void (*status)(struct file *file, struct stat *out_status);
 };

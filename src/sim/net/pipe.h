@@ -9,4 +9,19 @@
  * Fails: -EMFILE, -EINVAL. */
 int pipe_open(struct process *process, int flags, int out_fds[2]);
 
+struct inode;
+
+/* One that has a name, which holds it while it is open. It does not wait: pipe_is_met tells whether
+ * who wants to wait for the other side has to.
+ * Takes: flags: of open(2), as they are kept.
+ * Gives: 0 and *out_file.
+ * Fails: -ENXIO nobody reads, and who wants to write does not wait: fifo(7). */
+int pipe_open_named(struct inode *inode, int flags, struct file **out_file);
+
+/* Whether the other side is open, or was since. Of a file that is no such pipe: true. */
+bool pipe_is_met(const struct file *file);
+
+/* What names it; NULL: nothing, or it is no pipe. */
+struct inode *pipe_inode(const struct file *file);
+
 #endif

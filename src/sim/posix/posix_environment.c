@@ -1,8 +1,12 @@
 /* posix_environment.c - see posix.h: variables, CPUs, and how much memory a process has. */
+#include "sim/disk/disk.h"
+#include "sim/disk/names.h"
 #include "sim/posix/posix.h"
+#include "sim/world/mappings.h"
 
 #include <malloc.h>
 #include <string.h>
+#include <sys/mman.h>
 
 /* --- variables: they are the process's own, and those of the real machine are not seen --- */
 
@@ -60,6 +64,64 @@ int __wrap_pthread_getaffinity_np(pthread_t thread, size_t bytes, cpu_set_t *out
     return posix_in_world() ? -get_cpus(bytes, out_cpus)
                             : __real_pthread_getaffinity_np(thread, bytes, out_cpus);
 }
+
+/* --- mapped memory --- */
+
+POSIX(int, memfd_create, (const char *name, unsigned flags), (name, flags),
+      kernel_memfd_create(NULL, name, flags))
+
+/* Where it is to be is the real machine's to choose. */
+static int map(size_t bytes, int protection, int flags, int fd, off64_t offset, void **out_memory)
+{
+    struct file *file = flags & MAP_ANONYMOUS ? NULL : call_file(fd);
+    if (!(flags & MAP_ANONYMOUS) && !file)
+        return -EBADF;
+    if (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE))
+        return -EINVAL;
+    return mappings_add(process_current(), file, bytes, protection, flags, offset, out_memory);
+}
+
+void *__real_mmap64(void *where, size_t bytes, int protection, int flags, int fd, off64_t offset);
+HARK_API void *__wrap_mmap64(void *where, size_t bytes, int protection, int flags, int fd,
+                             off64_t offset);
+void *__wrap_mmap64(void *where, size_t bytes, int protection, int flags, int fd, off64_t offset)
+{
+    void *memory = MAP_FAILED;
+    if (!posix_in_world())
+        return __real_mmap64(where, bytes, protection, flags, fd, offset);
+    (void)posix_told(CALL(NULL, "mmap", fd, map(bytes, protection, flags, fd, offset, &memory)));
+    return memory;
+}
+
+/* A part of a mapping, or what the scene has mapped, is the real machine's. */
+int __real_munmap(void *memory, size_t bytes);
+HARK_API int __wrap_munmap(void *memory, size_t bytes);
+int __wrap_munmap(void *memory, size_t bytes)
+{
+    if (!posix_in_world())
+        return __real_munmap(memory, bytes);
+    (void)call_begin(NULL, "munmap", -1);
+    int result = mappings_remove(process_current(), memory) ? 0 : __real_munmap(memory, bytes);
+    return (int)posix_told(call_end("munmap", -1, result));
+}
+
+/* Of the whole file. */
+static int sync_mapped(void *memory, int flags)
+{
+    struct file *file;
+    if ((uintptr_t)memory % 4096 || flags & ~(MS_SYNC | MS_ASYNC | MS_INVALIDATE))
+        return -EINVAL;
+    if (!mappings_find(process_current(), memory, &file))
+        return -ENOMEM;
+    if (!file || !file->kind->map_content || !(flags & MS_SYNC))
+        return 0;
+    call_hold(file);
+    call_delay(disk_sync_delay(file));
+    return names_sync(file, true);
+}
+
+POSIX(int, msync, (void *memory, size_t bytes, int flags), (memory, bytes, flags),
+      CALL(NULL, "msync", -1, sync_mapped(memory, flags)))
 
 /* --- memory: what is in use, and no more of the statistics --- */
 

@@ -21,6 +21,10 @@ POSIX(int, symlink, (const char *target, const char *path), (target, path),
 POSIX(int, symlinkat, (const char *target, int directory, const char *path),
       (target, directory, path),
       CALL(NULL, "symlink", directory, names_link(process_current(), target, directory, path)))
+POSIX(int, mkfifo, (const char *path, mode_t mode), (path, mode),
+      CALL(NULL, "mknodat", AT_FDCWD, names_make_pipe(process_current(), AT_FDCWD, path, mode)))
+POSIX(int, mkfifoat, (int directory, const char *path, mode_t mode), (directory, path, mode),
+      CALL(NULL, "mknodat", directory, names_make_pipe(process_current(), directory, path, mode)))
 POSIX(ssize_t, readlink, (const char *path, char *text, size_t room), (path, text, room),
       kernel_readlinkat(NULL, AT_FDCWD, path, text, room))
 POSIX(ssize_t, readlinkat, (int directory, const char *path, char *text, size_t room),

@@ -252,14 +252,18 @@ static void try_read_or_write(struct request *request)
 
 /* --- what a worker does --- */
 
+/* A name that is in the cache leads there without waiting for a pipe's other side (io_openat2): all
+ * are, or RESOLVE_CACHED has been refused. */
 static int open_by_name(struct process *process, const struct io_uring_sqe *sqe)
 {
-    if (sqe->opcode == IORING_OP_OPENAT)
-        return names_open(process, sqe->fd, pointer(sqe->addr), (int)sqe->open_flags, sqe->len, 0);
-    struct open_how how;
-    memcpy(&how, pointer(sqe->off), sizeof how);
-    return names_open(process, sqe->fd, pointer(sqe->addr), (int)how.flags, (mode_t)how.mode,
-                      how.resolve);
+    struct open_how how = {.flags = sqe->open_flags, .mode = sqe->len};
+    if (sqe->opcode == IORING_OP_OPENAT2)
+        memcpy(&how, pointer(sqe->off), sizeof how);
+    int fd = names_open(process, sqe->fd, pointer(sqe->addr), (int)how.flags | O_NONBLOCK,
+                        (mode_t)how.mode, how.resolve);
+    if (fd >= 0 && !(how.flags & O_NONBLOCK))
+        descriptors_find(&process->descriptors, fd)->flags &= ~O_NONBLOCK;
+    return fd;
 }
 
 /* Rings close no rings (io_close). */

@@ -3,7 +3,10 @@
 #include "core/checking_memory.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/mman.h>
+
+enum { PAGE = 4096 };
 
 struct mapping {
     struct mapping *next;
@@ -12,16 +15,37 @@ struct mapping {
     struct file *file; /* whose memory it is, held; NULL: the process's own */
 };
 
-int mappings_add(struct process *process, struct file *file, size_t bytes, int flags,
-                 int64_t offset, void **out_memory)
+/* The real machine's: src/sim/posix/posix.h. */
+void *__real_mmap64(void *where, size_t bytes, int protection, int flags, int fd, off64_t offset);
+int __real_munmap(void *memory, size_t bytes);
+
+static int map_own(size_t bytes, int protection, int flags, void **out_memory)
 {
-    void *memory = NULL;
-    if (!file)
-        memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, flags, -1, 0);
-    else if (file->kind->map)
-        memory = file->kind->map(file, bytes, offset);
-    if (!memory || memory == MAP_FAILED)
-        return file ? -ENODEV : -ENOMEM;
+    *out_memory = __real_mmap64(NULL, bytes, protection, flags, -1, 0);
+    return *out_memory == MAP_FAILED ? -errno : 0;
+}
+
+static int map_file(struct file *file, size_t bytes, int protection, int flags, int64_t offset,
+                    void **out_memory)
+{
+    if (bytes == 0 || offset % PAGE || !(flags & (MAP_SHARED | MAP_PRIVATE)))
+        return -EINVAL;
+    if (file->flags & O_PATH)
+        return -EBADF;
+    if (file->kind->map_content)
+        return file->kind->map_content(file, bytes, protection, flags, offset, out_memory);
+    *out_memory = file->kind->map ? file->kind->map(file, bytes, offset) : NULL;
+    return *out_memory ? 0 : -ENODEV;
+}
+
+int mappings_add(struct process *process, struct file *file, size_t bytes, int protection,
+                 int flags, int64_t offset, void **out_memory)
+{
+    void *memory;
+    int error = file ? map_file(file, bytes, protection, flags, offset, &memory)
+                     : map_own(bytes, protection, flags, &memory);
+    if (error)
+        return error;
     if (file)
         file_hold(file);
     struct mapping *mapping = memory_own(sizeof *mapping);
@@ -36,23 +60,36 @@ static void release(struct mapping *mapping)
 {
     /* Whoever was killed has left the marks of a checking build on it. */
     memory_allow(mapping->memory, mapping->bytes);
-    if (mapping->file)
-        file_release(mapping->file);
-    else
-        munmap(mapping->memory, mapping->bytes);
+    struct file *file = mapping->file;
+    if (!file)
+        __real_munmap(mapping->memory, mapping->bytes);
+    else if (file->kind->unmap)
+        file->kind->unmap(file, mapping->memory, mapping->bytes);
+    if (file)
+        file_release(file);
     memory_own_free(mapping);
 }
 
-void mappings_remove(struct process *process, const void *memory)
+bool mappings_remove(struct process *process, const void *memory)
 {
     struct mapping **at = &process->mappings;
     while (*at && (*at)->memory != memory)
         at = &(*at)->next;
     struct mapping *found = *at;
     if (!found)
-        return;
+        return false;
     *at = found->next;
     release(found);
+    return true;
+}
+
+bool mappings_find(const struct process *process, const void *memory, struct file **out_file)
+{
+    const struct mapping *at = process->mappings;
+    while (at && (uintptr_t)memory - (uintptr_t)at->memory >= at->bytes)
+        at = at->next;
+    *out_file = at ? at->file : NULL;
+    return at;
 }
 
 size_t mappings_count(const struct process *process)

@@ -5,13 +5,17 @@
 #include "sim/world/state.h"
 
 /* A file's memory, which is held, or memory of the process's own.
- * Takes: file: NULL: the process's own, with these flags of mmap(2).
- * Fails: -ENODEV the file has none to share; -ENOMEM. */
-int mappings_add(struct process *process, struct file *file, size_t bytes, int flags,
-                 int64_t offset, void **out_memory);
+ * Takes: file: NULL: the process's own; protection, flags: of mmap(2).
+ * Fails: as mmap(2); -ENODEV the file has none to share. */
+int mappings_add(struct process *process, struct file *file, size_t bytes, int protection,
+                 int flags, int64_t offset, void **out_memory);
 
-/* What is not mapped: nothing happens. */
-void mappings_remove(struct process *process, const void *memory);
+/* Gives: whether it is mapped, from there on. */
+bool mappings_remove(struct process *process, const void *memory);
+
+/* Whose memory stands there. Gives: whether any is mapped there; *out_file: NULL: the process's
+ * own. */
+bool mappings_find(const struct process *process, const void *memory, struct file **out_file);
 
 /* How many it has. */
 size_t mappings_count(const struct process *process);

@@ -30,6 +30,8 @@ int __real_openat64(int directory, const char *path, int flags, ...);
 int __real_unlinkat(int directory, const char *path, int flags);
 int __real_ftruncate64(int fd, off64_t length);
 int __real_close(int fd);
+void *__real_mmap64(void *where, size_t bytes, int protection, int flags, int fd, off64_t offset);
+int __real_munmap(void *memory, size_t bytes);
 
 /* --- of a loop --- */
 
@@ -58,7 +60,8 @@ static void *map_file(const char *name)
                              (mode_t)0600);
     void *memory = MAP_FAILED;
     if (fd >= 0 && __real_ftruncate64(fd, (off64_t)recorder_bytes(EVENTS)) == 0)
-        memory = mmap(NULL, recorder_bytes(EVENTS), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        memory =
+            __real_mmap64(NULL, recorder_bytes(EVENTS), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (fd >= 0)
         __real_close(fd);
     return memory == MAP_FAILED ? NULL : memory;
@@ -86,7 +89,7 @@ static struct recorder *open_one(uint32_t loop, int backend)
 
 static void release(struct recording *recording)
 {
-    munmap(recording->recorder.memory, recording->recorder.bytes);
+    __real_munmap(recording->recorder.memory, recording->recorder.bytes);
     memory_own_free(recording);
 }
 

@@ -23,6 +23,10 @@
 #include <sanitizer/common_interface_defs.h>
 #endif
 
+/* The real machine's: src/sim/posix/posix.h. */
+void *__real_mmap64(void *where, size_t bytes, int protection, int flags, int fd, off64_t offset);
+int __real_munmap(void *memory, size_t bytes);
+
 struct stack {
     ucontext_t inside, outside;
     void *memory;
@@ -108,8 +112,8 @@ struct stack *stack_create(size_t bytes, void (*function)(void *), void *argumen
     struct stack *stack = memory_own(sizeof *stack);
     stack->guard = (size_t)sysconf(_SC_PAGESIZE);
     stack->bytes = (bytes + 2 * stack->guard - 1) / stack->guard * stack->guard;
-    stack->memory = mmap(NULL, stack->bytes, PROT_READ | PROT_WRITE,
-                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+    stack->memory = __real_mmap64(NULL, stack->bytes, PROT_READ | PROT_WRITE,
+                                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
     if (stack->memory == MAP_FAILED) {
         memory_own_free(stack);
         return NULL;
@@ -148,6 +152,6 @@ void stack_leave(struct stack *stack, int for_good)
 void stack_destroy(struct stack *stack)
 {
     forget(stack);
-    munmap(stack->memory, stack->bytes);
+    __real_munmap(stack->memory, stack->bytes);
     memory_own_free(stack);
 }
