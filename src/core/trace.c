@@ -193,7 +193,7 @@ void trace_let_look_on(struct hark_loop *loop)
 {
     if (!recorder_onlooker)
         return;
-    loop->onlooker = recorder_onlooker->open(loop_number(loop), loop->backend->kind);
+    loop->onlooker = recorder_onlooker->open(loop_number(loop), (int)loop->backend->kind);
     if (loop->onlooker)
         attach(loop->onlooker, loop);
 }
