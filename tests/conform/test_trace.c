@@ -1,87 +1,15 @@
-/* test_trace.c - what the recorder tells of an op's way, against what is known of it. */
-#include "harness/harness.h"
+/* test_trace.c - what the recorder tells of an op's way, against what is known of it; turning it on
+ * and off, and the files that it leaves. */
+#include "conform/recorded.h"
 #include "harness/world.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-enum { EVENTS_MAX = 1 << 18 };
-
-/* All that a ring holds, in its order. */
-struct events {
-    struct hark_trace_event *event;
-    size_t count;
-    uint64_t lost;
-};
-
-static struct events take_all(const struct hark_trace_ring *ring)
-{
-    struct events all = {.event = calloc(EVENTS_MAX, sizeof *all.event)};
-    uint64_t position = 0, lost;
-    size_t count;
-    assert_non_null(all.event);
-    while ((count = hark_trace_read(ring, all.event + all.count, EVENTS_MAX - all.count, &position,
-                                    &lost)) > 0) {
-        all.count += count;
-        all.lost += lost;
-    }
-    return all;
-}
-
-static const struct hark_trace_ring *ring_behind(const struct hark_trace_ring *ring)
-{
-    return (const void *)((const char *)ring + ring->next);
-}
-
-/* The first event from a place on that tells this of an op; NULL: there is none. */
-static const struct hark_trace_event *find(const struct events *all, enum hark_trace_what what,
-                                           uint64_t op)
-{
-    for (size_t i = 0; i < all->count; i++)
-        if (all->event[i].what == what && all->event[i].op == op)
-            return &all->event[i];
-    return NULL;
-}
-
-/* Where an op was handed on: an event of its own, or the first call that the loop made itself. */
-static const struct hark_trace_event *find_delegate(const struct events *all, uint64_t op)
-{
-    for (size_t i = 0; i < all->count; i++) {
-        const struct hark_trace_event *event = &all->event[i];
-        if (event->op == op &&
-            (event->what == HARK_TRACE_DELEGATE || event->flags & HARK_TRACE_TRIED))
-            return event;
-    }
-    return NULL;
-}
-
-/* Where its result came back: a return that is not to say that it waits, or the call, if that was
- * at the same moment. */
-static const struct hark_trace_event *find_return(const struct events *all, uint64_t op)
-{
-    for (size_t i = 0; i < all->count; i++) {
-        const struct hark_trace_event *event = &all->event[i];
-        bool waits = event->flags & HARK_TRACE_TRIED && event->value == -EAGAIN;
-        if (event->op == op &&
-            ((event->what == HARK_TRACE_RETURN && !waits) || event->flags & HARK_TRACE_RETURNED))
-            return event;
-    }
-    return NULL;
-}
-
-static void begin(struct hark_loop *loop, uint32_t events)
-{
-    assert_result(hark_trace_start(
-                      loop, &(struct hark_trace_options){.events = events ? events : EVENTS_MAX}),
-                  0);
-}
 
 /* --- one op --- */
 
@@ -181,19 +109,11 @@ BACKEND_TEST(an_op_that_is_not_tried_is_handed_on_when_it_begins_to_wait)
     harness_close(loop, ends[1]);
 }
 
-static int make_file(const char *path)
-{
-    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    assert_true(fd >= 0);
-    assert_int_equal(write(fd, "0123456789", 10), 10);
-    return fd;
-}
-
 BACKEND_TEST(a_read_from_the_page_cache_is_one_call_of_the_loop_or_the_kernels)
 {
     char bytes[10];
     struct harness_op read_op = {0};
-    int fd = make_file(harness_path("file"));
+    int fd = harness_file("file", "0123456789", 10);
     begin(loop, 0);
     hark_read(loop, &read_op.op, fd, bytes, sizeof bytes, 0, harness_done);
     uint64_t id = hark_op_id(&read_op.op);
@@ -266,202 +186,6 @@ BACKEND_TEST(an_op_knows_whose_callback_asked_for_it)
     assert_non_null(request);
     assert_int_equal(request->value, first_id);
     free(all.event);
-}
-
-/* --- counts --- */
-
-static void again(struct harness_op *self, int64_t result)
-{
-    int *left = self->context;
-    (void)result;
-    if (--*left <= 0)
-        return;
-    harness_op_again(self);
-    if (*left % 3)
-        hark_nop(self->op.loop, &self->op, harness_done);
-    else
-        hark_sleep(self->op.loop, &self->op, 1000, harness_done);
-}
-
-static void assert_counts(const struct hark_metrics *before, const struct hark_metrics *now,
-                          const struct events *all)
-{
-    for (int kind = 0; kind < HARK_OP_KINDS; kind++) {
-        uint64_t requested = 0, handled = 0, repeated = 0;
-        for (size_t i = 0; i < all->count; i++) {
-            const struct hark_trace_event *event = &all->event[i];
-            if (event->kind != kind || event->op == 0)
-                continue;
-            requested += event->what == HARK_TRACE_REQUEST;
-            handled += event->what == HARK_TRACE_CALL && !(event->flags & HARK_TRACE_MORE);
-            repeated += event->what == HARK_TRACE_CALL && event->flags & HARK_TRACE_MORE;
-        }
-        assert_int_equal(requested, now->requested[kind] - before->requested[kind]);
-        assert_int_equal(handled, now->handled[kind] - before->handled[kind]);
-        assert_int_equal(repeated, now->repeated[kind] - before->repeated[kind]);
-    }
-}
-
-BACKEND_TEST(counts_are_those_of_the_metrics)
-{
-    struct harness_op ops[8] = {0}, every = {0}, accept = {0};
-    const struct hark_metrics *metrics = hark_loop_metrics(loop);
-    struct hark_address address;
-    int left = 20000;
-    int listening = harness_listen(loop, &address);
-    struct hark_metrics before = *metrics;
-    begin(loop, 0);
-    for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++) {
-        ops[i] = (struct harness_op){.then = again, .context = &left};
-        hark_nop(loop, &ops[i].op, harness_done);
-    }
-    hark_every(loop, &every.op, 100000, harness_done);
-    hark_accept_each(loop, &accept.op, listening, harness_done);
-    while (left > 0)
-        assert_result(hark_run_once(loop), 1);
-    hark_cancel_all(loop);
-    harness_run(loop);
-    struct events all = take_all(hark_loop_trace(loop));
-    assert_int_equal(all.lost, 0);
-    assert_true(every.calls > 1);
-    assert_counts(&before, metrics, &all);
-    uint64_t sleeps = 0;
-    for (size_t i = 0; i < all.count; i++)
-        sleeps += all.event[i].what == HARK_TRACE_SLEEP && all.event[i].value != 0;
-    assert_int_equal(sleeps, metrics->sleeps - before.sleeps);
-    free(all.event);
-    harness_close(loop, listening);
-}
-
-/* --- many --- */
-
-enum { MANY = 100000, AT_A_TIME = 8, CHUNK = 4096 };
-
-/* How far an op has come, and when. */
-struct way {
-    uint64_t time_ns;
-    uint8_t what; /* the last that was told */
-};
-
-struct many {
-    const struct hark_trace_ring *ring;
-    uint64_t position;
-    uint64_t time_ns; /* of the last event */
-    uint64_t first_id;
-    struct way *ways;
-    uint64_t ended;
-    int left, fd;
-    int ends[2];
-    char bytes[AT_A_TIME][16];
-    struct harness_op ops[AT_A_TIME];
-};
-
-static void follow(struct many *many, const struct hark_trace_event *event)
-{
-    assert_true(event->time_ns >= many->time_ns);
-    many->time_ns = event->time_ns;
-    if (event->op == 0)
-        return;
-    assert_in_range(event->op - many->first_id, 0, MANY + AT_A_TIME);
-    struct way *way = &many->ways[event->op - many->first_id];
-    bool tried = event->flags & HARK_TRACE_TRIED;
-    uint64_t from_ns = event->time_ns - (tried ? event->took_ns : 0);
-    assert_true(from_ns >= way->time_ns);
-    switch (event->what) {
-    case HARK_TRACE_REQUEST:
-        assert_int_equal(way->what, 0);
-        break;
-    case HARK_TRACE_DELEGATE: /* again, where the call would have blocked */
-        assert_true(way->what == HARK_TRACE_REQUEST || way->what == HARK_TRACE_DELEGATE);
-        break;
-    case HARK_TRACE_RETURN:
-        assert_true(way->what == HARK_TRACE_DELEGATE || (tried && way->what == HARK_TRACE_REQUEST));
-        break;
-    case HARK_TRACE_CALL:
-        if (event->flags & HARK_TRACE_RETURNED)
-            assert_int_equal(way->what, HARK_TRACE_DELEGATE);
-        else if (event->kind != HARK_OP_DEFER)
-            assert_int_equal(way->what, HARK_TRACE_RETURN);
-        break;
-    default:
-        assert_int_equal(event->what, HARK_TRACE_CALLED);
-        assert_int_equal(way->what, HARK_TRACE_CALL);
-        many->ended++;
-    }
-    bool waits = tried && event->value == -EAGAIN;
-    *way = (struct way){event->time_ns, waits ? HARK_TRACE_DELEGATE : event->what};
-}
-
-static void follow_all(struct many *many)
-{
-    static struct hark_trace_event events[CHUNK];
-    uint64_t lost;
-    size_t count;
-    while ((count = hark_trace_read(many->ring, events, CHUNK, &many->position, &lost)) > 0) {
-        assert_int_equal(lost, 0);
-        for (size_t i = 0; i < count; i++)
-            follow(many, &events[i]);
-    }
-}
-
-static int64_t think(struct hark_op *op)
-{
-    return op->fd;
-}
-
-static void another(struct harness_op *self, int64_t result)
-{
-    struct many *many = self->context;
-    struct hark_loop *loop = self->op.loop;
-    (void)result;
-    if (many->left <= 0)
-        return;
-    char *bytes = many->bytes[self - many->ops];
-    harness_op_again(self);
-    if (many->left % CHUNK == 0)
-        follow_all(many);
-    switch (many->left-- % 7) {
-    case 0:
-        return hark_sleep(loop, &self->op, 1000, harness_done);
-    case 1:
-        return hark_work(loop, &self->op, think, harness_done);
-    case 2:
-        return hark_read(loop, &self->op, many->fd, bytes, 10, 0, harness_done);
-    case 3:
-        return hark_send(loop, &self->op, many->ends[0], "x", 1, 0, harness_done);
-    case 4:
-        return hark_recv(loop, &self->op, many->ends[1], bytes, 1, 0, harness_done);
-    case 5:
-        return hark_defer(loop, &self->op, harness_done);
-    default:
-        return hark_nop(loop, &self->op, harness_done);
-    }
-}
-
-BACKEND_TEST_TIMEOUT(each_of_many_ops_goes_through_its_stages_in_the_order_of_their_times, 120)
-{
-    struct many *many = calloc(1, sizeof *many);
-    many->ways = calloc(MANY + AT_A_TIME, sizeof *many->ways);
-    many->left = MANY;
-    many->fd = make_file(harness_path("file"));
-    harness_tcp_pair(loop, many->ends);
-    assert_int_equal(write(many->ends[0], "12345678", 8),
-                     8); /* who receives first waits for none */
-    begin(loop, 0);
-    many->ring = hark_loop_trace(loop);
-    for (int i = 0; i < AT_A_TIME; i++) {
-        many->ops[i] = (struct harness_op){.then = another, .context = many};
-        hark_nop(loop, &many->ops[i].op, harness_done);
-        many->first_id = i ? many->first_id : hark_op_id(&many->ops[0].op);
-    }
-    harness_run(loop);
-    follow_all(many);
-    assert_int_equal(many->ended, MANY + AT_A_TIME);
-    harness_close(loop, many->ends[0]);
-    harness_close(loop, many->ends[1]);
-    harness_close(loop, many->fd);
-    free(many->ways);
-    free(many);
 }
 
 /* --- times that are known --- */
@@ -620,103 +344,6 @@ BACKEND_TEST_WITH(work_waits_for_a_thread_of_a_full_pool_before_it_is_performed,
     }
     free(all.event);
     free(pool.event);
-}
-
-/* --- the ring --- */
-
-BACKEND_TEST(what_was_overwritten_is_counted_and_what_is_read_is_whole)
-{
-    struct harness_op nop = {0};
-    begin(loop, 64);
-    for (int i = 0; i < 100; i++) {
-        harness_op_again(&nop);
-        hark_nop(loop, &nop.op, harness_done);
-        harness_run(loop);
-    }
-    const struct hark_trace_ring *ring = hark_loop_trace(loop);
-    struct events all = take_all(ring);
-    assert_int_equal(ring->capacity, 64);
-    assert_int_equal(all.lost + all.count, ring->written);
-    assert_int_equal(all.count, 63);
-    for (size_t i = 0; i < all.count; i++)
-        assert_true(all.event[i].what >= HARK_TRACE_SLEEP &&
-                    all.event[i].what <= HARK_TRACE_CALLED);
-    free(all.event);
-}
-
-BACKEND_TEST(a_reader_goes_on_where_it_was)
-{
-    struct harness_op nop = {0};
-    struct hark_trace_event events[4];
-    uint64_t position = 0, lost, seen = 0;
-    begin(loop, 0);
-    for (int round = 0; round < 50; round++) {
-        size_t count;
-        harness_op_again(&nop);
-        hark_nop(loop, &nop.op, harness_done);
-        harness_run(loop);
-        while ((count = hark_trace_read(hark_loop_trace(loop), events, 4, &position, &lost)) > 0) {
-            seen += count;
-            assert_int_equal(lost, 0);
-        }
-    }
-    assert_int_equal(seen, hark_loop_trace(loop)->written);
-    assert_int_equal(position, seen);
-}
-
-/* A reader of its own, while the loop writes. */
-struct reader {
-    const struct hark_trace_ring *ring;
-    _Atomic bool ending;
-    uint64_t seen, lost, gaps;
-};
-
-/* Each op of a chain of them has the next number: one that is missing must have been said to be. */
-static void *read_along(void *context)
-{
-    struct reader *reader = context;
-    static struct hark_trace_event events[64];
-    uint64_t position = 0, lost = 0, last_id = 0;
-    bool said = false;
-    for (bool ending = false; !ending;) {
-        size_t count;
-        ending = atomic_load(&reader->ending);
-        while ((count = hark_trace_read(reader->ring, events, 64, &position, &lost)) + lost > 0) {
-            reader->seen += count;
-            reader->lost += lost;
-            said = said || lost > 0;
-            for (size_t i = 0; i < count; i++) {
-                if (events[i].what != HARK_TRACE_REQUEST)
-                    continue;
-                reader->gaps += !said && last_id != 0 && events[i].op != last_id + 1;
-                last_id = events[i].op;
-                said = false;
-            }
-        }
-    }
-    return NULL;
-}
-
-BACKEND_TEST(a_loop_that_writes_faster_than_it_is_read_loses_only_what_is_said)
-{
-    struct harness_op nop = {0};
-    pthread_t thread;
-    if (harness_in_world())
-        harness_skip(
-            "it reads shared memory in a loop without system calls, in which a world stands");
-    begin(loop, 256);
-    struct reader reader = {.ring = hark_loop_trace(loop)};
-    assert_result(pthread_create(&thread, NULL, read_along, &reader), 0);
-    for (int i = 0; i < 50000; i++) {
-        harness_op_again(&nop);
-        hark_nop(loop, &nop.op, harness_done);
-        harness_run(loop);
-    }
-    atomic_store(&reader.ending, true);
-    pthread_join(thread, NULL);
-    assert_int_equal(reader.seen + reader.lost, reader.ring->written);
-    assert_int_equal(reader.gaps, 0);
-    assert_true(reader.seen > 0);
 }
 
 /* --- turning it on and off --- */

@@ -1,5 +1,6 @@
 /* test_ops.c - what is made of events, against what is known of the ops: their number, the order
  * of their stages, whose callbacks asked for them, and how long they were. */
+#include "harness/medley.h"
 #include "trace/fixture.h"
 
 #include <errno.h>
@@ -10,15 +11,12 @@
 
 /* --- many ops of many kinds --- */
 
-enum { MANY = 100000, AT_A_TIME = 16, ROUND_EVERY = 4000 };
+enum { MANY = 100000, ROUND_EVERY = 4000 };
 
 struct many {
     struct traced traced;
     int left;
-    int fd; /* of a file */
-    int ends[2];
-    struct harness_op ops[AT_A_TIME];
-    char bytes[AT_A_TIME][16]; /* each op's own: threads of the pool write into them */
+    struct medley medley;
     uint64_t calls;
 };
 
@@ -38,30 +36,12 @@ static void count(struct harness_op *self, int64_t result)
 static void go_on(struct harness_op *self, int64_t result)
 {
     struct many *many = self->context;
-    struct hark_loop *loop = self->op.loop;
     count(self, result);
     if (many->left <= 0)
         return;
     if (--many->left % ROUND_EVERY == 0)
         traced_round(&many->traced);
-    harness_op_again(self);
-    char *bytes = many->bytes[self - many->ops];
-    switch (many->left % 8) {
-    case 0:
-        return hark_sleep(loop, &self->op, 1000, harness_done);
-    case 1:
-        return hark_work(loop, &self->op, think, harness_done);
-    case 2:
-        return hark_read(loop, &self->op, many->fd, bytes, 10, 0, harness_done);
-    case 3:
-        return hark_send(loop, &self->op, many->ends[0], "x", 1, 0, harness_done);
-    case 4:
-        return hark_recv(loop, &self->op, many->ends[1], bytes, 1, 0, harness_done);
-    case 5:
-        return hark_defer(loop, &self->op, harness_done);
-    default:
-        return hark_nop(loop, &self->op, harness_done);
-    }
+    medley_again(&many->medley, self, many->left);
 }
 
 static void assert_same_counts(const struct hark_metrics *metrics, const struct traced *traced)
@@ -79,17 +59,13 @@ BACKEND_TEST(each_of_100000_ops_is_there_with_its_stages_in_order)
     static struct many many;
     struct harness_op every = {.then = count, .context = &many};
     many.left = MANY;
-    many.fd = harness_file("bytes", "some bytes", 10);
-    harness_socket_pair(loop, many.ends);
+    medley_open(loop, &many.medley);
     struct hark_metrics before = *hark_loop_metrics(loop);
     for (int kind = 0; kind < HARK_OP_KINDS; kind++)
         assert_int_equal(before.handled[kind], 0);
     traced_begin(&many.traced, loop, 1 << 18);
     hark_every(loop, &every.op, 100000, harness_done);
-    for (int i = 0; i < AT_A_TIME; i++) {
-        many.ops[i] = (struct harness_op){.then = go_on, .context = &many};
-        hark_nop(loop, &many.ops[i].op, harness_done);
-    }
+    medley_start(loop, &many.medley, go_on, &many);
     while (many.left > 0)
         assert_result(hark_run_once(loop), 1);
     hark_cancel_all(loop);
@@ -110,9 +86,7 @@ BACKEND_TEST(each_of_100000_ops_is_there_with_its_stages_in_order)
             assert_true(op->flags & TRACE_OP_POOL && op->performed_ns && op->done_ns);
     }
     traced_done(&many.traced);
-    harness_close(loop, many.fd);
-    harness_close(loop, many.ends[0]);
-    harness_close(loop, many.ends[1]);
+    medley_close(loop, &many.medley);
 }
 
 /* --- chains --- */
