@@ -11,7 +11,7 @@
 
 enum { OWNER, REMOTE, SIDES };
 
-struct bench {
+struct sides {
     struct hark_loop *loops[SIDES];
     struct mailbox boxes[SIDES];
     struct broker *brokers[SIDES];
@@ -19,9 +19,9 @@ struct bench {
     struct log *log;
 };
 
-void turn(struct bench *bench);
-void turn_until(struct bench *bench, const bool *flag);
-void bench_open(struct bench *bench, struct hark_loop *loop, size_t ring_bytes);
-void bench_close(struct bench *bench);
+void turn(struct sides *sides);
+void turn_until(struct sides *sides, const bool *flag);
+void sides_open(struct sides *sides, struct hark_loop *loop, size_t ring_bytes);
+void sides_close(struct sides *sides);
 
 #endif

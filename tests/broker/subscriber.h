@@ -43,8 +43,7 @@ void subscriber_open(struct hark_loop *loop, struct broker *broker, struct subsc
 void subscriber_close(struct subscriber *subscriber);
 
 /* Takes what has come: asserts that it is the next numbers, each once; a blank and anything may
- * follow a number.
- * Takes: most: at most so many bytes. */
+ * follow a number. Takes: most: at most so many bytes. */
 void subscriber_take(struct subscriber *subscriber, size_t most);
 
 #endif

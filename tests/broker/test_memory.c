@@ -43,7 +43,7 @@ static void published(struct broker_publish *publish, int64_t id)
 
 /* Publishes from the side without the log into streams that are new. Gives: whether an allocation
  * was refused. */
-static bool publish_with_one_refused(struct bench *bench, unsigned long number)
+static bool publish_with_one_refused(struct sides *sides, unsigned long number)
 {
     static struct event events[EVENTS];
     struct broker_stream *streams[STREAMS];
@@ -53,18 +53,18 @@ static bool publish_with_one_refused(struct bench *bench, unsigned long number)
     for (size_t s = 0; s < STREAMS; s++) {
         snprintf(name[s], sizeof name[s], "s%zu.%lu", s, number);
         assert_int_equal(
-            broker_stream_open(bench->brokers[REMOTE], name[s], strlen(name[s]), &streams[s]), 0);
+            broker_stream_open(sides->brokers[REMOTE], name[s], strlen(name[s]), &streams[s]), 0);
     }
-    uint64_t before = broker_statistics(bench->brokers[OWNER])->published;
+    uint64_t before = broker_statistics(sides->brokers[OWNER])->published;
     for (size_t i = 0; i < EVENTS; i++) {
         events[i].number = i;
         broker_publish(streams[i / EACH], &events[i].publish, "x", 1, published);
     }
     memory_begin(number, false);
     while (answered < EVENTS)
-        turn(bench);
+        turn(sides);
     memory_end();
-    assert_int_equal(broker_statistics(bench->brokers[OWNER])->published, before + kept);
+    assert_int_equal(broker_statistics(sides->brokers[OWNER])->published, before + kept);
     for (size_t s = 0; s < STREAMS; s++)
         broker_stream_close(streams[s]);
     return memory_refused() > 0;
@@ -72,15 +72,15 @@ static bool publish_with_one_refused(struct bench *bench, unsigned long number)
 
 BACKEND_TEST(each_allocation_fails_and_answers_keep_their_order)
 {
-    struct bench bench;
+    struct sides sides;
     unsigned long number = 0;
-    bench_open(&bench, loop, 0);
+    sides_open(&sides, loop, 0);
     do
         number++;
-    while (publish_with_one_refused(&bench, number));
+    while (publish_with_one_refused(&sides, number));
     assert_true(number > STREAMS); /* some were refused */
     assert_int_equal(kept, EVENTS);
-    bench_close(&bench);
+    sides_close(&sides);
 }
 
 TEST(ring_without_memory_for_an_event_sends_its_readers_to_the_disk)
@@ -132,15 +132,15 @@ static size_t fill_timers(struct hark_loop *loop, struct harness_op *sleeping)
     return count;
 }
 
-static int64_t publish_one(struct bench *bench, struct broker_stream *stream)
+static int64_t publish_one(struct sides *sides, struct broker_stream *stream)
 {
     struct event event = {.number = 0};
     answered = 0;
     last = 0;
     broker_publish(stream, &event.publish, "x", 1, published);
     while (answered == 0)
-        turn(bench);
-    turn(bench); /* its readers have theirs */
+        turn(sides);
+    turn(sides); /* its readers have theirs */
     return (int64_t)last;
 }
 
@@ -149,15 +149,15 @@ BACKEND_TEST(heartbeat_without_memory_is_tried_when_readers_have_a_turn_and_not_
     enum { TURNS = 20, TIMERS_MAX = 1000 };
     static struct harness_op sleeping[TIMERS_MAX];
     static const struct hark_stream_events events = {.closed = output_closed};
-    struct bench bench;
+    struct sides sides;
     struct broker_stream *stream = NULL;
     struct listener listener = {0};
     int pair[2];
     memset(sleeping, 0, sizeof sleeping);
-    bench_open(&bench, loop, 0);
-    struct broker *broker = bench.brokers[OWNER];
+    sides_open(&sides, loop, 0);
+    struct broker *broker = sides.brokers[OWNER];
     assert_int_equal(broker_stream_open(broker, "s", 1, &stream), 0);
-    assert_true(publish_one(&bench, stream) > 0);
+    assert_true(publish_one(&sides, stream) > 0);
     harness_socket_pair(loop, pair);
     hark_stream_open(loop, &listener.output, pair[0], NULL, &events);
     size_t timers = fill_timers(loop, sleeping);
@@ -165,20 +165,20 @@ BACKEND_TEST(heartbeat_without_memory_is_tried_when_readers_have_a_turn_and_not_
     broker_reader_open(stream, &listener.reader, &listener.output, BROKER_SSE, BROKER_FROM_NOW, 0,
                        listener_closed);
     for (int i = 0; i < TURNS; i++)
-        turn(&bench);
+        turn(&sides);
     unsigned long refused = memory_refused();
     memory_end();
     assert_true(refused > 0 && refused < TURNS / 2);
     assert_false(hark_op_active(&broker->heartbeat));
-    assert_true(publish_one(&bench, stream) > 0);
+    assert_true(publish_one(&sides, stream) > 0);
     assert_true(hark_op_active(&broker->heartbeat));
     broker_reader_close(&listener.reader);
     hark_stream_close(&listener.output);
     while (!listener.closed)
-        turn(&bench);
+        turn(&sides);
     for (size_t i = 0; i < timers; i++)
         hark_cancel(&sleeping[i].op);
     broker_stream_close(stream);
-    bench_close(&bench);
+    sides_close(&sides);
     harness_close(loop, pair[1]);
 }

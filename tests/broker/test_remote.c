@@ -1,5 +1,5 @@
-/* test_remote.c - a broker without a log, and the one that has it. Both loops run in this
- * thread, so which of them is how far behind the other is the test's to choose. */
+/* test_remote.c - a broker without a log, and the one that has it. Both loops run in this thread,
+ * so which of them is how far behind the other is the test's to choose. */
 #include "broker/broker.h"
 #include "broker/publish.h"
 #include "broker/reader.h"
@@ -13,7 +13,7 @@
 
 /* One who publishes numbers into a stream, several at a time. */
 struct source {
-    struct bench *bench;
+    struct sides *sides;
     struct broker_stream *stream;
     size_t asked;    /* numbers below this were given to the broker */
     size_t answered; /* numbers below this are acknowledged */
@@ -37,10 +37,10 @@ static struct number *number_make(struct source *source, size_t room)
     return number;
 }
 
-static void source_open(struct bench *bench, struct source *source, int side, const char *name)
+static void source_open(struct sides *sides, struct source *source, int side, const char *name)
 {
-    *source = (struct source){.bench = bench};
-    assert_int_equal(broker_stream_open(bench->brokers[side], name, strlen(name), &source->stream),
+    *source = (struct source){.sides = sides};
+    assert_int_equal(broker_stream_open(sides->brokers[side], name, strlen(name), &source->stream),
                      0);
 }
 
@@ -76,7 +76,7 @@ static void source_publish(struct source *source, size_t count)
 static void source_wait(struct source *source)
 {
     while (source->answered < source->asked)
-        turn(source->bench);
+        turn(source->sides);
 }
 
 static void source_close(struct source *source)
@@ -87,22 +87,22 @@ static void source_close(struct source *source)
 
 /* --- reading --- */
 
-static void read_all(struct bench *bench, struct subscriber *subscribers, size_t count,
+static void read_all(struct sides *sides, struct subscriber *subscribers, size_t count,
                      size_t numbers)
 {
     for (size_t i = 0; i < count; i++) {
         while (subscribers[i].next < numbers) {
-            turn(bench);
+            turn(sides);
             for (size_t j = 0; j < count; j++)
                 subscriber_take(&subscribers[j], SIZE_MAX);
         }
     }
 }
 
-static void subscriber_done(struct bench *bench, struct subscriber *subscriber)
+static void subscriber_done(struct sides *sides, struct subscriber *subscriber)
 {
     subscriber_close(subscriber);
-    turn_until(bench, &subscriber->closed);
+    turn_until(sides, &subscriber->closed);
     close(subscriber->peer);
 }
 
@@ -119,14 +119,14 @@ BACKEND_TEST(events_of_either_side_reach_readers_on_both_once)
     enum { EVENTS = 4000, SUBSCRIBERS = 8 };
     static struct subscriber subscribers[2][SUBSCRIBERS];
     static const char *const names[] = {"owner", "remote"};
-    struct bench bench;
+    struct sides sides;
     struct source sources[2];
     uint32_t seed = 1;
-    bench_open(&bench, loop, 0);
+    sides_open(&sides, loop, 0);
     for (int s = 0; s < 2; s++) {
-        source_open(&bench, &sources[s], s, names[s]);
+        source_open(&sides, &sources[s], s, names[s]);
         for (int i = 0; i < SUBSCRIBERS; i++)
-            subscriber_open(bench.loops[i % 2], bench.brokers[i % 2], &subscribers[s][i], names[s],
+            subscriber_open(sides.loops[i % 2], sides.brokers[i % 2], &subscribers[s][i], names[s],
                             BROKER_FROM_START, 0);
     }
     while (sources[0].asked < EVENTS || sources[1].asked < EVENTS) {
@@ -136,19 +136,19 @@ BACKEND_TEST(events_of_either_side_reach_readers_on_both_once)
             source_publish(&sources[s], count < left ? count : left);
         }
         for (uint32_t turns = drawn(&seed) % 4; turns > 0; turns--) /* one of them falls behind */
-            assert_true(hark_run_ready(bench.loops[drawn(&seed) % 2]) >= 0);
+            assert_true(hark_run_ready(sides.loops[drawn(&seed) % 2]) >= 0);
         for (int s = 0; s < 2; s++)
             for (int i = 0; i < SUBSCRIBERS; i++)
                 subscriber_take(&subscribers[s][i], drawn(&seed) % 3000);
     }
     for (int s = 0; s < 2; s++) {
-        read_all(&bench, subscribers[s], SUBSCRIBERS, EVENTS);
+        read_all(&sides, subscribers[s], SUBSCRIBERS, EVENTS);
         for (int i = 0; i < SUBSCRIBERS; i++)
-            subscriber_done(&bench, &subscribers[s][i]);
+            subscriber_done(&sides, &subscribers[s][i]);
         source_close(&sources[s]);
     }
-    assert_int_equal(broker_statistics(bench.brokers[OWNER])->published, 2 * EVENTS);
-    bench_close(&bench);
+    assert_int_equal(broker_statistics(sides.brokers[OWNER])->published, 2 * EVENTS);
+    sides_close(&sides);
 }
 
 /* Publishes from the owner while the other side does not turn. */
@@ -157,7 +157,7 @@ static void publish_alone(struct source *source, size_t count, uint32_t *seed)
     for (size_t i = 0; i < count; i++)
         source_publish_long(source, drawn(seed) % 50 == 0 ? drawn(seed) % 300000 : 0);
     while (source->answered < source->asked)
-        assert_true(hark_run_ready(source->bench->loops[OWNER]) >= 0);
+        assert_true(hark_run_ready(source->sides->loops[OWNER]) >= 0);
 }
 
 BACKEND_TEST_TIMEOUT(thread_that_lags_is_told_where_the_stream_stands_and_its_readers_read_the_disk,
@@ -165,41 +165,41 @@ BACKEND_TEST_TIMEOUT(thread_that_lags_is_told_where_the_stream_stands_and_its_re
 {
     enum { SUBSCRIBERS = 3, ROUNDS = 4 };
     static struct subscriber subscribers[SUBSCRIBERS];
-    struct bench bench;
+    struct sides sides;
     struct source source;
     uint32_t seed = 5;
     uint64_t left_out = 0;
-    bench_open(&bench, loop, 0);
-    source_open(&bench, &source, OWNER, "s");
+    sides_open(&sides, loop, 0);
+    source_open(&sides, &source, OWNER, "s");
     for (int i = 0; i < SUBSCRIBERS; i++)
-        subscriber_open(bench.loops[REMOTE], bench.brokers[REMOTE], &subscribers[i], "s",
+        subscriber_open(sides.loops[REMOTE], sides.brokers[REMOTE], &subscribers[i], "s",
                         BROKER_FROM_NOW, 0);
     for (int i = 0; i < SUBSCRIBERS; i++)
-        turn_until(&bench, &subscribers[i].begun);
+        turn_until(&sides, &subscribers[i].begun);
     for (int round = 0; round < ROUNDS; round++) {
-        uint64_t reads = broker_statistics(bench.brokers[REMOTE])->disk_reads;
+        uint64_t reads = broker_statistics(sides.brokers[REMOTE])->disk_reads;
         for (int i = 0; i < 12; i++) /* more than may be on its way */
             publish_alone(&source, 1000, &seed);
         for (int i = 0; i < 300;
              i++) { /* what came is read to its end before the owner hears of it */
-            assert_true(hark_run_ready(bench.loops[REMOTE]) >= 0);
+            assert_true(hark_run_ready(sides.loops[REMOTE]) >= 0);
             for (int r = 0; r < SUBSCRIBERS; r++)
                 subscriber_take(&subscribers[r], SIZE_MAX);
         }
-        read_all(&bench, subscribers, SUBSCRIBERS, source.asked);
-        assert_true(broker_statistics(bench.brokers[REMOTE])->disk_reads > reads);
-        assert_true(broker_statistics(bench.brokers[OWNER])->left_out > left_out);
-        left_out = broker_statistics(bench.brokers[OWNER])->left_out;
-        reads = broker_statistics(bench.brokers[REMOTE])->disk_reads;
+        read_all(&sides, subscribers, SUBSCRIBERS, source.asked);
+        assert_true(broker_statistics(sides.brokers[REMOTE])->disk_reads > reads);
+        assert_true(broker_statistics(sides.brokers[OWNER])->left_out > left_out);
+        left_out = broker_statistics(sides.brokers[OWNER])->left_out;
+        reads = broker_statistics(sides.brokers[REMOTE])->disk_reads;
         source_publish(&source, 10); /* and from here on they are live again */
-        read_all(&bench, subscribers, SUBSCRIBERS, source.asked);
-        assert_int_equal(broker_statistics(bench.brokers[REMOTE])->disk_reads, reads);
-        assert_int_equal(broker_statistics(bench.brokers[OWNER])->left_out, left_out);
+        read_all(&sides, subscribers, SUBSCRIBERS, source.asked);
+        assert_int_equal(broker_statistics(sides.brokers[REMOTE])->disk_reads, reads);
+        assert_int_equal(broker_statistics(sides.brokers[OWNER])->left_out, left_out);
     }
     for (int i = 0; i < SUBSCRIBERS; i++)
-        subscriber_done(&bench, &subscribers[i]);
+        subscriber_done(&sides, &subscribers[i]);
     source_close(&source);
-    bench_close(&bench);
+    sides_close(&sides);
 }
 
 /* A subscriber that begins "now" sees what is acknowledged after it came, all of it, and nothing
@@ -210,11 +210,11 @@ static void come_and_go(struct hark_loop *loop, size_t count, uint32_t seed)
     static struct subscriber subscribers[SUBSCRIBERS];
     static size_t acknowledged[SUBSCRIBERS], asked[SUBSCRIBERS];
     static bool seen_begun[SUBSCRIBERS];
-    struct bench bench;
+    struct sides sides;
     struct source sources[2];
-    bench_open(&bench, loop, 4096); /* many fall out of the ring */
-    source_open(&bench, &sources[OWNER], OWNER, "s");
-    source_open(&bench, &sources[REMOTE], REMOTE, "s");
+    sides_open(&sides, loop, 4096); /* many fall out of the ring */
+    source_open(&sides, &sources[OWNER], OWNER, "s");
+    source_open(&sides, &sources[REMOTE], REMOTE, "s");
     struct source *source = &sources[OWNER];
     for (size_t i = 0; i < count; i++)
         subscribers[i] = (struct subscriber){.closed = true, .peer = -1};
@@ -225,7 +225,7 @@ static void come_and_go(struct hark_loop *loop, size_t count, uint32_t seed)
         if (choice < 8 && subscriber->closed) {
             if (subscriber->peer >= 0)
                 close(subscriber->peer);
-            subscriber_open(bench.loops[REMOTE], bench.brokers[REMOTE], subscriber, "s",
+            subscriber_open(sides.loops[REMOTE], sides.brokers[REMOTE], subscriber, "s",
                             BROKER_FROM_NOW, 0);
             subscriber->any = true;
             acknowledged[index] = source->answered;
@@ -240,7 +240,7 @@ static void come_and_go(struct hark_loop *loop, size_t count, uint32_t seed)
             source = other;
             source_publish(source, 1 + drawn(&seed) % 20);
         } else if (choice < 75) {
-            assert_true(hark_run_ready(bench.loops[drawn(&seed) % 4 ? OWNER : REMOTE]) >= 0);
+            assert_true(hark_run_ready(sides.loops[drawn(&seed) % 4 ? OWNER : REMOTE]) >= 0);
         } else if (!subscriber->closed) {
             subscriber_take(subscriber, drawn(&seed) % 4000);
         }
@@ -260,23 +260,23 @@ static void come_and_go(struct hark_loop *loop, size_t count, uint32_t seed)
     source_wait(source);
     for (size_t i = 0; i < count; i++)
         if (!subscribers[i].closing && !subscribers[i].closed)
-            turn_until(&bench, &subscribers[i].begun);
+            turn_until(&sides, &subscribers[i].begun);
     source_publish(source, 1); /* so that each has something to end with */
     source_wait(source);
     for (size_t i = 0; i < count; i++) {
         while (subscribers[i].begun && !subscribers[i].closing &&
                subscribers[i].next < source->asked) {
-            turn(&bench);
+            turn(&sides);
             subscriber_take(&subscribers[i], SIZE_MAX);
         }
         subscriber_close(&subscribers[i]);
         if (!subscribers[i].closed)
-            turn_until(&bench, &subscribers[i].closed);
+            turn_until(&sides, &subscribers[i].closed);
         close(subscribers[i].peer);
     }
     broker_stream_close(sources[OWNER].stream);
     broker_stream_close(sources[REMOTE].stream);
-    bench_close(&bench);
+    sides_close(&sides);
 }
 
 BACKEND_TEST(subscribers_that_come_and_go_miss_nothing_and_see_nothing_from_before)
@@ -301,19 +301,19 @@ static int64_t delete_stream(struct source *source)
     source->deleting = true;
     broker_delete(source->stream, &number->publish, deleted);
     while (source->deleting)
-        turn(source->bench);
+        turn(source->sides);
     return source->deleted;
 }
 
 /* Takes lines until the one that ends so. Gives: how many gaps were told before. */
-static int gaps_until(struct bench *bench, struct subscriber *subscriber, const char *ending)
+static int gaps_until(struct sides *sides, struct subscriber *subscriber, const char *ending)
 {
     char text[8192];
     size_t count = 0;
     int gaps = 0;
     text[0] = '\0';
     while (!strstr(text, ending)) {
-        turn(bench);
+        turn(sides);
         ssize_t got = recv(subscriber->peer, text + count, sizeof text - 1 - count, MSG_DONTWAIT);
         count += got > 0 ? (size_t)got : 0;
         text[count] = '\0';
@@ -325,20 +325,20 @@ static int gaps_until(struct bench *bench, struct subscriber *subscriber, const 
 
 BACKEND_TEST(stream_deleted_and_made_anew_on_either_side_is_a_gap_on_both)
 {
-    struct bench bench;
+    struct sides sides;
     struct source sources[2];
     struct subscriber subscribers[2];
-    bench_open(&bench, loop, 0);
+    sides_open(&sides, loop, 0);
     for (int side = 0; side < SIDES; side++)
-        source_open(&bench, &sources[side], side, "s");
+        source_open(&sides, &sources[side], side, "s");
     assert_int_equal(delete_stream(&sources[REMOTE]), -ENOENT);
     source_publish(&sources[OWNER], 1);
     source_wait(&sources[OWNER]);
     for (int side = 0; side < SIDES; side++) {
-        subscriber_open(bench.loops[side], bench.brokers[side], &subscribers[side], "s",
+        subscriber_open(sides.loops[side], sides.brokers[side], &subscribers[side], "s",
                         BROKER_FROM_START, 0);
-        turn_until(&bench, &subscribers[side].begun);
-        assert_int_equal(gaps_until(&bench, &subscribers[side], "\t0\n"), 0);
+        turn_until(&sides, &subscribers[side].begun);
+        assert_int_equal(gaps_until(&sides, &subscribers[side], "\t0\n"), 0);
     }
     for (int round = 0; round < 10; round++) {
         struct source *source = &sources[round % 2];
@@ -348,72 +348,72 @@ BACKEND_TEST(stream_deleted_and_made_anew_on_either_side_is_a_gap_on_both)
         source_wait(source);
         snprintf(ending, sizeof ending, "\t%zu\n", source->asked - 1);
         for (int side = 0; side < SIDES; side++)
-            assert_int_equal(gaps_until(&bench, &subscribers[side], ending), 1);
+            assert_int_equal(gaps_until(&sides, &subscribers[side], ending), 1);
     }
     for (int side = 0; side < SIDES; side++) {
-        subscriber_done(&bench, &subscribers[side]);
+        subscriber_done(&sides, &subscribers[side]);
         source_close(&sources[side]);
     }
-    bench_close(&bench);
+    sides_close(&sides);
 }
 
 BACKEND_TEST(deleted_stream_keeps_nothing_in_memory_on_the_other_thread)
 {
-    struct bench bench;
+    struct sides sides;
     struct source source;
     struct subscriber subscriber;
-    bench_open(&bench, loop, 0);
-    source_open(&bench, &source, OWNER, "s");
-    subscriber_open(bench.loops[REMOTE], bench.brokers[REMOTE], &subscriber, "s", BROKER_FROM_NOW,
+    sides_open(&sides, loop, 0);
+    source_open(&sides, &source, OWNER, "s");
+    subscriber_open(sides.loops[REMOTE], sides.brokers[REMOTE], &subscriber, "s", BROKER_FROM_NOW,
                     0);
-    turn_until(&bench, &subscriber.begun);
+    turn_until(&sides, &subscriber.begun);
     source_publish(&source, 10);
-    read_all(&bench, &subscriber, 1, 10);
-    assert_true(broker_statistics(bench.brokers[REMOTE])->ring_bytes > 0);
+    read_all(&sides, &subscriber, 1, 10);
+    assert_true(broker_statistics(sides.brokers[REMOTE])->ring_bytes > 0);
     assert_true(delete_stream(&source) > 0);
-    for (int i = 0; i < 100 && broker_statistics(bench.brokers[REMOTE])->ring_bytes > 0; i++)
-        turn(&bench);
-    assert_int_equal(broker_statistics(bench.brokers[REMOTE])->ring_bytes, 0);
-    subscriber_done(&bench, &subscriber);
+    for (int i = 0; i < 100 && broker_statistics(sides.brokers[REMOTE])->ring_bytes > 0; i++)
+        turn(&sides);
+    assert_int_equal(broker_statistics(sides.brokers[REMOTE])->ring_bytes, 0);
+    subscriber_done(&sides, &subscriber);
     source_close(&source);
-    bench_close(&bench);
+    sides_close(&sides);
 }
 
 BACKEND_TEST(reader_of_the_disk_whose_stream_is_deleted_waits)
 {
-    struct bench bench;
+    struct sides sides;
     struct source source;
     struct subscriber subscriber;
-    bench_open(&bench, loop, 4096);
-    source_open(&bench, &source, OWNER, "s");
+    sides_open(&sides, loop, 4096);
+    source_open(&sides, &source, OWNER, "s");
     source_publish(&source, 100000); /* more than its connection takes */
     source_wait(&source);
-    subscriber_open(bench.loops[REMOTE], bench.brokers[REMOTE], &subscriber, "s", BROKER_FROM_START,
+    subscriber_open(sides.loops[REMOTE], sides.brokers[REMOTE], &subscriber, "s", BROKER_FROM_START,
                     0);
-    turn_until(&bench, &subscriber.begun);
-    turn_until(&bench, &subscriber.reader.sending);
+    turn_until(&sides, &subscriber.begun);
+    turn_until(&sides, &subscriber.reader.sending);
     assert_true(delete_stream(&source) > 0);
     for (int i = 0; i < 1000; i++) {
-        turn(&bench);
+        turn(&sides);
         subscriber_take(&subscriber, SIZE_MAX);
     }
     assert_true(subscriber.next > 0 && subscriber.next < 100000);
-    uint64_t reads = broker_statistics(bench.brokers[REMOTE])->disk_reads;
+    uint64_t reads = broker_statistics(sides.brokers[REMOTE])->disk_reads;
     for (int i = 0; i < 200; i++)
-        turn(&bench);
-    assert_int_equal(broker_statistics(bench.brokers[REMOTE])->disk_reads, reads);
-    subscriber_done(&bench, &subscriber);
+        turn(&sides);
+    assert_int_equal(broker_statistics(sides.brokers[REMOTE])->disk_reads, reads);
+    subscriber_done(&sides, &subscriber);
     source_close(&source);
-    bench_close(&bench);
+    sides_close(&sides);
 }
 
 BACKEND_TEST(event_of_the_largest_size_crosses_and_is_read_back)
 {
-    struct bench bench;
+    struct sides sides;
     struct broker_stream *stream = NULL;
     char *event = malloc(LOG_EVENT_BYTES_MAX);
     char *got = malloc(LOG_EVENT_BYTES_MAX + 64);
-    bench_open(&bench, loop, 0);
+    sides_open(&sides, loop, 0);
     harness_fill(event, LOG_EVENT_BYTES_MAX, 7);
     for (size_t i = 0; i < LOG_EVENT_BYTES_MAX; i++)
         event[i] = (char)(event[i] == '\n' ? ' ' : event[i]); /* so that it is one line */
@@ -421,22 +421,22 @@ BACKEND_TEST(event_of_the_largest_size_crosses_and_is_read_back)
         struct subscriber subscriber;
         struct source source;
         if (from == BROKER_FROM_NOW) {
-            subscriber_open(bench.loops[REMOTE], bench.brokers[REMOTE], &subscriber, "s",
+            subscriber_open(sides.loops[REMOTE], sides.brokers[REMOTE], &subscriber, "s",
                             BROKER_FROM_NOW, 0);
-            turn_until(&bench, &subscriber.begun);
-            assert_int_equal(broker_stream_open(bench.brokers[REMOTE], "s", 1, &stream), 0);
-            source = (struct source){.bench = &bench, .stream = stream, .asked = 1};
+            turn_until(&sides, &subscriber.begun);
+            assert_int_equal(broker_stream_open(sides.brokers[REMOTE], "s", 1, &stream), 0);
+            source = (struct source){.sides = &sides, .stream = stream, .asked = 1};
             struct number *number = number_make(&source, 0);
             broker_publish(stream, &number->publish, event, LOG_EVENT_BYTES_MAX, published);
             source_wait(&source);
             broker_stream_close(stream);
         } else {
-            subscriber_open(bench.loops[REMOTE], bench.brokers[REMOTE], &subscriber, "s",
+            subscriber_open(sides.loops[REMOTE], sides.brokers[REMOTE], &subscriber, "s",
                             BROKER_FROM_START, 0);
         }
         size_t count = 0;
         while (count == 0 || got[count - 1] != '\n') {
-            turn(&bench);
+            turn(&sides);
             ssize_t more =
                 recv(subscriber.peer, got + count, LOG_EVENT_BYTES_MAX + 64 - count, MSG_DONTWAIT);
             count += more > 0 ? (size_t)more : 0;
@@ -445,11 +445,11 @@ BACKEND_TEST(event_of_the_largest_size_crosses_and_is_read_back)
         assert_non_null(tab);
         assert_int_equal(got + count - tab, LOG_EVENT_BYTES_MAX + 2);
         assert_memory_equal(tab + 1, event, LOG_EVENT_BYTES_MAX);
-        subscriber_done(&bench, &subscriber);
+        subscriber_done(&sides, &subscriber);
     }
     free(event);
     free(got);
-    bench_close(&bench);
+    sides_close(&sides);
 }
 
 /* What a flush of the owner's has sent, and a mail behind it. */
@@ -470,52 +470,52 @@ static void last_word_arrived(struct mail *mail)
 
 BACKEND_TEST(flush_gives_readers_all_that_was_published_before_the_mail_that_follows)
 {
-    struct bench bench;
+    struct sides sides;
     struct source source;
     struct subscriber subscriber;
-    bench_open(&bench, loop, 0);
-    subscriber_open(bench.loops[REMOTE], bench.brokers[REMOTE], &subscriber, "s", BROKER_FROM_NOW,
+    sides_open(&sides, loop, 0);
+    subscriber_open(sides.loops[REMOTE], sides.brokers[REMOTE], &subscriber, "s", BROKER_FROM_NOW,
                     0);
-    turn_until(&bench, &subscriber.begun);
-    source_open(&bench, &source, OWNER, "s");
-    struct last_word word = {.broker = bench.brokers[REMOTE]};
+    turn_until(&sides, &subscriber.begun);
+    source_open(&sides, &source, OWNER, "s");
+    struct last_word word = {.broker = sides.brokers[REMOTE]};
     source_publish(&source, 5);
     while (source.answered < 5) /* the last answer comes in the turn that has the remote's events */
-        assert_true(hark_run_once(bench.loops[OWNER]) >= 0);
-    owner_flush(bench.owner);
-    mail_send(bench.loops[OWNER], &bench.boxes[REMOTE], &word.mail, last_word_arrived);
-    turn_until(&bench, &word.arrived);
+        assert_true(hark_run_once(sides.loops[OWNER]) >= 0);
+    owner_flush(sides.owner);
+    mail_send(sides.loops[OWNER], &sides.boxes[REMOTE], &word.mail, last_word_arrived);
+    turn_until(&sides, &word.arrived);
     assert_int_equal(word.delivered, 5);
-    read_all(&bench, &subscriber, 1, 5);
-    subscriber_done(&bench, &subscriber);
+    read_all(&sides, &subscriber, 1, 5);
+    subscriber_done(&sides, &subscriber);
     source_close(&source);
-    bench_close(&bench);
+    sides_close(&sides);
 }
 
 BACKEND_TEST(stream_without_readers_there_costs_the_other_thread_nothing)
 {
-    struct bench bench;
+    struct sides sides;
     struct source source;
     struct subscriber subscriber;
-    bench_open(&bench, loop, 0);
-    source_open(&bench, &source, OWNER, "s");
+    sides_open(&sides, loop, 0);
+    source_open(&sides, &source, OWNER, "s");
     source_publish(&source, 10);
     source_wait(&source);
-    subscriber_open(bench.loops[REMOTE], bench.brokers[REMOTE], &subscriber, "s", BROKER_FROM_START,
+    subscriber_open(sides.loops[REMOTE], sides.brokers[REMOTE], &subscriber, "s", BROKER_FROM_START,
                     0);
-    turn_until(&bench, &subscriber.begun);
-    read_all(&bench, &subscriber, 1, 10);
-    subscriber_done(&bench, &subscriber);
+    turn_until(&sides, &subscriber.begun);
+    read_all(&sides, &subscriber, 1, 10);
+    subscriber_done(&sides, &subscriber);
     for (int i = 0; i < 100; i++)
-        turn(&bench);
-    const struct hark_metrics *metrics = hark_loop_metrics(bench.loops[REMOTE]);
+        turn(&sides);
+    const struct hark_metrics *metrics = hark_loop_metrics(sides.loops[REMOTE]);
     uint64_t before = metrics->handled[HARK_OP_POST];
     source_publish(&source, 100);
     source_wait(&source);
     for (int i = 0; i < 100; i++)
-        turn(&bench);
+        turn(&sides);
     assert_int_equal(metrics->handled[HARK_OP_POST], before);
-    assert_int_equal(hark_loop_active(bench.loops[REMOTE]), 0);
+    assert_int_equal(hark_loop_active(sides.loops[REMOTE]), 0);
     source_close(&source);
-    bench_close(&bench);
+    sides_close(&sides);
 }
