@@ -1,63 +1,18 @@
-/* hark_stream's write queue: order, gathering, marks and limits, blocks of the caller, memory. */
-#include "fault/memory.h"
-#include "harness/sanitizer.h"
-#include "harness/world.h"
+/* hark_stream's write queue: order, gathering, marks and limits, blocks of the caller. */
 #include "net/witness.h"
-
-#include <malloc.h>
 
 static uint64_t sends(struct hark_loop *loop)
 {
     return hark_loop_metrics(loop)->requested[HARK_OP_SENDMSG];
 }
 
-/* A stream whose peer is a plain descriptor. */
-static int opened(struct hark_loop *loop, struct witness *stream,
-                  const struct hark_stream_options *options)
-{
-    int pair[2];
-    harness_tcp_pair(loop, pair);
-    witness_open(loop, stream, pair[0], options);
-    return pair[1];
-}
-
-/* The same, with no room left for a single byte on the way: *out_count lies there already. A unix
- * socket, since TCP takes its time to open a window that was shut. */
-static int stuffed(struct hark_loop *loop, struct witness *stream,
-                   const struct hark_stream_options *options, size_t *out_count)
-{
-    int pair[2];
-    harness_socket_pair(loop, pair);
-    peer_shrink(pair[0]);
-    *out_count = harness_stuff(pair[0]);
-    witness_open(loop, stream, pair[0], options);
-    return pair[1];
-}
-
-/* Reads and throws away; afterwards the stream's own bytes come. */
-static void unstuff(struct hark_loop *loop, int peer, size_t count)
-{
-    char *bytes = malloc(count + 1);
-    peer_read_all(loop, peer, bytes, count);
-    free(bytes);
-}
-
 /* --- gathering --- */
-
-static void answer_in_pieces(struct witness *witness, enum witness_event event, const void *bytes,
-                             int64_t count)
-{
-    (void)bytes;
-    (void)count;
-    for (int i = 0; event == RECEIVED && i < 100; i++)
-        assert_result(witness_write(witness, "0123456789", 10), 0);
-}
 
 BACKEND_TEST(stream_writes_inside_a_callback_leave_in_one_send)
 {
-    struct witness stream = {.then = answer_in_pieces};
+    struct witness stream = {.then = witness_answer_in_pieces};
     char got[1000];
-    int peer = opened(loop, &stream, NULL);
+    int peer = witness_opened(loop, &stream, NULL);
     witness_read_start(&stream);
     assert_int_equal(send(peer, "?", 1, 0), 1);
     peer_read_all(loop, peer, got, sizeof got);
@@ -71,7 +26,7 @@ BACKEND_TEST(stream_writes_outside_of_callbacks_leave_in_two_sends)
 {
     struct witness stream = {0};
     char got[1000];
-    int peer = opened(loop, &stream, NULL);
+    int peer = witness_opened(loop, &stream, NULL);
     for (int i = 0; i < 100; i++)
         assert_result(witness_write(&stream, "0123456789", 10), 0);
     peer_read_all(loop, peer, got, sizeof got);
@@ -106,7 +61,7 @@ static uint64_t send_burst(struct hark_loop *loop, const struct hark_stream_opti
     struct witness stream = {.then = answer_in_blocks, .context = burst};
     uint64_t before = sends(loop);
     char got[40];
-    int peer = opened(loop, &stream, options);
+    int peer = witness_opened(loop, &stream, options);
     witness_read_start(&stream);
     assert_int_equal(send(peer, "?", 1, 0), 1);
     peer_read_all(loop, peer, got, (size_t)burst->count);
@@ -150,7 +105,7 @@ BACKEND_TEST(stream_copies_and_blocks_leave_in_order)
     struct witness stream = {0};
     struct witness_block blocks[ROUNDS];
     size_t stuff;
-    int peer = stuffed(loop, &stream, NULL, &stuff);
+    int peer = witness_stuffed(loop, &stream, NULL, &stuff);
     char *expected = malloc(1 << 20);
     char *got = malloc(1 << 20);
     size_t count = 0;
@@ -164,7 +119,7 @@ BACKEND_TEST(stream_copies_and_blocks_leave_in_order)
         count += lent;
     }
     assert_int_equal(hark_stream_queued(&stream.stream), count);
-    unstuff(loop, peer, stuff);
+    peer_unstuff(loop, peer, stuff);
     peer_read_all(loop, peer, got, count);
     assert_memory_equal(got, expected, count);
     harness_run(loop);
@@ -185,7 +140,7 @@ BACKEND_TEST(stream_writes_around_the_size_of_a_copy_block_arrive_whole)
     struct witness stream = {0};
     char sent[5000];
     char got[5000];
-    int peer = opened(loop, &stream, NULL);
+    int peer = witness_opened(loop, &stream, NULL);
     harness_fill(sent, sizeof sent, 9);
     for (size_t count = 4094; count <= 4099; count++) { /* the spare is there from the second on */
         assert_result(witness_write(&stream, sent, count), 0);
@@ -206,7 +161,7 @@ BACKEND_TEST(stream_block_of_no_bytes_is_released)
 {
     struct witness stream = {0};
     struct witness_block block;
-    int peer = opened(loop, &stream, NULL);
+    int peer = witness_opened(loop, &stream, NULL);
     assert_result(witness_write(&stream, NULL, 0), 0);
     assert_result(witness_write_block(&stream, &block, NULL, 0), 0);
     assert_false(block.released); /* not from inside the call */
@@ -227,7 +182,7 @@ BACKEND_TEST(stream_write_past_the_limit_is_refused_whole)
     struct witness_block block;
     char bytes[1001] = {0};
     size_t stuff;
-    int peer = stuffed(loop, &stream, &options, &stuff);
+    int peer = witness_stuffed(loop, &stream, &options, &stuff);
     assert_result(witness_write(&stream, bytes, 1001), -ENOBUFS);
     assert_result(witness_write_block(&stream, &block, bytes, 1001), -ENOBUFS);
     assert_int_equal(hark_stream_queued(&stream.stream), 0);
@@ -250,13 +205,13 @@ BACKEND_TEST(stream_high_mark_is_told_and_drained_once_at_the_low_one)
         .queue_bytes_max = 1000, .high_bytes = 600, .low_bytes = 200};
     char bytes[1000] = {0};
     size_t stuff;
-    int peer = stuffed(loop, &stream, &options, &stuff);
+    int peer = witness_stuffed(loop, &stream, &options, &stuff);
     assert_result(witness_write(&stream, bytes, 599), 0);
     assert_result(witness_write(&stream, bytes, 1), 1);
     assert_result(witness_write(&stream, bytes, 100), 1);
     harness_settle(loop);
     assert_int_equal(stream.drained, 0);
-    unstuff(loop, peer, stuff);
+    peer_unstuff(loop, peer, stuff);
     peer_read_all(loop, peer, bytes, 700);
     harness_run(loop);
     assert_int_equal(stream.drained, 1);
@@ -285,12 +240,12 @@ BACKEND_TEST(stream_default_marks_are_a_half_and_an_eighth_of_a_mebibyte)
     size_t count = 1 << 20;
     char *bytes = calloc(1, count);
     size_t stuff;
-    int peer = stuffed(loop, &stream, NULL, &stuff);
+    int peer = witness_stuffed(loop, &stream, NULL, &stuff);
     assert_result(witness_write(&stream, bytes, count / 2 - 1), 0);
     assert_result(witness_write(&stream, bytes, 1), 1);
     assert_result(witness_write(&stream, bytes, count / 2), 1);
     assert_result(witness_write(&stream, bytes, 1), -ENOBUFS);
-    unstuff(loop, peer, stuff);
+    peer_unstuff(loop, peer, stuff);
     peer_read_all(loop, peer, bytes, count);
     harness_run(loop);
     assert_int_equal(stream.drained, 1);
@@ -307,10 +262,10 @@ BACKEND_TEST(stream_refused_write_is_followed_by_drained)
         .queue_bytes_max = 1000, .high_bytes = 900, .low_bytes = 10};
     char bytes[1000] = {0};
     size_t stuff;
-    int peer = stuffed(loop, &stream, &options, &stuff);
+    int peer = witness_stuffed(loop, &stream, &options, &stuff);
     assert_result(witness_write(&stream, bytes, 500), 0); /* below the high mark */
     assert_result(witness_write(&stream, bytes, 600), -ENOBUFS);
-    unstuff(loop, peer, stuff);
+    peer_unstuff(loop, peer, stuff);
     peer_read_all(loop, peer, bytes, 500);
     harness_run(loop);
     assert_int_equal(stream.drained, 1);
@@ -325,10 +280,10 @@ BACKEND_TEST(stream_marks_out_of_order_are_put_right)
     struct hark_stream_options options = {.queue_bytes_max = 10, .high_bytes = 50, .low_bytes = 90};
     char bytes[11] = {0};
     size_t stuff;
-    int peer = stuffed(loop, &stream, &options, &stuff);
+    int peer = witness_stuffed(loop, &stream, &options, &stuff);
     assert_result(witness_write(&stream, bytes, 9), 0);
     assert_result(witness_write(&stream, bytes, 1), 1);
-    unstuff(loop, peer, stuff);
+    peer_unstuff(loop, peer, stuff);
     peer_read_all(loop, peer, bytes, 10);
     harness_run(loop);
     assert_int_equal(stream.drained, 1);
@@ -337,7 +292,7 @@ BACKEND_TEST(stream_marks_out_of_order_are_put_right)
 
     struct witness least = {0};
     options = (struct hark_stream_options){.queue_bytes_max = 1};
-    peer = opened(loop, &least, &options);
+    peer = witness_opened(loop, &least, &options);
     assert_result(witness_write(&least, bytes, 0), 0); /* an empty queue is at no mark */
     assert_result(witness_write(&least, bytes, 1), 1);
     witness_close(loop, &least);
@@ -419,7 +374,7 @@ BACKEND_TEST(stream_block_is_queued_again_in_its_released)
     struct witness stream = {.then = queue_again, .context = &left};
     struct witness_block blocks[3];
     char got[7];
-    int peer = opened(loop, &stream, NULL);
+    int peer = witness_opened(loop, &stream, NULL);
     assert_result(witness_write_block(&stream, &blocks[0], "abc", 3), 0);
     assert_result(witness_write_block(&stream, &blocks[1], NULL, 0), 0);
     assert_result(witness_write_block(&stream, &blocks[2], "defg", 4), 0);
@@ -438,7 +393,7 @@ BACKEND_TEST(stream_empty_block_queued_again_does_not_keep_the_loop)
     int left = 200;
     struct witness stream = {.then = queue_again, .context = &left};
     struct witness_block block;
-    int peer = opened(loop, &stream, NULL);
+    int peer = witness_opened(loop, &stream, NULL);
     assert_result(witness_write_block(&stream, &block, NULL, 0), 0);
     harness_run(loop);
     assert_int_equal(left, 0);
@@ -451,7 +406,7 @@ BACKEND_TEST(stream_write_block_refused_is_not_released)
 {
     struct witness stream = {0};
     struct witness_block block;
-    int peer = opened(loop, &stream, NULL);
+    int peer = witness_opened(loop, &stream, NULL);
     witness_end(&stream);
     assert_result(witness_write_block(&stream, &block, "x", 1), -EPIPE);
     harness_run(loop);
@@ -459,92 +414,5 @@ BACKEND_TEST(stream_write_block_refused_is_not_released)
     assert_false(block.released);
     assert_result(witness_write_block(&stream, &block, "x", 1), -EPIPE); /* closed */
     assert_false(block.released);
-    close(peer);
-}
-
-/* --- memory --- */
-
-BACKEND_TEST(stream_that_echoes_allocates_nothing_once_it_runs)
-{
-    if (harness_in_world())
-        harness_skip("the world's own memory is counted as well");
-    memory_begin(0, false);
-    struct witness stream = {.then = answer_in_pieces};
-    char got[1000];
-    int peer = opened(loop, &stream, NULL);
-    witness_read_start(&stream);
-    unsigned long before = 0;
-    for (int round = 0; round < 50; round++) {
-        if (round == 10)
-            before = memory_asked();
-        assert_int_equal(send(peer, "?", 1, 0), 1);
-        peer_read_all(loop, peer, got, sizeof got);
-    }
-    assert_int_equal(memory_asked() - before, 0);
-    assert_true(before > 0);
-    witness_close(loop, &stream);
-    close(peer);
-}
-
-/* A queue's limit speaks of its bytes: what it takes in memory must not be many times as much. */
-BACKEND_TEST(stream_short_copies_between_blocks_take_little_memory)
-{
-    enum { ROUNDS = 200 };
-    struct witness stream = {0};
-    struct witness_block blocks[ROUNDS];
-    size_t stuff;
-    int peer = stuffed(loop, &stream, NULL, &stuff);
-    memory_begin(0, false);
-    for (int i = 0; i < ROUNDS; i++) {
-        assert_true(witness_write(&stream, "c", 1) >= 0);
-        assert_true(witness_write_block(&stream, &blocks[i], "b", 1) >= 0);
-    }
-    assert_true(memory_bytes() > 0);
-    assert_true(memory_bytes() < (size_t)ROUNDS * 512);
-    witness_close(loop, &stream);
-    close(peer);
-}
-
-BACKEND_TEST(stream_that_has_closed_holds_no_memory)
-{
-    if (harness_in_world())
-        harness_skip("the world's own memory is counted as well");
-    if (SANITIZED)
-        harness_skip("allocations are the sanitizer's here");
-    size_t held = 0;
-    for (int round = 0; round < 3; round++) {
-        struct witness stream = {0};
-        char got[10];
-        int peer = opened(loop, &stream, NULL);
-        assert_result(witness_write(&stream, "0123456789", 10), 0);
-        peer_read_all(loop, peer, got, sizeof got);
-        witness_close(loop, &stream);
-        close(peer);
-        if (round == 1) /* by then the loop has what it needs */
-            held = mallinfo2().uordblks;
-    }
-    assert_int_equal(mallinfo2().uordblks, held);
-}
-
-BACKEND_TEST(stream_write_out_of_memory_gives_enomem_and_changes_nothing)
-{
-    struct witness stream = {0};
-    size_t stuff;
-    int peer = stuffed(loop, &stream, NULL, &stuff);
-    char bytes[5000];
-    char got[4101];
-    harness_fill(bytes, sizeof bytes, 5);
-    assert_result(witness_write(&stream, bytes, 100), 0);
-    memory_begin(1, true);
-    int error =
-        witness_write(&stream, bytes, sizeof bytes); /* part of it would fit into what is there */
-    assert_result(witness_write(&stream, bytes + 100, 4000 - 4), 0);
-    memory_end();
-    assert_result(error, -ENOMEM);
-    assert_int_equal(hark_stream_queued(&stream.stream), 4096);
-    unstuff(loop, peer, stuff);
-    peer_read_all(loop, peer, got, 4096);
-    assert_memory_equal(got, bytes, 4096);
-    witness_close(loop, &stream);
     close(peer);
 }

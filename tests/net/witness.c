@@ -259,3 +259,39 @@ void peer_shrink(int fd)
     setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
     setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
 }
+
+int witness_opened(struct hark_loop *loop, struct witness *witness,
+                   const struct hark_stream_options *options)
+{
+    int pair[2];
+    harness_tcp_pair(loop, pair);
+    witness_open(loop, witness, pair[0], options);
+    return pair[1];
+}
+
+int witness_stuffed(struct hark_loop *loop, struct witness *witness,
+                    const struct hark_stream_options *options, size_t *out_count)
+{
+    int pair[2];
+    harness_socket_pair(loop, pair);
+    peer_shrink(pair[0]);
+    *out_count = harness_stuff(pair[0]);
+    witness_open(loop, witness, pair[0], options);
+    return pair[1];
+}
+
+void peer_unstuff(struct hark_loop *loop, int peer, size_t count)
+{
+    char *bytes = malloc(count + 1);
+    peer_read_all(loop, peer, bytes, count);
+    free(bytes);
+}
+
+void witness_answer_in_pieces(struct witness *witness, enum witness_event event, const void *bytes,
+                              int64_t count)
+{
+    (void)bytes;
+    (void)count;
+    for (int i = 0; event == RECEIVED && i < 100; i++)
+        assert_result(witness_write(witness, "0123456789", 10), 0);
+}

@@ -126,4 +126,21 @@ void peer_reset(int fd);
 /* Makes a socket's buffers small, so that little fills them. */
 void peer_shrink(int fd);
 
+/* A stream whose peer is a plain descriptor.
+ * Gives: that. */
+int witness_opened(struct hark_loop *loop, struct witness *witness,
+                   const struct hark_stream_options *options);
+
+/* The same, with no room left for a single byte on the way: *out_count lies there already. A unix
+ * socket, since TCP takes its time to open a window that was shut. */
+int witness_stuffed(struct hark_loop *loop, struct witness *witness,
+                    const struct hark_stream_options *options, size_t *out_count);
+
+/* For `then`: answers whatever comes with a hundred writes. */
+void witness_answer_in_pieces(struct witness *witness, enum witness_event event, const void *bytes,
+                              int64_t count);
+
+/* Reads that and throws it away; afterwards the stream's own bytes come. */
+void peer_unstuff(struct hark_loop *loop, int peer, size_t count);
+
 #endif

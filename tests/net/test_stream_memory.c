@@ -1,0 +1,92 @@
+/* hark_stream: what it allocates, and what it does if there is no memory. */
+#include "fault/memory.h"
+#include "harness/sanitizer.h"
+#include "harness/world.h"
+#include "net/witness.h"
+
+#include <malloc.h>
+
+BACKEND_TEST(stream_that_echoes_allocates_nothing_once_it_runs)
+{
+    if (harness_in_world())
+        harness_skip("the world's own memory is counted as well");
+    memory_begin(0, false);
+    struct witness stream = {.then = witness_answer_in_pieces};
+    char got[1000];
+    int peer = witness_opened(loop, &stream, NULL);
+    witness_read_start(&stream);
+    unsigned long before = 0;
+    for (int round = 0; round < 50; round++) {
+        if (round == 10)
+            before = memory_asked();
+        assert_int_equal(send(peer, "?", 1, 0), 1);
+        peer_read_all(loop, peer, got, sizeof got);
+    }
+    assert_int_equal(memory_asked() - before, 0);
+    assert_true(before > 0);
+    witness_close(loop, &stream);
+    close(peer);
+}
+
+/* A queue's limit speaks of its bytes: what it takes in memory must not be many times as much. */
+BACKEND_TEST(stream_short_copies_between_blocks_take_little_memory)
+{
+    enum { ROUNDS = 200 };
+    struct witness stream = {0};
+    struct witness_block blocks[ROUNDS];
+    size_t stuff;
+    int peer = witness_stuffed(loop, &stream, NULL, &stuff);
+    memory_begin(0, false);
+    for (int i = 0; i < ROUNDS; i++) {
+        assert_true(witness_write(&stream, "c", 1) >= 0);
+        assert_true(witness_write_block(&stream, &blocks[i], "b", 1) >= 0);
+    }
+    assert_true(memory_bytes() > 0);
+    assert_true(memory_bytes() < (size_t)ROUNDS * 512);
+    witness_close(loop, &stream);
+    close(peer);
+}
+
+BACKEND_TEST(stream_that_has_closed_holds_no_memory)
+{
+    if (harness_in_world())
+        harness_skip("the world's own memory is counted as well");
+    if (SANITIZED)
+        harness_skip("allocations are the sanitizer's here");
+    size_t held = 0;
+    for (int round = 0; round < 3; round++) {
+        struct witness stream = {0};
+        char got[10];
+        int peer = witness_opened(loop, &stream, NULL);
+        assert_result(witness_write(&stream, "0123456789", 10), 0);
+        peer_read_all(loop, peer, got, sizeof got);
+        witness_close(loop, &stream);
+        close(peer);
+        if (round == 1) /* by then the loop has what it needs */
+            held = mallinfo2().uordblks;
+    }
+    assert_int_equal(mallinfo2().uordblks, held);
+}
+
+BACKEND_TEST(stream_write_out_of_memory_gives_enomem_and_changes_nothing)
+{
+    struct witness stream = {0};
+    size_t stuff;
+    int peer = witness_stuffed(loop, &stream, NULL, &stuff);
+    char bytes[5000];
+    char got[4101];
+    harness_fill(bytes, sizeof bytes, 5);
+    assert_result(witness_write(&stream, bytes, 100), 0);
+    memory_begin(1, true);
+    int error =
+        witness_write(&stream, bytes, sizeof bytes); /* part of it would fit into what is there */
+    assert_result(witness_write(&stream, bytes + 100, 4000 - 4), 0);
+    memory_end();
+    assert_result(error, -ENOMEM);
+    assert_int_equal(hark_stream_queued(&stream.stream), 4096);
+    peer_unstuff(loop, peer, stuff);
+    peer_read_all(loop, peer, got, 4096);
+    assert_memory_equal(got, bytes, 4096);
+    witness_close(loop, &stream);
+    close(peer);
+}
