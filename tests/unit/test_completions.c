@@ -300,15 +300,22 @@ KERNEL_TEST(promise_06_cancel_that_finds_nothing_is_sent_again)
     assert_no_request();
 }
 
+/* Starts a receive, and cancels it while there is no room for requests. Gives: its id. */
+static uint64_t cancel_without_room(struct harness_op *receive, struct harness_op *nops)
+{
+    static char byte[1];
+    hark_recv(&loop, &receive->op, ends[0], byte, 1, 0, harness_done);
+    uint64_t id = next_request().user_data;
+    fill_requests(nops);
+    hark_cancel(&receive->op);
+    return id;
+}
+
 KERNEL_TEST(promise_06_cancel_that_finds_no_room_is_sent_once_there_is_some)
 {
     struct harness_op receive = {0};
     struct harness_op nops[SQES] = {0};
-    char byte[1];
-    hark_recv(&loop, &receive.op, ends[0], byte, 1, 0, harness_done);
-    uint64_t id = next_request().user_data;
-    fill_requests(nops);
-    hark_cancel(&receive.op);
+    uint64_t id = cancel_without_room(&receive, nops);
     end_nops(nops);
     turn();
     struct io_uring_sqe cancel = next_request();
@@ -326,11 +333,7 @@ KERNEL_TEST(promise_04_op_that_ends_before_its_cancel_found_room_is_asked_for_no
 {
     struct harness_op receive = {0};
     struct harness_op nops[SQES] = {0};
-    char byte[1];
-    hark_recv(&loop, &receive.op, ends[0], byte, 1, 0, harness_done);
-    uint64_t id = next_request().user_data;
-    fill_requests(nops);
-    hark_cancel(&receive.op);
+    uint64_t id = cancel_without_room(&receive, nops);
     answer(id, 1, 0);
     reap();
     assert_true(receive.ended);
