@@ -112,6 +112,18 @@ void server_start(struct server *server)
         fail_msg("the server did not start: %s", server_said(server));
 }
 
+void server_start_within(struct server *server, const struct connection_options *times)
+{
+    struct connection_options *own = &server->options.connection;
+    server_init(server, "a");
+    own->head_timeout_ns = connection_option(times->head_timeout_ns, own->head_timeout_ns);
+    own->body_timeout_ns = connection_option(times->body_timeout_ns, own->body_timeout_ns);
+    own->idle_timeout_ns = connection_option(times->idle_timeout_ns, own->idle_timeout_ns);
+    own->stall_timeout_ns = connection_option(times->stall_timeout_ns, own->stall_timeout_ns);
+    own->half_closed_ns = connection_option(times->half_closed_ns, own->half_closed_ns);
+    server_start(server);
+}
+
 /* --- clients --- */
 
 void client_open(struct client *client, const char *address)
@@ -141,6 +153,12 @@ void client_open_tcp(struct client *client, const struct server *server)
     assert_int_equal(connect(client->fd, (const struct sockaddr *)&name, sizeof name), 0);
 }
 
+void client_say(struct client *client, const char *address, const char *text)
+{
+    client_open(client, address);
+    client_send(client, text);
+}
+
 void client_close(struct client *client)
 {
     close(client->fd);
@@ -162,6 +180,16 @@ void client_send_bytes(struct client *client, const void *bytes, size_t count)
 void client_send(struct client *client, const char *text)
 {
     client_send_bytes(client, text, strlen(text));
+}
+
+void client_send_many(struct client *client, const char *request, int count)
+{
+    size_t length = strlen(request);
+    char *requests = malloc(length * (size_t)count);
+    for (int i = 0; i < count; i++)
+        memcpy(requests + (size_t)i * length, request, length);
+    client_send_bytes(client, requests, length * (size_t)count);
+    free(requests);
 }
 
 void client_try_send(struct client *client, const char *text)
@@ -186,6 +214,12 @@ bool client_receive(struct client *client)
     client->count += (size_t)count;
     client->bytes[client->count] = '\0';
     return true;
+}
+
+bool client_is_answered(const struct client *client, int wait_ms)
+{
+    struct pollfd ready = {.fd = client->fd, .events = POLLIN};
+    return poll(&ready, 1, wait_ms) == 1;
 }
 
 char *client_await(struct client *client, const char *text)
@@ -264,6 +298,15 @@ void client_response(struct client *client, bool with_body, struct response *out
     client_drop(client, head + out_response->count);
 }
 
+void client_expect_status(struct client *client, int status)
+{
+    struct response response;
+    client_response(client, true, &response);
+    if (response.status != status)
+        fail_msg("instead of %d: %s%s", status, response.head, response.body);
+    response_done(&response);
+}
+
 uint64_t client_post(struct client *client, const char *stream, const void *event, size_t count)
 {
     char head[512];
@@ -279,6 +322,22 @@ uint64_t client_post(struct client *client, const char *stream, const void *even
     assert_int_equal(sscanf(strstr(response.body, "\"id\":"), "\"id\":%llu}", &id), 1);
     response_done(&response);
     return id;
+}
+
+void client_make_streams(struct client *client, int count)
+{
+    enum { AT_ONCE = 100 };
+    static char requests[AT_ONCE * 96];
+    for (int made = 0; made < count; made += AT_ONCE) {
+        size_t bytes = 0;
+        for (int i = made; i < made + AT_ONCE; i++)
+            bytes += (size_t)sprintf(
+                requests + bytes,
+                "POST /streams/s%d HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx", i);
+        client_send_bytes(client, requests, bytes);
+        for (int i = 0; i < AT_ONCE; i++)
+            client_expect_status(client, 201);
+    }
 }
 
 char *client_get(struct client *client, const char *path)
@@ -321,6 +380,13 @@ void client_subscribe(struct client *client, const char *address, const char *pa
     client_drop(client, end);
 }
 
+uint64_t client_follow(struct client *client, const struct server *server, const char *path,
+                       const char *fields)
+{
+    client_subscribe(client, server->http, path, fields);
+    return client_position(client);
+}
+
 char *client_block(struct client *client)
 {
     size_t count = (size_t)(client_await(client, "\n\n") - client->bytes);
@@ -346,4 +412,16 @@ uint64_t client_position(struct client *client)
     assert_int_equal(sscanf(block, "event: position\nid: %llu\ndata:", &id), 1);
     free(block);
     return id;
+}
+
+uint64_t client_expect_gap(struct client *client, uint64_t after)
+{
+    unsigned long long told = 0, first = 0;
+    char *block = client_block(client);
+    if (sscanf(block, "event: gap\ndata: {\"after\":\"%llu\",\"first\":\"%llu\"}", &told, &first) !=
+            2 ||
+        told != after)
+        fail_msg("no gap after %llu: %s", (unsigned long long)after, block);
+    free(block);
+    return first;
 }

@@ -24,7 +24,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { SERVER_WAIT_SECONDS = 250, SERVER_THREADS = 3 };
+enum { SERVER_WAIT_SECONDS = 250, SERVER_THREADS = 3, SERVER_SOON_NS = 20000000 };
 
 /* Of the servers that are made next. */
 extern uint32_t server_threads;
@@ -72,6 +72,9 @@ void server_stop(struct server *server);
 const char *server_said(const struct server *server);
 void server_start(struct server *server);
 
+/* A server that leaves clients only so much time: what is 0 is not changed. Starts it. */
+void server_start_within(struct server *server, const struct connection_options *times);
+
 /* --- clients --- */
 
 /* A connection that gathers what comes. */
@@ -86,6 +89,9 @@ void client_open(struct client *client, const char *address);
 
 /* Over TCP, to the HTTP port that the server has said it listens on: 127.0.0.1:0 was asked for. */
 void client_open_tcp(struct client *client, const struct server *server);
+
+/* Opens it and sends a text. */
+void client_say(struct client *client, const char *address, const char *text);
 void client_close(struct client *client);
 void client_send_bytes(struct client *client, const void *bytes, size_t count);
 void client_send(struct client *client, const char *text);
@@ -93,9 +99,15 @@ void client_send(struct client *client, const char *text);
 /* The same where the server may have ended the connection. */
 void client_try_send(struct client *client, const char *text);
 
+/* A text so many times, at once. */
+void client_send_many(struct client *client, const char *text, int count);
+
 /* Receives once.
  * Gives: false at the end of the connection. */
 bool client_receive(struct client *client);
+
+/* Whether something can be received; waits for it for so long. */
+bool client_is_answered(const struct client *client, int wait_ms);
 
 /* Receives until a text has come.
  * Gives: where it begins. */
@@ -127,9 +139,15 @@ void response_done(struct response *response);
 /* Receives a head, and the body where there is one. */
 void client_response(struct client *client, bool with_body, struct response *out_response);
 
+/* Receives an answer with a body: it has this status. */
+void client_expect_status(struct client *client, int status);
+
 /* Publishes by POST on a connection that lives on.
  * Gives: the id. */
 uint64_t client_post(struct client *client, const char *stream, const void *event, size_t count);
+
+/* Makes streams s0, s1 and so on, a multiple of a hundred, each with an event. */
+void client_make_streams(struct client *client, int count);
 
 /* A GET on a connection that lives on.
  * Gives: the body, the caller's to free. */
@@ -143,6 +161,11 @@ uint64_t client_stat(struct client *client, const char *section, const char *nam
 void client_subscribe(struct client *client, const char *address, const char *path,
                       const char *fields);
 
+/* The same, and passes over the blocks in front of the first event.
+ * Gives: the position. */
+uint64_t client_follow(struct client *client, const struct server *server, const char *path,
+                       const char *fields);
+
 /* The next block of an event stream, without the empty line at its end.
  * Gives: memory that is the caller's. */
 char *client_block(struct client *client);
@@ -153,5 +176,9 @@ void client_expect(struct client *client, const char *expected);
 /* Passes over the blocks in front of the first event: the time to wait, and the position.
  * Gives: that. */
 uint64_t client_position(struct client *client);
+
+/* The next block tells of a gap after an id.
+ * Gives: the first id that is there. */
+uint64_t client_expect_gap(struct client *client, uint64_t after);
 
 #endif

@@ -4,37 +4,6 @@
 
 enum { CLIENTS = 12 };
 
-/* Streams, each with an event. */
-static void make_streams(struct client *client, int count)
-{
-    enum { AT_ONCE = 100 };
-    static char requests[AT_ONCE * 96];
-    for (int made = 0; made < count; made += AT_ONCE) {
-        size_t bytes = 0;
-        for (int i = made; i < made + AT_ONCE; i++)
-            bytes += (size_t)sprintf(
-                requests + bytes,
-                "POST /streams/s%d HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx", i);
-        client_send_bytes(client, requests, bytes);
-        for (int i = 0; i < AT_ONCE; i++) {
-            struct response response;
-            client_response(client, true, &response);
-            assert_int_equal(response.status, 201);
-            response_done(&response);
-        }
-    }
-}
-
-static void send_many(struct client *client, const char *request, int count)
-{
-    size_t length = strlen(request);
-    char *requests = malloc(length * (size_t)count);
-    for (int i = 0; i < count; i++)
-        memcpy(requests + (size_t)i * length, request, length);
-    client_send_bytes(client, requests, length * (size_t)count);
-    free(requests);
-}
-
 static void await_answers(struct client *client, int count)
 {
     for (int i = 0; i < count; i++) {
@@ -54,7 +23,7 @@ BACKEND_TEST(pipelined_requests_are_spread_over_turns)
     server_begin(&server, &client);
     client_open(&other, server.http);
     uint64_t before = client_stat(&other, "loop", "turns");
-    send_many(&client, "HEAD /livez HTTP/1.1\r\nHost:a\r\n\r\n", REQUESTS);
+    client_send_many(&client, "HEAD /livez HTTP/1.1\r\nHost:a\r\n\r\n", REQUESTS);
     await_answers(&client, REQUESTS);
     assert_true(client_stat(&other, "loop", "turns") - before >= REQUESTS / SHARE);
     client_close(&client);
@@ -118,7 +87,7 @@ BACKEND_TEST(clients_that_go_while_they_wait_for_their_turn_hold_up_no_other)
     for (int round = 0; round < ROUNDS; round++) {
         for (int i = 0; i < CLIENTS; i++) {
             client_open(&clients[i], server.http);
-            send_many(&clients[i], "HEAD /livez HTTP/1.1\r\nHost: a\r\n\r\n", REQUESTS);
+            client_send_many(&clients[i], "HEAD /livez HTTP/1.1\r\nHost: a\r\n\r\n", REQUESTS);
         }
         for (int i = 0; i < CLIENTS; i++)
             client_close(&clients[i]);
@@ -140,13 +109,83 @@ BACKEND_TEST(lines_of_one_packet_are_spread_over_turns)
     client_open(&other, server.http);
     uint64_t before = client_stat(&other, "loop", "turns");
     client_send(&client, "PUB s ack\n");
-    send_many(&client, "x\n", LINES);
+    client_send_many(&client, "x\n", LINES);
     for (int i = 0; i < LINES; i++)
         client_line(&client);
     assert_true(client_stat(&other, "loop", "turns") - before >= LINES / SHARE);
     client_close(&client);
     client_close(&other);
     server_stop(&server);
+}
+
+/* The answers to the first fill the sockets: those to the others have to wait, and so do lines that
+ * the server has read already, to the end. */
+BACKEND_TEST(lines_that_wait_are_published_though_their_peer_has_ended_its_side)
+{
+    enum { LINES = 60000, SENT = 2 * LINES };
+    static char lines[LINES];
+    struct server server;
+    struct client client, other;
+    (void)loop;
+    memset(lines, '\n', sizeof lines);
+    server_init(&server, "a");
+    server.options.log.sync = LOG_SYNC_NEVER;
+    server_start(&server);
+    client_say(&client, server.lines, "PUB s ack\n");
+    client_open(&other, server.http);
+    client_send_bytes(&client, lines, sizeof lines);
+    while (client_stat(&other, "events", "published") < LINES)
+        ;
+    client_send_bytes(&client, lines, sizeof lines);
+    assert_int_equal(shutdown(client.fd, SHUT_WR), 0);
+    for (uint64_t before = 0, now = LINES; now != before;) { /* until no more are taken */
+        before = now;
+        now = client_stat(&other, "events", "published");
+    }
+    for (int i = 0; i < SENT; i++)
+        client_line(&client);
+    client_await_end(&client);
+    client_close(&other);
+    server_finish(&server, &client);
+}
+
+/* How many OPTIONS have been answered. */
+static uint64_t options_answered(struct client *client)
+{
+    static const char key[] = "\nhark_http_requests_total{method=\"OPTIONS\"} ";
+    char *metrics = client_get(client, "/metrics");
+    const char *found = strstr(metrics, key);
+    assert_non_null(found);
+    uint64_t count = strtoull(found + sizeof key - 1, NULL, 10);
+    free(metrics);
+    return count;
+}
+
+/* Answers fill the sockets, and what the server may queue. */
+BACKEND_TEST(client_that_takes_nothing_has_little_answered)
+{
+    enum { LOOKS = 300, ANSWERS_MAX = 1024 * 1024 };
+    static const char request[] = "OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n";
+    const size_t length = sizeof request - 1;
+    struct server server;
+    struct client client, other;
+    struct response response;
+    size_t sent = 0;
+    (void)loop;
+    server_begin(&server, &client);
+    client_open(&other, server.http);
+    client_send(&other, request);
+    client_response(&other, false, &response);
+    response_done(&response);
+    for (int i = 0; i < LOOKS; i++) {
+        ssize_t count;
+        while ((count = send(client.fd, request + sent % length, length - sent % length,
+                             MSG_DONTWAIT | MSG_NOSIGNAL)) > 0)
+            sent += (size_t)count;
+        assert_true(options_answered(&other) * strlen(response.head) < ANSWERS_MAX);
+    }
+    client_close(&other);
+    server_finish(&server, &client);
 }
 
 BACKEND_TEST(head_makes_no_document)
@@ -156,10 +195,11 @@ BACKEND_TEST(head_makes_no_document)
     (void)loop;
     server_begin(&server, &client);
     uint64_t before = client_stat(&client, "connections", "documents");
-    send_many(&client,
-              "HEAD /metrics HTTP/1.1\r\nHost: a\r\n\r\nHEAD /stats HTTP/1.1\r\nHost: a\r\n\r\n"
-              "HEAD /streams HTTP/1.1\r\nHost: a\r\n\r\n",
-              10);
+    client_send_many(
+        &client,
+        "HEAD /metrics HTTP/1.1\r\nHost: a\r\n\r\nHEAD /stats HTTP/1.1\r\nHost: a\r\n\r\n"
+        "HEAD /streams HTTP/1.1\r\nHost: a\r\n\r\n",
+        10);
     await_answers(&client, 30);
     assert_int_equal(client_stat(&client, "connections", "documents"), before + 1);
     server_finish(&server, &client);
@@ -176,7 +216,7 @@ SERVER_TEST(document_is_written_over_turns_once_for_all_who_wait)
     server.options.log.sync = LOG_SYNC_NEVER;
     server_start(&server);
     client_open(&client, server.http);
-    make_streams(&client, STREAMS);
+    client_make_streams(&client, STREAMS);
     for (int i = 0; i < CLIENTS; i++) {
         client_open(&clients[i], server.http);
         free(client_get(&clients[i], "/livez"));
@@ -214,10 +254,10 @@ SERVER_TEST(documents_that_nobody_takes_hold_up_no_other)
     server.options.log.sync = LOG_SYNC_NEVER;
     server_start(&server);
     client_open(&client, server.http);
-    make_streams(&client, STREAMS);
+    client_make_streams(&client, STREAMS);
     for (int i = 0; i < CLIENTS; i++) {
         client_open(&clients[i], server.http);
-        send_many(&clients[i], "GET /streams HTTP/1.1\r\nHost: a\r\n\r\n", ASKED);
+        client_send_many(&clients[i], "GET /streams HTTP/1.1\r\nHost: a\r\n\r\n", ASKED);
     }
     client_post(&client, "s1", "x", 1);
     free(client_get(&client, "/healthz"));

@@ -51,8 +51,7 @@ SERVER_TEST(second_hangup_does_not_cut_the_end_short)
     struct client subscriber;
     server_init(&server, "a");
     server_start(&server);
-    client_open(&subscriber, server.lines);
-    client_send(&subscriber, "PUB s ack\nx\n");
+    client_say(&subscriber, server.lines, "PUB s ack\nx\n");
     client_line(&subscriber);
     for (int i = 0; i < 50; i++)
         kill(server.pid, SIGHUP);
@@ -70,11 +69,9 @@ SERVER_TEST(subscribers_are_told_of_the_end)
     server_begin(&server, &client);
     client_post(&client, "s", "x", 1);
     client_subscribe(&subscriber, server.http, "/streams/s?after=start", "");
-    client_open(&lines, server.lines);
-    client_send(&lines, "SUB s start\n");
+    client_say(&lines, server.lines, "SUB s start\n");
     client_line(&lines);
-    client_open(&publisher, server.lines);
-    client_send(&publisher, "PUB s ack\ny\n");
+    client_say(&publisher, server.lines, "PUB s ack\ny\n");
     client_line(&publisher);
     client_await(&subscriber, "\ndata: y\n\n");
     client_open(&idle, server.http);
@@ -120,11 +117,33 @@ SERVER_TEST(standard_error_that_nobody_drains_stops_nothing)
     close(ends[1]);
 }
 
+/* How many events a client was told to be kept. */
+static int count_created(const struct client *client)
+{
+    int count = 0;
+    for (const char *at = client->bytes; at && (at = strstr(at, "201 Created")); at++)
+        count++;
+    return count;
+}
+
+/* Starts the server again, once, and looks: the only stream has so many events. */
+static void expect_kept(struct server *server, int count)
+{
+    struct client client;
+    unsigned long long events = 0;
+    server_start(server);
+    client_open(&client, server->http);
+    char *body = client_get(&client, "/streams");
+    assert_int_equal(sscanf(body, "{\"streams\":[{\"name\":\"s\",\"events\":%llu,", &events), 1);
+    assert_int_equal(events, count);
+    free(body);
+    server_finish(server, &client);
+}
+
 SERVER_TEST(what_was_accepted_before_the_end_is_answered_and_kept)
 {
     struct server server;
-    struct client client, other;
-    int answered = 0;
+    struct client client;
     server_begin(&server, &client);
     client_post(&client, "s", "x", 1);
     /* A burst, and the end in the middle of it: every answer is of an event that is there
@@ -133,19 +152,11 @@ SERVER_TEST(what_was_accepted_before_the_end_is_answered_and_kept)
         client_send(&client, "POST /streams/s HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\ny");
     kill(server.pid, SIGTERM);
     client_await_end(&client);
-    for (char *at = client.bytes; at && (at = strstr(at, "201 Created")); at++)
-        answered++;
+    int answered = count_created(&client);
     shutdown(client.fd, SHUT_WR); /* the server waits a little for the client's end */
     assert_int_equal(server_wait(&server), 0);
-    server_start(&server);
-    client_open(&other, server.http);
-    char *body = client_get(&other, "/streams");
-    unsigned long long events = 0;
-    assert_int_equal(sscanf(body, "{\"streams\":[{\"name\":\"s\",\"events\":%llu,", &events), 1);
-    assert_int_equal(events, 1 + answered);
-    free(body);
-    client_close(&other);
-    server_finish(&server, &client);
+    expect_kept(&server, 1 + answered);
+    client_close(&client);
 }
 
 SERVER_TEST(subscriber_that_takes_nothing_cannot_hold_up_the_end)
@@ -170,8 +181,7 @@ SERVER_TEST(posts_that_wait_at_the_end_are_each_answered_or_not_kept)
 {
     enum { POSTS = 20000 };
     struct server server;
-    struct client client, other;
-    int answered = 0;
+    struct client client;
     server_begin(&server, &client);
     char *requests = malloc(POSTS * 128);
     size_t count = 0;
@@ -191,21 +201,13 @@ SERVER_TEST(posts_that_wait_at_the_end_are_each_answered_or_not_kept)
     client_await(&client, "201 Created");
     kill(server.pid, SIGTERM);
     client_await_end(&client);
-    for (char *at = client.bytes; at && (at = strstr(at, "201 Created")); at++)
-        answered++;
+    int answered = count_created(&client);
     assert_int_equal(waitpid(sender, NULL, 0), sender);
     shutdown(client.fd, SHUT_WR);
     assert_int_equal(server_wait(&server), 0);
-    server_start(&server);
-    client_open(&other, server.http);
-    char *body = client_get(&other, "/streams");
-    unsigned long long events = 0;
-    assert_int_equal(sscanf(body, "{\"streams\":[{\"name\":\"s\",\"events\":%llu,", &events), 1);
-    assert_int_equal(events, answered);
-    free(body);
+    expect_kept(&server, answered);
     free(requests);
-    client_close(&other);
-    server_finish(&server, &client);
+    client_close(&client);
 }
 
 /* --- what refuses --- */

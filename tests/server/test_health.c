@@ -90,8 +90,7 @@ SERVER_TEST(streams_that_do_not_exist_are_not_told_of)
     struct client client, subscriber;
     server_init(&server, "a");
     server_start(&server);
-    client_subscribe(&subscriber, server.http, "/streams/wished", "");
-    client_position(&subscriber);
+    client_follow(&subscriber, &server, "/streams/wished", "");
     client_open(&client, server.http);
     client_post(&client, "real", "x", 1);
     static const char *const pages[] = {"/streams", "/stats", "/metrics"};

@@ -55,8 +55,7 @@ SERVER_TEST(pipelined_posts_are_answered_in_order_and_share_commits)
     if (server_threads == 1)
         assert_true(client_stat(&other, "log", "commits") <= POSTS / 10);
     client_close(&other);
-    client_subscribe(&other, server.http, "/streams/s?after=start", "");
-    client_position(&other);
+    client_follow(&other, &server, "/streams/s?after=start", "");
     for (int i = 0; i < POSTS; i++) {
         char *block = client_block(&other);
         char data[32];
@@ -99,6 +98,41 @@ SERVER_TEST(pipelined_requests_of_every_kind_are_answered_in_order)
     server_finish(&server, &client);
 }
 
+/* Which of the two the server could answer first does not matter. */
+SERVER_TEST(publish_behind_a_long_document_is_answered_behind_it)
+{
+    enum { STREAMS = 2000 };
+    struct server server;
+    struct client client;
+    server_init(&server, "a");
+    server.options.log.sync = LOG_SYNC_NEVER;
+    server_start(&server);
+    client_open(&client, server.http);
+    client_make_streams(&client, STREAMS);
+    client_send(&client, "GET /streams HTTP/1.1\r\nHost: a\r\n\r\n"
+                         "POST /streams/s0 HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\ny");
+    client_expect_status(&client, 200);
+    client_expect_status(&client, 201);
+    server_finish(&server, &client);
+}
+
+SERVER_TEST(nothing_is_taken_behind_a_request_that_is_the_last)
+{
+    struct server server;
+    struct client client;
+    server_begin(&server, &client);
+    client_send(&client, "POST /streams/s HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
+                         "Content-Length: 1\r\n\r\nx"
+                         "POST /streams/s HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\ny");
+    client_expect_status(&client, 201);
+    client_await_end(&client);
+    assert_int_equal(client.count, 0);
+    client_close(&client);
+    client_open(&client, server.http);
+    assert_int_equal(client_stat(&client, "events", "published"), 1);
+    server_finish(&server, &client);
+}
+
 SERVER_TEST(pipelined_questions_about_all_threads_are_each_answered)
 {
     enum { CLIENTS = 3 * SERVER_THREADS, GETS = 40 };
@@ -114,10 +148,7 @@ SERVER_TEST(pipelined_questions_about_all_threads_are_each_answered)
                                            : "GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n");
     for (int i = 0; i < CLIENTS; i++) {
         for (int j = 0; j < GETS; j++) {
-            struct response response;
-            client_response(&clients[i], true, &response);
-            assert_int_equal(response.status, 200);
-            response_done(&response);
+            client_expect_status(&clients[i], 200);
         }
         client_close(&clients[i]);
     }
@@ -138,10 +169,7 @@ SERVER_TEST(many_pipelined_gets_to_a_client_that_waits_are_all_answered)
         _exit(0);
     }
     for (int i = 0; i < GETS; i++) {
-        struct response response;
-        client_response(&client, true, &response);
-        assert_int_equal(response.status, 200);
-        response_done(&response);
+        client_expect_status(&client, 200);
     }
     assert_int_equal(waitpid(sender, NULL, 0), sender);
     server_finish(&server, &client);
@@ -153,13 +181,10 @@ SERVER_TEST(request_in_single_bytes_is_understood)
         "POST /streams/s HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc";
     struct server server;
     struct client client;
-    struct response response;
     server_begin(&server, &client);
     for (size_t i = 0; i < sizeof request - 1; i++)
         client_send_bytes(&client, request + i, 1);
-    client_response(&client, true, &response);
-    assert_int_equal(response.status, 201);
-    response_done(&response);
+    client_expect_status(&client, 201);
     server_finish(&server, &client);
 }
 
@@ -260,16 +285,13 @@ SERVER_TEST(limits_of_line_and_head_are_told)
     server_start(&server);
     for (int i = 0; i < 2; i++) {
         struct client client;
-        struct response response;
         char *filler = malloc(20001);
         memset(filler, 'a', 20000);
         filler[20000] = '\0';
         client_open(&client, server.http);
         client_send(&client, i == 0 ? "GET /" : "GET / HTTP/1.1\r\nHost: a\r\nX: ");
         send(client.fd, filler, 20000, MSG_NOSIGNAL); /* maybe refused before all is sent */
-        client_response(&client, true, &response);
-        assert_int_equal(response.status, expected[i]);
-        response_done(&response);
+        client_expect_status(&client, expected[i]);
         client_close(&client);
         free(filler);
     }
@@ -289,9 +311,7 @@ SERVER_TEST(expect_continue_is_told_before_the_body)
     assert_int_equal(response.status, 100);
     response_done(&response);
     client_send(&client, "ab");
-    client_response(&client, true, &response);
-    assert_int_equal(response.status, 201);
-    response_done(&response);
+    client_expect_status(&client, 201);
     /* Where the body is not wanted it is refused instead. */
     client_send(
         &client,
@@ -329,90 +349,7 @@ SERVER_TEST(event_of_the_largest_size_passes_and_one_byte_more_is_refused)
     server_stop(&server);
 }
 
-/* --- deadlines and limits --- */
-
-SERVER_TEST(head_that_does_not_end_in_time_gets_408)
-{
-    struct server server;
-    struct client client;
-    struct response response;
-    server_init(&server, "a");
-    server.options.connection.head_timeout_ns = 20000000;
-    server_start(&server);
-    client_open(&client, server.http);
-    client_send(&client, "GET / HTTP/1.1\r\nHost: ");
-    client_response(&client, true, &response);
-    assert_int_equal(response.status, 408);
-    response_done(&response);
-    client_await_end(&client);
-    server_finish(&server, &client);
-}
-
-SERVER_TEST(slow_head_gets_408_after_the_answers_before_it)
-{
-    struct server server;
-    struct client client;
-    struct response response;
-    server_init(&server, "a");
-    server.options.connection.head_timeout_ns = 20000000;
-    server_start(&server);
-    client_open(&client, server.http);
-    client_send(&client,
-                "POST /streams/s HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nxPOST /str");
-    client_response(&client, true, &response);
-    assert_int_equal(response.status, 201);
-    response_done(&response);
-    client_response(&client, true, &response);
-    assert_int_equal(response.status, 408);
-    response_done(&response);
-    client_await_end(&client);
-    server_finish(&server, &client);
-}
-
-SERVER_TEST(body_that_does_not_end_in_time_gets_408_and_is_not_published)
-{
-    struct server server;
-    struct client client;
-    struct response response;
-    server_init(&server, "a");
-    server.options.connection.body_timeout_ns = 20000000;
-    server_start(&server);
-    client_open(&client, server.http);
-    client_send(&client, "POST /streams/s HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab");
-    client_response(&client, true, &response);
-    assert_int_equal(response.status, 408);
-    response_done(&response);
-    client_await_end(&client);
-    client_close(&client);
-    client_open(&client, server.http);
-    assert_int_equal(client_stat(&client, "events", "published"), 0);
-    server_finish(&server, &client);
-}
-
-SERVER_TEST(idle_connection_is_closed_in_the_end)
-{
-    struct server server;
-    struct client client;
-    struct response response;
-    server_init(&server, "a");
-    server.options.connection.idle_timeout_ns = 20000000;
-    server_start(&server);
-    client_open(&client, server.http);
-    client_await_end(&client);
-    assert_int_equal(client.count, 0);
-    do { /* until it is in time: a request, its answer, and the end after some idle time */
-        client_close(&client);
-        client_open(&client, server.http);
-        client_try_send(&client,
-                        "POST /streams/s HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx");
-        client_await_end(&client);
-    } while (client.count == 0);
-    client_response(&client, true, &response);
-    assert_int_equal(response.status, 201);
-    assert_int_equal(client.count, 0);
-    response_done(&response);
-    server_finish(&server, &client);
-}
+/* --- limits --- */
 
 /* A page whose name leads to 127.0.0.1 is in somebody's browser, and asks by that name. */
 SERVER_TEST(requests_on_loopback_are_for_its_names_alone)
@@ -424,14 +361,11 @@ SERVER_TEST(requests_on_loopback_are_for_its_names_alone)
     server_start(&server);
     for (size_t i = 0; i < sizeof hosts / sizeof hosts[0]; i++) {
         struct client client;
-        struct response response;
         char request[128];
         client_open_tcp(&client, &server);
         snprintf(request, sizeof request, "GET /livez HTTP/1.1\r\nHost: %s\r\n\r\n", hosts[i]);
         client_send(&client, request);
-        client_response(&client, true, &response);
-        assert_int_equal(response.status, i < 3 ? 200 : 421);
-        response_done(&response);
+        client_expect_status(&client, i < 3 ? 200 : 421);
         client_close(&client);
     }
     server_stop(&server);
@@ -446,8 +380,7 @@ SERVER_TEST(connection_past_the_limit_is_closed_and_others_live_on)
     server_start(&server);
     client_open(&first, server.http);
     client_post(&first, "s", "x", 1);
-    client_open(&second, server.lines);
-    client_send(&second, "SUB s start\n");
+    client_say(&second, server.lines, "SUB s start\n");
     client_line(&second);
     client_open(&third, server.http);
     client_await_end(&third);
@@ -469,16 +402,14 @@ SERVER_TEST(origin_is_allowed_only_where_it_was_asked_for)
         server_init(&server, asked != 0 ? "a" : "b");
         server.options.connection.allow_origin = asked != 0 ? "*" : NULL;
         server_start(&server);
-        client_open(&client, server.http);
-        client_send(&client, "OPTIONS /streams/s HTTP/1.1\r\nHost: a\r\n\r\n");
+        client_say(&client, server.http, "OPTIONS /streams/s HTTP/1.1\r\nHost: a\r\n\r\n");
         client_response(&client, true, &response);
         assert_int_equal(
             !strstr(response.head, "Access-Control-Allow-Methods: GET, HEAD, POST, DELETE\r\n"),
             !asked);
         assert_int_equal(!strstr(response.head, "Access-Control-Allow-Origin: *\r\n"), !asked);
         response_done(&response);
-        client_close(&client);
-        server_stop(&server);
+        server_finish(&server, &client);
     }
 }
 

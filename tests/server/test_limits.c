@@ -20,13 +20,6 @@ static void begin_body(struct client *client, const char *address, size_t count)
     free(bytes);
 }
 
-/* Waits until something can be read. */
-static bool is_answered(const struct client *client, int wait_ms)
-{
-    struct pollfd ready = {.fd = client->fd, .events = POLLIN};
-    return poll(&ready, 1, wait_ms) == 1;
-}
-
 SERVER_TEST(bodies_that_do_not_end_have_one_bound)
 {
     struct server server;
@@ -42,10 +35,10 @@ SERVER_TEST(bodies_that_do_not_end_have_one_bound)
     /* More than 6 MiB of the 8 cannot stay: some are refused, and say so. */
     while (refused == 0) {
         for (int i = 0; i < CLIENTS; i++)
-            refused += is_answered(&clients[i], 1);
+            refused += client_is_answered(&clients[i], 1);
     }
     for (int i = 0; i < CLIENTS; i++) {
-        if (is_answered(&clients[i], 0)) {
+        if (client_is_answered(&clients[i], 0)) {
             struct response response;
             client_response(&clients[i], true, &response);
             assert_int_equal(response.status, 503);
@@ -95,8 +88,7 @@ SERVER_TEST(half_lines_have_the_same_bound)
     server.options.connection.incoming_bytes = 6 * 1024 * 1024;
     server_start(&server);
     for (int i = 0; i < CLIENTS; i++) {
-        client_open(&clients[i], server.lines);
-        client_send(&clients[i], "PUB s ack\n");
+        client_say(&clients[i], server.lines, "PUB s ack\n");
         for (size_t sent = 0; sent < PART;) {
             ssize_t now = send(clients[i].fd, bytes + sent, PART - sent, MSG_NOSIGNAL);
             if (now <= 0)
@@ -106,19 +98,93 @@ SERVER_TEST(half_lines_have_the_same_bound)
     }
     while (refused == 0) {
         for (int i = 0; i < CLIENTS; i++)
-            refused += is_answered(&clients[i], 1);
+            refused += client_is_answered(&clients[i], 1);
     }
     for (int i = 0; i < CLIENTS; i++) {
-        if (is_answered(&clients[i], 0))
+        if (client_is_answered(&clients[i], 0))
             assert_memory_equal(client_line(&clients[i]), "ERR too much is on its way", 26);
     }
-    client_open(&client, server.lines);
-    client_send(&client, "PUB s ack\nsmall\n");
+    client_say(&client, server.lines, "PUB s ack\nsmall\n");
     assert_true(strtoull(client_line(&client), NULL, 10) > 0);
     client_close(&client);
     for (int i = 0; i < CLIENTS; i++)
         client_close(&clients[i]);
     free(bytes);
+    server_stop(&server);
+}
+
+/* More than all may hold together, and no one of them more than a little. */
+BACKEND_TEST(small_bodies_are_taken_whatever_others_hold)
+{
+    enum { SMALL = 160, BODY = 16000, FIRST = 15900 };
+    struct server server;
+    struct client clients[SMALL];
+    struct client client;
+    char body[BODY];
+    memset(body, 'x', sizeof body);
+    server_init(&server, "a");
+    server.options.connection.incoming_bytes = 2 * 1024 * 1024;
+    server_start(&server);
+    for (int i = 0; i < SMALL; i++) {
+        client_say(&clients[i], server.http,
+                   "POST /streams/s HTTP/1.1\r\nHost: a\r\nContent-Length: 16000\r\n\r\n");
+        client_send_bytes(&clients[i], body, FIRST);
+    }
+    client_open(&client, server.http); /* what it is asked, it reads behind all of that */
+    free(client_get(&client, "/livez"));
+    for (int i = 0; i < SMALL; i++) {
+        client_send_bytes(&clients[i], body, BODY - FIRST);
+        client_expect_status(&clients[i], 201);
+        client_close(&clients[i]);
+    }
+    server_finish(&server, &client);
+}
+
+SERVER_TEST(bodies_that_were_published_hold_nothing)
+{
+    enum { POSTS = 8, LARGE = 1024 * 1024 };
+    struct server server;
+    struct client client;
+    char *large = calloc(1, LARGE);
+    server_init(&server, "a");
+    server.options.connection.incoming_bytes = 2 * 1024 * 1024;
+    server_start(&server);
+    client_open(&client, server.http);
+    for (int i = 0; i < POSTS; i++)
+        client_post(&client, "s", large, LARGE);
+    free(large);
+    server_finish(&server, &client);
+}
+
+/* What they send while it is stopped, the server finds before the log has written any of it:
+ * together it is too much, but of nobody is a half line the most. */
+BACKEND_TEST(half_line_of_one_that_waits_for_the_log_stays)
+{
+    enum { WAITING = 100, LINES = 3, LINE = 10000 };
+    struct server server;
+    struct client clients[WAITING];
+    char line[LINE + 1];
+    int status;
+    memset(line, 'x', LINE - 1);
+    memcpy(line + LINE - 1, "\n", 2);
+    server_init(&server, "a");
+    server.options.connection.incoming_bytes = 2 * 1024 * 1024;
+    server_start(&server);
+    for (int i = 0; i < WAITING; i++)
+        client_say(&clients[i], server.lines, "PUB s ack\n");
+    assert_int_equal(kill(server.pid, SIGSTOP), 0);
+    assert_int_equal(waitpid(server.pid, &status, WUNTRACED), server.pid);
+    for (int i = 0; i < WAITING; i++) {
+        client_send_many(&clients[i], line, LINES);
+        client_send(&clients[i], "half");
+    }
+    assert_int_equal(kill(server.pid, SIGCONT), 0);
+    for (int i = 0; i < WAITING; i++) {
+        client_send(&clients[i], " a line\n");
+        for (int j = 0; j < LINES + 1; j++)
+            assert_true(strtoull(client_line(&clients[i]), NULL, 10) > 0);
+        client_close(&clients[i]);
+    }
     server_stop(&server);
 }
 
@@ -280,8 +346,7 @@ BACKEND_TEST(tail_finds_a_descriptor_when_connections_have_taken_all)
     server.options.tails_count = 1;
     append_line(path, "one");
     server_start(&server);
-    client_open(&subscriber, server.lines);
-    client_send(&subscriber, "SUB app start\n");
+    client_say(&subscriber, server.lines, "SUB app start\n");
     assert_non_null(strstr(client_line(&subscriber), "\tone"));
     take_all_descriptors(&server, many);
     for (int i = 0; i < ROTATIONS; i++) { /* a rotated file is kept open beside the new one */
