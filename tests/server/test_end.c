@@ -247,6 +247,30 @@ SERVER_TEST(used_port_is_refused)
     server_stop(&server);
 }
 
+/* As when a server is started again before the last one has quite ended. */
+SERVER_TEST(address_that_becomes_free_soon_is_waited_for)
+{
+    struct server server, second;
+    struct client client;
+    server_init(&server, "a");
+    server_init(&second, "b");
+    memcpy(second.lines, server.lines, sizeof second.lines);
+    server_start(&server);
+    pid_t ender = fork(); /* ends the first once the second has the other of its addresses */
+    if (ender == 0) {
+        while (access(second.http + strlen("unix:"), F_OK) < 0)
+            ;
+        kill(server.pid, SIGTERM);
+        _exit(0);
+    }
+    server_start(&second);
+    assert_int_equal(waitpid(ender, NULL, 0), ender);
+    assert_int_equal(server_wait(&server), 0);
+    client_say(&client, second.lines, "PUB s ack\nx\n");
+    assert_true(strtoull(client_line(&client), NULL, 10) > 0);
+    server_finish(&second, &client);
+}
+
 SERVER_TEST(address_that_is_none_is_refused_as_usage)
 {
     struct server server;
