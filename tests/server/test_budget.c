@@ -244,6 +244,51 @@ SERVER_TEST(document_is_written_over_turns_once_for_all_who_wait)
     server_finish(&server, &client);
 }
 
+/* One that is being written may have passed it: then he is given the next. */
+SERVER_TEST(who_has_published_finds_it_in_the_document_that_he_asks_for_then)
+{
+    enum { STREAMS = 4000, ROUNDS = 30 };
+    struct server server;
+    struct client client, other;
+    server_init(&server, "a");
+    server.options.log.sync = LOG_SYNC_NEVER;
+    server_start(&server);
+    client_open(&client, server.http);
+    client_open(&other, server.http);
+    client_make_streams(&client, STREAMS);
+    for (int round = 1; round <= ROUNDS; round++) {
+        client_send(&other, "GET /streams HTTP/1.1\r\nHost: a\r\n\r\n");
+        client_post(&client, "s0", "x", 1);
+        char *body = client_get(&client, "/streams");
+        int events = 0;
+        assert_int_equal(sscanf(body, "{\"streams\":[{\"name\":\"s0\",\"events\":%d,", &events), 1);
+        assert_int_equal(events, 1 + round);
+        free(body);
+        client_expect_status(&other, 200);
+    }
+    client_close(&other);
+    server_finish(&server, &client);
+}
+
+/* All together are more than may be held at once. */
+SERVER_TEST(documents_that_were_taken_hold_no_memory)
+{
+    enum { STREAMS = 4000, TOGETHER = 80 * 1024 * 1024 };
+    struct server server;
+    struct client client;
+    server_init(&server, "a");
+    server.options.log.sync = LOG_SYNC_NEVER;
+    server_start(&server);
+    client_open(&client, server.http);
+    client_make_streams(&client, STREAMS);
+    for (size_t taken = 0; taken < TOGETHER;) {
+        char *body = client_get(&client, "/streams");
+        taken += strlen(body);
+        free(body);
+    }
+    server_finish(&server, &client);
+}
+
 SERVER_TEST(documents_that_nobody_takes_hold_up_no_other)
 {
     enum { STREAMS = 2000, ASKED = 20 };
