@@ -46,7 +46,7 @@ bool server_try(struct server *server)
         server->options.http = &http;
         server->options.http_count = 1;
         server->options.lines = &lines;
-        server->options.lines_count = 1;
+        server->options.lines_count = lines[0] != '\0';
         server->options.ready_descriptor = ready[1];
         exit(serve_run(&server->options));
     }

@@ -48,7 +48,7 @@ struct server {
     struct serve_options options; /* may be changed before server_start */
     pid_t pid;
     char http[256];
-    char lines[256];
+    char lines[256]; /* empty: no such port */
     char data[256];
     int says_to;    /* standard error, in place of the file; 0: the file */
     char said[256]; /* the file with what it says on standard error */

@@ -289,6 +289,52 @@ SERVER_TEST(documents_that_were_taken_hold_no_memory)
     server_finish(&server, &client);
 }
 
+/* Each asks for one, once the one before it is made, and takes nothing. */
+BACKEND_TEST(documents_that_nobody_takes_have_one_bound)
+{
+    enum { STREAMS = 4000, ASKERS = 300 };
+    struct server server;
+    struct client askers[ASKERS];
+    struct client client;
+    int status = 200, asked = 0;
+    server_init(&server, "a");
+    server.options.log.sync = LOG_SYNC_NEVER;
+    server_start(&server);
+    client_open(&client, server.http);
+    client_make_streams(&client, STREAMS);
+    while (status == 200 && asked < ASKERS) {
+        struct response response;
+        client_say(&askers[asked++], server.http, "GET /streams HTTP/1.1\r\nHost: a\r\n\r\n");
+        client_send(&client, "GET /streams HTTP/1.1\r\nHost: a\r\n\r\n");
+        client_response(&client, true, &response);
+        status = response.status;
+        response_done(&response);
+    }
+    assert_int_equal(status, 503);
+    for (int i = 0; i < asked; i++)
+        client_close(&askers[i]);
+    server_finish(&server, &client);
+}
+
+SERVER_TEST(metrics_are_of_so_many_streams_and_no_more)
+{
+    enum { STREAMS = 1100, STREAMS_MAX = 1000 };
+    struct server server;
+    struct client client;
+    server_init(&server, "a");
+    server.options.log.sync = LOG_SYNC_NEVER;
+    server_start(&server);
+    client_open(&client, server.http);
+    client_make_streams(&client, STREAMS);
+    char *text = client_get(&client, "/metrics");
+    int count = 0;
+    for (const char *at = text; (at = strstr(at, "\nhark_stream_events{")); at++)
+        count++;
+    assert_int_equal(count, STREAMS_MAX);
+    free(text);
+    server_finish(&server, &client);
+}
+
 SERVER_TEST(documents_that_nobody_takes_hold_up_no_other)
 {
     enum { STREAMS = 2000, ASKED = 20 };

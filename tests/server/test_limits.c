@@ -213,6 +213,24 @@ SERVER_TEST(lines_leave_places_to_http)
     server_stop(&server);
 }
 
+SERVER_TEST(port_that_is_alone_has_all_places)
+{
+    enum { PLACES = 16 };
+    struct server server;
+    struct client clients[PLACES];
+    server_init(&server, "a");
+    server.lines[0] = '\0';
+    server.options.connections_max = PLACES;
+    server_start(&server);
+    for (int i = 0; i < PLACES; i++) {
+        client_open(&clients[i], server.http);
+        free(client_get(&clients[i], "/livez"));
+    }
+    for (int i = 0; i < PLACES; i++)
+        client_close(&clients[i]);
+    server_stop(&server);
+}
+
 SERVER_TEST(address_has_no_more_connections_than_it_may)
 {
     enum { EACH = 3 };
