@@ -258,6 +258,46 @@ BACKEND_TEST(a_read_into_a_small_buffer_says_how_much_the_next_event_needs)
     close_log(loop, log);
 }
 
+/* So many that a segment's declarations are written in several parts. */
+BACKEND_TEST(each_of_many_streams_is_declared_in_a_segment_that_is_the_only_one_left)
+{
+    enum { STREAMS = 3000 };
+    const char *path = harness_path("data");
+    struct log_options options = {.sync = LOG_SYNC_NEVER};
+    struct log *log = open_log(loop, path, &options);
+    static struct append appends[STREAMS];
+    static char names[STREAMS][128];
+    static uint64_t ids[STREAMS];
+    for (int i = 0; i < STREAMS; i++) {
+        snprintf(names[i], sizeof names[i], "%0*d", 5 + i % 100, i);
+        append_start(log, &appends[i], names[i], "x", 1);
+    }
+    harness_run_until(loop, &appends[STREAMS - 1].ended);
+    delete_stream(loop, log, names[1]);
+    close_log(loop, log);
+    options.retain_bytes = 1; /* all but the newest segment go */
+    options.segment_bytes = LOG_SEGMENT_BYTES_MIN;
+    log = open_log(loop, path, &options);
+    for (int i = 0; i < STREAMS; i++)
+        ids[i] = i == 1 ? 0 : find(log, names[i])->last;
+    delete_stream(loop, log, names[2]);
+    append_text(loop, log, names[0], "y");
+    append_text(loop, log, names[0], "z");
+    harness_run(loop);
+    close_log(loop, log);
+    assert_int_equal(count_files(path, ".log"), 1);
+    log = open_log(loop, path, &options);
+    assert_int_equal(log_statistics(log)->damaged, 0);
+    assert_int_equal(log_statistics(log)->streams, STREAMS - 2);
+    for (int i = 3; i < STREAMS; i++) {
+        assert_int_equal(find(log, names[i])->last, ids[i]);
+        assert_int_equal(find(log, names[i])->count, 0);
+    }
+    assert_null(find(log, names[1]));
+    assert_null(find(log, names[2]));
+    close_log(loop, log);
+}
+
 BACKEND_TEST(many_streams_are_told_apart_across_segments_and_restarts)
 {
     enum { STREAMS = 300, ROUNDS = 12 };

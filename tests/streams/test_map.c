@@ -2,6 +2,7 @@
 #include "base/map.h"
 #include "harness/harness.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 
 enum { MEMBERS = 20000 };
@@ -71,9 +72,12 @@ static void members_come_and_go(uint64_t step)
 
 TEST(members_of_any_numbers_are_found_while_they_are_there)
 {
-    members_come_and_go(1);
+    for (int i = 0; i < 10; i++)
+        members_come_and_go(1);
+    size_t held = mallinfo2().uordblks; /* by now the allocator keeps what it keeps of each size */
     members_come_and_go(UINT64_C(1) << 32);
     members_come_and_go(UINT64_C(0x9e3779b97f4a7c15));
+    assert_int_equal(mallinfo2().uordblks, held);
 }
 
 TEST(a_map_has_about_as_many_chains_as_members)

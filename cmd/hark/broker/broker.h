@@ -20,7 +20,8 @@ struct broker_source;
 struct hark_loop;
 struct log;
 
-/* Makes a broker over an open log, which must outlive it.
+/* Makes a broker over an open log, which must outlive it. It hangs what it has of a stream on the
+ * log's table of streams, so a log has one broker at a time.
  * Takes: options: NULL for the defaults.
  * Gives: 0 and *out_broker.
  * Fails: -ENOMEM. */

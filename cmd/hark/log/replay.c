@@ -41,7 +41,7 @@ static struct log_row *stream_named(struct log *log, uint64_t generation, const 
     struct stream_entry *entry = streams_get(&log->table.names, name, length);
     if (!entry || !stream)
         return entry ? table_add(&log->table, generation, entry) : NULL;
-    table_name(stream, entry);
+    table_name(&log->table, stream, entry);
     return stream;
 }
 

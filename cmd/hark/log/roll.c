@@ -4,7 +4,8 @@
  * name in the directory are on the disk: the ids that a crashed log may have given are bounded by
  * it (see SEGMENT_SPAN). Its header says where the one before it ends, so that what a failed write
  * or sync left there never comes back: from the first try on, that one does not grow. A sequence
- * that named a file is never used again, also when the making failed.
+ * that named a file is never used again, also when the making failed. While a segment is made no
+ * stream comes or goes: those who append wait for it.
  */
 #include "log/roll.h"
 
@@ -21,6 +22,8 @@
 #include <fcntl.h>
 #include <stdlib.h>
 
+#define ROLL_BUFFER_BYTES (64u * 1024) /* what is encoded at once */
+
 static void roll_end(struct log *log, int error)
 {
     struct log_roll *roll = &log->roll;
@@ -36,62 +39,62 @@ static void roll_end(struct log *log, int error)
 
 /* --- what stands in it --- */
 
-static uint64_t declare_length(const struct log_row *stream)
-{
-    return RECORD_DECLARE_BYTES + stream->facts.entry->name_length;
-}
-
-static uint64_t put_declaration(unsigned char *to, const struct log_row *stream,
-                                const struct log_segment *segment, uint64_t offset)
+static void put_declaration(unsigned char *to, const struct log_row *stream,
+                            const struct log_segment *segment, uint64_t offset)
 {
     unsigned char *payload = to + RECORD_HEADER_BYTES;
+    const struct stream_entry *entry = stream->facts.entry;
     put64(payload, stream->facts.last);
     put64(payload + 8, stream->facts.lost);
-    memcpy(payload + RECORD_DECLARE_BYTES, stream->facts.entry->name,
-           stream->facts.entry->name_length);
+    memcpy(payload + RECORD_DECLARE_BYTES, entry->name, entry->name_length);
     struct log_record record = {
         .kind = RECORD_DECLARE,
-        .length = (uint32_t)declare_length(stream),
+        .length = RECORD_DECLARE_BYTES + entry->name_length,
         .sequence = segment->first,
         .time_ns = segment->created_ns,
         .stream = stream->facts.generation,
         .payload = payload,
     };
+    memset(payload + record.length, 0, record_padding(record.length));
     record_encode(to, &record, segment->first, offset);
-    return record_size(record.length);
 }
 
-static int make_bytes(struct log *log)
+static uint64_t declared_end(const struct log *log)
+{
+    return SEGMENT_HEADER_BYTES + log->table.declared_bytes;
+}
+
+static void put_header(struct log *log)
 {
     struct log_roll *roll = &log->roll;
     const struct log_segment *before =
         log->segment_count == 0 ? NULL : log->segments[log->segment_count - 1];
     struct log_segment_header header = {
         .version = SEGMENT_VERSION,
+        .declared = log->table.count,
         .first = roll->segment->first,
         .created_ns = roll->segment->created_ns,
         .previous_first = log->must_declare ? roll->segment->first
                           : !before         ? 0
                                             : before->first,
         .previous_end = !before ? 0 : before->end,
+        .declared_end = declared_end(log),
     };
-    uint64_t count = SEGMENT_HEADER_BYTES;
-    for (const struct log_row *stream = log->table.oldest; stream; stream = stream->after)
-        count += record_size(declare_length(stream));
-    roll->bytes = calloc(1, count);
-    if (!roll->bytes)
-        return -ENOMEM;
-    uint64_t offset = SEGMENT_HEADER_BYTES;
-    for (const struct log_row *stream = log->table.oldest; stream; stream = stream->after) {
-        check(!stream->pending);
-        offset += put_declaration(roll->bytes + offset, stream, roll->segment, offset);
-        header.declared++;
-    }
-    header.declared_end = offset;
     segment_header_encode(roll->bytes, &header);
-    roll->count = count;
-    roll->segment->end = count;
-    return 0;
+    roll->segment->end = 0;
+    roll->count = SEGMENT_HEADER_BYTES;
+}
+
+/* As many declarations as there is room for, behind what the buffer has. */
+static void put_declarations(struct log_roll *roll)
+{
+    const struct log_segment *segment = roll->segment;
+    while (roll->next && roll->count + row_declaration_size(roll->next) <= ROLL_BUFFER_BYTES) {
+        check(!roll->next->pending);
+        put_declaration(roll->bytes + roll->count, roll->next, segment, segment->end + roll->count);
+        roll->count += row_declaration_size(roll->next);
+        roll->next = roll->next->after;
+    }
 }
 
 /* --- it failed --- */
@@ -166,13 +169,31 @@ static void synced(struct hark_op *op, int64_t result)
         hark_fsync(op->loop, op, roll->segment->log->directory, name_synced);
 }
 
+static void write_part(struct log_roll *roll);
+
 static void written(struct log_transfer *transfer, int64_t result)
 {
     struct log_roll *roll = hark_container_of(transfer, struct log_roll, transfer);
-    if (result < 0)
+    struct log_segment *segment = roll->segment;
+    segment->end += roll->count;
+    roll->count = 0;
+    if (result < 0) {
         give_up(roll, result);
-    else
-        hark_fdatasync(roll->segment->log->loop, &roll->op, roll->segment->fd, synced);
+    } else if (roll->next) {
+        write_part(roll);
+    } else {
+        check(segment->end == declared_end(segment->log)); /* as its header says */
+        hark_fdatasync(segment->log->loop, &roll->op, segment->fd, synced);
+    }
+}
+
+/* A part of the declarations each: a turn of the loop does not encode all of them. */
+static void write_part(struct log_roll *roll)
+{
+    struct log_segment *segment = roll->segment;
+    put_declarations(roll);
+    transfer_write(segment->log->loop, &roll->transfer, segment->fd, roll->bytes, roll->count,
+                   segment->end, written);
 }
 
 static void open_file(struct log *log);
@@ -188,8 +209,9 @@ static void opened(struct hark_op *op, int64_t result)
         return;
     }
     roll->segment->fd = (int)result;
-    transfer_write(op->loop, &roll->transfer, roll->segment->fd, roll->bytes, roll->count, 0,
-                   written);
+    put_header(roll->segment->log);
+    roll->next = roll->segment->log->table.oldest;
+    write_part(roll);
 }
 
 static void open_file(struct log *log)
@@ -212,9 +234,10 @@ void roll_begin(struct log *log, void (*done)(struct log *log, int error))
     pending_begin(&log->pending);
     roll->done = done;
     roll->segment = segment_create(log, log->next);
+    roll->bytes = malloc(ROLL_BUFFER_BYTES);
     if (roll->segment)
         roll->segment->created_ns = hark_os_wall_clock(log->loop);
-    if (!roll->segment || segment_reserve(log) != 0 || make_bytes(log) != 0) {
+    if (!roll->segment || !roll->bytes || segment_reserve(log) != 0) {
         hark_defer(log->loop, &roll->op, memory_missing);
         return;
     }

@@ -84,7 +84,8 @@ struct log_commit {
 /* The making of the next segment: roll.c. */
 struct log_roll {
     struct log_segment *segment;
-    unsigned char *bytes;
+    struct log_row *next; /* the stream that is to be declared next */
+    unsigned char *bytes; /* what is being written */
     size_t count;
     int error;
     char mark[2 * MARK_BYTES];

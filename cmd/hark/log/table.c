@@ -7,6 +7,7 @@
 #include "log/table.h"
 
 #include "base/check.h"
+#include "log/record.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -36,11 +37,17 @@ static void link_in_order(struct log_table *table, struct log_row *stream)
     *(!before ? &table->oldest : &before->after) = stream;
 }
 
-void table_name(struct log_row *stream, struct stream_entry *entry)
+uint64_t row_declaration_size(const struct log_row *stream)
+{
+    return record_size(RECORD_DECLARE_BYTES + (uint64_t)row_name_length(stream));
+}
+
+void table_name(struct log_table *table, struct log_row *stream, struct stream_entry *entry)
 {
     check(!stream->facts.entry && !entry->row);
     stream->facts.entry = entry;
     entry->row = stream;
+    table->declared_bytes += row_declaration_size(stream);
 }
 
 struct log_row *table_add(struct log_table *table, uint64_t generation, struct stream_entry *entry)
@@ -54,7 +61,7 @@ struct log_row *table_add(struct log_table *table, uint64_t generation, struct s
     }
     stream->facts.generation = generation;
     if (entry)
-        table_name(stream, entry);
+        table_name(table, stream, entry);
     link_in_order(table, stream);
     table->count++;
     return stream;
@@ -73,6 +80,7 @@ void table_take(struct log_table *table, struct log_row *stream)
     struct stream_entry *entry = stream->facts.entry;
     map_remove(&table->by_generation, &stream->by_generation);
     if (entry) {
+        table->declared_bytes -= row_declaration_size(stream);
         stream->facts.entry = NULL;
         entry->row = NULL;
         streams_let_go(&table->names, entry);

@@ -59,8 +59,12 @@ struct log_table {
     struct streams names;
     struct map by_generation;
     uint32_t count;
+    uint64_t declared_bytes; /* what the declarations of all take in a segment */
     struct log_row *oldest, *newest;
 };
+
+/* What the declaration of a stream takes in a segment. */
+uint64_t row_declaration_size(const struct log_row *stream);
 
 /* Finds a stream; pending ones are found.
  * Gives: the stream, or NULL. */
@@ -74,7 +78,7 @@ struct log_row *table_by_generation(const struct log_table *table, uint64_t gene
 struct log_row *table_add(struct log_table *table, uint64_t generation, struct stream_entry *entry);
 
 /* Gives a nameless stream its name. */
-void table_name(struct log_row *stream, struct stream_entry *entry);
+void table_name(struct log_table *table, struct log_row *stream, struct stream_entry *entry);
 
 /* Takes a stream out of the table, and off its name. It is the caller's then, to be freed by
  * row_free. */
