@@ -51,8 +51,10 @@ static int epoll_watch(struct ready *ready, int fd, uint32_t before, uint32_t ev
     if (events == 0)
         return epoll_set(ready, EPOLL_CTL_DEL, fd, 0);
     int error = epoll_set(ready, before ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, events);
-    /* Left over from a number that was closed behind the loop's back while a copy of it lives
-     * on. */
+    /* The number was closed behind the loop's back: it came again as another file, or its
+     * registration is left over, as a copy of it lives on. */
+    if (error == -ENOENT && before)
+        return epoll_set(ready, EPOLL_CTL_ADD, fd, events);
     return error == -EEXIST ? epoll_set(ready, EPOLL_CTL_MOD, fd, events) : error;
 }
 

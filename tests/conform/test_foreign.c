@@ -414,6 +414,31 @@ BACKEND_TEST(polled_file_that_comes_back_to_its_number_is_reported)
     close_both(ends);
 }
 
+/* Its owner has closed it too early, beside a poll that is still in flight. */
+BACKEND_TEST(poll_on_a_number_that_came_again_beside_an_older_poll_is_reported)
+{
+    struct harness_op first = {0};
+    struct harness_op second = {0};
+    int old[2];
+    int again[2];
+    harness_socket_pair(loop, old);
+    hark_poll_each(loop, &first.op, old[0], HARK_POLL_EXCEPTIONAL, harness_done);
+    harness_settle(loop);
+    close(old[0]); /* too early */
+    harness_socket_pair(loop, again);
+    assert_int_equal(again[0], old[0]);
+    hark_poll(loop, &second.op, again[0], HARK_POLL_READABLE, harness_done);
+    harness_settle(loop);
+    assert_int_equal(second.calls, 0);
+    assert_int_equal(write(again[1], "x", 1), 1);
+    assert_result(harness_wait(loop, &second), HARK_POLL_READABLE);
+    hark_cancel(&first.op);
+    harness_run(loop);
+    assert_result(first.result, -ECANCELED);
+    close(old[1]);
+    close_both(again);
+}
+
 /* What is known of a number goes with its file. */
 BACKEND_TEST(number_of_a_datagram_socket_that_comes_again_as_a_stream_loses_no_byte)
 {
