@@ -111,8 +111,6 @@ static bool cancel_timers(struct hark_loop *loop)
 {
     bool any = false;
     for (uint32_t i = loop->timers.count; i-- > 0;) {
-        if (i >= loop->timers.count)
-            continue;
         struct hark_op *op = timers_op(&loop->timers, i);
         if (op->state != OP_TIMED)
             continue; /* the deadline of an op that is being cancelled */

@@ -267,6 +267,27 @@ KERNEL_TEST(repeating_poll_tells_what_was_asked_for_and_is_requested_again)
     close(fd);
 }
 
+KERNEL_TEST(receives_that_were_interrupted_are_requested_again)
+{
+    struct harness_op receive = {0};
+    struct harness_op repeating = {0};
+    char byte;
+    hark_recv(&loop, &receive.op, ends[0], &byte, 1, 0, harness_done);
+    hark_recv_each(&loop, &repeating.op, ends[1], harness_done);
+    for (int round = 0; round < 3; round++) {
+        answer(next_request().user_data, -EINTR, 0);
+        answer(next_request().user_data, -EINTR, 0);
+        reap();
+        assert_int_equal(receive.calls + repeating.calls, 0);
+    }
+    answer(next_request().user_data, 1, 0);
+    answer(next_request().user_data, 0, 0);
+    reap();
+    assert_result(receive.result, 1);
+    assert_true(repeating.ended);
+    assert_result(repeating.result, 0);
+}
+
 KERNEL_TEST(close_that_was_interrupted_has_closed)
 {
     struct harness_op closing = {0};
