@@ -117,12 +117,10 @@ struct disk {
     int64_t capacity, used; /* pages */
 };
 
-/* The wall clock of its machine, as coarse as a file's times are. */
+/* What a file's times are taken from: current_time() of Linux. */
 static inline int64_t disk_clock(const struct disk *disk)
 {
-    const int64_t tick_ns = 4000000; /* current_time() of Linux: a jiffy of HZ 250 */
-    int64_t now_ns = (int64_t)world->now_ns + disk->machine->wall_ns;
-    return now_ns - now_ns % tick_ns;
+    return (int64_t)machine_coarse_ns(disk->machine);
 }
 
 #endif

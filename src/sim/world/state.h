@@ -127,4 +127,12 @@ struct hark_sim {
 /* The one that runs; NULL: none. */
 extern struct hark_sim *world;
 
+/* A machine's wall clock as it goes by ticks: CLOCK_REALTIME_COARSE, and the times of files. */
+static inline uint64_t machine_coarse_ns(const struct machine *machine)
+{
+    const uint64_t tick_ns = 4000000; /* a jiffy of HZ 250 */
+    uint64_t now_ns = world->now_ns + (uint64_t)machine->wall_ns;
+    return now_ns - now_ns % tick_ns;
+}
+
 #endif
