@@ -29,13 +29,6 @@ void scene_enrol(struct scene *scene)
     *at = scene;
 }
 
-void scene_leave_open(const char *name)
-{
-    for (struct scene *scene = scenes; scene; scene = scene->next)
-        if (strcmp(scene->name, name) == 0)
-            scene->is_open = true;
-}
-
 /* --- one seed --- */
 
 static void count(struct worker *worker)

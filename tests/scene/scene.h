@@ -22,13 +22,10 @@ struct scene {
     uint32_t faults_off;
     const uint64_t *kept; /* seeds that have found something: they are played first */
     size_t kept_count;
-    bool is_open; /* what it finds is not mended yet (docs/PLAN.md): played only if it is named */
     struct scene *next;
 };
 
 void scene_enrol(struct scene *scene);
-/* The scene of that name, which is enrolled, is open. */
-void scene_leave_open(const char *name);
 
 /* A scene with faults of chance, one that has none, and one that says how many, and of which kinds
  * (1 << HARK_SIM_FAULT_...) there are none. The numbers behind are seeds that have found something:

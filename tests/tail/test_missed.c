@@ -164,6 +164,87 @@ BACKEND_TEST(file_cut_while_followed_goes_on_in_its_copy)
     ASSERT_FOR_GOOD("f", 5, "one", "two", "three", "four", "5");
 }
 
+/* logrotate's copytruncate. */
+static void copy_and_cut(void)
+{
+    if (access(harness_path("f.1"), F_OK) == 0)
+        rename_file("f.1", "f.2");
+    copy_file("f", "f.1");
+    cut_file("f");
+}
+
+/* It stands at its beginning both times: nothing but the second copy tells. */
+BACKEND_TEST(file_cut_again_before_anything_of_it_was_read_goes_on_in_both_copies)
+{
+    append_file("f", "one\n");
+    struct server server = open_at(loop, "f", 1, 0);
+    append_file("f", "two\n");
+    copy_and_cut();
+    wait_until_read(&server, 2);
+    harness_settle(loop);
+    append_file("f", "three\n");
+    copy_and_cut();
+    append_file("f", "four\n");
+    wait_until_read(&server, 4);
+    ASSERT_LINES(&server, "one", "two", "three", "four");
+    server_close(&server);
+    ASSERT_FOR_GOOD("f", 4, "one", "two", "three", "four");
+}
+
+BACKEND_TEST(file_cut_twice_at_once_goes_on_in_both_copies)
+{
+    append_file("f", "one\n");
+    struct server server = open_at(loop, "f", 1, 0);
+    append_file("f", "two\n");
+    copy_and_cut();
+    append_file("f", "three\n");
+    copy_and_cut();
+    append_file("f", "four\n");
+    wait_until_read(&server, 4);
+    ASSERT_LINES(&server, "one", "two", "three", "four");
+    server_close(&server);
+    ASSERT_FOR_GOOD("f", 4, "one", "two", "three", "four");
+}
+
+/* The renamed file was cut before: what it holds comes after its copy. */
+BACKEND_TEST(file_cut_and_then_renamed_is_read_behind_its_copy)
+{
+    append_file("f", "one\n");
+    struct server server = open_at(loop, "f", 1, 0);
+    append_file("f", "two\n");
+    copy_and_cut();
+    append_file("f", "three\n");
+    rename_file("f.1", "f.2");
+    rename_file("f", "f.1");
+    append_file("f", "four\n");
+    wait_until_read(&server, 4);
+    ASSERT_LINES(&server, "one", "two", "three", "four");
+    server_close(&server);
+    ASSERT_FOR_GOOD("f", 4, "one", "two", "three", "four");
+}
+
+/* A file of rotation's names that is empty may be a copy that has just been begun. */
+BACKEND_TEST(copy_that_is_being_written_is_not_read_beside_its_file)
+{
+    append_file("f", "one\n");
+    struct server server = open_at(loop, "f", 1, 0);
+    append_file("f.1", "");
+    cut_file("f");
+    wait_until_read(&server, 1);
+    harness_settle(loop);
+    append_file("f", "two\n");
+    wait_until_read(&server, 2);
+    append_file("f.1", "two\n");
+    harness_settle(loop);
+    wait_for_state(&server, "following");
+    cut_file("f");
+    append_file("f", "three\n");
+    wait_until_read(&server, 3);
+    ASSERT_LINES(&server, "one", "two", "three");
+    server_close(&server);
+    ASSERT_FOR_GOOD("f", 3, "one", "two", "three");
+}
+
 /* A head of more than the first bytes that are compared, then a line. */
 static void append_with_head(const char *name, const char *line)
 {

@@ -14,6 +14,9 @@ static struct position example(void)
     position.last = true;
     position.count = POSITION_PLACES_MAX;
     position.looked_ns = INT64_MAX;
+    position.done_count = POSITION_DONE_MAX;
+    for (uint32_t i = 0; i < POSITION_DONE_MAX; i++)
+        position.done[i] = (struct position_done){UINT64_MAX - i, INT64_MAX - i};
     for (uint32_t i = 0; i <= POSITION_PLACES_MAX; i++) {
         struct position_place *place =
             i < POSITION_PLACES_MAX ? &position.places[i] : &position.cut;
@@ -45,6 +48,8 @@ TEST(position_is_read_as_it_was_written)
     assert_int_equal(read.looked_ns, position.looked_ns);
     assert_memory_equal(read.places, position.places, sizeof read.places);
     assert_memory_equal(&read.cut, &position.cut, sizeof read.cut);
+    assert_int_equal(read.done_count, position.done_count);
+    assert_memory_equal(read.done, position.done, sizeof read.done);
 }
 
 TEST(position_of_an_older_version_is_read)

@@ -10,10 +10,13 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/say.h"
 #include "tail/source.h"
 #include "tail/tell.h"
+
+static const int64_t second_ns = 1000000000;
 
 void tail_missed_look(struct tail_follower *follower)
 {
@@ -22,10 +25,33 @@ void tail_missed_look(struct tail_follower *follower)
     follower->early_count = 0;
 }
 
-static void add_known(struct survey *survey, const struct position_place *place, int fd, bool read)
+/* A file of which nothing is published. */
+static bool is_unread(const struct position_place *place)
 {
-    survey->known[survey->known_count++] =
-        (struct survey_known){.place = *place, .fd = fd, .read = read};
+    return place->offset == 0 && place->part == 0 && place->skip == 0;
+}
+
+/* A place whose file is gone or was cut. If nothing was read, no copy has to go on there: it is one
+ * that is read from its beginning. */
+static void add_lost(struct survey *survey, const struct tail_lost *lost)
+{
+    struct survey_known *known = &survey->known[survey->known_count++];
+    *known = (struct survey_known){.place = lost->place, .fd = -1, .read = lost->read};
+    if (is_unread(&lost->place))
+        known->place.first_count = 0;
+}
+
+static void add_open(struct survey *survey, const struct tail_source *source, int fd)
+{
+    struct survey_known *known = &survey->known[survey->known_count++];
+    *known = (struct survey_known){
+        .fd = fd,
+        .fresh = !source->checked,
+        .unplaced = source->unplaced,
+        .at_path = tail_source_is_current(source),
+    };
+    tail_source_place(source, &known->place);
+    known->unread = is_unread(&known->place);
 }
 
 /* Frees a survey that was not made. */
@@ -34,33 +60,73 @@ static void survey_free(struct survey *survey)
     for (unsigned i = 0; i < survey->known_count; i++)
         if (survey->known[i].fd >= 0)
             hark_os_close_unknown(survey->known[i].fd);
+    free(survey->told);
     free(survey);
+}
+
+/* Fails: -ENOMEM. */
+static int add_told(struct survey *survey, const struct tail_follower *follower)
+{
+    if (follower->moved_count == 0)
+        return 0;
+    survey->told = calloc(follower->moved_count, sizeof *survey->told);
+    if (!survey->told)
+        return -ENOMEM;
+    survey->told_count = follower->moved_count;
+    for (unsigned i = 0; i < follower->moved_count; i++)
+        memcpy(survey->told[i], follower->moved[i].name, sizeof *survey->told);
+    return 0;
 }
 
 struct survey *tail_missed_begin(struct tail_follower *follower)
 {
     struct survey *survey = calloc(1, sizeof *survey);
-    if (!survey) {
+    if (!survey || add_told(survey, follower)) {
+        free(survey);
         follower->lacks = -ENOMEM;
         return NULL;
     }
     survey->since_ns = follower->looked_ns;
+    survey->done_count = follower->done_count;
+    memcpy(survey->done, follower->done, follower->done_count * sizeof *survey->done);
     for (const struct tail_source *source = follower->oldest; source; source = source->newer) {
-        struct position_place place;
-        tail_source_place(source, &place);
         int fd = hark_os_dup(source->fd);
         if (fd < 0) { /* what is not known would be read once more */
             follower->lacks = fd;
             survey_free(survey);
             return NULL;
         }
-        add_known(survey, &place, fd, false);
+        add_open(survey, source, fd);
     }
+    survey->open_count = survey->known_count;
     for (unsigned i = 0; i < follower->lost_count; i++)
-        add_known(survey, &follower->lost[i].place, -1, follower->lost[i].read);
+        add_lost(survey, &follower->lost[i]);
     if (follower->cut.place.inode)
-        add_known(survey, &follower->cut.place, -1, false);
+        add_lost(survey, &follower->cut);
     return survey;
+}
+
+void tail_missed_add_path(struct survey *survey, const struct resolution *found)
+{
+    struct survey_known *known = survey->known;
+    for (unsigned i = 0; i < survey->open_count; i++)
+        known[i].at_path = found->fd >= 0 && known[i].place.inode == found->inode;
+    for (unsigned i = 0; i < survey->open_count; i++)
+        if (known[i].at_path)
+            return;
+    if (found->fd < 0)
+        return;
+    int fd = hark_os_dup(found->fd);
+    if (fd < 0)
+        survey->unmade = fd;
+    else
+        known[survey->known_count++] = (struct survey_known){
+            .place = {.inode = found->inode, .born_ns = found->born_ns},
+            .fd = fd,
+            .fresh = true,
+            .unread = true,
+            .at_path = true,
+        };
 }
 
 void tail_missed_drop(struct tail_follower *follower)
@@ -77,10 +143,10 @@ void tail_missed_drop(struct tail_follower *follower)
 static struct tail_lost *lost_at(struct tail_follower *follower, const struct survey *survey,
                                  unsigned index)
 {
-    unsigned lost = survey->known_count - follower->lost_count - (follower->cut.place.inode != 0);
-    if (index < lost)
+    if (index < survey->open_count || survey->known[index].fd >= 0)
         return NULL;
-    return index - lost < follower->lost_count ? &follower->lost[index - lost] : &follower->cut;
+    index -= survey->open_count;
+    return index < follower->lost_count ? &follower->lost[index] : &follower->cut;
 }
 
 static void tell_lost(struct tail_follower *follower, struct tail_lost *lost, bool matched)
@@ -104,10 +170,11 @@ static void tell_lost(struct tail_follower *follower, struct tail_lost *lost, bo
 
 static void tell_survey(struct tail_follower *follower, const struct survey *survey)
 {
-    if (survey->error && survey->since_ns)
+    if (survey->error && survey->since_ns && survey->error != follower->survey_told)
         tail_tell(follower, LOG_WARNING,
                   "cannot look for files that were rotated unseen: %s: lines may be lost",
                   why(survey->error));
+    follower->survey_told = survey->error;
     if (survey->lost)
         tail_tell(follower, LOG_WARNING,
                   "it was rotated more often than can be followed: %u of its files are not read",
@@ -121,11 +188,12 @@ static void tell_survey(struct tail_follower *follower, const struct survey *sur
         tail_tell(follower, LOG_NOTE,
                   "%u files are passed over (%s): by their bytes they are copies of what is read",
                   survey->copies, survey->copy_name);
-    if (survey->unreadable)
+    if (survey->unreadable > follower->unreadable_told)
         tail_tell(
             follower, LOG_WARNING,
             "%u files beside it cannot be opened (%s): if they are rotated ones, lines are lost",
             survey->unreadable, survey->unreadable_name);
+    follower->unreadable_told = survey->unreadable;
     for (unsigned i = 0; i < survey->known_count; i++) {
         struct tail_lost *lost = lost_at(follower, survey, i);
         if (lost)
@@ -136,30 +204,139 @@ static void tell_survey(struct tail_follower *follower, const struct survey *sur
 /* Puts its files in front of what inotify has told since. */
 static void take_files(struct tail_follower *follower, const struct survey *survey)
 {
-    if (survey->count == 0)
+    unsigned count = 0;
+    for (unsigned i = 0; i < survey->count; i++)
+        count += survey->files[i].self < 0;
+    if (count == 0) /* those that are open stand in order */
         return;
     if (!follower->moved)
         follower->moved = calloc(TAIL_MOVED_MAX, sizeof *follower->moved);
-    if (!follower->moved || follower->moved_count + survey->count > TAIL_MOVED_MAX) {
+    if (!follower->moved || follower->moved_count + count > TAIL_MOVED_MAX) {
         tail_tell(follower, LOG_WARNING,
                   "it is rotated faster than it can be followed: lines are lost");
         return;
     }
-    memmove(follower->moved + survey->count, follower->moved,
+    memmove(follower->moved + count, follower->moved,
             follower->moved_count * sizeof *follower->moved);
-    follower->moved_count += survey->count;
+    follower->moved_count += count;
+    struct tail_moved *moved = follower->moved;
     for (unsigned i = 0; i < survey->count; i++) {
         const struct survey_file *file = &survey->files[i];
-        struct tail_moved *moved = &follower->moved[i];
+        if (file->self >= 0)
+            continue;
         const struct tail_lost *lost =
             file->known < 0 ? NULL : lost_at(follower, survey, (unsigned)file->known);
         *moved = (struct tail_moved){.inode = file->inode, .goes_on = lost};
         memcpy(moved->name, file->name, sizeof moved->name);
-        if (!lost)
-            continue;
-        moved->place = lost->place;
-        tail_tell(follower, LOG_NOTE, "it goes on in %s, which by its bytes is a copy", file->name);
+        if (lost)
+            moved->place = lost->place;
+        moved++;
+        if (lost)
+            tail_tell(follower, LOG_NOTE, "it goes on in %s, which by its bytes is a copy",
+                      file->name);
     }
+}
+
+/* The open file of that number and birth. Gives: NULL: it is not open any more. */
+static struct tail_source *find_open(const struct tail_follower *follower, uint64_t inode,
+                                     int64_t born_ns)
+{
+    struct tail_source *source = follower->oldest;
+    while (source && (source->inode != inode || source->born_ns != born_ns))
+        source = source->newer;
+    return source;
+}
+
+static struct tail_source *find_known(const struct tail_follower *follower,
+                                      const struct survey_known *known)
+{
+    return find_open(follower, known->place.inode, known->place.born_ns);
+}
+
+/* Files were cut while it was made: they are read next, which tells it to whoever reads, and then
+ * it is made anew. */
+static void suspect(struct tail_follower *follower, const struct survey *survey)
+{
+    for (unsigned i = 0; i < survey->open_count; i++) {
+        struct tail_source *source = find_known(follower, &survey->known[i]);
+        if (source)
+            source->suspect = survey->known[i].cut;
+    }
+    follower->survey_waits = true;
+}
+
+/* Something goes before it that is not open: it is read again after that. */
+static void give_up_place(struct tail_source *source)
+{
+    tail_source_forget(source);
+    source->unplaced = true;
+}
+
+/* Open files of which nothing is published. One that is a copy is closed; one that something goes
+ * before has its place after that is open. The others may be published. */
+static void sort_fresh(struct tail_follower *follower, struct survey *survey)
+{
+    struct tail_source *sources[POSITION_PLACES_MAX];
+    bool waits[POSITION_PLACES_MAX] = {false}, unopened = false;
+    int last = -1;
+    for (unsigned i = 0; i < survey->open_count; i++)
+        sources[i] = find_known(follower, &survey->known[i]);
+    for (unsigned i = 0; i < survey->count; i++) {
+        struct survey_file *file = &survey->files[i];
+        if (file->self >= 0 && (unopened || file->known >= 0 || file->self < last) &&
+            sources[file->self] && sources[file->self] != follower->reading) {
+            waits[file->self] = true;
+            file->self = -1;
+        }
+        unopened |= file->self < 0;
+        last = file->self;
+    }
+    for (unsigned i = 0; i < survey->open_count; i++) {
+        struct tail_source *source = sources[i];
+        if (!source || source->checked || source == follower->reading)
+            continue;
+        if (survey->known[i].copy)
+            tail_source_drop(source);
+        else if (waits[i] || (survey->known[i].at_path && survey->found > 0))
+            give_up_place(source);
+        else if (source->first_count > 0 && source->held) {
+            source->checked = true;
+            source->held = false;
+        }
+    }
+}
+
+/* Names that were told before the survey: it has seen those files. */
+static void drop_told(struct tail_follower *follower, const struct survey *survey)
+{
+    unsigned kept = 0;
+    for (unsigned i = 0; i < follower->moved_count; i++) {
+        bool packed;
+        if (i < survey->told_count &&
+            survey_is_rotation(follower->moved[i].name, follower->way->name, &packed))
+            continue;
+        if (kept != i)
+            follower->moved[kept] = follower->moved[i];
+        kept++;
+    }
+    follower->moved_count = kept;
+}
+
+static void take(struct tail_follower *follower, struct survey *survey)
+{
+    tell_survey(follower, survey);
+    sort_fresh(follower, survey);
+    drop_told(follower, survey);
+    take_files(follower, survey);
+    for (unsigned i = 0; i < survey->done_count; i++)
+        tail_source_done(follower, survey->done[i].inode, survey->done[i].born_ns);
+    follower->surveyed_ns = follower->walk_ns;
+    follower->undecided_ns = survey->undecided_ns;
+    follower->seen = (struct position_done){.inode = 0};
+    for (unsigned i = survey->open_count; i < survey->known_count; i++)
+        if (survey->known[i].at_path)
+            follower->seen = (struct position_done){survey->known[i].place.inode,
+                                                    survey->known[i].place.born_ns};
 }
 
 void tail_missed_take(struct tail_follower *follower)
@@ -169,15 +346,54 @@ void tail_missed_take(struct tail_follower *follower)
         follower->survey_wanted |= follower->lacks != 0; /* no survey could be begun */
         return;
     }
-    if (again_may_help(survey->error)) {
-        follower->lacks = survey->error;
+    int error = survey->unmade ? survey->unmade : survey->error;
+    if (again_may_help(error)) {
+        follower->lacks = error;
         follower->survey_wanted = true;
-    } else {
-        tell_survey(follower, survey);
-        take_files(follower, survey);
-        if (survey->passed_ns > follower->passed_ns)
-            follower->passed_ns = survey->passed_ns;
+    } else if (survey->is_void) {
+        suspect(follower, survey);
+        follower->survey_wanted = true;
+    } else if (!follower->survey_wanted) { /* else what it has found may not be so any more */
+        take(follower, survey);
     }
-    free(survey);
+    tail_missed_forget(follower);
+}
+
+void tail_missed_found(struct tail_follower *follower, const struct position_place *place)
+{
+    for (unsigned i = 0; i < follower->lost_count; i++)
+        if (memcmp(&follower->lost[i].place, place, sizeof *place) == 0)
+            follower->lost[i].place.first_count = 0;
+    if (memcmp(&follower->cut.place, place, sizeof *place) == 0)
+        follower->cut.place.first_count = 0;
+}
+
+void tail_missed_forget(struct tail_follower *follower)
+{
+    if (follower->survey)
+        free(follower->survey->told);
+    free(follower->survey);
     follower->survey = NULL;
+}
+
+void tail_missed_done(struct tail_follower *follower)
+{
+    const int64_t set_back_ns = follower->looked_ns - follower->surveyed_ns;
+    if (follower->surveyed_ns && (set_back_ns < 0 || set_back_ns > second_ns))
+        follower->looked_ns = follower->surveyed_ns;
+    else if (follower->looked_ns == 0) /* what is there when it is first seen is nobody's */
+        follower->looked_ns = (int64_t)hark_os_clock_gettime(CLOCK_REALTIME);
+    if (follower->undecided_ns && follower->undecided_ns < follower->looked_ns)
+        follower->looked_ns = follower->undecided_ns;
+    if (follower->seen.inode && follower->seen.born_ns < follower->looked_ns &&
+        !find_open(follower, follower->seen.inode, follower->seen.born_ns))
+        follower->looked_ns = follower->seen.born_ns; /* it was rotated before it was opened */
+    follower->seen.inode = 0;
+    follower->surveyed_ns = follower->undecided_ns = 0;
+    follower->lost_count = 0;
+    follower->cut.place.inode = 0;
+    for (struct tail_source *source = follower->oldest; source; source = source->newer) {
+        source->checked |= source->held && source->first_count > 0;
+        source->held = false;
+    }
 }

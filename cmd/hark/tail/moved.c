@@ -82,6 +82,51 @@ void tail_moved_open(struct tail_follower *follower)
     }
 }
 
+/* Whether a survey has found it before inotify told of it, and it was read since. */
+static bool is_read(const struct tail_follower *follower, const struct resolve_file *file)
+{
+    for (unsigned i = 0; i < follower->done_count; i++)
+        if (file->born_ns && follower->done[i].inode == file->inode &&
+            follower->done[i].born_ns == file->born_ns)
+            return true;
+    return false;
+}
+
+/* A copy of a file that was cut or is gone: it goes on where that was. */
+static void take_copy(struct tail_source *source, const struct tail_moved *moved,
+                      const struct resolve_file *file)
+{
+    tail_source_go_on(source, &moved->place, file->first, file->last);
+    tail_missed_found(source->follower, &moved->place);
+}
+
+/* A file that is open already. One of which nothing is published has its place where a survey has
+ * put it. */
+static void place_known(struct tail_follower *follower, struct tail_source *source,
+                        const struct tail_moved_file *opened)
+{
+    const struct tail_moved *moved = &opened->moved;
+    if (source->checked || !moved->inode || source == follower->reading)
+        return;
+    if (moved->goes_on)
+        take_copy(source, moved, &opened->file);
+    tail_source_retire(follower);
+    tail_source_move(source);
+    source->unplaced = false;
+}
+
+/* Too many are open: the oldest is to go. If it has no place before others are open, it goes at
+ * once. */
+static void make_room(struct tail_follower *follower)
+{
+    struct tail_source *oldest = follower->oldest;
+    oldest->leaving = true;
+    if (!oldest->unplaced || oldest == follower->reading)
+        return;
+    tail_source_drop(oldest);
+    follower->survey_wanted = true;
+}
+
 /* Takes a renamed file over, as one that is no longer at the path. Gives: false: it has to wait
  * until there is room. */
 static bool take_moved(struct tail_follower *follower, struct tail_moved_file *opened)
@@ -97,16 +142,29 @@ static bool take_moved(struct tail_follower *follower, struct tail_moved_file *o
         follower->survey_wanted = true; /* it was renamed since, or is not what it was */
         return true;
     }
+    bool packed;
+    if (file->fd == -ENOENT && survey_is_rotation(moved->name, follower->way->name, &packed)) {
+        tail_tell(follower, LOG_NOTE,
+                  "the file that was renamed to %s is not there any more: it is looked for",
+                  moved->name);
+        follower->survey_wanted = true;
+        return true;
+    }
     if (file->fd < 0) {
         tail_tell(follower, LOG_WARNING,
                   "the file that was renamed to %s cannot be read: %s: lines may be lost",
                   moved->name, why(file->fd));
         return true;
     }
-    if (tail_source_find(follower, file->device, file->inode))
+    struct tail_source *known = tail_source_find(follower, file->device, file->inode);
+    if (known) {
+        place_known(follower, known, opened);
+        return true;
+    }
+    if (!moved->inode && file->fd >= 0 && is_read(follower, file))
         return true;
     if (follower->source_count >= POSITION_PLACES_MAX - 1) { /* one is for the path's own */
-        follower->oldest->leaving = true;
+        make_room(follower);
         return false;
     }
     tail_source_retire(follower);
@@ -115,8 +173,7 @@ static bool take_moved(struct tail_follower *follower, struct tail_moved_file *o
         return false;
     file->fd = -1;
     if (moved->goes_on)
-        tail_source_go_on(source, &moved->place, file->first, file->last);
-    source->copy = moved->goes_on;
+        take_copy(source, moved, file);
     source->left_ns = hark_now(follower->tail->loop);
     follower->place_wanted = true;
     follower->rotations++;

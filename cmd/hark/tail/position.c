@@ -30,15 +30,20 @@ static size_t write_place(const char *word, const struct position_place *place, 
 
 size_t position_write(const struct position *position, char *text)
 {
-    size_t at = (size_t)snprintf(text, POSITION_TEXT_BYTES,
-                                 HEADING " lines %" PRIu32 " source %" PRId32
-                                         " last %d files %" PRIu32 " looked %" PRId64 " cut %d\n",
-                                 position->lines, position->source, position->last, position->count,
-                                 position->looked_ns, position->cut.inode != 0);
+    size_t at =
+        (size_t)snprintf(text, POSITION_TEXT_BYTES,
+                         HEADING " lines %" PRIu32 " source %" PRId32 " last %d files %" PRIu32
+                                 " looked %" PRId64 " cut %d done %" PRIu32 "\n",
+                         position->lines, position->source, position->last, position->count,
+                         position->looked_ns, position->cut.inode != 0, position->done_count);
     for (uint32_t i = 0; i < position->count; i++)
         at += write_place("inode", &position->places[i], text + at, POSITION_TEXT_BYTES - at);
     if (position->cut.inode)
         at += write_place("cut", &position->cut, text + at, POSITION_TEXT_BYTES - at);
+    for (uint32_t i = 0; i < position->done_count; i++)
+        at += (size_t)snprintf(text + at, POSITION_TEXT_BYTES - at,
+                               "done %" PRIu64 " born %" PRId64 "\n", position->done[i].inode,
+                               position->done[i].born_ns);
     return at;
 }
 
@@ -65,6 +70,12 @@ static bool read_place(const char *word, const char *line, struct position_place
            place->last_count <= POSITION_LAST_BYTES && place->last_count <= place->offset;
 }
 
+static bool read_done(const char *line, struct position_done *done)
+{
+    return line &&
+           sscanf(line, "done %" SCNu64 " born %" SCNd64, &done->inode, &done->born_ns) == 2;
+}
+
 int position_read(const char *text, size_t count, struct position *out_position)
 {
     char copy[POSITION_TEXT_BYTES];
@@ -77,11 +88,11 @@ int position_read(const char *text, size_t count, struct position *out_position)
     const char *line = copy;
     if (sscanf(line,
                HEADING " lines %" SCNu32 " source %" SCNd32 " last %d files %" SCNu32
-                       " looked %" SCNd64 " cut %d",
-               &position.lines, &position.source, &last, &position.count, &position.looked_ns,
-               &cut) < 4 ||
-        position.count > POSITION_PLACES_MAX || position.source >= (int32_t)position.count ||
-        position.source < -1)
+                       " looked %" SCNd64 " cut %d done %" SCNu32,
+               &position.lines, &position.source, &last, &position.count, &position.looked_ns, &cut,
+               &position.done_count) < 4 ||
+        position.count > POSITION_PLACES_MAX || position.done_count > POSITION_DONE_MAX ||
+        position.source >= (int32_t)position.count || position.source < -1)
         return -EINVAL;
     position.last = last != 0;
     for (uint32_t i = 0; i < position.count; i++) {
@@ -92,6 +103,13 @@ int position_read(const char *text, size_t count, struct position *out_position)
     line = next_line(line);
     if (!line || (cut && (!read_place("cut", line, &position.cut) || !next_line(line))))
         return -EINVAL;
+    if (cut)
+        line = next_line(line);
+    for (uint32_t i = 0; i < position.done_count; i++) {
+        if (!read_done(line, &position.done[i]) || !next_line(line))
+            return -EINVAL;
+        line = next_line(line);
+    }
     *out_position = position;
     return 0;
 }

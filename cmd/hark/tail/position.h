@@ -21,6 +21,7 @@
 
 enum {
     POSITION_PLACES_MAX = 8,
+    POSITION_DONE_MAX = 6,
     POSITION_TEXT_BYTES = 1920, /* of the text with its final NUL */
     POSITION_FIRST_BYTES = 512, /* of a file's beginning, which tell it from another, */
     POSITION_LAST_BYTES = 512,  /* and of what stands before the place */
@@ -44,6 +45,13 @@ struct position_place {
                       has not read them yet */
 };
 
+/* A file that is done with, of the moment of the last look or younger: nothing but this tells it
+ * from one that is new. */
+struct position_done {
+    uint64_t inode;
+    int64_t born_ns; /* 0: not known */
+};
+
 struct position {
     uint32_t lines;    /* of the batch that follows the record */
     int32_t source;    /* from which place they are; -1: from none that can be read again */
@@ -51,6 +59,8 @@ struct position {
     int64_t looked_ns; /* wall clock: files born before are known, or no matter; 0: not known */
     /* where a file stood when it was cut: a copy may be there; inode 0: none */
     struct position_place cut;
+    uint32_t done_count;
+    struct position_done done[POSITION_DONE_MAX];
     uint32_t count;                                    /* of the places */
     struct position_place places[POSITION_PLACES_MAX]; /* the oldest file first */
 };

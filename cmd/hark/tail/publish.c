@@ -116,7 +116,7 @@ static void batch_ended(struct tail_follower *follower)
     if (follower->reading->dirty)
         follower->reading->leaving = false;
     if (batch->final && follower->reading->leaving)
-        tail_source_close(follower->reading);
+        tail_source_finish(follower->reading);
     tail_places_keep(follower, (uint64_t)batch->record_result);
     if (follower->tail->closing || follower->stopped)
         return;
@@ -293,7 +293,7 @@ static void fill_batch(struct tail_follower *follower, bool final)
 bool tail_publish(struct tail_follower *follower, tail_published *done)
 {
     struct tail_source *source = follower->reading;
-    bool final = source->leaving && !source->dirty;
+    bool final = source->leaving && !source->dirty && !source->more;
     if (follower->buffer.source != source)
         return false;
     if (!has_batch(follower)) {

@@ -2,8 +2,13 @@
  *
  * Before bytes are taken, the file's beginning and what stands before them are compared with what
  * they were: a file that was cut and has grown again past the place that was reached looks, by its
- * length, as if it had only grown; and many logs begin with the same lines each time. What is read
- * short of what was asked for is the end for now: whatever is appended later is told by inotify.
+ * length, as if it had only grown; and many logs begin with the same lines each time. Only a read
+ * that moves nothing is the end for now, as a read may move less than there is: what is appended
+ * later is told by inotify.
+ *
+ * A file of which nothing is published tells nothing of what it was before: it may have been copied
+ * and cut since it was last looked at. So its first bytes wait until all names were looked at once
+ * more, after they were read: what goes before them is open by then.
  */
 #include "tail/read.h"
 
@@ -23,12 +28,25 @@ static void read_more(struct tail_follower *follower);
 static void read_bytes(struct tail_follower *follower);
 static void read_step(struct tail_follower *follower);
 
+/* It is not read on before all names were looked at. */
+static void hold(struct tail_follower *follower, struct tail_source *source)
+{
+    source->dirty = true;
+    source->held = true;
+    follower->busy = false;
+    follower->reading = NULL;
+    follower->survey_wanted = true;
+    follower->steps->walk(follower);
+}
+
 /* The file was cut, or written anew from its beginning. Whoever cuts a file has often copied it
  * before: what was not read yet is looked for there, and goes first. */
 static void begin_anew(struct tail_follower *follower, struct tail_source *source)
 {
-    tail_source_place(source, &follower->cut.place);
-    follower->cut.told = false;
+    if (source->offset > 0 || source->part > 0 || source->skip > 0) {
+        tail_source_place(source, &follower->cut.place);
+        follower->cut.told = false;
+    }
     tail_tell(follower, LOG_NOTE, "the file was truncated: reading it from its beginning");
     follower->truncations++;
     source->offset = 0;
@@ -36,14 +54,10 @@ static void begin_anew(struct tail_follower *follower, struct tail_source *sourc
     source->skip = 0;
     source->first_count = 0;
     source->last_count = 0;
-    source->dirty = true;
-    source->held = true;
+    source->checked = false;
     follower->buffer.source = NULL;
-    follower->busy = false;
-    follower->reading = NULL;
-    follower->survey_wanted = true;
     follower->place_wanted = true;
-    follower->steps->walk(follower);
+    hold(follower, source);
 }
 
 /* The file stays the next to be read: nothing that came later goes before it. */
@@ -150,20 +164,41 @@ static size_t bytes_before(const struct tail_follower *follower, char *out)
     return published + waiting;
 }
 
+/* The first bytes of a file: they wait once there is a line, or enough that tells them from others.
+ * Less is read again from the beginning when there is more: it would not tell that the file was cut
+ * meanwhile.
+ * Gives: true: they wait. */
+static bool wait_for_check(struct tail_follower *follower)
+{
+    struct tail_buffer *buffer = &follower->buffer;
+    struct tail_source *source = follower->reading;
+    bool ends = !source->more;
+    if (buffer->count >= POSITION_FIRST_BYTES || (ends && source->leaving && buffer->count > 0) ||
+        memchr(buffer->block + SPLIT_MARK_BYTES_MAX, '\n', buffer->count)) {
+        hold(follower, source);
+        return true;
+    }
+    if (ends) {
+        bool dirty = source->dirty;
+        tail_source_forget(source);
+        source->dirty = dirty;
+    }
+    return false;
+}
+
 /* Takes what was read behind the bytes that were read once more. */
 static void take_bytes(struct tail_follower *follower, size_t count)
 {
     struct tail_buffer *buffer = &follower->buffer;
-    size_t asked = buffer->room - buffer->count;
     follower->read_told = 0;
     if (!follower->lacks)
         follower->again.wait_ns = 0;
     note_first(follower->reading, buffer->block + SPLIT_MARK_BYTES_MAX + buffer->count, count,
                buffer->start + buffer->count);
     buffer->count += count;
-    if (count == asked)
-        follower->reading->dirty = true; /* there may be more */
-    read_step(follower);
+    follower->reading->more = count > 0;
+    if (follower->reading->checked || !wait_for_check(follower))
+        read_step(follower);
 }
 
 static void bytes_read(struct hark_op *op, int64_t count)
@@ -257,7 +292,7 @@ static void first_read(struct hark_op *op, int64_t count)
 static void read_more(struct tail_follower *follower)
 {
     struct tail_source *source = follower->reading;
-    source->dirty = false;
+    source->dirty = source->more = source->suspect = false;
     if (source->first_count == 0)
         return read_bytes(follower);
     pending_begin(&follower->tail->pending);
@@ -282,19 +317,27 @@ static void read_step(struct tail_follower *follower)
         return;
     if (follower->stopped || follower->tail->closing)
         return;
-    if (source->dirty)
+    if (source->dirty || source->more)
         return read_more(follower);
     if (source->leaving)
-        tail_source_close(source);
+        tail_source_finish(source);
     at_end(follower);
 }
 
-/* The oldest file that may have something. */
-static struct tail_source *choose(struct tail_follower *follower)
+/* The oldest file that may have something; but one that was cut first. Nothing goes before a file
+ * that is held. *out_held: there is one. */
+static struct tail_source *choose(struct tail_follower *follower, bool *out_held)
 {
+    *out_held = false;
     for (struct tail_source *source = follower->oldest; source; source = source->newer)
-        if ((source->dirty || source->leaving) && !source->held)
+        if (source->suspect)
             return source;
+    for (struct tail_source *source = follower->oldest; source && !*out_held;
+         source = source->newer) {
+        *out_held = source->held;
+        if ((source->dirty || source->more || source->leaving) && !source->held)
+            return source;
+    }
     return NULL;
 }
 
@@ -311,10 +354,15 @@ void tail_read(struct tail_follower *follower)
 {
     if (follower->busy || !follower->walked || follower->stopped || follower->tail->closing)
         return;
-    struct tail_source *source = choose(follower);
+    bool held;
+    struct tail_source *source = choose(follower, &held);
     if (!source) {
         shrink(&follower->buffer);
-        follower->state = follower->current ? "following" : "waiting for the file";
+        follower->state = held                ? "looking for rotated files"
+                          : follower->current ? "following"
+                                              : "waiting for the file";
+        if (follower->survey_waits)
+            follower->steps->walk(follower);
         return;
     }
     follower->state = "reading";

@@ -223,16 +223,17 @@ void resolve_path(int inotify, const char *path, struct resolution *out_resoluti
 }
 
 /* Whether an open file is the one of a place: its number, its birth, its length and its bytes. */
-static bool is_place(int fd, const struct position_place *place, struct resolve_file *file)
+static int is_place(int fd, const struct position_place *place, struct resolve_file *file)
 {
     struct stat status;
-    if (hark_os_fstat(fd, &status) || !S_ISREG(status.st_mode) || status.st_ino != place->inode)
-        return false;
+    int error = hark_os_fstat(fd, &status);
+    if (error || !S_ISREG(status.st_mode) || status.st_ino != place->inode)
+        return error;
     file->device = status.st_dev;
     file->inode = status.st_ino;
     file->born_ns = survey_birth(fd);
     if (place->born_ns && file->born_ns && place->born_ns != file->born_ns)
-        return false;
+        return 0;
     return survey_begins_as(fd, place, file->first, file->last);
 }
 
@@ -252,8 +253,10 @@ static bool open_place(int inotify, int directory, const char *name,
         note_shortage(file, fd);
         return false;
     }
-    if (!is_place(fd, place, file)) {
+    int result = is_place(fd, place, file);
+    if (result <= 0) {
         hark_os_close_unknown(fd);
+        note_shortage(file, result);
         return false;
     }
     file->fd = fd;
@@ -326,6 +329,12 @@ void resolve_name(int inotify, const char *directory, const char *name,
     out_file->device = status.st_dev;
     out_file->inode = status.st_ino;
     out_file->born_ns = survey_birth(fd);
-    out_file->begins = place && survey_begins_as(fd, place, out_file->first, out_file->last);
+    int begins = place ? survey_begins_as(fd, place, out_file->first, out_file->last) : 0;
+    if (again_may_help(begins)) {
+        hark_os_close_unknown(fd);
+        out_file->fd = begins;
+        return;
+    }
+    out_file->begins = begins > 0;
     out_file->watch = watch_file(inotify, fd, path);
 }

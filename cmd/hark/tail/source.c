@@ -52,6 +52,7 @@ void tail_source_go_on(struct tail_source *source, const struct position_place *
     memcpy(source->first, first, place->first_count);
     source->last_count = place->last_count;
     memcpy(source->last, last, place->last_count);
+    source->checked = place->first_count > 0 || place->offset > 0;
 }
 
 static void unlink_source(struct tail_source *source)
@@ -86,16 +87,51 @@ void tail_source_close(struct tail_source *source)
         follower->buffer.source = NULL;
     if (follower->reading == source)
         follower->reading = NULL;
-    /* Older files are read, or open; of the same tick some may still wait. */
-    int64_t read_ns = source->born_ns + (follower->moved_count == 0);
-    if (read_ns > follower->looked_ns)
-        follower->looked_ns = read_ns;
-    if (source->copy) /* that it is read is all that tells it from a new file */
-        tail_source_place(source, &follower->cut.place);
     unlink_source(source);
     follower->source_count--;
     pending_begin(&follower->tail->pending);
     hark_close(follower->tail->loop, &source->close, source->fd, source_closed);
+}
+
+void tail_source_drop(struct tail_source *source)
+{
+    struct tail_follower *follower = source->follower;
+    if (source->born_ns && source->born_ns < follower->looked_ns)
+        follower->looked_ns = source->born_ns;
+    tail_source_close(source);
+}
+
+void tail_source_finish(struct tail_source *source)
+{
+    tail_source_done(source->follower, source->inode, source->born_ns);
+    tail_source_close(source);
+}
+
+void tail_source_done(struct tail_follower *follower, uint64_t inode, int64_t born_ns)
+{
+    unsigned count = follower->done_count;
+    if (born_ns == 0) { /* its last write stands for it, which was before */
+        int64_t now_ns = survey_now();
+        follower->looked_ns = now_ns > follower->looked_ns ? now_ns : follower->looked_ns;
+        return;
+    }
+    for (unsigned i = 0; i < count; i++)
+        if (follower->done[i].inode == inode && follower->done[i].born_ns == born_ns)
+            return;
+    if (count == TAIL_DONE_MAX) {
+        count--;
+        memmove(follower->done, follower->done + 1, count * sizeof *follower->done);
+    }
+    follower->done[count] = (struct position_done){inode, born_ns};
+    follower->done_count = count + 1;
+}
+
+void tail_source_forget(struct tail_source *source)
+{
+    source->first_count = 0;
+    source->dirty = true;
+    if (source->follower->buffer.source == source)
+        source->follower->buffer.source = NULL;
 }
 
 void tail_source_passed(struct tail_source *source, const char *bytes, size_t count)
@@ -131,8 +167,21 @@ void tail_source_positions(const struct tail_follower *follower, struct position
 {
     struct position position = {
         .source = -1, .looked_ns = follower->looked_ns, .cut = follower->cut.place};
-    for (const struct tail_source *source = follower->oldest; source; source = source->newer)
-        tail_source_place(source, &position.places[position.count++]);
+    for (const struct tail_source *source = follower->oldest; source; source = source->newer) {
+        struct position_place *place = &position.places[position.count++];
+        tail_source_place(source, place);
+        if (!source->checked) /* nothing tells it from what may go before it */
+            place->first_count = 0;
+    }
+    for (unsigned i = follower->done_count; i-- > 0;) {
+        const struct position_done *done = &follower->done[i];
+        if (done->born_ns < position.looked_ns)
+            continue;
+        if (position.done_count < POSITION_DONE_MAX)
+            position.done[position.done_count++] = *done;
+        else
+            position.looked_ns = done->born_ns + 1; /* more than there is room for: */
+    }
     *out_position = position;
 }
 
@@ -166,16 +215,21 @@ void tail_source_retire(struct tail_follower *follower)
     follower->current = false;
 }
 
-void tail_source_return(struct tail_follower *follower, struct tail_source *source)
+void tail_source_move(struct tail_source *source)
 {
-    struct tail_source **link = &follower->oldest;
+    struct tail_source **link = &source->follower->oldest;
     unlink_source(source);
     while (*link) {
         (*link)->dirty = true; /* as in tail_source_add */
         link = &(*link)->newer;
     }
     *link = source;
-    source->leaving = false;
     source->dirty = true;
+}
+
+void tail_source_return(struct tail_follower *follower, struct tail_source *source)
+{
+    tail_source_move(source);
+    source->leaving = source->unplaced = false;
     follower->current = true;
 }

@@ -14,8 +14,23 @@ int tail_source_add(struct tail_follower *follower, int fd, int watch, uint64_t 
 void tail_source_go_on(struct tail_source *source, const struct position_place *place,
                        const char *first, const char *last);
 
-/* Closes a file that is done. */
+/* Closes a file. */
 void tail_source_close(struct tail_source *source);
+
+/* Closes a file of which nothing is published: it is new where it is seen again. */
+void tail_source_drop(struct tail_source *source);
+
+/* Closes a file that is done with. */
+void tail_source_finish(struct tail_source *source);
+
+/* Notes that a file is done with: it is not read when it is seen again. */
+void tail_source_done(struct tail_follower *follower, uint64_t inode, int64_t born_ns);
+
+/* Forgets what was read of a file of which nothing is published. */
+void tail_source_forget(struct tail_source *source);
+
+/* An older file becomes the newest of them. */
+void tail_source_move(struct tail_source *source);
 
 /* The place has moved past these bytes, which follow the bytes that the source keeps. */
 void tail_source_passed(struct tail_source *source, const char *bytes, size_t count);

@@ -125,6 +125,13 @@ static void choose_since(struct tail_start *start)
     const struct position *position = &start->position;
     const struct tail_source *newest = tail_source_newest(follower);
     follower->looked_ns = position->looked_ns;
+    memcpy(follower->done, position->done, position->done_count * sizeof *position->done);
+    follower->done_count = position->done_count;
+    for (unsigned i = 0; i < follower->lost_count; i++) {
+        const struct tail_lost *lost = &follower->lost[i];
+        if (lost->read && lost->place.born_ns)
+            tail_source_done(follower, lost->place.inode, lost->place.born_ns);
+    }
     if (position->looked_ns > start->now_ns)
         tail_tell(follower, LOG_WARNING,
                   "the clock was set back: files that were rotated since may be read twice");

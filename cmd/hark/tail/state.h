@@ -49,6 +49,7 @@ enum {
     TAIL_MOVED_MAX = 256, /* names kept of files that were renamed and are not open yet */
     TAIL_MOVED_WALK = 16, /* of which so many are opened at a time */
     TAIL_EARLY_MAX = 64,  /* renamings kept during a walk */
+    TAIL_DONE_MAX = 64,   /* files that are done with and kept in mind */
     TAIL_RECORDS_NAME_BYTES = 32,
 };
 
@@ -99,10 +100,14 @@ struct tail_source {
     uint32_t part;    /* parts of the line at the offset that are published */
     uint32_t first_count;
     uint32_t last_count;
-    bool dirty;   /* it may have grown */
-    bool leaving; /* to be let go once it is read to its end */
-    bool held;    /* it was cut: what its copy still has goes first */
-    bool copy;    /* of a file that was cut or is gone */
+    bool dirty;    /* it may have grown */
+    bool more;     /* the last read moved something: what follows may be there */
+    bool leaving;  /* to be let go once it is read to its end */
+    bool checked;  /* nothing goes before it: it may be published. Else nothing of it is, and its
+                     place tells of its beginning */
+    bool unplaced; /* it stands before files that go before it */
+    bool held;     /* what goes before it is being looked for */
+    bool suspect;  /* a survey has seen that it was cut */
     char first[POSITION_FIRST_BYTES];
     char last[POSITION_LAST_BYTES]; /* what stands before the offset */
 };
@@ -187,7 +192,6 @@ struct tail_follower {
     bool walked;                /* once */
     char directory[PATH_MAX];   /* in which the path ended at the last walk */
     int64_t walk_ns;            /* the clock of births when the last walk began */
-    int64_t looked_ns;          /* files born before are known, or no matter */
     int told;                   /* the last trouble with the path that was reported */
     int lacks;                  /* what the last walk lacked, and another may find; 0: nothing */
     bool incomplete;            /* so that a file which is there is not open */
@@ -201,12 +205,20 @@ struct tail_follower {
 
     /* missed.c */
     bool survey_wanted;    /* the next walk looks at all names */
+    bool survey_waits;     /* but not before a file that was cut is begun anew */
     struct survey *survey; /* while it does */
-    struct tail_lost cut;  /* the last file that was cut, as it was; inode 0: none */
-    int64_t passed_ns;     /* no copy that was passed over is younger: it may be of the tick of the
-                              look itself */
+    struct tail_lost cut;  /* the file that was cut, as it was, until its copy is found; inode 0:
+                              none */
+    int64_t surveyed_ns;   /* when the last look at all names began; 0: its files are open */
+    struct position_done seen; /* stood at the path then, and was not open; inode 0: none */
+    int64_t undecided_ns; /* no file that it could not decide about is older; 0: there is none */
+    int survey_told;      /* the last trouble with it that was reported */
+    unsigned unreadable_told;
 
     /* source.c, let_go.c */
+    int64_t looked_ns;                        /* files born before are known, or no matter */
+    struct position_done done[TAIL_DONE_MAX]; /* these are done with, the last ones */
+    unsigned done_count;
     struct tail_source *oldest;
     unsigned source_count;
     bool current; /* the newest source stands at the path */

@@ -13,7 +13,7 @@
 #include "tail/again.h"
 #include "tail/directory.h"
 
-enum { COMPARED_BYTES = 64 * 1024 };
+enum { COMPARED_BYTES = 64 * 1024, TRIES_MAX = 16 };
 
 static const int64_t second_ns = 1000000000;
 
@@ -126,58 +126,85 @@ int64_t survey_now(void)
 }
 
 /* A read may move less than was asked, also of a file.
- * Gives: whether all of it is there, and was read. */
-static bool read_all(int fd, char *bytes, size_t count, int64_t offset)
+ * Gives: 1: all of it was read; 0: it is not there. */
+static int read_all(int fd, char *bytes, size_t count, int64_t offset)
 {
     while (count > 0) {
         int64_t got = hark_os_pread(fd, bytes, count, offset);
         if (got <= 0)
-            return false;
+            return (int)got;
         bytes += got;
         offset += got;
         count -= (size_t)got;
     }
-    return true;
+    return 1;
 }
 
-bool survey_begins_as(int fd, const struct position_place *place, char *first, char *last)
+int survey_begins_as(int fd, const struct position_place *place, char *first, char *last)
 {
     struct stat status;
-    if (hark_os_fstat(fd, &status) || (uint64_t)status.st_size < place->offset)
-        return false;
-    return read_all(fd, first, place->first_count, 0) &&
-           position_hash(first, place->first_count) == place->first_hash &&
-           read_all(fd, last, place->last_count, (int64_t)(place->offset - place->last_count)) &&
-           (place->last_count == 0 || position_hash(last, place->last_count) == place->last_hash);
+    int result = hark_os_fstat(fd, &status);
+    if (result)
+        return result;
+    if ((uint64_t)status.st_size < place->offset)
+        return 0;
+    result = read_all(fd, first, place->first_count, 0);
+    if (result > 0 && place->first_count &&
+        position_hash(first, place->first_count) != place->first_hash)
+        return 0;
+    if (result > 0)
+        result =
+            read_all(fd, last, place->last_count, (int64_t)(place->offset - place->last_count));
+    if (result > 0 && place->last_count &&
+        position_hash(last, place->last_count) != place->last_hash)
+        return 0;
+    return result;
 }
 
-/* Compares up to `most` bytes of two files at an offset. */
-static bool same_bytes(int a, int b, off_t offset, size_t most)
+/* Compares up to `most` bytes of two files at an offset. Gives and fails: as survey_begins_as. */
+static int same_bytes(int a, int b, off_t offset, size_t most)
 {
     char bytes[2][4096];
     while (most > 0) {
         size_t part = most < sizeof bytes[0] ? most : sizeof bytes[0];
-        if (!read_all(a, bytes[0], part, offset) || !read_all(b, bytes[1], part, offset) ||
-            memcmp(bytes[0], bytes[1], part) != 0)
-            return false;
+        int result = read_all(a, bytes[0], part, offset);
+        if (result > 0)
+            result = read_all(b, bytes[1], part, offset);
+        if (result <= 0)
+            return result;
+        if (memcmp(bytes[0], bytes[1], part) != 0)
+            return 0;
         offset += (off_t)part;
         most -= part;
     }
-    return true;
+    return 1;
 }
 
-/* Whether a file is a copy of what another one holds, or of its beginning. */
-static bool is_copy(int fd, const struct stat *status, int of)
+/* Whether a file is a copy of what another one holds, or of its beginning. Gives and fails: as
+ * survey_begins_as. */
+static int is_copy(int fd, const struct stat *status, int of)
 {
     off_t size = status->st_size;
     struct stat whole;
-    if (size == 0 || hark_os_fstat(of, &whole) || whole.st_size < size)
-        return false;
+    int error = hark_os_fstat(of, &whole);
+    if (error || size == 0 || whole.st_size < size)
+        return error;
     size_t part = size < COMPARED_BYTES ? (size_t)size : COMPARED_BYTES;
-    return same_bytes(fd, of, 0, part) && same_bytes(fd, of, size - (off_t)part, part);
+    int result = same_bytes(fd, of, 0, part);
+    return result > 0 ? same_bytes(fd, of, size - (off_t)part, part) : result;
 }
 
-/* Puts a file into the list, by its last write. */
+/* By their last writes; in the same tick as they were told of, or by their names. */
+static bool is_older(const struct survey_file *file, const struct survey_file *than)
+{
+    if (file->written_ns != than->written_ns)
+        return file->written_ns < than->written_ns;
+    if (file->rank >= 0 && than->rank >= 0)
+        return file->rank < than->rank;
+    return older_name(file->name, than->name);
+}
+
+/* Puts a file into the list. */
 static void insert(struct survey *survey, const struct survey_file *file)
 {
     unsigned at = survey->count;
@@ -186,14 +213,25 @@ static void insert(struct survey *survey, const struct survey_file *file)
         return;
     }
     survey->count++;
-    while (at > 0 && (survey->files[at - 1].written_ns > file->written_ns ||
-                      (survey->files[at - 1].written_ns == file->written_ns &&
-                       older_name(file->name, survey->files[at - 1].name)))) {
+    survey->found += file->self < 0;
+    while (at > 0 && is_older(file, &survey->files[at - 1])) {
         survey->files[at] = survey->files[at - 1];
         at--;
     }
     survey->files[at] = *file;
 }
+
+/* --- which file is which --- */
+
+/* A file that is being looked at. */
+struct candidate {
+    int fd;
+    struct stat status;
+    int64_t born_ns;
+    struct survey_file file;
+    bool fresh; /* it is one of the fresh ones, */
+    bool cut;   /* or one that was cut, and is not open */
+};
 
 /* Whether an inode's number and birth are those of a place. */
 static bool is_same_file(const struct position_place *place, uint64_t inode, int64_t born_ns)
@@ -202,20 +240,48 @@ static bool is_same_file(const struct position_place *place, uint64_t inode, int
            (place->born_ns == 0 || born_ns == 0 || place->born_ns == born_ns);
 }
 
-/* Whether somebody reads the file already, or has. *out_cut: it is one that was cut, and is not
- * open. */
-static bool is_known(const struct survey *survey, uint64_t inode, int64_t born_ns, bool *out_cut)
+/* Whether somebody reads the file already, or has. */
+static bool is_known(const struct survey *survey, struct candidate *looked)
 {
-    *out_cut = false;
+    looked->file.self = -1;
     for (unsigned i = 0; i < survey->known_count; i++) {
         const struct survey_known *known = &survey->known[i];
-        if (!is_same_file(&known->place, inode, born_ns))
+        if (!is_same_file(&known->place, looked->file.inode, looked->born_ns))
             continue;
-        if (known->fd >= 0 || known->read)
+        if (known->read || (known->fd >= 0 && !known->fresh))
             return true;
-        *out_cut = true;
+        looked->fresh |= known->fd >= 0;
+        looked->cut |= known->fd < 0;
+        if (i < survey->open_count)
+            looked->file.self = (int)i;
     }
+    looked->cut &= !looked->fresh;
     return false;
+}
+
+/* Gives: where it stands among those that were told of, -1: nowhere. */
+static int told_at(const struct survey *survey, const char *name)
+{
+    for (unsigned i = 0; i < survey->told_count; i++)
+        if (strcmp(survey->told[i], name) == 0)
+            return SURVEY_KNOWN_MAX + (int)i;
+    return -1;
+}
+
+static bool is_done(const struct survey *survey, const struct candidate *looked)
+{
+    for (unsigned i = 0; i < survey->done_count; i++)
+        if (survey->done[i].inode == looked->file.inode &&
+            survey->done[i].born_ns == looked->born_ns)
+            return true;
+    return false;
+}
+
+static void add_done(struct survey *survey, const struct candidate *looked)
+{
+    if (survey->done_count < SURVEY_DONE_MAX && !is_done(survey, looked))
+        survey->done[survey->done_count++] =
+            (struct position_done){looked->file.inode, looked->born_ns};
 }
 
 /* Of which file, that is gone or was cut, this one is a copy. Gives: -1: of none. */
@@ -224,65 +290,119 @@ static int copy_of(struct survey *survey, int fd)
     char first[POSITION_FIRST_BYTES], last[POSITION_LAST_BYTES];
     for (unsigned i = 0; i < survey->known_count; i++) {
         const struct survey_known *known = &survey->known[i];
-        if (known->fd < 0 && !known->read && known->place.first_count &&
-            survey_begins_as(fd, &known->place, first, last))
+        if (known->fd >= 0 || known->read || !known->place.first_count)
+            continue;
+        int result = survey_begins_as(fd, &known->place, first, last);
+        if (result < 0)
+            survey->error = result;
+        else if (result)
             return (int)i;
     }
     return -1;
 }
 
-/* Decides about one file. */
-static void look_at(struct survey *survey, int fd, const char *name, bool packed)
+/* It goes on where a file stood that is gone or was cut, if it has more than was read of that. */
+static void take_copy(struct survey *survey, struct candidate *looked)
 {
-    struct stat status;
-    struct survey_file file = {.known = -1};
-    bool cut;
-    if (hark_os_fstat(fd, &status) || !S_ISREG(status.st_mode))
-        return;
-    int64_t born_ns = survey_birth(fd);
-    file.written_ns = status.st_mtim.tv_sec * second_ns + status.st_mtim.tv_nsec;
-    file.inode = status.st_ino;
-    file.since_ns = born_ns ? born_ns : file.written_ns;
-    snprintf(file.name, sizeof file.name, "%s", name);
-    if (is_known(survey, file.inode, born_ns, &cut))
-        return;
-    if (packed) {
-        if (survey->since_ns && file.since_ns >= survey->since_ns && survey->packed++ == 0)
-            memcpy(survey->packed_name, file.name, sizeof file.name);
-        return;
-    }
-    file.known = copy_of(survey, fd);
-    if (file.known >= 0) {
-        struct survey_known *known = &survey->known[file.known];
-        bool more = (uint64_t)status.st_size > known->place.offset && !known->matched;
-        known->matched = true;
-        if (more)
-            insert(survey, &file);
-        else if (file.since_ns > survey->passed_ns)
-            survey->passed_ns = file.since_ns;
-        return;
-    }
-    if (cut) /* it holds what was written since, and was renamed after that */
-        file.since_ns = file.written_ns;
-    else if (survey->since_ns == 0 || file.since_ns < survey->since_ns)
-        return;
-    for (unsigned i = 0; i < survey->known_count; i++) {
-        if (survey->known[i].fd < 0 || !is_copy(fd, &status, survey->known[i].fd))
-            continue;
-        if (file.since_ns > survey->passed_ns)
-            survey->passed_ns = file.since_ns;
-        if (survey->copies++ == 0)
-            memcpy(survey->copy_name, file.name, sizeof file.name);
-        return;
-    }
-    insert(survey, &file);
+    struct survey_known *known = &survey->known[looked->file.known];
+    bool more = (uint64_t)looked->status.st_size > known->place.offset && !known->matched;
+    known->matched = true;
+    if (more)
+        return insert(survey, &looked->file);
+    add_done(survey, looked);
+    if (looked->file.self >= 0)
+        survey->known[looked->file.self].copy = true;
 }
 
-void survey_directory(const char *directory, const char *base, struct survey *survey)
+/* Of which open file this one is a copy: then nothing in it is new. One of which nothing was read
+ * has copies at the path alone, and those are younger than it. Gives: -1: of none. */
+static int open_copy_of(struct survey *survey, const struct candidate *looked)
+{
+    for (unsigned i = 0; i < survey->known_count; i++) {
+        const struct survey_known *known = &survey->known[i];
+        if (known->fd < 0 || (known->fresh && !known->at_path) ||
+            is_same_file(&known->place, looked->file.inode, looked->born_ns))
+            continue;
+        int result = is_copy(looked->fd, &looked->status, known->fd);
+        if (result < 0)
+            survey->error = result;
+        else if (result)
+            return (int)i;
+    }
+    return -1;
+}
+
+/* A copy of an open file is passed over. If nothing of that is published yet, the file may still
+ * be cut, and the copy is then all that tells what it held. */
+static void pass_over(struct survey *survey, const struct candidate *looked, int copied)
+{
+    if (looked->file.self >= 0)
+        survey->known[looked->file.self].copy = true;
+    if (survey->known[copied].unread) {
+        if (survey->undecided_ns == 0 || looked->file.since_ns < survey->undecided_ns)
+            survey->undecided_ns = looked->file.since_ns;
+        return;
+    }
+    add_done(survey, looked);
+    if (survey->copies++ == 0)
+        memcpy(survey->copy_name, looked->file.name, sizeof looked->file.name);
+}
+
+/* Decides about one file. */
+static void decide(struct survey *survey, struct candidate *looked, bool packed)
+{
+    struct survey_file *file = &looked->file;
+    if (is_known(survey, looked))
+        return;
+    int told = told_at(survey, file->name);
+    bool is_new = !is_done(survey, looked) &&
+                  (told >= 0 || (survey->since_ns && file->since_ns >= survey->since_ns));
+    file->rank = file->self < 0 ? told : survey->known[file->self].unplaced ? -1 : file->self;
+    if (packed) {
+        if (is_new && survey->packed++ == 0)
+            memcpy(survey->packed_name, file->name, sizeof file->name);
+        if (is_new)
+            add_done(survey, looked);
+        return;
+    }
+    file->known = copy_of(survey, looked->fd);
+    if (file->known >= 0)
+        return take_copy(survey, looked);
+    if (looked->cut &&
+        !is_done(survey, looked)) /* it holds what was written since, and was renamed after that */
+        file->since_ns = file->written_ns;
+    else if (!looked->fresh && !is_new)
+        return;
+    int copied = open_copy_of(survey, looked);
+    if (copied >= 0)
+        return pass_over(survey, looked, copied);
+    insert(survey, file);
+}
+
+static void look_at(struct survey *survey, int fd, const char *name, bool packed)
+{
+    struct candidate looked = {.fd = fd, .file = {.known = -1, .self = -1}};
+    struct survey_file *file = &looked.file;
+    int error = hark_os_fstat(fd, &looked.status);
+    if (error)
+        survey->error = error;
+    if (error || !S_ISREG(looked.status.st_mode))
+        return;
+    looked.born_ns = survey_birth(fd);
+    file->written_ns = looked.status.st_mtim.tv_sec * second_ns + looked.status.st_mtim.tv_nsec;
+    file->inode = looked.status.st_ino;
+    file->since_ns = looked.born_ns ? looked.born_ns : file->written_ns;
+    snprintf(file->name, sizeof file->name, "%s", name);
+    decide(survey, &looked, packed);
+}
+
+/* --- the directory --- */
+
+static void look_through(struct survey *survey, const char *directory, const char *base)
 {
     struct tail_directory names;
     struct hark_dirent entry;
-    tail_directory_open(&names, *directory ? directory : "/");
+    tail_directory_open(&names, directory);
     while (tail_directory_next(&names, &entry)) {
         bool packed;
         if (!survey_is_rotation(entry.name, base, &packed))
@@ -301,6 +421,66 @@ void survey_directory(const char *directory, const char *base, struct survey *su
     if (names.error)
         survey->error = names.error;
     tail_directory_close(&names);
+}
+
+/* A number that stands for all names that matter, and the files that have them. */
+static uint64_t sum_of_names(const char *directory, const char *base)
+{
+    struct tail_directory names;
+    struct hark_dirent entry;
+    struct stat status;
+    uint64_t sum = 0;
+    bool packed;
+    tail_directory_open(&names, directory);
+    while (tail_directory_next(&names, &entry))
+        if (survey_is_rotation(entry.name, base, &packed) &&
+            hark_os_fstatat(names.fd, entry.name, &status, AT_SYMLINK_NOFOLLOW) == 0)
+            sum += position_hash(entry.name, strlen(entry.name)) * (2 * status.st_ino + 1);
+    tail_directory_close(&names);
+    return sum;
+}
+
+/* Which of the open files do not begin as they did any more. */
+static void find_cut(struct survey *survey)
+{
+    char first[POSITION_FIRST_BYTES], last[POSITION_LAST_BYTES];
+    for (unsigned i = 0; i < survey->known_count; i++) {
+        struct survey_known *known = &survey->known[i];
+        if (known->fd < 0)
+            continue;
+        int result = survey_begins_as(known->fd, &known->place, first, last);
+        if (result < 0)
+            survey->error = result;
+        known->cut = result == 0;
+        survey->is_void |= known->cut;
+    }
+}
+
+/* Forgets what was found. */
+static void begin_again(struct survey *survey, unsigned done_count)
+{
+    const size_t out = offsetof(struct survey, error);
+    memset((char *)survey + out, 0, sizeof *survey - out);
+    survey->done_count = done_count;
+    for (unsigned i = 0; i < survey->known_count; i++)
+        survey->known[i].matched = survey->known[i].copy = false;
+}
+
+void survey_directory(const char *directory, const char *base, struct survey *survey)
+{
+    const char *path = *directory ? directory : "/";
+    const unsigned done_count = survey->done_count;
+    uint64_t after = sum_of_names(path, base), before;
+    unsigned tries = 0;
+    do {
+        begin_again(survey, done_count);
+        before = after;
+        look_through(survey, path, base);
+        after = sum_of_names(path, base);
+    } while (after != before && ++tries < TRIES_MAX);
+    if (after != before) /* it is rotated all the time */
+        survey->error = -EAGAIN;
+    find_cut(survey);
     for (unsigned i = 0; i < survey->known_count; i++)
         if (survey->known[i].fd >= 0)
             hark_os_close_unknown(survey->known[i].fd);

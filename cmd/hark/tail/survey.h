@@ -1,10 +1,14 @@
 /* survey.h - a look at all names of a directory: which of its files stood at a path while nobody
  * could see it.
  *
- * That is asked after a start, after inotify's queue overflowed, and after a file was cut. A file
- * is a rotation of the path's by its name (survey_is_rotation) and nobody has read it if its inode
- * and birth are no open file's and it was born since the path was last looked at, or if it begins
- * with what was read of a file that is gone or was cut.
+ * That is asked after a start, after inotify's queue overflowed, after a file was cut, and when the
+ * first bytes of a file were read: it may have been copied and cut before. A file is a rotation of
+ * the path's by its name (survey_is_rotation) and nobody has read it if its inode and birth are no
+ * open file's and it was born since the path was last looked at, or if it begins with what was read
+ * of a file that is gone or was cut.
+ *
+ * What must hold: the findings are of one moment. Names that change meanwhile are looked at again;
+ * a file that was cut meanwhile makes them void.
  *
  * Every function here blocks: they run on the work pool.
  */
@@ -19,16 +23,23 @@
 
 enum {
     SURVEY_NAME_BYTES = 256,
-    SURVEY_KNOWN_MAX = 2 * POSITION_PLACES_MAX + 1,
+    SURVEY_KNOWN_MAX = 2 * POSITION_PLACES_MAX + 2,
     SURVEY_FILES_MAX = 256,
+    SURVEY_DONE_MAX = 80,
 };
 
 /* A file that was looked at before. */
 struct survey_known {
     struct position_place place;
     int fd; /* open; closed by the survey; -1: it is gone, or was cut: a copy of it is looked for */
-    bool read;    /* the whole file is published: no copy is looked for either */
-    bool matched; /* out: a copy was found */
+    bool read;     /* the whole file is published: no copy is looked for either */
+    bool fresh;    /* it is not known yet what goes before it */
+    bool unread;   /* nothing of it is published */
+    bool unplaced; /* nor does it stand in order among those that are open */
+    bool at_path;  /* it stands at the path, as far as is known */
+    bool matched;  /* out: a copy was found */
+    bool copy;     /* out: it is a copy of another one */
+    bool cut;      /* out: it does not begin as its place tells any more */
 };
 
 /* A file to read. */
@@ -39,20 +50,31 @@ struct survey_file {
     int64_t written_ns; /* when it was written last, which is its order: one that was cut is younger
                            than its copy */
     int known;          /* it goes on where this one stood; -1: from its beginning */
+    int self;           /* it is this one of the known, a fresh one; -1: it is not open */
+    int rank;           /* its place in the order that was told; -1: it has none */
 };
 
 struct survey {
     int64_t since_ns; /* files born before are passed over; 0: all but files that go on where a
                          known one stood */
     struct survey_known known[SURVEY_KNOWN_MAX];
-    unsigned known_count;
+    unsigned known_count, open_count; /* the first are open files */
+    /* Names that inotify has told of, or another survey, in their order: these files are new. */
+    char (*told)[SURVEY_NAME_BYTES];
+    unsigned told_count;
+    int unmade; /* why it is no whole survey, though it could be made */
+    struct position_done done[SURVEY_DONE_MAX]; /* done with; out: and passed over */
+    unsigned done_count;
     /* Out: */
     int error; /* the directory, or a file in it, cannot be read, the file for now: a negative errno
                 */
     struct survey_file files[SURVEY_FILES_MAX];
-    unsigned count;    /* in the order in which they are to be read */
-    unsigned lost;     /* for which there was no room */
-    int64_t passed_ns; /* when the youngest copy came that is not read */
+    unsigned count;       /* in the order in which they are to be read */
+    unsigned found;       /* of which so many are not open */
+    unsigned lost;        /* for which there was no room */
+    bool is_void;         /* a file was cut: one of the known tells which */
+    int64_t undecided_ns; /* when the oldest copy came of a file of which nothing was read: whether
+                             it is to be read is known once that was; 0: there is none */
     unsigned packed, unreadable;
     unsigned copies; /* of what is open, passed over */
     char packed_name[SURVEY_NAME_BYTES], unreadable_name[SURVEY_NAME_BYTES],
@@ -67,13 +89,15 @@ bool survey_is_rotation(const char *name, const char *base, bool *out_packed);
 
 /* Looks at all names.
  * Takes: the directory; the name in it that is followed, which is not looked at; survey: zero but
- *   for the first three.
+ *   for what stands above "out".
  * Gives: the rest. */
 void survey_directory(const char *directory, const char *base, struct survey *survey);
 
 /* Whether an open file begins with what a place tells of.
- * Takes: first, last: room for the bytes that the place tells of, filled on success. */
-bool survey_begins_as(int fd, const struct position_place *place, char *first, char *last);
+ * Takes: first, last: room for the bytes that the place tells of, filled on success.
+ * Gives: 1: it does; 0: it does not.
+ * Fails: what reading gave. */
+int survey_begins_as(int fd, const struct position_place *place, char *first, char *last);
 
 /* When a file was born.
  * Gives: nanoseconds; 0: the file system does not keep births, or cannot be asked. */

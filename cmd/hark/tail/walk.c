@@ -111,18 +111,6 @@ static void note_lacks(struct tail_follower *follower, const struct resolution *
         follower->lacks = found->watch;
 }
 
-/* All files that came so far are open, in order. */
-static void nothing_missed(struct tail_follower *follower)
-{
-    follower->looked_ns =
-        follower->walk_ns > follower->passed_ns ? follower->walk_ns : follower->passed_ns + 1;
-    follower->lost_count = 0;
-    for (struct tail_source *source = follower->oldest; source; source = source->newer)
-        source->held = false;
-    if (follower->place_wanted)
-        tail_places_record(follower);
-}
-
 /* A walk has ended. Its watches replace the last walk's. Gives: true: another walk is needed at
  * once. */
 static bool adopt(struct tail_follower *follower)
@@ -146,7 +134,9 @@ static bool adopt(struct tail_follower *follower)
     if (all)
         wait = adopt_current(follower, found);
     if (all && !wait && !follower->incomplete)
-        nothing_missed(follower);
+        tail_missed_done(follower);
+    if (all && !wait && !follower->incomplete && follower->place_wanted)
+        tail_places_record(follower);
     follower->walk_waits = wait;
     if (follower->lacks)
         tail_follower_later(follower, follower->lacks);
@@ -154,7 +144,7 @@ static bool adopt(struct tail_follower *follower)
         follower->again.wait_ns = 0;
     tail_let_go(follower);
     tail_read(follower);
-    return !all && !wait && !follower->incomplete;
+    return !all && !wait && !follower->incomplete && !follower->survey_waits;
 }
 
 /* Closes what a walk has opened and nobody took. */
@@ -182,8 +172,7 @@ static void walked(struct hark_op *op, int64_t result)
         tail_follower_later(follower, result);
     } else if (tail->closing || follower->stopped) {
         close_untaken(follower, follower->walking);
-        free(follower->survey);
-        follower->survey = NULL;
+        tail_missed_forget(follower);
     } else {
         again |= adopt(follower);
         close_untaken(follower, follower->way);
@@ -203,8 +192,10 @@ static int64_t walk_path(struct hark_op *op)
     follower->walk_ns = survey_now();
     tail_moved_open(follower);
     resolve_path(follower->tail->inotify, follower->path, found);
-    if (follower->survey)
+    if (follower->survey) {
+        tail_missed_add_path(follower->survey, found);
         survey_directory(found->directory, found->name, follower->survey);
+    }
     return 0;
 }
 
@@ -222,7 +213,7 @@ void tail_walk(struct tail_follower *follower)
     tail_moved_choose(follower);
     if (follower->survey_wanted) {
         follower->survey = tail_missed_begin(follower);
-        follower->survey_wanted = false;
+        follower->survey_wanted = follower->survey_waits = false;
         follower->opening_count = 0; /* after what it finds */
     }
     tail->walking++;
