@@ -1,6 +1,7 @@
 /* test_say.c - lines on standard error that nobody drains: none of them waits, none goes missing
  * without being counted. */
 #include "base/say.h"
+#include "fault/faults.h"
 #include "harness/harness.h"
 
 #include <fcntl.h>
@@ -107,6 +108,25 @@ TEST(line_for_a_full_terminal_is_left_out_and_counted)
     assert_non_null(strstr(said(master, 0), "hark: error: here again\r\n"));
     close(slave);
     close(master);
+}
+
+TEST(line_that_a_file_takes_in_parts_is_whole)
+{
+    FILE *file = tmpfile();
+    assert_non_null(file);
+    int fd = fileno(file);
+    uint64_t left_out = say_left_out();
+    say_to(fd);
+    int fault = FAULT(.calls = "kernel_write", .at_most = 5, .times = 2);
+    say("one after the other");
+    say("and the next");
+    say_as_before();
+    assert_int_equal(fault_met(fault), 2);
+    fault_end(fault);
+    assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+    assert_string_equal(said(fd, 0), "hark: one after the other\nhark: and the next\n");
+    assert_int_equal(say_left_out() - left_out, 0);
+    (void)fclose(file);
 }
 
 TEST(line_outside_of_a_log_does_not_wait_for_ever)

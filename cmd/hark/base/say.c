@@ -97,17 +97,23 @@ static int64_t write_now(const char *bytes, size_t count)
     return hark_os_write(STDERR_FILENO, bytes, count);
 }
 
-/* Gives: true: all of it is out. A line that is taken in part is ended before the next. */
+/* Gives: true: all of it is out. A file may take a part and then the rest; a line that is taken in
+ * part alone is ended before the next. */
 static bool put(const char *bytes, size_t count)
 {
     char whole[LINE_BYTES + 1];
     bool before = atomic_exchange(&state.cut, false);
+    size_t total = count + before, done = 0;
+    int64_t written = 1;
     whole[0] = '\n';
     memcpy(whole + before, bytes, count);
-    int64_t written = write_now(whole, count + before);
-    if (written > 0 ? (size_t)written < count + before : before)
+    while (done < total && written > 0) {
+        written = write_now(whole + done, total - done);
+        done += written > 0 ? (size_t)written : 0;
+    }
+    if (done > 0 ? done < total : before)
         state.cut = true;
-    return written == (int64_t)(count + before);
+    return done == total;
 }
 
 /* --- lines --- */
