@@ -13,6 +13,7 @@ enum {
     SERVE_STREAMS = 2,
     SERVE_LINES = 40, /* of one run of hark pub, at the most */
     SERVE_RUNS = 24,
+    SERVE_TRIES = 4, /* of those, that are left for the end: town_end_clients */
     SERVE_READERS = 12,
     SERVE_EVENTS = SERVE_RUNS * SERVE_LINES, /* that a reader is shown, at the most */
     SERVE_OUTPUT_BYTES = 1024 * 1024,

@@ -283,6 +283,65 @@ TEST(power_fails_when_a_scene_says_so)
     }
 }
 
+/* --- at a change of the disk in turn --- */
+
+enum { CHANGES = 7 };
+
+struct changes {
+    int done;
+};
+
+/* Seven changes, and calls that are none among them. */
+static int change(void *argument)
+{
+    struct changes *changes = argument;
+    char byte = 'x';
+    changes->done += mkdir("/tmp/log", 0700) == 0;
+    int fd = open("/tmp/log/records", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    changes->done += fd >= 0;
+    changes->done += write(fd, &byte, 1) == 1;
+    (void)!pread(fd, &byte, 1, 0);
+    changes->done += fdatasync(fd) == 0;
+    changes->done += ftruncate(fd, 100) == 0;
+    changes->done += rename("/tmp/log/records", "/tmp/log/other") == 0;
+    (void)close(fd);
+    changes->done += unlink("/tmp/log/other") == 0;
+    return 0;
+}
+
+static struct changes changes_until(uint32_t after, bool power, uint64_t seed)
+{
+    struct hark_sim *world;
+    struct hark_sim_options options = {.seed = seed, .faults_per_million = 1};
+    struct changes changes = {0}, others = {0};
+    assert_int_equal(hark_sim_create(&options, &world), 0);
+    struct hark_sim_machine *other = hark_sim_add_machine(world);
+    struct hark_sim_machine *machine = hark_sim_add_machine(world);
+    hark_sim_start(other, change, &others);
+    struct hark_sim_process *process = hark_sim_start(machine, change, &changes);
+    hark_sim_add_fault(world, &(struct hark_sim_fault){.call = "change",
+                                                       .machine = machine,
+                                                       .after = after,
+                                                       .power_off = power,
+                                                       .kill = !power,
+                                                       .within_ns = 1});
+    assert_int_equal(hark_sim_run(world), 0);
+    assert_int_equal(others.done, CHANGES);
+    assert_int_equal(hark_sim_status(process), after < CHANGES ? 128 + SIGKILL : 0);
+    assert_int_equal(hark_sim_is_on(machine), !power || after >= CHANGES);
+    hark_sim_destroy(world);
+    return changes;
+}
+
+TEST(at_each_change_in_turn_what_came_before_is_done_and_it_is_not)
+{
+    for (uint32_t after = 0; after <= CHANGES; after++)
+        for (uint64_t seed = 0; seed < 10; seed++) {
+            assert_int_equal(changes_until(after, true, seed).done, after);
+            assert_int_equal(changes_until(after, false, seed).done, after);
+        }
+}
+
 /* --- connections --- */
 
 struct talk {

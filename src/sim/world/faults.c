@@ -16,7 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { SHORT_PER_MILLION = 2000, MEMORY_PER_MILLION = 20, POWER_WITHIN_NS = 20000000 };
+enum { SHORT_PER_MILLION = 2000, MEMORY_PER_MILLION = 20, END_WITHIN_NS = 20000000 };
 
 struct script {
     struct script *next;
@@ -52,9 +52,21 @@ static bool is_sync(const char *call)
     return strcmp(call, "fsync") == 0 || strcmp(call, "fdatasync") == 0;
 }
 
+static bool is_change(const char *call)
+{
+    static const char *const changes[] = {"openat",   "ftruncate", "fallocate",      "renameat2",
+                                          "unlinkat", "mkdirat",   "copy_file_range"};
+    bool found = is_sync(call) || is_move(call, "write");
+    for (size_t i = 0; !found && i < sizeof changes / sizeof *changes; i++)
+        found = strcmp(call, changes[i]) == 0;
+    return found;
+}
+
 /* Whether a call is of the kind that a name stands for. */
 static bool is_call(const char *call, const char *named)
 {
+    if (strcmp(named, "change") == 0)
+        return is_change(call);
     if (is_move(named, "read"))
         return is_move(call, "read");
     if (is_move(named, "write"))
@@ -97,6 +109,9 @@ static bool concerns(const struct script *script, const struct question *questio
         return false;
     if (script->path && (!question->path || !is_meant(question->path, script->path)))
         return false;
+    if (fault->machine &&
+        (!question->process || (struct machine *)fault->machine != question->process->machine))
+        return false;
     return !fault->process || (struct process *)fault->process == question->process;
 }
 
@@ -120,11 +135,32 @@ static void power_fails(struct event *event)
     power_off(hark_container_of(event, struct machine, power_fails));
 }
 
-static void fail_power_soon(struct machine *machine)
+static void is_killed(struct event *event)
 {
-    machine->power_fails.happen = power_fails;
-    events_set(&world->events, &machine->power_fails,
-               world->now_ns + chance_delay(&world->chance, 0, POWER_WITHIN_NS));
+    process_end(hark_container_of(event, struct process, is_killed), 128 + SIGKILL);
+}
+
+/* At once only if it is the process itself that asks: nothing of it is at work then. Does not
+ * return where that was the end of it. */
+static void end_soon(struct event *event, const struct process *process, uint64_t within_ns)
+{
+    bool itself = world->thread && world->thread->process == process;
+    if (within_ns == 1 && itself)
+        return event->happen(event);
+    if (within_ns == 0)
+        within_ns = END_WITHIN_NS;
+    events_set(&world->events, event,
+               world->now_ns + chance_delay(&world->chance, 0, within_ns - 1));
+}
+
+static void end_by_script(const struct hark_sim_fault *fault, struct process *process)
+{
+    process->machine->power_fails.happen = power_fails;
+    process->is_killed.happen = is_killed;
+    if (fault->power_off)
+        end_soon(&process->machine->power_fails, process, fault->within_ns);
+    if (fault->kill)
+        end_soon(&process->is_killed, process, fault->within_ns);
 }
 
 /* A file's sync fails by its pages. */
@@ -151,8 +187,8 @@ static void shorten(const struct question *question, uint64_t most)
 static int happen(struct script *script, const struct question *question)
 {
     const struct hark_sim_fault *fault = &script->fault;
-    if (fault->power_off && question->process)
-        fail_power_soon(question->process->machine);
+    if (question->process)
+        end_by_script(fault, question->process);
     if (fault->short_to && !script->fails_next) {
         script->fails_next = fault->error != 0;
         script->done -= script->fails_next && fault->times != UINT32_MAX;

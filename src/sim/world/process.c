@@ -88,6 +88,7 @@ void process_bury(struct process *process)
     }
     recordings_end(process);
     events_remove(&world->events, &process->alarm);
+    events_remove(&world->events, &process->is_killed);
     descriptors_close_all(&process->descriptors);
     mappings_release(process);
     (void)memory_release(&process->memory);

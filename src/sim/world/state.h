@@ -77,6 +77,7 @@ struct process {
     struct sigaction actions[NSIG];
     sigset_t pending;
     struct event alarm;
+    struct event is_killed; /* by a fault: faults.c */
     bool ended;
     bool buried;
     int status;
