@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -258,6 +259,10 @@ static struct run options(int count, char **arguments)
 int main(int count, char **arguments)
 {
     play_program = arguments[0];
+    /* Memory is not to go to the system and come back with each seed. */
+    mallopt(M_MMAP_THRESHOLD, 32 << 20); /* the most that it takes */
+    mallopt(M_TRIM_THRESHOLD, 1 << 30);
+    mallopt(M_TOP_PAD, 1 << 24);
     struct run run = options(count, arguments);
     sigset_t child;
     sigemptyset(&child);

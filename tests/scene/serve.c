@@ -11,6 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { LINE_BYTES = 5200 };
+
 /* --- a run of the command --- */
 
 void serve_word(struct serve_run *run, const char *format, ...)
@@ -142,9 +144,10 @@ void serve_run_done(struct serve_run *run)
 
 static void add_output(struct serve_run *run)
 {
-    run->output = calloc(1, SERVE_OUTPUT_BYTES);
-    run->errors = calloc(1, SERVE_OUTPUT_BYTES);
+    run->output = malloc(SERVE_OUTPUT_BYTES);
+    run->errors = malloc(SERVE_OUTPUT_BYTES);
     scene_check(run->output && run->errors, "%s", "no memory");
+    *run->output = *run->errors = 0;
 }
 
 /* --- publishers --- */
@@ -173,7 +176,7 @@ void serve_publish(struct serve_model *model, struct hark_sim_machine *machine, 
     struct serve_run *run = &publisher->run;
     publisher->stream = stream;
     publisher->count = 1 + (int)hark_sim_random(model->world, SERVE_LINES);
-    char *input = calloc(SERVE_LINES, 5200);
+    char *input = malloc((size_t)publisher->count * LINE_BYTES);
     scene_check(input, "%s", "no memory");
     size_t length = 0;
     for (int i = 0; i < publisher->count; i++)

@@ -1,6 +1,7 @@
 /* mappings.c - see the header. */
 #include "sim/world/mappings.h"
 #include "core/checking_memory.h"
+#include "sim/world/readable.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -67,6 +68,7 @@ static void release(struct mapping *mapping)
         file->kind->unmap(file, mapping->memory, mapping->bytes);
     if (file)
         file_release(file);
+    readable_forget(mapping->memory, mapping->bytes);
     memory_own_free(mapping);
 }
 

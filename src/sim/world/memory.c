@@ -2,11 +2,14 @@
 #include "sim/world/memory.h"
 #include "base/check.h"
 #include "hark/base.h"
+#include "sim/world/readable.h"
 
 #include <errno.h>
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { MAPPED_BYTES = 128 * 1024 }; /* M_MMAP_THRESHOLD, mallopt(3) */
 
 /* What the linker's --wrap leads to and from. */
 void *__real_malloc(size_t bytes);
@@ -41,9 +44,18 @@ void *memory_own_resize(void *memory, size_t bytes)
     return memory;
 }
 
+/* What is large has pages of its own, that go. */
+static void give_to_system(void *memory)
+{
+    size_t bytes = malloc_usable_size(memory);
+    if (bytes >= MAPPED_BYTES)
+        readable_forget(memory, bytes);
+    __real_free(memory);
+}
+
 void memory_own_free(void *memory)
 {
-    __real_free(memory);
+    give_to_system(memory);
 }
 
 /* --- sets --- */
@@ -172,7 +184,7 @@ size_t memory_release(struct memory_set *set)
 {
     size_t count = set->count;
     for (size_t i = 0; i < set->room; i++)
-        __real_free(set->places[i]);
+        give_to_system(set->places[i]);
     memory_own_free(set->places);
     for (struct memory_set **at = &sets; *at; at = &(*at)->next)
         if (*at == set) {
@@ -191,7 +203,7 @@ void *memory_taken(size_t bytes)
 void memory_give_back(void *memory)
 {
     given_back(memory);
-    __real_free(memory);
+    give_to_system(memory);
 }
 
 void *__wrap_malloc(size_t bytes)
@@ -224,6 +236,9 @@ void *__wrap_realloc(void *memory, size_t bytes)
         return __wrap_malloc(bytes);
     if (bytes > 0 && lacks())
         return NULL;
+    size_t before = malloc_usable_size(memory);
+    if (before >= MAPPED_BYTES)
+        readable_forget(memory, before);
     void *moved = __real_realloc(memory, bytes);
     if (moved || bytes == 0)
         given_back(memory);
@@ -244,7 +259,7 @@ void __wrap_free(void *memory)
     if (!memory)
         return;
     given_back(memory);
-    __real_free(memory);
+    give_to_system(memory);
 }
 
 char *__wrap_strndup(const char *text, size_t most)

@@ -1,13 +1,13 @@
-/* stack.c - stacks by ucontext(3), each with a page below it that nobody may touch. */
+/* stack.c - stacks, each with a page below it that nobody may touch. */
 #include "sim/world/stack.h"
 #include "base/check.h"
 #include "sim/world/memory.h"
+#include "sim/world/readable.h"
+#include "sim/world/stack_switch.h"
 
 #include <errno.h>
 #include <stdbool.h>
-#include <stdint.h>
 #include <sys/mman.h>
-#include <ucontext.h>
 #include <unistd.h>
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -28,7 +28,7 @@ void *__real_mmap64(void *where, size_t bytes, int protection, int flags, int fd
 int __real_munmap(void *memory, size_t bytes);
 
 struct stack {
-    ucontext_t inside, outside;
+    struct stack_place inside, outside;
     void *memory;
     size_t bytes; /* the page that nobody may touch included */
     size_t guard;
@@ -41,6 +41,8 @@ struct stack {
     size_t outside_bytes;
 #endif
 };
+
+static struct stack *entered; /* last */
 
 #ifdef STACK_ASAN
 static void before_entering(struct stack *stack)
@@ -98,10 +100,10 @@ static void forget(struct stack *stack)
 }
 #endif
 
-/* makecontext(3) passes on ints alone. */
-static void begin(unsigned high, unsigned low)
+/* The first that runs on a stack. */
+static void begin(void)
 {
-    struct stack *stack = (void *)(uintptr_t)((uint64_t)high << 32 | low); // NOLINT
+    struct stack *stack = entered;
     after_entering(stack);
     stack->function(stack->argument);
     check(false);
@@ -121,13 +123,8 @@ struct stack *stack_create(size_t bytes, void (*function)(void *), void *argumen
     mprotect(stack->memory, stack->guard, PROT_NONE);
     stack->function = function;
     stack->argument = argument;
-    getcontext(&stack->inside);
-    stack->inside.uc_stack.ss_sp = (char *)stack->memory + stack->guard;
-    stack->inside.uc_stack.ss_size = stack->bytes - stack->guard;
-    stack->inside.uc_link = NULL;
-    uint64_t address = (uintptr_t)stack;
-    makecontext(&stack->inside, (void (*)(void))(uintptr_t)begin, 2, (unsigned)(address >> 32),
-                (unsigned)address);
+    stack_place_init(&stack->inside, (char *)stack->memory + stack->guard,
+                     stack->bytes - stack->guard, begin);
     return stack;
 }
 
@@ -136,7 +133,8 @@ void stack_enter(struct stack *stack)
     int outside_errno = errno;
     errno = stack->saved_errno;
     before_entering(stack);
-    swapcontext(&stack->outside, &stack->inside);
+    entered = stack;
+    stack_switch(&stack->outside, &stack->inside);
     after_leaving(stack);
     errno = outside_errno;
 }
@@ -145,7 +143,7 @@ void stack_leave(struct stack *stack, int for_good)
 {
     stack->saved_errno = errno;
     before_leaving(stack, for_good);
-    swapcontext(&stack->inside, &stack->outside);
+    stack_switch(&stack->inside, &stack->outside);
     after_entering(stack);
 }
 
@@ -153,5 +151,6 @@ void stack_destroy(struct stack *stack)
 {
     forget(stack);
     __real_munmap(stack->memory, stack->bytes);
+    readable_forget(stack->memory, stack->bytes);
     memory_own_free(stack);
 }
