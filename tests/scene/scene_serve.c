@@ -1,7 +1,9 @@
-/* scene_serve.c - hark serve on one machine, hark pub and hark sub on others; the server is killed,
- * ended and started again, and its power fails, now and then while it starts. What docs/SERVE.md
+/* scene_serve.c - hark serve on one machine, hark pub, hark sub and clients over HTTP on another;
+ * the server is killed, ended and started again, and its power fails, now and then while it starts;
+ * the link is cut; streams are deleted. What docs/SERVE.md
  * promises: what is acknowledged stays, in order, once; ids grow and are never given twice; nothing
  * that was shown vanishes; who comes back by id misses nothing; idle costs nothing. */
+#include "serve_http.h"
 #include "town.h"
 
 #include <errno.h>
@@ -49,6 +51,9 @@ static void choose_server(struct town *town)
 {
     static const char *const segments[] = {"4K", "4K", "16K", "64M"};
     town_choose(town, segments[town_chance(town, 4)]);
+    town_choose_sync(town);
+    town->model->forgets =
+        town->model->errs && town->syncs_later; /* a sync fails after the answer */
     town->model->drops = town_chance(town, 4) == 0;
     if (town->model->drops) {
         serve_word(&town->server, "--retention-bytes");
@@ -64,6 +69,7 @@ static void fail_server(struct town *town)
         break;
     case 1:
         town->model->tears = true;
+        town->model->forgets |= town->syncs_later;
         hark_sim_power_off(town->home);
         (void)hark_sim_run_for(town->world, town_chance(town, town_second_ns));
         hark_sim_power_on(town->home);
@@ -76,30 +82,63 @@ static void fail_server(struct town *town)
     town_start_server(town);
 }
 
+/* What is under way is lost, and sent again when the link is whole. */
+static void cut_link(struct town *town)
+{
+    static const uint64_t most_ns[] = {10000000, 1000000000, 90000000000};
+    uint64_t least = most_ns[town_chance(town, 3)];
+    hark_sim_partition(town->home, town->clients);
+    (void)hark_sim_run_for(town->world, town_chance(town, least));
+    hark_sim_heal(town->home, town->clients);
+}
+
 /* One draw a line: compilers order the arguments of a call as they like. */
 static void start_reader(struct town *town)
 {
+    if (town->model->readers_count >= SERVE_READERS - SERVE_LAST)
+        return;
     int stream = (int)town_chance(town, SERVE_STREAMS);
     bool whole = town_chance(town, 2);
-    serve_read(town->model, town->clients, stream, whole);
+    if (town_chance(town, 2))
+        serve_read(town->model, town->clients, stream, whole);
+    else
+        serve_follow(town->model, town->clients, stream, whole);
+}
+
+static void start_publisher(struct town *town)
+{
+    if (town->model->publishers_count >= SERVE_RUNS - SERVE_TRIES)
+        return;
+    int stream = (int)town_chance(town, SERVE_STREAMS);
+    if (town_chance(town, 3) > 0)
+        serve_publish(town->model, town->clients, stream);
+    else
+        serve_post(town->model, town->clients, stream);
 }
 
 static void step(struct town *town)
 {
     if (town->model->errs && town_chance(town, 2))
         fail_disk(town);
-    switch (town_chance(town, 8)) {
+    switch (town_chance(town, 16)) {
     case 0:
     case 1:
+    case 2:
+    case 3:
         fail_server(town);
         break;
-    case 2:
-        if (town->model->readers_count < SERVE_READERS - SERVE_STREAMS)
-            start_reader(town);
+    case 4:
+    case 5:
+        start_reader(town);
+        break;
+    case 6:
+        cut_link(town);
+        break;
+    case 7:
+        serve_delete(town->model, town->clients, (int)town_chance(town, SERVE_STREAMS));
         break;
     default:
-        if (town->model->publishers_count < SERVE_RUNS - SERVE_TRIES)
-            serve_publish(town->model, town->clients, (int)town_chance(town, SERVE_STREAMS));
+        start_publisher(town);
     }
     pass(town);
 }

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -167,10 +168,10 @@ static size_t line_text(int publisher, int line, char *out_text)
     return (size_t)length;
 }
 
-void serve_publish(struct serve_model *model, struct hark_sim_machine *machine, int stream)
+struct serve_publisher *serve_next_publisher(struct serve_model *model, int stream)
 {
     if (model->publishers_count == SERVE_RUNS)
-        return;
+        return NULL;
     int number = model->publishers_count++;
     struct serve_publisher *publisher = &model->publishers[number];
     struct serve_run *run = &publisher->run;
@@ -186,6 +187,15 @@ void serve_publish(struct serve_model *model, struct hark_sim_machine *machine, 
     run->slowly = hark_sim_random(model->world, 2) != 0;
     run->number = number;
     add_output(run);
+    return publisher;
+}
+
+void serve_publish(struct serve_model *model, struct hark_sim_machine *machine, int stream)
+{
+    struct serve_publisher *publisher = serve_next_publisher(model, stream);
+    if (!publisher)
+        return;
+    struct serve_run *run = &publisher->run;
     serve_word(run, "hark");
     serve_word(run, "pub");
     serve_word(run, "stream%d", stream);
@@ -215,18 +225,27 @@ static void take_ids(struct serve_publisher *publisher, int number)
 
 /* --- readers --- */
 
-struct serve_reader *serve_read(struct serve_model *model, struct hark_sim_machine *machine,
-                                int stream, bool from_start)
+struct serve_reader *serve_next_reader(struct serve_model *model, int stream, bool from_start)
 {
     if (model->readers_count == SERVE_READERS)
         return NULL;
     struct serve_reader *reader = &model->readers[model->readers_count++];
-    struct serve_run *run = &reader->run;
     reader->stream = stream;
     reader->from_start = from_start;
-    run->world = model->world;
-    run->number = SERVE_RUNS + model->readers_count;
-    add_output(run);
+    reader->began_ns = hark_sim_now(model->world);
+    reader->run.world = model->world;
+    reader->run.number = SERVE_RUNS + model->readers_count;
+    add_output(&reader->run);
+    return reader;
+}
+
+struct serve_reader *serve_read(struct serve_model *model, struct hark_sim_machine *machine,
+                                int stream, bool from_start)
+{
+    struct serve_reader *reader = serve_next_reader(model, stream, from_start);
+    if (!reader)
+        return NULL;
+    struct serve_run *run = &reader->run;
     serve_word(run, "hark");
     serve_word(run, "sub");
     serve_word(run, "stream%d", stream);
@@ -254,6 +273,17 @@ static void take_gaps(struct serve_reader *reader)
     }
 }
 
+/* Who was shown what is lost since stands above all ids that there are: he is told so, and shown
+ * everything. */
+static bool begins_anew(const struct serve_model *model, const struct serve_reader *reader,
+                        uint64_t last, uint64_t id)
+{
+    for (int i = 0; i < reader->gaps_count; i++)
+        if (reader->gaps[i].after >= last && reader->gaps[i].before == id)
+            return model->forgets;
+    return false;
+}
+
 /* Of each line: that somebody published it, as it is, in this stream. */
 static void take_events(struct serve_model *model, struct serve_reader *reader)
 {
@@ -274,8 +304,9 @@ static void take_events(struct serve_model *model, struct serve_reader *reader)
         size_t length = line_text(shown.publisher, shown.line, expected);
         scene_check(length == (size_t)(end + 1 - text) && memcmp(text, expected, length) == 0,
                     "reader %d: not as it was published: '%.60s'", reader->run.number, text);
-        scene_check(shown.id > last, "reader %d: %llu after %llu", reader->run.number,
-                    (unsigned long long)shown.id, (unsigned long long)last);
+        scene_check(shown.id > last || begins_anew(model, reader, last, shown.id),
+                    "reader %d: %llu after %llu", reader->run.number, (unsigned long long)shown.id,
+                    (unsigned long long)last);
         scene_check(reader->count < SERVE_EVENTS, "reader %d: too many", reader->run.number);
         reader->shown[reader->count++] = shown;
         last = shown.id;
@@ -365,15 +396,43 @@ static bool in_gap(const struct serve_reader *reader, uint64_t id)
     return false;
 }
 
+static bool is_deleted(const struct serve_model *model, int stream)
+{
+    for (int i = 0; i < model->deletions_count; i++)
+        if (model->deletions[i].stream == stream)
+            return true;
+    return false;
+}
+
+/* What was acknowledged before a deletion began is not shown to who comes after its answer. */
+static void check_deletions(const struct serve_model *model, const struct serve_reader *reader)
+{
+    for (int i = 0; i < reader->count; i++) {
+        const struct serve_shown *shown = &reader->shown[i];
+        const struct serve_publisher *publisher = &model->publishers[shown->publisher];
+        for (int j = 0; j < model->deletions_count; j++) {
+            const struct serve_deletion *deletion = &model->deletions[j];
+            bool ended = deletion->ended_ns && deletion->ended_ns <= reader->began_ns;
+            bool was_there = deletion->behind[shown->publisher] &&
+                             publisher->lines[shown->line].acknowledged &&
+                             publisher->stream == deletion->stream;
+            scene_check(!ended || !was_there || model->forgets,
+                        "reader %d is shown %llu, which was deleted", reader->run.number,
+                        (unsigned long long)shown->id);
+        }
+    }
+}
+
 /* A reader was shown all that is behind its beginning, or was told that it is gone. Where the
  * oldest are dropped the beginning is with those that were left. */
 static void check_reader(const struct serve_model *model, const struct serve_reader *reader)
 {
-    bool from_first = reader->from_start && !model->drops;
+    bool drops = model->drops || is_deleted(model, reader->stream);
+    bool from_first = reader->from_start && !drops;
     if (reader->count == 0 && !from_first)
         return;
     /* Whom the server has refused, as it may while its disk fails, is shown no more. */
-    bool refused = hark_sim_status(reader->run.process) != 0;
+    bool refused = !reader->by_http && hark_sim_status(reader->run.process) != 0;
     uint64_t last = !refused             ? UINT64_MAX
                     : reader->count == 0 ? 0
                                          : reader->shown[reader->count - 1].id;
@@ -384,17 +443,16 @@ static void check_reader(const struct serve_model *model, const struct serve_rea
             uint64_t id = publisher->lines[j].stored;
             if (id < first || id > last || was_shown(reader, id))
                 continue;
-            bool may_lack = model->drops || (model->errs && !reader->is_last);
-            scene_check(may_lack && in_gap(reader, id),
+            bool may_lack = drops || (model->errs && !reader->is_last);
+            scene_check(model->forgets || (may_lack && in_gap(reader, id)),
                         "reader %d is not shown %llu, run %d line %d (%s)", reader->run.number,
                         (unsigned long long)id, i, j,
                         publisher->lines[j].acknowledged ? "acknowledged" : "shown to others");
         }
     }
     for (int i = 0; i < reader->gaps_count; i++)
-        scene_check(model->drops || model->tears || model->errs,
-                    "reader %d is told of a gap after %llu", reader->run.number,
-                    (unsigned long long)reader->gaps[i].after);
+        scene_check(drops || model->tears || model->errs, "reader %d is told of a gap after %llu",
+                    reader->run.number, (unsigned long long)reader->gaps[i].after);
 }
 
 void serve_model_check(struct serve_model *model)
@@ -404,7 +462,8 @@ void serve_model_check(struct serve_model *model)
     for (int i = 0; i < model->readers_count; i++) {
         struct serve_reader *reader = &model->readers[i];
         int status = hark_sim_status(reader->run.process);
-        scene_check(status == 0 || (status == 1 && model->errs && !reader->is_last),
+        bool ended = reader->by_http ? status == 128 + SIGINT : status == 0;
+        scene_check(ended || (status == 1 && model->errs && !reader->is_last),
                     "reader %d ends with %d: %.200s", reader->run.number, status,
                     reader->run.errors);
         take_gaps(reader);
@@ -412,6 +471,8 @@ void serve_model_check(struct serve_model *model)
     }
     join_ids(model);
     check_ids(model);
-    for (int i = 0; i < model->readers_count; i++)
+    for (int i = 0; i < model->readers_count; i++) {
         check_reader(model, &model->readers[i]);
+        check_deletions(model, &model->readers[i]);
+    }
 }

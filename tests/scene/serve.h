@@ -13,8 +13,10 @@ enum {
     SERVE_STREAMS = 2,
     SERVE_LINES = 40, /* of one run of hark pub, at the most */
     SERVE_RUNS = 24,
-    SERVE_TRIES = 4, /* of those, that are left for the end: town_end_clients */
+    SERVE_TRIES = 4,                /* of those, that are left for the end: town_end_clients */
+    SERVE_LAST = SERVE_STREAMS + 1, /* readers that are */
     SERVE_READERS = 12,
+    SERVE_DELETIONS = 4,
     SERVE_EVENTS = SERVE_RUNS * SERVE_LINES, /* that a reader is shown, at the most */
     SERVE_OUTPUT_BYTES = 1024 * 1024,
 };
@@ -67,10 +69,20 @@ struct serve_reader {
     struct serve_run run;
     int stream;
     bool from_start;
+    bool by_http;
+    uint64_t began_ns;
     bool is_last; /* it begins after all the others, when nothing fails any more */
     int count, gaps_count;
     struct serve_shown shown[SERVE_EVENTS];
     struct serve_gap gaps[SERVE_EVENTS];
+};
+
+struct serve_deletion {
+    struct hark_sim *world;
+    struct hark_sim_process *process;
+    int stream;
+    uint64_t ended_ns;       /* it was answered; 0: it was not */
+    bool behind[SERVE_RUNS]; /* publishers that had ended before it began */
 };
 
 struct serve_model {
@@ -81,13 +93,21 @@ struct serve_model {
     bool tears;
     bool
         errs; /* the server's disk fails now and then: readers before the end may be told of gaps */
-    int publishers_count, readers_count;
+    /* Power failed where a sync is not waited for: what was acknowledged may be gone. */
+    bool forgets;
+    int publishers_count, readers_count, deletions_count;
     struct serve_publisher publishers[SERVE_RUNS];
     struct serve_reader readers[SERVE_READERS];
+    struct serve_deletion deletions[SERVE_DELETIONS];
 };
 
 struct serve_model *serve_model_create(struct hark_sim *world);
 void serve_model_destroy(struct serve_model *model);
+
+/* The next of them, with its lines, or its place for what it is shown, to be started by whoever
+ * asks. Gives: NULL: there were enough. */
+struct serve_publisher *serve_next_publisher(struct serve_model *model, int stream);
+struct serve_reader *serve_next_reader(struct serve_model *model, int stream, bool from_start);
 
 /* Starts hark pub with some lines. Where there were enough: nothing happens. */
 void serve_publish(struct serve_model *model, struct hark_sim_machine *machine, int stream);

@@ -1,5 +1,6 @@
 /* town.c - see the header. */
 #include "town.h"
+#include "serve_http.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -45,6 +46,16 @@ void town_choose(struct town *town, const char *segment_bytes)
     serve_word(server, "%d", 1 + (int)town_chance(town, 2));
     serve_word(server, "--segment-bytes");
     serve_word(server, "%s", segment_bytes);
+}
+
+/* Those under which what is acknowledged may be lost with the power. */
+void town_choose_sync(struct town *town)
+{
+    static const char *const whens[] = {"always", "always", "1ms", "200ms", "never"};
+    size_t chosen = town_chance(town, sizeof whens / sizeof *whens);
+    serve_word(&town->server, "--sync");
+    serve_word(&town->server, "%s", whens[chosen]);
+    town->syncs_later = chosen > 1;
 }
 
 void town_start_server(struct town *town)
@@ -102,9 +113,12 @@ void town_end_clients(struct town *town)
         town_start_server(town);
         (void)hark_sim_run_for(town->world, 10 * town_second_ns);
     }
+    for (int i = 0; i < model->deletions_count; i++)
+        town_await(town, model->deletions[i].process, "a deletion");
     publish_last(town);
     for (int i = 0; i < SERVE_STREAMS; i++)
         serve_read(model, town->clients, i, true)->is_last = true;
+    serve_follow(model, town->clients, 0, true)->is_last = true;
     (void)hark_sim_run_for(town->world, 300 * town_second_ns);
     for (int i = 0; i < model->readers_count; i++)
         hark_sim_signal(model->readers[i].run.process, SIGINT);

@@ -10,6 +10,7 @@ struct town {
     struct hark_sim_machine *home, *clients;
     struct serve_model *model;
     struct serve_run server;
+    bool syncs_later;
     uint64_t started_ns; /* the server that runs, or ran last */
 };
 
@@ -24,6 +25,9 @@ uint64_t town_chance(const struct town *town, uint64_t bound);
 
 /* Says the words of the server's command line that all scenes have: data, ports, threads. */
 void town_choose(struct town *town, const char *segment_bytes);
+
+/* And when it syncs. */
+void town_choose_sync(struct town *town);
 
 void town_start_server(struct town *town);
 /* By SIGTERM, and waits for it. */
