@@ -5,6 +5,7 @@
  * again. */
 #include "harness/coverage.h"
 #include "shrink.h"
+#include "table.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -18,7 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { WORKERS_MAX = 256 };
+enum { WORKERS_MAX = 256, SCENES_MAX = 64 };
 
 struct run {
     const char *only;
@@ -67,28 +68,28 @@ static struct worker sum_of(const struct run *run, const struct worker *workers)
     return sum;
 }
 
-static void tell_faults(const struct scene *scene, const uint64_t *faults)
+static void tell_faults(const uint64_t *faults)
 {
-    fprintf(stderr, "%s: %llu faults by chance", scene->name,
-            (unsigned long long)faults[HARK_SIM_FAULT_KINDS]);
     for (int kind = 0; kind < HARK_SIM_FAULT_KINDS; kind++)
         if (faults[kind])
             fprintf(stderr, "%s%llu %s", ", ", (unsigned long long)faults[kind],
                     shrink_kinds[kind]);
-    fprintf(stderr, "\n");
 }
 
+/* On a terminal each look writes over the last, which was as long or shorter. */
 static void tell_progress(const struct scene *scene, const struct run *run,
                           const struct worker *workers, double began, bool is_last)
 {
     struct worker sum = sum_of(run, workers);
     double took = seconds_now() - began;
-    fprintf(stderr, "%s%s: %llu seeds, %.0f a second, %.1f simulated hours, %.1f million calls%s",
-            is_last ? "" : "\r", scene->name, (unsigned long long)sum.seeds,
+    fprintf(stderr,
+            "%s%s: %llu of %llu seeds, %.0f a second, %.1f simulated hours, %.1f million calls",
+            isatty(STDERR_FILENO) ? "\r" : "", scene->name, (unsigned long long)sum.seeds,
+            (unsigned long long)(run->seeds + (run->plays_kept ? scene->kept_count : 0)),
             (double)sum.seeds / (took > 0 ? took : 1), (double)sum.simulated_ns / 3.6e12,
-            (double)sum.calls / 1e6, is_last ? "\n" : "   ");
-    if (is_last)
-        tell_faults(scene, sum.faults);
+            (double)sum.calls / 1e6);
+    tell_faults(sum.faults);
+    fputs(is_last ? "\n" : "", stderr);
 }
 
 /* Waits for a worker's end, for a second at most. Gives its place; -1: none has ended. */
@@ -109,8 +110,7 @@ static int await_worker(const struct worker *workers, unsigned count, int *out_s
     return -1;
 }
 
-/* Gives whether all seeds hold. */
-static bool play_scene(const struct run *run, const struct scene *scene)
+static struct played play_scene(const struct run *run, const struct scene *scene)
 {
     struct worker *workers = play_workers(WORKERS_MAX);
     double began = seconds_now();
@@ -141,14 +141,19 @@ static bool play_scene(const struct run *run, const struct scene *scene)
                 (unsigned long long)workers[ended].seed);
     }
     tell_progress(scene, run, workers, began, true);
+    struct played played = {.scene = scene,
+                            .sum = sum_of(run, workers),
+                            .seconds = seconds_now() - began,
+                            .holds = holds};
     munmap(workers, WORKERS_MAX * sizeof *workers);
-    return holds;
+    return played;
 }
 
 static void print_usage(void)
 {
     printf("usage: %s [[--scene] NAME] [--seeds COUNT] [--first SEED] [--jobs COUNT] [--hash]\n"
-           "       [--shrink] [--trace DIR] [--faults-off MASK] [--faults-max COUNT]\n"
+           "       [--shrink] [--trace DIR] [--faults-off MASK] [--faults-max COUNT] [--steps-max "
+           "COUNT]\n"
            "\n"
            "Plays scenes in simulated worlds, each from many seeds. What fails is told with its "
            "seed,\n"
@@ -159,12 +164,12 @@ static void print_usage(void)
            "  --first SEED    the first of them (1)\n"
            "  --jobs COUNT    how many at a time (the CPUs)\n"
            "  --hash          print a number for each seed that stands for its whole run\n"
-           "  --shrink        leave out kinds of faults, and the last of the others, while the "
-           "first\n"
-           "                  seed still fails, and play what is left of it\n"
+           "  --shrink        leave out steps, kinds of faults, and the last of the others, while "
+           "the\n"
+           "                  first seed still fails, and play what is left of it\n"
            "  --trace DIR     play the first seed alone, and keep what became of its requests\n"
            "                  there, for hark trace --read DIR; the run is the same as without\n"
-           "  --faults-off, --faults-max\n"
+           "  --faults-off, --faults-max, --steps-max\n"
            "                  what it has found\n"
            "\n"
            "scenes:\n",
@@ -196,6 +201,7 @@ static struct run options(int count, char **arguments)
                                           {"trace", required_argument, NULL, 't'},
                                           {"faults-off", required_argument, NULL, 'o'},
                                           {"faults-max", required_argument, NULL, 'm'},
+                                          {"steps-max", required_argument, NULL, 'x'},
                                           {"help", no_argument, NULL, 'H'},
                                           {NULL, 0, NULL, 0}};
     long cpus = sysconf(_SC_NPROCESSORS_ONLN);
@@ -231,6 +237,9 @@ static struct run options(int count, char **arguments)
             break;
         case 'm':
             run.without.faults_max = number_in(optarg);
+            break;
+        case 'x':
+            run.without.steps_max = number_in(optarg);
             break;
         case 'h':
             run.prints_hash = true;
@@ -268,16 +277,27 @@ int main(int count, char **arguments)
     sigemptyset(&child);
     sigaddset(&child, SIGCHLD);
     sigprocmask(SIG_BLOCK, &child, NULL);
+    static struct played played[SCENES_MAX];
+    size_t scenes_played = 0;
     unsigned passed = 0, failed = 0;
     for (const struct scene *scene = scenes; scene; scene = scene->next) {
         if (run.only && strcmp(run.only, scene->name) != 0)
             continue;
-        bool holds = run.shrinks ? shrink(scene, run.first) : play_scene(&run, scene);
+        struct played last = {.scene = scene};
+        if (run.shrinks)
+            last.holds = shrink(scene, run.first);
+        else
+            last = play_scene(&run, scene);
+        bool holds = last.holds;
+        if (scenes_played < SCENES_MAX)
+            played[scenes_played++] = last;
         printf("[ %8s ] scene %s\n", holds ? "      OK" : " FAILED ", scene->name);
         fflush(stdout);
         passed += holds;
         failed += !holds;
     }
+    if (scenes_played > 1 && !run.shrinks)
+        table_tell(played, scenes_played);
     if (passed + failed == 0)
         fprintf(stderr, "%s: there is no scene %s; --help lists them\n", play_program, run.only);
     printf("%u passed, %u failed\n", passed, failed);

@@ -42,17 +42,19 @@ static void count(struct worker *worker)
 static void tell_end(void)
 {
     has_told = true;
-    char line[400], without[80] = "";
-    const bool is_shrunk = without_played.faults_off || without_played.faults_max;
+    char line[440], without[120] = "";
+    const bool is_shrunk =
+        without_played.faults_off || without_played.faults_max || without_played.steps_max;
     if (is_shrunk)
-        snprintf(without, sizeof without, " --faults-off %#x --faults-max %llu",
-                 without_played.faults_off, (unsigned long long)without_played.faults_max);
+        snprintf(without, sizeof without, " --faults-off %#x --faults-max %llu --steps-max %llu",
+                 without_played.faults_off, (unsigned long long)without_played.faults_max,
+                 (unsigned long long)without_played.steps_max);
     int length = snprintf(line, sizeof line,
                           "to play it again: %s --scene %s --first %llu --seeds 1 --jobs 1%s%s\n"
                           "to see its requests: the same with --trace DIR, then hark trace --read "
                           "DIR\n",
                           play_program, scene_played->name, (unsigned long long)seed_played,
-                          without, is_shrunk ? "" : " (--shrink: with as few faults)");
+                          without, is_shrunk ? "" : " (--shrink: with as few steps and faults)");
     count(worker_played);
     hark_sim_tell(playing, STDERR_FILENO, LINES_TOLD);
     (void)!write(STDERR_FILENO, line, (size_t)length);
@@ -78,6 +80,13 @@ static void crashed(int number)
     (void)number;
     if (!has_told)
         tell_end();
+}
+
+uint64_t scene_steps(uint64_t wanted)
+{
+    const uint64_t most = without_played.steps_max;
+    worker_played->steps = wanted;
+    return most && most < wanted ? most : wanted;
 }
 
 uint64_t scene_seed(void)

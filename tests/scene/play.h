@@ -12,6 +12,7 @@ struct worker {
     uint64_t seeds;
     uint64_t simulated_ns;
     uint64_t calls;
+    uint64_t steps; /* that the last scene wanted to make; 0: it has not said */
     uint64_t faults[HARK_SIM_FAULT_KINDS + 1]; /* the last: all that chance brought */
     pid_t pid;
 };
@@ -20,8 +21,9 @@ struct worker {
 struct without {
     uint32_t faults_off;
     uint64_t faults_max;
-    bool aloud;        /* what processes write is to be read */
-    const char *trace; /* the directory for what loops do: hark_sim_trace; NULL: none */
+    uint64_t steps_max; /* scene_steps; 0: all */
+    bool aloud;         /* what processes write is to be read */
+    const char *trace;  /* the directory for what loops do: hark_sim_trace; NULL: none */
 };
 
 /* In the order of their names. */

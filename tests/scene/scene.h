@@ -65,6 +65,10 @@ _Noreturn void scene_failed(const char *file, int line, const char *condition, c
 /* The seed that is being played, for scenes in which it is a case's number. */
 uint64_t scene_seed(void);
 
+/* How many steps a scene makes of those that it would: fewer where a failure is being shrunk. Once
+ * in a scene. */
+uint64_t scene_steps(uint64_t wanted);
+
 /* It has ended with 0, and cleaned up behind itself. */
 void scene_left_nothing(const struct hark_sim_process *process);
 

@@ -404,7 +404,7 @@ SCENE(echo, "echoing over links that are cut, servers and clients that are kille
     struct play *play = calloc(1, sizeof *play);
     play->world = world;
     start_all(play);
-    for (uint64_t left = hark_sim_random(world, TROUBLES); left > 0; left--) {
+    for (uint64_t left = scene_steps(hark_sim_random(world, TROUBLES)); left > 0; left--) {
         (void)hark_sim_run_for(world, hark_sim_random(world, second_ns / 5));
         make_trouble(play);
     }

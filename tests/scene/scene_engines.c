@@ -103,6 +103,7 @@ struct engine {
     struct task *sleeping;
     struct task *naming;
     unsigned round;
+    uint64_t rounds; /* that are played */
     uint64_t active;
     struct task tasks[TASKS];
 };
@@ -477,7 +478,7 @@ static void play_round(struct hark_op *op, int64_t result)
         struct pollfd there = {.fd = place->fd, .events = POLLIN};
         place->empty = poll(&there, 1, 0) == 0;
     }
-    if (engine->round == ROUNDS)
+    if (engine->round == engine->rounds)
         return hark_cancel_all(engine->loop);
     for (size_t i = 0; i < ACTIONS; i++)
         act(engine, &engine->program[engine->round * ACTIONS + i]);
@@ -547,8 +548,10 @@ SCENE_WITHOUT(engines, "a program on all four engines, which must be told the sa
     struct action *program = write_program(world);
     struct engine *engines = calloc(ENGINES, sizeof *engines);
     struct hark_sim_process *processes[ENGINES];
+    const uint64_t rounds = scene_steps(ROUNDS);
     for (size_t i = 0; i < ENGINES; i++) {
         engines[i].program = program;
+        engines[i].rounds = rounds;
         engines[i].name = names[i];
         processes[i] = hark_sim_start(hark_sim_add_machine(world), run, &engines[i]);
         hark_sim_setenv(processes[i], "HARK_BACKEND", names[i]);

@@ -221,7 +221,7 @@ static int run(void *argument)
     if (hark_loop_create(&small, &program->loop) < 0)
         return 1;
     program->counter = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    program->steps_left = STEPS;
+    program->steps_left = (int)scene_steps(STEPS);
     hark_defer(program->loop, &program->step, step);
     int result = hark_run(program->loop);
     /* A post may have come after the last step; and what it began is to be ended, too. */

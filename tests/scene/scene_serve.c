@@ -150,7 +150,7 @@ static void play(struct hark_sim *world, bool errs)
     choose_server(town);
     town_start_server(town);
     (void)hark_sim_run_for(world, 100 * town_ms_ns);
-    for (int steps = 4 + (int)town_chance(town, 16); steps > 0; steps--)
+    for (uint64_t steps = scene_steps(4 + town_chance(town, 16)); steps > 0; steps--)
         step(town);
     town_end_clients(town);
     town_check_sleeps(town);

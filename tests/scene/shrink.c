@@ -1,6 +1,6 @@
-/* shrink.c - see the header. Each trial is a process of its own, since what fails aborts. Kinds of
- * faults are left out one by one; of those that are left, as many of the first happen as are
- * needed, which halving finds. */
+/* shrink.c - see the header. Each trial is a process of its own, since what fails aborts. Steps go
+ * first, from the last on, then kinds of faults, one by one; of those that are left, as many of the
+ * first happen as are needed, which halving finds. */
 #include "shrink.h"
 
 #include <fcntl.h>
@@ -23,6 +23,7 @@ struct trial {
     uint64_t seed;
     struct without without;
     uint64_t faults; /* of chance, that there were */
+    uint64_t steps;  /* that the scene wanted to make */
 };
 
 static void be_silent(void)
@@ -47,8 +48,22 @@ static bool fails(struct trial *trial, bool aloud)
     while (waitpid(pid, &status, 0) < 0)
         continue;
     trial->faults = worker->faults[HARK_SIM_FAULT_KINDS];
+    trial->steps = worker->steps;
     munmap(worker, sizeof *worker);
     return !WIFEXITED(status) || WEXITSTATUS(status) != 0;
+}
+
+/* What fails after few may pass after more: the fewest are looked for from the beginning. */
+static void leave_out_steps(struct trial *trial)
+{
+    for (uint64_t steps = 1; steps < trial->steps; steps++) {
+        struct trial fewer = *trial;
+        fewer.without.steps_max = steps;
+        if (fails(&fewer, false)) {
+            *trial = fewer;
+            return;
+        }
+    }
 }
 
 static void leave_out_kinds(struct trial *trial)
@@ -79,6 +94,9 @@ static void leave_out_last(struct trial *trial)
 
 static void tell_rest(const struct trial *trial)
 {
+    if (trial->without.steps_max)
+        fprintf(stderr, "it needs %llu of %llu steps\n",
+                (unsigned long long)trial->without.steps_max, (unsigned long long)trial->steps);
     if (trial->faults == 0) {
         fprintf(stderr, "it needs no fault\n");
         return;
@@ -99,6 +117,7 @@ bool shrink(const struct scene *scene, uint64_t seed)
     }
     fprintf(stderr, "%s: seed %llu fails after %llu faults\n", scene->name,
             (unsigned long long)seed, (unsigned long long)trial.faults);
+    leave_out_steps(&trial);
     leave_out_kinds(&trial);
     leave_out_last(&trial);
     trial.without.aloud = true;

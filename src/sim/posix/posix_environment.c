@@ -3,6 +3,7 @@
 #include "sim/disk/names.h"
 #include "sim/posix/posix.h"
 #include "sim/world/mappings.h"
+#include "sim/world/readable.h"
 
 #include <malloc.h>
 #include <string.h>
@@ -101,6 +102,7 @@ int __wrap_munmap(void *memory, size_t bytes)
     if (!posix_in_world())
         return __real_munmap(memory, bytes);
     (void)call_begin(NULL, "munmap", -1);
+    readable_forget(memory, bytes);
     int result = mappings_remove(process_current(), memory) ? 0 : __real_munmap(memory, bytes);
     return (int)posix_told(call_end("munmap", -1, result));
 }
