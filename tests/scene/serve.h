@@ -13,7 +13,7 @@ enum {
     SERVE_STREAMS = 2,
     SERVE_LINES = 40, /* of one run of hark pub, at the most */
     SERVE_RUNS = 24,
-    SERVE_TRIES = 4,                /* of those, that are left for the end: town_end_clients */
+    SERVE_TRIES = 8,                /* of those, that are left for the end: town_end_clients */
     SERVE_LAST = SERVE_STREAMS + 1, /* readers that are */
     SERVE_READERS = 12,
     SERVE_DELETIONS = 4,
