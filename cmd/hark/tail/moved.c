@@ -115,6 +115,18 @@ static void place_known(struct tail_follower *follower, struct tail_source *sour
     source->unplaced = false;
 }
 
+/* What a survey has found, and is open now, goes before those that have no place yet. */
+static void move_unplaced(struct tail_follower *follower)
+{
+    struct tail_source *unplaced[POSITION_PLACES_MAX];
+    unsigned count = 0;
+    for (struct tail_source *source = follower->oldest; source; source = source->newer)
+        if (source->unplaced && source != follower->reading)
+            unplaced[count++] = source;
+    for (unsigned i = 0; i < count; i++)
+        tail_source_move(unplaced[i]);
+}
+
 /* Too many are open: the oldest is to go. If it has no place before others are open, it goes at
  * once. */
 static void make_room(struct tail_follower *follower)
@@ -174,6 +186,8 @@ static bool take_moved(struct tail_follower *follower, struct tail_moved_file *o
     file->fd = -1;
     if (moved->goes_on)
         take_copy(source, moved, file);
+    if (moved->inode)
+        move_unplaced(follower);
     source->left_ns = hark_now(follower->tail->loop);
     follower->place_wanted = true;
     follower->rotations++;
