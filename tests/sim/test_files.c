@@ -474,3 +474,35 @@ TEST(file_without_a_name_stands_in_no_directory)
     assert_int_equal(run(use_nameless, NULL), 0);
     hark_sim_destroy(world);
 }
+
+/* --- its times --- */
+
+/* Whoever looks for files that came since a time reads the coarse clock. */
+static int make_files_by_the_clock(void *argument)
+{
+    struct timespec before, after;
+    struct stat status;
+    (void)argument;
+    for (int i = 0; i < 50; i++) {
+        clock_gettime(CLOCK_REALTIME_COARSE, &before);
+        int fd = open("/tmp/file", O_RDWR | O_CREAT | O_EXCL, 0600);
+        if (fd < 0 || fstat(fd, &status) < 0)
+            return 1;
+        clock_gettime(CLOCK_REALTIME_COARSE, &after);
+        const int64_t second_ns = 1000000000;
+        int64_t written_ns = status.st_mtim.tv_sec * second_ns + status.st_mtim.tv_nsec;
+        if (written_ns < before.tv_sec * second_ns + before.tv_nsec ||
+            written_ns > after.tv_sec * second_ns + after.tv_nsec)
+            return 2;
+        if (close(fd) || unlink("/tmp/file") || usleep(777))
+            return 3;
+    }
+    return 0;
+}
+
+TEST(file_is_no_older_than_the_coarse_clock_that_was_read_before)
+{
+    make_world((struct hark_sim_options){.faults_per_million = 1});
+    assert_int_equal(run(make_files_by_the_clock, NULL), 0);
+    hark_sim_destroy(world);
+}
