@@ -44,7 +44,7 @@ void ticks_init(struct ticks *ticks);
 __attribute__((noinline, cold)) uint64_t ticks_pair(struct ticks *ticks);
 
 /* The time. It may be less than one that was told before. */
-static inline uint64_t ticks_clock(struct ticks *ticks)
+static inline __attribute__((always_inline)) uint64_t ticks_clock(struct ticks *ticks)
 {
     if (unlikely(ticks->span == 0))
         return ticks_pair(ticks);

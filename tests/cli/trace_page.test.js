@@ -34,7 +34,7 @@ async function traced(t, name, args, { backend = 'auto', options = [] } = {}) {
 const [SLEEP, WAKE, REQUEST, DELEGATE, , RETURN, CALL, CALLED] = [1, 2, 3, 4, 5, 6, 7, 8];
 const HEADER = 128, EVENT = 32, BASE_NS = 5_000_000_000_000n;
 
-/** A file as hark/trace.h describes it. Takes: events: [ns since the beginning, what, op, kind, fd, value]. */
+/** A file as hark/trace.h describes it. Takes: events: [ns since the beginning, what, op, kind, fd, value, flags]. */
 function ring(events, { process: name = 'made_up', pid = 4242 } = {}) {
   const capacity = Math.max(64, 2 ** Math.ceil(Math.log2(events.length)));
   const bytes = Buffer.alloc(HEADER + capacity * EVENT);
@@ -43,7 +43,7 @@ function ring(events, { process: name = 'made_up', pid = 4242 } = {}) {
   bytes.writeUInt16LE(1, 46);
   [[16, BigInt(capacity)], [48, BASE_NS], [64, BigInt(events.length)]].forEach(([at, value]) => bytes.writeBigUInt64LE(value, at));
   bytes.write(name, 80, 15);
-  events.forEach(([at, what, op, kind, fd, value], i) => {
+  events.forEach(([at, what, op, kind, fd, value, flags = 0], i) => {
     const place = HEADER + i * EVENT;
     bytes.writeBigUInt64LE(BASE_NS + BigInt(at), place);
     bytes.writeBigUInt64LE(op ? (1n << 40n) + BigInt(op) : 0n, place + 8);
@@ -51,6 +51,7 @@ function ring(events, { process: name = 'made_up', pid = 4242 } = {}) {
     bytes.writeInt32LE(fd, place + 24);
     bytes.writeUInt8(what, place + 28);
     bytes.writeUInt8(kind, place + 29);
+    bytes.writeUInt16LE(flags, place + 30);
   });
   return bytes;
 }
@@ -165,6 +166,19 @@ test('what a program calls itself is text', { skip }, async t => {
     assert.ok((await page.locator('#facts').textContent()).startsWith(`${name} 4242, loop 1 on uring`));
     assert.equal(await page.locator('b', { hasText: /^x$/ }).count() + await page.locator('img').count(), 0);
   }
+});
+
+test('the call that the loop itself made is in the story, and when its report had come', { skip }, async t => {
+  const [kind] = await kindsOf(t, 'recv'), TRIED = 2;
+  const { file } = await pageOf(t, [[0, REQUEST, 1, kind, 7, 0], [1000, DELEGATE, 1, kind, 7, 1], [1500, SLEEP, 0, 0, -1, -1], [90_000, WAKE, 0, 0, -1, 0],
+    [96_000, RETURN, 1, kind, 2000, 64, TRIED], [97_000, CALL, 1, kind, 7, 64], [99_000, CALLED, 1, kind, 7, 0],
+    [100_000, REQUEST, 2, kind, 7, 1], [103_000, RETURN, 2, kind, 2500, 64, TRIED], [104_000, CALL, 2, kind, 7, 64], [105_000, CALLED, 2, kind, 7, 0]]);
+  const page = await openPage(t, file);
+  const story = () => page.locator('#story').innerText();
+  await page.locator('#slowest button').first().click();
+  assert.match(await story(), /5 return[^\n]*\n(?:\s*\n)*\s*loop\s+\+94\.0\s+2\.0. µs\s+its call, 4\.0. µs after the wait reported the descriptor\s+6 notify/);
+  await page.locator('#slowest button').nth(1).click();
+  assert.match(await story(), /loop\s+\+0\.5\s+2\.5. µs\s+its call, made at once and without waiting\s+6 notify/);
 });
 
 test('what the kernel told is in stories and lanes, and a guess is marked as one', { skip }, async t => {

@@ -12,7 +12,7 @@
 #include "trace/page.h"
 #include "trace/text.h"
 
-enum { NUMBER_BYTES = 10, OP_NUMBERS = 12 + 9 + 3 * TRACE_ANCESTORS };
+enum { NUMBER_BYTES = 10, OP_NUMBERS = 12 + 10 + 3 * TRACE_ANCESTORS };
 
 /* --- blocks --- */
 
@@ -185,9 +185,11 @@ static void put_fact(struct trace_html *html, uint64_t op, const struct trace_fa
 
 void trace_html_op(struct trace_html *html, const struct trace_op *op)
 {
-    const uint64_t times[] = {op->request_ns,   op->queued_ns, op->delegated_ns,
-                              op->performed_ns, op->done_ns,   op->woke_ns,
-                              op->returned_ns,  op->call_ns,   op->called_ns};
+    /* From when on the loop itself made the call that brought the result. */
+    uint64_t fetch_ns = op->fetched_ns == op->returned_ns ? op->fetch_ns : 0;
+    const uint64_t times[] = {op->request_ns, op->queued_ns, op->delegated_ns, op->performed_ns,
+                              op->done_ns,    op->woke_ns,   op->returned_ns,  op->call_ns,
+                              op->called_ns,  fetch_ns};
     struct trace_html_block *block = &html->ops;
     enum { TIMES = sizeof times / sizeof *times };
     if (op->call_ns == 0 || op->called_ns == 0 ||

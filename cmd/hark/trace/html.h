@@ -8,11 +8,11 @@
  * 1, -2: 0, 1, 2, 3). Each block can be read without the others.
  *
  *   ops      how many were before it, then each: flags, which times it has (bit n: the n-th of
- *            request, queued, delegated, performed, done, woke, returned, call, called), loop (its
- *            place in "loops"), kind, descriptor + 1, id without the loop's number, thread, tries,
- *            result (folded), how many ancestors, of each its id, kind and descriptor + 1; then the
- *            times it has, each as the folded difference to the one before it, the first to the
- *            first of the op before in its block, or to the trace's base
+ *            request, queued, delegated, performed, done, woke, returned, call, called, fetch),
+ *            loop (its place in "loops"), kind, descriptor + 1, id without the loop's number,
+ *            thread, tries, result (folded), how many ancestors, of each its id, kind and
+ *            descriptor + 1; then the times it has, each as the folded difference to the one before
+ *            it, the first to the first of the op before in its block, or to the trace's base
  *   waits    loop, whether it might sleep, begin (folded difference to the one before, or the
  *            base), length
  *   facts    op (its number in the page), time (folded difference to the base), CPU + 1, stage,
