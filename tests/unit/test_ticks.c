@@ -212,7 +212,7 @@ TEST(a_clock_that_is_slewed_is_followed)
 {
     struct recorder recorder = on_a_machine(2595987, 1000000, "tsc\n");
     for (int i = 0; i < 40; i++) {
-        machine.clock.by = 1000000 + (i % 2 ? 500 : -500);
+        machine.clock.by = i % 2 ? 1000500 : 999500;
         for (int reading = 0; reading < READINGS / 10; reading++) {
             read_once(&recorder, TICKS_BEHIND_NS, 131);
             pass(below(300));
