@@ -25,6 +25,7 @@
 #include "hark/stream.h"
 #include "hark/timer.h"
 #include "hark/trace.h"
+#include "hark/tty.h"
 #include "hark/work.h"
 
 #endif

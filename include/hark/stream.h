@@ -1,5 +1,5 @@
 /* stream.h - a convenience over the ops: a connection with buffered writing, watermarks, half-close
- * and deadlines.
+ * and deadlines; over a socket, or over two descriptors: pipes, a terminal.
  *
  * A stream is in the caller's memory. Reading delivers pieces until the end; writing copies into a
  * bounded queue, or sends the caller's own blocks without a copy. A slow reader makes the queue
@@ -10,8 +10,8 @@
  *
  * A stream allocates for what hark_stream_write copies: 4 KiB with its first write, kept and used
  * again, and more while more is queued. A copy between two blocks of the caller costs up to 128
- * bytes beyond its own. And on io_uring for what had been received when reading was stopped.
- * Nothing else.
+ * bytes beyond its own. For what had been received when reading was stopped, on io_uring. And over
+ * two descriptors 16 KiB, from which it delivers. Nothing else.
  */
 #ifndef HARK_STREAM_H
 #define HARK_STREAM_H
@@ -140,6 +140,31 @@ struct hark_stream {
 HARK_API void hark_stream_open(struct hark_loop *loop, struct hark_stream *stream, int fd,
                                const struct hark_stream_options *options,
                                const struct hark_stream_events *events);
+
+/* A stream over one descriptor that is read and one that is written: pipes, named ones too, such as
+ * those to a child; a terminal; the program's own standard input and output, whatever stands behind
+ * them. The loop is never blocked by them, and O_NONBLOCK, which others who share them would see,
+ * stays as it is. All that a stream does it does, but:
+ *
+ *   hark_stream_end          closes the descriptor that is written: the reader of a pipe then finds
+ *                            the end. Where both are one, nothing tells the other side.
+ *   hark_stream_watch        `gone` tells that nobody reads any more what is written; that nobody
+ *                            writes what is read, once nothing is written or there is no descriptor
+ *                            for it; and of a terminal that it has hung up. Of a file it tells an
+ *                            error: nobody is there who could go.
+ *   hark_stream_detach       gives -EOPNOTSUPP.
+ *   hark_stream_read_start   delivers pieces of at most 16 KiB; of a terminal a line each, unless
+ *                            it is raw (hark_tty_raw).
+ *
+ * Takes: in and out: open descriptors, or one for both; -1: none: without `in` nothing is received,
+ *   without `out` writes give -EPIPE. options NULL: the defaults; events must outlive the stream.
+ * Owns: both descriptors and the stream's memory are the library's until `closed`: both are closed
+ *   then. Who wants to keep one gives a copy of it (hark_os_dup).
+ * Gives: 0.
+ * Fails: -EBADF both are -1; -ENOMEM. Nothing has changed then. */
+HARK_API int hark_stream_open_pair(struct hark_loop *loop, struct hark_stream *stream, int in,
+                                   int out, const struct hark_stream_options *options,
+                                   const struct hark_stream_events *events);
 
 /* Makes a socket and connects it; `connected` is called with the outcome. Writing and reading may
  * begin at once: they wait for it. TCP_NODELAY is set: the queue gathers what is written together.

@@ -37,6 +37,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -59,6 +60,9 @@ KERNEL_INLINE int kernel_eventfd(uint64_t *calls, unsigned count, int flags);
 KERNEL_INLINE int kernel_memfd_create(uint64_t *calls, const char *name, unsigned flags);
 /* Gives: 0: it is a terminal; -ENOTTY. */
 KERNEL_INLINE int kernel_isatty(uint64_t *calls, int fd);
+KERNEL_INLINE int kernel_tcgetattr(uint64_t *calls, int fd, struct termios *out_settings);
+/* At once: what was written before is not waited for. */
+KERNEL_INLINE int kernel_tcsetattr(uint64_t *calls, int fd, const struct termios *settings);
 KERNEL_INLINE int64_t kernel_read(uint64_t *calls, int fd, void *bytes, size_t count);
 KERNEL_INLINE int64_t kernel_write(uint64_t *calls, int fd, const void *bytes, size_t count);
 KERNEL_INLINE int64_t kernel_readv(uint64_t *calls, int fd, const struct iovec *vector, int count);

@@ -73,6 +73,16 @@ KERNEL_INLINE int kernel_isatty(uint64_t *calls, int fd)
     return (int)KERNEL_CALL(calls, isatty(fd) ? 0 : -1);
 }
 
+KERNEL_INLINE int kernel_tcgetattr(uint64_t *calls, int fd, struct termios *out_settings)
+{
+    return (int)KERNEL_CALL(calls, tcgetattr(fd, out_settings));
+}
+
+KERNEL_INLINE int kernel_tcsetattr(uint64_t *calls, int fd, const struct termios *settings)
+{
+    return (int)KERNEL_RETRY(calls, tcsetattr(fd, TCSANOW, settings));
+}
+
 KERNEL_INLINE int64_t kernel_read(uint64_t *calls, int fd, void *bytes, size_t count)
 {
     return KERNEL_RETRY(calls, read(fd, bytes, count));

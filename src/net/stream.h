@@ -1,5 +1,5 @@
-/* stream.h - a stream over any transport. Those over sockets are in hark/stream.h; for others there
- * is no public way yet. */
+/* stream.h - a stream over any transport. Those over sockets, and over two descriptors, are in
+ * hark/stream.h; for a filter there is no public way yet. */
 #ifndef NET_STREAM_H
 #define NET_STREAM_H
 

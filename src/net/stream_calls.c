@@ -4,6 +4,7 @@
 #include "net/stream_held.h"
 #include "net/stream_queue.h"
 #include "net/stream_states.h"
+#include "net/transport_pair.h"
 #include "net/transport_socket.h"
 
 #include "base/check.h"
@@ -59,6 +60,24 @@ void hark_stream_open(struct hark_loop *loop, struct hark_stream *stream, int fd
                       const struct hark_stream_events *events)
 {
     stream_open_over(loop, stream, &transport_socket, fd, options, events);
+}
+
+int hark_stream_open_pair(struct hark_loop *loop, struct hark_stream *stream, int in, int out,
+                          const struct hark_stream_options *options,
+                          const struct hark_stream_events *events)
+{
+    const struct hark_transport *transport;
+    if (in < 0 && out < 0)
+        return -EBADF;
+    int error = transport_pair_create(in, out, &transport);
+    if (error)
+        return error;
+    stream_open_over(loop, stream, transport, -1, options, events);
+    if (in < 0)
+        stream->reading = PEER_ENDED;
+    if (out < 0)
+        stream->writing = SHUT;
+    return 0;
 }
 
 int hark_stream_connect(struct hark_loop *loop, struct hark_stream *stream,

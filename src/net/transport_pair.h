@@ -7,14 +7,9 @@
 
 enum { TRANSPORT_PAIR_BYTES = 16384 };
 
-struct transport_pair {
-    struct hark_transport transport;
-    int in, out;                      /* -1: closed, or being closed */
-    char bytes[TRANSPORT_PAIR_BYTES]; /* what was read, until it is delivered */
-};
-
-/* Takes: two descriptors that are open; or one, for both.
- * Owns: both, and the pair's memory, are the stream's that is opened over it, until `closed`. */
-void transport_pair_init(struct transport_pair *pair, int in, int out);
+/* Takes: two descriptors that are open; or one, for both; -1: none.
+ * Gives: 0 and a transport, which frees itself with the last close; the descriptors are its own.
+ * Fails: -ENOMEM. */
+int transport_pair_create(int in, int out, const struct hark_transport **out_transport);
 
 #endif

@@ -1,9 +1,6 @@
 /* hark_stream_watch: that the peer has gone is told though nobody reads. */
 #include "witness.h"
 
-#include "net/stream.h"
-#include "net/transport_pair.h"
-
 #include <fcntl.h>
 
 /* Turns the loop until it is told. On select a loop that sleeps is not woken while something lies
@@ -266,12 +263,11 @@ BACKEND_TEST(stream_watched_when_all_is_cancelled_is_told_so)
 BACKEND_TEST(stream_watched_over_pipes_is_told_that_its_reader_has_gone)
 {
     struct witness stream = {0};
-    struct transport_pair pair;
     int in[2], out[2];
     harness_pipe(in, O_NONBLOCK);
     harness_pipe(out, O_NONBLOCK);
-    transport_pair_init(&pair, in[0], out[1]);
-    CALL_VOID(stream_open_over(loop, &stream.stream, &pair.transport, -1, NULL, &witness_events));
+    assert_result(
+        CALL(hark_stream_open_pair(loop, &stream.stream, in[0], out[1], NULL, &witness_events)), 0);
     witness_watch(&stream);
     harness_settle(loop);
     assert_false(stream.gone);

@@ -90,3 +90,20 @@ BACKEND_TEST(stream_write_out_of_memory_gives_enomem_and_changes_nothing)
     witness_close(loop, &stream);
     close(peer);
 }
+
+BACKEND_TEST(stream_over_pipes_without_memory_is_refused_and_closes_nothing)
+{
+    struct witness stream = {0};
+    int ends[2];
+    harness_pipe(ends, 0);
+    memory_begin(1, false);
+    int error =
+        CALL(hark_stream_open_pair(loop, &stream.stream, ends[0], -1, NULL, &witness_events));
+    memory_end();
+    assert_result(error, -ENOMEM);
+    assert_int_equal(write(ends[1], "x", 1), 1); /* it is open still, */
+    assert_result(hark_stream_open_pair(loop, &stream.stream, ends[0], -1, NULL, &witness_events),
+                  0); /* and so can be tried again */
+    witness_close(loop, &stream);
+    close(ends[1]);
+}

@@ -1,15 +1,13 @@
 /* A stream over a pair of descriptors: the same rules, with nothing of a socket under it. */
 #include "net/witness.h"
 
-#include "net/stream.h"
-#include "net/transport_pair.h"
-
 #include <fcntl.h>
+
+enum { PIECE_BYTES = 16384 }; /* the most that it delivers at once */
 
 /* A stream over two pipes, and their other ends. */
 struct piped {
     struct witness stream;
-    struct transport_pair pair;
     int in, out;         /* the stream's */
     int to_in, from_out; /* the test's */
 };
@@ -22,9 +20,9 @@ static bool is_open(int fd)
 static void pair_open(struct hark_loop *loop, struct piped *piped,
                       const struct hark_stream_options *options)
 {
-    transport_pair_init(&piped->pair, piped->in, piped->out);
-    CALL_VOID(stream_open_over(loop, &piped->stream.stream, &piped->pair.transport, -1, options,
-                               &witness_events));
+    assert_result(CALL(hark_stream_open_pair(loop, &piped->stream.stream, piped->in, piped->out,
+                                             options, &witness_events)),
+                  0);
 }
 
 static void piped_open(struct hark_loop *loop, struct piped *piped,
@@ -121,7 +119,7 @@ static void stop_after_one(struct witness *witness, enum witness_event event, co
 
 BACKEND_TEST(stream_over_pipes_that_is_stopped_leaves_the_rest_in_the_pipe)
 {
-    enum { COUNT = 3 * TRANSPORT_PAIR_BYTES };
+    enum { COUNT = 3 * PIECE_BYTES };
     static char sent[COUNT];
     struct piped piped = {.stream.then = stop_after_one};
     harness_fill(sent, COUNT, 8);
@@ -211,4 +209,147 @@ BACKEND_TEST(stream_over_one_descriptor_twice_closes_it_once)
     witness_close(loop, &piped.stream);
     assert_false(is_open(pair[0]));
     close(pair[1]);
+}
+
+/* --- one descriptor alone --- */
+
+BACKEND_TEST(stream_over_nothing_is_refused)
+{
+    struct witness stream = {0};
+    assert_result(CALL(hark_stream_open_pair(loop, &stream.stream, -1, -1, NULL, &witness_events)),
+                  -EBADF);
+    assert_result(witness_write(&stream, "x", 1), -EPIPE); /* it is not open */
+}
+
+BACKEND_TEST(stream_that_only_reads_refuses_writes_and_reads_to_the_end)
+{
+    for (int gently = 0; gently < 2; gently++) {
+        struct piped piped = {.out = -1};
+        int in[2];
+        harness_pipe(in, 0);
+        piped.in = in[0];
+        pair_open(loop, &piped, NULL);
+        witness_read_start(&piped.stream);
+        assert_result(witness_write(&piped.stream, "x", 1), -EPIPE);
+        witness_end(&piped.stream);
+        assert_int_equal(write(in[1], "abc", 3), 3);
+        harness_settle(loop);
+        assert_int_equal(piped.stream.total, 3);
+        assert_false(piped.stream.failed);
+        close(in[1]);
+        harness_run_until(loop, &piped.stream.ended);
+        assert_result(piped.stream.end, 0);
+        if (gently)
+            witness_close_after_sending(&piped.stream);
+        else
+            witness_close(loop, &piped.stream);
+        harness_run_until(loop, &piped.stream.closed);
+        assert_false(is_open(piped.in));
+    }
+}
+
+/* Closed at once, after its end, in the midst of its end, or gently: which waits for nobody. */
+BACKEND_TEST(stream_that_only_writes_closes_its_one_descriptor_once)
+{
+    for (int way = 0; way < 4; way++) {
+        struct piped piped = {.in = -1};
+        char got[4];
+        int out[2];
+        harness_pipe(out, 0);
+        piped.out = out[1];
+        pair_open(loop, &piped, NULL);
+        witness_read_start(&piped.stream); /* nothing comes of it */
+        assert_result(witness_write(&piped.stream, "last", 4), 0);
+        if (way == 0)
+            harness_settle(loop);
+        if (way == 1 || way == 2)
+            witness_end(&piped.stream);
+        if (way == 1)
+            harness_settle(loop);
+        if (way == 3)
+            witness_close_after_sending(&piped.stream);
+        else
+            witness_close(loop, &piped.stream);
+        harness_run_until(loop, &piped.stream.closed);
+        assert_false(is_open(out[1]));
+        if (way != 2) /* there it may have been on its way */
+            assert_int_equal(drain(out[0], got, 4), 4);
+        while (drain(out[0], got, 4) > 0)
+            assert_int_equal(way, 2);
+        assert_int_equal(drain(out[0], got, 4), 0);
+        assert_int_equal(piped.stream.pieces, 0);
+        assert_false(piped.stream.ended);
+        close(out[0]);
+    }
+}
+
+/* --- watched --- */
+
+static void run_until_gone(struct hark_loop *loop, struct piped *piped)
+{
+    while (!piped->stream.gone) /* select has to be asked */
+        assert_true((harness_backend() == HARK_BACKEND_SELECT ? hark_run_ready(loop)
+                                                              : hark_run_once(loop)) >= 0);
+    assert_result(piped->stream.gone_error, 0);
+}
+
+BACKEND_TEST(stream_over_pipes_watched_across_its_end_is_told_that_nobody_writes)
+{
+    for (int before = 0; before < 2; before++) {
+        struct piped piped = {0};
+        piped_open(loop, &piped, NULL);
+        if (before) {
+            witness_watch(&piped.stream);
+            harness_settle(loop);
+        }
+        witness_end(&piped.stream);
+        harness_settle(loop);
+        assert_false(piped.stream.gone);
+        if (!before)
+            witness_watch(&piped.stream);
+        close(piped.to_in);
+        piped.to_in = -1;
+        run_until_gone(loop, &piped);
+        witness_close(loop, &piped.stream);
+        piped_done(&piped);
+    }
+}
+
+BACKEND_TEST(stream_that_only_writes_is_told_that_its_reader_has_gone)
+{
+    for (int ended = 0; ended < 2; ended++) {
+        struct piped piped = {.in = -1};
+        int out[2];
+        harness_pipe(out, 0);
+        piped.out = out[1];
+        pair_open(loop, &piped, NULL);
+        witness_watch(&piped.stream);
+        harness_settle(loop);
+        assert_false(piped.stream.gone);
+        if (ended)
+            witness_end(&piped.stream); /* with nothing to read: both have ended */
+        else
+            close(out[0]);
+        run_until_gone(loop, &piped);
+        witness_close(loop, &piped.stream);
+        if (ended)
+            close(out[0]);
+    }
+}
+
+BACKEND_TEST(stream_over_pipes_is_closed_while_it_is_watched)
+{
+    for (int way = 0; way < 3; way++) {
+        struct piped piped = {0};
+        piped_open(loop, &piped, NULL);
+        witness_watch(&piped.stream);
+        harness_settle(loop);
+        if (way == 1)
+            witness_end(&piped.stream);
+        if (way == 2)
+            witness_read_start(&piped.stream);
+        witness_close(loop, &piped.stream);
+        assert_false(piped.stream.gone);
+        piped_done(&piped);
+    }
 }
