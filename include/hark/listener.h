@@ -34,11 +34,11 @@ struct hark_listener_events {
     /* A connection has come. fd is the receiver's, to be closed with hark_close (or given to a
      * stream). */
     void (*accepted)(struct hark_listener *listener, int fd);
-    /* Accepting is in trouble, by a negative errno. -EMFILE, -ENFILE, -ENOMEM, -ENOBUFS:
-     * connections are shed or kept waiting for now, and it goes on by itself; told once, until a
-     * connection has been accepted in the ordinary way. Anything else: the listener has stopped and
-     * wants to be closed: -ECANCELED after hark_cancel_all, -EINVAL not a listening socket,
-     * -ENOTRECOVERABLE no memory even for a timer to wait with. */
+    /* Accepting is in trouble, by a negative errno. -EMFILE, -ENFILE, -ENOMEM, -ENOBUFS,
+     * -ENOSPC: connections are shed or kept waiting for now, and it goes on by itself; told once,
+     * until a connection has been accepted in the ordinary way. Anything else: the listener has
+     * stopped and wants to be closed: -ECANCELED after hark_cancel_all, -EINVAL not a listening
+     * socket, -ENOTRECOVERABLE no memory even for a timer to wait with. */
     void (*failed)(struct hark_listener *listener, int error);
     /* Last of all, after hark_listener_close: the memory is the caller's again. */
     void (*closed)(struct hark_listener *listener);

@@ -4,7 +4,8 @@
  * (hark_poll for HARK_POLL_ERROR first). MSG_NOSIGNAL and MSG_DONTWAIT are always in force: nothing
  * raises SIGPIPE, nothing blocks. A descriptor that the loop has seen is closed with hark_close, or
  * taken back with hark_detach, never closed with close(2).
- * Fails, for every op here: -EBADF not open; -ENOTSOCK not a socket; -ENOMEM; on select -ERANGE a
+ * Fails, for every op here: -EBADF not open; -ENOTSOCK not a socket; -ENOMEM; -ENOSPC the user's
+ *   epoll descriptors watch as much as they may (fs.epoll.max_user_watches); on select -ERANGE a
  *   descriptor of FD_SETSIZE or above.
  */
 #ifndef HARK_NET_H

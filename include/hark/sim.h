@@ -165,10 +165,11 @@ HARK_API int hark_sim_link(struct hark_sim_machine *machine, const char *target,
 /* What is to go wrong, and when. All that is zero says nothing. */
 struct hark_sim_fault {
     /* The call, by the name of its manual page, also where io_uring makes it: all of read, pread,
-     * readv and preadv2 are "read", and so for "write"; "sync" is fsync and fdatasync; "change" is
-     * whatever may change the disk: these, openat, ftruncate, fallocate, copy_file_range and what
-     * makes, moves or removes names; "malloc" is memory, which lacks whatever `error` says. NULL:
-     * any that is about a file or a path */
+     * readv and preadv2 are "read", and so for "write"; "send" is sendto and sendmsg as well,
+     * "recv" recvfrom and recvmsg, "accept" accept4; "sync" is fsync and fdatasync; "change" is
+     * whatever may change the disk: writes, syncs, openat, ftruncate, fallocate, copy_file_range and
+     * what makes, moves or removes names; "malloc" is memory, which lacks whatever `error` says.
+     * NULL: any that is about a file or a path */
     const char *call;
     /* The file that it is about, by the end of its path, from a slash on: "log/lock" is meant by
      * "/tmp/log/lock", too, and "log/" means whatever is in that directory. Of an open file it is
@@ -180,10 +181,10 @@ struct hark_sim_fault {
     uint32_t times;                   /* so many do not; 0: one, UINT32_MAX: all */
     /* A negative errno: the call is not made. A sync of a file is: some of what was to be written
      * is lost, all counts as written, the error is told once to each who has the file open, and
-     * later syncs go well, as in Linux (fsync(2)) */
+     * later syncs go well, as in Linux (fsync(2)). So is a close: the number is gone (close(2)) */
     int error;
-    /* It moves that many bytes at the most; 0: as many as were wanted. With an error: those are
-     * moved, and the next such call fails */
+    /* It moves that many bytes at the most; 0: as many as were wanted, and so does whatever has
+     * borders. With an error: those are moved, and the next such call fails */
     uint64_t short_to;
     /* The machine's power fails, or the process that calls is killed, within that time from the
      * beginning of the call: before it has done anything, half-way, or after it has returned.

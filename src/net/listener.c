@@ -114,6 +114,7 @@ static void accept_failed(struct hark_listener *listener, int error)
     case ENFILE:
     case ENOMEM:
     case ENOBUFS:
+    case ENOSPC: /* of what all epoll descriptors of a user may watch (epoll_ctl(2)) */
         report(listener, error);
         if (listener->state == CLOSING)
             return;

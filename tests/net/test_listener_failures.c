@@ -52,7 +52,7 @@ BACKEND_TEST(listener_pauses_where_every_connection_fails)
 
 BACKEND_TEST(listener_short_of_memory_tells_once_pauses_and_recovers)
 {
-    static const int errors[] = {ENOMEM, ENOBUFS};
+    static const int errors[] = {ENOMEM, ENOBUFS, ENOSPC};
     skip_uring();
     for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
         struct door door = {0};

@@ -94,6 +94,33 @@ uint64_t scene_seed(void)
     return seed_played;
 }
 
+bool scene_errs(void)
+{
+    return scene_played->faults_per_million > 1;
+}
+
+/* What manual pages name for what passes. */
+bool scene_may_try_again(int64_t result)
+{
+    static const int passing[] = {EMFILE, ENFILE, ENOMEM, ENOBUFS, ENOSPC, EACCES,
+                                  EPERM,  EPROTO, EAGAIN, EIO,     EINTR,  ECONNABORTED};
+    for (size_t i = 0; scene_errs() && i < sizeof passing / sizeof *passing; i++)
+        if (result == -passing[i])
+            return true;
+    return false;
+}
+
+struct hark_loop *scene_make_loop(const struct hark_options *options)
+{
+    struct hark_loop *loop = NULL;
+    int result;
+    do
+        result = hark_loop_create(options, &loop);
+    while (result < 0 && scene_may_try_again(result));
+    scene_check(result == 0, "a loop: %s", hark_error_name(result));
+    return loop;
+}
+
 void scene_run(struct hark_sim *world)
 {
     int result = hark_sim_run(world);

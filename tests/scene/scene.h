@@ -14,6 +14,8 @@
 #include "hark.h"
 #include "hark/sim.h"
 
+#include <errno.h>
+
 struct scene {
     const char *name;
     const char *about;
@@ -71,6 +73,24 @@ uint64_t scene_steps(uint64_t wanted);
 
 /* It has ended with 0, and cleaned up behind itself. */
 void scene_left_nothing(const struct hark_sim_process *process);
+
+/* Whether the scene that is played asks for errors by chance, and a call that ends so may be made
+ * again: what chance brings is no end. */
+bool scene_errs(void);
+bool scene_may_try_again(int64_t result);
+
+/* A loop; where chance brings errors, as soon as one can be made. */
+struct hark_loop *scene_make_loop(const struct hark_options *options);
+
+/* A call by the C library's name, as often as scene_may_try_again lets it. */
+#define scene_try(call)                                                                            \
+    __extension__({                                                                                \
+        int64_t scene_result;                                                                      \
+        do                                                                                         \
+            scene_result = (call);                                                                 \
+        while (scene_result < 0 && scene_may_try_again(-errno));                                   \
+        (int)scene_result;                                                                         \
+    })
 
 /* Runs the world until all processes have ended: else the scene fails. */
 void scene_run(struct hark_sim *world);

@@ -105,7 +105,14 @@ static void accepted(struct hark_listener *listener, int fd)
     hark_stream_read_start(&connection->stream);
 }
 
-static const struct hark_listener_events listening = {.accepted = accepted};
+/* It goes on by itself: only its end, with the group's, stops it. */
+static void in_trouble(struct hark_listener *listener, int error)
+{
+    (void)listener;
+    scene_check(scene_may_try_again(error), "a listener stops with %s", hark_error_name(error));
+}
+
+static const struct hark_listener_events listening = {.accepted = accepted, .failed = in_trouble};
 
 static void end_lane(struct hark_op *op, int64_t result)
 {
@@ -119,6 +126,8 @@ static void end_lane(struct hark_op *op, int64_t result)
 static void told_to_end(struct hark_op *op, int64_t result)
 {
     struct server *server = hark_container_of(op, struct server, signal);
+    if (result < 0 && scene_may_try_again(result))
+        return hark_signal_each(server->lanes[0].loop, op, SIGTERM, told_to_end);
     if (result != SIGTERM)
         return;
     hark_cancel(op);
@@ -131,30 +140,46 @@ static int begin_lane(struct hark_loop *loop, uint32_t index, void *context)
 {
     struct server *server = context;
     struct lane *lane = &server->lanes[index];
+    struct hark_address address;
+    scene_check(hark_address_parse(server->at, &address) == 0, "%s", server->at);
     int error = hark_listener_adopt(loop, &lane->listener, server->fds[index], &listening);
+    while (scene_may_try_again(error)) /* the socket has gone with it */
+        error = hark_listener_open(loop, &lane->listener, &address, PORT_BACKLOG,
+                                   HARK_LISTEN_REUSE_PORT, &listening);
     if (index == 0)
         hark_signal_each(loop, &server->signal, SIGTERM, told_to_end);
     return error;
 }
 
+/* What fails by chance before it serves is tried again. */
+static void make_group(struct server *server, const struct hark_address *address)
+{
+    struct hark_group_options options = {.loops = server->loops};
+    int result;
+    do
+        result = hark_group_create(&options, &server->group);
+    while (scene_may_try_again(result));
+    scene_check(result == 0, "a group: %s", hark_error_name(result));
+    do
+        result = hark_group_listen(server->group, address, PORT_BACKLOG, 0, server->fds);
+    while (scene_may_try_again(result));
+    scene_check(result == 0, "listening: %s", hark_error_name(result));
+}
+
 static int serve(void *argument)
 {
     struct server *server = argument;
-    struct hark_group_options options = {.loops = server->loops};
     struct hark_address address;
     memset(server->lanes, 0, sizeof server->lanes);
     server->signal = (struct hark_op){0};
     scene_check(hark_address_parse(server->at, &address) == 0, "%s", server->at);
-    int result = hark_group_create(&options, &server->group);
-    scene_check(result == 0, "a group: %s", hark_error_name(result));
-    result = hark_group_listen(server->group, &address, PORT_BACKLOG, 0, server->fds);
-    scene_check(result == 0, "listening: %s", hark_error_name(result));
+    make_group(server, &address);
     for (uint32_t i = 0; i < server->loops; i++) {
         server->lanes[i].loop = hark_group_loop(server->group, i);
         server->lanes[i].server = server;
     }
     server->is_up = true;
-    result = hark_group_run(server->group, begin_lane, server);
+    int result = hark_group_run(server->group, begin_lane, server);
     scene_check(result == 0, "the group ends with %s", hark_error_name(result));
     return hark_group_destroy(server->group);
 }
@@ -312,17 +337,18 @@ static void begin(struct client *client)
     client->stream = (struct hark_stream){0};
     int error =
         hark_stream_connect(client->caller->loop, &client->stream, &address, &options, &calling);
+    if (scene_may_try_again(error))
+        return call_again(client);
     scene_check(error == 0, "connecting: %s", hark_error_name(error));
 }
 
 static int call(void *argument)
 {
     struct caller *caller = argument;
-    int result = hark_loop_create(NULL, &caller->loop);
-    scene_check(result == 0, "a loop: %s", hark_error_name(result));
+    caller->loop = scene_make_loop(NULL);
     for (size_t i = 0; i < CLIENTS; i++)
         begin(&caller->clients[i]);
-    result = hark_run(caller->loop);
+    int result = hark_run(caller->loop);
     scene_check(result == 0, "the loop ends with %s", hark_error_name(result));
     for (size_t i = 0; i < CLIENTS; i++)
         scene_check(caller->clients[i].is_done, "client %llu is not through",
@@ -332,7 +358,7 @@ static int call(void *argument)
 
 /* --- the scene --- */
 
-struct play {
+struct town {
     struct hark_sim *world;
     struct hark_sim_machine *machines[1 + CALLERS];
     struct server server;
@@ -342,83 +368,95 @@ struct play {
     bool killed[CALLERS];
 };
 
-static void start_all(struct play *play)
+static void start_all(struct town *town)
 {
     static const char *const servers[] = {"10.0.0.1:7", "[fd00::1]:7", ":7"};
     static const char *const targets[] = {"10.0.0.1:7", "[fd00::1]:7", "10.0.0.1:7"};
-    uint64_t way = hark_sim_random(play->world, 3);
+    uint64_t way = hark_sim_random(town->world, 3);
     for (size_t i = 0; i <= CALLERS; i++)
-        play->machines[i] = hark_sim_add_machine(play->world);
-    play->server.at = servers[way];
-    play->server.loops = 1 + (uint32_t)hark_sim_random(play->world, LOOPS_MOST);
-    play->serving = hark_sim_start(play->machines[0], serve, &play->server);
+        town->machines[i] = hark_sim_add_machine(town->world);
+    town->server.at = servers[way];
+    town->server.loops = 1 + (uint32_t)hark_sim_random(town->world, LOOPS_MOST);
+    town->serving = hark_sim_start(town->machines[0], serve, &town->server);
     for (size_t i = 0; i < CALLERS; i++) {
-        struct caller *caller = &play->callers[i];
-        caller->world = play->world;
+        struct caller *caller = &town->callers[i];
+        caller->world = town->world;
         caller->to = targets[way];
         for (size_t k = 0; k < CLIENTS; k++) {
             struct client *client = &caller->clients[k];
             client->caller = caller;
             client->number = i * CLIENTS + k;
-            client->size = hark_sim_random(play->world, 300000);
-            client->piece = 1 + hark_sim_random(play->world, 4096);
+            client->size = hark_sim_random(town->world, 300000);
+            client->piece = 1 + hark_sim_random(town->world, 4096);
         }
-        play->calling[i] = hark_sim_start(play->machines[1 + i], call, caller);
+        town->calling[i] = hark_sim_start(town->machines[1 + i], call, caller);
     }
 }
 
-static void make_trouble(struct play *play)
+static void make_trouble(struct town *town)
 {
-    size_t which = (size_t)hark_sim_random(play->world, CALLERS);
-    switch (hark_sim_random(play->world, 6)) {
+    size_t which = (size_t)hark_sim_random(town->world, CALLERS);
+    switch (hark_sim_random(town->world, 6)) {
     case 0:
-        if (!hark_sim_ended(play->serving))
-            hark_sim_kill(play->serving);
-        (void)hark_sim_run_for(play->world, hark_sim_random(play->world, second_ns));
-        play->server.is_up = false;
-        play->serving = hark_sim_start(play->machines[0], serve, &play->server);
+        if (!hark_sim_ended(town->serving))
+            hark_sim_kill(town->serving);
+        (void)hark_sim_run_for(town->world, hark_sim_random(town->world, second_ns));
+        town->server.is_up = false;
+        town->serving = hark_sim_start(town->machines[0], serve, &town->server);
         break;
     case 1:
-        if (hark_sim_ended(play->calling[which]))
+        if (hark_sim_ended(town->calling[which]))
             break;
-        hark_sim_kill(play->calling[which]);
-        play->killed[which] = true;
+        hark_sim_kill(town->calling[which]);
+        town->killed[which] = true;
         break;
     default:
-        hark_sim_partition(play->machines[0], play->machines[1 + which]);
-        (void)hark_sim_run_for(play->world, hark_sim_random(play->world, 30 * second_ns));
-        hark_sim_heal(play->machines[0], play->machines[1 + which]);
+        hark_sim_partition(town->machines[0], town->machines[1 + which]);
+        (void)hark_sim_run_for(town->world, hark_sim_random(town->world, 30 * second_ns));
+        hark_sim_heal(town->machines[0], town->machines[1 + which]);
     }
 }
 
-static bool have_ended(const struct play *play)
+static bool have_ended(const struct town *town)
 {
     for (size_t i = 0; i < CALLERS; i++)
-        if (!hark_sim_ended(play->calling[i]))
+        if (!hark_sim_ended(town->calling[i]))
             return false;
-    return play->server.is_up;
+    return town->server.is_up;
 }
 
-SCENE(echo, "echoing over links that are cut, servers and clients that are killed")
+static void play(struct hark_sim *world)
 {
-    struct play *play = calloc(1, sizeof *play);
-    play->world = world;
-    start_all(play);
+    struct town *town = calloc(1, sizeof *town);
+    town->world = world;
+    start_all(town);
     for (uint64_t left = scene_steps(hark_sim_random(world, TROUBLES)); left > 0; left--) {
         (void)hark_sim_run_for(world, hark_sim_random(world, second_ns / 5));
-        make_trouble(play);
+        make_trouble(town);
     }
-    for (uint64_t seconds = 0; !have_ended(play); seconds++) {
+    for (uint64_t seconds = 0; !have_ended(town); seconds++) {
         if (seconds == patience_s)
             hark_sim_tell_threads(world, 2);
         scene_check(seconds < patience_s, "a client hangs");
         scene_check(hark_sim_run_for(world, second_ns) >= 0, "the world stands still");
     }
-    hark_sim_signal(play->serving, SIGTERM);
+    hark_sim_signal(town->serving, SIGTERM);
     scene_run(world);
-    scene_left_nothing(play->serving);
+    scene_left_nothing(town->serving);
     for (size_t i = 0; i < CALLERS; i++)
-        if (!play->killed[i])
-            scene_left_nothing(play->calling[i]);
-    free(play);
+        if (!town->killed[i])
+            scene_left_nothing(town->calling[i]);
+    free(town);
+}
+
+SCENE(echo, "echoing over links that are cut, servers and clients that are killed")
+{
+    play(world);
+}
+
+SCENE_WITHOUT(echo_errors, "the same, and calls fail", 100000000,
+              1 << HARK_SIM_FAULT_MEMORY | 1 << HARK_SIM_FAULT_LINK | 1 << HARK_SIM_FAULT_SMALL |
+                  1 << HARK_SIM_FAULT_RING)
+{
+    play(world);
 }

@@ -149,6 +149,8 @@ static bool is_allowed(const struct slot *slot, int64_t result)
         return true;
     if (result == -ECANCELED)
         return slot->cancelled || slot->ends_with_side;
+    if (result < 0 && slot->kind != SLEEP && scene_may_try_again(result))
+        return true;
     if (result == -ETIMEDOUT)
         return slot->limited && hark_now(slot->orders->loop) >= slot->limit_ns;
     return !slot->is_bad && slot->kind != EACH && has_come(slot, result);
@@ -263,7 +265,7 @@ static void write_to(struct orders *orders, struct side *side)
         return;
     side->written = true;
     const size_t count = orders->order.sort == EVENTFD ? sizeof one : 1;
-    scene_check(write(side->other, &one, count) == (ssize_t)count, "%s", strerror(errno));
+    scene_check(scene_try(write(side->other, &one, count)) == (int)count, "%s", strerror(errno));
 }
 
 static void cancel(struct slot *slot)
@@ -312,7 +314,7 @@ static void settled(struct hark_op *op, int64_t result)
         scene_check(slot->kind != SLEEP && !slot->cancelled && !slot->limited && !side->closing,
                     "op %zu, of kind %d, has not ended", i, slot->kind);
         struct pollfd there = {.fd = side->fd, .events = POLLIN};
-        scene_check(poll(&there, 1, 0) == 0, "op %zu waits for what is there", i);
+        scene_check(scene_try(poll(&there, 1, 0)) == 0, "op %zu waits for what is there", i);
     }
     for (int i = 0; i < SIDES; i++)
         if (!orders->sides[i].closing)
@@ -372,14 +374,15 @@ static void open_tcp(int fds[2])
 {
     struct sockaddr_in name = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t length = sizeof name;
-    int listening = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    fds[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int listening = scene_try(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    fds[0] = scene_try(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     scene_check(bind(listening, (struct sockaddr *)&name, length) == 0, "%s", strerror(errno));
     scene_check(listen(listening, 8) == 0, "%s", strerror(errno));
     getsockname(listening, (struct sockaddr *)&name, &length);
-    scene_check(connect(fds[0], (struct sockaddr *)&name, length) == 0, "%s", strerror(errno));
+    scene_check(scene_try(connect(fds[0], (struct sockaddr *)&name, length)) == 0, "%s",
+                strerror(errno));
     do
-        fds[1] = accept4(listening, NULL, NULL, SOCK_CLOEXEC);
+        fds[1] = scene_try(accept4(listening, NULL, NULL, SOCK_CLOEXEC));
     while (fds[1] < 0 && errno == ECONNABORTED);
     scene_check(fds[1] >= 0, "%s", strerror(errno));
     close(listening);
@@ -390,10 +393,10 @@ static void open_side(struct side *side, uint64_t sort)
     int fds[2];
     switch ((enum sort)sort) {
     case EVENTFD:
-        fds[0] = fds[1] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+        fds[0] = fds[1] = scene_try(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
         break;
     case UNIX_PAIR:
-        scene_check(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) == 0, "%s",
+        scene_check(scene_try(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds)) == 0, "%s",
                     strerror(errno));
         break;
     case TCP_PAIR:
@@ -401,7 +404,7 @@ static void open_side(struct side *side, uint64_t sort)
         break;
     case PIPE:
     case SORTS:
-        scene_check(pipe2(fds, O_CLOEXEC) == 0, "%s", strerror(errno));
+        scene_check(scene_try(pipe2(fds, O_CLOEXEC)) == 0, "%s", strerror(errno));
         break;
     }
     scene_check(fds[0] >= 0, "%s", strerror(errno));
@@ -422,12 +425,11 @@ static void check_untouched(const struct slot *slot)
 static int run(void *argument)
 {
     struct orders *orders = argument;
-    int result = hark_loop_create(NULL, &orders->loop);
-    scene_check(result == 0, "%s", hark_error_name(result));
+    orders->loop = scene_make_loop(NULL);
     for (size_t i = 0; i < SIDES; i++)
         open_side(&orders->sides[i], orders->order.sort);
     hark_defer(orders->loop, &orders->driver, begin);
-    result = hark_run(orders->loop);
+    int result = hark_run(orders->loop);
     scene_check(result == 0, "the loop ends with %s", hark_error_name(result));
     scene_check(orders->finals == orders->starts, "%llu ended, %llu were started",
                 (unsigned long long)orders->finals, (unsigned long long)orders->starts);
@@ -443,8 +445,7 @@ static int run(void *argument)
     return result;
 }
 
-SCENE(orders, "up to four ops on two descriptors, all that can happen to them in all orders", 1073,
-      75420)
+static void play(struct hark_sim *world)
 {
     static const char *const engines[ENGINES] = {"uring", "epoll", "poll", "select"};
     struct orders *orders = calloc(1, sizeof *orders);
@@ -454,4 +455,16 @@ SCENE(orders, "up to four ops on two descriptors, all that can happen to them in
     scene_run(world);
     scene_left_nothing(process);
     free(orders);
+}
+
+SCENE(orders, "up to four ops on two descriptors, all that can happen to them in all orders", 1073,
+      75420)
+{
+    play(world);
+}
+
+SCENE_WITHOUT(orders_errors, "the same, and calls fail", 2000000000,
+              1 << HARK_SIM_FAULT_MEMORY | 1 << HARK_SIM_FAULT_RING | 1 << HARK_SIM_FAULT_LINK)
+{
+    play(world);
 }

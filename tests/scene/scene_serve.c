@@ -17,7 +17,7 @@ static void pass(struct town *town)
     if (!hark_sim_ended(town->server.process))
         return;
     int status = hark_sim_status(town->server.process);
-    scene_check(town->model->errs && status == 1, "the server ends by itself with %d", status);
+    scene_check(town_may_fail(town) && status == 1, "the server ends by itself with %d", status);
     town_start_server(town);
 }
 
@@ -39,6 +39,30 @@ static void fail_disk(struct town *town)
     struct hark_sim_fault fault = {
         .call = faults[chosen].call,
         .path = "data/",
+        .process = town->server.process,
+        .after = after,
+        .times = times,
+        .error = faults[chosen].error,
+    };
+    hark_sim_add_fault(town->world, &fault);
+}
+
+/* Its connections, and what it waits with. */
+static void fail_connections(struct town *town)
+{
+    static const struct {
+        const char *call;
+        int error;
+    } faults[] = {
+        {"accept", -EMFILE}, {"accept", -ENFILE}, {"accept", -ENOMEM},    {"accept", -EPROTO},
+        {"recv", -ENOMEM},   {"send", -ENOBUFS},  {"send", -ENOMEM},      {"poll", -ENOMEM},
+        {"socket", -EMFILE}, {"socket", -ENFILE}, {"epoll_ctl", -ENOMEM}, {"epoll_ctl", -ENOSPC},
+    };
+    size_t chosen = town_chance(town, sizeof faults / sizeof *faults);
+    uint32_t after = (uint32_t)town_chance(town, 1 + town_chance(town, 40));
+    uint32_t times = 1 + (uint32_t)town_chance(town, 1 + town_chance(town, 20));
+    struct hark_sim_fault fault = {
+        .call = faults[chosen].call,
         .process = town->server.process,
         .after = after,
         .times = times,
@@ -120,6 +144,8 @@ static void step(struct town *town)
 {
     if (town->model->errs && town_chance(town, 2))
         fail_disk(town);
+    if (town->drops_connections && town_chance(town, 2))
+        fail_connections(town);
     switch (town_chance(town, 16)) {
     case 0:
     case 1:
@@ -143,10 +169,11 @@ static void step(struct town *town)
     pass(town);
 }
 
-static void play(struct hark_sim *world, bool errs)
+static void play(struct hark_sim *world, bool errs, bool drops_connections)
 {
     struct town *town = town_create(world);
     town->model->errs = errs;
+    town->drops_connections = drops_connections;
     choose_server(town);
     town_start_server(town);
     (void)hark_sim_run_for(world, 100 * town_ms_ns);
@@ -161,10 +188,15 @@ static void play(struct hark_sim *world, bool errs)
 
 SCENE(serve, "hark serve, pub and sub; the server is killed, and its power fails")
 {
-    play(world, false);
+    play(world, false, false);
 }
 
 SCENE(serve_disk, "the same, and the disk of the server fails: errors, no space, failed syncs")
 {
-    play(world, true);
+    play(world, true, false);
+}
+
+SCENE(serve_net, "the same, and calls for its connections fail: no memory, no descriptors, no room")
+{
+    play(world, false, true);
 }

@@ -29,6 +29,11 @@ uint64_t town_chance(const struct town *town, uint64_t bound)
     return hark_sim_random(town->world, bound);
 }
 
+bool town_may_fail(const struct town *town)
+{
+    return town->model->errs || town->drops_connections;
+}
+
 /* --- the server --- */
 
 void town_choose(struct town *town, const char *segment_bytes)
@@ -79,7 +84,7 @@ void town_end_server(struct town *town)
     hark_sim_signal(town->server.process, SIGTERM);
     town_await(town, town->server.process, "the server");
     int status = hark_sim_status(town->server.process);
-    if (status == 1 && town->model->errs)
+    if (status == 1 && town_may_fail(town))
         return;
     /* Before it has come to handle the signal, that ends it. */
     bool began = town->started_ns + town_second_ns < ended_ns;
@@ -109,7 +114,7 @@ void town_end_clients(struct town *town)
     struct serve_model *model = town->model;
     for (int i = 0; i < model->publishers_count; i++)
         town_await(town, model->publishers[i].run.process, "a publisher");
-    if (model->errs) { /* one whose disk has no faults */
+    if (town_may_fail(town)) { /* one that has no faults */
         town_end_server(town);
         town_start_server(town);
         (void)hark_sim_run_for(town->world, 10 * town_second_ns);

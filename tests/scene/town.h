@@ -11,6 +11,7 @@ struct town {
     struct serve_model *model;
     struct serve_run server;
     bool syncs_later;
+    bool drops_connections; /* calls for its connections fail */
     uint64_t started_ns; /* the server that runs, or ran last */
 };
 
@@ -22,6 +23,9 @@ struct town *town_create(struct hark_sim *world);
 void town_destroy(struct town *town);
 
 uint64_t town_chance(const struct town *town, uint64_t bound);
+
+/* Whether it has faults of its own, with which it may end. */
+bool town_may_fail(const struct town *town);
 
 /* Says the words of the server's command line that all scenes have: data, ports, threads. */
 void town_choose(struct town *town, const char *segment_bytes);

@@ -93,6 +93,12 @@ static void accept_failed(struct hark_listener *socket, int error)
                "no memory is left for connections to the %s port: they wait until there is",
                listener->protocol->name);
         break;
+    case ENOSPC:
+        say_at(SAY_WARNING,
+               "the kernel watches no more descriptors for this user: connections to the %s port "
+               "wait until it does (raise fs.epoll.max_user_watches)",
+               listener->protocol->name);
+        break;
     default:
         say("cannot accept connections to the %s port: %s", listener->protocol->name, why(error));
         listener->listeners->failed(listener->listeners, EXIT_REFUSED);

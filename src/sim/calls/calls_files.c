@@ -151,9 +151,17 @@ int64_t kernel_pwritev2(uint64_t *calls, int fd, const struct iovec *vector, int
 
 /* --- descriptors --- */
 
+/* The number is gone whatever is told (close(2)). */
+static int close_number(int fd)
+{
+    int error = faults_of(process_current(), "close", call_file(fd), NULL);
+    int result = descriptors_close(&process_current()->descriptors, fd);
+    return result ? result : error;
+}
+
 int kernel_close(uint64_t *calls, int fd)
 {
-    return (int)CALL(calls, "close", fd, descriptors_close(&process_current()->descriptors, fd));
+    return (int)CALL_WITH_FAULTS(calls, "close", fd, close_number(fd));
 }
 
 static int copy(struct file *file, int at, bool close_on_exec)

@@ -3,9 +3,11 @@
 #include "sim/calls/call.h"
 #include "sim/net/socket.h"
 #include "sim/net/socket_base.h"
+#include "sim/world/faults.h"
 #include "sim/world/signals.h"
 
 #include <poll.h>
+#include <string.h>
 
 /* --- waiting --- */
 
@@ -211,14 +213,47 @@ static int64_t move_all(struct file *file, mover *transfer, struct msghdr *messa
     }
 }
 
-static int64_t send_message(int fd, const struct msghdr *message, int flags)
+/* With no more bytes than a fault lets. */
+static int64_t move_some(struct file *file, mover *transfer, struct msghdr *message, int flags,
+                         bool all, size_t most)
+{
+    const size_t count = message->msg_iovlen;
+    struct msghdr less = *message;
+    if (most >= vector_bytes(message->msg_iov, (int)count))
+        return move_all(file, transfer, message, flags, all);
+    less.msg_iov = memory_taken(count * sizeof *less.msg_iov);
+    memcpy(less.msg_iov, message->msg_iov, count * sizeof *less.msg_iov);
+    less.msg_iovlen = (size_t)vector_cut(less.msg_iov, (int)count, most);
+    int64_t result = move_all(file, transfer, &less, flags, all);
+    memory_give_back(less.msg_iov);
+    if (transfer == receive_now) {
+        message->msg_namelen = less.msg_namelen;
+        message->msg_controllen = less.msg_controllen;
+        message->msg_flags = less.msg_flags;
+    }
+    return result;
+}
+
+/* What has borders is moved whole. */
+static int ask_for_fault(const char *name, struct file *file, const struct msghdr *message,
+                         size_t *out_most)
+{
+    *out_most = vector_bytes(message->msg_iov, (int)message->msg_iovlen);
+    return faults_of(process_current(), name, file, is_stream(file) ? out_most : NULL);
+}
+
+static int64_t send_message(const char *name, int fd, const struct msghdr *message, int flags)
 {
     struct file *file = call_file(fd);
+    size_t most;
     if (!file)
         return -EBADF;
+    int error = ask_for_fault(name, file, message, &most);
+    if (error)
+        return error;
     call_hold(file);
-    int64_t result =
-        move_all(file, send_now, (struct msghdr *)(uintptr_t)message, flags, is_stream(file));
+    int64_t result = move_some(file, send_now, (struct msghdr *)(uintptr_t)message, flags,
+                               is_stream(file), most);
     if (result == -EPIPE && is_stream(file) && !(flags & MSG_NOSIGNAL))
         signals_send(process_current(), world->thread, SIGPIPE);
     return result;
@@ -226,39 +261,43 @@ static int64_t send_message(int fd, const struct msghdr *message, int flags)
 
 int64_t kernel_sendmsg(uint64_t *calls, int fd, const struct msghdr *message, int flags)
 {
-    return CALL(calls, "sendmsg", fd, send_message(fd, message, flags));
+    return CALL_WITH_FAULTS(calls, "sendmsg", fd, send_message("sendmsg", fd, message, flags));
 }
 
 int64_t kernel_send(uint64_t *calls, int fd, const void *bytes, size_t count, int flags)
 {
     struct iovec vector = {(void *)(uintptr_t)bytes, count};
     struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1};
-    return CALL(calls, "send", fd, send_message(fd, &message, flags));
+    return CALL_WITH_FAULTS(calls, "send", fd, send_message("send", fd, &message, flags));
 }
 
 /* --- receiving --- */
 
 /* MSG_WAITALL is nothing to what has borders; a peek looks once (recv(2)). */
-static int64_t receive_message(int fd, struct msghdr *message, int flags)
+static int64_t receive_message(const char *name, int fd, struct msghdr *message, int flags)
 {
     struct file *file = call_file(fd);
+    size_t most;
     if (!file)
         return -EBADF;
+    int error = ask_for_fault(name, file, message, &most);
+    if (error)
+        return error;
     call_hold(file);
     bool all = flags & MSG_WAITALL && is_stream(file) && !(flags & (MSG_PEEK | MSG_OOB));
     if (flags & (MSG_ERRQUEUE | MSG_OOB))
         flags |= MSG_DONTWAIT;
-    return move_all(file, receive_now, message, flags, all);
+    return move_some(file, receive_now, message, flags, all, most);
 }
 
 int64_t kernel_recvmsg(uint64_t *calls, int fd, struct msghdr *message, int flags)
 {
-    return CALL(calls, "recvmsg", fd, receive_message(fd, message, flags));
+    return CALL_WITH_FAULTS(calls, "recvmsg", fd, receive_message("recvmsg", fd, message, flags));
 }
 
 int64_t kernel_recv(uint64_t *calls, int fd, void *bytes, size_t count, int flags)
 {
     struct iovec vector = {bytes, count};
     struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1};
-    return CALL(calls, "recv", fd, receive_message(fd, &message, flags));
+    return CALL_WITH_FAULTS(calls, "recv", fd, receive_message("recv", fd, &message, flags));
 }

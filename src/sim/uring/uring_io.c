@@ -1,10 +1,12 @@
-/* uring_io.c - see the header. Sockets, pipes and their like are tried, and polled where they would
- * wait; what a device does, and what may need the file system, a worker does later. */
+/* uring_io.c - see the header. Pipes and their like are tried, and polled where they would wait, as
+ * sockets are (uring_sockets.c); what a device does, and what may need the file system, a worker
+ * does later. */
 #include "sim/uring/uring_io.h"
 #include "sim/disk/disk.h"
 #include "sim/disk/names.h"
 #include "sim/net/socket.h"
-#include "sim/world/faults.h"
+#include "sim/uring/uring_faults.h"
+#include "sim/uring/uring_sockets.h"
 #include "sim/world/luck.h"
 
 #include <errno.h>
@@ -82,6 +84,9 @@ static void polled(struct request *request)
  * could wait in (__io_arm_poll_handler). */
 static void try_poll(struct request *request)
 {
+    int error = uring_faults_of(request, NULL);
+    if (error)
+        return request_complete(request, error, 0);
     uint32_t now = file_poll(request->file) & poll_events(request);
     if (!request->file->kind->poll && (!now || repeats(request)))
         return request_complete(request, -EINVAL, 0);
@@ -90,103 +95,6 @@ static void try_poll(struct request *request)
     if (now && !request_complete_more(request, now, 0))
         return;
     request_watch(request);
-}
-
-/* --- receiving into lent buffers --- */
-
-static int64_t receive(struct request *request, void *bytes, size_t count, int flags)
-{
-    struct iovec vector = {bytes, count};
-    struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1};
-    return socket_receive(request->ring->process, request->file, &message, flags);
-}
-
-/* A buffer is wanted even to wait: without one it has ended. */
-static void try_receive_lent(struct request *request)
-{
-    struct ring *ring = request->ring;
-    bool again = true;
-    if (request->sqe.ioprio & IORING_RECV_MULTISHOT && ring->version < URING_SINGLE_ISSUER)
-        return request_complete(request, -EINVAL, 0);
-    while (again) {
-        struct io_uring_buf *buffer = uring_queue_buffer(ring);
-        if (!buffer)
-            return request_complete(request, -ENOBUFS, 0);
-        uint32_t flags = IORING_CQE_F_BUFFER | (uint32_t)buffer->bid << IORING_CQE_BUFFER_SHIFT;
-        int64_t result =
-            receive(request, pointer(buffer->addr), buffer->len, (int)request->sqe.msg_flags);
-        if (result == -EAGAIN)
-            return request_poll(request, POLLIN | POLLRDHUP);
-        if (result <= 0)
-            return request_complete(request, result, 0);
-        uring_queue_take_buffer(ring);
-        if (!(request->sqe.ioprio & IORING_RECV_MULTISHOT))
-            return request_complete(request, result, flags);
-        again = request_complete_more(request, result, flags);
-    }
-}
-
-/* --- sockets --- */
-
-static int64_t transfer(struct request *request, bool sends)
-{
-    const struct io_uring_sqe *sqe = &request->sqe;
-    struct process *process = request->ring->process;
-    int flags = (int)sqe->msg_flags;
-    if (sqe->opcode == IORING_OP_SENDMSG)
-        return socket_send(process, request->file, pointer(sqe->addr), flags);
-    if (sqe->opcode == IORING_OP_RECVMSG)
-        return socket_receive(process, request->file, pointer(sqe->addr), flags);
-    char *bytes = pointer(sqe->addr);
-    struct iovec vector = {bytes + request->done, sqe->len - request->done};
-    struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1};
-    return sends ? socket_send(process, request->file, &message, flags)
-                 : socket_receive(process, request->file, &message, flags);
-}
-
-/* With MSG_WAITALL the kernel goes on until all has been moved, or it cannot. */
-static void try_transfer(struct request *request, bool sends)
-{
-    const struct io_uring_sqe *sqe = &request->sqe;
-    bool plain = sqe->opcode == IORING_OP_SEND || sqe->opcode == IORING_OP_RECV;
-    bool all = plain && sqe->msg_flags & MSG_WAITALL && socket_is_stream(request->file);
-    int64_t result;
-    do {
-        result = transfer(request, sends);
-        if (result > 0)
-            request->done += (size_t)result;
-    } while (all && result > 0 && request->done < sqe->len);
-    if (result == -EAGAIN && !(sqe->msg_flags & MSG_DONTWAIT))
-        return request_poll(request, sends ? POLLOUT : POLLIN | POLLRDHUP);
-    request_complete(request, request->done > 0 ? (int64_t)request->done : result, 0);
-}
-
-static void try_accept(struct request *request)
-{
-    const struct io_uring_sqe *sqe = &request->sqe;
-    for (;;) {
-        int64_t result = socket_accept(request->ring->process, request->file, pointer(sqe->addr),
-                                       pointer(sqe->addr2), (int)sqe->accept_flags);
-        if (result == -EAGAIN)
-            return request_poll(request, POLLIN);
-        if (result < 0 || !(sqe->ioprio & IORING_ACCEPT_MULTISHOT))
-            return request_complete(request, result, 0);
-        if (!request_complete_more(request, result, 0))
-            return;
-    }
-}
-
-static void try_connect(struct request *request)
-{
-    const struct io_uring_sqe *sqe = &request->sqe;
-    int result = request->connecting ? socket_connected(request->file)
-                                     : socket_connect(request->ring->process, request->file,
-                                                      pointer(sqe->addr), (socklen_t)sqe->off);
-    if (result == -EINPROGRESS || (request->connecting && result == -EALREADY)) {
-        request->connecting = true;
-        return request_poll(request, POLLOUT);
-    }
-    request_complete(request, result, 0);
 }
 
 /* --- reading and writing files of any kind --- */
@@ -199,7 +107,7 @@ static bool writes(const struct io_uring_sqe *sqe)
 /* Fewer bytes than were asked for, where a fault wants it. Gives: NULL: it does not. */
 static struct iovec *shorten(const struct request *request, const struct iovec *vector, int *count)
 {
-    if (!request->file->kind->is_regular || request->bytes_most >= vector_bytes(vector, *count))
+    if (request->bytes_most >= vector_bytes(vector, *count))
         return NULL;
     struct iovec *less = memory_own((size_t)*count * sizeof *less);
     memcpy(less, vector, (size_t)*count * sizeof *less);
@@ -233,12 +141,11 @@ static size_t bytes_asked(const struct io_uring_sqe *sqe)
 /* What is in the page cache may be moved at once. */
 static void try_read_or_write(struct request *request)
 {
+    request->bytes_most = bytes_asked(&request->sqe);
+    int error = uring_faults_of(request, &request->bytes_most);
+    if (error)
+        return request_complete(request, error, 0);
     if (request->file->kind->is_regular) {
-        request->bytes_most = bytes_asked(&request->sqe);
-        int error = faults_of(request->ring->process, writes(&request->sqe) ? "write" : "read",
-                              request->file, &request->bytes_most);
-        if (error)
-            return request_complete(request, error, 0);
         if (chance_below(&world->chance, 2) && !(request->file->flags & O_DIRECT))
             return request_complete(request, read_or_write(request), 0);
         return request_delay(
@@ -321,38 +228,6 @@ static uint64_t worker_delay(const struct request *request)
                  : chance_delay(&world->chance, WORKER_LEAST_NS, WORKER_MOST_NS);
 }
 
-/* As the call of that name would. */
-static int fault_of(const struct request *request)
-{
-    const struct io_uring_sqe *sqe = &request->sqe;
-    struct process *process = request->ring->process;
-    const char *path = pointer(sqe->addr);
-    switch (sqe->opcode) {
-    case IORING_OP_OPENAT:
-    case IORING_OP_OPENAT2:
-        return faults_of_path(process, "openat", sqe->fd, path);
-    case IORING_OP_STATX:
-        return faults_of_path(process, "statx", sqe->fd, path);
-    case IORING_OP_RENAMEAT:
-        return faults_of_path(process, "renameat2", sqe->fd, path);
-    case IORING_OP_UNLINKAT:
-        return faults_of_path(process, "unlinkat", sqe->fd, path);
-    case IORING_OP_MKDIRAT:
-        return faults_of_path(process, "mkdirat", sqe->fd, path);
-    case IORING_OP_FSYNC:
-        return faults_of(process, sqe->fsync_flags & IORING_FSYNC_DATASYNC ? "fdatasync" : "fsync",
-                         request->file, NULL);
-    case OPCODE_FTRUNCATE:
-        return faults_of(process, "ftruncate", request->file, NULL);
-    case IORING_OP_FALLOCATE:
-        return faults_of(process, "fallocate", request->file, NULL);
-    case IORING_OP_SOCKET:
-        return faults_of(process, "socket", NULL, NULL);
-    default:
-        return 0;
-    }
-}
-
 /* io_close() in Linux's io_uring/openclose.c: only what has a flush() of its own, as files of some
  * file systems have, is closed by a worker. */
 static bool is_closed_at_once(const struct request *request)
@@ -369,7 +244,9 @@ static void try_call(struct request *request)
     const struct io_uring_sqe *sqe = &request->sqe;
     bool quick = sqe->opcode == IORING_OP_CLOSE || sqe->opcode == IORING_OP_SHUTDOWN ||
                  sqe->opcode == IORING_OP_SOCKET;
-    int error = fault_of(request);
+    int error = uring_faults_of(request, NULL);
+    if (error && sqe->opcode == IORING_OP_CLOSE) /* the number is gone all the same (close(2)) */
+        return request_complete(request, perform(request) < 0 ? -EBADF : error, 0);
     if (error)
         return request_complete(request, error, 0);
     if (sqe->opcode == IORING_OP_OPENAT2 ||
@@ -403,18 +280,18 @@ static void try(struct request *request)
     case IORING_OP_POLL_ADD:
         return try_poll(request);
     case IORING_OP_ACCEPT:
-        return try_accept(request);
+        return uring_sockets_accept(request);
     case IORING_OP_CONNECT:
-        return try_connect(request);
+        return uring_sockets_connect(request);
     case IORING_OP_RECV:
         if (request->sqe.flags & IOSQE_BUFFER_SELECT)
-            return try_receive_lent(request);
-        return try_transfer(request, false);
+            return uring_sockets_receive_lent(request);
+        return uring_sockets_transfer(request, false);
     case IORING_OP_RECVMSG:
-        return try_transfer(request, false);
+        return uring_sockets_transfer(request, false);
     case IORING_OP_SEND:
     case IORING_OP_SENDMSG:
-        return try_transfer(request, true);
+        return uring_sockets_transfer(request, true);
     case IORING_OP_READ:
     case IORING_OP_READV:
     case IORING_OP_WRITE:

@@ -62,6 +62,21 @@ static bool is_change(const char *call)
     return found;
 }
 
+/* Those that one manual page describes. */
+static const char *const pages[][4] = {
+    {"accept", "accept4"},
+    {"send", "sendto", "sendmsg"},
+    {"recv", "recvfrom", "recvmsg"},
+};
+
+static bool is_on(const char *const page[4], const char *call)
+{
+    for (size_t i = 0; i < 4 && page[i]; i++)
+        if (strcmp(page[i], call) == 0)
+            return true;
+    return false;
+}
+
 /* Whether a call is of the kind that a name stands for. */
 static bool is_call(const char *call, const char *named)
 {
@@ -73,6 +88,9 @@ static bool is_call(const char *call, const char *named)
         return is_move(call, "write");
     if (strcmp(named, "sync") == 0)
         return is_sync(call);
+    for (size_t i = 0; i < sizeof pages / sizeof *pages; i++)
+        if (is_on(pages[i], named))
+            return is_on(pages[i], call);
     return strcmp(call, named) == 0;
 }
 
@@ -233,6 +251,16 @@ static const struct likely_error of_files[] = {
     {"getdents64", -EIO, 20},
     {"copy_file_range", -EIO, 50},
     {"copy_file_range", -ENOSPC, 60},
+    {"close", -EIO, 20},
+};
+
+/* What is read from a socket is received, what is written is sent (recv(2), send(2)). */
+static const struct likely_error of_sockets[] = {
+    {"accept", -EMFILE, 50}, {"accept", -ENFILE, 20}, {"accept", -ENOBUFS, 20},
+    {"accept", -ENOMEM, 20}, {"accept", -EPROTO, 20}, {"connect", -EACCES, 20},
+    {"connect", -EPERM, 20}, {"send", -ENOBUFS, 20},  {"send", -ENOMEM, 20},
+    {"write", -ENOBUFS, 20}, {"write", -ENOMEM, 20},  {"recv", -ENOMEM, 20},
+    {"read", -ENOMEM, 20},
 };
 
 static const struct likely_error of_others[] = {
@@ -249,14 +277,19 @@ static const struct likely_error of_others[] = {
     {"mkdirat", -EDQUOT, 20},
     {"eventfd", -EMFILE, 50},
     {"epoll_create1", -EMFILE, 50},
+    {"epoll_ctl", -ENOMEM, 20},
+    {"epoll_ctl", -ENOSPC, 20},
+    {"poll", -ENOMEM, 20},
+    {"pipe2", -EMFILE, 50},
+    {"pipe2", -ENFILE, 20},
+    {"socketpair", -EMFILE, 50},
+    {"socketpair", -ENFILE, 20},
     {"memfd_create", -EMFILE, 50},
     {"inotify_init1", -EMFILE, 50},
     {"inotify_add_watch", -ENOSPC, 100},
     {"inotify_add_watch", -ENOMEM, 20},
     {"socket", -EMFILE, 50},
     {"socket", -ENFILE, 20},
-    {"accept4", -EMFILE, 50},
-    {"accept4", -ENFILE, 20},
     {"io_uring_setup", -ENOMEM, 200},
     {"mmap", -ENOMEM, 50},
     {"thread_start", -EAGAIN, 200},
@@ -280,7 +313,14 @@ static int from_table(const struct question *question, const struct likely_error
 
 static int by_chance(const struct question *question)
 {
-    if (!question->file || !question->file->kind->is_regular)
+    if (!question->file)
+        return from_table(question, of_others, sizeof of_others / sizeof *of_others);
+    if (question->file->kind->is_socket) {
+        int error = from_table(question, of_sockets, sizeof of_sockets / sizeof *of_sockets);
+        if (error)
+            return error;
+    }
+    if (!question->file->kind->is_regular)
         return from_table(question, of_others, sizeof of_others / sizeof *of_others);
     size_t *bytes = question->bytes;
     if (bytes && *bytes > 1 && luck_fails(HARK_SIM_FAULT_SHORT, SHORT_PER_MILLION))

@@ -1,0 +1,169 @@
+/* uring_sockets.c - see the header. Each try is a call, and may meet the faults of one
+ * (uring_faults.c). */
+#include "sim/uring/uring_sockets.h"
+#include "sim/net/socket.h"
+#include "sim/uring/uring_faults.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+
+static void *pointer(uint64_t address)
+{
+    return (void *)(uintptr_t)address; // NOLINT: as the process wrote it
+}
+
+/* --- receiving into lent buffers --- */
+
+/* The most bytes that a fault lets it move; what has borders is moved whole. */
+static int ask_for_fault(const struct request *request, size_t *out_most)
+{
+    *out_most = SIZE_MAX;
+    return uring_faults_of(request, socket_is_stream(request->file) ? out_most : NULL);
+}
+
+static int64_t receive(const struct request *request, const struct io_uring_buf *buffer)
+{
+    size_t most;
+    int error = ask_for_fault(request, &most);
+    if (error)
+        return error;
+    struct iovec vector = {pointer(buffer->addr), buffer->len < most ? buffer->len : most};
+    struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1};
+    return socket_receive(request->ring->process, request->file, &message,
+                          (int)request->sqe.msg_flags);
+}
+
+/* A buffer is wanted even to wait: without one it has ended. */
+void uring_sockets_receive_lent(struct request *request)
+{
+    struct ring *ring = request->ring;
+    bool again = true;
+    if (request->sqe.ioprio & IORING_RECV_MULTISHOT && ring->version < URING_SINGLE_ISSUER)
+        return request_complete(request, -EINVAL, 0);
+    while (again) {
+        struct io_uring_buf *buffer = uring_queue_buffer(ring);
+        if (!buffer)
+            return request_complete(request, -ENOBUFS, 0);
+        uint32_t flags = IORING_CQE_F_BUFFER | (uint32_t)buffer->bid << IORING_CQE_BUFFER_SHIFT;
+        int64_t result = receive(request, buffer);
+        if (result == -EAGAIN)
+            return request_poll(request, POLLIN | POLLRDHUP);
+        if (result <= 0)
+            return request_complete(request, result, 0);
+        uring_queue_take_buffer(ring);
+        if (!(request->sqe.ioprio & IORING_RECV_MULTISHOT))
+            return request_complete(request, result, flags);
+        again = request_complete_more(request, result, flags);
+    }
+}
+
+/* --- sending and receiving --- */
+
+static int64_t move(const struct request *request, struct msghdr *message, bool sends)
+{
+    struct process *process = request->ring->process;
+    const int flags = (int)request->sqe.msg_flags;
+    return sends ? socket_send(process, request->file, message, flags)
+                 : socket_receive(process, request->file, message, flags);
+}
+
+static int64_t move_message(const struct request *request, bool sends, size_t most)
+{
+    struct msghdr *message = pointer(request->sqe.addr);
+    const size_t count = message->msg_iovlen;
+    struct iovec *whole = message->msg_iov;
+    if (count > UIO_MAXIOV || most >= vector_bytes(whole, (int)count))
+        return move(request, message, sends);
+    struct iovec *less = memory_own(count * sizeof *less);
+    memcpy(less, whole, count * sizeof *less);
+    struct msghdr cut = *message;
+    cut.msg_iov = less;
+    cut.msg_iovlen = (size_t)vector_cut(less, (int)count, most);
+    int64_t result = move(request, &cut, sends);
+    memory_own_free(less);
+    if (sends)
+        return result;
+    message->msg_namelen = cut.msg_namelen;
+    message->msg_controllen = cut.msg_controllen;
+    message->msg_flags = cut.msg_flags;
+    return result;
+}
+
+static int64_t transfer(const struct request *request, bool sends)
+{
+    const struct io_uring_sqe *sqe = &request->sqe;
+    size_t most;
+    int error = ask_for_fault(request, &most);
+    if (error)
+        return error;
+    if (sqe->opcode == IORING_OP_SENDMSG || sqe->opcode == IORING_OP_RECVMSG)
+        return move_message(request, sends, most);
+    const size_t left = sqe->len - request->done;
+    char *bytes = pointer(sqe->addr);
+    struct iovec vector = {bytes + request->done, left < most ? left : most};
+    struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1};
+    return move(request, &message, sends);
+}
+
+/* With MSG_WAITALL the kernel goes on until all has been moved, or it cannot. */
+void uring_sockets_transfer(struct request *request, bool sends)
+{
+    const struct io_uring_sqe *sqe = &request->sqe;
+    bool plain = sqe->opcode == IORING_OP_SEND || sqe->opcode == IORING_OP_RECV;
+    bool all = plain && sqe->msg_flags & MSG_WAITALL && socket_is_stream(request->file);
+    int64_t result;
+    do {
+        result = transfer(request, sends);
+        if (result > 0)
+            request->done += (size_t)result;
+    } while (all && result > 0 && request->done < sqe->len);
+    if (result == -EAGAIN && !(sqe->msg_flags & MSG_DONTWAIT))
+        return request_poll(request, sends ? POLLOUT : POLLIN | POLLRDHUP);
+    request_complete(request, request->done > 0 ? (int64_t)request->done : result, 0);
+}
+
+/* --- connections --- */
+
+static int64_t accept_one(const struct request *request)
+{
+    const struct io_uring_sqe *sqe = &request->sqe;
+    int error = uring_faults_of(request, NULL);
+    return error ? error
+                 : socket_accept(request->ring->process, request->file, pointer(sqe->addr),
+                                 pointer(sqe->addr2), (int)sqe->accept_flags);
+}
+
+void uring_sockets_accept(struct request *request)
+{
+    for (;;) {
+        int64_t result = accept_one(request);
+        if (result == -EAGAIN)
+            return request_poll(request, POLLIN);
+        if (result < 0 || !(request->sqe.ioprio & IORING_ACCEPT_MULTISHOT))
+            return request_complete(request, result, 0);
+        if (!request_complete_more(request, result, 0))
+            return;
+    }
+}
+
+static int connect_now(const struct request *request)
+{
+    const struct io_uring_sqe *sqe = &request->sqe;
+    if (request->connecting)
+        return socket_connected(request->file);
+    int error = uring_faults_of(request, NULL);
+    return error ? error
+                 : socket_connect(request->ring->process, request->file, pointer(sqe->addr),
+                                  (socklen_t)sqe->off);
+}
+
+void uring_sockets_connect(struct request *request)
+{
+    int result = connect_now(request);
+    if (result == -EINPROGRESS || (request->connecting && result == -EALREADY)) {
+        request->connecting = true;
+        return request_poll(request, POLLOUT);
+    }
+    request_complete(request, result, 0);
+}
