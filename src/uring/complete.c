@@ -9,6 +9,7 @@
 #include "uring/accept.h"
 #include "uring/blocking.h"
 #include "uring/datagrams.h"
+#include "uring/parts.h"
 #include "uring/prepare.h"
 #include "uring/submit.h"
 #include "uring/watch.h"
@@ -20,8 +21,10 @@
 
 /* --- what most completions need --- */
 
-static void end_with_cancel(struct hark_loop *loop, struct hark_op *op, int64_t result)
+static void end_rare(struct hark_loop *loop, struct hark_op *op, int64_t result)
 {
+    if (op->backend_bits & OP_IN_PARTS && parts_go_on(loop, op, &result))
+        return;
     if (op->backend_bits & OP_BACKLOGGED) /* its cancel had no entry yet, and needs none any more */
         op_chain_remove(&uring_of(loop)->backlog, op);
     if (!(op->backend_bits & OP_CANCEL_SENT))
@@ -33,10 +36,10 @@ static void end_with_cancel(struct hark_loop *loop, struct hark_op *op, int64_t 
 /* The op's own request is over, for good. */
 static inline void end(struct hark_loop *loop, struct hark_op *op, int64_t result)
 {
-    if (likely(!(op->backend_bits & (OP_BACKLOGGED | OP_CANCEL_SENT))))
+    if (likely(!(op->backend_bits & (OP_BACKLOGGED | OP_CANCEL_SENT | OP_IN_PARTS))))
         call_final(loop, op, result);
     else
-        end_with_cancel(loop, op, result);
+        end_rare(loop, op, result);
 }
 
 /* The request is over, the op is not, unless it was cancelled meanwhile. */

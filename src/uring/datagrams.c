@@ -28,12 +28,17 @@ static uint8_t look_up(struct hark_loop *loop, int fd)
     return kind_of(type);
 }
 
+bool datagrams_is_stream(struct hark_loop *loop, int fd)
+{
+    struct descriptor *row = descriptors_row(&loop->descriptors, fd);
+    if (unlikely(row->kind == KIND_UNKNOWN))
+        row->kind = look_up(loop, fd);
+    return row->kind == KIND_STREAM;
+}
+
 void datagrams_start(struct hark_loop *loop, struct hark_op *op)
 {
-    struct descriptor *row = descriptors_row(&loop->descriptors, op->fd);
-    if (unlikely(row->kind == KIND_UNKNOWN))
-        row->kind = look_up(loop, op->fd);
-    if (unlikely(row->kind == KIND_DATAGRAMS))
+    if (unlikely(!datagrams_is_stream(loop, op->fd)))
         op->backend_bits |= OP_DATAGRAMS;
     submit_op(loop, op);
 }

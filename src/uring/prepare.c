@@ -239,13 +239,26 @@ static void prepare(const struct uring *uring, struct io_uring_sqe *sqe, const s
     }
 }
 
+/* What is left of it. */
+static void prepare_part(const struct uring *uring, struct io_uring_sqe *sqe,
+                         const struct hark_op *op)
+{
+    const size_t moved = (size_t)op->with.io.offset;
+    prepare(uring, sqe, op);
+    sqe->addr += moved;
+    sqe->len = length(op->with.io.count - moved);
+    sqe->msg_flags &= ~(uint32_t)MSG_WAITALL;
+    if (op->code == HARK_OP_SEND)
+        sqe->msg_flags |= MSG_DONTWAIT;
+}
+
 void prepare_entry(const struct uring *uring, struct io_uring_sqe *sqe, const struct hark_op *op)
 {
     *sqe = (struct io_uring_sqe){.fd = op->fd, .user_data = tagged(op, TAG_OP)};
-    if (unlikely(op->backend_bits & OP_POLLING)) {
-        prepare_poll(sqe, prepare_events_of(op));
-        sqe->user_data = tagged(op, TAG_POLL);
-        return;
-    }
-    prepare(uring, sqe, op);
+    if (likely(!(op->backend_bits & (OP_POLLING | OP_IN_PARTS))))
+        return prepare(uring, sqe, op);
+    if (!(op->backend_bits & OP_POLLING))
+        return prepare_part(uring, sqe, op);
+    prepare_poll(sqe, prepare_events_of(op));
+    sqe->user_data = tagged(op, TAG_POLL);
 }

@@ -15,6 +15,7 @@
 #define RING_SETUP_NO_SQARRAY  (1u << 16) /* Linux 6.6 */
 #define RING_ENTER_NO_IOWAIT   (1u << 7)  /* Linux 6.15 */
 #define RING_FEATURE_NO_IOWAIT (1u << 17) /* Linux 6.15 */
+#define RING_OPCODE_SENDMSG_ZC 48         /* Linux 6.1 */
 #define RING_OPCODE_FTRUNCATE  55         /* Linux 6.9 */
 #define RING_OPCODES           64
 

@@ -149,6 +149,8 @@ static int find_features(struct uring *uring)
     /* Messages are older. To a ring with deferred task work, from another thread, they are safe
      * where this opcode is there. */
     use(uring, URING_MSG_RING, supported[IORING_OP_MSG_RING] && supported[RING_OPCODE_FTRUNCATE]);
+    /* Before 6.1, which brought that opcode, a cancel loses what was moved. */
+    use(uring, URING_WAITALL, supported[RING_OPCODE_SENDMSG_ZC]);
     use(uring, URING_FTRUNCATE, supported[RING_OPCODE_FTRUNCATE]);
     uring->for_pool = UINT64_C(1) << HARK_OP_GETDENTS | UINT64_C(1) << HARK_OP_COPY_FILE_RANGE;
     if (!uring_uses(uring, URING_FTRUNCATE))
@@ -158,6 +160,8 @@ static int find_features(struct uring *uring)
                    UINT64_C(1) << HARK_OP_WRITE | UINT64_C(1) << HARK_OP_READV |
                    UINT64_C(1) << HARK_OP_WRITEV | UINT64_C(1) << HARK_OP_POLL |
                    UINT64_C(1) << HARK_OP_POLL_EACH | UINT64_C(1) << HARK_OP_ACCEPT_EACH;
+    if (!uring_uses(uring, URING_WAITALL))
+        uring->apart |= UINT64_C(1) << HARK_OP_RECV | UINT64_C(1) << HARK_OP_SEND;
     use(uring, URING_NO_IOWAIT, (uring->ring.kernel_features & RING_FEATURE_NO_IOWAIT) != 0);
     if (uring_uses(uring, URING_NO_IOWAIT))
         uring->ring.enter_flags |= RING_ENTER_NO_IOWAIT;

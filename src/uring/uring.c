@@ -12,6 +12,7 @@
 #include "uring/buffer_ring.h"
 #include "uring/complete.h"
 #include "uring/datagrams.h"
+#include "uring/parts.h"
 #include "uring/setup.h"
 #include "uring/submit.h"
 #include "uring/watch.h"
@@ -89,6 +90,8 @@ static void start(struct hark_loop *loop, struct hark_op *op)
         submit_op_here(loop, op);
     else if (op->code == HARK_OP_RECV_EACH)
         datagrams_start(loop, op);
+    else if (op->code == HARK_OP_RECV || op->code == HARK_OP_SEND)
+        parts_start(loop, op);
     else if (op->code == HARK_OP_OPENAT)
         blocking_start_open(loop, op);
     else
@@ -110,13 +113,13 @@ static void cancel(struct hark_loop *loop, struct hark_op *op)
     if (op->backend_bits & OP_WATCHED) {
         watch_end(loop, op);
         op->backend_bits = 0;
-        loop_finish(loop, op, -ECANCELED);
+        loop_finish(loop, op, loop_cancelled_result(op));
     } else if (op->backend_bits & OP_BACKLOGGED) {
         op_chain_remove(&uring->backlog, op);
         if (op->backend_bits & OP_FED)
             hark_buffer_return(loop, hark_buffer_keep(op));
         op->backend_bits = 0;
-        loop_finish(loop, op, -ECANCELED);
+        loop_finish(loop, op, loop_cancelled_result(op));
     } else {
         submit_cancel(loop, op);
     }

@@ -214,8 +214,9 @@ int64_t request_cancel(struct request *found)
         (found->stage == STAGE_COMPLETE || chance_below(&world->chance, 2)))
         return -ENOENT;
     detach(found);
-    /* What has been moved already is told (io_sendrecv_fail in Linux's io_uring/net.c). */
-    int64_t result = found->done > 0 ? (int64_t)found->done : -ECANCELED;
+    /* What has been moved already is told since Linux 6.1 (io_sendrecv_fail in io_uring/net.c). */
+    bool tells = found->done > 0 && found->ring->version >= URING_DEFER_TASKRUN;
+    int64_t result = tells ? (int64_t)found->done : -ECANCELED;
     found->result = result;
     if (chance_below(&world->chance, 2))
         request_complete(found, result, 0);
