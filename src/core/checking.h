@@ -45,6 +45,10 @@ void checking_taken(struct hark_loop *loop, struct hark_op *op);
  * Takes: first: one to look at whatever its turn; NULL none. */
 void checking_look(struct hark_loop *loop, const struct hark_op *first);
 
+/* A turn is about to wait: whether an op that could be done has waited for too many
+ * (checking_turns.c). */
+void checking_turn(struct hark_loop *loop, bool sleeps);
+
 /* The buffers of the pool (checking_pool.c). One leaves it, to be filled from this thread: whether
  * it is as it came back; it was not filled; it comes back. */
 void checking_buffer_out(const struct hark_loop *loop, void *buffer);
@@ -121,6 +125,12 @@ static inline void checking_look(struct hark_loop *loop, const struct hark_op *f
 {
     (void)loop;
     (void)first;
+}
+
+static inline void checking_turn(struct hark_loop *loop, bool sleeps)
+{
+    (void)loop;
+    (void)sleeps;
 }
 
 static inline void checking_buffer_out(const struct hark_loop *loop, void *buffer)

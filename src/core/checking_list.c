@@ -126,12 +126,22 @@ static void look_at(const struct hark_loop *loop, const struct flight *flight)
         tell(flight, "an op was freed or overwritten while it was in flight");
 }
 
+/* For checking_turns.c. */
+static void note_call(struct checking *checking, int fd)
+{
+    if (fd >= 0)
+        checking->called[(unsigned)fd % CALLED_NUMBERS] = checking->turns;
+}
+
 void checking_look(struct hark_loop *loop, const struct hark_op *first)
 {
     struct checking *checking = list_of(loop);
-    const struct flight *flight = first ? checking_find(loop, first) : NULL;
-    if (flight)
+    struct flight *flight = first ? checking_find(loop, first) : NULL;
+    if (flight) {
         look_at(loop, flight);
+        note_call(checking, flight->fd);
+        flight->turns = 0;
+    }
     uint32_t left = checking->count <= LOOK_ALL ? checking->count : LOOK_SOME;
     for (; left > 0; left--) {
         if (checking->next >= checking->count)
@@ -274,6 +284,7 @@ void checking_end(struct hark_loop *loop, const struct hark_op *op, int64_t resu
     if (!flight)
         return;
     look_at(loop, flight);
+    note_call(list_of(loop), flight->fd);
     check(flight->returned || result < 0 || stays_here(flight->code));
     if (flight->remembered)
         compare_memory(loop, flight, result);

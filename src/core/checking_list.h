@@ -6,7 +6,7 @@
 
 #include "core/checking_memory.h"
 
-enum { FLIGHTS_MAX = 1 << 16, FLIGHT_BUCKETS = 1 << 16 };
+enum { FLIGHTS_MAX = 1 << 16, FLIGHT_BUCKETS = 1 << 16, CALLED_NUMBERS = 256 };
 
 /* One op in flight, and what must stand in it. */
 struct flight {
@@ -23,6 +23,7 @@ struct flight {
     bool remembered; /* memory is */
     bool exact;      /* its descriptor fills no byte beyond those that it counts */
     bool shared;     /* another op may have filled the same memory */
+    uint32_t turns;  /* that it has waited though it could be done (checking_turns.c) */
     struct memory memory;
 };
 
@@ -32,9 +33,12 @@ struct checking {
     uint64_t starts; /* so far */
     /* of those started before this one nobody knows who shares their memory */
     uint64_t blind_before;
-    bool crowded;      /* there was no room for an op */
-    bool pool_inexact; /* what lies in the pool's buffers beyond the bytes received may be the
+    bool crowded;        /* there was no room for an op */
+    bool pool_inexact;   /* what lies in the pool's buffers beyond the bytes received may be the
                           kernel's */
+    uint64_t turns;      /* of the loop, so far */
+    uint64_t busy_turns; /* in a row that did not sleep */
+    uint64_t called[CALLED_NUMBERS]; /* by descriptor: the turn in which an op of it was called */
     uint32_t buckets[FLIGHT_BUCKETS];
     struct flight flights[FLIGHTS_MAX];
 };

@@ -113,6 +113,7 @@ static int turn(struct hark_loop *loop, bool may_wait)
     uint64_t timeout_ns = time_to_sleep(loop, may_wait);
     loop->metrics.turns++;
     loop->metrics.sleeps += timeout_ns != 0;
+    checking_turn(loop, timeout_ns != 0);
     if (unlikely(loop_is_recorded(loop)))
         wish_sleep(loop, timeout_ns);
     int error = loop->backend->wait(loop, timeout_ns);

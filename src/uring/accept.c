@@ -38,7 +38,7 @@ static bool shall_go_on(struct hark_loop *loop, const struct hark_op *op)
     return !(op->marks & (MARK_CANCELLED | MARK_EXPIRED)) && !loop_should_stop(loop);
 }
 
-/* What is left when the turn's share is used up is reported again. */
+/* What is left when the share is used up is reported again. */
 void accept_waiting(struct hark_loop *loop, struct hark_op *op)
 {
     op->state = OP_CALLING;

@@ -40,7 +40,7 @@ struct uring {
     bool watch_armed;
     uint32_t watch_count;  /* ops that wait behind watch_fd */
     int watch_fd;          /* an epoll descriptor; see watch.c */
-    uint32_t accepts_left; /* of the look that is being made */
+    uint32_t accepts_left; /* of a descriptor in the look that is being made */
     int stray;         /* a number, plus one, that this look reported though it is not registered */
     int stray_before;  /* and the look before */
     uint64_t looks;    /* how often what it reports was looked at */

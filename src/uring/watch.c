@@ -186,7 +186,10 @@ void watch_look(struct hark_loop *loop, watch_report *report)
     uring->looks++;
     uring->stray_before = uring->stray;
     uring->stray = 0;
-    uring->accepts_left = loop->turn_max;
-    for (int i = 0; i < count && !loop_should_stop(loop); i++)
+    for (int i = 0; i < count && !loop_should_stop(loop); i++) {
+        /* Each gets a share of its own: what goes on is reported in the same order each time, and
+         * whoever is first could take all. */
+        uring->accepts_left = (loop->turn_max + (uint32_t)count - 1) / (uint32_t)count;
         report_all(loop, events[i].data.fd, events[i].events, report);
+    }
 }

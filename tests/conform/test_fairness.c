@@ -201,6 +201,52 @@ BACKEND_TEST_WITH(promise_11_a_turn_accepts_a_bounded_number_of_connections, 0, 
     harness_close(loop, listening);
 }
 
+/* Each connection that is accepted is followed by another. */
+static void accept_and_call(struct harness_op *self, int64_t result)
+{
+    const struct hark_address *address = self->context;
+    if (result < 0)
+        return;
+    assert_int_equal(hark_os_close(self->op.loop, (int)result), 0);
+    if (!address)
+        return;
+    int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(connect(client, &address->name.any, address->length), 0);
+    close(client);
+}
+
+BACKEND_TEST_WITH(promise_11_a_flooded_listener_does_not_keep_others_from_their_connections, 0,
+                  .turn_max = 4)
+{
+    enum { LISTENERS = 3, QUEUED = 16 };
+    struct hark_address addresses[LISTENERS];
+    struct harness_op accepting[LISTENERS] = {0};
+    int listening[LISTENERS];
+    for (int index = 0; index < LISTENERS; index++) {
+        listening[index] = harness_listen(loop, &addresses[index]);
+        accepting[index].context = &addresses[index];
+        accepting[index].then = accept_and_call;
+        for (int count = 0; count < QUEUED; count++) {
+            int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+            assert_int_equal(connect(client, &addresses[index].name.any, addresses[index].length),
+                             0);
+            close(client);
+        }
+        hark_accept_each(loop, &accepting[index].op, listening[index], harness_done);
+    }
+    harness_turns(loop, ENOUGH_TURNS);
+    for (int index = 0; index < LISTENERS; index++)
+        assert_true(accepting[index].calls >= ENOUGH_TURNS / 4);
+    for (int index = 0; index < LISTENERS; index++) {
+        accepting[index].context = NULL;
+        hark_cancel(&accepting[index].op);
+    }
+    for (int index = 0; index < LISTENERS; index++) {
+        harness_wait(loop, &accepting[index]);
+        harness_close(loop, listening[index]);
+    }
+}
+
 BACKEND_TEST_WITH(promise_11_one_descriptor_full_of_data_does_not_keep_the_others, 0,
                   .turn_max = TURN_MAX, .buffer_bytes = 64, .buffer_count = 256)
 {
