@@ -29,6 +29,8 @@ void call_enter(uint64_t *calls, const char *name, int fd)
     check(world && world->thread); /* hark was called from outside of a process */
     world->thread->call = name;
     world->thread->call_fd = fd;
+    world->thread->by_name = world->thread->names_next;
+    world->thread->names_next = world->thread->interrupted = world->thread->broken = false;
     world->calls++;
     if (calls)
         ++*calls;
@@ -75,7 +77,26 @@ int64_t call_end(const char *name, int fd, int64_t result)
 int call_block(struct file *file, uint32_t events, uint64_t until_ns)
 {
     struct sleeper sleeper = {.file = file, .events = events};
-    return schedule_sleep_in(&sleeper, 1, NULL, until_ns);
+    return call_sleep_in(&sleeper, 1, NULL, until_ns);
+}
+
+int call_sleep_in(struct sleeper *sleepers, size_t count, struct wait_queue *queue,
+                  uint64_t until_ns)
+{
+    int result = schedule_sleep_in(sleepers, count, queue, until_ns);
+    if (result == -EINTR)
+        signals_interrupt();
+    return result;
+}
+
+bool call_is_broken(void)
+{
+    return world->thread->by_name && world->thread->broken;
+}
+
+bool call_is_interrupted(void)
+{
+    return world->thread->by_name && world->thread->interrupted;
 }
 
 void call_delay(uint64_t ns)

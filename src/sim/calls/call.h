@@ -46,6 +46,16 @@ static inline struct file *call_file(int fd)
 /* Sleeps until the file may have these events. Gives as schedule_sleep. */
 int call_block(struct file *file, uint32_t events, uint64_t until_ns);
 
+/* Sleeps as schedule_sleep_in; handlers of signals that end the sleep run. */
+int call_sleep_in(struct sleeper *sleepers, size_t count, struct wait_queue *queue,
+                  uint64_t until_ns);
+
+/* Whether the call ends with -EINTR, as far as it has done nothing: the program has made it by the
+ * C library's name (what kernel.h gives is made again), and a handler has run without SA_RESTART;
+ * or, for calls that no flag restarts, any handler (signal(7)). */
+bool call_is_broken(void);
+bool call_is_interrupted(void);
+
 /* The device takes that long. */
 void call_delay(uint64_t ns);
 

@@ -25,7 +25,8 @@ static int64_t move_now(struct file *file, mover *transfer, uint32_t events,
         int64_t result = transfer(file, vector, count, offset, flags);
         if (result != -EAGAIN || file->flags & O_NONBLOCK || flags & RWF_NOWAIT)
             return result;
-        (void)call_block(file, events, UINT64_MAX); /* where a signal ends it, it is made again */
+        if (call_block(file, events, UINT64_MAX) == -EINTR && call_is_broken())
+            return -EINTR;
     }
 }
 

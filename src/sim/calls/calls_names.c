@@ -212,7 +212,8 @@ static int lock(int fd, int operation)
         int result = flock_try(file, operation);
         if (result != -EAGAIN || operation & LOCK_NB)
             return result;
-        (void)call_block(file, 0, UINT64_MAX); /* where a signal ends it, it is made again */
+        if (call_block(file, 0, UINT64_MAX) == -EINTR && call_is_broken())
+            return -EINTR;
     }
 }
 

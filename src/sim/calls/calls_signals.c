@@ -60,8 +60,13 @@ static int wait_for(const sigset_t *signals, const struct timespec *timeout)
         int result = schedule_sleep(until_ns);
         if (result == -ETIME)
             return -EAGAIN;
-        if (result)
-            return signals_take(world->thread, signals) ?: result;
+        if (!result)
+            continue;
+        number = signals_take(world->thread, signals);
+        if (number)
+            return number;
+        signals_interrupt();
+        return result;
     }
 }
 

@@ -29,10 +29,15 @@ static bool waits(const struct file *file, int flags)
     return !(file->flags & O_NONBLOCK) && !(flags & MSG_DONTWAIT);
 }
 
-/* Gives: 0; -EAGAIN: time is up. Where a signal ends the wait the call is made again. */
+/* Gives: 0: the call is made again; -EAGAIN: time is up; -EINTR: a signal has ended it, as any does
+ * where there is a time (signal(7)). */
 static int wait_for(struct file *file, uint32_t events, uint64_t until_ns)
 {
-    return call_block(file, events, until_ns) == -ETIME ? -EAGAIN : 0;
+    int result = call_block(file, events, until_ns);
+    if (result == -ETIME)
+        return -EAGAIN;
+    bool ends = until_ns == UINT64_MAX ? call_is_broken() : call_is_interrupted();
+    return result == -EINTR && ends ? -EINTR : 0;
 }
 
 /* --- those that never wait --- */
@@ -106,11 +111,13 @@ static int accept_one(int fd, struct sockaddr *out_name, socklen_t *length, int 
     call_hold(file);
     uint64_t until_ns =
         file->kind->is_socket ? until(((struct socket *)file)->options.receive_timeout_ns) : 0;
-    int result;
+    int result, error = 0;
     do
         result = socket_accept(process_current(), file, out_name, length, flags);
     while (result == -EAGAIN && waits(file, 0) && !is_shut(file) &&
-           !wait_for(file, POLLIN, until_ns));
+           !(error = wait_for(file, POLLIN, until_ns)));
+    if (error == -EINTR)
+        return error;
     return result == -EAGAIN && waits(file, 0) && is_shut(file) ? -EINVAL : result;
 }
 
@@ -123,11 +130,11 @@ int kernel_accept4(uint64_t *calls, int fd, struct sockaddr *out_name, socklen_t
  * again. */
 static int call(struct file *file, const struct sockaddr *name, socklen_t length, uint64_t until_ns)
 {
-    int result;
+    int result, error = 0;
     do
         result = socket_connect(process_current(), file, name, length);
-    while (result == -EAGAIN && waits(file, 0) && !wait_for(file, POLLOUT, until_ns));
-    return result;
+    while (result == -EAGAIN && waits(file, 0) && !(error = wait_for(file, POLLOUT, until_ns)));
+    return error == -EINTR ? error : result;
 }
 
 static int connect_to(int fd, const struct sockaddr *name, socklen_t length)
@@ -140,8 +147,9 @@ static int connect_to(int fd, const struct sockaddr *name, socklen_t length)
     int result = call(file, name, length, until_ns);
     if ((result == -EINPROGRESS || result == -EALREADY) && waits(file, 0)) {
         do {
-            if (wait_for(file, POLLOUT, until_ns))
-                break;
+            int error = wait_for(file, POLLOUT, until_ns);
+            if (error)
+                return error == -EINTR ? error : result;
             result = socket_connected(file);
         } while (result == -EALREADY);
     }
@@ -208,8 +216,9 @@ static int64_t move_all(struct file *file, mover *transfer, struct msghdr *messa
             return (int64_t)done;
         if (result > 0)
             continue;
-        if (!may_wait || wait_for(file, sends ? POLLOUT : POLLIN, until_ns))
-            return done > 0 ? (int64_t)done : -EAGAIN;
+        int error = may_wait ? wait_for(file, sends ? POLLOUT : POLLIN, until_ns) : -EAGAIN;
+        if (error)
+            return done > 0 ? (int64_t)done : error;
     }
 }
 

@@ -31,7 +31,7 @@ static void lock(struct mutex *mutex)
     check(mutex->owner != world->thread);
     while (mutex->owner) {
         struct sleeper sleeper = {0};
-        (void)schedule_sleep_in(&sleeper, 1, &mutex->queue, UINT64_MAX);
+        (void)call_sleep_in(&sleeper, 1, &mutex->queue, UINT64_MAX);
     }
     mutex->owner = world->thread;
 }
@@ -71,7 +71,7 @@ static void wait_on(pthread_cond_t *condition, pthread_mutex_t *mutex, uint64_t 
     check(own->owner == world->thread);
     own->owner = NULL;
     wait_wake(&own->queue, 0);
-    (void)schedule_sleep_in(&sleeper, 1, (struct wait_queue *)condition, until_ns);
+    (void)call_sleep_in(&sleeper, 1, (struct wait_queue *)condition, until_ns);
     lock(own);
 }
 
@@ -127,7 +127,7 @@ void kernel_thread_join(pthread_t thread)
     (void)call_begin(NULL, "thread_join", -1);
     while (joined->state != THREAD_ENDED) {
         struct sleeper sleeper = {0};
-        (void)schedule_sleep_in(&sleeper, 1, &joined->ended, UINT64_MAX);
+        (void)call_sleep_in(&sleeper, 1, &joined->ended, UINT64_MAX);
     }
     if (joined->out_result)
         joined->out_result->value = joined->result;

@@ -29,7 +29,7 @@ static int sleep_in(const struct pollfd *watched, nfds_t count, uint64_t until_n
             sleepers[queues++] = (struct sleeper){
                 .file = file, .events = (unsigned short)watched[i].events | always};
     }
-    int result = schedule_sleep_in(sleepers, queues, NULL, until_ns);
+    int result = call_sleep_in(sleepers, queues, NULL, until_ns);
     memory_give_back(sleepers);
     return result;
 }

@@ -15,9 +15,16 @@ static inline bool posix_in_world(void)
     return world && world->thread;
 }
 
+/* The next call is made by its name: it may be told of signals. */
+static inline void posix_names(void)
+{
+    world->thread->names_next = true;
+}
+
 /* As the C library tells it: -1 and errno. */
 static inline int64_t posix_told(int64_t result)
 {
+    world->thread->names_next = false;
     if (result >= 0)
         return result;
     errno = (int)-result;
@@ -31,7 +38,8 @@ static inline int64_t posix_told(int64_t result)
     HARK_API type __wrap_##name parameters;                                                        \
     type __wrap_##name parameters                                                                  \
     {                                                                                              \
-        return posix_in_world() ? (type)posix_told(simulated) : __real_##name arguments;           \
+        return posix_in_world() ? (type)posix_told((posix_names(), (simulated)))                   \
+                                : __real_##name arguments;                                         \
     }
 
 #endif

@@ -17,6 +17,7 @@ static int sleep_for(const struct timespec *duration, struct timespec *out_left)
     int error = schedule_sleep(until_ns);
     if (error != -EINTR)
         return 0;
+    signals_interrupt();
     uint64_t left_ns = until_ns > world->now_ns ? until_ns - world->now_ns : 0;
     if (out_left)
         *out_left =
@@ -42,8 +43,9 @@ unsigned __wrap_sleep(unsigned seconds)
 {
     if (!posix_in_world())
         return __real_sleep(seconds);
-    (void)sleep_for_ns((uint64_t)seconds * 1000000000u);
-    return 0;
+    struct timespec duration = {(time_t)seconds, 0}, left = {0, 0};
+    int error = (int)CALL(NULL, "nanosleep", -1, sleep_for(&duration, &left));
+    return error == -EINTR ? (unsigned)left.tv_sec : 0;
 }
 
 /* --- alarms --- */

@@ -151,10 +151,10 @@ struct gate {
 _Static_assert(sizeof(struct gate) <= sizeof(sem_t), "it stands in its place");
 _Static_assert(sizeof(struct gate) <= sizeof(pthread_barrier_t), "it stands in its place");
 
-static void wait_at(struct gate *gate)
+static int wait_at(struct gate *gate)
 {
     struct sleeper sleeper = {0};
-    (void)schedule_sleep_in(&sleeper, 1, &gate->queue, UINT64_MAX);
+    return call_sleep_in(&sleeper, 1, &gate->queue, UINT64_MAX);
 }
 
 STANDS_FOR(int, sem_init, (sem_t * semaphore, int shared, unsigned count))
@@ -190,9 +190,14 @@ STANDS_FOR(int, sem_wait, (sem_t * semaphore))
     if (!posix_in_world())
         return __real_sem_wait(semaphore);
     struct gate *gate = (struct gate *)semaphore;
+    posix_names();
     (void)call_begin(NULL, "sem_wait", -1);
-    while (gate->count == 0)
-        wait_at(gate);
+    while (gate->count == 0) {
+        if (wait_at(gate) != -EINTR || !call_is_broken())
+            continue;
+        errno = EINTR;
+        return -1;
+    }
     gate->count--;
     return 0;
 }
@@ -225,6 +230,6 @@ STANDS_FOR(int, pthread_barrier_wait, (pthread_barrier_t * barrier))
         return PTHREAD_BARRIER_SERIAL_THREAD;
     }
     while (gate->count / gate->wanted == round)
-        wait_at(gate);
+        (void)wait_at(gate);
     return 0;
 }

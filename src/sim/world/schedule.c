@@ -145,6 +145,13 @@ int schedule_sleep_in(struct sleeper *sleepers, size_t count, struct wait_queue 
 
 /* --- ends --- */
 
+static void release(struct file *const held[2])
+{
+    for (size_t i = 0; i < 2; i++)
+        if (held[i])
+            file_release(held[i]);
+}
+
 void schedule_destroy(struct thread *thread)
 {
     if (thread->state == THREAD_READY)
@@ -156,9 +163,9 @@ void schedule_destroy(struct thread *thread)
     for (size_t i = 0; i < THREAD_RINGS; i++)
         if (thread->rings[i])
             file_release(thread->rings[i]);
-    for (size_t i = 0; i < 2; i++)
-        if (thread->held[i])
-            file_release(thread->held[i]);
+    release(thread->held);
+    for (const struct held_before *before = thread->held_before; before; before = before->outer)
+        release(before->held);
     events_remove(&world->events, &thread->timeout);
     stack_destroy(thread->stack);
     memory_own_free(thread);

@@ -95,6 +95,32 @@ void signals_handle(void)
         handle(world->thread, number);
 }
 
+/* What the interrupted call holds is not the handlers' calls' to let go. */
+void signals_interrupt(void)
+{
+    struct thread *thread = world->thread;
+    const struct thread was = *thread;
+    struct held_before before = {.outer = thread->held_before};
+    int number;
+    memcpy(before.held, thread->held, sizeof before.held);
+    memset(thread->held, 0, sizeof thread->held);
+    thread->held_before = &before;
+    bool interrupted = was.interrupted, broken = was.broken;
+    while ((number = signals_take(thread, NULL))) {
+        bool handled = thread->process->actions[number].sa_handler != SIG_IGN;
+        interrupted |= handled;
+        broken |= handled && !(thread->process->actions[number].sa_flags & SA_RESTART);
+        handle(thread, number);
+    }
+    thread->held_before = before.outer;
+    memcpy(thread->held, before.held, sizeof before.held);
+    thread->call = was.call;
+    thread->call_fd = was.call_fd;
+    thread->by_name = was.by_name;
+    thread->interrupted = interrupted;
+    thread->broken = broken;
+}
+
 int hark_sim_signal(struct hark_sim_process *process, int number)
 {
     struct process *to = (struct process *)process;

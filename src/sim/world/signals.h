@@ -12,6 +12,10 @@ void signals_send(struct process *process, struct thread *thread, int number);
  * nobody handles may end the process. */
 void signals_handle(void);
 
+/* The same in the midst of its call, whose sleep a signal has ended: that goes on, or is told of it
+ * (call_is_broken). */
+void signals_interrupt(void);
+
 /* Takes out the lowest that came to the thread or its process and is among these; NULL: that it
  * does not block.
  * Gives: its number; 0: there is none. */

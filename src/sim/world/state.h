@@ -25,6 +25,12 @@ struct thread_result {
     void *value;
 };
 
+/* What a call holds in whose midst a handler runs: on the thread's stack. */
+struct held_before {
+    struct held_before *outer;
+    struct file *held[2];
+};
+
 /* A thread of a process: schedule.c. */
 struct thread {
     struct thread *next; /* of its process */
@@ -53,6 +59,11 @@ struct thread {
     struct file *rings[THREAD_RINGS]; /* that it has registered, held: uring.c */
     /* What its system call is about, held until that ends, or the thread does: call_hold. */
     struct file *held[2];
+    struct held_before *held_before; /* by the calls in whose midst a handler runs: signals.c */
+
+    /* Of its call: made by the C library's name; a handler has run in its midst; one without
+     * SA_RESTART, after which whoever calls by name is told. */
+    bool names_next, by_name, interrupted, broken;
 
     uint32_t cpus; /* it may run on those: a bit each */
     sigset_t blocked;
