@@ -12,7 +12,7 @@ struct town {
     struct serve_run server;
     bool syncs_later;
     bool drops_connections; /* calls for its connections fail */
-    uint64_t started_ns; /* the server that runs, or ran last */
+    uint64_t started_ns;    /* the server that runs, or ran last */
 };
 
 static const uint64_t town_ms_ns = 1000000;
