@@ -11,10 +11,10 @@
 
 enum { PLACES = 8 };
 
-enum state { FREE, BUSY, KEPT };
+enum { FREE, BUSY, KEPT };
 
 static KERNEL_PROCESS_LOCAL struct place {
-    _Atomic(int) state; /* enum state */
+    _Atomic(int) state; /* FREE, BUSY, KEPT */
     int fd;
     struct termios before;
 } places[PLACES];
@@ -32,10 +32,9 @@ int hark_tty_size(int fd, unsigned *out_columns, unsigned *out_rows)
     return 0;
 }
 
-static bool change_state(struct place *place, enum state from, enum state to)
+static bool change_state(struct place *place, int from, int to)
 {
-    int expected = from;
-    return atomic_compare_exchange_strong(&place->state, &expected, to);
+    return atomic_compare_exchange_strong(&place->state, &from, to);
 }
 
 static struct place *find(int fd)
