@@ -86,7 +86,7 @@ test('a server that is looked at is traced by hark trace all the same, and goes 
   const looking = (async () => { while (looks) { await callbacks(); await server.publish('weather', 'it rains'); } })();
   for (let i = 0; i < 2; i++) {
     const { code, stdout, stderr } = await run(t, bin, ['trace', '--pid', String(server.process.child.pid), '--for', '500ms']);
-    assert.equal(stderr, '');
+    assert.match(stderr, /^hark: trace: process \d+ records[^\n]*\n$/);
     assert.equal(code, 0);
     assert.match(stdout, /^recv_each +\d+/m);
     assert.match(stdout, /^fdatasync +\d+/m);

@@ -7,7 +7,8 @@
 
 #include "hark.h"
 
-enum { RESERVE_DESCRIPTORS = 8 };
+/* A tail keeps up to eight files open and looks at two more things at once, the log at two. */
+enum { RESERVE_DESCRIPTORS = 12 };
 
 /* The owner's. Zeroed, then reserve_init. */
 struct reserve {

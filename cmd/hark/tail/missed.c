@@ -41,11 +41,11 @@ static void add_lost(struct survey *survey, const struct tail_lost *lost)
         known->place.first_count = 0;
 }
 
-static void add_open(struct survey *survey, const struct tail_source *source, int fd)
+static void add_open(struct survey *survey, const struct tail_source *source)
 {
     struct survey_known *known = &survey->known[survey->known_count++];
     *known = (struct survey_known){
-        .fd = fd,
+        .fd = source->fd,
         .fresh = !source->checked,
         .unplaced = source->unplaced,
         .at_path = tail_source_is_current(source),
@@ -57,9 +57,6 @@ static void add_open(struct survey *survey, const struct tail_source *source, in
 /* Frees a survey that was not made. */
 static void survey_free(struct survey *survey)
 {
-    for (unsigned i = 0; i < survey->known_count; i++)
-        if (survey->known[i].fd >= 0)
-            hark_os_close_unknown(survey->known[i].fd);
     free(survey->told);
     free(survey);
 }
@@ -89,15 +86,8 @@ struct survey *tail_missed_begin(struct tail_follower *follower)
     survey->since_ns = follower->looked_ns;
     survey->done_count = follower->done_count;
     memcpy(survey->done, follower->done, follower->done_count * sizeof *survey->done);
-    for (const struct tail_source *source = follower->oldest; source; source = source->newer) {
-        int fd = hark_os_dup(source->fd);
-        if (fd < 0) { /* what is not known would be read once more */
-            follower->lacks = fd;
-            survey_free(survey);
-            return NULL;
-        }
-        add_open(survey, source, fd);
-    }
+    for (const struct tail_source *source = follower->oldest; source; source = source->newer)
+        add_open(survey, source);
     survey->open_count = survey->known_count;
     for (unsigned i = 0; i < follower->lost_count; i++)
         add_lost(survey, &follower->lost[i]);
@@ -116,17 +106,13 @@ void tail_missed_add_path(struct survey *survey, const struct resolution *found)
             return;
     if (found->fd < 0)
         return;
-    int fd = hark_os_dup(found->fd);
-    if (fd < 0)
-        survey->unmade = fd;
-    else
-        known[survey->known_count++] = (struct survey_known){
-            .place = {.inode = found->inode, .born_ns = found->born_ns},
-            .fd = fd,
-            .fresh = true,
-            .unread = true,
-            .at_path = true,
-        };
+    known[survey->known_count++] = (struct survey_known){
+        .place = {.inode = found->inode, .born_ns = found->born_ns},
+        .fd = found->fd,
+        .fresh = true,
+        .unread = true,
+        .at_path = true,
+    };
 }
 
 void tail_missed_drop(struct tail_follower *follower)
@@ -346,7 +332,7 @@ void tail_missed_take(struct tail_follower *follower)
         follower->survey_wanted |= follower->lacks != 0; /* no survey could be begun */
         return;
     }
-    int error = survey->unmade ? survey->unmade : survey->error;
+    int error = survey->error;
     if (again_may_help(error)) {
         follower->lacks = error;
         follower->survey_wanted = true;

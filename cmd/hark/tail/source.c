@@ -78,6 +78,11 @@ static void source_closed(struct hark_op *op, int64_t result)
     pending_end(&tail->pending);
 }
 
+static void close_descriptor(struct tail_source *source)
+{
+    hark_close(source->follower->tail->loop, &source->close, source->fd, source_closed);
+}
+
 void tail_source_close(struct tail_source *source)
 {
     struct tail_follower *follower = source->follower;
@@ -90,7 +95,22 @@ void tail_source_close(struct tail_source *source)
     unlink_source(source);
     follower->source_count--;
     pending_begin(&follower->tail->pending);
-    hark_close(follower->tail->loop, &source->close, source->fd, source_closed);
+    if (follower->survey && hark_op_active(&follower->walk)) {
+        source->newer = follower->surveyed; /* a thread reads from it */
+        follower->surveyed = source;
+    } else {
+        close_descriptor(source);
+    }
+}
+
+void tail_source_close_surveyed(struct tail_follower *follower)
+{
+    struct tail_source *source;
+    while ((source = follower->surveyed)) {
+        follower->surveyed = source->newer;
+        source->newer = NULL;
+        close_descriptor(source);
+    }
 }
 
 void tail_source_drop(struct tail_source *source)

@@ -17,6 +17,9 @@ void tail_source_go_on(struct tail_source *source, const struct position_place *
 /* Closes a file. */
 void tail_source_close(struct tail_source *source);
 
+/* A survey is over: closes what was closed meanwhile. */
+void tail_source_close_surveyed(struct tail_follower *follower);
+
 /* Closes a file of which nothing is published: it is new where it is seen again. */
 void tail_source_drop(struct tail_source *source);
 

@@ -220,6 +220,7 @@ struct tail_follower {
     struct position_done done[TAIL_DONE_MAX]; /* these are done with, the last ones */
     unsigned done_count;
     struct tail_source *oldest;
+    struct tail_source *surveyed; /* to be closed when the survey that looks at them is over */
     unsigned source_count;
     bool current; /* the newest source stands at the path */
     struct hark_op let_go;

@@ -481,7 +481,4 @@ void survey_directory(const char *directory, const char *base, struct survey *su
     if (after != before) /* it is rotated all the time */
         survey->error = -EAGAIN;
     find_cut(survey);
-    for (unsigned i = 0; i < survey->known_count; i++)
-        if (survey->known[i].fd >= 0)
-            hark_os_close_unknown(survey->known[i].fd);
 }

@@ -31,7 +31,8 @@ enum {
 /* A file that was looked at before. */
 struct survey_known {
     struct position_place place;
-    int fd; /* open; closed by the survey; -1: it is gone, or was cut: a copy of it is looked for */
+    int fd; /* open, and not closed before the survey is over; -1: it is gone, or was cut: a copy of
+               it is looked for */
     bool read;     /* the whole file is published: no copy is looked for either */
     bool fresh;    /* it is not known yet what goes before it */
     bool unread;   /* nothing of it is published */
@@ -62,7 +63,6 @@ struct survey {
     /* Names that inotify has told of, or another survey, in their order: these files are new. */
     char (*told)[SURVEY_NAME_BYTES];
     unsigned told_count;
-    int unmade; /* why it is no whole survey, though it could be made */
     struct position_done done[SURVEY_DONE_MAX]; /* done with; out: and passed over */
     unsigned done_count;
     /* Out: */

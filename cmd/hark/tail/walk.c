@@ -163,6 +163,7 @@ static void walked(struct hark_op *op, int64_t result)
     bool again = follower->walk_wanted;
     follower->walk_wanted = false;
     tail->walking--;
+    tail_source_close_surveyed(follower);
     if (result < 0) { /* no thread, or cancelled before it began */
         if (!tail->closing && follower->told != (int)result)
             tail_tell(follower, LOG_WARNING, "cannot look at its path: %s: trying again",
