@@ -5,6 +5,7 @@
 #include "hark/address.h"
 #include "hark/base.h"
 #include "hark/buffer.h"
+#include "hark/child.h"
 #include "hark/close.h"
 #include "hark/file.h"
 #include "hark/group.h"

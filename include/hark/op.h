@@ -72,7 +72,8 @@ struct statx;
     X(GETDENTS, getdents)                                                                          \
     X(COPY_FILE_RANGE, copy_file_range)                                                            \
     X(POLL, poll)                                                                                  \
-    X(POLL_EACH, poll_each)
+    X(POLL_EACH, poll_each)                                                                        \
+    X(WAITID, waitid)
 
 enum hark_op_code {
 #define HARK_OP_ENUM(code, name) HARK_OP_##code,

@@ -32,6 +32,7 @@
 #define KIND_SENDMSG            EVENTS(OUT, MEMORY_MESSAGE), .reads = true
 #define KIND_POLL               EVENTS(TRY_ALWAYS | TRY_VARIES, MEMORY_NONE)
 #define KIND_POLL_EACH          EVENTS(TRY_ALWAYS | TRY_REPEATS | TRY_VARIES, MEMORY_NONE)
+#define KIND_WAITID             EVENTS(IN, MEMORY_NONE)
 
 /* The same of what may be a regular file. */
 #define IO(tries_, memory_) EVENTS((tries_) | TRY_FILE, memory_), .call = file_call_transfer

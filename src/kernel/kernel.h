@@ -240,9 +240,23 @@ KERNEL_INLINE int kernel_sigmask(uint64_t *calls, int how, const sigset_t *signa
 /* To one thread of this process (tgkill(2)).
  * Takes: thread: as kernel_gettid gives it. */
 KERNEL_INLINE int kernel_thread_signal(pid_t thread, int number);
+/* To the process of a pidfd. */
+KERNEL_INLINE int kernel_pidfd_send_signal(uint64_t *calls, int pidfd, int number);
 /* Gives: the number of a signal that was taken, -EAGAIN: none came in time, -EINTR. */
 KERNEL_INLINE int kernel_sigtimedwait(uint64_t *calls, const sigset_t *signals,
                                       const struct timespec *timeout);
+
+/* --- children --- */
+
+struct hark_child_options;
+
+/* Starts a program; one that cannot be run leaves nothing behind.
+ * Gives: the pidfd, close-on-exec, and *out_pid. */
+KERNEL_INLINE int kernel_spawn(uint64_t *calls, const struct hark_child_options *options,
+                               pid_t *out_pid);
+/* By P_PIDFD. Gives: 0 and *out_end, whose si_pid is 0 where options have WNOHANG and nothing has
+ * happened. */
+KERNEL_INLINE int kernel_waitid(uint64_t *calls, int pidfd, siginfo_t *out_end, int options);
 
 #ifndef HARK_KERNEL_APART
 #include "kernel/linux.h"

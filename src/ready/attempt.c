@@ -4,6 +4,7 @@
  * What must hold: ATTEMPT_BLOCKED clears the events in row->ready, so that nothing is tried again
  * before the poller reports. */
 #include "ready/attempt.h"
+#include "core/child.h"
 #include "core/op.h"
 #include "core/unblocked.h"
 #include "ready/kind.h"
@@ -210,6 +211,8 @@ static __attribute__((noinline)) int64_t try_other(struct hark_loop *loop, struc
     case HARK_OP_POLL:
     case HARK_OP_POLL_EACH:
         return ask(loop, op->fd, op->with.poll.events);
+    case HARK_OP_WAITID:
+        return child_try(calls_of(loop), op);
     default:
         break; /* see make_call and call_at_once; all others are done elsewhere */
     }

@@ -14,6 +14,7 @@
  * Where the kernel can start no thread (RLIMIT_NPROC, a container's limit) it answers as after a
  * cancel. */
 #include "uring/blocking.h"
+#include "core/child.h"
 #include "core/op_kinds.h"
 #include "core/unblocked.h"
 #include "core/work_pool.h"
@@ -76,12 +77,22 @@ void blocking_start_io(struct hark_loop *loop, struct hark_op *op)
 __attribute__((noinline)) int64_t blocking_io_by_hand(struct hark_loop *loop, struct hark_op *op)
 {
     op_trying(loop, op);
-    int64_t result = unblocked_by_hand(loop, op);
+    int64_t result =
+        op->code == HARK_OP_WAITID ? child_try(calls_of(loop), op) : unblocked_by_hand(loop, op);
     op_tried(loop, op, result);
     op->marks |= MARK_BY_HAND;
     if (result == -EAGAIN)
         op->backend_bits |= OP_POLLING;
     return result;
+}
+
+void blocking_start_wait(struct hark_loop *loop, struct hark_op *op)
+{
+    int64_t result = blocking_io_by_hand(loop, op);
+    if (result == -EAGAIN)
+        submit_op(loop, op);
+    else
+        loop_finish(loop, op, result);
 }
 
 void blocking_start_open(struct hark_loop *loop, struct hark_op *op)

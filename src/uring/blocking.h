@@ -4,9 +4,10 @@
 
 #include "uring/state.h"
 
-/* Start a read or a write, an open. */
+/* Start a read or a write, an open, a wait for a child. */
 void blocking_start_io(struct hark_loop *loop, struct hark_op *op);
 void blocking_start_open(struct hark_loop *loop, struct hark_op *op);
+void blocking_start_wait(struct hark_loop *loop, struct hark_op *op);
 
 /* Does what the kernel would have put to a thread of its own: on the pool, where that can. Ends
  * with -EAGAIN where it cannot. */

@@ -4,6 +4,7 @@
  * does not see it. */
 #include "uring/complete.h"
 #include "core/call.h"
+#include "core/child.h"
 #include "core/wake.h"
 #include "core/work_pool.h"
 #include "uring/accept.h"
@@ -279,6 +280,17 @@ static void complete_open(struct hark_loop *loop, struct hark_op *op, int32_t re
     end(loop, op, result);
 }
 
+/* For a pidfd that does not block the kernel waits for nothing, and tells nothing. */
+static void complete_wait(struct hark_loop *loop, struct hark_op *op, int32_t result)
+{
+    if (result < 0)
+        return complete_failed(loop, op, result);
+    if (child_is_told(op))
+        return end(loop, op, 0);
+    op->marks |= MARK_BY_HAND;
+    request_again(loop, op);
+}
+
 /* --- by kind --- */
 
 /* The kinds whose completions mean more than their result. */
@@ -303,6 +315,8 @@ static void complete_special(struct hark_loop *loop, struct hark_op *op, int32_t
             return blocking_without_thread(loop, op);
         /* After EINTR the descriptor is gone all the same (close(2), Linux). */
         return end(loop, op, result == -EINTR ? 0 : result);
+    case HARK_OP_WAITID:
+        return complete_wait(loop, op, result);
     default:
         check(false);
     }
@@ -314,7 +328,7 @@ static inline void complete(struct hark_loop *loop, struct hark_op *op, int32_t 
     const uint64_t special = UINT64_C(1) << HARK_OP_ACCEPT | UINT64_C(1) << HARK_OP_ACCEPT_EACH |
                              UINT64_C(1) << HARK_OP_POLL | UINT64_C(1) << HARK_OP_POLL_EACH |
                              UINT64_C(1) << HARK_OP_CLOSE | UINT64_C(1) << HARK_OP_OPENAT |
-                             UINT64_C(1) << HARK_OP_SOCKET;
+                             UINT64_C(1) << HARK_OP_SOCKET | UINT64_C(1) << HARK_OP_WAITID;
     op_returned(loop, op, result);
     if (op->code == HARK_OP_RECV_EACH)
         complete_recv_each(loop, op, result, flags);

@@ -4,6 +4,7 @@
 
 #include "hark/poll.h"
 #include <linux/openat2.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 
 /* The kernel moves at most this much in one call, whatever is asked (read(2)). */
@@ -128,6 +129,16 @@ static void prepare_poll(struct io_uring_sqe *sqe, uint32_t events)
     sqe->poll32_events = events;
 }
 
+/* io_waitid_prep: the kind of id, its options, where to put what it finds. */
+static void prepare_waitid(struct io_uring_sqe *sqe, const struct hark_op *op)
+{
+    const uint32_t by_pidfd = 3; /* P_PIDFD */
+    sqe->opcode = RING_OPCODE_WAITID;
+    sqe->len = by_pidfd;
+    sqe->file_index = WEXITED;
+    sqe->addr2 = (uint64_t)(uintptr_t)op->with.io.bytes;
+}
+
 uint32_t prepare_events_of(const struct hark_op *op)
 {
     if (op->code == HARK_OP_POLL || op->code == HARK_OP_POLL_EACH)
@@ -225,6 +236,9 @@ static void prepare(const struct uring *uring, struct io_uring_sqe *sqe, const s
     case HARK_OP_POLL:
     case HARK_OP_POLL_EACH:
         prepare_poll(sqe, op->with.poll.events);
+        break;
+    case HARK_OP_WAITID:
+        prepare_waitid(sqe, op);
         break;
     case HARK_OP_DEFER:
     case HARK_OP_SLEEP:

@@ -16,6 +16,7 @@
 #define RING_ENTER_NO_IOWAIT   (1u << 7)  /* Linux 6.15 */
 #define RING_FEATURE_NO_IOWAIT (1u << 17) /* Linux 6.15 */
 #define RING_OPCODE_SENDMSG_ZC 48         /* Linux 6.1 */
+#define RING_OPCODE_WAITID     50         /* Linux 6.7 */
 #define RING_OPCODE_FTRUNCATE  55         /* Linux 6.9 */
 #define RING_OPCODES           64
 

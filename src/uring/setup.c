@@ -162,6 +162,9 @@ static int find_features(struct uring *uring)
                    UINT64_C(1) << HARK_OP_POLL_EACH | UINT64_C(1) << HARK_OP_ACCEPT_EACH;
     if (!uring_uses(uring, URING_WAITALL))
         uring->apart |= UINT64_C(1) << HARK_OP_RECV | UINT64_C(1) << HARK_OP_SEND;
+    use(uring, URING_WAITID, supported[RING_OPCODE_WAITID]);
+    if (!uring_uses(uring, URING_WAITID))
+        uring->apart |= UINT64_C(1) << HARK_OP_WAITID;
     use(uring, URING_NO_IOWAIT, (uring->ring.kernel_features & RING_FEATURE_NO_IOWAIT) != 0);
     if (uring_uses(uring, URING_NO_IOWAIT))
         uring->ring.enter_flags |= RING_ENTER_NO_IOWAIT;

@@ -16,6 +16,7 @@
     X(WAITALL, waitall, "6.1", "one request for each part of a whole transfer")                    \
     X(MSG_RING, msg_ring, "6.9", "messages to other loops wake them by a system call each")        \
     X(FTRUNCATE, ftruncate, "6.9", "the work pool")                                                \
+    X(WAITID, waitid, "6.7", "a poll of the pidfd, and a call")                                    \
     X(NO_IOWAIT, no_iowait, "6.15", "idle waiting is shown as iowait")
 
 enum uring_feature {

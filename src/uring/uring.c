@@ -94,6 +94,8 @@ static void start(struct hark_loop *loop, struct hark_op *op)
         parts_start(loop, op);
     else if (op->code == HARK_OP_OPENAT)
         blocking_start_open(loop, op);
+    else if (op->code == HARK_OP_WAITID)
+        blocking_start_wait(loop, op);
     else
         blocking_start_io(loop, op);
 }

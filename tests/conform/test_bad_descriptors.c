@@ -17,6 +17,7 @@ static struct iovec vector = {.iov_base = bytes, .iov_len = sizeof bytes};
 static struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1};
 static struct sockaddr_in name = {.sin_family = AF_INET};
 static struct statx status;
+static siginfo_t child_end;
 
 typedef void start_function(struct hark_loop *loop, struct hark_op *op, int fd);
 
@@ -47,6 +48,7 @@ STARTER(fallocate, 0, 0, 1, harness_done)
 STARTER(getdents, bytes, sizeof bytes, harness_done)
 STARTER(poll, HARK_POLL_READABLE, harness_done)
 STARTER(poll_each, HARK_POLL_READABLE, harness_done)
+STARTER(waitid, &child_end, harness_done)
 STARTER(openat, "x", O_RDONLY, 0, harness_done)
 STARTER(statx, "x", 0, STATX_SIZE, &status, harness_done)
 STARTER(unlinkat, "x", 0, harness_done)
@@ -96,6 +98,7 @@ static const struct {
     {"copy_file_range", start_copy_from, false, false},
     {"poll", start_poll, false, false},
     {"poll_each", start_poll_each, false, false},
+    {"waitid", start_waitid, false, false},
     {"openat", start_openat, false, true},
     {"statx", start_statx, false, true},
     {"unlinkat", start_unlinkat, false, true},

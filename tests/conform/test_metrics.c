@@ -137,6 +137,7 @@ static const char *const numbers[] = {
     "write",       "readv",     "writev",      "openat",          "close",  "detach",
     "fsync",       "fdatasync", "ftruncate",   "fallocate",       "statx",  "renameat",
     "unlinkat",    "mkdirat",   "getdents",    "copy_file_range", "poll",   "poll_each",
+    "waitid",
 };
 
 TEST(an_op_keeps_its_number)

@@ -208,6 +208,7 @@ BACKEND_TEST(stream_over_one_descriptor_twice_closes_it_once)
         assert_true(hark_run_once(loop) >= 0);
     witness_close(loop, &piped.stream);
     assert_false(is_open(pair[0]));
+    assert_int_equal(hark_loop_metrics(loop)->requested[HARK_OP_CLOSE], 1);
     close(pair[1]);
 }
 
@@ -272,6 +273,7 @@ BACKEND_TEST(stream_that_only_writes_closes_its_one_descriptor_once)
             witness_close(loop, &piped.stream);
         harness_run_until(loop, &piped.stream.closed);
         assert_false(is_open(out[1]));
+        assert_int_equal(hark_loop_metrics(loop)->requested[HARK_OP_CLOSE], way + 1);
         if (way != 2) /* there it may have been on its way */
             assert_int_equal(drain(out[0], got, 4), 4);
         while (drain(out[0], got, 4) > 0)

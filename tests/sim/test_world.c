@@ -58,6 +58,52 @@ static uint64_t sleep_in_world(uint64_t seed, struct sleeper *sleepers, size_t c
     return hash;
 }
 
+/* --- what it has not --- */
+
+static void note_result(struct hark_op *op, int64_t result)
+{
+    hark_container_of(op, struct sleeper, op)->result = result;
+}
+
+/* Gives: how many of the answers were others. */
+static int ask_for_children(void *argument)
+{
+    static const char *const words[] = {"true", NULL};
+    const struct hark_child_options options = {.program = "/bin/true", .arguments = words};
+    struct sleeper *waiting = argument;
+    siginfo_t end;
+    int wrong = hark_os_spawn(&options, NULL) != -ENOSYS;
+    for (int backend = HARK_BACKEND_URING; backend <= HARK_BACKEND_SELECT; backend++) {
+        struct hark_options loop_options = {.backend = (enum hark_backend_kind)backend};
+        int ends[2];
+        if (hark_loop_create(&loop_options, &waiting->loop) < 0 || pipe(ends) < 0)
+            return 100;
+        wrong += hark_os_kill(ends[0], SIGTERM) != -ENOSYS;
+        hark_waitid(waiting->loop, &waiting->op, ends[0], &end, note_result);
+        if (hark_run(waiting->loop) < 0)
+            return 101;
+        wrong += waiting->result != -ENOSYS;
+        hark_os_close(waiting->loop, ends[0]);
+        hark_os_close(waiting->loop, ends[1]);
+        if (hark_loop_destroy(waiting->loop) < 0)
+            return 102;
+    }
+    return wrong;
+}
+
+TEST(a_world_runs_no_other_programs_and_says_so)
+{
+    struct hark_sim *world;
+    struct hark_sim_options options = {.seed = 1};
+    struct sleeper waiting = {0};
+    assert_int_equal(hark_sim_create(&options, &world), 0);
+    struct hark_sim_process *process =
+        hark_sim_start(hark_sim_add_machine(world), ask_for_children, &waiting);
+    assert_int_equal(hark_sim_run(world), 0);
+    assert_int_equal(hark_sim_status(process), 0);
+    hark_sim_destroy(world);
+}
+
 TEST(ten_minutes_pass_at_once)
 {
     struct sleeper sleeper = {.for_ns = 600 * second_ns};
