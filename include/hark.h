@@ -10,6 +10,7 @@
 #include "hark/file.h"
 #include "hark/group.h"
 #include "hark/listener.h"
+#include "hark/lookup.h"
 #include "hark/loop.h"
 #include "hark/metrics.h"
 #include "hark/net.h"

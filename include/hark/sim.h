@@ -154,6 +154,15 @@ HARK_API void hark_sim_partition(struct hark_sim_machine *one, struct hark_sim_m
 /* Makes that link whole again. One that is whole: nothing happens. */
 HARK_API void hark_sim_heal(struct hark_sim_machine *one, struct hark_sim_machine *other);
 
+/* Adds an address to what a name of a host stands for, for hark_lookup_start on all machines; a
+ * name with several is added several times. "localhost" is known. The resolver takes up to 200 ms,
+ * or five seconds more, as the seed says; with faults it fails at times (EAI_AGAIN), as a struct
+ * hark_sim_fault for the call "getaddrinfo" has it in any case. It sends no packets.
+ * Takes: name: any, case does not count; address: "10.0.0.1", "fd00::1". Both are copied.
+ * Gives: 0.
+ * Fails: -EINVAL the address is none. */
+HARK_API int hark_sim_add_name(struct hark_sim *world, const char *name, const char *address);
+
 /* --- files --- */
 
 /* Makes a symbolic link on the machine's disk, as symlinkat(2) does with an absolute path.

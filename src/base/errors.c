@@ -1,6 +1,6 @@
 /* errors.c - the names and texts of errors, from libc's tables, which are constant and need no
  * buffer. */
-#include "hark/base.h"
+#include "hark/lookup.h"
 
 #include <limits.h>
 #include <string.h>
@@ -12,16 +12,39 @@ static int error_number(int64_t error)
     return (int)(error < 0 ? -error : error);
 }
 
+/* What a look-up of a name ends with is no errno. */
+static const struct {
+    int error;
+    const char *name, *text;
+} lookup_errors[] = {
+    {HARK_LOOKUP_NOT_FOUND, "HARK_LOOKUP_NOT_FOUND", "No address is known for that name"},
+    {HARK_LOOKUP_AGAIN, "HARK_LOOKUP_AGAIN", "No name server has answered"},
+    {HARK_LOOKUP_FAILED, "HARK_LOOKUP_FAILED", "A name server has refused to answer"},
+    {HARK_LOOKUP_SERVICE, "HARK_LOOKUP_SERVICE", "No such service is known"},
+};
+
+/* Gives: which of them it is; -1: none. */
+static int lookup_error(int64_t error)
+{
+    int number = (int)(sizeof lookup_errors / sizeof lookup_errors[0]) - 1;
+    while (number >= 0 && error != lookup_errors[number].error &&
+           error != -lookup_errors[number].error)
+        number--;
+    return number;
+}
+
 const char *hark_error_name(int64_t error)
 {
     const char *name = strerrorname_np(error_number(error));
-    return name ? name : "EUNKNOWN";
+    int number = lookup_error(error);
+    return name ? name : number >= 0 ? lookup_errors[number].name : "EUNKNOWN";
 }
 
 const char *hark_error_text(int64_t error)
 {
     const char *text = strerrordesc_np(error_number(error));
-    return text ? text : "unknown error";
+    int number = lookup_error(error);
+    return text ? text : number >= 0 ? lookup_errors[number].text : "unknown error";
 }
 
 const char *hark_version(void)

@@ -62,6 +62,12 @@ enum {
 
 struct work_pool; /* work_pool.c */
 
+/* Look-ups of names: those that wait for their turn, and how many the pool has (net/lookup.c). */
+struct lookups {
+    struct hark_lookup_job *first, *last;
+    uint32_t running;
+};
+
 struct hark_loop {
     const struct hark_backend *backend;
     void *backend_state;
@@ -98,6 +104,7 @@ struct hark_loop {
     _Alignas(64) struct hark_metrics metrics;
     struct work_pool *pool;
     uint32_t workers_max;
+    struct lookups lookups;
     struct hark_op *listening; /* hark_signal_each ops, linked through with.signal.next */
     struct checking *checking; /* of a checking build, else NULL */
     char refusals[HARK_BACKEND_KINDS][160];

@@ -12,9 +12,12 @@
 #ifndef KERNEL_KERNEL_H
 #define KERNEL_KERNEL_H
 
+#include "hark/address.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/io_uring.h>
+#include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -24,6 +27,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
@@ -150,6 +154,16 @@ KERNEL_INLINE int kernel_ppoll(uint64_t *calls, struct pollfd *watched, nfds_t c
                                const struct timespec *timeout);
 KERNEL_INLINE int kernel_pselect(uint64_t *calls, int count, fd_set *readable, fd_set *writable,
                                  fd_set *exceptional, const struct timespec *timeout);
+
+/* The addresses of a name, for streams: from files, from name servers, from wherever the C library
+ * asks (getaddrinfo(3)). It waits for them, a minute where nobody answers: for threads of the pool.
+ * Takes: host, service: NULL: none; flags: AI_PASSIVE, AI_NUMERICHOST, AI_ADDRCONFIG.
+ * Gives: how many addresses it has written, `room` at the most; a negative errno; or KERNEL_EAI
+ *   plus a code of EAI_, which are negative and no errno. */
+enum { KERNEL_EAI = -30000 };
+KERNEL_INLINE int64_t kernel_getaddrinfo(const char *host, const char *service, int family,
+                                         int flags, struct hark_address *out_addresses,
+                                         size_t room);
 
 /* --- being told of changes to files --- */
 

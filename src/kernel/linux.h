@@ -353,6 +353,40 @@ KERNEL_INLINE int kernel_pselect(uint64_t *calls, int count, fd_set *readable, f
     return (int)KERNEL_WAIT(calls, pselect(count, readable, writable, exceptional, timeout, NULL));
 }
 
+/* As a call of the C library's: -1 and errno, which has room for the codes of EAI_. */
+static inline int64_t kernel_addresses(const char *host, const char *service, int family, int flags,
+                                       struct hark_address *out_addresses, size_t room)
+{
+    const struct addrinfo hints = {
+        .ai_family = family, .ai_flags = flags, .ai_socktype = SOCK_STREAM};
+    struct addrinfo *found = NULL;
+    int64_t count = 0;
+    errno = 0;
+    int code = getaddrinfo(host, service, &hints, &found);
+    if (code == 0) {
+        for (struct addrinfo *at = found; at && (size_t)count < room; at = at->ai_next) {
+            if (at->ai_addrlen > sizeof out_addresses->name)
+                continue;
+            struct hark_address *address = &out_addresses[count++];
+            *address = (struct hark_address){.length = at->ai_addrlen};
+            memcpy(&address->name, at->ai_addr, at->ai_addrlen);
+        }
+        freeaddrinfo(found);
+        return count;
+    }
+    if (code != EAI_SYSTEM)
+        errno = -(KERNEL_EAI + code);
+    else if (errno == 0)
+        errno = EIO; /* the resolver does not say what has failed */
+    return -1;
+}
+
+KERNEL_INLINE int64_t kernel_getaddrinfo(const char *host, const char *service, int family,
+                                         int flags, struct hark_address *out_addresses, size_t room)
+{
+    return KERNEL_CALL(NULL, kernel_addresses(host, service, family, flags, out_addresses, room));
+}
+
 KERNEL_INLINE int kernel_inotify_init1(uint64_t *calls, int flags)
 {
     return (int)KERNEL_CALL(calls, inotify_init1(flags));

@@ -133,6 +133,7 @@ struct hark_sim {
     uint64_t faults_by_chance;
     uint32_t move_cookie; /* inotify.c */
     struct notes *notes;  /* notes.c */
+    struct host *hosts;   /* names: hosts.c */
     int recordings_fd;    /* the real machine's directory for them; -1: none: recordings.c */
 };
 

@@ -3,6 +3,7 @@
 #include "sim/disk/disk.h"
 #include "sim/net/network.h"
 #include "sim/world/faults.h"
+#include "sim/world/hosts.h"
 #include "sim/world/locals.h"
 #include "sim/world/notes.h"
 #include "sim/world/process.h"
@@ -69,6 +70,7 @@ void hark_sim_destroy(struct hark_sim *ended)
     recordings_done();
     locals_of(NULL);
     locals_done();
+    hosts_done(ended);
     notes_done();
     memory_own_free(world->ready);
     events_done(&world->events);
