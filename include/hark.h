@@ -25,6 +25,7 @@
 #include "hark/signal.h"
 #include "hark/stall.h"
 #include "hark/stream.h"
+#include "hark/stream_name.h"
 #include "hark/timer.h"
 #include "hark/trace.h"
 #include "hark/tty.h"
