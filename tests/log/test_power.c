@@ -398,10 +398,10 @@ static void append_during_a_sync_that_fails(struct hark_loop *loop, const char *
     struct log *log = open_with_a_slow_sync(loop, path, &options, &slow);
     append_text(loop, log, "s", "two");
     disk->fail_sync = true;
+    slow_end(); /* the next one may begin before this one is told of */
     slow_let_go(&slow);
     while (log_statistics(log)->sync_errors == 0)
         assert_true(hark_run_once(loop) >= 0);
-    slow_end();
     slow_close(&slow);
 }
 
@@ -425,10 +425,10 @@ static void append_during_a_slow_sync(struct hark_loop *loop, const char *path)
     harness_run_until(loop, &later.ended);
     slow_let_go(&slow);
     slow_await(loop, &slow);
+    slow_end();
     slow_let_go(&slow);
     while (log_statistics(log)->syncs < 3)
         assert_true(hark_run_once(loop) >= 0);
-    slow_end();
     slow_close(&slow);
 }
 
