@@ -14,8 +14,7 @@
 #include <limits.h>
 #include <string.h>
 #include <sys/prctl.h>
-
-extern char **environ;
+#include <unistd.h>
 
 /* Sanitizers' notes on a stack that is never returned from would stay. */
 #define SPAWN_IN_CHILD __attribute__((no_sanitize("address", "thread", "undefined")))

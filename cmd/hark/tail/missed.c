@@ -262,7 +262,7 @@ static void give_up_place(struct tail_source *source)
  * before has its place after that is open. The others may be published. */
 static void sort_fresh(struct tail_follower *follower, struct survey *survey)
 {
-    struct tail_source *sources[POSITION_PLACES_MAX];
+    struct tail_source *sources[POSITION_PLACES_MAX] = {0};
     bool waits[POSITION_PLACES_MAX] = {false}, unopened = false;
     int last = -1;
     for (unsigned i = 0; i < survey->open_count; i++)

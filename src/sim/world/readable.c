@@ -59,7 +59,7 @@ void readable_forget(const void *memory, size_t bytes)
 /* What free(3) gives back from the heap's end is seen by that. */
 static int64_t is_there(const char *at)
 {
-    char byte, *end = sbrk(0);
+    char byte = 0, *end = sbrk(0);
     uintptr_t page = page_of(at);
     if (end < heap_end)
         readable_forget(end, (size_t)(heap_end - end));
