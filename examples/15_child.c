@@ -129,7 +129,7 @@ static int follow(struct hark_loop *loop, const int ours[3], unsigned seconds)
 int main(int count, char **words)
 {
     struct hark_loop *loop;
-    int ours[3];
+    int ours[3] = {-1, -1, -1};
     if (count < 3) {
         fprintf(stderr, "usage: %s SECONDS PROGRAM [ARGUMENT...]\n", words[0]);
         return 2;

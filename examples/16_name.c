@@ -30,13 +30,13 @@ static void connected(struct hark_stream *stream, int error)
     if (error)
         give_up(stream, error);
     else
-        fprintf(stderr, "16_name: connected to %s\n", conversation.host);
+        (void)fprintf(stderr, "16_name: connected to %s\n", conversation.host);
 }
 
 static void received(struct hark_stream *stream, const void *bytes, int64_t count)
 {
     if (count > 0)
-        fwrite(bytes, 1, (size_t)count, stdout);
+        (void)fwrite(bytes, 1, (size_t)count, stdout);
     else if (count == 0)
         hark_stream_close(stream);
     else

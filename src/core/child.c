@@ -17,7 +17,7 @@ static bool is_known(const struct hark_child_options *options)
 
 int hark_os_spawn(const struct hark_child_options *options, pid_t *out_pid)
 {
-    pid_t pid;
+    pid_t pid = -1;
     if (!is_known(options))
         return -EINVAL;
     int pidfd = kernel_spawn(NULL, options, &pid);

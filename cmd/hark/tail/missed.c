@@ -345,12 +345,20 @@ void tail_missed_take(struct tail_follower *follower)
     tail_missed_forget(follower);
 }
 
+static bool is_same_place(const struct position_place *a, const struct position_place *b)
+{
+    return a->inode == b->inode && a->born_ns == b->born_ns && a->offset == b->offset &&
+           a->part == b->part && a->first_count == b->first_count &&
+           a->first_hash == b->first_hash && a->last_count == b->last_count &&
+           a->last_hash == b->last_hash && a->skip == b->skip;
+}
+
 void tail_missed_found(struct tail_follower *follower, const struct position_place *place)
 {
     for (unsigned i = 0; i < follower->lost_count; i++)
-        if (memcmp(&follower->lost[i].place, place, sizeof *place) == 0)
+        if (is_same_place(&follower->lost[i].place, place))
             follower->lost[i].place.first_count = 0;
-    if (memcmp(&follower->cut.place, place, sizeof *place) == 0)
+    if (is_same_place(&follower->cut.place, place))
         follower->cut.place.first_count = 0;
 }
 

@@ -17,6 +17,13 @@ enum { COMPARED_BYTES = 64 * 1024, TRIES_MAX = 16 };
 
 static const int64_t second_ns = 1000000000;
 
+/* One that may be over in a moment is the one to tell: then all is looked at again. */
+static void note_error(struct survey *survey, int error)
+{
+    if (!again_may_help(survey->error))
+        survey->error = error;
+}
+
 /* --- names --- */
 
 /* How long a part of such a name is: a number, or a word, maybe with a number behind. Gives: 0: it
@@ -294,7 +301,7 @@ static int copy_of(struct survey *survey, int fd)
             continue;
         int result = survey_begins_as(fd, &known->place, first, last);
         if (result < 0)
-            survey->error = result;
+            note_error(survey, result);
         else if (result)
             return (int)i;
     }
@@ -325,7 +332,7 @@ static int open_copy_of(struct survey *survey, const struct candidate *looked)
             continue;
         int result = is_copy(looked->fd, &looked->status, known->fd);
         if (result < 0)
-            survey->error = result;
+            note_error(survey, result);
         else if (result)
             return (int)i;
     }
@@ -385,7 +392,7 @@ static void look_at(struct survey *survey, int fd, const char *name, bool packed
     struct survey_file *file = &looked.file;
     int error = hark_os_fstat(fd, &looked.status);
     if (error)
-        survey->error = error;
+        note_error(survey, error);
     if (error || !S_ISREG(looked.status.st_mode))
         return;
     looked.born_ns = survey_birth(fd);
@@ -413,13 +420,13 @@ static void look_through(struct survey *survey, const char *directory, const cha
             look_at(survey, fd, entry.name, packed);
             hark_os_close_unknown(fd);
         } else if (again_may_help(fd)) {
-            survey->error = fd;
+            note_error(survey, fd);
         } else if (fd != -ENOENT && fd != -ELOOP && survey->unreadable++ == 0) {
             snprintf(survey->unreadable_name, sizeof survey->unreadable_name, "%s", entry.name);
         }
     }
     if (names.error)
-        survey->error = names.error;
+        note_error(survey, names.error);
     tail_directory_close(&names);
 }
 
@@ -450,7 +457,7 @@ static void find_cut(struct survey *survey)
             continue;
         int result = survey_begins_as(known->fd, &known->place, first, last);
         if (result < 0)
-            survey->error = result;
+            note_error(survey, result);
         known->cut = result == 0;
         survey->is_void |= known->cut;
     }
@@ -479,6 +486,6 @@ void survey_directory(const char *directory, const char *base, struct survey *su
         after = sum_of_names(path, base);
     } while (after != before && ++tries < TRIES_MAX);
     if (after != before) /* it is rotated all the time */
-        survey->error = -EAGAIN;
+        note_error(survey, -EAGAIN);
     find_cut(survey);
 }
