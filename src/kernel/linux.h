@@ -654,7 +654,7 @@ KERNEL_INLINE int kernel_spawn(uint64_t *calls, const struct hark_child_options 
     spawn.reset = spawn_signals_to_reset();
     spawn.parent = kernel_getpid();
     int pid = (int)KERNEL_CALL(
-        calls, clone(spawn_child, (char *)stack + SPAWN_STACK_BYTES, kind, &spawn, &pidfd));
+        calls, spawn_clone(spawn_child, (char *)stack + SPAWN_STACK_BYTES, kind, &spawn, &pidfd));
     if (pid >= 0 && pidfd < 0 && !spawn.error) /* Linux before 5.2 knows of no pidfds */
         spawn.error = kill(pid, SIGKILL) < 0 ? -errno : -ENOSYS;
     if (pid >= 0 && spawn.error)
