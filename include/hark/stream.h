@@ -174,6 +174,12 @@ HARK_API int hark_stream_connect(struct hark_loop *loop, struct hark_stream *str
                                  const struct hark_stream_options *options,
                                  const struct hark_stream_events *events);
 
+/* The socket of a stream, for its options and its names (hark_os_setsockopt, hark_os_getpeername).
+ * It stays the stream's.
+ * Gives: the descriptor; -1: hark_stream_connect_name has not called `connected` yet, it failed,
+ *   or the stream is over two descriptors or not open. */
+HARK_API int hark_stream_fd(const struct hark_stream *stream);
+
 /* Begins to read, or goes on: `received` is called for each piece, in a buffer of the loop's pool.
  * Nothing happens where it reads already. */
 HARK_API void hark_stream_read_start(struct hark_stream *stream);

@@ -99,6 +99,11 @@ static bool may_read(const struct hark_stream *stream)
     return stream->opening != NOT_OPEN && stream->ending == STAYS && !stream_wants(stream);
 }
 
+int hark_stream_fd(const struct hark_stream *stream)
+{
+    return stream->opening == NOT_OPEN ? -1 : stream->fd;
+}
+
 void hark_stream_read_start(struct hark_stream *stream)
 {
     if (!may_read(stream))

@@ -1,8 +1,9 @@
-/* test_names.c - addresses with names, from text. getaddrinfo is this file's: what it finds is the
- * same on every machine. */
+/* test_names.c - addresses with names, from text. kernel_getaddrinfo is this file's: what it finds
+ * is the same on every machine. */
 #include "base/say.h"
 #include "client/client.h"
 #include "client/connection.h"
+#include "fault/faults.h"
 #include "harness/harness.h"
 #include "options/names.h"
 #include "options/value.h"
@@ -18,70 +19,66 @@
 #include <unistd.h>
 
 static int look_ups;
-static const char *moving = "127.0.0.1"; /* where moving.example is at first; from the second
-                                            look-up on it is at 127.0.0.2 */
+static const char *moving = "127.0.0.1"; /* where moving.example is at first; */
+static const char *moved = "127.0.0.2";  /* from the second look-up on; NULL: nobody knows then */
 static int asked = -1; /* told when the second look-up begins, which then has no end */
 
-/* Puts an address in front of a list. */
-static void add(struct addrinfo **list, const char *text)
-{
-    struct addrinfo *info = calloc(1, sizeof *info);
-    struct hark_address *address = calloc(1, sizeof *address);
-    assert_non_null(info);
-    assert_non_null(address);
-    assert_int_equal(hark_address_parse(text, address), 0);
-    info->ai_family = address->name.any.sa_family;
-    info->ai_addrlen = address->length;
-    info->ai_addr = &address->name.any;
-    info->ai_next = *list;
-    *list = info;
-}
-
 /* Names, and the addresses that they have. 192.0.2.1 is nobody's. */
-int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
-                struct addrinfo **result)
+static const struct {
+    const char *name, *addresses[3];
+} known[] = {
+    {"both.example", {"127.0.0.1", "[::1]", "127.0.0.1"}},
+    {"loop.example", {"127.0.0.1", "127.0.0.2", "127.0.0.1"}},
+    {"partly.example", {"192.0.2.1", "127.0.0.1", NULL}},
+    {"nobody.example", {"192.0.2.1", NULL, NULL}},
+};
+
+static int64_t put(const char *address, const char *service, struct hark_address *out_address)
 {
-    static const struct {
-        const char *name, *addresses[3];
-    } known[] = {
-        {"both.example", {"127.0.0.1", "[::1]", "127.0.0.1"}},
-        {"loop.example", {"127.0.0.1", "127.0.0.2", "127.0.0.1"}},
-        {"partly.example", {"192.0.2.1", "127.0.0.1", NULL}},
-        {"nobody.example", {"192.0.2.1", NULL, NULL}},
-    };
-    look_ups++;
-    assert_int_equal(hints->ai_socktype, SOCK_STREAM);
-    *result = NULL;
-    if (strcmp(node, "moving.example") == 0) {
-        char text[HARK_ADDRESS_TEXT_MAX];
-        while (asked >= 0 && strcmp(moving, "127.0.0.2") == 0) {
-            (void)!write(asked, "?", 1);
-            pause();
-        }
-        snprintf(text, sizeof text, "%s:%s", moving, service);
-        add(result, text);
-        moving = "127.0.0.2";
-        return 0;
-    }
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
-        for (int last = 2; strcmp(node, known[i].name) == 0 && last >= 0; last--) {
-            char text[HARK_ADDRESS_TEXT_MAX];
-            const char *address = known[i].addresses[last];
-            if (address && snprintf(text, sizeof text, "%s:%s", address, service) > 0)
-                add(result, text);
-        }
-    }
-    return *result ? 0 : EAI_NONAME;
+    char text[HARK_ADDRESS_TEXT_MAX];
+    snprintf(text, sizeof text, "%s:%s", address, service);
+    assert_int_equal(hark_address_parse(text, out_address), 0);
+    return 1;
 }
 
-void freeaddrinfo(struct addrinfo *info)
+static int64_t look_up_moving(const char *service, struct hark_address *out_address)
 {
-    while (info) {
-        struct addrinfo *next = info->ai_next;
-        free(hark_container_of(info->ai_addr, struct hark_address, name.any));
-        free(info);
-        info = next;
+    const char *now = moving;
+    if (now != moved) {
+        moving = moved;
+        return put(now, service, out_address);
     }
+    while (asked >= 0) {
+        (void)!write(asked, "?", 1);
+        pause();
+    }
+    return now ? put(now, service, out_address) : KERNEL_EAI + EAI_AGAIN;
+}
+
+int64_t kernel_getaddrinfo(const char *host, const char *service, int family, int flags,
+                           struct hark_address *out_addresses, size_t room)
+{
+    int64_t count = 0;
+    (void)family;
+    (void)flags;
+    assert_true(room >= 3);
+    look_ups++;
+    if (strcmp(host, "moving.example") == 0)
+        return look_up_moving(service, out_addresses);
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        if (strcmp(host, known[i].name) != 0)
+            continue;
+        for (int at = 0; at < 3 && known[i].addresses[at]; at++)
+            count += put(known[i].addresses[at], service, &out_addresses[count]);
+    }
+    return count ? count : KERNEL_EAI + EAI_NONAME;
+}
+
+/* Reads an address, and looks it up. */
+static int look_up(const char *text, struct name *out_name, struct names *out_names)
+{
+    int code = names_parse("--http", text, out_name);
+    return code == EXIT_DONE ? names_look_up("--http", out_name, out_names) : code;
 }
 
 static void assert_address(const struct names *names, size_t index, const char *expected)
@@ -93,22 +90,24 @@ static void assert_address(const struct names *names, size_t index, const char *
 
 TEST(name_gives_each_of_its_addresses_once)
 {
+    struct name name;
     struct names names;
     char text[NAMES_TEXT_MAX];
-    assert_int_equal(names_look_up("--http", "both.example:80", &names), EXIT_DONE);
-    assert_true(names.named);
+    assert_int_equal(look_up("both.example:80", &name, &names), EXIT_DONE);
+    assert_true(name.named);
     assert_int_equal(names.count, 2);
     assert_address(&names, 0, "127.0.0.1:80");
     assert_address(&names, 1, "[::1]:80");
-    assert_string_equal(names_format(&names.addresses[1], names.text, text, sizeof text),
+    assert_string_equal(names_format(&names.addresses[1], name.text, text, sizeof text),
                         "[::1]:80 (both.example:80)");
     names_done(&names);
 }
 
 TEST(name_that_is_nowhere_is_refused_by_the_machine)
 {
+    struct name name;
     struct names names;
-    assert_int_equal(names_look_up("--http", "none.example:80", &names), EXIT_REFUSED);
+    assert_int_equal(look_up("none.example:80", &name, &names), EXIT_REFUSED);
     names_done(&names);
 }
 
@@ -123,12 +122,13 @@ TEST(port_alone_is_this_machine_and_all_interfaces_are_said_in_full)
     };
     look_ups = 0;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct name name;
         struct names names;
         assert_null(names_check(rows[i].text));
-        assert_int_equal(names_look_up("--http", rows[i].text, &names), EXIT_DONE);
+        assert_int_equal(look_up(rows[i].text, &name, &names), EXIT_DONE);
         assert_int_equal(names.count, 1);
         assert_address(&names, 0, rows[i].expected);
-        assert_false(names.named);
+        assert_false(name.named);
         names_done(&names);
     }
     assert_int_equal(look_ups, 0);
@@ -163,10 +163,10 @@ TEST(what_is_no_address_is_not_looked_up)
     };
     look_ups = 0;
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-        struct names names;
+        struct name name;
         if (!names_check(wrong[i]))
             fail_msg("%s was taken", wrong[i]);
-        assert_int_equal(names_look_up("--http", wrong[i], &names), EXIT_USAGE);
+        assert_int_equal(names_parse("--http", wrong[i], &name), EXIT_USAGE);
     }
     assert_null(names_check("both.example:80"));
     assert_null(names_check("a-b_c.example:0"));
@@ -232,27 +232,38 @@ static void ended(struct client_connection *connection)
     (void)connection;
 }
 
-BACKEND_TEST(client_tries_each_address_in_turn)
+/* Connects to a name, and runs until that has come to its end. */
+static void connect_to(struct hark_loop *loop, struct client_connection *connection,
+                       const char *text)
 {
     static const struct client_connection_events events = {.opened = opened, .ended = ended};
-    static struct client_connection connection;
-    struct hark_address addresses[3];
-    int listening = harness_listen(loop, &addresses[2]);
-    assert_int_equal(hark_address_parse("127.0.0.1:1", &addresses[0]), 0);
-    assert_int_equal(hark_address_parse("127.0.0.2:1", &addresses[1]), 0);
-    struct names names = {
-        .text = "three.example:1", .named = true, .addresses = addresses, .count = 3};
-    client_connection_open(loop, &connection, &names, &events);
+    static struct name name;
+    assert_int_equal(names_parse("--server", text, &name), EXIT_DONE);
+    memset(connection, 0, sizeof *connection);
+    client_connection_open(loop, connection, &name, &events);
     assert_true(hark_run(loop) >= 0);
+}
+
+BACKEND_TEST(client_takes_the_first_address_that_answers)
+{
+    static struct client_connection connection;
+    struct hark_address address;
+    char text[64];
+    int listening = harness_listen(loop, &address);
+    unsigned port = ntohs(address.name.ip4.sin_port);
+    snprintf(text, sizeof text, "both.example:%u", port); /* nobody listens on [::1] */
+    connect_to(loop, &connection, text);
     assert_int_equal(told.opened, 1);
     assert_int_equal(told.ended, 1);
-    names.count = 2;
-    client_connection_open(loop, &connection, &names, &events);
-    assert_true(hark_run(loop) >= 0);
+    assert_memory_equal(&connection.peer.name, &address.name, sizeof address.name.ip4);
+    connect_to(loop, &connection, "loop.example:1");
     assert_int_equal(told.opened, 1);
     assert_int_equal(told.ended, 2);
     assert_int_equal(connection.error, -ECONNREFUSED);
-    assert_ptr_equal(connection.address, &addresses[1]);
+    connect_to(loop, &connection, "none.example:1");
+    assert_int_equal(told.opened, 1);
+    assert_int_equal(told.ended, 3);
+    assert_int_equal(connection.error, HARK_LOOKUP_NOT_FOUND);
     harness_close(loop, listening);
 }
 
@@ -331,6 +342,27 @@ BACKEND_TEST(sub_finds_a_server_that_has_moved)
     assert_int_equal(read(ends[0], printed, sizeof printed), 8);
     assert_string_equal(printed, "one\ntwo\n");
     close(second);
+    close(ends[0]);
+}
+
+BACKEND_TEST(sub_goes_on_where_its_server_was_while_no_name_server_answers)
+{
+    char server[64], printed[64] = "";
+    int ends[2], status;
+    uint16_t port = free_port(loop);
+    int listening = listen_on("127.0.0.1", port);
+    moved = NULL;
+    snprintf(server, sizeof server, "moving.example:%u", (unsigned)port);
+    harness_pipe(ends, 0);
+    pid_t process = start_sub(server, ends[1]);
+    close(ends[1]);
+    serve_once(listening, "SUB s now\n", "5\n6\tone\n");
+    serve_once(listening, "SUB s after 6\n", "7\ttwo\n");
+    assert_int_equal(waitpid(process, &status, 0), process);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    assert_int_equal(read(ends[0], printed, sizeof printed), 8);
+    assert_string_equal(printed, "one\ntwo\n");
+    close(listening);
     close(ends[0]);
 }
 

@@ -79,7 +79,10 @@ static int connect_any(struct hark_loop *loop, struct witness *client,
 static in_port_t peer_port(struct hark_loop *loop, struct witness *client)
 {
     struct hark_address peer = {0};
+    int expected = hark_stream_fd(&client->stream);
     int fd = witness_detach(loop, client);
+    assert_int_equal(fd, expected);
+    assert_int_equal(hark_stream_fd(&client->stream), -1);
     socklen_t length = sizeof peer.name;
     assert_int_equal(getpeername(fd, &peer.name.any, &length), 0);
     close(fd);
@@ -93,6 +96,7 @@ BACKEND_TEST(stream_name_connects_to_the_one_address_and_sends_what_was_written)
     char got[5];
     int listener = harness_listen(loop, &address);
     assert_result(connect_any(loop, &client, &address, 1, NULL), 0);
+    assert_int_equal(hark_stream_fd(&client.stream), -1); /* it is an attempt's still */
     assert_result(witness_write(&client, "early", 5), 0);
     witness_read_start(&client);
     harness_run_until(loop, &client.connected);

@@ -1,8 +1,8 @@
 /* connection.c - a connection to the lines port.
  *
- * The socket is made here and not by hark_stream_connect, because it is to notice a peer that is
- * gone without a word: the kernel's keep-alive probes do that while this process sleeps. Whatever
- * ends a connection goes through end(), and the owner hears of it when the descriptor is closed.
+ * The kernel's keep-alive probes notice a peer that is gone without a word, while this process
+ * sleeps. Whatever ends a connection goes through end(), and the owner hears of it when the stream
+ * is closed.
  */
 #include "client/connection.h"
 
@@ -13,14 +13,13 @@
 
 #include "base/say.h"
 
-static const uint64_t connect_timeout_ns = 10ULL * 1000 * 1000 * 1000;
-
 /* Past the high mark the owner waits; there is always room for one more piece with a line of the
  * longest kind. */
 static const struct hark_stream_options stream_options = {
     .queue_bytes_max = 4 * 1024 * 1024,
     .high_bytes = 512 * 1024,
     .low_bytes = 128 * 1024,
+    .connect_timeout_ns = 20ULL * 1000 * 1000 * 1000,
 };
 
 static void told_ended(struct client_connection *connection)
@@ -86,34 +85,45 @@ static void stream_failed(struct hark_stream *stream, int error)
         end(connection, error);
 }
 
+static void stream_connected(struct hark_stream *stream, int error);
+static void open_stream(struct client_connection *connection, bool as_before);
+
 static void stream_closed(struct hark_stream *stream)
 {
-    told_ended(hark_container_of(stream, struct client_connection, stream));
+    struct client_connection *connection =
+        hark_container_of(stream, struct client_connection, stream);
+    if (!connection->tries_peer)
+        return told_ended(connection);
+    connection->tries_peer = false;
+    connection->closing = false;
+    open_stream(connection, true);
 }
 
 static const struct hark_stream_events stream_events = {
+    .connected = stream_connected,
     .received = stream_received,
     .drained = stream_drained,
     .failed = stream_failed,
     .closed = stream_closed,
 };
 
-static void closed(struct hark_op *op, int64_t result)
+static void not_opened(struct hark_op *op, int64_t result)
 {
     (void)result;
-    told_ended(hark_container_of(op, struct client_connection, close));
+    told_ended(hark_container_of(op, struct client_connection, defer));
 }
 
 static void end(struct client_connection *connection, int error)
 {
+    connection->tries_peer = false;
     if (connection->closing)
         return;
     connection->closing = true;
     connection->error = error;
     if (connection->streaming)
         hark_stream_close(&connection->stream);
-    else /* still connecting, or never: a close of -1 calls back all the same */
-        hark_close(connection->loop, &connection->close, connection->fd, closed);
+    else
+        hark_defer(connection->loop, &connection->defer, not_opened);
 }
 
 /* Probes after a minute of silence, then every 10 s; lost after three. Best effort: a unix socket
@@ -123,67 +133,86 @@ static void set_keep_alive(struct client_connection *connection)
     static const struct {
         int level, option, value;
     } settings[] = {
-        {SOL_SOCKET, SO_KEEPALIVE, 1},    {IPPROTO_TCP, TCP_KEEPIDLE, 60},
-        {IPPROTO_TCP, TCP_KEEPINTVL, 10}, {IPPROTO_TCP, TCP_KEEPCNT, 3},
-        {IPPROTO_TCP, TCP_NODELAY, 1},
+        {SOL_SOCKET, SO_KEEPALIVE, 1},
+        {IPPROTO_TCP, TCP_KEEPIDLE, 60},
+        {IPPROTO_TCP, TCP_KEEPINTVL, 10},
+        {IPPROTO_TCP, TCP_KEEPCNT, 3},
     };
-    if (connection->address->name.any.sa_family == AF_UNIX)
+    if (connection->peer.name.any.sa_family == AF_UNIX)
         return;
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
-        hark_os_setsockopt(connection->loop, connection->fd, settings[i].level, settings[i].option,
-                           &settings[i].value, sizeof settings[i].value);
+        hark_os_setsockopt(connection->loop, hark_stream_fd(&connection->stream), settings[i].level,
+                           settings[i].option, &settings[i].value, sizeof settings[i].value);
 }
 
-static void connected(struct hark_op *op, int64_t result);
-
-/* Connects to the next address for which there is a socket, or ends. Takes: error: of the one
- * before. */
-static void try_next(struct client_connection *connection, int error)
+static bool is_of_look_up(int error)
 {
-    struct hark_loop *loop = connection->loop;
-    while (connection->tried < connection->server->count) {
-        const struct hark_address *address = connection->address =
-            &connection->server->addresses[connection->tried++];
-        if (connection->fd >= 0)
-            hark_os_close(loop, connection->fd);
-        connection->fd = hark_os_socket(loop, address->name.any.sa_family, SOCK_STREAM, 0);
-        if (connection->fd >= 0) {
-            set_keep_alive(connection);
-            hark_connect(loop, &connection->connect, connection->fd, &address->name.any,
-                         address->length, connected);
-            hark_op_deadline(&connection->connect, hark_os_clock(loop) + connect_timeout_ns);
-            return;
-        }
-        error = connection->fd;
-    }
-    end(connection, error);
+    return error <= HARK_LOOKUP_NOT_FOUND && error >= HARK_LOOKUP_SERVICE;
 }
 
-static void connected(struct hark_op *op, int64_t result)
+/* While no name server answers, or none that knows the name, the address of last time may be right
+ * still. */
+static bool may_be_as_before(const struct client_connection *connection, int error)
 {
-    struct client_connection *connection = hark_container_of(op, struct client_connection, connect);
+    return connection->server->named && !connection->as_before && connection->peer.length > 0 &&
+           (is_of_look_up(error) || error == -ETIMEDOUT);
+}
+
+static void stream_connected(struct hark_stream *stream, int error)
+{
+    struct client_connection *connection =
+        hark_container_of(stream, struct client_connection, stream);
     if (connection->closing)
-        return; /* closed() follows */
-    if (result < 0)
-        return try_next(connection, (int)result);
-    connection->streaming = true;
-    hark_stream_open(connection->loop, &connection->stream, connection->fd, &stream_options,
-                     &stream_events);
-    hark_stream_read_start(&connection->stream);
+        return; /* stream_closed() follows */
+    if (error) {
+        bool again = may_be_as_before(connection, error);
+        end(connection, error);
+        connection->tries_peer = again;
+        return;
+    }
+    connection->connected = true;
+    if (connection->server->named)
+        hark_os_getpeername(connection->loop, hark_stream_fd(stream), &connection->peer);
+    set_keep_alive(connection);
+    hark_stream_read_start(stream);
     connection->events->opened(connection);
 }
 
+/* Takes: as_before: at the address where the name was last. */
+static void open_stream(struct client_connection *connection, bool as_before)
+{
+    const struct name *server = connection->server;
+    const struct hark_stream_name name = {.host = server->host, .service = server->port};
+    int error;
+    connection->as_before = as_before;
+    if (server->named && !as_before)
+        error = hark_stream_connect_name(connection->loop, &connection->stream, &name,
+                                         &stream_options, &stream_events);
+    else
+        error = hark_stream_connect(connection->loop, &connection->stream, &connection->peer,
+                                    &stream_options, &stream_events);
+    connection->streaming = error == 0;
+    if (error)
+        end(connection, error);
+}
+
 void client_connection_open(struct hark_loop *loop, struct client_connection *connection,
-                            const struct names *server,
+                            const struct name *server,
                             const struct client_connection_events *events)
 {
+    struct hark_address peer = server->named ? connection->peer : server->address;
     memset(connection, 0, sizeof *connection);
     connection->loop = loop;
     connection->events = events;
     connection->server = server;
-    connection->fd = -1;
+    connection->peer = peer;
     lines_splitter_init(&connection->splitter, LINES_EVENT_BYTES_MAX + ID_BYTES_MAX + 1);
-    try_next(connection, -EDESTADDRREQ);
+    open_stream(connection, false);
+}
+
+bool client_connection_looks_up(const struct client_connection *connection)
+{
+    return connection->server->named && !connection->connected;
 }
 
 bool client_connection_write(struct client_connection *connection, const void *bytes, size_t count)
@@ -215,15 +244,20 @@ void client_connection_close(struct client_connection *connection)
 
 void client_connection_say_ended(const struct client_connection *connection, const char *rest)
 {
-    char address[NAMES_TEXT_MAX];
-    names_format(connection->address, connection->server->named ? connection->server->text : NULL,
-                 address, sizeof address);
+    const struct name *server = connection->server;
+    char text[NAMES_TEXT_MAX];
+    const char *address = server->text;
+    if (connection->connected)
+        address =
+            names_format(&connection->peer, server->named ? server->text : NULL, text, sizeof text);
     if (*connection->reason)
         say("%s: the server says: %s%s", address, connection->reason, rest);
-    else if (!connection->streaming && connection->error == -ECONNREFUSED)
+    else if (!connection->connected && is_of_look_up(connection->error))
+        names_say_not_found("--server", server, connection->error, rest);
+    else if (!connection->connected && connection->error == -ECONNREFUSED)
         say("cannot connect to %s: connection refused (is hark serve running there?)%s", address,
             rest);
-    else if (!connection->streaming)
+    else if (!connection->connected)
         say("cannot connect to %s: %s%s", address, why(connection->error), rest);
     else if (connection->error)
         say("%s: the connection broke: %s%s", address, why(connection->error), rest);

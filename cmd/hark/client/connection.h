@@ -29,27 +29,33 @@ struct client_connection_events {
 struct client_connection {
     struct hark_loop *loop;
     const struct client_connection_events *events;
-    const struct names *server;
-    const struct hark_address *address; /* of the server's, the one that is connected to */
-    size_t tried;                       /* how many addresses */
-    struct hark_op connect;
-    struct hark_op close;
+    const struct name *server;
+    struct hark_address peer; /* where the server was found; length 0: nowhere yet */
     struct hark_stream stream;
+    struct hark_op defer; /* tells the end where no stream could be made */
     struct lines_splitter splitter;
-    int fd;
     int error;        /* why the connection ended: 0 the peer or the owner ended it; a negative
-                         errno */
+                         errno, or enum hark_lookup_error */
     char reason[256]; /* what the server said after ERR; "" nothing */
-    bool streaming;   /* `stream` has the descriptor */
+    bool streaming;   /* `stream` is open */
+    bool connected;
     bool closing;
+    bool as_before;  /* it is tried where it was last: its name could not be looked up */
+    bool tries_peer; /* that is to be done once the stream is closed */
 };
 
-/* Connects to the first address that takes it; each has ten seconds.
+/* Connects to a server. A name is looked up first, and its addresses are raced
+ * (hark_stream_connect_name); it has 20 seconds for all of that. If nobody knows the name any more
+ * the address of the connection before is tried.
  * Takes: server: must stay until `ended`.
  * Gives: nothing at once; `opened`, or `ended` with the error. */
 void client_connection_open(struct hark_loop *loop, struct client_connection *connection,
-                            const struct names *server,
+                            const struct name *server,
                             const struct client_connection_events *events);
+
+/* Whether a look-up may be under way still behind a connection that has ended: then hark_run would
+ * wait for it. */
+bool client_connection_looks_up(const struct client_connection *connection);
 
 /* Queues bytes.
  * Gives: false if the queue is full for now: wait for `drained`. What fails for good ends the

@@ -240,6 +240,9 @@ static void ended(struct client_connection *connection)
         publisher->code = EXIT_REFUSED;
     }
     finish(publisher);
+    if (client_connection_looks_up(connection))
+        hark_stop(
+            publisher->target.loop); /* a name server that does not answer is not waited for */
 }
 
 static const struct client_connection_events events = {
@@ -284,7 +287,7 @@ static int publish(struct publisher *publisher)
 {
     bool progress = !publisher->quiet && hark_os_isatty(STDERR_FILENO);
     publisher->open = true;
-    client_connection_open(publisher->target.loop, &publisher->connection, &publisher->target.names,
+    client_connection_open(publisher->target.loop, &publisher->connection, &publisher->target.name,
                            &events);
     client_signals_watch(publisher->target.loop, &publisher->signals, interrupted);
     if (publisher->print_ids)
@@ -315,8 +318,8 @@ static const char *set_quiet(void *target, const char *value)
 
 static const struct option_row rows[] = {
     {"server", 's', "HOST:PORT",
-     "the server's lines port [127.0.0.1:12346]; a name is looked up once,\nand its addresses are "
-     "tried in turn",
+     "the server's lines port [127.0.0.1:12346]; a name is looked up, and\nthe first of its "
+     "addresses that answers is taken",
      client_target_set_server},
     {"id", 'i', NULL,
      "print the id of each acknowledged event; the count then goes\nto standard error", set_id},
@@ -374,7 +377,6 @@ static int run(struct publisher *publisher, int argc, char **argv, bool *out_lef
         return code;
     code = publish(publisher);
     *out_left = hark_loop_destroy(publisher->target.loop) < 0;
-    names_done(&publisher->target.names);
     report(publisher);
     return code;
 }

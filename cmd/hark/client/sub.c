@@ -6,8 +6,7 @@
  * server names when a subscription "from now" begins, so that nothing is lost then either. While
  * standard output takes nothing, nothing is read from the server.
  *
- * Before it connects again the server's name is looked up anew, on the pool: the server may have
- * moved. If nothing is found the addresses of before are tried.
+ * Each time it connects, the server's name is looked up anew: the server may have moved.
  */
 #include "client/client.h"
 
@@ -33,9 +32,7 @@ struct subscriber {
     struct client_connection connection;
     struct printer printer;
     struct hark_op back_off;
-    struct hark_op look_up;
     struct client_signals signals;
-    struct names found; /* by the look-up on the pool */
 
     bool from_start;
     bool print_ids;
@@ -47,7 +44,7 @@ struct subscriber {
     uint64_t count;
     uint64_t back_off_ns;
     bool connected;  /* a connection is there, or being made */
-    bool lost;       /* one was there before, or could not be made */
+    bool reached;    /* one was there before */
     bool in_trouble; /* it was said that the server cannot be reached */
     bool ending;
     int code;
@@ -58,7 +55,8 @@ static void connect_again(struct hark_op *op, int64_t result);
 /* A name server that does not answer is not waited for at the end. */
 static void leave_look_up(struct subscriber *subscriber)
 {
-    if (subscriber->ending && hark_op_active(&subscriber->look_up) &&
+    if (subscriber->ending && !subscriber->connected &&
+        client_connection_looks_up(&subscriber->connection) &&
         (subscriber->printer.error || printer_idle(&subscriber->printer)))
         hark_stop(subscriber->target.loop);
 }
@@ -192,12 +190,14 @@ static void ended(struct client_connection *connection)
 {
     struct subscriber *subscriber = hark_container_of(connection, struct subscriber, connection);
     subscriber->connected = false;
-    subscriber->lost = true;
+    subscriber->reached = subscriber->reached || connection->connected;
     printer_drop_event(&subscriber->printer);
     if (subscriber->ending)
-        return;
-    /* What the server refuses in words it would refuse again. */
-    if (*connection->reason || subscriber->once) {
+        return leave_look_up(subscriber);
+    /* What the server refuses in words it would refuse again, and a name that nobody has ever known
+     * is a wrong one. */
+    bool unknown = connection->error == HARK_LOOKUP_NOT_FOUND && !subscriber->reached;
+    if (*connection->reason || subscriber->once || unknown) {
         client_connection_say_ended(connection, "");
         return finish(subscriber, EXIT_REFUSED);
     }
@@ -218,25 +218,7 @@ static void connect_now(struct subscriber *subscriber)
 {
     subscriber->connected = true;
     client_connection_open(subscriber->target.loop, &subscriber->connection,
-                           &subscriber->target.names, &events);
-}
-
-/* On the pool. Of the subscriber nobody else touches `found` meanwhile. */
-static int64_t look_up_again(struct hark_op *op)
-{
-    struct subscriber *subscriber = hark_container_of(op, struct subscriber, look_up);
-    return names_look_up_again(&subscriber->target.names, &subscriber->found);
-}
-
-static void looked_up(struct hark_op *op, int64_t found)
-{
-    struct subscriber *subscriber = hark_container_of(op, struct subscriber, look_up);
-    if (found > 0) {
-        names_done(&subscriber->target.names);
-        subscriber->target.names = subscriber->found;
-    }
-    if (!subscriber->ending)
-        connect_now(subscriber);
+                           &subscriber->target.name, &events);
 }
 
 static void connect_again(struct hark_op *op, int64_t result)
@@ -244,10 +226,7 @@ static void connect_again(struct hark_op *op, int64_t result)
     struct subscriber *subscriber = hark_container_of(op, struct subscriber, back_off);
     if (result < 0 || subscriber->ending)
         return;
-    if (subscriber->lost && subscriber->target.names.named)
-        hark_work(subscriber->target.loop, &subscriber->look_up, look_up_again, looked_up);
-    else
-        connect_now(subscriber);
+    connect_now(subscriber);
 }
 
 /* Ctrl-C is the usual way to end, also if the terminal has stopped taking what is printed. */
@@ -313,8 +292,8 @@ static const struct option_row rows[] = {
     {"count", 'n', "COUNT", "end after COUNT events", set_count},
     {"once", '1', NULL, "end when the connection ends", set_once},
     {"server", 's', "HOST:PORT",
-     "the server's lines port [127.0.0.1:12346]; a name is looked up each\ntime, and its addresses "
-     "are tried in turn",
+     "the server's lines port [127.0.0.1:12346]; a name is looked up each\ntime, and the first of "
+     "its addresses that answers is taken",
      client_target_set_server},
     {"backend", 'b', "NAME", "the loop's backend: auto, uring, epoll, poll, select [auto]",
      client_target_set_backend},
@@ -343,7 +322,7 @@ const struct options_command client_sub_options = {
     .operands = "the STREAM to subscribe to",
 };
 
-/* Takes: out_left: set where a look-up is under way still, and uses the subscriber. */
+/* Takes: out_left: set where the loop could not be ended, and points at the subscriber still. */
 static int run(struct subscriber *subscriber, int argc, char **argv, bool *out_left)
 {
     struct options_found found;
@@ -356,8 +335,6 @@ static int run(struct subscriber *subscriber, int argc, char **argv, bool *out_l
         return code;
     code = subscribe(subscriber);
     *out_left = hark_loop_destroy(subscriber->target.loop) < 0;
-    if (!*out_left)
-        names_done(&subscriber->target.names);
     return code;
 }
 
@@ -370,7 +347,7 @@ int client_sub_run(int argc, char **argv)
         return EXIT_REFUSED;
     }
     int code = run(subscriber, argc, argv, &left);
-    if (!left) /* else the process ends beneath the look-up */
+    if (!left) /* else the process ends beneath a look-up */
         free(subscriber);
     return code;
 }

@@ -1,4 +1,4 @@
-/* target.c - from the words of a command line to a loop and addresses. */
+/* target.c - from the words of a command line to a loop and an address. */
 #include "client/target.h"
 
 #include "base/say.h"
@@ -25,13 +25,12 @@ int client_target_open(struct client_target *target, const char *command, const 
         return EXIT_USAGE;
     }
     target->stream = stream;
-    int code = names_look_up("--server", target->server, &target->names);
+    int code = names_parse("--server", target->server, &target->name);
     if (code != EXIT_DONE)
         return code;
     int error = hark_loop_create(&options, &target->loop);
     if (error) {
         say("cannot make a loop: %s (try: hark doctor)", why(error));
-        names_done(&target->names);
         return EXIT_REFUSED;
     }
     return EXIT_DONE;

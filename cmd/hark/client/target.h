@@ -1,5 +1,5 @@
 /* target.h - what `hark pub` and `hark sub` are told alike: a stream, a server, a backend; and what
- * comes of these: the server's addresses, and a loop. */
+ * comes of these: an address or a name, and a loop. */
 #ifndef HARK_COMMAND_CLIENT_TARGET_H
 #define HARK_COMMAND_CLIENT_TARGET_H
 
@@ -13,7 +13,7 @@ struct client_target {
     const char *stream;
     const char *server; /* HOST:PORT */
     enum hark_backend_kind backend;
-    struct names names; /* what `server` stands for */
+    struct name name; /* `server`, read */
     struct hark_loop *loop;
 };
 
@@ -22,7 +22,7 @@ struct client_target {
 const char *client_target_set_server(void *target, const char *value);
 const char *client_target_set_backend(void *target, const char *value);
 
-/* Looks the server up and makes the loop.
+/* Reads the server's address and makes the loop.
  * Takes: command: "pub"; stream: as it was typed.
  * Gives: EXIT_DONE; another exit code after it has said what is wrong. */
 int client_target_open(struct client_target *target, const char *command, const char *stream);

@@ -1,14 +1,12 @@
-/* names.c - addresses as people give them, by getaddrinfo.
+/* names.c - addresses as people give them.
  *
  * A port alone means this machine alone: there is no password, so nobody else is let in unless that
- * is said in full. What ends in a number and is not a whole IPv4 address is no name: getaddrinfo
+ * is said in full. What ends in a number and is not a whole IPv4 address is no name: getaddrinfo(3)
  * would make something of "127.1".
  */
 #include "options/names.h"
 
-#include <ctype.h>
 #include <errno.h>
-#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,17 +14,12 @@
 #include "base/say.h"
 #include "options/value.h"
 
-enum { HOST_BYTES_MAX = 253, PORT_BYTES_MAX = 5, PORT_MAX = 65535 };
-
-struct parts {
-    char host[HOST_BYTES_MAX + 1];
-    char port[PORT_BYTES_MAX + 1];
-};
+enum { PORT_MAX = 65535 };
 
 static bool is_port(const char *text)
 {
     size_t length = strlen(text);
-    return length > 0 && length <= PORT_BYTES_MAX && strspn(text, "0123456789") == length &&
+    return length > 0 && length <= NAMES_PORT_MAX && strspn(text, "0123456789") == length &&
            atoi(text) <= PORT_MAX;
 }
 
@@ -41,16 +34,16 @@ static bool ends_in_number(const char *host)
 }
 
 /* Reads HOST:PORT. Gives: false: it is nothing of the kind. */
-static bool split(const char *text, struct parts *out_parts)
+static bool split(const char *text, struct name *out_name)
 {
     const char *colon = strrchr(text, ':');
     size_t count = colon ? (size_t)(colon - text) : 0;
-    if (count == 0 || count > HOST_BYTES_MAX || !is_port(colon + 1))
+    if (count == 0 || count > NAMES_HOST_MAX || !is_port(colon + 1))
         return false;
-    memcpy(out_parts->host, text, count);
-    out_parts->host[count] = '\0';
-    memcpy(out_parts->port, colon + 1, strlen(colon + 1) + 1);
-    return !value_host(out_parts->host) && !ends_in_number(out_parts->host);
+    memcpy(out_name->host, text, count);
+    out_name->host[count] = '\0';
+    memcpy(out_name->port, colon + 1, strlen(colon + 1) + 1);
+    return !value_host(out_name->host) && !ends_in_number(out_name->host);
 }
 
 /* Reads what needs no looking up. Gives: 0; -EINVAL. */
@@ -67,121 +60,84 @@ static int parse(const char *text, struct hark_address *out_address)
     return hark_address_parse(text, out_address);
 }
 
+static bool parse_name(const char *text, struct name *out_name)
+{
+    *out_name = (struct name){.text = text};
+    out_name->named = parse(text, &out_name->address) < 0;
+    return !out_name->named || split(text, out_name);
+}
+
 const char *names_check(const char *text)
 {
-    struct hark_address address;
-    struct parts parts;
-    if (parse(text, &address) == 0 || split(text, &parts))
+    struct name name;
+    if (parse_name(text, &name))
         return NULL;
     return "is not an address such as 127.0.0.1:12345, localhost:80, [::1]:80, *:80, 8080 or "
            "unix:/path";
 }
 
-static bool has(const struct names *names, const struct addrinfo *info)
+int names_parse(const char *option, const char *text, struct name *out_name)
 {
-    for (size_t i = 0; i < names->count; i++)
-        if (names->addresses[i].length == info->ai_addrlen &&
-            memcmp(&names->addresses[i].name, info->ai_addr, info->ai_addrlen) == 0)
-            return true;
-    return false;
+    if (parse_name(text, out_name))
+        return EXIT_DONE;
+    say("%s %s: %s", option, text, names_check(text));
+    return EXIT_USAGE;
 }
 
-/* Takes over what was found, each once. Gives: 0; -ENOMEM. */
-static int keep(struct names *names, const struct addrinfo *first)
+void names_say_not_found(const char *option, const struct name *name, int error, const char *rest)
 {
-    size_t count = 0;
-    for (const struct addrinfo *info = first; info; info = info->ai_next)
-        count++;
-    names->addresses = calloc(count + 1, sizeof *names->addresses);
-    if (!names->addresses)
-        return -ENOMEM;
-    for (const struct addrinfo *info = first; info; info = info->ai_next) {
-        struct hark_address *address = &names->addresses[names->count];
-        if (info->ai_addrlen > sizeof address->name || has(names, info))
-            continue;
-        address->length = info->ai_addrlen;
-        memcpy(&address->name, info->ai_addr, info->ai_addrlen);
-        names->count++;
-    }
-    return 0;
+    say("%s%s%s: cannot look up %s: %s (try an address such as 127.0.0.1:%s)%s", option,
+        *option ? " " : "", name->text, name->host, why(error), name->port, rest);
 }
 
-static int say_not_found(const char *option, const char *text, const char *host, int code)
+/* --- looking up --- */
+
+static void looked_up(struct hark_lookup *lookup, int error)
 {
-    char reason[128];
-    snprintf(reason, sizeof reason, "%s", code == EAI_SYSTEM ? why(errno) : gai_strerror(code));
-    reason[0] = (char)tolower((unsigned char)reason[0]);
-    say("%s %s: cannot look up %s: %s (try an address such as 127.0.0.1%s)", option, text, host,
-        reason, strrchr(text, ':'));
-    return EXIT_REFUSED;
+    *(int *)lookup->context = error;
 }
 
-static int ask(const struct parts *parts, struct addrinfo **out_found)
+/* Gives: 0; an error of hark_lookup_start, or of the loop that it runs on. */
+static int look_up(const struct name *name, struct names *out_names)
 {
-    const struct addrinfo hints = {
-        .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
-    *out_found = NULL;
-    return getaddrinfo(parts->host, parts->port, &hints, out_found);
+    /* Nothing but this waits, so the backend that is on every kernel does. */
+    static const struct hark_options options = {.backend = HARK_BACKEND_POLL, .workers_max = 1};
+    struct hark_loop *loop;
+    int outcome = 0;
+    struct hark_lookup lookup = {.context = &outcome};
+    int error = hark_loop_create(&options, &loop);
+    if (error)
+        return error;
+    hark_lookup_start(loop, &lookup, name->host, name->port, AF_UNSPEC, 0, looked_up);
+    error = hark_run(loop);
+    hark_loop_destroy(loop);
+    out_names->addresses = lookup.addresses;
+    out_names->count = lookup.count;
+    return error < 0 ? error : outcome;
 }
 
-static int look_up(const char *option, const struct parts *parts, struct names *names)
+int names_look_up(const char *option, const struct name *name, struct names *out_names)
 {
-    struct addrinfo *found;
-    int code = ask(parts, &found);
-    if (code != 0)
-        return say_not_found(option, names->text, parts->host, code);
-    names->named = true;
-    int error = keep(names, found);
-    freeaddrinfo(found);
-    if (error == 0 && names->count == 0)
-        return say_not_found(option, names->text, parts->host, EAI_NONAME);
-    if (error < 0)
-        say("%s %s: %s", option, names->text, why(error));
-    return error < 0 ? EXIT_REFUSED : EXIT_DONE;
-}
-
-int names_look_up(const char *option, const char *text, struct names *out_names)
-{
-    struct hark_address address;
-    struct parts parts;
-    *out_names = (struct names){.text = text};
-    if (parse(text, &address) < 0) {
-        if (split(text, &parts))
-            return look_up(option, &parts, out_names);
-        say("%s %s: %s", option, text, names_check(text));
-        return EXIT_USAGE;
+    *out_names = (struct names){0};
+    if (name->named) {
+        int error = look_up(name, out_names);
+        if (error < 0)
+            names_say_not_found(option, name, error, "");
+        return error < 0 ? EXIT_REFUSED : EXIT_DONE;
     }
     out_names->addresses = malloc(sizeof *out_names->addresses);
     if (!out_names->addresses) {
-        say("%s %s: %s", option, text, why(-ENOMEM));
+        say("%s %s: %s", option, name->text, why(-ENOMEM));
         return EXIT_REFUSED;
     }
-    out_names->addresses[out_names->count++] = address;
+    out_names->addresses[out_names->count++] = name->address;
     return EXIT_DONE;
-}
-
-bool names_look_up_again(const struct names *names, struct names *out_names)
-{
-    struct names again = {.text = names->text, .named = true};
-    struct addrinfo *found;
-    struct parts parts;
-    if (!names->named || !split(names->text, &parts) || ask(&parts, &found) != 0)
-        return false;
-    int error = keep(&again, found);
-    freeaddrinfo(found);
-    if (error < 0 || again.count == 0) {
-        names_done(&again);
-        return false;
-    }
-    *out_names = again;
-    return true;
 }
 
 void names_done(struct names *names)
 {
     free(names->addresses);
-    names->addresses = NULL;
-    names->count = 0;
+    *names = (struct names){0};
 }
 
 const char *names_format(const struct hark_address *address, const char *name, char *text,

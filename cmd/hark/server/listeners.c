@@ -263,7 +263,7 @@ void listeners_open(struct listeners *listeners, struct workers *workers,
 
 /* Adds a listener for each address. Gives: 0, or an exit code. */
 static int add_listeners(struct listeners *listeners, const struct protocol *protocol,
-                         const struct names *names)
+                         const struct name *name, const struct names *names)
 {
     struct listener *larger =
         reallocarray(listeners->all, listeners->count + names->count, sizeof *larger);
@@ -276,8 +276,8 @@ static int add_listeners(struct listeners *listeners, const struct protocol *pro
         larger[listeners->count++] = (struct listener){
             .protocol = protocol,
             .address = names->addresses[i],
-            .text = names->text,
-            .named = names->named,
+            .text = name->text,
+            .named = name->named,
         };
     }
     return EXIT_DONE;
@@ -290,10 +290,13 @@ static int look_up(struct listeners *listeners, const struct protocol *protocol,
     int code = EXIT_DONE;
     snprintf(option, sizeof option, "--%s", protocol->name);
     for (size_t i = 0; i < count && code == EXIT_DONE; i++) {
-        struct names names;
-        code = names_look_up(option, texts[i], &names);
+        struct names names = {0};
+        struct name name;
+        code = names_parse(option, texts[i], &name);
         if (code == EXIT_DONE)
-            code = add_listeners(listeners, protocol, &names);
+            code = names_look_up(option, &name, &names);
+        if (code == EXIT_DONE)
+            code = add_listeners(listeners, protocol, &name, &names);
         names_done(&names);
     }
     return code;
