@@ -66,6 +66,24 @@ HARK_API int hark_loop_create(const struct hark_options *options, struct hark_lo
  *   the kernel until that one ends, which alone can take its registration back. */
 HARK_API int hark_loop_destroy(struct hark_loop *loop);
 
+/* In a child of fork(2): gives back what a loop of the parent holds there, its descriptors, threads
+ * and memory, and leaves the parent's loop as it is: whatever was in flight goes on in the parent,
+ * and in the child no callback comes for it. The child makes loops of its own (hark_loop_create).
+ * It is not needed where the child goes on to exec, as every descriptor of a loop is closed then,
+ * nor before _exit(2).
+ *
+ * What was in flight is the child's again: its ops are to be zeroed before they are used, its
+ * descriptors are open and share their files with the parent's, and streams, listeners, groups and
+ * children of the parent's loop are gone with it: their memory may be freed. Signals that the loop
+ * asked for do again what they did before, and so does SIGPIPE.
+ * Takes: a loop that hark_loop_create has made before the fork, in any state; NULL: nothing
+ *   happens. A child that was forked inside a callback must not return from it.
+ * Owns: the loop is no more.
+ * Thread: the child's only one. If the parent had other threads, the child may only call what
+ *   signal-safety(7) names until it execs, and this is not among that; glibc allows it
+ *   nevertheless, as it puts malloc in order for the child. */
+HARK_API void hark_after_fork(struct hark_loop *loop);
+
 /* Runs: requests are submitted, callbacks called, and in between the process sleeps in one system
  * call, until no op is left in flight or hark_stop is called. A loop kept for posts alone holds one
  * op, such as hark_sleep_until(HARK_NEVER).

@@ -3,6 +3,7 @@
 #include "core/loop.h"
 #include "core/probes.h"
 #include "core/signals.h"
+#include "core/sigpipe.h"
 #include "core/trace.h"
 #include "core/wake.h"
 #include "core/wish.h"
@@ -191,6 +192,27 @@ int hark_loop_destroy(struct hark_loop *loop)
     wish_count_loop(-1);
     release(loop);
     return 0;
+}
+
+/* The threads are not there in the child, and their locks may be held for ever; what is mapped
+ * together with the parent is unmapped, and not written to. */
+void hark_after_fork(struct hark_loop *loop)
+{
+    if (!loop)
+        return;
+    sigpipe_after_fork(loop);
+    signals_after_fork(loop);
+    work_pool_after_fork(loop);
+    if (loop->recorder && loop->recorder->watch)
+        loop->recorder->watch->after_fork(loop->recorder->watch);
+    if (loop->recorder)
+        recorder_after_fork(loop->recorder);
+    if (loop->wish_fd >= 0)
+        kernel_close(NULL, loop->wish_fd);
+    loop->thread = 0; /* what is registered for it with the kernel is so in the parent */
+    loop->backend->destroy(loop);
+    wish_count_loop(-1);
+    release(loop);
 }
 
 /* --- what it says of itself --- */

@@ -144,6 +144,16 @@ void signals_deliver(struct hark_loop *loop)
     }
 }
 
+void signals_after_fork(struct hark_loop *loop)
+{
+    kernel_mutex_init(&lock);           /* a thread that is not here may have held it, */
+    atomic_store(&handlers_running, 0); /* and have been in the handler */
+    for (struct hark_op *op = loop->listening; op; op = op->with.signal.next)
+        if (--asking[op->with.signal.number] == 0)
+            (void)kernel_sigaction(op->with.signal.number, &former[op->with.signal.number], NULL);
+    loop->listening = NULL;
+}
+
 void signals_done(struct hark_loop *loop)
 {
     if (loop->signal_slot < 0)

@@ -16,4 +16,7 @@ void signals_end(struct hark_loop *loop, struct hark_op *op);
 /* The loop is about to go. */
 void signals_done(struct hark_loop *loop);
 
+/* In a child: the loop's signals are as they were before, and its ops are left as they are. */
+void signals_after_fork(struct hark_loop *loop);
+
 #endif

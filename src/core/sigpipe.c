@@ -40,3 +40,9 @@ void sigpipe_release(struct hark_loop *loop)
     if (loop->sigpipe_guarded && loop->guarded_writes == 0)
         unblock(loop);
 }
+
+void sigpipe_after_fork(struct hark_loop *loop)
+{
+    if (loop->sigpipe_guarded && loop->thread == thread_number())
+        unblock(loop);
+}

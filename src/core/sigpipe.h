@@ -13,4 +13,7 @@ void sigpipe_guard(struct hark_loop *loop, struct hark_op *op);
  * writes are in flight still. */
 void sigpipe_release(struct hark_loop *loop);
 
+/* In a child: SIGPIPE is as it was before, if its thread is the loop's. */
+void sigpipe_after_fork(struct hark_loop *loop);
+
 #endif

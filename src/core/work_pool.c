@@ -175,3 +175,9 @@ void work_pool_destroy(struct hark_loop *loop)
     free(pool);
     loop->pool = NULL;
 }
+
+void work_pool_after_fork(struct hark_loop *loop)
+{
+    free(loop->pool);
+    loop->pool = NULL;
+}

@@ -26,4 +26,7 @@ void work_pool_record(struct hark_loop *loop, struct recorder *recorder);
 /* Waits for its threads. */
 void work_pool_destroy(struct hark_loop *loop);
 
+/* In a child, where it has none. */
+void work_pool_after_fork(struct hark_loop *loop);
+
 #endif

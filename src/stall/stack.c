@@ -89,6 +89,12 @@ void stack_end(void)
     kernel_mutex_unlock(&stack.lock);
 }
 
+void stack_after_fork(void)
+{
+    kernel_mutex_init(&stack.lock); /* a thread that is not here may have held it */
+    stack_end();
+}
+
 /* Whether the handler has written. One that comes too late finds that it is not asked any more. */
 static bool answered(int thread)
 {

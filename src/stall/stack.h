@@ -11,6 +11,9 @@ int stack_begin(int number);
 /* The last one restores what was there before. */
 void stack_end(void);
 
+/* The same in a child, where the watching threads are not. */
+void stack_after_fork(void);
+
 /* Takes the stack of a thread of this process, which is interrupted for it. One is taken at a time.
  * Takes: thread as gettid(2); room for STACK_FRAMES_MAX.
  * Gives: how many frames, the innermost first; 0: the thread has not answered within a tenth of a

@@ -165,6 +165,14 @@ static void end(struct recorder_watch *watch)
     free(stall);
 }
 
+static void after_fork(struct recorder_watch *watch)
+{
+    struct stall *stall = (struct stall *)watch;
+    stall->loop->recorder->watch = NULL;
+    stack_after_fork();
+    free(stall);
+}
+
 static int begin(struct hark_loop *loop, struct stall *stall, int number)
 {
     struct recorder *recorder = trace_recorder(loop);
@@ -195,7 +203,12 @@ int hark_stall_watch(struct hark_loop *loop, const struct hark_stall_options *gi
     if (!stall)
         return -ENOMEM;
     stall->watch = (struct recorder_watch){
-        .limit_ns = options.limit_ns, .wake = wake, .over = over, .end = end};
+        .limit_ns = options.limit_ns,
+        .wake = wake,
+        .over = over,
+        .end = end,
+        .after_fork = after_fork,
+    };
     stall->loop = loop;
     stall->report = options.report ? options.report : print;
     stall->context = options.context;

@@ -81,7 +81,13 @@ void recorder_end(struct recorder *recorder)
 void recorder_close(struct recorder *recorder)
 {
     recorder_end(recorder);
-    kernel_munmap(NULL, recorder->memory, recorder->bytes);
+    recorder_after_fork(recorder);
+}
+
+void recorder_after_fork(struct recorder *recorder)
+{
+    if (recorder->loop)
+        kernel_munmap(NULL, recorder->memory, recorder->bytes);
     recorder->loop = recorder->pool = NULL;
 }
 

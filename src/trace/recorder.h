@@ -28,6 +28,8 @@ struct recorder_watch {
     /* A callback has held the loop for limit_ns or longer, and has returned. */
     void (*over)(struct recorder_watch *watch, uint64_t op, int kind, uint64_t held_ns);
     void (*end)(struct recorder_watch *watch); /* the loop goes */
+    /* In a child the loop goes, and the thread is not there. */
+    void (*after_fork)(struct recorder_watch *watch);
 };
 
 /* What a loop keeps while it is recorded, or watched, or both. */
@@ -90,6 +92,9 @@ int recorder_open(struct recorder *recorder, uint32_t events, int fd,
                   const struct hark_trace_ring *facts);
 
 void recorder_close(struct recorder *recorder);
+
+/* In a child: its rings may be the parent's as well, and are left without a word. */
+void recorder_after_fork(struct recorder *recorder);
 
 /* The same without asking for memory, and without giving it back: what is recorded stands there.
  * Takes: memory: zeroed, recorder_bytes of it. */
