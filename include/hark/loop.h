@@ -116,16 +116,18 @@ HARK_API uint64_t hark_now(const struct hark_loop *loop);
 HARK_API uint64_t hark_loop_active(const struct hark_loop *loop);
 
 /* A descriptor that becomes readable when the loop has something to do: to run this loop inside
- * another. After each start from outside, call hark_run_ready once, so that what was requested is
- * submitted.
+ * another. Call hark_run_ready once to begin with, and from then on when the descriptor is readable
+ * and when hark_loop_next_deadline has come.
+ * hark/adapters has that ready-made for GLib, sd-event and libuv.
  * Gives: the loop's descriptor; it stays the loop's. io_uring makes it when first asked; each turn
  *   then costs one call more.
  * Fails: -ENOTSUP on the poll and select backends, which have none; on io_uring -EMFILE, -ENFILE,
  *   -ENOMEM as eventfd(2). */
 HARK_API int hark_loop_descriptor(const struct hark_loop *loop);
 
-/* When hark_run_ready is needed at the latest: now if callbacks wait, HARK_NEVER if no timer
- * or deadline runs. */
+/* When hark_run_ready is needed at the latest. Ask before each wait of the loop outside.
+ * Gives: now, or a time that has passed, if callbacks wait, or requests that were started from
+ *   outside wait to be submitted; HARK_NEVER if no timer or deadline runs. */
 HARK_API uint64_t hark_loop_next_deadline(const struct hark_loop *loop);
 
 /* "uring", "epoll", "poll" or "select". */

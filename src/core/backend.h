@@ -59,6 +59,8 @@ struct hark_backend {
      * clears the row. May be NULL. */
     void (*forget)(struct hark_loop *loop, int fd);
     int (*descriptor)(const struct hark_loop *loop);
+    /* Whether requests are still to be submitted. NULL: never. */
+    bool (*has_more)(const struct hark_loop *loop);
     size_t (*features)(const struct hark_loop *loop, const struct hark_feature **out_features);
 };
 

@@ -234,7 +234,7 @@ int hark_loop_descriptor(const struct hark_loop *loop)
 
 uint64_t hark_loop_next_deadline(const struct hark_loop *loop)
 {
-    if (loop_has_more(loop))
+    if (loop_has_more(loop) || (loop->backend->has_more && loop->backend->has_more(loop)))
         return loop->now_ns;
     return timers_next(&loop->timers);
 }

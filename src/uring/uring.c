@@ -181,10 +181,13 @@ static void feed(struct hark_loop *loop)
     }
 }
 
-/* Before each enter: what comes afterwards makes it readable again. */
+/* Before an enter: what comes afterwards makes it readable again. What a turn has left makes it so
+ * no more: it stays readable for that. */
 static void drain_event_fd(struct hark_loop *loop, int event_fd)
 {
     uint64_t count;
+    if (ring_cqes(&uring_of(loop)->ring) > 0)
+        return;
     (void)kernel_read(calls_of(loop), event_fd, &count, sizeof count);
 }
 
@@ -282,6 +285,13 @@ static int descriptor(const struct hark_loop *loop)
     return fd;
 }
 
+static bool has_more(const struct hark_loop *loop)
+{
+    const struct uring *uring = uring_of(loop);
+    bool arms = loop->thread && (!uring->wake_armed || is_unarmed(uring));
+    return ring_unsubmitted(&uring->ring) > 0 || uring->backlog.first || arms;
+}
+
 static size_t features(const struct hark_loop *loop, const struct hark_feature **out_features)
 {
     *out_features = uring_of(loop)->features;
@@ -306,5 +316,6 @@ const struct hark_backend backend_uring = {
     .close = close_descriptor,
     .forget = watch_forget,
     .descriptor = descriptor,
+    .has_more = has_more,
     .features = features,
 };

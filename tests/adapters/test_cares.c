@@ -1,9 +1,9 @@
 /* test_cares.c - c-ares on the loop's polls and timers, with a name server in the same loop. c-ares
  * closes its sockets as soon as no question waits on them: so each question after another is asked
  * from the same number, by UDP, TCP, or both in turn. */
-#include "adapters/adapter_cares.h"
 #include "adapters/dns_server.h"
 #include "adapters/numbers.h"
+#include "hark/adapters/cares.h"
 #include "harness/harness.h"
 
 #include <arpa/nameser.h>
@@ -12,7 +12,7 @@
 enum { QUESTIONS = 100, LONG_MS = 20000, STATUSES = 32 };
 
 struct client {
-    struct cares_adapter adapter;
+    struct hark_cares adapter;
     struct dns_server server;
     struct hark_loop *loop;
     int answered;
@@ -67,7 +67,7 @@ static void ask(struct client *client, const char *kind)
     *question = (struct question){.client = client, .number = client->number++};
     snprintf(name, sizeof name, "%d.%s.test", question->number, kind);
     ares_query(client->adapter.channel, name, ns_c_in, ns_t_a, answered, question);
-    cares_look_at_time(&client->adapter);
+    hark_cares_look_at_time(&client->adapter);
 }
 
 static int opened(ares_socket_t fd, int type, void *context)
@@ -91,7 +91,7 @@ static void channel_open(struct client *client, uint16_t udp_port, uint16_t tcp_
     address.udp_port = udp_port;
     address.tcp_port = tcp_port;
     int mask = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_LOOKUPS;
-    assert_int_equal(cares_open(client->loop, &client->adapter, &options, mask), ARES_SUCCESS);
+    assert_int_equal(hark_cares_open(client->loop, &client->adapter, &options, mask), ARES_SUCCESS);
     assert_int_equal(ares_set_servers_ports(client->adapter.channel, &address), ARES_SUCCESS);
     ares_set_socket_callback(client->adapter.channel, opened, NULL);
 }
@@ -122,7 +122,7 @@ static void client_rounds(struct client *client, const char *kind)
 
 static void client_close(struct client *client)
 {
-    cares_close(&client->adapter);
+    hark_cares_close(&client->adapter);
     dns_end(client->loop, &client->server);
     harness_run(client->loop);
     assert_int_equal(client->server.peers.open, 0);
@@ -207,7 +207,7 @@ BACKEND_TEST(servers_that_refuse_are_told_and_their_numbers_come_again)
     for (int way = 0; way < 2; way++) {
         channel_open(&client, way ? client.server.udp_port : udp_port, tcp_port, 0, LONG_MS, 2);
         client_rounds(&client, way ? "tcp" : "udp");
-        cares_close(&client.adapter);
+        hark_cares_close(&client.adapter);
     }
     assert_int_equal(client.statuses[ARES_ECONNREFUSED], 2 * QUESTIONS);
     assert_true(numbers_again >= 2 * QUESTIONS);
@@ -280,7 +280,7 @@ BACKEND_TEST(channel_closed_amid_its_questions_gives_its_numbers_to_the_next)
         while (client.server.udp_questions + client.server.tcp_questions < 5 * i)
             assert_int_equal(hark_run_once(loop), 1);
         if (i < QUESTIONS)
-            cares_close(&client.adapter);
+            hark_cares_close(&client.adapter);
     }
     assert_int_equal(client.statuses[ARES_EDESTRUCTION], 5 * (QUESTIONS - 1));
     assert_true(numbers_again >= QUESTIONS / 2);

@@ -1,8 +1,8 @@
 /* test_curl.c - libcurl's multi interface on the loop's polls and timers, beside an HTTP server in
  * the same loop: so a number that one side has closed is the next moment the other's. */
-#include "adapters/adapter_curl.h"
 #include "adapters/http_server.h"
 #include "adapters/numbers.h"
+#include "hark/adapters/curl.h"
 #include "harness/harness.h"
 
 #include <unistd.h>
@@ -11,7 +11,7 @@ enum { TRANSFERS = 100, PARALLEL = 200, BYTES = 100000 };
 
 /* What the transfers of a test share. */
 struct client {
-    struct curl_adapter adapter;
+    struct hark_curl adapter;
     struct http_server server;
     uint16_t port; /* the server's */
     struct hark_loop *loop;
@@ -94,7 +94,7 @@ static void begin(struct client *client, const char *path)
 }
 
 /* From the next one's path until none is left. */
-static void ended(struct curl_adapter *adapter, CURL *easy, CURLcode result)
+static void ended(struct hark_curl *adapter, CURL *easy, CURLcode result)
 {
     struct client *client = hark_container_of(adapter, struct client, adapter);
     struct transfer *transfer;
@@ -117,7 +117,7 @@ static void ended(struct curl_adapter *adapter, CURL *easy, CURLcode result)
 static void client_open(struct hark_loop *loop, struct client *client)
 {
     *client = (struct client){.loop = loop};
-    curl_open(loop, &client->adapter, ended);
+    assert_int_equal(hark_curl_open(loop, &client->adapter, ended), 0);
     http_start(loop, &client->server);
     client->port = client->server.peers.port;
 }
@@ -131,7 +131,7 @@ static void client_run(struct client *client, int transfers)
 
 static void client_close(struct client *client)
 {
-    curl_close(&client->adapter);
+    hark_curl_close(&client->adapter);
     peers_end(&client->server.peers);
     harness_run(client->loop);
     http_done(&client->server);

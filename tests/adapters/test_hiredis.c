@@ -1,8 +1,8 @@
 /* test_hiredis.c - hiredis on the loop's polls, with a real redis-server on a unix socket:
  * connections that come and go, that are refused, whose server goes away, that the library closes
  * from inside its callbacks. Each time the number comes again. */
-#include "adapters/adapter_hiredis.h"
 #include "adapters/numbers.h"
+#include "hark/adapters/hiredis.h"
 #include "harness/harness.h"
 
 #include <signal.h>
@@ -104,7 +104,7 @@ static void client_attach(struct hark_loop *loop, struct client *client, redisAs
     client->context = context;
     client->loop = loop;
     context->data = client;
-    hiredis_attach(loop, context);
+    assert_int_equal(hark_hiredis_attach(loop, context), 0);
     redisAsyncSetConnectCallback(context, connected);
     redisAsyncSetDisconnectCallback(context, disconnected);
 }

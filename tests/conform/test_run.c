@@ -2,6 +2,7 @@
 #include "harness/harness.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -469,4 +470,63 @@ BACKEND_TEST(hundred_loops_made_and_destroyed_leave_nothing)
         }
         harness_loop_destroy(other);
     }
+}
+
+/* --- inside of another loop --- */
+
+static bool is_readable(int fd)
+{
+    struct pollfd readable = {.fd = fd, .events = POLLIN};
+    return poll(&readable, 1, 0) == 1;
+}
+
+static bool is_due(struct hark_loop *loop)
+{
+    return hark_loop_next_deadline(loop) <= hark_os_clock(loop);
+}
+
+/* As the loop outside would run it, until it would wait. */
+static void run_as_outside(struct hark_loop *loop, int fd)
+{
+    while (is_due(loop) || (fd >= 0 && is_readable(fd)))
+        assert_true(hark_run_ready(loop) >= 0);
+}
+
+BACKEND_TEST(next_deadline_is_now_until_what_was_started_outside_is_submitted)
+{
+    struct harness_op recv = {0};
+    int ends[2], fd = hark_loop_descriptor(loop);
+    char byte;
+    harness_socket_pair(loop, ends);
+    run_as_outside(loop, fd);
+    hark_recv(loop, &recv.op, ends[0], &byte, 1, 0, harness_done);
+    if (harness_backend() == HARK_BACKEND_URING)
+        assert_true(is_due(loop)); /* the others have asked at once */
+    run_as_outside(loop, fd);
+    assert_int_equal(send(ends[1], "x", 1, 0), 1);
+    struct pollfd outside = {.fd = fd, .events = POLLIN};
+    assert_true(fd < 0 || poll(&outside, 1, -1) == 1);
+    assert_result(harness_wait(loop, &recv), 1);
+    close(ends[0]);
+    close(ends[1]);
+}
+
+/* Of a crowd that comes at once one turn calls back a part. */
+BACKEND_TEST(loop_that_is_left_with_callbacks_says_so_to_the_loop_outside)
+{
+    enum { CROWD = 700 };
+    static struct harness_op writes[CROWD];
+    int fd = hark_loop_descriptor(loop), null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    if (null < 0)
+        harness_skip("there is no /dev/null");
+    for (int i = 0; i < CROWD; i++)
+        hark_write(loop, &writes[i].op, null, "x", 1, HARK_AT_POSITION, harness_done);
+    while (hark_run_ready(loop) > 0) {
+        struct pollfd outside = {.fd = fd, .events = POLLIN};
+        if (fd >= 0 && (harness_backend() == HARK_BACKEND_URING || !is_due(loop)))
+            assert_int_equal(poll(&outside, 1, -1), 1);
+    }
+    for (int i = 0; i < CROWD; i++)
+        assert_result(writes[i].result, 1);
+    close(null);
 }
