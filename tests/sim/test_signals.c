@@ -4,18 +4,21 @@
 #include "harness/harness.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
 static const uint64_t second_ns = UINT64_C(1000000000);
 
-enum what { READS, RECEIVES, RECEIVES_IN_TIME, ACCEPTS, POLLS, SLEEPS, WAITS };
+enum what { READS, RECEIVES, RECEIVES_IN_TIME, ACCEPTS, POLLS, OPENS, SLEEPS, WAITS };
 
 struct sleeper {
     enum what what;
@@ -66,6 +69,8 @@ static int sleep_in_call(struct sleeper *sleeper)
         return accept(sleeper->ends[0], NULL, NULL);
     case POLLS:
         return poll(&watched, 1, -1);
+    case OPENS:
+        return open("/tmp/pipe", O_RDONLY);
     case SLEEPS:
         return (int)sleep(10);
     case WAITS:
@@ -90,11 +95,15 @@ static int play(void *argument)
         if (listen(sleeper->ends[0], 1))
             return 3;
     }
+    if (sleeper->what == OPENS && mkfifo("/tmp/pipe", 0600))
+        return 4;
+    int next = dup(0);
+    close(next);
     sleeper->began_ns = now_ns();
     sleeper->result = sleep_in_call(sleeper);
     sleeper->error = sleeper->result == -1 ? errno : 0;
     sleeper->ended_ns = handled_ns;
-    return 0;
+    return sleeper->result == -1 && dup(0) != next ? 5 : 0; /* what it would have opened */
 }
 
 /* The signal comes after a second; the world then runs for ten more. */
@@ -128,12 +137,14 @@ TEST(a_call_goes_on_after_a_handler_that_restarts_it)
             assert_int_equal(sleeper.result, results[i]); /* the handler has brought it */
         }
         assert_int_equal(told(ACCEPTS, true, seed).result, -3); /* it waits on */
+        assert_int_equal(told(OPENS, true, seed).result, -3);
     }
 }
 
 TEST(a_call_ends_with_eintr_where_its_handler_does_not_restart_it)
 {
-    static const enum what calls[] = {READS, RECEIVES, RECEIVES_IN_TIME, ACCEPTS, POLLS, WAITS};
+    static const enum what calls[] = {READS, RECEIVES, RECEIVES_IN_TIME, ACCEPTS, POLLS,
+                                      OPENS, WAITS};
     for (uint64_t seed = 0; seed < SEEDS; seed++)
         for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
             struct sleeper sleeper = told(calls[i], false, seed);
@@ -150,5 +161,91 @@ TEST(what_no_flag_restarts_ends_after_any_handler)
         assert_int_equal(sleeper.error, EINTR);
         assert_int_equal(told(POLLS, true, seed).error, EINTR);
         assert_in_range(told(SLEEPS, true, seed).result, 8, 9);
+    }
+}
+
+/* --- a signal that comes as the call begins --- */
+
+/* Which is between the program's last look and its sleep. */
+static int read_as_it_comes(void *argument)
+{
+    struct sleeper *sleeper = argument;
+    struct sigaction action = {.sa_handler = handle, .sa_flags = SA_RESTART};
+    char byte;
+    sleeping = sleeper;
+    if (sigaction(SIGALRM, &action, NULL) || pipe(sleeper->ends))
+        return 1;
+    (void)ualarm(1, 0);
+    return read(sleeper->ends[0], &byte, 1) == 1 ? 0 : 2;
+}
+
+TEST(a_signal_that_comes_as_a_call_begins_is_not_slept_over)
+{
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        struct hark_sim *world;
+        struct hark_sim_options options = {.seed = seed};
+        struct sleeper sleeper = {.what = READS, .restarts = true};
+        assert_int_equal(hark_sim_create(&options, &world), 0);
+        struct hark_sim_process *process =
+            hark_sim_start(hark_sim_add_machine(world), read_as_it_comes, &sleeper);
+        assert_int_equal(hark_sim_run(world), 0);
+        assert_int_equal(hark_sim_status(process), 0);
+        hark_sim_destroy(world);
+    }
+}
+
+/* --- a signal that another thread handles --- */
+
+static HARK_SIM_PROCESS_LOCAL pthread_t sleeping_thread;
+static HARK_SIM_PROCESS_LOCAL int handled_there, handled_elsewhere;
+
+static void count(int number)
+{
+    (void)number;
+    ++*(pthread_self() == sleeping_thread ? &handled_there : &handled_elsewhere);
+}
+
+/* Gives: how often a call was interrupted by nothing. */
+static void *sleep_until_told(void *argument)
+{
+    struct sleeper *sleeper = argument;
+    struct timespec time = {.tv_nsec = 100000000};
+    sleeping_thread = pthread_self();
+    while (handled_elsewhere < 20) {
+        int before = handled_there;
+        int result = sleeper->what == SLEEPS ? nanosleep(&time, NULL) : poll(NULL, 0, 100);
+        sleeper->error += result < 0 && handled_there == before;
+    }
+    return NULL;
+}
+
+static int signal_itself(void *argument)
+{
+    struct sigaction action = {.sa_handler = count};
+    pthread_t other;
+    if (sigaction(SIGUSR1, &action, NULL) ||
+        pthread_create(&other, NULL, sleep_until_told, argument))
+        return 1;
+    while (handled_elsewhere < 20)
+        if (kill(getpid(), SIGUSR1) || usleep(1000))
+            return 2;
+    return pthread_join(other, NULL);
+}
+
+/* A thread that is woken for a signal may find that another has handled it: it sleeps on. */
+TEST(a_call_is_interrupted_by_handlers_of_its_own_thread_alone)
+{
+    static const enum what calls[] = {SLEEPS, POLLS};
+    for (uint64_t seed = 0; seed < 2 * SEEDS; seed++) {
+        struct hark_sim *world;
+        struct hark_sim_options options = {.seed = seed};
+        struct sleeper sleeper = {.what = calls[seed % 2]};
+        assert_int_equal(hark_sim_create(&options, &world), 0);
+        struct hark_sim_process *process =
+            hark_sim_start(hark_sim_add_machine(world), signal_itself, &sleeper);
+        assert_int_equal(hark_sim_run(world), 0);
+        assert_int_equal(hark_sim_status(process), 0);
+        assert_int_equal(sleeper.error, 0);
+        hark_sim_destroy(world);
     }
 }

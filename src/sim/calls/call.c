@@ -83,10 +83,8 @@ int call_block(struct file *file, uint32_t events, uint64_t until_ns)
 int call_sleep_in(struct sleeper *sleepers, size_t count, struct wait_queue *queue,
                   uint64_t until_ns)
 {
-    int result = schedule_sleep_in(sleepers, count, queue, until_ns);
-    if (result == -EINTR)
-        signals_interrupt();
-    return result;
+    int result = signals_have_come() ? -EINTR : schedule_sleep_in(sleepers, count, queue, until_ns);
+    return result == -EINTR && !signals_interrupt() ? 0 : result;
 }
 
 bool call_is_broken(void)

@@ -46,7 +46,8 @@ static inline struct file *call_file(int fd)
 /* Sleeps until the file may have these events. Gives as schedule_sleep. */
 int call_block(struct file *file, uint32_t events, uint64_t until_ns);
 
-/* Sleeps as schedule_sleep_in; handlers of signals that end the sleep run. */
+/* Sleeps as schedule_sleep_in; handlers of signals that end the sleep run, or have come before it.
+ * Gives: as schedule_sleep; -EINTR: a handler of the thread has run. */
 int call_sleep_in(struct sleeper *sleepers, size_t count, struct wait_queue *queue,
                   uint64_t until_ns);
 

@@ -34,7 +34,10 @@ static int open_and_wait(int directory, const char *path, int flags, mode_t mode
         return fd;
     call_hold(file);
     while (!pipe_is_met(file))
-        (void)call_block(file, 0, UINT64_MAX); /* where a signal ends it, it is made again */
+        if (call_block(file, 0, UINT64_MAX) == -EINTR && call_is_broken()) {
+            (void)descriptors_close(&process_current()->descriptors, fd);
+            return -EINTR;
+        }
     return fd;
 }
 

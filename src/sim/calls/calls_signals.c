@@ -57,16 +57,14 @@ static int wait_for(const sigset_t *signals, const struct timespec *timeout)
         int number = signals_take(world->thread, signals);
         if (number)
             return number;
-        int result = schedule_sleep(until_ns);
+        int result = signals_have_come() ? -EINTR : schedule_sleep(until_ns);
         if (result == -ETIME)
             return -EAGAIN;
-        if (!result)
-            continue;
         number = signals_take(world->thread, signals);
         if (number)
             return number;
-        signals_interrupt();
-        return result;
+        if (result == -EINTR && signals_interrupt())
+            return result;
     }
 }
 

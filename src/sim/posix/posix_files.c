@@ -83,8 +83,10 @@ int __wrap_openat64(int directory, const char *path, int flags, ...)
     va_start(arguments, flags);
     mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(arguments, mode_t) : 0;
     va_end(arguments);
-    return posix_in_world() ? (int)posix_told(kernel_openat(NULL, directory, path, flags, mode))
-                            : __real_openat64(directory, path, flags, mode);
+    if (!posix_in_world())
+        return __real_openat64(directory, path, flags, mode);
+    posix_names();
+    return (int)posix_told(kernel_openat(NULL, directory, path, flags, mode));
 }
 
 int __real_open64(const char *path, int flags, ...);
@@ -95,8 +97,10 @@ int __wrap_open64(const char *path, int flags, ...)
     va_start(arguments, flags);
     mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(arguments, mode_t) : 0;
     va_end(arguments);
-    return posix_in_world() ? (int)posix_told(kernel_openat(NULL, AT_FDCWD, path, flags, mode))
-                            : __real_open64(path, flags, mode);
+    if (!posix_in_world())
+        return __real_open64(path, flags, mode);
+    posix_names();
+    return (int)posix_told(kernel_openat(NULL, AT_FDCWD, path, flags, mode));
 }
 
 POSIX(int, __open64_2, (const char *path, int flags), (path, flags),

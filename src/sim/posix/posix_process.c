@@ -14,10 +14,12 @@ static int read_clock(clockid_t clock, struct timespec *out_time)
 static int sleep_for(const struct timespec *duration, struct timespec *out_left)
 {
     uint64_t until_ns = call_deadline(duration);
-    int error = schedule_sleep(until_ns);
-    if (error != -EINTR)
+    int result;
+    do
+        result = call_sleep_in(NULL, 0, NULL, until_ns);
+    while (result == 0);
+    if (result == -ETIME)
         return 0;
-    signals_interrupt();
     uint64_t left_ns = until_ns > world->now_ns ? until_ns - world->now_ns : 0;
     if (out_left)
         *out_left =

@@ -44,18 +44,25 @@ void signals_send(struct process *process, struct thread *thread, int number)
 }
 
 /* Not sigisemptyset(3): in glibc it overlooks signal 64 (2.36 at least). */
-static bool is_empty(const sigset_t *signals)
+static uint64_t bits_of(const sigset_t *signals)
 {
     uint64_t bits;
     memcpy(&bits, signals, sizeof bits);
-    return bits == 0;
+    return bits;
+}
+
+bool signals_have_come(void)
+{
+    const struct thread *thread = world->thread;
+    uint64_t come = bits_of(&thread->pending) | bits_of(&thread->process->pending);
+    return (come & ~bits_of(&thread->blocked)) != 0;
 }
 
 int signals_take(struct thread *thread, const sigset_t *among)
 {
     sigset_t *sets[] = {&thread->pending, &thread->process->pending};
     for (size_t i = 0; i < 2; i++) {
-        if (is_empty(sets[i]))
+        if (bits_of(sets[i]) == 0)
             continue;
         for (int number = 1; number < NSIG; number++) {
             bool wanted = among ? sigismember(among, number) == 1
@@ -96,7 +103,7 @@ void signals_handle(void)
 }
 
 /* What the interrupted call holds is not the handlers' calls' to let go. */
-void signals_interrupt(void)
+bool signals_interrupt(void)
 {
     struct thread *thread = world->thread;
     const struct thread was = *thread;
@@ -105,9 +112,9 @@ void signals_interrupt(void)
     memcpy(before.held, thread->held, sizeof before.held);
     memset(thread->held, 0, sizeof thread->held);
     thread->held_before = &before;
-    bool interrupted = was.interrupted, broken = was.broken;
+    bool interrupted = false, broken = was.broken;
     while ((number = signals_take(thread, NULL))) {
-        bool handled = thread->process->actions[number].sa_handler != SIG_IGN;
+        bool handled = !is_ignored(thread->process, number);
         interrupted |= handled;
         broken |= handled && !(thread->process->actions[number].sa_flags & SA_RESTART);
         handle(thread, number);
@@ -117,8 +124,9 @@ void signals_interrupt(void)
     thread->call = was.call;
     thread->call_fd = was.call_fd;
     thread->by_name = was.by_name;
-    thread->interrupted = interrupted;
+    thread->interrupted = was.interrupted || interrupted;
     thread->broken = broken;
+    return interrupted;
 }
 
 int hark_sim_signal(struct hark_sim_process *process, int number)

@@ -13,8 +13,12 @@ void signals_send(struct process *process, struct thread *thread, int number);
 void signals_handle(void);
 
 /* The same in the midst of its call, whose sleep a signal has ended: that goes on, or is told of it
- * (call_is_broken). */
-void signals_interrupt(void);
+ * (call_is_broken).
+ * Gives: whether a handler has run: another thread may have taken what it was woken for. */
+bool signals_interrupt(void);
+
+/* Whether there is anything to handle for the running thread, which is not to sleep then. */
+bool signals_have_come(void);
 
 /* Takes out the lowest that came to the thread or its process and is among these; NULL: that it
  * does not block.
