@@ -73,7 +73,8 @@ static const char *any_path(struct side *side)
 static void open_one(struct side *side, int slot)
 {
     static const int accesses[] = {O_RDONLY, O_WRONLY, O_RDWR};
-    static const int extras[] = {0, 0, 0, O_TRUNC, O_CREAT, O_APPEND, O_DIRECTORY, O_NOFOLLOW};
+    static const int extras[] = {0,        0,      0,           O_TRUNC,   O_CREAT,
+                                 O_APPEND, O_PATH, O_DIRECTORY, O_NOFOLLOW};
     const char *path = any_path(side);
     int flags = accesses[side_below(side, 3)] | O_NONBLOCK | O_CLOEXEC;
     flags |= extras[side_below(side, sizeof extras / sizeof *extras)];

@@ -209,9 +209,9 @@ int kernel_fcntl(uint64_t *calls, int fd, int command, int argument)
 static int device_control(int fd, unsigned long request, void *argument)
 {
     struct file *file = call_file(fd);
-    return !file               ? -EBADF
-           : file->kind->ioctl ? file->kind->ioctl(file, request, argument)
-                               : -ENOTTY;
+    if (!file || file->flags & O_PATH)
+        return -EBADF;
+    return file->kind->ioctl ? file->kind->ioctl(file, request, argument) : -ENOTTY;
 }
 
 int kernel_ioctl(uint64_t *calls, int fd, unsigned long request, void *argument)

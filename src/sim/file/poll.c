@@ -1,6 +1,7 @@
 /* poll.c - poll(2) and select(2). */
 #include "sim/calls/call.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/select.h>
 
@@ -11,7 +12,8 @@ static int look(struct pollfd *watched, nfds_t count)
     int holding = 0;
     for (nfds_t i = 0; i < count; i++) {
         struct file *file = call_file(watched[i].fd);
-        uint32_t now = watched[i].fd < 0 ? 0 : file ? file_poll(file) : (uint32_t)POLLNVAL;
+        bool is_open = file && !(file->flags & O_PATH); /* open(2): such a one is no open file */
+        uint32_t now = watched[i].fd < 0 ? 0 : is_open ? file_poll(file) : (uint32_t)POLLNVAL;
         watched[i].revents = (short)(now & ((unsigned short)watched[i].events | always));
         holding += watched[i].revents != 0;
     }

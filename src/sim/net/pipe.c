@@ -164,7 +164,6 @@ static uint32_t pipe_poll(struct file *file)
 
 static void let_go_of_name(struct inode *inode, bool wrote)
 {
-    inode->pipe = inode->opened == 1 ? NULL : inode->pipe;
     inotify_tell(inode, wrote ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE);
     inode->opened--;
     inode_look_gone(inode);
@@ -194,6 +193,8 @@ static void pipe_release(struct file *file)
     } else {
         bytes_done(&pipe->bytes);
         memory_own_free(pipe);
+        if (inode)
+            inode->pipe = NULL; /* who has it open by O_PATH alone has no end of it */
     }
     if (inode)
         let_go_of_name(inode, wrote);
