@@ -70,6 +70,35 @@ static void say_refusals(struct side *side)
     close(only_write);
 }
 
+static void say_unmapped(struct side *side, const char *what, int result)
+{
+    side_say(side, "%s: %d", what, result < 0 ? errno : 0);
+}
+
+/* What is left is there: the first page has gone, then one between two, then the last. */
+static void unmap_parts(struct side *side, int fd)
+{
+    enum { PAGES = 6 };
+    unsigned char *memory = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE,
+                                 MAP_SHARED | (fd < 0 ? MAP_ANONYMOUS : 0), fd, 0);
+    if (memory == MAP_FAILED) {
+        side_say(side, "not mapped: %d", errno);
+        return;
+    }
+    say_unmapped(side, "nothing", munmap(memory, 0));
+    say_unmapped(side, "from between two pages", munmap(memory + 1, PAGE));
+    say_unmapped(side, "the first", munmap(memory, PAGE));
+    say_unmapped(side, "one between", munmap(memory + (size_t)2 * PAGE, 100));
+    say_unmapped(side, "the last", munmap(memory + (size_t)5 * PAGE, PAGE));
+    for (size_t i = 1; i < PAGES - 1; i++) {
+        if (i != 2)
+            memory[i * PAGE] = (unsigned char)i;
+    }
+    side_say(side, "left %d %d %d", memory[1 * PAGE], memory[3 * PAGE], memory[4 * PAGE]);
+    say_unmapped(side, "all that is left", munmap(memory, PAGES * PAGE));
+    say_unmapped(side, "once more", munmap(memory, PAGES * PAGE));
+}
+
 static void program(struct side *side)
 {
     static unsigned char bytes[MAP_BYTES];
@@ -83,6 +112,8 @@ static void program(struct side *side)
         return;
     }
     say_refusals(side);
+    unmap_parts(side, fd);
+    unmap_parts(side, -1);
     for (int i = 0; i < STEPS; i++) {
         int64_t at = (int64_t)side_below(side, length);
         size_t count = (size_t)side_below(side, 5000);

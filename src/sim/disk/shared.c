@@ -17,7 +17,7 @@ struct shared {
     int fd;
     unsigned char *memory;
     size_t bytes;
-    size_t mappings;
+    size_t mapped; /* pages, each as often as it is */
 };
 
 bool shared_grow(struct inode *inode, int64_t end)
@@ -72,6 +72,11 @@ void shared_take(struct inode *inode, struct page *page)
     page->lost = 0;
 }
 
+static size_t pages_of(size_t bytes)
+{
+    return (bytes + PAGE_BYTES - 1) / PAGE_BYTES;
+}
+
 bool shared_map(struct inode *inode, int64_t offset, size_t bytes, int protection, int flags,
                 void **out_memory)
 {
@@ -79,7 +84,7 @@ bool shared_map(struct inode *inode, int64_t offset, size_t bytes, int protectio
         __real_mmap64(NULL, bytes, protection, flags, inode->shared->fd, (off64_t)offset);
     if (memory == MAP_FAILED)
         return false;
-    inode->shared->mappings++;
+    inode->shared->mapped += pages_of(bytes);
     *out_memory = memory;
     return true;
 }
@@ -111,6 +116,6 @@ void shared_end(struct inode *inode)
 void shared_unmap(struct inode *inode, void *memory, size_t bytes)
 {
     __real_munmap(memory, bytes);
-    if (inode->shared && --inode->shared->mappings == 0)
+    if (inode->shared && (inode->shared->mapped -= pages_of(bytes)) == 0)
         shared_end(inode);
 }

@@ -18,7 +18,7 @@ void shared_take(struct inode *inode, struct page *page);
 /* Maps a part of it. Gives: whether there is memory. */
 bool shared_map(struct inode *inode, int64_t offset, size_t bytes, int protection, int flags,
                 void **out_memory);
-/* With the last one the pages stand by themselves again. */
+/* A mapping, or a part of one. With the last page that is mapped all stand by themselves again. */
 void shared_unmap(struct inode *inode, void *memory, size_t bytes);
 
 /* They do so now: the power fails, or the inode goes. What is mapped yet belongs to nobody's

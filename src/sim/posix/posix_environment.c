@@ -94,17 +94,27 @@ void *__wrap_mmap64(void *where, size_t bytes, int protection, int flags, int fd
     return memory;
 }
 
-/* A part of a mapping, or what the scene has mapped, is the real machine's. */
 int __real_munmap(void *memory, size_t bytes);
+
+/* What the scene has mapped is the real machine's. */
+static int unmap(void *memory, size_t bytes)
+{
+    int parts = mappings_cut(process_current(), memory, bytes);
+    if (parts != 0)
+        return parts < 0 ? parts : 0;
+    if (mappings_remove(process_current(), memory))
+        return 0;
+    readable_forget(memory, bytes);
+    return __real_munmap(memory, bytes) < 0 ? -errno : 0;
+}
+
 HARK_API int __wrap_munmap(void *memory, size_t bytes);
 int __wrap_munmap(void *memory, size_t bytes)
 {
     if (!posix_in_world())
         return __real_munmap(memory, bytes);
     (void)call_begin(NULL, "munmap", -1);
-    readable_forget(memory, bytes);
-    int result = mappings_remove(process_current(), memory) ? 0 : __real_munmap(memory, bytes);
-    return (int)posix_told(call_end("munmap", -1, result));
+    return (int)posix_told(call_end("munmap", -1, unmap(memory, bytes)));
 }
 
 /* Of the whole file. */

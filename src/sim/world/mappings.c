@@ -12,7 +12,7 @@ enum { PAGE = 4096 };
 struct mapping {
     struct mapping *next;
     void *memory;
-    size_t bytes;
+    size_t bytes;      /* whole pages, but for what a file lends of its own (file_kind.map) */
     struct file *file; /* whose memory it is, held; NULL: the process's own */
 };
 
@@ -39,6 +39,15 @@ static int map_file(struct file *file, size_t bytes, int protection, int flags, 
     return *out_memory ? 0 : -ENODEV;
 }
 
+static void insert(struct mapping **at, void *memory, size_t bytes, struct file *file)
+{
+    struct mapping *mapping = memory_own(sizeof *mapping);
+    *mapping = (struct mapping){.next = *at, .memory = memory, .bytes = bytes, .file = file};
+    *at = mapping;
+    if (file)
+        file_hold(file);
+}
+
 int mappings_add(struct process *process, struct file *file, size_t bytes, int protection,
                  int flags, int64_t offset, void **out_memory)
 {
@@ -47,12 +56,9 @@ int mappings_add(struct process *process, struct file *file, size_t bytes, int p
                      : map_own(bytes, protection, flags, &memory);
     if (error)
         return error;
-    if (file)
-        file_hold(file);
-    struct mapping *mapping = memory_own(sizeof *mapping);
-    *mapping =
-        (struct mapping){.next = process->mappings, .memory = memory, .bytes = bytes, .file = file};
-    process->mappings = mapping;
+    if (!file || file->kind->map_content)
+        bytes = (bytes + PAGE - 1) / PAGE * PAGE;
+    insert(&process->mappings, memory, bytes, file);
     *out_memory = memory;
     return 0;
 }
@@ -83,6 +89,44 @@ bool mappings_remove(struct process *process, const void *memory)
     *at = found->next;
     release(found);
     return true;
+}
+
+/* Its part between the two goes; what is left on either side stands by itself. */
+static void take_part(struct mapping **at, char *begin, char *end)
+{
+    struct mapping *whole = *at;
+    char *first = whole->memory, *behind = first + whole->bytes;
+    *at = whole->next;
+    if (end < behind)
+        insert(at, end, (size_t)(behind - end), whole->file);
+    else
+        end = behind;
+    if (begin > first)
+        insert(at, first, (size_t)(begin - first), whole->file);
+    else
+        begin = first;
+    whole->memory = begin;
+    whole->bytes = (size_t)(end - begin);
+    release(whole);
+}
+
+int mappings_cut(struct process *process, void *memory, size_t bytes)
+{
+    char *begin = memory, *end = begin + (bytes + PAGE - 1) / PAGE * PAGE;
+    int parts = 0;
+    if ((uintptr_t)memory % PAGE || bytes == 0 || bytes > SIZE_MAX / 2)
+        return -EINVAL;
+    for (struct mapping **at = &process->mappings; *at;) {
+        char *first = (*at)->memory;
+        bool is_lent = (*at)->file && !(*at)->file->kind->map_content;
+        if (is_lent || first >= end || first + (*at)->bytes <= begin) {
+            at = &(*at)->next;
+            continue;
+        }
+        take_part(at, begin, end);
+        parts++;
+    }
+    return parts;
 }
 
 bool mappings_find(const struct process *process, const void *memory, struct file **out_file)

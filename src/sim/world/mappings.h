@@ -13,6 +13,11 @@ int mappings_add(struct process *process, struct file *file, size_t bytes, int p
 /* Gives: whether it is mapped, from there on. */
 bool mappings_remove(struct process *process, const void *memory);
 
+/* What of these pages is mapped goes, as by munmap(2): a mapping may keep what is left on either
+ * side. What files lend of their own memory stays.
+ * Gives: of how many mappings; -EINVAL. */
+int mappings_cut(struct process *process, void *memory, size_t bytes);
+
 /* Whose memory stands there. Gives: whether any is mapped there; *out_file: NULL: the process's
  * own. */
 bool mappings_find(const struct process *process, const void *memory, struct file **out_file);
