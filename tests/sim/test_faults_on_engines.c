@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -25,6 +26,8 @@ enum what {
     WRITE_PIPE,
     READ_SOCKET,
     WRITE_SOCKET,
+    READ_DATAGRAM,
+    READ_COUNTER,
     CLOSE,
     SHUTDOWN,
     SOCKET,
@@ -91,6 +94,8 @@ static void start_moving(struct trial *trial, const int fds[2])
         return hark_sendmsg(loop, &trial->op, fds[1], &trial->message, 0, done);
     case READ_PIPE:
     case READ_SOCKET:
+    case READ_DATAGRAM:
+    case READ_COUNTER:
         return hark_read(loop, &trial->op, fds[0], bytes, BYTES, HARK_AT_POSITION, done);
     case WRITE_PIPE:
     case WRITE_SOCKET:
@@ -104,12 +109,23 @@ static void start_moving(struct trial *trial, const int fds[2])
     }
 }
 
+static bool open_ends(enum what what, int fds[2])
+{
+    int type = what == READ_DATAGRAM ? SOCK_DGRAM : SOCK_STREAM;
+    if (what == READ_PIPE || what == WRITE_PIPE)
+        return pipe2(fds, 0) == 0;
+    if (what != READ_COUNTER)
+        return socketpair(AF_UNIX, type, 0, fds) == 0;
+    fds[0] = eventfd(0, 0);
+    fds[1] = dup(fds[0]);
+    return fds[1] >= 0;
+}
+
 static int play(void *argument)
 {
     struct trial *trial = argument;
     struct sockaddr_in name;
     int fds[2];
-    bool is_pipe = trial->what == READ_PIPE || trial->what == WRITE_PIPE;
     if (hark_loop_create(NULL, &trial->loop) < 0)
         return 1;
     if (trial->what <= CONNECT) {
@@ -120,7 +136,7 @@ static int play(void *argument)
             hark_accept_each(trial->loop, &trial->op, listening, done);
         start_connecting(trial, &name);
     } else {
-        if (is_pipe ? pipe2(fds, 0) : socketpair(AF_UNIX, SOCK_STREAM, 0, fds))
+        if (!open_ends(trial->what, fds))
             return 2;
         char bytes[] = "eight by";
         const struct iovec eight = {bytes, BYTES};
@@ -138,6 +154,11 @@ static bool is_write(enum what what)
     return what == WRITE_PIPE || what == WRITE_SOCKET;
 }
 
+static bool has_borders(enum what what)
+{
+    return what == READ_DATAGRAM || what == READ_COUNTER;
+}
+
 /* Gives: what the op was told, where a fault is to happen to it. */
 static int64_t told(const char *engine, enum what what, const struct hark_sim_fault *fault,
                     enum hark_sim_fault_kind kind)
@@ -151,7 +172,7 @@ static int64_t told(const char *engine, enum what what, const struct hark_sim_fa
     hark_sim_add_fault(world, fault);
     assert_int_equal(hark_sim_run(world), 0);
     assert_int_equal(hark_sim_status(process), 0);
-    assert_int_equal(hark_sim_faults(world, kind), 1);
+    assert_int_equal(hark_sim_faults(world, kind), !has_borders(what));
     hark_sim_destroy(world);
     return trial.result;
 }
@@ -195,4 +216,14 @@ TEST(fewer_bytes_are_moved_where_a_scene_asks_for_it_on_each_engine)
         for (size_t engine = 0; engine < ENGINES; engine++)
             assert_int_equal(told(engines[engine], moves[i], &fault, HARK_SIM_FAULT_SHORT), 3);
     }
+}
+
+/* A part of a datagram would be all that is ever read of it, and of a counter no part is. */
+TEST(what_has_borders_is_read_whole_whatever_a_scene_asks_for)
+{
+    static const enum what reads[] = {READ_DATAGRAM, READ_COUNTER};
+    const struct hark_sim_fault fault = {.call = "read", .short_to = 3, .times = UINT32_MAX};
+    for (size_t i = 0; i < sizeof reads / sizeof *reads; i++)
+        for (size_t engine = 0; engine < ENGINES; engine++)
+            assert_int_equal(told(engines[engine], reads[i], &fault, HARK_SIM_FAULT_SHORT), BYTES);
 }

@@ -230,6 +230,7 @@ static int inotify_ioctl(struct file *file, unsigned long request, void *argumen
 
 static const struct file_kind inotify = {
     .name = "inotify",
+    .has_borders = true,
     .release = inotify_release,
     .read = inotify_read,
     .poll = inotify_poll,

@@ -59,6 +59,7 @@ static uint32_t counter_poll(struct file *file)
 
 static const struct file_kind counter = {
     .name = "eventfd",
+    .has_borders = true,
     .release = counter_release,
     .read = counter_read,
     .write = counter_write,

@@ -24,6 +24,8 @@ struct file_kind {
     /* Whether reads and writes take an offset, and wait for a device, not for readiness. */
     bool is_regular;
     bool is_socket; /* it is a struct socket: socket_base.h */
+    /* A read or write moves whole ones of something, or none. A socket's type says it of that. */
+    bool has_borders;
     /* The last descriptor has gone, and the last who used it: its memory goes, too. */
     void (*release)(struct file *file);
     /* Bytes moved, or a negative errno. flags: RWF_... of preadv2(2). NULL: -EINVAL. */

@@ -7,6 +7,7 @@
 #include "sim/disk/power.h"
 #include "sim/disk/walk.h"
 #include "sim/file/descriptors.h"
+#include "sim/net/socket.h"
 #include "sim/world/luck.h"
 #include "sim/world/process.h"
 
@@ -194,9 +195,14 @@ static int fail(const struct question *question, int error)
     return error;
 }
 
+static bool has_borders(const struct file *file)
+{
+    return file && (file->kind->is_socket ? !socket_is_stream(file) : file->kind->has_borders);
+}
+
 static void shorten(const struct question *question, uint64_t most)
 {
-    if (!question->bytes || *question->bytes <= most)
+    if (!question->bytes || *question->bytes <= most || has_borders(question->file))
         return;
     luck_count(HARK_SIM_FAULT_SHORT);
     *question->bytes = (size_t)most;
