@@ -87,6 +87,8 @@ static void unmap_parts(struct side *side, int fd)
     }
     say_unmapped(side, "nothing", munmap(memory, 0));
     say_unmapped(side, "from between two pages", munmap(memory + 1, PAGE));
+    say_unmapped(side, "synced", msync(memory, PAGE, MS_SYNC | MS_INVALIDATE));
+    say_unmapped(side, "synced both ways", msync(memory, PAGE, MS_SYNC | MS_ASYNC));
     say_unmapped(side, "the first", munmap(memory, PAGE));
     say_unmapped(side, "one between", munmap(memory + (size_t)2 * PAGE, 100));
     say_unmapped(side, "the last", munmap(memory + (size_t)5 * PAGE, PAGE));

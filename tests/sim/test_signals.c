@@ -47,6 +47,8 @@ static void handle(int number)
     handled_ns = now_ns();
     if (sleeping->restarts && write(sleeping->ends[1], "x", 1) != 1 && sleeping->what < ACCEPTS)
         sleeping->error = errno;
+    if (sleeping->what == SLEEPS)
+        usleep(3000000);
     if (sleeping->restarts && sleeping->what == WAITS)
         sem_post(&sleeping->semaphore);
 }

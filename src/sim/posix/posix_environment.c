@@ -121,7 +121,8 @@ int __wrap_munmap(void *memory, size_t bytes)
 static int sync_mapped(void *memory, int flags)
 {
     struct file *file;
-    if ((uintptr_t)memory % 4096 || flags & ~(MS_SYNC | MS_ASYNC | MS_INVALIDATE))
+    if ((uintptr_t)memory % 4096 || flags & ~(MS_SYNC | MS_ASYNC | MS_INVALIDATE) ||
+        (flags & MS_SYNC && flags & MS_ASYNC))
         return -EINVAL;
     if (!mappings_find(process_current(), memory, &file))
         return -ENOMEM;

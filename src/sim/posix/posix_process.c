@@ -11,16 +11,16 @@ static int read_clock(clockid_t clock, struct timespec *out_time)
     return 0;
 }
 
+/* What is left is told as it was when the signal came: its handler may take long. */
 static int sleep_for(const struct timespec *duration, struct timespec *out_left)
 {
-    uint64_t until_ns = call_deadline(duration);
-    int result;
-    do
-        result = call_sleep_in(NULL, 0, NULL, until_ns);
-    while (result == 0);
-    if (result == -ETIME)
-        return 0;
-    uint64_t left_ns = until_ns > world->now_ns ? until_ns - world->now_ns : 0;
+    uint64_t until_ns = call_deadline(duration), left_ns;
+    do {
+        int result = signals_have_come() ? -EINTR : schedule_sleep(until_ns);
+        if (result == -ETIME)
+            return 0;
+        left_ns = until_ns > world->now_ns ? until_ns - world->now_ns : 0;
+    } while (!signals_interrupt());
     if (out_left)
         *out_left =
             (struct timespec){(time_t)(left_ns / 1000000000u), (long)(left_ns % 1000000000u)};
