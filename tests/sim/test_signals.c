@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -190,6 +191,50 @@ TEST(a_signal_that_comes_as_a_call_begins_is_not_slept_over)
         assert_int_equal(hark_sim_create(&options, &world), 0);
         struct hark_sim_process *process =
             hark_sim_start(hark_sim_add_machine(world), read_as_it_comes, &sleeper);
+        assert_int_equal(hark_sim_run(world), 0);
+        assert_int_equal(hark_sim_status(process), 0);
+        hark_sim_destroy(world);
+    }
+}
+
+/* --- a handler that does not return --- */
+
+static HARK_SIM_PROCESS_LOCAL sigjmp_buf way_out;
+
+static void leave(int number)
+{
+    (void)number;
+    siglongjmp(way_out, 1);
+}
+
+/* The other end sees that this one is closed: the call that was left does not hold it. */
+static int leave_calls(void *argument)
+{
+    struct sigaction action = {.sa_handler = leave, .sa_flags = SA_NODEFER};
+    int ends[2];
+    char byte;
+    (void)argument;
+    signal(SIGPIPE, SIG_IGN);
+    if (sigaction(SIGALRM, &action, NULL) || pipe(ends))
+        return 1;
+    for (volatile int i = 0; i < 3; i++) {
+        if (sigsetjmp(way_out, 0) == 0) {
+            alarm(1);
+            return read(ends[0], &byte, 1) < 0 ? 2 : 3;
+        }
+    }
+    close(ends[0]);
+    return write(ends[1], "x", 1) == -1 && errno == EPIPE ? 0 : 4;
+}
+
+TEST(a_handler_may_leave_the_call_that_it_interrupts)
+{
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        struct hark_sim *world;
+        struct hark_sim_options options = {.seed = seed};
+        assert_int_equal(hark_sim_create(&options, &world), 0);
+        struct hark_sim_process *process =
+            hark_sim_start(hark_sim_add_machine(world), leave_calls, NULL);
         assert_int_equal(hark_sim_run(world), 0);
         assert_int_equal(hark_sim_status(process), 0);
         hark_sim_destroy(world);

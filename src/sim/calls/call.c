@@ -31,6 +31,7 @@ void call_enter(uint64_t *calls, const char *name, int fd)
     world->thread->call_fd = fd;
     world->thread->by_name = world->thread->names_next;
     world->thread->names_next = world->thread->interrupted = world->thread->broken = false;
+    schedule_let_go(world->thread, (uintptr_t)__builtin_frame_address(0));
     world->calls++;
     if (calls)
         ++*calls;

@@ -152,6 +152,16 @@ static void release(struct file *const held[2])
             file_release(held[i]);
 }
 
+void schedule_let_go(struct thread *thread, uintptr_t frame)
+{
+    struct held_before *before;
+    while ((before = thread->held_before) && before->frame < frame) {
+        thread->held_before = before->outer;
+        release(before->held);
+        memory_own_free(before);
+    }
+}
+
 void schedule_destroy(struct thread *thread)
 {
     if (thread->state == THREAD_READY)
@@ -164,8 +174,7 @@ void schedule_destroy(struct thread *thread)
         if (thread->rings[i])
             file_release(thread->rings[i]);
     release(thread->held);
-    for (const struct held_before *before = thread->held_before; before; before = before->outer)
-        release(before->held);
+    schedule_let_go(thread, UINTPTR_MAX);
     events_remove(&world->events, &thread->timeout);
     stack_destroy(thread->stack);
     memory_own_free(thread);

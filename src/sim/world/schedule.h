@@ -36,6 +36,10 @@ void schedule_yield(void);
 /* The running thread is over. */
 _Noreturn void schedule_end(void);
 
+/* What was held by calls that stood below a frame of its stack: a handler has left them by
+ * siglongjmp(3). */
+void schedule_let_go(struct thread *thread, uintptr_t frame);
+
 /* A thread that is not running is gone, whatever it was at. */
 void schedule_destroy(struct thread *thread);
 

@@ -85,7 +85,8 @@ static void handle(struct thread *thread, int number)
         return process_end(thread->process, 128 + number);
     sigset_t before = thread->blocked;
     sigorset(&thread->blocked, &before, &action.sa_mask);
-    sigaddset(&thread->blocked, number);
+    if (!(action.sa_flags & SA_NODEFER))
+        sigaddset(&thread->blocked, number);
     if (action.sa_flags & SA_SIGINFO) {
         siginfo_t info = {.si_signo = number};
         action.sa_sigaction(number, &info, NULL);
@@ -107,11 +108,13 @@ bool signals_interrupt(void)
 {
     struct thread *thread = world->thread;
     const struct thread was = *thread;
-    struct held_before before = {.outer = thread->held_before};
+    struct held_before *before = memory_own(sizeof *before);
     int number;
-    memcpy(before.held, thread->held, sizeof before.held);
+    before->outer = thread->held_before;
+    before->frame = (uintptr_t)__builtin_frame_address(0);
+    memcpy(before->held, thread->held, sizeof before->held);
     memset(thread->held, 0, sizeof thread->held);
-    thread->held_before = &before;
+    thread->held_before = before;
     bool interrupted = false, broken = was.broken;
     while ((number = signals_take(thread, NULL))) {
         bool handled = !is_ignored(thread->process, number);
@@ -119,8 +122,9 @@ bool signals_interrupt(void)
         broken |= handled && !(thread->process->actions[number].sa_flags & SA_RESTART);
         handle(thread, number);
     }
-    thread->held_before = before.outer;
-    memcpy(thread->held, before.held, sizeof before.held);
+    thread->held_before = before->outer;
+    memcpy(thread->held, before->held, sizeof before->held);
+    memory_own_free(before);
     thread->call = was.call;
     thread->call_fd = was.call_fd;
     thread->by_name = was.by_name;

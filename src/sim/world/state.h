@@ -25,10 +25,11 @@ struct thread_result {
     void *value;
 };
 
-/* What a call holds in whose midst a handler runs: on the thread's stack. */
+/* What a call holds in whose midst a handler runs. */
 struct held_before {
     struct held_before *outer;
     struct file *held[2];
+    uintptr_t frame; /* on the thread's stack: calls of the handler are below */
 };
 
 /* A thread of a process: schedule.c. */
