@@ -355,3 +355,28 @@ BACKEND_TEST(files_rotated_behind_an_overflow_are_read)
     server_close(&server);
     ASSERT_FOR_GOOD("f", 4, "one", "two", "three", "four");
 }
+
+/* --- more files than may be open --- */
+
+/* The oldest of as many files as may be open is cut in the moment in which another one comes, which
+ * waits until it is let go. */
+BACKEND_TEST(file_that_is_cut_while_another_waits_for_room_holds_nothing_up)
+{
+    enum { OPEN = 8 };
+    char name[OPEN][8];
+    struct server server = follow(loop, "0\n");
+    wait_until_read(&server, 1);
+    for (unsigned i = 1; i < OPEN; i++) {
+        snprintf(name[i], sizeof name[i], "f.%u", OPEN - i);
+        rename_file("f", name[i]);
+        append_numbers("f", i, i + 1);
+        wait_until_read(&server, i + 1);
+    }
+    cut_file(name[1]);
+    append_file(name[1], "8\n");
+    rename_file("f", "f.0");
+    append_file("f", "9\n");
+    wait_until_read(&server, OPEN + 2);
+    assert_numbers(&server, OPEN + 2);
+    server_close(&server);
+}

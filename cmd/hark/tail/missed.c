@@ -285,8 +285,10 @@ static void sort_fresh(struct tail_follower *follower, struct survey *survey)
             tail_source_drop(source);
         else if (waits[i] || (survey->known[i].at_path && survey->found > 0))
             give_up_place(source);
-        else if (source->first_count > 0 && source->held) {
-            source->checked = true;
+        else if (source->held) {
+            /* One that was cut has not been read since: its new beginning is held again. Until
+             * then it may make room for a file that waits, before which nothing is done with. */
+            source->checked = source->first_count > 0;
             source->held = false;
         }
     }
