@@ -17,11 +17,11 @@
 
 enum { REPORTS_MAX = 256 };
 
-static int control(struct hark_loop *loop, int operation, int fd, uint32_t events)
+static int control(struct hark_loop *loop, int epoll, int operation, int fd, uint32_t events)
 {
     struct epoll_event event = {.events = events, .data.fd = fd};
     loop->metrics.registrations++;
-    return kernel_epoll_ctl(calls_of(loop), uring_of(loop)->watch_fd, operation, fd, &event);
+    return kernel_epoll_ctl(calls_of(loop), epoll, operation, fd, &event);
 }
 
 /* Registers the number for these events, none taking it out. A number that came again, after its
@@ -29,16 +29,17 @@ static int control(struct hark_loop *loop, int operation, int fd, uint32_t event
 static int set_interest(struct hark_loop *loop, int fd, uint32_t events)
 {
     struct descriptor *row = descriptors_row(&loop->descriptors, fd);
+    int epoll = uring_of(loop)->watch_fd;
     bool watched = (row->flags & DESCRIPTOR_WATCHED) != 0;
-    int error = control(loop,
+    int error = control(loop, epoll,
                         !events   ? EPOLL_CTL_DEL
                         : watched ? EPOLL_CTL_MOD
                                   : EPOLL_CTL_ADD,
                         fd, events);
     if (error == -ENOENT && events)
-        error = control(loop, EPOLL_CTL_ADD, fd, events);
+        error = control(loop, epoll, EPOLL_CTL_ADD, fd, events);
     else if (error == -EEXIST)
-        error = control(loop, EPOLL_CTL_MOD, fd, events);
+        error = control(loop, epoll, EPOLL_CTL_MOD, fd, events);
     if (error && events)
         return error;
     row->interest = (uint16_t)events;
@@ -127,25 +128,46 @@ static uint32_t wanted_of_row(const struct descriptor *row)
     return events;
 }
 
+/* Registers all that is waited for. Fails: -ENOMEM, -ENOSPC. */
+static int register_all(struct hark_loop *loop, int epoll)
+{
+    for (uint32_t number = 0; number < loop->descriptors.count; number++) {
+        uint32_t events = wanted_of_row(descriptors_row(&loop->descriptors, (int)number));
+        int error = events ? control(loop, epoll, EPOLL_CTL_ADD, (int)number, events) : 0;
+        if (error == -ENOMEM || error == -ENOSPC)
+            return error;
+    }
+    return 0;
+}
+
+/* Takes what register_all was given for registered: a number that was closed is found out when its
+ * interest changes. */
+static void note_all(struct hark_loop *loop)
+{
+    for (uint32_t number = 0; number < loop->descriptors.count; number++) {
+        struct descriptor *row = descriptors_row(&loop->descriptors, (int)number);
+        row->interest = (uint16_t)wanted_of_row(row);
+        row->flags = (uint8_t)(row->interest ? row->flags | DESCRIPTOR_WATCHED
+                                             : row->flags & ~DESCRIPTOR_WATCHED);
+    }
+}
+
 /* A new epoll descriptor, with what is waited for. The old one reports a file whose number was
  * closed behind the loop's back while a copy of it lives on: by its number it can not be taken out
- * any more, and the loop would never sleep again. */
+ * any more, and the loop would never sleep again. Without room for a whole new one the old one
+ * stays, and it is tried again when that reports the next time. */
 static void begin_anew(struct hark_loop *loop)
 {
     struct uring *uring = uring_of(loop);
     int fd = kernel_epoll_create1(calls_of(loop), EPOLL_CLOEXEC);
     if (fd < 0)
-        return; /* it is tried again at the next report */
-    kernel_close(calls_of(loop), uring->watch_fd);
+        return;
+    bool whole = register_all(loop, fd) == 0;
+    kernel_close(calls_of(loop), whole ? uring->watch_fd : fd);
+    if (!whole)
+        return;
     uring->watch_fd = fd;
-    for (uint32_t number = 0; number < loop->descriptors.count; number++) {
-        struct descriptor *row = descriptors_row(&loop->descriptors, (int)number);
-        uint32_t events = wanted_of_row(row);
-        row->flags = (uint8_t)(row->flags & ~DESCRIPTOR_WATCHED);
-        row->interest = 0;
-        if (events)
-            (void)set_interest(loop, (int)number, events);
-    }
+    note_all(loop);
 }
 
 /* Nobody waits for what was reported: what nobody waits for is taken back. What is not registered

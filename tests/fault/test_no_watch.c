@@ -3,6 +3,10 @@
  * way, and the others have no registrations. */
 #include "fault/faults.h"
 
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 static atomic_bool refused;
 
 int kernel_epoll_ctl(uint64_t *calls, int epoll, int operation, int fd, struct epoll_event *event)
@@ -41,4 +45,35 @@ BACKEND_TEST(poll_without_a_registration_waits_for_what_was_asked_for)
             harness_close(loop, ends[1]);
         }
     }
+}
+
+/* On io_uring the epoll descriptor is made anew for a file that cannot be taken out of it by its
+ * number any more. */
+BACKEND_TEST(registrations_refused_when_they_are_made_anew_lose_no_wait)
+{
+    struct harness_op stray = {0}, waiting = {0};
+    int gone[2], ends[2];
+    if (harness_backend() == HARK_BACKEND_EPOLL)
+        return;
+    harness_tcp_pair(loop, gone);
+    harness_tcp_pair(loop, ends);
+    hark_poll_each(loop, &stray.op, gone[0], HARK_POLL_READABLE, harness_done);
+    hark_poll(loop, &waiting.op, ends[0], HARK_POLL_READABLE, harness_done);
+    harness_settle(loop);
+    int copy = fcntl(gone[0], F_DUPFD_CLOEXEC, 100);
+    close(gone[0]);
+    hark_cancel(&stray.op);
+    assert_int_equal(send(gone[1], "x", 1, 0), 1);
+    atomic_store(&refused, true);
+    harness_turns(loop, 20);
+    atomic_store(&refused, false);
+    assert_int_equal(send(ends[1], "x", 1, 0), 1);
+    while (!waiting.ended)
+        assert_true(hark_run_once(loop) >= 0);
+    assert_result(waiting.result, HARK_POLL_READABLE);
+    harness_run(loop);
+    close(copy);
+    close(gone[1]);
+    harness_close(loop, ends[0]);
+    harness_close(loop, ends[1]);
 }

@@ -246,3 +246,17 @@ BACKEND_TEST(a_start_whose_reads_and_writes_move_a_few_bytes_finds_all)
         history_free(&wanted);
     }
 }
+
+/* Whoever has made it, a server that was killed right after, say, may not have done so. */
+BACKEND_TEST(directory_that_was_there_is_synced_where_it_stands)
+{
+    const char *path = harness_path("data");
+    not_on_uring();
+    assert_int_equal(mkdir(path, 0700), 0);
+    int fault = FAULT(.calls = "kernel_fsync", .error = -EIO);
+    struct log *log = open_log(loop, path, NULL);
+    assert_int_equal(fault_met(fault), 1);
+    fault_end(fault);
+    assert_true(reported("the directory above"));
+    close_log(loop, log);
+}

@@ -419,16 +419,72 @@ static void directory_known(struct hark_op *op, int64_t result)
     open_lock_file(recovery, lock_opened);
 }
 
+static void look_at_directory(struct log_recovery *recovery)
+{
+    struct log *log = recovery->log;
+    hark_statx(log->loop, &recovery->op, log->directory, "", AT_EMPTY_PATH, STATX_MODE,
+               (struct statx *)(void *)recovery->buffer, directory_known);
+}
+
+/* The directory is itself an entry of another one, which has to be on the disk as well: whoever
+ * made it, a server that was killed right after or `mkdir`, may not have synced that. If it is old,
+ * a parent that cannot be synced, on another file system perhaps, is no reason not to begin. */
+static void parent_done(struct log_recovery *recovery, int64_t error)
+{
+    if (error == -EACCES || error == -EINVAL)
+        error = 0; /* it may be written to, but not be opened; some cannot be synced */
+    if (error < 0 && !recovery->made)
+        program_tell(recovery->log, LOG_WARNING,
+                     "the directory above %s cannot be synced: %s: if %s was made just now, it may "
+                     "be gone after a loss of power",
+                     recovery->log->path, hark_error_text(error), recovery->log->path);
+    if (error < 0 && recovery->made)
+        fail(recovery, error);
+    else
+        look_at_directory(recovery);
+}
+
+static void parent_closed(struct hark_op *op, int64_t result)
+{
+    struct log_recovery *recovery = hark_container_of(op, struct log_recovery, op);
+    int error = recovery->error;
+    (void)result;
+    recovery->error = 0;
+    recovery->fd = -1;
+    parent_done(recovery, error);
+}
+
+static void parent_synced(struct hark_op *op, int64_t result)
+{
+    struct log_recovery *recovery = hark_container_of(op, struct log_recovery, op);
+    recovery->error = (int)result;
+    hark_close(op->loop, op, recovery->fd, parent_closed);
+}
+
+static void parent_opened(struct hark_op *op, int64_t result)
+{
+    struct log_recovery *recovery = hark_container_of(op, struct log_recovery, op);
+    if (result < 0) {
+        parent_done(recovery, result);
+        return;
+    }
+    recovery->fd = (int)result;
+    hark_fsync(op->loop, op, recovery->fd, parent_synced);
+}
+
 static void directory_opened(struct hark_op *op, int64_t result)
 {
     struct log_recovery *recovery = hark_container_of(op, struct log_recovery, op);
+    struct log *log = recovery->log;
     if (result < 0) {
         fail(recovery, result);
         return;
     }
-    recovery->log->directory = (int)result;
-    hark_statx(op->loop, op, recovery->log->directory, "", AT_EMPTY_PATH, STATX_MODE,
-               (struct statx *)(void *)recovery->buffer, directory_known);
+    log->directory = (int)result;
+    if (log->options.inspect)
+        look_at_directory(recovery);
+    else
+        hark_openat(op->loop, op, log->directory, "..", O_RDONLY | O_DIRECTORY, 0, parent_opened);
 }
 
 static void open_directory(struct log_recovery *recovery)
@@ -438,62 +494,11 @@ static void open_directory(struct log_recovery *recovery)
                 directory_opened);
 }
 
-/* A directory that was made just now is itself an entry of another one, which has to be on the disk
- * as well. */
-static void parent_closed(struct hark_op *op, int64_t result)
-{
-    struct log_recovery *recovery = hark_container_of(op, struct log_recovery, op);
-    (void)result;
-    if (recovery->error != 0)
-        fail(recovery, recovery->error);
-    else
-        open_directory(recovery);
-}
-
-static void parent_synced(struct hark_op *op, int64_t result)
-{
-    struct log_recovery *recovery = hark_container_of(op, struct log_recovery, op);
-    recovery->error =
-        result == -EINVAL ? 0 : (int)result; /* some file systems cannot sync a directory */
-    hark_close(op->loop, op, recovery->fd, parent_closed);
-}
-
-static void parent_opened(struct hark_op *op, int64_t result)
-{
-    struct log_recovery *recovery = hark_container_of(op, struct log_recovery, op);
-    if (result == -EACCES) {
-        open_directory(recovery); /* it may be written to, but not be opened: there is nothing to
-                                     sync it with */
-    } else if (result < 0) {
-        fail(recovery, result);
-    } else {
-        recovery->fd = (int)result;
-        hark_fsync(op->loop, op, recovery->fd, parent_synced);
-    }
-}
-
-/* Writes the path of the directory that holds this one. Its trailing slashes do not count. */
-static void parent_of(const char *path, char *to)
-{
-    size_t length = strlen(path);
-    while (length > 1 && path[length - 1] == '/')
-        length--;
-    while (length > 0 && path[length - 1] != '/')
-        length--;
-    memcpy(to, length == 0 ? "." : path, length == 0 ? 1 : length);
-    to[length == 0 ? 1 : length] = '\0';
-}
-
 static void directory_made(struct hark_op *op, int64_t result)
 {
     struct log_recovery *recovery = hark_container_of(op, struct log_recovery, op);
-    if (result == 0) {
-        parent_of(recovery->log->path, (char *)recovery->buffer);
-        hark_openat(op->loop, op, AT_FDCWD, (const char *)recovery->buffer, O_RDONLY | O_DIRECTORY,
-                    0, parent_opened);
-    } else {
-        open_directory(recovery); /* which says best what is wrong, unless it was there before */
-    }
+    recovery->made = result == 0;
+    open_directory(recovery); /* which says best what is wrong, unless it was there before */
 }
 
 int recovery_begin(struct log *log, recovery_done *done, void *context)

@@ -42,6 +42,7 @@ struct log_recovery {
     void (*loaded)(struct log_recovery *recovery, int error);
     uint64_t declared; /* declarations found in the segment */
     uint64_t events;   /* other records found in it */
+    bool made;         /* the directory, by this start */
     bool damaged; /* something in the segment is missing: the next one's declarations tell what */
     bool previous_damaged;
     uint64_t mark;   /* the newest segment, as the lock file says; 0: it does not */

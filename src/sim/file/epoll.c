@@ -201,9 +201,12 @@ static int control(int epoll_fd, int operation, int fd, const struct epoll_event
     return 0;
 }
 
+/* Only what is added needs memory, and counts for max_user_watches. */
 int kernel_epoll_ctl(uint64_t *calls, int epoll, int operation, int fd, struct epoll_event *event)
 {
-    return (int)CALL(calls, "epoll_ctl", fd, control(epoll, operation, fd, event));
+    if (operation == EPOLL_CTL_ADD)
+        return (int)CALL(calls, "epoll_ctl", fd, control(epoll, operation, fd, event));
+    return (int)CALL_WITH_FAULTS(calls, "epoll_ctl", fd, control(epoll, operation, fd, event));
 }
 
 /* --- waiting --- */
