@@ -366,6 +366,40 @@ BACKEND_TEST(sub_goes_on_where_its_server_was_while_no_name_server_answers)
     close(ends[0]);
 }
 
+BACKEND_TEST(sub_comes_again_after_a_refusal_that_passes)
+{
+    char server[64], printed[64] = "";
+    int ends[2], status;
+    uint16_t port = free_port(loop);
+    int listening = listen_on("127.0.0.1", port);
+    snprintf(server, sizeof server, "127.0.0.1:%u", (unsigned)port);
+    harness_pipe(ends, 0);
+    pid_t process = start_sub(server, ends[1]);
+    close(ends[1]);
+    serve_once(listening, "SUB s now\n", "5\n6\tone\nERR too much at once: try again later\n");
+    serve_once(listening, "SUB s after 6\n", "7\ttwo\n");
+    assert_int_equal(waitpid(process, &status, 0), process);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    assert_int_equal(read(ends[0], printed, sizeof printed), 8);
+    assert_string_equal(printed, "one\ntwo\n");
+    close(listening);
+    close(ends[0]);
+}
+
+BACKEND_TEST(sub_ends_after_a_refusal_that_stays)
+{
+    char server[64];
+    int status;
+    uint16_t port = free_port(loop);
+    int listening = listen_on("127.0.0.1", port);
+    snprintf(server, sizeof server, "127.0.0.1:%u", (unsigned)port);
+    pid_t process = start_sub(server, STDERR_FILENO);
+    serve_once(listening, "SUB s now\n", "ERR not a stream's name\n");
+    assert_int_equal(waitpid(process, &status, 0), process);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 1);
+    close(listening);
+}
+
 BACKEND_TEST(interrupt_ends_sub_while_a_name_server_does_not_answer)
 {
     char server[64], byte;

@@ -194,10 +194,11 @@ static void ended(struct client_connection *connection)
     printer_drop_event(&subscriber->printer);
     if (subscriber->ending)
         return leave_look_up(subscriber);
-    /* What the server refuses in words it would refuse again, and a name that nobody has ever known
-     * is a wrong one. */
+    /* What the server refuses in words it would refuse again, unless it says otherwise, and a name
+     * that nobody has ever known is a wrong one. */
+    bool refused = *connection->reason && !lines_is_for_now(connection->reason);
     bool unknown = connection->error == HARK_LOOKUP_NOT_FOUND && !subscriber->reached;
-    if (*connection->reason || subscriber->once || unknown) {
+    if (refused || subscriber->once || unknown) {
         client_connection_say_ended(connection, "");
         return finish(subscriber, EXIT_REFUSED);
     }

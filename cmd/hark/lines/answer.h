@@ -4,7 +4,7 @@
 
 #include "lines/lines.h"
 
-#define LINES_NO_MEMORY "out of memory: try again later"
+#define LINES_NO_MEMORY "out of memory: " LINES_LATER
 
 /* Says "ERR reason" and closes. */
 void lines_refuse(struct lines_connection *lines, const char *reason);

@@ -154,8 +154,9 @@ static void lines_peer_ended(struct connection *connection)
 static void lines_timed_out(struct connection *connection)
 {
     struct lines_connection *lines = lines_connection_of(connection);
-    lines->refusal = lines->mode == LINES_MODE_COMMAND ? "the first line did not come in time"
-                                                       : "the line did not end in time";
+    lines->refusal = lines->mode == LINES_MODE_COMMAND
+                         ? "the first line did not come in time: " LINES_LATER
+                         : "the line did not end in time";
     connection_advance(connection);
 }
 

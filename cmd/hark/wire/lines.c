@@ -205,3 +205,9 @@ int lines_output_parse(const char *line, size_t count, struct lines_output *out_
     *out_output = output;
     return 0;
 }
+
+bool lines_is_for_now(const char *reason)
+{
+    size_t length = strlen(reason), wanted = strlen(LINES_LATER);
+    return length >= wanted && strcmp(reason + length - wanted, LINES_LATER) == 0;
+}

@@ -132,6 +132,12 @@ struct lines_output {
     size_t count;
 };
 
+/* What a reason of LINES_ERROR ends with if it may be another one soon. */
+#define LINES_LATER "try again later"
+
+/* Whether to come again is of use after this reason. */
+bool lines_is_for_now(const char *reason);
+
 /* Understands a line from the server.
  * Takes: the line without its LF.
  * Gives: 0 and *out_output.
