@@ -380,3 +380,85 @@ BACKEND_TEST(file_that_is_cut_while_another_waits_for_room_holds_nothing_up)
     assert_numbers(&server, OPEN + 2);
     server_close(&server);
 }
+
+/* --- two files that are cut --- */
+
+/* Both are cut before the names are looked at: each goes on in its own copy. */
+BACKEND_TEST(two_files_cut_at_once_go_on_in_both_copies)
+{
+    struct server server = follow(loop, "0\n");
+    wait_until_read(&server, 1);
+    rename_file("f", "f.1");
+    append_file("f", "1\n");
+    wait_until_read(&server, 2);
+    append_file("f.1", "2\n");
+    copy_file("f.1", "f.3");
+    append_file("f", "3\n");
+    copy_file("f", "f.2");
+    cut_file("f.1");
+    cut_file("f");
+    append_file("f.1", "4\n");
+    append_file("f", "5\n");
+    wait_until_read(&server, 6);
+    harness_settle(loop);
+    assert_numbers(&server, 6);
+    server_close(&server);
+}
+
+/* --- a directory that is not there --- */
+
+/* Starts, and waits until it is known that the directory is not there. */
+static void start_without_directory(struct hark_loop *loop)
+{
+    struct server server = server_open(loop, "d/f", NULL, 0);
+    wait_for_state(&server, "waiting for the file");
+    harness_settle(loop);
+    ASSERT_LINES(&server, "one");
+    server_close(&server);
+}
+
+/* As a disk that is mounted late. The directory above has a file whose name is a rotation's of the
+ * missing directory, and is none of the file's. */
+BACKEND_TEST(places_wait_for_a_directory_that_comes_after_the_start)
+{
+    make_directory("d");
+    follow_one_line(loop, "d/f");
+    rename_file("d", "away");
+    append_file("d.1", "alien\n");
+    start_without_directory(loop);
+    start_without_directory(loop);
+    append_file("away/f", "two\n");
+    struct server server = server_open(loop, "d/f", NULL, 0);
+    wait_for_state(&server, "waiting for the file");
+    harness_settle(loop);
+    rename_file("away/f", "away/f.1");
+    append_file("away/f", "three\n");
+    rename_file("away", "d");
+    wait_until_read(&server, 3);
+    harness_settle(loop);
+    ASSERT_LINES(&server, "one", "two", "three");
+    assert_false(reported("gone"));
+    server_close(&server);
+    ASSERT_FOR_GOOD("d/f", 3, "one", "two", "three");
+}
+
+/* What is open is read on while the directory is away; what was made in it is found in it. */
+BACKEND_TEST(directory_that_goes_while_followed_comes_back)
+{
+    make_directory("d");
+    append_file("d/f", "one\n");
+    struct server server = open_at(loop, "d/f", 1, 0);
+    append_file("d/f", "two\n");
+    rename_file("d", "away");
+    append_file("d.1", "alien\n");
+    rename_file("away/f", "away/f.1");
+    append_file("away/f", "three\n");
+    wait_for_count(&server, 2);
+    wait_for_state(&server, "waiting for the file");
+    harness_settle(loop);
+    rename_file("away", "d");
+    wait_until_read(&server, 3);
+    harness_settle(loop);
+    ASSERT_LINES(&server, "one", "two", "three");
+    server_close(&server);
+}

@@ -17,9 +17,10 @@ static struct position example(void)
     position.done_count = POSITION_DONE_MAX;
     for (uint32_t i = 0; i < POSITION_DONE_MAX; i++)
         position.done[i] = (struct position_done){UINT64_MAX - i, INT64_MAX - i};
-    for (uint32_t i = 0; i <= POSITION_PLACES_MAX; i++) {
+    position.cut_count = POSITION_PLACES_MAX;
+    for (uint32_t i = 0; i < 2 * POSITION_PLACES_MAX; i++) {
         struct position_place *place =
-            i < POSITION_PLACES_MAX ? &position.places[i] : &position.cut;
+            i < POSITION_PLACES_MAX ? &position.places[i] : &position.cuts[i - POSITION_PLACES_MAX];
         place->inode = UINT64_MAX - i;
         place->born_ns = INT64_MAX - i;
         place->offset = UINT64_MAX - 7 * i;
@@ -47,9 +48,35 @@ TEST(position_is_read_as_it_was_written)
     assert_int_equal(read.count, position.count);
     assert_int_equal(read.looked_ns, position.looked_ns);
     assert_memory_equal(read.places, position.places, sizeof read.places);
-    assert_memory_equal(&read.cut, &position.cut, sizeof read.cut);
+    assert_int_equal(read.cut_count, 1); /* there is no room for more beside so many files */
+    assert_memory_equal(read.cuts, position.cuts, sizeof *read.cuts);
     assert_int_equal(read.done_count, position.done_count);
     assert_memory_equal(read.done, position.done, sizeof read.done);
+}
+
+TEST(place_of_each_file_that_was_cut_is_kept_while_few_are_open)
+{
+    struct position position = example(), read;
+    char text[POSITION_TEXT_BYTES];
+    memset(&read, 0, sizeof read);
+    position.source = 0;
+    position.count = 1;
+    size_t count = position_write(&position, text);
+    assert_true(count < sizeof text);
+    assert_int_equal(position_read(text, count, &read), 0);
+    assert_int_equal(read.count, 1);
+    assert_int_equal(read.cut_count, POSITION_PLACES_MAX);
+    assert_memory_equal(read.cuts, position.cuts, sizeof read.cuts);
+    assert_int_equal(read.done_count, position.done_count);
+    assert_memory_equal(read.done, position.done, sizeof read.done);
+}
+
+TEST(position_with_more_cut_files_than_may_be_open_is_refused)
+{
+    static const char text[] =
+        "hark-tail 1 lines 3 source -1 last 0 files 0 looked 1 cut 9 done 0\n";
+    struct position read;
+    assert_int_equal(position_read(text, sizeof text - 1, &read), -EINVAL);
 }
 
 TEST(position_of_an_older_version_is_read)
@@ -63,7 +90,7 @@ TEST(position_of_an_older_version_is_read)
     assert_int_equal(read.places[0].first_hash, 255);
     assert_int_equal(read.places[0].last_count, 0);
     assert_int_equal(read.places[0].born_ns, 0);
-    assert_int_equal(read.cut.inode, 0);
+    assert_int_equal(read.cut_count, 0);
 }
 
 TEST(position_that_is_cut_is_refused)

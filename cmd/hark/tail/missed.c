@@ -91,8 +91,8 @@ struct survey *tail_missed_begin(struct tail_follower *follower)
     survey->open_count = survey->known_count;
     for (unsigned i = 0; i < follower->lost_count; i++)
         add_lost(survey, &follower->lost[i]);
-    if (follower->cut.place.inode)
-        add_lost(survey, &follower->cut);
+    for (unsigned i = 0; i < follower->cut_count; i++)
+        add_lost(survey, &follower->cuts[i]);
     return survey;
 }
 
@@ -124,6 +124,24 @@ void tail_missed_drop(struct tail_follower *follower)
     follower->survey_wanted = true;
 }
 
+/* All that goes before these is open, or cannot be found. */
+static void let_held_go_on(struct tail_follower *follower)
+{
+    for (struct tail_source *source = follower->oldest; source; source = source->newer) {
+        source->checked |= source->held && source->first_count > 0;
+        source->held = false;
+    }
+}
+
+void tail_missed_wait(struct tail_follower *follower)
+{
+    if (!follower->survey && !follower->survey_wanted && !follower->lacks)
+        return;
+    tail_missed_drop(follower);
+    follower->survey_wanted = true;
+    let_held_go_on(follower);
+}
+
 /* Which place, that lost its file, stands at an index of a survey's known. Gives: NULL: the place
  * is an open file's. */
 static struct tail_lost *lost_at(struct tail_follower *follower, const struct survey *survey,
@@ -132,7 +150,8 @@ static struct tail_lost *lost_at(struct tail_follower *follower, const struct su
     if (index < survey->open_count || survey->known[index].fd >= 0)
         return NULL;
     index -= survey->open_count;
-    return index < follower->lost_count ? &follower->lost[index] : &follower->cut;
+    return index < follower->lost_count ? &follower->lost[index]
+                                        : &follower->cuts[index - follower->lost_count];
 }
 
 static void tell_lost(struct tail_follower *follower, struct tail_lost *lost, bool matched)
@@ -142,7 +161,7 @@ static void tell_lost(struct tail_follower *follower, struct tail_lost *lost, bo
     lost->told = true;
     if (matched)
         return;
-    if (lost == &follower->cut)
+    if (lost >= follower->cuts && lost < follower->cuts + follower->cut_count)
         tail_tell(
             follower, LOG_NOTE,
             "there is no copy of what was cut: what was not read of it, if anything, is lost");
@@ -360,8 +379,9 @@ void tail_missed_found(struct tail_follower *follower, const struct position_pla
     for (unsigned i = 0; i < follower->lost_count; i++)
         if (is_same_place(&follower->lost[i].place, place))
             follower->lost[i].place.first_count = 0;
-    if (is_same_place(&follower->cut.place, place))
-        follower->cut.place.first_count = 0;
+    for (unsigned i = 0; i < follower->cut_count; i++)
+        if (is_same_place(&follower->cuts[i].place, place))
+            follower->cuts[i].place.first_count = 0;
 }
 
 void tail_missed_forget(struct tail_follower *follower)
@@ -387,9 +407,6 @@ void tail_missed_done(struct tail_follower *follower)
     follower->seen.inode = 0;
     follower->surveyed_ns = follower->undecided_ns = 0;
     follower->lost_count = 0;
-    follower->cut.place.inode = 0;
-    for (struct tail_source *source = follower->oldest; source; source = source->newer) {
-        source->checked |= source->held && source->first_count > 0;
-        source->held = false;
-    }
+    follower->cut_count = 0;
+    let_held_go_on(follower);
 }

@@ -21,6 +21,10 @@ void tail_missed_take(struct tail_follower *follower);
 /* The walk of a survey was not made: the next one looks again. */
 void tail_missed_drop(struct tail_follower *follower);
 
+/* The walk of a survey has not reached the directory: the next one that does looks at it. What
+ * waited for that goes on: nothing can be found before it. */
+void tail_missed_wait(struct tail_follower *follower);
+
 /* The copy of a place's file is open: there is no other one. */
 void tail_missed_found(struct tail_follower *follower, const struct position_place *place);
 

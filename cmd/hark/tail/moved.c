@@ -23,8 +23,8 @@ static void note_moved(struct tail_follower *follower, const char *from, const c
             return;
         }
     }
-    /* The last name on the way is the file's own. */
-    if (way->count == 0 || strcmp(way->watches[way->count - 1].name, from) != 0)
+    /* The last name on the way is the file's own, if the way leads so far. */
+    if (way->count == 0 || !way->reached || strcmp(way->watches[way->count - 1].name, from) != 0)
         return;
     if (!follower->moved)
         follower->moved = calloc(TAIL_MOVED_MAX, sizeof *follower->moved);

@@ -30,16 +30,18 @@ static size_t write_place(const char *word, const struct position_place *place, 
 
 size_t position_write(const struct position *position, char *text)
 {
+    const uint32_t room = POSITION_PLACES_MAX + 1 - position->count;
+    const uint32_t cut_count = position->cut_count < room ? position->cut_count : room;
     size_t at =
         (size_t)snprintf(text, POSITION_TEXT_BYTES,
                          HEADING " lines %" PRIu32 " source %" PRId32 " last %d files %" PRIu32
-                                 " looked %" PRId64 " cut %d done %" PRIu32 "\n",
+                                 " looked %" PRId64 " cut %" PRIu32 " done %" PRIu32 "\n",
                          position->lines, position->source, position->last, position->count,
-                         position->looked_ns, position->cut.inode != 0, position->done_count);
+                         position->looked_ns, cut_count, position->done_count);
     for (uint32_t i = 0; i < position->count; i++)
         at += write_place("inode", &position->places[i], text + at, POSITION_TEXT_BYTES - at);
-    if (position->cut.inode)
-        at += write_place("cut", &position->cut, text + at, POSITION_TEXT_BYTES - at);
+    for (uint32_t i = 0; i < cut_count; i++)
+        at += write_place("cut", &position->cuts[i], text + at, POSITION_TEXT_BYTES - at);
     for (uint32_t i = 0; i < position->done_count; i++)
         at += (size_t)snprintf(text + at, POSITION_TEXT_BYTES - at,
                                "done %" PRIu64 " born %" PRId64 "\n", position->done[i].inode,
@@ -80,7 +82,7 @@ int position_read(const char *text, size_t count, struct position *out_position)
 {
     char copy[POSITION_TEXT_BYTES];
     struct position position = {0};
-    int last, cut = 0;
+    int last;
     if (count >= sizeof copy)
         return -EINVAL;
     memcpy(copy, text, count);
@@ -88,11 +90,12 @@ int position_read(const char *text, size_t count, struct position *out_position)
     const char *line = copy;
     if (sscanf(line,
                HEADING " lines %" SCNu32 " source %" SCNd32 " last %d files %" SCNu32
-                       " looked %" SCNd64 " cut %d done %" SCNu32,
-               &position.lines, &position.source, &last, &position.count, &position.looked_ns, &cut,
-               &position.done_count) < 4 ||
+                       " looked %" SCNd64 " cut %" SCNu32 " done %" SCNu32,
+               &position.lines, &position.source, &last, &position.count, &position.looked_ns,
+               &position.cut_count, &position.done_count) < 4 ||
         position.count > POSITION_PLACES_MAX || position.done_count > POSITION_DONE_MAX ||
-        position.source >= (int32_t)position.count || position.source < -1)
+        position.cut_count > POSITION_PLACES_MAX || position.source >= (int32_t)position.count ||
+        position.source < -1)
         return -EINVAL;
     position.last = last != 0;
     for (uint32_t i = 0; i < position.count; i++) {
@@ -101,10 +104,13 @@ int position_read(const char *text, size_t count, struct position *out_position)
             return -EINVAL;
     }
     line = next_line(line);
-    if (!line || (cut && (!read_place("cut", line, &position.cut) || !next_line(line))))
-        return -EINVAL;
-    if (cut)
+    for (uint32_t i = 0; line && i < position.cut_count; i++) {
+        if (!read_place("cut", line, &position.cuts[i]))
+            return -EINVAL;
         line = next_line(line);
+    }
+    if (!line)
+        return -EINVAL;
     for (uint32_t i = 0; i < position.done_count; i++) {
         if (!read_done(line, &position.done[i]) || !next_line(line))
             return -EINVAL;

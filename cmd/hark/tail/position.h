@@ -53,12 +53,13 @@ struct position_done {
 };
 
 struct position {
-    uint32_t lines;    /* of the batch that follows the record */
-    int32_t source;    /* from which place they are; -1: from none that can be read again */
-    bool last;         /* that file is done with it */
-    int64_t looked_ns; /* wall clock: files born before are known, or no matter; 0: not known */
-    /* where a file stood when it was cut: a copy may be there; inode 0: none */
-    struct position_place cut;
+    uint32_t lines;     /* of the batch that follows the record */
+    int32_t source;     /* from which place they are; -1: from none that can be read again */
+    bool last;          /* that file is done with it */
+    int64_t looked_ns;  /* wall clock: files born before are known, or no matter; 0: not known */
+    uint32_t cut_count; /* where files stood when they were cut: copies may be there. As many are
+                           written as there is room for: one, and more if less files are open */
+    struct position_place cuts[POSITION_PLACES_MAX];
     uint32_t done_count;
     struct position_done done[POSITION_DONE_MAX];
     uint32_t count;                                    /* of the places */

@@ -39,14 +39,28 @@ static void hold(struct tail_follower *follower, struct tail_source *source)
     follower->steps->walk(follower);
 }
 
+/* Where it stood. There is room for each file that may be open, and until the copies are looked
+ * for nothing of a file that was cut is published: none is noted twice. But one that is let go
+ * meanwhile leaves its place here. */
+static void note_cut(struct tail_follower *follower, const struct tail_source *source)
+{
+    if (follower->cut_count == POSITION_PLACES_MAX) {
+        tail_tell(follower, LOG_WARNING,
+                  "more files were cut than can be kept in mind: lines of a copy may be repeated");
+        follower->cut_count--;
+        memmove(follower->cuts, follower->cuts + 1, follower->cut_count * sizeof *follower->cuts);
+    }
+    struct tail_lost *cut = &follower->cuts[follower->cut_count++];
+    *cut = (struct tail_lost){.told = false};
+    tail_source_place(source, &cut->place);
+}
+
 /* The file was cut, or written anew from its beginning. Whoever cuts a file has often copied it
  * before: what was not read yet is looked for there, and goes first. */
 static void begin_anew(struct tail_follower *follower, struct tail_source *source)
 {
-    if (source->offset > 0 || source->part > 0 || source->skip > 0) {
-        tail_source_place(source, &follower->cut.place);
-        follower->cut.told = false;
-    }
+    if (source->offset > 0 || source->part > 0 || source->skip > 0)
+        note_cut(follower, source);
     tail_tell(follower, LOG_NOTE, "the file was truncated: reading it from its beginning");
     follower->truncations++;
     source->offset = 0;

@@ -193,6 +193,7 @@ static int step(struct walk *walk)
     if (!is_last(walk) && enter_directory(walk, path))
         return 0;
     add_watch(walk, NAME_EVENTS, walk->name);
+    walk->found->reached = is_last(walk);
     error = look_at(path, &status);
     if (error)
         return error;

@@ -24,9 +24,11 @@ struct resolve_watch {
 
 /* What a path leads to. */
 struct resolution {
-    int fd;      /* the file, open for reading; or a negative errno */
-    int watch;   /* of the file; or a negative errno */
-    int trouble; /* the first errno of a watch on the way that could not be had; 0: none */
+    int fd;       /* the file, open for reading; or a negative errno */
+    int watch;    /* of the file; or a negative errno */
+    int trouble;  /* the first errno of a watch on the way that could not be had; 0: none */
+    bool reached; /* the file's own directory is there, whether or not the file is; else `directory`
+                     and `name` tell what is missing on the way to it */
     uint64_t device, inode;
     int64_t born_ns;               /* 0: not known */
     int directory_watch;           /* of the directory in which the way ends; -1: it has none */

@@ -186,7 +186,9 @@ void tail_source_place(const struct tail_source *source, struct position_place *
 void tail_source_positions(const struct tail_follower *follower, struct position *out_position)
 {
     struct position position = {
-        .source = -1, .looked_ns = follower->looked_ns, .cut = follower->cut.place};
+        .source = -1, .looked_ns = follower->looked_ns, .cut_count = follower->cut_count};
+    for (unsigned i = 0; i < follower->cut_count; i++)
+        position.cuts[i] = follower->cuts[i].place;
     for (const struct tail_source *source = follower->oldest; source; source = source->newer) {
         struct position_place *place = &position.places[position.count++];
         tail_source_place(source, place);

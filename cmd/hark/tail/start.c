@@ -20,6 +20,7 @@
 #include "tail/source.h"
 #include "tail/tell.h"
 #include "tail/walk.h"
+#include "tail/watches.h"
 
 struct tail_start {
     struct tail_follower *follower;
@@ -36,6 +37,7 @@ struct tail_start {
     uint64_t last;            /* no line of the batch has an id above this */
     uint64_t published;       /* how many of its lines are there */
     struct resolve_file opened[POSITION_PLACES_MAX];
+    bool away;      /* none of the places' files was found, in a directory that is not there */
     int64_t now_ns; /* the clock of births */
     char path[512]; /* of the file beside the log */
 };
@@ -77,6 +79,32 @@ static void start_failed(struct tail_start *start, int64_t error)
 
 /* --- the files --- */
 
+/* Whether the directory is there in which the path ends. No walk uses its room yet; the watches are
+ * let go when the start has its answer. */
+static bool is_directory_there(struct tail_follower *follower)
+{
+    struct resolution *way = follower->walking;
+    resolve_path(follower->tail->inotify, follower->path, way);
+    if (way->fd >= 0)
+        hark_os_close_unknown(way->fd);
+    return way->reached;
+}
+
+/* Opens the files that are not open yet. Gives: how many are. */
+static unsigned find_files(struct tail_start *start)
+{
+    struct tail_follower *follower = start->follower;
+    unsigned found = 0;
+    for (uint32_t i = 0; i < start->position.count; i++) {
+        struct resolve_file *opened = &start->opened[i];
+        if (opened->fd < 0)
+            resolve_place(follower->tail->inotify, follower->path, &start->position.places[i],
+                          opened);
+        found += opened->fd >= 0 || again_may_help(opened->fd);
+    }
+    return found;
+}
+
 static int64_t open_places(struct hark_op *op)
 {
     struct tail_start *start = hark_container_of(op, struct tail_start, work);
@@ -85,8 +113,14 @@ static int64_t open_places(struct hark_op *op)
     if (start->position.source >= 0)
         start->position.places[start->position.source].skip += (uint32_t)start->published;
     for (uint32_t i = 0; i < start->position.count; i++)
-        resolve_place(follower->tail->inotify, follower->path, &start->position.places[i],
-                      &start->opened[i]);
+        start->opened[i].fd = -ENOENT;
+    if (find_files(start) == start->position.count)
+        return 0;
+    bool reached = is_directory_there(follower);
+    unsigned found = find_files(start); /* what is not there now is gone, if the directory was */
+    if (!reached && found)              /* which came in between */
+        find_files(start);
+    start->away = !reached && !found;
     return 0;
 }
 
@@ -140,8 +174,22 @@ static void choose_since(struct tail_start *start)
     if ((position->looked_ns == 0 || position->looked_ns > start->now_ns) && newest &&
         newest->born_ns)
         follower->looked_ns = newest->born_ns + 1;
-    follower->cut = (struct tail_lost){.place = position->cut, .told = true};
+    for (unsigned i = 0; i < position->cut_count; i++)
+        follower->cuts[i] = (struct tail_lost){.place = position->cuts[i], .told = true};
+    follower->cut_count = position->cut_count;
     follower->survey_wanted = position->count > 0 || position->looked_ns;
+}
+
+/* Lets the watches go that were set to see whether the directory is there. */
+static void drop_way(struct tail_follower *follower)
+{
+    struct resolution *way = follower->walking;
+    for (unsigned i = 0; i < way->count; i++)
+        tail_watches_drop(follower->tail, way->watches[i].watch);
+    if (way->fd >= 0 && way->count)
+        tail_watches_drop(follower->tail, way->watch);
+    way->count = 0;
+    way->fd = -1;
 }
 
 static void places_opened(struct hark_op *op, int64_t result)
@@ -149,6 +197,8 @@ static void places_opened(struct hark_op *op, int64_t result)
     struct tail_start *start = hark_container_of(op, struct tail_start, work);
     struct tail *tail = start->follower->tail;
     tail->walking--;
+    drop_way(start->follower);
+    start->follower->away = start->away;
     int64_t error = tail->closing ? -ECANCELED : result;
     for (uint32_t i = 0; result == 0 && !error && i < start->position.count; i++)
         if (again_may_help(start->opened[i].fd))
@@ -373,7 +423,10 @@ void tail_start(struct tail_follower *follower)
     struct tail *tail = follower->tail;
     struct tail_start *start = calloc(1, sizeof *start);
     follower->state = "starting";
+    if (follower->slot_fd >= 0) /* it is begun once more */
+        hark_os_close_unknown(follower->slot_fd);
     follower->slot_fd = -1;
+    follower->lost_count = 0;
     if (!start)
         return tail_stop(follower, "stopped: out of memory");
     follower->start = start;

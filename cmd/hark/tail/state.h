@@ -190,11 +190,12 @@ struct tail_follower {
     bool walk_wanted;           /* once more, after the one that is under way */
     bool walk_waits;            /* until a file is closed: there are too many */
     bool walked;                /* once */
-    char directory[PATH_MAX];   /* in which the path ended at the last walk */
-    int64_t walk_ns;            /* the clock of births when the last walk began */
-    int told;                   /* the last trouble with the path that was reported */
-    int lacks;                  /* what the last walk lacked, and another may find; 0: nothing */
-    bool incomplete;            /* so that a file which is there is not open */
+    bool away; /* the directory was not there at the start: the places' files may be in it */
+    char directory[PATH_MAX]; /* in which the path ended at the last walk */
+    int64_t walk_ns;          /* the clock of births when the last walk began */
+    int told;                 /* the last trouble with the path that was reported */
+    int lacks;                /* what the last walk lacked, and another may find; 0: nothing */
+    bool incomplete;          /* so that a file which is there is not open */
 
     /* moved.c */
     struct tail_moved *moved;        /* the oldest first; made when first needed */
@@ -207,9 +208,10 @@ struct tail_follower {
     bool survey_wanted;    /* the next walk looks at all names */
     bool survey_waits;     /* but not before a file that was cut is begun anew */
     struct survey *survey; /* while it does */
-    struct tail_lost cut;  /* the file that was cut, as it was, until its copy is found; inode 0:
-                              none */
-    int64_t surveyed_ns;   /* when the last look at all names began; 0: its files are open */
+    struct tail_lost cuts[POSITION_PLACES_MAX]; /* files that were cut, as they were, until their
+                                                   copies are found */
+    unsigned cut_count;
+    int64_t surveyed_ns;       /* when the last look at all names began; 0: its files are open */
     struct position_done seen; /* stood at the path then, and was not open; inode 0: none */
     int64_t undecided_ns; /* no file that it could not decide about is older; 0: there is none */
     int survey_told;      /* the last trouble with it that was reported */

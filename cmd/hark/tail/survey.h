@@ -23,7 +23,7 @@
 
 enum {
     SURVEY_NAME_BYTES = 256,
-    SURVEY_KNOWN_MAX = 2 * POSITION_PLACES_MAX + 2,
+    SURVEY_KNOWN_MAX = 3 * POSITION_PLACES_MAX + 1, /* open, lost, cut; and at the path */
     SURVEY_FILES_MAX = 256,
     SURVEY_DONE_MAX = 80,
 };

@@ -120,19 +120,23 @@ static bool adopt(struct tail_follower *follower)
     bool wait;
     follower->walking = last;
     follower->way = found;
-    memcpy(follower->directory, found->directory, sizeof follower->directory);
+    if (found->reached)
+        memcpy(follower->directory, found->directory, sizeof follower->directory);
     for (unsigned i = 0; i < last->count; i++)
         tail_watches_drop(follower->tail, last->watches[i].watch);
     last->count = 0;
-    tail_missed_take(follower);
+    if (found->reached)
+        tail_missed_take(follower);
+    else
+        tail_missed_wait(follower);
     note_lacks(follower, found);
     tell_trouble(follower, found);
     follower->place_wanted |= !follower->walked; /* that no file is there is worth knowing, too */
     follower->walked = true;
     tail_moved_take_early(follower);
     bool all = tail_moved_adopt(follower, &wait);
-    if (all)
-        wait = adopt_current(follower, found);
+    if (all || !found->reached)
+        wait |= adopt_current(follower, found);
     if (all && !wait && !follower->incomplete)
         tail_missed_done(follower);
     if (all && !wait && !follower->incomplete && follower->place_wanted)
@@ -144,7 +148,7 @@ static bool adopt(struct tail_follower *follower)
         follower->again.wait_ns = 0;
     tail_let_go(follower);
     tail_read(follower);
-    return !all && !wait && !follower->incomplete && !follower->survey_waits;
+    return !all && !wait && !follower->incomplete && !follower->survey_waits && found->reached;
 }
 
 /* Closes what a walk has opened and nobody took. */
@@ -154,6 +158,25 @@ static void close_untaken(struct tail_follower *follower, struct resolution *wal
         hark_os_close_unknown(walked->fd);
     walked->fd = -1;
     tail_moved_close(follower);
+}
+
+/* The start has not found the files of its places, as their directory was not there: now it is.
+ * Nothing was read since, so the start is made once more. Gives: true: it is. */
+static bool start_again(struct tail_follower *follower)
+{
+    struct resolution *found = follower->walking;
+    if (!follower->away || !found->reached)
+        return false;
+    for (unsigned i = 0; i < found->count; i++)
+        tail_watches_drop(follower->tail, found->watches[i].watch);
+    if (found->fd >= 0)
+        tail_watches_drop(follower->tail, found->watch);
+    found->count = 0;
+    close_untaken(follower, found);
+    tail_missed_forget(follower);
+    follower->ready = follower->walked = false;
+    follower->steps->again(follower);
+    return true;
 }
 
 static void walked(struct hark_op *op, int64_t result)
@@ -174,7 +197,7 @@ static void walked(struct hark_op *op, int64_t result)
     } else if (tail->closing || follower->stopped) {
         close_untaken(follower, follower->walking);
         tail_missed_forget(follower);
-    } else {
+    } else if (!start_again(follower)) {
         again |= adopt(follower);
         close_untaken(follower, follower->way);
         if (again)
@@ -193,7 +216,7 @@ static int64_t walk_path(struct hark_op *op)
     follower->walk_ns = survey_now();
     tail_moved_open(follower);
     resolve_path(follower->tail->inotify, follower->path, found);
-    if (follower->survey) {
+    if (follower->survey && found->reached) { /* else the names are those of another directory */
         tail_missed_add_path(follower->survey, found);
         survey_directory(found->directory, found->name, follower->survey);
     }
