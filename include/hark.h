@@ -28,6 +28,7 @@
 #include "hark/stream_name.h"
 #include "hark/timer.h"
 #include "hark/trace.h"
+#include "hark/transport.h"
 #include "hark/tty.h"
 #include "hark/work.h"
 

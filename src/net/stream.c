@@ -55,6 +55,16 @@ static void limit(const struct hark_stream *stream, struct hark_op *op, uint64_t
         hark_op_deadline(op, stream_deadline(stream, timeout_ns));
 }
 
+void hark_transport_limit(struct hark_stream *stream, struct hark_op *op)
+{
+    if (op != &stream->receive)
+        limit(stream, op, stream->options.write_timeout_ns);
+    else if (stream->ending == LINGERING)
+        hark_op_deadline(op, stream->linger_ns);
+    else if (stream->ending != FINISHING)
+        limit(stream, op, stream->options.read_timeout_ns);
+}
+
 /* --- writing --- */
 
 /* Writing has ended badly: once. */
@@ -284,10 +294,7 @@ static void start_receiving(struct hark_stream *stream)
     stream->into = NULL;
     stream->filling = into;
     stream->transport->receive(stream, into, stream->into_count, into ? fill_done : piece_done);
-    if (stream->ending == LINGERING)
-        hark_op_deadline(&stream->receive, stream->linger_ns);
-    else if (stream->ending != FINISHING)
-        limit(stream, &stream->receive, stream->options.read_timeout_ns);
+    hark_transport_limit(stream, &stream->receive);
 }
 
 static void advance_reading(struct hark_stream *stream)

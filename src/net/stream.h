@@ -1,9 +1,9 @@
 /* stream.h - a stream over any transport. Those over sockets, and over two descriptors, are in
- * hark/stream.h; for a filter there is no public way yet. */
+ * hark/stream.h; those of others are in hark/transport.h. */
 #ifndef NET_STREAM_H
 #define NET_STREAM_H
 
-#include "net/transport.h"
+#include "hark/transport.h"
 
 /* As hark_stream_open, over a transport that is open.
  * Owns: the transport and its state are the stream's until `closed`. */

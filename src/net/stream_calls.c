@@ -62,6 +62,18 @@ void hark_stream_open(struct hark_loop *loop, struct hark_stream *stream, int fd
     stream_open_over(loop, stream, &transport_socket, fd, options, events);
 }
 
+void hark_stream_open_over(struct hark_loop *loop, struct hark_stream *stream,
+                           const struct hark_transport *transport, int fd,
+                           const struct hark_stream_options *options,
+                           const struct hark_stream_events *events)
+{
+    check_rule(transport->version == HARK_TRANSPORT_VERSION,
+               "a stream was opened over a transport of an unknown version", NULL, fd);
+    stream_open_over(loop, stream, transport, fd, options, events);
+    if (transport->open)
+        stream_connect(stream);
+}
+
 int hark_stream_open_pair(struct hark_loop *loop, struct hark_stream *stream, int in, int out,
                           const struct hark_stream_options *options,
                           const struct hark_stream_events *events)

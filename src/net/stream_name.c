@@ -4,12 +4,13 @@
  * other, and a timer between them. The stream knows of none of that: its `connect` is a timer that
  * never comes, which is moved to now once there is an outcome. So deadlines and cancels find it
  * there, and however it ends, that is in connected(): the race is over, its winner or no descriptor
- * is the stream's, and the stream goes on as one over a socket.
+ * is the stream's, and the stream goes on as one over a socket, or over a filter of the caller's.
  *
  * What must hold: `in_flight` counts the ops of the race, the stream's `connect` among them, and it
  * is freed by the last of them; each attempt's descriptor is its own until it is closed or given to
  * the stream; nothing begins once the race is over. */
 #include "hark/stream_name.h"
+#include "hark/transport.h"
 #include "net/stream.h"
 #include "net/transport_socket.h"
 
@@ -40,7 +41,8 @@ struct attempt {
 struct race {
     struct hark_transport transport;
     struct hark_stream *stream;
-    hark_done *done; /* the stream's */
+    const struct hark_transport *after; /* what the stream goes on over */
+    hark_done *done;                    /* the stream's */
     struct hark_loop *loop;
     struct hark_lookup lookup;
     struct hark_op next; /* when another attempt is due */
@@ -147,7 +149,7 @@ static void connected(struct hark_op *op, int64_t result)
         result = race->error;
     if (!race->over)
         stop(race);
-    stream->transport = &transport_socket;
+    const struct hark_transport *after = stream->transport = race->after;
     stream->fd = -1;
     if (race->winner && result >= 0) {
         stream->fd = race->winner->fd;
@@ -157,7 +159,10 @@ static void connected(struct hark_op *op, int64_t result)
     }
     race->stream = NULL;
     release(race);
-    done(op, result); /* the last: the stream may be gone */
+    if (result < 0 || after == &transport_socket || !after->open)
+        done(op, result); /* the last: the stream may be gone */
+    else
+        after->open(stream, done);
 }
 
 /* --- attempts --- */
@@ -296,12 +301,13 @@ static void open_race(struct hark_stream *stream, hark_done *done)
     }
 }
 
-/* Closed while it connects: connected() lets go of all that there is. */
+/* Closed while it connects: connected() lets go of all that there is. A filter has a state of its
+ * own: it is closed next. */
 static bool close_race(struct hark_stream *stream, hark_done *done)
 {
     hark_cancel(&stream->connect);
     hark_defer(stream->loop, &stream->close, done);
-    return false;
+    return race_of(stream)->after != &transport_socket;
 }
 
 static uint64_t delay_of(const struct hark_stream_name *name)
@@ -323,7 +329,8 @@ static struct race *make_race(struct hark_loop *loop, const struct hark_stream_n
     struct race *race = calloc(1, sizeof *race + host + service);
     if (!race)
         return NULL;
-    race->transport = (struct hark_transport){.open = open_race, .close = close_race};
+    race->transport = (struct hark_transport){
+        .version = HARK_TRANSPORT_VERSION, .open = open_race, .close = close_race};
     race->loop = loop;
     race->delay_ns = delay_of(name);
     race->family = name->family;
@@ -343,8 +350,9 @@ static struct race *make_race(struct hark_loop *loop, const struct hark_stream_n
     return NULL;
 }
 
-int hark_stream_connect_name(struct hark_loop *loop, struct hark_stream *stream,
+int hark_stream_connect_over(struct hark_loop *loop, struct hark_stream *stream,
                              const struct hark_stream_name *name,
+                             const struct hark_transport *transport,
                              const struct hark_stream_options *options,
                              const struct hark_stream_events *events)
 {
@@ -352,7 +360,16 @@ int hark_stream_connect_name(struct hark_loop *loop, struct hark_stream *stream,
     if (!race)
         return -ENOMEM;
     race->stream = stream;
+    race->after = transport;
     stream_open_over(loop, stream, &race->transport, -1, options, events);
     stream_connect(stream);
     return 0;
+}
+
+int hark_stream_connect_name(struct hark_loop *loop, struct hark_stream *stream,
+                             const struct hark_stream_name *name,
+                             const struct hark_stream_options *options,
+                             const struct hark_stream_events *events)
+{
+    return hark_stream_connect_over(loop, stream, name, &transport_socket, options, events);
 }

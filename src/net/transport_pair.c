@@ -122,6 +122,7 @@ int transport_pair_create(int in, int out, const struct hark_transport **out_tra
     if (!pair)
         return -ENOMEM;
     pair->transport = (struct hark_transport){
+        .version = HARK_TRANSPORT_VERSION,
         .receive = receive,
         .send = send_message,
         .end = end,

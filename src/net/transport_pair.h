@@ -3,7 +3,7 @@
 #ifndef NET_TRANSPORT_PAIR_H
 #define NET_TRANSPORT_PAIR_H
 
-#include "net/transport.h"
+#include "hark/transport.h"
 
 enum { TRANSPORT_PAIR_BYTES = 16384 };
 

@@ -62,6 +62,7 @@ static void watch(struct hark_stream *stream, hark_done *done)
 }
 
 const struct hark_transport transport_socket = {
+    .version = HARK_TRANSPORT_VERSION,
     .open = open_socket,
     .receive = receive,
     .send = send_message,

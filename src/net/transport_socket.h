@@ -2,7 +2,7 @@
 #ifndef NET_TRANSPORT_SOCKET_H
 #define NET_TRANSPORT_SOCKET_H
 
-#include "net/transport.h"
+#include "hark/transport.h"
 
 extern const struct hark_transport transport_socket;
 

@@ -1,0 +1,27 @@
+/* sessions.h - what a client remembers of servers, to resume a session: one for each name, of the
+ * newest names. Each is used once (RFC 8446, C.4). */
+#ifndef TLS_SESSIONS_H
+#define TLS_SESSIONS_H
+
+#include <openssl/ssl.h>
+
+enum { SESSIONS_MAX = 64 };
+
+struct sessions {
+    struct {
+        char *name;
+        SSL_SESSION *session;
+    } row[SESSIONS_MAX];
+    unsigned next; /* which is forgotten next */
+};
+
+/* Keeps a session, which is the cache's from here on. Without memory it is forgotten. */
+void sessions_put(struct sessions *sessions, const char *name, SSL_SESSION *session);
+
+/* Takes the session of a name out.
+ * Gives: NULL: there is none; else it is the caller's, to be given to SSL_SESSION_free. */
+SSL_SESSION *sessions_take(struct sessions *sessions, const char *name);
+
+void sessions_clear(struct sessions *sessions);
+
+#endif
