@@ -141,9 +141,9 @@ struct hark_tls_reload {
  * after an error tls is as it was.
  * Takes: done: called from hark_run with 0 or a negative errno of either.
  * Owns: reload, tls, options and all that they point to are the library's until `done`. */
-HARK_API void hark_tls_reload(struct hark_loop *loop, struct hark_tls_reload *reload,
-                              struct hark_tls *tls, const struct hark_tls_options *options,
-                              void (*done)(struct hark_tls_reload *reload, int error));
+HARK_API void hark_tls_reload_start(struct hark_loop *loop, struct hark_tls_reload *reload,
+                                    struct hark_tls *tls, const struct hark_tls_options *options,
+                                    void (*done)(struct hark_tls_reload *reload, int error));
 
 /* TLS on a connected socket, as hark_stream_open: one that a server has accepted; or, for a client,
  * one that was connected otherwise, or has spoken in plain before (STARTTLS). The handshake begins
@@ -191,7 +191,8 @@ HARK_API bool hark_tls_resumed(const struct hark_stream *stream);
 /* The certificate that the peer has shown; of a resumed session the one shown then.
  * Gives: 0.
  * Fails: -ENOENT it has shown none. */
-HARK_API int hark_tls_peer(const struct hark_stream *stream, struct hark_tls_peer *out_peer);
+HARK_API int hark_tls_peer_certificate(const struct hark_stream *stream,
+                                       struct hark_tls_peer *out_peer);
 
 /* OpenSSL's object of a stream, an SSL *, to ask it for what is not here. Reading, writing and
  * shutting down stay the stream's.

@@ -24,6 +24,9 @@ struct connection *connection_create(struct hark_tls *tls, struct hark_stream *s
 
 void connection_destroy(struct connection *connection)
 {
+    /* Else OpenSSL takes it that a session is spoilt when we have closed without close_notify. */
+    if (connection->ssl && !connection->why.text[0])
+        SSL_set_shutdown(connection->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     SSL_free(connection->ssl);
     SSL_SESSION_free(connection->session);
     settings_release(connection->settings);

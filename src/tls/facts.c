@@ -79,7 +79,7 @@ static int64_t seconds_of(const ASN1_TIME *time)
     return known ? (int64_t)days * 86400 + seconds : 0;
 }
 
-int hark_tls_peer(const struct hark_stream *stream, struct hark_tls_peer *out_peer)
+int hark_tls_peer_certificate(const struct hark_stream *stream, struct hark_tls_peer *out_peer)
 {
     const SSL *ssl = hark_tls_ssl(stream);
     X509 *certificate = ssl ? SSL_get0_peer_certificate(ssl) : NULL;

@@ -112,26 +112,41 @@ static const char *advice_of(int reason)
     }
 }
 
+/* What is on OpenSSL's list, which is emptied: whether a certificate was refused, or memory lacked;
+ * and the first reason of TLS's, or else the first of all. */
+struct reasons {
+    bool refused, no_memory;
+    unsigned long code;
+};
+
+static struct reasons take_reasons(void)
+{
+    struct reasons reasons = {0};
+    unsigned long code;
+    while ((code = ERR_get_error())) {
+        bool of_tls = ERR_GET_LIB(code) == ERR_LIB_SSL && ERR_GET_REASON(code) < ERR_RFLAG_COMMON;
+        bool better = of_tls && ERR_GET_LIB(reasons.code) != ERR_LIB_SSL;
+        if (!reasons.code || better)
+            reasons.code = code;
+        reasons.no_memory |= ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE;
+        reasons.refused |= of_tls && ERR_GET_REASON(code) == SSL_R_CERTIFICATE_VERIFY_FAILED;
+    }
+    return reasons;
+}
+
 int fault_of(SSL *ssl, const char *doing, const char *with, struct hark_tls_error *out)
 {
-    char text[REASON_BYTES];
-    unsigned long code = ERR_peek_error();
-    int reason = ERR_GET_REASON(code);
-    bool of_tls = ERR_GET_LIB(code) == ERR_LIB_SSL;
-    if (of_tls && reason == SSL_R_CERTIFICATE_VERIFY_FAILED) {
-        ERR_clear_error();
-        return certificate_refused(ssl, with, out);
-    }
-    if (reason == ERR_R_MALLOC_FAILURE) {
-        ERR_clear_error();
+    struct reasons reasons = take_reasons();
+    int reason = ERR_GET_REASON(reasons.code);
+    bool of_tls = ERR_GET_LIB(reasons.code) == ERR_LIB_SSL;
+    if (reasons.no_memory)
         return fault_say(out, -ENOMEM, "TLS with %s: %s: no memory", with, doing);
-    }
+    if (reasons.refused)
+        return certificate_refused(ssl, with, out);
     const char *advice = of_tls ? advice_of(reason) : NULL;
-    const char *words = code ? ERR_reason_error_string(code) : NULL;
-    snprintf(text, sizeof text, "%s", words ? words : "the connection is broken");
-    ERR_clear_error();
+    const char *words = reasons.code ? ERR_reason_error_string(reasons.code) : NULL;
     bool theirs = of_tls && reason >= SSL_AD_REASON_OFFSET;
     return fault_say(out, -EPROTO, "TLS with %s: %s: %s%s%s%s", with, doing,
-                     theirs ? "it has refused: " : "", text, advice ? "; " : "",
-                     advice ? advice : "");
+                     theirs ? "it has refused: " : "", words ? words : "the connection is broken",
+                     advice ? "; " : "", advice ? advice : "");
 }

@@ -21,9 +21,9 @@ static void made(struct hark_op *op, int64_t result)
     reload->done(reload, (int)result);
 }
 
-void hark_tls_reload(struct hark_loop *loop, struct hark_tls_reload *reload, struct hark_tls *tls,
-                     const struct hark_tls_options *options,
-                     void (*done)(struct hark_tls_reload *reload, int error))
+void hark_tls_reload_start(struct hark_loop *loop, struct hark_tls_reload *reload,
+                           struct hark_tls *tls, const struct hark_tls_options *options,
+                           void (*done)(struct hark_tls_reload *reload, int error))
 {
     reload->tls = tls;
     reload->fresh = NULL;

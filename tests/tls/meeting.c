@@ -75,6 +75,7 @@ void meeting_begin(struct hark_loop *loop, struct meeting *meeting,
     assert_result(meeting->server.connected_error, 0);
 }
 
+/* One that was never open, or is closed, has its state at 0. */
 static void forget(struct witness *witness)
 {
     struct hark_stream stream = witness->stream;
@@ -84,9 +85,9 @@ static void forget(struct witness *witness)
 
 void meeting_part(struct hark_loop *loop, struct meeting *meeting)
 {
-    if (!meeting->client.closed)
+    if (meeting->client.stream.opening)
         witness_close(loop, &meeting->client);
-    if (!meeting->server.closed)
+    if (meeting->server.stream.opening)
         witness_close(loop, &meeting->server);
     forget(&meeting->client);
     forget(&meeting->server);
