@@ -217,6 +217,72 @@ BACKEND_TEST(file_that_cannot_be_read_is_tried_again)
     server_close(&server);
 }
 
+/* --- a disk that does not give a file --- */
+
+static int descriptor_of_f(void)
+{
+    char directory[4096];
+    snprintf(directory, sizeof directory, "%s", harness_path("f"));
+    *strrchr(directory, '/') = '\0';
+    return descriptor_of(directory, "f");
+}
+
+/* A file that was read in part is rotated while its reads fail so many times. */
+static struct server rotate_while_reads_fail(struct hark_loop *loop, uint64_t times, int *out_fault)
+{
+    struct server server = follow(loop, "one\n");
+    wait_for_state(&server, "following");
+    *out_fault = FAULT(.calls = "kernel_preadv2 kernel_preadv kernel_pread",
+                       .fd = descriptor_of_f(), .error = -EIO, .times = times);
+    append_file("f", "two\n");
+    rename_file("f", "f.1");
+    append_file("f", "three\n");
+    return server;
+}
+
+BACKEND_TEST(rotated_file_that_cannot_be_read_for_good_is_named_and_the_next_one_read)
+{
+    int fault;
+    not_on_uring();
+    struct server server = rotate_while_reads_fail(loop, FAULT_FOR_EVER, &fault);
+    wait_until_read(&server, 2);
+    fault_end(fault);
+    ASSERT_LINES(&server, "one", "three");
+    assert_true(reported("f.1 from byte 4 on"));
+    assert_true(reported("are lost"));
+    server_close(&server);
+    EXPECT_AT_START(loop, "one", "three");
+}
+
+BACKEND_TEST(rotated_file_that_can_be_read_before_it_is_given_up_is_read_whole)
+{
+    int fault;
+    not_on_uring();
+    struct server server = rotate_while_reads_fail(loop, 4, &fault);
+    wait_until_read(&server, 3);
+    fault_end(fault);
+    assert_false(reported("are lost"));
+    CLOSE_WITH(&server, "one", "two", "three");
+}
+
+/* What is looked at is read by another call than what is followed. */
+BACKEND_TEST(copy_that_cannot_be_read_for_good_is_named_and_passed_over)
+{
+    struct server server = follow(loop, "one\n");
+    wait_for_state(&server, "following");
+    int fault = FAULT(.calls = "kernel_pread", .error = -EIO, .times = FAULT_FOR_EVER);
+    append_file("f", "two\n");
+    copy_file("f", "f.1");
+    cut_file("f");
+    append_file("f", "three\n");
+    wait_until_read(&server, 2);
+    fault_end(fault);
+    ASSERT_LINES(&server, "one", "three");
+    assert_true(reported("cannot be read (f.1)"));
+    server_close(&server);
+    EXPECT_AT_START(loop, "one", "three");
+}
+
 /* --- what stands in the place of a place --- */
 
 /* Puts another file into the place of a place, by a link, and opens the tail. */

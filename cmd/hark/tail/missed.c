@@ -84,6 +84,9 @@ struct survey *tail_missed_begin(struct tail_follower *follower)
         return NULL;
     }
     survey->since_ns = follower->looked_ns;
+    survey->passes_over =
+        follower->survey_failed_ns && hark_now(follower->tail->loop) - follower->survey_failed_ns >=
+                                          TAIL_PATIENCE * follower->tail->retry_ns;
     survey->done_count = follower->done_count;
     memcpy(survey->done, follower->done, follower->done_count * sizeof *survey->done);
     for (const struct tail_source *source = follower->oldest; source; source = source->newer)
@@ -189,6 +192,11 @@ static void tell_survey(struct tail_follower *follower, const struct survey *sur
                   "%u packed files were made unseen (%s): lines in them that were not read yet are "
                   "passed over",
                   survey->packed, survey->packed_name);
+    if (survey->failed)
+        tail_tell(follower, LOG_ERROR,
+                  "%u rotated files cannot be read (%s): %s, for too long: they are passed over, "
+                  "and lines in them are lost: check the disk",
+                  survey->failed, survey->failed_name, why(-EIO));
     if (survey->copies)
         tail_tell(follower, LOG_NOTE,
                   "%u files are passed over (%s): by their bytes they are copies of what is read",
@@ -346,6 +354,15 @@ static void take(struct tail_follower *follower, struct survey *survey)
                                                     survey->known[i].place.born_ns};
 }
 
+/* Since when the disk fails: from a survey that did to the first that is whole. */
+static void note_failure(struct tail_follower *follower, const struct survey *survey)
+{
+    if (survey->error == -EIO && follower->survey_failed_ns == 0)
+        follower->survey_failed_ns = hark_now(follower->tail->loop);
+    else if (survey->error == 0 && survey->failed == 0)
+        follower->survey_failed_ns = 0;
+}
+
 void tail_missed_take(struct tail_follower *follower)
 {
     struct survey *survey = follower->survey;
@@ -354,7 +371,8 @@ void tail_missed_take(struct tail_follower *follower)
         return;
     }
     int error = survey->error;
-    if (again_may_help(error)) {
+    note_failure(follower, survey);
+    if (again_may_help(error) && !(error == -EIO && survey->passes_over)) {
         follower->lacks = error;
         follower->survey_wanted = true;
     } else if (survey->is_void) {

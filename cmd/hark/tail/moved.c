@@ -139,14 +139,27 @@ static void make_room(struct tail_follower *follower)
     follower->survey_wanted = true;
 }
 
+/* Whether others have waited for long enough behind a name, the first of them, whose file
+ * the disk does not give. */
+static bool is_given_up(const struct tail_follower *follower, struct tail_moved *moved, int error)
+{
+    uint64_t now_ns = hark_now(follower->tail->loop);
+    if (error != -EIO)
+        return false;
+    if (moved->failed_ns == 0)
+        moved->failed_ns = now_ns;
+    return now_ns - moved->failed_ns >= TAIL_PATIENCE * follower->tail->retry_ns;
+}
+
 /* Takes a renamed file over, as one that is no longer at the path. Gives: false: it has to wait
- * until there is room. */
-static bool take_moved(struct tail_follower *follower, struct tail_moved_file *opened)
+ * until there is room, or the disk gives it. */
+static bool take_moved(struct tail_follower *follower, struct tail_moved *first,
+                       struct tail_moved_file *opened)
 {
     struct resolve_file *file = &opened->file;
     const struct tail_moved *moved = &opened->moved;
     struct tail_source *source;
-    if (again_may_help(file->fd))
+    if (again_may_help(file->fd) && !is_given_up(follower, first, file->fd))
         return false;
     bool other =
         moved->inode && (file->fd == -ENOENT || (file->fd >= 0 && file->inode != moved->inode));
@@ -200,7 +213,7 @@ bool tail_moved_adopt(struct tail_follower *follower, bool *out_wait)
     *out_wait = false;
     while (!follower->survey_wanted && taken < follower->opening_count &&
            !follower->moved[taken].again && !*out_wait) {
-        *out_wait = !take_moved(follower, &follower->opening[taken]);
+        *out_wait = !take_moved(follower, &follower->moved[taken], &follower->opening[taken]);
         taken += !*out_wait;
     }
     follower->moved_count -= taken;

@@ -15,11 +15,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/say.h"
 #include "tail/later.h"
+#include "tail/places.h"
 #include "tail/publish.h"
 #include "tail/source.h"
 #include "tail/tell.h"
@@ -74,11 +77,60 @@ static void begin_anew(struct tail_follower *follower, struct tail_source *sourc
     hold(follower, source);
 }
 
+/* The name that an open file has now; procfs tells it without a disk. */
+static void name_of(const struct tail_source *source, char *name, size_t room)
+{
+    char link[64];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", source->fd);
+    int64_t count = hark_os_readlinkat(AT_FDCWD, link, name, room - 1);
+    if (count > 0)
+        name[count] = '\0';
+    else
+        snprintf(name, room, "its file with inode number %" PRIu64, source->inode);
+}
+
+/* Whether others have waited for long enough behind a file that the disk does not give. The one at
+ * the path is waited for: nothing comes after it. */
+static bool is_given_up(struct tail_source *source, int64_t error)
+{
+    const struct tail *tail = source->follower->tail;
+    uint64_t now_ns = hark_now(tail->loop);
+    if (error != -EIO)
+        return false;
+    if (source->failed_ns == 0)
+        source->failed_ns = now_ns;
+    return source->newer && now_ns - source->failed_ns >= TAIL_PATIENCE * tail->retry_ns;
+}
+
+/* What is left of it is lost: that is told, and the next file is read. */
+static void give_up(struct tail_follower *follower, struct tail_source *source, int64_t error)
+{
+    char name[PATH_MAX];
+    name_of(source, name, sizeof name);
+    tail_tell(follower, LOG_ERROR,
+              "cannot read %s from byte %" PRIu64 " on: %s, for too long: its lines from there on "
+              "are lost, and the next file is read: check the disk",
+              name, source->offset, why(error));
+    follower->read_told = 0;
+    follower->busy = false;
+    follower->again.wait_ns = 0;
+    tail_source_finish(source);
+    tail_places_record(follower);
+    tail_read(follower);
+}
+
 /* The file stays the next to be read: nothing that came later goes before it. */
 static void cannot_read(struct tail_follower *follower, int64_t error)
 {
-    if (follower->read_told != (int)error)
-        tail_tell(follower, LOG_ERROR, "cannot read it: %s: trying again", why(error));
+    char name[PATH_MAX];
+    if (is_given_up(follower->reading, error))
+        return give_up(follower, follower->reading, error);
+    if (follower->read_told != (int)error) {
+        name_of(follower->reading, name, sizeof name);
+        tail_tell(follower, LOG_ERROR,
+                  "cannot read %s from byte %" PRIu64 " on: %s: trying again%s", name,
+                  follower->reading->offset, why(error), error == -EIO ? ": check the disk" : "");
+    }
     follower->read_told = (int)error;
     follower->reading->dirty = true;
     follower->reading = NULL;
@@ -205,6 +257,7 @@ static void take_bytes(struct tail_follower *follower, size_t count)
 {
     struct tail_buffer *buffer = &follower->buffer;
     follower->read_told = 0;
+    follower->reading->failed_ns = 0;
     if (!follower->lacks)
         follower->again.wait_ns = 0;
     note_first(follower->reading, buffer->block + SPLIT_MARK_BYTES_MAX + buffer->count, count,

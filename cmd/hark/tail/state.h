@@ -51,15 +51,18 @@ enum {
     TAIL_EARLY_MAX = 64,  /* renamings kept during a walk */
     TAIL_DONE_MAX = 64,   /* files that are done with and kept in mind */
     TAIL_RECORDS_NAME_BYTES = 32,
+    TAIL_PATIENCE = 150, /* times the first wait: for so long a disk that fails is waited for where
+                            other files wait behind one */
 };
 
 /* A file that stood at the path and was renamed, maybe before it could be opened: inotify told its
  * new name, or a look at all names did. */
 struct tail_moved {
     char name[RESOLVE_NAME_BYTES];
-    bool again;     /* it was renamed once more while it was being opened */
-    bool goes_on;   /* at the place */
-    uint64_t inode; /* of the file that a survey saw; 0: whatever has the name */
+    bool again;         /* it was renamed once more while it was being opened */
+    bool goes_on;       /* at the place */
+    uint64_t failed_ns; /* since when the disk does not give it; 0: it was not tried */
+    uint64_t inode;     /* of the file that a survey saw; 0: whatever has the name */
     struct position_place place;
 };
 
@@ -94,10 +97,11 @@ struct tail_source {
     int watch;
     uint64_t device, inode;
     int64_t born_ns;
-    uint64_t offset;  /* of the first byte that is not published */
-    uint32_t skip;    /* units that the last process has published */
-    uint64_t left_ns; /* when it was no longer at the path, or has grown after that */
-    uint32_t part;    /* parts of the line at the offset that are published */
+    uint64_t offset;    /* of the first byte that is not published */
+    uint32_t skip;      /* units that the last process has published */
+    uint64_t failed_ns; /* since when it cannot be read; 0: it can */
+    uint64_t left_ns;   /* when it was no longer at the path, or has grown after that */
+    uint32_t part;      /* parts of the line at the offset that are published */
     uint32_t first_count;
     uint32_t last_count;
     bool dirty;    /* it may have grown */
@@ -214,7 +218,8 @@ struct tail_follower {
     int64_t surveyed_ns;       /* when the last look at all names began; 0: its files are open */
     struct position_done seen; /* stood at the path then, and was not open; inode 0: none */
     int64_t undecided_ns; /* no file that it could not decide about is older; 0: there is none */
-    int survey_told;      /* the last trouble with it that was reported */
+    uint64_t survey_failed_ns; /* since when the disk fails in it; 0: it does not */
+    int survey_told;           /* the last trouble with it that was reported */
     unsigned unreadable_told;
 
     /* source.c, let_go.c */

@@ -236,8 +236,9 @@ struct candidate {
     struct stat status;
     int64_t born_ns;
     struct survey_file file;
-    bool fresh; /* it is one of the fresh ones, */
-    bool cut;   /* or one that was cut, and is not open */
+    bool fresh;  /* it is one of the fresh ones, */
+    bool cut;    /* or one that was cut, and is not open */
+    bool failed; /* the disk does not give it, and it is passed over */
 };
 
 /* Whether an inode's number and birth are those of a place. */
@@ -291,17 +292,26 @@ static void add_done(struct survey *survey, const struct candidate *looked)
             (struct position_done){looked->file.inode, looked->born_ns};
 }
 
+/* A file cannot be read: is it passed over, or are all looked at again? */
+static void note_failure(struct survey *survey, struct candidate *looked, int error)
+{
+    if (error == -EIO && survey->passes_over)
+        looked->failed = true;
+    else
+        note_error(survey, error);
+}
+
 /* Of which file, that is gone or was cut, this one is a copy. Gives: -1: of none. */
-static int copy_of(struct survey *survey, int fd)
+static int copy_of(struct survey *survey, struct candidate *looked)
 {
     char first[POSITION_FIRST_BYTES], last[POSITION_LAST_BYTES];
     for (unsigned i = 0; i < survey->known_count; i++) {
         const struct survey_known *known = &survey->known[i];
         if (known->fd >= 0 || known->read || !known->place.first_count)
             continue;
-        int result = survey_begins_as(fd, &known->place, first, last);
+        int result = survey_begins_as(looked->fd, &known->place, first, last);
         if (result < 0)
-            note_error(survey, result);
+            note_failure(survey, looked, result);
         else if (result)
             return (int)i;
     }
@@ -323,7 +333,7 @@ static void take_copy(struct survey *survey, struct candidate *looked)
 
 /* Of which open file this one is a copy: then nothing in it is new. One of which nothing was read
  * has copies at the path alone, and those are younger than it. Gives: -1: of none. */
-static int open_copy_of(struct survey *survey, const struct candidate *looked)
+static int open_copy_of(struct survey *survey, struct candidate *looked)
 {
     for (unsigned i = 0; i < survey->known_count; i++) {
         const struct survey_known *known = &survey->known[i];
@@ -331,8 +341,12 @@ static int open_copy_of(struct survey *survey, const struct candidate *looked)
             is_same_file(&known->place, looked->file.inode, looked->born_ns))
             continue;
         int result = is_copy(looked->fd, &looked->status, known->fd);
+        /* Compared with itself it tells whether it was the other one that could not be read. */
+        if (result == -EIO && survey->passes_over &&
+            is_copy(looked->fd, &looked->status, looked->fd) >= 0)
+            continue;
         if (result < 0)
-            note_error(survey, result);
+            note_failure(survey, looked, result);
         else if (result)
             return (int)i;
     }
@@ -355,6 +369,16 @@ static void pass_over(struct survey *survey, const struct candidate *looked, int
         memcpy(survey->copy_name, looked->file.name, sizeof looked->file.name);
 }
 
+/* One that is open fails where it is read. Another one is told of if it may be new. */
+static void pass_over_failed(struct survey *survey, const struct candidate *looked, bool is_new)
+{
+    if (looked->file.self >= 0 || !(is_new || looked->cut))
+        return;
+    add_done(survey, looked);
+    if (survey->failed++ == 0)
+        memcpy(survey->failed_name, looked->file.name, sizeof looked->file.name);
+}
+
 /* Decides about one file. */
 static void decide(struct survey *survey, struct candidate *looked, bool packed)
 {
@@ -372,9 +396,11 @@ static void decide(struct survey *survey, struct candidate *looked, bool packed)
             add_done(survey, looked);
         return;
     }
-    file->known = copy_of(survey, looked->fd);
+    file->known = copy_of(survey, looked);
     if (file->known >= 0)
         return take_copy(survey, looked);
+    if (looked->failed)
+        return pass_over_failed(survey, looked, is_new);
     if (looked->cut &&
         !is_done(survey, looked)) /* it holds what was written since, and was renamed after that */
         file->since_ns = file->written_ns;
@@ -383,6 +409,8 @@ static void decide(struct survey *survey, struct candidate *looked, bool packed)
     int copied = open_copy_of(survey, looked);
     if (copied >= 0)
         return pass_over(survey, looked, copied);
+    if (looked->failed)
+        return pass_over_failed(survey, looked, is_new);
     insert(survey, file);
 }
 
@@ -419,7 +447,7 @@ static void look_through(struct survey *survey, const char *directory, const cha
         if (fd >= 0) {
             look_at(survey, fd, entry.name, packed);
             hark_os_close_unknown(fd);
-        } else if (again_may_help(fd)) {
+        } else if (again_may_help(fd) && !(fd == -EIO && survey->passes_over)) {
             note_error(survey, fd);
         } else if (fd != -ENOENT && fd != -ELOOP && survey->unreadable++ == 0) {
             snprintf(survey->unreadable_name, sizeof survey->unreadable_name, "%s", entry.name);
@@ -456,7 +484,7 @@ static void find_cut(struct survey *survey)
         if (known->fd < 0)
             continue;
         int result = survey_begins_as(known->fd, &known->place, first, last);
-        if (result < 0)
+        if (result < 0 && !(result == -EIO && survey->passes_over))
             note_error(survey, result);
         known->cut = result == 0;
         survey->is_void |= known->cut;

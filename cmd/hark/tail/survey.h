@@ -65,6 +65,8 @@ struct survey {
     unsigned told_count;
     struct position_done done[SURVEY_DONE_MAX]; /* done with; out: and passed over */
     unsigned done_count;
+    bool passes_over; /* files that the disk does not give are passed over: it has failed for too
+                         long */
     /* Out: */
     int error; /* the directory, or a file in it, cannot be read, the file for now: a negative errno
                 */
@@ -75,10 +77,10 @@ struct survey {
     bool is_void;         /* a file was cut: one of the known tells which */
     int64_t undecided_ns; /* when the oldest copy came of a file of which nothing was read: whether
                              it is to be read is known once that was; 0: there is none */
-    unsigned packed, unreadable;
-    unsigned copies; /* of what is open, passed over */
+    unsigned packed, unreadable, failed; /* failed: passed over */
+    unsigned copies;                     /* of what is open, passed over */
     char packed_name[SURVEY_NAME_BYTES], unreadable_name[SURVEY_NAME_BYTES],
-        copy_name[SURVEY_NAME_BYTES];
+        copy_name[SURVEY_NAME_BYTES], failed_name[SURVEY_NAME_BYTES];
 };
 
 /* Whether rotation may give such a name to a file: the name with numbers, dates or words such as
