@@ -247,8 +247,9 @@ HARK_API void hark_sim_tell(const struct hark_sim *world, int fd, size_t most);
 HARK_API void hark_sim_tell_threads(const struct hark_sim *world, int fd);
 
 /* Records the stages of all requests of all loops that are made from here on (hark/trace.h), each
- * loop in a file of the real machine: `hark trace --read DIRECTORY` shows them as a table, as a
- * page and as a picture, in the world's time, and also what was recorded before the program aborts.
+ * loop in a file of the real machine, and what the kernel does for them in one more: `hark trace
+ * --read DIRECTORY` shows them as a table, as a page and as a picture, in the world's time, and
+ * also what was recorded before the program aborts.
  * The run is the same as without, to its hash: no process can tell that it is looked at.
  * Takes: directory: of the real machine, made if it is not there; what an earlier world has left
  *   there, and another one's that is recorded there too, is removed. A process that calls

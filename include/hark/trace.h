@@ -19,7 +19,7 @@
  * has gained or lost in 128 us.
  *
  * Stages 4 and 5, the device and its interrupt, are the kernel's: `hark trace` joins them from the
- * kernel's own tracepoints.
+ * kernel's own tracepoints, or from what a simulated kernel tells in their place.
  */
 #ifndef HARK_TRACE_H
 #define HARK_TRACE_H
@@ -139,6 +139,46 @@ enum { HARK_TRACE_NOTE = 1 };
  * Gives: NULL if the loop does not record. It stays until the recording ends, which one that was
  *   turned on from outside, or that yields, may do between two callbacks. */
 HARK_API const struct hark_trace_ring *hark_loop_trace(const struct hark_loop *loop);
+
+/* What the kernel of a simulated world tells of stages 4 and 5 (hark_sim_trace), in the terms of
+ * Linux's tracepoints. Behind each: what stands in number, context, device, length, value, text. */
+enum hark_trace_kernel_what {
+    HARK_TRACE_KERNEL_SUBMIT,        /* user_data, ring, , opcode */
+    HARK_TRACE_KERNEL_QUEUE_WORK,    /* user_data, ring */
+    HARK_TRACE_KERNEL_POLL_ARM,      /* user_data, ring */
+    HARK_TRACE_KERNEL_TASK_ADD,      /* user_data, ring */
+    HARK_TRACE_KERNEL_COMPLETE,      /* user_data, ring, , , result */
+    HARK_TRACE_KERNEL_RING_WAIT,     /* , ring */
+    HARK_TRACE_KERNEL_BLOCK_QUEUE,   /* sector, , disk, sectors, 'R', 'W' or 'F', process */
+    HARK_TRACE_KERNEL_BLOCK_ISSUE,   /* sector, , disk, sectors, , "R", "W" or "FF" */
+    HARK_TRACE_KERNEL_BLOCK_DONE,    /* sector, , disk, sectors, error, as with issue */
+    HARK_TRACE_KERNEL_IRQ_ENTRY,     /* interrupt, , , , , its name */
+    HARK_TRACE_KERNEL_IRQ_EXIT,      /* interrupt */
+    HARK_TRACE_KERNEL_SOFTIRQ_RAISE, /* vector */
+    HARK_TRACE_KERNEL_SOFTIRQ_ENTRY, /* vector */
+    HARK_TRACE_KERNEL_SOFTIRQ_EXIT,  /* vector */
+    HARK_TRACE_KERNEL_RECEIVE,       /* , , , bytes, , network device */
+    HARK_TRACE_KERNEL_WAKING,        /* thread that is woken */
+    HARK_TRACE_KERNEL_SWITCH,        /* thread that runs now */
+    HARK_TRACE_KERNEL_WORK_BEGIN,    /* user_data, ring: a worker begins; of no tracepoint */
+    HARK_TRACE_KERNEL_WORK_END,      /* user_data, ring: it is done */
+};
+
+/* One of these; they stand in the file hark-kernel.events behind a struct hark_trace_ring, whose
+ * magic is "harkkrn1", not wholly in the order of their times. Disks have no sectors there: the
+ * number of sectors that were asked for before stands for the place. */
+struct hark_trace_kernel_event {
+    uint64_t time_ns; /* CLOCK_MONOTONIC of the world */
+    uint64_t number;
+    uint64_t context;
+    uint64_t device; /* the number of the machine whose disk it is: a minor number of major 0 */
+    int32_t cpu;     /* the number of the machine, less one */
+    int32_t thread;  /* that ran; 0: none */
+    uint32_t length;
+    int32_t value;
+    uint32_t what; /* enum hark_trace_kernel_what */
+    char text[20];
+};
 
 /* Takes events out of a ring, oldest first. The ring may be written to meanwhile, also by another
  * process: what it hands out is whole.

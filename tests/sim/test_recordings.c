@@ -279,3 +279,153 @@ TEST(what_an_earlier_world_has_left_in_the_directory_goes_and_nothing_else)
     assert_int_equal(hark_sim_trace(world, harness_path("no/where")), -ENOENT);
     hark_sim_destroy(world);
 }
+
+/* --- stages 4 and 5 --- */
+
+struct kernel_events {
+    const struct hark_trace_ring *ring;
+    size_t bytes;
+};
+
+static const struct hark_trace_kernel_event *event_at(const struct kernel_events *all, uint64_t at)
+{
+    const char *first = (const char *)all->ring + all->ring->header_bytes;
+    return (const struct hark_trace_kernel_event *)(const void *)first + at;
+}
+
+/* The first of that kind with that number, of any where it is UINT64_MAX. Gives: NULL: none. */
+static const struct hark_trace_kernel_event *told(const struct kernel_events *all,
+                                                  enum hark_trace_kernel_what what, uint64_t number)
+{
+    for (uint64_t i = 0; i < all->ring->written; i++) {
+        const struct hark_trace_kernel_event *event = event_at(all, i);
+        if (event->what == what && (number == UINT64_MAX || event->number == number))
+            return event;
+    }
+    return NULL;
+}
+
+static struct kernel_events read_kernel(const char *path)
+{
+    struct stat status;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_int_equal(fstat(fd, &status), 0);
+    struct kernel_events all = {.bytes = (size_t)status.st_size};
+    void *memory = mmap(NULL, all.bytes, PROT_READ, MAP_SHARED, fd, 0);
+    assert_true(memory != MAP_FAILED);
+    close(fd);
+    all.ring = memory;
+    assert_memory_equal(all.ring->magic, "harkkrn1", 8);
+    assert_true(all.ring->written > 0 && all.ring->written <= all.ring->capacity);
+    return all;
+}
+
+enum { PORT_TOLD = 7000 };
+
+/* Receives what comes from the other machine, and syncs a file. */
+static int receive_and_sync(void *argument)
+{
+    struct peer *peer = argument;
+    struct sockaddr_in own = {.sin_family = AF_INET, .sin_port = htons(PORT_TOLD)};
+    if (hark_loop_create(NULL, &peer->loop) < 0)
+        return 1;
+    int file = open("/tmp/told", O_RDWR | O_CREAT, 0600);
+    peer->fd = socket(AF_INET, SOCK_DGRAM, 0);
+    if (file < 0 || bind(peer->fd, (struct sockaddr *)&own, sizeof own) < 0)
+        return 2;
+    hark_recv(peer->loop, &peer->ops[0], peer->fd, peer->bytes, sizeof peer->bytes, 0, done);
+    hark_fdatasync(peer->loop, &peer->ops[1], file, done);
+    int result = hark_run(peer->loop);
+    close(file);
+    close(peer->fd);
+    return result ? result : hark_loop_destroy(peer->loop);
+}
+
+static int send_one(void *argument)
+{
+    struct sockaddr_in other = {.sin_family = AF_INET, .sin_port = htons(PORT_TOLD)};
+    other.sin_addr.s_addr = htonl(0x0a000001); /* 10.0.0.1 */
+    (void)argument;
+    int fd = socket(AF_INET, SOCK_DGRAM, 0);
+    for (int i = 0; i < 20; i++) {
+        usleep(50000);
+        (void)sendto(fd, "told", 4, 0, (struct sockaddr *)&other, sizeof other);
+    }
+    return close(fd);
+}
+
+/* Who has asked the disk: of io_uring the loop, for the request; else the thread of the pool. */
+static int32_t who_asks(const struct hark_trace_ring *ring, const struct kernel_events *all)
+{
+    struct hark_trace_event event;
+    if (ring->backend != HARK_BACKEND_URING) {
+        assert_true(find(pool_of(ring), HARK_TRACE_PERFORM, HARK_OP_FDATASYNC, &event));
+        return (int32_t)event.value;
+    }
+    assert_true(find(ring, HARK_TRACE_DELEGATE, HARK_OP_FDATASYNC, &event));
+    const struct hark_trace_kernel_event *submit =
+        told(all, HARK_TRACE_KERNEL_SUBMIT, (uint64_t)event.value);
+    assert_non_null(submit);
+    assert_non_null(told(all, HARK_TRACE_KERNEL_COMPLETE, (uint64_t)event.value));
+    assert_true(find(ring, HARK_TRACE_DELEGATE, HARK_OP_RECV, &event));
+    assert_non_null(told(all, HARK_TRACE_KERNEL_POLL_ARM, (uint64_t)event.value));
+    assert_non_null(told(all, HARK_TRACE_KERNEL_TASK_ADD, (uint64_t)event.value));
+    return submit->thread;
+}
+
+static void expect_kernel(const struct hark_trace_ring *ring, const struct kernel_events *all)
+{
+    int32_t thread = who_asks(ring, all);
+    const struct hark_trace_kernel_event *asked = NULL;
+    for (uint64_t i = 0; i < all->ring->written && !asked; i++)
+        if (event_at(all, i)->what == HARK_TRACE_KERNEL_BLOCK_QUEUE &&
+            event_at(all, i)->thread == thread && event_at(all, i)->value == 'F')
+            asked = event_at(all, i);
+    assert_non_null(asked);
+    const struct hark_trace_kernel_event *issued =
+        told(all, HARK_TRACE_KERNEL_BLOCK_ISSUE, asked->number);
+    const struct hark_trace_kernel_event *ended =
+        told(all, HARK_TRACE_KERNEL_BLOCK_DONE, asked->number);
+    struct hark_trace_event called;
+    assert_non_null(issued);
+    assert_non_null(ended);
+    assert_true(asked->time_ns <= issued->time_ns && issued->time_ns < ended->time_ns);
+    assert_true(find(ring, HARK_TRACE_CALL, HARK_OP_FDATASYNC, &called));
+    assert_true(ended->time_ns <= called.time_ns);
+    const struct hark_trace_kernel_event *packet = told(all, HARK_TRACE_KERNEL_RECEIVE, UINT64_MAX);
+    assert_non_null(packet);
+    assert_string_equal(packet->text, "simulated NIC");
+    assert_true(find(ring, HARK_TRACE_CALL, HARK_OP_RECV, &called));
+    assert_int_equal(called.value, 4);
+    assert_true(packet->time_ns <= called.time_ns);
+    const struct hark_trace_kernel_event *woken =
+        told(all, HARK_TRACE_KERNEL_WAKING, (uint64_t)ring->thread);
+    assert_non_null(woken);
+    assert_int_equal(woken->cpu, 0);
+}
+
+TEST(what_disk_and_network_did_for_each_request_is_told_on_each_engine)
+{
+    static const char *const engines[] = {"uring", "epoll", "poll", "select"};
+    for (size_t i = 0; i < sizeof engines / sizeof *engines; i++) {
+        struct peer peer = {.left = 0};
+        struct hark_sim *world;
+        const struct hark_sim_options options = {.seed = i, .faults_per_million = 1};
+        assert_int_equal(hark_sim_create(&options, &world), 0);
+        assert_int_equal(hark_sim_trace(world, harness_path("stages")), 0);
+        struct hark_sim_process *process =
+            hark_sim_start(hark_sim_add_machine(world), receive_and_sync, &peer);
+        assert_int_equal(hark_sim_setenv(process, "HARK_BACKEND", engines[i]), 0);
+        hark_sim_start(hark_sim_add_machine(world), send_one, NULL);
+        assert_int_equal(hark_sim_run(world), 0);
+        assert_int_equal(hark_sim_status(process), 0);
+        struct kernel_events kernel = read_kernel(harness_path("stages/hark-kernel.events"));
+        struct recordings all = read_all(harness_path("stages"));
+        assert_int_equal(all.count, 1);
+        expect_kernel(all.of[0].ring, &kernel);
+        munmap((void *)(uintptr_t)kernel.ring, kernel.bytes);
+        let_go(&all);
+        hark_sim_destroy(world);
+    }
+}

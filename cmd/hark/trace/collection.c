@@ -56,14 +56,34 @@ static void show(struct trace_collection *collection, const struct trace_op *op)
         trace_html_op(&collection->html, op);
 }
 
+static uint64_t lost_by_kernel(const struct trace_collection *collection)
+{
+    if (collection->simulated)
+        return trace_simulated_lost(collection->simulated);
+    return collection->kernel ? trace_kernel_lost(collection->kernel) : 0;
+}
+
+/* Of what is read one loop comes out after the other, the ops of each in the order in which they
+ * ended: so far the kernel has told when one is joined. */
+static void tell_simulated(struct trace_collection *collection, const struct trace_op *op)
+{
+    if (collection->joined != op->loop && trace_join_begin_again(&collection->join) == 0) {
+        trace_simulated_rewind(collection->simulated);
+        collection->joined = op->loop;
+    }
+    trace_simulated_read(collection->simulated, op->called_ns, trace_join_take, collection->join);
+}
+
 /* What the kernel knows of it is joined to a copy, and gone once that has been shown. */
 static void take_ended(void *context, const struct trace_op *op)
 {
     struct trace_collection *collection = context;
     if (!collection->join)
         return show(collection, op);
+    if (collection->simulated)
+        tell_simulated(collection, op);
     struct trace_op joined = *op;
-    trace_join_op(collection->join, &joined, trace_kernel_lost(collection->kernel) == 0);
+    trace_join_op(collection->join, &joined, lost_by_kernel(collection) == 0);
     show(collection, &joined);
     trace_op_done(&joined);
 }
@@ -162,6 +182,18 @@ void trace_collection_ask_kernel(struct trace_collection *collection, pid_t pid)
     collection->kernel = NULL;
 }
 
+int trace_collection_ask_simulated(struct trace_collection *collection, const char *directory)
+{
+    const struct trace_join_shown shown = {.is_shown = is_shown, .context = collection};
+    int error = trace_simulated_open(directory, &collection->simulated);
+    if (!error)
+        error = trace_join_create(&shown, &collection->join);
+    if (error && error != -ENOENT)
+        say("trace: cannot read what the simulated kernel has told in %s: %s", directory,
+            why(error));
+    return error;
+}
+
 static void settle(struct trace_collection *collection, uint64_t until_ns)
 {
     trace_ops_settle(collection->ops, until_ns);
@@ -218,6 +250,7 @@ void trace_collection_done(struct trace_collection *collection)
     trace_slowest_done(&collection->slowest);
     trace_table_done(&collection->table);
     trace_kernel_close(collection->kernel);
+    trace_simulated_close(collection->simulated);
     trace_join_destroy(collection->join);
     trace_ops_destroy(collection->ops);
     trace_rings_done(&collection->rings);
@@ -270,11 +303,12 @@ static void print_kernel(const struct trace_collection *collection, FILE *file)
         return;
     const struct trace_join_counts *counts = trace_join_counts(collection->join);
     fprintf(file,
-            "the kernel's part: %s ops joined exactly (%s of them asked no device), %" PRIu64
+            "the %skernel's part: %s ops joined exactly (%s of them asked no device), %" PRIu64
             " by a guess,\n  %" PRIu64 " not or not wholly; %" PRIu64 " events lost\n",
-            trace_text_count(exact, counts->exact), trace_text_count(no_device, counts->no_device),
-            counts->guessed, counts->missing, trace_kernel_lost(collection->kernel));
-    if (trace_kernel_lost(collection->kernel))
+            collection->simulated ? "simulated " : "", trace_text_count(exact, counts->exact),
+            trace_text_count(no_device, counts->no_device), counts->guessed, counts->missing,
+            lost_by_kernel(collection));
+    if (collection->kernel && trace_kernel_lost(collection->kernel))
         fprintf(file, "  more room has --kernel-buffer %" PRIu64 "M\n",
                 4 * trace_kernel_buffer(collection->kernel) >> 20);
 }

@@ -10,6 +10,7 @@
 #include "trace/join.h"
 #include "trace/json.h"
 #include "trace/rings.h"
+#include "trace/simulated.h"
 #include "trace/story.h"
 #include "trace/table.h"
 
@@ -30,9 +31,11 @@ struct trace_collection {
     struct trace_collection_options options;
     struct trace_rings rings;
     struct trace_ops *ops;
-    struct trace_join *join; /* NULL: what the kernel does is not seen */
-    struct trace_kernel *kernel;
-    const char *kernel_missing; /* why not; NULL: nobody has asked */
+    struct trace_join *join;           /* NULL: what the kernel does is not seen */
+    struct trace_kernel *kernel;       /* NULL: the real one tells nothing */
+    struct trace_simulated *simulated; /* in its place; NULL: there is none */
+    const struct trace_loop *joined;   /* by that one: the loop whose ops come out */
+    const char *kernel_missing;        /* why not; NULL: nobody has asked */
     struct trace_table table;
     struct trace_slowest slowest;
     struct trace_json json;
@@ -47,6 +50,10 @@ int trace_collection_open(struct trace_collection *collection,
 /* Lets the kernel tell its part, from here on, if it can.
  * Takes: pid: of a process whose threads, and whatever they start from here on, are traced. */
 void trace_collection_ask_kernel(struct trace_collection *collection, pid_t pid);
+
+/* The same of the kernel of a world whose recordings are read: of most directories there is none.
+ * Fails: as trace_simulated_open, after a line that says so; -ENOENT without. */
+int trace_collection_ask_simulated(struct trace_collection *collection, const char *directory);
 
 /* Reads what has been written to the rings that are open; settles what ended before the round
  * before. */

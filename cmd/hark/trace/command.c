@@ -373,7 +373,8 @@ static int read_kept(struct trace_options *options)
             say("trace: cannot read %s: %s", options->read, why(error));
         else if (!run.collection.rings.found && !run.collection.rings.refused)
             say("trace: there is no trace in %s", options->read);
-        else
+        else if ((error = trace_collection_ask_simulated(&run.collection, options->read)) == 0 ||
+                 error == -ENOENT)
             code = report(&run, options->read, trace_collection_end(&run.collection));
         if (code == EXIT_DONE && run.collection.rings.refused)
             code = EXIT_REFUSED;

@@ -35,6 +35,7 @@ struct joining {
     uint64_t done_ns;        /* the last of its blocks, or what it waits for has come */
     struct join_cause cause; /* of that */
     bool has_worker, has_wait, has_blocks, is_guess, is_missing;
+    bool has_work; /* when the worker had it is known: by a simulated kernel */
 };
 
 void trace_join_take(void *context, const struct trace_kernel_event *event)
@@ -111,6 +112,13 @@ static void join_moment(struct joining *joining, const struct join_moment *momen
     case TRACE_KERNEL_POLL_ARM:
         joining->has_wait = true;
         return;
+    case TRACE_KERNEL_WORK_BEGIN:
+        joining->has_work = true;
+        joining->issued_ns = moment->time_ns;
+        return;
+    case TRACE_KERNEL_WORK_END:
+        joining->done_ns = moment->time_ns;
+        return;
     case TRACE_KERNEL_TASK_ADD:
         joining->has_wait = true;
         joining->done_ns = moment->time_ns;
@@ -163,7 +171,7 @@ static void join_request(struct joining *joining, const struct join_request *req
     if (joining->complete_ns == 0)
         joining->is_missing = true;
     else if (is_of_a_file(joining->op->kind) && !joining->has_blocks && !joining->has_wait &&
-             joining->submit_ns)
+             !joining->has_work && joining->submit_ns)
         note_no_device(joining, request, all_came);
     /* All that was done, was done while it was submitted. */
     if (joining->found.is_immediate && !joining->has_blocks) {
@@ -359,4 +367,17 @@ void trace_join_destroy(struct trace_join *join)
     join_wakes_done(&join->wakes);
     join_cpus_done(&join->cpus);
     free(join);
+}
+
+int trace_join_begin_again(struct trace_join **join)
+{
+    struct trace_join *former = *join, *again;
+    int error = trace_join_create(&former->shown, &again);
+    if (error)
+        return error;
+    again->devices = former->devices;
+    again->counts = former->counts;
+    trace_join_destroy(former);
+    *join = again;
+    return 0;
 }

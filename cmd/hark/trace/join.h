@@ -32,6 +32,10 @@ struct trace_join_shown {
 int trace_join_create(const struct trace_join_shown *shown, struct trace_join **out_join);
 void trace_join_destroy(struct trace_join *join);
 
+/* Forgets all events, to be told them from the first on; what has been counted stays.
+ * Fails: -ENOMEM: nothing is forgotten. */
+int trace_join_begin_again(struct trace_join **join);
+
 /* Takes an event in; for trace_kernel_read, with `join` as its context. */
 trace_kernel_take trace_join_take;
 

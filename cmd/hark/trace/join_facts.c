@@ -40,7 +40,9 @@ static const char *device_name(struct join_devices *devices, uint64_t device)
     const char *slash = strrchr(target, '/');
     char *name = devices->known[at].name;
     devices->known[at].device = device;
-    if (slash)
+    if (major(device) == 0) /* no real one has that: a simulated machine's */
+        snprintf(name, sizeof devices->known[at].name, "simulated disk %u", minor(device));
+    else if (slash)
         snprintf(name, sizeof devices->known[at].name, "%.31s", slash + 1);
     else
         snprintf(name, sizeof devices->known[at].name, "%u:%u", major(device), minor(device));
@@ -311,6 +313,12 @@ static void tell_moment(const struct telling *telling, const struct join_moment 
     case TRACE_KERNEL_QUEUE_WORK:
         return add(telling, fact, "io_uring_queue_async_work",
                    "it would block: a worker is to do it");
+    case TRACE_KERNEL_WORK_BEGIN:
+        fact.stage = 4;
+        return add(telling, fact, "worker", "a worker of the simulated kernel makes the call");
+    case TRACE_KERNEL_WORK_END:
+        fact.stage = 5;
+        return add(telling, fact, "worker", "it is done");
     case TRACE_KERNEL_POLL_ARM:
         return add(telling, fact, "io_uring_poll_arm",
                    "nothing is there yet: it waits in the kernel");

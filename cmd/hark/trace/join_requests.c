@@ -199,7 +199,7 @@ static void follow(struct join_ring *ring, struct join_request *request,
 void join_requests_take(struct join_requests *requests, const struct trace_kernel_event *event,
                         const struct join_cpus *cpus)
 {
-    if (event->what > TRACE_KERNEL_RING_WAIT)
+    if (event->what > TRACE_KERNEL_RING_WAIT && event->what < TRACE_KERNEL_WORK_BEGIN)
         return;
     struct join_ring *ring = ring_of(requests, event);
     if (!ring)

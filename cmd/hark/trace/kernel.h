@@ -31,6 +31,10 @@ enum trace_kernel_what {
     TRACE_KERNEL_WAKING,        /* thread that is woken */
     TRACE_KERNEL_SWITCH,        /* thread that runs now, , , , thread that ran */
     TRACE_KERNEL_KINDS,
+
+    /* No tracepoints tell these: simulated kernels do (simulated.h). */
+    TRACE_KERNEL_WORK_BEGIN = TRACE_KERNEL_KINDS, /* user_data, ring: a worker begins */
+    TRACE_KERNEL_WORK_END,                        /* user_data, ring: and is done */
 };
 
 struct trace_kernel_event {

@@ -5,6 +5,7 @@
 #include "sim/world/luck.h"
 #include "sim/world/notes.h"
 #include "sim/world/schedule.h"
+#include "sim/world/seen.h"
 #include "sim/world/signals.h"
 
 /* A call takes a time like this; now and then the thread loses its CPU for longer. */
@@ -101,6 +102,7 @@ bool call_is_interrupted(void)
 void call_delay(uint64_t ns)
 {
     uint64_t until_ns = world->now_ns + ns;
+    seen_block_by_itself();
     while (world->now_ns < until_ns)
         (void)schedule_sleep(until_ns); /* a device is waited for to the end */
 }

@@ -8,6 +8,7 @@
 #include "sim/disk/inode.h"
 #include "sim/disk/opened.h"
 #include "sim/disk/pages.h"
+#include "sim/world/seen.h"
 
 #include <fcntl.h>
 
@@ -80,11 +81,13 @@ void disk_destroy(struct disk *disk)
 /* --- time --- */
 
 /* The device's time comes on top of what it has to do before. */
-static uint64_t on_device(struct disk *disk, uint64_t least_ns, uint64_t most_ns, size_t bytes)
+static uint64_t on_device(struct disk *disk, uint64_t least_ns, uint64_t most_ns, size_t bytes,
+                          char direction)
 {
     uint64_t begins_ns = disk->busy_until_ns > world->now_ns ? disk->busy_until_ns : world->now_ns;
     disk->busy_until_ns = begins_ns + chance_delay(&world->chance, least_ns, most_ns) +
                           (uint64_t)bytes / 1024 * NS_PER_KIB;
+    seen_block(disk->machine, begins_ns, disk->busy_until_ns, bytes, direction);
     return disk->busy_until_ns - world->now_ns;
 }
 
@@ -100,20 +103,22 @@ uint64_t disk_delay(struct file *file, size_t bytes, bool writes)
         return in_cache(bytes);
     bool by_device = file->flags & O_DIRECT || (writes && file->flags & (O_SYNC | O_DSYNC)) ||
                      (!writes && !pages_resident(opened->inode));
-    return by_device ? on_device(opened->inode->disk, DEVICE_LEAST_NS, DEVICE_MOST_NS, bytes)
+    return by_device ? on_device(opened->inode->disk, DEVICE_LEAST_NS, DEVICE_MOST_NS, bytes,
+                                 writes ? 'W' : 'R')
                      : in_cache(bytes);
 }
 
 uint64_t disk_sync_delay(struct file *file)
 {
     struct opened *opened = opened_of(file);
-    return opened ? on_device(opened->inode->disk, SYNC_LEAST_NS, SYNC_MOST_NS, 0) : in_cache(0);
+    return opened ? on_device(opened->inode->disk, SYNC_LEAST_NS, SYNC_MOST_NS, 0, 'F')
+                  : in_cache(0);
 }
 
 uint64_t disk_name_delay(const struct process *process)
 {
     struct disk *disk = disk_of(process->machine);
     return chance_below(&world->chance, NAME_MISSES_ONE_IN) == 0
-               ? on_device(disk, DEVICE_LEAST_NS, DEVICE_MOST_NS, 0)
+               ? on_device(disk, DEVICE_LEAST_NS, DEVICE_MOST_NS, PAGE_BYTES, 'R')
                : in_cache(0);
 }

@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "sim/world/luck.h"
 #include "sim/world/notes.h"
+#include "sim/world/seen.h"
 
 #include <errno.h>
 #include <string.h>
@@ -149,7 +150,9 @@ static void arrive(struct event *event)
     const struct machine *to = packet->to;
     if (to->on && (to == packet->from || !link_to(packet->from, to)->is_cut)) {
         note("packet", (uint64_t)packet->from->number, (uint64_t)to->number, packet->size);
+        seen_packet(to, to == packet->from, packet->size, true);
         packet->arrived(packet);
+        seen_packet(to, to == packet->from, packet->size, false);
     }
     free_packet(packet);
 }

@@ -4,6 +4,7 @@
 #include "sim/uring/uring_io.h"
 #include "sim/uring/uring_submit.h"
 #include "sim/world/luck.h"
+#include "sim/world/seen.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -176,6 +177,7 @@ static void bring_in(struct ring *ring)
 static int wait_for(struct ring *ring, unsigned wanted, uint64_t until_ns)
 {
     unsigned enough = wanted < ring->cq_entries ? wanted : ring->cq_entries;
+    seen_request(HARK_TRACE_KERNEL_RING_WAIT, ring->process, ring->file.number, 0, 0, 0);
     for (;;) {
         bring_in(ring);
         if (uring_queue_completions(ring) >= enough)

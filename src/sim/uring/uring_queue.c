@@ -1,6 +1,7 @@
 /* uring_queue.c - see the header. Offsets and sizes are the kernel's to choose; a process finds
  * them in the parameters (io_uring_setup(2)). */
 #include "sim/uring/uring_queue.h"
+#include "sim/world/seen.h"
 
 #include <poll.h>
 #include <string.h>
@@ -140,6 +141,8 @@ bool uring_queue_post(struct ring *ring, uint64_t user_data, int32_t result, uin
 {
     struct io_uring_cqe cqe = {.user_data = user_data, .res = result, .flags = flags};
     bool has_room = !ring->overflown_first && uring_queue_completions(ring) < ring->cq_entries;
+    seen_request(HARK_TRACE_KERNEL_COMPLETE, ring->process, ring->file.number, user_data, 0,
+                 result);
     if (has_room)
         put(ring, &cqe);
     else

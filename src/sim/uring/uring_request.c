@@ -15,6 +15,12 @@ enum {
     REPEATING_ENDS_PER_MILLION = 20000,
 };
 
+static void see(const struct request *request, enum hark_trace_kernel_what what)
+{
+    const struct ring *ring = request->ring;
+    seen_request(what, ring->process, ring->file.number, request->sqe.user_data, 0, 0);
+}
+
 /* --- work for the thread --- */
 
 static void add_work(struct request *request, enum request_stage stage)
@@ -91,14 +97,17 @@ static void woken(struct waiter *waiter, uint32_t events)
     request->asks_poll |= events == 0;
     if (!is_poll)
         wait_remove(waiter);
-    if (request->state == REQUEST_POLLS)
-        add_work(request, is_poll ? STAGE_POLLED : STAGE_TRY);
+    if (request->state != REQUEST_POLLS)
+        return;
+    see(request, HARK_TRACE_KERNEL_TASK_ADD);
+    add_work(request, is_poll ? STAGE_POLLED : STAGE_TRY);
 }
 
 void request_watch(struct request *request)
 {
     request->state = REQUEST_POLLS;
     request->waiter.woken = woken;
+    see(request, HARK_TRACE_KERNEL_POLL_ARM);
     if (!request->waiter.queue)
         wait_add(&request->file->queue, &request->waiter);
 }
@@ -109,20 +118,31 @@ void request_poll(struct request *request, uint32_t events)
     if (!(file_poll(request->file) & (events | POLLERR | POLLHUP)))
         return;
     wait_remove(&request->waiter);
+    see(request, HARK_TRACE_KERNEL_TASK_ADD);
     add_work(request, STAGE_TRY);
 }
 
 static void delay_is_over(struct event *event)
 {
     struct request *request = hark_container_of(event, struct request, delay);
+    const struct seen_block block = request->block;
     request->state = REQUEST_ISSUED;
+    seen_interrupt(&block, true);
+    if (!block.machine)
+        see(request, HARK_TRACE_KERNEL_WORK_END);
     request->result = request->ring->actions->perform(request);
     add_work(request, STAGE_COMPLETE);
+    seen_interrupt(&block, false);
 }
 
 void request_delay(struct request *request, uint64_t ns)
 {
     request->state = REQUEST_DELAYED;
+    request->block = seen_block_take();
+    if (!request->block.machine) {
+        see(request, HARK_TRACE_KERNEL_QUEUE_WORK);
+        see(request, HARK_TRACE_KERNEL_WORK_BEGIN);
+    }
     request->delay.happen = delay_is_over;
     events_set(&world->events, &request->delay, world->now_ns + ns);
 }

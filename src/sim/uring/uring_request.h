@@ -3,6 +3,7 @@
 #define SIM_URING_URING_REQUEST_H
 
 #include "sim/uring/uring_queue.h"
+#include "sim/world/seen.h"
 
 enum request_state {
     REQUEST_ISSUED,  /* it is being worked on */
@@ -30,6 +31,7 @@ struct request {
     uint32_t polled; /* events that a wake-up told of */
     bool asks_poll;  /* a wake-up told of no event: the file is asked */
     struct event delay;
+    struct seen_block block; /* what the disk does for it; zero: a worker does it */
     int64_t result;
     size_t done; /* bytes that have been moved, of a request that goes on until all are */
     bool connecting;

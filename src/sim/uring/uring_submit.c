@@ -1,6 +1,7 @@
 /* uring_submit.c - see the header. */
 #include "sim/uring/uring_submit.h"
 #include "sim/uring/uring_io.h"
+#include "sim/world/seen.h"
 
 #include <errno.h>
 
@@ -21,6 +22,8 @@ static void cancel(struct request *cancelling)
 void uring_submit(struct ring *ring, const struct io_uring_sqe *sqe)
 {
     struct request *request = request_create(ring, sqe);
+    seen_request(HARK_TRACE_KERNEL_SUBMIT, ring->process, ring->file.number, sqe->user_data,
+                 sqe->opcode, 0);
     if (!uring_io_has(ring->version, sqe->opcode))
         return request_complete(request, -EINVAL, 0);
     if (sqe->opcode == IORING_OP_ASYNC_CANCEL)

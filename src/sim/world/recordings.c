@@ -5,6 +5,7 @@
  * takes memory that is a process's, or makes a call that is counted. */
 #include "sim/world/recordings.h"
 #include "base/check.h"
+#include "sim/world/seen.h"
 #include "trace/recorder.h"
 
 #include <dirent.h>
@@ -127,6 +128,7 @@ void recordings_begin(void)
 void recordings_done(void)
 {
     recorder_onlooker = NULL;
+    seen_done();
     if (world->recordings_fd >= 0)
         __real_close(world->recordings_fd);
 }
@@ -166,5 +168,6 @@ int hark_sim_trace(struct hark_sim *of, const char *directory)
         __real_close(world->recordings_fd);
     world->recordings_fd = fd;
     recorder_onlooker = &onlooker;
+    seen_begin(fd);
     return 0;
 }

@@ -2,6 +2,7 @@
 #include "sim/world/schedule.h"
 #include "base/check.h"
 #include "sim/world/locals.h"
+#include "sim/world/seen.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -86,6 +87,7 @@ void schedule_wake(struct thread *thread, int why)
         return;
     events_remove(&world->events, &thread->timeout);
     thread->woken_by = why;
+    seen_thread(HARK_TRACE_KERNEL_WAKING, thread);
     make_ready(thread);
 }
 
@@ -187,6 +189,7 @@ static void enter(struct thread *thread)
     locals_of(thread->process);
     memory_of(&thread->process->memory);
     world->thread = thread;
+    seen_thread(HARK_TRACE_KERNEL_SWITCH, thread);
     stack_enter(thread->stack);
     world->thread = NULL;
     memory_of(NULL);

@@ -136,6 +136,7 @@ struct hark_sim {
     struct notes *notes;  /* notes.c */
     struct host *hosts;   /* names: hosts.c */
     int recordings_fd;    /* the real machine's directory for them; -1: none: recordings.c */
+    struct seen *seen;    /* what the kernel tells whoever looks on: seen.c; NULL: nobody does */
 };
 
 /* The one that runs; NULL: none. */
