@@ -2,6 +2,8 @@
 #include "tail/fixture.h"
 #include "broker/fixture.h"
 
+uint64_t server_retry_ns = 1000000; /* what failed is tried again soon */
+
 struct server server_open_files(struct hark_loop *loop, const struct tail_file *files, size_t count,
                                 const struct log_options *log_options, uint64_t let_go_ns)
 {
@@ -12,7 +14,7 @@ struct server server_open_files(struct hark_loop *loop, const struct tail_file *
         .count = count,
         .directory = harness_path("data"),
         .let_go_ns = let_go_ns,
-        .retry_ns = 1000000, /* what failed is tried again soon */
+        .retry_ns = server_retry_ns,
         .report = record_report,
         .report_context = &reports,
     };

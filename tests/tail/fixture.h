@@ -19,6 +19,9 @@ struct server {
     struct tail *tail;
 };
 
+/* What a server that is opened waits before it tries again what failed. */
+extern uint64_t server_retry_ns;
+
 /* Opens a server that follows these files. */
 struct server server_open_files(struct hark_loop *loop, const struct tail_file *files, size_t count,
                                 const struct log_options *log_options, uint64_t let_go_ns);
