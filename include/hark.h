@@ -20,6 +20,7 @@
 #include "hark/os_file.h"
 #include "hark/os_inotify.h"
 #include "hark/os_process.h"
+#include "hark/packet.h"
 #include "hark/poll.h"
 #include "hark/post.h"
 #include "hark/signal.h"

@@ -1,4 +1,5 @@
-/* buffer.h - the loop's pool of receive buffers, lent by hark_recv_each. */
+/* buffer.h - the loop's pool of receive buffers, lent by hark_recv_each, and by
+ * hark_recvmsg_each (packet.h). */
 #ifndef HARK_BUFFER_H
 #define HARK_BUFFER_H
 
@@ -6,7 +7,8 @@
 
 HARK_BEGIN
 
-/* The bytes that a call of hark_recv_each brought: as many as its result says. They go back to the
+/* The bytes that a call of hark_recv_each brought: as many as its result says. (Of a
+ * hark_recvmsg_each the message, also where it has no bytes: hark_op_packet.) They go back to the
  * pool when the callback returns, unless it keeps them. NULL in calls with a result of 0 or less.
  * Takes: the op of a hark_recv_each, inside its callback. */
 static inline void *hark_op_buffer(const struct hark_op *op)
@@ -16,15 +18,17 @@ static inline void *hark_op_buffer(const struct hark_op *op)
 
 /* Whether the call brought the beginning of a datagram that was longer than the buffer; the rest is
  * lost.
- * Takes: the op of a hark_recv_each, inside its callback. */
+ * Takes: the op of a hark_recv_each or hark_recvmsg_each, inside its callback. */
 static inline bool hark_op_cut(const struct hark_op *op)
 {
     return (op->marks & HARK_MARK_CUT) != 0;
 }
 
 /* Keeps the lent buffer past the callback: it is the caller's until hark_buffer_return. While the
- * pool is empty no hark_recv_each on the loop receives: return buffers soon.
- * Takes: the op of a hark_recv_each, inside its callback, with a result above 0.
+ * pool is empty no hark_recv_each and no hark_recvmsg_each on the loop receives: return buffers
+ * soon.
+ * Takes: the op of a hark_recv_each, inside its callback, with a result above 0; the op of a
+ *   hark_recvmsg_each in each call but the final one.
  * Gives: the buffer; NULL if the op has none. */
 static inline void *hark_buffer_keep(struct hark_op *op)
 {

@@ -73,7 +73,8 @@ struct statx;
     X(COPY_FILE_RANGE, copy_file_range)                                                            \
     X(POLL, poll)                                                                                  \
     X(POLL_EACH, poll_each)                                                                        \
-    X(WAITID, waitid)
+    X(WAITID, waitid)                                                                              \
+    X(RECVMSG_EACH, recvmsg_each)
 
 enum hark_op_code {
 #define HARK_OP_ENUM(code, name) HARK_OP_##code,

@@ -210,9 +210,10 @@ void checking_given(struct hark_loop *loop, const struct hark_op *op)
         return;
     bool fills = memory_is_filled(op->code);
     bool remote_errors = fills && op->code != HARK_OP_GETDENTS && op->with.io.flags & MSG_ERRQUEUE;
-    if (fills || op->code == HARK_OP_RECV_EACH)
+    const bool lent = op->code == HARK_OP_RECV_EACH || op->code == HARK_OP_RECVMSG_EACH;
+    if (fills || lent)
         flight->exact = !remote_errors && fills_exactly(op->fd);
-    if (op->code == HARK_OP_RECV_EACH && !flight->exact)
+    if (lent && !flight->exact)
         list_of(loop)->pool_inexact = true;
     flight->remembered = memory_remember(&flight->memory, op);
     if (flight->remembered)

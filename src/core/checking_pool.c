@@ -6,6 +6,7 @@
  * is. */
 #include "core/checking_list.h"
 #include "core/loop.h"
+#include "core/message.h"
 #include "hark/buffer.h"
 
 #include <string.h>
@@ -107,7 +108,8 @@ void checking_lends(struct hark_loop *loop, const struct hark_op *op, int64_t re
     if (!buffer)
         return;
     memory_allow(buffer, buffers->bytes);
-    compare(loop, buffer, (size_t)received);
+    const size_t head = op->code == HARK_OP_RECVMSG_EACH ? message_head_bytes(op) : 0;
+    compare(loop, buffer, head + (size_t)received);
     write_note(buffers, buffer, (struct note){NOTE_LENT, op->fd});
     memory_forbid(note_of(buffers, buffer), NOTE_ROOM);
 }

@@ -32,6 +32,7 @@ static bool waits_for_input(const struct hark_op *op)
     case HARK_OP_RECV:
         return (op->with.io.flags & ~MSG_WAITALL) == 0;
     case HARK_OP_RECV_EACH:
+    case HARK_OP_RECVMSG_EACH:
     case HARK_OP_ACCEPT:
     case HARK_OP_ACCEPT_EACH:
         return true;

@@ -26,7 +26,8 @@
 #define KIND_ACCEPT_EACH        EVENTS(IN | TRY_REPEATS, MEMORY_NONE)
 #define KIND_CONNECT            EVENTS(OUT | TRY_ALWAYS, MEMORY_NAME)
 #define KIND_RECV               EVENTS(IN | TRY_VARIES, MEMORY_BYTES), .fills = true
-#define KIND_RECV_EACH          EVENTS(IN, MEMORY_NONE)
+#define KIND_RECV_EACH          EVENTS(IN | TRY_LATE, MEMORY_NONE)
+#define KIND_RECVMSG_EACH       EVENTS(IN | TRY_LATE, MEMORY_NONE)
 #define KIND_SEND               EVENTS(OUT, MEMORY_BYTES), .reads = true
 #define KIND_RECVMSG            EVENTS(IN | TRY_VARIES, MEMORY_MESSAGE), .fills = true
 #define KIND_SENDMSG            EVENTS(OUT, MEMORY_MESSAGE), .reads = true

@@ -31,6 +31,7 @@ enum {
     TRY_REPEATS = 1 << 17, /* a result that is no error is not its last */
     TRY_FILE = 1 << 18,    /* its descriptor may be a regular file: then it is done as WAY_POOL */
     TRY_VARIES = 1 << 19,  /* its arguments may say otherwise (attempt_bits_of) */
+    TRY_LATE = 1 << 20,    /* it takes a buffer of the pool, and no sooner than it is called */
 };
 
 struct op_kind {

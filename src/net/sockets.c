@@ -1,4 +1,5 @@
 /* sockets.c - starting the ops of net.h. */
+#include "core/message.h"
 #include "core/op.h"
 #include "hark/net.h"
 
@@ -96,6 +97,18 @@ void hark_recvmsg(struct hark_loop *loop, struct hark_op *op, int fd, struct msg
 {
     op_begin(loop, op, HARK_OP_RECVMSG, fd, done);
     start_message(loop, op, message, receive_flags(flags) | MSG_CMSG_CLOEXEC);
+}
+
+/* There has to be room for a byte at least: without any each message would be cut to nothing. */
+void hark_recvmsg_each(struct hark_loop *loop, struct hark_op *op, int fd, size_t control_room,
+                       hark_done *done)
+{
+    op_begin(loop, op, HARK_OP_RECVMSG_EACH, fd, done);
+    const int room = message_room_of(control_room);
+    op->with.io.count = room < 0 ? 0 : (size_t)room;
+    if (room < 0 || message_head_bytes(op) >= loop->buffers.bytes)
+        return loop_finish(loop, op, -EINVAL);
+    start_io(loop, op, NULL, (size_t)room, 0);
 }
 
 void hark_sendmsg(struct hark_loop *loop, struct hark_op *op, int fd, const struct msghdr *message,

@@ -5,6 +5,7 @@
  * before the poller reports. */
 #include "ready/attempt.h"
 #include "core/child.h"
+#include "core/message.h"
 #include "core/op.h"
 #include "core/unblocked.h"
 #include "ready/kind.h"
@@ -161,6 +162,26 @@ static struct attempt try_recv_each(struct hark_loop *loop, struct hark_op *op,
     return answered(loop, op, row, result);
 }
 
+static int64_t try_recvmsg_each(struct hark_loop *loop, struct hark_op *op,
+                                const struct descriptor *row)
+{
+    struct buffers *buffers = &loop->buffers;
+    const bool is_stream = row->kind != KIND_SOCKET;
+    uint32_t index = buffers->stack[buffers->free - 1];
+    op->with.io.bytes = buffers_at(buffers, index);
+    checking_buffer_out(loop, op->with.io.bytes);
+    int64_t result = message_receive(loop, op, is_stream);
+    if (result < 0) {
+        checking_buffer_unused(buffers, op->with.io.bytes);
+        return result;
+    }
+    buffers->free--;
+    op->with.io.buffer = index + 1;
+    if (result == 0 && message_is_end(loop, op, is_stream))
+        hark_buffer_return(loop, hark_buffer_keep(op));
+    return result;
+}
+
 static int64_t ask(struct hark_loop *loop, int fd, uint32_t events)
 {
     int64_t result = kernel_poll_now(calls_of(loop), fd, events);
@@ -200,6 +221,8 @@ static __attribute__((noinline)) int64_t try_other(struct hark_loop *loop, struc
     case HARK_OP_RECVMSG:
         return kernel_recvmsg(calls_of(loop), op->fd, op->with.io.bytes,
                               op->with.io.flags | MSG_DONTWAIT);
+    case HARK_OP_RECVMSG_EACH:
+        return try_recvmsg_each(loop, op, row);
     case HARK_OP_SENDMSG:
         return kernel_sendmsg(calls_of(loop), op->fd, op->with.io.bytes,
                               op->with.io.flags | MSG_DONTWAIT);
@@ -234,7 +257,7 @@ static inline struct attempt make_call(struct hark_loop *loop, struct hark_op *o
 
 struct attempt attempt_call(struct hark_loop *loop, struct hark_op *op, struct descriptor *row)
 {
-    if (op->code == HARK_OP_RECV_EACH && unlikely(loop->buffers.free == 0))
+    if (op->backend_bits & TRY_LATE && unlikely(loop->buffers.free == 0))
         return (struct attempt){0, ATTEMPT_NO_BUFFER};
     op_trying(loop, op);
     struct attempt attempt = make_call(loop, op, row);

@@ -123,7 +123,7 @@ static void try_or_wait(struct hark_loop *loop, struct hark_op *op, struct descr
 {
     struct attempt attempt = {.outcome = ATTEMPT_BLOCKED};
     if (op->backend_bits & (row->ready | TRY_ALWAYS)) {
-        if (op->code == HARK_OP_RECV_EACH)
+        if (op->backend_bits & TRY_LATE)
             return loop_finish_late(loop, op);
         attempt = attempt_call(loop, op, row);
     }
@@ -136,12 +136,14 @@ static void try_or_wait(struct hark_loop *loop, struct hark_op *op, struct descr
 /* A datagram of no bytes, which is no end. */
 static bool is_empty_datagram(struct hark_loop *loop, const struct hark_op *op)
 {
+    if (op->code == HARK_OP_RECVMSG_EACH)
+        return op->with.io.buffer != 0;
     return descriptors_row(&loop->descriptors, op->fd)->kind == KIND_SOCKET &&
            !kernel_is_shut(calls_of(loop), op->fd);
 }
 
-/* hark_recv_each takes a buffer, so it receives only when it is called: one buffer then goes from
- * hand to hand, still in the cache. */
+/* hark_recv_each and hark_recvmsg_each take a buffer, so they receive only when they are called:
+ * one buffer then goes from hand to hand, still in the cache. */
 static void receive_and_call(struct hark_loop *loop, struct hark_op *op)
 {
     struct descriptor *row = descriptors_row(&loop->descriptors, op->fd);
@@ -166,7 +168,7 @@ static void receive_and_call(struct hark_loop *loop, struct hark_op *op)
 void ready_fulfil(struct hark_loop *loop, struct hark_op *op)
 {
     op->state = OP_WAITING;
-    if (likely(op->code == HARK_OP_RECV_EACH))
+    if (likely(op->backend_bits & TRY_LATE))
         receive_and_call(loop, op);
     else
         try_or_wait(loop, op, descriptors_row(&loop->descriptors, op->fd));
@@ -291,7 +293,7 @@ void ready_report(struct ready *ready, int fd, uint32_t events)
         awaited = true;
         if (op->state != OP_WAITING)
             continue;
-        if (op->code == HARK_OP_RECV_EACH) {
+        if (op->backend_bits & TRY_LATE) {
             loop_finish_late(loop, op);
             continue;
         }

@@ -34,14 +34,32 @@ static void adapt(const struct buffers *buffers, struct uring *uring)
         uring->buffers_wanted /= 2;
 }
 
+static void tell_tail(struct uring *uring)
+{
+    atomic_store_explicit((_Atomic(uint16_t) *)&uring->buffer_ring->tail, uring->buffer_tail,
+                          memory_order_release);
+}
+
+bool buffer_ring_take_back(struct hark_loop *loop, struct uring *uring)
+{
+    struct buffers *buffers = &loop->buffers;
+    if (buffers->offered == 0)
+        return false;
+    uring->buffer_tail--;
+    buffers->stack[buffers->free++] =
+        uring->buffer_ring->bufs[uring->buffer_tail & (buffers->count - 1)].bid;
+    buffers->offered--;
+    tell_tail(uring);
+    return true;
+}
+
 void buffer_ring_fill(struct hark_loop *loop, struct uring *uring)
 {
     struct buffers *buffers = &loop->buffers;
     adapt(buffers, uring);
     while (buffers->offered < uring->buffers_wanted && buffers->free > 0)
         offer(buffers, uring);
-    atomic_store_explicit((_Atomic(uint16_t) *)&uring->buffer_ring->tail, uring->buffer_tail,
-                          memory_order_release);
+    tell_tail(uring);
 }
 
 int buffer_ring_register(struct hark_loop *loop, struct uring *uring)

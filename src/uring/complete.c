@@ -5,6 +5,7 @@
 #include "uring/complete.h"
 #include "core/call.h"
 #include "core/child.h"
+#include "core/message.h"
 #include "core/wake.h"
 #include "core/work_pool.h"
 #include "uring/accept.h"
@@ -181,6 +182,70 @@ static inline void complete_recv_each(struct hark_loop *loop, struct hark_op *op
         call_last_lent(loop, op, result);
 }
 
+/* --- hark_recvmsg_each --- */
+
+/* A message is in the op's buffer, or the end. */
+static void call_message(struct hark_loop *loop, struct hark_op *op, int64_t count,
+                         bool kernel_goes_on)
+{
+    const bool is_stream = !(op->backend_bits & OP_DATAGRAMS);
+    if (kernel_goes_on)
+        return call_lent(loop, op, count);
+    if (unlikely(count == 0 && message_is_end(loop, op, is_stream))) {
+        hark_buffer_return(loop, hark_buffer_keep(op));
+        return end(loop, op, 0);
+    }
+    call_last_lent(loop, op, count);
+}
+
+/* Receives by a call, into the buffer that it has. */
+static void receive_message(struct hark_loop *loop, struct hark_op *op)
+{
+    const bool cancelled = (op->marks & MARK_CANCELLED) != 0;
+    const bool is_stream = !(op->backend_bits & OP_DATAGRAMS);
+    int64_t result = -ECANCELED;
+    if (!cancelled) {
+        op_trying(loop, op);
+        result = message_receive(loop, op, is_stream);
+        op_tried(loop, op, result);
+    }
+    op->backend_bits &= ~(uint32_t)OP_FED;
+    if (op->backend_bits & OP_BY_CALL || result == -EAGAIN)
+        op->backend_bits |= OP_POLLING; /* before it is requested anew */
+    if (result >= 0)
+        return call_message(loop, op, result, false);
+    hark_buffer_return(loop, hark_buffer_keep(op));
+    if (result == -EAGAIN)
+        request_again(loop, op);
+    else
+        end(loop, op, result);
+}
+
+/* The ring has polled, and tells that there is a message. */
+static void message_polled(struct hark_loop *loop, struct hark_op *op)
+{
+    struct buffers *buffers = &loop->buffers;
+    if (op->marks & MARK_CANCELLED)
+        return end(loop, op, -ECANCELED);
+    if (buffers->free == 0)
+        return loop_starve(loop, op);
+    uint32_t index = buffers->stack[--buffers->free];
+    op->with.io.bytes = buffers_at(buffers, index);
+    op->with.io.buffer = index + 1;
+    receive_message(loop, op);
+}
+
+static void complete_recvmsg_each(struct hark_loop *loop, struct hark_op *op, int32_t result,
+                                  uint32_t flags)
+{
+    if (op->backend_bits & OP_FED)
+        return receive_message(loop, op);
+    if (result < 0)
+        return recv_each_ended(loop, op, result, flags);
+    take_buffer(loop, op, flags);
+    call_message(loop, op, message_arrived(loop, op), (flags & IORING_CQE_F_MORE) != 0);
+}
+
 /* --- the other kinds that need more than their result --- */
 
 static void complete_accept(struct hark_loop *loop, struct hark_op *op, int32_t result,
@@ -317,6 +382,8 @@ static void complete_special(struct hark_loop *loop, struct hark_op *op, int32_t
         return end(loop, op, result == -EINTR ? 0 : result);
     case HARK_OP_WAITID:
         return complete_wait(loop, op, result);
+    case HARK_OP_RECVMSG_EACH:
+        return complete_recvmsg_each(loop, op, result, flags);
     default:
         check(false);
     }
@@ -328,7 +395,8 @@ static inline void complete(struct hark_loop *loop, struct hark_op *op, int32_t 
     const uint64_t special = UINT64_C(1) << HARK_OP_ACCEPT | UINT64_C(1) << HARK_OP_ACCEPT_EACH |
                              UINT64_C(1) << HARK_OP_POLL | UINT64_C(1) << HARK_OP_POLL_EACH |
                              UINT64_C(1) << HARK_OP_CLOSE | UINT64_C(1) << HARK_OP_OPENAT |
-                             UINT64_C(1) << HARK_OP_SOCKET | UINT64_C(1) << HARK_OP_WAITID;
+                             UINT64_C(1) << HARK_OP_SOCKET | UINT64_C(1) << HARK_OP_WAITID |
+                             UINT64_C(1) << HARK_OP_RECVMSG_EACH;
     op_returned(loop, op, result);
     if (op->code == HARK_OP_RECV_EACH)
         complete_recv_each(loop, op, result, flags);
@@ -349,6 +417,8 @@ static void complete_polling(struct hark_loop *loop, struct hark_op *op, int32_t
     op->backend_bits &= ~(uint32_t)OP_POLLING;
     if (result < 0 && result != -EINTR)
         end(loop, op, result);
+    else if (op->backend_bits & OP_BY_CALL)
+        message_polled(loop, op);
     else
         request_again(loop, op);
 }

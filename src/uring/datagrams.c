@@ -1,4 +1,5 @@
-/* datagrams.c - what hark_recv_each has to know of a socket: whether what it receives has borders.
+/* datagrams.c - what hark_recv_each and hark_recvmsg_each have to know of a socket: whether what
+ * they receive has borders.
  *
  * A datagram of no bytes is not the end, and of one that is longer than the buffer the rest is
  * lost, which the kernel tells where it is asked (MSG_TRUNC). TCP throws bytes away for the same
@@ -40,5 +41,7 @@ void datagrams_start(struct hark_loop *loop, struct hark_op *op)
 {
     if (unlikely(!datagrams_is_stream(loop, op->fd)))
         op->backend_bits |= OP_DATAGRAMS;
+    if (op->code == HARK_OP_RECVMSG_EACH && !uring_uses(uring_of(loop), URING_RECV_MULTISHOT))
+        op->backend_bits |= OP_BY_CALL | OP_POLLING;
     submit_op(loop, op);
 }

@@ -1,6 +1,7 @@
 /* prepare.c - an op as a submission entry: one case for each, as io_uring_enter(2) describes its
  * fields. */
 #include "uring/prepare.h"
+#include "core/message.h"
 
 #include "hark/poll.h"
 #include <linux/openat2.h>
@@ -73,6 +74,22 @@ static void prepare_recv_each(const struct uring *uring, struct io_uring_sqe *sq
     sqe->buf_group = 0;
     if (uring_uses(uring, URING_RECV_MULTISHOT))
         sqe->ioprio = IORING_RECV_MULTISHOT;
+}
+
+/* One that is fed has a buffer, and receives by a call once its completion comes. */
+static void prepare_recvmsg_each(struct io_uring_sqe *sqe, const struct hark_op *op)
+{
+    if (op->backend_bits & OP_FED) {
+        sqe->opcode = IORING_OP_NOP;
+        return;
+    }
+    sqe->opcode = IORING_OP_RECVMSG;
+    sqe->addr = (uint64_t)(uintptr_t)message_request(op);
+    sqe->len = 1;
+    sqe->flags = IOSQE_BUFFER_SELECT;
+    sqe->msg_flags = MSG_CMSG_CLOEXEC | datagram_flags(op);
+    sqe->buf_group = 0;
+    sqe->ioprio = IORING_RECV_MULTISHOT;
 }
 
 static void prepare_path(struct io_uring_sqe *sqe, const struct hark_op *op, uint8_t opcode)
@@ -174,6 +191,9 @@ static void prepare(const struct uring *uring, struct io_uring_sqe *sqe, const s
         break;
     case HARK_OP_RECVMSG:
         prepare_socket_io(sqe, op, IORING_OP_RECVMSG);
+        break;
+    case HARK_OP_RECVMSG_EACH:
+        prepare_recvmsg_each(sqe, op);
         break;
     case HARK_OP_SENDMSG:
         prepare_send(sqe, op, IORING_OP_SENDMSG);

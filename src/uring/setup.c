@@ -156,10 +156,11 @@ static int find_features(struct uring *uring)
     if (!uring_uses(uring, URING_FTRUNCATE))
         uring->for_pool |= UINT64_C(1) << HARK_OP_FTRUNCATE;
     uring->apart = uring->for_pool | UINT64_C(1) << HARK_OP_OPENAT |
-                   UINT64_C(1) << HARK_OP_RECV_EACH | UINT64_C(1) << HARK_OP_READ |
-                   UINT64_C(1) << HARK_OP_WRITE | UINT64_C(1) << HARK_OP_READV |
-                   UINT64_C(1) << HARK_OP_WRITEV | UINT64_C(1) << HARK_OP_POLL |
-                   UINT64_C(1) << HARK_OP_POLL_EACH | UINT64_C(1) << HARK_OP_ACCEPT_EACH;
+                   UINT64_C(1) << HARK_OP_RECV_EACH | UINT64_C(1) << HARK_OP_RECVMSG_EACH |
+                   UINT64_C(1) << HARK_OP_READ | UINT64_C(1) << HARK_OP_WRITE |
+                   UINT64_C(1) << HARK_OP_READV | UINT64_C(1) << HARK_OP_WRITEV |
+                   UINT64_C(1) << HARK_OP_POLL | UINT64_C(1) << HARK_OP_POLL_EACH |
+                   UINT64_C(1) << HARK_OP_ACCEPT_EACH;
     if (!uring_uses(uring, URING_WAITALL))
         uring->apart |= UINT64_C(1) << HARK_OP_RECV | UINT64_C(1) << HARK_OP_SEND;
     use(uring, URING_WAITID, supported[RING_OPCODE_WAITID]);

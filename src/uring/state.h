@@ -12,7 +12,8 @@
     X(NO_SQARRAY, no_sqarray, "6.6", "an index array, filled once")                                \
     X(REGISTERED_RING, registered_ring, "5.18", "the ring by its descriptor")                      \
     X(ACCEPT_MULTISHOT, accept_multishot, "5.19", "one request for each accept")                   \
-    X(RECV_MULTISHOT, recv_multishot, "6.0", "one request for each receive")                       \
+    X(RECV_MULTISHOT, recv_multishot, "6.0",                                                       \
+      "one request for each receive; a poll and a call for each message")                          \
     X(WAITALL, waitall, "6.1", "one request for each part of a whole transfer")                    \
     X(MSG_RING, msg_ring, "6.9", "messages to other loops wake them by a system call each")        \
     X(FTRUNCATE, ftruncate, "6.9", "the work pool")                                                \
@@ -69,6 +70,7 @@ enum {
     OP_FED = 128,         /* it receives once, into a buffer that is kept for it */
     OP_DATAGRAMS = 256,   /* what it receives has borders */
     OP_IN_PARTS = 512,    /* it moves all, and is requested anew for what is left (parts.c) */
+    OP_BY_CALL = 1024,    /* the ring polls, and the loop receives its messages */
 };
 
 /* A further mark of an op: it polls through the ring, and its read or write is done by the loop

@@ -88,7 +88,7 @@ static void start(struct hark_loop *loop, struct hark_op *op)
         watch(loop, op);
     else if (op->code == HARK_OP_ACCEPT_EACH)
         submit_op_here(loop, op);
-    else if (op->code == HARK_OP_RECV_EACH)
+    else if (op->code == HARK_OP_RECV_EACH || op->code == HARK_OP_RECVMSG_EACH)
         datagrams_start(loop, op);
     else if (op->code == HARK_OP_RECV || op->code == HARK_OP_SEND)
         parts_start(loop, op);
@@ -154,27 +154,49 @@ static bool is_overflown(const struct ring *ring)
     return atomic_load_explicit(ring->sq_flags, memory_order_relaxed) & IORING_SQ_CQ_OVERFLOW;
 }
 
+/* Else some are taken that still count as in the ring. */
+static bool knows_ring(const struct hark_loop *loop)
+{
+    const struct ring *ring = &uring_of(loop)->ring;
+    return ring_cqes(ring) == 0 && !is_overflown(ring);
+}
+
+static void feed_one(struct hark_loop *loop, struct hark_op *op)
+{
+    struct buffers *buffers = &loop->buffers;
+    uint32_t index = buffers->stack[--buffers->free];
+    op->with.io.bytes = buffers_at(buffers, index);
+    op->with.io.buffer = index + 1;
+    op->state = OP_WAITING;
+    op->backend_bits = (op->backend_bits & (OP_DATAGRAMS | OP_BY_CALL)) | OP_FED;
+    submit_op(loop, op);
+}
+
+/* What receives by calls has no use for a buffer of the ring: it is taken out again. An enter that
+ * made room for requests may have changed what is known of it. */
+static void feed_from_ring(struct hark_loop *loop, struct hark_op *op)
+{
+    if (!knows_ring(loop) || !buffer_ring_take_back(loop, uring_of(loop)))
+        return loop_starve(loop, op);
+    feed_one(loop, op);
+}
+
 /* Each gets a buffer of its own, as those that never starved would take them all out of the ring:
  * the kernel serves them first. It holds none while there is nothing to receive. What is left in
  * the ring goes to whoever comes. */
 static void feed(struct hark_loop *loop)
 {
-    const struct ring *ring = &uring_of(loop)->ring;
     struct buffers *buffers = &loop->buffers;
     struct hark_op *op;
     uint32_t left = buffers->free;
+    while ((op = buffers_next_starved(buffers, &left)))
+        feed_one(loop, op);
+    left = knows_ring(loop) ? buffers->offered : 0;
     while ((op = buffers_next_starved(buffers, &left))) {
-        uint32_t index = buffers->stack[--buffers->free];
-        op->with.io.bytes = buffers_at(buffers, index);
-        op->with.io.buffer = index + 1;
-        op->state = OP_WAITING;
-        op->backend_bits = (op->backend_bits & OP_DATAGRAMS) | OP_FED;
-        submit_op(loop, op);
-    }
-    bool known = ring_cqes(ring) == 0 &&
-                 !is_overflown(ring); /* else some are taken that still count as in the ring */
-    left = known ? buffers->offered : 0;
-    while ((op = buffers_next_starved(buffers, &left))) {
+        if (unlikely(op->backend_bits & OP_BY_CALL)) {
+            feed_from_ring(loop, op);
+            continue;
+        }
         op->state = OP_WAITING;
         op->backend_bits &= OP_DATAGRAMS;
         submit_op(loop, op);

@@ -33,6 +33,7 @@ STARTER(recv, bytes, sizeof bytes, 0, harness_done)
 STARTER(recv_each, harness_done)
 STARTER(send, bytes, 1, 0, harness_done)
 STARTER(recvmsg, &message, 0, harness_done)
+STARTER(recvmsg_each, 64, harness_done)
 STARTER(sendmsg, &message, 0, harness_done)
 STARTER(shutdown, SHUT_WR, harness_done)
 STARTER(read, bytes, sizeof bytes, HARK_AT_POSITION, harness_done)
@@ -80,6 +81,7 @@ static const struct {
     {"connect", start_connect, true, false},
     {"recv", start_recv, true, false},
     {"recv_each", start_recv_each, true, false},
+    {"recvmsg_each", start_recvmsg_each, true, false},
     {"send", start_send, true, false},
     {"recvmsg", start_recvmsg, true, false},
     {"sendmsg", start_sendmsg, true, false},

@@ -69,8 +69,8 @@ static void assert_nothing_lost(const struct race *race)
 {
     const struct pending *pending = &race->pending;
     bool receives = pending->kind == PENDING_RECV || pending->kind == PENDING_RECV_EACH ||
-                    pending->kind == PENDING_RECVMSG || pending->kind == PENDING_READ_SOCKET ||
-                    pending->kind == PENDING_RECV_WAITALL;
+                    pending->kind == PENDING_RECVMSG_EACH || pending->kind == PENDING_RECVMSG ||
+                    pending->kind == PENDING_READ_SOCKET || pending->kind == PENDING_RECV_WAITALL;
     if (receives && race->completed && !race->closed)
         assert_int_equal(pending->recorder.total + waiting_bytes(pending->fd), PENDING_BYTES);
 }

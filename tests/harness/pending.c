@@ -16,6 +16,7 @@ static const char *const names[PENDING_KINDS] = {
     [PENDING_RECV] = "recv",
     [PENDING_RECV_WAITALL] = "recv (all)",
     [PENDING_RECV_EACH] = "recv_each",
+    [PENDING_RECVMSG_EACH] = "recvmsg_each",
     [PENDING_RECVMSG] = "recvmsg",
     [PENDING_SEND] = "send",
     [PENDING_SENDMSG] = "sendmsg",
@@ -46,7 +47,8 @@ bool pending_on_descriptor(enum pending_kind kind)
 
 bool pending_repeats(enum pending_kind kind)
 {
-    return kind == PENDING_ACCEPT_EACH || kind == PENDING_RECV_EACH || kind == PENDING_POLL_EACH ||
+    return kind == PENDING_ACCEPT_EACH || kind == PENDING_RECV_EACH ||
+           kind == PENDING_RECVMSG_EACH || kind == PENDING_POLL_EACH ||
            kind == PENDING_SIGNAL_EACH || kind == PENDING_EVERY;
 }
 
@@ -119,6 +121,8 @@ static void start_socket(struct hark_loop *loop, struct pending *pending)
         hark_recv(loop, op, pending->fd, pending->bytes, PENDING_BYTES, MSG_WAITALL, harness_done);
     else if (pending->kind == PENDING_RECV_EACH)
         hark_recv_each(loop, op, pending->fd, harness_done);
+    else if (pending->kind == PENDING_RECVMSG_EACH)
+        hark_recvmsg_each(loop, op, pending->fd, 0, harness_done);
     else if (pending->kind == PENDING_RECVMSG)
         hark_recvmsg(loop, op, pending->fd, &pending->message, 0, harness_done);
     else if (pending->kind == PENDING_SEND)
@@ -238,6 +242,7 @@ void pending_complete(struct pending *pending)
     case PENDING_RECV:
     case PENDING_RECV_WAITALL:
     case PENDING_RECV_EACH:
+    case PENDING_RECVMSG_EACH:
     case PENDING_RECVMSG:
     case PENDING_READ_SOCKET:
     case PENDING_READ:
@@ -275,6 +280,7 @@ void pending_check_real(struct hark_loop *loop, struct pending *pending, int64_t
         assert_true(harness_filled(pending->bytes, PENDING_BYTES, 7));
         break;
     case PENDING_RECV_EACH:
+    case PENDING_RECVMSG_EACH:
         assert_result(result, PENDING_BYTES);
         assert_true(harness_filled(pending->lent, PENDING_BYTES, 7));
         break;

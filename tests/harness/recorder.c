@@ -21,6 +21,8 @@ void harness_assert_result(int64_t actual, int64_t expected, const char *file, i
 static void collect(struct harness_op *recorder, size_t count)
 {
     const void *lent = hark_op_buffer(&recorder->op);
+    if (lent && recorder->op.code == HARK_OP_RECVMSG_EACH)
+        lent = hark_packet_bytes(hark_op_packet(&recorder->op));
     if (!recorder->into || !lent)
         return;
     assert_true(recorder->total + count <= recorder->into_room);
@@ -42,7 +44,7 @@ void harness_done(struct hark_op *op, int64_t result)
     }
     recorder->calls++;
     recorder->result = result;
-    if (result > 0 && op->code == HARK_OP_RECV_EACH)
+    if (result > 0 && (op->code == HARK_OP_RECV_EACH || op->code == HARK_OP_RECVMSG_EACH))
         collect(recorder, (size_t)result);
     if (result > 0)
         recorder->total += (uint64_t)result;

@@ -57,6 +57,7 @@ bool trace_op_kind_waits(int kind)
     case HARK_OP_RECV:
     case HARK_OP_RECV_EACH:
     case HARK_OP_RECVMSG:
+    case HARK_OP_RECVMSG_EACH:
     case HARK_OP_POLL:
     case HARK_OP_POLL_EACH:
     case HARK_OP_WAITID:

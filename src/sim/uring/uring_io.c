@@ -284,10 +284,9 @@ static void try(struct request *request)
     case IORING_OP_CONNECT:
         return uring_sockets_connect(request);
     case IORING_OP_RECV:
+    case IORING_OP_RECVMSG:
         if (request->sqe.flags & IOSQE_BUFFER_SELECT)
             return uring_sockets_receive_lent(request);
-        return uring_sockets_transfer(request, false);
-    case IORING_OP_RECVMSG:
         return uring_sockets_transfer(request, false);
     case IORING_OP_SEND:
     case IORING_OP_SENDMSG:

@@ -22,24 +22,75 @@ static int ask_for_fault(const struct request *request, size_t *out_most)
     return uring_faults_of(request, socket_is_stream(request->file) ? out_most : NULL);
 }
 
+/* A message in a buffer: a head that tells of lengths, then the address, control data and the
+ * bytes, each at its place whatever came before (io_recvmsg_multishot in Linux's
+ * io_uring/net.c). */
+static int64_t receive_message(const struct request *request, const struct io_uring_buf *buffer,
+                               size_t most)
+{
+    const struct msghdr *asked = pointer(request->sqe.addr);
+    const size_t before =
+        sizeof(struct io_uring_recvmsg_out) + asked->msg_namelen + asked->msg_controllen;
+    if (buffer->len < before)
+        return -EFAULT;
+    char *bytes = pointer(buffer->addr);
+    const size_t room = buffer->len - before;
+    struct iovec vector = {bytes + before, room < most ? room : most};
+    struct msghdr message = {
+        .msg_name = bytes + sizeof(struct io_uring_recvmsg_out),
+        .msg_namelen = asked->msg_namelen,
+        .msg_iov = &vector,
+        .msg_iovlen = 1,
+        .msg_control = bytes + before - asked->msg_controllen,
+        .msg_controllen = asked->msg_controllen,
+    };
+    int64_t result = socket_receive(request->ring->process, request->file, &message,
+                                    (int)request->sqe.msg_flags);
+    if (result < 0)
+        return result;
+    const struct io_uring_recvmsg_out head = {
+        .namelen = message.msg_namelen,
+        .controllen = (uint32_t)message.msg_controllen,
+        .payloadlen = (uint32_t)result,
+        .flags = (uint32_t)message.msg_flags,
+    };
+    memcpy(bytes, &head, sizeof head);
+    return (int64_t)before + (result < (int64_t)room ? result : (int64_t)room);
+}
+
+/* Nothing has come behind the head: a repeating request ends with it. */
+static bool is_empty_message(const struct request *request, const struct io_uring_buf *buffer)
+{
+    struct io_uring_recvmsg_out head;
+    if (request->sqe.opcode != IORING_OP_RECVMSG)
+        return false;
+    memcpy(&head, pointer(buffer->addr), sizeof head);
+    return head.payloadlen == 0;
+}
+
 static int64_t receive(const struct request *request, const struct io_uring_buf *buffer)
 {
     size_t most;
     int error = ask_for_fault(request, &most);
     if (error)
         return error;
+    if (request->sqe.opcode == IORING_OP_RECVMSG)
+        return receive_message(request, buffer, most);
     struct iovec vector = {pointer(buffer->addr), buffer->len < most ? buffer->len : most};
     struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1};
     return socket_receive(request->ring->process, request->file, &message,
                           (int)request->sqe.msg_flags);
 }
 
-/* A buffer is wanted even to wait: without one it has ended. */
+/* A buffer is wanted even to wait: without one it has ended. Messages come to repeating requests
+ * alone: where single ones would put them the library does not ask. */
 void uring_sockets_receive_lent(struct request *request)
 {
     struct ring *ring = request->ring;
     bool again = true;
-    if (request->sqe.ioprio & IORING_RECV_MULTISHOT && ring->version < URING_SINGLE_ISSUER)
+    const bool repeats = (request->sqe.ioprio & IORING_RECV_MULTISHOT) != 0;
+    if ((repeats && ring->version < URING_SINGLE_ISSUER) ||
+        (!repeats && request->sqe.opcode == IORING_OP_RECVMSG))
         return request_complete(request, -EINVAL, 0);
     while (again) {
         struct io_uring_buf *buffer = uring_queue_buffer(ring);
@@ -52,7 +103,7 @@ void uring_sockets_receive_lent(struct request *request)
         if (result <= 0)
             return request_complete(request, result, 0);
         uring_queue_take_buffer(ring);
-        if (!(request->sqe.ioprio & IORING_RECV_MULTISHOT))
+        if (!repeats || is_empty_message(request, buffer))
             return request_complete(request, result, flags);
         again = request_complete_more(request, result, flags);
     }
