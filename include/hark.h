@@ -7,6 +7,7 @@
 #include "hark/buffer.h"
 #include "hark/child.h"
 #include "hark/close.h"
+#include "hark/datagram.h"
 #include "hark/file.h"
 #include "hark/group.h"
 #include "hark/listener.h"

@@ -106,6 +106,7 @@ void hark_recvmsg_each(struct hark_loop *loop, struct hark_op *op, int fd, size_
     op_begin(loop, op, HARK_OP_RECVMSG_EACH, fd, done);
     const int room = message_room_of(control_room);
     op->with.io.count = room < 0 ? 0 : (size_t)room;
+    op->with.io.buffer = 0;
     if (room < 0 || message_head_bytes(op) >= loop->buffers.bytes)
         return loop_finish(loop, op, -EINVAL);
     start_io(loop, op, NULL, (size_t)room, 0);

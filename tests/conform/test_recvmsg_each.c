@@ -123,7 +123,7 @@ BACKEND_TEST(recvmsg_each_tells_each_datagram_and_who_has_sent_it)
     int senders[2] = {udp_socket(loop, &from[0]), udp_socket(loop, &from[1])};
     begin(loop, &seen, fd, 0);
     for (int i = 0; i < 4; i++) {
-        send_to(senders[i % 2], &to, "abcdefg" + i, (size_t)(7 - i));
+        send_to(senders[i % 2], &to, &"abcdefg"[i], (size_t)(7 - i));
         await(loop, &seen, i + 1);
         assert_int_equal(seen.messages[i].count, 7 - i);
         assert_int_equal(seen.messages[i].length, 7 - i);
@@ -323,7 +323,7 @@ BACKEND_TEST_WITH(recvmsg_each_waits_while_the_pool_is_empty_and_loses_nothing, 
     assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends), 0);
     begin(loop, &seen, ends[0], 0);
     for (int i = 0; i < 8; i++)
-        assert_int_equal(send(ends[1], "abcdefgh" + i, 1, 0), 1);
+        assert_int_equal(send(ends[1], &"abcdefgh"[i], 1, 0), 1);
     await(loop, &seen, 4);
     harness_turns(loop, 10);
     assert_int_equal(seen.count, 4);
