@@ -1,6 +1,7 @@
 /* test_detach.c - hark_detach ends what is in flight on the descriptor as hark_close does, and
  * leaves it open for whoever comes next: another loop, the same one, or close(2). */
 #include "harness/pending.h"
+#include "harness/world.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -174,6 +175,8 @@ BACKEND_TEST(descriptor_closed_by_close_in_the_callback_leaves_its_number_to_the
 }
 
 /* What is received, by whomever, is all that was sent, once and in order. */
+WORLDS_WITHOUT(bytes_that_came_before_are_delivered_and_the_rest_stays_in_the_descriptor,
+               LINK | SMALL, "looks for the rest at once")
 BACKEND_TEST(bytes_that_came_before_are_delivered_and_the_rest_stays_in_the_descriptor)
 {
     enum { COUNT = 3000, ROUNDS = 60 };
@@ -490,8 +493,8 @@ BACKEND_TEST_WITH(detach_waits_for_what_the_disk_or_a_thread_is_doing, 0, .worke
     harness_run(loop);
     assert_result(detaching.result, 0);
     for (int index = 0; index < WRITES; index++) {
-        assert_true(writes[index].result == (int64_t)sizeof block ||
-                    writes[index].result == -ECANCELED);
+        bool is_written = writes[index].result > 0 && writes[index].result <= (int64_t)sizeof block;
+        assert_true(is_written || writes[index].result == -ECANCELED);
         assert_true(writes[index].order < detaching.order);
     }
     assert_true(syncing.order < detaching.order);

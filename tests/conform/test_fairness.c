@@ -1,6 +1,7 @@
 /* test_fairness.c - promise 11: a turn handles a bounded batch; nothing that is busy keeps others
  * waiting. Counted in turns and callbacks, never in time. */
 #include "harness/harness.h"
+#include "harness/world.h"
 
 #include <errno.h>
 #include <string.h>
@@ -334,6 +335,8 @@ BACKEND_TEST_WITH(promise_11_receivers_share_a_few_buffers, 0, .buffer_count = 4
     share_buffers(loop, 12, 4);
 }
 
+WORLDS_WITHOUT(promise_11_receivers_share_the_buffers_of_the_defaults, LINK | SMALL | RING,
+               "sockets that never run out, and all alike")
 BACKEND_TEST(promise_11_receivers_share_the_buffers_of_the_defaults)
 {
     share_buffers(loop, 100, 256);

@@ -49,6 +49,8 @@ BACKEND_TEST(bytes_written_at_offsets_are_read_back)
     harness_close(loop, fd);
 }
 
+WORLDS_WITHOUT(position_of_the_file_moves_with_reads_and_writes, SHORT,
+               "counts where the position is")
 BACKEND_TEST(position_of_the_file_moves_with_reads_and_writes)
 {
     char in[10];
@@ -312,6 +314,8 @@ BACKEND_TEST(fallocate_reserves_or_says_why_not)
     harness_close(loop, fd);
 }
 
+WORLDS_WITHOUT(hundred_file_ops_at_once_each_give_their_bytes, SHORT,
+               "each op is one piece of the file")
 BACKEND_TEST(hundred_file_ops_at_once_each_give_their_bytes)
 {
     enum { OPS = 200, PIECE = 512 };
@@ -370,7 +374,8 @@ BACKEND_TEST(descriptor_closed_while_files_are_read_does_not_show_the_next_file)
         int other = harness_file("new", "new!", 4);
         harness_run(loop);
         assert_true(reading.result == -ECANCELED ||
-                    (reading.result == 4 && memcmp(in, "old!", 4) == 0));
+                    (reading.result > 0 && reading.result <= 4 &&
+                     memcmp(in, "old!", (size_t)reading.result) == 0));
         harness_close(loop, other);
     }
 }

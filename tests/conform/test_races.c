@@ -1,6 +1,7 @@
 /* test_races.c - cancel, deadline and close race with what the op waits for, in every order: one
  * final call, nothing lost. Promises 3, 6, 7, 8. */
 #include "harness/pending.h"
+#include "harness/world.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -141,11 +142,15 @@ static void race_all(struct hark_loop *loop, enum action one, enum action other)
     }
 }
 
+WORLDS_WITHOUT(promise_06_cancel_races_completion_and_loses_nothing, LINK | SMALL,
+               "counts what has come at once")
 BACKEND_TEST(promise_06_cancel_races_completion_and_loses_nothing)
 {
     race_all(loop, CANCEL, CANCEL);
 }
 
+WORLDS_WITHOUT(promise_07_deadline_races_completion_and_cancel, LINK | SMALL,
+               "counts what has come at once")
 BACKEND_TEST(promise_07_deadline_races_completion_and_cancel)
 {
     race_all(loop, DEADLINE, CANCEL);

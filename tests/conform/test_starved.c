@@ -33,6 +33,7 @@ static void start_keeper(struct hark_loop *loop, struct keeper *keeper, int piec
     keeper->op.then = keep_it;
     keeper->op.context = keeper;
     harness_socket_pair(loop, keeper->ends);
+    harness_make_room(keeper->ends[1], 1 << 16);
     for (int index = 0; index < pieces; index++)
         assert_int_equal(write(keeper->ends[1], piece, SIZE), SIZE);
     hark_recv_each(loop, &keeper->op.op, keeper->ends[0], harness_done);

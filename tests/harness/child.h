@@ -16,6 +16,9 @@ void harness_child_run(const struct harness_test *test);
  * named. */
 bool harness_backend_required(void);
 
+/* The name of the running test, with its backend. */
+const char *harness_name(void);
+
 /* Removes the directory that the test in process `pid` made, if it made one. */
 void harness_directory_remove(pid_t pid);
 

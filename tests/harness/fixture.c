@@ -202,6 +202,21 @@ static bool is_under_way(int fd)
     return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) == 0 && info.tcpi_unacked != 0;
 }
 
+void harness_make_room(int fd, int bytes)
+{
+    int room = 0;
+    socklen_t length = sizeof room;
+    assert_int_equal(getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, &length), 0);
+    if (room < 2 * bytes)
+        assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes), 0);
+}
+
+void harness_await_input(int fd)
+{
+    struct pollfd input = {.fd = fd, .events = POLLIN};
+    assert_int_equal(poll(&input, 1, -1), 1);
+}
+
 size_t harness_stuff(int fd)
 {
     int flags = fcntl(fd, F_GETFL);

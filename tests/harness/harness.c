@@ -51,6 +51,11 @@ const char *harness_backend_name(void)
     return backend_names[harness_backend()];
 }
 
+const char *harness_name(void)
+{
+    return running ? running->name : "";
+}
+
 /* Whether a comma-separated list holds a word. */
 static bool list_has(const char *list, const char *word)
 {

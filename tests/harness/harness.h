@@ -42,6 +42,7 @@ struct harness_test {
     struct hark_options options; /* of the loop that it gets */
     unsigned timeout_seconds;    /* 0: HARNESS_TIMEOUT_SECONDS */
     bool in_worlds;              /* it is run in simulated worlds: harness/world.h */
+    uint32_t not_in_its_worlds;  /* faults that do not happen there, a bit for each kind */
     struct harness_test *next;
 };
 
@@ -191,6 +192,12 @@ int harness_file(const char *name, const void *bytes, size_t count);
 /* Fills bytes with a sequence that can be told by its seed; checks that they are it. */
 void harness_fill(void *bytes, size_t count, uint64_t seed);
 bool harness_filled(const void *bytes, size_t count, uint64_t seed);
+
+/* Gives a socket room for at least so many bytes that are sent at once. */
+void harness_make_room(int fd, int bytes);
+
+/* Waits until a descriptor has bytes or its end to read: over TCP they may be under way. */
+void harness_await_input(int fd);
 
 /* Lets no byte be written into a socket or pipe any more without blocking. Over TCP that may not
  * last: the kernels of both sides may find room for a few more bytes by themselves, as with a

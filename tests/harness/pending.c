@@ -95,6 +95,7 @@ static void start_connect(struct hark_loop *loop, struct pending *pending)
     pending->extra = tcp_socket();
     assert_true(connect(pending->extra, &pending->address.name.any, pending->address.length) == 0 ||
                 errno == EINPROGRESS);
+    harness_await_input(pending->peer);
     pending->fd = tcp_socket();
     hark_connect(loop, &pending->recorder.op, pending->fd, &pending->address.name.any,
                  pending->address.length, harness_done);

@@ -4,7 +4,6 @@
 #include "harness/child.h"
 #include "harness/sanitizer.h"
 
-#include "hark/sim.h"
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -26,10 +25,13 @@
 
 /* Unless a number is asked for: how many seeds, and the real time after which there are enough. */
 enum { SEEDS = ADDRESS_SANITIZED ? 2 : 10, ENOUGH_NS = 100000000 };
+enum { BOTH = 2 }; /* of HARK_TEST_FAULTS: without and with */
 
 static bool in_world;
 static struct hark_sim *world;
 static unsigned long long seed;
+static bool with_faults;
+static const char *test_played;
 
 bool harness_in_world(void)
 {
@@ -42,16 +44,27 @@ static unsigned long long number_of(const char *variable, unsigned long long oth
     return text && *text ? strtoull(text, NULL, 10) : otherwise;
 }
 
-/* An assert that has failed aborts. */
+static void tell_command(void)
+{
+    char line[400];
+    int length =
+        snprintf(line, sizeof line,
+                 "again: HARK_TEST_SEED=%llu HARK_TEST_SEEDS=1 HARK_TEST_FAULTS=%d %s '%s'\n", seed,
+                 with_faults, program_invocation_name, test_played);
+    (void)!write(STDERR_FILENO, line, (size_t)length);
+}
+
+/* An assert that has failed aborts; the alarm is the harness's, for a test that does not end. */
 static void tell_seed(int number)
 {
-    char line[64];
-    int length = snprintf(line, sizeof line, "the world of HARK_TEST_SEED=%llu\n", seed);
     in_world = false;
-    hark_sim_tell(world, STDERR_FILENO, 40);
-    (void)!write(STDERR_FILENO, line, (size_t)length);
+    if (world)
+        hark_sim_tell(world, STDERR_FILENO, 40);
+    tell_command();
     if (number == SIGABRT)
         abort();
+    if (number == SIGALRM)
+        raise(number);
 }
 
 /* Once: what the handler returns to, or aborts, then ends the process. In a process of a world
@@ -100,8 +113,11 @@ static void pass_environment(struct hark_sim_process *process)
 
 static void run_one(struct scene *scene)
 {
-    struct hark_sim_options options = {
-        .seed = seed, .faults_per_million = 1, .stack_bytes = 1 << 20, .calls_max = 20000000};
+    struct hark_sim_options options = {.seed = seed,
+                                       .faults_per_million = with_faults ? 0 : 1,
+                                       .faults_off = scene->test->not_in_its_worlds,
+                                       .stack_bytes = 1 << 20,
+                                       .calls_max = 20000000};
     assert_int_equal(hark_sim_create(&options, &world), 0);
     const char *recordings = getenv("HARK_TEST_TRACE"); /* for hark trace --read */
     if (recordings)
@@ -142,6 +158,10 @@ static void run_apart(struct scene *scene)
     int status;
     while (waitpid(pid, &status, 0) < 0)
         assert_int_equal(errno, EINTR);
+    bool is_told =
+        WIFSIGNALED(status) && (WTERMSIG(status) == SIGABRT || WTERMSIG(status) == SIGSEGV);
+    if (!is_told && status != 0 && WEXITSTATUS(status) != HARNESS_SKIPPED)
+        tell_command();
     if (WIFSIGNALED(status)) {
         signal(WTERMSIG(status), SIG_DFL);
         raise(WTERMSIG(status));
@@ -156,14 +176,22 @@ void harness_world_run(const struct harness_test *test,
     struct scene scene = {.test = test, .body = body};
     unsigned long long first = number_of("HARK_TEST_SEED", 1);
     unsigned long long asked = number_of("HARK_TEST_SEEDS", 0);
+    unsigned long long faults = number_of("HARK_TEST_FAULTS", 0);
     unsigned long long last = first + (asked ? asked : SEEDS) - 1;
     uint64_t begun_ns = now_ns();
+    test_played = harness_name();
     tell_seed_at(SIGABRT);
     tell_seed_at(SIGSEGV);
-    for (seed = first; seed < last; seed++) {
-        run_apart(&scene);
+    tell_seed_at(SIGALRM);
+    for (seed = first; seed <= last; seed++) {
+        for (int way = 0; way < BOTH; way++) {
+            with_faults = way == 1;
+            if (faults == (unsigned long long)way && asked == 1)
+                run_one(&scene); /* for a debugger */
+            else if (faults == BOTH || faults == (unsigned long long)way)
+                run_apart(&scene);
+        }
         if (!asked && now_ns() > begun_ns + ENOUGH_NS)
             return;
     }
-    run_one(&scene);
 }

@@ -52,6 +52,7 @@ BACKEND_TEST(stream_closed_in_received_is_closed_once)
     witness_open(loop, stream, pair[0], NULL);
     witness_read_start(stream);
     char bytes[100000] = {0}; /* more than one piece */
+    harness_make_room(pair[1], sizeof bytes);
     assert_int_equal(send(pair[1], bytes, sizeof bytes, 0), sizeof bytes);
     harness_run(loop);
     assert_true(trace.closed);

@@ -1,5 +1,6 @@
 /* hark_stream: deadlines of connecting, reading and writing. That a deadline moves is read off
  * hark_loop_next_deadline: no test here depends on how long anything takes. */
+#include "harness/world.h"
 #include "net/witness.h"
 
 #define SHORT_NS 20000000ull
@@ -87,6 +88,8 @@ BACKEND_TEST(stream_silence_past_the_read_deadline_is_told_once)
     assert_true(stream.closed);
 }
 
+WORLDS_WITHOUT(stream_read_deadline_moves_with_each_piece, LINK | SMALL | RING | AWAY,
+               "on io_uring the deadline stays at times, docs/PLAN.md")
 BACKEND_TEST(stream_read_deadline_moves_with_each_piece)
 {
     struct witness stream = {0};

@@ -25,6 +25,7 @@ BACKEND_TEST(stream_detached_while_it_reads_gives_an_open_descriptor_and_reads_n
     assert_false(stream.ended);
     assert_int_equal(write(pair[1], "x", 1), 1);
     harness_settle(loop);
+    harness_await_input(pair[0]);
     assert_int_equal(recv(pair[0], byte, 1, 0), 1);
     close(pair[0]);
     close(pair[1]);
@@ -157,11 +158,13 @@ BACKEND_TEST(stream_detached_in_received_leaves_the_rest_in_the_descriptor)
     witness_open(loop, &stream, pair[0], NULL);
     witness_read_start(&stream);
     harness_settle(loop);
+    harness_make_room(pair[1], COUNT);
     assert_int_equal(send(pair[1], sent, COUNT, 0), COUNT);
     harness_run(loop);
     assert_true(stream.detached);
     assert_true(stream.count > 0);
     while (stream.count < COUNT) {
+        harness_await_input(pair[0]);
         ssize_t more = recv(pair[0], stream.bytes + stream.count, COUNT - stream.count, 0);
         assert_true(more > 0);
         stream.count += (size_t)more;
@@ -182,9 +185,12 @@ BACKEND_TEST(half_closed_stream_is_given_back_half_closed)
     assert_result(witness_write(&stream, "x", 1), 0);
     witness_end(&stream);
     assert_int_equal(witness_detach(loop, &stream), pair[0]);
+    harness_await_input(pair[1]);
     assert_int_equal(recv(pair[1], byte, 1, 0), 1);
+    harness_await_input(pair[1]);
     assert_int_equal(recv(pair[1], byte, 1, 0), 0);
     assert_int_equal(write(pair[1], "y", 1), 1);
+    harness_await_input(pair[0]);
     assert_int_equal(recv(pair[0], byte, 1, 0), 1);
     close(pair[0]);
     close(pair[1]);
@@ -245,6 +251,7 @@ BACKEND_TEST(end_of_the_peer_is_delivered_before_or_left_to_be_found)
         shutdown(pair[1], SHUT_WR);
         witness_detach(loop, &stream);
         assert_true(!stream.ended || stream.end == 0);
+        harness_await_input(pair[0]);
         assert_int_equal(recv(pair[0], byte, 1, 0), 0);
         close(pair[0]);
         close(pair[1]);

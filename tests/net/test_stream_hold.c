@@ -29,6 +29,7 @@ static struct scene *open_scene(struct hark_loop *loop, int stop_after)
     assert_non_null(scene);
     harness_socket_pair(loop, pair);
     scene->peer = pair[1];
+    harness_make_room(scene->peer, 2 * BYTES);
     scene->stop_after = stop_after;
     scene->stream.then = stop_reading;
     witness_collect(&scene->stream, BYTES);
