@@ -4,24 +4,42 @@
 #include <stdlib.h>
 #include <string.h>
 
+static int place_of(const struct sessions *sessions, const char *name)
+{
+    for (int i = 0; i < SESSIONS_MAX; i++)
+        if (sessions->row[i].session && strcmp(sessions->row[i].name, name) == 0)
+            return i;
+    return -1;
+}
+
+static SSL_SESSION *take_out(struct sessions *sessions, int at)
+{
+    SSL_SESSION *session = sessions->row[at].session;
+    free(sessions->row[at].name);
+    sessions->row[at].name = NULL;
+    sessions->row[at].session = NULL;
+    return session;
+}
+
 SSL_SESSION *sessions_take(struct sessions *sessions, const char *name)
 {
-    for (unsigned i = 0; i < SESSIONS_MAX; i++) {
-        SSL_SESSION *session = sessions->row[i].session;
-        if (!session || strcmp(sessions->row[i].name, name) != 0)
-            continue;
-        free(sessions->row[i].name);
-        sessions->row[i].name = NULL;
-        sessions->row[i].session = NULL;
-        return session;
-    }
-    return NULL;
+    int at = place_of(sessions, name);
+    SSL_SESSION *session = at >= 0 ? sessions->row[at].session : NULL;
+    if (!session)
+        return NULL;
+    if (SSL_SESSION_get_protocol_version(session) >= TLS1_3_VERSION ||
+        !SSL_SESSION_is_resumable(session))
+        return take_out(sessions, at);
+    SSL_SESSION_up_ref(session); /* no new ticket comes for it */
+    return session;
 }
 
 void sessions_put(struct sessions *sessions, const char *name, SSL_SESSION *session)
 {
     char *copy = strdup(name);
-    SSL_SESSION_free(sessions_take(sessions, name));
+    int before = place_of(sessions, name);
+    if (before >= 0)
+        SSL_SESSION_free(take_out(sessions, before));
     if (!copy) {
         SSL_SESSION_free(session);
         return;

@@ -1,5 +1,5 @@
 /* sessions.h - what a client remembers of servers, to resume a session: one for each name, of the
- * newest names. Each is used once (RFC 8446, C.4). */
+ * newest names. Those of TLS 1.3 are used once (RFC 8446, C.4). */
 #ifndef TLS_SESSIONS_H
 #define TLS_SESSIONS_H
 
@@ -18,7 +18,7 @@ struct sessions {
 /* Keeps a session, which is the cache's from here on. Without memory it is forgotten. */
 void sessions_put(struct sessions *sessions, const char *name, SSL_SESSION *session);
 
-/* Takes the session of a name out.
+/* Takes the session of a name, out of the cache if it is to be used once.
  * Gives: NULL: there is none; else it is the caller's, to be given to SSL_SESSION_free. */
 SSL_SESSION *sessions_take(struct sessions *sessions, const char *name);
 

@@ -193,6 +193,23 @@ BACKEND_TEST(tls_sessions_are_resumed_unless_that_is_off_or_keys_differ)
     meeting_done(&meeting);
 }
 
+BACKEND_TEST(tls_sessions_of_tls_1_2_are_resumed_too)
+{
+    struct meeting meeting = {0};
+    meeting_prepare(&meeting, NULL, NULL);
+    for (int i = 0; i < 3; i++) {
+        meeting_connect(loop, &meeting, NULL);
+        SSL_set_max_proto_version(hark_tls_ssl(&meeting.server.stream), TLS1_2_VERSION);
+        harness_run_until(loop, &meeting.client.connected);
+        harness_run_until(loop, &meeting.server.connected);
+        assert_string_equal(hark_tls_version(&meeting.client.stream), "TLSv1.2");
+        assert_int_equal(hark_tls_resumed(&meeting.client.stream), i > 0);
+        assert_int_equal(hark_tls_resumed(&meeting.server.stream), i > 0);
+        meeting_part(loop, &meeting);
+    }
+    meeting_done(&meeting);
+}
+
 /* --- new certificates --- */
 
 struct reloading {
