@@ -302,6 +302,7 @@ struct attempt attempt_cached(struct hark_loop *loop, struct hark_op *op)
     op_trying(loop, op);
     int64_t count =
         kernel_preadv2(calls_of(loop), op->fd, &vector, 1, op->with.io.offset, RWF_NOWAIT);
-    op_tried(loop, op, count);
-    return count == (int64_t)op->with.io.count ? result_of(count) : blocked();
+    bool whole = count == (int64_t)op->with.io.count;
+    op_tried(loop, op, whole ? count : -EAGAIN); /* a part is no result: the pool begins anew */
+    return whole ? result_of(count) : blocked();
 }

@@ -138,6 +138,30 @@ BACKEND_TEST(a_read_from_the_page_cache_is_one_call_of_the_loop_or_the_kernels)
     harness_close(loop, fd);
 }
 
+BACKEND_TEST(a_read_of_less_than_was_asked_for_comes_back_once)
+{
+    char bytes[20];
+    struct harness_op read_op = {0};
+    int fd = harness_file("file", "0123456789", 10);
+    begin(loop, 0);
+    hark_read(loop, &read_op.op, fd, bytes, sizeof bytes, 0, harness_done);
+    uint64_t id = hark_op_id(&read_op.op);
+    harness_run(loop);
+    assert_result(read_op.result, 10);
+    struct events all = take_all(hark_loop_trace(loop));
+    const struct hark_trace_event *returned = find_return(&all, id);
+    assert_non_null(returned);
+    assert_result(returned->value, 10);
+    for (const struct hark_trace_event *event = all.event; event < returned; event++)
+        assert_true(event->op != id || event->what != HARK_TRACE_RETURN ||
+                    event->value == -EAGAIN); /* a part: the pool has read it once more */
+    for (const struct hark_trace_event *event = returned + 1; event < all.event + all.count;
+         event++)
+        assert_true(event->op != id || event->what >= HARK_TRACE_CALL);
+    free(all.event);
+    harness_close(loop, fd);
+}
+
 /* io_uring would wait in the thread that submits. */
 BACKEND_TEST(a_read_that_the_loop_makes_itself_is_told_on_each_backend)
 {
