@@ -116,7 +116,7 @@ static void give_up(struct tail_follower *follower, struct tail_source *source, 
     follower->again.wait_ns = 0;
     tail_source_finish(source);
     tail_places_record(follower);
-    tail_read(follower);
+    tail_follower_later(follower, error); /* the next one is read from there */
 }
 
 /* The file stays the next to be read: nothing that came later goes before it. */
