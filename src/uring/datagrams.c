@@ -7,7 +7,7 @@
 #include "uring/datagrams.h"
 #include "uring/submit.h"
 
-enum { KIND_UNKNOWN, KIND_STREAM, KIND_DATAGRAMS };
+enum { KIND_UNKNOWN, KIND_STREAM, KIND_DATAGRAMS, KIND_NO_SOCKET };
 
 static uint8_t kind_of(int type)
 {
@@ -23,25 +23,35 @@ void datagrams_note_socket(struct hark_loop *loop, int fd, int type)
 
 static uint8_t look_up(struct hark_loop *loop, int fd)
 {
-    int type = SOCK_STREAM; /* where it is no socket the kernel says so itself */
+    int type = SOCK_STREAM; /* of a number that is closed the kernel says so itself */
     socklen_t length = sizeof type;
-    (void)kernel_getsockopt(calls_of(loop), fd, SOL_SOCKET, SO_TYPE, &type, &length);
-    return kind_of(type);
+    int error = kernel_getsockopt(calls_of(loop), fd, SOL_SOCKET, SO_TYPE, &type, &length);
+    return error == -ENOTSOCK ? KIND_NO_SOCKET : kind_of(type);
 }
 
-bool datagrams_is_stream(struct hark_loop *loop, int fd)
+static uint8_t kind_at(struct hark_loop *loop, int fd)
 {
     struct descriptor *row = descriptors_row(&loop->descriptors, fd);
     if (unlikely(row->kind == KIND_UNKNOWN))
         row->kind = look_up(loop, fd);
-    return row->kind == KIND_STREAM;
+    return row->kind;
 }
 
+bool datagrams_is_stream(struct hark_loop *loop, int fd)
+{
+    return kind_at(loop, fd) != KIND_DATAGRAMS;
+}
+
+/* What is received by calls waits for readiness first, which a pipe has as well. */
 void datagrams_start(struct hark_loop *loop, struct hark_op *op)
 {
-    if (unlikely(!datagrams_is_stream(loop, op->fd)))
+    uint8_t kind = kind_at(loop, op->fd);
+    if (unlikely(kind == KIND_DATAGRAMS))
         op->backend_bits |= OP_DATAGRAMS;
-    if (op->code == HARK_OP_RECVMSG_EACH && !uring_uses(uring_of(loop), URING_RECV_MULTISHOT))
+    if (op->code == HARK_OP_RECVMSG_EACH && !uring_uses(uring_of(loop), URING_RECV_MULTISHOT)) {
+        if (kind == KIND_NO_SOCKET)
+            return loop_finish(loop, op, -ENOTSOCK);
         op->backend_bits |= OP_BY_CALL | OP_POLLING;
+    }
     submit_op(loop, op);
 }
