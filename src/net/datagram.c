@@ -70,12 +70,14 @@ static void deliver(struct hark_datagram *datagram)
     await_next(datagram);
 }
 
-/* With a queue of errors the same is told from there, and more of it. */
+/* With a queue of errors the same is told from there, and more of it. Its owner may end the socket
+ * in `failed`: nothing is begun that its end would not await. */
 static void go_on_after(struct hark_datagram *datagram, int error)
 {
     if (!datagram->errors)
         datagram_tell(datagram, &(struct hark_datagram_error){.error = error});
-    if (datagram->receiving == RECEIVES && !hark_op_active(&datagram->receive))
+    if (datagram->receiving == RECEIVES && !hark_op_active(&datagram->receive) &&
+        !hark_op_active(&datagram->close))
         receive(datagram);
 }
 

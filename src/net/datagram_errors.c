@@ -178,14 +178,15 @@ static void was_read(struct hark_op *op, int64_t result)
     }
     if (!datagram->errors->some)
         report_pending(datagram);
-    if (result == -EAGAIN)
+    if (result == -EAGAIN && !hark_op_active(&datagram->close))
         datagram_errors_watch(datagram);
 }
 
+/* Not once its end has begun, as by its owner in `failed`: the end awaits what was there before. */
 static void read_next(struct hark_datagram *datagram)
 {
     struct hark_datagram_errors *errors = datagram->errors;
-    if (datagram_closes(datagram))
+    if (hark_op_active(&datagram->close))
         return;
     errors->vector = (struct iovec){errors->bytes, sizeof errors->bytes};
     errors->message = (struct msghdr){
