@@ -166,6 +166,7 @@ static void stream_connected(struct hark_stream *stream, int error)
         return; /* stream_closed() follows */
     if (error) {
         bool again = may_be_as_before(connection, error);
+        connection->abandons |= error == -ETIMEDOUT && connection->server->named;
         end(connection, error);
         connection->tries_peer = again;
         return;
@@ -201,18 +202,20 @@ void client_connection_open(struct hark_loop *loop, struct client_connection *co
                             const struct client_connection_events *events)
 {
     struct hark_address peer = server->named ? connection->peer : server->address;
+    bool abandons = connection->abandons;
     memset(connection, 0, sizeof *connection);
     connection->loop = loop;
     connection->events = events;
     connection->server = server;
     connection->peer = peer;
+    connection->abandons = abandons;
     lines_splitter_init(&connection->splitter, LINES_EVENT_BYTES_MAX + ID_BYTES_MAX + 1);
     open_stream(connection, false);
 }
 
 bool client_connection_looks_up(const struct client_connection *connection)
 {
-    return connection->server->named && !connection->connected;
+    return connection->abandons || (connection->server->named && !connection->connected);
 }
 
 bool client_connection_write(struct client_connection *connection, const void *bytes, size_t count)

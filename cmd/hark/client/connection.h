@@ -42,11 +42,12 @@ struct client_connection {
     bool closing;
     bool as_before;  /* it is tried where it was last: its name could not be looked up */
     bool tries_peer; /* that is to be done once the stream is closed */
+    bool abandons;   /* a look-up, of this connection or one before, had not ended in time */
 };
 
 /* Connects to a server. A name is looked up first, and its addresses are raced
  * (hark_stream_connect_name); it has 20 seconds for all of that. If nobody knows the name any more
- * the address of the connection before is tried.
+ * the address of the connection before is tried, for as long once more.
  * Takes: server: must stay until `ended`.
  * Gives: nothing at once; `opened`, or `ended` with the error. */
 void client_connection_open(struct hark_loop *loop, struct client_connection *connection,

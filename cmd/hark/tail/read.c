@@ -95,11 +95,13 @@ static bool is_given_up(struct tail_source *source, int64_t error)
 {
     const struct tail *tail = source->follower->tail;
     uint64_t now_ns = hark_now(tail->loop);
-    if (error != -EIO)
+    if (!source->newer)
+        source->failed_ns = 0; /* nobody waits yet */
+    if (error != -EIO || !source->newer)
         return false;
     if (source->failed_ns == 0)
         source->failed_ns = now_ns;
-    return source->newer && now_ns - source->failed_ns >= TAIL_PATIENCE * tail->retry_ns;
+    return now_ns - source->failed_ns >= TAIL_PATIENCE * tail->retry_ns;
 }
 
 /* What is left of it is lost: that is told, and the next file is read. */

@@ -20,6 +20,7 @@ struct hark_curl {
     CURLM *multi;
     struct hark_loop *loop;
     struct hark_adapter_alarm *alarm;
+    bool *closed; /* told by hark_curl_close while curl acts */
     /* A transfer has ended: from here all of curl may be called, curl_multi_remove_handle and
      * hark_curl_close among it. */
     void (*ended)(struct hark_curl *adapter, CURL *easy, CURLcode result);
@@ -28,17 +29,17 @@ struct hark_curl {
 /* Private. Each of them may be the last: `ended` may close the adapter. */
 static inline void hark_curl_act(struct hark_curl *adapter, curl_socket_t fd, int events)
 {
-    CURLM *multi = adapter->multi;
+    bool closed = false;
     int running;
     int left;
-    curl_multi_socket_action(multi, fd, events, &running);
-    while (adapter->multi == multi) {
-        CURLMsg *message = curl_multi_info_read(multi, &left);
-        if (!message)
-            return;
+    adapter->closed = &closed;
+    curl_multi_socket_action(adapter->multi, fd, events, &running);
+    CURLMsg *message;
+    while (!closed && (message = curl_multi_info_read(adapter->multi, &left)) != 0)
         if (message->msg == CURLMSG_DONE)
             adapter->ended(adapter, message->easy_handle, message->data.result);
-    }
+    if (!closed)
+        adapter->closed = NULL;
 }
 
 /* Private. */
@@ -99,6 +100,7 @@ static inline int hark_curl_open(struct hark_loop *loop, struct hark_curl *adapt
 {
     adapter->loop = loop;
     adapter->ended = ended;
+    adapter->closed = NULL;
     adapter->multi = curl_multi_init();
     if (!adapter->multi)
         return -ENOMEM;
@@ -114,13 +116,15 @@ static inline int hark_curl_open(struct hark_loop *loop, struct hark_curl *adapt
     return 0;
 }
 
-/* Closes the connections that curl had kept, and the multi handle. */
+/* Closes the connections that curl had kept, and the multi handle. The adapter is the caller's
+ * memory when it returns. */
 static inline void hark_curl_close(struct hark_curl *adapter)
 {
     CURLM *multi = adapter->multi;
     curl_multi_cleanup(multi); /* it still asks for sockets and times to be forgotten */
-    adapter->multi = NULL;
     hark_adapter_alarm_close(adapter->alarm);
+    if (adapter->closed)
+        *adapter->closed = true;
 }
 
 HARK_END

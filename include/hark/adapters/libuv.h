@@ -43,7 +43,8 @@ static inline void hark_uv_run(struct hark_uv *adapter)
     int left = hark_run_ready(adapter->loop);
     if (left < 0) {
         adapter->error = left;
-        hark_uv_stop(adapter);
+        if (!uv_is_closing((uv_handle_t *)&adapter->prepare))
+            hark_uv_stop(adapter);
     }
 }
 
