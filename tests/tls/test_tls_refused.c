@@ -180,8 +180,8 @@ BACKEND_TEST(tls_what_is_no_tls_is_refused_in_words)
     static const char *const sent[] = {"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
                                        "SSH-2.0-OpenSSH_9.2\r\nand more of the same",
                                        "\x16\x03\x01\xff\xff and a length that no record has",
-                                       "\x16\x03\x01\x00\x05\xff\xff\xff\xff\xff"
-                                       "a message of an unknown kind"};
+                                       ("\x16\x03\x01\x00\x05\xff\xff\xff\xff\xff"
+                                        "a message of an unknown kind")};
     struct meeting meeting = {0};
     meeting_prepare(&meeting, NULL, NULL);
     for (size_t i = 0; i < sizeof sent / sizeof sent[0]; i++) {

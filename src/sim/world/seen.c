@@ -150,7 +150,7 @@ void seen_tell_block(const struct machine *machine, uint64_t begins_ns, uint64_t
     seen->sectors += block->sectors ? block->sectors : 1;
     struct hark_trace_kernel_event *event =
         add_block(HARK_TRACE_KERNEL_BLOCK_QUEUE, block, world->now_ns);
-    event->value = direction;
+    event->value = (unsigned char)direction;
     snprintf(event->text, sizeof event->text, "10.0.0.%d", machine->number);
     (void)add_block(HARK_TRACE_KERNEL_BLOCK_ISSUE, block, begins_ns);
 }
