@@ -74,7 +74,7 @@ struct slot {
     struct subject *subject; /* NULL: freed, or not started */
     enum kind kind;
     int side;
-    bool active, cancelled, limited;
+    bool active, cancelled, limited, late; /* late: past a limit that was then moved */
     bool ends_with_side; /* it was in flight when its descriptor was closed, or closed again */
     bool is_bad;         /* its descriptor was being closed when it was started */
     bool again;          /* it has been started again */
@@ -152,7 +152,7 @@ static bool is_allowed(const struct slot *slot, int64_t result)
     if (result < 0 && slot->kind != SLEEP && scene_may_try_again(result))
         return true;
     if (result == -ETIMEDOUT)
-        return slot->limited && hark_now(slot->orders->loop) >= slot->limit_ns;
+        return slot->late || (slot->limited && hark_now(slot->orders->loop) >= slot->limit_ns);
     return !slot->is_bad && slot->kind != EACH && has_come(slot, result);
 }
 
@@ -227,7 +227,7 @@ static void start(struct slot *slot)
     struct side *side = &orders->sides[slot->side];
     struct subject *subject = slot->subject;
     slot->active = true;
-    slot->cancelled = slot->limited = slot->ends_with_side = false;
+    slot->cancelled = slot->limited = slot->late = slot->ends_with_side = false;
     slot->is_bad = slot->kind != SLEEP && side->closing;
     slot->calls = 0;
     memset(subject->bytes, 0, BYTES);
@@ -280,6 +280,7 @@ static void limit(struct slot *slot)
 {
     if (!slot->active)
         return;
+    slot->late |= slot->limited && hark_now(slot->orders->loop) >= slot->limit_ns;
     slot->limited = true;
     slot->limit_ns = hark_now(slot->orders->loop) + LIMIT_NS;
     hark_op_deadline(&slot->subject->op, slot->limit_ns);
