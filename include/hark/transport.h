@@ -17,7 +17,8 @@
  *   State     A transport that needs memory has its struct hark_transport as the first member of
  *             it, so that stream->transport leads to it; it is freed in its last `close`.
  *   Fields    It may read the stream's loop, fd, peer and options, start its ops, and set filling.
- *             All else is the stream's. Nobody but the transport uses the descriptor.
+ *             All else is the stream's, but for `transport`: who frees what that leads to sets it
+ *             to NULL in the last `close`. Nobody but the transport uses the descriptor.
  *
  * A filter decodes what it receives into memory of its own, has stream->filling point at it, and
  * calls `done`: as often as it has something, in a call that is not the op's last. What is left

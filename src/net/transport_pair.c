@@ -57,8 +57,10 @@ static void end(struct hark_stream *stream, hark_done *done)
 
 static void last_closed(struct hark_op *op, int64_t result)
 {
-    struct pair *pair = pair_of(hark_container_of(op, struct hark_stream, close));
+    struct hark_stream *stream = hark_container_of(op, struct hark_stream, close);
+    struct pair *pair = pair_of(stream);
     hark_done *is_over = pair->is_over;
+    stream->transport = NULL; /* as others do who free what it points to (hark/transport.h) */
     free(pair);
     is_over(op, result);
 }

@@ -40,7 +40,9 @@ const char *connection_with(const struct connection *connection)
 {
     if (connection->with[0])
         return connection->with;
-    return connection->tls->settings->server ? "a client" : "a server";
+    const struct settings *settings =
+        connection->settings ? connection->settings : connection->tls->settings;
+    return settings->server ? "a client" : "a server";
 }
 
 void connection_feed(struct connection *connection, const void *bytes, size_t count)
@@ -53,7 +55,8 @@ void connection_keep_session(struct connection *connection)
 {
     if (!connection->session)
         return;
-    if (SSL_SESSION_is_resumable(connection->session) && connection->with[0])
+    bool holds = connection->settings == connection->tls->settings; /* else by rules of before */
+    if (holds && SSL_SESSION_is_resumable(connection->session) && connection->with[0])
         sessions_put(&connection->tls->sessions, connection->with, connection->session);
     else
         SSL_SESSION_free(connection->session);

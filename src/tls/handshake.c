@@ -187,7 +187,8 @@ static bool set_name(SSL *ssl, const char *name, bool verifies)
         inet_pton(AF_INET, name, address) == 1 || inet_pton(AF_INET6, name, address) == 1;
     if (is_address)
         return !verifies || X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), name) == 1;
-    SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    SSL_set_hostflags(ssl,
+                      X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
     return SSL_set_tlsext_host_name(ssl, name) == 1 && (!verifies || SSL_set1_host(ssl, name) == 1);
 }
 
@@ -200,7 +201,7 @@ static bool resume(struct connection *connection)
 }
 
 /* OpenSSL's part of the connection.
- * Gives: 0, or -ENOMEM. */
+ * Gives: 0, -ENOMEM; -EINVAL without a name that is wanted. */
 static int make_ssl(struct connection *connection)
 {
     connection->settings = settings_keep(connection->tls->settings);
@@ -218,8 +219,8 @@ static int make_ssl(struct connection *connection)
         return 0;
     }
     SSL_set_connect_state(ssl);
-    if (!connection->with[0])
-        return 0;
+    if (!connection->with[0]) /* rules that want one may have come after the open */
+        return connection->settings->verifies ? -EINVAL : 0;
     return set_name(ssl, connection->with, connection->settings->verifies) && resume(connection)
                ? 0
                : -ENOMEM;

@@ -28,6 +28,8 @@ static int take_name(const struct hark_tls *tls, const char *name, char *text)
     size_t length = name ? strlen(name) : 0;
     if (length > NAME_MAX_BYTES || (length == 0 && tls->settings->verifies))
         return -EINVAL;
+    if (length > 0 && name[0] == '.')
+        return -EINVAL; /* to OpenSSL any host beneath */
     if (length > 0)
         memcpy(text, name, length);
     if (length > 1 && text[length - 1] == '.')

@@ -366,6 +366,7 @@ bool records_close(struct hark_stream *stream, hark_done *done)
         hark_sleep_until(stream->loop, &stream->close, HARK_NEVER, done);
         return true;
     }
+    stream->transport = NULL; /* what is asked of the stream until `closed` finds nothing freed */
     connection_destroy(connection);
     hark_defer(stream->loop, &stream->close, done);
     return false;

@@ -44,7 +44,11 @@ void sessions_put(struct sessions *sessions, const char *name, SSL_SESSION *sess
         SSL_SESSION_free(session);
         return;
     }
-    unsigned at = sessions->next++ % SESSIONS_MAX;
+    unsigned at = 0;
+    while (at < SESSIONS_MAX && sessions->row[at].session)
+        at++;
+    if (at == SESSIONS_MAX)
+        at = sessions->next++ % SESSIONS_MAX;
     free(sessions->row[at].name);
     SSL_SESSION_free(sessions->row[at].session);
     sessions->row[at].name = copy;

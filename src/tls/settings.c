@@ -139,6 +139,27 @@ static int set_verification(SSL_CTX *context, const struct hark_tls_options *opt
                              out_error);
 }
 
+/* A session is resumed without a look at certificates: OpenSSL compares this context alone. So a
+ * server that asks for certificates has one that is made of whom it trusts, and of how it asks. */
+static void set_session_context(SSL_CTX *context, bool asks, int mode)
+{
+    unsigned char all[SSL_MAX_SID_CTX_LENGTH] = {0}, one[EVP_MAX_MD_SIZE] = {0};
+    const STACK_OF(X509_OBJECT) *objects = X509_STORE_get0_objects(SSL_CTX_get_cert_store(context));
+    if (!asks) {
+        SSL_CTX_set_session_id_context(context, session_context, sizeof session_context - 1);
+        return;
+    }
+    for (int i = 0; i < sk_X509_OBJECT_num(objects); i++) {
+        X509 *trusted = X509_OBJECT_get0_X509(sk_X509_OBJECT_value(objects, i));
+        if (!trusted || X509_digest(trusted, EVP_sha256(), one, NULL) != 1)
+            continue;
+        for (size_t at = 0; at < sizeof all; at++)
+            all[at] ^= one[at]; /* in whatever order they stand */
+    }
+    all[0] ^= (unsigned char)mode;
+    SSL_CTX_set_session_id_context(context, all, sizeof all);
+}
+
 static int keep_session(SSL *ssl, SSL_SESSION *session)
 {
     SSL_SESSION **place = SSL_get_app_data(ssl);
@@ -150,7 +171,6 @@ static int keep_session(SSL *ssl, SSL_SESSION *session)
 /* Servers keep none: all that a session needs is in its ticket, or it is not resumed. */
 static void set_resumption(SSL_CTX *context, const struct hark_tls_options *options)
 {
-    SSL_CTX_set_session_id_context(context, session_context, sizeof session_context - 1);
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
     if (options->without_resumption) {
         SSL_CTX_set_options(context, SSL_OP_NO_TICKET);
@@ -196,6 +216,8 @@ static int make_context(struct settings *settings, const struct hark_tls_options
     int error = set_ciphers(context, options, out_error);
     if (!error)
         error = set_verification(context, options, out_error);
+    if (!error)
+        set_session_context(context, settings->asks_clients, SSL_CTX_get_verify_mode(context));
     if (!error && !settings->server && settings->alpn &&
         SSL_CTX_set_alpn_protos(context, settings->alpn, settings->alpn_count) != 0)
         error = fault_say(out_error, -ENOMEM, "TLS: no memory");

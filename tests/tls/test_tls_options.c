@@ -193,6 +193,51 @@ BACKEND_TEST(tls_sessions_are_resumed_unless_that_is_off_or_keys_differ)
     meeting_done(&meeting);
 }
 
+static void replace_server(struct meeting *meeting, struct hark_tls_options *options)
+{
+    options->certificates = &meeting->certificate;
+    options->certificate_count = 1;
+    options->server = true;
+    hark_tls_destroy(meeting->server_tls);
+    meeting->server_tls = tls_make(options);
+}
+
+/* A session is resumed without certificates: so not where the other server asks for more. */
+BACKEND_TEST(tls_session_of_a_server_that_asks_for_nothing_opens_no_other)
+{
+    static const char keys[HARK_TLS_TICKET_KEYS_BYTES] = "as the other server of this name has";
+    struct hark_tls_options server = {.ticket_keys = keys};
+    struct meeting meeting = {0};
+    meeting_prepare(&meeting, &server, NULL);
+    assert_false(was_resumed(loop, &meeting));
+    assert_true(was_resumed(loop, &meeting));
+    server.client_certificates = HARK_TLS_CLIENT_REQUIRED;
+    server.ca_pem = meeting.authority.pem;
+    replace_server(&meeting, &server);
+    meeting_connect(loop, &meeting, NULL);
+    harness_run_until(loop, &meeting.server.connected);
+    assert_true(meeting.server.connected_error < 0);
+    meeting_part(loop, &meeting);
+    meeting_done(&meeting);
+}
+
+/* What comes of a connection that began by rules of before is not for those of now. */
+BACKEND_TEST(tls_session_that_comes_after_a_replace_is_not_kept)
+{
+    struct meeting meeting = {0};
+    struct hark_tls_options client = {.without_verification = true};
+    meeting_prepare(&meeting, NULL, &client);
+    meeting_begin(loop, &meeting, NULL);
+    client = (struct hark_tls_options){.ca_pem = meeting.authority.pem};
+    assert_int_equal(hark_tls_replace(meeting.client_tls, tls_make(&client)), 0);
+    witness_read_start(&meeting.client); /* the tickets come with what follows */
+    witness_end(&meeting.server);
+    harness_run_until(loop, &meeting.client.ended);
+    meeting_part(loop, &meeting);
+    assert_false(was_resumed(loop, &meeting));
+    meeting_done(&meeting);
+}
+
 BACKEND_TEST(tls_sessions_of_tls_1_2_are_resumed_too)
 {
     struct meeting meeting = {0};

@@ -34,6 +34,11 @@ static const struct wrong wrongs[] = {
      false,
      -EKEYEXPIRED,
      "not yet valid"},
+    {"a subject without a name that it is for",
+     {.name = "localhost", .from_seconds = -60},
+     false,
+     -EKEYREJECTED,
+     "name"},
     {"signed by itself",
      {.name = "x", .altname = "DNS:localhost", .from_seconds = -60},
      true,
@@ -173,6 +178,20 @@ static int plain_client(struct hark_loop *loop, struct meeting *meeting,
     harness_tcp_pair(loop, pair);
     witness_open_tls(loop, &meeting->server, pair[0], meeting->server_tls, NULL, options);
     return pair[1];
+}
+
+BACKEND_TEST(tls_name_that_begins_with_a_dot_is_no_name)
+{
+    struct meeting meeting = {0};
+    int ends[2];
+    meeting_prepare(&meeting, NULL, NULL);
+    harness_tcp_pair(loop, ends);
+    assert_result(hark_stream_open_tls(loop, &meeting.client.stream, ends[0], meeting.client_tls,
+                                       ".localhost", NULL, &witness_events),
+                  -EINVAL);
+    harness_close(loop, ends[0]);
+    harness_close(loop, ends[1]);
+    meeting_done(&meeting);
 }
 
 BACKEND_TEST(tls_what_is_no_tls_is_refused_in_words)
