@@ -30,6 +30,7 @@ bool datagram_error_passes(int64_t error)
     case -ENONET:
     case -ENETDOWN:
     case -EPROTO:
+    case -EOPNOTSUPP:
     case -ENOPROTOOPT:
     case -EACCES:
     case -EPERM:
@@ -98,10 +99,11 @@ static void received(struct hark_op *op, int64_t result)
         datagram->events->ended(datagram, (int)result);
 }
 
+/* Over a unix socket anybody may send descriptors along, unasked: without room they are dropped. */
 static void receive(struct hark_datagram *datagram)
 {
-    hark_recvmsg_each(datagram->loop, &datagram->receive, datagram->fd,
-                      HARK_PACKET_CONTROL_DATAGRAM, received);
+    size_t control = datagram->family == AF_UNIX ? 0 : HARK_PACKET_CONTROL_DATAGRAM;
+    hark_recvmsg_each(datagram->loop, &datagram->receive, datagram->fd, control, received);
     await_next(datagram);
 }
 

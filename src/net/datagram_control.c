@@ -65,6 +65,8 @@ static int number_of(const struct cmsghdr *part)
         memcpy(&number, CMSG_DATA(part), sizeof number);
         return number;
     }
+    if (part->cmsg_len < CMSG_LEN(sizeof byte))
+        return 0;
     memcpy(&byte, CMSG_DATA(part), sizeof byte);
     return byte;
 }
@@ -72,6 +74,8 @@ static int number_of(const struct cmsghdr *part)
 static void note_local4(struct hark_datagram_received *received, const struct cmsghdr *part)
 {
     struct in_pktinfo info;
+    if (part->cmsg_len < CMSG_LEN(sizeof info))
+        return; /* it was cut: other options of the socket took the room */
     memcpy(&info, CMSG_DATA(part), sizeof info);
     received->interface = (unsigned)info.ipi_ifindex;
     received->local.length = sizeof received->local.name.ip4;
@@ -82,6 +86,8 @@ static void note_local4(struct hark_datagram_received *received, const struct cm
 static void note_local6(struct hark_datagram_received *received, const struct cmsghdr *part)
 {
     struct in6_pktinfo info;
+    if (part->cmsg_len < CMSG_LEN(sizeof info))
+        return; /* it was cut: other options of the socket took the room */
     memcpy(&info, CMSG_DATA(part), sizeof info);
     received->interface = info.ipi6_ifindex;
     received->local.length = sizeof received->local.name.ip6;
