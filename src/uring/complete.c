@@ -205,6 +205,7 @@ static void receive_message(struct hark_loop *loop, struct hark_op *op)
     const bool is_stream = !(op->backend_bits & OP_DATAGRAMS);
     int64_t result = -ECANCELED;
     if (!cancelled) {
+        checking_buffer_out(loop, op->with.io.bytes);
         op_trying(loop, op);
         result = message_receive(loop, op, is_stream);
         op_tried(loop, op, result);

@@ -24,8 +24,10 @@ static char *text_of(BIO *bio)
 {
     char *bytes;
     long count = BIO_get_mem_data(bio, &bytes);
-    char *text = strndup(bytes, (size_t)count);
+    char *text = malloc((size_t)count + 1);
     assert_non_null(text);
+    memcpy(text, bytes, (size_t)count);
+    text[count] = '\0';
     BIO_free(bio);
     return text;
 }
