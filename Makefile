@@ -4,7 +4,7 @@ BUILD ?= build
 PREFIX ?= /usr/local
 ARGS ?=
 
-.PHONY: help run build test check-fast lint format fuzz sim mutate coverage bench asan tsan install clean
+.PHONY: help run build test check-fast lint format fuzz sim mutate coverage bench asan tsan install uninstall clean
 
 help:
 	@echo 'make run         install what is missing, build, start the server on 127.0.0.1:12345'
@@ -21,6 +21,7 @@ help:
 	@echo 'make format      clang-format over all sources'
 	@echo 'make bench       hark beside its peers, about half an hour; tables and plots in docs/bench'
 	@echo 'make install     into PREFIX ($(PREFIX)); DESTDIR is honoured'
+	@echo 'make uninstall   removes what the last make install put there'
 	@echo 'make clean       remove the build directories'
 
 build:
@@ -68,6 +69,10 @@ bench:
 
 install: build
 	@meson install -C $(BUILD) --no-rebuild
+
+uninstall:
+	@[ -f $(BUILD)/meson-logs/install-log.txt ] || { echo 'hark: nothing was installed from ./$(BUILD)' >&2; exit 1; }
+	@ninja --quiet -C $(BUILD) uninstall
 
 clean:
 	rm -rf build build-gcc build-asan build-tsan build-bench build-mutate build-coverage
