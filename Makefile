@@ -3,8 +3,9 @@
 BUILD ?= build
 PREFIX ?= /usr/local
 ARGS ?=
+AMALGAMATION ?= build-amalgamation
 
-.PHONY: help run build test check-fast lint format fuzz sim mutate coverage bench asan tsan install uninstall clean
+.PHONY: help run build test check-fast lint format fuzz sim mutate coverage bench asan tsan install uninstall amalgamation clean
 
 help:
 	@echo 'make run         install what is missing, build, start the server on 127.0.0.1:12345'
@@ -22,6 +23,7 @@ help:
 	@echo 'make bench       hark beside its peers, about half an hour; tables and plots in docs/bench'
 	@echo 'make install     into PREFIX ($(PREFIX)); DESTDIR is honoured'
 	@echo 'make uninstall   removes what the last make install put there'
+	@echo 'make amalgamation  hark.c and hark.h, to be dropped into a tree, in ./$(AMALGAMATION) (AMALGAMATION=DIR)'
 	@echo 'make clean       remove the build directories'
 
 build:
@@ -74,5 +76,8 @@ uninstall:
 	@[ -f $(BUILD)/meson-logs/install-log.txt ] || { echo 'hark: nothing was installed from ./$(BUILD)' >&2; exit 1; }
 	@ninja --quiet -C $(BUILD) uninstall
 
+amalgamation:
+	@scripts/amalgamate $(AMALGAMATION)
+
 clean:
-	rm -rf build build-gcc build-asan build-tsan build-bench build-mutate build-coverage
+	rm -rf build build-amalgamation build-gcc build-asan build-tsan build-bench build-mutate build-coverage
