@@ -290,6 +290,23 @@ BACKEND_TEST(file_of_the_same_number_that_was_born_at_another_time_is_another)
     server_close(&server);
 }
 
+/* The process ended before the copy was looked for: what is lost is told by the next one. */
+BACKEND_TEST(cut_whose_copy_was_not_found_before_the_end_is_told_of_at_the_start)
+{
+    char name[64];
+    struct server server = follow(loop, "one\n");
+    struct position position = load_record(&server, name);
+    position.cuts[position.cut_count++] =
+        (struct position_place){.inode = 1, .offset = 8, .first_count = 8, .first_hash = 1};
+    store_record(&server, name, &position);
+    close_and_lose_slots(&server);
+    server = server_open(loop, "f", NULL, 0);
+    wait_until_read(&server, 1);
+    assert_true(reported("there is no copy of what was cut"));
+    ASSERT_LINES(&server, "one");
+    server_close(&server);
+}
+
 BACKEND_TEST(file_replaced_while_stopped_is_read_from_its_beginning)
 {
     struct server server = follow(loop, "one\ntwo\n");

@@ -70,8 +70,10 @@ static int add_told(struct survey *survey, const struct tail_follower *follower)
     if (!survey->told)
         return -ENOMEM;
     survey->told_count = follower->moved_count;
-    for (unsigned i = 0; i < follower->moved_count; i++)
-        memcpy(survey->told[i], follower->moved[i].name, sizeof *survey->told);
+    for (unsigned i = 0; i < follower->moved_count; i++) {
+        memcpy(survey->told[i].name, follower->moved[i].name, sizeof survey->told[i].name);
+        survey->told[i].inode = follower->moved[i].inode;
+    }
     return 0;
 }
 
@@ -127,13 +129,20 @@ void tail_missed_drop(struct tail_follower *follower)
     follower->survey_wanted = true;
 }
 
+/* Nothing goes before it that is not open. */
+static void let_go_on(struct tail_source *source)
+{
+    source->checked |= source->first_count > 0;
+    source->unplaced &= !source->checked;
+    source->held = false;
+}
+
 /* All that goes before these is open, or cannot be found. */
 static void let_held_go_on(struct tail_follower *follower)
 {
-    for (struct tail_source *source = follower->oldest; source; source = source->newer) {
-        source->checked |= source->held && source->first_count > 0;
-        source->held = false;
-    }
+    for (struct tail_source *source = follower->oldest; source; source = source->newer)
+        if (source->held)
+            let_go_on(source);
 }
 
 void tail_missed_wait(struct tail_follower *follower)
@@ -310,14 +319,12 @@ static void sort_fresh(struct tail_follower *follower, struct survey *survey)
             continue;
         if (survey->known[i].copy)
             tail_source_drop(source);
-        else if (waits[i] || (survey->known[i].at_path && survey->found > 0))
+        else if (waits[i] || (survey->known[i].at_path && !survey->known[i].rotated && unopened))
             give_up_place(source);
-        else if (source->held) {
+        else if (source->held)
             /* One that was cut has not been read since: its new beginning is held again. Until
              * then it may make room for a file that waits, before which nothing is done with. */
-            source->checked = source->first_count > 0;
-            source->held = false;
-        }
+            let_go_on(source);
     }
 }
 

@@ -101,12 +101,12 @@ static void take_copy(struct tail_source *source, const struct tail_moved *moved
 }
 
 /* A file that is open already. One of which nothing is published has its place where a survey has
- * put it. */
+ * put it, or where inotify tells of it if it has none yet. */
 static void place_known(struct tail_follower *follower, struct tail_source *source,
                         const struct tail_moved_file *opened)
 {
     const struct tail_moved *moved = &opened->moved;
-    if (source->checked || !moved->inode || source == follower->reading)
+    if (source->checked || source == follower->reading || !(moved->inode || source->unplaced))
         return;
     if (moved->goes_on)
         take_copy(source, moved, &opened->file);
@@ -151,51 +151,63 @@ static bool is_given_up(const struct tail_follower *follower, struct tail_moved 
     return now_ns - moved->failed_ns >= TAIL_PATIENCE * follower->tail->retry_ns;
 }
 
-/* Takes a renamed file over, as one that is no longer at the path. Gives: false: it has to wait
- * until there is room, or the disk gives it. */
-static bool take_moved(struct tail_follower *follower, struct tail_moved *first,
-                       struct tail_moved_file *opened)
+enum taken {
+    TAKEN,
+    WAITS,      /* until there is room, or the disk gives it */
+    LOOKED_FOR, /* by the next survey, which has to know where it stood among the others */
+};
+
+/* It has another name by now, or is not what it was. The next survey sees it if it has a name that
+ * rotation gives. */
+static enum taken look_for(struct tail_follower *follower, const struct tail_moved *moved)
+{
+    bool packed;
+    follower->survey_wanted = true;
+    return survey_is_rotation(moved->name, follower->way->name, &packed) ? LOOKED_FOR : TAKEN;
+}
+
+/* Takes a renamed file over, as one that is no longer at the path. */
+static enum taken take_moved(struct tail_follower *follower, struct tail_moved *first,
+                             struct tail_moved_file *opened)
 {
     struct resolve_file *file = &opened->file;
     const struct tail_moved *moved = &opened->moved;
     struct tail_source *source;
     if (again_may_help(file->fd) && !is_given_up(follower, first, file->fd))
-        return false;
+        return WAITS;
     bool other =
         moved->inode && (file->fd == -ENOENT || (file->fd >= 0 && file->inode != moved->inode));
-    if (other || (file->fd >= 0 && moved->goes_on && !file->begins)) {
-        follower->survey_wanted = true; /* it was renamed since, or is not what it was */
-        return true;
-    }
+    if (other || (file->fd >= 0 && moved->goes_on && !file->begins))
+        return look_for(follower, moved);
     bool packed;
     if (file->fd == -ENOENT && survey_is_rotation(moved->name, follower->way->name, &packed)) {
         tail_tell(follower, LOG_NOTE,
                   "the file that was renamed to %s is not there any more: it is looked for",
                   moved->name);
         follower->survey_wanted = true;
-        return true;
+        return TAKEN;
     }
     if (file->fd < 0) {
         tail_tell(follower, LOG_WARNING,
                   "the file that was renamed to %s cannot be read: %s: lines may be lost",
                   moved->name, why(file->fd));
-        return true;
+        return TAKEN;
     }
     struct tail_source *known = tail_source_find(follower, file->device, file->inode);
     if (known) {
         place_known(follower, known, opened);
-        return true;
+        return TAKEN;
     }
     if (!moved->inode && file->fd >= 0 && is_read(follower, file))
-        return true;
+        return TAKEN;
     if (follower->source_count >= POSITION_PLACES_MAX - 1) { /* one is for the path's own */
         make_room(follower);
-        return false;
+        return WAITS;
     }
     tail_source_retire(follower);
     if (tail_source_add(follower, file->fd, file->watch, file->device, file->inode, file->born_ns,
                         &source))
-        return false;
+        return WAITS;
     file->fd = -1;
     if (moved->goes_on)
         take_copy(source, moved, file);
@@ -204,18 +216,19 @@ static bool take_moved(struct tail_follower *follower, struct tail_moved *first,
     source->left_ns = hark_now(follower->tail->loop);
     follower->place_wanted = true;
     follower->rotations++;
-    return true;
+    return TAKEN;
 }
 
 bool tail_moved_adopt(struct tail_follower *follower, bool *out_wait)
 {
     unsigned taken = 0;
-    *out_wait = false;
+    enum taken last = TAKEN;
     while (!follower->survey_wanted && taken < follower->opening_count &&
-           !follower->moved[taken].again && !*out_wait) {
-        *out_wait = !take_moved(follower, &follower->moved[taken], &follower->opening[taken]);
-        taken += !*out_wait;
+           !follower->moved[taken].again && last == TAKEN) {
+        last = take_moved(follower, &follower->moved[taken], &follower->opening[taken]);
+        taken += last == TAKEN;
     }
+    *out_wait = last == WAITS;
     follower->moved_count -= taken;
     if (taken)
         memmove(follower->moved, follower->moved + taken,

@@ -28,24 +28,50 @@ static size_t write_place(const char *word, const struct position_place *place, 
         place->last_count, place->last_hash, place->born_ns, place->skip);
 }
 
+static size_t write_done(const struct position_done *done, char *text, size_t room)
+{
+    return (size_t)snprintf(text, room, "done %" PRIu64 " born %" PRId64 "\n", done->inode,
+                            done->born_ns);
+}
+
+static size_t write_heading(const struct position *position, uint32_t cut_count, char *text,
+                            size_t room)
+{
+    return (size_t)snprintf(text, room,
+                            HEADING " lines %" PRIu32 " source %" PRId32 " last %d files %" PRIu32
+                                    " looked %" PRId64 " cut %" PRIu32 " done %" PRIu32 "\n",
+                            position->lines, position->source, position->last, position->count,
+                            position->looked_ns, cut_count, position->done_count);
+}
+
+/* For how many places of files that were cut there is room beside all else. */
+static uint32_t cuts_with_room(const struct position *position)
+{
+    uint32_t cut_count = 0;
+    size_t used = write_heading(position, position->cut_count, NULL, 0);
+    for (uint32_t i = 0; i < position->count; i++)
+        used += write_place("inode", &position->places[i], NULL, 0);
+    for (uint32_t i = 0; i < position->done_count; i++)
+        used += write_done(&position->done[i], NULL, 0);
+    while (cut_count < position->cut_count) {
+        used += write_place("cut", &position->cuts[cut_count], NULL, 0);
+        if (used >= POSITION_TEXT_BYTES)
+            break;
+        cut_count++;
+    }
+    return cut_count;
+}
+
 size_t position_write(const struct position *position, char *text)
 {
-    const uint32_t room = POSITION_PLACES_MAX + 1 - position->count;
-    const uint32_t cut_count = position->cut_count < room ? position->cut_count : room;
-    size_t at =
-        (size_t)snprintf(text, POSITION_TEXT_BYTES,
-                         HEADING " lines %" PRIu32 " source %" PRId32 " last %d files %" PRIu32
-                                 " looked %" PRId64 " cut %" PRIu32 " done %" PRIu32 "\n",
-                         position->lines, position->source, position->last, position->count,
-                         position->looked_ns, cut_count, position->done_count);
+    const uint32_t cut_count = position->cut_count ? cuts_with_room(position) : 0;
+    size_t at = write_heading(position, cut_count, text, POSITION_TEXT_BYTES);
     for (uint32_t i = 0; i < position->count; i++)
         at += write_place("inode", &position->places[i], text + at, POSITION_TEXT_BYTES - at);
     for (uint32_t i = 0; i < cut_count; i++)
         at += write_place("cut", &position->cuts[i], text + at, POSITION_TEXT_BYTES - at);
     for (uint32_t i = 0; i < position->done_count; i++)
-        at += (size_t)snprintf(text + at, POSITION_TEXT_BYTES - at,
-                               "done %" PRIu64 " born %" PRId64 "\n", position->done[i].inode,
-                               position->done[i].born_ns);
+        at += write_done(&position->done[i], text + at, POSITION_TEXT_BYTES - at);
     return at;
 }
 

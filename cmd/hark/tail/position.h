@@ -57,8 +57,8 @@ struct position {
     int32_t source;     /* from which place they are; -1: from none that can be read again */
     bool last;          /* that file is done with it */
     int64_t looked_ns;  /* wall clock: files born before are known, or no matter; 0: not known */
-    uint32_t cut_count; /* where files stood when they were cut: copies may be there. As many are
-                           written as there is room for: one, and more if less files are open */
+    uint32_t cut_count; /* where files stood that were cut or are gone: copies may be there. As
+                           many are written as there is room for: one, or more */
     struct position_place cuts[POSITION_PLACES_MAX];
     uint32_t done_count;
     struct position_done done[POSITION_DONE_MAX];

@@ -183,12 +183,19 @@ void tail_source_place(const struct tail_source *source, struct position_place *
     };
 }
 
+/* Places whose copies are looked for yet. */
+static void add_cuts(struct position *position, const struct tail_lost *lost, unsigned count)
+{
+    for (unsigned i = 0; i < count && position->cut_count < POSITION_PLACES_MAX; i++)
+        if (!lost[i].read)
+            position->cuts[position->cut_count++] = lost[i].place;
+}
+
 void tail_source_positions(const struct tail_follower *follower, struct position *out_position)
 {
-    struct position position = {
-        .source = -1, .looked_ns = follower->looked_ns, .cut_count = follower->cut_count};
-    for (unsigned i = 0; i < follower->cut_count; i++)
-        position.cuts[i] = follower->cuts[i].place;
+    struct position position = {.source = -1, .looked_ns = follower->looked_ns};
+    add_cuts(&position, follower->lost, follower->lost_count);
+    add_cuts(&position, follower->cuts, follower->cut_count);
     for (const struct tail_source *source = follower->oldest; source; source = source->newer) {
         struct position_place *place = &position.places[position.count++];
         tail_source_place(source, place);

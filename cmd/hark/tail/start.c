@@ -175,7 +175,10 @@ static void choose_since(struct tail_start *start)
         newest->born_ns)
         follower->looked_ns = newest->born_ns + 1;
     for (unsigned i = 0; i < position->cut_count; i++)
-        follower->cuts[i] = (struct tail_lost){.place = position->cuts[i], .told = true};
+        follower->cuts[i] = (struct tail_lost){
+            .place = position->cuts[i],
+            .told = position->cuts[i].first_count == 0, /* its copy was found */
+        };
     follower->cut_count = position->cut_count;
     follower->survey_wanted = position->count > 0 || position->looked_ns;
 }

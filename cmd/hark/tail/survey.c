@@ -268,11 +268,13 @@ static bool is_known(const struct survey *survey, struct candidate *looked)
 }
 
 /* Gives: where it stands among those that were told of, -1: nowhere. */
-static int told_at(const struct survey *survey, const char *name)
+static int told_at(const struct survey *survey, const struct survey_file *file)
 {
-    for (unsigned i = 0; i < survey->told_count; i++)
-        if (strcmp(survey->told[i], name) == 0)
+    for (unsigned i = 0; i < survey->told_count; i++) {
+        const struct survey_told *told = &survey->told[i];
+        if (told->inode ? told->inode == file->inode : strcmp(told->name, file->name) == 0)
             return SURVEY_KNOWN_MAX + (int)i;
+    }
     return -1;
 }
 
@@ -385,7 +387,9 @@ static void decide(struct survey *survey, struct candidate *looked, bool packed)
     struct survey_file *file = &looked->file;
     if (is_known(survey, looked))
         return;
-    int told = told_at(survey, file->name);
+    if (file->self >= 0)
+        survey->known[file->self].rotated = true;
+    int told = told_at(survey, file);
     bool is_new = !is_done(survey, looked) &&
                   (told >= 0 || (survey->since_ns && file->since_ns >= survey->since_ns));
     file->rank = file->self < 0 ? told : survey->known[file->self].unplaced ? -1 : file->self;
@@ -498,7 +502,7 @@ static void begin_again(struct survey *survey, unsigned done_count)
     memset((char *)survey + out, 0, sizeof *survey - out);
     survey->done_count = done_count;
     for (unsigned i = 0; i < survey->known_count; i++)
-        survey->known[i].matched = survey->known[i].copy = false;
+        survey->known[i].matched = survey->known[i].copy = survey->known[i].rotated = false;
 }
 
 void survey_directory(const char *directory, const char *base, struct survey *survey)

@@ -40,7 +40,16 @@ struct survey_known {
     bool at_path;  /* it stands at the path, as far as is known */
     bool matched;  /* out: a copy was found */
     bool copy;     /* out: it is a copy of another one */
+    bool rotated;  /* out: it has a name of a rotated file, so it left the path meanwhile */
     bool cut;      /* out: it does not begin as its place tells any more */
+};
+
+/* A name that inotify has told of, or another survey. */
+struct survey_told {
+    char name[SURVEY_NAME_BYTES];
+    uint64_t
+        inode; /* of the file that a survey saw, which may have another name by now; 0: whatever
+                       has the name */
 };
 
 /* A file to read. */
@@ -60,8 +69,7 @@ struct survey {
                          known one stood */
     struct survey_known known[SURVEY_KNOWN_MAX];
     unsigned known_count, open_count; /* the first are open files */
-    /* Names that inotify has told of, or another survey, in their order: these files are new. */
-    char (*told)[SURVEY_NAME_BYTES];
+    struct survey_told *told;         /* in their order: these files are new */
     unsigned told_count;
     struct position_done done[SURVEY_DONE_MAX]; /* done with; out: and passed over */
     unsigned done_count;
