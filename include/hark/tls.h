@@ -8,10 +8,10 @@
  *              -ECONNABORTED, not 0: what came may be cut.
  *   Detach     hark_stream_detach gives -EOPNOTSUPP.
  *   Errors     -EKEYREJECTED the peer's certificate is not to be trusted, or is another host's;
- *              -EKEYEXPIRED it has expired, or is not valid yet; -EKEYREVOKED; -EPROTO what the
- *              peer has sent is no TLS or breaks it, nothing is common to both, or the peer has
- *              refused; -ECONNABORTED. hark_tls_why has the reason in words. Those of sockets come
- *              beside these.
+ *              -EKEYEXPIRED it has expired, or is not valid yet; -EPROTO what the peer has sent
+ *              is no TLS or breaks it, nothing is common to both, or the peer has refused;
+ *              -ECONNABORTED. hark_tls_why has the reason in words. Those of sockets come beside
+ *              these.
  *   Memory     OpenSSL's own for each connection, some 20 KiB, less while nothing is on its way;
  *              and a buffer for what is being sent, grown with use to at most 64 KiB, kept.
  *   Deadlines  The handshake has one always. read_timeout_ns is the silence of the peer, in
@@ -80,7 +80,9 @@ struct hark_tls_options {
     bool without_resumption; /* no session tickets are given, or kept */
     const void *ticket_keys; /* HARK_TLS_TICKET_KEYS_BYTES of secret; NULL: random ones */
     unsigned handshakes_max; /* how many are computed or waited for at a time; others wait, with
-                                little memory, for their turn; 0: 256 */
+                                little memory, for their turn, and meanwhile the peer of each that
+                                has one is given two seconds for an answer; what is silent from
+                                the beginning has no turn yet; 0: 256 */
     uint64_t
         handshake_timeout_ns; /* for each, waiting for its turn too; 0: 10 s; HARK_NEVER none */
     enum hark_tls_key_work key_work;

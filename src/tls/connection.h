@@ -25,6 +25,8 @@ struct connection {
     struct hark_stream *stream;
     struct waiter waiter;
     uint64_t until_ns; /* the deadline of the handshake */
+    uint64_t asked_ns; /* since when its peer is waited for */
+    bool computes;     /* a step is with the pool */
     enum step step;
     int failure; /* of the handshake, or of a send */
     hark_done *opened, *received, *sent, *ended, *closed;

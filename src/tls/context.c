@@ -1,5 +1,6 @@
 /* context.c - see the header. */
 #include "tls/context.h"
+#include "tls/fault.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -21,17 +22,39 @@ void context_release(struct hark_tls *tls)
     free(tls);
 }
 
+static void take_turn(struct hark_tls *tls, struct waiter *waiter)
+{
+    waiter->has_turn = true;
+    waiter->next = tls->taken;
+    waiter->link = &tls->taken;
+    if (waiter->next)
+        waiter->next->link = &waiter->next;
+    tls->taken = waiter;
+}
+
+static void give_turn(struct waiter *waiter)
+{
+    waiter->has_turn = false;
+    *waiter->link = waiter->next;
+    if (waiter->next)
+        waiter->next->link = waiter->link;
+    waiter->link = NULL;
+}
+
 bool context_ask_turn(struct hark_tls *tls, struct waiter *waiter)
 {
     if (tls->handshakes < tls->handshakes_max) {
         tls->handshakes++;
-        waiter->has_turn = true;
+        take_turn(tls, waiter);
         return true;
     }
+    bool is_first = !tls->first;
     waiter->next = NULL;
     waiter->link = tls->last;
     *tls->last = waiter;
     tls->last = &waiter->next;
+    for (struct waiter *other = tls->taken; is_first && other; other = other->next)
+        other->hurried(other);
     return false;
 }
 
@@ -47,18 +70,18 @@ static void stop_waiting(struct hark_tls *tls, struct waiter *waiter)
 
 void context_leave_turn(struct hark_tls *tls, struct waiter *waiter)
 {
-    if (waiter->link)
+    if (waiter->link && !waiter->has_turn)
         stop_waiting(tls, waiter);
     if (!waiter->has_turn)
         return;
-    waiter->has_turn = false;
+    give_turn(waiter);
     struct waiter *first = tls->first;
     if (!first) {
         tls->handshakes--;
         return;
     }
     stop_waiting(tls, first); /* the turn goes on to him */
-    first->has_turn = true;
+    take_turn(tls, first);
     first->called(first);
 }
 
@@ -69,7 +92,7 @@ int hark_tls_create(const struct hark_tls_options *options, struct hark_tls **ou
 {
     struct hark_tls *tls = calloc(1, sizeof *tls);
     if (!tls)
-        return -ENOMEM;
+        return fault_say(out_error, -ENOMEM, "TLS: no memory");
     int error = settings_create(options, &tls->settings, out_error);
     if (error) {
         free(tls);

@@ -40,8 +40,6 @@ static int code_of_verify(long result)
     case X509_V_ERR_CERT_HAS_EXPIRED:
     case X509_V_ERR_CERT_NOT_YET_VALID:
         return -EKEYEXPIRED;
-    case X509_V_ERR_CERT_REVOKED:
-        return -EKEYREVOKED;
     default:
         return -EKEYREJECTED;
     }

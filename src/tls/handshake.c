@@ -1,6 +1,10 @@
 /* handshake.c - the handshake, in one op of the stream: it waits for its turn, then computes, sends
  * and receives by turns until both sides agree, or one of them does not.
  *
+ * A server waits for its client's first bytes before it asks for a turn. Who has one keeps it for
+ * as long as he likes, but where others wait: then his peer has PATIENCE_NS for each answer. So
+ * neither silence nor half a greeting can keep others out for long.
+ *
  * A step is SSL_do_handshake over what has been received, into what is to be sent. Where the own
  * key is slow it runs on a thread of the pool: the connection is in nobody else's hands then, since
  * its only op is that one. So a flood of handshakes costs the loop's thread some ten microseconds
@@ -14,6 +18,7 @@
 
 #include "hark/net.h"
 #include "hark/os.h"
+#include "hark/poll.h"
 #include "hark/timer.h"
 #include "hark/work.h"
 
@@ -29,10 +34,24 @@ static struct connection *connecting(struct hark_op *op)
     return connection_of(hark_container_of(op, struct hark_stream, connect));
 }
 
+static const uint64_t PATIENCE_NS = 2000000000;
+
+/* The deadline of what was started. */
 static void limit(struct connection *connection)
 {
-    if (connection->until_ns != HARK_NEVER)
-        hark_op_deadline(&connection->stream->connect, connection->until_ns);
+    uint64_t until_ns = connection->until_ns;
+    bool waits_for_peer = connection->waiter.has_turn && !connection->computes;
+    if (waits_for_peer && context_is_crowded(connection->tls) &&
+        connection->asked_ns + PATIENCE_NS < until_ns)
+        until_ns = connection->asked_ns + PATIENCE_NS;
+    if (until_ns != HARK_NEVER)
+        hark_op_deadline(&connection->stream->connect, until_ns);
+}
+
+static void ask_peer(struct connection *connection)
+{
+    connection->asked_ns = hark_os_clock(connection->stream->loop);
+    limit(connection);
 }
 
 /* --- its end --- */
@@ -95,7 +114,7 @@ static void send_rest(struct connection *connection)
     struct hark_stream *stream = connection->stream;
     hark_send(stream->loop, &stream->connect, stream->fd, wire->sending.bytes + wire->sent,
               wire->sending.count - wire->sent, 0, sent);
-    limit(connection);
+    ask_peer(connection);
 }
 
 static void receive(struct connection *connection)
@@ -103,7 +122,7 @@ static void receive(struct connection *connection)
     struct hark_stream *stream = connection->stream;
     hark_recv(stream->loop, &stream->connect, stream->fd, connection->spill, WIRE_PIECE, 0,
               received);
-    limit(connection);
+    ask_peer(connection);
 }
 
 /* After a step: sends what it gave, then receives what it wants, or tells how it has ended. */
@@ -143,6 +162,7 @@ static int64_t step_on_pool(struct hark_op *op)
 static void stepped(struct hark_op *op, int64_t result)
 {
     struct connection *connection = connecting(op);
+    connection->computes = false;
     if (result == -EAGAIN) { /* there is no thread */
         step(connection);
         result = 0;
@@ -169,6 +189,7 @@ static void received(struct hark_op *op, int64_t result)
     }
     connection_feed(connection, connection->spill, (size_t)result);
     if (connection->settings->on_pool) {
+        connection->computes = true;
         hark_work(op->loop, op, step_on_pool, stepped);
         limit(connection);
     } else {
@@ -230,6 +251,7 @@ static int make_ssl(struct connection *connection)
 static void begin(struct connection *connection)
 {
     struct hark_stream *stream = connection->stream;
+    connection->asked_ns = hark_os_clock(stream->loop);
     ERR_clear_error();
     connection->failure = make_ssl(connection);
     ERR_clear_error();
@@ -259,7 +281,35 @@ static void waited(struct hark_op *op, int64_t result)
 static void called(struct waiter *waiter)
 {
     struct connection *connection = hark_container_of(waiter, struct connection, waiter);
+    connection->asked_ns = hark_os_clock(connection->stream->loop);
     hark_sleep_move(&connection->stream->connect, 0);
+}
+
+static void hurried(struct waiter *waiter)
+{
+    limit(hark_container_of(waiter, struct connection, waiter));
+}
+
+static void ask_turn(struct connection *connection)
+{
+    struct hark_stream *stream = connection->stream;
+    connection->waiter.called = called;
+    connection->waiter.hurried = hurried;
+    if (context_ask_turn(connection->tls, &connection->waiter)) {
+        begin(connection);
+    } else {
+        hark_sleep_until(stream->loop, &stream->connect, HARK_NEVER, waited);
+        limit(connection);
+    }
+}
+
+static void spoken(struct hark_op *op, int64_t result)
+{
+    struct connection *connection = connecting(op);
+    if (result < 0)
+        finish(connection, result);
+    else
+        ask_turn(connection);
 }
 
 void handshake_open(struct hark_stream *stream, hark_done *done)
@@ -270,11 +320,10 @@ void handshake_open(struct hark_stream *stream, hark_done *done)
     if (timeout_ns < HARK_NEVER - now_ns && now_ns + timeout_ns < connection->until_ns)
         connection->until_ns = now_ns + timeout_ns;
     connection->opened = done;
-    connection->waiter.called = called;
-    if (context_ask_turn(connection->tls, &connection->waiter)) {
-        begin(connection);
-    } else {
-        hark_sleep_until(stream->loop, &stream->connect, HARK_NEVER, waited);
-        limit(connection);
+    if (!connection->tls->settings->server) {
+        ask_turn(connection);
+        return;
     }
+    hark_poll(stream->loop, &stream->connect, stream->fd, HARK_POLL_READABLE, spoken);
+    limit(connection);
 }

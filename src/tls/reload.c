@@ -3,6 +3,8 @@
 #include "hark/tls.h"
 #include "hark/work.h"
 
+#include "tls/fault.h"
+
 #include <string.h>
 
 static int64_t make(struct hark_op *op)
@@ -16,6 +18,9 @@ static void made(struct hark_op *op, int64_t result)
     struct hark_tls_reload *reload = hark_container_of(op, struct hark_tls_reload, op);
     if (result == 0)
         result = hark_tls_replace(reload->tls, reload->fresh);
+    if (result < 0 && !reload->error.text[0])
+        fault_say(&reload->error, (int)result, "TLS: new certificates: %s",
+                  hark_error_text(result));
     if (result < 0)
         hark_tls_destroy(reload->fresh);
     reload->done(reload, (int)result);

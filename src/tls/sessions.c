@@ -4,6 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+bool sessions_may_resume(SSL_SESSION *session)
+{
+    const X509 *peer = SSL_SESSION_get0_peer(session);
+    return !peer || X509_cmp_current_time(X509_get0_notAfter(peer)) > 0;
+}
+
 static int place_of(const struct sessions *sessions, const char *name)
 {
     for (int i = 0; i < SESSIONS_MAX; i++)
@@ -27,6 +33,10 @@ SSL_SESSION *sessions_take(struct sessions *sessions, const char *name)
     SSL_SESSION *session = at >= 0 ? sessions->row[at].session : NULL;
     if (!session)
         return NULL;
+    if (!sessions_may_resume(session)) {
+        SSL_SESSION_free(take_out(sessions, at));
+        return NULL;
+    }
     if (SSL_SESSION_get_protocol_version(session) >= TLS1_3_VERSION ||
         !SSL_SESSION_is_resumable(session))
         return take_out(sessions, at);

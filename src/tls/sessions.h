@@ -4,6 +4,7 @@
 #define TLS_SESSIONS_H
 
 #include <openssl/ssl.h>
+#include <stdbool.h>
 
 enum { SESSIONS_MAX = 64 };
 
@@ -14,6 +15,9 @@ struct sessions {
     } row[SESSIONS_MAX];
     unsigned next; /* which is forgotten next */
 };
+
+/* Whether the certificate that its peer has shown, if any, is still valid. */
+bool sessions_may_resume(SSL_SESSION *session);
 
 /* Keeps a session, which is the cache's from here on. Without memory it is forgotten. */
 void sessions_put(struct sessions *sessions, const char *name, SSL_SESSION *session);

@@ -6,6 +6,7 @@
 #include "tls/settings.h"
 #include "tls/credentials.h"
 #include "tls/fault.h"
+#include "tls/sessions.h"
 #include "tls/wire.h"
 
 #include <errno.h>
@@ -168,6 +169,22 @@ static int keep_session(SSL *ssl, SSL_SESSION *session)
     return 1;
 }
 
+/* A session is resumed without a look at certificates: so not once its peer's has expired. Any
+ * other is met with the whole handshake, which asks for one. */
+static SSL_TICKET_RETURN take_ticket(SSL *ssl, SSL_SESSION *session, const unsigned char *name,
+                                     size_t name_count, SSL_TICKET_STATUS status, void *pointer)
+{
+    (void)ssl;
+    (void)name;
+    (void)name_count;
+    (void)pointer;
+    if (status == SSL_TICKET_SUCCESS && sessions_may_resume(session))
+        return SSL_TICKET_RETURN_USE;
+    if (status == SSL_TICKET_SUCCESS_RENEW && sessions_may_resume(session))
+        return SSL_TICKET_RETURN_USE_RENEW;
+    return SSL_TICKET_RETURN_IGNORE_RENEW;
+}
+
 /* Servers keep none: all that a session needs is in its ticket, or it is not resumed. */
 static void set_resumption(SSL_CTX *context, const struct hark_tls_options *options)
 {
@@ -180,6 +197,8 @@ static void set_resumption(SSL_CTX *context, const struct hark_tls_options *opti
     if (options->server && options->ticket_keys)
         SSL_CTX_set_tlsext_ticket_keys(context, (void *)(uintptr_t)options->ticket_keys,
                                        HARK_TLS_TICKET_KEYS_BYTES);
+    if (options->server)
+        SSL_CTX_set_session_ticket_cb(context, NULL, take_ticket, NULL);
     if (!options->server) {
         SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
         SSL_CTX_sess_set_new_cb(context, keep_session);

@@ -7,6 +7,13 @@
 
 #define SECOND_NS UINT64_C(1000000000)
 
+/* From the next connection on, as a server of before. */
+static void know_no_tls_1_3(struct meeting *meeting)
+{
+    SSL_CTX *context = SSL_get_SSL_CTX(hark_tls_ssl(&meeting->server.stream));
+    assert_int_equal(SSL_CTX_set_max_proto_version(context, TLS1_2_VERSION), 1);
+}
+
 BACKEND_TEST(tls_versions_and_ciphers_are_those_that_were_asked_for)
 {
     struct hark_tls_options server = {.ciphers = "ECDHE-ECDSA-CHACHA20-POLY1305"};
@@ -16,13 +23,12 @@ BACKEND_TEST(tls_versions_and_ciphers_are_those_that_were_asked_for)
     meeting_begin(loop, &meeting, NULL);
     assert_string_equal(hark_tls_version(&meeting.server.stream), "TLSv1.3");
     assert_string_equal(hark_tls_cipher(&meeting.server.stream), "TLS_CHACHA20_POLY1305_SHA256");
+    know_no_tls_1_3(&meeting);
     meeting_part(loop, &meeting);
 
     /* A server that knows no TLS 1.3; to a client that wants no other. */
     for (int i = 0; i < 2; i++) {
         meeting_connect(loop, &meeting, NULL);
-        assert_int_equal(
-            SSL_set_max_proto_version(hark_tls_ssl(&meeting.server.stream), TLS1_2_VERSION), 1);
         harness_run_until(loop, &meeting.client.connected);
         assert_result(meeting.client.connected_error, i == 0 ? 0 : -EPROTO);
         if (i == 0) {
@@ -242,17 +248,65 @@ BACKEND_TEST(tls_sessions_of_tls_1_2_are_resumed_too)
 {
     struct meeting meeting = {0};
     meeting_prepare(&meeting, NULL, NULL);
+    meeting_begin(loop, &meeting, NULL);
+    know_no_tls_1_3(&meeting);
+    meeting_part(loop, &meeting);
     for (int i = 0; i < 3; i++) {
-        meeting_connect(loop, &meeting, NULL);
-        SSL_set_max_proto_version(hark_tls_ssl(&meeting.server.stream), TLS1_2_VERSION);
-        harness_run_until(loop, &meeting.client.connected);
-        harness_run_until(loop, &meeting.server.connected);
+        meeting_begin(loop, &meeting, NULL);
         assert_string_equal(hark_tls_version(&meeting.client.stream), "TLSv1.2");
         assert_int_equal(hark_tls_resumed(&meeting.client.stream), i > 0);
         assert_int_equal(hark_tls_resumed(&meeting.server.stream), i > 0);
         meeting_part(loop, &meeting);
     }
     meeting_done(&meeting);
+}
+
+enum { BRIEF_SECONDS = 4 };
+
+static void let_expire(struct hark_loop *loop, const struct paper *paper)
+{
+    while (X509_cmp_current_time(X509_get0_notAfter(paper->certificate)) > 0) {
+        struct harness_op rest = {0};
+        hark_sleep(loop, &rest.op, SECOND_NS / 10, harness_done);
+        harness_wait(loop, &rest);
+    }
+}
+
+/* A session is trusted for as long as the certificate that either side has shown for it. */
+TEST(tls_session_outlives_no_certificate)
+{
+    static const struct paper_wish wish = {.name = "brief",
+                                           .altname = "DNS:localhost",
+                                           .from_seconds = -60,
+                                           .to_seconds = BRIEF_SECONDS};
+    struct hark_loop *loop = harness_loop_create(NULL);
+    for (int side = 0; side < 2; side++) {
+        struct meeting meeting = {0};
+        struct paper authority = {0}, brief = {0};
+        paper_authority(&authority);
+        paper_make(&brief, &wish, &authority);
+        struct hark_tls_certificate shown = paper_as_certificate(&brief);
+        struct hark_tls_options server = {0}, client = {0};
+        struct hark_tls_options *shows = side == 0 ? &server : &client;
+        struct hark_tls_options *trusts = side == 0 ? &client : &server;
+        shows->certificates = &shown;
+        shows->certificate_count = 1;
+        trusts->ca_pem = authority.pem;
+        server.client_certificates = side == 0 ? HARK_TLS_CLIENT_UNASKED : HARK_TLS_CLIENT_REQUIRED;
+        meeting_prepare(&meeting, &server, &client);
+        assert_false(was_resumed(loop, &meeting));
+        assert_true(was_resumed(loop, &meeting));
+        let_expire(loop, &brief);
+        struct witness *judge = side == 0 ? &meeting.client : &meeting.server;
+        meeting_connect(loop, &meeting, NULL);
+        harness_run_until(loop, &judge->connected);
+        assert_result(judge->connected_error, -EKEYEXPIRED);
+        meeting_part(loop, &meeting);
+        meeting_done(&meeting);
+        paper_done(&brief);
+        paper_done(&authority);
+    }
+    harness_loop_destroy(loop);
 }
 
 /* --- new certificates --- */
@@ -362,6 +416,45 @@ BACKEND_TEST(tls_sessions_outlive_new_certificates_and_a_destroyed_context_its_s
 
 /* --- bounds --- */
 
+/* A server's side of a connection whose client has sent one byte of a record.
+ * Gives: the client's socket. */
+static int begin_to_greet(struct hark_loop *loop, struct witness *witness, struct hark_tls *tls,
+                          const struct hark_stream_options *options)
+{
+    static const char handshake = 0x16;
+    int pair[2];
+    harness_tcp_pair(loop, pair);
+    assert_int_equal(write(pair[1], &handshake, 1), 1);
+    witness_open_tls(loop, witness, pair[0], tls, NULL, options);
+    return pair[1];
+}
+
+BACKEND_TEST(tls_of_silent_clients_takes_no_turn_and_of_slow_ones_not_for_long)
+{
+    struct hark_tls_options server = {.handshakes_max = 1, .handshake_timeout_ns = HARK_NEVER};
+    struct meeting meeting = {0};
+    struct witness silent = {0}, slow = {0};
+    int pair[2];
+    meeting_prepare(&meeting, &server, NULL);
+    harness_tcp_pair(loop, pair);
+    witness_open_tls(loop, &silent, pair[0], meeting.server_tls, NULL, NULL);
+    meeting_begin(loop, &meeting, NULL);
+    assert_null(hark_tls_ssl(&silent.stream));
+    meeting_part(loop, &meeting);
+    int peer = begin_to_greet(loop, &slow, meeting.server_tls, NULL);
+    while (!hark_tls_ssl(&slow.stream))
+        harness_turns(loop, 1);
+    meeting_begin(loop, &meeting, NULL); /* waits, and has its turn once the slow one is given up */
+    assert_result(slow.connected_error, -ETIMEDOUT);
+    assert_false(silent.connected);
+    meeting_part(loop, &meeting);
+    witness_close(loop, &silent);
+    witness_close(loop, &slow);
+    close(pair[1]);
+    close(peer);
+    meeting_done(&meeting);
+}
+
 BACKEND_TEST(tls_handshakes_beyond_the_bound_wait_for_their_turn_or_their_deadline)
 {
     enum { IDLE = 3 };
@@ -371,14 +464,11 @@ BACKEND_TEST(tls_handshakes_beyond_the_bound_wait_for_their_turn_or_their_deadli
     struct witness idle[IDLE] = {0};
     int peers[IDLE];
     meeting_prepare(&meeting, &server, NULL);
-    for (int i = 0; i < IDLE; i++) { /* two take the turns, and say nothing; the third waits */
-        int pair[2];
-        harness_tcp_pair(loop, pair);
-        peers[i] = pair[1];
-        witness_open_tls(loop, &idle[i], pair[0], meeting.server_tls, NULL,
-                         i == 2 ? &short_time : NULL);
+    for (int i = 0; i < IDLE; i++) { /* two take the turns, and say no more; the third waits */
+        peers[i] = begin_to_greet(loop, &idle[i], meeting.server_tls, i == 2 ? &short_time : NULL);
+        while (i < 2 && !hark_tls_ssl(&idle[i].stream))
+            harness_turns(loop, 1);
     }
-    assert_non_null(hark_tls_ssl(&idle[1].stream));
     assert_null(hark_tls_ssl(&idle[2].stream)); /* it costs no memory of OpenSSL's */
     meeting_connect(loop, &meeting, NULL);
     harness_run_until(loop, &idle[2].connected);
