@@ -296,6 +296,42 @@ BACKEND_TEST(copy_that_cannot_be_read_for_good_is_named_and_passed_over)
     EXPECT_AT_START(loop, "one", "three");
 }
 
+static void count_view(void *count, const struct tail_view *view)
+{
+    (void)view;
+    ++*(size_t *)count;
+}
+
+/* Wherever it fails: the rotated file is none of its own, and the other one is found. */
+static void match_while_calls_fail(struct hark_loop *loop, const char *calls)
+{
+    char away[64];
+    bool met = true;
+    for (unsigned after = 0; met; after++) {
+        size_t followed = 0;
+        int fault = FAULT(.calls = calls, .error = -EIO, .after = after);
+        struct server server = server_open_into(loop, "f*", stream_name, NULL, 0);
+        wait_until_read(&server, 1);
+        harness_settle(loop);
+        ASSERT_LINES(&server, "one");
+        tail_each(server.tail, count_view, &followed);
+        assert_int_equal(followed, 1);
+        met = fault_met(fault) > 0;
+        fault_end(fault);
+        server_close(&server);
+        snprintf(away, sizeof away, "%s%u", calls, after);
+        rename_file("data", away); /* as if it was the first time */
+    }
+}
+
+BACKEND_TEST(disk_that_fails_while_names_are_matched_changes_nothing)
+{
+    append_file("f.1", "none of its own\n");
+    append_file("f", "one\n");
+    match_while_calls_fail(loop, "kernel_fstatat");
+    match_while_calls_fail(loop, "kernel_faccessat");
+}
+
 /* --- what stands in the place of a place --- */
 
 /* Puts another file into the place of a place, by a link, and opens the tail. */

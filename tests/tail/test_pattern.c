@@ -120,6 +120,23 @@ BACKEND_TEST(rotated_names_that_match_are_no_files_of_their_own)
     server_close(&server);
 }
 
+/* It was there first; then came one whose rotated file it may be by its name. */
+BACKEND_TEST(file_that_was_followed_by_its_own_name_stays_one)
+{
+    append_file("app.log.1", "one\n");
+    struct server server = server_open(loop, "app.log*", NULL, 0);
+    wait_for_count(&server, 1);
+    append_file("app.log", "two\n");
+    wait_for_count(&server, 2);
+    server_close(&server);
+    append_file("app.log.1", "three\n");
+    server = server_open(loop, "app.log*", NULL, 0);
+    wait_for_count(&server, 3);
+    ASSERT_LINES(&server, "one", "two", "three");
+    assert_int_equal(followed(&server), 2);
+    server_close(&server);
+}
+
 BACKEND_TEST(file_renamed_to_another_name_that_matches_is_read_once_and_told)
 {
     append_file("a.log", "one\n");

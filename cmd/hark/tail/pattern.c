@@ -30,6 +30,7 @@
 struct tail_match {
     char *name;
     bool link;
+    bool kept;              /* its place is, so it was followed by this name before */
     uint64_t device, inode; /* 0: the file of a place that is kept, which is not there */
 };
 
@@ -47,8 +48,18 @@ static void path_of(const struct tail_pattern *pattern, const char *name, char *
 
 /* --- on the pool --- */
 
-static void add_match(struct tail_pattern *pattern, const char *name, bool link,
-                      const struct stat *status)
+/* What cannot be known for now is looked at again, and nothing is decided about it. Gives: whether
+ * that is so. */
+static bool is_unknown(struct tail_pattern *pattern, int error)
+{
+    if (!again_may_help(error))
+        return false;
+    pattern->error = error;
+    return true;
+}
+
+static void add_match(struct tail_pattern *pattern, const char *name, const struct stat *status,
+                      bool link, bool kept)
 {
     if (pattern->match_count == pattern->match_room) {
         size_t room = pattern->match_room ? 2 * pattern->match_room : 64;
@@ -66,11 +77,16 @@ static void add_match(struct tail_pattern *pattern, const char *name, bool link,
         return;
     }
     pattern->matches[pattern->match_count++] =
-        (struct tail_match){copy, link, status ? status->st_dev : 0, status ? status->st_ino : 0};
+        (struct tail_match){.name = copy,
+                            .link = link,
+                            .kept = kept,
+                            .device = status ? status->st_dev : 0,
+                            .inode = status ? status->st_ino : 0};
 }
 
-/* Whether a place of a file is kept from an earlier start, or this one. */
-static bool place_kept(const struct tail_pattern *pattern, const char *name)
+/* Whether a place of a file is kept from an earlier start, or this one. Gives: 0: it is. Fails: a
+ * negative errno; -ENOENT: it is not. */
+static int find_place(const struct tail_pattern *pattern, const char *name)
 {
     char path[PATH_MAX], stream[NAME_BYTES_MAX + 1], records[TAIL_RECORDS_NAME_BYTES],
         position[PATH_MAX];
@@ -78,10 +94,10 @@ static bool place_kept(const struct tail_pattern *pattern, const char *name)
     tail_pattern_stream_of(pattern->stream, name, stream);
     tail_records_name(path, stream, records);
     snprintf(position, sizeof position, "%s/%s.position", pattern->tail->directory, records + 1);
-    return hark_os_faccessat(AT_FDCWD, position, F_OK) == 0;
+    return hark_os_faccessat(AT_FDCWD, position, F_OK);
 }
 
-/* Whether a name is that of a rotated file of `base`. */
+/* Whether a name is that of a rotated file of `base`, or may be. */
 static bool belongs_to(struct tail_pattern *pattern, int directory, const char *name,
                        const char *base)
 {
@@ -89,11 +105,15 @@ static bool belongs_to(struct tail_pattern *pattern, int directory, const char *
     bool packed;
     if (!*base || !matches(pattern, base) || !survey_is_rotation(name, base, &packed))
         return false;
-    if (hark_os_fstatat(directory, base, &status, 0) == 0)
+    int error = hark_os_fstatat(directory, base, &status, 0);
+    if (error == 0)
         return S_ISREG(status.st_mode);
-    if (!place_kept(pattern, base))
-        return false;
-    add_match(pattern, base, false, NULL); /* what is left of it is read */
+    if (is_unknown(pattern, error))
+        return true;
+    error = find_place(pattern, base);
+    if (error)
+        return is_unknown(pattern, error);
+    add_match(pattern, base, NULL, false, true); /* what is left of it is read */
     return true;
 }
 
@@ -120,19 +140,23 @@ static bool is_rotated(struct tail_pattern *pattern, int directory, const char *
 
 static void look_at(struct tail_pattern *pattern, int directory, const char *name)
 {
-    struct stat itself, status;
-    if (!matches(pattern, name) || hark_os_fstatat(directory, name, &itself, AT_SYMLINK_NOFOLLOW))
+    struct stat status;
+    if (!matches(pattern, name))
         return;
-    bool link = S_ISLNK(itself.st_mode);
-    if (link && hark_os_fstatat(directory, name, &status, 0))
-        return add_match(pattern, name, true, NULL); /* its file may come */
-    if (!link)
-        status = itself;
-    if (!S_ISREG(status.st_mode))
+    int error = hark_os_fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW);
+    bool link = error == 0 && S_ISLNK(status.st_mode);
+    if (link)
+        error = hark_os_fstatat(directory, name, &status, 0);
+    int place = error ? -ENOENT : find_place(pattern, name);
+    if (is_unknown(pattern, error) || is_unknown(pattern, place))
+        return;
+    if (error && link)
+        return add_match(pattern, name, NULL, true, false); /* its file may come */
+    if (error || !S_ISREG(status.st_mode))
         return;
     /* What has been followed by its own name stays so, whatever comes beside it. */
-    if (place_kept(pattern, name) || !is_rotated(pattern, directory, name))
-        add_match(pattern, name, link, &status);
+    if (place == 0 || !is_rotated(pattern, directory, name))
+        add_match(pattern, name, &status, link, place == 0);
     else if (pattern->rotated++ == 0)
         snprintf(pattern->rotated_name, sizeof pattern->rotated_name, "%s", name);
 }
@@ -156,12 +180,13 @@ static int64_t look_through(struct hark_op *op)
             way->fd); /* a file that is named as the pattern is one of those that match */
     pattern->error = way->trouble;
     pattern->rotated = 0;
+    (void)is_unknown(pattern, way->fd); /* what stands on the way */
     if (strcmp(way->name, pattern->name) != 0)
         return 0; /* its directory is not there */
     tail_directory_open(&names, *way->directory ? way->directory : "/");
     while (tail_directory_next(&names, &entry))
         look_at(pattern, names.fd, entry.name);
-    if (names.error)
+    if (names.error && !again_may_help(pattern->error))
         pattern->error = names.error;
     tail_directory_close(&names);
     if (pattern->match_count)
@@ -172,15 +197,16 @@ static int64_t look_through(struct hark_op *op)
 /* --- on the loop --- */
 
 /* Whether a name is followed already, or belongs to a followed file. */
-static bool is_taken(const struct tail_pattern *pattern, const char *name)
+static bool is_taken(const struct tail_pattern *pattern, const struct tail_match *match)
 {
+    const char *name = match->name;
     bool packed;
     for (size_t i = 0; i < pattern->tail->count; i++) {
         const struct tail_follower *follower = &pattern->tail->followers[i];
         if (follower->pattern != pattern)
             continue;
         const char *base = follower->path + (pattern->name - pattern->path);
-        if (strcmp(base, name) == 0 || survey_is_rotation(name, base, &packed))
+        if (strcmp(base, name) == 0 || (!match->kept && survey_is_rotation(name, base, &packed)))
             return true;
     }
     return false;
@@ -259,19 +285,20 @@ static void take_matches(struct tail_pattern *pattern)
         tail_watches_drop(pattern->tail, way->watches[i].watch);
     tail_watches_drop(pattern->tail, pattern->way->fd >= 0 ? pattern->way->watch : -1);
     for (size_t i = 0; i < pattern->match_count; i++)
-        if (!is_taken(pattern, pattern->matches[i].name) && !is_second_name(pattern, i))
+        if (!is_taken(pattern, &pattern->matches[i]) && !is_second_name(pattern, i))
             follow(pattern, &pattern->matches[i]);
     if (pattern->error && pattern->error != pattern->told)
         tail_tell_path(pattern->tail, pattern->path, LOG_WARNING, "cannot look for files: %s: %s",
                        why(pattern->error),
                        may_look_again(pattern) ? "trying again" : "waiting for a change");
-    if (pattern->rotated && !pattern->rotated_told)
+    bool tells = pattern->rotated && !pattern->rotated_told && !again_may_help(pattern->error);
+    if (tells)
         tail_tell_path(
             pattern->tail, pattern->path, LOG_NOTE,
             "%u files that match are passed over (%s): by their names they are rotated ones of "
             "others",
             pattern->rotated, pattern->rotated_name);
-    pattern->rotated_told |= pattern->rotated > 0;
+    pattern->rotated_told |= tells;
 }
 
 static void drop_matches(struct tail_pattern *pattern)
