@@ -103,6 +103,13 @@ static void without_a_segment(const char *path)
     assert_int_equal(unlink(file_of(path, ".log", 1)), 0);
 }
 
+/* Nothing but the lock file tells of it. */
+static void without_the_newest_segment(const char *path)
+{
+    assert_int_equal(unlink(file_of(path, ".log", -1)), 0);
+    assert_int_equal(unlink(file_of(path, ".idx", -1)), 0);
+}
+
 static void with_an_unfinished_file(const char *path)
 {
     store_file(inside(path, "00000000000000000077.new"), "x", 1);
@@ -116,6 +123,7 @@ static void (*const shapes[])(const char *path) = {
     with_a_damaged_index,
     with_a_segment_cut_short,
     without_a_segment,
+    without_the_newest_segment,
     with_an_unfinished_file,
 };
 enum { SHAPES = sizeof shapes / sizeof shapes[0] };

@@ -348,9 +348,18 @@ static void list(struct log_recovery *recovery)
                   DIRECTORY_BYTES, listed);
 }
 
+/* Without what the lock file says, ids may be given again, and a loss may not be told. */
 static void mark_read(struct log_transfer *transfer, int64_t result)
 {
     struct log_recovery *recovery = hark_container_of(transfer, struct log_recovery, transfer);
+    if (result < 0) {
+        program_tell(recovery->log, LOG_ERROR,
+                     "%s/lock cannot be read: %s: it says which segments there were: check the "
+                     "disk, or remove it",
+                     recovery->log->path, hark_error_text((int)result));
+        fail(recovery, result);
+        return;
+    }
     if (result > 0)
         recovery->mark = mark_decode((const char *)recovery->buffer, (size_t)result, MARK_NEWEST);
     if (result > MARK_LINE_BYTES)
