@@ -71,6 +71,24 @@ TEST(place_of_each_file_that_was_cut_is_kept_while_few_are_open)
     assert_memory_equal(read.done, position.done, sizeof read.done);
 }
 
+TEST(places_of_some_files_that_were_cut_are_kept_beside_as_many_as_may_be_open)
+{
+    struct position position = example(), read;
+    char text[POSITION_TEXT_BYTES];
+    for (uint32_t i = 0; i < 2 * POSITION_PLACES_MAX; i++) {
+        struct position_place *place =
+            i < POSITION_PLACES_MAX ? &position.places[i] : &position.cuts[i - POSITION_PLACES_MAX];
+        place->inode = 1000000 + i; /* as files have them */
+        place->offset = 100000000;
+        place->part = place->skip = 0;
+    }
+    assert_int_equal(position_read(text, position_write(&position, text), &read), 0);
+    assert_int_equal(read.count, POSITION_PLACES_MAX);
+    assert_in_range(read.cut_count, 3, POSITION_PLACES_MAX);
+    assert_int_equal(read.cuts[2].inode, position.cuts[2].inode);
+    assert_int_equal(read.done_count, position.done_count);
+}
+
 TEST(position_with_more_cut_files_than_may_be_open_is_refused)
 {
     static const char text[] =

@@ -47,14 +47,15 @@ static size_t write_heading(const struct position *position, uint32_t cut_count,
 /* For how many places of files that were cut there is room beside all else. */
 static uint32_t cuts_with_room(const struct position *position)
 {
+    char none[1]; /* the lengths alone are asked for */
     uint32_t cut_count = 0;
-    size_t used = write_heading(position, position->cut_count, NULL, 0);
+    size_t used = write_heading(position, position->cut_count, none, 0);
     for (uint32_t i = 0; i < position->count; i++)
-        used += write_place("inode", &position->places[i], NULL, 0);
+        used += write_place("inode", &position->places[i], none, 0);
     for (uint32_t i = 0; i < position->done_count; i++)
-        used += write_done(&position->done[i], NULL, 0);
+        used += write_done(&position->done[i], none, 0);
     while (cut_count < position->cut_count) {
-        used += write_place("cut", &position->cuts[cut_count], NULL, 0);
+        used += write_place("cut", &position->cuts[cut_count], none, 0);
         if (used >= POSITION_TEXT_BYTES)
             break;
         cut_count++;
