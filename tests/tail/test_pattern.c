@@ -177,6 +177,17 @@ BACKEND_TEST(link_beside_its_file_is_no_second_file)
     server_close(&server);
 }
 
+/* As `ln -s` leaves it where a pattern of the shell has matched nothing. */
+BACKEND_TEST(link_that_is_named_as_the_pattern_itself_hides_no_file)
+{
+    assert_int_equal(symlink("nowhere/at-all", harness_path("*.log")), 0);
+    append_file("a.log", "one\n");
+    struct server server = server_open(loop, "*.log", NULL, 0);
+    wait_for_count(&server, 1);
+    append_file("b.log", "two\n");
+    CLOSE_WITH(&server, "one", "two");
+}
+
 BACKEND_TEST(more_files_than_the_bound_are_told_once)
 {
     char name[32];

@@ -174,15 +174,12 @@ static int64_t look_through(struct hark_op *op)
     struct resolution *way = pattern->walking;
     struct tail_directory names;
     struct hark_dirent entry;
-    resolve_path(pattern->tail->inotify, pattern->path, way);
-    if (way->fd >= 0)
-        hark_os_close_unknown(
-            way->fd); /* a file that is named as the pattern is one of those that match */
+    resolve_directory(pattern->tail->inotify, pattern->path, way);
     pattern->error = way->trouble;
     pattern->rotated = 0;
     (void)is_unknown(pattern, way->fd); /* what stands on the way */
-    if (strcmp(way->name, pattern->name) != 0)
-        return 0; /* its directory is not there */
+    if (!way->reached)
+        return 0;
     tail_directory_open(&names, *way->directory ? way->directory : "/");
     while (tail_directory_next(&names, &entry))
         look_at(pattern, names.fd, entry.name);
@@ -283,7 +280,6 @@ static void take_matches(struct tail_pattern *pattern)
     pattern->walking = way;
     for (unsigned i = 0; i < way->count; i++)
         tail_watches_drop(pattern->tail, way->watches[i].watch);
-    tail_watches_drop(pattern->tail, pattern->way->fd >= 0 ? pattern->way->watch : -1);
     for (size_t i = 0; i < pattern->match_count; i++)
         if (!is_taken(pattern, &pattern->matches[i]) && !is_second_name(pattern, i))
             follow(pattern, &pattern->matches[i]);

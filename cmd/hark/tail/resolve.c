@@ -38,6 +38,7 @@ struct walk {
     char rest[PATH_MAX]; /* the names that are left */
     char name[NAME_MAX + 1];
     unsigned links;
+    bool to_directory; /* the last name is not looked at */
 };
 
 /* A link is looked at, not followed. */
@@ -194,6 +195,8 @@ static int step(struct walk *walk)
         return 0;
     add_watch(walk, NAME_EVENTS, walk->name);
     walk->found->reached = is_last(walk);
+    if (walk->to_directory && is_last(walk))
+        return -ENOENT;
     error = look_at(path, &status);
     if (error)
         return error;
@@ -211,16 +214,27 @@ static int step(struct walk *walk)
     return fd < 0 ? fd : fd + 1;
 }
 
+static void resolve(struct walk *walk, const char *path)
+{
+    struct resolution *found = walk->found;
+    int end = 0;
+    memset(found, 0, sizeof *found);
+    found->directory_watch = -1;
+    snprintf(walk->rest, sizeof walk->rest, "%s", path);
+    while (end == 0)
+        end = step(walk);
+    found->fd = end > 0 ? end - 1 : end;
+}
+
 void resolve_path(int inotify, const char *path, struct resolution *out_resolution)
 {
-    struct walk walk = {.inotify = inotify, .found = out_resolution};
-    int found = 0;
-    memset(out_resolution, 0, sizeof *out_resolution);
-    out_resolution->directory_watch = -1;
-    snprintf(walk.rest, sizeof walk.rest, "%s", path);
-    while (found == 0)
-        found = step(&walk);
-    out_resolution->fd = found > 0 ? found - 1 : found;
+    resolve(&(struct walk){.inotify = inotify, .found = out_resolution}, path);
+}
+
+void resolve_directory(int inotify, const char *path, struct resolution *out_resolution)
+{
+    resolve(&(struct walk){.inotify = inotify, .found = out_resolution, .to_directory = true},
+            path);
 }
 
 /* Whether an open file is the one of a place: its number, its birth, its length and its bytes. */

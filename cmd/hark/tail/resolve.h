@@ -46,6 +46,10 @@ struct resolution {
  * Gives: *out_resolution; its fd is the caller's to close. */
 void resolve_path(int inotify, const char *path, struct resolution *out_resolution);
 
+/* The same for the directory in which a path ends: what the last name leads to is not looked at.
+ * Gives: *out_resolution; its fd is -ENOENT, or says why the directory is not reached. */
+void resolve_directory(int inotify, const char *path, struct resolution *out_resolution);
+
 /* A file that was found again. */
 struct resolve_file {
     int fd; /* open for reading; or a negative errno */
