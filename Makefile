@@ -5,7 +5,7 @@ PREFIX ?= /usr/local
 ARGS ?=
 AMALGAMATION ?= build-amalgamation
 
-.PHONY: help run build test check-fast lint format fuzz sim mutate coverage bench asan tsan install uninstall amalgamation clean
+.PHONY: help run build test check-fast lint format fuzz sim mutate coverage bench asan tsan install uninstall amalgamation deb abi clean
 
 help:
 	@echo 'make run         install what is missing, build, start the server on 127.0.0.1:12345'
@@ -24,6 +24,8 @@ help:
 	@echo 'make install     into PREFIX ($(PREFIX)); DESTDIR is honoured'
 	@echo 'make uninstall   removes what the last make install put there'
 	@echo 'make amalgamation  hark.c and hark.h, to be dropped into a tree, in ./$(AMALGAMATION) (AMALGAMATION=DIR)'
+	@echo 'make deb         Debian packages, read by lintian, tried in a root of their own (as root), in ./build-deb'
+	@echo 'make abi         what has changed in the interface of the shared libraries since the last tag, or ARGS=REVISION'
 	@echo 'make clean       remove the build directories'
 
 build:
@@ -76,8 +78,16 @@ uninstall:
 	@[ -f $(BUILD)/meson-logs/install-log.txt ] || { echo 'hark: nothing was installed from ./$(BUILD)' >&2; exit 1; }
 	@ninja --quiet -C $(BUILD) uninstall
 
+deb:
+	@scripts/setup deb
+	@scripts/deb
+
+abi:
+	@scripts/setup deb
+	@scripts/abi $(ARGS)
+
 amalgamation:
 	@scripts/amalgamate $(AMALGAMATION)
 
 clean:
-	rm -rf build build-amalgamation build-gcc build-asan build-tsan build-bench build-mutate build-coverage
+	rm -rf build build-amalgamation build-deb build-gcc build-asan build-tsan build-bench build-mutate build-coverage
