@@ -50,8 +50,9 @@ void checking_look(struct hark_loop *loop, const struct hark_op *first);
 void checking_turn(struct hark_loop *loop, bool sleeps);
 
 /* The buffers of the pool (checking_pool.c). One leaves it, to be filled from this thread: whether
- * it is as it came back; it was not filled; it comes back. */
+ * it is as it came back; the kernel has filled one; it was not filled; it comes back. */
 void checking_buffer_out(const struct hark_loop *loop, void *buffer);
+void checking_buffer_filled(const struct hark_loop *loop, void *buffer);
 void checking_buffer_unused(const struct buffers *buffers, void *buffer);
 void checking_buffer_back(const struct hark_loop *loop, void *buffer);
 
@@ -134,6 +135,12 @@ static inline void checking_turn(struct hark_loop *loop, bool sleeps)
 }
 
 static inline void checking_buffer_out(const struct hark_loop *loop, void *buffer)
+{
+    (void)loop;
+    (void)buffer;
+}
+
+static inline void checking_buffer_filled(const struct hark_loop *loop, void *buffer)
 {
     (void)loop;
     (void)buffer;

@@ -74,6 +74,11 @@ void checking_buffer_out(const struct hark_loop *loop, void *buffer)
     compare(loop, buffer, 0);
 }
 
+void checking_buffer_filled(const struct hark_loop *loop, void *buffer)
+{
+    memory_allow(buffer, loop->buffers.bytes);
+}
+
 void checking_buffer_unused(const struct buffers *buffers, void *buffer)
 {
     memory_forbid(buffer, buffers->bytes);

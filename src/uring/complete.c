@@ -244,6 +244,7 @@ static void complete_recvmsg_each(struct hark_loop *loop, struct hark_op *op, in
     if (result < 0)
         return recv_each_ended(loop, op, result, flags);
     take_buffer(loop, op, flags);
+    checking_buffer_filled(loop, op->with.io.bytes);
     call_message(loop, op, message_arrived(loop, op), (flags & IORING_CQE_F_MORE) != 0);
 }
 

@@ -3,8 +3,8 @@
  *
  * A seed is a case's number: its digits, of the radices below, say which engine, which sort of
  * descriptor, which ops, what is done with an op's memory in its final call, and which steps. So
- * as many seeds in a row as there are cases, 2,880,000, play each once; a stride makes that a short
- * row is a sample of all.
+ * as many seeds in a row as there are cases, 21,870,000, play each once; a stride makes a short row
+ * a sample of all.
  *
  * Promises 3, 4, 6, 7, 8: one final call for each op and nothing after it; its memory is not
  * touched from then on; results that the headers allow; a close waits for what was in flight. And
@@ -23,7 +23,19 @@
 
 enum sort { EVENTFD, UNIX_PAIR, TCP_PAIR, PIPE, SORTS };
 enum after { KEEPS, FREES, STARTS_AGAIN, AFTERS };
-enum step { WRITE_A, WRITE_B, CANCEL_0, CANCEL_1, CLOSE_A, CLOSE_B, LIMIT_0, START, TURN, REST };
+enum step {
+    CANCEL_0,
+    CANCEL_3 = CANCEL_0 + 3,
+    LIMIT_0,
+    LIMIT_3 = LIMIT_0 + 3,
+    MOVE_A,
+    MOVE_B,
+    CLOSE_A,
+    CLOSE_B,
+    START,
+    TURN,
+    REST,
+};
 
 enum {
     ENGINES = 4,
@@ -34,6 +46,7 @@ enum {
     STEP_KINDS = REST + 1,
     BYTES = 64,
     FILL = 0xa5,
+    WORKED = 7,
     EACH_CALLS = 3,
     MILLISECOND_NS = 1000000,
     REST_NS = MILLISECOND_NS,
@@ -42,15 +55,21 @@ enum {
 };
 static const uint64_t settle_ns = 400 * (uint64_t)MILLISECOND_NS;
 
-enum kind { READ, POLL, EACH, SLEEP };
+enum kind { READ, POLL, EACH, SLEEP, WRITE, RECV_EACH, WORK };
 
 static const struct wanted {
     enum kind kind;
     int side;
 } patterns[][OPS] = {
-    {{READ, 0}, {POLL, 0}, {READ, 0}, {POLL, 0}},  {{READ, 0}, {READ, 1}, {POLL, 0}, {POLL, 1}},
-    {{POLL, 0}, {POLL, 1}, {READ, 1}, {READ, 0}},  {{EACH, 0}, {READ, 0}, {POLL, 1}, {EACH, 1}},
-    {{READ, 0}, {SLEEP, 0}, {READ, 0}, {READ, 1}}, {{READ, 0}, {EACH, 0}, {EACH, 0}, {SLEEP, 1}},
+    {{READ, 0}, {POLL, 0}, {READ, 0}, {POLL, 0}},
+    {{READ, 0}, {READ, 1}, {POLL, 0}, {POLL, 1}},
+    {{POLL, 0}, {POLL, 1}, {READ, 1}, {READ, 0}},
+    {{EACH, 0}, {READ, 0}, {POLL, 1}, {EACH, 1}},
+    {{READ, 0}, {SLEEP, 0}, {READ, 0}, {READ, 1}},
+    {{READ, 0}, {EACH, 0}, {EACH, 0}, {SLEEP, 1}},
+    {{WRITE, 0}, {READ, 0}, {WRITE, 0}, {POLL, 0}},
+    {{RECV_EACH, 0}, {WORK, 0}, {RECV_EACH, 1}, {WRITE, 1}},
+    {{WORK, 0}, {WRITE, 0}, {WORK, 1}, {READ, 0}},
 };
 enum { PATTERNS = sizeof patterns / sizeof *patterns };
 
@@ -85,6 +104,7 @@ struct slot {
 struct side {
     int fd, other;
     bool written, closing;
+    bool is_full; /* until the other end has read, a write waits, or goes on a little */
 };
 
 struct closing {
@@ -126,11 +146,33 @@ static struct order order_of(uint64_t seed)
 
 /* --- what is told --- */
 
+static bool has_descriptor(const struct slot *slot)
+{
+    return slot->kind != SLEEP && slot->kind != WORK;
+}
+
+static int64_t write_count(const struct slot *slot)
+{
+    return slot->orders->order.sort == EVENTFD ? (int64_t)sizeof(uint64_t) : BYTES;
+}
+
+static bool is_socket(const struct slot *slot)
+{
+    return slot->orders->order.sort == UNIX_PAIR || slot->orders->order.sort == TCP_PAIR;
+}
+
 static bool has_come(const struct slot *slot, int64_t result)
 {
     const struct orders *orders = slot->orders;
     const bool written = orders->sides[slot->side].written;
     switch (slot->kind) {
+    case WRITE:
+        return orders->order.sort == PIPE ? result == -EBADF
+                                          : result > 0 && result <= write_count(slot);
+    case RECV_EACH:
+        return is_socket(slot) && written && result > 0 && result <= STEPS;
+    case WORK:
+        return result == WORKED;
     case READ:
         return written && (orders->order.sort == EVENTFD ? result == sizeof(uint64_t)
                                                          : result > 0 && result <= STEPS);
@@ -143,6 +185,11 @@ static bool has_come(const struct slot *slot, int64_t result)
     return false;
 }
 
+static bool goes_on(const struct slot *slot)
+{
+    return slot->kind == EACH || slot->kind == RECV_EACH;
+}
+
 static bool is_allowed(const struct slot *slot, int64_t result)
 {
     if (slot->is_bad && result == -EBADF)
@@ -151,9 +198,11 @@ static bool is_allowed(const struct slot *slot, int64_t result)
         return slot->cancelled || slot->ends_with_side;
     if (result < 0 && slot->kind != SLEEP && scene_may_try_again(result))
         return true;
+    if (slot->kind == RECV_EACH && !is_socket(slot))
+        return result == -ENOTSOCK;
     if (result == -ETIMEDOUT)
         return slot->late || (slot->limited && hark_now(slot->orders->loop) >= slot->limit_ns);
-    return !slot->is_bad && slot->kind != EACH && has_come(slot, result);
+    return !slot->is_bad && !goes_on(slot) && has_come(slot, result);
 }
 
 static void check_bytes(const struct slot *slot, int64_t result)
@@ -189,7 +238,7 @@ static void done(struct hark_op *op, int64_t result)
     scene_check(slot->active, "kind %d is called with %lld after its end", slot->kind,
                 (long long)result);
     if (hark_op_more(op)) {
-        scene_check(slot->kind == EACH && !slot->is_bad && has_come(slot, result),
+        scene_check(goes_on(slot) && !slot->is_bad && has_come(slot, result),
                     "kind %d goes on with %lld", slot->kind, (long long)result);
         if (++slot->calls == EACH_CALLS) {
             slot->cancelled = true;
@@ -199,8 +248,8 @@ static void done(struct hark_op *op, int64_t result)
     }
     scene_check(is_allowed(slot, result), "kind %d on side %d ends with %lld", slot->kind,
                 slot->side, (long long)result);
-    if (slot->kind == READ)
-        check_bytes(slot, result);
+    if (slot->kind == READ || slot->kind == WRITE)
+        check_bytes(slot, slot->kind == READ ? result : 0);
     end(slot);
 }
 
@@ -221,6 +270,12 @@ static void has_closed(struct hark_op *op, int64_t result)
 
 /* --- what is done --- */
 
+static int64_t work(struct hark_op *op)
+{
+    (void)op;
+    return WORKED;
+}
+
 static void start(struct slot *slot)
 {
     struct orders *orders = slot->orders;
@@ -228,7 +283,7 @@ static void start(struct slot *slot)
     struct subject *subject = slot->subject;
     slot->active = true;
     slot->cancelled = slot->limited = slot->late = slot->ends_with_side = false;
-    slot->is_bad = slot->kind != SLEEP && side->closing;
+    slot->is_bad = has_descriptor(slot) && side->closing;
     slot->calls = 0;
     memset(subject->bytes, 0, BYTES);
     orders->starts++;
@@ -243,6 +298,13 @@ static void start(struct slot *slot)
     case SLEEP:
         slot->due_ns = hark_now(orders->loop) + SLEEP_NS;
         return hark_sleep(orders->loop, &subject->op, SLEEP_NS, done);
+    case WRITE:
+        return hark_write(orders->loop, &subject->op, side->fd, subject->bytes,
+                          (size_t)write_count(slot), HARK_AT_POSITION, done);
+    case RECV_EACH:
+        return hark_recv_each(orders->loop, &subject->op, side->fd, done);
+    case WORK:
+        return hark_work(orders->loop, &subject->op, work, done);
     }
 }
 
@@ -258,12 +320,16 @@ static void start_next(struct orders *orders)
     start(slot);
 }
 
-static void write_to(struct orders *orders, struct side *side)
+/* The other end of a side writes; and reads all that there is, where both are a socket. */
+static void move(struct orders *orders, struct side *side)
 {
     const uint64_t one = 1;
+    char bytes[1024];
     if (side->closing)
         return;
     side->written = true;
+    while (side->is_full && recv(side->other, bytes, sizeof bytes, MSG_DONTWAIT) > 0)
+        ;
     const size_t count = orders->order.sort == EVENTFD ? sizeof one : 1;
     scene_check(scene_try(write(side->other, &one, count)) == (int)count, "%s", strerror(errno));
 }
@@ -294,7 +360,7 @@ static void close_side(struct orders *orders, int number)
     side->closing = true;
     for (size_t i = 0; i < orders->started; i++) {
         struct slot *slot = &orders->slots[i];
-        if (slot->active && slot->side == number && slot->kind != SLEEP)
+        if (slot->active && slot->side == number && has_descriptor(slot))
             slot->ends_with_side = true;
     }
     hark_close(orders->loop, &closing->op, side->fd, has_closed);
@@ -312,9 +378,9 @@ static void settled(struct hark_op *op, int64_t result)
         const struct side *side = &orders->sides[slot->side];
         if (!slot->active)
             continue;
-        scene_check(slot->kind != SLEEP && !slot->cancelled && !slot->limited && !side->closing,
+        scene_check(has_descriptor(slot) && !slot->cancelled && !slot->limited && !side->closing,
                     "op %zu, of kind %d, has not ended", i, slot->kind);
-        struct pollfd there = {.fd = side->fd, .events = POLLIN};
+        struct pollfd there = {.fd = side->fd, .events = slot->kind == WRITE ? POLLOUT : POLLIN};
         scene_check(scene_try(poll(&there, 1, 0)) == 0, "op %zu waits for what is there", i);
     }
     for (int i = 0; i < SIDES; i++)
@@ -327,36 +393,21 @@ static void take_step(struct hark_op *op, int64_t result)
     struct orders *orders = hark_container_of(op, struct orders, driver);
     scene_check(result == 0, "%lld", (long long)result);
     while (orders->next_step < STEPS) {
-        switch ((enum step)orders->order.steps[orders->next_step++]) {
-        case WRITE_A:
-            write_to(orders, &orders->sides[0]);
-            break;
-        case WRITE_B:
-            write_to(orders, &orders->sides[1]);
-            break;
-        case CANCEL_0:
-            cancel(&orders->slots[0]);
-            break;
-        case CANCEL_1:
-            cancel(&orders->slots[1]);
-            break;
-        case CLOSE_A:
-            close_side(orders, 0);
-            break;
-        case CLOSE_B:
-            close_side(orders, 1);
-            break;
-        case LIMIT_0:
-            limit(&orders->slots[0]);
-            break;
-        case START:
+        const uint64_t step = orders->order.steps[orders->next_step++];
+        if (step <= CANCEL_3)
+            cancel(&orders->slots[step - CANCEL_0]);
+        else if (step <= LIMIT_3)
+            limit(&orders->slots[step - LIMIT_0]);
+        else if (step <= MOVE_B)
+            move(orders, &orders->sides[step - MOVE_A]);
+        else if (step <= CLOSE_B)
+            close_side(orders, (int)step - CLOSE_A);
+        else if (step == START)
             start_next(orders);
-            break;
-        case TURN:
+        else if (step == TURN)
             return hark_defer(orders->loop, op, take_step);
-        case REST:
+        else
             return hark_sleep(orders->loop, op, REST_NS, take_step);
-        }
     }
     hark_sleep(orders->loop, op, settle_ns, settled);
 }
@@ -412,6 +463,25 @@ static void open_side(struct side *side, uint64_t sort)
     *side = (struct side){.fd = fds[0], .other = fds[1]};
 }
 
+static void fill_side(struct side *side)
+{
+    static const char bytes[1024];
+    const int least = 1;
+    scene_check(setsockopt(side->fd, SOL_SOCKET, SO_SNDBUF, &least, sizeof least) == 0, "%s",
+                strerror(errno));
+    while (send(side->fd, bytes, sizeof bytes, MSG_DONTWAIT) > 0)
+        ;
+    side->is_full = true;
+}
+
+static bool is_written(const struct order *order, int side)
+{
+    for (size_t i = 0; i < OPS; i++)
+        if (patterns[order->pattern][i].kind == WRITE && patterns[order->pattern][i].side == side)
+            return order->sort == UNIX_PAIR || order->sort == TCP_PAIR;
+    return false;
+}
+
 /* --- the process --- */
 
 static void check_untouched(const struct slot *slot)
@@ -427,8 +497,11 @@ static int run(void *argument)
 {
     struct orders *orders = argument;
     orders->loop = scene_make_loop(NULL);
-    for (size_t i = 0; i < SIDES; i++)
+    for (int i = 0; i < SIDES; i++) {
         open_side(&orders->sides[i], orders->order.sort);
+        if (is_written(&orders->order, i))
+            fill_side(&orders->sides[i]);
+    }
     hark_defer(orders->loop, &orders->driver, begin);
     int result = hark_run(orders->loop);
     scene_check(result == 0, "the loop ends with %s", hark_error_name(result));
@@ -458,8 +531,8 @@ static void play(struct hark_sim *world)
     free(orders);
 }
 
-SCENE(orders, "up to four ops on two descriptors, all that can happen to them in all orders", 1073,
-      75420)
+SCENE(orders, "up to four ops on two descriptors, all that can happen to them in all orders",
+      15047057, 6514524)
 {
     play(world);
 }

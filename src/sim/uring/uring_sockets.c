@@ -22,26 +22,38 @@ static int ask_for_fault(const struct request *request, size_t *out_most)
     return uring_faults_of(request, socket_is_stream(request->file) ? out_most : NULL);
 }
 
+enum { NAME_ROOM = sizeof(struct sockaddr_storage), CONTROL_ROOM = 1024 };
+
+static void fill(char *to, const void *from, size_t count)
+{
+    const struct iovec vector = {to, count};
+    vector_put(&vector, 1, 0, from, count);
+}
+
 /* A message in a buffer: a head that tells of lengths, then the address, control data and the
  * bytes, each at its place whatever came before (io_recvmsg_multishot in Linux's
- * io_uring/net.c). */
+ * io_uring/net.c).
+ * Gives: also whether nothing has come behind the head: a repeating request ends with it. */
 static int64_t receive_message(const struct request *request, const struct io_uring_buf *buffer,
-                               size_t most)
+                               size_t most, bool *out_empty)
 {
+    char name[NAME_ROOM];
+    _Alignas(struct cmsghdr) char control[CONTROL_ROOM];
     const struct msghdr *asked = pointer(request->sqe.addr);
     const size_t before =
         sizeof(struct io_uring_recvmsg_out) + asked->msg_namelen + asked->msg_controllen;
-    if (buffer->len < before)
+    if (buffer->len < before || asked->msg_namelen > NAME_ROOM ||
+        asked->msg_controllen > CONTROL_ROOM)
         return -EFAULT;
     char *bytes = pointer(buffer->addr);
     const size_t room = buffer->len - before;
     struct iovec vector = {bytes + before, room < most ? room : most};
     struct msghdr message = {
-        .msg_name = bytes + sizeof(struct io_uring_recvmsg_out),
+        .msg_name = name,
         .msg_namelen = asked->msg_namelen,
         .msg_iov = &vector,
         .msg_iovlen = 1,
-        .msg_control = bytes + before - asked->msg_controllen,
+        .msg_control = control,
         .msg_controllen = asked->msg_controllen,
     };
     int64_t result = socket_receive(request->ring->process, request->file, &message,
@@ -54,28 +66,23 @@ static int64_t receive_message(const struct request *request, const struct io_ur
         .payloadlen = (uint32_t)result,
         .flags = (uint32_t)message.msg_flags,
     };
-    memcpy(bytes, &head, sizeof head);
+    *out_empty = result == 0;
+    fill(bytes, &head, sizeof head);
+    fill(bytes + sizeof head, name,
+         head.namelen < asked->msg_namelen ? head.namelen : asked->msg_namelen);
+    fill(bytes + before - asked->msg_controllen, control, head.controllen);
     return (int64_t)before + (result < (int64_t)room ? result : (int64_t)room);
 }
 
-/* Nothing has come behind the head: a repeating request ends with it. */
-static bool is_empty_message(const struct request *request, const struct io_uring_buf *buffer)
-{
-    struct io_uring_recvmsg_out head;
-    if (request->sqe.opcode != IORING_OP_RECVMSG)
-        return false;
-    memcpy(&head, pointer(buffer->addr), sizeof head);
-    return head.payloadlen == 0;
-}
-
-static int64_t receive(const struct request *request, const struct io_uring_buf *buffer)
+static int64_t receive(const struct request *request, const struct io_uring_buf *buffer,
+                       bool *out_empty)
 {
     size_t most;
     int error = ask_for_fault(request, &most);
     if (error)
         return error;
     if (request->sqe.opcode == IORING_OP_RECVMSG)
-        return receive_message(request, buffer, most);
+        return receive_message(request, buffer, most, out_empty);
     struct iovec vector = {pointer(buffer->addr), buffer->len < most ? buffer->len : most};
     struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1};
     return socket_receive(request->ring->process, request->file, &message,
@@ -97,13 +104,14 @@ void uring_sockets_receive_lent(struct request *request)
         if (!buffer)
             return request_complete(request, -ENOBUFS, 0);
         uint32_t flags = IORING_CQE_F_BUFFER | (uint32_t)buffer->bid << IORING_CQE_BUFFER_SHIFT;
-        int64_t result = receive(request, buffer);
+        bool is_empty = false;
+        int64_t result = receive(request, buffer, &is_empty);
         if (result == -EAGAIN)
             return request_poll(request, POLLIN | POLLRDHUP);
         if (result <= 0)
             return request_complete(request, result, 0);
         uring_queue_take_buffer(ring);
-        if (!repeats || is_empty_message(request, buffer))
+        if (!repeats || is_empty)
             return request_complete(request, result, flags);
         again = request_complete_more(request, result, flags);
     }
