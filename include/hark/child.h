@@ -48,12 +48,13 @@ struct hark_child_options {
 };
 
 /* Starts a program. The call returns once it runs, or cannot: so whatever is wrong with it is told
- * here. The child has the descriptors that are named, at their numbers, and no others: whatever
- * else the program has open, close-on-exec or not, stays out. Those of 0, 1, 2 that are not named
- * are /dev/null, since programs take it that they have them. Descriptors may change places. No
- * signal is blocked in it, and each has its default action, but for those that the program ignores,
- * as under nohup(1); SIGPIPE never is. The steps are made in the order of the options above,
- * with the directory, the limits on privileges and the death signal last.
+ * here. (A child that a signal ends before it runs has ended as any other: its wait tells.) The
+ * child has the descriptors that are named, at their numbers, and no others: whatever else the
+ * program has open, close-on-exec or not, stays out. Those of 0, 1, 2 that are not named are
+ * /dev/null, since programs take it that they have them. Descriptors may change places. No signal
+ * is blocked in it, and each has its default action, but for those that the program ignores, as
+ * under nohup(1); SIGPIPE never is. The steps are made in the order of the options above, with the
+ * directory, the limits on privileges and the death signal last.
  * Takes: out_pid: NULL: not asked. It is for people to read: the number means the child only until
  *   its end was waited for.
  * Owns: the pidfd is the caller's, to wait for (hark_waitid) and to close (hark_close). One that
@@ -61,10 +62,12 @@ struct hark_child_options {
  * Gives: the pidfd, close-on-exec; and *out_pid.
  * Fails: -EINVAL unknown flags, too many descriptors, or a negative number for one; of the program:
  *   as execve(2), -ENOENT, -EACCES, -ENOEXEC, -E2BIG; of its surroundings: as chdir(2), setpgid(2),
- *   setsid(2), setresuid(2), setresgid(2), setgroups(2), -EPERM, -EBADF a descriptor is not open;
- *   -EAGAIN, -ENOMEM, -EMFILE; -ENOSYS. Then there is no child, nothing is to be waited for.
+ *   setsid(2), setresuid(2), setresgid(2), setgroups(2), -EPERM, -EBADF a descriptor is not open,
+ *   or the limit (RLIMIT_NOFILE) does not allow its number; -EAGAIN, -ENOMEM, -EMFILE; -ENOSYS.
+ *   Then there is no child, nothing is to be waited for.
  * Thread: any. The calling thread stands still until the program runs, some hundred microseconds;
- *   hark_work can do it elsewhere, but then `death_signal` follows that thread. */
+ *   as another user or group as long as a fork(2) takes. hark_work can do it elsewhere, but then
+ *   `death_signal` follows that thread. */
 HARK_API int hark_os_spawn(const struct hark_child_options *options, pid_t *out_pid);
 
 /* Sends a signal to the process of a pidfd: pidfd_send_signal(2).
@@ -74,7 +77,7 @@ HARK_API int hark_os_spawn(const struct hark_child_options *options, pid_t *out_
  * Thread: any. */
 HARK_API int hark_os_kill(int pidfd, int number);
 #ifdef CLD_EXITED /* signal.h has siginfo_t: not in C without POSIX */
-/* Waits until a child ends, and takes its end: waitid(2) with P_PIDFD and WEXITED.
+/* Waits until a child ends, and takes its end: waitid(2) with P_PIDFD, WEXITED and __WALL.
  * Takes: a pidfd of a child of this process, whoever has started it.
  * Owns: *out_end is the loop's until the final call; it means something after a result of 0 alone.
  * Gives: 0 and *out_end: si_code CLD_EXITED with the exit code in si_status; CLD_KILLED or

@@ -53,8 +53,8 @@ struct hark_lookup {
  * up at the same time, and other names wait. With workers_max 1 a name server that does not answer
  * (30 seconds with the C library's own settings) holds up what else the pool has to do.
  * Takes: host: a name, or an address in digits; NULL: this machine. service: a name, or a port in
- *   digits; NULL: port 0. Both are copied. family: AF_UNSPEC both, AF_INET, AF_INET6. flags: enum
- *   hark_lookup_flags.
+ *   digits; NULL: port 0. One of the two is needed. Both are copied. family: AF_UNSPEC both,
+ *   AF_INET, AF_INET6. flags: enum hark_lookup_flags.
  * Owns: `lookup` is the library's until `done`; lookup->addresses are the caller's then.
  * Gives: at least one address, HARK_LOOKUP_ADDRESSES_MAX at the most.
  * Fails: enum hark_lookup_error; -ECANCELED after hark_cancel(&lookup->op), -ETIMEDOUT past

@@ -33,7 +33,8 @@ HARK_API void hark_every(struct hark_loop *loop, struct hark_op *op, uint64_t pe
  * nanoseconds each. A timer that is put off again and again, as idle connections need one, is one
  * op for its whole life. A hark_every is called next at that time, and from there in its periods.
  * Takes: op: of hark_sleep, hark_sleep_until or hark_every; a hark_every may move itself in its
- *   callback. at_ns: on the clock of hark_now, any value. A deadline (hark_op_deadline) stays.
+ *   callback. at_ns: on the clock of hark_now, any value; where that has passed, a hark_every
+ *   counts its periods from there, as if the loop were late. A deadline (hark_op_deadline) stays.
  * Gives: 0.
  * Fails: -EALREADY its time has come, or it was cancelled: its call is under way, or it is not in
  *   flight. Nothing has changed then.

@@ -29,7 +29,8 @@ enum {
 /* Raw mode, as cfmakeraw(3): each key comes as it is pressed, nothing is echoed, edited or
  * interpreted. The mode belongs to the terminal and is seen by all who share it, the shell
  * afterwards too: what it was before is remembered until hark_tty_restore. On one that is raw
- * already, what is kept is changed.
+ * already, by whichever descriptor, what is kept is changed; but /dev/tty passes for a terminal of
+ * its own, to be put back first if it was made raw last.
  * Takes: keep: HARK_TTY_SIGNALS, HARK_TTY_OUTPUT or 0.
  * Gives: 0.
  * Fails: -EINVAL other bits; -EMFILE eight are raw already; -EIO it has hung up.

@@ -48,6 +48,6 @@ bool child_is_told(const struct hark_op *op)
 
 int64_t child_try(uint64_t *calls, const struct hark_op *op)
 {
-    int error = kernel_waitid(calls, op->fd, op->with.io.bytes, WEXITED | WNOHANG);
+    int error = kernel_waitid(calls, op->fd, op->with.io.bytes, WEXITED | WNOHANG | __WALL);
     return error < 0 ? error : child_is_told(op) ? 0 : -EAGAIN;
 }

@@ -53,8 +53,11 @@ static void timer_due(struct hark_loop *loop, struct hark_op *op)
         return loop_finish(loop, op, -ETIMEDOUT);
     if (op->code == HARK_OP_SLEEP)
         return loop_finish(loop, op, 0);
-    uint64_t periods = (loop->now_ns - at_ns) / op->with.timer.period_ns + 1;
-    op->with.timer.at_ns = at_ns + periods * op->with.timer.period_ns;
+    uint64_t period_ns = op->with.timer.period_ns, late_ns = loop->now_ns - at_ns;
+    uint64_t periods = late_ns / period_ns + 1;
+    uint64_t rest_ns = period_ns - late_ns % period_ns;
+    bool comes = rest_ns <= HARK_NEVER - loop->now_ns; /* before the end of the clock */
+    op->with.timer.at_ns = comes ? loop->now_ns + rest_ns : HARK_NEVER;
     op->marks |= HARK_MARK_MORE;
     loop_finish(loop, op, (int64_t)periods);
 }

@@ -3,8 +3,6 @@
 #ifndef KERNEL_LINUX_H
 #define KERNEL_LINUX_H
 
-#include "kernel/spawn.h"
-
 static inline void kernel_count(uint64_t *calls)
 {
     if (calls)
@@ -637,36 +635,6 @@ KERNEL_INLINE int kernel_waitid(uint64_t *calls, int pidfd, siginfo_t *out_end, 
     return (int)KERNEL_RETRY(calls, syscall(SYS_waitid, by_pidfd, pidfd, out_end, options, NULL));
 }
 
-KERNEL_INLINE int kernel_spawn(uint64_t *calls, const struct hark_child_options *options,
-                               pid_t *out_pid)
-{
-    const int kind = CLONE_VM | CLONE_VFORK | CLONE_PIDFD;
-    const char *search = kernel_getenv("PATH");
-    struct spawn spawn = {.options = options, .search = search ? search : "/bin:/usr/bin"};
-    sigset_t all, before;
-    void *stack;
-    int pidfd = -1;
-    int error = kernel_mmap(calls, SPAWN_STACK_BYTES, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, &stack);
-    if (error < 0)
-        return error;
-    sigfillset(&all);
-    (void)kernel_sigmask(calls, SIG_SETMASK, &all, &before);
-    spawn.reset = spawn_signals_to_reset();
-    spawn.parent = kernel_getpid();
-    int pid = (int)KERNEL_CALL(
-        calls, spawn_clone(spawn_child, (char *)stack + SPAWN_STACK_BYTES, kind, &spawn, &pidfd));
-    if (pid >= 0 && pidfd < 0 && !spawn.error) /* Linux before 5.2 knows of no pidfds */
-        spawn.error = kill(pid, SIGKILL) < 0 ? -errno : -ENOSYS;
-    if (pid >= 0 && spawn.error)
-        spawn_take_end(pid);
-    (void)kernel_sigmask(calls, SIG_SETMASK, &before, NULL);
-    kernel_munmap(calls, stack, SPAWN_STACK_BYTES);
-    error = pid < 0 ? pid : spawn.error;
-    if (error && pidfd >= 0)
-        (void)kernel_close(calls, pidfd);
-    if (!error)
-        *out_pid = pid;
-    return error ? error : pidfd;
-}
+#include "kernel/spawn.h"
 
 #endif

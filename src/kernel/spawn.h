@@ -1,11 +1,13 @@
-/* spawn.h - a child process, from the clone to the exec (kernel_spawn, for linux.h).
+/* spawn.h - a child process, from the clone to the exec: kernel_spawn, and the end of linux.h.
  *
  * The child shares the memory of the program until it runs another: that is quick however large the
- * program is, and what fails is told by a variable. What must hold meanwhile: the thread that calls
- * stands still; the child is on a stack of its own, runs no handler of the program's, and makes raw
- * system calls alone: those of the C library may change what it keeps for the whole process, as
- * setuid(3) does in each thread, and sanitizers keep books in theirs. Its exit signal is none until
- * the exec, so nobody is told of a child that never ran. */
+ * program is, and what fails is told by a variable. One that becomes another user shares its stack
+ * alone: the kernel would take core dumps and /proc from the program as well (PR_SET_DUMPABLE), or
+ * that user could reach the program's memory by the child. What must hold meanwhile: the thread
+ * that calls stands still; the child is on a stack of its own, runs no handler of the program's,
+ * and makes raw system calls alone: those of the C library may change what it keeps for the whole
+ * process, as setuid(3) does in each thread, and sanitizers keep books in theirs. Its exit signal
+ * is none until the exec, so nobody is told of a child that never ran. */
 #ifndef KERNEL_SPAWN_H
 #define KERNEL_SPAWN_H
 
@@ -81,17 +83,6 @@ SPAWN_IN_CHILD static inline void spawn_unblock_signals(void)
     (void)SPAWN_CALL(SYS_rt_sigprocmask, SIG_SETMASK, none, NULL, _NSIG / 8);
 }
 
-SPAWN_IN_CHILD static inline int spawn_move(struct spawn *spawn, int fd, int number, int above)
-{
-    int moved = SPAWN_CALL(SYS_fcntl, fd, F_DUPFD_CLOEXEC, above);
-    if (moved < 0)
-        return moved;
-    spawn->moved[spawn->moved_count].fd = moved;
-    spawn->moved[spawn->moved_count].number = number;
-    spawn->moved_count++;
-    return 0;
-}
-
 SPAWN_IN_CHILD static inline bool spawn_has(const struct hark_child_options *options, int number)
 {
     for (size_t i = 0; i < options->descriptor_count; i++)
@@ -100,45 +91,93 @@ SPAWN_IN_CHILD static inline bool spawn_has(const struct hark_child_options *opt
     return false;
 }
 
-SPAWN_IN_CHILD static inline int spawn_move_nothing(struct spawn *spawn, int above)
+/* To a number that none is to have: so it may be as high as the limit allows. */
+SPAWN_IN_CHILD static inline int spawn_move(struct spawn *spawn, int fd, int number)
+{
+    int moved = SPAWN_STANDARD - 1;
+    do
+        moved = SPAWN_CALL(SYS_fcntl, fd, F_DUPFD_CLOEXEC, moved + 1);
+    while (moved >= 0 && spawn_has(spawn->options, moved));
+    if (moved < 0)
+        return moved;
+    spawn->moved[spawn->moved_count].fd = moved;
+    spawn->moved[spawn->moved_count].number = number;
+    spawn->moved_count++;
+    return 0;
+}
+
+SPAWN_IN_CHILD static inline int spawn_move_nothing(struct spawn *spawn)
 {
     int error = 0;
     for (int number = 0; number < SPAWN_STANDARD && !error; number++) {
         if (spawn_has(spawn->options, number))
             continue;
         int nothing = SPAWN_CALL(SYS_openat, AT_FDCWD, "/dev/null", O_RDWR | O_CLOEXEC);
-        error = nothing < 0 ? nothing : spawn_move(spawn, nothing, number, above);
+        error = nothing < 0 ? nothing : spawn_move(spawn, nothing, number);
     }
     return error;
 }
 
-/* One by one where the kernel is older than Linux 5.11, or a filter is. */
+struct spawn_entry { /* getdents64(2) */
+    uint64_t inode, next;
+    uint16_t size;
+    uint8_t kind;
+    char name[];
+};
+
+SPAWN_IN_CHILD static inline void spawn_close_named_on_exec(const char *name)
+{
+    int fd = 0;
+    for (; *name >= '0' && *name <= '9'; name++)
+        fd = fd * 10 + (*name - '0');
+    (void)SPAWN_CALL(SYS_fcntl, fd, F_SETFD,
+                     FD_CLOEXEC); /* of "." and "..": 0, which is replaced */
+}
+
+/* Gives: whether all are seen to. */
+SPAWN_IN_CHILD static inline bool spawn_close_listed_on_exec(void)
+{
+    _Alignas(struct spawn_entry) char entries[2048];
+    int count, at;
+    int list = SPAWN_CALL(SYS_openat, AT_FDCWD, "/proc/self/fd", O_RDONLY | O_CLOEXEC);
+    if (list < 0)
+        return false;
+    while ((count = SPAWN_CALL(SYS_getdents64, list, entries, sizeof entries)) > 0)
+        for (at = 0; at < count; at += ((const struct spawn_entry *)(entries + at))->size)
+            spawn_close_named_on_exec(((const struct spawn_entry *)(entries + at))->name);
+    return count == 0;
+}
+
+/* One by one where the kernel is older than Linux 5.11, or a filter is: those that there are, as
+ * the limit may be lower by now, or a thousand million; up to the limit where nobody lists them. */
 SPAWN_IN_CHILD static inline void spawn_close_all_on_exec(void)
 {
     const unsigned on_exec = 4; /* CLOSE_RANGE_CLOEXEC */
     struct {
         uint64_t now, most;
     } limit = {0, 0};
-    if (SPAWN_CALL(SYS_close_range, 0u, ~0u, on_exec) == 0)
+    if (SPAWN_CALL(SYS_close_range, 0u, ~0u, on_exec) == 0 || spawn_close_listed_on_exec())
         return;
     (void)SPAWN_CALL(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, &limit);
     for (uint64_t fd = 0; fd < limit.now && fd < INT_MAX; fd++)
         (void)SPAWN_CALL(SYS_fcntl, (int)fd, F_SETFD, FD_CLOEXEC);
 }
 
-/* All are moved out of the way of all numbers first, so that they may change places. */
+/* All are moved out of the way of all numbers first, so that they may change places; and before
+ * that looked at, as one that is not open could be found to be another's copy. */
 SPAWN_IN_CHILD static inline int spawn_descriptors(struct spawn *spawn)
 {
     const struct hark_child_options *options = spawn->options;
-    int above = SPAWN_STANDARD, error = 0;
-    for (size_t i = 0; i < options->descriptor_count; i++)
-        if (options->descriptors[i].number >= above)
-            above = options->descriptors[i].number + 1;
+    int error = 0;
+    for (size_t i = 0; i < options->descriptor_count && error >= 0; i++)
+        error = SPAWN_CALL(SYS_fcntl, options->descriptors[i].fd, F_GETFD);
+    if (error < 0)
+        return error;
+    error = 0;
     for (size_t i = 0; i < options->descriptor_count && !error; i++)
-        error =
-            spawn_move(spawn, options->descriptors[i].fd, options->descriptors[i].number, above);
+        error = spawn_move(spawn, options->descriptors[i].fd, options->descriptors[i].number);
     if (!error)
-        error = spawn_move_nothing(spawn, above);
+        error = spawn_move_nothing(spawn);
     spawn_close_all_on_exec();
     for (size_t i = 0; i < spawn->moved_count && error >= 0; i++)
         error = SPAWN_CALL(SYS_dup3, spawn->moved[i].fd, spawn->moved[i].number, 0);
@@ -280,6 +319,50 @@ static inline void spawn_take_end(pid_t pid)
     siginfo_t end;
     while (syscall(SYS_waitid, by_pid, pid, &end, WEXITED | __WALL, NULL) < 0 && errno == EINTR)
         ;
+}
+
+static inline int spawn_clone_child(uint64_t *calls, struct spawn *spawn, int *out_pidfd,
+                                    bool apart)
+{
+    const int kind = CLONE_VFORK | CLONE_PIDFD | (apart ? 0 : CLONE_VM);
+    char *stack = (char *)spawn + SPAWN_STACK_BYTES;
+    int pid = (int)KERNEL_CALL(calls, spawn_clone(spawn_child, stack, kind, spawn, out_pidfd));
+    if (pid < 0)
+        return pid;
+    if (*out_pidfd < 0 && !spawn->error) /* Linux before 5.2 knows of no pidfds */
+        spawn->error = kill(pid, SIGKILL) < 0 ? -errno : -ENOSYS;
+    if (spawn->error)
+        spawn_take_end(pid);
+    return spawn->error ? spawn->error : pid;
+}
+
+KERNEL_INLINE int kernel_spawn(uint64_t *calls, const struct hark_child_options *options,
+                               pid_t *out_pid)
+{
+    const bool apart = options->flags & (HARK_CHILD_UID | HARK_CHILD_GID);
+    const char *search = kernel_getenv("PATH");
+    sigset_t all, before;
+    void *memory; /* what both know stands below the stack */
+    int pidfd = -1;
+    int error = kernel_mmap(calls, SPAWN_STACK_BYTES,
+                            (apart ? MAP_SHARED : MAP_PRIVATE) | MAP_ANONYMOUS, -1, 0, &memory);
+    if (error < 0)
+        return error;
+    sigfillset(&all);
+    (void)kernel_sigmask(calls, SIG_SETMASK, &all, &before);
+    struct spawn *spawn = memory;
+    spawn->options = options;
+    spawn->search = search ? search : "/bin:/usr/bin";
+    spawn->reset = spawn_signals_to_reset();
+    spawn->parent = kernel_getpid();
+    int pid = spawn_clone_child(calls, spawn, &pidfd, apart);
+    (void)kernel_sigmask(calls, SIG_SETMASK, &before, NULL);
+    kernel_munmap(calls, memory, SPAWN_STACK_BYTES);
+    if (pid < 0 && pidfd >= 0)
+        (void)kernel_close(calls, pidfd);
+    if (pid >= 0)
+        *out_pid = pid;
+    return pid < 0 ? pid : pidfd;
 }
 
 #endif

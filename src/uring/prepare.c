@@ -152,7 +152,7 @@ static void prepare_waitid(struct io_uring_sqe *sqe, const struct hark_op *op)
     const uint32_t by_pidfd = 3; /* P_PIDFD */
     sqe->opcode = RING_OPCODE_WAITID;
     sqe->len = by_pidfd;
-    sqe->file_index = WEXITED;
+    sqe->file_index = WEXITED | __WALL;
     sqe->addr2 = (uint64_t)(uintptr_t)op->with.io.bytes;
 }
 

@@ -138,3 +138,20 @@ BACKEND_TEST(every_that_was_cancelled_in_its_callback_is_not_moved)
     assert_int_equal(every.calls, 2);
     assert_result(every.result, -ECANCELED);
 }
+
+/* Its next time is past the end of the clock: it never comes, rather than at once. */
+BACKEND_TEST(every_of_a_period_that_the_clock_does_not_reach_comes_once)
+{
+    struct harness_op every = {0};
+    struct harness_op other = {0};
+    hark_every(loop, &every.op, HARK_NEVER, harness_done);
+    assert_result(hark_sleep_move(&every.op, hark_now(loop)), 0);
+    hark_sleep(loop, &other.op, millisecond_ns, harness_done);
+    assert_result(harness_wait(loop, &other), 0);
+    assert_int_equal(every.calls, 1);
+    assert_result(every.result, 1);
+    hark_cancel(&every.op);
+    harness_run(loop);
+    assert_int_equal(every.calls, 2);
+    assert_result(every.result, -ECANCELED);
+}

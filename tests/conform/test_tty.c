@@ -145,6 +145,67 @@ TEST(tty_nine_at_once_are_one_too_many)
     }
 }
 
+/* What it was before is what the first has found, whoever puts it back; the first may be closed. */
+TEST(tty_is_one_by_whichever_descriptor)
+{
+    if (harness_in_world())
+        harness_skip("worlds have no terminals");
+    int master, terminal, other;
+    open_terminal(&master, &terminal);
+    other = open(ptsname(master), O_RDWR | O_NOCTTY | O_CLOEXEC);
+    assert_true(other >= 0);
+    struct termios before = settings_of(terminal);
+    assert_result(hark_tty_raw(terminal, 0), 0);
+    assert_result(hark_tty_raw(other, HARK_TTY_SIGNALS), 0);
+    assert_true(settings_of(terminal).c_lflag & ISIG);
+    assert_result(hark_tty_restore(terminal), 0);
+    assert_as_before(terminal, &before);
+    assert_result(hark_tty_restore(other), 0);
+    assert_as_before(terminal, &before);
+    assert_result(hark_tty_raw(terminal, 0), 0);
+    assert_result(hark_tty_raw(other, 0), 0);
+    hark_tty_restore_all();
+    assert_as_before(terminal, &before);
+    assert_result(hark_tty_raw(terminal, 0), 0);
+    close(terminal);
+    assert_result(hark_tty_restore(other), 0);
+    assert_as_before(other, &before);
+    close(other);
+    close(master);
+}
+
+/* By /dev/tty a terminal has another name: the later of the two is put back first. */
+static int raw_by_two_names(const char *path)
+{
+    if (setsid() < 0)
+        return 2;
+    int terminal = open(path, O_RDWR), controlling = open("/dev/tty", O_RDWR); /* it is ours now */
+    struct termios before = settings_of(terminal);
+    if (controlling < 0)
+        return 3;
+    if (hark_tty_raw(controlling, 0) < 0 || hark_tty_raw(terminal, 0) < 0 || !is_raw(terminal))
+        return 4;
+    hark_tty_restore_all();
+    assert_as_before(terminal, &before);
+    return 0;
+}
+
+TEST(tty_by_two_names_is_put_back_in_order)
+{
+    if (harness_in_world())
+        harness_skip("worlds have no terminals");
+    int master, terminal, status;
+    open_terminal(&master, &terminal);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0)
+        _exit(raw_by_two_names(ptsname(master)));
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    close(terminal);
+    close(master);
+}
+
 static void put_back_and_end(int number)
 {
     hark_tty_restore_all();
