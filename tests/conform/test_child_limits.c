@@ -9,6 +9,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -95,6 +96,25 @@ TEST(child_with_a_descriptor_that_is_not_open_is_refused_whatever_stands_before_
     const struct hark_child_descriptor descriptors[] = {{own, 40}, {not_open, 41}};
     assert_result(run_line("exit 0", descriptors, 2), -EBADF);
     close(own);
+}
+
+/* On their way all are copied to what is free: never to a number that another is to have. */
+TEST(child_has_descriptors_at_the_numbers_that_are_free_here)
+{
+    char line[256];
+    int first = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    int second = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+    int low = dup(first), high = dup(first); /* the next that are free */
+    close(low);
+    close(high);
+    const struct hark_child_descriptor descriptors[] = {{first, high}, {second, low}};
+    snprintf(line, sizeof line,
+             "test $(readlink /proc/self/fd/%d) = /dev/null && "
+             "test $(readlink /proc/self/fd/%d) = /dev/zero",
+             high, low);
+    assert_result(run_line(line, descriptors, 2), 0);
+    close(first);
+    close(second);
 }
 
 static void refuse_close_range(void)
