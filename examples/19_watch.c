@@ -6,7 +6,6 @@
  * Try:   ./19_watch .                  and change something; Ctrl-C ends it
  */
 #include "hark.h"
-#include "hark/watch.h"
 #include <signal.h>
 #include <stdio.h>
 

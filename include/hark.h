@@ -9,6 +9,7 @@
 #include "hark/close.h"
 #include "hark/datagram.h"
 #include "hark/file.h"
+#include "hark/files.h"
 #include "hark/group.h"
 #include "hark/listener.h"
 #include "hark/lookup.h"
@@ -32,6 +33,7 @@
 #include "hark/trace.h"
 #include "hark/transport.h"
 #include "hark/tty.h"
+#include "hark/watch.h"
 #include "hark/work.h"
 
 #endif

@@ -1,5 +1,5 @@
 /* files.h - conveniences over the ops of file.h: a whole file read, and a file replaced by a new
- * one at once. It is included by itself, and not by hark.h.
+ * one at once.
  *
  * Both are in the caller's memory, zeroed before their first use; `op` is there to be cancelled
  * and to be given a deadline, as that of any request. `done` is called once, by hark_run, when

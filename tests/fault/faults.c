@@ -20,12 +20,15 @@ static struct standing {
 
 /* --- beginning and ending --- */
 
+/* The place that was left last is taken last: a thread may still look at what stood there. */
 int fault_begin(const struct fault *fault)
 {
-    int number = 0;
-    while (number < FAULTS && atomic_load(&standing[number].stands))
-        number++;
-    assert_true(number < FAULTS);
+    static atomic_uint begun;
+    int number = (int)(atomic_fetch_add(&begun, 1) % FAULTS);
+    for (int tried = 0; atomic_load(&standing[number].stands); tried++) {
+        assert_true(tried < FAULTS);
+        number = (number + 1) % FAULTS;
+    }
     struct standing *one = &standing[number];
     one->fault = *fault;
     one->fault.times += fault->times == 0;
