@@ -70,10 +70,12 @@ static void stop_waiting(struct hark_tls *tls, struct waiter *waiter)
 
 void context_leave_turn(struct hark_tls *tls, struct waiter *waiter)
 {
-    if (waiter->link && !waiter->has_turn)
-        stop_waiting(tls, waiter);
-    if (!waiter->has_turn)
+    if (!waiter->link)
         return;
+    if (!waiter->has_turn) {
+        stop_waiting(tls, waiter);
+        return;
+    }
     give_turn(waiter);
     struct waiter *first = tls->first;
     if (!first) {
