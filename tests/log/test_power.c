@@ -356,7 +356,8 @@ BACKEND_TEST(segment_of_which_nothing_was_synced_is_found_empty_and_whole)
  * before it. */
 static void append_and_fail_a_sync_of_an_interval(struct hark_loop *loop, const char *path)
 {
-    struct log_options options = {.sync = LOG_SYNC_INTERVAL, .sync_interval_ns = 1000000};
+    /* Long enough for two events and the fault to come before it has passed. */
+    struct log_options options = {.sync = LOG_SYNC_INTERVAL, .sync_interval_ns = 400000000};
     struct log *log = open_log(loop, path, &options);
     append_text(loop, log, "s", "synced");
     while (log_statistics(log)->syncs == 0)

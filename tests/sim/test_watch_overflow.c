@@ -95,7 +95,8 @@ static void told(struct hark_watch *watch, const struct hark_watch_event *event)
             hark_watch_look_again(watch);
     } else if (event->kind == HARK_WATCH_CREATED) {
         forget(follower, event->path);
-        follower->names[number_of(event->path)] = event->is_directory ? 'd' : 'f';
+        if (strlen(event->path) < 2 * DEPTH) /* what is renamed may stand deeper */
+            follower->names[number_of(event->path)] = event->is_directory ? 'd' : 'f';
     } else if (event->kind == HARK_WATCH_REMOVED && *event->path) {
         forget(follower, event->path);
     } else if (event->kind == HARK_WATCH_RENAMED) {
