@@ -42,6 +42,7 @@ struct hark_file_read {
  * Takes: directory: a descriptor, which stays open, or AT_FDCWD; path: the loop's until `done`;
  *   bytes_max: from 0 to SIZE_MAX / 4.
  * Owns: `reading` is the library's until `done`; reading->bytes are the caller's then.
+ * Gives: reading->bytes and reading->count.
  * Fails: as hark_openat and hark_read: -ENOENT, -EACCES, -EISDIR; -EFBIG there are more than
  *   bytes_max bytes; -ENOMEM; -EINVAL bytes_max; -ECANCELED after hark_cancel(&reading->op),
  *   -ETIMEDOUT past hark_op_deadline(&reading->op, ...). */

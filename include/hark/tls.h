@@ -77,7 +77,8 @@ struct hark_tls_options {
     const char *cipher_suites; /* of TLS 1.3; NULL: OpenSSL's */
     const char *groups;        /* for key exchange; NULL: OpenSSL's */
     bool without_tls_1_2;
-    bool without_resumption; /* no session tickets are given, or kept */
+    bool without_resumption; /* no session tickets are given, or kept: else a session is resumed
+                                for as long as the certificate that was shown for it is valid */
     const void *ticket_keys; /* HARK_TLS_TICKET_KEYS_BYTES of secret; NULL: random ones */
     unsigned handshakes_max; /* how many are computed or waited for at a time; others wait, with
                                 little memory, for their turn, and meanwhile the peer of each that

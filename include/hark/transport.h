@@ -84,7 +84,8 @@ HARK_API int hark_stream_connect_over(struct hark_loop *loop, struct hark_stream
                                       const struct hark_stream_events *events);
 
 /* Gives an op of the stream that its transport has started anew, or that has made progress which
- * `done` was not told of, the deadline that is due from now on: the options', or that of closing.
+ * `done` was not told of, the deadline that is due from now on: the options', or that of closing. A
+ * receive that the owner has stopped meanwhile is cancelled.
  * Takes: op: &stream->receive, &stream->send or &stream->shutdown, of a stream that is open. One
  *   that is not in flight: nothing happens. */
 HARK_API void hark_transport_limit(struct hark_stream *stream, struct hark_op *op);

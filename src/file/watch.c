@@ -76,7 +76,8 @@ static void gathered(struct hark_op *op, int64_t result)
     if (result < 0)
         watch_fail(tree, (int)result);
     tree->is_busy = true;
-    while (!tree->is_ending && (node = tree->gathered.first) && node->due_ns <= hark_now(op->loop))
+    while (!tree->is_ending && (node = watch_tree_first_gathered(tree)) &&
+           node->due_ns <= hark_now(op->loop))
         watch_change_tell_modified(tree, node);
     tree->is_busy = false;
     go_on(tree);
@@ -213,7 +214,8 @@ static void go_on(struct hark_watch_tree *tree)
     struct hark_watch *watch = tree->watch;
     struct watch_node *node = NULL;
     if (!tree->is_ending && tree->gathered.first && !hark_op_active(&watch->gather))
-        hark_sleep_until(watch->loop, &watch->gather, tree->gathered.first->due_ns, gathered);
+        hark_sleep_until(watch->loop, &watch->gather, watch_tree_first_gathered(tree)->due_ns,
+                         gathered);
     while (!tree->is_ending && !hark_op_active(&watch->scan) && tree->filled == 0 && !node) {
         if (tree->look_again) {
             tree->look_again = false;

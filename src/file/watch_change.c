@@ -130,7 +130,7 @@ void watch_change_modified(struct hark_watch_tree *tree, struct watch_node *node
         if (node->told_in != tree->batch)
             watch_tell(tree, HARK_WATCH_MODIFIED, node, 0);
         node->told_in = tree->batch;
-    } else if (!node->gather_link) {
+    } else if (!node->gather.link) {
         node->due_ns = hark_now(tree->watch->loop) + tree->gather_ns;
         watch_tree_gather(tree, node);
     }
@@ -138,7 +138,7 @@ void watch_change_modified(struct hark_watch_tree *tree, struct watch_node *node
 
 void watch_change_tell_modified(struct hark_watch_tree *tree, struct watch_node *node)
 {
-    if (!node->gather_link)
+    if (!node->gather.link)
         return;
     watch_tree_ungather(tree, node);
     watch_tell(tree, HARK_WATCH_MODIFIED, node, 0);

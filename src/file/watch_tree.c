@@ -107,35 +107,56 @@ int watch_tree_set_watch(struct hark_watch_tree *tree, struct watch_node *node, 
 
 /* --- lists --- */
 
-void watch_tree_scan(struct hark_watch_tree *tree, struct watch_node *node)
+static void list_put(struct watch_list *list, struct watch_place *place)
 {
-    if (node->scan_link)
+    if (place->link)
         return;
-    struct watch_list *list = &tree->scans;
-    node->scan_link = list->first ? list->last : &list->first;
-    node->scan_next = NULL;
-    *node->scan_link = node;
-    list->last = &node->scan_next;
+    place->link = list->first ? list->last : &list->first;
+    place->next = NULL;
+    *place->link = place;
+    list->last = &place->next;
 }
 
-static void unscan(struct hark_watch_tree *tree, struct watch_node *node)
+static void list_take(struct watch_list *list, struct watch_place *place)
 {
-    if (!node->scan_link)
+    if (!place->link)
         return;
-    *node->scan_link = node->scan_next;
-    if (node->scan_next)
-        node->scan_next->scan_link = node->scan_link;
+    *place->link = place->next;
+    if (place->next)
+        place->next->link = place->link;
     else
-        tree->scans.last = node->scan_link;
-    node->scan_link = NULL;
+        list->last = place->link;
+    place->link = NULL;
+}
+
+void watch_tree_scan(struct hark_watch_tree *tree, struct watch_node *node)
+{
+    list_put(&tree->scans, &node->scan);
 }
 
 struct watch_node *watch_tree_take_scan(struct hark_watch_tree *tree)
 {
-    struct watch_node *node = tree->scans.first;
-    if (node)
-        unscan(tree, node);
-    return node;
+    struct watch_place *first = tree->scans.first;
+    if (!first)
+        return NULL;
+    list_take(&tree->scans, first);
+    return hark_container_of(first, struct watch_node, scan);
+}
+
+void watch_tree_gather(struct hark_watch_tree *tree, struct watch_node *node)
+{
+    list_put(&tree->gathered, &node->gather);
+}
+
+void watch_tree_ungather(struct hark_watch_tree *tree, struct watch_node *node)
+{
+    list_take(&tree->gathered, &node->gather);
+}
+
+struct watch_node *watch_tree_first_gathered(const struct hark_watch_tree *tree)
+{
+    struct watch_place *first = tree->gathered.first;
+    return first ? hark_container_of(first, struct watch_node, gather) : NULL;
 }
 
 void watch_tree_scan_all(struct hark_watch_tree *tree)
@@ -146,29 +167,6 @@ void watch_tree_scan_all(struct hark_watch_tree *tree)
         if (watch_is_entered(tree, node))
             watch_tree_scan(tree, node);
     }
-}
-
-void watch_tree_gather(struct hark_watch_tree *tree, struct watch_node *node)
-{
-    if (node->gather_link)
-        return;
-    struct watch_list *list = &tree->gathered;
-    node->gather_link = list->first ? list->last : &list->first;
-    node->gather_next = NULL;
-    *node->gather_link = node;
-    list->last = &node->gather_next;
-}
-
-void watch_tree_ungather(struct hark_watch_tree *tree, struct watch_node *node)
-{
-    if (!node->gather_link)
-        return;
-    *node->gather_link = node->gather_next;
-    if (node->gather_next)
-        node->gather_next->gather_link = node->gather_link;
-    else
-        tree->gathered.last = node->gather_link;
-    node->gather_link = NULL;
 }
 
 /* --- nodes --- */
@@ -239,8 +237,8 @@ struct watch_node *watch_tree_next(const struct watch_node *node, const struct w
 /* One that has nothing below it. */
 static void drop_one(struct hark_watch_tree *tree, struct watch_node *node)
 {
-    unscan(tree, node);
-    watch_tree_ungather(tree, node);
+    list_take(&tree->scans, &node->scan);
+    list_take(&tree->gathered, &node->gather);
     if (node->watch != WATCH_NONE) {
         /* Once it is ending, the descriptor may be another's. */
         if (!tree->is_ending)

@@ -9,14 +9,19 @@
 /* Longer than any event of inotify, so that what has so much room left was read to the end. */
 enum { WATCH_EVENT_MAX = 16 + 256, WATCH_BUFFER = 16 * 1024, WATCH_NONE = -1 };
 
+/* Of a node in a list; NULL link: it is not in it. */
+struct watch_place {
+    struct watch_place *next, **link;
+};
+
 /* A name. */
 struct watch_node {
     struct watch_node *parent; /* NULL: what is watched itself */
     struct watch_node *children, *next, **link;
     struct watch_node *next_of_name; /* in the table of names */
     struct watch_node *next_of_watch;
-    struct watch_node *scan_next, **scan_link;     /* NULL link: it is not to be read */
-    struct watch_node *gather_next, **gather_link; /* NULL link: it has no MODIFIED to tell */
+    struct watch_place scan;   /* in what is to be read */
+    struct watch_place gather; /* in what has a MODIFIED to tell */
     char *name;
     uint64_t inode;   /* as directories have it; 0: not known */
     uint64_t due_ns;  /* of its MODIFIED */
@@ -37,9 +42,9 @@ struct watch_table {
     size_t count, room;
 };
 
-/* In order, and left from the middle. */
+/* What stands in it comes first in, first out, and may leave from the middle. */
 struct watch_list {
-    struct watch_node *first, **last;
+    struct watch_place *first, **last;
 };
 
 struct hark_watch_tree {
@@ -111,6 +116,9 @@ struct watch_node *watch_tree_take_scan(struct hark_watch_tree *tree);
 /* Its MODIFIED waits behind those of others. */
 void watch_tree_gather(struct hark_watch_tree *tree, struct watch_node *node);
 void watch_tree_ungather(struct hark_watch_tree *tree, struct watch_node *node);
+
+/* Whose MODIFIED is told next. NULL: nobody's. */
+struct watch_node *watch_tree_first_gathered(const struct hark_watch_tree *tree);
 
 /* The path below what is watched, in a room that grows: *room bytes at *text.
  * Gives: 0. Fails: -ENOMEM. */

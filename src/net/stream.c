@@ -59,6 +59,8 @@ void hark_transport_limit(struct hark_stream *stream, struct hark_op *op)
 {
     if (op != &stream->receive)
         limit(stream, op, stream->options.write_timeout_ns);
+    else if (stream->reading == STOPPING || stream->reading == RESTARTING)
+        hark_cancel(op); /* the cancel came too late for the one before */
     else if (stream->ending == LINGERING)
         hark_op_deadline(op, stream->linger_ns);
     else if (stream->ending != FINISHING)

@@ -281,18 +281,33 @@ BACKEND_TEST_TIMEOUT(watch_of_a_thousand_directories_made_while_it_reads_tells_e
     watcher_close(&watcher);
 }
 
-/* More than fs.inotify.max_queued_events, and names that come and go among what is lost. */
+enum { QUEUED_MOST = 100000 };
+
+static int number_in(const char *path)
+{
+    char text[32] = "";
+    int fd = hark_os_openat(AT_FDCWD, path, O_RDONLY, 0);
+    assert_true(fd >= 0);
+    assert_true(hark_os_read(fd, text, sizeof text - 1) > 0);
+    assert_result(hark_os_close_unknown(fd), 0);
+    return atoi(text);
+}
+
+/* More than the kernel keeps, and names that come and go among what is lost. */
 BACKEND_TEST_TIMEOUT(watch_whose_queue_overflows_says_so_and_looks_again, 60)
 {
     if (harness_in_world())
-        harness_skip("sim_watch has a small queue for it");
+        harness_skip("sim_watch_overflow has a small queue for it");
+    const int most = number_in("/proc/sys/fs/inotify/max_queued_events");
+    if (most > QUEUED_MOST)
+        harness_skip("the kernel keeps %d events", most);
     struct watcher watcher = {0};
     open_tree(&watcher, loop);
     watcher_mkdir("t/a");
     watcher_mkdir("t/b");
     watcher_touch("t/b/c");
     watcher_equals(&watcher, "one");
-    for (int i = 0; i < 8300; i++) {
+    for (int i = 0; i < most / 2 + 1; i++) {
         watcher_mkdir("t/x");
         watcher_rmdir("t/x");
     }

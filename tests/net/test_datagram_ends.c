@@ -1,7 +1,6 @@
 /* test_datagram_ends.c - a datagram socket whose owner ends it where it is told of an error: once
  * it is told of the end, nothing of the socket is used any more. */
-#include "harness/harness.h"
-#include "harness/world.h"
+#include "net/side.h"
 
 #include <errno.h>
 #include <string.h>
@@ -52,19 +51,6 @@ static void detached(struct hark_datagram *datagram, int fd)
 static const struct hark_datagram_events events = {
     .failed = failed, .closed = closed, .detached = detached};
 
-/* The address of a socket that is closed again. */
-static struct hark_address nobody(struct hark_loop *loop)
-{
-    struct hark_address address;
-    assert_result(hark_address_parse("127.0.0.1:0", &address), 0);
-    int fd = hark_os_socket(loop, AF_INET, SOCK_DGRAM, 0);
-    assert_true(fd >= 0);
-    assert_result(hark_os_bind(loop, fd, &address), 0);
-    assert_result(hark_os_getsockname(loop, fd, &address), 0);
-    hark_os_close(loop, fd);
-    return address;
-}
-
 static void assert_poison_is_whole(const struct owned *owned)
 {
     unsigned char expected[sizeof owned->datagram];
@@ -75,7 +61,7 @@ static void assert_poison_is_whole(const struct owned *owned)
 static void end_in_failed(struct hark_loop *loop, uint32_t flags, bool detaches)
 {
     static struct owned owned;
-    const struct hark_address peer = nobody(loop);
+    const struct hark_address peer = side_nobody(loop);
     const struct hark_datagram_options options = {.flags = flags};
     owned = (struct owned){.detaches = detaches, .fd = -1};
     assert_result(hark_datagram_connect(loop, &owned.datagram, NULL, &peer, &options, &events), 0);
