@@ -135,7 +135,7 @@ static void read_again(struct witness *witness, enum witness_event event, const 
 }
 
 /* The bytes are there before the cancel. Where the kernel has received them by then (io_uring
- * without defer_taskrun), they are too few to decrypt, and what goes on receiving is stopped, too. */
+ * without defer_taskrun), they are too few to decrypt; what goes on receiving is stopped, too. */
 BACKEND_TEST(tls_reading_that_is_stopped_inside_of_a_record_stays_stopped)
 {
     static const char head[] = {0x17, 3, 3, 0, 64}; /* of a record */

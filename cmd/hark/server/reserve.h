@@ -15,6 +15,8 @@ struct reserve {
     struct hark_loop *loop;
     int descriptors[RESERVE_DESCRIPTORS];
     int count;
+    int most;          /* that there could be at first */
+    uint64_t given_ns; /* when the last one was given up */
     bool done;
 };
 
@@ -27,6 +29,10 @@ void reserve_fill(struct reserve *reserve);
 /* Gives one up, for the log and the tails.
  * Gives: false: none is left. */
 bool reserve_give(struct reserve *reserve);
+
+/* Whether some were given up and have not come back: what becomes free in the next second is for
+ * those that asked for it, and no connection may take it. After that they are taken back. */
+bool reserve_is_tapped(struct reserve *reserve);
 
 /* Closes all, and takes no more. */
 void reserve_done(struct reserve *reserve);

@@ -258,7 +258,8 @@ void workers_deal(struct workers *workers, const struct protocol *protocol, int 
     struct server_worker *to = choose(workers, protocol->kind);
     struct arrival arrival = {.protocol = protocol, .fd = fd, .guarded = guarded};
     uint64_t limit = workers->options->connections_each;
-    if (!to || !peer_enter(&workers->peers, owner->worker.loop, limit, fd, &arrival.peer)) {
+    if (!to || reserve_is_tapped(workers->reserve) ||
+        !peer_enter(&workers->peers, owner->worker.loop, limit, fd, &arrival.peer)) {
         owner->worker.counters.shed++;
         hark_os_close(owner->worker.loop, fd);
         return;
