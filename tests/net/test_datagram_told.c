@@ -1,5 +1,5 @@
-/* test_datagram_told.c - what belongs to a datagram (from where, by which way, ECN, groups), and what
- * is told of those that do not arrive. */
+/* test_datagram_told.c - what belongs to a datagram (from where, by which way, ECN, groups), and
+ * what is told of those that do not arrive. */
 #include "net/side.h"
 
 #include "harness/world.h"

@@ -83,7 +83,7 @@ static void move(struct follower *follower, const char *from, const char *to)
     }
 }
 
-/* Long after the last change, of which the watch hears by itself: seconds of a world cost nothing. */
+/* Long after the last change, of which the watch hears by itself: a second is free in a world. */
 static void rested(struct hark_op *op, int64_t result)
 {
     (void)result;
