@@ -218,6 +218,7 @@ enum hark_sim_fault_kind {
     HARK_SIM_FAULT_SMALL,  /* a buffer, or a segment, was small */
     HARK_SIM_FAULT_RING,   /* io_uring stopped short, or ended what repeats */
     HARK_SIM_FAULT_AWAY,   /* a thread lost its CPU for a while */
+    HARK_SIM_FAULT_CLOCK,  /* a wall clock was set, by up to an hour */
     HARK_SIM_FAULT_KINDS,
 };
 
@@ -228,6 +229,13 @@ HARK_API uint64_t hark_sim_faults(const struct hark_sim *world, enum hark_sim_fa
 
 /* The world's virtual time, of CLOCK_MONOTONIC of all machines, in nanoseconds. */
 HARK_API uint64_t hark_sim_now(const struct hark_sim *world);
+
+/* Sets the machine's wall clock (CLOCK_REALTIME, the times of files) forward, or back, by that many
+ * nanoseconds, as clock_settime(2) does: CLOCK_MONOTONIC and what waits are not moved. Beside that
+ * it goes up to 500 millionths too fast, or too slow, as the seed has it, and where errors happen
+ * by chance it is set by chance, too.
+ * Takes: step_ns: what leads to before 1970 makes no clock. */
+HARK_API void hark_sim_step_clock(struct hark_sim_machine *machine, int64_t step_ns);
 
 /* A number below the bound, as the seed has it: for scenes.
  * Takes: bound: above 0. */

@@ -11,11 +11,12 @@
 #include <unistd.h>
 
 const char *const shrink_kinds[HARK_SIM_FAULT_KINDS] = {
-    [HARK_SIM_FAULT_ERROR] = "errors",  [HARK_SIM_FAULT_SHORT] = "short transfers",
-    [HARK_SIM_FAULT_SYNC] = "syncs",    [HARK_SIM_FAULT_BITS] = "bits",
-    [HARK_SIM_FAULT_MEMORY] = "memory", [HARK_SIM_FAULT_POWER] = "power",
-    [HARK_SIM_FAULT_LINK] = "links",    [HARK_SIM_FAULT_SMALL] = "small buffers",
-    [HARK_SIM_FAULT_RING] = "io_uring", [HARK_SIM_FAULT_AWAY] = "CPUs lost",
+    [HARK_SIM_FAULT_ERROR] = "errors",     [HARK_SIM_FAULT_SHORT] = "short transfers",
+    [HARK_SIM_FAULT_SYNC] = "syncs",       [HARK_SIM_FAULT_BITS] = "bits",
+    [HARK_SIM_FAULT_MEMORY] = "memory",    [HARK_SIM_FAULT_POWER] = "power",
+    [HARK_SIM_FAULT_LINK] = "links",       [HARK_SIM_FAULT_SMALL] = "small buffers",
+    [HARK_SIM_FAULT_RING] = "io_uring",    [HARK_SIM_FAULT_AWAY] = "CPUs lost",
+    [HARK_SIM_FAULT_CLOCK] = "clocks set",
 };
 
 struct trial {

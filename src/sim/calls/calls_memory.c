@@ -2,6 +2,7 @@
 #include "sim/calls/call.h"
 #include "sim/world/mappings.h"
 #include "sim/world/readable.h"
+#include "sim/world/wall.h"
 
 #include <string.h>
 #include <sys/mman.h>
@@ -40,10 +41,10 @@ uint64_t kernel_clock_gettime(clockid_t clock)
 {
     world->calls++; /* whoever waits for a time by looking at the clock is to come to an end, too */
     schedule_advance(chance_between(&world->chance, 20, 60));
-    const struct machine *machine = process_current()->machine;
+    struct machine *machine = process_current()->machine;
     if (clock == CLOCK_REALTIME_COARSE)
-        return machine_coarse_ns(machine);
-    return clock == CLOCK_REALTIME ? world->now_ns + (uint64_t)machine->wall_ns : world->now_ns;
+        return wall_coarse_ns(machine);
+    return clock == CLOCK_REALTIME ? wall_read(machine) : world->now_ns;
 }
 
 /* A world's time is counted nowhere else. */

@@ -4,7 +4,7 @@
 #ifndef SIM_DISK_DISK_STATE_H
 #define SIM_DISK_DISK_STATE_H
 
-#include "sim/world/state.h"
+#include "sim/world/wall.h"
 
 #include <sys/stat.h>
 
@@ -120,7 +120,7 @@ struct disk {
 /* What a file's times are taken from: current_time() of Linux. */
 static inline int64_t disk_clock(const struct disk *disk)
 {
-    return (int64_t)machine_coarse_ns(disk->machine);
+    return (int64_t)wall_coarse_ns(disk->machine);
 }
 
 #endif

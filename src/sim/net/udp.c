@@ -2,6 +2,7 @@
  * that is connected to it learns: ECONNREFUSED (udp(7)). What the receiver has no room for is lost
  * without a word. */
 #include "sim/net/udp.h"
+#include "sim/world/luck.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,6 +15,7 @@ struct datagram {
     struct datagram *next;
     struct address from;
     size_t size;
+    bool damaged; /* its checksum is wrong, which is seen when somebody wants its bytes */
     unsigned char bytes[];
 };
 
@@ -24,7 +26,7 @@ struct udp {
     uint64_t in_order_ns;
 };
 
-enum { SIZE_MOST = 65507, OVERHEAD = 512 };
+enum { SIZE_MOST = 65507, OVERHEAD = 512, DAMAGED_PER_MILLION = 2000 };
 
 /* --- the queue --- */
 
@@ -38,11 +40,25 @@ static void take_out(struct udp *udp)
     memory_own_free(datagram);
 }
 
+static void drop_damaged(struct udp *udp)
+{
+    while (udp->first && udp->first->damaged)
+        take_out(udp);
+}
+
+/* No wire damages what stays on the machine. */
+static bool is_damaged(const struct packet *packet)
+{
+    return address_find(&packet->source, packet->to) != packet->to &&
+           luck_fails(HARK_SIM_FAULT_LINK, DAMAGED_PER_MILLION);
+}
+
 static void put(struct udp *udp, const struct packet *packet)
 {
     struct datagram *datagram = memory_own(sizeof *datagram + packet->size);
     datagram->from = packet->source;
     datagram->size = packet->size;
+    datagram->damaged = is_damaged(packet);
     memcpy(datagram->bytes, packet->bytes, packet->size);
     *(udp->last ? &udp->last->next : &udp->first) = datagram;
     udp->last = datagram;
@@ -162,11 +178,12 @@ static int64_t receive_udp(struct process *process, struct socket *socket, struc
 {
     (void)process;
     struct udp *udp = (struct udp *)socket;
-    struct datagram *datagram = udp->first;
     if (flags & MSG_ERRQUEUE)
         return -EAGAIN;
     if (socket->error)
         return socket_base_take_error(socket);
+    drop_damaged(udp);
+    struct datagram *datagram = udp->first;
     if (!datagram)
         return -EAGAIN;
     size_t copied =
@@ -288,11 +305,14 @@ static void close_udp(struct file *file)
     memory_own_free(udp);
 }
 
-/* What is sent leaves at once: there is always room. */
+/* What is sent leaves at once: there is always room. Whoever would block is told of whole datagrams
+ * alone (udp_poll in net/ipv4/udp.c). */
 static uint32_t poll_udp(struct file *file)
 {
-    const struct udp *udp = (const struct udp *)file;
+    struct udp *udp = (struct udp *)file;
     int shut = udp->inet.socket.shut;
+    if (!(file->flags & O_NONBLOCK))
+        drop_damaged(udp);
     return POLLOUT | POLLWRNORM | POLLWRBAND | (udp->inet.socket.error ? (uint32_t)POLLERR : 0) |
            (shut & SHUT_FOR_READING ? (uint32_t)(POLLRDHUP | POLLIN | POLLRDNORM) : 0) |
            (shut == SHUT_FOR_BOTH ? (uint32_t)POLLHUP : 0) |
@@ -301,9 +321,10 @@ static uint32_t poll_udp(struct file *file)
 
 static int ioctl_udp(struct file *file, unsigned long request, void *argument)
 {
-    const struct udp *udp = (const struct udp *)file;
+    struct udp *udp = (struct udp *)file;
     if (request != SIOCINQ && request != SIOCOUTQ)
         return -ENOTTY;
+    drop_damaged(udp);
     int value = request == SIOCINQ && udp->first ? (int)udp->first->size : 0;
     memcpy(argument, &value, sizeof value);
     return 0;

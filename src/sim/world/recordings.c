@@ -6,6 +6,7 @@
 #include "sim/world/recordings.h"
 #include "base/check.h"
 #include "sim/world/seen.h"
+#include "sim/world/wall.h"
 #include "trace/recorder.h"
 
 #include <dirent.h>
@@ -48,7 +49,7 @@ static struct hark_trace_ring facts_of(const struct process *process, uint32_t l
         .loop = loop,
         .backend = (uint16_t)backend,
         .started_ns = world->now_ns,
-        .started_at = world->now_ns + (uint64_t)process->machine->wall_ns,
+        .started_at = wall_ns(process->machine),
     };
     snprintf(facts.process, sizeof facts.process, "10.0.0.%d", process->machine->number);
     return facts;

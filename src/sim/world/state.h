@@ -96,13 +96,20 @@ struct process {
     struct hark_sim_leftovers left;
 };
 
-/* machine.c */
+/* A machine's CLOCK_REALTIME: wall.c. */
+struct wall {
+    uint64_t at_ns;   /* what it was */
+    uint64_t from_ns; /* at this time of the world */
+    int64_t ppm;      /* of so many millionths it goes fast, or slow */
+};
+
+/* world.c */
 struct machine {
     struct machine *next;
     struct hark_sim *world;
     int number; /* from 1 */
     bool on;
-    int64_t wall_ns;   /* CLOCK_REALTIME less the world's time */
+    struct wall wall;
     int processes;     /* started so far */
     int uring_version; /* of its kernel: uring_queue.h */
     struct disk *disk; /* disk.h; NULL: not asked for yet */
@@ -141,13 +148,5 @@ struct hark_sim {
 
 /* The one that runs; NULL: none. */
 extern struct hark_sim *world;
-
-/* A machine's wall clock as it goes by ticks: CLOCK_REALTIME_COARSE, and the times of files. */
-static inline uint64_t machine_coarse_ns(const struct machine *machine)
-{
-    const uint64_t tick_ns = 4000000; /* a jiffy of HZ 250 */
-    uint64_t now_ns = world->now_ns + (uint64_t)machine->wall_ns;
-    return now_ns - now_ns % tick_ns;
-}
 
 #endif

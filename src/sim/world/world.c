@@ -10,6 +10,7 @@
 #include "sim/world/recordings.h"
 #include "sim/world/schedule.h"
 #include "sim/world/state.h"
+#include "sim/world/wall.h"
 
 #include <errno.h>
 
@@ -17,7 +18,6 @@ struct hark_sim *world;
 
 enum { STACK_BYTES = 256 * 1024 };
 static const uint64_t time_at_first_ns = UINT64_C(1000000000); /* a second after the start */
-static const int64_t wall_at_first_ns = INT64_C(1700000000) * 1000000000; /* in November of 2023 */
 static const uint64_t day_ns = UINT64_C(86400) * 1000000000;
 
 int hark_sim_create(const struct hark_sim_options *options, struct hark_sim **out_world)
@@ -87,7 +87,7 @@ struct hark_sim_machine *hark_sim_add_machine(struct hark_sim *in)
     machine->world = in;
     machine->number = ++in->machine_count;
     machine->on = true;
-    machine->wall_ns = wall_at_first_ns + (int64_t)chance_below(&in->chance, 1000000000);
+    wall_begin(machine);
     machine->uring_version =
         versions[chance_below(&in->chance, sizeof versions / sizeof *versions)];
     machine->next = in->machines;
