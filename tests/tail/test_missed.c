@@ -223,6 +223,28 @@ BACKEND_TEST(file_cut_and_then_renamed_is_read_behind_its_copy)
     ASSERT_FOR_GOOD("f", 4, "one", "two", "three", "four");
 }
 
+/* Copies of it were made while it grew: whichever of them is looked at first, the last has all. */
+BACKEND_TEST(file_cut_while_stopped_goes_on_in_the_longest_of_its_copies)
+{
+    static const char *const copies[] = {"f.old", "f.5", "f.bak", "f.4", "f.3", "f.prev", "f.1"};
+    const size_t count = sizeof copies / sizeof *copies;
+    append_file("f", "0\n");
+    struct server server = open_at(loop, "f", 1, 0);
+    server_close(&server);
+    for (size_t i = 0; i < count; i++) {
+        copy_file("f", copies[i]);
+        append_numbers("f", i + 1, i + 2);
+    }
+    copy_file("f", "f.2");
+    cut_file("f");
+    append_numbers("f", count + 1, count + 2);
+    for (int i = 0; i < 2; i++) {
+        server = open_at(loop, "f", count + 2, 0);
+        assert_numbers(&server, count + 2);
+        server_close(&server);
+    }
+}
+
 /* A file of rotation's names that is empty may be a copy that has just been begun. */
 BACKEND_TEST(copy_that_is_being_written_is_not_read_beside_its_file)
 {

@@ -30,6 +30,7 @@ static struct position example(void)
         place->last_count = POSITION_LAST_BYTES;
         place->last_hash = UINT64_MAX - 11 * i;
         place->skip = UINT32_MAX - i;
+        place->stood = i != 3;
     }
     return position;
 }

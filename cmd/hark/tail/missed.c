@@ -37,6 +37,7 @@ static void add_lost(struct survey *survey, const struct tail_lost *lost)
 {
     struct survey_known *known = &survey->known[survey->known_count++];
     *known = (struct survey_known){.place = lost->place, .fd = -1, .read = lost->read};
+    known->stood = lost->place.stood && lost->place.born_ns; /* else another may have its number */
     if (is_unread(&lost->place))
         known->place.first_count = 0;
 }
@@ -49,6 +50,8 @@ static void add_open(struct survey *survey, const struct tail_source *source)
         .fresh = !source->checked,
         .unplaced = source->unplaced,
         .at_path = tail_source_is_current(source),
+        .stood = source->stood,
+        .leaving = source->leaving,
     };
     tail_source_place(source, &known->place);
     known->unread = is_unread(&known->place);
@@ -117,6 +120,7 @@ void tail_missed_add_path(struct survey *survey, const struct resolution *found)
         .fresh = true,
         .unread = true,
         .at_path = true,
+        .stood = true,
     };
 }
 
@@ -248,7 +252,7 @@ static void take_files(struct tail_follower *follower, const struct survey *surv
             continue;
         const struct tail_lost *lost =
             file->known < 0 ? NULL : lost_at(follower, survey, (unsigned)file->known);
-        *moved = (struct tail_moved){.inode = file->inode, .goes_on = lost};
+        *moved = (struct tail_moved){.inode = file->inode, .goes_on = lost, .stood = file->stood};
         memcpy(moved->name, file->name, sizeof moved->name);
         if (lost)
             moved->place = lost->place;

@@ -209,6 +209,7 @@ static enum taken take_moved(struct tail_follower *follower, struct tail_moved *
                         &source))
         return WAITS;
     file->fd = -1;
+    source->stood = moved->stood;
     if (moved->goes_on)
         take_copy(source, moved, file);
     if (moved->inode)

@@ -20,12 +20,13 @@ uint64_t position_hash(const void *bytes, size_t count)
 static size_t write_place(const char *word, const struct position_place *place, char *text,
                           size_t room)
 {
-    return (size_t)snprintf(
-        text, room,
-        "%s %" PRIu64 " offset %" PRIu64 " part %" PRIu32 " first %" PRIu32 " %016" PRIx64
-        " last %" PRIu32 " %016" PRIx64 " born %" PRId64 " skip %" PRIu32 "\n",
-        word, place->inode, place->offset, place->part, place->first_count, place->first_hash,
-        place->last_count, place->last_hash, place->born_ns, place->skip);
+    return (size_t)snprintf(text, room,
+                            "%s %" PRIu64 " offset %" PRIu64 " part %" PRIu32 " first %" PRIu32
+                            " %016" PRIx64 " last %" PRIu32 " %016" PRIx64 " born %" PRId64
+                            " skip %" PRIu32 "%s\n",
+                            word, place->inode, place->offset, place->part, place->first_count,
+                            place->first_hash, place->last_count, place->last_hash, place->born_ns,
+                            place->skip, place->stood ? " stood" : "");
 }
 
 static size_t write_done(const struct position_done *done, char *text, size_t room)
@@ -87,14 +88,16 @@ static const char *next_line(const char *text)
 static bool read_place(const char *word, const char *line, struct position_place *place)
 {
     size_t length = strlen(word);
+    int end = 0;
     if (!line || strncmp(line, word, length) != 0)
         return false;
     int count =
         sscanf(line + length,
                " %" SCNu64 " offset %" SCNu64 " part %" SCNu32 " first %" SCNu32 " %" SCNx64
-               " last %" SCNu32 " %" SCNx64 " born %" SCNd64 " skip %" SCNu32,
+               " last %" SCNu32 " %" SCNx64 " born %" SCNd64 " skip %" SCNu32 "%n",
                &place->inode, &place->offset, &place->part, &place->first_count, &place->first_hash,
-               &place->last_count, &place->last_hash, &place->born_ns, &place->skip);
+               &place->last_count, &place->last_hash, &place->born_ns, &place->skip, &end);
+    place->stood = count == 9 && strncmp(line + length + end, " stood\n", 7) == 0;
     return (count == 5 || count == 9) && place->first_count <= POSITION_FIRST_BYTES &&
            place->last_count <= POSITION_LAST_BYTES && place->last_count <= place->offset;
 }

@@ -22,7 +22,7 @@
 enum {
     POSITION_PLACES_MAX = 8,
     POSITION_DONE_MAX = 6,
-    POSITION_TEXT_BYTES = 1920, /* of the text with its final NUL */
+    POSITION_TEXT_BYTES = 1984, /* of the text with its final NUL */
     POSITION_FIRST_BYTES = 512, /* of a file's beginning, which tell it from another, */
     POSITION_LAST_BYTES = 512,  /* and of what stands before the place */
 };
@@ -43,6 +43,7 @@ struct position_place {
     uint64_t last_hash;   /* and their hash; 0 bytes: not known */
     uint32_t skip; /* units behind the offset that are published: the last start counted them and
                       has not read them yet */
+    bool stood;    /* the file was seen at the path: it is no copy of another one */
 };
 
 /* A file that is done with, of the moment of the last look or younger: nothing but this tells it

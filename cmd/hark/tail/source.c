@@ -121,9 +121,23 @@ void tail_source_drop(struct tail_source *source)
     tail_source_close(source);
 }
 
+static void note_read(struct tail_lost *lost, unsigned count, uint64_t inode, int64_t born_ns)
+{
+    for (unsigned i = 0; i < count; i++)
+        lost[i].read |= lost[i].place.inode == inode && lost[i].place.born_ns == born_ns;
+}
+
+void tail_source_read_on(struct tail_follower *follower, uint64_t inode, int64_t born_ns)
+{
+    note_read(follower->lost, follower->lost_count, inode, born_ns);
+    note_read(follower->cuts, follower->cut_count, inode, born_ns);
+}
+
 void tail_source_finish(struct tail_source *source)
 {
     tail_source_done(source->follower, source->inode, source->born_ns);
+    if (source->checked)
+        tail_source_read_on(source->follower, source->inode, source->born_ns);
     tail_source_close(source);
 }
 
@@ -180,6 +194,7 @@ void tail_source_place(const struct tail_source *source, struct position_place *
         .last_count = source->last_count,
         .last_hash = position_hash(source->last, source->last_count),
         .skip = source->skip,
+        .stood = source->stood,
     };
 }
 

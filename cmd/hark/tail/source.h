@@ -26,6 +26,10 @@ void tail_source_drop(struct tail_source *source);
 /* Closes a file that is done with. */
 void tail_source_finish(struct tail_source *source);
 
+/* A file that was cut was read on to its end, so its copies were before. Its places from before the
+ * cut tell nothing any more; a start that knew them would take it for one that nobody has read. */
+void tail_source_read_on(struct tail_follower *follower, uint64_t inode, int64_t born_ns);
+
 /* Notes that a file is done with: it is not read when it is seen again. */
 void tail_source_done(struct tail_follower *follower, uint64_t inode, int64_t born_ns);
 

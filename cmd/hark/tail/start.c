@@ -138,6 +138,7 @@ static int restore_source(struct tail_start *start, uint32_t index)
         return error;
     }
     source->left_ns = hark_now(follower->tail->loop);
+    source->stood = place->stood;
     tail_source_go_on(source, place, file->first, file->last);
     return 0;
 }
@@ -180,6 +181,10 @@ static void choose_since(struct tail_start *start)
             .told = position->cuts[i].first_count == 0, /* its copy was found */
         };
     follower->cut_count = position->cut_count;
+    for (unsigned i = 0; i < follower->lost_count; i++)
+        if (follower->lost[i].read)
+            tail_source_read_on(follower, follower->lost[i].place.inode,
+                                follower->lost[i].place.born_ns);
     follower->survey_wanted = position->count > 0 || position->looked_ns;
 }
 

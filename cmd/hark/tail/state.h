@@ -61,6 +61,7 @@ struct tail_moved {
     char name[RESOLVE_NAME_BYTES];
     bool again;         /* it was renamed once more while it was being opened */
     bool goes_on;       /* at the place */
+    bool stood;         /* a survey knows that it has stood at the path */
     uint64_t failed_ns; /* since when the disk does not give it; 0: it was not tried */
     uint64_t inode;     /* of the file that a survey saw; 0: whatever has the name */
     struct position_place place;
@@ -112,6 +113,7 @@ struct tail_source {
     bool unplaced; /* it stands before files that go before it */
     bool held;     /* what goes before it is being looked for */
     bool suspect;  /* a survey has seen that it was cut */
+    bool stood;    /* it was seen at the path itself: whatever its bytes are, it is no copy */
     char first[POSITION_FIRST_BYTES];
     char last[POSITION_LAST_BYTES]; /* what stands before the offset */
 };

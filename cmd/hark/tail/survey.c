@@ -187,6 +187,17 @@ static int same_bytes(int a, int b, off_t offset, size_t most)
     return 1;
 }
 
+/* Whether a file holds a line, or enough that tells it from others. Less is the beginning of any
+ * file. Gives and fails: as survey_begins_as. */
+static int is_telling(int fd, off_t size)
+{
+    char bytes[POSITION_FIRST_BYTES];
+    if (size >= POSITION_FIRST_BYTES)
+        return 1;
+    int result = read_all(fd, bytes, (size_t)size, 0);
+    return result > 0 ? !!memchr(bytes, '\n', (size_t)size) : result;
+}
+
 /* Whether a file is a copy of what another one holds, or of its beginning. Gives and fails: as
  * survey_begins_as. */
 static int is_copy(int fd, const struct stat *status, int of)
@@ -234,11 +245,11 @@ static void insert(struct survey *survey, const struct survey_file *file)
 struct candidate {
     int fd;
     struct stat status;
-    int64_t born_ns;
     struct survey_file file;
-    bool fresh;  /* it is one of the fresh ones, */
-    bool cut;    /* or one that was cut, and is not open */
-    bool failed; /* the disk does not give it, and it is passed over */
+    bool fresh;   /* it is one of the fresh ones, */
+    bool cut;     /* or one that was cut, and is not open */
+    bool leaving; /* it is open, and nobody writes to it any more */
+    bool failed;  /* the disk does not give it, and it is passed over */
 };
 
 /* Whether an inode's number and birth are those of a place. */
@@ -254,10 +265,12 @@ static bool is_known(const struct survey *survey, struct candidate *looked)
     looked->file.self = -1;
     for (unsigned i = 0; i < survey->known_count; i++) {
         const struct survey_known *known = &survey->known[i];
-        if (!is_same_file(&known->place, looked->file.inode, looked->born_ns))
+        if (!is_same_file(&known->place, looked->file.inode, looked->file.born_ns))
             continue;
         if (known->read || (known->fd >= 0 && !known->fresh))
             return true;
+        looked->file.stood |= known->stood || known->at_path;
+        looked->leaving |= known->leaving;
         looked->fresh |= known->fd >= 0;
         looked->cut |= known->fd < 0;
         if (i < survey->open_count)
@@ -278,20 +291,18 @@ static int told_at(const struct survey *survey, const struct survey_file *file)
     return -1;
 }
 
-static bool is_done(const struct survey *survey, const struct candidate *looked)
+static bool is_done(const struct survey *survey, const struct survey_file *file)
 {
     for (unsigned i = 0; i < survey->done_count; i++)
-        if (survey->done[i].inode == looked->file.inode &&
-            survey->done[i].born_ns == looked->born_ns)
+        if (survey->done[i].inode == file->inode && survey->done[i].born_ns == file->born_ns)
             return true;
     return false;
 }
 
-static void add_done(struct survey *survey, const struct candidate *looked)
+static void add_done(struct survey *survey, const struct survey_file *file)
 {
-    if (survey->done_count < SURVEY_DONE_MAX && !is_done(survey, looked))
-        survey->done[survey->done_count++] =
-            (struct position_done){looked->file.inode, looked->born_ns};
+    if (survey->done_count < SURVEY_DONE_MAX && !is_done(survey, file))
+        survey->done[survey->done_count++] = (struct position_done){file->inode, file->born_ns};
 }
 
 /* A file cannot be read: is it passed over, or are all looked at again? */
@@ -320,17 +331,51 @@ static int copy_of(struct survey *survey, struct candidate *looked)
     return -1;
 }
 
-/* It goes on where a file stood that is gone or was cut, if it has more than was read of that. */
-static void take_copy(struct survey *survey, struct candidate *looked)
+/* One that is a copy is passed over, and named. */
+static void add_copy(struct survey *survey, const struct survey_file *file)
 {
-    struct survey_known *known = &survey->known[looked->file.known];
-    bool more = (uint64_t)looked->status.st_size > known->place.offset && !known->matched;
+    add_done(survey, file);
+    if (survey->copies++ == 0)
+        memcpy(survey->copy_name, file->name, sizeof file->name);
+    if (file->self >= 0)
+        survey->known[file->self].copy = true;
+}
+
+/* Takes the file out of the list again that goes on where a known one stood.
+ * Gives: true and *out_file; false: there is none. */
+static bool take_out(struct survey *survey, int known, struct survey_file *out_file)
+{
+    unsigned at = 0;
+    while (at < survey->count && survey->files[at].known != known)
+        at++;
+    if (at == survey->count)
+        return false;
+    *out_file = survey->files[at];
+    survey->count--;
+    survey->found -= out_file->self < 0;
+    memmove(survey->files + at, survey->files + at + 1,
+            (survey->count - at) * sizeof *survey->files);
+    return true;
+}
+
+/* It goes on where a file stood that is gone or was cut, if it has more than was read of that. Of
+ * several the longest does: it holds what the others do. */
+static void take_copy(struct survey *survey, const struct survey_file *file)
+{
+    struct survey_known *known = &survey->known[file->known];
+    struct survey_file other;
     known->matched = true;
-    if (more)
-        return insert(survey, &looked->file);
-    add_done(survey, looked);
-    if (looked->file.self >= 0)
-        survey->known[looked->file.self].copy = true;
+    if (file->size <= known->place.offset) {
+        add_done(survey, file);
+        if (file->self >= 0)
+            survey->known[file->self].copy = true;
+        return;
+    }
+    if (!take_out(survey, file->known, &other))
+        return insert(survey, file);
+    bool longer = file->size > other.size;
+    insert(survey, longer ? file : &other);
+    add_copy(survey, longer ? &other : file);
 }
 
 /* Of which open file this one is a copy: then nothing in it is new. One of which nothing was read
@@ -340,7 +385,7 @@ static int open_copy_of(struct survey *survey, struct candidate *looked)
     for (unsigned i = 0; i < survey->known_count; i++) {
         const struct survey_known *known = &survey->known[i];
         if (known->fd < 0 || (known->fresh && !known->at_path) ||
-            is_same_file(&known->place, looked->file.inode, looked->born_ns))
+            is_same_file(&known->place, looked->file.inode, looked->file.born_ns))
             continue;
         int result = is_copy(looked->fd, &looked->status, known->fd);
         /* Compared with itself it tells whether it was the other one that could not be read. */
@@ -359,16 +404,14 @@ static int open_copy_of(struct survey *survey, struct candidate *looked)
  * be cut, and the copy is then all that tells what it held. */
 static void pass_over(struct survey *survey, const struct candidate *looked, int copied)
 {
-    if (looked->file.self >= 0)
-        survey->known[looked->file.self].copy = true;
     if (survey->known[copied].unread) {
+        if (looked->file.self >= 0)
+            survey->known[looked->file.self].copy = true;
         if (survey->undecided_ns == 0 || looked->file.since_ns < survey->undecided_ns)
             survey->undecided_ns = looked->file.since_ns;
         return;
     }
-    add_done(survey, looked);
-    if (survey->copies++ == 0)
-        memcpy(survey->copy_name, looked->file.name, sizeof looked->file.name);
+    add_copy(survey, &looked->file);
 }
 
 /* One that is open fails where it is read. Another one is told of if it may be new. */
@@ -376,9 +419,22 @@ static void pass_over_failed(struct survey *survey, const struct candidate *look
 {
     if (looked->file.self >= 0 || !(is_new || looked->cut))
         return;
-    add_done(survey, looked);
+    add_done(survey, &looked->file);
     if (survey->failed++ == 0)
         memcpy(survey->failed_name, looked->file.name, sizeof looked->file.name);
+}
+
+/* Whether its bytes may tell that it is a copy. Whoever copies a file that grows, or cuts it, gives
+ * the copy another name at once: what has stood at the path is none, though it begins as others
+ * do. Nor does the beginning of a line that is being written tell it. */
+static bool may_be_copy(struct survey *survey, struct candidate *looked)
+{
+    if (looked->file.stood || looked->leaving)
+        return !looked->file.stood;
+    int result = is_telling(looked->fd, looked->status.st_size);
+    if (result < 0)
+        note_failure(survey, looked, result);
+    return result > 0;
 }
 
 /* Decides about one file. */
@@ -390,27 +446,28 @@ static void decide(struct survey *survey, struct candidate *looked, bool packed)
     if (file->self >= 0)
         survey->known[file->self].rotated = true;
     int told = told_at(survey, file);
-    bool is_new = !is_done(survey, looked) &&
+    bool is_new = !is_done(survey, &looked->file) &&
                   (told >= 0 || (survey->since_ns && file->since_ns >= survey->since_ns));
     file->rank = file->self < 0 ? told : survey->known[file->self].unplaced ? -1 : file->self;
     if (packed) {
         if (is_new && survey->packed++ == 0)
             memcpy(survey->packed_name, file->name, sizeof file->name);
         if (is_new)
-            add_done(survey, looked);
+            add_done(survey, &looked->file);
         return;
     }
-    file->known = copy_of(survey, looked);
+    file->known = file->stood ? -1 : copy_of(survey, looked);
     if (file->known >= 0)
-        return take_copy(survey, looked);
+        return take_copy(survey, file);
     if (looked->failed)
         return pass_over_failed(survey, looked, is_new);
     if (looked->cut &&
-        !is_done(survey, looked)) /* it holds what was written since, and was renamed after that */
+        !is_done(survey,
+                 &looked->file)) /* it holds what was written since, and was renamed after that */
         file->since_ns = file->written_ns;
     else if (!looked->fresh && !is_new)
         return;
-    int copied = open_copy_of(survey, looked);
+    int copied = may_be_copy(survey, looked) ? open_copy_of(survey, looked) : -1;
     if (copied >= 0)
         return pass_over(survey, looked, copied);
     if (looked->failed)
@@ -427,10 +484,11 @@ static void look_at(struct survey *survey, int fd, const char *name, bool packed
         note_error(survey, error);
     if (error || !S_ISREG(looked.status.st_mode))
         return;
-    looked.born_ns = survey_birth(fd);
+    file->born_ns = survey_birth(fd);
     file->written_ns = looked.status.st_mtim.tv_sec * second_ns + looked.status.st_mtim.tv_nsec;
     file->inode = looked.status.st_ino;
-    file->since_ns = looked.born_ns ? looked.born_ns : file->written_ns;
+    file->size = (uint64_t)looked.status.st_size;
+    file->since_ns = file->born_ns ? file->born_ns : file->written_ns;
     snprintf(file->name, sizeof file->name, "%s", name);
     decide(survey, &looked, packed);
 }

@@ -38,6 +38,8 @@ struct survey_known {
     bool unread;   /* nothing of it is published */
     bool unplaced; /* nor does it stand in order among those that are open */
     bool at_path;  /* it stands at the path, as far as is known */
+    bool stood;    /* or stood there when it was opened: it is no copy */
+    bool leaving;  /* nobody writes to it any more */
     bool matched;  /* out: a copy was found */
     bool copy;     /* out: it is a copy of another one */
     bool rotated;  /* out: it has a name of a rotated file, so it left the path meanwhile */
@@ -55,13 +57,15 @@ struct survey_told {
 /* A file to read. */
 struct survey_file {
     char name[SURVEY_NAME_BYTES];
-    uint64_t inode;
+    uint64_t inode, size;
+    int64_t born_ns;    /* 0: not known */
     int64_t since_ns;   /* when it came */
     int64_t written_ns; /* when it was written last, which is its order: one that was cut is younger
                            than its copy */
     int known;          /* it goes on where this one stood; -1: from its beginning */
     int self;           /* it is this one of the known, a fresh one; -1: it is not open */
     int rank;           /* its place in the order that was told; -1: it has none */
+    bool stood;         /* it has stood at the path: it is no copy */
 };
 
 struct survey {

@@ -60,6 +60,7 @@ static int take_new(struct tail_follower *follower, struct resolution *found)
     if (error)
         return error;
     found->fd = -1;
+    source->stood = true;
     follower->current = true;
     follower->place_wanted = true;
     follower->rotations += rotated;
@@ -86,6 +87,7 @@ static bool adopt_current(struct tail_follower *follower, struct resolution *fou
         known->watch = found->watch;
         known->dirty = true;
     }
+    known->stood = true;
     if (!tail_source_is_current(known)) {
         tail_source_retire(follower);
         tail_source_return(follower, known);
