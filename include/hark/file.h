@@ -107,6 +107,125 @@ HARK_API void hark_unlinkat(struct hark_loop *loop, struct hark_op *op, int dire
 HARK_API void hark_mkdirat(struct hark_loop *loop, struct hark_op *op, int directory,
                            const char *path, mode_t mode, hark_done *done);
 
+/* --- links --- */
+
+/* symlinkat(2): makes a symbolic link.
+ * Takes: target: what the link holds, any text but an empty one, which need not name anything;
+ *   directory, path: the link.
+ * Gives: 0.
+ * Fails: as symlinkat(2): -EEXIST something stands at path, be it a link that leads nowhere;
+ *   -ENOENT an empty target, or none of the directories; -EPERM the file system has no links;
+ *   -ENOSPC, -EDQUOT. */
+HARK_API void hark_symlinkat(struct hark_loop *loop, struct hark_op *op, const char *target,
+                             int directory, const char *path, hark_done *done);
+
+/* readlinkat(2): reads what a symbolic link holds, on the work pool of every backend.
+ * Takes: path: the link; "" for the link that directory is, opened with O_PATH and O_NOFOLLOW;
+ *   room: of text, in bytes: PATH_MAX (4096) holds every link's.
+ * Owns: text is the loop's until the final call.
+ * Gives: how many bytes of text it has filled, which no null byte ends; room: there may be more.
+ * Fails: -EINVAL no symbolic link, or no room; -ENOENT path is "" and directory no link. */
+HARK_API void hark_readlinkat(struct hark_loop *loop, struct hark_op *op, int directory,
+                              const char *path, char *text, size_t room, hark_done *done);
+
+/* linkat(2): gives a file one more name, a hard link.
+ * Takes: flags: 0: a symbolic link at `from` gets the name itself, AT_SYMLINK_FOLLOW: what it leads
+ *   to; AT_EMPTY_PATH with from "": the file that from_directory is, also one of O_TMPFILE, which
+ *   has no name yet; to_directory, if it is a descriptor, stays open until the final call.
+ * Gives: 0.
+ * Fails: as linkat(2): -EEXIST; -EPERM a directory, or the file system has no hard links; -EXDEV
+ *   another file system; -EMLINK; -ENOENT nothing is there, or it has lost its last name; -EINVAL
+ *   flags; -ENOSPC, -EDQUOT. */
+HARK_API void hark_linkat(struct hark_loop *loop, struct hark_op *op, int from_directory,
+                          const char *from, int to_directory, const char *to, int flags,
+                          hark_done *done);
+
+/* --- mode, owner, times --- */
+
+/* fchmodat(2), on the work pool of every backend: sets the permissions of a file.
+ * Takes: mode: the bits of 07777; flags: 0; AT_SYMLINK_NOFOLLOW: nothing is done through a link;
+ *   AT_EMPTY_PATH with path "": the file that directory is.
+ * Gives: 0.
+ * Fails: as fchmodat(2): -EPERM it is another's; -EOPNOTSUPP of a symbolic link itself, which has
+ *   no permissions; -EINVAL flags.
+ * Backends: flags need Linux 6.6; before, AT_SYMLINK_NOFOLLOW needs /proc, and AT_EMPTY_PATH a
+ *   descriptor that was not opened with O_PATH. */
+HARK_API void hark_fchmodat(struct hark_loop *loop, struct hark_op *op, int directory,
+                            const char *path, mode_t mode, int flags, hark_done *done);
+
+/* fchownat(2), on the work pool of every backend: sets the owner and the group of a file. Of what
+ * is no directory, it takes the set-user-ID and set-group-ID bits away.
+ * Takes: owner, group: (uid_t)-1, (gid_t)-1: as it is; flags: AT_SYMLINK_NOFOLLOW: of a link
+ *   itself; AT_EMPTY_PATH with path "": of the file that directory is.
+ * Gives: 0.
+ * Fails: as fchownat(2): -EPERM the process may not; -EINVAL flags; -EDQUOT. */
+HARK_API void hark_fchownat(struct hark_loop *loop, struct hark_op *op, int directory,
+                            const char *path, uid_t owner, gid_t group, int flags, hark_done *done);
+
+/* utimensat(2), on the work pool of every backend: sets when a file was read and written last.
+ * Takes: times: two, of the last read and the last write, the loop's until the final call, in which
+ *   UTIME_NOW or UTIME_OMIT may stand for nanoseconds; NULL: both now; flags: AT_SYMLINK_NOFOLLOW:
+ *   of a link itself; AT_EMPTY_PATH with path "": of the file that directory is.
+ * Gives: 0.
+ * Fails: as utimensat(2): -EPERM, -EACCES it is another's; -EINVAL flags or nanoseconds.
+ * Backends: before Linux 5.8, AT_EMPTY_PATH needs a descriptor that was not opened with O_PATH. */
+HARK_API void hark_utimensat(struct hark_loop *loop, struct hark_op *op, int directory,
+                             const char *path, const struct timespec *times, int flags,
+                             hark_done *done);
+
+/* --- extended attributes --- */
+
+/* Sets an extended attribute of a file: setxattrat(2), setxattr(2), xattr(7).
+ * Takes: name: with its namespace: "user.comment"; value, size: up to XATTR_SIZE_MAX (65536) bytes;
+ *   flags: 0, XATTR_CREATE or XATTR_REPLACE, and with them AT_SYMLINK_NOFOLLOW for a link itself,
+ *   AT_EMPTY_PATH with path "" for the file that directory is, not opened with O_PATH.
+ * Owns: path, name and value are the loop's until the final call.
+ * Gives: 0.
+ * Fails: -EEXIST with XATTR_CREATE; -ENODATA with XATTR_REPLACE; -ERANGE a name that is empty or
+ *   longer than XATTR_NAME_MAX (255); -E2BIG; -ENOSPC, -EDQUOT; -EPERM the process may not, or the
+ *   kind of file has none of that namespace; -EOPNOTSUPP the file system has none, or not of that
+ *   namespace; -EINVAL flags.
+ * Backends: uring asks the kernel where path "" names the descriptor, and where no descriptor is
+ *   given (AT_FDCWD, an absolute path) and links are followed: else the pool does it. Of a path
+ *   below a directory's descriptor it needs Linux 6.13, or /proc. */
+HARK_API void hark_setxattrat(struct hark_loop *loop, struct hark_op *op, int directory,
+                              const char *path, const char *name, const void *value, size_t size,
+                              int flags, hark_done *done);
+
+/* Reads an extended attribute: getxattrat(2), getxattr(2).
+ * Takes: value, size: room for it; size 0: its length alone is asked for; flags:
+ *   AT_SYMLINK_NOFOLLOW and AT_EMPTY_PATH, as in hark_setxattrat.
+ * Gives: its length, which may be 0.
+ * Fails: -ENODATA there is none of that name; -ERANGE it is longer than size, or as
+ *   hark_setxattrat; -EOPNOTSUPP, -EINVAL.
+ * Backends: as hark_setxattrat. */
+HARK_API void hark_getxattrat(struct hark_loop *loop, struct hark_op *op, int directory,
+                              const char *path, const char *name, void *value, size_t size,
+                              int flags, hark_done *done);
+
+/* Lists the names of a file's extended attributes, on the work pool of every backend:
+ * listxattrat(2), listxattr(2).
+ * Takes: names, size: room, XATTR_LIST_MAX (65536) holds all; size 0: their length alone is asked
+ *   for; flags: as hark_getxattrat.
+ * Gives: how many bytes of names it has filled: names, a null byte behind each, in no order.
+ * Fails: -ERANGE they are longer than size; -E2BIG; -EOPNOTSUPP, -EINVAL.
+ * Backends: a path below a directory's descriptor needs Linux 6.13, or /proc. */
+HARK_API void hark_listxattrat(struct hark_loop *loop, struct hark_op *op, int directory,
+                               const char *path, char *names, size_t size, int flags,
+                               hark_done *done);
+
+/* Removes an extended attribute, on the work pool of every backend: removexattrat(2),
+ * removexattr(2).
+ * Takes: flags: as hark_getxattrat.
+ * Gives: 0.
+ * Fails: -ENODATA there is none of that name; -ERANGE, -EPERM, -EOPNOTSUPP, -EINVAL as
+ *   hark_setxattrat.
+ * Backends: as hark_listxattrat. */
+HARK_API void hark_removexattrat(struct hark_loop *loop, struct hark_op *op, int directory,
+                                 const char *path, const char *name, int flags, hark_done *done);
+
+/* --- directories, copies --- */
+
 /* Reads entries of an open directory into bytes, on the work pool of every backend: getdents64(2).
  * Gives: how much of bytes is filled: walk it with hark_dirent_next; 0 no entry is left.
  * Fails: -ENOTDIR, -EINVAL bytes is too small. */

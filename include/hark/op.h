@@ -31,6 +31,7 @@ struct iovec;
 struct msghdr;
 struct sockaddr;
 struct statx;
+struct timespec;
 
 /* Every kind of op, a row each: its code and its name. A row's place is the op's number, which
  * programs are built with: new rows go to the end, none is moved or taken out. Code that must treat
@@ -74,7 +75,17 @@ struct statx;
     X(POLL, poll)                                                                                  \
     X(POLL_EACH, poll_each)                                                                        \
     X(WAITID, waitid)                                                                              \
-    X(RECVMSG_EACH, recvmsg_each)
+    X(RECVMSG_EACH, recvmsg_each)                                                                  \
+    X(SYMLINKAT, symlinkat)                                                                        \
+    X(READLINKAT, readlinkat)                                                                      \
+    X(LINKAT, linkat)                                                                              \
+    X(FCHMODAT, fchmodat)                                                                          \
+    X(FCHOWNAT, fchownat)                                                                          \
+    X(UTIMENSAT, utimensat)                                                                        \
+    X(SETXATTRAT, setxattrat)                                                                      \
+    X(GETXATTRAT, getxattrat)                                                                      \
+    X(LISTXATTRAT, listxattrat)                                                                    \
+    X(REMOVEXATTRAT, removexattrat)
 
 enum hark_op_code {
 #define HARK_OP_ENUM(code, name) HARK_OP_##code,
@@ -109,11 +120,25 @@ union hark_op_arguments {
     } address;
     struct {
         const char *from;
-        const char *to;
-        struct statx *status;
+        const char *to; /* symlinkat: what the link holds */
+        union {
+            struct statx *status;
+            const struct timespec *times; /* utimensat */
+            char *text;                   /* readlinkat */
+            uint32_t group;               /* fchownat */
+        };
         int32_t flags;
-        uint32_t mode; /* mkdirat: mode; statx: mask; renameat: the second directory */
+        /* mkdirat, fchmodat: mode; statx: mask; renameat, linkat: the second directory; readlinkat:
+         * the room; fchownat: the owner */
+        uint32_t mode;
     } path;
+    struct {
+        const char *path;
+        const char *name;
+        void *value;
+        uint32_t size;
+        int32_t flags; /* AT_ and XATTR_ */
+    } attribute;
     struct {
         const char *path;
         uint64_t flags, mode, resolve; /* the kernel's struct open_how */

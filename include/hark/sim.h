@@ -176,9 +176,10 @@ struct hark_sim_fault {
     /* The call, by the name of its manual page, also where io_uring makes it: all of read, pread,
      * readv and preadv2 are "read", and so for "write"; "send" is sendto and sendmsg as well,
      * "recv" recvfrom and recvmsg, "accept" accept4; "sync" is fsync and fdatasync; "change" is
-     * whatever may change the disk: writes, syncs, openat, ftruncate, fallocate, copy_file_range
-     * and what makes, moves or removes names; "malloc" is memory, which lacks whatever `error`
-     * says. NULL: any that is about a file or a path */
+     * whatever may change the disk: writes, syncs, openat, ftruncate, fallocate, copy_file_range,
+     * what makes, moves or removes names, and what sets modes, owners, times and attributes;
+     * "malloc" is memory, which lacks whatever `error` says. NULL: any that is about a file or a
+     * path */
     const char *call;
     /* The file that it is about, by the end of its path, from a slash on: "log/lock" is meant by
      * "/tmp/log/lock", too, and "log/" means whatever is in that directory. Of an open file it is

@@ -172,6 +172,17 @@ bool memory_remember(struct memory *memory, const struct hark_op *op)
     case MEMORY_PATH:
         add_path(memory, op->with.path.from);
         return true;
+    case MEMORY_TIMES:
+        add_around(memory, op->with.path.times,
+                   op->with.path.times ? 2 * sizeof *op->with.path.times : 0);
+        add_path(memory, op->with.path.from);
+        return true;
+    case MEMORY_ATTRIBUTE:
+        if (op->code == HARK_OP_SETXATTRAT)
+            add_around(memory, op->with.attribute.value, op->with.attribute.size);
+        add_path(memory, op->with.attribute.name);
+        add_path(memory, op->with.attribute.path);
+        return true;
     case MEMORY_NONE:
         break; /* nothing, or what is filled in at its end alone */
     }

@@ -8,7 +8,7 @@
  * op_kinds.c. Each gives the op's result. */
 typedef int64_t file_call_made(const struct hark_op *op);
 file_call_made file_call_transfer, file_call_open, file_call_close, file_call_sync, file_call_range,
-    file_call_path, file_call_entries, file_call_copy;
+    file_call_path, file_call_attribute, file_call_entries, file_call_copy;
 
 /* Whether opening would wait for the other side, were it a named pipe.
  * Takes: a HARK_OP_OPENAT. */

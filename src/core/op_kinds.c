@@ -53,6 +53,16 @@
 #define KIND_RENAMEAT        POOL(file_call_path, MEMORY_PATHS)
 #define KIND_UNLINKAT        POOL(file_call_path, MEMORY_PATH)
 #define KIND_MKDIRAT         POOL(file_call_path, MEMORY_PATH)
+#define KIND_SYMLINKAT       POOL(file_call_path, MEMORY_PATHS)
+#define KIND_READLINKAT      POOL(file_call_path, MEMORY_PATH)
+#define KIND_LINKAT          POOL(file_call_path, MEMORY_PATHS)
+#define KIND_FCHMODAT        POOL(file_call_path, MEMORY_PATH)
+#define KIND_FCHOWNAT        POOL(file_call_path, MEMORY_PATH)
+#define KIND_UTIMENSAT       POOL(file_call_path, MEMORY_TIMES)
+#define KIND_SETXATTRAT      POOL(file_call_attribute, MEMORY_ATTRIBUTE)
+#define KIND_GETXATTRAT      POOL(file_call_attribute, MEMORY_ATTRIBUTE)
+#define KIND_LISTXATTRAT     POOL(file_call_attribute, MEMORY_PATH)
+#define KIND_REMOVEXATTRAT   POOL(file_call_attribute, MEMORY_ATTRIBUTE)
 #define KIND_GETDENTS        POOL(file_call_entries, MEMORY_BYTES), .fills = true
 #define KIND_COPY_FILE_RANGE POOL(file_call_copy, MEMORY_NONE)
 

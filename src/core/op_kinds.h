@@ -16,13 +16,15 @@ enum op_way {
 /* What it is given besides numbers, which is the loop's until it ends (the checking build). */
 enum op_memory {
     MEMORY_NONE,
-    MEMORY_BYTES,   /* with.io */
-    MEMORY_VECTORS, /* with.io */
-    MEMORY_MESSAGE, /* with.io */
-    MEMORY_NAME,    /* with.address, filled in beforehand */
-    MEMORY_PATH,    /* with.path.from */
-    MEMORY_PATHS,   /* and with.path.to */
-    MEMORY_OPENED,  /* with.open.path */
+    MEMORY_BYTES,     /* with.io */
+    MEMORY_VECTORS,   /* with.io */
+    MEMORY_MESSAGE,   /* with.io */
+    MEMORY_NAME,      /* with.address, filled in beforehand */
+    MEMORY_PATH,      /* with.path.from */
+    MEMORY_PATHS,     /* and with.path.to */
+    MEMORY_TIMES,     /* with.path.from and with.path.times */
+    MEMORY_OPENED,    /* with.open.path */
+    MEMORY_ATTRIBUTE, /* with.attribute */
 };
 
 /* How an op is tried that waits for events, beside these. */

@@ -4,13 +4,14 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 
 /* AT_FDCWD and absolute paths need no descriptor; any other is one, with a row. */
 static void start(struct hark_loop *loop, struct hark_op *op, const char *path)
 {
     op->with.path.from = path;
-    if (op->fd == AT_FDCWD || (path && path[0] == '/' && op->fd < 0))
+    if (op->fd == AT_FDCWD || (op->fd < 0 && path && path[0] == '/'))
         op_start_loose(loop, op);
     else
         op_start_on_descriptor(loop, op);
@@ -61,6 +62,108 @@ void hark_mkdirat(struct hark_loop *loop, struct hark_op *op, int directory, con
     op->with.path.mode = mode;
     start(loop, op, path);
 }
+
+void hark_symlinkat(struct hark_loop *loop, struct hark_op *op, const char *target, int directory,
+                    const char *path, hark_done *done)
+{
+    op_begin(loop, op, HARK_OP_SYMLINKAT, directory, done);
+    op->with.path.to = target;
+    start(loop, op, path);
+}
+
+/* The kernel takes the room as an int. */
+void hark_readlinkat(struct hark_loop *loop, struct hark_op *op, int directory, const char *path,
+                     char *text, size_t room, hark_done *done)
+{
+    op_begin(loop, op, HARK_OP_READLINKAT, directory, done);
+    op->with.path.text = text;
+    op->with.path.mode = room < INT_MAX ? (uint32_t)room : INT_MAX;
+    start(loop, op, path);
+}
+
+void hark_linkat(struct hark_loop *loop, struct hark_op *op, int from_directory, const char *from,
+                 int to_directory, const char *to, int flags, hark_done *done)
+{
+    op_begin(loop, op, HARK_OP_LINKAT, from_directory, done);
+    op->with.path.flags = flags;
+    op->with.path.mode = (uint32_t)to_directory;
+    op->with.path.to = to;
+    start(loop, op, from);
+}
+
+void hark_fchmodat(struct hark_loop *loop, struct hark_op *op, int directory, const char *path,
+                   mode_t mode, int flags, hark_done *done)
+{
+    op_begin(loop, op, HARK_OP_FCHMODAT, directory, done);
+    op->with.path.flags = flags;
+    op->with.path.mode = mode;
+    start(loop, op, path);
+}
+
+void hark_fchownat(struct hark_loop *loop, struct hark_op *op, int directory, const char *path,
+                   uid_t owner, gid_t group, int flags, hark_done *done)
+{
+    op_begin(loop, op, HARK_OP_FCHOWNAT, directory, done);
+    op->with.path.flags = flags;
+    op->with.path.mode = owner;
+    op->with.path.group = group;
+    start(loop, op, path);
+}
+
+void hark_utimensat(struct hark_loop *loop, struct hark_op *op, int directory, const char *path,
+                    const struct timespec *times, int flags, hark_done *done)
+{
+    op_begin(loop, op, HARK_OP_UTIMENSAT, directory, done);
+    op->with.path.flags = flags;
+    op->with.path.times = times;
+    start(loop, op, path);
+}
+
+/* --- extended attributes --- */
+
+/* The kernel refuses, or cuts off, what is larger than 64 KiB. */
+static void start_attribute(struct hark_loop *loop, struct hark_op *op, const char *path,
+                            const char *name, void *value, size_t size)
+{
+    op->with.attribute.name = name;
+    op->with.attribute.value = value;
+    op->with.attribute.size = size < UINT32_MAX ? (uint32_t)size : UINT32_MAX;
+    start(loop, op, path);
+}
+
+void hark_setxattrat(struct hark_loop *loop, struct hark_op *op, int directory, const char *path,
+                     const char *name, const void *value, size_t size, int flags, hark_done *done)
+{
+    op_begin(loop, op, HARK_OP_SETXATTRAT, directory, done);
+    op->with.attribute.flags = flags;
+    start_attribute(loop, op, path, name, (void *)(uintptr_t)value, size);
+}
+
+void hark_getxattrat(struct hark_loop *loop, struct hark_op *op, int directory, const char *path,
+                     const char *name, void *value, size_t size, int flags, hark_done *done)
+{
+    op_begin(loop, op, HARK_OP_GETXATTRAT, directory, done);
+    op->with.attribute.flags = flags;
+    start_attribute(loop, op, path, name, value, size);
+}
+
+void hark_listxattrat(struct hark_loop *loop, struct hark_op *op, int directory, const char *path,
+                      char *names, size_t size, int flags, hark_done *done)
+{
+    op_begin(loop, op, HARK_OP_LISTXATTRAT, directory, done);
+    op->with.attribute.flags = flags;
+    start_attribute(loop, op, path, NULL, names, size);
+}
+
+void hark_removexattrat(struct hark_loop *loop, struct hark_op *op, int directory, const char *path,
+                        const char *name, int flags, hark_done *done)
+{
+    op_begin(loop, op, HARK_OP_REMOVEXATTRAT, directory, done);
+    op->with.attribute.flags = flags;
+    start_attribute(loop, op, path, name, NULL, 0);
+}
+
+/* --- directories --- */
 
 void hark_getdents(struct hark_loop *loop, struct hark_op *op, int fd, void *bytes, size_t count,
                    hark_done *done)

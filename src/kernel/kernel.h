@@ -16,6 +16,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/io_uring.h>
 #include <netdb.h>
 #include <poll.h>
@@ -41,6 +42,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/xattr.h>
 #include <termios.h>
 #include <time.h>
 #include <unistd.h>
@@ -102,6 +104,26 @@ KERNEL_INLINE int kernel_renameat2(uint64_t *calls, int from, const char *old, i
                                    const char *new, unsigned flags);
 KERNEL_INLINE int kernel_unlinkat(uint64_t *calls, int directory, const char *path, int flags);
 KERNEL_INLINE int kernel_mkdirat(uint64_t *calls, int directory, const char *path, mode_t mode);
+KERNEL_INLINE int kernel_symlinkat(uint64_t *calls, const char *target, int directory,
+                                   const char *path);
+KERNEL_INLINE int kernel_linkat(uint64_t *calls, int from, const char *old, int to, const char *new,
+                                int flags);
+/* flags of the next seven: AT_SYMLINK_NOFOLLOW, and AT_EMPTY_PATH for what the descriptor itself
+ * is; in setxattrat XATTR_ as well. */
+KERNEL_INLINE int kernel_fchmodat(uint64_t *calls, int directory, const char *path, mode_t mode,
+                                  int flags);
+KERNEL_INLINE int kernel_fchownat(uint64_t *calls, int directory, const char *path, uid_t owner,
+                                  gid_t group, int flags);
+KERNEL_INLINE int kernel_utimensat(uint64_t *calls, int directory, const char *path,
+                                   const struct timespec *times, int flags);
+KERNEL_INLINE int kernel_setxattrat(uint64_t *calls, int directory, const char *path, int flags,
+                                    const char *name, const void *value, size_t size);
+KERNEL_INLINE int64_t kernel_getxattrat(uint64_t *calls, int directory, const char *path, int flags,
+                                        const char *name, void *value, size_t size);
+KERNEL_INLINE int64_t kernel_listxattrat(uint64_t *calls, int directory, const char *path,
+                                         int flags, char *names, size_t size);
+KERNEL_INLINE int kernel_removexattrat(uint64_t *calls, int directory, const char *path, int flags,
+                                       const char *name);
 KERNEL_INLINE int64_t kernel_getdents64(uint64_t *calls, int fd, void *entries, size_t count);
 KERNEL_INLINE int64_t kernel_readlinkat(uint64_t *calls, int directory, const char *path,
                                         char *text, size_t room);

@@ -198,6 +198,18 @@ KERNEL_INLINE int kernel_mkdirat(uint64_t *calls, int directory, const char *pat
     return (int)KERNEL_RETRY(calls, mkdirat(directory, path, mode));
 }
 
+KERNEL_INLINE int kernel_symlinkat(uint64_t *calls, const char *target, int directory,
+                                   const char *path)
+{
+    return (int)KERNEL_RETRY(calls, symlinkat(target, directory, path));
+}
+
+KERNEL_INLINE int kernel_linkat(uint64_t *calls, int from, const char *old, int to, const char *new,
+                                int flags)
+{
+    return (int)KERNEL_RETRY(calls, linkat(from, old, to, new, flags));
+}
+
 KERNEL_INLINE int64_t kernel_getdents64(uint64_t *calls, int fd, void *entries, size_t count)
 {
     return KERNEL_RETRY(calls, syscall(SYS_getdents64, fd, entries, count));
@@ -635,6 +647,7 @@ KERNEL_INLINE int kernel_waitid(uint64_t *calls, int pidfd, siginfo_t *out_end, 
     return (int)KERNEL_RETRY(calls, syscall(SYS_waitid, by_pidfd, pidfd, out_end, options, NULL));
 }
 
+#include "kernel/facts.h"
 #include "kernel/spawn.h"
 
 #endif

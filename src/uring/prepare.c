@@ -100,6 +100,51 @@ static void prepare_path(struct io_uring_sqe *sqe, const struct hark_op *op, uin
     sqe->open_flags = (uint32_t)op->with.path.flags; /* the same place for every op's flags */
 }
 
+/* What is done with a name, or two. */
+static void prepare_name(struct io_uring_sqe *sqe, const struct hark_op *op)
+{
+    switch (op->code) {
+    case HARK_OP_STATX:
+        prepare_path(sqe, op, IORING_OP_STATX);
+        sqe->off = (uint64_t)(uintptr_t)op->with.path.status;
+        break;
+    case HARK_OP_RENAMEAT:
+        prepare_path(sqe, op, IORING_OP_RENAMEAT);
+        sqe->addr2 = (uint64_t)(uintptr_t)op->with.path.to;
+        break;
+    case HARK_OP_UNLINKAT:
+        prepare_path(sqe, op, IORING_OP_UNLINKAT);
+        sqe->len = 0;
+        break;
+    case HARK_OP_MKDIRAT:
+        prepare_path(sqe, op, IORING_OP_MKDIRAT);
+        sqe->open_flags = 0;
+        break;
+    case HARK_OP_SYMLINKAT:
+        sqe->opcode = IORING_OP_SYMLINKAT;
+        sqe->addr = (uint64_t)(uintptr_t)op->with.path.to;
+        sqe->addr2 = (uint64_t)(uintptr_t)op->with.path.from;
+        break;
+    case HARK_OP_LINKAT:
+        prepare_path(sqe, op, IORING_OP_LINKAT);
+        sqe->addr2 = (uint64_t)(uintptr_t)op->with.path.to;
+        break;
+    }
+}
+
+/* By a path, or of a descriptor: uring.c has seen that it is one of both. */
+static void prepare_attribute(struct io_uring_sqe *sqe, const struct hark_op *op, uint8_t by_path,
+                              uint8_t of_descriptor)
+{
+    bool has_path = !(op->with.attribute.flags & AT_EMPTY_PATH);
+    sqe->opcode = has_path ? by_path : of_descriptor;
+    sqe->addr = (uint64_t)(uintptr_t)op->with.attribute.name;
+    sqe->addr2 = (uint64_t)(uintptr_t)op->with.attribute.value;
+    sqe->addr3 = has_path ? (uint64_t)(uintptr_t)op->with.attribute.path : 0;
+    sqe->len = op->with.attribute.size;
+    sqe->xattr_flags = (uint32_t)(op->with.attribute.flags & ~AT_EMPTY_PATH);
+}
+
 _Static_assert(sizeof(struct open_how) ==
                    sizeof(((union hark_op_arguments *)0)->open) - sizeof(const char *),
                "an op holds it");
@@ -238,20 +283,18 @@ static void prepare(const struct uring *uring, struct io_uring_sqe *sqe, const s
         prepare_range(sqe, op);
         break;
     case HARK_OP_STATX:
-        prepare_path(sqe, op, IORING_OP_STATX);
-        sqe->off = (uint64_t)(uintptr_t)op->with.path.status;
-        break;
     case HARK_OP_RENAMEAT:
-        prepare_path(sqe, op, IORING_OP_RENAMEAT);
-        sqe->addr2 = (uint64_t)(uintptr_t)op->with.path.to;
-        break;
     case HARK_OP_UNLINKAT:
-        prepare_path(sqe, op, IORING_OP_UNLINKAT);
-        sqe->len = 0;
-        break;
     case HARK_OP_MKDIRAT:
-        prepare_path(sqe, op, IORING_OP_MKDIRAT);
-        sqe->open_flags = 0;
+    case HARK_OP_SYMLINKAT:
+    case HARK_OP_LINKAT:
+        prepare_name(sqe, op);
+        break;
+    case HARK_OP_SETXATTRAT:
+        prepare_attribute(sqe, op, IORING_OP_SETXATTR, IORING_OP_FSETXATTR);
+        break;
+    case HARK_OP_GETXATTRAT:
+        prepare_attribute(sqe, op, IORING_OP_GETXATTR, IORING_OP_FGETXATTR);
         break;
     case HARK_OP_POLL:
     case HARK_OP_POLL_EACH:
@@ -269,6 +312,12 @@ static void prepare(const struct uring *uring, struct io_uring_sqe *sqe, const s
     case HARK_OP_DETACH:
     case HARK_OP_GETDENTS:
     case HARK_OP_COPY_FILE_RANGE:
+    case HARK_OP_READLINKAT:
+    case HARK_OP_FCHMODAT:
+    case HARK_OP_FCHOWNAT:
+    case HARK_OP_UTIMENSAT:
+    case HARK_OP_LISTXATTRAT:
+    case HARK_OP_REMOVEXATTRAT:
         check(false); /* these never reach the ring */
     }
 }

@@ -111,12 +111,14 @@ static int probe(struct uring *uring, bool supported[RING_OPCODES])
 static int require_opcodes(const bool supported[RING_OPCODES])
 {
     static const uint8_t needed[] = {
-        IORING_OP_NOP,     IORING_OP_ACCEPT,    IORING_OP_CONNECT,      IORING_OP_RECV,
-        IORING_OP_SEND,    IORING_OP_RECVMSG,   IORING_OP_SENDMSG,      IORING_OP_SHUTDOWN,
-        IORING_OP_SOCKET,  IORING_OP_READ,      IORING_OP_WRITE,        IORING_OP_READV,
-        IORING_OP_WRITEV,  IORING_OP_OPENAT,    IORING_OP_CLOSE,        IORING_OP_FSYNC,
-        IORING_OP_STATX,   IORING_OP_FALLOCATE, IORING_OP_RENAMEAT,     IORING_OP_UNLINKAT,
-        IORING_OP_MKDIRAT, IORING_OP_POLL_ADD,  IORING_OP_ASYNC_CANCEL, IORING_OP_OPENAT2,
+        IORING_OP_NOP,       IORING_OP_ACCEPT,    IORING_OP_CONNECT,      IORING_OP_RECV,
+        IORING_OP_SEND,      IORING_OP_RECVMSG,   IORING_OP_SENDMSG,      IORING_OP_SHUTDOWN,
+        IORING_OP_SOCKET,    IORING_OP_READ,      IORING_OP_WRITE,        IORING_OP_READV,
+        IORING_OP_WRITEV,    IORING_OP_OPENAT,    IORING_OP_CLOSE,        IORING_OP_FSYNC,
+        IORING_OP_STATX,     IORING_OP_FALLOCATE, IORING_OP_RENAMEAT,     IORING_OP_UNLINKAT,
+        IORING_OP_MKDIRAT,   IORING_OP_POLL_ADD,  IORING_OP_ASYNC_CANCEL, IORING_OP_OPENAT2,
+        IORING_OP_SYMLINKAT, IORING_OP_LINKAT,    IORING_OP_SETXATTR,     IORING_OP_FSETXATTR,
+        IORING_OP_GETXATTR,  IORING_OP_FGETXATTR,
     };
     for (size_t i = 0; i < sizeof needed; i++)
         if (!supported[needed[i]])
@@ -152,7 +154,10 @@ static int find_features(struct uring *uring)
     /* Before 6.1, which brought that opcode, a cancel loses what was moved. */
     use(uring, URING_WAITALL, supported[RING_OPCODE_SENDMSG_ZC]);
     use(uring, URING_FTRUNCATE, supported[RING_OPCODE_FTRUNCATE]);
-    uring->for_pool = UINT64_C(1) << HARK_OP_GETDENTS | UINT64_C(1) << HARK_OP_COPY_FILE_RANGE;
+    uring->for_pool = UINT64_C(1) << HARK_OP_GETDENTS | UINT64_C(1) << HARK_OP_COPY_FILE_RANGE |
+                      UINT64_C(1) << HARK_OP_READLINKAT | UINT64_C(1) << HARK_OP_FCHMODAT |
+                      UINT64_C(1) << HARK_OP_FCHOWNAT | UINT64_C(1) << HARK_OP_UTIMENSAT |
+                      UINT64_C(1) << HARK_OP_LISTXATTRAT | UINT64_C(1) << HARK_OP_REMOVEXATTRAT;
     if (!uring_uses(uring, URING_FTRUNCATE))
         uring->for_pool |= UINT64_C(1) << HARK_OP_FTRUNCATE;
     uring->apart = uring->for_pool | UINT64_C(1) << HARK_OP_OPENAT |
@@ -160,7 +165,8 @@ static int find_features(struct uring *uring)
                    UINT64_C(1) << HARK_OP_READ | UINT64_C(1) << HARK_OP_WRITE |
                    UINT64_C(1) << HARK_OP_READV | UINT64_C(1) << HARK_OP_WRITEV |
                    UINT64_C(1) << HARK_OP_POLL | UINT64_C(1) << HARK_OP_POLL_EACH |
-                   UINT64_C(1) << HARK_OP_ACCEPT_EACH;
+                   UINT64_C(1) << HARK_OP_ACCEPT_EACH | UINT64_C(1) << HARK_OP_SETXATTRAT |
+                   UINT64_C(1) << HARK_OP_GETXATTRAT;
     if (!uring_uses(uring, URING_WAITALL))
         uring->apart |= UINT64_C(1) << HARK_OP_RECV | UINT64_C(1) << HARK_OP_SEND;
     use(uring, URING_WAITID, supported[RING_OPCODE_WAITID]);

@@ -74,6 +74,19 @@ static void watch(struct hark_loop *loop, struct hark_op *op)
         submit_op(loop, op);
 }
 
+/* A ring knows the attributes of what a descriptor is and of what a path leads to that begins at no
+ * descriptor, its links followed. */
+static void start_attribute(struct hark_loop *loop, struct hark_op *op)
+{
+    int flags = op->with.attribute.flags;
+    bool by_path = !(flags & AT_EMPTY_PATH) && op->fd < 0;
+    bool of_descriptor = flags & AT_EMPTY_PATH && op->fd >= 0 && !*op->with.attribute.path;
+    if ((by_path || of_descriptor) && !(flags & AT_SYMLINK_NOFOLLOW))
+        submit_op(loop, op);
+    else
+        work_pool_submit(loop, op);
+}
+
 static void start(struct hark_loop *loop, struct hark_op *op)
 {
     if (unlikely(!fits(op)))
@@ -96,6 +109,8 @@ static void start(struct hark_loop *loop, struct hark_op *op)
         blocking_start_open(loop, op);
     else if (op->code == HARK_OP_WAITID)
         blocking_start_wait(loop, op);
+    else if (op->code == HARK_OP_SETXATTRAT || op->code == HARK_OP_GETXATTRAT)
+        start_attribute(loop, op);
     else
         blocking_start_io(loop, op);
 }

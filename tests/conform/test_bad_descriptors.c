@@ -54,6 +54,24 @@ STARTER(openat, "x", O_RDONLY, 0, harness_done)
 STARTER(statx, "x", 0, STATX_SIZE, &status, harness_done)
 STARTER(unlinkat, "x", 0, harness_done)
 STARTER(mkdirat, "x", 0700, harness_done)
+STARTER(readlinkat, "x", bytes, sizeof bytes, harness_done)
+STARTER(fchmodat, "x", 0700, 0, harness_done)
+STARTER(fchownat, "x", (uid_t)-1, (gid_t)-1, 0, harness_done)
+STARTER(utimensat, "x", NULL, 0, harness_done)
+STARTER(setxattrat, "x", "user.x", bytes, 1, 0, harness_done)
+STARTER(getxattrat, "x", "user.x", bytes, sizeof bytes, 0, harness_done)
+STARTER(listxattrat, "x", bytes, sizeof bytes, 0, harness_done)
+STARTER(removexattrat, "x", "user.x", 0, harness_done)
+
+static void start_symlinkat(struct hark_loop *loop, struct hark_op *op, int fd)
+{
+    hark_symlinkat(loop, op, "target", fd, "x", harness_done);
+}
+
+static void start_linkat_from(struct hark_loop *loop, struct hark_op *op, int fd)
+{
+    hark_linkat(loop, op, fd, "x", AT_FDCWD, "/y", 0, harness_done);
+}
 
 static void start_copy_from(struct hark_loop *loop, struct hark_op *op, int fd)
 {
@@ -105,6 +123,16 @@ static const struct {
     {"statx", start_statx, false, true},
     {"unlinkat", start_unlinkat, false, true},
     {"mkdirat", start_mkdirat, false, true},
+    {"symlinkat", start_symlinkat, false, true},
+    {"readlinkat", start_readlinkat, false, true},
+    {"linkat from", start_linkat_from, false, true},
+    {"fchmodat", start_fchmodat, false, true},
+    {"fchownat", start_fchownat, false, true},
+    {"utimensat", start_utimensat, false, true},
+    {"setxattrat", start_setxattrat, false, true},
+    {"getxattrat", start_getxattrat, false, true},
+    {"listxattrat", start_listxattrat, false, true},
+    {"removexattrat", start_removexattrat, false, true},
     {"renameat from", start_renameat_from, false, true},
     {"renameat to", start_renameat_to, false, true},
 };

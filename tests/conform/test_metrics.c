@@ -131,13 +131,14 @@ BACKEND_TEST(promise_10_no_call_is_made_that_can_only_say_that_it_would_block)
 
 /* Programs were built with these numbers: a new op gets the next one. */
 static const char *const numbers[] = {
-    "nop",         "defer",     "sleep",       "every",           "post",   "work",
-    "signal_each", "accept",    "accept_each", "connect",         "recv",   "recv_each",
-    "send",        "recvmsg",   "sendmsg",     "shutdown",        "socket", "read",
-    "write",       "readv",     "writev",      "openat",          "close",  "detach",
-    "fsync",       "fdatasync", "ftruncate",   "fallocate",       "statx",  "renameat",
-    "unlinkat",    "mkdirat",   "getdents",    "copy_file_range", "poll",   "poll_each",
-    "waitid",
+    "nop",         "defer",        "sleep",       "every",           "post",        "work",
+    "signal_each", "accept",       "accept_each", "connect",         "recv",        "recv_each",
+    "send",        "recvmsg",      "sendmsg",     "shutdown",        "socket",      "read",
+    "write",       "readv",        "writev",      "openat",          "close",       "detach",
+    "fsync",       "fdatasync",    "ftruncate",   "fallocate",       "statx",       "renameat",
+    "unlinkat",    "mkdirat",      "getdents",    "copy_file_range", "poll",        "poll_each",
+    "waitid",      "recvmsg_each", "symlinkat",   "readlinkat",      "linkat",      "fchmodat",
+    "fchownat",    "utimensat",    "setxattrat",  "getxattrat",      "listxattrat", "removexattrat",
 };
 
 TEST(an_op_keeps_its_number)

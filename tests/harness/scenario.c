@@ -154,6 +154,9 @@ static void start_files(int fd, int directory)
     hark_ftruncate(loop, next_op(), fd, 10000, harness_done);
     hark_statx(loop, next_op(), directory, "file", 0, STATX_SIZE, &scenario.status, harness_done);
     hark_mkdirat(loop, next_op(), directory, "made", 0700, harness_done);
+    hark_symlinkat(loop, next_op(), "file", directory, "link", harness_done);
+    hark_linkat(loop, next_op(), directory, "file", directory, "linked", 0, harness_done);
+    hark_utimensat(loop, next_op(), directory, "file", NULL, 0, harness_done);
     hark_renameat(loop, next_op(), directory, "old", directory, "new", 0, harness_done);
     hark_unlinkat(loop, next_op(), directory, "gone", 0, harness_done);
     hark_getdents(loop, next_op(), directory, scenario.in[6], BYTES, harness_done);

@@ -369,14 +369,29 @@ static void do_with_names(struct engine *engine, uint64_t number)
     struct task *task = begin(engine, &engine->naming);
     snprintf(task->from, sizeof task->from, "/tmp/name%u", (unsigned)(number % NAMES));
     snprintf(task->to, sizeof task->to, "/tmp/name%u", (unsigned)(number / NAMES % NAMES));
-    switch (number / NAMES / NAMES % 4) {
+    switch (number / NAMES / NAMES % 9) {
     case 0:
         return hark_mkdirat(engine->loop, &task->op, AT_FDCWD, task->from, 0700, done);
     case 1:
-        return hark_unlinkat(engine->loop, &task->op, AT_FDCWD, task->from, AT_REMOVEDIR, done);
+        return hark_unlinkat(engine->loop, &task->op, AT_FDCWD, task->from,
+                             number / NAMES / NAMES / 9 % 2 ? AT_REMOVEDIR : 0, done);
     case 2:
         return hark_statx(engine->loop, &task->op, AT_FDCWD, task->from, 0, STATX_TYPE,
                           &task->status, done);
+    case 3:
+        return hark_symlinkat(engine->loop, &task->op, task->to, AT_FDCWD, task->from, done);
+    case 4:
+        return hark_readlinkat(engine->loop, &task->op, AT_FDCWD, task->from, (char *)task->bytes,
+                               sizeof task->bytes, done);
+    case 5:
+        return hark_linkat(engine->loop, &task->op, AT_FDCWD, task->from, AT_FDCWD, task->to, 0,
+                           done);
+    case 6:
+        return hark_setxattrat(engine->loop, &task->op, AT_FDCWD, task->from, "user.name", task->to,
+                               strlen(task->to), 0, done);
+    case 7:
+        return hark_getxattrat(engine->loop, &task->op, AT_FDCWD, task->from, "user.name",
+                               task->bytes, sizeof task->bytes, 0, done);
     default:
         return hark_renameat(engine->loop, &task->op, AT_FDCWD, task->from, AT_FDCWD, task->to, 0,
                              done);

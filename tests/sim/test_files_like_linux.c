@@ -9,8 +9,9 @@
 #include <dirent.h>
 #include <linux/falloc.h>
 #include <string.h>
+#include <sys/xattr.h>
 
-enum { SEEDS = 300, STEPS = 400, PATH_BYTES = 128 };
+enum { SEEDS = 300, STEPS = 400, PATH_BYTES = 128, LONG_AGO = 1000000 };
 
 /* --- both kernels --- */
 
@@ -63,7 +64,7 @@ static uint64_t sum(const void *bytes, int64_t count)
     return total;
 }
 
-/* Sizes of directories are each file system's own. */
+/* Sizes of directories are each file system's own, and so is the time. */
 static void say_status(struct side *side, const char *path, int64_t result,
                        const struct stat *status)
 {
@@ -71,9 +72,11 @@ static void say_status(struct side *side, const char *path, int64_t result,
         side_say(side, "stat %s: %lld", path, (long long)result);
         return;
     }
-    bool sized = !S_ISDIR(status->st_mode);
-    side_say(side, "stat %s: mode %o links %u size %lld", path, status->st_mode,
-             (unsigned)status->st_nlink, sized ? (long long)status->st_size : -1);
+    bool sized = !S_ISDIR(status->st_mode), is_set = status->st_mtim.tv_sec < LONG_AGO;
+    side_say(side, "stat %s: mode %o links %u size %lld owner %u %u written %lld %ld", path,
+             status->st_mode, (unsigned)status->st_nlink, sized ? (long long)status->st_size : -1,
+             (unsigned)status->st_uid, (unsigned)status->st_gid,
+             is_set ? (long long)status->st_mtim.tv_sec : -1, is_set ? status->st_mtim.tv_nsec : 0);
 }
 
 static int by_name(const void *one, const void *other)
@@ -245,6 +248,122 @@ static void step_names(struct side *side)
     side_say(side, "names %llu %s: %lld", (unsigned long long)choice, path, (long long)result);
 }
 
+static void step_links(struct side *side)
+{
+    static const int flags[] = {0, 0, AT_SYMLINK_FOLLOW, AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW};
+    char from[PATH_BYTES], to[PATH_BYTES];
+    make_path(side, from);
+    make_path(side, to);
+    int64_t result;
+    if (side_below(side, 3) == 0) {
+        result = side->is_real ? REAL(symlinkat(from, side->top, to))
+                               : kernel_symlinkat(NULL, from, side->top, to);
+        side_say(side, "symlink %s %s: %lld", from, to, (long long)result);
+        return;
+    }
+    int how = flags[side_below(side, 5)];
+    result = side->is_real ? REAL(linkat(side->top, from, side->top, to, how))
+                           : kernel_linkat(NULL, side->top, from, side->top, to, how);
+    side_say(side, "link %s %s %d: %lld", from, to, how, (long long)result);
+}
+
+static void step_facts(struct side *side)
+{
+    static const long nanoseconds[] = {0, 999999999, UTIME_NOW, UTIME_OMIT, 1000000000};
+    char path[PATH_BYTES];
+    make_path(side, path);
+    int flags = side_below(side, 2) ? AT_SYMLINK_NOFOLLOW : 0;
+    uint64_t choice = side_below(side, 3);
+    int64_t result;
+    if (choice == 0) {
+        mode_t mode = (mode_t)side_below(side, 010000);
+        result = side->is_real ? REAL(fchmodat(side->top, path, mode, flags))
+                               : kernel_fchmodat(NULL, side->top, path, mode, flags);
+    } else if (choice == 1) {
+        uid_t owner = (uid_t)side_below(side, 4) - 1;
+        gid_t group = (gid_t)side_below(side, 4) - 1;
+        result = side->is_real ? REAL(fchownat(side->top, path, owner, group, flags))
+                               : kernel_fchownat(NULL, side->top, path, owner, group, flags);
+    } else {
+        struct timespec times[2];
+        for (int i = 0; i < 2; i++)
+            times[i] = (struct timespec){(time_t)side_below(side, LONG_AGO),
+                                         nanoseconds[side_below(side, 5)]};
+        result = side->is_real ? REAL(utimensat(side->top, path, times, flags))
+                               : kernel_utimensat(NULL, side->top, path, times, flags);
+    }
+    side_say(side, "fact %d of %s, %d: %lld", (int)choice, path, flags, (long long)result);
+}
+
+/* Names in any order. */
+static uint64_t sum_of_names(const char *list, int64_t count)
+{
+    uint64_t total = 0;
+    for (int64_t at = 0; at < count; at += (int64_t)strlen(list + at) + 1)
+        total += sum(list + at, (int64_t)strlen(list + at));
+    return total;
+}
+
+static bool has_attributes;
+
+/* Of an open file; -EBADF, or one that is but a place, is among them. */
+static void step_attribute(struct side *side)
+{
+    static const char *const attributes[] = {"user.a",    "user.b", "trusted.c", "user.",
+                                             "nowhere.d", "",       "user.a"};
+    char bytes[200];
+    int fd, chosen = slot(side, &fd);
+    const char *name = attributes[side_below(side, 7)];
+    size_t size = (size_t)side_below(side, 60);
+    int how = (int)side_below(side, 5);
+    uint64_t choice = side_below(side, 5);
+    int64_t result;
+    uint64_t content = 0;
+    if (!has_attributes)
+        return;
+    if (choice < 2) {
+        harness_fill(bytes, size, size + (uint64_t)how);
+        result = side->is_real
+                     ? REAL(fsetxattr(fd, name, bytes, size, how))
+                     : kernel_setxattrat(NULL, fd, "", how | AT_EMPTY_PATH, name, bytes, size);
+    } else if (choice == 2) {
+        result = side->is_real ? REAL(fgetxattr(fd, name, bytes, size))
+                               : kernel_getxattrat(NULL, fd, "", AT_EMPTY_PATH, name, bytes, size);
+        content = sum(bytes, size > 0 ? result : 0);
+    } else if (choice == 3) {
+        size *= 3;
+        result = side->is_real ? REAL(flistxattr(fd, bytes, size))
+                               : kernel_listxattrat(NULL, fd, "", AT_EMPTY_PATH, bytes, size);
+        content = sum_of_names(bytes, size > 0 ? result : 0);
+    } else
+        result = side->is_real ? REAL(fremovexattr(fd, name))
+                               : kernel_removexattrat(NULL, fd, "", AT_EMPTY_PATH, name);
+    side_say(side, "attribute %d of %d, '%s' %zu %d: %lld %llx", (int)choice, chosen, name, size,
+             how, (long long)result, (unsigned long long)content);
+}
+
+/* Links are not followed: what they are has none of the users'. */
+static void step_attribute_at(struct side *side)
+{
+    char path[PATH_BYTES], bytes[16] = "";
+    make_path(side, path);
+    if (!has_attributes)
+        return;
+    char real[PATH_BYTES + 32];
+    snprintf(real, sizeof real, "/proc/self/fd/%d/%s", side->top, path);
+    bool sets = side_below(side, 2) == 0;
+    int64_t result;
+    if (sets)
+        result = side->is_real ? REAL(lsetxattr(real, "user.a", "abc", 3, 0))
+                               : kernel_setxattrat(NULL, side->top, path, AT_SYMLINK_NOFOLLOW,
+                                                   "user.a", "abc", 3);
+    else
+        result = side->is_real ? REAL(lgetxattr(real, "user.a", bytes, sizeof bytes))
+                               : kernel_getxattrat(NULL, side->top, path, AT_SYMLINK_NOFOLLOW,
+                                                   "user.a", bytes, sizeof bytes);
+    side_say(side, "attribute at %s, %d: %lld", path, sets, (long long)result);
+}
+
 static void step_ask(struct side *side)
 {
     char path[PATH_BYTES], text[256] = "";
@@ -322,9 +441,9 @@ static void step_open_file(struct side *side)
 static void step(struct side *side)
 {
     static void (*const steps[])(struct side * side) = {
-        step_open,  step_open,   step_open,      step_read,     step_read,
-        step_write, step_write,  step_length,    step_ask,      step_names,
-        step_names, step_rename, step_open_file, step_open_file};
+        step_open,      step_open,      step_open,  step_read,  step_read,      step_write,
+        step_write,     step_length,    step_ask,   step_names, step_names,     step_rename,
+        step_open_file, step_open_file, step_links, step_facts, step_attribute, step_attribute_at};
     steps[side_below(side, sizeof steps / sizeof *steps)](side);
 }
 
@@ -380,6 +499,8 @@ static const struct side_link links[] = {
 
 TEST(random_programs_give_what_linux_gives)
 {
+    has_attributes = setxattr(harness_directory(), "user.probe", "", 0, 0) == 0 &&
+                     access("/proc/self/fd", F_OK) == 0;
     for (uint64_t seed = 0; seed < SEEDS; seed++)
         sides_run(seed, links, sizeof links / sizeof *links, run);
 }

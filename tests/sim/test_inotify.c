@@ -121,8 +121,10 @@ static void step_use(struct side *side)
 static void step_name(struct side *side)
 {
     static const unsigned ways[] = {0, 0, RENAME_NOREPLACE, RENAME_EXCHANGE};
+    static const struct timespec times[3][2] = {
+        {{1, 0}, {2, 0}}, {{0, UTIME_OMIT}, {3, 0}}, {{4, 0}, {0, UTIME_OMIT}}};
     const char *name = any_name(side), *other = any_name(side);
-    uint64_t choice = side_below(side, 6);
+    uint64_t choice = side_below(side, 9);
     unsigned way = ways[side_below(side, 4)];
     int64_t result;
     if (choice == 0)
@@ -132,6 +134,15 @@ static void step_name(struct side *side)
         result = side->is_real
                      ? REAL(unlinkat(side->top, name, choice == 1 ? 0 : AT_REMOVEDIR))
                      : kernel_unlinkat(NULL, side->top, name, choice == 1 ? 0 : AT_REMOVEDIR);
+    else if (choice == 6)
+        result = side->is_real ? REAL(fchmodat(side->top, name, 0700, 0))
+                               : kernel_fchmodat(NULL, side->top, name, 0700, 0);
+    else if (choice == 7)
+        result = side->is_real ? REAL(utimensat(side->top, name, times[way % 3], 0))
+                               : kernel_utimensat(NULL, side->top, name, times[way % 3], 0);
+    else if (choice == 8)
+        result = side->is_real ? REAL(fchownat(side->top, name, way, (gid_t)-1, 0))
+                               : kernel_fchownat(NULL, side->top, name, way, (gid_t)-1, 0);
     else
         result = side->is_real ? REAL(renameat2(side->top, name, side->top, other, way))
                                : kernel_renameat2(NULL, side->top, name, side->top, other, way);

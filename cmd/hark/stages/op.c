@@ -87,6 +87,16 @@ bool trace_op_kind_waits(int kind)
     case HARK_OP_MKDIRAT:
     case HARK_OP_GETDENTS:
     case HARK_OP_COPY_FILE_RANGE:
+    case HARK_OP_SYMLINKAT:
+    case HARK_OP_READLINKAT:
+    case HARK_OP_LINKAT:
+    case HARK_OP_FCHMODAT:
+    case HARK_OP_FCHOWNAT:
+    case HARK_OP_UTIMENSAT:
+    case HARK_OP_SETXATTRAT:
+    case HARK_OP_GETXATTRAT:
+    case HARK_OP_LISTXATTRAT:
+    case HARK_OP_REMOVEXATTRAT:
         return false;
     }
     return false;

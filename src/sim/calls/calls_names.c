@@ -92,6 +92,72 @@ int kernel_mkdirat(uint64_t *calls, int directory, const char *path, mode_t mode
                           names_make_directory(process_current(), directory, path, mode));
 }
 
+int kernel_symlinkat(uint64_t *calls, const char *target, int directory, const char *path)
+{
+    return (int)CALL_PATH(calls, "symlinkat", directory, path,
+                          names_make_link(process_current(), target, directory, path));
+}
+
+int kernel_linkat(uint64_t *calls, int from, const char *old, int to, const char *new, int flags)
+{
+    return (int)CALL_PATH(calls, "linkat", from, old,
+                          names_link(process_current(), from, old, to, new, flags));
+}
+
+/* --- what is known of a file --- */
+
+int kernel_fchmodat(uint64_t *calls, int directory, const char *path, mode_t mode, int flags)
+{
+    return (int)CALL_PATH(calls, "fchmodat", directory, path,
+                          names_set_mode(process_current(), directory, path, mode, flags));
+}
+
+int kernel_fchownat(uint64_t *calls, int directory, const char *path, uid_t owner, gid_t group,
+                    int flags)
+{
+    return (int)CALL_PATH(calls, "fchownat", directory, path,
+                          names_set_owner(process_current(), directory, path, owner, group, flags));
+}
+
+int kernel_utimensat(uint64_t *calls, int directory, const char *path, const struct timespec *times,
+                     int flags)
+{
+    return (int)CALL_PATH(calls, "utimensat", directory, path,
+                          names_set_times(process_current(), directory, path, times, flags));
+}
+
+int kernel_setxattrat(uint64_t *calls, int directory, const char *path, int flags, const char *name,
+                      const void *value, size_t size)
+{
+    return (int)CALL_PATH(
+        calls, "setxattr", directory, path,
+        names_set_attribute(process_current(), directory, path, flags, name, value, size));
+}
+
+int64_t kernel_getxattrat(uint64_t *calls, int directory, const char *path, int flags,
+                          const char *name, void *value, size_t size)
+{
+    return CALL_PATH(
+        calls, "getxattr", directory, path,
+        names_get_attribute(process_current(), directory, path, flags, name, value, size));
+}
+
+int64_t kernel_listxattrat(uint64_t *calls, int directory, const char *path, int flags, char *names,
+                           size_t size)
+{
+    return CALL_PATH(calls, "listxattr", directory, path,
+                     names_list_attributes(process_current(), directory, path, flags, names, size));
+}
+
+int kernel_removexattrat(uint64_t *calls, int directory, const char *path, int flags,
+                         const char *name)
+{
+    return (int)CALL_PATH(calls, "removexattr", directory, path,
+                          names_remove_attribute(process_current(), directory, path, flags, name));
+}
+
+/* --- memory files, the working directory --- */
+
 int kernel_memfd_create(uint64_t *calls, const char *name, unsigned flags)
 {
     return (int)CALL(calls, "memfd_create", -1, names_open_memory(process_current(), name, flags));

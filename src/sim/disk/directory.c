@@ -6,6 +6,7 @@
 #include "sim/disk/inode.h"
 #include "sim/disk/inotify.h"
 
+#include <string.h>
 #include <sys/inotify.h>
 
 struct inode *directory_find(const struct inode *directory, const char *name)
@@ -28,17 +29,30 @@ static void enter(struct inode *directory, const char *name, struct inode *inode
 {
     inode_hold(inode);
     (void)entries_set(&directory->entries, directory->disk, name, inode);
+    inode->names++;
     inode->linked = true;
+    inode->linkable = false;
     inode_place(inode, directory, name);
     directory->directories += is_directory(inode);
     changed(directory);
+}
+
+/* It has lost the name that it was known by, and has others. */
+static void place_anew(struct inode *inode)
+{
+    for (struct inode *directory = inode->disk->first; directory; directory = directory->next)
+        for (size_t i = 0; i < directory->entries.count; i++)
+            if (directory->entries.table[i].inode == inode)
+                return inode_place(inode, directory, directory->entries.table[i].name);
 }
 
 /* Gives: what stood there, with the table's reference. */
 static struct inode *leave(struct inode *directory, const char *name)
 {
     struct inode *inode = entries_set(&directory->entries, directory->disk, name, NULL);
-    inode->linked = false;
+    inode->linked = --inode->names > 0;
+    if (inode->linked && inode->parent == directory && strcmp(inode->name, name) == 0)
+        place_anew(inode);
     inode->changed_ns = disk_clock(inode->disk);
     directory->directories -= is_directory(inode);
     changed(directory);
@@ -50,12 +64,31 @@ static uint32_t with_kind(uint32_t events, const struct inode *inode)
     return events | (is_directory(inode) ? (uint32_t)IN_ISDIR : 0u);
 }
 
+/* What is made in a directory with S_ISGID has its group (inode_init_owner). */
+static void inherit(const struct inode *directory, struct inode *made)
+{
+    if (!(directory->mode & S_ISGID))
+        return;
+    made->group = directory->group;
+    if (is_directory(made))
+        made->mode |= S_ISGID;
+}
+
 void directory_add(struct inode *directory, const char *name, struct inode *inode)
 {
+    if (inode->names == 0)
+        inherit(directory, inode);
     struct change_part part = {directory, (char *)(uintptr_t)name, inode};
     enter(directory, name, inode);
     changes_note(directory->disk, &part, 1, false);
     inotify_tell_of(directory, with_kind(IN_CREATE, inode), 0, name);
+}
+
+void directory_link(struct inode *directory, const char *name, struct inode *inode)
+{
+    inode->changed_ns = disk_clock(inode->disk);
+    inotify_tell_self(inode, IN_ATTRIB);
+    directory_add(directory, name, inode);
 }
 
 void directory_remove(struct inode *directory, const char *name)
@@ -110,6 +143,7 @@ static void forget_names(struct inode *directory)
 {
     struct inode *inode;
     while ((inode = entries_take(&directory->entries))) {
+        inode->names = 0;
         inode->linked = false;
         inode_release(inode);
     }

@@ -11,6 +11,9 @@ struct inode *directory_find(const struct inode *directory, const char *name);
 /* A name that is free is the inode's. */
 void directory_add(struct inode *directory, const char *name, struct inode *inode);
 
+/* The same of an inode that has names already: a hard link. */
+void directory_link(struct inode *directory, const char *name, struct inode *inode);
+
 /* The name goes, and is no inode's any more. */
 void directory_remove(struct inode *directory, const char *name);
 

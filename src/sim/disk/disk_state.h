@@ -52,6 +52,22 @@ struct change {
     struct change_part parts[2];
 };
 
+/* facts.c */
+struct attribute {
+    struct attribute *next;
+    char *name;
+    void *value;
+    size_t size;
+};
+
+struct facts {
+    mode_t mode;
+    uid_t owner;
+    gid_t group;
+    int64_t read_ns, written_ns;
+    struct attribute *attributes;
+};
+
 /* inode.c */
 struct inode {
     struct inode *next, *previous; /* of the disk */
@@ -59,12 +75,18 @@ struct inode {
     struct disk *disk;
     uint64_t number;
     mode_t mode;
+    uid_t owner;
+    gid_t group;
+    struct attribute *attributes;
+    struct facts *stored_facts; /* as the device has them; NULL: the same */
     uint32_t references; /* by names of either side, changes, open files, what has it as parent */
     uint32_t opened;     /* open files */
+    uint32_t names;      /* hard links */
     bool linked;         /* it has a name, or is the root */
+    bool linkable;       /* it may get its first one: O_TMPFILE */
     bool is_gone;        /* neither a name nor an open file is left */
     struct inode *parent;
-    char *name; /* its last one, in the parent */
+    char *name; /* the one that it got last, in the parent */
     int64_t read_ns, written_ns, changed_ns, born_ns;
 
     /* A regular file's content: pages.c. */

@@ -3,6 +3,7 @@
 #include "sim/disk/inode.h"
 #include "base/check.h"
 #include "sim/disk/entries.h"
+#include "sim/disk/facts.h"
 #include "sim/disk/inotify.h"
 #include "sim/disk/pages.h"
 
@@ -82,6 +83,7 @@ static void destroy(struct inode *inode, struct inode **list)
     *(inode->next ? &inode->next->previous : &disk->last) = inode->previous;
     free_number(disk, inode->number);
     pages_done(inode);
+    facts_done(inode);
     (void)entries_take(&inode->entries);
     struct inode *named; /* on the device, where nothing leads to this one */
     while ((named = entries_take(&inode->stored_entries)))
@@ -163,7 +165,9 @@ void inode_status(const struct inode *inode, struct stat *out_status)
         .st_mode = inode->mode,
         .st_nlink = !inode->linked ? 0
                     : is_directory ? 2 + inode->directories
-                                   : 1,
+                                   : inode->names,
+        .st_uid = inode->owner,
+        .st_gid = inode->group,
         .st_size = size_of(inode),
         .st_blksize = PAGE_BYTES,
         .st_blocks = (is_directory ? 1 : inode->blocks) * SECTORS_OF_512,

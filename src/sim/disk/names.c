@@ -112,10 +112,11 @@ static int open_found(struct process *process, struct inode *inode, int flags, b
     return descriptors_add_or_release(&process->descriptors, file, (flags & O_CLOEXEC) != 0);
 }
 
-/* A file that has no name, and never gets one. */
+/* A file that has no name. */
 static int open_nameless(struct process *process, mode_t mode, int flags)
 {
     struct inode *inode = inode_create(disk_of(process->machine), S_IFREG | mode);
+    inode->linkable = is_for_nameless(flags) && !(flags & O_EXCL);
     int fd = open_found(process, inode, flags, true);
     inode_release(inode);
     return fd;

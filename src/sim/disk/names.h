@@ -30,7 +30,10 @@ int names_make_directory(struct process *process, int directory, const char *pat
 /* mkfifoat(3). */
 int names_make_pipe(struct process *process, int directory, const char *path, mode_t mode);
 /* symlinkat(2). */
-int names_link(struct process *process, const char *target, int directory, const char *path);
+int names_make_link(struct process *process, const char *target, int directory, const char *path);
+/* linkat(2). */
+int names_link(struct process *process, int from, const char *old, int to, const char *new,
+               int flags);
 /* inotify_add_watch(2). */
 int names_watch(struct process *process, struct file *file, const char *path, uint32_t events);
 
@@ -38,6 +41,23 @@ int names_watch(struct process *process, struct file *file, const char *path, ui
  * Fails: as open(2), and -EADDRINUSE something is there; -ECONNREFUSED it is no socket. */
 int names_make_socket(struct process *process, const char *path, struct inode **out_inode);
 int names_find_socket(struct process *process, const char *path, struct inode **out_inode);
+
+/* names_facts.c. flags: AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH; in names_set_attribute XATTR_ as
+ * well. */
+int names_set_mode(struct process *process, int directory, const char *path, mode_t mode,
+                   int flags);
+int names_set_owner(struct process *process, int directory, const char *path, uid_t owner,
+                    gid_t group, int flags);
+int names_set_times(struct process *process, int directory, const char *path,
+                    const struct timespec *times, int flags);
+int names_set_attribute(struct process *process, int directory, const char *path, int flags,
+                        const char *name, const void *value, size_t size);
+int64_t names_get_attribute(struct process *process, int directory, const char *path, int flags,
+                            const char *name, void *value, size_t size);
+int64_t names_list_attributes(struct process *process, int directory, const char *path, int flags,
+                              char *names, size_t size);
+int names_remove_attribute(struct process *process, int directory, const char *path, int flags,
+                           const char *name);
 
 /* Of open files. -EINVAL where it is of no such kind. */
 int names_sync(struct file *file, bool data_alone);

@@ -166,9 +166,11 @@ int names_rename(struct process *process, int from, const char *old, int to, con
 
 /* --- links --- */
 
-int names_link(struct process *process, const char *target, int directory, const char *path)
+int names_make_link(struct process *process, const char *target, int directory, const char *path)
 {
     struct way way;
+    if (!walk_can_read(target))
+        return -EFAULT;
     if (!*target)
         return -ENOENT;
     if (strlen(target) >= PATH_MAX)
@@ -188,8 +190,39 @@ int names_link(struct process *process, const char *target, int directory, const
     return 0;
 }
 
+/* The file, and a name for it that is free. */
+static int look_at_link(struct inode *inode, const struct way *way)
+{
+    if (way->found || way->last != WALK_NAME)
+        return -EEXIST;
+    if (way->slash || !way->directory->linked)
+        return -ENOENT;
+    if (is_directory(inode))
+        return -EPERM;
+    return inode->linked || inode->linkable ? 0 : -ENOENT;
+}
+
+int names_link(struct process *process, int from, const char *old, int to, const char *new,
+               int flags)
+{
+    struct way way;
+    struct inode *inode;
+    if (flags & ~(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH))
+        return -EINVAL;
+    int how =
+        (flags & AT_SYMLINK_FOLLOW ? WALK_FOLLOW : 0) | (flags & AT_EMPTY_PATH ? WALK_EMPTY : 0);
+    int error = walk_can_read(new) ? walk_to(process, from, old, how, 0, &inode) : -EFAULT;
+    if (!error)
+        error = walk(process, to, new, WALK_LAST, 0, &way);
+    if (!error)
+        error = look_at_link(inode, &way);
+    if (!error)
+        directory_link(way.directory, way.name, inode);
+    return error;
+}
+
 int hark_sim_link(struct hark_sim_machine *machine, const char *target, const char *path)
 {
     struct process scene = {.machine = (struct machine *)machine}; /* without descriptors */
-    return *path == '/' ? names_link(&scene, target, AT_FDCWD, path) : -EINVAL;
+    return *path == '/' ? names_make_link(&scene, target, AT_FDCWD, path) : -EINVAL;
 }

@@ -1,6 +1,7 @@
 /* names_file.c - the calls of names.h on open files. */
 #include "sim/disk/changes.h"
 #include "sim/disk/entries.h"
+#include "sim/disk/facts.h"
 #include "sim/disk/inode.h"
 #include "sim/disk/inotify.h"
 #include "sim/disk/names.h"
@@ -30,7 +31,6 @@ static bool is_readable(const struct file *file)
 int names_sync(struct file *file, bool data_alone)
 {
     struct opened *opened = opened_of(file);
-    (void)data_alone;
     if (!opened)
         return -EINVAL;
     if (file->flags & O_PATH)
@@ -40,11 +40,15 @@ int names_sync(struct file *file, bool data_alone)
         return -EINVAL;
     if (S_ISDIR(inode->mode)) {
         changes_sync(inode->disk, inode);
+        facts_sync(inode);
         return 0;
     }
     pages_sync(inode);
     changes_sync_file(inode->disk, inode);
-    return opened_take_error(opened);
+    int error = opened_take_error(opened);
+    if (!error && !data_alone)
+        facts_sync(inode);
+    return error;
 }
 
 /* --- lengths --- */

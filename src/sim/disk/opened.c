@@ -2,6 +2,7 @@
 #include "sim/disk/opened.h"
 #include "base/check.h"
 #include "sim/disk/changes.h"
+#include "sim/disk/facts.h"
 #include "sim/disk/inode.h"
 #include "sim/disk/inotify.h"
 #include "sim/disk/pages.h"
@@ -52,6 +53,8 @@ static int write_through(struct opened *opened, int flags)
         return 0;
     pages_sync(opened->inode);
     changes_sync_file(opened->inode->disk, opened->inode);
+    if (opened->file.flags & O_SYNC || flags & RWF_SYNC)
+        facts_sync(opened->inode);
     return opened_take_error(opened);
 }
 

@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "sim/disk/changes.h"
 #include "sim/disk/directory.h"
+#include "sim/disk/facts.h"
 #include "sim/disk/pages.h"
 #include "sim/net/network.h"
 #include "sim/world/luck.h"
@@ -15,9 +16,11 @@ enum { STATUS_KILLED = 128 + SIGKILL };
 static void lose(struct disk *disk)
 {
     changes_lose(disk);
-    for (struct inode *inode = disk->first; inode; inode = inode->next)
+    for (struct inode *inode = disk->first; inode; inode = inode->next) {
+        facts_lose(inode);
         if (S_ISREG(inode->mode))
             pages_lose(inode);
+    }
     directory_read_device(disk);
     disk->busy_until_ns = 0;
 }

@@ -17,10 +17,13 @@ POSIX(off64_t, lseek64, (int fd, off64_t offset, int whence), (fd, offset, whenc
 /* --- names --- */
 
 POSIX(int, symlink, (const char *target, const char *path), (target, path),
-      CALL(NULL, "symlink", AT_FDCWD, names_link(process_current(), target, AT_FDCWD, path)))
+      kernel_symlinkat(NULL, target, AT_FDCWD, path))
 POSIX(int, symlinkat, (const char *target, int directory, const char *path),
-      (target, directory, path),
-      CALL(NULL, "symlink", directory, names_link(process_current(), target, directory, path)))
+      (target, directory, path), kernel_symlinkat(NULL, target, directory, path))
+POSIX(int, link, (const char *from, const char *to), (from, to),
+      kernel_linkat(NULL, AT_FDCWD, from, AT_FDCWD, to, 0))
+POSIX(int, linkat, (int from, const char *old, int to, const char *new, int flags),
+      (from, old, to, new, flags), kernel_linkat(NULL, from, old, to, new, flags))
 POSIX(int, mkfifo, (const char *path, mode_t mode), (path, mode),
       CALL(NULL, "mknodat", AT_FDCWD, names_make_pipe(process_current(), AT_FDCWD, path, mode)))
 POSIX(int, mkfifoat, (int directory, const char *path, mode_t mode), (directory, path, mode),
@@ -49,6 +52,58 @@ static int take_away(const char *path)
 }
 
 POSIX(int, remove, (const char *path), (path), take_away(path))
+
+/* --- what is known of a file --- */
+
+POSIX(int, chmod, (const char *path, mode_t mode), (path, mode),
+      kernel_fchmodat(NULL, AT_FDCWD, path, mode, 0))
+POSIX(int, fchmod, (int fd, mode_t mode), (fd, mode),
+      kernel_fchmodat(NULL, fd, "", mode, AT_EMPTY_PATH))
+POSIX(int, fchmodat, (int directory, const char *path, mode_t mode, int flags),
+      (directory, path, mode, flags), kernel_fchmodat(NULL, directory, path, mode, flags))
+POSIX(int, chown, (const char *path, uid_t owner, gid_t group), (path, owner, group),
+      kernel_fchownat(NULL, AT_FDCWD, path, owner, group, 0))
+POSIX(int, lchown, (const char *path, uid_t owner, gid_t group), (path, owner, group),
+      kernel_fchownat(NULL, AT_FDCWD, path, owner, group, AT_SYMLINK_NOFOLLOW))
+POSIX(int, fchown, (int fd, uid_t owner, gid_t group), (fd, owner, group),
+      kernel_fchownat(NULL, fd, "", owner, group, AT_EMPTY_PATH))
+POSIX(int, fchownat, (int directory, const char *path, uid_t owner, gid_t group, int flags),
+      (directory, path, owner, group, flags),
+      kernel_fchownat(NULL, directory, path, owner, group, flags))
+POSIX(int, utimensat, (int directory, const char *path, const struct timespec *times, int flags),
+      (directory, path, times, flags), kernel_utimensat(NULL, directory, path, times, flags))
+POSIX(int, futimens, (int fd, const struct timespec *times), (fd, times),
+      kernel_utimensat(NULL, fd, "", times, AT_EMPTY_PATH))
+POSIX(int, setxattr,
+      (const char *path, const char *name, const void *value, size_t size, int flags),
+      (path, name, value, size, flags),
+      kernel_setxattrat(NULL, AT_FDCWD, path, flags, name, value, size))
+POSIX(int, lsetxattr,
+      (const char *path, const char *name, const void *value, size_t size, int flags),
+      (path, name, value, size, flags),
+      kernel_setxattrat(NULL, AT_FDCWD, path, flags | AT_SYMLINK_NOFOLLOW, name, value, size))
+POSIX(int, fsetxattr, (int fd, const char *name, const void *value, size_t size, int flags),
+      (fd, name, value, size, flags),
+      kernel_setxattrat(NULL, fd, "", flags | AT_EMPTY_PATH, name, value, size))
+POSIX(ssize_t, getxattr, (const char *path, const char *name, void *value, size_t size),
+      (path, name, value, size), kernel_getxattrat(NULL, AT_FDCWD, path, 0, name, value, size))
+POSIX(ssize_t, lgetxattr, (const char *path, const char *name, void *value, size_t size),
+      (path, name, value, size),
+      kernel_getxattrat(NULL, AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, name, value, size))
+POSIX(ssize_t, fgetxattr, (int fd, const char *name, void *value, size_t size),
+      (fd, name, value, size), kernel_getxattrat(NULL, fd, "", AT_EMPTY_PATH, name, value, size))
+POSIX(ssize_t, listxattr, (const char *path, char *names, size_t size), (path, names, size),
+      kernel_listxattrat(NULL, AT_FDCWD, path, 0, names, size))
+POSIX(ssize_t, llistxattr, (const char *path, char *names, size_t size), (path, names, size),
+      kernel_listxattrat(NULL, AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, names, size))
+POSIX(ssize_t, flistxattr, (int fd, char *names, size_t size), (fd, names, size),
+      kernel_listxattrat(NULL, fd, "", AT_EMPTY_PATH, names, size))
+POSIX(int, removexattr, (const char *path, const char *name), (path, name),
+      kernel_removexattrat(NULL, AT_FDCWD, path, 0, name))
+POSIX(int, lremovexattr, (const char *path, const char *name), (path, name),
+      kernel_removexattrat(NULL, AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, name))
+POSIX(int, fremovexattr, (int fd, const char *name), (fd, name),
+      kernel_removexattrat(NULL, fd, "", AT_EMPTY_PATH, name))
 
 /* --- locks, inotify --- */
 

@@ -18,14 +18,29 @@ static const char *const calls[OPCODES] = {
     [OPCODE_FTRUNCATE] = "ftruncate",   [IORING_OP_OPENAT] = "openat",
     [IORING_OP_OPENAT2] = "openat",     [IORING_OP_STATX] = "statx",
     [IORING_OP_RENAMEAT] = "renameat2", [IORING_OP_UNLINKAT] = "unlinkat",
-    [IORING_OP_MKDIRAT] = "mkdirat",
+    [IORING_OP_MKDIRAT] = "mkdirat",    [IORING_OP_SYMLINKAT] = "symlinkat",
+    [IORING_OP_LINKAT] = "linkat",      [IORING_OP_SETXATTR] = "setxattr",
+    [IORING_OP_FSETXATTR] = "setxattr", [IORING_OP_GETXATTR] = "getxattr",
+    [IORING_OP_FGETXATTR] = "getxattr",
 };
 
 static bool is_about_path(unsigned opcode)
 {
     return opcode == IORING_OP_OPENAT || opcode == IORING_OP_OPENAT2 || opcode == IORING_OP_STATX ||
            opcode == IORING_OP_RENAMEAT || opcode == IORING_OP_UNLINKAT ||
-           opcode == IORING_OP_MKDIRAT;
+           opcode == IORING_OP_MKDIRAT || opcode == IORING_OP_SYMLINKAT ||
+           opcode == IORING_OP_LINKAT || opcode == IORING_OP_SETXATTR ||
+           opcode == IORING_OP_GETXATTR;
+}
+
+/* The path that it is about. */
+static const char *path_of(const struct io_uring_sqe *sqe)
+{
+    bool has_it_third = sqe->opcode == IORING_OP_SETXATTR || sqe->opcode == IORING_OP_GETXATTR;
+    uint64_t path = has_it_third                         ? sqe->addr3
+                    : sqe->opcode == IORING_OP_SYMLINKAT ? sqe->addr2
+                                                         : sqe->addr;
+    return (const char *)(uintptr_t)path; // NOLINT: as it was written
 }
 
 static const char *call_of(const struct io_uring_sqe *sqe)
@@ -42,8 +57,7 @@ int uring_faults_of(const struct request *request, size_t *bytes)
     if (!call)
         return 0;
     if (is_about_path(sqe->opcode))
-        return faults_of_path(process, call, sqe->fd,
-                              (const char *)(uintptr_t)sqe->addr); // NOLINT: as it was written
+        return faults_of_path(process, call, sqe->fd, path_of(sqe));
     struct file *file = sqe->opcode == IORING_OP_CLOSE
                             ? descriptors_find(&process->descriptors, sqe->fd)
                             : request->file;

@@ -41,6 +41,10 @@ bool uring_io_has_file(const struct io_uring_sqe *sqe)
     case IORING_OP_RENAMEAT:
     case IORING_OP_UNLINKAT:
     case IORING_OP_MKDIRAT:
+    case IORING_OP_SYMLINKAT:
+    case IORING_OP_LINKAT:
+    case IORING_OP_SETXATTR:
+    case IORING_OP_GETXATTR:
         return false;
     default:
         return true;
@@ -181,6 +185,22 @@ static int close_by_ring(struct process *process, int fd)
                                              : descriptors_close(&process->descriptors, fd);
 }
 
+/* Attributes, whose paths begin in the working directory. */
+static int64_t set_or_get(struct process *process, const struct io_uring_sqe *sqe)
+{
+    bool by_path = sqe->opcode == IORING_OP_SETXATTR || sqe->opcode == IORING_OP_GETXATTR;
+    bool sets = sqe->opcode == IORING_OP_SETXATTR || sqe->opcode == IORING_OP_FSETXATTR;
+    int directory = by_path ? AT_FDCWD : sqe->fd;
+    const char *path = by_path ? pointer(sqe->addr3) : "";
+    int flags = by_path ? 0 : AT_EMPTY_PATH;
+    if (!sets && sqe->xattr_flags)
+        return -EINVAL;
+    return sets ? names_set_attribute(process, directory, path, flags | (int)sqe->xattr_flags,
+                                      pointer(sqe->addr), pointer(sqe->addr2), sqe->len)
+                : names_get_attribute(process, directory, path, flags, pointer(sqe->addr),
+                                      pointer(sqe->addr2), sqe->len);
+}
+
 static int64_t perform(struct request *request)
 {
     const struct io_uring_sqe *sqe = &request->sqe;
@@ -212,6 +232,16 @@ static int64_t perform(struct request *request)
         return names_unlink(process, sqe->fd, pointer(sqe->addr), (int)sqe->unlink_flags);
     case IORING_OP_MKDIRAT:
         return names_make_directory(process, sqe->fd, pointer(sqe->addr), sqe->len);
+    case IORING_OP_SYMLINKAT:
+        return names_make_link(process, pointer(sqe->addr), sqe->fd, pointer(sqe->addr2));
+    case IORING_OP_LINKAT:
+        return names_link(process, sqe->fd, pointer(sqe->addr), (int)sqe->len, pointer(sqe->addr2),
+                          (int)sqe->hardlink_flags);
+    case IORING_OP_SETXATTR:
+    case IORING_OP_FSETXATTR:
+    case IORING_OP_GETXATTR:
+    case IORING_OP_FGETXATTR:
+        return set_or_get(process, sqe);
     case IORING_OP_SHUTDOWN:
         return socket_shutdown(request->file, (int)sqe->len);
     case IORING_OP_SOCKET:

@@ -55,8 +55,10 @@ static bool is_sync(const char *call)
 
 static bool is_change(const char *call)
 {
-    static const char *const changes[] = {"openat",   "ftruncate", "fallocate",      "renameat2",
-                                          "unlinkat", "mkdirat",   "copy_file_range"};
+    static const char *const changes[] = {"openat",   "ftruncate",  "fallocate",       "renameat2",
+                                          "unlinkat", "mkdirat",    "copy_file_range", "symlinkat",
+                                          "linkat",   "fchmodat",   "fchownat",        "utimensat",
+                                          "setxattr", "removexattr"};
     bool found = is_sync(call) || is_move(call, "write");
     for (size_t i = 0; !found && i < sizeof changes / sizeof *changes; i++)
         found = strcmp(call, changes[i]) == 0;
@@ -281,6 +283,20 @@ static const struct likely_error of_others[] = {
     {"unlinkat", -EIO, 20},
     {"mkdirat", -ENOSPC, 50},
     {"mkdirat", -EDQUOT, 20},
+    {"symlinkat", -ENOSPC, 50},
+    {"symlinkat", -EDQUOT, 20},
+    {"linkat", -ENOSPC, 50},
+    {"linkat", -EMLINK, 20},
+    {"readlinkat", -EIO, 20},
+    {"fchmodat", -EIO, 20},
+    {"fchownat", -EIO, 20},
+    {"fchownat", -EDQUOT, 20},
+    {"utimensat", -EIO, 20},
+    {"setxattr", -ENOSPC, 50},
+    {"setxattr", -EDQUOT, 20},
+    {"getxattr", -EIO, 20},
+    {"listxattr", -EIO, 20},
+    {"removexattr", -EIO, 20},
     {"eventfd", -EMFILE, 50},
     {"epoll_create1", -EMFILE, 50},
     {"epoll_ctl", -ENOMEM, 20},

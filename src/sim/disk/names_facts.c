@@ -1,0 +1,250 @@
+/* names_facts.c - the calls of names.h on what is known of a file: the refusals of fs/open.c,
+ * fs/utimes.c and fs/xattr.c of Linux 6.18 in their order. Root may do all of it. */
+#include "sim/disk/facts.h"
+#include "sim/disk/inotify.h"
+#include "sim/disk/names.h"
+#include "sim/disk/opened.h"
+#include "sim/disk/walk.h"
+#include "sim/world/process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/xattr.h>
+
+static const int known_flags = AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH;
+
+/* What the path, or the descriptor, is. */
+static int find(struct process *process, int directory, const char *path, int flags,
+                struct inode **out_inode)
+{
+    if (flags & ~known_flags)
+        return -EINVAL;
+    int how =
+        (flags & AT_SYMLINK_NOFOLLOW ? 0 : WALK_FOLLOW) | (flags & AT_EMPTY_PATH ? WALK_EMPTY : 0);
+    return walk_to(process, directory, path, how, 0, out_inode);
+}
+
+static void changed(struct inode *inode, uint32_t events)
+{
+    inode->changed_ns = disk_clock(inode->disk);
+    inotify_tell_always(inode, events | (S_ISDIR(inode->mode) ? (uint32_t)IN_ISDIR : 0u));
+}
+
+/* --- mode, owner --- */
+
+int names_set_mode(struct process *process, int directory, const char *path, mode_t mode, int flags)
+{
+    struct inode *inode;
+    int error = find(process, directory, path, flags, &inode);
+    if (!error && S_ISLNK(inode->mode))
+        error = -EOPNOTSUPP;
+    if (error)
+        return error;
+    facts_change(inode);
+    inode->mode = (inode->mode & S_IFMT) | (mode & 07777);
+    changed(inode, IN_ATTRIB);
+    return 0;
+}
+
+/* setattr_should_drop_sgid: it means something else where the group may not execute. */
+static mode_t without_rights(mode_t mode)
+{
+    if (S_ISDIR(mode))
+        return mode;
+    return mode & ~(mode_t)(S_ISUID | (mode & S_IXGRP ? S_ISGID : 0));
+}
+
+int names_set_owner(struct process *process, int directory, const char *path, uid_t owner,
+                    gid_t group, int flags)
+{
+    struct inode *inode;
+    int error = find(process, directory, path, flags, &inode);
+    if (error)
+        return error;
+    mode_t mode = without_rights(inode->mode);
+    bool is_told = owner != (uid_t)-1 || group != (gid_t)-1 || mode != inode->mode;
+    facts_change(inode);
+    inode->mode = mode;
+    if (owner != (uid_t)-1)
+        inode->owner = owner;
+    if (group != (gid_t)-1)
+        inode->group = group;
+    if (is_told)
+        changed(inode, IN_ATTRIB);
+    else
+        inode->changed_ns = disk_clock(inode->disk);
+    return 0;
+}
+
+/* --- times --- */
+
+static bool is_time(const struct timespec *time)
+{
+    return time->tv_nsec == UTIME_NOW || time->tv_nsec == UTIME_OMIT ||
+           (time->tv_nsec >= 0 && time->tv_nsec < 1000000000);
+}
+
+static void set_time(const struct inode *inode, int64_t *at, const struct timespec *time)
+{
+    if (time->tv_nsec == UTIME_NOW)
+        *at = disk_clock(inode->disk);
+    else if (time->tv_nsec != UTIME_OMIT)
+        *at = (int64_t)time->tv_sec * 1000000000 + time->tv_nsec;
+}
+
+/* fsnotify_change. */
+static uint32_t events_of(const struct timespec times[2])
+{
+    bool read = times[0].tv_nsec != UTIME_OMIT, written = times[1].tv_nsec != UTIME_OMIT;
+    return read && written ? IN_ATTRIB : read ? IN_ACCESS : IN_MODIFY;
+}
+
+int names_set_times(struct process *process, int directory, const char *path,
+                    const struct timespec *times, int flags)
+{
+    static const struct timespec both_now[2] = {{0, UTIME_NOW}, {0, UTIME_NOW}};
+    struct inode *inode;
+    if (!times)
+        times = both_now;
+    if (times[0].tv_nsec == UTIME_OMIT && times[1].tv_nsec == UTIME_OMIT)
+        return 0; /* nothing is looked at */
+    int error = find(process, directory, path, flags, &inode);
+    if (!error && (!is_time(&times[0]) || !is_time(&times[1])))
+        error = -EINVAL;
+    if (error)
+        return error;
+    facts_change(inode);
+    set_time(inode, &inode->read_ns, &times[0]);
+    set_time(inode, &inode->written_ns, &times[1]);
+    changed(inode, events_of(times));
+    return 0;
+}
+
+/* --- extended attributes --- */
+
+/* import_xattr_name. */
+static int look_at_name(const char *name)
+{
+    if (!walk_can_read(name))
+        return -EFAULT;
+    size_t length = strnlen(name, XATTR_NAME_MAX + 1);
+    return length == 0 || length > XATTR_NAME_MAX ? -ERANGE : 0;
+}
+
+/* An open file, but no place: getxattrat(2) of a descriptor is fgetxattr(2). */
+static int find_with_attributes(struct process *process, int directory, const char *path, int flags,
+                                struct inode **out_inode)
+{
+    if (flags & AT_EMPTY_PATH && !*path && directory >= 0) {
+        const struct file *file = descriptors_find(&process->descriptors, directory);
+        if (!file || file->flags & O_PATH)
+            return -EBADF;
+    }
+    return find(process, directory, path, flags, out_inode);
+}
+
+static bool begins(const char *name, const char *with)
+{
+    return strncmp(name, with, strlen(with)) == 0;
+}
+
+/* xattr_permission, xattr_resolve_name. Takes: refusal: where that kind of file has none. */
+static int look_at_kind(const struct inode *inode, const char *name, int refusal)
+{
+    static const char *const namespaces[] = {"user.", "trusted.", "security."};
+    if (begins(name, "user.") && !S_ISREG(inode->mode) && !S_ISDIR(inode->mode))
+        return refusal;
+    for (size_t i = 0; i < sizeof namespaces / sizeof *namespaces; i++)
+        if (begins(name, namespaces[i]))
+            return name[strlen(namespaces[i])] ? 0 : -EINVAL;
+    return -EOPNOTSUPP;
+}
+
+int names_set_attribute(struct process *process, int directory, const char *path, int flags,
+                        const char *name, const void *value, size_t size)
+{
+    struct inode *inode;
+    int how = flags & ~known_flags;
+    if (how & ~(XATTR_CREATE | XATTR_REPLACE))
+        return -EINVAL;
+    int error = look_at_name(name);
+    if (!error && size > XATTR_SIZE_MAX)
+        error = -E2BIG;
+    if (!error)
+        error = find_with_attributes(process, directory, path, flags & known_flags, &inode);
+    if (!error)
+        error = look_at_kind(inode, name, -EPERM);
+    if (error)
+        return error;
+    bool is_there = facts_find(inode, name);
+    if (is_there && how & XATTR_CREATE)
+        return -EEXIST;
+    if (!is_there && how & XATTR_REPLACE)
+        return -ENODATA;
+    facts_change(inode);
+    facts_set(inode, name, value, size);
+    changed(inode, IN_ATTRIB);
+    return 0;
+}
+
+int64_t names_get_attribute(struct process *process, int directory, const char *path, int flags,
+                            const char *name, void *value, size_t size)
+{
+    struct inode *inode;
+    int error = look_at_name(name);
+    if (!error)
+        error = find_with_attributes(process, directory, path, flags, &inode);
+    if (!error)
+        error = look_at_kind(inode, name, -ENODATA);
+    if (error)
+        return error;
+    const struct attribute *attribute = facts_find(inode, name);
+    if (!attribute)
+        return -ENODATA;
+    if (size > 0 && size < attribute->size)
+        return -ERANGE;
+    if (size > 0 && attribute->size > 0)
+        memcpy(value, attribute->value, attribute->size);
+    return (int64_t)attribute->size;
+}
+
+int64_t names_list_attributes(struct process *process, int directory, const char *path, int flags,
+                              char *names, size_t size)
+{
+    struct inode *inode;
+    size_t filled = 0;
+    int error = find_with_attributes(process, directory, path, flags, &inode);
+    if (error)
+        return error;
+    for (const struct attribute *at = inode->attributes; at; at = at->next) {
+        size_t count = strlen(at->name) + 1;
+        if (size > 0 && filled + count > size)
+            return -ERANGE;
+        if (size > 0)
+            memcpy(names + filled, at->name, count);
+        filled += count;
+    }
+    return (int64_t)filled;
+}
+
+int names_remove_attribute(struct process *process, int directory, const char *path, int flags,
+                           const char *name)
+{
+    struct inode *inode;
+    int error = look_at_name(name);
+    if (!error)
+        error = find_with_attributes(process, directory, path, flags, &inode);
+    if (!error)
+        error = look_at_kind(inode, name, -EPERM);
+    if (!error && !facts_find(inode, name))
+        error = -ENODATA;
+    if (error)
+        return error;
+    facts_change(inode);
+    facts_remove(inode, name);
+    changed(inode, IN_ATTRIB);
+    return 0;
+}

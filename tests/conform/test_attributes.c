@@ -1,0 +1,189 @@
+/* test_attributes.c - setxattrat, getxattrat, listxattrat, removexattrat: by a path, below a
+ * directory's descriptor, and of a descriptor itself, each as the other calls show it. */
+#include "harness/harness.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+enum { WAYS = 4 };
+
+/* Where a file is named. */
+struct place {
+    int directory;
+    const char *path;
+    int flags;
+};
+
+/* An absolute path; one below a directory; a descriptor; a path whose links are not followed. */
+static struct place place_of(int way, int directory, int fd)
+{
+    return way == 0   ? (struct place){AT_FDCWD, harness_path("file"), 0}
+           : way == 1 ? (struct place){directory, "file", 0}
+           : way == 2 ? (struct place){fd, "", AT_EMPTY_PATH}
+                      : (struct place){AT_FDCWD, harness_path("file"), AT_SYMLINK_NOFOLLOW};
+}
+
+static int64_t set_at(struct hark_loop *loop, struct place place, const char *name,
+                      const void *value, size_t size, int how)
+{
+    struct harness_op op = {0};
+    hark_setxattrat(loop, &op.op, place.directory, place.path, name, value, size, place.flags | how,
+                    harness_done);
+    return harness_wait(loop, &op);
+}
+
+static int64_t get_at(struct hark_loop *loop, struct place place, const char *name, void *value,
+                      size_t size)
+{
+    struct harness_op op = {0};
+    hark_getxattrat(loop, &op.op, place.directory, place.path, name, value, size, place.flags,
+                    harness_done);
+    return harness_wait(loop, &op);
+}
+
+static int64_t list_at(struct hark_loop *loop, struct place place, char *names, size_t size)
+{
+    struct harness_op op = {0};
+    hark_listxattrat(loop, &op.op, place.directory, place.path, names, size, place.flags,
+                     harness_done);
+    return harness_wait(loop, &op);
+}
+
+static int64_t remove_at(struct hark_loop *loop, struct place place, const char *name)
+{
+    struct harness_op op = {0};
+    hark_removexattrat(loop, &op.op, place.directory, place.path, name, place.flags, harness_done);
+    return harness_wait(loop, &op);
+}
+
+static int open_directory(void)
+{
+    return open(harness_directory(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+/* A file in a file system that has attributes. */
+static int make_file(void)
+{
+    int fd = harness_file("file", "text", 4);
+    if (fsetxattr(fd, "user.probe", "", 0, 0) < 0)
+        harness_skip("this file system has no attributes: %s", strerror(errno));
+    assert_int_equal(fremovexattr(fd, "user.probe"), 0);
+    return fd;
+}
+
+/* --- each way --- */
+
+BACKEND_TEST(an_attribute_is_set_read_listed_and_removed_each_way)
+{
+    int fd = make_file(), directory = open_directory();
+    for (int way = 0; way < WAYS; way++) {
+        char value[32] = "", names[128];
+        assert_result(set_at(loop, place_of(way, directory, fd), "user.one", "12345", 5, 0), 0);
+        assert_int_equal(getxattr(harness_path("file"), "user.one", value, sizeof value), 5);
+        assert_memory_equal(value, "12345", 5);
+        assert_int_equal(setxattr(harness_path("file"), "user.one", "678", 3, 0), 0);
+        assert_result(get_at(loop, place_of(way, directory, fd), "user.one", value, sizeof value),
+                      3);
+        assert_memory_equal(value, "678", 3);
+        assert_result(get_at(loop, place_of(way, directory, fd), "user.one", NULL, 0), 3);
+        assert_result(list_at(loop, place_of(way, directory, fd), names, sizeof names), 9);
+        assert_memory_equal(names, "user.one", 9);
+        assert_result(list_at(loop, place_of(way, directory, fd), NULL, 0), 9);
+        assert_result(remove_at(loop, place_of(way, directory, fd), "user.one"), 0);
+        assert_int_equal(getxattr(harness_path("file"), "user.one", value, sizeof value), -1);
+        assert_int_equal(errno, ENODATA);
+        assert_result(list_at(loop, place_of(way, directory, fd), names, sizeof names), 0);
+    }
+    harness_close(loop, directory);
+    harness_close(loop, fd);
+}
+
+BACKEND_TEST(attributes_that_cannot_be_give_their_errors_each_way)
+{
+    char *large = calloc(1, XATTR_SIZE_MAX + 1), name[300] = "user.", value[8];
+    int fd = make_file(), directory = open_directory();
+    assert_non_null(large);
+    memset(name + 5, 'x', sizeof name - 6);
+    name[sizeof name - 1] = '\0';
+    for (int way = 0; way < WAYS; way++) {
+        struct place place = place_of(way, directory, fd);
+        assert_result(set_at(loop, place, "user.one", "12345", 5, XATTR_REPLACE), -ENODATA);
+        assert_result(get_at(loop, place, "user.one", value, sizeof value), -ENODATA);
+        assert_result(remove_at(loop, place, "user.one"), -ENODATA);
+        assert_result(set_at(loop, place, "user.one", "12345", 5, XATTR_CREATE), 0);
+        assert_result(set_at(loop, place, "user.one", "12345", 5, XATTR_CREATE), -EEXIST);
+        assert_result(set_at(loop, place, "user.one", "67", 2, XATTR_REPLACE), 0);
+        assert_result(get_at(loop, place, "user.one", value, 1), -ERANGE);
+        assert_result(list_at(loop, place, value, 3), -ERANGE);
+        assert_result(set_at(loop, place, "user.one", large, XATTR_SIZE_MAX + 1, 0), -E2BIG);
+        assert_result(set_at(loop, place, "user.one", "1", 1, 4), -EINVAL);
+        assert_result(set_at(loop, place, "", "1", 1, 0), -ERANGE);
+        assert_result(set_at(loop, place, name, "1", 1, 0), -ERANGE);
+        assert_result(get_at(loop, place, name, value, sizeof value), -ERANGE);
+        assert_result(remove_at(loop, place, name), -ERANGE);
+        assert_result(set_at(loop, place, "nowhere.one", "1", 1, 0), -EOPNOTSUPP);
+        assert_result(set_at(loop, place, (const char *)16, "1", 1, 0), -EFAULT);
+        assert_result(get_at(loop, place, "user.one", value, sizeof value), 2);
+        assert_result(remove_at(loop, place, "user.one"), 0);
+    }
+    free(large);
+    harness_close(loop, directory);
+    harness_close(loop, fd);
+}
+
+BACKEND_TEST(attributes_of_what_is_not_there_give_enoent)
+{
+    char value[8];
+    int directory = open_directory();
+    close(make_file());
+    const struct place places[] = {{AT_FDCWD, harness_path("missing"), 0},
+                                   {directory, "missing", 0},
+                                   {directory, "", 0},
+                                   {AT_FDCWD, "", 0}};
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        assert_result(set_at(loop, places[i], "user.one", "1", 1, 0), -ENOENT);
+        assert_result(get_at(loop, places[i], "user.one", value, sizeof value), -ENOENT);
+        assert_result(list_at(loop, places[i], value, sizeof value), -ENOENT);
+        assert_result(remove_at(loop, places[i], "user.one"), -ENOENT);
+    }
+    struct place bad = {AT_FDCWD, (const char *)16, 0}, below = {directory, (const char *)16, 0};
+    assert_result(set_at(loop, bad, "user.one", "1", 1, 0), -EFAULT);
+    assert_result(get_at(loop, below, "user.one", value, sizeof value), -EFAULT);
+    struct place flagged = {directory, "file", AT_REMOVEDIR};
+    assert_result(get_at(loop, flagged, "user.one", value, sizeof value), -EINVAL);
+    assert_result(list_at(loop, flagged, value, sizeof value), -EINVAL);
+    assert_result(remove_at(loop, flagged, "user.one"), -EINVAL);
+    harness_close(loop, directory);
+}
+
+BACKEND_TEST(an_attribute_of_a_link_is_that_of_what_it_leads_to_unless_told)
+{
+    char value[8];
+    int directory = open_directory();
+    close(make_file());
+    assert_int_equal(symlinkat("file", directory, "link"), 0);
+    assert_result(set_at(loop, (struct place){directory, "link", 0}, "user.one", "12", 2, 0), 0);
+    assert_int_equal(getxattr(harness_path("file"), "user.one", value, sizeof value), 2);
+    struct place itself = {directory, "link", AT_SYMLINK_NOFOLLOW};
+    assert_result(set_at(loop, itself, "user.one", "12", 2, 0), -EPERM);
+    assert_result(get_at(loop, itself, "user.one", value, sizeof value), -ENODATA);
+    harness_close(loop, directory);
+}
+
+BACKEND_TEST(a_descriptor_that_is_but_a_place_has_no_attributes)
+{
+    char value[8];
+    close(make_file());
+    int place = open(harness_path("file"), O_PATH | O_CLOEXEC);
+    struct place itself = {place, "", AT_EMPTY_PATH};
+    assert_result(set_at(loop, itself, "user.one", "12", 2, 0), -EBADF);
+    assert_result(get_at(loop, itself, "user.one", value, sizeof value), -EBADF);
+    assert_result(list_at(loop, itself, value, sizeof value), -EBADF);
+    assert_result(remove_at(loop, itself, "user.one"), -EBADF);
+    harness_close(loop, place);
+}

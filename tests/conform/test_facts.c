@@ -1,0 +1,162 @@
+/* test_facts.c - fchmodat, fchownat, utimensat, each as stat(2) shows it. */
+#include "harness/harness.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static struct stat status_of(const char *name)
+{
+    struct stat status;
+    assert_int_equal(lstat(harness_path(name), &status), 0);
+    return status;
+}
+
+static int64_t set_mode(struct hark_loop *loop, const char *path, mode_t mode, int flags)
+{
+    struct harness_op op = {0};
+    hark_fchmodat(loop, &op.op, AT_FDCWD, path, mode, flags, harness_done);
+    return harness_wait(loop, &op);
+}
+
+static int64_t set_owner(struct hark_loop *loop, const char *path, uid_t owner, gid_t group,
+                         int flags)
+{
+    struct harness_op op = {0};
+    hark_fchownat(loop, &op.op, AT_FDCWD, path, owner, group, flags, harness_done);
+    return harness_wait(loop, &op);
+}
+
+static int64_t set_times(struct hark_loop *loop, const char *path, const struct timespec *times,
+                         int flags)
+{
+    struct harness_op op = {0};
+    hark_utimensat(loop, &op.op, AT_FDCWD, path, times, flags, harness_done);
+    return harness_wait(loop, &op);
+}
+
+/* --- modes --- */
+
+BACKEND_TEST(fchmodat_sets_permissions_by_path_and_of_a_descriptor)
+{
+    struct harness_op op = {0};
+    int fd = harness_file("file", "text", 4);
+    assert_int_equal(symlink("file", harness_path("link")), 0);
+    assert_result(set_mode(loop, harness_path("file"), 0640, 0), 0);
+    assert_int_equal(status_of("file").st_mode, S_IFREG | 0640);
+    assert_result(set_mode(loop, harness_path("link"), 0604, 0), 0);
+    assert_int_equal(status_of("file").st_mode, S_IFREG | 0604);
+    assert_result(set_mode(loop, harness_path("file"), 0600, AT_SYMLINK_NOFOLLOW), 0);
+    assert_int_equal(status_of("file").st_mode, S_IFREG | 0600);
+    hark_fchmodat(loop, &op.op, fd, "", 0444, AT_EMPTY_PATH, harness_done);
+    assert_result(harness_wait(loop, &op), 0);
+    assert_int_equal(status_of("file").st_mode, S_IFREG | 0444);
+    harness_close(loop, fd);
+    int directory = open(harness_directory(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    harness_op_again(&op);
+    hark_fchmodat(loop, &op.op, directory, "file", 0700, 0, harness_done);
+    assert_result(harness_wait(loop, &op), 0);
+    assert_int_equal(status_of("file").st_mode, S_IFREG | 0700);
+    harness_close(loop, directory);
+}
+
+BACKEND_TEST(fchmodat_that_cannot_gives_its_error)
+{
+    close(harness_file("file", "text", 4));
+    assert_int_equal(symlink("file", harness_path("link")), 0);
+    mode_t mode = status_of("file").st_mode;
+    assert_result(set_mode(loop, harness_path("missing"), 0600, 0), -ENOENT);
+    assert_result(set_mode(loop, harness_path("file/below"), 0600, 0), -ENOTDIR);
+    assert_result(set_mode(loop, harness_path("link"), 0600, AT_SYMLINK_NOFOLLOW), -EOPNOTSUPP);
+    assert_result(set_mode(loop, harness_path("file"), 0600, AT_REMOVEDIR), -EINVAL);
+    assert_result(set_mode(loop, (const char *)16, 0600, 0), -EFAULT);
+    assert_int_equal(status_of("file").st_mode, mode);
+}
+
+/* --- owners --- */
+
+BACKEND_TEST(fchownat_sets_the_owner_the_group_or_neither)
+{
+    struct harness_op op = {0};
+    struct stat status;
+    if (geteuid() != 0)
+        harness_skip("only root gives files away");
+    int fd = harness_file("file", "text", 4);
+    assert_int_equal(symlink("file", harness_path("link")), 0);
+    assert_result(set_owner(loop, harness_path("file"), 12, 34, 0), 0);
+    assert_result(set_owner(loop, harness_path("file"), (uid_t)-1, 56, 0), 0);
+    status = status_of("file");
+    assert_true(status.st_uid == 12 && status.st_gid == 56);
+    assert_result(set_owner(loop, harness_path("link"), 78, (gid_t)-1, AT_SYMLINK_NOFOLLOW), 0);
+    assert_int_equal(status_of("link").st_uid, 78);
+    assert_int_equal(status_of("file").st_uid, 12);
+    hark_fchownat(loop, &op.op, fd, "", 9, (gid_t)-1, AT_EMPTY_PATH, harness_done);
+    assert_result(harness_wait(loop, &op), 0);
+    assert_int_equal(status_of("file").st_uid, 9);
+    harness_close(loop, fd);
+}
+
+BACKEND_TEST(fchownat_takes_the_right_to_run_as_the_owner_away)
+{
+    close(harness_file("file", "text", 4));
+    assert_result(set_mode(loop, harness_path("file"), 06755, 0), 0);
+    assert_int_equal(status_of("file").st_mode, S_IFREG | 06755);
+    assert_result(set_owner(loop, harness_path("file"), (uid_t)-1, getegid(), 0), 0);
+    assert_int_equal(status_of("file").st_mode, S_IFREG | 0755);
+}
+
+BACKEND_TEST(fchownat_that_cannot_gives_its_error)
+{
+    close(harness_file("file", "text", 4));
+    assert_result(set_owner(loop, harness_path("missing"), (uid_t)-1, (gid_t)-1, 0), -ENOENT);
+    assert_result(set_owner(loop, harness_path("file"), (uid_t)-1, (gid_t)-1, AT_REMOVEDIR),
+                  -EINVAL);
+    assert_result(set_owner(loop, (const char *)16, (uid_t)-1, (gid_t)-1, 0), -EFAULT);
+}
+
+/* --- times --- */
+
+static bool is_time(struct timespec time, int64_t seconds, long nanoseconds)
+{
+    return time.tv_sec == seconds && time.tv_nsec == nanoseconds;
+}
+
+BACKEND_TEST(utimensat_sets_each_time_or_leaves_it)
+{
+    struct harness_op op = {0};
+    struct timespec times[2] = {{1000, 250000000}, {2000, 500000000}};
+    int fd = harness_file("file", "text", 4);
+    assert_int_equal(symlink("file", harness_path("link")), 0);
+    assert_result(set_times(loop, harness_path("link"), times, 0), 0);
+    assert_true(is_time(status_of("file").st_atim, 1000, 250000000));
+    assert_true(is_time(status_of("file").st_mtim, 2000, 500000000));
+    times[0].tv_nsec = UTIME_OMIT;
+    times[1] = (struct timespec){3000, 0};
+    assert_result(set_times(loop, harness_path("file"), times, 0), 0);
+    assert_true(is_time(status_of("file").st_atim, 1000, 250000000));
+    assert_true(is_time(status_of("file").st_mtim, 3000, 0));
+    times[0] = times[1] = (struct timespec){4000, 0};
+    assert_result(set_times(loop, harness_path("link"), times, AT_SYMLINK_NOFOLLOW), 0);
+    assert_true(is_time(status_of("link").st_mtim, 4000, 0));
+    assert_true(is_time(status_of("file").st_mtim, 3000, 0));
+    times[0] = times[1] = (struct timespec){5000, 0};
+    hark_utimensat(loop, &op.op, fd, "", times, AT_EMPTY_PATH, harness_done);
+    assert_result(harness_wait(loop, &op), 0);
+    assert_true(is_time(status_of("file").st_mtim, 5000, 0));
+    assert_result(set_times(loop, harness_path("file"), NULL, 0), 0);
+    assert_true(status_of("file").st_mtim.tv_sec > 5000);
+    harness_close(loop, fd);
+}
+
+BACKEND_TEST(utimensat_that_cannot_gives_its_error)
+{
+    struct timespec times[2] = {{1, 1000000000}, {1, 0}};
+    close(harness_file("file", "text", 4));
+    assert_result(set_times(loop, harness_path("file"), times, 0), -EINVAL);
+    assert_result(set_times(loop, harness_path("missing"), NULL, 0), -ENOENT);
+    assert_result(set_times(loop, harness_path("file"), NULL, AT_REMOVEDIR), -EINVAL);
+    assert_result(set_times(loop, (const char *)16, NULL, 0), -EFAULT);
+    assert_true(status_of("file").st_mtim.tv_sec > 1);
+}
