@@ -31,6 +31,7 @@ static struct position example(void)
         place->last_hash = UINT64_MAX - 11 * i;
         place->skip = UINT32_MAX - i;
         place->stood = i != 3;
+        place->unplaced = i == 4;
     }
     return position;
 }

@@ -20,13 +20,13 @@ uint64_t position_hash(const void *bytes, size_t count)
 static size_t write_place(const char *word, const struct position_place *place, char *text,
                           size_t room)
 {
-    return (size_t)snprintf(text, room,
-                            "%s %" PRIu64 " offset %" PRIu64 " part %" PRIu32 " first %" PRIu32
-                            " %016" PRIx64 " last %" PRIu32 " %016" PRIx64 " born %" PRId64
-                            " skip %" PRIu32 "%s\n",
-                            word, place->inode, place->offset, place->part, place->first_count,
-                            place->first_hash, place->last_count, place->last_hash, place->born_ns,
-                            place->skip, place->stood ? " stood" : "");
+    return (size_t)snprintf(
+        text, room,
+        "%s %" PRIu64 " offset %" PRIu64 " part %" PRIu32 " first %" PRIu32 " %016" PRIx64
+        " last %" PRIu32 " %016" PRIx64 " born %" PRId64 " skip %" PRIu32 "%s%s\n",
+        word, place->inode, place->offset, place->part, place->first_count, place->first_hash,
+        place->last_count, place->last_hash, place->born_ns, place->skip,
+        place->stood ? " stood" : "", place->unplaced ? " unplaced" : "");
 }
 
 static size_t write_done(const struct position_done *done, char *text, size_t room)
@@ -84,6 +84,14 @@ static const char *next_line(const char *text)
     return lf ? lf + 1 : NULL;
 }
 
+/* Gives: whether the word stands there; *at is behind it then. */
+static bool take_word(const char **at, const char *word)
+{
+    bool found = strncmp(*at, word, strlen(word)) == 0;
+    *at += found ? strlen(word) : 0;
+    return found;
+}
+
 /* Reads a line. What older versions did not write is left 0. */
 static bool read_place(const char *word, const char *line, struct position_place *place)
 {
@@ -97,7 +105,11 @@ static bool read_place(const char *word, const char *line, struct position_place
                " last %" SCNu32 " %" SCNx64 " born %" SCNd64 " skip %" SCNu32 "%n",
                &place->inode, &place->offset, &place->part, &place->first_count, &place->first_hash,
                &place->last_count, &place->last_hash, &place->born_ns, &place->skip, &end);
-    place->stood = count == 9 && strncmp(line + length + end, " stood\n", 7) == 0;
+    if (count == 9) {
+        const char *at = line + length + end;
+        place->stood = take_word(&at, " stood");
+        place->unplaced = take_word(&at, " unplaced");
+    }
     return (count == 5 || count == 9) && place->first_count <= POSITION_FIRST_BYTES &&
            place->last_count <= POSITION_LAST_BYTES && place->last_count <= place->offset;
 }

@@ -44,6 +44,7 @@ struct position_place {
     uint32_t skip; /* units behind the offset that are published: the last start counted them and
                       has not read them yet */
     bool stood;    /* the file was seen at the path: it is no copy of another one */
+    bool unplaced; /* it stands before files that may go before it */
 };
 
 /* A file that is done with, of the moment of the last look or younger: nothing but this tells it

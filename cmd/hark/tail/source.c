@@ -195,6 +195,7 @@ void tail_source_place(const struct tail_source *source, struct position_place *
         .last_hash = position_hash(source->last, source->last_count),
         .skip = source->skip,
         .stood = source->stood,
+        .unplaced = source->unplaced,
     };
 }
 

@@ -139,6 +139,7 @@ static int restore_source(struct tail_start *start, uint32_t index)
     }
     source->left_ns = hark_now(follower->tail->loop);
     source->stood = place->stood;
+    source->unplaced = place->unplaced;
     tail_source_go_on(source, place, file->first, file->last);
     return 0;
 }
