@@ -32,6 +32,7 @@
 #include "hark/timer.h"
 #include "hark/trace.h"
 #include "hark/transport.h"
+#include "hark/tree.h"
 #include "hark/tty.h"
 #include "hark/watch.h"
 #include "hark/work.h"

@@ -1,9 +1,11 @@
 /* file_replace.c - a file written beside its place, synced, and renamed into it.
  *
- * What must hold: the content is synced before the rename, and the rename before `done` tells of
- * it (fsync(2) of the directory); whatever fails, `tidy` closes what is open and removes the
- * temporary before `done`. The caller's op is a timer that never comes, so it can be cancelled and
- * have a deadline; the steps have an op of their own, and those of `tidy` are not stopped. */
+ * What must hold: the content, and what is kept of the old file, is synced before the rename, and
+ * the rename before `done` tells of it (fsync(2) of the directory); whatever fails, `tidy` closes
+ * what is open and removes the temporary before `done`. The caller's op is a timer that never
+ * comes, so it can be cancelled and have a deadline; the steps have an op of their own, and those
+ * of `tidy` are not stopped. */
+#include "file/attributes.h"
 #include "hark/close.h"
 #include "hark/file.h"
 #include "hark/files.h"
@@ -15,8 +17,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 enum { TRIES_MAX = 100 };
+
+/* What of the old file is given to the new one. */
+struct hark_file_kept {
+    struct hark_file_replace *replacing;
+    struct statx status;
+    struct attributes attributes;
+};
 
 static struct hark_file_replace *of_step(struct hark_op *op)
 {
@@ -28,7 +39,9 @@ static struct hark_file_replace *of_step(struct hark_op *op)
 static void tell(struct hark_file_replace *replacing)
 {
     free(replacing->text);
+    free(replacing->kept);
     replacing->text = NULL;
+    replacing->kept = NULL;
     replacing->done(replacing, replacing->error);
 }
 
@@ -57,6 +70,8 @@ static void ended(struct hark_op *op, int64_t result)
         replacing->error = (int)result;
     if (!is_tidying(&replacing->step))
         hark_cancel(&replacing->step);
+    if (replacing->kept)
+        hark_cancel(&replacing->kept->attributes.op);
 }
 
 static void tidy(struct hark_file_replace *replacing);
@@ -141,13 +156,82 @@ static void synced(struct hark_op *op, int64_t result)
         hark_close(replacing->loop, op, replacing->fd, written_and_closed);
 }
 
+/* --- what is kept, the last first --- */
+
+static void mode_kept(struct hark_op *op, int64_t result)
+{
+    struct hark_file_replace *replacing = of_step(op);
+    if (!is_over(replacing, result))
+        hark_fsync(replacing->loop, op, replacing->fd, synced);
+}
+
+/* It comes behind the owner, which takes bits of it away. */
+static void owner_kept(struct hark_op *op, int64_t result)
+{
+    struct hark_file_replace *replacing = of_step(op);
+    if (is_over(replacing, result))
+        return;
+    if (!(replacing->keeps & HARK_FILE_KEEP_MODE))
+        return mode_kept(op, 0);
+    hark_fchmodat(replacing->loop, op, replacing->fd, "", replacing->kept->status.stx_mode & 07777,
+                  AT_EMPTY_PATH, mode_kept);
+}
+
+static void keep_owner(struct hark_file_replace *replacing)
+{
+    const struct statx *old = &replacing->kept->status;
+    if (!(replacing->keeps & HARK_FILE_KEEP_OWNER))
+        return owner_kept(&replacing->step, 0);
+    hark_fchownat(replacing->loop, &replacing->step, replacing->fd, "", old->stx_uid, old->stx_gid,
+                  AT_EMPTY_PATH, owner_kept);
+}
+
+static void attributes_kept(struct attributes *attributes, int error)
+{
+    struct hark_file_replace *replacing =
+        hark_container_of(attributes, struct hark_file_kept, attributes)->replacing;
+    if (!is_over(replacing, error))
+        keep_owner(replacing);
+}
+
+/* Where there is no old file, or no regular one, there is nothing to keep. */
+static void old_known(struct hark_op *op, int64_t result)
+{
+    struct hark_file_replace *replacing = of_step(op);
+    struct hark_file_kept *kept = replacing->kept;
+    if (result == -ENOENT || (result == 0 && !S_ISREG(kept->status.stx_mode)))
+        return mode_kept(op, 0);
+    if (is_over(replacing, result))
+        return;
+    if (!(replacing->keeps & HARK_FILE_KEEP_ATTRIBUTES))
+        return keep_owner(replacing);
+    attributes_give(replacing->loop, &kept->attributes, replacing->directory, replacing->name,
+                    replacing->fd, "", AT_EMPTY_PATH, attributes_kept);
+}
+
+static void keep(struct hark_file_replace *replacing)
+{
+    if (!replacing->keeps)
+        return mode_kept(&replacing->step, 0);
+    replacing->kept = calloc(1, sizeof *replacing->kept);
+    if (!replacing->kept) {
+        (void)is_over(replacing, -ENOMEM);
+        return;
+    }
+    replacing->kept->replacing = replacing;
+    hark_statx(replacing->loop, &replacing->step, replacing->directory, replacing->name,
+               AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, &replacing->kept->status, old_known);
+}
+
+/* --- the content --- */
+
 static void written(struct hark_op *op, int64_t result);
 
 static void write_on(struct hark_file_replace *replacing)
 {
     size_t left = replacing->count - replacing->written;
     if (left == 0)
-        return hark_fsync(replacing->loop, &replacing->step, replacing->fd, synced);
+        return keep(replacing);
     hark_write(replacing->loop, &replacing->step, replacing->fd,
                replacing->bytes + replacing->written, left, (int64_t)replacing->written, written);
 }
@@ -227,6 +311,7 @@ void hark_file_replace_start(struct hark_loop *loop, struct hark_file_replace *r
     replacing->directory = replacing->fd = -1;
     replacing->error = 0;
     replacing->tries = 0;
+    replacing->kept = NULL;
     replacing->text = strdup(path);
     const char *parent = replacing->text ? split(replacing) : NULL;
     if (!parent) {

@@ -1,4 +1,4 @@
-/* test_files.c - a whole file read, and a file replaced at once. */
+/* test_files.c - a whole file read, a file replaced at once, a directory made for oneself. */
 #include "hark/files.h"
 #include "harness/harness.h"
 
@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 enum { LARGE = 300001 }; /* no multiple of any room */
@@ -229,11 +230,58 @@ BACKEND_TEST(replace_that_cannot_gives_its_error_and_leaves_nothing)
     assert_int_equal(count_names(), 2);
 }
 
+static int replace_keeping(struct hark_loop *loop, uint32_t keeps)
+{
+    struct replacing replacing = {.replace.keeps = keeps};
+    hark_file_replace_start(loop, &replacing.replace, AT_FDCWD, harness_path("file"), "new", 3,
+                            0600, was_replaced);
+    harness_run(loop);
+    assert_true(replacing.ended);
+    expect_file("file", "new", 3);
+    assert_int_equal(count_names(), 1);
+    return replacing.error;
+}
+
+BACKEND_TEST(replace_keeps_what_it_is_told_to)
+{
+    char value[16];
+    if (geteuid() != 0)
+        harness_skip("only root gives files away");
+    for (uint32_t keeps = 0; keeps < 8; keeps++) {
+        struct stat status;
+        assert_true(keeps == 0 || unlink(harness_path("file")) == 0);
+        close(harness_file("file", "old", 3));
+        bool has_attributes = setxattr(harness_path("file"), "user.one", "123", 3, 0) == 0;
+        assert_int_equal(chown(harness_path("file"), 12, 34), 0);
+        assert_int_equal(chmod(harness_path("file"), 04751), 0);
+        assert_result(replace_keeping(loop, keeps), 0);
+        assert_int_equal(stat(harness_path("file"), &status), 0);
+        assert_int_equal(status.st_mode & 07777, keeps & HARK_FILE_KEEP_MODE ? 04751 : 0600);
+        assert_int_equal(status.st_uid, keeps & HARK_FILE_KEEP_OWNER ? 12 : 0);
+        assert_int_equal(status.st_gid, keeps & HARK_FILE_KEEP_OWNER ? 34 : getegid());
+        ssize_t size = getxattr(harness_path("file"), "user.one", value, sizeof value);
+        assert_int_equal(size, has_attributes && keeps & HARK_FILE_KEEP_ATTRIBUTES ? 3 : -1);
+    }
+}
+
+BACKEND_TEST(replace_keeps_nothing_where_nothing_is_and_nothing_of_a_link)
+{
+    struct stat status;
+    assert_result(replace_keeping(loop, 7), 0);
+    assert_int_equal(stat(harness_path("file"), &status), 0);
+    assert_int_equal(status.st_mode, S_IFREG | 0600);
+    assert_int_equal(unlink(harness_path("file")), 0);
+    assert_int_equal(symlink("/", harness_path("file")), 0);
+    assert_result(replace_keeping(loop, 7), 0);
+    assert_int_equal(lstat(harness_path("file"), &status), 0);
+    assert_int_equal(status.st_mode, S_IFREG | 0600);
+}
+
 /* At each step: the old or the new content, and no third name. */
 BACKEND_TEST(replace_that_is_stopped_leaves_the_old_or_the_new_and_nothing_else)
 {
-    for (int turns = 0; turns < 40; turns++) {
-        struct replacing replacing = {0};
+    for (int turns = 0; turns < 60; turns++) {
+        struct replacing replacing = {.replace.keeps = turns % 3 ? 7 : 0};
         assert_true(turns == 0 || unlink(harness_path("file")) == 0);
         close(harness_file("file", "old", 3));
         hark_file_replace_start(loop, &replacing.replace, AT_FDCWD, harness_path("file"), "newer",
@@ -267,4 +315,63 @@ BACKEND_TEST(replace_with_a_deadline_that_is_far_ends_before_it)
     harness_run(loop);
     assert_true(replacing.ended);
     assert_result(replacing.error, 0);
+}
+
+/* --- a directory for oneself --- */
+
+struct making {
+    struct hark_mkdtemp mkdtemp;
+    char path[4096];
+    bool ended;
+    int error;
+};
+
+static void was_made(struct hark_mkdtemp *mkdtemp, int error)
+{
+    struct making *making = hark_container_of(mkdtemp, struct making, mkdtemp);
+    assert_false(making->ended);
+    making->ended = true;
+    making->error = error;
+}
+
+static int make_directory(struct hark_loop *loop, struct making *making, const char *path)
+{
+    *making = (struct making){0};
+    snprintf(making->path, sizeof making->path, "%s", path);
+    hark_mkdtemp_start(loop, &making->mkdtemp, AT_FDCWD, making->path, was_made);
+    assert_false(making->ended);
+    harness_run(loop);
+    assert_true(making->ended);
+    return making->error;
+}
+
+BACKEND_TEST(mkdtemp_makes_a_directory_of_its_own_each_time)
+{
+    struct stat status;
+    struct making one, other;
+    assert_result(make_directory(loop, &one, harness_path("dir.XXXXXX")), 0);
+    assert_result(make_directory(loop, &other, harness_path("dir.XXXXXX")), 0);
+    assert_int_equal(stat(one.path, &status), 0);
+    assert_int_equal(status.st_mode, S_IFDIR | 0700);
+    assert_string_not_equal(one.path, other.path);
+    assert_int_equal(strlen(one.path), strlen(other.path));
+    assert_int_equal(strncmp(one.path, other.path, strlen(one.path) - 6), 0);
+    assert_null(strstr(one.path, "XXXXXX"));
+    assert_int_equal(count_names(), 2);
+}
+
+BACKEND_TEST(mkdtemp_that_cannot_gives_its_error)
+{
+    struct making making;
+    assert_result(make_directory(loop, &making, harness_path("dirXXXXX")), -EINVAL);
+    assert_result(make_directory(loop, &making, ""), -EINVAL);
+    assert_result(make_directory(loop, &making, harness_path("none/XXXXXX")), -ENOENT);
+    assert_int_equal(count_names(), 0);
+    making = (struct making){0};
+    snprintf(making.path, sizeof making.path, "%s", harness_path("XXXXXX"));
+    hark_mkdtemp_start(loop, &making.mkdtemp, AT_FDCWD, making.path, was_made);
+    hark_cancel(&making.mkdtemp.op);
+    harness_run(loop);
+    assert_true(making.ended);
+    assert_int_equal(count_names(), making.error == 0 ? 1 : 0);
 }

@@ -210,6 +210,8 @@ static void fill(const struct stat *status, struct statx *out_status)
     out_status->stx_mask = STATX_BASIC_STATS;
     out_status->stx_blksize = (uint32_t)status->st_blksize;
     out_status->stx_nlink = (uint32_t)status->st_nlink;
+    out_status->stx_uid = status->st_uid;
+    out_status->stx_gid = status->st_gid;
     out_status->stx_mode = (uint16_t)status->st_mode;
     out_status->stx_ino = status->st_ino;
     out_status->stx_size = (uint64_t)status->st_size;

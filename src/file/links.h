@@ -1,0 +1,30 @@
+/* links.h - files that have several names, by the one under which they were copied. */
+#ifndef FILE_LINKS_H
+#define FILE_LINKS_H
+
+#include <stdbool.h>
+
+struct statx;
+struct linked;
+
+enum { LINKS_ROOM = 256 };
+
+/* Zeroed before its first use. */
+struct links {
+    struct linked *table[LINKS_ROOM];
+};
+
+/* Whether both are of the same file. */
+bool links_are_one(const struct statx *one, const struct statx *other);
+
+/* The path under which the file was remembered; NULL: it was not. */
+const char *links_find(const struct links *links, const struct statx *status);
+
+/* Takes: path: copied.
+ * Gives: 0; -ENOMEM. */
+int links_remember(struct links *links, const struct statx *status, const char *path);
+
+/* All are forgotten. */
+void links_done(struct links *links);
+
+#endif
