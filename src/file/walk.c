@@ -1,13 +1,15 @@
 /* walk.c - a tree of files, walked depth first, one step at a time.
  *
- * A level stands for each directory that the walk is in, the deepest first. It has all names of its
- * directory from the time on when that was entered, so its descriptor is needed for what is done
- * with names alone, and may be closed: of more than open_max the shallowest are, and found again
- * through ".." of the one below, whose parent must be the same thing then.
+ * A level stands for each directory that the walk is in, the deepest first. It
+ * has all names of its directory from the time on when that was entered, so its
+ * descriptor is needed for what is done with names alone, and may be closed: of
+ * more than open_max the shallowest are, and found again through ".." of the
+ * one below, whose parent must be the same thing then.
  *
- * The caller's op is a timer that never comes, so it can be cancelled and have a deadline; the
- * steps have an op of their own. What must hold: `done` comes when both have ended, nothing is open
- * and the owner has been told nothing that he still holds. */
+ * The caller's op is a timer that never comes, so it can be cancelled and have
+ * a deadline; the steps have an op of their own. What must hold: `done` comes
+ * when both have ended, nothing is open and the owner has been told nothing
+ * that he still holds. */
 #include "base/check.h"
 #include "hark/close.h"
 #include "hark/file.h"
@@ -162,43 +164,20 @@ static int append(struct hark_walk_tree *tree, size_t length, const char *name, 
 
 /* --- telling --- */
 
-static void go_on(struct hark_walk_tree *tree);
-static void enter(struct hark_walk_tree *tree);
-
-static void follow(struct hark_walk_tree *tree, enum hark_walk_next next)
-{
-    tree->stopped |= next == HARK_WALK_STOP;
-    if (is_over(tree, 0))
-        return;
-    if (tree->entry.kind == HARK_WALK_DIRECTORY && !tree->entry.error && next == HARK_WALK_ON)
-        return enter(tree);
-    if (tree->entry.kind == HARK_WALK_LEFT)
-        drop_level(tree);
-    go_on(tree);
-}
+static void take_answer(struct hark_walk_tree *tree);
 
 static void another_turn(struct hark_op *op, int64_t result)
 {
     struct hark_walk_tree *tree = of_step(op);
     if (result < 0 && !tree->error)
         tree->error = (int)result;
-    follow(tree, tree->next);
+    take_answer(tree);
 }
 
 static void follow_later(struct hark_walk_tree *tree)
 {
     tree->tells = 0;
     hark_defer(tree->walk->loop, &tree->step, another_turn);
-}
-
-/* In another turn where this one has told much. */
-static void answer(struct hark_walk_tree *tree, enum hark_walk_next next)
-{
-    tree->waits = false;
-    tree->next = next;
-    if (++tree->tells < TELLS_MAX)
-        return follow(tree, next);
-    follow_later(tree);
 }
 
 void hark_walk_go_on(struct hark_walk *walk, enum hark_walk_next next)
@@ -213,8 +192,10 @@ void hark_walk_go_on(struct hark_walk *walk, enum hark_walk_next next)
     follow_later(tree); /* nothing is told inside of the owner's call */
 }
 
-/* The entry is filled in, but for its names. */
-static void tell(struct hark_walk_tree *tree, const struct level *directory, size_t name_at)
+/* The entry is filled in, but for its names. Gives: whether it is answered, and
+ * the walk goes on at once: not where the owner keeps it waiting, and in
+ * another turn where this one has told much. */
+static bool tell(struct hark_walk_tree *tree, const struct level *directory, size_t name_at)
 {
     tree->path[tree->path_length] = '\0';
     tree->entry.path = tree->path;
@@ -225,13 +206,18 @@ static void tell(struct hark_walk_tree *tree, const struct level *directory, siz
     enum hark_walk_next next = tree->told(tree->walk, &tree->entry);
     tree->telling = false;
     if (next == HARK_WALK_WAIT && !tree->answered)
-        return;
-    answer(tree, next == HARK_WALK_WAIT ? tree->next : next);
+        return false;
+    tree->waits = false;
+    tree->next = next == HARK_WALK_WAIT ? tree->next : next;
+    if (++tree->tells < TELLS_MAX)
+        return true;
+    follow_later(tree);
+    return false;
 }
 
 /* --- one entry --- */
 
-static void tell_found(struct hark_walk_tree *tree, unsigned type, int error)
+static bool tell_found(struct hark_walk_tree *tree, unsigned type, int error)
 {
     const struct level *in = tree->level;
     size_t name_at = in ? in->path_length + (in->path_length > 0) : 0;
@@ -242,13 +228,15 @@ static void tell_found(struct hark_walk_tree *tree, unsigned type, int error)
         .status = tree->options.mask && !error ? &tree->status : NULL,
         .error = error,
     };
-    tell(tree, in, name_at);
+    return tell(tree, in, name_at);
 }
 
 static bool has_vanished(int64_t result)
 {
     return result == -ENOENT || result == -ENOTDIR;
 }
+
+static void go_on(struct hark_walk_tree *tree);
 
 /* Of the top there is no walk without it. */
 static void got_status(struct hark_op *op, int64_t result)
@@ -259,7 +247,9 @@ static void got_status(struct hark_op *op, int64_t result)
         return;
     if (has_vanished(result))
         return go_on(tree);
-    tell_found(tree, result < 0 ? tree->entry.type : IFTODT(tree->status.stx_mode), (int)result);
+    if (tell_found(tree, result < 0 ? tree->entry.type : IFTODT(tree->status.stx_mode),
+                   (int)result))
+        take_answer(tree);
 }
 
 /* Fills in tree->path. */
@@ -273,28 +263,9 @@ static int take_name(struct hark_walk_tree *tree)
     return append(tree, level->path_length, name, &name_at);
 }
 
-static void leave(struct hark_walk_tree *tree);
-
-/* The next name, or what follows the last. */
-static void go_on(struct hark_walk_tree *tree)
-{
-    struct level *level = tree->level;
-    if (!level)
-        return tidy(tree);
-    if (level->at == level->count)
-        return leave(tree);
-    if (is_over(tree, take_name(tree)))
-        return;
-    if (!tree->options.mask && tree->entry.type != DT_UNKNOWN)
-        return tell_found(tree, tree->entry.type, 0);
-    const char *name = tree->path + level->path_length + (level->path_length > 0);
-    hark_statx(tree->walk->loop, &tree->step, level->fd, name, AT_SYMLINK_NOFOLLOW,
-               tree->options.mask | STATX_TYPE, &tree->status, got_status);
-}
-
 /* --- leaving a directory --- */
 
-static void tell_left(struct hark_walk_tree *tree)
+static bool tell_left(struct hark_walk_tree *tree)
 {
     struct level *level = tree->level;
     tree->entry = (struct hark_walk_entry){
@@ -305,17 +276,17 @@ static void tell_left(struct hark_walk_tree *tree)
         .error = level->error,
     };
     tree->path_length = level->path_length;
-    tell(tree, level->up, level->name_at);
+    return tell(tree, level->up, level->name_at);
 }
 
 static void left_closed(struct hark_op *op, int64_t result)
 {
     struct hark_walk_tree *tree = of_step(op);
-    if (!is_over(tree, result == -ECANCELED ? result : 0))
-        tell_left(tree);
+    if (!is_over(tree, result == -ECANCELED ? result : 0) && tell_left(tree))
+        take_answer(tree);
 }
 
-static void close_left(struct hark_walk_tree *tree)
+static bool close_left(struct hark_walk_tree *tree)
 {
     int fd = tree->level->fd;
     tree->level->fd = -1;
@@ -323,6 +294,7 @@ static void close_left(struct hark_walk_tree *tree)
         return tell_left(tree);
     tree->open_count--;
     hark_close(tree->walk->loop, &tree->step, fd, left_closed);
+    return false;
 }
 
 /* Whether it is the one that was closed. */
@@ -333,8 +305,8 @@ static void found_again(struct hark_op *op, int64_t result)
     bool is_same = tree->status.stx_ino == up->inode &&
                    tree->status.stx_dev_major == up->device_major &&
                    tree->status.stx_dev_minor == up->device_minor;
-    if (!is_over(tree, result < 0 ? result : is_same ? 0 : -ESTALE))
-        close_left(tree);
+    if (!is_over(tree, result < 0 ? result : is_same ? 0 : -ESTALE) && close_left(tree))
+        take_answer(tree);
 }
 
 static void opened_above(struct hark_op *op, int64_t result)
@@ -349,9 +321,9 @@ static void opened_above(struct hark_op *op, int64_t result)
                    &tree->status, found_again);
 }
 
-/* What it stands in is needed again. One that cannot be opened itself is entered from an open
- * one. */
-static void leave(struct hark_walk_tree *tree)
+/* What it stands in is needed again. One that cannot be opened itself is
+ * entered from an open one. */
+static bool leave(struct hark_walk_tree *tree)
 {
     const struct level *level = tree->level;
     if (!level->up || level->up->fd >= 0)
@@ -359,6 +331,7 @@ static void leave(struct hark_walk_tree *tree)
     check(level->fd >= 0);
     hark_openat(tree->walk->loop, &tree->step, level->fd, "..", O_RDONLY | O_DIRECTORY, 0,
                 opened_above);
+    return false;
 }
 
 /* --- entering a directory --- */
@@ -446,7 +419,8 @@ static void identified(struct hark_op *op, int64_t result)
     hark_close(tree->walk->loop, op, fd, room_made);
 }
 
-/* The shallowest that is open; not the one that is to be entered, nor what it stands in. */
+/* The shallowest that is open; not the one that is to be entered, nor what it
+ * stands in. */
 static void make_room(struct hark_walk_tree *tree)
 {
     struct level *shallowest = NULL;
@@ -458,13 +432,13 @@ static void make_room(struct hark_walk_tree *tree)
                &tree->status, identified);
 }
 
-/* The directory that was told of. */
-static void enter(struct hark_walk_tree *tree)
+/* The directory that was told of. Gives: whether the walk goes on at once. */
+static bool enter(struct hark_walk_tree *tree)
 {
     struct level *level = calloc(1, sizeof *level);
     if (!level) {
         (void)is_over(tree, -ENOMEM);
-        return;
+        return false;
     }
     level->up = tree->level;
     level->fd = -1;
@@ -475,11 +449,61 @@ static void enter(struct hark_walk_tree *tree)
     tree->level = level;
     if (level->depth >= tree->options.depth_max) {
         level->error = -ENAMETOOLONG;
-        go_on(tree);
-    } else if (tree->open_count >= tree->options.open_max)
+        return true;
+    }
+    if (tree->open_count >= tree->options.open_max)
         make_room(tree);
     else
         open_level(tree);
+    return false;
+}
+
+/* --- going on --- */
+
+/* The next name is told, or what follows the last. Gives: whether it is
+ * answered. */
+static bool tell_next(struct hark_walk_tree *tree)
+{
+    struct level *level = tree->level;
+    if (!level) {
+        tidy(tree);
+        return false;
+    }
+    if (level->at == level->count)
+        return leave(tree);
+    if (is_over(tree, take_name(tree)))
+        return false;
+    if (!tree->options.mask && tree->entry.type != DT_UNKNOWN)
+        return tell_found(tree, tree->entry.type, 0);
+    const char *name = tree->path + level->path_length + (level->path_length > 0);
+    hark_statx(tree->walk->loop, &tree->step, level->fd, name, AT_SYMLINK_NOFOLLOW,
+               tree->options.mask | STATX_TYPE, &tree->status, got_status);
+    return false;
+}
+
+/* What the owner wants to happen. Gives: whether the walk goes on at once. */
+static bool follow(struct hark_walk_tree *tree)
+{
+    tree->stopped |= tree->next == HARK_WALK_STOP;
+    if (is_over(tree, 0))
+        return false;
+    if (tree->entry.kind == HARK_WALK_DIRECTORY && !tree->entry.error && tree->next == HARK_WALK_ON)
+        return enter(tree);
+    if (tree->entry.kind == HARK_WALK_LEFT)
+        drop_level(tree);
+    return true;
+}
+
+static void go_on(struct hark_walk_tree *tree)
+{
+    while (tell_next(tree) && follow(tree))
+        ;
+}
+
+static void take_answer(struct hark_walk_tree *tree)
+{
+    if (follow(tree))
+        go_on(tree);
 }
 
 /* --- the start --- */
