@@ -14,14 +14,31 @@
 #define HARK_END
 #endif
 
+/* What C and C++ write otherwise, for code in headers. Private. */
+#ifdef __cplusplus
+#define HARK_CAST(type, value)    static_cast<type>(value)
+#define HARK_UNCONST(type, value) const_cast<type>(value)
+#define HARK_NULL                 nullptr
+#else
+#define HARK_CAST(type, value)    ((type)(value))
+#define HARK_UNCONST(type, value) ((type)(uintptr_t)(value))
+#define HARK_NULL                 NULL
+#endif
+
 #define HARK_API __attribute__((visibility("default")))
 
 #define HARK_VERSION "0.1.0"
 
 /* The struct of type `type` whose member `member` is at `pointer`: from an op back to the
  * caller's own struct that holds it. */
+#ifdef __cplusplus
+#define hark_container_of(pointer, type, member)                                                   \
+    static_cast<type *>(                                                                           \
+        static_cast<void *>(reinterpret_cast<char *>(pointer) - offsetof(type, member)))
+#else
 #define hark_container_of(pointer, type, member)                                                   \
     ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
+#endif
 
 HARK_BEGIN
 

@@ -13,7 +13,7 @@ HARK_BEGIN
  * Takes: the op of a hark_recv_each, inside its callback. */
 static inline void *hark_op_buffer(const struct hark_op *op)
 {
-    return op->with.io.buffer ? op->with.io.bytes : NULL;
+    return op->with.io.buffer ? op->with.io.bytes : HARK_NULL;
 }
 
 /* Whether the call brought the beginning of a datagram that was longer than the buffer; the rest is

@@ -207,7 +207,7 @@ HARK_API void hark_datagram_receive_stop(struct hark_datagram *datagram);
  * Gives: the message, whose bytes stay where they are. */
 static inline struct hark_packet *hark_datagram_keep(struct hark_datagram *datagram)
 {
-    return (struct hark_packet *)hark_buffer_keep(&datagram->receive);
+    return HARK_CAST(struct hark_packet *, hark_buffer_keep(&datagram->receive));
 }
 
 /* Queues a copy of a datagram, or of several. All or nothing; one of no bytes is a datagram. They

@@ -19,7 +19,7 @@ HARK_BEGIN
 
 /* As an offset: at the file's own position, which moves. Descriptors that cannot seek take it as
  * well; they pass over any other offset. */
-#define HARK_AT_POSITION ((int64_t)-1)
+#define HARK_AT_POSITION INT64_C(-1)
 
 /* Reads up to count bytes at an offset.
  * Gives: the bytes read; 0 the end of the file, or count is 0.

@@ -223,7 +223,7 @@ static inline bool hark_op_active(const struct hark_op *op)
  * Takes: an op that has been started. */
 static inline enum hark_op_code hark_op_kind(const struct hark_op *op)
 {
-    return (enum hark_op_code)op->code;
+    return HARK_CAST(enum hark_op_code, op->code);
 }
 
 /* The descriptor that it was started on; -1 if its kind has none. Also in its final call.

@@ -57,14 +57,15 @@ HARK_API void hark_recvmsg_each(struct hark_loop *loop, struct hark_op *op, int 
  * Gives: NULL in the final call. */
 static inline const struct hark_packet *hark_op_packet(const struct hark_op *op)
 {
-    return (const struct hark_packet *)hark_op_buffer(op);
+    return HARK_CAST(const struct hark_packet *, hark_op_buffer(op));
 }
 
 /* The bytes of the message, hark_packet_count of them. */
 static inline void *hark_packet_bytes(const struct hark_packet *message)
 {
-    return (char *)(uintptr_t)message + sizeof *message + HARK_PACKET_NAME_ROOM +
-           8 * (size_t)message->control_eighths;
+    return HARK_CAST(char *, HARK_CAST(void *, HARK_UNCONST(struct hark_packet *, message))) +
+           sizeof *message + HARK_PACKET_NAME_ROOM +
+           8 * HARK_CAST(size_t, message->control_eighths);
 }
 
 /* How many bytes of it are there: the result that it came with. */
@@ -83,7 +84,7 @@ static inline size_t hark_packet_length(const struct hark_packet *message)
 /* The flags of recvmsg(2): MSG_TRUNC it was cut, MSG_CTRUNC control data found no room. */
 static inline int hark_packet_flags(const struct hark_packet *message)
 {
-    return (int)message->flags;
+    return HARK_CAST(int, message->flags);
 }
 
 /* Who has sent it.
@@ -93,17 +94,21 @@ static inline const struct sockaddr *hark_packet_name(const struct hark_packet *
                                                       socklen_t *out_length)
 {
     *out_length = message->name_length;
-    return message->name_length ? (const struct sockaddr *)(const void *)(message + 1) : NULL;
+    return message->name_length
+               ? HARK_CAST(const struct sockaddr *, HARK_CAST(const void *, message + 1))
+               : HARK_NULL;
 }
 
 /* Makes the control data readable with CMSG_FIRSTHDR, CMSG_NXTHDR and CMSG_DATA (cmsg(3)).
  * Gives: *out_header, whose other members are empty. */
 static inline void hark_packet_control(const struct hark_packet *message, struct msghdr *out_header)
 {
-    char *control = (char *)(uintptr_t)message + sizeof *message + HARK_PACKET_NAME_ROOM;
+    char *control =
+        HARK_CAST(char *, HARK_CAST(void *, HARK_UNCONST(struct hark_packet *, message))) +
+        sizeof *message + HARK_PACKET_NAME_ROOM;
     struct msghdr header;
     memset(&header, 0, sizeof header);
-    header.msg_control = message->control_length ? control : NULL;
+    header.msg_control = message->control_length ? control : HARK_NULL;
     header.msg_controllen = message->control_length;
     *out_header = header;
 }

@@ -13,6 +13,7 @@
 #include "watch.h"
 
 #include <ares.h>
+#include <sys/time.h>
 
 HARK_BEGIN
 
@@ -35,10 +36,10 @@ struct hark_cares {
 static inline void hark_cares_look_at_time(struct hark_cares *adapter)
 {
     struct timeval room;
-    const struct timeval *wait = ares_timeout(adapter->channel, NULL, &room);
+    const struct timeval *wait = ares_timeout(adapter->channel, HARK_NULL, &room);
     if (wait)
-        hark_adapter_alarm_set_in(adapter->alarm,
-                                  (uint64_t)wait->tv_sec * 1000000 + (uint64_t)wait->tv_usec);
+        hark_adapter_alarm_set_in(adapter->alarm, HARK_CAST(uint64_t, wait->tv_sec) * 1000000 +
+                                                      HARK_CAST(uint64_t, wait->tv_usec));
     else
         hark_adapter_alarm_set(adapter->alarm, HARK_NEVER);
 }
@@ -46,7 +47,7 @@ static inline void hark_cares_look_at_time(struct hark_cares *adapter)
 /* Private. */
 static inline void hark_cares_rings(void *owner)
 {
-    struct hark_cares *adapter = (struct hark_cares *)owner;
+    struct hark_cares *adapter = HARK_CAST(struct hark_cares *, owner);
     ares_process_fd(adapter->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
     hark_cares_look_at_time(adapter);
 }
@@ -54,9 +55,9 @@ static inline void hark_cares_rings(void *owner)
 /* Private. An error is found by reading, and by writing. */
 static inline void hark_cares_ready(void *owner, int fd, uint32_t events)
 {
-    struct hark_cares *adapter = (struct hark_cares *)owner;
-    bool readable = (events & ~(uint32_t)HARK_POLL_WRITABLE) != 0;
-    bool writable = (events & ~(uint32_t)HARK_POLL_READABLE) != 0;
+    struct hark_cares *adapter = HARK_CAST(struct hark_cares *, owner);
+    bool readable = (events & ~HARK_CAST(uint32_t, HARK_POLL_WRITABLE)) != 0;
+    bool writable = (events & ~HARK_CAST(uint32_t, HARK_POLL_READABLE)) != 0;
     ares_process_fd(adapter->channel, readable ? fd : ARES_SOCKET_BAD,
                     writable ? fd : ARES_SOCKET_BAD);
     hark_cares_look_at_time(adapter);
@@ -65,15 +66,15 @@ static inline void hark_cares_ready(void *owner, int fd, uint32_t events)
 /* Private. */
 static inline void hark_cares_wants(void *owner, ares_socket_t fd, int readable, int writable)
 {
-    struct hark_cares *adapter = (struct hark_cares *)owner;
+    struct hark_cares *adapter = HARK_CAST(struct hark_cares *, owner);
     struct hark_cares_socket **link = &adapter->sockets;
-    uint32_t events = (readable ? (uint32_t)HARK_POLL_READABLE : 0u) |
-                      (writable ? (uint32_t)HARK_POLL_WRITABLE : 0u);
+    uint32_t events = (readable ? HARK_CAST(uint32_t, HARK_POLL_READABLE) : 0u) |
+                      (writable ? HARK_CAST(uint32_t, HARK_POLL_WRITABLE) : 0u);
     while (*link && (*link)->fd != fd)
         link = &(*link)->next;
     struct hark_cares_socket *socket = *link;
     if (!socket && events) {
-        socket = (struct hark_cares_socket *)calloc(1, sizeof(struct hark_cares_socket));
+        socket = HARK_CAST(struct hark_cares_socket *, calloc(1, sizeof(struct hark_cares_socket)));
         if (socket)
             socket->fd = fd;
         *link = socket;
@@ -95,7 +96,7 @@ static inline int hark_cares_open(struct hark_loop *loop, struct hark_cares *ada
                                   struct ares_options *options, int mask)
 {
     adapter->loop = loop;
-    adapter->sockets = NULL;
+    adapter->sockets = HARK_NULL;
     adapter->alarm = hark_adapter_alarm_open(loop, hark_cares_rings, adapter);
     if (!adapter->alarm)
         return ARES_ENOMEM;

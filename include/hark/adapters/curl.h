@@ -35,11 +35,11 @@ static inline void hark_curl_act(struct hark_curl *adapter, curl_socket_t fd, in
     adapter->closed = &closed;
     curl_multi_socket_action(adapter->multi, fd, events, &running);
     CURLMsg *message;
-    while (!closed && (message = curl_multi_info_read(adapter->multi, &left)) != 0)
+    while (!closed && (message = curl_multi_info_read(adapter->multi, &left)))
         if (message->msg == CURLMSG_DONE)
             adapter->ended(adapter, message->easy_handle, message->data.result);
     if (!closed)
-        adapter->closed = NULL;
+        adapter->closed = HARK_NULL;
 }
 
 /* Private. */
@@ -52,21 +52,21 @@ static inline void hark_curl_ready(void *owner, int fd, uint32_t events)
         what |= CURL_CSELECT_OUT;
     if (events & (HARK_POLL_ERROR | HARK_POLL_HANGUP))
         what |= CURL_CSELECT_ERR;
-    hark_curl_act((struct hark_curl *)owner, fd, what);
+    hark_curl_act(HARK_CAST(struct hark_curl *, owner), fd, what);
 }
 
 /* Private. */
 static inline void hark_curl_rings(void *owner)
 {
-    hark_curl_act((struct hark_curl *)owner, CURL_SOCKET_TIMEOUT, 0);
+    hark_curl_act(HARK_CAST(struct hark_curl *, owner), CURL_SOCKET_TIMEOUT, 0);
 }
 
 /* Private. Without memory the transfer ends with CURLE_ABORTED_BY_CALLBACK. */
 static inline int hark_curl_wants_socket(CURL *easy, curl_socket_t fd, int what, void *owner,
                                          void *assigned)
 {
-    struct hark_curl *adapter = (struct hark_curl *)owner;
-    struct hark_adapter_watch *watch = (struct hark_adapter_watch *)assigned;
+    struct hark_curl *adapter = HARK_CAST(struct hark_curl *, owner);
+    struct hark_adapter_watch *watch = HARK_CAST(struct hark_adapter_watch *, assigned);
     uint32_t events = 0;
     (void)easy;
     if (what == CURL_POLL_IN || what == CURL_POLL_INOUT)
@@ -81,12 +81,12 @@ static inline int hark_curl_wants_socket(CURL *easy, curl_socket_t fd, int what,
 /* Private. */
 static inline int hark_curl_wants_time(CURLM *multi, long milliseconds, void *owner)
 {
-    struct hark_curl *adapter = (struct hark_curl *)owner;
+    struct hark_curl *adapter = HARK_CAST(struct hark_curl *, owner);
     (void)multi;
     if (milliseconds < 0)
         hark_adapter_alarm_set(adapter->alarm, HARK_NEVER);
     else
-        hark_adapter_alarm_set_in(adapter->alarm, (uint64_t)milliseconds * 1000);
+        hark_adapter_alarm_set_in(adapter->alarm, HARK_CAST(uint64_t, milliseconds) * 1000);
     return 0;
 }
 
@@ -100,7 +100,7 @@ static inline int hark_curl_open(struct hark_loop *loop, struct hark_curl *adapt
 {
     adapter->loop = loop;
     adapter->ended = ended;
-    adapter->closed = NULL;
+    adapter->closed = HARK_NULL;
     adapter->multi = curl_multi_init();
     if (!adapter->multi)
         return -ENOMEM;

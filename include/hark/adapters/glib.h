@@ -38,26 +38,27 @@ static inline gboolean hark_glib_is_due(const struct hark_glib_source *own, gint
         *out_wait_ms = 0;
     else if (deadline_ns != HARK_NEVER) {
         uint64_t wait_ms = (deadline_ns - now_ns + 999999) / 1000000;
-        *out_wait_ms = wait_ms > G_MAXINT ? G_MAXINT : (gint)wait_ms;
+        *out_wait_ms = wait_ms > G_MAXINT ? G_MAXINT : HARK_CAST(gint, wait_ms);
     }
     return *out_wait_ms == 0;
 }
 
 static inline gboolean hark_glib_prepare(GSource *source, gint *out_wait_ms)
 {
-    return hark_glib_is_due((struct hark_glib_source *)(void *)source, out_wait_ms);
+    return hark_glib_is_due(HARK_CAST(struct hark_glib_source *, HARK_CAST(void *, source)),
+                            out_wait_ms);
 }
 
 static inline gboolean hark_glib_check(GSource *source)
 {
-    struct hark_glib_source *own = (struct hark_glib_source *)(void *)source;
+    struct hark_glib_source *own = HARK_CAST(struct hark_glib_source *, HARK_CAST(void *, source));
     gint wait_ms;
     return g_source_query_unix_fd(source, own->descriptor) != 0 || hark_glib_is_due(own, &wait_ms);
 }
 
 static inline gboolean hark_glib_dispatch(GSource *source, GSourceFunc unused, gpointer nothing)
 {
-    struct hark_glib_source *own = (struct hark_glib_source *)(void *)source;
+    struct hark_glib_source *own = HARK_CAST(struct hark_glib_source *, HARK_CAST(void *, source));
     (void)unused;
     (void)nothing;
     own->begun = TRUE;
@@ -76,12 +77,12 @@ static inline GSource *hark_glib_source_new(struct hark_loop *loop)
     static GSourceFuncs functions;
     int fd = hark_loop_descriptor(loop);
     if (fd < 0)
-        return NULL;
+        return HARK_NULL;
     functions.prepare = hark_glib_prepare;
     functions.check = hark_glib_check;
     functions.dispatch = hark_glib_dispatch;
     GSource *source = g_source_new(&functions, sizeof(struct hark_glib_source));
-    struct hark_glib_source *own = (struct hark_glib_source *)(void *)source;
+    struct hark_glib_source *own = HARK_CAST(struct hark_glib_source *, HARK_CAST(void *, source));
     own->loop = loop;
     own->descriptor = g_source_add_unix_fd(source, fd, G_IO_IN);
     own->begun = FALSE;

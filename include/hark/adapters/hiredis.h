@@ -28,7 +28,7 @@ struct hark_hiredis {
 /* Private, as all up to hark_hiredis_attach. */
 static inline void hark_hiredis_readable(void *owner, int fd, uint32_t events)
 {
-    struct hark_hiredis *adapter = (struct hark_hiredis *)owner;
+    struct hark_hiredis *adapter = HARK_CAST(struct hark_hiredis *, owner);
     (void)fd;
     (void)events;
     redisAsyncHandleRead(adapter->context);
@@ -36,7 +36,7 @@ static inline void hark_hiredis_readable(void *owner, int fd, uint32_t events)
 
 static inline void hark_hiredis_writable(void *owner, int fd, uint32_t events)
 {
-    struct hark_hiredis *adapter = (struct hark_hiredis *)owner;
+    struct hark_hiredis *adapter = HARK_CAST(struct hark_hiredis *, owner);
     (void)fd;
     (void)events;
     redisAsyncHandleWrite(adapter->context);
@@ -66,34 +66,34 @@ static inline void hark_hiredis_write(struct hark_hiredis *adapter, uint32_t eve
 
 static inline void hark_hiredis_add_read(void *adapter)
 {
-    hark_hiredis_read((struct hark_hiredis *)adapter, HARK_POLL_READABLE);
+    hark_hiredis_read(HARK_CAST(struct hark_hiredis *, adapter), HARK_POLL_READABLE);
 }
 
 static inline void hark_hiredis_del_read(void *adapter)
 {
-    hark_hiredis_read((struct hark_hiredis *)adapter, 0);
+    hark_hiredis_read(HARK_CAST(struct hark_hiredis *, adapter), 0);
 }
 
 static inline void hark_hiredis_add_write(void *adapter)
 {
-    hark_hiredis_write((struct hark_hiredis *)adapter, HARK_POLL_WRITABLE);
+    hark_hiredis_write(HARK_CAST(struct hark_hiredis *, adapter), HARK_POLL_WRITABLE);
 }
 
 static inline void hark_hiredis_del_write(void *adapter)
 {
-    hark_hiredis_write((struct hark_hiredis *)adapter, 0);
+    hark_hiredis_write(HARK_CAST(struct hark_hiredis *, adapter), 0);
 }
 
 static inline void hark_hiredis_schedule(void *owner, struct timeval wait)
 {
-    struct hark_hiredis *adapter = (struct hark_hiredis *)owner;
-    hark_adapter_alarm_set_in(adapter->alarm,
-                              (uint64_t)wait.tv_sec * 1000000 + (uint64_t)wait.tv_usec);
+    struct hark_hiredis *adapter = HARK_CAST(struct hark_hiredis *, owner);
+    hark_adapter_alarm_set_in(adapter->alarm, HARK_CAST(uint64_t, wait.tv_sec) * 1000000 +
+                                                  HARK_CAST(uint64_t, wait.tv_usec));
 }
 
 static inline void hark_hiredis_cleanup(void *owner)
 {
-    struct hark_hiredis *adapter = (struct hark_hiredis *)owner;
+    struct hark_hiredis *adapter = HARK_CAST(struct hark_hiredis *, owner);
     hark_hiredis_read(adapter, 0);
     hark_hiredis_write(adapter, 0);
     hark_adapter_alarm_close(adapter->alarm);
@@ -106,7 +106,8 @@ static inline void hark_hiredis_cleanup(void *owner)
  * Fails: -ENOMEM; the context is as it was. */
 static inline int hark_hiredis_attach(struct hark_loop *loop, redisAsyncContext *context)
 {
-    struct hark_hiredis *adapter = (struct hark_hiredis *)calloc(1, sizeof(struct hark_hiredis));
+    struct hark_hiredis *adapter =
+        HARK_CAST(struct hark_hiredis *, calloc(1, sizeof(struct hark_hiredis)));
     if (!adapter)
         return -ENOMEM;
     adapter->loop = loop;

@@ -43,7 +43,7 @@ static inline void hark_uv_run(struct hark_uv *adapter)
     int left = hark_run_ready(adapter->loop);
     if (left < 0) {
         adapter->error = left;
-        if (!uv_is_closing((uv_handle_t *)&adapter->prepare))
+        if (!uv_is_closing(HARK_CAST(uv_handle_t *, HARK_CAST(void *, &adapter->prepare))))
             hark_uv_stop(adapter);
     }
 }
@@ -52,7 +52,7 @@ static inline void hark_uv_readable(uv_poll_t *poll, int status, int events)
 {
     (void)status;
     (void)events;
-    hark_uv_run((struct hark_uv *)poll->data);
+    hark_uv_run(HARK_CAST(struct hark_uv *, poll->data));
 }
 
 /* The prepare handle, which comes next, does it. */
@@ -64,11 +64,11 @@ static inline void hark_uv_due(uv_timer_t *timer)
 /* Before each wait: what is due is done, and what is left says how long may be waited. */
 static inline void hark_uv_prepare(uv_prepare_t *prepare)
 {
-    struct hark_uv *adapter = (struct hark_uv *)prepare->data;
+    struct hark_uv *adapter = HARK_CAST(struct hark_uv *, prepare->data);
     uint64_t now_ns = hark_os_clock(adapter->loop);
     if (!adapter->begun || hark_loop_next_deadline(adapter->loop) <= now_ns)
         hark_uv_run(adapter);
-    if (adapter->error || uv_is_closing((uv_handle_t *)prepare))
+    if (adapter->error || uv_is_closing(HARK_CAST(uv_handle_t *, HARK_CAST(void *, prepare))))
         return;
     uint64_t deadline_ns = hark_loop_next_deadline(adapter->loop);
     uv_update_time(prepare->loop); /* timers are counted from it */
@@ -83,7 +83,7 @@ static inline void hark_uv_prepare(uv_prepare_t *prepare)
 
 static inline void hark_uv_handle_closed(uv_handle_t *handle)
 {
-    struct hark_uv *adapter = (struct hark_uv *)handle->data;
+    struct hark_uv *adapter = HARK_CAST(struct hark_uv *, handle->data);
     if (--adapter->open == 0 && adapter->closed)
         adapter->closed(adapter);
 }
@@ -91,9 +91,9 @@ static inline void hark_uv_handle_closed(uv_handle_t *handle)
 /* Lets uv_run return while nothing but the hark loop is there. */
 static inline void hark_uv_unref(struct hark_uv *adapter)
 {
-    uv_unref((uv_handle_t *)&adapter->prepare);
-    uv_unref((uv_handle_t *)&adapter->poll);
-    uv_unref((uv_handle_t *)&adapter->timer);
+    uv_unref(HARK_CAST(uv_handle_t *, HARK_CAST(void *, &adapter->prepare)));
+    uv_unref(HARK_CAST(uv_handle_t *, HARK_CAST(void *, &adapter->poll)));
+    uv_unref(HARK_CAST(uv_handle_t *, HARK_CAST(void *, &adapter->timer)));
 }
 
 /* Lets go of the loop.
@@ -101,9 +101,9 @@ static inline void hark_uv_unref(struct hark_uv *adapter)
 static inline void hark_uv_close(struct hark_uv *adapter, void (*closed)(struct hark_uv *adapter))
 {
     adapter->closed = closed;
-    uv_close((uv_handle_t *)&adapter->prepare, hark_uv_handle_closed);
-    uv_close((uv_handle_t *)&adapter->poll, hark_uv_handle_closed);
-    uv_close((uv_handle_t *)&adapter->timer, hark_uv_handle_closed);
+    uv_close(HARK_CAST(uv_handle_t *, HARK_CAST(void *, &adapter->prepare)), hark_uv_handle_closed);
+    uv_close(HARK_CAST(uv_handle_t *, HARK_CAST(void *, &adapter->poll)), hark_uv_handle_closed);
+    uv_close(HARK_CAST(uv_handle_t *, HARK_CAST(void *, &adapter->timer)), hark_uv_handle_closed);
 }
 
 /* Has a libuv loop run a hark loop.
@@ -121,7 +121,7 @@ static inline int hark_uv_start(struct hark_uv *adapter, uv_loop_t *outer, struc
     adapter->loop = loop;
     adapter->begun = false;
     adapter->error = 0;
-    adapter->closed = NULL;
+    adapter->closed = HARK_NULL;
     int error = uv_poll_init(outer, &adapter->poll, fd);
     if (error)
         return error;

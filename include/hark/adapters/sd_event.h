@@ -42,20 +42,20 @@ static inline int hark_sd_event_readable(sd_event_source *source, int fd, uint32
     (void)source;
     (void)fd;
     (void)events;
-    return hark_sd_event_run((struct hark_sd_event *)adapter);
+    return hark_sd_event_run(HARK_CAST(struct hark_sd_event *, adapter));
 }
 
 static inline int hark_sd_event_due(sd_event_source *source, uint64_t at_us, void *adapter)
 {
     (void)source;
     (void)at_us;
-    return hark_sd_event_run((struct hark_sd_event *)adapter);
+    return hark_sd_event_run(HARK_CAST(struct hark_sd_event *, adapter));
 }
 
 /* Before each wait. */
 static inline int hark_sd_event_prepare(sd_event_source *source, void *owner)
 {
-    struct hark_sd_event *adapter = (struct hark_sd_event *)owner;
+    struct hark_sd_event *adapter = HARK_CAST(struct hark_sd_event *, owner);
     uint64_t deadline_ns = adapter->begun ? hark_loop_next_deadline(adapter->loop) : 0;
     (void)source;
     if (deadline_ns == HARK_NEVER)
@@ -82,8 +82,8 @@ static inline int hark_sd_event_add(struct hark_sd_event *adapter, sd_event *eve
 {
     int fd = hark_loop_descriptor(loop);
     adapter->loop = loop;
-    adapter->descriptor = NULL;
-    adapter->time = NULL;
+    adapter->descriptor = HARK_NULL;
+    adapter->time = HARK_NULL;
     adapter->begun = false;
     if (fd < 0)
         return fd;

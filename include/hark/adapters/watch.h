@@ -36,7 +36,7 @@ static inline void hark_adapter_watch_done(struct hark_op *op, int64_t result)
         if (!hark_op_more(op))
             free(watch);
     } else if (result >= 0) {
-        watch->ready(watch->owner, watch->fd, (uint32_t)result);
+        watch->ready(watch->owner, watch->fd, HARK_CAST(uint32_t, result));
     } else if (result != -ECANCELED) {
         /* It cannot be waited for: the library's own call finds out why. */
         watch->ready(watch->owner, watch->fd, watch->events | HARK_POLL_ERROR);
@@ -46,7 +46,7 @@ static inline void hark_adapter_watch_done(struct hark_op *op, int64_t result)
 /* Private. */
 static inline void hark_adapter_watch_end(struct hark_loop *loop, struct hark_adapter_watch *watch)
 {
-    watch->ready = NULL;
+    watch->ready = HARK_NULL;
     if (hark_op_active(&watch->op)) {
         hark_cancel(&watch->op); /* with the last one the loop forgets the descriptor */
     } else {
@@ -72,11 +72,11 @@ static inline int hark_adapter_watch_set(struct hark_loop *loop, struct hark_ada
     }
     if (old)
         hark_adapter_watch_end(loop, old);
-    *watch = NULL;
+    *watch = HARK_NULL;
     if (!events)
         return 0;
     struct hark_adapter_watch *fresh =
-        (struct hark_adapter_watch *)calloc(1, sizeof(struct hark_adapter_watch));
+        HARK_CAST(struct hark_adapter_watch *, calloc(1, sizeof(struct hark_adapter_watch)));
     if (!fresh)
         return -ENOMEM;
     fresh->fd = fd;
@@ -115,9 +115,9 @@ static inline struct hark_adapter_alarm *hark_adapter_alarm_open(struct hark_loo
                                                                  void *owner)
 {
     struct hark_adapter_alarm *alarm =
-        (struct hark_adapter_alarm *)calloc(1, sizeof(struct hark_adapter_alarm));
+        HARK_CAST(struct hark_adapter_alarm *, calloc(1, sizeof(struct hark_adapter_alarm)));
     if (!alarm)
-        return NULL;
+        return HARK_NULL;
     alarm->rings = rings;
     alarm->owner = owner;
     hark_sleep_until(loop, &alarm->op, HARK_NEVER, hark_adapter_alarm_done);
@@ -142,7 +142,7 @@ static inline void hark_adapter_alarm_set_in(struct hark_adapter_alarm *alarm,
 /* It rings no more, and its memory frees itself. */
 static inline void hark_adapter_alarm_close(struct hark_adapter_alarm *alarm)
 {
-    alarm->rings = NULL;
+    alarm->rings = HARK_NULL;
     if (hark_op_active(&alarm->op))
         hark_cancel(&alarm->op);
     else
