@@ -150,6 +150,8 @@ hark::task<std::string> uses_a_file(hark_loop *loop, const char *path)
     hark::result replaced = co_await hark::replace_file(loop, path, "new"sv, 0600);
     assert_came(replaced, 0);
     hark::content fresh = co_await hark::read_file(loop, path, 100);
+    hark::result mode = co_await hark::fchmodat(loop, AT_FDCWD, path, 0400);
+    assert_came(mode, 0);
     co_return std::string(bytes, count.count()) + "," + std::string(all.text()) + "," +
         std::string(fresh.text());
 }
@@ -171,6 +173,9 @@ hark::task<int> asks_the_pool(hark_loop *loop)
     assert_came(here.error, 0);
     assert_came(nowhere.error, -EINVAL);
     assert_false(static_cast<bool>(nowhere));
+    hark::result asked = co_await hark::ask(
+        loop, [loop](hark_op &op, hark_done *done) { hark_sleep(loop, &op, 1, done); });
+    assert_came(asked, 0);
     hark::result next = co_await hark::defer(loop);
     assert_came(next, 0);
     hark::result seen = co_await hark::nop(loop);

@@ -78,6 +78,13 @@ request<Kind, Start> make_request(struct hark_loop *loop, Start start) noexcept
 
 } // namespace detail
 
+/* Any other start of an op as a request: start(op, done) is called with it.
+ * Takes: a start of an op that has one call. */
+template <class Start> auto ask(struct hark_loop *loop, Start start) noexcept
+{
+    return detail::make_request(loop, static_cast<Start &&>(start));
+}
+
 /* --- the loop, and time --- */
 
 inline auto nop(struct hark_loop *loop) noexcept
@@ -399,6 +406,88 @@ inline auto mkdirat(struct hark_loop *loop, int directory, const char *path, mod
 {
     return detail::make_request(loop, [=](struct hark_op &op, hark_done *done) {
         hark_mkdirat(loop, &op, directory, path, mode, done);
+    });
+}
+
+inline auto symlinkat(struct hark_loop *loop, const char *target, int directory,
+                      const char *path) noexcept
+{
+    return detail::make_request(loop, [=](struct hark_op &op, hark_done *done) {
+        hark_symlinkat(loop, &op, target, directory, path, done);
+    });
+}
+
+inline auto readlinkat(struct hark_loop *loop, int directory, const char *path,
+                       buffer text) noexcept
+{
+    return detail::make_request(loop, [=](struct hark_op &op, hark_done *done) {
+        hark_readlinkat(loop, &op, directory, path, static_cast<char *>(text.data()), text.size(),
+                        done);
+    });
+}
+
+inline auto linkat(struct hark_loop *loop, int from_directory, const char *from, int to_directory,
+                   const char *to, int flags = 0) noexcept
+{
+    return detail::make_request(loop, [=](struct hark_op &op, hark_done *done) {
+        hark_linkat(loop, &op, from_directory, from, to_directory, to, flags, done);
+    });
+}
+
+inline auto fchmodat(struct hark_loop *loop, int directory, const char *path, mode_t mode,
+                     int flags = 0) noexcept
+{
+    return detail::make_request(loop, [=](struct hark_op &op, hark_done *done) {
+        hark_fchmodat(loop, &op, directory, path, mode, flags, done);
+    });
+}
+
+inline auto fchownat(struct hark_loop *loop, int directory, const char *path, uid_t owner,
+                     gid_t owners, int flags = 0) noexcept
+{
+    return detail::make_request(loop, [=](struct hark_op &op, hark_done *done) {
+        hark_fchownat(loop, &op, directory, path, owner, owners, flags, done);
+    });
+}
+
+inline auto utimensat(struct hark_loop *loop, int directory, const char *path,
+                      const struct timespec *times, int flags = 0) noexcept
+{
+    return detail::make_request(loop, [=](struct hark_op &op, hark_done *done) {
+        hark_utimensat(loop, &op, directory, path, times, flags, done);
+    });
+}
+
+inline auto setxattrat(struct hark_loop *loop, int directory, const char *path, const char *name,
+                       view value, int flags = 0) noexcept
+{
+    return detail::make_request(loop, [=](struct hark_op &op, hark_done *done) {
+        hark_setxattrat(loop, &op, directory, path, name, value.data(), value.size(), flags, done);
+    });
+}
+
+inline auto getxattrat(struct hark_loop *loop, int directory, const char *path, const char *name,
+                       buffer value, int flags = 0) noexcept
+{
+    return detail::make_request(loop, [=](struct hark_op &op, hark_done *done) {
+        hark_getxattrat(loop, &op, directory, path, name, value.data(), value.size(), flags, done);
+    });
+}
+
+inline auto listxattrat(struct hark_loop *loop, int directory, const char *path, buffer names,
+                        int flags = 0) noexcept
+{
+    return detail::make_request(loop, [=](struct hark_op &op, hark_done *done) {
+        hark_listxattrat(loop, &op, directory, path, static_cast<char *>(names.data()),
+                         names.size(), flags, done);
+    });
+}
+
+inline auto removexattrat(struct hark_loop *loop, int directory, const char *path, const char *name,
+                          int flags = 0) noexcept
+{
+    return detail::make_request(loop, [=](struct hark_op &op, hark_done *done) {
+        hark_removexattrat(loop, &op, directory, path, name, flags, done);
     });
 }
 

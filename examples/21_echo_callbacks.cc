@@ -1,11 +1,11 @@
-/* 20_echo_callbacks.cc - an echo server in C++17: events are member functions, objects own.
+/* 21_echo_callbacks.cc - an echo server in C++17: events are member functions, objects own.
  *
  * Shows: a class derived from hark::listener and one from hark::stream, whose events are functions
  * of theirs by those names; hark::make, whose owner lets go of a session that then lives until it
  * has closed; back-pressure by `drained`; an op with a lambda for the signal that ends it all. What
  * was made first ends last: the loop, which waits for whatever is still closing.
  *
- * Try:   ./20_echo_callbacks 7000 &          then, in other terminals:
+ * Try:   ./21_echo_callbacks 7000 &          then, in other terminals:
  *        nc 127.0.0.1 7000
  *        head -c 100000000 /dev/zero | nc -N 127.0.0.1 7000 | wc -c
  */
@@ -55,7 +55,7 @@ struct server : hark::listener<server> {
 
 int fail(const char *what, hark::result why)
 {
-    std::fprintf(stderr, "20_echo_callbacks: %s: %s\n", what, why.text());
+    std::fprintf(stderr, "21_echo_callbacks: %s: %s\n", what, why.text());
     return 1;
 }
 

@@ -1,11 +1,11 @@
-/* 21_echo_coroutines.cc - an echo server in C++20: each session is a coroutine.
+/* 22_echo_coroutines.cc - an echo server in C++20: each session is a coroutine.
  *
  * Shows: co_await for requests, with deadlines; hark::tasks, the sessions that run beside each
  * other; and an orderly end: the signal cancels the coroutine that accepts, which cancels its
  * sessions, waits for them, and closes. The bytes of a session stand in its frame. Nothing is
  * allocated but a frame for each session.
  *
- * Try:   ./21_echo_coroutines 7000 &          then, in other terminals:
+ * Try:   ./22_echo_coroutines 7000 &          then, in other terminals:
  *        nc 127.0.0.1 7000
  *        head -c 100000000 /dev/zero | nc -N 127.0.0.1 7000 | wc -c
  */
@@ -65,7 +65,7 @@ hark::task<> serve_until_signal(hark_loop *loop, int listening)
 
 int fail(const char *what, hark::result why)
 {
-    std::fprintf(stderr, "21_echo_coroutines: %s: %s\n", what, why.text());
+    std::fprintf(stderr, "22_echo_coroutines: %s: %s\n", what, why.text());
     return 1;
 }
 
