@@ -4,20 +4,19 @@
 
 #include "hark/base.h"
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { LINES = 2048, LINE_BYTES = 64 };
+enum { PLACES = 8192 };
 
-static char lines[LINES][LINE_BYTES];
+static char lines[PLACES][RECORD_LINE_BYTES]; /* a table by their hashes; empty: no line */
 static size_t line_count;
-static atomic_flag busy = ATOMIC_FLAG_INIT;
+static atomic_flag busy = ATOMIC_FLAG_INIT, locked = ATOMIC_FLAG_INIT;
 
 static const char *file_of_calls(void)
 {
@@ -32,81 +31,57 @@ bool record_is_on(void)
     return atomic_load(&state) == 2;
 }
 
-static bool is_known(const char *line)
+/* Where the line stands, or may stand. */
+static char *place_of(const char *line)
 {
-    for (size_t i = 0; i < line_count; i++)
-        if (strcmp(lines[i], line) == 0)
-            return true;
-    return false;
+    uint32_t hash = 2166136261u;
+    for (const char *at = line; *at; at++)
+        hash = (hash ^ (unsigned char)*at) * 16777619u;
+    while (lines[hash % PLACES][0] && strcmp(lines[hash % PLACES], line) != 0)
+        hash++;
+    return lines[hash % PLACES];
 }
 
 static void add(const char *line)
 {
-    if (line_count == LINES || is_known(line))
+    char *place = place_of(line);
+    if (place[0] || line_count == PLACES / 2)
         return;
-    memcpy(lines[line_count++], line, LINE_BYTES);
+    memcpy(place, line, RECORD_LINE_BYTES);
+    line_count++;
     long fd = syscall(SYS_openat, AT_FDCWD, file_of_calls(),
                       O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
     (void)syscall(SYS_write, fd, line, strlen(line));
     (void)syscall(SYS_close, fd);
 }
 
-void record_call(const char *call, const char *kind, int64_t result)
+void record_line(const char *format, ...)
 {
-    char line[LINE_BYTES] = {0};
-    const char *outcome = result < 0 ? hark_error_name(result) : result == 0 ? "0" : "some";
-    snprintf(line, sizeof line, "%s %s %s\n", call, kind, outcome);
+    char line[RECORD_LINE_BYTES] = {0};
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line - 1, format, arguments);
+    va_end(arguments);
+    strcat(line, "\n");
     if (atomic_flag_test_and_set(&busy))
         return;
     add(line);
     atomic_flag_clear(&busy);
 }
 
-/* --- kinds --- */
-
-static const char *kind_of_socket(int fd)
+void record_call(const char *call, const char *kind, int64_t result)
 {
-    int family = 0, type = 0;
-    socklen_t length = sizeof family;
-    (void)syscall(SYS_getsockopt, fd, SOL_SOCKET, SO_DOMAIN, &family, &length);
-    (void)syscall(SYS_getsockopt, fd, SOL_SOCKET, SO_TYPE, &type, &length);
-    if (family == AF_UNIX)
-        return "unix";
-    return type == SOCK_STREAM ? "tcp" : "udp";
+    const char *outcome = result < 0 ? hark_error_name(result) : result == 0 ? "0" : "some";
+    record_line("%s %s %s", call, kind, outcome);
 }
 
-static const char *kind_of_file(int fd)
+void record_lock(void)
 {
-    static const char *const kinds[] = {"epoll", "eventfd", "inotify", "io_uring"};
-    static const char *const texts[] = {"eventpoll", "eventfd", "inotify", "io_uring"};
-    char path[32], text[64] = "";
-    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    (void)syscall(SYS_readlinkat, AT_FDCWD, path, text, sizeof text - 1);
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-        if (strstr(text, texts[i]))
-            return kinds[i];
-    return text[0] == '/' ? "file" : "other";
+    while (atomic_flag_test_and_set(&locked))
+        (void)syscall(SYS_sched_yield);
 }
 
-const char *record_kind(int fd)
+void record_unlock(void)
 {
-    struct stat status;
-    if (fd < 0)
-        return "-";
-    if (syscall(SYS_fstat, fd, &status) < 0)
-        return "none";
-    switch (status.st_mode & S_IFMT) {
-    case S_IFREG: /* in newer kernels what has no inode of its own, too */
-        return kind_of_file(fd);
-    case S_IFDIR:
-        return "directory";
-    case S_IFIFO:
-        return "pipe";
-    case S_IFCHR:
-        return "other";
-    case S_IFSOCK:
-        return kind_of_socket(fd);
-    default:
-        return kind_of_file(fd);
-    }
+    atomic_flag_clear(&locked);
 }

@@ -20,6 +20,8 @@ enum {
     WORKER_LEAST_NS = 2000,
     WORKER_MOST_NS = 5000000,
     NO_WORKER_PER_MILLION = 500, /* no thread could be made for it: it ends as if cancelled */
+    GIVEN_UP_PER_MILLION = 5000, /* it was polled for too often, and a worker does it, which waits
+                                    for nothing where the descriptor is not to */
 };
 
 bool uring_io_has(int version, unsigned opcode)
@@ -156,7 +158,10 @@ static void try_read_or_write(struct request *request)
             request, disk_delay(request->file, bytes_asked(&request->sqe), writes(&request->sqe)));
     }
     int64_t result = read_or_write(request);
-    if (result == -EAGAIN && !(request->file->flags & O_NONBLOCK))
+    /* With O_NONBLOCK as well: io_file_get_flags in io_uring/io_uring.c. */
+    bool gives_up = result == -EAGAIN && request->file->flags & O_NONBLOCK &&
+                    luck_fails(HARK_SIM_FAULT_RING, GIVEN_UP_PER_MILLION);
+    if (result == -EAGAIN && !gives_up)
         return request_poll(request, writes(&request->sqe) ? POLLOUT : POLLIN);
     request_complete(request, result, 0);
 }
