@@ -357,6 +357,8 @@ static void prepare(int (*pairs)[2], int *listener, int *connecting, int *high, 
     close(harness_file("gone", "gone", 4));
     rmdir(harness_path("made"));
     unlink(harness_path("new"));
+    unlink(harness_path("link"));
+    unlink(harness_path("linked"));
     harness_fill(scenario.out, BYTES, 1);
     *fd = keep(harness_file("file", scenario.out, BYTES));
     *directory = keep(open(harness_directory(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
