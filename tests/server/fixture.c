@@ -96,6 +96,18 @@ void server_stop(struct server *server)
     assert_int_equal(server_end(server, SIGTERM), 0);
 }
 
+uint64_t server_resident(const struct server *server)
+{
+    char path[64];
+    unsigned long pages = 0;
+    snprintf(path, sizeof path, "/proc/%d/statm", (int)server->pid);
+    FILE *file = fopen(path, "re");
+    assert_non_null(file);
+    assert_int_equal(fscanf(file, "%*u %lu", &pages), 1);
+    fclose(file);
+    return pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
 const char *server_said(const struct server *server)
 {
     static char text[4096];

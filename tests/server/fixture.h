@@ -68,6 +68,10 @@ int server_end(struct server *server, int number);
 /* Ends it in order: asserts that it does. */
 void server_stop(struct server *server);
 
+/* Its resident memory, in bytes. A sanitizer keeps freed memory for a while: then it says
+ * nothing. */
+uint64_t server_resident(const struct server *server);
+
 /* What it has said, in memory that the next call uses again. */
 const char *server_said(const struct server *server);
 void server_start(struct server *server);

@@ -1,6 +1,8 @@
 /* test_limits.c - what clients may take: memory for what is on its way in, and places. */
 #include "server/fixture.h"
 
+#include "harness/sanitizer.h"
+
 #include <dirent.h>
 
 enum { CLIENTS = 40, PART = 200 * 1024 };
@@ -154,6 +156,29 @@ SERVER_TEST(bodies_that_were_published_hold_nothing)
         client_post(&client, "s", large, LARGE);
     free(large);
     server_finish(&server, &client);
+}
+
+SERVER_TEST(clients_that_rest_hold_nothing_of_their_bodies)
+{
+    enum { RESTING = 400, BODY = 48 * 1024, LARGE = 1024 * 1024, POSTS = 16 };
+    struct server server;
+    struct client first, *clients = calloc(RESTING, sizeof *clients);
+    char *large = calloc(1, LARGE);
+    server_begin(&server, &first);
+    for (int i = 0; i < POSTS; i++) /* what is kept of events is kept */
+        client_post(&first, "s", large, LARGE);
+    uint64_t before = server_resident(&server);
+    for (int i = 0; i < RESTING; i++) {
+        client_open(&clients[i], server.http);
+        client_post(&clients[i], "s", large, BODY);
+    }
+    if (!SANITIZED)
+        assert_true(server_resident(&server) < before + (uint64_t)RESTING * BODY * 2 / 3);
+    for (int i = 0; i < RESTING; i++)
+        client_close(&clients[i]);
+    free(clients);
+    free(large);
+    server_finish(&server, &first);
 }
 
 /* What they send while it is stopped, the server finds before the log has written any of it:

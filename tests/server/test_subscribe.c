@@ -349,19 +349,6 @@ SERVER_TEST_TIMEOUT(thousand_subscribers_each_get_each_event_once_from_one_encod
     server_stop(&server);
 }
 
-/* The resident memory of a process, in bytes. */
-static uint64_t resident(pid_t pid)
-{
-    char path[64];
-    unsigned long pages = 0;
-    snprintf(path, sizeof path, "/proc/%d/statm", (int)pid);
-    FILE *file = fopen(path, "re");
-    assert_non_null(file);
-    assert_int_equal(fscanf(file, "%*u %lu", &pages), 1);
-    fclose(file);
-    return pages * (uint64_t)sysconf(_SC_PAGESIZE);
-}
-
 SERVER_TEST_TIMEOUT(subscriber_that_stops_costs_little_delays_nobody_and_misses_nothing, 120)
 {
     /* 40 MB, ten times what the ring holds. What the slow ones cost is looked at where no sanitizer
@@ -379,7 +366,7 @@ SERVER_TEST_TIMEOUT(subscriber_that_stops_costs_little_delays_nobody_and_misses_
     for (int i = 0; i < SLOW; i++)
         client_subscribe(&slow[i], server.http, "/streams/s", "");
     uint64_t last = client_follow(&quick, &server, "/streams/s", "");
-    uint64_t before = resident(server.pid);
+    uint64_t before = server_resident(&server);
     for (int i = 0; i < EVENTS; i++) {
         int digits = snprintf(event, 32, "%d ", i);
         memset(event + digits, 'x', EVENT_BYTES - (size_t)digits);
@@ -387,7 +374,7 @@ SERVER_TEST_TIMEOUT(subscriber_that_stops_costs_little_delays_nobody_and_misses_
         client_post(&client, "s", event, EVENT_BYTES);
         expect_event(&quick, &last, event);
     }
-    uint64_t grown = resident(server.pid) - before;
+    uint64_t grown = server_resident(&server) - before;
     /* The ring, a chunk for each slow one, the log's and the process's own; for each further thread
      * a ring, and what is on its way. */
     /* A sanitizer keeps freed memory for a while: what is resident says nothing then. */

@@ -107,6 +107,8 @@ static void program(struct side *side)
     int fd = open_file(side, O_RDWR | O_CREAT | O_TRUNC);
     size_t length = FILE_BYTES;
     side_say(side, "cut %lld", (long long)cut_to(side, fd, FILE_BYTES));
+    memset(bytes, (int)side_below(side, 256), FILE_BYTES);
+    side_say(side, "before %lld", (long long)write_at(side, fd, bytes, FILE_BYTES / 2, 0));
     unsigned char *one = mmap(NULL, MAP_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     unsigned char *other = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, PAGE);
     if (one == MAP_FAILED || other == MAP_FAILED) {
