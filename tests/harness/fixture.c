@@ -10,7 +10,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
+#include <fts.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -113,21 +113,20 @@ const char *harness_directory(void)
     return path;
 }
 
-static int remove_entry(const char *path, const struct stat *status, int kind, struct FTW *walk)
-{
-    (void)status;
-    (void)kind;
-    (void)walk;
-    remove(path);
-    return 0;
-}
-
+/* It may be deeper than a path is long: fts(3) goes down step by step. */
 void harness_directory_remove(pid_t pid)
 {
     char path[200];
     directory_name(path, sizeof path, pid);
-    if (!harness_in_world() && access(path, F_OK) == 0)
-        nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    if (harness_in_world() || access(path, F_OK) < 0)
+        return;
+    char *const tops[] = {path, NULL};
+    FTS *walk = fts_open(tops, FTS_PHYSICAL, NULL);
+    assert_non_null(walk);
+    for (FTSENT *entry; (entry = fts_read(walk));)
+        if (entry->fts_info != FTS_D)
+            remove(entry->fts_accpath);
+    fts_close(walk);
 }
 
 const char *harness_path(const char *name)

@@ -140,10 +140,14 @@ static const char *verdict(const struct run *run, pid_t pid)
 {
     static char text[400];
     int status = 0;
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+    siginfo_t end;
+    /* Its number stays its own until all that goes by it is done. */
+    while (waitid(P_PID, (id_t)pid, &end, WEXITED | WNOWAIT) < 0 && errno == EINTR)
         ;
     kill(-pid, SIGKILL);
     harness_directory_remove(pid);
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        ;
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
         return NULL;
     if (WIFEXITED(status) && WEXITSTATUS(status) == HARNESS_SKIPPED)
