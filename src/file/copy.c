@@ -1,9 +1,9 @@
 /* copy.c - a tree of files copied: a walk (walk.c) that waits at each entry until that is made.
  *
  * A directory is made when the walk comes to it, writable, and gets its mode and its times when it
- * is left, as what is made in it would change them. Owners come before modes, which they change,
- * and times come last. All but the top is named by its path below the copy's top directory, which
- * is open.
+ * is left, as what is made in it would change them. Owners come before attributes, of which they
+ * take capabilities away, and before modes, which they change, and times come last. All but the top
+ * is named by its path below the copy's top directory, which is open.
  *
  * The caller's op is a timer that never comes, so it can be cancelled and have a deadline; the
  * steps have an op of their own. What must hold: whatever comes of a step, the walk goes on, and
@@ -239,6 +239,24 @@ static void set_mode(struct hark_copy_state *state)
                   mode_set);
 }
 
+static void attributes_given(struct attributes *attributes, int error)
+{
+    struct hark_copy_state *state =
+        hark_container_of(attributes, struct hark_copy_state, attributes);
+    if (is_over(state, error))
+        return;
+    if (error)
+        fail(state, error);
+    set_mode(state);
+}
+
+/* They come behind the owner, which takes capabilities away. */
+static void give_attributes(struct hark_copy_state *state)
+{
+    attributes_give(loop_of(state), &state->attributes, state->entry->directory, state->entry->name,
+                    directory_of(state), path_of(state), AT_SYMLINK_NOFOLLOW, attributes_given);
+}
+
 static void set_owner(struct hark_copy_state *state);
 
 /* Whom one may not give it to, one may still give it to a group of one's own. */
@@ -254,7 +272,7 @@ static void owner_set(struct hark_op *op, int64_t result)
     }
     if (result < 0 && result != -EPERM)
         fail(state, result);
-    set_mode(state);
+    give_attributes(state);
 }
 
 static void set_owner(struct hark_copy_state *state)
@@ -264,22 +282,10 @@ static void set_owner(struct hark_copy_state *state)
                   state->status.stx_gid, AT_SYMLINK_NOFOLLOW, owner_set);
 }
 
-static void attributes_given(struct attributes *attributes, int error)
-{
-    struct hark_copy_state *state =
-        hark_container_of(attributes, struct hark_copy_state, attributes);
-    if (is_over(state, error))
-        return;
-    if (error)
-        fail(state, error);
-    state->group_alone = false;
-    set_owner(state);
-}
-
 static void take_facts(struct hark_copy_state *state)
 {
-    attributes_give(loop_of(state), &state->attributes, state->entry->directory, state->entry->name,
-                    directory_of(state), path_of(state), AT_SYMLINK_NOFOLLOW, attributes_given);
+    state->group_alone = false;
+    set_owner(state);
 }
 
 /* --- content --- */

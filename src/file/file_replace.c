@@ -165,25 +165,12 @@ static void mode_kept(struct hark_op *op, int64_t result)
         hark_fsync(replacing->loop, op, replacing->fd, synced);
 }
 
-/* It comes behind the owner, which takes bits of it away. */
-static void owner_kept(struct hark_op *op, int64_t result)
+static void keep_mode(struct hark_file_replace *replacing)
 {
-    struct hark_file_replace *replacing = of_step(op);
-    if (is_over(replacing, result))
-        return;
     if (!(replacing->keeps & HARK_FILE_KEEP_MODE))
-        return mode_kept(op, 0);
-    hark_fchmodat(replacing->loop, op, replacing->fd, "", replacing->kept->status.stx_mode & 07777,
-                  AT_EMPTY_PATH, mode_kept);
-}
-
-static void keep_owner(struct hark_file_replace *replacing)
-{
-    const struct statx *old = &replacing->kept->status;
-    if (!(replacing->keeps & HARK_FILE_KEEP_OWNER))
-        return owner_kept(&replacing->step, 0);
-    hark_fchownat(replacing->loop, &replacing->step, replacing->fd, "", old->stx_uid, old->stx_gid,
-                  AT_EMPTY_PATH, owner_kept);
+        return mode_kept(&replacing->step, 0);
+    hark_fchmodat(replacing->loop, &replacing->step, replacing->fd, "",
+                  replacing->kept->status.stx_mode & 07777, AT_EMPTY_PATH, mode_kept);
 }
 
 static void attributes_kept(struct attributes *attributes, int error)
@@ -191,7 +178,19 @@ static void attributes_kept(struct attributes *attributes, int error)
     struct hark_file_replace *replacing =
         hark_container_of(attributes, struct hark_file_kept, attributes)->replacing;
     if (!is_over(replacing, error))
-        keep_owner(replacing);
+        keep_mode(replacing);
+}
+
+/* Attributes and mode come behind the owner, which takes capabilities and bits of it away. */
+static void owner_kept(struct hark_op *op, int64_t result)
+{
+    struct hark_file_replace *replacing = of_step(op);
+    if (is_over(replacing, result))
+        return;
+    if (!(replacing->keeps & HARK_FILE_KEEP_ATTRIBUTES))
+        return keep_mode(replacing);
+    attributes_give(replacing->loop, &replacing->kept->attributes, replacing->directory,
+                    replacing->name, replacing->fd, "", AT_EMPTY_PATH, attributes_kept);
 }
 
 /* Where there is no old file, or no regular one, there is nothing to keep. */
@@ -203,10 +202,10 @@ static void old_known(struct hark_op *op, int64_t result)
         return mode_kept(op, 0);
     if (is_over(replacing, result))
         return;
-    if (!(replacing->keeps & HARK_FILE_KEEP_ATTRIBUTES))
-        return keep_owner(replacing);
-    attributes_give(replacing->loop, &kept->attributes, replacing->directory, replacing->name,
-                    replacing->fd, "", AT_EMPTY_PATH, attributes_kept);
+    if (!(replacing->keeps & HARK_FILE_KEEP_OWNER))
+        return owner_kept(op, 0);
+    hark_fchownat(replacing->loop, op, replacing->fd, "", kept->status.stx_uid,
+                  kept->status.stx_gid, AT_EMPTY_PATH, owner_kept);
 }
 
 static void keep(struct hark_file_replace *replacing)

@@ -206,6 +206,21 @@ BACKEND_TEST(a_file_or_a_link_is_copied_alone)
     assert_true(S_ISLNK(status.st_mode));
 }
 
+/* The kernel takes it from a file whose owner is changed, be it to the same. Only who may give it
+ * to files has something to copy. */
+BACKEND_TEST(a_copy_has_the_capabilities_of_the_file)
+{
+    static const unsigned char given[20] = {1, 0, 0, 2, 0, 4};
+    unsigned char copied[sizeof given] = {0};
+    close(harness_file("file", "abc", 3));
+    if (setxattr(harness_path("file"), "security.capability", given, sizeof given, 0) < 0)
+        harness_skip("this process gives no file capabilities");
+    assert_result(copy(loop, "file", "other"), 0);
+    ssize_t count = getxattr(harness_path("other"), "security.capability", copied, sizeof copied);
+    assert_int_equal(count, sizeof given);
+    assert_memory_equal(copied, given, sizeof given);
+}
+
 BACKEND_TEST(a_copy_into_the_tree_itself_leaves_itself_out)
 {
     struct stat status;

@@ -264,6 +264,20 @@ BACKEND_TEST(replace_keeps_what_it_is_told_to)
     }
 }
 
+/* They are an attribute that the kernel takes away when the owner is changed. */
+BACKEND_TEST(replace_keeps_capabilities_with_the_owner)
+{
+    static const unsigned char given[20] = {1, 0, 0, 2, 0, 4};
+    unsigned char kept[sizeof given] = {0};
+    close(harness_file("file", "old", 3));
+    if (setxattr(harness_path("file"), "security.capability", given, sizeof given, 0) < 0)
+        harness_skip("this process gives no file capabilities");
+    assert_result(replace_keeping(loop, HARK_FILE_KEEP_OWNER | HARK_FILE_KEEP_ATTRIBUTES), 0);
+    ssize_t count = getxattr(harness_path("file"), "security.capability", kept, sizeof kept);
+    assert_int_equal(count, sizeof given);
+    assert_memory_equal(kept, given, sizeof given);
+}
+
 BACKEND_TEST(replace_keeps_nothing_where_nothing_is_and_nothing_of_a_link)
 {
     struct stat status;
