@@ -76,7 +76,7 @@ static void give_next(struct attributes *attributes)
         return attributes->done(attributes, attributes->error);
     hark_getxattrat(attributes->loop, &attributes->op, attributes->from_directory, attributes->from,
                     name_of(attributes), attributes->value, sizeof attributes->value,
-                    AT_SYMLINK_NOFOLLOW, was_got);
+                    attributes->from_flags, was_got);
 }
 
 static void were_listed(struct hark_op *op, int64_t result)
@@ -91,18 +91,19 @@ static void were_listed(struct hark_op *op, int64_t result)
 }
 
 void attributes_give(struct hark_loop *loop, struct attributes *attributes, int from_directory,
-                     const char *from, int to_directory, const char *to, int to_flags,
-                     void (*done)(struct attributes *attributes, int error))
+                     const char *from, int from_flags, int to_directory, const char *to,
+                     int to_flags, void (*done)(struct attributes *attributes, int error))
 {
     attributes->loop = loop;
     attributes->done = done;
     attributes->from_directory = from_directory;
     attributes->from = from;
+    attributes->from_flags = from_flags;
     attributes->to_directory = to_directory;
     attributes->to = to;
     attributes->to_flags = to_flags;
     attributes->error = 0;
     attributes->at = attributes->filled = 0;
     hark_listxattrat(loop, &attributes->op, from_directory, from, attributes->names,
-                     sizeof attributes->names, AT_SYMLINK_NOFOLLOW, were_listed);
+                     sizeof attributes->names, from_flags, were_listed);
 }

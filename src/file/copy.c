@@ -3,7 +3,8 @@
  * A directory is made when the walk comes to it, writable, and gets its mode and its times when it
  * is left, as what is made in it would change them. Owners come before attributes, of which they
  * take capabilities away, and before modes, which they change, and times come last. All but the top
- * is named by its path below the copy's top directory, which is open.
+ * is named by its path below the copy's top directory, which is open. Content and facts of a file
+ * are of one file, whatever becomes of its name meanwhile: they are asked of the open descriptor.
  *
  * The caller's op is a timer that never comes, so it can be cancelled and have a deadline; the
  * steps have an op of their own. What must hold: whatever comes of a step, the walk goes on, and
@@ -35,11 +36,10 @@ struct hark_copy_state {
     int top; /* the copy's top directory; -1: there is none */
     struct statx top_status;
     const struct hark_walk_entry *entry; /* which the walk waits at */
-    struct statx status;                 /* its own, and of what is looked at besides */
-    struct statx other;
-    int from, made;         /* the file's descriptors; -1: they are not open */
-    uint64_t moved;         /* bytes of it */
-    size_t filled, written; /* of the block */
+    struct statx status;                 /* its own; of a file once it is open, of that */
+    int from, made;                      /* the file's descriptors; -1: they are not open */
+    uint64_t moved;                      /* bytes of it */
+    size_t filled, written;              /* of the block */
     struct timespec times[2];
     int error; /* the first that `failed` was told of */
     int fatal; /* why it must not go on */
@@ -149,10 +149,21 @@ static void next(struct hark_copy_state *state, enum hark_walk_next next)
 static void take_facts(struct hark_copy_state *state);
 static void close_files(struct hark_copy_state *state);
 
+static void leave(struct hark_copy_state *state);
+
 static void source_closed(struct hark_op *op, int64_t result)
 {
     (void)result; /* nothing was written to it */
-    close_files(of_step(op));
+    leave(of_step(op));
+}
+
+static void leave(struct hark_copy_state *state)
+{
+    int from = state->from;
+    state->from = -1;
+    if (from < 0)
+        return next(state, HARK_WALK_ON);
+    hark_close(loop_of(state), &state->step, from, source_closed);
 }
 
 static void made_closed(struct hark_op *op, int64_t result)
@@ -168,14 +179,12 @@ static void made_closed(struct hark_op *op, int64_t result)
 /* Then its facts follow; none of what is but a part. */
 static void close_files(struct hark_copy_state *state)
 {
-    int fd = state->made >= 0 ? state->made : state->from;
-    bool is_made = state->made >= 0;
-    if (fd >= 0) {
-        *(is_made ? &state->made : &state->from) = -1;
-        return hark_close(loop_of(state), &state->step, fd, is_made ? made_closed : source_closed);
-    }
+    int made = state->made;
+    state->made = -1;
+    if (made >= 0)
+        return hark_close(loop_of(state), &state->step, made, made_closed);
     if (state->fatal || state->broken)
-        return next(state, HARK_WALK_ON);
+        return leave(state);
     take_facts(state);
 }
 
@@ -206,7 +215,7 @@ static void times_set(struct hark_op *op, int64_t result)
     if (result < 0)
         fail(state, result);
     tell_progress(state);
-    next(state, HARK_WALK_ON);
+    leave(state);
 }
 
 static struct timespec time_of(struct statx_timestamp time)
@@ -253,8 +262,11 @@ static void attributes_given(struct attributes *attributes, int error)
 /* They come behind the owner, which takes capabilities away. */
 static void give_attributes(struct hark_copy_state *state)
 {
-    attributes_give(loop_of(state), &state->attributes, state->entry->directory, state->entry->name,
-                    directory_of(state), path_of(state), AT_SYMLINK_NOFOLLOW, attributes_given);
+    bool is_open = state->from >= 0;
+    attributes_give(
+        loop_of(state), &state->attributes, is_open ? state->from : state->entry->directory,
+        is_open ? "" : state->entry->name, is_open ? AT_EMPTY_PATH : AT_SYMLINK_NOFOLLOW,
+        directory_of(state), path_of(state), AT_SYMLINK_NOFOLLOW, attributes_given);
 }
 
 static void set_owner(struct hark_copy_state *state);
@@ -346,19 +358,6 @@ static void read_on(struct hark_copy_state *state)
               HARK_AT_POSITION, has_read);
 }
 
-/* A pipe may have taken the file's place: nobody knows when that would end. */
-static void looked_at(struct hark_op *op, int64_t result)
-{
-    struct hark_copy_state *state = of_step(op);
-    if (is_over(state, result))
-        return;
-    if (result == 0 && !S_ISREG(state->other.stx_mode))
-        result = -EOPNOTSUPP;
-    if (result < 0)
-        return fail_entry(state, result);
-    read_on(state);
-}
-
 /* Between some file systems the kernel copies nothing; and of files whose length nobody tells, as
  * in /proc, it says at once that they have ended. */
 static bool may_be_read(const struct hark_copy_state *state, int64_t result)
@@ -373,8 +372,7 @@ static void copied(struct hark_op *op, int64_t result)
     if (is_over(state, result))
         return;
     if (may_be_read(state, result))
-        return hark_statx(loop_of(state), op, state->from, "", AT_EMPTY_PATH, STATX_TYPE,
-                          &state->other, looked_at);
+        return read_on(state);
     if (result < 0)
         return fail_entry(state, result);
     if (result == 0)
@@ -405,6 +403,20 @@ static void file_made(struct hark_op *op, int64_t result)
     copy_on(state);
 }
 
+/* What the walk saw may have another name by now; and a pipe in its place would never end. */
+static void source_known(struct hark_op *op, int64_t result)
+{
+    struct hark_copy_state *state = of_step(op);
+    if (is_over(state, result))
+        return;
+    if (result == 0 && !S_ISREG(state->status.stx_mode))
+        result = -EOPNOTSUPP;
+    if (result < 0)
+        return fail_entry(state, result);
+    hark_openat(loop_of(state), op, directory_of(state), path_of(state),
+                O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600, file_made);
+}
+
 /* One that has vanished was not there. */
 static void source_opened(struct hark_op *op, int64_t result)
 {
@@ -417,8 +429,8 @@ static void source_opened(struct hark_op *op, int64_t result)
         return next(state, HARK_WALK_ON);
     if (result < 0)
         return fail_entry(state, result);
-    hark_openat(loop_of(state), op, directory_of(state), path_of(state),
-                O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600, file_made);
+    hark_statx(loop_of(state), op, state->from, "", AT_EMPTY_PATH, STATX_BASIC_STATS,
+               &state->status, source_known);
 }
 
 static void link_made(struct hark_op *op, int64_t result)

@@ -190,7 +190,8 @@ static void owner_kept(struct hark_op *op, int64_t result)
     if (!(replacing->keeps & HARK_FILE_KEEP_ATTRIBUTES))
         return keep_mode(replacing);
     attributes_give(replacing->loop, &replacing->kept->attributes, replacing->directory,
-                    replacing->name, replacing->fd, "", AT_EMPTY_PATH, attributes_kept);
+                    replacing->name, AT_SYMLINK_NOFOLLOW, replacing->fd, "", AT_EMPTY_PATH,
+                    attributes_kept);
 }
 
 /* Where there is no old file, or no regular one, there is nothing to keep. */
