@@ -193,9 +193,10 @@ static bool is_over(struct hark_copy_state *state, int64_t result)
 {
     if (result == -ECANCELED && !state->fatal)
         state->fatal = -ECANCELED;
-    if (state->fatal)
+    bool over = state->fatal != 0;
+    if (over) /* behind which it may be gone */
         close_files(state);
-    return state->fatal != 0;
+    return over;
 }
 
 static void fail_entry(struct hark_copy_state *state, int64_t error)

@@ -115,9 +115,10 @@ static bool is_over(struct hark_file_replace *replacing, int64_t result)
 {
     if (result < 0 && !replacing->error)
         replacing->error = (int)result;
-    if (replacing->error)
+    bool over = replacing->error != 0;
+    if (over) /* behind which it may be gone */
         tidy(replacing);
-    return replacing->error != 0;
+    return over;
 }
 
 /* --- the steps, the last first --- */

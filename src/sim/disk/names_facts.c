@@ -239,10 +239,10 @@ int names_remove_attribute(struct process *process, int directory, const char *p
         error = find_with_attributes(process, directory, path, flags, &inode);
     if (!error)
         error = look_at_kind(inode, name, -EPERM);
-    if (!error && !facts_find(inode, name))
-        error = -ENODATA;
     if (error)
         return error;
+    if (!facts_find(inode, name))
+        return -ENODATA;
     facts_change(inode);
     facts_remove(inode, name);
     changed(inode, IN_ATTRIB);
