@@ -33,9 +33,10 @@ static void done_with_one(struct attributes *attributes)
 /* Whether it was stopped: then nothing more is done. */
 static bool is_over(struct attributes *attributes, int64_t result)
 {
-    if (result == -ECANCELED)
+    bool over = result == -ECANCELED || attributes->cancelled;
+    if (over)
         attributes->done(attributes, -ECANCELED);
-    return result == -ECANCELED;
+    return over;
 }
 
 /* Some namespaces are not for everybody, nor for every file system. */
@@ -62,9 +63,9 @@ static void was_got(struct hark_op *op, int64_t result)
     if (is_over(attributes, result))
         return;
     if (result >= 0)
-        return hark_setxattrat(attributes->loop, op, attributes->to_directory, attributes->to,
+        return hark_setxattrat(attributes->loop, op, attributes->to.directory, attributes->to.path,
                                name_of(attributes), attributes->value, (size_t)result,
-                               attributes->to_flags, was_set);
+                               attributes->to.flags, was_set);
     if (result != -ENODATA && result != -ENOENT && !is_left_out(attributes, result))
         note(attributes, result);
     done_with_one(attributes);
@@ -74,9 +75,9 @@ static void give_next(struct attributes *attributes)
 {
     if (attributes->at >= attributes->filled)
         return attributes->done(attributes, attributes->error);
-    hark_getxattrat(attributes->loop, &attributes->op, attributes->from_directory, attributes->from,
-                    name_of(attributes), attributes->value, sizeof attributes->value,
-                    attributes->from_flags, was_got);
+    hark_getxattrat(attributes->loop, &attributes->op, attributes->from.directory,
+                    attributes->from.path, name_of(attributes), attributes->value,
+                    sizeof attributes->value, attributes->from.flags, was_got);
 }
 
 static void were_listed(struct hark_op *op, int64_t result)
@@ -90,20 +91,22 @@ static void were_listed(struct hark_op *op, int64_t result)
     give_next(attributes);
 }
 
-void attributes_give(struct hark_loop *loop, struct attributes *attributes, int from_directory,
-                     const char *from, int from_flags, int to_directory, const char *to,
-                     int to_flags, void (*done)(struct attributes *attributes, int error))
+void attributes_give(struct hark_loop *loop, struct attributes *attributes, struct file_place from,
+                     struct file_place to, void (*done)(struct attributes *attributes, int error))
 {
     attributes->loop = loop;
     attributes->done = done;
-    attributes->from_directory = from_directory;
     attributes->from = from;
-    attributes->from_flags = from_flags;
-    attributes->to_directory = to_directory;
     attributes->to = to;
-    attributes->to_flags = to_flags;
     attributes->error = 0;
+    attributes->cancelled = false;
     attributes->at = attributes->filled = 0;
-    hark_listxattrat(loop, &attributes->op, from_directory, from, attributes->names,
-                     sizeof attributes->names, from_flags, were_listed);
+    hark_listxattrat(loop, &attributes->op, from.directory, from.path, attributes->names,
+                     sizeof attributes->names, from.flags, were_listed);
+}
+
+void attributes_cancel(struct attributes *attributes)
+{
+    attributes->cancelled = true;
+    hark_cancel(&attributes->op);
 }

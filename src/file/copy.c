@@ -1,15 +1,14 @@
 /* copy.c - a tree of files copied: a walk (walk.c) that waits at each entry until that is made.
  *
  * A directory is made when the walk comes to it, writable, and gets its mode and its times when it
- * is left, as what is made in it would change them. Owners come before attributes, of which they
- * take capabilities away, and before modes, which they change, and times come last. All but the top
- * is named by its path below the copy's top directory, which is open. Content and facts of a file
- * are of one file, whatever becomes of its name meanwhile: they are asked of the open descriptor.
+ * is left, as what is made in it would change them. All but the top is named by its path below the
+ * copy's top directory, which is open. Content and facts of a file are of one file, whatever becomes
+ * of its name meanwhile: they are asked of the open descriptor.
  *
  * The caller's op is a timer that never comes, so it can be cancelled and have a deadline; the
  * steps have an op of their own. What must hold: whatever comes of a step, the walk goes on, and
  * `done` comes when it has ended and nothing is open. */
-#include "file/attributes.h"
+#include "file/facts.h"
 #include "file/links.h"
 #include "hark/close.h"
 #include "hark/file.h"
@@ -40,12 +39,11 @@ struct hark_copy_state {
     int from, made;                      /* the file's descriptors; -1: they are not open */
     uint64_t moved;                      /* bytes of it */
     size_t filled, written;              /* of the block */
-    struct timespec times[2];
-    int error; /* the first that `failed` was told of */
-    int fatal; /* why it must not go on */
-    bool broken, owned, group_alone, finished;
+    int error;                           /* the first that `failed` was told of */
+    int fatal;                           /* why it must not go on */
+    bool broken, finished;
     struct links links;
-    struct attributes attributes;
+    struct facts facts;
     char block[BLOCK_BYTES];
 };
 
@@ -103,7 +101,7 @@ static void ended(struct hark_op *op, int64_t result)
         state->fatal = (int)result;
     if (hark_op_active(&state->step) && hark_op_kind(&state->step) != HARK_OP_CLOSE)
         hark_cancel(&state->step);
-    hark_cancel(&state->attributes.op);
+    facts_cancel(&state->facts);
     hark_cancel(&copy->walk.op);
 }
 
@@ -206,99 +204,42 @@ static void fail_entry(struct hark_copy_state *state, int64_t error)
     close_files(state);
 }
 
-/* --- facts, the last first --- */
-
-static void times_set(struct hark_op *op, int64_t result)
+/* Whether the entry can go on: neither the copy is over, nor has the step failed. */
+static bool goes_on(struct hark_copy_state *state, int64_t result)
 {
-    struct hark_copy_state *state = of_step(op);
     if (is_over(state, result))
-        return;
+        return false;
     if (result < 0)
-        fail(state, result);
-    tell_progress(state);
-    leave(state);
+        fail_entry(state, result);
+    return result >= 0;
 }
 
-static struct timespec time_of(struct statx_timestamp time)
-{
-    return (struct timespec){.tv_sec = time.tv_sec, .tv_nsec = (long)time.tv_nsec};
-}
+/* --- facts --- */
 
-static void mode_set(struct hark_op *op, int64_t result)
+static void facts_given(struct facts *facts, int error)
 {
-    struct hark_copy_state *state = of_step(op);
-    if (is_over(state, result))
-        return;
-    if (result < 0)
-        fail(state, result);
-    state->times[0] = time_of(state->status.stx_atime);
-    state->times[1] = time_of(state->status.stx_mtime);
-    hark_utimensat(loop_of(state), op, directory_of(state), path_of(state), state->times,
-                   AT_SYMLINK_NOFOLLOW, times_set);
-}
-
-/* Who does not have its owner must not run as the one that it has. */
-static void set_mode(struct hark_copy_state *state)
-{
-    mode_t mode = state->status.stx_mode & 07777;
-    if (!state->owned)
-        mode &= ~(mode_t)(S_ISUID | S_ISGID);
-    if (S_ISLNK(state->status.stx_mode))
-        return mode_set(&state->step, 0);
-    hark_fchmodat(loop_of(state), &state->step, directory_of(state), path_of(state), mode, 0,
-                  mode_set);
-}
-
-static void attributes_given(struct attributes *attributes, int error)
-{
-    struct hark_copy_state *state =
-        hark_container_of(attributes, struct hark_copy_state, attributes);
+    struct hark_copy_state *state = hark_container_of(facts, struct hark_copy_state, facts);
     if (is_over(state, error))
         return;
     if (error)
         fail(state, error);
-    set_mode(state);
-}
-
-/* They come behind the owner, which takes capabilities away. */
-static void give_attributes(struct hark_copy_state *state)
-{
-    bool is_open = state->from >= 0;
-    attributes_give(
-        loop_of(state), &state->attributes, is_open ? state->from : state->entry->directory,
-        is_open ? "" : state->entry->name, is_open ? AT_EMPTY_PATH : AT_SYMLINK_NOFOLLOW,
-        directory_of(state), path_of(state), AT_SYMLINK_NOFOLLOW, attributes_given);
-}
-
-static void set_owner(struct hark_copy_state *state);
-
-/* Whom one may not give it to, one may still give it to a group of one's own. */
-static void owner_set(struct hark_op *op, int64_t result)
-{
-    struct hark_copy_state *state = of_step(op);
-    if (is_over(state, result))
-        return;
-    state->owned = result == 0 && !state->group_alone;
-    if (result == -EPERM && !state->group_alone) {
-        state->group_alone = true;
-        return set_owner(state);
-    }
-    if (result < 0 && result != -EPERM)
-        fail(state, result);
-    give_attributes(state);
-}
-
-static void set_owner(struct hark_copy_state *state)
-{
-    uid_t owner = state->group_alone ? (uid_t)-1 : state->status.stx_uid;
-    hark_fchownat(loop_of(state), &state->step, directory_of(state), path_of(state), owner,
-                  state->status.stx_gid, AT_SYMLINK_NOFOLLOW, owner_set);
+    tell_progress(state);
+    leave(state);
 }
 
 static void take_facts(struct hark_copy_state *state)
 {
-    state->group_alone = false;
-    set_owner(state);
+    struct facts *facts = &state->facts;
+    const struct hark_walk_entry *entry = state->entry;
+    facts->loop = loop_of(state);
+    facts->done = facts_given;
+    facts->from = state->from >= 0
+                      ? (struct file_place){state->from, "", AT_EMPTY_PATH}
+                      : (struct file_place){entry->directory, entry->name, AT_SYMLINK_NOFOLLOW};
+    facts->to = (struct file_place){directory_of(state), path_of(state), AT_SYMLINK_NOFOLLOW};
+    facts->status = &state->status;
+    facts->kinds = FACTS_OWNER | FACTS_ATTRIBUTES | FACTS_MODE | FACTS_TIMES | FACTS_AS_ALLOWED;
+    facts_give(facts);
 }
 
 /* --- content --- */
@@ -325,10 +266,8 @@ static void count_bytes(struct hark_copy_state *state, int64_t count)
 static void wrote(struct hark_op *op, int64_t result)
 {
     struct hark_copy_state *state = of_step(op);
-    if (is_over(state, result))
+    if (!goes_on(state, result == 0 ? -EIO : result))
         return;
-    if (result <= 0)
-        return fail_entry(state, result < 0 ? result : -EIO);
     state->written += (size_t)result;
     count_bytes(state, result);
     if (state->written < state->filled)
@@ -341,10 +280,8 @@ static void wrote(struct hark_op *op, int64_t result)
 static void has_read(struct hark_op *op, int64_t result)
 {
     struct hark_copy_state *state = of_step(op);
-    if (is_over(state, result))
+    if (!goes_on(state, result))
         return;
-    if (result < 0)
-        return fail_entry(state, result);
     if (result == 0)
         return content_done(state);
     state->filled = (size_t)result;
@@ -370,12 +307,10 @@ static bool may_be_read(const struct hark_copy_state *state, int64_t result)
 static void copied(struct hark_op *op, int64_t result)
 {
     struct hark_copy_state *state = of_step(op);
-    if (is_over(state, result))
-        return;
-    if (may_be_read(state, result))
+    if (!state->fatal && may_be_read(state, result))
         return read_on(state);
-    if (result < 0)
-        return fail_entry(state, result);
+    if (!goes_on(state, result))
+        return;
     if (result == 0)
         return content_done(state);
     count_bytes(state, result);
@@ -396,10 +331,8 @@ static void file_made(struct hark_op *op, int64_t result)
     struct hark_copy_state *state = of_step(op);
     if (result >= 0)
         state->made = (int)result;
-    if (is_over(state, result))
+    if (!goes_on(state, result))
         return;
-    if (result < 0)
-        return fail_entry(state, result);
     state->copy->entries++;
     copy_on(state);
 }
@@ -408,12 +341,9 @@ static void file_made(struct hark_op *op, int64_t result)
 static void source_known(struct hark_op *op, int64_t result)
 {
     struct hark_copy_state *state = of_step(op);
-    if (is_over(state, result))
+    bool is_other = result == 0 && !S_ISREG(state->status.stx_mode);
+    if (!goes_on(state, is_other ? -EOPNOTSUPP : result))
         return;
-    if (result == 0 && !S_ISREG(state->status.stx_mode))
-        result = -EOPNOTSUPP;
-    if (result < 0)
-        return fail_entry(state, result);
     hark_openat(loop_of(state), op, directory_of(state), path_of(state),
                 O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600, file_made);
 }
@@ -424,12 +354,10 @@ static void source_opened(struct hark_op *op, int64_t result)
     struct hark_copy_state *state = of_step(op);
     if (result >= 0)
         state->from = (int)result;
-    if (is_over(state, result))
-        return;
     if (result == -ENOENT)
         return next(state, HARK_WALK_ON);
-    if (result < 0)
-        return fail_entry(state, result);
+    if (!goes_on(state, result))
+        return;
     hark_statx(loop_of(state), op, state->from, "", AT_EMPTY_PATH, STATX_BASIC_STATS,
                &state->status, source_known);
 }
@@ -437,10 +365,8 @@ static void source_opened(struct hark_op *op, int64_t result)
 static void link_made(struct hark_op *op, int64_t result)
 {
     struct hark_copy_state *state = of_step(op);
-    if (is_over(state, result))
+    if (!goes_on(state, result))
         return;
-    if (result < 0)
-        return fail_entry(state, result);
     state->copy->entries++;
     content_done(state);
 }
@@ -448,12 +374,10 @@ static void link_made(struct hark_op *op, int64_t result)
 static void link_read(struct hark_op *op, int64_t result)
 {
     struct hark_copy_state *state = of_step(op);
-    if (is_over(state, result))
-        return;
     if (result == -ENOENT)
         return next(state, HARK_WALK_ON);
-    if (result < 0)
-        return fail_entry(state, result);
+    if (!goes_on(state, result))
+        return;
     state->block[result] = '\0';
     hark_symlinkat(loop_of(state), op, state->block, directory_of(state), path_of(state),
                    link_made);
@@ -473,12 +397,11 @@ static void make_alone(struct hark_copy_state *state)
 static void name_made(struct hark_op *op, int64_t result)
 {
     struct hark_copy_state *state = of_step(op);
-    if (is_over(state, result))
-        return;
-    if (result == -EMLINK || result == -EPERM || result == -EXDEV)
+    bool has_no_more = result == -EMLINK || result == -EPERM || result == -EXDEV;
+    if (has_no_more && !state->fatal)
         return make_alone(state);
-    if (result < 0)
-        return fail_entry(state, result);
+    if (!goes_on(state, result))
+        return;
     state->copy->entries++;
     tell_progress(state);
     next(state, HARK_WALK_ON);

@@ -5,7 +5,7 @@
  * what is open and removes the temporary before `done`. The caller's op is a timer that never
  * comes, so it can be cancelled and have a deadline; the steps have an op of their own, and those
  * of `tidy` are not stopped. */
-#include "file/attributes.h"
+#include "file/facts.h"
 #include "hark/close.h"
 #include "hark/file.h"
 #include "hark/files.h"
@@ -26,7 +26,7 @@ enum { TRIES_MAX = 100 };
 struct hark_file_kept {
     struct hark_file_replace *replacing;
     struct statx status;
-    struct attributes attributes;
+    struct facts facts;
 };
 
 static struct hark_file_replace *of_step(struct hark_op *op)
@@ -71,7 +71,7 @@ static void ended(struct hark_op *op, int64_t result)
     if (!is_tidying(&replacing->step))
         hark_cancel(&replacing->step);
     if (replacing->kept)
-        hark_cancel(&replacing->kept->attributes.op);
+        facts_cancel(&replacing->kept->facts);
 }
 
 static void tidy(struct hark_file_replace *replacing);
@@ -157,42 +157,26 @@ static void synced(struct hark_op *op, int64_t result)
         hark_close(replacing->loop, op, replacing->fd, written_and_closed);
 }
 
-/* --- what is kept, the last first --- */
+/* --- what is kept --- */
 
-static void mode_kept(struct hark_op *op, int64_t result)
+static void all_kept(struct hark_file_replace *replacing)
 {
-    struct hark_file_replace *replacing = of_step(op);
-    if (!is_over(replacing, result))
-        hark_fsync(replacing->loop, op, replacing->fd, synced);
+    hark_fsync(replacing->loop, &replacing->step, replacing->fd, synced);
 }
 
-static void keep_mode(struct hark_file_replace *replacing)
-{
-    if (!(replacing->keeps & HARK_FILE_KEEP_MODE))
-        return mode_kept(&replacing->step, 0);
-    hark_fchmodat(replacing->loop, &replacing->step, replacing->fd, "",
-                  replacing->kept->status.stx_mode & 07777, AT_EMPTY_PATH, mode_kept);
-}
-
-static void attributes_kept(struct attributes *attributes, int error)
+static void facts_kept(struct facts *facts, int error)
 {
     struct hark_file_replace *replacing =
-        hark_container_of(attributes, struct hark_file_kept, attributes)->replacing;
+        hark_container_of(facts, struct hark_file_kept, facts)->replacing;
     if (!is_over(replacing, error))
-        keep_mode(replacing);
+        all_kept(replacing);
 }
 
-/* Attributes and mode come behind the owner, which takes capabilities and bits of it away. */
-static void owner_kept(struct hark_op *op, int64_t result)
+static unsigned kinds_of(uint32_t keeps)
 {
-    struct hark_file_replace *replacing = of_step(op);
-    if (is_over(replacing, result))
-        return;
-    if (!(replacing->keeps & HARK_FILE_KEEP_ATTRIBUTES))
-        return keep_mode(replacing);
-    attributes_give(replacing->loop, &replacing->kept->attributes, replacing->directory,
-                    replacing->name, AT_SYMLINK_NOFOLLOW, replacing->fd, "", AT_EMPTY_PATH,
-                    attributes_kept);
+    return (keeps & HARK_FILE_KEEP_MODE ? FACTS_MODE : 0u) |
+           (keeps & HARK_FILE_KEEP_OWNER ? FACTS_OWNER : 0u) |
+           (keeps & HARK_FILE_KEEP_ATTRIBUTES ? FACTS_ATTRIBUTES : 0u);
 }
 
 /* Where there is no old file, or no regular one, there is nothing to keep. */
@@ -200,20 +184,25 @@ static void old_known(struct hark_op *op, int64_t result)
 {
     struct hark_file_replace *replacing = of_step(op);
     struct hark_file_kept *kept = replacing->kept;
-    if (result == -ENOENT || (result == 0 && !S_ISREG(kept->status.stx_mode)))
-        return mode_kept(op, 0);
-    if (is_over(replacing, result))
+    bool is_none = result == -ENOENT || (result == 0 && !S_ISREG(kept->status.stx_mode));
+    if (is_over(replacing, is_none ? 0 : result))
         return;
-    if (!(replacing->keeps & HARK_FILE_KEEP_OWNER))
-        return owner_kept(op, 0);
-    hark_fchownat(replacing->loop, op, replacing->fd, "", kept->status.stx_uid,
-                  kept->status.stx_gid, AT_EMPTY_PATH, owner_kept);
+    if (is_none)
+        return all_kept(replacing);
+    kept->facts.loop = replacing->loop;
+    kept->facts.done = facts_kept;
+    kept->facts.from =
+        (struct file_place){replacing->directory, replacing->name, AT_SYMLINK_NOFOLLOW};
+    kept->facts.to = (struct file_place){replacing->fd, "", AT_EMPTY_PATH};
+    kept->facts.status = &kept->status;
+    kept->facts.kinds = kinds_of(replacing->keeps);
+    facts_give(&kept->facts);
 }
 
 static void keep(struct hark_file_replace *replacing)
 {
     if (!replacing->keeps)
-        return mode_kept(&replacing->step, 0);
+        return all_kept(replacing);
     replacing->kept = calloc(1, sizeof *replacing->kept);
     if (!replacing->kept) {
         (void)is_over(replacing, -ENOMEM);

@@ -3,15 +3,15 @@
 #define FILE_LINKS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct statx;
 struct linked;
 
-enum { LINKS_ROOM = 256 };
-
 /* Zeroed before its first use. */
 struct links {
-    struct linked *table[LINKS_ROOM];
+    struct linked **table;
+    size_t count, room; /* room: a power of two, or 0 */
 };
 
 /* Whether both are of the same file. */

@@ -1,15 +1,13 @@
 /* walk.c - a tree of files, walked depth first, one step at a time.
  *
- * A level stands for each directory that the walk is in, the deepest first. It
- * has all names of its directory from the time on when that was entered, so its
- * descriptor is needed for what is done with names alone, and may be closed: of
- * more than open_max the shallowest are, and found again through ".." of the
- * one below, whose parent must be the same thing then.
+ * A level stands for each directory that the walk is in, the deepest first. It has all names of its
+ * directory from the time on when that was entered, so its descriptor is needed for what is done
+ * with names alone, and may be closed: of more than open_max the shallowest are, and found again
+ * through ".." of the one below, whose parent must be the same thing then.
  *
- * The caller's op is a timer that never comes, so it can be cancelled and have
- * a deadline; the steps have an op of their own. What must hold: `done` comes
- * when both have ended, nothing is open and the owner has been told nothing
- * that he still holds. */
+ * The caller's op is a timer that never comes, so it can be cancelled and have a deadline; the steps
+ * have an op of their own. What must hold: `done` comes when both have ended, nothing is open and
+ * the owner has been told nothing that he still holds. */
 #include "base/check.h"
 #include "hark/close.h"
 #include "hark/file.h"
@@ -192,9 +190,8 @@ void hark_walk_go_on(struct hark_walk *walk, enum hark_walk_next next)
     follow_later(tree); /* nothing is told inside of the owner's call */
 }
 
-/* The entry is filled in, but for its names. Gives: whether it is answered, and
- * the walk goes on at once: not where the owner keeps it waiting, and in
- * another turn where this one has told much. */
+/* The entry is filled in, but for its names. Gives: whether it is answered, and the walk goes on at
+ * once: not where the owner keeps it waiting, and in another turn where this one has told much. */
 static bool tell(struct hark_walk_tree *tree, const struct level *directory, size_t name_at)
 {
     tree->path[tree->path_length] = '\0';
@@ -321,8 +318,7 @@ static void opened_above(struct hark_op *op, int64_t result)
                    &tree->status, found_again);
 }
 
-/* What it stands in is needed again. One that cannot be opened itself is
- * entered from an open one. */
+/* What it stands in is needed again. One that cannot be opened itself is entered from an open one. */
 static bool leave(struct hark_walk_tree *tree)
 {
     const struct level *level = tree->level;
@@ -419,8 +415,7 @@ static void identified(struct hark_op *op, int64_t result)
     hark_close(tree->walk->loop, op, fd, room_made);
 }
 
-/* The shallowest that is open; not the one that is to be entered, nor what it
- * stands in. */
+/* The shallowest that is open; not the one that is to be entered, nor what it stands in. */
 static void make_room(struct hark_walk_tree *tree)
 {
     struct level *shallowest = NULL;
@@ -460,8 +455,7 @@ static bool enter(struct hark_walk_tree *tree)
 
 /* --- going on --- */
 
-/* The next name is told, or what follows the last. Gives: whether it is
- * answered. */
+/* The next name is told, or what follows the last. Gives: whether it is answered. */
 static bool tell_next(struct hark_walk_tree *tree)
 {
     struct level *level = tree->level;

@@ -154,10 +154,14 @@ BACKEND_TEST(attributes_of_what_is_not_there_give_enoent)
     struct place bad = {AT_FDCWD, (const char *)16, 0}, below = {directory, (const char *)16, 0};
     assert_result(set_at(loop, bad, "user.one", "1", 1, 0), -EFAULT);
     assert_result(get_at(loop, below, "user.one", value, sizeof value), -EFAULT);
-    struct place flagged = {directory, "file", AT_REMOVEDIR};
-    assert_result(get_at(loop, flagged, "user.one", value, sizeof value), -EINVAL);
-    assert_result(list_at(loop, flagged, value, sizeof value), -EINVAL);
-    assert_result(remove_at(loop, flagged, "user.one"), -EINVAL);
+    const struct place flagged[] = {{directory, "file", AT_REMOVEDIR},
+                                    {AT_FDCWD, harness_path("file"), AT_REMOVEDIR}};
+    for (size_t i = 0; i < sizeof flagged / sizeof *flagged; i++) {
+        assert_result(set_at(loop, flagged[i], "user.one", "1", 1, 0), -EINVAL);
+        assert_result(get_at(loop, flagged[i], "user.one", value, sizeof value), -EINVAL);
+        assert_result(list_at(loop, flagged[i], value, sizeof value), -EINVAL);
+        assert_result(remove_at(loop, flagged[i], "user.one"), -EINVAL);
+    }
     harness_close(loop, directory);
 }
 

@@ -2,6 +2,7 @@
  * copied, and what a copy that is stopped leaves. */
 #include "hark/tree.h"
 #include "harness/harness.h"
+#include "harness/world.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -250,6 +251,54 @@ BACKEND_TEST(a_file_of_proc_is_copied)
     assert_true(count > 0 && copying.copy.bytes == (uint64_t)count);
     close(from);
     close(to);
+}
+
+/* More than the copy has room for at first. */
+BACKEND_TEST(many_files_with_two_names_have_two_in_the_copy)
+{
+    enum { FILES = 150 };
+    char one[64], other[64];
+    assert_int_equal(mkdir(harness_path("top"), 0700), 0);
+    int top = open(harness_path("top"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    for (int i = 0; i < FILES; i++) {
+        snprintf(one, sizeof one, "top/one%d", i);
+        snprintf(other, sizeof other, "other%d", i);
+        put(one, (size_t)i);
+        assert_int_equal(linkat(top, one + strlen("top/"), top, other, 0), 0);
+    }
+    assert_result(copy(loop, "top", "copied"), 0);
+    int copied = open(harness_path("copied"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    for (int i = 0; i < FILES; i++) {
+        struct stat status, of_other;
+        snprintf(one, sizeof one, "one%d", i);
+        snprintf(other, sizeof other, "other%d", i);
+        assert_int_equal(fstatat(copied, one, &status, 0), 0);
+        assert_int_equal(fstatat(copied, other, &of_other, 0), 0);
+        assert_int_equal(status.st_nlink, 2);
+        assert_int_equal(status.st_ino, of_other.st_ino);
+        assert_int_equal(status.st_size, i);
+    }
+    close(top);
+    close(copied);
+}
+
+/* Whoever may not give files away gets a copy that is his, and does not run as another. */
+BACKEND_TEST(a_copy_that_may_not_have_its_owner_does_not_run_as_him)
+{
+    enum { NOBODY = 65534 };
+    struct stat status;
+    if (geteuid() != 0 || harness_in_world())
+        harness_skip("only root can give files away first");
+    assert_int_equal(chmod(harness_directory(), 0777), 0);
+    put("runs", 10);
+    assert_int_equal(chmod(harness_path("runs"), 06755), 0);
+    assert_int_equal(seteuid(NOBODY), 0); /* of all threads: setuid(2), of the C library */
+    int error = copy(loop, "runs", "copied");
+    assert_int_equal(seteuid(0), 0);
+    assert_result(error, 0);
+    assert_int_equal(stat(harness_path("copied"), &status), 0);
+    assert_int_equal(status.st_uid, NOBODY);
+    assert_int_equal(status.st_mode & 07777, 0755);
 }
 
 /* --- what cannot be --- */

@@ -58,7 +58,7 @@ static int64_t noted(const char *what, int fd, size_t wanted, int64_t result)
     return result;
 }
 
-static size_t bytes_of(const struct iovec *vector, size_t count)
+size_t moved_bytes(const struct iovec *vector, size_t count)
 {
     size_t bytes = 0;
     for (size_t i = 0; i < count; i++)
@@ -85,34 +85,34 @@ BEFORE(int64_t, read, (uint64_t * calls, int fd, void *bytes, size_t count),
 BEFORE(int64_t, write, (uint64_t * calls, int fd, const void *bytes, size_t count),
        (calls, fd, bytes, count), "out", count)
 BEFORE(int64_t, readv, (uint64_t * calls, int fd, const struct iovec *vector, int count),
-       (calls, fd, vector, count), "in", bytes_of(vector, (size_t)count))
+       (calls, fd, vector, count), "in", moved_bytes(vector, (size_t)count))
 BEFORE(int64_t, writev, (uint64_t * calls, int fd, const struct iovec *vector, int count),
-       (calls, fd, vector, count), "out", bytes_of(vector, (size_t)count))
+       (calls, fd, vector, count), "out", moved_bytes(vector, (size_t)count))
 BEFORE(int64_t, pread, (uint64_t * calls, int fd, void *bytes, size_t count, off64_t offset),
        (calls, fd, bytes, count, offset), "in", count)
 BEFORE(int64_t, pwrite, (uint64_t * calls, int fd, const void *bytes, size_t count, off64_t offset),
        (calls, fd, bytes, count, offset), "out", count)
 BEFORE(int64_t, preadv,
        (uint64_t * calls, int fd, const struct iovec *vector, int count, off64_t offset),
-       (calls, fd, vector, count, offset), "in", bytes_of(vector, (size_t)count))
+       (calls, fd, vector, count, offset), "in", moved_bytes(vector, (size_t)count))
 BEFORE(int64_t, pwritev,
        (uint64_t * calls, int fd, const struct iovec *vector, int count, off64_t offset),
-       (calls, fd, vector, count, offset), "out", bytes_of(vector, (size_t)count))
+       (calls, fd, vector, count, offset), "out", moved_bytes(vector, (size_t)count))
 BEFORE(int64_t, preadv2,
        (uint64_t * calls, int fd, const struct iovec *vector, int count, off64_t offset, int flags),
-       (calls, fd, vector, count, offset, flags), "in", bytes_of(vector, (size_t)count))
+       (calls, fd, vector, count, offset, flags), "in", moved_bytes(vector, (size_t)count))
 BEFORE(int64_t, pwritev2,
        (uint64_t * calls, int fd, const struct iovec *vector, int count, off64_t offset, int flags),
-       (calls, fd, vector, count, offset, flags), "out", bytes_of(vector, (size_t)count))
+       (calls, fd, vector, count, offset, flags), "out", moved_bytes(vector, (size_t)count))
 BEFORE(int64_t, recv, (uint64_t * calls, int fd, void *bytes, size_t count, int flags),
        (calls, fd, bytes, count, flags), looks_only(flags) ? "look" : "in", count)
 BEFORE(int64_t, send, (uint64_t * calls, int fd, const void *bytes, size_t count, int flags),
        (calls, fd, bytes, count, flags), "out", count)
 BEFORE(int64_t, recvmsg, (uint64_t * calls, int fd, struct msghdr *message, int flags),
        (calls, fd, message, flags), looks_only(flags) ? "look" : "in",
-       bytes_of(message->msg_iov, message->msg_iovlen))
+       moved_bytes(message->msg_iov, message->msg_iovlen))
 BEFORE(int64_t, sendmsg, (uint64_t * calls, int fd, const struct msghdr *message, int flags),
-       (calls, fd, message, flags), "out", bytes_of(message->msg_iov, message->msg_iovlen))
+       (calls, fd, message, flags), "out", moved_bytes(message->msg_iov, message->msg_iovlen))
 BEFORE(int, connect, (uint64_t * calls, int fd, const struct sockaddr *name, socklen_t length),
        (calls, fd, name, length), "connect", 0)
 BEFORE(int, accept4,

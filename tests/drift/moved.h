@@ -5,6 +5,10 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/uio.h>
+
+/* How many bytes a vector asks for. */
+size_t moved_bytes(const struct iovec *vector, size_t count);
 
 /* How a result is told: its error, "0", "all" of what was wanted, or "part".
  * Takes: wanted: 0: nobody knows. */

@@ -129,14 +129,6 @@ static const char *way_of(uint8_t opcode)
     }
 }
 
-static size_t vector_bytes(const struct iovec *vector, size_t count)
-{
-    size_t bytes = 0;
-    for (size_t i = 0; i < count; i++)
-        bytes += vector[i].iov_len;
-    return bytes;
-}
-
 /* 0: the kernel chooses the buffer, or it is no matter of bytes. */
 static size_t wanted_by(const struct io_uring_sqe *sqe)
 {
@@ -151,10 +143,10 @@ static size_t wanted_by(const struct io_uring_sqe *sqe)
         return sqe->len;
     case IORING_OP_READV:
     case IORING_OP_WRITEV:
-        return vector_bytes((const void *)(uintptr_t)sqe->addr, sqe->len);
+        return moved_bytes((const void *)(uintptr_t)sqe->addr, sqe->len);
     case IORING_OP_RECVMSG:
     case IORING_OP_SENDMSG:
-        return vector_bytes(message->msg_iov, message->msg_iovlen);
+        return moved_bytes(message->msg_iov, message->msg_iovlen);
     default:
         return 0;
     }
