@@ -2,8 +2,8 @@
  *
  * A directory is made when the walk comes to it, writable, and gets its mode and its times when it
  * is left, as what is made in it would change them. All but the top is named by its path below the
- * copy's top directory, which is open. Content and facts of a file are of one file, whatever becomes
- * of its name meanwhile: they are asked of the open descriptor.
+ * copy's top directory, which is open. Content and facts of a file are of one file, whatever
+ * becomes of its name meanwhile: they are asked of the open descriptor.
  *
  * The caller's op is a timer that never comes, so it can be cancelled and have a deadline; the
  * steps have an op of their own. What must hold: whatever comes of a step, the walk goes on, and

@@ -5,9 +5,9 @@
  * with names alone, and may be closed: of more than open_max the shallowest are, and found again
  * through ".." of the one below, whose parent must be the same thing then.
  *
- * The caller's op is a timer that never comes, so it can be cancelled and have a deadline; the steps
- * have an op of their own. What must hold: `done` comes when both have ended, nothing is open and
- * the owner has been told nothing that he still holds. */
+ * The caller's op is a timer that never comes, so it can be cancelled and have a deadline; the
+ * steps have an op of their own. What must hold: `done` comes when both have ended, nothing is open
+ * and the owner has been told nothing that he still holds. */
 #include "base/check.h"
 #include "hark/close.h"
 #include "hark/file.h"
@@ -318,7 +318,8 @@ static void opened_above(struct hark_op *op, int64_t result)
                    &tree->status, found_again);
 }
 
-/* What it stands in is needed again. One that cannot be opened itself is entered from an open one. */
+/* What it stands in is needed again. One that cannot be opened itself is entered from an open
+ * one. */
 static bool leave(struct hark_walk_tree *tree)
 {
     const struct level *level = tree->level;
