@@ -70,8 +70,8 @@ static void close_both(struct hark_loop *loop, const int ends[2])
 
 /* --- writing where nobody reads --- */
 
-/* A thread of the kernel moves a terminal's bytes on, which makes room once more: so it is waited
- * for a moment. */
+/* A thread of the kernel moves a terminal's bytes on, which makes room once more, at a time of its
+ * own: so a write that seems to wait is waited for a moment, and may end all the same. */
 static void write_until_it_waits(struct hark_loop *loop, struct harness_op *writing, int fd)
 {
     static char bytes[1500];
@@ -92,15 +92,18 @@ BACKEND_TEST(promise_09_write_that_nobody_reads_waits_and_the_loop_sleeps)
 {
     for (int kind = 0; kind < KINDS; kind++) {
         struct harness_op writing = {0};
-        struct harness_op timer = {0};
+        uint64_t turns;
         int ends[2];
         open_kind[kind](ends);
-        write_until_it_waits(loop, &writing, ends[1]);
-        uint64_t turns = hark_loop_metrics(loop)->turns;
-        hark_sleep(loop, &timer.op, 20000000, harness_done);
-        assert_result(harness_wait(loop, &timer), 0);
-        assert_true(hark_loop_metrics(loop)->turns - turns <= 12);
+        do {
+            struct harness_op timer = {0};
+            write_until_it_waits(loop, &writing, ends[1]);
+            turns = hark_loop_metrics(loop)->turns;
+            hark_sleep(loop, &timer.op, 20000000, harness_done);
+            assert_result(harness_wait(loop, &timer), 0);
+        } while (writing.ended && writing.result > 0);
         assert_false(writing.ended);
+        assert_true(hark_loop_metrics(loop)->turns - turns <= 12);
         hark_cancel(&writing.op);
         assert_result(harness_wait(loop, &writing), -ECANCELED);
         close_both(loop, ends);
@@ -113,9 +116,11 @@ BACKEND_TEST(promise_07_write_that_nobody_reads_keeps_its_deadline)
         struct harness_op writing = {0};
         int ends[2];
         open_kind[kind](ends);
-        write_until_it_waits(loop, &writing, ends[1]);
-        hark_op_deadline(&writing.op, hark_now(loop) + 1000000);
-        assert_result(harness_wait(loop, &writing), -ETIMEDOUT);
+        do {
+            write_until_it_waits(loop, &writing, ends[1]);
+            hark_op_deadline(&writing.op, hark_now(loop) + 1000000);
+        } while (harness_wait(loop, &writing) > 0);
+        assert_result(writing.result, -ETIMEDOUT);
         close_both(loop, ends);
     }
 }

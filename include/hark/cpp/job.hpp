@@ -82,6 +82,8 @@ template <class Value = void> class [[nodiscard]] job
     /* Lets go of it without cancelling it. */
     void detach() noexcept
     {
+        if (handle_ && handle_.promise().awaited)
+            detail::broken("a job was let go of while it is awaited");
         std::coroutine_handle<detail::promise<Value>> handle = std::exchange(handle_, nullptr);
         if (handle && handle.promise().running)
             handle.promise().let_go = true;
@@ -98,44 +100,58 @@ template <class Value = void> class [[nodiscard]] job
     }
 
     /* Waits for it, once. Cancelled, or past its deadline, the one that waits cancels the job, and
-     * waits for it still. */
+     * waits for it still. Meanwhile its handle may be moved, but neither end nor let go of it. */
     class awaiter : private detail::gate
     {
       public:
-        explicit awaiter(job &awaited) noexcept : job_(awaited)
+        explicit awaiter(std::coroutine_handle<detail::promise<Value>> handle) noexcept
+            : handle_(handle)
         {
+            if (!handle_)
+                detail::broken("a job was awaited that is empty: no memory, moved from, or let go");
         }
         bool await_ready() const noexcept
         {
-            return job_.done();
+            return !handle_.promise().running;
         }
         template <class Promise> void await_suspend(std::coroutine_handle<Promise> waiter) noexcept
         {
             detail::promise_base *outer = detail::promise_of(waiter);
-            detail::promise_base &own = job_.handle_.promise();
+            detail::promise_base &own = handle_.promise();
             if (own.awaited)
                 detail::broken("a job is awaited twice");
             own.awaited = this;
             cancel = [](detail::waiting *own_gate) noexcept {
-                static_cast<awaiter *>(own_gate)->job_.cancel();
+                detail::promise_base &awaited = static_cast<awaiter *>(own_gate)->handle_.promise();
+                if (awaited.running)
+                    awaited.own_line.cancel();
             };
             wait(own.own_line.loop, outer ? outer->line : nullptr,
                  outer ? outer->deadline_ns : HARK_NEVER, waiter);
             if (outer && outer->line && outer->line->cancelled)
-                job_.cancel();
+                own.own_line.cancel();
         }
         Value await_resume()
         {
-            return job_.get();
+            detail::promise<Value> &own = std::exchange(handle_, nullptr).promise();
+            own.awaited = nullptr;
+            return own.take();
+        }
+        awaiter(const awaiter &) = delete;
+        awaiter &operator=(const awaiter &) = delete;
+        ~awaiter()
+        {
+            if (handle_ && handle_.promise().awaited == this)
+                detail::broken("a coroutine was destroyed while it waited for others");
         }
 
       private:
-        job &job_;
+        std::coroutine_handle<detail::promise<Value>> handle_; /* NULL: it has gone on */
     };
 
-    awaiter operator co_await() noexcept
+    awaiter operator co_await() const noexcept
     {
-        return awaiter(*this);
+        return awaiter(handle_);
     }
 
   private:
@@ -144,7 +160,7 @@ template <class Value = void> class [[nodiscard]] job
 
     void end() noexcept
     {
-        if (!done() && handle_.promise().awaited)
+        if (handle_ && handle_.promise().awaited)
             detail::broken("the handle of a job was destroyed while the job is awaited");
         cancel();
         detach();
