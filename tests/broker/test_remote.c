@@ -160,8 +160,7 @@ static void publish_alone(struct source *source, size_t count, uint32_t *seed)
         assert_true(hark_run_ready(source->sides->loops[OWNER]) >= 0);
 }
 
-BACKEND_TEST_TIMEOUT(thread_that_lags_is_told_where_the_stream_stands_and_its_readers_read_the_disk,
-                     120)
+BACKEND_TEST(thread_that_lags_is_told_where_the_stream_stands_and_its_readers_read_the_disk)
 {
     enum { SUBSCRIBERS = 3, ROUNDS = 4 };
     static struct subscriber subscribers[SUBSCRIBERS];

@@ -152,8 +152,7 @@ static int64_t read_one(struct hark_op *op)
     return read(*(const int *)recorder->context, byte, 1);
 }
 
-BACKEND_TEST_WITH(cancel_all_leaves_the_close_of_a_file_that_waits_for_a_thread, 0,
-                  .workers_max = 1)
+BACKEND_TEST_WITH(cancel_all_leaves_the_close_of_a_file_that_waits_for_a_thread, .workers_max = 1)
 {
     int gate[2];
     struct harness_op working = {.context = gate};

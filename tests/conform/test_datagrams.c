@@ -136,7 +136,7 @@ BACKEND_TEST(promise_12_recv_each_goes_on_after_a_datagram_of_no_bytes_and_tells
     close_both(loop, ends);
 }
 
-BACKEND_TEST_WITH(recv_each_of_datagrams_that_starve_loses_none, 0, .buffer_count = 2)
+BACKEND_TEST_WITH(recv_each_of_datagrams_that_starve_loses_none, .buffer_count = 2)
 {
     enum { SOCKETS = 8 };
     int ends[SOCKETS][2];

@@ -476,7 +476,7 @@ BACKEND_TEST(detached_listener_accepts_on_another_loop)
     close(client);
 }
 
-BACKEND_TEST_WITH(detach_waits_for_what_the_disk_or_a_thread_is_doing, 0, .workers_max = 1)
+BACKEND_TEST_WITH(detach_waits_for_what_the_disk_or_a_thread_is_doing, .workers_max = 1)
 {
     enum { WRITES = 20 };
     static char block[65536];

@@ -120,7 +120,7 @@ static void start_spinner(struct hark_loop *loop, struct harness_op *op, enum sp
     }
 }
 
-BACKEND_TEST_WITH(promise_11_nothing_busy_starves_timers_or_sockets, 0, .turn_max = TURN_MAX)
+BACKEND_TEST_WITH(promise_11_nothing_busy_starves_timers_or_sockets, .turn_max = TURN_MAX)
 {
     for (enum spinner spinner = 0; spinner < SPINNERS; spinner++) {
         struct harness_op spin[3] = {0};
@@ -157,7 +157,7 @@ BACKEND_TEST_WITH(promise_11_nothing_busy_starves_timers_or_sockets, 0, .turn_ma
     }
 }
 
-BACKEND_TEST_WITH(promise_11_a_turn_handles_a_bounded_batch, 0, .turn_max = TURN_MAX)
+BACKEND_TEST_WITH(promise_11_a_turn_handles_a_bounded_batch, .turn_max = TURN_MAX)
 {
     static struct harness_op ops[1000];
     const struct hark_metrics *metrics = hark_loop_metrics(loop);
@@ -177,7 +177,7 @@ BACKEND_TEST_WITH(promise_11_a_turn_handles_a_bounded_batch, 0, .turn_max = TURN
     assert_int_equal(last, 1000);
 }
 
-BACKEND_TEST_WITH(promise_11_a_turn_accepts_a_bounded_number_of_connections, 0, .turn_max = 4)
+BACKEND_TEST_WITH(promise_11_a_turn_accepts_a_bounded_number_of_connections, .turn_max = 4)
 {
     enum { CLIENTS = 40 };
     struct hark_address address;
@@ -216,7 +216,7 @@ static void accept_and_call(struct harness_op *self, int64_t result)
     close(client);
 }
 
-BACKEND_TEST_WITH(promise_11_a_flooded_listener_does_not_keep_others_from_their_connections, 0,
+BACKEND_TEST_WITH(promise_11_a_flooded_listener_does_not_keep_others_from_their_connections,
                   .turn_max = 4)
 {
     enum { LISTENERS = 3, QUEUED = 16 };
@@ -248,7 +248,7 @@ BACKEND_TEST_WITH(promise_11_a_flooded_listener_does_not_keep_others_from_their_
     }
 }
 
-BACKEND_TEST_WITH(promise_11_one_descriptor_full_of_data_does_not_keep_the_others, 0,
+BACKEND_TEST_WITH(promise_11_one_descriptor_full_of_data_does_not_keep_the_others,
                   .turn_max = TURN_MAX, .buffer_bytes = 64, .buffer_count = 256)
 {
     enum { OTHERS = 20 };
@@ -323,14 +323,12 @@ static void share_buffers(struct hark_loop *loop, int receivers, int buffers)
     }
 }
 
-BACKEND_TEST_WITH(promise_11_receivers_share_a_single_buffer, 0, .buffer_count = 1,
-                  .buffer_bytes = 64)
+BACKEND_TEST_WITH(promise_11_receivers_share_a_single_buffer, .buffer_count = 1, .buffer_bytes = 64)
 {
     share_buffers(loop, 5, 1);
 }
 
-BACKEND_TEST_WITH(promise_11_receivers_share_a_few_buffers, 0, .buffer_count = 4,
-                  .buffer_bytes = 64)
+BACKEND_TEST_WITH(promise_11_receivers_share_a_few_buffers, .buffer_count = 4, .buffer_bytes = 64)
 {
     share_buffers(loop, 12, 4);
 }

@@ -320,7 +320,7 @@ static void ignore(struct hark_op *op, int64_t result)
 }
 
 /* From either end: one that is found to be over is not looked at again. */
-BACKEND_TEST_TIMEOUT(many_polls_on_one_descriptor_are_cancelled_in_linear_time, 60)
+BACKEND_TEST(many_polls_on_one_descriptor_are_cancelled_in_linear_time)
 {
     const size_t count = 250000;
     struct hark_op *polls = calloc(count, sizeof *polls);
@@ -342,7 +342,7 @@ BACKEND_TEST_TIMEOUT(many_polls_on_one_descriptor_are_cancelled_in_linear_time, 
 
 /* With the square of their number this takes longer than the test may. In the kernel of io_uring it
  * does: fewer there. */
-BACKEND_TEST_TIMEOUT(many_ops_on_one_descriptor_are_cancelled_in_linear_time, 60)
+BACKEND_TEST(many_ops_on_one_descriptor_are_cancelled_in_linear_time)
 {
     size_t count = harness_backend() == HARK_BACKEND_URING ? 10000 : 250000;
     struct hark_op *ops = calloc(count, sizeof *ops);

@@ -19,7 +19,7 @@ static int run_elsewhere(struct hark_loop *loop)
     return (int)(intptr_t)result;
 }
 
-BACKEND_TEST_WITH(promise_13_loop_made_here_runs_in_another_thread, 0, .entries = 16)
+BACKEND_TEST_WITH(promise_13_loop_made_here_runs_in_another_thread, .entries = 16)
 {
     enum { OPS = 100 }; /* more than the queue of requests takes before it runs */
     struct harness_op nops[OPS] = {0}, timer = {0}, receive = {0};

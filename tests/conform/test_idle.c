@@ -167,7 +167,7 @@ static void keep_it(struct harness_op *self, int64_t result)
     *kept = hark_buffer_keep(&self->op);
 }
 
-BACKEND_TEST_WITH(promise_09_receiving_with_an_empty_pool_sleeps, 0, .buffer_count = 1,
+BACKEND_TEST_WITH(promise_09_receiving_with_an_empty_pool_sleeps, .buffer_count = 1,
                   .buffer_bytes = 64)
 {
     void *kept[8] = {NULL};
@@ -191,7 +191,7 @@ BACKEND_TEST_WITH(promise_09_receiving_with_an_empty_pool_sleeps, 0, .buffer_cou
 }
 
 /* What is watched for the others is looked at anew when one of them ends. */
-BACKEND_TEST_WITH(promise_09_receiving_with_an_empty_pool_beside_a_poll_that_ended_sleeps, 0,
+BACKEND_TEST_WITH(promise_09_receiving_with_an_empty_pool_beside_a_poll_that_ended_sleeps,
                   .buffer_count = 1, .buffer_bytes = 64)
 {
     void *kept[2] = {NULL};

@@ -240,7 +240,7 @@ BACKEND_TEST(each_turn_is_counted_in_the_bucket_of_its_lag)
     }
 }
 
-BACKEND_TEST_WITH(full_submission_ring_is_counted_and_loses_nothing, 0, .entries = 8)
+BACKEND_TEST_WITH(full_submission_ring_is_counted_and_loses_nothing, .entries = 8)
 {
     static struct harness_op ops[1000];
     for (int index = 0; index < 1000; index++)
@@ -261,7 +261,7 @@ static void start_everything_again(struct harness_op *self, int64_t result)
     }
 }
 
-BACKEND_TEST_WITH(overflowing_completion_queue_loses_nothing, 0, .entries = 1)
+BACKEND_TEST_WITH(overflowing_completion_queue_loses_nothing, .entries = 1)
 {
     enum { OPS = 20000 };
     struct harness_op *ops = calloc(OPS, sizeof *ops);

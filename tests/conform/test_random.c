@@ -316,8 +316,8 @@ static void run_program(struct hark_loop *loop, uint64_t seed)
     }
 }
 
-BACKEND_TEST_WITH(promise_12_random_programs_keep_every_promise, 0, .entries = 16,
-                  .buffer_count = 8, .buffer_bytes = 512, .turn_max = 8)
+BACKEND_TEST_WITH(promise_12_random_programs_keep_every_promise, .entries = 16, .buffer_count = 8,
+                  .buffer_bytes = 512, .turn_max = 8)
 {
     const char *wanted = getenv("HARK_TEST_SEED");
     for (uint64_t seed = 1; seed <= PROGRAMS; seed++) {

@@ -36,7 +36,7 @@ static void measure(struct harness_op *self, int64_t result)
     assert_true(result <= (int64_t)hark_buffer_size(self->op.loop));
 }
 
-BACKEND_TEST_WITH(recv_each_gives_no_more_at_once_than_a_buffer_holds, 0, .buffer_bytes = 64)
+BACKEND_TEST_WITH(recv_each_gives_no_more_at_once_than_a_buffer_holds, .buffer_bytes = 64)
 {
     int ends[2];
     char out[1000];
@@ -86,7 +86,7 @@ static void keep_it(struct harness_op *self, int64_t result)
     assert_null(hark_buffer_keep(&self->op)); /* it is gone from the op */
 }
 
-BACKEND_TEST_WITH(recv_each_waits_while_the_pool_is_empty_and_goes_on, 0, .buffer_count = 4,
+BACKEND_TEST_WITH(recv_each_waits_while_the_pool_is_empty_and_goes_on, .buffer_count = 4,
                   .buffer_bytes = 64)
 {
     enum { COUNT = 1000 };
@@ -121,7 +121,7 @@ BACKEND_TEST_WITH(recv_each_waits_while_the_pool_is_empty_and_goes_on, 0, .buffe
     harness_close(loop, ends[1]);
 }
 
-BACKEND_TEST_WITH(recv_each_that_waits_for_a_buffer_can_be_cancelled, 0, .buffer_count = 1,
+BACKEND_TEST_WITH(recv_each_that_waits_for_a_buffer_can_be_cancelled, .buffer_count = 1,
                   .buffer_bytes = 64)
 {
     for (int how = 0; how < 3; how++) {
@@ -151,7 +151,7 @@ BACKEND_TEST_WITH(recv_each_that_waits_for_a_buffer_can_be_cancelled, 0, .buffer
     }
 }
 
-BACKEND_TEST_WITH(recv_each_of_many_share_a_small_pool, 0, .buffer_count = 2, .buffer_bytes = 128)
+BACKEND_TEST_WITH(recv_each_of_many_share_a_small_pool, .buffer_count = 2, .buffer_bytes = 128)
 {
     enum { SOCKETS = 20, COUNT = 2000 };
     static char in[SOCKETS][COUNT];
@@ -176,7 +176,7 @@ BACKEND_TEST_WITH(recv_each_of_many_share_a_small_pool, 0, .buffer_count = 2, .b
     }
 }
 
-BACKEND_TEST_WITH(kept_buffer_is_not_written_until_it_is_returned, 0, .buffer_count = 8)
+BACKEND_TEST_WITH(kept_buffer_is_not_written_until_it_is_returned, .buffer_count = 8)
 {
     int ends[2];
     void *kept[8] = {NULL};

@@ -160,8 +160,7 @@ BACKEND_TEST(recvmsg_each_gives_a_datagram_of_no_bytes_with_its_sender_and_goes_
     harness_close(loop, sender);
 }
 
-BACKEND_TEST_WITH(recvmsg_each_cuts_what_is_too_long_and_tells_how_long_it_was, 0,
-                  .buffer_bytes = 512)
+BACKEND_TEST_WITH(recvmsg_each_cuts_what_is_too_long_and_tells_how_long_it_was, .buffer_bytes = 512)
 {
     static const struct {
         size_t asked, room;
@@ -193,7 +192,7 @@ BACKEND_TEST_WITH(recvmsg_each_cuts_what_is_too_long_and_tells_how_long_it_was, 
     }
 }
 
-BACKEND_TEST_WITH(recvmsg_each_without_room_for_its_bytes_gives_einval, 0, .buffer_bytes = 256)
+BACKEND_TEST_WITH(recvmsg_each_without_room_for_its_bytes_gives_einval, .buffer_bytes = 256)
 {
     struct harness_op receive = {0};
     int ends[2];
@@ -315,8 +314,7 @@ BACKEND_TEST(recvmsg_each_tells_to_which_address_a_datagram_came)
 
 /* --- buffers --- */
 
-BACKEND_TEST_WITH(recvmsg_each_waits_while_the_pool_is_empty_and_loses_nothing, 0,
-                  .buffer_count = 4)
+BACKEND_TEST_WITH(recvmsg_each_waits_while_the_pool_is_empty_and_loses_nothing, .buffer_count = 4)
 {
     struct seen seen = {.keeps = true};
     int ends[2];
@@ -342,7 +340,7 @@ BACKEND_TEST_WITH(recvmsg_each_waits_while_the_pool_is_empty_and_loses_nothing, 
 }
 
 /* A loop that has no buffer left sleeps until one is given back. */
-BACKEND_TEST_WITH(promise_09_recvmsg_each_that_starves_sleeps, 0, .buffer_count = 1)
+BACKEND_TEST_WITH(promise_09_recvmsg_each_that_starves_sleeps, .buffer_count = 1)
 {
     struct seen seen = {.keeps = true};
     int ends[2];
@@ -363,7 +361,7 @@ BACKEND_TEST_WITH(promise_09_recvmsg_each_that_starves_sleeps, 0, .buffer_count 
 }
 
 /* Both kinds take from one pool, whichever way each gets a buffer. */
-BACKEND_TEST_WITH(recvmsg_each_and_recv_each_share_a_pool_of_two_buffers, 0, .buffer_count = 2)
+BACKEND_TEST_WITH(recvmsg_each_and_recv_each_share_a_pool_of_two_buffers, .buffer_count = 2)
 {
     enum { SOCKETS = 6, PIECES = 6 };
     int ends[SOCKETS][2];

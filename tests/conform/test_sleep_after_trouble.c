@@ -291,7 +291,7 @@ static void exhaust_descriptors(struct hark_loop *loop, struct side *side)
         close(taken[--count]);
 }
 
-BACKEND_TEST_WITH(promise_09_sleeps_after_every_kind_of_trouble, 0, .entries = 16,
+BACKEND_TEST_WITH(promise_09_sleeps_after_every_kind_of_trouble, .entries = 16,
                   .buffer_count = BUFFERS, .buffer_bytes = 64)
 {
     static struct side side;

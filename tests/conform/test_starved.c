@@ -60,8 +60,8 @@ static void expect_one_more(struct hark_loop *loop, struct keeper *keeper)
     assert_int_equal(keeper->op.calls, calls + 1);
 }
 
-BACKEND_TEST_WITH(starved_receive_goes_on_with_each_buffer_that_comes_back, 0,
-                  .buffer_count = BUFFERS, .buffer_bytes = SIZE)
+BACKEND_TEST_WITH(starved_receive_goes_on_with_each_buffer_that_comes_back, .buffer_count = BUFFERS,
+                  .buffer_bytes = SIZE)
 {
     struct keeper keeper;
     start_keeper(loop, &keeper, PIECES);
@@ -73,7 +73,7 @@ BACKEND_TEST_WITH(starved_receive_goes_on_with_each_buffer_that_comes_back, 0,
     end_keeper(loop, &keeper);
 }
 
-BACKEND_TEST_WITH(starved_receives_of_many_connections_all_go_on_one_by_one, 0,
+BACKEND_TEST_WITH(starved_receives_of_many_connections_all_go_on_one_by_one,
                   .buffer_count = BUFFERS, .buffer_bytes = SIZE)
 {
     struct keeper keepers[CONNECTIONS];
@@ -104,7 +104,7 @@ BACKEND_TEST_WITH(starved_receives_of_many_connections_all_go_on_one_by_one, 0,
         end_keeper(loop, &keepers[index]);
 }
 
-BACKEND_TEST_WITH(starved_receive_that_gets_a_buffer_and_no_data_leaves_it_to_others, 0,
+BACKEND_TEST_WITH(starved_receive_that_gets_a_buffer_and_no_data_leaves_it_to_others,
                   .buffer_count = 1, .buffer_bytes = SIZE)
 {
     struct keeper keeper;
@@ -127,7 +127,7 @@ BACKEND_TEST_WITH(starved_receive_that_gets_a_buffer_and_no_data_leaves_it_to_ot
 
 /* What the first of them could have received was received by another op, and it is known that there
  * is no more. */
-BACKEND_TEST_WITH(buffer_that_the_first_has_no_use_for_reaches_the_next, 0, .buffer_count = 1,
+BACKEND_TEST_WITH(buffer_that_the_first_has_no_use_for_reaches_the_next, .buffer_count = 1,
                   .buffer_bytes = SIZE)
 {
     struct keeper holder;
@@ -165,7 +165,7 @@ BACKEND_TEST_WITH(buffer_that_the_first_has_no_use_for_reaches_the_next, 0, .buf
     harness_close(loop, holder.ends[1]);
 }
 
-BACKEND_TEST_WITH(returned_buffer_reaches_the_one_that_has_bytes, 0, .buffer_count = 1,
+BACKEND_TEST_WITH(returned_buffer_reaches_the_one_that_has_bytes, .buffer_count = 1,
                   .buffer_bytes = SIZE)
 {
     enum { IDLE = 3 };

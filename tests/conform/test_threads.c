@@ -48,8 +48,7 @@ BACKEND_TEST(work_runs_on_another_thread_and_gives_what_it_returned)
     }
 }
 
-BACKEND_TEST_WITH(work_that_has_not_begun_is_cancelled_and_work_that_has_is_not, 0,
-                  .workers_max = 1)
+BACKEND_TEST_WITH(work_that_has_not_begun_is_cancelled_and_work_that_has_is_not, .workers_max = 1)
 {
     struct task running = {.answer = 7};
     struct task waiting = {.answer = 8};
@@ -70,7 +69,7 @@ BACKEND_TEST_WITH(work_that_has_not_begun_is_cancelled_and_work_that_has_is_not,
     close(running.gate[1]);
 }
 
-BACKEND_TEST_WITH(work_past_its_deadline_before_it_begins_gives_etimedout, 0, .workers_max = 1)
+BACKEND_TEST_WITH(work_past_its_deadline_before_it_begins_gives_etimedout, .workers_max = 1)
 {
     struct task running = {.answer = 7};
     struct task waiting = {.answer = 8};
@@ -87,7 +86,7 @@ BACKEND_TEST_WITH(work_past_its_deadline_before_it_begins_gives_etimedout, 0, .w
     close(running.gate[1]);
 }
 
-BACKEND_TEST_WITH(work_behind_one_that_was_cancelled_runs, 0, .workers_max = 1)
+BACKEND_TEST_WITH(work_behind_one_that_was_cancelled_runs, .workers_max = 1)
 {
     struct task running = {.answer = 7};
     struct task waiting[3] = {{.answer = 1}, {.answer = 2}, {.answer = 3}};
@@ -119,7 +118,7 @@ static int64_t wait_for_the_others(struct hark_op *op)
     return last == 0 || last == PTHREAD_BARRIER_SERIAL_THREAD ? 0 : -last;
 }
 
-BACKEND_TEST_WITH(works_run_beside_each_other, 0, .workers_max = WORKERS)
+BACKEND_TEST_WITH(works_run_beside_each_other, .workers_max = WORKERS)
 {
     struct harness_op works[WORKERS] = {0};
     assert_int_equal(pthread_barrier_init(&all_have_begun, NULL, WORKERS), 0);

@@ -251,7 +251,7 @@ static void count_ended(struct hark_op *op, int64_t result)
     timers_ended++;
 }
 
-BACKEND_TEST_TIMEOUT(million_timers_at_once_start_and_cancel, 180)
+BACKEND_TEST(million_timers_at_once_start_and_cancel)
 {
     enum { TIMERS = 1000000 };
     struct hark_op *timers = calloc(TIMERS, sizeof *timers);

@@ -340,8 +340,7 @@ static int64_t answer(struct hark_op *op)
     return 42;
 }
 
-BACKEND_TEST_WITH(work_waits_for_a_thread_of_a_full_pool_before_it_is_performed, 0,
-                  .workers_max = 1)
+BACKEND_TEST_WITH(work_waits_for_a_thread_of_a_full_pool_before_it_is_performed, .workers_max = 1)
 {
     struct harness_op works[3] = {0};
     uint64_t ids[3];

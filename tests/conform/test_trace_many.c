@@ -151,7 +151,7 @@ static void another(struct harness_op *self, int64_t result)
     medley_again(&many->medley, self, many->left--);
 }
 
-BACKEND_TEST_TIMEOUT(each_of_many_ops_goes_through_its_stages_in_the_order_of_their_times, 120)
+BACKEND_TEST(each_of_many_ops_goes_through_its_stages_in_the_order_of_their_times)
 {
     struct many *many = calloc(1, sizeof *many);
     many->ways = calloc(MANY + MEDLEY_OPS, sizeof *many->ways);

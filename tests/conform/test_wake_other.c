@@ -170,7 +170,7 @@ static void send_fill_and_send(struct harness_op *self, int64_t result)
     send_second(loop, &sleepers[0]);
 }
 
-BACKEND_TEST_WITH(message_after_the_queue_went_out_wakes_anew, 0, .entries = 8)
+BACKEND_TEST_WITH(message_after_the_queue_went_out_wakes_anew, .entries = 8)
 {
     open_sleepers(1);
     call(loop, send_fill_and_send);

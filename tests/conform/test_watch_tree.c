@@ -231,7 +231,7 @@ static void *change(void *argument)
     return NULL;
 }
 
-BACKEND_TEST_TIMEOUT(watch_of_random_changes_has_the_names_in_the_end, 60)
+BACKEND_TEST(watch_of_random_changes_has_the_names_in_the_end)
 {
     const int rounds = harness_in_world() ? 2 : 4;
     struct watcher watcher = {0};
@@ -265,7 +265,7 @@ static void *make_many(void *argument)
     return NULL;
 }
 
-BACKEND_TEST_TIMEOUT(watch_of_a_thousand_directories_made_while_it_reads_tells_each_once, 60)
+BACKEND_TEST(watch_of_a_thousand_directories_made_while_it_reads_tells_each_once)
 {
     struct watcher watcher = {0};
     pthread_t thread;
@@ -294,7 +294,7 @@ static int number_in(const char *path)
 }
 
 /* More than the kernel keeps, and names that come and go among what is lost. */
-BACKEND_TEST_TIMEOUT(watch_whose_queue_overflows_says_so_and_looks_again, 60)
+BACKEND_TEST(watch_whose_queue_overflows_says_so_and_looks_again)
 {
     if (harness_in_world())
         harness_skip("sim_watch_overflow has a small queue for it");

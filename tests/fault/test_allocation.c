@@ -43,12 +43,12 @@ static void fail_each(bool ever)
     assert_true(number > 10 && number < ENOUGH);
 }
 
-BACKEND_TEST_TIMEOUT(each_allocation_fails_once_and_nothing_is_lost, 120)
+BACKEND_TEST(each_allocation_fails_once_and_nothing_is_lost)
 {
     fail_each(false);
 }
 
-BACKEND_TEST_TIMEOUT(each_allocation_fails_for_ever_and_nothing_is_lost, 120)
+BACKEND_TEST(each_allocation_fails_for_ever_and_nothing_is_lost)
 {
     fail_each(true);
 }

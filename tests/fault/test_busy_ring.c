@@ -21,7 +21,7 @@ static void refuse(int error, int times)
 }
 
 /* More requests than the queue holds, and no room made for any number of tries. */
-BACKEND_TEST_WITH(requests_that_found_no_room_are_handed_over_before_it_sleeps, 0, .entries = 1)
+BACKEND_TEST_WITH(requests_that_found_no_room_are_handed_over_before_it_sleeps, .entries = 1)
 {
     static struct harness_op ops[REQUESTS];
     static const int errors[] = {-EAGAIN, -EBUSY};
@@ -124,7 +124,7 @@ static void keep_it(struct harness_op *self, int64_t result)
 /* The pool has a single buffer. It comes back, and goes to a receive that is cancelled before the
  * kernel has taken its request.
  */
-BACKEND_TEST_WITH(buffer_of_a_receive_that_is_cancelled_before_it_found_room_comes_back, 0,
+BACKEND_TEST_WITH(buffer_of_a_receive_that_is_cancelled_before_it_found_room_comes_back,
                   .entries = 1, .buffer_count = 1, .buffer_bytes = 64)
 {
     static struct harness_op ops[REQUESTS];

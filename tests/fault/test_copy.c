@@ -69,7 +69,7 @@ static void remove_all(void)
     rmdir(harness_path("c"));
 }
 
-BACKEND_TEST_TIMEOUT(a_copy_has_content_and_facts_of_one_file_whatever_names_change, 120)
+BACKEND_TEST(a_copy_has_content_and_facts_of_one_file_whatever_names_change)
 {
     if (harness_backend() == HARK_BACKEND_URING)
         return;

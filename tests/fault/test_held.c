@@ -83,7 +83,7 @@ static void check(const struct reader *reader)
     assert_result(reader->end, -ENOMEM);
 }
 
-BACKEND_TEST_WITH(stream_without_memory_for_what_it_holds_ends_with_enomem_behind_it, 0,
+BACKEND_TEST_WITH(stream_without_memory_for_what_it_holds_ends_with_enomem_behind_it,
                   .buffer_bytes = PIECE)
 {
     struct reader reader;
@@ -100,7 +100,7 @@ BACKEND_TEST_WITH(stream_without_memory_for_what_it_holds_ends_with_enomem_behin
     harness_close(loop, pair[1]);
 }
 
-BACKEND_TEST_WITH(stream_detached_without_memory_for_what_it_holds_tells_the_end_before, 0,
+BACKEND_TEST_WITH(stream_detached_without_memory_for_what_it_holds_tells_the_end_before,
                   .buffer_bytes = PIECE)
 {
     struct reader reader;

@@ -41,17 +41,17 @@ static void fail_each(int error, bool ever)
     assert_true(fault.after > 10 && fault.after < ENOUGH);
 }
 
-BACKEND_TEST_TIMEOUT(each_system_call_fails_once_and_nothing_is_lost, 120)
+BACKEND_TEST(each_system_call_fails_once_and_nothing_is_lost)
 {
     fail_each(-ENOMEM, false);
 }
 
-BACKEND_TEST_TIMEOUT(each_system_call_fails_for_ever_and_nothing_is_lost, 120)
+BACKEND_TEST(each_system_call_fails_for_ever_and_nothing_is_lost)
 {
     fail_each(-ENOMEM, true);
 }
 
-BACKEND_TEST_TIMEOUT(promise_14_each_system_call_interrupted_once_is_not_noticed, 120)
+BACKEND_TEST(promise_14_each_system_call_interrupted_once_is_not_noticed)
 {
     fail_each(-EINTR, false);
 }

@@ -227,22 +227,22 @@ static void fail_each_call(struct hark_loop *loop, const char *names, int error)
     assert_int_equal(seen.unwatched, 0);
 }
 
-BACKEND_TEST_TIMEOUT(watch_whose_directories_cannot_be_opened_says_so_and_is_mended, 120)
+BACKEND_TEST(watch_whose_directories_cannot_be_opened_says_so_and_is_mended)
 {
     fail_each_call(loop, "kernel_openat", -EMFILE);
 }
 
-BACKEND_TEST_TIMEOUT(watch_whose_directories_cannot_be_read_says_so_and_is_mended, 120)
+BACKEND_TEST(watch_whose_directories_cannot_be_read_says_so_and_is_mended)
 {
     fail_each_call(loop, "kernel_getdents64", -EIO);
 }
 
-BACKEND_TEST_TIMEOUT(watch_that_gets_no_watches_says_so_and_is_mended, 120)
+BACKEND_TEST(watch_that_gets_no_watches_says_so_and_is_mended)
 {
     fail_each_call(loop, "kernel_inotify_add_watch", -ENOSPC);
 }
 
-BACKEND_TEST_TIMEOUT(watch_that_cannot_ask_what_is_there_says_so_and_is_mended, 120)
+BACKEND_TEST(watch_that_cannot_ask_what_is_there_says_so_and_is_mended)
 {
     fail_each_call(loop, "kernel_fstat kernel_inotify_init1", -EIO);
 }
@@ -286,13 +286,13 @@ static void fail_each_allocation(bool ever)
     assert_int_equal(hark_loop_destroy(loop), 0);
 }
 
-BACKEND_TEST_TIMEOUT(watch_without_memory_once_ends_or_is_mended, 120)
+BACKEND_TEST(watch_without_memory_once_ends_or_is_mended)
 {
     (void)loop;
     fail_each_allocation(false);
 }
 
-BACKEND_TEST_TIMEOUT(watch_without_memory_ends_with_enomem_and_leaves_nothing, 120)
+BACKEND_TEST(watch_without_memory_ends_with_enomem_and_leaves_nothing)
 {
     (void)loop;
     fail_each_allocation(true);

@@ -109,12 +109,12 @@ static void signals_restore(void)
         sigaction(caught_signals[index], &dispositions[index], NULL);
 }
 
-static unsigned timeout_of(const struct run *run)
+static unsigned timeout_seconds(void)
 {
     const char *wanted = getenv("HARK_TEST_TIMEOUT");
     if (wanted && atoi(wanted) > 0)
         return (unsigned)atoi(wanted);
-    return run->test->timeout_seconds ? run->test->timeout_seconds : HARNESS_TIMEOUT_SECONDS;
+    return HARNESS_TIMEOUT_SECONDS;
 }
 
 static _Noreturn void child(const struct run *run, pid_t parent)
@@ -127,7 +127,7 @@ static _Noreturn void child(const struct run *run, pid_t parent)
     struct rlimit no_core = {0, 0};
     setrlimit(RLIMIT_CORE, &no_core);
     setenv("CMOCKA_TEST_ABORT", "1", 1); /* a failed assert prints at once and ends this process */
-    alarm(timeout_of(run));
+    alarm(timeout_seconds());
     running = run;
     harness_child_run(run->test);
     fflush(NULL);
@@ -159,7 +159,7 @@ static const char *verdict(const struct run *run, pid_t pid)
                      : "");
     else if (WTERMSIG(status) == SIGALRM)
         snprintf(text, sizeof text, "%s: not finished after %u seconds", run->name,
-                 timeout_of(run));
+                 timeout_seconds());
     else if (WTERMSIG(status) == SIGABRT)
         snprintf(text, sizeof text, "%s: failed", run->name);
     else

@@ -14,7 +14,7 @@
  * Environment: HARK_TEST_BACKENDS=epoll,poll these backends alone, and none of them may be refused
  *              HARK_TEST_ONLY=text            tests whose full name contains the text, as the
  *                                             program's arguments do
- *              HARK_TEST_TIMEOUT=seconds      in place of every test's own
+ *              HARK_TEST_TIMEOUT=seconds      how long one may take; 300
  *              HARK_TEST_TINY=1               loops with queues of 4 entries and pools of 2 buffers
  *              HARK_TEST_FORK=0               everything in one process, for a debugger
  */
@@ -40,7 +40,6 @@ struct harness_test {
     void (*plain)(void); /* one of the two */
     void (*on_backend)(struct hark_loop *loop);
     struct hark_options options; /* of the loop that it gets */
-    unsigned timeout_seconds;    /* 0: HARNESS_TIMEOUT_SECONDS */
     bool in_worlds;              /* it is run in simulated worlds: harness/world.h */
     uint32_t not_in_its_worlds;  /* faults that do not happen there, a bit for each kind */
     struct harness_test *next;
@@ -59,30 +58,22 @@ void harness_register(struct harness_test *test);
         harness_register(&harness_test_##test_name);                                               \
     }
 
-/* A test that needs no backend, and one with a time-out of its own. */
-#define TEST(test_name) TEST_TIMEOUT(test_name, 0)
-#define TEST_TIMEOUT(test_name, seconds)                                                           \
+/* A test that needs no backend. */
+#define TEST(test_name)                                                                            \
     static void test_name(void);                                                                   \
-    static struct harness_test harness_test_##test_name = {.name = #test_name,                     \
-                                                           .file = __FILE__,                       \
-                                                           .plain = test_name,                     \
-                                                           .timeout_seconds = (seconds),           \
-                                                           .in_worlds = HARNESS_IN_WORLDS};        \
+    static struct harness_test harness_test_##test_name = {                                        \
+        .name = #test_name, .file = __FILE__, .plain = test_name, .in_worlds = HARNESS_IN_WORLDS}; \
     HARNESS_ENROL(test_name)                                                                       \
     static void test_name(void)
 
-/* A test on each backend; with a time-out of its own; and with options for its loop, `.buffer_count
- * = 4`. */
-#define BACKEND_TEST(test_name) BACKEND_TEST_WITH(test_name, 0, .turn_max = 0)
-#define BACKEND_TEST_TIMEOUT(test_name, seconds)                                                   \
-    BACKEND_TEST_WITH(test_name, seconds, .turn_max = 0)
-#define BACKEND_TEST_WITH(test_name, seconds, ...)                                                 \
+/* A test on each backend, and one with options for its loop, `.buffer_count = 4`. */
+#define BACKEND_TEST(test_name) BACKEND_TEST_WITH(test_name, .turn_max = 0)
+#define BACKEND_TEST_WITH(test_name, ...)                                                          \
     static void test_name(struct hark_loop *loop);                                                 \
     static struct harness_test harness_test_##test_name = {.name = #test_name,                     \
                                                            .file = __FILE__,                       \
                                                            .on_backend = test_name,                \
                                                            .options = {__VA_ARGS__},               \
-                                                           .timeout_seconds = (seconds),           \
                                                            .in_worlds = HARNESS_IN_WORLDS};        \
     HARNESS_ENROL(test_name)                                                                       \
     static void test_name(struct hark_loop *loop __attribute__((unused)))

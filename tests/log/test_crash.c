@@ -229,7 +229,7 @@ static void forget_lives(struct shared *shared)
     shared->opened = shared->finished = false;
 }
 
-BACKEND_TEST_TIMEOUT(killed_at_every_turn_what_was_answered_is_there, 120)
+BACKEND_TEST(killed_at_every_turn_what_was_answered_is_there)
 {
     struct shared *shared = share();
     for (int turns = 1; !shared->finished; turns++) {
@@ -246,7 +246,7 @@ BACKEND_TEST_TIMEOUT(killed_at_every_turn_what_was_answered_is_there, 120)
 }
 
 /* A second life dies at each turn of the recovery of what the first one left. */
-BACKEND_TEST_TIMEOUT(killed_at_every_turn_of_recovery_what_was_answered_is_there, 120)
+BACKEND_TEST(killed_at_every_turn_of_recovery_what_was_answered_is_there)
 {
     struct shared *shared = share();
     for (int turns = 1; !shared->opened; turns++) {
@@ -305,7 +305,7 @@ static void write_for_ever(const char *path, struct shared *shared)
     _exit(6);
 }
 
-BACKEND_TEST_TIMEOUT(killed_at_any_moment_what_was_answered_is_there, 120)
+BACKEND_TEST(killed_at_any_moment_what_was_answered_is_there)
 {
     enum { LIVES = 12 };
     const char *path = harness_path("data");
@@ -332,7 +332,7 @@ BACKEND_TEST_TIMEOUT(killed_at_any_moment_what_was_answered_is_there, 120)
 
 /* All ops end with -ECANCELED at some turn. Every request still has its one answer, and the log
  * closes. */
-BACKEND_TEST_TIMEOUT(cancelled_at_every_turn_every_request_is_answered, 120)
+BACKEND_TEST(cancelled_at_every_turn_every_request_is_answered)
 {
     static struct writing writings[24];
     struct shared *shared = share();

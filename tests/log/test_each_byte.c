@@ -53,7 +53,7 @@ static unsigned char *one_segment(struct hark_loop *loop, char *name, size_t *ou
 }
 
 /* On one backend: what is tried is the log's, and there are many of them. */
-TEST_TIMEOUT(every_truncation_opens_to_a_prefix, 120)
+TEST(every_truncation_opens_to_a_prefix)
 {
     struct hark_loop *loop = harness_loop_create(NULL);
     char name[64];
@@ -150,17 +150,17 @@ static void flip_each_byte(bool ended)
     harness_loop_destroy(loop);
 }
 
-TEST_TIMEOUT(every_flipped_byte_of_an_ended_segment_costs_one_event_and_tells_a_gap, 120)
+TEST(every_flipped_byte_of_an_ended_segment_costs_one_event_and_tells_a_gap)
 {
     flip_each_byte(true);
 }
 
-TEST_TIMEOUT(every_flipped_byte_of_a_crashed_segment_costs_one_event_and_is_told, 120)
+TEST(every_flipped_byte_of_a_crashed_segment_costs_one_event_and_is_told)
 {
     flip_each_byte(false);
 }
 
-TEST_TIMEOUT(every_flipped_byte_of_an_index_costs_nothing, 120)
+TEST(every_flipped_byte_of_an_index_costs_nothing)
 {
     struct hark_loop *loop = harness_loop_create(NULL);
     char name[64], names[1][64];

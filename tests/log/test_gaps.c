@@ -119,7 +119,7 @@ static void assert_only_lost(struct hark_loop *loop, struct log *log, const char
     history_free(&history);
 }
 
-BACKEND_TEST_TIMEOUT(a_damaged_event_is_a_gap_of_just_that_one_wherever_in_a_block_it_stands, 60)
+BACKEND_TEST(a_damaged_event_is_a_gap_of_just_that_one_wherever_in_a_block_it_stands)
 {
     enum { COUNT = 24, BYTES = 8000 };
     static unsigned char bytes[BYTES];
@@ -148,7 +148,7 @@ BACKEND_TEST_TIMEOUT(a_damaged_event_is_a_gap_of_just_that_one_wherever_in_a_blo
 }
 
 /* The last of a block of the stream's, behind which blocks of others stand. */
-BACKEND_TEST_TIMEOUT(a_damaged_event_before_blocks_of_others_is_a_gap_of_just_that_one, 60)
+BACKEND_TEST(a_damaged_event_before_blocks_of_others_is_a_gap_of_just_that_one)
 {
     enum { COUNT = 18, BYTES = 8000, BLOCK = 9 }; /* so many events of that size fill a block */
     static unsigned char bytes[BYTES];
@@ -177,7 +177,7 @@ BACKEND_TEST_TIMEOUT(a_damaged_event_before_blocks_of_others_is_a_gap_of_just_th
 }
 
 /* Shorter than its index says, while it is in use, and at the next start. */
-BACKEND_TEST_TIMEOUT(a_segment_that_has_lost_its_last_event_is_a_gap_that_ends, 60)
+BACKEND_TEST(a_segment_that_has_lost_its_last_event_is_a_gap_that_ends)
 {
     const char *path = harness_path("data");
     char names[1][64];

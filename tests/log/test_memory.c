@@ -100,7 +100,7 @@ static bool try_run(struct hark_loop *loop, const char *path, unsigned long numb
     return hit;
 }
 
-BACKEND_TEST_TIMEOUT(each_allocation_fails_and_what_was_answered_is_there, 120)
+BACKEND_TEST(each_allocation_fails_and_what_was_answered_is_there)
 {
     if (SANITIZED)
         harness_skip("a sanitizer has the allocator to itself");

@@ -225,7 +225,7 @@ static void run_model(struct hark_loop *loop, const char *path)
     CHECK(count_files(path, ".new") == 0);
 }
 
-BACKEND_TEST_TIMEOUT(random_sequences_do_what_the_model_does, 120)
+BACKEND_TEST(random_sequences_do_what_the_model_does)
 {
     const char *chosen = getenv("HARK_TEST_SEED"), *more = getenv("HARK_TEST_RUNS");
     int runs = chosen ? 1 : more ? atoi(more) : 4;

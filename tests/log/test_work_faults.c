@@ -121,17 +121,17 @@ static void fail_each(struct hark_loop *loop, int error)
     }
 }
 
-BACKEND_TEST_TIMEOUT(each_call_fails_once_and_what_was_answered_is_there, 120)
+BACKEND_TEST(each_call_fails_once_and_what_was_answered_is_there)
 {
     fail_each(loop, -EIO);
 }
 
-BACKEND_TEST_TIMEOUT(each_call_finds_no_space_once_and_what_was_answered_is_there, 120)
+BACKEND_TEST(each_call_finds_no_space_once_and_what_was_answered_is_there)
 {
     fail_each(loop, -ENOSPC);
 }
 
-BACKEND_TEST_TIMEOUT(each_call_lacks_a_descriptor_once_and_what_was_answered_is_there, 120)
+BACKEND_TEST(each_call_lacks_a_descriptor_once_and_what_was_answered_is_there)
 {
     fail_each(loop, -EMFILE);
 }

@@ -176,7 +176,7 @@ BACKEND_TEST(datagrams_in_segments_arrive_as_one_each)
     side_close(loop, &server);
 }
 
-BACKEND_TEST_WITH(datagrams_that_come_together_are_told_as_segments, 0,
+BACKEND_TEST_WITH(datagrams_that_come_together_are_told_as_segments,
                   .buffer_bytes = HARK_DATAGRAM_GRO_BYTES, .buffer_count = 16)
 {
     static struct side server;

@@ -251,7 +251,7 @@ BACKEND_TEST(listener_closed_when_told_of_emfile_is_closed)
 
 /* One callback a turn: the next connection is accepted already when the close comes, and was not
  * handed over. */
-BACKEND_TEST_WITH(listener_closed_while_it_sheds_leaves_no_connection, 0, .turn_max = 1)
+BACKEND_TEST_WITH(listener_closed_while_it_sheds_leaves_no_connection, .turn_max = 1)
 {
     struct door door = {0};
     struct table table;

@@ -157,7 +157,7 @@ static void gate_open(struct hark_loop *loop, struct gate *gate)
     pthread_mutex_destroy(&gate->lock);
 }
 
-BACKEND_TEST_WITH(lookup_cancelled_before_a_thread_has_it_gives_ecanceled, 0, .workers_max = 1)
+BACKEND_TEST_WITH(lookup_cancelled_before_a_thread_has_it_gives_ecanceled, .workers_max = 1)
 {
     struct asking asking[5] = {{.ended = false}};
     struct gate gate = {.ended = false};
@@ -179,7 +179,7 @@ BACKEND_TEST_WITH(lookup_cancelled_before_a_thread_has_it_gives_ecanceled, 0, .w
     }
 }
 
-BACKEND_TEST_WITH(lookup_past_its_deadline_gives_etimedout_though_no_thread_was_free, 0,
+BACKEND_TEST_WITH(lookup_past_its_deadline_gives_etimedout_though_no_thread_was_free,
                   .workers_max = 1)
 {
     struct asking asking = {0};

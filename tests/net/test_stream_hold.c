@@ -55,7 +55,7 @@ static void free_scene(struct scene *scene)
     free(scene);
 }
 
-BACKEND_TEST_WITH(stream_read_stop_lets_nothing_through_until_read_start, 0, .buffer_bytes = PIECE)
+BACKEND_TEST_WITH(stream_read_stop_lets_nothing_through_until_read_start, .buffer_bytes = PIECE)
 {
     struct scene *scene = open_scene(loop, 0);
     assert_int_equal(shutdown(scene->peer, SHUT_WR), 0);
@@ -73,7 +73,7 @@ BACKEND_TEST_WITH(stream_read_stop_lets_nothing_through_until_read_start, 0, .bu
     free_scene(scene);
 }
 
-BACKEND_TEST_WITH(stream_read_start_right_after_read_stop_keeps_the_order, 0, .buffer_bytes = PIECE)
+BACKEND_TEST_WITH(stream_read_start_right_after_read_stop_keeps_the_order, .buffer_bytes = PIECE)
 {
     struct scene *scene = open_scene(loop, 0);
     while (scene->stream.total < BYTES) {
@@ -85,7 +85,7 @@ BACKEND_TEST_WITH(stream_read_start_right_after_read_stop_keeps_the_order, 0, .b
     free_scene(scene);
 }
 
-BACKEND_TEST_WITH(stream_read_stop_with_nothing_left_in_flight_lets_the_loop_end, 0,
+BACKEND_TEST_WITH(stream_read_stop_with_nothing_left_in_flight_lets_the_loop_end,
                   .buffer_bytes = PIECE)
 {
     struct scene *scene = open_scene(loop, 1);
@@ -105,7 +105,7 @@ static void keep_small(struct witness *witness, enum witness_event event, const 
     (void)count;
 }
 
-BACKEND_TEST_WITH(stream_read_into_takes_first_what_came_after_read_stop, 0, .buffer_bytes = PIECE)
+BACKEND_TEST_WITH(stream_read_into_takes_first_what_came_after_read_stop, .buffer_bytes = PIECE)
 {
     struct scene *scene = open_scene(loop, 1);
     char small[700];
@@ -123,7 +123,7 @@ BACKEND_TEST_WITH(stream_read_into_takes_first_what_came_after_read_stop, 0, .bu
     free_scene(scene);
 }
 
-BACKEND_TEST_WITH(stream_read_stopped_again_before_what_is_held_is_delivered_waits, 0,
+BACKEND_TEST_WITH(stream_read_stopped_again_before_what_is_held_is_delivered_waits,
                   .buffer_bytes = PIECE)
 {
     struct scene *scene = open_scene(loop, 1);
@@ -154,7 +154,7 @@ static void assert_rest_is_left(struct scene *scene, int fd)
     close(fd);
 }
 
-BACKEND_TEST_WITH(stream_detached_while_stopped_delivers_what_was_received_and_leaves_the_rest, 0,
+BACKEND_TEST_WITH(stream_detached_while_stopped_delivers_what_was_received_and_leaves_the_rest,
                   .buffer_bytes = PIECE)
 {
     struct scene *scene = open_scene(loop, 1);
@@ -164,7 +164,7 @@ BACKEND_TEST_WITH(stream_detached_while_stopped_delivers_what_was_received_and_l
     free_scene(scene);
 }
 
-BACKEND_TEST_WITH(stream_detached_before_what_is_held_is_delivered_loses_nothing, 0,
+BACKEND_TEST_WITH(stream_detached_before_what_is_held_is_delivered_loses_nothing,
                   .buffer_bytes = PIECE)
 {
     struct scene *scene = open_scene(loop, 1);
@@ -175,7 +175,7 @@ BACKEND_TEST_WITH(stream_detached_before_what_is_held_is_delivered_loses_nothing
     free_scene(scene);
 }
 
-BACKEND_TEST_WITH(stream_closed_while_stopped_drops_what_is_held, 0, .buffer_bytes = PIECE)
+BACKEND_TEST_WITH(stream_closed_while_stopped_drops_what_is_held, .buffer_bytes = PIECE)
 {
     struct scene *scene = open_scene(loop, 1);
     run_until_piece(loop, scene, 1);
@@ -187,7 +187,7 @@ BACKEND_TEST_WITH(stream_closed_while_stopped_drops_what_is_held, 0, .buffer_byt
 
 /* What is held waits for its call behind others, of which a turn handles one: the descriptor is
  * closed before it comes. */
-BACKEND_TEST_WITH(stream_closed_while_what_is_held_waits_for_its_call_is_told_last, 0,
+BACKEND_TEST_WITH(stream_closed_while_what_is_held_waits_for_its_call_is_told_last,
                   .buffer_bytes = PIECE, .turn_max = 1)
 {
     enum { OTHERS = 20 };
@@ -203,7 +203,7 @@ BACKEND_TEST_WITH(stream_closed_while_what_is_held_waits_for_its_call_is_told_la
     free_scene(scene);
 }
 
-BACKEND_TEST_WITH(stream_closed_after_sending_while_stopped_drops_what_is_held, 0,
+BACKEND_TEST_WITH(stream_closed_after_sending_while_stopped_drops_what_is_held,
                   .buffer_bytes = PIECE)
 {
     struct scene *scene = open_scene(loop, 1);
@@ -290,7 +290,7 @@ static bool route_feed(struct route *route, const char *bytes)
     return count == 0;
 }
 
-BACKEND_TEST_WITH(stream_proxy_with_small_queues_loses_no_byte, 0, .buffer_bytes = PIECE)
+BACKEND_TEST_WITH(stream_proxy_with_small_queues_loses_no_byte, .buffer_bytes = PIECE)
 {
     struct route *routes = calloc(ROUTES, sizeof *routes);
     char *bytes = malloc(ROUTE_BYTES);

@@ -216,7 +216,7 @@ static void conversation(struct hark_loop *loop)
     free(talkers);
 }
 
-BACKEND_TEST_WITH(stream_random_conversations_keep_every_rule, 120, .buffer_count = 8,
+BACKEND_TEST_WITH(stream_random_conversations_keep_every_rule, .buffer_count = 8,
                   .buffer_bytes = 4096)
 {
     const char *text = getenv("HARK_TEST_SEED");

@@ -30,14 +30,13 @@ enum { SERVER_WAIT_SECONDS = 250, SERVER_THREADS = 3, SERVER_SOON_NS = 20000000 
 extern uint32_t server_threads;
 
 /* A test of a server on each backend: once with one thread, once with several. */
-#define SERVER_TEST(test_name) SERVER_TEST_TIMEOUT(test_name, 0)
-#define SERVER_TEST_TIMEOUT(test_name, seconds)                                                    \
+#define SERVER_TEST(test_name)                                                                     \
     static void test_name##_body(struct hark_loop *loop);                                          \
-    BACKEND_TEST_TIMEOUT(test_name, seconds)                                                       \
+    BACKEND_TEST(test_name)                                                                        \
     {                                                                                              \
         test_name##_body(loop);                                                                    \
     }                                                                                              \
-    BACKEND_TEST_TIMEOUT(test_name##_on_several_threads, seconds)                                  \
+    BACKEND_TEST(test_name##_on_several_threads)                                                   \
     {                                                                                              \
         server_threads = SERVER_THREADS;                                                           \
         test_name##_body(loop);                                                                    \

@@ -151,7 +151,7 @@ static void program(struct side *side)
     close(fd);
 }
 
-TEST_TIMEOUT(mapped_files_do_as_linux_does, 120)
+TEST(mapped_files_do_as_linux_does)
 {
     for (uint64_t seed = 1; seed <= SEEDS; seed++)
         sides_run(seed, NULL, 0, program);

@@ -224,7 +224,7 @@ BACKEND_TEST(each_call_of_an_every_says_when_it_was_due)
     traced_done(&traced);
 }
 
-BACKEND_TEST_WITH(work_for_a_full_pool_waits_before_it_is_performed, 0, .workers_max = 1)
+BACKEND_TEST_WITH(work_for_a_full_pool_waits_before_it_is_performed, .workers_max = 1)
 {
     struct traced traced;
     struct harness_op works[3] = {0};
