@@ -78,7 +78,7 @@ HARK_API void hark_fallocate(struct hark_loop *loop, struct hark_op *op, int fd,
                              int64_t offset, int64_t length, hark_done *done);
 
 /* statx(2).
- * Takes: path "" with AT_EMPTY_PATH for the descriptor itself.
+ * Takes: path "" with AT_EMPTY_PATH, or none (NULL), for the descriptor itself.
  * Gives: 0 and *status.
  * Fails: as statx(2). */
 HARK_API void hark_statx(struct hark_loop *loop, struct hark_op *op, int directory,
@@ -130,8 +130,8 @@ HARK_API void hark_readlinkat(struct hark_loop *loop, struct hark_op *op, int di
 
 /* linkat(2): gives a file one more name, a hard link.
  * Takes: flags: 0: a symbolic link at `from` gets the name itself, AT_SYMLINK_FOLLOW: what it leads
- *   to; AT_EMPTY_PATH with from "": the file that from_directory is, also one of O_TMPFILE, which
- *   has no name yet; to_directory, if it is a descriptor, stays open until the final call.
+ *   to; AT_EMPTY_PATH with from "" or NULL: the file that from_directory is, also one of O_TMPFILE,
+ *   which has no name yet; to_directory, if it is a descriptor, stays open until the final call.
  * Gives: 0.
  * Fails: as linkat(2): -EEXIST; -EPERM a directory, or the file system has no hard links; -EXDEV
  *   another file system; -EMLINK; -ENOENT nothing is there, or it has lost its last name; -EINVAL
@@ -144,19 +144,19 @@ HARK_API void hark_linkat(struct hark_loop *loop, struct hark_op *op, int from_d
 
 /* fchmodat(2), on the work pool of every backend: sets the permissions of a file.
  * Takes: mode: the bits of 07777; flags: 0; AT_SYMLINK_NOFOLLOW: nothing is done through a link;
- *   AT_EMPTY_PATH with path "": the file that directory is.
+ *   AT_EMPTY_PATH with path "" or NULL: the file that directory is.
  * Gives: 0.
  * Fails: as fchmodat(2): -EPERM it is another's; -EOPNOTSUPP of a symbolic link itself, which has
  *   no permissions; -EINVAL flags.
- * Backends: flags need Linux 6.6; before, AT_SYMLINK_NOFOLLOW needs /proc, and AT_EMPTY_PATH a
- *   descriptor that was not opened with O_PATH. */
+ * Backends: before Linux 6.6, and under a filter (seccomp(2)) that refuses fchmodat2(2), it needs
+ *   /proc for AT_SYMLINK_NOFOLLOW and for a descriptor of O_PATH: else -EOPNOTSUPP, -EPERM. */
 HARK_API void hark_fchmodat(struct hark_loop *loop, struct hark_op *op, int directory,
                             const char *path, mode_t mode, int flags, hark_done *done);
 
 /* fchownat(2), on the work pool of every backend: sets the owner and the group of a file. Of what
  * is no directory, it takes the set-user-ID and set-group-ID bits away.
  * Takes: owner, group: (uid_t)-1, (gid_t)-1: as it is; flags: AT_SYMLINK_NOFOLLOW: of a link
- *   itself; AT_EMPTY_PATH with path "": of the file that directory is.
+ *   itself; AT_EMPTY_PATH with path "" or NULL: of the file that directory is.
  * Gives: 0.
  * Fails: as fchownat(2): -EPERM the process may not; -EINVAL flags; -EDQUOT. */
 HARK_API void hark_fchownat(struct hark_loop *loop, struct hark_op *op, int directory,
@@ -165,7 +165,7 @@ HARK_API void hark_fchownat(struct hark_loop *loop, struct hark_op *op, int dire
 /* utimensat(2), on the work pool of every backend: sets when a file was read and written last.
  * Takes: times: two, of the last read and the last write, the loop's until the final call, in which
  *   UTIME_NOW or UTIME_OMIT may stand for nanoseconds; NULL: both now; flags: AT_SYMLINK_NOFOLLOW:
- *   of a link itself; AT_EMPTY_PATH with path "": of the file that directory is.
+ *   of a link itself; AT_EMPTY_PATH with path "" or NULL: of the file that directory is.
  * Gives: 0.
  * Fails: as utimensat(2): -EPERM, -EACCES it is another's; -EINVAL flags or nanoseconds.
  * Backends: before Linux 5.8, AT_EMPTY_PATH needs a descriptor that was not opened with O_PATH. */
@@ -178,7 +178,7 @@ HARK_API void hark_utimensat(struct hark_loop *loop, struct hark_op *op, int dir
 /* Sets an extended attribute of a file: setxattrat(2), setxattr(2), xattr(7).
  * Takes: name: with its namespace: "user.comment"; value, size: up to XATTR_SIZE_MAX (65536) bytes;
  *   flags: 0, XATTR_CREATE or XATTR_REPLACE, and with them AT_SYMLINK_NOFOLLOW for a link itself,
- *   AT_EMPTY_PATH with path "" for the file that directory is, not opened with O_PATH.
+ *   AT_EMPTY_PATH with path "" or NULL for the file that directory is, not opened with O_PATH.
  * Owns: path, name and value are the loop's until the final call.
  * Gives: 0.
  * Fails: -EEXIST with XATTR_CREATE; -ENODATA with XATTR_REPLACE; -ERANGE a name that is empty or
@@ -187,7 +187,8 @@ HARK_API void hark_utimensat(struct hark_loop *loop, struct hark_op *op, int dir
  *   namespace; -EINVAL flags.
  * Backends: uring asks the kernel where path "" names the descriptor, and where no descriptor is
  *   given (AT_FDCWD, an absolute path) and links are followed: else the pool does it. Of a path
- *   below a directory's descriptor it needs Linux 6.13, or /proc. */
+ *   below a directory's descriptor it needs Linux 6.13, or /proc: -ENOSYS there is neither; where a
+ *   filter (seccomp(2)) refuses setxattrat(2) and its kin, /proc: else that error. */
 HARK_API void hark_setxattrat(struct hark_loop *loop, struct hark_op *op, int directory,
                               const char *path, const char *name, const void *value, size_t size,
                               int flags, hark_done *done);
@@ -209,7 +210,7 @@ HARK_API void hark_getxattrat(struct hark_loop *loop, struct hark_op *op, int di
  *   for; flags: as hark_getxattrat.
  * Gives: how many bytes of names it has filled: names, a null byte behind each, in no order.
  * Fails: -ERANGE they are longer than size; -E2BIG; -EOPNOTSUPP, -EINVAL.
- * Backends: a path below a directory's descriptor needs Linux 6.13, or /proc. */
+ * Backends: a path below a directory's descriptor: as hark_setxattrat. */
 HARK_API void hark_listxattrat(struct hark_loop *loop, struct hark_op *op, int directory,
                                const char *path, char *names, size_t size, int flags,
                                hark_done *done);

@@ -32,12 +32,14 @@ struct statx;
 HARK_API int hark_os_openat(int directory, const char *path, int flags, mode_t mode);
 
 /* fstatat(2): of a path; sizes as in hark_os_fstat.
- * Takes: flags: 0; AT_SYMLINK_NOFOLLOW for a link itself (lstat(2)).
+ * Takes: flags: 0; AT_SYMLINK_NOFOLLOW for a link itself (lstat(2)); AT_EMPTY_PATH with path "" or
+ *   NULL for the descriptor itself.
  * Gives: 0 and *out_status. */
 HARK_API int hark_os_fstatat(int directory, const char *path, struct stat *out_status, int flags);
 
 /* statx(2).
- * Takes: path "" with AT_EMPTY_PATH for the descriptor itself; mask: what is asked for.
+ * Takes: path "" with AT_EMPTY_PATH, or none (NULL), for the descriptor itself; mask: what is asked
+ *   for.
  * Gives: 0 and *out_status, whose stx_mask says what of it there is. */
 HARK_API int hark_os_statx(int directory, const char *path, int flags, unsigned mask,
                            struct statx *out_status);

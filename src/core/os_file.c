@@ -1,6 +1,7 @@
 /* os_file.c - the calls of os_file.h: each is the kernel's, but for the one that is not: the way to
  * a file without links, which is walked here as realpath(3) does it. */
 #include "hark/os_file.h"
+#include "core/file_call.h"
 #include "kernel/kernel.h"
 
 #include <limits.h>
@@ -15,13 +16,13 @@ int hark_os_openat(int directory, const char *path, int flags, mode_t mode)
 
 int hark_os_fstatat(int directory, const char *path, struct stat *out_status, int flags)
 {
-    return kernel_fstatat(NULL, directory, path, out_status, flags);
+    return kernel_fstatat(NULL, directory, file_call_named(path, flags), out_status, flags);
 }
 
 int hark_os_statx(int directory, const char *path, int flags, unsigned mask,
                   struct statx *out_status)
 {
-    return kernel_statx(NULL, directory, path, flags, mask, out_status);
+    return kernel_statx(NULL, directory, file_call_named(path, flags), flags, mask, out_status);
 }
 
 int hark_os_faccessat(int directory, const char *path, int mode)

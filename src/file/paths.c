@@ -1,4 +1,5 @@
 /* paths.c - starting the ops of file.h that name a path, and walking directories. */
+#include "core/file_call.h"
 #include "core/op.h"
 #include "hark/file.h"
 
@@ -34,7 +35,7 @@ void hark_statx(struct hark_loop *loop, struct hark_op *op, int directory, const
     op->with.path.flags = flags;
     op->with.path.mode = mask;
     op->with.path.status = status;
-    start(loop, op, path);
+    start(loop, op, file_call_named(path, flags));
 }
 
 void hark_renameat(struct hark_loop *loop, struct hark_op *op, int from_directory, const char *from,
@@ -88,7 +89,7 @@ void hark_linkat(struct hark_loop *loop, struct hark_op *op, int from_directory,
     op->with.path.flags = flags;
     op->with.path.mode = (uint32_t)to_directory;
     op->with.path.to = to;
-    start(loop, op, from);
+    start(loop, op, file_call_named(from, flags));
 }
 
 void hark_fchmodat(struct hark_loop *loop, struct hark_op *op, int directory, const char *path,
@@ -97,7 +98,7 @@ void hark_fchmodat(struct hark_loop *loop, struct hark_op *op, int directory, co
     op_begin(loop, op, HARK_OP_FCHMODAT, directory, done);
     op->with.path.flags = flags;
     op->with.path.mode = mode;
-    start(loop, op, path);
+    start(loop, op, file_call_named(path, flags));
 }
 
 void hark_fchownat(struct hark_loop *loop, struct hark_op *op, int directory, const char *path,
@@ -107,7 +108,7 @@ void hark_fchownat(struct hark_loop *loop, struct hark_op *op, int directory, co
     op->with.path.flags = flags;
     op->with.path.mode = owner;
     op->with.path.group = group;
-    start(loop, op, path);
+    start(loop, op, file_call_named(path, flags));
 }
 
 void hark_utimensat(struct hark_loop *loop, struct hark_op *op, int directory, const char *path,
@@ -116,51 +117,48 @@ void hark_utimensat(struct hark_loop *loop, struct hark_op *op, int directory, c
     op_begin(loop, op, HARK_OP_UTIMENSAT, directory, done);
     op->with.path.flags = flags;
     op->with.path.times = times;
-    start(loop, op, path);
+    start(loop, op, file_call_named(path, flags));
 }
 
 /* --- extended attributes --- */
 
 /* The kernel refuses, or cuts off, what is larger than 64 KiB. */
 static void start_attribute(struct hark_loop *loop, struct hark_op *op, const char *path,
-                            const char *name, void *value, size_t size)
+                            const char *name, void *value, size_t size, int flags)
 {
+    op->with.attribute.flags = flags;
     op->with.attribute.name = name;
     op->with.attribute.value = value;
     op->with.attribute.size = size < UINT32_MAX ? (uint32_t)size : UINT32_MAX;
-    start(loop, op, path);
+    start(loop, op, file_call_named(path, flags));
 }
 
 void hark_setxattrat(struct hark_loop *loop, struct hark_op *op, int directory, const char *path,
                      const char *name, const void *value, size_t size, int flags, hark_done *done)
 {
     op_begin(loop, op, HARK_OP_SETXATTRAT, directory, done);
-    op->with.attribute.flags = flags;
-    start_attribute(loop, op, path, name, (void *)(uintptr_t)value, size);
+    start_attribute(loop, op, path, name, (void *)(uintptr_t)value, size, flags);
 }
 
 void hark_getxattrat(struct hark_loop *loop, struct hark_op *op, int directory, const char *path,
                      const char *name, void *value, size_t size, int flags, hark_done *done)
 {
     op_begin(loop, op, HARK_OP_GETXATTRAT, directory, done);
-    op->with.attribute.flags = flags;
-    start_attribute(loop, op, path, name, value, size);
+    start_attribute(loop, op, path, name, value, size, flags);
 }
 
 void hark_listxattrat(struct hark_loop *loop, struct hark_op *op, int directory, const char *path,
                       char *names, size_t size, int flags, hark_done *done)
 {
     op_begin(loop, op, HARK_OP_LISTXATTRAT, directory, done);
-    op->with.attribute.flags = flags;
-    start_attribute(loop, op, path, NULL, names, size);
+    start_attribute(loop, op, path, NULL, names, size, flags);
 }
 
 void hark_removexattrat(struct hark_loop *loop, struct hark_op *op, int directory, const char *path,
                         const char *name, int flags, hark_done *done)
 {
     op_begin(loop, op, HARK_OP_REMOVEXATTRAT, directory, done);
-    op->with.attribute.flags = flags;
-    start_attribute(loop, op, path, name, NULL, 0);
+    start_attribute(loop, op, path, name, NULL, 0, flags);
 }
 
 /* --- directories --- */

@@ -108,8 +108,8 @@ KERNEL_INLINE int kernel_symlinkat(uint64_t *calls, const char *target, int dire
                                    const char *path);
 KERNEL_INLINE int kernel_linkat(uint64_t *calls, int from, const char *old, int to, const char *new,
                                 int flags);
-/* flags of the next seven: AT_SYMLINK_NOFOLLOW, and AT_EMPTY_PATH for what the descriptor itself
- * is; in setxattrat XATTR_ as well. */
+/* flags of the next seven: AT_SYMLINK_NOFOLLOW, and AT_EMPTY_PATH with path "" for what the
+ * descriptor itself is; in setxattrat XATTR_ as well. No path at all: -EFAULT. */
 KERNEL_INLINE int kernel_fchmodat(uint64_t *calls, int directory, const char *path, mode_t mode,
                                   int flags);
 KERNEL_INLINE int kernel_fchownat(uint64_t *calls, int directory, const char *path, uid_t owner,

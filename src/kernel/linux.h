@@ -153,12 +153,16 @@ KERNEL_INLINE int kernel_fstat(uint64_t *calls, int fd, struct stat *out_status)
 KERNEL_INLINE int kernel_fstatat(uint64_t *calls, int directory, const char *path,
                                  struct stat *out_status, int flags)
 {
+    if (!path)
+        return -EFAULT;
     return (int)KERNEL_CALL(calls, fstatat(directory, path, out_status, flags));
 }
 
 KERNEL_INLINE int kernel_statx(uint64_t *calls, int directory, const char *path, int flags,
                                unsigned mask, struct statx *out_status)
 {
+    if (!path)
+        return -EFAULT;
     return (int)KERNEL_RETRY(calls, statx(directory, path, flags, mask, out_status));
 }
 

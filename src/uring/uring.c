@@ -80,8 +80,7 @@ static void start_attribute(struct hark_loop *loop, struct hark_op *op)
 {
     int flags = op->with.attribute.flags;
     bool by_path = !(flags & AT_EMPTY_PATH) && op->fd < 0;
-    const char *path = op->with.attribute.path;
-    bool of_descriptor = flags & AT_EMPTY_PATH && op->fd >= 0 && path && !*path;
+    bool of_descriptor = flags & AT_EMPTY_PATH && op->fd >= 0 && !*op->with.attribute.path;
     if ((by_path || of_descriptor) && !(flags & AT_SYMLINK_NOFOLLOW))
         submit_op(loop, op);
     else

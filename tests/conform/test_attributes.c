@@ -1,6 +1,7 @@
 /* test_attributes.c - setxattrat, getxattrat, listxattrat, removexattrat: by a path, below a
  * directory's descriptor, and of a descriptor itself, each as the other calls show it. */
 #include "harness/harness.h"
+#include "harness/world.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,7 +11,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-enum { WAYS = 4 };
+enum { WAYS = 5 };
 
 /* Where a file is named. */
 struct place {
@@ -19,12 +20,14 @@ struct place {
     int flags;
 };
 
-/* An absolute path; one below a directory; a descriptor; a path whose links are not followed. */
+/* An absolute path; one below a directory; a descriptor, with an empty path and without one; a path
+ * whose links are not followed. */
 static struct place place_of(int way, int directory, int fd)
 {
     return way == 0   ? (struct place){AT_FDCWD, harness_path("file"), 0}
            : way == 1 ? (struct place){directory, "file", 0}
            : way == 2 ? (struct place){fd, "", AT_EMPTY_PATH}
+           : way == 3 ? (struct place){fd, NULL, AT_EMPTY_PATH}
                       : (struct place){AT_FDCWD, harness_path("file"), AT_SYMLINK_NOFOLLOW};
 }
 
@@ -163,6 +166,41 @@ BACKEND_TEST(attributes_of_what_is_not_there_give_enoent)
         assert_result(remove_at(loop, flagged[i], "user.one"), -EINVAL);
     }
     harness_close(loop, directory);
+}
+
+BACKEND_TEST(attributes_of_no_path_at_all_give_efault)
+{
+    char value[8];
+    int directory = open_directory();
+    close(make_file());
+    const struct place places[] = {
+        {AT_FDCWD, NULL, 0}, {directory, NULL, 0}, {directory, NULL, AT_SYMLINK_NOFOLLOW}};
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        assert_result(set_at(loop, places[i], "user.one", "1", 1, 0), -EFAULT);
+        assert_result(get_at(loop, places[i], "user.one", value, sizeof value), -EFAULT);
+        assert_result(list_at(loop, places[i], value, sizeof value), -EFAULT);
+        assert_result(remove_at(loop, places[i], "user.one"), -EFAULT);
+    }
+    harness_close(loop, directory);
+}
+
+BACKEND_TEST(an_attribute_of_the_directory_that_is_worked_in_is_found_without_its_name)
+{
+    char before[PATH_MAX], value[8];
+    close(make_file());
+    if (harness_in_world())
+        harness_skip("worlds have no working directory but the root");
+    assert_non_null(getcwd(before, sizeof before));
+    assert_int_equal(chdir(harness_directory()), 0);
+    const struct place places[] = {{AT_FDCWD, "", AT_EMPTY_PATH}, {AT_FDCWD, NULL, AT_EMPTY_PATH}};
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        assert_result(set_at(loop, places[i], "user.one", "12", 2, 0), 0);
+        assert_int_equal(getxattr(harness_directory(), "user.one", value, sizeof value), 2);
+        assert_result(get_at(loop, places[i], "user.one", value, sizeof value), 2);
+        assert_result(list_at(loop, places[i], NULL, 0), 9);
+        assert_result(remove_at(loop, places[i], "user.one"), 0);
+    }
+    assert_int_equal(chdir(before), 0);
 }
 
 BACKEND_TEST(an_attribute_of_a_link_is_that_of_what_it_leads_to_unless_told)

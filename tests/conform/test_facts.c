@@ -1,8 +1,10 @@
 /* test_facts.c - fchmodat, fchownat, utimensat, each as stat(2) shows it. */
 #include "harness/harness.h"
+#include "harness/world.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -159,4 +161,114 @@ BACKEND_TEST(utimensat_that_cannot_gives_its_error)
     assert_result(set_times(loop, harness_path("file"), NULL, AT_REMOVEDIR), -EINVAL);
     assert_result(set_times(loop, (const char *)16, NULL, 0), -EFAULT);
     assert_true(status_of("file").st_mtim.tv_sec > 1);
+}
+
+/* --- of a descriptor --- */
+
+static int64_t set_mode_of(struct hark_loop *loop, int fd, const char *path, mode_t mode, int flags)
+{
+    struct harness_op op = {0};
+    hark_fchmodat(loop, &op.op, fd, path, mode, flags, harness_done);
+    return harness_wait(loop, &op);
+}
+
+static int64_t set_owner_of(struct hark_loop *loop, int fd, const char *path, int flags)
+{
+    struct harness_op op = {0};
+    hark_fchownat(loop, &op.op, fd, path, (uid_t)-1, getegid(), flags, harness_done);
+    return harness_wait(loop, &op);
+}
+
+static int64_t set_times_of(struct hark_loop *loop, int fd, const char *path, int64_t seconds,
+                            int flags)
+{
+    struct harness_op op = {0};
+    struct timespec times[2] = {{seconds, 0}, {seconds, 0}};
+    hark_utimensat(loop, &op.op, fd, path, times, flags, harness_done);
+    return harness_wait(loop, &op);
+}
+
+BACKEND_TEST(facts_of_a_descriptor_need_no_path_at_all)
+{
+    int fd = harness_file("file", "text", 4);
+    assert_result(set_mode_of(loop, fd, NULL, 0604, AT_EMPTY_PATH), 0);
+    assert_int_equal(status_of("file").st_mode, S_IFREG | 0604);
+    assert_result(set_mode_of(loop, fd, NULL, 0640, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW), 0);
+    assert_int_equal(status_of("file").st_mode, S_IFREG | 0640);
+    assert_result(set_owner_of(loop, fd, NULL, AT_EMPTY_PATH), 0);
+    assert_result(set_times_of(loop, fd, NULL, 1000, AT_EMPTY_PATH), 0);
+    assert_true(is_time(status_of("file").st_mtim, 1000, 0));
+    harness_close(loop, fd);
+}
+
+BACKEND_TEST(facts_of_no_path_at_all_give_efault)
+{
+    int fd = harness_file("file", "text", 4);
+    const int places[] = {fd, AT_FDCWD}, flags[] = {0, AT_SYMLINK_NOFOLLOW};
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        for (size_t way = 0; way < sizeof flags / sizeof *flags; way++) {
+            assert_result(set_mode_of(loop, places[i], NULL, 0600, flags[way]), -EFAULT);
+            assert_result(set_owner_of(loop, places[i], NULL, flags[way]), -EFAULT);
+            assert_result(set_times_of(loop, places[i], NULL, 1, flags[way]), -EFAULT);
+        }
+    }
+    assert_true(status_of("file").st_mtim.tv_sec > 1);
+    harness_close(loop, fd);
+}
+
+BACKEND_TEST(flags_that_are_none_are_refused_of_a_descriptor_as_well)
+{
+    int fd = harness_file("file", "text", 4);
+    mode_t mode = status_of("file").st_mode;
+    const int flags = AT_EMPTY_PATH | AT_REMOVEDIR;
+    assert_result(set_mode_of(loop, fd, "", 0600, flags), -EINVAL);
+    assert_result(set_owner_of(loop, fd, "", flags), -EINVAL);
+    assert_result(set_times_of(loop, fd, "", 1, flags), -EINVAL);
+    assert_int_equal(status_of("file").st_mode, mode);
+    assert_true(status_of("file").st_mtim.tv_sec > 1);
+    harness_close(loop, fd);
+}
+
+BACKEND_TEST(a_flag_for_an_empty_path_says_nothing_of_another)
+{
+    int directory = open(harness_directory(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    close(harness_file("file", "text", 4));
+    assert_result(set_mode_of(loop, directory, "file", 0604, AT_EMPTY_PATH), 0);
+    assert_result(set_times_of(loop, directory, "file", 1000, AT_EMPTY_PATH), 0);
+    assert_int_equal(status_of("file").st_mode, S_IFREG | 0604);
+    assert_true(is_time(status_of("file").st_mtim, 1000, 0));
+    harness_close(loop, directory);
+}
+
+BACKEND_TEST(facts_of_the_directory_that_is_worked_in_are_set_without_its_name)
+{
+    char before[PATH_MAX];
+    struct stat status;
+    if (harness_in_world())
+        harness_skip("worlds have no working directory but the root");
+    assert_non_null(getcwd(before, sizeof before));
+    assert_int_equal(chdir(harness_directory()), 0);
+    assert_result(set_mode_of(loop, AT_FDCWD, "", 0710, AT_EMPTY_PATH), 0);
+    assert_result(set_times_of(loop, AT_FDCWD, NULL, 1000, AT_EMPTY_PATH), 0);
+    assert_int_equal(stat(harness_directory(), &status), 0);
+    assert_int_equal(status.st_mode, S_IFDIR | 0710);
+    assert_true(is_time(status.st_mtim, 1000, 0));
+    assert_int_equal(chdir(before), 0);
+}
+
+/* A descriptor that is but a place: the calls that name it by its path take it. */
+BACKEND_TEST(facts_are_set_of_what_stands_behind_a_place)
+{
+    close(harness_file("file", "text", 4));
+    assert_int_equal(symlink("file", harness_path("link")), 0);
+    int place = open(harness_path("file"), O_PATH | O_CLOEXEC);
+    int link = open(harness_path("link"), O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    assert_true(place >= 0 && link >= 0);
+    assert_result(set_mode_of(loop, place, "", 0604, AT_EMPTY_PATH), 0);
+    assert_int_equal(status_of("file").st_mode, S_IFREG | 0604);
+    assert_result(set_owner_of(loop, place, "", AT_EMPTY_PATH), 0);
+    assert_result(set_mode_of(loop, link, "", 0600, AT_EMPTY_PATH), -EOPNOTSUPP);
+    assert_int_equal(status_of("file").st_mode, S_IFREG | 0604);
+    harness_close(loop, place);
+    harness_close(loop, link);
 }

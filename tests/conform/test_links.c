@@ -148,11 +148,16 @@ BACKEND_TEST(linkat_names_an_open_file)
     assert_int_equal(write(fd, "text", 4), 4);
     hark_linkat(loop, &op.op, fd, "", AT_FDCWD, harness_path("named"), AT_EMPTY_PATH, harness_done);
     int64_t result = harness_wait(loop, &op);
+    harness_op_again(&op);
+    hark_linkat(loop, &op.op, fd, NULL, AT_FDCWD, harness_path("again"), AT_EMPTY_PATH,
+                harness_done);
+    int64_t again = harness_wait(loop, &op);
     harness_close(loop, fd);
     if (result == -ENOENT && geteuid() != 0)
         harness_skip("needs CAP_DAC_READ_SEARCH before Linux 6.10");
     assert_result(result, 0);
-    assert_int_equal(names_of("named"), 1);
+    assert_result(again, 0); /* no path at all */
+    assert_int_equal(names_of("named"), 2);
 }
 
 BACKEND_TEST(linkat_that_cannot_gives_its_error)

@@ -113,6 +113,12 @@ TEST(os_statx_and_fstat_tell_of_the_same_file)
     assert_int_equal(wide.stx_size, 5);
     assert_int_equal(narrow.st_size, 5);
     assert_int_equal(wide.stx_ino, narrow.st_ino);
+    assert_result(hark_os_statx(fd, NULL, AT_EMPTY_PATH, STATX_SIZE, &wide), 0);
+    assert_int_equal(wide.stx_size, 5);
+    assert_result(hark_os_fstatat(fd, NULL, &narrow, AT_EMPTY_PATH), 0);
+    assert_int_equal(narrow.st_size, 5);
+    assert_result(hark_os_statx(fd, NULL, 0, STATX_SIZE, &wide), -EFAULT);
+    assert_result(hark_os_fstatat(fd, NULL, &narrow, 0), -EFAULT);
     close_it(fd);
     assert_result(hark_os_fstat(fd, &narrow), -EBADF);
     assert_result(hark_os_statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &wide), -EBADF);

@@ -100,6 +100,28 @@ BACKEND_TEST(statx_fills_the_status)
     harness_close(loop, fd);
 }
 
+static int64_t status_of(struct hark_loop *loop, int directory, const char *path, int flags,
+                         struct statx *out_status)
+{
+    struct harness_op op = {0};
+    hark_statx(loop, &op.op, directory, path, flags, STATX_SIZE, out_status, harness_done);
+    return harness_wait(loop, &op);
+}
+
+BACKEND_TEST(statx_of_a_descriptor_needs_no_path_at_all)
+{
+    struct statx status = {0};
+    int fd = harness_file("file", "text", 4);
+    assert_result(status_of(loop, fd, NULL, AT_EMPTY_PATH, &status), 0);
+    assert_int_equal(status.stx_size, 4);
+    assert_result(status_of(loop, AT_FDCWD, NULL, AT_EMPTY_PATH, &status), 0);
+    assert_true(S_ISDIR(status.stx_mode));
+    assert_result(status_of(loop, fd, NULL, 0, &status), -EFAULT);
+    assert_result(status_of(loop, fd, NULL, AT_SYMLINK_NOFOLLOW, &status), -EFAULT);
+    assert_result(status_of(loop, AT_FDCWD, NULL, 0, &status), -EFAULT);
+    harness_close(loop, fd);
+}
+
 static int64_t rename_path(struct hark_loop *loop, const char *from, const char *to, int flags)
 {
     struct harness_op op = {0};
