@@ -365,6 +365,34 @@ BACKEND_TEST(log_finds_a_descriptor_when_connections_have_taken_all)
     server_finish(&server, &client);
 }
 
+/* Connections are closed as they come while descriptors of the log's are lacking, which come back
+ * under the same limit once the others have ended. */
+SERVER_TEST(connections_are_taken_again_once_the_log_has_its_descriptors_back)
+{
+    enum { EVENT_BYTES = 3000 };
+    static char event[EVENT_BYTES];
+    struct server server;
+    struct client many[MANY];
+    struct client client;
+    server_init(&server, "a");
+    server.options.log.segment_bytes = 4096;
+    server_start(&server);
+    client_open(&client, server.http);
+    client_post(&client, "s", event, sizeof event);
+    take_all_descriptors(&server, many);
+    client_post(&client, "s", event, sizeof event);
+    for (int i = 0; i < MANY; i++)
+        client_close(&many[i]);
+    for (bool taken = false; !taken;) {
+        struct client next;
+        client_open(&next, server.http);
+        client_try_send(&next, "GET /livez HTTP/1.1\r\nHost: a\r\n\r\n");
+        taken = client_receive(&next);
+        client_close(&next);
+    }
+    server_finish(&server, &client);
+}
+
 static void append_line(const char *path, const char *line)
 {
     FILE *file = fopen(path, "ae");

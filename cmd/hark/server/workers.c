@@ -258,10 +258,12 @@ void workers_deal(struct workers *workers, const struct protocol *protocol, int 
     struct server_worker *to = choose(workers, protocol->kind);
     struct arrival arrival = {.protocol = protocol, .fd = fd, .guarded = guarded};
     uint64_t limit = workers->options->connections_each;
-    if (!to || reserve_is_tapped(workers->reserve) ||
+    reserve_fill(workers->reserve);
+    if (!to || reserve_lacks(workers->reserve) ||
         !peer_enter(&workers->peers, owner->worker.loop, limit, fd, &arrival.peer)) {
         owner->worker.counters.shed++;
         hark_os_close(owner->worker.loop, fd);
+        reserve_fill(workers->reserve); /* its descriptor, if one is lacking */
         return;
     }
     atomic_fetch_add_explicit(&workers->open[protocol->kind], 1, memory_order_relaxed);

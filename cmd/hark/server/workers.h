@@ -62,7 +62,7 @@ struct workers {
     /* The owner's. */
     uint64_t connections_max;
     struct peers peers;
-    struct reserve *reserve;   /* to be filled when a connection has ended */
+    struct reserve *reserve;   /* to be filled when a connection has ended or comes */
     struct shutdown *shutdown; /* whose end it is */
     uint32_t last;             /* who was dealt the last connection */
     struct owner *owner;       /* what the other brokers have of the log; NULL: there are none */
