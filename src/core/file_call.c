@@ -1,6 +1,7 @@
 /* file_call.c - each file op as the blocking system call of its name, run on a thread of the pool
  * where the kernel offers no asynchronous one. */
 #include "core/file_call.h"
+#include "base/check.h"
 #include "kernel/kernel.h"
 
 static int64_t call_at(const struct hark_op *op)
@@ -98,9 +99,11 @@ int64_t file_call_path(const struct hark_op *op)
         return kernel_fchownat(NULL, op->fd, from, mode, op->with.path.group, flags);
     case HARK_OP_UTIMENSAT:
         return kernel_utimensat(NULL, op->fd, from, op->with.path.times, flags);
-    default:
+    case HARK_OP_MKDIRAT:
         return kernel_mkdirat(NULL, op->fd, from, mode);
     }
+    check(false); /* no other is about paths */
+    return -ENOSYS;
 }
 
 int64_t file_call_attribute(const struct hark_op *op)

@@ -66,6 +66,10 @@
 #define KIND_GETDENTS        POOL(file_call_entries, MEMORY_BYTES), .fills = true
 #define KIND_COPY_FILE_RANGE POOL(file_call_copy, MEMORY_NONE)
 
+_Static_assert(offsetof(union hark_op_arguments, path.from) ==
+                   offsetof(union hark_op_arguments, attribute.path),
+               "a list of attributes has no memory but its path, where other ops have theirs");
+
 const struct op_kind op_kinds[HARK_OP_KINDS] = {
 #define ROW(code, name) [HARK_OP_##code] = {KIND_##code},
     HARK_OPS(ROW)

@@ -8,6 +8,12 @@
 #include <limits.h>
 #include <string.h>
 
+_Static_assert(offsetof(union hark_op_arguments, path.from) ==
+                       offsetof(union hark_op_arguments, open.path) &&
+                   offsetof(union hark_op_arguments, path.from) ==
+                       offsetof(union hark_op_arguments, attribute.path),
+               "every op on a path has it in the same place");
+
 /* AT_FDCWD and absolute paths need no descriptor; any other is one, with a row. */
 static void start(struct hark_loop *loop, struct hark_op *op, const char *path)
 {

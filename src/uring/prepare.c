@@ -76,8 +76,9 @@ static void prepare_recv_each(const struct uring *uring, struct io_uring_sqe *sq
         sqe->ioprio = IORING_RECV_MULTISHOT;
 }
 
-/* One that is fed has a buffer, and receives by a call once its completion comes. */
-/* Apart: in place, the call in it would make each request save registers. */
+/* One that is fed has a buffer, and receives by a call once its completion comes. It stands apart
+ * since it calls: in place, prepare_entry would save two registers and align its stack for every
+ * request (gcc 12 on x86-64). */
 __attribute__((noinline)) static void prepare_recvmsg_each(struct io_uring_sqe *sqe,
                                                            const struct hark_op *op)
 {
@@ -131,6 +132,8 @@ static void prepare_name(struct io_uring_sqe *sqe, const struct hark_op *op)
         prepare_path(sqe, op, IORING_OP_LINKAT);
         sqe->addr2 = (uint64_t)(uintptr_t)op->with.path.to;
         break;
+    default:
+        check(false);
     }
 }
 

@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -228,4 +229,122 @@ BACKEND_TEST(a_descriptor_that_is_but_a_place_has_no_attributes)
     assert_result(list_at(loop, itself, value, sizeof value), -EBADF);
     assert_result(remove_at(loop, itself, "user.one"), -EBADF);
     harness_close(loop, place);
+}
+
+BACKEND_TEST(attributes_without_memory_for_them_give_efault)
+{
+    char value[8];
+    int fd = make_file(), directory = open_directory();
+    for (int way = 0; way < WAYS; way++) {
+        struct place place = place_of(way, directory, fd);
+        assert_result(set_at(loop, place, "user.one", NULL, 5, 0), -EFAULT);
+        assert_result(set_at(loop, place, NULL, "12345", 5, 0), -EFAULT);
+        assert_result(set_at(loop, place, "user.one", NULL, 0, 0), 0);
+        assert_result(get_at(loop, place, "user.one", NULL, 5), 0);
+        assert_result(set_at(loop, place, "user.one", "12345", 5, 0), 0);
+        assert_result(get_at(loop, place, "user.one", NULL, 5), -EFAULT);
+        assert_result(get_at(loop, place, "user.one", NULL, 4), -ERANGE);
+        assert_result(get_at(loop, place, "user.two", NULL, 5), -ENODATA);
+        assert_result(list_at(loop, place, NULL, 100), -EFAULT);
+        assert_result(get_at(loop, place, "user.one", value, sizeof value), 5);
+        assert_result(remove_at(loop, place, "user.one"), 0);
+    }
+    harness_close(loop, fd);
+    harness_close(loop, directory);
+}
+
+BACKEND_TEST(a_pipe_has_no_attributes)
+{
+    char value[8];
+    int pipes[2];
+    close(make_file());
+    assert_int_equal(pipe2(pipes, O_CLOEXEC), 0);
+    struct place itself = {pipes[0], "", AT_EMPTY_PATH};
+    assert_result(set_at(loop, itself, "user.one", "12", 2, 0), -EPERM);
+    assert_result(get_at(loop, itself, "user.one", value, sizeof value), -ENODATA);
+    assert_result(remove_at(loop, itself, "user.one"), -EPERM);
+    assert_result(set_at(loop, itself, "nowhere.one", "12", 2, 0), -EOPNOTSUPP);
+    harness_close(loop, pipes[0]);
+    harness_close(loop, pipes[1]);
+}
+
+/* The C library's calls, whose flags are those of the attribute alone. */
+TEST(setxattr_takes_no_flags_of_a_path)
+{
+    static const int flags[] = {AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH};
+    int fd = make_file();
+    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
+        assert_int_equal(setxattr(harness_path("file"), "user.one", "1", 1, flags[i]), -1);
+        assert_int_equal(errno, EINVAL);
+        assert_int_equal(fsetxattr(fd, "user.one", "1", 1, flags[i]), -1);
+        assert_int_equal(errno, EINVAL);
+    }
+    assert_int_equal(fgetxattr(fd, "user.one", NULL, 0), -1);
+    close(fd);
+}
+
+/* --- capabilities, which whoever changes the file takes away: capabilities(7) --- */
+
+static const uint32_t capabilities[5] = {0x02000001, 1}; /* struct vfs_cap_data, revision 2 */
+
+static void give(int fd)
+{
+    if (fsetxattr(fd, "security.capability", capabilities, sizeof capabilities, 0) < 0)
+        harness_skip("no capabilities can be given to a file: %s", strerror(errno));
+}
+
+static bool has_any(int fd)
+{
+    return fgetxattr(fd, "security.capability", NULL, 0) > 0;
+}
+
+BACKEND_TEST(capabilities_of_a_file_go_with_its_owner_and_its_content)
+{
+    const struct timespec times[2] = {{1, 0}, {1, 0}};
+    int fd = make_file(), other = harness_file("other", "text", 4);
+    give(fd);
+    assert_true(has_any(fd));
+    assert_int_equal(fchmod(fd, 0755), 0);
+    assert_int_equal(futimens(fd, times), 0);
+    assert_int_equal(link(harness_path("file"), harness_path("second")), 0);
+    assert_int_equal(pwrite(fd, "x", 0, 0), 0);
+    assert_true(has_any(fd));
+    assert_int_equal(fchown(fd, (uid_t)-1, (gid_t)-1), 0);
+    assert_false(has_any(fd));
+    give(fd);
+    assert_int_equal(pwrite(fd, "x", 1, 0), 1);
+    assert_false(has_any(fd));
+    give(fd);
+    assert_int_equal(ftruncate(fd, 2), 0);
+    assert_false(has_any(fd));
+    give(fd);
+    close(open(harness_path("file"), O_WRONLY | O_TRUNC | O_CLOEXEC));
+    assert_false(has_any(fd));
+    give(fd);
+    struct harness_op op = {0};
+    hark_copy_file_range(loop, &op.op, other, 0, fd, 0, 4, harness_done);
+    assert_result(harness_wait(loop, &op), 4);
+    assert_false(has_any(fd));
+    give(fd);
+    assert_int_equal(fallocate(fd, 0, 0, 100), 0);
+    assert_false(has_any(fd));
+    harness_close(loop, fd);
+    harness_close(loop, other);
+    int directory = open_directory();
+    give(directory);
+    assert_int_equal(fchown(directory, (uid_t)-1, (gid_t)-1), 0);
+    assert_true(has_any(directory));
+    close(directory);
+}
+
+TEST(capabilities_that_are_none_are_refused)
+{
+    int fd = make_file();
+    give(fd);
+    assert_int_equal(fsetxattr(fd, "security.capability", "none", 4, 0), -1);
+    assert_int_equal(errno, EINVAL);
+    assert_int_equal(fsetxattr(fd, "security.capability", capabilities, 19, 0), -1);
+    assert_int_equal(errno, EINVAL);
+    assert_true(has_any(fd));
+    close(fd);
 }

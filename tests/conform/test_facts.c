@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -152,6 +153,15 @@ BACKEND_TEST(utimensat_sets_each_time_or_leaves_it)
     harness_close(loop, fd);
 }
 
+BACKEND_TEST(utimensat_sets_times_before_1970)
+{
+    const struct timespec times[2] = {{-1, 500000000}, {-1000, 1}};
+    close(harness_file("file", "text", 4));
+    assert_result(set_times(loop, harness_path("file"), times, 0), 0);
+    assert_true(is_time(status_of("file").st_atim, -1, 500000000));
+    assert_true(is_time(status_of("file").st_mtim, -1000, 1));
+}
+
 BACKEND_TEST(utimensat_that_cannot_gives_its_error)
 {
     struct timespec times[2] = {{1, 1000000000}, {1, 0}};
@@ -271,4 +281,41 @@ BACKEND_TEST(facts_are_set_of_what_stands_behind_a_place)
     assert_int_equal(status_of("file").st_mode, S_IFREG | 0604);
     harness_close(loop, place);
     harness_close(loop, link);
+}
+
+BACKEND_TEST(sockets_and_pipes_take_facts)
+{
+    int sockets[2], pipes[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets), 0);
+    assert_int_equal(pipe2(pipes, O_CLOEXEC), 0);
+    const int ends[] = {sockets[0], pipes[0]};
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        assert_result(set_mode_of(loop, ends[i], "", 0600, AT_EMPTY_PATH), 0);
+        assert_result(set_owner_of(loop, ends[i], "", AT_EMPTY_PATH), 0);
+        assert_result(set_times_of(loop, ends[i], "", 1000, AT_EMPTY_PATH), 0);
+        assert_result(set_mode_of(loop, ends[i], "below", 0600, 0), -ENOTDIR);
+    }
+    for (int i = 0; i < 2; i++) {
+        harness_close(loop, sockets[i]);
+        harness_close(loop, pipes[i]);
+    }
+}
+
+/* The C library's calls of a descriptor, unlike those of a path that is empty. */
+TEST(fchmod_fchown_and_futimens_take_no_place)
+{
+    const struct timespec times[2] = {{1, 0}, {1, 0}};
+    close(harness_file("file", "text", 4));
+    int place = open(harness_path("file"), O_PATH | O_CLOEXEC);
+    assert_true(place >= 0);
+    mode_t mode = status_of("file").st_mode;
+    assert_int_equal(fchmod(place, 0604), -1);
+    assert_int_equal(errno, EBADF);
+    assert_int_equal(fchown(place, (uid_t)-1, getegid()), -1);
+    assert_int_equal(errno, EBADF);
+    assert_int_equal(futimens(place, times), -1);
+    assert_int_equal(errno, EBADF);
+    assert_int_equal(status_of("file").st_mode, mode);
+    assert_true(status_of("file").st_mtim.tv_sec > 1);
+    close(place);
 }

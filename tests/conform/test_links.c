@@ -160,6 +160,40 @@ BACKEND_TEST(linkat_names_an_open_file)
     assert_int_equal(names_of("named"), 2);
 }
 
+/* By the directory that it was made in, without a name, not by those in which it gets some. */
+TEST(group_of_a_file_comes_from_the_directory_that_it_was_made_in)
+{
+    enum { GROUP = 1234 };
+    struct stat status;
+    if (geteuid() != 0)
+        harness_skip("only root gives directories to any group");
+    assert_int_equal(mkdir(harness_path("shared"), 0700), 0);
+    assert_int_equal(mkdir(harness_path("plain"), 0700), 0);
+    assert_int_equal(chown(harness_path("shared"), (uid_t)-1, GROUP), 0);
+    assert_int_equal(chmod(harness_path("shared"), 02700), 0);
+    int fd = open(harness_path("shared"), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (fd < 0)
+        harness_skip("O_TMPFILE: %s", strerror(errno));
+    assert_int_equal(fstat(fd, &status), 0);
+    assert_int_equal(status.st_gid, GROUP);
+    assert_int_equal(linkat(fd, "", AT_FDCWD, harness_path("plain/one"), AT_EMPTY_PATH), 0);
+    assert_int_equal(stat(harness_path("plain/one"), &status), 0);
+    assert_int_equal(status.st_gid, GROUP);
+    close(fd);
+    fd = open(harness_path("plain"), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    assert_int_equal(linkat(fd, "", AT_FDCWD, harness_path("shared/two"), AT_EMPTY_PATH), 0);
+    assert_int_equal(stat(harness_path("shared/two"), &status), 0);
+    assert_int_not_equal(status.st_gid, GROUP);
+    close(fd);
+    assert_int_equal(mkdir(harness_path("shared/below"), 0700), 0);
+    assert_int_equal(stat(harness_path("shared/below"), &status), 0);
+    assert_int_equal(status.st_gid, GROUP);
+    assert_true(status.st_mode & S_ISGID);
+    assert_int_equal(symlink("any", harness_path("shared/link")), 0);
+    assert_int_equal(lstat(harness_path("shared/link"), &status), 0);
+    assert_int_equal(status.st_gid, GROUP);
+}
+
 BACKEND_TEST(linkat_that_cannot_gives_its_error)
 {
     struct harness_op op = {0};

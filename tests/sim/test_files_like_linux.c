@@ -287,12 +287,29 @@ static void step_facts(struct side *side)
     } else {
         struct timespec times[2];
         for (int i = 0; i < 2; i++)
-            times[i] = (struct timespec){(time_t)side_below(side, LONG_AGO),
+            times[i] = (struct timespec){(time_t)side_below(side, LONG_AGO) - LONG_AGO / 2,
                                          nanoseconds[side_below(side, 5)]};
         result = side->is_real ? REAL(utimensat(side->top, path, times, flags))
                                : kernel_utimensat(NULL, side->top, path, times, flags);
     }
     side_say(side, "fact %d of %s, %d: %lld", (int)choice, path, flags, (long long)result);
+}
+
+/* The C library's own calls, which lead into the world. */
+static void step_facts_of(struct side *side)
+{
+    int fd, chosen = slot(side, &fd);
+    const struct timespec times[2] = {{(time_t)side_below(side, LONG_AGO) - LONG_AGO / 2, 1},
+                                      {(time_t)side_below(side, LONG_AGO) - LONG_AGO / 2, 2}};
+    mode_t mode = (mode_t)side_below(side, 010000);
+    uid_t owner = (uid_t)side_below(side, 4) - 1;
+    uint64_t choice = side_below(side, 5);
+    int64_t result = choice == 0   ? REAL(fchmod(fd, mode))
+                     : choice == 1 ? REAL(fchown(fd, owner, (gid_t)-1))
+                     : choice == 2 ? REAL(futimens(fd, times))
+                     : choice == 3 ? REAL(fchownat(fd, "", owner, (gid_t)-1, AT_EMPTY_PATH))
+                                   : REAL(utimensat(fd, "", times, AT_EMPTY_PATH));
+    side_say(side, "fact %d of %d: %lld", (int)choice, chosen, (long long)result);
 }
 
 /* Names in any order. */
@@ -304,17 +321,18 @@ static uint64_t sum_of_names(const char *list, int64_t count)
     return total;
 }
 
-static bool has_attributes;
+static bool has_attributes, has_capabilities;
 
 /* Of an open file; -EBADF, or one that is but a place, is among them. */
 static void step_attribute(struct side *side)
 {
-    static const char *const attributes[] = {"user.a",    "user.b", "trusted.c", "user.",
-                                             "nowhere.d", "",       "user.a"};
+    static const char *const attributes[] = {
+        "user.a", "user.b", "trusted.c", "user.", "nowhere.d", "", "user.a", "security.capability"};
     char bytes[200];
     int fd, chosen = slot(side, &fd);
-    const char *name = attributes[side_below(side, 7)];
+    const char *name = attributes[side_below(side, has_capabilities ? 8 : 7)];
     size_t size = (size_t)side_below(side, 60);
+    bool is_capability = strcmp(name, "security.capability") == 0;
     int how = (int)side_below(side, 5);
     uint64_t choice = side_below(side, 5);
     int64_t result;
@@ -323,6 +341,11 @@ static void step_attribute(struct side *side)
         return;
     if (choice < 2) {
         harness_fill(bytes, size, size + (uint64_t)how);
+        if (is_capability) { /* one, or none: struct vfs_cap_data */
+            const uint32_t data[5] = {size % 4 ? 0x02000001 : 7, (uint32_t)size};
+            size = sizeof data;
+            memcpy(bytes, data, size);
+        }
         result = side->is_real
                      ? REAL(fsetxattr(fd, name, bytes, size, how))
                      : kernel_setxattrat(NULL, fd, "", how | AT_EMPTY_PATH, name, bytes, size);
@@ -441,9 +464,10 @@ static void step_open_file(struct side *side)
 static void step(struct side *side)
 {
     static void (*const steps[])(struct side * side) = {
-        step_open,      step_open,      step_open,  step_read,  step_read,      step_write,
-        step_write,     step_length,    step_ask,   step_names, step_names,     step_rename,
-        step_open_file, step_open_file, step_links, step_facts, step_attribute, step_attribute_at};
+        step_open,  step_open,      step_open,         step_read,      step_read,
+        step_write, step_write,     step_length,       step_ask,       step_names,
+        step_names, step_rename,    step_open_file,    step_open_file, step_links,
+        step_facts, step_attribute, step_attribute_at, step_facts_of};
     steps[side_below(side, sizeof steps / sizeof *steps)](side);
 }
 
@@ -497,10 +521,18 @@ static void run(struct side *side)
 static const struct side_link links[] = {
     {"link", "a/b"}, {"loop", "loop"}, {"far", "./d/../a/"}, {"gone", "nothing/at/all"}};
 
+static bool can_have_capabilities(void)
+{
+    const uint32_t any[5] = {0x02000001, 1};
+    return setxattr(harness_directory(), "security.capability", any, sizeof any, 0) == 0 &&
+           removexattr(harness_directory(), "security.capability") == 0;
+}
+
 TEST(random_programs_give_what_linux_gives)
 {
     has_attributes = setxattr(harness_directory(), "user.probe", "", 0, 0) == 0 &&
                      access("/proc/self/fd", F_OK) == 0;
+    has_capabilities = has_attributes && can_have_capabilities();
     for (uint64_t seed = 0; seed < SEEDS; seed++)
         sides_run(seed, links, sizeof links / sizeof *links, run);
 }

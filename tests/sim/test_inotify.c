@@ -180,6 +180,103 @@ TEST(inotify_tells_of_random_programs_what_linux_tells)
         sides_run(seed, NULL, 0, run);
 }
 
+/* --- files with several names --- */
+
+static const char *any_file(struct side *side)
+{
+    return names[side_below(side, 3)];
+}
+
+/* By a name, or by a descriptor that was opened by another. */
+static int64_t change_facts(struct side *side, const char *name, int fd)
+{
+    static const struct timespec times[2] = {{1, 0}, {2, 0}};
+    mode_t mode = (mode_t)side_below(side, 01000);
+    switch (side_below(side, 5)) {
+    case 0:
+        return side->is_real ? REAL(fchmodat(side->top, name, mode, 0))
+                             : kernel_fchmodat(NULL, side->top, name, mode, 0);
+    case 1:
+        return REAL(fchmod(fd, mode));
+    case 2:
+        return REAL(fchown(fd, mode, (gid_t)-1));
+    case 3:
+        return REAL(futimens(fd, times));
+    default:
+        return side->is_real ? REAL(ftruncate(fd, mode)) : kernel_ftruncate(NULL, fd, mode);
+    }
+}
+
+static void close_all(struct side *side)
+{
+    for (int i = 0; i < SIDE_SLOTS; i++) {
+        if (side->slots[i] >= 0)
+            (void)(side->is_real ? close(side->slots[i]) : kernel_close(NULL, side->slots[i]));
+        side->slots[i] = -1;
+    }
+}
+
+/* A name goes while nobody has the file open: Linux tells of a file's end when its last name goes,
+ * though it is open by one that went before (dentry_unlink_inode). */
+static int64_t change_names(struct side *side, const char *name, const char *other)
+{
+    uint64_t choice = side_below(side, 4);
+    if (choice < 2)
+        close_all(side);
+    switch (choice) {
+    case 0:
+        return side->is_real ? REAL(unlinkat(side->top, name, 0))
+                             : kernel_unlinkat(NULL, side->top, name, 0);
+    case 1:
+        return side->is_real ? REAL(renameat2(side->top, name, side->top, other, 0))
+                             : kernel_renameat2(NULL, side->top, name, side->top, other, 0);
+    default:
+        return side->is_real ? REAL(linkat(side->top, name, side->top, other, 0))
+                             : kernel_linkat(NULL, side->top, name, side->top, other, 0);
+    }
+}
+
+static int64_t toggle(struct side *side, const char *name, int *slot)
+{
+    int fd = *slot;
+    *slot = -1;
+    if (fd >= 0)
+        return side->is_real ? REAL(close(fd)) : kernel_close(NULL, fd);
+    fd = side->is_real ? (int)REAL(openat(side->top, name, O_RDWR | O_CREAT, 0644))
+                       : kernel_openat(NULL, side->top, name, O_RDWR | O_CREAT, 0644);
+    *slot = fd < 0 ? -1 : fd;
+    return fd < 0 ? fd : 0;
+}
+
+/* What is told of the files themselves, whichever of their names is used: to who watches a
+ * directory, this kernel names the one that a file got last. */
+static void run_links(struct side *side)
+{
+    int inotify = side->is_real ? inotify_init1(IN_NONBLOCK | IN_CLOEXEC)
+                                : kernel_inotify_init1(NULL, IN_NONBLOCK | IN_CLOEXEC);
+    for (int i = 0; i < STEPS; i++) {
+        const char *name = any_file(side), *other = any_file(side);
+        int *slot = &side->slots[side_below(side, SIDE_SLOTS)];
+        uint64_t choice = side_below(side, 10);
+        int64_t result = choice < 1   ? watch(side, inotify, name, IN_ALL_EVENTS)
+                         : choice < 4 ? toggle(side, name, slot)
+                         : choice < 7 ? change_facts(side, name, *slot)
+                                      : change_names(side, name, other);
+        side_say(side, "%llu of %s %s: %lld", (unsigned long long)choice, name, other,
+                 (long long)result);
+        say_events(side, inotify);
+    }
+    close_all(side);
+    say_events(side, inotify);
+    (void)(side->is_real ? close(inotify) : kernel_close(NULL, inotify));
+}
+
+TEST(inotify_tells_of_files_with_several_names_what_linux_tells)
+{
+    for (uint64_t seed = 0; seed < SEEDS; seed++)
+        sides_run(seed, NULL, 0, run_links);
+}
+
 /* --- limits --- */
 
 static int fill_queue(void *argument)

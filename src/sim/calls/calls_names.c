@@ -47,9 +47,16 @@ int kernel_openat(uint64_t *calls, int directory, const char *path, int flags, m
                           open_and_wait(directory, path, flags, mode));
 }
 
+/* getname_maybe_null of Linux 6.11: of a stat no path at all is one that is empty. */
+static const char *named(const char *path, int flags)
+{
+    return path || !(flags & AT_EMPTY_PATH) ? path : "";
+}
+
 int kernel_fstatat(uint64_t *calls, int directory, const char *path, struct stat *out_status,
                    int flags)
 {
+    path = named(path, flags);
     return (int)CALL_PATH(calls, "fstatat", directory, path,
                           names_stat(process_current(), directory, path, flags, out_status));
 }
@@ -57,6 +64,7 @@ int kernel_fstatat(uint64_t *calls, int directory, const char *path, struct stat
 int kernel_statx(uint64_t *calls, int directory, const char *path, int flags, unsigned mask,
                  struct statx *out_status)
 {
+    path = named(path, flags);
     return (int)CALL_PATH(calls, "statx", directory, path,
                           names_statx(process_current(), directory, path, flags, mask, out_status));
 }
@@ -129,9 +137,10 @@ int kernel_utimensat(uint64_t *calls, int directory, const char *path, const str
 int kernel_setxattrat(uint64_t *calls, int directory, const char *path, int flags, const char *name,
                       const void *value, size_t size)
 {
-    return (int)CALL_PATH(
-        calls, "setxattr", directory, path,
-        names_set_attribute(process_current(), directory, path, flags, name, value, size));
+    const int at = AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH;
+    return (int)CALL_PATH(calls, "setxattr", directory, path,
+                          names_set_attribute(process_current(), directory, path, flags & at, name,
+                                              value, size, flags & ~at));
 }
 
 int64_t kernel_getxattrat(uint64_t *calls, int directory, const char *path, int flags,

@@ -64,20 +64,8 @@ static uint32_t with_kind(uint32_t events, const struct inode *inode)
     return events | (is_directory(inode) ? (uint32_t)IN_ISDIR : 0u);
 }
 
-/* What is made in a directory with S_ISGID has its group (inode_init_owner). */
-static void inherit(const struct inode *directory, struct inode *made)
-{
-    if (!(directory->mode & S_ISGID))
-        return;
-    made->group = directory->group;
-    if (is_directory(made))
-        made->mode |= S_ISGID;
-}
-
 void directory_add(struct inode *directory, const char *name, struct inode *inode)
 {
-    if (inode->names == 0)
-        inherit(directory, inode);
     struct change_part part = {directory, (char *)(uintptr_t)name, inode};
     enter(directory, name, inode);
     changes_note(directory->disk, &part, 1, false);

@@ -30,7 +30,7 @@ static const uint64_t bytes_by_default = UINT64_C(1) << 40;
 
 static struct inode *make_name(struct inode *directory, const char *name, mode_t mode)
 {
-    struct inode *made = inode_create(directory->disk, mode);
+    struct inode *made = inode_create_in(directory, mode);
     directory_add(directory, name, made);
     inode_release(made); /* its name has it */
     return made;

@@ -1,10 +1,11 @@
 /* facts.c - the device has the facts of an inode as they were at some moment since its last sync:
  * all of them, as they stand in one block of it. They go by themselves, apart from names: a rename
- * that comes after a chmod may be on the device without it, which no journal of today does, but
- * nothing promises either (fsync(2)). What a file is made with comes with its name. Times that
+ * that comes after a chmod may be on the device without it, which no journal of today does, but no
+ * page promises (fsync(2)). What a file is made with comes with its name. Times that
  * reads and writes leave are not lost, but with those that utimensat(2) sets. */
 #include "sim/disk/facts.h"
 
+#include <linux/xattr.h>
 #include <string.h>
 
 enum { COMMIT_ONE_IN = 4, LOST_ONE_IN = 2 };
@@ -46,12 +47,9 @@ static struct attribute **place_of(struct inode *inode, const char *name)
     return at;
 }
 
-struct attribute *facts_find(const struct inode *inode, const char *name)
+struct attribute *facts_find(struct inode *inode, const char *name)
 {
-    struct attribute *at = inode->attributes;
-    while (at && strcmp(at->name, name) != 0)
-        at = at->next;
-    return at;
+    return *place_of(inode, name);
 }
 
 void facts_set(struct inode *inode, const char *name, const void *value, size_t size)
@@ -65,6 +63,15 @@ void facts_remove(struct inode *inode, const char *name)
     struct attribute **at = place_of(inode, name);
     if (*at)
         take(at);
+}
+
+/* cap_inode_killpriv: unlike the set-user-ID bit, of whoever writes. Nobody is told. */
+void facts_drop_capabilities(struct inode *inode)
+{
+    if (!facts_find(inode, XATTR_NAME_CAPS))
+        return;
+    facts_change(inode);
+    facts_remove(inode, XATTR_NAME_CAPS);
 }
 
 /* --- both sides --- */

@@ -56,6 +56,19 @@ struct inode *inode_create(struct disk *disk, mode_t mode)
     return inode;
 }
 
+/* With S_ISGID a directory gives its group to what is made in it (inode_init_owner), with a name or
+ * without one. */
+struct inode *inode_create_in(const struct inode *directory, mode_t mode)
+{
+    struct inode *made = inode_create(directory->disk, mode);
+    if (!(directory->mode & S_ISGID))
+        return made;
+    made->group = directory->group;
+    if (S_ISDIR(mode))
+        made->mode |= S_ISGID;
+    return made;
+}
+
 void inode_hold(struct inode *inode)
 {
     inode->references++;
@@ -143,9 +156,12 @@ void inode_look_gone(struct inode *inode)
 
 /* --- what is known of it --- */
 
+/* Before 1970 too, the parts of a second count onwards. */
 static struct timespec time_of(int64_t ns)
 {
-    return (struct timespec){ns / 1000000000, ns % 1000000000};
+    const int64_t second_ns = 1000000000;
+    int64_t seconds = ns / second_ns - (ns % second_ns < 0);
+    return (struct timespec){seconds, ns - seconds * second_ns};
 }
 
 static int64_t size_of(const struct inode *inode)

@@ -8,6 +8,9 @@
  * Takes: mode: with its type (S_IFREG, S_IFDIR, S_IFLNK). */
 struct inode *inode_create(struct disk *disk, mode_t mode);
 
+/* The same, made in a directory, of which it may inherit. */
+struct inode *inode_create_in(const struct inode *directory, mode_t mode);
+
 void inode_hold(struct inode *inode);
 
 /* NULL: nothing happens. */

@@ -42,7 +42,7 @@ static int create(struct way *way, mode_t mode)
     struct inode *directory = way->directory;
     if (!directory->linked)
         return -ENOENT; /* the directory has been removed */
-    way->found = inode_create(directory->disk, S_IFREG | (mode & 07777 & ~(mode_t)UMASK));
+    way->found = inode_create_in(directory, S_IFREG | (mode & 07777 & ~(mode_t)UMASK));
     directory_add(directory, way->name, way->found);
     inode_release(way->found); /* its name has it */
     return 0;
@@ -113,9 +113,8 @@ static int open_found(struct process *process, struct inode *inode, int flags, b
 }
 
 /* A file that has no name. */
-static int open_nameless(struct process *process, mode_t mode, int flags)
+static int open_nameless(struct process *process, struct inode *inode, int flags)
 {
-    struct inode *inode = inode_create(disk_of(process->machine), S_IFREG | mode);
     inode->linkable = is_for_nameless(flags) && !(flags & O_EXCL);
     int fd = open_found(process, inode, flags, true);
     inode_release(inode);
@@ -129,7 +128,8 @@ static int open_in_directory(struct process *process, const struct way *way, int
         return -ENOENT;
     if (!S_ISDIR(way->found->mode))
         return -ENOTDIR;
-    return open_nameless(process, mode & 07777 & ~(mode_t)UMASK, flags);
+    mode_t kept = mode & 07777 & ~(mode_t)UMASK;
+    return open_nameless(process, inode_create_in(way->found, S_IFREG | kept), flags);
 }
 
 int names_open(struct process *process, int directory, const char *path, int flags, mode_t mode,
@@ -164,7 +164,8 @@ int names_open_memory(struct process *process, const char *name, unsigned flags)
         return -EFAULT;
     if (strlen(name) > NAME_MOST)
         return -EINVAL;
-    return open_nameless(process, MODE, O_RDWR | (flags & MFD_CLOEXEC ? O_CLOEXEC : 0));
+    struct inode *inode = inode_create(disk_of(process->machine), S_IFREG | MODE);
+    return open_nameless(process, inode, O_RDWR | (flags & MFD_CLOEXEC ? O_CLOEXEC : 0));
 }
 
 /* --- asking --- */
@@ -274,6 +275,8 @@ int64_t names_read_link(struct process *process, int directory, const char *path
         return error;
     if (!S_ISLNK(inode->mode))
         return *path == '\0' ? -ENOENT : -EINVAL;
+    if (!walk_can_read(text))
+        return -EFAULT;
     size_t length = strlen(inode->target);
     if (length > room)
         length = room;

@@ -42,8 +42,7 @@ int names_watch(struct process *process, struct file *file, const char *path, ui
 int names_make_socket(struct process *process, const char *path, struct inode **out_inode);
 int names_find_socket(struct process *process, const char *path, struct inode **out_inode);
 
-/* names_facts.c. flags: AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH; in names_set_attribute XATTR_ as
- * well. */
+/* names_facts.c. flags: AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH; how: XATTR_CREATE, XATTR_REPLACE. */
 int names_set_mode(struct process *process, int directory, const char *path, mode_t mode,
                    int flags);
 int names_set_owner(struct process *process, int directory, const char *path, uid_t owner,
@@ -51,7 +50,7 @@ int names_set_owner(struct process *process, int directory, const char *path, ui
 int names_set_times(struct process *process, int directory, const char *path,
                     const struct timespec *times, int flags);
 int names_set_attribute(struct process *process, int directory, const char *path, int flags,
-                        const char *name, const void *value, size_t size);
+                        const char *name, const void *value, size_t size, int how);
 int64_t names_get_attribute(struct process *process, int directory, const char *path, int flags,
                             const char *name, void *value, size_t size);
 int64_t names_list_attributes(struct process *process, int directory, const char *path, int flags,

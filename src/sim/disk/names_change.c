@@ -29,8 +29,7 @@ int names_make_directory(struct process *process, int directory, const char *pat
         return -EEXIST;
     if (!way.directory->linked)
         return -ENOENT;
-    struct inode *made =
-        inode_create(way.directory->disk, S_IFDIR | (mode & 01777 & ~(mode_t)UMASK));
+    struct inode *made = inode_create_in(way.directory, S_IFDIR | (mode & 01777 & ~(mode_t)UMASK));
     directory_add(way.directory, way.name, made);
     inode_release(made);
     return 0;
@@ -46,8 +45,7 @@ int names_make_pipe(struct process *process, int directory, const char *path, mo
         return -EEXIST;
     if (way.slash || !way.directory->linked)
         return -ENOENT;
-    struct inode *made =
-        inode_create(way.directory->disk, S_IFIFO | (mode & 07777 & ~(mode_t)UMASK));
+    struct inode *made = inode_create_in(way.directory, S_IFIFO | (mode & 07777 & ~(mode_t)UMASK));
     directory_add(way.directory, way.name, made);
     inode_release(made);
     return 0;
@@ -182,7 +180,7 @@ int names_make_link(struct process *process, const char *target, int directory, 
         return -EEXIST;
     if (way.slash || !way.directory->linked)
         return -ENOENT;
-    struct inode *link = inode_create(way.directory->disk, S_IFLNK | 0777);
+    struct inode *link = inode_create_in(way.directory, S_IFLNK | 0777);
     link->target = memory_own(strlen(target) + 1);
     memcpy(link->target, target, strlen(target) + 1);
     directory_add(way.directory, way.name, link);

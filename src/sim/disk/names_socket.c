@@ -20,7 +20,7 @@ int names_make_socket(struct process *process, const char *path, struct inode **
         return -EADDRINUSE;
     if (way.slash || !way.directory->linked)
         return -ENOENT;
-    struct inode *inode = inode_create(way.directory->disk, S_IFSOCK | MODE);
+    struct inode *inode = inode_create_in(way.directory, S_IFSOCK | MODE);
     directory_add(way.directory, way.name, inode);
     *out_inode = inode; /* who made it holds it, and its name does */
     return 0;

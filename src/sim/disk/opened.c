@@ -45,15 +45,16 @@ static void opened_release(struct file *file)
 
 /* --- regular files --- */
 
-/* What of it is not on the device goes there: O_SYNC, O_DSYNC. */
+/* What of it is not on the device goes there: O_DSYNC, and with all that is known of it O_SYNC,
+ * which has the bit of the other in it. */
 static int write_through(struct opened *opened, int flags)
 {
-    bool wanted = opened->file.flags & (O_SYNC | O_DSYNC) || flags & (RWF_SYNC | RWF_DSYNC);
-    if (!wanted)
+    bool whole = (opened->file.flags & O_SYNC) == O_SYNC || flags & RWF_SYNC;
+    if (!whole && !(opened->file.flags & O_DSYNC) && !(flags & RWF_DSYNC))
         return 0;
     pages_sync(opened->inode);
     changes_sync_file(opened->inode->disk, opened->inode);
-    if (opened->file.flags & O_SYNC || flags & RWF_SYNC)
+    if (whole)
         facts_sync(opened->inode);
     return opened_take_error(opened);
 }
@@ -300,12 +301,14 @@ int64_t opened_seek(struct file *file, int64_t offset, int whence)
 
 void opened_modified(struct inode *inode)
 {
+    facts_drop_capabilities(inode);
     inode->written_ns = inode->changed_ns = disk_clock(inode->disk);
     inotify_tell(inode, IN_MODIFY);
 }
 
 void opened_cut(struct inode *inode)
 {
+    facts_drop_capabilities(inode);
     inode->written_ns = inode->changed_ns = disk_clock(inode->disk);
     inotify_tell_always(inode, IN_MODIFY);
 }

@@ -55,10 +55,28 @@ POSIX(int, remove, (const char *path), (path), take_away(path))
 
 /* --- what is known of a file --- */
 
+/* Unlike the calls of a path, those of a descriptor take no place (O_PATH). */
+static bool is_place(int fd)
+{
+    const struct file *file = call_file(fd);
+    return file && file->flags & O_PATH;
+}
+
+#define OF_OPEN(name, fd, call) (is_place(fd) ? CALL(NULL, name, fd, -EBADF) : (call))
+
+/* What setxattrat(2) takes besides, the others do not know. */
+static int set_attribute(int directory, const char *path, int flags, const char *name,
+                         const void *value, size_t size, int how)
+{
+    if (how & ~(XATTR_CREATE | XATTR_REPLACE))
+        return (int)CALL(NULL, "setxattr", directory, -EINVAL);
+    return kernel_setxattrat(NULL, directory, path, flags | how, name, value, size);
+}
+
 POSIX(int, chmod, (const char *path, mode_t mode), (path, mode),
       kernel_fchmodat(NULL, AT_FDCWD, path, mode, 0))
 POSIX(int, fchmod, (int fd, mode_t mode), (fd, mode),
-      kernel_fchmodat(NULL, fd, "", mode, AT_EMPTY_PATH))
+      OF_OPEN("fchmodat", fd, kernel_fchmodat(NULL, fd, "", mode, AT_EMPTY_PATH)))
 POSIX(int, fchmodat, (int directory, const char *path, mode_t mode, int flags),
       (directory, path, mode, flags), kernel_fchmodat(NULL, directory, path, mode, flags))
 POSIX(int, chown, (const char *path, uid_t owner, gid_t group), (path, owner, group),
@@ -66,25 +84,24 @@ POSIX(int, chown, (const char *path, uid_t owner, gid_t group), (path, owner, gr
 POSIX(int, lchown, (const char *path, uid_t owner, gid_t group), (path, owner, group),
       kernel_fchownat(NULL, AT_FDCWD, path, owner, group, AT_SYMLINK_NOFOLLOW))
 POSIX(int, fchown, (int fd, uid_t owner, gid_t group), (fd, owner, group),
-      kernel_fchownat(NULL, fd, "", owner, group, AT_EMPTY_PATH))
+      OF_OPEN("fchownat", fd, kernel_fchownat(NULL, fd, "", owner, group, AT_EMPTY_PATH)))
 POSIX(int, fchownat, (int directory, const char *path, uid_t owner, gid_t group, int flags),
       (directory, path, owner, group, flags),
       kernel_fchownat(NULL, directory, path, owner, group, flags))
 POSIX(int, utimensat, (int directory, const char *path, const struct timespec *times, int flags),
       (directory, path, times, flags), kernel_utimensat(NULL, directory, path, times, flags))
 POSIX(int, futimens, (int fd, const struct timespec *times), (fd, times),
-      kernel_utimensat(NULL, fd, "", times, AT_EMPTY_PATH))
+      OF_OPEN("utimensat", fd, kernel_utimensat(NULL, fd, "", times, AT_EMPTY_PATH)))
 POSIX(int, setxattr,
       (const char *path, const char *name, const void *value, size_t size, int flags),
-      (path, name, value, size, flags),
-      kernel_setxattrat(NULL, AT_FDCWD, path, flags, name, value, size))
+      (path, name, value, size, flags), set_attribute(AT_FDCWD, path, 0, name, value, size, flags))
 POSIX(int, lsetxattr,
       (const char *path, const char *name, const void *value, size_t size, int flags),
       (path, name, value, size, flags),
-      kernel_setxattrat(NULL, AT_FDCWD, path, flags | AT_SYMLINK_NOFOLLOW, name, value, size))
+      set_attribute(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, name, value, size, flags))
 POSIX(int, fsetxattr, (int fd, const char *name, const void *value, size_t size, int flags),
       (fd, name, value, size, flags),
-      kernel_setxattrat(NULL, fd, "", flags | AT_EMPTY_PATH, name, value, size))
+      set_attribute(fd, "", AT_EMPTY_PATH, name, value, size, flags))
 POSIX(ssize_t, getxattr, (const char *path, const char *name, void *value, size_t size),
       (path, name, value, size), kernel_getxattrat(NULL, AT_FDCWD, path, 0, name, value, size))
 POSIX(ssize_t, lgetxattr, (const char *path, const char *name, void *value, size_t size),

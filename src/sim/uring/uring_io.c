@@ -200,8 +200,8 @@ static int64_t set_or_get(struct process *process, const struct io_uring_sqe *sq
     int flags = by_path ? 0 : AT_EMPTY_PATH;
     if (!sets && sqe->xattr_flags)
         return -EINVAL;
-    return sets ? names_set_attribute(process, directory, path, flags | (int)sqe->xattr_flags,
-                                      pointer(sqe->addr), pointer(sqe->addr2), sqe->len)
+    return sets ? names_set_attribute(process, directory, path, flags, pointer(sqe->addr),
+                                      pointer(sqe->addr2), sqe->len, (int)sqe->xattr_flags)
                 : names_get_attribute(process, directory, path, flags, pointer(sqe->addr),
                                       pointer(sqe->addr2), sqe->len);
 }
