@@ -42,7 +42,7 @@ struct hark_lookup {
     struct hark_address *addresses;
     size_t count;
     hark_lookup_done *done;      /* private, as all below */
-    struct hark_lookup_job *job; /* what the pool has; NULL: it has ended */
+    struct hark_lookup_job *job; /* what the resolver has; NULL: it has ended */
     int error;
 };
 
@@ -65,6 +65,26 @@ struct hark_lookup {
 HARK_API void hark_lookup_start(struct hark_loop *loop, struct hark_lookup *lookup,
                                 const char *host, const char *service, int family, unsigned flags,
                                 hark_lookup_done *done);
+
+/* Called at most once, before hark_lookup_done, from hark_run: what has been found so far, all of
+ * one family, while the other is still waited for. The addresses are the resolver's, to be copied.
+ * It may start ops and cancel them, the look-up's among them; it does not end the resolver. */
+typedef void hark_lookup_early(struct hark_lookup *lookup, const struct hark_address *addresses,
+                               size_t count);
+
+/* Who looks names up in the place of hark_lookup_start: hark_dns_resolver gives one. A program may
+ * have its own, which may say nothing early. */
+struct hark_resolver {
+    uint32_t version; /* HARK_RESOLVER_VERSION */
+    /* As hark_lookup_start, outcome and errors too. It fills addresses and count in, those first
+     * that were given early, and calls `done` once, from hark_run; -EINVAL it is not the loop's.
+     * hark_cancel and a deadline of lookup->op end it. early: NULL: not wanted. */
+    void (*start)(const struct hark_resolver *resolver, struct hark_loop *loop,
+                  struct hark_lookup *lookup, const char *host, const char *service, int family,
+                  unsigned flags, hark_lookup_done *done, hark_lookup_early *early);
+};
+
+enum { HARK_RESOLVER_VERSION = 1 };
 
 HARK_END
 

@@ -17,6 +17,7 @@ struct hark_stream_name {
     int family;                           /* AF_UNSPEC both, AF_INET, AF_INET6; with a host */
     uint64_t attempt_delay_ns; /* how long an attempt has before the next begins beside it; 0: 250
                                   ms; what is outside of 10 ms to 2 s is brought there */
+    const struct hark_resolver *resolver; /* who looks `host` up; NULL: hark_lookup_start */
 };
 
 /* Looks a name up and connects to the first of its addresses that answers: as hark_stream_connect,
@@ -26,8 +27,11 @@ struct hark_stream_name {
  * broken costs one delay and no time-out. When an attempt fails the next begins at once. The first
  * that connects is the stream's, and all others are closed. connect_timeout_ns of the options is
  * for all of it together, looking up too.
- * Takes: name: copied, and all that it points to.
- * Owns: memory of the library's for the time of connecting, some 300 bytes for each address. It,
+ *
+ * With a resolver that gives one family before the other, attempts begin with that: with IPv6 at
+ * once, with IPv4 after 50 ms in which IPv6 may still come (RFC 8305, 3).
+ * Takes: name: copied, and all that it points to, but for the resolver, which is the same loop's.
+ * Owns: memory of the library's for the time of connecting, some 500 bytes for each address. It,
  *   the sockets of attempts and a look-up that a thread of the pool is busy with may outlive the
  *   stream if that is closed meanwhile; hark_run returns when they have ended.
  * Gives: 0. `connected` is then called with 0; an error of hark_lookup_start; or, where no address

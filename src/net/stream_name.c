@@ -28,6 +28,7 @@
 static const uint64_t delay_default_ns = 250 * MILLISECOND_NS; /* RFC 8305, 8 */
 static const uint64_t delay_least_ns = 10 * MILLISECOND_NS;
 static const uint64_t delay_most_ns = 2000 * MILLISECOND_NS;
+static const uint64_t resolution_delay_ns = 50 * MILLISECOND_NS;
 
 struct race;
 
@@ -35,6 +36,8 @@ struct attempt {
     struct hark_op connect;
     struct hark_op close;
     struct race *race;
+    struct attempt *before;
+    struct hark_address address;
     int fd; /* -1: it is being closed, or somebody else's */
 };
 
@@ -44,15 +47,17 @@ struct race {
     const struct hark_transport *after; /* what the stream goes on over */
     hark_done *done;                    /* the stream's */
     struct hark_loop *loop;
+    const struct hark_resolver *resolver;
     struct hark_lookup lookup;
+    bool looking;        /* the look-up may bring more addresses */
     struct hark_op next; /* when another attempt is due */
     uint64_t next_ns, delay_ns;
     struct hark_address *addresses;
     size_t count, taken;
     size_t at[2]; /* how far it has come: in the family of the first address, in the other */
     bool other;   /* whose turn it is */
-    struct attempt *attempts;
-    size_t begun, connecting;
+    struct attempt *attempts; /* the last that has begun, and those before */
+    size_t connecting;
     struct attempt *winner;
     size_t in_flight;
     int error; /* that tells most, of attempts and the look-up */
@@ -72,8 +77,12 @@ static void release(struct race *race)
 {
     if (--race->in_flight > 0)
         return;
+    while (race->attempts) {
+        struct attempt *attempt = race->attempts;
+        race->attempts = attempt->before;
+        free(attempt);
+    }
     free(race->addresses);
-    free(race->attempts);
     free(race);
 }
 
@@ -126,9 +135,9 @@ static void stop(struct race *race)
     race->over = true;
     hark_cancel(&race->lookup.op);
     hark_cancel(&race->next);
-    for (size_t i = 0; i < race->begun; i++)
-        if (&race->attempts[i] != race->winner)
-            close_attempt(&race->attempts[i]);
+    for (struct attempt *attempt = race->attempts; attempt; attempt = attempt->before)
+        if (attempt != race->winner)
+            close_attempt(attempt);
 }
 
 /* There is an outcome: the stream's op is due. Where a deadline or a cancel of it came first, that
@@ -190,12 +199,9 @@ static const struct hark_address *take_address(struct race *race)
 
 static void next_due(struct hark_op *op, int64_t result);
 
-/* Another attempt is due once this one has had its time. */
+/* Another attempt is due at next_ns. */
 static void set_next(struct race *race)
 {
-    if (race->taken == race->count)
-        return;
-    race->next_ns = hark_os_clock(race->loop) + race->delay_ns;
     if (hark_op_active(&race->next)) {
         hark_sleep_move(&race->next, race->next_ns); /* one that was due looks at next_ns */
     } else {
@@ -206,27 +212,46 @@ static void set_next(struct race *race)
 
 static void attempted(struct hark_op *op, int64_t result);
 
-/* Begins with the next address for which there is a socket; where no attempt is left it is over. */
+/* Gives: 0 or a negative errno; then there is none. */
+static int begin_attempt(struct race *race, const struct hark_address *address)
+{
+    int fd = transport_socket_make(race->loop, address);
+    if (fd < 0)
+        return fd;
+    struct attempt *attempt = calloc(1, sizeof *attempt);
+    if (!attempt) {
+        (void)hark_os_close(race->loop, fd);
+        return -ENOMEM;
+    }
+    attempt->race = race;
+    attempt->before = race->attempts;
+    attempt->address = *address;
+    attempt->fd = fd;
+    race->attempts = attempt;
+    race->connecting++;
+    race->in_flight++;
+    hark_connect(race->loop, &attempt->connect, fd, &attempt->address.name.any, address->length,
+                 attempted);
+    return 0;
+}
+
+/* Begins with the next address for which there is a socket; where no attempt is left, and the
+ * look-up brings no more, it is over. */
 static void begin_next(struct race *race)
 {
     const struct hark_address *address;
     while ((address = take_address(race))) {
-        struct attempt *attempt = &race->attempts[race->begun];
-        attempt->race = race;
-        attempt->fd = transport_socket_make(race->loop, address);
-        if (attempt->fd < 0) {
-            note(race, attempt->fd);
+        int error = begin_attempt(race, address);
+        if (error) {
+            note(race, error);
             continue;
         }
-        race->begun++;
-        race->connecting++;
-        race->in_flight++;
-        hark_connect(race->loop, &attempt->connect, attempt->fd, &address->name.any,
-                     address->length, attempted);
-        set_next(race);
+        race->next_ns = hark_os_clock(race->loop) + race->delay_ns;
+        if (race->taken < race->count)
+            set_next(race);
         return;
     }
-    if (race->connecting == 0)
+    if (race->connecting == 0 && !race->looking)
         finish(race);
 }
 
@@ -259,31 +284,61 @@ static void next_due(struct hark_op *op, int64_t result)
     release(race);
 }
 
-static void begin(struct race *race)
+/* --- the name --- */
+
+/* One family is known. IPv4 waits a little for the other, which is tried first where it comes in
+ * time. Without memory both are tried when both are known. */
+static void looked_up_early(struct hark_lookup *lookup, const struct hark_address *addresses,
+                            size_t count)
 {
-    race->attempts = calloc(race->count, sizeof *race->attempts);
-    if (race->attempts) {
+    struct race *race = hark_container_of(lookup, struct race, lookup);
+    if (race->over || count == 0)
+        return;
+    race->addresses = malloc(count * sizeof *addresses);
+    if (!race->addresses)
+        return;
+    memcpy(race->addresses, addresses, count * sizeof *addresses);
+    race->count = count;
+    if (addresses->name.any.sa_family == AF_INET6) {
         begin_next(race);
     } else {
-        note(race, -ENOMEM);
-        finish(race);
+        race->other = true;
+        race->next_ns = hark_os_clock(race->loop) + resolution_delay_ns;
+        set_next(race);
     }
 }
-
-/* --- the name --- */
 
 static void looked_up(struct hark_lookup *lookup, int error)
 {
     struct race *race = hark_container_of(lookup, struct race, lookup);
-    race->addresses = lookup->addresses;
-    race->count = lookup->count;
-    if (!race->over && error) {
+    race->looking = false;
+    if (!error) { /* those that were known early are the first of them */
+        free(race->addresses);
+        race->addresses = lookup->addresses;
+        race->count = lookup->count;
+    }
+    if (!race->over && race->count == 0) {
         race->error = error;
         finish(race);
-    } else if (!race->over) {
-        begin(race);
+    } else if (!race->over && race->connecting == 0) {
+        begin_next(race);
+    } else if (!race->over && race->taken < race->count) {
+        set_next(race);
     }
     release(race);
+}
+
+static void look_up(struct race *race)
+{
+    const struct hark_resolver *resolver = race->resolver;
+    race->in_flight++;
+    race->looking = true;
+    if (resolver)
+        resolver->start(resolver, race->loop, &race->lookup, race->host, race->service,
+                        race->family, 0, looked_up, looked_up_early);
+    else
+        hark_lookup_start(race->loop, &race->lookup, race->host, race->service, race->family, 0,
+                          looked_up);
 }
 
 static void open_race(struct hark_stream *stream, hark_done *done)
@@ -292,13 +347,10 @@ static void open_race(struct hark_stream *stream, hark_done *done)
     race->done = done;
     race->in_flight++;
     hark_sleep_until(race->loop, &stream->connect, HARK_NEVER, connected);
-    if (race->count > 0) {
-        begin(race);
-    } else {
-        race->in_flight++;
-        hark_lookup_start(race->loop, &race->lookup, race->host, race->service, race->family, 0,
-                          looked_up);
-    }
+    if (race->count > 0)
+        begin_next(race);
+    else
+        look_up(race);
 }
 
 /* Closed while it connects: connected() lets go of all that there is. A filter has a state of its
@@ -334,6 +386,7 @@ static struct race *make_race(struct hark_loop *loop, const struct hark_stream_n
     race->loop = loop;
     race->delay_ns = delay_of(name);
     race->family = name->family;
+    race->resolver = name->resolver;
     if (name->host)
         race->host = memcpy(race->text, name->host, host);
     if (name->service)
