@@ -73,6 +73,25 @@ HARK_API void hark_recv_each(struct hark_loop *loop, struct hark_op *op, int fd,
 HARK_API void hark_send(struct hark_loop *loop, struct hark_op *op, int fd, const void *bytes,
                         size_t count, int flags, hark_done *done);
 
+/* Sends up to count bytes without copying them into the kernel, where that can be had: the final
+ * call comes once the kernel has no more use for them. Of TCP that is when the peer has
+ * acknowledged them, a round trip later at least: a connection with one such send at a time is slow
+ * over a distance. It is worth its second completion, and the pinning of pages, with a network card
+ * and some tens of kilobytes a call; below that, and over loopback, where the kernel copies all the
+ * same, hark_send is as fast or faster.
+ * Takes: flags as hark_send.
+ * Owns: bytes are the loop's, and must not change, until the final call; nothing touches them
+ *   afterwards.
+ * Gives: the bytes taken by the kernel, which may be fewer.
+ * Fails: as hark_send.
+ * Backends: uring from Linux 6.1 on (IORING_OP_SEND_ZC), over TCP and UDP, while the user may lock
+ *   pages (RLIMIT_MEMLOCK); all else is hark_send. Where it is ended (a cancel, a deadline, a
+ *   close, a detach) after a TCP socket has taken the bytes and before the peer has acknowledged
+ *   them, the connection is reset, as nothing else makes the kernel let go of them, and the op
+ *   gives the count. hark_close_after_sending waits for it. */
+HARK_API void hark_send_zc(struct hark_loop *loop, struct hark_op *op, int fd, const void *bytes,
+                           size_t count, int flags, hark_done *done);
+
 /* recvmsg(2).
  * Takes: message, and all that it points to, the loop's until the final call; its lengths and flags
  *   are then filled in. MSG_WAITALL is refused with -EINVAL.

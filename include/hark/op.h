@@ -85,7 +85,8 @@ struct timespec;
     X(SETXATTRAT, setxattrat)                                                                      \
     X(GETXATTRAT, getxattrat)                                                                      \
     X(LISTXATTRAT, listxattrat)                                                                    \
-    X(REMOVEXATTRAT, removexattrat)
+    X(REMOVEXATTRAT, removexattrat)                                                                \
+    X(SEND_ZC, send_zc)
 
 enum hark_op_code {
 #define HARK_OP_ENUM(code, name) HARK_OP_##code,

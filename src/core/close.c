@@ -33,7 +33,8 @@ void close_if_alone(struct hark_loop *loop, int fd)
 static bool is_waited_for(const struct hark_op *closing, const struct hark_op *other)
 {
     bool sends = other->code == HARK_OP_SEND || other->code == HARK_OP_SENDMSG ||
-                 other->code == HARK_OP_WRITE || other->code == HARK_OP_WRITEV;
+                 other->code == HARK_OP_WRITE || other->code == HARK_OP_WRITEV ||
+                 other->code == HARK_OP_SEND_ZC;
     return closing->marks & MARK_PATIENT && sends;
 }
 

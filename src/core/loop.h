@@ -187,7 +187,8 @@ static inline bool loop_has_more(const struct hark_loop *loop)
  * nothing, is not forgotten. */
 static inline int64_t loop_cancelled_result(const struct hark_op *op)
 {
-    bool transfers = op->code == HARK_OP_RECV || op->code == HARK_OP_SEND;
+    bool transfers =
+        op->code == HARK_OP_RECV || op->code == HARK_OP_SEND || op->code == HARK_OP_SEND_ZC;
     return transfers && op->with.io.offset > 0 ? op->with.io.offset : -ECANCELED;
 }
 

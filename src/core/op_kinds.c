@@ -29,6 +29,7 @@
 #define KIND_RECV_EACH          EVENTS(IN | TRY_LATE, MEMORY_NONE)
 #define KIND_RECVMSG_EACH       EVENTS(IN | TRY_LATE, MEMORY_NONE)
 #define KIND_SEND               EVENTS(OUT, MEMORY_BYTES), .reads = true
+#define KIND_SEND_ZC            EVENTS(OUT, MEMORY_BYTES), .reads = true
 #define KIND_RECVMSG            EVENTS(IN | TRY_VARIES, MEMORY_MESSAGE), .fills = true
 #define KIND_SENDMSG            EVENTS(OUT, MEMORY_MESSAGE), .reads = true
 #define KIND_POLL               EVENTS(TRY_ALWAYS | TRY_VARIES, MEMORY_NONE)

@@ -85,6 +85,13 @@ void hark_send(struct hark_loop *loop, struct hark_op *op, int fd, const void *b
     start_io(loop, op, (void *)(uintptr_t)bytes, count, (flags & ~ALWAYS) | MSG_NOSIGNAL);
 }
 
+void hark_send_zc(struct hark_loop *loop, struct hark_op *op, int fd, const void *bytes,
+                  size_t count, int flags, hark_done *done)
+{
+    op_begin(loop, op, HARK_OP_SEND_ZC, fd, done);
+    start_io(loop, op, (void *)(uintptr_t)bytes, count, (flags & ~ALWAYS) | MSG_NOSIGNAL);
+}
+
 static void start_message(struct hark_loop *loop, struct hark_op *op, void *message, int flags)
 {
     if (flags & MSG_WAITALL)

@@ -12,6 +12,9 @@
 
 enum { MARK_BEGUN = MARK_BACKEND }; /* the connect was started */
 
+/* What try_other gives for ATTEMPT_SHARE_USED: no system call does (ERESTARTSYS of the kernel). */
+enum { SHARE_USED = -512 };
+
 static uint32_t bits_by_arguments(const struct hark_op *op, uint32_t bits)
 {
     if (op->code == HARK_OP_POLL || op->code == HARK_OP_POLL_EACH)
@@ -93,7 +96,7 @@ static __attribute__((noinline)) struct attempt failed(struct hark_loop *loop,
                                                        struct descriptor *row, int64_t error)
 {
     if (error != -EAGAIN || is_final(loop, op))
-        return result_of(error);
+        return error == SHARE_USED ? (struct attempt){0, ATTEMPT_SHARE_USED} : result_of(error);
     row->ready &= (uint16_t)~attempt_events_of(op);
     return blocked();
 }
@@ -107,9 +110,11 @@ static inline struct attempt answered(struct hark_loop *loop, const struct hark_
 
 enum { FAIR_BYTES = 1 << 20 }; /* one transfer moves so much before the others have their turn */
 
-/* send or recv; with MSG_WAITALL as often as it takes, what has been moved kept in offset. */
-static struct attempt try_transfer(struct hark_loop *loop, struct hark_op *op,
-                                   struct descriptor *row)
+/* send or recv; with MSG_WAITALL as often as it takes, what has been moved kept in offset. In place
+ * for what moves bytes most. */
+static inline __attribute__((always_inline)) struct attempt try_transfer(struct hark_loop *loop,
+                                                                         struct hark_op *op,
+                                                                         struct descriptor *row)
 {
     int flags = (op->with.io.flags & ~MSG_WAITALL) | MSG_DONTWAIT;
     bool is_stream = row->kind == KIND_TCP || row->kind == KIND_STREAM;
@@ -210,7 +215,15 @@ static int64_t make_socket(struct hark_loop *loop, struct hark_op *op)
     return fd;
 }
 
-/* The kinds that neither send nor receive bytes. */
+/* Without io_uring there is no way to send what is not copied and to be told once it has gone: it
+ * is a plain send. */
+static int64_t send_copied(struct hark_loop *loop, struct hark_op *op, struct descriptor *row)
+{
+    struct attempt attempt = try_transfer(loop, op, row);
+    return attempt.outcome == ATTEMPT_SHARE_USED ? SHARE_USED : attempt.result;
+}
+
+/* The kinds that neither send nor receive bytes, and those that are rare. */
 static __attribute__((noinline)) int64_t try_other(struct hark_loop *loop, struct hark_op *op,
                                                    struct descriptor *row)
 {
@@ -223,6 +236,8 @@ static __attribute__((noinline)) int64_t try_other(struct hark_loop *loop, struc
                               op->with.io.flags | MSG_DONTWAIT);
     case HARK_OP_RECVMSG_EACH:
         return try_recvmsg_each(loop, op, row);
+    case HARK_OP_SEND_ZC:
+        return send_copied(loop, op, row);
     case HARK_OP_SENDMSG:
         return kernel_sendmsg(calls_of(loop), op->fd, op->with.io.bytes,
                               op->with.io.flags | MSG_DONTWAIT);

@@ -15,6 +15,7 @@
 #include "uring/prepare.h"
 #include "uring/submit.h"
 #include "uring/watch.h"
+#include "uring/zero_copy.h"
 
 #include "hark/buffer.h"
 #include "hark/poll.h"
@@ -303,10 +304,10 @@ static void complete_poll(struct hark_loop *loop, struct hark_op *op, int32_t re
  * it is asked to poll first. */
 static bool wants_polling(const struct hark_op *op, int32_t error)
 {
-    bool reads_or_writes = op->code == HARK_OP_READ || op->code == HARK_OP_WRITE ||
-                           op->code == HARK_OP_READV || op->code == HARK_OP_WRITEV ||
-                           op->code == HARK_OP_RECV || op->code == HARK_OP_SEND ||
-                           op->code == HARK_OP_RECVMSG || op->code == HARK_OP_SENDMSG;
+    bool reads_or_writes =
+        op->code == HARK_OP_READ || op->code == HARK_OP_WRITE || op->code == HARK_OP_READV ||
+        op->code == HARK_OP_WRITEV || op->code == HARK_OP_RECV || op->code == HARK_OP_SEND ||
+        op->code == HARK_OP_RECVMSG || op->code == HARK_OP_SENDMSG || op->code == HARK_OP_SEND_ZC;
     return error == -EAGAIN && reads_or_writes && !(op->marks & MARK_CANCELLED) &&
            !(op->with.io.flags & MSG_DONTWAIT);
 }
@@ -358,6 +359,20 @@ static void complete_wait(struct hark_loop *loop, struct hark_op *op, int32_t re
     request_again(loop, op);
 }
 
+/* Two completions, where the kernel has taken the bytes without a copy. */
+static void complete_send_zc(struct hark_loop *loop, struct hark_op *op, int32_t result,
+                             uint32_t flags)
+{
+    if (!zero_copy_is_over(loop, op, &result, flags))
+        return;
+    if (zero_copy_is_refused(result) && zero_copy_can_copy(op))
+        request_again(loop, op);
+    else if (result >= 0)
+        end(loop, op, result);
+    else
+        complete_failed(loop, op, result);
+}
+
 /* --- by kind --- */
 
 /* The kinds whose completions mean more than their result. */
@@ -386,6 +401,8 @@ static void complete_special(struct hark_loop *loop, struct hark_op *op, int32_t
         return complete_wait(loop, op, result);
     case HARK_OP_RECVMSG_EACH:
         return complete_recvmsg_each(loop, op, result, flags);
+    case HARK_OP_SEND_ZC:
+        return complete_send_zc(loop, op, result, flags);
     default:
         check(false);
     }
@@ -398,7 +415,7 @@ static inline void complete(struct hark_loop *loop, struct hark_op *op, int32_t 
                              UINT64_C(1) << HARK_OP_POLL | UINT64_C(1) << HARK_OP_POLL_EACH |
                              UINT64_C(1) << HARK_OP_CLOSE | UINT64_C(1) << HARK_OP_OPENAT |
                              UINT64_C(1) << HARK_OP_SOCKET | UINT64_C(1) << HARK_OP_WAITID |
-                             UINT64_C(1) << HARK_OP_RECVMSG_EACH;
+                             UINT64_C(1) << HARK_OP_RECVMSG_EACH | UINT64_C(1) << HARK_OP_SEND_ZC;
     op_returned(loop, op, result);
     if (op->code == HARK_OP_RECV_EACH)
         complete_recv_each(loop, op, result, flags);
@@ -446,7 +463,7 @@ static void complete_cancel(struct hark_loop *loop, struct hark_op *op, int32_t 
     op->backend_bits &= ~(uint32_t)OP_CANCEL_SENT;
     if (op->backend_bits & OP_ENDED)
         call_final(loop, op, op->result);
-    else if (result == -ENOENT)
+    else if (result == -ENOENT && !(op->backend_bits & OP_LENDING))
         submit_cancel(
             loop, op); /* between two stages inside the kernel: it is found there the next time */
 }

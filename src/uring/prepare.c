@@ -42,6 +42,13 @@ static void prepare_send(struct io_uring_sqe *sqe, const struct hark_op *op, uin
         sqe->msg_flags |= MSG_DONTWAIT;
 }
 
+static void prepare_send_zc(const struct uring *uring, struct io_uring_sqe *sqe,
+                            const struct hark_op *op)
+{
+    bool copies = op->backend_bits & OP_COPIES || !uring_uses(uring, URING_SEND_ZC);
+    prepare_send(sqe, op, copies ? IORING_OP_SEND : IORING_OP_SEND_ZC);
+}
+
 static void prepare_accept(const struct uring *uring, struct io_uring_sqe *sqe,
                            const struct hark_op *op)
 {
@@ -168,6 +175,20 @@ static void prepare_open(struct io_uring_sqe *sqe, const struct hark_op *op)
     sqe->open_flags = (uint32_t)op->with.open.flags;
 }
 
+static void prepare_socket(struct io_uring_sqe *sqe, const struct hark_op *op)
+{
+    sqe->opcode = IORING_OP_SOCKET;
+    sqe->fd = op->with.socket.family;
+    sqe->off = (uint32_t)op->with.socket.type;
+    sqe->len = (uint32_t)op->with.socket.protocol;
+}
+
+static void prepare_sync(struct io_uring_sqe *sqe, const struct hark_op *op)
+{
+    sqe->opcode = IORING_OP_FSYNC;
+    sqe->fsync_flags = op->code == HARK_OP_FDATASYNC ? IORING_FSYNC_DATASYNC : 0;
+}
+
 static void prepare_range(struct io_uring_sqe *sqe, const struct hark_op *op)
 {
     if (op->code == HARK_OP_FTRUNCATE) {
@@ -211,7 +232,8 @@ uint32_t prepare_events_of(const struct hark_op *op)
     if (op->code == HARK_OP_POLL || op->code == HARK_OP_POLL_EACH)
         return op->with.poll.events;
     bool writes = op->code == HARK_OP_WRITE || op->code == HARK_OP_WRITEV ||
-                  op->code == HARK_OP_SEND || op->code == HARK_OP_SENDMSG;
+                  op->code == HARK_OP_SEND || op->code == HARK_OP_SENDMSG ||
+                  op->code == HARK_OP_SEND_ZC;
     return writes ? HARK_POLL_WRITABLE : HARK_POLL_READABLE;
 }
 
@@ -239,6 +261,9 @@ static void prepare(const struct uring *uring, struct io_uring_sqe *sqe, const s
     case HARK_OP_SEND:
         prepare_send(sqe, op, IORING_OP_SEND);
         break;
+    case HARK_OP_SEND_ZC:
+        prepare_send_zc(uring, sqe, op);
+        break;
     case HARK_OP_RECVMSG:
         prepare_socket_io(sqe, op, IORING_OP_RECVMSG);
         break;
@@ -253,10 +278,7 @@ static void prepare(const struct uring *uring, struct io_uring_sqe *sqe, const s
         sqe->len = (uint32_t)op->with.io.flags;
         break;
     case HARK_OP_SOCKET:
-        sqe->opcode = IORING_OP_SOCKET;
-        sqe->fd = op->with.socket.family;
-        sqe->off = (uint32_t)op->with.socket.type;
-        sqe->len = (uint32_t)op->with.socket.protocol;
+        prepare_socket(sqe, op);
         break;
     case HARK_OP_READ:
         prepare_io(sqe, op, IORING_OP_READ);
@@ -277,11 +299,8 @@ static void prepare(const struct uring *uring, struct io_uring_sqe *sqe, const s
         sqe->opcode = IORING_OP_CLOSE;
         break;
     case HARK_OP_FSYNC:
-        sqe->opcode = IORING_OP_FSYNC;
-        break;
     case HARK_OP_FDATASYNC:
-        sqe->opcode = IORING_OP_FSYNC;
-        sqe->fsync_flags = IORING_FSYNC_DATASYNC;
+        prepare_sync(sqe, op);
         break;
     case HARK_OP_FTRUNCATE:
     case HARK_OP_FALLOCATE:
@@ -331,14 +350,14 @@ static void prepare(const struct uring *uring, struct io_uring_sqe *sqe, const s
 static void prepare_part(struct io_uring_sqe *sqe, const struct hark_op *op)
 {
     const size_t moved = (size_t)op->with.io.offset;
-    if (op->code == HARK_OP_SEND)
-        prepare_send(sqe, op, IORING_OP_SEND);
-    else
+    if (op->code == HARK_OP_RECV)
         prepare_socket_io(sqe, op, IORING_OP_RECV);
+    else
+        prepare_send(sqe, op, IORING_OP_SEND);
     sqe->addr += moved;
     sqe->len = length(op->with.io.count - moved);
     sqe->msg_flags &= ~(uint32_t)MSG_WAITALL;
-    if (op->code == HARK_OP_SEND)
+    if (op->code != HARK_OP_RECV)
         sqe->msg_flags |= MSG_DONTWAIT;
 }
 

@@ -168,7 +168,9 @@ static int find_features(struct uring *uring)
                    UINT64_C(1) << HARK_OP_ACCEPT_EACH | UINT64_C(1) << HARK_OP_SETXATTRAT |
                    UINT64_C(1) << HARK_OP_GETXATTRAT;
     if (!uring_uses(uring, URING_WAITALL))
-        uring->apart |= UINT64_C(1) << HARK_OP_RECV | UINT64_C(1) << HARK_OP_SEND;
+        uring->apart |= UINT64_C(1) << HARK_OP_RECV | UINT64_C(1) << HARK_OP_SEND |
+                        UINT64_C(1) << HARK_OP_SEND_ZC;
+    use(uring, URING_SEND_ZC, supported[IORING_OP_SEND_ZC] && uring_uses(uring, URING_WAITALL));
     use(uring, URING_WAITID, supported[RING_OPCODE_WAITID]);
     if (!uring_uses(uring, URING_WAITID))
         uring->apart |= UINT64_C(1) << HARK_OP_WAITID;

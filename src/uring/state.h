@@ -15,6 +15,7 @@
     X(RECV_MULTISHOT, recv_multishot, "6.0",                                                       \
       "one request for each receive; a poll and a call for each message")                          \
     X(WAITALL, waitall, "6.1", "one request for each part of a whole transfer")                    \
+    X(SEND_ZC, send_zc, "6.1", "a plain send")                                                     \
     X(MSG_RING, msg_ring, "6.9", "messages to other loops wake them by a system call each")        \
     X(FTRUNCATE, ftruncate, "6.9", "the work pool")                                                \
     X(WAITID, waitid, "6.7", "a poll of the pidfd, and a call")                                    \
@@ -71,6 +72,8 @@ enum {
     OP_DATAGRAMS = 256,   /* what it receives has borders */
     OP_IN_PARTS = 512,    /* it moves all, and is requested anew for what is left (parts.c) */
     OP_BY_CALL = 1024,    /* the ring polls, and the loop receives its messages */
+    OP_LENDING = 2048,    /* its result is in op->result, the kernel still has its bytes */
+    OP_COPIES = 4096,     /* the socket takes no bytes that are not copied */
 };
 
 /* A further mark of an op: it polls through the ring, and its read or write is done by the loop

@@ -16,6 +16,7 @@
 #include "uring/setup.h"
 #include "uring/submit.h"
 #include "uring/watch.h"
+#include "uring/zero_copy.h"
 
 #include "hark/buffer.h"
 
@@ -87,6 +88,14 @@ static void start_attribute(struct hark_loop *loop, struct hark_op *op)
         work_pool_submit(loop, op);
 }
 
+static void start_rare(struct hark_loop *loop, struct hark_op *op)
+{
+    if (op->code == HARK_OP_SEND_ZC)
+        parts_start(loop, op);
+    else
+        start_attribute(loop, op);
+}
+
 static void start(struct hark_loop *loop, struct hark_op *op)
 {
     if (unlikely(!fits(op)))
@@ -109,8 +118,9 @@ static void start(struct hark_loop *loop, struct hark_op *op)
         blocking_start_open(loop, op);
     else if (op->code == HARK_OP_WAITID)
         blocking_start_wait(loop, op);
-    else if (op->code == HARK_OP_SETXATTRAT || op->code == HARK_OP_GETXATTRAT)
-        start_attribute(loop, op);
+    else if (op->code == HARK_OP_SETXATTRAT || op->code == HARK_OP_GETXATTRAT ||
+             op->code == HARK_OP_SEND_ZC)
+        start_rare(loop, op);
     else
         blocking_start_io(loop, op);
 }
@@ -137,6 +147,8 @@ static void cancel(struct hark_loop *loop, struct hark_op *op)
             hark_buffer_return(loop, hark_buffer_keep(op));
         op->backend_bits = 0;
         loop_finish(loop, op, loop_cancelled_result(op));
+    } else if (op->backend_bits & OP_LENDING) {
+        zero_copy_end(loop, op);
     } else {
         submit_cancel(loop, op);
     }

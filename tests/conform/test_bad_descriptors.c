@@ -32,6 +32,7 @@ STARTER(connect, (struct sockaddr *)&name, sizeof name, harness_done)
 STARTER(recv, bytes, sizeof bytes, 0, harness_done)
 STARTER(recv_each, harness_done)
 STARTER(send, bytes, 1, 0, harness_done)
+STARTER(send_zc, bytes, 1, 0, harness_done)
 STARTER(recvmsg, &message, 0, harness_done)
 STARTER(recvmsg_each, 64, harness_done)
 STARTER(sendmsg, &message, 0, harness_done)
@@ -101,6 +102,7 @@ static const struct {
     {"recv_each", start_recv_each, true, false},
     {"recvmsg_each", start_recvmsg_each, true, false},
     {"send", start_send, true, false},
+    {"send_zc", start_send_zc, true, false},
     {"recvmsg", start_recvmsg, true, false},
     {"sendmsg", start_sendmsg, true, false},
     {"shutdown", start_shutdown, true, false},

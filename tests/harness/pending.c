@@ -20,6 +20,7 @@ static const char *const names[PENDING_KINDS] = {
     [PENDING_RECVMSG] = "recvmsg",
     [PENDING_SEND] = "send",
     [PENDING_SENDMSG] = "sendmsg",
+    [PENDING_SEND_ZC] = "send_zc",
     [PENDING_READ_SOCKET] = "read (socket)",
     [PENDING_READ] = "read (pipe)",
     [PENDING_READV] = "readv (pipe)",
@@ -105,7 +106,8 @@ static void start_socket(struct hark_loop *loop, struct pending *pending)
 {
     struct hark_op *op = &pending->recorder.op;
     int pair[2];
-    bool sends = pending->kind == PENDING_SEND || pending->kind == PENDING_SENDMSG;
+    bool sends = pending->kind == PENDING_SEND || pending->kind == PENDING_SENDMSG ||
+                 pending->kind == PENDING_SEND_ZC;
     if (sends)
         harness_socket_pair(
             loop,
@@ -130,6 +132,8 @@ static void start_socket(struct hark_loop *loop, struct pending *pending)
         hark_send(loop, op, pending->fd, pending->bytes, PENDING_BYTES, 0, harness_done);
     else if (pending->kind == PENDING_SENDMSG)
         hark_sendmsg(loop, op, pending->fd, &pending->message, 0, harness_done);
+    else if (pending->kind == PENDING_SEND_ZC)
+        hark_send_zc(loop, op, pending->fd, pending->bytes, PENDING_BYTES, 0, harness_done);
     else if (pending->kind == PENDING_READ_SOCKET)
         hark_read(loop, op, pending->fd, pending->bytes, PENDING_BYTES, HARK_AT_POSITION,
                   harness_done);
@@ -226,6 +230,7 @@ void pending_complete(struct pending *pending)
         break;
     case PENDING_SEND:
     case PENDING_SENDMSG:
+    case PENDING_SEND_ZC:
     case PENDING_WRITE:
     case PENDING_WRITEV:
         assert_true(drain(pending->peer) > 0);
@@ -287,6 +292,7 @@ void pending_check_real(struct hark_loop *loop, struct pending *pending, int64_t
         break;
     case PENDING_SEND:
     case PENDING_SENDMSG:
+    case PENDING_SEND_ZC:
     case PENDING_WRITE:
     case PENDING_WRITEV:
         assert_result(result, PENDING_BYTES);

@@ -97,6 +97,7 @@ bool trace_op_kind_waits(int kind)
     case HARK_OP_GETXATTRAT:
     case HARK_OP_LISTXATTRAT:
     case HARK_OP_REMOVEXATTRAT:
+    case HARK_OP_SEND_ZC:
         return false;
     }
     return false;

@@ -252,6 +252,14 @@ inline auto send_all(struct hark_loop *loop, int fd, view bytes, int flags = 0) 
     return send(loop, fd, bytes, flags | MSG_WAITALL);
 }
 
+/* Without a copy, where that can be had. */
+inline auto send_zc(struct hark_loop *loop, int fd, view bytes, int flags = 0) noexcept
+{
+    return detail::make_request(loop, [=](struct hark_op &op, hark_done *done) {
+        hark_send_zc(loop, &op, fd, bytes.data(), bytes.size(), flags, done);
+    });
+}
+
 inline auto recvmsg(struct hark_loop *loop, int fd, struct msghdr &message, int flags = 0) noexcept
 {
     return detail::make_request(

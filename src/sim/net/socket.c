@@ -154,6 +154,17 @@ bool socket_is_stream(const struct file *file)
     return type == SOCK_STREAM || type == SOCK_SEQPACKET;
 }
 
+bool socket_sends_without_copy(const struct file *file)
+{
+    return file->kind->is_socket && ((const struct socket *)file)->calls->hold;
+}
+
+bool socket_hold(struct file *file, struct socket_holder *holder)
+{
+    struct socket *socket = socket_of(file);
+    return socket->calls->hold(socket, holder);
+}
+
 int socket_shutdown(struct file *file, int how)
 {
     struct socket *socket = socket_of(file);

@@ -32,6 +32,11 @@ bool socket_is_stream(const struct file *file);
 int socket_shutdown(struct file *file, int how);
 int64_t socket_send(struct process *process, struct file *file, const struct msghdr *message,
                     int flags);
+/* Whether it sends without a copy (SOCK_SUPPORT_ZC in Linux's include/linux/net.h). */
+bool socket_sends_without_copy(const struct file *file);
+/* As struct socket_calls has it. */
+struct socket_holder;
+bool socket_hold(struct file *file, struct socket_holder *holder);
 int64_t socket_receive(struct process *process, struct file *file, struct msghdr *message,
                        int flags);
 int socket_set_option(struct file *file, int level, int option, const void *value,

@@ -69,3 +69,13 @@ int64_t socket_base_write(struct file *file, const struct iovec *vector, int cou
                              .msg_iovlen = (size_t)count};
     return socket->calls->send(world->thread ? world->thread->process : NULL, socket, &message, 0);
 }
+
+void socket_base_hold_no_more(struct socket_holder *holder)
+{
+    if (!holder->link)
+        return;
+    *holder->link = holder->next;
+    if (holder->next)
+        holder->next->link = holder->link;
+    holder->link = NULL;
+}

@@ -10,6 +10,13 @@ enum { SHUT_FOR_READING = 1, SHUT_FOR_WRITING = 2, SHUT_FOR_BOTH = 3 };
 
 struct socket;
 
+/* Who waits until what was sent is needed no more. */
+struct socket_holder {
+    struct socket_holder *next, **link; /* link NULL: it waits for nothing */
+    uint64_t until;                     /* the socket's own: what it waits for */
+    void (*let_go)(struct socket_holder *holder);
+};
+
 /* As socket.h has them, once it is known what the file is. NULL: -EOPNOTSUPP. */
 struct socket_calls {
     int (*bind)(struct process *process, struct socket *socket, const struct sockaddr *name,
@@ -25,6 +32,9 @@ struct socket_calls {
                     int flags);
     int64_t (*receive)(struct process *process, struct socket *socket, struct msghdr *message,
                        int flags);
+    /* Gives: whether what was sent until now may be needed again: then the holder is told when it
+     * is not. NULL: a send without a copy is refused. */
+    bool (*hold)(struct socket *socket, struct socket_holder *holder);
     /* Those of its own level. */
     int (*set_option)(struct socket *socket, int level, int option, int value);
     int (*get_option)(struct socket *socket, int level, int option, int *out_value);
@@ -56,6 +66,9 @@ struct socket {
 /* A socket of the kind, `bytes` long. */
 void *socket_base_create(const struct file_kind *kind, const struct socket_calls *calls,
                          size_t bytes, struct machine *machine, int family, int type);
+
+/* It waits for nothing any more. */
+void socket_base_hold_no_more(struct socket_holder *holder);
 
 /* SO_ERROR, which is then empty. */
 int socket_base_take_error(struct socket *socket);

@@ -228,6 +228,7 @@ static const struct socket_calls tcp_calls = {
     .shutdown = tcp_shutdown,
     .send = tcp_send,
     .receive = tcp_receive,
+    .hold = tcp_hold,
     .set_option = tcp_set_option,
     .get_option = tcp_get_option,
     .options_changed = tcp_options_changed,

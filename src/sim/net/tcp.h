@@ -38,6 +38,7 @@ struct tcp {
     bool fin_is_due;                        /* behind the bytes comes the end */
     bool has_urgent;
     uint64_t urgent_sent;
+    struct socket_holder *holders; /* of what was sent without a copy */
 
     /* What comes */
     struct bytes received;
@@ -139,6 +140,9 @@ int64_t tcp_send(struct process *process, struct socket *socket, const struct ms
                  int flags);
 int64_t tcp_receive(struct process *process, struct socket *socket, struct msghdr *message,
                     int flags);
+bool tcp_hold(struct socket *socket, struct socket_holder *holder);
+/* What is sent up to there is needed no more. */
+void tcp_let_go(struct tcp *tcp, uint64_t up_to);
 /* Bytes before the one that is read next. */
 uint64_t tcp_taken(const struct tcp *tcp);
 

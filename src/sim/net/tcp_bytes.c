@@ -151,3 +151,31 @@ int64_t tcp_receive(struct process *process, struct socket *socket, struct msghd
         message->msg_controllen = message->msg_namelen = 0;
     return result;
 }
+
+/* --- sends without a copy --- */
+
+bool tcp_hold(struct socket *socket, struct socket_holder *holder)
+{
+    struct tcp *tcp = (struct tcp *)socket;
+    if (tcp->state == TCP_CLOSE || tcp->acknowledged >= tcp_end(tcp))
+        return false;
+    holder->until = tcp_end(tcp);
+    holder->link = &tcp->holders;
+    holder->next = tcp->holders;
+    if (holder->next)
+        holder->next->link = &holder->next;
+    tcp->holders = holder;
+    return true;
+}
+
+void tcp_let_go(struct tcp *tcp, uint64_t up_to)
+{
+    struct socket_holder *next;
+    for (struct socket_holder *holder = tcp->holders; holder; holder = next) {
+        next = holder->next;
+        if (holder->until > up_to)
+            continue;
+        socket_base_hold_no_more(holder);
+        holder->let_go(holder);
+    }
+}

@@ -117,6 +117,7 @@ static void take_out_acknowledged(struct tcp *tcp, uint64_t up_to)
         bytes = tcp->sending.count; /* the FIN's number */
     bytes_drop(&tcp->sending, (size_t)bytes);
     tcp->acknowledged = up_to;
+    tcp_let_go(tcp, up_to);
     if (tcp->next < up_to)
         tcp->next = up_to;
     if (tcp->has_urgent && tcp->urgent_sent < up_to)

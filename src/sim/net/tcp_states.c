@@ -23,6 +23,7 @@ void tcp_destroy(struct tcp *tcp)
     if (tcp->listener)
         tcp_listen_lost(tcp);
     tcp_timers_stop(tcp);
+    tcp_let_go(tcp, UINT64_MAX);
     ports_release(&tcp->inet);
     network_remove(tcp->inet.socket.machine, &tcp->inet.remnant);
     bytes_done(&tcp->sending);
@@ -39,6 +40,7 @@ static void done(struct tcp *tcp)
     tcp->inet.socket.shut = SHUT_FOR_BOTH;
     tcp_timers_stop(tcp);
     bytes_drop(&tcp->sending, tcp->sending.count);
+    tcp_let_go(tcp, UINT64_MAX);
     tcp->fin_is_due = tcp->has_urgent = false;
     if (tcp->inet.chose_port)
         ports_unpair(&tcp->inet);
@@ -110,6 +112,7 @@ void tcp_disconnect(struct tcp *tcp)
     tcp->progress = TCP_UNCONNECTED;
     tcp_timers_stop(tcp);
     bytes_drop(&tcp->sending, tcp->sending.count);
+    tcp_let_go(tcp, UINT64_MAX);
     bytes_drop(&tcp->received, tcp->received.count);
     tcp->fin_is_due = tcp->fin_came = tcp->has_urgent = false;
     tcp->urgent = URGENT_NONE;

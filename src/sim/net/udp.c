@@ -129,6 +129,14 @@ static int find_target(struct udp *udp, const struct msghdr *message, struct add
     return address_has_way(out_to) ? 0 : -ENETUNREACH;
 }
 
+/* Datagrams leave by themselves. */
+static bool hold_nothing(struct socket *socket, struct socket_holder *holder)
+{
+    (void)socket;
+    (void)holder;
+    return false;
+}
+
 static int64_t send_udp(struct process *process, struct socket *socket,
                         const struct msghdr *message, int flags)
 {
@@ -288,6 +296,7 @@ static const struct socket_calls udp_calls = {
     .connect = connect_udp,
     .shutdown = shutdown_udp,
     .send = send_udp,
+    .hold = hold_nothing,
     .receive = receive_udp,
     .set_option = set_option_udp,
     .get_option = get_option_udp,

@@ -21,7 +21,7 @@ static const char *const calls[OPCODES] = {
     [IORING_OP_MKDIRAT] = "mkdirat",    [IORING_OP_SYMLINKAT] = "symlinkat",
     [IORING_OP_LINKAT] = "linkat",      [IORING_OP_SETXATTR] = "setxattr",
     [IORING_OP_FSETXATTR] = "setxattr", [IORING_OP_GETXATTR] = "getxattr",
-    [IORING_OP_FGETXATTR] = "getxattr",
+    [IORING_OP_FGETXATTR] = "getxattr", [IORING_OP_SEND_ZC] = "send",
 };
 
 static bool is_about_path(unsigned opcode)

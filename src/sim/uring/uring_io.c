@@ -26,6 +26,8 @@ enum {
 
 bool uring_io_has(int version, unsigned opcode)
 {
+    if (opcode == IORING_OP_SEND_ZC)
+        return version >= URING_SINGLE_ISSUER;
     return opcode <= IORING_OP_SENDMSG_ZC
                ? opcode != IORING_OP_SENDMSG_ZC || version >= URING_DEFER_TASKRUN
                : opcode == OPCODE_FTRUNCATE && version >= URING_FTRUNCATE;
@@ -326,6 +328,8 @@ static void try(struct request *request)
     case IORING_OP_SEND:
     case IORING_OP_SENDMSG:
         return uring_sockets_transfer(request, true);
+    case IORING_OP_SEND_ZC:
+        return uring_sockets_send_zc(request);
     case IORING_OP_READ:
     case IORING_OP_READV:
     case IORING_OP_WRITE:

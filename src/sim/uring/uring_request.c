@@ -5,6 +5,7 @@
  * events, else soon, whatever it does (io_uring_setup(2)). */
 #include "sim/uring/uring_request.h"
 #include "base/check.h"
+#include "sim/net/socket.h"
 #include "sim/world/luck.h"
 
 #include <errno.h>
@@ -13,6 +14,8 @@
 enum {
     WORK_MOST_NS = 20000, /* until a thread is interrupted for its work */
     REPEATING_ENDS_PER_MILLION = 20000,
+    LENT_LEAST_NS = 1000,
+    LENT_MOST_NS = 1000000,
 };
 
 static void see(const struct request *request, enum hark_trace_kernel_what what)
@@ -152,6 +155,7 @@ void request_delay(struct request *request, uint64_t ns)
 static void detach(struct request *request)
 {
     wait_remove(&request->waiter);
+    socket_base_hold_no_more(&request->holder);
     events_remove(&world->events, &request->delay);
     if (request->state == REQUEST_WORKS)
         remove_work(request);
@@ -168,9 +172,50 @@ static void end(struct request *request)
     memory_own_free(request);
 }
 
+/* --- sends without a copy --- */
+
+static void lent_no_more(struct event *event)
+{
+    struct request *request = hark_container_of(event, struct request, delay);
+    request->result = 0;
+    add_work(request, STAGE_COMPLETE);
+}
+
+/* Each at its own time: those of several sends come in any order. */
+static void let_go(struct socket_holder *holder)
+{
+    struct request *request = hark_container_of(holder, struct request, holder);
+    request->delay.happen = lent_no_more;
+    events_set(&world->events, &request->delay,
+               world->now_ns + chance_delay(&world->chance, LENT_LEAST_NS, LENT_MOST_NS));
+}
+
+/* Its result is told, and a notification is to come: also where it has failed (io_sendrecv_fail in
+ * Linux's io_uring/net.c). */
+static void lend(struct request *request, int64_t result)
+{
+    detach(request);
+    request->is_lent = true;
+    request->state = REQUEST_LENT;
+    request->holder.let_go = let_go;
+    (void)uring_queue_post(request->ring, request->sqe.user_data, (int32_t)result,
+                           IORING_CQE_F_MORE);
+    if (result <= 0 || !socket_hold(request->file, &request->holder))
+        let_go(&request->holder);
+}
+
+static bool is_to_be_lent(const struct request *request)
+{
+    return request->sqe.opcode == IORING_OP_SEND_ZC && request->file && !request->is_lent;
+}
+
 void request_complete(struct request *request, int64_t result, uint32_t flags)
 {
     struct ring *ring = request->ring;
+    if (is_to_be_lent(request))
+        return lend(request, result);
+    if (request->is_lent)
+        flags |= IORING_CQE_F_NOTIF;
     bool skips = request->sqe.flags & IOSQE_CQE_SKIP_SUCCESS && result >= 0;
     uint64_t user_data = request->sqe.user_data;
     end(request);
@@ -226,7 +271,7 @@ struct request *request_create(struct ring *ring, const struct io_uring_sqe *sqe
  * moment: -ENOENT (io_uring_enter(2), IORING_OP_ASYNC_CANCEL). */
 int64_t request_cancel(struct request *found)
 {
-    if (!found)
+    if (!found || found->is_lent)
         return -ENOENT;
     if (found->state == REQUEST_DELAYED && chance_below(&world->chance, 2))
         return -EALREADY;

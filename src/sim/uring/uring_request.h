@@ -2,6 +2,7 @@
 #ifndef SIM_URING_URING_REQUEST_H
 #define SIM_URING_URING_REQUEST_H
 
+#include "sim/net/socket_base.h"
 #include "sim/uring/uring_queue.h"
 #include "sim/world/seen.h"
 
@@ -10,6 +11,7 @@ enum request_state {
     REQUEST_POLLS,   /* in its file's queue */
     REQUEST_DELAYED, /* with a worker, or a device: until its event */
     REQUEST_WORKS,   /* in the ring's list of work */
+    REQUEST_LENT,    /* it has completed, and its notification is to come */
 };
 
 enum request_stage {
@@ -35,6 +37,8 @@ struct request {
     int64_t result;
     size_t done; /* bytes that have been moved, of a request that goes on until all are */
     bool connecting;
+    bool is_lent; /* a send without a copy whose result has been told */
+    struct socket_holder holder;
     size_t bytes_most; /* that a read or write of a regular file moves */
 };
 

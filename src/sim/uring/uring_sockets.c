@@ -169,7 +169,8 @@ static int64_t transfer(const struct request *request, bool sends)
 void uring_sockets_transfer(struct request *request, bool sends)
 {
     const struct io_uring_sqe *sqe = &request->sqe;
-    bool plain = sqe->opcode == IORING_OP_SEND || sqe->opcode == IORING_OP_RECV;
+    bool plain = sqe->opcode == IORING_OP_SEND || sqe->opcode == IORING_OP_RECV ||
+                 sqe->opcode == IORING_OP_SEND_ZC;
     bool all = plain && sqe->msg_flags & MSG_WAITALL && socket_is_stream(request->file);
     int64_t result;
     do {
@@ -180,6 +181,17 @@ void uring_sockets_transfer(struct request *request, bool sends)
     if (result == -EAGAIN && !(sqe->msg_flags & MSG_DONTWAIT))
         return request_poll(request, sends ? POLLOUT : POLLIN | POLLRDHUP);
     request_complete(request, request->done > 0 ? (int64_t)request->done : result, 0);
+}
+
+/* It is copied all the same: who changes the bytes before their notification finds out by his own
+ * checks alone. */
+void uring_sockets_send_zc(struct request *request)
+{
+    if (!request->file->kind->is_socket)
+        return request_complete(request, -ENOTSOCK, 0);
+    if (!socket_sends_without_copy(request->file))
+        return request_complete(request, -EOPNOTSUPP, 0);
+    uring_sockets_transfer(request, true);
 }
 
 /* --- connections --- */
