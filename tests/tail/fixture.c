@@ -1,6 +1,9 @@
 /* fixture.c - see the header. */
 #include "tail/fixture.h"
 #include "broker/fixture.h"
+#include "tail/state.h"
+
+#include <sys/ioctl.h>
 
 uint64_t server_retry_ns = 1000000; /* what failed is tried again soon */
 
@@ -61,6 +64,33 @@ void wait_for_count(struct server *server, uint64_t count)
     wait_for_count_in(server, stream_name, count);
 }
 
+/* Whether nothing is under way that the tail has begun, but what waits for a time to pass or for a
+ * change; and none has been told. */
+static bool is_at_rest(const struct tail *tail)
+{
+    uint64_t waiting = hark_op_active(&tail->watch);
+    int told = 0;
+    for (size_t i = 0; i < tail->count; i++) {
+        const struct tail_follower *follower = &tail->followers[i];
+        waiting += hark_op_active(&follower->let_go);
+        waiting += hark_op_active(&follower->retry);
+        waiting += hark_op_active(&follower->again.op);
+    }
+    for (size_t i = 0; i < tail->pattern_count; i++)
+        waiting += hark_op_active(&tail->patterns[i].again.op);
+    assert_int_equal(ioctl(tail->inotify, FIONREAD, &told), 0);
+    return told == 0 && tail->pending.count == waiting;
+}
+
+void wait_until_at_rest(struct server *server)
+{
+    harness_settle(server->loop); /* what the kernel has done for the loop is told to it */
+    while (!is_at_rest(server->tail)) {
+        assert_int_equal(hark_run_once(server->loop), 1);
+        harness_settle(server->loop);
+    }
+}
+
 struct wanted_state {
     const char *state;
     bool reached;
@@ -75,9 +105,13 @@ static void compare_state(void *context, const struct tail_view *view)
 void wait_for_state(struct server *server, const char *state)
 {
     struct wanted_state wanted = {.state = state};
-    for (tail_each(server->tail, compare_state, &wanted); !wanted.reached;
-         tail_each(server->tail, compare_state, &wanted))
+    for (;;) {
+        wait_until_at_rest(server);
+        tail_each(server->tail, compare_state, &wanted);
+        if (wanted.reached)
+            return;
         assert_int_equal(hark_run_once(server->loop), 1);
+    }
 }
 
 void assert_lines_in(struct server *server, const char *stream, const char *const *lines)

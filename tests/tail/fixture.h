@@ -37,7 +37,12 @@ void server_close(struct server *server);
 void wait_for_count_in(struct server *server, const char *name, uint64_t count);
 void wait_for_count(struct server *server, uint64_t count);
 
-/* Turns the loop until the tail says that it is in a state. */
+/* Turns the loop until the tail has seen all changes that were made before, and waits for more, or
+ * for a time to pass. A read or a look that is under way, which other threads make, would see what
+ * is changed next, or not. */
+void wait_until_at_rest(struct server *server);
+
+/* Turns the loop until the tail is at rest, and says that it is in a state. */
 void wait_for_state(struct server *server, const char *state);
 
 /* Turns the loop until the stream has so many events, and the tail waits for more. */

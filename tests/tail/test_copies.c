@@ -21,7 +21,6 @@ static struct server follow_renamed_and_empty(struct hark_loop *loop, const char
     struct server server = follow_renamed(loop, text);
     append_file("f", "");
     wait_until_read(&server, 1);
-    harness_settle(loop);
     return server;
 }
 
@@ -31,7 +30,7 @@ BACKEND_TEST(beginning_of_a_line_is_no_copy_of_another_file)
 {
     struct server server = follow_renamed_and_empty(loop, "line 0\n");
     append_file("f", "line");
-    harness_settle(loop);
+    wait_until_at_rest(&server);
     rename_file("f", "f.1");
     append_file("f", "line 1\n");
     wait_until_read(&server, 2);
@@ -156,7 +155,6 @@ BACKEND_TEST(file_goes_behind_its_copy_however_often_the_process_ends)
     append_file("f", "");
     struct server server = server_open(loop, "f", NULL, never_ns);
     wait_for_state(&server, "following");
-    harness_settle(loop);
     server_close(&server);
     append_file("f", "0\n");
     copy_file("f", "f.2");

@@ -10,7 +10,6 @@ static struct server open_at(struct hark_loop *loop, const char *file, uint64_t 
     if (count)
         wait_for_count(&server, count);
     wait_for_state(&server, "following");
-    harness_settle(loop);
     return server;
 }
 
@@ -181,7 +180,6 @@ BACKEND_TEST(file_cut_again_before_anything_of_it_was_read_goes_on_in_both_copie
     append_file("f", "two\n");
     copy_and_cut();
     wait_until_read(&server, 2);
-    harness_settle(loop);
     append_file("f", "three\n");
     copy_and_cut();
     append_file("f", "four\n");
@@ -253,11 +251,10 @@ BACKEND_TEST(copy_that_is_being_written_is_not_read_beside_its_file)
     append_file("f.1", "");
     cut_file("f");
     wait_until_read(&server, 1);
-    harness_settle(loop);
     append_file("f", "two\n");
     wait_until_read(&server, 2);
     append_file("f.1", "two\n");
-    harness_settle(loop);
+    wait_until_at_rest(&server);
     wait_for_state(&server, "following");
     cut_file("f");
     append_file("f", "three\n");
@@ -422,7 +419,6 @@ BACKEND_TEST(two_files_cut_at_once_go_on_in_both_copies)
     append_file("f.1", "4\n");
     append_file("f", "5\n");
     wait_until_read(&server, 6);
-    harness_settle(loop);
     assert_numbers(&server, 6);
     server_close(&server);
 }
@@ -434,7 +430,6 @@ static void start_without_directory(struct hark_loop *loop)
 {
     struct server server = server_open(loop, "d/f", NULL, 0);
     wait_for_state(&server, "waiting for the file");
-    harness_settle(loop);
     ASSERT_LINES(&server, "one");
     server_close(&server);
 }
@@ -452,12 +447,10 @@ BACKEND_TEST(places_wait_for_a_directory_that_comes_after_the_start)
     append_file("away/f", "two\n");
     struct server server = server_open(loop, "d/f", NULL, 0);
     wait_for_state(&server, "waiting for the file");
-    harness_settle(loop);
     rename_file("away/f", "away/f.1");
     append_file("away/f", "three\n");
     rename_file("away", "d");
     wait_until_read(&server, 3);
-    harness_settle(loop);
     ASSERT_LINES(&server, "one", "two", "three");
     assert_false(reported("gone"));
     server_close(&server);
@@ -477,10 +470,8 @@ BACKEND_TEST(directory_that_goes_while_followed_comes_back)
     append_file("away/f", "three\n");
     wait_for_count(&server, 2);
     wait_for_state(&server, "waiting for the file");
-    harness_settle(loop);
     rename_file("away", "d");
     wait_until_read(&server, 3);
-    harness_settle(loop);
     ASSERT_LINES(&server, "one", "two", "three");
     server_close(&server);
 }

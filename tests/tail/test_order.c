@@ -1,6 +1,7 @@
 /* test_order.c - what a look at all names makes of the files that are open, step by step: what is
  * renamed between two steps, and what is open in another order than it was written in. */
 #include "tail/fixture.h"
+#include "tail/let_go.h"
 #include "tail/missed.h"
 #include "tail/moved.h"
 #include "tail/source.h"
@@ -208,5 +209,77 @@ TEST(places_that_have_lost_their_files_are_kept_until_these_are_open)
     assert_int_equal(position.cut_count, 2);
     assert_int_equal(position.cuts[0].inode, 1);
     assert_int_equal(position.cuts[1].inode, 3);
+    end(follower);
+}
+
+/* --- which open file is at the path while files that go before it are not open --- */
+
+/* The file at the path, as it stands after a start: before another one in the list, which came
+ * after it; and that was seen by a walk. */
+static struct tail_follower *begin_behind_the_path(struct tail_source **out_at_path,
+                                                   struct tail_source **out_other)
+{
+    struct tail_follower *follower = begin();
+    append_file("f", "one\n");
+    append_file("f.1", "two\n");
+    *out_at_path = open_file(follower, "f");
+    *out_other = open_file(follower, "f.1");
+    follower->path_known = true;
+    follower->path_device = (*out_at_path)->device;
+    follower->path_inode = (*out_at_path)->inode;
+    return follower;
+}
+
+/* It would be read from its beginning once more. */
+BACKEND_TEST(file_that_was_seen_at_the_path_is_not_let_go_wherever_it_stands)
+{
+    struct tail_source *at_path, *other;
+    struct tail_follower *follower = begin_behind_the_path(&at_path, &other);
+    follower->tail->loop = loop;
+    follower->tail->let_go_ns = soon_ns;
+    at_path->left_ns = other->left_ns = hark_now(loop);
+    tail_let_go(follower);
+    harness_run(loop);
+    assert_true(other->leaving);
+    assert_false(at_path->leaving);
+    end(follower);
+}
+
+BACKEND_TEST(no_file_is_let_go_while_it_is_not_known_which_is_at_the_path)
+{
+    struct tail_source *at_path, *other;
+    struct tail_follower *follower = begin_behind_the_path(&at_path, &other);
+    follower->tail->loop = loop;
+    follower->tail->let_go_ns = soon_ns;
+    follower->path_known = false;
+    at_path->left_ns = other->left_ns = hark_now(loop);
+    tail_let_go(follower);
+    assert_int_equal(hark_loop_active(loop), 0);
+    end(follower);
+}
+
+TEST(file_that_was_seen_at_the_path_makes_no_room_for_others)
+{
+    struct tail_source *at_path, *other;
+    struct tail_follower *follower = begin_behind_the_path(&at_path, &other);
+    bool wait;
+    for (int i = 2; i < POSITION_PLACES_MAX - 1; i++) {
+        char name[8];
+        snprintf(name, sizeof name, "f.%d", i);
+        append_file(name, "more\n");
+        open_file(follower, name);
+    }
+    append_file("f.9", "the last\n");
+    follower->moved[0] = (struct tail_moved){.name = "f.9"};
+    follower->moved_count = 1;
+    tail_moved_choose(follower);
+    int fd = open(harness_path("f.9"), O_RDONLY | O_CLOEXEC);
+    follower->opening[0].file = (struct resolve_file){.fd = fd, .inode = inode_of("f.9")};
+    assert_false(tail_moved_adopt(follower, &wait));
+    assert_true(wait);
+    assert_false(at_path->leaving);
+    assert_true(other->leaving);
+    close(fd);
+    free(follower->opening);
     end(follower);
 }

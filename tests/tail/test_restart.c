@@ -131,7 +131,6 @@ BACKEND_TEST(two_files_that_are_open_are_both_found_again)
 static void close_and_lose_slots(struct server *server)
 {
     wait_for_state(server, "following");
-    harness_settle(server->loop);
     server_close(server);
     remove_files(harness_path("data"), ".position");
 }
@@ -198,7 +197,6 @@ BACKEND_TEST(slots_are_written_in_turns)
     for (size_t i = 0; i < 3; i++) {
         append_numbers("f", i, i + 1);
         wait_until_read(&server, i + 1);
-        harness_settle(loop);
     }
     server_close(&server);
     char *slots = load_slots(name, &count);
@@ -266,7 +264,6 @@ BACKEND_TEST(file_cut_behind_its_beginning_is_known_by_its_length)
     close_and_lose_slots(&server);
     server = server_open(loop, "f", NULL, 0);
     wait_for_state(&server, "following");
-    harness_settle(loop);
     assert_int_equal(find(server.log, stream_name)->count, 2);
     assert_int_equal(truncate(harness_path("f"), 600), 0);
     wait_for_count(&server, 3);

@@ -94,6 +94,8 @@ struct survey *tail_missed_begin(struct tail_follower *follower)
                                           TAIL_PATIENCE * follower->tail->retry_ns;
     survey->done_count = follower->done_count;
     memcpy(survey->done, follower->done, follower->done_count * sizeof *survey->done);
+    for (unsigned i = 0; i < follower->present_count; i++)
+        survey->done[survey->done_count++] = follower->present[i];
     for (const struct tail_source *source = follower->oldest; source; source = source->newer)
         add_open(survey, source);
     survey->open_count = survey->known_count;
@@ -421,13 +423,21 @@ void tail_missed_forget(struct tail_follower *follower)
     follower->survey = NULL;
 }
 
+/* The first look: what was there before is nobody's. Births go by ticks, and what is born in the
+ * same one may have come after it: so what was there already is kept in mind. */
+static void end_first_look(struct tail_follower *follower)
+{
+    follower->looked_ns =
+        follower->looked_first ? follower->walk_ns : (int64_t)hark_os_clock_gettime(CLOCK_REALTIME);
+}
+
 void tail_missed_done(struct tail_follower *follower)
 {
     const int64_t set_back_ns = follower->looked_ns - follower->surveyed_ns;
     if (follower->surveyed_ns && (set_back_ns < 0 || set_back_ns > second_ns))
         follower->looked_ns = follower->surveyed_ns;
-    else if (follower->looked_ns == 0) /* what is there when it is first seen is nobody's */
-        follower->looked_ns = (int64_t)hark_os_clock_gettime(CLOCK_REALTIME);
+    else if (follower->looked_ns == 0)
+        end_first_look(follower);
     if (follower->undecided_ns && follower->undecided_ns < follower->looked_ns)
         follower->looked_ns = follower->undecided_ns;
     if (follower->seen.inode && follower->seen.born_ns < follower->looked_ns &&

@@ -127,11 +127,13 @@ static void move_unplaced(struct tail_follower *follower)
         tail_source_move(unplaced[i]);
 }
 
-/* Too many are open: the oldest is to go. If it has no place before others are open, it goes at
- * once. */
+/* Too many are open: the oldest is to go that is not at the path. If it has no place before others
+ * are open, it goes at once, wherever it is, as nothing of it is published. */
 static void make_room(struct tail_follower *follower)
 {
     struct tail_source *oldest = follower->oldest;
+    while (!oldest->unplaced && tail_source_was_seen(oldest) && oldest->newer)
+        oldest = oldest->newer;
     oldest->leaving = true;
     if (!oldest->unplaced || oldest == follower->reading)
         return;

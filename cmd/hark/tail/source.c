@@ -207,6 +207,19 @@ static void add_cuts(struct position *position, const struct tail_lost *lost, un
             position->cuts[position->cut_count++] = lost[i].place;
 }
 
+/* Files that nothing else tells from new ones, the last first. */
+static void add_done(struct position *position, const struct position_done *done, unsigned count)
+{
+    while (count-- > 0) {
+        if (done[count].born_ns < position->looked_ns)
+            continue;
+        if (position->done_count < POSITION_DONE_MAX)
+            position->done[position->done_count++] = done[count];
+        else
+            position->looked_ns = done[count].born_ns + 1; /* more than there is room for: */
+    }
+}
+
 void tail_source_positions(const struct tail_follower *follower, struct position *out_position)
 {
     struct position position = {.source = -1, .looked_ns = follower->looked_ns};
@@ -218,15 +231,9 @@ void tail_source_positions(const struct tail_follower *follower, struct position
         if (!source->checked) /* nothing tells it from what may go before it */
             place->first_count = 0;
     }
-    for (unsigned i = follower->done_count; i-- > 0;) {
-        const struct position_done *done = &follower->done[i];
-        if (done->born_ns < position.looked_ns)
-            continue;
-        if (position.done_count < POSITION_DONE_MAX)
-            position.done[position.done_count++] = *done;
-        else
-            position.looked_ns = done->born_ns + 1; /* more than there is room for: */
-    }
+    add_done(&position, follower->done, follower->done_count);
+    if (!follower->looks_first)
+        add_done(&position, follower->present, follower->present_count);
     *out_position = position;
 }
 
@@ -250,6 +257,13 @@ struct tail_source *tail_source_newest(const struct tail_follower *follower)
 bool tail_source_is_current(const struct tail_source *source)
 {
     return source->follower->current && !source->newer;
+}
+
+bool tail_source_was_seen(const struct tail_source *source)
+{
+    const struct tail_follower *follower = source->follower;
+    return follower->path_known && follower->path_inode == source->inode &&
+           follower->path_device == source->device;
 }
 
 void tail_source_retire(struct tail_follower *follower)

@@ -57,8 +57,11 @@ struct tail_source *tail_source_find(const struct tail_follower *follower, uint6
  * Gives: NULL: none is open. */
 struct tail_source *tail_source_newest(const struct tail_follower *follower);
 
-/* Whether a file stands at the path. */
+/* Whether a file stands at the path: it does, and is the last in the list. */
 bool tail_source_is_current(const struct tail_source *source);
+
+/* Whether the last walk has seen the file at the path, wherever in the list it stands. */
+bool tail_source_was_seen(const struct tail_source *source);
 
 /* The file at the path is no longer there. */
 void tail_source_retire(struct tail_follower *follower);

@@ -50,6 +50,7 @@ enum {
     TAIL_MOVED_WALK = 16, /* of which so many are opened at a time */
     TAIL_EARLY_MAX = 64,  /* renamings kept during a walk */
     TAIL_DONE_MAX = 64,   /* files that are done with and kept in mind */
+    TAIL_PRESENT_MAX = 8, /* files that were there, but not before the tick of the first look */
     TAIL_RECORDS_NAME_BYTES = 32,
     TAIL_PATIENCE = 150, /* times the first wait: for so long a disk that fails is waited for where
                             other files wait behind one */
@@ -197,11 +198,13 @@ struct tail_follower {
     bool walk_waits;            /* until a file is closed: there are too many */
     bool walked;                /* once */
     bool away; /* the directory was not there at the start: the places' files may be in it */
-    char directory[PATH_MAX]; /* in which the path ended at the last walk */
-    int64_t walk_ns;          /* the clock of births when the last walk began */
-    int told;                 /* the last trouble with the path that was reported */
-    int lacks;                /* what the last walk lacked, and another may find; 0: nothing */
-    bool incomplete;          /* so that a file which is there is not open */
+    char directory[PATH_MAX];         /* in which the path ended at the last walk */
+    int64_t walk_ns;                  /* the clock of births when the last walk began */
+    bool path_known;                  /* the last walk could see what stands at the path: */
+    uint64_t path_device, path_inode; /* this; inode 0: nothing */
+    int told;                         /* the last trouble with the path that was reported */
+    int lacks;       /* what the last walk lacked, and another may find; 0: nothing */
+    bool incomplete; /* so that a file which is there is not open */
 
     /* moved.c */
     struct tail_moved *moved;        /* the oldest first; made when first needed */
@@ -225,7 +228,12 @@ struct tail_follower {
     unsigned unreadable_told;
 
     /* source.c, let_go.c */
-    int64_t looked_ns;                        /* files born before are known, or no matter */
+    int64_t looked_ns; /* files born before are known, or no matter */
+    bool looks_first;  /* the walk that is under way looks at them first, */
+    bool looked_first; /* and has: files that were born since it began */
+    struct position_done
+        present[TAIL_PRESENT_MAX]; /* and were there before it: they are nobody's */
+    unsigned present_count;
     struct position_done done[TAIL_DONE_MAX]; /* these are done with, the last ones */
     unsigned done_count;
     struct tail_source *oldest;

@@ -118,13 +118,19 @@ static bool older_name(const char *a, const char *b)
 
 /* --- files --- */
 
+/* Gives: nanoseconds; 0: not known. */
+static int64_t birth_of(const struct statx *status)
+{
+    return status->stx_mask & STATX_BTIME
+               ? status->stx_btime.tv_sec * second_ns + status->stx_btime.tv_nsec
+               : 0;
+}
+
 int64_t survey_birth(int fd)
 {
     struct statx status;
-    if (hark_os_statx(fd, "", AT_EMPTY_PATH, STATX_BTIME, &status) ||
-        !(status.stx_mask & STATX_BTIME))
-        return 0;
-    return status.stx_btime.tv_sec * second_ns + status.stx_btime.tv_nsec;
+    int error = hark_os_statx(fd, "", AT_EMPTY_PATH, STATX_BTIME, &status);
+    return error == 0 ? birth_of(&status) : 0;
 }
 
 int64_t survey_now(void)
@@ -518,6 +524,34 @@ static void look_through(struct survey *survey, const char *directory, const cha
     if (names.error)
         note_error(survey, names.error);
     tail_directory_close(&names);
+}
+
+bool survey_present(const char *directory, const char *base, int64_t since_ns,
+                    struct position_done *files, unsigned room, unsigned *out_count)
+{
+    struct tail_directory names;
+    struct hark_dirent entry;
+    struct statx status;
+    bool packed, all = true;
+    unsigned count = 0;
+    tail_directory_open(&names, *directory ? directory : "/");
+    while (all && tail_directory_next(&names, &entry)) {
+        if (!survey_is_rotation(entry.name, base, &packed) ||
+            hark_os_statx(names.fd, entry.name, AT_SYMLINK_NOFOLLOW, STATX_INO | STATX_BTIME,
+                          &status) != 0)
+            continue;
+        const int64_t born_ns = birth_of(&status);
+        if (born_ns != 0 && born_ns < since_ns)
+            continue;
+        all = born_ns != 0 && count < room;
+        if (all)
+            files[count++] = (struct position_done){status.stx_ino, born_ns};
+    }
+    all &= names.error == 0;
+    tail_directory_close(&names);
+    if (all)
+        *out_count = count;
+    return all;
 }
 
 /* A number that stands for all names that matter, and the files that have them. */

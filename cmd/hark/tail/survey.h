@@ -25,7 +25,7 @@ enum {
     SURVEY_NAME_BYTES = 256,
     SURVEY_KNOWN_MAX = 3 * POSITION_PLACES_MAX + 1, /* open, lost, cut; and at the path */
     SURVEY_FILES_MAX = 256,
-    SURVEY_DONE_MAX = 80,
+    SURVEY_DONE_MAX = 88,
 };
 
 /* A file that was looked at before. */
@@ -106,6 +106,12 @@ bool survey_is_rotation(const char *name, const char *base, bool *out_packed);
  *   for what stands above "out".
  * Gives: the rest. */
 void survey_directory(const char *directory, const char *base, struct survey *survey);
+
+/* Looks for files of a rotation that were born at a time or later.
+ * Gives: true, *out_count and the files; false: there are more than `room`, their births are not
+ *   known, or they cannot be looked at. */
+bool survey_present(const char *directory, const char *base, int64_t since_ns,
+                    struct position_done *files, unsigned room, unsigned *out_count);
 
 /* Whether an open file begins with what a place tells of.
  * Takes: first, last: room for the bytes that the place tells of, filled on success.

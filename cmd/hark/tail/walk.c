@@ -97,6 +97,15 @@ static bool adopt_current(struct tail_follower *follower, struct resolution *fou
 
 /* --- after a walk --- */
 
+/* Keeps what stands at the path: its open file may stand anywhere in the list until all that goes
+ * before it is open. */
+static void note_path(struct tail_follower *follower, const struct resolution *found)
+{
+    follower->path_known = !again_may_help(found->fd);
+    follower->path_device = found->fd >= 0 ? found->device : 0;
+    follower->path_inode = found->fd >= 0 ? found->inode : 0;
+}
+
 /* What the walk could not have, though it may be there. */
 static void note_lacks(struct tail_follower *follower, const struct resolution *found)
 {
@@ -120,6 +129,7 @@ static bool adopt(struct tail_follower *follower)
     struct resolution *found = follower->walking;
     struct resolution *last = follower->way;
     bool wait;
+    follower->looks_first = false;
     follower->walking = last;
     follower->way = found;
     if (found->reached)
@@ -132,6 +142,7 @@ static bool adopt(struct tail_follower *follower)
     else
         tail_missed_wait(follower);
     note_lacks(follower, found);
+    note_path(follower, found);
     tell_trouble(follower, found);
     follower->place_wanted |= !follower->walked; /* that no file is there is worth knowing, too */
     follower->walked = true;
@@ -218,6 +229,11 @@ static int64_t walk_path(struct hark_op *op)
     follower->walk_ns = survey_now();
     tail_moved_open(follower);
     resolve_path(follower->tail->inotify, follower->path, found);
+    if (follower->looks_first)
+        follower->looked_first =
+            !found->reached ||
+            survey_present(found->directory, found->name, follower->walk_ns, follower->present,
+                           TAIL_PRESENT_MAX, &follower->present_count);
     if (follower->survey && found->reached) { /* else the names are those of another directory */
         tail_missed_add_path(follower->survey, found);
         survey_directory(found->directory, found->name, follower->survey);
@@ -242,6 +258,8 @@ void tail_walk(struct tail_follower *follower)
         follower->survey_wanted = follower->survey_waits = false;
         follower->opening_count = 0; /* after what it finds */
     }
+    follower->looks_first = follower->looked_ns == 0;
+    follower->present_count = follower->looks_first ? 0 : follower->present_count;
     tail->walking++;
     pending_begin(&tail->pending);
     hark_work(tail->loop, &follower->walk, walk_path, walked);
