@@ -91,6 +91,41 @@ TEST(places_of_some_files_that_were_cut_are_kept_beside_as_many_as_may_be_open)
     assert_int_equal(read.done_count, position.done_count);
 }
 
+/* Each number is as long as it can be, and each word is there: all but the cut files have room. */
+TEST(longest_position_has_room_and_fits_a_slot)
+{
+    struct position position = example(), read;
+    char slot[POSITION_SLOT_BYTES];
+    uint64_t id;
+    memset(&read, 0, sizeof read);
+    position.lines = UINT32_MAX;
+    position.source = -1;
+    position.looked_ns = INT64_MIN;
+    for (uint32_t i = 0; i < POSITION_DONE_MAX; i++)
+        position.done[i].born_ns = INT64_MIN;
+    for (uint32_t i = 0; i < POSITION_PLACES_MAX; i++) {
+        struct position_place *place = &position.places[i];
+        place->inode = place->offset = UINT64_MAX;
+        place->born_ns = INT64_MIN;
+        place->skip = UINT32_MAX;
+        place->stood = place->unplaced = true;
+    }
+    position_slot_write(UINT64_MAX, &position, slot);
+    assert_int_equal(position_slot_read(slot, sizeof slot, &id, &read), 0);
+    assert_int_equal(id, UINT64_MAX);
+    assert_memory_equal(read.places, position.places, sizeof read.places);
+    assert_memory_equal(read.done, position.done, sizeof read.done);
+    assert_int_equal(read.cut_count, 0);
+    for (uint32_t i = 0; i < POSITION_PLACES_MAX; i++) {
+        position.places[i].offset = 1ULL << 49; /* half a pebibyte */
+        position.places[i].born_ns = INT64_MAX;
+    }
+    position_slot_write(UINT64_MAX, &position, slot);
+    assert_int_equal(position_slot_read(slot, sizeof slot, &id, &read), 0);
+    assert_int_equal(read.cut_count, 1);
+    assert_memory_equal(read.cuts, position.cuts, sizeof *read.cuts);
+}
+
 TEST(position_with_more_cut_files_than_may_be_open_is_refused)
 {
     static const char text[] =

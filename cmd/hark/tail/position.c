@@ -11,6 +11,27 @@
 
 #define HEADING "hark-tail 1"
 
+/* The longest lines, to see that all but the places of files that were cut have room. */
+#define LONGEST_HEADING                                                                            \
+    HEADING " lines 4294967295 source -1 last 1 files 8 looked -9223372036854775808 cut 8 done "   \
+            "6\n"
+#define LONGEST_PLACE                                                                              \
+    "inode 18446744073709551615 offset 18446744073709551615 part 4294967295 "                      \
+    "first 512 ffffffffffffffff last 512 ffffffffffffffff born -9223372036854775808 "              \
+    "skip 4294967295 stood unplaced\n"
+#define LONGEST_DONE         "done 18446744073709551615 born -9223372036854775808\n"
+#define LONGEST_SLOT_HEADING "record 18446744073709551615 sum ffffffffffffffff bytes 1983\n"
+
+_Static_assert(POSITION_PLACES_MAX < 10 && POSITION_DONE_MAX < 10 && POSITION_FIRST_BYTES < 1000 &&
+                   POSITION_LAST_BYTES < 1000 && POSITION_TEXT_BYTES <= 10000,
+               "the longest lines are longer");
+_Static_assert(sizeof LONGEST_HEADING + POSITION_PLACES_MAX * (sizeof LONGEST_PLACE - 1) +
+                       POSITION_DONE_MAX * (sizeof LONGEST_DONE - 1) <=
+                   POSITION_TEXT_BYTES,
+               "a position has more than its text has room for");
+_Static_assert(sizeof LONGEST_SLOT_HEADING - 1 + POSITION_TEXT_BYTES <= POSITION_SLOT_BYTES,
+               "a text has more than a slot has room for");
+
 uint64_t position_hash(const void *bytes, size_t count)
 {
     return XXH64(bytes, count, 0);

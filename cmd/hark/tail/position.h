@@ -22,7 +22,7 @@
 enum {
     POSITION_PLACES_MAX = 8,
     POSITION_DONE_MAX = 6,
-    POSITION_TEXT_BYTES = 1984, /* of the text with its final NUL */
+    POSITION_TEXT_BYTES = 1984, /* of the text with its final NUL: a slot has room for it */
     POSITION_FIRST_BYTES = 512, /* of a file's beginning, which tell it from another, */
     POSITION_LAST_BYTES = 512,  /* and of what stands before the place */
 };
@@ -60,7 +60,8 @@ struct position {
     bool last;          /* that file is done with it */
     int64_t looked_ns;  /* wall clock: files born before are known, or no matter; 0: not known */
     uint32_t cut_count; /* where files stood that were cut or are gone: copies may be there. As
-                           many are written as there is room for: one, or more */
+                           many are written as there is room for: one, or more, unless as many
+                           files are open as may be, each with the longest of numbers */
     struct position_place cuts[POSITION_PLACES_MAX];
     uint32_t done_count;
     struct position_done done[POSITION_DONE_MAX];
