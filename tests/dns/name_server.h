@@ -16,6 +16,7 @@
  *     silent-four.test nothing where IPv4 is asked for, else as both.test
  *     silent-six.test  nothing where IPv6 is asked for, else as both.test
  *     slow-six.test    as both.test; that of IPv6 after that of IPv4, by hand: name_server_tell
+ *     six-last.test    as both.test; that of IPv6 right after that of IPv4
  *     formerr.test, servfail.test, notimp.test, refused.test   that code
  *
  * and of all others that they do not exist. */

@@ -63,6 +63,7 @@ BACKEND_TEST(dns_says_why_nothing_is_found)
         {"four.test", AF_INET6, HARK_LOOKUP_NOT_FOUND},
         {"nowhere.test", AF_UNSPEC, HARK_LOOKUP_NOT_FOUND},
         {"", AF_UNSPEC, HARK_LOOKUP_NOT_FOUND},
+        {"nolocalhost", AF_UNSPEC, HARK_LOOKUP_NOT_FOUND},
         {"two..dots.both.test", AF_UNSPEC, HARK_LOOKUP_NOT_FOUND},
         {"servfail.test", AF_UNSPEC, HARK_LOOKUP_AGAIN},
         {"refused.test", AF_UNSPEC, HARK_LOOKUP_AGAIN},

@@ -102,6 +102,7 @@ BACKEND_TEST(dns_connects_by_ipv6_where_both_families_answer)
 {
     connects_by(loop, "both.test", true, true, AF_INET6);
     connects_by(loop, "six.test", true, true, AF_INET6);
+    connects_by(loop, "six-last.test", true, true, AF_INET6);
 }
 
 /* The other is never answered, and the tests' patience is longer than a test may take. */
@@ -173,6 +174,7 @@ BACKEND_TEST(dns_that_finds_nothing_or_is_destroyed_tells_the_stream)
 BACKEND_TEST(dns_connects_to_a_name_that_is_found_in_a_domain)
 {
     static const char *const names[] = {"both", "both.test", "x.both"};
+    static const char *const first[] = {"both.nothing", "both.test", "x.both"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         struct resolving resolving;
         struct witness client = {0};
@@ -182,6 +184,7 @@ BACKEND_TEST(dns_connects_to_a_name_that_is_found_in_a_domain)
         connect_to(&resolving, &client, names[i], host.port, NULL);
         harness_run_until(loop, &client.connected);
         assert_result(client.connected_error, 0);
+        assert_string_equal(resolving.server.first, first[i]);
         witness_close(loop, &client);
         host_close(&host);
         resolving_end(&resolving);

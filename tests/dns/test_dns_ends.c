@@ -103,6 +103,10 @@ BACKEND_TEST(dns_that_waits_for_its_turn_has_it_when_one_has_ended)
     hark_cancel(&left.lookup.op); /* in the queue */
     harness_run_until(loop, &left.ended);
     assert_result(left.error, -ECANCELED);
+    while (resolving.server.udp_questions < 3)
+        assert_int_equal(hark_run_once(loop), 1);
+    harness_settle(loop);
+    assert_int_equal(resolving.server.udp_questions, 3);
     for (int i = 0; i < 3; i++) { /* nobody waits for any question any more: they are given up */
         assert_false(asking.ended);
         hark_cancel(&silent[i].lookup.op);
