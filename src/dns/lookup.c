@@ -345,12 +345,14 @@ static void ended(struct hark_op *op, int64_t result)
 
 void lookup_end_waiting(struct hark_dns *dns, int error)
 {
-    while (dns->first) {
-        struct hark_lookup_job *job = dns->first;
-        queue_take(dns, job);
+    struct hark_lookup_job *job = dns->first;
+    dns->first = dns->last = NULL;
+    while (job) {
+        struct hark_lookup_job *next = job->next;
         job->lookup->job = NULL;
         end(job->lookup, error);
         free_job(job);
+        job = next;
     }
 }
 
@@ -359,10 +361,11 @@ void lookup_end_waiting(struct hark_dns *dns, int error)
 static int make_job(struct hark_dns *dns, struct hark_lookup *lookup, const char *host, int family,
                     uint16_t port, hark_lookup_early *early)
 {
-    struct hark_lookup_job *job = calloc(1, sizeof *job + strlen(host) + 1);
+    size_t size = strlen(host) + 1;
+    struct hark_lookup_job *job = calloc(1, sizeof *job + size);
     if (!job)
         return -ENOMEM;
-    strcpy(job->name, host);
+    memcpy(job->name, host, size);
     job->dns = dns;
     job->lookup = lookup;
     job->early = early;
@@ -395,6 +398,8 @@ static int start(struct hark_dns *dns, struct hark_lookup *lookup, const char *h
         return (int)count;
     if (count > 0)
         return found_at_once(lookup, addresses, (size_t)count, port);
+    if (!host)
+        return HARK_LOOKUP_NOT_FOUND;
     error = make_job(dns, lookup, host, family, port, early);
     return error ? error : 1;
 }
