@@ -243,6 +243,25 @@ BACKEND_TEST(file_cut_while_stopped_goes_on_in_the_longest_of_its_copies)
     }
 }
 
+/* It was cut twice, and begins with the same line each time: neither copy holds the other. */
+BACKEND_TEST(file_cut_twice_while_stopped_is_read_in_both_copies_though_they_begin_alike)
+{
+    append_file("f", "head\n");
+    struct server server = open_at(loop, "f", 1, 0);
+    server_close(&server);
+    append_file("f", "one\n");
+    copy_file("f", "f.2");
+    cut_file("f");
+    append_file("f", "head\ntwo\nthree\n");
+    copy_file("f", "f.1");
+    cut_file("f");
+    append_file("f", "four\n");
+    server = open_at(loop, "f", 6, 0);
+    ASSERT_LINES(&server, "head", "one", "head", "two", "three", "four");
+    server_close(&server);
+    ASSERT_FOR_GOOD("f", 6, "head", "one", "head", "two", "three", "four");
+}
+
 /* A file of rotation's names that is empty may be a copy that has just been begun. */
 BACKEND_TEST(copy_that_is_being_written_is_not_read_beside_its_file)
 {

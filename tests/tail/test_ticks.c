@@ -26,6 +26,13 @@ static void look_in_the_tick_of(const char *name)
     fault_clock_ahead(CLOCK_REALTIME, 3600 * INT64_C(1000000000));
 }
 
+/* Those of later looks are made long after it. */
+static void look_later(void)
+{
+    fault_clock_stands(CLOCK_REALTIME_COARSE, 0);
+    fault_clock_ahead(CLOCK_REALTIME_COARSE, 7200 * INT64_C(1000000000));
+}
+
 BACKEND_TEST(file_that_comes_in_the_tick_of_the_first_look_is_read)
 {
     append_file("f", "");
@@ -34,6 +41,7 @@ BACKEND_TEST(file_that_comes_in_the_tick_of_the_first_look_is_read)
     wait_for_state(&server, "following");
     append_file("f.1", "one\n");
     server_close(&server);
+    look_later();
     append_file("f", "two\n");
     EXPECT_AT_START(loop, "one", "two");
 }
@@ -41,8 +49,12 @@ BACKEND_TEST(file_that_comes_in_the_tick_of_the_first_look_is_read)
 BACKEND_TEST(file_that_is_there_at_the_first_look_is_not_read_however_often_the_process_ends)
 {
     append_file("f.1", "nobody's\n");
-    append_file("f", "one\n");
+    append_file("f", "");
     look_in_the_tick_of("f.1");
+    struct server server = server_open(loop, "f", NULL, 0);
+    wait_for_state(&server, "following");
+    server_close(&server);
+    append_file("f", "one\n");
     EXPECT_AT_START(loop, "one");
     append_file("f", "two\n");
     EXPECT_AT_START(loop, "one", "two");

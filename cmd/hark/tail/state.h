@@ -19,8 +19,8 @@
  *     later.c         what could not be had, tried again
  *     tell.c          what a person is told
  *
- * resolve.c and survey.c look at paths and directories, on the pool; position.c, split.c and
- * pattern_name.c do no I/O.
+ * resolve.c and survey.c look at paths and directories, on the pool; position.c, split.c,
+ * pattern_name.c and survey_name.c do no I/O.
  *
  * Whatever calls back is counted in tail->pending: a tail that is closing is gone when nothing is
  * under way any more.

@@ -24,98 +24,6 @@ static void note_error(struct survey *survey, int error)
         survey->error = error;
 }
 
-/* --- names --- */
-
-/* How long a part of such a name is: a number, or a word, maybe with a number behind. Gives: 0: it
- * is none. */
-static size_t rotation_word(const char *text, size_t length)
-{
-    static const char *const words[] = {"old",  "prev", "previous", "bak",  "backup",
-                                        "orig", "save", "saved",    "last", "rotated"};
-    size_t digits = strspn(text, "0123456789");
-    if (digits)
-        return digits < length ? digits : length;
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
-        size_t word = strlen(words[i]);
-        if (length < word || strncmp(text, words[i], word) != 0)
-            continue;
-        size_t end = word + strspn(text + word, "0123456789");
-        if (end == length || !((text[end] | 32) >= 'a' && (text[end] | 32) <= 'z'))
-            return end;
-    }
-    /* "T" and "Z" of a time, "v" and the like of a version are no words on their own. */
-    return *text == 'T' || *text == 'Z' ? 1 : 0;
-}
-
-/* Whether a text consists of such words, each behind a separator, and the first behind one, too. */
-static bool is_rotation_text(const char *text, size_t length)
-{
-    size_t words = 0;
-    if (length == 0 || !strchr(".-_~@", *text))
-        return false;
-    for (size_t at = 0; at < length;) {
-        if (strchr(".-_~@:+", text[at])) {
-            at++;
-            continue;
-        }
-        size_t word = rotation_word(text + at, length - at);
-        if (word == 0)
-            return false;
-        at += word;
-        words++;
-    }
-    return words > 0 || (length == 1 && *text == '~');
-}
-
-/* Takes the ending of a packed file off. */
-static bool take_packed(const char *name, size_t *length)
-{
-    static const char *const endings[] = {".gz",   ".bz2", ".xz", ".zst", ".lz4", ".Z",
-                                          ".lzma", ".zip", ".br", ".lz",  ".lzo"};
-    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
-        size_t ending = strlen(endings[i]);
-        if (*length > ending && strncmp(name + *length - ending, endings[i], ending) == 0) {
-            *length -= ending;
-            return true;
-        }
-    }
-    return false;
-}
-
-bool survey_is_rotation(const char *name, const char *base, bool *out_packed)
-{
-    size_t length = strlen(name), whole = strlen(base);
-    const char *dot = strrchr(base, '.');
-    size_t stem = dot && dot > base ? (size_t)(dot - base) : whole;
-    *out_packed = take_packed(name, &length);
-    if (*out_packed && length == whole && strncmp(name, base, whole) == 0)
-        return true;
-    if (length > whole && strncmp(name, base, whole) == 0 &&
-        is_rotation_text(name + whole, length - whole))
-        return true;
-    size_t ending = whole - stem;
-    return ending && length > whole && strncmp(name, base, stem) == 0 &&
-           strncmp(name + length - ending, base + stem, ending) == 0 &&
-           is_rotation_text(name + stem, length - whole);
-}
-
-/* Whether of two files that were written last in the same tick the first is the older. Small
- * numbers are shifted: the greater one is older. Others, and dates, grow. */
-static bool older_name(const char *a, const char *b)
-{
-    size_t same = 0;
-    while (a[same] && a[same] == b[same])
-        same++;
-    while (same > 0 && a[same - 1] >= '0' && a[same - 1] <= '9')
-        same--;
-    size_t a_digits = strspn(a + same, "0123456789"), b_digits = strspn(b + same, "0123456789");
-    if (a_digits == 0 || b_digits == 0)
-        return strcmp(a, b) > 0; /* "old2" is older than "old" */
-    long a_number = strtol(a + same, NULL, 10), b_number = strtol(b + same, NULL, 10);
-    bool shifted = a_digits < 5 && b_digits < 5;
-    return shifted ? a_number > b_number : a_number < b_number;
-}
-
 /* --- files --- */
 
 /* Gives: nanoseconds; 0: not known. */
@@ -225,7 +133,7 @@ static bool is_older(const struct survey_file *file, const struct survey_file *t
         return file->written_ns < than->written_ns;
     if (file->rank >= 0 && than->rank >= 0)
         return file->rank < than->rank;
-    return older_name(file->name, than->name);
+    return survey_is_older_name(file->name, than->name);
 }
 
 /* Puts a file into the list. */
@@ -250,6 +158,7 @@ static void insert(struct survey *survey, const struct survey_file *file)
 /* A file that is being looked at. */
 struct candidate {
     int fd;
+    int directory; /* in which it is */
     struct stat status;
     struct survey_file file;
     bool fresh;   /* it is one of the fresh ones, */
@@ -303,6 +212,13 @@ static bool is_done(const struct survey *survey, const struct survey_file *file)
         if (survey->done[i].inode == file->inode && survey->done[i].born_ns == file->born_ns)
             return true;
     return false;
+}
+
+/* Whether a file came since the last look, or was told of. */
+static bool is_new_file(const struct survey *survey, const struct survey_file *file)
+{
+    return !is_done(survey, file) &&
+           (told_at(survey, file) >= 0 || (survey->since_ns && file->since_ns >= survey->since_ns));
 }
 
 static void add_done(struct survey *survey, const struct survey_file *file)
@@ -364,10 +280,57 @@ static bool take_out(struct survey *survey, int known, struct survey_file *out_f
     return true;
 }
 
-/* It goes on where a file stood that is gone or was cut, if it has more than was read of that. Of
- * several the longest does: it holds what the others do. */
-static void take_copy(struct survey *survey, const struct survey_file *file)
+/* Whether of two files that go on at one place the shorter is a copy of the longer one. Its name is
+ * looked up once more: if it is another's by now, all names are looked at again. Gives and fails:
+ * as survey_begins_as. */
+static int is_copy_of_other(const struct candidate *looked, const struct survey_file *other)
 {
+    struct stat status;
+    int fd = hark_os_openat(looked->directory, other->name,
+                            O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW | O_CLOEXEC, 0);
+    if (fd < 0)
+        return again_may_help(fd) ? fd : 1;
+    int result = hark_os_fstat(fd, &status);
+    if (result == 0)
+        result = looked->file.size > other->size ? is_copy(fd, &status, looked->fd)
+                                                 : is_copy(looked->fd, &looked->status, fd);
+    hark_os_close_unknown(fd);
+    return result;
+}
+
+/* Begins with a place's bytes, as another one does that goes on there: it is read from its
+ * beginning, if it is new. */
+static void take_apart(struct survey *survey, struct survey_file *file)
+{
+    file->known = -1;
+    if (file->self >= 0 || is_new_file(survey, file))
+        insert(survey, file);
+}
+
+/* Two files go on at one place. If the longer one begins as the other it holds all, and the other
+ * is passed over. Else they were written one after the other, from the same beginning: the older
+ * goes on there. */
+static void take_both(struct survey *survey, struct candidate *looked, struct survey_file *other)
+{
+    struct survey_file *file = &looked->file;
+    bool longer = file->size > other->size;
+    int copied = is_copy_of_other(looked, other);
+    if (copied < 0)
+        note_failure(survey, looked, copied);
+    if (copied != 0) {
+        insert(survey, longer ? file : other);
+        add_copy(survey, longer ? other : file);
+        return;
+    }
+    bool older = is_older(file, other);
+    insert(survey, older ? file : other);
+    take_apart(survey, older ? other : file);
+}
+
+/* It goes on where a file stood that is gone or was cut, if it has more than was read of that. */
+static void take_copy(struct survey *survey, struct candidate *looked)
+{
+    struct survey_file *file = &looked->file;
     struct survey_known *known = &survey->known[file->known];
     struct survey_file other;
     known->matched = true;
@@ -375,13 +338,11 @@ static void take_copy(struct survey *survey, const struct survey_file *file)
         add_done(survey, file);
         if (file->self >= 0)
             survey->known[file->self].copy = true;
-        return;
+    } else if (take_out(survey, file->known, &other)) {
+        take_both(survey, looked, &other);
+    } else {
+        insert(survey, file);
     }
-    if (!take_out(survey, file->known, &other))
-        return insert(survey, file);
-    bool longer = file->size > other.size;
-    insert(survey, longer ? file : &other);
-    add_copy(survey, longer ? &other : file);
 }
 
 /* Of which open file this one is a copy: then nothing in it is new. One of which nothing was read
@@ -452,8 +413,7 @@ static void decide(struct survey *survey, struct candidate *looked, bool packed)
     if (file->self >= 0)
         survey->known[file->self].rotated = true;
     int told = told_at(survey, file);
-    bool is_new = !is_done(survey, &looked->file) &&
-                  (told >= 0 || (survey->since_ns && file->since_ns >= survey->since_ns));
+    bool is_new = is_new_file(survey, file);
     file->rank = file->self < 0 ? told : survey->known[file->self].unplaced ? -1 : file->self;
     if (packed) {
         if (is_new && survey->packed++ == 0)
@@ -464,7 +424,7 @@ static void decide(struct survey *survey, struct candidate *looked, bool packed)
     }
     file->known = file->stood ? -1 : copy_of(survey, looked);
     if (file->known >= 0)
-        return take_copy(survey, file);
+        return take_copy(survey, looked);
     if (looked->failed)
         return pass_over_failed(survey, looked, is_new);
     if (looked->cut &&
@@ -481,9 +441,9 @@ static void decide(struct survey *survey, struct candidate *looked, bool packed)
     insert(survey, file);
 }
 
-static void look_at(struct survey *survey, int fd, const char *name, bool packed)
+static void look_at(struct survey *survey, int directory, int fd, const char *name, bool packed)
 {
-    struct candidate looked = {.fd = fd, .file = {.known = -1, .self = -1}};
+    struct candidate looked = {.fd = fd, .directory = directory, .file = {.known = -1, .self = -1}};
     struct survey_file *file = &looked.file;
     int error = hark_os_fstat(fd, &looked.status);
     if (error)
@@ -513,7 +473,7 @@ static void look_through(struct survey *survey, const char *directory, const cha
         int fd = hark_os_openat(names.fd, entry.name,
                                 O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW | O_CLOEXEC, 0);
         if (fd >= 0) {
-            look_at(survey, fd, entry.name, packed);
+            look_at(survey, names.fd, fd, entry.name, packed);
             hark_os_close_unknown(fd);
         } else if (again_may_help(fd) && !(fd == -EIO && survey->passes_over)) {
             note_error(survey, fd);

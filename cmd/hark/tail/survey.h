@@ -101,6 +101,10 @@ struct survey {
  */
 bool survey_is_rotation(const char *name, const char *base, bool *out_packed);
 
+/* Whether of two files that were written last in the same tick the first is the older. Small
+ * numbers are shifted: the greater one is older. Others, and dates, grow. */
+bool survey_is_older_name(const char *a, const char *b);
+
 /* Looks at all names.
  * Takes: the directory; the name in it that is followed, which is not looked at; survey: zero but
  *   for what stands above "out".
