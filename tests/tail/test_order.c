@@ -134,6 +134,30 @@ TEST(file_that_nothing_goes_before_any_more_has_its_place)
     end(follower);
 }
 
+/* It left the path before the first look, which found it under its new name. */
+TEST(file_that_was_there_at_the_first_look_is_new_if_its_renaming_is_told)
+{
+    struct tail_follower *follower = begin();
+    append_file("f.1", "one\n");
+    append_file("f", "two\n");
+    struct tail_source *source = open_file(follower, "f.1");
+    follower->present[0] = (struct position_done){source->inode, source->born_ns};
+    follower->present_count = 1;
+    follower->oldest = NULL;
+    follower->source_count = 0;
+    look_at_path(follower);
+    assert_int_equal(look_at_names(follower)->count, 0);
+    tail_missed_take(follower);
+    assert_int_equal(follower->done_count, 0); /* nothing of it was read */
+    follower->moved[0] = (struct tail_moved){.name = "f.1"};
+    follower->moved_count = 1;
+    look_at_path(follower);
+    assert_int_equal(look_at_names(follower)->count, 1);
+    close(source->fd);
+    free(source);
+    end(follower);
+}
+
 /* As it is when renamings are told that were over before the last look. */
 TEST(file_that_a_look_has_found_is_known_by_its_number_whatever_name_was_told)
 {

@@ -94,8 +94,8 @@ struct survey *tail_missed_begin(struct tail_follower *follower)
                                           TAIL_PATIENCE * follower->tail->retry_ns;
     survey->done_count = follower->done_count;
     memcpy(survey->done, follower->done, follower->done_count * sizeof *survey->done);
-    for (unsigned i = 0; i < follower->present_count; i++)
-        survey->done[survey->done_count++] = follower->present[i];
+    survey->present_count = follower->present_count;
+    memcpy(survey->present, follower->present, sizeof survey->present);
     for (const struct tail_source *source = follower->oldest; source; source = source->newer)
         add_open(survey, source);
     survey->open_count = survey->known_count;

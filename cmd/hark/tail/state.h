@@ -50,7 +50,6 @@ enum {
     TAIL_MOVED_WALK = 16, /* of which so many are opened at a time */
     TAIL_EARLY_MAX = 64,  /* renamings kept during a walk */
     TAIL_DONE_MAX = 64,   /* files that are done with and kept in mind */
-    TAIL_PRESENT_MAX = 8, /* files that were there, but not before the tick of the first look */
     TAIL_RECORDS_NAME_BYTES = 32,
     TAIL_PATIENCE = 150, /* times the first wait: for so long a disk that fails is waited for where
                             other files wait behind one */
@@ -232,7 +231,7 @@ struct tail_follower {
     bool looks_first;  /* the walk that is under way looks at them first, */
     bool looked_first; /* and has: files that were born since it began */
     struct position_done
-        present[TAIL_PRESENT_MAX]; /* and were there before it: they are nobody's */
+        present[SURVEY_PRESENT_MAX]; /* and were there before it: they are nobody's */
     unsigned present_count;
     struct position_done done[TAIL_DONE_MAX]; /* these are done with, the last ones */
     unsigned done_count;

@@ -206,19 +206,27 @@ static int told_at(const struct survey *survey, const struct survey_file *file)
     return -1;
 }
 
-static bool is_done(const struct survey *survey, const struct survey_file *file)
+static bool is_among(const struct position_done *files, unsigned count,
+                     const struct survey_file *file)
 {
-    for (unsigned i = 0; i < survey->done_count; i++)
-        if (survey->done[i].inode == file->inode && survey->done[i].born_ns == file->born_ns)
+    for (unsigned i = 0; i < count; i++)
+        if (files[i].inode == file->inode && files[i].born_ns == file->born_ns)
             return true;
     return false;
+}
+
+static bool is_done(const struct survey *survey, const struct survey_file *file)
+{
+    return is_among(survey->done, survey->done_count, file);
 }
 
 /* Whether a file came since the last look, or was told of. */
 static bool is_new_file(const struct survey *survey, const struct survey_file *file)
 {
-    return !is_done(survey, file) &&
-           (told_at(survey, file) >= 0 || (survey->since_ns && file->since_ns >= survey->since_ns));
+    if (is_done(survey, file))
+        return false;
+    return told_at(survey, file) >= 0 || (survey->since_ns && file->since_ns >= survey->since_ns &&
+                                          !is_among(survey->present, survey->present_count, file));
 }
 
 static void add_done(struct survey *survey, const struct survey_file *file)

@@ -25,7 +25,8 @@ enum {
     SURVEY_NAME_BYTES = 256,
     SURVEY_KNOWN_MAX = 3 * POSITION_PLACES_MAX + 1, /* open, lost, cut; and at the path */
     SURVEY_FILES_MAX = 256,
-    SURVEY_DONE_MAX = 88,
+    SURVEY_DONE_MAX = 80,
+    SURVEY_PRESENT_MAX = 8,
 };
 
 /* A file that was looked at before. */
@@ -77,6 +78,9 @@ struct survey {
     unsigned told_count;
     struct position_done done[SURVEY_DONE_MAX]; /* done with; out: and passed over */
     unsigned done_count;
+    struct position_done present[SURVEY_PRESENT_MAX]; /* were there at the first look: not new, if
+                                                         they were not told of */
+    unsigned present_count;
     bool passes_over; /* files that the disk does not give are passed over: it has failed for too
                          long */
     /* Out: */

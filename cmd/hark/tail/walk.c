@@ -233,7 +233,7 @@ static int64_t walk_path(struct hark_op *op)
         follower->looked_first =
             !found->reached ||
             survey_present(found->directory, found->name, follower->walk_ns, follower->present,
-                           TAIL_PRESENT_MAX, &follower->present_count);
+                           SURVEY_PRESENT_MAX, &follower->present_count);
     if (follower->survey && found->reached) { /* else the names are those of another directory */
         tail_missed_add_path(follower->survey, found);
         survey_directory(found->directory, found->name, follower->survey);
