@@ -244,6 +244,24 @@ HARK_API void hark_copy_file_range(struct hark_loop *loop, struct hark_op *op, i
                                    int64_t from_offset, int to, int64_t to_offset, size_t count,
                                    hark_done *done);
 
+/* Moves up to count bytes between a pipe and another file, socket or pipe, most often without
+ * copying them: splice(2).
+ * Takes: offsets of a regular file, of which HARK_AT_POSITION is its own position; HARK_AT_POSITION
+ *   for whatever else; flags: SPLICE_F_MOVE, SPLICE_F_MORE: more follows, as MSG_MORE of send(2).
+ *   SPLICE_F_NONBLOCK is always in force: what may wait for readiness does so here.
+ * Owns: both descriptors are in use until the final call; a close or a detach of either ends the op
+ *   first. hark_op_fd is `from`.
+ * Gives: the bytes moved, which may be fewer; 0 the end of `from`, or count is 0.
+ * Fails: -EINVAL neither is a pipe, both are the same one, flags, an offset, or a file that cannot
+ *   (opened with O_APPEND for one); -ESPIPE an offset of what cannot seek; -EBADF also: `from` is
+ *   not open for reading, `to` not for writing; -EPIPE nobody reads the pipe, or the socket is shut
+ *   down; -ECONNRESET, -ENOTCONN; -ENOSPC, -EFBIG, -EDQUOT. Never raises SIGPIPE, as hark_write.
+ * Backends: pipes and sockets that do not block: the call is made in the loop's thread when it need
+ *   not wait. Else: on uring by the kernel (IORING_OP_SPLICE, a thread of the kernel's), on the
+ *   others on the work pool once the pipe is ready; they make sockets non-blocking first. */
+HARK_API void hark_splice(struct hark_loop *loop, struct hark_op *op, int from, int64_t from_offset,
+                          int to, int64_t to_offset, size_t count, unsigned flags, hark_done *done);
+
 /* One entry of a directory. */
 struct hark_dirent {
     uint64_t inode;

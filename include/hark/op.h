@@ -86,7 +86,8 @@ struct timespec;
     X(GETXATTRAT, getxattrat)                                                                      \
     X(LISTXATTRAT, listxattrat)                                                                    \
     X(REMOVEXATTRAT, removexattrat)                                                                \
-    X(SEND_ZC, send_zc)
+    X(SEND_ZC, send_zc)                                                                            \
+    X(SPLICE, splice)
 
 enum hark_op_code {
 #define HARK_OP_ENUM(code, name) HARK_OP_##code,
@@ -155,6 +156,15 @@ union hark_op_arguments {
         size_t count;
         int32_t to; /* the second descriptor */
     } copy;
+    struct {
+        int64_t offset;       /* of the end that has one */
+        struct hark_op *next; /* among those of the other descriptor */
+        uint32_t count;
+        int32_t other; /* the descriptor at which it does not stand */
+        uint16_t flags;
+        bool offset_is_of_target;
+        bool at_target; /* it stands at the descriptor that is written to */
+    } splice;
     struct {
         uint64_t at_ns;
         uint64_t period_ns;

@@ -38,6 +38,8 @@ struct hark_backend {
      * Fails: it cannot. NULL: any thread may. */
     int (*adopt)(struct hark_loop *loop);
     void (*start)(struct hark_loop *loop, struct hark_op *op);
+    /* The same for an op of two descriptors (pair.h), also where it is to go on. */
+    void (*start_pair)(struct hark_loop *loop, struct hark_op *op);
     void (*again)(struct hark_loop *loop, struct hark_op *op);
     /* An op given to loop_finish_late, or to loop_next_turn before: calls back, or sees to it that
      * it goes on. NULL where none is given. */

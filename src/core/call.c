@@ -3,12 +3,14 @@
 #include "core/call.h"
 #include "core/close.h"
 #include "core/deadline.h"
+#include "core/pair.h"
 #include "core/row.h"
 #include "core/signals.h"
 
 void call_rare(struct hark_loop *loop, struct hark_op *op, int64_t result)
 {
     unsigned marks = op->marks;
+    int other = marks & MARK_PAIR ? pair_end(loop, op) : -1;
     int fd = op->fd;
     if (result == -ECANCELED && marks & (MARK_EXPIRED | MARK_NO_MEMORY))
         result = marks & MARK_EXPIRED ? -ETIMEDOUT : -ENOMEM;
@@ -22,6 +24,8 @@ void call_rare(struct hark_loop *loop, struct hark_op *op, int64_t result)
     checking_look(loop, NULL);
     if (marks & MARK_EVICTED)
         close_if_alone(loop, fd);
+    if (marks & MARK_EVICTED && other >= 0)
+        close_if_alone(loop, other);
 }
 
 void call_continue(struct hark_loop *loop, struct hark_op *op)

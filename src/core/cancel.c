@@ -53,6 +53,8 @@ void cancel_op(struct hark_loop *loop, struct hark_op *op)
     case OP_WORKING:
         if (op->code != HARK_OP_CLOSE && work_pool_withdraw(loop, op))
             finish_cancelled(loop, op);
+        else if (op->code == HARK_OP_SPLICE)
+            op->marks |= MARK_CANCELLED; /* it may have to wait once it is back */
         break;
     case OP_LISTENING:
         signals_end(loop, op);

@@ -115,9 +115,9 @@ static bool is_as_started(const struct hark_loop *loop, const struct flight *fli
     const struct hark_op *op = flight->op;
     if (memory_is_gone(op, sizeof *op))
         return false;
-    return op->done == flight->done && op->loop == loop && op->fd == flight->fd &&
-           op->code == flight->code && op->id == flight->id &&
-           (!flight->given || op->with.io.bytes == flight->given);
+    return op->done == flight->done && op->loop == loop &&
+           (op->fd == flight->fd || op->code == HARK_OP_SPLICE) && op->code == flight->code &&
+           op->id == flight->id && (!flight->given || op->with.io.bytes == flight->given);
 }
 
 static void look_at(const struct hark_loop *loop, const struct flight *flight)

@@ -3,6 +3,7 @@
 #include "core/close.h"
 #include "core/cancel.h"
 #include "core/op.h"
+#include "core/pair.h"
 #include "core/row.h"
 #include "hark/close.h"
 
@@ -11,6 +12,8 @@ void close_if_alone(struct hark_loop *loop, int fd)
     struct descriptor *row = descriptors_row(&loop->descriptors, fd);
     struct hark_op *op = row->ops;
     if (!op || op->next || op->state != OP_CLOSING || loop->descriptors.ended[fd])
+        return;
+    if (pair_first(loop, fd))
         return;
     if (op->code == HARK_OP_DETACH) {
         op->marks |= MARK_CLOSED; /* the row stays as it is until the call: nothing new starts on
@@ -34,7 +37,8 @@ static bool is_waited_for(const struct hark_op *closing, const struct hark_op *o
 {
     bool sends = other->code == HARK_OP_SEND || other->code == HARK_OP_SENDMSG ||
                  other->code == HARK_OP_WRITE || other->code == HARK_OP_WRITEV ||
-                 other->code == HARK_OP_SEND_ZC;
+                 other->code == HARK_OP_SEND_ZC ||
+                 (other->code == HARK_OP_SPLICE && pair_target(other) == closing->fd);
     return closing->marks & MARK_PATIENT && sends;
 }
 
@@ -49,6 +53,11 @@ static void begin_close(struct hark_loop *loop, struct hark_op *op)
         if (op_closes(other) && other->state == OP_PARKED)
             loop_finish(loop, other, -EBADF);
         else if (!is_waited_for(op, other))
+            cancel_op(loop, other);
+    }
+    for (struct hark_op *other = pair_first(loop, op->fd); other; other = other->with.splice.next) {
+        other->marks |= MARK_EVICTED;
+        if (!is_waited_for(op, other))
             cancel_op(loop, other);
     }
     for (struct hark_op *other = loop->descriptors.ended[op->fd]; other; other = other->next)
@@ -69,6 +78,8 @@ void close_ended(struct hark_loop *loop, int fd)
         op->state = OP_WAITING;
         if (op_closes(op))
             begin_close(loop, op);
+        else if (op->code == HARK_OP_SPLICE)
+            pair_start_parked(loop, op);
         else
             loop->backend->start(loop, op);
     }

@@ -44,5 +44,6 @@ void descriptors_done(struct descriptors *table)
 {
     free(table->rows);
     free(table->ended);
+    free(table->pairs);
     *table = (struct descriptors){0};
 }

@@ -26,7 +26,9 @@ enum {
     DESCRIPTOR_BLOCKING =
         8, /* ready: a file, or a device like one, whose reads go to the pool at once */
     DESCRIPTOR_WATCHED = 16, /* ready: registered with the poller */
-    DESCRIPTOR_CHANGES = 64, /* ready: it has a poll of its own */
+    DESCRIPTOR_CHANGES = 64, /* ready: it has a poll of its own; uring: a socket that does not
+                                block */
+    DESCRIPTOR_PIPE = 128,   /* it is a pipe */
     DESCRIPTOR_BY_HAND =
         32, /* the kernel takes no call on it that is told not to wait: see unblocked.h */
 };
@@ -36,7 +38,9 @@ struct descriptors {
     struct hark_op **ended; /* for each row: polls that are over but for their final calls, once the
                                core has set them aside */
     uint32_t count;
-    struct hark_op *loose; /* ops without a descriptor */
+    struct hark_op **pairs; /* for each number: ops that stand at another one, and use it: pair.h */
+    uint32_t pairs_count;   /* as many as have been needed */
+    struct hark_op *loose;  /* ops without a descriptor */
 };
 
 /* Makes sure that fd has a row.

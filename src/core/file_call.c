@@ -2,6 +2,7 @@
  * where the kernel offers no asynchronous one. */
 #include "core/file_call.h"
 #include "base/check.h"
+#include "core/pair.h"
 #include "kernel/kernel.h"
 
 static int64_t call_at(const struct hark_op *op)
@@ -45,6 +46,11 @@ int64_t file_call_copy(const struct hark_op *op)
     return kernel_copy_file_range(NULL, op->fd, from_offset < 0 ? NULL : &from_offset,
                                   op->with.copy.to, to_offset < 0 ? NULL : &to_offset,
                                   op->with.copy.count);
+}
+
+int64_t file_call_splice(const struct hark_op *op)
+{
+    return pair_call(NULL, op);
 }
 
 bool file_call_open_may_wait(const struct hark_op *op)

@@ -10,7 +10,7 @@
  * op_kinds.c. Each gives the op's result. */
 typedef int64_t file_call_made(const struct hark_op *op);
 file_call_made file_call_transfer, file_call_open, file_call_close, file_call_sync, file_call_range,
-    file_call_path, file_call_attribute, file_call_entries, file_call_copy;
+    file_call_path, file_call_attribute, file_call_entries, file_call_copy, file_call_splice;
 
 /* The path that a call is given. With AT_EMPTY_PATH none at all stands for "", as statx(2) has it
  * since Linux 6.11; older kernels, rings and the other calls refuse it with EFAULT. */

@@ -50,6 +50,7 @@ enum {
     MARK_CANCELLED = 2,  /* a cancel was asked for */
     MARK_EXPIRED = 4,    /* its deadline has passed */
     MARK_GUARDED = 8,    /* a write that must raise no SIGPIPE: counted in guarded_writes */
+    MARK_PAIR = 16,      /* it has two descriptors: pair.h */
     MARK_NO_MEMORY = 32, /* it ends because its deadline could not be kept */
     MARK_CLOSED = 64,    /* a close that is with the kernel: its number is no longer its own */
     MARK_EVICTED = 128,  /* a close waits for it to end */
@@ -57,7 +58,8 @@ enum {
     MARK_BACKEND = 512,  /* and above: the backend's own */
 
     /* a final call that needs more than the call */
-    MARKS_RARE = MARK_EXPIRED | MARK_GUARDED | MARK_NO_MEMORY | MARK_CLOSED | MARK_EVICTED,
+    MARKS_RARE =
+        MARK_EXPIRED | MARK_GUARDED | MARK_NO_MEMORY | MARK_CLOSED | MARK_EVICTED | MARK_PAIR,
 };
 
 struct work_pool; /* work_pool.c */

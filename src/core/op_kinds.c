@@ -67,6 +67,9 @@
 #define KIND_GETDENTS        POOL(file_call_entries, MEMORY_BYTES), .fills = true
 #define KIND_COPY_FILE_RANGE POOL(file_call_copy, MEMORY_NONE)
 
+/* Of two descriptors. */
+#define KIND_SPLICE .way = WAY_EVENTS, .tries = IN, .call = file_call_splice
+
 _Static_assert(offsetof(union hark_op_arguments, path.from) ==
                    offsetof(union hark_op_arguments, attribute.path),
                "a list of attributes has no memory but its path, where other ops have theirs");

@@ -1,6 +1,7 @@
 /* wake.c - waking loops from wherever somebody puts something in, and taking in what was put. */
 #include "core/wake.h"
 #include "core/op.h"
+#include "core/pair.h"
 #include "core/row.h"
 
 void wake_loop(struct hark_loop *loop)
@@ -45,6 +46,8 @@ static void take(struct hark_loop *loop, struct hark_op *op)
         return;
     }
     op_returned(loop, op, op->result);
+    if (op->code == HARK_OP_SPLICE && op->result == -EAGAIN)
+        return pair_go_on(loop, op);
     if (op->code == HARK_OP_OPENAT && op->result >= 0)
         row_forget(loop, (int)op->result);
     loop_finish(loop, op, op->result);

@@ -1,5 +1,6 @@
 /* files.c - starting the ops of file.h. */
 #include "core/op.h"
+#include "core/pair.h"
 #include "core/sigpipe.h"
 #include "hark/file.h"
 
@@ -85,6 +86,27 @@ void hark_copy_file_range(struct hark_loop *loop, struct hark_op *op, int from, 
     if (from_offset < HARK_AT_POSITION || to_offset < HARK_AT_POSITION)
         return loop_finish(loop, op, -EINVAL);
     op_start_on_descriptor(loop, op);
+}
+
+/* Both ends cannot have an offset, as one is a pipe. */
+void hark_splice(struct hark_loop *loop, struct hark_op *op, int from, int64_t from_offset, int to,
+                 int64_t to_offset, size_t count, unsigned flags, hark_done *done)
+{
+    const unsigned known = SPLICE_F_MOVE | SPLICE_F_NONBLOCK | SPLICE_F_MORE | SPLICE_F_GIFT;
+    const size_t most = 0x7ffff000; /* that the kernel moves at once */
+    op_begin(loop, op, HARK_OP_SPLICE, from, done);
+    op->with.splice.offset = from_offset >= 0 ? from_offset : to_offset;
+    op->with.splice.offset_is_of_target = from_offset < 0;
+    op->with.splice.count = (uint32_t)(count < most ? count : most);
+    op->with.splice.other = to;
+    op->with.splice.flags = (uint16_t)flags;
+    op->with.splice.at_target = false;
+    sigpipe_guard(loop, op);
+    if (from_offset < HARK_AT_POSITION || to_offset < HARK_AT_POSITION || flags & ~known)
+        return loop_finish(loop, op, -EINVAL);
+    if (from_offset >= 0 && to_offset >= 0)
+        return loop_finish(loop, op, -ESPIPE);
+    pair_start(loop, op);
 }
 
 static void start_range(struct hark_loop *loop, struct hark_op *op, int mode, int64_t offset,

@@ -134,6 +134,8 @@ KERNEL_INLINE int kernel_getcwd(uint64_t *calls, char *out_path, size_t room);
 KERNEL_INLINE int kernel_flock(uint64_t *calls, int fd, int operation);
 KERNEL_INLINE int64_t kernel_copy_file_range(uint64_t *calls, int from, off64_t *from_offset,
                                              int to, off64_t *to_offset, size_t count);
+KERNEL_INLINE int64_t kernel_splice(uint64_t *calls, int from, off64_t *from_offset, int to,
+                                    off64_t *to_offset, size_t count, unsigned flags);
 
 /* --- sockets --- */
 

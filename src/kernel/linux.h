@@ -248,6 +248,12 @@ KERNEL_INLINE int64_t kernel_copy_file_range(uint64_t *calls, int from, off64_t 
     return KERNEL_RETRY(calls, copy_file_range(from, from_offset, to, to_offset, count, 0));
 }
 
+KERNEL_INLINE int64_t kernel_splice(uint64_t *calls, int from, off64_t *from_offset, int to,
+                                    off64_t *to_offset, size_t count, unsigned flags)
+{
+    return KERNEL_RETRY(calls, splice(from, from_offset, to, to_offset, count, flags));
+}
+
 KERNEL_INLINE int kernel_socket(uint64_t *calls, int family, int type, int protocol)
 {
     return (int)KERNEL_CALL(calls, socket(family, type, protocol));

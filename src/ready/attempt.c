@@ -236,6 +236,8 @@ static __attribute__((noinline)) int64_t try_other(struct hark_loop *loop, struc
                               op->with.io.flags | MSG_DONTWAIT);
     case HARK_OP_RECVMSG_EACH:
         return try_recvmsg_each(loop, op, row);
+    case HARK_OP_SPLICE:
+        return SHARE_USED; /* it may change its row: when its turn comes (splice.c) */
     case HARK_OP_SEND_ZC:
         return send_copied(loop, op, row);
     case HARK_OP_SENDMSG:

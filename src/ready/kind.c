@@ -75,6 +75,7 @@ int kind_look_up(struct hark_loop *loop, int fd, struct descriptor *row)
         make_non_blocking(loop, fd);
     } else {
         row->kind = KIND_PIPE;
+        row->flags |= S_ISFIFO(status.st_mode) ? DESCRIPTOR_PIPE : 0;
     }
     row->flags |= DESCRIPTOR_KNOWN;
     row->ready = READY_ALL;

@@ -119,6 +119,11 @@ static void go_on(struct hark_loop *loop, struct hark_op *op, enum attempt_outco
     wait_for_events(loop, op, descriptors_row(&loop->descriptors, op->fd));
 }
 
+void ready_wait_at(struct hark_loop *loop, struct hark_op *op)
+{
+    go_on(loop, op, ATTEMPT_BLOCKED);
+}
+
 static void try_or_wait(struct hark_loop *loop, struct hark_op *op, struct descriptor *row)
 {
     struct attempt attempt = {.outcome = ATTEMPT_BLOCKED};
@@ -170,6 +175,8 @@ void ready_fulfil(struct hark_loop *loop, struct hark_op *op)
     op->state = OP_WAITING;
     if (likely(op->backend_bits & TRY_LATE))
         receive_and_call(loop, op);
+    else if (op->code == HARK_OP_SPLICE)
+        ready_start_pair(loop, op);
     else
         try_or_wait(loop, op, descriptors_row(&loop->descriptors, op->fd));
 }

@@ -54,6 +54,9 @@ int ready_create(struct hark_loop *loop, const struct ready_poller *poller, char
                  size_t reason_room);
 void ready_destroy(struct hark_loop *loop);
 void ready_start(struct hark_loop *loop, struct hark_op *op);
+void ready_start_pair(struct hark_loop *loop, struct hark_op *op);
+/* The op, whose events do not hold, waits for them in its row. */
+void ready_wait_at(struct hark_loop *loop, struct hark_op *op);
 void ready_fulfil(struct hark_loop *loop, struct hark_op *op);
 void ready_feed(struct hark_loop *loop);
 void ready_again(struct hark_loop *loop, struct hark_op *op);
@@ -66,9 +69,10 @@ void ready_forget(struct hark_loop *loop, int fd);
 #define READY_BACKEND(kind_, name_, create_, descriptor_)                                          \
     {                                                                                              \
         .kind = (kind_), .name = (name_), .create = (create_), .destroy = ready_destroy,           \
-        .start = ready_start, .again = ready_again, .fulfil = ready_fulfil, .feed = ready_feed,    \
-        .cancel = ready_cancel, .change = ready_change, .wait = ready_wait, .close = ready_close,  \
-        .forget = ready_forget, .descriptor = (descriptor_),                                       \
+        .start = ready_start, .start_pair = ready_start_pair, .again = ready_again,                \
+        .fulfil = ready_fulfil, .feed = ready_feed, .cancel = ready_cancel,                        \
+        .change = ready_change, .wait = ready_wait, .close = ready_close, .forget = ready_forget,  \
+        .descriptor = (descriptor_),                                                               \
     }
 
 #endif

@@ -344,7 +344,8 @@ static void complete_open(struct hark_loop *loop, struct hark_op *op, int32_t re
     if (result < 0)
         return complete_failed(loop, op, result);
     if (row)
-        row->flags = (uint8_t)(row->flags & ~DESCRIPTOR_KNOWN);
+        row->flags =
+            (uint8_t)(row->flags & ~(DESCRIPTOR_KNOWN | DESCRIPTOR_PIPE | DESCRIPTOR_CHANGES));
     end(loop, op, result);
 }
 
@@ -367,6 +368,16 @@ static void complete_send_zc(struct hark_loop *loop, struct hark_op *op, int32_t
         return;
     if (zero_copy_is_refused(result) && zero_copy_can_copy(op))
         request_again(loop, op);
+    else if (result >= 0)
+        end(loop, op, result);
+    else
+        complete_failed(loop, op, result);
+}
+
+static void complete_splice(struct hark_loop *loop, struct hark_op *op, int32_t result)
+{
+    if (result == -EAGAIN && !(op->marks & MARK_CANCELLED))
+        blocking_splice_again(loop, op);
     else if (result >= 0)
         end(loop, op, result);
     else
@@ -401,6 +412,8 @@ static void complete_special(struct hark_loop *loop, struct hark_op *op, int32_t
         return complete_wait(loop, op, result);
     case HARK_OP_RECVMSG_EACH:
         return complete_recvmsg_each(loop, op, result, flags);
+    case HARK_OP_SPLICE:
+        return complete_splice(loop, op, result);
     case HARK_OP_SEND_ZC:
         return complete_send_zc(loop, op, result, flags);
     default:
@@ -415,7 +428,8 @@ static inline void complete(struct hark_loop *loop, struct hark_op *op, int32_t 
                              UINT64_C(1) << HARK_OP_POLL | UINT64_C(1) << HARK_OP_POLL_EACH |
                              UINT64_C(1) << HARK_OP_CLOSE | UINT64_C(1) << HARK_OP_OPENAT |
                              UINT64_C(1) << HARK_OP_SOCKET | UINT64_C(1) << HARK_OP_WAITID |
-                             UINT64_C(1) << HARK_OP_RECVMSG_EACH | UINT64_C(1) << HARK_OP_SEND_ZC;
+                             UINT64_C(1) << HARK_OP_RECVMSG_EACH | UINT64_C(1) << HARK_OP_SEND_ZC |
+                             UINT64_C(1) << HARK_OP_SPLICE;
     op_returned(loop, op, result);
     if (op->code == HARK_OP_RECV_EACH)
         complete_recv_each(loop, op, result, flags);

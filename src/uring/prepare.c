@@ -2,6 +2,7 @@
  * fields. */
 #include "uring/prepare.h"
 #include "core/message.h"
+#include "core/pair.h"
 
 #include "hark/poll.h"
 #include <linux/openat2.h>
@@ -217,6 +218,18 @@ static void prepare_poll(struct io_uring_sqe *sqe, uint32_t events)
     sqe->poll32_events = events;
 }
 
+static void prepare_splice(struct io_uring_sqe *sqe, const struct hark_op *op)
+{
+    const uint64_t position = UINT64_MAX, offset = (uint64_t)op->with.splice.offset;
+    sqe->opcode = IORING_OP_SPLICE;
+    sqe->fd = pair_target(op);
+    sqe->splice_fd_in = pair_source(op);
+    sqe->splice_off_in = op->with.splice.offset_is_of_target ? position : offset;
+    sqe->off = op->with.splice.offset_is_of_target ? offset : position;
+    sqe->len = op->with.splice.count;
+    sqe->splice_flags = op->with.splice.flags | SPLICE_F_NONBLOCK;
+}
+
 /* io_waitid_prep: the kind of id, its options, where to put what it finds. */
 static void prepare_waitid(struct io_uring_sqe *sqe, const struct hark_op *op)
 {
@@ -233,7 +246,8 @@ uint32_t prepare_events_of(const struct hark_op *op)
         return op->with.poll.events;
     bool writes = op->code == HARK_OP_WRITE || op->code == HARK_OP_WRITEV ||
                   op->code == HARK_OP_SEND || op->code == HARK_OP_SENDMSG ||
-                  op->code == HARK_OP_SEND_ZC;
+                  op->code == HARK_OP_SEND_ZC ||
+                  (op->code == HARK_OP_SPLICE && op->with.splice.at_target);
     return writes ? HARK_POLL_WRITABLE : HARK_POLL_READABLE;
 }
 
@@ -326,6 +340,9 @@ static void prepare(const struct uring *uring, struct io_uring_sqe *sqe, const s
         break;
     case HARK_OP_WAITID:
         prepare_waitid(sqe, op);
+        break;
+    case HARK_OP_SPLICE:
+        prepare_splice(sqe, op);
         break;
     case HARK_OP_DEFER:
     case HARK_OP_SLEEP:

@@ -118,7 +118,7 @@ static int require_opcodes(const bool supported[RING_OPCODES])
         IORING_OP_STATX,     IORING_OP_FALLOCATE, IORING_OP_RENAMEAT,     IORING_OP_UNLINKAT,
         IORING_OP_MKDIRAT,   IORING_OP_POLL_ADD,  IORING_OP_ASYNC_CANCEL, IORING_OP_OPENAT2,
         IORING_OP_SYMLINKAT, IORING_OP_LINKAT,    IORING_OP_SETXATTR,     IORING_OP_FSETXATTR,
-        IORING_OP_GETXATTR,  IORING_OP_FGETXATTR,
+        IORING_OP_GETXATTR,  IORING_OP_FGETXATTR, IORING_OP_SPLICE,
     };
     for (size_t i = 0; i < sizeof needed; i++)
         if (!supported[needed[i]])

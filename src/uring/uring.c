@@ -125,6 +125,14 @@ static void start(struct hark_loop *loop, struct hark_op *op)
         blocking_start_io(loop, op);
 }
 
+static void start_pair(struct hark_loop *loop, struct hark_op *op)
+{
+    if (fits(op))
+        blocking_start_splice(loop, op);
+    else
+        loop_finish(loop, op, -EFAULT);
+}
+
 /* A receiver that had a buffer stands behind those that wait for one. */
 static void again(struct hark_loop *loop, struct hark_op *op)
 {
@@ -354,6 +362,7 @@ const struct hark_backend backend_uring = {
     .destroy = setup_destroy,
     .adopt = setup_adopt,
     .start = start,
+    .start_pair = start_pair,
     .again = again,
     .feed = feed,
     .cancel = cancel,

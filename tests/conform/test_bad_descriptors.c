@@ -79,6 +79,16 @@ static void start_copy_from(struct hark_loop *loop, struct hark_op *op, int fd)
     hark_copy_file_range(loop, op, fd, 0, STDIN_FILENO, 0, 1, harness_done);
 }
 
+static void start_splice_from(struct hark_loop *loop, struct hark_op *op, int fd)
+{
+    hark_splice(loop, op, fd, HARK_AT_POSITION, STDIN_FILENO, HARK_AT_POSITION, 1, 0, harness_done);
+}
+
+static void start_splice_to(struct hark_loop *loop, struct hark_op *op, int fd)
+{
+    hark_splice(loop, op, STDIN_FILENO, HARK_AT_POSITION, fd, HARK_AT_POSITION, 1, 0, harness_done);
+}
+
 static void start_renameat_from(struct hark_loop *loop, struct hark_op *op, int fd)
 {
     hark_renameat(loop, op, fd, "x", AT_FDCWD, "/y", 0, harness_done);
@@ -118,6 +128,8 @@ static const struct {
     {"fallocate", start_fallocate, false, false},
     {"getdents", start_getdents, false, false},
     {"copy_file_range", start_copy_from, false, false},
+    {"splice (from)", start_splice_from, false, false},
+    {"splice (to)", start_splice_to, false, false},
     {"poll", start_poll, false, false},
     {"poll_each", start_poll_each, false, false},
     {"waitid", start_waitid, false, false},

@@ -139,7 +139,7 @@ static const char *const numbers[] = {
     "unlinkat",    "mkdirat",      "getdents",    "copy_file_range", "poll",        "poll_each",
     "waitid",      "recvmsg_each", "symlinkat",   "readlinkat",      "linkat",      "fchmodat",
     "fchownat",    "utimensat",    "setxattrat",  "getxattrat",      "listxattrat", "removexattrat",
-    "send_zc",
+    "send_zc",     "splice",
 };
 
 TEST(an_op_keeps_its_number)

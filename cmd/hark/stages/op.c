@@ -61,6 +61,7 @@ bool trace_op_kind_waits(int kind)
     case HARK_OP_POLL:
     case HARK_OP_POLL_EACH:
     case HARK_OP_WAITID:
+    case HARK_OP_SPLICE:
         return true;
     case HARK_OP_NOP:
     case HARK_OP_DEFER:

@@ -359,6 +359,14 @@ inline auto open(struct hark_loop *loop, const char *path, int flags, mode_t mod
     return openat(loop, AT_FDCWD, path, flags, mode);
 }
 
+inline auto splice(struct hark_loop *loop, int from, int64_t from_offset, int to, int64_t to_offset,
+                   size_t count, unsigned flags = 0) noexcept
+{
+    return detail::make_request(loop, [=](struct hark_op &op, hark_done *done) {
+        hark_splice(loop, &op, from, from_offset, to, to_offset, count, flags, done);
+    });
+}
+
 inline auto fsync(struct hark_loop *loop, int fd) noexcept
 {
     return detail::make_request(

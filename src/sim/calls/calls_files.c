@@ -2,6 +2,7 @@
  * which may have to wait, and what a descriptor is asked. */
 #include "sim/calls/call.h"
 #include "sim/disk/disk.h"
+#include "sim/net/splice.h"
 #include "sim/world/faults.h"
 #include "sim/world/signals.h"
 
@@ -136,6 +137,53 @@ int64_t kernel_pwritev(uint64_t *calls, int fd, const struct iovec *vector, int 
                        off64_t offset)
 {
     return offset < 0 ? -EINVAL : WRITE(calls, "pwritev", vector, count, offset, 0);
+}
+
+/* --- splices --- */
+
+static int64_t splice_or_wait(struct file *from, int64_t *from_offset, struct file *to,
+                              int64_t *to_offset, size_t count, unsigned flags)
+{
+    for (;;) {
+        int64_t result = splice_now(from, from_offset, to, to_offset, count);
+        bool told = flags & SPLICE_F_NONBLOCK || from->flags & O_NONBLOCK || to->flags & O_NONBLOCK;
+        if (result != -EAGAIN || told)
+            return result;
+        bool waits_for_target = file_poll(from) & POLLIN;
+        if (call_block(waits_for_target ? to : from, waits_for_target ? POLLOUT : POLLIN,
+                       UINT64_MAX) == -EINTR &&
+            call_is_broken())
+            return -EINTR;
+    }
+}
+
+static int64_t splice_files(int from_fd, int64_t *from_offset, int to_fd, int64_t *to_offset,
+                            size_t count, unsigned flags)
+{
+    struct file *from = call_file(from_fd), *to = call_file(to_fd);
+    if (!from || !to)
+        return -EBADF;
+    int error = faults_of(process_current(), "splice", from, &count);
+    if (error)
+        return error;
+    call_hold(from);
+    call_hold(to);
+    size_t bytes = count < 65536 ? count : 65536; /* for its time */
+    if (from->kind->is_regular)
+        call_delay(disk_delay(from, bytes, false));
+    if (to->kind->is_regular)
+        call_delay(disk_delay(to, bytes, true));
+    int64_t result = splice_or_wait(from, from_offset, to, to_offset, count, flags);
+    if (result == -EPIPE)
+        signals_send(process_current(), world->thread, SIGPIPE);
+    return result;
+}
+
+int64_t kernel_splice(uint64_t *calls, int from, off64_t *from_offset, int to, off64_t *to_offset,
+                      size_t count, unsigned flags)
+{
+    return CALL_WITH_FAULTS(calls, "splice", from,
+                            splice_files(from, from_offset, to, to_offset, count, flags));
 }
 
 int64_t kernel_preadv2(uint64_t *calls, int fd, const struct iovec *vector, int count,

@@ -267,6 +267,42 @@ int pipe_open(struct process *process, int flags, int out_fds[2])
     return 0;
 }
 
+/* --- for splices --- */
+
+bool pipe_is(const struct file *file)
+{
+    return file->kind == &pipe_kind;
+}
+
+bool pipe_is_same(const struct file *file, const struct file *other)
+{
+    return pipe_is(file) && pipe_is(other) &&
+           ((const struct pipe_end *)file)->pipe == ((const struct pipe_end *)other)->pipe;
+}
+
+size_t pipe_room(struct file *file)
+{
+    return (PAGES - pipe_of(file)->count) * PAGE;
+}
+
+size_t pipe_look(struct file *file, void *bytes, size_t room)
+{
+    const struct pipe *pipe = pipe_of(file);
+    size_t size = room < pipe->bytes.count ? room : pipe->bytes.count;
+    bytes_copy(&pipe->bytes, 0, bytes, size);
+    return size;
+}
+
+bool pipe_has_writer(struct file *file)
+{
+    return pipe_of(file)->writers > 0;
+}
+
+bool pipe_has_reader(struct file *file)
+{
+    return pipe_of(file)->readers > 0;
+}
+
 /* --- with one --- */
 
 struct inode *pipe_inode(const struct file *file)

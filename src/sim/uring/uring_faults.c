@@ -22,6 +22,7 @@ static const char *const calls[OPCODES] = {
     [IORING_OP_LINKAT] = "linkat",      [IORING_OP_SETXATTR] = "setxattr",
     [IORING_OP_FSETXATTR] = "setxattr", [IORING_OP_GETXATTR] = "getxattr",
     [IORING_OP_FGETXATTR] = "getxattr", [IORING_OP_SEND_ZC] = "send",
+    [IORING_OP_SPLICE] = "splice",
 };
 
 static bool is_about_path(unsigned opcode)

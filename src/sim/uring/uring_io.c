@@ -5,6 +5,7 @@
 #include "sim/disk/disk.h"
 #include "sim/disk/names.h"
 #include "sim/net/socket.h"
+#include "sim/net/splice.h"
 #include "sim/uring/uring_faults.h"
 #include "sim/uring/uring_sockets.h"
 #include "sim/world/luck.h"
@@ -208,6 +209,18 @@ static int64_t set_or_get(struct process *process, const struct io_uring_sqe *sq
                                       pointer(sqe->addr2), sqe->len);
 }
 
+static int64_t splice_by_worker(const struct request *request)
+{
+    const struct io_uring_sqe *sqe = &request->sqe;
+    const struct process *process = request->ring->process;
+    struct file *from = descriptors_find(&process->descriptors, sqe->splice_fd_in);
+    int64_t from_offset = (int64_t)sqe->splice_off_in, to_offset = (int64_t)sqe->off;
+    if (!from)
+        return -EBADF;
+    return splice_now(from, from_offset < 0 ? NULL : &from_offset, request->file,
+                      to_offset < 0 ? NULL : &to_offset, request->bytes_most);
+}
+
 static int64_t perform(struct request *request)
 {
     const struct io_uring_sqe *sqe = &request->sqe;
@@ -227,6 +240,8 @@ static int64_t perform(struct request *request)
         return names_sync(request->file, (sqe->fsync_flags & IORING_FSYNC_DATASYNC) != 0);
     case OPCODE_FTRUNCATE:
         return names_truncate(request->file, (int64_t)sqe->off);
+    case IORING_OP_SPLICE:
+        return splice_by_worker(request);
     case IORING_OP_FALLOCATE:
         return names_allocate(request->file, (int)sqe->len, (int64_t)sqe->off, (int64_t)sqe->addr);
     case IORING_OP_STATX:
@@ -281,7 +296,9 @@ static void try_call(struct request *request)
     const struct io_uring_sqe *sqe = &request->sqe;
     bool quick = sqe->opcode == IORING_OP_CLOSE || sqe->opcode == IORING_OP_SHUTDOWN ||
                  sqe->opcode == IORING_OP_SOCKET;
-    int error = uring_faults_of(request, NULL);
+    request->bytes_most = sqe->len;
+    int error =
+        uring_faults_of(request, sqe->opcode == IORING_OP_SPLICE ? &request->bytes_most : NULL);
     if (error && sqe->opcode == IORING_OP_CLOSE) /* the number is gone all the same (close(2)) */
         return request_complete(request, perform(request) < 0 ? -EBADF : error, 0);
     if (error)
