@@ -320,12 +320,20 @@ static bool is_full_receiver(struct hark_loop *loop, const struct hark_op *op)
            kernel_poll_now(calls_of(loop), op->fd, HARK_POLL_WRITABLE) > 0;
 }
 
+/* Some requests bring what the kernel tells itself to begin a call again with, ERESTARTSYS and its
+ * like, which no header for programs has: its thread was interrupted, by a cancel for one. */
+static bool was_interrupted(int32_t error)
+{
+    enum { RESTART_FIRST = 512, RESTART_LAST = 516 };
+    return error == -EINTR || (error <= -RESTART_FIRST && error >= -RESTART_LAST);
+}
+
 static void complete_failed(struct hark_loop *loop, struct hark_op *op, int32_t error)
 {
     if (wants_polling(op, error) && !is_full_receiver(loop, op)) {
         op->backend_bits |= OP_POLLING;
         submit_op(loop, op);
-    } else if (error == -EINTR) {
+    } else if (was_interrupted(error)) {
         request_again(loop, op);
     } else if (error == -ECANCELED && !(op->marks & MARK_CANCELLED)) {
         blocking_without_thread(loop, op);
