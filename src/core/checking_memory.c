@@ -33,6 +33,12 @@ static ssize_t read_some(const void *from, void *to, size_t count)
     return count > 0 ? kernel_process_vm_readv(NULL, &local, &remote) : 0;
 }
 
+/* Where the caller's pointer may be NULL, or point anywhere. */
+static const void *behind(const void *from, size_t count)
+{
+    return (const void *)((uintptr_t)from + count);
+}
+
 static bool read_all(struct memory *memory, const void *from, void *to, size_t count)
 {
     ssize_t result = memory->error ? memory->error : read_some(from, to, count);
@@ -60,7 +66,7 @@ static void add_around(struct memory *memory, const void *bytes, size_t count)
     char chunk[CHUNK];
     for (size_t at = 0; at < count && at < MEMORY_BYTES_MAX; at += sizeof chunk) {
         size_t step = count - at < sizeof chunk ? count - at : sizeof chunk;
-        if (!read_all(memory, (const char *)bytes + at, chunk, step))
+        if (!read_all(memory, behind(bytes, at), chunk, step))
             return;
         memory->around = add(memory->around, chunk, step);
     }
@@ -107,7 +113,7 @@ static void add_bytes(struct memory *memory, const void *bytes, size_t count)
         size_t step = begin_of(piece + 1) - memory->count;
         step = step < count - at ? step : count - at;
         step = step < sizeof chunk ? step : sizeof chunk;
-        if (!read_all(memory, (const char *)bytes + at, chunk, step))
+        if (!read_all(memory, behind(bytes, at), chunk, step))
             return;
         memory->pieces[piece] = add(memory->pieces[piece], chunk, step);
         memory->count += step;
@@ -124,7 +130,9 @@ static void add_vectors(struct memory *memory, const struct iovec *vectors, size
         return;
     }
     add_around(memory, vectors, count * sizeof *vectors);
-    for (size_t i = 0; i < count && read_all(memory, &vectors[i], &vector, sizeof vector); i++)
+    for (size_t i = 0;
+         i < count && read_all(memory, behind(vectors, i * sizeof vector), &vector, sizeof vector);
+         i++)
         add_bytes(memory, vector.iov_base, vector.iov_len);
 }
 
