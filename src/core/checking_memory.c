@@ -34,7 +34,7 @@ static ssize_t read_some(const void *from, void *to, size_t count)
 }
 
 /* Where the caller's pointer may be NULL, or point anywhere. */
-static const void *behind(const void *from, size_t count)
+static const void *place_behind(const void *from, size_t count)
 {
     return (const void *)((uintptr_t)from + count);
 }
@@ -66,7 +66,7 @@ static void add_around(struct memory *memory, const void *bytes, size_t count)
     char chunk[CHUNK];
     for (size_t at = 0; at < count && at < MEMORY_BYTES_MAX; at += sizeof chunk) {
         size_t step = count - at < sizeof chunk ? count - at : sizeof chunk;
-        if (!read_all(memory, behind(bytes, at), chunk, step))
+        if (!read_all(memory, place_behind(bytes, at), chunk, step))
             return;
         memory->around = add(memory->around, chunk, step);
     }
@@ -113,7 +113,7 @@ static void add_bytes(struct memory *memory, const void *bytes, size_t count)
         size_t step = begin_of(piece + 1) - memory->count;
         step = step < count - at ? step : count - at;
         step = step < sizeof chunk ? step : sizeof chunk;
-        if (!read_all(memory, behind(bytes, at), chunk, step))
+        if (!read_all(memory, place_behind(bytes, at), chunk, step))
             return;
         memory->pieces[piece] = add(memory->pieces[piece], chunk, step);
         memory->count += step;
@@ -130,8 +130,8 @@ static void add_vectors(struct memory *memory, const struct iovec *vectors, size
         return;
     }
     add_around(memory, vectors, count * sizeof *vectors);
-    for (size_t i = 0;
-         i < count && read_all(memory, behind(vectors, i * sizeof vector), &vector, sizeof vector);
+    for (size_t i = 0; i < count && read_all(memory, place_behind(vectors, i * sizeof vector),
+                                             &vector, sizeof vector);
          i++)
         add_bytes(memory, vector.iov_base, vector.iov_len);
 }
