@@ -1,5 +1,5 @@
-/* coroutines.hpp - small tasks that the tests of coroutines and of jobs wait for. They are no inline
- * functions: clang's sanitizers cannot place those that are coroutines. */
+/* coroutines.hpp - small tasks that the tests of coroutines and of jobs wait for. They are no
+ * inline functions: clang's sanitizers cannot place those that are coroutines. */
 #ifndef TESTS_COROUTINES_HPP
 #define TESTS_COROUTINES_HPP
 
