@@ -18,10 +18,11 @@ HARK_BEGIN
 HARK_API void hark_close(struct hark_loop *loop, struct hark_op *op, int fd, hark_done *done);
 
 /* Closes a connection once all that is being sent has been: the ops in flight on it that send or
- * write go on, all others are ended, and nothing new may be started, as with hark_close; then it is
- * closed, and called back last. Give the sends a deadline, else a peer that takes nothing keeps the
- * connection: a send that ends by its deadline or by hark_cancel lets the close go on. What the
- * peer has sent and nobody has received makes TCP reset the connection (RFC 1122, 4.2.2.13).
+ * write go on, all others are ended (a hark_splice to it that has nothing to send yet among them),
+ * and nothing new may be started, as with hark_close; then it is closed, and called back last. Give
+ * the sends a deadline, else a peer that takes nothing keeps the connection: a send that ends by
+ * its deadline or by hark_cancel lets the close go on. What the peer has sent and nobody has
+ * received makes TCP reset the connection (RFC 1122, 4.2.2.13).
  * Gives and fails: as hark_close. */
 HARK_API void hark_close_after_sending(struct hark_loop *loop, struct hark_op *op, int fd,
                                        hark_done *done);

@@ -252,13 +252,21 @@ HARK_API void hark_copy_file_range(struct hark_loop *loop, struct hark_op *op, i
  * Owns: both descriptors are in use until the final call; a close or a detach of either ends the op
  *   first. hark_op_fd is `from`.
  * Gives: the bytes moved, which may be fewer; 0 the end of `from`, or count is 0.
- * Fails: -EINVAL neither is a pipe, both are the same one, flags, an offset, or a file that cannot
- *   (opened with O_APPEND for one); -ESPIPE an offset of what cannot seek; -EBADF also: `from` is
- *   not open for reading, `to` not for writing; -EPIPE nobody reads the pipe, or the socket is shut
- *   down; -ECONNRESET, -ENOTCONN; -ENOSPC, -EFBIG, -EDQUOT. Never raises SIGPIPE, as hark_write.
- * Backends: pipes and sockets that do not block: the call is made in the loop's thread when it need
- *   not wait. Else: on uring by the kernel (IORING_OP_SPLICE, a thread of the kernel's), on the
- *   others on the work pool once the pipe is ready; they make sockets non-blocking first. */
+ * Fails: -EINVAL neither is a pipe, both are the same one, flags, an offset of what cannot seek, or
+ *   a file that cannot (opened with O_APPEND for one); -ESPIPE an offset of a pipe; -EBADF also:
+ *   `from` is not open for reading, `to` not for writing; -EPIPE nobody reads the pipe, or the
+ *   socket is shut down; -ECONNRESET, -ENOTCONN; -ENOSPC, -EFBIG, -EDQUOT; -EBUSY both ends say
+ *   that they are ready, and time after time nothing can be moved: TCP has no memory (tcp_mem of
+ *   tcp(7)), or others are quicker. Never raises SIGPIPE, as hark_write. Bad arguments, and a
+ *   count of 0, are answered whatever the ends would be waited for.
+ * Backends: pipes, sockets and terminals: the call is made in the loop's thread, which does not
+ *   wait in it. Sockets are made non-blocking, before each call, as whoever shares them may change
+ *   that. A regular file, or a device without a poll of its own: on uring by the kernel
+ *   (IORING_OP_SPLICE, a thread of the kernel's), on the others on the work pool. While that waits
+ *   for the disk it holds the pipe, and whoever reads or writes the pipe, the loop's own thread for
+ *   one, waits for it: use a pipe for one splice at a time. Past an urgent byte of TCP, where
+ *   splice(2) moves nothing, up to PIPE_BUF bytes are copied; the byte itself goes as recv(2) has
+ *   it (SO_OOBINLINE). */
 HARK_API void hark_splice(struct hark_loop *loop, struct hark_op *op, int from, int64_t from_offset,
                           int to, int64_t to_offset, size_t count, unsigned flags, hark_done *done);
 

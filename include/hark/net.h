@@ -88,7 +88,9 @@ HARK_API void hark_send(struct hark_loop *loop, struct hark_op *op, int fd, cons
  *   pages (RLIMIT_MEMLOCK); all else is hark_send. Where it is ended (a cancel, a deadline, a
  *   close, a detach) after a TCP socket has taken the bytes and before the peer has acknowledged
  *   them, the connection is reset, as nothing else makes the kernel let go of them, and the op
- *   gives the count. hark_close_after_sending waits for it. */
+ *   gives the count: at once; or, where connect(2) is refused (a filter), once the connection has
+ *   timed out by TCP_USER_TIMEOUT of tcp(7), two minutes at most. hark_close_after_sending waits
+ *   for it. */
 HARK_API void hark_send_zc(struct hark_loop *loop, struct hark_op *op, int fd, const void *bytes,
                            size_t count, int flags, hark_done *done);
 

@@ -162,8 +162,10 @@ union hark_op_arguments {
         uint32_t count;
         int32_t other; /* the descriptor at which it does not stand */
         uint16_t flags;
+        uint8_t fruitless; /* how often both were ready, and nothing was moved */
         bool offset_is_of_target;
         bool at_target; /* it stands at the descriptor that is written to */
+        bool waits;     /* for the one that it stands at to be ready */
     } splice;
     struct {
         uint64_t at_ns;
@@ -237,7 +239,8 @@ static inline enum hark_op_code hark_op_kind(const struct hark_op *op)
     return HARK_CAST(enum hark_op_code, op->code);
 }
 
-/* The descriptor that it was started on; -1 if its kind has none. Also in its final call.
+/* The descriptor that it was started on; -1 if its kind has none. Also in its final call. Of a
+ * hark_splice that is in flight: either of its two, the one that it waits for last.
  * Takes: an op that has been started. */
 static inline int hark_op_fd(const struct hark_op *op)
 {

@@ -26,6 +26,14 @@
 
 struct hark_backend;
 
+/* What a splice does next: see pair.h. */
+enum pair_next {
+    PAIR_ENDS,
+    PAIR_WAITS,  /* it waits where it stands, and pair_try comes again */
+    PAIR_AGAIN,  /* the same in the next turn, without waiting */
+    PAIR_THREAD, /* a thread makes its call, as it may wait for a disk */
+};
+
 struct hark_backend {
     enum hark_backend_kind kind;
     const char *name;
@@ -38,8 +46,11 @@ struct hark_backend {
      * Fails: it cannot. NULL: any thread may. */
     int (*adopt)(struct hark_loop *loop);
     void (*start)(struct hark_loop *loop, struct hark_op *op);
-    /* The same for an op of two descriptors (pair.h), also where it is to go on. */
-    void (*start_pair)(struct hark_loop *loop, struct hark_op *op);
+    /* What one of the descriptors of a splice is: enum pair_kind, looked up once.
+     * Fails: -EBADF; -ERANGE it could not be waited for. */
+    int (*pair_kind)(struct hark_loop *loop, int fd);
+    /* What the core has found out that a splice does next: any enum pair_next but PAIR_ENDS. */
+    void (*pair_go)(struct hark_loop *loop, struct hark_op *op, enum pair_next next);
     void (*again)(struct hark_loop *loop, struct hark_op *op);
     /* An op given to loop_finish_late, or to loop_next_turn before: calls back, or sees to it that
      * it goes on. NULL where none is given. */

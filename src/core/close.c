@@ -32,13 +32,20 @@ void close_if_alone(struct hark_loop *loop, int fd)
     row->flags = DESCRIPTOR_RELEASED;
 }
 
+/* Not one that has nothing to send yet, which it could wait for for ever. */
+static bool sends_to(const struct hark_op *splice, int fd)
+{
+    bool is_idle = splice->with.splice.waits && !splice->with.splice.at_target;
+    return pair_target(splice) == fd && !is_idle;
+}
+
 /* The ops of the row that go on until they end by themselves. */
 static bool is_waited_for(const struct hark_op *closing, const struct hark_op *other)
 {
     bool sends = other->code == HARK_OP_SEND || other->code == HARK_OP_SENDMSG ||
                  other->code == HARK_OP_WRITE || other->code == HARK_OP_WRITEV ||
                  other->code == HARK_OP_SEND_ZC ||
-                 (other->code == HARK_OP_SPLICE && pair_target(other) == closing->fd);
+                 (other->code == HARK_OP_SPLICE && sends_to(other, closing->fd));
     return closing->marks & MARK_PATIENT && sends;
 }
 

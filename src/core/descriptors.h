@@ -11,7 +11,7 @@
 struct descriptor {
     struct hark_op *ops; /* linked through next, the newest first */
     uint8_t flags;
-    uint8_t kind;      /* ready: what it is, enum ready_kind */
+    uint8_t kind;      /* ready: what it is, enum ready_kind; uring: ROW_BORDERS and others */
     uint16_t ready;    /* ready: events that the last call did not disprove */
     uint16_t interest; /* ready: events that the poller reports */
     uint16_t seen; /* ready: events that were reported and that a short read says nothing about */
@@ -26,9 +26,8 @@ enum {
     DESCRIPTOR_BLOCKING =
         8, /* ready: a file, or a device like one, whose reads go to the pool at once */
     DESCRIPTOR_WATCHED = 16, /* ready: registered with the poller */
-    DESCRIPTOR_CHANGES = 64, /* ready: it has a poll of its own; uring: a socket that does not
-                                block */
-    DESCRIPTOR_PIPE = 128,   /* it is a pipe */
+    DESCRIPTOR_CHANGES = 64, /* ready: it has a poll of its own */
+    DESCRIPTOR_PIPE = 128,   /* ready: it is a pipe */
     DESCRIPTOR_BY_HAND =
         32, /* the kernel takes no call on it that is told not to wait: see unblocked.h */
 };

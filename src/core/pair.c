@@ -2,12 +2,8 @@
 #include "core/pair.h"
 #include "core/op.h"
 #include "core/row.h"
-#include "hark/poll.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
-
-enum { TRIES = 4 }; /* of a call, while others take or fill what is there */
 
 /* --- in both rows --- */
 
@@ -65,6 +61,35 @@ int pair_end(struct hark_loop *loop, struct hark_op *op)
     return op->with.splice.other;
 }
 
+/* --- what is next --- */
+
+static void carry_out(struct hark_loop *loop, struct hark_op *op, enum pair_next next,
+                      int64_t result)
+{
+    if (next == PAIR_ENDS)
+        loop_finish(loop, op, result);
+    else
+        loop->backend->pair_go(loop, op, next);
+}
+
+void pair_go_on(struct hark_loop *loop, struct hark_op *op)
+{
+    int64_t result;
+    enum pair_next next = pair_try(loop, op, &result);
+    carry_out(loop, op, next, result);
+}
+
+void pair_back_from_thread(struct hark_loop *loop, struct hark_op *op)
+{
+    if (op->marks & MARK_CANCELLED)
+        return loop_finish(loop, op, -ECANCELED);
+    op->state = OP_WAITING;
+    op->backend_bits = 0;
+    int64_t result;
+    enum pair_next next = pair_after_thread(loop, op, &result);
+    carry_out(loop, op, next, result);
+}
+
 /* --- the start --- */
 
 static int make_rows(struct hark_loop *loop, const struct hark_op *op)
@@ -91,6 +116,13 @@ static void park(struct hark_loop *loop, struct hark_op *op)
         op->state = OP_PARKED;
 }
 
+/* The kernel looks at no end then. */
+static void finish_nothing(struct hark_loop *loop, struct hark_op *op)
+{
+    op_trying(loop, op);
+    op_finish_tried(loop, op, pair_call(calls_of(loop), op));
+}
+
 void pair_start_parked(struct hark_loop *loop, struct hark_op *op)
 {
     if (has_flag(loop, op->with.splice.other, DESCRIPTOR_CLOSING))
@@ -98,9 +130,16 @@ void pair_start_parked(struct hark_loop *loop, struct hark_op *op)
     if (has_flag(loop, op->with.splice.other, DESCRIPTOR_RELEASED))
         pair_turn(loop, op);
     if (has_flag(loop, op->fd, DESCRIPTOR_RELEASED))
-        park(loop, op);
+        return park(loop, op);
+    int error = loop->backend->pair_kind(loop, op->fd);
+    if (error >= 0)
+        error = loop->backend->pair_kind(loop, op->with.splice.other);
+    if (error < 0)
+        loop_finish(loop, op, error);
+    else if (op->with.splice.count == 0)
+        finish_nothing(loop, op);
     else
-        loop->backend->start_pair(loop, op);
+        pair_go_on(loop, op);
 }
 
 void pair_start(struct hark_loop *loop, struct hark_op *op)
@@ -118,62 +157,4 @@ void pair_start(struct hark_loop *loop, struct hark_op *op)
     put(loop, op);
     checking_given(loop, op);
     pair_start_parked(loop, op);
-}
-
-/* --- the call --- */
-
-/* What else waits is the pipe's to tell, and is then waited for. */
-int64_t pair_call(uint64_t *calls, const struct hark_op *op)
-{
-    off64_t offset = op->with.splice.offset;
-    off64_t *of_source = offset < 0 || op->with.splice.offset_is_of_target ? NULL : &offset;
-    off64_t *of_target = offset < 0 || !op->with.splice.offset_is_of_target ? NULL : &offset;
-    return kernel_splice(calls, pair_source(op), of_source, pair_target(op), of_target,
-                         op->with.splice.count, op->with.splice.flags | SPLICE_F_NONBLOCK);
-}
-
-static bool is_ready(struct hark_loop *loop, int fd, int64_t events)
-{
-    int64_t held = kernel_poll_now(calls_of(loop), fd, (uint32_t)events);
-    return held < 0 || held & events;
-}
-
-static void stand_at(struct hark_loop *loop, struct hark_op *op, bool target)
-{
-    if (op->with.splice.at_target != target)
-        pair_turn(loop, op);
-}
-
-/* The call does not tell which end would block; and by the time that it is asked for, it may not
- * any more. */
-bool pair_find_wait(struct hark_loop *loop, struct hark_op *op)
-{
-    bool source_waits = !is_ready(loop, pair_source(op), HARK_POLL_READABLE);
-    if (!source_waits && is_ready(loop, pair_target(op), HARK_POLL_WRITABLE))
-        return false;
-    stand_at(loop, op, !source_waits);
-    return true;
-}
-
-int64_t pair_try(struct hark_loop *loop, struct hark_op *op, bool *out_waits)
-{
-    *out_waits = true;
-    for (int tries = 0; tries < TRIES; tries++) {
-        int64_t result = pair_call(calls_of(loop), op);
-        if (result != -EAGAIN)
-            return result;
-        if (pair_find_wait(loop, op))
-            return -EAGAIN;
-    }
-    *out_waits = false;
-    return -EAGAIN;
-}
-
-void pair_go_on(struct hark_loop *loop, struct hark_op *op)
-{
-    if (op->marks & MARK_CANCELLED)
-        return loop_finish(loop, op, -ECANCELED);
-    op->state = OP_WAITING;
-    op->backend_bits = 0;
-    loop->backend->start_pair(loop, op);
 }

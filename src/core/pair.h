@@ -2,11 +2,24 @@
  *
  * Such an op stands in the row of one of them, op->fd, as all ops do: there it waits. In a list of
  * the other it is found by a close. Where it has to wait for the other the two change places; in
- * the final call op->fd is the one that it was started on. */
+ * the final call op->fd is the one that it was started on.
+ *
+ * What comes of one is decided here, for all backends: the call is made in the loop's thread, told
+ * not to wait, wherever that can be (pair_call.c). A backend says what a descriptor is, and carries
+ * out what is next. */
 #ifndef CORE_PAIR_H
 #define CORE_PAIR_H
 
 #include "core/loop.h"
+
+/* What an end is. */
+enum pair_kind {
+    PAIR_UNKNOWN,
+    PAIR_PIPE,   /* it does not wait when a call is told so */
+    PAIR_SOCKET, /* it waits unless it has O_NONBLOCK, whatever a call is told */
+    PAIR_DEVICE, /* so does this, which is shared with other processes: see unblocked.h */
+    PAIR_FILE,   /* it may wait for a disk, or has no poll of its own */
+};
 
 static inline int pair_source(const struct hark_op *op)
 {
@@ -25,14 +38,17 @@ static inline struct hark_op *pair_first(const struct hark_loop *loop, int fd)
     return (uint32_t)fd < table->pairs_count ? table->pairs[fd] : NULL;
 }
 
-/* Hands an op with its arguments to the backend, if both descriptors take it. */
+/* Starts an op with its arguments, if both descriptors take it. */
 void pair_start(struct hark_loop *loop, struct hark_op *op);
 
 /* It waited for the close of a number to end. */
 void pair_start_parked(struct hark_loop *loop, struct hark_op *op);
 
-/* A thread of the pool had to leave it. */
+/* It waited for an event or for its turn, and goes on. */
 void pair_go_on(struct hark_loop *loop, struct hark_op *op);
+
+/* A thread of the pool had to leave it. */
+void pair_back_from_thread(struct hark_loop *loop, struct hark_op *op);
 
 /* It stands at the other descriptor from here on. */
 void pair_turn(struct hark_loop *loop, struct hark_op *op);
@@ -40,16 +56,16 @@ void pair_turn(struct hark_loop *loop, struct hark_op *op);
 /* It is taken out of the list of the other, whose number it gives. */
 int pair_end(struct hark_loop *loop, struct hark_op *op);
 
-/* splice(2), which does not wait for a pipe. */
+/* --- pair_call.c --- */
+
+/* splice(2), as a thread makes it: it does not wait for a pipe. */
 int64_t pair_call(uint64_t *calls, const struct hark_op *op);
 
-/* The call has said that it would wait.
- * Gives: whether one end is not ready; there it stands then. */
-bool pair_find_wait(struct hark_loop *loop, struct hark_op *op);
+/* Makes the call here, where that can be.
+ * Gives: what is next; PAIR_ENDS with *out_result. */
+enum pair_next pair_try(struct hark_loop *loop, struct hark_op *op, int64_t *out_result);
 
-/* The same in the loop's thread, for ends that do not block.
- * Gives: the result; -EAGAIN: it stands now at the one that is to be waited for, where *out_waits;
- *   else both were ready each time that they were asked. */
-int64_t pair_try(struct hark_loop *loop, struct hark_op *op, bool *out_waits);
+/* The same once a thread has said that it would wait. */
+enum pair_next pair_after_thread(struct hark_loop *loop, struct hark_op *op, int64_t *out_result);
 
 #endif

@@ -81,21 +81,27 @@ static int open_anew(struct hark_loop *loop, int fd, int flags)
     return other;
 }
 
-static int64_t call_anew(struct hark_loop *loop, const struct hark_op *op, int other)
+int unblocked_for_call(struct hark_loop *loop, int fd, int flags, bool hung_up,
+                       struct unblocked *out)
 {
-    int64_t result = file_call_io(calls_of(loop), op, other);
-    kernel_close(calls_of(loop), other);
-    return result;
-}
-
-static int64_t call_between(struct hark_loop *loop, const struct hark_op *op, int flags)
-{
-    int error = kernel_fcntl(calls_of(loop), op->fd, F_SETFL, flags | O_NONBLOCK);
+    int other = hung_up ? -1 : open_anew(loop, fd, flags);
+    if (other >= 0) {
+        *out = (struct unblocked){.fd = other, .lent_by = -1};
+        return 0;
+    }
+    int error = kernel_fcntl(calls_of(loop), fd, F_SETFL, flags | O_NONBLOCK);
     if (error < 0)
         return error;
-    int64_t result = file_call_io(calls_of(loop), op, op->fd);
-    (void)kernel_fcntl(calls_of(loop), op->fd, F_SETFL, flags);
-    return result;
+    *out = (struct unblocked){.fd = fd, .lent_by = fd, .flags = flags};
+    return 0;
+}
+
+void unblocked_done(struct hark_loop *loop, const struct unblocked *one)
+{
+    if (one->lent_by >= 0)
+        (void)kernel_fcntl(calls_of(loop), one->lent_by, F_SETFL, one->flags);
+    else
+        kernel_close(calls_of(loop), one->fd);
 }
 
 int64_t unblocked_by_hand(struct hark_loop *loop, const struct hark_op *op)
@@ -113,10 +119,13 @@ int64_t unblocked_by_hand(struct hark_loop *loop, const struct hark_op *op)
                                      reads(op) ? HARK_POLL_READABLE : HARK_POLL_WRITABLE);
     if (events <= 0)
         return events < 0 ? events : -EAGAIN;
-    /* What has hung up stays so for those that had it open: opened anew it would be another
-     * session's. */
-    int other = events & HARK_POLL_HANGUP ? -1 : open_anew(loop, op->fd, flags);
-    return other >= 0 ? call_anew(loop, op, other) : call_between(loop, op, flags);
+    struct unblocked one;
+    int error = unblocked_for_call(loop, op->fd, flags, (events & HARK_POLL_HANGUP) != 0, &one);
+    if (error)
+        return error;
+    int64_t result = file_call_io(calls_of(loop), op, one.fd);
+    unblocked_done(loop, &one);
+    return result;
 }
 
 bool unblocked_can_poll(struct hark_loop *loop, int fd)

@@ -18,6 +18,20 @@ bool unblocked_by_kernel(struct hark_loop *loop, const struct hark_op *op, int64
  * Gives: the result, or -EAGAIN. */
 int64_t unblocked_by_hand(struct hark_loop *loop, const struct hark_op *op);
 
+/* A descriptor of the same file that does not block, for one call. */
+struct unblocked {
+    int fd;
+    int lent_by; /* whose O_NONBLOCK is set for the call; -1: fd is a description of its own */
+    int flags;   /* that it had */
+};
+
+/* Takes: flags of the descriptor, without O_NONBLOCK; whether it has hung up: what has stays so for
+ *   those that had it open, and opened anew it would be another session's.
+ * Fails: what fcntl(2) gives. Else unblocked_done has to follow. */
+int unblocked_for_call(struct hark_loop *loop, int fd, int flags, bool hung_up,
+                       struct unblocked *out);
+void unblocked_done(struct hark_loop *loop, const struct unblocked *one);
+
 /* Whether the file has a poll of its own: one that has none is always ready, and may block all the
  * same. */
 bool unblocked_can_poll(struct hark_loop *loop, int fd);

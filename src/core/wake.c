@@ -47,7 +47,7 @@ static void take(struct hark_loop *loop, struct hark_op *op)
     }
     op_returned(loop, op, op->result);
     if (op->code == HARK_OP_SPLICE && op->result == -EAGAIN)
-        return pair_go_on(loop, op);
+        return pair_back_from_thread(loop, op);
     if (op->code == HARK_OP_OPENAT && op->result >= 0)
         row_forget(loop, (int)op->result);
     loop_finish(loop, op, op->result);

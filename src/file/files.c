@@ -100,7 +100,9 @@ void hark_splice(struct hark_loop *loop, struct hark_op *op, int from, int64_t f
     op->with.splice.count = (uint32_t)(count < most ? count : most);
     op->with.splice.other = to;
     op->with.splice.flags = (uint16_t)flags;
+    op->with.splice.fruitless = 0;
     op->with.splice.at_target = false;
+    op->with.splice.waits = false;
     sigpipe_guard(loop, op);
     if (from_offset < HARK_AT_POSITION || to_offset < HARK_AT_POSITION || flags & ~known)
         return loop_finish(loop, op, -EINVAL);

@@ -6,6 +6,7 @@
 #include "ready/ready.h"
 #include "core/call.h"
 #include "core/op_kinds.h"
+#include "core/pair.h"
 #include "core/unblocked.h"
 #include "core/work_pool.h"
 #include "ready/attempt.h"
@@ -176,7 +177,7 @@ void ready_fulfil(struct hark_loop *loop, struct hark_op *op)
     if (likely(op->backend_bits & TRY_LATE))
         receive_and_call(loop, op);
     else if (op->code == HARK_OP_SPLICE)
-        ready_start_pair(loop, op);
+        pair_go_on(loop, op);
     else
         try_or_wait(loop, op, descriptors_row(&loop->descriptors, op->fd));
 }

@@ -54,7 +54,8 @@ int ready_create(struct hark_loop *loop, const struct ready_poller *poller, char
                  size_t reason_room);
 void ready_destroy(struct hark_loop *loop);
 void ready_start(struct hark_loop *loop, struct hark_op *op);
-void ready_start_pair(struct hark_loop *loop, struct hark_op *op);
+int ready_pair_kind(struct hark_loop *loop, int fd);
+void ready_pair_go(struct hark_loop *loop, struct hark_op *op, enum pair_next next);
 /* The op, whose events do not hold, waits for them in its row. */
 void ready_wait_at(struct hark_loop *loop, struct hark_op *op);
 void ready_fulfil(struct hark_loop *loop, struct hark_op *op);
@@ -69,8 +70,8 @@ void ready_forget(struct hark_loop *loop, int fd);
 #define READY_BACKEND(kind_, name_, create_, descriptor_)                                          \
     {                                                                                              \
         .kind = (kind_), .name = (name_), .create = (create_), .destroy = ready_destroy,           \
-        .start = ready_start, .start_pair = ready_start_pair, .again = ready_again,                \
-        .fulfil = ready_fulfil, .feed = ready_feed, .cancel = ready_cancel,                        \
+        .start = ready_start, .pair_kind = ready_pair_kind, .pair_go = ready_pair_go,              \
+        .again = ready_again, .fulfil = ready_fulfil, .feed = ready_feed, .cancel = ready_cancel,  \
         .change = ready_change, .wait = ready_wait, .close = ready_close, .forget = ready_forget,  \
         .descriptor = (descriptor_),                                                               \
     }

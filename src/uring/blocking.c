@@ -75,13 +75,60 @@ void blocking_start_io(struct hark_loop *loop, struct hark_op *op)
         loop_finish(loop, op, result);
 }
 
+/* --- splices --- */
+
+static enum pair_kind pair_kind_of(struct hark_loop *loop, int fd, unsigned mode)
+{
+    if (S_ISFIFO(mode))
+        return PAIR_PIPE;
+    if (S_ISSOCK(mode))
+        return PAIR_SOCKET;
+    return is_plain(mode) || !unblocked_can_poll(loop, fd) ? PAIR_FILE : PAIR_DEVICE;
+}
+
+int blocking_pair_kind(struct hark_loop *loop, int fd)
+{
+    struct descriptor *row = descriptors_row(&loop->descriptors, fd);
+    struct stat status;
+    if (row->kind & ROW_PAIR)
+        return (row->kind & ROW_PAIR) >> ROW_PAIR_SHIFT;
+    int error = kernel_fstat(calls_of(loop), fd, &status);
+    if (error < 0)
+        return error;
+    enum pair_kind kind = pair_kind_of(loop, fd, status.st_mode);
+    row->kind |= (uint8_t)(kind << ROW_PAIR_SHIFT);
+    return (int)kind;
+}
+
+void blocking_pair_go(struct hark_loop *loop, struct hark_op *op, enum pair_next next)
+{
+    op->marks |= MARK_BY_HAND;
+    if (next != PAIR_THREAD)
+        op->backend_bits |= OP_POLLING; /* to be tried again it polls what is ready */
+    submit_op(loop, op);
+}
+
+/* Gives: its result; or -EAGAIN, and what is submitted next is its poll, or the request. */
+static int64_t splice_by_hand(struct hark_loop *loop, struct hark_op *op)
+{
+    int64_t result;
+    enum pair_next next = pair_try(loop, op, &result);
+    if (next == PAIR_ENDS)
+        return result;
+    if (next != PAIR_THREAD)
+        op->backend_bits |= OP_POLLING;
+    return -EAGAIN;
+}
+
+/* --- by hand --- */
+
 __attribute__((noinline)) int64_t blocking_io_by_hand(struct hark_loop *loop, struct hark_op *op)
 {
-    bool waits; /* else its poll completes at once, and it is tried anew */
+    if (op->code == HARK_OP_SPLICE)
+        return splice_by_hand(loop, op);
     op_trying(loop, op);
-    int64_t result = op->code == HARK_OP_WAITID   ? child_try(calls_of(loop), op)
-                     : op->code == HARK_OP_SPLICE ? pair_try(loop, op, &waits)
-                                                  : unblocked_by_hand(loop, op);
+    int64_t result =
+        op->code == HARK_OP_WAITID ? child_try(calls_of(loop), op) : unblocked_by_hand(loop, op);
     op_tried(loop, op, result);
     op->marks |= MARK_BY_HAND;
     if (result == -EAGAIN)
@@ -96,42 +143,6 @@ void blocking_start_wait(struct hark_loop *loop, struct hark_op *op)
         submit_op(loop, op);
     else
         loop_finish(loop, op, result);
-}
-
-/* Whether a splice that is told not to wait does not, whoever its thread is. */
-static bool never_waits(struct hark_loop *loop, int fd)
-{
-    struct descriptor *row = descriptors_row(&loop->descriptors, fd);
-    struct stat status;
-    if (row->flags & (DESCRIPTOR_PIPE | DESCRIPTOR_CHANGES))
-        return true;
-    if (kernel_fstat(calls_of(loop), fd, &status) < 0)
-        return false;
-    int flags = S_ISSOCK(status.st_mode) ? kernel_fcntl(calls_of(loop), fd, F_GETFL, 0) : 0;
-    if (S_ISFIFO(status.st_mode))
-        row->flags |= DESCRIPTOR_PIPE;
-    else if (flags > 0 && flags & O_NONBLOCK)
-        row->flags |= DESCRIPTOR_CHANGES;
-    return (row->flags & (DESCRIPTOR_PIPE | DESCRIPTOR_CHANGES)) != 0;
-}
-
-/* The kernel gives each to a thread of its own, which one that waits for its peer would keep: those
- * poll, and the call is made here. */
-void blocking_start_splice(struct hark_loop *loop, struct hark_op *op)
-{
-    bool one = never_waits(loop, op->fd), other = never_waits(loop, op->with.splice.other);
-    int64_t result = one && other ? blocking_io_by_hand(loop, op) : -EAGAIN;
-    if (result == -EAGAIN)
-        submit_op(loop, op);
-    else
-        loop_finish(loop, op, result);
-}
-
-void blocking_splice_again(struct hark_loop *loop, struct hark_op *op)
-{
-    if (pair_find_wait(loop, op))
-        op->backend_bits |= OP_POLLING;
-    submit_op(loop, op);
 }
 
 void blocking_start_open(struct hark_loop *loop, struct hark_op *op)

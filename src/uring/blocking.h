@@ -4,8 +4,7 @@
 
 #include "uring/state.h"
 
-/* Start a read or a write, a splice, an open, a wait for a child. */
-void blocking_start_splice(struct hark_loop *loop, struct hark_op *op);
+/* Start a read or a write, an open, a wait for a child. */
 void blocking_start_io(struct hark_loop *loop, struct hark_op *op);
 void blocking_start_open(struct hark_loop *loop, struct hark_op *op);
 void blocking_start_wait(struct hark_loop *loop, struct hark_op *op);
@@ -18,8 +17,9 @@ void blocking_without_thread(struct hark_loop *loop, struct hark_op *op);
  * Gives: its result; or -EAGAIN, and what is submitted next is its poll. */
 int64_t blocking_io_by_hand(struct hark_loop *loop, struct hark_op *op);
 
-/* A thread of the kernel's found nothing to splice, or no room: the op polls, and is requested
- * anew. */
-void blocking_splice_again(struct hark_loop *loop, struct hark_op *op);
+/* Of splices: see backend.h. The kernel gives each request to a thread of its own, which one that
+ * waits for a peer would keep: so the request is for files alone, all else polls. */
+int blocking_pair_kind(struct hark_loop *loop, int fd);
+void blocking_pair_go(struct hark_loop *loop, struct hark_op *op, enum pair_next next);
 
 #endif

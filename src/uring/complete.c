@@ -6,6 +6,7 @@
 #include "core/call.h"
 #include "core/child.h"
 #include "core/message.h"
+#include "core/pair.h"
 #include "core/wake.h"
 #include "core/work_pool.h"
 #include "uring/accept.h"
@@ -351,9 +352,10 @@ static void complete_open(struct hark_loop *loop, struct hark_op *op, int32_t re
         return work_pool_submit(loop, op);
     if (result < 0)
         return complete_failed(loop, op, result);
-    if (row)
-        row->flags =
-            (uint8_t)(row->flags & ~(DESCRIPTOR_KNOWN | DESCRIPTOR_PIPE | DESCRIPTOR_CHANGES));
+    if (row) {
+        row->flags = (uint8_t)(row->flags & ~(DESCRIPTOR_KNOWN | DESCRIPTOR_BY_HAND));
+        row->kind = 0;
+    }
     end(loop, op, result);
 }
 
@@ -382,10 +384,21 @@ static void complete_send_zc(struct hark_loop *loop, struct hark_op *op, int32_t
         complete_failed(loop, op, result);
 }
 
+/* A thread of the kernel's found nothing to splice, or no room. */
+static void complete_left_splice(struct hark_loop *loop, struct hark_op *op)
+{
+    int64_t result;
+    enum pair_next next = pair_after_thread(loop, op, &result);
+    if (next == PAIR_ENDS)
+        end(loop, op, result);
+    else
+        blocking_pair_go(loop, op, next);
+}
+
 static void complete_splice(struct hark_loop *loop, struct hark_op *op, int32_t result)
 {
     if (result == -EAGAIN && !(op->marks & MARK_CANCELLED))
-        blocking_splice_again(loop, op);
+        complete_left_splice(loop, op);
     else if (result >= 0)
         end(loop, op, result);
     else

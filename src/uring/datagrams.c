@@ -32,9 +32,9 @@ static uint8_t look_up(struct hark_loop *loop, int fd)
 static uint8_t kind_at(struct hark_loop *loop, int fd)
 {
     struct descriptor *row = descriptors_row(&loop->descriptors, fd);
-    if (unlikely(row->kind == KIND_UNKNOWN))
-        row->kind = look_up(loop, fd);
-    return row->kind;
+    if (unlikely((row->kind & ROW_BORDERS) == KIND_UNKNOWN))
+        row->kind |= look_up(loop, fd);
+    return row->kind & ROW_BORDERS;
 }
 
 bool datagrams_is_stream(struct hark_loop *loop, int fd)

@@ -80,6 +80,15 @@ enum {
  * (blocking.c). */
 enum { MARK_BY_HAND = MARK_BACKEND };
 
+/* What a row's `kind` holds, each 0 until it has been looked up. */
+enum {
+    ROW_BORDERS = 3,    /* of a socket's messages: datagrams.c */
+    ROW_PAIR_SHIFT = 2, /* enum pair_kind: blocking.c */
+    ROW_PAIR = 7 << ROW_PAIR_SHIFT,
+    ROW_COPIES = 32, /* whether a socket takes bytes that are not copied: zero_copy.c */
+    ROW_COPIES_NOT = 64,
+};
+
 /* What a completion belongs to. */
 enum uring_tag {
     TAG_OP,

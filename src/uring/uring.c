@@ -91,7 +91,7 @@ static void start_attribute(struct hark_loop *loop, struct hark_op *op)
 static void start_rare(struct hark_loop *loop, struct hark_op *op)
 {
     if (op->code == HARK_OP_SEND_ZC)
-        parts_start(loop, op);
+        zero_copy_start(loop, op);
     else
         start_attribute(loop, op);
 }
@@ -125,10 +125,10 @@ static void start(struct hark_loop *loop, struct hark_op *op)
         blocking_start_io(loop, op);
 }
 
-static void start_pair(struct hark_loop *loop, struct hark_op *op)
+static void pair_go(struct hark_loop *loop, struct hark_op *op, enum pair_next next)
 {
     if (fits(op))
-        blocking_start_splice(loop, op);
+        blocking_pair_go(loop, op, next);
     else
         loop_finish(loop, op, -EFAULT);
 }
@@ -362,7 +362,8 @@ const struct hark_backend backend_uring = {
     .destroy = setup_destroy,
     .adopt = setup_adopt,
     .start = start,
-    .start_pair = start_pair,
+    .pair_kind = blocking_pair_kind,
+    .pair_go = pair_go,
     .again = again,
     .feed = feed,
     .cancel = cancel,

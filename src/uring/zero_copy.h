@@ -6,7 +6,10 @@
 
 #include <errno.h>
 
-/* A completion of a HARK_OP_SEND_ZC.
+/* The start of a HARK_OP_SEND_ZC. */
+void zero_copy_start(struct hark_loop *loop, struct hark_op *op);
+
+/* A completion of one.
  * Gives: whether the kernel is done with its bytes; *result is the op's then. */
 bool zero_copy_is_over(struct hark_loop *loop, struct hark_op *op, int32_t *result, uint32_t flags);
 

@@ -120,3 +120,18 @@ BEFORE(int, accept4,
        (calls, fd, out_name, length, flags), "accept", 0)
 BEFORE(int, shutdown, (uint64_t * calls, int fd, int how), (calls, fd, how), "shutdown", 0)
 BEFORE(int, listen, (uint64_t * calls, int fd, int backlog), (calls, fd, backlog), "listen", 0)
+
+int64_t __real_kernel_splice(uint64_t *calls, int from, off64_t *from_offset, int to,
+                             off64_t *to_offset, size_t count, unsigned flags);
+int64_t __wrap_kernel_splice(uint64_t *calls, int from, off64_t *from_offset, int to,
+                             off64_t *to_offset, size_t count, unsigned flags);
+int64_t __wrap_kernel_splice(uint64_t *calls, int from, off64_t *from_offset, int to,
+                             off64_t *to_offset, size_t count, unsigned flags)
+{
+    if (!record_is_on())
+        return __real_kernel_splice(calls, from, from_offset, to, to_offset, count, flags);
+    const char *source = record_kind(from), *target = record_kind(to);
+    int64_t result = __real_kernel_splice(calls, from, from_offset, to, to_offset, count, flags);
+    record_line("spliced %s %s %s", source, target, moved_outcome(count, result));
+    return result;
+}

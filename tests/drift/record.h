@@ -4,6 +4,7 @@
  *   recv tcp EAGAIN               what came of a call, by the kind of its descriptor (record_call)
  *   moved tcp in part             whether as many bytes as were asked for (moved.h)
  *   then tcp in part, in 0        what followed on what, on one descriptor (moved.h)
+ *   spliced tcp pipe EAGAIN       what came of a splice, by the kinds of both ends (moved.c)
  *   RECV tcp some more            what came of a request of io_uring (rings.c) */
 #ifndef DRIFT_RECORD_H
 #define DRIFT_RECORD_H

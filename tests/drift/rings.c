@@ -57,6 +57,8 @@ static bool has_descriptor(uint8_t opcode)
     case IORING_OP_FSYNC:
     case IORING_OP_CLOSE:
     case IORING_OP_FALLOCATE:
+    case IORING_OP_SPLICE: /* what it writes to */
+    case IORING_OP_SEND_ZC:
         return true;
     default:
         return false;
@@ -99,6 +101,8 @@ static const char *name_of(uint8_t opcode)
         [IORING_OP_FGETXATTR] = "FGETXATTR",
         [IORING_OP_GETXATTR] = "GETXATTR",
         [IORING_OP_SOCKET] = "SOCKET",
+        [IORING_OP_SPLICE] = "SPLICE",
+        [IORING_OP_SEND_ZC] = "SEND_ZC",
         [RING_OPCODE_WAITID] = "WAITID",
         [RING_OPCODE_FTRUNCATE] = "FTRUNCATE",
     };
@@ -140,6 +144,8 @@ static size_t wanted_by(const struct io_uring_sqe *sqe)
     case IORING_OP_WRITE:
     case IORING_OP_RECV:
     case IORING_OP_SEND:
+    case IORING_OP_SEND_ZC:
+    case IORING_OP_SPLICE:
         return sqe->len;
     case IORING_OP_READV:
     case IORING_OP_WRITEV:

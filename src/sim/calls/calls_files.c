@@ -2,6 +2,7 @@
  * which may have to wait, and what a descriptor is asked. */
 #include "sim/calls/call.h"
 #include "sim/disk/disk.h"
+#include "sim/net/socket_base.h"
 #include "sim/net/splice.h"
 #include "sim/world/faults.h"
 #include "sim/world/signals.h"
@@ -141,15 +142,24 @@ int64_t kernel_pwritev(uint64_t *calls, int fd, const struct iovec *vector, int 
 
 /* --- splices --- */
 
+/* Of a socket O_NONBLOCK counts, whatever the call is told: Linux's splice_to_socket and
+ * tcp_splice_read; a unix socket that is read from takes either. */
+static bool waits_at(const struct file *file, bool reads, unsigned flags)
+{
+    bool is_unix =
+        file->kind->is_socket && ((const struct socket *)(const void *)file)->family == AF_UNIX;
+    bool looks_at_flags = !file->kind->is_socket || (reads && is_unix);
+    return !(file->flags & O_NONBLOCK) && !(looks_at_flags && flags & SPLICE_F_NONBLOCK);
+}
+
 static int64_t splice_or_wait(struct file *from, int64_t *from_offset, struct file *to,
                               int64_t *to_offset, size_t count, unsigned flags)
 {
     for (;;) {
         int64_t result = splice_now(from, from_offset, to, to_offset, count);
-        bool told = flags & SPLICE_F_NONBLOCK || from->flags & O_NONBLOCK || to->flags & O_NONBLOCK;
-        if (result != -EAGAIN || told)
-            return result;
         bool waits_for_target = file_poll(from) & POLLIN;
+        if (result != -EAGAIN || !waits_at(waits_for_target ? to : from, !waits_for_target, flags))
+            return result;
         if (call_block(waits_for_target ? to : from, waits_for_target ? POLLOUT : POLLIN,
                        UINT64_MAX) == -EINTR &&
             call_is_broken())

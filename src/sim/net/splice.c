@@ -2,8 +2,12 @@
 #include "sim/net/splice.h"
 #include "sim/net/pipe.h"
 
+#include "sim/file/file.h"
+
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
+#include <poll.h>
 
 enum { ROOM = 65536 }; /* that a pipe has */
 
@@ -23,6 +27,14 @@ static int refused(const struct file *from, const int64_t *from_offset, const st
     return to->kind->is_regular && to->flags & O_APPEND ? -EINVAL : 0;
 }
 
+/* Linux's tcp_read_sock does not go past an urgent byte, and tcp_splice_read says then what it says
+ * of an empty queue. */
+static bool is_at_mark(struct file *from)
+{
+    int at_mark = 0;
+    return from->kind->ioctl && from->kind->ioctl(from, SIOCATMARK, &at_mark) == 0 && at_mark;
+}
+
 static int64_t read_some(struct file *from, int64_t *offset, char *bytes, size_t count)
 {
     struct iovec vector = {bytes, count};
@@ -30,6 +42,8 @@ static int64_t read_some(struct file *from, int64_t *offset, char *bytes, size_t
         size_t size = pipe_look(from, bytes, count);
         return size > 0 ? (int64_t)size : pipe_has_writer(from) ? -EAGAIN : 0;
     }
+    if (is_at_mark(from))
+        return file_poll(from) & POLLRDHUP ? 0 : -EAGAIN;
     return file_read(from, &vector, 1, offset ? *offset : FILE_OFFSET_OWN, 0);
 }
 
