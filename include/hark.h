@@ -25,6 +25,7 @@
 #include "hark/packet.h"
 #include "hark/poll.h"
 #include "hark/post.h"
+#include "hark/sendfile.h"
 #include "hark/signal.h"
 #include "hark/stall.h"
 #include "hark/stream.h"

@@ -63,6 +63,7 @@ KERNEL_INLINE int kernel_close(uint64_t *calls, int fd);
 KERNEL_INLINE int kernel_fcntl(uint64_t *calls, int fd, int command, int argument);
 KERNEL_INLINE int kernel_ioctl(uint64_t *calls, int fd, unsigned long request, void *argument);
 KERNEL_INLINE int kernel_eventfd(uint64_t *calls, unsigned count, int flags);
+KERNEL_INLINE int kernel_pipe2(uint64_t *calls, int *out_fds, int flags);
 KERNEL_INLINE int kernel_memfd_create(uint64_t *calls, const char *name, unsigned flags);
 /* Gives: 0: it is a terminal; -ENOTTY. */
 KERNEL_INLINE int kernel_isatty(uint64_t *calls, int fd);

@@ -63,6 +63,11 @@ KERNEL_INLINE int kernel_eventfd(uint64_t *calls, unsigned count, int flags)
     return (int)KERNEL_CALL(calls, eventfd(count, flags));
 }
 
+KERNEL_INLINE int kernel_pipe2(uint64_t *calls, int *out_fds, int flags)
+{
+    return (int)KERNEL_CALL(calls, pipe2(out_fds, flags));
+}
+
 KERNEL_INLINE int kernel_memfd_create(uint64_t *calls, const char *name, unsigned flags)
 {
     return (int)KERNEL_CALL(calls, memfd_create(name, flags));

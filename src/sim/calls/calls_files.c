@@ -2,6 +2,7 @@
  * which may have to wait, and what a descriptor is asked. */
 #include "sim/calls/call.h"
 #include "sim/disk/disk.h"
+#include "sim/net/pipe.h"
 #include "sim/net/socket_base.h"
 #include "sim/net/splice.h"
 #include "sim/world/faults.h"
@@ -140,7 +141,12 @@ int64_t kernel_pwritev(uint64_t *calls, int fd, const struct iovec *vector, int 
     return offset < 0 ? -EINVAL : WRITE(calls, "pwritev", vector, count, offset, 0);
 }
 
-/* --- splices --- */
+/* --- pipes, splices --- */
+
+int kernel_pipe2(uint64_t *calls, int *out_fds, int flags)
+{
+    return (int)CALL(calls, "pipe2", -1, pipe_open(process_current(), flags, out_fds));
+}
 
 /* Of a socket O_NONBLOCK counts, whatever the call is told: Linux's splice_to_socket and
  * tcp_splice_read; a unix socket that is read from takes either. */
