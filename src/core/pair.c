@@ -116,13 +116,6 @@ static void park(struct hark_loop *loop, struct hark_op *op)
         op->state = OP_PARKED;
 }
 
-/* The kernel looks at no end then. */
-static void finish_nothing(struct hark_loop *loop, struct hark_op *op)
-{
-    op_trying(loop, op);
-    op_finish_tried(loop, op, pair_call(calls_of(loop), op));
-}
-
 void pair_start_parked(struct hark_loop *loop, struct hark_op *op)
 {
     if (has_flag(loop, op->with.splice.other, DESCRIPTOR_CLOSING))
@@ -136,8 +129,6 @@ void pair_start_parked(struct hark_loop *loop, struct hark_op *op)
         error = loop->backend->pair_kind(loop, op->with.splice.other);
     if (error < 0)
         loop_finish(loop, op, error);
-    else if (op->with.splice.count == 0)
-        finish_nothing(loop, op);
     else
         pair_go_on(loop, op);
 }
@@ -145,8 +136,7 @@ void pair_start_parked(struct hark_loop *loop, struct hark_op *op)
 void pair_start(struct hark_loop *loop, struct hark_op *op)
 {
     int error = make_rows(loop, op);
-    if (!error && (has_flag(loop, op->fd, DESCRIPTOR_CLOSING) ||
-                   has_flag(loop, op->with.splice.other, DESCRIPTOR_CLOSING)))
+    if (!error && has_flag(loop, op->fd, DESCRIPTOR_CLOSING))
         error = -EBADF;
     if (!error && op->fd == op->with.splice.other)
         error = -EINVAL;

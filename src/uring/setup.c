@@ -166,10 +166,9 @@ static int find_features(struct uring *uring)
                    UINT64_C(1) << HARK_OP_READV | UINT64_C(1) << HARK_OP_WRITEV |
                    UINT64_C(1) << HARK_OP_POLL | UINT64_C(1) << HARK_OP_POLL_EACH |
                    UINT64_C(1) << HARK_OP_ACCEPT_EACH | UINT64_C(1) << HARK_OP_SETXATTRAT |
-                   UINT64_C(1) << HARK_OP_GETXATTRAT;
+                   UINT64_C(1) << HARK_OP_GETXATTRAT | UINT64_C(1) << HARK_OP_SEND_ZC;
     if (!uring_uses(uring, URING_WAITALL))
-        uring->apart |= UINT64_C(1) << HARK_OP_RECV | UINT64_C(1) << HARK_OP_SEND |
-                        UINT64_C(1) << HARK_OP_SEND_ZC;
+        uring->apart |= UINT64_C(1) << HARK_OP_RECV | UINT64_C(1) << HARK_OP_SEND;
     use(uring, URING_SEND_ZC, supported[IORING_OP_SEND_ZC] && uring_uses(uring, URING_WAITALL));
     use(uring, URING_WAITID, supported[RING_OPCODE_WAITID]);
     if (!uring_uses(uring, URING_WAITID))

@@ -12,6 +12,7 @@
 #include "uring/zero_copy.h"
 #include "uring/datagrams.h"
 #include "uring/parts.h"
+#include "uring/submit.h"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -28,11 +29,13 @@ static uint8_t look_up(struct hark_loop *loop, int fd)
 void zero_copy_start(struct hark_loop *loop, struct hark_op *op)
 {
     struct descriptor *row = descriptors_row(&loop->descriptors, op->fd);
+    if (!uring_uses(uring_of(loop), URING_WAITALL))
+        return parts_start(loop, op); /* there it copies anyway */
     if (!(row->kind & (ROW_COPIES | ROW_COPIES_NOT)))
         row->kind |= look_up(loop, op->fd);
     if (row->kind & ROW_COPIES)
         op->backend_bits |= OP_COPIES;
-    parts_start(loop, op);
+    submit_op(loop, op);
 }
 
 /* Datagrams leave by themselves. */

@@ -109,6 +109,31 @@ BACKEND_TEST(sendfile_of_more_than_there_is_says_how_much_there_was)
     send_from_file(loop, LONG * 10, LONG - 1000);
 }
 
+/* A piece goes into it part by part. */
+BACKEND_TEST(sendfile_into_a_narrow_socket_sends_all)
+{
+    enum { BYTES = 100000 };
+    const int small = 4096;
+    int ends[2];
+    struct transfer transfer = {0};
+    struct harness_op receiving = {0};
+    char *bytes = filled(BYTES), *in = malloc(BYTES);
+    assert_non_null(in);
+    int file = harness_file("file", bytes, BYTES);
+    harness_socket_pair(loop, ends);
+    assert_int_equal(setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &small, sizeof small), 0);
+    start(loop, &transfer, file, 0, ends[0], BYTES);
+    harness_settle(loop);
+    hark_recv(loop, &receiving.op, ends[1], in, BYTES, MSG_WAITALL, harness_done);
+    assert_result(wait_for(loop, &transfer), 0);
+    assert_int_equal(transfer.sending.count, BYTES);
+    assert_result(harness_wait(loop, &receiving), BYTES);
+    assert_memory_equal(in, bytes, BYTES);
+    close_all(loop, (int[]){ends[0], ends[1], file}, 3);
+    free(bytes);
+    free(in);
+}
+
 BACKEND_TEST(sendfile_of_nothing_sends_nothing)
 {
     int ends[2];
