@@ -136,7 +136,8 @@ void pair_start_parked(struct hark_loop *loop, struct hark_op *op)
 void pair_start(struct hark_loop *loop, struct hark_op *op)
 {
     int error = make_rows(loop, op);
-    if (!error && has_flag(loop, op->fd, DESCRIPTOR_CLOSING))
+    if (!error && (has_flag(loop, op->fd, DESCRIPTOR_CLOSING) ||
+                   has_flag(loop, op->with.splice.other, DESCRIPTOR_CLOSING)))
         error = -EBADF;
     if (!error && op->fd == op->with.splice.other)
         error = -EINVAL;
