@@ -36,6 +36,7 @@
 #include "hark/tree.h"
 #include "hark/tty.h"
 #include "hark/watch.h"
+#include "hark/watch_mount.h"
 #include "hark/work.h"
 
 #endif

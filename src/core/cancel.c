@@ -124,6 +124,7 @@ static bool cancel_timers(struct hark_loop *loop)
 
 void hark_cancel_all(struct hark_loop *loop)
 {
+    loop->cancelled_all++;
     wake_take_inbox(loop);
     work_pool_withdraw_all(loop);
     for (uint32_t fd = 0; fd < loop->descriptors.count; fd++) {

@@ -106,6 +106,7 @@ struct hark_loop {
     _Alignas(64) struct hark_metrics metrics;
     struct work_pool *pool;
     uint32_t workers_max;
+    uint32_t cancelled_all; /* how often hark_cancel_all was called */
     struct lookups lookups;
     struct hark_op *listening; /* hark_signal_each ops, linked through with.signal.next */
     struct checking *checking; /* of a checking build, else NULL */

@@ -154,8 +154,6 @@ static void scanned(struct hark_op *op, int64_t result)
     struct hark_watch_tree *tree = hark_container_of(op, struct hark_watch, scan)->tree;
     if (result < 0)
         watch_fail(tree, (int)result);
-    if (op->marks & MARK_CANCELLED) /* with all ops of the loop: though it has come to its end */
-        watch_fail(tree, -ECANCELED);
     if (!tree->is_ending) {
         tree->is_busy = true;
         watch_found_take(tree);
@@ -208,11 +206,19 @@ static void settle(struct hark_watch_tree *tree)
     tree->is_busy = false;
 }
 
+/* With all of the loop: also where what was under way has come to its end, as on a thread. */
+static void notice_cancel(struct hark_watch_tree *tree)
+{
+    if (tree->cancelled_all != tree->watch->loop->cancelled_all)
+        watch_fail(tree, -ECANCELED);
+}
+
 /* Begins what is due, where nothing that forbids it is under way. */
 static void go_on(struct hark_watch_tree *tree)
 {
     struct hark_watch *watch = tree->watch;
     struct watch_node *node = NULL;
+    notice_cancel(tree);
     if (!tree->is_ending && tree->gathered.first && !hark_op_active(&watch->gather))
         hark_sleep_until(watch->loop, &watch->gather, watch_tree_first_gathered(tree)->due_ns,
                          gathered);
@@ -228,6 +234,7 @@ static void go_on(struct hark_watch_tree *tree)
         if (!node)
             settle(tree); /* in which its owner may ask for more */
     }
+    notice_cancel(tree);
     if (tree->is_ending)
         end(tree);
     else if (node)
@@ -304,6 +311,7 @@ int hark_watch_open(struct hark_loop *loop, struct hark_watch *watch, const char
     watch->events = events;
     tree->watch = watch;
     tree->epoch = 1;
+    tree->cancelled_all = loop->cancelled_all;
     int error = make(tree, path, options);
     if (error) {
         if (tree->root)

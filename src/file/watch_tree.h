@@ -61,7 +61,8 @@ struct hark_watch_tree {
     uint64_t pair_until_ns; /* how long the first event in the buffer waits for its other half */
     size_t waited;          /* the bytes of the buffer that have waited for it */
     uint32_t batch;
-    uint32_t epoch; /* moves on where inotify's queue was seen to be empty */
+    uint32_t epoch;         /* moves on where inotify's queue was seen to be empty */
+    uint32_t cancelled_all; /* the loop's, at the start */
     int fd;
     int error;       /* of `closed` */
     bool is_settled; /* READY has been told, and nothing has come between */

@@ -31,6 +31,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/fanotify.h>
 #include <sys/file.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
@@ -196,6 +197,13 @@ KERNEL_INLINE int kernel_inotify_init1(uint64_t *calls, int flags);
 KERNEL_INLINE int kernel_inotify_add_watch(uint64_t *calls, int fd, const char *path,
                                            uint32_t events);
 KERNEL_INLINE int kernel_inotify_rm_watch(uint64_t *calls, int fd, int watch);
+KERNEL_INLINE int kernel_fanotify_init(uint64_t *calls, unsigned flags, unsigned flags_of_events);
+KERNEL_INLINE int kernel_fanotify_mark(uint64_t *calls, int fd, unsigned flags, uint64_t events,
+                                       int directory, const char *path);
+KERNEL_INLINE int kernel_name_to_handle_at(uint64_t *calls, int directory, const char *path,
+                                           struct file_handle *handle, int *out_mount, int flags);
+KERNEL_INLINE int kernel_open_by_handle_at(uint64_t *calls, int mount, struct file_handle *handle,
+                                           int flags);
 
 /* --- io_uring --- */
 

@@ -428,6 +428,29 @@ KERNEL_INLINE int kernel_inotify_rm_watch(uint64_t *calls, int fd, int watch)
     return (int)KERNEL_CALL(calls, inotify_rm_watch(fd, watch));
 }
 
+KERNEL_INLINE int kernel_fanotify_init(uint64_t *calls, unsigned flags, unsigned flags_of_events)
+{
+    return (int)KERNEL_CALL(calls, fanotify_init(flags, flags_of_events));
+}
+
+KERNEL_INLINE int kernel_fanotify_mark(uint64_t *calls, int fd, unsigned flags, uint64_t events,
+                                       int directory, const char *path)
+{
+    return (int)KERNEL_RETRY(calls, fanotify_mark(fd, flags, events, directory, path));
+}
+
+KERNEL_INLINE int kernel_name_to_handle_at(uint64_t *calls, int directory, const char *path,
+                                           struct file_handle *handle, int *out_mount, int flags)
+{
+    return (int)KERNEL_RETRY(calls, name_to_handle_at(directory, path, handle, out_mount, flags));
+}
+
+KERNEL_INLINE int kernel_open_by_handle_at(uint64_t *calls, int mount, struct file_handle *handle,
+                                           int flags)
+{
+    return (int)KERNEL_RETRY(calls, open_by_handle_at(mount, handle, flags));
+}
+
 KERNEL_INLINE int kernel_io_uring_setup(uint64_t *calls, unsigned entries,
                                         struct io_uring_params *params)
 {
