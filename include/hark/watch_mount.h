@@ -46,9 +46,9 @@ struct hark_watch_mount_events {
      * -ENOENT, -ENOTDIR, -EACCES, -ELOOP, -ENAMETOOLONG of the path; -EPERM rights are missing;
      * -ENODEV, -EXDEV, -EOPNOTSUPP the file system has no number or no handles that a mark needs
      * (some network's, FUSE's and stacked ones; a subvolume of btrfs); -ENOSPC the user has no mark
-     * left (fs.fanotify.max_user_marks); -ENOSYS /proc is not mounted; -ENOMEM, -EMFILE, -ENFILE; -EIO
-     * the kernel gave what is none of its events; -EAGAIN no thread could be started; -ECANCELED
-     * after hark_cancel_all. */
+     * left (fs.fanotify.max_user_marks); -ENOSYS /proc is not mounted; -ENOMEM, -EMFILE, -ENFILE;
+     * -EIO the kernel gave what is none of its events; -EAGAIN no thread could be started;
+     * -ECANCELED after hark_cancel_all. */
     void (*closed)(struct hark_watch_mount *watch, int error);
 };
 
