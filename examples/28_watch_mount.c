@@ -1,10 +1,10 @@
-/* 24_watch_mount.c - prints what happens below a directory, however large it is, and which process
+/* 28_watch_mount.c - prints what happens below a directory, however large it is, and which process
  * did it.
  *
  * Shows: hark_watch_mount asks the kernel for a whole file system at once. That needs rights which
  * a user has not; then the example says so, and 19_watch.c does without them.
  *
- * Try:   sudo ./24_watch_mount /       and change something; Ctrl-C ends it
+ * Try:   sudo ./28_watch_mount /       and change something; Ctrl-C ends it
  */
 #include "hark.h"
 #include <signal.h>
@@ -50,7 +50,7 @@ static void closed(struct hark_watch_mount *watch, int error)
 {
     (void)watch;
     if (error) {
-        fprintf(stderr, "24_watch_mount: %s\n", hark_error_text(error));
+        fprintf(stderr, "28_watch_mount: %s\n", hark_error_text(error));
         program.code = 1;
     }
     hark_cancel(&program.interrupt);
@@ -73,17 +73,17 @@ int main(int count, char **arguments)
     int error;
 
     if (count != 2) {
-        fprintf(stderr, "usage: 24_watch_mount DIRECTORY\n");
+        fprintf(stderr, "usage: 28_watch_mount DIRECTORY\n");
         return 2;
     }
     if ((error = hark_loop_create(NULL, &loop)) < 0) {
-        fprintf(stderr, "24_watch_mount: cannot make a loop: %s\n", hark_error_text(error));
+        fprintf(stderr, "28_watch_mount: cannot make a loop: %s\n", hark_error_text(error));
         return 1;
     }
     hark_signal_each(loop, &program.interrupt, SIGINT, interrupted);
     error = hark_watch_mount_open(loop, &program.watch, arguments[1], kinds, &events);
     if (error < 0) {
-        fprintf(stderr, "24_watch_mount: %s: %s\n", arguments[1], hark_error_text(error));
+        fprintf(stderr, "28_watch_mount: %s: %s\n", arguments[1], hark_error_text(error));
         program.code = 1;
         hark_cancel(&program.interrupt);
     }
