@@ -5,7 +5,7 @@ PREFIX ?= /usr/local
 ARGS ?=
 AMALGAMATION ?= build-amalgamation
 
-.PHONY: help run build test check-fast lint format fuzz sim mutate coverage bench asan tsan install uninstall amalgamation deb abi clean
+.PHONY: help run build test check-fast lint format fuzz sim machines mutate coverage bench asan tsan install uninstall amalgamation deb abi clean
 
 help:
 	@echo 'make run         install what is missing, build, start the server on 127.0.0.1:12345'
@@ -16,6 +16,7 @@ help:
 	@echo 'make tsan        clang with ThreadSanitizer, the tests that cross threads, in ./build-tsan'
 	@echo 'make fuzz        each parser for FUZZ_SECONDS (60)'
 	@echo 'make sim         plays scenes in simulated worlds: SEEDS=n (10000), SCENE=name, SEED=first'
+	@echo 'make machines    the library and its tests on musl, i386, arm64, armhf and s390x: ARGS=s390x is one of them'
 	@echo 'make mutate      breaks the sources, one way at a time, and lists what no test sees: hours; it goes on where it was'
 	@echo 'make coverage    which lines the suites and the simulated worlds reach, by room: ARGS=src/core lists the others'
 	@echo 'make lint        clang-tidy, cppcheck and the checks of tests/checks'
@@ -55,6 +56,10 @@ sim:
 	@scripts/setup test
 	@CC=gcc scripts/build build-gcc
 	@build-gcc/tests/scenes --seeds $${SEEDS:-10000} $${SEED:+--first $$SEED} $${SCENE:+--scene $$SCENE}
+
+machines:
+	@scripts/setup machines
+	@scripts/test machines $(ARGS)
 
 mutate:
 	@scripts/setup test

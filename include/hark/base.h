@@ -6,6 +6,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* On machines of 32 bits glibc has two sets of names: hark is about files and times of 64. */
+#if defined __GLIBC__ && defined __SIZEOF_POINTER__ && __SIZEOF_POINTER__ == 4 &&                  \
+    !(defined __USE_FILE_OFFSET64 && (defined __USE_TIME_BITS64 || __TIMESIZE == 64))
+#error "hark: on a machine of 32 bits compile with -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64"
+#endif
+
 #ifdef __cplusplus
 #define HARK_BEGIN extern "C" {
 #define HARK_END   }

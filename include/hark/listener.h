@@ -15,12 +15,17 @@ enum hark_listen_flags {
     HARK_LISTEN_NO_DELAY = 2, /* TCP_NODELAY, which accepted connections inherit */
 };
 
+/* How many connections that nobody has accepted yet a listening socket keeps at the most; the
+ * kernel keeps no more than its net.core.somaxconn. It is the SOMAXCONN of Linux, where that of the
+ * C library may be an older one, 128. */
+enum { HARK_BACKLOG_MAX = 4096 };
+
 /* Opens a listening socket: socket, SO_REUSEADDR (TCP), bind and listen in one, for TCP over IPv4
  * and IPv6 (the address "::" takes both, and IPv4 alone on a machine without IPv6) and unix
  * streams. A stale unix path, a socket that nobody listens on, is removed first; no other file is.
  * It blocks the loop's thread shortly: for a few system calls, which with a unix path look into the
  * file system and can wait for a disk.
- * Takes: backlog 1 to SOMAXCONN; 0: SOMAXCONN. flags: enum hark_listen_flags.
+ * Takes: backlog 1 to HARK_BACKLOG_MAX; 0: HARK_BACKLOG_MAX. flags: enum hark_listen_flags.
  * Gives: the listening descriptor, to be closed with hark_close.
  * Fails: -EADDRINUSE, -EACCES, -EADDRNOTAVAIL, -EAFNOSUPPORT, -EMFILE, ...; -EINVAL backlog or
  *   flags; -EOPNOTSUPP HARK_LISTEN_REUSE_PORT on a unix address. */

@@ -22,7 +22,8 @@ struct hark_stall {
     uint64_t held_ns;    /* for so long, so far */
     void *const *frames; /* while it runs: the return addresses on the loop's stack, the innermost
                             first: as backtrace(3) gives them */
-    int frame_count;     /* 0: it is over, or the thread did not answer */
+    int frame_count;     /* 0: it is over, or the thread did not answer; or the C library tells no
+                            stacks, as musl does not */
 };
 
 /* Takes a report: a callback that is longer than the limit is reported once while it runs, and once

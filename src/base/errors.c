@@ -1,9 +1,39 @@
 /* errors.c - the names and texts of errors, from libc's tables, which are constant and need no
  * buffer. */
+#include "base/error_names.h"
 #include "hark/lookup.h"
 
 #include <limits.h>
 #include <string.h>
+
+#ifdef __GLIBC__
+#define TELLS_ERRORS __GLIBC_PREREQ(2, 32)
+#else
+#define TELLS_ERRORS 0
+#endif
+
+/* Of a number that is none: NULL. */
+#if TELLS_ERRORS
+static const char *name_of(int error)
+{
+    return strerrorname_np(error);
+}
+
+static const char *text_of(int error)
+{
+    return strerrordesc_np(error);
+}
+#else
+static const char *name_of(int error)
+{
+    return error == 0 ? "0" : error_name_of(error);
+}
+
+static const char *text_of(int error)
+{
+    return name_of(error) ? strerror(error) : NULL;
+}
+#endif
 
 static int error_number(int64_t error)
 {
@@ -35,14 +65,14 @@ static int lookup_error(int64_t error)
 
 const char *hark_error_name(int64_t error)
 {
-    const char *name = strerrorname_np(error_number(error));
+    const char *name = name_of(error_number(error));
     int number = lookup_error(error);
     return name ? name : number >= 0 ? lookup_errors[number].name : "EUNKNOWN";
 }
 
 const char *hark_error_text(int64_t error)
 {
-    const char *text = strerrordesc_np(error_number(error));
+    const char *text = text_of(error_number(error));
     int number = lookup_error(error);
     return text ? text : number >= 0 ? lookup_errors[number].text : "unknown error";
 }

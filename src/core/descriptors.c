@@ -20,11 +20,13 @@ static void link_again(struct descriptors *table)
 
 int descriptors_grow(struct descriptors *table, int fd)
 {
-    uint64_t count = table->count ? table->count : FIRST_ROWS;
-    while (count <= (uint64_t)fd)
+    size_t count = table->count ? table->count : FIRST_ROWS;
+    while (count <= (size_t)fd)
         count *= 2;
     if (count == table->count)
         return 0;
+    if (sizeof count == sizeof(uint32_t) && count > SIZE_MAX / sizeof *table->rows)
+        return -ENOMEM;
     struct hark_op **ended = realloc(table->ended, count * sizeof *ended);
     if (ended)
         table->ended = ended;

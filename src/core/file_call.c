@@ -41,8 +41,8 @@ int64_t file_call_transfer(const struct hark_op *op)
 
 int64_t file_call_copy(const struct hark_op *op)
 {
-    off64_t from_offset = op->with.copy.from_offset;
-    off64_t to_offset = op->with.copy.to_offset;
+    off_t from_offset = op->with.copy.from_offset;
+    off_t to_offset = op->with.copy.to_offset;
     return kernel_copy_file_range(NULL, op->fd, from_offset < 0 ? NULL : &from_offset,
                                   op->with.copy.to, to_offset < 0 ? NULL : &to_offset,
                                   op->with.copy.count);

@@ -31,9 +31,9 @@ enum {
 
 static int64_t call_between(uint64_t *calls, const struct hark_op *op, int source, int target)
 {
-    off64_t offset = op->with.splice.offset;
-    off64_t *of_source = offset < 0 || op->with.splice.offset_is_of_target ? NULL : &offset;
-    off64_t *of_target = offset < 0 || !op->with.splice.offset_is_of_target ? NULL : &offset;
+    off_t offset = op->with.splice.offset;
+    off_t *of_source = offset < 0 || op->with.splice.offset_is_of_target ? NULL : &offset;
+    off_t *of_target = offset < 0 || !op->with.splice.offset_is_of_target ? NULL : &offset;
     return kernel_splice(calls, source, of_source, target, of_target, op->with.splice.count,
                          op->with.splice.flags | SPLICE_F_NONBLOCK);
 }

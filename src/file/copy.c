@@ -8,6 +8,7 @@
  * The caller's op is a timer that never comes, so it can be cancelled and have a deadline; the
  * steps have an op of their own. What must hold: whatever comes of a step, the walk goes on, and
  * `done` comes when it has ended and nothing is open. */
+#include "base/statx.h"
 #include "file/facts.h"
 #include "file/links.h"
 #include "hark/close.h"
@@ -21,7 +22,6 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum { PIECE_BYTES = 4 << 20, BLOCK_BYTES = 256 << 10 };

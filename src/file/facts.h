@@ -3,9 +3,8 @@
 #ifndef FILE_FACTS_H
 #define FILE_FACTS_H
 
+#include "base/statx.h"
 #include "file/attributes.h"
-
-#include <sys/stat.h>
 
 enum facts_kind {
     FACTS_OWNER = 1,

@@ -5,6 +5,7 @@
  * what is open and removes the temporary before `done`. The caller's op is a timer that never
  * comes, so it can be cancelled and have a deadline; the steps have an op of their own, and those
  * of `tidy` are not stopped. */
+#include "base/statx.h"
 #include "file/facts.h"
 #include "hark/close.h"
 #include "hark/file.h"
@@ -17,7 +18,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum { TRIES_MAX = 100 };

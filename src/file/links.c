@@ -1,11 +1,11 @@
 /* links.c - see the header. A file is known by its number and its device. */
 #include "file/links.h"
+#include "base/statx.h"
 
 #include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 enum { ROOM_AT_FIRST = 64 };
 

@@ -9,6 +9,7 @@
  * steps have an op of their own. What must hold: `done` comes when both have ended, nothing is open
  * and the owner has been told nothing that he still holds. */
 #include "base/check.h"
+#include "base/statx.h"
 #include "hark/close.h"
 #include "hark/file.h"
 #include "hark/timer.h"
@@ -19,7 +20,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 enum { BLOCK_BYTES = 32768, DEPTH_DEFAULT = 1000, OPEN_DEFAULT = 16, TELLS_MAX = 64 };
 

@@ -73,7 +73,7 @@ KERNEL_INLINE int kernel_fchmodat(uint64_t *calls, int directory, const char *pa
     bool itself = kernel_is_itself(directory, &path, &flags);
     if (flags == 0)
         return (int)KERNEL_RETRY(calls, fchmodat(directory, path, mode, 0));
-    int error = itself ? (int)KERNEL_RETRY(calls, fchmod(directory, mode)) : -EBADF;
+    int error = itself ? (int)KERNEL_RETRY(calls, libc_fchmod(directory, mode)) : -EBADF;
     if (error != -EBADF)
         return error;
     error = (int)KERNEL_RETRY(calls, syscall(KERNEL_NR_FCHMODAT2, directory, path, mode, flags));
@@ -157,9 +157,9 @@ static inline int64_t kernel_attribute_below(uint64_t *calls, const struct kerne
                                              int64_t refusal)
 {
     char path[PATH_MAX];
-    struct stat status;
-    int error = (int)KERNEL_CALL(
-        calls, fstatat(asked->directory, asked->path, &status, asked->flags & AT_SYMLINK_NOFOLLOW));
+    struct statx status;
+    int error = (int)KERNEL_CALL(calls, libc_statx(asked->directory, asked->path,
+                                                   asked->flags & AT_SYMLINK_NOFOLLOW, 0, &status));
     if (error)
         return error;
     if (*asked->path == '/')

@@ -12,6 +12,7 @@
 #ifndef KERNEL_KERNEL_H
 #define KERNEL_KERNEL_H
 
+#include "base/statx.h"
 #include "hark/address.h"
 
 #include <errno.h>
@@ -40,13 +41,17 @@
 #include <sys/resource.h>
 #include <sys/select.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/xattr.h>
 #include <termios.h>
 #include <time.h>
 #include <unistd.h>
+
+#ifndef WEXITED /* where <sys/wait.h> has it, which has the name of wait(2), too */
+#define WEXITED 4
+#define __WALL  0x40000000
+#endif
 
 #ifdef HARK_KERNEL_APART
 #define KERNEL_INLINE
@@ -76,17 +81,17 @@ KERNEL_INLINE int64_t kernel_write(uint64_t *calls, int fd, const void *bytes, s
 KERNEL_INLINE int64_t kernel_readv(uint64_t *calls, int fd, const struct iovec *vector, int count);
 KERNEL_INLINE int64_t kernel_writev(uint64_t *calls, int fd, const struct iovec *vector, int count);
 KERNEL_INLINE int64_t kernel_pread(uint64_t *calls, int fd, void *bytes, size_t count,
-                                   off64_t offset);
+                                   off_t offset);
 KERNEL_INLINE int64_t kernel_pwrite(uint64_t *calls, int fd, const void *bytes, size_t count,
-                                    off64_t offset);
+                                    off_t offset);
 KERNEL_INLINE int64_t kernel_preadv(uint64_t *calls, int fd, const struct iovec *vector, int count,
-                                    off64_t offset);
+                                    off_t offset);
 KERNEL_INLINE int64_t kernel_pwritev(uint64_t *calls, int fd, const struct iovec *vector, int count,
-                                     off64_t offset);
+                                     off_t offset);
 KERNEL_INLINE int64_t kernel_preadv2(uint64_t *calls, int fd, const struct iovec *vector, int count,
-                                     off64_t offset, int flags);
+                                     off_t offset, int flags);
 KERNEL_INLINE int64_t kernel_pwritev2(uint64_t *calls, int fd, const struct iovec *vector,
-                                      int count, off64_t offset, int flags);
+                                      int count, off_t offset, int flags);
 
 /* --- files and names --- */
 
@@ -99,9 +104,8 @@ KERNEL_INLINE int kernel_statx(uint64_t *calls, int directory, const char *path,
                                unsigned mask, struct statx *out_status);
 KERNEL_INLINE int kernel_fsync(uint64_t *calls, int fd);
 KERNEL_INLINE int kernel_fdatasync(uint64_t *calls, int fd);
-KERNEL_INLINE int kernel_ftruncate(uint64_t *calls, int fd, off64_t length);
-KERNEL_INLINE int kernel_fallocate(uint64_t *calls, int fd, int mode, off64_t offset,
-                                   off64_t count);
+KERNEL_INLINE int kernel_ftruncate(uint64_t *calls, int fd, off_t length);
+KERNEL_INLINE int kernel_fallocate(uint64_t *calls, int fd, int mode, off_t offset, off_t count);
 KERNEL_INLINE int kernel_renameat2(uint64_t *calls, int from, const char *old, int to,
                                    const char *new, unsigned flags);
 KERNEL_INLINE int kernel_unlinkat(uint64_t *calls, int directory, const char *path, int flags);
@@ -134,10 +138,10 @@ KERNEL_INLINE int kernel_faccessat(uint64_t *calls, int directory, const char *p
 KERNEL_INLINE int kernel_getcwd(uint64_t *calls, char *out_path, size_t room);
 /* It waits for a lock that another has, unless it is told not to. */
 KERNEL_INLINE int kernel_flock(uint64_t *calls, int fd, int operation);
-KERNEL_INLINE int64_t kernel_copy_file_range(uint64_t *calls, int from, off64_t *from_offset,
-                                             int to, off64_t *to_offset, size_t count);
-KERNEL_INLINE int64_t kernel_splice(uint64_t *calls, int from, off64_t *from_offset, int to,
-                                    off64_t *to_offset, size_t count, unsigned flags);
+KERNEL_INLINE int64_t kernel_copy_file_range(uint64_t *calls, int from, off_t *from_offset, int to,
+                                             off_t *to_offset, size_t count);
+KERNEL_INLINE int64_t kernel_splice(uint64_t *calls, int from, off_t *from_offset, int to,
+                                    off_t *to_offset, size_t count, unsigned flags);
 
 /* --- sockets --- */
 
@@ -218,7 +222,7 @@ KERNEL_INLINE int kernel_io_uring_register(uint64_t *calls, int fd, unsigned ope
 
 /* fd -1: memory of nobody else's.
  * Gives: 0 and *out_memory; where it fails that is MAP_FAILED. */
-KERNEL_INLINE int kernel_mmap(uint64_t *calls, size_t count, int flags, int fd, off64_t offset,
+KERNEL_INLINE int kernel_mmap(uint64_t *calls, size_t count, int flags, int fd, off_t offset,
                               void **out_memory);
 /* Of this process's own memory: -EFAULT where there is none. */
 KERNEL_INLINE int64_t kernel_process_vm_readv(uint64_t *calls, const struct iovec *local,

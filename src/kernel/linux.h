@@ -3,6 +3,8 @@
 #ifndef KERNEL_LINUX_H
 #define KERNEL_LINUX_H
 
+#include "kernel/lacking.h"
+
 static inline void kernel_count(uint64_t *calls)
 {
     if (calls)
@@ -55,7 +57,7 @@ KERNEL_INLINE int kernel_fcntl(uint64_t *calls, int fd, int command, int argumen
 
 KERNEL_INLINE int kernel_ioctl(uint64_t *calls, int fd, unsigned long request, void *argument)
 {
-    return (int)KERNEL_CALL(calls, ioctl(fd, request, argument));
+    return (int)KERNEL_CALL(calls, ioctl(fd, (libc_request)request, argument));
 }
 
 KERNEL_INLINE int kernel_eventfd(uint64_t *calls, unsigned count, int flags)
@@ -108,40 +110,39 @@ KERNEL_INLINE int64_t kernel_writev(uint64_t *calls, int fd, const struct iovec 
     return KERNEL_RETRY(calls, writev(fd, vector, count));
 }
 
-KERNEL_INLINE int64_t kernel_pread(uint64_t *calls, int fd, void *bytes, size_t count,
-                                   off64_t offset)
+KERNEL_INLINE int64_t kernel_pread(uint64_t *calls, int fd, void *bytes, size_t count, off_t offset)
 {
     return KERNEL_RETRY(calls, pread(fd, bytes, count, offset));
 }
 
 KERNEL_INLINE int64_t kernel_pwrite(uint64_t *calls, int fd, const void *bytes, size_t count,
-                                    off64_t offset)
+                                    off_t offset)
 {
     return KERNEL_RETRY(calls, pwrite(fd, bytes, count, offset));
 }
 
 KERNEL_INLINE int64_t kernel_preadv(uint64_t *calls, int fd, const struct iovec *vector, int count,
-                                    off64_t offset)
+                                    off_t offset)
 {
     return KERNEL_RETRY(calls, preadv(fd, vector, count, offset));
 }
 
 KERNEL_INLINE int64_t kernel_pwritev(uint64_t *calls, int fd, const struct iovec *vector, int count,
-                                     off64_t offset)
+                                     off_t offset)
 {
     return KERNEL_RETRY(calls, pwritev(fd, vector, count, offset));
 }
 
 KERNEL_INLINE int64_t kernel_preadv2(uint64_t *calls, int fd, const struct iovec *vector, int count,
-                                     off64_t offset, int flags)
+                                     off_t offset, int flags)
 {
-    return KERNEL_RETRY(calls, preadv2(fd, vector, count, offset, flags));
+    return KERNEL_RETRY(calls, libc_preadv2(fd, vector, count, offset, flags));
 }
 
 KERNEL_INLINE int64_t kernel_pwritev2(uint64_t *calls, int fd, const struct iovec *vector,
-                                      int count, off64_t offset, int flags)
+                                      int count, off_t offset, int flags)
 {
-    return KERNEL_RETRY(calls, pwritev2(fd, vector, count, offset, flags));
+    return KERNEL_RETRY(calls, libc_pwritev2(fd, vector, count, offset, flags));
 }
 
 KERNEL_INLINE int kernel_openat(uint64_t *calls, int directory, const char *path, int flags,
@@ -168,7 +169,7 @@ KERNEL_INLINE int kernel_statx(uint64_t *calls, int directory, const char *path,
 {
     if (!path)
         return -EFAULT;
-    return (int)KERNEL_RETRY(calls, statx(directory, path, flags, mask, out_status));
+    return (int)KERNEL_RETRY(calls, libc_statx(directory, path, flags, mask, out_status));
 }
 
 KERNEL_INLINE int kernel_fsync(uint64_t *calls, int fd)
@@ -181,12 +182,12 @@ KERNEL_INLINE int kernel_fdatasync(uint64_t *calls, int fd)
     return (int)KERNEL_RETRY(calls, fdatasync(fd));
 }
 
-KERNEL_INLINE int kernel_ftruncate(uint64_t *calls, int fd, off64_t length)
+KERNEL_INLINE int kernel_ftruncate(uint64_t *calls, int fd, off_t length)
 {
     return (int)KERNEL_RETRY(calls, ftruncate(fd, length));
 }
 
-KERNEL_INLINE int kernel_fallocate(uint64_t *calls, int fd, int mode, off64_t offset, off64_t count)
+KERNEL_INLINE int kernel_fallocate(uint64_t *calls, int fd, int mode, off_t offset, off_t count)
 {
     return (int)KERNEL_RETRY(calls, fallocate(fd, mode, offset, count));
 }
@@ -194,7 +195,7 @@ KERNEL_INLINE int kernel_fallocate(uint64_t *calls, int fd, int mode, off64_t of
 KERNEL_INLINE int kernel_renameat2(uint64_t *calls, int from, const char *old, int to,
                                    const char *new, unsigned flags)
 {
-    return (int)KERNEL_RETRY(calls, renameat2(from, old, to, new, flags));
+    return (int)KERNEL_RETRY(calls, libc_renameat2(from, old, to, new, flags));
 }
 
 KERNEL_INLINE int kernel_unlinkat(uint64_t *calls, int directory, const char *path, int flags)
@@ -227,7 +228,7 @@ KERNEL_INLINE int64_t kernel_getdents64(uint64_t *calls, int fd, void *entries, 
 KERNEL_INLINE int64_t kernel_readlinkat(uint64_t *calls, int directory, const char *path,
                                         char *text, size_t room)
 {
-    return KERNEL_RETRY(calls, readlinkat(directory, path, text, room));
+    return KERNEL_RETRY(calls, libc_readlinkat(directory, path, text, room));
 }
 
 KERNEL_INLINE int kernel_faccessat(uint64_t *calls, int directory, const char *path, int mode)
@@ -247,14 +248,14 @@ KERNEL_INLINE int kernel_flock(uint64_t *calls, int fd, int operation)
     return (int)KERNEL_RETRY(calls, flock(fd, operation));
 }
 
-KERNEL_INLINE int64_t kernel_copy_file_range(uint64_t *calls, int from, off64_t *from_offset,
-                                             int to, off64_t *to_offset, size_t count)
+KERNEL_INLINE int64_t kernel_copy_file_range(uint64_t *calls, int from, off_t *from_offset, int to,
+                                             off_t *to_offset, size_t count)
 {
     return KERNEL_RETRY(calls, copy_file_range(from, from_offset, to, to_offset, count, 0));
 }
 
-KERNEL_INLINE int64_t kernel_splice(uint64_t *calls, int from, off64_t *from_offset, int to,
-                                    off64_t *to_offset, size_t count, unsigned flags)
+KERNEL_INLINE int64_t kernel_splice(uint64_t *calls, int from, off_t *from_offset, int to,
+                                    off_t *to_offset, size_t count, unsigned flags)
 {
     return KERNEL_RETRY(calls, splice(from, from_offset, to, to_offset, count, flags));
 }
@@ -358,7 +359,7 @@ KERNEL_INLINE int kernel_epoll_wait(uint64_t *calls, int epoll, struct epoll_eve
 KERNEL_INLINE int kernel_epoll_pwait2(uint64_t *calls, int epoll, struct epoll_event *events,
                                       int room, const struct timespec *timeout)
 {
-    return (int)KERNEL_WAIT(calls, epoll_pwait2(epoll, events, room, timeout, NULL));
+    return (int)KERNEL_WAIT(calls, libc_epoll_pwait2(epoll, events, room, timeout, NULL));
 }
 
 KERNEL_INLINE int kernel_poll(uint64_t *calls, struct pollfd *watched, nfds_t count, int timeout_ms)
@@ -369,7 +370,7 @@ KERNEL_INLINE int kernel_poll(uint64_t *calls, struct pollfd *watched, nfds_t co
 KERNEL_INLINE int kernel_ppoll(uint64_t *calls, struct pollfd *watched, nfds_t count,
                                const struct timespec *timeout)
 {
-    return (int)KERNEL_WAIT(calls, ppoll(watched, count, timeout, NULL));
+    return (int)KERNEL_WAIT(calls, libc_ppoll(watched, count, timeout, NULL));
 }
 
 KERNEL_INLINE int kernel_pselect(uint64_t *calls, int count, fd_set *readable, fd_set *writable,
@@ -470,7 +471,7 @@ KERNEL_INLINE int kernel_io_uring_register(uint64_t *calls, int fd, unsigned ope
     return (int)KERNEL_CALL(calls, syscall(SYS_io_uring_register, fd, operation, argument, count));
 }
 
-KERNEL_INLINE int kernel_mmap(uint64_t *calls, size_t count, int flags, int fd, off64_t offset,
+KERNEL_INLINE int kernel_mmap(uint64_t *calls, size_t count, int flags, int fd, off_t offset,
                               void **out_memory)
 {
     void *memory = MAP_FAILED;
@@ -525,12 +526,12 @@ KERNEL_INLINE int64_t kernel_getrandom(uint64_t *calls, void *bytes, size_t coun
 
 KERNEL_INLINE int kernel_getrlimit(uint64_t *calls, int resource, struct rlimit *out_limit)
 {
-    return (int)KERNEL_CALL(calls, getrlimit((unsigned)resource, out_limit));
+    return (int)KERNEL_CALL(calls, getrlimit((libc_resource)resource, out_limit));
 }
 
 KERNEL_INLINE int kernel_setrlimit(uint64_t *calls, int resource, const struct rlimit *limit)
 {
-    return (int)KERNEL_CALL(calls, setrlimit((unsigned)resource, limit));
+    return (int)KERNEL_CALL(calls, setrlimit((libc_resource)resource, limit));
 }
 
 KERNEL_INLINE int kernel_getrusage(uint64_t *calls, int who, struct rusage *out_usage)
@@ -545,7 +546,7 @@ KERNEL_INLINE pid_t kernel_getpid(void)
 
 KERNEL_INLINE pid_t kernel_gettid(void)
 {
-    return gettid();
+    return libc_gettid();
 }
 
 KERNEL_INLINE uint64_t *kernel_thread_word(void)
@@ -664,7 +665,7 @@ KERNEL_INLINE int kernel_sigmask(uint64_t *calls, int how, const sigset_t *signa
 
 KERNEL_INLINE int kernel_thread_signal(pid_t thread, int number)
 {
-    return (int)KERNEL_CALL(NULL, tgkill(getpid(), thread, number));
+    return (int)KERNEL_CALL(NULL, libc_tgkill(getpid(), thread, number));
 }
 
 KERNEL_INLINE int kernel_sigtimedwait(uint64_t *calls, const sigset_t *signals,

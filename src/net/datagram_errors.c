@@ -10,9 +10,11 @@
 #include "net/datagram.h"
 
 #include <errno.h>
-#include <linux/errqueue.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+
+#include <linux/errqueue.h> /* it needs struct timespec */
 
 enum {
     REMEMBERED = 64, /* sends */

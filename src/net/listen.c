@@ -108,7 +108,7 @@ int hark_listen_at(struct hark_loop *loop, const struct hark_address *address, i
 {
     sa_family_t family =
         address->length >= sizeof(sa_family_t) ? address->name.any.sa_family : AF_UNSPEC;
-    if (backlog < 0 || backlog > SOMAXCONN ||
+    if (backlog < 0 || backlog > HARK_BACKLOG_MAX ||
         (flags & ~(unsigned)(HARK_LISTEN_REUSE_PORT | HARK_LISTEN_NO_DELAY)) != 0)
         return -EINVAL;
     if (family != AF_INET && family != AF_INET6 && family != AF_UNIX)
@@ -116,7 +116,7 @@ int hark_listen_at(struct hark_loop *loop, const struct hark_address *address, i
     if (family == AF_UNIX && (flags & HARK_LISTEN_REUSE_PORT))
         return -EOPNOTSUPP; /* some kernels accept the option there and ignore it */
     if (backlog == 0)
-        backlog = SOMAXCONN;
+        backlog = HARK_BACKLOG_MAX;
 
     int fd = listen_at(loop, address, backlog, flags);
     /* A machine without IPv6 has nothing but IPv4 that "::" could take. */

@@ -7,9 +7,26 @@
 #include "base/check.h"
 #include "kernel/kernel.h"
 
-#include <execinfo.h>
 #include <stdatomic.h>
 #include <string.h>
+
+#if __has_include(<execinfo.h>)
+#include <execinfo.h>
+enum { STACKS_ARE_TOLD = true };
+#else /* musl */
+enum { STACKS_ARE_TOLD = false };
+
+static int backtrace(void **frames, int room)
+{
+    (void)frames, (void)room;
+    return 0;
+}
+
+static void backtrace_symbols_fd(void *const *frames, int count, int fd)
+{
+    (void)frames, (void)count, (void)fd;
+}
+#endif
 
 enum {
     ANSWER_MS = 100,
@@ -106,9 +123,16 @@ static bool answered(int thread)
     return kernel_read(NULL, stack.answered, &count, sizeof count) == sizeof count;
 }
 
+const char *stack_refusal(void)
+{
+    return STACKS_ARE_TOLD ? "its stack could not be had" : "this C library tells no stacks";
+}
+
 int stack_take(int thread, void **frames)
 {
     int count = 0;
+    if (!STACKS_ARE_TOLD)
+        return 0; /* nobody is interrupted for what cannot be had */
     kernel_mutex_lock(&stack.lock);
     atomic_store(&stack.asked, thread);
     if (kernel_thread_signal(thread, stack.number) < 0)

@@ -38,12 +38,13 @@ static void print(void *context, const struct hark_stall *stall)
 {
     char line[160];
     (void)context;
-    int length = snprintf(line, sizeof line, "hark: a callback of %s %s the loop for %llu ms%s\n",
+    int length = snprintf(line, sizeof line, "hark: a callback of %s %s the loop for %llu ms%s%s\n",
                           hark_op_name(stall->kind), stall->over ? "has held" : "holds",
                           (unsigned long long)(stall->held_ns / 1000000),
                           stall->over          ? ""
                           : stall->frame_count ? ":"
-                                               : "; its stack could not be had");
+                                               : "; ",
+                          stall->over || stall->frame_count ? "" : stack_refusal());
     if (length > 0)
         kernel_write(NULL, STDERR_FILENO, line, (size_t)length);
     stack_print(stall->frames, stall->frame_count);

@@ -32,8 +32,8 @@ static void declare(struct hark_trace_ring *ring)
 /* Room on the disk is taken now: a page that finds none when it is written to ends the process. */
 static int size_file(int fd, size_t bytes)
 {
-    int error = kernel_fallocate(NULL, fd, 0, 0, (off64_t)bytes);
-    return error == -EOPNOTSUPP ? kernel_ftruncate(NULL, fd, (off64_t)bytes) : error;
+    int error = kernel_fallocate(NULL, fd, 0, 0, (off_t)bytes);
+    return error == -EOPNOTSUPP ? kernel_ftruncate(NULL, fd, (off_t)bytes) : error;
 }
 
 void recorder_lay_out(struct recorder *recorder, void *memory, uint32_t events,

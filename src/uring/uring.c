@@ -62,7 +62,7 @@ static void arm_watch(struct hark_loop *loop, struct uring *uring)
  * unless it is asked to. */
 static bool fits(const struct hark_op *op)
 {
-    return (uintptr_t)op >> ADDRESS_BITS == 0;
+    return (uint64_t)(uintptr_t)op >> ADDRESS_BITS == 0;
 }
 
 /* What epoll cannot watch, files and other loops for example, the ring polls. */

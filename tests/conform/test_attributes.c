@@ -1,6 +1,7 @@
 /* test_attributes.c - setxattrat, getxattrat, listxattrat, removexattrat: by a path, below a
  * directory's descriptor, and of a descriptor itself, each as the other calls show it. */
 #include "harness/harness.h"
+#include "harness/lacking.h"
 #include "harness/world.h"
 
 #include <errno.h>

@@ -1,6 +1,7 @@
 /* test_bad_descriptors.c - every op on a descriptor that is negative, not open, of the wrong kind
  * or being closed. Promise 2: the outcome arrives in the callback, as a negative errno. */
 #include "harness/harness.h"
+#include "harness/lacking.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

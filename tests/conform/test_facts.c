@@ -305,6 +305,9 @@ BACKEND_TEST(sockets_and_pipes_take_facts)
 TEST(fchmod_fchown_and_futimens_take_no_place)
 {
     const struct timespec times[2] = {{1, 0}, {1, 0}};
+#ifndef __GLIBC__
+    harness_skip("this C library goes by /proc instead");
+#endif
     close(harness_file("file", "text", 4));
     int place = open(harness_path("file"), O_PATH | O_CLOEXEC);
     assert_true(place >= 0);

@@ -2,6 +2,7 @@
  * opened blocks as it was asked.
  */
 #include "harness/harness.h"
+#include "harness/lacking.h"
 
 #include <errno.h>
 #include <fcntl.h>

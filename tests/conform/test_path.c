@@ -1,6 +1,7 @@
 /* test_path.c - openat, statx, renameat, unlinkat, mkdirat, getdents, and the walk through its
  * entries. */
 #include "harness/harness.h"
+#include "harness/lacking.h"
 
 #include <dirent.h>
 #include <errno.h>

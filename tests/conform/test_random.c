@@ -123,7 +123,7 @@ static void start_send(struct hark_loop *loop, struct line *line, int side)
     struct way *way = &line->ways[side];
     if (hark_op_active(&way->send) || line->closed[side])
         return;
-    size_t count = 1 + next_random(PIECE);
+    size_t count = 1 + (size_t)next_random(PIECE);
     for (size_t index = 0; index < count; index++)
         way->out[index] = byte_at(way->seed, way->sent + index);
     way->vectors[0] = (struct iovec){.iov_base = way->out, .iov_len = count};
@@ -149,7 +149,7 @@ static void start_receive(struct hark_loop *loop, struct line *line, int side)
     struct way *way = &line->ways[!side];
     if (hark_op_active(&way->receive) || line->closed[side])
         return;
-    size_t count = 1 + next_random(PIECE);
+    size_t count = 1 + (size_t)next_random(PIECE);
     way->vectors[1] = (struct iovec){.iov_base = way->in, .iov_len = count};
     way->messages[1] = (struct msghdr){.msg_iov = &way->vectors[1], .msg_iovlen = 1};
     int fd = line->ends[side];

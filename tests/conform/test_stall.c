@@ -7,6 +7,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#if __has_include(<execinfo.h>)
+enum { STACKS_ARE_TOLD = true };
+#else
+enum { STACKS_ARE_TOLD = false };
+#endif
 enum { LIMIT_NS = 5000000, NEVER_REACHED_S = 1000, STUCK_BYTES = 1024 };
 
 /* What was reported. */
@@ -67,10 +72,10 @@ BACKEND_TEST(a_callback_that_holds_the_loop_is_told_of_while_it_runs_with_its_st
     assert_int_equal(reports.first.kind, HARK_OP_DEFER);
     assert_ptr_equal(reports.first.loop, loop);
     assert_true(reports.first.held_ns >= LIMIT_NS);
-    assert_true(reports.first.frame_count > 0);
+    assert_true(reports.first.frame_count > 0 || !STACKS_ARE_TOLD);
     for (int i = 0; i < reports.first.frame_count && i < 64; i++)
         found |= is_in_stuck(reports.frames[i]);
-    assert_true(found);
+    assert_true(found || !STACKS_ARE_TOLD);
     assert_int_equal(reports.over, 1);
     assert_int_equal(reports.last_over.op, id);
     assert_true(reports.last_over.held_ns >= reports.first.held_ns);
@@ -168,7 +173,7 @@ BACKEND_TEST(the_programs_own_handler_is_called_meanwhile_and_restored_after)
     assert_int_equal(own_calls, 1);
     hark_defer(loop, &op.op, harness_done);
     harness_run(loop);
-    assert_true(reports.first.frame_count > 0);
+    assert_true(reports.first.frame_count > 0 || !STACKS_ARE_TOLD);
     assert_int_equal(own_calls, 1); /* the one that asked for the stack was not the program's */
     hark_stall_unwatch(loop);
     assert_int_equal(sigaction(SIGURG, NULL, &found), 0);

@@ -260,7 +260,7 @@ static void read_on(struct harness_op *self, int64_t result)
     if (result > 0 && self->total < self->into_room) {
         self->ended = false;
         hark_recv(self->op.loop, &self->op, *fd, self->into + self->total,
-                  self->into_room - self->total, 0, harness_done);
+                  self->into_room - (size_t)self->total, 0, harness_done);
     }
 }
 

@@ -88,21 +88,21 @@ BEFORE(int64_t, readv, (uint64_t * calls, int fd, const struct iovec *vector, in
        (calls, fd, vector, count), "in", moved_bytes(vector, (size_t)count))
 BEFORE(int64_t, writev, (uint64_t * calls, int fd, const struct iovec *vector, int count),
        (calls, fd, vector, count), "out", moved_bytes(vector, (size_t)count))
-BEFORE(int64_t, pread, (uint64_t * calls, int fd, void *bytes, size_t count, off64_t offset),
+BEFORE(int64_t, pread, (uint64_t * calls, int fd, void *bytes, size_t count, off_t offset),
        (calls, fd, bytes, count, offset), "in", count)
-BEFORE(int64_t, pwrite, (uint64_t * calls, int fd, const void *bytes, size_t count, off64_t offset),
+BEFORE(int64_t, pwrite, (uint64_t * calls, int fd, const void *bytes, size_t count, off_t offset),
        (calls, fd, bytes, count, offset), "out", count)
 BEFORE(int64_t, preadv,
-       (uint64_t * calls, int fd, const struct iovec *vector, int count, off64_t offset),
+       (uint64_t * calls, int fd, const struct iovec *vector, int count, off_t offset),
        (calls, fd, vector, count, offset), "in", moved_bytes(vector, (size_t)count))
 BEFORE(int64_t, pwritev,
-       (uint64_t * calls, int fd, const struct iovec *vector, int count, off64_t offset),
+       (uint64_t * calls, int fd, const struct iovec *vector, int count, off_t offset),
        (calls, fd, vector, count, offset), "out", moved_bytes(vector, (size_t)count))
 BEFORE(int64_t, preadv2,
-       (uint64_t * calls, int fd, const struct iovec *vector, int count, off64_t offset, int flags),
+       (uint64_t * calls, int fd, const struct iovec *vector, int count, off_t offset, int flags),
        (calls, fd, vector, count, offset, flags), "in", moved_bytes(vector, (size_t)count))
 BEFORE(int64_t, pwritev2,
-       (uint64_t * calls, int fd, const struct iovec *vector, int count, off64_t offset, int flags),
+       (uint64_t * calls, int fd, const struct iovec *vector, int count, off_t offset, int flags),
        (calls, fd, vector, count, offset, flags), "out", moved_bytes(vector, (size_t)count))
 BEFORE(int64_t, recv, (uint64_t * calls, int fd, void *bytes, size_t count, int flags),
        (calls, fd, bytes, count, flags), looks_only(flags) ? "look" : "in", count)
@@ -121,12 +121,12 @@ BEFORE(int, accept4,
 BEFORE(int, shutdown, (uint64_t * calls, int fd, int how), (calls, fd, how), "shutdown", 0)
 BEFORE(int, listen, (uint64_t * calls, int fd, int backlog), (calls, fd, backlog), "listen", 0)
 
-int64_t __real_kernel_splice(uint64_t *calls, int from, off64_t *from_offset, int to,
-                             off64_t *to_offset, size_t count, unsigned flags);
-int64_t __wrap_kernel_splice(uint64_t *calls, int from, off64_t *from_offset, int to,
-                             off64_t *to_offset, size_t count, unsigned flags);
-int64_t __wrap_kernel_splice(uint64_t *calls, int from, off64_t *from_offset, int to,
-                             off64_t *to_offset, size_t count, unsigned flags)
+int64_t __real_kernel_splice(uint64_t *calls, int from, off_t *from_offset, int to,
+                             off_t *to_offset, size_t count, unsigned flags);
+int64_t __wrap_kernel_splice(uint64_t *calls, int from, off_t *from_offset, int to,
+                             off_t *to_offset, size_t count, unsigned flags);
+int64_t __wrap_kernel_splice(uint64_t *calls, int from, off_t *from_offset, int to,
+                             off_t *to_offset, size_t count, unsigned flags)
 {
     if (!record_is_on())
         return __real_kernel_splice(calls, from, from_offset, to, to_offset, count, flags);

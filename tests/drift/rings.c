@@ -268,11 +268,11 @@ int __wrap_kernel_io_uring_setup(uint64_t *calls, unsigned entries, struct io_ur
     return fd;
 }
 
-int __real_kernel_mmap(uint64_t *calls, size_t count, int flags, int fd, off64_t offset,
+int __real_kernel_mmap(uint64_t *calls, size_t count, int flags, int fd, off_t offset,
                        void **out_memory);
-int __wrap_kernel_mmap(uint64_t *calls, size_t count, int flags, int fd, off64_t offset,
+int __wrap_kernel_mmap(uint64_t *calls, size_t count, int flags, int fd, off_t offset,
                        void **out_memory);
-int __wrap_kernel_mmap(uint64_t *calls, size_t count, int flags, int fd, off64_t offset,
+int __wrap_kernel_mmap(uint64_t *calls, size_t count, int flags, int fd, off_t offset,
                        void **out_memory)
 {
     int error = __real_kernel_mmap(calls, count, flags, fd, offset, out_memory);
@@ -280,9 +280,9 @@ int __wrap_kernel_mmap(uint64_t *calls, size_t count, int flags, int fd, off64_t
         struct ring_seen *ring = &rings[i];
         if (!ring->is_open || ring->fd != fd || (ring->queues && ring->sqes))
             continue;
-        if (offset == (off64_t)IORING_OFF_SQ_RING)
+        if (offset == (off_t)IORING_OFF_SQ_RING)
             ring->queues = *out_memory;
-        else if (offset == (off64_t)IORING_OFF_SQES)
+        else if (offset == (off_t)IORING_OFF_SQES)
             ring->sqes = *out_memory;
     }
     return error;

@@ -3,9 +3,11 @@
 #include "harness/harness.h"
 #include "harness/sanitizer.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 static _Thread_local struct {
     bool counts, for_ever;
@@ -79,11 +81,40 @@ void *__interceptor_aligned_alloc(size_t alignment, size_t size) __attribute__((
 int __interceptor_posix_memalign(void **out_memory, size_t alignment, size_t size)
     __attribute__((weak));
 void __interceptor_free(void *memory) __attribute__((weak));
+#ifdef __GLIBC__
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t count, size_t size);
 void *__libc_realloc(void *memory, size_t size);
 void *__libc_memalign(size_t alignment, size_t size);
 void __libc_free(void *memory);
+#else /* musl finds its own behind the program's, and allocates nothing for it */
+static void *__libc_malloc(size_t size)
+{
+    return ((void *(*)(size_t))dlsym(RTLD_NEXT, "malloc"))(size);
+}
+
+static void *__libc_calloc(size_t count, size_t size)
+{
+    size_t bytes; /* not by its calloc, which asks the program's malloc */
+    void *memory = __builtin_mul_overflow(count, size, &bytes) ? NULL : __libc_malloc(bytes);
+    return memory ? memset(memory, 0, bytes) : NULL;
+}
+
+static void *__libc_realloc(void *memory, size_t size)
+{
+    return ((void *(*)(void *, size_t))dlsym(RTLD_NEXT, "realloc"))(memory, size);
+}
+
+static void *__libc_memalign(size_t alignment, size_t size)
+{
+    return ((void *(*)(size_t, size_t))dlsym(RTLD_NEXT, "aligned_alloc"))(alignment, size);
+}
+
+static void __libc_free(void *memory)
+{
+    ((void (*)(void *))dlsym(RTLD_NEXT, "free"))(memory);
+}
+#endif
 
 static void *count_alive(void *memory)
 {

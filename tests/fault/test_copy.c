@@ -3,6 +3,7 @@
  * and there is no moment between two of them that a test could choose. */
 #include "fault/faults.h"
 #include "hark/tree.h"
+#include "harness/lacking.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -33,7 +34,8 @@ static void swap(void *context)
     if (seen.calls++ != seen.swap_at)
         return;
     snprintf(one, sizeof one, "%s", harness_path("t/one"));
-    assert_int_equal(renameat2(AT_FDCWD, one, AT_FDCWD, harness_path("t/two"), RENAME_EXCHANGE), 0);
+    assert_int_equal(
+        harness_renameat2(AT_FDCWD, one, AT_FDCWD, harness_path("t/two"), RENAME_EXCHANGE), 0);
 }
 
 static void make(const char *name, const char *content, mode_t mode)

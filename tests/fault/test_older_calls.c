@@ -33,7 +33,7 @@ static void refuse(uint32_t first, uint32_t last, int error)
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
         prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
         harness_skip("no seccomp filter can be set: %s", strerror(errno));
-    assert_int_equal(syscall(first, -1, 0, 0, 0, 0, 0), -1);
+    assert_int_equal(syscall((long)first, -1, 0, 0, 0, 0, 0), -1);
     assert_int_equal(errno, error);
 }
 

@@ -12,6 +12,9 @@ enum { HARNESS_SKIPPED = 77 };
 /* Runs a test with all checks around it. Returns where it has passed; else the process ends. */
 void harness_child_run(const struct harness_test *test);
 
+/* Skips the test if it is in the list of those that cannot pass here. */
+void harness_skip_gap(const char *name);
+
 /* Whether the running test's backend must be usable: all but io_uring always, io_uring where it was
  * named. */
 bool harness_backend_required(void);

@@ -29,7 +29,7 @@ int harness_listen(struct hark_loop *loop, struct hark_address *out_address)
     int on = 1;
     assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on), 0);
     assert_int_equal(bind(fd, &address.name.any, address.length), 0);
-    assert_int_equal(listen(fd, SOMAXCONN), 0);
+    assert_int_equal(listen(fd, HARK_BACKLOG_MAX), 0);
     assert_int_equal(getsockname(fd, &address.name.any, &address.length), 0);
     *out_address = address;
     return fd;

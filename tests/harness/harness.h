@@ -16,6 +16,7 @@
  *                                             program's arguments do
  *              HARK_TEST_TIMEOUT=seconds      how long one may take; 300
  *              HARK_TEST_TINY=1               loops with queues of 4 entries and pools of 2 buffers
+ *              HARK_TEST_GAPS=file            a list of tests that cannot pass here: gaps.c
  *              HARK_TEST_FORK=0               everything in one process, for a debugger
  */
 #ifndef HARNESS_H

@@ -4,6 +4,7 @@
  * What must hold: the scenario waits for nothing that a fault could keep from coming: it turns the
  * loop a bounded number of times and then closes and cancels all that is left. */
 #include "harness/scenario.h"
+#include "harness/lacking.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -9,8 +9,7 @@ enum { PART = 100, KEPT = 4 };
 static atomic_int write_goes_wrong; /* 0: it does not; 1: the next moves a part, 2: is refused */
 
 /* In place of the one of faults.c. */
-int64_t kernel_pwritev(uint64_t *calls, int fd, const struct iovec *vector, int count,
-                       off64_t offset)
+int64_t kernel_pwritev(uint64_t *calls, int fd, const struct iovec *vector, int count, off_t offset)
 {
     int wrong = atomic_load(&write_goes_wrong);
     (void)calls;

@@ -112,7 +112,7 @@ static void wrote(int fd, off_t offset, ssize_t count)
     pthread_mutex_unlock(&disk->mutex);
 }
 
-static int64_t write_through(int fd, const void *bytes, size_t count, off64_t offset)
+static int64_t write_through(int fd, const void *bytes, size_t count, off_t offset)
 {
     ssize_t result = pwrite(fd, bytes, count, offset);
     int64_t value = result < 0 ? -errno : result;
@@ -120,14 +120,13 @@ static int64_t write_through(int fd, const void *bytes, size_t count, off64_t of
     return value;
 }
 
-int64_t kernel_pwrite(uint64_t *calls, int fd, const void *bytes, size_t count, off64_t offset)
+int64_t kernel_pwrite(uint64_t *calls, int fd, const void *bytes, size_t count, off_t offset)
 {
     (void)calls;
     return write_through(fd, bytes, count, offset);
 }
 
-int64_t kernel_pwritev(uint64_t *calls, int fd, const struct iovec *vector, int count,
-                       off64_t offset)
+int64_t kernel_pwritev(uint64_t *calls, int fd, const struct iovec *vector, int count, off_t offset)
 {
     (void)calls;
     size_t all = 0;

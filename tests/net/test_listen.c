@@ -91,7 +91,7 @@ BACKEND_TEST(listen_at_wrong_arguments_is_refused)
 {
     struct hark_address address = address_of("127.0.0.1:0");
     assert_result(hark_listen_at(loop, &address, -1, 0), -EINVAL);
-    assert_result(hark_listen_at(loop, &address, SOMAXCONN + 1, 0), -EINVAL);
+    assert_result(hark_listen_at(loop, &address, HARK_BACKLOG_MAX + 1, 0), -EINVAL);
     assert_result(hark_listen_at(loop, &address, 0, 4), -EINVAL);
     struct hark_address unknown = {.length = sizeof(struct sockaddr),
                                    .name.any.sa_family = AF_NETLINK};

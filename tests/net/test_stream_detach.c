@@ -306,7 +306,7 @@ static uint64_t next_random(uint64_t below)
 /* What the far side does next: reads or writes a piece, or nothing. */
 static void far_step(int fd, const char *out, size_t *written, char *in, size_t *read_count)
 {
-    size_t count = 1 + next_random(PIECE_MAX);
+    size_t count = 1 + (size_t)next_random(PIECE_MAX);
     if (next_random(2) && *written < LONG_COUNT) {
         if (count > LONG_COUNT - *written)
             count = LONG_COUNT - *written;
@@ -341,7 +341,7 @@ static void wander(struct hark_loop *loops[2], uint64_t seed)
         else
             CALL_VOID(hark_stream_read_into(&stream.stream, own, sizeof own));
         for (uint64_t steps = next_random(6); steps > 0; steps--) {
-            size_t count = 1 + next_random(PIECE_MAX);
+            size_t count = 1 + (size_t)next_random(PIECE_MAX);
             if (count > LONG_COUNT - sent)
                 count = LONG_COUNT - sent;
             if (next_random(2) && count > 0 && witness_write(&stream, out + sent, count) >= 0)

@@ -1,10 +1,9 @@
 /* hark_stream: what it allocates, and what it does if there is no memory. */
 #include "fault/memory.h"
+#include "harness/lacking.h"
 #include "harness/sanitizer.h"
 #include "harness/world.h"
 #include "net/witness.h"
-
-#include <malloc.h>
 
 BACKEND_TEST(stream_that_echoes_allocates_nothing_once_it_runs)
 {
@@ -63,9 +62,9 @@ BACKEND_TEST(stream_that_has_closed_holds_no_memory)
         witness_close(loop, &stream);
         close(peer);
         if (round == 1) /* by then the loop has what it needs */
-            held = mallinfo2().uordblks;
+            held = harness_memory_held();
     }
-    assert_int_equal(mallinfo2().uordblks, held);
+    assert_int_equal(harness_memory_held(), held);
 }
 
 BACKEND_TEST(stream_write_out_of_memory_gives_enomem_and_changes_nothing)

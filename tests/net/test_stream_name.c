@@ -44,7 +44,7 @@ static struct hark_address refusing(struct hark_loop *loop)
 static struct hark_address impossible(void)
 {
     struct hark_address address = {.length = sizeof(struct sockaddr)};
-    address.name.any.sa_family = AF_MAX - 1;
+    address.name.any.sa_family = 250; /* no family has that number */
     return address;
 }
 

@@ -400,9 +400,9 @@ static int use_files(void *argument)
     for (int i = 0; i < 300; i++) {
         int fd = open_file(O_RDWR | O_CREAT);
         for (int turn = 0; fd >= 0 && turn < 5; turn++) {
-            (void)kernel_pwrite(NULL, fd, bytes, sizeof bytes, (off64_t)turn * 3000);
+            (void)kernel_pwrite(NULL, fd, bytes, sizeof bytes, (off_t)turn * 3000);
             (void)kernel_fdatasync(NULL, fd);
-            int64_t count = kernel_pread(NULL, fd, back, sizeof back, (off64_t)turn * 3000);
+            int64_t count = kernel_pread(NULL, fd, back, sizeof back, (off_t)turn * 3000);
             for (int64_t at = 0; at < count; at++)
                 *damaged += back[at] != 'a' && back[at] != 0;
         }

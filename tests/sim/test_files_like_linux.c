@@ -434,7 +434,7 @@ static void step_open_file(struct side *side)
     }
     case 2: {
         size_t count = (size_t)side_below(side, 9000);
-        off64_t from = (off64_t)side_below(side, 9000), to = (off64_t)side_below(side, 9000);
+        off_t from = (off_t)side_below(side, 9000), to = (off_t)side_below(side, 9000);
         bool own = side_below(side, 4) == 0;
         int64_t result =
             side->is_real

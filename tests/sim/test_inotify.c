@@ -108,8 +108,8 @@ static void step_use(struct side *side)
                                : kernel_pread(NULL, fd, bytes, count, 0);
         break;
     case 1:
-        result = side->is_real ? REAL(ftruncate(fd, (off64_t)count))
-                               : kernel_ftruncate(NULL, fd, (off64_t)count);
+        result = side->is_real ? REAL(ftruncate(fd, (off_t)count))
+                               : kernel_ftruncate(NULL, fd, (off_t)count);
         break;
     default:
         result =

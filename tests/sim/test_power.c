@@ -42,7 +42,7 @@ static bool read_record(int fd, char *record, int number)
     size_t done = 0;
     int64_t count = 1;
     while (count > 0 && done < RECORD_BYTES) {
-        off64_t offset = (off64_t)number * RECORD_BYTES + (off64_t)done;
+        off_t offset = (off_t)number * RECORD_BYTES + (off_t)done;
         count = kernel_pread(NULL, fd, record + done, RECORD_BYTES - done, offset);
         done += count > 0 ? (size_t)count : 0;
     }
@@ -82,7 +82,7 @@ static int append(void *argument)
         char record[RECORD_BYTES];
         harness_fill(record, sizeof record, (uint64_t)next);
         for (size_t done = 0; done < sizeof record;) { /* it may take fewer */
-            off64_t offset = (off64_t)next * RECORD_BYTES + (off64_t)done;
+            off_t offset = (off_t)next * RECORD_BYTES + (off_t)done;
             int64_t count = kernel_pwrite(NULL, fd, record + done, sizeof record - done, offset);
             if (count <= 0)
                 return 2;

@@ -117,26 +117,24 @@ int64_t kernel_writev(uint64_t *calls, int fd, const struct iovec *vector, int c
     return WRITE(calls, "writev", vector, count, FILE_OFFSET_OWN, 0);
 }
 
-int64_t kernel_pread(uint64_t *calls, int fd, void *bytes, size_t count, off64_t offset)
+int64_t kernel_pread(uint64_t *calls, int fd, void *bytes, size_t count, off_t offset)
 {
     struct iovec vector = {bytes, count};
     return offset < 0 ? -EINVAL : READ(calls, "pread", &vector, 1, offset, 0);
 }
 
-int64_t kernel_pwrite(uint64_t *calls, int fd, const void *bytes, size_t count, off64_t offset)
+int64_t kernel_pwrite(uint64_t *calls, int fd, const void *bytes, size_t count, off_t offset)
 {
     struct iovec vector = {(void *)(uintptr_t)bytes, count};
     return offset < 0 ? -EINVAL : WRITE(calls, "pwrite", &vector, 1, offset, 0);
 }
 
-int64_t kernel_preadv(uint64_t *calls, int fd, const struct iovec *vector, int count,
-                      off64_t offset)
+int64_t kernel_preadv(uint64_t *calls, int fd, const struct iovec *vector, int count, off_t offset)
 {
     return offset < 0 ? -EINVAL : READ(calls, "preadv", vector, count, offset, 0);
 }
 
-int64_t kernel_pwritev(uint64_t *calls, int fd, const struct iovec *vector, int count,
-                       off64_t offset)
+int64_t kernel_pwritev(uint64_t *calls, int fd, const struct iovec *vector, int count, off_t offset)
 {
     return offset < 0 ? -EINVAL : WRITE(calls, "pwritev", vector, count, offset, 0);
 }
@@ -195,21 +193,21 @@ static int64_t splice_files(int from_fd, int64_t *from_offset, int to_fd, int64_
     return result;
 }
 
-int64_t kernel_splice(uint64_t *calls, int from, off64_t *from_offset, int to, off64_t *to_offset,
+int64_t kernel_splice(uint64_t *calls, int from, off_t *from_offset, int to, off_t *to_offset,
                       size_t count, unsigned flags)
 {
     return CALL_WITH_FAULTS(calls, "splice", from,
                             splice_files(from, from_offset, to, to_offset, count, flags));
 }
 
-int64_t kernel_preadv2(uint64_t *calls, int fd, const struct iovec *vector, int count,
-                       off64_t offset, int flags)
+int64_t kernel_preadv2(uint64_t *calls, int fd, const struct iovec *vector, int count, off_t offset,
+                       int flags)
 {
     return READ(calls, "preadv2", vector, count, offset, flags);
 }
 
 int64_t kernel_pwritev2(uint64_t *calls, int fd, const struct iovec *vector, int count,
-                        off64_t offset, int flags)
+                        off_t offset, int flags)
 {
     return WRITE(calls, "pwritev2", vector, count, offset, flags);
 }

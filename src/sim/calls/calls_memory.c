@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-static int map(size_t count, int flags, int fd, off64_t offset, void **out_memory)
+static int map(size_t count, int flags, int fd, off_t offset, void **out_memory)
 {
     struct file *file = fd < 0 ? NULL : call_file(fd);
     if (fd >= 0 && !file)
@@ -16,7 +16,7 @@ static int map(size_t count, int flags, int fd, off64_t offset, void **out_memor
                         out_memory);
 }
 
-int kernel_mmap(uint64_t *calls, size_t count, int flags, int fd, off64_t offset, void **out_memory)
+int kernel_mmap(uint64_t *calls, size_t count, int flags, int fd, off_t offset, void **out_memory)
 {
     *out_memory = MAP_FAILED;
     return (int)CALL(calls, "mmap", fd, map(count, flags, fd, offset, out_memory));

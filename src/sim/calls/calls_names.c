@@ -225,7 +225,7 @@ int kernel_fdatasync(uint64_t *calls, int fd)
     return (int)CALL(calls, "fdatasync", fd, sync_now(fd, true));
 }
 
-static int cut(int fd, off64_t length)
+static int cut(int fd, off_t length)
 {
     if (length < 0)
         return -EINVAL; /* before the descriptor is looked at */
@@ -233,18 +233,18 @@ static int cut(int fd, off64_t length)
     return file ? names_truncate(file, length) : -EBADF;
 }
 
-int kernel_ftruncate(uint64_t *calls, int fd, off64_t length)
+int kernel_ftruncate(uint64_t *calls, int fd, off_t length)
 {
     return (int)CALL(calls, "ftruncate", fd, cut(fd, length));
 }
 
-static int allocate(int fd, int mode, off64_t offset, off64_t count)
+static int allocate(int fd, int mode, off_t offset, off_t count)
 {
     struct file *file = after(fd, delay_of_length);
     return file ? names_allocate(file, mode, offset, count) : -EBADF;
 }
 
-int kernel_fallocate(uint64_t *calls, int fd, int mode, off64_t offset, off64_t count)
+int kernel_fallocate(uint64_t *calls, int fd, int mode, off_t offset, off_t count)
 {
     return (int)CALL(calls, "fallocate", fd, allocate(fd, mode, offset, count));
 }
@@ -260,7 +260,7 @@ int64_t kernel_getdents64(uint64_t *calls, int fd, void *entries, size_t count)
     return CALL(calls, "getdents64", fd, list(fd, entries, count));
 }
 
-static int64_t copy(int from, off64_t *from_offset, int to, off64_t *to_offset, size_t count)
+static int64_t copy(int from, off_t *from_offset, int to, off_t *to_offset, size_t count)
 {
     struct file *source = call_file(from), *target = call_file(to);
     if (!source || !target)
@@ -272,8 +272,8 @@ static int64_t copy(int from, off64_t *from_offset, int to, off64_t *to_offset, 
     return names_copy(source, from_offset, target, to_offset, count);
 }
 
-int64_t kernel_copy_file_range(uint64_t *calls, int from, off64_t *from_offset, int to,
-                               off64_t *to_offset, size_t count)
+int64_t kernel_copy_file_range(uint64_t *calls, int from, off_t *from_offset, int to,
+                               off_t *to_offset, size_t count)
 {
     return CALL(calls, "copy_file_range", from, copy(from, from_offset, to, to_offset, count));
 }

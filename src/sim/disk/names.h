@@ -63,7 +63,7 @@ int names_sync(struct file *file, bool data_alone);
 int names_truncate(struct file *file, int64_t length);
 int names_allocate(struct file *file, int mode, int64_t offset, int64_t count);
 int64_t names_list(struct file *file, void *entries, size_t count); /* getdents64(2) */
-int64_t names_copy(struct file *from, off64_t *from_offset, struct file *to, off64_t *to_offset,
+int64_t names_copy(struct file *from, off_t *from_offset, struct file *to, off_t *to_offset,
                    size_t count);
 
 #endif

@@ -123,7 +123,7 @@ static bool put(struct list *list, uint64_t number, uint64_t cookie, mode_t mode
         (void *)(list->bytes + list->filled); // NOLINT: as getdents64(2) has it
     memset(entry, 0, bytes);
     entry->d_ino = number;
-    entry->d_off = (off64_t)cookie;
+    entry->d_off = (off_t)cookie;
     entry->d_reclen = (unsigned short)bytes;
     entry->d_type = (unsigned char)IFTODT(mode);
     memcpy(entry->d_name, name, strlen(name));
@@ -172,12 +172,12 @@ int64_t names_list(struct file *file, void *entries, size_t count)
 
 /* --- copying --- */
 
-static int64_t place_of(const struct opened *opened, const off64_t *offset)
+static int64_t place_of(const struct opened *opened, const off_t *offset)
 {
     return offset ? *offset : opened->offset;
 }
 
-static void move_on(struct opened *opened, off64_t *offset, int64_t count)
+static void move_on(struct opened *opened, off_t *offset, int64_t count)
 {
     *(offset ? offset : &opened->offset) += count;
 }
@@ -205,7 +205,7 @@ static int64_t copy(struct inode *from, int64_t from_at, struct inode *to, int64
     return done > 0 ? done : result;
 }
 
-int64_t names_copy(struct file *from, off64_t *from_offset, struct file *to, off64_t *to_offset,
+int64_t names_copy(struct file *from, off_t *from_offset, struct file *to, off_t *to_offset,
                    size_t count)
 {
     struct opened *source = opened_of(from), *target = opened_of(to);

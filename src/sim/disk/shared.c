@@ -7,9 +7,9 @@
 #include <string.h>
 
 /* The real machine's: src/sim/posix/posix.h. */
-int __real_ftruncate64(int fd, off64_t length);
+int __real_ftruncate64(int fd, off_t length);
 int __real_close(int fd);
-void *__real_mmap64(void *where, size_t bytes, int protection, int flags, int fd, off64_t offset);
+void *__real_mmap64(void *where, size_t bytes, int protection, int flags, int fd, off_t offset);
 int __real_munmap(void *memory, size_t bytes);
 int __real_memfd_create(const char *name, unsigned flags);
 
@@ -31,7 +31,7 @@ bool shared_grow(struct inode *inode, int64_t end)
     }
     if (bytes <= shared->bytes)
         return true;
-    if (__real_ftruncate64(shared->fd, (off64_t)bytes) < 0)
+    if (__real_ftruncate64(shared->fd, (off_t)bytes) < 0)
         return false;
     unsigned char *memory =
         __real_mmap64(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, shared->fd, 0);
@@ -80,8 +80,7 @@ static size_t pages_of(size_t bytes)
 bool shared_map(struct inode *inode, int64_t offset, size_t bytes, int protection, int flags,
                 void **out_memory)
 {
-    void *memory =
-        __real_mmap64(NULL, bytes, protection, flags, inode->shared->fd, (off64_t)offset);
+    void *memory = __real_mmap64(NULL, bytes, protection, flags, inode->shared->fd, (off_t)offset);
     if (memory == MAP_FAILED)
         return false;
     inode->shared->mapped += pages_of(bytes);

@@ -17,7 +17,7 @@ struct mapping {
 };
 
 /* The real machine's: src/sim/posix/posix.h. */
-void *__real_mmap64(void *where, size_t bytes, int protection, int flags, int fd, off64_t offset);
+void *__real_mmap64(void *where, size_t bytes, int protection, int flags, int fd, off_t offset);
 int __real_munmap(void *memory, size_t bytes);
 
 static int map_own(size_t bytes, int protection, int flags, void **out_memory)

@@ -30,9 +30,9 @@ struct recording {
 /* The real machine's: src/sim/posix/posix.h. */
 int __real_openat64(int directory, const char *path, int flags, ...);
 int __real_unlinkat(int directory, const char *path, int flags);
-int __real_ftruncate64(int fd, off64_t length);
+int __real_ftruncate64(int fd, off_t length);
 int __real_close(int fd);
-void *__real_mmap64(void *where, size_t bytes, int protection, int flags, int fd, off64_t offset);
+void *__real_mmap64(void *where, size_t bytes, int protection, int flags, int fd, off_t offset);
 int __real_munmap(void *memory, size_t bytes);
 
 /* --- of a loop --- */
@@ -61,7 +61,7 @@ static void *map_file(const char *name)
     int fd = __real_openat64(world->recordings_fd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC,
                              (mode_t)0600);
     void *memory = MAP_FAILED;
-    if (fd >= 0 && __real_ftruncate64(fd, (off64_t)recorder_bytes(EVENTS)) == 0)
+    if (fd >= 0 && __real_ftruncate64(fd, (off_t)recorder_bytes(EVENTS)) == 0)
         memory =
             __real_mmap64(NULL, recorder_bytes(EVENTS), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (fd >= 0)

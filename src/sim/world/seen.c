@@ -26,9 +26,9 @@ struct seen {
 /* The real machine's: src/sim/posix/posix.h. */
 int __real_openat64(int directory, const char *path, int flags, ...);
 int __real_unlinkat(int directory, const char *path, int flags);
-int __real_ftruncate64(int fd, off64_t length);
+int __real_ftruncate64(int fd, off_t length);
 int __real_close(int fd);
-void *__real_mmap64(void *where, size_t bytes, int protection, int flags, int fd, off64_t offset);
+void *__real_mmap64(void *where, size_t bytes, int protection, int flags, int fd, off_t offset);
 int __real_munmap(void *memory, size_t bytes);
 
 static const char file_name[] = "hark-kernel.events";
@@ -43,7 +43,7 @@ static void *map_file(int directory)
     int fd =
         __real_openat64(directory, file_name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, (mode_t)0600);
     void *memory = MAP_FAILED;
-    if (fd >= 0 && __real_ftruncate64(fd, (off64_t)file_bytes) == 0)
+    if (fd >= 0 && __real_ftruncate64(fd, (off_t)file_bytes) == 0)
         memory = __real_mmap64(NULL, file_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (fd >= 0)
         __real_close(fd);

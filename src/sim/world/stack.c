@@ -24,7 +24,7 @@
 #endif
 
 /* The real machine's: src/sim/posix/posix.h. */
-void *__real_mmap64(void *where, size_t bytes, int protection, int flags, int fd, off64_t offset);
+void *__real_mmap64(void *where, size_t bytes, int protection, int flags, int fd, off_t offset);
 int __real_munmap(void *memory, size_t bytes);
 
 struct stack {
