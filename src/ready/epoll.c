@@ -102,6 +102,7 @@ static int epoll_wait_and_report(struct ready *ready, uint64_t timeout_ns)
 
 static const struct ready_poller poller = {
     .edge = true,
+    .tells_errors = true,
     .limit = INT_MAX,
     .create = epoll_create_state,
     .destroy = epoll_destroy,

@@ -104,6 +104,8 @@ static int poll_wait_and_report(struct ready *ready, uint64_t timeout_ns)
         state->watched[i].revents = 0;
         if (i == 0)
             empty_wake(ready);
+        else if (state->watched[i].fd == ready->edges)
+            edges_report(ready);
         else
             ready_report(ready, state->watched[i].fd,
                          (uint32_t)(events & POLLNVAL ? POLLERR : events));
@@ -113,6 +115,7 @@ static int poll_wait_and_report(struct ready *ready, uint64_t timeout_ns)
 
 static const struct ready_poller poller = {
     .edge = false,
+    .tells_errors = true,
     .limit = INT_MAX,
     .create = poll_create,
     .destroy = poll_destroy,

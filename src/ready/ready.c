@@ -27,11 +27,18 @@ static bool is_for_events(const struct hark_op *op)
     return goes_on && !(op->marks & (MARK_CANCELLED | MARK_EXPIRED));
 }
 
+static int set_watch(struct ready *ready, int fd, uint32_t before, uint32_t events)
+{
+    if (likely(ready->poller->edge || !((before | events) & READY_EDGE)))
+        return ready->poller->watch(ready, fd, before, events);
+    return edges_watch(ready, fd, before, events);
+}
+
 static int watch(struct ready *ready, int fd, struct descriptor *row, uint32_t wanted)
 {
     if (wanted == row->interest)
         return 0;
-    int error = ready->poller->watch(ready, fd, row->interest, wanted);
+    int error = set_watch(ready, fd, row->interest, wanted);
     if (error)
         return error;
     row->interest = (uint16_t)wanted;
@@ -60,6 +67,13 @@ static uint32_t edge_or_level(const struct descriptor *row, const struct hark_op
     return level ? row->interest | attempt_events_of(op) : (uint32_t)(READY_ALL | READY_EDGE);
 }
 
+/* Level-triggered, of one that was an error once and is waited for again: it may be one for ever.
+ * Gives: false: nothing has changed. */
+static bool watch_for_edges(struct ready *ready, int fd, struct descriptor *row)
+{
+    return row->interest & READY_EDGE || watch(ready, fd, row, READY_ALL | READY_EDGE) == 0;
+}
+
 /* An op begins to wait. */
 static inline int watch_for(struct ready *ready, struct descriptor *row, const struct hark_op *op)
 {
@@ -69,6 +83,8 @@ static inline int watch_for(struct ready *ready, struct descriptor *row, const s
                    : watch(ready, op->fd, row, edge_or_level(row, op));
     if (unlikely(never_changes(ready->loop, row, op)))
         return -EPERM;
+    if (unlikely(row->seen & READY_ERR) && watch_for_edges(ready, op->fd, row))
+        return 0;
     return watch(ready, op->fd, row, row->interest | attempt_events_of(op));
 }
 
@@ -89,6 +105,9 @@ static void watch_rest(struct ready *ready, int fd, struct descriptor *row, uint
         if (is_for_events(op))
             wanted |= attempt_events_of(op);
     }
+    if (unlikely(row->seen & READY_ERR) && !ready->poller->edge && wanted != 0 &&
+        watch_for_edges(ready, fd, row))
+        return;
     (void)watch(ready, fd, row, wanted);
 }
 
@@ -139,6 +158,16 @@ static void try_or_wait(struct hark_loop *loop, struct hark_op *op, struct descr
         go_on(loop, op, attempt.outcome);
 }
 
+/* There is nothing after all: it may be an error that nobody has told of, and that stays. */
+static void note_error(struct hark_loop *loop, const struct hark_op *op, struct descriptor *row,
+                       enum attempt_outcome outcome)
+{
+    if (ready_of(loop)->poller->tells_errors || outcome != ATTEMPT_BLOCKED)
+        return;
+    int64_t events = kernel_poll_now(calls_of(loop), op->fd, 0);
+    row->seen |= events > 0 ? (uint16_t)(events & READY_ERR) : 0;
+}
+
 /* A datagram of no bytes, which is no end. */
 static bool is_empty_datagram(struct hark_loop *loop, const struct hark_op *op)
 {
@@ -155,8 +184,10 @@ static void receive_and_call(struct hark_loop *loop, struct hark_op *op)
     struct descriptor *row = descriptors_row(&loop->descriptors, op->fd);
     struct attempt attempt = attempt_call(loop, op, row);
     int64_t result = attempt.result;
-    if (unlikely(attempt.outcome != ATTEMPT_RESULT))
+    if (unlikely(attempt.outcome != ATTEMPT_RESULT)) {
+        note_error(loop, op, row, attempt.outcome);
         return go_on(loop, op, attempt.outcome);
+    }
     if (unlikely(result < 0 || (result == 0 && !is_empty_datagram(loop, op))))
         return call_final(loop, op, result);
     op->state = OP_CALLING;
@@ -281,7 +312,9 @@ static void try_reported(struct hark_loop *loop, struct hark_op *op, struct desc
     if (likely(attempt.outcome == ATTEMPT_RESULT))
         finish(loop, op, attempt.result);
     else if (attempt.outcome == ATTEMPT_SHARE_USED)
-        loop_next_turn(loop, op); /* else it is watched for still */
+        loop_next_turn(loop, op);
+    else
+        note_error(loop, op, row, attempt.outcome); /* it is watched for still */
 }
 
 void ready_report(struct ready *ready, int fd, uint32_t events)
@@ -352,7 +385,7 @@ void ready_forget(struct hark_loop *loop, int fd)
     struct descriptor *row = descriptors_find(&loop->descriptors, fd);
     if (!row || !(row->flags & DESCRIPTOR_WATCHED))
         return;
-    (void)ready->poller->watch(ready, fd, row->interest, 0);
+    (void)set_watch(ready, fd, row->interest, 0);
     row->interest = 0;
     row->flags = (uint8_t)(row->flags & ~DESCRIPTOR_WATCHED);
 }
@@ -381,7 +414,7 @@ int ready_create(struct hark_loop *loop, const struct ready_poller *poller, char
     struct ready *ready = calloc(1, sizeof *ready);
     if (!ready)
         return -ENOMEM;
-    *ready = (struct ready){.loop = loop, .poller = poller};
+    *ready = (struct ready){.loop = loop, .poller = poller, .edges = EDGES_NONE};
     int error = poller->create(ready, loop->wake_fd);
     if (error) {
         snprintf(out_reason, reason_room, "%s: %s", loop->backend->name, hark_error_name(error));
@@ -395,6 +428,7 @@ int ready_create(struct hark_loop *loop, const struct ready_poller *poller, char
 void ready_destroy(struct hark_loop *loop)
 {
     struct ready *ready = ready_of(loop);
+    edges_close(ready);
     ready->poller->destroy(ready);
     free(ready);
 }

@@ -17,7 +17,8 @@ struct ready;
 /* A poller: one page each (epoll.c, poll.c, select.c). */
 struct ready_poller {
     bool edge;
-    int limit; /* descriptors from here on cannot be watched; INT_MAX: none */
+    bool tells_errors; /* else an error is told as readiness */
+    int limit;         /* descriptors from here on cannot be watched; INT_MAX: none */
     int (*create)(struct ready *ready, int wake_fd);
     void (*destroy)(struct ready *ready);
     /* Sets what is reported of fd: from `before` to `events`; 0: not watched.
@@ -31,6 +32,7 @@ struct ready {
     struct hark_loop *loop;
     const struct ready_poller *poller;
     void *state; /* the poller's own */
+    int edges;   /* edges.c: an epoll descriptor; EDGES_NONE at first */
 };
 
 static inline struct ready *ready_of(const struct hark_loop *loop)
@@ -47,6 +49,22 @@ static inline void ready_woke(struct ready *ready)
 
 /* A poller says that these events hold. */
 void ready_report(struct ready *ready, int fd, uint32_t events);
+
+/* --- edges.c: what a level-triggered poller would report without an end --- */
+
+enum { EDGES_NONE = -1 };
+
+/* As the poller's watch, where `before` or `events` have READY_EDGE: fd goes from the poller to
+ * epoll, or away from there.
+ * Fails: as epoll_create1(2) and epoll_ctl(2), -ERANGE, -ENOMEM: it is where it was. */
+int edges_watch(struct ready *ready, int fd, uint32_t before, uint32_t events);
+
+/* The poller says that there is something to tell. */
+void edges_report(struct ready *ready);
+
+void edges_close(struct ready *ready);
+
+/* --- for the backends' tables --- */
 
 /* The backends' functions, shared by all pollers (ready.c); each poller's create calls the
  * first. */

@@ -131,6 +131,8 @@ static void report(struct ready *ready, int fd, uint32_t events)
     struct poller_state *state = ready->state;
     if (fd == ready->loop->wake_fd)
         return empty_wake(ready);
+    if (fd == ready->edges)
+        return edges_report(ready);
     if (!FD_ISSET(fd, &state->exact))
         return ready_report(ready, fd, events);
     int64_t exact = kernel_poll_now(calls_of(ready->loop), fd, READY_ALL);
