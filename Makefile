@@ -14,7 +14,7 @@ help:
 	@echo 'make build       build into ./$(BUILD), optimised and with debug information'
 	@echo 'make asan        clang with AddressSanitizer, UBSan and -Dchecking=true, all tests, in ./build-asan'
 	@echo 'make tsan        clang with ThreadSanitizer, the tests that cross threads, in ./build-tsan'
-	@echo 'make fuzz        each parser for FUZZ_SECONDS (60)'
+	@echo 'make fuzz        each parser, and TLS, for FUZZ_SECONDS (60)'
 	@echo 'make sim         plays scenes in simulated worlds: SEEDS=n (10000), SCENE=name, SEED=first'
 	@echo 'make machines    the library and its tests on musl, i386, arm64, armhf and s390x: ARGS=s390x is one of them'
 	@echo 'make mutate      breaks the sources, one way at a time, and lists what no test sees: hours; it goes on where it was'

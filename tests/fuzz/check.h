@@ -2,7 +2,7 @@
  * broken rule ends the process.
  *
  * The targets live in headers (check_SUBJECT.h): fuzz_SUBJECT.c makes a libFuzzer program of each,
- * and tests/wire/test_corpus.c runs the corpus in the tree through them on every run of the tests.
+ * and what includes corpus.h runs the corpus in the tree through them on every run of the tests.
  */
 #ifndef TESTS_FUZZ_CHECK_H
 #define TESTS_FUZZ_CHECK_H
