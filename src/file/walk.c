@@ -244,8 +244,8 @@ static void got_status(struct hark_op *op, int64_t result)
         return;
     if (has_vanished(result))
         return go_on(tree);
-    if (tell_found(tree, result < 0 ? tree->entry.type : IFTODT(tree->status.stx_mode),
-                   (int)result))
+    unsigned type = result < 0 ? tree->entry.type : (unsigned)IFTODT(tree->status.stx_mode);
+    if (tell_found(tree, type, (int)result))
         take_answer(tree);
 }
 

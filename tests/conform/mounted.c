@@ -79,7 +79,7 @@ static void told(struct hark_watch_mount *watch, const struct hark_watch_mount_e
     size_t before = mounted->lines ? strlen(mounted->lines) : 0;
     mounted->lines = realloc(mounted->lines, before + strlen(line) + 1);
     assert_non_null(mounted->lines);
-    strcpy(mounted->lines + before, line);
+    memcpy(mounted->lines + before, line, strlen(line) + 1);
     mounted->process = event->process;
     mounted->count++;
     if (mounted->count == mounted->close_at)

@@ -38,8 +38,10 @@ static inline void run_corpus(const char *subject, void (*check)(const uint8_t *
 
     snprintf(path, sizeof path, "%s/tests/fuzz/corpus/%s", source ? source : ".", subject);
     folder = opendir(path);
-    if (!folder)
+    if (!folder) {
         fail_msg("no %s: run from the top of the tree, or set HARK_SOURCE", path);
+        return;
+    }
     while ((entry = readdir(folder))) {
         if (entry->d_name[0] == '.')
             continue;
