@@ -264,10 +264,9 @@ static int take_renamed(struct mount_events *events, const struct place *from,
 /* --- what was read --- */
 
 /* The kernel's own records: each lies within its event. Gives: 0 or -EIO. */
-static int take_places(const struct fanotify_event_metadata *event, struct place *out_from,
-                       struct place *out_to)
+static int take_places(const struct fanotify_event_metadata *event, const char *bytes,
+                       struct place *out_from, struct place *out_to)
 {
-    const char *bytes = (const void *)event;
     for (size_t at = event->metadata_len; at < event->event_len;) {
         const struct fanotify_event_info_fid *info = (const void *)(bytes + at);
         const struct file_handle *handle = (const void *)info->handle;
@@ -286,7 +285,8 @@ static int take_places(const struct fanotify_event_metadata *event, struct place
     return 0;
 }
 
-static int take_event(struct mount_events *events, const struct fanotify_event_metadata *event)
+static int take_event(struct mount_events *events, const struct fanotify_event_metadata *event,
+                      const char *bytes)
 {
     struct place from = {0}, to = {0};
     struct mount_event told = {.is_directory = (event->mask & FAN_ONDIR) != 0,
@@ -300,7 +300,7 @@ static int take_event(struct mount_events *events, const struct fanotify_event_m
         events->text[events->text_filled++] = '\0';
         return add(events, &overflow);
     }
-    int error = take_places(event, &from, &to);
+    int error = take_places(event, bytes, &from, &to);
     if (error)
         return error;
     if (from.handle && to.handle)
@@ -314,13 +314,15 @@ int mount_events_take(struct mount_events *events)
     events->count = events->text_filled = 0;
     int error = find_root(events);
     for (size_t at = 0; at < events->filled && !error;) {
-        const struct fanotify_event_metadata *event = (const void *)(events->bytes + at);
-        if (events->filled - at < sizeof *event || event->event_len < sizeof *event ||
-            event->event_len > events->filled - at || event->vers != FANOTIFY_METADATA_VERSION)
+        struct fanotify_event_metadata event = {0}; /* they stand at every fourth byte */
+        if (events->filled - at >= sizeof event)
+            memcpy(&event, events->bytes + at, sizeof event);
+        if (event.event_len < sizeof event || event.event_len > events->filled - at ||
+            event.vers != FANOTIFY_METADATA_VERSION)
             error = -EIO;
         else
-            error = take_event(events, event);
-        at += error ? 0 : event->event_len;
+            error = take_event(events, &event, events->bytes + at);
+        at += error ? 0 : event.event_len;
     }
     forget(events);
     return error;
