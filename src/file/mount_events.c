@@ -176,13 +176,13 @@ static int look_up(struct mount_events *events, const struct file_handle *handle
 /* --- events --- */
 
 /* A name in a directory; "." is that itself. */
-struct place {
+struct mount_place {
     const struct file_handle *handle;
     const char *name;
 };
 
 /* Gives: whether it lies below what is watched, and *out_at; or a negative errno. */
-static int put_place(struct mount_events *events, const struct place *place, size_t *out_at)
+static int put_place(struct mount_events *events, const struct mount_place *place, size_t *out_at)
 {
     int is_there = look_up(events, place->handle);
     if (is_there <= 0)
@@ -218,7 +218,7 @@ static int add(struct mount_events *events, const struct mount_event *event)
 }
 
 /* Of one that came and went in whichever order: it came back where it is there. */
-static bool came_back(const struct mount_events *events, const struct place *place)
+static bool came_back(const struct mount_events *events, const struct mount_place *place)
 {
     struct stat status;
     return kernel_fstatat(NULL, events->known_fd, place->name, &status, AT_SYMLINK_NOFOLLOW) == 0;
@@ -235,7 +235,7 @@ static uint32_t kinds_of(uint64_t mask)
     return kinds;
 }
 
-static int take_one(struct mount_events *events, const struct place *place,
+static int take_one(struct mount_events *events, const struct mount_place *place,
                     struct mount_event *event)
 {
     const uint32_t both = HARK_WATCH_CREATED | HARK_WATCH_REMOVED;
@@ -248,8 +248,8 @@ static int take_one(struct mount_events *events, const struct place *place,
     return event->kinds ? add(events, event) : 0;
 }
 
-static int take_renamed(struct mount_events *events, const struct place *from,
-                        const struct place *to, struct mount_event *event)
+static int take_renamed(struct mount_events *events, const struct mount_place *from,
+                        const struct mount_place *to, struct mount_event *event)
 {
     int was = put_place(events, from, &event->from);
     int is = was < 0 ? was : put_place(events, to, &event->path);
@@ -265,7 +265,7 @@ static int take_renamed(struct mount_events *events, const struct place *from,
 
 /* The kernel's own records: each lies within its event. Gives: 0 or -EIO. */
 static int take_places(const struct fanotify_event_metadata *event, const char *bytes,
-                       struct place *out_from, struct place *out_to)
+                       struct mount_place *out_from, struct mount_place *out_to)
 {
     for (size_t at = event->metadata_len; at < event->event_len;) {
         const struct fanotify_event_info_fid *info = (const void *)(bytes + at);
@@ -274,7 +274,8 @@ static int take_places(const struct fanotify_event_metadata *event, const char *
         if (event->event_len - at < before || info->hdr.len < before ||
             info->hdr.len > event->event_len - at || handle->handle_bytes >= info->hdr.len - before)
             return -EIO;
-        const struct place place = {handle, (const char *)handle->f_handle + handle->handle_bytes};
+        const struct mount_place place = {handle,
+                                          (const char *)handle->f_handle + handle->handle_bytes};
         if (info->hdr.info_type == FAN_EVENT_INFO_TYPE_OLD_DFID_NAME)
             *out_from = place;
         else if (info->hdr.info_type == FAN_EVENT_INFO_TYPE_DFID_NAME ||
@@ -288,7 +289,7 @@ static int take_places(const struct fanotify_event_metadata *event, const char *
 static int take_event(struct mount_events *events, const struct fanotify_event_metadata *event,
                       const char *bytes)
 {
-    struct place from = {0}, to = {0};
+    struct mount_place from = {0}, to = {0};
     struct mount_event told = {.is_directory = (event->mask & FAN_ONDIR) != 0,
                                .process = event->pid};
     if (event->mask & FAN_Q_OVERFLOW) {
