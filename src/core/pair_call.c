@@ -63,13 +63,6 @@ static bool has(struct hark_loop *loop, const struct hark_op *op, enum pair_kind
     return kind_of(loop, pair_source(op)) == kind || kind_of(loop, pair_target(op)) == kind;
 }
 
-static void make_non_blocking(struct hark_loop *loop, int fd)
-{
-    int flags = kernel_fcntl(calls_of(loop), fd, F_GETFL, 0);
-    if (flags >= 0 && !(flags & O_NONBLOCK))
-        (void)kernel_fcntl(calls_of(loop), fd, F_SETFL, flags | O_NONBLOCK);
-}
-
 static int64_t call_device(struct hark_loop *loop, const struct hark_op *op)
 {
     bool is_source = kind_of(loop, pair_source(op)) == PAIR_DEVICE;
@@ -95,9 +88,9 @@ static int64_t call_here(struct hark_loop *loop, const struct hark_op *op)
     if (has(loop, op, PAIR_DEVICE) && has_pipe(loop, op))
         return call_device(loop, op);
     if (kind_of(loop, pair_source(op)) == PAIR_SOCKET)
-        make_non_blocking(loop, pair_source(op));
+        unblocked_for_good(loop, pair_source(op));
     if (kind_of(loop, pair_target(op)) == PAIR_SOCKET)
-        make_non_blocking(loop, pair_target(op));
+        unblocked_for_good(loop, pair_target(op));
     return pair_call(calls_of(loop), op);
 }
 

@@ -128,6 +128,13 @@ int64_t unblocked_by_hand(struct hark_loop *loop, const struct hark_op *op)
     return result;
 }
 
+void unblocked_for_good(struct hark_loop *loop, int fd)
+{
+    int flags = kernel_fcntl(calls_of(loop), fd, F_GETFL, 0);
+    if (flags >= 0 && !(flags & O_NONBLOCK))
+        (void)kernel_fcntl(calls_of(loop), fd, F_SETFL, flags | O_NONBLOCK);
+}
+
 bool unblocked_can_poll(struct hark_loop *loop, int fd)
 {
     struct epoll_event event = {0};

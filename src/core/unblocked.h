@@ -32,6 +32,10 @@ int unblocked_for_call(struct hark_loop *loop, int fd, int flags, bool hung_up,
                        struct unblocked *out);
 void unblocked_done(struct hark_loop *loop, const struct unblocked *one);
 
+/* Sets O_NONBLOCK, for everybody who shares it: of sockets. Where it cannot be set it stays as it
+ * is. */
+void unblocked_for_good(struct hark_loop *loop, int fd);
+
 /* Whether the file has a poll of its own: one that has none is always ready, and may block all the
  * same. */
 bool unblocked_can_poll(struct hark_loop *loop, int fd);

@@ -33,13 +33,6 @@ static enum ready_kind look_up_socket(struct hark_loop *loop, int fd)
 
 /* Accepting and connecting have no flag that says not to wait. A terminal or pipe may be shared
  * with other processes, whose reads would then fail: it stays as it is (unblocked.h). */
-static void make_non_blocking(struct hark_loop *loop, int fd)
-{
-    int flags = kernel_fcntl(calls_of(loop), fd, F_GETFL, 0);
-    if (flags >= 0 && !(flags & O_NONBLOCK))
-        (void)kernel_fcntl(calls_of(loop), fd, F_SETFL, flags | O_NONBLOCK);
-}
-
 /* Direct reads wait for the disk, whatever they are asked (RWF_NOWAIT does not change it). */
 static bool waits_for_disk(struct hark_loop *loop, int fd)
 {
@@ -72,7 +65,7 @@ int kind_look_up(struct hark_loop *loop, int fd, struct descriptor *row)
         row->flags |= waits_for_disk(loop, fd) ? DESCRIPTOR_BLOCKING : 0;
     } else if (S_ISSOCK(status.st_mode)) {
         row->kind = (uint8_t)look_up_socket(loop, fd);
-        make_non_blocking(loop, fd);
+        unblocked_for_good(loop, fd);
     } else {
         row->kind = KIND_PIPE;
         row->flags |= S_ISFIFO(status.st_mode) ? DESCRIPTOR_PIPE : 0;
