@@ -200,7 +200,9 @@ static void call_message(struct hark_loop *loop, struct hark_op *op, int64_t cou
     call_last_lent(loop, op, count);
 }
 
-/* Receives by a call, into the buffer that it has. */
+/* Receives by a call, into the buffer that it has. Where the ring does no more than poll, whoever
+ * finds nothing peeks: another poll would complete at once, for ever, where a queue of errors that
+ * nobody reads (MSG_ERRQUEUE) is an error for it. */
 static void receive_message(struct hark_loop *loop, struct hark_op *op)
 {
     const bool cancelled = (op->marks & MARK_CANCELLED) != 0;
@@ -213,8 +215,9 @@ static void receive_message(struct hark_loop *loop, struct hark_op *op)
         op_tried(loop, op, result);
     }
     op->backend_bits &= ~(uint32_t)OP_FED;
-    if (op->backend_bits & OP_BY_CALL || result == -EAGAIN)
-        op->backend_bits |= OP_POLLING; /* before it is requested anew */
+    const bool by_call = (op->backend_bits & OP_BY_CALL) != 0;
+    if (by_call != (result == -EAGAIN)) /* before it is requested anew */
+        op->backend_bits |= OP_POLLING;
     if (result >= 0)
         return call_message(loop, op, result, false);
     hark_buffer_return(loop, hark_buffer_keep(op));
@@ -224,7 +227,7 @@ static void receive_message(struct hark_loop *loop, struct hark_op *op)
         end(loop, op, result);
 }
 
-/* The ring has polled, and tells that there is a message. */
+/* The ring has polled, or peeked, and tells that there is a message, or an error. */
 static void message_polled(struct hark_loop *loop, struct hark_op *op)
 {
     struct buffers *buffers = &loop->buffers;
@@ -238,11 +241,27 @@ static void message_polled(struct hark_loop *loop, struct hark_op *op)
     receive_message(loop, op);
 }
 
+/* It has peeked: the message is still there. Without a thread of the kernel's that waits it polls:
+ * that is a -ECANCELED that nobody asked for. */
+static void message_peeked(struct hark_loop *loop, struct hark_op *op, int32_t result)
+{
+    if (result >= 0)
+        return message_polled(loop, op);
+    if (result == -ECANCELED)
+        op->backend_bits |= OP_POLLING;
+    if (result == -EINTR || result == -EAGAIN || result == -ECANCELED)
+        request_again(loop, op);
+    else
+        end(loop, op, result);
+}
+
 static void complete_recvmsg_each(struct hark_loop *loop, struct hark_op *op, int32_t result,
                                   uint32_t flags)
 {
     if (op->backend_bits & OP_FED)
         return receive_message(loop, op);
+    if (op->backend_bits & OP_BY_CALL)
+        return message_peeked(loop, op, result);
     if (result < 0)
         return recv_each_ended(loop, op, result, flags);
     take_buffer(loop, op, flags);

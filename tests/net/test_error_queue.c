@@ -79,12 +79,15 @@ BACKEND_TEST(error_queue_that_nobody_reads_costs_a_receive_nothing)
     close_pair(loop, ends);
 }
 
-BACKEND_TEST(error_queue_that_nobody_reads_costs_a_repeating_receive_nothing)
+static void check_repeating(struct hark_loop *loop, bool messages)
 {
     struct harness_op op = {0};
     int ends[2];
     make_pair(loop, ends);
-    hark_recvmsg_each(loop, &op.op, ends[0], 0, harness_done);
+    if (messages)
+        hark_recvmsg_each(loop, &op.op, ends[0], 0, harness_done);
+    else
+        hark_recv_each(loop, &op.op, ends[0], harness_done);
     for (int round = 1; round <= 3; round++) {
         assert_true(waits_in_rest(loop) < WAITS_MAX);
         assert_int_equal(send(ends[1], "y", 1, 0), 1);
@@ -95,6 +98,16 @@ BACKEND_TEST(error_queue_that_nobody_reads_costs_a_repeating_receive_nothing)
     hark_cancel(&op.op);
     assert_result(harness_wait(loop, &op), -ECANCELED);
     close_pair(loop, ends);
+}
+
+BACKEND_TEST(error_queue_that_nobody_reads_costs_a_repeating_receive_nothing)
+{
+    check_repeating(loop, false);
+}
+
+BACKEND_TEST(error_queue_that_nobody_reads_costs_receiving_messages_nothing)
+{
+    check_repeating(loop, true);
 }
 
 BACKEND_TEST(error_queue_is_read_while_somebody_waits_for_data)
