@@ -6,6 +6,7 @@
  */
 #include "server/server.h"
 #include "server/listeners.h"
+#include "server/notify.h"
 #include "server/reserve.h"
 #include "server/shutdown.h"
 #include "server/workers.h"
@@ -27,6 +28,7 @@ struct server {
     struct workers workers;
     struct listeners listeners;
     struct reserve reserve;
+    struct notify notify;
     struct status status;
     struct shutdown shutdown;
 };
@@ -133,7 +135,7 @@ static void say_no_data(const struct server *server, int error)
 }
 
 /* Tells the person and the supervisor that everything is listened on. */
-static void say_ready(const struct server *server)
+static void say_ready(struct server *server)
 {
     const struct serve_options *options = server->options;
     const struct workers *workers = &server->workers;
@@ -144,6 +146,7 @@ static void say_ready(const struct server *server)
         say_at(SAY_NOTE, "ready: events in %s, backend %s%s, up to %llu connections", options->data,
                hark_loop_backend(workers->all[0].worker.loop), threads,
                (unsigned long long)workers->connections_max);
+    notify_tell(&server->notify, "READY=1");
     int64_t told =
         options->ready_descriptor > 0 ? hark_os_write(options->ready_descriptor, "\n", 1) : 0;
     if (told < 0)
@@ -213,6 +216,7 @@ static int begin(struct server *server)
     }
     pending_begin(&owner->accepted);
     reserve_init(&server->reserve, owner->loop);
+    notify_open(&server->notify, owner->loop);
     shutdown_watch(&server->shutdown);
     return EXIT_DONE;
 }
@@ -312,6 +316,7 @@ static int parts_init(struct server *server, struct hark_group *group)
     server->shutdown.workers = workers;
     server->shutdown.listeners = &server->listeners;
     server->shutdown.reserve = &server->reserve;
+    server->shutdown.notify = &server->notify;
     return status_init(server);
 }
 

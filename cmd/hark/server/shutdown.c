@@ -170,6 +170,7 @@ static void owner_left(struct ending *ending)
     struct shutdown *shutdown = shutdown_of(ending);
     owner_destroy(shutdown->workers->owner);
     shutdown->workers->owner = NULL;
+    notify_close(shutdown->notify);
     if (shutdown->log)
         log_close(shutdown->log, log_is_closed, shutdown);
     else
@@ -212,6 +213,7 @@ void shutdown_begin(struct shutdown *shutdown, int exit_code)
     if (shutdown->begun)
         return;
     shutdown->begun = true;
+    notify_tell(shutdown->notify, "STOPPING=1");
     for (size_t i = 0; i < SHUTDOWN_SIGNALS; i++)
         hark_cancel(&shutdown->signals[i].op);
     deadline_init(&shutdown->deadline, owner->loop, deadline_passed);

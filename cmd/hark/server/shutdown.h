@@ -4,6 +4,7 @@
 
 #include "base/deadline.h"
 #include "server/listeners.h"
+#include "server/notify.h"
 #include "server/reserve.h"
 #include "server/workers.h"
 
@@ -24,6 +25,7 @@ struct shutdown {
     struct workers *workers;
     struct listeners *listeners;
     struct reserve *reserve;
+    struct notify *notify;
     struct log *log;
     struct tail *tail;
 
