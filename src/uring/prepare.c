@@ -166,8 +166,8 @@ static void prepare_attribute(struct io_uring_sqe *sqe, const struct hark_op *op
     sqe->xattr_flags = (uint32_t)(op->with.attribute.flags & ~AT_EMPTY_PATH);
 }
 
-_Static_assert(sizeof(struct open_how) ==
-                   sizeof(((union hark_op_arguments *)0)->open) - sizeof(const char *),
+_Static_assert(sizeof(struct open_how) == sizeof(((union hark_op_arguments *)0)->open) -
+                                              offsetof(union hark_op_arguments, open.flags),
                "an op holds it");
 
 static void prepare_open(struct io_uring_sqe *sqe, const struct hark_op *op)
