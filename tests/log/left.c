@@ -8,8 +8,18 @@ uint64_t many_ids[MANY];
 void fill_few(struct hark_loop *loop, struct log *log)
 {
     for (int i = 0; i < FEW; i++) {
+        unsigned char notes[16];
         snprintf(few_texts[i], sizeof few_texts[i], "event %d%.*s", i, i, "............");
-        few_ids[i] = append_text(loop, log, i % 3 == 0 ? "third" : "others", few_texts[i]);
+        struct log_append request = {.name = i % 3 == 0 ? "third" : "others",
+                                     .bytes = few_texts[i],
+                                     .length = (uint32_t)strlen(few_texts[i])};
+        if (i % 2 == 0) { /* some with notes */
+            request.notes = notes;
+            request.notes_length = log_note_put(notes, "number", 6, &i, sizeof i);
+        }
+        int64_t id = try_change(loop, log, request);
+        assert_true(id > 0);
+        few_ids[i] = (uint64_t)id;
     }
 }
 

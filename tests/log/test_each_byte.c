@@ -5,6 +5,19 @@
 
 FILES_IN_MEMORY
 
+/* An index may know of a later note than can be read. */
+static void assert_note(const struct log_stream *stream, int at_least)
+{
+    struct log_note note = {0};
+    int value = -1;
+    if (log_stream_note(stream, "number", 6, &note)) {
+        assert_int_equal(note.count, sizeof value);
+        memcpy(&value, note.bytes, sizeof value);
+        assert_int_equal(value % 2, 0);
+    }
+    assert_in_range(value + 1, at_least + 1, FEW);
+}
+
 /* Reads a stream, if it is there, and checks that every event is one of those appended, in order.
  * Gives: a bit for each. */
 static unsigned present(struct hark_loop *loop, struct log *log, const char *name, bool *out_gap)
@@ -14,6 +27,7 @@ static unsigned present(struct hark_loop *loop, struct log *log, const char *nam
         return 0;
     struct history history = read_from(loop, log, name, LOG_START);
     uint64_t before = 0;
+    int noted = -1; /* by the last of the events that bring a note */
     for (size_t i = 0; i < history.count; i++) {
         const struct seen *seen = &history.seen[i];
         if (seen->id == 0) {
@@ -28,8 +42,10 @@ static unsigned present(struct hark_loop *loop, struct log *log, const char *nam
         assert_int_equal(strcmp(name, "third") == 0, number % 3 == 0);
         before = seen->id;
         bits |= 1u << number;
+        noted = number % 2 == 0 ? number : noted;
     }
     history_free(&history);
+    assert_note(find(log, name), noted);
     return bits;
 }
 

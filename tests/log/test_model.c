@@ -8,7 +8,7 @@
 
 FILES_IN_MEMORY
 
-enum { STREAMS = 6, EVENTS_MAX = 20000, STEPS = 300, LENGTH_MAX = 9000 };
+enum { STREAMS = 6, EVENTS_MAX = 20000, STEPS = 300, LENGTH_MAX = 9000, KEYS = 4, VALUE_MAX = 80 };
 
 struct event {
     uint64_t id;
@@ -22,6 +22,17 @@ struct stream {
     uint64_t generation;
     struct event events[EVENTS_MAX];
     int count;
+    uint32_t noted[KEYS]; /* bytes of the value under each key; 0: none */
+    uint64_t note_seeds[KEYS];
+};
+
+/* What an append changes of the notes. */
+struct change {
+    uint32_t bytes;
+    unsigned char notes[KEYS * (VALUE_MAX + 8)];
+    bool changes[KEYS];
+    uint32_t noted[KEYS];
+    uint64_t seeds[KEYS];
 };
 
 static struct stream streams[STREAMS];
@@ -67,10 +78,61 @@ static uint32_t random_length(void)
     }
 }
 
+static void add_change(struct change *change, unsigned key)
+{
+    unsigned char value[VALUE_MAX];
+    char name[2] = {(char)('a' + key), 0};
+    change->changes[key] = true;
+    change->noted[key] = roll(4) == 0 ? 0 : 1 + roll(VALUE_MAX);
+    change->seeds[key] = state;
+    harness_fill(value, change->noted[key], state);
+    change->bytes +=
+        log_note_put(change->notes + change->bytes, name, 1, value, change->noted[key]);
+}
+
+static void random_change(struct change *change)
+{
+    *change = (struct change){0};
+    if (roll(3) > 0)
+        return;
+    for (unsigned key = 0; key < KEYS; key++)
+        if (roll(2) == 0)
+            add_change(change, key);
+}
+
+static void apply_change(struct stream *stream, const struct change *change)
+{
+    for (unsigned key = 0; key < KEYS; key++)
+        if (change->changes[key]) {
+            stream->noted[key] = change->noted[key];
+            stream->note_seeds[key] = change->seeds[key];
+        }
+}
+
+static void check_notes(const struct stream *stream, const struct log_stream *facts)
+{
+    for (unsigned key = 0; key < KEYS; key++) {
+        char name[2] = {(char)('a' + key), 0};
+        struct log_note note = {0};
+        CHECK(log_stream_note(facts, name, 1, &note) == (stream->noted[key] > 0));
+        CHECK(note.count == stream->noted[key]);
+        CHECK(harness_filled(note.bytes, note.count, stream->note_seeds[key]));
+    }
+}
+
+static void stream_begins(struct log *log, struct stream *stream)
+{
+    stream->exists = true;
+    stream->generation = find(log, stream->name)->generation;
+    stream->count = 0;
+    memset(stream->noted, 0, sizeof stream->noted);
+}
+
 /* Some appends in one turn. */
 static void do_append(struct hark_loop *loop, struct log *log)
 {
     static struct append appends[40];
+    static struct change changes[40];
     static unsigned char bytes[40][LENGTH_MAX];
     static int target[40];
     int count = 1 + (int)roll(40);
@@ -78,7 +140,15 @@ static void do_append(struct hark_loop *loop, struct log *log)
         struct stream *stream = &streams[target[i] = (int)roll(STREAMS)];
         uint32_t length = random_length();
         harness_fill(bytes[i], length, highest + (uint64_t)i);
-        append_start(log, &appends[i], stream->name, bytes[i], length);
+        random_change(&changes[i]);
+        struct log_append request = {.name = stream->name,
+                                     .bytes = bytes[i],
+                                     .length = length,
+                                     .notes = changes[i].notes,
+                                     .notes_length = changes[i].bytes};
+        if (changes[i].bytes > 0 && roll(3) == 0)
+            request.kind = LOG_ONLY_NOTES;
+        change_start(log, &appends[i], request);
     }
     harness_run_until(loop, &appends[count - 1].ended);
     uint64_t base = highest;
@@ -86,11 +156,11 @@ static void do_append(struct hark_loop *loop, struct log *log)
         struct stream *stream = &streams[target[i]];
         CHECK(appends[i].ended && appends[i].result > (int64_t)highest);
         highest = (uint64_t)appends[i].result;
-        if (!stream->exists) {
-            stream->exists = true;
-            stream->generation = find(log, stream->name)->generation;
-            stream->count = 0;
-        }
+        if (!stream->exists)
+            stream_begins(log, stream);
+        apply_change(stream, &changes[i]);
+        if (appends[i].request.kind == LOG_ONLY_NOTES)
+            continue;
         CHECK(stream->count < EVENTS_MAX &&
               appends[i].request.stream->generation == stream->generation);
         stream->events[stream->count++] =
@@ -106,9 +176,9 @@ static void do_create(struct hark_loop *loop, struct log *log)
     CHECK(stream->exists ? result == -EEXIST : result > (int64_t)highest);
     if (result < 0)
         return;
-    highest = stream->generation = (uint64_t)result;
-    stream->exists = true;
-    stream->count = 0;
+    highest = (uint64_t)result;
+    stream_begins(log, stream);
+    CHECK(stream->generation == highest);
 }
 
 static void do_delete(struct hark_loop *loop, struct log *log)
@@ -164,6 +234,7 @@ static void do_check(struct hark_loop *loop, struct log *log)
     if (!facts)
         return;
     CHECK(facts->generation == stream->generation);
+    check_notes(stream, facts);
     int from = kept_from(stream, facts);
     check_from(loop, log, stream, from, (int)roll((unsigned)stream->count + 1));
     check_from(loop, log, stream, from, from);

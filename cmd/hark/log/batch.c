@@ -9,9 +9,11 @@
  */
 #include "log/batch.h"
 
+#include "log/bytes.h"
 #include "log/record.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 #define COPIED_BYTES_MAX 4096u /* larger events have their own vector */
 
@@ -52,12 +54,19 @@ static void add_record(struct log *log, struct log_record *record)
     record->flags = commit->bytes == 0 && is_synced(log) ? RECORD_OPENS_COMMIT : 0;
     record_encode(header, record, log->active->first, log->active->end + commit->bytes);
     add_buffered(commit, header, sizeof header);
+    if (record->notes_length > 0) {
+        unsigned char length[4];
+        put32(length, record->notes_length);
+        add_buffered(commit, length, sizeof length);
+        add_buffered(commit, record->notes, record->notes_length);
+    }
     if (record->length > COPIED_BYTES_MAX)
         add_vector(commit, record->payload, record->length);
     else
         add_buffered(commit, record->payload, record->length);
-    add_buffered(commit, zeros, record_padding(record->length));
-    commit->bytes += record_size(record->length);
+    const uint64_t payload = record_with_notes(record->length, record->notes_length);
+    add_buffered(commit, zeros, record_padding(payload));
+    commit->bytes += record_size(payload);
 }
 
 /* --- what is decided of a request, in its turn --- */
@@ -90,6 +99,8 @@ bool batch_must_wait(const struct log *log, const struct log_append *request,
     uint32_t length = batch_length(request);
     size_t copied = length > COPIED_BYTES_MAX ? 0 : length;
     size_t overhead = 2 * (size_t)RECORD_HEADER_BYTES + LOG_NAME_MAX + 2 * (size_t)RECORD_ALIGNMENT;
+    if (request->decide || request->notes_length > 0)
+        overhead += 4 + LOG_CHANGE_BYTES_MAX;
     return commit->closes || commit->used + copied + overhead > BATCH_BUFFER_BYTES ||
            commit->vectors + 4 > COMMIT_VECTORS || depends_on(request, stream);
 }
@@ -98,6 +109,7 @@ static int check_kind(enum log_kind kind, const struct log_row *stream)
 {
     switch (kind) {
     case LOG_EVENT:
+    case LOG_ONLY_NOTES:
         return 0;
     case LOG_CREATE:
         return stream ? -EEXIST : 0;
@@ -122,8 +134,23 @@ static int check_condition(const struct log_append *request, const struct log_ro
     return -EINVAL;
 }
 
-int batch_check(const struct log *log, const struct log_append *request,
-                const struct log_row *stream)
+static int check_notes(const struct log_append *request)
+{
+    const bool may = request->kind == LOG_EVENT || request->kind == LOG_ONLY_NOTES;
+    if (request->notes_length == 0)
+        return request->kind == LOG_ONLY_NOTES ? -EINVAL : 0;
+    return may && request->notes_length <= LOG_CHANGE_BYTES_MAX &&
+                   notes_are_whole(request->notes, request->notes_length)
+               ? 0
+               : -EINVAL;
+}
+
+bool batch_depends(const struct log_append *request, const struct log_row *stream, int refusal)
+{
+    return refusal != 0 && request->decide && stream && (stream->pending || stream->changing);
+}
+
+int batch_check(const struct log *log, struct log_append *request, const struct log_row *stream)
 {
     if (request->error != 0)
         return request->error;
@@ -132,6 +159,10 @@ int batch_check(const struct log *log, const struct log_append *request,
     int error = check_condition(request, stream);
     if (error == 0)
         error = check_kind(request->kind, stream);
+    if (error == 0 && request->decide)
+        error = request->decide(request, !stream ? NULL : &stream->facts);
+    if (error == 0)
+        error = check_notes(request);
     bool own = request->name[0] == '.';
     if (error == 0 && !stream && !own && log->table.count >= log->options.streams_max)
         return -EDQUOT;
@@ -148,7 +179,7 @@ static bool has_own_record(const struct log_append *request)
 
 static uint64_t bytes_of(const struct log_append *request, const struct log_row *stream)
 {
-    return (has_own_record(request) ? record_size(batch_length(request)) : 0) +
+    return (has_own_record(request) ? record_size(batch_payload(request)) : 0) +
            (stream ? 0 : record_size(request->name_length));
 }
 
@@ -177,6 +208,8 @@ static int reserve(struct log *log, struct log_row *stream, const struct log_app
     uint32_t block = builder_plan(&log->builder, offset, log->next + creates);
     if (block == UINT32_MAX)
         return -ENOMEM;
+    if (request->kind == LOG_ONLY_NOTES)
+        return 0;
     return request->kind == LOG_DELETE ? builder_reserve_deleted(&log->builder)
                                        : row_reserve(stream, log->active->first, block);
 }
@@ -198,11 +231,15 @@ static void add_own_record(struct log *log, const struct log_append *request,
                            const struct log_row *stream)
 {
     struct log_record record = {
-        .kind = request->kind == LOG_DELETE ? RECORD_DELETE : RECORD_EVENT,
+        .kind = request->kind == LOG_DELETE       ? RECORD_DELETE
+                : request->kind == LOG_ONLY_NOTES ? RECORD_NOTE
+                                                  : RECORD_EVENT,
         .stream = stream->facts.generation,
         .sequence = log->next,
         .length = batch_length(request),
         .payload = request->bytes,
+        .notes = request->notes,
+        .notes_length = request->notes_length,
     };
     add_record(log, &record);
     log->next++;
@@ -218,6 +255,23 @@ static struct log_row *add_stream(struct log *log, const struct log_append *requ
     return entry ? table_add(&log->table, log->next, entry) : NULL;
 }
 
+/* What will be noted of the stream, once the commit is there. */
+static int change_notes(struct log_row *stream, const struct log_append *request)
+{
+    struct log_notes *next;
+    if (request->notes_length == 0)
+        return 0;
+    int error = notes_change(stream->changing ? stream->next_notes : stream->notes, request->notes,
+                             request->notes_length, &next);
+    if (error != 0)
+        return error;
+    if (stream->changing)
+        free(stream->next_notes);
+    stream->next_notes = next;
+    stream->changing = true;
+    return 0;
+}
+
 int batch_add(struct log *log, struct log_append *request, struct log_row *stream)
 {
     bool creates = !stream;
@@ -227,10 +281,13 @@ int batch_add(struct log *log, struct log_append *request, struct log_row *strea
         return -ENOMEM;
     if (creates)
         stream->pending = true;
-    if (reserve(log, stream, request, creates) != 0) {
+    int error = reserve(log, stream, request, creates);
+    if (error == 0)
+        error = change_notes(stream, request);
+    if (error != 0) {
         if (creates)
             table_remove(&log->table, stream);
-        return -ENOMEM;
+        return error;
     }
     if (creates)
         add_creation(log, request);

@@ -2,6 +2,7 @@
 #ifndef HARK_COMMAND_LOG_BATCH_H
 #define HARK_COMMAND_LOG_BATCH_H
 
+#include "log/record.h"
 #include "log/state.h"
 
 #define BATCH_BUFFER_BYTES (1024u * 1024) /* of commit.buffer: what is copied in one commit */
@@ -15,10 +16,9 @@ struct log_row *batch_stream(const struct log *log, const struct log_append *req
 bool batch_must_wait(const struct log *log, const struct log_append *request,
                      const struct log_row *stream);
 
-/* What a request is refused for.
+/* What a request is refused for; its own decision is asked.
  * Gives: 0; a negative errno. */
-int batch_check(const struct log *log, const struct log_append *request,
-                const struct log_row *stream);
+int batch_check(const struct log *log, struct log_append *request, const struct log_row *stream);
 
 /* Whether the segment cannot take the request, and the next one should. A segment without any
  * record takes everything. */
@@ -31,8 +31,17 @@ static inline uint32_t batch_length(const struct log_append *request)
     return request->kind == LOG_EVENT ? request->length : 0;
 }
 
+/* Whether that refusal rests on what the same commit is writing, and may not be so after all. */
+bool batch_depends(const struct log_append *request, const struct log_row *stream, int refusal);
+
+/* The payload of a request's own record, with its notes. */
+static inline uint64_t batch_payload(const struct log_append *request)
+{
+    return record_with_notes(batch_length(request), request->notes_length);
+}
+
 /* Adds a request: it has its id from now on, and what the write needs stands in log->commit.
- * Gives: 0; -ENOMEM, and then nothing has changed. */
+ * Gives: 0; -ENOMEM, -E2BIG, and then nothing has changed. */
 int batch_add(struct log *log, struct log_append *request, struct log_row *stream);
 
 #endif

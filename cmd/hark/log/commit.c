@@ -102,11 +102,22 @@ static void answer(struct log *log)
         pending_end(&log->pending);
 }
 
+/* Takes: NULL: it was refused. */
+static void forget_notes(struct log_row *stream)
+{
+    if (!stream || !stream->changing)
+        return;
+    free(stream->next_notes);
+    stream->changing = false;
+}
+
 /* Gives what failed back its state from before, and says why; those with errors of their own keep
  * them. */
 static void answer_failure(struct log *log, int error)
 {
     struct log_commit *commit = &log->commit;
+    for (struct log_append *request = commit->batch; request; request = request->next)
+        forget_notes((struct log_row *)request->stream);
     for (struct log_append *request = commit->batch; request; request = request->next) {
         if (request->creates)
             table_remove(&log->table, (struct log_row *)request->stream);
@@ -146,7 +157,13 @@ static void count_request(struct log *log, struct log_append *request, uint64_t 
     if (request->kind == LOG_CREATE)
         return;
     uint64_t place = *offset;
-    count_record(log, offset, request->id, batch_length(request));
+    count_record(log, offset, request->id, batch_payload(request));
+    if (stream->changing) {
+        stream->changing = false;
+        table_note(&log->table, stream, stream->next_notes, log->active->first);
+    }
+    if (request->kind == LOG_ONLY_NOTES)
+        return;
     if (request->kind == LOG_DELETE)
         builder_note_deleted(&log->builder, stream->facts.generation);
     else if (row_note(stream, log->active->first, builder_block(&log->builder, place), request->id,
@@ -350,6 +367,8 @@ static void collect(struct log *log)
         if (batch_must_wait(log, request, stream))
             break;
         int error = batch_check(log, request, stream);
+        if (batch_depends(request, stream, error))
+            break;
         if (error == 0) {
             if (batch_must_roll(log, request, stream)) {
                 if (commit->bytes > 0)

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 
 #define INDEX_MAGIC     UINT64_C(0x0a7864696b726168) /* "harkidx\n" */
-#define INDEX_VERSION   1u
+#define INDEX_VERSION   2u
 #define BLOCK_BYTES     16u
 #define ENTRY_BYTES     64u
 #define CHECKSUM_OFFSET 88u
@@ -96,7 +96,14 @@ void builder_done(struct log_builder *builder)
 static bool told(const struct log_row *stream, const struct log_builder *builder)
 {
     return !stream->pending &&
-           (stream->facts.generation > builder->segment || row_span_of(stream, builder->segment));
+           (stream->facts.generation > builder->segment || row_span_of(stream, builder->segment) ||
+            stream->noted_in == builder->segment);
+}
+
+/* What is noted of a stream and has to stand in this index. */
+static uint32_t notes_told(const struct log_row *stream, const struct log_builder *builder)
+{
+    return stream->notes && stream->noted_in == builder->segment ? stream->notes->length : 0;
 }
 
 static void put_entry(unsigned char *to, const struct log_row *stream,
@@ -116,7 +123,7 @@ static void put_entry(unsigned char *to, const struct log_row *stream,
     put32(to + 48, word);
     put32(to + 52, name);
     put32(to + 56, stream->facts.generation > builder->segment ? row_name_length(stream) : 0);
-    put32(to + 60, 0);
+    put32(to + 60, stream->noted_in == builder->segment ? notes_told(stream, builder) + 1 : 0);
 }
 
 static size_t total_bytes(const struct log_index *index)
@@ -193,6 +200,11 @@ static void put_streams(const struct log_index *index, const struct log_builder 
             memcpy(index->bytes + names_at(index) + name, named->name, named->name_length);
             name += named->name_length;
         }
+        if (notes_told(stream, builder) > 0) {
+            memcpy(index->bytes + names_at(index) + name, stream->notes->bytes,
+                   stream->notes->length);
+            name += stream->notes->length;
+        }
         entry += ENTRY_BYTES;
     }
 }
@@ -216,6 +228,7 @@ int index_make(const struct log_builder *builder, const struct log_table *table,
         index.words += !row_span_of(stream, builder->segment) ? 0 : stream->presence.words;
         index.name_bytes +=
             stream->facts.generation > builder->segment ? row_name_length(stream) : 0;
+        index.name_bytes += notes_told(stream, builder);
     }
     index.size = total_bytes(&index);
     index.bytes = calloc(1, index.size);
@@ -260,8 +273,8 @@ size_t index_total(const unsigned char *header)
     unsigned char copy[INDEX_HEADER_BYTES];
     memcpy(copy, header, sizeof copy);
     get_header(copy, &index);
-    bool whole = get64(header) == INDEX_MAGIC && get32(header + 8) == INDEX_VERSION &&
-                 index.size == total_bytes(&index);
+    bool whole = get64(header) == INDEX_MAGIC && get32(header + 8) >= 1 &&
+                 get32(header + 8) <= INDEX_VERSION && index.size == total_bytes(&index);
     return whole ? index.size : 0;
 }
 
@@ -277,8 +290,10 @@ int index_parse(unsigned char *bytes, size_t size, uint64_t first, struct log_in
         const unsigned char *entry = bytes + entries_at(&index) + (size_t)i * ENTRY_BYTES;
         uint64_t words_end = (uint64_t)get32(entry + 48) + get32(entry + 44);
         uint64_t name_end = (uint64_t)get32(entry + 52) + get32(entry + 56);
-        if (words_end > index.words || name_end > index.name_bytes ||
-            get32(entry + 56) > LOG_NAME_MAX)
+        uint32_t notes = get32(entry + 60) == 0 ? 0 : get32(entry + 60) - 1;
+        if (words_end > index.words || name_end + notes > index.name_bytes ||
+            get32(entry + 56) > LOG_NAME_MAX ||
+            !notes_are_whole(bytes + names_at(&index) + name_end, notes))
             return -EBADMSG;
     }
     *out_index = index;
@@ -299,6 +314,9 @@ struct log_index_entry index_entry(const struct log_index *index, uint32_t i)
         .word = get32(from + 48),
         .name = name_length == 0 ? NULL : (const char *)name,
         .name_length = name_length,
+        .noted = get32(from + 60) != 0,
+        .notes = name + name_length,
+        .notes_length = get32(from + 60) == 0 ? 0 : get32(from + 60) - 1,
     };
 }
 

@@ -15,8 +15,11 @@
  *                         72 last sequence u64
  *
  *   entry: generation u64, count u64, bytes u64, first u64, last u64, first block u32, words u32,
- *          word u32, name u32, name bytes u32 (0: it was made in an earlier segment), unused u32
+ *          word u32, name u32, name bytes u32 (0: it was made in an earlier segment), and u32: plus
+ *          one, the bytes of its notes, which stand behind the name (0: they were not changed)
  *   deleted: streams of earlier segments that were deleted in this one
+ *
+ * Version 1 has no notes.
  */
 #ifndef HARK_COMMAND_LOG_INDEX_H
 #define HARK_COMMAND_LOG_INDEX_H
@@ -81,6 +84,9 @@ struct log_index_entry {
     const char *name; /* not ended; NULL the stream is older than the segment */
     uint32_t name_length;
     uint32_t first_block, words, word;
+    bool noted; /* all that is noted of it, as the segment ends, follows */
+    const unsigned char *notes;
+    uint32_t notes_length;
 };
 
 /* Makes the index of a grown segment.

@@ -19,6 +19,12 @@
 #define LOG_EVENT_BYTES_MAX (1024u * 1024) /* bytes of an event */
 #define LOG_READ_BYTES_MIN  (64u * 1024)   /* the smallest buffer that log_read takes */
 
+/* Of notes: the bytes of a key; as log_note_put writes them, those of one append, and all of a
+ * stream. */
+#define LOG_NOTE_KEY_MAX     255u
+#define LOG_CHANGE_BYTES_MAX (16u * 1024)
+#define LOG_NOTES_BYTES_MAX  (32u * 1024)
+
 /* What log_options.segment_bytes may be, and in words. */
 #define LOG_SEGMENT_BYTES_MIN   (UINT64_C(4) << 10)
 #define LOG_SEGMENT_BYTES_MAX   (UINT64_C(4) << 30)
@@ -114,6 +120,30 @@ const struct log_stream *log_stream_find(const struct log *log, const char *name
 /* The same for who has found its name already. */
 const struct log_stream *log_stream_of(const struct stream_entry *entry);
 
+/* A value that is noted of a stream. The bytes are the log's, and valid until the next append to it
+ * is answered. */
+struct log_note {
+    const void *bytes;
+    size_t count; /* 1 at least */
+};
+
+/* Notes are values under keys that belong to a stream, beside its events: they change with an
+ * append, as durably and at the same moment, and go with the stream. What they mean is for those
+ * who append.
+ * Gives: true and *out_note, as it is acknowledged; false: there is none under that key. */
+bool log_stream_note(const struct log_stream *stream, const char *key, size_t key_length,
+                     struct log_note *out_note);
+
+/* The same for log_append.decide: as the appends before that one leave it. */
+bool log_stream_note_next(const struct log_stream *stream, const char *key, size_t key_length,
+                          struct log_note *out_note);
+
+/* Writes a note into log_append.notes.
+ * Takes: key: 1 to LOG_NOTE_KEY_MAX bytes; value: none: it is noted no more.
+ * Gives: the bytes that it takes, 3 more than key and value together. */
+uint32_t log_note_put(unsigned char *to, const char *key, size_t key_length, const void *value,
+                      size_t value_length);
+
 /* Steps through all streams, in order of creation.
  * Takes: after: the one before, or NULL for the first.
  * Gives: the next; NULL at the end. */
@@ -126,9 +156,10 @@ const struct log_stream *log_stream_above(const struct log *log, uint64_t genera
 /* What an append changes. All kinds stand in one order, and each is decided when its turn in that
  * order has come: on what those before it have made of the stream. */
 enum log_kind {
-    LOG_EVENT,  /* an event; the stream is made if there is none */
-    LOG_CREATE, /* a stream without an event; -EEXIST there is one */
-    LOG_DELETE, /* no stream any more; -ENOENT there is none */
+    LOG_EVENT,      /* an event; the stream is made if there is none */
+    LOG_CREATE,     /* a stream without an event; -EEXIST there is one */
+    LOG_DELETE,     /* no stream any more; -ENOENT there is none */
+    LOG_ONLY_NOTES, /* notes without an event; the stream is made if there is none */
 };
 
 /* What has to be so when the turn of an append has come. If it is not, the answer is this error,
@@ -159,6 +190,15 @@ struct log_append {
      * up. */
     struct stream_entry *entry;
     uint64_t generation; /* for LOG_IF_SAME */
+    /* What changes of the stream's notes, as log_note_put writes it; with LOG_EVENT and
+     * LOG_ONLY_NOTES. */
+    const unsigned char *notes;
+    uint32_t notes_length;
+    /* Decides what becomes of the append once its turn has come and its condition holds; may set
+     * notes. It is asked again if the answer has to wait for another commit: it must not change
+     * anything else. NULL: nobody asks.
+     * Takes: stream: NULL: there is none. Gives: 0: it goes on; a negative errno: its answer. */
+    int (*decide)(struct log_append *request, const struct log_stream *stream);
     log_appended *done;
     /* Set when done is called with success: */
     uint64_t id;
@@ -177,12 +217,14 @@ struct log_append {
  * Gives: the id, to done: of a stream that was created its generation. Cursors in a stream that was
  *   deleted end with -ENOENT; one that is made under the same name later is another: cursors from
  *   before find a gap.
- * Fails: -EINVAL name or length is out of range; -EDQUOT a new stream would pass streams_max;
- *   -ENOENT, -EEXIST, -ESTALE by its kind or its condition; -ENOSPC, -EFBIG, -EDQUOT nothing was
- *   kept of it: try again when there is space; -EMFILE, -ENFILE, -EACCES, -EPERM, -EROFS nothing
- *   was kept of it: no segment could be made; -EREMOTEIO the same, as the disk failed; -EAGAIN
- *   nothing was kept of it: no thread could be started; -EIO the disk failed: it may or may not be
- *   found after a crash, and is not read before; -ENOMEM; -ESHUTDOWN the log is being closed. */
+ * Fails: -EINVAL name or length is out of range, or the notes are none; -E2BIG the stream would
+ *   have more than LOG_NOTES_BYTES_MAX of them; what `decide` has given; -EDQUOT a new stream would
+ *   pass streams_max; -ENOENT, -EEXIST, -ESTALE by its kind or its condition; -ENOSPC, -EFBIG,
+ *   -EDQUOT nothing was kept of it: try again when there is space; -EMFILE, -ENFILE, -EACCES,
+ *   -EPERM, -EROFS nothing was kept of it: no segment could be made; -EREMOTEIO the same, as the
+ *   disk failed; -EAGAIN nothing was kept of it: no thread could be started; -EIO the disk failed:
+ *   it may or may not be found after a crash, and is not read before; -ENOMEM; -ESHUTDOWN the log
+ *   is being closed. */
 void log_append(struct log *log, struct log_append *request);
 
 /* One event, as read. */

@@ -18,6 +18,19 @@ const struct log_stream *log_stream_of(const struct stream_entry *entry)
     return facts_of(entry->row);
 }
 
+bool log_stream_note(const struct log_stream *stream, const char *key, size_t key_length,
+                     struct log_note *out_note)
+{
+    return notes_find(((const struct log_row *)stream)->notes, key, key_length, out_note);
+}
+
+bool log_stream_note_next(const struct log_stream *stream, const char *key, size_t key_length,
+                          struct log_note *out_note)
+{
+    const struct log_row *row = (const struct log_row *)stream;
+    return notes_find(row->changing ? row->next_notes : row->notes, key, key_length, out_note);
+}
+
 struct streams *log_streams(struct log *log)
 {
     return &log->table.names;

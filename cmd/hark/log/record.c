@@ -6,7 +6,7 @@
 #include "log/record.h"
 
 #include "log/bytes.h"
-#include "log/log.h"
+#include "log/notes.h"
 
 #include <xxhash.h>
 
@@ -28,39 +28,49 @@ uint64_t record_size(uint64_t length)
     return RECORD_HEADER_BYTES + length + record_padding(length);
 }
 
-/* The payload's hash seeds the header's: both are covered without being side by side in memory. */
-static uint64_t checksum(const unsigned char *header, const unsigned char *payload, uint32_t length,
+/* The hash of the notes seeds the payload's, and that the header's: all are covered without being
+ * side by side in memory.
+ * Takes: header: as it is encoded, its first 32 bytes count. */
+static uint64_t checksum(const unsigned char *header, const struct log_record *record,
                          uint64_t segment_first, uint64_t offset)
 {
     uint64_t seed = segment_first * UINT64_C(0x9e3779b97f4a7c15) ^ offset;
-    return log_checksum(header, 32, log_checksum(payload, length, seed));
+    if (record->notes_length > 0)
+        seed = log_checksum(record->notes, record->notes_length, seed + record->notes_length);
+    return log_checksum(header, 32, log_checksum(record->payload, record->length, seed));
 }
 
 void record_encode(unsigned char *to, const struct log_record *record, uint64_t segment_first,
                    uint64_t offset)
 {
-    put32(to, record->length);
+    const uint32_t noted = record->notes_length > 0 ? RECORD_HAS_NOTES : 0;
+    put32(to, (uint32_t)record_with_notes(record->length, record->notes_length));
     to[4] = (unsigned char)record->kind;
-    to[5] = (unsigned char)record->flags;
+    to[5] = (unsigned char)(record->flags | noted);
     put16(to + 6, RECORD_MARK);
     put64(to + 8, record->sequence);
     put64(to + 16, record->time_ns);
     put64(to + 24, record->stream);
-    put64(to + 32, checksum(to, record->payload, record->length, segment_first, offset));
+    put64(to + 32, checksum(to, record, segment_first, offset));
 }
 
+/* Takes: one whose notes, if it has some, are not taken off its payload yet. */
 static bool length_fits(const struct log_record *record)
 {
+    const bool noted = (record->flags & RECORD_HAS_NOTES) != 0;
+    const uint32_t notes_max = noted ? 4 + LOG_NOTES_BYTES_MAX : 0;
     switch (record->kind) {
     case RECORD_EVENT:
-        return record->length <= LOG_EVENT_BYTES_MAX;
+        return record->length <= notes_max + LOG_EVENT_BYTES_MAX;
     case RECORD_CREATE:
-        return record->length >= 1 && record->length <= LOG_NAME_MAX;
+        return !noted && record->length >= 1 && record->length <= LOG_NAME_MAX;
     case RECORD_DELETE:
-        return record->length == 0;
+        return !noted && record->length == 0;
     case RECORD_DECLARE:
         return record->length > RECORD_DECLARE_BYTES &&
-               record->length <= RECORD_DECLARE_BYTES + LOG_NAME_MAX;
+               record->length <= notes_max + RECORD_DECLARE_BYTES + LOG_NAME_MAX;
+    case RECORD_NOTE:
+        return noted && record->length <= notes_max;
     }
     return false;
 }
@@ -69,13 +79,45 @@ static bool length_fits(const struct log_record *record)
  * within bounds. */
 static bool plausible(const struct log_record *record, uint64_t segment_first)
 {
-    if (!length_fits(record) || (record->flags & ~(uint32_t)RECORD_OPENS_COMMIT) != 0 ||
-        record->stream == 0)
+    const uint32_t known = RECORD_OPENS_COMMIT | RECORD_HAS_NOTES;
+    if (!length_fits(record) || (record->flags & ~known) != 0 || record->stream == 0)
         return false;
     if (record->kind == RECORD_DECLARE)
         return record->sequence == segment_first;
     return record->sequence > segment_first && record->sequence - segment_first < SEGMENT_SPAN &&
            record->stream <= record->sequence;
+}
+
+/* Takes the notes off the payload. Gives: false: they are none. */
+static bool take_notes(struct log_record *record)
+{
+    record->notes_length = 0;
+    if (!(record->flags & RECORD_HAS_NOTES))
+        return true;
+    const uint32_t length = record->length < 4 ? 0 : get32(record->payload);
+    if (length == 0 || length > record->length - 4 || !notes_are_whole(record->payload + 4, length))
+        return false;
+    record->notes = record->payload + 4;
+    record->notes_length = length;
+    record->payload += 4 + length;
+    record->length -= 4 + length;
+    return true;
+}
+
+/* The same, where the rest has to be of its kind as well. */
+static bool split(struct log_record *record)
+{
+    const uint32_t flags = record->flags;
+    if (!take_notes(record))
+        return false;
+    if (record->notes_length == 0)
+        return true;
+    if (record->kind == RECORD_NOTE)
+        return record->length == 0;
+    record->flags &= ~(uint32_t)RECORD_HAS_NOTES;
+    const bool fits = length_fits(record);
+    record->flags = flags;
+    return fits;
 }
 
 enum log_record_answer record_decode(const unsigned char *bytes, uint64_t available,
@@ -98,8 +140,8 @@ enum log_record_answer record_decode(const unsigned char *bytes, uint64_t availa
         return RECORD_BAD;
     if (available < out_record->size)
         return RECORD_SHORT;
-    if (verify && get64(bytes + 32) != checksum(bytes, out_record->payload, out_record->length,
-                                                segment_first, offset))
+    if (!split(out_record) ||
+        (verify && get64(bytes + 32) != checksum(bytes, out_record, segment_first, offset)))
         return RECORD_BAD;
     return RECORD_GOOD;
 }
@@ -152,11 +194,13 @@ static bool holds_with(const unsigned char *bytes, uint32_t length, uint64_t seq
                        uint64_t segment_first, uint64_t offset)
 {
     unsigned char header[RECORD_HEADER_BYTES];
+    struct log_record record = {
+        .flags = bytes[5], .length = length, .payload = bytes + RECORD_HEADER_BYTES};
     memcpy(header, bytes, sizeof header);
     put32(header, length);
     put64(header + 8, sequence);
-    return get64(header + 32) ==
-           checksum(header, bytes + RECORD_HEADER_BYTES, length, segment_first, offset);
+    return take_notes(&record) &&
+           get64(header + 32) == checksum(header, &record, segment_first, offset);
 }
 
 /* The record takes all that is left, and its checksum is right for a length of that size: only its
@@ -165,7 +209,7 @@ static bool holds_with(const unsigned char *bytes, uint32_t length, uint64_t seq
 static bool length_is_damaged(const unsigned char *bytes, uint64_t left, uint64_t segment_first,
                               uint64_t offset)
 {
-    if (left > record_size(LOG_EVENT_BYTES_MAX))
+    if (left > record_size(RECORD_PAYLOAD_MAX))
         return false;
     uint64_t longest = left - RECORD_HEADER_BYTES;
     for (uint64_t length = longest; length + RECORD_ALIGNMENT > longest; length--) {
@@ -186,9 +230,9 @@ bool record_is_damaged(const unsigned char *bytes, uint64_t available, uint64_t 
     uint32_t length = get32(bytes);
     uint64_t sequence = get64(bytes + 8), stream = get64(bytes + 24), size = record_size(length);
     bool mark = get16(bytes + 6) == RECORD_MARK;
-    bool kind =
-        bytes[4] >= RECORD_EVENT && bytes[4] <= RECORD_DECLARE && bytes[5] <= RECORD_OPENS_COMMIT;
-    bool fits = length <= LOG_EVENT_BYTES_MAX && size <= left;
+    bool kind = bytes[4] >= RECORD_EVENT && bytes[4] <= RECORD_NOTE &&
+                bytes[5] <= (RECORD_OPENS_COMMIT | RECORD_HAS_NOTES);
+    bool fits = length <= RECORD_PAYLOAD_MAX && size <= left;
     bool named = stream != 0 && stream < segment_first + SEGMENT_SPAN;
     bool follows = sequence > last && sequence - segment_first < SEGMENT_SPAN;
     if (lacks_piece(bytes, fits && size < available ? size : available, offset) ||

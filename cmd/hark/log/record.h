@@ -25,11 +25,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "log/log.h"
+
 #define SEGMENT_HEADER_BYTES 64u
-#define SEGMENT_VERSION      1u
+#define SEGMENT_VERSION      2u /* 1: without notes */
 #define RECORD_HEADER_BYTES  40u
 #define RECORD_DECLARE_BYTES 16u /* of a DECLARE's payload, before the name */
 #define RECORD_ALIGNMENT     8u
+
+/* The largest payload. */
+#define RECORD_PAYLOAD_MAX (4u + LOG_NOTES_BYTES_MAX + LOG_EVENT_BYTES_MAX)
 
 /* After a crash the next id is this much past the last segment's first. No log comes so far that
  * its ids would be no JSON numbers. */
@@ -41,22 +46,29 @@ enum log_record_kind {
     RECORD_CREATE = 2,  /* payload: the name; its sequence is the stream's generation */
     RECORD_DELETE = 3,  /* no payload */
     RECORD_DECLARE = 4, /* payload: last u64, lost u64, the name */
+    RECORD_NOTE = 5,    /* no payload but notes */
 };
 
 /* Flags: the first record of a commit before which all of the segment was synced. What stands from
  * the last of these on is not proven to be on the disk. Under LOG_SYNC_ALWAYS every commit opens
  * with it. */
-enum { RECORD_OPENS_COMMIT = 1 };
+enum {
+    RECORD_OPENS_COMMIT = 1,
+    RECORD_HAS_NOTES = 2, /* the payload begins with the length of notes, u32, and them (notes.h):
+                             in a DECLARE all of the stream, else what changes */
+};
 
 struct log_record {
     enum log_record_kind kind;
     uint32_t flags;
-    uint32_t length;
+    uint32_t length; /* of the payload, without notes */
     uint64_t sequence;
     uint64_t time_ns;
     uint64_t stream;
     const unsigned char *payload;
-    uint64_t size; /* of all of it, in the file */
+    const unsigned char *notes;
+    uint32_t notes_length; /* 0: none */
+    uint64_t size;         /* of all of it, in the file; set by decoding */
 };
 
 struct log_segment_header {
@@ -73,11 +85,18 @@ struct log_segment_header {
 /* The bytes that a record with such a payload takes in the file. */
 uint64_t record_size(uint64_t length);
 
+/* The length of a payload with notes in front of it. */
+static inline uint64_t record_with_notes(uint64_t length, uint32_t notes_length)
+{
+    return notes_length == 0 ? length : 4 + (uint64_t)notes_length + length;
+}
+
 /* The zeros after such a payload. */
 uint32_t record_padding(uint64_t length);
 
 /* Writes the header of a record, with the checksum over it and its payload, to 40 bytes.
- * Takes: record: all but size. segment_first, offset: where it will stand. */
+ * Takes: record: all but size; RECORD_HAS_NOTES is set where it has some. segment_first, offset:
+ *   where it will stand. */
 void record_encode(unsigned char *to, const struct log_record *record, uint64_t segment_first,
                    uint64_t offset);
 

@@ -45,6 +45,29 @@ static struct log_row *stream_named(struct log *log, uint64_t generation, const 
     return stream;
 }
 
+static int change_notes(struct log *log, struct log_row *stream, const struct log_record *record)
+{
+    struct log_notes *notes;
+    if (record->notes_length == 0)
+        return 0;
+    int error = notes_change(stream->notes, record->notes, record->notes_length, &notes);
+    if (error == 0)
+        table_note(&log->table, stream, notes, log->builder.segment);
+    return error == -E2BIG ? 0 : error; /* nobody wrote that */
+}
+
+/* All that is noted of the stream, whatever was known before. segment: which says so in its index;
+ * 0: none has to. */
+static int set_notes(struct log *log, struct log_row *stream, const unsigned char *bytes,
+                     uint32_t length, uint64_t segment)
+{
+    struct log_notes *notes = NULL;
+    int error = length == 0 ? 0 : notes_change(NULL, bytes, length, &notes);
+    if (error == 0)
+        table_note(&log->table, stream, notes, segment);
+    return error == -E2BIG ? 0 : error;
+}
+
 static int replay_event(struct log *log, const struct log_record *record, uint64_t offset,
                         uint32_t block)
 {
@@ -58,7 +81,13 @@ static int replay_event(struct log *log, const struct log_record *record, uint64
                      1); /* its creation is not there: neither may be events before this one */
     builder_note(&log->builder, offset, record->sequence, record->time_ns);
     (void)row_note(stream, log->builder.segment, block, record->sequence, record->length);
-    return 0;
+    return change_notes(log, stream, record);
+}
+
+static int replay_note(struct log *log, const struct log_record *record)
+{
+    struct log_row *stream = stream_by_generation(log, record->stream);
+    return stream ? change_notes(log, stream, record) : -ENOMEM;
 }
 
 static int replay_delete(struct log *log, const struct log_record *record)
@@ -89,7 +118,7 @@ static int replay_declare(struct log *log, const struct log_record *record)
         stream->missed = true; /* what is damaged was told already */
     if (stream->facts.last < last)
         row_lose(stream, last); /* it had events that are not there any more */
-    return 0;
+    return set_notes(log, stream, record->notes, record->notes_length, 0);
 }
 
 int replay_record(struct log *log, const struct log_record *record, uint64_t offset)
@@ -104,6 +133,8 @@ int replay_record(struct log *log, const struct log_record *record, uint64_t off
     builder_note(&log->builder, offset, record->sequence, record->time_ns);
     if (record->kind == RECORD_DELETE)
         return replay_delete(log, record);
+    if (record->kind == RECORD_NOTE)
+        return replay_note(log, record);
     return !stream_named(log, record->stream, (const char *)record->payload, record->length)
                ? -ENOMEM
                : 0;
@@ -133,6 +164,11 @@ static struct log_row *stream_of_entry(struct log *log, const struct log_index_e
                         : stream_named(log, entry->generation, entry->name, entry->name_length);
 }
 
+static int note_entry(struct log *log, struct log_row *stream, const struct log_index_entry *entry)
+{
+    return entry->noted ? set_notes(log, stream, entry->notes, entry->notes_length, 0) : 0;
+}
+
 int replay_lost(struct log *log, const struct log_index *index, uint64_t *out_events)
 {
     uint64_t events = 0;
@@ -140,7 +176,7 @@ int replay_lost(struct log *log, const struct log_index *index, uint64_t *out_ev
     for (uint32_t i = 0; i < index->entries; i++) {
         struct log_index_entry entry = index_entry(index, i);
         struct log_row *stream = stream_of_entry(log, &entry);
-        if (!stream)
+        if (!stream || note_entry(log, stream, &entry) != 0)
             return -ENOMEM;
         events += entry.span.count;
         for (uint32_t k = stream->span_count; k > 0 && stream->spans[k - 1].segment == index->first;
@@ -159,7 +195,8 @@ int replay_index(struct log *log, const struct log_index *index)
     for (uint32_t i = 0; i < index->entries; i++) {
         struct log_index_entry entry = index_entry(index, i);
         struct log_row *stream = stream_of_entry(log, &entry);
-        if (!stream || (entry.span.count > 0 && row_add_span(stream, &entry.span) != 0))
+        if (!stream || (entry.span.count > 0 && row_add_span(stream, &entry.span) != 0) ||
+            note_entry(log, stream, &entry) != 0)
             return -ENOMEM;
     }
     return 0;

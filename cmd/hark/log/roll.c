@@ -42,8 +42,14 @@ static void roll_end(struct log *log, int error)
 static void put_declaration(unsigned char *to, const struct log_row *stream,
                             const struct log_segment *segment, uint64_t offset)
 {
+    const struct log_notes *notes = stream->notes;
     unsigned char *payload = to + RECORD_HEADER_BYTES;
     const struct stream_entry *entry = stream->facts.entry;
+    if (notes) {
+        put32(payload, notes->length);
+        memcpy(payload + 4, notes->bytes, notes->length);
+        payload += 4 + notes->length;
+    }
     put64(payload, stream->facts.last);
     put64(payload + 8, stream->facts.lost);
     memcpy(payload + RECORD_DECLARE_BYTES, entry->name, entry->name_length);
@@ -54,8 +60,11 @@ static void put_declaration(unsigned char *to, const struct log_row *stream,
         .time_ns = segment->created_ns,
         .stream = stream->facts.generation,
         .payload = payload,
+        .notes = !notes ? NULL : notes->bytes,
+        .notes_length = !notes ? 0 : notes->length,
     };
-    memset(payload + record.length, 0, record_padding(record.length));
+    memset(payload + record.length, 0,
+           record_padding(record_with_notes(record.length, record.notes_length)));
     record_encode(to, &record, segment->first, offset);
 }
 

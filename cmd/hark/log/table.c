@@ -39,7 +39,8 @@ static void link_in_order(struct log_table *table, struct log_row *stream)
 
 uint64_t row_declaration_size(const struct log_row *stream)
 {
-    return record_size(RECORD_DECLARE_BYTES + (uint64_t)row_name_length(stream));
+    uint64_t length = RECORD_DECLARE_BYTES + (uint64_t)row_name_length(stream);
+    return record_size(record_with_notes(length, !stream->notes ? 0 : stream->notes->length));
 }
 
 void table_name(struct log_table *table, struct log_row *stream, struct stream_entry *entry)
@@ -67,8 +68,24 @@ struct log_row *table_add(struct log_table *table, uint64_t generation, struct s
     return stream;
 }
 
+void table_note(struct log_table *table, struct log_row *stream, struct log_notes *notes,
+                uint64_t segment)
+{
+    const bool declared = stream->facts.entry;
+    if (declared)
+        table->declared_bytes -= row_declaration_size(stream);
+    free(stream->notes);
+    stream->notes = notes;
+    stream->noted_in = segment;
+    if (declared)
+        table->declared_bytes += row_declaration_size(stream);
+}
+
 void row_free(struct log_row *stream)
 {
+    free(stream->notes);
+    if (stream->changing)
+        free(stream->next_notes);
     free(stream->spans);
     if (stream->presence.capacity > 1)
         free(stream->presence.many);

@@ -5,6 +5,7 @@
 
 #include "base/map.h"
 #include "log/log.h"
+#include "log/notes.h"
 #include "streams/streams.h"
 
 /* What one segment holds of a stream. */
@@ -37,13 +38,17 @@ static inline const uint64_t *presence_bits(const struct log_presence *presence)
 }
 
 struct log_row {
-    struct log_stream facts; /* first: a log_stream that is handed out is one of these */
-    struct log_span *spans;  /* in order: 48 bytes for each segment that holds events of it */
+    struct log_stream facts;      /* first: a log_stream that is handed out is one of these */
+    struct log_notes *notes;      /* NULL: there are none */
+    struct log_notes *next_notes; /* what they are once the commit in flight is there */
+    uint64_t noted_in;            /* the segment that changed them last; 0: none did */
+    struct log_span *spans;       /* in order: 48 bytes for each segment that holds events of it */
     uint32_t span_count;
     uint32_t span_capacity;
     struct log_presence presence;
     uint64_t declared; /* recovery: the segment that last told of it */
     bool pending;      /* its creation is being written */
+    bool changing;     /* next_notes is being written */
     bool missed;       /* recovery: a declaration tells of later events than were found */
     struct map_link by_generation;
     struct log_row *before, *after; /* in order of creation */
@@ -87,6 +92,10 @@ void row_free(struct log_row *stream);
 
 /* Both in one. */
 void table_remove(struct log_table *table, struct log_row *stream);
+
+/* What is noted of a stream from now on; `notes` are the row's. segment: where it says so. */
+void table_note(struct log_table *table, struct log_row *stream, struct log_notes *notes,
+                uint64_t segment);
 
 /* Frees all of it. */
 void table_done(struct log_table *table);
