@@ -56,21 +56,23 @@ bool server_try(struct server *server)
     return count == 1;
 }
 
-#if THREAD_SANITIZED
-/* ThreadSanitizer keeps a signal back until the process next calls the C library. One that comes in
- * the moment before the loop falls asleep in a system call of its own is then seen when something
- * else wakes it: here a connection. */
-static void server_nudge(const struct server *server)
+void server_wake(const struct server *server)
 {
     struct hark_address address;
+    if (hark_address_parse(server->http, &address) < 0)
+        return;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    (void)connect(fd, &address.name.any, address.length);
+    close(fd);
+}
+
+#if THREAD_SANITIZED
+static void server_nudge(const struct server *server)
+{
     struct pollfd end = {.fd = (int)syscall(SYS_pidfd_open, server->pid, 0), .events = POLLIN};
     assert_true(end.fd >= 0);
-    bool listens = hark_address_parse(server->http, &address) == 0;
-    while (poll(&end, 1, 1000) == 0 && listens) {
-        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-        (void)connect(fd, &address.name.any, address.length);
-        close(fd);
-    }
+    while (poll(&end, 1, 1000) == 0)
+        server_wake(server);
     close(end.fd);
 }
 #endif

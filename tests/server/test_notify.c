@@ -113,6 +113,7 @@ SERVER_TEST(manager_is_told_of_the_end_when_it_begins)
     client_close(&client);
     assert_string_equal(manager_hears(manager), "READY=1");
     kill(server.pid, SIGTERM);
+    server_wake(&server);
     assert_string_equal(manager_hears(manager), "STOPPING=1");
     client_await_end(&slow);
     client_close(&slow);
