@@ -17,9 +17,12 @@
 #include <version>
 #ifdef __cpp_lib_coroutine
 #define HARK_COROUTINES 1
+#include "hark/cpp/changes.hpp"
 #include "hark/cpp/connection.hpp"
 #include "hark/cpp/coroutine.hpp"
 #include "hark/cpp/job.hpp"
+#include "hark/cpp/repeating.hpp"
+#include "hark/cpp/together.hpp"
 #endif
 #endif
 

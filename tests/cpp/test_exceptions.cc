@@ -53,4 +53,47 @@ BACKEND_TEST(exception_comes_to_the_one_that_waits)
     assert_true(caught == "thrown");
 }
 
+/* --- of several tasks at once --- */
+
+hark::task<int> waits(hark_loop *loop, bool throws_at_its_end)
+{
+    hark::result outcome = co_await hark::sleep_for_ever(loop);
+    if (throws_at_its_end)
+        throw std::runtime_error("late");
+    co_return outcome.error();
+}
+
+hark::task<std::string> catches_of_several(hark_loop *loop)
+{
+    std::string caught;
+    try {
+        (void)co_await hark::first(waits(loop, true), throws(loop));
+    } catch (const std::exception &error) {
+        caught += error.what(); /* the winner's */
+    }
+    try {
+        (void)co_await hark::first(waits(loop, true), waits(loop, false))
+            .within(std::chrono::milliseconds(1));
+    } catch (const std::exception &error) {
+        caught += error.what(); /* a loser's, or the winner's */
+    }
+    try {
+        (void)co_await hark::all(waits(loop, false), throws(loop), waits(loop, true));
+    } catch (const std::exception &error) {
+        caught += error.what(); /* the first */
+    }
+    try {
+        (void)co_await hark::all(throws_at_once(), waits(loop, false));
+    } catch (const std::exception &error) {
+        caught += error.what();
+    }
+    co_return caught;
+}
+
+BACKEND_TEST(exception_of_one_of_several_ends_the_others_and_comes_to_the_one_that_waits)
+{
+    assert_true(hark::run(loop, catches_of_several(loop)) == "thrownlatethrownat once");
+    assert_int_equal(hark_loop_active(loop), 0);
+}
+
 } // namespace

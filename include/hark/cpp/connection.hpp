@@ -17,7 +17,7 @@
 #ifndef HARK_CPP_CONNECTION_HPP
 #define HARK_CPP_CONNECTION_HPP
 
-#include "coroutine.hpp"
+#include "event_wait.hpp"
 #include "stream.hpp"
 
 namespace hark
@@ -38,128 +38,8 @@ struct [[nodiscard]] piece {
 namespace detail
 {
 
-class connection_state;
-
-/* One that waits for an event of a stream, with a deadline or without, and can be cancelled. Its op
- * is a timer, and is in flight only for that; so it belongs to the connection and not to the frame
- * of the coroutine, which goes on as soon as the event has come. */
-class event_wait : public waiting
-{
-  public:
-    using action = void (*)(connection_state &own) noexcept;
-
-    /* stops: what is done where it is not waited for any longer. */
-    event_wait(connection_state &owner, action stops) noexcept : owner_(owner), stops_(stops)
-    {
-    }
-    event_wait(const event_wait &) = delete;
-    event_wait &operator=(const event_wait &) = delete;
-
-    bool waits() const noexcept
-    {
-        return static_cast<bool>(waiter_);
-    }
-    bool active() const noexcept
-    {
-        return hark_op_active(&timer_);
-    }
-    result outcome() const noexcept
-    {
-        return outcome_;
-    }
-
-    /* patient: it goes on waiting once it was cancelled, as what it stops leads to its event. */
-    template <class Promise>
-    void wait(struct hark_loop *loop, std::coroutine_handle<Promise> waiter,
-              bool patient = false) noexcept
-    {
-        promise_base *promise = promise_of(waiter);
-        if (waiter_)
-            broken("two coroutines wait for the same event of a connection");
-        loop_ = loop;
-        waiter_ = waiter;
-        patient_ = patient;
-        cancelled_ = false;
-        line_ = promise ? promise->line : nullptr;
-        at_ns_ = promise ? promise->deadline_ns : HARK_NEVER;
-        cancel = [](waiting *own) noexcept { static_cast<event_wait *>(own)->cancels(); };
-        if (line_)
-            line_->at = this;
-        if (line_ && line_->cancelled)
-            cancels();
-        else if (at_ns_ != HARK_NEVER)
-            arm();
-    }
-
-    /* The event has come, in a callback of the loop's: the coroutine goes on. */
-    void happened(result outcome) noexcept
-    {
-        if (!waiter_)
-            return;
-        outcome_ = outcome;
-        if (line_)
-            line_->at = nullptr;
-        at_ns_ = HARK_NEVER;
-        std::exchange(waiter_, nullptr).resume();
-        if (at_ns_ == HARK_NEVER && active() && !disarming_) {
-            disarming_ = true;
-            hark_cancel(&timer_);
-        }
-    }
-
-  private:
-    struct op_of_wait : hark_op {
-        explicit op_of_wait(event_wait *object) noexcept : hark_op(), owner(object)
-        {
-        }
-        event_wait *owner;
-    };
-
-    void cancels() noexcept
-    {
-        cancelled_ = true;
-        at_ns_ = 0;
-        arm();
-    }
-    void arm() noexcept
-    {
-        if (!active())
-            hark_sleep_until(loop_, &timer_, at_ns_, rang);
-        else
-            (void)hark_sleep_move(&timer_, at_ns_); /* if it has rung, `rings` looks again */
-    }
-    static void rang(struct hark_op *op, int64_t outcome) noexcept;
-    void rings(int64_t outcome) noexcept
-    {
-        bool disarmed = std::exchange(disarming_, false);
-        if (!waiter_)
-            return;
-        if (disarmed || (outcome == 0 && at_ns_ > hark_now(loop_))) {
-            if (at_ns_ != HARK_NEVER)
-                arm(); /* another wait has begun in the meantime */
-            return;
-        }
-        at_ns_ = HARK_NEVER;
-        stops_(owner_);
-        if (!patient_)
-            happened(outcome < 0 || cancelled_ ? -ECANCELED : -ETIMEDOUT);
-    }
-
-    connection_state &owner_;
-    action stops_;
-    op_of_wait timer_{this};
-    struct hark_loop *loop_ = nullptr;
-    chain *line_ = nullptr;
-    std::coroutine_handle<> waiter_;
-    uint64_t at_ns_ = HARK_NEVER; /* when the one that waits does so no longer */
-    result outcome_;
-    bool cancelled_ = false;
-    bool patient_ = false;
-    bool disarming_ = false;
-};
-
 /* The stream beneath, on the heap: it stays after its handle until it has closed. */
-class connection_state : public stream<connection_state>
+class connection_state : public stream<connection_state>, public lasting<connection_state>
 {
   public:
     /* --- what the stream tells --- */
@@ -210,14 +90,11 @@ class connection_state : public stream<connection_state>
 
     /* --- for hark::owned --- */
 
+    using lasting::let_go;
     bool over() const noexcept
     {
-        return !inside_ && held::over() && !opening_.active() && !reading_.active() &&
+        return idle() && held::over() && !opening_.active() && !reading_.active() &&
                !writing_.active() && !closing_.active();
-    }
-    void let_go(void (*)(connection_state *)) noexcept
-    {
-        let_go_ = true;
     }
 
     /* --- for its handle --- */
@@ -268,37 +145,20 @@ class connection_state : public stream<connection_state>
             writing_.happened(push_outcome_);
     }
 
-    event_wait opening_{*this, [](connection_state &own) noexcept { own.close(); }};
-    event_wait reading_{*this, [](connection_state &own) noexcept { own.read_stop(); }};
-    event_wait writing_{*this, [](connection_state &own) noexcept { own.failure_ = -EPIPE; }};
-    event_wait closing_{*this, [](connection_state &own) noexcept { own.close(); }};
+    event_wait<connection_state> opening_{*this,
+                                          [](connection_state &own) noexcept { own.close(); }};
+    event_wait<connection_state> reading_{*this,
+                                          [](connection_state &own) noexcept { own.read_stop(); }};
+    event_wait<connection_state> writing_{
+        *this, [](connection_state &own) noexcept { own.failure_ = -EPIPE; }};
+    event_wait<connection_state> closing_{*this,
+                                          [](connection_state &own) noexcept { own.close(); }};
     piece came_;
     result end_;
     result failure_;
     view push_;
     result push_outcome_;
     bool ended_ = false;
-
-    /* While a callback of it runs: its memory stays for that long. */
-    class inside
-    {
-      public:
-        explicit inside(connection_state &own) noexcept : own_(own)
-        {
-            own_.inside_++;
-        }
-        inside(const inside &) = delete;
-        inside &operator=(const inside &) = delete;
-        ~inside()
-        {
-            own_.inside_--;
-            if (own_.let_go_ && own_.over())
-                delete &own_;
-        }
-
-      private:
-        connection_state &own_;
-    };
 
   private:
     bool push_some_after_drain() noexcept
@@ -307,16 +167,7 @@ class connection_state : public stream<connection_state>
     }
 
     hark_stream_options options_ = {};
-    unsigned inside_ = 0;
-    bool let_go_ = false;
 };
-
-inline void event_wait::rang(struct hark_op *op, int64_t outcome) noexcept
-{
-    event_wait *own = static_cast<op_of_wait *>(op)->owner;
-    connection_state::inside turn(own->owner_);
-    own->rings(outcome);
-}
 
 } // namespace detail
 

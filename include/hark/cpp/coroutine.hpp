@@ -37,6 +37,8 @@ class tasks;
 namespace detail
 {
 
+template <bool TheFirst, class... Values> class together_await;
+
 /* What a coroutine waits for, as its chain sees it. */
 class waiting
 {
@@ -421,6 +423,7 @@ template <class Value = void> class [[nodiscard]] task
     friend promise_type;
     friend class tasks;
     template <class> friend class job;
+    template <bool, class...> friend class detail::together_await;
 
     explicit task(std::coroutine_handle<promise_type> handle) noexcept : handle_(handle)
     {
