@@ -11,6 +11,9 @@ enum broker_encoding {
     BROKER_SSE,   /* text/event-stream */
     BROKER_LINES, /* ID<TAB>EVENT */
     BROKER_ENCODINGS,
+    /* These two for broker_chunk_read alone; they tell of no gaps. */
+    BROKER_BYTES = BROKER_ENCODINGS, /* events one after another */
+    BROKER_JSON,                     /* of durable/json.h, each message with a comma behind it */
 };
 
 enum { BROKER_GAP_BYTES_MAX = 96 };

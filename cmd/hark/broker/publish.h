@@ -11,6 +11,7 @@
 #include "log/log.h"
 #include "mailbox/mail.h"
 
+struct broker;
 struct broker_publish;
 struct broker_stream;
 
@@ -33,10 +34,23 @@ struct broker_publish {
 /* Publishes an event. Publishes are answered in the order in which they were made, those of one
  * turn share a commit.
  * Takes: count 0 to LOG_EVENT_BYTES_MAX.
+ * Gives: to `done` also -EPIPE: the stream is closed; -EPROTOTYPE: it takes JSON alone
+ *   (durable/facts.h).
  * Owns: publish, bytes and the caller's handle on the stream must stay until `done`, which is never
  *   called from inside this call. */
 void broker_publish(struct broker_stream *stream, struct broker_publish *publish, const void *bytes,
                     size_t count, broker_published *done);
+
+/* Appends as the caller decides, once the turn of it has come (log_append.decide): an event, or,
+ * with LOG_ONLY_NOTES, none.
+ * Takes: publish->append.notes: as decide leaves them.
+ * Gives: to `done` also what decide has given; publish->append.tail as log_append has it.
+ * Owns: as broker_publish. */
+void broker_publish_decided(struct broker_stream *stream, struct broker_publish *publish,
+                            enum log_kind kind, const void *bytes, size_t count,
+                            int (*decide)(struct log_append *request,
+                                          const struct log_stream *stream),
+                            broker_published *done);
 
 /* Deletes a stream, in order with the publishes. Its readers stay: once it is made anew they are
  * told of the gap.
@@ -44,5 +58,9 @@ void broker_publish(struct broker_stream *stream, struct broker_publish *publish
  * Fails: -ENOENT it does not exist. */
 void broker_delete(struct broker_stream *stream, struct broker_publish *publish,
                    broker_published *done);
+
+/* Deletes a stream of that generation, if it is still that, and tells nobody how it went.
+ * Takes: a broker that lives until it is closed, which waits for this. */
+void broker_expire(struct broker *broker, const char *name, uint64_t generation);
 
 #endif

@@ -167,8 +167,10 @@ void broker_disk_ended(struct broker_disk_read *read, int64_t result)
     } else if (result == -ENOENT) {
         outcome = DISK_GONE;
     }
-    broker_buffers_give(&broker_of(read)->buffers, read->needed, read->buffer);
-    read->buffer = NULL;
+    if (!read->apart) {
+        broker_buffers_give(&broker_of(read)->buffers, read->needed, read->buffer);
+        read->buffer = NULL;
+    }
     read->needed = needed;
     read->done(read, outcome, filling.bytes, filling.count);
 }

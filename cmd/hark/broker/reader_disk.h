@@ -51,6 +51,7 @@ struct broker_disk_read {
     uint64_t floor; /* of the recent events, when the read began */
     bool reading;
     bool abandoned;
+    bool apart;       /* the buffer is the caller's, who is no reader */
     struct mail mail; /* these two if the log is on another thread: the read in flight */
     int64_t result;
 };

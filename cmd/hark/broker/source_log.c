@@ -81,13 +81,28 @@ void source_log_trouble(struct broker *broker)
         atomic_store_explicit(broker->options.trouble, error, memory_order_relaxed);
 }
 
+/* What is noted of it is another now. */
+static void change(struct broker_stream *stream)
+{
+    look(stream);
+    broker_wake(stream);
+    broker_stream_tell_changed(stream);
+}
+
 static void appended(struct broker *broker, struct broker_stream *stream,
                      const struct log_append *append, int64_t result)
 {
+    if (result == -ECANCELED && append->decide)
+        return; /* nothing was to be changed */
     if (result < 0 || source_of(broker)->troubled)
         source_log_trouble(broker);
     if (result < 0) {
         broker->statistics.failed++;
+        return;
+    }
+    if (append->kind == LOG_ONLY_NOTES) {
+        if (stream)
+            change(stream);
         return;
     }
     broker->statistics.published++;
@@ -105,7 +120,7 @@ static void deleted(struct broker_stream *stream)
 {
     broker_stream_begin(stream, 0, 0);
     stream->published = 0;
-    broker_stream_tell_deleted(stream);
+    broker_stream_tell_changed(stream);
 }
 
 void source_log_append(struct broker *broker, const struct broker_stream *stream,

@@ -34,6 +34,7 @@ static struct broker_stream *stream_add(struct broker *broker, struct stream_ent
     stream->entry = entry;
     entry->stream = stream;
     list_init(&stream->waiting);
+    list_init(&stream->waiters);
     for (int i = 0; i < BROKER_ENCODINGS; i++)
         recent_init(&stream->recents[i], (enum broker_encoding)i, broker->options.ring_bytes);
     list_append(&broker->holding, &stream->place);
@@ -104,6 +105,45 @@ const char *broker_stream_name(const struct broker_stream *stream)
     return stream->entry->name;
 }
 
+/* --- waiters --- */
+
+void broker_wait(struct broker_waiter *waiter, struct broker_stream *stream, broker_woken *woken)
+{
+    waiter->stream = stream;
+    waiter->woken = woken;
+    list_append(&stream->waiters, &waiter->place);
+    stream->waiter_count++;
+    stream->broker->source->calls->readers_changed(stream);
+}
+
+void broker_wait_stop(struct broker_waiter *waiter)
+{
+    struct broker_stream *stream = waiter->stream;
+    if (!stream)
+        return;
+    list_remove(&waiter->place);
+    stream->waiter_count--;
+    waiter->stream = NULL;
+    stream->broker->source->calls->readers_changed(stream);
+}
+
+/* Each goes to the end of the list: whoever stops waiting inside of a call, or begins to, does no
+ * harm. */
+void broker_wake(struct broker_stream *stream)
+{
+    if (list_empty(&stream->waiters))
+        return;
+    broker_stream_hold(stream);
+    for (uint32_t left = stream->waiter_count; left > 0 && !list_empty(&stream->waiters); left--) {
+        struct broker_waiter *waiter =
+            hark_container_of(stream->waiters.next, struct broker_waiter, place);
+        list_remove(&waiter->place);
+        list_append(&stream->waiters, &waiter->place);
+        waiter->woken(waiter);
+    }
+    broker_stream_close(stream);
+}
+
 /* --- generations --- */
 
 static void recent_end(struct broker_stream *stream, struct recent *recent)
@@ -123,6 +163,7 @@ void broker_stream_begin(struct broker_stream *stream, uint64_t generation, uint
             recent_start(&stream->recents[i], floor);
     }
     broker_turns_add_all(&stream->broker->turns, &stream->waiting);
+    broker_wake(stream);
 }
 
 void broker_stream_skip(struct broker_stream *stream, uint64_t newest)
@@ -134,6 +175,7 @@ void broker_stream_skip(struct broker_stream *stream, uint64_t newest)
         recent_start(&stream->recents[i], newest);
     }
     broker_turns_add_all(&stream->broker->turns, &stream->waiting);
+    broker_wake(stream);
 }
 
 /* --- readers --- */
@@ -159,7 +201,7 @@ void broker_stream_leave(struct broker_stream *stream, enum broker_encoding enco
 
 uint32_t broker_stream_readers(const struct broker_stream *stream)
 {
-    uint32_t count = 0;
+    uint32_t count = stream->waiter_count;
     for (int i = 0; i < BROKER_ENCODINGS; i++)
         count += stream->readers[i];
     for (const struct broker_watcher *at = stream->watchers; at; at = at->next)
@@ -196,6 +238,7 @@ void broker_stream_take(struct broker_stream *stream, uint64_t generation, uint6
         broker_stream_begin(stream, generation, generation);
     encode(stream, id, bytes, count);
     broker_turns_add_all(&stream->broker->turns, &stream->waiting);
+    broker_wake(stream);
 }
 
 /* --- watchers --- */

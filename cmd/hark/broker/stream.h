@@ -39,6 +39,29 @@ void broker_stream_close(struct broker_stream *stream);
 
 const char *broker_stream_name(const struct broker_stream *stream);
 
+struct broker_waiter;
+
+/* The stream has changed, or may have: an event has come, what is noted of it has changed, it was
+ * deleted or made. It waits on; broker_wait_stop may be called. */
+typedef void broker_woken(struct broker_waiter *waiter);
+
+/* Who waits for a stream to change, and is told each time. In the caller's memory; zeroed before
+ * its first use; all private. */
+struct broker_waiter {
+    struct list place;
+    struct broker_stream *stream; /* NULL: it does not wait */
+    broker_woken *woken;
+};
+
+/* Waits. A waiter counts among the stream's readers, so that a thread without the log goes on
+ * following for it.
+ * Takes: a stream that is followed (broker_follow), which the caller keeps a handle on; one that
+ *   does not wait. */
+void broker_wait(struct broker_waiter *waiter, struct broker_stream *stream, broker_woken *woken);
+
+/* Waits no more. Takes: one that may not wait. */
+void broker_wait_stop(struct broker_waiter *waiter);
+
 /* --- for the broker's files, and for sources --- */
 
 /* What else than readers is told of a stream. */
@@ -47,8 +70,8 @@ struct broker_watcher_calls {
     void (*event)(struct broker_watcher *watcher, uint64_t generation, uint64_t id,
                   const void *bytes, size_t count);
 
-    /* The stream was deleted. */
-    void (*deleted)(struct broker_watcher *watcher);
+    /* The stream was deleted, or what is noted of it has changed. */
+    void (*changed)(struct broker_watcher *watcher);
 
     /* How many readers it stands for. */
     uint32_t (*readers)(const struct broker_watcher *watcher);
@@ -70,6 +93,8 @@ struct broker_stream {
     struct recent recents[BROKER_ENCODINGS]; /* each active while it has readers and the stream
                                                 exists */
     struct list waiting;                     /* readers that have all there is */
+    struct list waiters;                     /* of struct broker_waiter */
+    uint32_t waiter_count;
     struct broker_watcher *watchers;
     uint64_t published; /* events of this generation, since the start */
     struct rate rate;   /* of them */
@@ -93,11 +118,14 @@ void broker_stream_begin(struct broker_stream *stream, uint64_t generation, uint
  * readers find the others on the disk. */
 void broker_stream_skip(struct broker_stream *stream, uint64_t newest);
 
+/* From the source: wakes all that wait. */
+void broker_wake(struct broker_stream *stream);
+
 /* Has somebody told of the stream, beside readers, or no more. */
 void broker_stream_watch(struct broker_stream *stream, struct broker_watcher *watcher);
 void broker_stream_unwatch(struct broker_stream *stream, struct broker_watcher *watcher);
 
-/* Tells them of an event, of a deletion. */
+/* Tells them of an event, of another change. */
 static inline void broker_stream_tell_event(const struct broker_stream *stream, uint64_t generation,
                                             uint64_t id, const void *bytes, size_t count)
 {
@@ -105,10 +133,10 @@ static inline void broker_stream_tell_event(const struct broker_stream *stream, 
         at->calls->event(at, generation, id, bytes, count);
 }
 
-static inline void broker_stream_tell_deleted(const struct broker_stream *stream)
+static inline void broker_stream_tell_changed(const struct broker_stream *stream)
 {
     for (struct broker_watcher *at = stream->watchers; at; at = at->next)
-        at->calls->deleted(at);
+        at->calls->changed(at);
 }
 
 /* All readers, those of watchers too. */

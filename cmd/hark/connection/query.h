@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "connection/document.h"
+#include "durable/facts.h"
 #include "mailbox/mail.h"
 
 #include "wire/name.h"
@@ -19,6 +20,8 @@ enum query_kind {
     QUERY_DOCUMENTS,
     QUERY_STREAM = QUERY_DOCUMENTS, /* what is known of one stream: a text */
     QUERY_HEALTH,                   /* whether events are taken */
+    QUERY_FACTS, /* what one stream is, in the terms of durable/facts.h: one whose time is over is
+                    deleted, and not there */
 };
 
 enum query_outcome {
@@ -29,15 +32,18 @@ enum query_outcome {
     QUERY_NO_MEMORY, /* for it now */
 };
 
-/* In the caller's memory, zeroed, then `kind` is set, and `name` for QUERY_STREAM. */
+/* In the caller's memory, zeroed, then `kind` is set, and `name` for QUERY_STREAM and
+ * QUERY_FACTS. */
 struct query {
     enum query_kind kind;
     char name[NAME_BYTES_MAX + 1];
+    bool touches; /* with QUERY_FACTS: the stream is in use */
     /* The answer. */
     enum query_outcome outcome;
     const char *reason;        /* one constant line */
     struct document *document; /* one use, which is the caller's */
     struct text text;          /* the caller's to free */
+    struct durable_facts facts;
     /* Private. */
     struct worker *worker;
     void (*answered)(struct query *query);

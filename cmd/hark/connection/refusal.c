@@ -37,6 +37,10 @@ struct refusal refusal_of(int64_t error)
             503, "nothing was kept: no thread can be started for the log: try again later"};
     case ENOMEM:
         return (struct refusal){503, "out of memory: try again later"};
+    case EPIPE:
+        return (struct refusal){409, "nothing was kept: the stream is closed"};
+    case EPROTOTYPE:
+        return (struct refusal){409, "nothing was kept: the stream takes JSON, by /v1/stream/NAME"};
     case ESHUTDOWN:
         return (struct refusal){503, "the server is ending"};
     default:

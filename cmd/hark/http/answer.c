@@ -9,7 +9,7 @@
 
 enum {
     HEAD_ROOM = 2048,
-    LINES_MAX = 8, /* beside the common ones */
+    LINES_MAX = 16, /* beside the common ones */
     SMALL_BYTES = 4096,
     PIECE_BYTES = 128 * 1024, /* of a document */
 };
@@ -117,7 +117,10 @@ void answer_options(struct http_connection *http, const struct exchange *exchang
     const struct http_line with_origin[] = {
         {"Allow", allow},
         {"Access-Control-Allow-Methods", methods},
-        {"Access-Control-Allow-Headers", "Content-Type, Last-Event-ID"},
+        {"Access-Control-Allow-Headers",
+         "Content-Type, Last-Event-ID, Authorization, If-None-Match, Stream-Seq, Stream-TTL, "
+         "Stream-Expires-At, Stream-Closed, Stream-Forked-From, Stream-Fork-Offset, "
+         "Stream-Fork-Sub-Offset, Producer-Id, Producer-Epoch, Producer-Seq"},
         {"Access-Control-Max-Age", "600"},
         {0},
     };

@@ -9,6 +9,7 @@
 #include "http/connection.h"
 #include "base/check.h"
 #include "http/answer.h"
+#include "http/durable_live.h"
 #include "http/event_stream.h"
 #include "http/host.h"
 #include "http/http.h"
@@ -281,6 +282,7 @@ static void http_finish(struct connection *connection)
         return;
     }
     http->last = true;
+    durable_live_finish(http);
     connection_advance(connection);
     if (!connection->closing && http->pending == 0)
         connection_close_after_sending(connection);
@@ -288,7 +290,9 @@ static void http_finish(struct connection *connection)
 
 static void http_ended(struct connection *connection)
 {
-    event_stream_close(http_connection_of(connection));
+    struct http_connection *http = http_connection_of(connection);
+    event_stream_close(http);
+    durable_live_finish(http);
 }
 
 static void http_free(struct connection *connection)

@@ -12,6 +12,7 @@ struct exchange {
     bool keep_alive; /* the connection lives on */
 };
 
+struct durable_live;
 struct event_stream;
 struct route_place;
 struct route_rule;
@@ -48,6 +49,7 @@ struct http_connection {
     bool guarded;          /* requests for other hosts are refused */
     bool crowded; /* all connections together hold too much, and this one more than a little */
     struct event_stream *events; /* HTTP_STEP_STREAM */
+    struct durable_live *live;   /* a request of it is pending, and waits */
 };
 
 static inline struct http_connection *http_connection_of(struct connection *connection)

@@ -11,6 +11,11 @@
  *            of it
  *     DELETE /streams/NAME    deletes it
  *
+ *     PUT    /v1/stream/NAME  the Durable Streams protocol: makes it
+ *     POST   /v1/stream/NAME  appends the body, closes it
+ *     GET    /v1/stream/NAME  reads it
+ *     DELETE /v1/stream/NAME  deletes it
+ *
  * HEAD stands wherever GET does, OPTIONS everywhere.
  *
  * What must hold: only a request with a rule that is `ordered` is answered while others are
@@ -20,6 +25,8 @@
 #include "broker/reader.h"
 #include "broker/stream.h"
 #include "http/answer.h"
+#include "http/durable_read.h"
+#include "http/durable_write.h"
 #include "http/event_stream.h"
 #include "http/publish.h"
 #include "http/query.h"
@@ -32,7 +39,7 @@
 #include "wire/name.h"
 #include "wire/sse.h"
 
-enum { METHODS_BYTES_MAX = 64 };
+enum { METHODS_BYTES_MAX = 80 };
 
 struct route_rule {
     void (*answer)(struct http_connection *http, const struct exchange *exchange);
@@ -155,6 +162,17 @@ static const struct route_place stream_place = {
     },
 };
 
+static const struct route_place durable_place = {
+    "/v1/stream/", /* and a name */
+    "streams take PUT, POST, GET and DELETE",
+    {
+        [HTTP_METHOD_GET] = {.answer = durable_get},
+        [HTTP_METHOD_PUT] = {.answer = durable_put, .wants_body = true},
+        [HTTP_METHOD_POST] = {.answer = durable_post, .wants_body = true},
+        [HTTP_METHOD_DELETE] = {.answer = publish_deletion},
+    },
+};
+
 /* --- requests without a rule in it --- */
 
 /* Adds to a list of methods. */
@@ -244,9 +262,11 @@ static const struct route_rule *rule_of(const struct route_place *place, enum ht
     return rule->answer ? rule : &not_allowed_rule;
 }
 
-/* Takes: name: of the stream. */
-static const struct route_rule *find_stream(struct http_connection *http, const char *name)
+/* Takes: place: a name follows its path. */
+static const struct route_rule *find_stream(struct http_connection *http,
+                                            const struct route_place *place)
 {
+    const char *name = http->request.path + strlen(place->path);
     enum http_method method = http->request.method;
     size_t count = http->request.path_count - (size_t)(name - http->request.path);
     int error =
@@ -255,9 +275,9 @@ static const struct route_rule *find_stream(struct http_connection *http, const 
         return &no_name_rule;
     if (error < 0)
         return &no_memory_rule;
-    if ((method == HTTP_METHOD_POST || method == HTTP_METHOD_DELETE) && is_foreign(http))
-        return &foreign_rule;
-    return rule_of(&stream_place, method);
+    const bool changes =
+        method == HTTP_METHOD_POST || method == HTTP_METHOD_PUT || method == HTTP_METHOD_DELETE;
+    return changes && is_foreign(http) ? &foreign_rule : rule_of(place, method);
 }
 
 static const struct route_place *find_place(const char *path)
@@ -271,7 +291,6 @@ static const struct route_place *find_place(const char *path)
 void route_find(struct http_connection *http)
 {
     const char *path = http->request.path;
-    size_t prefix = strlen(stream_place.path);
     struct http_route *route = &http->route;
     route_done(http);
     route->place = find_place(path);
@@ -279,9 +298,10 @@ void route_find(struct http_connection *http)
         route->rule = rule_of(route->place, http->request.method);
         return;
     }
-    route->place = &stream_place;
-    if (strncmp(path, stream_place.path, prefix) == 0)
-        route->rule = find_stream(http, path + prefix);
+    const bool durable = strncmp(path, durable_place.path, strlen(durable_place.path)) == 0;
+    route->place = durable ? &durable_place : &stream_place;
+    if (strncmp(path, route->place->path, strlen(route->place->path)) == 0)
+        route->rule = find_stream(http, route->place);
     else
         route->rule = strcmp(path, "*") == 0 ? &options_rule : &not_here_rule;
 }

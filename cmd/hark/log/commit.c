@@ -60,12 +60,23 @@ void log_append(struct log *log, struct log_append *request)
 
 /* --- answering --- */
 
+static uint64_t tail_of(const struct log *log, const struct log_append *request)
+{
+    const struct log_row *stream = batch_stream(log, request);
+    if (!stream || stream->pending)
+        return 0;
+    const struct log_stream *facts = &stream->facts;
+    return facts->last > facts->generation ? facts->last : facts->generation;
+}
+
 /* A stream is told of as long as its deletion's callback runs. */
 static void answer_one(struct log *log, struct log_append *request)
 {
     struct log_row *gone = NULL;
+    if (request->decide)
+        request->tail = tail_of(log, request);
     if (request->error != 0) {
-        log->statistics.append_errors++;
+        log->statistics.append_errors += request->error != -ECANCELED || !request->decide;
     } else if (request->kind == LOG_DELETE) {
         gone = (struct log_row *)request->stream;
         request->stream = NULL;
@@ -150,6 +161,7 @@ static void count_record(struct log *log, uint64_t *offset, uint64_t sequence, u
 static void count_request(struct log *log, struct log_append *request, uint64_t *offset)
 {
     struct log_row *stream = (struct log_row *)request->stream;
+    stream->facts.touched_ns = log->commit.time_ns;
     if (request->creates) {
         stream->pending = false;
         count_record(log, offset, stream->facts.generation, stream->facts.entry->name_length);

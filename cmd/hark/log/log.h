@@ -110,7 +110,13 @@ struct log_stream {
     uint64_t first; /* the oldest id kept; 0 none is */
     uint64_t last;  /* the newest id ever acknowledged in it, kept or not; 0 none */
     uint64_t lost;  /* ids up to this one are not all kept: retention or damage; 0 none is lost */
+    /* Wall clock: when it changed last, the log was opened, or log_stream_touch was called. Nothing
+     * of this is on the disk. */
+    uint64_t touched_ns;
 };
+
+/* Says that a stream is in use now. */
+void log_stream_touch(struct log *log, const struct log_stream *stream);
 
 /* Finds a stream.
  * Gives: the stream, or NULL. Constant time. */
@@ -197,12 +203,16 @@ struct log_append {
     /* Decides what becomes of the append once its turn has come and its condition holds; may set
      * notes. It is asked again if the answer has to wait for another commit: it must not change
      * anything else. NULL: nobody asks.
-     * Takes: stream: NULL: there is none. Gives: 0: it goes on; a negative errno: its answer. */
+     * Takes: stream: NULL: there is none. Gives: 0: it goes on; a negative errno: its answer, and
+     *   -ECANCELED is not counted as an error. */
     int (*decide)(struct log_append *request, const struct log_stream *stream);
     log_appended *done;
     /* Set when done is called with success: */
     uint64_t id;
-    uint64_t time_ns;                /* wall clock; not sure to grow, as clocks are set */
+    uint64_t time_ns; /* wall clock; not sure to grow, as clocks are set */
+    /* Set when done is called, with `decide`: the newest id acknowledged in the stream of that
+     * name, or that of its creation; 0: there is none. */
+    uint64_t tail;
     const struct log_stream *stream; /* after LOG_DELETE: NULL */
     /* Private: */
     struct log_append *next;

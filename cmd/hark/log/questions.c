@@ -31,6 +31,11 @@ bool log_stream_note_next(const struct log_stream *stream, const char *key, size
     return notes_find(row->changing ? row->next_notes : row->notes, key, key_length, out_note);
 }
 
+void log_stream_touch(struct log *log, const struct log_stream *stream)
+{
+    ((struct log_row *)(uintptr_t)stream)->facts.touched_ns = hark_os_wall_clock(log->loop);
+}
+
 struct streams *log_streams(struct log *log)
 {
     return &log->table.names;

@@ -234,9 +234,11 @@ static void tell_missed(struct log *log)
 
 void replay_end(struct log *log)
 {
+    const uint64_t now_ns = hark_os_wall_clock(log->loop);
     tell_missed(log);
     for (struct log_row *stream = log->table.oldest, *after; stream; stream = after) {
         after = stream->after;
+        stream->facts.touched_ns = now_ns;
         if (stream->facts.entry)
             continue;
         log->statistics.damaged++;

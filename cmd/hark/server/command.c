@@ -232,6 +232,7 @@ SET(retention_age, log.retain_age_ns, value_duration, ANY)
 SET(heartbeat, broker.heartbeat_ns, value_duration, within_a_century)
 SET(head_timeout, connection.head_timeout_ns, value_duration, within_a_century)
 SET(body_timeout, connection.body_timeout_ns, value_duration, within_a_century)
+SET(poll_timeout, connection.poll_timeout_ns, value_duration, within_a_century)
 SET(idle_timeout, connection.idle_timeout_ns, value_duration, within_a_century)
 SET(stall_timeout, connection.stall_timeout_ns, value_duration, within_a_century)
 SET(stages, stages_ns, value_duration, ANY)
@@ -299,6 +300,7 @@ static const struct option_row rows[] = {
      set_head_timeout},
     {"body-timeout", 0, "TIME", "the longest time for a request's whole body [60s]",
      set_body_timeout},
+    {"poll-timeout", 0, "TIME", "how long a long poll of /v1/stream waits [20s]", set_poll_timeout},
     {"idle-timeout", 0, "TIME", "the longest time between two requests [75s]", set_idle_timeout},
     {"stall-timeout", 0, "TIME", "the longest time in which a client may take nothing [60s]",
      set_stall_timeout},

@@ -8,6 +8,7 @@
  */
 #include "status/query.h"
 #include "broker/look.h"
+#include "broker/publish.h"
 #include "broker/stream.h"
 #include "status/metrics.h"
 #include "status/stats.h"
@@ -56,6 +57,19 @@ static enum query_outcome look_at_health(struct status *status, const char **out
     return QUERY_REFUSED;
 }
 
+static void look_at_facts(struct status *status, struct query *query)
+{
+    const struct log_stream *stream =
+        log_stream_find(status->log, query->name, strlen(query->name));
+    query->facts = durable_facts_of(stream);
+    if (query->facts.expires_ns <= hark_os_wall_clock(status->owner->loop)) {
+        broker_expire(status->owner->broker, query->name, query->facts.generation);
+        query->facts.exists = false;
+    } else if (stream && query->touches) {
+        log_stream_touch(status->log, stream);
+    }
+}
+
 /* What needs no document. On the owner's thread. */
 static void answer(struct status *status, struct query *query)
 {
@@ -63,6 +77,8 @@ static void answer(struct status *status, struct query *query)
         query->outcome = write_stream(status->owner->broker, query->name, &query->text);
     else if (query->kind == QUERY_HEALTH)
         query->outcome = look_at_health(status, &query->reason);
+    else if (query->kind == QUERY_FACTS)
+        look_at_facts(status, query);
 }
 
 static void returned(struct mail *mail)

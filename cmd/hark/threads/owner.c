@@ -84,7 +84,7 @@ static void watch_event(struct broker_watcher *watcher, uint64_t generation, uin
     relay_event(watch_of(watcher), generation, id, bytes, count);
 }
 
-static void watch_deleted(struct broker_watcher *watcher)
+static void watch_changed(struct broker_watcher *watcher)
 {
     relay_state(watch_of(watcher));
 }
@@ -98,7 +98,7 @@ static uint32_t watch_readers(const struct broker_watcher *watcher)
 
 static const struct broker_watcher_calls watcher_calls = {
     .event = watch_event,
-    .deleted = watch_deleted,
+    .changed = watch_changed,
     .readers = watch_readers,
 };
 

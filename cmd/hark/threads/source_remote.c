@@ -174,6 +174,7 @@ static void take_state(struct remote_watch *watch, uint64_t generation, uint64_t
     else if (told_newest > watch->newest)
         broker_stream_skip(watch->stream, told_newest);
     watch->newest = told_newest;
+    broker_wake(watch->stream);
 }
 
 static void take_event(struct remote_watch *watch, const struct relay_entry *entry,

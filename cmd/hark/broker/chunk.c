@@ -1,0 +1,94 @@
+/* chunk.c - a read of the disk without a reader: its buffer is its own.
+ *
+ * Thread: the broker's. */
+#include "broker/chunk.h"
+
+#include "broker/buffers.h"
+#include "broker/source.h"
+#include "broker/state.h"
+#include "broker/stream.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+static struct broker_chunk *chunk_of(struct broker_disk_read *read)
+{
+    return hark_container_of(read, struct broker_chunk, disk);
+}
+
+static void read_on(struct broker_chunk *chunk)
+{
+    struct broker *broker = chunk->mark.stream->broker;
+    chunk->disk.reading = true;
+    broker->statistics.disk_reads++;
+    broker->source->calls->read(&chunk->disk);
+}
+
+static void finish(struct broker_chunk *chunk, int64_t result)
+{
+    free(chunk->disk.buffer);
+    chunk->disk.buffer = NULL;
+    chunk->last = chunk->mark.position;
+    chunk->gap = chunk->disk.cursor.gap.first != 0;
+    chunk->done(chunk, result);
+}
+
+/* The next event is longer than the buffer. */
+static void enlarge(struct broker_chunk *chunk)
+{
+    char *larger = realloc(chunk->disk.buffer, chunk->disk.needed);
+    if (!larger) {
+        finish(chunk, -ENOMEM);
+        return;
+    }
+    chunk->disk.buffer = larger;
+    chunk->disk.capacity = chunk->disk.needed;
+    chunk->disk.needed = 0;
+    read_on(chunk);
+}
+
+static void read_ended(struct broker_disk_read *read, enum broker_disk_outcome outcome, char *bytes,
+                       size_t count)
+{
+    struct broker_chunk *chunk = chunk_of(read);
+    switch (outcome) {
+    case DISK_BLOCK:
+        chunk->bytes = bytes;
+        finish(chunk, (int64_t)count);
+        break;
+    case DISK_AGAIN:
+        if (read->needed > read->capacity)
+            enlarge(chunk);
+        else
+            finish(chunk, 0);
+        break;
+    case DISK_GONE:
+        finish(chunk, -ENOENT);
+        break;
+    case DISK_FAILED:
+        finish(chunk, -EIO);
+        break;
+    }
+}
+
+int broker_chunk_read(struct broker_chunk *chunk, struct broker_stream *stream,
+                      enum broker_encoding encoding, uint64_t generation, uint64_t after,
+                      broker_chunk_done *done)
+{
+    char *buffer = malloc(BROKER_BUFFER_BYTES);
+    if (!buffer)
+        return -ENOMEM;
+    *chunk = (struct broker_chunk){
+        .mark = {.stream = stream,
+                 .encoding = encoding,
+                 .generation = generation,
+                 .position = after},
+        .disk = {.buffer = buffer, .capacity = BROKER_BUFFER_BYTES, .apart = true},
+        .done = done,
+    };
+    chunk->disk.mark = &chunk->mark;
+    chunk->disk.done = read_ended;
+    log_cursor_place(&chunk->disk.cursor, generation, after);
+    read_on(chunk);
+    return 0;
+}

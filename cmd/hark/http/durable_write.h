@@ -1,0 +1,12 @@
+/* durable_write.h - PUT and POST of the Durable Streams protocol: a stream is made, appended to,
+ * closed. */
+#ifndef HARK_COMMAND_HTTP_DURABLE_WRITE_H
+#define HARK_COMMAND_HTTP_DURABLE_WRITE_H
+
+#include "http/http.h"
+
+/* Answer the request that was read. Owns: the stream of its route. */
+void durable_put(struct http_connection *http, const struct exchange *exchange);
+void durable_post(struct http_connection *http, const struct exchange *exchange);
+
+#endif
