@@ -322,27 +322,27 @@ BACKEND_TEST(recvs_wanted_while_they_come_to_rest_go_on)
 hark::task<> counts_pieces(hark_loop *loop, int fd, int other, int pieces)
 {
     hark::recvs bytes(loop, fd);
+    std::string sent;
+    std::string all;
     char text[16] = {};
     for (int i = 0; i < pieces; i++) {
         std::snprintf(text, sizeof text, "%08d", i);
-        assert_int_equal(hark_os_write(other, text, 8), 8);
-        if (i == 0) {
-            hark::lent first = co_await bytes.next();
-            assert_true(first.bytes().text() == text);
-        } else if (i % 3 == 0) {
+        int64_t taken = hark_os_write(other, text, 8); /* fewer, in a world with faults */
+        if (i > 0 && taken == -EAGAIN)
+            break; /* such a socket has little room */
+        assert_true(taken > 0);
+        sent.append(text, static_cast<size_t>(taken));
+        if (i == 0)
+            all += (co_await bytes.next()).bytes().text();
+        else if (i % 3 == 0)
             (void)co_await hark::sleep(loop, 10us);
-        }
     }
-    std::string all;
-    while (all.size() < static_cast<size_t>(pieces - 1) * 8) {
+    while (all.size() < sent.size()) {
         hark::lent came = co_await bytes.next();
         assert_true(static_cast<bool>(came));
         all += came.bytes().text();
     }
-    for (int i = 1; i < pieces; i++) {
-        std::snprintf(text, sizeof text, "%08d", i);
-        assert_true(all.compare(static_cast<size_t>(i - 1) * 8, 8, text) == 0);
-    }
+    assert_true(all == sent);
 }
 
 BACKEND_TEST(recvs_keep_the_order_of_what_nobody_waited_for)
