@@ -36,6 +36,12 @@ HARK_API int64_t hark_os_write(int fd, const void *bytes, size_t count);
  * Fails: -EISDIR, -EINVAL a negative offset; -ESPIPE it cannot seek; -EIO. */
 HARK_API int64_t hark_os_pread(int fd, void *bytes, size_t count, int64_t offset);
 
+/* recv(2).
+ * Takes: flags: 0 or its flags, such as MSG_DONTWAIT.
+ * Gives: the bytes received, which may be fewer; 0 the end, or count is 0.
+ * Fails: -ENOTSOCK, -EAGAIN, -ECONNRESET, -ECONNREFUSED, -ENOTCONN. */
+HARK_API int64_t hark_os_recv(int fd, void *bytes, size_t count, int flags);
+
 /* send(2), which raises no SIGPIPE.
  * Takes: flags: 0 or its flags, such as MSG_DONTWAIT.
  * Gives: the bytes taken, which may be fewer.

@@ -13,7 +13,8 @@
  *              -ECONNABORTED. hark_tls_why has the reason in words. Those of sockets come beside
  *              these.
  *   Memory     OpenSSL's own for each connection, some 20 KiB, less while nothing is on its way;
- *              and a buffer for what is being sent, grown with use to at most 64 KiB, kept.
+ *              a buffer for what is being sent, grown with use to at most 64 KiB, kept; and once
+ *              reading was stopped what had come by then, as of every stream, here at most 160 KiB.
  *   Deadlines  The handshake has one always. read_timeout_ns is the silence of the peer, in
  *              whatever records; write_timeout_ns is also for close_notify.
  *

@@ -17,6 +17,11 @@ int64_t hark_os_pread(int fd, void *bytes, size_t count, int64_t offset)
     return kernel_pread(NULL, fd, bytes, count, offset);
 }
 
+int64_t hark_os_recv(int fd, void *bytes, size_t count, int flags)
+{
+    return kernel_recv(NULL, fd, bytes, count, flags);
+}
+
 int64_t hark_os_send(int fd, const void *bytes, size_t count, int flags)
 {
     return kernel_send(NULL, fd, bytes, count, flags | MSG_NOSIGNAL);

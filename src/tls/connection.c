@@ -16,6 +16,7 @@ struct connection *connection_create(struct hark_tls *tls, struct hark_stream *s
     connection->tls = context_keep(tls);
     connection->stream = stream;
     connection->end = NOT_ENDED;
+    connection->wire.in_end = WIRE_GOES_ON;
     connection->until_ns = HARK_NEVER;
     if (name)
         memcpy(connection->with, name, length);

@@ -24,7 +24,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,7 +91,7 @@ static void failed(struct hark_op *op, int64_t result)
 
 static void step(struct connection *connection)
 {
-    ERR_clear_error();
+    fault_forget();
     int result = SSL_do_handshake(connection->ssl);
     if (result == 1) {
         connection->step = STEP_DONE;
@@ -252,9 +251,9 @@ static void begin(struct connection *connection)
 {
     struct hark_stream *stream = connection->stream;
     connection->asked_ns = hark_os_clock(stream->loop);
-    ERR_clear_error();
+    fault_forget();
     connection->failure = make_ssl(connection);
-    ERR_clear_error();
+    fault_forget();
     if (connection->failure == 0 && connection->settings->server) {
         receive(connection);
         return;

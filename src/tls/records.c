@@ -1,26 +1,28 @@
 /* records.c - what goes over a connection once its handshake is over.
  *
  * Receiving, pieces are decrypted in room that all connections of a context share, and are
- * delivered in the midst of the receive that brought them: an idle connection holds neither
- * ciphertext nor plaintext. The end of TLS ends the receive by a cancel, and is told by its final
- * call. Into a buffer of the owner's it is decrypted directly.
+ * delivered in the midst of the op that brought them: an idle connection holds neither ciphertext
+ * nor plaintext. While much comes OpenSSL reads from the socket itself, into its own buffer: a copy
+ * of all bytes costs more than a call for each record. The end of TLS ends the op by a cancel, and
+ * is told by its final call. Into a buffer of the owner's it is decrypted directly.
  *
  * Sending, a batch of the message is encrypted and sent to its last byte; then the message has gone
- * on. What OpenSSL wants to say by itself (that a key was updated) goes with the next batch; an
- * alert, after which there is none, is tried at once. */
+ * on. A message that is longer goes record by record to the socket itself while that takes them: a
+ * send for each costs less than a copy. What OpenSSL wants to say by itself (that a key was
+ * updated) goes with the next batch; an alert, after which there is none, is tried at once. */
 #include "tls/records.h"
 #include "tls/connection.h"
 #include "tls/fault.h"
 
 #include "hark/buffer.h"
 #include "hark/close.h"
+#include "hark/loop.h"
 #include "hark/net.h"
 #include "hark/os_descriptor.h"
 #include "hark/poll.h"
 #include "hark/timer.h"
 
 #include <errno.h>
-#include <openssl/err.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -54,7 +56,7 @@ static size_t decrypt(struct connection *connection, void *bytes, size_t room)
 {
     SSL *ssl = connection->ssl;
     size_t count = 0;
-    ERR_clear_error();
+    fault_forget();
     int result = SSL_read_ex(ssl, bytes, room, &count);
     if (connection->session)
         connection_keep_session(connection);
@@ -83,37 +85,78 @@ static void truncated(struct connection *connection)
 
 /* --- receiving --- */
 
-/* In a buffer that is lent: decrypts all of it, and delivers each piece. */
-static void deliver(struct connection *connection, struct hark_op *op, size_t count)
+/* What was read directly has found the socket's end. */
+static void note_end(struct connection *connection)
+{
+    int end = connection->wire.in_end;
+    if (connection->end != NOT_ENDED || end == WIRE_GOES_ON)
+        return;
+    if (end == 0)
+        truncated(connection);
+    else
+        connection->end = end;
+}
+
+/* What was received has not all been read, or a part of a record is there. */
+static bool is_pending(const struct connection *connection)
+{
+    return connection->wire.in_count > 0 || SSL_has_pending(connection->ssl);
+}
+
+/* Decrypts all that was received, and so much of what the socket itself still has; delivers each
+ * piece. */
+static void deliver(struct connection *connection, struct hark_op *op, size_t directly)
 {
     struct hark_stream *stream = connection->stream;
+    struct wire *wire = &connection->wire;
     char *bytes = connection->tls->decrypted;
     bool any = false;
-    connection_feed(connection, hark_op_buffer(op), count);
+    size_t count;
+    wire->fd = stream->fd;
+    wire->may_read = directly;
     while (!connection->closing && connection->end == NOT_ENDED &&
+           (wire->may_read > 0 || is_pending(connection)) &&
            (count = decrypt(connection, bytes, WIRE_PIECE))) {
         any = true;
         stream->filling = bytes;
         connection->received(op, (int64_t)count);
     }
-    connection->wire.in_count = 0; /* what comes behind the end is nothing */
+    wire->may_read = 0;
+    wire->in_count = 0; /* what comes behind the end is nothing */
+    if (!connection->closing)
+        note_end(connection);
     if (connection->end != NOT_ENDED)
         hark_cancel(op);
     else if (!any)
         hark_transport_limit(stream, op); /* a part of a record is no silence */
 }
 
-static void lent(struct hark_op *op, int64_t result)
+static void tell_end(struct connection *connection, struct hark_op *op, int64_t result)
 {
-    struct connection *connection = receiving(op);
-    if (hark_op_more(op)) {
-        if (connection->end == NOT_ENDED)
-            deliver(connection, op, (size_t)result);
-        return;
-    }
     if (connection->end == NOT_ENDED && result == 0)
         truncated(connection);
     connection->received(op, connection->end != NOT_ENDED ? connection->end : result);
+}
+
+/* Once a buffer was filled more is there, mostly. */
+static void lent(struct hark_op *op, int64_t result)
+{
+    struct connection *connection = receiving(op);
+    if (!hark_op_more(op)) {
+        tell_end(connection, op, result);
+    } else if (connection->end == NOT_ENDED) {
+        connection_feed(connection, hark_op_buffer(op), (size_t)result);
+        deliver(connection, op, result >= WIRE_PIECE ? WIRE_STRETCH : 0);
+    }
+}
+
+static void readable(struct hark_op *op, int64_t result)
+{
+    struct connection *connection = receiving(op);
+    if (!hark_op_more(op))
+        tell_end(connection, op, result);
+    else if (connection->end == NOT_ENDED)
+        deliver(connection, op, WIRE_STRETCH);
 }
 
 static void start(struct connection *connection);
@@ -159,15 +202,26 @@ static void left_over(struct hark_op *op, int64_t result)
         read_piece(connection, op);
 }
 
+/* Again and again. io_uring would have received what lies behind a piece already, so nothing could
+ * be read directly: there the loop only says when. */
+static void start_repeating(struct connection *connection)
+{
+    struct hark_stream *stream = connection->stream;
+    free(connection->spill); /* an idle connection holds none */
+    connection->spill = NULL;
+    if (strcmp(hark_loop_backend(stream->loop), "uring") == 0)
+        hark_poll_each(stream->loop, &stream->receive, stream->fd, HARK_POLL_READABLE, readable);
+    else
+        hark_recv_each(stream->loop, &stream->receive, stream->fd, lent);
+}
+
 /* Receives; nothing is left over. */
 static void start(struct connection *connection)
 {
     struct hark_stream *stream = connection->stream;
     stream->filling = connection->into;
     if (!connection->into) {
-        free(connection->spill); /* an idle connection holds none */
-        connection->spill = NULL;
-        hark_recv_each(stream->loop, &stream->receive, stream->fd, lent);
+        start_repeating(connection);
         return;
     }
     if (!connection->spill)
@@ -187,8 +241,7 @@ void records_receive(struct hark_stream *stream, void *bytes, size_t count, hark
     connection->received = done;
     connection->into = bytes;
     connection->into_count = count;
-    if (connection->end != NOT_ENDED || connection->wire.in_count > 0 ||
-        SSL_has_pending(connection->ssl))
+    if (connection->end != NOT_ENDED || is_pending(connection))
         hark_defer(stream->loop, &stream->receive, left_over);
     else
         start(connection);
@@ -232,11 +285,13 @@ static void went(struct hark_op *op, int64_t result)
     connection->sent(op, result < 0 ? result : (int64_t)connection->taken);
 }
 
-static void nothing_went(struct hark_op *op, int64_t result)
+/* Nothing is on its way: all has gone already, or nothing will. */
+static void went_at_once(struct hark_op *op, int64_t result)
 {
     struct connection *connection = sending(op);
+    int64_t outcome = connection->failure < 0 ? connection->failure : (int64_t)connection->taken;
     connection_op_ended(connection);
-    connection->sent(op, result < 0 ? result : connection->failure);
+    connection->sent(op, result < 0 ? result : outcome);
 }
 
 /* A place in a message. */
@@ -279,18 +334,29 @@ static const char *next_piece(struct connection *connection, struct place *place
     return connection->tls->gathered;
 }
 
-/* Encrypts a batch from the message.
+static size_t length_of(const struct msghdr *message)
+{
+    size_t length = 0;
+    for (size_t i = 0; i < message->msg_iovlen; i++)
+        length += message->msg_iov[i].iov_len;
+    return length;
+}
+
+/* Encrypts a batch from the message, or a stretch of a long one until the socket is full.
  * Gives: 0; connection->taken says how much. */
-static int encrypt(struct connection *connection, const struct msghdr *message)
+static int encrypt(struct connection *connection, const struct msghdr *message, size_t length)
 {
     struct place place = {.vector = message->msg_iov, .left = message->msg_iovlen};
+    struct wire *wire = &connection->wire;
+    size_t most = wire->direct ? WIRE_STRETCH : WIRE_BATCH;
     connection->taken = 0;
-    while (connection->taken < WIRE_BATCH) {
+    while (connection->taken < most && !(wire->direct && wire->filling.count > 0)) {
         size_t count, written;
         const char *bytes = next_piece(connection, &place, &count);
         if (count == 0)
             break;
-        ERR_clear_error();
+        wire->goes_on = connection->taken + count < length;
+        fault_forget();
         if (SSL_write_ex(connection->ssl, bytes, count, &written) != 1)
             return fault_of(connection->ssl, "sending", connection_with(connection),
                             &connection->why);
@@ -302,12 +368,19 @@ static int encrypt(struct connection *connection, const struct msghdr *message)
 void records_send(struct hark_stream *stream, const struct msghdr *message, hark_done *done)
 {
     struct connection *connection = connection_of(stream);
+    struct wire *wire = &connection->wire;
+    size_t length = length_of(message);
     connection->sent = done;
-    connection->failure = encrypt(connection, message);
-    if (connection->failure == 0 && wire_next(&connection->wire))
+    wire->fd = stream->fd;
+    wire->direct = wire->filling.count == 0 && length > WIRE_BATCH;
+    connection->failure = encrypt(connection, message, length);
+    wire->direct = false;
+    if (connection->failure == 0)
+        connection->failure = wire->refused;
+    if (connection->failure == 0 && wire_next(wire))
         send_rest(connection, &stream->send, went);
     else
-        hark_defer(stream->loop, &stream->send, nothing_went);
+        hark_defer(stream->loop, &stream->send, went_at_once);
 }
 
 /* --- ending --- */
@@ -328,9 +401,9 @@ void records_end(struct hark_stream *stream, hark_done *done)
 {
     struct connection *connection = connection_of(stream);
     connection->ended = done;
-    ERR_clear_error();
+    fault_forget();
     SSL_shutdown(connection->ssl);
-    ERR_clear_error();
+    fault_forget();
     if (wire_next(&connection->wire)) {
         send_rest(connection, &stream->shutdown, notified);
         hark_transport_limit(stream, &stream->shutdown);

@@ -76,6 +76,24 @@ TEST(os_send_raises_no_signal_and_is_for_sockets)
     close_it(fd);
 }
 
+TEST(os_recv_takes_flags_and_tells_the_end)
+{
+    int ends[2];
+    char bytes[4] = "";
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    assert_result(hark_os_recv(ends[0], bytes, sizeof bytes, MSG_DONTWAIT), -EAGAIN);
+    assert_result(hark_os_send(ends[1], "xy", 2, 0), 2);
+    assert_result(hark_os_recv(ends[0], bytes, 1, MSG_PEEK), 1);
+    assert_result(hark_os_recv(ends[0], bytes, sizeof bytes, 0), 2);
+    assert_memory_equal(bytes, "xy", 2);
+    close_it(ends[1]);
+    assert_result(hark_os_recv(ends[0], bytes, sizeof bytes, 0), 0);
+    close_it(ends[0]);
+    int fd = harness_file("f", "", 0);
+    assert_result(hark_os_recv(fd, bytes, 1, 0), -ENOTSOCK);
+    close_it(fd);
+}
+
 TEST(os_poll_tells_of_each_descriptor)
 {
     int ends[2];

@@ -232,6 +232,28 @@ BACKEND_TEST(tls_blocks_of_the_caller_of_all_sizes_arrive_in_order)
     meeting_done(&meeting);
 }
 
+/* Such a block goes to the socket record by record, without an op. */
+BACKEND_TEST(tls_a_long_block_to_a_peer_that_has_reset_fails_as_any_send)
+{
+    static const char sent[1 << 19];
+    const struct linger at_once = {.l_onoff = 1};
+    struct meeting meeting = {0};
+    struct witness_block block = {0};
+    meeting_prepare(&meeting, NULL, NULL);
+    meeting_begin(loop, &meeting, NULL);
+    assert_int_equal(setsockopt(hark_stream_fd(&meeting.client.stream), SOL_SOCKET, SO_LINGER,
+                                &at_once, sizeof at_once),
+                     0);
+    witness_close(loop, &meeting.client);
+    assert_result(witness_write_block(&meeting.server, &block, sent, sizeof sent), 1);
+    harness_run_until(loop, &meeting.server.failed);
+    assert_result(meeting.server.failed_error, -ECONNRESET);
+    assert_true(block.released);
+    assert_result(block.error, -ECONNRESET);
+    meeting_part(loop, &meeting);
+    meeting_done(&meeting);
+}
+
 BACKEND_TEST(tls_closed_at_any_time_calls_closed_once_and_leaves_nothing)
 {
     struct meeting meeting = {0};

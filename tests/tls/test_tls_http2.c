@@ -3,6 +3,9 @@
 #include "adapters/http2.h"
 #include "tls/meeting.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
 enum { FILES = 100, BYTES = 100000 };
 
 static void prepare(struct meeting *meeting, bool client_offers)
@@ -15,7 +18,10 @@ static void prepare(struct meeting *meeting, bool client_offers)
 static void open_side(struct hark_loop *loop, struct http2_side *side, int fd, struct hark_tls *tls,
                       const char *name)
 {
+    int on = 1;
     side->loop = loop;
+    /* As programs have it: else two small frames in a row wait for an acknowledgement. */
+    assert_int_equal(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on), 0);
     assert_result(hark_stream_open_tls(loop, &side->http2.stream, fd, tls, name, side->options,
                                        hark_nghttp2_stream_events()),
                   0);
