@@ -1,12 +1,13 @@
 """Who is measured: the contestants by the names that tables and plots use, and who takes part in what.
 
-A contestant is a program, bench/WORKLOAD_LIBRARY.c, and what its environment holds. The first one named for a workload is what the
+A contestant is a program, bench/WORKLOAD_LIBRARY.c, and what its environment holds; or one that is installed. The first one named for a workload is what the
 others are put in a ratio to.
 """
 
 import functools
 import os
 import pathlib
+import shutil
 import subprocess
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -39,6 +40,8 @@ CONTESTANTS = {
     "libuv, copyfile": ("uv_copyfile", {}),
     "libuv, an async each": ("uv_each", {}),
     "blocking calls": ("blocking", {}),
+    "OpenSSL by hand": ("openssl", {}),
+    "nginx": ("nginx", {}),
 }
 
 SERVERS = ["hark", "hark, epoll", "io_uring by hand", "epoll by hand", "libev", "libevent", "libuv"]
@@ -52,6 +55,7 @@ FILES = ["hark", "hark, epoll", "io_uring by hand", "libuv", "libuv, 32 threads"
 APPEND = ["hark", "hark, epoll", "io_uring by hand", "libuv", "libuv, O_DSYNC", "blocking calls"]
 COPY = [*FILES, "libuv, uv_queue_work", "hark, copy_file_range", "libuv, copyfile"]
 TIMERS = ["hark", "libev", "libevent", "libuv"]
+TLS = ["OpenSSL by hand", "hark", "hark, epoll", "hark, poll", "hark, select", "nginx"]
 POSTS = [*SERVERS, "libuv, an async each"]
 
 # glibc gives the end of its heap back to the kernel, and takes it again, whenever the last block is freed. What allocates for each
@@ -59,9 +63,16 @@ POSTS = [*SERVERS, "libuv, an async each"]
 TRIMMING_OFF = {"MALLOC_TRIM_THRESHOLD_": str(256 << 20)}
 
 
+def nginx():
+    """The path of nginx; None where it is not installed."""
+    return shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin")
+
+
 def program(workload, contestant):
     """The path of a contestant's program; None where it cannot be measured: no such file in bench/, no library, no io_uring."""
     library, variables = CONTESTANTS[contestant]
+    if library == "nginx":
+        return nginx()
     if (library == "uring" or variables.get("HARK_BACKEND") == "uring") and features() is None:
         return None
     path = BUILD / "bench" / f"{workload}_{library}"
@@ -82,5 +93,6 @@ def features():
 def missing():
     """Why contestants are missing, a line each."""
     built = {path.name.split("_", 1)[1] for path in (BUILD / "bench").glob("*_*") if path.is_file() and os.access(path, os.X_OK)}
-    lines = [f"{name}: its library is not installed" for name, (library, _) in CONTESTANTS.items() if library not in built]
+    built |= {"nginx"} if nginx() else set()
+    lines = [f"{name}: it is not installed" for name, (library, _) in CONTESTANTS.items() if library not in built]
     return lines + ([] if features() is not None else ["hark on io_uring, io_uring by hand: there is no io_uring here"])

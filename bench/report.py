@@ -78,6 +78,21 @@ SHOWN = {
         ("p99_us", "p99, us", 0),
         ("resident_kib", "resident memory, KiB", 0),
     ],
+    "tls handshakes": [
+        ("per_cpu_second", "connections for each second of the server's CPU, thousands: handshake, a byte asked for and answered, end", 2),
+        ("cpu_us", "server CPU per connection, us", 1),
+        ("per_second", "connections per second, thousands", 2),
+    ],
+    "tls bulk": [
+        ("per_cpu_second", "MiB for each second of the server's CPU, thousands, server to client (down) and back (up)", 2),
+        ("cpu_us", "server CPU per MiB, us", 0),
+        ("per_second", "MiB per second, thousands", 2),
+    ],
+    "tls echo": [
+        ("per_cpu_second", "messages for each second of the server's CPU, thousands, on so many connections", 1),
+        ("cpu_us", "server CPU per message, us", 2),
+        ("per_second", "messages per second, thousands", 1),
+    ],
     "features": [
         ("cpu_us", "hark on io_uring, server CPU per message, connection or MiB, us, with one feature switched off", 2),
         ("per_second", "messages, connections or MiB per second, thousands", 2),
@@ -103,9 +118,10 @@ SHOWN = {
         ("idle_cpu_us", "CPU in ten seconds, us", 0),
     ],
 }
-THOUSANDS = {"per_second"}
+THOUSANDS = {"per_second", "per_cpu_second"}
 ABSOLUTE = {"wake_ups", "bytes_struct", "bytes_beyond", "idle_cpu_us"}  # no ratio
 BASES = {"features": "all on", "tried": "io_uring by hand", "trace": "not recorded"}
+BASES |= dict.fromkeys(("tls handshakes", "tls bulk", "tls echo"), "OpenSSL by hand")
 
 
 def number(value, digits):
@@ -150,6 +166,7 @@ def head(about):
     return [
         f"made by      {about['command']}, {about['began']}, {about['seconds']} s, commit {about['commit']}",
         *([f"posts        by {about['posts_from']}"] if "posts_from" in about else []),
+        *([f"TLS          by {about['tls_from']}"] if "tls_from" in about else []),
         f"kernel       {about['kernel']}",
         f"CPU          {about['cpu']}, {about['cpus']} of them; server on {about['server_cpu']}, load generator on {about['load_cpu']}",
         *([f"memory, disk {about['memory_gib']} GiB, {about['disk']}"] if "disk" in about else []),

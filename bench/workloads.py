@@ -10,6 +10,7 @@ import time
 
 import counts
 import shares
+import tls
 import traced
 from contestants import APPEND, BUILD, COPY, ECHO, FILES, IDLE, MOSTLY_IDLE, POSTS, READINESS, SERVERS, TIMERS, TRIED
 from contestants import environment, features, program
@@ -384,6 +385,9 @@ WORKLOADS = {
     "timers": (timers, 24, False),
     "posts": (posts, 14, False),
     "serve": (serve, 5, False),
+    "tls_handshake": (tls.handshakes, 14, False),
+    "tls_bulk": (tls.bulk, 14, False),
+    "tls_echo": (tls.echo, 12, False),
     "features": (feature_switches, 28, False),
     "tried": (tried, 14, False),
     "trace": (trace, 20, False),
