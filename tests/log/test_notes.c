@@ -4,6 +4,8 @@
 #include "fault/faults.h"
 #include "log/fixture.h"
 
+#include <endian.h>
+
 enum { ROOM = 64 };
 
 static struct log_note note_of(const struct log *log, const char *name, const char *key)
@@ -226,4 +228,111 @@ BACKEND_TEST(notes_of_a_write_that_fails_are_as_before)
 BACKEND_TEST(notes_of_a_sync_that_fails_are_as_before)
 {
     check_failure(loop, "kernel_fdatasync", -EIO);
+}
+
+/* What takes the room of the notes may fail yet. */
+BACKEND_TEST(notes_that_find_no_room_wait_for_what_takes_it)
+{
+    enum { HALF = LOG_NOTES_BYTES_MAX / 2 - 100 };
+    static unsigned char notes[3][LOG_CHANGE_BYTES_MAX], value[HALF];
+    struct append appends[3];
+    if (harness_backend() == HARK_BACKEND_URING)
+        harness_skip("what io_uring does is no call");
+    struct log *log = open_log(loop, harness_path("data"), NULL);
+    append_text(loop, log, "s", "zero");
+    int fault = FAULT(.calls = "kernel_fdatasync", .error = -EIO);
+    for (int i = 0; i < 3; i++) {
+        uint32_t count = log_note_put(notes[i], &"abc"[i], 1, value, HALF);
+        change_start(log, &appends[i],
+                     (struct log_append){.name = "s", .notes = notes[i], .notes_length = count});
+    }
+    harness_run_until(loop, &appends[2].ended);
+    fault_end(fault);
+    assert_result(appends[0].result, -EIO);
+    assert_result(appends[1].result, -EIO);
+    assert_true(appends[2].result > 0);
+    assert_int_equal(note_of(log, "s", "a").count, 0);
+    assert_int_equal(note_of(log, "s", "c").count, HALF);
+    close_log(loop, log);
+}
+
+/* --- streams that lean on others --- */
+
+static void make_leaning(struct log *log, struct append *append, unsigned char *notes,
+                         const char *name, const char *on)
+{
+    uint64_t base = htole64(find(log, on)->generation);
+    uint32_t count = log_note_put(notes, LOG_NOTE_BASE, strlen(LOG_NOTE_BASE), &base, sizeof base);
+    change_start(log, append,
+                 (struct log_append){
+                     .kind = LOG_ONLY_NOTES, .name = name, .notes = notes, .notes_length = count});
+}
+
+static void lean(struct hark_loop *loop, struct log *log, const char *name, const char *on)
+{
+    struct append append;
+    unsigned char notes[ROOM];
+    make_leaning(log, &append, notes, name, on);
+    harness_run_until(loop, &append.ended);
+    assert_true(append.result > 0);
+    assert_ptr_equal(log_stream_base(find(log, name)), find(log, on));
+}
+
+BACKEND_TEST(stream_that_others_lean_on_is_not_deleted)
+{
+    const char *path = harness_path("data");
+    struct log *log = open_log(loop, path, NULL);
+    append_text(loop, log, "a", "one");
+    lean(loop, log, "b", "a");
+    lean(loop, log, "c", "b");
+    lean(loop, log, "d", "a");
+    for (int start = 0; start < 3; start++) {
+        assert_int_equal(log_stream_leaners(find(log, "a")), 2);
+        assert_int_equal(log_stream_leaners(find(log, "b")), 1);
+        assert_int_equal(log_stream_leaners(find(log, "c")), 0);
+        assert_ptr_equal(log_stream_base(find(log, "c")), find(log, "b"));
+        assert_result(delete_stream(loop, log, "a"), -EBUSY);
+        assert_result(delete_stream(loop, log, "b"), -EBUSY);
+        append_text(loop, log, "c", "more"); /* a note of the same keys changes nothing */
+        if (start == 1)
+            remove_files(path, ".idx");
+        log = reopen(loop, log, path);
+    }
+    assert_true(delete_stream(loop, log, "c") > 0);
+    assert_true(delete_stream(loop, log, "b") > 0);
+    assert_result(delete_stream(loop, log, "a"), -EBUSY);
+    assert_true(delete_stream(loop, log, "d") > 0);
+    assert_true(delete_stream(loop, log, "a") > 0);
+    close_log(loop, log);
+}
+
+BACKEND_TEST(deletion_tells_what_nobody_leans_on_any_more)
+{
+    struct log *log = open_log(loop, harness_path("data"), NULL);
+    struct append gone;
+    append_text(loop, log, "a", "one");
+    lean(loop, log, "b", "a");
+    lean(loop, log, "c", "a");
+    change_start(log, &gone, (struct log_append){.kind = LOG_DELETE, .name = "b"});
+    harness_run_until(loop, &gone.ended);
+    assert_null(gone.request.released);
+    change_start(log, &gone, (struct log_append){.kind = LOG_DELETE, .name = "c"});
+    harness_run_until(loop, &gone.ended);
+    assert_ptr_equal(gone.request.released, find(log, "a"));
+    close_log(loop, log);
+}
+
+/* What leans is not there yet when the deletion's turn comes. */
+BACKEND_TEST(deletion_waits_for_who_comes_to_lean_in_the_same_commit)
+{
+    struct log *log = open_log(loop, harness_path("data"), NULL);
+    struct append leaning, gone;
+    unsigned char notes[ROOM];
+    append_text(loop, log, "a", "one");
+    make_leaning(log, &leaning, notes, "b", "a");
+    change_start(log, &gone, (struct log_append){.kind = LOG_DELETE, .name = "a"});
+    harness_run_until(loop, &gone.ended);
+    assert_true(leaning.result > 0);
+    assert_result(gone.result, -EBUSY);
+    close_log(loop, log);
 }

@@ -72,23 +72,24 @@ static void read_ended(struct broker_disk_read *read, enum broker_disk_outcome o
 }
 
 int broker_chunk_read(struct broker_chunk *chunk, struct broker_stream *stream,
-                      enum broker_encoding encoding, uint64_t generation, uint64_t after,
-                      broker_chunk_done *done)
+                      const struct broker_part *part, broker_chunk_done *done)
 {
     char *buffer = malloc(BROKER_BUFFER_BYTES);
     if (!buffer)
         return -ENOMEM;
     *chunk = (struct broker_chunk){
         .mark = {.stream = stream,
-                 .encoding = encoding,
-                 .generation = generation,
-                 .position = after},
+                 .encoding = part->encoding,
+                 .generation = part->generation,
+                 .position = part->after,
+                 .limit = part->limit,
+                 .one = part->one},
         .disk = {.buffer = buffer, .capacity = BROKER_BUFFER_BYTES, .apart = true},
         .done = done,
     };
     chunk->disk.mark = &chunk->mark;
     chunk->disk.done = read_ended;
-    log_cursor_place(&chunk->disk.cursor, generation, after);
+    log_cursor_place(&chunk->disk.cursor, part->generation, part->after);
     read_on(chunk);
     return 0;
 }

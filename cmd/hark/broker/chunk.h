@@ -26,13 +26,21 @@ struct broker_chunk {
     broker_chunk_done *done;
 };
 
-/* Reads events after an id, some 64 KiB, one at least.
- * Takes: generation: of the stream that is meant; encoding: any.
+/* What is to be read. */
+struct broker_part {
+    enum broker_encoding encoding;
+    uint64_t generation; /* of a stream */
+    uint64_t after;      /* events behind this id */
+    uint64_t limit;      /* up to this one; 0: there is no limit */
+    bool one;            /* one of them */
+};
+
+/* Reads events, some 64 KiB, one at least.
+ * Takes: stream: of the broker; which one does not matter, as `part` says it.
  * Fails: -ENOMEM, and done is not called.
  * Owns: chunk, and the caller's handle on the stream, stay until `done`, which is never called from
  *   inside this call. */
 int broker_chunk_read(struct broker_chunk *chunk, struct broker_stream *stream,
-                      enum broker_encoding encoding, uint64_t generation, uint64_t after,
-                      broker_chunk_done *done);
+                      const struct broker_part *part, broker_chunk_done *done);
 
 #endif

@@ -8,7 +8,7 @@
 #include "base/check.h"
 #include "broker/state.h"
 #include "broker/stream.h"
-#include "durable/facts.h"
+#include "durable/append.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -47,7 +47,7 @@ void broker_publish_decided(struct broker_stream *stream, struct broker_publish 
 void broker_delete(struct broker_stream *stream, struct broker_publish *publish,
                    broker_published *done)
 {
-    publish->append.decide = NULL;
+    publish->append.decide = durable_decide_deletion;
     publish->append.condition = LOG_UNCONDITIONAL;
     begin(stream, publish, LOG_DELETE, NULL, 0, done);
 }
@@ -71,6 +71,7 @@ void broker_expire(struct broker *broker, const char *name, uint64_t generation)
         return;
     }
     pending_begin(&broker->pending);
+    publish->append.decide = durable_decide_deletion;
     publish->append.condition = LOG_IF_SAME;
     publish->append.generation = generation;
     begin(stream, publish, LOG_DELETE, NULL, 0, expired);

@@ -53,9 +53,9 @@ void broker_publish_decided(struct broker_stream *stream, struct broker_publish 
                             broker_published *done);
 
 /* Deletes a stream, in order with the publishes. Its readers stay: once it is made anew they are
- * told of the gap.
+ * told of the gap. One that has forks stays for them, hidden (durable/append.h).
  * Owns: as broker_publish.
- * Fails: -ENOENT it does not exist. */
+ * Fails: -ENOENT it does not exist; -EIDRM it was deleted before, and stays. */
 void broker_delete(struct broker_stream *stream, struct broker_publish *publish,
                    broker_published *done);
 

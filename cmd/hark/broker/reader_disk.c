@@ -110,6 +110,8 @@ static bool fill(struct broker_disk_read *read, struct filling *filling)
             return false;
     }
     while (log_cursor_next(cursor, &event)) {
+        if (mark->limit != 0 && event.id > mark->limit)
+            return true;
         size_t size = broker_encoded_size(mark->encoding, event.id, event.bytes, event.length);
         if (mark->gap_waits && !fill_gap(read, filling, mark->gap_after, event.id))
             return false;
@@ -121,6 +123,8 @@ static bool fill(struct broker_disk_read *read, struct filling *filling)
         mark->position = event.id;
         statistics->delivered++;
         statistics->encoded++;
+        if (mark->one)
+            return true;
     }
     if (mark->position < cursor->after)
         mark->position = cursor->after; /* past a gap */

@@ -26,6 +26,8 @@ struct broker_bookmark {
     uint64_t position;   /* the id of the last event given to the connection */
     uint64_t generation; /* of the stream that position was compared with; 0: none yet */
     uint64_t gap_after;  /* with gap_waits: told before the next event */
+    uint64_t limit;      /* of broker_chunk_read: no event with a greater id; 0: none */
+    bool one;            /* of broker_chunk_read: a single event */
 };
 
 enum broker_disk_outcome {

@@ -12,6 +12,7 @@
 #include "broker/reader.h"
 #include "broker/state.h"
 #include "broker/stream.h"
+#include "durable/facts.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -123,6 +124,13 @@ static void deleted(struct broker_stream *stream)
     broker_stream_tell_changed(stream);
 }
 
+/* The last fork of a stream is gone. If the stream was deleted, it goes now. */
+static void drop_released(struct broker *broker, const struct log_stream *source)
+{
+    if (source->entry && durable_facts_of(source).deleted)
+        broker_expire(broker, source->entry->name, source->generation);
+}
+
 void source_log_append(struct broker *broker, const struct broker_stream *stream,
                        struct log_append *append)
 {
@@ -137,6 +145,8 @@ void source_log_answered(struct broker *broker, struct broker_stream *stream,
         appended(broker, stream, append, result);
     else if (result > 0 && stream)
         deleted(stream);
+    if (result > 0 && append->released)
+        drop_released(broker, append->released);
 }
 
 static void answered(struct log_append *append, int64_t result)

@@ -37,13 +37,15 @@ enum query_outcome {
 struct query {
     enum query_kind kind;
     char name[NAME_BYTES_MAX + 1];
-    bool touches; /* with QUERY_FACTS: the stream is in use */
+    bool touches;   /* with QUERY_FACTS: the stream is in use */
+    uint64_t after; /* with QUERY_FACTS: where a read goes on */
     /* The answer. */
     enum query_outcome outcome;
     const char *reason;        /* one constant line */
     struct document *document; /* one use, which is the caller's */
     struct text text;          /* the caller's to free */
     struct durable_facts facts;
+    struct durable_place place; /* of the read */
     /* Private. */
     struct worker *worker;
     void (*answered)(struct query *query);

@@ -119,23 +119,115 @@ static void note_producer(struct durable_append *append)
     note(append, "closer", value, STANDING_BYTES + strlen(producer->id));
 }
 
+/* --- forks --- */
+
+/* What is noted of a fork. Gives: its bytes; 0: that is too much. */
+static size_t put_fork(const struct durable_append *append, bool inherits, unsigned char *to,
+                       size_t room)
+{
+    const struct durable_fork *fork = &append->fork;
+    const char *const texts[] = {fork->source, fork->offset, fork->part};
+    const uint64_t point = htole64(fork->point);
+    size_t count = sizeof point + 1;
+    memcpy(to, &point, sizeof point);
+    to[sizeof point] = inherits;
+    for (size_t i = 0; i < 3; i++) {
+        const size_t size = strlen(texts[i]) + 1;
+        if (count + size > room)
+            return 0;
+        memcpy(to + count, texts[i], size);
+        count += size;
+    }
+    return count;
+}
+
+enum { FORK_BYTES = 512, FORK_ASKED = 9 /* where what was asked for begins */ };
+
+/* Whether the stream that there is was made by the same request. *out_inherits: its time to live
+ * was not asked for. */
+static bool same_fork(const struct durable_append *append, const struct log_stream *stream,
+                      bool *out_inherits)
+{
+    unsigned char asked[FORK_BYTES];
+    struct log_note noted = {0};
+    *out_inherits = false;
+    (void)log_stream_note_next(stream, "fork", 4, &noted);
+    if (!append->fork.source || noted.count <= FORK_ASKED)
+        return !append->fork.source && noted.count == 0;
+    const unsigned char *bytes = noted.bytes;
+    const size_t count = put_fork(append, false, asked, sizeof asked);
+    *out_inherits = bytes[FORK_ASKED - 1] != 0;
+    return count == noted.count &&
+           memcmp(asked + FORK_ASKED, bytes + FORK_ASKED, count - FORK_ASKED) == 0;
+}
+
+static void copy_note(struct durable_append *append, const struct log_stream *source,
+                      const char *key)
+{
+    struct log_note found;
+    if (log_stream_note_next(source, key, strlen(key), &found))
+        note(append, key, found.bytes, found.count);
+}
+
+static int decide_fork(struct durable_append *append, struct log *log)
+{
+    struct durable_fork *fork = &append->fork;
+    unsigned char bytes[FORK_BYTES];
+    const struct log_stream *source = log_stream_find(log, fork->source, strlen(fork->source));
+    if (!source)
+        return refuse(append, DURABLE_NO_SOURCE);
+    if (has_note(source, "deleted"))
+        return refuse(append, DURABLE_SOURCE_GONE);
+    if (durable_expires_ns(source) <= append->now_ns)
+        return refuse(append, DURABLE_NO_SOURCE);
+    const struct durable_facts facts = durable_facts_of(source);
+    if (append->type && !durable_type_same(append->type, facts.type))
+        return refuse(append, DURABLE_SOURCE_TYPE);
+    if (fork->point == UINT64_MAX)
+        fork->point = facts.tail;
+    if (fork->point > facts.tail)
+        return refuse(append, DURABLE_PAST_SOURCE);
+    const bool inherits = !append->ttl && !append->expires;
+    const size_t count = put_fork(append, inherits, bytes, sizeof bytes);
+    const uint64_t base = htole64(facts.generation);
+    if (count == 0)
+        return refuse(append, DURABLE_NO_ROOM);
+    note(append, LOG_NOTE_BASE, &base, sizeof base);
+    note(append, "fork", bytes, count);
+    if (inherits) {
+        copy_note(append, source, "ttl");
+        copy_note(append, source, "expires");
+    }
+    memcpy(append->kept_type, facts.type, sizeof facts.type);
+    return 0;
+}
+
 /* --- creating --- */
 
-static int decide_creation(struct durable_append *append, const struct log_stream *stream)
+static int decide_creation(struct durable_append *append, struct log *log,
+                           const struct log_stream *stream)
 {
     /* One that a crash left without its first event and its notes was never there. */
     const bool made = stream && (stream->last > 0 || has_note(stream, "type"));
     if (made) {
-        const bool same = durable_type_same(append->kept_type, append->type) &&
-                          is_noted(stream, "ttl", append->ttl) &&
-                          is_noted(stream, "expires", append->expires) &&
+        bool inherits;
+        const bool same = same_fork(append, stream, &inherits) &&
+                          (!append->type || durable_type_same(append->kept_type, append->type)) &&
+                          (inherits || is_noted(stream, "ttl", append->ttl)) &&
+                          (inherits || is_noted(stream, "expires", append->expires)) &&
+                          (!inherits || (!append->ttl && !append->expires)) &&
                           append->closed == append->closes;
         return refuse(append, same ? DURABLE_SAME : DURABLE_OTHER);
     }
+    if (append->fork.source) {
+        if (decide_fork(append, log) != 0)
+            return -ECANCELED;
+    } else {
+        memcpy(append->kept_type, append->type, strlen(append->type) + 1);
+    }
     append->verdict = DURABLE_DONE;
     append->closed = append->closes;
-    memcpy(append->kept_type, append->type, strlen(append->type) + 1);
-    note_text(append, "type", append->type);
+    note_text(append, "type", append->kept_type);
     note_text(append, "ttl", append->ttl);
     note_text(append, "expires", append->expires);
     note_text(append, "closed", append->closes ? "1" : NULL);
@@ -185,7 +277,7 @@ static int decide_append(struct durable_append *append, const struct log_stream 
     return 0;
 }
 
-int durable_decide(struct durable_append *append, const struct log_stream *stream)
+int durable_decide(struct durable_append *append, struct log *log, const struct log_stream *stream)
 {
     struct log_note type = {0};
     append->notes_length = 0;
@@ -199,7 +291,26 @@ int durable_decide(struct durable_append *append, const struct log_stream *strea
         memcpy(append->kept_type, DURABLE_TYPE_DEFAULT, sizeof DURABLE_TYPE_DEFAULT);
     }
     append->generation = stream ? stream->generation : 0;
+    if (stream && has_note(stream, "deleted"))
+        return refuse(append, log_stream_leaners(stream) > 0 ? DURABLE_GONE : DURABLE_EXPIRED);
     if (stream && durable_expires_ns(stream) <= append->now_ns)
-        return refuse(append, DURABLE_EXPIRED);
-    return append->creates ? decide_creation(append, stream) : decide_append(append, stream);
+        return refuse(append, log_stream_leaners(stream) > 0 ? DURABLE_GONE : DURABLE_EXPIRED);
+    return append->creates ? decide_creation(append, log, stream) : decide_append(append, stream);
+}
+
+int durable_decide_deletion(struct log_append *request, const struct log_stream *stream)
+{
+    static const unsigned char deleted[] = {7, 1, 0, 'd', 'e', 'l', 'e', 't', 'e', 'd', '1'};
+    request->kind = LOG_DELETE;
+    request->notes_length = 0;
+    if (!stream)
+        return -ENOENT;
+    if (log_stream_leaners(stream) == 0)
+        return 0;
+    if (has_note(stream, "deleted"))
+        return -EIDRM;
+    request->kind = LOG_ONLY_NOTES;
+    request->notes = deleted;
+    request->notes_length = sizeof deleted;
+    return 0;
 }

@@ -15,6 +15,11 @@ enum durable_verdict {
     DURABLE_OTHER,        /* to create: it is there, and is something else */
     DURABLE_MISSING,      /* there is no such stream */
     DURABLE_EXPIRED,      /* its time is over: it has to be deleted first */
+    DURABLE_GONE,         /* it was deleted, and stays for its forks */
+    DURABLE_NO_SOURCE,    /* these four of a fork: there is no such source */
+    DURABLE_SOURCE_GONE,  /* the source was deleted */
+    DURABLE_SOURCE_TYPE,  /* the source has another content type */
+    DURABLE_PAST_SOURCE,  /* the source does not come so far */
     DURABLE_CLOSED,       /* the stream is closed */
     DURABLE_WAS_CLOSED,   /* it is closed, as was asked for */
     DURABLE_OTHER_TYPE,   /* the content type is not the stream's */
@@ -24,6 +29,14 @@ enum durable_verdict {
     DURABLE_EPOCH_BEGINS, /* a new epoch has to begin with sequence 0 */
     DURABLE_SEQ_GAP,      /* the producer's sequence is not the next */
     DURABLE_NO_ROOM,      /* the stream has too many producers, or too much else is noted of it */
+};
+
+/* Of what a stream is to be a fork, as it was asked for. */
+struct durable_fork {
+    const char *source; /* its name; NULL: it is none */
+    const char *offset; /* "" where it was not said */
+    const char *part;   /* of the event behind that: bytes, or messages; "" where it was not said */
+    uint64_t point;     /* the id behind which it parts; UINT64_MAX: at the end */
 };
 
 struct durable_producer {
@@ -43,6 +56,7 @@ struct durable_append {
     const char *expires;
     const char *sequence; /* Stream-Seq: NULL: none; up to DURABLE_TYPE_MAX bytes */
     struct durable_producer producer;
+    struct durable_fork fork;
     uint64_t now_ns; /* wall clock */
 
     enum durable_verdict verdict;
@@ -50,7 +64,7 @@ struct durable_append {
     bool closed;                          /* the stream is, as it stands then */
     struct durable_producer has;          /* where the producer stands, id unset */
     char kept_type[DURABLE_TYPE_MAX + 1]; /* of the stream that there is */
-    unsigned char notes[1536];
+    unsigned char notes[2560];
     uint32_t notes_length;
 };
 
@@ -58,6 +72,10 @@ struct durable_append {
  * Takes: stream: NULL: there is none.
  * Gives: 0: append it, with append->notes; -ECANCELED: nothing is to be changed, as the verdict
  *   says. */
-int durable_decide(struct durable_append *append, const struct log_stream *stream);
+int durable_decide(struct durable_append *append, struct log *log, const struct log_stream *stream);
+
+/* log_append.decide of a deletion: a stream that has forks stays for them, and is hidden.
+ * Gives: 0; -EIDRM: it was deleted before. */
+int durable_decide_deletion(struct log_append *request, const struct log_stream *stream);
 
 #endif

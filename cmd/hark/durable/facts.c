@@ -3,6 +3,7 @@
 
 #include "durable/fields.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <string.h>
 #include <strings.h>
@@ -40,6 +41,7 @@ struct durable_facts durable_facts_of(const struct log_stream *stream)
     facts.tail = stream->last > stream->generation ? stream->last : stream->generation;
     facts.lost = stream->lost;
     facts.closed = log_stream_note(stream, "closed", 6, &note);
+    facts.deleted = log_stream_note(stream, "deleted", 7, &note);
     copy_text(facts.type, sizeof facts.type, stream, "type");
     copy_text(facts.ttl, sizeof facts.ttl, stream, "ttl");
     copy_text(facts.expires, sizeof facts.expires, stream, "expires");
@@ -47,6 +49,34 @@ struct durable_facts durable_facts_of(const struct log_stream *stream)
     if (!*facts.type)
         memcpy(facts.type, DURABLE_TYPE_DEFAULT, sizeof DURABLE_TYPE_DEFAULT);
     return facts;
+}
+
+/* The id behind which a fork parts from its source; 0: it is none. */
+static uint64_t point_of(const struct log_stream *stream)
+{
+    struct log_note note;
+    uint64_t point;
+    if (!log_stream_note(stream, "fork", 4, &note) || note.count < sizeof point)
+        return 0;
+    memcpy(&point, note.bytes, sizeof point);
+    return le64toh(point);
+}
+
+struct durable_place durable_place_of(const struct log_stream *stream, uint64_t after)
+{
+    struct durable_place place = {0};
+    for (uint64_t point = point_of(stream); after < point; point = point_of(stream)) {
+        const struct log_stream *base = log_stream_base(stream);
+        if (place.limit == 0 || point < place.limit)
+            place.limit = point;
+        if (!base)
+            break;
+        stream = base;
+    }
+    place.generation = stream->generation;
+    place.after = after > stream->generation ? after : stream->generation;
+    place.beyond = place.limit;
+    return place;
 }
 
 /* The bytes of a content type before its parameters. */
@@ -85,7 +115,8 @@ int durable_decide_plain(struct log_append *request, const struct log_stream *st
     (void)request;
     if (!stream)
         return 0;
-    if (log_stream_note_next(stream, "closed", 6, &note))
+    if (log_stream_note_next(stream, "closed", 6, &note) ||
+        log_stream_note_next(stream, "deleted", 7, &note))
         return -EPIPE;
     return takes_json(stream) ? -EPROTOTYPE : 0;
 }

@@ -9,6 +9,11 @@
  *     seq       the last Stream-Seq
  *     closer    what closed it: epoch u64, sequence u64, the producer's id
  *     p ID      where a producer stands: epoch u64, the sequence that was accepted last u64
+ *     base      of a fork: the generation of its source u64
+ *     fork      of a fork: the id behind which it parts from its source u64; 1 if its time to live
+ *               is its source's, u8; then what was asked for: the source, the offset, what it has
+ *               of the next event, as text, each with its NUL
+ *     deleted   "1": it was deleted, and stays for those that lean on it
  *
  * Thread, for every function here: the log's, unless it says otherwise.
  */
@@ -34,6 +39,7 @@ enum {
 /* What a stream is like, copied out of the log. */
 struct durable_facts {
     bool exists;
+    bool deleted; /* it is there for its forks alone */
     bool closed;
     uint64_t generation;
     uint64_t tail;       /* the id behind which the next event will be */
@@ -46,6 +52,16 @@ struct durable_facts {
 
 /* Takes: NULL: there is no stream. */
 struct durable_facts durable_facts_of(const struct log_stream *stream);
+
+/* Where a read of a stream goes on: in itself, or in one that it is a fork of. */
+struct durable_place {
+    uint64_t generation; /* of the stream to read from */
+    uint64_t after;      /* behind that id */
+    uint64_t limit;      /* up to this one; 0: there is no limit */
+    uint64_t beyond;     /* where to go on when nothing more is there */
+};
+
+struct durable_place durable_place_of(const struct log_stream *stream, uint64_t after);
 
 /* When a stream is gone, as its notes have it: its time to live begins anew whenever it is touched
  * (log_stream.touched_ns). */

@@ -2,6 +2,7 @@
 #include "durable/offset.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 
 void offset_format(uint64_t id, char text[OFFSET_BYTES])
@@ -14,8 +15,9 @@ void offset_format(uint64_t id, char text[OFFSET_BYTES])
 int offset_parse(const char *text, enum offset_kind *out_kind, uint64_t *out_id)
 {
     *out_id = 0;
-    *out_kind = strcmp(text, "-1") == 0 ? OFFSET_START : OFFSET_NOW;
-    if (*out_kind == OFFSET_START || strcmp(text, "now") == 0)
+    const bool start = strcmp(text, "-1") == 0 || strcmp(text, OFFSET_ZERO) == 0;
+    *out_kind = start ? OFFSET_START : OFFSET_NOW;
+    if (start || strcmp(text, "now") == 0)
         return 0;
     *out_kind = OFFSET_AFTER;
     if (strlen(text) != OFFSET_DIGITS)

@@ -14,10 +14,13 @@ enum { OFFSET_DIGITS = 16, OFFSET_BYTES = OFFSET_DIGITS + 1 }; /* with its NUL *
  * Takes: id: below 10^16, as all of the log are. */
 void offset_format(uint64_t id, char text[OFFSET_BYTES]);
 
+/* What clients send that have the offsets of the protocol's own server in them. */
+#define OFFSET_ZERO "0000000000000000_0000000000000000"
+
 /* Where a read begins. */
 enum offset_kind {
     OFFSET_AFTER, /* behind an id */
-    OFFSET_START, /* "-1" */
+    OFFSET_START, /* "-1", or OFFSET_ZERO */
     OFFSET_NOW,   /* "now" */
 };
 

@@ -220,6 +220,7 @@ static bool know(struct durable_live *live)
     if (live->known)
         return true;
     live->known = true;
+    live->query.after = live->request.after;
     if (worker->calls->query_now(worker, &live->query))
         return true;
     live->busy = true;
@@ -239,24 +240,33 @@ static void chunk_read(struct broker_chunk *chunk, int64_t result)
         fail(live, 503, "the stream cannot be read now: try again later");
         return;
     }
+    const struct durable_place *from = &live->query.place;
     live->count = (size_t)result;
-    if (chunk->last > live->request.after)
-        live->request.after = chunk->last;
+    live->request.after = chunk->last > from->after ? chunk->last
+                          : from->beyond != 0       ? from->beyond
+                                                    : live->query.facts.tail;
+    if (from->limit != 0)
+        live->known = false;
     if (live->ending)
         end(live);
-    else if (live->request.events)
-        send_events(live);
+    else if (result == 0 || !live->request.events)
+        go_on(live);
     else
-        answer_poll(live, live->request.after);
+        send_events(live);
 }
 
 static void read_chunk(struct durable_live *live)
 {
     const struct durable_facts *facts = &live->query.facts;
-    enum broker_encoding encoding = durable_type_is_json(facts->type) ? BROKER_JSON : BROKER_BYTES;
+    const struct durable_place *from = &live->query.place;
+    const struct broker_part part = {
+        .encoding = durable_type_is_json(facts->type) ? BROKER_JSON : BROKER_BYTES,
+        .generation = from->generation,
+        .after = from->after,
+        .limit = from->limit,
+    };
     live->busy = true;
-    if (broker_chunk_read(&live->chunk, live->stream, encoding, facts->generation,
-                          live->request.after, chunk_read) >= 0)
+    if (broker_chunk_read(&live->chunk, live->stream, &part, chunk_read) >= 0)
         return;
     live->busy = false;
     fail(live, 503, "out of memory: try again later");
@@ -308,7 +318,7 @@ static bool at_end(struct durable_live *live)
 {
     const struct durable_facts *facts = &live->query.facts;
     const bool events = live->request.events;
-    if (!events && (facts->closed || live->late))
+    if (!events && (live->count > 0 || facts->closed || live->late))
         answer_poll(live, live->request.after);
     else if (events && facts->closed && live->all_told)
         end_events(live);
@@ -329,9 +339,17 @@ static bool place(struct durable_live *live)
     live->placed = true;
     if (request->from == OFFSET_NOW)
         request->after = facts->tail;
-    else if (request->from == OFFSET_START || request->after < facts->generation)
-        request->after = facts->generation;
     return request->after <= facts->tail;
+}
+
+/* Whether nothing follows. What it has of others counts as had, once it is behind all of that. */
+static bool has_all(struct durable_live *live)
+{
+    const struct durable_place *from = &live->query.place;
+    const uint64_t tail = live->query.facts.tail;
+    if (live->request.after < tail && from->limit == 0 && from->after >= tail)
+        live->request.after = from->after;
+    return live->request.after >= tail;
 }
 
 /* Takes the next step. Gives: whether there is another one to be taken now. */
@@ -346,14 +364,18 @@ static bool step(struct durable_live *live)
         return false;
     else if (!facts->exists)
         fail(live, 404, "there is no such stream");
+    else if (facts->deleted)
+        fail(live, 410, "the stream was deleted, and stays for its forks alone");
     else if (!place(live))
         fail(live, 410, "that offset is behind the end: what stood there was lost");
     else if (live->request.events && (!begin_events(live) || (live->late && live->told)))
         end_events(live);
-    else if (live->request.after < facts->tail)
-        read_chunk(live);
-    else
+    else if (has_all(live))
         return at_end(live);
+    else if (live->count > 0)
+        answer_poll(live, live->request.after);
+    else
+        read_chunk(live);
     return false;
 }
 

@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MATCH_BYTES = 1024, MODE_BYTES = 16 };
+enum { MATCH_BYTES = 1024, MODE_BYTES = 16, CHUNK_BYTES = 64 * 1024 };
 
 /* One read on its way. */
 struct durable_read {
@@ -27,9 +27,12 @@ struct durable_read {
     struct exchange exchange;
     struct broker_stream *stream; /* a handle */
     enum offset_kind from;
-    uint64_t after;
+    uint64_t begin; /* the id behind which it was asked for */
+    uint64_t after; /* and behind which it goes on */
+    char *body;     /* what was read so far: count of room bytes */
+    size_t count;
+    size_t room;
     char match[MATCH_BYTES]; /* If-None-Match */
-    size_t count;            /* of the chunk */
     bool waits;              /* the answer does not come at once */
 };
 
@@ -40,7 +43,7 @@ static void end(struct durable_read *read)
     struct http_connection *http = read->http;
     const bool waited = read->waits;
     broker_stream_close(read->stream);
-    free(read->chunk.bytes);
+    free(read->body);
     free(read);
     if (!waited)
         return;
@@ -75,7 +78,7 @@ static bool has_tag(const char *match, const char *tag)
 static void give(struct durable_read *read, uint64_t to)
 {
     struct durable_reading reading = {.facts = &read->query.facts,
-                                      .from = read->after,
+                                      .from = read->begin,
                                       .to = to,
                                       .now = read->from == OFFSET_NOW};
     struct durable_lines lines;
@@ -88,8 +91,7 @@ static void give(struct durable_read *read, uint64_t to)
         answer_head(read->http, &read->exchange, 304, HTTP_LENGTH_NONE, NULL, lines.lines);
         answer_done(read->http, &read->exchange);
     } else {
-        durable_send_chunk(read->http, &read->exchange, &reading, &lines, read->chunk.bytes,
-                           read->count);
+        durable_send_chunk(read->http, &read->exchange, &reading, &lines, read->body, read->count);
     }
     end(read);
 }
@@ -113,18 +115,48 @@ static void tell(struct durable_read *read)
 
 /* --- step by step --- */
 
+static void ask(struct durable_read *read);
+
+/* Takes what was read to what there is. Gives: false: there is no memory. */
+static bool gather(struct durable_read *read, size_t count)
+{
+    if (read->count + count > read->room) {
+        char *larger = realloc(read->body, read->count + count);
+        if (!larger)
+            return false;
+        read->body = larger;
+        read->room = read->count + count;
+    }
+    memcpy(read->body + read->count, read->chunk.bytes, count);
+    read->count += count;
+    return true;
+}
+
 static void chunk_read(struct broker_chunk *chunk, int64_t result)
 {
     struct durable_read *read = hark_container_of(chunk, struct durable_read, chunk);
+    const struct durable_place *place = &read->query.place;
+    const bool gathered = result <= 0 || gather(read, (size_t)result);
+    free(chunk->bytes);
+    chunk->bytes = NULL;
     if (result == -ENOENT) {
         fail(read, 404, "there is no such stream");
-    } else if (result < 0) {
+    } else if (result < 0 || !gathered) {
         fail(read, 503, "the stream cannot be read now: try again later");
     } else if (chunk->gap && read->from == OFFSET_AFTER) {
         fail(read, 410, "what followed that offset is not kept");
     } else {
-        read->count = (size_t)result;
-        give(read, chunk->last > read->after ? chunk->last : read->after);
+        const bool moved = chunk->last > place->after;
+        if (moved)
+            read->after = chunk->last;
+        else if (place->beyond != 0)
+            read->after = place->beyond;
+        else if (place->after > read->after)
+            read->after = place->after;
+        if (read->count >= CHUNK_BYTES || (!moved && place->beyond == 0))
+            give(read, read->after);
+        else
+            ask(read);
     }
 }
 
@@ -139,10 +171,15 @@ static void wait_for_answer(struct durable_read *read)
 
 static void read_chunk(struct durable_read *read)
 {
-    const struct durable_facts *facts = &read->query.facts;
-    enum broker_encoding encoding = durable_type_is_json(facts->type) ? BROKER_JSON : BROKER_BYTES;
-    if (broker_chunk_read(&read->chunk, read->stream, encoding, facts->generation, read->after,
-                          chunk_read) < 0)
+    const struct durable_place *place = &read->query.place;
+    const bool json = durable_type_is_json(read->query.facts.type);
+    const struct broker_part part = {
+        .encoding = json ? BROKER_JSON : BROKER_BYTES,
+        .generation = place->generation,
+        .after = place->after,
+        .limit = place->limit,
+    };
+    if (broker_chunk_read(&read->chunk, read->stream, &part, chunk_read) < 0)
         fail(read, 503, "out of memory: try again later");
     else
         wait_for_answer(read);
@@ -152,24 +189,23 @@ static void read_chunk(struct durable_read *read)
 static void know(struct durable_read *read)
 {
     const struct durable_facts *facts = &read->query.facts;
-    if (read->query.outcome == QUERY_NO_MEMORY) {
+    const struct durable_place *place = &read->query.place;
+    if (read->query.outcome == QUERY_NO_MEMORY)
         fail(read, 503, "out of memory: try again later");
-    } else if (!facts->exists) {
+    else if (!facts->exists)
         fail(read, 404, "there is no such stream");
-    } else if (read->exchange.head_only) {
+    else if (facts->deleted)
+        fail(read, 410, "the stream was deleted, and stays for its forks alone");
+    else if (read->exchange.head_only)
         tell(read);
-    } else if (read->from == OFFSET_NOW) {
+    else if (read->from == OFFSET_NOW)
         give(read, facts->tail);
-    } else {
-        if (read->from == OFFSET_START || read->after < facts->generation)
-            read->after = facts->generation;
-        if (read->after > facts->tail)
-            fail(read, 410, "that offset is behind the end: what stood there was lost");
-        else if (read->after == facts->tail)
-            give(read, read->after);
-        else
-            read_chunk(read);
-    }
+    else if (read->after > facts->tail && read->count == 0)
+        fail(read, 410, "that offset is behind the end: what stood there was lost");
+    else if (read->after >= facts->tail || (place->limit == 0 && place->after >= facts->tail))
+        give(read, read->after > place->after ? read->after : place->after);
+    else
+        read_chunk(read);
 }
 
 static void answered(struct query *query)
@@ -199,10 +235,22 @@ static const char *take_query(const struct http_request *request, struct durable
     return NULL;
 }
 
+/* Asks what the stream is like, and where it is read on. */
+static void ask(struct durable_read *read)
+{
+    struct worker *worker = read->http->connection.worker;
+    read->query.after = read->after;
+    if (worker->calls->query_now(worker, &read->query)) {
+        know(read);
+    } else {
+        wait_for_answer(read);
+        worker->calls->query_send(worker, &read->query, answered);
+    }
+}
+
 static void read_once(struct http_connection *http, const struct exchange *exchange,
                       const struct durable_live_request *asked)
 {
-    struct worker *worker = http->connection.worker;
     const char *match = http_request_header(&http->request, "If-None-Match");
     const char *name = broker_stream_name(http->route.stream);
     struct durable_read *read = calloc(1, sizeof *read);
@@ -213,7 +261,7 @@ static void read_once(struct http_connection *http, const struct exchange *excha
     read->http = http;
     read->exchange = *exchange;
     read->from = asked->from;
-    read->after = asked->after;
+    read->begin = read->after = asked->after;
     if (match && strlen(match) < sizeof read->match)
         memcpy(read->match, match, strlen(match) + 1);
     read->stream = http->route.stream;
@@ -221,12 +269,7 @@ static void read_once(struct http_connection *http, const struct exchange *excha
     read->query.kind = QUERY_FACTS;
     read->query.touches = !exchange->head_only;
     memcpy(read->query.name, name, strlen(name) + 1);
-    if (worker->calls->query_now(worker, &read->query)) {
-        know(read);
-    } else {
-        wait_for_answer(read);
-        worker->calls->query_send(worker, &read->query, answered);
-    }
+    ask(read);
 }
 
 void durable_get(struct http_connection *http, const struct exchange *exchange)

@@ -13,6 +13,8 @@
 #include "durable/json.h"
 #include "http/answer.h"
 #include "http/durable_answer.h"
+#include "http/durable_part.h"
+#include "wire/name.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -37,7 +39,13 @@ struct durable_write {
     char sequence[DURABLE_TYPE_MAX + 1];
     char producer[DURABLE_PRODUCER_MAX + 1];
     char host[256]; /* for Location */
-    size_t count;   /* of the event */
+    char source[NAME_BYTES_MAX + 1];
+    char fork_offset[40];
+    char fork_part[24];
+    uint64_t units; /* of the event behind the fork's offset that it has */
+    struct durable_part part;
+    char *joined; /* the event, where it is not the body */
+    size_t count; /* of the event */
     char body[];
 };
 
@@ -73,6 +81,52 @@ static const char *take_life(struct durable_write *write, const struct http_requ
     return !wrong && append->ttl && append->expires
                ? "Stream-TTL and Stream-Expires-At cannot be asked for both"
                : wrong;
+}
+
+/* The name of a stream out of the path of its URL. */
+static const char *name_of(const char *path)
+{
+    const char *const prefix = "/v1/stream/";
+    if (strncmp(path, prefix, strlen(prefix)) == 0)
+        return path + strlen(prefix);
+    return *path == '/' ? path + 1 : path;
+}
+
+static const char *take_offset(struct durable_write *write)
+{
+    struct durable_fork *fork = &write->append.fork;
+    enum offset_kind kind = OFFSET_NOW;
+    uint64_t id;
+    if (*fork->offset && offset_parse(fork->offset, &kind, &id) < 0)
+        return "Stream-Fork-Offset is none of this server's";
+    fork->point = kind == OFFSET_NOW ? UINT64_MAX : id;
+    if (*fork->part && field_number(fork->part, &write->units) < 0)
+        return "Stream-Fork-Sub-Offset is no whole number";
+    if (write->units == 0)
+        write->fork_part[0] = '\0'; /* as if it was not said */
+    return NULL;
+}
+
+static const char *take_fork(struct durable_write *write, const struct http_request *request)
+{
+    struct durable_fork *fork = &write->append.fork;
+    const char *source = http_request_header(request, "Stream-Forked-From");
+    const char *offset = http_request_header(request, "Stream-Fork-Offset");
+    const char *part = http_request_header(request, "Stream-Fork-Sub-Offset");
+    if (!source)
+        return offset || part ? "an offset of a fork comes with Stream-Forked-From" : NULL;
+    source = name_of(source);
+    if (!name_valid(source, strlen(source)))
+        return "Stream-Forked-From is no stream of this server";
+    if ((offset && strlen(offset) >= sizeof write->fork_offset) ||
+        (part && strlen(part) >= sizeof write->fork_part))
+        return "the offset of the fork is too long";
+    snprintf(write->source, sizeof write->source, "%s", source);
+    snprintf(write->fork_offset, sizeof write->fork_offset, "%s", offset ? offset : "");
+    snprintf(write->fork_part, sizeof write->fork_part, "%s", part ? part : "");
+    *fork = (struct durable_fork){
+        .source = write->source, .offset = write->fork_offset, .part = write->fork_part};
+    return take_offset(write);
 }
 
 static const char *take_producer(struct durable_write *write, const struct http_request *request)
@@ -131,12 +185,12 @@ static const char *take_body(struct durable_write *write, const struct http_requ
 static const char *take_request(struct durable_write *write, const struct http_request *request)
 {
     struct durable_append *append = &write->append;
-    if (http_request_header(request, "Stream-Forked-From"))
-        return "forks are not made by this server yet";
     const char *wrong = take_fields(write, request);
+    if (!wrong && append->creates)
+        wrong = take_fork(write, request);
     if (wrong)
         return wrong;
-    if (append->creates && !append->type)
+    if (append->creates && !append->type && !append->fork.source)
         append->type = DURABLE_TYPE_DEFAULT;
     if (!append->creates && request->body_count > 0 && !append->type)
         return "an append has to say its Content-Type";
@@ -181,6 +235,18 @@ static struct wording wording_of(const struct durable_append *append)
     case DURABLE_WAS_CLOSED:
     case DURABLE_DUPLICATE:
         return (struct wording){204, NULL};
+    case DURABLE_GONE:
+        if (append->creates)
+            return (struct wording){409, "the stream was deleted, and stays for its forks alone"};
+        return (struct wording){410, "the stream was deleted, and stays for its forks alone"};
+    case DURABLE_NO_SOURCE:
+        return (struct wording){404, "there is no such source"};
+    case DURABLE_SOURCE_GONE:
+        return (struct wording){409, "the source was deleted"};
+    case DURABLE_SOURCE_TYPE:
+        return (struct wording){409, "the source has another content type"};
+    case DURABLE_PAST_SOURCE:
+        return (struct wording){400, "the source does not come so far"};
     case DURABLE_OTHER:
         return (struct wording){409, "there is such a stream, and it is another"};
     case DURABLE_MISSING:
@@ -251,8 +317,27 @@ static void answer_failure(struct durable_write *write, int64_t error)
     answer(write, refusal.status, &lines, refusal.reason);
 }
 
+static void end(struct durable_write *write)
+{
+    struct http_connection *http = write->http;
+    broker_stream_close(write->stream);
+    http->pending--;
+    http->pending_bytes -= write->held;
+    free(write->part.chunk.bytes);
+    free(write->joined);
+    free(write);
+    connection_answered(&http->connection);
+}
+
 static int decide(struct log_append *request, const struct log_stream *stream);
 static void written(struct broker_publish *request, int64_t result);
+
+static void publish(struct durable_write *write)
+{
+    broker_publish_decided(
+        write->stream, &write->request, write->append.empty ? LOG_ONLY_NOTES : LOG_EVENT,
+        write->joined ? write->joined : write->body, write->count, decide, written);
+}
 
 /* The one before it is deleted first: what was asked comes behind that in the log's order. */
 static void begin_anew(struct durable_write *write)
@@ -260,9 +345,7 @@ static void begin_anew(struct durable_write *write)
     write->again = true;
     broker_expire(write->http->connection.worker->broker, broker_stream_name(write->stream),
                   write->append.generation);
-    broker_publish_decided(write->stream, &write->request,
-                           write->append.empty ? LOG_ONLY_NOTES : LOG_EVENT, write->body,
-                           write->count, decide, written);
+    publish(write);
 }
 
 static void written(struct broker_publish *request, int64_t result)
@@ -281,11 +364,7 @@ static void written(struct broker_publish *request, int64_t result)
         answer_verdict(write);
     else
         answer_failure(write, result);
-    broker_stream_close(write->stream);
-    http->pending--;
-    http->pending_bytes -= write->held;
-    free(write);
-    connection_answered(&http->connection);
+    end(write);
 }
 
 /* --- beginning --- */
@@ -293,10 +372,54 @@ static void written(struct broker_publish *request, int64_t result)
 static int decide(struct log_append *request, const struct log_stream *stream)
 {
     struct durable_write *write = hark_container_of(request, struct durable_write, request.append);
-    int refusal = durable_decide(&write->append, stream);
+    int refusal = durable_decide(&write->append, request->log, stream);
     request->notes = write->append.notes;
     request->notes_length = refusal == 0 ? write->append.notes_length : 0;
     return refusal;
+}
+
+/* --- forks --- */
+
+/* What the fork has of the next event stands before its own. Gives: false: there is no memory. */
+static bool join(struct durable_write *write, size_t part)
+{
+    const bool line =
+        part > 0 && write->count > 0 && durable_type_is_json(write->part.query.facts.type);
+    const size_t own = write->count;
+    write->joined = malloc(part + line + own + 1);
+    if (!write->joined)
+        return false;
+    memcpy(write->joined, write->part.chunk.bytes, part);
+    if (line)
+        write->joined[part] = '\n';
+    memcpy(write->joined + part + line, write->body, own);
+    write->count = part + line + own;
+    write->append.empty = write->count == 0;
+    return true;
+}
+
+static void part_read(struct durable_part *part, int64_t result)
+{
+    struct durable_write *write = hark_container_of(part, struct durable_write, part);
+    struct durable_lines lines;
+    int64_t bytes = result < 0 ? result : -EINVAL;
+    if (result > 0)
+        bytes = durable_part_bytes(part->query.facts.type, part->chunk.bytes, (size_t)result,
+                                   write->units);
+    durable_lines_begin(&lines);
+    if (bytes >= 0 && join(write, (size_t)bytes) && write->count <= LOG_EVENT_BYTES_MAX) {
+        publish(write);
+        return;
+    }
+    if (write->http->connection.closing)
+        ;
+    else if (!part->query.facts.exists)
+        answer(write, 404, &lines, "there is no such source");
+    else if (bytes == -EINVAL || bytes >= 0)
+        answer(write, 400, &lines, "Stream-Fork-Sub-Offset is behind the next event");
+    else
+        answer_failure(write, bytes);
+    end(write);
 }
 
 /* Makes the request pending; the stream of its route goes along. */
@@ -308,9 +431,11 @@ static void begin(struct durable_write *write)
     http->pending++;
     http->pending_bytes += write->held;
     connection_await(&http->connection);
-    broker_publish_decided(write->stream, &write->request,
-                           write->append.empty ? LOG_ONLY_NOTES : LOG_EVENT, write->body,
-                           write->count, decide, written);
+    if (write->units > 0)
+        durable_part_read(&write->part, http->connection.worker, write->stream, write->source,
+                          write->append.fork.point, part_read);
+    else
+        publish(write);
 }
 
 static void change(struct http_connection *http, const struct exchange *exchange, bool creates)

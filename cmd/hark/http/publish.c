@@ -95,6 +95,9 @@ static void deleted(struct broker_publish *request, int64_t id)
     struct http_connection *http = publish->http;
     if (!http->connection.closing && id == -ENOENT) {
         answer_error(http, &publish->exchange, 404, NULL, "there is no such stream");
+    } else if (!http->connection.closing && id == -EIDRM) {
+        answer_error(http, &publish->exchange, 410, NULL,
+                     "the stream was deleted, and stays for its forks alone");
     } else if (!http->connection.closing && id < 0) {
         answer_refusal(http, &publish->exchange, id);
     } else if (!http->connection.closing) {

@@ -101,6 +101,8 @@ bool batch_must_wait(const struct log *log, const struct log_append *request,
     size_t overhead = 2 * (size_t)RECORD_HEADER_BYTES + LOG_NAME_MAX + 2 * (size_t)RECORD_ALIGNMENT;
     if (request->decide || request->notes_length > 0)
         overhead += 4 + LOG_CHANGE_BYTES_MAX;
+    if (commit->leans && request->kind == LOG_DELETE)
+        return true;
     return commit->closes || commit->used + copied + overhead > BATCH_BUFFER_BYTES ||
            commit->vectors + 4 > COMMIT_VECTORS || depends_on(request, stream);
 }
@@ -161,6 +163,8 @@ int batch_check(const struct log *log, struct log_append *request, const struct 
         error = check_kind(request->kind, stream);
     if (error == 0 && request->decide)
         error = request->decide(request, !stream ? NULL : &stream->facts);
+    if (error == 0 && request->kind == LOG_DELETE && stream && stream->leaners > 0)
+        error = -EBUSY;
     if (error == 0)
         error = check_notes(request);
     bool own = request->name[0] == '.';
@@ -256,8 +260,9 @@ static struct log_row *add_stream(struct log *log, const struct log_append *requ
 }
 
 /* What will be noted of the stream, once the commit is there. */
-static int change_notes(struct log_row *stream, const struct log_append *request)
+static int change_notes(struct log_row *stream, const struct log_append *request, bool *leans)
 {
+    struct log_note base;
     struct log_notes *next;
     if (request->notes_length == 0)
         return 0;
@@ -269,6 +274,7 @@ static int change_notes(struct log_row *stream, const struct log_append *request
         free(stream->next_notes);
     stream->next_notes = next;
     stream->changing = true;
+    *leans |= !stream->base && notes_find(next, LOG_NOTE_BASE, sizeof LOG_NOTE_BASE - 1, &base);
     return 0;
 }
 
@@ -283,7 +289,7 @@ int batch_add(struct log *log, struct log_append *request, struct log_row *strea
         stream->pending = true;
     int error = reserve(log, stream, request, creates);
     if (error == 0)
-        error = change_notes(stream, request);
+        error = change_notes(stream, request, &log->commit.leans);
     if (error != 0) {
         if (creates)
             table_remove(&log->table, stream);

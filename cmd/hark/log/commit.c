@@ -45,6 +45,8 @@ void log_append(struct log *log, struct log_append *request)
 {
     struct log_commit *commit = &log->commit;
     request->next = NULL;
+    request->log = log;
+    request->released = NULL;
     request->stream = NULL;
     request->id = 0;
     request->creates = false;
@@ -80,6 +82,8 @@ static void answer_one(struct log *log, struct log_append *request)
     } else if (request->kind == LOG_DELETE) {
         gone = (struct log_row *)request->stream;
         request->stream = NULL;
+        if (gone->base && gone->base->leaners == 1)
+            request->released = &gone->base->facts;
         table_take(&log->table, gone);
     } else if (request->kind == LOG_EVENT) {
         log->statistics.appends++;
@@ -389,6 +393,8 @@ static void collect(struct log *log)
                 return;
             }
             error = batch_add(log, request, stream);
+            if (error == -E2BIG && stream && stream->changing)
+                break; /* what takes the room may not come */
         }
         request->error = error;
         commit->queue = request->next;
@@ -411,6 +417,7 @@ static void turn_ended(struct hark_op *op, int64_t result)
     commit->used = commit->vectors = commit->first_vector = 0;
     commit->bytes = commit->written = 0;
     commit->closes = false;
+    commit->leans = false;
     commit->time_ns = hark_os_wall_clock(log->loop);
     if (result < 0)
         rolled(log, (int)result); /* the program cancels everything */

@@ -140,6 +140,16 @@ struct log_note {
 bool log_stream_note(const struct log_stream *stream, const char *key, size_t key_length,
                      struct log_note *out_note);
 
+/* A stream may lean on another, which it needs: a note of 8 bytes under this key, little-endian, is
+ * the generation of that one. It is noted once, and not changed. A stream that others lean on is
+ * not deleted (-EBUSY).
+ * Gives: how many lean on it, as it is acknowledged. */
+#define LOG_NOTE_BASE "base"
+uint32_t log_stream_leaners(const struct log_stream *stream);
+
+/* The one that it leans on; NULL: none, or that is lost. */
+const struct log_stream *log_stream_base(const struct log_stream *stream);
+
 /* The same for log_append.decide: as the appends before that one leave it. */
 bool log_stream_note_next(const struct log_stream *stream, const char *key, size_t key_length,
                           struct log_note *out_note);
@@ -201,13 +211,17 @@ struct log_append {
     const unsigned char *notes;
     uint32_t notes_length;
     /* Decides what becomes of the append once its turn has come and its condition holds; may set
-     * notes. It is asked again if the answer has to wait for another commit: it must not change
-     * anything else. NULL: nobody asks.
+     * notes, and make LOG_ONLY_NOTES of a LOG_DELETE or the other way round. It is asked again if
+     * the answer has to wait for another commit: it must not change anything else. NULL: nobody
+     * asks.
      * Takes: stream: NULL: there is none. Gives: 0: it goes on; a negative errno: its answer, and
      *   -ECANCELED is not counted as an error. */
     int (*decide)(struct log_append *request, const struct log_stream *stream);
     log_appended *done;
+    struct log *log; /* set for decide */
     /* Set when done is called with success: */
+    /* After LOG_DELETE: what the stream leaned on, if nobody does any more; else NULL. */
+    const struct log_stream *released;
     uint64_t id;
     uint64_t time_ns; /* wall clock; not sure to grow, as clocks are set */
     /* Set when done is called, with `decide`: the newest id acknowledged in the stream of that
@@ -229,12 +243,12 @@ struct log_append {
  *   before find a gap.
  * Fails: -EINVAL name or length is out of range, or the notes are none; -E2BIG the stream would
  *   have more than LOG_NOTES_BYTES_MAX of them; what `decide` has given; -EDQUOT a new stream would
- *   pass streams_max; -ENOENT, -EEXIST, -ESTALE by its kind or its condition; -ENOSPC, -EFBIG,
- *   -EDQUOT nothing was kept of it: try again when there is space; -EMFILE, -ENFILE, -EACCES,
- *   -EPERM, -EROFS nothing was kept of it: no segment could be made; -EREMOTEIO the same, as the
- *   disk failed; -EAGAIN nothing was kept of it: no thread could be started; -EIO the disk failed:
- *   it may or may not be found after a crash, and is not read before; -ENOMEM; -ESHUTDOWN the log
- *   is being closed. */
+ *   pass streams_max; -ENOENT, -EEXIST, -ESTALE by its kind or its condition; -EBUSY others lean on
+ *   the stream that is to be deleted; -ENOSPC, -EFBIG, -EDQUOT nothing was kept of it: try again
+ *   when there is space; -EMFILE, -ENFILE, -EACCES, -EPERM, -EROFS nothing was kept of it: no
+ *   segment could be made; -EREMOTEIO the same, as the disk failed; -EAGAIN nothing was kept of it:
+ *   no thread could be started; -EIO the disk failed: it may or may not be found after a crash, and
+ *   is not read before; -ENOMEM; -ESHUTDOWN the log is being closed. */
 void log_append(struct log *log, struct log_append *request);
 
 /* One event, as read. */

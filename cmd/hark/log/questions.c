@@ -31,6 +31,17 @@ bool log_stream_note_next(const struct log_stream *stream, const char *key, size
     return notes_find(row->changing ? row->next_notes : row->notes, key, key_length, out_note);
 }
 
+uint32_t log_stream_leaners(const struct log_stream *stream)
+{
+    return ((const struct log_row *)stream)->leaners;
+}
+
+const struct log_stream *log_stream_base(const struct log_stream *stream)
+{
+    const struct log_row *base = ((const struct log_row *)stream)->base;
+    return base ? &base->facts : NULL;
+}
+
 void log_stream_touch(struct log *log, const struct log_stream *stream)
 {
     ((struct log_row *)(uintptr_t)stream)->facts.touched_ns = hark_os_wall_clock(log->loop);

@@ -71,6 +71,7 @@ struct log_commit {
     int error;                   /* why the batch fails, while it is being cut off */
     bool running;                /* from the turn's end to the answers */
     bool closes;                 /* the batch takes no more: its last request deletes a stream */
+    bool leans;                  /* a stream of the batch leans on another: none is deleted in it */
     bool dirty;                  /* answered, not yet synced: LOG_SYNC_INTERVAL */
     uint64_t dirty_id;           /* the first of those */
     uint64_t syncing_id;         /* the first that the sync in flight is for */

@@ -7,6 +7,7 @@
 #include "log/table.h"
 
 #include "base/check.h"
+#include "log/bytes.h"
 #include "log/record.h"
 
 #include <errno.h>
@@ -68,6 +69,29 @@ struct log_row *table_add(struct log_table *table, uint64_t generation, struct s
     return stream;
 }
 
+/* Its base is known from its notes; it does not change. */
+static void lean(struct log_table *table, struct log_row *stream)
+{
+    struct log_note base;
+    if (stream->base ||
+        !notes_find(stream->notes, LOG_NOTE_BASE, sizeof LOG_NOTE_BASE - 1, &base) ||
+        base.count != 8)
+        return;
+    stream->base = table_by_generation(table, get64(base.bytes));
+    if (stream->base)
+        stream->base->leaners++;
+}
+
+/* Those that lean on it are few, and it goes only where it was lost. */
+static void lean_no_more(struct log_table *table, struct log_row *stream)
+{
+    if (stream->base)
+        stream->base->leaners--;
+    for (struct log_row *at = stream->leaners == 0 ? NULL : table->oldest; at; at = at->after)
+        if (at->base == stream)
+            at->base = NULL;
+}
+
 void table_note(struct log_table *table, struct log_row *stream, struct log_notes *notes,
                 uint64_t segment)
 {
@@ -77,6 +101,7 @@ void table_note(struct log_table *table, struct log_row *stream, struct log_note
     free(stream->notes);
     stream->notes = notes;
     stream->noted_in = segment;
+    lean(table, stream);
     if (declared)
         table->declared_bytes += row_declaration_size(stream);
 }
@@ -95,6 +120,7 @@ void row_free(struct log_row *stream)
 void table_take(struct log_table *table, struct log_row *stream)
 {
     struct stream_entry *entry = stream->facts.entry;
+    lean_no_more(table, stream);
     map_remove(&table->by_generation, &stream->by_generation);
     if (entry) {
         table->declared_bytes -= row_declaration_size(stream);
@@ -115,8 +141,8 @@ void table_remove(struct log_table *table, struct log_row *stream)
 
 void table_done(struct log_table *table)
 {
-    while (table->oldest)
-        table_remove(table, table->oldest);
+    while (table->newest) /* who leans on others is newer than they are */
+        table_remove(table, table->newest);
     map_done(&table->by_generation);
     streams_done(&table->names);
 }

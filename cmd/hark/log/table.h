@@ -42,6 +42,8 @@ struct log_row {
     struct log_notes *notes;      /* NULL: there are none */
     struct log_notes *next_notes; /* what they are once the commit in flight is there */
     uint64_t noted_in;            /* the segment that changed them last; 0: none did */
+    struct log_row *base;         /* that it leans on; NULL: none */
+    uint32_t leaners;             /* that lean on it */
     struct log_span *spans;       /* in order: 48 bytes for each segment that holds events of it */
     uint32_t span_count;
     uint32_t span_capacity;

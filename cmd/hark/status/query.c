@@ -62,10 +62,14 @@ static void look_at_facts(struct status *status, struct query *query)
     const struct log_stream *stream =
         log_stream_find(status->log, query->name, strlen(query->name));
     query->facts = durable_facts_of(stream);
+    if (!stream)
+        return;
+    query->place = durable_place_of(stream, query->after);
     if (query->facts.expires_ns <= hark_os_wall_clock(status->owner->loop)) {
         broker_expire(status->owner->broker, query->name, query->facts.generation);
-        query->facts.exists = false;
-    } else if (stream && query->touches) {
+        query->facts.exists = log_stream_leaners(stream) > 0;
+        query->facts.deleted = query->facts.exists;
+    } else if (query->touches) {
         log_stream_touch(status->log, stream);
     }
 }
