@@ -6,7 +6,7 @@ import { copyFileSync, existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import test from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { backends, bin, eachBackend, directory, run, serve } from './lib.js';
+import { backends, bin, eachBackend, directory, request, run, serve } from './lib.js';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const node = Number(process.versions.node.split('.')[0]);
@@ -103,6 +103,25 @@ eachBackend(test, 'the same streams through every door, and closed for all of th
   assert.equal((await ask('POST', `${server.url}/streams/s`, {}, 'four')).status, 409);
   assert.equal((await ask('PUT', `${server.url}/v1/stream/j`, { 'Content-Type': 'application/json' })).status, 201);
   assert.equal((await ask('POST', `${server.url}/streams/j`, {}, 'no JSON')).status, 409);
+  await server.stop();
+});
+
+eachBackend(test, 'hundreds that wait are all told of one event, and of the end', async (t, backend) => {
+  const WAITING = 300;
+  const server = await serve(t, { backend, threads: 2, args: ['--poll-timeout', '1h'] });
+  const url = `${server.url}/v1/stream/s`;
+  const text = { 'Content-Type': 'text/plain' };
+  assert.equal((await ask('PUT', url, text)).status, 201);
+  const all = (query, count) => Array.from({ length: count }, () => request('GET', `${url}?${query}`));
+  const polls = all('offset=-1&live=long-poll', WAITING);
+  assert.equal((await ask('POST', url, text, 'one')).status, 204);
+  for (const { status, text: got } of await Promise.all(polls)) assert.deepEqual([status, got], [200, 'one']);
+  const streams = all('offset=-1&live=sse', WAITING);
+  const tail = (await ask('HEAD', url)).headers.get('Stream-Next-Offset');
+  const more = all(`offset=${tail}&live=long-poll`, WAITING);
+  assert.equal((await ask('POST', url, { 'Stream-Closed': 'true' })).status, 204);
+  for (const { status } of await Promise.all(more)) assert.equal(status, 204);
+  for (const { text: got } of await Promise.all(streams)) assert.match(got, /data:one[^]*"streamClosed":true/);
   await server.stop();
 });
 

@@ -44,6 +44,7 @@ int broker_create_from(struct hark_loop *loop, struct broker_source *source,
     broker_turns_init(&broker->turns, loop, &broker->pending, broker_readers_give_turns);
     broker_buffers_init(&broker->buffers, &broker->turns);
     broker_readers_init(broker);
+    list_init(&broker->chunks_waiting);
     source->broker = broker;
     *out_broker = broker;
     return 0;

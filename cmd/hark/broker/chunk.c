@@ -1,4 +1,5 @@
-/* chunk.c - a read of the disk without a reader: its buffer is its own.
+/* chunk.c - a read of the disk without a reader: its buffer is its own. Only some are read at a time,
+ * the others wait for their turn without one: an event may wake ten thousand that want to read it.
  *
  * Thread: the broker's. */
 #include "broker/chunk.h"
@@ -10,6 +11,8 @@
 
 #include <errno.h>
 #include <stdlib.h>
+
+enum { READS_MAX = 64 };
 
 static struct broker_chunk *chunk_of(struct broker_disk_read *read)
 {
@@ -24,12 +27,40 @@ static void read_on(struct broker_chunk *chunk)
     broker->source->calls->read(&chunk->disk);
 }
 
+/* Gives: false: there is no memory for its buffer. */
+static bool begin(struct broker_chunk *chunk)
+{
+    struct broker *broker = chunk->mark.stream->broker;
+    chunk->disk.buffer = malloc(BROKER_BUFFER_BYTES);
+    if (!chunk->disk.buffer)
+        return false;
+    chunk->disk.capacity = BROKER_BUFFER_BYTES;
+    broker->chunks_reading++;
+    read_on(chunk);
+    return true;
+}
+
+/* The next of those that wait begins. One for which there is no memory is told so. */
+static void begin_next(struct broker *broker)
+{
+    while (!list_empty(&broker->chunks_waiting) && broker->chunks_reading < READS_MAX) {
+        struct broker_chunk *chunk =
+            hark_container_of(broker->chunks_waiting.next, struct broker_chunk, place);
+        list_remove(&chunk->place);
+        if (!begin(chunk))
+            chunk->done(chunk, -ENOMEM);
+    }
+}
+
 static void finish(struct broker_chunk *chunk, int64_t result)
 {
+    struct broker *broker = chunk->mark.stream->broker;
     free(chunk->disk.buffer);
     chunk->disk.buffer = NULL;
     chunk->last = chunk->mark.position;
     chunk->gap = chunk->disk.cursor.gap.first != 0;
+    broker->chunks_reading--;
+    begin_next(broker);
     chunk->done(chunk, result);
 }
 
@@ -74,9 +105,7 @@ static void read_ended(struct broker_disk_read *read, enum broker_disk_outcome o
 int broker_chunk_read(struct broker_chunk *chunk, struct broker_stream *stream,
                       const struct broker_part *part, broker_chunk_done *done)
 {
-    char *buffer = malloc(BROKER_BUFFER_BYTES);
-    if (!buffer)
-        return -ENOMEM;
+    struct broker *broker = stream->broker;
     *chunk = (struct broker_chunk){
         .mark = {.stream = stream,
                  .encoding = part->encoding,
@@ -84,12 +113,15 @@ int broker_chunk_read(struct broker_chunk *chunk, struct broker_stream *stream,
                  .position = part->after,
                  .limit = part->limit,
                  .one = part->one},
-        .disk = {.buffer = buffer, .capacity = BROKER_BUFFER_BYTES, .apart = true},
+        .disk = {.apart = true},
         .done = done,
     };
     chunk->disk.mark = &chunk->mark;
     chunk->disk.done = read_ended;
     log_cursor_place(&chunk->disk.cursor, part->generation, part->after);
-    read_on(chunk);
+    list_init(&chunk->place);
+    if (broker->chunks_reading < READS_MAX)
+        return begin(chunk) ? 0 : -ENOMEM;
+    list_append(&broker->chunks_waiting, &chunk->place);
     return 0;
 }

@@ -24,6 +24,7 @@ struct broker_chunk {
     struct broker_bookmark mark;
     struct broker_disk_read disk;
     broker_chunk_done *done;
+    struct list place; /* among those that wait to be read */
 };
 
 /* What is to be read. */

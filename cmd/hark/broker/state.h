@@ -32,6 +32,9 @@ struct broker {
     struct broker_turns turns;
     struct broker_buffers buffers;
 
+    struct list chunks_waiting; /* these two: chunk.c */
+    uint32_t chunks_reading;
+
     /* broker.c */
     struct pending pending; /* what must end before the broker is closed */
     bool closing;
