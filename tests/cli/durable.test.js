@@ -116,12 +116,55 @@ eachBackend(test, 'hundreds that wait are all told of one event, and of the end'
   const polls = all('offset=-1&live=long-poll', WAITING);
   assert.equal((await ask('POST', url, text, 'one')).status, 204);
   for (const { status, text: got } of await Promise.all(polls)) assert.deepEqual([status, got], [200, 'one']);
+  const idle = await fetch(`${url}?offset=now&live=sse`); // told of all there is, before the end
+  const told = idle.body.getReader();
+  let heard = '';
+  while (!heard.includes('upToDate')) heard += Buffer.from((await told.read()).value).toString();
   const streams = all('offset=-1&live=sse', WAITING);
   const tail = (await ask('HEAD', url)).headers.get('Stream-Next-Offset');
   const more = all(`offset=${tail}&live=long-poll`, WAITING);
   assert.equal((await ask('POST', url, { 'Stream-Closed': 'true' })).status, 204);
   for (const { status } of await Promise.all(more)) assert.equal(status, 204);
   for (const { text: got } of await Promise.all(streams)) assert.match(got, /data:one[^]*"streamClosed":true/);
+  for (let part; !(part = await told.read()).done;) heard += Buffer.from(part.value).toString();
+  assert.match(heard, /"streamClosed":true/);
+  await server.stop();
+});
+
+eachBackend(test, 'live reads of more than a chunk have each event once', async (t, backend) => {
+  const data = directory(t);
+  const text = { 'Content-Type': 'text/plain' };
+  let server = await serve(t, { backend, data, args: ['--poll-timeout', '1h'] });
+  const url = () => `${server.url}/v1/stream/s`;
+  assert.equal((await ask('PUT', url(), text)).status, 201);
+  let whole = '';
+  for (let number = 0; number < 40; number++) {
+    const body = `${number}:${'x'.repeat(9000)};`;
+    whole += body;
+    assert.equal((await ask('POST', url(), text, body)).status, 204);
+    if (number % 10 === 9) { // and over the ends of segments
+      await server.kill();
+      server = await serve(t, { backend, data, args: ['--poll-timeout', '1h'] });
+    }
+  }
+  for (let number = 0; number < 1500; number++) // events without a byte, which no chunk shows
+    if (number % 100 === 0) await Promise.all(Array.from({ length: 100 }, () => ask('POST', `${server.url}/streams/s`, {}, '')));
+  assert.equal((await ask('POST', url(), { ...text, 'Stream-Closed': 'true' }, 'end')).status, 204);
+  whole += 'end';
+  let got = '', offset = '-1', closed = false;
+  while (!closed) {
+    const poll = await request('GET', `${url()}?offset=${offset}&live=long-poll`);
+    assert.ok(poll.status === 200 || poll.status === 204);
+    got += poll.text;
+    const head = await ask('GET', `${url()}?offset=${offset}`);
+    offset = head.headers.get('Stream-Next-Offset');
+    closed = head.headers.get('Stream-Closed') === 'true';
+    if (head.text.length > poll.text.length) got += head.text.slice(poll.text.length); // a chunk more than the poll had
+  }
+  assert.equal(got, whole);
+  const events = (await request('GET', `${url()}?offset=-1&live=sse`)).text;
+  const parts = events.split('\n\n').filter(event => event.startsWith('event: data')).map(event => event.split('\n').slice(1).map(line => line.slice(5)).join('\n'));
+  assert.equal(parts.join(''), whole);
   await server.stop();
 });
 

@@ -114,8 +114,19 @@ static bool meets(struct standing *one, const char *name)
 }
 
 /* The fault that a call meets, or NULL. */
+/* A number that is closed is soon another file's, which the fault is not about. */
+static void forget(int fd)
+{
+    for (struct standing *one = standing; one < standing + FAULTS; one++)
+        if (atomic_load(&one->stands) && one->fault.fd == fd && one->fault.calls &&
+            !is_among(one->fault.calls, "kernel_close"))
+            atomic_store(&one->stands, false);
+}
+
 static const struct fault *met_by(const char *name, int fd, size_t count, bool interruptible)
 {
+    if (fd > 0 && is_among("kernel_close", name))
+        forget(fd);
     for (int number = 0; number < FAULTS; number++) {
         struct standing *one = &standing[number];
         if (!atomic_load(&one->stands) || !fits(one, name, fd, count, interruptible) ||

@@ -18,7 +18,7 @@
 /* What goes wrong. Zero but for what is said. */
 struct fault {
     const char *calls;     /* their names, "kernel_recv kernel_send"; NULL: all that can fail */
-    int fd;                /* of calls on that descriptor alone; 0: on any */
+    int fd;                /* of calls on that descriptor alone, until it is closed; 0: on any */
     bool this_thread;      /* of calls on the thread that begins the fault alone */
     uint64_t after;        /* so many of these calls pass before the first that meets the fault, */
     uint64_t times;        /* and so many meet it; 0: one */

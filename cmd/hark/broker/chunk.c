@@ -1,5 +1,6 @@
-/* chunk.c - a read of the disk without a reader: its buffer is its own. Only some are read at a time,
- * the others wait for their turn without one: an event may wake ten thousand that want to read it.
+/* chunk.c - a read of the disk without a reader: its buffer is its own. Only some are read at a
+ * time, the others wait for their turn without one: an event may wake ten thousand that want to
+ * read it.
  *
  * Thread: the broker's. */
 #include "broker/chunk.h"
@@ -75,6 +76,8 @@ static void enlarge(struct broker_chunk *chunk)
     chunk->disk.buffer = larger;
     chunk->disk.capacity = chunk->disk.needed;
     chunk->disk.needed = 0;
+    /* From where it stood: what is missing before the event is told once more. */
+    log_cursor_place(&chunk->disk.cursor, chunk->mark.generation, chunk->mark.position);
     read_on(chunk);
 }
 

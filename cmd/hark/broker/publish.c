@@ -71,7 +71,7 @@ void broker_expire(struct broker *broker, const char *name, uint64_t generation)
         return;
     }
     pending_begin(&broker->pending);
-    publish->append.decide = durable_decide_deletion;
+    publish->append.decide = durable_decide_expiry;
     publish->append.condition = LOG_IF_SAME;
     publish->append.generation = generation;
     begin(stream, publish, LOG_DELETE, NULL, 0, expired);

@@ -141,7 +141,11 @@ static size_t put_fork(const struct durable_append *append, bool inherits, unsig
     return count;
 }
 
-enum { FORK_BYTES = 512, FORK_ASKED = 9 /* where what was asked for begins */ };
+enum {
+    FORK_BYTES = 512,
+    FORK_ASKED = 9, /* where what was asked for begins */
+    DEPTH_MAX = 64, /* of forks of forks */
+};
 
 /* Whether the stream that there is was made by the same request. *out_inherits: its time to live
  * was not asked for. */
@@ -161,6 +165,21 @@ static bool same_fork(const struct durable_append *append, const struct log_stre
            memcmp(asked + FORK_ASKED, bytes + FORK_ASKED, count - FORK_ASKED) == 0;
 }
 
+/* One that a crash left without its first event and its notes was never there. */
+static bool is_made(const struct log_stream *stream)
+{
+    return stream->last > 0 || has_note(stream, "type");
+}
+
+/* A read walks them all. */
+static unsigned depth_of(const struct log_stream *stream)
+{
+    unsigned depth = 0;
+    while (depth < DEPTH_MAX && (stream = log_stream_base(stream)))
+        depth++;
+    return depth;
+}
+
 static void copy_note(struct durable_append *append, const struct log_stream *source,
                       const char *key)
 {
@@ -174,8 +193,10 @@ static int decide_fork(struct durable_append *append, struct log *log)
     struct durable_fork *fork = &append->fork;
     unsigned char bytes[FORK_BYTES];
     const struct log_stream *source = log_stream_find(log, fork->source, strlen(fork->source));
-    if (!source)
+    if (!source || !is_made(source))
         return refuse(append, DURABLE_NO_SOURCE);
+    if (depth_of(source) >= DEPTH_MAX)
+        return refuse(append, DURABLE_TOO_DEEP);
     if (has_note(source, "deleted"))
         return refuse(append, DURABLE_SOURCE_GONE);
     if (durable_expires_ns(source) <= append->now_ns)
@@ -207,9 +228,7 @@ static int decide_fork(struct durable_append *append, struct log *log)
 static int decide_creation(struct durable_append *append, struct log *log,
                            const struct log_stream *stream)
 {
-    /* One that a crash left without its first event and its notes was never there. */
-    const bool made = stream && (stream->last > 0 || has_note(stream, "type"));
-    if (made) {
+    if (stream && is_made(stream)) {
         bool inherits;
         const bool same = same_fork(append, stream, &inherits) &&
                           (!append->type || durable_type_same(append->kept_type, append->type)) &&
@@ -296,6 +315,16 @@ int durable_decide(struct durable_append *append, struct log *log, const struct 
     if (stream && durable_expires_ns(stream) <= append->now_ns)
         return refuse(append, log_stream_leaners(stream) > 0 ? DURABLE_GONE : DURABLE_EXPIRED);
     return append->creates ? decide_creation(append, log, stream) : decide_append(append, stream);
+}
+
+int durable_decide_expiry(struct log_append *request, const struct log_stream *stream)
+{
+    if (!stream)
+        return -ENOENT;
+    const bool dead = has_note(stream, "deleted") && log_stream_leaners(stream) == 0;
+    if (!dead && durable_expires_ns(stream) > log_now_ns(request->log))
+        return -ECANCELED; /* it was touched meanwhile */
+    return durable_decide_deletion(request, stream);
 }
 
 int durable_decide_deletion(struct log_append *request, const struct log_stream *stream)

@@ -20,6 +20,7 @@ enum durable_verdict {
     DURABLE_SOURCE_GONE,  /* the source was deleted */
     DURABLE_SOURCE_TYPE,  /* the source has another content type */
     DURABLE_PAST_SOURCE,  /* the source does not come so far */
+    DURABLE_TOO_DEEP,     /* the source is a fork of too many forks */
     DURABLE_CLOSED,       /* the stream is closed */
     DURABLE_WAS_CLOSED,   /* it is closed, as was asked for */
     DURABLE_OTHER_TYPE,   /* the content type is not the stream's */
@@ -77,5 +78,9 @@ int durable_decide(struct durable_append *append, struct log *log, const struct 
 /* log_append.decide of a deletion: a stream that has forks stays for them, and is hidden.
  * Gives: 0; -EIDRM: it was deleted before. */
 int durable_decide_deletion(struct log_append *request, const struct log_stream *stream);
+
+/* The same for one whose time is over, or that was deleted and has no forks any more.
+ * Gives: -ECANCELED: it is neither, by now. */
+int durable_decide_expiry(struct log_append *request, const struct log_stream *stream);
 
 #endif

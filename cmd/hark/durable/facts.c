@@ -69,7 +69,7 @@ struct durable_place durable_place_of(const struct log_stream *stream, uint64_t 
         const struct log_stream *base = log_stream_base(stream);
         if (place.limit == 0 || point < place.limit)
             place.limit = point;
-        if (!base)
+        if (!base || base->generation >= stream->generation)
             break;
         stream = base;
     }

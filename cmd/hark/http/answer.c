@@ -17,17 +17,22 @@ enum {
 const struct http_line answer_no_cache[] = {{"Cache-Control", "no-cache"}, {0}};
 const struct http_line answer_retry[] = {{"Retry-After", "1"}, {0}};
 
-/* A list with one line more.
+/* A list with two lines more.
  * Takes: out of LINES_MAX. Gives: out. */
 static const struct http_line *with_origin(const char *origin, const struct http_line *lines,
                                            struct http_line *out)
 {
     size_t count = 0;
     for (; lines && lines->name; lines++) {
-        check(count < LINES_MAX - 2);
+        check(count < LINES_MAX - 3);
         out[count++] = *lines;
     }
     out[count++] = (struct http_line){"Access-Control-Allow-Origin", origin};
+    out[count++] = (struct http_line){
+        "Access-Control-Expose-Headers",
+        "ETag, Location, Retry-After, Stream-Next-Offset, Stream-Up-To-Date, Stream-Closed, "
+        "Stream-Cursor, Stream-TTL, Stream-Expires-At, Stream-SSE-Data-Encoding, Producer-Epoch, "
+        "Producer-Seq, Producer-Expected-Seq, Producer-Received-Seq"};
     out[count] = (struct http_line){0};
     return out;
 }

@@ -38,15 +38,21 @@ struct durable_live {
     struct broker_stream *stream; /* a handle */
     struct durable_live_request request;
     uint64_t cursor;
-    size_t count;  /* of the chunk */
-    bool busy;     /* a step is under way */
-    bool known;    /* what the stream is like, as nothing has changed since */
-    bool placed;   /* where it begins is known */
-    bool begun;    /* its head is sent */
-    bool told;     /* what there was when it was told last */
-    bool all_told; /* and that was all */
-    bool late;     /* its time is over */
-    bool ending;   /* it ends as soon as nothing is under way */
+    size_t count; /* of the chunk */
+    bool busy;    /* a step is under way */
+    bool known;   /* what the stream is like, as nothing has changed since */
+    bool placed;  /* where it begins is known, and these four: */
+    uint64_t generation;
+    uint64_t begin;
+    bool exact; /* nothing may be missing behind where it stands */
+    bool from_now;
+    bool changed;     /* the stream, since it was asked about */
+    bool begun;       /* its head is sent */
+    bool told;        /* what there was when it was told last */
+    bool all_told;    /* and that was all */
+    bool told_closed; /* and that nothing more comes */
+    bool late;        /* its time is over */
+    bool ending;      /* it ends as soon as nothing is under way */
 };
 
 static void go_on(struct durable_live *live);
@@ -113,30 +119,40 @@ static void fail(struct durable_live *live, int status, const char *reason)
     durable_lines_begin(&lines);
     durable_line(&lines, "Cache-Control", "no-store");
     durable_line(&lines, "Retry-After", status == 503 ? "1" : NULL);
+    live->busy = true; /* the connection may end inside of this */
     if (!is_gone(live))
         answer_error(live->http, &live->exchange, status, lines.lines, reason);
+    live->busy = false;
     end(live);
+}
+
+static void answer(struct durable_live *live, const struct durable_reading *reading,
+                   const struct durable_lines *lines)
+{
+    if (live->count > 0) {
+        durable_send_chunk(live->http, &live->exchange, reading, lines, live->chunk.bytes,
+                           live->count);
+    } else if (answer_head(live->http, &live->exchange, 204, HTTP_LENGTH_NONE, NULL,
+                           lines->lines)) {
+        answer_done(live->http, &live->exchange);
+    }
 }
 
 /* Takes: to: the last id that the client then has. */
 static void answer_poll(struct durable_live *live, uint64_t to)
 {
     const struct durable_facts *facts = &live->query.facts;
-    struct durable_reading reading = {
-        .facts = facts, .from = live->request.after, .to = to, .cursor = live->cursor};
+    struct durable_reading reading = {.facts = facts,
+                                      .from = live->begin,
+                                      .to = to,
+                                      .cursor = live->cursor,
+                                      .now = live->from_now};
     struct durable_lines lines;
     durable_reading_lines(&reading, &lines);
-    if (is_gone(live)) {
-        end(live);
-        return;
-    }
-    if (live->count > 0) {
-        durable_send_chunk(live->http, &live->exchange, &reading, &lines, live->chunk.bytes,
-                           live->count);
-    } else {
-        answer_head(live->http, &live->exchange, 204, HTTP_LENGTH_NONE, NULL, lines.lines);
-        answer_done(live->http, &live->exchange);
-    }
+    live->busy = true; /* the connection may end inside of this */
+    if (!is_gone(live))
+        answer(live, &reading, &lines);
+    live->busy = false;
     end(live);
 }
 
@@ -177,6 +193,7 @@ static void send_events(struct durable_live *live)
     live->count = 0;
     live->told = true;
     live->all_told = at_end;
+    live->told_closed = control.closed;
     live->block = (struct hark_stream_block){.bytes = bytes, .count = count, .released = released};
     live->busy = true;
     if (hark_stream_write_block(&live->http->connection.stream, &live->block) >= 0)
@@ -220,6 +237,7 @@ static bool know(struct durable_live *live)
     if (live->known)
         return true;
     live->known = true;
+    live->changed = false;
     live->query.after = live->request.after;
     if (worker->calls->query_now(worker, &live->query))
         return true;
@@ -240,13 +258,19 @@ static void chunk_read(struct broker_chunk *chunk, int64_t result)
         fail(live, 503, "the stream cannot be read now: try again later");
         return;
     }
-    const struct durable_place *from = &live->query.place;
+    if (chunk->gap && live->exact) {
+        fail(live, 410, "what followed that offset is not kept");
+        return;
+    }
+    struct durable_place *from = &live->query.place;
+    live->exact = true;
     live->count = (size_t)result;
     live->request.after = chunk->last > from->after ? chunk->last
                           : from->beyond != 0       ? from->beyond
                                                     : live->query.facts.tail;
     if (from->limit != 0)
-        live->known = false;
+        live->known = false; /* it may go on in another stream */
+    from->after = live->request.after;
     if (live->ending)
         end(live);
     else if (result == 0 || !live->request.events)
@@ -275,7 +299,7 @@ static void read_chunk(struct durable_live *live)
 static void woken(struct broker_waiter *waiter)
 {
     struct durable_live *live = hark_container_of(waiter, struct durable_live, waiter);
-    live->known = false;
+    live->changed = true;
     if (!live->busy)
         go_on(live);
 }
@@ -301,8 +325,10 @@ static void followed(struct broker_follow *follow, int error)
 /* Has the stream followed. Gives: whether it is from now on: then it has to be looked at again. */
 static bool follow(struct durable_live *live)
 {
-    if (live->waiter.stream)
-        return false;
+    if (live->waiter.stream) {
+        live->known = !live->changed; /* else it is asked about once more before it rests */
+        return live->changed;
+    }
     live->busy = true;
     int known = broker_follow(live->stream, &live->follow, followed);
     live->busy = known == 0;
@@ -320,7 +346,7 @@ static bool at_end(struct durable_live *live)
     const bool events = live->request.events;
     if (!events && (live->count > 0 || facts->closed || live->late))
         answer_poll(live, live->request.after);
-    else if (events && facts->closed && live->all_told)
+    else if (events && live->told_closed)
         end_events(live);
     else if (events && (!live->all_told || facts->closed))
         send_events(live);
@@ -335,10 +361,14 @@ static bool place(struct durable_live *live)
     const struct durable_facts *facts = &live->query.facts;
     struct durable_live_request *request = &live->request;
     if (live->placed)
-        return true;
+        return facts->generation == live->generation;
     live->placed = true;
+    live->generation = facts->generation;
+    live->exact = request->from == OFFSET_AFTER;
+    live->from_now = request->from == OFFSET_NOW;
     if (request->from == OFFSET_NOW)
         request->after = facts->tail;
+    live->begin = request->after;
     return request->after <= facts->tail;
 }
 
@@ -367,7 +397,7 @@ static bool step(struct durable_live *live)
     else if (facts->deleted)
         fail(live, 410, "the stream was deleted, and stays for its forks alone");
     else if (!place(live))
-        fail(live, 410, "that offset is behind the end: what stood there was lost");
+        fail(live, 410, "that offset is behind the end, or of another stream of this name");
     else if (live->request.events && (!begin_events(live) || (live->late && live->told)))
         end_events(live);
     else if (has_all(live))
@@ -400,6 +430,7 @@ void durable_live_open(struct http_connection *http, const struct exchange *exch
     live->request = *request;
     live->stream = http->route.stream;
     live->cursor = durable_cursor(hark_os_wall_clock(loop), request->cursor);
+    live->late = http->connection.worker->state != WORKER_SERVES;
     live->query.kind = QUERY_FACTS;
     live->query.touches = true;
     memcpy(live->query.name, name, strlen(name) + 1);

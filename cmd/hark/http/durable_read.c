@@ -27,9 +27,10 @@ struct durable_read {
     struct exchange exchange;
     struct broker_stream *stream; /* a handle */
     enum offset_kind from;
-    uint64_t begin; /* the id behind which it was asked for */
-    uint64_t after; /* and behind which it goes on */
-    char *body;     /* what was read so far: count of room bytes */
+    uint64_t generation; /* of the stream, once something was read; 0: nothing was */
+    uint64_t begin;      /* the id behind which it was asked for */
+    uint64_t after;      /* and behind which it goes on */
+    char *body;          /* what was read so far: count of room bytes */
     size_t count;
     size_t room;
     char match[MATCH_BYTES]; /* If-None-Match */
@@ -139,7 +140,9 @@ static void chunk_read(struct broker_chunk *chunk, int64_t result)
     const bool gathered = result <= 0 || gather(read, (size_t)result);
     free(chunk->bytes);
     chunk->bytes = NULL;
-    if (result == -ENOENT) {
+    if (read->http->connection.closing) {
+        end(read);
+    } else if (result == -ENOENT) {
         fail(read, 404, "there is no such stream");
     } else if (result < 0 || !gathered) {
         fail(read, 503, "the stream cannot be read now: try again later");
@@ -172,6 +175,7 @@ static void wait_for_answer(struct durable_read *read)
 static void read_chunk(struct durable_read *read)
 {
     const struct durable_place *place = &read->query.place;
+    read->generation = read->query.facts.generation;
     const bool json = durable_type_is_json(read->query.facts.type);
     const struct broker_part part = {
         .encoding = json ? BROKER_JSON : BROKER_BYTES,
@@ -192,7 +196,7 @@ static void know(struct durable_read *read)
     const struct durable_place *place = &read->query.place;
     if (read->query.outcome == QUERY_NO_MEMORY)
         fail(read, 503, "out of memory: try again later");
-    else if (!facts->exists)
+    else if (!facts->exists || (read->generation != 0 && facts->generation != read->generation))
         fail(read, 404, "there is no such stream");
     else if (facts->deleted)
         fail(read, 410, "the stream was deleted, and stays for its forks alone");

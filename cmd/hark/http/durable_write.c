@@ -190,6 +190,8 @@ static const char *take_request(struct durable_write *write, const struct http_r
         wrong = take_fork(write, request);
     if (wrong)
         return wrong;
+    if (append->fork.source && !append->type && request->body_count > 0)
+        return "a fork with a body has to say its Content-Type";
     if (append->creates && !append->type && !append->fork.source)
         append->type = DURABLE_TYPE_DEFAULT;
     if (!append->creates && request->body_count > 0 && !append->type)
@@ -245,6 +247,8 @@ static struct wording wording_of(const struct durable_append *append)
         return (struct wording){409, "the source was deleted"};
     case DURABLE_SOURCE_TYPE:
         return (struct wording){409, "the source has another content type"};
+    case DURABLE_TOO_DEEP:
+        return (struct wording){409, "it would be a fork of too many forks"};
     case DURABLE_PAST_SOURCE:
         return (struct wording){400, "the source does not come so far"};
     case DURABLE_OTHER:
@@ -321,7 +325,7 @@ static void end(struct durable_write *write)
 {
     struct http_connection *http = write->http;
     broker_stream_close(write->stream);
-    http->pending--;
+    http_unblock(http);
     http->pending_bytes -= write->held;
     free(write->part.chunk.bytes);
     free(write->joined);
@@ -428,7 +432,7 @@ static void begin(struct durable_write *write)
     struct http_connection *http = write->http;
     write->stream = http->route.stream;
     http->route.stream = NULL;
-    http->pending++;
+    http_block(http); /* what is asked may take more than one turn of the log's */
     http->pending_bytes += write->held;
     connection_await(&http->connection);
     if (write->units > 0)

@@ -301,6 +301,8 @@ int batch_add(struct log *log, struct log_append *request, struct log_row *strea
         add_own_record(log, request, stream);
     request->creates = creates;
     request->stream = &stream->facts;
+    if (request->kind == LOG_EVENT || creates)
+        stream->facts.touched_ns = log->commit.time_ns; /* before an expiry behind it is decided */
     request->id = log->next - 1;
     request->time_ns = log->commit.time_ns;
     return 0;

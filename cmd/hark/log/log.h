@@ -115,6 +115,9 @@ struct log_stream {
     uint64_t touched_ns;
 };
 
+/* Wall clock, as the log has it. */
+uint64_t log_now_ns(const struct log *log);
+
 /* Says that a stream is in use now. */
 void log_stream_touch(struct log *log, const struct log_stream *stream);
 

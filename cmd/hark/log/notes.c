@@ -60,15 +60,16 @@ bool notes_find(const struct log_notes *notes, const char *key, size_t key_lengt
     return true;
 }
 
-/* Adds those of `from` that no later one, there or in `changes`, takes the place of. */
-static void add(struct log_notes *to, const unsigned char *from, uint32_t length,
+/* Adds those of `from` that no later one, in `changes` or, where they are not unique, there, takes
+ * the place of. */
+static void add(struct log_notes *to, const unsigned char *from, uint32_t length, bool unique,
                 const unsigned char *changes, uint32_t changes_length)
 {
     struct note note, other;
     for (uint32_t at = 0; at < length && get_note(from + at, length - at, &note); at += note.size) {
         const unsigned char *rest = from + at + note.size;
         if (note.value_length == 0 ||
-            find(rest, length - at - note.size, note.key, note.key_length, &other) ||
+            (!unique && find(rest, length - at - note.size, note.key, note.key_length, &other)) ||
             find(changes, changes_length, note.key, note.key_length, &other))
             continue;
         memcpy(to->bytes + to->length, from + at, note.size);
@@ -85,8 +86,8 @@ int notes_change(const struct log_notes *notes, const unsigned char *changes, ui
         return -ENOMEM;
     after->length = 0;
     if (notes)
-        add(after, notes->bytes, before, changes, length);
-    add(after, changes, length, NULL, 0);
+        add(after, notes->bytes, before, true, changes, length);
+    add(after, changes, length, false, NULL, 0);
     if (after->length > LOG_NOTES_BYTES_MAX) {
         free(after);
         return -E2BIG;

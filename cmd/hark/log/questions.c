@@ -42,6 +42,11 @@ const struct log_stream *log_stream_base(const struct log_stream *stream)
     return base ? &base->facts : NULL;
 }
 
+uint64_t log_now_ns(const struct log *log)
+{
+    return hark_os_wall_clock(log->loop);
+}
+
 void log_stream_touch(struct log *log, const struct log_stream *stream)
 {
     ((struct log_row *)(uintptr_t)stream)->facts.touched_ns = hark_os_wall_clock(log->loop);

@@ -65,7 +65,8 @@ static void look_at_facts(struct status *status, struct query *query)
     if (!stream)
         return;
     query->place = durable_place_of(stream, query->after);
-    if (query->facts.expires_ns <= hark_os_wall_clock(status->owner->loop)) {
+    const bool dead = query->facts.deleted && log_stream_leaners(stream) == 0;
+    if (dead || query->facts.expires_ns <= hark_os_wall_clock(status->owner->loop)) {
         broker_expire(status->owner->broker, query->name, query->facts.generation);
         query->facts.exists = log_stream_leaners(stream) > 0;
         query->facts.deleted = query->facts.exists;
