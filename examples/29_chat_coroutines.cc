@@ -79,11 +79,13 @@ hark::task<> interrupted(hark_loop *loop)
 {
     hark::signals told(loop, SIGINT);
     (void)co_await told.next();
+    co_return;
 }
 
 hark::task<> serve_until_interrupted(hark_loop *loop, int listening)
 {
     (void)co_await hark::first(interrupted(loop), serve(loop, listening));
+    co_return;
 }
 
 } // namespace

@@ -33,7 +33,7 @@ static bool get_note(const unsigned char *bytes, uint32_t left, struct note *out
 
 bool notes_are_whole(const unsigned char *bytes, uint32_t length)
 {
-    struct note note;
+    struct note note = {0};
     for (uint32_t at = 0; at < length; at += note.size)
         if (!get_note(bytes + at, length - at, &note))
             return false;
@@ -53,7 +53,7 @@ static bool find(const unsigned char *bytes, uint32_t length, const void *key, s
 bool notes_find(const struct log_notes *notes, const char *key, size_t key_length,
                 struct log_note *out_note)
 {
-    struct note note;
+    struct note note = {0};
     if (!notes || !find(notes->bytes, notes->length, key, key_length, &note))
         return false;
     *out_note = (struct log_note){note.value, note.value_length};
@@ -65,7 +65,7 @@ bool notes_find(const struct log_notes *notes, const char *key, size_t key_lengt
 static void add(struct log_notes *to, const unsigned char *from, uint32_t length, bool unique,
                 const unsigned char *changes, uint32_t changes_length)
 {
-    struct note note, other;
+    struct note note = {0}, other = {0};
     for (uint32_t at = 0; at < length && get_note(from + at, length - at, &note); at += note.size) {
         const unsigned char *rest = from + at + note.size;
         if (note.value_length == 0 ||
