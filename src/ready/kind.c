@@ -31,8 +31,6 @@ static enum ready_kind look_up_socket(struct hark_loop *loop, int fd)
                           option_of(loop, fd, SO_PROTOCOL));
 }
 
-/* Accepting and connecting have no flag that says not to wait. A terminal or pipe may be shared
- * with other processes, whose reads would then fail: it stays as it is (unblocked.h). */
 /* Direct reads wait for the disk, whatever they are asked (RWF_NOWAIT does not change it). */
 static bool waits_for_disk(struct hark_loop *loop, int fd)
 {
@@ -65,6 +63,8 @@ int kind_look_up(struct hark_loop *loop, int fd, struct descriptor *row)
         row->flags |= waits_for_disk(loop, fd) ? DESCRIPTOR_BLOCKING : 0;
     } else if (S_ISSOCK(status.st_mode)) {
         row->kind = (uint8_t)look_up_socket(loop, fd);
+        /* Accepting and connecting have no flag that says not to wait. A terminal or pipe may be
+         * shared with other processes, whose reads would then fail: it stays as it is. */
         unblocked_for_good(loop, fd);
     } else {
         row->kind = KIND_PIPE;
