@@ -61,14 +61,14 @@ test('the page publishes, follows what is picked, and shows text as text', { ski
   await server.publish('other', 'from the other stream');
   const page = await open(t, server);
   const nasty = '<img src=x onerror="document.title=\'broken\'"> & "quotes"';
-  await page.fill('#to', 'mine');
+  await page.fill('#to', 'mine/own');
   await page.fill('#what', `${nasty}\nsecond line`);
   await page.click('#publish button');
   await page.getByText(/kept, with the id \d+/).waitFor();
   await event(page, 'second line').waitFor();
   assert.equal(await event(page, 'second line').textContent(), `${nasty}\nsecond line`);
   assert.equal(await page.title(), 'hark');
-  assert.deepEqual((await server.read('mine', 1)).length, 1);
+  assert.deepEqual((await server.read('mine/own', 1)).length, 1);
   await page.locator('tr.pick', { hasText: 'other' }).click();
   await event(page, 'from the other stream').waitFor();
   assert.equal(await page.locator('#events li').count(), 1);

@@ -106,6 +106,34 @@ eachBackend(test, 'the same streams through every door, and closed for all of th
   await server.stop();
 });
 
+eachBackend(test, 'a name is a path, behind every door and after a kill', async (t, backend) => {
+  const data = directory(t);
+  const text = { 'Content-Type': 'text/plain' };
+  let server = await serve(t, { backend, data });
+  const at = name => `${server.url}/v1/stream/${name}`;
+  const made = await ask('PUT', at('users/7/chat'), text, 'one');
+  assert.equal(made.status, 201);
+  assert.match(made.headers.get('Location'), /\/v1\/stream\/users\/7\/chat$/);
+  assert.equal((await ask('PUT', at('users/7'), text, 'other')).status, 201);
+  await server.publish('users/7/chat', 'two');
+  assert.equal((await ask('PUT', at('users/8/chat'), { 'Stream-Forked-From': '/v1/stream/users/7/chat' })).status, 201);
+  for (const wrong of ['a//b', 'a/', '/a', 'a/.b', 'a%2Fb'])
+    for (const door of ['v1/stream', 'streams']) {
+      const refused = await request('POST', `${server.url}/${door}/${wrong}`, 'x', { headers: text });
+      assert.equal(refused.status, 400, `${door}/${wrong}`);
+    }
+  await server.kill();
+  server = await serve(t, { backend, data });
+  assert.equal((await ask('GET', at('users/7/chat'))).text, 'onetwo');
+  assert.equal((await ask('GET', at('users/8/chat'))).text, 'onetwo');
+  assert.equal((await ask('GET', at('users/7'))).text, 'other');
+  assert.deepEqual((await server.read('users/7/chat', 2)).map(event => event.text), ['one', 'two']);
+  assert.equal((await ask('DELETE', at('users/7'))).status, 204);
+  assert.equal((await ask('GET', at('users/7'))).status, 404);
+  assert.equal((await ask('GET', at('users/7/chat'))).text, 'onetwo');
+  await server.stop();
+});
+
 eachBackend(test, 'hundreds that wait are all told of one event, and of the end', async (t, backend) => {
   const WAITING = 300;
   const server = await serve(t, { backend, threads: 2, args: ['--poll-timeout', '1h'] });

@@ -105,18 +105,3 @@ TEST(backend_is_one_of_five_names)
     assert_non_null(value_backend("", &kind));
     assert_non_null(value_backend("EPOLL", &kind));
 }
-
-TEST(stream_name_has_no_dot_in_front_and_no_other_letters)
-{
-    char longest[130];
-    memset(longest, 'n', sizeof longest);
-    longest[128] = '\0';
-    assert_null(value_stream(longest));
-    longest[128] = 'n';
-    longest[129] = '\0';
-    assert_non_null(value_stream(longest));
-    assert_null(value_stream("A-z_0.9"));
-    static const char *const wrong[] = {"", ".a", "a b", "a/b", "\xc3\xa9", "a\n"};
-    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
-        assert_non_null(value_stream(wrong[i]));
-}

@@ -1,6 +1,7 @@
 /* test_pattern.c - files that match a pattern: that are there, that come, and the names that
  * rotation gives. */
 #include "tail/fixture.h"
+#include "wire/name.h"
 
 static void count_view(void *context, const struct tail_view *view)
 {
@@ -214,4 +215,24 @@ TEST(streams_of_patterns)
     assert_false(tail_pattern_stream_valid(".{name}"));
     assert_false(tail_pattern_stream_valid("{name}{name}"));
     assert_false(tail_pattern_stream_valid("{other}"));
+    assert_true(tail_pattern_stream_valid("logs/{name}/lines"));
+    assert_false(tail_pattern_stream_valid("logs/{name}/"));
+    assert_false(tail_pattern_stream_valid("/{name}"));
+}
+
+TEST(stream_of_a_file_is_a_name_whatever_the_file_is_called)
+{
+    char stream[NAME_BYTES_MAX + 1], file[256];
+    tail_pattern_stream_of("logs/{name}/lines", "a b.log", stream);
+    assert_string_equal(stream, "logs/a_b.log/lines");
+    tail_pattern_stream_of("logs/{name}", ".hidden", stream);
+    assert_string_equal(stream, "logs/_hidden");
+    tail_pattern_stream_of("{name}", "..", stream);
+    assert_string_equal(stream, "_.");
+    for (size_t count = 120; count < sizeof file; count++) { /* cut short before, at, behind a / */
+        memset(file, 'f', count);
+        file[count] = '\0';
+        tail_pattern_stream_of("{name}/a/b", file, stream);
+        assert_true(name_valid(stream, strlen(stream)));
+    }
 }

@@ -12,17 +12,33 @@ TEST(name_is_valid_or_not)
         size_t count;
         bool valid;
     } rows[] = {
-        {"a", 1, true},    {"A-z_0.9", 7, true},   {"-", 1, true},    {"a.", 2, true},
-        {"0", 1, true},    {"", 0, false},         {".", 1, false},   {"..", 2, false},
-        {".a", 2, false},  {"a/b", 3, false},      {"a b", 3, false}, {"a\0b", 3, false},
-        {"a\n", 2, false}, {"\xc3\xa4", 2, false}, {"a%", 2, false},  {"a\\b", 3, false},
-        {"a:b", 3, false}, {"a\x7f", 2, false},    {"@", 1, false},   {"[", 1, false},
-        {"`", 1, false},   {"{", 1, false},        {"/", 1, false},   {"a~", 2, false},
+        {"a", 1, true},         {"A-z_0.9", 7, true}, {"-", 1, true},     {"a.", 2, true},
+        {"0", 1, true},         {"", 0, false},       {".", 1, false},    {"..", 2, false},
+        {".a", 2, false},       {"a b", 3, false},    {"a\0b", 3, false}, {"a\n", 2, false},
+        {"\xc3\xa4", 2, false}, {"a%", 2, false},     {"a\\b", 3, false}, {"a:b", 3, false},
+        {"a\x7f", 2, false},    {"@", 1, false},      {"[", 1, false},    {"`", 1, false},
+        {"{", 1, false},        {"/", 1, false},      {"a~", 2, false},
     };
 
     for (size_t at = 0; at < sizeof rows / sizeof rows[0]; at++) {
         if (name_valid(rows[at].name, rows[at].count) != rows[at].valid)
             fail_msg("%s", rows[at].name);
+    }
+}
+
+TEST(name_is_parts_between_slashes)
+{
+    static const char *const valid[] = {"a/b", "a/b/c", "a./b..c/-", "users/7/chats/2026-01"};
+    static const char *const wrong[] = {"/a",  "a/",   "a//b",  "a/.b", "a/..",
+                                        "./a", "../a", "a/./b", "a/ b", "a/%2e"};
+
+    for (size_t at = 0; at < sizeof valid / sizeof valid[0]; at++) {
+        if (!name_valid(valid[at], strlen(valid[at])))
+            fail_msg("%s", valid[at]);
+    }
+    for (size_t at = 0; at < sizeof wrong / sizeof wrong[0]; at++) {
+        if (name_valid(wrong[at], strlen(wrong[at])))
+            fail_msg("%s", wrong[at]);
     }
 }
 

@@ -1,9 +1,12 @@
 /* target.c - from the words of a command line to a loop and an address. */
 #include "client/target.h"
 
+#include <string.h>
+
 #include "base/say.h"
 #include "options/names.h"
 #include "options/value.h"
+#include "wire/name.h"
 
 const char *client_target_set_server(void *target, const char *value)
 {
@@ -19,9 +22,8 @@ const char *client_target_set_backend(void *target, const char *value)
 int client_target_open(struct client_target *target, const char *command, const char *stream)
 {
     const struct hark_options options = {.backend = target->backend};
-    const char *wrong = value_stream(stream);
-    if (wrong) {
-        say("%s: '%s' %s", command, stream, wrong);
+    if (!name_valid(stream, strlen(stream))) {
+        say("%s: '%s' is not a stream's name: " NAME_RULE, command, stream);
         return EXIT_USAGE;
     }
     target->stream = stream;

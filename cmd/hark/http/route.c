@@ -221,8 +221,7 @@ static void not_here(struct http_connection *http, const struct exchange *exchan
 
 static void no_name(struct http_connection *http, const struct exchange *exchange)
 {
-    answer_error(http, exchange, 400, NULL,
-                 "this is no name of a stream: 1 to 128 of A-Z a-z 0-9 . _ -, the first no dot");
+    answer_error(http, exchange, 400, NULL, "this is no name of a stream: " NAME_RULE);
 }
 
 static void foreign(struct http_connection *http, const struct exchange *exchange)

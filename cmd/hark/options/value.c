@@ -125,13 +125,3 @@ const char *value_host(const char *text)
         return "is not a host's name such as hark.example.org, without scheme and port";
     return NULL;
 }
-
-const char *value_stream(const char *text)
-{
-    static const char letters[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
-    size_t length = strlen(text);
-    if (length < 1 || length > 128 || text[0] == '.' || strspn(text, letters) != length)
-        return "is not a stream's name: 1 to 128 of A-Z a-z 0-9 . _ -, no dot in front";
-    return NULL;
-}

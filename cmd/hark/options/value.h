@@ -25,7 +25,4 @@ const char *value_backend(const char *text, enum hark_backend_kind *out_kind);
 /* Only looks: the name of a host, without a port. */
 const char *value_host(const char *text);
 
-/* Only looks: a stream's name, 1 to 128 of A-Z a-z 0-9 . _ - without a dot in front. */
-const char *value_stream(const char *text);
-
 #endif

@@ -15,6 +15,7 @@
 #include "options/value.h"
 #include "server/server.h"
 #include "tail/tail.h"
+#include "wire/name.h"
 
 enum {
     THREADS_MAX = 1024,
@@ -115,15 +116,16 @@ static const char *set_tail(void *target, const char *value)
     if (slash && strcspn(file, "*?") < (size_t)(slash - file))
         return "is a pattern in the name of a directory, which is not taken: only the last name "
                "may be one";
-    if (tail_is_pattern(file) ? !tail_pattern_stream_valid(equals + 1) : !!value_stream(equals + 1))
-        return "the part after the = is not a stream's name: 1 to 128 of A-Z a-z 0-9 . _ -, no dot "
-               "in front";
+    const char *stream = equals + 1;
+    if (tail_is_pattern(file) ? !tail_pattern_stream_valid(stream)
+                              : !name_valid(stream, strlen(stream)))
+        return "the part after the = is not a stream's name: " NAME_RULE;
     struct tail_file *tails = grown(serving->tails, serving->tails_count, sizeof *tails);
     if (tails)
         serving->tails = tails;
     if (!tails)
         return hark_error_text(ENOMEM);
-    tails[serving->tails_count++] = (struct tail_file){.path = file, .stream = equals + 1};
+    tails[serving->tails_count++] = (struct tail_file){.path = file, .stream = stream};
     return NULL;
 }
 

@@ -14,6 +14,12 @@ bool tail_is_pattern(const char *path)
     return strpbrk(slash ? slash + 1 : path, "*?[");
 }
 
+/* Whether a byte may stand in a name behind another one, whatever comes next. */
+static bool fits(char before, char byte)
+{
+    return name_valid((char[]){'x', before, byte, 'x'}, 4);
+}
+
 void tail_pattern_stream_of(const char *pattern, const char *name, char *stream)
 {
     const char *mark = strstr(pattern, name_mark);
@@ -23,7 +29,7 @@ void tail_pattern_stream_of(const char *pattern, const char *name, char *stream)
     else
         snprintf(stream, NAME_BYTES_MAX + 1, "%s", pattern);
     for (char *at = stream; *at; at++)
-        if (!name_valid((char[]){'x', *at}, 2) || (at == stream && *at == '.'))
+        if (!fits(at == stream ? '/' : at[-1], *at) || (*at == '/' && at[1] == '\0'))
             *at = '_';
 }
 
@@ -31,14 +37,12 @@ bool tail_pattern_stream_valid(const char *stream)
 {
     char expanded[NAME_BYTES_MAX + 1];
     const char *mark = strstr(stream, name_mark);
-    size_t length = strlen(stream);
+    const size_t length = strlen(stream), mark_length = strlen(name_mark);
     if (!mark)
         return name_valid(stream, length);
     if (length > NAME_BYTES_MAX)
         return false;
-    tail_pattern_stream_of(stream, "x", expanded);
-    for (const char *at = stream; *at; at++)
-        if ((at < mark || at >= mark + strlen(name_mark)) && !name_valid((char[]){'x', *at}, 2))
-            return false;
-    return *stream != '.' && name_valid(expanded, strlen(expanded));
+    snprintf(expanded, sizeof expanded, "%.*sx%s", (int)(mark - stream), stream,
+             mark + mark_length);
+    return name_valid(expanded, strlen(expanded));
 }

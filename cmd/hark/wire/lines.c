@@ -91,8 +91,7 @@ const char *lines_command_parse(const char *line, size_t count, struct lines_com
         return USAGE;
     }
     if (!name_valid(words[1].bytes, words[1].count))
-        return "a name is 1 to 128 letters, digits, dots, dashes and underscores, and begins with "
-               "no dot";
+        return "a name is " NAME_RULE;
     memcpy(command.name, words[1].bytes, words[1].count);
     *out_command = command;
     return NULL;

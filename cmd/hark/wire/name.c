@@ -15,13 +15,19 @@ static bool name_byte(char byte)
 
 bool name_valid(const char *bytes, size_t count)
 {
-    if (count == 0 || count > NAME_BYTES_MAX || bytes[0] == '.')
+    bool begins = true; /* a part */
+
+    if (count > NAME_BYTES_MAX)
         return false;
     for (size_t at = 0; at < count; at++) {
-        if (!name_byte(bytes[at]))
+        const bool slash = bytes[at] == '/';
+
+        if (begins ? slash || bytes[at] == '.' || !name_byte(bytes[at])
+                   : !slash && !name_byte(bytes[at]))
             return false;
+        begins = slash;
     }
-    return true;
+    return !begins;
 }
 
 int id_parse(const char *bytes, size_t count, uint64_t *out_id)
