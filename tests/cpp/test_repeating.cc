@@ -3,7 +3,33 @@
 #include "cpp/coroutines.hpp"
 
 #include <cerrno>
+#include <cstdlib>
+#include <new>
 #include <sys/socket.h>
+
+/* Allocations are counted by malloc, which the operators of a sanitizer do not call. */
+void *operator new(std::size_t size)
+{
+    void *memory = std::malloc(size);
+    if (!memory)
+        std::abort(); /* there are no exceptions */
+    return memory;
+}
+
+void *operator new(std::size_t size, const std::nothrow_t &) noexcept
+{
+    return std::malloc(size);
+}
+
+void operator delete(void *memory) noexcept
+{
+    std::free(memory);
+}
+
+void operator delete(void *memory, std::size_t) noexcept
+{
+    std::free(memory);
+}
 
 namespace
 {
