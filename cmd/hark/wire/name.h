@@ -15,9 +15,8 @@ enum {
 #define NAME_RULE                                                                                  \
     "1 to 128 of A-Z a-z 0-9 . _ - and / between parts, none of them empty or with a dot in front"
 
-/* Whether the bytes are a stream's name: 1 to 128 of [A-Za-z0-9._/-], in parts between slashes, none
- * empty, none with a dot in front. Each is a path in a URL that no client normalises away. No final
- * NUL is needed. */
+/* Whether the bytes are a stream's name: NAME_RULE. As a path in a URL no client normalises it. No
+ * final NUL is needed. */
 bool name_valid(const char *bytes, size_t count);
 
 /* Reads an id: decimal digits and nothing else, no leading zero but in "0", at most UINT64_MAX.
