@@ -7,6 +7,7 @@ import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import http from 'node:http';
+import https from 'node:https';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -39,17 +40,19 @@ export const backends = (() => {
   return ['uring', 'epoll', 'poll', 'select'].filter(name => new RegExp(`^ +ok +${name} +usable`, 'm').test(stdout));
 })();
 
-/** One request: on a connection of its own, none that a server left behind when it was killed, or on the agent's. Gives: { status, text }. */
-export function request(method, url, body, { agent = false, headers = {} } = {}) {
+/** One request: on a connection of its own, none that a server left behind when it was killed, or on the agent's. Of https: its `ca`.
+ * Gives: { status, text, headers }. */
+export function request(method, url, body, { agent = false, headers = {}, ...tls } = {}) {
   return within(new Promise((resolve, reject) => {
     const length = body === undefined ? {} : { 'Content-Length': Buffer.byteLength(body) };
-    const sent = http.request(url, { method, agent, headers: { ...length, ...headers } });
+    const client = String(url).startsWith('https:') ? https : http;
+    const sent = client.request(url, { method, agent, headers: { ...length, ...headers }, ...tls });
     sent.on('error', reject);
     sent.on('response', response => {
       let text = '';
       response.setEncoding('utf8');
       response.on('data', part => { text += part; });
-      response.on('end', () => resolve({ status: response.statusCode, text }));
+      response.on('end', () => resolve({ status: response.statusCode, text, headers: response.headers }));
       response.on('error', reject);
     });
     sent.end(body);
@@ -144,26 +147,27 @@ export async function run(t, file, args, input = '', options = {}) {
 /** Runs hark to its end. */
 export const hark = (t, ...args) => run(t, bin, args);
 
-/** A server in a directory of its own; it may be ended and started again on the same ports. */
+/** A server in a directory of its own; it may be ended and started again on the same ports. Takes: tls: as an Authority gives it. */
 export class Server {
-  constructor(t, { backend = 'auto', data = directory(t), threads = THREADS, args = [], options = {} } = {}) {
-    Object.assign(this, { t, backend, data, threads, args, options, http: '127.0.0.1:0', lines: '127.0.0.1:0' });
+  constructor(t, { backend = 'auto', data = directory(t), threads = THREADS, tls = null, args = [], options = {} } = {}) {
+    Object.assign(this, { t, backend, data, threads, tls, args, options, http: '127.0.0.1:0', lines: '127.0.0.1:0' });
   }
 
   async start() {
     const args = ['serve', '--http', this.http, '--lines', this.lines, '--data', this.data, '--backend', this.backend, '--threads', String(this.threads), ...this.args];
+    if (this.tls) args.push('--tls-cert', this.tls.cert, '--tls-key', this.tls.key);
     // No time-out comes by itself, however slow the machine is.
     for (const [name, value] of [['--shutdown-timeout', '50s'], ['--heartbeat', '1h'], ['--stall-timeout', '1h']])
       if (!this.args.includes(name)) args.push(name, value);
     this.process = new Process(this.t, bin, args, this.options);
     await this.process.until(/ready: /, 'stderr');
-    this.http = this.process.stderr.match(/http on (\S+)/)[1];
-    this.lines = this.process.stderr.match(/lines on (\S+)/)[1];
+    this.http = this.process.stderr.match(/http(?: over TLS)? on (\S+)/)[1];
+    this.lines = this.process.stderr.match(/lines(?: over TLS)? on (\S+)/)[1];
     return this;
   }
 
   get url() {
-    return `http://${this.http}`;
+    return `${this.tls ? 'https' : 'http'}://${this.http}`;
   }
 
   get linesPort() {
@@ -185,16 +189,21 @@ export class Server {
     return exit;
   }
 
+  /** One request to it. */
+  ask(method, path, body, options = {}) {
+    return request(method, `${this.url}${path}`, body, { ...this.tls?.trust, ...options });
+  }
+
   async stats() {
-    return JSON.parse((await request('GET', `${this.url}/stats`)).text);
+    return JSON.parse((await this.ask('GET', '/stats')).text);
   }
 
   curl(...args) {
-    return run(this.t, 'curl', ['-sS', '--max-time', '60', ...args]);
+    return run(this.t, 'curl', ['-sS', '--max-time', '60', ...(this.tls ? ['--cacert', this.tls.caFile] : []), ...args]);
   }
 
   async publish(stream, body) {
-    const { status, text } = await request('POST', `${this.url}/streams/${stream}`, body);
+    const { status, text } = await this.ask('POST', `/streams/${stream}`, body);
     if (status !== 201) throw new Error(`publish: ${status} ${text}`);
     return JSON.parse(text).id;
   }
@@ -217,7 +226,7 @@ export class Server {
 
   /** How many events a stream has. */
   async count(stream) {
-    const { streams } = JSON.parse((await request('GET', `${this.url}/streams`)).text);
+    const { streams } = JSON.parse((await this.ask('GET', '/streams')).text);
     return streams.find(entry => entry.name === stream)?.events ?? 0;
   }
 }

@@ -157,7 +157,7 @@ BACKEND_TEST(connection_that_comes_leaves_its_descriptor_to_who_lacks_one)
 {
     struct few few;
     few_begin(&few, loop, UINT64_MAX);
-    workers_deal(&few.workers, &http_protocol, few.connection, false);
+    workers_deal(&few.workers, &(struct arrival){.protocol = &http_protocol, .fd = few.connection});
     assert_int_equal(few.owner.worker.counters.shed, 1);
     assert_int_equal(few.reserve.count, RESERVE_DESCRIPTORS - 1);
     few_end(&few);
@@ -167,7 +167,7 @@ BACKEND_TEST(connection_that_comes_later_leaves_its_descriptor_to_the_reserve)
 {
     struct few few;
     few_begin(&few, loop, 0);
-    workers_deal(&few.workers, &http_protocol, few.connection, false);
+    workers_deal(&few.workers, &(struct arrival){.protocol = &http_protocol, .fd = few.connection});
     assert_int_equal(few.owner.worker.counters.shed, 1);
     assert_int_equal(few.reserve.count, RESERVE_DESCRIPTORS);
     few_end(&few);

@@ -4,6 +4,7 @@
  * the bytes that the stream lends are kept or dropped before its callback returns.
  */
 #include "connection/connection.h"
+#include "connection/handshakes.h"
 
 enum {
     QUEUE_BYTES_MAX =
@@ -128,6 +129,14 @@ void connection_close(struct connection *connection)
     connection_release(connection);
 }
 
+void connection_finish(struct connection *connection)
+{
+    if (connection->begun)
+        connection->kind->finish(connection);
+    else
+        connection_close(connection);
+}
+
 void connection_close_after_sending(struct connection *connection)
 {
     connection->closing = true;
@@ -192,7 +201,25 @@ static void closed(struct hark_stream *stream)
     connection_release(connection);
 }
 
+static void begin(struct connection *connection)
+{
+    connection->begun = true;
+    connection->kind->begin(connection);
+}
+
+/* A handshake has ended; of a failed one the peer was told by TLS itself, if it speaks that. */
+static void connected(struct hark_stream *stream, int error)
+{
+    struct connection *connection = connection_of(stream);
+    handshakes_count(&connection->worker->counters, stream, error);
+    if (error < 0)
+        connection_close(connection);
+    else
+        begin(connection);
+}
+
 static const struct hark_stream_events events = {
+    .connected = connected,
     .received = received,
     .drained = drained,
     .failed = failed,
@@ -209,18 +236,32 @@ static void deadline_passed(struct deadline *deadline)
     connection->kind->timed_out(connection);
 }
 
-void connection_open(struct worker *worker, struct connection *connection,
-                     const struct connection_kind *kind, const struct arrival *arrival)
+/* Gives: false: no memory. */
+static bool open_stream(struct worker *worker, struct connection *connection,
+                        const struct arrival *arrival)
 {
-    struct hark_stream_options options = {
+    const struct hark_stream_options options = {
         .queue_bytes_max = QUEUE_BYTES_MAX,
         .high_bytes = CONNECTION_HIGH_BYTES,
         .low_bytes = LOW_BYTES,
         .write_timeout_ns = connection_option(worker->options->stall_timeout_ns, STALL_NS_DEFAULT),
     };
+    if (arrival->secure)
+        return hark_stream_open_tls(worker->loop, &connection->stream, arrival->fd, worker->tls,
+                                    NULL, &options, &events) == 0;
+    hark_stream_open(worker->loop, &connection->stream, arrival->fd, &options, &events);
+    return true;
+}
+
+bool connection_open(struct worker *worker, struct connection *connection,
+                     const struct connection_kind *kind, const struct arrival *arrival)
+{
+    if (!open_stream(worker, connection, arrival))
+        return false;
     connection->worker = worker;
     connection->kind = kind;
     connection->peer = arrival->peer;
+    connection->secure = arrival->secure;
     connection->uses = 2; /* the stream and the deadline */
     turns_enter(&connection->turn);
     list_append(&worker->connections, &connection->place);
@@ -228,8 +269,10 @@ void connection_open(struct worker *worker, struct connection *connection,
     worker->counters.connections[kind->protocol]++;
     worker->counters.accepted[kind->protocol]++;
     deadline_init(&connection->deadline, worker->loop, deadline_passed);
-    hark_stream_open(worker->loop, &connection->stream, arrival->fd, &options, &events);
     hark_stream_read_start(&connection->stream);
+    if (!connection->secure)
+        begin(connection);
+    return true;
 }
 
 void connection_accept(struct worker *worker, const struct arrival *arrival)

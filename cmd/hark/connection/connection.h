@@ -24,6 +24,7 @@ struct arrival {
     int fd;
     struct peer *peer; /* where it is from; NULL: nobody counts */
     bool guarded;      /* requests for hosts that nobody named are refused */
+    bool secure;       /* it speaks TLS: there is a worker->tls */
 };
 
 /* What may be spoken on a connection. */
@@ -48,6 +49,9 @@ enum connection_next {
 /* What a protocol makes of it. */
 struct connection_kind {
     enum protocol_kind protocol;
+    /* The peer may speak: limits how long it may take. Called once; over TLS when the handshake is
+     * over. */
+    void (*begin)(struct connection *connection);
     /* Takes what steps there are and may be taken: connection_steps with two functions of the
      * kind. Gives: why no more are. */
     enum connection_next (*steps)(struct connection *connection);
@@ -82,6 +86,8 @@ struct connection {
     unsigned uses;
     size_t incoming; /* bytes of bodies and lines that it holds */
     bool advancing;
+    bool secure; /* it is over TLS */
+    bool begun;  /* its handshake, if it has one, is over */
     bool peer_ended;
     bool closing; /* nothing more is read or written */
     bool ended;
@@ -89,8 +95,9 @@ struct connection {
 
 /* Takes over a connection.
  * Takes: a zeroed connection.
- * Owns: arrival->fd. */
-void connection_open(struct worker *worker, struct connection *connection,
+ * Owns: arrival->fd.
+ * Gives: false: no memory, and nothing is owned. */
+bool connection_open(struct worker *worker, struct connection *connection,
                      const struct connection_kind *kind, const struct arrival *arrival);
 
 /* Nobody uses it any more: frees it. For connection_release alone. */
@@ -119,6 +126,9 @@ void connection_await(struct connection *connection);
 
 /* It has come, or nobody needs it any more. Goes on; the connection may be gone afterwards. */
 void connection_answered(struct connection *connection);
+
+/* The worker ends: kind->finish, or closes it while its handshake is not over. */
+void connection_finish(struct connection *connection);
 
 /* Closes it now; what is queued is dropped. Called again: nothing happens. */
 void connection_close(struct connection *connection);

@@ -17,6 +17,7 @@
 #include "connection/options.h"
 #include "connection/turns.h"
 #include "hark.h"
+#include "hark/tls.h"
 #include "mailbox/mail.h"
 #include "stages/live.h"
 
@@ -38,13 +39,28 @@ enum worker_state {
     WORKER_LEAVES,   /* subscribers are being told */
 };
 
+/* Why a TLS handshake has failed. */
+enum handshake_failure {
+    HANDSHAKE_PROTOCOL,    /* the peer speaks no TLS, or nothing is common to both, or it refused */
+    HANDSHAKE_CERTIFICATE, /* its certificate is not to be trusted */
+    HANDSHAKE_TIMEOUT,
+    HANDSHAKE_ENDED, /* the peer has gone */
+    HANDSHAKE_OTHER,
+    HANDSHAKE_FAILURES
+};
+
 struct worker_counters {
     uint64_t connections[PROTOCOLS]; /* now */
     uint64_t accepted[PROTOCOLS];
     uint64_t shed; /* closed at once: too many connections, or no memory */
     uint64_t requests[HTTP_METHODS];
-    uint64_t answers[6];            /* by the first digit of their status */
-    uint64_t timeouts;              /* connections ended by a deadline of ours */
+    uint64_t answers[6];         /* by the first digit of their status */
+    uint64_t timeouts;           /* connections ended by a deadline of ours */
+    uint64_t handshakes;         /* of TLS, with certificates */
+    uint64_t handshakes_resumed; /* without */
+    uint64_t handshake_failures[HANDSHAKE_FAILURES];
+    uint64_t tls_reloads; /* of certificates: the owner's */
+    uint64_t tls_reload_failures;
     uint64_t documents;             /* made: /metrics, /stats, /streams */
     uint64_t stalls[HARK_OP_KINDS]; /* callbacks that held the loop for longer than --stall */
     uint64_t stalled_ns;            /* and for how long they did */
@@ -66,6 +82,7 @@ struct worker {
     struct hark_loop *loop;
     const struct connection_options *options;
     const struct worker_calls *calls;
+    struct hark_tls *tls;  /* NULL: nothing is over TLS */
     struct status *status; /* for the calls */
     struct broker *broker; /* NULL: not yet, or no longer */
     enum worker_state state;

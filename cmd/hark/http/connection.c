@@ -271,6 +271,11 @@ static void http_peer_ended(struct connection *connection)
 
 /* --- its life --- */
 
+static void http_begin(struct connection *connection)
+{
+    phase_set(http_connection_of(connection), HTTP_PHASE_IDLE);
+}
+
 static void http_finish(struct connection *connection)
 {
     struct http_connection *http = http_connection_of(connection);
@@ -305,6 +310,7 @@ static void http_free(struct connection *connection)
 
 static const struct connection_kind http_kind = {
     .protocol = PROTOCOL_HTTP,
+    .begin = http_begin,
     .steps = http_steps,
     .held = http_held,
     .rest = http_rest,
@@ -322,9 +328,10 @@ static bool http_open(struct worker *worker, const struct arrival *arrival)
         return false;
     http->guarded = arrival->guarded;
     http_request_init(&http->request);
-    connection_open(worker, &http->connection, &http_kind, arrival);
-    phase_set(http, HTTP_PHASE_IDLE);
-    return true;
+    bool open = connection_open(worker, &http->connection, &http_kind, arrival);
+    if (!open)
+        free(http);
+    return open;
 }
 
 const struct protocol http_protocol = {"http", PROTOCOL_HTTP, http_open};

@@ -305,7 +305,8 @@ static void answer_verdict(struct durable_write *write)
     durable_line(&lines, "Stream-Closed", append->closed ? "true" : NULL);
     add_producer(&lines, append, numbers);
     if (wording.status == 201) {
-        snprintf(location, sizeof location, "http://%s/v1/stream/%s", write->host,
+        snprintf(location, sizeof location, "%s://%s/v1/stream/%s",
+                 write->http->connection.secure ? "https" : "http", write->host,
                  broker_stream_name(write->stream));
         durable_line(&lines, "Location", location);
     }

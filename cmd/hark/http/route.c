@@ -241,7 +241,8 @@ static const struct route_rule foreign_rule = {.answer = foreign};
 
 /* Whether a page of another origin asks, in somebody's browser, for what it was not allowed. A
  * browser lets any page post; that the page may not read the answer does not help. Clients that are
- * no browsers send no Origin. */
+ * no browsers send no Origin. Over TLS a page that came without it is another's: whoever is on the
+ * way may have written it. (Without TLS a proxy may have it.) */
 static bool is_foreign(const struct http_connection *http)
 {
     const char *origin = http_request_header(&http->request, "Origin");
@@ -249,6 +250,8 @@ static bool is_foreign(const struct http_connection *http)
     if (!origin || (allowed && (strcmp(allowed, "*") == 0 || strcmp(allowed, origin) == 0)))
         return false;
     const char *host = strstr(origin, "://");
+    if (http->connection.secure && strncmp(origin, "https://", 8) != 0)
+        return true;
     return !host || strcasecmp(host + 3, http->request.host) != 0;
 }
 

@@ -151,6 +151,13 @@ static void lines_peer_ended(struct connection *connection)
 
 /* --- its life --- */
 
+static void lines_begin(struct connection *connection)
+{
+    deadline_set(&connection->deadline,
+                 connection_option(connection->worker->options->head_timeout_ns,
+                                   FIRST_LINE_NS_DEFAULT));
+}
+
 static void lines_timed_out(struct connection *connection)
 {
     struct lines_connection *lines = lines_connection_of(connection);
@@ -194,6 +201,7 @@ static void lines_free(struct connection *connection)
 
 static const struct connection_kind lines_kind = {
     .protocol = PROTOCOL_LINES,
+    .begin = lines_begin,
     .steps = lines_steps,
     .held = lines_held,
     .crowded = lines_crowded,
@@ -211,10 +219,10 @@ static bool lines_open(struct worker *worker, const struct arrival *arrival)
     if (!lines)
         return false;
     lines_splitter_init(&lines->splitter, LINES_COMMAND_BYTES_MAX);
-    connection_open(worker, &lines->connection, &lines_kind, arrival);
-    deadline_set(&lines->connection.deadline,
-                 connection_option(worker->options->head_timeout_ns, FIRST_LINE_NS_DEFAULT));
-    return true;
+    bool open = connection_open(worker, &lines->connection, &lines_kind, arrival);
+    if (!open)
+        free(lines);
+    return open;
 }
 
 const struct protocol lines_protocol = {"lines", PROTOCOL_LINES, lines_open};

@@ -51,7 +51,8 @@ static const char *add_address(const char ***list, const char *const **used, siz
         *count = 0;
         return NULL;
     }
-    const char *wrong = names_check(value);
+    bool plain;
+    const char *wrong = names_check(serve_address(value, &plain));
     if (wrong)
         return wrong;
     if (*used != *list)
@@ -93,14 +94,17 @@ static const char *set_host(void *target, const char *value)
     return NULL;
 }
 
-static const char *set_data(void *target, const char *value)
-{
-    struct serving *serving = target;
-    if (!*value)
-        return "is empty";
-    serving->options.data = value;
-    return NULL;
-}
+#define SET_FILE(name, field)                                                                      \
+    static const char *set_##name(void *target, const char *value)                                 \
+    {                                                                                              \
+        ((struct serving *)target)->options.field = value;                                         \
+        return *value ? NULL : "is empty";                                                         \
+    }
+
+SET_FILE(data, data)
+SET_FILE(tls_certificate, tls.certificate)
+SET_FILE(tls_key, tls.key)
+SET_FILE(tls_client_ca, tls.client_ca)
 
 /* FILE=STREAM: a file's name may hold a '=', a stream's may not. */
 static const char *set_tail(void *target, const char *value)
@@ -262,6 +266,13 @@ static const struct option_row rows[] = {
      "loopback, or names are given: others than these, localhost and\n"
      "addresses are refused, so that no web page can get in by a name",
      set_host},
+    {"tls-cert", 0, "FILE",
+     "speak TLS on all TCP ports but those given as plain:HOST:PORT: the\n"
+     "certificate and those that lead to its CA, in PEM; read anew at SIGHUP",
+     set_tls_certificate},
+    {"tls-key", 0, "FILE", "its private key, in PEM [in the same file]", set_tls_key},
+    {"tls-client-ca", 0, "FILE",
+     "let in clients alone whose certificate leads to a CA of FILE, in PEM", set_tls_client_ca},
     {"data", 'd', "DIR", "keep the events in DIR, made where it is missing [./hark-data]",
      set_data},
     {"tail", 't', "FILE=STREAM",
@@ -326,7 +337,9 @@ const struct options_command options_serve = {
     .about =
         "The event-stream server. It takes events over HTTP, over plain lines and from files that\n"
         "grow, keeps them in a log on disk, and gives them to any number of subscribers, from any\n"
-        "event on. While nothing happens it sleeps. SIGTERM, SIGINT or SIGHUP ends it in order.\n",
+        "event on. While nothing happens it sleeps. SIGTERM, SIGINT or SIGHUP ends it in order; "
+        "with\n"
+        "--tls-cert SIGHUP reads the certificates anew.\n",
     .after =
         "Sizes: 64K, 16M, 1G. Times: 200ms, 5s, 10m, 12h, 7d.\n"
         "\n"
@@ -334,6 +347,7 @@ const struct options_command options_serve = {
         "  hark serve                                        on 127.0.0.1, data in ./hark-data\n"
         "  hark serve --tail /var/log/syslog=syslog          each new line of a log is an event\n"
         "  hark serve --http '*:80' --lines off --data /var/lib/hark --retention-age 7d\n"
+        "  hark serve --http '*:4437' --http plain:12345 --tls-cert chain.pem --tls-key key.pem\n"
         "  hark serve --config /etc/hark.ini\n"
         "\n"
         "Then, in another terminal:\n"
@@ -366,6 +380,16 @@ static bool has_work(const struct serve_options *options)
     return false;
 }
 
+/* Says so where an option is given that means nothing without another. */
+static bool tls_is_whole(const struct serve_tls *tls)
+{
+    if (tls->certificate || (!tls->key && !tls->client_ca))
+        return true;
+    say("serve: %s needs --tls-cert (try: hark serve --help)",
+        tls->key ? "--tls-key" : "--tls-client-ca");
+    return false;
+}
+
 int options_serve_parse(int argc, char **argv, int (*run)(const struct serve_options *options))
 {
     struct serving serving = {.http = NULL};
@@ -377,7 +401,8 @@ int options_serve_parse(int argc, char **argv, int (*run)(const struct serve_opt
         serving.options.tails = serving.tails;
         serving.options.tails_count = serving.tails_count;
         serving.options.config = found.config;
-        code = has_work(&serving.options) ? run(&serving.options) : EXIT_USAGE;
+        bool whole = has_work(&serving.options) && tls_is_whole(&serving.options.tls);
+        code = whole ? run(&serving.options) : EXIT_USAGE;
     }
     free(serving.http);
     free(serving.lines);

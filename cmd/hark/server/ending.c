@@ -28,11 +28,6 @@ static void each_connection(struct worker *worker, void (*each)(struct connectio
     }
 }
 
-static void finish(struct connection *connection)
-{
-    connection->kind->finish(connection);
-}
-
 void ending_cut(struct worker *worker)
 {
     each_connection(worker, connection_close);
@@ -64,7 +59,7 @@ void ending_finish(struct ending *ending, struct worker *worker, ending_reached 
     worker->ending = ending;
     worker->state = WORKER_FINISHES;
     live_end(&worker->live);
-    each_connection(worker, finish);
+    each_connection(worker, connection_finish);
     pending_wait(&worker->accepted, accepted_done);
 }
 
@@ -99,6 +94,6 @@ void ending_leave(struct ending *ending, ending_reached *left)
     worker->state = WORKER_LEAVES;
     if (worker->broker)
         broker_flush(worker->broker); /* the last events come before the farewell */
-    each_connection(worker, finish);
+    each_connection(worker, connection_finish);
     pending_wait(&worker->connected, connected_gone);
 }

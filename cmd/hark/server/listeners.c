@@ -73,7 +73,13 @@ static struct worker *owner_of(const struct listeners *listeners)
 static void accepted(struct hark_listener *socket, int fd)
 {
     struct listener *listener = hark_container_of(socket, struct listener, socket);
-    workers_deal(listener->listeners->workers, listener->protocol, fd, listener->guarded);
+    const struct arrival arrival = {
+        .protocol = listener->protocol,
+        .fd = fd,
+        .guarded = listener->guarded,
+        .secure = listener->secure,
+    };
+    workers_deal(listener->listeners->workers, &arrival);
 }
 
 static void accept_failed(struct hark_listener *socket, int error)
@@ -172,10 +178,12 @@ static int listener_open(struct listener *listener)
         return error;
     listener->guarded =
         host_is_loopback(&address) || (options->connection.hosts_count != 0 && !is_unix);
+    listener->secure = options->tls.certificate && !listener->plain && !is_unix;
     listener->open = true;
     pending_begin(&owner->accepted);
     if (!options->quiet && hark_listener_address(&listener->socket, &address) == 0)
-        say_at(SAY_NOTE, "%s on %s", listener->protocol->name,
+        say_at(SAY_NOTE, "%s%s on %s", listener->protocol->name,
+               listener->secure ? " over TLS" : "",
                hark_address_format(&address, actual, sizeof actual));
     return 0;
 }
@@ -263,7 +271,7 @@ void listeners_open(struct listeners *listeners, struct workers *workers,
 
 /* Adds a listener for each address. Gives: 0, or an exit code. */
 static int add_listeners(struct listeners *listeners, const struct protocol *protocol,
-                         const struct name *name, const struct names *names)
+                         const struct name *name, bool plain, const struct names *names)
 {
     struct listener *larger =
         reallocarray(listeners->all, listeners->count + names->count, sizeof *larger);
@@ -278,6 +286,7 @@ static int add_listeners(struct listeners *listeners, const struct protocol *pro
             .address = names->addresses[i],
             .text = name->text,
             .named = name->named,
+            .plain = plain,
         };
     }
     return EXIT_DONE;
@@ -292,11 +301,12 @@ static int look_up(struct listeners *listeners, const struct protocol *protocol,
     for (size_t i = 0; i < count && code == EXIT_DONE; i++) {
         struct names names = {0};
         struct name name;
-        code = names_parse(option, texts[i], &name);
+        bool plain;
+        code = names_parse(option, serve_address(texts[i], &plain), &name);
         if (code == EXIT_DONE)
             code = names_look_up(option, &name, &names);
         if (code == EXIT_DONE)
-            code = add_listeners(listeners, protocol, &name, &names);
+            code = add_listeners(listeners, protocol, &name, plain, &names);
         names_done(&names);
     }
     return code;

@@ -16,6 +16,8 @@ struct listener {
     const char *text; /* as the options have it; listeners of one name have one text */
     bool named;       /* the address was looked up */
     bool guarded;     /* requests for hosts that nobody named are refused */
+    bool plain;       /* no TLS, whatever others have */
+    bool secure;      /* it has TLS */
     bool open;
 };
 

@@ -9,9 +9,16 @@
 #include "log/log.h"
 #include "tail/tail.h"
 
+/* Files in PEM. */
+struct serve_tls {
+    const char *certificate; /* with those that lead to its CA behind it; NULL: no TLS */
+    const char *key;         /* NULL: in the same file */
+    const char *client_ca;   /* NULL: clients are not asked for certificates */
+};
+
 /* serve_options_init gives the defaults; texts are the caller's and must outlive serve_run. */
 struct serve_options {
-    const char *const *http; /* addresses as names_look_up reads them; none: no HTTP port */
+    const char *const *http; /* addresses as serve_address reads them; none: no HTTP port */
     size_t http_count;
     const char *const *lines; /* likewise; none: no lines port */
     size_t lines_count;
@@ -21,6 +28,7 @@ struct serve_options {
     struct log_options log;       /* reports are the server's */
     struct broker_options broker; /* of each thread */
     struct connection_options connection;
+    struct serve_tls tls;
     enum hark_backend_kind backend;
     uint32_t threads;          /* loops that serve connections, each on a thread; 0: one for each
                                      CPU */
@@ -35,6 +43,10 @@ struct serve_options {
     const char *config;   /* the file that the options came from, for messages; NULL: none */
     bool quiet;           /* no lines on standard error but errors */
 };
+
+/* What an address is behind "plain:", which stands before one that has no TLS where others have.
+ * Gives: the rest, for names_look_up. */
+const char *serve_address(const char *text, bool *out_plain);
 
 /* The defaults of `hark serve`: HTTP on 127.0.0.1:12345, lines on 127.0.0.1:12346, ./hark-data,
  * synced always. */

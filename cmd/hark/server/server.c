@@ -5,6 +5,7 @@
  * end.
  */
 #include "server/server.h"
+#include "server/certificates.h"
 #include "server/listeners.h"
 #include "server/notify.h"
 #include "server/reserve.h"
@@ -29,6 +30,7 @@ struct server {
     struct listeners listeners;
     struct reserve reserve;
     struct notify notify;
+    struct certificates certificates;
     struct status status;
     struct shutdown shutdown;
 };
@@ -218,6 +220,7 @@ static int begin(struct server *server)
     reserve_init(&server->reserve, owner->loop);
     notify_open(&server->notify, owner->loop);
     shutdown_watch(&server->shutdown);
+    certificates_watch(&server->certificates);
     return EXIT_DONE;
 }
 
@@ -317,6 +320,8 @@ static int parts_init(struct server *server, struct hark_group *group)
     server->shutdown.listeners = &server->listeners;
     server->shutdown.reserve = &server->reserve;
     server->shutdown.notify = &server->notify;
+    server->shutdown.certificates = &server->certificates;
+    workers->certificates = &server->certificates;
     return status_init(server);
 }
 
@@ -338,11 +343,13 @@ static int run_group(struct server *server)
     }
     int error = parts_init(server, group);
     if (error == 0) {
-        code = run(server);
+        code = certificates_open(&server->certificates, &server->workers);
     } else {
         say("cannot begin: %s", why(error));
         code = EXIT_REFUSED;
     }
+    if (code == EXIT_DONE)
+        code = run(server);
     /* If the loops had to be left, what is in flight still points at the workers: all stay, and the
      * process ends. */
     if (hark_group_destroy(group) == 0)

@@ -8,6 +8,7 @@
 #include "server/reserve.h"
 #include "server/workers.h"
 
+struct certificates;
 struct log;
 struct shutdown;
 struct tail;
@@ -26,6 +27,7 @@ struct shutdown {
     struct listeners *listeners;
     struct reserve *reserve;
     struct notify *notify;
+    struct certificates *certificates;
     struct log *log;
     struct tail *tail;
 

@@ -80,6 +80,7 @@ void workers_done(struct workers *workers)
     for (uint32_t i = 0; i < workers->count && workers->all; i++) {
         blocks_done(&workers->all[i].worker.publishes);
         live_done(&workers->all[i].worker.live);
+        hark_tls_destroy(workers->all[i].worker.tls);
     }
     free(workers->all);
     peers_done(&workers->peers);
@@ -252,21 +253,22 @@ static bool hand_over(struct worker *owner, struct server_worker *to, const stru
     return true;
 }
 
-void workers_deal(struct workers *workers, const struct protocol *protocol, int fd, bool guarded)
+void workers_deal(struct workers *workers, const struct arrival *accepted)
 {
     struct server_worker *owner = &workers->all[0];
-    struct server_worker *to = choose(workers, protocol->kind);
-    struct arrival arrival = {.protocol = protocol, .fd = fd, .guarded = guarded};
+    struct arrival arrival = *accepted;
+    enum protocol_kind protocol = arrival.protocol->kind;
+    struct server_worker *to = choose(workers, protocol);
     uint64_t limit = workers->options->connections_each;
     reserve_fill(workers->reserve);
     if (!to || reserve_lacks(workers->reserve) ||
-        !peer_enter(&workers->peers, owner->worker.loop, limit, fd, &arrival.peer)) {
+        !peer_enter(&workers->peers, owner->worker.loop, limit, arrival.fd, &arrival.peer)) {
         owner->worker.counters.shed++;
-        hark_os_close(owner->worker.loop, fd);
+        hark_os_close(owner->worker.loop, arrival.fd);
         reserve_fill(workers->reserve); /* its descriptor, if one is lacking */
         return;
     }
-    atomic_fetch_add_explicit(&workers->open[protocol->kind], 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&workers->open[protocol], 1, memory_order_relaxed);
     if (to == owner || !hand_over(&owner->worker, to, &arrival)) {
         owner->load.dealt++;
         connection_accept(&owner->worker, &arrival);

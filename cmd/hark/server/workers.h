@@ -10,6 +10,7 @@
 #include "server/reserve.h"
 #include "server/stalls.h"
 
+struct certificates;
 struct owner;
 struct relay;
 struct shutdown;
@@ -38,6 +39,12 @@ struct worker_load {
     _Atomic(uint64_t) over; /* that have ended: its own, read by the owner */
 };
 
+/* New certificates: from the owner and back. */
+struct worker_renewal {
+    struct mail mail;
+    struct hark_tls *fresh; /* NULL: none are on their way */
+};
+
 /* A worker, and what the server has to do with it. */
 struct server_worker {
     struct worker worker;
@@ -47,6 +54,7 @@ struct server_worker {
     struct worker_beginning beginning;
     struct ending ending;
     struct worker_farewell farewell;
+    struct worker_renewal renewal;
     struct worker_load load;
     struct stall_watch stall_watch;
 };
@@ -64,8 +72,9 @@ struct workers {
     struct peers peers;
     struct reserve *reserve;   /* to be filled when a connection has ended or comes */
     struct shutdown *shutdown; /* whose end it is */
-    uint32_t last;             /* who was dealt the last connection */
-    struct owner *owner;       /* what the other brokers have of the log; NULL: there are none */
+    struct certificates *certificates;
+    uint32_t last;       /* who was dealt the last connection */
+    struct owner *owner; /* what the other brokers have of the log; NULL: there are none */
     struct broker_options broker_options;
     void (*ready)(struct workers *workers, int error);
     uint32_t begun;  /* others that are ready to serve */
@@ -102,8 +111,9 @@ void workers_connection_ended(struct worker *worker, enum protocol_kind protocol
 
 /* Gives a connection to the worker that has the fewest, or closes it: there are as many as there
  * may be.
- * Owns: fd. */
-void workers_deal(struct workers *workers, const struct protocol *protocol, int fd, bool guarded);
+ * Takes: accepted: without a peer.
+ * Owns: its fd. */
+void workers_deal(struct workers *workers, const struct arrival *accepted);
 
 /* Sends mail to all others that are not gone.
  * Takes: mail_at: its place in struct server_worker. */

@@ -4,6 +4,7 @@
 #include "status/metrics.h"
 #include "base/say.h"
 #include "broker/look.h"
+#include "connection/handshakes.h"
 #include "log/log.h"
 #include "status/stages.h"
 #include "status/status.h"
@@ -124,6 +125,26 @@ static void add_stalls(struct text *text, const struct worker_counters *counters
                      (number)counters->stalls[i]);
     add_kind(text, "hark_stalled_seconds_total", "counter", "Time for which they held it.");
     text_add(text, "hark_stalled_seconds_total %.9f\n", (double)counters->stalled_ns / 1e9);
+}
+
+static void add_tls(struct text *text, const struct worker_counters *counters)
+{
+    add_kind(text, "hark_tls_handshakes_total", "counter",
+             "TLS handshakes, with certificates or of a session that was resumed.");
+    text_add(text,
+             "hark_tls_handshakes_total{resumed=\"no\"} "
+             "%llu\nhark_tls_handshakes_total{resumed=\"yes\"} %llu\n",
+             (number)counters->handshakes, (number)counters->handshakes_resumed);
+    add_kind(text, "hark_tls_handshake_failures_total", "counter",
+             "TLS handshakes that failed, by reason.");
+    for (enum handshake_failure failure = 0; failure < HANDSHAKE_FAILURES; failure++)
+        text_add(text, "hark_tls_handshake_failures_total{reason=\"%s\"} %llu\n",
+                 handshakes_name(failure), (number)counters->handshake_failures[failure]);
+    add_counter(text, "hark_tls_reloads_total", "Times that new certificates were taken.",
+                counters->tls_reloads);
+    add_counter(text, "hark_tls_reload_failures_total",
+                "Times that new certificates were asked for and could not be used.",
+                counters->tls_reload_failures);
 }
 
 static void add_connections(struct text *text, const struct status *status,
@@ -293,6 +314,8 @@ static void metrics_begin(struct edition *edition, struct status *status)
     stages_metrics(text, &total->stages);
     add_threads(text, status);
     add_connections(text, status, &total->served);
+    if (status->owner->tls)
+        add_tls(text, &total->served);
     add_broker(text, &total->broker);
     add_log(text, status->log);
 }

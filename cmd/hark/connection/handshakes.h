@@ -1,0 +1,15 @@
+/* handshakes.h - what becomes of TLS handshakes, in numbers. */
+#ifndef HARK_COMMAND_CONNECTION_HANDSHAKES_H
+#define HARK_COMMAND_CONNECTION_HANDSHAKES_H
+
+#include "connection/worker.h"
+
+/* Counts one that has ended.
+ * Takes: error: 0, or a negative errno of hark/tls.h. */
+void handshakes_count(struct worker_counters *counters, const struct hark_stream *stream,
+                      int error);
+
+/* Why a handshake has failed, in a word. */
+const char *handshakes_name(enum handshake_failure failure);
+
+#endif
