@@ -153,9 +153,9 @@ static void lines_peer_ended(struct connection *connection)
 
 static void lines_begin(struct connection *connection)
 {
-    deadline_set(&connection->deadline,
-                 connection_option(connection->worker->options->head_timeout_ns,
-                                   FIRST_LINE_NS_DEFAULT));
+    deadline_set(
+        &connection->deadline,
+        connection_option(connection->worker->options->head_timeout_ns, FIRST_LINE_NS_DEFAULT));
 }
 
 static void lines_timed_out(struct connection *connection)

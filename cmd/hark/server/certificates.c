@@ -5,7 +5,6 @@
  * that a client is known again on whichever thread it comes to; it is drawn anew with each reload.
  */
 #include "server/certificates.h"
-#include "server/shutdown.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -97,7 +96,7 @@ static void reload(struct certificates *certificates);
 
 static void over(struct certificates *certificates)
 {
-    bool again = certificates->again && !certificates->workers->shutdown->begun;
+    bool again = certificates->again && !certificates->closed;
     certificates->reloading = false;
     certificates->again = false;
     if (again)
@@ -152,7 +151,7 @@ static void have_read(struct hark_op *op, int64_t result)
         failed(certificates, (int)result);
         return;
     }
-    if (workers->shutdown->begun) {
+    if (certificates->closed) {
         drop(workers);
         over(certificates);
         return;
@@ -167,7 +166,8 @@ static void have_read(struct hark_op *op, int64_t result)
 
 static int64_t read_on_pool(struct hark_op *op)
 {
-    return make_all(hark_container_of(op, struct certificates, read));
+    struct certificates *certificates = hark_container_of(op, struct certificates, read);
+    return certificates->no_keys < 0 ? certificates->no_keys : make_all(certificates);
 }
 
 static void reload(struct certificates *certificates)
@@ -176,11 +176,8 @@ static void reload(struct certificates *certificates)
     pending_begin(&owner->accepted);
     certificates->reloading = true;
     memset(&certificates->why, 0, sizeof certificates->why);
-    int error = draw_keys(certificates);
-    if (error < 0)
-        failed(certificates, error);
-    else
-        hark_work(owner->loop, &certificates->read, read_on_pool, have_read);
+    certificates->no_keys = draw_keys(certificates);
+    hark_work(owner->loop, &certificates->read, read_on_pool, have_read);
 }
 
 static void signalled(struct hark_op *op, int64_t number)
@@ -207,5 +204,6 @@ void certificates_watch(struct certificates *certificates)
 
 void certificates_close(struct certificates *certificates)
 {
+    certificates->closed = true;
     hark_cancel(&certificates->signal);
 }

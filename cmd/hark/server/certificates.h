@@ -14,9 +14,11 @@ struct certificates {
     struct hark_tls_error why;
     struct hark_op signal;
     struct hark_op read; /* on the pool */
+    int no_keys;         /* why no ticket_keys could be drawn; 0: they were */
     uint32_t awaited;    /* workers that have not taken the new ones yet */
     bool reloading;
-    bool again; /* they may have changed since that began */
+    bool again;  /* they may have changed since that began */
+    bool closed; /* the server ends: nothing more is taken */
 };
 
 /* Reads the certificates that the options name, and gives each worker what its connections need;
