@@ -4,6 +4,7 @@
 #define KERNEL_LINUX_H
 
 #include "kernel/lacking.h"
+#include "kernel/unseen.h"
 
 static inline void kernel_count(uint64_t *calls)
 {
@@ -46,7 +47,7 @@ static inline int kernel_told(int error)
 
 KERNEL_INLINE int kernel_close(uint64_t *calls, int fd)
 {
-    int error = (int)KERNEL_CALL(calls, close(fd));
+    int error = (int)KERNEL_CALL(calls, UNSEEN(close(fd)));
     return error == -EINTR ? 0 : error;
 }
 
@@ -347,7 +348,7 @@ KERNEL_INLINE int kernel_epoll_create1(uint64_t *calls, int flags)
 KERNEL_INLINE int kernel_epoll_ctl(uint64_t *calls, int epoll, int operation, int fd,
                                    struct epoll_event *event)
 {
-    return (int)KERNEL_CALL(calls, epoll_ctl(epoll, operation, fd, event));
+    return (int)KERNEL_CALL(calls, UNSEEN(epoll_ctl(epoll, operation, fd, event)));
 }
 
 KERNEL_INLINE int kernel_epoll_wait(uint64_t *calls, int epoll, struct epoll_event *events,

@@ -12,27 +12,12 @@
 #define KERNEL_SPAWN_H
 
 #include "hark/child.h"
+#include "kernel/unseen.h"
 
 #include <limits.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
-
-/* ThreadSanitizer takes every clone(2) that it sees for a fork(2), and fails on one that shares
- * memory. By the C library's other name for it, it sees none. */
-#if defined(__clang__) && defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define SPAWN_UNSEEN
-#endif
-#elif defined(__SANITIZE_THREAD__)
-#define SPAWN_UNSEEN
-#endif
-#ifdef SPAWN_UNSEEN
-int __clone(int (*function)(void *), void *stack, int flags, void *argument, ...);
-#define spawn_clone __clone
-#else
-#define spawn_clone clone
-#endif
 
 /* Sanitizers' notes on a stack that is never returned from would stay. */
 #define SPAWN_IN_CHILD __attribute__((no_sanitize("address", "thread", "undefined")))
@@ -321,12 +306,12 @@ static inline void spawn_take_end(pid_t pid)
         ;
 }
 
-static inline int spawn_clone_child(uint64_t *calls, struct spawn *spawn, int *out_pidfd,
+static inline int unseen_clone_child(uint64_t *calls, struct spawn *spawn, int *out_pidfd,
                                     bool apart)
 {
     const int kind = CLONE_VFORK | CLONE_PIDFD | (apart ? 0 : CLONE_VM);
     char *stack = (char *)spawn + SPAWN_STACK_BYTES;
-    int pid = (int)KERNEL_CALL(calls, spawn_clone(spawn_child, stack, kind, spawn, out_pidfd));
+    int pid = (int)KERNEL_CALL(calls, unseen_clone(spawn_child, stack, kind, spawn, out_pidfd));
     if (pid < 0)
         return pid;
     if (*out_pidfd < 0 && !spawn->error) /* Linux before 5.2 knows of no pidfds */
@@ -355,7 +340,7 @@ KERNEL_INLINE int kernel_spawn(uint64_t *calls, const struct hark_child_options 
     spawn->search = search ? search : "/bin:/usr/bin";
     spawn->reset = spawn_signals_to_reset();
     spawn->parent = kernel_getpid();
-    int pid = spawn_clone_child(calls, spawn, &pidfd, apart);
+    int pid = unseen_clone_child(calls, spawn, &pidfd, apart);
     (void)kernel_sigmask(calls, SIG_SETMASK, &before, NULL);
     kernel_munmap(calls, memory, SPAWN_STACK_BYTES);
     if (pid < 0 && pidfd >= 0)

@@ -113,7 +113,6 @@ static bool meets(struct standing *one, const char *name)
     return chosen;
 }
 
-/* The fault that a call meets, or NULL. */
 /* A number that is closed is soon another file's, which the fault is not about. */
 static void forget(int fd)
 {
@@ -123,6 +122,7 @@ static void forget(int fd)
             atomic_store(&one->stands, false);
 }
 
+/* The fault that a call meets, or NULL. */
 static const struct fault *met_by(const char *name, int fd, size_t count, bool interruptible)
 {
     if (fd > 0 && is_among("kernel_close", name))

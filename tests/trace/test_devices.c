@@ -216,8 +216,9 @@ BACKEND_TEST(a_slow_file_system_s_delay_is_seen_and_no_cache_is_claimed)
 /* Before its device is given anything, it is held back: by whom, and for whom, only order tells.
  * What is let go at the moment at which it is submitted is not told from what is done at once: of
  * that nothing is claimed. On other backends than uring a worker asks for what a thread of the pool
- * waits for: nothing joins the two. */
-BACKEND_TEST(what_is_throttled_waits_before_its_device)
+ * waits for: nothing joins the two.
+ * Gives: of how many it is told; 1 where nothing can be. */
+static uint64_t held_back(struct hark_loop *loop)
 {
     enum { PER_SECOND = 100, COUNT = 50, AT_ONCE_MAX = 20 };
     static struct watched watched;
@@ -233,11 +234,13 @@ BACKEND_TEST(what_is_throttled_waits_before_its_device)
     watched_round(&watched);
     print_counts(&watched);
     uint64_t held = 0;
+    const bool tells =
+        harness_backend() == HARK_BACKEND_URING && trace_kernel_lost(watched.kernel) == 0;
     for (size_t i = 0; i < COUNT; i++) {
         const struct trace_op *op = &watched.traced.ended[i];
         const struct trace_fact *asked = watched_fact(op, "block_bio_queue");
         traced_assert_order(op);
-        if (harness_backend() != HARK_BACKEND_URING || trace_kernel_lost(watched.kernel))
+        if (!tells)
             continue;
         if (!asked) {
             assert_non_null(watched_fact(op, "no device"));
@@ -249,11 +252,19 @@ BACKEND_TEST(what_is_throttled_waits_before_its_device)
         assert_int_equal(asked->guess, is_held);
         assert_true(trace_op_span(op, TRACE_SPAN_WAITS) >= asked->time_ns - op->delegated_ns);
     }
-    if (harness_backend() == HARK_BACKEND_URING && trace_kernel_lost(watched.kernel) == 0) {
-        assert_true(held > 0);
-        assert_int_equal(trace_join_counts(watched.join)->no_device, 0);
-    }
+    assert_true(!tells || trace_join_counts(watched.join)->no_device == 0);
     throttle_end(&throttle);
     close(watched.fd);
     watched_done(&watched);
+    return tells ? held : 1;
+}
+
+/* On a busy machine the order may tell of none in a round: of some rounds one has to. */
+BACKEND_TEST(what_is_throttled_waits_before_its_device)
+{
+    enum { ROUNDS = 8 };
+    uint64_t held = 0;
+    for (int round = 0; held == 0 && round < ROUNDS; round++)
+        held = held_back(loop);
+    assert_true(held > 0);
 }
