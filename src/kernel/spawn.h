@@ -306,7 +306,7 @@ static inline void spawn_take_end(pid_t pid)
         ;
 }
 
-static inline int unseen_clone_child(uint64_t *calls, struct spawn *spawn, int *out_pidfd,
+static inline int spawn_clone_child(uint64_t *calls, struct spawn *spawn, int *out_pidfd,
                                     bool apart)
 {
     const int kind = CLONE_VFORK | CLONE_PIDFD | (apart ? 0 : CLONE_VM);
@@ -340,7 +340,7 @@ KERNEL_INLINE int kernel_spawn(uint64_t *calls, const struct hark_child_options 
     spawn->search = search ? search : "/bin:/usr/bin";
     spawn->reset = spawn_signals_to_reset();
     spawn->parent = kernel_getpid();
-    int pid = unseen_clone_child(calls, spawn, &pidfd, apart);
+    int pid = spawn_clone_child(calls, spawn, &pidfd, apart);
     (void)kernel_sigmask(calls, SIG_SETMASK, &before, NULL);
     kernel_munmap(calls, memory, SPAWN_STACK_BYTES);
     if (pid < 0 && pidfd >= 0)

@@ -253,6 +253,7 @@ static uint64_t held_back(struct hark_loop *loop)
         assert_true(trace_op_span(op, TRACE_SPAN_WAITS) >= asked->time_ns - op->delegated_ns);
     }
     assert_true(!tells || trace_join_counts(watched.join)->no_device == 0);
+    hark_trace_stop(loop);
     throttle_end(&throttle);
     close(watched.fd);
     watched_done(&watched);
