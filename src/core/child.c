@@ -34,10 +34,10 @@ int hark_os_kill(int pidfd, int number)
 void hark_waitid(struct hark_loop *loop, struct hark_op *op, int pidfd, siginfo_t *out_end,
                  hark_done *done)
 {
-    op_begin(loop, op, HARK_OP_WAITID, pidfd, done);
+    op_begin_apart(loop, op, HARK_OP_WAITID, pidfd, done);
     out_end->si_pid = 0;
     op->with.io.bytes = out_end;
-    op_start_on_descriptor(loop, op);
+    op_start_apart(loop, op);
 }
 
 bool child_is_told(const struct hark_op *op)

@@ -130,13 +130,13 @@ void hark_close(struct hark_loop *loop, struct hark_op *op, int fd, hark_done *d
 
 void hark_close_after_sending(struct hark_loop *loop, struct hark_op *op, int fd, hark_done *done)
 {
-    op_begin(loop, op, HARK_OP_CLOSE, fd, done);
+    op_begin_apart(loop, op, HARK_OP_CLOSE, fd, done);
     op->marks = MARK_PATIENT;
     start_close(loop, op);
 }
 
 void hark_detach(struct hark_loop *loop, struct hark_op *op, int fd, hark_done *done)
 {
-    op_begin(loop, op, HARK_OP_DETACH, fd, done);
+    op_begin_apart(loop, op, HARK_OP_DETACH, fd, done);
     start_close(loop, op);
 }

@@ -13,6 +13,26 @@ const char *hark_op_name(int code)
     return code >= 0 && code < HARK_OP_KINDS ? op_names[code] : "unknown";
 }
 
+void op_begun_wrongly(struct hark_loop *loop, const struct hark_op *op, int fd)
+{
+    (void)loop;
+    check_rule(op->state == OP_IDLE,
+               "an op was started that is in flight, or that was not zeroed before its first start",
+               op, op->fd);
+    rule_broken("an op was started without a callback", NULL, fd);
+}
+
+void op_begin_apart(struct hark_loop *loop, struct hark_op *op, enum hark_op_code code, int fd,
+                    hark_done *done)
+{
+    op_begin(loop, op, code, fd, done);
+}
+
+void op_start_apart(struct hark_loop *loop, struct hark_op *op)
+{
+    op_start_on_descriptor(loop, op);
+}
+
 void op_start_loose(struct hark_loop *loop, struct hark_op *op)
 {
     descriptors_link(&loop->descriptors.loose, op);

@@ -19,18 +19,24 @@ static void call_finished(struct hark_loop *loop, uint32_t *budget)
     struct hark_op *op;
     while (*budget > 0 && !loop_should_stop(loop) && (op = op_queue_pop(&loop->finished))) {
         --*budget;
+        int64_t result = op->result;
         if (op->code == HARK_OP_POST) {
-            call_final(loop, op, op->marks & MARK_CANCELLED ? -ECANCELED : 0);
+            result = op->marks & MARK_CANCELLED ? -ECANCELED : 0;
         } else if (op->marks & HARK_MARK_MORE) {
             op->state = OP_CALLING;
             loop->calling = op;
-            call_more(loop, op, op->result);
+            call_more(loop, op, result);
             loop->calling = NULL;
             call_continue(loop, op);
-        } else {
-            call_final(loop, op, op->result);
+            continue;
         }
+        call_final(loop, op, result);
     }
+}
+
+static __attribute__((noinline)) void call_cancelled(struct hark_loop *loop, struct hark_op *op)
+{
+    call_final(loop, op, loop_cancelled_result(op));
 }
 
 static void call_late(struct hark_loop *loop, uint32_t *budget)
@@ -41,7 +47,7 @@ static void call_late(struct hark_loop *loop, uint32_t *budget)
         if (likely(!(op->marks & MARK_CANCELLED)))
             loop->backend->fulfil(loop, op);
         else
-            call_final(loop, op, loop_cancelled_result(op));
+            call_cancelled(loop, op);
     }
 }
 

@@ -91,7 +91,7 @@ static int ask(struct hark_loop *loop, int number)
 
 void hark_signal_each(struct hark_loop *loop, struct hark_op *op, int number, hark_done *done)
 {
-    op_begin(loop, op, HARK_OP_SIGNAL_EACH, -1, done);
+    op_begin_apart(loop, op, HARK_OP_SIGNAL_EACH, -1, done);
     if (number < 1 || number > SIGNALS)
         return loop_finish(loop, op, -EINVAL);
     int error = ask(loop, number);

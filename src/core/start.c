@@ -9,7 +9,7 @@
 
 void hark_nop(struct hark_loop *loop, struct hark_op *op, hark_done *done)
 {
-    op_begin(loop, op, HARK_OP_NOP, -1, done);
+    op_begin_apart(loop, op, HARK_OP_NOP, -1, done);
     op_start_loose(loop, op);
 }
 
@@ -50,7 +50,7 @@ void hark_sleep_until(struct hark_loop *loop, struct hark_op *op, uint64_t at_ns
 
 void hark_every(struct hark_loop *loop, struct hark_op *op, uint64_t period_ns, hark_done *done)
 {
-    op_begin(loop, op, HARK_OP_EVERY, -1, done);
+    op_begin_apart(loop, op, HARK_OP_EVERY, -1, done);
     if (period_ns == 0)
         return loop_finish(loop, op, -EINVAL);
     op->with.timer.period_ns = period_ns;
@@ -60,7 +60,7 @@ void hark_every(struct hark_loop *loop, struct hark_op *op, uint64_t period_ns, 
 void hark_work(struct hark_loop *loop, struct hark_op *op, hark_work_function *function,
                hark_done *done)
 {
-    op_begin(loop, op, HARK_OP_WORK, -1, done);
+    op_begin_apart(loop, op, HARK_OP_WORK, -1, done);
     op_link_loose(loop, op);
     op->with.work.function = function;
     work_pool_submit(loop, op);

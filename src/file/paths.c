@@ -15,7 +15,8 @@ _Static_assert(offsetof(union hark_op_arguments, path.from) ==
                "every op on a path has it in the same place");
 
 /* AT_FDCWD and absolute paths need no descriptor; any other is one, with a row. */
-static void start(struct hark_loop *loop, struct hark_op *op, const char *path)
+static __attribute__((noinline)) void start(struct hark_loop *loop, struct hark_op *op,
+                                            const char *path)
 {
     op->with.path.from = path;
     if (op->fd == AT_FDCWD || (op->fd < 0 && path && path[0] == '/'))
@@ -47,7 +48,7 @@ void hark_statx(struct hark_loop *loop, struct hark_op *op, int directory, const
 void hark_renameat(struct hark_loop *loop, struct hark_op *op, int from_directory, const char *from,
                    int to_directory, const char *to, int flags, hark_done *done)
 {
-    op_begin(loop, op, HARK_OP_RENAMEAT, from_directory, done);
+    op_begin_apart(loop, op, HARK_OP_RENAMEAT, from_directory, done);
     op->with.path.flags = flags;
     op->with.path.mode = (uint32_t)to_directory;
     op->with.path.to = to;
@@ -57,7 +58,7 @@ void hark_renameat(struct hark_loop *loop, struct hark_op *op, int from_director
 void hark_unlinkat(struct hark_loop *loop, struct hark_op *op, int directory, const char *path,
                    int flags, hark_done *done)
 {
-    op_begin(loop, op, HARK_OP_UNLINKAT, directory, done);
+    op_begin_apart(loop, op, HARK_OP_UNLINKAT, directory, done);
     op->with.path.flags = flags;
     start(loop, op, path);
 }
@@ -65,7 +66,7 @@ void hark_unlinkat(struct hark_loop *loop, struct hark_op *op, int directory, co
 void hark_mkdirat(struct hark_loop *loop, struct hark_op *op, int directory, const char *path,
                   mode_t mode, hark_done *done)
 {
-    op_begin(loop, op, HARK_OP_MKDIRAT, directory, done);
+    op_begin_apart(loop, op, HARK_OP_MKDIRAT, directory, done);
     op->with.path.mode = mode;
     start(loop, op, path);
 }
@@ -73,7 +74,7 @@ void hark_mkdirat(struct hark_loop *loop, struct hark_op *op, int directory, con
 void hark_symlinkat(struct hark_loop *loop, struct hark_op *op, const char *target, int directory,
                     const char *path, hark_done *done)
 {
-    op_begin(loop, op, HARK_OP_SYMLINKAT, directory, done);
+    op_begin_apart(loop, op, HARK_OP_SYMLINKAT, directory, done);
     op->with.path.to = target;
     start(loop, op, path);
 }
@@ -82,7 +83,7 @@ void hark_symlinkat(struct hark_loop *loop, struct hark_op *op, const char *targ
 void hark_readlinkat(struct hark_loop *loop, struct hark_op *op, int directory, const char *path,
                      char *text, size_t room, hark_done *done)
 {
-    op_begin(loop, op, HARK_OP_READLINKAT, directory, done);
+    op_begin_apart(loop, op, HARK_OP_READLINKAT, directory, done);
     op->with.path.text = text;
     op->with.path.mode = room < INT_MAX ? (uint32_t)room : INT_MAX;
     start(loop, op, path);
@@ -91,7 +92,7 @@ void hark_readlinkat(struct hark_loop *loop, struct hark_op *op, int directory, 
 void hark_linkat(struct hark_loop *loop, struct hark_op *op, int from_directory, const char *from,
                  int to_directory, const char *to, int flags, hark_done *done)
 {
-    op_begin(loop, op, HARK_OP_LINKAT, from_directory, done);
+    op_begin_apart(loop, op, HARK_OP_LINKAT, from_directory, done);
     op->with.path.flags = flags;
     op->with.path.mode = (uint32_t)to_directory;
     op->with.path.to = to;
@@ -101,7 +102,7 @@ void hark_linkat(struct hark_loop *loop, struct hark_op *op, int from_directory,
 void hark_fchmodat(struct hark_loop *loop, struct hark_op *op, int directory, const char *path,
                    mode_t mode, int flags, hark_done *done)
 {
-    op_begin(loop, op, HARK_OP_FCHMODAT, directory, done);
+    op_begin_apart(loop, op, HARK_OP_FCHMODAT, directory, done);
     op->with.path.flags = flags;
     op->with.path.mode = mode;
     start(loop, op, file_call_named(path, flags));
@@ -110,7 +111,7 @@ void hark_fchmodat(struct hark_loop *loop, struct hark_op *op, int directory, co
 void hark_fchownat(struct hark_loop *loop, struct hark_op *op, int directory, const char *path,
                    uid_t owner, gid_t group, int flags, hark_done *done)
 {
-    op_begin(loop, op, HARK_OP_FCHOWNAT, directory, done);
+    op_begin_apart(loop, op, HARK_OP_FCHOWNAT, directory, done);
     op->with.path.flags = flags;
     op->with.path.mode = owner;
     op->with.path.group = group;
@@ -120,7 +121,7 @@ void hark_fchownat(struct hark_loop *loop, struct hark_op *op, int directory, co
 void hark_utimensat(struct hark_loop *loop, struct hark_op *op, int directory, const char *path,
                     const struct timespec *times, int flags, hark_done *done)
 {
-    op_begin(loop, op, HARK_OP_UTIMENSAT, directory, done);
+    op_begin_apart(loop, op, HARK_OP_UTIMENSAT, directory, done);
     op->with.path.flags = flags;
     op->with.path.times = times;
     start(loop, op, file_call_named(path, flags));
@@ -142,28 +143,28 @@ static void start_attribute(struct hark_loop *loop, struct hark_op *op, const ch
 void hark_setxattrat(struct hark_loop *loop, struct hark_op *op, int directory, const char *path,
                      const char *name, const void *value, size_t size, int flags, hark_done *done)
 {
-    op_begin(loop, op, HARK_OP_SETXATTRAT, directory, done);
+    op_begin_apart(loop, op, HARK_OP_SETXATTRAT, directory, done);
     start_attribute(loop, op, path, name, (void *)(uintptr_t)value, size, flags);
 }
 
 void hark_getxattrat(struct hark_loop *loop, struct hark_op *op, int directory, const char *path,
                      const char *name, void *value, size_t size, int flags, hark_done *done)
 {
-    op_begin(loop, op, HARK_OP_GETXATTRAT, directory, done);
+    op_begin_apart(loop, op, HARK_OP_GETXATTRAT, directory, done);
     start_attribute(loop, op, path, name, value, size, flags);
 }
 
 void hark_listxattrat(struct hark_loop *loop, struct hark_op *op, int directory, const char *path,
                       char *names, size_t size, int flags, hark_done *done)
 {
-    op_begin(loop, op, HARK_OP_LISTXATTRAT, directory, done);
+    op_begin_apart(loop, op, HARK_OP_LISTXATTRAT, directory, done);
     start_attribute(loop, op, path, NULL, names, size, flags);
 }
 
 void hark_removexattrat(struct hark_loop *loop, struct hark_op *op, int directory, const char *path,
                         const char *name, int flags, hark_done *done)
 {
-    op_begin(loop, op, HARK_OP_REMOVEXATTRAT, directory, done);
+    op_begin_apart(loop, op, HARK_OP_REMOVEXATTRAT, directory, done);
     start_attribute(loop, op, path, name, NULL, 0, flags);
 }
 
@@ -172,10 +173,10 @@ void hark_removexattrat(struct hark_loop *loop, struct hark_op *op, int director
 void hark_getdents(struct hark_loop *loop, struct hark_op *op, int fd, void *bytes, size_t count,
                    hark_done *done)
 {
-    op_begin(loop, op, HARK_OP_GETDENTS, fd, done);
+    op_begin_apart(loop, op, HARK_OP_GETDENTS, fd, done);
     op->with.io.bytes = bytes;
     op->with.io.count = count;
-    op_start_on_descriptor(loop, op);
+    op_start_apart(loop, op);
 }
 
 static bool is_dot(const char *name)

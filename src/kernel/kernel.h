@@ -315,17 +315,9 @@ KERNEL_INLINE int kernel_waitid(uint64_t *calls, int pidfd, siginfo_t *out_end, 
 
 /* --- questions that are asked at several places --- */
 
-/* Which of the events hold at this moment: poll(2) without waiting. Gives the set, 0 where none
- * does; -EBADF. */
-static inline int64_t kernel_poll_now(uint64_t *calls, int fd, uint32_t events)
-{
-    struct pollfd query = {.fd = fd, .events = (short)events};
-    int error;
-    do
-        error = kernel_poll(calls, &query, 1, 0);
-    while (error == -EINTR);
-    return error < 0 ? error : query.revents & POLLNVAL ? -EBADF : query.revents;
-}
+/* Which of the events hold at this moment: poll(2) without waiting (base/poll_now.c). Gives the
+ * set, 0 where none does; -EBADF. */
+int64_t kernel_poll_now(uint64_t *calls, int fd, uint32_t events);
 
 /* Whether a socket has been shut down for reading: what it gives then is the end, also where it has
  * borders. */

@@ -31,7 +31,7 @@ void hark_poll(struct hark_loop *loop, struct hark_op *op, int fd, uint32_t even
 void hark_poll_each(struct hark_loop *loop, struct hark_op *op, int fd, uint32_t events,
                     hark_done *done)
 {
-    op_begin(loop, op, HARK_OP_POLL_EACH, fd, done);
+    op_begin_apart(loop, op, HARK_OP_POLL_EACH, fd, done);
     start_poll(loop, op, events);
 }
 

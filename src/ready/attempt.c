@@ -215,14 +215,6 @@ static int64_t make_socket(struct hark_loop *loop, struct hark_op *op)
     return fd;
 }
 
-/* Without io_uring there is no way to send what is not copied and to be told once it has gone: it
- * is a plain send. */
-static int64_t send_copied(struct hark_loop *loop, struct hark_op *op, struct descriptor *row)
-{
-    struct attempt attempt = try_transfer(loop, op, row);
-    return attempt.outcome == ATTEMPT_SHARE_USED ? SHARE_USED : attempt.result;
-}
-
 /* The kinds that neither send nor receive bytes, and those that are rare. */
 static __attribute__((noinline)) int64_t try_other(struct hark_loop *loop, struct hark_op *op,
                                                    struct descriptor *row)
@@ -238,8 +230,6 @@ static __attribute__((noinline)) int64_t try_other(struct hark_loop *loop, struc
         return try_recvmsg_each(loop, op, row);
     case HARK_OP_SPLICE:
         return SHARE_USED; /* it may change its row: when its turn comes (splice.c) */
-    case HARK_OP_SEND_ZC:
-        return send_copied(loop, op, row);
     case HARK_OP_SENDMSG:
         return kernel_sendmsg(calls_of(loop), op->fd, op->with.io.bytes,
                               op->with.io.flags | MSG_DONTWAIT);
@@ -265,7 +255,9 @@ static inline struct attempt make_call(struct hark_loop *loop, struct hark_op *o
 {
     if (op->code == HARK_OP_RECV_EACH)
         return try_recv_each(loop, op, row);
-    if (op->code == HARK_OP_SEND || op->code == HARK_OP_RECV)
+    /* Without io_uring there is no way to send what is not copied and to be told once it has gone:
+     * it is a plain send. */
+    if (op->code == HARK_OP_SEND || op->code == HARK_OP_RECV || op->code == HARK_OP_SEND_ZC)
         return try_transfer(loop, op, row);
     if (op->code == HARK_OP_CONNECT)
         return try_connect(loop, op, row);

@@ -129,7 +129,8 @@ static inline void wait_for_events(struct hark_loop *loop, struct hark_op *op,
 }
 
 /* Where an op goes that has been tried and has no result. */
-static void go_on(struct hark_loop *loop, struct hark_op *op, enum attempt_outcome outcome)
+static __attribute__((noinline)) void go_on(struct hark_loop *loop, struct hark_op *op,
+                                            enum attempt_outcome outcome)
 {
     if (outcome == ATTEMPT_NO_BUFFER)
         return loop_starve(loop, op);
@@ -258,7 +259,8 @@ void ready_start(struct hark_loop *loop, struct hark_op *op)
 
 /* Level-triggered, the next wait says whether its events still hold. Where it is told once, the
  * kernel is asked in the next turn. */
-static void poll_again(struct hark_loop *loop, struct hark_op *op, struct descriptor *row)
+static __attribute__((noinline)) void poll_again(struct hark_loop *loop, struct hark_op *op,
+                                                 struct descriptor *row)
 {
     if (row->interest & READY_EDGE || watch_for(ready_of(loop), row, op) != 0)
         loop_next_turn(loop, op);

@@ -11,7 +11,7 @@ void blocking_start_wait(struct hark_loop *loop, struct hark_op *op);
 
 /* Does what the kernel would have put to a thread of its own: on the pool, where that can. Ends
  * with -EAGAIN where it cannot. */
-void blocking_without_thread(struct hark_loop *loop, struct hark_op *op);
+__attribute__((cold)) void blocking_without_thread(struct hark_loop *loop, struct hark_op *op);
 
 /* Tries an op that the kernel might block on.
  * Gives: its result; or -EAGAIN, and what is submitted next is its poll. */

@@ -25,7 +25,8 @@
 
 /* --- what most completions need --- */
 
-static void end_rare(struct hark_loop *loop, struct hark_op *op, int64_t result)
+static __attribute__((cold)) void end_rare(struct hark_loop *loop, struct hark_op *op,
+                                           int64_t result)
 {
     if (op->backend_bits & OP_IN_PARTS && parts_go_on(loop, op, &result))
         return;
@@ -38,12 +39,19 @@ static void end_rare(struct hark_loop *loop, struct hark_op *op, int64_t result)
 }
 
 /* The op's own request is over, for good. */
-static inline void end(struct hark_loop *loop, struct hark_op *op, int64_t result)
+static inline void end_at_once(struct hark_loop *loop, struct hark_op *op, int64_t result)
 {
     if (likely(!(op->backend_bits & (OP_BACKLOGGED | OP_CANCEL_SENT | OP_IN_PARTS))))
         call_final(loop, op, result);
     else
         end_rare(loop, op, result);
+}
+
+/* The same as a function: in each place where an op ends it would take 130 bytes. */
+static __attribute__((noinline)) void end(struct hark_loop *loop, struct hark_op *op,
+                                          int64_t result)
+{
+    end_at_once(loop, op, result);
 }
 
 /* The request is over, the op is not, unless it was cancelled meanwhile. */
@@ -78,8 +86,8 @@ static void after_last_call(struct hark_loop *loop, struct hark_op *op, bool can
 
 /* Calls with more to come; where the kernel will bring no more by itself, the op is requested
  * again. */
-static void call_whichever(struct hark_loop *loop, struct hark_op *op, int64_t result,
-                           bool kernel_goes_on)
+static __attribute__((noinline)) void call_whichever(struct hark_loop *loop, struct hark_op *op,
+                                                     int64_t result, bool kernel_goes_on)
 {
     if (likely(kernel_goes_on))
         return call_more(loop, op, result);
@@ -348,7 +356,8 @@ static bool was_interrupted(int32_t error)
     return error == -EINTR || (error <= -RESTART_FIRST && error >= -RESTART_LAST);
 }
 
-static void complete_failed(struct hark_loop *loop, struct hark_op *op, int32_t error)
+static __attribute__((cold)) void complete_failed(struct hark_loop *loop, struct hark_op *op,
+                                                  int32_t error)
 {
     if (wants_polling(op, error) && !is_full_receiver(loop, op)) {
         op->backend_bits |= OP_POLLING;
@@ -379,7 +388,8 @@ static void complete_open(struct hark_loop *loop, struct hark_op *op, int32_t re
 }
 
 /* For a pidfd that does not block the kernel waits for nothing, and tells nothing. */
-static void complete_wait(struct hark_loop *loop, struct hark_op *op, int32_t result)
+static __attribute__((cold)) void complete_wait(struct hark_loop *loop, struct hark_op *op,
+                                                int32_t result)
 {
     if (result < 0)
         return complete_failed(loop, op, result);
@@ -427,8 +437,8 @@ static void complete_splice(struct hark_loop *loop, struct hark_op *op, int32_t 
 /* --- by kind --- */
 
 /* The kinds whose completions mean more than their result. */
-static void complete_special(struct hark_loop *loop, struct hark_op *op, int32_t result,
-                             uint32_t flags)
+static __attribute__((noinline)) void complete_special(struct hark_loop *loop, struct hark_op *op,
+                                                       int32_t result, uint32_t flags)
 {
     switch (op->code) {
     case HARK_OP_OPENAT:
@@ -476,7 +486,7 @@ static inline void complete(struct hark_loop *loop, struct hark_op *op, int32_t 
     else if (unlikely(special >> op->code & 1))
         complete_special(loop, op, result, flags);
     else if (likely(result >= 0))
-        end(loop, op, result);
+        end_at_once(loop, op, result);
     else
         complete_failed(loop, op, result);
 }
@@ -512,7 +522,8 @@ static void watch_reports(struct hark_loop *loop, struct hark_op *op, uint32_t e
         end(loop, op, events);
 }
 
-static void complete_cancel(struct hark_loop *loop, struct hark_op *op, int32_t result)
+static __attribute__((cold)) void complete_cancel(struct hark_loop *loop, struct hark_op *op,
+                                                  int32_t result)
 {
     op->backend_bits &= ~(uint32_t)OP_CANCEL_SENT;
     if (op->backend_bits & OP_ENDED)
@@ -533,7 +544,8 @@ static void complete_wake(struct hark_loop *loop, uint64_t id, uint32_t flags)
         uring_of(loop)->wake_armed = false;
 }
 
-static void complete_other(struct hark_loop *loop, uint64_t id, int32_t result, uint32_t flags)
+static __attribute__((noinline)) void complete_other(struct hark_loop *loop, uint64_t id,
+                                                     int32_t result, uint32_t flags)
 {
     switch (tag_of(id)) {
     case TAG_CANCEL:

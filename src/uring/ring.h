@@ -49,7 +49,8 @@ struct ring {
 
 /* Sets a ring up.
  * Fails: what io_uring_setup or mmap answered; nothing is left behind. */
-int ring_open(struct ring *ring, unsigned sq_entries, unsigned cq_entries, unsigned setup_flags);
+__attribute__((cold)) int ring_open(struct ring *ring, unsigned sq_entries, unsigned cq_entries,
+                                    unsigned setup_flags);
 void ring_close(struct ring *ring);
 
 /* Registers the ring's own descriptor, which makes each enter cheaper. For the thread that will

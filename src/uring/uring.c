@@ -196,7 +196,7 @@ static bool knows_ring(const struct hark_loop *loop)
     return ring_cqes(ring) == 0 && !is_overflown(ring);
 }
 
-static void feed_one(struct hark_loop *loop, struct hark_op *op)
+static __attribute__((noinline)) void feed_one(struct hark_loop *loop, struct hark_op *op)
 {
     struct buffers *buffers = &loop->buffers;
     uint32_t index = buffers->stack[--buffers->free];

@@ -17,7 +17,8 @@
 
 enum { REPORTS_MAX = 256 };
 
-static int control(struct hark_loop *loop, int epoll, int operation, int fd, uint32_t events)
+static __attribute__((noinline)) int control(struct hark_loop *loop, int epoll, int operation,
+                                             int fd, uint32_t events)
 {
     struct epoll_event event = {.events = events, .data.fd = fd};
     loop->metrics.registrations++;
@@ -156,7 +157,7 @@ static void note_all(struct hark_loop *loop)
  * closed behind the loop's back while a copy of it lives on: by its number it can not be taken out
  * any more, and the loop would never sleep again. Without room for a whole new one the old one
  * stays, and it is tried again when that reports the next time. */
-static void begin_anew(struct hark_loop *loop)
+static __attribute__((cold)) void begin_anew(struct hark_loop *loop)
 {
     struct uring *uring = uring_of(loop);
     int fd = kernel_epoll_create1(calls_of(loop), EPOLL_CLOEXEC);
