@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import test from 'node:test';
 import tls from 'node:tls';
 import { Authority, replace, shown } from './authority.js';
-import { Process, backends, directory, hark, packages, request, run, sanitized, serve, within } from './lib.js';
+import { Process, backends, bin, directory, hark, packages, request, run, sanitized, serve, within } from './lib.js';
 
 const { EventSource } = packages('eventsource');
 
@@ -334,6 +334,48 @@ each('client certificates are asked for and checked', async (t, options) => {
   known.send('PUB s ack\nbetter\n');
   await known.until(text => /\d\n/.test(text));
   assert.equal(await server.count('s'), 2);
+  await server.stop();
+});
+
+each('hark pub and hark sub speak TLS, also where a client certificate is wanted', async (t, options) => {
+  const certificate = authority.certificate(t, 'server'), own = authority.certificate(t, 'client');
+  certificate.trust = { ca: authority.ca, ...shown(own) };
+  const server = await serve(t, { ...options, tls: certificate, args: ['--tls-client-ca', authority.caFile] });
+  const backend = ['--backend', options.backend];
+  const more = ['--tls-ca', authority.caFile, '--tls-cert', own.cert, '--tls-key', own.key, ...backend];
+  const lines = Array.from({ length: 2000 }, (_, i) => `${i}`);
+  const at = `localhost:${server.linesPort}`;
+  const published = await run(t, bin, ['pub', 's', '--server', at, ...more], `${lines.join('\n')}\n`);
+  assert.equal(published.code, 0, published.stderr);
+  const read = await run(t, bin, ['sub', 's', '--server', server.lines, '--after', 'start', '--count', '2000', ...more]);
+  assert.equal(read.stdout, `${lines.join('\n')}\n`);
+  const refused = async (pattern, ...words) => {
+    const { code, stderr } = await run(t, bin, ['pub', 's', '--server', at, ...backend, ...words], 'no\n');
+    assert.equal(code, 1);
+    assert.match(stderr, pattern);
+  };
+  await refused(/its certificate is refused/, '--tls-ca', foreign.caFile);
+  await refused(/its certificate is refused/, '--tls');
+  await refused(/a client needs a certificate/, '--tls-ca', authority.caFile);
+  await refused(/server ended|connection broke/);
+  await refused(/nowhere\.pem/, '--tls-ca', join(authority.folder, 'nowhere.pem'));
+  assert.equal((await hark(t, 'pub', 's', '--server', 'unix:/nowhere', '--tls')).code, 2);
+  assert.equal((await hark(t, 'pub', 's', '--tls-key', own.key)).code, 2);
+  assert.equal(await server.count('s'), 2000);
+  await server.stop();
+});
+
+each('hark sub goes on over TLS when the server is started anew', async (t, options) => {
+  const { server, certificate } = await secure(t, options);
+  const subscriber = new Process(t, bin, ['sub', 's', '--server', server.lines, '--after', 'start', '--tls-ca', certificate.caFile, '--backend', options.backend]);
+  await server.publish('s', 'one');
+  await subscriber.until(/one\n/);
+  await server.kill('SIGKILL');
+  await server.start();
+  await server.publish('s', 'two');
+  await subscriber.until(/two\n/);
+  assert.equal(subscriber.stdout, 'one\ntwo\n');
+  await subscriber.kill();
   await server.stop();
 });
 

@@ -240,7 +240,7 @@ static void connect_to(struct hark_loop *loop, struct client_connection *connect
     static struct name name;
     assert_int_equal(names_parse("--server", text, &name), EXIT_DONE);
     memset(connection, 0, sizeof *connection);
-    client_connection_open(loop, connection, &name, &events);
+    client_connection_open(loop, connection, &name, NULL, &events);
     assert_true(hark_run(loop) >= 0);
 }
 

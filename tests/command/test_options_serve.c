@@ -75,6 +75,36 @@ TEST(repeated_options_make_lists)
     assert_int_equal(checked, 1);
 }
 
+static void expect_tls(const struct serve_options *options)
+{
+    bool plain;
+    assert_string_equal(options->tls.certificate, "/chain.pem");
+    assert_string_equal(options->tls.key, "/key.pem");
+    assert_string_equal(options->tls.client_ca, "/ca.pem");
+    assert_int_equal(options->http_count, 2);
+    assert_string_equal(serve_address(options->http[0], &plain), "*:4437");
+    assert_false(plain);
+    assert_string_equal(serve_address(options->http[1], &plain), "12345");
+    assert_true(plain);
+}
+
+TEST(tls_has_its_files_and_ports_without_it)
+{
+    assert_int_equal(PARSE(expect_tls, "--http", "*:4437", "--http", "plain:12345", "--tls-cert",
+                           "/chain.pem", "--tls-key", "/key.pem", "--tls-client-ca", "/ca.pem"),
+                     EXIT_DONE);
+    assert_int_equal(checked, 1);
+}
+
+TEST(tls_files_without_a_certificate_are_refused)
+{
+    assert_int_equal(PARSE(expect_tls, "--tls-key", "/key.pem"), EXIT_USAGE);
+    assert_int_equal(PARSE(expect_tls, "--tls-client-ca", "/ca.pem"), EXIT_USAGE);
+    assert_int_equal(PARSE(expect_tls, "--tls-cert", ""), EXIT_USAGE);
+    assert_int_equal(PARSE(expect_tls, "--http", "plain:"), EXIT_USAGE);
+    assert_int_equal(checked, 0);
+}
+
 static void expect_values(const struct serve_options *options)
 {
     assert_int_equal(options->log.sync, LOG_SYNC_INTERVAL);

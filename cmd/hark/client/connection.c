@@ -47,12 +47,22 @@ static void take_line(struct client_connection *connection, const char *line, si
     }
 }
 
+/* The words are the stream's, which goes. */
+static void note_broken(struct client_connection *connection)
+{
+    if (connection->tls && connection->tls->context)
+        snprintf(connection->broken, sizeof connection->broken, "%s",
+                 hark_tls_why(&connection->stream));
+}
+
 static void stream_received(struct hark_stream *stream, const void *bytes, int64_t count)
 {
     struct client_connection *connection =
         hark_container_of(stream, struct client_connection, stream);
-    if (count <= 0)
+    if (count <= 0) {
+        note_broken(connection);
         return end(connection, (int)count);
+    }
     const char *piece = bytes;
     size_t left = (size_t)count;
     while (!connection->closing) {
@@ -165,6 +175,7 @@ static void stream_connected(struct hark_stream *stream, int error)
     if (connection->closing)
         return; /* stream_closed() follows */
     if (error) {
+        note_broken(connection);
         bool again = may_be_as_before(connection, error);
         connection->abandons |= error == -ETIMEDOUT && connection->server->named;
         end(connection, error);
@@ -179,26 +190,36 @@ static void stream_connected(struct hark_stream *stream, int error)
     connection->events->opened(connection);
 }
 
+/* Takes: looks_up: its name, else it is where it was last, or at the address that was given. */
+static int open_to(struct client_connection *connection, bool looks_up)
+{
+    const struct name *server = connection->server;
+    const struct client_tls *tls = connection->tls;
+    const struct hark_stream_name by_name = {.host = server->host, .service = server->port};
+    const struct hark_stream_name by_address = {.addresses = &connection->peer, .count = 1};
+    if (tls && tls->context)
+        return hark_stream_connect_tls(connection->loop, &connection->stream,
+                                       looks_up ? &by_name : &by_address, tls->context, tls->host,
+                                       &stream_options, &stream_events);
+    if (looks_up)
+        return hark_stream_connect_name(connection->loop, &connection->stream, &by_name,
+                                        &stream_options, &stream_events);
+    return hark_stream_connect(connection->loop, &connection->stream, &connection->peer,
+                               &stream_options, &stream_events);
+}
+
 /* Takes: as_before: at the address where the name was last. */
 static void open_stream(struct client_connection *connection, bool as_before)
 {
-    const struct name *server = connection->server;
-    const struct hark_stream_name name = {.host = server->host, .service = server->port};
-    int error;
     connection->as_before = as_before;
-    if (server->named && !as_before)
-        error = hark_stream_connect_name(connection->loop, &connection->stream, &name,
-                                         &stream_options, &stream_events);
-    else
-        error = hark_stream_connect(connection->loop, &connection->stream, &connection->peer,
-                                    &stream_options, &stream_events);
+    int error = open_to(connection, connection->server->named && !as_before);
     connection->streaming = error == 0;
     if (error)
         end(connection, error);
 }
 
 void client_connection_open(struct hark_loop *loop, struct client_connection *connection,
-                            const struct name *server,
+                            const struct name *server, const struct client_tls *tls,
                             const struct client_connection_events *events)
 {
     struct hark_address peer = server->named ? connection->peer : server->address;
@@ -207,6 +228,7 @@ void client_connection_open(struct hark_loop *loop, struct client_connection *co
     connection->loop = loop;
     connection->events = events;
     connection->server = server;
+    connection->tls = tls;
     connection->peer = peer;
     connection->abandons = abandons;
     lines_splitter_init(&connection->splitter, LINES_EVENT_BYTES_MAX + ID_BYTES_MAX + 1);
@@ -255,6 +277,8 @@ void client_connection_say_ended(const struct client_connection *connection, con
             names_format(&connection->peer, server->named ? server->text : NULL, text, sizeof text);
     if (*connection->reason)
         say("%s: the server says: %s%s", address, connection->reason, rest);
+    else if (*connection->broken)
+        say("%s: %s%s", address, connection->broken, rest);
     else if (!connection->connected && is_of_look_up(connection->error))
         names_say_not_found("--server", server, connection->error, rest);
     else if (!connection->connected && connection->error == -ECONNREFUSED)

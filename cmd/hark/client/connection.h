@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "client/tls.h"
 #include "hark.h"
 #include "options/names.h"
 #include "wire/lines.h"
@@ -30,14 +31,16 @@ struct client_connection {
     struct hark_loop *loop;
     const struct client_connection_events *events;
     const struct name *server;
-    struct hark_address peer; /* where the server was found; length 0: nowhere yet */
+    const struct client_tls *tls; /* NULL, or one without a context: none */
+    struct hark_address peer;     /* where the server was found; length 0: nowhere yet */
     struct hark_stream stream;
     struct hark_op defer; /* tells the end where no stream could be made */
     struct lines_splitter splitter;
     int error;        /* why the connection ended: 0 the peer or the owner ended it; a negative
                          errno, or enum hark_lookup_error */
     char reason[256]; /* what the server said after ERR; "" nothing */
-    bool streaming;   /* `stream` is open */
+    char broken[HARK_TLS_WHY_BYTES]; /* what is wrong with TLS; "" nothing */
+    bool streaming;                  /* `stream` is open */
     bool connected;
     bool closing;
     bool as_before;  /* it is tried where it was last: its name could not be looked up */
@@ -48,10 +51,10 @@ struct client_connection {
 /* Connects to a server. A name is looked up first, and its addresses are raced
  * (hark_stream_connect_name); it has 20 seconds for all of that. If nobody knows the name any more
  * the address of the connection before is tried, for as long once more.
- * Takes: server: must stay until `ended`.
+ * Takes: server, tls: must stay until `ended`; tls NULL: none.
  * Gives: nothing at once; `opened`, or `ended` with the error. */
 void client_connection_open(struct hark_loop *loop, struct client_connection *connection,
-                            const struct name *server,
+                            const struct name *server, const struct client_tls *tls,
                             const struct client_connection_events *events);
 
 /* Whether a look-up may be under way still behind a connection that has ended: then hark_run would

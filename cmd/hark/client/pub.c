@@ -288,7 +288,7 @@ static int publish(struct publisher *publisher)
     bool progress = !publisher->quiet && hark_os_isatty(STDERR_FILENO);
     publisher->open = true;
     client_connection_open(publisher->target.loop, &publisher->connection, &publisher->target.name,
-                           &events);
+                           &publisher->target.tls, &events);
     client_signals_watch(publisher->target.loop, &publisher->signals, interrupted);
     if (publisher->print_ids)
         printer_init(&publisher->printer, publisher->target.loop, printer_drained, printer_failed);
@@ -324,6 +324,7 @@ static const struct option_row rows[] = {
     {"id", 'i', NULL,
      "print the id of each acknowledged event; the count then goes\nto standard error", set_id},
     {"quiet", 'q', NULL, "no progress on the terminal, and no count at the end", set_quiet},
+    CLIENT_TARGET_TLS_ROWS,
     {"backend", 'b', "NAME", "the loop's backend: auto, uring, epoll, poll, select [auto]",
      client_target_set_backend},
 };
@@ -376,7 +377,7 @@ static int run(struct publisher *publisher, int argc, char **argv, bool *out_lef
     if (code != EXIT_DONE)
         return code;
     code = publish(publisher);
-    *out_left = hark_loop_destroy(publisher->target.loop) < 0;
+    *out_left = !client_target_close(&publisher->target);
     report(publisher);
     return code;
 }

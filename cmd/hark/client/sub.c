@@ -219,7 +219,7 @@ static void connect_now(struct subscriber *subscriber)
 {
     subscriber->connected = true;
     client_connection_open(subscriber->target.loop, &subscriber->connection,
-                           &subscriber->target.name, &events);
+                           &subscriber->target.name, &subscriber->target.tls, &events);
 }
 
 static void connect_again(struct hark_op *op, int64_t result)
@@ -296,6 +296,7 @@ static const struct option_row rows[] = {
      "the server's lines port [127.0.0.1:12346]; a name is looked up each\ntime, and the first of "
      "its addresses that answers is taken",
      client_target_set_server},
+    CLIENT_TARGET_TLS_ROWS,
     {"backend", 'b', "NAME", "the loop's backend: auto, uring, epoll, poll, select [auto]",
      client_target_set_backend},
 };
@@ -335,7 +336,7 @@ static int run(struct subscriber *subscriber, int argc, char **argv, bool *out_l
     if (code != EXIT_DONE)
         return code;
     code = subscribe(subscriber);
-    *out_left = hark_loop_destroy(subscriber->target.loop) < 0;
+    *out_left = !client_target_close(&subscriber->target);
     return code;
 }
 
