@@ -1,6 +1,7 @@
 /* events.c - see the header. */
 #include "durable/events.h"
 
+#include "base/base64.h"
 #include "durable/facts.h"
 #include "durable/offset.h"
 
@@ -64,28 +65,6 @@ static size_t put_lines(char *to, const char *bytes, size_t count)
     return out;
 }
 
-static size_t put_base64(char *to, const char *bytes, size_t count)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    const unsigned char *from = (const unsigned char *)bytes;
-    size_t out = put_text(to, "data:");
-    for (size_t i = 0; i < count; i += 3) {
-        const size_t left = count - i;
-        const uint32_t group = (uint32_t)from[i] << 16 |
-                               (left > 1 ? (uint32_t)from[i + 1] << 8 : 0) |
-                               (left > 2 ? (uint32_t)from[i + 2] : 0);
-        to[out++] = digits[group >> 18 & 63];
-        to[out++] = digits[group >> 12 & 63];
-        to[out++] = '=';
-        to[out++] = '=';
-        if (left > 1)
-            to[out - 2] = digits[group >> 6 & 63];
-        if (left > 2)
-            to[out - 1] = digits[group & 63];
-    }
-    return out;
-}
-
 size_t events_encode(const char *type, const char *bytes, size_t count, char *to)
 {
     size_t out = put_text(to, DATA_HEAD);
@@ -95,7 +74,8 @@ size_t events_encode(const char *type, const char *bytes, size_t count, char *to
         out += count - 1;
         to[out++] = ']';
     } else if (events_are_base64(type)) {
-        out += put_base64(to + out, bytes, count);
+        out += put_text(to + out, "data:");
+        out += base64_encode(to + out, bytes, count);
     } else {
         out += put_lines(to + out, bytes, count);
     }

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/check.h"
 #include "trace/page.h"
 #include "trace/text.h"
@@ -18,16 +19,11 @@ enum { NUMBER_BYTES = 10, OP_NUMBERS = 12 + 10 + 3 * TRACE_ANCESTORS };
 
 static void put_base64(FILE *file, const uint8_t *bytes, size_t count)
 {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    for (size_t at = 0; at < count; at += 3) {
-        uint32_t three = (uint32_t)bytes[at] << 16;
-        size_t have = count - at < 3 ? count - at : 3;
-        for (size_t i = 1; i < have; i++)
-            three |= (uint32_t)bytes[at + i] << (16 - 8 * i);
-        char four[4];
-        for (size_t i = 0; i < sizeof four; i++)
-            four[i] = i <= have ? digits[three >> (18 - 6 * i) & 63] : '=';
-        (void)fwrite(four, 1, sizeof four, file);
+    enum { PART = 3 * 1024 }; /* of threes, so that none but the last has an end */
+    char text[PART / 3 * 4] = "";
+    for (size_t at = 0; at < count; at += PART) {
+        const size_t part = count - at < PART ? count - at : PART;
+        (void)fwrite(text, 1, base64_encode(text, bytes + at, part), file);
     }
 }
 

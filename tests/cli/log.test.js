@@ -1,0 +1,81 @@
+// log.test.js - `hark log`: what is told and printed of a data directory.
+
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test from 'node:test';
+import { bin, directory, hark, request, run, serve } from './lib.js';
+
+const lines = text => text.trimEnd().split('\n').filter(Boolean).map(line => JSON.parse(line));
+const headers = { 'Content-Type': 'application/json' };
+
+/** A directory with a stream of each kind, and the ids of what was published. */
+async function kept(t) {
+  const data = directory(t);
+  const server = await serve(t, { data });
+  const put = (name, body, more = {}) => request('PUT', `${server.url}/v1/stream/${name}`, body, { headers: { ...headers, ...more } });
+  const ids = [await server.publish('a/text', 'one\ntwo "quoted" \u{1F600}'), await server.publish('a/text', '')];
+  ids.push(await server.publish('bytes', Buffer.from([0xff, 0, 0xfe, 0x61])));
+  assert.equal((await put('json', '[{"n":1},{"n":2}]', { 'Stream-Closed': 'true' })).status, 201);
+  assert.equal((await put('fork', undefined, { 'Stream-Forked-From': '/v1/stream/json' })).status, 201);
+  const running = await hark(t, 'log', 'dump', data);
+  assert.equal(running.code, 3);
+  assert.match(running.stderr, /a server runs on it/);
+  await server.stop();
+  return { data, ids };
+}
+
+test('a dump has a line for each stream and each event', async t => {
+  const { data, ids } = await kept(t);
+  const { code, stdout, stderr } = await hark(t, 'log', 'dump', data);
+  assert.deepEqual([code, stderr], [0, '']);
+  const all = lines(stdout);
+  const events = all.filter(line => 'id' in line);
+  assert.deepEqual(events.slice(0, 3).map(({ stream, id, text, base64 }) => ({ stream, id, text, base64 })), [
+    { stream: 'a/text', id: ids[0], text: 'one\ntwo "quoted" \u{1F600}', base64: undefined },
+    { stream: 'a/text', id: ids[1], text: '', base64: undefined },
+    { stream: 'bytes', id: ids[2], text: undefined, base64: Buffer.from([0xff, 0, 0xfe, 0x61]).toString('base64') },
+  ]);
+  assert.equal(events[3].text, '{"n":1}\n{"n":2}');
+  for (const { time } of events) assert.ok(Math.abs(Date.parse(time) - Date.now()) < 3600e3, time);
+  const streams = Object.fromEntries(all.filter(line => 'created' in line).map(line => [line.stream, line]));
+  assert.deepEqual(Object.keys(streams), ['a/text', 'bytes', 'json', 'fork']);
+  assert.equal(streams['a/text'].events, 2);
+  assert.deepEqual([streams.json.type, streams.json.closed], ['application/json', true]);
+  assert.deepEqual([streams.fork.fork_of, streams.fork.events], ['json', 0]);
+});
+
+test('a dump of one stream has that alone, and says where there is none', async t => {
+  const { data } = await kept(t);
+  const one = await hark(t, 'log', 'dump', data, 'bytes');
+  assert.deepEqual(lines(one.stdout).map(line => line.stream), ['bytes', 'bytes']);
+  const none = await hark(t, 'log', 'dump', data, 'other');
+  assert.deepEqual([none.code, none.stdout], [1, '']);
+  assert.match(none.stderr, /has no stream other/);
+});
+
+test('what cannot be printed or read, and a wrong use, are told', async t => {
+  const { data } = await kept(t);
+  const full = await run(t, 'sh', ['-c', '"$0" log dump "$1" >/dev/full', bin, data]);
+  assert.equal(full.code, 1);
+  assert.match(full.stderr, /standard output/);
+  assert.equal((await hark(t, 'log', 'dump', join(data, 'nothing'))).code, 3);
+  for (const wrong of [['dump'], ['check', data, 'a'], ['look', data]]) assert.equal((await hark(t, 'log', ...wrong)).code, 2);
+});
+
+test('what is lost is a line of a dump, and its exit code', async t => {
+  const { data, ids } = await kept(t);
+  const whole = await hark(t, 'log', 'check', data);
+  assert.equal(whole.code, 0, whole.stdout);
+  assert.match(whole.stdout, /stream a\/text: 2 events/);
+  const segment = join(data, readdirSync(data).find(name => name.endsWith('.log')));
+  const bytes = readFileSync(segment);
+  bytes[bytes.indexOf('two "quoted"')] ^= 1;
+  writeFileSync(segment, bytes);
+  const { code, stdout } = await hark(t, 'log', 'dump', data, 'a/text');
+  const [, lost, event] = lines(stdout);
+  assert.equal(code, 1);
+  assert.ok(lost.lost_after < ids[0] && lost.lost_before > ids[0], stdout);
+  assert.equal(event.id, ids[1]);
+  assert.equal((await hark(t, 'log', 'check', data)).code, 1);
+});
