@@ -6,6 +6,7 @@ import { copyFileSync, existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import test from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { Authority } from './authority.js';
 import { backends, bin, eachBackend, directory, request, run, serve } from './lib.js';
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -26,14 +27,16 @@ function suite() {
 const slow = /__[at]san_init/.test(readFileSync(bin, 'latin1'));
 const skip = node < 20 ? `the suite needs node 20, this is ${process.versions.node}` : slow && 'its cases have times of their own, too short for a sanitizer';
 
-// Two of the four: what differs between backends is the library's.
-for (const [backend, threads] of [[backends[0], 1], [backends.includes('epoll') ? 'epoll' : backends[0], 2]]) {
-  test(`the protocol's suite (${backend}, ${threads} threads)`, { skip, timeout: 900000 }, async t => {
-    const server = await serve(t, { backend, threads, args: ['--allow-origin', '*', '--poll-timeout', '2s'] });
+// Two of the four: what differs between backends is the library's. And over TLS, on each of the two once.
+const other = backends.includes('epoll') ? 'epoll' : backends[0];
+for (const [backend, threads, over] of [[backends[0], 1, 'TCP'], [other, 2, 'TCP'], [backends[0], 2, 'TLS'], [other, 1, 'TLS']]) {
+  test(`the protocol's suite (${backend}, ${threads} threads, ${over})`, { skip, timeout: 900000 }, async t => {
+    const tls = over === 'TLS' ? new Authority('hark test CA').certificate(t, 'server') : null;
+    const server = await serve(t, { backend, threads, tls, args: ['--allow-origin', '*', '--poll-timeout', '2s'] });
     const into = suite();
     const vitest = join(into, 'node_modules/vitest/vitest.mjs');
     const result = await run(t, process.execPath, [vitest, 'run', 'suite.test.js', '--reporter=dot', '--testTimeout=60000'], '',
-      { cwd: into, env: { ...process.env, HARK_URL: server.url, NO_COLOR: '1', CI: '1' } });
+      { cwd: into, env: { ...process.env, HARK_URL: server.url, NO_COLOR: '1', CI: '1', ...(tls ? { NODE_EXTRA_CA_CERTS: tls.caFile } : {}) } });
     assert.equal(result.code, 0, result.stdout + result.stderr);
     const passed = Number(result.stdout.match(/Tests .*?(\d+) passed/)[1]);
     assert.ok(passed >= 332, `${passed} passed`);
