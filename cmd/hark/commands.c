@@ -37,7 +37,7 @@ static const struct command commands[] = {
     {"sub", "print the events of a stream, and go on when the connection breaks",
      &client_sub_options, client_sub_run},
     {"doctor", "tell what this machine offers, and what to change", &doctor_options, doctor_run},
-    {"log", "check what a data directory holds, or print it", &inspect_options, inspect_run},
+    {"log", "check, print, back up or restore a data directory", &inspect_options, inspect_run},
     {"trace", "run a program and show where the time of its requests went", &trace_options,
      trace_run},
     {"version", "print the version", &version_options, run_version},
