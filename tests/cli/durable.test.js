@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path';
 import test from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Authority } from './authority.js';
-import { backends, bin, eachBackend, directory, request, run, serve } from './lib.js';
+import { backends, bin, eachBackend, directory, request, run, serve, withoutTls } from './lib.js';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const node = Number(process.versions.node.split('.')[0]);
@@ -30,7 +30,7 @@ const skip = node < 20 ? `the suite needs node 20, this is ${process.versions.no
 // Two of the four: what differs between backends is the library's. And over TLS, on each of the two once.
 const other = backends.includes('epoll') ? 'epoll' : backends[0];
 for (const [backend, threads, over] of [[backends[0], 1, 'TCP'], [other, 2, 'TCP'], [backends[0], 2, 'TLS'], [other, 1, 'TLS']]) {
-  test(`the protocol's suite (${backend}, ${threads} threads, ${over})`, { skip, timeout: 900000 }, async t => {
+  test(`the protocol's suite (${backend}, ${threads} threads, ${over})`, { skip: skip || (over === 'TLS' && withoutTls), timeout: 900000 }, async t => {
     const tls = over === 'TLS' ? new Authority('hark test CA').certificate(t, 'server') : null;
     const server = await serve(t, { backend, threads, tls, args: ['--allow-origin', '*', '--poll-timeout', '2s'] });
     const into = suite();

@@ -19,6 +19,9 @@ export const packages = name => require(name);
 /** Whether the command was built with AddressSanitizer, which keeps freed memory. */
 export const sanitized = readFileSync(bin).includes('__asan_init');
 
+/** Why tests of TLS are skipped: the command was built without it. */
+export const withoutTls = readFileSync(bin).includes('this hark was built without it') && 'this hark was built without TLS';
+
 const WAIT_MS = 300000;
 
 /** How many threads servers have that are not asked for another number. */

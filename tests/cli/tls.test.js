@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import test from 'node:test';
 import tls from 'node:tls';
 import { Authority, replace, shown } from './authority.js';
-import { Process, backends, bin, directory, hark, packages, request, run, sanitized, serve, within } from './lib.js';
+import { Process, backends, bin, directory, hark, packages, request, run, sanitized, serve, within, withoutTls } from './lib.js';
 
 const { EventSource } = packages('eventsource');
 
@@ -16,7 +16,7 @@ const { EventSource } = packages('eventsource');
 function each(name, body) {
   for (const backend of backends)
     for (const threads of [1, 2])
-      test(`${name} (${backend}, ${threads === 1 ? 'one thread' : `${threads} threads`})`, t => body(t, { backend, threads }));
+      test(`${name} (${backend}, ${threads === 1 ? 'one thread' : `${threads} threads`})`, { skip: withoutTls }, t => body(t, { backend, threads }));
 }
 
 const authority = new Authority('hark test CA');
@@ -309,7 +309,7 @@ each('who vanishes in its handshake, or says nothing, keeps nobody', async (t, o
   await server.stop();
 });
 
-test('a flood of handshakes leaves room for who speaks', async t => {
+test('a flood of handshakes leaves room for who speaks', { skip: withoutTls }, async t => {
   const { server } = await secure(t, { threads: 2 }, 'rsa');
   const FLOOD = sanitized ? 60 : 400;
   const flood = Array.from({ length: FLOOD }, () => {
@@ -456,7 +456,7 @@ each('hark sub goes on over TLS when the server is started anew', async (t, opti
   await server.stop();
 });
 
-test('what cannot be used at the start is one line, and exit code 1', async t => {
+test('what cannot be used at the start is one line, and exit code 1', { skip: withoutTls }, async t => {
   const good = authority.certificate(t, 'server'), other = authority.certificate(t, 'other');
   const serving = (...args) => hark(t, 'serve', '--http', '127.0.0.1:0', '--lines', 'off', '--data', directory(t), ...args);
   const cases = [
@@ -500,4 +500,14 @@ each('what was acknowledged over TLS survives kill -9', async (t, options) => {
   await reader.until(text => datas(text).length >= count);
   for (const one of kept) assert.ok(datas(reader.text).includes(one), one);
   await server.stop();
+});
+
+test('a hark that was built without TLS says so in one line', { skip: !withoutTls && 'this one has TLS' }, async t => {
+  const { cert } = authority.certificate(t, 'server');
+  for (const words of [['serve', '--http', '127.0.0.1:0', '--lines', 'off', '--data', directory(t), '--tls-cert', cert], ['pub', 's', '--tls'], ['sub', 's', '--tls-ca', cert]]) {
+    const exit = await hark(t, ...words);
+    assert.equal(exit.code, 1);
+    assert.match(exit.stderr, /TLS: this hark was built without it .*\n$/);
+    assert.equal(exit.stderr.split('\n').length, 2);
+  }
 });
