@@ -10,8 +10,8 @@
  *   Errors     -EKEYREJECTED the peer's certificate is not to be trusted, or is another host's;
  *              -EKEYEXPIRED it has expired, or is not valid yet; -EPROTO what the peer has sent
  *              is no TLS or breaks it, nothing is common to both, or the peer has refused;
- *              -ECONNABORTED. hark_tls_why has the reason in words. Those of sockets come beside
- *              these.
+ *              -EPROTOTYPE a client speaks HTTP without TLS; -ECONNABORTED. hark_tls_why has the
+ *              reason in words. Those of sockets come beside these.
  *   Memory     OpenSSL's own for each connection, some 20 KiB, less while nothing is on its way;
  *              a buffer for what is being sent, grown with use to at most 64 KiB, kept; and once
  *              reading was stopped what had come by then, as of every stream, here at most 160 KiB.

@@ -144,7 +144,8 @@ int fault_of(SSL *ssl, const char *doing, const char *with, struct hark_tls_erro
     const char *advice = of_tls ? advice_of(reason) : NULL;
     const char *words = reasons.code ? ERR_reason_error_string(reasons.code) : NULL;
     bool theirs = of_tls && reason >= SSL_AD_REASON_OFFSET;
-    return fault_say(out, -EPROTO, "TLS with %s: %s: %s%s%s%s", with, doing,
+    bool http = of_tls && (reason == SSL_R_HTTP_REQUEST || reason == SSL_R_HTTPS_PROXY_REQUEST);
+    return fault_say(out, http ? -EPROTOTYPE : -EPROTO, "TLS with %s: %s: %s%s%s%s", with, doing,
                      theirs ? "it has refused: " : "", words ? words : "the connection is broken",
                      advice ? "; " : "", advice ? advice : "");
 }

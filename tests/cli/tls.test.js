@@ -170,11 +170,15 @@ each('plain HTTP to a port with TLS ends and is counted; a plain port beside it 
   const plain = server.process.stderr.match(/http on (\S+)/)[1];
   const said = await run(t, 'nc', ['-N', '127.0.0.1', String(server.httpPort)], head('GET', '/healthz'));
   assert.equal(said.code, 0);
-  assert.doesNotMatch(said.stdout, /200/);
+  assert.match(said.stdout, /^HTTP\/1\.1 400 /);
+  const answer = await request('POST', `http://${server.http}/streams/a`, 'hello');
+  assert.equal(answer.status, 400);
+  assert.match(JSON.parse(answer.text).error, /https:/);
   const lines = await run(t, 'nc', ['-N', '127.0.0.1', String(server.linesPort)], 'PUB a ack\nhello\n');
   assert.doesNotMatch(lines.stdout, /\d\n/);
   assert.equal((await request('GET', `http://${plain}/healthz`)).text.trim(), 'ok');
-  assert.ok(await failures(server, 'protocol') >= 2);
+  assert.equal(await failures(server, 'http'), 2);
+  assert.equal(await failures(server, 'protocol'), 1);
   assert.equal(await server.count('a'), 0);
   await server.stop();
 });

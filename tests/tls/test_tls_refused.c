@@ -208,7 +208,7 @@ BACKEND_TEST(tls_what_is_no_tls_is_refused_in_words)
         size_t count = i == 3 ? 38 : strlen(sent[i]);
         assert_int_equal(send(peer, sent[i], count, 0), count);
         harness_run_until(loop, &meeting.server.connected);
-        assert_result(meeting.server.connected_error, -EPROTO);
+        assert_result(meeting.server.connected_error, i == 0 ? -EPROTOTYPE : -EPROTO);
         assert_non_null(strstr(hark_tls_why(&meeting.server.stream), "a client: handshake: "));
         meeting_part(loop, &meeting);
         close(peer);

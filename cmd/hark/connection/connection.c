@@ -6,6 +6,8 @@
 #include "connection/connection.h"
 #include "connection/handshakes.h"
 
+#include <errno.h>
+
 enum {
     QUEUE_BYTES_MAX =
         16 * 1024 * 1024, /* above the longest block: an event of a MiB is up to 7 MiB of SSE */
@@ -212,6 +214,8 @@ static void connected(struct hark_stream *stream, int error)
 {
     struct connection *connection = connection_of(stream);
     handshakes_count(&connection->worker->counters, stream, error);
+    if (error == -EPROTOTYPE)
+        handshakes_answer(stream);
     if (error < 0)
         connection_close(connection);
     else

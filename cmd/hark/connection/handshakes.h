@@ -9,6 +9,9 @@
 void handshakes_count(struct worker_counters *counters, const struct hark_stream *stream,
                       int error);
 
+/* Tells a client that speaks HTTP without TLS what is wrong, in its own words: -EPROTOTYPE. */
+void handshakes_answer(const struct hark_stream *stream);
+
 /* Why a handshake has failed, in a word. */
 const char *handshakes_name(enum handshake_failure failure);
 

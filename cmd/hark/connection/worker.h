@@ -41,7 +41,8 @@ enum worker_state {
 
 /* Why a TLS handshake has failed. */
 enum handshake_failure {
-    HANDSHAKE_PROTOCOL,    /* the peer speaks no TLS, or nothing is common to both, or it refused */
+    HANDSHAKE_HTTP,        /* the peer speaks HTTP without TLS */
+    HANDSHAKE_PROTOCOL,    /* it speaks no TLS, or nothing is common to both, or it refused */
     HANDSHAKE_CERTIFICATE, /* its certificate is not to be trusted */
     HANDSHAKE_TIMEOUT,
     HANDSHAKE_ENDED, /* the peer has gone */
