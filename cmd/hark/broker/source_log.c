@@ -21,7 +21,8 @@
 struct source_log {
     struct broker_source source;
     struct log *log;
-    bool troubled; /* events were refused, last time */
+    bool troubled;                    /* events were refused, last time */
+    struct broker_observer *observer; /* NULL: nobody is told */
 };
 
 static struct source_log *source_of(const struct broker *broker)
@@ -147,6 +148,14 @@ void source_log_answered(struct broker *broker, struct broker_stream *stream,
         deleted(stream);
     if (result > 0 && append->released)
         drop_released(broker, append->released);
+    struct broker_observer *observer = source_of(broker)->observer;
+    if (observer && result > 0)
+        observer->changed(observer, append);
+}
+
+void source_log_observe(struct broker *broker, struct broker_observer *observer)
+{
+    source_of(broker)->observer = observer;
 }
 
 static void answered(struct log_append *append, int64_t result)

@@ -11,6 +11,18 @@ struct broker;
 struct broker_source;
 struct broker_stream;
 
+/* Who is told of each change of every stream, once it is acknowledged: from whichever thread it was
+ * asked for. In the observer's memory. */
+struct broker_observer {
+    /* Takes: append: as the log has answered it, with success. Nothing may be published inside of
+     * it. */
+    void (*changed)(struct broker_observer *observer, const struct log_append *append);
+};
+
+/* Has somebody told, or nobody.
+ * Takes: a broker over a log; observer: NULL: nobody. */
+void source_log_observe(struct broker *broker, struct broker_observer *observer);
+
 /* Takes: an open log, which must outlive the broker.
  * Gives: 0 and *out_source.
  * Fails: -ENOMEM. */

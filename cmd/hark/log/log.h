@@ -143,6 +143,12 @@ struct log_note {
 bool log_stream_note(const struct log_stream *stream, const char *key, size_t key_length,
                      struct log_note *out_note);
 
+/* Steps through all notes of a stream.
+ * Takes: *at: 0 for the first, then as it was left.
+ * Gives: true, *out_key and *out_note; false: there is no more. */
+bool log_stream_note_each(const struct log_stream *stream, uint32_t *at, struct log_note *out_key,
+                          struct log_note *out_note);
+
 /* A stream may lean on another, which it needs: a note of 8 bytes under this key, little-endian, is
  * the generation of that one. It is noted once, and not changed. A stream that others lean on is
  * not deleted (-EBUSY).

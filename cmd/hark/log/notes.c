@@ -60,6 +60,18 @@ bool notes_find(const struct log_notes *notes, const char *key, size_t key_lengt
     return true;
 }
 
+bool notes_each(const struct log_notes *notes, uint32_t *at, struct log_note *out_key,
+                struct log_note *out_note)
+{
+    struct note note;
+    if (!notes || *at >= notes->length || !get_note(notes->bytes + *at, notes->length - *at, &note))
+        return false;
+    *at += note.size;
+    *out_key = (struct log_note){note.key, note.key_length};
+    *out_note = (struct log_note){note.value, note.value_length};
+    return true;
+}
+
 /* Adds those of `from` that no later one, in `changes` or, where they are not unique, there, takes
  * the place of. */
 static void add(struct log_notes *to, const unsigned char *from, uint32_t length, bool unique,

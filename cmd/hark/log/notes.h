@@ -26,6 +26,12 @@ bool notes_are_whole(const unsigned char *bytes, uint32_t length);
 bool notes_find(const struct log_notes *notes, const char *key, size_t key_length,
                 struct log_note *out_note);
 
+/* Steps through all.
+ * Takes: notes: NULL: there are none. *at: 0 for the first, then as it was left.
+ * Gives: true, *out_key and *out_note; false: there is no more. */
+bool notes_each(const struct log_notes *notes, uint32_t *at, struct log_note *out_key,
+                struct log_note *out_note);
+
 /* What stands after changes: each takes the place of what its key had, an empty value removes it.
  * Takes: notes: NULL: there are none. changes: whole notes.
  * Gives: 0 and *out_notes, from malloc; NULL: there are none left.

@@ -31,6 +31,12 @@ bool log_stream_note_next(const struct log_stream *stream, const char *key, size
     return notes_find(row->changing ? row->next_notes : row->notes, key, key_length, out_note);
 }
 
+bool log_stream_note_each(const struct log_stream *stream, uint32_t *at, struct log_note *out_key,
+                          struct log_note *out_note)
+{
+    return notes_each(((const struct log_row *)stream)->notes, at, out_key, out_note);
+}
+
 uint32_t log_stream_leaners(const struct log_stream *stream)
 {
     return ((const struct log_row *)stream)->leaners;
