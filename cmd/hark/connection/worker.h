@@ -27,6 +27,7 @@ struct broker;
 struct ending;
 struct query;
 struct status;
+struct subscriptions;
 struct worker;
 
 /* In the order in which they are counted. */
@@ -83,9 +84,10 @@ struct worker {
     struct hark_loop *loop;
     const struct connection_options *options;
     const struct worker_calls *calls;
-    struct hark_tls *tls;  /* NULL: nothing is over TLS */
-    struct status *status; /* for the calls */
-    struct broker *broker; /* NULL: not yet, or no longer */
+    struct hark_tls *tls;                /* NULL: nothing is over TLS */
+    struct status *status;               /* for the calls */
+    struct broker *broker;               /* NULL: not yet, or no longer */
+    struct subscriptions *subscriptions; /* the owner's, to be asked from any thread */
     enum worker_state state;
     struct ending *ending; /* the server's; NULL: it serves */
     struct list connections;

@@ -16,6 +16,8 @@
 #include "doctor/limits.h"
 #include "doctor/report.h"
 #include "hark.h"
+#include "subscriptions/delivery.h"
+#include "subscriptions/secrets.h"
 
 static const struct {
     enum hark_backend_kind kind;
@@ -149,6 +151,18 @@ static const char *report_choice(struct report *report, char *text, size_t room)
     return text;
 }
 
+/* What the command was built with, and what it does without. */
+static void report_parts(struct report *report)
+{
+    const bool subscriptions = secrets_offered();
+    const bool webhooks = subscriptions && deliveries_offered();
+    report_row(report, subscriptions ? REPORT_GOOD : REPORT_NOTE, "subscriptions",
+               subscriptions ? "of Durable Streams are there" : "not built: OpenSSL was missing",
+               NULL);
+    report_row(report, webhooks ? REPORT_GOOD : REPORT_NOTE, "webhooks",
+               webhooks ? "are there" : "not built: libcurl or OpenSSL was missing", NULL);
+}
+
 static int examine(void)
 {
     struct report report;
@@ -172,6 +186,8 @@ static int examine(void)
                    NULL);
         hark_loop_destroy(uring);
     }
+    report_heading(&report, "Parts of hark serve");
+    report_parts(&report);
     report_heading(&report, "Limits");
     limits_report(&report);
     if (report.problems)

@@ -16,6 +16,8 @@
  *     GET    /v1/stream/NAME  reads it
  *     DELETE /v1/stream/NAME  deletes it
  *
+ *     any    /v1/stream/__ds/...  subscriptions (durable_control.h)
+ *
  * HEAD stands wherever GET does, OPTIONS everywhere.
  *
  * What must hold: only a request with a rule that is `ordered` is answered while others are
@@ -25,6 +27,7 @@
 #include "broker/reader.h"
 #include "broker/stream.h"
 #include "http/answer.h"
+#include "http/durable_control.h"
 #include "http/durable_read.h"
 #include "http/durable_write.h"
 #include "http/event_stream.h"
@@ -173,6 +176,17 @@ static const struct route_place durable_place = {
     },
 };
 
+static const struct route_place control_place = {
+    "/v1/stream/__ds", /* and more, which durable_control.c reads */
+    "subscriptions take PUT, POST, GET and DELETE",
+    {
+        [HTTP_METHOD_GET] = {.answer = durable_control},
+        [HTTP_METHOD_PUT] = {.answer = durable_control, .wants_body = true},
+        [HTTP_METHOD_POST] = {.answer = durable_control, .wants_body = true},
+        [HTTP_METHOD_DELETE] = {.answer = durable_control},
+    },
+};
+
 /* --- requests without a rule in it --- */
 
 /* Adds to a list of methods. */
@@ -264,6 +278,11 @@ static const struct route_rule *rule_of(const struct route_place *place, enum ht
     return rule->answer ? rule : &not_allowed_rule;
 }
 
+static bool changes(enum http_method method)
+{
+    return method == HTTP_METHOD_POST || method == HTTP_METHOD_PUT || method == HTTP_METHOD_DELETE;
+}
+
 /* Takes: place: a name follows its path. */
 static const struct route_rule *find_stream(struct http_connection *http,
                                             const struct route_place *place)
@@ -277,9 +296,20 @@ static const struct route_rule *find_stream(struct http_connection *http,
         return &no_name_rule;
     if (error < 0)
         return &no_memory_rule;
-    const bool changes =
-        method == HTTP_METHOD_POST || method == HTTP_METHOD_PUT || method == HTTP_METHOD_DELETE;
-    return changes && is_foreign(http) ? &foreign_rule : rule_of(place, method);
+    return changes(method) && is_foreign(http) ? &foreign_rule : rule_of(place, method);
+}
+
+static bool is_control(const char *path)
+{
+    const size_t length = strlen(control_place.path);
+    return strncmp(path, control_place.path, length) == 0 &&
+           (path[length] == '/' || path[length] == '\0');
+}
+
+static const struct route_rule *find_control(const struct http_connection *http)
+{
+    const enum http_method method = http->request.method;
+    return changes(method) && is_foreign(http) ? &foreign_rule : rule_of(&control_place, method);
 }
 
 static const struct route_place *find_place(const char *path)
@@ -298,6 +328,11 @@ void route_find(struct http_connection *http)
     route->place = find_place(path);
     if (route->place) {
         route->rule = rule_of(route->place, http->request.method);
+        return;
+    }
+    if (is_control(path)) {
+        route->place = &control_place;
+        route->rule = find_control(http);
         return;
     }
     const bool durable = strncmp(path, durable_place.path, strlen(durable_place.path)) == 0;

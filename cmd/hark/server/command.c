@@ -223,6 +223,35 @@ static const char *set_quiet(void *target, const char *value)
     return NULL;
 }
 
+static const char *set_webhooks(void *target, const char *value)
+{
+    static const char *const words[] = {[TARGET_PUBLIC] = "public",
+                                        [TARGET_LOCAL] = "local",
+                                        [TARGET_ANY] = "any",
+                                        [TARGET_NONE] = "off"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        if (strcmp(value, words[i]) == 0) {
+            ((struct serving *)target)->options.subscriptions.reach = (enum target_reach)i;
+            return NULL;
+        }
+    }
+    return "is not public, local, any or off";
+}
+
+/* It stands in bodies as it is. */
+static const char *set_public_url(void *target, const char *value)
+{
+    static const char letters[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+-.:/[]_~%";
+    const size_t length = strlen(value);
+    const bool scheme = strncmp(value, "https://", 8) == 0 || strncmp(value, "http://", 7) == 0;
+    if (!scheme || length >= SUBSCRIPTION_BASE_MAX || strspn(value, letters) != length ||
+        value[length - 1] == '/')
+        return "is not a URL such as https://events.example.org, without a slash at its end";
+    ((struct serving *)target)->options.subscriptions.public_url = value;
+    return NULL;
+}
+
 #define SET(name, field, read, check)                                                              \
     static const char *set_##name(void *target, const char *text)                                  \
     {                                                                                              \
@@ -328,6 +357,15 @@ static const struct option_row rows[] = {
      "is, and count it; 0: nobody watches [0]",
      set_stall},
     {"allow-origin", 0, "ORIGIN", "let pages of ORIGIN (or *) use the HTTP port", set_allow_origin},
+    {"webhooks", 0, "WHERE",
+     "where webhooks of subscriptions may go: public: by https, to public\n"
+     "addresses; local: and by http to this machine, for development; any:\n"
+     "to any address; off: nowhere [public]",
+     set_webhooks},
+    {"public-url", 0, "URL",
+     "how others reach this server, in what webhooks are told: the scheme, the\n"
+     "host, a path [http:// and the host that was asked]",
+     set_public_url},
     {"quiet", 'q', NULL, "say nothing but errors", set_quiet},
 };
 

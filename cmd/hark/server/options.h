@@ -7,6 +7,7 @@
 #include "connection/options.h"
 #include "hark.h"
 #include "log/log.h"
+#include "subscriptions/subscriptions.h"
 #include "tail/tail.h"
 
 /* Files in PEM. */
@@ -29,6 +30,7 @@ struct serve_options {
     struct broker_options broker; /* of each thread */
     struct connection_options connection;
     struct serve_tls tls;
+    struct subscription_options subscriptions;
     enum hark_backend_kind backend;
     uint32_t threads;          /* loops that serve connections, each on a thread; 0: one for each
                                      CPU */

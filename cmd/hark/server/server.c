@@ -13,6 +13,7 @@
 #include "server/workers.h"
 #include "status/query.h"
 #include "status/status.h"
+#include "subscriptions/subscriptions.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -33,6 +34,7 @@ struct server {
     struct certificates certificates;
     struct status status;
     struct shutdown shutdown;
+    struct subscriptions *subscriptions; /* stays until all threads are gone */
 };
 
 /* --- what the log and the tails ask of it --- */
@@ -100,6 +102,23 @@ static int tails_open(struct server *server)
     server->status.tail = server->shutdown.tail;
     pending_begin(&owner->accepted);
     return EXIT_DONE;
+}
+
+/* --- subscriptions --- */
+
+/* Every thread may ask them, from the first connection on. Gives: 0; -ENOMEM. */
+static int subscriptions_begin(struct server *server)
+{
+    struct workers *workers = &server->workers;
+    struct worker *owner = workers_owner(workers);
+    int error = subscriptions_open(owner, server->shutdown.log, server->options->data,
+                                   &server->options->subscriptions, &server->subscriptions);
+    server->shutdown.subscriptions = server->subscriptions;
+    if (server->subscriptions)
+        pending_begin(&owner->accepted); /* until it is closed */
+    for (uint32_t i = 0; i < workers->count; i++)
+        workers->all[i].worker.subscriptions = server->subscriptions;
+    return error;
 }
 
 /* --- what has to be open before there is anything to serve --- */
@@ -176,6 +195,8 @@ static void workers_are_ready(struct workers *workers, int error)
     struct server *server = hark_container_of(workers, struct server, workers);
     if (server->shutdown.begun)
         return;
+    if (error == 0)
+        error = subscriptions_begin(server);
     if (error == 0) {
         listeners_open(&server->listeners, workers, listeners_are_open, listeners_failed);
     } else {
@@ -327,6 +348,7 @@ static int parts_init(struct server *server, struct hark_group *group)
 
 static void server_free(struct server *server)
 {
+    subscriptions_destroy(server->subscriptions);
     workers_done(&server->workers);
     listeners_done(&server->listeners);
     free(server->status.counters);

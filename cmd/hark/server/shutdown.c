@@ -23,6 +23,7 @@
 
 #include "base/say.h"
 #include "log/log.h"
+#include "subscriptions/subscriptions.h"
 #include "tail/tail.h"
 #include "threads/owner.h"
 
@@ -145,6 +146,12 @@ static void tail_closed(void *context)
     pending_end(&workers_owner(shutdown->workers)->accepted);
 }
 
+static void subscriptions_closed(void *context)
+{
+    struct shutdown *shutdown = context;
+    pending_end(&workers_owner(shutdown->workers)->accepted);
+}
+
 static void deadline_ended(struct deadline *deadline)
 {
     (void)deadline;
@@ -229,6 +236,8 @@ void shutdown_begin(struct shutdown *shutdown, int exit_code)
     listeners_close(shutdown->listeners);
     if (shutdown->tail)
         tail_close(shutdown->tail, tail_closed, shutdown);
+    if (shutdown->subscriptions)
+        subscriptions_close(shutdown->subscriptions, subscriptions_closed, shutdown);
     workers_send(workers, offsetof(struct server_worker, farewell.finish), finish);
     ending_finish(&workers->all[0].ending, owner, all_finished);
 }

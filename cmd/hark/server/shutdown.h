@@ -11,6 +11,7 @@
 struct certificates;
 struct log;
 struct shutdown;
+struct subscriptions;
 struct tail;
 
 enum { SHUTDOWN_SIGNALS = 6 };
@@ -30,6 +31,7 @@ struct shutdown {
     struct certificates *certificates;
     struct log *log;
     struct tail *tail;
+    struct subscriptions *subscriptions; /* NULL: not open; its memory is the server's */
 
     int exit_code;
     struct shutdown_signal signals[SHUTDOWN_SIGNALS];

@@ -89,7 +89,7 @@ struct http_request {
     enum http_method method;
     int version_minor; /* 0 or 1: HTTP/1.0, HTTP/1.1 */
     const char *path;  /* decoded; begins with "/", or is "*" with OPTIONS; no control bytes, and no
-                          "/" that was an escape */
+                          "/" that was an escape, but behind "/v1/stream/__ds/subscriptions/" */
     size_t path_count;
     const char *query;     /* what follows the "?", not decoded; "" if there is none */
     const char *host;      /* the target's, if it has one, else the Host field's; "" in HTTP/1.0
