@@ -24,6 +24,10 @@ export const withoutTls = readFileSync(bin).includes('this hark was built withou
 
 const WAIT_MS = 300000;
 
+/** Why tests of webhooks are left out, if the command was built without. */
+export const withoutWebhooks = !/^ +ok +webhooks /m.test(spawnSync(bin, ['doctor'], { encoding: 'utf8' }).stdout)
+  && 'the command was built without webhooks';
+
 /** How many threads servers have that are not asked for another number. */
 const THREADS = Number(process.env.HARK_TEST_THREADS ?? 1);
 

@@ -13,6 +13,7 @@ enum {
     CONNECT_MS = 10000,
     KEPT_CONNECTIONS = 16,
     LINE_BYTES = 512,
+    HEAD_BYTES_MAX = 64 * 1024, /* of an answer, with those that come before it */
 };
 
 struct deliveries {
@@ -81,6 +82,15 @@ static size_t take(char *bytes, size_t size, size_t count, void *context)
     return length;
 }
 
+/* A line of the head. libcurl keeps each, so they are bounded as the body is. */
+static size_t take_line(char *bytes, size_t size, size_t count, void *context)
+{
+    struct delivery *delivery = context;
+    (void)bytes;
+    delivery->head_count += size * count;
+    return delivery->head_count <= HEAD_BYTES_MAX ? size * count : 0;
+}
+
 /* The address that a name stands for now. */
 static curl_socket_t open_socket(void *context, curlsocktype purpose, struct curl_sockaddr *address)
 {
@@ -124,6 +134,8 @@ static void set_request(struct delivery *delivery, const char *url)
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, delivery->lines);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, delivery);
+    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, take_line);
+    curl_easy_setopt(easy, CURLOPT_HEADERDATA, delivery);
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, delivery->deliveries);
     curl_easy_setopt(easy, CURLOPT_PRIVATE, delivery);
@@ -153,6 +165,7 @@ int delivery_start(struct deliveries *deliveries, struct delivery *delivery, con
     delivery->deliveries = deliveries;
     delivery->ended = ended;
     delivery->answer_count = 0;
+    delivery->head_count = 0;
     delivery->too_long = false;
     delivery->lines = head_of(signature);
     delivery->answer = malloc(DELIVERY_ANSWER_MAX + 1);

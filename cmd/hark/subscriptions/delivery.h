@@ -29,6 +29,7 @@ struct delivery {
     struct text body;
     char *answer; /* its bytes so far */
     size_t answer_count;
+    size_t head_count;
     struct deliveries *deliveries;
     delivery_ended *ended;
     void *easy;  /* libcurl's; NULL: nothing is under way */

@@ -112,6 +112,8 @@ void links_update(struct subscription *subscription, struct subscription_link *l
 void links_apply(struct subscription *subscription, bool written)
 {
     struct subscription_change *change = &subscription->change;
+    if (!change->updates)
+        return;
     const struct link_update *end = change->updates + change->count;
     for (const struct link_update *update = change->updates; update < end; update++) {
         struct subscription_link *link = update->link;

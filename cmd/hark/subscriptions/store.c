@@ -151,7 +151,7 @@ static void write_pages(struct subscription *subscription)
         if (update->types != 0 && update->link->page < 0 && !page_take(subscription, update->link))
             change->error = -ENOMEM;
     }
-    if (change->error != 0)
+    if (change->error != 0 || change->count == 0)
         return;
     qsort(change->updates, change->count, sizeof *change->updates, by_page);
     for (size_t i = 0; i < change->count;) {
