@@ -11,6 +11,7 @@
 #include "inspect/inspect.h"
 #include "options/options.h"
 #include "server/command.h"
+#include "token/command.h"
 #include "trace/command.h"
 
 static int run_help(int argc, char **argv);
@@ -38,6 +39,7 @@ static const struct command commands[] = {
      &client_sub_options, client_sub_run},
     {"doctor", "tell what this machine offers, and what to change", &doctor_options, doctor_run},
     {"log", "check, print, back up or restore a data directory", &inspect_options, inspect_run},
+    {"token", "make a token for who may do what, and the rule for it", &token_options, token_run},
     {"trace", "run a program and show where the time of its requests went", &trace_options,
      trace_run},
     {"version", "print the version", &version_options, run_version},

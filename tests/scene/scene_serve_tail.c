@@ -145,6 +145,7 @@ static void choose_server(struct serve_run *server, struct hark_sim *world)
     serve_word(server, "/tmp/data");
     serve_word(server, "--lines");
     serve_word(server, "0.0.0.0:12346");
+    serve_word(server, "--insecure");
     serve_word(server, "--http");
     serve_word(server, "off");
     serve_word(server, "--threads");

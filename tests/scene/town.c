@@ -47,6 +47,7 @@ void town_choose(struct town *town, const char *segment_bytes)
     serve_word(server, "0.0.0.0:12346");
     serve_word(server, "--http");
     serve_word(server, "0.0.0.0:12345");
+    serve_word(server, "--insecure");
     serve_word(server, "--threads");
     serve_word(server, "%d", 1 + (int)town_chance(town, 2));
     serve_word(server, "--segment-bytes");

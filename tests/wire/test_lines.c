@@ -5,7 +5,8 @@
 #include <errno.h>
 
 #define USAGE                                                                                      \
-    "say PUB NAME, PUB NAME ack, SUB NAME, SUB NAME now, SUB NAME start or SUB NAME after ID"
+    "say PUB NAME, PUB NAME ack, SUB NAME, SUB NAME now, SUB NAME start or SUB NAME after ID; "    \
+    "before it maybe AUTH TOKEN"
 #define NAME   "a name is " NAME_RULE
 #define NUMBER "an id is a decimal number, as it was given with an event"
 
@@ -62,6 +63,16 @@ TEST(command_now_alone_asks_for_the_position)
     }
 }
 
+TEST(auth_is_a_token_and_no_command)
+{
+    struct lines_command command;
+    static const char line[] = "AUTH hark_a-b_c\r";
+    assert_null(lines_command_parse(line, strlen(line), &command));
+    assert_int_equal(command.verb, LINES_AUTH);
+    assert_ptr_equal(command.token, line + 5);
+    assert_int_equal(command.token_count, 10);
+}
+
 TEST(command_that_is_wrong_gets_its_reason)
 {
     static const struct {
@@ -86,6 +97,10 @@ TEST(command_that_is_wrong_gets_its_reason)
         {"PUB .a", 6, NAME},
         {"PUB a//b", 7, NAME},
         {"PUB a\0b", 7, NAME},
+        {"AUTH", 4, USAGE},
+        {"AUTH ", 5, USAGE},
+        {"AUTH a b", 8, USAGE},
+        {"auth a", 6, USAGE},
         {"SUB a b", 7, USAGE},
         {"SUB a now 5", 11, USAGE},
         {"SUB a after now", 15, NUMBER},

@@ -31,6 +31,15 @@ void broker_publish(struct broker_stream *stream, struct broker_publish *publish
                     size_t count, broker_published *done)
 {
     publish->append.decide = durable_decide_plain;
+    publish->append.condition = LOG_UNCONDITIONAL;
+    begin(stream, publish, LOG_EVENT, bytes, count, done);
+}
+
+void broker_publish_present(struct broker_stream *stream, struct broker_publish *publish,
+                            const void *bytes, size_t count, broker_published *done)
+{
+    publish->append.decide = durable_decide_plain;
+    publish->append.condition = LOG_IF_PRESENT;
     begin(stream, publish, LOG_EVENT, bytes, count, done);
 }
 

@@ -41,6 +41,11 @@ struct broker_publish {
 void broker_publish(struct broker_stream *stream, struct broker_publish *publish, const void *bytes,
                     size_t count, broker_published *done);
 
+/* The same, if there is such a stream when its turn has come: none is made.
+ * Gives: to `done` also -ENOENT: there is none. */
+void broker_publish_present(struct broker_stream *stream, struct broker_publish *publish,
+                            const void *bytes, size_t count, broker_published *done);
+
 /* Appends as the caller decides, once the turn of it has come (log_append.decide): an event, or,
  * with LOG_ONLY_NOTES, none.
  * Takes: publish->append.notes: as decide leaves them.

@@ -159,8 +159,9 @@ static void read_on(struct publisher *publisher)
 static void opened(struct client_connection *connection)
 {
     struct publisher *publisher = hark_container_of(connection, struct publisher, connection);
-    char command[NAME_BYTES_MAX + 16];
-    int length = snprintf(command, sizeof command, "PUB %s ack\n", publisher->target.stream);
+    char command[CLIENT_TOKEN_LINE_BYTES + NAME_BYTES_MAX + 16];
+    int length = snprintf(command, sizeof command, "%sPUB %s ack\n", publisher->target.token.line,
+                          publisher->target.stream);
     publisher->writable = true;
     publisher->started_ns = hark_now(publisher->target.loop);
     send_piece(publisher, command, (size_t)length);
@@ -324,6 +325,7 @@ static const struct option_row rows[] = {
     {"id", 'i', NULL,
      "print the id of each acknowledged event; the count then goes\nto standard error", set_id},
     {"quiet", 'q', NULL, "no progress on the terminal, and no count at the end", set_quiet},
+    CLIENT_TARGET_TOKEN_ROW,
     CLIENT_TARGET_TLS_ROWS,
     {"backend", 'b', "NAME", "the loop's backend: auto, uring, epoll, poll, select [auto]",
      client_target_set_backend},

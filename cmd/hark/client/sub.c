@@ -100,14 +100,15 @@ static void printer_failed(struct printer *printer, int error)
 static void opened(struct client_connection *connection)
 {
     struct subscriber *subscriber = hark_container_of(connection, struct subscriber, connection);
-    char command[NAME_BYTES_MAX + 64];
+    char command[CLIENT_TOKEN_LINE_BYTES + NAME_BYTES_MAX + 64];
+    const struct client_target *target = &subscriber->target;
     int length;
     if (subscriber->positioned)
-        length = snprintf(command, sizeof command, "SUB %s after %" PRIu64 "\n",
-                          subscriber->target.stream, subscriber->after);
+        length = snprintf(command, sizeof command, "%sSUB %s after %" PRIu64 "\n",
+                          target->token.line, target->stream, subscriber->after);
     else
-        length = snprintf(command, sizeof command, "SUB %s %s\n", subscriber->target.stream,
-                          subscriber->from_start ? "start" : "now");
+        length = snprintf(command, sizeof command, "%sSUB %s %s\n", target->token.line,
+                          target->stream, subscriber->from_start ? "start" : "now");
     client_connection_write(connection, command, (size_t)length);
 }
 
@@ -296,6 +297,7 @@ static const struct option_row rows[] = {
      "the server's lines port [127.0.0.1:12346]; a name is looked up each\ntime, and the first of "
      "its addresses that answers is taken",
      client_target_set_server},
+    CLIENT_TARGET_TOKEN_ROW,
     CLIENT_TARGET_TLS_ROWS,
     {"backend", 'b', "NAME", "the loop's backend: auto, uring, epoll, poll, select [auto]",
      client_target_set_backend},

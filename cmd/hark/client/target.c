@@ -19,6 +19,12 @@ const char *client_target_set_backend(void *target, const char *value)
     return value_backend(value, &((struct client_target *)target)->backend);
 }
 
+const char *client_target_set_token_file(void *target, const char *value)
+{
+    ((struct client_target *)target)->token.file = value;
+    return *value ? NULL : "is empty";
+}
+
 const char *client_target_set_tls(void *target, const char *value)
 {
     ((struct client_target *)target)->tls.wanted |= strcmp(value, "yes") == 0;
@@ -56,6 +62,9 @@ int client_target_open(struct client_target *target, const char *command, const 
     }
     target->stream = stream;
     int code = names_parse("--server", target->server, &target->name);
+    if (code != EXIT_DONE)
+        return code;
+    code = client_token_open(&target->token, command);
     if (code != EXIT_DONE)
         return code;
     code = client_tls_open(&target->tls, command, &target->name);

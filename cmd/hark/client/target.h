@@ -4,6 +4,7 @@
 #define HARK_COMMAND_CLIENT_TARGET_H
 
 #include "client/tls.h"
+#include "client/token.h"
 #include "hark.h"
 #include "options/names.h"
 
@@ -15,6 +16,7 @@ struct client_target {
     const char *server; /* HOST:PORT */
     enum hark_backend_kind backend;
     struct client_tls tls;
+    struct client_token token;
     struct name name; /* `server`, read */
     struct hark_loop *loop;
 };
@@ -24,10 +26,21 @@ struct client_target {
 const char *client_target_set_server(void *target, const char *value);
 const char *client_target_set_backend(void *target, const char *value);
 
+const char *client_target_set_token_file(void *target, const char *value);
+
 const char *client_target_set_tls(void *target, const char *value);
 const char *client_target_set_tls_ca(void *target, const char *value);
 const char *client_target_set_tls_certificate(void *target, const char *value);
 const char *client_target_set_tls_key(void *target, const char *value);
+
+/* What both are told of a token, as a row. */
+#define CLIENT_TARGET_TOKEN_ROW                                                                    \
+    {                                                                                              \
+        "token-file", 0, "FILE",                                                                   \
+            "show the server the token in the first line of FILE [HARK_TOKEN of the\n"             \
+            "environment, if that is set]",                                                        \
+            client_target_set_token_file                                                           \
+    }
 
 /* What both are told of TLS, as rows. */
 #define CLIENT_TARGET_TLS_ROWS                                                                     \

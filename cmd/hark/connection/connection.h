@@ -65,6 +65,8 @@ struct connection_kind {
     /* The peer has ended its side; what came before it is worked through, as far as it may be. */
     void (*peer_ended)(struct connection *connection);
     void (*timed_out)(struct connection *connection);
+    /* Other rules hold: ends what was begun by those of before and is not allowed any more. */
+    void (*rules_changed)(struct connection *connection);
     /* The worker ends: no more requests; what is accepted is finished; subscribers stay until it
      * leaves (worker->state). */
     void (*finish)(struct connection *connection);
@@ -84,7 +86,9 @@ struct connection {
     struct input input;
     struct peer *peer; /* where it is from; NULL: nobody counts */
     unsigned uses;
-    size_t incoming; /* bytes of bodies and lines that it holds */
+    size_t incoming;           /* bytes of bodies and lines that it holds */
+    struct access_who visitor; /* without a token: of visitor.h */
+    bool visited;
     bool advancing;
     bool secure; /* it is over TLS */
     bool begun;  /* its handshake, if it has one, is over */

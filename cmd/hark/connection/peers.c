@@ -29,8 +29,7 @@ static uint64_t number_of_ip4(const void *address)
     return number;
 }
 
-/* Gives: false: there is none to count by. */
-static bool address_of(struct hark_loop *loop, int fd, uint64_t *out_address)
+bool peer_address(struct hark_loop *loop, int fd, uint64_t *out_address)
 {
     struct hark_address peer;
     *out_address = 0;
@@ -77,7 +76,7 @@ bool peer_enter(struct peers *peers, struct hark_loop *loop, uint64_t limit, int
 {
     uint64_t address;
     *out_peer = NULL;
-    if (limit == 0 || !address_of(loop, fd, &address))
+    if (limit == 0 || !peer_address(loop, fd, &address))
         return true;
     size_t bucket = (size_t)((address * UINT64_C(0x9e3779b97f4a7c15)) >> 32) % PEERS_BUCKETS;
     struct peer *peer = find(&peers->buckets[bucket], address);

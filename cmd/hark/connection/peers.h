@@ -15,6 +15,11 @@ struct peers {
     struct peer *buckets[PEERS_BUCKETS];
 };
 
+/* What the address of a peer counts as: IPv6 by its first 64 bits.
+ * Gives: false: there is none to count by, as over a unix socket.
+ * Thread: any. */
+bool peer_address(struct hark_loop *loop, int fd, uint64_t *out_address);
+
 /* One connection more, if there may be.
  * Takes: loop: the owner's; limit: of one address; 0: none.
  * Gives: true and *out_peer: NULL if nobody counts. */

@@ -9,6 +9,7 @@
 #ifndef HARK_COMMAND_CONNECTION_WORKER_H
 #define HARK_COMMAND_CONNECTION_WORKER_H
 
+#include "access/access.h"
 #include "base/list.h"
 #include "base/pending.h"
 #include "connection/blocks.h"
@@ -51,6 +52,15 @@ enum handshake_failure {
     HANDSHAKE_FAILURES
 };
 
+/* Why somebody may not do something. */
+enum access_refusal {
+    REFUSAL_STRANGER,  /* it needs a token, and none was shown */
+    REFUSAL_UNKNOWN,   /* nobody knows the token, or the signature */
+    REFUSAL_FORBIDDEN, /* it is known, and may not do this */
+    REFUSAL_LIMITED,   /* the address has shown too many that nobody knows */
+    REFUSALS
+};
+
 struct worker_counters {
     uint64_t connections[PROTOCOLS]; /* now */
     uint64_t accepted[PROTOCOLS];
@@ -63,6 +73,9 @@ struct worker_counters {
     uint64_t handshake_failures[HANDSHAKE_FAILURES];
     uint64_t tls_reloads; /* of certificates: the owner's */
     uint64_t tls_reload_failures;
+    uint64_t refusals[REFUSALS]; /* by the rules of --tokens */
+    uint64_t rules_reloads;      /* of those: the owner's */
+    uint64_t rules_reload_failures;
     uint64_t documents;             /* made: /metrics, /stats, /streams */
     uint64_t stalls[HARK_OP_KINDS]; /* callbacks that held the loop for longer than --stall */
     uint64_t stalled_ns;            /* and for how long they did */
@@ -88,6 +101,7 @@ struct worker {
     struct status *status;               /* for the calls */
     struct broker *broker;               /* NULL: not yet, or no longer */
     struct subscriptions *subscriptions; /* the owner's, to be asked from any thread */
+    struct access access;                /* who may do what */
     enum worker_state state;
     struct ending *ending; /* the server's; NULL: it serves */
     struct list connections;

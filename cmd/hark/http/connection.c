@@ -100,6 +100,13 @@ static enum connection_next http_next(struct connection *connection)
     return CONNECTION_STEP;
 }
 
+/* The body of what is refused is not read. */
+static void refuse_early(struct http_connection *http)
+{
+    if (http->route.refused && http->step == HTTP_STEP_READ)
+        http->step = HTTP_STEP_REFUSED;
+}
+
 /* A head has come: looks whether the request is for us, and where it leads. The rest of it is not
  * read if it is for another host. */
 static void take_head(struct http_connection *http, enum http_step step)
@@ -107,6 +114,7 @@ static void take_head(struct http_connection *http, enum http_step step)
     http->step = step;
     if (!http->guarded || host_allowed(http->connection.worker->options, http->request.host)) {
         route_find(http);
+        refuse_early(http);
         return;
     }
     http->request.status = 421;
@@ -179,6 +187,8 @@ static void refuse(struct http_connection *http)
         answer_error(http, &refusal, 408, NULL, http->late);
     else if (http->crowded)
         answer_error(http, &refusal, 503, answer_retry, INCOMING_BUSY);
+    else if (http->route.refused)
+        route_answer_as(http, &refusal);
     else
         answer_error(http, &refusal, http->request.status, NULL, http->request.reason);
 }
@@ -276,6 +286,24 @@ static void http_begin(struct connection *connection)
     phase_set(http_connection_of(connection), HTTP_PHASE_IDLE);
 }
 
+/* What was routed, and is not answered yet, is looked at anew. */
+static void http_rules_changed(struct connection *connection)
+{
+    struct http_connection *http = http_connection_of(connection);
+    if (connection->closing)
+        return;
+    if (http->step == HTTP_STEP_STREAM) {
+        event_stream_check(http);
+        return;
+    }
+    durable_live_check(http);
+    if (!http->route.place || http->route.refused)
+        return;
+    route_find(http);
+    refuse_early(http);
+    connection_advance(connection);
+}
+
 static void http_finish(struct connection *connection)
 {
     struct http_connection *http = http_connection_of(connection);
@@ -316,6 +344,7 @@ static const struct connection_kind http_kind = {
     .rest = http_rest,
     .peer_ended = http_peer_ended,
     .timed_out = http_timed_out,
+    .rules_changed = http_rules_changed,
     .finish = http_finish,
     .ended = http_ended,
     .free = http_free,

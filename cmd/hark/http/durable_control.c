@@ -142,6 +142,15 @@ static struct wrong take_path(const char *path, enum http_method method,
     return (struct wrong){0};
 }
 
+bool durable_control_is_open(const struct http_request *request)
+{
+    struct subscription_request asked = {0};
+    if (take_path(request->path, request->method, &asked).status != 0)
+        return false;
+    return asked.verb == SUBSCRIPTION_KEYS || asked.verb == SUBSCRIPTION_CALLBACK ||
+           asked.verb == SUBSCRIPTION_ACK || asked.verb == SUBSCRIPTION_RELEASE;
+}
+
 static void take_token(struct durable_control *own, const struct http_request *request)
 {
     const char *value = http_request_header(request, "Authorization");

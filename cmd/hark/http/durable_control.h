@@ -12,6 +12,10 @@
 
 #include "http/http.h"
 
+/* Whether a request is for everybody: for the keys, or one that shows the token of a wake, which
+ * says what it may. */
+bool durable_control_is_open(const struct http_request *request);
+
 void durable_control(struct http_connection *http, const struct exchange *exchange);
 
 #endif

@@ -435,6 +435,7 @@ void durable_live_open(struct http_connection *http, const struct exchange *exch
     live->query.touches = true;
     memcpy(live->query.name, name, strlen(name) + 1);
     http->route.stream = NULL;
+    http->follower = http->route.who;
     http->live = live;
     http_block(http);
     connection_await(&http->connection);
@@ -452,4 +453,11 @@ void durable_live_finish(struct http_connection *http)
     live->late = true;
     if (!live->busy)
         go_on(live);
+}
+
+void durable_live_check(struct http_connection *http)
+{
+    if (http->live && !access_allow(&http->connection.worker->access, &http->follower, ACCESS_READ,
+                                    broker_stream_name(http->live->stream)))
+        connection_close(&http->connection);
 }

@@ -20,6 +20,10 @@ struct durable_live_request {
 void durable_live_open(struct http_connection *http, const struct exchange *exchange,
                        const struct durable_live_request *request);
 
+/* Other rules hold: who waits and may not read it any more is cut off.
+ * Takes: a connection that may have none. */
+void durable_live_check(struct http_connection *http);
+
 /* The connection ends, or the server does: what waits is answered now.
  * Takes: a connection that may have none. */
 void durable_live_finish(struct http_connection *http);

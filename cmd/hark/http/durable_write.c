@@ -92,6 +92,12 @@ static const char *name_of(const char *path)
     return *path == '/' ? path + 1 : path;
 }
 
+const char *durable_fork_source(const struct http_request *request)
+{
+    const char *source = http_request_header(request, "Stream-Forked-From");
+    return source ? name_of(source) : NULL;
+}
+
 static const char *take_offset(struct durable_write *write)
 {
     struct durable_fork *fork = &write->append.fork;
@@ -110,12 +116,11 @@ static const char *take_offset(struct durable_write *write)
 static const char *take_fork(struct durable_write *write, const struct http_request *request)
 {
     struct durable_fork *fork = &write->append.fork;
-    const char *source = http_request_header(request, "Stream-Forked-From");
+    const char *source = durable_fork_source(request);
     const char *offset = http_request_header(request, "Stream-Fork-Offset");
     const char *part = http_request_header(request, "Stream-Fork-Sub-Offset");
     if (!source)
         return offset || part ? "an offset of a fork comes with Stream-Forked-From" : NULL;
-    source = name_of(source);
     if (!name_valid(source, strlen(source)))
         return "Stream-Forked-From is no stream of this server";
     if ((offset && strlen(offset) >= sizeof write->fork_offset) ||

@@ -9,6 +9,7 @@
 #include "broker/stream.h"
 #include "connection/subscription.h"
 #include "http/answer.h"
+#include "http/permission.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -26,12 +27,13 @@ enum {
 };
 
 static const char farewell[] = ": the server is ending\n\n";
+static const char not_any_more[] = ": this may not be read any more\n\n";
 
 struct event_stream {
     struct subscription subscription;
     struct http_connection *http;
-    struct broker_stream *stream; /* these until the stream is followed */
-    struct exchange exchange;
+    struct broker_stream *stream; /* a handle */
+    struct exchange exchange;     /* these until the stream is followed */
     enum broker_from from;
     uint64_t after;
 };
@@ -41,9 +43,15 @@ static struct event_stream *event_stream_of(struct subscription *subscription)
     return hark_container_of(subscription, struct event_stream, subscription);
 }
 
+static void destroy(struct event_stream *events)
+{
+    broker_stream_close(events->stream);
+    free(events);
+}
+
 static void closed(struct subscription *subscription)
 {
-    free(event_stream_of(subscription));
+    destroy(event_stream_of(subscription));
 }
 
 /* "retry: 2000", and the position as an event of its own kind with empty data: every client
@@ -78,7 +86,7 @@ static bool begin(struct http_connection *http, const struct exchange *exchange)
 }
 
 /* The stream is followed: its reader begins. */
-static void subscribe(struct event_stream *events, struct broker_stream *stream)
+static void subscribe(struct event_stream *events)
 {
     struct http_connection *http = events->http;
     struct connection *connection = &http->connection;
@@ -86,8 +94,8 @@ static void subscribe(struct event_stream *events, struct broker_stream *stream)
     http->events = events;
     http->step = HTTP_STEP_STREAM;
     deadline_cancel(&connection->deadline);
-    subscription_open(&events->subscription, stream, BROKER_SSE, events->from, events->after,
-                      closed);
+    subscription_open(&events->subscription, events->stream, BROKER_SSE, events->from,
+                      events->after, closed);
     http_request_done(&http->request);
     hark_stream_read_start(
         &connection->stream); /* nothing is expected: the client's end is seen so */
@@ -99,22 +107,30 @@ static void subscribe(struct event_stream *events, struct broker_stream *stream)
     }
 }
 
+static bool may_read(const struct event_stream *events)
+{
+    const struct http_connection *http = events->http;
+    return access_allow(&http->connection.worker->access, &http->follower, ACCESS_READ,
+                        broker_stream_name(events->stream));
+}
+
 static void followed(struct subscription *subscription, int error)
 {
     struct event_stream *events = event_stream_of(subscription);
     struct http_connection *http = events->http;
-    struct broker_stream *stream = events->stream;
     struct exchange exchange = events->exchange;
     exchange.keep_alive = false;
     http_unblock(http);
-    if (http->connection.closing || error < 0 || !begin(http, &exchange)) {
+    if (!http->connection.closing && error == 0 && !may_read(events)) {
+        permission_forbidden(http, &exchange);
+        destroy(events);
+    } else if (http->connection.closing || error < 0 || !begin(http, &exchange)) {
         if (!http->connection.closing)
             answer_no_memory(http, &exchange);
-        free(events);
+        destroy(events);
     } else {
-        subscribe(events, stream);
+        subscribe(events);
     }
-    broker_stream_close(stream);
 }
 
 void event_stream_open(struct http_connection *http, const struct exchange *exchange,
@@ -129,21 +145,24 @@ void event_stream_open(struct http_connection *http, const struct exchange *exch
         connection_close(&http->connection);
         return;
     }
-    *events =
-        (struct event_stream){.http = http, .exchange = *exchange, .from = from, .after = after};
+    *events = (struct event_stream){.http = http,
+                                    .stream = http->route.stream,
+                                    .exchange = *exchange,
+                                    .from = from,
+                                    .after = after};
+    http->route.stream = NULL;
+    http->follower = http->route.who;
     int known =
-        subscription_follow(&events->subscription, &http->connection, http->route.stream, followed);
+        subscription_follow(&events->subscription, &http->connection, events->stream, followed);
     if (known == 0) {
-        events->stream = http->route.stream; /* stays until `followed` */
-        http->route.stream = NULL;
         http->last = true; /* it ends in a stream, or not at all */
         http_block(http);
     } else if (known > 0 && begin(http, exchange)) {
-        subscribe(events, http->route.stream);
+        subscribe(events);
     } else {
         if (known < 0)
             answer_no_memory(http, exchange);
-        free(events);
+        destroy(events);
     }
 }
 
@@ -155,11 +174,22 @@ void event_stream_close(struct http_connection *http)
         subscription_close(&events->subscription);
 }
 
-void event_stream_finish(struct http_connection *http)
+static void finish(struct http_connection *http, const char *comment)
 {
     struct connection *connection = &http->connection;
-    if (!connection_write(connection, farewell, strlen(farewell)))
+    if (!connection_write(connection, comment, strlen(comment)))
         return;
     event_stream_close(http);
     connection_close_after_sending(connection);
+}
+
+void event_stream_finish(struct http_connection *http)
+{
+    finish(http, farewell);
+}
+
+void event_stream_check(struct http_connection *http)
+{
+    if (http->events && !may_read(http->events))
+        finish(http, not_any_more);
 }

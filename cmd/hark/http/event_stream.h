@@ -12,6 +12,9 @@ void event_stream_open(struct http_connection *http, const struct exchange *exch
 /* Tells the client that the server ends, and closes. */
 void event_stream_finish(struct http_connection *http);
 
+/* Other rules hold: ends it if who asked for it may not read it any more. */
+void event_stream_check(struct http_connection *http);
+
 /* The connection is gone. */
 void event_stream_close(struct http_connection *http);
 

@@ -30,6 +30,10 @@ struct http_route {
     const struct route_place *place; /* NULL: not found yet */
     const struct route_rule *rule;
     struct broker_stream *stream; /* what the path names: a handle; NULL: no stream */
+    struct access_who who;        /* who asks, as far as anybody looked */
+    unsigned retry_seconds;       /* of one that has failed too often */
+    bool refused;                 /* the rules do not allow it: its body is of no use */
+    bool present;                 /* who asks may append, and make no stream: there has to be one */
 };
 
 enum http_phase { HTTP_PHASE_IDLE, HTTP_PHASE_HEAD, HTTP_PHASE_BODY };
@@ -49,6 +53,7 @@ struct http_connection {
     bool guarded;          /* requests for other hosts are refused */
     bool crowded; /* all connections together hold too much, and this one more than a little */
     struct event_stream *events; /* HTTP_STEP_STREAM */
+    struct access_who follower;  /* who has asked for `events`, or for what is `live` */
     struct durable_live *live;   /* a request of it is pending, and waits */
 };
 

@@ -25,6 +25,7 @@ struct publish {
     struct exchange exchange;
     struct broker_stream *stream; /* a handle */
     struct publish *next;         /* among those kept */
+    bool present;                 /* the stream has to be there */
     size_t count;
     char body[];
 };
@@ -82,7 +83,10 @@ static void published(struct broker_publish *request, int64_t id)
 {
     struct publish *publish = hark_container_of(request, struct publish, request);
     struct http_connection *http = publish->http;
-    if (!http->connection.closing && id < 0)
+    if (!http->connection.closing && id == -ENOENT && publish->present)
+        answer_error(http, &publish->exchange, 404, NULL,
+                     "there is no such stream, and the rules do not allow to make it");
+    else if (!http->connection.closing && id < 0)
         answer_refusal(http, &publish->exchange, id);
     else if (!http->connection.closing)
         answer_published(http, publish, id);
@@ -125,6 +129,7 @@ static struct publish *publish_begin(struct http_connection *http, const struct 
     publish->http = http;
     publish->exchange = *exchange;
     publish->stream = http->route.stream;
+    publish->present = http->route.present;
     publish->count = count;
     http->route.stream = NULL;
     http->pending++;
@@ -140,7 +145,10 @@ void publish_event(struct http_connection *http, const struct exchange *exchange
     if (!publish)
         return;
     memcpy(publish->body, http->request.body, count);
-    broker_publish(publish->stream, &publish->request, publish->body, count, published);
+    if (publish->present)
+        broker_publish_present(publish->stream, &publish->request, publish->body, count, published);
+    else
+        broker_publish(publish->stream, &publish->request, publish->body, count, published);
 }
 
 void publish_deletion(struct http_connection *http, const struct exchange *exchange)

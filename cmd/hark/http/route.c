@@ -11,6 +11,8 @@
  *            of it
  *     DELETE /streams/NAME    deletes it
  *
+ *     POST   /sign/NAME       a URL by which that is read for a short time, without a token
+ *
  *     PUT    /v1/stream/NAME  the Durable Streams protocol: makes it
  *     POST   /v1/stream/NAME  appends the body, closes it
  *     GET    /v1/stream/NAME  reads it
@@ -31,8 +33,10 @@
 #include "http/durable_read.h"
 #include "http/durable_write.h"
 #include "http/event_stream.h"
+#include "http/permission.h"
 #include "http/publish.h"
 #include "http/query.h"
+#include "http/sign.h"
 
 #include <errno.h>
 #include <string.h>
@@ -46,6 +50,7 @@ enum { METHODS_BYTES_MAX = 80 };
 
 struct route_rule {
     void (*answer)(struct http_connection *http, const struct exchange *exchange);
+    enum permission needs;
     bool wants_body;
     bool ordered; /* answered in the order of the log, as all that are so */
 };
@@ -147,21 +152,24 @@ static void get_stream(struct http_connection *http, const struct exchange *exch
 #define TAKES_GET "this takes GET; events are posted to /streams/NAME"
 
 static const struct route_place places[] = {
-    {"/", TAKES_GET, {[HTTP_METHOD_GET] = {.answer = get_page}}},
-    {"/healthz", TAKES_GET, {[HTTP_METHOD_GET] = {.answer = get_health}}},
-    {"/livez", TAKES_GET, {[HTTP_METHOD_GET] = {.answer = get_life}}},
-    {"/metrics", TAKES_GET, {[HTTP_METHOD_GET] = {.answer = get_metrics}}},
-    {"/stats", TAKES_GET, {[HTTP_METHOD_GET] = {.answer = get_stats}}},
-    {"/streams", TAKES_GET, {[HTTP_METHOD_GET] = {.answer = get_streams}}},
+    {"/", TAKES_GET, {[HTTP_METHOD_GET] = {.answer = get_page, .needs = PERMISSION_NONE}}},
+    {"/healthz", TAKES_GET, {[HTTP_METHOD_GET] = {.answer = get_health, .needs = PERMISSION_NONE}}},
+    {"/livez", TAKES_GET, {[HTTP_METHOD_GET] = {.answer = get_life, .needs = PERMISSION_NONE}}},
+    {"/metrics", TAKES_GET, {[HTTP_METHOD_GET] = {.answer = get_metrics, .needs = PERMISSION_SEE}}},
+    {"/stats", TAKES_GET, {[HTTP_METHOD_GET] = {.answer = get_stats, .needs = PERMISSION_SEE}}},
+    {"/streams", TAKES_GET, {[HTTP_METHOD_GET] = {.answer = get_streams, .needs = PERMISSION_SEE}}},
 };
 
 static const struct route_place stream_place = {
     "/streams/", /* and a name */
     "streams take GET, POST and DELETE",
     {
-        [HTTP_METHOD_GET] = {.answer = get_stream},
-        [HTTP_METHOD_POST] = {.answer = publish_event, .wants_body = true, .ordered = true},
-        [HTTP_METHOD_DELETE] = {.answer = publish_deletion},
+        [HTTP_METHOD_GET] = {.answer = get_stream, .needs = PERMISSION_READ},
+        [HTTP_METHOD_POST] = {.answer = publish_event,
+                              .needs = PERMISSION_APPEND,
+                              .wants_body = true,
+                              .ordered = true},
+        [HTTP_METHOD_DELETE] = {.answer = publish_deletion, .needs = PERMISSION_DELETE},
     },
 };
 
@@ -169,10 +177,12 @@ static const struct route_place durable_place = {
     "/v1/stream/", /* and a name */
     "streams take PUT, POST, GET and DELETE",
     {
-        [HTTP_METHOD_GET] = {.answer = durable_get},
-        [HTTP_METHOD_PUT] = {.answer = durable_put, .wants_body = true},
-        [HTTP_METHOD_POST] = {.answer = durable_post, .wants_body = true},
-        [HTTP_METHOD_DELETE] = {.answer = publish_deletion},
+        [HTTP_METHOD_GET] = {.answer = durable_get, .needs = PERMISSION_READ},
+        [HTTP_METHOD_PUT] = {.answer = durable_put, .needs = PERMISSION_CREATE, .wants_body = true},
+        [HTTP_METHOD_POST] = {.answer = durable_post,
+                              .needs = PERMISSION_APPEND,
+                              .wants_body = true},
+        [HTTP_METHOD_DELETE] = {.answer = publish_deletion, .needs = PERMISSION_DELETE},
     },
 };
 
@@ -185,6 +195,12 @@ static const struct route_place control_place = {
         [HTTP_METHOD_POST] = {.answer = durable_control, .wants_body = true},
         [HTTP_METHOD_DELETE] = {.answer = durable_control},
     },
+};
+
+static const struct route_place sign_place = {
+    "/sign/", /* and a name */
+    "this takes POST",
+    {[HTTP_METHOD_POST] = {.answer = sign_url, .needs = PERMISSION_READ}},
 };
 
 /* --- requests without a rule in it --- */
@@ -244,12 +260,23 @@ static void foreign(struct http_connection *http, const struct exchange *exchang
                  "pages of another origin may not do this (hark serve --allow-origin lets them)");
 }
 
-static const struct route_rule options_rule = {.answer = options};
-static const struct route_rule not_allowed_rule = {.answer = not_allowed};
-static const struct route_rule not_here_rule = {.answer = not_here};
-static const struct route_rule no_name_rule = {.answer = no_name};
-static const struct route_rule no_memory_rule = {.answer = answer_no_memory};
-static const struct route_rule foreign_rule = {.answer = foreign};
+#define OPEN(function)                                                                             \
+    {                                                                                              \
+        .answer = (function), .needs = PERMISSION_NONE                                             \
+    }
+
+static const struct route_rule options_rule = OPEN(options);
+static const struct route_rule not_allowed_rule = OPEN(not_allowed);
+static const struct route_rule not_here_rule = OPEN(not_here);
+static const struct route_rule no_name_rule = OPEN(no_name);
+static const struct route_rule no_memory_rule = OPEN(answer_no_memory);
+static const struct route_rule foreign_rule = OPEN(foreign);
+static const struct route_rule stranger_rule = OPEN(permission_stranger);
+static const struct route_rule unknown_rule = OPEN(permission_unknown);
+static const struct route_rule woken_rule = {
+    .answer = durable_control, .needs = PERMISSION_NONE, .wants_body = true};
+static const struct route_rule forbidden_rule = OPEN(permission_forbidden);
+static const struct route_rule limited_rule = OPEN(permission_limited);
 
 /* --- finding --- */
 
@@ -309,7 +336,19 @@ static bool is_control(const char *path)
 static const struct route_rule *find_control(const struct http_connection *http)
 {
     const enum http_method method = http->request.method;
-    return changes(method) && is_foreign(http) ? &foreign_rule : rule_of(&control_place, method);
+    if (changes(method) && is_foreign(http))
+        return &foreign_rule;
+    return durable_control_is_open(&http->request) ? &woken_rule : rule_of(&control_place, method);
+}
+
+/* What begins a path, and a stream's name follows. */
+static const struct route_place *find_stream_place(const char *path)
+{
+    static const struct route_place *const all[] = {&durable_place, &sign_place};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (strncmp(path, all[i]->path, strlen(all[i]->path)) == 0)
+            return all[i];
+    return &stream_place;
 }
 
 static const struct route_place *find_place(const char *path)
@@ -320,11 +359,10 @@ static const struct route_place *find_place(const char *path)
     return NULL;
 }
 
-void route_find(struct http_connection *http)
+static void find(struct http_connection *http)
 {
     const char *path = http->request.path;
     struct http_route *route = &http->route;
-    route_done(http);
     route->place = find_place(path);
     if (route->place) {
         route->rule = rule_of(route->place, http->request.method);
@@ -335,12 +373,35 @@ void route_find(struct http_connection *http)
         route->rule = find_control(http);
         return;
     }
-    const bool durable = strncmp(path, durable_place.path, strlen(durable_place.path)) == 0;
-    route->place = durable ? &durable_place : &stream_place;
+    route->place = find_stream_place(path);
     if (strncmp(path, route->place->path, strlen(route->place->path)) == 0)
         route->rule = find_stream(http, route->place);
     else
         route->rule = strcmp(path, "*") == 0 ? &options_rule : &not_here_rule;
+}
+
+/* Puts the rule that refuses it in the place of what was found, if it may not be done. */
+static void permit(struct http_connection *http)
+{
+    static const struct route_rule *const refusals[REFUSALS] = {
+        [REFUSAL_STRANGER] = &stranger_rule,
+        [REFUSAL_UNKNOWN] = &unknown_rule,
+        [REFUSAL_FORBIDDEN] = &forbidden_rule,
+        [REFUSAL_LIMITED] = &limited_rule,
+    };
+    enum access_refusal why;
+    if (permission_check(http, http->route.rule->needs, &why))
+        return;
+    http->route.rule = refusals[why];
+    http->route.refused = true;
+}
+
+void route_find(struct http_connection *http)
+{
+    route_done(http);
+    find(http);
+    if (http->connection.worker->access.rules)
+        permit(http);
 }
 
 void route_done(struct http_connection *http)
@@ -364,6 +425,11 @@ bool route_wants_body(const struct http_connection *http)
 void route_answer(struct http_connection *http)
 {
     struct exchange exchange = http_exchange(http);
-    http->route.rule->answer(http, &exchange);
+    route_answer_as(http, &exchange);
+}
+
+void route_answer_as(struct http_connection *http, const struct exchange *exchange)
+{
+    http->route.rule->answer(http, exchange);
     route_done(http);
 }

@@ -18,6 +18,9 @@ bool route_wants_body(const struct http_connection *http);
 /* Answers the request, now or later, and forgets where it led. */
 void route_answer(struct http_connection *http);
 
+/* The same, with an exchange of the caller's. */
+void route_answer_as(struct http_connection *http, const struct exchange *exchange);
+
 /* Forgets where the request led.
  * Takes: one that may not have been routed. */
 void route_done(struct http_connection *http);

@@ -7,6 +7,7 @@
 #include "broker/stream.h"
 #include "lines/answer.h"
 #include "lines/lines.h"
+#include "lines/permission.h"
 #include "lines/publish.h"
 #include "lines/subscribe.h"
 
@@ -19,14 +20,30 @@ static const uint64_t LINE_NS_DEFAULT = 60000000000U;
 
 /* --- lines --- */
 
+static void lines_begin(struct connection *connection)
+{
+    deadline_set(
+        &connection->deadline,
+        connection_option(connection->worker->options->head_timeout_ns, FIRST_LINE_NS_DEFAULT));
+}
+
 static void take_command(struct lines_connection *lines, const char *line, size_t count)
 {
     struct lines_command command;
     struct connection *connection = &lines->connection;
     const char *reason = lines_command_parse(line, count, &command);
+    if (!reason && command.verb == LINES_AUTH) {
+        reason = lines_authenticate(lines, &command);
+        if (!reason) {
+            lines_begin(connection);
+            return;
+        }
+    }
     if (!reason && broker_stream_open(connection->worker->broker, command.name,
                                       strlen(command.name), &lines->stream) < 0)
         reason = LINES_NO_MEMORY;
+    if (!reason)
+        reason = lines_permit(lines, command.verb);
     if (reason) {
         lines_refuse(lines, reason);
         return;
@@ -151,11 +168,18 @@ static void lines_peer_ended(struct connection *connection)
 
 /* --- its life --- */
 
-static void lines_begin(struct connection *connection)
+static void lines_rules_changed(struct connection *connection)
 {
-    deadline_set(
-        &connection->deadline,
-        connection_option(connection->worker->options->head_timeout_ns, FIRST_LINE_NS_DEFAULT));
+    struct lines_connection *lines = lines_connection_of(connection);
+    if (connection->closing || lines->mode == LINES_MODE_COMMAND || lines_permitted(lines))
+        return;
+    subscription_close(&lines->subscribing.subscription);
+    if (lines->mode == LINES_MODE_SUBSCRIBE) {
+        lines_refuse(lines, LINES_FORBIDDEN);
+        return;
+    }
+    lines->refusal = LINES_FORBIDDEN; /* after the answers that are pending */
+    connection_advance(connection);
 }
 
 static void lines_timed_out(struct connection *connection)
@@ -208,6 +232,7 @@ static const struct connection_kind lines_kind = {
     .rest = lines_rest,
     .peer_ended = lines_peer_ended,
     .timed_out = lines_timed_out,
+    .rules_changed = lines_rules_changed,
     .finish = lines_finish,
     .ended = lines_ended,
     .free = lines_free,

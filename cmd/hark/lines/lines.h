@@ -17,6 +17,7 @@ enum lines_mode {
 /* PUB: what is published; see publish.c. */
 struct lines_publishing {
     bool ack;
+    bool present;                /* it may append, and make no stream: there has to be one */
     struct lines_batch *batches; /* those that are free */
     struct lines_batch *filling;
     size_t batches_made;
@@ -41,6 +42,7 @@ struct lines_connection {
     bool finishing;      /* the server ends: what comes is passed over, half a line that came before
                             would be missing */
     struct broker_stream *stream;
+    struct access_who who; /* who has shown a token, or the user at the other end */
     struct lines_publishing publishing;
     struct lines_subscribing subscribing;
 };

@@ -93,7 +93,9 @@ static void answer(struct lines_connection *lines, int64_t id)
 {
     if (lines->connection.closing)
         return;
-    if (id < 0)
+    if (id == -ENOENT && lines->publishing.present)
+        lines_refuse(lines, "there is no such stream, and the rules do not allow to make it");
+    else if (id < 0)
         lines_refuse(lines, refusal_of(id).reason);
     else if (lines->publishing.ack)
         lines_answer_id(lines, (uint64_t)id);
@@ -154,8 +156,12 @@ void lines_publish_flush(struct lines_connection *lines)
     connection_await(&lines->connection);
     for (unsigned i = 0; i < batch->events; i++) {
         struct line *line = &batch->line[i];
-        broker_publish(lines->stream, &line->publish, batch->bytes + begin, line->end - begin,
-                       published);
+        const char *bytes = batch->bytes + begin;
+        if (publishing->present)
+            broker_publish_present(lines->stream, &line->publish, bytes, line->end - begin,
+                                   published);
+        else
+            broker_publish(lines->stream, &line->publish, bytes, line->end - begin, published);
         begin = line->end;
     }
 }

@@ -2,6 +2,7 @@
  * printing. */
 #include "lines/subscribe.h"
 #include "lines/answer.h"
+#include "lines/permission.h"
 
 static const uint64_t HALF_CLOSED_NS_DEFAULT = 10000000000U;
 
@@ -31,8 +32,10 @@ static void followed(struct subscription *subscription, int error)
         return;
     if (error < 0)
         lines_refuse(lines, LINES_NO_MEMORY);
-    else
+    else if (lines_permitted(lines)) /* other rules may hold by now */
         begin(lines);
+    else
+        lines_refuse(lines, LINES_FORBIDDEN);
 }
 
 void lines_subscribe(struct lines_connection *lines, const struct lines_command *command)

@@ -105,6 +105,7 @@ SET_FILE(data, data)
 SET_FILE(tls_certificate, tls.certificate)
 SET_FILE(tls_key, tls.key)
 SET_FILE(tls_client_ca, tls.client_ca)
+SET_FILE(tokens, tokens)
 
 /* FILE=STREAM: a file's name may hold a '=', a stream's may not. */
 static const char *set_tail(void *target, const char *value)
@@ -217,6 +218,12 @@ static const char *set_allow_origin(void *target, const char *value)
     return NULL;
 }
 
+static const char *set_insecure(void *target, const char *value)
+{
+    ((struct serving *)target)->options.insecure = strcmp(value, "yes") == 0;
+    return NULL;
+}
+
 static const char *set_quiet(void *target, const char *value)
 {
     ((struct serving *)target)->options.quiet = strcmp(value, "yes") == 0;
@@ -302,6 +309,15 @@ static const struct option_row rows[] = {
     {"tls-key", 0, "FILE", "its private key, in PEM [in the same file]", set_tls_key},
     {"tls-client-ca", 0, "FILE",
      "let in clients alone whose certificate leads to a CA of FILE, in PEM", set_tls_client_ca},
+    {"tokens", 0, "FILE",
+     "let in clients by the rules of FILE alone: who may read, append, create\n"
+     "and delete which streams; hark token makes tokens and rules for them;\n"
+     "read anew at SIGHUP",
+     set_tokens},
+    {"insecure", 0, NULL,
+     "listen where others can connect, although neither --tokens nor\n"
+     "--tls-client-ca says who may do what",
+     set_insecure},
     {"data", 'd', "DIR", "keep the events in DIR, made where it is missing [./hark-data]",
      set_data},
     {"tail", 't', "FILE=STREAM",
@@ -377,15 +393,15 @@ const struct options_command options_serve = {
         "grow, keeps them in a log on disk, and gives them to any number of subscribers, from any\n"
         "event on. While nothing happens it sleeps. SIGTERM, SIGINT or SIGHUP ends it in order; "
         "with\n"
-        "--tls-cert SIGHUP reads the certificates anew.\n",
+        "--tls-cert or --tokens SIGHUP reads those files anew.\n",
     .after =
         "Sizes: 64K, 16M, 1G. Times: 200ms, 5s, 10m, 12h, 7d.\n"
         "\n"
         "Examples:\n"
         "  hark serve                                        on 127.0.0.1, data in ./hark-data\n"
         "  hark serve --tail /var/log/syslog=syslog          each new line of a log is an event\n"
-        "  hark serve --http '*:80' --lines off --data /var/lib/hark --retention-age 7d\n"
-        "  hark serve --http '*:4437' --http plain:12345 --tls-cert chain.pem --tls-key key.pem\n"
+        "  hark serve --http 80 --lines off --data /var/lib/hark --retention-age 7d\n"
+        "  hark serve --http '*:4437' --tls-cert chain.pem --tls-key key.pem --tokens rules\n"
         "  hark serve --config /etc/hark.ini\n"
         "\n"
         "Then, in another terminal:\n"

@@ -292,6 +292,31 @@ static int add_listeners(struct listeners *listeners, const struct protocol *pro
     return EXIT_DONE;
 }
 
+/* Whether others than this machine could come in, and nothing says who may do what. Client
+ * certificates do: who has one may do everything. */
+static bool is_reckless(const struct listener *listener, const struct serve_options *options)
+{
+    bool certified = options->tls.client_ca && !listener->plain;
+    return listener->address.name.any.sa_family != AF_UNIX &&
+           !host_is_loopback(&listener->address) && !options->tokens && !options->insecure &&
+           !certified;
+}
+
+/* Gives: 0, or an exit code. */
+static int check_rules(const struct listeners *listeners, const struct serve_options *options)
+{
+    for (const struct listener *one = listeners->all; one < listeners->all + listeners->count;
+         one++) {
+        if (!is_reckless(one, options))
+            continue;
+        say("--%s %s: others than this machine could connect, and nothing says who may do what "
+            "(make rules: --tokens FILE, see hark help token; or say --insecure)",
+            one->protocol->name, one->text);
+        return EXIT_USAGE;
+    }
+    return EXIT_DONE;
+}
+
 static int look_up(struct listeners *listeners, const struct protocol *protocol,
                    const char *const *texts, size_t count)
 {
@@ -317,7 +342,7 @@ int listeners_look_up(struct listeners *listeners, const struct serve_options *o
     int code = look_up(listeners, &http_protocol, options->http, options->http_count);
     if (code == EXIT_DONE)
         code = look_up(listeners, &lines_protocol, options->lines, options->lines_count);
-    return code;
+    return code == EXIT_DONE ? check_rules(listeners, options) : code;
 }
 
 /* --- closing --- */

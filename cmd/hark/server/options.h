@@ -31,6 +31,8 @@ struct serve_options {
     struct connection_options connection;
     struct serve_tls tls;
     struct subscription_options subscriptions;
+    const char *tokens; /* the file of rules that say who may do what; NULL: everybody may all */
+    bool insecure;      /* also on addresses that others can reach */
     enum hark_backend_kind backend;
     uint32_t threads;          /* loops that serve connections, each on a thread; 0: one for each
                                      CPU */

@@ -8,6 +8,7 @@
 #include "server/certificates.h"
 #include "server/listeners.h"
 #include "server/notify.h"
+#include "server/permissions.h"
 #include "server/reserve.h"
 #include "server/shutdown.h"
 #include "server/workers.h"
@@ -32,6 +33,7 @@ struct server {
     struct reserve reserve;
     struct notify notify;
     struct certificates certificates;
+    struct permissions permissions;
     struct status status;
     struct shutdown shutdown;
     struct subscriptions *subscriptions; /* stays until all threads are gone */
@@ -242,6 +244,7 @@ static int begin(struct server *server)
     notify_open(&server->notify, owner->loop);
     shutdown_watch(&server->shutdown);
     certificates_watch(&server->certificates);
+    permissions_watch(&server->permissions);
     return EXIT_DONE;
 }
 
@@ -342,7 +345,9 @@ static int parts_init(struct server *server, struct hark_group *group)
     server->shutdown.reserve = &server->reserve;
     server->shutdown.notify = &server->notify;
     server->shutdown.certificates = &server->certificates;
+    server->shutdown.permissions = &server->permissions;
     workers->certificates = &server->certificates;
+    workers->permissions = &server->permissions;
     return status_init(server);
 }
 
@@ -350,6 +355,7 @@ static void server_free(struct server *server)
 {
     subscriptions_destroy(server->subscriptions);
     workers_done(&server->workers);
+    permissions_done(&server->permissions);
     listeners_done(&server->listeners);
     free(server->status.counters);
     free(server);
@@ -370,6 +376,8 @@ static int run_group(struct server *server)
         say("cannot begin: %s", why(error));
         code = EXIT_REFUSED;
     }
+    if (code == EXIT_DONE)
+        code = permissions_open(&server->permissions, &server->workers);
     if (code == EXIT_DONE)
         code = run(server);
     /* If the loops had to be left, what is in flight still points at the workers: all stay, and the

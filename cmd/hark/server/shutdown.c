@@ -17,6 +17,7 @@
  */
 #include "server/shutdown.h"
 #include "server/certificates.h"
+#include "server/permissions.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -65,8 +66,9 @@ void shutdown_watch(struct shutdown *shutdown)
     for (size_t i = 0; i < SHUTDOWN_SIGNALS; i++) {
         struct sigaction now;
         shutdown->signals[i].shutdown = shutdown;
-        if (numbers[i] == SIGHUP && shutdown->workers->options->tls.certificate)
-            continue; /* it means another thing: certificates_watch */
+        if (numbers[i] == SIGHUP &&
+            (shutdown->workers->options->tls.certificate || shutdown->workers->options->tokens))
+            continue; /* it means another thing: certificates_watch, permissions_watch */
         /* What was ignored when it was started stays so: nohup, the background of a script. */
         if (numbers[i] != SIGTERM && hark_os_sigaction(numbers[i], NULL, &now) == 0 &&
             now.sa_handler == SIG_IGN)
@@ -233,6 +235,7 @@ void shutdown_begin(struct shutdown *shutdown, int exit_code)
         pending_begin(&owner->connected);
     }
     certificates_close(shutdown->certificates);
+    permissions_close(shutdown->permissions);
     listeners_close(shutdown->listeners);
     if (shutdown->tail)
         tail_close(shutdown->tail, tail_closed, shutdown);

@@ -29,6 +29,7 @@ struct shutdown {
     struct reserve *reserve;
     struct notify *notify;
     struct certificates *certificates;
+    struct permissions *permissions;
     struct log *log;
     struct tail *tail;
     struct subscriptions *subscriptions; /* NULL: not open; its memory is the server's */

@@ -81,6 +81,7 @@ void workers_done(struct workers *workers)
         blocks_done(&workers->all[i].worker.publishes);
         live_done(&workers->all[i].worker.live);
         hark_tls_destroy(workers->all[i].worker.tls);
+        access_done(&workers->all[i].worker.access);
     }
     free(workers->all);
     peers_done(&workers->peers);

@@ -11,6 +11,7 @@
 #include "server/stalls.h"
 
 struct certificates;
+struct permissions;
 struct owner;
 struct relay;
 struct shutdown;
@@ -55,6 +56,7 @@ struct server_worker {
     struct ending ending;
     struct worker_farewell farewell;
     struct worker_renewal renewal;
+    struct mail other_rules; /* from the owner and back */
     struct worker_load load;
     struct stall_watch stall_watch;
 };
@@ -73,6 +75,7 @@ struct workers {
     struct reserve *reserve;   /* to be filled when a connection has ended or comes */
     struct shutdown *shutdown; /* whose end it is */
     struct certificates *certificates;
+    struct permissions *permissions;
     uint32_t last;       /* who was dealt the last connection */
     struct owner *owner; /* what the other brokers have of the log; NULL: there are none */
     struct broker_options broker_options;

@@ -147,6 +147,26 @@ static void add_tls(struct text *text, const struct worker_counters *counters)
                 counters->tls_reload_failures);
 }
 
+static void add_rules(struct text *text, const struct worker_counters *counters)
+{
+    static const char *const names[REFUSALS] = {
+        [REFUSAL_STRANGER] = "no_token",
+        [REFUSAL_UNKNOWN] = "unknown_token",
+        [REFUSAL_FORBIDDEN] = "not_allowed",
+        [REFUSAL_LIMITED] = "too_many",
+    };
+    add_kind(text, "hark_refused_total", "counter",
+             "What was refused by the rules of --tokens, by reason.");
+    for (enum access_refusal why = 0; why < REFUSALS; why++)
+        text_add(text, "hark_refused_total{reason=\"%s\"} %llu\n", names[why],
+                 (number)counters->refusals[why]);
+    add_counter(text, "hark_rules_reloads_total", "Times that other rules came to hold.",
+                counters->rules_reloads);
+    add_counter(text, "hark_rules_reload_failures_total",
+                "Times that other rules were asked for and could not be used.",
+                counters->rules_reload_failures);
+}
+
 static void add_connections(struct text *text, const struct status *status,
                             const struct worker_counters *counters)
 {
@@ -316,6 +336,7 @@ static void metrics_begin(struct edition *edition, struct status *status)
     add_connections(text, status, &total->served);
     if (status->owner->tls)
         add_tls(text, &total->served);
+    add_rules(text, &total->served);
     add_broker(text, &total->broker);
     add_log(text, status->log);
 }

@@ -10,7 +10,8 @@
 #include <string.h>
 
 #define USAGE                                                                                      \
-    "say PUB NAME, PUB NAME ack, SUB NAME, SUB NAME now, SUB NAME start or SUB NAME after ID"
+    "say PUB NAME, PUB NAME ack, SUB NAME, SUB NAME now, SUB NAME start or SUB NAME after ID; "    \
+    "before it maybe AUTH TOKEN"
 
 struct word {
     const char *bytes;
@@ -77,6 +78,14 @@ const char *lines_command_parse(const char *line, size_t count, struct lines_com
     found = cut(line, count, words);
     if (found < 2)
         return USAGE;
+    if (is(words[0], "AUTH")) {
+        if (found != 2)
+            return USAGE;
+        command.token = words[1].bytes;
+        command.token_count = words[1].count;
+        *out_command = command;
+        return NULL;
+    }
     if (is(words[0], "PUB")) {
         command.verb = LINES_PUB;
         command.ack = found == 3;

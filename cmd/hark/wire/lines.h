@@ -1,7 +1,10 @@
 /* lines.h - the protocol of the lines port: splitting what comes in, encoding what goes out. No I/O
  * is done here.
  *
- * A client's first line is its command; one CR before its LF is passed over:
+ * A client's first line is its command; one CR before its LF is passed over. Where the server has
+ * rules, a line with a token may go before it, which is answered only where nobody knows the token:
+ *
+ *     AUTH TOKEN
  *
  *     PUB NAME              each further line is one event
  *     PUB NAME ack          the same, and each is answered with its id and LF once it is durable
@@ -70,6 +73,7 @@ static inline size_t lines_splitter_kept(const struct lines_splitter *splitter)
 void lines_splitter_done(struct lines_splitter *splitter);
 
 enum lines_verb {
+    LINES_AUTH, /* the command is still to come */
     LINES_PUB,
     LINES_SUB,
 };
@@ -88,6 +92,8 @@ struct lines_command {
     bool position;        /* SUB NAME now: begin with lines_id_encode of the position */
     bool ack;             /* PUB */
     char name[NAME_BYTES_MAX + 1];
+    const char *token; /* AUTH: inside the line */
+    size_t token_count;
 };
 
 /* Understands a first line.

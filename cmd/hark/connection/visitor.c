@@ -1,0 +1,41 @@
+/* visitor.c - the kernel is asked once for each connection, when it is first of use, and for the
+ * address when something has failed. */
+#include "connection/visitor.h"
+#include "connection/peers.h"
+
+#include <sys/socket.h>
+
+struct access_who visitor_of(struct connection *connection)
+{
+    struct ucred peer = {.uid = UINT32_MAX};
+    socklen_t length = sizeof peer;
+    if (connection->visited)
+        return connection->visitor;
+    connection->visited = true;
+    /* Of a socket of another kind it gives nobody. */
+    if (hark_os_getsockopt(connection->worker->loop, hark_stream_fd(&connection->stream),
+                           SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0 &&
+        peer.uid != UINT32_MAX) {
+        connection->visitor.has_uid = true;
+        connection->visitor.uid = peer.uid;
+    }
+    return connection->visitor;
+}
+
+/* A user of this machine counts as an address: no peer has one that begins so. */
+static uint64_t address_of(struct connection *connection)
+{
+    uint64_t address;
+    if (peer_address(connection->worker->loop, hark_stream_fd(&connection->stream), &address))
+        return address;
+    return UINT64_C(0xfefe) << 32 | visitor_of(connection).uid;
+}
+
+unsigned visitor_failed(struct connection *connection)
+{
+    struct worker *worker = connection->worker;
+    unsigned seconds =
+        attempts_fail(worker->access.attempts, address_of(connection), hark_now(worker->loop));
+    visitor_refused(connection, seconds ? REFUSAL_LIMITED : REFUSAL_UNKNOWN);
+    return seconds;
+}

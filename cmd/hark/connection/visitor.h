@@ -1,0 +1,22 @@
+/* visitor.h - who is at the other end of a connection, and what becomes of those who show what
+ * nobody knows. */
+#ifndef HARK_COMMAND_CONNECTION_VISITOR_H
+#define HARK_COMMAND_CONNECTION_VISITOR_H
+
+#include "connection/connection.h"
+
+/* Who it is without a token: a process of this machine over a unix socket, or nobody in
+ * particular. */
+struct access_who visitor_of(struct connection *connection);
+
+/* A token, or a signature, was shown that nobody knows: counts it.
+ * Gives: 0; else the address has done so too often, and after so many seconds it may try again. */
+unsigned visitor_failed(struct connection *connection);
+
+/* Counts what somebody was refused for another reason. */
+static inline void visitor_refused(struct connection *connection, enum access_refusal why)
+{
+    connection->worker->counters.refusals[why]++;
+}
+
+#endif

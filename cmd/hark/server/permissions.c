@@ -1,0 +1,240 @@
+/* permissions.c - rules are read on a thread of the pool, and each worker takes them by mail. What
+ * must hold: those of before live until the last worker has taken the new ones.
+ */
+#include "server/permissions.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/say.h"
+
+enum { FILE_BYTES_MAX = 16 * 1024 * 1024, PIECE_BYTES = 64 * 1024 };
+
+static struct worker *owner_of(const struct permissions *permissions)
+{
+    return workers_owner(permissions->workers);
+}
+
+/* --- the file --- */
+
+/* Gives: 0 and the caller's *out_text; a negative errno. */
+static int read_all(int fd, char **out_text, size_t *out_count)
+{
+    char *text = NULL;
+    size_t count = 0;
+    for (;;) {
+        char *larger = realloc(text, count + PIECE_BYTES);
+        int64_t got = -ENOMEM;
+        if (larger) {
+            text = larger;
+            got = hark_os_read(fd, text + count, PIECE_BYTES);
+        }
+        if (got > 0 && count + (size_t)got > FILE_BYTES_MAX)
+            got = -EFBIG;
+        if (got <= 0) {
+            *out_text = text;
+            *out_count = count;
+            return (int)got;
+        }
+        count += (size_t)got;
+    }
+}
+
+static int read_file(const char *path, char **out_text, size_t *out_count)
+{
+    int fd = hark_os_openat(AT_FDCWD, path, O_RDONLY, 0);
+    if (fd < 0)
+        return fd;
+    int error = read_all(fd, out_text, out_count);
+    hark_os_close_unknown(fd);
+    return error;
+}
+
+/* Gives: 0 and permissions->fresh; else permissions->why. */
+static int make(struct permissions *permissions)
+{
+    const char *path = permissions->workers->options->tokens;
+    struct access_fault fault = {0};
+    char *text = NULL;
+    size_t count = 0;
+    int error = read_file(path, &text, &count);
+    if (error == 0)
+        error = access_rules_parse(text, count, &permissions->fresh, &fault);
+    if (error < 0 && fault.reason && fault.line != 0)
+        snprintf(permissions->why, sizeof permissions->why, "%s, line %u: %s", path, fault.line,
+                 fault.reason);
+    else if (error < 0)
+        snprintf(permissions->why, sizeof permissions->why, "%s: %s", path,
+                 fault.reason ? fault.reason : hark_error_text(-error));
+    if (text)
+        explicit_bzero(text, count);
+    free(text);
+    return error;
+}
+
+/* --- the start --- */
+
+static int say_refused(int error)
+{
+    if (error == -ENOTSUP)
+        say("--tokens: this hark was built without OpenSSL, which it needs (build it with OpenSSL "
+            "3: meson -Dtls=enabled)");
+    else
+        say("cannot begin: %s", why(error));
+    return EXIT_REFUSED;
+}
+
+int permissions_open(struct permissions *permissions, struct workers *workers)
+{
+    unsigned char key[DIGEST_BYTES];
+    permissions->workers = workers;
+    if (!workers->options->tokens)
+        return EXIT_DONE;
+    int error = hark_os_random(owner_of(permissions)->loop, key, sizeof key);
+    for (uint32_t i = 0; i < workers->count && error == 0; i++)
+        error = access_init(&workers->all[i].worker.access, key);
+    explicit_bzero(key, sizeof key);
+    if (error < 0)
+        return say_refused(error);
+    if (make(permissions) < 0) {
+        say("%s", permissions->why);
+        return EXIT_REFUSED;
+    }
+    permissions->rules = permissions->fresh;
+    permissions->fresh = NULL;
+    for (uint32_t i = 0; i < workers->count; i++)
+        workers->all[i].worker.access.rules = permissions->rules;
+    return EXIT_DONE;
+}
+
+/* --- reloading --- */
+
+static void reload(struct permissions *permissions);
+
+static void over(struct permissions *permissions)
+{
+    bool again = permissions->again && !permissions->closed;
+    permissions->reloading = false;
+    permissions->again = false;
+    if (again)
+        reload(permissions);
+    pending_end(&owner_of(permissions)->accepted);
+}
+
+static void all_taken(struct permissions *permissions)
+{
+    struct access_rules *former = permissions->rules;
+    permissions->rules = permissions->fresh;
+    permissions->fresh = NULL;
+    access_rules_destroy(former);
+    owner_of(permissions)->counters.rules_reloads++;
+    if (!permissions->workers->options->quiet)
+        say_at(SAY_NOTE, "the rules of %s hold from now on", permissions->workers->options->tokens);
+    over(permissions);
+}
+
+/* The connections of a worker may go, one by one, while they are walked. */
+static void take(struct server_worker *own)
+{
+    struct worker *worker = &own->worker;
+    struct list *place = worker->connections.next;
+    worker->access.rules = own->workers->permissions->fresh;
+    while (place != &worker->connections) {
+        struct connection *connection = hark_container_of(place, struct connection, place);
+        place = place->next;
+        connection->kind->rules_changed(connection);
+    }
+}
+
+static void taken(struct mail *mail)
+{
+    struct server_worker *own = hark_container_of(mail, struct server_worker, other_rules);
+    struct permissions *permissions = own->workers->permissions;
+    if (--permissions->awaited == 0)
+        all_taken(permissions);
+}
+
+static void arrived(struct mail *mail)
+{
+    struct server_worker *own = hark_container_of(mail, struct server_worker, other_rules);
+    take(own);
+    workers_send_owner(own, mail, taken);
+}
+
+static void have_read(struct hark_op *op, int64_t result)
+{
+    struct permissions *permissions = hark_container_of(op, struct permissions, read);
+    struct workers *workers = permissions->workers;
+    if (result < 0) {
+        owner_of(permissions)->counters.rules_reload_failures++;
+        say("the rules could not be read anew, those of before stay: %s",
+            *permissions->why ? permissions->why : why(result));
+        over(permissions);
+        return;
+    }
+    if (permissions->closed) {
+        access_rules_destroy(permissions->fresh);
+        permissions->fresh = NULL;
+        over(permissions);
+        return;
+    }
+    permissions->awaited = workers->count - 1;
+    if (permissions->awaited != 0)
+        workers_send(workers, offsetof(struct server_worker, other_rules), arrived);
+    take(&workers->all[0]);
+    if (permissions->awaited == 0)
+        all_taken(permissions);
+}
+
+static int64_t read_on_pool(struct hark_op *op)
+{
+    return make(hark_container_of(op, struct permissions, read));
+}
+
+static void reload(struct permissions *permissions)
+{
+    struct worker *owner = owner_of(permissions);
+    pending_begin(&owner->accepted);
+    permissions->reloading = true;
+    permissions->why[0] = '\0';
+    hark_work(owner->loop, &permissions->read, read_on_pool, have_read);
+}
+
+static void signalled(struct hark_op *op, int64_t number)
+{
+    struct permissions *permissions = hark_container_of(op, struct permissions, signal);
+    if (!hark_op_more(op)) {
+        if (number != -ECANCELED)
+            say("cannot follow signals: %s", why(number));
+    } else if (permissions->reloading) {
+        permissions->again = true;
+    } else {
+        reload(permissions);
+    }
+}
+
+void permissions_watch(struct permissions *permissions)
+{
+    if (!permissions->workers->options->tokens)
+        return;
+    /* It is given back to that, when the server ends. */
+    hark_os_sigaction(SIGHUP, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
+    hark_signal_each(owner_of(permissions)->loop, &permissions->signal, SIGHUP, signalled);
+}
+
+void permissions_close(struct permissions *permissions)
+{
+    permissions->closed = true;
+    hark_cancel(&permissions->signal);
+}
+
+void permissions_done(struct permissions *permissions)
+{
+    access_rules_destroy(permissions->rules);
+    access_rules_destroy(permissions->fresh);
+}
