@@ -90,10 +90,14 @@ TEST(an_update_is_so_when_it_is_written_and_not_before)
     assert_int_equal(link->acked, 5);
     links_apply(subscription, false);
     assert_int_equal(link->acked, 5);
-    links_update(subscription, link, LINK_GLOB | LINK_EXPLICIT, 9);
+    links_update(subscription, link, LINK_GLOB, 8);
+    links_update(subscription, link, LINK_GLOB | LINK_EXPLICIT, 7);
     links_apply(subscription, true);
-    assert_int_equal(link->acked, 9);
+    assert_int_equal(link->acked, 8);
     assert_int_equal(link->types, LINK_GLOB | LINK_EXPLICIT);
+    assert_int_equal(subscription->pending_count, 1);
+    links_update(subscription, link, LINK_GLOB, 9);
+    links_apply(subscription, true);
     assert_int_equal(subscription->pending_count, 0);
     drop(subscription);
     done();
