@@ -6,6 +6,7 @@ import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
 
+import { open as openPage, skip as withoutBrowser } from './browser.js';
 import { Socket, backends, bin, connection, directory, hark, packages, run, serve, within, withoutTls } from './lib.js';
 
 const { EventSource } = packages('eventsource');
@@ -442,4 +443,41 @@ test('no token is said anywhere', { skip }, async t => {
       assert.ok(!one.includes(secret));
       assert.ok(!one.includes(sum(secret)));
     }
+});
+
+test('the page asks for a token, keeps it for the tab, and follows by signed URLs', { skip: skip || withoutBrowser }, async t => {
+  const { server, rules, as } = await guarded(t, { backend: backends[0] });
+  await as('root', 'POST', '/streams/users/7/chat', 'it rains');
+  const page = await openPage(t, server.url, {}, '#token-form');
+  const urls = [];
+  page.on('request', asked => urls.push(asked.url()));
+  await page.getByText('a token is needed').first().waitFor();
+  const use = async text => {
+    await page.fill('#token', text);
+    await page.click('#token-form button');
+  };
+  await use(token());
+  await page.locator('#token-why', { hasText: 'nobody knows this token' }).waitFor();
+  await use(rules.of('root'));
+  await page.locator('#state[data-state="live"]').waitFor();
+  await page.locator('#events li p', { hasText: 'it rains' }).first().waitFor();
+  assert.equal(await page.locator('#token-form').isVisible(), false);
+  await page.fill('#to', 'users/7/chat');
+  await page.fill('#what', 'it snows');
+  await page.click('#publish button');
+  await page.locator('#events li p', { hasText: 'it snows' }).first().waitFor();
+  // Another key: the signature of the page's EventSource is of no use any more, and it asks for another.
+  await server.kill();
+  await server.start();
+  await as('root', 'POST', '/streams/users/7/chat', 'after the restart');
+  await page.locator('#events li p', { hasText: 'after the restart' }).first().waitFor();
+  await page.reload();
+  await page.locator('#state[data-state="live"]').waitFor();
+  assert.ok(urls.some(url => /streams\/users\/7\/chat\?.*&sign=[0-9a-f]{64}$/.test(url)));
+  for (const url of urls) assert.ok(!url.includes('hark_'), url);
+  // Revoked: it asks again.
+  rules.write(LINES.map(line => (line.startsWith('root:') ? 'boss: all *' : line)));
+  await reload(server);
+  await page.locator('#token-form').waitFor();
+  await server.stop();
 });
