@@ -84,7 +84,7 @@ static void changed(struct broker_observer *observer, const struct log_append *a
     const bool gone =
         !stream || (append->kind == LOG_ONLY_NOTES && durable_facts_of(stream).deleted);
     const uint64_t tail = gone ? 0 : stream->last;
-    if (*name == '.' || all->by_id.count == 0)
+    if (*name == '.')
         return;
     struct subscription_link *link = links_first(all, name);
     for (; link; link = links_next(link)) {
@@ -198,6 +198,13 @@ static void take_up(struct subscriptions *all, struct subscription_request *requ
     }
 }
 
+/* Without subscriptions nobody is told of anything. Before the log answers in this turn, so nothing
+ * is missed. */
+static void observe(struct subscriptions *all)
+{
+    source_log_observe(all->broker, all->by_id.count > 0 ? &all->observer : NULL);
+}
+
 static void step(struct hark_op *op, int64_t result)
 {
     struct subscriptions *all = hark_container_of(op, struct subscriptions, step);
@@ -220,6 +227,7 @@ static void step(struct hark_op *op, int64_t result)
         list_remove(&subscription->due);
         turn_take(subscription);
     }
+    observe(all);
     if (!list_empty(&all->due))
         step_soon(all);
 }
@@ -301,7 +309,7 @@ static int begin(struct subscriptions *all)
     for (struct list *at = all->list.next; at != &all->list; at = at->next)
         turn_begin(hark_container_of(at, struct subscription, place));
     all->observer.changed = changed;
-    source_log_observe(all->broker, &all->observer);
+    observe(all);
     return 0;
 }
 
