@@ -419,6 +419,16 @@ test('without rules the server listens where this machine alone can connect', as
   }
 });
 
+test('tokens that would go over a network as they are are warned of', { skip }, async t => {
+  const rules = new Rules(t, ['root: all *']);
+  // No machine has this address: it is warned, and does not start.
+  const start = (...args) => hark(t, 'serve', '--http', '192.0.2.1:80', '--lines', 'off', '--data', join(rules.folder, 'd'), '--tokens', rules.path, ...args);
+  const warned = await start();
+  assert.equal(warned.code, 1);
+  assert.match(warned.stderr, /tokens go over the network as they are/);
+  assert.doesNotMatch((await start('--insecure')).stderr, /tokens go over/);
+});
+
 test('rules that are wrong at the start are one line, and exit code 1', { skip }, async t => {
   const rules = new Rules(t, ['root: all *', 'x']);
   const wrong = await hark(t, 'serve', '--http', '127.0.0.1:0', '--lines', 'off', '--data', join(rules.folder, 'd'), '--tokens', rules.path);

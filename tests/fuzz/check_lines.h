@@ -23,7 +23,10 @@ static inline void lines_fuzz_line(struct digest *digest, const char *line, size
     digest_number(digest, count);
     digest_bytes(digest, line, count);
     digest_text(digest, reason ? reason : command.name);
-    must(reason || name_valid(command.name, strlen(command.name)));
+    must(reason || command.verb == LINES_AUTH || name_valid(command.name, strlen(command.name)));
+    must(
+        reason || command.verb != LINES_AUTH ||
+        (command.token == line + 5 && command.token_count > 0 && command.token_count + 5 <= count));
     must(reason || command.verb == LINES_PUB || !command.ack);
     if (lines_output_parse(line, count, &output))
         return;

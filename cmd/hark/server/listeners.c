@@ -292,14 +292,24 @@ static int add_listeners(struct listeners *listeners, const struct protocol *pro
     return EXIT_DONE;
 }
 
-/* Whether others than this machine could come in, and nothing says who may do what. Client
- * certificates do: who has one may do everything. */
+/* Whether others than this machine could come in. */
+static bool is_open_to_others(const struct listener *listener)
+{
+    return listener->address.name.any.sa_family != AF_UNIX && !host_is_loopback(&listener->address);
+}
+
+/* Whether they could, and nothing says who may do what. Client certificates do: who has one may do
+ * everything. */
 static bool is_reckless(const struct listener *listener, const struct serve_options *options)
 {
     bool certified = options->tls.client_ca && !listener->plain;
-    return listener->address.name.any.sa_family != AF_UNIX &&
-           !host_is_loopback(&listener->address) && !options->tokens && !options->insecure &&
-           !certified;
+    return is_open_to_others(listener) && !options->tokens && !options->insecure && !certified;
+}
+
+static bool shows_tokens(const struct listener *listener, const struct serve_options *options)
+{
+    bool secure = options->tls.certificate && !listener->plain;
+    return is_open_to_others(listener) && options->tokens && !options->insecure && !secure;
 }
 
 /* Gives: 0, or an exit code. */
@@ -307,6 +317,11 @@ static int check_rules(const struct listeners *listeners, const struct serve_opt
 {
     for (const struct listener *one = listeners->all; one < listeners->all + listeners->count;
          one++) {
+        if (shows_tokens(one, options))
+            say_at(SAY_WARNING,
+                   "--%s %s: tokens go over the network as they are, for all on the way to read "
+                   "(--tls-cert hides them; --insecure says that it is well)",
+                   one->protocol->name, one->text);
         if (!is_reckless(one, options))
             continue;
         say("--%s %s: others than this machine could connect, and nothing says who may do what "
