@@ -173,8 +173,7 @@ TEST(a_token_is_taken_by_its_digest)
     end(&access);
 }
 
-/* OpenSSL 3.0 takes a block for each sum, and gives it back with the next; there is nothing of ours.
- */
+/* OpenSSL 3.0 takes a block for each sum, and gives it back with the next. */
 TEST(a_sum_takes_a_block_of_openssl_at_most)
 {
     static const char token[] = "hark_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";

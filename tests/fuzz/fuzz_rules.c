@@ -1,5 +1,5 @@
-/* fuzz_rules.c - rules under libFuzzer: what is taken is asked about, and what is allowed to nobody in
- * particular is a valid name below a prefix that stands in the text. */
+/* fuzz_rules.c - rules under libFuzzer: what is taken is asked about, and what is allowed to nobody
+ * in particular is a valid name below a prefix that stands in the text. */
 #include "access/rules.h"
 #include "wire/name.h"
 
