@@ -241,11 +241,11 @@ export class Server {
 /** A server that is started. */
 export const serve = (t, options) => new Server(t, options).start();
 
-/** A plain socket: what is sent is up to the test, what comes back is gathered. */
+/** A socket, plain if none is given: what is sent is up to the test, what comes back is gathered. */
 export class Socket {
-  constructor(t, port) {
+  constructor(t, port, socket = net.connect({ port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true })) {
     this.text = '';
-    this.socket = net.connect({ port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true });
+    this.socket = socket;
     this.socket.setEncoding('latin1');
     this.ended = new Promise(resolve => this.socket.on('close', resolve));
     this.waiters = new Set();

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import test from 'node:test';
 import tls from 'node:tls';
 import { Authority, replace, shown } from './authority.js';
-import { Process, backends, bin, directory, hark, packages, request, run, sanitized, serve, within, withoutTls } from './lib.js';
+import { Process, Socket, backends, bin, directory, hark, packages, request, run, sanitized, serve, within, withoutTls } from './lib.js';
 
 const { EventSource } = packages('eventsource');
 
@@ -28,42 +28,17 @@ async function secure(t, options, kind) {
   return { certificate, server: await serve(t, { ...options, tls: certificate }) };
 }
 
-/** A connection by TLS: what is sent is up to the test, what comes back is gathered. */
-class Secured {
+/** A connection by TLS. */
+class Secured extends Socket {
   constructor(t, port, options) {
-    this.text = '';
-    this.waiters = new Set();
-    this.socket = tls.connect({ port, host: '127.0.0.1', servername: 'localhost', allowHalfOpen: true, ...options });
-    this.socket.setEncoding('latin1');
-    this.socket.on('data', text => { this.text += text; for (const look of [...this.waiters]) look(); });
-    this.socket.on('error', error => { this.error = error; });
-    this.socket.on('end', () => { this.peerEnded = true; this.socket.end(); });
-    this.closed = new Promise(resolve => this.socket.on('close', resolve));
+    super(t, port, tls.connect({ port, host: '127.0.0.1', servername: 'localhost', allowHalfOpen: true, ...options }));
+    this.socket.on('end', () => { this.peerEnded = true; });
     this.secured = within(new Promise((resolve, reject) => {
       this.socket.on('secureConnect', resolve);
       this.socket.on('error', reject);
       this.socket.on('close', () => reject(new Error('closed in the handshake')));
     }), 'a handshake');
     this.secured.catch(() => {});
-    t.after(() => this.socket.destroy());
-  }
-
-  send(text) {
-    this.socket.write(text);
-    return this;
-  }
-
-  until(test) {
-    return within(new Promise(resolve => {
-      const look = () => {
-        const result = test(this.text);
-        if (!result) return;
-        this.waiters.delete(look);
-        resolve(result);
-      };
-      this.waiters.add(look);
-      look();
-    }), `an answer (so far: ${this.text.slice(-200)})`);
   }
 }
 
@@ -226,12 +201,12 @@ each('who has ended its side still gets its answer', async (t, options) => {
   await half.secured;
   half.socket.end(head('POST', '/streams/s', 'Content-Length: 5\r\n') + 'hello');
   await half.until(text => text.includes('201 Created'));
-  await within(half.closed, 'the end');
+  await within(half.ended, 'the end');
   assert.ok(half.peerEnded);
   const lines = new Secured(t, server.linesPort, server.tls.trust);
   await lines.secured;
   lines.socket.end('PUB s ack\none\ntwo\nno line');
-  await within(lines.closed, 'the end of lines');
+  await within(lines.ended, 'the end of lines');
   assert.match(lines.text, /^\d+\n\d+\n$/);
   assert.equal(await server.count('s'), 3);
   await server.stop();
@@ -409,7 +384,7 @@ each('client certificates are asked for and checked', async (t, options) => {
   await server.process.until(/read anew\n/, 'stderr');
   const again = new Secured(t, server.httpPort, { ...certificate.trust, session });
   again.send(head('GET', '/livez'));
-  await within(again.closed, 'its refusal');
+  await within(again.ended, 'its refusal');
   assert.doesNotMatch(again.text, /200 OK/);
   known.send('still here\n');
   await known.until(text => text.split('\n').length === 3);

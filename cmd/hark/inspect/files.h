@@ -28,7 +28,7 @@ void files_free(struct files *files);
 /* Gives: whether one of that name is among them. */
 bool files_have(const struct files *files, const struct file *file);
 
-/* Gives: the first of the newest segment; 0: there is none. */
+/* Both give the first of that segment; 0: there is none. */
 uint64_t files_newest(const struct files *files);
 uint64_t files_oldest(const struct files *files);
 
