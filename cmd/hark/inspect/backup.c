@@ -34,7 +34,7 @@ struct backup {
     struct calls calls;
     const char *from_path, *to_path;
     bool restores;
-    bool began; /* what stands in `to` may be of this run */
+    bool began;                    /* what stands in `to` may be of this run */
     int from, from_lock, to, lock; /* descriptors */
     struct files theirs, ours;     /* `from` and `to`, as they were listed */
     uint64_t newest, oldest;       /* what the lock file of `from` says; 0: nothing */
