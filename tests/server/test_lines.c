@@ -121,6 +121,23 @@ SERVER_TEST(wrong_first_lines_are_refused_with_a_reason)
     server_stop(&server);
 }
 
+/* Each would give the time for a first line anew, for ever. */
+SERVER_TEST(auth_is_taken_once_also_without_rules)
+{
+    struct server server;
+    struct client client;
+    server_init(&server, "a");
+    server_start(&server);
+    client_say(&client, server.lines, "AUTH x\nPUB s ack\nevent\n");
+    assert_true(strtoull(client_line(&client), NULL, 10) > 0);
+    client_close(&client);
+    client_say(&client, server.lines, "AUTH x\nAUTH x\nPUB s ack\nevent\n");
+    assert_string_equal(client_line(&client), "ERR AUTH was said before");
+    client_await_end(&client);
+    client_close(&client);
+    server_stop(&server);
+}
+
 SERVER_TEST(line_over_the_limit_is_refused_after_the_answers_before_it)
 {
     enum { LONGEST = 1024 * 1024 };

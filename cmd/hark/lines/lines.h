@@ -42,6 +42,7 @@ struct lines_connection {
     bool finishing;      /* the server ends: what comes is passed over, half a line that came before
                             would be missing */
     struct broker_stream *stream;
+    bool authenticated;    /* AUTH was said */
     struct access_who who; /* who has shown a token, or the user at the other end */
     struct lines_publishing publishing;
     struct lines_subscribing subscribing;

@@ -9,8 +9,9 @@ const char *lines_authenticate(struct lines_connection *lines, const struct line
 {
     struct connection *connection = &lines->connection;
     struct access *access = &connection->worker->access;
-    if (lines->who.has_token)
+    if (lines->authenticated)
         return "AUTH was said before";
+    lines->authenticated = true;
     if (!access->rules ||
         access_take_token(access, command->token, command->token_count, &lines->who))
         return NULL;

@@ -6,7 +6,7 @@
 
 #define LINES_FORBIDDEN "the rules of this server do not allow it"
 
-/* AUTH. Without rules anything is taken. Gives: NULL, or what is wrong. */
+/* AUTH, once. Without rules anything is taken. Gives: NULL, or what is wrong. */
 const char *lines_authenticate(struct lines_connection *lines, const struct lines_command *command);
 
 /* Whether a command may be followed.
