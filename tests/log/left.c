@@ -29,6 +29,7 @@ void place(const char *path, const char *name, const unsigned char *bytes, size_
     remove_files(path, ".log");
     remove_files(path, ".idx");
     remove_files(path, "lock"); /* it may tell of a newer segment */
+    remove_files(path, "table");
     store_file(inside(path, name), bytes, length);
 }
 

@@ -158,7 +158,7 @@ static void check_in_child(const char *path, const struct shared *shared)
 
 /* --- killed at every turn --- */
 
-static const struct log_options tiny_segments = {.segment_bytes = 4096};
+static const struct log_options tiny_segments = {.segment_bytes = 4096, .table_bytes = 2000};
 
 static int turns_left;
 
@@ -288,7 +288,7 @@ static void write_on(struct log_append *request, int64_t result)
 
 static void write_for_ever(const char *path, struct shared *shared)
 {
-    struct log_options options = {.segment_bytes = 32768};
+    struct log_options options = {.segment_bytes = 32768, .table_bytes = 20000};
     struct hark_loop *loop = loop_of_child();
     struct opening opening = {0};
     log_open(loop, path, &options, opening_ended, &opening);

@@ -60,6 +60,7 @@ static void place_image(const char *path)
     remove_files(path, ".log");
     remove_files(path, ".idx");
     remove_files(path, "lock");
+    remove_files(path, "table");
     for (int i = 0; i < file_count; i++)
         store_file(inside(path, files[i].name), files[i].bytes, files[i].length);
 }
@@ -113,7 +114,8 @@ static void append_some(struct hark_loop *loop, struct log *log, int count, int 
 /* A directory with some segments, as it is after an end in order, or as a crash leaves it. */
 static void make_image(struct hark_loop *loop, bool ended)
 {
-    const struct log_options options = {.segment_bytes = SEGMENT_BYTES};
+    const struct log_options options = {.segment_bytes = SEGMENT_BYTES,
+                                        .table_bytes = 3 * SEGMENT_BYTES / 2};
     const char *path = harness_path(ended ? "ended" : "crashed");
     struct log *log = open_log(loop, path, &options);
     event_count = 0;

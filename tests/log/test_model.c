@@ -62,6 +62,7 @@ static struct log_options random_options(void)
     options.segment_bytes = segment_bytes[roll(4)];
     options.retain_bytes = roll(2) == 0 ? 0 : options.segment_bytes * (1 + roll(6));
     options.open_segments_max = 1 + roll(4);
+    options.table_bytes = 1 + roll(100000);
     retains = options.retain_bytes != 0;
     return options;
 }
@@ -229,6 +230,8 @@ static void check_from(struct hark_loop *loop, struct log *log, const struct str
 static void do_check(struct hark_loop *loop, struct log *log)
 {
     const struct stream *stream = &streams[roll(STREAMS)];
+    if (retains)
+        harness_run(loop); /* a segment may be about to go */
     const struct log_stream *facts = find(log, stream->name);
     CHECK(!facts == !stream->exists);
     if (!facts)

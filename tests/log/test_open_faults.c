@@ -37,6 +37,7 @@ static void remove_log(const char *path)
     remove_files(path, ".idx");
     remove_files(path, ".new");
     remove_files(path, "lock");
+    remove_files(path, "table");
     assert_int_equal(rmdir(path), 0);
 }
 

@@ -71,8 +71,17 @@ BACKEND_TEST(an_index_that_cannot_be_opened_is_made_anew)
     assert_int_equal(unlink(index), 0);
     assert_int_equal(symlink("nowhere", index), 0);
     struct log *log = open_log(loop, path, NULL);
-    assert_true(reported(names[0]));
     assert_int_equal(check_many(loop, log, LOG_START), MANY);
+    assert_true(reported(names[0]));
+    close_log(loop, log);
+    memset(&reports, 0, sizeof reports);
+    log = open_log(loop, path, NULL); /* the table says that it is to be made */
+    assert_true(reported("made anew"));
+    close_log(loop, log);
+    memset(&reports, 0, sizeof reports);
+    log = open_log(loop, path, NULL);
+    assert_int_equal(check_many(loop, log, LOG_START), MANY);
+    assert_int_equal(reports.count, 0);
     close_log(loop, log);
 }
 
@@ -170,15 +179,21 @@ BACKEND_TEST(an_index_that_is_older_than_its_segment_is_made_anew)
     snprintf(old, sizeof old, "%.20s.idx", names[0]);
     unsigned char *index = load_file(inside(copy, old), &length);
     store_file(inside(path, old), index, length);
-    free(index);
 
-    log = open_log(loop, path, NULL);
-    assert_true(reported(old));
-    struct history history = read_from(loop, log, "s", LOG_START);
-    assert_int_equal(history.events, 3);
-    assert_int_equal(history.gaps, 0);
-    history_free(&history);
-    close_log(loop, log);
+    for (int with_table = 1; with_table >= 0; with_table--) { /* it is told when it is used */
+        memset(&reports, 0, sizeof reports);
+        if (!with_table)
+            remove_files(path, "table");
+        log = open_log(loop, path, NULL);
+        struct history history = read_from(loop, log, "s", LOG_START);
+        assert_true(reported(old));
+        assert_int_equal(history.events, 3);
+        assert_int_equal(history.gaps, 0);
+        history_free(&history);
+        close_log(loop, log);
+        store_file(inside(path, old), index, length);
+    }
+    free(index);
 }
 
 /* Neither the deletion is there, nor what the next segment says of the streams that it knows. */

@@ -2,8 +2,10 @@
  *
  * What must hold: at each moment the copy is what a crash of the server might have left: all that
  * was acknowledged up to some id. A sealed segment never changes, so one that is there is not
- * copied again. Of the newest a copy has its beginning: the next backup copies it anew. The server
- * may take segments away meanwhile (retention): then the directory is looked at once more. What the
+ * copied again. Of the newest a copy has its beginning: the next backup copies it anew. The table
+ * of streams is copied before the segments are listed, so that all that it tells of is among them,
+ * and takes its place behind them: until then the one of the backup before stands. The server may
+ * take segments away meanwhile (retention): then the directory is looked at once more. What the
  * server has taken away goes from the copy, too, by what its lock file says; what is merely missing
  * stays.
  */
@@ -25,6 +27,7 @@
 #include "log/mark.h"
 #include "log/record.h"
 #include "log/segment.h"
+#include "log/table_file.h"
 
 #define PART_NAME "part.new" /* of a copy that is not whole */
 
@@ -34,6 +37,7 @@ struct backup {
     struct calls calls;
     const char *from_path, *to_path;
     bool restores;
+    bool has_table;                /* of `from`, beside the one of `to` */
     bool began;                    /* what stands in `to` may be of this run */
     int from, from_lock, to, lock; /* descriptors */
     struct files theirs, ours;     /* `from` and `to`, as they were listed */
@@ -124,7 +128,7 @@ static int64_t sync_names(struct backup *backup)
     return result == -EINVAL ? 0 : result; /* some file systems cannot sync a directory */
 }
 
-static int64_t copy(struct backup *backup, const char *name)
+static int64_t copy_as(struct backup *backup, const char *name, const char *to)
 {
     struct calls *calls = &backup->calls;
     calls->copy.bytes = 0;
@@ -134,11 +138,34 @@ static int64_t copy(struct backup *backup, const char *name)
     if (result == 0)
         result = sync_part(backup);
     if (result == 0)
-        result = calls_rename(calls, backup->to, PART_NAME, name);
+        result = calls_rename(calls, backup->to, PART_NAME, to);
     if (result == 0)
         result = sync_names(backup);
     backup->bytes += calls->copy.bytes;
     return result;
+}
+
+static int64_t copy(struct backup *backup, const char *name)
+{
+    return copy_as(backup, name, name);
+}
+
+/* Beside the one that stands there. */
+static int64_t copy_table(struct backup *backup)
+{
+    int64_t result = copy_as(backup, TABLE_NAME, TABLE_NAME_UNFINISHED);
+    backup->has_table = result == 0;
+    return result == -ENOENT ? 0 : result == 0 ? 0 : fail(backup, TABLE_NAME, result);
+}
+
+static int64_t place_table(struct backup *backup)
+{
+    if (!backup->has_table)
+        return 0;
+    int64_t result = calls_rename(&backup->calls, backup->to, TABLE_NAME_UNFINISHED, TABLE_NAME);
+    if (result == 0)
+        result = sync_names(backup);
+    return result == 0 ? 0 : fail(backup, TABLE_NAME, result);
 }
 
 static void show(const struct backup *backup, size_t at)
@@ -157,7 +184,8 @@ static int64_t copy_all(struct backup *backup)
     for (size_t i = 0; i < backup->theirs.count; i++) {
         const struct file *file = &backup->theirs.all[i];
         const bool is_there =
-            file->segment != 0 && file->segment != unsure && files_have(&backup->ours, file);
+            strcmp(file->name, TABLE_NAME) == 0 ||
+            (file->segment != 0 && file->segment != unsure && files_have(&backup->ours, file));
         show(backup, i);
         int64_t result = is_there ? 0 : copy(backup, file->name);
         if (result < 0 && !(result == -ENOENT && file->is_index))
@@ -165,7 +193,7 @@ static int64_t copy_all(struct backup *backup)
         backup->copied += !is_there && file->segment != 0 && !file->is_index;
     }
     show(backup, backup->theirs.count);
-    return 0;
+    return place_table(backup);
 }
 
 /* Those that retention has taken away; and the newest of the backup before, if the server has not
@@ -255,10 +283,12 @@ static int64_t look(struct backup *backup)
     int64_t result = read_marks(backup);
     if (result == 0)
         result = files_list(calls, backup->to, &backup->ours);
-    if (result == 0)
-        result = files_list(calls, backup->from, &backup->theirs);
     if (result == 0 && backup->restores && !backup->began && files_newest(&backup->ours) != 0)
         result = -ENOTEMPTY;
+    if (result == 0)
+        result = copy_table(backup);
+    if (result == 0)
+        result = files_list(calls, backup->from, &backup->theirs);
     if (result == 0 && is_of_another(backup))
         result = -ESTALE;
     backup->began = true;
@@ -276,6 +306,8 @@ static int64_t run(struct backup *backup)
             break;
         result = 0;
     }
+    if (result != 0 && backup->to >= 0)
+        (void)calls_unlink(&backup->calls, backup->to, TABLE_NAME_UNFINISHED);
     if (result == 0)
         result = remove_gone(backup);
     return result == 0 ? write_marks(backup) : result;

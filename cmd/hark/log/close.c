@@ -1,11 +1,13 @@
 /* close.c - the end of a log.
  *
  * What must hold: a log goes only when nothing of it is under way; closing answers what was asked
- * before it, then seals, then lets the descriptors go, the lock last.
+ * before it, then seals, then writes the table of streams, then lets the descriptors go, the lock
+ * last.
  */
 #include "log/close.h"
 
 #include "base/check.h"
+#include "log/checkpoint.h"
 #include "log/commit.h"
 #include "log/program.h"
 #include "log/retention.h"
@@ -22,6 +24,7 @@ void close_free(struct log *log)
     table_done(&log->table);
     builder_done(&log->builder);
     commit_done(log);
+    checkpoint_done(log);
     free(log->path);
     free(log);
 }
@@ -60,19 +63,22 @@ static void next_step(struct pending *pending)
                              log->path);
             break;
         case 1:
-            segment_close_idle(log);
+            checkpoint_at_end(log);
             break;
         case 2:
+            segment_close_idle(log);
+            break;
+        case 3:
             if (log->active)
                 close_descriptor(log, log->active->fd);
             break;
-        case 3:
+        case 4:
             close_descriptor(log, log->directory);
             break;
-        case 4:
+        case 5:
             close_descriptor(log, log->mark);
             break;
-        case 5:
+        case 6:
             close_descriptor(log, log->lock);
             break;
         default:
@@ -91,6 +97,7 @@ void log_close(struct log *log, log_closed *closed, void *context)
     log->close.context = context;
     commit_stop(log);
     retention_stop(log);
+    checkpoint_stop(log);
     pending_begin(&log->pending);
     hark_defer(log->loop, &log->close.op, step_ended);
     pending_wait(&log->pending, next_step);

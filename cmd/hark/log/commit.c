@@ -12,6 +12,7 @@
 
 #include "base/check.h"
 #include "log/batch.h"
+#include "log/checkpoint.h"
 #include "log/program.h"
 #include "log/record.h"
 #include "log/removal.h"
@@ -203,6 +204,7 @@ static void succeed(struct log *log)
     if (commit->reported != 0)
         program_tell(log, LOG_NOTE, "events are taken again in %s", log->path);
     commit->reported = 0;
+    checkpoint_count(log, commit->bytes);
     answer(log);
 }
 

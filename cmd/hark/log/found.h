@@ -21,8 +21,19 @@ bool found_may_be_torn(const struct log_recovery *recovery);
 /* Ids that may have been given in the segment end before this one. */
 uint64_t found_ids_end(const struct log_recovery *recovery);
 
-/* Whether its declarations say something new: only if there is a gap before it. */
+/* Whether its declarations say something new: only if there is a gap before it, or nothing else
+ * tells which streams there were. Segments of newer versions have none. */
 bool found_needs_declarations(const struct log_recovery *recovery);
+
+/* The next segment was made right after this one, and has no declarations: it does not say who lost
+ * anything in this one. */
+bool found_next_is_silent(const struct log_recovery *recovery);
+
+/* Whether what is lost at the end of this one stands in the declarations of the next. */
+bool found_next_declares(const struct log_recovery *recovery);
+
+/* Any stream may have lost events up to that id, as far as the table does not know better. */
+void found_lose(struct log_recovery *recovery, uint64_t through);
 
 /* All its declarations have been taken that can be read. */
 void found_declarations_end(struct log_recovery *recovery);

@@ -79,8 +79,6 @@ int builder_reserve_deleted(struct log_builder *builder)
 
 void builder_note_deleted(struct log_builder *builder, uint64_t generation)
 {
-    if (generation > builder->segment)
-        return; /* made in this very segment: nobody else knows of it */
     check(builder->deleted_count < builder->deleted_capacity);
     builder->deleted[builder->deleted_count++] = generation;
 }
@@ -106,6 +104,15 @@ static uint32_t notes_told(const struct log_row *stream, const struct log_builde
     return stream->notes && stream->noted_in == builder->segment ? stream->notes->length : 0;
 }
 
+/* The words of its bits there; none where all its events in the segment are unreadable. */
+static uint32_t words_of(const struct log_row *stream, const struct log_builder *builder)
+{
+    const struct log_presence *presence = &stream->presence;
+    return presence->segment == builder->segment && row_span_of(stream, builder->segment)
+               ? presence->words
+               : 0;
+}
+
 static void put_entry(unsigned char *to, const struct log_row *stream,
                       const struct log_builder *builder, uint32_t word, uint32_t name)
 {
@@ -119,7 +126,7 @@ static void put_entry(unsigned char *to, const struct log_row *stream,
     put64(to + 24, span->first);
     put64(to + 32, span->last);
     put32(to + 40, stream->presence.first_block);
-    put32(to + 44, span == &none ? 0 : stream->presence.words);
+    put32(to + 44, words_of(stream, builder));
     put32(to + 48, word);
     put32(to + 52, name);
     put32(to + 56, stream->facts.generation > builder->segment ? row_name_length(stream) : 0);
@@ -191,10 +198,9 @@ static void put_streams(const struct log_index *index, const struct log_builder 
         if (!told(stream, builder))
             continue;
         put_entry(entry, stream, builder, word, name);
-        if (row_span_of(stream, builder->segment))
-            for (uint32_t i = 0; i < stream->presence.words; i++)
-                put64(index->bytes + words_at(index) + 8 * (size_t)word++,
-                      presence_bits(&stream->presence)[i]);
+        for (uint32_t i = 0; i < words_of(stream, builder); i++)
+            put64(index->bytes + words_at(index) + 8 * (size_t)word++,
+                  presence_bits(&stream->presence)[i]);
         const struct stream_entry *named = stream->facts.entry;
         if (stream->facts.generation > builder->segment && named) {
             memcpy(index->bytes + names_at(index) + name, named->name, named->name_length);
@@ -225,7 +231,7 @@ int index_make(const struct log_builder *builder, const struct log_table *table,
         if (!told(stream, builder))
             continue;
         index.entries++;
-        index.words += !row_span_of(stream, builder->segment) ? 0 : stream->presence.words;
+        index.words += words_of(stream, builder);
         index.name_bytes +=
             stream->facts.generation > builder->segment ? row_name_length(stream) : 0;
         index.name_bytes += notes_told(stream, builder);

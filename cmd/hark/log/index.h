@@ -17,7 +17,8 @@
  *   entry: generation u64, count u64, bytes u64, first u64, last u64, first block u32, words u32,
  *          word u32, name u32, name bytes u32 (0: it was made in an earlier segment), and u32: plus
  *          one, the bytes of its notes, which stand behind the name (0: they were not changed)
- *   deleted: streams of earlier segments that were deleted in this one
+ *   deleted: streams that were deleted in this segment, those that were made in it, too, since the
+ *   table (table_file.h) may tell of them
  *
  * Version 1 has no notes.
  */
@@ -63,7 +64,7 @@ uint32_t builder_block(const struct log_builder *builder, uint64_t offset);
 /* What was planned and not noted will not be. */
 void builder_forget(struct log_builder *builder);
 
-/* A stream of an earlier segment was deleted in this one. reserve: gives 0 or -ENOMEM, and the note
+/* A stream was deleted in this segment. reserve: gives 0 or -ENOMEM, and the note
  * after it cannot fail. */
 int builder_reserve_deleted(struct log_builder *builder);
 void builder_note_deleted(struct log_builder *builder, uint64_t generation);

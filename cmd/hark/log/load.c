@@ -6,10 +6,13 @@
  */
 #include "log/load.h"
 
+#include "log/checkpoint.h"
 #include "log/found.h"
+#include "log/known.h"
 #include "log/load_whole.h"
 #include "log/program.h"
 #include "log/replay.h"
+#include "log/restore.h"
 #include "log/segment.h"
 
 #include <errno.h>
@@ -48,7 +51,8 @@ static void index_used(struct log_recovery *recovery)
     if (error == 0)
         error = segment_list(segment);
     if (error == 0) {
-        bool newest = recovery->at + 1 == recovery->count && recovery->mark <= segment->first;
+        bool newest = recovery->at + 1 == recovery->count && recovery->mark <= segment->first &&
+                      !known_covers(recovery, segment->first);
         if (newest && segment->index.next > segment->first)
             log->next = segment->index.next;
         index_free(&segment->index);
@@ -110,6 +114,8 @@ static void use_index(struct log_recovery *recovery)
     segment->newest_ns = segment->index.newest_ns;
     segment->last_sequence = segment->index.last_sequence;
     if (!found_needs_declarations(recovery) && !log->options.inspect) {
+        if (found_now(recovery)->header.version >= SEGMENT_UNDECLARED)
+            found_declarations_end(recovery);
         index_used(recovery);
         return;
     }
@@ -154,18 +160,48 @@ static void trace_removed(struct hark_op *op, int64_t result)
     recovery->loaded(recovery, 0);
 }
 
+static void forget_trace(struct log_recovery *recovery)
+{
+    index_free(&recovery->segment->index);
+    segment_destroy(recovery->segment);
+    recovery->segment = NULL;
+}
+
+/* The table knows more than it does: it goes, unless it is of a segment that is kept. */
+static void trace_known(struct log_recovery *recovery)
+{
+    struct log *log = recovery->log;
+    const uint64_t first = found_now(recovery)->first;
+    struct table_segment told;
+    forget_trace(recovery);
+    if (log->options.inspect ||
+        (known_segment(recovery, first, &told) && recovery->oldest <= first)) {
+        recovery->loaded(recovery, 0);
+        return;
+    }
+    segment_name(recovery->name, first, SUFFIX_INDEX);
+    hark_unlinkat(log->loop, &recovery->op, log->directory, recovery->name, 0, trace_removed);
+}
+
 /* What was lost with the segment is known for as long as the index is there, and then from the
- * declarations of the next. */
+ * declarations of the next, or from the table. */
 static void trace_used(struct log_recovery *recovery)
 {
     struct log *log = recovery->log;
     struct log_index *index = &recovery->segment->index;
+    if (known_covers(recovery, found_now(recovery)->first)) {
+        trace_known(recovery);
+        return;
+    }
     bool whole = index->bytes, newest = found_was_last(recovery);
+    bool silent = found_next_is_silent(recovery);
     uint64_t first = found_now(recovery)->first, events = 0;
     int error = whole ? replay_lost(log, index, &events) : 0;
-    if (whole || newest) {
+    if (error == 0 && (silent || newest))
+        error = checkpoint_note_missing(log, first, events);
+    if (whole || newest || silent) {
         found_count_damage(recovery);
-        log->must_declare = true;
+        log->must_write_table = true;
         if (whole)
             program_tell(log, LOG_ERROR,
                          "segment %s is missing: its %" PRIu64
@@ -176,12 +212,10 @@ static void trace_used(struct log_recovery *recovery)
                          "segment %s is missing: what it held is lost, readers are told of a gap",
                          recovery->name);
     }
-    if (!whole && newest)
-        replay_lose_all(recovery->log, found_ids_end(recovery) - 1);
-    index_free(index);
-    segment_destroy(recovery->segment);
-    recovery->segment = NULL;
-    if (error != 0 || newest || log->options.inspect) {
+    if (!whole && (newest || silent))
+        found_lose(recovery, found_ids_end(recovery) - 1);
+    forget_trace(recovery);
+    if (error != 0 || newest || silent || log->options.inspect) {
         recovery->loaded(recovery, error);
         return;
     }
@@ -253,7 +287,7 @@ void load_begin(struct log_recovery *recovery,
     struct log *log = recovery->log;
     const struct log_found *found = found_now(recovery);
     recovery->loaded = loaded;
-    recovery->declared = recovery->events = 0;
+    recovery->declared = recovery->events = recovery->known = 0;
     recovery->damaged = false;
     recovery->segment = segment_create(log, found->first);
     if (!recovery->segment) {
@@ -261,6 +295,13 @@ void load_begin(struct log_recovery *recovery,
         return;
     }
     recovery->segment->created_ns = found->whole_header ? found->header.created_ns : 0;
+    if (restore_lists(recovery)) {
+        const int error = segment_list(recovery->segment);
+        if (error == 0)
+            recovery->segment = NULL;
+        recovery->loaded(recovery, error);
+        return;
+    }
     if (!found->has_index) {
         load_whole_begin(recovery);
         return;

@@ -9,6 +9,7 @@
 #include "log/load_whole.h"
 
 #include "log/found.h"
+#include "log/known.h"
 #include "log/program.h"
 #include "log/prove.h"
 #include "log/replay.h"
@@ -39,8 +40,10 @@ static void hole(struct log_scan *scan, uint64_t from, uint64_t end, uint64_t ne
                  " are passed over: events between ids %" PRIu64 " and %" PRIu64
                  " are lost, readers are told of a gap",
                  recovery->name, from, end, scan->last, through + 1);
-    if (next != 0 || (!found_told_end(recovery, &told) && !recovery->sealed.bytes))
-        replay_lose_all(recovery->log, through);
+    const bool is_told = recovery->sealed.bytes ||
+                         (found_told_end(recovery, &told) && found_next_declares(recovery));
+    if (next != 0 || !is_told)
+        found_lose(recovery, through);
 }
 
 static void scan_failed(struct hark_op *op, int64_t result)
@@ -57,12 +60,15 @@ static void give_up(struct log_recovery *recovery, int64_t error)
     hark_close(recovery->log->loop, &recovery->op, recovery->fd, scan_failed);
 }
 
+/* The table knows of events in a damaged segment that cannot be read any more, and nobody knows in
+ * which of its blocks they were: whoever looks for one reads all of it. */
 static void synced(struct hark_op *op, int64_t result)
 {
     struct log_recovery *recovery = hark_container_of(op, struct log_recovery, op);
     struct log *log = recovery->log;
     struct log_segment *segment = recovery->segment;
     uint64_t next = found_was_last(recovery) ? recovery->high : log->builder.last_sequence + 1;
+    struct table_segment told;
     segment->end = recovery->scan.end;
     segment->newest_ns = log->builder.newest_ns;
     segment->last_sequence = log->builder.last_sequence;
@@ -75,6 +81,8 @@ static void synced(struct hark_op *op, int64_t result)
         return;
     }
     builder_done(&log->builder);
+    if (recovery->damaged && known_segment(recovery, segment->first, &told))
+        index_free(&segment->index);
     recovery->segment = NULL;
     segment->fd = recovery->fd;
     segment->state = SEGMENT_OPEN;
@@ -147,8 +155,9 @@ static int lose_end(struct log_recovery *recovery)
     int error = replay_lost(log, &recovery->sealed, &events);
     if (error != 0 || end <= found_now(recovery)->size)
         return error;
+    events -= recovery->known < events ? recovery->known : events;
     found_count_damage(recovery);
-    log->must_declare = true;
+    log->must_write_table = true;
     program_tell(log, LOG_ERROR,
                  "segment %s has lost its last %" PRIu64 " bytes: %" PRIu64
                  " events are lost, readers are told of a gap",
@@ -161,6 +170,7 @@ static void tell_end(struct log_recovery *recovery)
     struct log *log = recovery->log;
     const struct log_found *found = found_now(recovery);
     uint64_t end;
+    struct table_segment told;
     segment_name(recovery->name, found->first, SUFFIX_LOG);
     if (found->foreign) {
         found_count_damage(recovery);
@@ -182,19 +192,23 @@ static void tell_end(struct log_recovery *recovery)
     }
     if (recovery->sealed.bytes || recovery->damaged)
         return;
-    if (found_told_end(recovery, &end) && recovery->scan.end < end) {
+    if (!found_told_end(recovery, &end))
+        end = known_segment(recovery, found->first, &told) ? told.end : 0;
+    if (recovery->scan.end < end) {
         found_count_damage(recovery);
-        log->must_declare = true;
+        log->must_write_table = true;
         program_tell(log, LOG_ERROR,
                      "segment %s has lost its last %" PRIu64 " bytes: readers are told of a gap",
                      recovery->name, end - recovery->scan.end);
+        if (!found_next_declares(recovery))
+            found_lose(recovery, found_ids_end(recovery) - 1);
     } else if (is_emptied(recovery)) {
         found_count_damage(recovery);
         program_tell(log, LOG_ERROR,
                      "segment %s has lost all that it held: readers are told of a gap",
                      recovery->name);
-        if (found_was_last(recovery))
-            replay_lose_all(recovery->log, found_ids_end(recovery) - 1);
+        if (found_was_last(recovery) || !found_next_declares(recovery))
+            found_lose(recovery, found_ids_end(recovery) - 1);
     }
 }
 

@@ -61,7 +61,10 @@ struct log_options {
     uint64_t retain_age_ns;     /* segments go whose newest event is older; 0: no bound */
     uint32_t open_segments_max; /* sealed segments held open for reading while no read uses them; 0:
                                    16 */
-    uint32_t streams_max; /* 0: 65536. Streams with a dot in front of their names are the program's
+    uint64_t table_bytes; /* the table of streams is written once so much has been written since the
+                             one before, and more than it takes itself; 0: 4 MiB */
+    uint32_t
+        streams_max; /* 0: no bound. Streams with a dot in front of their names are the program's
                              own, and never refused */
     bool inspect; /* only to look: each segment is read whole, nothing in the directory is changed,
                      appends give -EROFS; others may look as well */

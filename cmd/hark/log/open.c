@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define SEGMENT_BYTES_DEFAULT (UINT64_C(64) << 20)
+#define TABLE_BYTES_DEFAULT   (UINT64_C(4) << 20)
 
 /* Who is told. Outlives the log that was not opened. */
 struct opening {
@@ -32,7 +33,9 @@ static int set_options(struct log *log, const struct log_options *options)
     if (own->open_segments_max == 0)
         own->open_segments_max = 16;
     if (own->streams_max == 0)
-        own->streams_max = 65536;
+        own->streams_max = UINT32_MAX;
+    if (own->table_bytes == 0)
+        own->table_bytes = TABLE_BYTES_DEFAULT;
     if (own->segment_bytes < LOG_SEGMENT_BYTES_MIN || own->segment_bytes > LOG_SEGMENT_BYTES_MAX ||
         own->sync > LOG_SYNC_NEVER)
         return -EINVAL;

@@ -12,11 +12,11 @@
  *   56  checksum       u64
  *
  * A segment takes the sequence `first` for itself: it is the file's name, and its records have
- * those that follow, growing, below first + SEGMENT_SPAN. Right after the header stand `declared`
- * DECLARE records, with the sequence `first`: all streams that existed when the segment was made,
- * so that each segment can be understood without those before it. A checksum is seeded by first and
- * by the record's place: what another file left on a recycled block, or what an older write left at
- * another place, is never taken for a record.
+ * those that follow, growing, below first + SEGMENT_SPAN. Which streams there were before it, the
+ * file `table` tells (table_file.h). In segments of versions 1 and 2 there stand right after the
+ * header `declared` DECLARE records, with the sequence `first`: all streams that existed when the
+ * segment was made. A checksum is seeded by first and by the record's place: what another file left
+ * on a recycled block, or what an older write left at another place, is never taken for a record.
  */
 #ifndef HARK_COMMAND_LOG_RECORD_H
 #define HARK_COMMAND_LOG_RECORD_H
@@ -28,7 +28,8 @@
 #include "log/log.h"
 
 #define SEGMENT_HEADER_BYTES 64u
-#define SEGMENT_VERSION      2u /* 1: without notes */
+#define SEGMENT_VERSION      3u /* 1: without notes; 2: with the declarations of all streams */
+#define SEGMENT_UNDECLARED   3u /* from this version on there are none */
 #define RECORD_HEADER_BYTES  40u
 #define RECORD_DECLARE_BYTES 16u /* of a DECLARE's payload, before the name */
 #define RECORD_ALIGNMENT     8u
@@ -76,8 +77,8 @@ struct log_segment_header {
     uint32_t declared;
     uint64_t first;
     uint64_t created_ns;
-    uint64_t previous_first; /* the segment before it; 0 none; first: losses were found before it,
-                                so its declarations count */
+    uint64_t previous_first; /* the segment before it; 0 none. Up to version 2, first: losses were
+                                found before it, so its declarations count */
     uint64_t previous_end;   /* where that one ends: what may stand there after it never counted */
     uint64_t declared_end;   /* the place after the last DECLARE */
 };

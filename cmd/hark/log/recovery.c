@@ -7,13 +7,16 @@
  */
 #include "log/recovery.h"
 
+#include "log/checkpoint.h"
 #include "log/found.h"
+#include "log/known.h"
 #include "log/load.h"
 #include "log/mark.h"
+#include "log/missing.h"
 #include "log/oldest.h"
 #include "log/program.h"
-#include "log/removal.h"
 #include "log/replay.h"
+#include "log/restore.h"
 #include "log/retention.h"
 #include "log/segment.h"
 
@@ -34,6 +37,7 @@ static void recovery_free(struct log_recovery *recovery)
     free(recovery->indexes);
     free(recovery->unfinished);
     index_free(&recovery->sealed);
+    restore_free(recovery);
     free(recovery);
 }
 
@@ -60,14 +64,18 @@ static void fail(struct log_recovery *recovery, int64_t error)
 static void lose_newest(struct log_recovery *recovery)
 {
     struct log *log = recovery->log;
+    replay_lose_all(log, log->next - 1);
+    for (size_t i = 0; i < log->checkpoint.missing_count; i++)
+        if (log->checkpoint.missing[i].first == recovery->mark)
+            return; /* it was told */
     segment_name(recovery->name, recovery->mark, SUFFIX_LOG);
+    (void)checkpoint_note_missing(log, recovery->mark, 0);
     log->statistics.damaged++;
     program_tell(
         log, LOG_ERROR,
         "segment %s, the newest, is missing: what it held is lost, readers are told of a gap, "
         "ids go on from %" PRIu64,
         recovery->name, log->next);
-    replay_lose_all(log, log->next - 1);
 }
 
 /* The oldest segment is gone, and its index too, and retention has not taken it. Which streams had
@@ -76,14 +84,34 @@ static void tell_oldest(struct log_recovery *recovery)
 {
     struct log *log = recovery->log;
     if (recovery->oldest == 0 || recovery->oldest == recovery->mark ||
-        (recovery->count > 0 && recovery->found[0].first <= recovery->oldest))
-        return; /* it is there, or is told as the newest */
+        (recovery->count > 0 && recovery->found[0].first <= recovery->oldest) ||
+        known_covers(recovery, recovery->oldest))
+        return; /* it is there, or is told as the newest, or from the table */
     segment_name(recovery->name, recovery->oldest, SUFFIX_LOG);
     log->statistics.damaged++;
     program_tell(
         log, LOG_ERROR,
         "segment %s, the oldest, is missing: what it held is lost, readers are told of a gap",
         recovery->name);
+}
+
+/* What the next start would have to read. */
+static void count_uncovered(struct log *log)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < log->segment_count; i++)
+        if (!checkpoint_covers(log, log->segments[i]))
+            bytes += log->segments[i]->end;
+    if (bytes > 0)
+        checkpoint_count(log, bytes);
+}
+
+static void table_written(struct log *log)
+{
+    if (log->closing)
+        return;
+    oldest_update(log);
+    retention_check(log); /* more may go */
 }
 
 /* The ids that may have been given before a crash are below `high`; a segment that was ended in
@@ -94,12 +122,26 @@ static void hand_over(struct log_recovery *recovery)
     tell_oldest(recovery);
     if (recovery->mark > (recovery->count == 0 ? 0 : recovery->found[recovery->count - 1].first))
         lose_newest(recovery);
-    removal_count_live(log); /* before what cannot be reached goes: it keeps its segments */
+    int error = missing_count_live(recovery); /* before what cannot be reached goes: it keeps its
+                                                 segments */
+    if (error != 0) {
+        fail(recovery, error);
+        return;
+    }
+    missing_end(recovery);
     replay_end(log);
+    log->recovered = true;
+    log->checkpoint.told = table_written;
     log->statistics.streams = log->table.count;
     log->oldest.told = recovery->oldest;
-    retention_check(log);
-    oldest_update(log);
+    if (!log->options.inspect) {
+        retention_check(log);
+        count_uncovered(log);
+        if (log->must_write_table) /* first: what was the oldest is told in it */
+            checkpoint_begin(log);
+        else
+            oldest_update(log);
+    }
     end(recovery, 0);
 }
 
@@ -125,6 +167,14 @@ static void loaded(struct log_recovery *recovery, int error)
     recovery->at++;
     recovery->previous_damaged = recovery->damaged;
     pending_wait(&recovery->log->pending, next_segment); /* an index may be being written */
+}
+
+static void restored(struct log_recovery *recovery, int error)
+{
+    if (error != 0)
+        fail(recovery, error);
+    else
+        next_segment(&recovery->log->pending);
 }
 
 /* --- a first look at each --- */
@@ -198,7 +248,7 @@ static void survey(struct log_recovery *recovery)
         recovery->high = newest > 0 ? newest + SEGMENT_SPAN : 1;
         log->next = recovery->high;
         recovery->at = 0;
-        next_segment(&log->pending);
+        restore_begin(recovery, restored);
         return;
     }
     segment_name(recovery->name, recovery->found[recovery->at].first, SUFFIX_LOG);

@@ -6,7 +6,6 @@
  */
 #include "log/removal.h"
 
-#include "base/check.h"
 #include "log/oldest.h"
 #include "log/program.h"
 #include "log/record.h"
@@ -15,16 +14,6 @@
 #include <errno.h>
 
 /* --- what is dead --- */
-
-void removal_count_live(struct log *log)
-{
-    for (const struct log_row *stream = log->table.oldest; stream; stream = stream->after)
-        for (uint32_t i = 0; i < stream->span_count; i++) {
-            struct log_segment *segment = segment_by_first(log, stream->spans[i].segment);
-            check(segment);
-            segment->live++;
-        }
-}
 
 bool removal_bury(struct log *log, const struct log_row *stream)
 {
@@ -95,7 +84,7 @@ void removal_begin(struct log *log, size_t at)
     for (struct log_row *stream = log->table.oldest; stream && segment->live > 0;
          stream = stream->after)
         while (stream->span_count > 0 && stream->spans[0].segment == segment->first)
-            row_drop_span(stream);
+            row_drop_span(stream, 0);
     log->statistics.dead_bytes -= segment->dead;
     log->statistics.removed++;
     oldest_update(log);

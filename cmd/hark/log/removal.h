@@ -4,9 +4,6 @@
 
 #include "log/state.h"
 
-/* Counts what lives in each segment: once, when all are there. */
-void removal_count_live(struct log *log);
-
 /* The events of a stream that is deleted are dead.
  * Gives: whether there is a segment in which nothing is left. */
 bool removal_bury(struct log *log, const struct log_row *stream);

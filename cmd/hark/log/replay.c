@@ -8,12 +8,25 @@
 #include "log/replay.h"
 
 #include "log/bytes.h"
+#include "log/known.h"
 #include "log/program.h"
 #include "log/recovery_state.h"
 #include "log/removal.h"
 
 #include <errno.h>
 #include <inttypes.h>
+
+/* Up to which sequence the table has told all of the stream. */
+static uint64_t known_through(const struct log *log, uint64_t generation)
+{
+    return known_as_of(log->recovery, generation);
+}
+
+/* The table knows that there is no such stream any more. */
+static bool is_gone(const struct log *log, uint64_t generation)
+{
+    return known_through(log, generation) > 0 && !table_by_generation(&log->table, generation);
+}
 
 /* The stream of that generation, without a name where it is not known yet. */
 static struct log_row *stream_by_generation(struct log *log, uint64_t generation)
@@ -103,6 +116,12 @@ static int replay_delete(struct log *log, const struct log_record *record)
 
 static int replay_declare(struct log *log, const struct log_record *record)
 {
+    if (is_gone(log, record->stream))
+        return 0;
+    if (known_through(log, record->stream) >= record->sequence) {
+        table_by_generation(&log->table, record->stream)->declared = record->sequence;
+        return 0;
+    }
     uint64_t last = get64(record->payload), lost = get64(record->payload + 8);
     bool known = table_by_generation(&log->table, record->stream);
     struct log_row *stream =
@@ -121,6 +140,28 @@ static int replay_declare(struct log *log, const struct log_record *record)
     return set_notes(log, stream, record->notes, record->notes_length, 0);
 }
 
+/* What the table has told of already: but where in the segment it stands is to be in the index. */
+static int replay_known(struct log *log, const struct log_record *record, uint64_t offset,
+                        uint32_t block)
+{
+    struct log_row *stream = table_by_generation(&log->table, record->stream);
+    if (record->kind == RECORD_DELETE && builder_reserve_deleted(&log->builder) != 0)
+        return -ENOMEM;
+    if (stream && record->kind == RECORD_EVENT &&
+        row_reserve(stream, log->builder.segment, block) != 0)
+        return -ENOMEM;
+    builder_note(&log->builder, offset, record->sequence, record->time_ns);
+    if (record->kind == RECORD_DELETE)
+        builder_note_deleted(&log->builder, record->stream);
+    if (stream && record->kind == RECORD_EVENT) {
+        row_note_block(stream, block);
+        log->recovery->known++;
+    }
+    if (stream && record->notes_length > 0)
+        stream->noted_in = log->builder.segment;
+    return 0;
+}
+
 int replay_record(struct log *log, const struct log_record *record, uint64_t offset)
 {
     if (record->kind == RECORD_DECLARE)
@@ -128,6 +169,8 @@ int replay_record(struct log *log, const struct log_record *record, uint64_t off
     uint32_t block = builder_plan(&log->builder, offset, record->sequence);
     if (block == UINT32_MAX)
         return -ENOMEM;
+    if (is_gone(log, record->stream) || record->sequence <= known_through(log, record->stream))
+        return replay_known(log, record, offset, block);
     if (record->kind == RECORD_EVENT)
         return replay_event(log, record, offset, block);
     builder_note(&log->builder, offset, record->sequence, record->time_ns);
@@ -175,10 +218,14 @@ int replay_lost(struct log *log, const struct log_index *index, uint64_t *out_ev
     replay_deletions(log, index);
     for (uint32_t i = 0; i < index->entries; i++) {
         struct log_index_entry entry = index_entry(index, i);
+        if (is_gone(log, entry.generation))
+            continue;
+        events += entry.span.count;
+        if (known_through(log, entry.generation) >= index->last_sequence)
+            continue;
         struct log_row *stream = stream_of_entry(log, &entry);
         if (!stream || note_entry(log, stream, &entry) != 0)
             return -ENOMEM;
-        events += entry.span.count;
         for (uint32_t k = stream->span_count; k > 0 && stream->spans[k - 1].segment == index->first;
              k--)
             events -= stream->spans[k - 1].count;
@@ -194,6 +241,9 @@ int replay_index(struct log *log, const struct log_index *index)
     replay_deletions(log, index);
     for (uint32_t i = 0; i < index->entries; i++) {
         struct log_index_entry entry = index_entry(index, i);
+        if (is_gone(log, entry.generation) ||
+            known_through(log, entry.generation) >= index->last_sequence)
+            continue;
         struct log_row *stream = stream_of_entry(log, &entry);
         if (!stream || (entry.span.count > 0 && row_add_span(stream, &entry.span) != 0) ||
             note_entry(log, stream, &entry) != 0)
@@ -205,7 +255,7 @@ int replay_index(struct log *log, const struct log_index *index)
 void replay_lose_all(struct log *log, uint64_t through)
 {
     table_lose(&log->table, through);
-    log->must_declare = true;
+    log->must_write_table = true;
 }
 
 /* Streams whose later declarations tell of events that were not found, where nothing damaged has
@@ -223,7 +273,7 @@ static void tell_missed(struct log *log)
     if (!example)
         return;
     log->statistics.damaged++;
-    log->must_declare = true;
+    log->must_write_table = true;
     program_tell(
         log, LOG_ERROR,
         "events of %" PRIu64

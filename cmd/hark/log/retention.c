@@ -1,11 +1,13 @@
 /* retention.c - by size and by age, the oldest segments go, whole.
  *
  * Those in which all was deleted go at once. What must hold: the newest segment stays, whatever its
- * size and age: it is the one in use, or the one that says which ids were given. There is no tick:
- * the timer is set for the moment at which the next sealed segment comes of age.
+ * size and age: it is the one in use, or the one that says which ids were given; and a segment goes
+ * only when the table on the disk tells all of it that is still to be known. There is no tick: the
+ * timer is set for the moment at which the next sealed segment comes of age.
  */
 #include "log/retention.h"
 
+#include "log/checkpoint.h"
 #include "log/removal.h"
 
 static uint64_t comes_of_age(const struct log *log, const struct log_segment *segment)
@@ -59,15 +61,35 @@ static void set_timer(struct log *log, uint64_t now, uint64_t next)
     hark_sleep(log->loop, &log->age, wait, timer_rang);
 }
 
-/* What they said of streams that are still there, the declarations of a later one say as well; so
- * the newest stays. A damaged one may have held more than can be read. */
+/* A damaged one may have held more than can be read. A table is written for them once they are
+ * worth it. */
 void retention_drop_dead(struct log *log)
 {
+    uint64_t waiting = 0;
     for (size_t i = log->segment_count; i-- > 1;) {
         const struct log_segment *segment = log->segments[i - 1];
-        if (segment->live == 0 && segment->sealed && !segment->damaged)
+        if (segment->live > 0 || !segment->sealed || segment->damaged)
+            continue;
+        if (checkpoint_covers(log, segment))
             removal_begin(log, i - 1);
+        else
+            waiting += segment->end;
     }
+    if (waiting > 0 && waiting >= checkpoint_estimate(log))
+        checkpoint_begin(log);
+}
+
+/* Gives: false: it has to stay until the next table is written; that comes back here. */
+static bool remove_oldest(struct log *log)
+{
+    const bool may = checkpoint_covers(log, log->segments[0]);
+    if (may) {
+        checkpoint_forget_missing(log, log->segments[0]->first);
+        removal_begin(log, 0);
+    } else {
+        checkpoint_begin(log);
+    }
+    return may;
 }
 
 void retention_check(struct log *log)
@@ -76,12 +98,14 @@ void retention_check(struct log *log)
         return;
     retention_drop_dead(log);
     while (log->segment_count > 1 && is_too_much(log))
-        removal_begin(log, 0);
+        if (!remove_oldest(log))
+            break;
     if (log->options.retain_age_ns == 0)
         return;
     uint64_t now = hark_os_wall_clock(log->loop), next;
     for (size_t old = count_old(log, now, &next); old > 0; old--)
-        removal_begin(log, 0);
+        if (!remove_oldest(log))
+            break;
     set_timer(log, now, next);
 }
 

@@ -4,13 +4,13 @@
  * name in the directory are on the disk: the ids that a crashed log may have given are bounded by
  * it (see SEGMENT_SPAN). Its header says where the one before it ends, so that what a failed write
  * or sync left there never comes back: from the first try on, that one does not grow. A sequence
- * that named a file is never used again, also when the making failed. While a segment is made no
- * stream comes or goes: those who append wait for it.
+ * that named a file is never used again, also when the making failed. What a start has found lost
+ * is in the table on the disk before the first segment after it: there the next start finds it.
  */
 #include "log/roll.h"
 
 #include "base/check.h"
-#include "log/bytes.h"
+#include "log/checkpoint.h"
 #include "log/oldest.h"
 #include "log/program.h"
 #include "log/record.h"
@@ -22,13 +22,9 @@
 #include <fcntl.h>
 #include <stdlib.h>
 
-#define ROLL_BUFFER_BYTES (64u * 1024) /* what is encoded at once */
-
 static void roll_end(struct log *log, int error)
 {
     struct log_roll *roll = &log->roll;
-    free(roll->bytes);
-    roll->bytes = NULL;
     log->must_roll = error != 0;
     if (error != 0)
         segment_destroy(roll->segment);
@@ -39,40 +35,6 @@ static void roll_end(struct log *log, int error)
 
 /* --- what stands in it --- */
 
-static void put_declaration(unsigned char *to, const struct log_row *stream,
-                            const struct log_segment *segment, uint64_t offset)
-{
-    const struct log_notes *notes = stream->notes;
-    unsigned char *payload = to + RECORD_HEADER_BYTES;
-    const struct stream_entry *entry = stream->facts.entry;
-    if (notes) {
-        put32(payload, notes->length);
-        memcpy(payload + 4, notes->bytes, notes->length);
-        payload += 4 + notes->length;
-    }
-    put64(payload, stream->facts.last);
-    put64(payload + 8, stream->facts.lost);
-    memcpy(payload + RECORD_DECLARE_BYTES, entry->name, entry->name_length);
-    struct log_record record = {
-        .kind = RECORD_DECLARE,
-        .length = RECORD_DECLARE_BYTES + entry->name_length,
-        .sequence = segment->first,
-        .time_ns = segment->created_ns,
-        .stream = stream->facts.generation,
-        .payload = payload,
-        .notes = !notes ? NULL : notes->bytes,
-        .notes_length = !notes ? 0 : notes->length,
-    };
-    memset(payload + record.length, 0,
-           record_padding(record_with_notes(record.length, record.notes_length)));
-    record_encode(to, &record, segment->first, offset);
-}
-
-static uint64_t declared_end(const struct log *log)
-{
-    return SEGMENT_HEADER_BYTES + log->table.declared_bytes;
-}
-
 static void put_header(struct log *log)
 {
     struct log_roll *roll = &log->roll;
@@ -80,30 +42,13 @@ static void put_header(struct log *log)
         log->segment_count == 0 ? NULL : log->segments[log->segment_count - 1];
     struct log_segment_header header = {
         .version = SEGMENT_VERSION,
-        .declared = log->table.count,
         .first = roll->segment->first,
         .created_ns = roll->segment->created_ns,
-        .previous_first = log->must_declare ? roll->segment->first
-                          : !before         ? 0
-                                            : before->first,
+        .previous_first = !before ? 0 : before->first,
         .previous_end = !before ? 0 : before->end,
-        .declared_end = declared_end(log),
+        .declared_end = SEGMENT_HEADER_BYTES,
     };
-    segment_header_encode(roll->bytes, &header);
-    roll->segment->end = 0;
-    roll->count = SEGMENT_HEADER_BYTES;
-}
-
-/* As many declarations as there is room for, behind what the buffer has. */
-static void put_declarations(struct log_roll *roll)
-{
-    const struct log_segment *segment = roll->segment;
-    while (roll->next && roll->count + row_declaration_size(roll->next) <= ROLL_BUFFER_BYTES) {
-        check(!roll->next->pending);
-        put_declaration(roll->bytes + roll->count, roll->next, segment, segment->end + roll->count);
-        roll->count += row_declaration_size(roll->next);
-        roll->next = roll->next->after;
-    }
+    segment_header_encode(roll->header, &header);
 }
 
 /* --- it failed --- */
@@ -138,7 +83,6 @@ static void marked(struct log_transfer *transfer, int64_t result)
     if (roll->names_oldest) /* else a trace less, should the segment's file be lost */
         oldest_wrote(log, result);
     oldest_update(log);
-    log->must_declare = false;
     roll_end(log, 0);
 }
 
@@ -178,31 +122,16 @@ static void synced(struct hark_op *op, int64_t result)
         hark_fsync(op->loop, op, roll->segment->log->directory, name_synced);
 }
 
-static void write_part(struct log_roll *roll);
-
 static void written(struct log_transfer *transfer, int64_t result)
 {
     struct log_roll *roll = hark_container_of(transfer, struct log_roll, transfer);
     struct log_segment *segment = roll->segment;
-    segment->end += roll->count;
-    roll->count = 0;
     if (result < 0) {
         give_up(roll, result);
-    } else if (roll->next) {
-        write_part(roll);
-    } else {
-        check(segment->end == declared_end(segment->log)); /* as its header says */
-        hark_fdatasync(segment->log->loop, &roll->op, segment->fd, synced);
+        return;
     }
-}
-
-/* A part of the declarations each: a turn of the loop does not encode all of them. */
-static void write_part(struct log_roll *roll)
-{
-    struct log_segment *segment = roll->segment;
-    put_declarations(roll);
-    transfer_write(segment->log->loop, &roll->transfer, segment->fd, roll->bytes, roll->count,
-                   segment->end, written);
+    segment->end = SEGMENT_HEADER_BYTES;
+    hark_fdatasync(segment->log->loop, &roll->op, segment->fd, synced);
 }
 
 static void open_file(struct log *log);
@@ -219,8 +148,8 @@ static void opened(struct hark_op *op, int64_t result)
     }
     roll->segment->fd = (int)result;
     put_header(roll->segment->log);
-    roll->next = roll->segment->log->table.oldest;
-    write_part(roll);
+    transfer_write(op->loop, &roll->transfer, roll->segment->fd, roll->header, sizeof roll->header,
+                   0, written);
 }
 
 static void open_file(struct log *log)
@@ -237,20 +166,34 @@ static void memory_missing(struct hark_op *op, int64_t result)
     roll_end(log, -ENOMEM);
 }
 
-void roll_begin(struct log *log, void (*done)(struct log *log, int error))
+static void make_segment(struct log *log)
 {
     struct log_roll *roll = &log->roll;
-    pending_begin(&log->pending);
-    roll->done = done;
     roll->segment = segment_create(log, log->next);
-    roll->bytes = malloc(ROLL_BUFFER_BYTES);
-    if (roll->segment)
-        roll->segment->created_ns = hark_os_wall_clock(log->loop);
-    if (!roll->segment || !roll->bytes || segment_reserve(log) != 0) {
+    if (!roll->segment || segment_reserve(log) != 0) {
         hark_defer(log->loop, &roll->op, memory_missing);
         return;
     }
+    roll->segment->created_ns = hark_os_wall_clock(log->loop);
     log->next++;
     segment_name(roll->segment->name, roll->segment->first, SUFFIX_LOG);
     open_file(log);
+}
+
+static void table_written(struct log *log, int error)
+{
+    if (error != 0)
+        roll_end(log, error);
+    else
+        make_segment(log);
+}
+
+void roll_begin(struct log *log, void (*done)(struct log *log, int error))
+{
+    pending_begin(&log->pending);
+    log->roll.done = done;
+    if (log->must_write_table)
+        checkpoint_await(log, table_written);
+    else
+        make_segment(log);
 }

@@ -7,6 +7,7 @@
  */
 #include "log/seal.h"
 
+#include "log/checkpoint.h"
 #include "log/program.h"
 #include "log/segment.h"
 
@@ -135,6 +136,7 @@ static void events_synced(struct hark_op *op, int64_t result)
                      "cannot sync segment %s: %s: its newest events may be lost", name,
                      hark_error_text(result));
     }
+    checkpoint_segment_synced(segment->log);
     write_index(seal);
 }
 
@@ -158,12 +160,14 @@ void seal_begin(struct log_segment *segment)
     seal->segment = segment;
     segment_name(seal->unfinished, segment->first, SUFFIX_UNFINISHED);
     segment_name(seal->name, segment->first, SUFFIX_INDEX);
-    if (segment->failed)
+    if (segment->failed) {
         hark_ftruncate(log->loop, &seal->op, segment->fd, (int64_t)segment->end, cut);
-    else if (log->options.sync == LOG_SYNC_ALWAYS)
+    } else if (log->options.sync == LOG_SYNC_ALWAYS) {
         write_index(seal);
-    else
+    } else {
+        log->checkpoint.unsynced_segments++;
         hark_fdatasync(log->loop, &seal->op, segment->fd, events_synced);
+    }
 }
 
 int seal_active(struct log *log)

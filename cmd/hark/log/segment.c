@@ -257,6 +257,13 @@ static void index_missing(struct log_segment *segment, const char *why)
                  segment->name, why);
 }
 
+/* The next table says so, and there is one at the end of the log. */
+static void index_is_damaged(struct log_segment *segment)
+{
+    segment->index_damaged = true;
+    segment->log->checkpoint.since++;
+}
+
 static void index_closed(struct hark_op *op, int64_t result)
 {
     (void)result;
@@ -278,6 +285,12 @@ static void index_read(struct log_transfer *transfer, int64_t result)
                    : index_parse(segment->loading, (size_t)result, segment->first, &segment->index);
     if (error == 0)
         segment->loading = NULL; /* it is the index's now */
+    if (error == 0 && segment->index.end != segment->end) {
+        index_free(&segment->index); /* it is older than the segment */
+        error = -EBADMSG;
+    }
+    if (error == -EBADMSG)
+        index_is_damaged(segment);
     index_end(segment, error == 0 ? NULL : error == -EBADMSG ? "damaged" : hark_error_text(error));
 }
 
@@ -287,6 +300,8 @@ static void index_header_read(struct log_transfer *transfer, int64_t result)
     size_t total = result == INDEX_HEADER_BYTES ? index_total(segment->loading) : 0;
     unsigned char *larger = total == 0 ? NULL : realloc(segment->loading, total);
     if (!larger) {
+        if (result >= 0 && total == 0)
+            index_is_damaged(segment);
         index_end(segment, result < 0   ? hark_error_text(result)
                            : total == 0 ? "damaged"
                                         : "out of memory");
@@ -308,6 +323,8 @@ static void index_opened(struct hark_op *op, int64_t result)
     segment->loading = malloc(INDEX_HEADER_BYTES);
     segment->index_fd = (int)result;
     if (result < 0) {
+        if (result == -ENOENT || result == -ELOOP)
+            index_is_damaged(segment);
         index_missing(segment, hark_error_text(result));
         opened(segment, 0);
     } else if (!segment->loading) {

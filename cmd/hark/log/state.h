@@ -7,7 +7,9 @@
 #include "log/index.h"
 #include "log/log.h"
 #include "log/mark.h"
+#include "log/record.h"
 #include "log/table.h"
+#include "log/table_file.h"
 #include "log/transfer.h"
 
 #include <sys/uio.h>
@@ -42,6 +44,7 @@ struct log_segment {
     bool idle;           /* it stands in the list of those that may be closed */
     /* The start has passed something over: no index is kept of it, and each start looks again. */
     bool damaged;
+    bool index_damaged; /* the next start makes it anew */
     struct log_segment *idle_before, *idle_after;
     struct log_wait *waiting; /* for it to be open */
     /* Removed: is called when nobody holds it and its descriptor rests; NULL: it is in the list. */
@@ -85,15 +88,43 @@ struct log_commit {
 /* The making of the next segment: roll.c. */
 struct log_roll {
     struct log_segment *segment;
-    struct log_row *next; /* the stream that is to be declared next */
-    unsigned char *bytes; /* what is being written */
-    size_t count;
+    unsigned char header[SEGMENT_HEADER_BYTES];
     int error;
     char mark[2 * MARK_BYTES];
     bool names_oldest; /* the mark says which segment is the oldest, too */
     struct hark_op op;
     struct log_transfer transfer;
     void (*done)(struct log *log, int error);
+};
+
+/* The table of streams in its file, and the writing of the next: checkpoint.c. */
+struct log_checkpoint {
+    uint64_t covers;           /* all in segments below that one is told by the table on the disk */
+    uint64_t size;             /* of that table; covers 0: there is none */
+    uint64_t written;          /* bytes of segments, since the log was opened */
+    uint64_t written_at_begin; /* of the walk under way */
+    uint64_t since;            /* of those, since the walk of the table on the disk began */
+    struct table_segment *missing; /* segments that were lost, of which each start is to tell */
+    size_t missing_count;
+    struct table_header header;
+    unsigned char *bytes; /* what is being written */
+    size_t count, capacity;
+    uint64_t offset;   /* where in the file it goes */
+    uint64_t unsynced; /* of the file */
+    uint64_t rows;
+    uint32_t unsynced_segments; /* sealed ones whose sync is under way */
+    struct log_segment *syncing;
+    int fd;
+    int error;
+    int failed; /* why the last one could not be written; 0: it could */
+    bool running;
+    bool ended;    /* all of it is written, and not yet on the disk */
+    bool waiting;  /* for the segments that are being synced */
+    bool stopping; /* nobody needs it any more */
+    void (*awaited)(struct log *log, int error);
+    void (*told)(struct log *log); /* of each that is on the disk; NULL: nobody is */
+    struct hark_op op;
+    struct log_transfer transfer;
 };
 
 /* The lock file's line of the oldest segment: oldest.c. */
@@ -142,8 +173,9 @@ struct log {
     struct log_segment *active; /* NULL: the next append makes one */
     /* The active one must not grow: a header that says where it ends may be on the disk already. */
     bool must_roll;
-    /* The start has found losses: the next segment's declarations are to be read at each start. */
-    bool must_declare;
+    /* The start has found losses: what it knows of them has to be in the table on the disk before
+     * another segment is made. */
+    bool must_write_table;
     struct log_builder builder; /* of the active segment */
 
     struct log_segment *idle_oldest, *idle_newest; /* open, sealed, unused */
@@ -152,6 +184,7 @@ struct log {
 
     struct log_commit commit;
     struct log_roll roll;
+    struct log_checkpoint checkpoint;
     struct log_oldest oldest;
     struct hark_op age; /* the timer of retention */
 
@@ -159,6 +192,7 @@ struct log {
 
     struct pending pending;        /* ops, reads, seals: recovery and the end wait for them */
     struct log_recovery *recovery; /* NULL: the log is open */
+    bool recovered;
     bool closing;
     struct log_close close;
 };

@@ -8,7 +8,6 @@
 
 #include "base/check.h"
 #include "log/bytes.h"
-#include "log/record.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -38,10 +37,10 @@ static void link_in_order(struct log_table *table, struct log_row *stream)
     *(!before ? &table->oldest : &before->after) = stream;
 }
 
-uint64_t row_declaration_size(const struct log_row *stream)
+static uint64_t file_size(const struct log_row *stream)
 {
-    uint64_t length = RECORD_DECLARE_BYTES + (uint64_t)row_name_length(stream);
-    return record_size(record_with_notes(length, !stream->notes ? 0 : stream->notes->length));
+    enum { NUMBERS_BYTES = 24 };
+    return NUMBERS_BYTES + row_name_length(stream) + (!stream->notes ? 0 : stream->notes->length);
 }
 
 void table_name(struct log_table *table, struct log_row *stream, struct stream_entry *entry)
@@ -49,7 +48,7 @@ void table_name(struct log_table *table, struct log_row *stream, struct stream_e
     check(!stream->facts.entry && !entry->row);
     stream->facts.entry = entry;
     entry->row = stream;
-    table->declared_bytes += row_declaration_size(stream);
+    table->file_bytes += file_size(stream);
 }
 
 struct log_row *table_add(struct log_table *table, uint64_t generation, struct stream_entry *entry)
@@ -95,15 +94,15 @@ static void lean_no_more(struct log_table *table, struct log_row *stream)
 void table_note(struct log_table *table, struct log_row *stream, struct log_notes *notes,
                 uint64_t segment)
 {
-    const bool declared = stream->facts.entry;
-    if (declared)
-        table->declared_bytes -= row_declaration_size(stream);
+    const bool named = stream->facts.entry;
+    if (named)
+        table->file_bytes -= file_size(stream);
     free(stream->notes);
     stream->notes = notes;
     stream->noted_in = segment;
     lean(table, stream);
-    if (declared)
-        table->declared_bytes += row_declaration_size(stream);
+    if (named)
+        table->file_bytes += file_size(stream);
 }
 
 void row_free(struct log_row *stream)
@@ -121,9 +120,11 @@ void table_take(struct log_table *table, struct log_row *stream)
 {
     struct stream_entry *entry = stream->facts.entry;
     lean_no_more(table, stream);
+    if (table->walk == stream)
+        table->walk = stream->after;
     map_remove(&table->by_generation, &stream->by_generation);
     if (entry) {
-        table->declared_bytes -= row_declaration_size(stream);
+        table->file_bytes -= file_size(stream);
         stream->facts.entry = NULL;
         entry->row = NULL;
         streams_let_go(&table->names, entry);
@@ -175,10 +176,18 @@ static int reserve_words(struct log_presence *presence, uint32_t words)
     return 0;
 }
 
+/* The newest span, if it is of that segment; or NULL. */
+static const struct log_span *newest_of(const struct log_row *stream, uint64_t segment)
+{
+    if (stream->span_count == 0 || stream->spans[stream->span_count - 1].segment != segment)
+        return NULL;
+    return &stream->spans[stream->span_count - 1];
+}
+
 /* Whether an event in that segment begins a span. */
 static bool begins_span(const struct log_row *stream, uint64_t segment)
 {
-    const struct log_span *newest = row_span_of(stream, segment);
+    const struct log_span *newest = newest_of(stream, segment);
     return !newest || newest->last < stream->facts.lost;
 }
 
@@ -238,8 +247,23 @@ bool row_note(struct log_row *stream, uint64_t segment, uint32_t block, uint64_t
     return begins;
 }
 
+void row_note_block(struct log_row *stream, uint32_t block)
+{
+    note_block(&stream->presence, block);
+}
+
 int row_add_span(struct log_row *stream, const struct log_span *span)
 {
+    if (newest_of(stream, span->segment)) {
+        struct log_span *newest = &stream->spans[stream->span_count - 1];
+        stream->facts.count -= newest->count;
+        stream->facts.bytes -= newest->bytes;
+        newest->count = newest->bytes = 0;
+        add_to_facts(stream, span);
+        *newest = (struct log_span){span->segment, span->count, span->bytes,
+                                    span->first,   span->last,  newest->lost};
+        return 0;
+    }
     if (reserve_span(stream) != 0)
         return -ENOMEM;
     stream->spans[stream->span_count] = *span;
@@ -263,23 +287,31 @@ const struct log_span *row_span_after(const struct log_row *stream, uint64_t aft
 
 const struct log_span *row_span_of(const struct log_row *stream, uint64_t segment)
 {
-    if (stream->span_count == 0 || stream->spans[stream->span_count - 1].segment != segment)
-        return NULL;
-    return &stream->spans[stream->span_count - 1];
+    uint32_t low = 0, high = stream->span_count;
+    if (newest_of(stream, segment))
+        return newest_of(stream, segment);
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (stream->spans[middle].segment > segment)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return low == 0 || stream->spans[low - 1].segment != segment ? NULL : &stream->spans[low - 1];
 }
 
-void row_drop_span(struct log_row *stream)
+void row_drop_span(struct log_row *stream, uint32_t at)
 {
-    check(stream->spans && stream->span_count > 0);
-    struct log_span gone = stream->spans[0];
+    check(stream->spans && at < stream->span_count);
+    struct log_span gone = stream->spans[at];
     stream->span_count--;
-    memmove(stream->spans, stream->spans + 1, stream->span_count * sizeof gone);
+    memmove(stream->spans + at, stream->spans + at + 1, (stream->span_count - at) * sizeof gone);
     stream->facts.count -= gone.count;
     stream->facts.bytes -= gone.bytes;
     stream->facts.first = stream->span_count == 0 ? 0 : stream->spans[0].first;
     row_lose(stream, gone.last);
-    if (stream->span_count > 0 && stream->spans[0].lost < gone.last)
-        stream->spans[0].lost = gone.last;
+    for (; at < stream->span_count && stream->spans[at].lost < gone.last; at++)
+        stream->spans[at].lost = gone.last;
 }
 
 void row_lose(struct log_row *stream, uint64_t through)

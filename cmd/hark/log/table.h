@@ -66,12 +66,10 @@ struct log_table {
     struct streams names;
     struct map by_generation;
     uint32_t count;
-    uint64_t declared_bytes; /* what the declarations of all take in a segment */
+    uint64_t file_bytes; /* what all take in the table's file, more or less */
     struct log_row *oldest, *newest;
+    struct log_row *walk; /* the next that is to be written there; NULL: none is */
 };
-
-/* What the declaration of a stream takes in a segment. */
-uint64_t row_declaration_size(const struct log_row *stream);
 
 /* Finds a stream; pending ones are found.
  * Gives: the stream, or NULL. */
@@ -111,18 +109,22 @@ int row_reserve(struct log_row *stream, uint64_t segment, uint32_t block);
 bool row_note(struct log_row *stream, uint64_t segment, uint32_t block, uint64_t id,
               uint64_t bytes);
 
-/* Adds what a sealed segment holds, later than all other spans.
+/* Takes note of the block of an event that is counted already; row_reserve was called for it. */
+void row_note_block(struct log_row *stream, uint32_t block);
+
+/* Adds what a sealed segment holds, later than all other spans, or in place of the newest, if that
+ * is of the same segment.
  * Gives: 0, or -ENOMEM. */
 int row_add_span(struct log_row *stream, const struct log_span *span);
 
 /* The first span with an event after that id, or NULL. */
 const struct log_span *row_span_after(const struct log_row *stream, uint64_t after);
 
-/* The newest span, if it is of that segment; or NULL. */
+/* The newest span of that segment, or NULL. */
 const struct log_span *row_span_of(const struct log_row *stream, uint64_t segment);
 
-/* The oldest span is gone. */
-void row_drop_span(struct log_row *stream);
+/* A span is gone, and the events in it. */
+void row_drop_span(struct log_row *stream, uint32_t at);
 
 /* Ids up to that one are not all there, of every stream that there is. */
 void table_lose(struct log_table *table, uint64_t through);
