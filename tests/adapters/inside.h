@@ -5,7 +5,7 @@
 
 #include "harness/harness.h"
 
-enum { INSIDE_CHAINS = 8, INSIDE_STEPS = 1250, INSIDE_AT_ONCE = 700 };
+enum { INSIDE_CHAINS = 8, INSIDE_STEPS = 12500, INSIDE_AT_ONCE = 700 };
 
 struct inside;
 

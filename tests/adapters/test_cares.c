@@ -9,7 +9,7 @@
 #include <arpa/nameser.h>
 #include <unistd.h>
 
-enum { QUESTIONS = 100, LONG_MS = 20000, STATUSES = 32 };
+enum { QUESTIONS = 100, MANY = 100000, LONG_MS = 20000, STATUSES = 32 };
 
 struct client {
     struct hark_cares adapter;
@@ -191,6 +191,21 @@ BACKEND_TEST(many_questions_at_once_are_all_answered)
     client_run(&client, 3 * EACH);
     assert_int_equal(client.statuses[ARES_SUCCESS], 2 * EACH);
     assert_int_equal(client.statuses[ARES_ENOTFOUND], EACH);
+    client_close(&client);
+}
+
+BACKEND_TEST(hundred_thousand_questions_are_answered)
+{
+    enum { EACH = 50 };
+    struct client client;
+    client_open(loop, &client, ARES_FLAG_STAYOPEN);
+    for (int i = 0; i < MANY; i += EACH) {
+        client.number = 0; /* an address has room for small ones alone */
+        for (int n = 0; n < EACH; n++)
+            ask(&client, "udp");
+        client_run(&client, i + EACH);
+    }
+    assert_int_equal(client.statuses[ARES_SUCCESS], MANY);
     client_close(&client);
 }
 

@@ -7,7 +7,7 @@
 
 #include <unistd.h>
 
-enum { TRANSFERS = 100, PARALLEL = 200, BYTES = 100000 };
+enum { TRANSFERS = 100, PARALLEL = 200, BYTES = 100000, MANY = 100000 };
 
 /* What the transfers of a test share. */
 struct client {
@@ -19,6 +19,7 @@ struct client {
     int results[CURL_LAST];
     int rounds; /* transfers that are still to be begun */
     const char *path;
+    size_t bytes; /* that a transfer without an answer of its own brings */
     struct transfer *waits;
     struct hark_op later;
 };
@@ -29,7 +30,7 @@ struct transfer {
     CURL *easy;
     char *bytes;
     size_t count, room;
-    const char *answer; /* what shall have come; NULL: BYTES of the server's body, or its begin
+    const char *answer; /* what shall have come; NULL: bytes of the server's body, or its begin
                            where it fails */
 };
 
@@ -106,7 +107,8 @@ static void ended(struct hark_curl *adapter, CURL *easy, CURLcode result)
     else
         assert_true(harness_filled(transfer->bytes, transfer->count, 1));
     if (result == CURLE_OK)
-        assert_int_equal(transfer->count, transfer->answer ? strlen(transfer->answer) : BYTES);
+        assert_int_equal(transfer->count,
+                         transfer->answer ? strlen(transfer->answer) : client->bytes);
     transfer_free(transfer);
     if (client->rounds > 0) {
         client->rounds--;
@@ -116,7 +118,7 @@ static void ended(struct hark_curl *adapter, CURL *easy, CURLcode result)
 
 static void client_open(struct hark_loop *loop, struct client *client)
 {
-    *client = (struct client){.loop = loop};
+    *client = (struct client){.loop = loop, .bytes = BYTES};
     assert_int_equal(hark_curl_open(loop, &client->adapter, ended), 0);
     http_start(loop, &client->server);
     client->port = client->server.peers.port;
@@ -220,6 +222,21 @@ BACKEND_TEST(parallel_transfers_with_few_connections_kept_all_end_well)
     client_run(&client, 2 * PARALLEL);
     assert_int_equal(client.results[CURLE_OK], 2 * PARALLEL);
     assert_true(numbers_again > 0);
+    client_close(&client);
+}
+
+BACKEND_TEST(hundred_thousand_transfers_go_over_a_few_connections)
+{
+    struct client client;
+    client_open(loop, &client);
+    client.path = "/bytes/100";
+    client.bytes = 100;
+    client.rounds = MANY - 10;
+    for (int i = 0; i < 10; i++)
+        begin(&client, client.path);
+    client_run(&client, MANY);
+    assert_int_equal(client.results[CURLE_OK], MANY);
+    assert_in_range(client.server.peers.listener.accepted_count, 1, TRANSFERS);
     client_close(&client);
 }
 

@@ -127,7 +127,7 @@ static void replied(redisAsyncContext *context, void *reply, void *data)
 
 /* --- tests --- */
 
-enum { COMMANDS = 1000, VALUE_BYTES = 8 << 20, CONNECTIONS = 100, PARALLEL = 60 };
+enum { COMMANDS = 100000, VALUE_BYTES = 8 << 20, CONNECTIONS = 100, PARALLEL = 60 };
 
 static void counted(redisAsyncContext *context, void *reply, void *data)
 {
@@ -137,7 +137,7 @@ static void counted(redisAsyncContext *context, void *reply, void *data)
     assert_int_equal(answer->integer, ((struct client *)context->data)->replies);
 }
 
-BACKEND_TEST(commands_are_answered_in_their_order)
+BACKEND_TEST(hundred_thousand_commands_are_answered_in_their_order)
 {
     struct server server;
     struct client client = {0};

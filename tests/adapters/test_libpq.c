@@ -8,7 +8,7 @@
 #include <signal.h>
 #include <string.h>
 
-enum { QUERIES = 2000, PIPELINES = 20, IN_A_PIPELINE = 500, VALUE_BYTES = 8 << 20, ROWS = 100000 };
+enum { QUERIES = 2000, PIPELINES = 200, IN_A_PIPELINE = 500, VALUE_BYTES = 8 << 20, ROWS = 100000 };
 
 /* --- a client --- */
 

@@ -1,60 +1,8 @@
 /* The other side made by others: openssl s_client, openssl s_server and curl, as processes of their
- * own over loopback. What is not installed is skipped. */
-#include "tls/meeting.h"
+ * own over loopback. */
+#include "tls/tool.h"
 
 #include <arpa/inet.h>
-#include <fcntl.h>
-#include <signal.h>
-
-enum { ARGUMENTS_MAX = 24, OUTPUT_ROOM = 8 << 20 };
-
-/* A program that runs, its standard input and output as a stream. */
-struct tool {
-    struct witness io;
-    int pidfd;
-    struct harness_op wait;
-    siginfo_t end;
-};
-
-static void tool_start(struct hark_loop *loop, struct tool *tool, const char *const *arguments)
-{
-    int in[2], out[2];
-    harness_pipe(in, 0);
-    harness_pipe(out, 0);
-    struct hark_child_descriptor own[] = {{in[0], 0}, {out[1], 1}, {2, 2}};
-    struct hark_child_options options = {.program = arguments[0],
-                                         .arguments = arguments,
-                                         .descriptors = own,
-                                         .descriptor_count = 3,
-                                         .death_signal = SIGKILL};
-    tool->pidfd = hark_os_spawn(&options, NULL);
-    close(in[0]);
-    close(out[1]);
-    if (tool->pidfd == -ENOENT) {
-        close(in[1]);
-        close(out[0]);
-        harness_skip("%s is not installed", arguments[0]);
-    }
-    assert_true(tool->pidfd >= 0);
-    assert_result(
-        hark_stream_open_pair(loop, &tool->io.stream, out[0], in[1], NULL, &witness_events), 0);
-    witness_collect(&tool->io, OUTPUT_ROOM);
-    witness_read_start(&tool->io);
-}
-
-/* Waits for its end.
- * Gives: its exit code. */
-static int tool_end(struct hark_loop *loop, struct tool *tool)
-{
-    hark_waitid(loop, &tool->wait.op, tool->pidfd, &tool->end, harness_done);
-    assert_result(harness_wait(loop, &tool->wait), 0);
-    if (!tool->io.ended)
-        harness_run_until(loop, &tool->io.ended);
-    witness_close(loop, &tool->io);
-    harness_close(loop, tool->pidfd);
-    free(tool->io.bytes);
-    return tool->end.si_code == CLD_EXITED ? tool->end.si_status : -tool->end.si_status;
-}
 
 /* --- a server here, clients there --- */
 
@@ -207,21 +155,6 @@ BACKEND_TEST(tls_curl_fetches_from_the_server_and_refuses_it_under_another_name)
 
 /* --- a client here, a server there --- */
 
-/* It says "ACCEPT 127.0.0.1:PORT" once it listens. */
-static bool has_port(const struct tool *tool, char *port, size_t room)
-{
-    static const char says[] = "ACCEPT 127.0.0.1:";
-    const char *found = memmem(tool->io.bytes, tool->io.count, says, sizeof says - 1);
-    const char *end =
-        found ? memchr(found, '\n', tool->io.count - (size_t)(found - tool->io.bytes)) : NULL;
-    assert_false(tool->io.ended);
-    if (!end)
-        return false;
-    found += sizeof says - 1;
-    snprintf(port, room, "%.*s", (int)(end - found), found);
-    return true;
-}
-
 BACKEND_TEST(tls_client_connects_by_name_to_openssl_s_server_in_both_versions)
 {
     static const char *const versions[] = {"-tls1_2", "-tls1_3"};
@@ -231,17 +164,8 @@ BACKEND_TEST(tls_client_connects_by_name_to_openssl_s_server_in_both_versions)
     for (int i = 0; i < 2; i++) {
         struct tool tool = {0};
         char port[8];
-        const char *const arguments[] = {"openssl", "s_server",
-                                         "-accept", "127.0.0.1:0",
-                                         "-cert",   harness_path("server.pem"),
-                                         "-key",    harness_path("server.key"),
-                                         "-rev",    "-naccept",
-                                         "1",       versions[i],
-                                         NULL};
         struct hark_stream_name name = {.host = "localhost", .service = port, .family = AF_INET};
-        tool_start(loop, &tool, arguments);
-        while (!has_port(&tool, port, sizeof port))
-            assert_true(hark_run_once(loop) >= 0);
+        tool_start_s_server(loop, &tool, versions[i], port, sizeof port);
         assert_result(hark_stream_connect_tls(loop, &meeting.client.stream, &name,
                                               meeting.client_tls, NULL, NULL, &witness_events),
                       0);
