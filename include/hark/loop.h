@@ -120,7 +120,7 @@ HARK_API uint64_t hark_loop_active(const struct hark_loop *loop);
  * and when hark_loop_next_deadline has come.
  * hark/adapters has that ready-made for GLib, sd-event and libuv.
  * Gives: the loop's descriptor; it stays the loop's. io_uring makes it when first asked; each turn
- *   then costs one call more.
+ *   then costs one to three calls more.
  * Fails: -ENOTSUP on the poll and select backends, which have none; on io_uring -EMFILE, -ENFILE,
  *   -ENOMEM as eventfd(2). */
 HARK_API int hark_loop_descriptor(const struct hark_loop *loop);

@@ -164,6 +164,7 @@ int hark_loop_create(const struct hark_options *given, struct hark_loop **out_lo
     loop->signal_slot = -1;
     loop->wish_fd = -1;
     loop->wake_fd = kernel_eventfd(NULL, 0, EFD_CLOEXEC | EFD_NONBLOCK);
+    atomic_init(&loop->outside_fd, loop->wake_fd);
     error = loop->wake_fd < 0
                 ? loop->wake_fd
                 : buffers_init(&loop->buffers, options.buffer_count, options.buffer_bytes);

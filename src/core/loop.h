@@ -70,6 +70,13 @@ struct lookups {
     uint32_t running;
 };
 
+/* Whether somebody has to wake the loop, and how. */
+enum loop_sleep {
+    LOOP_AWAKE,
+    LOOP_SLEEPS,         /* in its own wait */
+    LOOP_SLEEPS_OUTSIDE, /* another loop sleeps in its stead (hark_run_ready) */
+};
+
 struct hark_loop {
     const struct hark_backend *backend;
     void *backend_state;
@@ -98,9 +105,10 @@ struct hark_loop {
 
     /* Touched by other threads. */
     _Alignas(64) struct inbox inbox;
-    _Atomic(bool) sleeping;
+    _Atomic(uint8_t) sleeping; /* enum loop_sleep */
     _Atomic(bool) stopped;
     int wake_fd;
+    _Atomic(int) outside_fd; /* written to wake the loop that this one is inside of */
     int signal_slot; /* which of the process's slots for loops that ask for signals, or -1 */
 
     _Alignas(64) struct hark_metrics metrics;

@@ -94,7 +94,7 @@ static uint64_t time_to_sleep(struct hark_loop *loop, bool may_wait)
     uint64_t next_ns = timers_next(&loop->timers);
     if (!may_wait || loop->lingers || loop_has_more(loop) || next_ns <= loop->now_ns)
         return 0;
-    atomic_store(&loop->sleeping, true);
+    atomic_store(&loop->sleeping, LOOP_SLEEPS);
     if (!inbox_is_empty(&loop->inbox) || atomic_load(&loop->stopped) || signals_pending(loop))
         return 0;
     return next_ns == HARK_NEVER ? HARK_NEVER : next_ns - loop->now_ns;
@@ -127,7 +127,7 @@ static int turn(struct hark_loop *loop, bool may_wait)
         wish_obey(loop);
     if (unlikely(probes_wanted()))
         wish_show(loop);
-    atomic_store_explicit(&loop->sleeping, false, memory_order_relaxed);
+    atomic_store_explicit(&loop->sleeping, LOOP_AWAKE, memory_order_relaxed);
     if (error)
         return error;
     uint64_t woke_ns = kernel_clock_gettime(CLOCK_MONOTONIC);
@@ -205,7 +205,7 @@ int hark_run(struct hark_loop *loop)
  * descriptor readable. */
 static void expect_wake(struct hark_loop *loop)
 {
-    atomic_store(&loop->sleeping, true);
+    atomic_store(&loop->sleeping, LOOP_SLEEPS_OUTSIDE);
     if (!inbox_is_empty(&loop->inbox) || signals_pending(loop))
         wake_loop(loop);
 }
@@ -220,6 +220,7 @@ static int run_turn(struct hark_loop *loop, bool may_wait)
     if (!result && !may_wait) {
         /* What the callbacks requested must be under way when the other loop sleeps. */
         feed_starved(loop);
+        atomic_store(&loop->sleeping, LOOP_SLEEPS_OUTSIDE); /* so the backend knows */
         result = loop->backend->wait(loop, 0);
     }
     atomic_store(&loop->stopped, false);

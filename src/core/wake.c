@@ -6,10 +6,13 @@
 
 void wake_loop(struct hark_loop *loop)
 {
-    if (!atomic_load_explicit(&loop->sleeping, memory_order_seq_cst) ||
-        !atomic_exchange(&loop->sleeping, false))
+    if (atomic_load_explicit(&loop->sleeping, memory_order_seq_cst) == LOOP_AWAKE)
         return;
-    wake_write(loop->wake_fd);
+    uint8_t sleep = atomic_exchange(&loop->sleeping, LOOP_AWAKE);
+    if (sleep == LOOP_SLEEPS)
+        wake_write(loop->wake_fd);
+    else if (sleep == LOOP_SLEEPS_OUTSIDE)
+        wake_write(atomic_load_explicit(&loop->outside_fd, memory_order_relaxed));
 }
 
 void wake_write(int wake_fd)

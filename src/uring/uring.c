@@ -238,14 +238,27 @@ static void feed(struct hark_loop *loop)
     }
 }
 
+/* What another thread's write to an eventfd completes, the kernel tells by the registered eventfd
+ * only some milliseconds later, as one eventfd must not write another; and never again (io_uring's
+ * __io_eventfd_signal, seen in Linux 6.18: a mark stays set). Registered anew it has no mark. */
+static void renew_event_fd(struct uring *uring)
+{
+    (void)ring_register(&uring->ring, IORING_UNREGISTER_EVENTFD, NULL, 0);
+    if (unlikely(ring_register(&uring->ring, IORING_REGISTER_EVENTFD, &uring->event_fd, 1) < 0))
+        wake_write(uring->event_fd); /* no memory: it is tried again in the next turn, at once */
+}
+
 /* Before an enter: what comes afterwards makes it readable again. What a turn has left makes it so
  * no more: it stays readable for that. */
-static void drain_event_fd(struct hark_loop *loop, int event_fd)
+static __attribute__((noinline)) void drain_event_fd(struct hark_loop *loop, struct uring *uring)
 {
     uint64_t count;
-    if (ring_cqes(&uring_of(loop)->ring) > 0)
+    atomic_store_explicit(&loop->outside_fd, uring->event_fd, memory_order_relaxed);
+    if (ring_cqes(&uring->ring) > 0)
         return;
-    (void)kernel_read(calls_of(loop), event_fd, &count, sizeof count);
+    (void)kernel_read(calls_of(loop), uring->event_fd, &count, sizeof count);
+    if (atomic_load_explicit(&loop->sleeping, memory_order_relaxed) == LOOP_SLEEPS_OUTSIDE)
+        renew_event_fd(uring);
 }
 
 static int wait(struct hark_loop *loop, uint64_t timeout_ns)
@@ -263,7 +276,7 @@ static int wait(struct hark_loop *loop, uint64_t timeout_ns)
     if (unlikely(uring->backlog.first || !uring->wake_armed || is_unarmed(uring)))
         timeout_ns = 0;
     if (unlikely(uring->event_fd >= 0))
-        drain_event_fd(loop, uring->event_fd);
+        drain_event_fd(loop, uring);
     loop->metrics.waits++;
     loop->submissions++;
     int error = ring_enter(&uring->ring, calls_of(loop), timeout_ns);

@@ -8,6 +8,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 BACKEND_TEST(run_with_nothing_gives_zero_at_once)
@@ -319,6 +320,92 @@ BACKEND_TEST(loop_descriptor_becomes_readable_for_a_post)
     assert_int_equal(post.calls, 1);
     hark_cancel(&forever.op);
     harness_run(loop);
+}
+
+/* Another loop sleeps until the op has ended: it must be woken. */
+static void wait_outside(struct hark_loop *loop, const struct harness_op *awaited)
+{
+    struct pollfd outside = {.fd = hark_loop_descriptor(loop), .events = POLLIN};
+    while (!awaited->ended) {
+        assert_int_equal(poll(&outside, 1, 10000), 1);
+        assert_true(hark_run_ready(loop) >= 0);
+    }
+    while (poll(&outside, 1, 0) == 1)
+        assert_true(hark_run_ready(loop) >= 0);
+}
+
+BACKEND_TEST(loop_descriptor_becomes_readable_for_each_of_many_posts)
+{
+    struct harness_op post = {.context = loop};
+    struct harness_op forever = {0};
+    pthread_t thread;
+    if (hark_loop_descriptor(loop) < 0)
+        return;
+    hark_sleep_until(loop, &forever.op, HARK_NEVER, harness_done);
+    for (int i = 0; i < 20; i++) {
+        harness_op_again(&post);
+        assert_true(hark_run_ready(loop) >= 0);
+        assert_int_equal(pthread_create(&thread, NULL, post_to, &post), 0);
+        wait_outside(loop, &post);
+        pthread_join(thread, NULL);
+        assert_result(post.result, 0);
+    }
+    hark_cancel(&forever.op);
+    harness_run(loop);
+}
+
+static int64_t give_seven(struct hark_op *op)
+{
+    (void)op;
+    return 7;
+}
+
+BACKEND_TEST(loop_descriptor_becomes_readable_for_each_of_many_jobs)
+{
+    struct harness_op job = {0};
+    if (hark_loop_descriptor(loop) < 0)
+        return;
+    for (int i = 0; i < 20; i++) {
+        harness_op_again(&job);
+        hark_work(loop, &job.op, give_seven, harness_done);
+        assert_true(hark_run_ready(loop) >= 0);
+        wait_outside(loop, &job);
+        assert_result(job.result, 7);
+    }
+    harness_run(loop);
+}
+
+static void *count_one(void *context)
+{
+    const uint64_t one = 1;
+    assert_int_equal(write(*(const int *)context, &one, sizeof one), sizeof one);
+    return NULL;
+}
+
+BACKEND_TEST(loop_descriptor_becomes_readable_for_each_write_of_an_eventfd)
+{
+    struct harness_op op = {0};
+    uint64_t count;
+    pthread_t thread;
+    if (hark_loop_descriptor(loop) < 0)
+        return;
+    int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    for (int i = 0; i < 20; i++) {
+        harness_op_again(&op);
+        if (i % 2)
+            hark_read(loop, &op.op, fd, &count, sizeof count, -1, harness_done);
+        else
+            hark_poll(loop, &op.op, fd, HARK_POLL_READABLE, harness_done);
+        assert_true(hark_run_ready(loop) >= 0);
+        assert_int_equal(pthread_create(&thread, NULL, count_one, &fd), 0);
+        wait_outside(loop, &op);
+        pthread_join(thread, NULL);
+        assert_result(op.result, i % 2 ? (int64_t)sizeof count : HARK_POLL_READABLE);
+        if (i % 2 == 0)
+            assert_int_equal(read(fd, &count, sizeof count), sizeof count);
+        assert_int_equal(count, 1);
+    }
+    harness_close(loop, fd);
 }
 
 static void post_one(struct harness_op *self, int64_t result)

@@ -310,6 +310,15 @@ static int register_event_file(struct ring *ring, const int *fd)
     return 0;
 }
 
+static int unregister_event_file(struct ring *ring)
+{
+    if (!ring->event_file)
+        return -ENXIO;
+    file_release(ring->event_file);
+    ring->event_file = NULL;
+    return 0;
+}
+
 static int register_something(int fd, unsigned operation, void *argument, unsigned count)
 {
     int error;
@@ -329,6 +338,8 @@ static int register_something(int fd, unsigned operation, void *argument, unsign
         return enable(ring);
     case IORING_REGISTER_EVENTFD:
         return register_event_file(ring, argument);
+    case IORING_UNREGISTER_EVENTFD:
+        return unregister_event_file(ring);
     default:
         return -EINVAL;
     }
