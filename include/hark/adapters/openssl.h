@@ -35,13 +35,13 @@ typedef int hark_openssl_step(struct hark_openssl *call);
 
 /* A step has ended, from hark_run.
  * Takes: error 0: result is what the step gave, above 0; or 0: the peer has said that it sends no
- *   more (close_notify), or, of SSL_shutdown, ours is sent and theirs has not come. Else result is 0
- *   and error -EPROTO as ERR_get_error(3ssl) says why, and a peer that has gone without close_notify
- *   is among it; -ETIMEDOUT the deadline has come; -ECANCELED after hark_openssl_cancel or
+ *   more (close_notify), or, of SSL_shutdown, ours is sent and theirs has not come. Else result is
+ *   0, and error -EPROTO: ERR_get_error(3ssl) says why, a peer that has gone without close_notify
+ *   among it; -ETIMEDOUT the deadline has come; -ECANCELED after hark_openssl_cancel or
  *   hark_cancel_all; -ENOTSUP it waits for something other than the socket
- *   (SSL_ERROR_WANT_X509_LOOKUP, SSL_ERROR_WANT_ASYNC, ...); any other negative errno: the socket's.
- *   After -EPROTO and errors of the socket the SSL is of no more use, and SSL_shutdown must not be
- *   called. Here the next step may be started, and the SSL be freed. */
+ *   (SSL_ERROR_WANT_X509_LOOKUP, SSL_ERROR_WANT_ASYNC, ...); any other negative errno: the
+ *   socket's. After -EPROTO and errors of the socket the SSL is of no more use, and SSL_shutdown
+ *   must not be called. Here the next step may be started, and the SSL be freed. */
 typedef void hark_openssl_done(struct hark_openssl *call, int error, int result);
 
 /* In the caller's memory, zeroed before its first use. `ssl` and `loop` may be read, `context` is
