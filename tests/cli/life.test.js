@@ -136,7 +136,7 @@ test('a port alone is on this machine alone, and clients find it by name', async
 
 async function refused(t, args, code, message) {
   const exit = await hark(t, 'serve', '--http', '127.0.0.1:0', '--lines', '127.0.0.1:0', ...args);
-  const said = exit.stderr.trimEnd().split('\n').filter(line => !/ on 127\.0\.0\.1:\d+$/.test(line));
+  const said = exit.stderr.trimEnd().split('\n').filter(line => !/ on 127\.0\.0\.1:\d+$| note: sandbox: /.test(line));
   assert.equal(exit.code, code, exit.stderr);
   assert.equal(said.length, 1, exit.stderr);
   assert.match(said[0], message);

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Runs a program under a seccomp filter that refuses io_uring_setup(2), as containers do.
+"""Runs a program under a seccomp filter that refuses io_uring_setup(2), as containers do, or the call of another number.
 
-Usage: without_uring.py EPERM|ENOSYS|kill PROGRAM [ARGUMENT]...
+Usage: without_uring.py EPERM|ENOSYS|kill[:NUMBER] PROGRAM [ARGUMENT]...
 """
 
 import ctypes
@@ -21,10 +21,11 @@ def instruction(code: int, jump_true: int, jump_false: int, value: int) -> bytes
 
 
 def main() -> None:
-    answer = RET_KILL if sys.argv[1] == "kill" else RET_ERRNO | getattr(errno, sys.argv[1])
+    word, _, number = sys.argv[1].partition(":")
+    answer = RET_KILL if word == "kill" else RET_ERRNO | getattr(errno, word)
     program = (
         instruction(LOAD, 0, 0, 0)  # the number of the system call
-        + instruction(EQUAL, 0, 1, IO_URING_SETUP)
+        + instruction(EQUAL, 0, 1, int(number or IO_URING_SETUP))
         + instruction(RETURN, 0, 0, answer)
         + instruction(RETURN, 0, 0, RET_ALLOW)
     )

@@ -32,7 +32,7 @@ struct options_command {
     bool with_config;     /* takes --config FILE */
 };
 
-enum { OPTIONS_ROWS_MAX = 40, OPTIONS_OPERANDS_MAX = 32 };
+enum { OPTIONS_ROWS_MAX = 64, OPTIONS_OPERANDS_MAX = 32 };
 
 /* What was found besides the options. */
 struct options_found {

@@ -22,6 +22,14 @@ enum {
     ORIGIN_BYTES_MAX = 270, /* a scheme, the longest name, a port */
 };
 
+/* A sanitizer looks at the process from a process of its own, and what is covered is written where
+ * the program was built. */
+#ifdef HARK_WITHOUT_SANDBOX
+static const enum serve_sandbox sandbox_default = SANDBOX_OFF;
+#else
+static const enum serve_sandbox sandbox_default = SANDBOX_ON;
+#endif
+
 /* What the rows fill in. The lists take the place of the defaults once they are set. */
 struct serving {
     struct serve_options options;
@@ -29,6 +37,7 @@ struct serving {
     const char **http;
     const char **lines;
     const char **hosts;
+    const char **sandbox_reads;
     struct tail_file *tails;
     size_t tails_count;
 };
@@ -91,6 +100,32 @@ static const char *set_host(void *target, const char *value)
     larger[serving->options.connection.hosts_count++] = value;
     serving->hosts = larger;
     serving->options.connection.hosts = larger;
+    return NULL;
+}
+
+static const char *set_sandbox(void *target, const char *value)
+{
+    static const char *const words[] = {
+        [SANDBOX_OFF] = "off", [SANDBOX_ON] = "on", [SANDBOX_REQUIRED] = "required"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        if (strcmp(value, words[i]) == 0) {
+            ((struct serving *)target)->options.sandbox = (enum serve_sandbox)i;
+            return NULL;
+        }
+    }
+    return "is not on, off or required";
+}
+
+static const char *set_sandbox_read(void *target, const char *value)
+{
+    struct serving *serving = target;
+    const char **larger =
+        grown(serving->sandbox_reads, serving->options.sandbox_reads_count, sizeof *larger);
+    if (!larger || !*value)
+        return *value ? hark_error_text(ENOMEM) : "is empty";
+    larger[serving->options.sandbox_reads_count++] = value;
+    serving->sandbox_reads = larger;
+    serving->options.sandbox_reads = larger;
     return NULL;
 }
 
@@ -382,6 +417,15 @@ static const struct option_row rows[] = {
      "how others reach this server, in what webhooks are told: the scheme, the\n"
      "host, a path [http:// and the host that was asked]",
      set_public_url},
+    {"sandbox", 0, "on|off|required",
+     "give up at the start what a running server does not need: privileges,\n"
+     "files and ports that no option names, system calls; on: what the kernel\n"
+     "has of it; required: all of it, or the server does not start [on]",
+     set_sandbox},
+    {"sandbox-read", 0, "PATH",
+     "let the sandbox read PATH, and all beneath it, as well; may be repeated:\n"
+     "where links of --tail or --tls-cert will lead",
+     set_sandbox_read},
     {"quiet", 'q', NULL, "say nothing but errors", set_quiet},
 };
 
@@ -451,6 +495,7 @@ int options_serve_parse(int argc, char **argv, int (*run)(const struct serve_opt
     int code;
 
     serve_options_init(&serving.options);
+    serving.options.sandbox = sandbox_default;
     if (options_parse(&options_serve, &serving.memory, argc, argv, &serving, &found, &code)) {
         serving.options.tails = serving.tails;
         serving.options.tails_count = serving.tails_count;
@@ -461,6 +506,7 @@ int options_serve_parse(int argc, char **argv, int (*run)(const struct serve_opt
     free(serving.http);
     free(serving.lines);
     free(serving.hosts);
+    free(serving.sandbox_reads);
     free(serving.tails);
     options_memory_done(&serving.memory);
     return code;

@@ -17,6 +17,13 @@ struct serve_tls {
     const char *client_ca;   /* NULL: clients are not asked for certificates */
 };
 
+/* What the process gives up that a running server does not need. */
+enum serve_sandbox {
+    SANDBOX_OFF,
+    SANDBOX_ON,       /* what the kernel has of it */
+    SANDBOX_REQUIRED, /* all of it, or no server */
+};
+
 /* serve_options_init gives the defaults; texts are the caller's and must outlive serve_run. */
 struct serve_options {
     const char *const *http; /* addresses as serve_address reads them; none: no HTTP port */
@@ -32,7 +39,10 @@ struct serve_options {
     struct serve_tls tls;
     struct subscription_options subscriptions;
     const char *tokens; /* the file of rules that say who may do what; NULL: everybody may all */
-    bool insecure;      /* also on addresses that others can reach */
+    enum serve_sandbox sandbox;
+    const char *const *sandbox_reads; /* files and directories that may be read besides */
+    size_t sandbox_reads_count;
+    bool insecure; /* also on addresses that others can reach */
     enum hark_backend_kind backend;
     uint32_t threads;          /* loops that serve connections, each on a thread; 0: one for each
                                      CPU */

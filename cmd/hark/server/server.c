@@ -6,6 +6,7 @@
  */
 #include "server/server.h"
 #include "server/certificates.h"
+#include "server/confine.h"
 #include "server/listeners.h"
 #include "server/notify.h"
 #include "server/permissions.h"
@@ -36,6 +37,7 @@ struct server {
     struct permissions permissions;
     struct status status;
     struct shutdown shutdown;
+    struct confinement confinement;
     struct subscriptions *subscriptions; /* stays until all threads are gone */
 };
 
@@ -379,6 +381,8 @@ static int run_group(struct server *server)
     if (code == EXIT_DONE)
         code = permissions_open(&server->permissions, &server->workers);
     if (code == EXIT_DONE)
+        code = confine_calls(&server->confinement, server->options);
+    if (code == EXIT_DONE)
         code = run(server);
     /* If the loops had to be left, what is in flight still points at the workers: all stay, and the
      * process ends. */
@@ -403,6 +407,8 @@ static int run_all(const struct serve_options *options)
     int code = listeners_look_up(&server->listeners, options);
     listeners_raise_limit();
     ignore(SIGXFSZ); /* a file that may not grow refuses events, and ends nothing */
+    if (code == EXIT_DONE)
+        code = confine_files(&server->confinement, options, &server->listeners);
     if (code == EXIT_DONE)
         return run_group(server);
     server_free(server);
