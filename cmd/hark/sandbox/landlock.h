@@ -1,10 +1,10 @@
 /* landlock.h - which files, and which ports, a process may reach from here on: Landlock
  * (landlock(7)), by the kernel's own system calls.
  *
- * What is not allowed before landlock_enter is refused afterwards, with -EACCES, to whoever has the
- * process's rights: the thread that enters, those that it starts, and their io_uring requests. What
- * is open stays open. Rules are about directories and files as they are: one that is made anew under
- * the same name is covered by a rule for a directory above it. */
+ * What is not allowed before landlock_enter is refused afterwards, with -EACCES: to the thread that
+ * enters, to those that it starts, and to their io_uring requests. What is open stays open. Rules
+ * are about directories and files as they are: one that is made anew under the same name is covered
+ * by a rule for a directory above it. */
 #ifndef HARK_COMMAND_SANDBOX_LANDLOCK_H
 #define HARK_COMMAND_SANDBOX_LANDLOCK_H
 

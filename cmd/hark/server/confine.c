@@ -3,8 +3,8 @@
  *
  * What is read anew while it runs has its directory allowed, not the file: certificates, keys and
  * rules are replaced by others of the same name. Files that are followed have the directory above
- * that as well, since programs that write logs make theirs anew. What lies elsewhere, by a link that
- * is to come, is named by --sandbox-read.
+ * that as well, since programs that write logs make theirs anew. What lies elsewhere, by a link
+ * that is to come, is named by --sandbox-read.
  */
 #include "server/confine.h"
 
