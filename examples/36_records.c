@@ -94,9 +94,10 @@ int main(int count, char **arguments)
         fprintf(stderr, "usage: 36_records [-s SERVER] NAME...\n");
         return 2;
     }
-    if (ares_library_init(ARES_LIB_INIT_ALL) != ARES_SUCCESS ||
-        (error = hark_loop_create(NULL, &loop)) < 0) {
-        fprintf(stderr, "36_records: cannot begin\n");
+    if (ares_library_init(ARES_LIB_INIT_ALL) != ARES_SUCCESS)
+        return 1;
+    if ((error = hark_loop_create(NULL, &loop)) < 0) {
+        fprintf(stderr, "36_records: cannot make a loop: %s\n", hark_error_text(error));
         return 1;
     }
     error = ask_all(loop, server, count - first, arguments + first);
