@@ -300,6 +300,35 @@ BACKEND_TEST(both_directions_are_full_at_once_and_nothing_is_lost)
     two_done(&two);
 }
 
+/* Nothing comes the other way, so that nothing else could tell of room. */
+BACKEND_TEST(much_is_written_to_one_who_reads_later_and_says_nothing)
+{
+    struct two two;
+    two_prepare(&two, true);
+    two_open(loop, &two);
+    two_shake_hands(loop, &two);
+    struct lane *out = &two.server.out, *in = &two.client.in;
+    out->bytes = malloc(BULK);
+    in->bytes = malloc(BULK);
+    harness_fill(out->bytes, BULK, 3);
+    in->count = 0;
+    in->room = out->room = BULK;
+    start(loop, &two.server, out, transmit, HARK_NEVER);
+    harness_settle(loop);
+    start(loop, &two.client, in, receive, HARK_NEVER);
+    while (in->count < BULK) {
+        assert_true(hark_run_once(loop) >= 0);
+        go_on(loop, &two.server, out, transmit);
+        go_on(loop, &two.client, in, receive);
+    }
+    assert_true(harness_filled(in->bytes, BULK, 3));
+    free(in->bytes);
+    free(out->bytes);
+    harness_run(loop);
+    two_close(loop, &two);
+    two_done(&two);
+}
+
 /* --- trouble --- */
 
 BACKEND_TEST(certificate_that_nobody_trusts_ends_both_handshakes_and_openssl_says_why)
@@ -350,6 +379,7 @@ BACKEND_TEST(end_that_is_said_is_no_error_and_one_that_is_not_is)
         in->bytes = bytes;
         in->count = 0;
         in->room = sizeof bytes;
+        ERR_raise(ERR_LIB_SSL, ERR_R_INTERNAL_ERROR); /* somebody has left it there */
         start(loop, &two.server, in, receive, HARK_NEVER);
         if (said) {
             assert_int_equal(call(loop, &two.client, &two.client.out, say_the_end), 0);

@@ -1,4 +1,5 @@
 /* eventfd.c - eventfd(2). */
+#include "sim/file/eventfd.h"
 #include "sim/calls/call.h"
 
 #include <poll.h>
@@ -12,6 +13,12 @@ struct counter {
 };
 
 static const uint64_t count_most = UINT64_MAX - 1;
+static bool writes; /* the one that the thread is in: all run in one real thread */
+
+bool eventfd_writes(void)
+{
+    return writes;
+}
 
 static void counter_release(struct file *file)
 {
@@ -45,8 +52,11 @@ static int64_t counter_write(struct file *file, const struct iovec *vector, int 
         return -EINVAL;
     if (value > count_most - counter->count)
         return -EAGAIN;
+    bool nested = writes;
     counter->count += value;
+    writes = true;
     file_wake(file, POLLIN | POLLRDNORM);
+    writes = nested;
     return sizeof value;
 }
 

@@ -307,6 +307,7 @@ static int register_event_file(struct ring *ring, const int *fd)
         return -EBUSY;
     file_hold(file);
     ring->event_file = file;
+    ring->event_marked = false;
     return 0;
 }
 

@@ -1,6 +1,7 @@
 /* uring_queue.c - see the header. Offsets and sizes are the kernel's to choose; a process finds
  * them in the parameters (io_uring_setup(2)). */
 #include "sim/uring/uring_queue.h"
+#include "sim/file/eventfd.h"
 #include "sim/world/seen.h"
 
 #include <poll.h>
@@ -19,6 +20,9 @@ enum {
     CQ_ENTRIES = 200,
     CQ_OVERFLOW = 204,
     CQES = 256,
+
+    GRACE_LEAST_NS = 1000000, /* of RCU */
+    GRACE_MOST_NS = 20000000,
 };
 
 struct overflown {
@@ -128,12 +132,55 @@ static void keep(struct ring *ring, const struct io_uring_cqe *cqe)
     atomic_fetch_or(ring->sq_flags, IORING_SQ_CQ_OVERFLOW);
 }
 
-void uring_queue_tell(struct ring *ring)
+static void write_one(struct file *event_file)
 {
     uint64_t one = 1;
     struct iovec vector = {&one, sizeof one};
-    if (ring->event_file)
-        (void)file_write(ring->event_file, &vector, 1, FILE_OFFSET_OWN, 0);
+    (void)file_write(event_file, &vector, 1, FILE_OFFSET_OWN, 0);
+}
+
+/* A write that comes later. */
+struct late_write {
+    struct event event;
+    struct file *file;
+};
+
+static void late_write_drop(struct event *event)
+{
+    struct late_write *late = hark_container_of(event, struct late_write, event);
+    file_release(late->file);
+    memory_own_free(late);
+}
+
+static void late_write_happen(struct event *event)
+{
+    write_one(hark_container_of(event, struct late_write, event)->file);
+    late_write_drop(event);
+}
+
+/* One eventfd writes no other: what is told meanwhile is written a grace period later, and that
+ * only once, as the mark is not taken off again (__io_eventfd_signal, up to Linux 6.18 at least). */
+static void write_late(struct ring *ring)
+{
+    if (ring->event_marked)
+        return;
+    struct late_write *late = memory_own(sizeof *late);
+    ring->event_marked = true;
+    file_hold(ring->event_file);
+    late->file = ring->event_file;
+    late->event.owner = ring->process->machine;
+    late->event.happen = late_write_happen;
+    late->event.drop = late_write_drop;
+    events_set(&world->events, &late->event,
+               world->now_ns + chance_delay(&world->chance, GRACE_LEAST_NS, GRACE_MOST_NS));
+}
+
+void uring_queue_tell(struct ring *ring)
+{
+    if (ring->event_file && eventfd_writes())
+        write_late(ring);
+    else if (ring->event_file)
+        write_one(ring->event_file);
     file_wake(&ring->file, POLLIN | POLLRDNORM);
 }
 

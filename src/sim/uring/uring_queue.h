@@ -45,6 +45,7 @@ struct ring {
     uint16_t buffer_head;
 
     struct file *event_file;                /* written at each completion; NULL: none */
+    bool event_marked;                      /* it was written late once, and is so no more */
     struct request *requests;               /* all that are under way */
     struct request *work_first, *work_last; /* that the thread has to go on with */
     struct event work_event;                /* where it need not wait for the thread's next enter */
