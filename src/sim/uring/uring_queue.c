@@ -159,7 +159,7 @@ static void late_write_happen(struct event *event)
 }
 
 /* One eventfd writes no other: what is told meanwhile is written a grace period later, and that
- * only once, as the mark is not taken off again (__io_eventfd_signal, up to Linux 6.18 at least). */
+ * only once: the mark is not taken off again (__io_eventfd_signal, up to Linux 6.18 at least). */
 static void write_late(struct ring *ring)
 {
     if (ring->event_marked)
