@@ -141,6 +141,8 @@ static void choose_server(struct serve_run *server, struct hark_sim *world)
     server->world = world;
     serve_word(server, "hark");
     serve_word(server, "serve");
+    serve_word(server, "--sandbox"); /* it would be this process's own, of the real kernel */
+    serve_word(server, "off");
     serve_word(server, "--data");
     serve_word(server, "/tmp/data");
     serve_word(server, "--lines");
