@@ -155,6 +155,21 @@ TEST(what_is_not_understood_is_refused_with_its_line)
         {"a " A " read *\nb " A " read *\n", 2, "another name"},
         {"a " A " read *\na " B " read *\n", 2, "another token"},
         {"jwt key read *\n", 1, "sha256:"},
+        {"a jwt: aud=x read *\n", 1, "file of keys"},
+        {"a jwt:k read *\n", 1, "aud="},
+        {"a jwt:k aud= read *\n", 1, "something stands"},
+        {"a jwt:k iss= aud=x read *\n", 1, "something stands"},
+        {"a jwt:k claim= aud=x read *\n", 1, "something stands"},
+        {"a jwt:k aud=x other=x read *\n", 1, "the verbs are"},
+        {"a jwt:k aud=x\n", 1, "the verbs are"},
+        {"a jwt:k aud=x read\n", 1, "of which streams"},
+        {"a/b jwt:k aud=x read *\n", 1, "name of a token"},
+        {"a jwt:k aud=x read *\na jwt:k aud=y read *\n", 2, "another file"},
+        {"a jwt:k aud=x read *\na jwt:l aud=x read *\n", 2, "another file"},
+        {"a jwt:k aud=x read *\na jwt:k aud=x iss=i read *\n", 2, "another file"},
+        {"a jwt:k aud=x read *\na jwt:k aud=x claim=c read *\n", 2, "another file"},
+        {"a jwt:k aud=x read *\na " A " read *\n", 2, "has this name"},
+        {"a " A " read *\na jwt:k aud=x read *\n", 2, "has this name"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct access_rules *rules = NULL;
@@ -165,6 +180,36 @@ TEST(what_is_not_understood_is_refused_with_its_line)
             fail_msg("%s: %d, line %u: %s", row->text, error, fault.line,
                      error == 0 ? "" : fault.reason);
     }
+}
+
+TEST(rules_name_their_files_of_keys)
+{
+    struct access_rules *rules = parsed("a jwt:/etc/k.json iss=https://i.example/ aud=x read *\n"
+                                        "a jwt:/etc/k.json aud=x iss=https://i.example/ append x\n"
+                                        "b jwt:l\taud=y claim=https://c.example/=d all z/");
+    uint32_t place;
+    assert_string_equal(access_rules_keys_file(rules, 0), "/etc/k.json");
+    assert_string_equal(access_rules_keys_file(rules, 1), "l");
+    assert_null(access_rules_keys_file(rules, 2));
+    assert_true(access_rules_issuer(rules, "b", &place));
+    assert_int_equal(place, 1);
+    assert_false(access_rules_issuer(rules, "c", &place));
+    access_rules_destroy(rules);
+}
+
+TEST(there_is_room_for_some_files_of_keys)
+{
+    char text[1024];
+    size_t used = 0;
+    struct access_rules *rules = NULL;
+    struct access_fault fault;
+    for (int i = 0; i < 16; i++)
+        used += (size_t)snprintf(text + used, sizeof text - used, "a%d jwt:k aud=x read *\n", i);
+    assert_int_equal(access_rules_parse(text, used, &rules, &fault), 0);
+    access_rules_destroy(rules);
+    used += (size_t)snprintf(text + used, sizeof text - used, "b jwt:k aud=x read *\n");
+    assert_int_equal(access_rules_parse(text, used, &rules, &fault), -EINVAL);
+    assert_int_equal(fault.line, 17);
 }
 
 TEST(a_nul_in_rules_is_refused)

@@ -156,7 +156,7 @@ TEST(a_token_is_taken_by_its_digest)
     struct access_who who;
     begin(&access, "a sha256:5b3cd5f96b8a19ed1e42b2a5a6dc2ebcfb9d04a9c6d0a5d5e8b1a2a2a2a2a2a2 "
                    "read *");
-    assert_false(access_take_token(&access, token, sizeof token - 1, &who));
+    assert_false(access_take_token(&access, token, sizeof token - 1, 0, &who));
     assert_false(who.has_token);
     end(&access);
     unsigned char sum[DIGEST_BYTES];
@@ -167,9 +167,9 @@ TEST(a_token_is_taken_by_its_digest)
     hex_write(sum, sizeof sum, digits);
     snprintf(rule, sizeof rule, "a sha256:%s read *", digits);
     begin(&access, rule);
-    assert_true(access_take_token(&access, token, sizeof token - 1, &who));
+    assert_true(access_take_token(&access, token, sizeof token - 1, 0, &who));
     assert_true(access_rules_allow(access.rules, &who, ACCESS_READ, "x"));
-    assert_false(access_take_token(&access, token, sizeof token - 2, &who));
+    assert_false(access_take_token(&access, token, sizeof token - 2, 0, &who));
     end(&access);
 }
 
@@ -186,7 +186,7 @@ TEST(a_sum_takes_a_block_of_openssl_at_most)
     long alive = memory_alive();
     memory_begin(0, false);
     for (int i = 0; i < TIMES; i++) {
-        assert_false(access_take_token(&access, token, sizeof token - 1, &who));
+        assert_false(access_take_token(&access, token, sizeof token - 1, 0, &who));
         assert_true(signature_make(&access, &who, "x", 10, query));
         cut(query, &until, &by, &sign);
         assert_int_equal(signature_check(&access, "x", until, by, sign, 10, &found), 0);
@@ -212,9 +212,9 @@ TEST(a_token_without_memory_for_its_sum_is_none)
     snprintf(rule, sizeof rule, "a sha256:%s read *", digits);
     begin(&access, rule);
     memory_begin(1, true);
-    bool taken = access_take_token(&access, token, sizeof token - 1, &who);
+    bool taken = access_take_token(&access, token, sizeof token - 1, 0, &who);
     memory_end();
     assert_true(!taken || memory_refused() == 0);
-    assert_true(access_take_token(&access, token, sizeof token - 1, &who));
+    assert_true(access_take_token(&access, token, sizeof token - 1, 0, &who));
     end(&access);
 }

@@ -3,12 +3,14 @@
  *     # a token, known by its SHA-256 alone      what it may         and where
  *     web  sha256:5e88…                          read,append         chat/ news
  *     ci   sha256:ab12…                          all                 builds/
+ *     app  jwt:keys.json aud=hark                read,append         users/
  *     uid 1000                                   read                *
  *     anonymous                                  read                public/
  *
  * A line is a rule: who, verbs with commas between, prefixes. Lines of the same who add up. A
  * prefix that ends with a slash is all streams below it, "*" all streams there are, and any other
- * the one stream of that name. What no rule allows is not allowed.
+ * the one stream of that name. What no rule allows is not allowed. Who shows a token that a key of
+ * a file has signed (jwt:) may do what both the rule and the token allow.
  *
  * Thread: any; rules do not change.
  */
@@ -20,6 +22,7 @@
 #include <stdint.h>
 
 #include "access/digest.h"
+#include "access/keys.h"
 
 enum access_verb {
     ACCESS_READ = 1,
@@ -33,13 +36,15 @@ enum access_verb {
 enum { ACCESS_NAME_MAX = 64 }; /* of a token's name */
 
 struct access_rules;
+struct bearer;
 
-/* Who asks: nobody in particular, if both are false. */
+/* Who asks: nobody in particular, if nothing is set. */
 struct access_who {
     bool has_token;
     bool has_uid; /* of the process at the other end of a unix socket */
     uint32_t uid;
     unsigned char token[DIGEST_BYTES]; /* its SHA-256 */
+    struct bearer *bearer;             /* of a token that is signed; held: access_who_drop */
 };
 
 /* What is wrong with rules. */
@@ -70,15 +75,29 @@ const char *access_name_wrong(const char *text, size_t count);
 bool access_rules_know(const struct access_rules *rules, const unsigned char token[DIGEST_BYTES]);
 
 /* Whether someone may do something with a stream: by the rules for everybody, for the user and for
- * the token, whichever allows it.
+ * the token, whichever allows it; not by a bearer's rights (access_allow).
  * Takes: name: NULL: with all streams there are, and with the server. */
 bool access_rules_allow(const struct access_rules *rules, const struct access_who *who,
                         enum access_verb verb, const char *name);
+
+/* The same of an issuer's tokens, beside what everybody may: each may do less.
+ * Takes: place: of access_rules_issuer. */
+bool access_rules_issuer_may(const struct access_rules *rules, uint32_t place,
+                             enum access_verb verb, const char *name);
 
 /* The name of a token, and the token of a name. Gives: NULL, or false: there is none. */
 const char *access_rules_name(const struct access_rules *rules,
                               const unsigned char token[DIGEST_BYTES]);
 bool access_rules_named(const struct access_rules *rules, const char *name,
                         unsigned char out_token[DIGEST_BYTES]);
+
+/* The place of the issuer of that name. Gives: false: there is none. */
+bool access_rules_issuer(const struct access_rules *rules, const char *name, uint32_t *out_place);
+
+/* The files of keys that rules name, one for each issuer, and what stands in them: to be read
+ * before anybody asks. Gives: NULL: there are no more; else as keys_parse. */
+const char *access_rules_keys_file(const struct access_rules *rules, size_t which);
+int access_rules_keys_take(struct access_rules *rules, size_t which, const char *text, size_t count,
+                           struct keys_fault *out_fault);
 
 #endif

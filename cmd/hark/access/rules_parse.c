@@ -195,6 +195,70 @@ static bool read_uid(struct word word, uint32_t *out_uid)
     return true;
 }
 
+static bool begins(struct word word, const char *text)
+{
+    return word.count >= strlen(text) && memcmp(word.bytes, text, strlen(text)) == 0;
+}
+
+/* Whether the next word is KEY=..., of which what is behind the = is taken. */
+static bool take_setting(struct parser *parser, const char *key, const char **out_value)
+{
+    struct parser before = *parser;
+    struct word word = next_word(parser);
+    if (!begins(word, key)) {
+        *parser = before;
+        return false;
+    }
+    *out_value = text_of(parser, word) + strlen(key);
+    return true;
+}
+
+static bool same(const char *text, const char *other)
+{
+    return text == other || (text && other && strcmp(text, other) == 0);
+}
+
+/* Lines of the same name are of the same issuer. Gives: NULL, or what is wrong. */
+static const char *take_issuer(struct access_rules *rules, const struct access_issuer *issuer,
+                               uint32_t *out_place)
+{
+    if (access_rules_issuer(rules, issuer->name, out_place)) {
+        const struct access_issuer *former = &rules->issuers[*out_place];
+        return same(former->file, issuer->file) && same(former->audience, issuer->audience) &&
+                       same(former->issuer, issuer->issuer) && same(former->claim, issuer->claim)
+                   ? NULL
+                   : "this name has another file of keys, aud, iss or claim further up";
+    }
+    if (rules->issuers_count == ACCESS_ISSUERS_MAX)
+        return "there are 16 files of keys before it, and no room for more";
+    *out_place = (uint32_t)rules->issuers_count;
+    rules->issuers[rules->issuers_count++] = *issuer;
+    return NULL;
+}
+
+/* jwt:FILE aud=WORD [iss=WORD] [claim=WORD], in any order behind the file. */
+static const char *read_issuer(struct parser *parser, struct word name, struct word file,
+                               struct access_subject *out_who)
+{
+    const char *wrong = NULL;
+    struct access_issuer issuer = {.claim = "hark"};
+    issuer.file = text_of(parser, file) + strlen("jwt:");
+    name.bytes[name.count] = '\0';
+    issuer.name = out_who->name = name.bytes;
+    out_who->kind = ACCESS_JWT;
+    while (take_setting(parser, "aud=", &issuer.audience) ||
+           take_setting(parser, "iss=", &issuer.issuer) ||
+           take_setting(parser, "claim=", &issuer.claim)) {
+    }
+    if (!*issuer.file)
+        wrong = "behind jwt: stands a file of keys (a JWK set)";
+    else if (!issuer.audience)
+        wrong = "behind the file of keys stands aud= and for whom its tokens have to be";
+    else if (!*issuer.audience || (issuer.issuer && !*issuer.issuer) || !*issuer.claim)
+        wrong = "behind aud=, iss= and claim= something stands";
+    return wrong ? wrong : take_issuer(parser->rules, &issuer, &out_who->uid);
+}
+
 static const char *read_token(struct parser *parser, struct word name,
                               struct access_subject *out_who)
 {
@@ -204,10 +268,12 @@ static const char *read_token(struct parser *parser, struct word name,
     const char *wrong = access_name_wrong(name.bytes, name.count);
     if (wrong)
         return wrong;
+    if (begins(digest, "jwt:"))
+        return read_issuer(parser, name, digest, out_who);
     if (digest.count < skipped || memcmp(digest.bytes, algorithm, skipped) != 0 ||
         !hex_read(digest.bytes + skipped, digest.count - skipped, out_who->token, DIGEST_BYTES))
         return "behind the name of a token stands sha256: and 64 hexadecimal digits (hark token "
-               "makes such lines)";
+               "makes such lines), or jwt: and a file of keys";
     name.bytes[name.count] = '\0';
     out_who->kind = ACCESS_TOKEN;
     out_who->name = name.bytes;
@@ -233,8 +299,13 @@ static const char *read_who(struct parser *parser, struct word first,
 static const char *clash(const struct access_rules *rules, const struct access_subject *who)
 {
     unsigned char other[DIGEST_BYTES];
+    uint32_t place;
+    if (who->kind == ACCESS_JWT && access_rules_named(rules, who->name, other))
+        return "another token has this name further up";
     if (who->kind != ACCESS_TOKEN)
         return NULL;
+    if (access_rules_issuer(rules, who->name, &place))
+        return "a file of keys has this name further up";
     const char *name = access_rules_name(rules, who->token);
     if (name && strcmp(name, who->name) != 0)
         return "this token has another name further up";

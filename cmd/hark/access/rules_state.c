@@ -1,8 +1,17 @@
 /* rules_state.c - each who is found in a hash table. */
 #include "access/rules_state.h"
 
-#include <stdbool.h>
 #include <string.h>
+
+/* A prefix of whole parts: one that ends with a slash, or the whole name. */
+bool access_grant_covers(const struct access_grant *grant, const char *name, size_t length)
+{
+    if (grant->length == 0)
+        return true;
+    if (!name || length < grant->length || memcmp(name, grant->prefix, grant->length) != 0)
+        return false;
+    return length == grant->length || grant->prefix[grant->length - 1] == '/';
+}
 
 /* A token's digest is as good as random; others are scattered. */
 static uint64_t hash_of(enum access_kind kind, uint32_t uid, const unsigned char *token)
@@ -23,6 +32,7 @@ static bool is(const struct access_subject *subject, enum access_kind kind, uint
     case ACCESS_ANONYMOUS:
         return true;
     case ACCESS_UID:
+    case ACCESS_JWT:
         return subject->uid == uid;
     case ACCESS_TOKEN:
         return digest_same(subject->token, token);

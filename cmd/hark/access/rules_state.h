@@ -2,10 +2,12 @@
 #ifndef HARK_COMMAND_ACCESS_RULES_STATE_H
 #define HARK_COMMAND_ACCESS_RULES_STATE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "access/digest.h"
+#include "access/keys.h"
 
 /* Verbs for a prefix. */
 struct access_grant {
@@ -15,12 +17,27 @@ struct access_grant {
     uint32_t length; /* 0: all streams */
 };
 
-enum access_kind { ACCESS_ANONYMOUS, ACCESS_UID, ACCESS_TOKEN };
+/* Whether a grant is of that stream. Takes: name: NULL: of all there are; length: its bytes. */
+bool access_grant_covers(const struct access_grant *grant, const char *name, size_t length);
+
+enum access_kind { ACCESS_ANONYMOUS, ACCESS_UID, ACCESS_TOKEN, ACCESS_JWT };
+
+/* Who makes tokens that are signed (JWT), and for whom. */
+struct access_issuer {
+    const char *name;
+    const char *file;     /* of keys */
+    const char *audience; /* what "aud" has to hold */
+    const char *issuer;   /* what "iss" has to be; NULL: anything */
+    const char *claim;    /* the one that says what the bearer may do */
+    struct keys *keys;    /* NULL: not read yet */
+};
+
+enum { ACCESS_ISSUERS_MAX = 16 };
 
 /* Somebody with rules. */
 struct access_subject {
     enum access_kind kind;
-    uint32_t uid;
+    uint32_t uid;    /* of a JWT: the place of its issuer */
     uint32_t grants; /* the first: its place and 1 */
     const char *name;
     unsigned char token[DIGEST_BYTES];
@@ -32,6 +49,8 @@ struct access_rules {
     size_t grants_count;
     struct access_subject *subjects;
     size_t subjects_count;
+    struct access_issuer issuers[ACCESS_ISSUERS_MAX];
+    size_t issuers_count;
     uint32_t *slots;    /* a hash table over subjects: their place and 1; 0: free */
     size_t slots_count; /* a power of two, and twice as many as subjects at least */
 };

@@ -12,7 +12,8 @@
 #include "access/access.h"
 
 enum {
-    SIGNATURE_QUERY_BYTES = 256, /* of what signature_make writes, with its NUL */
+    SIGNATURE_BY_BYTES = ACCESS_NAME_MAX + 32, /* in whose name, with its NUL */
+    SIGNATURE_QUERY_BYTES = 320,               /* of what signature_make writes, with its NUL */
     SIGNATURE_SECONDS_MAX = 3600,
 };
 
@@ -24,7 +25,7 @@ bool signature_make(struct access *access, const struct access_who *who, const c
 
 /* Whether a signature is ours and of that stream, and its time is not over.
  * Takes: until, by, sign: as they came. now: seconds since 1970.
- * Gives: 0 and *out_who, in whose name; what he may do now is another question.
+ * Gives: 0 and *out_who, in whose name, to be dropped; what he may do now is another question.
  * Fails: -ETIME it is too late; -EACCES it is none of ours, or nobody has that name any more. */
 int signature_check(struct access *access, const char *stream, const char *until, const char *by,
                     const char *sign, uint64_t now, struct access_who *out_who);

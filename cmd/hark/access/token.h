@@ -14,11 +14,11 @@ enum {
     TOKEN_RANDOM_BYTES = 32,
     TOKEN_MADE_BYTES = 5 + 43, /* of one that is made, without its NUL */
     TOKEN_BYTES_MIN = 32,      /* shorter ones could be guessed */
-    TOKEN_BYTES_MAX = 200,
+    TOKEN_BYTES_MAX = 4096,    /* one that is signed holds much */
 };
 
 /* The rule of token_valid, for messages. */
-#define TOKEN_RULE "32 to 200 of A-Z a-z 0-9 - . _ ~ + / ="
+#define TOKEN_RULE "32 to 4096 of A-Z a-z 0-9 - . _ ~ + / ="
 
 /* Whether the bytes may be a token: TOKEN_RULE, the token68 of RFC 7235. */
 bool token_valid(const char *bytes, size_t count);

@@ -39,3 +39,22 @@ unsigned visitor_failed(struct connection *connection)
     visitor_refused(connection, seconds ? REFUSAL_LIMITED : REFUSAL_UNKNOWN);
     return seconds;
 }
+
+uint64_t visitor_until(struct connection *connection, const struct access_who *who)
+{
+    static const uint64_t second_ns = 1000000000;
+    const struct worker *worker = connection->worker;
+    const uint64_t until = access_until(&worker->access, who);
+    if (until > HARK_NEVER / (2 * second_ns))
+        return HARK_NEVER;
+    const uint64_t wall_ns = hark_os_wall_clock(worker->loop);
+    const uint64_t now_ns = hark_now(worker->loop);
+    return until * second_ns > wall_ns ? now_ns + (until * second_ns - wall_ns) : now_ns;
+}
+
+void visitor_expires(struct connection *connection, const struct access_who *who)
+{
+    const uint64_t until_ns = visitor_until(connection, who);
+    if (until_ns != HARK_NEVER)
+        deadline_set(&connection->deadline, until_ns - hark_now(connection->worker->loop));
+}

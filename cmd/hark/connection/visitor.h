@@ -19,4 +19,18 @@ static inline void visitor_refused(struct connection *connection, enum access_re
     connection->worker->counters.refusals[why]++;
 }
 
+#define VISITOR_EXPIRED "this token is not good now: it has expired, or is for later"
+
+/* When somebody's time is over, on the loop's clock; HARK_NEVER: it has no end. */
+uint64_t visitor_until(struct connection *connection, const struct access_who *who);
+
+/* Whether it is over. */
+static inline bool visitor_expired(struct connection *connection, const struct access_who *who)
+{
+    return who->bearer && visitor_until(connection, who) <= hark_now(connection->worker->loop);
+}
+
+/* Has the connection's deadline pass at that time: nothing else uses it from now on. */
+void visitor_expires(struct connection *connection, const struct access_who *who);
+
 #endif

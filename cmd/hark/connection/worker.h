@@ -57,6 +57,7 @@ enum access_refusal {
     REFUSAL_STRANGER,  /* it needs a token, and none was shown */
     REFUSAL_UNKNOWN,   /* nobody knows the token, or the signature */
     REFUSAL_FORBIDDEN, /* it is known, and may not do this */
+    REFUSAL_EXPIRED,   /* it is signed, and its time is over, or yet to come */
     REFUSAL_LIMITED,   /* the address has shown too many that nobody knows */
     REFUSALS
 };

@@ -56,6 +56,10 @@ static void phase_set(struct http_connection *http, enum http_phase phase)
 static void http_timed_out(struct connection *connection)
 {
     struct http_connection *http = http_connection_of(connection);
+    if (http->step == HTTP_STEP_STREAM) {
+        event_stream_timed_out(http);
+        return;
+    }
     if (http->phase == HTTP_PHASE_IDLE) {
         connection_close(connection);
         return;
@@ -332,6 +336,7 @@ static void http_free(struct connection *connection)
 {
     struct http_connection *http = http_connection_of(connection);
     route_done(http);
+    access_who_drop(&http->follower);
     http_request_done(&http->request);
     free(http);
 }

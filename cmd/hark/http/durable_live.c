@@ -14,6 +14,7 @@
 #include "broker/reader.h"
 #include "broker/stream.h"
 #include "connection/query.h"
+#include "connection/visitor.h"
 #include "durable/events.h"
 #include "http/answer.h"
 #include "http/durable_answer.h"
@@ -435,13 +436,15 @@ void durable_live_open(struct http_connection *http, const struct exchange *exch
     live->query.touches = true;
     memcpy(live->query.name, name, strlen(name) + 1);
     http->route.stream = NULL;
-    http->follower = http->route.who;
+    http_follow(http);
     http->live = live;
     http_block(http);
     connection_await(&http->connection);
     const uint64_t poll_ns =
         connection_option(http->connection.worker->options->poll_timeout_ns, POLL_NS_DEFAULT);
-    hark_sleep(loop, &live->timer, request->events ? EVENTS_NS : poll_ns, timer_rang);
+    const uint64_t until_ns = hark_now(loop) + (request->events ? EVENTS_NS : poll_ns);
+    const uint64_t expires_ns = visitor_until(&http->connection, &http->follower);
+    hark_sleep_until(loop, &live->timer, until_ns < expires_ns ? until_ns : expires_ns, timer_rang);
     go_on(live);
 }
 

@@ -8,6 +8,7 @@
 #include "http/event_stream.h"
 #include "broker/stream.h"
 #include "connection/subscription.h"
+#include "connection/visitor.h"
 #include "http/answer.h"
 #include "http/permission.h"
 
@@ -27,6 +28,7 @@ enum {
 };
 
 static const char farewell[] = ": the server is ending\n\n";
+static const char expired[] = ": the token has expired\n\n";
 static const char not_any_more[] = ": this may not be read any more\n\n";
 
 struct event_stream {
@@ -94,6 +96,7 @@ static void subscribe(struct event_stream *events)
     http->events = events;
     http->step = HTTP_STEP_STREAM;
     deadline_cancel(&connection->deadline);
+    visitor_expires(connection, &http->follower);
     subscription_open(&events->subscription, events->stream, BROKER_SSE, events->from,
                       events->after, closed);
     http_request_done(&http->request);
@@ -151,7 +154,7 @@ void event_stream_open(struct http_connection *http, const struct exchange *exch
                                     .from = from,
                                     .after = after};
     http->route.stream = NULL;
-    http->follower = http->route.who;
+    http_follow(http);
     int known =
         subscription_follow(&events->subscription, &http->connection, events->stream, followed);
     if (known == 0) {
@@ -192,4 +195,12 @@ void event_stream_check(struct http_connection *http)
 {
     if (http->events && !may_read(http->events))
         finish(http, not_any_more);
+}
+
+void event_stream_timed_out(struct http_connection *http)
+{
+    if (visitor_expired(&http->connection, &http->follower))
+        finish(http, expired);
+    else /* clocks were set meanwhile */
+        visitor_expires(&http->connection, &http->follower);
 }

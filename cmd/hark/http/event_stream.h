@@ -15,6 +15,9 @@ void event_stream_finish(struct http_connection *http);
 /* Other rules hold: ends it if who asked for it may not read it any more. */
 void event_stream_check(struct http_connection *http);
 
+/* Its deadline has passed: ends it if the token of who asked for it is over. */
+void event_stream_timed_out(struct http_connection *http);
+
 /* The connection is gone. */
 void event_stream_close(struct http_connection *http);
 

@@ -53,7 +53,7 @@ struct http_connection {
     bool guarded;          /* requests for other hosts are refused */
     bool crowded; /* all connections together hold too much, and this one more than a little */
     struct event_stream *events; /* HTTP_STEP_STREAM */
-    struct access_who follower;  /* who has asked for `events`, or for what is `live` */
+    struct access_who follower;  /* who has asked for `events`, or for what is `live`; held */
     struct durable_live *live;   /* a request of it is pending, and waits */
 };
 
@@ -69,6 +69,13 @@ static inline struct exchange http_exchange(const struct http_connection *http)
         .head_only = http->request.method == HTTP_METHOD_HEAD,
         .keep_alive = http->request.keep_alive && http->connection.worker->state == WORKER_SERVES,
     };
+}
+
+/* Who asks now is who follows. */
+static inline void http_follow(struct http_connection *http)
+{
+    access_who_drop(&http->follower);
+    http->follower = access_who_hold(&http->route.who);
 }
 
 /* An answer will come later: nothing is answered before http_unblock. */

@@ -26,7 +26,8 @@ enum { NS_PER_SECOND = 1000000000 };
 enum shown {
     SHOWN_NOTHING,
     SHOWN_KNOWN,
-    SHOWN_LATE, /* a signature whose time is over: who has it was let in before */
+    SHOWN_LATE,    /* a signature whose time is over: who has it was let in before */
+    SHOWN_EXPIRED, /* a token that is signed, likewise */
     SHOWN_UNKNOWN,
 };
 
@@ -44,9 +45,16 @@ static const char *bearer_of(const char *value)
 static enum shown take_token(struct http_connection *http, const char *token)
 {
     struct worker *worker = http->connection.worker;
-    return access_take_token(&worker->access, token, strlen(token), &http->route.who)
-               ? SHOWN_KNOWN
-               : SHOWN_UNKNOWN;
+    switch (access_take_token(&worker->access, token, strlen(token),
+                              hark_os_wall_clock(worker->loop) / NS_PER_SECOND, &http->route.who)) {
+    case ACCESS_KNOWN:
+        return SHOWN_KNOWN;
+    case ACCESS_LATE:
+        return SHOWN_EXPIRED;
+    case ACCESS_UNKNOWN:
+        break;
+    }
+    return SHOWN_UNKNOWN;
 }
 
 /* A signed URL. */
@@ -54,7 +62,7 @@ static enum shown take_signature(struct http_connection *http)
 {
     const struct http_request *request = &http->request;
     struct worker *worker = http->connection.worker;
-    char until[ID_BYTES_MAX + 1], by[ACCESS_NAME_MAX + 1], sign[2 * DIGEST_BYTES + 1];
+    char until[ID_BYTES_MAX + 1], by[SIGNATURE_BY_BYTES], sign[2 * DIGEST_BYTES + 1];
     int error = http_request_query(request, "sign", sign, sizeof sign);
     if (error == -ENOENT || !http->route.stream || request->method != HTTP_METHOD_GET)
         return SHOWN_NOTHING;
@@ -80,7 +88,7 @@ static enum shown look(struct http_connection *http)
 
 static bool allows(struct http_connection *http, enum access_verb verb, const char *name)
 {
-    return access_rules_allow(http->connection.worker->access.rules, &http->route.who, verb, name);
+    return access_allow(&http->connection.worker->access, &http->route.who, verb, name);
 }
 
 /* A fork shows what its source holds. */
@@ -121,7 +129,9 @@ static enum access_refusal refuse(struct http_connection *http, enum shown shown
         http->route.retry_seconds = visitor_failed(&http->connection);
         return http->route.retry_seconds != 0 ? REFUSAL_LIMITED : REFUSAL_UNKNOWN;
     }
-    if (shown == SHOWN_LATE || (shown == SHOWN_NOTHING && !http->route.who.has_uid))
+    if (shown == SHOWN_EXPIRED)
+        why = REFUSAL_EXPIRED;
+    else if (shown == SHOWN_LATE || (shown == SHOWN_NOTHING && !http->route.who.has_uid))
         why = REFUSAL_STRANGER;
     visitor_refused(&http->connection, why);
     return why;
@@ -152,6 +162,15 @@ void permission_unknown(struct http_connection *http, const struct exchange *exc
     static const struct http_line lines[] = {
         {"WWW-Authenticate", "Bearer realm=\"hark\", error=\"invalid_token\""}, {0}};
     answer_error(http, exchange, 401, lines, "nobody knows this token");
+}
+
+void permission_expired(struct http_connection *http, const struct exchange *exchange)
+{
+    static const struct http_line lines[] = {{"WWW-Authenticate",
+                                              "Bearer realm=\"hark\", error=\"invalid_token\", "
+                                              "error_description=\"the token is not good now\""},
+                                             {0}};
+    answer_error(http, exchange, 401, lines, VISITOR_EXPIRED);
 }
 
 void permission_forbidden(struct http_connection *http, const struct exchange *exchange)

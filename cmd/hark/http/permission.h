@@ -26,6 +26,7 @@ bool permission_check(struct http_connection *http, enum permission needs,
 /* The answers of those who may not. */
 void permission_stranger(struct http_connection *http, const struct exchange *exchange);
 void permission_unknown(struct http_connection *http, const struct exchange *exchange);
+void permission_expired(struct http_connection *http, const struct exchange *exchange);
 void permission_forbidden(struct http_connection *http, const struct exchange *exchange);
 void permission_limited(struct http_connection *http, const struct exchange *exchange);
 

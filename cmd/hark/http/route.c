@@ -275,6 +275,7 @@ static const struct route_rule stranger_rule = OPEN(permission_stranger);
 static const struct route_rule unknown_rule = OPEN(permission_unknown);
 static const struct route_rule woken_rule = {
     .answer = durable_control, .needs = PERMISSION_NONE, .wants_body = true};
+static const struct route_rule expired_rule = OPEN(permission_expired);
 static const struct route_rule forbidden_rule = OPEN(permission_forbidden);
 static const struct route_rule limited_rule = OPEN(permission_limited);
 
@@ -384,9 +385,8 @@ static void find(struct http_connection *http)
 static void permit(struct http_connection *http)
 {
     static const struct route_rule *const refusals[REFUSALS] = {
-        [REFUSAL_STRANGER] = &stranger_rule,
-        [REFUSAL_UNKNOWN] = &unknown_rule,
-        [REFUSAL_FORBIDDEN] = &forbidden_rule,
+        [REFUSAL_STRANGER] = &stranger_rule,   [REFUSAL_UNKNOWN] = &unknown_rule,
+        [REFUSAL_FORBIDDEN] = &forbidden_rule, [REFUSAL_EXPIRED] = &expired_rule,
         [REFUSAL_LIMITED] = &limited_rule,
     };
     enum access_refusal why;
@@ -407,6 +407,7 @@ void route_find(struct http_connection *http)
 void route_done(struct http_connection *http)
 {
     broker_stream_close(http->route.stream);
+    access_who_drop(&http->route.who);
     http->route = (struct http_route){0};
 }
 

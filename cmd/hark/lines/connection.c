@@ -5,6 +5,7 @@
  */
 #include "lines/connection.h"
 #include "broker/stream.h"
+#include "connection/visitor.h"
 #include "lines/answer.h"
 #include "lines/lines.h"
 #include "lines/permission.h"
@@ -50,10 +51,12 @@ static void take_command(struct lines_connection *lines, const char *line, size_
     }
     deadline_cancel(&connection->deadline);
     if (command.verb == LINES_SUB) {
+        visitor_expires(connection, &lines->who);
         lines_subscribe(lines, &command);
         return;
     }
     lines->mode = LINES_MODE_PUBLISH;
+    lines->publishing.until_ns = visitor_until(connection, &lines->who);
     lines->publishing.ack = command.ack;
     lines->splitter.limit = LINES_EVENT_BYTES_MAX;
 }
@@ -78,6 +81,17 @@ static enum connection_next lines_next(struct connection *connection)
     return may_go(lines) ? CONNECTION_STEP : CONNECTION_HELD;
 }
 
+/* Whether the time of who publishes is over. */
+static bool publisher_expired(struct lines_connection *lines)
+{
+    struct lines_publishing *publishing = &lines->publishing;
+    if (publishing->until_ns > hark_now(lines->connection.worker->loop))
+        return false;
+    publishing->until_ns =
+        visitor_until(&lines->connection, &lines->who); /* of clocks as set now */
+    return publishing->until_ns <= hark_now(lines->connection.worker->loop);
+}
+
 /* Takes the next line of the input, or the half line that it ends in. */
 static int64_t lines_step(struct connection *connection)
 {
@@ -93,6 +107,8 @@ static int64_t lines_step(struct connection *connection)
     int64_t cost = TURNS_LINE + (int64_t)((before - input->count) / TURNS_BYTES);
     if (result > 0 && lines->mode == LINES_MODE_COMMAND)
         take_command(lines, line, count);
+    else if (result > 0 && publisher_expired(lines))
+        lines->refusal = VISITOR_EXPIRED; /* after the answers that are pending */
     else if (result > 0)
         result = lines_publish_add(lines, line, count);
     if (result < 0)
@@ -182,9 +198,24 @@ static void lines_rules_changed(struct connection *connection)
     connection_advance(connection);
 }
 
+/* Its deadline is the end of its token. */
+static void subscriber_timed_out(struct lines_connection *lines)
+{
+    if (!visitor_expired(&lines->connection, &lines->who)) { /* clocks were set meanwhile */
+        visitor_expires(&lines->connection, &lines->who);
+        return;
+    }
+    subscription_close(&lines->subscribing.subscription);
+    lines_refuse(lines, VISITOR_EXPIRED);
+}
+
 static void lines_timed_out(struct connection *connection)
 {
     struct lines_connection *lines = lines_connection_of(connection);
+    if (lines->mode == LINES_MODE_SUBSCRIBE) {
+        subscriber_timed_out(lines);
+        return;
+    }
     lines->refusal = lines->mode == LINES_MODE_COMMAND
                          ? "the first line did not come in time: " LINES_LATER
                          : "the line did not end in time";
@@ -218,6 +249,7 @@ static void lines_free(struct connection *connection)
 {
     struct lines_connection *lines = lines_connection_of(connection);
     lines_publish_done(lines);
+    access_who_drop(&lines->who);
     lines_splitter_done(&lines->splitter);
     broker_stream_close(lines->stream);
     free(lines);
@@ -243,7 +275,7 @@ static bool lines_open(struct worker *worker, const struct arrival *arrival)
     struct lines_connection *lines = calloc(1, sizeof *lines);
     if (!lines)
         return false;
-    lines_splitter_init(&lines->splitter, LINES_COMMAND_BYTES_MAX);
+    lines_splitter_init(&lines->splitter, LINES_AUTH_BYTES_MAX);
     bool open = connection_open(worker, &lines->connection, &lines_kind, arrival);
     if (!open)
         free(lines);

@@ -17,6 +17,7 @@ enum lines_mode {
 /* PUB: what is published; see publish.c. */
 struct lines_publishing {
     bool ack;
+    uint64_t until_ns;           /* nothing more is taken then, on the loop's clock */
     bool present;                /* it may append, and make no stream: there has to be one */
     struct lines_batch *batches; /* those that are free */
     struct lines_batch *filling;
@@ -43,7 +44,7 @@ struct lines_connection {
                             would be missing */
     struct broker_stream *stream;
     bool authenticated;    /* AUTH was said */
-    struct access_who who; /* who has shown a token, or the user at the other end */
+    struct access_who who; /* who has shown a token, or the user at the other end; held */
     struct lines_publishing publishing;
     struct lines_subscribing subscribing;
 };

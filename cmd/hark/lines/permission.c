@@ -5,6 +5,8 @@
 #include "broker/stream.h"
 #include "connection/visitor.h"
 
+enum { NS_PER_SECOND = 1000000000 };
+
 const char *lines_authenticate(struct lines_connection *lines, const struct lines_command *command)
 {
     struct connection *connection = &lines->connection;
@@ -12,9 +14,19 @@ const char *lines_authenticate(struct lines_connection *lines, const struct line
     if (lines->authenticated)
         return "AUTH was said before";
     lines->authenticated = true;
-    if (!access->rules ||
-        access_take_token(access, command->token, command->token_count, &lines->who))
+    if (!access->rules)
         return NULL;
+    switch (access_take_token(access, command->token, command->token_count,
+                              hark_os_wall_clock(connection->worker->loop) / NS_PER_SECOND,
+                              &lines->who)) {
+    case ACCESS_KNOWN:
+        return NULL;
+    case ACCESS_LATE:
+        visitor_refused(connection, REFUSAL_EXPIRED);
+        return VISITOR_EXPIRED;
+    case ACCESS_UNKNOWN:
+        break;
+    }
     return visitor_failed(connection) != 0
                ? "too many tokens that nobody knows came from this address: " LINES_LATER
                : "nobody knows this token";
@@ -44,7 +56,7 @@ const char *lines_permit(struct lines_connection *lines, enum lines_verb verb)
     lines->who.uid = visitor.uid;
     if (may(lines, verb))
         return NULL;
-    bool stranger = !lines->who.has_token && !lines->who.has_uid;
+    bool stranger = !lines->who.has_token && !lines->who.bearer && !lines->who.has_uid;
     visitor_refused(connection, stranger ? REFUSAL_STRANGER : REFUSAL_FORBIDDEN);
     return stranger ? "this needs a token: AUTH TOKEN goes before it" : LINES_FORBIDDEN;
 }

