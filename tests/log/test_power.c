@@ -21,6 +21,7 @@ enum { FILES_MAX = 8, FILE_BYTES_MAX = 256 * 1024, EVENTS_MAX = 64 };
 /* A file as the disk has it, and which of its bytes only the kernel's memory has. */
 struct shadow {
     ino_t inode; /* 0: none */
+    bool is_lock;
     size_t length;
     unsigned char bytes[FILE_BYTES_MAX];
     bool dirty[FILE_BYTES_MAX];
@@ -40,6 +41,10 @@ static struct disk {
     ino_t synced_index;     /* the last */
     _Atomic bool fail_index_sync;
     int indexes_named;
+    int tables_named;
+    bool table_dirty;       /* what was written to it is not on the disk */
+    bool table_named_early; /* before it, or the events that it tells of, were on the disk */
+    _Atomic bool fail_table_sync;
     bool index_named_early; /* before it, or the events that it tells of, were on the disk */
     int count;
     uint64_t ids[EVENTS_MAX];
@@ -57,6 +62,15 @@ static void make_disk(void)
     pthread_mutex_init(&disk->mutex, &shared);
     disk->room = -1;
     disk->watching = true;
+}
+
+static bool is_table(int fd)
+{
+    char link[64], target[4096];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    const ssize_t length = readlink(link, target, sizeof target - 1);
+    return disk && disk->watching && length > 10 &&
+           memcmp(target + length - 10, "/table.new", 10) == 0;
 }
 
 /* The shadow of a segment's file, or of the lock's; NULL: it is another one. */
@@ -81,6 +95,7 @@ static struct shadow *shadow_of(int fd)
     pthread_mutex_unlock(&disk->mutex);
     if (!found)
         abort();
+    found->is_lock = target[length - 1] == 'k';
     return found;
 }
 
@@ -116,6 +131,8 @@ static int64_t write_through(int fd, const void *bytes, size_t count, off_t offs
 {
     ssize_t result = pwrite(fd, bytes, count, offset);
     int64_t value = result < 0 ? -errno : result;
+    if (is_table(fd))
+        disk->table_dirty = true;
     wrote(fd, offset, result);
     return value;
 }
@@ -159,6 +176,14 @@ int kernel_fsync(uint64_t *calls, int fd)
     return fsync(fd) < 0 ? -errno : 0;
 }
 
+static int sync_table(void)
+{
+    if (disk->fail_table_sync)
+        return -EIO;
+    disk->table_dirty = false;
+    return 0;
+}
+
 static int sync_index(int fd)
 {
     struct stat status;
@@ -190,6 +215,18 @@ static bool is_early(int directory, const char *unfinished, const char *to)
     return early;
 }
 
+/* The table gets its name: what it tells of is in segments. */
+static bool table_is_early(void)
+{
+    bool early = disk->table_dirty;
+    pthread_mutex_lock(&disk->mutex);
+    for (int i = 0; i < FILES_MAX; i++)
+        early |=
+            !disk->files[i].is_lock && memchr(disk->files[i].dirty, 1, sizeof disk->files[i].dirty);
+    pthread_mutex_unlock(&disk->mutex);
+    return early;
+}
+
 int kernel_renameat2(uint64_t *calls, int from_directory, const char *from, int to_directory,
                      const char *to, unsigned flags)
 {
@@ -198,6 +235,10 @@ int kernel_renameat2(uint64_t *calls, int from_directory, const char *from, int 
         disk->indexes_named++;
         disk->index_named_early |= is_early(from_directory, from, to);
     }
+    if (disk && strcmp(to, "table") == 0) {
+        disk->tables_named++;
+        disk->table_named_early |= table_is_early();
+    }
     return renameat2(from_directory, from, to_directory, to, flags) < 0 ? -errno : 0;
 }
 
@@ -205,6 +246,8 @@ int kernel_fdatasync(uint64_t *calls, int fd)
 {
     (void)calls;
     struct shadow *shadow = shadow_of(fd);
+    if (is_table(fd))
+        return sync_table();
     if (!shadow)
         return sync_index(fd);
     slow_sync(NULL);
@@ -463,6 +506,64 @@ BACKEND_TEST(index_that_could_not_be_synced_gets_no_name)
     close_log(loop, log);
     assert_true(reported("cannot write index"));
     assert_int_equal(count_files(path, ".idx"), 0);
+}
+
+/* Written while the log goes on, and at its end. */
+static void table_by(struct hark_loop *loop, enum log_sync sync)
+{
+    static unsigned char bytes[3000];
+    struct log_options options = {.sync = sync,
+                                  .sync_interval_ns = 1000000000000,
+                                  .segment_bytes = 8192,
+                                  .table_bytes = 4000};
+    struct log *log = open_log(loop, harness_path("data"), &options);
+    for (int i = 0; i < 8; i++) {
+        append_bytes(loop, log, "s", bytes, sizeof bytes);
+        harness_run(loop); /* one may be written, and nothing else is under way */
+    }
+    close_log(loop, log);
+    assert_true(disk->tables_named > 0);
+    assert_false(disk->table_named_early);
+}
+
+BACKEND_TEST(table_gets_its_name_once_it_and_its_events_are_on_the_disk)
+{
+    make_disk();
+    table_by(loop, LOG_SYNC_ALWAYS);
+}
+
+BACKEND_TEST(table_gets_its_name_once_events_that_nobody_has_synced_are_on_the_disk)
+{
+    make_disk();
+    table_by(loop, LOG_SYNC_NEVER);
+}
+
+BACKEND_TEST(table_that_could_not_be_synced_gets_no_name_and_the_one_before_stays)
+{
+    const char *path = harness_path("data");
+    size_t length, again;
+    make_disk();
+    struct log *log = open_log(loop, path, NULL);
+    append_text(loop, log, "s", "1");
+    close_log(loop, log);
+    unsigned char *bytes = load_file(inside(path, "table"), &length);
+    log = open_log(loop, path, NULL);
+    append_text(loop, log, "s", "2");
+    disk->fail_table_sync = true;
+    close_log(loop, log);
+    assert_true(reported("cannot write the table of streams"));
+    unsigned char *now = load_file(inside(path, "table"), &again);
+    assert_int_equal(again, length);
+    assert_memory_equal(now, bytes, length);
+    assert_int_equal(count_files(path, ".new"), 0);
+    free(bytes);
+    free(now);
+    log = open_log(loop, path, NULL);
+    struct history history = read_from(loop, log, "s", LOG_START);
+    assert_int_equal(history.events, 2);
+    history_free(&history);
+    disk->fail_table_sync = false;
+    close_log(loop, log);
 }
 
 BACKEND_TEST(directory_that_was_made_is_on_the_disk_before_what_is_in_it)

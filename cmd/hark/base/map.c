@@ -11,7 +11,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* Memory for the chain after the last. Gives: 0, or -ENOMEM. */
+/* Memory for the chain after the last, if a part begins with it. Gives: 0, or -ENOMEM. */
 static int reserve(struct map *map)
 {
     uint32_t part = map->chains >> MAP_PART_BITS;
@@ -87,6 +87,18 @@ int map_add(struct map *map, struct map_link *link, uint64_t key)
     link->next = *chain;
     *chain = link;
     map->count++;
+    return 0;
+}
+
+int map_reserve(struct map *map, uint32_t count)
+{
+    while (map->chains < count && map->chains < UINT32_MAX - MAP_PART) {
+        if (reserve(map) != 0)
+            return -ENOMEM;
+        map->chains += MAP_PART;
+        while (map->mask < map->chains - 1)
+            map->mask = map->mask * 2 + 1;
+    }
     return 0;
 }
 

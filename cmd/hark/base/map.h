@@ -37,6 +37,11 @@ struct map {
  * Fails: -ENOMEM: only into an empty map; a map that has no memory to grow becomes slower. */
 int map_add(struct map *map, struct map_link *link, uint64_t key);
 
+/* Makes an empty map ready for so many members, so that it need not grow with each.
+ * Gives: 0.
+ * Fails: -ENOMEM, and it is as it was, but for memory. */
+int map_reserve(struct map *map, uint32_t count);
+
 /* Takes a member out. */
 void map_remove(struct map *map, struct map_link *link);
 
@@ -47,10 +52,27 @@ void map_done(struct map *map);
  * Takes: a map that has chains. */
 static inline struct map_link **map_chain(const struct map *map, uint64_t key)
 {
-    uint32_t at = (uint32_t)((key * UINT64_C(0x9e3779b97f4a7c15)) >> 32) & map->mask;
+    /* Evenly, also numbers that are counted up: once multiplied they leave most chains empty. */
+    uint64_t mixed = key * UINT64_C(0x9e3779b97f4a7c15);
+    mixed = (mixed ^ mixed >> 32) * UINT64_C(0xd6e8feb86659fd93);
+    uint32_t at = (uint32_t)(mixed >> 32) & map->mask;
     if (at >= map->chains)
         at &= map->mask >> 1;
     return &map->parts[at >> MAP_PART_BITS][at & (MAP_PART - 1)];
+}
+
+/* A member with that number is going to be looked for, or added, soon. */
+static inline void map_prefetch(const struct map *map, uint64_t key)
+{
+    if (map->chains > 0)
+        __builtin_prefetch(map_chain(map, key), 1);
+}
+
+/* The same, a moment later: the first member of its chain. */
+static inline void map_prefetch_member(const struct map *map, uint64_t key)
+{
+    if (map->chains > 0)
+        __builtin_prefetch(*map_chain(map, key), 1);
 }
 
 /* The first member with that number, and the next with the same.

@@ -192,8 +192,14 @@ static void end_part(struct log_checkpoint *checkpoint, size_t at, struct table_
     table_part_encode(checkpoint->bytes + at, part, &checkpoint->header, checkpoint->offset + at);
 }
 
-/* As many streams as fit. Those behind the first whose creation is being written are being made,
- * too, and none of them is older than that. Gives: whether it was the last; -ENOMEM. */
+/* Whether the walk ends before that stream. It was made after the walk began, as are all behind it:
+ * the walk does not run after those who make streams. A start finds them in the segments. */
+static bool is_newer(const struct log_checkpoint *checkpoint, const struct log_row *stream)
+{
+    return !stream || stream->facts.generation > checkpoint->header.from;
+}
+
+/* As many streams as fit. Gives: whether it was the last; -ENOMEM. */
 static int put_rows(struct log *log)
 {
     struct log_checkpoint *checkpoint = &log->checkpoint;
@@ -203,7 +209,7 @@ static int put_rows(struct log *log)
     if (reserve(checkpoint, TABLE_PART_HEADER_BYTES) != 0)
         return -ENOMEM;
     checkpoint->count += TABLE_PART_HEADER_BYTES;
-    for (; table->walk && !table->walk->pending; table->walk = table->walk->after) {
+    for (; !is_newer(checkpoint, table->walk); table->walk = table->walk->after) {
         const size_t bound = table_row_bound(table->walk);
         if (part.rows > 0 && checkpoint->count + bound > at + PART_BYTES)
             break;
@@ -214,9 +220,9 @@ static int put_rows(struct log *log)
         part.through = table->walk->facts.generation;
         part.rows++;
     }
-    const bool is_last = !table->walk || table->walk->pending;
+    const bool is_last = is_newer(checkpoint, table->walk);
     if (is_last)
-        part.through = part.as_of;
+        part.through = checkpoint->header.from;
     checkpoint->rows += part.rows;
     end_part(checkpoint, at, &part);
     return is_last;
@@ -309,6 +315,7 @@ static void put_header(struct log *log)
     const struct log_segment *first = log->active ? log->active : log->roll.segment;
     checkpoint->header = (struct table_header){
         .version = TABLE_VERSION,
+        .rows = log->table.count,
         .from = as_of(log),
         .segment = first ? first->first : log->next,
         .created_ns = hark_os_wall_clock(log->loop),

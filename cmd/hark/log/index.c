@@ -468,8 +468,9 @@ static uint64_t view_next(const struct view *view, uint64_t offset, uint64_t end
 uint64_t index_next_block(const struct log_index *index, uint64_t offset, uint64_t end,
                           uint64_t *out_sequence)
 {
-    struct view view = {.bytes = index->bytes + INDEX_HEADER_BYTES,
-                        .count = !index->bytes ? 0 : index->blocks};
+    struct view view = {0}; /* as it is where there is no index */
+    if (index->bytes)
+        view = (struct view){.bytes = index->bytes + INDEX_HEADER_BYTES, .count = index->blocks};
     return view_next(&view, offset, end, out_sequence);
 }
 

@@ -48,12 +48,10 @@ void restore_free(struct log_recovery *recovery)
 
 /* --- rows --- */
 
-/* Of two with one name the older was deleted, after its part was written. */
+/* Takes: a row that is newer than all before it. Of two with one name the older was deleted, after
+ * its part was written. */
 static struct log_row *add_stream(struct log *log, const struct table_row *row)
 {
-    struct log_row *stream = table_by_generation(&log->table, row->generation);
-    if (stream)
-        return NULL;
     struct stream_entry *entry = streams_get(&log->table.names, row->name, row->name_length);
     if (!entry)
         return NULL;
@@ -106,23 +104,47 @@ static int take_row(struct log_recovery *recovery, const struct table_row *row)
     return add_spans(stream, row);
 }
 
+/* A few rows at once: what they hang on is fetched from memory meanwhile. */
+enum { BATCH = 32 };
+
+static int take_batch(struct log_recovery *recovery, const struct table_row *rows, uint32_t count)
+{
+    struct log_table *table = &recovery->log->table;
+    uint64_t hash[BATCH];
+    int error = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        hash[i] = streams_prefetch(&table->names, rows[i].name, rows[i].name_length);
+        map_prefetch(&table->by_generation, rows[i].generation);
+    }
+    for (uint32_t i = 0; i < count; i++)
+        map_prefetch_member(&table->names.names, hash[i]);
+    for (uint32_t i = 0; i < count && error == 0; i++)
+        error = take_row(recovery, &rows[i]);
+    return error;
+}
+
+/* Rows are in order, in all parts. */
 static int take_rows(struct log_recovery *recovery, const unsigned char *bytes,
                      const struct table_part *part)
 {
     struct log_restored *restored = &recovery->restored;
+    const struct log_row *newest = recovery->log->table.newest;
     const unsigned char *at = bytes, *end = bytes + part->length;
+    const uint64_t after = newest ? newest->facts.generation : 0;
+    struct table_row rows[BATCH];
     uint64_t before = 0;
-    for (uint32_t i = 0; i < part->rows; i++) {
-        struct table_row row;
-        if (!table_row_decode(&at, end, before, &row) || row.generation > part->through)
+    for (uint32_t i = 0, count = 0; i < part->rows; i++) {
+        struct table_row *row = &rows[count++];
+        if (!table_row_decode(&at, end, before, row) || row->generation > part->through ||
+            row->generation <= after)
             return -EBADMSG;
-        const struct log_row *newest = recovery->log->table.newest;
-        if (newest && newest->facts.generation >= row.generation)
-            return -EBADMSG;
-        before = row.generation;
-        int error = take_row(recovery, &row);
+        before = row->generation;
+        if (count < BATCH && i + 1 < part->rows)
+            continue;
+        int error = take_batch(recovery, rows, count);
         if (error != 0)
             return error;
+        count = 0;
     }
     restored->rows += part->rows;
     if (at != end || part->as_of < restored->header.from)
@@ -416,6 +438,10 @@ static void header_read(struct log_transfer *transfer, int64_t result)
     }
     restored->offset = TABLE_HEADER_BYTES;
     restored->filled = 0;
+    const uint64_t most = restored->size / TABLE_ROW_BYTES_MIN; /* whatever the header says */
+    const uint32_t rows = restored->header.rows < most ? restored->header.rows : (uint32_t)most;
+    (void)map_reserve(&recovery->log->table.by_generation, rows);
+    (void)map_reserve(&recovery->log->table.names.names, rows);
     read_on(recovery);
 }
 

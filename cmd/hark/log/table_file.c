@@ -22,7 +22,7 @@ void table_header_encode(unsigned char *to, struct table_header *header)
 {
     put64(to, TABLE_MAGIC);
     put32(to + 8, header->version);
-    put32(to + 12, 0);
+    put32(to + 12, header->rows);
     put64(to + 16, header->from);
     put64(to + 24, header->segment);
     put64(to + 32, header->created_ns);
@@ -36,6 +36,7 @@ bool table_header_decode(const unsigned char *bytes, struct table_header *out_he
         return false;
     *out_header = (struct table_header){
         .version = get32(bytes + 8),
+        .rows = get32(bytes + 12),
         .from = get64(bytes + 16),
         .segment = get64(bytes + 24),
         .created_ns = get64(bytes + 32),

@@ -4,7 +4,7 @@
  *   header, 48 bytes              part: 40 bytes, its payload
  *    0 magic       u64             0 length of the payload u32
  *    8 version     u32             4 kind                  u32
- *   12 unused      u32             8 rows                  u32
+ *   12 rows        u32             8 rows                  u32
  *   16 from        u64            12 mark                  u32
  *   24 segment     u64            16 as of                 u64
  *   32 created, ns u64            24 through               u64
@@ -12,7 +12,8 @@
  *
  * The table is written while appends go on, part by part. A part is exactly what the log was as of
  * one sequence, none of them before `from`; it speaks of all streams with generations after those
- * of the part before it, up to `through`: one that is not in it was gone by then. Segments below
+ * of the part before it, up to `through`, `from` at most: one that is not in it was gone by then.
+ * What was made later the segments tell. Those below
  * `segment` were ended before the first part, and all that is in them is in the table. The last
  * part is the end: how many rows there are, the sequence that comes next, and the segments. A
  * checksum is seeded by that of the header, and by the part's place.
@@ -32,10 +33,12 @@
 #define TABLE_VERSION           1u
 #define TABLE_HEADER_BYTES      48u
 #define TABLE_PART_HEADER_BYTES 40u
+#define TABLE_ROW_BYTES_MIN     4u
 #define TABLE_PART_BYTES_MAX    (UINT32_C(1) << 30)
 
 struct table_header {
     uint32_t version;
+    uint32_t rows; /* that there were at the beginning: there may be less by its end */
     uint64_t from;
     uint64_t segment;
     uint64_t created_ns;

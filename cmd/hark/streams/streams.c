@@ -24,6 +24,13 @@ struct stream_entry *streams_find(const struct streams *streams, const char *nam
     return find(streams, XXH3_64bits(name, length), name, length);
 }
 
+uint64_t streams_prefetch(const struct streams *streams, const char *name, size_t length)
+{
+    const uint64_t hash = XXH3_64bits(name, length);
+    map_prefetch(&streams->names, hash);
+    return hash;
+}
+
 struct stream_entry *streams_get(struct streams *streams, const char *name, size_t length)
 {
     uint64_t hash = XXH3_64bits(name, length);

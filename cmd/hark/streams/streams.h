@@ -37,6 +37,10 @@ struct streams {
  * Gives: NULL: there is none. */
 struct stream_entry *streams_find(const struct streams *streams, const char *name, size_t length);
 
+/* A name is going to be looked for, or added, soon.
+ * Gives: its number in streams->names. */
+uint64_t streams_prefetch(const struct streams *streams, const char *name, size_t length);
+
 /* Finds a name, or adds it without any part: hang one on it, or give it to streams_let_go.
  * Gives: NULL: out of memory. */
 struct stream_entry *streams_get(struct streams *streams, const char *name, size_t length);
