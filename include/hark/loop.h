@@ -33,6 +33,11 @@ struct hark_options {
     uint32_t buffer_bytes; /* the size of each; 0: 16384; 64 to 16 MiB */
     uint32_t workers_max; /* threads of the work pool, started when first needed; 0: 4; 1 to 1024 */
     uint32_t turn_max;    /* callbacks handled before timers are looked at again; 0: 256 */
+    uint64_t kinds;       /* uring: the kinds of ops that are started, 1 << HARK_OP_... of each: the
+                             kernel refuses others with -EACCES, also where it is not the library
+                             that writes to the ring; cancelling, closing and waking are always
+                             among them. 0: all. Others than uring, and threads of the pool, are
+                             bound by nothing: for them there is seccomp(2) */
 };
 
 /* One optional feature of the backend in use, for people and for tests. */

@@ -2,6 +2,7 @@
  * what refuses io_uring as a whole. */
 #include "uring/setup.h"
 #include "uring/buffer_ring.h"
+#include "uring/restrict.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -137,9 +138,8 @@ static bool has_recv_multishot(void)
     return true;
 }
 
-static int find_features(struct uring *uring)
+static int find_features(struct uring *uring, bool supported[RING_OPCODES])
 {
-    bool supported[RING_OPCODES];
     int error = probe(uring, supported);
     if (!error)
         error = require_opcodes(supported);
@@ -201,18 +201,24 @@ static void tear_down(struct uring *uring)
 }
 
 /* What it has made where it fails is the caller's to tear down. */
-static int set_up(struct hark_loop *loop, struct uring *uring, const char **out_step)
+static int set_up(struct hark_loop *loop, struct uring *uring, uint64_t kinds,
+                  const char **out_step)
 {
+    bool supported[RING_OPCODES];
     *out_step = "io_uring_enter";
     int error = try_enter(&uring->ring);
     if (error)
         return error;
     *out_step = "io_uring_register of a probe";
-    error = find_features(uring);
+    error = find_features(uring, supported);
     if (error)
         return error;
     *out_step = "io_uring_register of a buffer ring";
     error = buffer_ring_register(loop, uring);
+    if (error)
+        return error;
+    *out_step = "io_uring_register of restrictions";
+    error = kinds ? restrict_ring(&uring->ring, kinds, supported) : 0;
     if (error)
         return error;
     *out_step = "epoll_create1";
@@ -231,7 +237,7 @@ int setup_create(struct hark_loop *loop, const struct hark_options *options, cha
     name_features(uring);
     int error = open_ring(uring, options);
     if (!error) {
-        error = set_up(loop, uring, &step);
+        error = set_up(loop, uring, options->kinds, &step);
         if (error)
             tear_down(uring);
     }
