@@ -48,6 +48,8 @@ SERVER_TEST(healthz_says_why_events_are_refused_until_they_are_taken)
     assert_int_equal(post_status(&client, "nothing was kept: there is no space left"), 507);
     assert_int_equal(status_of(&client, "/healthz", "nothing was kept: there is no space left"),
                      503);
+    assert_int_equal(status_of(&client, "/readyz", "nothing was kept: there is no space left"),
+                     503);
     assert_int_equal(status_of(&client, "/livez", "ok"), 200);
     status_of(&client, "/stats",
               "\"health\":{\"ok\":false,\"reason\":\"nothing was kept: there is no space left on "

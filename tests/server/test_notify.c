@@ -143,6 +143,54 @@ SERVER_TEST(manager_is_not_told_that_a_server_is_ready_which_is_refused)
     server_stop(&server);
 }
 
+/* --- signs of life --- */
+
+static void expect_signs(bool wanted, const char *whose)
+{
+    struct server server;
+    int manager = manager_open(harness_path("notify"));
+    setenv("WATCHDOG_USEC", "20000", 1);
+    if (whose)
+        setenv("WATCHDOG_PID", whose, 1);
+    server_init(&server, "a");
+    server_start(&server);
+    assert_string_equal(manager_hears(manager), "READY=1");
+    for (int i = 0; i < 3 && wanted; i++)
+        assert_string_equal(manager_hears(manager), "WATCHDOG=1");
+    kill(server.pid, SIGTERM);
+    server_wake(&server);
+    const char *heard = manager_hears(manager);
+    while (wanted && strcmp(heard, "WATCHDOG=1") == 0)
+        heard = manager_hears(manager);
+    assert_string_equal(heard, "STOPPING=1");
+    assert_int_equal(server_wait(&server), 0);
+    close(manager);
+}
+
+SERVER_TEST(manager_that_watches_is_told_again_and_again_that_the_loop_turns)
+{
+    expect_signs(true, NULL);
+}
+
+/* It watches another process, whose variables this one has. */
+SERVER_TEST(manager_that_watches_another_is_told_of_no_life)
+{
+    expect_signs(false, "1");
+}
+
+SERVER_TEST(manager_whose_patience_makes_no_sense_is_told_of_no_life)
+{
+    struct server server;
+    int manager = manager_open(harness_path("notify"));
+    setenv("WATCHDOG_USEC", "soon", 1);
+    server_init(&server, "a");
+    server_start(&server);
+    server_stop(&server);
+    assert_string_equal(manager_hears(manager), "READY=1");
+    assert_string_equal(manager_hears(manager), "STOPPING=1");
+    close(manager);
+}
+
 /* --- managers that do not listen --- */
 
 SERVER_TEST(manager_whose_queue_is_full_is_told_once_it_has_room)

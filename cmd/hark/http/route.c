@@ -1,7 +1,7 @@
 /* route.c - the table of paths and methods.
  *
  *     GET    /                the dashboard
- *     GET    /healthz         ok, or why events are refused
+ *     GET    /healthz         ok, or why events are refused; /readyz is the same
  *     GET    /livez           ok
  *     GET    /metrics         for Prometheus
  *     GET    /stats           the same and more as JSON, for the dashboard
@@ -156,6 +156,7 @@ static const struct route_place places[] = {
     {"/healthz", TAKES_GET, {[HTTP_METHOD_GET] = {.answer = get_health, .needs = PERMISSION_NONE}}},
     {"/livez", TAKES_GET, {[HTTP_METHOD_GET] = {.answer = get_life, .needs = PERMISSION_NONE}}},
     {"/metrics", TAKES_GET, {[HTTP_METHOD_GET] = {.answer = get_metrics, .needs = PERMISSION_SEE}}},
+    {"/readyz", TAKES_GET, {[HTTP_METHOD_GET] = {.answer = get_health, .needs = PERMISSION_NONE}}},
     {"/stats", TAKES_GET, {[HTTP_METHOD_GET] = {.answer = get_stats, .needs = PERMISSION_SEE}}},
     {"/streams", TAKES_GET, {[HTTP_METHOD_GET] = {.answer = get_streams, .needs = PERMISSION_SEE}}},
 };

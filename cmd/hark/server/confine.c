@@ -126,12 +126,34 @@ static int allow_listeners(struct landlock *landlock, const struct listeners *li
     for (const struct listener *one = listeners->all;
          one < listeners->all + listeners->count && error == 0; one++) {
         const struct hark_address *address = &one->address;
+        if (one->inherited)
+            continue; /* it listens already */
         if (address->name.any.sa_family != AF_UNIX)
             error = landlock_allow_port(landlock, port_of(address));
         else if (address->name.unix_path.sun_path[0] != '\0')
             landlock_allow_around(landlock, address->name.unix_path.sun_path, LANDLOCK_SOCKETS);
     }
     return error;
+}
+
+/* --- rings --- */
+
+/* Requests on a ring are no system calls: no filter sees them. What another part of the server
+ * starts stands here as well, else the kernel refuses it with EACCES. */
+uint64_t confine_kinds(const struct serve_options *options)
+{
+    static const enum hark_op_code used[] = {
+        HARK_OP_ACCEPT,    HARK_OP_ACCEPT_EACH, HARK_OP_CONNECT, HARK_OP_RECV,
+        HARK_OP_RECV_EACH, HARK_OP_SEND,        HARK_OP_SENDMSG, HARK_OP_SHUTDOWN,
+        HARK_OP_READ,      HARK_OP_READV,       HARK_OP_WRITE,   HARK_OP_WRITEV,
+        HARK_OP_OPENAT,    HARK_OP_CLOSE,       HARK_OP_FSYNC,   HARK_OP_FDATASYNC,
+        HARK_OP_FTRUNCATE, HARK_OP_FALLOCATE,   HARK_OP_STATX,   HARK_OP_RENAMEAT,
+        HARK_OP_UNLINKAT,  HARK_OP_MKDIRAT,     HARK_OP_POLL,    HARK_OP_POLL_EACH,
+    };
+    uint64_t kinds = 0;
+    for (size_t i = 0; i < sizeof used / sizeof *used; i++)
+        kinds |= UINT64_C(1) << used[i];
+    return options->sandbox == SANDBOX_OFF ? 0 : kinds;
 }
 
 /* --- what is said --- */

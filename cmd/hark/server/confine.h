@@ -20,6 +20,9 @@ struct confinement {
 int confine_files(struct confinement *confinement, const struct serve_options *options,
                   const struct listeners *listeners);
 
+/* What the loops' rings may be asked for: hark_options.kinds. */
+uint64_t confine_kinds(const struct serve_options *options);
+
 /* Gives up the system calls of all threads that a running server does not make; and says what the
  * sandbox is.
  * Gives: as above. */

@@ -9,6 +9,7 @@
 #include "http/connection.h"
 #include "http/host.h"
 #include "lines/connection.h"
+#include "server/inherited.h"
 
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -167,7 +168,8 @@ static int listener_open(struct listener *listener)
     const struct serve_options *options = listener->listeners->workers->options;
     struct hark_address address = listener->address;
     char actual[HARK_ADDRESS_TEXT_MAX];
-    int fd = hark_listen_at(owner->loop, &address, 0, HARK_LISTEN_NO_DELAY);
+    int fd = listener->inherited ? listener->inherited
+                                 : hark_listen_at(owner->loop, &address, 0, HARK_LISTEN_NO_DELAY);
     if (fd < 0)
         return fd;
     bool is_unix = address.name.any.sa_family == AF_UNIX;
@@ -352,10 +354,52 @@ static int look_up(struct listeners *listeners, const struct protocol *protocol,
     return code;
 }
 
+/* One that the service manager has opened. Gives: 0, or an exit code. */
+static int add_inherited(struct listeners *listeners, size_t index)
+{
+    struct hark_address address = {0};
+    const struct names one = {.addresses = &address, .count = 1};
+    const struct name name = {.text = "LISTEN_FDS"};
+    const int fd = INHERITED_FIRST + (int)index;
+    int error = inherited_prepare(fd, &address);
+    if (error < 0) {
+        say("descriptor %d is no socket that listens, as LISTEN_FDS says: %s", fd, why(error));
+        return EXIT_REFUSED;
+    }
+    const struct protocol *protocol = inherited_is_lines(index) ? &lines_protocol : &http_protocol;
+    int code = add_listeners(listeners, protocol, &name, false, &one);
+    if (code == EXIT_DONE)
+        listeners->all[listeners->count - 1].inherited = fd;
+    return code;
+}
+
+static int add_all_inherited(struct listeners *listeners)
+{
+    int count = inherited_count(), code = EXIT_DONE;
+    if (count < 0) {
+        say("LISTEN_FDS and LISTEN_PID do not say how many sockets this process was given");
+        return EXIT_REFUSED;
+    }
+    for (int i = 0; i < count && code == EXIT_DONE; i++)
+        code = add_inherited(listeners, (size_t)i);
+    return code;
+}
+
+static bool has(const struct listeners *listeners, const struct protocol *protocol)
+{
+    for (size_t i = 0; i < listeners->count; i++)
+        if (listeners->all[i].protocol == protocol)
+            return true;
+    return false;
+}
+
 int listeners_look_up(struct listeners *listeners, const struct serve_options *options)
 {
-    int code = look_up(listeners, &http_protocol, options->http, options->http_count);
-    if (code == EXIT_DONE)
+    int code = add_all_inherited(listeners);
+    bool http = has(listeners, &http_protocol), lines = has(listeners, &lines_protocol);
+    if (code == EXIT_DONE && !http)
+        code = look_up(listeners, &http_protocol, options->http, options->http_count);
+    if (code == EXIT_DONE && !lines)
         code = look_up(listeners, &lines_protocol, options->lines, options->lines_count);
     return code == EXIT_DONE ? check_rules(listeners, options) : code;
 }

@@ -19,6 +19,7 @@ struct listener {
     bool plain;       /* no TLS, whatever others have */
     bool secure;      /* it has TLS */
     bool open;
+    int inherited; /* a socket that listens already; 0: none */
 };
 
 /* Zeroed at first; private but for `all` and `count`. */

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/say.h"
+#include "options/value.h"
 
 static void say_untold(int64_t error)
 {
@@ -21,6 +22,7 @@ static void say_untold(int64_t error)
 static void close_now(struct notify *notify)
 {
     notify->open = false;
+    hark_cancel(&notify->alive);
     hark_os_close(notify->loop, notify->fd);
 }
 
@@ -77,6 +79,37 @@ void notify_open(struct notify *notify, struct hark_loop *loop)
     hark_connect(loop, &notify->op, fd, &notify->manager.name.any, notify->manager.length, told);
 }
 
+/* How long the manager waits for a sign of life: none if that is another process's.
+ * Gives: nanoseconds; 0: it does not ask. */
+static uint64_t patience_of_manager(void)
+{
+    const char *text = hark_os_getenv("WATCHDOG_USEC"), *whose = hark_os_getenv("WATCHDOG_PID");
+    const uint64_t most = UINT64_MAX / 1000;
+    uint64_t microseconds = 0;
+    if (!text || value_count(text, &microseconds) || microseconds > most)
+        return 0;
+    uint64_t process = (uint64_t)hark_os_getpid();
+    if (whose && *whose && (value_count(whose, &process) || process != (uint64_t)hark_os_getpid()))
+        return 0;
+    return microseconds * 1000;
+}
+
+/* What waits to be told says as much; and where there is no room now the next one comes soon. */
+static void still_alive(struct hark_op *op, int64_t result)
+{
+    static const char state[] = "WATCHDOG=1";
+    struct notify *notify = hark_container_of(op, struct notify, alive);
+    if (result >= 0 && notify->open && !notify->closing && !hark_op_active(&notify->op))
+        (void)hark_os_send(notify->fd, state, sizeof state - 1, MSG_DONTWAIT);
+}
+
+void notify_watch(struct notify *notify)
+{
+    notify->watched_ns = patience_of_manager();
+    if (notify->open && !notify->closing && notify->watched_ns >= 2)
+        hark_every(notify->loop, &notify->alive, notify->watched_ns / 2, still_alive);
+}
+
 void notify_tell(struct notify *notify, const char *state)
 {
     if (!notify->open || notify->closing)
@@ -91,6 +124,7 @@ void notify_close(struct notify *notify)
     if (!notify->open || notify->closing)
         return;
     notify->closing = true;
+    hark_cancel(&notify->alive);
     if (hark_op_active(&notify->op))
         hark_cancel(&notify->op);
     else

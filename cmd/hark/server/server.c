@@ -172,6 +172,7 @@ static void say_ready(struct server *server)
                hark_loop_backend(workers->all[0].worker.loop), threads,
                (unsigned long long)workers->connections_max);
     notify_tell(&server->notify, "READY=1");
+    notify_watch(&server->notify);
     int64_t told =
         options->ready_descriptor > 0 ? hark_os_write(options->ready_descriptor, "\n", 1) : 0;
     if (told < 0)
@@ -255,6 +256,7 @@ static int begin(struct server *server)
 static int group_make(const struct serve_options *options, struct hark_group **out_group)
 {
     struct hark_group_options wanted = {.loop.backend = options->backend,
+                                        .loop.kinds = confine_kinds(options),
                                         .loops = options->threads};
     int error = hark_group_create(&wanted, out_group);
     if (error == 0)
