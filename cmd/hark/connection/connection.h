@@ -88,7 +88,9 @@ struct connection {
     unsigned uses;
     size_t incoming;           /* bytes of bodies and lines that it holds */
     struct access_who visitor; /* without a token: of visitor.h */
+    uint64_t address;          /* what it counts as: likewise */
     bool visited;
+    bool addressed;
     bool advancing;
     bool secure; /* it is over TLS */
     bool begun;  /* its handshake, if it has one, is over */

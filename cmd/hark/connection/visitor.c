@@ -25,10 +25,13 @@ struct access_who visitor_of(struct connection *connection)
 /* A user of this machine counts as an address: no peer has one that begins so. */
 static uint64_t address_of(struct connection *connection)
 {
-    uint64_t address;
-    if (peer_address(connection->worker->loop, hark_stream_fd(&connection->stream), &address))
-        return address;
-    return UINT64_C(0xfefe) << 32 | visitor_of(connection).uid;
+    const int fd = hark_stream_fd(&connection->stream);
+    if (connection->addressed)
+        return connection->address;
+    connection->addressed = true;
+    if (!peer_address(connection->worker->loop, fd, &connection->address))
+        connection->address = UINT64_C(0xfefe) << 32 | visitor_of(connection).uid;
+    return connection->address;
 }
 
 unsigned visitor_failed(struct connection *connection)
@@ -57,4 +60,23 @@ void visitor_expires(struct connection *connection, const struct access_who *who
     const uint64_t until_ns = visitor_until(connection, who);
     if (until_ns != HARK_NEVER)
         deadline_set(&connection->deadline, until_ns - hark_now(connection->worker->loop));
+}
+
+unsigned visitor_asks_counted(struct connection *connection, uint64_t bytes)
+{
+    struct worker *worker = connection->worker;
+    const uint64_t counts[RATE_KINDS] = {[RATE_REQUESTS] = 1, [RATE_BYTES] = bytes};
+    enum rate_kind kind;
+    unsigned seconds =
+        rates_ask(worker->rates, address_of(connection), counts, hark_now(worker->loop), &kind);
+    if (seconds != 0)
+        worker->counters.limited[kind]++;
+    return seconds;
+}
+
+void visitor_brings(struct connection *connection, uint64_t bytes)
+{
+    struct worker *worker = connection->worker;
+    if (worker->rates)
+        rates_add(worker->rates, address_of(connection), RATE_BYTES, bytes, hark_now(worker->loop));
 }

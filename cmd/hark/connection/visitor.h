@@ -19,6 +19,21 @@ static inline void visitor_refused(struct connection *connection, enum access_re
     connection->worker->counters.refusals[why]++;
 }
 
+#define VISITOR_FLOODS "this address asks for too much in a second: try again later"
+
+/* For visitor_asks alone. */
+unsigned visitor_asks_counted(struct connection *connection, uint64_t bytes);
+
+/* A request comes, or a line that is published, with so many bytes: counts it.
+ * Gives: 0; else its address has asked for too much, and after so many seconds it may again. */
+static inline unsigned visitor_asks(struct connection *connection, uint64_t bytes)
+{
+    return connection->worker->rates ? visitor_asks_counted(connection, bytes) : 0;
+}
+
+/* So many bytes have come with a request that was counted before. */
+void visitor_brings(struct connection *connection, uint64_t bytes);
+
 #define VISITOR_EXPIRED "this token is not good now: it has expired, or is for later"
 
 /* When somebody's time is over, on the loop's clock; HARK_NEVER: it has no end. */

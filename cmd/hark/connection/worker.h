@@ -10,6 +10,7 @@
 #define HARK_COMMAND_CONNECTION_WORKER_H
 
 #include "access/access.h"
+#include "access/rates.h"
 #include "base/list.h"
 #include "base/pending.h"
 #include "connection/blocks.h"
@@ -74,8 +75,9 @@ struct worker_counters {
     uint64_t handshake_failures[HANDSHAKE_FAILURES];
     uint64_t tls_reloads; /* of certificates: the owner's */
     uint64_t tls_reload_failures;
-    uint64_t refusals[REFUSALS]; /* by the rules of --tokens */
-    uint64_t rules_reloads;      /* of those: the owner's */
+    uint64_t limited[RATE_KINDS]; /* refused, as the address has asked for too much of it */
+    uint64_t refusals[REFUSALS];  /* by the rules of --tokens */
+    uint64_t rules_reloads;       /* of those: the owner's */
     uint64_t rules_reload_failures;
     uint64_t documents;             /* made: /metrics, /stats, /streams */
     uint64_t stalls[HARK_OP_KINDS]; /* callbacks that held the loop for longer than --stall */
@@ -103,6 +105,7 @@ struct worker {
     struct broker *broker;               /* NULL: not yet, or no longer */
     struct subscriptions *subscriptions; /* the owner's, to be asked from any thread */
     struct access access;                /* who may do what */
+    struct rates *rates;                 /* how much each address may ask for; NULL: all it likes */
     enum worker_state state;
     struct ending *ending; /* the server's; NULL: it serves */
     struct list connections;

@@ -8,6 +8,7 @@
  */
 #include "http/connection.h"
 #include "base/check.h"
+#include "connection/visitor.h"
 #include "http/answer.h"
 #include "http/durable_live.h"
 #include "http/event_stream.h"
@@ -168,6 +169,8 @@ static void take_request(struct http_connection *http)
     connection->worker->counters.requests[http->request.method]++;
     http->last = http->last || !http->request.keep_alive;
     http->large = http->request.body_count > KEPT_BODY_BYTES;
+    if (http->request.body_count > 0)
+        visitor_brings(connection, http->request.body_count);
     route_answer(http);
     if (!connection->closing && http->step == HTTP_STEP_READ)
         http_request_next(&http->request);

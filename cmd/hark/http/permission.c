@@ -179,12 +179,24 @@ void permission_forbidden(struct http_connection *http, const struct exchange *e
 }
 
 /* The connection goes with it, so that the next try costs a new one. */
-void permission_limited(struct http_connection *http, const struct exchange *exchange)
+static void answer_limited(struct http_connection *http, const struct exchange *exchange,
+                           const char *reason)
 {
     char seconds[16];
     struct exchange last = *exchange;
     snprintf(seconds, sizeof seconds, "%u", http->route.retry_seconds);
     last.keep_alive = false;
     answer_error(http, &last, 429, (const struct http_line[]){{"Retry-After", seconds}, {0}},
-                 "too many tokens that nobody knows came from this address: try again later");
+                 reason);
+}
+
+void permission_limited(struct http_connection *http, const struct exchange *exchange)
+{
+    answer_limited(http, exchange,
+                   "too many tokens that nobody knows came from this address: try again later");
+}
+
+void permission_flooded(struct http_connection *http, const struct exchange *exchange)
+{
+    answer_limited(http, exchange, VISITOR_FLOODS);
 }

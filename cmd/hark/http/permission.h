@@ -29,5 +29,6 @@ void permission_unknown(struct http_connection *http, const struct exchange *exc
 void permission_expired(struct http_connection *http, const struct exchange *exchange);
 void permission_forbidden(struct http_connection *http, const struct exchange *exchange);
 void permission_limited(struct http_connection *http, const struct exchange *exchange);
+void permission_flooded(struct http_connection *http, const struct exchange *exchange);
 
 #endif

@@ -28,6 +28,7 @@
 #include "http/route.h"
 #include "broker/reader.h"
 #include "broker/stream.h"
+#include "connection/visitor.h"
 #include "http/answer.h"
 #include "http/durable_control.h"
 #include "http/durable_read.h"
@@ -279,6 +280,7 @@ static const struct route_rule woken_rule = {
 static const struct route_rule expired_rule = OPEN(permission_expired);
 static const struct route_rule forbidden_rule = OPEN(permission_forbidden);
 static const struct route_rule limited_rule = OPEN(permission_limited);
+static const struct route_rule flooded_rule = OPEN(permission_flooded);
 
 /* --- finding --- */
 
@@ -397,11 +399,24 @@ static void permit(struct http_connection *http)
     http->route.refused = true;
 }
 
+/* Likewise, if its address asks for too much. What it brings is counted when it is there; that
+ * nothing may be brought now is looked at here. */
+static bool flooded(struct http_connection *http)
+{
+    const bool brings = http->route.rule->wants_body;
+    http->route.retry_seconds = visitor_asks(&http->connection, brings ? 1 : 0);
+    if (http->route.retry_seconds == 0)
+        return false;
+    http->route.rule = &flooded_rule;
+    http->route.refused = true;
+    return true;
+}
+
 void route_find(struct http_connection *http)
 {
     route_done(http);
     find(http);
-    if (http->connection.worker->access.rules)
+    if (!flooded(http) && http->connection.worker->access.rules)
         permit(http);
 }
 

@@ -33,6 +33,8 @@ static void take_command(struct lines_connection *lines, const char *line, size_
     struct lines_command command;
     struct connection *connection = &lines->connection;
     const char *reason = lines_command_parse(line, count, &command);
+    if (!reason && visitor_asks(connection, 0) != 0)
+        reason = VISITOR_FLOODS;
     if (!reason && command.verb == LINES_AUTH) {
         reason = lines_authenticate(lines, &command);
         if (!reason) {
@@ -109,6 +111,8 @@ static int64_t lines_step(struct connection *connection)
         take_command(lines, line, count);
     else if (result > 0 && publisher_expired(lines))
         lines->refusal = VISITOR_EXPIRED; /* after the answers that are pending */
+    else if (result > 0 && visitor_asks(connection, count) != 0)
+        lines->refusal = VISITOR_FLOODS;
     else if (result > 0)
         result = lines_publish_add(lines, line, count);
     if (result < 0)

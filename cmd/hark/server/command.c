@@ -195,6 +195,13 @@ static const char *none_or_a_millisecond(const char *wrong, uint64_t value)
     return value >= 1000000 ? within_a_century(NULL, value) : "is out of range: 0, or 1ms and more";
 }
 
+static const char *up_to_a_billion(const char *wrong, uint64_t value)
+{
+    if (wrong)
+        return wrong;
+    return value <= 1000000000 ? NULL : "is out of range: 0 to 1000000000";
+}
+
 static const char *seconds_up_to_an_hour(const char *wrong, uint64_t value)
 {
     static const uint64_t second_ns = 1000000000;
@@ -332,6 +339,8 @@ SET(ring, broker.ring_bytes, value_bytes, above_zero)
 SET(incoming, connection.incoming_bytes, value_bytes, above_zero)
 SET(connections_max, connections_max, value_count, above_zero)
 SET(connections_each, connections_each, value_count, ANY)
+SET(requests_each, rates[RATE_REQUESTS], value_count, up_to_a_billion)
+SET(bytes_each, rates[RATE_BYTES], value_bytes, ANY)
 
 static const struct option_row rows[] = {
     {"http", 0, "HOST:PORT",
@@ -400,6 +409,14 @@ static const struct option_row rows[] = {
      set_incoming},
     {"connections-per-address", 0, "COUNT", "the most connections of one address; 0: no limit [0]",
      set_connections_each},
+    {"requests-per-address", 0, "COUNT",
+     "the most requests, and lines that are published, of one address in a\n"
+     "second, on each thread; 0: no limit [0]",
+     set_requests_each},
+    {"bytes-per-address", 0, "SIZE",
+     "the most bytes that one address publishes in a second, on each thread;\n"
+     "0: no limit [0]",
+     set_bytes_each},
     {"ring-bytes", 0, "SIZE",
      "memory for the newest events of a stream, shared by all its\nsubscribers [4M]", set_ring},
     {"heartbeat", 0, "TIME", "send a comment to event-stream clients this often [15s]",

@@ -3,6 +3,7 @@
 #ifndef HARK_COMMAND_SERVER_OPTIONS_H
 #define HARK_COMMAND_SERVER_OPTIONS_H
 
+#include "access/rates.h"
 #include "broker/options.h"
 #include "connection/options.h"
 #include "hark.h"
@@ -45,13 +46,14 @@ struct serve_options {
     size_t sandbox_reads_count;
     bool insecure; /* also on addresses that others can reach */
     enum hark_backend_kind backend;
-    uint32_t threads;          /* loops that serve connections, each on a thread; 0: one for each
+    uint32_t threads;           /* loops that serve connections, each on a thread; 0: one for each
                                      CPU */
-    uint64_t connections_max;  /* 0: what RLIMIT_NOFILE leaves */
-    uint64_t connections_each; /* of one address; 0: no limit */
-    uint64_t stages_ns;        /* for how long stages are recorded after each look at them; 0:
+    uint64_t connections_max;   /* 0: what RLIMIT_NOFILE leaves */
+    uint64_t connections_each;  /* of one address; 0: no limit */
+    uint64_t rates[RATE_KINDS]; /* of one address, in a second, on each thread; 0: no limit */
+    uint64_t stages_ns;         /* for how long stages are recorded after each look at them; 0:
                                      never */
-    uint64_t stall_ns;         /* callbacks that hold a loop for longer are told of; 0: none; else
+    uint64_t stall_ns;          /* callbacks that hold a loop for longer are told of; 0: none; else
                                      1 ms or more */
     uint64_t shutdown_timeout_ns; /* the longest time that an orderly end may take; 0: 5 s */
     int ready_descriptor; /* a line end is written to it, once everything is listened on; 0: none */

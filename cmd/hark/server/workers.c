@@ -57,6 +57,18 @@ static void worker_init(struct workers *workers, uint32_t index, const struct wo
     incoming_init(&worker->incoming, worker->loop, options->incoming_bytes, workers->count);
 }
 
+/* Limits of addresses, if the options have any. */
+static int rates_make(struct worker *worker, const uint64_t per_second[RATE_KINDS])
+{
+    if (per_second[RATE_REQUESTS] == 0 && per_second[RATE_BYTES] == 0)
+        return 0;
+    worker->rates = calloc(1, sizeof *worker->rates);
+    if (!worker->rates)
+        return -ENOMEM;
+    memcpy(worker->rates->per_second, per_second, sizeof worker->rates->per_second);
+    return hark_os_random(worker->loop, &worker->rates->seed, sizeof worker->rates->seed);
+}
+
 int workers_create(struct workers *workers, const struct serve_options *options,
                    struct hark_group *group, const struct worker_calls *calls,
                    struct status *status)
@@ -70,9 +82,13 @@ int workers_create(struct workers *workers, const struct serve_options *options,
     if (!workers->all)
         return -ENOMEM;
     memset(workers->all, 0, bytes);
-    for (uint32_t i = 0; i < workers->count; i++)
+    int error = 0;
+    for (uint32_t i = 0; i < workers->count; i++) {
         worker_init(workers, i, calls, status);
-    return 0;
+        if (error == 0)
+            error = rates_make(&workers->all[i].worker, options->rates);
+    }
+    return error;
 }
 
 void workers_done(struct workers *workers)
@@ -82,6 +98,7 @@ void workers_done(struct workers *workers)
         live_done(&workers->all[i].worker.live);
         hark_tls_destroy(workers->all[i].worker.tls);
         access_done(&workers->all[i].worker.access);
+        free(workers->all[i].worker.rates);
     }
     free(workers->all);
     peers_done(&workers->peers);

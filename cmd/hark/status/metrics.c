@@ -159,6 +159,12 @@ static void add_rules(struct text *text, const struct worker_counters *counters)
     for (enum access_refusal why = 0; why < REFUSALS; why++)
         text_add(text, "hark_refused_total{reason=\"%s\"} %llu\n", names[why],
                  (number)counters->refusals[why]);
+    add_kind(text, "hark_limited_total", "counter",
+             "What was refused as its address asked for too much in a second, by what it was.");
+    text_add(text, "hark_limited_total{of=\"requests\"} %llu\n",
+             (number)counters->limited[RATE_REQUESTS]);
+    text_add(text, "hark_limited_total{of=\"bytes\"} %llu\n",
+             (number)counters->limited[RATE_BYTES]);
     add_counter(text, "hark_rules_reloads_total", "Times that other rules came to hold.",
                 counters->rules_reloads);
     add_counter(text, "hark_rules_reload_failures_total",
