@@ -6,6 +6,7 @@ import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
 
+import { Authority } from './authority.js';
 import { open as openPage, skip as withoutBrowser } from './browser.js';
 import { Socket, backends, bin, connection, directory, hark, packages, run, serve, within, withoutTls } from './lib.js';
 
@@ -72,13 +73,24 @@ async function metric(as, name) {
 }
 
 /** Has the rules read anew, and waits until they hold. Each call is for another time. */
-async function reload(server, pattern = /the rules of .* hold from now on/g) {
+async function reload(server, pattern = /the rules of .* hold from now on/g, lines = 1) {
   const before = server.process.stderr.match(pattern)?.length ?? 0;
   server.process.child.kill('SIGHUP');
-  await server.process.until(text => (text.match(pattern)?.length ?? 0) > before, 'stderr');
+  await server.process.until(text => (text.match(pattern)?.length ?? 0) >= before + lines, 'stderr');
 }
 
 const text = { 'Content-Type': 'text/plain' };
+
+each('one SIGHUP reads rules and certificates anew', async (t, options) => {
+  const tls = new Authority('hark test CA').certificate(t, 'server');
+  const { rules, server, as } = await guarded(t, { ...options, tls }, ['root: all *', 'app: read *']);
+  for (const [line, status] of [['root: all *', 401], ['root: all *\napp: read *', 200]]) {
+    rules.write(line.split('\n'));
+    await reload(server, /the rules of .* hold from now on|the certificates of TLS were read anew/g, 2);
+    assert.equal((await as('app', 'GET', '/streams')).status, status);
+  }
+  await server.stop();
+});
 
 each('every door asks for a token, and for the right one', async (t, options) => {
   const { server, as, rules } = await guarded(t, options);

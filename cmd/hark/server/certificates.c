@@ -197,8 +197,6 @@ void certificates_watch(struct certificates *certificates)
 {
     if (!certificates->workers->options->tls.certificate)
         return;
-    /* It is given back to that, when the server ends. */
-    hark_os_sigaction(SIGHUP, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
     hark_signal_each(owner_of(certificates)->loop, &certificates->signal, SIGHUP, signalled);
 }
 

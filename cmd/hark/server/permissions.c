@@ -271,8 +271,6 @@ void permissions_watch(struct permissions *permissions)
 {
     if (!permissions->workers->options->tokens)
         return;
-    /* It is given back to that, when the server ends. */
-    hark_os_sigaction(SIGHUP, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
     hark_signal_each(owner_of(permissions)->loop, &permissions->signal, SIGHUP, signalled);
 }
 

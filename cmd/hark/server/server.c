@@ -246,6 +246,10 @@ static int begin(struct server *server)
     reserve_init(&server->reserve, owner->loop);
     notify_open(&server->notify, owner->loop);
     shutdown_watch(&server->shutdown);
+    if (options->tls.certificate || options->tokens)
+        /* It is given back to that, when the server ends; and it has to be so before anybody
+           follows it: it would be ignored from then on. */
+        hark_os_sigaction(SIGHUP, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
     certificates_watch(&server->certificates);
     permissions_watch(&server->permissions);
     return EXIT_DONE;
