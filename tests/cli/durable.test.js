@@ -120,7 +120,7 @@ eachBackend(test, 'a name is a path, behind every door and after a kill', async 
   assert.equal((await ask('PUT', at('users/7'), text, 'other')).status, 201);
   await server.publish('users/7/chat', 'two');
   assert.equal((await ask('PUT', at('users/8/chat'), { 'Stream-Forked-From': '/v1/stream/users/7/chat' })).status, 201);
-  for (const wrong of ['a//b', 'a/', '/a', 'a/.b', 'a%2Fb'])
+  for (const wrong of ['a//b', 'a/', '/a', '.a/b', 'a%2Fb'])
     for (const door of ['v1/stream', 'streams']) {
       const refused = await request('POST', `${server.url}/${door}/${wrong}`, 'x', { headers: text });
       assert.equal(refused.status, 400, `${door}/${wrong}`);

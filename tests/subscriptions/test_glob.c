@@ -7,8 +7,8 @@
 
 TEST(patterns_are_of_parts)
 {
-    static const char *const good[] = {"*",    "**",     "a",       "a/*",    "*/b",
-                                       "a/**", "**/a/*", "a/**/**", "a.b-c_d"};
+    static const char *const good[] = {"*",    "**",     "a",       "a/*",     "*/b",
+                                       "a/**", "**/a/*", "a/**/**", "a.b-c_d", "a/*/.b"};
     static const char *const wrong[] = {"",   "/a",  "a/", "a//b", "a*",
                                         "*a", "***", ".a", "a b",  "%2a"};
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)

@@ -28,9 +28,13 @@ TEST(name_is_valid_or_not)
 
 TEST(name_is_parts_between_slashes)
 {
-    static const char *const valid[] = {"a/b", "a/b/c", "a./b..c/-", "users/7/chats/2026-01"};
-    static const char *const wrong[] = {"/a",  "a/",   "a//b",  "a/.b", "a/..",
-                                        "./a", "../a", "a/./b", "a/ b", "a/%2e"};
+    static const char *const valid[] = {
+        "a/b", "a/b/c", "a./b..c/-", "users/7/chats/2026-01", "a/.b", "a/.b/..c/...",
+    };
+    static const char *const wrong[] = {
+        "/a",   "a/",   "a//b", "a/.",   "a/..",   "./a",
+        "../a", ".a/b", "a/ b", "a/./b", "a/../b", "a/%2e",
+    };
 
     for (size_t at = 0; at < sizeof valid / sizeof valid[0]; at++) {
         if (!name_valid(valid[at], strlen(valid[at])))

@@ -26,9 +26,11 @@ static bool is_part(const char *text, const char *part)
 
 bool glob_valid(const char *pattern)
 {
+    if (*pattern == '.') /* no name begins so */
+        return false;
     for (const char *at = pattern;;) {
         const size_t length = part_length(at);
-        if (!is_part(at, "*") && !is_part(at, "**") && !name_valid(at, length))
+        if (!is_part(at, "*") && !is_part(at, "**") && !name_part_valid(at, length))
             return false;
         if (at[length] == '\0')
             return true;

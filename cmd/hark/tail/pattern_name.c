@@ -14,10 +14,10 @@ bool tail_is_pattern(const char *path)
     return strpbrk(slash ? slash + 1 : path, "*?[");
 }
 
-/* Whether a byte may stand in a name behind another one, whatever comes next. */
+/* Whether a byte may stand in a name behind another one, whatever comes next, or is cut off. */
 static bool fits(char before, char byte)
 {
-    return name_valid((char[]){'x', before, byte, 'x'}, 4);
+    return !(before == '/' && byte == '.') && name_valid((char[]){'x', before, byte, 'x'}, 4);
 }
 
 void tail_pattern_stream_of(const char *pattern, const char *name, char *stream)
@@ -28,7 +28,8 @@ void tail_pattern_stream_of(const char *pattern, const char *name, char *stream)
                  mark + strlen(name_mark));
     else
         snprintf(stream, NAME_BYTES_MAX + 1, "%s", pattern);
-    for (char *at = stream; *at; at++)
+    /* What stands before the mark is as it was asked for. */
+    for (char *at = mark ? stream + (mark - pattern) : stream + strlen(stream); *at; at++)
         if (!fits(at == stream ? '/' : at[-1], *at) || (*at == '/' && at[1] == '\0'))
             *at = '_';
 }

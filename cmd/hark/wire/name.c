@@ -13,21 +13,32 @@ static bool name_byte(char byte)
            (byte >= '0' && byte <= '9') || byte == '.' || byte == '_' || byte == '-';
 }
 
+bool name_part_valid(const char *bytes, size_t count)
+{
+    bool dots = true;
+
+    for (size_t at = 0; at < count; at++) {
+        if (!name_byte(bytes[at]))
+            return false;
+        dots = dots && bytes[at] == '.';
+    }
+    return count > 0 && !(dots && count <= 2);
+}
+
 bool name_valid(const char *bytes, size_t count)
 {
-    bool begins = true; /* a part */
+    size_t begun = 0;
 
-    if (count > NAME_BYTES_MAX)
+    if (count > NAME_BYTES_MAX || (count > 0 && bytes[0] == '.'))
         return false;
     for (size_t at = 0; at < count; at++) {
-        const bool slash = bytes[at] == '/';
-
-        if (begins ? slash || bytes[at] == '.' || !name_byte(bytes[at])
-                   : !slash && !name_byte(bytes[at]))
+        if (bytes[at] != '/')
+            continue;
+        if (!name_part_valid(bytes + begun, at - begun))
             return false;
-        begins = slash;
+        begun = at + 1;
     }
-    return !begins;
+    return name_part_valid(bytes + begun, count - begun);
 }
 
 int id_parse(const char *bytes, size_t count, uint64_t *out_id)

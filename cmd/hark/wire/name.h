@@ -13,11 +13,15 @@ enum {
 
 /* The rule of name_valid, for messages. */
 #define NAME_RULE                                                                                  \
-    "1 to 128 of A-Z a-z 0-9 . _ - and / between parts, none of them empty or with a dot in front"
+    "1 to 128 of A-Z a-z 0-9 . _ - and / between parts, none of them empty, . or .., and with no " \
+    "dot in front"
 
 /* Whether the bytes are a stream's name: NAME_RULE. As a path in a URL no client normalises it. No
  * final NUL is needed. */
 bool name_valid(const char *bytes, size_t count);
+
+/* Whether the bytes may stand between two slashes of a name. */
+bool name_part_valid(const char *bytes, size_t count);
 
 /* Reads an id: decimal digits and nothing else, no leading zero but in "0", at most UINT64_MAX.
  * Gives: 0 and *out_id.
