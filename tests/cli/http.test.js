@@ -145,3 +145,31 @@ eachBackend(test, 'pages of other origins may not publish', async (t, backend) =
   assert.match(allowed.stdout, /^Access-Control-Allow-Origin: http:\/\/example\.org\r$/im);
   await open.stop();
 });
+
+eachBackend(test, 'streams are listed by pages, by what their names begin with', async (t, backend) => {
+  const server = await serve(t, { backend, threads: 2 });
+  for (let i = 0; i < 25; i++) await server.publish(i % 5 === 4 ? `other-${i}` : `room/${i}`, 'x');
+  const list = async query => {
+    const answer = await server.curl('-w', '\n%{http_code}', `${server.url}/streams${query}`);
+    const [body, status] = answer.stdout.trim().split(/\n(?=\d+$)/);
+    return { status: Number(status), ...(status === '200' ? JSON.parse(body) : {}) };
+  };
+  const names = [];
+  let pages = 0;
+  for (let next = ''; next !== undefined; pages++) {
+    const page = await list(`?prefix=room%2F&limit=6${next && `&after=${next}`}`);
+    assert.ok(page.streams.length <= 6);
+    names.push(...page.streams.map(stream => stream.name));
+    if (pages === 1) await server.curl('-X', 'DELETE', `${server.url}/streams/${page.streams.at(-1).name}`); /* its token stays good */
+    next = page.next;
+  }
+  assert.equal(pages, 4);
+  assert.deepEqual(names, Array.from({ length: 25 }, (_, i) => i).filter(i => i % 5 !== 4).map(i => `room/${i}`));
+  const all = await list('');
+  assert.equal(all.streams.length, 24);
+  assert.equal(all.next, undefined);
+  assert.deepEqual((await list('?prefix=nobody')).streams, []);
+  assert.equal((await list('?limit=3')).streams.length, 3);
+  for (const wrong of ['?limit=0', '?limit=10001', '?limit=x', '?after=x', `?prefix=${'p'.repeat(129)}`]) assert.equal((await list(wrong)).status, 400, wrong);
+  await server.stop();
+});

@@ -14,9 +14,10 @@ struct query;
 struct worker;
 
 enum query_kind {
-    QUERY_METRICS, /* these three: a document */
+    QUERY_METRICS, /* these four: a document */
     QUERY_STATS,
     QUERY_STREAMS,
+    QUERY_PAGE, /* some of the streams */
     QUERY_DOCUMENTS,
     QUERY_STREAM = QUERY_DOCUMENTS, /* what is known of one stream: a text */
     QUERY_HEALTH,                   /* whether events are taken */
@@ -32,13 +33,15 @@ enum query_outcome {
     QUERY_NO_MEMORY, /* for it now */
 };
 
-/* In the caller's memory, zeroed, then `kind` is set, and `name` for QUERY_STREAM and
- * QUERY_FACTS. */
+/* In the caller's memory, zeroed, then `kind` is set, and `name` for QUERY_STREAM and QUERY_FACTS.
+ * For QUERY_PAGE `name` is what the names begin with, `after` the token of the page before, or
+ * 0. */
 struct query {
     enum query_kind kind;
     char name[NAME_BYTES_MAX + 1];
     bool touches;   /* with QUERY_FACTS: the stream is in use */
     uint64_t after; /* with QUERY_FACTS: where a read goes on */
+    uint32_t limit; /* with QUERY_PAGE: how many streams at most */
     /* The answer. */
     enum query_outcome outcome;
     const char *reason;        /* one constant line */

@@ -21,6 +21,7 @@ static const char *const document_types[QUERY_DOCUMENTS] = {
     [QUERY_METRICS] = "text/plain; version=0.0.4; charset=utf-8",
     [QUERY_STATS] = "application/json",
     [QUERY_STREAMS] = "application/json",
+    [QUERY_PAGE] = "application/json",
 };
 
 /* Takes: a query that was answered: its document is the answer's. */
@@ -89,15 +90,32 @@ static void ask(struct http_connection *http, const struct exchange *exchange,
     worker->calls->query_send(worker, &own->query, answered);
 }
 
+/* What is known without writing it. */
+static bool has_answered_head(struct http_connection *http, const struct exchange *exchange,
+                              enum query_kind kind)
+{
+    if (!exchange->head_only || kind >= QUERY_DOCUMENTS)
+        return false;
+    answer_head(http, exchange, 200, HTTP_LENGTH_NONE, document_types[kind], answer_no_cache);
+    answer_done(http, exchange);
+    return true;
+}
+
+void http_query_page(struct http_connection *http, const struct exchange *exchange,
+                     const char *prefix, uint64_t after, uint32_t limit)
+{
+    struct query query = {.kind = QUERY_PAGE, .after = after, .limit = limit};
+    memcpy(query.name, prefix, strlen(prefix) + 1);
+    if (!has_answered_head(http, exchange, query.kind))
+        ask(http, exchange, &query);
+}
+
 void http_query(struct http_connection *http, const struct exchange *exchange, enum query_kind kind)
 {
     struct worker *worker = http->connection.worker;
     struct query query = {.kind = kind};
-    if (exchange->head_only && kind < QUERY_DOCUMENTS) { /* what is known without writing it */
-        answer_head(http, exchange, 200, HTTP_LENGTH_NONE, document_types[kind], answer_no_cache);
-        answer_done(http, exchange);
+    if (has_answered_head(http, exchange, kind))
         return;
-    }
     if (kind == QUERY_STREAM) {
         const char *name = broker_stream_name(http->route.stream);
         memcpy(query.name, name, strlen(name) + 1);

@@ -10,4 +10,9 @@
 void http_query(struct http_connection *http, const struct exchange *exchange,
                 enum query_kind kind);
 
+/* The same of some streams.
+ * Takes: prefix: NAME_BYTES_MAX bytes at most; after: the token of the page before, or 0. */
+void http_query_page(struct http_connection *http, const struct exchange *exchange,
+                     const char *prefix, uint64_t after, uint32_t limit);
+
 #endif

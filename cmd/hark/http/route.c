@@ -96,9 +96,46 @@ static void get_stats(struct http_connection *http, const struct exchange *excha
     http_query(http, exchange, QUERY_STATS);
 }
 
+enum { PAGE_STREAMS = 1000, PAGE_STREAMS_MAX = 10000 };
+
+/* Gives: NULL, or what is wrong. */
+static const char *page_of(const struct http_connection *http, char *prefix, uint64_t *out_after,
+                           uint32_t *out_limit, bool *out_asked)
+{
+    char text[32];
+    const struct http_request *request = &http->request;
+    *out_after = 0;
+    *out_limit = PAGE_STREAMS;
+    prefix[0] = '\0';
+    const int prefixed = http_request_query(request, "prefix", prefix, NAME_BYTES_MAX + 1);
+    if (prefixed < 0 && prefixed != -ENOENT)
+        return "prefix is longer than a name may be";
+    const int after = http_request_query(request, "after", text, sizeof text);
+    if (after != -ENOENT && (after < 0 || id_parse(text, strlen(text), out_after) < 0))
+        return "after is not what an answer had as next";
+    const int limited = http_request_query(request, "limit", text, sizeof text);
+    uint64_t limit = PAGE_STREAMS;
+    if (limited != -ENOENT && (limited < 0 || id_parse(text, strlen(text), &limit) < 0 ||
+                               limit < 1 || limit > PAGE_STREAMS_MAX))
+        return "limit is from 1 to 10000";
+    *out_limit = (uint32_t)limit;
+    *out_asked = prefixed == 0 || after == 0 || limited == 0;
+    return NULL;
+}
+
 static void get_streams(struct http_connection *http, const struct exchange *exchange)
 {
-    http_query(http, exchange, QUERY_STREAMS);
+    char prefix[NAME_BYTES_MAX + 1];
+    uint64_t after;
+    uint32_t limit;
+    bool asked;
+    const char *wrong = page_of(http, prefix, &after, &limit, &asked);
+    if (wrong)
+        answer_error(http, exchange, 400, NULL, wrong);
+    else if (asked)
+        http_query_page(http, exchange, prefix, after, limit);
+    else
+        http_query(http, exchange, QUERY_STREAMS);
 }
 
 /* --- one stream --- */

@@ -2,6 +2,8 @@
 #include "log/state.h"
 #include "streams/streams.h"
 
+enum { NEAR = 1024 }; /* generations */
+
 static const struct log_stream *facts_of(const struct log_row *stream)
 {
     return !stream || stream->pending ? NULL : &stream->facts;
@@ -78,6 +80,12 @@ const struct log_stream *log_stream_above(const struct log *log, uint64_t genera
         generation == 0 ? NULL : table_by_generation(&log->table, generation);
     if (stream)
         return log_stream_next(log, &stream->facts);
+    /* That one is gone: most often the next is near. */
+    for (uint64_t near = 1; generation > 0 && near <= NEAR; near++) {
+        stream = table_by_generation(&log->table, generation + near);
+        if (stream)
+            return stream->pending ? log_stream_next(log, &stream->facts) : &stream->facts;
+    }
     const struct log_stream *next = log_stream_next(log, NULL);
     while (next && next->generation <= generation) /* that one is gone */
         next = log_stream_next(log, next);

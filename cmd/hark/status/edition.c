@@ -1,15 +1,19 @@
 /* edition.c - writing documents in parts.
  *
- * A listing of 65,536 streams takes a tenth of a second to write. So a turn writes a part of it,
+ * A listing of 10,000 streams takes hundredths of a second to write. So a turn writes a part of it,
  * and what the streams have become meanwhile shows in the next part: a stream is told of once, as
  * it was when its part was written. Streams come in the order of their creation, so a new one is
  * met at the end, and one that goes is passed over.
  */
 #include "status/edition.h"
 #include "broker/look.h"
+#include "log/log.h"
+
+#include <string.h>
 
 enum {
     PART_STREAMS = 256,
+    LOOKED_MAX = 65536,                     /* for one page */
     DOCUMENT_BYTES_MAX = 12 * 1024 * 1024,  /* of one */
     DOCUMENTS_BYTES_MAX = 64 * 1024 * 1024, /* of all that are held */
 };
@@ -36,12 +40,33 @@ void edition_begin(struct edition *edition, const struct edition_writer *writer,
 {
     *edition =
         (struct edition){.writer = writer, .status = status, .all_bytes = all_bytes, .comma = ""};
+    edition->limit = writer->streams_max;
     is_refused(edition);
+}
+
+void edition_page(struct edition *edition, const char *prefix, uint64_t after, uint32_t limit)
+{
+    edition->prefix = prefix;
+    edition->after = edition->last = after;
+    if (edition->limit > limit)
+        edition->limit = limit;
+}
+
+static bool is_wanted(const struct edition *edition, const char *name)
+{
+    return !edition->prefix || strncmp(name, edition->prefix, strlen(edition->prefix)) == 0;
 }
 
 static void add_stream(void *context, const struct broker_stream_view *view)
 {
     struct edition *edition = context;
+    const bool wanted = is_wanted(edition, view->name);
+    edition->full = edition->full || (wanted && edition->streams == edition->limit);
+    if (edition->full)
+        return;
+    edition->last = view->log->generation;
+    if (!wanted)
+        return;
     edition->streams++;
     edition->writer->stream(edition, view);
 }
@@ -54,7 +79,12 @@ bool edition_write(struct edition *edition, struct broker *broker)
         edition->writer->begin(edition, edition->status);
     edition->begun = true;
     edition->after = broker_streams_walk(broker, edition->after, PART_STREAMS, add_stream, edition);
-    bool more = edition->after != 0;
+    edition->looked += PART_STREAMS;
+    if (edition->full)
+        edition->next = edition->last;
+    else if (edition->prefix && edition->looked >= LOOKED_MAX)
+        edition->next = edition->after;
+    bool more = edition->after != 0 && edition->next == 0;
     if (!more)
         edition->writer->end(edition);
     return !is_refused(edition) && more;

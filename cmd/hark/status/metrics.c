@@ -288,8 +288,6 @@ static void metrics_stream(struct edition *edition, const struct broker_stream_v
         view->published,
         view->readers,
     };
-    if (edition->streams > STREAMS_MAX)
-        return;
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
         text_add(&edition->lists[i], "%s{stream=\"%s\"} %llu\n", kinds[i].name, view->name,
                  (number)values[i]);
@@ -299,6 +297,8 @@ static void metrics_end(struct edition *edition)
 {
     struct text *text = &edition->text;
     uint64_t count = edition->streams;
+    if (edition->full) /* the server's own are among them */
+        count = log_statistics(edition->status->log)->streams;
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         add_kind(text, kinds[i].name, kinds[i].type, kinds[i].help);
         text_join(text, &edition->lists[i]);
@@ -346,4 +346,5 @@ static void metrics_begin(struct edition *edition, struct status *status)
     add_log(text, status->log);
 }
 
-const struct edition_writer metrics_writer = {metrics_begin, metrics_stream, metrics_end};
+const struct edition_writer metrics_writer = {metrics_begin, metrics_stream, metrics_end,
+                                              STREAMS_MAX};

@@ -22,6 +22,7 @@ static const struct edition_writer *const writers[QUERY_DOCUMENTS] = {
     [QUERY_METRICS] = &metrics_writer,
     [QUERY_STATS] = &stats_writer,
     [QUERY_STREAMS] = &streams_writer,
+    [QUERY_PAGE] = &streams_writer,
 };
 
 static bool is_owner(const struct worker *worker)
@@ -113,6 +114,20 @@ static void move_all(struct mail_list *to, struct mail_list *from)
     }
 }
 
+/* Pages are each for one who asked. */
+static void move_one(struct mail_list *to, struct mail_list *from)
+{
+    struct mail *mail = from->first;
+    from->first = mail->next;
+    mail_list_append(to, mail);
+}
+
+static void begin_page(struct status_documents *documents)
+{
+    const struct query *query = hark_container_of(documents->current.first, struct query, mail);
+    edition_page(&documents->edition, query->name, query->after, query->limit);
+}
+
 static void go_on(struct status *status);
 
 /* Answers some of those that can be. */
@@ -165,7 +180,7 @@ static void step(struct hark_op *op, int64_t result)
 /* Once the end has come so far the others may be gone: what they said last has to do. */
 static bool needs_counters(const struct status *status, enum query_kind kind)
 {
-    return kind != QUERY_STREAMS && status->count > 1 && status->owner->state != WORKER_LEAVES;
+    return kind < QUERY_STREAMS && status->count > 1 && status->owner->state != WORKER_LEAVES;
 }
 
 static void counters_filled(struct mail *mail)
@@ -201,8 +216,13 @@ static void write_next(struct status *status)
         enum query_kind kind = (enum query_kind)(((int)documents->kind + i) % QUERY_DOCUMENTS);
         if (!documents->waiting[kind].first)
             continue;
-        move_all(&documents->current, &documents->waiting[kind]);
+        if (kind == QUERY_PAGE)
+            move_one(&documents->current, &documents->waiting[kind]);
+        else
+            move_all(&documents->current, &documents->waiting[kind]);
         edition_begin(&documents->edition, writers[kind], status, &documents->bytes);
+        if (kind == QUERY_PAGE)
+            begin_page(documents);
         documents->kind = kind;
         documents->writing = true;
         if (documents->edition.outcome == QUERY_DONE && needs_counters(status, kind))

@@ -231,7 +231,17 @@ static void streams_stream(struct edition *edition, const struct broker_stream_v
 
 static void streams_end(struct edition *edition)
 {
-    text_add(&edition->text, "]}\n");
+    text_add(&edition->text, "]");
+    if (edition->next != 0)
+        text_add(&edition->text, ",\"next\":\"%llu\"", (number)edition->next);
+    text_add(&edition->text, "}\n");
+}
+
+static void stats_end(struct edition *edition)
+{
+    const uint64_t all = log_statistics(edition->status->log)->streams;
+    text_add(&edition->text, "],\"streams_left_out\":%llu}\n",
+             (number)(edition->full && all > edition->streams ? all - edition->streams : 0));
 }
 
 static void streams_begin(struct edition *edition, struct status *status)
@@ -278,5 +288,8 @@ static void stats_begin(struct edition *edition, struct status *status)
     text_add(text, "],\"streams\":[");
 }
 
-const struct edition_writer stats_writer = {stats_begin, streams_stream, streams_end};
-const struct edition_writer streams_writer = {streams_begin, streams_stream, streams_end};
+enum { STREAMS_MAX = 10000 };
+
+const struct edition_writer stats_writer = {stats_begin, streams_stream, stats_end, STREAMS_MAX};
+const struct edition_writer streams_writer = {streams_begin, streams_stream, streams_end,
+                                              STREAMS_MAX};
