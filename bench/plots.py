@@ -72,14 +72,14 @@ def bars(out, name, forms, figure, title, scale=1.0, relative_to=None, logarithm
     drawn(script)
 
 
-def lines_over_connections(out, name, forms, figure, title):
+def lines_over_connections(out, name, forms, figure, title, over="connections"):
     """A line for each contestant over the number of connections, both axes logarithmic."""
     contestants = []
     for found in forms.values():
         contestants += [c for c in found if c not in contestants]
     if not contestants:
         return
-    script = HEAD.format(output=out / f"{name}.svg", title=title, width=900) + "set logscale xy\nset xlabel 'connections'\n"
+    script = HEAD.format(output=out / f"{name}.svg", title=title, width=900) + f"set logscale xy\nset xlabel '{over}'\n"
     for i, contestant in enumerate(contestants):
         points = [(form.replace(",", ""), median_of(forms, form, contestant, figure)) for form in forms]
         script += f"$data{i} <<EOD\n" + "\n".join(f"{x} {y:.4f}" for x, y in points if y) + "\nEOD\n"
@@ -105,6 +105,10 @@ def write(out, results):
     draw("echo_instructions", "echo", "instructions", f"echo: user-space instructions per message {less}", logarithmic=True)
     title = f"10 active connections among many: server CPU per message, us {less}"
     lines_over_connections(out, "mostly_idle", of("mostly idle"), "cpu_us", title)
+    title = f"from the start until the log of the command is open, ms, by the number of streams {less}"
+    lines_over_connections(out, "streams", of("streams"), "open_ms", title, "streams")
+    title = f"resident bytes for each stream of the command's log {less}"
+    lines_over_connections(out, "streams_memory", of("streams"), "bytes_each", title, "streams")
     draw("connections", "connections", "cpu_us", f"a connection accepted, answered and closed: server CPU, us {less}")
     draw("bulk", "bulk", "cpu_us", f"bulk transfer: server CPU per MiB, us, client to server (up) and back (down) {less}")
     title = f"random 4 KiB reads per second, thousands, by the number under way {more}"

@@ -110,6 +110,11 @@ SHOWN = {
         ("per_second", "messages or reads per second, thousands", 1),
         ("instructions", "user-space instructions per message or read (callgrind: without what a reading of the clock takes)", 1),
     ],
+    "streams": [
+        ("bytes_each", "resident bytes for each stream of the command's log, by the number of streams", 0),
+        ("open_ms", "from the start until the log is open, ms: after a kill while they were made; after an end in order", 0),
+        ("longest_turn_us", "the longest turn of the loop while they were made, CPU us", 0),
+    ],
     "idle": [
         ("bytes_each", "resident bytes that each further connection adds", 0),
         ("bytes_struct", "the program's own struct for a connection, bytes", 0),
@@ -119,7 +124,7 @@ SHOWN = {
     ],
 }
 THOUSANDS = {"per_second", "per_cpu_second"}
-ABSOLUTE = {"wake_ups", "bytes_struct", "bytes_beyond", "idle_cpu_us"}  # no ratio
+ABSOLUTE = {"open_ms", "longest_turn_us", "wake_ups", "bytes_struct", "bytes_beyond", "idle_cpu_us"}  # no ratio
 BASES = {"features": "all on", "tried": "io_uring by hand", "trace": "not recorded"}
 BASES |= dict.fromkeys(("tls handshakes", "tls bulk", "tls echo"), "OpenSSL by hand")
 

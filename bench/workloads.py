@@ -10,6 +10,7 @@ import time
 
 import counts
 import shares
+import streams
 import tls
 import traced
 from contestants import APPEND, BUILD, COPY, ECHO, FILES, IDLE, MOSTLY_IDLE, POSTS, READINESS, SERVERS, TIMERS, TRIED
@@ -390,6 +391,7 @@ WORKLOADS = {
     "tls_echo": (tls.echo, 12, False),
     "features": (feature_switches, 28, False),
     "tried": (tried, 14, False),
+    "streams": (streams.streams, 240, True),
     "trace": (trace, 20, False),
     "idle": (idle, 21, True),
     "shares": (shares.shares, 32, True),
