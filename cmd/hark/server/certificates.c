@@ -1,13 +1,11 @@
 /* certificates.c - a context of TLS for each worker, and its replacement.
  *
- * All workers get what was read in one go, or none does: it is read on a thread of the pool, for
- * all of them, and each takes its own by mail. Their keys of session tickets are one secret, so
- * that a client is known again on whichever thread it comes to; it is drawn anew with each reload.
+ * All workers get what was read in one go, or none does (reload.h). Their keys of session tickets
+ * are one secret, so that a client is known again on whichever thread it comes to; it is drawn anew
+ * with each reload.
  */
 #include "server/certificates.h"
 
-#include <errno.h>
-#include <signal.h>
 #include <string.h>
 
 #include "base/say.h"
@@ -50,8 +48,8 @@ static int draw_keys(struct certificates *certificates)
 static void drop(struct workers *workers)
 {
     for (uint32_t i = 0; i < workers->count; i++) {
-        hark_tls_destroy(workers->all[i].renewal.fresh);
-        workers->all[i].renewal.fresh = NULL;
+        hark_tls_destroy(workers->all[i].fresh_tls);
+        workers->all[i].fresh_tls = NULL;
     }
 }
 
@@ -61,8 +59,8 @@ static int make_all(struct certificates *certificates)
     struct workers *workers = certificates->workers;
     int error = 0;
     for (uint32_t i = 0; i < workers->count && error == 0; i++)
-        error = hark_tls_create(&certificates->options, &workers->all[i].renewal.fresh,
-                                &certificates->why);
+        error =
+            hark_tls_create(&certificates->options, &workers->all[i].fresh_tls, &certificates->why);
     if (error < 0)
         drop(workers);
     return error;
@@ -84,124 +82,76 @@ int certificates_open(struct certificates *certificates, struct workers *workers
         return EXIT_REFUSED;
     }
     for (uint32_t i = 0; i < workers->count; i++) {
-        workers->all[i].worker.tls = workers->all[i].renewal.fresh;
-        workers->all[i].renewal.fresh = NULL;
+        workers->all[i].worker.tls = workers->all[i].fresh_tls;
+        workers->all[i].fresh_tls = NULL;
     }
     return EXIT_DONE;
 }
 
 /* --- reloading --- */
 
-static void reload(struct certificates *certificates);
-
-static void over(struct certificates *certificates)
+static struct certificates *certificates_of(struct reload *reload)
 {
-    bool again = certificates->again && !certificates->closed;
-    certificates->reloading = false;
-    certificates->again = false;
-    if (again)
-        reload(certificates);
-    pending_end(&owner_of(certificates)->accepted);
+    return hark_container_of(reload, struct certificates, reload);
 }
 
-static void all_taken(struct certificates *certificates)
+static void begin(struct reload *reload)
 {
-    owner_of(certificates)->counters.tls_reloads++;
-    if (!certificates->workers->options->quiet)
-        say_at(SAY_NOTE, "the certificates of TLS were read anew");
-    over(certificates);
+    struct certificates *certificates = certificates_of(reload);
+    memset(&certificates->why, 0, sizeof certificates->why);
+    certificates->no_keys = draw_keys(certificates);
 }
 
-static void take(struct server_worker *own)
+static int read_anew(struct reload *reload)
 {
-    /* Both are a server's: it cannot fail. */
-    hark_tls_replace(own->worker.tls, own->renewal.fresh);
-    own->renewal.fresh = NULL;
-}
-
-static void taken(struct mail *mail)
-{
-    struct server_worker *own = hark_container_of(mail, struct server_worker, renewal.mail);
-    struct certificates *certificates = own->workers->certificates;
-    if (--certificates->awaited == 0)
-        all_taken(certificates);
-}
-
-static void arrived(struct mail *mail)
-{
-    struct server_worker *own = hark_container_of(mail, struct server_worker, renewal.mail);
-    take(own);
-    workers_send_owner(own, mail, taken);
-}
-
-static void failed(struct certificates *certificates, int error)
-{
-    const char *text = certificates->why.text;
-    owner_of(certificates)->counters.tls_reload_failures++;
-    say("the certificates of TLS could not be read anew, those of before stay: %s",
-        *text ? text : why(error));
-    over(certificates);
-}
-
-static void have_read(struct hark_op *op, int64_t result)
-{
-    struct certificates *certificates = hark_container_of(op, struct certificates, read);
-    struct workers *workers = certificates->workers;
-    if (result < 0) {
-        failed(certificates, (int)result);
-        return;
-    }
-    if (certificates->closed) {
-        drop(workers);
-        over(certificates);
-        return;
-    }
-    take(&workers->all[0]);
-    certificates->awaited = workers->count - 1;
-    if (certificates->awaited == 0)
-        all_taken(certificates);
-    else
-        workers_send(workers, offsetof(struct server_worker, renewal.mail), arrived);
-}
-
-static int64_t read_on_pool(struct hark_op *op)
-{
-    struct certificates *certificates = hark_container_of(op, struct certificates, read);
+    struct certificates *certificates = certificates_of(reload);
     return certificates->no_keys < 0 ? certificates->no_keys : make_all(certificates);
 }
 
-static void reload(struct certificates *certificates)
+static void take(struct reload *reload, struct server_worker *own)
 {
-    struct worker *owner = owner_of(certificates);
-    pending_begin(&owner->accepted);
-    certificates->reloading = true;
-    memset(&certificates->why, 0, sizeof certificates->why);
-    certificates->no_keys = draw_keys(certificates);
-    hark_work(owner->loop, &certificates->read, read_on_pool, have_read);
+    (void)reload;
+    /* Both are a server's: it cannot fail. */
+    hark_tls_replace(own->worker.tls, own->fresh_tls);
+    own->fresh_tls = NULL;
 }
 
-static void signalled(struct hark_op *op, int64_t number)
+static void taken(struct reload *reload)
 {
-    struct certificates *certificates = hark_container_of(op, struct certificates, signal);
-    if (!hark_op_more(op)) {
-        if (number != -ECANCELED)
-            say("cannot follow signals: %s", why(number));
-    } else if (certificates->reloading) {
-        certificates->again = true;
-    } else {
-        reload(certificates);
-    }
+    workers_owner(reload->workers)->counters.tls_reloads++;
+    if (!reload->workers->options->quiet)
+        say_at(SAY_NOTE, "the certificates of TLS were read anew");
+}
+
+static void failed(struct reload *reload, int error)
+{
+    const char *text = certificates_of(reload)->why.text;
+    workers_owner(reload->workers)->counters.tls_reload_failures++;
+    say("the certificates of TLS could not be read anew, those of before stay: %s",
+        *text ? text : why(error));
+}
+
+static void dropped(struct reload *reload)
+{
+    drop(reload->workers);
 }
 
 void certificates_watch(struct certificates *certificates)
 {
-    if (!certificates->workers->options->tls.certificate)
-        return;
-    hark_signal_each(owner_of(certificates)->loop, &certificates->signal, SIGHUP, signalled);
+    static const struct reload_kind kind = {
+        .part_at = offsetof(struct server_worker, other_certificates),
+        .begin = begin,
+        .read = read_anew,
+        .take = take,
+        .taken = taken,
+        .failed = failed,
+        .dropped = dropped,
+    };
+    if (certificates->workers->options->tls.certificate)
+        reload_watch(&certificates->reload, &kind, certificates->workers);
 }
 
 void certificates_close(struct certificates *certificates)
 {
-    certificates->closed = true;
-    hark_cancel(&certificates->signal);
+    reload_close(&certificates->reload);
 }

@@ -3,7 +3,7 @@
 #ifndef HARK_COMMAND_SERVER_CERTIFICATES_H
 #define HARK_COMMAND_SERVER_CERTIFICATES_H
 
-#include "server/workers.h"
+#include "server/reload.h"
 
 /* The owner's, zeroed at first; all private. */
 struct certificates {
@@ -12,13 +12,8 @@ struct certificates {
     struct hark_tls_options options;
     unsigned char ticket_keys[HARK_TLS_TICKET_KEYS_BYTES];
     struct hark_tls_error why;
-    struct hark_op signal;
-    struct hark_op read; /* on the pool */
-    int no_keys;         /* why no ticket_keys could be drawn; 0: they were */
-    uint32_t awaited;    /* workers that have not taken the new ones yet */
-    bool reloading;
-    bool again;  /* they may have changed since that began */
-    bool closed; /* the server ends: nothing more is taken */
+    struct reload reload;
+    int no_keys; /* why no ticket_keys could be drawn; 0: they were */
 };
 
 /* Reads the certificates that the options name, and gives each worker what its connections need;

@@ -1,11 +1,10 @@
-/* permissions.c - rules are read on a thread of the pool, and each worker takes them by mail. What
- * must hold: those of before live until the last worker has taken the new ones.
+/* permissions.c - rules out of files, for all workers. What must hold: those of before live until
+ * the last worker has taken the new ones.
  */
 #include "server/permissions.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -162,36 +161,27 @@ int permissions_open(struct permissions *permissions, struct workers *workers)
 
 /* --- reloading --- */
 
-static void reload(struct permissions *permissions);
-
-static void over(struct permissions *permissions)
+static struct permissions *permissions_of(struct reload *reload)
 {
-    bool again = permissions->again && !permissions->closed;
-    permissions->reloading = false;
-    permissions->again = false;
-    if (again)
-        reload(permissions);
-    pending_end(&owner_of(permissions)->accepted);
+    return hark_container_of(reload, struct permissions, reload);
 }
 
-static void all_taken(struct permissions *permissions)
+static void begin(struct reload *reload)
 {
-    struct access_rules *former = permissions->rules;
-    permissions->rules = permissions->fresh;
-    permissions->fresh = NULL;
-    access_rules_destroy(former);
-    owner_of(permissions)->counters.rules_reloads++;
-    if (!permissions->workers->options->quiet)
-        say_at(SAY_NOTE, "the rules of %s hold from now on", permissions->workers->options->tokens);
-    over(permissions);
+    permissions_of(reload)->why[0] = '\0';
+}
+
+static int read_anew(struct reload *reload)
+{
+    return make(permissions_of(reload));
 }
 
 /* The connections of a worker may go, one by one, while they are walked. */
-static void take(struct server_worker *own)
+static void take(struct reload *reload, struct server_worker *own)
 {
     struct worker *worker = &own->worker;
     struct list *place = worker->connections.next;
-    worker->access.rules = own->workers->permissions->fresh;
+    worker->access.rules = permissions_of(reload)->fresh;
     worker->access.edition++;
     while (place != &worker->connections) {
         struct connection *connection = hark_container_of(place, struct connection, place);
@@ -200,84 +190,51 @@ static void take(struct server_worker *own)
     }
 }
 
-static void taken(struct mail *mail)
+static void taken(struct reload *reload)
 {
-    struct server_worker *own = hark_container_of(mail, struct server_worker, other_rules);
-    struct permissions *permissions = own->workers->permissions;
-    if (--permissions->awaited == 0)
-        all_taken(permissions);
+    struct permissions *permissions = permissions_of(reload);
+    struct access_rules *former = permissions->rules;
+    permissions->rules = permissions->fresh;
+    permissions->fresh = NULL;
+    access_rules_destroy(former);
+    owner_of(permissions)->counters.rules_reloads++;
+    if (!permissions->workers->options->quiet)
+        say_at(SAY_NOTE, "the rules of %s hold from now on", permissions->workers->options->tokens);
 }
 
-static void arrived(struct mail *mail)
+static void failed(struct reload *reload, int error)
 {
-    struct server_worker *own = hark_container_of(mail, struct server_worker, other_rules);
-    take(own);
-    workers_send_owner(own, mail, taken);
+    struct permissions *permissions = permissions_of(reload);
+    owner_of(permissions)->counters.rules_reload_failures++;
+    say("the rules could not be read anew, those of before stay: %s",
+        *permissions->why ? permissions->why : why(error));
 }
 
-static void have_read(struct hark_op *op, int64_t result)
+static void dropped(struct reload *reload)
 {
-    struct permissions *permissions = hark_container_of(op, struct permissions, read);
-    struct workers *workers = permissions->workers;
-    if (result < 0) {
-        owner_of(permissions)->counters.rules_reload_failures++;
-        say("the rules could not be read anew, those of before stay: %s",
-            *permissions->why ? permissions->why : why(result));
-        over(permissions);
-        return;
-    }
-    if (permissions->closed) {
-        access_rules_destroy(permissions->fresh);
-        permissions->fresh = NULL;
-        over(permissions);
-        return;
-    }
-    permissions->awaited = workers->count - 1;
-    if (permissions->awaited != 0)
-        workers_send(workers, offsetof(struct server_worker, other_rules), arrived);
-    take(&workers->all[0]);
-    if (permissions->awaited == 0)
-        all_taken(permissions);
-}
-
-static int64_t read_on_pool(struct hark_op *op)
-{
-    return make(hark_container_of(op, struct permissions, read));
-}
-
-static void reload(struct permissions *permissions)
-{
-    struct worker *owner = owner_of(permissions);
-    pending_begin(&owner->accepted);
-    permissions->reloading = true;
-    permissions->why[0] = '\0';
-    hark_work(owner->loop, &permissions->read, read_on_pool, have_read);
-}
-
-static void signalled(struct hark_op *op, int64_t number)
-{
-    struct permissions *permissions = hark_container_of(op, struct permissions, signal);
-    if (!hark_op_more(op)) {
-        if (number != -ECANCELED)
-            say("cannot follow signals: %s", why(number));
-    } else if (permissions->reloading) {
-        permissions->again = true;
-    } else {
-        reload(permissions);
-    }
+    struct permissions *permissions = permissions_of(reload);
+    access_rules_destroy(permissions->fresh);
+    permissions->fresh = NULL;
 }
 
 void permissions_watch(struct permissions *permissions)
 {
-    if (!permissions->workers->options->tokens)
-        return;
-    hark_signal_each(owner_of(permissions)->loop, &permissions->signal, SIGHUP, signalled);
+    static const struct reload_kind kind = {
+        .part_at = offsetof(struct server_worker, other_rules),
+        .begin = begin,
+        .read = read_anew,
+        .take = take,
+        .taken = taken,
+        .failed = failed,
+        .dropped = dropped,
+    };
+    if (permissions->workers->options->tokens)
+        reload_watch(&permissions->reload, &kind, permissions->workers);
 }
 
 void permissions_close(struct permissions *permissions)
 {
-    permissions->closed = true;
-    hark_cancel(&permissions->signal);
+    reload_close(&permissions->reload);
 }
 
 void permissions_done(struct permissions *permissions)

@@ -2,7 +2,7 @@
 #ifndef HARK_COMMAND_SERVER_PERMISSIONS_H
 #define HARK_COMMAND_SERVER_PERMISSIONS_H
 
-#include "server/workers.h"
+#include "server/reload.h"
 
 enum { PERMISSIONS_WHY_BYTES = 256 };
 
@@ -12,12 +12,7 @@ struct permissions {
     struct access_rules *rules; /* those that hold */
     struct access_rules *fresh; /* those that come; then those that were */
     char why[PERMISSIONS_WHY_BYTES];
-    struct hark_op signal;
-    struct hark_op read; /* on the pool */
-    uint32_t awaited;    /* workers that have not taken the new ones yet */
-    bool reloading;
-    bool again;  /* the file may have changed since that began */
-    bool closed; /* the server ends: nothing more is taken */
+    struct reload reload;
 };
 
 /* Reads the rules that the options name, and gives them to each worker; nothing happens where they

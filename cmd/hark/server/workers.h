@@ -12,6 +12,8 @@
 
 struct certificates;
 struct permissions;
+struct reload;
+struct server_worker;
 struct owner;
 struct relay;
 struct shutdown;
@@ -40,10 +42,11 @@ struct worker_load {
     _Atomic(uint64_t) over; /* that have ended: its own, read by the owner */
 };
 
-/* New certificates: from the owner and back. */
-struct worker_renewal {
+/* Of files that are read anew (reload.h): from the owner and back. */
+struct reload_part {
     struct mail mail;
-    struct hark_tls *fresh; /* NULL: none are on their way */
+    struct reload *reload;
+    struct server_worker *own;
 };
 
 /* A worker, and what the server has to do with it. */
@@ -55,8 +58,9 @@ struct server_worker {
     struct worker_beginning beginning;
     struct ending ending;
     struct worker_farewell farewell;
-    struct worker_renewal renewal;
-    struct mail other_rules; /* from the owner and back */
+    struct reload_part other_certificates;
+    struct hark_tls *fresh_tls; /* one of those; NULL: none are on their way */
+    struct reload_part other_rules;
     struct worker_load load;
     struct stall_watch stall_watch;
 };
