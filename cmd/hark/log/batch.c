@@ -203,6 +203,8 @@ static int reserve(struct log *log, struct log_row *stream, const struct log_app
                    bool creates)
 {
     uint64_t offset = log->active->end + log->commit.bytes;
+    if (request->kind != LOG_DELETE && table_list_row(&log->table, stream) != 0)
+        return -ENOMEM;
     if (creates && builder_plan(&log->builder, offset, log->next) == UINT32_MAX)
         return -ENOMEM;
     if (!has_own_record(request))

@@ -189,18 +189,46 @@ static uint64_t index_checksum(unsigned char *bytes, size_t size)
     return sum;
 }
 
+static int by_generation(const void *left, const void *right)
+{
+    const uint64_t a = (*(struct log_row *const *)left)->facts.generation,
+                   b = (*(struct log_row *const *)right)->facts.generation;
+    return (a > b) - (a < b);
+}
+
+/* The streams that it tells of, in their order. Gives: how many. */
+static uint32_t sort_told(struct log_table *table, const struct log_builder *builder)
+{
+    struct log_told *list = &table->told;
+    uint32_t count = 0;
+    check(list->segment == builder->segment);
+    for (uint32_t i = 0; i < list->count; i++)
+        if (list->rows[i] && told(list->rows[i], builder))
+            list->rows[count++] = list->rows[i];
+    if (count > 0)
+        qsort(list->rows, count, sizeof(struct log_row *), by_generation);
+    return count;
+}
+
+/* It was not made after all, and they are told of still. */
+static void keep_places(struct log_table *table, uint32_t count)
+{
+    table->told.count = count;
+    for (uint32_t i = 0; i < count; i++)
+        table->told.rows[i]->told_at = i;
+}
+
 static void put_streams(const struct log_index *index, const struct log_builder *builder,
                         const struct log_table *table)
 {
     unsigned char *entry = index->bytes + entries_at(index);
     uint32_t word = 0, name = 0;
-    for (const struct log_row *stream = table->oldest; stream; stream = stream->after) {
-        if (!told(stream, builder))
-            continue;
+    for (uint32_t i = 0; i < index->entries; i++) {
+        const struct log_row *stream = table->told.rows[i];
         put_entry(entry, stream, builder, word, name);
-        for (uint32_t i = 0; i < words_of(stream, builder); i++)
+        for (uint32_t k = 0; k < words_of(stream, builder); k++)
             put64(index->bytes + words_at(index) + 8 * (size_t)word++,
-                  presence_bits(&stream->presence)[i]);
+                  presence_bits(&stream->presence)[k]);
         const struct stream_entry *named = stream->facts.entry;
         if (stream->facts.generation > builder->segment && named) {
             memcpy(index->bytes + names_at(index) + name, named->name, named->name_length);
@@ -215,7 +243,7 @@ static void put_streams(const struct log_index *index, const struct log_builder 
     }
 }
 
-int index_make(const struct log_builder *builder, const struct log_table *table, uint64_t end,
+int index_make(const struct log_builder *builder, struct log_table *table, uint64_t end,
                uint64_t next, struct log_index *out_index)
 {
     struct log_index index = {
@@ -227,10 +255,9 @@ int index_make(const struct log_builder *builder, const struct log_table *table,
         .blocks = builder->count,
         .deleted = builder->deleted_count,
     };
-    for (const struct log_row *stream = table->oldest; stream; stream = stream->after) {
-        if (!told(stream, builder))
-            continue;
-        index.entries++;
+    index.entries = sort_told(table, builder);
+    for (uint32_t i = 0; i < index.entries; i++) {
+        const struct log_row *stream = table->told.rows[i];
         index.words += words_of(stream, builder);
         index.name_bytes +=
             stream->facts.generation > builder->segment ? row_name_length(stream) : 0;
@@ -238,8 +265,10 @@ int index_make(const struct log_builder *builder, const struct log_table *table,
     }
     index.size = total_bytes(&index);
     index.bytes = calloc(1, index.size);
-    if (!index.bytes)
+    if (!index.bytes) {
+        keep_places(table, index.entries);
         return -ENOMEM;
+    }
     put_header(&index);
     for (uint32_t i = 0; i < index.blocks; i++) {
         put64(index.bytes + INDEX_HEADER_BYTES + (size_t)i * BLOCK_BYTES,
@@ -248,6 +277,7 @@ int index_make(const struct log_builder *builder, const struct log_table *table,
               builder->blocks[i].sequence);
     }
     put_streams(&index, builder, table);
+    table_list_begin(table, 0);
     for (uint32_t i = 0; i < index.deleted; i++)
         put64(index.bytes + deleted_at(&index) + (size_t)i * 8, builder->deleted[i]);
     put64(index.bytes + CHECKSUM_OFFSET, index_checksum(index.bytes, index.size));

@@ -94,7 +94,7 @@ struct log_index_entry {
  * Takes: end: where its records end; next: the next sequence of the log.
  * Gives: 0 and *out_index, whose bytes are the caller's to free.
  * Fails: -ENOMEM. */
-int index_make(const struct log_builder *builder, const struct log_table *table, uint64_t end,
+int index_make(const struct log_builder *builder, struct log_table *table, uint64_t end,
                uint64_t next, struct log_index *out_index);
 
 /* How large the file is of which these are the first INDEX_HEADER_BYTES.

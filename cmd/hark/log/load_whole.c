@@ -284,6 +284,7 @@ static void all_opened(struct hark_op *op, int64_t result)
     recovery->fd = (int)result;
     recovery->log->builder =
         (struct log_builder){.segment = found->first, .last_sequence = found->first};
+    table_list_begin(&recovery->log->table, found->first);
     recovery->scan = (struct log_scan){
         .fd = recovery->fd,
         .buffer = recovery->buffer,

@@ -83,7 +83,8 @@ void removal_begin(struct log *log, size_t at)
     segment_unlist(log, at);
     for (struct log_row *stream = log->table.oldest; stream && segment->live > 0;
          stream = stream->after)
-        while (stream->span_count > 0 && stream->spans[0].segment == segment->first)
+        for (; stream->span_count > 0 && stream->spans[0].segment == segment->first;
+             segment->live--)
             row_drop_span(stream, 0);
     log->statistics.dead_bytes -= segment->dead;
     log->statistics.removed++;

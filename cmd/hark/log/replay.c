@@ -162,7 +162,7 @@ static int replay_known(struct log *log, const struct log_record *record, uint64
     return 0;
 }
 
-int replay_record(struct log *log, const struct log_record *record, uint64_t offset)
+static int take_record(struct log *log, const struct log_record *record, uint64_t offset)
 {
     if (record->kind == RECORD_DECLARE)
         return replay_declare(log, record);
@@ -181,6 +181,19 @@ int replay_record(struct log *log, const struct log_record *record, uint64_t off
     return !stream_named(log, record->stream, (const char *)record->payload, record->length)
                ? -ENOMEM
                : 0;
+}
+
+/* Its segment tells of the stream: so does the index that is made of it. */
+static int tell(struct log *log, uint64_t generation)
+{
+    struct log_row *stream = table_by_generation(&log->table, generation);
+    return !stream ? 0 : table_list_row(&log->table, stream);
+}
+
+int replay_record(struct log *log, const struct log_record *record, uint64_t offset)
+{
+    int error = take_record(log, record, offset);
+    return error != 0 || record->kind == RECORD_DECLARE ? error : tell(log, record->stream);
 }
 
 void replay_declared(struct log *log, uint64_t first)
@@ -224,7 +237,8 @@ int replay_lost(struct log *log, const struct log_index *index, uint64_t *out_ev
         if (known_through(log, entry.generation) >= index->last_sequence)
             continue;
         struct log_row *stream = stream_of_entry(log, &entry);
-        if (!stream || note_entry(log, stream, &entry) != 0)
+        if (!stream || note_entry(log, stream, &entry) != 0 ||
+            (log->builder.segment == index->first && table_list_row(&log->table, stream) != 0))
             return -ENOMEM;
         for (uint32_t k = stream->span_count; k > 0 && stream->spans[k - 1].segment == index->first;
              k--)

@@ -103,6 +103,7 @@ static void name_synced(struct hark_op *op, int64_t result)
     log->active = segment;
     log->statistics.open_segments = log->open + 1;
     log->builder = (struct log_builder){.segment = segment->first, .last_sequence = segment->first};
+    table_list_begin(&log->table, segment->first);
     int listed = segment_list(segment);
     check(listed == 0);
     log->commit.dirty = false; /* what was dirty is the seal's to sync now */

@@ -122,6 +122,8 @@ void table_take(struct log_table *table, struct log_row *stream)
     lean_no_more(table, stream);
     if (table->walk == stream)
         table->walk = stream->after;
+    if (stream->told_in != 0 && stream->told_in == table->told.segment)
+        table->told.rows[stream->told_at] = NULL;
     map_remove(&table->by_generation, &stream->by_generation);
     if (entry) {
         table->file_bytes -= file_size(stream);
@@ -140,10 +142,36 @@ void table_remove(struct log_table *table, struct log_row *stream)
     row_free(stream);
 }
 
+void table_list_begin(struct log_table *table, uint64_t segment)
+{
+    free(table->told.rows);
+    table->told = (struct log_told){.segment = segment};
+}
+
+int table_list_row(struct log_table *table, struct log_row *stream)
+{
+    struct log_told *told = &table->told;
+    if (told->segment == 0 || stream->told_in == told->segment)
+        return 0;
+    if (told->count == told->capacity) {
+        const uint32_t capacity = told->capacity == 0 ? 64 : told->capacity * 2;
+        struct log_row **rows = reallocarray(told->rows, capacity, sizeof *rows);
+        if (!rows)
+            return -ENOMEM;
+        told->rows = rows;
+        told->capacity = capacity;
+    }
+    stream->told_in = told->segment;
+    stream->told_at = told->count;
+    told->rows[told->count++] = stream;
+    return 0;
+}
+
 void table_done(struct log_table *table)
 {
     while (table->newest) /* who leans on others is newer than they are */
         table_remove(table, table->newest);
+    free(table->told.rows);
     map_done(&table->by_generation);
     streams_done(&table->names);
 }

@@ -52,6 +52,8 @@ struct log_row {
     bool pending;      /* its creation is being written */
     bool changing;     /* next_notes is being written */
     bool missed;       /* recovery: a declaration tells of later events than were found */
+    uint32_t told_at;  /* its place in log_told.rows */
+    uint64_t told_in;  /* the segment whose log_told has it; 0: none has */
     struct map_link by_generation;
     struct log_row *before, *after; /* in order of creation */
 };
@@ -62,12 +64,20 @@ static inline uint32_t row_name_length(const struct log_row *stream)
     return stream->facts.entry ? stream->facts.entry->name_length : 0;
 }
 
+/* Of which streams the segment that is being written tells: its index does not ask all others. */
+struct log_told {
+    uint64_t segment;
+    struct log_row **rows; /* NULL: that one is gone */
+    uint32_t count, capacity;
+};
+
 struct log_table {
     struct streams names;
     struct map by_generation;
     uint32_t count;
     uint64_t file_bytes; /* what all take in the table's file, more or less */
     struct log_row *oldest, *newest;
+    struct log_told told;
     struct log_row *walk; /* the next that is to be written there; NULL: none is */
 };
 
@@ -96,6 +106,13 @@ void table_remove(struct log_table *table, struct log_row *stream);
 /* What is noted of a stream from now on; `notes` are the row's. segment: where it says so. */
 void table_note(struct log_table *table, struct log_row *stream, struct log_notes *notes,
                 uint64_t segment);
+
+/* From now on that segment is written. */
+void table_list_begin(struct log_table *table, uint64_t segment);
+
+/* It tells, or may tell, of that stream.
+ * Gives: 0, or -ENOMEM. */
+int table_list_row(struct log_table *table, struct log_row *stream);
 
 /* Frees all of it. */
 void table_done(struct log_table *table);
