@@ -129,7 +129,8 @@ struct hark_stream {
     int32_t held_end;                          /* the end of reading that came behind it */
     uint8_t opening, reading, writing, ending; /* its states: see stream.c */
     uint8_t watching;
-    bool corked; /* inside a callback: what is asked for is started when it returns */
+    bool corked;  /* inside a callback: what is asked for is started when it returns */
+    bool trimmed; /* it keeps no copy block */
 };
 
 /* Takes over a connected socket.
@@ -212,6 +213,12 @@ HARK_API int hark_stream_write_block(struct hark_stream *stream, struct hark_str
 
 /* The bytes that wait to be sent. */
 HARK_API size_t hark_stream_queued(const struct hark_stream *stream);
+
+/* From now on the stream keeps no memory for copies to come: what hark_stream_write has copied is
+ * freed once it is sent, and each such write allocates 4 KiB. For streams that are many, and rarely
+ * write but by hark_stream_write_block.
+ * Takes: an open stream. */
+HARK_API void hark_stream_trim(struct hark_stream *stream);
 
 /* Sets anew the longest time in which queued bytes may make no progress. It counts from now on, for
  * what is being sent as well.

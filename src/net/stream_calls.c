@@ -52,7 +52,7 @@ void stream_open_over(struct hark_loop *loop, struct hark_stream *stream,
     stream->writing = WRITES;
     stream->ending = STAYS;
     stream->watching = UNWATCHED;
-    stream->corked = false;
+    stream->corked = stream->trimmed = false;
 }
 
 void hark_stream_open(struct hark_loop *loop, struct hark_stream *stream, int fd,
@@ -199,6 +199,13 @@ void hark_stream_write_timeout(struct hark_stream *stream, uint64_t timeout_ns)
 size_t hark_stream_queued(const struct hark_stream *stream)
 {
     return stream->queued_bytes;
+}
+
+void hark_stream_trim(struct hark_stream *stream)
+{
+    stream->trimmed = true;
+    free(stream->spare);
+    stream->spare = NULL;
 }
 
 void hark_stream_watch(struct hark_stream *stream)

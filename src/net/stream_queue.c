@@ -58,7 +58,7 @@ static struct hark_stream_block *copy_take(struct hark_stream *stream, size_t co
 
 static void copy_release(struct hark_stream *stream, struct hark_stream_block *block)
 {
-    if (!stream->spare && block->capacity == COPY_BYTES)
+    if (!stream->spare && block->capacity == COPY_BYTES && !stream->trimmed)
         stream->spare = block;
     else
         free(block);

@@ -116,8 +116,8 @@ BACKEND_TEST(long_events_are_read_from_the_disk_for_few_readers_at_once)
             size_t reading = 0;
             hark_run_once(loop);
             for (size_t j = 0; j < SUBSCRIBERS; j++) {
-                reading +=
-                    subscribers[j].reader.disk.reading && subscribers[j].reader.disk.needed != 0;
+                const struct broker_reader_disk *disk = subscribers[j].reader.disk;
+                reading += disk && disk->read.reading && disk->read.needed != 0;
                 subscriber_take(&subscribers[j], SIZE_MAX);
                 if (j % 7 == 6 && reading > 0)
                     subscriber_close(&subscribers[j]),

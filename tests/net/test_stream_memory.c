@@ -27,6 +27,39 @@ BACKEND_TEST(stream_that_echoes_allocates_nothing_once_it_runs)
     close(peer);
 }
 
+static size_t held_after(struct hark_loop *loop, struct witness *stream, int peer, const char *text)
+{
+    char got[10];
+    size_t count = strlen(text);
+    assert_result(witness_write(stream, text, count), 0);
+    peer_read_all(loop, peer, got, sizeof got);
+    assert_memory_equal(got + sizeof got - count, text, count);
+    harness_settle(loop);
+    return harness_memory_held();
+}
+
+BACKEND_TEST(trimmed_stream_holds_no_copy_once_it_is_sent)
+{
+    if (harness_in_world())
+        harness_skip("the world's own memory is counted as well");
+    if (SANITIZED)
+        harness_skip("allocations are the sanitizer's here");
+    struct witness stream = {0};
+    int peer = witness_opened(loop, &stream, NULL);
+    (void)held_after(loop, &stream, peer, "0123456789"); /* the loop has what it needs */
+    size_t kept = held_after(loop, &stream, peer, "abcdefghij");
+    assert_int_equal(held_after(loop, &stream, peer, "0123456789"), kept);
+    hark_stream_trim(&stream.stream);
+    assert_true(harness_memory_held() + 4096 <= kept);
+    size_t trimmed = harness_memory_held();
+    assert_int_equal(held_after(loop, &stream, peer, "abcdefghij"), trimmed);
+    assert_result(witness_write(&stream, "abcde", 5), 0);
+    hark_stream_trim(&stream.stream); /* while one is on its way */
+    assert_int_equal(held_after(loop, &stream, peer, "fghij"), trimmed);
+    witness_close(loop, &stream);
+    close(peer);
+}
+
 /* A queue's limit speaks of its bytes: what it takes in memory must not be many times as much. */
 BACKEND_TEST(stream_short_copies_between_blocks_take_little_memory)
 {

@@ -2,7 +2,7 @@
  * them, and the heartbeat.
  *
  * A reader is always in one of these: its block is on its way (sending); the log reads for it
- * (disk.reading); it waits in a list (for events, for its turn, for a buffer); or its connection
+ * (is_reading); it waits in a list (for events, for its turn, for a buffer); or its connection
  * takes nothing more (broken). The bookmark tells what it has been given; everything else is found
  * from that. Reading from the disk is left to reader_disk.c.
  *
@@ -68,10 +68,15 @@ static void send_bytes(struct broker_reader *reader, const char *bytes, size_t c
 static void send_gap(struct broker_reader *reader, uint64_t first)
 {
     struct broker_bookmark *mark = &reader->mark;
-    size_t count = broker_encode_gap(mark->encoding, reader->gap, mark->gap_after, first);
+    reader->own = malloc(BROKER_GAP_BYTES_MAX);
+    if (!reader->own) {
+        break_off(reader);
+        return;
+    }
+    size_t count = broker_encode_gap(mark->encoding, reader->own, mark->gap_after, first);
     mark->gap_waits = false;
     reader->broker->statistics.gaps++;
-    send_bytes(reader, reader->gap, count);
+    send_bytes(reader, reader->own, count);
 }
 
 /* Sends the recent events after the position: all that lie in one chunk. */
@@ -103,7 +108,7 @@ static void wait_for_turn(struct broker_reader *reader)
 static void disk_done(struct broker_disk_read *read, enum broker_disk_outcome outcome, char *bytes,
                       size_t count)
 {
-    struct broker_reader *reader = hark_container_of(read, struct broker_reader, disk);
+    struct broker_reader *reader = hark_container_of(read, struct broker_reader_disk, read)->reader;
     if (finish(reader))
         return;
     switch (outcome) {
@@ -129,8 +134,22 @@ static void disk_done(struct broker_disk_read *read, enum broker_disk_outcome ou
 static void read_disk(struct broker_reader *reader)
 {
     list_remove(&reader->place);
-    if (broker_disk_begin(&reader->disk, &reader->mark, &reader->place, disk_done) < 0)
+    if (!reader->disk && (reader->disk = calloc(1, sizeof *reader->disk)))
+        reader->disk->reader = reader;
+    if (!reader->disk ||
+        broker_disk_begin(&reader->disk->read, &reader->mark, &reader->place, disk_done) < 0)
         break_off(reader);
+}
+
+static bool is_reading(const struct broker_reader *reader)
+{
+    return reader->disk && reader->disk->read.reading;
+}
+
+static void leave_disk(struct broker_reader *reader)
+{
+    free(reader->disk);
+    reader->disk = NULL;
 }
 
 /* The first look at a generation of the stream. Ids of earlier ones are below it; an id that is
@@ -153,7 +172,7 @@ static void pump(struct broker_reader *reader)
     struct broker_stream *stream = mark->stream;
     struct recent *recent = &stream->recents[mark->encoding];
     struct recent_range range;
-    if (reader->closing || reader->sending || reader->disk.reading || reader->broken)
+    if (reader->closing || reader->sending || is_reading(reader) || reader->broken)
         return;
     if (stream->generation == 0) {
         wait_for_events(reader);
@@ -167,6 +186,7 @@ static void pump(struct broker_reader *reader)
         read_disk(reader);
         return;
     }
+    leave_disk(reader);
     if (!recent_find(recent, mark->position, reader->chunk, &range))
         wait_for_events(reader);
     else if (mark->gap_waits)
@@ -200,7 +220,7 @@ static void beat_first(struct broker *broker)
     list_append(&broker->readers[BROKER_SSE], &reader->among_all);
     bool told = reader->told;
     reader->told = false;
-    if (told || reader->sending || reader->disk.reading || reader->broken)
+    if (told || reader->sending || is_reading(reader) || reader->broken)
         return;
     list_remove(&reader->place);
     broker->statistics.heartbeats++;
@@ -294,8 +314,9 @@ uint64_t broker_reader_position(const struct broker_reader *reader)
 /* Calls `closed` if it is closing and nothing of it is in use. Gives: true: it is gone. */
 static bool finish(struct broker_reader *reader)
 {
-    if (!reader->closing || reader->sending || reader->disk.reading)
+    if (!reader->closing || reader->sending || is_reading(reader))
         return false;
+    leave_disk(reader);
     struct broker_stream *stream = reader->mark.stream;
     recent_chunk_release(reader->chunk);
     reader->chunk = NULL;
@@ -314,7 +335,8 @@ void broker_reader_close(struct broker_reader *reader)
     list_remove(&reader->among_all);
     broker_stream_leave(reader->mark.stream, reader->mark.encoding);
     broker_readers_heartbeat(broker);
-    broker_disk_abandon(&reader->disk);
+    if (reader->disk)
+        broker_disk_abandon(&reader->disk->read);
     broker_buffers_offer(&broker->buffers); /* one may have been kept for it */
     finish(reader);
 }

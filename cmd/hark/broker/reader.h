@@ -27,6 +27,12 @@ struct recent_chunk;
  * call, or not at all. */
 typedef void broker_followed(struct broker_follow *follow, int error);
 
+/* The read in flight, or the last. Most readers are near the end, and have none. */
+struct broker_reader_disk {
+    struct broker_reader *reader;
+    struct broker_disk_read read;
+};
+
 /* In the caller's memory; all private. */
 struct broker_follow {
     struct broker_follow *next;
@@ -68,14 +74,13 @@ struct broker_reader {
     struct broker_bookmark mark;
     struct hark_stream *output;
     broker_reader_closed *closed;
-    struct recent_chunk *chunk;   /* what `block` lies in, or lay in last */
-    char *own;                    /* what `block` lies in if it was read from the disk */
-    struct broker_disk_read disk; /* the read in flight */
+    struct recent_chunk *chunk; /* what `block` lies in, or lay in last */
+    char *own; /* what `block` lies in if it was read from the disk, or tells of a gap */
+    struct broker_reader_disk *disk; /* as long as it reads the disk; else NULL */
     bool sending;
     bool broken; /* the connection takes nothing more */
     bool closing;
     bool told; /* something was sent since the last heartbeat */
-    char gap[BROKER_GAP_BYTES_MAX];
 };
 
 /* Begins: the connection's output is the reader's, but for what the caller writes before the loop

@@ -219,7 +219,10 @@ static bool begin_events(struct durable_live *live)
     last.keep_alive = false;
     http->last = true;
     live->begun = true;
-    return answer_head(http, &last, 200, HTTP_LENGTH_UNTIL_CLOSE, SSE_TYPE, lines.lines);
+    if (!answer_head(http, &last, 200, HTTP_LENGTH_UNTIL_CLOSE, SSE_TYPE, lines.lines))
+        return false;
+    hark_stream_trim(&http->connection.stream); /* all that follows are blocks */
+    return true;
 }
 
 /* --- steps --- */

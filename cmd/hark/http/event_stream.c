@@ -104,6 +104,7 @@ static void subscribe(struct event_stream *events)
         &connection->stream); /* nothing is expected: the client's end is seen so */
     if (!connection_write(connection, first, first_block(events, first)))
         return;
+    hark_stream_trim(&connection->stream); /* all that follows are blocks */
     if (connection->peer_ended) { /* it ended its side before: nothing more tells that it is gone */
         event_stream_close(http);
         connection_close_after_sending(connection);

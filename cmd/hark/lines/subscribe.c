@@ -23,6 +23,8 @@ static void begin(struct lines_connection *lines)
                       from[subscribing->from], subscribing->after, NULL);
     if (subscribing->position)
         lines_answer_id(lines, subscription_position(&subscribing->subscription));
+    if (!lines->connection.closing)
+        hark_stream_trim(&lines->connection.stream); /* all that follows are blocks */
 }
 
 static void followed(struct subscription *subscription, int error)

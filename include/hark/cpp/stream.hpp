@@ -169,6 +169,10 @@ template <class Self> class stream : public detail::held<stream<Self>>
     {
         return hark_stream_queued(c());
     }
+    void trim() noexcept
+    {
+        hark_stream_trim(c());
+    }
     void write_timeout(nanoseconds timeout) noexcept
     {
         hark_stream_write_timeout(c(), detail::count_of(timeout));
