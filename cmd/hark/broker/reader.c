@@ -134,8 +134,8 @@ static void disk_done(struct broker_disk_read *read, enum broker_disk_outcome ou
 static void read_disk(struct broker_reader *reader)
 {
     list_remove(&reader->place);
-    if (!reader->disk && (reader->disk = calloc(1, sizeof *reader->disk)))
-        reader->disk->reader = reader;
+    if (!reader->disk && (reader->disk = malloc(sizeof *reader->disk)))
+        *reader->disk = (struct broker_reader_disk){.reader = reader};
     if (!reader->disk ||
         broker_disk_begin(&reader->disk->read, &reader->mark, &reader->place, disk_done) < 0)
         break_off(reader);
