@@ -223,6 +223,24 @@ test('the doctor tells what there is, and what was refused', async t => {
   assert.match(unknown.stdout, /^ {2}FAIL +loop +no loop can be made/m);
 });
 
+test('its lines may be JSON, and of a level', async t => {
+  const here = directory(t);
+  const args = ['serve', '--http', '127.0.0.1:0', '--lines', 'off', '--data', join(here, 'a "b"\\c'), '--log-format', 'json'];
+  const server = new Process(t, bin, args);
+  await server.until(/ready: /, 'stderr');
+  assert.equal((await server.kill('SIGTERM')).code, 0);
+  const lines = server.stderr.trimEnd().split('\n').map(line => JSON.parse(line));
+  for (const line of lines) {
+    assert.deepEqual(Object.keys(line), ['time', 'level', 'message']);
+    assert.ok(!Number.isNaN(Date.parse(line.time)));
+    assert.equal(line.level, 'note');
+  }
+  assert.ok(lines.some(line => line.message.startsWith(`ready: events in ${join(here, 'a "b"\\c')},`)));
+  const few = await run(t, bin, ['serve', '--http', '127.0.0.1:0', '--lines', 'off', '--data', '/dev/null/x', '--log-level', 'warning']);
+  assert.match(few.stderr, /^\S+ hark: error: cannot open the data directory .*\n$/);
+  for (const [name, value] of [['--log-format', 'xml'], ['--log-level', 'debug']]) assert.equal((await hark(t, 'serve', name, value)).code, 2);
+});
+
 test('the server tells which backend it runs on', async t => {
   for (const backend of backends) {
     const server = await serve(t, { backend });

@@ -19,6 +19,7 @@
 #include "base/say.h"
 
 #include "base/process.h"
+#include "base/quote.h"
 #include "hark.h"
 
 #include <ctype.h>
@@ -38,7 +39,7 @@
 
 static const uint64_t second_ns = 1000000000;
 
-enum { LINE_BYTES = 1200, TEXT_BYTES = 1024, PATIENT_MS = 200 };
+enum { TEXT_BYTES = 1024, LINE_BYTES = 2 * TEXT_BYTES + 160, PATIENT_MS = 200 };
 
 static PROCESS_LOCAL struct {
     _Atomic(bool) is_log;
@@ -47,7 +48,9 @@ static PROCESS_LOCAL struct {
     _Atomic(int) own;         /* the log's description; -1: none */
     _Atomic(uint64_t) unsaid; /* lines that were left out, and nobody knows */
     _Atomic(uint64_t) left_out;
-} state = {.own = -1};
+    _Atomic(int) format;
+    _Atomic(int) most;
+} state = {.own = -1, .most = SAY_NOTE};
 
 /* --- writing without waiting --- */
 
@@ -126,22 +129,38 @@ static size_t put_time(char *text, size_t room)
     char seconds[32];
     gmtime_r(&whole, &parts);
     strftime(seconds, sizeof seconds, "%Y-%m-%dT%H:%M:%S", &parts);
-    return (size_t)snprintf(text, room, "%s.%03dZ ", seconds, (int)(now_ns % second_ns / 1000000));
+    return (size_t)snprintf(text, room, "%s.%03dZ", seconds, (int)(now_ns % second_ns / 1000000));
+}
+
+/* The journal takes the level off its front. */
+static size_t line_as_json(const char *priority, const char *level, const char *text, char *line)
+{
+    char time[40];
+    put_time(time, sizeof time);
+    size_t count =
+        (size_t)snprintf(line, LINE_BYTES,
+                         "%s{\"time\":\"%s\",\"level\":\"%s\",\"message\":", priority, time, level);
+    count += quote_json(text, line + count);
+    memcpy(line + count, "}\n", sizeof "}\n");
+    return count + 2;
 }
 
 static size_t line_format(enum say_level level, const char *text, char *line)
 {
-    static const char *const names[] = {
-        [SAY_ERROR] = "error: ", [SAY_WARNING] = "warning: ", [SAY_NOTE] = "note: "};
+    static const char *const words[] = {
+        [SAY_ERROR] = "error", [SAY_WARNING] = "warning", [SAY_NOTE] = "note"};
     static const char *const priorities[] = {
         [SAY_ERROR] = "<3>", [SAY_WARNING] = "<4>", [SAY_NOTE] = "<6>"};
     size_t time = 0;
+    if (state.is_log && state.format == SAY_JSON)
+        return line_as_json(state.is_journal ? priorities[level] : "", words[level], text, line);
     if (state.is_journal)
         return (size_t)snprintf(line, LINE_BYTES, "%s%s\n", priorities[level], text);
     if (state.is_log)
         time = put_time(line, LINE_BYTES);
-    return time + (size_t)snprintf(line + time, LINE_BYTES - time, "hark: %s%s\n",
-                                   state.is_log ? names[level] : "", text);
+    return time + (size_t)snprintf(line + time, LINE_BYTES - time, "%shark: %s%s%s\n",
+                                   state.is_log ? " " : "", state.is_log ? words[level] : "",
+                                   state.is_log ? ": " : "", text);
 }
 
 static bool put_line(enum say_level level, const char *text)
@@ -179,6 +198,8 @@ __attribute__((format(printf, 2, 0))) static void say_text(enum say_level level,
 {
     char text[TEXT_BYTES];
     int error = errno;
+    if (state.is_log && (int)level > state.most)
+        return;
     vsnprintf(text, sizeof text, format, arguments);
     make_plain(text);
     wait_a_moment();
@@ -247,6 +268,12 @@ void say_begin_log(void)
         state.own = open_own();
 }
 
+void say_set_log(enum say_format format, enum say_level most)
+{
+    state.format = (int)format;
+    state.most = (int)most;
+}
+
 void say_end_log(void)
 {
     put_left_out();
@@ -255,6 +282,7 @@ void say_end_log(void)
         hark_os_close_unknown(own);
     state.is_log = false;
     state.is_journal = false;
+    say_set_log(SAY_TEXT, SAY_NOTE);
 }
 
 uint64_t say_left_out(void)

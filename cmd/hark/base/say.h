@@ -18,6 +18,12 @@ enum say_level {
     SAY_NOTE,    /* nothing is wrong */
 };
 
+/* How the lines of a log look. */
+enum say_format {
+    SAY_TEXT,
+    SAY_JSON, /* an object a line: time, level, message */
+};
+
 /* Prints "hark: " and the text, ended by a newline; in a log with the level SAY_ERROR. It never
  * waits: a line that standard error does not take now is left out and counted, and how many were is
  * said before the next line that it takes. The flags of standard error, which other processes may
@@ -42,6 +48,10 @@ void say_progress(const char *text);
  * journal's, the level in the form that the journal reads. Takes a descriptor, where it needs one,
  * so that there is one when the process has none left. */
 void say_begin_log(void);
+
+/* How the log that was begun looks, and what is said in it at most. Before that it is SAY_TEXT, and
+ * all. No other thread says anything meanwhile. */
+void say_set_log(enum say_format format, enum say_level most);
 
 /* Says what could not be said, if it can be now, and ends the log. No other thread says anything
  * meanwhile. */

@@ -103,17 +103,42 @@ static const char *set_host(void *target, const char *value)
     return NULL;
 }
 
+/* Gives: the place of a word in a list that ends with NULL; -1: it is not there. */
+static int word_of(const char *const *words, const char *value)
+{
+    for (int i = 0; words[i]; i++)
+        if (strcmp(words[i], value) == 0)
+            return i;
+    return -1;
+}
+
 static const char *set_sandbox(void *target, const char *value)
 {
     static const char *const words[] = {
-        [SANDBOX_OFF] = "off", [SANDBOX_ON] = "on", [SANDBOX_REQUIRED] = "required"};
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
-        if (strcmp(value, words[i]) == 0) {
-            ((struct serving *)target)->options.sandbox = (enum serve_sandbox)i;
-            return NULL;
-        }
-    }
-    return "is not on, off or required";
+        [SANDBOX_OFF] = "off", [SANDBOX_ON] = "on", [SANDBOX_REQUIRED] = "required", NULL};
+    const int found = word_of(words, value);
+    if (found >= 0)
+        ((struct serving *)target)->options.sandbox = (enum serve_sandbox)found;
+    return found >= 0 ? NULL : "is not on, off or required";
+}
+
+static const char *set_log_format(void *target, const char *value)
+{
+    static const char *const words[] = {[SAY_TEXT] = "text", [SAY_JSON] = "json", NULL};
+    const int found = word_of(words, value);
+    if (found >= 0)
+        ((struct serving *)target)->options.log_format = (enum say_format)found;
+    return found >= 0 ? NULL : "is not text or json";
+}
+
+static const char *set_log_level(void *target, const char *value)
+{
+    static const char *const words[] = {
+        [SAY_ERROR] = "error", [SAY_WARNING] = "warning", [SAY_NOTE] = "note", NULL};
+    const int found = word_of(words, value);
+    if (found >= 0)
+        ((struct serving *)target)->options.log_level = (enum say_level)found;
+    return found >= 0 ? NULL : "is not error, warning or note";
 }
 
 static const char *set_sandbox_read(void *target, const char *value)
@@ -458,6 +483,12 @@ static const struct option_row rows[] = {
      "let the sandbox read PATH, and all beneath it, as well; may be repeated:\n"
      "where links of --tail or --tls-cert will lead",
      set_sandbox_read},
+    {"log-format", 0, "text|json",
+     "how the lines on standard error look: json: an object each, with time,\n"
+     "level and message [text]",
+     set_log_format},
+    {"log-level", 0, "LEVEL", "say what is of this level at least: error, warning, note [note]",
+     set_log_level},
     {"quiet", 'q', NULL, "say nothing but errors", set_quiet},
 };
 

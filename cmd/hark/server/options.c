@@ -17,6 +17,7 @@ void serve_options_init(struct serve_options *out_options)
         .log.sync = LOG_SYNC_ALWAYS,
         .backend = HARK_BACKEND_AUTO,
         .threads = 1,
+        .log_level = SAY_NOTE,
         .stages_ns = 10000000000U,
         .clock_skew_ns = 60000000000U,
     };

@@ -4,6 +4,7 @@
 #define HARK_COMMAND_SERVER_OPTIONS_H
 
 #include "access/rates.h"
+#include "base/say.h"
 #include "broker/options.h"
 #include "connection/options.h"
 #include "hark.h"
@@ -58,7 +59,9 @@ struct serve_options {
     uint64_t shutdown_timeout_ns; /* the longest time that an orderly end may take; 0: 5 s */
     int ready_descriptor; /* a line end is written to it, once everything is listened on; 0: none */
     const char *config;   /* the file that the options came from, for messages; NULL: none */
-    bool quiet;           /* no lines on standard error but errors */
+    enum say_format log_format;
+    enum say_level log_level; /* the least that is said */
+    bool quiet;               /* no lines on standard error but errors */
 };
 
 /* What an address is behind "plain:", which stands before one that has no TLS where others have.

@@ -429,6 +429,7 @@ int serve_run(const struct serve_options *options)
     for (size_t i = 0; i < sizeof ignored / sizeof ignored[0]; i++)
         ignore(ignored[i]);
     say_begin_log();
+    say_set_log(options->log_format, options->log_level);
     int code = run_all(options);
     say_end_log();
     return code;
