@@ -95,9 +95,9 @@ static int allow_sockets(scmp_filter_ctx filter)
     static const int families[] = {AF_UNIX, AF_INET, AF_INET6, AF_NETLINK};
     int error = 0;
     for (size_t i = 0; i < sizeof families / sizeof *families; i++)
-        error = first_of(
-            error, allow_where(filter, "socket", SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i])));
-    return first_of(error, allow_where(filter, "socketpair", SCMP_A0(SCMP_CMP_EQ, AF_UNIX)));
+        error = first_of(error, allow_where(filter, "socket",
+                                            SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i], 0)));
+    return first_of(error, allow_where(filter, "socketpair", SCMP_A0(SCMP_CMP_EQ, AF_UNIX, 0)));
 }
 
 static int allow_requests(scmp_filter_ctx filter)
@@ -107,10 +107,11 @@ static int allow_requests(scmp_filter_ctx filter)
     static const int of_processes[] = {PR_SET_NAME, PR_GET_NAME};
     int error = 0;
     for (size_t i = 0; i < sizeof requests / sizeof *requests; i++)
-        error = first_of(error, allow_where(filter, "ioctl", SCMP_A1(SCMP_CMP_EQ, requests[i])));
+        error = first_of(error, allow_where(filter, "ioctl", SCMP_A1(SCMP_CMP_EQ, requests[i], 0)));
     for (size_t i = 0; i < sizeof of_processes / sizeof *of_processes; i++)
-        error = first_of(error, allow_where(filter, "prctl",
-                                            SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)of_processes[i])));
+        error =
+            first_of(error, allow_where(filter, "prctl",
+                                        SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)of_processes[i], 0)));
     return error;
 }
 
@@ -140,11 +141,11 @@ static int allow_own(scmp_filter_ctx filter)
     const struct scmp_arg_cmp thread = SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD);
 #endif
     int error = allow_where(filter, "clone", thread);
-    error = first_of(error,
-                     allow_where(filter, "tgkill", SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid())));
-    error = first_of(error, allow_where(filter, "prlimit64", SCMP_A0(SCMP_CMP_EQ, 0)));
-    return first_of(error,
-                    allow_where(filter, "prlimit64", SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid())));
+    error = first_of(
+        error, allow_where(filter, "tgkill", SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0)));
+    error = first_of(error, allow_where(filter, "prlimit64", SCMP_A0(SCMP_CMP_EQ, 0, 0)));
+    return first_of(
+        error, allow_where(filter, "prlimit64", SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0)));
 }
 
 static int lack(scmp_filter_ctx filter, int number)

@@ -109,17 +109,17 @@ static uint64_t rights(unsigned use)
 
 int landlock_allow(struct landlock *landlock, const char *path, unsigned use)
 {
-    struct path_rule rule = {.allowed = rights(use) & landlock->handled};
+    const int directory = open(path, O_PATH | O_CLOEXEC);
+    struct path_rule rule = {.allowed = rights(use) & landlock->handled, .directory = directory};
     struct stat is;
-    rule.directory = open(path, O_PATH | O_CLOEXEC);
-    if (rule.directory < 0)
+    if (directory < 0)
         return -errno;
-    int error = fstat(rule.directory, &is) < 0 ? -errno : 0;
+    int error = fstat(directory, &is) < 0 ? -errno : 0;
     if (!S_ISDIR(is.st_mode))
         rule.allowed &= FS_OF_FILES;
     if (!error && rule.allowed != 0)
         error = call(CALL_ADD_RULE, (uintptr_t)landlock->fd, RULE_PATH, (uintptr_t)&rule, 0);
-    close(rule.directory);
+    close(directory);
     return error;
 }
 
