@@ -112,6 +112,7 @@ static void expect_values(const struct serve_options *options)
     assert_int_equal(options->log.retain_bytes, 1 << 30);
     assert_true(options->log.retain_age_ns == UINT64_C(7) * 86400 * 1000000000);
     assert_int_equal(options->log.segment_bytes, 1 << 20);
+    assert_int_equal(options->log.streams_max, 3);
     assert_int_equal(options->connections_max, 100);
     assert_int_equal(options->threads, 5);
     assert_true(options->broker.heartbeat_ns == 3000000000);
@@ -154,7 +155,8 @@ TEST(values_land_in_their_fields)
     assert_int_equal(PARSE(expect_values, "--sync", "250ms", "--retention-bytes", "1G",
                            "--retention-age", "7d", "--segment-bytes", "1M", "--connections-max",
                            "100", "--threads", "5", "--heartbeat", "3s", "-b", "poll",
-                           "--allow-origin", "*", "--stages", "1m", "--stall", "1ms", "-q"),
+                           "--streams-max", "3", "--allow-origin", "*", "--stages", "1m", "--stall",
+                           "1ms", "-q"),
                      EXIT_DONE);
     assert_int_equal(checked, 1);
 }
@@ -191,7 +193,7 @@ TEST(command_line_goes_before_the_file)
     static const char text[] =
         "http = :1\nhttp = :2\ntail = /f=f\nsync = 250ms\nretention-bytes = "
         "1G\nretention-age = 7d\n"
-        "segment-bytes = 9M\nconnections-max = 100\nthreads = 5\nheartbeat "
+        "segment-bytes = 9M\nstreams-max = 3\nconnections-max = 100\nthreads = 5\nheartbeat "
         "= 3s\nbackend = poll\nallow-origin = *\nstages = 1m\nstall = 1ms\nquiet = on\n";
     int fd = harness_file("hark.ini", text, sizeof text - 1);
     assert_true(fd >= 0);

@@ -63,9 +63,8 @@ struct log_options {
                                    16 */
     uint64_t table_bytes; /* the table of streams is written once so much has been written since the
                              one before, and more than it takes itself; 0: 4 MiB */
-    uint32_t
-        streams_max; /* 0: no bound. Streams with a dot in front of their names are the program's
-                             own, and never refused */
+    uint64_t streams_max; /* 0: no bound. Streams with a dot in front of their names are the
+                             program's own, and never refused */
     bool inspect; /* only to look: each segment is read whole, nothing in the directory is changed,
                      appends give -EROFS; others may look as well */
     log_report *report;

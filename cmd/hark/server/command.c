@@ -358,6 +358,7 @@ SET(stall_timeout, connection.stall_timeout_ns, value_duration, within_a_century
 SET(stages, stages_ns, value_duration, ANY)
 SET(stall, stall_ns, value_duration, none_or_a_millisecond)
 SET(shutdown_timeout, shutdown_timeout_ns, value_duration, within_a_century)
+SET(streams_max, log.streams_max, value_count, ANY)
 SET(segment, log.segment_bytes, value_bytes, in_segment_range)
 SET(retention, log.retain_bytes, value_bytes, ANY)
 SET(ring, broker.ring_bytes, value_bytes, above_zero)
@@ -427,6 +428,8 @@ static const struct option_row rows[] = {
      set_retention},
     {"retention-age", 0, "TIME", "drop segments whose newest event is older; 0: keep [0]",
      set_retention_age},
+    {"streams-max", 0, "COUNT", "the most streams; past it new ones are refused; 0: no limit [0]",
+     set_streams_max},
     {"connections-max", 0, "COUNT", "the most connections at once [as many as descriptors]",
      set_connections_max},
     {"incoming-bytes", 0, "SIZE",
