@@ -108,13 +108,17 @@ static int begin(struct hark_loop *loop, SSL_CTX *context, const char *where, co
 
 int main(int count, char **arguments)
 {
-    SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+    SSL_CTX *context;
     struct hark_loop *loop;
     int error;
 
-    if (count != 3 || !context) {
+    if (count != 3) {
         fprintf(stderr, "usage: 33_openssl ADDRESS:PORT NAME\n");
         return 2;
+    }
+    if (!(context = SSL_CTX_new(TLS_client_method()))) {
+        fprintf(stderr, "33_openssl: no memory\n");
+        return 1;
     }
     signal(SIGPIPE, SIG_IGN); /* OpenSSL writes with write(2) */
     SSL_CTX_set_default_verify_paths(context);

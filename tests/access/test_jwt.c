@@ -293,8 +293,15 @@ TEST(large_and_deep_tokens_are_read_or_refused)
     memset(to, '[', 1300);
     memset(to + 1300, ']', 1300);
     stpcpy(to + 2600, "}");
-    take(&access, sign(&access, HEADER, claims, 'k'), &who);
+    assert_int_equal(take(&access, sign(&access, HEADER, claims, 'k'), &who), ACCESS_UNKNOWN);
+    stpcpy(to, "\"]]]]\\\"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\"}");
+    assert_int_equal(take(&access, sign(&access, HEADER, claims, 'k'), &who), ACCESS_KNOWN);
     access_who_drop(&who);
+    stpcpy(to, "[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]}");
+    assert_int_equal(take(&access, sign(&access, HEADER, claims, 'k'), &who), ACCESS_KNOWN);
+    access_who_drop(&who);
+    stpcpy(to, "[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]}");
+    assert_int_equal(take(&access, sign(&access, HEADER, claims, 'k'), &who), ACCESS_UNKNOWN);
     memset(to, '[', 2700); /* not closed */
     to[2700] = '\0';
     assert_int_equal(take(&access, sign(&access, HEADER, claims, 'k'), &who), ACCESS_UNKNOWN);
@@ -397,6 +404,21 @@ TEST(a_url_is_signed_for_a_bearer_and_ends_with_its_token)
                      -ETIME);
     by[4] = '2'; /* later */
     assert_int_equal(signature_check(&access, "users/7/x", until, by, sign, NOW, &found), -EACCES);
+    access_who_drop(&who);
+    end(&access);
+}
+
+TEST(url_that_is_signed_for_a_token_keeps_nothing_that_everybody_may)
+{
+    struct access access;
+    char query[SIGNATURE_QUERY_BYTES];
+    begin(&access, "app jwt:keys aud=hark read *\nanonymous read public/");
+    struct access_who who = known(&access, CLAIMS); /* of users/7/ alone */
+    assert_true(access_allow(&access, &who, ACCESS_READ, "public/x"));
+    assert_true(signature_make(&access, &who, "public/x", NOW + 600, query));
+    assert_non_null(strstr(query, "by=anonymous"));
+    assert_true(signature_make(&access, &who, "users/7/x", NOW + 600, query));
+    assert_non_null(strstr(query, "by=jwt:"));
     access_who_drop(&who);
     end(&access);
 }

@@ -11,11 +11,12 @@
 
 /* Who listens on a port of 127.0.0.1, and on the same of ::1 where this machine has that. */
 struct host {
-    int on_4, on_6;
+    int on_4, on_6; /* sockets with the same port in both families; -1: there is no IPv6 */
     char port[8];
 };
 
-static int listen_on(int family, uint16_t *port)
+/* Where it does not listen the port refuses, and is nobody else's. */
+static int take_port(int family, bool listens, uint16_t *port)
 {
     struct hark_address address;
     socklen_t length = sizeof address.name;
@@ -27,7 +28,7 @@ static int listen_on(int family, uint16_t *port)
     address.name.ip4.sin_port = htons(*port); /* at the same place in both families */
     if (family == AF_INET6)
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &(int){1}, sizeof(int));
-    if (bind(fd, &address.name.any, address.length) < 0 || listen(fd, 8) < 0) {
+    if (bind(fd, &address.name.any, address.length) < 0 || (listens && listen(fd, 8) < 0)) {
         close(fd);
         return -1;
     }
@@ -38,12 +39,18 @@ static int listen_on(int family, uint16_t *port)
 
 static void host_open(struct host *host, bool on_4, bool on_6)
 {
-    uint16_t port = 0;
-    *host = (struct host){-1, -1, ""};
-    if (on_6 && (host->on_6 = listen_on(AF_INET6, &port)) < 0)
-        harness_skip("no ::1");
-    if (on_4 && (host->on_4 = listen_on(AF_INET, &port)) < 0)
-        harness_skip("the port of ::1 is another's of 127.0.0.1");
+    uint16_t port;
+    for (int tries = 0; tries < 100; tries++) {
+        port = 0;
+        host->on_6 = take_port(AF_INET6, on_6, &port);
+        if (on_6 && host->on_6 < 0)
+            harness_skip("no ::1");
+        host->on_4 = take_port(AF_INET, on_4, &port);
+        if (host->on_4 >= 0)
+            break;
+        close(host->on_6); /* the other family's is somebody else's */
+    }
+    assert_true(host->on_4 >= 0);
     snprintf(host->port, sizeof host->port, "%u", port);
 }
 

@@ -398,7 +398,8 @@ static void start_from_cut(struct hark_loop *loop, const unsigned char *bytes, s
     char names[8][64];
     remove_files(harness_path("data"), ".log");
     remove_files(harness_path("data"), ".idx");
-    remove_files(harness_path("data"), "lock"); /* it knows of the segments of the starts before */
+    remove_files(harness_path("data"), "lock");  /* it knows of the segments of the starts before */
+    remove_files(harness_path("data"), "table"); /* it would not have been there */
     if (!with_slots)
         remove_files(harness_path("data"), ".position");
     snprintf(names[0], sizeof names[0], "data/%020d.log", 1);

@@ -60,7 +60,7 @@ enum access_shown access_take_token(struct access *access, const char *token, si
     return who->has_token ? ACCESS_KNOWN : take_signed(access, token, count, who->token, now, who);
 }
 
-static bool bearer_may(const struct access *access, struct bearer *bearer, enum access_verb verb,
+bool access_bearer_may(const struct access *access, struct bearer *bearer, enum access_verb verb,
                        const char *name)
 {
     bearer_renew(bearer, access->rules, access->edition);
@@ -72,5 +72,5 @@ bool access_allow(const struct access *access, const struct access_who *who, enu
                   const char *name)
 {
     return !access->rules || access_rules_allow(access->rules, who, verb, name) ||
-           (who->bearer && bearer_may(access, who->bearer, verb, name));
+           (who->bearer && access_bearer_may(access, who->bearer, verb, name));
 }

@@ -63,4 +63,9 @@ static inline void access_who_drop(struct access_who *who)
 bool access_allow(const struct access *access, const struct access_who *who, enum access_verb verb,
                   const char *name);
 
+/* Whether a bearer's own token and the rule of its issuer allow this, whatever everybody may.
+ * Takes: rules are in force. */
+bool access_bearer_may(const struct access *access, struct bearer *bearer, enum access_verb verb,
+                       const char *name);
+
 #endif

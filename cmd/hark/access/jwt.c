@@ -45,13 +45,35 @@ bool jwt_looks_so(const char *text, size_t count)
     return count <= TOKEN_BYTES_MAX && split(text, count, &parts);
 }
 
+/* jansson reads what is nested by recursion, and a token that nobody has looked at yet must not
+ * choose how deep: threads may have small stacks. */
+static bool is_deep(const char *bytes, size_t count)
+{
+    enum { DEPTH_MAX = 16 };
+    int depth = 0;
+    bool quoted = false;
+    for (size_t i = 0; i < count; i++) {
+        if (quoted && bytes[i] == '\\')
+            i++;
+        else if (bytes[i] == '"')
+            quoted = !quoted;
+        else if (!quoted && (bytes[i] == '[' || bytes[i] == '{'))
+            depth++;
+        else if (!quoted && (bytes[i] == ']' || bytes[i] == '}'))
+            depth--;
+        if (depth > DEPTH_MAX)
+            return true;
+    }
+    return false;
+}
+
 /* Gives: NULL: it is none, in base64url. */
 static json_t *object_of(const char *text, size_t count)
 {
     char bytes[TOKEN_BYTES_MAX];
     json_error_t wrong;
     const int64_t length = base64url_decode(text, count, bytes, sizeof bytes);
-    if (length < 0)
+    if (length < 0 || is_deep(bytes, (size_t)length))
         return NULL;
     json_t *object = json_loadb(bytes, (size_t)length, JSON_REJECT_DUPLICATES, &wrong);
     if (json_is_object(object))

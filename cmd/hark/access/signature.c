@@ -44,7 +44,8 @@ static bool name_of(const struct access *access, const struct access_who *who, c
     user.bearer = NULL;
     if (name && may_read(access, token, stream))
         return snprintf(out_name, room, "%s", name) < (int)room;
-    if (who->bearer && may_read(access, token, stream))
+    /* What everybody may is none of the token's: the URL would keep it. */
+    if (who->bearer && access_bearer_may(access, who->bearer, ACCESS_READ, stream))
         return snprintf(out_name, room, SIGNED "%" PRIu64 ":%s", who->bearer->expires,
                         access->rules->issuers[who->bearer->issuer].name) < (int)room;
     if (who->has_uid && may_read(access, user, stream))

@@ -29,8 +29,11 @@ static uint64_t address_of(struct connection *connection)
     if (connection->addressed)
         return connection->address;
     connection->addressed = true;
-    if (!peer_address(connection->worker->loop, fd, &connection->address))
-        connection->address = UINT64_C(0xfefe) << 32 | visitor_of(connection).uid;
+    if (!peer_address(connection->worker->loop, fd, &connection->address)) {
+        /* Neither has a connection that was reset: they all count as one. */
+        const struct access_who user = visitor_of(connection);
+        connection->address = UINT64_C(0xfefe) << 32 | (user.has_uid ? user.uid : UINT32_MAX);
+    }
     return connection->address;
 }
 

@@ -306,7 +306,7 @@ static void http_rules_changed(struct connection *connection)
     durable_live_check(http);
     if (!http->route.place || http->route.refused)
         return;
-    route_find(http);
+    route_find_again(http);
     refuse_early(http);
     connection_advance(connection);
 }

@@ -457,6 +457,14 @@ void route_find(struct http_connection *http)
         permit(http);
 }
 
+void route_find_again(struct http_connection *http)
+{
+    route_done(http);
+    find(http);
+    if (http->connection.worker->access.rules)
+        permit(http);
+}
+
 void route_done(struct http_connection *http)
 {
     broker_stream_close(http->route.stream);

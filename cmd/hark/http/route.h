@@ -8,6 +8,9 @@
 /* Finds where the request leads, and opens the stream that it names. */
 void route_find(struct http_connection *http);
 
+/* The same of a request that was let in, as other rules hold now. */
+void route_find_again(struct http_connection *http);
+
 /* Whether the request may be answered while others are pending: its answer comes in their order by
  * itself. */
 bool route_is_ordered(const struct http_connection *http);

@@ -275,6 +275,17 @@ static bool is_of_another(struct backup *backup)
     return is_newer || (unsure != 0 && !has_common && unsure >= files_oldest(&backup->theirs));
 }
 
+/* Whether another table has come since it was copied. */
+static bool is_table_newer(struct backup *backup)
+{
+    unsigned char now[SEGMENT_HEADER_BYTES] = {0}, copied[SEGMENT_HEADER_BYTES] = {0};
+    const int64_t theirs = read_header(&backup->calls, backup->from, TABLE_NAME, now);
+    const int64_t ours =
+        !backup->has_table ? -ENOENT
+                           : read_header(&backup->calls, backup->to, TABLE_NAME_UNFINISHED, copied);
+    return theirs != ours || memcmp(now, copied, TABLE_HEADER_BYTES) != 0;
+}
+
 /* Gives: -ENOENT: a file that was listed is not there any more. */
 static int64_t look(struct backup *backup)
 {
@@ -289,6 +300,8 @@ static int64_t look(struct backup *backup)
         result = copy_table(backup);
     if (result == 0)
         result = files_list(calls, backup->from, &backup->theirs);
+    if (result == 0 && is_table_newer(backup))
+        result = -ENOENT; /* segments that it alone speaks for may be gone */
     if (result == 0 && is_of_another(backup))
         result = -ESTALE;
     backup->began = true;

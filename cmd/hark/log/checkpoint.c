@@ -9,6 +9,7 @@
 #include "log/checkpoint.h"
 
 #include "base/check.h"
+#include "log/commit.h"
 #include "log/program.h"
 #include "log/segment.h"
 
@@ -45,6 +46,7 @@ static void checkpoint_end(struct log *log, int error)
     checkpoint->awaited = NULL;
     if (error == 0) {
         checkpoint->covers = checkpoint->header.segment;
+        checkpoint->from = checkpoint->header.from;
         checkpoint->size = checkpoint->offset;
         checkpoint->since = checkpoint->written - checkpoint->written_at_begin;
         checkpoint->failed = 0;
@@ -133,6 +135,12 @@ static void table_synced(struct hark_op *op, int64_t result)
 static void events_synced(struct hark_op *op, int64_t result)
 {
     struct log *log = hark_container_of(op, struct log, checkpoint.op);
+    if (result < 0) {
+        commit_sync_failed(log, log->checkpoint.syncing);
+        program_tell(log, LOG_ERROR,
+                     "cannot sync in %s: %s: events that were answered may not be on the disk",
+                     log->path, hark_error_text(result));
+    }
     segment_release(log->checkpoint.syncing);
     log->checkpoint.syncing = NULL;
     if (result < 0)

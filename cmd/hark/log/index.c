@@ -202,9 +202,13 @@ static uint32_t sort_told(struct log_table *table, const struct log_builder *bui
     struct log_told *list = &table->told;
     uint32_t count = 0;
     check(list->segment == builder->segment);
-    for (uint32_t i = 0; i < list->count; i++)
-        if (list->rows[i] && told(list->rows[i], builder))
-            list->rows[count++] = list->rows[i];
+    for (uint32_t i = 0; i < list->count; i++) {
+        struct log_row *row = list->rows[i];
+        if (row && told(row, builder))
+            list->rows[count++] = row;
+        else if (row)
+            row->told_in = 0; /* it is listed again with its next event */
+    }
     if (count > 0)
         qsort(list->rows, count, sizeof(struct log_row *), by_generation);
     return count;

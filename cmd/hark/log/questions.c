@@ -86,8 +86,16 @@ const struct log_stream *log_stream_above(const struct log *log, uint64_t genera
         if (stream)
             return stream->pending ? log_stream_next(log, &stream->facts) : &stream->facts;
     }
+    const struct log_row *newest = log->table.newest;
+    if (newest && generation >= newest->facts.generation / 2) { /* from the nearer end */
+        while (newest->before && newest->before->facts.generation > generation)
+            newest = newest->before;
+        if (newest->facts.generation <= generation)
+            return NULL;
+        return newest->pending ? log_stream_next(log, &newest->facts) : &newest->facts;
+    }
     const struct log_stream *next = log_stream_next(log, NULL);
-    while (next && next->generation <= generation) /* that one is gone */
+    while (next && next->generation <= generation)
         next = log_stream_next(log, next);
     return next;
 }

@@ -26,8 +26,10 @@ bool removal_bury(struct log *log, const struct log_row *stream)
             continue; /* recovery: it is being read */
         segment->dead += bytes;
         log->statistics.dead_bytes += bytes;
-        if (segment->live > 0 && --segment->live == 0)
+        if (segment->live > 0 && --segment->live == 0) {
+            segment->dead_since = log->recovery ? 0 : log->builder.last_sequence;
             empty = true;
+        }
     }
     return empty;
 }

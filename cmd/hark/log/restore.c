@@ -161,7 +161,10 @@ static int take_end(struct log_recovery *recovery, const unsigned char *bytes,
         return -EBADMSG;
     if (restored->salvages)
         return 0;
-    if (restored->end.rows != restored->rows || restored->part_count == 0)
+    const struct table_header *header = &restored->header;
+    if (restored->end.rows != restored->rows || restored->part_count == 0 ||
+        restored->end.next <= header->from || restored->end.next < header->segment ||
+        restored->end.next > SEGMENT_FIRST_MAX + SEGMENT_SPAN)
         return -EBADMSG;
     restored->end_bytes = malloc(part->length);
     if (!restored->end_bytes)
@@ -328,6 +331,7 @@ static void ended(struct log_recovery *recovery, int error)
         const uint64_t newest =
             recovery->count == 0 ? 0 : recovery->found[recovery->count - 1].first;
         recovery->log->checkpoint.covers = restored->header.segment;
+        recovery->log->checkpoint.from = restored->header.from;
         recovery->log->checkpoint.size = restored->size;
         if (newest < restored->header.segment && recovery->mark < restored->header.segment)
             recovery->high = recovery->log->next = restored->end.next;

@@ -61,6 +61,13 @@ static void set_timer(struct log *log, uint64_t now, uint64_t next)
     hark_sleep(log->loop, &log->age, wait, timer_rang);
 }
 
+/* Whether the deletions that have emptied it are on the disk: else the power may bring the streams
+ * back, and not the segment. */
+static bool is_deleted_for_good(const struct log *log, const struct log_segment *segment)
+{
+    return log->options.sync == LOG_SYNC_ALWAYS || segment->dead_since <= log->checkpoint.from;
+}
+
 /* A damaged one may have held more than can be read. A table is written for them once they are
  * worth it. */
 void retention_drop_dead(struct log *log)
@@ -70,7 +77,7 @@ void retention_drop_dead(struct log *log)
         const struct log_segment *segment = log->segments[i - 1];
         if (segment->live > 0 || !segment->sealed || segment->damaged)
             continue;
-        if (checkpoint_covers(log, segment))
+        if (checkpoint_covers(log, segment) && is_deleted_for_good(log, segment))
             removal_begin(log, i - 1);
         else
             waiting += segment->end;

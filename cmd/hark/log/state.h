@@ -36,12 +36,14 @@ struct log_segment {
     uint32_t references; /* reads, the seal: what keeps it from going */
     uint32_t live;       /* spans of streams that are in it; counted once the log is open */
     uint64_t dead;       /* bytes in it of streams that were deleted since */
-    bool sealed;         /* nothing is written to it any more */
-    bool failed;         /* a sync or a cut of it failed: it takes no more appends */
-    bool pinned;         /* its index is in memory alone */
-    bool unlinked;       /* removed, and its files are being dealt with */
-    bool damage_told;    /* that something in it is unreadable */
-    bool idle;           /* it stands in the list of those that may be closed */
+    uint64_t
+        dead_since;   /* the sequence that the last deletion is not above; 0: it is on the disk */
+    bool sealed;      /* nothing is written to it any more */
+    bool failed;      /* a sync or a cut of it failed: it takes no more appends */
+    bool pinned;      /* its index is in memory alone */
+    bool unlinked;    /* removed, and its files are being dealt with */
+    bool damage_told; /* that something in it is unreadable */
+    bool idle;        /* it stands in the list of those that may be closed */
     /* The start has passed something over: no index is kept of it, and each start looks again. */
     bool damaged;
     bool index_damaged; /* the next start makes it anew */
@@ -100,7 +102,8 @@ struct log_roll {
 /* The table of streams in its file, and the writing of the next: checkpoint.c. */
 struct log_checkpoint {
     uint64_t covers;           /* all in segments below that one is told by the table on the disk */
-    uint64_t size;             /* of that table; covers 0: there is none */
+    uint64_t from;             /* of that table: all up to there is on the disk */
+    uint64_t size;             /* of it; covers 0: there is none */
     uint64_t written;          /* bytes of segments, since the log was opened */
     uint64_t written_at_begin; /* of the walk under way */
     uint64_t since;            /* of those, since the walk of the table on the disk began */

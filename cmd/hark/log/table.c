@@ -116,6 +116,14 @@ void row_free(struct log_row *stream)
     free(stream);
 }
 
+/* Those at its end take no room: it would grow where nothing that is to be made can be. */
+static void strike_out(struct log_told *told, uint32_t at)
+{
+    told->rows[at] = NULL;
+    while (told->count > 0 && !told->rows[told->count - 1])
+        told->count--;
+}
+
 void table_take(struct log_table *table, struct log_row *stream)
 {
     struct stream_entry *entry = stream->facts.entry;
@@ -123,7 +131,7 @@ void table_take(struct log_table *table, struct log_row *stream)
     if (table->walk == stream)
         table->walk = stream->after;
     if (stream->told_in != 0 && stream->told_in == table->told.segment)
-        table->told.rows[stream->told_at] = NULL;
+        strike_out(&table->told, stream->told_at);
     map_remove(&table->by_generation, &stream->by_generation);
     if (entry) {
         table->file_bytes -= file_size(stream);

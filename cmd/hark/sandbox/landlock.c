@@ -115,7 +115,7 @@ int landlock_allow(struct landlock *landlock, const char *path, unsigned use)
     if (directory < 0)
         return -errno;
     int error = fstat(directory, &is) < 0 ? -errno : 0;
-    if (!S_ISDIR(is.st_mode))
+    if (!error && !S_ISDIR(is.st_mode))
         rule.allowed &= FS_OF_FILES;
     if (!error && rule.allowed != 0)
         error = call(CALL_ADD_RULE, (uintptr_t)landlock->fd, RULE_PATH, (uintptr_t)&rule, 0);
