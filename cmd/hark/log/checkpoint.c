@@ -9,7 +9,6 @@
 #include "log/checkpoint.h"
 
 #include "base/check.h"
-#include "log/commit.h"
 #include "log/program.h"
 #include "log/segment.h"
 
@@ -136,7 +135,7 @@ static void events_synced(struct hark_op *op, int64_t result)
 {
     struct log *log = hark_container_of(op, struct log, checkpoint.op);
     if (result < 0) {
-        commit_sync_failed(log, log->checkpoint.syncing);
+        segment_sync_failed(log->checkpoint.syncing);
         program_tell(log, LOG_ERROR,
                      "cannot sync in %s: %s: events that were answered may not be on the disk",
                      log->path, hark_error_text(result));

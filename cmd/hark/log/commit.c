@@ -210,18 +210,12 @@ static void succeed(struct log *log)
 
 /* --- syncing --- */
 
-void commit_sync_failed(struct log *log, struct log_segment *segment)
-{
-    segment->failed = true;
-    log->statistics.sync_errors++;
-}
-
 static void synced(struct hark_op *op, int64_t result)
 {
     struct log *log = hark_container_of(op, struct log, commit.op);
     log->statistics.syncs++;
     if (result < 0) {
-        commit_sync_failed(log, log->active);
+        segment_sync_failed(log->active);
         tell_failure(log, "sync", (int)result, -EIO);
         answer_failure(log, -EIO);
     } else {
@@ -243,7 +237,7 @@ static void interval_synced(struct hark_op *op, int64_t result)
     struct log_segment *segment = log->commit.syncing;
     log->statistics.syncs++;
     if (result < 0) {
-        commit_sync_failed(log, segment);
+        segment_sync_failed(segment);
         program_tell(log, LOG_ERROR,
                      "cannot sync in %s: %s: events from id %" PRIu64
                      " on were answered and may not be on the disk",
@@ -294,7 +288,7 @@ static void cut_synced(struct hark_op *op, int64_t result)
 {
     struct log *log = hark_container_of(op, struct log, commit.op);
     if (result < 0)
-        commit_sync_failed(log, log->active);
+        segment_sync_failed(log->active);
     answer_failure(log, result < 0 && log->commit.written > 0 ? -EIO : log->commit.error);
 }
 

@@ -444,3 +444,9 @@ void segment_when_unused(struct log_segment *segment, void (*unused)(struct log_
         (segment->state == SEGMENT_OPEN || segment->state == SEGMENT_CLOSED))
         unused(segment);
 }
+
+void segment_sync_failed(struct log_segment *segment)
+{
+    segment->failed = true;
+    segment->log->statistics.sync_errors++;
+}

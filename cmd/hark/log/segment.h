@@ -62,4 +62,7 @@ void segment_close(struct log_segment *segment);
 /* Lets all descriptors of unused segments go. */
 void segment_close_idle(struct log *log);
 
+/* A sync of it has failed: it takes no more, as the kernel tells of that only once. */
+void segment_sync_failed(struct log_segment *segment);
+
 #endif
