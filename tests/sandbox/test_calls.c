@@ -50,7 +50,7 @@ static void try_what_is_refused(void)
 TEST(what_a_server_does_not_call_is_refused)
 {
     if (!can_restrict())
-        skip();
+        harness_skip("there is no filter of system calls here");
     in_child(try_what_is_refused);
 }
 
@@ -69,7 +69,7 @@ static void try_executable_memory(void)
 TEST(memory_that_was_written_to_is_never_executed)
 {
     if (!can_restrict())
-        skip();
+        harness_skip("there is no filter of system calls here");
     in_child(try_executable_memory);
 }
 
@@ -84,7 +84,7 @@ static void try_newer_calls(void)
 TEST(calls_newer_than_the_list_are_answered_as_lacking)
 {
     if (!can_restrict())
-        skip();
+        harness_skip("there is no filter of system calls here");
     in_child(try_newer_calls);
 }
 
@@ -112,7 +112,7 @@ static void try_earlier_thread(void)
 TEST(threads_that_were_there_are_bound_as_well)
 {
     if (!can_restrict())
-        skip();
+        harness_skip("there is no filter of system calls here");
     in_child(try_earlier_thread);
 }
 
@@ -137,6 +137,6 @@ static void try_what_goes_on(void)
 TEST(threads_pipes_sockets_and_own_signals_go_on)
 {
     if (!can_restrict())
-        skip();
+        harness_skip("there is no filter of system calls here");
     in_child(try_what_goes_on);
 }
