@@ -42,8 +42,8 @@ static struct disk {
     _Atomic bool fail_index_sync;
     int indexes_named;
     int tables_named;
-    bool table_dirty;       /* what was written to it is not on the disk */
-    bool table_named_early; /* before it, or the events that it tells of, were on the disk */
+    _Atomic bool table_dirty; /* what was written to it is not on the disk */
+    bool table_named_early;   /* before it, or the events that it tells of, were on the disk */
     _Atomic bool fail_table_sync;
     bool index_named_early; /* before it, or the events that it tells of, were on the disk */
     int count;
@@ -87,15 +87,16 @@ static struct shadow *shadow_of(int fd)
     struct shadow *found = NULL;
     pthread_mutex_lock(&disk->mutex);
     for (int i = 0; i < FILES_MAX && !found; i++) {
-        if (disk->files[i].inode == 0)
+        if (disk->files[i].inode == 0) {
             disk->files[i].inode = status.st_ino;
+            disk->files[i].is_lock = target[length - 1] == 'k';
+        }
         if (disk->files[i].inode == status.st_ino)
             found = &disk->files[i];
     }
     pthread_mutex_unlock(&disk->mutex);
     if (!found)
         abort();
-    found->is_lock = target[length - 1] == 'k';
     return found;
 }
 
