@@ -63,7 +63,7 @@ def bars(out, name, forms, figure, title, scale=1.0, relative_to=None, logarithm
         base = median_of(forms, form, relative_to, figure, scale) if relative_to else 1
         values = [median_of(forms, form, c, figure, scale) for c in contestants]
         lines.append(f'"{form}" ' + " ".join("NaN" if v is None or not base else f"{v / base:.4f}" for v in values))
-    script = HEAD.format(output=out / f"{name}.svg", title=title, width=width)
+    script = HEAD.format(output=out / f"{name}.svg", title=title.replace("'", "''"), width=width)
     script += "set style data histogram\nset style histogram clustered gap 1.5\nset style fill solid 0.9 noborder\nset boxwidth 0.95\n"
     script += "set logscale y\n" if logarithmic else "set yrange [0:*]\n"
     script += "$data <<EOD\n" + "\n".join(lines) + "\nEOD\n"
@@ -79,7 +79,7 @@ def lines_over_connections(out, name, forms, figure, title, over="connections"):
         contestants += [c for c in found if c not in contestants]
     if not contestants:
         return
-    script = HEAD.format(output=out / f"{name}.svg", title=title, width=900) + f"set logscale xy\nset xlabel '{over}'\n"
+    script = HEAD.format(output=out / f"{name}.svg", title=title.replace("'", "''"), width=900) + f"set logscale xy\nset xlabel '{over}'\n"
     for i, contestant in enumerate(contestants):
         points = [(form.replace(",", ""), median_of(forms, form, contestant, figure)) for form in forms]
         script += f"$data{i} <<EOD\n" + "\n".join(f"{x} {y:.4f}" for x, y in points if y) + "\nEOD\n"
