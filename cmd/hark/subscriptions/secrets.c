@@ -1,6 +1,8 @@
 /* secrets.c - the same by OpenSSL, which computes in memory alone. */
 #include "subscriptions/secrets.h"
 
+#include "base/base64.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <openssl/crypto.h>
@@ -53,39 +55,6 @@ static size_t encode(const unsigned char *bytes, size_t count, char *to)
     return length;
 }
 
-static int digit(char byte)
-{
-    if (byte >= 'A' && byte <= 'Z')
-        return byte - 'A';
-    if (byte >= 'a' && byte <= 'z')
-        return byte - 'a' + 26;
-    if (byte >= '0' && byte <= '9')
-        return byte - '0' + 52;
-    return byte == '-' ? 62 : byte == '_' ? 63 : -1;
-}
-
-/* Gives: the bytes; -EINVAL: it is none, or has no room. */
-static int64_t decode(const char *text, size_t count, unsigned char *to, size_t room)
-{
-    uint32_t word = 0;
-    size_t length = 0;
-    unsigned bits = 0;
-    for (size_t at = 0; at < count; at++) {
-        const int value = digit(text[at]);
-        if (value < 0)
-            return -EINVAL;
-        word = word << 6 | (uint32_t)value;
-        bits += 6;
-        if (bits < 8)
-            continue;
-        bits -= 8;
-        if (length == room)
-            return -EINVAL;
-        to[length++] = (unsigned char)(word >> bits);
-    }
-    return (int64_t)length;
-}
-
 /* --- the file --- */
 
 size_t secrets_make(char text[SECRETS_FILE_BYTES])
@@ -132,10 +101,10 @@ int secrets_read(const char *text, size_t count, struct secrets *out_secrets)
         return -EINVAL;
     memcpy(copy, text, count);
     const bool whole = sscanf(copy, FILE_FORMAT, texts[0], texts[1]) == 2 &&
-                       decode(texts[0], strlen(texts[0]), secrets.seed, sizeof secrets.seed) ==
-                           SECRETS_KEY_BYTES &&
-                       decode(texts[1], strlen(texts[1]), secrets.tokens, sizeof secrets.tokens) ==
-                           SECRETS_KEY_BYTES;
+                       base64url_decode(texts[0], strlen(texts[0]), secrets.seed,
+                                        sizeof secrets.seed) == SECRETS_KEY_BYTES &&
+                       base64url_decode(texts[1], strlen(texts[1]), secrets.tokens,
+                                        sizeof secrets.tokens) == SECRETS_KEY_BYTES;
     OPENSSL_cleanse(copy, sizeof copy);
     EVP_PKEY *key = whole ? private_key(&secrets) : NULL;
     const bool good =
@@ -247,7 +216,8 @@ int secrets_token_check(const struct secrets *secrets, const char *token, const 
     uint64_t generation, until_s;
     if (!is_own(secrets, token, &encoded))
         return -EINVAL;
-    const int64_t count = decode(encoded, strcspn(encoded, "."), claims, sizeof claims - 1);
+    const int64_t count =
+        base64url_decode(encoded, strcspn(encoded, "."), claims, sizeof claims - 1);
     if (count < 0)
         return -EINVAL;
     claims[count] = '\0';
